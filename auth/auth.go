@@ -1,0 +1,89 @@
+// Package auth knows people: accounts with a role and a division, their sessions, and what each
+// role may do. Devices are not people; their secrets are package sensors' business.
+package auth
+
+import (
+	"context"
+	"time"
+
+	"onemap/internal/core"
+)
+
+// Account is a person who can log in.
+type Account struct {
+	ID        int64     `json:"id"`
+	Login     string    `json:"user"` // [a-z0-9._-]{2,64}
+	Name      string    `json:"name"`
+	Role      core.Role `json:"role"`
+	Division  string    `json:"division"`
+	Disabled  bool      `json:"disabled"`
+	CreatedAt time.Time `json:"created_at"`
+	Version   int64     `json:"version"` // the ETag
+}
+
+// Principal is who a request or a connection speaks for.
+type Principal struct {
+	AccountID int64     `json:"account_id"`
+	SessionID int64     `json:"session_id"`
+	Login     string    `json:"user"`
+	Name      string    `json:"name"`
+	Role      core.Role `json:"role"`
+	Division  string    `json:"division"`
+	Expires   time.Time `json:"expires"`
+}
+
+// Scope is what the principal may see.
+func (p Principal) Scope() core.Scope { return core.Scope{Division: p.Division, Role: p.Role} }
+
+// Session is one login of an account, as its owner and the administrator see it.
+type Session struct {
+	ID        int64      `json:"id"`
+	AccountID int64      `json:"account_id"`
+	Login     string     `json:"user"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	LastSeen  time.Time  `json:"last_seen"`
+	RevokedAt *time.Time `json:"revoked_at"`
+	Remote    string     `json:"remote"`
+	Agent     string     `json:"agent"`
+}
+
+// Permission is something a route can need.
+type Permission string
+
+// The permissions.
+const (
+	PermView        Permission = "view"         // see the map, devices and alerts of one's scope
+	PermHandleAlert Permission = "handle-alert" // acknowledge, assign, resolve, close
+	PermEditData    Permission = "edit-data"    // layers, devices, quarantine
+	PermEditRules   Permission = "edit-rules"
+	PermAccounts    Permission = "accounts" // accounts and other people's sessions
+)
+
+// Credentials is an account with its argon2id hash and its recent failures.
+type Credentials struct {
+	Account
+	PasswordHash string
+	FailedLogins int
+	FailedAt     *time.Time
+}
+
+// Store is what people need kept. Tokens never reach it, only their SHA-256.
+type Store interface {
+	CredentialsByLogin(ctx context.Context, login string) (Credentials, error) // errs.NotFound
+	RecordLogin(ctx context.Context, accountID int64, ok bool) error           // counts or clears failures
+	CreateSession(ctx context.Context, s Session, tokenSHA256 []byte) (int64, error)
+	SessionByToken(ctx context.Context, tokenSHA256 []byte) (Session, Account, error) // errs.NotFound when unknown; revoked and expired ones are returned as such
+	TouchSession(ctx context.Context, id int64, at time.Time) error
+	// RevokeSessions revokes one session (id > 0) or all of an account and writes session.revoked.
+	RevokeSessions(ctx context.Context, accountID, id int64, actor string) error
+}
+
+// AccountStore is what managing accounts needs. Each change writes account.changed; a change of
+// role, division, password or state also revokes the account's sessions.
+type AccountStore interface {
+	Accounts(ctx context.Context) ([]Account, error)
+	CreateAccount(ctx context.Context, a Account, passwordHash, actor string) (Account, error) // errs.Conflict when the login is taken
+	UpdateAccount(ctx context.Context, a Account, passwordHash string, ifVersion int64, actor string) (Account, error)
+	Sessions(ctx context.Context, accountID int64) ([]Session, error)
+}

@@ -1,0 +1,221 @@
+// Package core holds the few words that every domain shares: levels, origins, bilingual text,
+// scopes, and the record of the event log. It is pure.
+package core
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Level is a warning or risk level: 1 red is the worst, 4 blue the mildest, 0 none.
+type Level uint8
+
+// The four colours of Chinese warning practice, and none.
+const (
+	None   Level = 0
+	Red    Level = 1
+	Orange Level = 2
+	Yellow Level = 3
+	Blue   Level = 4
+)
+
+// Valid reports whether l is one of the five.
+func (l Level) Valid() bool { return l <= Blue }
+
+// Worse reports whether l is worse than other. None is better than everything.
+func (l Level) Worse(other Level) bool {
+	if l == None {
+		return false
+	}
+	return other == None || l < other
+}
+
+// Worst is the worst of the levels given, None of none.
+func Worst(levels ...Level) Level {
+	worst := None
+	for _, l := range levels {
+		if l.Worse(worst) {
+			worst = l
+		}
+	}
+	return worst
+}
+
+// Text is a text in both languages. English falls back to Chinese in the viewer.
+type Text struct {
+	ZH string `json:"zh"`
+	EN string `json:"en"`
+}
+
+// ColourName is the level's colour as it is read out.
+func (l Level) ColourName() Text {
+	switch l {
+	case Red:
+		return Text{"红色", "Red"}
+	case Orange:
+		return Text{"橙色", "Orange"}
+	case Yellow:
+		return Text{"黄色", "Yellow"}
+	case Blue:
+		return Text{"蓝色", "Blue"}
+	default:
+		return Text{"正常", "None"}
+	}
+}
+
+// String is the English colour in lower case, for logs and metrics.
+func (l Level) String() string { return strings.ToLower(l.ColourName().EN) }
+
+// Origin says where a feature or series comes from. Nothing is shown without it.
+type Origin string
+
+// The origins.
+const (
+	OriginReal      Origin = "real"
+	OriginSchematic Origin = "schematic"
+	OriginSynthetic Origin = "synthetic"
+	OriginFactTable Origin = "fact-table"
+)
+
+// Valid reports whether o is one of the four.
+func (o Origin) Valid() bool {
+	return o == OriginReal || o == OriginSchematic || o == OriginSynthetic || o == OriginFactTable
+}
+
+// Role is what an account is for.
+type Role string
+
+// The five roles.
+const (
+	RoleCommander     Role = "city_commander"
+	RoleResponder     Role = "county_responder"
+	RoleSteward       Role = "data_steward"
+	RoleObserver      Role = "observer"
+	RoleAdministrator Role = "administrator"
+)
+
+// Roles lists every role.
+func Roles() []Role {
+	return []Role{RoleCommander, RoleResponder, RoleSteward, RoleObserver, RoleAdministrator}
+}
+
+// Valid reports whether r is one of the five.
+func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
+
+// Scope is what a principal may see: everything that lies in, or is addressed to, its division and
+// below. Division codes are GB/T 2260 without padding ("37", "3706", "370602", "370602001"), so
+// "below" is "has it as a prefix".
+type Scope struct {
+	Division string
+	Role     Role
+}
+
+// Covers reports whether the division code lies in the scope. A thing without a code is city-wide:
+// only a scope of four digits or fewer covers it.
+func (s Scope) Covers(division string) bool {
+	if s.Division == "" {
+		return false
+	}
+	if division == "" {
+		return len(s.Division) <= 4
+	}
+	return strings.HasPrefix(division, s.Division)
+}
+
+// CoversAny reports whether the scope covers one of the codes; an empty list is city-wide. What is
+// addressed to a wider division ("3706") reaches every scope below it, too.
+func (s Scope) CoversAny(divisions []string) bool {
+	if len(divisions) == 0 {
+		return s.Covers("")
+	}
+	return slices.ContainsFunc(divisions, func(d string) bool {
+		return s.Covers(d) || (d != "" && s.Division != "" && strings.HasPrefix(s.Division, d))
+	})
+}
+
+// AudienceKind is how a layer's readers are chosen.
+type AudienceKind string
+
+// The audiences: every logged-in principal, the named roles, or by each feature's division.
+const (
+	AudiencePublic   AudienceKind = "public"
+	AudienceRoles    AudienceKind = "roles"
+	AudienceDivision AudienceKind = "division"
+)
+
+// Audience says who may read a layer.
+type Audience struct {
+	Kind  AudienceKind `json:"kind"`
+	Roles []Role       `json:"roles,omitempty"`
+}
+
+// Admits reports whether a principal of the scope may know of the layer at all. With
+// AudienceDivision each feature is judged by Scope.Covers in addition.
+func (a Audience) Admits(s Scope) bool {
+	switch a.Kind {
+	case AudiencePublic, AudienceDivision:
+		return s.Division != ""
+	case AudienceRoles:
+		return slices.Contains(a.Roles, s.Role)
+	default:
+		return false
+	}
+}
+
+// Event is one row of the event log: something that a person must not miss. Seq is in commit order:
+// who has seen n has seen all below n.
+type Event struct {
+	Seq       int64           `json:"seq"`
+	At        time.Time       `json:"at"`
+	Kind      string          `json:"kind"`
+	Divisions []string        `json:"divisions"`       // whom it is addressed to; empty is the city alone
+	Roles     []Role          `json:"roles,omitempty"` // nil is every role
+	Subject   string          `json:"subject"`         // the thing's id: an alert's, a layer's, an account's
+	Actor     string          `json:"actor,omitempty"` // who did it; empty is the system
+	Payload   json.RawMessage `json:"payload"`
+}
+
+// VisibleTo reports whether a principal of the scope may see the event.
+func (e Event) VisibleTo(s Scope) bool {
+	if e.Roles != nil && !slices.Contains(e.Roles, s.Role) {
+		return false
+	}
+	return s.CoversAny(e.Divisions)
+}
+
+// The kinds of event.
+const (
+	EventAlertIssued       = "alert.issued"       // an episode began; payload alerts.Event
+	EventAlertUpdated      = "alert.updated"      // its level changed or its message was renewed
+	EventAlertCleared      = "alert.cleared"      // the episode ended
+	EventAlertAcknowledged = "alert.acknowledged" // handling steps
+	EventAlertAssigned     = "alert.assigned"
+	EventAlertResolved     = "alert.resolved"
+	EventAlertClosed       = "alert.closed"
+	EventAlertStale        = "alert.stale"      // its data stopped or came back
+	EventLayerChanged      = "layer.changed"    // features were edited or imported; payload {layer, version, bbox}
+	EventRuleChanged       = "rule.changed"     // payload {id}
+	EventAccountChanged    = "account.changed"  // role, division, password or state changed; roles administrator
+	EventSessionRevoked    = "session.revoked"  // payload {session_id, account_id}
+	EventRegistryChanged   = "registry.changed" // a device or datastream was made or changed
+)
+
+// Health is the state of one part, as the heartbeat and /readyz carry it.
+type Health struct {
+	Part   string  `json:"part"` // database, broker, rules, layers
+	OK     bool    `json:"ok"`
+	Lag    float64 `json:"lag_s,omitempty"` // seconds behind, where the part can lag
+	Detail string  `json:"detail,omitempty"`
+}
+
+// Page bounds a listing: at most Limit items before the id Before (0: from the newest).
+type Page struct {
+	Limit  int
+	Before int64
+}
+
+// String is the scope as a cache key and a log value.
+func (s Scope) String() string { return fmt.Sprintf("%s@%s", s.Role, s.Division) }

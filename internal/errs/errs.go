@@ -1,0 +1,107 @@
+// Package errs names the kinds of failure that the whole house shares.
+//
+// A domain or store function wraps what went wrong with %w and, where a caller must be able to
+// tell, gives it a Kind. The web floor maps kinds to HTTP statuses in one table; what has no kind
+// is Internal, and its detail goes to the log alone.
+package errs
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind classifies a failure by what the caller can do about it.
+type Kind uint8
+
+// The kinds. The zero value is Internal: what nobody classified is our fault, not the caller's.
+const (
+	Internal        Kind = iota // a defect or an unforeseen failure of ours
+	Invalid                     // the input is wrong; Error.Field names what
+	NotFound                    // no such thing, or none that the caller may know of
+	Conflict                    // the thing is not in the state that the request needs
+	Precondition                // If-Match does not hold: somebody else was faster
+	Unauthenticated             // no valid session
+	Forbidden                   // a valid session that may not do this
+	TooMany                     // slow down; Error.RetryAfter says how long
+	TooLarge                    // the input is larger than is accepted
+	Unavailable                 // a part is away; trying again later is right
+)
+
+var kindNames = [...]string{
+	"internal", "invalid", "not-found", "conflict", "precondition", "unauthenticated", "forbidden",
+	"too-many", "too-large", "unavailable",
+}
+
+// Kinds lists every kind, so that a table over them can be tested for completeness.
+func Kinds() []Kind {
+	all := make([]Kind, len(kindNames))
+	for i := range all {
+		all[i] = Kind(i)
+	}
+	return all
+}
+
+// String is the kind's name as it stands in problem+json and in logs.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// Error is a classified failure. Msg is written for the person who sent the input; the wrapped
+// error is for the log.
+type Error struct {
+	Kind  Kind
+	Field string // the field, line or frame at fault, as the sender wrote it; may be empty
+	Msg   string
+	Err   error
+}
+
+// Error joins the field, the message and the cause.
+func (e *Error) Error() string {
+	s := e.Msg
+	if e.Field != "" {
+		s = e.Field + ": " + s
+	}
+	if e.Err != nil {
+		if s == "" {
+			return e.Err.Error()
+		}
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New makes an error of a kind with a message for the caller.
+func New(k Kind, format string, args ...any) *Error {
+	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...)}
+}
+
+// Wrap classifies err and keeps it as the cause; nil stays nil.
+func Wrap(k Kind, err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...), Err: err}
+}
+
+// InvalidField says what is wrong with one field (or line, or frame) of the input.
+func InvalidField(field, format string, args ...any) *Error {
+	return &Error{Kind: Invalid, Field: field, Msg: fmt.Sprintf(format, args...)}
+}
+
+// KindOf is the kind of the outermost classified error in err's chain, Internal when there is none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Internal
+}
+
+// Is reports whether err is classified as k.
+func Is(err error, k Kind) bool { return err != nil && KindOf(err) == k }

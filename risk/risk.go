@@ -1,0 +1,187 @@
+// Package risk is the domain of the one map's content: the catalogue of layers by theme, their
+// features, and the sectors and grades of the risk register. Geometry is orb, lon/lat, EPSG:4326.
+package risk
+
+import (
+	"context"
+	"time"
+
+	"github.com/paulmach/orb"
+
+	"onemap/internal/core"
+)
+
+// Theme groups layers; the codes are the ten themes of the city's emergency information base, and
+// emergency resources.
+type Theme string
+
+// The themes, in the order in which the layer tree shows them.
+const (
+	ThemeHazardSource Theme = "hazard_source" // 危险源
+	ThemeRiskPoint    Theme = "risk_point"    // 风险点
+	ThemeResource     Theme = "resource"      // 应急资源: shelters, hospitals, rescue teams
+	ThemeTransport    Theme = "transport"     // 交通
+	ThemeWater        Theme = "water"         // 水系
+	ThemeBoundary     Theme = "boundary"      // 行政区域界线
+	ThemePlace        Theme = "place"         // 地名
+	ThemeLandform     Theme = "landform"      // 地貌
+	ThemeVegetation   Theme = "vegetation"    // 植被
+	ThemeWeather      Theme = "weather"       // 气象
+	ThemePopulation   Theme = "population"    // 人口
+)
+
+// Themes lists every theme in the order of the layer tree.
+func Themes() []Theme {
+	return []Theme{
+		ThemeHazardSource, ThemeRiskPoint, ThemeResource, ThemeTransport, ThemeWater, ThemeBoundary,
+		ThemePlace, ThemeLandform, ThemeVegetation, ThemeWeather, ThemePopulation,
+	}
+}
+
+// Layer is one entry of the catalogue: one datum, one source.
+type Layer struct {
+	ID           int           `json:"-"`
+	Name         string        `json:"name"` // [a-z][a-z0-9_]{0,62}
+	Theme        Theme         `json:"theme"`
+	Title        core.Text     `json:"title"`
+	Owner        core.Text     `json:"owner"` // the department that answers for it
+	Origin       core.Origin   `json:"origin"`
+	Audience     core.Audience `json:"audience"`
+	Source       string        `json:"source"`
+	Licence      string        `json:"licence"`
+	Attribution  string        `json:"attribution"`
+	UpdatedOn    time.Time     `json:"updated_on"`    // a date: as of when the content holds
+	CycleDays    int           `json:"cycle_days"`    // how often it should be renewed; 0 is never
+	GeometryType string        `json:"geometry_type"` // Point, LineString, Polygon, or Geometry when mixed
+	MinZoom      int           `json:"min_zoom"`
+	MaxZoom      int           `json:"max_zoom"`
+	Fields       []Field       `json:"fields"`
+	Version      int64         `json:"version"` // grows with every change; the ETag
+	Count        int64         `json:"count"`
+	BBox         []float64     `json:"bbox"` // west, south, east, north; nil when empty
+	ModifiedAt   time.Time     `json:"modified_at"`
+}
+
+// Field describes one property of a layer's features.
+type Field struct {
+	Name   string    `json:"name"`
+	Type   string    `json:"type"` // string, number, integer, boolean
+	Title  core.Text `json:"title"`
+	Unit   string    `json:"unit,omitempty"`
+	InTile bool      `json:"in_tile"` // goes into vector tiles; the card shows all
+}
+
+// Feature is one thing on a layer. ID is stable over re-imports by Key.
+type Feature struct {
+	ID         int64          `json:"id"`
+	Key        string         `json:"key"`      // the source's own key
+	Division   string         `json:"division"` // GB/T 2260, unpadded; decides who may see it
+	Name       core.Text      `json:"name"`
+	Level      core.Level     `json:"level"` // the four-colour grade; None where it has none
+	Origin     core.Origin    `json:"origin"`
+	Source     string         `json:"source"`
+	Properties map[string]any `json:"properties"`
+	Geometry   orb.Geometry   `json:"-"`
+	ModifiedAt time.Time      `json:"modified_at"`
+}
+
+// Sector is a sector of the risk register.
+type Sector string
+
+// The sectors.
+const (
+	SectorChemicals      Sector = "hazardous_chemicals" // 危化品
+	SectorMines          Sector = "non_coal_mines"      // 非煤矿山
+	SectorFire           Sector = "fire"                // 消防
+	SectorDisaster       Sector = "natural_disaster"    // 自然灾害
+	SectorInfrastructure Sector = "infrastructure"      // 城市基础设施
+)
+
+// Record is one feature as an importer read it, with where it stood in the file.
+type Record struct {
+	Line    int // the line of the file at which the feature begins, from 1
+	Feature Feature
+}
+
+// Refusal is one record that an import did not take.
+type Refusal struct {
+	Line   int    `json:"line"`
+	Key    string `json:"key,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// Reader yields records one by one, holding no more than one of them: a record, or a refusal of
+// one record, or io.EOF, or a fatal error that names the line.
+type Reader interface {
+	Next() (Record, *Refusal, error)
+}
+
+// ImportReport is what an import did.
+type ImportReport struct {
+	Layer    string    `json:"layer"`
+	Read     int64     `json:"read"`
+	Created  int64     `json:"created"`
+	Updated  int64     `json:"updated"`
+	Deleted  int64     `json:"deleted"` // no longer in the source
+	Refused  int64     `json:"refused"`
+	Refusals []Refusal `json:"refusals"` // the first 100
+	Version  int64     `json:"version"`
+}
+
+// Edit is a batch of changes to a layer's features, all or none.
+type Edit struct {
+	Create []Feature
+	Move   []Feature // ID and Geometry
+	Update []Feature // ID, Name, Level, Properties as given
+	Delete []int64
+}
+
+// Catalogue is what reading needs from a store. Scope is applied by the store: features that the
+// scope does not cover are not in the answer; a layer whose audience does not admit it is
+// errs.Forbidden, an unknown one errs.NotFound.
+type Catalogue interface {
+	Layers(ctx context.Context, s core.Scope) ([]Layer, error)
+	Layer(ctx context.Context, s core.Scope, name string) (Layer, error)
+	Features(ctx context.Context, s core.Scope, layer string, bound *orb.Bound, after int64, limit int) ([]Feature, error)
+	Feature(ctx context.Context, s core.Scope, layer string, id int64) (Feature, error)
+}
+
+// Editor is what changing needs. ifVersion is the layer version that the caller saw (-1: do not
+// check, for the command line alone); a mismatch is errs.Precondition. Each change writes a
+// layer.changed event in the same transaction.
+type Editor interface {
+	// ImportLayer creates or replaces a layer from a stream, in one transaction: on an error the
+	// layer is as it was. progress is told the records read so far.
+	ImportLayer(ctx context.Context, l Layer, r Reader, progress func(read int64)) (ImportReport, error)
+	EditFeatures(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e Edit) (Layer, []int64, error)
+}
+
+// Hit is one result of a search.
+type Hit struct {
+	Kind     string     `json:"kind"` // feature, device, division
+	Layer    string     `json:"layer,omitempty"`
+	ID       string     `json:"id"`
+	Name     core.Text  `json:"name"`
+	Division string     `json:"division"`
+	Level    core.Level `json:"level"`
+	Lon      float64    `json:"lon"`
+	Lat      float64    `json:"lat"`
+}
+
+// Searcher finds features, devices and divisions by name (Chinese, English, pinyin or its
+// initials), by code or by key, in the scope.
+type Searcher interface {
+	Search(ctx context.Context, s core.Scope, q string, limit int) ([]Hit, error)
+}
+
+// Division is a county unit or town with its code's validity.
+type Division struct {
+	Code      string     `json:"code"`
+	Name      core.Text  `json:"name"`
+	Parent    string     `json:"parent"`
+	ValidFrom *time.Time `json:"valid_from,omitempty"`
+	ValidTo   *time.Time `json:"valid_to,omitempty"`
+	Successor string     `json:"successor,omitempty"` // the code that took it over
+	Lon       float64    `json:"lon"`
+	Lat       float64    `json:"lat"`
+}

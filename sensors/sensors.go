@@ -1,0 +1,187 @@
+// Package sensors is the domain of observation: Things (devices), their Datastreams, Observations,
+// and the path that every reading takes from a broker to a commit. It knows no SQL and no MQTT:
+// brokers hand it Envelopes, a store implements Committer and RegistryStore.
+//
+// Names are OGC SensorThings'. Units are UCUM codes. Coordinates are lon, lat in EPSG:4326.
+package sensors
+
+import (
+	"context"
+	"time"
+
+	"onemap/internal/core"
+)
+
+// Device is a SensorThings Thing that publishes: one MQTT account, one place.
+type Device struct {
+	ID         string       `json:"id"` // globally unique, [A-Za-z0-9_-]{1,64}; the MQTT user name
+	Division   string       `json:"division"`
+	Name       core.Text    `json:"name"`
+	HazardType string       `json:"hazard_type"`
+	Site       string       `json:"site,omitempty"` // what it stands on: a river section, a tank
+	Lon        float64      `json:"lon"`
+	Lat        float64      `json:"lat"`
+	Origin     core.Origin  `json:"origin"`
+	Source     string       `json:"source"`
+	Enabled    bool         `json:"enabled"`
+	Online     bool         `json:"online"`
+	StatusAt   *time.Time   `json:"status_at"` // when it last went on or off; nil: never seen
+	LastSeen   *time.Time   `json:"last_seen"` // when it last published; nil: never
+	Level      core.Level   `json:"level"`     // worst open alert on any of its datastreams
+	Streams    []Datastream `json:"datastreams"`
+}
+
+// Datastream is one observed property of a device.
+type Datastream struct {
+	ID       int64        `json:"id"`
+	DeviceID string       `json:"device_id"`
+	Name     string       `json:"name"` // the key in a payload's "v"; unique in the device
+	Type     string       `json:"type"` // DatastreamType.Code
+	Title    core.Text    `json:"title"`
+	Latest   *Observation `json:"latest"` // nil: nothing yet
+}
+
+// DatastreamType is an ObservedProperty with its unit, plausible range and pace.
+type DatastreamType struct {
+	Code       string    `json:"code"`
+	Title      core.Text `json:"title"`
+	Unit       string    `json:"unit"`   // UCUM, as "m", "mm/h"
+	Symbol     string    `json:"symbol"` // as people read it
+	HazardType string    `json:"hazard_type"`
+	Min        float64   `json:"min"` // gross range: outside is kept, flagged QCBad and not evaluated
+	Max        float64   `json:"max"`
+	Decimals   int       `json:"decimals"`
+	IntervalS  int       `json:"interval_s"` // expected pace; three missed are a gap
+	Retention  string    `json:"retention"`  // retention class, the first partition key
+}
+
+// HazardType is a kind of hazard with what CAP needs to say of it.
+type HazardType struct {
+	Code        string    `json:"code"`
+	Title       core.Text `json:"title"`
+	Sector      string    `json:"sector"`
+	CAPCategory string    `json:"cap_category"` // CAP 1.2 category: Geo, Met, Safety, Fire, Health, Infra, CBRNE, Env …
+	RadiusM     float64   `json:"radius_m"`     // how far an alert's area reaches around the device, metres
+	Instruction core.Text `json:"instruction"`
+	LeadMinutes int       `json:"lead_minutes"` // how long a message stays valid before it must be renewed
+}
+
+// QC is a QARTOD quality flag.
+type QC uint8
+
+// The flags.
+const (
+	QCGood         QC = 1
+	QCNotEvaluated QC = 2
+	QCSuspect      QC = 3
+	QCBad          QC = 4
+	QCMissing      QC = 9
+)
+
+// TimeSource says where an observation's event time comes from.
+type TimeSource uint8
+
+// The device's clock, or the time of receipt because the payload had no "t".
+const (
+	TimeDevice  TimeSource = 1
+	TimeReceipt TimeSource = 2
+)
+
+// Observation is one reading. Time is event time; ReceivedAt is ours.
+type Observation struct {
+	DatastreamID int64      `json:"datastream_id"`
+	Time         time.Time  `json:"t"`
+	Value        float64    `json:"v"`
+	QC           QC         `json:"qc"`
+	TimeSource   TimeSource `json:"time_source,omitempty"`
+	ReceivedAt   time.Time  `json:"received_at"`
+}
+
+// Topic kinds of onemap/v1/{adcode6}/{device}/{kind}.
+const (
+	KindObs    = "obs"
+	KindStatus = "status"
+	KindCmd    = "cmd"
+)
+
+// Envelope is one publish as it came from a broker, authenticated but not decoded.
+type Envelope struct {
+	Topic    string
+	Division string // the adcode of the topic
+	Device   string // the device of the topic
+	Kind     string // KindObs or KindStatus
+	Payload  []byte // owned by the receiver
+	QoS      byte
+	Received time.Time
+}
+
+// Status is a device's announcement that it is on or off line.
+type Status struct {
+	DeviceID string    `json:"device"`
+	Online   bool      `json:"online"`
+	At       time.Time `json:"at"`
+}
+
+// Quarantined is a publish, or one value of it, that could not be stored as an observation.
+type Quarantined struct {
+	ID       int64     `json:"id"`
+	At       time.Time `json:"at"`
+	DeviceID string    `json:"device_id"`
+	Topic    string    `json:"topic"`
+	Reason   string    `json:"reason"`  // a short code: bad-json, unknown-datastream, bad-time, bad-value, too-large, unknown-device …
+	Detail   string    `json:"detail"`  // names the field
+	Payload  []byte    `json:"payload"` // raw, up to the cap
+	Size     int       `json:"size"`    // of the whole payload, bytes
+}
+
+// Batch is what one commit stores.
+type Batch struct {
+	Observations []Observation // retention class looked up by the store from the datastream
+	Statuses     []Status
+	Quarantine   []Quarantined
+}
+
+// BatchResult says what became of a batch. Seq is the ingest_batch row's, 0 when nothing new was stored.
+type BatchResult struct {
+	Seq        int64
+	Stored     int // new rows
+	Duplicates int // the same datastream, time and value again
+	Conflicts  int // the same datastream and time with another value: kept in observation_conflict
+}
+
+// Committed is one ingest_batch row: what rules and live state are made from. Only rows that were
+// new, in arrival order.
+type Committed struct {
+	Seq          int64
+	At           time.Time
+	Observations []Observation
+	Statuses     []Status
+}
+
+// Committer stores a batch in one transaction: observations, latest, device status, quarantine and
+// one ingest_batch row. When it returns nil everything is durable. An error of kind
+// errs.Unavailable means the database is away; nothing was stored.
+type Committer interface {
+	CommitBatch(ctx context.Context, b Batch) (BatchResult, error)
+}
+
+// RegistryStore gives the registry what it must know to accept a publish.
+type RegistryStore interface {
+	// LoadRegistry gives every enabled device with its datastreams (without Latest) and its secret's SHA-256.
+	LoadRegistry(ctx context.Context) ([]RegisteredDevice, error)
+	DatastreamTypes(ctx context.Context) ([]DatastreamType, error)
+}
+
+// RegisteredDevice is a device with what authenticates it.
+type RegisteredDevice struct {
+	Device
+	SecretSHA256 []byte
+}
+
+// Tail reads committed batches in order, for the rules and for live state.
+type Tail interface {
+	// HeadBatch is the seq of the newest committed batch, 0 when there is none.
+	HeadBatch(ctx context.Context) (int64, error)
+	// BatchesAfter gives at most limit batches with seq > after, in seq order, without gaps.
+	BatchesAfter(ctx context.Context, after int64, limit int) ([]Committed, error)
+}
