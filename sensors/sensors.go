@@ -185,3 +185,32 @@ type Tail interface {
 	// BatchesAfter gives at most limit batches with seq > after, in seq order, without gaps.
 	BatchesAfter(ctx context.Context, after int64, limit int) ([]Committed, error)
 }
+
+// Snapshot is a list of devices that a client may build on: it holds everything that the event log
+// has up to Seq of Epoch and the ingest batches up to Batch.
+type Snapshot struct {
+	Epoch   string
+	Seq     int64
+	Batch   int64
+	Devices []Device
+}
+
+// DeskStore is what looking at devices needs, in a scope.
+type DeskStore interface {
+	Devices(ctx context.Context, s core.Scope) (Snapshot, error)
+	Device(ctx context.Context, s core.Scope, id string) (Device, error)
+	// Observations gives at most limit of a datastream's readings in [from, to), newest first when
+	// there are more, returned in time order. more says that older ones were left out.
+	Observations(ctx context.Context, s core.Scope, datastream int64, from, to time.Time, limit int) (obs []Observation, more bool, err error)
+	Quarantine(ctx context.Context, p core.Page) ([]Quarantined, error)
+	HazardTypes(ctx context.Context) ([]HazardType, error)
+	DatastreamTypes(ctx context.Context) ([]DatastreamType, error)
+}
+
+// StewardStore is what making devices needs. Each change writes registry.changed.
+type StewardStore interface {
+	// CreateDevice stores a device with its datastreams (errs.Conflict when the id is taken).
+	CreateDevice(ctx context.Context, d Device, secretSHA256 []byte, actor string) (Device, error)
+	SetSecret(ctx context.Context, s core.Scope, id string, secretSHA256 []byte, actor string) error
+	SetEnabled(ctx context.Context, s core.Scope, id string, enabled bool, actor string) error
+}

@@ -1,0 +1,47 @@
+// Package push is the live side of the web: one WebSocket endpoint that replays what a client
+// missed, then pushes events, coalesced state and heartbeats, each checked against the client's
+// scope. docs/push-protocol.md describes the frames. It is the only importer of gorilla/websocket.
+package push
+
+import (
+	"context"
+	"time"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+// EventSource is the event log as the hub reads it.
+type EventSource interface {
+	// Head gives the log's epoch and the seq of its newest row (0: none).
+	Head(ctx context.Context) (epoch string, head int64, err error)
+	// EventsAfter gives at most limit rows with seq > after in seq order; truncated is true when rows
+	// after `after` have been pruned, so that the answer is not complete.
+	EventsAfter(ctx context.Context, after int64, limit int) (events []core.Event, truncated bool, err error)
+	// EventsNotified blocks until the database says that there are new rows, or ctx ends. It is a
+	// hint: readers poll as well.
+	EventsNotified(ctx context.Context) error
+}
+
+// BatchSource is the committed readings, for live state.
+type BatchSource = sensors.Tail
+
+// ClientStore keeps who is connected and what their machines received.
+type ClientStore interface {
+	ClientConnected(ctx context.Context, c Client) error
+	// ClientsSeen marks this node's clients as alive, and forgets those of its own that are not listed.
+	ClientsSeen(ctx context.Context, node string, clientIDs []string, at time.Time) error
+	ClientGone(ctx context.Context, node, clientID string) error
+	// SaveReceipt stores a cumulative receipt: it never goes backwards, and each alert.* event that was
+	// visible to the scope in (previous, seq] becomes an alert_receipt row of the client.
+	SaveReceipt(ctx context.Context, c Client, s core.Scope, seq int64, at time.Time) error
+}
+
+// Client is one connected browser or integrator.
+type Client struct {
+	ID          string // made and kept by the client, [A-Za-z0-9_-]{8,64}
+	Node        string
+	AccountID   int64
+	Division    string
+	ConnectedAt time.Time
+}
