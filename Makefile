@@ -1,0 +1,66 @@
+# make run     the whole thing, on this machine alone: http://127.0.0.1:8080
+# make test    every test; make check adds the linters, and is what CI runs
+SHELL := /bin/sh
+DATA  ?= var
+GO    ?= go
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
+
+version := $(shell git describe --always --dirty 2>/dev/null || echo dev)
+gobuild := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(version)"
+ui      := web/ui
+ui_src  := $(shell find $(ui)/src $(ui)/public $(ui)/index.html $(ui)/package.json $(ui)/vite.config.ts -type f 2>/dev/null)
+
+.PHONY: run build test check lint reset deps-run deps-test go-test ui-test browser-test fuzz help
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+run: deps-run build
+	@exec ./bin/onemap demo --data $(DATA) $(ARGS)
+
+build: $(ui)/dist/index.html bin/onemap
+
+# go build keeps its own account of what is stale
+.PHONY: bin/onemap
+bin/onemap: $(ui)/dist/index.html
+	$(gobuild) -o $@ ./cmd/onemap
+
+$(ui)/node_modules/.installed: $(ui)/package-lock.json
+	cd $(ui) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(ui)/dist/index.html: $(ui)/node_modules/.installed $(ui_src)
+	cd $(ui) && npm run --silent build
+	@touch $@
+
+deps-run:
+	@scripts/deps.sh run
+
+deps-test:
+	@scripts/deps.sh test
+
+test: deps-test go-test ui-test browser-test
+
+go-test: $(ui)/dist/index.html
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
+
+ui-test: $(ui)/node_modules/.installed
+	cd $(ui) && npm run --silent test
+
+browser-test: build
+	cd $(ui) && npm run --silent e2e
+
+lint: $(ui)/node_modules/.installed
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod golangci-lint run
+	cd $(ui) && npm run --silent lint
+
+check: deps-test lint test
+
+# a short run of every fuzz target, longer with FUZZTIME=5m
+FUZZTIME ?= 20s
+fuzz:
+	scripts/fuzz.sh $(FUZZTIME)
+
+reset: bin/onemap
+	./bin/onemap demo --data $(DATA) --reset
