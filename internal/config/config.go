@@ -1,0 +1,174 @@
+// Package config is the one place where options come from: flags, environment (ONEMAP_…) and a YAML
+// file, in this order of precedence. An unknown key or a bad value is an error that names it.
+// Secrets are never flags: they come from the environment, a file, or the terminal.
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"onemap/internal/errs"
+)
+
+// Common is what every command takes.
+type Common struct {
+	Config    string `help:"YAML file with options; keys are the flags' names." placeholder:"FILE" type:"path"`
+	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	LogFormat string `help:"Form of the log: text or json." enum:"text,json" default:"text"`
+}
+
+// Database is how a command reaches PostgreSQL.
+type Database struct {
+	Database     string `help:"PostgreSQL URL. One with a password belongs into ONEMAP_DATABASE, the YAML file or --database-file." placeholder:"URL"`
+	DatabaseFile string `help:"File that holds the PostgreSQL URL." placeholder:"FILE" type:"path"`
+	DatabaseMax  int    `help:"Most connections that this process opens." default:"16"`
+}
+
+// URL is the PostgreSQL URL from where it was given.
+func (d Database) URL() (string, error) {
+	raw := d.Database
+	if d.DatabaseFile != "" {
+		b, err := os.ReadFile(d.DatabaseFile)
+		if err != nil {
+			return "", errs.Wrap(errs.Invalid, err, "--database-file cannot be read")
+		}
+		raw = strings.TrimSpace(string(b))
+	}
+	if raw == "" {
+		return "", errs.InvalidField("database", "no PostgreSQL URL: set ONEMAP_DATABASE, --database-file, or `database` in the YAML file; `onemap demo` needs none")
+	}
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return "", errs.InvalidField("database", "not a PostgreSQL URL (postgres://user@host:5432/name)")
+	}
+	return raw, nil
+}
+
+// Server is what `onemap serve` takes and `onemap demo` builds upon.
+type Server struct {
+	HTTP        string        `name:"http" help:"Address of the web server." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	MQTT        string        `name:"mqtt" help:"Address of the embedded MQTT broker." default:"127.0.0.1:1883" placeholder:"ADDR"`
+	BaseData    string        `help:"Folder of the base data; found beside the program when not given." placeholder:"DIR" type:"path"`
+	Node        string        `help:"Name of this node; the host's name when not given." placeholder:"NAME"`
+	City        string        `help:"Division code of the city." default:"3706"`
+	Sender      string        `help:"Sender of the CAP messages." default:"yantai.emergency.gov.cn"`
+	SessionTTL  time.Duration `name:"session-ttl" help:"How long a login lasts." default:"12h"`
+	Secure      bool          `help:"The page is served under HTTPS (by a proxy before it): cookies are marked Secure."`
+	MaxPayload  int           `help:"Largest MQTT payload that is taken, in bytes." default:"65536"`
+	PruneEvery  time.Duration `help:"How often what has outlived its retention is removed." default:"1h"`
+	Quarantined time.Duration `name:"quarantine-keep" help:"How long what could not be decoded is kept." default:"720h"`
+	EventsKeep  time.Duration `help:"How long the event log is kept." default:"8760h"`
+}
+
+// Demo is what `onemap demo` takes on top.
+type Demo struct {
+	Data       string        `help:"Folder of the demo's data." default:"var" placeholder:"DIR" type:"path"`
+	Seed       uint64        `help:"Seed of the synthetic city and of the simulator." default:"1"`
+	Simulate   bool          `help:"Let the simulator publish." default:"true" negatable:""`
+	Speed      float64       `help:"How fast the simulator's scenes run." default:"1"`
+	Scene      string        `help:"Scene that the demo plays: heavy_rain, chlorine_leak, storm_surge, silent_device or none." default:"heavy_rain" enum:"heavy_rain,chlorine_leak,storm_surge,silent_device,none"`
+	SceneAfter time.Duration `help:"When the scene begins, after the start." default:"3m"`
+	Reset      bool          `help:"Wipe the demo's data and exit."`
+}
+
+// notOptions are variables that begin with ONEMAP_ but are no option of a flag's name.
+var notOptions = map[string]bool{"ONEMAP_PASSWORD": true, "ONEMAP_PASSWORD_FILE": true, "ONEMAP_CAP_XSD": true} //nolint:gochecknoglobals // a constant table
+
+// Parse reads args (without the program's name), environ ("NAME=value") and the YAML file into cli,
+// a pointer to a struct of kong commands, and returns the chosen command.
+func Parse(cli any, args, environ []string, vars kong.Vars, opts ...kong.Option) (*kong.Context, error) {
+	y := &yamlFile{path: configPath(args, environ)}
+	opts = append([]kong.Option{
+		kong.Name("onemap"),
+		kong.Description("One map of a city's risks: sensors, alerts and the people who answer them."),
+		kong.UsageOnError(), vars,
+		kong.DefaultEnvars("ONEMAP"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	}, opts...)
+	if err := y.load(); err != nil {
+		return nil, err
+	}
+	opts = append(opts, kong.Resolvers(y))
+	parser, err := kong.New(cli, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("build the command line: %w", err)
+	}
+	if err := passwordInArgs(args); err != nil {
+		return nil, err
+	}
+	if err := unknownVariables(parser.Model, environ); err != nil {
+		return nil, err
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		return nil, errs.Wrap(errs.Invalid, err, "options")
+	}
+	return ctx, nil
+}
+
+// passwordInArgs refuses a PostgreSQL URL with a password as a flag: `ps` shows flags to everyone.
+func passwordInArgs(args []string) error {
+	for _, a := range args {
+		if i := strings.Index(a, "postgres"); i > 0 && strings.HasPrefix(a, "--") {
+			a = a[i:] // --flag=postgres://…
+		}
+		u, err := url.Parse(a)
+		if err != nil || !strings.HasPrefix(u.Scheme, "postgres") {
+			continue
+		}
+		if _, has := u.User.Password(); has || u.Query().Has("password") {
+			return errs.InvalidField("--database", "holds a password, which `ps` would show; set ONEMAP_DATABASE or use --database-file")
+		}
+	}
+	return nil
+}
+
+// unknownVariables refuses a variable that looks like an option and is none: a typing error must
+// not pass for a default.
+func unknownVariables(app *kong.Application, environ []string) error {
+	known := map[string]bool{}
+	for _, f := range allFlags(app.Node) {
+		for _, e := range f.Envs {
+			known[e] = true
+		}
+	}
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		if strings.HasPrefix(name, "ONEMAP_") && !known[name] && !notOptions[name] {
+			return errs.InvalidField(name, "no such option; `onemap --help` lists them")
+		}
+	}
+	return nil
+}
+
+// allFlags gives the flags of a command and of everything below it.
+func allFlags(n *kong.Node) []*kong.Flag {
+	flags := append([]*kong.Flag(nil), n.Flags...)
+	for _, c := range n.Children {
+		flags = append(flags, allFlags(c)...)
+	}
+	return flags
+}
+
+// configPath finds --config before the flags are parsed, as the file's values take part in parsing.
+func configPath(args, environ []string) string {
+	for i, a := range args {
+		if v, ok := strings.CutPrefix(a, "--config="); ok {
+			return v
+		}
+		if a == "--config" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	for _, e := range environ {
+		if v, ok := strings.CutPrefix(e, "ONEMAP_CONFIG="); ok {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+
+	"onemap/internal/errs"
+)
+
+// yamlFile resolves flags from a flat YAML mapping whose keys are the flags' names. Unlike the usual
+// resolvers it refuses keys that no flag has.
+type yamlFile struct {
+	path   string
+	values map[string]any
+}
+
+func (y *yamlFile) load() error {
+	if y.path == "" {
+		return nil
+	}
+	b, err := os.ReadFile(y.path)
+	if err != nil {
+		return errs.Wrap(errs.Invalid, err, "--config cannot be read")
+	}
+	if err := yaml.Unmarshal(b, &y.values); err != nil {
+		return errs.Wrap(errs.Invalid, err, "%s", y.path)
+	}
+	return nil
+}
+
+// Validate refuses keys that no flag of any command has.
+func (y *yamlFile) Validate(app *kong.Application) error {
+	known := map[string]bool{}
+	for _, f := range allFlags(app.Node) {
+		known[f.Name] = true
+	}
+	for k := range y.values {
+		if !known[k] || k == "config" {
+			return errs.InvalidField(k, "no such option (in %s)", y.path)
+		}
+	}
+	return nil
+}
+
+// Resolve gives a flag's value from the file; nil lets the default stand. The environment comes
+// before the file.
+func (y *yamlFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	v, ok := y.values[flag.Name]
+	if !ok {
+		return nil, nil
+	}
+	for _, e := range flag.Envs {
+		if _, set := os.LookupEnv(e); set {
+			return nil, nil
+		}
+	}
+	switch v.(type) {
+	case map[string]any, []any, nil:
+		return nil, errs.InvalidField(flag.Name, "must be a plain value (in %s)", y.path)
+	default:
+		return fmt.Sprint(v), nil
+	}
+}
