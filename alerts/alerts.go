@@ -96,11 +96,16 @@ type State struct {
 	DatastreamID int64
 	Detection    Detection
 	Level        core.Level // frozen while stale
-	PendingLevel core.Level // what it will rise to when `for` has passed
-	PendingSince *time.Time // event time
+	PendingLevel core.Level // the worst level that it will rise to when `for` has passed
+	PendingSince *time.Time // event time from which that level's `for` counts
 	LastTime     *time.Time // newest evaluated event time; late readings never move state backwards
 	LastValue    float64
 	AlertID      int64 // the open episode, 0 when none
+
+	// Raised says for each level (by its number; 0 is unused) since when, in event time, the value has
+	// been at or past the level's Raise without a break; zero: it is not. `for` is counted from it.
+	Raised      [5]time.Time
+	RuleVersion int64 // of the rule that made this; what Raised says holds for that version alone
 }
 
 // Alert is one episode. It is the wire shape too: the API and the events carry it as it is.
@@ -159,15 +164,18 @@ type Message struct {
 }
 
 // Change is what one evaluation makes of one episode; the store writes it, its event, its message
-// and its audit row in one transaction.
+// and its audit row in one transaction. Handling, Assignee and Version are the people's and the
+// store's: those of an existing alert stay as stored, whatever the Change says.
 type Change struct {
-	Kind    string // core.EventAlertIssued, …Updated, …Cleared, …Stale
-	Alert   Alert  // ID 0 for a new episode: the store gives it, and the message and state take it over
-	Message *Message
+	Kind    string   // core.EventAlertIssued, …Updated, …Cleared, …Stale
+	Alert   Alert    // ID 0 for a new episode: the store gives it, and the message and state take it over
+	Message *Message // nil: the change has no paper (stale, and back from it)
 	Note    string
 }
 
-// Step is one advance of the engine: everything that the batches up to To made, or nothing.
+// Step is one advance of the engine: everything that the batches up to To made, or nothing. To may
+// equal From: what the clock or an edited rule made has no batch. There is at most one Change for a
+// rule and datastream in a step, and it has a State in it.
 type Step struct {
 	From    int64 // the cursor as read; a store whose cursor is elsewhere refuses with errs.Conflict
 	To      int64

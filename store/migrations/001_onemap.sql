@@ -285,6 +285,8 @@ create table rule_state (
     last_time      timestamptz,
     last_value     double precision not null default 0,
     alert_id       bigint,
+    raised         jsonb not null default '[]',   -- alerts.State.Raised: per level, since when
+    rule_version   bigint not null default 0,
     primary key (rule_id, datastream_id)
 ) with (fillfactor = 50);
 
