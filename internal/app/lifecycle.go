@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// closer is one named clean-up.
+type closer struct {
+	name string
+	stop func(context.Context) error
+}
+
+// lifecycle is a stack of clean-ups: what was started last is stopped first. A failed set-up stops
+// what it had started; stopping twice is harmless.
+type lifecycle struct {
+	logger *slog.Logger
+	mu     sync.Mutex
+	stack  []closer
+}
+
+// push adds a clean-up.
+func (l *lifecycle) push(name string, stop func(context.Context) error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stack = append(l.stack, closer{name, stop})
+}
+
+// pushWait adds a clean-up that cancels a goroutine and waits for it.
+func (l *lifecycle) pushWait(name string, cancel context.CancelFunc, done <-chan struct{}) {
+	l.push(name, func(ctx context.Context) error {
+		cancel()
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}
+
+// background runs f until the lifecycle stops it.
+func (l *lifecycle) background(ctx context.Context, name string, f func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(ctx)
+	}()
+	l.pushWait(name, cancel, done)
+}
+
+// stop runs the clean-ups in reverse order, each even when an earlier one failed.
+func (l *lifecycle) stop(ctx context.Context) error {
+	l.mu.Lock()
+	stack := l.stack
+	l.stack = nil
+	l.mu.Unlock()
+	var all []error
+	for i := len(stack) - 1; i >= 0; i-- {
+		c := stack[i]
+		if err := c.stop(ctx); err != nil {
+			l.logger.ErrorContext(ctx, "stopping failed", "part", c.name, "error", err)
+			all = append(all, fmt.Errorf("stop %s: %w", c.name, err))
+			continue
+		}
+		l.logger.DebugContext(ctx, "stopped", "part", c.name)
+	}
+	return errors.Join(all...)
+}
