@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/sensors"
 )
@@ -37,11 +38,6 @@ type ClientStore interface {
 	SaveReceipt(ctx context.Context, c Client, s core.Scope, seq int64, at time.Time) error
 }
 
-// Client is one connected browser or integrator.
-type Client struct {
-	ID          string // made and kept by the client, [A-Za-z0-9_-]{8,64}
-	Node        string
-	AccountID   int64
-	Division    string
-	ConnectedAt time.Time
-}
+// Client is one connected browser or integrator. It lives in package auth, so that a store on this
+// floor can keep it.
+type Client = auth.Client
