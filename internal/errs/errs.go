@@ -8,6 +8,7 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind classifies a failure by what the caller can do about it.
@@ -52,10 +53,11 @@ func (k Kind) String() string {
 // Error is a classified failure. Msg is written for the person who sent the input; the wrapped
 // error is for the log.
 type Error struct {
-	Kind  Kind
-	Field string // the field, line or frame at fault, as the sender wrote it; may be empty
-	Msg   string
-	Err   error
+	Kind       Kind
+	Field      string // the field, line or frame at fault, as the sender wrote it; may be empty
+	Msg        string
+	Err        error
+	RetryAfter time.Duration // with TooMany and Unavailable: how long to wait; 0 when it is not known
 }
 
 // Error joins the field, the message and the cause.
