@@ -147,6 +147,7 @@ type BatchResult struct {
 	Stored     int // new rows
 	Duplicates int // the same datastream, time and value again
 	Conflicts  int // the same datastream and time with another value: kept in observation_conflict
+	Unknown    int // of a datastream or device that is gone, or out of the store's years: quarantined
 }
 
 // Committed is one ingest_batch row: what rules and live state are made from. Only rows that were

@@ -25,6 +25,15 @@ create table division (
     geom        geometry(Point, 4326)
 );
 
+-- what core.Scope says, in SQL: a thing of a division, and a thing addressed to divisions
+create function scope_covers(scope text, code text) returns boolean language sql immutable parallel safe as $$
+    select scope <> '' and (starts_with(code, scope) or (code = '' and length(scope) <= 4))
+$$;
+create function scope_covers_any(scope text, codes text[]) returns boolean language sql immutable parallel safe as $$
+    select scope <> '' and case when cardinality(codes) = 0 then length(scope) <= 4 else
+        exists (select from unnest(codes) c where scope_covers(scope, c) or (c <> '' and starts_with(scope, c))) end
+$$;
+
 -- ── people ────────────────────────────────────────────────────────────────────────────────────
 create table account (
     id             bigint generated always as identity primary key,
@@ -65,6 +74,12 @@ create table event_log (
     payload    jsonb not null default '{}'
 );
 create index on event_log (subject, seq);
+-- rows up to seq have been pruned: who was last here at less must take a full snapshot
+create table event_horizon (
+    one  boolean primary key default true check (one),
+    seq  bigint not null default 0
+);
+insert into event_horizon default values;
 
 -- append_event gives seq under a lock of its own that is held to the commit, so commit order is seq
 -- order: who has seen n has seen all below n. Call it last in a transaction. NOTIFY carries nothing.
@@ -216,7 +231,8 @@ create table observation_conflict (
     datastream_id  bigint not null,
     ts             timestamptz not null,
     value          double precision not null,
-    received_at    timestamptz not null
+    received_at    timestamptz not null,
+    unique (datastream_id, ts, value)      -- a redelivery of the same conflict is not a second one
 );
 
 -- one row a commit, seq under a lock held to the commit: what rules and live state are made from.
@@ -324,6 +340,7 @@ create table cap_message (
     xml         bytea not null
 );
 create index on cap_message (alert_id, sent);
+create index on cap_message (expires);
 
 create table alert_audit (
     id             bigint generated always as identity primary key,
