@@ -1,0 +1,66 @@
+// Every call of the HTTP API that the pages make, by name.
+
+import { request, type RequestOptions } from './client'
+import type * as T from './types'
+
+const v1 = '/api/v1'
+const seg = (part: string | number) => encodeURIComponent(String(part))
+type Signal = Pick<RequestOptions, 'signal'>
+
+export const login = (user: string, password: string) =>
+  request<T.Me>('POST', `${v1}/session`, { body: { user, password } })
+export const logout = () => request<void>('DELETE', `${v1}/session`)
+export const me = () => request<T.Me>('GET', `${v1}/me`)
+export const sessions = (user?: string) => request<T.Items<T.Session>>('GET', `${v1}/sessions`, { query: { user } })
+export const revokeSession = (id: number) => request<void>('DELETE', `${v1}/sessions/${seg(id)}`)
+
+export const accounts = () => request<T.Items<T.Account>>('GET', `${v1}/accounts`)
+export const createAccount = (a: { user: string; name: string; role: T.Role; division: string; password: string }) =>
+  request<T.Account>('POST', `${v1}/accounts`, { body: a })
+export const updateAccount = (
+  user: string,
+  version: number,
+  change: Partial<{ name: string; role: T.Role; division: string; disabled: boolean; password: string }>,
+) => request<T.Account>('PATCH', `${v1}/accounts/${seg(user)}`, { body: change, ifMatch: version })
+
+export const divisions = (level?: 'town') => request<T.Items<T.Division>>('GET', `${v1}/divisions`, { query: { level } })
+export const layers = () => request<T.LayerList>('GET', `${v1}/layers`)
+export const features = (
+  layer: string,
+  query: { bbox?: string; after?: number; limit?: number } = {},
+  options: Signal = {},
+) => request<T.FeatureCollection>('GET', `${v1}/layers/${seg(layer)}/features`, { query, ...options })
+export const feature = (layer: string, id: number | string, options: Signal = {}) =>
+  request<T.Feature>('GET', `${v1}/layers/${seg(layer)}/features/${seg(id)}`, options)
+
+export const devices = () => request<T.DeviceSnapshot>('GET', `${v1}/devices`)
+export const device = (id: string) => request<T.Device>('GET', `${v1}/devices/${seg(id)}`)
+export const datastreamTypes = () =>
+  request<{ items: T.DatastreamType[]; hazard_types: T.HazardType[] }>('GET', `${v1}/datastream-types`)
+export const observations = (
+  datastream: number,
+  query: { from?: string; to?: string; limit?: number } = {},
+  options: Signal = {},
+) => request<T.ObservationList>('GET', `${v1}/datastreams/${seg(datastream)}/observations`, { query, ...options })
+
+export const rules = () => request<T.Items<T.Rule>>('GET', `${v1}/rules`)
+export type RuleBody = Omit<T.Rule, 'id' | 'version' | 'updated_at' | 'updated_by'>
+export const createRule = (body: RuleBody) => request<T.Rule>('POST', `${v1}/rules`, { body })
+export const updateRule = (id: number, version: number, body: RuleBody) =>
+  request<T.Rule>('PUT', `${v1}/rules/${seg(id)}`, { body, ifMatch: version })
+export const deleteRule = (id: number, version: number) =>
+  request<void>('DELETE', `${v1}/rules/${seg(id)}`, { ifMatch: version })
+
+export const alerts = (query: { open?: boolean; level?: string; device?: string; limit?: number; before?: number } = {}) =>
+  request<T.AlertSnapshot>('GET', `${v1}/alerts`, { query })
+export const alert = (id: number) => request<T.AlertDetail>('GET', `${v1}/alerts/${seg(id)}`)
+export const handleAlert = (id: number, action: T.AlertAction, body: { note?: string; assignee?: string } = {}) =>
+  request<{ alert: T.Alert }>('POST', `${v1}/alerts/${seg(id)}/${action}`, { body })
+export const assignees = () => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`)
+
+export const quarantine = (query: { limit?: number; before?: number } = {}) =>
+  request<T.Items<T.Quarantined>>('GET', `${v1}/quarantine`, { query })
+export const search = (q: string, limit = 20, options: Signal = {}) =>
+  request<T.Items<T.Hit>>('GET', `${v1}/search`, { query: { q, limit }, ...options })
+export const sources = () => request<{ items: T.SourceFile[]; attribution: string }>('GET', `${v1}/sources`)
+export const health = () => request<T.Health>('GET', `${v1}/health`)
