@@ -1,0 +1,172 @@
+// Package store keeps everything in PostgreSQL with PostGIS: it implements the small interfaces that
+// the domains declare, one file per aggregate, and is the only importer of pgx and go-geom.
+// Geometry goes in and out as orb values, lon/lat, EPSG:4326; times are UTC.
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// Options says which database and how. Only URL is needed.
+type Options struct {
+	// URL is a PostgreSQL address, as libpq takes it.
+	URL string
+	// MaxConns bounds the pool; 0 is 16.
+	MaxConns int
+	// Logger is for what no caller is told; nil discards it.
+	Logger *slog.Logger
+	// Registerer gets the pool's metrics; nil gives none.
+	Registerer prometheus.Registerer
+	// Clock is the time of everything that the store stamps itself; nil is time.Now.
+	Clock func() time.Time
+}
+
+// DB is the store. It is safe for concurrent use.
+type DB struct {
+	pool *pgxpool.Pool
+	log  *slog.Logger
+	now  func() time.Time
+}
+
+// querier is what a pool, a connection and a transaction have in common.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Open connects to a migrated database. A wrong URL is errs.Invalid, a database that does not
+// answer errs.Unavailable.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	cfg, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		// pgx's own message would repeat the address, and so a password in it.
+		return nil, errs.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
+	}
+	cfg.MaxConns = 16
+	if o.MaxConns > 0 {
+		cfg.MaxConns = int32(min(o.MaxConns, 10_000))
+	}
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	cfg.ConnConfig.RuntimeParams["application_name"] = "onemap"
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	cfg.AfterConnect = registerTypes
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, mapErr(err, "open the database")
+	}
+	db := &DB{pool: pool, log: o.Logger, now: o.Clock}
+	if db.log == nil {
+		db.log = slog.New(slog.DiscardHandler)
+	}
+	if db.now == nil {
+		db.now = time.Now
+	}
+	if err := db.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	if err := registerMetrics(o.Registerer, pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// Close ends every connection; what still runs is waited for.
+func (db *DB) Close() { db.pool.Close() }
+
+// Ping asks the database for a sign of life; errs.Unavailable when there is none.
+func (db *DB) Ping(ctx context.Context) error {
+	return mapErr(db.pool.Ping(ctx), "reach the database")
+}
+
+// inTx runs fn in one transaction: committed when fn gives nil, rolled back when it fails or
+// panics. The error's kind is mapped.
+func (db *DB) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return mapErr(pgx.BeginFunc(ctx, db.pool, fn), "")
+}
+
+// epoch names this incarnation of the database. It changes when the content is restored elsewhere
+// (another system), recovered to a point in time or promoted (another timeline), or cloned (another
+// database), so that nobody takes its numbers for those of before.
+func epoch(ctx context.Context, q querier) (string, error) {
+	const sql = `
+		select i.id || '-' || to_hex(s.system_identifier) || '-' || d.oid
+		    || '-' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+		from instance i, pg_control_system() s, pg_database d
+		where d.datname = current_database()`
+	var e string
+	err := q.QueryRow(ctx, sql).Scan(&e)
+	return e, mapErr(err, "read the database's epoch")
+}
+
+// Epoch names this incarnation of the database: numbers of events and batches mean nothing under
+// another one.
+func (db *DB) Epoch(ctx context.Context) (string, error) { return epoch(ctx, db.pool) }
+
+// appendEvent writes a row of the event log and gives its seq. Call it last in the transaction: it
+// takes the log's lock, which is held to the commit. At and Seq of e are not used.
+func appendEvent(ctx context.Context, tx pgx.Tx, e core.Event) (int64, error) {
+	var roles []string
+	if e.Roles != nil {
+		roles = make([]string, len(e.Roles))
+		for i, r := range e.Roles {
+			roles[i] = string(r)
+		}
+	}
+	divisions := e.Divisions
+	if divisions == nil {
+		divisions = []string{}
+	}
+	var seq int64
+	err := tx.QueryRow(ctx, "select append_event($1, $2, $3, $4, $5, $6)",
+		e.Kind, divisions, roles, e.Subject, e.Actor, e.Payload).Scan(&seq)
+	if err != nil {
+		return 0, mapErr(err, "write event "+e.Kind)
+	}
+	return seq, nil
+}
+
+// registerMetrics shows the pool's connections.
+func registerMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) error {
+	if reg == nil {
+		return nil
+	}
+	gauge := func(name, help string, value func(*pgxpool.Stat) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "store", Name: name, Help: help},
+			func() float64 { return value(pool.Stat()) })
+	}
+	all := []prometheus.Collector{
+		gauge("connections", "Connections to PostgreSQL.", func(s *pgxpool.Stat) float64 { return float64(s.TotalConns()) }),
+		gauge("connections_busy", "Connections in use.", func(s *pgxpool.Stat) float64 { return float64(s.AcquiredConns()) }),
+		gauge("connections_max", "The pool's limit.", func(s *pgxpool.Stat) float64 { return float64(s.MaxConns()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "onemap", Subsystem: "store", Name: "connection_waits_total",
+			Help: "Times that a caller had to wait for a connection.",
+		}, func() float64 { return float64(pool.Stat().EmptyAcquireCount()) }),
+	}
+	for _, c := range all {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("register the store's metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// etag is a version as problem messages name it.
+func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }

@@ -1,0 +1,26 @@
+package store_test
+
+import (
+	"testing"
+
+	"onemap/store/storetest"
+)
+
+func TestEpochDiffersBetweenClones(t *testing.T) {
+	a, b := storetest.NewDB(t), storetest.NewDB(t)
+	ea, err := a.Epoch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := a.Epoch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	eb, err := b.Epoch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ea != again || ea == eb || ea == "" {
+		t.Errorf("epochs: %q, then %q; of a clone %q", ea, again, eb)
+	}
+}

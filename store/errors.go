@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/puddle/v2"
+
+	"onemap/internal/errs"
+)
+
+// kindsByCode maps SQLSTATEs of five characters, then classes of two, to kinds.
+func kindsByCode(code string) (errs.Kind, bool) {
+	switch code {
+	case "23505", "23P01", "23001": // unique, exclusion and restrict violations
+		return errs.Conflict, true
+	case "40001", "40P01", // serialization failure, deadlock
+		"55P03",                            // lock not available, and lock_timeout
+		"57014",                            // query cancelled, and statement_timeout
+		"57P01", "57P02", "57P03", "57P05", // admin shutdown, crash shutdown, starting up, idle timeout
+		"25006", // read-only: we talk to a replica that is not promoted yet
+		"3D000": // no such database
+		return errs.Unavailable, true
+	}
+	if len(code) < 2 {
+		return errs.Internal, false
+	}
+	switch code[:2] {
+	case "08", "53", "58", "28": // connection, resources, disk, authorisation of onemap itself
+		return errs.Unavailable, true
+	case "22", "23": // a value that does not fit: not null, check, foreign key, bad encoding
+		return errs.Invalid, true
+	}
+	return errs.Internal, false
+}
+
+// mapErr classifies what the database or the way to it said. What has a kind already keeps it.
+// pgx.ErrNoRows is errs.NotFound. what says what was tried; it may be empty.
+func mapErr(err error, what string) error {
+	if err == nil {
+		return nil
+	}
+	var known *errs.Error
+	if errors.As(err, &known) {
+		if what == "" {
+			return err
+		}
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		if kind, ok := kindsByCode(pg.Code); ok {
+			return errs.Wrap(kind, err, "%s", pgMessage(kind, pg, what))
+		}
+		return wrapPlain(err, what)
+	}
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return errs.Wrap(errs.NotFound, err, "%s", orElse(what, "no such row"))
+	case errors.Is(err, context.Canceled):
+		return wrapPlain(err, what)
+	case isAway(err):
+		return errs.Wrap(errs.Unavailable, err, "%s", orElse(what, "the database does not answer"))
+	}
+	return wrapPlain(err, what)
+}
+
+// isAway reports whether the way to the database failed.
+func isAway(err error) bool {
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, puddle.ErrClosedPool) ||
+		pgconn.SafeToRetry(err) || errors.Is(err, pgx.ErrTxClosed)
+}
+
+// pgMessage is what the caller may read: never values, only what is wrong.
+func pgMessage(kind errs.Kind, pg *pgconn.PgError, what string) string {
+	switch kind {
+	case errs.Conflict:
+		return orElse(what, "it is there already")
+	case errs.Invalid:
+		return orElse(what, "a value was not accepted") + " (" + pg.Message + ")"
+	default:
+		return orElse(what, "the database is not available")
+	}
+}
+
+func wrapPlain(err error, what string) error {
+	if what == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

@@ -1,0 +1,327 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/paulmach/orb"
+	"github.com/twpayne/go-geom"
+	"github.com/twpayne/go-geom/encoding/ewkb"
+)
+
+// srid of every geometry in the database: WGS 84, lon/lat.
+const srid = 4326
+
+// registerTypes teaches a new connection PostGIS' geometry. The type's number differs from database
+// to database. Before the first migration there is none.
+func registerTypes(ctx context.Context, conn *pgx.Conn) error {
+	var oid *uint32
+	if err := conn.QueryRow(ctx, "select to_regtype('geometry')::oid").Scan(&oid); err != nil {
+		return fmt.Errorf("look up the geometry type: %w", err)
+	}
+	if oid != nil {
+		conn.TypeMap().RegisterType(&pgtype.Type{Name: "geometry", OID: *oid, Codec: geometryCodec{}})
+	}
+	return nil
+}
+
+// geometryCodec makes every orb.Geometry a query argument, and orb.Geometry and each of its kinds a
+// scan target. The wire form is EWKB: binary as it is, text in hexadecimal digits.
+type geometryCodec struct{}
+
+var _ pgtype.Codec = geometryCodec{}
+
+func (geometryCodec) FormatSupported(format int16) bool {
+	return format == pgtype.BinaryFormatCode || format == pgtype.TextFormatCode
+}
+
+func (geometryCodec) PreferredFormat() int16 { return pgtype.BinaryFormatCode }
+
+func (geometryCodec) PlanEncode(_ *pgtype.Map, _ uint32, format int16, value any) pgtype.EncodePlan {
+	if _, ok := value.(orb.Geometry); !ok {
+		return nil
+	}
+	return encodeGeometry{text: format == pgtype.TextFormatCode}
+}
+
+type encodeGeometry struct{ text bool }
+
+func (p encodeGeometry) Encode(value any, buf []byte) ([]byte, error) {
+	g, ok := value.(orb.Geometry)
+	if !ok {
+		return nil, fmt.Errorf("encode geometry: %T is no orb.Geometry", value)
+	}
+	b, err := marshalEWKB(g)
+	if err != nil {
+		return nil, err
+	}
+	if p.text {
+		return hex.AppendEncode(buf, b), nil
+	}
+	return append(buf, b...), nil
+}
+
+func (geometryCodec) PlanScan(_ *pgtype.Map, _ uint32, format int16, target any) pgtype.ScanPlan {
+	assign := assignTo(target)
+	if assign == nil {
+		return nil
+	}
+	return scanGeometry{text: format == pgtype.TextFormatCode}
+}
+
+type scanGeometry struct{ text bool }
+
+func (p scanGeometry) Scan(src []byte, target any) error {
+	if src == nil {
+		if g, ok := target.(*orb.Geometry); ok {
+			*g = nil
+			return nil
+		}
+		return fmt.Errorf("scan geometry: cannot scan NULL into %T", target)
+	}
+	g, err := decode(src, p.text)
+	if err != nil {
+		return err
+	}
+	if !assignTo(target)(g) {
+		return fmt.Errorf("scan geometry: a %s does not fit into %T", g.GeoJSONType(), target)
+	}
+	return nil
+}
+
+func (geometryCodec) DecodeDatabaseSQLValue(_ *pgtype.Map, _ uint32, format int16, src []byte) (driver.Value, error) {
+	return decodeNullable(src, format)
+}
+
+func (geometryCodec) DecodeValue(_ *pgtype.Map, _ uint32, format int16, src []byte) (any, error) {
+	return decodeNullable(src, format)
+}
+
+func decodeNullable(src []byte, format int16) (any, error) {
+	if src == nil {
+		return nil, nil //nolint:nilnil // pgx's contract for NULL
+	}
+	return decode(src, format == pgtype.TextFormatCode)
+}
+
+func decode(src []byte, text bool) (orb.Geometry, error) {
+	if text {
+		raw := make([]byte, hex.DecodedLen(len(src)))
+		if _, err := hex.Decode(raw, src); err != nil {
+			return nil, fmt.Errorf("decode geometry: %w", err)
+		}
+		src = raw
+	}
+	return unmarshalEWKB(src)
+}
+
+// assignTo gives the function that puts a geometry into the target, reporting whether it is of the
+// target's kind; nil when the target is nothing for a geometry.
+func assignTo(target any) func(orb.Geometry) bool {
+	switch t := target.(type) {
+	case *orb.Geometry:
+		return func(g orb.Geometry) bool { *t = g; return true }
+	case *orb.Point:
+		return assign(t)
+	case *orb.MultiPoint:
+		return assign(t)
+	case *orb.LineString:
+		return assign(t)
+	case *orb.MultiLineString:
+		return assign(t)
+	case *orb.Polygon:
+		return assign(t)
+	case *orb.MultiPolygon:
+		return assign(t)
+	case *orb.Collection:
+		return assign(t)
+	}
+	return nil
+}
+
+func assign[T orb.Geometry](t *T) func(orb.Geometry) bool {
+	return func(g orb.Geometry) bool {
+		v, ok := g.(T)
+		if ok {
+			*t = v
+		}
+		return ok
+	}
+}
+
+// marshalEWKB encodes with SRID 4326. A Ring and a Bound become a Polygon: WKB knows neither.
+func marshalEWKB(g orb.Geometry) ([]byte, error) {
+	t, err := toGeom(g)
+	if err != nil {
+		return nil, err
+	}
+	if t, err = geom.SetSRID(t, srid); err != nil {
+		return nil, fmt.Errorf("encode geometry: %w", err)
+	}
+	b, err := ewkb.Marshal(t, ewkb.NDR)
+	if err != nil {
+		return nil, fmt.Errorf("encode geometry: %w", err)
+	}
+	return b, nil
+}
+
+// unmarshalEWKB decodes whatever the SRID; a Z or M is dropped. An empty point, which orb cannot
+// say, is an error.
+func unmarshalEWKB(b []byte) (orb.Geometry, error) {
+	t, err := ewkb.Unmarshal(b)
+	if err != nil {
+		return nil, fmt.Errorf("decode geometry: %w", err)
+	}
+	return fromGeom(t)
+}
+
+func flat(points []orb.Point) []float64 {
+	out := make([]float64, 0, 2*len(points))
+	for _, p := range points {
+		out = append(out, p[0], p[1])
+	}
+	return out
+}
+
+// flatRings gives coordinates and ends as go-geom holds a polygon, beginning behind offset.
+func flatRings(rings []orb.Ring, offset int) (coords []float64, ends []int) {
+	for _, r := range rings {
+		coords = append(coords, flat(r)...)
+		ends = append(ends, offset+len(coords))
+	}
+	return coords, ends
+}
+
+func toGeom(g orb.Geometry) (geom.T, error) {
+	switch g := g.(type) {
+	case orb.Point:
+		return geom.NewPointFlat(geom.XY, g[:]), nil
+	case orb.MultiPoint:
+		return geom.NewMultiPointFlat(geom.XY, flat(g)), nil
+	case orb.LineString:
+		return geom.NewLineStringFlat(geom.XY, flat(g)), nil
+	case orb.MultiLineString:
+		var coords []float64
+		var ends []int
+		for _, l := range g {
+			coords = append(coords, flat(l)...)
+			ends = append(ends, len(coords))
+		}
+		return geom.NewMultiLineStringFlat(geom.XY, coords, ends), nil
+	case orb.Ring:
+		return toGeom(orb.Polygon{g})
+	case orb.Bound:
+		return toGeom(g.ToPolygon())
+	case orb.Polygon:
+		coords, ends := flatRings(g, 0)
+		return geom.NewPolygonFlat(geom.XY, coords, ends), nil
+	case orb.MultiPolygon:
+		var coords []float64
+		var endss [][]int
+		for _, p := range g {
+			c, ends := flatRings(p, len(coords))
+			coords, endss = append(coords, c...), append(endss, ends)
+		}
+		return geom.NewMultiPolygonFlat(geom.XY, coords, endss), nil
+	case orb.Collection:
+		return toCollection(g)
+	}
+	return nil, fmt.Errorf("encode geometry: unknown kind %T", g)
+}
+
+func toCollection(c orb.Collection) (geom.T, error) {
+	out := geom.NewGeometryCollection()
+	if err := out.SetLayout(geom.XY); err != nil {
+		return nil, fmt.Errorf("encode geometry: %w", err)
+	}
+	for _, part := range c {
+		t, err := toGeom(part)
+		if err != nil {
+			return nil, err
+		}
+		if err := out.Push(t); err != nil {
+			return nil, fmt.Errorf("encode geometry: %w", err)
+		}
+	}
+	return out, nil
+}
+
+func points(coords []float64, stride int) []orb.Point {
+	out := make([]orb.Point, 0, len(coords)/max(stride, 1))
+	for i := 0; i+1 < len(coords); i += stride {
+		out = append(out, orb.Point{coords[i], coords[i+1]})
+	}
+	return out
+}
+
+func polygon(coords []float64, start int, ends []int, stride int) orb.Polygon {
+	out := make(orb.Polygon, 0, len(ends))
+	for _, end := range ends {
+		out = append(out, points(coords[start:end], stride))
+		start = end
+	}
+	return out
+}
+
+var errEmptyPoint = errors.New("decode geometry: an empty point has no coordinates")
+
+func fromGeom(t geom.T) (orb.Geometry, error) {
+	stride := t.Stride()
+	switch t := t.(type) {
+	case *geom.Point:
+		if t.Empty() {
+			return nil, errEmptyPoint
+		}
+		return orb.Point{t.X(), t.Y()}, nil
+	case *geom.MultiPoint:
+		return fromMultiPoint(t)
+	case *geom.LineString:
+		return orb.LineString(points(t.FlatCoords(), stride)), nil
+	case *geom.MultiLineString:
+		out, start := orb.MultiLineString{}, 0
+		for _, end := range t.Ends() {
+			out = append(out, points(t.FlatCoords()[start:end], stride))
+			start = end
+		}
+		return out, nil
+	case *geom.Polygon:
+		return polygon(t.FlatCoords(), 0, t.Ends(), stride), nil
+	case *geom.MultiPolygon:
+		out, start := orb.MultiPolygon{}, 0
+		for _, ends := range t.Endss() {
+			out = append(out, polygon(t.FlatCoords(), start, ends, stride))
+			if len(ends) > 0 {
+				start = ends[len(ends)-1]
+			}
+		}
+		return out, nil
+	case *geom.GeometryCollection:
+		out := orb.Collection{}
+		for _, part := range t.Geoms() {
+			g, err := fromGeom(part)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, g)
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("decode geometry: unknown kind %T", t)
+}
+
+func fromMultiPoint(t *geom.MultiPoint) (orb.Geometry, error) {
+	out := orb.MultiPoint{}
+	for i := range t.NumPoints() {
+		p := t.Point(i)
+		if p.Empty() {
+			return nil, errEmptyPoint
+		}
+		out = append(out, orb.Point{p.X(), p.Y()})
+	}
+	return out, nil
+}

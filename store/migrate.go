@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/tern/v2/migrate"
+
+	"onemap/internal/errs"
+	"onemap/store/migrations"
+)
+
+// versionTable holds the number of the last migration that ran.
+const versionTable = "public.schema_version"
+
+// Migrate brings the database's tables up to this program's version, one transaction a migration.
+// Several programs may call it at once: an advisory lock lets one do the work and the others wait;
+// a database that is up to date is seen without any lock. progress is told of each migration before
+// it runs, and may be nil. A database made by a newer program is errs.Conflict; one where
+// extensions are missing and may not be created is errs.Forbidden and the message says what to run.
+func Migrate(ctx context.Context, url string, progress func(version, total int, name string)) error {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return errs.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
+	}
+	cfg.RuntimeParams["application_name"] = "onemap migrate"
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return mapErr(err, "connect to the database")
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+
+	names, err := migrate.FindMigrations(migrations.Files)
+	if err != nil {
+		return fmt.Errorf("list the migrations: %w", err)
+	}
+	current, err := currentVersion(ctx, conn)
+	if err != nil {
+		return err
+	}
+	switch {
+	case current == len(names):
+		return nil
+	case current > len(names):
+		return errs.New(errs.Conflict, "the database has version %d, this program knows %d: it was used by a newer onemap", current, len(names))
+	}
+	m, err := migrate.NewMigrator(ctx, conn, versionTable)
+	if err != nil {
+		return mapErr(err, "prepare the migrations")
+	}
+	if err := m.LoadMigrations(migrations.Files); err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	if progress != nil {
+		m.OnStart = func(version int32, name, _, _ string) { progress(int(version), len(names), name) }
+	}
+	return explainMigration(m.Migrate(ctx), cfg.Database)
+}
+
+// currentVersion takes no lock; a database without the table is at version 0.
+func currentVersion(ctx context.Context, conn *pgx.Conn) (int, error) {
+	var exists bool
+	if err := conn.QueryRow(ctx, "select to_regclass($1) is not null", versionTable).Scan(&exists); err != nil {
+		return 0, mapErr(err, "look for the database's version")
+	}
+	if !exists {
+		return 0, nil
+	}
+	var version int
+	err := conn.QueryRow(ctx, "select coalesce(max(version), 0) from "+versionTable).Scan(&version)
+	return version, mapErr(err, "read the database's version")
+}
+
+// explainMigration says what a person must do about an extension.
+func explainMigration(err error, database string) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return mapErr(err, "migrate the database")
+	}
+	switch {
+	case pg.Code == "42501" && strings.Contains(pg.Message, "extension"):
+		return errs.Wrap(errs.Forbidden, err,
+			"the database user may not create extensions: run as a superuser, in database %s: create extension postgis; create extension btree_gist;", database)
+	case pg.Code == "0A000" && strings.Contains(pg.Message, "extension"),
+		pg.Code == "58P01" && strings.Contains(pg.Message, "extension"):
+		return errs.Wrap(errs.Unavailable, err,
+			"PostGIS is not installed on the database server: apt-get install postgresql-N-postgis-3 there, N being its version")
+	}
+	return mapErr(err, "migrate the database")
+}

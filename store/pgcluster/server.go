@@ -1,0 +1,308 @@
+package pgcluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"onemap/internal/errs"
+)
+
+// initialise makes the data folder when there is none. It is made beside and renamed, so a killed
+// initdb leaves nothing that looks like data.
+func initialise(ctx context.Context, o Options, inst installation, w owner, data string) error {
+	if hasData(data) {
+		return nil
+	}
+	if entries, err := os.ReadDir(data); err == nil && len(entries) > 0 {
+		return errs.New(errs.Unavailable, "%s is not empty and holds no PostgreSQL data: not touching it", data)
+	}
+	o.Progress("creating a PostgreSQL " + inst.version + " cluster in " + data)
+	fresh := data + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return fmt.Errorf("clear an unfinished cluster: %w", err)
+	}
+	if err := w.give(fresh); err != nil {
+		return errs.Wrap(errs.Unavailable, err, "make the data folder")
+	}
+	args := []string{
+		"-D", fresh, "-U", superuser, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
+	}
+	if o.Fast {
+		args = append(args, "--no-sync")
+	}
+	cmd := w.command(ctx, "/", inst.program("initdb"), args...)
+	cmd.SysProcAttr.Pdeathsig = 0
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return errs.Wrap(errs.Unavailable, fmt.Errorf("%w: %s", err, lastLines(out, 5)), "initdb failed in %s", fresh)
+	}
+	if err := os.Remove(data); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("put the new cluster in place: %w", err)
+	}
+	if err := os.Rename(fresh, data); err != nil {
+		return fmt.Errorf("put the new cluster in place: %w", err)
+	}
+	return nil
+}
+
+// server is the running postgres process.
+type server struct {
+	cmd      *exec.Cmd
+	out      *output
+	started  chan struct{} // closed when Start has been tried
+	done     chan struct{} // closed when the process has ended
+	waitErr  error         // valid after done
+	stopping atomic.Bool
+}
+
+// launch starts postgres in a process group of its own, so that Ctrl-C in a terminal reaches onemap
+// alone. The kernel sends the parent-death signal when the *thread* that forked ends, so one
+// goroutine keeps its thread for as long as the server lives.
+func launch(o Options, inst installation, w owner, p place) *server {
+	s := &server{out: &output{log: o.Logger}, started: make(chan struct{}), done: make(chan struct{})}
+	s.cmd = w.command(context.Background(), "/", inst.program("postgres"), settings(o, p)...)
+	s.cmd.SysProcAttr.Pdeathsig = syscall.SIGINT // a fast shutdown
+	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
+	s.cmd.WaitDelay = 5 * time.Second // a stray backend must not hold the pipe for ever
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(s.done)
+		if s.waitErr = s.cmd.Start(); s.waitErr != nil {
+			close(s.started)
+			return
+		}
+		close(s.started)
+		s.waitErr = s.cmd.Wait()
+	}()
+	<-s.started
+	return s
+}
+
+func settings(o Options, p place) []string {
+	args := []string{"-D", p.data}
+	set := func(name, value string) { args = append(args, "-c", name+"="+value) }
+	set("listen_addresses", "")
+	set("port", "5432")
+	set("unix_socket_directories", p.socket)
+	set("unix_socket_permissions", "0700")
+	set("max_connections", strconv.Itoa(o.MaxConnections))
+	set("timezone", "UTC")
+	set("log_timezone", "UTC")
+	set("lc_messages", "C") // the words are matched and logged
+	set("log_destination", "stderr")
+	set("logging_collector", "off")
+	set("log_line_prefix", "")
+	set("jit", "off") // short queries: compiling costs more than it saves
+	set("random_page_cost", "1.1")
+	if o.Fast {
+		set("fsync", "off")
+		set("synchronous_commit", "off")
+		set("full_page_writes", "off")
+		set("autovacuum", "off")
+	}
+	return args
+}
+
+func (s *server) pid() int {
+	if s.cmd.Process == nil {
+		return 0
+	}
+	return s.cmd.Process.Pid
+}
+
+// failure is why the process ended, with its last words.
+func (s *server) failure() error {
+	if s.waitErr == nil {
+		return errors.New("postgres ended by itself")
+	}
+	if words := s.out.last(); words != "" {
+		return fmt.Errorf("postgres: %w: %s", s.waitErr, words)
+	}
+	return fmt.Errorf("postgres: %w", s.waitErr)
+}
+
+// stop asks for a fast shutdown, and for an immediate one when ctx ends first.
+func (s *server) stop(ctx context.Context) error {
+	s.stopping.Store(true)
+	if s.cmd.Process == nil {
+		return nil
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGINT) // it may have ended already
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-s.done:
+	case <-time.After(5 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-s.done
+	}
+	return errs.Wrap(errs.Unavailable, ctx.Err(), "PostgreSQL was stopped the hard way; it will recover at the next start")
+}
+
+// output logs what the server prints, and remembers the last lines for an error message.
+type output struct {
+	log   *slog.Logger
+	mu    sync.Mutex
+	rest  []byte
+	lines []string
+}
+
+// Write takes the server's output in any pieces.
+func (w *output) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rest = append(w.rest, p...)
+	for {
+		i := bytes.IndexByte(w.rest, '\n')
+		if i < 0 {
+			break
+		}
+		w.line(string(w.rest[:i]))
+		w.rest = w.rest[i+1:]
+	}
+	if len(w.rest) > 64<<10 { // an endless line is not kept
+		w.rest = nil
+	}
+	return len(p), nil
+}
+
+func (w *output) line(s string) {
+	level := slog.LevelDebug
+	if strings.HasPrefix(s, "PANIC:") || (strings.HasPrefix(s, "FATAL:") && !strings.Contains(s, "the database system is")) {
+		level = slog.LevelWarn
+	}
+	w.log.Log(context.Background(), level, "postgres", "line", s)
+	w.lines = append(w.lines, s)
+	if len(w.lines) > 20 {
+		w.lines = w.lines[len(w.lines)-20:]
+	}
+}
+
+func (w *output) last() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(w.lines[max(0, len(w.lines)-5):], " | ")
+}
+
+func lastLines(out []byte, n int) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], " | ")
+}
+
+// clearOrphans ends what a killed onemap left running on the data, and removes the pid file that
+// would keep the next server out. The caller holds the folder's lock, so nobody's living server is
+// hit; and the pid file goes only when no process works in the data folder any more, because a
+// stray backend beside a new server would ruin it.
+func clearOrphans(ctx context.Context, o Options, data string) error {
+	real, err := filepath.EvalSymlinks(data)
+	if err != nil {
+		return nil //nolint:nilerr // no data folder, no orphans
+	}
+	steps := []struct {
+		signal syscall.Signal
+		wait   time.Duration
+	}{{syscall.SIGINT, 20 * time.Second}, {syscall.SIGQUIT, 5 * time.Second}, {syscall.SIGKILL, 5 * time.Second}}
+	for i, step := range steps {
+		pids := serversIn(real)
+		if len(pids) == 0 {
+			break
+		}
+		if i == 0 {
+			o.Progress("stopping a PostgreSQL server that an earlier run left behind")
+		}
+		o.Logger.WarnContext(ctx, "stopping a left-over PostgreSQL server", "pids", pids, "signal", step.signal.String())
+		for _, pid := range orphanTargets(real, pids, step.signal) {
+			_ = syscall.Kill(pid, step.signal) // it may just have ended
+		}
+		if err := waitGone(ctx, real, step.wait); err != nil {
+			return err
+		}
+	}
+	if pids := serversIn(real); len(pids) > 0 {
+		return errs.New(errs.Unavailable, "PostgreSQL processes %v still work in %s and cannot be ended", pids, data)
+	}
+	if err := os.Remove(filepath.Join(real, "postmaster.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove a stale pid file: %w", err)
+	}
+	return nil
+}
+
+// orphanTargets are the processes to signal: the postmaster alone, which ends its backends in order,
+// unless it is gone or everything must go.
+func orphanTargets(data string, pids []int, sig syscall.Signal) []int {
+	if sig == syscall.SIGKILL {
+		return pids
+	}
+	content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if err != nil {
+		return pids
+	}
+	first, _, _ := strings.Cut(string(content), "\n")
+	postmaster, err := strconv.Atoi(strings.TrimSpace(first))
+	for _, pid := range pids {
+		if err == nil && pid == postmaster {
+			return []int{pid}
+		}
+	}
+	return pids
+}
+
+func waitGone(ctx context.Context, data string, limit time.Duration) error {
+	enough := time.NewTimer(limit)
+	defer enough.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for len(serversIn(data)) > 0 {
+		select {
+		case <-ctx.Done():
+			return errs.Wrap(errs.Unavailable, ctx.Err(), "a left-over PostgreSQL server in %s has not ended yet", data)
+		case <-enough.C:
+			return nil // the next, harder step decides
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// serversIn lists the postgres processes whose working folder is the data folder: every process of
+// a server works there.
+func serversIn(data string) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		cwd, err := os.Readlink(filepath.Join("/proc", e.Name(), "cwd"))
+		if err != nil || cwd != data {
+			continue
+		}
+		comm, err := os.ReadFile(filepath.Join("/proc", e.Name(), "comm"))
+		if err == nil && strings.HasPrefix(string(comm), "postgres") {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

@@ -1,0 +1,161 @@
+// Package storetest gives tests a real database: a private PostgreSQL cluster a test process, one
+// migrated template in it, and a clone of that for each test. It fails, and never skips, when
+// PostgreSQL or PostGIS is missing. Everything is gone when the process ends, however it ends.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/store"
+	"onemap/store/pgcluster"
+)
+
+const template = "onemap_template"
+
+// prefix of the folders of test clusters in the temporary folder; the process id follows.
+const prefix = "onemap-test-"
+
+//nolint:gochecknoglobals // one cluster a test process is the point of this package
+var (
+	shared = sync.OnceValues(start)
+	clones atomic.Int64
+)
+
+// cluster is this process's cluster with its janitor.
+type cluster struct {
+	*pgcluster.Cluster
+	alive io.WriteCloser // the janitor's standard input: it cleans up when this process closes it by dying
+}
+
+// NewDB gives an open store on a fresh, migrated, empty database that is dropped after the test.
+func NewDB(t testing.TB) *store.DB {
+	t.Helper()
+	url := NewURL(t)
+	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 8})
+	if err != nil {
+		t.Fatalf("open the test database: %v", err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+// NewURL gives the address of a fresh, migrated, empty database that is dropped after the test.
+func NewURL(t testing.TB) string {
+	t.Helper()
+	return newDatabase(t, template)
+}
+
+// NewEmptyURL gives the address of a fresh database without any tables, dropped after the test.
+func NewEmptyURL(t testing.TB) string {
+	t.Helper()
+	return newDatabase(t, "template0")
+}
+
+func newDatabase(t testing.TB, from string) string {
+	t.Helper()
+	c, err := shared()
+	if err != nil {
+		t.Fatalf("tests need PostgreSQL with PostGIS: %v", err)
+	}
+	name := fmt.Sprintf("t%d", clones.Add(1))
+	if err := c.admin(t.Context(), fmt.Sprintf("create database %s template %s", name, from)); err != nil {
+		t.Fatalf("clone the test database: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		defer cancel()
+		if err := c.admin(ctx, fmt.Sprintf("drop database %s with (force)", name)); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+	})
+	return c.URL(name)
+}
+
+// admin runs one statement on a connection of its own.
+func (c *cluster) admin(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, c.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("connect to the test cluster: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+func start() (*cluster, error) {
+	ctx := context.Background()
+	removeStale(ctx)
+	dir, err := os.MkdirTemp("", prefix+strconv.Itoa(os.Getpid())+"-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // the server's user must pass
+		return nil, err
+	}
+	pg, err := pgcluster.Start(ctx, pgcluster.Options{Dir: dir, Fast: true, MaxConnections: 200})
+	if err != nil {
+		_ = pgcluster.Remove(ctx, dir)
+		return nil, err
+	}
+	c := &cluster{Cluster: pg}
+	if c.alive, err = janitor(pg, dir); err != nil {
+		return nil, err
+	}
+	if err := pg.EnsureDatabase(ctx, template); err != nil {
+		return nil, err
+	}
+	if err := store.Migrate(ctx, pg.URL(template), nil); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// janitor starts a shell that waits for this process to end, ends the server at once and removes
+// its folders. No TestMain is needed, and a panic or a kill is cleaned up after too.
+func janitor(pg *pgcluster.Cluster, dir string) (io.WriteCloser, error) {
+	const script = `
+		cat >/dev/null
+		kill -QUIT "$1" 2>/dev/null
+		n=0
+		while kill -0 "$1" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done
+		rm -rf -- "$2" "$3" "$4"`
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", script, "janitor",
+		strconv.Itoa(pg.PID()), pg.DataDir, pg.SocketDir, dir)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the test cluster's janitor: %w", err)
+	}
+	return in, nil
+}
+
+// removeStale wipes what a test process left behind whose janitor was killed too.
+func removeStale(ctx context.Context) {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*")) // the pattern is well-formed
+	for _, dir := range dirs {
+		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), prefix), "-")
+		pid, err := strconv.Atoi(owner)
+		if err != nil || syscall.Kill(pid, 0) == nil {
+			continue
+		}
+		_ = pgcluster.Remove(ctx, dir) // in use after all: not ours to touch
+	}
+}
