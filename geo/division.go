@@ -1,0 +1,121 @@
+package geo
+
+import (
+	"strings"
+
+	"onemap/internal/errs"
+)
+
+// DivisionLevel is how deep a division code reaches.
+type DivisionLevel int
+
+// The levels of GB/T 2260 and, below the county, of GB/T 10114 and the bureau of statistics.
+const (
+	LevelProvince   DivisionLevel = iota + 1 // 2 digits: 37
+	LevelPrefecture                          // 4: 3706
+	LevelCounty                              // 6: 370602
+	LevelTown                                // 9: 370602001
+	LevelVillage                             // 12: 370602001001
+)
+
+// digits is how many digits a code of the level has.
+func (l DivisionLevel) digits() int {
+	switch l {
+	case LevelProvince:
+		return 2
+	case LevelPrefecture:
+		return 4
+	case LevelCounty:
+		return 6
+	case LevelTown:
+		return 9
+	default:
+		return 12
+	}
+}
+
+// provinces are the two-digit codes of GB/T 2260, space separated.
+const provinces = " 11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 "
+
+// ParseDivision reads a division code as people and files write it, padded with zeros
+// ("370602000000", "370600") or not ("370602", "3706"), and gives it unpadded: 2, 4, 6, 9 or 12
+// digits. Spaces around it are ignored. The error is errs.Invalid and names what is wrong.
+//
+// Towns that stand directly under a prefecture without counties (441900003) keep the two zeros of
+// the county that is not there.
+func ParseDivision(s string) (string, error) {
+	code := strings.TrimSpace(s)
+	switch len(code) {
+	case 2, 4, 6, 9, 12:
+	default:
+		return "", divisionError(s, "has 2, 4, 6, 9 or 12 digits")
+	}
+	if strings.Trim(code, "0123456789") != "" {
+		return "", divisionError(s, "has digits only")
+	}
+	if !strings.Contains(provinces, " "+code[:2]+" ") {
+		return "", divisionError(s, "begins with a province's two digits")
+	}
+	code = unpad(code)
+	if len(code) > 4 && code[2:4] == "00" {
+		return "", divisionError(s, "names a prefecture above its county")
+	}
+	if len(code) == 12 && code[6:9] == "000" {
+		return "", divisionError(s, "names a town above its village")
+	}
+	return code, nil
+}
+
+func divisionError(s, want string) error {
+	if len(s) > 32 {
+		s = s[:32] + "…"
+	}
+	return errs.InvalidField("division", "%q is no division code: one %s", s, want)
+}
+
+// unpad cuts the groups of zeros that end the code.
+func unpad(code string) string {
+	for _, l := range []DivisionLevel{LevelTown, LevelCounty, LevelPrefecture, LevelProvince} {
+		if n := l.digits(); len(code) > n && strings.Trim(code[n:], "0") == "" {
+			code = code[:n]
+		}
+	}
+	return code
+}
+
+// PadDivision writes an unpadded code with twelve digits, as statistics and the national warning
+// system do.
+func PadDivision(code string) string {
+	if len(code) >= 12 {
+		return code
+	}
+	return code + strings.Repeat("0", 12-len(code))
+}
+
+// LevelOfDivision is the level of an unpadded code, 0 when it has none of the five lengths.
+func LevelOfDivision(code string) DivisionLevel {
+	for l := LevelProvince; l <= LevelVillage; l++ {
+		if l.digits() == len(code) {
+			return l
+		}
+	}
+	return 0
+}
+
+// ParentDivision is the unpadded code one level up, empty above a province or for what is no code.
+func ParentDivision(code string) string {
+	l := LevelOfDivision(code)
+	if l <= LevelProvince {
+		return ""
+	}
+	return unpad(code[:(l - 1).digits()])
+}
+
+// CountyOfDivision is the six-digit code that an unpadded code lies in, empty for what is wider
+// than a county.
+func CountyOfDivision(code string) string {
+	if len(code) < LevelCounty.digits() {
+		return ""
+	}
+	return code[:LevelCounty.digits()]
+}

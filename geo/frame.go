@@ -1,0 +1,178 @@
+package geo
+
+import (
+	"math"
+	"strings"
+
+	"github.com/paulmach/orb"
+
+	"onemap/internal/errs"
+)
+
+// Frame is a coordinate frame that data may come in. Nothing but an importer meets another than
+// FrameWGS84.
+type Frame string
+
+// The frames. In the two Gauss–Krüger frames a point is {easting, northing} in metres.
+const (
+	FrameWGS84    Frame = "wgs84"     // WGS 84 and CGCS2000 (EPSG:4326, EPSG:4490), degrees
+	FrameGCJ02    Frame = "gcj02"     // what Chinese map services show, degrees
+	FrameBD09     Frame = "bd09"      // Baidu's, on top of GCJ-02, degrees
+	FrameEPSG4549 Frame = "epsg:4549" // CGCS2000 3-degree Gauss–Krüger, central meridian 120°E
+	FrameEPSG4528 Frame = "epsg:4528" // the same with the zone's number 40 before the easting
+)
+
+// Frames lists every frame.
+func Frames() []Frame {
+	return []Frame{FrameWGS84, FrameGCJ02, FrameBD09, FrameEPSG4549, FrameEPSG4528}
+}
+
+// ParseFrame reads a frame's name; empty is FrameWGS84. EPSG:4326, EPSG:4490 and CRS84 are other
+// names of it. The error is errs.Invalid and lists the names.
+func ParseFrame(s string) (Frame, error) {
+	switch name := strings.ToLower(strings.TrimSpace(s)); name {
+	case "", "wgs84", "wgs-84", "epsg:4326", "epsg:4490", "crs84", "cgcs2000":
+		return FrameWGS84, nil
+	case "gcj02", "gcj-02":
+		return FrameGCJ02, nil
+	case "bd09", "bd-09":
+		return FrameBD09, nil
+	case "epsg:4549", "epsg:4528":
+		return Frame(name), nil
+	}
+	return "", errs.InvalidField("frame", "%q is not one of wgs84, gcj02, bd09, epsg:4549, epsg:4528", clip(s, 40))
+}
+
+// Degrees reports whether the frame's coordinates are degrees of longitude and latitude.
+func (f Frame) Degrees() bool { return f != FrameEPSG4549 && f != FrameEPSG4528 }
+
+// ToWGS84 converts a point of the frame.
+func (f Frame) ToWGS84(p orb.Point) orb.Point {
+	switch f {
+	case FrameGCJ02:
+		return GCJ02ToWGS84(p)
+	case FrameBD09:
+		return BD09ToWGS84(p)
+	case FrameEPSG4549:
+		return EPSG4549().Inverse(p)
+	case FrameEPSG4528:
+		return EPSG4528().Inverse(p)
+	default:
+		return p
+	}
+}
+
+// FromWGS84 converts a point into the frame.
+func (f Frame) FromWGS84(p orb.Point) orb.Point {
+	switch f {
+	case FrameGCJ02:
+		return WGS84ToGCJ02(p)
+	case FrameBD09:
+		return WGS84ToBD09(p)
+	case FrameEPSG4549:
+		return EPSG4549().Forward(p)
+	case FrameEPSG4528:
+		return EPSG4528().Forward(p)
+	default:
+		return p
+	}
+}
+
+// The ellipsoid of GCJ-02's formula is Krassovsky 1940.
+const (
+	krassovskyA  = 6378245.0
+	krassovskyE2 = 0.00669342162296594323
+)
+
+// InChina reports whether GCJ-02 shifts the point: the formula's own rectangle, which takes in
+// Korea and parts of other neighbours too.
+func InChina(p orb.Point) bool {
+	return p[0] >= 72.004 && p[0] <= 137.8347 && p[1] >= 0.8293 && p[1] <= 55.8271
+}
+
+// WGS84ToGCJ02 applies the shift of GCJ-02; a point outside InChina is untouched. The formula is
+// the one in common use; its check value is 39.911954, 116.377817 → 39.913345, 116.384047 (lat, lon).
+func WGS84ToGCJ02(p orb.Point) orb.Point {
+	if !InChina(p) {
+		return p
+	}
+	return addShift(p)
+}
+
+func addShift(p orb.Point) orb.Point {
+	x, y := p[0]-105, p[1]-35
+	dLat := -100 + 2*x + 3*y + 0.2*y*y + 0.1*x*y + 0.2*math.Sqrt(math.Abs(x)) + wave(x) +
+		(20*math.Sin(y*math.Pi)+40*math.Sin(y/3*math.Pi))*2/3 + (160*math.Sin(y/12*math.Pi)+320*math.Sin(y*math.Pi/30))*2/3
+	dLon := 300 + x + 2*y + 0.1*x*x + 0.1*x*y + 0.1*math.Sqrt(math.Abs(x)) + wave(x) +
+		(20*math.Sin(x*math.Pi)+40*math.Sin(x/3*math.Pi))*2/3 + (150*math.Sin(x/12*math.Pi)+300*math.Sin(x/30*math.Pi))*2/3
+	sin, cos := math.Sincos(p[1] * math.Pi / 180)
+	magic := 1 - krassovskyE2*sin*sin
+	root := math.Sqrt(magic)
+	dLat = dLat * 180 / (krassovskyA * (1 - krassovskyE2) / (magic * root) * math.Pi)
+	dLon = dLon * 180 / (krassovskyA / root * cos * math.Pi)
+	return orb.Point{p[0] + dLon, p[1] + dLat}
+}
+
+func wave(x float64) float64 {
+	return (20*math.Sin(6*x*math.Pi) + 20*math.Sin(2*x*math.Pi)) * 2 / 3
+}
+
+// GCJ02ToWGS84 takes the shift off again, by iteration, to better than a millimetre. Within a
+// kilometre of the edge of InChina the answer is undefined; elsewhere outside it p is untouched.
+func GCJ02ToWGS84(p orb.Point) orb.Point {
+	if !InChina(p) {
+		return p
+	}
+	w := p
+	for range 30 {
+		g := addShift(w)
+		dx, dy := p[0]-g[0], p[1]-g[1]
+		w[0] += dx
+		w[1] += dy
+		if math.Abs(dx) < 1e-10 && math.Abs(dy) < 1e-10 {
+			break
+		}
+	}
+	return w
+}
+
+const baiduPi = math.Pi * 3000 / 180
+
+// GCJ02ToBD09 applies Baidu's further shift, everywhere.
+func GCJ02ToBD09(p orb.Point) orb.Point {
+	r := math.Hypot(p[0], p[1]) + 0.00002*math.Sin(p[1]*baiduPi)
+	theta := math.Atan2(p[1], p[0]) + 0.000003*math.Cos(p[0]*baiduPi)
+	sin, cos := math.Sincos(theta)
+	return orb.Point{r*cos + 0.0065, r*sin + 0.006}
+}
+
+// BD09ToGCJ02 takes Baidu's shift off, by iteration.
+func BD09ToGCJ02(p orb.Point) orb.Point {
+	g := orb.Point{p[0] - 0.0065, p[1] - 0.006}
+	for range 30 {
+		b := GCJ02ToBD09(g)
+		dx, dy := p[0]-b[0], p[1]-b[1]
+		g[0] += dx
+		g[1] += dy
+		if math.Abs(dx) < 1e-10 && math.Abs(dy) < 1e-10 {
+			break
+		}
+	}
+	return g
+}
+
+// WGS84ToBD09 is GCJ-02 and Baidu's shift; a point outside InChina is untouched.
+func WGS84ToBD09(p orb.Point) orb.Point {
+	if !InChina(p) {
+		return p
+	}
+	return GCJ02ToBD09(addShift(p))
+}
+
+// BD09ToWGS84 is the inverse of WGS84ToBD09.
+func BD09ToWGS84(p orb.Point) orb.Point {
+	if !InChina(p) {
+		return p
+	}
+	return GCJ02ToWGS84(BD09ToGCJ02(p))
+}

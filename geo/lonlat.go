@@ -1,0 +1,135 @@
+package geo
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/paulmach/orb"
+
+	"onemap/internal/errs"
+)
+
+// CheckLonLat says whether lon and lat are degrees on the globe. The error is errs.Invalid with the
+// field "lon" or "lat", and asks whether the two are swapped when that would make sense.
+func CheckLonLat(lon, lat float64) error {
+	if math.IsNaN(lon) || math.IsInf(lon, 0) {
+		return errs.InvalidField("lon", "is not a finite number")
+	}
+	if math.IsNaN(lat) || math.IsInf(lat, 0) {
+		return errs.InvalidField("lat", "is not a finite number")
+	}
+	hint := ""
+	if math.Abs(lon) <= 90 && math.Abs(lat) <= 180 {
+		hint = "; are lon and lat swapped?"
+	}
+	if math.Abs(lat) > 90 {
+		return errs.InvalidField("lat", "%s is outside -90 to 90%s", number(lat), hint)
+	}
+	if math.Abs(lon) > 180 {
+		return errs.InvalidField("lon", "%s is outside -180 to 180", number(lon))
+	}
+	return nil
+}
+
+// CheckPoint is CheckLonLat of a point.
+func CheckPoint(p orb.Point) error { return CheckLonLat(p[0], p[1]) }
+
+// CheckInside says whether a point is valid and inside a bound, and asks whether lon and lat are
+// swapped when the swapped point would be.
+func CheckInside(b orb.Bound, p orb.Point) error {
+	if err := CheckPoint(p); err != nil {
+		return err
+	}
+	if b.Contains(p) {
+		return nil
+	}
+	hint := ""
+	if b.Contains(orb.Point{p[1], p[0]}) {
+		hint = "; are lon and lat swapped?"
+	}
+	return errs.InvalidField("lon", "%s, %s (lon, lat) is outside the area %s to %s, %s to %s%s", number(p[0]), number(p[1]),
+		number(b.Min[0]), number(b.Max[0]), number(b.Min[1]), number(b.Max[1]), hint)
+}
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// ParseDegrees reads an angle: decimal degrees ("121.39", "-0.5"), or degrees, minutes and seconds
+// with their signs ("121°23′40.5″", "121度23分40.5秒", "37°32'9\"N"). A letter N, S, E or W may stand
+// before or after; S and W make it negative. The range is not checked. The error is errs.Invalid.
+func ParseDegrees(s string) (float64, error) {
+	t := strings.TrimSpace(s)
+	if v, err := strconv.ParseFloat(t, 64); err == nil && isPlain(t) {
+		return v, nil
+	}
+	t, sign := hemisphere(t)
+	if strings.HasPrefix(t, "-") && sign == 0 {
+		t, sign = t[1:], -1
+	}
+	if sign == 0 {
+		sign = 1
+	}
+	v, ok := sexagesimal(t)
+	if !ok {
+		return 0, errs.New(errs.Invalid, "%q is neither decimal degrees nor degrees, minutes and seconds", clip(s, 40))
+	}
+	return sign * v, nil
+}
+
+// isPlain refuses what strconv takes beyond a decimal number: Inf, NaN, hexadecimals, underscores.
+func isPlain(s string) bool { return strings.Trim(s, "+-.0123456789eE") == "" }
+
+func clip(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n]) + "…"
+}
+
+// hemisphere takes a leading or trailing N, S, E or W off; the sign is 0 when there was none.
+func hemisphere(s string) (string, float64) {
+	signOf := func(c byte) float64 {
+		switch c {
+		case 'N', 'n', 'E', 'e':
+			return 1
+		case 'S', 's', 'W', 'w':
+			return -1
+		default:
+			return 0
+		}
+	}
+	if s == "" {
+		return s, 0
+	}
+	if sign := signOf(s[0]); sign != 0 {
+		return strings.TrimSpace(s[1:]), sign
+	}
+	if sign := signOf(s[len(s)-1]); sign != 0 {
+		return strings.TrimSpace(s[:len(s)-1]), sign
+	}
+	return s, 0
+}
+
+// sexagesimal reads unsigned degrees with optional minutes and seconds.
+func sexagesimal(s string) (float64, bool) {
+	marks := strings.NewReplacer("度", "°", "º", "°", "分", "′", "'", "′", "’", "′", "秒", "″", "\"", "″", "”", "″", "′′", "″", "''", "″")
+	rest := marks.Replace(strings.ReplaceAll(s, " ", ""))
+	value, scale, found := 0.0, 1.0, false
+	for _, mark := range []string{"°", "′", "″"} {
+		head, tail, ok := strings.Cut(rest, mark)
+		if ok {
+			v, err := strconv.ParseFloat(head, 64)
+			if err != nil || strings.Trim(head, ".0123456789") != "" || (mark != "°" && v >= 60) {
+				return 0, false
+			}
+			value, rest, found = value+v/scale, tail, true
+		}
+		scale *= 60
+	}
+	if !found && strings.Trim(rest, ".0123456789") == "" {
+		v, err := strconv.ParseFloat(rest, 64) // "121.5E"
+		return v, err == nil
+	}
+	return value, found && rest == ""
+}

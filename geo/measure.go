@@ -1,0 +1,103 @@
+package geo
+
+import (
+	"math"
+
+	"github.com/paulmach/orb"
+	orbgeo "github.com/paulmach/orb/geo"
+	"github.com/paulmach/orb/planar"
+)
+
+// Distance is the great-circle distance of two points in metres, on a sphere: within 0.6 % of the
+// ellipsoid's.
+func Distance(a, b orb.Point) float64 { return orbgeo.DistanceHaversine(a, b) }
+
+// Bearing is the initial bearing from a to b, degrees clockwise from north in [0, 360).
+func Bearing(a, b orb.Point) float64 {
+	return math.Mod(orbgeo.Bearing(a, b)+360, 360)
+}
+
+// Toward is the point that lies metres away in the direction of bearing, degrees clockwise from
+// north.
+func Toward(p orb.Point, bearing, metres float64) orb.Point {
+	return orbgeo.PointAtBearingAndDistance(p, bearing, metres)
+}
+
+// Circle is a closed polygon of n corners around a point, counter-clockwise, radius in metres. Fewer
+// than 3 corners are taken as 3.
+func Circle(centre orb.Point, radius float64, n int) orb.Polygon {
+	n = max(n, 3)
+	ring := make(orb.Ring, 0, n+1)
+	for i := range n {
+		ring = append(ring, Toward(centre, -360*float64(i)/float64(n), radius))
+	}
+	return orb.Polygon{append(ring, ring[0])}
+}
+
+// PointOn is a point that stands for a geometry: itself, the middle vertex of a line, the centroid of
+// an area where that lies inside it and otherwise its first corner. The second value is false when
+// the geometry is empty.
+func PointOn(g orb.Geometry) (orb.Point, bool) {
+	switch g := g.(type) {
+	case orb.Point:
+		return g, true
+	case orb.MultiPoint:
+		return middle(g)
+	case orb.LineString:
+		return middle(g)
+	case orb.Ring:
+		return PointOn(orb.Polygon{g})
+	case orb.Polygon:
+		return PointOn(orb.MultiPolygon{g})
+	case orb.MultiLineString:
+		return longest(g)
+	case orb.MultiPolygon:
+		return inArea(g)
+	case orb.Collection:
+		for _, part := range g {
+			if p, ok := PointOn(part); ok {
+				return p, true
+			}
+		}
+	case orb.Bound:
+		return g.Center(), !g.IsEmpty()
+	}
+	return orb.Point{}, false
+}
+
+func middle[S ~[]orb.Point](s S) (orb.Point, bool) {
+	if len(s) == 0 {
+		return orb.Point{}, false
+	}
+	return s[len(s)/2], true
+}
+
+func longest(lines orb.MultiLineString) (orb.Point, bool) {
+	var best orb.LineString
+	for _, l := range lines {
+		if len(l) > len(best) {
+			best = l
+		}
+	}
+	return middle(best)
+}
+
+func inArea(areas orb.MultiPolygon) (orb.Point, bool) {
+	var largest orb.Polygon
+	size := -1.0
+	for _, p := range areas {
+		if len(p) == 0 || len(p[0]) == 0 {
+			continue
+		}
+		if a := math.Abs(planar.Area(p)); a > size {
+			largest, size = p, a
+		}
+	}
+	if largest == nil {
+		return orb.Point{}, false
+	}
+	if c, _ := planar.CentroidArea(largest); planar.PolygonContains(largest, c) {
+		return c, true
+	}
+	return largest[0][0], true
+}
