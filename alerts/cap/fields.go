@@ -1,0 +1,156 @@
+package cap
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The tables that follow are the schema's sequences, in its order.
+
+func messageFields(r *reader, m *Message) []field {
+	return []field{
+		{name: "identifier", set: text(&m.Identifier)},
+		{name: "sender", set: text(&m.Sender)},
+		{name: "sent", set: into(&m.Sent, parseTime)},
+		{name: "status", set: text(&m.Status)},
+		{name: "msgType", set: text(&m.MsgType)},
+		{name: "source", set: text(&m.Source)},
+		{name: "scope", set: text(&m.Scope)},
+		{name: "restriction", set: text(&m.Restriction)},
+		{name: "addresses", set: into(&m.Addresses, splitQuoted)},
+		{name: "code", many: true, set: add(&m.Codes)},
+		{name: "note", set: text(&m.Note)},
+		{name: "references", set: into(&m.References, parseReferences)},
+		{name: "incidents", set: into(&m.Incidents, splitQuoted)},
+		{name: "info", many: true, enter: func(path string) error {
+			var i Info
+			err := r.children(path, infoFields(r, &i))
+			m.Infos = append(m.Infos, i)
+			return err
+		}},
+	}
+}
+
+func infoFields(r *reader, i *Info) []field {
+	return []field{
+		{name: "language", set: into(&i.Language, trimmed)},
+		{name: "category", many: true, set: add(&i.Categories)},
+		{name: "event", set: text(&i.Event)},
+		{name: "responseType", many: true, set: add(&i.ResponseTypes)},
+		{name: "urgency", set: text(&i.Urgency)},
+		{name: "severity", set: text(&i.Severity)},
+		{name: "certainty", set: text(&i.Certainty)},
+		{name: "audience", set: text(&i.Audience)},
+		{name: "eventCode", many: true, enter: r.pair(&i.EventCodes)},
+		{name: "effective", set: into(&i.Effective, parseTime)},
+		{name: "onset", set: into(&i.Onset, parseTime)},
+		{name: "expires", set: into(&i.Expires, parseTime)},
+		{name: "senderName", set: text(&i.SenderName)},
+		{name: "headline", set: text(&i.Headline)},
+		{name: "description", set: text(&i.Description)},
+		{name: "instruction", set: text(&i.Instruction)},
+		{name: "web", set: into(&i.Web, trimmed)},
+		{name: "contact", set: text(&i.Contact)},
+		{name: "parameter", many: true, enter: r.pair(&i.Parameters)},
+		{name: "resource", many: true, enter: func(path string) error {
+			var res Resource
+			err := r.children(path, resourceFields(&res))
+			i.Resources = append(i.Resources, res)
+			return err
+		}},
+		{name: "area", many: true, enter: func(path string) error {
+			var a Area
+			err := r.children(path, areaFields(r, &a))
+			i.Areas = append(i.Areas, a)
+			return err
+		}},
+	}
+}
+
+func resourceFields(res *Resource) []field {
+	return []field{
+		{name: "resourceDesc", set: text(&res.Desc)},
+		{name: "mimeType", set: text(&res.MimeType)},
+		{name: "size", set: pointer(&res.Size, parseInteger)},
+		{name: "uri", set: into(&res.URI, trimmed)},
+		{name: "derefUri", set: text(&res.DerefURI)},
+		{name: "digest", set: text(&res.Digest)},
+	}
+}
+
+func areaFields(r *reader, a *Area) []field {
+	return []field{
+		{name: "areaDesc", set: text(&a.Desc)},
+		{name: "polygon", many: true, set: appended(&a.Polygons, parseRing)},
+		{name: "circle", many: true, set: appended(&a.Circles, parseCircle)},
+		{name: "geocode", many: true, enter: r.pair(&a.Geocodes)},
+		{name: "altitude", set: pointer(&a.Altitude, parseDecimal)},
+		{name: "ceiling", set: pointer(&a.Ceiling, parseDecimal)},
+	}
+}
+
+// pair reads a valueName and a value, both of which the schema demands.
+func (r *reader) pair(to *[]NamedValue) func(path string) error {
+	return func(path string) error {
+		var p NamedValue
+		err := r.children(path, []field{
+			{name: "valueName", set: text(&p.Name)},
+			{name: "value", set: text(&p.Value)},
+		})
+		*to = append(*to, p)
+		return err
+	}
+}
+
+func text[T ~string](to *T) func(string) error {
+	return func(s string) error {
+		*to = T(s)
+		return nil
+	}
+}
+
+func add[T ~string](to *[]T) func(string) error {
+	return func(s string) error {
+		*to = append(*to, T(s))
+		return nil
+	}
+}
+
+func into[T any](to *T, parse func(string) (T, error)) func(string) error {
+	return func(s string) (err error) {
+		*to, err = parse(s)
+		return err
+	}
+}
+
+func appended[T any](to *[]T, parse func(string) (T, error)) func(string) error {
+	return func(s string) error {
+		v, err := parse(s)
+		*to = append(*to, v)
+		return err
+	}
+}
+
+func pointer[T any](to **T, parse func(string) (T, error)) func(string) error {
+	return func(s string) error {
+		v, err := parse(s)
+		*to = &v
+		return err
+	}
+}
+
+// trimmed is for the types whose white space the schema collapses.
+func trimmed(s string) (string, error) { return strings.TrimSpace(s), nil }
+
+func parseInteger(s string) (int64, error) {
+	v, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no whole number", clip(s))
+	}
+	return v, nil
+}
+
+// maxOffset is the largest offset of an xs:dateTime, seconds.
+const maxOffset = int(14 * time.Hour / time.Second)
