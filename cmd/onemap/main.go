@@ -1,4 +1,105 @@
-// Command onemap is the one map server and its tools.
+// Command onemap is the one map server and its tools: one small file a subcommand.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"onemap/internal/config"
+	"onemap/internal/errs"
+)
+
+// version is set by the linker.
+var version = "dev" //nolint:gochecknoglobals // -ldflags -X can set nothing else
+
+// cli is the whole grammar of the command line.
+type cli struct {
+	config.Common
+
+	Serve    serveCmd    `cmd:"" help:"Run the server against a PostgreSQL database."`
+	Demo     demoCmd     `cmd:"" help:"Run everything on this machine: a private PostgreSQL, the broker, a synthetic city and its simulator."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring a database's tables up to this version."`
+	Import   importCmd   `cmd:"" help:"Create or replace a layer from GeoJSON or CSV, or load the base data."`
+	Simulate simulateCmd `cmd:"" help:"Publish over MQTT as the synthetic city's devices do."`
+	User     userCmd     `cmd:"" help:"Accounts: add, passwd, list."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+// session is what every command runs with.
+type session struct {
+	logger   *slog.Logger
+	progress *progress
+}
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string) int {
+	var c cli
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := config.Parse(&c, args, os.Environ(), kong.Vars{"version": version})
+	if err != nil {
+		return report(err)
+	}
+	s := &session{logger: newLogger(c.Common, os.Stderr), progress: newProgress(os.Stderr)}
+	k.BindTo(ctx, (*context.Context)(nil))
+	k.Bind(&c.Common)
+	err = k.Run(s)
+	s.progress.Done()
+	return report(err)
+}
+
+// report says on stderr what went wrong; wrong input is exit code 2.
+func report(err error) int {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+		return exitOK
+	case errs.Is(err, errs.Invalid):
+		fmt.Fprintln(os.Stderr, "onemap:", err)
+		return exitUsage
+	default:
+		fmt.Fprintln(os.Stderr, "onemap:", err)
+		return exitFailed
+	}
+}
+
+func newLogger(c config.Common, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo // kong has checked the enumeration
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run() error {
+	fmt.Println("onemap", version)
+	return nil
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"onemap/internal/app"
+	"onemap/internal/config"
+)
+
+type demoCmd struct {
+	config.Server
+	config.Demo
+}
+
+// Run starts the demo, prints how to use it, and serves until Ctrl-C.
+func (c *demoCmd) Run(ctx context.Context, s *session, common *config.Common) error {
+	if c.Reset {
+		return app.ResetDemo(c.Data)
+	}
+	logger, closeLog, err := c.logFile(common)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	d, err := app.StartDemo(ctx, app.DemoOptions{
+		Server: c.Server, Demo: c.Demo, Version: version, Logger: logger,
+		Progress: s.progress.Show,
+		Notice: func(text string) {
+			s.progress.Done()
+			fmt.Fprintln(os.Stderr, "note:", text)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.progress.Done()
+	printDemo(os.Stdout, d.Info(), c.Demo, c.logPath())
+	err = wait(ctx, d)
+	fmt.Println("onemap has stopped; the data stay in", c.Data)
+	return err
+}
+
+func (c *demoCmd) logPath() string { return filepath.Join(c.Data, "onemap.log") }
+
+// logFile sends the log into the data folder, so that the terminal keeps the lines that its reader needs.
+func (c *demoCmd) logFile(common *config.Common) (*slog.Logger, func(), error) {
+	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+		return nil, nil, fmt.Errorf("--data: %w", err)
+	}
+	f, err := os.OpenFile(c.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--data: %w", err)
+	}
+	return newLogger(*common, f), func() {
+		if err := f.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "onemap: close the log:", err)
+		}
+	}, nil
+}
+
+// printDemo says what a newcomer can do now.
+func printDemo(w io.Writer, d app.DemoInfo, o config.Demo, logPath string) {
+	fmt.Fprintf(w, "\nonemap is running. Stop it with Ctrl-C; the data stay for the next run.\n\n")
+	fmt.Fprintf(w, "  map        %s\n  phone page %s/m\n\n", d.HTTP, d.HTTP)
+	fmt.Fprintf(w, "  %-10s %-18s %-8s %s\n", "user", "role", "division", "password")
+	for _, a := range d.Accounts {
+		if a.Role == "county_responder" && a.Division != "370602" && a.Division != "370614" {
+			continue
+		}
+		fmt.Fprintf(w, "  %-10s %-18s %-8s %s\n", a.User, a.Role, a.Division, a.Password)
+	}
+	fmt.Fprintf(w, "  (one responder a county; all logins are in %s)\n", filepath.Join(o.Data, "demo.json"))
+	host, port, err := net.SplitHostPort(d.MQTT)
+	if err != nil {
+		host, port = d.MQTT, "1883"
+	}
+	fmt.Fprintf(w, "\nPublish as a sensor, and see the map turn red (Debian package mosquitto-clients):\n\n")
+	fmt.Fprintf(w, "  mosquitto_pub -h %s -p %s -q 1 -u %s -P %s -t %s -m '{\"v\":{\"%s\":%g}}'\n",
+		host, port, d.Device.ID, d.Device.Password, d.Device.Topic, d.Device.Datastream, d.Device.RedAbove+0.3)
+	fmt.Fprintf(w, "\n  and back to normal: -m '{\"v\":{\"%s\":%g}}'\n\n", d.Device.Datastream, d.Device.ClearBelow-0.5)
+	if o.Simulate && o.Scene != "none" {
+		fmt.Fprintf(w, "The scene %s begins %s after the start.\n", o.Scene, o.SceneAfter)
+	}
+	fmt.Fprintf(w, "Everything here is simulated. Log: %s\n", logPath)
+}

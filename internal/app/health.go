@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"onemap/internal/core"
+)
+
+// Parts of the server in heartbeats and /readyz, in the order in which they are shown.
+const (
+	partDatabase = "database"
+	partBroker   = "broker"
+	partRules    = "rules"
+	partLayers   = "layers"
+)
+
+const (
+	healthEvery   = time.Second
+	healthTimeout = 3 * time.Second
+)
+
+// monitor asks the parts that can hang (the database, the layers) at a fixed pace, so that nobody
+// who wants to know their state has to wait for them. The others are asked directly.
+type monitor struct {
+	ping   func(context.Context) error
+	layers func(context.Context) error
+	direct []func() core.Health // broker, rules, ingest, push
+
+	mu    sync.Mutex
+	state map[string]core.Health
+}
+
+func newMonitor(ping, layers func(context.Context) error) *monitor {
+	starting := func(part string) core.Health { return core.Health{Part: part, Detail: "starting"} }
+	return &monitor{ping: ping, layers: layers, state: map[string]core.Health{
+		partDatabase: starting(partDatabase), partLayers: starting(partLayers),
+	}}
+}
+
+// run asks until ctx ends.
+func (m *monitor) run(ctx context.Context) {
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	for {
+		m.ask(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (m *monitor) ask(ctx context.Context) {
+	m.note(ctx, partDatabase, m.ping)
+	m.note(ctx, partLayers, m.layers)
+}
+
+func (m *monitor) note(ctx context.Context, part string, check func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	h := core.Health{Part: part, OK: true}
+	if err := check(ctx); err != nil {
+		h.OK, h.Detail = false, err.Error()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state[part] = h
+}
+
+// Health is one line a part; where several speak for one part, the worst holds.
+func (m *monitor) Health() []core.Health {
+	m.mu.Lock()
+	all := []core.Health{m.state[partDatabase], m.state[partLayers]}
+	m.mu.Unlock()
+	for _, f := range m.direct {
+		all = append(all, f())
+	}
+	merged := map[string]core.Health{}
+	var extra []string
+	for _, h := range all {
+		old, seen := merged[h.Part]
+		switch {
+		case !seen:
+			merged[h.Part] = h
+			if h.Part != partDatabase && h.Part != partBroker && h.Part != partRules && h.Part != partLayers {
+				extra = append(extra, h.Part)
+			}
+		case old.OK && !h.OK:
+			merged[h.Part] = h
+		case old.OK == h.OK:
+			old.Lag = max(old.Lag, h.Lag)
+			merged[h.Part] = old
+		}
+	}
+	var out []core.Health
+	for _, part := range append([]string{partDatabase, partBroker, partRules, partLayers}, extra...) {
+		if h, ok := merged[part]; ok {
+			out = append(out, h)
+		}
+	}
+	return out
+}

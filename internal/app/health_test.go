@@ -1,0 +1,38 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/internal/core"
+)
+
+func TestHealthMergesTheWorst(t *testing.T) {
+	var away error
+	m := newMonitor(func(context.Context) error { return away }, func(context.Context) error { return nil })
+	broker := core.Health{Part: partBroker, OK: true, Lag: 1}
+	ingest := core.Health{Part: partDatabase, OK: true, Lag: 2}
+	m.direct = []func() core.Health{func() core.Health { return broker }, func() core.Health { return ingest }}
+
+	if h := m.Health(); h[0].OK || h[0].Detail != "starting" {
+		t.Errorf("before the first look the database is %+v", h[0])
+	}
+	m.ask(t.Context())
+	want := []core.Health{{Part: partDatabase, OK: true, Lag: 2}, broker, {Part: partLayers, OK: true}}
+	if d := cmp.Diff(want, m.Health()); d != "" {
+		t.Error(d)
+	}
+	away = errors.New("gone")
+	m.ask(t.Context())
+	if h := m.Health()[0]; h.OK || h.Detail != "gone" {
+		t.Errorf("database away: %+v", h)
+	}
+	away, ingest = nil, core.Health{Part: partDatabase, Detail: "no commit"}
+	m.ask(t.Context())
+	if h := m.Health()[0]; h.OK || h.Detail != "no commit" {
+		t.Errorf("the ingest path cannot commit: %+v", h)
+	}
+}
