@@ -1,0 +1,254 @@
+// Package geojson reads and writes the geometry objects of GeoJSON, RFC 7946, as orb values. It is
+// strict where a map would break later: unclosed rings, positions off the globe, empty and nested
+// collections are errors that name the member at fault. A third coordinate is dropped.
+package geojson
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/paulmach/orb"
+
+	"onemap/geo"
+	"onemap/internal/errs"
+)
+
+// Decode reads a geometry object in lon/lat. The error is errs.Invalid; its field is the member's
+// path, as "coordinates[0][3]".
+func Decode(raw []byte) (orb.Geometry, error) { return DecodeIn(raw, geo.FrameWGS84) }
+
+// DecodeIn is Decode of a geometry in another frame; what it gives is lon/lat.
+func DecodeIn(raw []byte, frame geo.Frame) (orb.Geometry, error) {
+	return decode(raw, frame, "", false)
+}
+
+func decode(raw []byte, frame geo.Frame, path string, nested bool) (orb.Geometry, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil || members == nil {
+		return nil, errs.InvalidField(strings.TrimSuffix(path, "."), "a geometry is an object, not %s", kindOf(raw))
+	}
+	var kind string
+	if err := json.Unmarshal(members["type"], &kind); err != nil {
+		return nil, errs.InvalidField(path+"type", "is missing or no string")
+	}
+	if kind == "GeometryCollection" {
+		if nested {
+			return nil, errs.InvalidField(path+"type", "a GeometryCollection inside another is not taken")
+		}
+		return decodeCollection(members["geometries"], frame, path)
+	}
+	coordinates, ok := members["coordinates"]
+	if !ok {
+		return nil, errs.InvalidField(path+"coordinates", "is missing")
+	}
+	r := &reader{b: coordinates, frame: frame, root: path + "coordinates"}
+	switch kind {
+	case "Point":
+		return typed(r.position())
+	case "MultiPoint":
+		return typed(listOf[orb.MultiPoint](r, 1, "positions", r.position))
+	case "LineString":
+		return typed(r.line())
+	case "MultiLineString":
+		return typed(listOf[orb.MultiLineString](r, 1, "lines", r.line))
+	case "Polygon":
+		return typed(r.polygon())
+	case "MultiPolygon":
+		return typed(listOf[orb.MultiPolygon](r, 1, "polygons", r.polygon))
+	}
+	return nil, errs.InvalidField(path+"type", "%q is no geometry type of GeoJSON", clip(kind))
+}
+
+// typed keeps a failed value from becoming a geometry that is not nil.
+func typed[G orb.Geometry](g G, err error) (orb.Geometry, error) {
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func decodeCollection(raw json.RawMessage, frame geo.Frame, path string) (orb.Geometry, error) {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return nil, errs.InvalidField(path+"geometries", "is missing or no array")
+	}
+	if len(parts) == 0 {
+		return nil, errs.InvalidField(path+"geometries", "is empty")
+	}
+	all := make(orb.Collection, 0, len(parts))
+	for i, part := range parts {
+		g, err := decode(part, frame, path+"geometries["+strconv.Itoa(i)+"].", true)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, g)
+	}
+	return all, nil
+}
+
+// reader walks a coordinates array that is known to be valid JSON. at is where it stands in the
+// nested arrays.
+type reader struct {
+	b     []byte
+	i     int
+	at    []int
+	frame geo.Frame
+	root  string
+}
+
+func (r *reader) wrong(format string, args ...any) error {
+	var path strings.Builder
+	path.WriteString(r.root)
+	for _, i := range r.at {
+		path.WriteString("[" + strconv.Itoa(i) + "]")
+	}
+	return errs.InvalidField(path.String(), format, args...)
+}
+
+func (r *reader) space() {
+	for r.i < len(r.b) && strings.IndexByte(" \t\r\n", r.b[r.i]) >= 0 {
+		r.i++
+	}
+}
+
+// list calls each for every element of the array that comes next.
+func (r *reader) list(each func() error) error {
+	r.space()
+	if r.i >= len(r.b) || r.b[r.i] != '[' {
+		return r.wrong("is %s, not an array", kindOf(r.b[min(r.i, len(r.b)):]))
+	}
+	r.i++
+	depth := len(r.at)
+	r.at = append(r.at, 0)
+	for {
+		r.space()
+		if r.i >= len(r.b) {
+			return r.wrong("ends too early")
+		}
+		switch r.b[r.i] {
+		case ']':
+			r.i++
+			r.at = r.at[:depth]
+			return nil
+		case ',':
+			r.i++
+			r.at[depth]++
+		default:
+			if err := each(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// listOf gathers at least n elements.
+func listOf[S ~[]E, E any](r *reader, n int, what string, element func() (E, error)) (S, error) {
+	var all S
+	err := r.list(func() error {
+		e, err := element()
+		all = append(all, e)
+		return err
+	})
+	if err == nil && len(all) < n {
+		err = r.wrong("has %d %s; %d is the least", len(all), what, n)
+	}
+	return all, err
+}
+
+func (r *reader) position() (orb.Point, error) {
+	var p orb.Point
+	n := 0
+	err := r.list(func() error {
+		v, err := r.number()
+		if n < len(p) {
+			p[n] = v
+		}
+		n++
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	if n < 2 || n > 4 {
+		return p, r.wrong("a position has two or three numbers, not %d", n)
+	}
+	p = r.frame.ToWGS84(p)
+	if err := geo.CheckPoint(p); err != nil {
+		return p, r.wrong("%v", err)
+	}
+	return p, nil
+}
+
+func (r *reader) number() (float64, error) {
+	from := r.i
+	for r.i < len(r.b) && strings.IndexByte(",] \t\r\n", r.b[r.i]) < 0 {
+		r.i++
+	}
+	text := string(r.b[from:r.i])
+	v, err := strconv.ParseFloat(text, 64)
+	if c := text[:min(1, len(text))]; strings.Trim(c, "-0123456789") != "" || c == "" {
+		return 0, r.wrong("is %s, not a number", kindOf(r.b[from:]))
+	}
+	if err != nil || math.IsInf(v, 0) {
+		return 0, r.wrong("%s is not a finite number", clip(text))
+	}
+	return v, nil
+}
+
+func (r *reader) line() (orb.LineString, error) {
+	return listOf[orb.LineString](r, 2, "positions", r.position)
+}
+
+func (r *reader) polygon() (orb.Polygon, error) {
+	return listOf[orb.Polygon](r, 1, "rings", r.ring)
+}
+
+func (r *reader) ring() (orb.Ring, error) {
+	ring, err := listOf[orb.Ring](r, 4, "positions in its ring", r.position)
+	if err != nil {
+		return ring, err
+	}
+	if first, last := ring[0], ring[len(ring)-1]; first != last {
+		return ring, r.wrong("the ring is not closed: it begins at %v, %v and ends at %v, %v", first[0], first[1], last[0], last[1])
+	}
+	twice := 0.0
+	for i := 1; i < len(ring); i++ {
+		a, b := ring[i-1], ring[i]
+		twice += (a[0]-ring[0][0])*(b[1]-ring[0][1]) - (b[0]-ring[0][0])*(a[1]-ring[0][1])
+	}
+	if twice == 0 {
+		return ring, r.wrong("the ring has no area")
+	}
+	return ring, nil
+}
+
+// kindOf names what a JSON text is, for a message.
+func kindOf(raw []byte) string {
+	text := strings.TrimLeft(string(raw[:min(len(raw), 64)]), " \t\r\n")
+	if text == "" {
+		return "nothing"
+	}
+	switch text[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	default:
+		return "a number"
+	}
+}
+
+func clip(s string) string {
+	if len(s) > 40 {
+		return strings.ToValidUTF8(s[:40], "") + "…"
+	}
+	return s
+}
