@@ -1,0 +1,379 @@
+package sensors
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The reasons for which a publish, or a part of one, goes to quarantine.
+const (
+	ReasonBadJSON           = "bad-json"           // not JSON: nothing of it can be trusted
+	ReasonBadShape          = "bad-shape"          // JSON, but not {"t":…,"v":{…}}
+	ReasonBadTime           = "bad-time"           // unreadable, in the future, or from a clock never set
+	ReasonBadValue          = "bad-value"          // not a finite number
+	ReasonBadStatus         = "bad-status"         // neither online nor offline
+	ReasonBadTopic          = "bad-topic"          // not a topic of the device
+	ReasonUnknownDatastream = "unknown-datastream" // a name that the device does not have
+	ReasonUnknownDevice     = "unknown-device"     // a device that is not registered, or disabled
+	ReasonTooLarge          = "too-large"          // larger than is taken
+	ReasonRefused           = "store-refused"      // decoded, but the store would not have it
+)
+
+// maxFaults is how many faults of one payload are spelled out; the rest are counted.
+const maxFaults = 16
+
+// Fault is one thing that is wrong with a payload.
+type Fault struct {
+	Reason string // one of the Reason codes
+	Field  string // as the sender wrote it: v.level, [3].t
+	Msg    string
+}
+
+// String is "field: message".
+func (f Fault) String() string {
+	if f.Field == "" {
+		return f.Msg
+	}
+	return f.Field + ": " + f.Msg
+}
+
+// Faults are what is wrong with one payload: the first of them, and how many more there were.
+type Faults struct {
+	List []Fault
+	More int
+}
+
+// Len is how many faults there were.
+func (f *Faults) Len() int { return len(f.List) + f.More }
+
+func (f *Faults) add(reason, field, msg string) {
+	if len(f.List) == maxFaults {
+		f.More++
+		return
+	}
+	f.List = append(f.List, Fault{reason, field, msg})
+}
+
+// Reason is the first fault's code; empty when there is none.
+func (f *Faults) Reason() string {
+	if len(f.List) == 0 {
+		return ""
+	}
+	return f.List[0].Reason
+}
+
+// Has reports whether one of the listed faults has the reason.
+func (f *Faults) Has(reason string) bool {
+	for _, one := range f.List {
+		if one.Reason == reason {
+			return true
+		}
+	}
+	return false
+}
+
+// Detail names every fault, in the order of the payload. It is printable text without control
+// characters, so any store can keep it.
+func (f *Faults) Detail() string {
+	var b strings.Builder
+	for i, one := range f.List {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(one.String())
+	}
+	if f.More > 0 {
+		b.WriteString("; and " + strconv.Itoa(f.More) + " more")
+	}
+	return b.String()
+}
+
+// TimeLimits say which event times are believed.
+type TimeLimits struct {
+	Future time.Duration // how far ahead of receipt; 0 is 5 minutes
+	Age    time.Duration // how far behind receipt; 0 is 10 years
+}
+
+func (l TimeLimits) withDefaults() TimeLimits {
+	if l.Future == 0 {
+		l.Future = 5 * time.Minute
+	}
+	if l.Age == 0 {
+		l.Age = 10 * 366 * 24 * time.Hour
+	}
+	return l
+}
+
+// DecodeObservations reads the payload of an obs topic: {"t":RFC 3339,"v":{"name":number,…}} or an
+// array of such. "t" may be left out: then the time of receipt is the time, and TimeSource says so.
+// Each value that is wrong is a fault of its own and does not cost the others; bytes that are not
+// JSON cost the whole payload, since what they would have said cannot be known. A value outside the
+// range of its type is kept and flagged QCBad. Times are UTC with microseconds.
+func DecodeObservations(payload []byte, received time.Time, device *Known, limits TimeLimits) ([]Observation, Faults) {
+	d := decoder{
+		scanner: scanner{b: payload}, device: device, limits: limits.withDefaults(),
+		received: received.UTC().Truncate(time.Microsecond),
+	}
+	if err := d.payload(); err != nil {
+		var at *syntaxError
+		field := d.path
+		if errors.As(err, &at) {
+			return nil, Faults{List: []Fault{{ReasonBadJSON, field, at.Error()}}}
+		}
+		return nil, Faults{List: []Fault{{ReasonBadJSON, field, err.Error()}}}
+	}
+	return d.out, d.faults
+}
+
+// decoder is one payload on its way to observations.
+type decoder struct {
+	scanner
+	device   *Known
+	received time.Time
+	limits   TimeLimits
+
+	path   string // of the record: "" or "[3]"
+	record []reading
+	out    []Observation
+	faults Faults
+}
+
+// reading is one value of a record whose time is not known yet.
+type reading struct {
+	stream Stream
+	value  float64
+	bad    bool // a fault was noted: it is not stored
+}
+
+func (d *decoder) payload() error {
+	if d.peek() != '[' {
+		if err := d.reading(""); err != nil {
+			return err
+		}
+		return d.end()
+	}
+	some := false
+	err := d.array(func(i int) error {
+		some = true
+		return d.reading("[" + strconv.Itoa(i) + "]")
+	})
+	if err != nil {
+		return err
+	}
+	d.path = ""
+	if !some {
+		d.faults.add(ReasonBadShape, "", "an empty array")
+	}
+	return d.end()
+}
+
+// field is the path of a key of the current record.
+func (d *decoder) field(key string) string {
+	if d.path == "" {
+		return key
+	}
+	return d.path + "." + key
+}
+
+// reading takes one {"t":…,"v":{…}}.
+func (d *decoder) reading(path string) error {
+	d.path, d.record = path, d.record[:0]
+	if d.peek() != '{' {
+		d.faults.add(ReasonBadShape, path, d.kind()+`, not an object with "v"`)
+		return d.skip(0)
+	}
+	at, source, good := d.received, TimeReceipt, true
+	var timeSeen, valuesSeen bool
+	err := d.object(func(key []byte) (err error) {
+		name := string(key)
+		switch {
+		case name == "t" && !timeSeen:
+			var ok bool
+			timeSeen, source = true, TimeDevice
+			at, ok, err = d.time()
+			good = good && ok
+			return err
+		case name == "v" && !valuesSeen:
+			valuesSeen = true
+			return d.values()
+		case name == "t" || name == "v":
+			good = false // which of the two is meant cannot be known
+			d.faults.add(ReasonBadShape, d.field(name), "given twice")
+		default:
+			d.faults.add(ReasonBadShape, d.field(printable(key)), `unknown; only "t" and "v" are read`)
+		}
+		return d.skip(0)
+	})
+	if err != nil {
+		return err
+	}
+	if !valuesSeen {
+		d.faults.add(ReasonBadShape, d.field("v"), "missing")
+	}
+	if good {
+		d.emit(at, source)
+	}
+	return nil
+}
+
+// emit makes observations of the record's values.
+func (d *decoder) emit(at time.Time, source TimeSource) {
+	for _, r := range d.record {
+		if r.bad {
+			continue
+		}
+		qc := QCNotEvaluated
+		if r.stream.Ranged {
+			qc = QCGood
+			if r.value < r.stream.Min || r.value > r.stream.Max {
+				qc = QCBad
+			}
+		}
+		d.out = append(d.out, Observation{
+			DatastreamID: r.stream.ID, Time: at, Value: r.value, QC: qc, TimeSource: source, ReceivedAt: d.received,
+		})
+	}
+}
+
+// time takes the value of "t"; ok is false when a fault was noted.
+func (d *decoder) time() (at time.Time, ok bool, err error) {
+	if d.peek() != '"' {
+		d.faults.add(ReasonBadTime, d.field("t"), d.kind()+", not an RFC 3339 string")
+		return time.Time{}, false, d.skip(0)
+	}
+	text, err := d.str()
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	at, msg := parseTime(text, d.received, d.limits)
+	if msg != "" {
+		d.faults.add(ReasonBadTime, d.field("t"), msg)
+		return time.Time{}, false, nil
+	}
+	return at, true, nil
+}
+
+// parseTime gives the time, or what is wrong with it.
+func parseTime(text []byte, received time.Time, limits TimeLimits) (time.Time, string) {
+	var at time.Time
+	if err := at.UnmarshalText(text); err != nil { // RFC 3339 strictly, other than time.Parse
+		return time.Time{}, printable(text) + " is not an RFC 3339 time"
+	}
+	at = at.UTC().Truncate(time.Microsecond)
+	switch {
+	case at.Sub(received) > limits.Future:
+		return time.Time{}, printable(text) + " is more than " + limits.Future.String() + " in the future"
+	case at.Year() <= 1980:
+		return time.Time{}, printable(text) + " is a clock that was never set"
+	case received.Sub(at) > limits.Age:
+		return time.Time{}, printable(text) + " is too long ago"
+	}
+	return at, ""
+}
+
+// values takes the object of "v".
+func (d *decoder) values() error {
+	if d.peek() != '{' {
+		d.faults.add(ReasonBadShape, d.field("v"), d.kind()+", not an object of numbers")
+		return d.skip(0)
+	}
+	some := false
+	err := d.object(func(name []byte) error {
+		some = true
+		return d.value(name)
+	})
+	if err == nil && !some {
+		d.faults.add(ReasonBadShape, d.field("v"), "empty")
+	}
+	return err
+}
+
+// value takes one number of "v".
+func (d *decoder) value(name []byte) error {
+	value, reason, msg, err := d.number()
+	if err != nil {
+		return err
+	}
+	stream, known := d.device.byName[string(name)]
+	if !known {
+		d.faults.add(ReasonUnknownDatastream, d.field("v."+printable(name)), "the device has no such datastream")
+		return nil
+	}
+	for i := range d.record {
+		if d.record[i].stream.ID == stream.ID {
+			d.record[i].bad = true
+			d.faults.add(ReasonBadValue, d.field("v."+printable(name)), "given twice")
+			return nil
+		}
+	}
+	if msg != "" {
+		d.faults.add(reason, d.field("v."+printable(name)), msg)
+	}
+	d.record = append(d.record, reading{stream: stream, value: value, bad: msg != ""})
+	return nil
+}
+
+// number takes a value that should be a finite number; msg is what is wrong with it.
+func (d *decoder) number() (value float64, reason, msg string, err error) {
+	switch d.peek() {
+	case '"', '{', '[':
+		msg = d.kind() + ", not a number"
+		return 0, ReasonBadValue, msg, d.skip(0)
+	}
+	word := d.word()
+	switch {
+	case len(word) == 0:
+		return 0, "", "", d.fail("a number expected, %s found", d.found())
+	case !isNumber(word):
+		return 0, ReasonBadValue, printable(word) + " is not a number", nil
+	}
+	value, err = strconv.ParseFloat(string(word), 64)
+	if err != nil || math.IsInf(value, 0) {
+		return 0, ReasonBadValue, printable(word) + " is larger than a number can be", nil
+	}
+	return value, "", "", nil
+}
+
+// kind names what comes next, for a message.
+func (d *decoder) kind() string {
+	switch d.peek() {
+	case '"':
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	default:
+		return "a number"
+	}
+}
+
+// printable makes outside bytes fit for a message: plain names as they are, everything else quoted
+// in ASCII, both cut at 40 bytes.
+func printable(b []byte) string {
+	const limit = 40
+	cut := ""
+	if len(b) > limit {
+		b, cut = b[:limit], "…"
+		for len(b) > 0 && !utf8.RuneStart(b[len(b)-1]) {
+			b = b[:len(b)-1]
+		}
+	}
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return strconv.QuoteToASCII(string(b)) + cut
+		}
+	}
+	if len(b) == 0 {
+		return `""`
+	}
+	return string(b) + cut
+}

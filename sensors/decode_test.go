@@ -1,0 +1,246 @@
+package sensors
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+var received = time.Date(2026, 7, 1, 8, 0, 0, 123456789, time.UTC)
+
+func gauge() *Known {
+	types := map[string]DatastreamType{
+		"water_level": {Code: "water_level", Min: -5, Max: 30},
+		"rain":        {Code: "rain", Min: 0, Max: 300},
+	}
+	return newKnown(RegisteredDevice{Device: Device{ID: "dev-1", Division: "370602", Streams: []Datastream{
+		{ID: 1, DeviceID: "dev-1", Name: "level", Type: "water_level"},
+		{ID: 2, DeviceID: "dev-1", Name: "rain", Type: "rain"},
+		{ID: 3, DeviceID: "dev-1", Name: "odd", Type: "nobody-knows"},
+	}}}, types)
+}
+
+func TestDecodeObservations(t *testing.T) {
+	rec := received.Truncate(time.Microsecond)
+	at := time.Date(2026, 7, 1, 7, 59, 0, 0, time.UTC)
+	obs := func(id int64, when time.Time, v float64, qc QC, src TimeSource) Observation {
+		return Observation{DatastreamID: id, Time: when, Value: v, QC: qc, TimeSource: src, ReceivedAt: rec}
+	}
+	level := obs(1, at, 4.2, QCGood, TimeDevice)
+	rain := obs(2, at, 3, QCGood, TimeDevice)
+	for _, c := range []struct {
+		name, payload string
+		want          []Observation
+		faults        string
+	}{
+		{"one", `{"t":"2026-07-01T07:59:00Z","v":{"level":4.2}}`, []Observation{level}, ""},
+		{"v before t, zone, spaces", " {\"v\" : {\"level\":4.2 ,\n\"rain\":3.0e0}, \"t\":\"2026-07-01T15:59:00+08:00\"}\n", []Observation{level, rain}, ""},
+		{"escaped name", `{"t":"2026-07-01T07:59:00Z","v":{"l\u0065vel":4.2}}`, []Observation{level}, ""},
+		{"no t", `{"v":{"level":1}}`, []Observation{obs(1, rec, 1, QCGood, TimeReceipt)}, ""},
+		{"array", `[{"t":"2026-07-01T07:59:00Z","v":{"level":4.2}},{"t":"2026-07-01T07:59:00Z","v":{"rain":3}}]`, []Observation{level, rain}, ""},
+		{"out of range", `{"t":"2026-07-01T07:59:00Z","v":{"level":31}}`, []Observation{obs(1, at, 31, QCBad, TimeDevice)}, ""},
+		{"at the range's edge", `{"t":"2026-07-01T07:59:00Z","v":{"level":30}}`, []Observation{obs(1, at, 30, QCGood, TimeDevice)}, ""},
+		{"unknown type", `{"t":"2026-07-01T07:59:00Z","v":{"odd":1e9}}`, []Observation{obs(3, at, 1e9, QCNotEvaluated, TimeDevice)}, ""},
+		{"NaN costs itself only", `{"t":"2026-07-01T07:59:00Z","v":{"level":NaN,"rain":3}}`, []Observation{rain}, "bad-value: v.level: NaN is not a number"},
+		{"Infinity", `{"t":"2026-07-01T07:59:00Z","v":{"rain":3,"level":-Infinity}}`, []Observation{rain}, "bad-value: v.level: -Infinity is not a number"},
+		{"1e999", `{"v":{"level":1e999}}`, nil, "bad-value: v.level: 1e999 is larger than a number can be"},
+		{"leading zero", `{"v":{"level":01}}`, nil, "bad-value: v.level: 01 is not a number"},
+		{"hex", `{"v":{"level":0x10}}`, nil, "bad-value: v.level: 0x10 is not a number"},
+		{"string", `[{"t":"2026-07-01T07:59:00Z","v":{"rain":3}},{"v":{"level":"4.2"}}]`, []Observation{rain}, "bad-value: [1].v.level: a string, not a number"},
+		{"null", `{"v":{"level":null}}`, nil, "bad-value: v.level: null is not a number"},
+		{"object", `{"t":"2026-07-01T07:59:00Z","v":{"level":{"x":[1,{}]},"rain":3}}`, []Observation{rain}, "bad-value: v.level: an object, not a number"},
+		{"unknown name", `{"t":"2026-07-01T07:59:00Z","v":{"lvl":1,"rain":3}}`, []Observation{rain}, "unknown-datastream: v.lvl: the device has no such datastream"},
+		{"name with NUL", `{"v":{"a\u0000b":1}}`, nil, `unknown-datastream: v."a\x00b": the device has no such datastream`},
+		{"name twice", `{"t":"2026-07-01T07:59:00Z","v":{"level":1,"rain":3,"level":2}}`, []Observation{rain}, "bad-value: v.level: given twice"},
+		{"t twice", `{"t":"2026-07-01T07:59:00Z","v":{"level":1},"t":"2026-07-01T07:58:00Z"}`, nil, "bad-shape: t: given twice"},
+		{"v twice", `{"v":{"level":1},"v":{"level":2}}`, nil, "bad-shape: v: given twice"},
+		{"future", `{"t":"2026-07-01T08:05:01Z","v":{"level":1}}`, nil, "bad-time: t: 2026-07-01T08:05:01Z is more than 5m0s in the future"},
+		{"5 minutes ahead are believed", `{"t":"2026-07-01T08:05:00Z","v":{"level":1}}`, []Observation{obs(1, time.Date(2026, 7, 1, 8, 5, 0, 0, time.UTC), 1, QCGood, TimeDevice)}, ""},
+		{"1970", `{"t":"1970-01-01T00:00:07Z","v":{"level":1}}`, nil, "bad-time: t: 1970-01-01T00:00:07Z is a clock that was never set"},
+		{"ages ago", `{"t":"2015-01-01T00:00:00Z","v":{"level":1}}`, nil, "bad-time: t: 2015-01-01T00:00:00Z is too long ago"},
+		{"bad time costs its record only", `[{"t":"yesterday","v":{"level":1}},{"t":"2026-07-01T07:59:00Z","v":{"rain":3}}]`, []Observation{rain}, "bad-time: [0].t: yesterday is not an RFC 3339 time"},
+		{"time without zone", `{"t":"2026-07-01T07:59:00","v":{"level":1}}`, nil, "bad-time: t: 2026-07-01T07:59:00 is not an RFC 3339 time"},
+		{"31 February", `{"t":"2026-02-31T07:59:00Z","v":{"level":1}}`, nil, "bad-time: t: 2026-02-31T07:59:00Z is not an RFC 3339 time"},
+		{"number as time", `{"t":1782892740,"v":{"level":1}}`, nil, "bad-time: t: a number, not an RFC 3339 string"},
+		{"unknown key", `{"t":"2026-07-01T07:59:00Z","battery":3,"v":{"rain":3}}`, []Observation{rain}, `bad-shape: battery: unknown; only "t" and "v" are read`},
+		{"no v", `{"t":"2026-07-01T07:59:00Z"}`, nil, "bad-shape: v: missing"},
+		{"empty v", `{"v":{}}`, nil, "bad-shape: v: empty"},
+		{"v a number", `{"v":3}`, nil, "bad-shape: v: a number, not an object of numbers"},
+		{"empty array", `[]`, nil, "bad-shape: an empty array"},
+		{"array in array", `[[1]]`, nil, `bad-shape: [0]: an array, not an object with "v"`},
+		{"a number", `3`, nil, `bad-shape: a number, not an object with "v"`},
+		{"nothing", ``, nil, "bad-json: offset 0: a value expected, the end found"},
+		{"not JSON", `level=3`, nil, `bad-json: offset 0: a value expected, "l" found`},
+		{"cut off", `[{"v":{"level":1}},{"v":{"le`, nil, "bad-json: [1]: offset 28: a string without its end"},
+		{"trailing bytes", `{"v":{"level":1}}x`, nil, `bad-json: offset 17: trailing bytes: "x" found after the end`},
+		{"trailing comma", `{"v":{"level":1,}}`, nil, `bad-json: offset 16: '"' expected, "}" found`},
+		{"no colon", `{"v" {"level":1}}`, nil, `bad-json: offset 5: ':' expected, "{" found`},
+		{"not UTF-8", "{\"v\":{\"l\xff\":1}}", nil, "bad-json: offset 7: a string that is not UTF-8"},
+		{"half a surrogate", `{"v":{"\ud800":1}}`, nil, "bad-json: offset 13: half of a surrogate pair"},
+		{"deep", `{"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `,"v":{"level":1}}`, nil, "bad-json: offset 22: nested deeper than 16"},
+		{"two faults", `[{"v":{"level":"x"}},{"t":"2026-07-01T07:59:00Z","v":{"rain":3}},{"v":{}}]`, []Observation{rain}, "bad-value: [0].v.level: a string, not a number; [2].v: empty"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, faults := DecodeObservations([]byte(c.payload), received, gauge(), TimeLimits{})
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("observations (-want +got):\n%s", diff)
+			}
+			text := ""
+			if faults.Len() > 0 {
+				text = faults.Reason() + ": " + faults.Detail()
+			}
+			if text != c.faults {
+				t.Errorf("faults:\n got %s\nwant %s", text, c.faults)
+			}
+		})
+	}
+}
+
+func TestDecodeCountsTheFaultsThatItDoesNotSpellOut(t *testing.T) {
+	payload := "[" + strings.Repeat("{},", 99) + "{}]"
+	_, faults := DecodeObservations([]byte(payload), received, gauge(), TimeLimits{})
+	if faults.Len() != 100 || len(faults.List) != maxFaults || !strings.HasSuffix(faults.Detail(), "; and 84 more") {
+		t.Errorf("%d faults, %d listed: %s", faults.Len(), len(faults.List), faults.Detail())
+	}
+}
+
+func TestDecodeStatus(t *testing.T) {
+	for _, c := range []struct {
+		payload string
+		online  bool
+		fault   string
+	}{
+		{`online`, true, ""},
+		{`offline`, false, ""},
+		{`{"online":true}`, true, ""},
+		{` {"online":false,"t":"2026-07-01T07:59:00Z"} `, false, ""},
+		{``, false, "empty"},
+		{`Online`, false, `neither online, offline nor an object: offset 0: '{' expected, "O" found`},
+		{`{"online":1}`, false, "online: a number, not true or false"},
+		{`{"online":truth}`, false, `neither online, offline nor an object: offset 10: true or false expected, "t" found`},
+		{`{"online":true,"online":false}`, false, "online: given twice"},
+		{`{"t":"2026-07-01T07:59:00Z"}`, false, "online: missing"},
+		{`{"online":true,"t":"now"}`, false, "t: now is not an RFC 3339 time"},
+		{`{"online":true,"x":[1]}`, false, `x: unknown; only "online" and "t" are read`},
+		{`{"online":true}}`, false, `neither online, offline nor an object: offset 15: trailing bytes: "}" found after the end`},
+	} {
+		got, faults := DecodeStatus([]byte(c.payload), received, "dev-1", TimeLimits{})
+		if faults.Detail() != c.fault {
+			t.Errorf("%q: fault %q, want %q", c.payload, faults.Detail(), c.fault)
+		}
+		want := Status{}
+		if c.fault == "" {
+			want = Status{DeviceID: "dev-1", Online: c.online, At: received.Truncate(time.Microsecond)}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", c.payload, diff)
+		}
+	}
+}
+
+func TestWhatIsEncodedIsDecoded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		types := map[string]DatastreamType{}
+		device := RegisteredDevice{Device: Device{ID: "d"}}
+		names := rapid.SliceOfNDistinct(rapid.String(), 1, 6, rapid.ID[string]).Draw(t, "names")
+		for i, n := range names {
+			device.Streams = append(device.Streams, Datastream{ID: int64(i + 1), Name: n})
+		}
+		var readings []Reading
+		var want []Observation
+		rec := received.Truncate(time.Microsecond)
+		for range rapid.IntRange(1, 5).Draw(t, "readings") {
+			at := rec.Add(-time.Duration(rapid.Int64Range(0, 1e6).Draw(t, "ago")) * time.Microsecond)
+			source := TimeDevice
+			r := Reading{Time: at}
+			if rapid.Bool().Draw(t, "no t") {
+				r.Time, at, source = time.Time{}, rec, TimeReceipt
+			}
+			for i, n := range names {
+				v := rapid.Float64().Filter(func(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }).Draw(t, "v")
+				r.Values = append(r.Values, Value{Name: n, Number: v})
+				want = append(want, Observation{DatastreamID: int64(i + 1), Time: at, Value: v, QC: QCNotEvaluated, TimeSource: source, ReceivedAt: rec})
+			}
+			readings = append(readings, r)
+		}
+		payload := EncodeReadings(readings...)
+		got, faults := DecodeObservations(payload, received, newKnown(device, types), TimeLimits{})
+		if faults.Len() > 0 {
+			t.Fatalf("%s: %s", payload, faults.Detail())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%s: %s", payload, diff)
+		}
+	})
+}
+
+func FuzzDecodeObservations(f *testing.F) {
+	for _, seed := range []string{
+		`{"t":"2026-07-01T07:59:00Z","v":{"level":4.2,"rain":3}}`, `[{"v":{"level":1}},{"v":{"rain":NaN}}]`,
+		`{"v":{"level":1e999}}`, `[`, `{"v":`, `{"v":{"\ud83d\ude00":1}}`, `{"t":"1970-01-01T00:00:00Z","v":{}}`,
+		"{\"v\":{\"\xff\":1}}", `{"x":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}`, "\x00", `{"v":{"level":-}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	device := gauge()
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		obs, faults := DecodeObservations(payload, received, device, TimeLimits{})
+		if len(obs) == 0 && faults.Len() == 0 {
+			t.Fatal("neither a reading nor a fault")
+		}
+		if faults.Reason() == ReasonBadJSON && len(obs) > 0 {
+			t.Fatal("readings out of what is not JSON")
+		}
+		for _, o := range obs {
+			if math.IsNaN(o.Value) || math.IsInf(o.Value, 0) {
+				t.Fatalf("value %v", o.Value)
+			}
+			if ahead := o.Time.Sub(o.ReceivedAt); ahead > 5*time.Minute || ahead < -11*366*24*time.Hour {
+				t.Fatalf("time %v", o.Time)
+			}
+		}
+		if text := faults.Detail(); text != printableText(text, len(text)) {
+			t.Fatalf("unprintable: %q", text)
+		}
+	})
+}
+
+func FuzzDecodeStatus(f *testing.F) {
+	for _, seed := range []string{`online`, `offline`, `{"online":true,"t":"2026-07-01T07:59:00Z"}`, `{`, `{"online":`, ``} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		s, faults := DecodeStatus(payload, received, "d", TimeLimits{})
+		if (faults.Len() == 0) != (s.DeviceID == "d") {
+			t.Fatalf("%+v, %s", s, faults.Detail())
+		}
+	})
+}
+
+func FuzzParseTopic(f *testing.F) {
+	f.Add("onemap/v1/370602/dev-1/obs")
+	f.Add("onemap/v1/370602/dev-1/obs/x")
+	f.Add("$SYS/broker")
+	f.Fuzz(func(t *testing.T, topic string) {
+		division, device, kind, err := ParseTopic(topic)
+		if err == nil && Topic(division, device, kind) != topic {
+			t.Fatalf("%q came back as %q", topic, Topic(division, device, kind))
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	device := gauge()
+	payload := fmt.Appendf(nil, `{"t":"2026-07-01T07:59:00.25Z","v":{"level":4.21,"rain":3.5}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, faults := DecodeObservations(payload, received, device, TimeLimits{}); faults.Len() > 0 {
+			b.Fatal(faults.Detail())
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package sensors
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// entry is an item decoded: what one envelope adds to a batch.
+type entry struct {
+	item
+	observations []Observation
+	statuses     []Status
+	quarantine   []Quarantined
+	finished     bool
+}
+
+func (e *entry) rows() int { return len(e.observations) + len(e.statuses) + len(e.quarantine) }
+
+// merge makes one batch, in order of arrival.
+func merge(entries []*entry) Batch {
+	if len(entries) == 1 {
+		e := entries[0]
+		return Batch{Observations: e.observations, Statuses: e.statuses, Quarantine: e.quarantine}
+	}
+	var b Batch
+	for _, e := range entries {
+		b.Observations = append(b.Observations, e.observations...)
+		b.Statuses = append(b.Statuses, e.statuses...)
+		b.Quarantine = append(b.Quarantine, e.quarantine...)
+	}
+	return b
+}
+
+// gather decodes what waits, up to a batch. On an error (the registry could not be asked) the
+// entries hold everything taken.
+func (in *Ingest) gather(ctx context.Context) ([]*entry, error) {
+	var entries []*entry
+	for rows := 0; rows < in.opts.MaxBatch; {
+		it, ok := in.queue.take()
+		if !ok {
+			break
+		}
+		e := &entry{item: it}
+		entries = append(entries, e)
+		if err := in.prepare(ctx, e); err != nil {
+			return entries, err
+		}
+		rows += e.rows()
+	}
+	return entries, nil
+}
+
+// prepare decodes one item. What names something unknown is tried again after a reload.
+func (in *Ingest) prepare(ctx context.Context, e *entry) error {
+	if e.ready != nil {
+		e.quarantine = []Quarantined{*e.ready}
+		return nil
+	}
+	faults := in.decode(e)
+	if faults.Has(ReasonUnknownDevice) || faults.Has(ReasonUnknownDatastream) {
+		if err := in.registry.Miss(ctx); err != nil {
+			return err // it cannot be said now that it is unknown
+		}
+		faults = in.decode(e)
+	}
+	if faults.Len() > 0 {
+		e.quarantine = []Quarantined{in.row(e.env, faults.Reason(), faults.Detail())}
+		in.loud.Do(func() {
+			in.log.WarnContext(ctx, "a publish went to quarantine", "device", e.env.Device, "topic", e.env.Topic, "reason", faults.Reason(), "detail", faults.Detail())
+		})
+	}
+	return nil
+}
+
+// decode fills the entry's observations and statuses.
+func (in *Ingest) decode(e *entry) (faults Faults) {
+	env := e.env
+	e.observations, e.statuses = nil, nil
+	device := in.registry.Device(env.Device)
+	switch {
+	case len(env.Payload) > in.opts.MaxPayload:
+		faults.add(ReasonTooLarge, "", "the payload is larger than is taken")
+	case device == nil:
+		faults.add(ReasonUnknownDevice, "device", printable([]byte(env.Device))+" is not registered, or disabled")
+	case device.Division != env.Division:
+		faults.add(ReasonBadTopic, "division", "the device is in "+device.Division)
+	case env.Kind == KindObs:
+		e.observations, faults = DecodeObservations(env.Payload, env.Received, device, in.opts.Limits)
+	case env.Kind == KindStatus:
+		var s Status
+		if s, faults = DecodeStatus(env.Payload, env.Received, env.Device, in.opts.Limits); faults.Len() == 0 {
+			e.statuses = []Status{s}
+		}
+	default:
+		faults.add(ReasonBadTopic, "", "neither "+KindObs+" nor "+KindStatus)
+	}
+	return faults
+}
+
+// row is the quarantine row of an envelope.
+func (in *Ingest) row(env Envelope, reason, detail string) Quarantined {
+	return in.capped(Quarantined{
+		At: env.Received, DeviceID: env.Device, Topic: env.Topic, Reason: reason, Detail: detail,
+		Payload: env.Payload, Size: len(env.Payload),
+	})
+}
+
+// capped cuts the payload to the cap and makes the texts fit for any store.
+func (in *Ingest) capped(q Quarantined) Quarantined {
+	q.Size = max(q.Size, len(q.Payload))
+	if len(q.Payload) > in.opts.QuarantineBytes {
+		q.Payload = append([]byte(nil), q.Payload[:in.opts.QuarantineBytes]...)
+	}
+	if q.Payload == nil {
+		q.Payload = []byte{}
+	}
+	if q.At.IsZero() {
+		q.At = in.opts.Clock()
+	}
+	q.At = q.At.UTC().Truncate(time.Microsecond)
+	q.DeviceID = printableText(q.DeviceID, 64)
+	q.Topic = printableText(q.Topic, 512)
+	q.Detail = printableText(q.Detail, 2000)
+	return q
+}
+
+// printableText makes text valid UTF-8 without control characters, at most limit bytes.
+func printableText(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "")
+	}
+	return s
+}

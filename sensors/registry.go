@@ -1,0 +1,191 @@
+package sensors
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"onemap/internal/errs"
+)
+
+// RegistryOptions tunes the registry.
+type RegistryOptions struct {
+	// MissInterval is how long after one reload a miss may cause the next; 0 is 2 s. It bounds what
+	// strangers who try names can cost the database.
+	MissInterval time.Duration
+	// ReloadTimeout bounds a reload that a miss has caused; 0 is 5 s.
+	ReloadTimeout time.Duration
+}
+
+// Stream is a datastream with what its type says of plausible values.
+type Stream struct {
+	Datastream
+	Min, Max float64 // gross range, both inside
+	Ranged   bool    // false: the type is unknown, and no range is checked
+}
+
+// Known is a device of the registry. It is shared and must not be changed.
+type Known struct {
+	RegisteredDevice
+	byName map[string]Stream
+}
+
+// Stream looks a datastream up by its name in payloads.
+func (k *Known) Stream(name string) (Stream, bool) {
+	s, ok := k.byName[name]
+	return s, ok
+}
+
+// Registry holds in memory who may publish what. It is safe for concurrent use: readers take one
+// atomic load.
+type Registry struct {
+	store RegistryStore
+	opts  RegistryOptions
+	log   *slog.Logger
+	clock func() time.Time
+
+	devices   atomic.Pointer[map[string]*Known]
+	loading   sync.Mutex // one reload at a time; guards what follows
+	attempted time.Time  // when a miss last caused a reload
+	missErr   error      // how that ended
+}
+
+// NewRegistry makes an empty registry: Reload fills it, or the first miss does.
+func NewRegistry(store RegistryStore, opts RegistryOptions, log *slog.Logger, clock func() time.Time) *Registry {
+	if opts.MissInterval == 0 {
+		opts.MissInterval = 2 * time.Second
+	}
+	if opts.ReloadTimeout == 0 {
+		opts.ReloadTimeout = 5 * time.Second
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if clock == nil {
+		clock = time.Now
+	}
+	r := &Registry{store: store, opts: opts, log: log, clock: clock}
+	r.devices.Store(&map[string]*Known{})
+	return r
+}
+
+// Reload reads every enabled device anew. On an error (errs.Unavailable when the database is away)
+// what was known stays.
+func (r *Registry) Reload(ctx context.Context) error {
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	return r.reload(ctx)
+}
+
+func (r *Registry) reload(ctx context.Context) error {
+	types, err := r.store.DatastreamTypes(ctx)
+	if err != nil {
+		return fmt.Errorf("load datastream types: %w", err)
+	}
+	list, err := r.store.LoadRegistry(ctx)
+	if err != nil {
+		return fmt.Errorf("load devices: %w", err)
+	}
+	byCode := make(map[string]DatastreamType, len(types))
+	for _, t := range types {
+		byCode[t.Code] = t
+	}
+	devices := make(map[string]*Known, len(list))
+	for _, d := range list {
+		devices[d.ID] = newKnown(d, byCode)
+	}
+	r.devices.Store(&devices)
+	r.missErr = nil
+	return nil
+}
+
+func newKnown(d RegisteredDevice, types map[string]DatastreamType) *Known {
+	k := &Known{RegisteredDevice: d, byName: make(map[string]Stream, len(d.Streams))}
+	for _, ds := range d.Streams {
+		t, ok := types[ds.Type]
+		k.byName[ds.Name] = Stream{Datastream: ds, Min: t.Min, Max: t.Max, Ranged: ok && t.Max > t.Min}
+	}
+	return k
+}
+
+// Device looks a device up in memory; nil when it is unknown or disabled.
+func (r *Registry) Device(id string) *Known { return (*r.devices.Load())[id] }
+
+// Devices is how many devices are known.
+func (r *Registry) Devices() int { return len(*r.devices.Load()) }
+
+// All lists what is known, in no order. The devices are shared and must not be changed.
+func (r *Registry) All() []*Known {
+	m := *r.devices.Load()
+	list := make([]*Known, 0, len(m))
+	for _, k := range m {
+		list = append(list, k)
+	}
+	return list
+}
+
+// Find is Device, and on a miss reloads once (at most every MissInterval) before it gives nil. The
+// error is errs.Unavailable when the miss could not be looked up because the database is away, so
+// that nobody is called unknown who is not.
+func (r *Registry) Find(ctx context.Context, id string) (*Known, error) {
+	if k := r.Device(id); k != nil {
+		return k, nil
+	}
+	if err := r.Miss(ctx); err != nil {
+		return nil, err
+	}
+	return r.Device(id), nil
+}
+
+// Miss reloads because something was not found, at most every MissInterval; between reloads it
+// returns at once what the last one came to. The error is errs.Unavailable when the store is away.
+func (r *Registry) Miss(ctx context.Context) error {
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	now := r.clock()
+	if since := now.Sub(r.attempted); !r.attempted.IsZero() && since >= 0 && since < r.opts.MissInterval {
+		return r.missErr
+	}
+	r.attempted = now
+	ctx, cancel := context.WithTimeout(ctx, r.opts.ReloadTimeout)
+	defer cancel()
+	if r.missErr = r.reload(ctx); r.missErr != nil {
+		return r.missErr
+	}
+	r.log.DebugContext(ctx, "registry reloaded after a miss", "devices", r.Devices())
+	return nil
+}
+
+// Authenticate gives the device whose secret this is. The error is errs.Unauthenticated for an
+// unknown device as for a wrong secret, and errs.Unavailable when that cannot be told now. A secret
+// that does not match is looked up anew, since it may have been changed a moment ago.
+func (r *Registry) Authenticate(ctx context.Context, id, secret string) (*Known, error) {
+	if k := r.match(id, secret); k != nil {
+		return k, nil
+	}
+	if !ValidDeviceID(id) {
+		return nil, errs.New(errs.Unauthenticated, "the user name is not a device id")
+	}
+	if err := r.Miss(ctx); err != nil {
+		return nil, err
+	}
+	if k := r.match(id, secret); k != nil {
+		return k, nil
+	}
+	return nil, errs.New(errs.Unauthenticated, "unknown device or wrong secret")
+}
+
+func (r *Registry) match(id, secret string) *Known {
+	k := r.Device(id)
+	var sum []byte
+	if k != nil {
+		sum = k.SecretSHA256
+	}
+	if !secretMatches(secret, sum) {
+		return nil
+	}
+	return k
+}

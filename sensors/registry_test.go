@@ -1,0 +1,110 @@
+package sensors
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"onemap/internal/errs"
+)
+
+func TestAuthenticate(t *testing.T) {
+	m := newMemory()
+	now := time.Now()
+	r := NewRegistry(m, RegistryOptions{}, nil, func() time.Time { return now })
+	if k, err := r.Authenticate(t.Context(), "dev-1", "secret-of-dev-1"); err != nil || k.Division != "370602" {
+		t.Fatalf("the first one loads the registry: %v", err)
+	}
+	for _, c := range [][2]string{{"dev-1", "wrong"}, {"dev-1", ""}, {"ghost", "secret-of-ghost"}, {"", ""}, {"dev-1/x", "secret-of-dev-1"}, {"+", "x"}} {
+		if _, err := r.Authenticate(t.Context(), c[0], c[1]); !errs.Is(err, errs.Unauthenticated) {
+			t.Errorf("%q: %v", c, err)
+		}
+	}
+	if m.loads != 1 {
+		t.Errorf("%d loads for strangers within the interval", m.loads)
+	}
+
+	m.devices[0].SecretSHA256 = HashSecret("changed")
+	now = now.Add(3 * time.Second)
+	if _, err := r.Authenticate(t.Context(), "dev-1", "changed"); err != nil {
+		t.Errorf("a changed secret: %v", err)
+	}
+	if _, err := r.Authenticate(t.Context(), "dev-1", "secret-of-dev-1"); !errs.Is(err, errs.Unauthenticated) {
+		t.Errorf("the old secret: %v", err)
+	}
+	now = now.Add(3 * time.Second)
+	m.away = true
+	if _, err := r.Authenticate(t.Context(), "ghost", "x"); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("a stranger while away: %v", err)
+	}
+	if _, err := r.Authenticate(t.Context(), "dev-1", "changed"); err != nil {
+		t.Errorf("a known device while away: %v", err)
+	}
+}
+
+func TestADeviceWithoutAHashMatchesNothing(t *testing.T) {
+	m := newMemory()
+	m.devices[0].SecretSHA256 = nil
+	r := NewRegistry(m, RegistryOptions{}, nil, nil)
+	if _, err := r.Authenticate(t.Context(), "dev-1", ""); !errs.Is(err, errs.Unauthenticated) {
+		t.Error(err)
+	}
+}
+
+func TestRegistryIsReadWhileItIsReloaded(t *testing.T) {
+	m := newMemory()
+	r := NewRegistry(m, RegistryOptions{}, nil, nil)
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				if k, err := r.Find(t.Context(), "dev-1"); err != nil || k == nil {
+					t.Error("lost", err)
+				} else if s, ok := k.Stream("level"); !ok || s.ID != 1 {
+					t.Error("stream lost")
+				}
+			}
+		})
+	}
+	for range 50 {
+		if err := r.Reload(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+	if r.Devices() != 1 || len(r.All()) != 1 {
+		t.Error("count")
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	a, sum := NewSecret()
+	b, _ := NewSecret()
+	if len(a) != 32 || a == b || !secretMatches(a, sum) || secretMatches(b, sum) || secretMatches(a, nil) {
+		t.Error(a, b)
+	}
+}
+
+func TestParseTopic(t *testing.T) {
+	for topic, good := range map[string]bool{
+		"onemap/v1/370602/dev-1/obs":    true,
+		"onemap/v1/370602/dev-1/status": true,
+		"onemap/v1/370602/dev-1/cmd":    true,
+		"onemap/v1/370602/dev-1/other":  false,
+		"onemap/v1/370602/dev-1/obs/":   false,
+		"onemap/v1/370602/dev+1/obs":    false,
+		"onemap/v1/3706/dev-1/obs":      false,
+		"onemap/v1/37060x/dev-1/obs":    false,
+		"onemap/v1/370602//obs":         false,
+		"onemap/v2/370602/dev-1/obs":    false,
+		"/onemap/v1/370602/dev-1/obs":   false,
+		"":                              false,
+	} {
+		if _, _, _, err := ParseTopic(topic); (err == nil) != good {
+			t.Errorf("%q: %v", topic, err)
+		}
+	}
+}

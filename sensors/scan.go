@@ -1,0 +1,313 @@
+package sensors
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxDepth is how deep a payload may nest where nesting is skipped over; a reading needs three.
+const maxDepth = 16
+
+// scanner reads JSON (RFC 8259) byte by byte. It exists because encoding/json can neither go on
+// after a NaN, nor see a key that is given twice, nor say at which byte it stopped; every reading of
+// the city passes here, so it also saves the allocations of reflection.
+type scanner struct {
+	b []byte
+	i int
+}
+
+// syntaxError is where and why the bytes stop being JSON. Nothing of such a payload can be trusted.
+type syntaxError struct {
+	offset int
+	msg    string
+}
+
+func (e *syntaxError) Error() string { return fmt.Sprintf("offset %d: %s", e.offset, e.msg) }
+
+func (s *scanner) fail(format string, args ...any) error {
+	return &syntaxError{offset: s.i, msg: fmt.Sprintf(format, args...)}
+}
+
+// peek is the next byte that is not white space, 0 at the end.
+func (s *scanner) peek() byte {
+	for s.i < len(s.b) {
+		switch s.b[s.i] {
+		case ' ', '\t', '\n', '\r':
+			s.i++
+		default:
+			return s.b[s.i]
+		}
+	}
+	return 0
+}
+
+// expect takes the byte c.
+func (s *scanner) expect(c byte) error {
+	if s.peek() != c || s.i >= len(s.b) {
+		return s.fail("%q expected, %s found", c, s.found())
+	}
+	s.i++
+	return nil
+}
+
+func (s *scanner) found() string {
+	if s.i >= len(s.b) {
+		return "the end"
+	}
+	return strconv.QuoteToASCII(string(s.b[s.i : s.i+1]))
+}
+
+// more takes the comma or the closing byte after an element and reports whether another follows.
+func (s *scanner) more(closing byte) (bool, error) {
+	switch s.peek() {
+	case ',':
+		s.i++
+		return true, nil
+	case closing:
+		if s.i < len(s.b) {
+			s.i++
+			return false, nil
+		}
+	}
+	return false, s.fail("',' or %q expected, %s found", closing, s.found())
+}
+
+// word takes the longest run without structure: a number, a literal, or something that is neither.
+func (s *scanner) word() []byte {
+	s.peek()
+	from := s.i
+	for ; s.i < len(s.b); s.i++ {
+		switch s.b[s.i] {
+		case ' ', '\t', '\n', '\r', ',', ':', ']', '}', '[', '{', '"':
+			return s.b[from:s.i]
+		}
+	}
+	return s.b[from:]
+}
+
+// str takes a string and gives its bytes, unescaped; they alias the payload where nothing was.
+func (s *scanner) str() ([]byte, error) {
+	if err := s.expect('"'); err != nil {
+		return nil, err
+	}
+	from := s.i
+	for ; s.i < len(s.b); s.i++ {
+		switch c := s.b[s.i]; {
+		case c == '"':
+			text := s.b[from:s.i]
+			if !utf8.Valid(text) {
+				s.i = from
+				return nil, s.fail("a string that is not UTF-8")
+			}
+			s.i++
+			return text, nil
+		case c == '\\':
+			return s.escaped(from)
+		case c < 0x20:
+			return nil, s.fail("a control character in a string")
+		}
+	}
+	return nil, s.fail("a string without its end")
+}
+
+// escaped goes on with a string at its first backslash.
+func (s *scanner) escaped(from int) ([]byte, error) {
+	out := append([]byte(nil), s.b[from:s.i]...)
+	for s.i < len(s.b) {
+		c := s.b[s.i]
+		switch {
+		case c == '"':
+			if !utf8.Valid(out) {
+				s.i = from
+				return nil, s.fail("a string that is not UTF-8")
+			}
+			s.i++
+			return out, nil
+		case c < 0x20:
+			return nil, s.fail("a control character in a string")
+		case c != '\\':
+			out = append(out, c)
+			s.i++
+		default:
+			r, err := s.escape()
+			if err != nil {
+				return nil, err
+			}
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return nil, s.fail("a string without its end")
+}
+
+// escape takes one escape sequence, surrogate pairs included.
+func (s *scanner) escape() (rune, error) {
+	const plain, means = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+	if s.i+1 >= len(s.b) {
+		return 0, s.fail("a string without its end")
+	}
+	if at := bytes.IndexByte([]byte(plain), s.b[s.i+1]); at >= 0 {
+		s.i += 2
+		return rune(means[at]), nil
+	}
+	high, err := s.hex()
+	if err != nil {
+		return 0, err
+	}
+	if !utf16.IsSurrogate(high) {
+		return high, nil
+	}
+	low, err := s.hex()
+	if err != nil {
+		return 0, s.fail("half of a surrogate pair")
+	}
+	r := utf16.DecodeRune(high, low)
+	if r == utf8.RuneError {
+		return 0, s.fail("half of a surrogate pair")
+	}
+	return r, nil
+}
+
+func (s *scanner) hex() (rune, error) {
+	if s.i+6 > len(s.b) || s.b[s.i] != '\\' || s.b[s.i+1] != 'u' {
+		return 0, s.fail("an escape that JSON does not know")
+	}
+	n := rune(0)
+	for _, c := range s.b[s.i+2 : s.i+6] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, s.fail("an escape that JSON does not know")
+		}
+		n = n<<4 | rune(c)
+	}
+	s.i += 6
+	return n, nil
+}
+
+// skip takes any value without keeping it.
+func (s *scanner) skip(depth int) error {
+	if depth > maxDepth {
+		return s.fail("nested deeper than %d", maxDepth)
+	}
+	switch s.peek() {
+	case '"':
+		_, err := s.str()
+		return err
+	case '{':
+		return s.object(func([]byte) error { return s.skip(depth + 1) })
+	case '[':
+		return s.array(func(int) error { return s.skip(depth + 1) })
+	default:
+		at := s.i
+		if w := s.word(); !isNumber(w) && string(w) != "true" && string(w) != "false" && string(w) != "null" {
+			s.i = at
+			return s.fail("a value expected, %s found", s.found())
+		}
+		return nil
+	}
+}
+
+// object takes an object; each must take the value of the key that it is given.
+func (s *scanner) object(each func(key []byte) error) error {
+	if err := s.expect('{'); err != nil {
+		return err
+	}
+	if s.peek() == '}' {
+		s.i++
+		return nil
+	}
+	for again := true; again; {
+		key, err := s.str()
+		if err != nil {
+			return err
+		}
+		if err = s.expect(':'); err != nil {
+			return err
+		}
+		if err = each(key); err != nil {
+			return err
+		}
+		if again, err = s.more('}'); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// array takes an array; each must take the element of the index that it is given.
+func (s *scanner) array(each func(i int) error) error {
+	if err := s.expect('['); err != nil {
+		return err
+	}
+	if s.peek() == ']' {
+		s.i++
+		return nil
+	}
+	again := true
+	for i := 0; again; i++ {
+		err := each(i)
+		if err != nil {
+			return err
+		}
+		if again, err = s.more(']'); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end wants that nothing but white space is left.
+func (s *scanner) end() error {
+	if s.peek(); s.i < len(s.b) {
+		return s.fail("trailing bytes: %s found after the end", s.found())
+	}
+	return nil
+}
+
+// isNumber holds a word against JSON's grammar: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
+func isNumber(w []byte) bool {
+	i := 0
+	if i < len(w) && w[i] == '-' {
+		i++
+	}
+	n := digits(w[i:])
+	if n == 0 || (n > 1 && w[i] == '0') {
+		return false
+	}
+	i += n
+	if i < len(w) && w[i] == '.' {
+		n = digits(w[i+1:])
+		if n == 0 {
+			return false
+		}
+		i += 1 + n
+	}
+	if i < len(w) && (w[i] == 'e' || w[i] == 'E') {
+		i++
+		if i < len(w) && (w[i] == '+' || w[i] == '-') {
+			i++
+		}
+		n = digits(w[i:])
+		if n == 0 {
+			return false
+		}
+		i += n
+	}
+	return i == len(w)
+}
+
+func digits(w []byte) int {
+	n := 0
+	for n < len(w) && w[n] >= '0' && w[n] <= '9' {
+		n++
+	}
+	return n
+}

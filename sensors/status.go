@@ -1,0 +1,81 @@
+package sensors
+
+import (
+	"errors"
+	"time"
+)
+
+// DecodeStatus reads the payload of a status topic: online, offline, or {"online":bool,"t":RFC 3339}.
+// What the device says of the time is checked and not used: presence is in the order in which the
+// broker saw it, and a device whose clock runs ahead would otherwise outlive its own will.
+func DecodeStatus(payload []byte, received time.Time, device string, limits TimeLimits) (Status, Faults) {
+	at := received.UTC().Truncate(time.Microsecond)
+	switch string(payload) {
+	case "online", "offline":
+		return Status{DeviceID: device, Online: string(payload) == "online", At: at}, Faults{}
+	case "":
+		return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", "empty"}}}
+	}
+	d := decoder{scanner: scanner{b: payload}, received: at, limits: limits.withDefaults()}
+	online, err := d.status()
+	if err != nil {
+		var syntax *syntaxError
+		msg := "neither online, offline nor an object: "
+		if errors.As(err, &syntax) {
+			return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", msg + syntax.Error()}}}
+		}
+		return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", msg + err.Error()}}}
+	}
+	if d.faults.Len() > 0 {
+		return Status{}, d.faults
+	}
+	return Status{DeviceID: device, Online: online, At: at}, Faults{}
+}
+
+// status takes {"online":bool,"t":…}.
+func (d *decoder) status() (online bool, err error) {
+	seen := map[string]bool{}
+	err = d.object(func(key []byte) error {
+		name := string(key)
+		if seen[name] {
+			d.faults.add(ReasonBadStatus, printable(key), "given twice")
+			return d.skip(0)
+		}
+		seen[name] = true
+		switch name {
+		case "online":
+			online, err = d.boolean()
+			return err
+		case "t":
+			_, _, err := d.time()
+			return err
+		default:
+			d.faults.add(ReasonBadStatus, printable(key), `unknown; only "online" and "t" are read`)
+			return d.skip(0)
+		}
+	})
+	if err != nil {
+		return false, err
+	}
+	if !seen["online"] {
+		d.faults.add(ReasonBadStatus, "online", "missing")
+	}
+	return online, d.end()
+}
+
+func (d *decoder) boolean() (bool, error) {
+	switch d.peek() {
+	case 't', 'f':
+		at := d.i
+		switch string(d.word()) {
+		case "true":
+			return true, nil
+		case "false":
+			return false, nil
+		}
+		d.i = at
+		return false, d.fail("true or false expected, %s found", d.found())
+	}
+	d.faults.add(ReasonBadStatus, "online", d.kind()+", not true or false")
+	return false, d.skip(0)
+}
