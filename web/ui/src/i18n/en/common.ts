@@ -40,4 +40,5 @@ export default {
     inDays: 'in {n} d',
     never: 'never',
   },
+  field: { yes: 'yes', no: 'no' },
 } as const

@@ -40,4 +40,5 @@ export default {
     inDays: '{n} 天后',
     never: '从未',
   },
+  field: { yes: '是', no: '否' },
 } as const

@@ -1,0 +1,109 @@
+// How times, numbers and places are written, in the language shown and the city's zone.
+
+import type { Text } from '../api/types'
+import { language, t } from '../i18n'
+
+export const timeZone = 'Asia/Shanghai'
+
+const zones = new Map<string, Intl.DateTimeFormat>()
+
+function format(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const locale = language() === 'zh' ? 'zh-CN' : 'en-GB'
+  const key = locale + JSON.stringify(options)
+  let f = zones.get(key)
+  if (!f) zones.set(key, (f = new Intl.DateTimeFormat(locale, { timeZone, hourCycle: 'h23', ...options })))
+  return f
+}
+
+/** The exact time, as "2026-11-23 14:03:22", in the city's zone whatever the viewer's is. */
+export function exactTime(time: string | number | null | undefined): string {
+  const ms = typeof time === 'string' ? Date.parse(time) : time
+  if (ms === null || ms === undefined || Number.isNaN(ms)) return '–'
+  const parts = new Intl.DateTimeFormat('en-CA', {
+    timeZone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  }).formatToParts(ms)
+  const get = (type: string) => parts.find((p) => p.type === type)?.value ?? ''
+  return `${get('year')}-${get('month')}-${get('day')} ${get('hour')}:${get('minute')}:${get('second')}`
+}
+
+/** "14:03:22" in the city's zone. */
+export function clockTime(ms: number): string {
+  return format({ hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(ms)
+}
+
+/** "11月23日 星期一" or "Mon 23 Nov". */
+export function clockDate(ms: number): string {
+  return format({ month: language() === 'zh' ? 'long' : 'short', day: 'numeric', weekday: 'short' }).format(ms)
+}
+
+/** "14:03" for an axis. */
+export function axisTime(ms: number): string {
+  return format({ hour: '2-digit', minute: '2-digit' }).format(ms)
+}
+
+/** The date alone, as "2026-11-23". */
+export function dateOnly(time: string | null | undefined): string {
+  return exactTime(time).slice(0, 10)
+}
+
+/** "3 分钟前". Under two seconds is "just now"; the future is said as such. */
+export function relativeTime(time: string | number | null | undefined, now: number): string {
+  const ms = typeof time === 'string' ? Date.parse(time) : time
+  if (ms === null || ms === undefined || Number.isNaN(ms)) return t('time.never')
+  const s = Math.round((now - ms) / 1000)
+  const a = Math.abs(s)
+  if (a < 2) return t('time.now')
+  if (a < 60) return s > 0 ? t('time.seconds', { n: a }) : t('time.inSeconds', { n: a })
+  if (a < 3600) return s > 0 ? t('time.minutes', { n: Math.floor(a / 60) }) : t('time.inMinutes', { n: Math.floor(a / 60) })
+  if (a < 86_400 * 2) return s > 0 ? t('time.hours', { n: Math.floor(a / 3600) }) : t('time.inHours', { n: Math.floor(a / 3600) })
+  return s > 0 ? t('time.days', { n: Math.floor(a / 86_400) }) : t('time.inDays', { n: Math.floor(a / 86_400) })
+}
+
+/** A measured value with its unit; decimals as its type has them, at most three where unknown. */
+export function measured(value: number, symbol: string, decimals?: number): string {
+  const text = new Intl.NumberFormat(language() === 'zh' ? 'zh-CN' : 'en-GB', {
+    minimumFractionDigits: decimals ?? 0,
+    maximumFractionDigits: decimals ?? 3,
+  }).format(value)
+  return symbol ? `${text} ${symbol}` : text
+}
+
+export function integer(value: number): string {
+  return new Intl.NumberFormat(language() === 'zh' ? 'zh-CN' : 'en-GB').format(value)
+}
+
+/** "121.3914° E, 37.5390° N". lon, lat in degrees. */
+export function coordinates(lon: number, lat: number, digits = 4): string {
+  return `${Math.abs(lon).toFixed(digits)}° ${lon < 0 ? 'W' : 'E'}, ${Math.abs(lat).toFixed(digits)}° ${lat < 0 ? 'S' : 'N'}`
+}
+
+/** Reads "121.39 37.54", "121.39,37.54" or "121.39，37.54" as lon, lat; null when it is something else. */
+export function parseCoordinates(text: string): [number, number] | null {
+  const m = /^\s*(-?\d{1,3}(?:\.\d+)?)\s*[°]?\s*[Ee]?\s*[,，\s]\s*(-?\d{1,2}(?:\.\d+)?)\s*[°]?\s*[Nn]?\s*$/.exec(text)
+  if (!m) return null
+  const lon = Number(m[1])
+  const lat = Number(m[2])
+  return Math.abs(lon) <= 180 && Math.abs(lat) <= 90 ? [lon, lat] : null
+}
+
+/** A property of a feature as its card shows it. */
+export function fieldValue(value: unknown, unit?: string): string {
+  if (value === null || value === undefined || value === '') return '–'
+  if (typeof value === 'number') return measured(value, unit ?? '')
+  if (typeof value === 'boolean') return value ? t('field.yes') : t('field.no')
+  if (typeof value === 'object') {
+    const text = value as Partial<Text>
+    if (typeof text.zh === 'string' || typeof text.en === 'string') {
+      return (language() === 'en' ? text.en || text.zh : text.zh || text.en) ?? '–'
+    }
+    return JSON.stringify(value)
+  }
+  return unit ? `${String(value)} ${unit}` : String(value)
+}

@@ -1,0 +1,111 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowReactive } from 'vue'
+import * as api from '../api/endpoints'
+import type { Alert, AlertSnapshot, Handling, Level } from '../api/types'
+import { rank } from '../lib/levels'
+import type { Position } from '../live/client'
+import type { EventFrame } from '../live/frames'
+
+/** The payload of every alert.* event: alerts.Event. */
+export interface AlertEvent {
+  alert: Alert
+  device_level: Level
+  note?: string
+}
+
+export interface AlertFilter {
+  levels: Level[]
+  handling: Handling[]
+  query: string
+  /** Cleared ones that nobody has closed yet are shown, too. */
+  cleared: boolean
+}
+
+/** Detection has not ended. A stale alert's data stopped, its level is frozen: it is active. */
+export const isActive = (a: Alert) => a.detection !== 'cleared'
+
+/** Still somebody's business: not cleared, or not closed. */
+export const isOpen = (a: Alert) => isActive(a) || a.handling !== 'closed'
+
+/** Active before cleared, worst first, newest first, and by id where times are the same. */
+export function compareAlerts(a: Alert, b: Alert): number {
+  return (
+    Number(isActive(b)) - Number(isActive(a)) ||
+    rank(a.level) - rank(b.level) ||
+    Date.parse(b.opened_at) - Date.parse(a.opened_at) ||
+    b.id - a.id
+  )
+}
+
+export function matches(a: Alert, f: AlertFilter): boolean {
+  if (!f.cleared && !isActive(a)) return false
+  if (f.levels.length && !f.levels.includes(a.level)) return false
+  if (f.handling.length && !f.handling.includes(a.handling)) return false
+  const q = f.query.trim().toLowerCase()
+  if (!q) return true
+  return [a.headline.zh, a.headline.en, a.device_name.zh, a.device_name.en, a.device_id, a.division, a.hazard_name.zh, a.hazard_name.en]
+    .some((text) => text?.toLowerCase().includes(q))
+}
+
+/** Open alerts per level: index is the level, cleared ones do not count. */
+export function countByLevel(all: Iterable<Alert>): [number, number, number, number, number] {
+  const counts: [number, number, number, number, number] = [0, 0, 0, 0, 0]
+  for (const a of all) if (isActive(a)) counts[a.level]++
+  return counts
+}
+
+/** The open alerts of the scope, and the filter of their list. */
+export const useAlerts = defineStore('alerts', () => {
+  const all = shallowReactive(new Map<number, Alert>())
+  const loaded = ref(false)
+  const filter = ref<AlertFilter>({ levels: [], handling: [], query: '', cleared: true })
+  /** Ids in the order in which they came live, for the flash and the sound. */
+  const arrived = ref<{ id: number; level: Level; n: number } | null>(null)
+  let arrivals = 0
+  let epoch = ''
+
+  /** Takes an alert unless a newer version of it is held. */
+  function put(next: Alert): boolean {
+    const old = all.get(next.id)
+    if (old && old.version > next.version) return false
+    if (isOpen(next)) all.set(next.id, next)
+    else all.delete(next.id)
+    return true
+  }
+
+  function takeSnapshot(snapshot: AlertSnapshot): Position {
+    const items = snapshot.items ?? []
+    const held = new Map(snapshot.epoch === epoch ? all : [])
+    epoch = snapshot.epoch
+    all.clear()
+    for (const a of items) {
+      const old = held.get(a.id)
+      all.set(a.id, old && old.version > a.version ? old : a)
+    }
+    loaded.value = true
+    return { epoch: snapshot.epoch, seq: snapshot.seq }
+  }
+
+  async function refresh(): Promise<Position> {
+    return takeSnapshot(await api.alerts({ open: true, limit: 1000 }))
+  }
+
+  function takeEvent(frame: EventFrame): AlertEvent | null {
+    const payload = frame.payload as AlertEvent | undefined
+    if (!payload?.alert) return null
+    const before = all.get(payload.alert.id)
+    if (!put(payload.alert)) return payload
+    const rose = before ? rank(payload.alert.level) < rank(before.level) : frame.kind === 'alert.issued'
+    if (rose && isActive(payload.alert)) {
+      arrived.value = { id: payload.alert.id, level: payload.alert.level, n: ++arrivals }
+    }
+    return payload
+  }
+
+  const sorted = computed(() => [...all.values()].sort(compareAlerts))
+  const shown = computed(() => sorted.value.filter((a) => matches(a, filter.value)))
+  const counts = computed(() => countByLevel(all.values()))
+  const ofDevice = (id: string) => sorted.value.filter((a) => a.device_id === id)
+
+  return { all, loaded, filter, arrived, sorted, shown, counts, ofDevice, put, refresh, takeSnapshot, takeEvent }
+})

@@ -1,0 +1,150 @@
+import { defineStore } from 'pinia'
+import { computed, ref } from 'vue'
+import * as api from '../api/endpoints'
+import type { DatastreamType, Device, DeviceSnapshot, HazardType, Level } from '../api/types'
+import { serverNow } from '../lib/clock'
+import type { Position } from '../live/client'
+import type { StateFrame } from '../live/frames'
+
+const later = (a: string | null | undefined, b: string | null | undefined) =>
+  !b || (a ? Date.parse(a) > Date.parse(b) : false)
+
+/**
+ * What the snapshot says, except where live state that came while it was on its way is newer: a
+ * snapshot may never set a reading back.
+ */
+export function mergeDevice(next: Device, old: Device | undefined): Device {
+  if (!old) return next
+  if (old.status_at && later(old.status_at, next.status_at)) {
+    next.online = old.online
+    next.status_at = old.status_at
+  }
+  if (old.last_seen && later(old.last_seen, next.last_seen)) next.last_seen = old.last_seen
+  const before = new Map(old.datastreams?.map((s) => [s.id, s.latest]))
+  for (const stream of next.datastreams ?? []) {
+    const latest = before.get(stream.id)
+    if (latest && later(latest.t, stream.latest?.t)) stream.latest = latest
+  }
+  return next
+}
+
+/** Applies one state frame; tells whether anything changed. A reading older than the one held is passed over. */
+export function applyState(devices: Map<string, Device>, frame: StateFrame): boolean {
+  let changed = false
+  for (const r of frame.readings ?? []) {
+    const device = devices.get(r.device)
+    const stream = device?.datastreams?.find((s) => s.id === r.ds)
+    if (!device || !stream) continue
+    if (stream.latest && !later(r.t, stream.latest.t)) continue
+    stream.latest = { datastream_id: r.ds, t: r.t, v: r.v, qc: r.qc, received_at: frame.at }
+    if (later(frame.at, device.last_seen)) device.last_seen = frame.at
+    changed = true
+  }
+  for (const s of frame.status ?? []) {
+    const device = devices.get(s.device)
+    if (!device || (device.status_at && later(device.status_at, s.at))) continue
+    device.online = s.online
+    device.status_at = s.at
+    changed = true
+  }
+  for (const [id, at] of Object.entries(frame.seen ?? {})) {
+    const device = devices.get(id)
+    if (!device || !later(at, device.last_seen)) continue
+    device.last_seen = at
+    changed = true
+  }
+  return changed
+}
+
+const silentFactor = 3 // three missed intervals are a gap
+const defaultIntervalS = 600
+
+/** Whether the device has been quiet for longer than three of its fastest stream's intervals. */
+export function isSilent(device: Device, types: ReadonlyMap<string, DatastreamType>, now: number): boolean {
+  if (!device.last_seen) return true
+  let interval = Infinity
+  for (const s of device.datastreams ?? []) interval = Math.min(interval, types.get(s.type)?.interval_s || defaultIntervalS)
+  if (interval === Infinity) interval = defaultIntervalS
+  return now - Date.parse(device.last_seen) > Math.max(interval * silentFactor, 30) * 1000
+}
+
+/** Drawn grey with a hatch: off line, switched off, or silent. */
+export function isStale(device: Device, types: ReadonlyMap<string, DatastreamType>, now: number): boolean {
+  return !device.online || !device.enabled || isSilent(device, types, now)
+}
+
+/**
+ * Every device of the scope. Readings come in by the hundred a second, so the map is not reactive:
+ * `revision` is, and it grows at most four times a second.
+ */
+export const useDevices = defineStore('devices', () => {
+  const all = new Map<string, Device>()
+  const byStream = new Map<number, string>()
+  const types = new Map<string, DatastreamType>()
+  const hazards = new Map<string, HazardType>()
+  const revision = ref(0)
+  const levelRevision = ref(0)
+  const loaded = ref(false)
+  let epoch = ''
+  let bump: ReturnType<typeof setTimeout> | undefined
+
+  function changed() {
+    bump ??= setTimeout(() => {
+      bump = undefined
+      revision.value++
+    }, 250)
+  }
+
+  function takeSnapshot(snapshot: DeviceSnapshot): Position {
+    const old = snapshot.epoch === epoch ? new Map(all) : new Map<string, Device>()
+    epoch = snapshot.epoch
+    all.clear()
+    byStream.clear()
+    for (const device of snapshot.items ?? []) {
+      all.set(device.id, mergeDevice(device, old.get(device.id)))
+      for (const s of device.datastreams ?? []) byStream.set(s.id, device.id)
+    }
+    loaded.value = true
+    revision.value++
+    levelRevision.value++
+    return { epoch: snapshot.epoch, seq: snapshot.seq }
+  }
+
+  async function refresh(): Promise<Position> {
+    const [snapshot] = await Promise.all([api.devices(), types.size ? null : loadTypes()])
+    return takeSnapshot(snapshot)
+  }
+
+  async function loadTypes() {
+    const list = await api.datastreamTypes()
+    for (const type of list.items ?? []) types.set(type.code, type)
+    for (const hazard of list.hazard_types ?? []) hazards.set(hazard.code, hazard)
+  }
+
+  function takeState(frame: StateFrame) {
+    if (applyState(all, frame)) changed()
+  }
+
+  /** A level change is drawn at once: it is what the page is for. */
+  function setLevel(id: string, level: Level) {
+    const device = all.get(id)
+    if (!device || device.level === level) return
+    device.level = level
+    revision.value++
+    levelRevision.value++
+  }
+
+  const list = computed(() => {
+    void revision.value
+    return [...all.values()]
+  })
+  const online = computed(() => list.value.reduce((n, d) => n + (d.online ? 1 : 0), 0))
+
+  function get(id: string): Device | undefined {
+    void revision.value
+    return all.get(id)
+  }
+  const stale = (device: Device) => isStale(device, types, serverNow())
+
+  return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, get, stale, refresh, takeSnapshot, takeState, setLevel }
+})

@@ -1,0 +1,132 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import * as api from '../api/endpoints'
+import type { Health } from '../api/types'
+import { serverNow, setServerTime, useNow } from '../lib/clock'
+import { openSocket } from '../live/socket'
+import { LiveClient, type EndReason, type LiveStatus, type Position } from '../live/client'
+import type { EventFrame } from '../live/frames'
+import { useAlerts } from './alerts'
+import { useDevices } from './devices'
+import { useSession } from './session'
+
+const bannerAfterMs = 4000 // a reconnection that takes no longer than this is no news
+
+/** The two snapshots are one only when they are of one log; the older seq is what both hold. */
+export function commonPosition(a: Position, b: Position): Position {
+  if (a.epoch !== b.epoch) throw new Error('the snapshots are of different epochs')
+  return { epoch: a.epoch, seq: Math.min(a.seq, b.seq) }
+}
+
+function clientId(): string {
+  const key = 'onemap.client'
+  const kept = sessionStorage.getItem(key)
+  if (kept) return kept
+  const made = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('')
+  sessionStorage.setItem(key, made)
+  return made
+}
+
+/** The page's one live connection: it feeds the stores, and knows whether they can be trusted. */
+export const useLive = defineStore('live', () => {
+  const devices = useDevices()
+  const alerts = useAlerts()
+  const session = useSession()
+  const now = useNow()
+  const status = ref<LiveStatus>('connecting')
+  const reason = ref<EndReason | ''>('')
+  const health = shallowRef<Health | null>(null)
+  const connected = shallowRef<Record<string, number>>({})
+  const since = ref(serverNow())
+  const lastFrameAt = ref(0)
+  const layerListeners = new Set<(frame: EventFrame) => void>()
+  const alertListeners = new Set<(frame: EventFrame) => void>()
+  let client: LiveClient | null = null
+
+  async function snapshot(): Promise<Position> {
+    const [d, a] = await Promise.all([devices.refresh(), alerts.refresh()])
+    return commonPosition(d, a)
+  }
+
+  function event(frame: EventFrame) {
+    if (frame.kind.startsWith('alert.')) {
+      const payload = alerts.takeEvent(frame)
+      if (payload) devices.setLevel(payload.alert.device_id, payload.device_level)
+      alertListeners.forEach((f) => f(frame))
+    } else if (frame.kind === 'layer.changed') {
+      layerListeners.forEach((f) => f(frame))
+    } else if (frame.kind === 'registry.changed') {
+      void devices.refresh().catch(() => client?.poke())
+    }
+  }
+
+  function make(): LiveClient {
+    return new LiveClient(
+      {
+        open: () => openSocket(() => (lastFrameAt.value = serverNow())),
+        now: serverNow,
+        random: Math.random,
+        setTimer: (f, ms) => setTimeout(f, ms),
+        clearTimer: (id) => clearTimeout(id as ReturnType<typeof setTimeout>),
+      },
+      {
+        snapshot,
+        event,
+        state: devices.takeState,
+        clients: (frame) => (connected.value = frame.divisions),
+        health: (next) => (health.value = next),
+        time: setServerTime,
+        status: (next, why) => {
+          if (status.value === 'live' || next === 'live') since.value = serverNow()
+          status.value = next
+          reason.value = why ?? ''
+          if (why === 'session') void session.load(true).catch(() => undefined)
+        },
+        refused: () => void api.me().catch(() => undefined), // a 401 leads to the login page
+      },
+      { clientId: clientId() },
+    )
+  }
+
+  const poke = () => document.visibilityState === 'visible' && client?.poke()
+
+  /** Fetches the snapshots and connects. Called once by a page that shows live data. */
+  async function start(): Promise<void> {
+    if (client) return
+    const mine = (client = make())
+    window.addEventListener('online', poke)
+    document.addEventListener('visibilitychange', poke)
+    let from: Position | undefined
+    try {
+      from = await snapshot()
+    } catch {
+      // The connection is made all the same, and asks for the snapshots again.
+    }
+    if (client === mine) mine.start(from)
+  }
+
+  function stop() {
+    client?.stop()
+    client = null
+    status.value = 'connecting'
+    window.removeEventListener('online', poke)
+    document.removeEventListener('visibilitychange', poke)
+  }
+
+  /** Parts that the server says are down. */
+  const badParts = computed(() => (health.value?.parts ?? []).filter((p) => !p.ok))
+  /** What is shown may not be what is: say so in red. */
+  const untrusted = computed(() => status.value !== 'live' && (status.value === 'ended' || now.value - since.value > bannerAfterMs))
+  const age = computed(() => (lastFrameAt.value ? Math.max(0, Math.round((now.value - lastFrameAt.value) / 1000)) : null))
+
+  function onLayerChanged(f: (frame: EventFrame) => void): () => void {
+    layerListeners.add(f)
+    return () => layerListeners.delete(f)
+  }
+  function onAlertEvent(f: (frame: EventFrame) => void): () => void {
+    alertListeners.add(f)
+    return () => alertListeners.delete(f)
+  }
+
+  return { status, reason, health, connected, since, age, badParts, untrusted, start, stop, onLayerChanged, onAlertEvent }
+})
