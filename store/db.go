@@ -38,6 +38,8 @@ type DB struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
 	now  func() time.Time
+
+	partitions partitionCache
 }
 
 // querier is what a pool, a connection and a transaction have in common.

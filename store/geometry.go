@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -17,9 +18,16 @@ import (
 // srid of every geometry in the database: WGS 84, lon/lat.
 const srid = 4326
 
-// registerTypes teaches a new connection PostGIS' geometry. The type's number differs from database
+// registerTypes teaches a new connection that times are UTC, and PostGIS' geometry. The type's number differs from database
 // to database. Before the first migration there is none.
 func registerTypes(ctx context.Context, conn *pgx.Conn) error {
+	utc := &pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	}
+	conn.TypeMap().RegisterType(utc)
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "_timestamptz", OID: pgtype.TimestamptzArrayOID, Codec: &pgtype.ArrayCodec{ElementType: utc},
+	})
 	var oid *uint32
 	if err := conn.QueryRow(ctx, "select to_regtype('geometry')::oid").Scan(&oid); err != nil {
 		return fmt.Errorf("look up the geometry type: %w", err)
@@ -84,7 +92,7 @@ func (p scanGeometry) Scan(src []byte, target any) error {
 		}
 		return fmt.Errorf("scan geometry: cannot scan NULL into %T", target)
 	}
-	g, err := decode(src, p.text)
+	g, err := decodeEWKB(src, p.text)
 	if err != nil {
 		return err
 	}
@@ -106,10 +114,10 @@ func decodeNullable(src []byte, format int16) (any, error) {
 	if src == nil {
 		return nil, nil //nolint:nilnil // pgx's contract for NULL
 	}
-	return decode(src, format == pgtype.TextFormatCode)
+	return decodeEWKB(src, format == pgtype.TextFormatCode)
 }
 
-func decode(src []byte, text bool) (orb.Geometry, error) {
+func decodeEWKB(src []byte, text bool) (orb.Geometry, error) {
 	if text {
 		raw := make([]byte, hex.DecodedLen(len(src)))
 		if _, err := hex.Decode(raw, src); err != nil {
@@ -127,24 +135,24 @@ func assignTo(target any) func(orb.Geometry) bool {
 	case *orb.Geometry:
 		return func(g orb.Geometry) bool { *t = g; return true }
 	case *orb.Point:
-		return assign(t)
+		return assignKind(t)
 	case *orb.MultiPoint:
-		return assign(t)
+		return assignKind(t)
 	case *orb.LineString:
-		return assign(t)
+		return assignKind(t)
 	case *orb.MultiLineString:
-		return assign(t)
+		return assignKind(t)
 	case *orb.Polygon:
-		return assign(t)
+		return assignKind(t)
 	case *orb.MultiPolygon:
-		return assign(t)
+		return assignKind(t)
 	case *orb.Collection:
-		return assign(t)
+		return assignKind(t)
 	}
 	return nil
 }
 
-func assign[T orb.Geometry](t *T) func(orb.Geometry) bool {
+func assignKind[T orb.Geometry](t *T) func(orb.Geometry) bool {
 	return func(g orb.Geometry) bool {
 		v, ok := g.(T)
 		if ok {
@@ -180,7 +188,7 @@ func unmarshalEWKB(b []byte) (orb.Geometry, error) {
 	return fromGeom(t)
 }
 
-func flat(points []orb.Point) []float64 {
+func flatPoints(points []orb.Point) []float64 {
 	out := make([]float64, 0, 2*len(points))
 	for _, p := range points {
 		out = append(out, p[0], p[1])
@@ -191,7 +199,7 @@ func flat(points []orb.Point) []float64 {
 // flatRings gives coordinates and ends as go-geom holds a polygon, beginning behind offset.
 func flatRings(rings []orb.Ring, offset int) (coords []float64, ends []int) {
 	for _, r := range rings {
-		coords = append(coords, flat(r)...)
+		coords = append(coords, flatPoints(r)...)
 		ends = append(ends, offset+len(coords))
 	}
 	return coords, ends
@@ -202,14 +210,14 @@ func toGeom(g orb.Geometry) (geom.T, error) {
 	case orb.Point:
 		return geom.NewPointFlat(geom.XY, g[:]), nil
 	case orb.MultiPoint:
-		return geom.NewMultiPointFlat(geom.XY, flat(g)), nil
+		return geom.NewMultiPointFlat(geom.XY, flatPoints(g)), nil
 	case orb.LineString:
-		return geom.NewLineStringFlat(geom.XY, flat(g)), nil
+		return geom.NewLineStringFlat(geom.XY, flatPoints(g)), nil
 	case orb.MultiLineString:
 		var coords []float64
 		var ends []int
 		for _, l := range g {
-			coords = append(coords, flat(l)...)
+			coords = append(coords, flatPoints(l)...)
 			ends = append(ends, len(coords))
 		}
 		return geom.NewMultiLineStringFlat(geom.XY, coords, ends), nil
@@ -251,7 +259,7 @@ func toCollection(c orb.Collection) (geom.T, error) {
 	return out, nil
 }
 
-func points(coords []float64, stride int) []orb.Point {
+func pointsOf(coords []float64, stride int) []orb.Point {
 	out := make([]orb.Point, 0, len(coords)/max(stride, 1))
 	for i := 0; i+1 < len(coords); i += stride {
 		out = append(out, orb.Point{coords[i], coords[i+1]})
@@ -259,10 +267,10 @@ func points(coords []float64, stride int) []orb.Point {
 	return out
 }
 
-func polygon(coords []float64, start int, ends []int, stride int) orb.Polygon {
+func polygonOf(coords []float64, start int, ends []int, stride int) orb.Polygon {
 	out := make(orb.Polygon, 0, len(ends))
 	for _, end := range ends {
-		out = append(out, points(coords[start:end], stride))
+		out = append(out, pointsOf(coords[start:end], stride))
 		start = end
 	}
 	return out
@@ -281,20 +289,20 @@ func fromGeom(t geom.T) (orb.Geometry, error) {
 	case *geom.MultiPoint:
 		return fromMultiPoint(t)
 	case *geom.LineString:
-		return orb.LineString(points(t.FlatCoords(), stride)), nil
+		return orb.LineString(pointsOf(t.FlatCoords(), stride)), nil
 	case *geom.MultiLineString:
 		out, start := orb.MultiLineString{}, 0
 		for _, end := range t.Ends() {
-			out = append(out, points(t.FlatCoords()[start:end], stride))
+			out = append(out, pointsOf(t.FlatCoords()[start:end], stride))
 			start = end
 		}
 		return out, nil
 	case *geom.Polygon:
-		return polygon(t.FlatCoords(), 0, t.Ends(), stride), nil
+		return polygonOf(t.FlatCoords(), 0, t.Ends(), stride), nil
 	case *geom.MultiPolygon:
 		out, start := orb.MultiPolygon{}, 0
 		for _, ends := range t.Endss() {
-			out = append(out, polygon(t.FlatCoords(), start, ends, stride))
+			out = append(out, polygonOf(t.FlatCoords(), start, ends, stride))
 			if len(ends) > 0 {
 				start = ends[len(ends)-1]
 			}

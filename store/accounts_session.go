@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+var _ auth.Store = (*DB)(nil)
+
+// maxSessions bounds a list of sessions.
+const maxSessions = 500
+
+// CredentialsByLogin gives an account with its hash and its failures; errs.NotFound.
+func (db *DB) CredentialsByLogin(ctx context.Context, login string) (auth.Credentials, error) {
+	var c auth.Credentials
+	targets := append(accountTargets(&c.Account), &c.PasswordHash, &c.FailedLogins, &c.FailedAt)
+	err := db.pool.QueryRow(ctx, `
+		select `+accountColumns+`, p.password_hash, p.failed_logins, p.failed_at from account p where p.login = $1`,
+		cleanText(login)).Scan(targets...)
+	return c, mapErr(err, "there is no such account")
+}
+
+// RecordLogin counts a failed login, or clears the count after one that succeeded.
+func (db *DB) RecordLogin(ctx context.Context, accountID int64, ok bool) error {
+	_, err := db.pool.Exec(ctx, `
+		update account set failed_logins = case when $2 then 0 else failed_logins + 1 end,
+			failed_at = case when $2 then null else $3::timestamptz end
+		where id = $1 and not ($2 and failed_logins = 0)`, accountID, ok, db.now())
+	return mapErr(err, "record the login")
+}
+
+// CreateSession stores a session under its token's SHA-256 and gives its id.
+func (db *DB) CreateSession(ctx context.Context, s auth.Session, tokenSHA256 []byte) (int64, error) {
+	var id int64
+	err := db.pool.QueryRow(ctx, `
+		insert into session (token_sha256, account_id, created_at, expires_at, last_seen, remote, agent)
+		values ($1, $2, $3, $4, $3, $5, $6) returning id`,
+		tokenSHA256, s.AccountID, s.CreatedAt, s.ExpiresAt, cleanText(s.Remote), cleanText(s.Agent)).Scan(&id)
+	return id, mapErr(err, "create the session")
+}
+
+const sessionColumns = `s.id, s.account_id, p.login, s.created_at, s.expires_at, s.last_seen, s.revoked_at, s.remote, s.agent`
+
+func sessionTargets(s *auth.Session) []any {
+	return []any{&s.ID, &s.AccountID, &s.Login, &s.CreatedAt, &s.ExpiresAt, &s.LastSeen, &s.RevokedAt, &s.Remote, &s.Agent}
+}
+
+// SessionByToken gives the session of a token with its account as they are now; a revoked or expired
+// one says so itself. errs.NotFound when the token is unknown.
+func (db *DB) SessionByToken(ctx context.Context, tokenSHA256 []byte) (auth.Session, auth.Account, error) {
+	var s auth.Session
+	var a auth.Account
+	err := db.pool.QueryRow(ctx, `
+		select `+sessionColumns+`, `+accountColumns+` from session s join account p on p.id = s.account_id
+		where s.token_sha256 = $1`, tokenSHA256).Scan(append(sessionTargets(&s), accountTargets(&a)...)...)
+	return s, a, mapErr(err, "there is no such session")
+}
+
+// TouchSession notes that a session was used; it never goes back.
+func (db *DB) TouchSession(ctx context.Context, id int64, at time.Time) error {
+	_, err := db.pool.Exec(ctx, `update session set last_seen = $2 where id = $1 and last_seen < $2`, id, at)
+	return mapErr(err, "touch the session")
+}
+
+// Sessions lists an account's sessions, or with 0 everybody's, newest first: the current ones, and
+// those that ended and have not been pruned.
+func (db *DB) Sessions(ctx context.Context, accountID int64) ([]auth.Session, error) {
+	rows, err := db.pool.Query(ctx, `
+		select `+sessionColumns+` from session s join account p on p.id = s.account_id
+		where $1::bigint = 0 or s.account_id = $1 order by s.id desc limit $2`, accountID, maxSessions)
+	if err != nil {
+		return nil, mapErr(err, "list sessions")
+	}
+	sessions, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s auth.Session, err error) {
+		err = row.Scan(sessionTargets(&s)...)
+		return s, err
+	})
+	return sessions, mapErr(err, "list sessions")
+}
+
+// RevokeSessions ends one session of the account, or with id 0 all of them, and writes an event for
+// each that was not ended before. errs.NotFound when the account has no such session.
+func (db *DB) RevokeSessions(ctx context.Context, accountID, id int64, actor string) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		if id != 0 {
+			var there int64
+			err := tx.QueryRow(ctx, `select id from session where id = $1 and account_id = $2`, id, accountID).Scan(&there)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return errs.New(errs.NotFound, "there is no such session")
+			}
+			if err != nil {
+				return err
+			}
+		}
+		revoked, err := revokeSessions(ctx, tx, accountID, id)
+		if err != nil {
+			return err
+		}
+		return sessionsRevoked(ctx, tx, accountID, revoked, actor)
+	})
+	return mapErr(err, "revoke sessions")
+}
+
+func revokeSessions(ctx context.Context, tx pgx.Tx, accountID, id int64) ([]int64, error) {
+	rows, err := tx.Query(ctx, `
+		update session set revoked_at = now() where account_id = $1 and ($2::bigint = 0 or id = $2) and revoked_at is null
+		returning id`, accountID, id)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// sessionsRevoked writes the events by which every node drops the sessions from its memory. People
+// other than administrators are not told of them.
+func sessionsRevoked(ctx context.Context, tx pgx.Tx, accountID int64, ids []int64, actor string) error {
+	for _, id := range ids {
+		payload, err := jsonBytes(map[string]int64{"session_id": id, "account_id": accountID})
+		if err != nil {
+			return err
+		}
+		_, err = appendEvent(ctx, tx, core.Event{
+			Kind: core.EventSessionRevoked, Roles: []core.Role{core.RoleAdministrator},
+			Subject: strconv.FormatInt(id, 10), Actor: actor, Payload: payload,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

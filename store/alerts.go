@@ -1,0 +1,246 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/alerts"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+var (
+	_ alerts.DeskStore = (*DB)(nil)
+	_ alerts.CAPStore  = (*DB)(nil)
+)
+
+// alertVisible says whether the scope $1 may see the alert a: it lies there, or is addressed there.
+const alertVisible = `(scope_covers($1, a.division_code) or scope_covers_any($1, a.divisions))`
+
+// The lengths of a list of alerts: when nothing was said, and at most.
+const (
+	defaultAlerts = 500
+	maxAlerts     = 5000
+)
+
+// errNoAlert is what a caller hears of an alert that is not there or not in its scope.
+func errNoAlert() error { return errs.New(errs.NotFound, "there is no such alert") }
+
+// Alerts lists the scope's alerts, newest first, as one state of the database with the number up to
+// which the event log is in it.
+func (db *DB) Alerts(ctx context.Context, s core.Scope, f alerts.Filter) (alerts.Snapshot, error) {
+	var snap alerts.Snapshot
+	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
+		if snap.Epoch, err = epoch(ctx, tx); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, `select `+eventHead).Scan(&snap.Seq); err != nil {
+			return err
+		}
+		snap.Alerts, err = listAlerts(ctx, tx, s, f)
+		return err
+	})
+	return snap, mapErr(err, "list alerts")
+}
+
+func listAlerts(ctx context.Context, tx pgx.Tx, s core.Scope, f alerts.Filter) ([]alerts.Alert, error) {
+	levels := make([]int16, len(f.Levels))
+	for i, l := range f.Levels {
+		levels[i] = int16(l)
+	}
+	handling := make([]string, len(f.Handling))
+	for i, h := range f.Handling {
+		handling[i] = string(h)
+	}
+	limit := min(f.Limit, maxAlerts)
+	if limit <= 0 {
+		limit = defaultAlerts
+	}
+	rows, err := tx.Query(ctx, `
+		select a.body from alert a where `+alertVisible+`
+			and (not $2 or a.detection <> 'cleared' or a.handling <> 'closed')
+			and (cardinality($3::smallint[]) = 0 or a.level = any($3))
+			and (cardinality($4::text[]) = 0 or a.handling = any($4))
+			and ($5 = '' or a.device_id = $5)
+			and ($6 = '' or a.id::text = $6 or lower(a.device_id) like $7 or lower(concat_ws(E'\n', a.body->'headline'->>'zh', a.body->'headline'->>'en',
+				a.body->'device_name'->>'zh', a.body->'device_name'->>'en', a.body->'rule_name'->>'zh', a.body->'rule_name'->>'en')) like $7)
+			and ($8::bigint <= 0 or a.id < $8)
+		order by a.id desc limit $9`,
+		s.Division, f.Open, levels, handling, cleanText(f.DeviceID), cleanText(f.Query), likeWords(f.Query), f.Before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[alerts.Alert])
+}
+
+// likeWords makes a pattern that finds q anywhere, whatever characters it has.
+func likeWords(q string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(cleanText(q))) + "%"
+}
+
+// Alert gives one alert; errs.NotFound when it is not the scope's.
+func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, error) {
+	var a alerts.Alert
+	err := db.pool.QueryRow(ctx, `select a.body from alert a where `+alertVisible+` and a.id = $2`, s.Division, id).Scan(&a)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return a, errNoAlert()
+	}
+	return a, mapErr(err, "read the alert")
+}
+
+// History gives the alert's audit rows in their order. The caller has checked the scope.
+func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
+	rows, err := db.pool.Query(ctx, `
+		select id, at, actor, division_code, step, before, after, note from alert_audit where alert_id = $1 order by id`, id)
+	if err != nil {
+		return nil, mapErr(err, "read the alert's history")
+	}
+	history, err := pgx.CollectRows(rows, pgx.RowToStructByPos[alerts.Audit])
+	return history, mapErr(err, "read the alert's history")
+}
+
+// Messages gives the alert's CAP messages, oldest first. The caller has checked the scope.
+func (db *DB) Messages(ctx context.Context, id int64) ([]alerts.Message, error) {
+	return db.messages(ctx, `where alert_id = $1 order by sent, identifier`, id)
+}
+
+// messages reads CAP messages m by what follows in the statement.
+func (db *DB) messages(ctx context.Context, where string, args ...any) ([]alerts.Message, error) {
+	rows, err := db.pool.Query(ctx, `
+		select m.identifier, m.alert_id, m.msg_type, m.sent, m.expires, m.xml from cap_message m `+where, args...)
+	if err != nil {
+		return nil, mapErr(err, "read CAP messages")
+	}
+	messages, err := pgx.CollectRows(rows, pgx.RowToStructByPos[alerts.Message])
+	return messages, mapErr(err, "read CAP messages")
+}
+
+// MessageByIdentifier gives one CAP message; errs.NotFound when its alert is not the scope's.
+func (db *DB) MessageByIdentifier(ctx context.Context, s core.Scope, identifier string) (alerts.Message, error) {
+	found, err := db.messages(ctx, `join alert a on a.id = m.alert_id where `+alertVisible+` and m.identifier = $2`,
+		s.Division, cleanText(identifier))
+	if err != nil {
+		return alerts.Message{}, err
+	}
+	if len(found) == 0 {
+		return alerts.Message{}, errs.New(errs.NotFound, "there is no such message")
+	}
+	return found[0], nil
+}
+
+// CurrentMessages gives the newest message of each of the scope's alerts, unless it has expired:
+// of an alert that has cleared, its all-clear. Newest first.
+func (db *DB) CurrentMessages(ctx context.Context, s core.Scope, now time.Time) ([]alerts.Message, error) {
+	return db.messages(ctx, `join alert a on a.id = m.alert_id
+		where `+alertVisible+` and m.expires > $2
+			and not exists (select from cap_message n where n.alert_id = m.alert_id and (n.sent, n.identifier) > (m.sent, m.identifier))
+		order by m.sent desc, m.identifier`, s.Division, now)
+}
+
+// handlingEvent is the event that each handling step writes.
+func handlingEvent(a alerts.Action) (string, error) {
+	switch a {
+	case alerts.ActAcknowledge:
+		return core.EventAlertAcknowledged, nil
+	case alerts.ActAssign:
+		return core.EventAlertAssigned, nil
+	case alerts.ActResolve:
+		return core.EventAlertResolved, nil
+	case alerts.ActClose:
+		return core.EventAlertClosed, nil
+	}
+	return "", errs.InvalidField("action", "%q is no step of handling", string(a))
+}
+
+// Handle applies a person's step to the alert as locked. What next makes of it is stored with its
+// audit row and its event. A step that had been taken already leaves nothing, but for an actor's
+// first acknowledgement: its county has confirmed, which is a line of the history and an event.
+// errs.NotFound when the alert is not the scope's; what next refuses is returned as it is.
+func (db *DB) Handle(
+	ctx context.Context, s core.Scope, c alerts.Command, next func(alerts.Alert) (alerts.Alert, bool, error),
+) (alerts.Alert, error) {
+	kind, err := handlingEvent(c.Action)
+	if err != nil {
+		return alerts.Alert{}, err
+	}
+	var result alerts.Alert
+	err = db.inTx(ctx, func(tx pgx.Tx) error {
+		if err := boundWaits(ctx, tx); err != nil {
+			return err
+		}
+		var before alerts.Alert
+		err := tx.QueryRow(ctx, `select a.body from alert a where `+alertVisible+` and a.id = $2 for update`,
+			s.Division, c.AlertID).Scan(&before)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errNoAlert()
+		}
+		if err != nil {
+			return err
+		}
+		after, changed, err := next(before)
+		if err != nil {
+			return err
+		}
+		result, err = storeHandling(ctx, tx, c, kind, before, after, changed)
+		return err
+	})
+	return result, mapErr(err, "handle the alert")
+}
+
+// storeHandling writes a step and returns the alert as it then stands.
+func storeHandling(
+	ctx context.Context, tx pgx.Tx, c alerts.Command, kind string, before, after alerts.Alert, changed bool,
+) (alerts.Alert, error) {
+	result := before
+	if changed {
+		result.Handling, result.Assignee = after.Handling, after.Assignee
+		result.UpdatedAt, result.Version = c.At, before.Version+1
+		if err := updateAlert(ctx, tx, result); err != nil {
+			return result, err
+		}
+	} else {
+		first, err := firstAcknowledgement(ctx, tx, c)
+		if err != nil || !first {
+			return result, err
+		}
+	}
+	note := c.Note
+	if c.Action == alerts.ActAssign {
+		note = strings.TrimSuffix("→ "+result.Assignee+": "+c.Note, ": ")
+	}
+	err := writeAudit(ctx, tx, c.AlertID, alerts.Audit{
+		At: c.At, Actor: c.Actor, Division: c.Division, Step: string(c.Action),
+		Before: string(before.Handling), After: string(result.Handling), Note: note,
+	})
+	if err != nil {
+		return result, err
+	}
+	levels, err := deviceLevels(ctx, tx, []alerts.Alert{result})
+	if err != nil {
+		return result, err
+	}
+	return result, appendAlertEvent(ctx, tx, kind, c.Actor, alerts.Event{
+		Alert: result, DeviceLevel: levels[result.DeviceID], Note: c.Note,
+	})
+}
+
+// firstAcknowledgement reports whether the command is an acknowledgement by somebody who has not
+// acknowledged this alert before.
+func firstAcknowledgement(ctx context.Context, tx pgx.Tx, c alerts.Command) (bool, error) {
+	if c.Action != alerts.ActAcknowledge {
+		return false, nil
+	}
+	var had bool
+	err := tx.QueryRow(ctx, `
+		select exists (select from alert_audit where alert_id = $1 and actor = $2 and step = $3)`,
+		c.AlertID, c.Actor, string(alerts.ActAcknowledge)).Scan(&had)
+	return !had, err
+}
+
+// alertSubject is the alert's id as events carry it.
+func alertSubject(id int64) string { return strconv.FormatInt(id, 10) }

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+var _ sensors.DeskStore = (*DB)(nil)
+
+// maxObservations bounds one answer of Observations.
+const maxObservations = 50_000
+
+// Devices gives the scope's devices as one state of the database: with the latest readings, the
+// level of each, and the numbers up to which the event log and the batches are in it.
+func (db *DB) Devices(ctx context.Context, s core.Scope) (sensors.Snapshot, error) {
+	var snap sensors.Snapshot
+	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
+		if snap.Epoch, err = epoch(ctx, tx); err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `select `+eventHead+`, `+batchHead).Scan(&snap.Seq, &snap.Batch)
+		if err != nil {
+			return err
+		}
+		snap.Devices, err = devicesOf(ctx, tx, s, "")
+		return err
+	})
+	return snap, mapErr(err, "list devices")
+}
+
+// Device gives one device; errs.NotFound when the scope does not cover it.
+func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Device, error) {
+	if id == "" {
+		return sensors.Device{}, errs.New(errs.NotFound, "there is no such device")
+	}
+	var found []sensors.Device
+	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
+		found, err = devicesOf(ctx, tx, s, cleanText(id))
+		return err
+	})
+	if err != nil {
+		return sensors.Device{}, mapErr(err, "read the device")
+	}
+	if len(found) == 0 {
+		return sensors.Device{}, errs.New(errs.NotFound, "there is no such device")
+	}
+	return found[0], nil
+}
+
+// devicesOf reads the devices that the scope covers, or only one of them.
+func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, only string) ([]sensors.Device, error) {
+	rows, err := tx.Query(ctx, `
+		select `+deviceColumns+`,
+			coalesce((select min(a.level) from alert a where a.device_id = d.id and a.detection <> 'cleared'), 0)
+		from device d where scope_covers($1, d.division_code) and ($2 = '' or d.id = $2) order by d.id`, s.Division, only)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d sensors.Device, err error) {
+		err = row.Scan(append(deviceTargets(&d), &d.Level)...)
+		d.Streams = []sensors.Datastream{}
+		return d, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]*sensors.Device, len(devices))
+	for i := range devices {
+		byID[devices[i].ID] = &devices[i]
+	}
+	if err := attachStreams(ctx, tx, byID, only, s.Division); err != nil {
+		return nil, err
+	}
+	return devices, attachLatest(ctx, tx, byID, only, s.Division)
+}
+
+// attachLatest gives each datastream its newest reading, and moves the device's last-seen time on,
+// which the table keeps less exactly.
+func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, only, division string) error {
+	rows, err := tx.Query(ctx, `
+		select s.device_id, l.datastream_id, l.ts, l.value, l.qc, l.time_source, l.received_at
+		from latest l join datastream s on s.id = l.datastream_id join device d on d.id = s.device_id
+		where scope_covers($1, d.division_code) and ($2 = '' or d.id = $2)`, division, only)
+	if err != nil {
+		return err
+	}
+	var device string
+	var o sensors.Observation
+	targets := []any{&device, &o.DatastreamID, &o.Time, &o.Value, &o.QC, &o.TimeSource, &o.ReceivedAt}
+	_, err = pgx.ForEachRow(rows, targets, func() error {
+		d := byID[device]
+		if d == nil {
+			return nil
+		}
+		d.LastSeen = later(d.LastSeen, o.ReceivedAt)
+		i, ok := slices.BinarySearchFunc(d.Streams, o.DatastreamID, func(s sensors.Datastream, id int64) int {
+			return int(min(max(s.ID-id, -1), 1))
+		})
+		if ok {
+			reading := o
+			d.Streams[i].Latest = &reading
+		}
+		return nil
+	})
+	return err
+}
+
+// Observations gives at most limit of a datastream's readings in [from, to), the newest when there
+// are more, in time order. errs.NotFound when the scope does not cover its device.
+func (db *DB) Observations(
+	ctx context.Context, s core.Scope, datastream int64, from, to time.Time, limit int,
+) (obs []sensors.Observation, more bool, err error) {
+	limit = min(max(limit, 1), maxObservations)
+	var retention string
+	err = db.pool.QueryRow(ctx, `
+		select t.retention from datastream s join device d on d.id = s.device_id join datastream_type t on t.code = s.type
+		where s.id = $1 and scope_covers($2, d.division_code)`, datastream, s.Division).Scan(&retention)
+	if err != nil {
+		return nil, false, mapErr(err, "there is no such datastream")
+	}
+	rows, err := db.pool.Query(ctx, `
+		select datastream_id, ts, value, qc, time_source, received_at from observation
+		where retention = $1 and datastream_id = $2 and ts >= $3 and ts < $4
+		order by ts desc limit $5`, retention, datastream, from, to, limit+1)
+	if err != nil {
+		return nil, false, mapErr(err, "read observations")
+	}
+	obs, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (o sensors.Observation, err error) {
+		err = row.Scan(&o.DatastreamID, &o.Time, &o.Value, &o.QC, &o.TimeSource, &o.ReceivedAt)
+		return o, err
+	})
+	if err != nil {
+		return nil, false, mapErr(err, "read observations")
+	}
+	if more = len(obs) > limit; more {
+		obs = obs[:limit]
+	}
+	slices.Reverse(obs)
+	return obs, more, nil
+}
+
+// Quarantine lists what could not be stored, newest first.
+func (db *DB) Quarantine(ctx context.Context, p core.Page) ([]sensors.Quarantined, error) {
+	rows, err := db.pool.Query(ctx, `
+		select id, at, device_id, topic, reason, detail, payload, size from quarantine
+		where $1::bigint <= 0 or id < $1 order by id desc limit $2`, p.Before, pageLimit(p.Limit))
+	if err != nil {
+		return nil, mapErr(err, "list the quarantine")
+	}
+	qs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (q sensors.Quarantined, err error) {
+		err = row.Scan(&q.ID, &q.At, &q.DeviceID, &q.Topic, &q.Reason, &q.Detail, &q.Payload, &q.Size)
+		return q, err
+	})
+	return qs, mapErr(err, "list the quarantine")
+}
+
+// pageLimit is the length of a page: 100 when nothing was said, 1,000 at most.
+func pageLimit(limit int) int {
+	if limit <= 0 {
+		return 100
+	}
+	return min(limit, 1000)
+}
+
+// jsonBytes encodes v for a jsonb column.
+func jsonBytes(v any) (json.RawMessage, error) { return json.Marshal(v) }

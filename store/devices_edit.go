@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/paulmach/orb"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+var _ sensors.StewardStore = (*DB)(nil)
+
+// CreateDevice stores a device with its datastreams and returns it with their ids. A taken id is
+// errs.Conflict, an unknown hazard or datastream type errs.Invalid, naming the field.
+func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 []byte, actor string) (sensors.Device, error) {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			insert into device (id, division_code, name_zh, name_en, hazard_type, site, geom, secret_sha256, origin, source, enabled, search)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, true, $11)
+			on conflict (id) do nothing`,
+			d.ID, d.Division, d.Name.ZH, d.Name.EN, d.HazardType, d.Site, orb.Point{d.Lon, d.Lat},
+			secretSHA256, d.Origin, d.Source, deviceSearch(d))
+		if err != nil {
+			return explainDevice(err)
+		}
+		if tag.RowsAffected() == 0 {
+			return &errs.Error{Kind: errs.Conflict, Field: "id", Msg: "a device with this id is there already"}
+		}
+		for i := range d.Streams {
+			s := &d.Streams[i]
+			s.DeviceID, s.Latest = d.ID, nil
+			err := tx.QueryRow(ctx, `
+				insert into datastream (device_id, name, type, title_zh, title_en) values ($1, $2, $3, $4, $5) returning id`,
+				d.ID, s.Name, s.Type, s.Title.ZH, s.Title.EN).Scan(&s.ID)
+			if err != nil {
+				return explainDevice(err)
+			}
+		}
+		return registryChanged(ctx, tx, d.ID, d.Division, actor)
+	})
+	if err != nil {
+		return sensors.Device{}, mapErr(err, "create the device")
+	}
+	return db.Device(ctx, core.Scope{Division: d.Division}, d.ID)
+}
+
+// SetSecret replaces a device's secret.
+func (db *DB) SetSecret(ctx context.Context, s core.Scope, id string, secretSHA256 []byte, actor string) error {
+	return db.changeDevice(ctx, s, id, actor, `update device set secret_sha256 = $3`, secretSHA256)
+}
+
+// SetEnabled lets a device publish, or no longer.
+func (db *DB) SetEnabled(ctx context.Context, s core.Scope, id string, enabled bool, actor string) error {
+	return db.changeDevice(ctx, s, id, actor, `update device set enabled = $3`, enabled)
+}
+
+// changeDevice runs one update of a device in the scope, with its event; errs.NotFound outside.
+func (db *DB) changeDevice(ctx context.Context, s core.Scope, id, actor, update string, value any) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		var division string
+		err := tx.QueryRow(ctx, update+` where id = $1 and scope_covers($2, division_code) returning division_code`,
+			cleanText(id), s.Division, value).Scan(&division)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errs.New(errs.NotFound, "there is no such device")
+		}
+		if err != nil {
+			return err
+		}
+		return registryChanged(ctx, tx, id, division, actor)
+	})
+	return mapErr(err, "change the device")
+}
+
+// explainDevice names the field that a constraint of the device's tables refused.
+func explainDevice(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	field, msg := "", ""
+	switch pg.ConstraintName {
+	case "device_id_check":
+		field, msg = "id", "1 to 64 of A-Z a-z 0-9 _ and -"
+	case "device_hazard_type_fkey":
+		field, msg = "hazard_type", "there is no such hazard type"
+	case "datastream_type_fkey":
+		field, msg = "datastreams.type", "there is no such datastream type"
+	case "datastream_device_id_name_key":
+		field, msg = "datastreams.name", "two datastreams have the same name"
+	default:
+		return err
+	}
+	return &errs.Error{Kind: errs.Invalid, Field: field, Msg: msg, Err: err}
+}
+
+// deviceSearch is the text by which a device is found.
+func deviceSearch(d sensors.Device) string {
+	return strings.ToLower(strings.Join([]string{d.Name.ZH, d.Name.EN, d.ID, d.Site}, " "))
+}

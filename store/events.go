@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+var _ sensors.Tail = (*DB)(nil)
+
+// The newest numbers, as columns. Pruning keeps the newest row of both, so they never go back.
+const (
+	eventHead = `(select coalesce(max(seq), 0) from event_log)`
+	batchHead = `(select coalesce(max(seq), 0) from ingest_batch)`
+)
+
+// Head gives the event log's epoch and the seq of its newest row, 0 when there is none.
+func (db *DB) Head(ctx context.Context) (epochID string, head int64, err error) {
+	err = db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
+		if epochID, err = epoch(ctx, tx); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `select `+eventHead).Scan(&head)
+	})
+	return epochID, head, mapErr(err, "read the event log's head")
+}
+
+// EventsAfter gives at most limit events with seq > after, in seq order. truncated says that some
+// behind `after` have been pruned, so that what the caller knows cannot be brought up to date.
+// Numbers that are missing in between were never given to anything.
+func (db *DB) EventsAfter(ctx context.Context, after int64, limit int) (events []core.Event, truncated bool, err error) {
+	rows, err := db.pool.Query(ctx, `
+		select seq, at, kind, divisions, roles, subject, actor, payload from event_log
+		where seq > $1 order by seq limit $2`, after, max(limit, 1))
+	if err != nil {
+		return nil, false, mapErr(err, "read the event log")
+	}
+	events, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (e core.Event, err error) {
+		err = row.Scan(&e.Seq, &e.At, &e.Kind, &e.Divisions, &e.Roles, &e.Subject, &e.Actor, &e.Payload)
+		return e, err
+	})
+	if err != nil {
+		return nil, false, mapErr(err, "read the event log")
+	}
+	// Asked after the rows: what is pruned in between is reported, not missed.
+	err = db.pool.QueryRow(ctx, `select $1 < seq from event_horizon`, after).Scan(&truncated)
+	return events, truncated, mapErr(err, "read the event log's horizon")
+}
+
+// HeadBatch is the seq of the newest committed batch, 0 when there is none.
+func (db *DB) HeadBatch(ctx context.Context) (int64, error) {
+	var head int64
+	err := db.pool.QueryRow(ctx, `select `+batchHead).Scan(&head)
+	return head, mapErr(err, "read the newest batch")
+}
+
+// BatchesAfter gives at most limit committed batches with seq > after, in seq order: who has read
+// one has read every one before it.
+func (db *DB) BatchesAfter(ctx context.Context, after int64, limit int) ([]sensors.Committed, error) {
+	rows, err := db.pool.Query(ctx, `
+		select seq, at, datastream_ids, times, values, qcs, received, statuses from ingest_batch
+		where seq > $1 order by seq limit $2`, after, max(limit, 1))
+	if err != nil {
+		return nil, mapErr(err, "read batches")
+	}
+	batches, err := pgx.CollectRows(rows, scanBatch)
+	return batches, mapErr(err, "read batches")
+}
+
+func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
+	var ids []int64
+	var times, received []time.Time
+	var values []float64
+	var qcs []int16
+	if err := row.Scan(&c.Seq, &c.At, &ids, &times, &values, &qcs, &received, &c.Statuses); err != nil {
+		return c, err
+	}
+	if len(times) != len(ids) || len(values) != len(ids) || len(qcs) != len(ids) || len(received) != len(ids) {
+		return c, fmt.Errorf("batch %d: its columns differ in length", c.Seq)
+	}
+	c.Observations = make([]sensors.Observation, len(ids))
+	for i, id := range ids {
+		c.Observations[i] = sensors.Observation{
+			DatastreamID: id, Time: times[i], Value: values[i], QC: sensors.QC(qcs[i]), ReceivedAt: received[i],
+		}
+	}
+	return c, nil
+}
+
+// EventFeed is the event log for one reader, with a connection of its own on which the database
+// wakes it. Close it when the reader ends.
+type EventFeed struct {
+	*DB
+	busy chan struct{} // capacity 1: who holds it may use conn
+	conn *pgx.Conn     // nil before the first wait and after a failure
+}
+
+// EventFeed makes a feed. It connects with the first wait.
+func (db *DB) EventFeed() *EventFeed {
+	return &EventFeed{DB: db, busy: make(chan struct{}, 1)}
+}
+
+// EventsNotified blocks until the database says that there are new events, or ctx ends, or the
+// connection breaks, which is an error. It also returns once after each (re)connection, because
+// what came before it was listening is unknown. It is a hint: readers poll as well.
+func (f *EventFeed) EventsNotified(ctx context.Context) error {
+	select {
+	case f.busy <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-f.busy }()
+	if f.conn == nil {
+		return f.listen(ctx)
+	}
+	_, err := f.conn.WaitForNotification(ctx)
+	if err == nil {
+		return nil
+	}
+	if f.conn.IsClosed() {
+		f.conn = nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return mapErr(err, "wait for events")
+}
+
+func (f *EventFeed) listen(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, f.pool.Config().ConnConfig)
+	if err != nil {
+		return mapErr(err, "connect to wait for events")
+	}
+	if _, err := conn.Exec(ctx, `listen onemap_event`); err != nil {
+		closeConn(conn)
+		return mapErr(err, "listen for events")
+	}
+	f.conn = conn
+	return nil
+}
+
+// Close ends the feed's connection; the DB stays open.
+func (f *EventFeed) Close() {
+	f.busy <- struct{}{}
+	defer func() { <-f.busy }()
+	if f.conn != nil {
+		closeConn(f.conn)
+		f.conn = nil
+	}
+}
+
+// closeConn says goodbye to the server, but not for long.
+func closeConn(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+}

@@ -1,0 +1,262 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+var _ sensors.Committer = (*DB)(nil)
+
+// commitAttempts is how often a batch is tried when something under it changed while it was being
+// written: a datastream deleted, a partition dropped, a deadlock.
+const commitAttempts = 4
+
+// The earliest event time that is stored, and how far ahead of the receipt one may lie. The domain
+// refuses the far future already; this bounds the partitions that a broken clock could make.
+const (
+	firstYear   = 1970
+	futureBound = 366 * 24 * time.Hour
+)
+
+// CommitBatch stores a batch in one transaction: the readings that are new, the newest of each
+// datastream, the devices' state, the quarantine, and last the ingest_batch row, when anything new
+// was stored. What a broker delivers again is recognised by (datastream, time). A reading whose
+// datastream is gone goes to quarantine and does not hold up the others.
+//
+// An error of kind errs.Unavailable means that nothing was stored and that trying again is right.
+func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
+	if len(b.Observations)+len(b.Statuses)+len(b.Quarantine) == 0 {
+		return sensors.BatchResult{}, nil
+	}
+	var err error
+	for range commitAttempts {
+		var res sensors.BatchResult
+		if res, err = db.tryBatch(ctx, b); err == nil {
+			return res, nil
+		}
+		if !overtaken(err) {
+			return sensors.BatchResult{}, mapErr(err, "commit batch")
+		}
+		db.partitions.forget()
+	}
+	return sensors.BatchResult{}, errs.Wrap(errs.Unavailable, err, "commit batch: overtaken %d times", commitAttempts)
+}
+
+// overtaken reports whether err comes of something that another transaction changed in between:
+// planning the batch anew gives another result.
+func overtaken(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "23503", // foreign key: the datastream is gone
+		"23514", // no partition for the row: dropped in between
+		"40001", "40P01":
+		return true
+	}
+	return false
+}
+
+func (db *DB) tryBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
+	p, err := db.planBatch(ctx, b)
+	if err != nil {
+		return sensors.BatchResult{}, err
+	}
+	var res sensors.BatchResult
+	err = db.inTx(ctx, func(tx pgx.Tx) error {
+		res, err = p.write(ctx, tx)
+		return err
+	})
+	return res, err
+}
+
+// obsKey identifies a reading as the table does: to the microsecond.
+type obsKey struct {
+	datastream int64
+	micros     int64
+}
+
+// batchPlan is a batch sorted out before its transaction begins.
+type batchPlan struct {
+	fresh      []reading // the first of each key, in arrival order
+	again      []reading // the same key a second time in this very batch
+	devices    []touched // by id
+	quarantine []sensors.Quarantined
+	unknown    int
+}
+
+// reading is an observation with the place that its datastream's type gives it.
+type reading struct {
+	sensors.Observation
+	retention string
+}
+
+// touched is what a batch says of one device.
+type touched struct {
+	id       string
+	seen     *time.Time // when it last published
+	online   *bool      // its newest announcement, with its time
+	statusAt *time.Time
+}
+
+// planBatch looks up what the batch names, sets aside what is unknown or repeated, and makes the
+// partitions that are missing, so that the transaction itself only inserts.
+func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error) {
+	streams, err := db.streamPlaces(ctx, b.Observations)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := db.knownDevices(ctx, b.Statuses)
+	if err != nil {
+		return nil, err
+	}
+	p := &batchPlan{quarantine: slices.Clone(b.Quarantine)}
+	touch := make(map[string]touched)
+	months := make(map[partitionKey]struct{})
+	keys := make(map[obsKey]struct{}, len(b.Observations))
+	for _, o := range b.Observations {
+		o.Time, o.ReceivedAt = o.Time.UTC().Truncate(time.Microsecond), o.ReceivedAt.UTC().Truncate(time.Microsecond)
+		place, ok := streams[o.DatastreamID]
+		if !ok {
+			p.setAside(o, "", "unknown-datastream", fmt.Sprintf("datastream %d: there is none any more", o.DatastreamID))
+			continue
+		}
+		if o.Time.Year() < firstYear || o.Time.Sub(o.ReceivedAt) > futureBound {
+			p.setAside(o, place.device, "bad-time", fmt.Sprintf("t: %s is outside of what is stored", o.Time.Format(time.RFC3339Nano)))
+			continue
+		}
+		t := touch[place.device]
+		t.seen = later(t.seen, o.ReceivedAt)
+		touch[place.device] = t
+		r := reading{o, place.retention}
+		key := obsKey{o.DatastreamID, o.Time.UnixMicro()}
+		if _, ok := keys[key]; ok {
+			p.again = append(p.again, r)
+			continue
+		}
+		keys[key] = struct{}{}
+		months[partitionOf(place.retention, o.Time)] = struct{}{}
+		p.fresh = append(p.fresh, r)
+	}
+	p.announce(b.Statuses, devices, touch)
+	for _, id := range slices.Sorted(maps.Keys(touch)) {
+		t := touch[id]
+		t.id = id
+		p.devices = append(p.devices, t)
+	}
+	return p, db.ensurePartitions(ctx, months)
+}
+
+// announce takes over the newest status of each known device.
+func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, touch map[string]touched) {
+	for _, s := range statuses {
+		at := s.At.UTC().Truncate(time.Microsecond)
+		if !known[s.DeviceID] {
+			p.unknown++
+			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, "unknown-device", "there is no such device any more"))
+			continue
+		}
+		t := touch[s.DeviceID]
+		if t.statusAt == nil || !at.Before(*t.statusAt) {
+			t.online, t.statusAt = &s.Online, &at
+		}
+		if s.Online {
+			t.seen = later(t.seen, at)
+		}
+		touch[s.DeviceID] = t
+	}
+}
+
+// setAside puts a reading that cannot be stored where people can see it.
+func (p *batchPlan) setAside(o sensors.Observation, device, reason, detail string) {
+	p.unknown++
+	p.quarantine = append(p.quarantine, asQuarantined(o, device, o.ReceivedAt, reason, detail))
+}
+
+func asQuarantined(thing any, device string, at time.Time, reason, detail string) sensors.Quarantined {
+	raw, err := json.Marshal(thing)
+	if err != nil { // a year beyond 9999, a NaN: then as Go writes it
+		raw = fmt.Appendf(nil, "%+v", thing)
+	}
+	return sensors.Quarantined{At: at, DeviceID: device, Reason: reason, Detail: detail, Payload: raw, Size: len(raw)}
+}
+
+func later(a *time.Time, b time.Time) *time.Time {
+	if a != nil && !b.After(*a) {
+		return a
+	}
+	return &b
+}
+
+// streamPlace is where a datastream's readings go, and whose they are.
+type streamPlace struct{ retention, device string }
+
+func (db *DB) streamPlaces(ctx context.Context, obs []sensors.Observation) (map[int64]streamPlace, error) {
+	if len(obs) == 0 {
+		return nil, nil
+	}
+	ids := make(map[int64]struct{}, len(obs))
+	for _, o := range obs {
+		ids[o.DatastreamID] = struct{}{}
+	}
+	rows, err := db.pool.Query(ctx, `
+		select d.id, t.retention, d.device_id from datastream d join datastream_type t on t.code = d.type
+		where d.id = any($1)`, slices.Collect(maps.Keys(ids)))
+	if err != nil {
+		return nil, err
+	}
+	places := make(map[int64]streamPlace, len(ids))
+	var id int64
+	var at streamPlace
+	_, err = pgx.ForEachRow(rows, []any{&id, &at.retention, &at.device}, func() error {
+		places[id] = at
+		return nil
+	})
+	return places, err
+}
+
+func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[string]bool, error) {
+	if len(statuses) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(statuses))
+	for i, s := range statuses {
+		ids[i] = cleanText(s.DeviceID)
+	}
+	rows, err := db.pool.Query(ctx, `select id from device where id = any($1)`, ids)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]bool, len(ids))
+	var id string
+	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
+		known[id] = true
+		return nil
+	})
+	return known, err
+}
+
+// cleanText makes what came from outside fit a text column: valid UTF-8 without NUL. One bad topic
+// must not hold up the batch that it is quarantined with.
+func cleanText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// newestFirst orders a datastream's readings for the choice of the latest.
+func newestFirst(a, b reading) int {
+	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), b.Time.Compare(a.Time))
+}

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/auth"
+	"onemap/internal/core"
+)
+
+// ClientConnected notes that a client is connected to its node now, whoever it was before.
+func (db *DB) ClientConnected(ctx context.Context, c auth.Client) error {
+	_, err := db.pool.Exec(ctx, `
+		insert into push_client (client_id, node, account_id, division_code, connected_at, last_seen, connected)
+		values ($1, $2, $3, $4, $5, $5, true)
+		on conflict (client_id) do update set node = excluded.node, account_id = excluded.account_id,
+			division_code = excluded.division_code, connected_at = excluded.connected_at,
+			last_seen = excluded.last_seen, connected = true`,
+		c.ID, c.Node, c.AccountID, c.Division, c.ConnectedAt)
+	return mapErr(err, "note the client")
+}
+
+// ClientsSeen marks the listed clients of the node as connected at that time, and the node's others
+// as gone: a node that has just started forgets those of its life before with an empty list.
+func (db *DB) ClientsSeen(ctx context.Context, node string, clientIDs []string, at time.Time) error {
+	_, err := db.pool.Exec(ctx, `
+		with mine as (
+			select client_id from push_client
+			where node = $1 and (connected or client_id = any($2)) order by client_id for no key update
+		)
+		update push_client p set connected = p.client_id = any($2),
+			last_seen = case when p.client_id = any($2) then greatest(p.last_seen, $3) else p.last_seen end
+		from mine where mine.client_id = p.client_id`, node, orEmpty(clientIDs), at)
+	return mapErr(err, "mark the clients as seen")
+}
+
+// ClientGone notes that a client is no longer connected to the node. If it has come back through
+// another one by then, it stays connected there.
+func (db *DB) ClientGone(ctx context.Context, node, clientID string) error {
+	_, err := db.pool.Exec(ctx, `update push_client set connected = false where client_id = $2 and node = $1 and connected`,
+		node, clientID)
+	return mapErr(err, "note that the client is gone")
+}
+
+// SaveReceipt stores that a client's machine has everything visible to the scope up to seq: it never
+// goes back, nor beyond the log's head. Each alert that an event in between brought becomes a row of
+// alert_receipt. Of a client that says so for the first time, and so has taken a snapshot, those are
+// the unfinished alerts.
+func (db *DB) SaveReceipt(ctx context.Context, c auth.Client, s core.Scope, seq int64, at time.Time) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		previous, seq, err := moveReceipt(ctx, tx, c, seq, at)
+		if err != nil || seq <= previous {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			insert into alert_receipt (alert_id, account_id, client_id, division_code, seq, received_at)
+			select a.id, $3, $4, $5, min(e.seq), $6
+			from event_log e join alert a on a.id = e.subject::bigint
+			where e.seq > $1 and e.seq <= $2 and e.kind like 'alert.%'
+				and scope_covers_any($7, e.divisions) and (e.roles is null or $8 = any(e.roles))
+				and ($1 > 0 or a.detection <> 'cleared' or a.handling <> 'closed')
+			group by a.id
+			on conflict do nothing`,
+			previous, seq, c.AccountID, c.ID, c.Division, at, s.Division, s.Role)
+		return err
+	})
+	return mapErr(err, "store the receipt")
+}
+
+// moveReceipt moves the client's mark forward and gives it as it was, 0 when there was none, and as
+// it is.
+func moveReceipt(ctx context.Context, tx pgx.Tx, c auth.Client, seq int64, at time.Time) (previous, now int64, err error) {
+	_, err = tx.Exec(ctx, `
+		insert into push_receipt (client_id, account_id, seq, at) values ($1, $2, 0, $3) on conflict do nothing`,
+		c.ID, c.AccountID, at)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = tx.QueryRow(ctx, `select seq from push_receipt where client_id = $1 and account_id = $2 for update`,
+		c.ID, c.AccountID).Scan(&previous)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = tx.QueryRow(ctx, `
+		update push_receipt set seq = least($3, `+eventHead+`), at = $4
+		where client_id = $1 and account_id = $2 and seq < least($3, `+eventHead+`) returning seq`,
+		c.ID, c.AccountID, seq, at).Scan(&now)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return previous, previous, nil
+	}
+	return previous, now, err
+}

@@ -1,0 +1,148 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+var _ sensors.RegistryStore = (*DB)(nil)
+
+// LoadRegistry gives every enabled device with its datastreams, without their latest readings, and
+// its secret's SHA-256, in the order of the ids.
+func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, error) {
+	var out []sensors.RegisteredDevice
+	err := db.inSnapshot(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `select `+deviceColumns+`, d.secret_sha256 from device d where d.enabled order by d.id`)
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r sensors.RegisteredDevice, err error) {
+			err = row.Scan(append(deviceTargets(&r.Device), &r.SecretSHA256)...)
+			return r, err
+		})
+		if err != nil {
+			return err
+		}
+		byID := make(map[string]*sensors.Device, len(out))
+		for i := range out {
+			byID[out[i].ID] = &out[i].Device
+		}
+		return attachStreams(ctx, tx, byID, "", "")
+	})
+	return out, mapErr(err, "load the registry")
+}
+
+// DatastreamTypes gives every type by its code.
+func (db *DB) DatastreamTypes(ctx context.Context) ([]sensors.DatastreamType, error) {
+	rows, err := db.pool.Query(ctx, `select `+typeColumns+` from datastream_type t order by t.code`)
+	if err != nil {
+		return nil, mapErr(err, "list datastream types")
+	}
+	types, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t sensors.DatastreamType, err error) {
+		err = row.Scan(typeTargets(&t)...)
+		return t, err
+	})
+	return types, mapErr(err, "list datastream types")
+}
+
+// HazardTypes gives every type by its code.
+func (db *DB) HazardTypes(ctx context.Context) ([]sensors.HazardType, error) {
+	rows, err := db.pool.Query(ctx, `select `+hazardColumns+` from hazard_type h order by h.code`)
+	if err != nil {
+		return nil, mapErr(err, "list hazard types")
+	}
+	types, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h sensors.HazardType, err error) {
+		err = row.Scan(hazardTargets(&h)...)
+		return h, err
+	})
+	return types, mapErr(err, "list hazard types")
+}
+
+// The columns of a device d, a datastream s, a datastream_type t and a hazard_type h, with where
+// they are scanned to.
+const (
+	deviceColumns = `d.id, d.division_code, d.name_zh, d.name_en, d.hazard_type, d.site, st_x(d.geom), st_y(d.geom),
+		d.origin, d.source, d.enabled, d.online, d.status_at, d.last_seen`
+	streamColumns = `s.id, s.device_id, s.name, s.type, s.title_zh, s.title_en`
+	typeColumns   = `t.code, t.title_zh, t.title_en, t.unit, t.symbol, t.hazard_type, t.gross_min, t.gross_max,
+		t.decimals, t.interval_s, t.retention`
+	hazardColumns = `h.code, h.title_zh, h.title_en, h.sector, h.cap_category, h.radius_m, h.instruction_zh,
+		h.instruction_en, h.lead_minutes`
+)
+
+func deviceTargets(d *sensors.Device) []any {
+	return []any{
+		&d.ID, &d.Division, &d.Name.ZH, &d.Name.EN, &d.HazardType, &d.Site, &d.Lon, &d.Lat,
+		&d.Origin, &d.Source, &d.Enabled, &d.Online, &d.StatusAt, &d.LastSeen,
+	}
+}
+
+func streamTargets(s *sensors.Datastream) []any {
+	return []any{&s.ID, &s.DeviceID, &s.Name, &s.Type, &s.Title.ZH, &s.Title.EN}
+}
+
+func typeTargets(t *sensors.DatastreamType) []any {
+	return []any{
+		&t.Code, &t.Title.ZH, &t.Title.EN, &t.Unit, &t.Symbol, &t.HazardType, &t.Min, &t.Max,
+		&t.Decimals, &t.IntervalS, &t.Retention,
+	}
+}
+
+func hazardTargets(h *sensors.HazardType) []any {
+	return []any{
+		&h.Code, &h.Title.ZH, &h.Title.EN, &h.Sector, &h.CAPCategory, &h.RadiusM, &h.Instruction.ZH,
+		&h.Instruction.EN, &h.LeadMinutes,
+	}
+}
+
+// attachStreams gives each device its datastreams. With only a device's id it reads that one's, with
+// a scope's division those below it, with neither all.
+func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, only, division string) error {
+	rows, err := tx.Query(ctx, `
+		select `+streamColumns+` from datastream s join device d on d.id = s.device_id
+		where ($1 = '' or d.id = $1) and ($2 = '' or scope_covers($2, d.division_code))
+		order by s.device_id, s.id`, only, division)
+	if err != nil {
+		return err
+	}
+	var s sensors.Datastream
+	_, err = pgx.ForEachRow(rows, streamTargets(&s), func() error {
+		if d := byID[s.DeviceID]; d != nil {
+			d.Streams = append(d.Streams, s)
+		}
+		return nil
+	})
+	return err
+}
+
+// inSnapshot runs fn in a read-only transaction that sees one state of the database throughout.
+func (db *DB) inSnapshot(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	o := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return mapErr(pgx.BeginTxFunc(ctx, db.pool, o, fn), "")
+}
+
+// everywhere is the divisions to address what concerns everybody: the cities that this database
+// knows. Empty, when it knows none, is the city alone.
+func everywhere(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `select code from division where length(code) = 4 and valid_to is null order by code`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// registryChanged writes the event that a device was made or changed.
+func registryChanged(ctx context.Context, tx pgx.Tx, device, division, actor string) error {
+	payload, err := jsonBytes(map[string]string{"device": device})
+	if err != nil {
+		return err
+	}
+	_, err = appendEvent(ctx, tx, core.Event{
+		Kind: core.EventRegistryChanged, Divisions: []string{division}, Subject: device, Actor: actor, Payload: payload,
+	})
+	return err
+}
