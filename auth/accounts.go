@@ -1,0 +1,245 @@
+package auth
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+
+	"onemap/geo"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// The shortest and the longest password that is taken, in characters and in bytes.
+const (
+	minPassword = 10
+	maxPassword = 1024
+)
+
+// NewAccount is what makes an account.
+type NewAccount struct {
+	Login    string
+	Name     string
+	Role     core.Role
+	Division string
+	Password string
+}
+
+// AccountChange is what changes of an account; nil stays.
+type AccountChange struct {
+	Name     *string
+	Role     *core.Role
+	Division *string
+	Disabled *bool
+	Password *string
+}
+
+// Accounts lists the accounts of the actor's scope. Without PermAccounts it is errs.Forbidden.
+func (v *Service) Accounts(ctx context.Context, actor Principal) ([]Account, error) {
+	if err := mayManage(actor); err != nil {
+		return nil, err
+	}
+	return v.inScope(ctx, actor)
+}
+
+// Assignees lists the accounts of the actor's scope that may handle alerts.
+func (v *Service) Assignees(ctx context.Context, actor Principal) ([]Account, error) {
+	all, err := v.inScope(ctx, actor)
+	return slices.DeleteFunc(all, func(a Account) bool { return a.Disabled || !Can(a.Role, PermHandleAlert) }), err
+}
+
+func (v *Service) inScope(ctx context.Context, actor Principal) ([]Account, error) {
+	all, err := v.accounts.Accounts(ctx)
+	if err != nil {
+		return nil, errs.Wrap(errs.KindOf(err), err, "the accounts cannot be read now")
+	}
+	return slices.DeleteFunc(all, func(a Account) bool { return !actor.Scope().Covers(a.Division) }), nil
+}
+
+// CreateAccount makes an account in the actor's scope. It returns errs.Invalid naming the field, and
+// errs.Conflict when the login is taken.
+func (v *Service) CreateAccount(ctx context.Context, actor Principal, n NewAccount) (Account, error) {
+	if err := mayManage(actor); err != nil {
+		return Account{}, err
+	}
+	a := Account{Login: n.Login, Name: strings.TrimSpace(n.Name), Role: n.Role, Division: n.Division, CreatedAt: v.now()}
+	a, err := checkAccount(actor, a)
+	if err != nil {
+		return Account{}, err
+	}
+	hash, err := v.hash(ctx, a.Login, n.Password)
+	if err != nil {
+		return Account{}, err
+	}
+	return v.accounts.CreateAccount(ctx, a, hash, actor.Login)
+}
+
+// UpdateAccount changes an account of the actor's scope; ifVersion is the version that the actor
+// saw. The account's sessions end when its role, division, password or state changes.
+func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login string, c AccountChange, ifVersion int64) (Account, error) {
+	if err := mayManage(actor); err != nil {
+		return Account{}, err
+	}
+	known, err := v.store.CredentialsByLogin(ctx, login)
+	if errs.Is(err, errs.NotFound) || (err == nil && !actor.Scope().Covers(known.Division)) {
+		return Account{}, errs.New(errs.NotFound, "there is no account %q", login)
+	}
+	if err != nil {
+		return Account{}, errs.Wrap(errs.KindOf(err), err, "the account cannot be read now")
+	}
+	a, err := checkAccount(actor, c.apply(known.Account))
+	if err != nil {
+		return Account{}, err
+	}
+	if a.ID == actor.AccountID && (a.Disabled || a.Role != known.Role || a.Division != known.Division) {
+		return Account{}, errs.New(errs.Conflict, "nobody takes the own role, division or access away: ask another administrator")
+	}
+	hash := ""
+	if c.Password != nil {
+		if hash, err = v.hash(ctx, a.Login, *c.Password); err != nil {
+			return Account{}, err
+		}
+	}
+	changed, err := v.accounts.UpdateAccount(ctx, a, hash, ifVersion, actor.Login)
+	if err != nil {
+		return Account{}, err
+	}
+	v.ForgetAccount(changed.ID)
+	v.byAccount.clear(changed.Login)
+	return changed, nil
+}
+
+func (c AccountChange) apply(a Account) Account {
+	if c.Name != nil {
+		a.Name = strings.TrimSpace(*c.Name)
+	}
+	if c.Role != nil {
+		a.Role = *c.Role
+	}
+	if c.Division != nil {
+		a.Division = *c.Division
+	}
+	if c.Disabled != nil {
+		a.Disabled = *c.Disabled
+	}
+	return a
+}
+
+// Sessions lists the sessions of a login; an empty login, or the own one, is the actor's own. Other
+// people's need PermAccounts.
+func (v *Service) Sessions(ctx context.Context, actor Principal, login string) ([]Session, error) {
+	if login == "" || login == actor.Login {
+		return v.accounts.Sessions(ctx, actor.AccountID)
+	}
+	all, err := v.Accounts(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		if a.Login == login {
+			return v.accounts.Sessions(ctx, a.ID)
+		}
+	}
+	return nil, errs.New(errs.NotFound, "there is no account %q", login)
+}
+
+// RevokeSession ends one of the actor's own sessions, or with PermAccounts one of anybody's in the
+// scope. Ending what has ended already is no error.
+func (v *Service) RevokeSession(ctx context.Context, actor Principal, id int64) error {
+	owner, err := v.ownerOf(ctx, actor, id)
+	if err != nil {
+		return err
+	}
+	if err := v.store.RevokeSessions(ctx, owner, id, actor.Login); err != nil {
+		return errs.Wrap(errs.KindOf(err), err, "the session cannot be ended now")
+	}
+	v.Forget(id)
+	return nil
+}
+
+func (v *Service) ownerOf(ctx context.Context, actor Principal, id int64) (int64, error) {
+	owners := []int64{actor.AccountID}
+	if Can(actor.Role, PermAccounts) {
+		all, err := v.inScope(ctx, actor)
+		if err != nil {
+			return 0, err
+		}
+		for _, a := range all {
+			owners = append(owners, a.ID)
+		}
+	}
+	for _, owner := range owners {
+		sessions, err := v.accounts.Sessions(ctx, owner)
+		if err != nil {
+			return 0, errs.Wrap(errs.KindOf(err), err, "the sessions cannot be read now")
+		}
+		if slices.ContainsFunc(sessions, func(s Session) bool { return s.ID == id }) {
+			return owner, nil
+		}
+	}
+	return 0, errs.New(errs.NotFound, "there is no session %d", id)
+}
+
+func mayManage(actor Principal) error {
+	if !Can(actor.Role, PermAccounts) {
+		return errs.New(errs.Forbidden, "managing accounts needs the permission %q", PermAccounts)
+	}
+	return nil
+}
+
+var loginPattern = regexp.MustCompile(`^[a-z0-9._-]{2,64}$`)
+
+// checkAccount holds an account against the rules, in the scope of the one who writes it, and gives
+// it back with its division as it is stored.
+func checkAccount(actor Principal, a Account) (Account, error) {
+	division, err := geo.ParseDivision(a.Division)
+	if err != nil {
+		return a, err
+	}
+	a.Division = division
+	return a, checkMember(actor, a)
+}
+
+func checkMember(actor Principal, a Account) error {
+	switch {
+	case !loginPattern.MatchString(a.Login):
+		return errs.InvalidField("user", "must be 2 to 64 of a–z, 0–9, dot, underscore and hyphen")
+	case a.Name == "":
+		return errs.InvalidField("name", "must not be empty")
+	case utf8.RuneCountInString(a.Name) > 100 || !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl):
+		return errs.InvalidField("name", "must be a line of at most 100 characters")
+	case !a.Role.Valid():
+		return errs.InvalidField("role", "there is no role %q", shorten(string(a.Role), 40))
+	case a.Role == core.RoleResponder && len(a.Division) != 6:
+		return errs.InvalidField("division", "a county responder belongs to a county: 6 digits")
+	case a.Role == core.RoleCommander && len(a.Division) > 4:
+		return errs.InvalidField("division", "a city commander belongs to the city: 4 digits")
+	case !actor.Scope().Covers(a.Division):
+		return errs.New(errs.Forbidden, "the division %s lies outside your own, %s", a.Division, actor.Division)
+	}
+	return nil
+}
+
+// hash checks a new password and hashes it.
+func (v *Service) hash(ctx context.Context, login, password string) (string, error) {
+	switch {
+	case !utf8.ValidString(password) || utf8.RuneCountInString(password) < minPassword:
+		return "", errs.InvalidField("password", "must be at least %d characters", minPassword)
+	case len(password) > maxPassword:
+		return "", errs.InvalidField("password", "must be at most %d bytes", maxPassword)
+	case strings.EqualFold(password, login):
+		return "", errs.InvalidField("password", "must not be the user name")
+	}
+	release, err := v.hasher(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	hash, err := argon2id.CreateHash(password, v.o.Params)
+	return hash, errs.Wrap(errs.Internal, err, "hash a password")
+}

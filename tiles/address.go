@@ -1,0 +1,49 @@
+package tiles
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"onemap/geo"
+	"onemap/internal/errs"
+)
+
+// MaxLayers is how many layers one tile may hold.
+const MaxLayers = 20
+
+var layerName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+// ParseLayers reads the names of 1 to 20 different layers joined by commas. The order is kept: it is
+// the order of the layers in the tile.
+func ParseLayers(s string) ([]string, error) {
+	if strings.Count(s, ",") >= MaxLayers {
+		return nil, errs.InvalidField("layers", "at most %d layers in one tile", MaxLayers)
+	}
+	names := strings.Split(s, ",")
+	for i, name := range names {
+		if !layerName.MatchString(name) {
+			return nil, errs.InvalidField("layers", "%s is no name of a layer: a–z, then a–z, 0–9 and underscore, at most 63", quote(name))
+		}
+		if slices.Contains(names[:i], name) {
+			return nil, errs.InvalidField("layers", "%q is asked for twice", name)
+		}
+	}
+	return names, nil
+}
+
+// ParseAddress reads z, x and y (from the north) as they stand in an address: decimal digits without
+// sign or leading zeros, in the world. The error is errs.Invalid with the field z, x or y.
+func ParseAddress(z, x, y string) (Address, error) {
+	t, err := geo.ParseTile(z, x, y, MaxZoom)
+	return Address{Z: t.Z, X: t.X, Y: t.Y}, err
+}
+
+// quote shows what was sent without repeating all of it.
+func quote(s string) string {
+	if len(s) > 40 {
+		s = s[:40] + "…"
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"onemap/auth"
+	"onemap/internal/core"
+)
+
+// NewAccount makes an account.
+type NewAccount struct {
+	User     string    `json:"user" doc:"2 to 64 of a–z, 0–9, dot, underscore, hyphen"`
+	Name     string    `json:"name"`
+	Role     core.Role `json:"role"`
+	Division string    `json:"division" doc:"GB/T 2260; a county responder has a county's 6 digits"`
+	Password string    `json:"password" doc:"At least 10 characters" maxLength:"1024"`
+}
+
+// AccountChange changes what it has of an account.
+type AccountChange struct {
+	Name     *string    `json:"name,omitempty"`
+	Role     *core.Role `json:"role,omitempty"`
+	Division *string    `json:"division,omitempty"`
+	Disabled *bool      `json:"disabled,omitempty"`
+	Password *string    `json:"password,omitempty" maxLength:"1024"`
+}
+
+type createAccountInput struct{ Body NewAccount }
+
+type changeAccountInput struct {
+	User    string `path:"user" maxLength:"64"`
+	IfMatch string `header:"If-Match" doc:"The account's version that was seen, in quotes; required"`
+	Body    AccountChange
+}
+
+// Assignee is a person that an alert can be assigned to.
+type Assignee struct {
+	User     string    `json:"user"`
+	Name     string    `json:"name"`
+	Role     core.Role `json:"role"`
+	Division string    `json:"division"`
+}
+
+func (s *Server) accountRoutes() {
+	register(s, needAccounts, op(http.MethodGet, "/api/v1/accounts", "listAccounts", "The accounts of the own division and below"),
+		func(ctx context.Context, p auth.Principal, _ *none) (*body[List[auth.Account]], error) {
+			all, err := s.o.Accounts.Accounts(ctx, p)
+			return list(all), err
+		})
+	register(s, needAccounts, created(op(http.MethodPost, "/api/v1/accounts", "createAccount", "Make an account")),
+		func(ctx context.Context, p auth.Principal, in *createAccountInput) (*tagged[auth.Account], error) {
+			a, err := s.o.Accounts.CreateAccount(ctx, p, auth.NewAccount{
+				Login: in.Body.User, Name: in.Body.Name, Role: in.Body.Role, Division: in.Body.Division, Password: in.Body.Password,
+			})
+			return &tagged[auth.Account]{etag(a.Version), a}, err
+		})
+	register(s, needAccounts, op(http.MethodPatch, "/api/v1/accounts/{user}", "changeAccount",
+		"Change an account; its sessions end with a change of role, division, password or state"),
+		func(ctx context.Context, p auth.Principal, in *changeAccountInput) (*tagged[auth.Account], error) {
+			version, err := ifMatch(in.IfMatch)
+			if err != nil {
+				return nil, err
+			}
+			a, err := s.o.Accounts.UpdateAccount(ctx, p, in.User, auth.AccountChange(in.Body), version)
+			return &tagged[auth.Account]{etag(a.Version), a}, err
+		})
+	register(s, needHandle, op(http.MethodGet, "/api/v1/assignees", "listAssignees", "Who an alert may be assigned to"),
+		func(ctx context.Context, p auth.Principal, _ *none) (*body[List[Assignee]], error) {
+			all, err := s.o.Accounts.Assignees(ctx, p)
+			people := make([]Assignee, 0, len(all))
+			for _, a := range all {
+				people = append(people, Assignee{User: a.Login, Name: a.Name, Role: a.Role, Division: a.Division})
+			}
+			return list(people), err
+		})
+}

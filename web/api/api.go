@@ -1,0 +1,223 @@
+// Package api is onemap's HTTP: the JSON API with its OpenAPI description, vector tiles, CAP
+// messages, the mount of the push endpoint, health, metrics, and the files of the UI.
+//
+// Every route stands in one table with what it needs (see Need); a request without it does not reach
+// its handler. Every error leaves as application/problem+json through one table of kinds. The
+// packages below decide what a scope may see; handlers hand it to them with every call.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"onemap/alerts"
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/risk"
+	"onemap/sensors"
+	"onemap/tiles"
+)
+
+// Auth is people's sessions and accounts; auth.Service is one.
+type Auth interface {
+	Login(ctx context.Context, l auth.Login) (token string, p auth.Principal, err error)
+	Authenticate(ctx context.Context, token string) (auth.Principal, error)
+	Logout(ctx context.Context, p auth.Principal) error
+	Sessions(ctx context.Context, actor auth.Principal, login string) ([]auth.Session, error)
+	RevokeSession(ctx context.Context, actor auth.Principal, id int64) error
+}
+
+// Accounts is the management of accounts; auth.Service is one.
+type Accounts interface {
+	Accounts(ctx context.Context, actor auth.Principal) ([]auth.Account, error)
+	CreateAccount(ctx context.Context, actor auth.Principal, n auth.NewAccount) (auth.Account, error)
+	UpdateAccount(ctx context.Context, actor auth.Principal, login string, c auth.AccountChange, ifVersion int64) (auth.Account, error)
+	// Assignees gives the accounts of the actor's scope that may handle alerts.
+	Assignees(ctx context.Context, actor auth.Principal) ([]auth.Account, error)
+}
+
+// Divisions lists the division codes: the county units, or the towns.
+type Divisions interface {
+	Divisions(ctx context.Context, towns bool) ([]risk.Division, error)
+}
+
+// FeatureEditor changes the features of a layer; part of risk.Editor.
+type FeatureEditor interface {
+	EditFeatures(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e risk.Edit) (risk.Layer, []int64, error)
+}
+
+// AlertHandler takes people's steps on alerts; alerts.Desk is one.
+type AlertHandler interface {
+	Handle(ctx context.Context, s core.Scope, c alerts.Command) (alerts.Alert, error)
+}
+
+// Tiles makes tiles; tiles.Service is one.
+type Tiles interface {
+	Tile(ctx context.Context, s core.Scope, r tiles.Request) (tiles.Tile, error)
+	TileJSON(ctx context.Context, s core.Scope, layers []string, base string) (tiles.TileJSON, error)
+}
+
+// City is the city that this server is for.
+type City struct {
+	Code   string    `json:"code" doc:"GB/T 2260, unpadded"`
+	Name   core.Text `json:"name"`
+	BBox   []float64 `json:"bbox" doc:"west, south, east, north"`
+	Center []float64 `json:"center" doc:"lon, lat"`
+}
+
+// Source is one file of base data with where it comes from, for the credit line and the About page.
+type Source struct {
+	File        string    `json:"file"`
+	Title       core.Text `json:"title"`
+	Source      string    `json:"source"`
+	Version     string    `json:"version"`
+	SHA256      string    `json:"sha256"`
+	Licence     string    `json:"licence"`
+	Origin      string    `json:"origin"`
+	Attribution string    `json:"attribution"`
+	Note        string    `json:"note"`
+}
+
+// Options is everything that the server is made of. The interfaces are required unless said
+// otherwise; New names the one that is missing.
+type Options struct {
+	Version     string
+	Node        string // this process's name, for people who look at several
+	City        City
+	Timezone    string // IANA; empty is Asia/Shanghai
+	Simulated   bool   // a simulator feeds this server: said on every page
+	Sources     []Source
+	Attribution string // the credit line of the map
+
+	Auth       Auth
+	Accounts   Accounts
+	Divisions  Divisions
+	Catalogue  risk.Catalogue
+	Editor     FeatureEditor
+	Search     risk.Searcher
+	Registry   sensors.DeskStore
+	Steward    sensors.StewardStore
+	Alerts     alerts.DeskStore
+	Handler    AlertHandler
+	Rules      alerts.RuleStore
+	CAP        alerts.CAPStore
+	Tiles      Tiles
+	Health     func() []core.Health
+	Push       http.Handler // the WebSocket endpoint; it finds the principal in the request's context
+	Metrics    http.Handler
+	UI         fs.FS          // the built pages; optional
+	Proxies    []netip.Prefix // peers whose X-Forwarded-For and X-Forwarded-Proto are believed; optional
+	Timeout    time.Duration  // for one answer, 0 is 30 s; not for Push
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // optional
+	Clock      func() time.Time      // optional
+}
+
+// Server answers HTTP.
+type Server struct {
+	o       Options
+	log     *slog.Logger
+	now     func() time.Time
+	mux     *http.ServeMux
+	huma    huma.API
+	routes  []Route
+	openapi []byte
+	metrics metrics
+	handler http.Handler
+	packed  sync.Map // name of a page's file → its gzip
+}
+
+// New makes the server. An error names what Options lack.
+func New(o Options) (*Server, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	return build(o)
+}
+
+// complete reports the first required part that is missing.
+func (o Options) complete() error {
+	v := reflect.ValueOf(o)
+	for i := range v.NumField() {
+		switch f := v.Type().Field(i); f.Type.Kind() {
+		case reflect.Interface, reflect.Func, reflect.Pointer:
+			if optional := f.Name == "UI" || f.Name == "Registerer" || f.Name == "Clock"; !optional && v.Field(i).IsNil() {
+				return fmt.Errorf("api: Options.%s is missing", f.Name)
+			}
+		default:
+		}
+	}
+	if o.City.Code == "" {
+		return errors.New("api: Options.City is missing")
+	}
+	return nil
+}
+
+func build(o Options) (*Server, error) {
+	s := &Server{o: o, log: o.Logger, now: o.Clock, mux: http.NewServeMux(), metrics: newMetrics(o.Registerer)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.o.Timezone == "" {
+		s.o.Timezone = "Asia/Shanghai"
+	}
+	if s.o.Timeout <= 0 {
+		s.o.Timeout = 30 * time.Second
+	}
+	s.huma = s.newHuma()
+	s.sessionRoutes()
+	s.accountRoutes()
+	s.placeRoutes()
+	s.layerRoutes()
+	s.deviceRoutes()
+	s.ruleRoutes()
+	s.alertRoutes()
+	s.healthRoutes()
+	if err := s.describe(); err != nil {
+		return nil, err
+	}
+	s.plainRoutes()
+	for _, r := range s.routes {
+		if !r.Need.valid() {
+			return nil, fmt.Errorf("api: the route %s %s does not declare what it needs", r.Method, r.Path)
+		}
+	}
+	s.handler = s.middleware(s.mux)
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Routes lists every route with what it needs, in the order of registration.
+func (s *Server) Routes() []Route { return s.routes }
+
+// OpenAPI is the API's description, OpenAPI 3.1 as JSON.
+func (s *Server) OpenAPI() []byte { return s.openapi }
+
+// HTTPServer wraps the handler with the timeouts that a server facing people should have.
+func (s *Server) HTTPServer() *http.Server {
+	return &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}

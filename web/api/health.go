@@ -1,0 +1,64 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+
+	"onemap/auth"
+	"onemap/internal/core"
+)
+
+// ServerHealth is the state of the server's parts.
+type ServerHealth struct {
+	OK    bool          `json:"ok"`
+	Parts []core.Health `json:"parts"`
+}
+
+func (s *Server) health() ServerHealth {
+	h := ServerHealth{OK: true, Parts: orEmpty(s.o.Health())}
+	for _, p := range h.Parts {
+		h.OK = h.OK && p.OK
+	}
+	return h
+}
+
+// ready is what everybody may know: which part is away, not why.
+func (s *Server) ready() ServerHealth {
+	h := s.health()
+	parts := make([]core.Health, 0, len(h.Parts))
+	for _, p := range h.Parts {
+		parts = append(parts, core.Health{Part: p.Part, OK: p.OK})
+	}
+	return ServerHealth{OK: h.OK, Parts: parts}
+}
+
+type readyOutput struct {
+	Status int
+	Body   ServerHealth
+}
+
+func (s *Server) healthRoutes() {
+	register(s, needView, op(http.MethodGet, "/api/v1/health", "getHealth", "The state of the server's parts"),
+		func(context.Context, auth.Principal, *none) (*body[ServerHealth], error) {
+			return &body[ServerHealth]{s.health()}, nil
+		})
+	ready := op(http.MethodGet, "/readyz", "getReadiness", "200 when the server can do its work, 503 with the parts that are away when not")
+	ready.Tags = []string{"health"}
+	register(s, NeedNothing, ready, func(context.Context, auth.Principal, *none) (*readyOutput, error) {
+		out := readyOutput{Status: http.StatusOK, Body: s.ready()}
+		if !out.Body.OK {
+			out.Status = http.StatusServiceUnavailable
+		}
+		return &out, nil
+	})
+}
+
+// writeJSON answers with a document that is no operation of huma's.
+func (s *Server) writeJSON(w http.ResponseWriter, r *http.Request, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		s.log.DebugContext(r.Context(), "the client went away", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,152 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+
+	"onemap/internal/errs"
+)
+
+const notBuilt = "onemap runs, but its pages are not built into this binary: run `make build`. The API is at /api/v1.\n"
+
+// page serves the built UI: its files, and index.html for the addresses that the pages route
+// themselves. Files under /assets/ carry a hash in their name and never change.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		s.methodNotAllowed(w, r, []string{http.MethodGet})
+		return
+	}
+	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
+	if routedByPages(name) {
+		name = "index.html"
+	}
+	file, err := s.readPage(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && name == "index.html":
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, notBuilt)
+		return
+	case errors.Is(err, fs.ErrNotExist):
+		s.fail(w, r, notFound("there is nothing at %s", cut(r.URL.Path)))
+		return
+	case err != nil:
+		s.fail(w, r, errs.Wrap(errs.Internal, err, "read the page %s", name))
+		return
+	}
+	s.sendPage(w, r, name, file)
+}
+
+// routedByPages lists the addresses that the pages' own router knows.
+func routedByPages(name string) bool {
+	switch name {
+	case "", "login", "m", "admin", "about":
+		return true
+	default:
+		return strings.HasPrefix(name, "admin/") || strings.HasPrefix(name, "m/")
+	}
+}
+
+// readPage reads a file of the UI; folders and dot files are not there.
+func (s *Server) readPage(name string) ([]byte, error) {
+	if s.o.UI == nil || !fs.ValidPath(name) || strings.HasPrefix(path.Base(name), ".") {
+		return nil, fs.ErrNotExist
+	}
+	info, err := fs.Stat(s.o.UI, name)
+	if err != nil || info.IsDir() {
+		return nil, fs.ErrNotExist
+	}
+	return fs.ReadFile(s.o.UI, name) //nolint:wrapcheck // the caller wraps it
+}
+
+func (s *Server) sendPage(w http.ResponseWriter, r *http.Request, name string, file []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType(name))
+	h.Set("Cache-Control", "no-cache")
+	if strings.HasPrefix(name, "assets/") {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	tag := contentTag(file)
+	h.Set("ETag", tag)
+	h.Add("Vary", "Accept-Encoding")
+	if strings.Contains(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	if takesGzip(r) && compressible(name) && len(file) > 1024 {
+		packed, err := s.pack(name, file)
+		if err == nil {
+			h.Set("Content-Encoding", "gzip")
+			file = packed
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(file)))
+	_, _ = w.Write(file)
+}
+
+// pack gives a file compressed: as the build left it beside the file, or made once and kept.
+func (s *Server) pack(name string, file []byte) ([]byte, error) {
+	if ready, err := s.readPage(name + ".gz"); err == nil {
+		return ready, nil
+	}
+	if kept, ok := s.packed.Load(name); ok {
+		return kept.([]byte), nil //nolint:forcetypeassert // only this function stores
+	}
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(file); err != nil {
+		return nil, err //nolint:wrapcheck // the caller falls back to the plain file
+	}
+	if err := w.Close(); err != nil {
+		return nil, err //nolint:wrapcheck // as above
+	}
+	s.packed.Store(name, out.Bytes())
+	return out.Bytes(), nil
+}
+
+func compressible(name string) bool {
+	switch path.Ext(name) {
+	case ".html", ".js", ".mjs", ".css", ".svg", ".json", ".webmanifest", ".txt", ".map", ".wasm", ".ttf", ".pbf":
+		return true
+	default:
+		return false
+	}
+}
+
+// contentType does not ask the machine's MIME tables for what pages are made of: they differ.
+func contentType(name string) string {
+	switch ext := path.Ext(name); ext {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js", ".mjs":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".json", ".map":
+		return "application/json"
+	case ".webmanifest":
+		return "application/manifest+json"
+	case ".svg":
+		return "image/svg+xml"
+	case ".woff2":
+		return "font/woff2"
+	case ".woff":
+		return "font/woff"
+	case ".pbf":
+		return "application/x-protobuf"
+	default:
+		if t := mime.TypeByExtension(ext); t != "" {
+			return t
+		}
+		return "application/octet-stream"
+	}
+}

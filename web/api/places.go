@@ -1,0 +1,48 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"onemap/auth"
+	"onemap/internal/errs"
+	"onemap/risk"
+)
+
+type divisionsInput struct {
+	Level string `query:"level" enum:"county,town" default:"county"`
+}
+
+type searchInput struct {
+	Q     string `query:"q" required:"true" maxLength:"100" doc:"A name in Chinese, English, pinyin or its initials; a code; a key"`
+	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+}
+
+// Sources is where the base data comes from.
+type Sources struct {
+	Items       []Source `json:"items"`
+	Attribution string   `json:"attribution" doc:"The credit line of the map"`
+}
+
+func (s *Server) placeRoutes() {
+	register(s, needView, op(http.MethodGet, "/api/v1/divisions", "listDivisions", "The county units of the city, or its towns"),
+		func(ctx context.Context, _ auth.Principal, in *divisionsInput) (*body[List[risk.Division]], error) {
+			all, err := s.o.Divisions.Divisions(ctx, in.Level == "town")
+			return list(all), err
+		})
+	register(s, needView, op(http.MethodGet, "/api/v1/search", "search", "Find features, devices and divisions"),
+		func(ctx context.Context, p auth.Principal, in *searchInput) (*body[List[risk.Hit]], error) {
+			q := strings.TrimSpace(in.Q)
+			if q == "" || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
+				return nil, errs.InvalidField("q", "must be a text to look for")
+			}
+			hits, err := s.o.Search.Search(ctx, p.Scope(), q, in.Limit)
+			return list(hits), err
+		})
+	register(s, needView, op(http.MethodGet, "/api/v1/sources", "listSources", "The base data's files with source and licence"),
+		func(context.Context, auth.Principal, *none) (*body[Sources], error) {
+			return &body[Sources]{Sources{Items: orEmpty(s.o.Sources), Attribution: s.o.Attribution}}, nil
+		})
+}

@@ -1,0 +1,258 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"onemap/internal/errs"
+)
+
+// Problem is an error as the client gets it: RFC 9457, with the house's kind and the field at fault.
+type Problem struct {
+	Type      string        `json:"type" example:"about:blank"`
+	Title     string        `json:"title" doc:"The status in words"`
+	Status    int           `json:"status"`
+	Detail    string        `json:"detail,omitempty" doc:"What went wrong, for the person who sent the request"`
+	Kind      string        `json:"kind" enum:"internal,invalid,not-found,conflict,precondition,unauthenticated,forbidden,too-many,too-large,unavailable"`
+	Field     string        `json:"field,omitempty" doc:"The field, parameter, header or line at fault"`
+	Errors    []FieldDetail `json:"errors,omitempty" nullable:"false" doc:"Every fault that was found, when there are several"`
+	RequestID string        `json:"request_id,omitempty" doc:"With an internal error: what to look for in the log"`
+
+	headers http.Header
+}
+
+// FieldDetail is one fault of several.
+type FieldDetail struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// Error is the detail; with it and the next three methods a Problem is what huma answers with.
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// GetStatus is the HTTP status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders are the headers that go with it: Retry-After, WWW-Authenticate.
+func (p *Problem) GetHeaders() http.Header { return p.headers }
+
+// ContentType is application/problem+json.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// statusOf is the one table of error kinds and HTTP statuses.
+func statusOf(k errs.Kind) int {
+	switch k {
+	case errs.Invalid:
+		return http.StatusBadRequest
+	case errs.NotFound:
+		return http.StatusNotFound
+	case errs.Conflict:
+		return http.StatusConflict
+	case errs.Precondition:
+		return http.StatusPreconditionFailed
+	case errs.Unauthenticated:
+		return http.StatusUnauthorized
+	case errs.Forbidden:
+		return http.StatusForbidden
+	case errs.TooMany:
+		return http.StatusTooManyRequests
+	case errs.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case errs.Unavailable:
+		return http.StatusServiceUnavailable
+	case errs.Internal:
+		return http.StatusInternalServerError
+	default:
+		return 0 // a kind that the table forgot; a test looks for it
+	}
+}
+
+// kindOfStatus is the table read backwards, for what net/http and huma refuse by a status.
+func kindOfStatus(status int) errs.Kind {
+	for _, k := range errs.Kinds() {
+		if statusOf(k) == status {
+			return k
+		}
+	}
+	switch {
+	case status == http.StatusRequestTimeout:
+		return errs.Unavailable
+	case status >= 400 && status < 500:
+		return errs.Invalid
+	default:
+		return errs.Internal
+	}
+}
+
+// problemOf makes of an error what the client may know of it. What is internal is logged with its
+// detail and leaves as a bare 500 with the request's id.
+func (s *Server) problemOf(ctx context.Context, err error) *Problem {
+	var done *Problem
+	if errors.As(err, &done) {
+		return done
+	}
+	var e *errs.Error
+	switch {
+	case errors.As(err, &e) && e.Kind != errs.Internal:
+		return s.classified(ctx, e, err)
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return &Problem{Type: "about:blank", Title: "Client Closed Request", Status: statusClientGone, Kind: errs.Unavailable.String()}
+	case errors.Is(err, context.DeadlineExceeded):
+		s.log.WarnContext(ctx, "a request took too long", slog.String("request_id", requestID(ctx)), slog.Any("error", err))
+		return newProblem(errs.Unavailable, "the answer took too long; try again")
+	}
+	id := requestID(ctx)
+	s.log.ErrorContext(ctx, "internal error", slog.String("request_id", id), slog.Any("error", err))
+	p := newProblem(errs.Internal, "an internal error; the log has its detail under request "+id)
+	p.RequestID = id
+	return p
+}
+
+// statusClientGone is nginx's 499: for the log, nobody is there to read it.
+const statusClientGone = 499
+
+func (s *Server) classified(ctx context.Context, e *errs.Error, err error) *Problem {
+	if e.Err != nil {
+		s.log.DebugContext(ctx, "refused", slog.String("request_id", requestID(ctx)), slog.Any("error", err))
+	}
+	p := newProblem(e.Kind, e.Msg)
+	p.Field = e.Field
+	if all := faults(err); len(all) > 1 {
+		p.Errors = all
+	}
+	if e.RetryAfter > 0 {
+		p.headers.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if e.Kind == errs.Unauthenticated {
+		p.headers.Set("WWW-Authenticate", `Bearer realm="onemap"`)
+	}
+	return p
+}
+
+// faults lists the classified errors that are joined in err.
+func faults(err error) []FieldDetail {
+	switch e := err.(type) { //nolint:errorlint // the chain is walked by hand: it is a tree
+	case *errs.Error:
+		return []FieldDetail{{Field: e.Field, Detail: e.Msg}}
+	case interface{ Unwrap() []error }:
+		var all []FieldDetail
+		for _, one := range e.Unwrap() {
+			all = append(all, faults(one)...)
+		}
+		return all
+	case interface{ Unwrap() error }:
+		return faults(e.Unwrap())
+	default:
+		return nil
+	}
+}
+
+func newProblem(k errs.Kind, detail string) *Problem {
+	status := statusOf(k)
+	return &Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Kind: k.String(), headers: http.Header{},
+	}
+}
+
+// fail answers a request with the problem of err.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.problemOf(r.Context(), err)
+	for name, values := range p.headers {
+		w.Header()[name] = values
+	}
+	w.Header().Del("ETag")
+	w.Header().Del("Content-Encoding")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		s.log.DebugContext(r.Context(), "the client went away", slog.Any("error", err))
+	}
+}
+
+// humaProblem turns what huma itself refuses (a body that is no JSON, a member that is not known, a
+// number out of range) into our shape. It is a huma.Transformer: it sees every answer, and leaves
+// all but huma's own errors as they are.
+func humaProblem(_ huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	status := clientStatus(m.Status)
+	p := newProblem(kindOfStatus(status), m.Detail)
+	p.Status, p.Title = status, http.StatusText(status)
+	for _, d := range m.Errors {
+		p.Errors = append(p.Errors, fieldDetail(d))
+	}
+	if len(p.Errors) > 0 {
+		p.Field = p.Errors[0].Field
+		p.Detail = p.Errors[0].Detail
+		if p.Field != "" {
+			p.Detail = p.Field + ": " + p.Detail
+		}
+	}
+	if len(p.Errors) == 1 {
+		p.Errors = nil
+	}
+	return p, nil
+}
+
+// clientStatus maps huma's statuses to ours: what is wrong with the input is a 400.
+func clientStatus(status int) int {
+	if status == http.StatusUnprocessableEntity {
+		return http.StatusBadRequest
+	}
+	return status
+}
+
+// fieldDetail names the field as the sender wrote it: "limit" for query.limit, "items[3].id" for
+// body.items[3].id, the missing member for a body that lacks one.
+func fieldDetail(d *huma.ErrorDetail) FieldDetail {
+	field := d.Location
+	for _, where := range []string{"body.", "query.", "path.", "header."} {
+		field = strings.TrimPrefix(field, where)
+	}
+	if name, ok := missingMember(d.Message); ok {
+		if field == "body" {
+			return FieldDetail{Field: name, Detail: "is required"}
+		}
+		return FieldDetail{Field: field + "." + name, Detail: "is required"}
+	}
+	if d.Message == "unexpected property" {
+		return FieldDetail{Field: field, Detail: "is not a member that is known here"}
+	}
+	return FieldDetail{Field: field, Detail: strings.TrimPrefix(d.Message, "json: ")}
+}
+
+func missingMember(msg string) (string, bool) {
+	rest, ok := strings.CutPrefix(msg, "expected required property ")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(rest, " to be present")
+}
+
+// statusContext is a huma.Context that writes our statuses for huma's.
+type statusContext struct{ humaContext }
+
+// humaContext has another name because a huma.Context has a method Context.
+type humaContext huma.Context
+
+// SetStatus writes the status.
+func (c statusContext) SetStatus(code int) { c.humaContext.SetStatus(clientStatus(code)) }
+
+// Unwrap gives the context beneath, for humago.
+func (c statusContext) Unwrap() huma.Context { return c.humaContext }
+
+func notFound(format string, args ...any) error {
+	return &errs.Error{Kind: errs.NotFound, Msg: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// Need is what a route asks of the one who calls it: one of auth's permissions, or one of the words
+// below. There is no zero value that lets anybody in: a route without a need is refused at the start.
+type Need string
+
+// The needs beside auth.Permission.
+const (
+	NeedNothing Need = "nothing" // open to everybody
+	NeedSession Need = "session" // any live session
+	NeedMetrics Need = "metrics" // a peer on this machine, not through a proxy; or an administrator
+)
+
+func (n Need) valid() bool {
+	return n == NeedNothing || n == NeedSession || n == NeedMetrics || slices.Contains(auth.Permissions(), auth.Permission(n))
+}
+
+// permits reports whether a role with a live session satisfies the need.
+func (n Need) permits(r core.Role) bool {
+	switch n {
+	case NeedNothing, NeedSession:
+		return true
+	case NeedMetrics:
+		return r == core.RoleAdministrator
+	default:
+		return auth.Can(r, auth.Permission(n))
+	}
+}
+
+// Needs of permissions, in the words of this table.
+const (
+	needView     = Need(auth.PermView)
+	needHandle   = Need(auth.PermHandleAlert)
+	needData     = Need(auth.PermEditData)
+	needRules    = Need(auth.PermEditRules)
+	needAccounts = Need(auth.PermAccounts)
+)
+
+// Route is one line of the route table.
+type Route struct {
+	Method string // empty: every method
+	Path   string // a pattern of http.ServeMux
+	Need   Need
+}
+
+// handle is the only way onto the mux: it writes the route into the table and puts its guard before
+// the handler.
+func (s *Server) handle(r Route, h http.HandlerFunc) {
+	s.routes = append(s.routes, r)
+	s.mux.HandleFunc(strings.TrimSpace(r.Method+" "+r.Path), s.guard(r, h))
+}
+
+// guard lets a request through to h when it brings what the route needs.
+func (s *Server) guard(route Route, h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ex := exchangeOf(r.Context())
+		ex.route = route.Path
+		if route.Need == NeedNothing || (route.Need == NeedMetrics && s.local(r)) {
+			h(w, r)
+			return
+		}
+		p, err := s.o.Auth.Authenticate(r.Context(), token(r))
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		ex.user = p.Login
+		if !route.Need.permits(p.Role) {
+			s.fail(w, r, errs.New(errs.Forbidden, "this needs the permission %q, which the role %s does not have", route.Need, p.Role))
+			return
+		}
+		h(w, r.WithContext(auth.NewContext(r.Context(), p)))
+	}
+}
+
+// adapter mounts huma's operations through handle.
+type adapter struct{ s *Server }
+
+const needKey = "need"
+
+// Handle mounts one operation.
+func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
+	need, _ := op.Metadata[needKey].(Need)
+	a.s.handle(Route{Method: op.Method, Path: op.Path, Need: need}, func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, r))
+		h(statusContext{humago.NewContext(op, r, w)})
+	})
+}
+
+// ServeHTTP is huma's way to test operations.
+func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.s.ServeHTTP(w, r) }
+
+// body is an answer that is only a body; tagged is one with an ETag.
+type body[T any] struct{ Body T }
+
+type tagged[T any] struct {
+	ETag string `header:"ETag"`
+	Body T
+}
+
+// List is how every list of the API is wrapped.
+type List[T any] struct {
+	Items []T `json:"items"`
+}
+
+// list never answers null.
+func list[T any](items []T) *body[List[T]] {
+	return &body[List[T]]{List[T]{Items: orEmpty(items)}}
+}
+
+func orEmpty[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
+
+// none is the input of an operation without one.
+type none struct{}
+
+// register mounts a JSON operation: fn is called with the principal that the need has let in.
+func register[I, O any](s *Server, need Need, op huma.Operation, fn func(ctx context.Context, p auth.Principal, in *I) (*O, error)) {
+	op.Metadata = map[string]any{needKey: need}
+	op.Extensions = map[string]any{"x-onemap-needs": string(need)}
+	if need != NeedNothing {
+		op.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
+	}
+	op.Responses = map[string]*huma.Response{"default": s.problemResponse()}
+	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		p, _ := auth.FromContext(ctx)
+		out, err := fn(ctx, p, in)
+		if err != nil {
+			return nil, s.problemOf(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// op describes an operation: method, path, its id for generated clients, and what it does in a line.
+func op(method, path, id, summary string) huma.Operation {
+	tag, _, _ := strings.Cut(strings.TrimPrefix(path, "/api/v1/"), "/")
+	return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, Tags: []string{tag}}
+}
+
+// created makes the operation answer 201.
+func created(o huma.Operation) huma.Operation {
+	o.DefaultStatus = http.StatusCreated
+	return o
+}

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"onemap/alerts"
+	"onemap/auth"
+	"onemap/internal/core"
+)
+
+// RuleInput is a rule as people write it.
+type RuleInput struct {
+	Name         core.Text          `json:"name"`
+	Type         string             `json:"datastream_type" doc:"A code of the datastream types"`
+	DatastreamID int64              `json:"datastream_id,omitempty" minimum:"0" doc:"0: all of the type"`
+	Direction    alerts.Direction   `json:"direction"`
+	Thresholds   []alerts.Threshold `json:"thresholds" minItems:"1" maxItems:"4" doc:"Worst first"`
+	ForSeconds   int                `json:"for_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the value must stay raised"`
+	Enabled      bool               `json:"enabled"`
+	Origin       core.Origin        `json:"origin,omitempty"`
+}
+
+func (r RuleInput) rule() alerts.Rule {
+	out := alerts.Rule{
+		Name: r.Name, Type: r.Type, DatastreamID: r.DatastreamID, Direction: r.Direction, Thresholds: r.Thresholds,
+		ForSeconds: r.ForSeconds, Enabled: r.Enabled, Origin: r.Origin,
+	}
+	if out.Origin == "" {
+		out.Origin = core.OriginReal
+	}
+	return out
+}
+
+type ruleID struct {
+	ID int64 `path:"id" minimum:"1"`
+}
+
+type createRuleInput struct{ Body RuleInput }
+
+type replaceRuleInput struct {
+	ID      int64  `path:"id" minimum:"1"`
+	IfMatch string `header:"If-Match" doc:"The rule's version that was seen, in quotes; required"`
+	Body    RuleInput
+}
+
+type deleteRuleInput struct {
+	ID      int64  `path:"id" minimum:"1"`
+	IfMatch string `header:"If-Match" doc:"The rule's version that was seen, in quotes; required"`
+}
+
+func (s *Server) ruleRoutes() {
+	register(s, needView, op(http.MethodGet, "/api/v1/rules", "listRules", "The rules"),
+		func(ctx context.Context, _ auth.Principal, _ *none) (*body[List[alerts.Rule]], error) {
+			all, err := s.o.Rules.Rules(ctx)
+			return list(all), err
+		})
+	register(s, needView, op(http.MethodGet, "/api/v1/rules/{id}", "getRule", "One rule"),
+		func(ctx context.Context, _ auth.Principal, in *ruleID) (*tagged[alerts.Rule], error) {
+			return taggedRule(s.o.Rules.Rule(ctx, in.ID))
+		})
+	register(s, needRules, created(op(http.MethodPost, "/api/v1/rules", "createRule", "Make a rule; for the city")),
+		func(ctx context.Context, p auth.Principal, in *createRuleInput) (*tagged[alerts.Rule], error) {
+			r := in.Body.rule()
+			if err := s.checkRule(ctx, p, r); err != nil {
+				return nil, err
+			}
+			return taggedRule(s.o.Rules.CreateRule(ctx, r, p.Login))
+		})
+	register(s, needRules, op(http.MethodPut, "/api/v1/rules/{id}", "replaceRule", "Change a rule; for the city"),
+		func(ctx context.Context, p auth.Principal, in *replaceRuleInput) (*tagged[alerts.Rule], error) {
+			r := in.Body.rule()
+			if err := s.checkRule(ctx, p, r); err != nil {
+				return nil, err
+			}
+			version, err := ifMatch(in.IfMatch)
+			if err != nil {
+				return nil, err
+			}
+			r.ID = in.ID
+			return taggedRule(s.o.Rules.UpdateRule(ctx, r, version, p.Login))
+		})
+	register(s, needRules, op(http.MethodDelete, "/api/v1/rules/{id}", "deleteRule", "Delete a rule; its open alerts are cleared. For the city"),
+		func(ctx context.Context, p auth.Principal, in *deleteRuleInput) (*struct{}, error) {
+			if err := cityWide(p, "rules"); err != nil {
+				return nil, err
+			}
+			version, err := ifMatch(in.IfMatch)
+			if err != nil {
+				return nil, err
+			}
+			return nil, s.o.Rules.DeleteRule(ctx, in.ID, version, p.Login)
+		})
+}
+
+func taggedRule(r alerts.Rule, err error) (*tagged[alerts.Rule], error) {
+	return &tagged[alerts.Rule]{etag(r.Version), r}, err
+}

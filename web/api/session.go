@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// Me is who is logged in, with what the pages need to know of the server.
+type Me struct {
+	User         string            `json:"user"`
+	Name         string            `json:"name"`
+	Role         core.Role         `json:"role"`
+	Division     string            `json:"division"`
+	DivisionName core.Text         `json:"division_name"`
+	Permissions  []auth.Permission `json:"permissions"`
+	Expires      time.Time         `json:"expires" doc:"When the session ends"`
+	Server       ServerInfo        `json:"server"`
+	City         City              `json:"city"`
+	Timezone     string            `json:"timezone" doc:"IANA name of the zone that times are shown in"`
+}
+
+// ServerInfo is what a page shows of the server.
+type ServerInfo struct {
+	Version   string    `json:"version"`
+	Time      time.Time `json:"time" doc:"Now, by the server's clock"`
+	Simulated bool      `json:"simulated" doc:"A simulator feeds this server"`
+	Node      string    `json:"node"`
+}
+
+// Credentials is what a person logs in with.
+type Credentials struct {
+	User     string `json:"user" maxLength:"64"`
+	Password string `json:"password" maxLength:"1024"`
+}
+
+type loginInput struct{ Body Credentials }
+
+type loginOutput struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+	Body      Me
+}
+
+type logoutOutput struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+}
+
+type sessionsInput struct {
+	User string `query:"user" maxLength:"64" doc:"Whose; empty is the own ones. Others' need the permission accounts"`
+}
+
+type sessionInput struct {
+	ID int64 `path:"id" minimum:"1"`
+}
+
+type requestKey struct{}
+
+// requestOf is the HTTP request of a context; loginRoutes put it there.
+func requestOf(ctx context.Context) *http.Request {
+	r, _ := ctx.Value(requestKey{}).(*http.Request)
+	return r
+}
+
+func (s *Server) sessionRoutes() {
+	login := op(http.MethodPost, "/api/v1/session", "login", "Log in: sets the session's cookie")
+	login.MaxBodyBytes = 8 << 10
+	register(s, NeedNothing, login, s.login)
+	register(s, NeedNothing, op(http.MethodDelete, "/api/v1/session", "logout", "Log out; without a session it does nothing"), s.logout)
+	register(s, NeedSession, op(http.MethodGet, "/api/v1/me", "getMe", "Who is logged in, and what the pages must know of the server"),
+		func(ctx context.Context, p auth.Principal, _ *none) (*body[Me], error) {
+			me, err := s.me(ctx, p)
+			return &body[Me]{me}, err
+		})
+	register(s, NeedSession, op(http.MethodGet, "/api/v1/sessions", "listSessions", "The sessions of an account"),
+		func(ctx context.Context, p auth.Principal, in *sessionsInput) (*body[List[auth.Session]], error) {
+			all, err := s.o.Auth.Sessions(ctx, p, in.User)
+			return list(all), err
+		})
+	register(s, NeedSession, op(http.MethodDelete, "/api/v1/sessions/{id}", "revokeSession", "End a session: an own one, or with the permission accounts anybody's"),
+		func(ctx context.Context, p auth.Principal, in *sessionInput) (*struct{}, error) {
+			return nil, s.o.Auth.RevokeSession(ctx, p, in.ID)
+		})
+}
+
+func (s *Server) login(ctx context.Context, _ auth.Principal, in *loginInput) (*loginOutput, error) {
+	r := requestOf(ctx)
+	token, p, err := s.o.Auth.Login(ctx, auth.Login{
+		User: in.Body.User, Password: in.Body.Password, Remote: s.remote(r), Agent: r.UserAgent(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	exchangeOf(ctx).user = p.Login
+	me, err := s.me(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	c := s.cookie(r, token)
+	c.Expires = p.Expires
+	return &loginOutput{SetCookie: c, Body: me}, nil
+}
+
+// logout ends the session that the request brings, if it brings one, and takes the cookie away.
+func (s *Server) logout(ctx context.Context, _ auth.Principal, _ *none) (*logoutOutput, error) {
+	r := requestOf(ctx)
+	p, err := s.o.Auth.Authenticate(ctx, token(r))
+	switch {
+	case err == nil:
+		exchangeOf(ctx).user = p.Login
+		if err := s.o.Auth.Logout(ctx, p); err != nil {
+			return nil, err
+		}
+	case !errs.Is(err, errs.Unauthenticated):
+		return nil, err
+	}
+	c := s.cookie(r, "")
+	c.MaxAge = -1
+	return &logoutOutput{SetCookie: c}, nil
+}
+
+func (s *Server) cookie(r *http.Request, value string) http.Cookie {
+	return http.Cookie{
+		Name: SessionCookie, Value: value, Path: "/", HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode,
+	}
+}
+
+func (s *Server) me(ctx context.Context, p auth.Principal) (Me, error) {
+	name, err := s.divisionName(ctx, p.Division)
+	if err != nil {
+		return Me{}, err
+	}
+	return Me{
+		User: p.Login, Name: p.Name, Role: p.Role, Division: p.Division, DivisionName: name,
+		Permissions: auth.PermissionsOf(p.Role), Expires: p.Expires,
+		Server: ServerInfo{Version: s.o.Version, Time: s.now().UTC(), Simulated: s.o.Simulated, Node: s.o.Node},
+		City:   s.o.City, Timezone: s.o.Timezone,
+	}, nil
+}
+
+// divisionName is the name of a code: the city's own, a county's, a town's; the code itself for what
+// is in no list.
+func (s *Server) divisionName(ctx context.Context, code string) (core.Text, error) {
+	if code == s.o.City.Code {
+		return s.o.City.Name, nil
+	}
+	all, err := s.o.Divisions.Divisions(ctx, len(code) > 6)
+	if err != nil {
+		return core.Text{}, err
+	}
+	for _, d := range all {
+		if d.Code == code {
+			return d.Name, nil
+		}
+	}
+	return core.Text{ZH: code, EN: code}, nil
+}
