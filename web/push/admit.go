@@ -1,0 +1,104 @@
+package push
+
+import (
+	"context"
+)
+
+// admit answers a hello: it checks that the session still holds, decides whether the client can be
+// brought up to date by a replay, and lets it in. The error is a *closing.
+func (h *Hub) admit(ctx context.Context, c *client, hi hello) error {
+	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
+	defer cancel()
+	// The connection is known to the hub since before this check, so a session that ends from now on
+	// closes it, and one that ended before is seen here.
+	if err := h.sessions.check(ctx, c); err != nil {
+		return err
+	}
+	c.id = hi.Client
+	for range 3 { // again when the log was reset in between
+		v := h.view()
+		if v.epoch == "" {
+			break
+		}
+		recovered := false
+		if hi.Epoch == v.epoch {
+			var err error
+			if recovered, err = h.recoverable(ctx, v, hi.LastSeq); err != nil {
+				break
+			}
+		}
+		if h.join(c, v.gen, hi, recovered) {
+			h.roster.join(c, h.now())
+			return nil
+		}
+	}
+	return goingAway(causeNotReady, "the event log cannot be read now: try again in a moment")
+}
+
+// view is what the hub knows of the log at one moment.
+type view struct {
+	epoch       string
+	gen         uint64
+	floor, head int64
+}
+
+func (h *Hub) view() view {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return view{h.events.epoch, h.events.gen, h.events.floor, h.events.head}
+}
+
+// recoverable reports whether everything after lastSeq is still there to be sent.
+func (h *Hub) recoverable(ctx context.Context, v view, lastSeq int64) (bool, error) {
+	switch {
+	case lastSeq > v.head:
+		// A snapshot from another node can be a moment ahead of this one's tail. Only the log knows.
+		nudge(h.eventNudge)
+		epoch, head, err := h.parts.Events.Head(ctx)
+		return err == nil && epoch == v.epoch && lastSeq <= head, err
+	case v.head-lastSeq > int64(h.o.MaxReplay):
+		return false, nil
+	case lastSeq >= v.floor:
+		return true, nil
+	default:
+		_, truncated, err := h.parts.Events.EventsAfter(ctx, lastSeq, 1)
+		return err == nil && !truncated, err
+	}
+}
+
+// join makes the client a member of its scope's class, at its position in the log. It fails when
+// the log is not the one that the decision was made for.
+func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.events.gen != gen {
+		return false
+	}
+	how := joinedFresh
+	c.gen, c.position = gen, h.events.head
+	if recovered {
+		c.position, how = hi.LastSeq, joinedLive
+		if hi.LastSeq < h.events.head {
+			how = joinedRecovered
+			c.replaying.Store(true)
+		}
+	}
+	c.sent.Store(c.position)
+	var continued bool
+	c.stateAt, continued = h.live.resume(hi.Batch, recovered)
+	c.welcome = must(marshalMessage(typeWelcome, welcomeFrame{
+		Type: typeWelcome, Epoch: h.events.epoch, Head: max(h.events.head, c.position),
+		Recovered: recovered, State: continued, Time: h.now().UTC(),
+	}))
+	cl := h.classes[c.scope]
+	if cl == nil {
+		cl = &class{members: make(map[*client]struct{})}
+		h.classes[c.scope] = cl
+	}
+	cl.members[c] = struct{}{}
+	c.class = cl
+	c.doneCount.Store(cl.count)
+	c.doneBytes.Store(cl.bytes)
+	h.metrics.joined[how].Inc()
+	return true
+}

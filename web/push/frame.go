@@ -1,0 +1,249 @@
+package push
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+// The types of frame, in "type".
+const (
+	typeHello   = "hello"
+	typeAck     = "ack"
+	typeWelcome = "welcome"
+	typeEvent   = "event"
+	typeState   = "state"
+	typeBeat    = "hb"
+	typeClients = "clients"
+)
+
+// maxClientFrame bounds what a client may send, bytes.
+const maxClientFrame = 4 << 10
+
+// maxSeq is the largest integer that every JSON reader keeps exactly.
+const maxSeq = 1<<53 - 1
+
+// hello is the client's first frame.
+type hello struct {
+	Client  string
+	Epoch   string
+	LastSeq int64
+	Batch   *int64 // the newest state that the client holds; nil: none
+}
+
+// ack is the machine's cumulative receipt.
+type ack struct{ Seq int64 }
+
+// decodeFrame reads one text frame of a client: a hello or an ack. The error, a *closing, names the
+// member at fault. Members that are not known are left alone, so that newer clients can talk to
+// older servers.
+func decodeFrame(data []byte) (any, error) {
+	if len(data) > maxClientFrame {
+		return nil, badFrame("the frame is larger than %d bytes", maxClientFrame)
+	}
+	if !utf8.Valid(data) {
+		return nil, badFrame("the frame is not UTF-8")
+	}
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
+		return nil, badFrame("the frame is not a JSON object")
+	}
+	var f struct {
+		Type    *string `json:"type"`
+		Client  *string `json:"client"`
+		Epoch   string  `json:"epoch"`
+		LastSeq int64   `json:"last_seq"`
+		Batch   *int64  `json:"batch"`
+		Seq     *int64  `json:"seq"`
+	}
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, badJSON(err)
+	}
+	if f.Type == nil {
+		return nil, badFrame("type: is required")
+	}
+	switch *f.Type {
+	case typeHello:
+		if f.Client == nil {
+			return nil, badFrame("client: is required")
+		}
+		return checkHello(hello{Client: *f.Client, Epoch: f.Epoch, LastSeq: f.LastSeq, Batch: f.Batch})
+	case typeAck:
+		if f.Seq == nil {
+			return nil, badFrame("seq: is required")
+		}
+		if err := checkSeq("seq", *f.Seq); err != nil {
+			return nil, err
+		}
+		return ack{Seq: *f.Seq}, nil
+	default:
+		return nil, badFrame("type: must be hello or ack, not %.40q", *f.Type)
+	}
+}
+
+func checkHello(h hello) (any, error) {
+	if !validClientID(h.Client) {
+		return nil, badFrame("client: must be 8 to 64 of A-Z a-z 0-9 _ -")
+	}
+	if len(h.Epoch) > 64 {
+		return nil, badFrame("epoch: is longer than 64 bytes")
+	}
+	if err := checkSeq("last_seq", h.LastSeq); err != nil {
+		return nil, err
+	}
+	if h.Batch != nil {
+		if err := checkSeq("batch", *h.Batch); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func checkSeq(name string, n int64) error {
+	if n < 0 || n > maxSeq {
+		return badFrame("%s: must be an integer from 0 to 2^53-1", name)
+	}
+	return nil
+}
+
+// badJSON says what encoding/json found, in the client's words.
+func badJSON(err error) *closing {
+	var typeErr *json.UnmarshalTypeError
+	var syntaxErr *json.SyntaxError
+	switch {
+	case errors.As(err, &typeErr):
+		want := "a text"
+		if typeErr.Type.String() == "int64" {
+			want = "an integer from 0 to 2^53-1"
+		}
+		return badFrame("%s: must be %s, not %.40s", typeErr.Field, want, typeErr.Value)
+	case errors.As(err, &syntaxErr):
+		return badFrame("not JSON at byte %d: %.80s", syntaxErr.Offset, syntaxErr.Error())
+	default:
+		return badFrame("not JSON: %.80s", err.Error())
+	}
+}
+
+// validClientID reports whether s is [A-Za-z0-9_-]{8,64}.
+func validClientID(s string) bool {
+	if len(s) < 8 || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// message is a text frame that is made once and written to many.
+type message struct {
+	kind string
+	size int // of the payload, bytes
+	wire *websocket.PreparedMessage
+}
+
+func newMessage(kind string, payload []byte) (*message, error) {
+	wire, err := websocket.NewPreparedMessage(websocket.TextMessage, payload)
+	if err != nil {
+		return nil, fmt.Errorf("prepare a %s frame: %w", kind, err)
+	}
+	return &message{kind: kind, size: len(payload), wire: wire}, nil
+}
+
+// marshalMessage is newMessage of v's JSON.
+func marshalMessage(kind string, v any) (*message, error) {
+	payload, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode a %s frame: %w", kind, err)
+	}
+	return newMessage(kind, payload)
+}
+
+type welcomeFrame struct {
+	Type      string    `json:"type"`
+	Epoch     string    `json:"epoch"`
+	Head      int64     `json:"head"`
+	Recovered bool      `json:"recovered"`
+	State     bool      `json:"state"`
+	Time      time.Time `json:"time"`
+}
+
+type eventFrame struct {
+	Type      string          `json:"type"`
+	Seq       int64           `json:"seq"`
+	At        time.Time       `json:"at"`
+	Kind      string          `json:"kind"`
+	Subject   string          `json:"subject"`
+	Actor     string          `json:"actor"`
+	Divisions []string        `json:"divisions"`
+	Payload   json.RawMessage `json:"payload"`
+}
+
+// eventMessage is the frame of an event: the same for everyone who may see it.
+func eventMessage(e core.Event) (*message, error) {
+	f := eventFrame{
+		Type: typeEvent, Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Subject: e.Subject, Actor: e.Actor,
+		Divisions: e.Divisions, Payload: e.Payload,
+	}
+	if f.Divisions == nil {
+		f.Divisions = []string{}
+	}
+	if len(f.Payload) == 0 {
+		f.Payload = json.RawMessage("{}")
+	}
+	return marshalMessage(typeEvent, f)
+}
+
+// encodable reports whether JSON has a form for t.
+func encodable(t time.Time) bool { return t.UTC().Year() >= 0 && t.UTC().Year() <= 9999 }
+
+type readingFrame struct {
+	Datastream int64      `json:"ds"`
+	Device     string     `json:"device"`
+	Time       time.Time  `json:"t"`
+	Value      float64    `json:"v"`
+	QC         sensors.QC `json:"qc"`
+}
+
+type stateFrame struct {
+	Type     string               `json:"type"`
+	At       time.Time            `json:"at"`
+	Batch    int64                `json:"batch"`
+	Readings []readingFrame       `json:"readings"`
+	Status   []sensors.Status     `json:"status"`
+	Seen     map[string]time.Time `json:"seen,omitempty"`
+}
+
+type clientsFrame struct {
+	Type      string         `json:"type"`
+	Divisions map[string]int `json:"divisions"`
+}
+
+type healthReport struct {
+	OK    bool          `json:"ok"`
+	Parts []core.Health `json:"parts"`
+}
+
+// beatFrame is a heartbeat, put together from JSON that is already there: it is made for each
+// client, because head is the client's own.
+func beatFrame(head int64, at time.Time, health []byte) []byte {
+	b := make([]byte, 0, 80+len(health))
+	b = append(b, `{"type":"hb","head":`...)
+	b = strconv.AppendInt(b, head, 10)
+	b = append(b, `,"time":"`...)
+	b = at.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, `","health":`...)
+	b = append(b, health...)
+	return append(b, '}')
+}

@@ -1,0 +1,302 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"onemap/internal/core"
+)
+
+// Hub pushes the event log and the live state to the clients of this node. Make it with New, run it
+// with Run, hand it connections with Serve.
+//
+// Events are not queued per client: a client is a position in the log, and its writer takes what
+// comes after it, from the ring in memory or, when it is older, from the source. So a replay and
+// what follows it are one movement, with no hand-over that could lose or double an event.
+type Hub struct {
+	o        Options
+	parts    Parts
+	log      *slog.Logger
+	now      func() time.Time
+	born     time.Time // a monotonic zero for the writers
+	metrics  *metrics
+	upgrader websocket.Upgrader
+
+	mu       sync.RWMutex
+	events   ring
+	classes  map[core.Scope]*class
+	conns    map[*client]struct{} // every connection, welcomed or not
+	accounts map[int64]int        // connections by account
+	reserved int                  // connections, with those in their handshake
+	stage    stage
+	handlers sync.WaitGroup // two goroutines a connection
+
+	live     *live
+	roster   *roster
+	receipts *receipts
+	sessions *sessions
+	pulse    *pulse
+	replays  chan struct{} // bounds the replays that read the source at the same time
+
+	eventNudge, batchNudge chan struct{}
+	eventTail, batchTail   *tailState
+}
+
+// stage is where the hub is in its life.
+type stage uint8
+
+const (
+	stageNew stage = iota
+	stageRunning
+	stageStopped
+)
+
+// class is the welcomed clients of one scope: what one may see, all may.
+type class struct {
+	members map[*client]struct{}
+	count   int64 // visible events published since the class began
+	bytes   int64
+}
+
+// New makes a hub. The logger may be nil (it is silent then), so may the registerer (metrics go
+// nowhere) and the clock (time.Now).
+func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, now func() time.Time) (*Hub, error) {
+	if parts.Events == nil || parts.Batches == nil {
+		return nil, errors.New("push: an event source and a batch source are needed")
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if now == nil {
+		now = time.Now
+	}
+	o = o.withDefaults()
+	h := &Hub{
+		o: o, parts: parts, log: log, now: now, born: time.Now(),
+		classes:    make(map[core.Scope]*class),
+		conns:      make(map[*client]struct{}),
+		accounts:   make(map[int64]int),
+		replays:    make(chan struct{}, 8),
+		eventNudge: make(chan struct{}, 1),
+		batchNudge: make(chan struct{}, 1),
+	}
+	h.events.maxEvents, h.events.maxBytes = o.RingEvents, o.RingBytes
+	h.metrics = newMetrics(reg)
+	h.upgrader = websocket.Upgrader{
+		Subprotocols: []string{Protocol}, HandshakeTimeout: 5 * time.Second, CheckOrigin: h.originAllowed,
+		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &sync.Pool{},
+	}
+	h.live = newLive(parts.Directory)
+	h.roster = newRoster()
+	h.receipts = newReceipts(h)
+	h.sessions = newSessions(h)
+	h.eventTail = newTailState("event log", max(3*o.PollEvents, time.Second), now)
+	h.batchTail = newTailState("ingest batches", max(3*o.PollBatches, 3*time.Second), now)
+	h.pulse = newPulse(h)
+	return h, nil
+}
+
+// Wake tells the hub that an ingest batch was committed on this node. It never blocks.
+func (h *Hub) Wake() { nudge(h.batchNudge) }
+
+// Run reads the event log and the batches and serves the connections until ctx ends; then it takes
+// leave of the clients (4101), saves their receipts and returns. It may run once. The error is nil
+// after a regular stop.
+func (h *Hub) Run(ctx context.Context) error {
+	h.mu.Lock()
+	if h.stage != stageNew {
+		h.mu.Unlock()
+		return errors.New("push: the hub has run already")
+	}
+	h.stage = stageRunning
+	h.mu.Unlock()
+
+	var loops sync.WaitGroup
+	for _, loop := range []func(context.Context){
+		h.listen, h.tailEvents, h.tailBatches, h.flushState, h.pulse.run, h.keepRoster, h.receipts.run, h.sessions.run,
+	} {
+		loops.Go(func() { loop(ctx) })
+	}
+	<-ctx.Done()
+	h.dismiss()
+	loops.Wait()
+	h.settle(context.WithoutCancel(ctx))
+	return nil
+}
+
+// dismiss closes every connection and waits for them, at most StopTimeout.
+func (h *Hub) dismiss() {
+	h.mu.Lock()
+	h.stage = stageStopped
+	h.mu.Unlock()
+	h.closeWhere(goingAway(causeStopping, "the server is stopping"), func(*client) bool { return true })
+	left := make(chan struct{})
+	go func() { h.handlers.Wait(); close(left) }()
+	timeout := time.NewTimer(h.o.StopTimeout)
+	defer timeout.Stop()
+	select {
+	case <-left:
+		return
+	case <-timeout.C:
+	}
+	h.mu.RLock()
+	for c := range h.conns {
+		c.cut()
+	}
+	h.mu.RUnlock()
+	<-left
+}
+
+// settle writes what is left: receipts, and that nobody is connected here any more.
+func (h *Hub) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
+	defer cancel()
+	h.receipts.save(ctx)
+	if h.parts.Clients == nil {
+		return
+	}
+	if err := h.parts.Clients.ClientsSeen(ctx, h.o.Node, nil, h.now()); err != nil {
+		h.log.WarnContext(ctx, "could not record that the clients are gone", slog.Any("error", err))
+	}
+}
+
+// publish appends events to the ring and wakes those who may see them. Sessions that an event ends
+// are closed first, so nothing after it reaches them.
+func (h *Hub) publish(ctx context.Context, events []core.Event) {
+	entries := h.entries(ctx, events)
+	for _, e := range entries {
+		h.metrics.eventDelay.Observe(max(0, e.got.Sub(e.At).Seconds()))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	woken := make(map[*class]bool)
+	for _, e := range entries {
+		h.sessions.heed(ctx, e.Event)
+		h.events.push(e)
+		for scope, cl := range h.classes {
+			if e.VisibleTo(scope) {
+				cl.count++
+				cl.bytes += int64(e.msg.size)
+				woken[cl] = true
+			}
+		}
+	}
+	for cl := range woken {
+		for c := range cl.members {
+			if why := c.pace(); why != nil {
+				c.close(why)
+			}
+			c.wake()
+		}
+	}
+	h.metrics.head.Set(float64(h.events.head))
+}
+
+// entries makes the frames of events. The log holds JSON only, so a payload that is none is a defect;
+// the event itself must not be lost with it.
+func (h *Hub) entries(ctx context.Context, events []core.Event) []*entry {
+	entries := make([]*entry, len(events))
+	now := h.now()
+	for i, e := range events {
+		msg, err := eventMessage(e)
+		if err != nil {
+			h.log.ErrorContext(ctx, "an event's payload is not JSON; sent without it", slog.Int64("seq", e.Seq), slog.Any("error", err))
+			e.Payload = nil
+			if !encodable(e.At) {
+				e.At = now
+			}
+			msg = must(eventMessage(e))
+		}
+		entries[i] = &entry{Event: e, msg: msg, got: now}
+	}
+	return entries
+}
+
+// take gives at most limit events after the client's position that it may see. None means that the
+// client is up to date, and its position is the head. errBehind means that the next one is not in
+// memory any more.
+func (h *Hub) take(c *client, limit int) ([]*entry, error) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if c.gen != h.events.gen {
+		return nil, errOtherEpoch
+	}
+	if c.position < h.events.floor {
+		return nil, errBehind
+	}
+	var batch []*entry
+	for _, e := range h.events.entries[h.events.after(c.position):] {
+		if e.VisibleTo(c.scope) {
+			if batch = append(batch, e); len(batch) == limit {
+				break
+			}
+		}
+	}
+	if len(batch) == 0 {
+		c.position = max(c.position, h.events.head)
+		c.caughtUp()
+	}
+	return batch, nil
+}
+
+var (
+	errBehind     = errors.New("behind what is in memory")
+	errOtherEpoch = errors.New("the log was reset")
+)
+
+// closeWhere closes the connections that match.
+func (h *Hub) closeWhere(why *closing, match func(*client) bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for c := range h.conns {
+		if match(c) {
+			c.close(why)
+		}
+	}
+}
+
+// restart forgets the log in memory and sends every client away to take up the new one.
+func (h *Hub) restart(ctx context.Context, why *closing) {
+	h.log.WarnContext(ctx, "starting over with the event log", slog.String("reason", why.reason))
+	h.mu.Lock()
+	h.events.reset("", 0)
+	h.mu.Unlock()
+	h.receipts.forget()
+	h.live.reset()
+	nudge(h.batchNudge)
+	h.closeWhere(why, func(*client) bool { return true })
+}
+
+// Health is how well the hub reads what it must push: not OK when the event log or the batches
+// could not be read for a while. It never blocks.
+func (h *Hub) Health() core.Health {
+	part := core.Health{Part: "push", OK: true}
+	for _, t := range []*tailState{h.eventTail, h.batchTail} {
+		if s := t.health(); !s.OK && (part.OK || s.Lag > part.Lag) {
+			part.OK, part.Lag, part.Detail = false, s.Lag, s.Detail
+		}
+	}
+	return part
+}
+
+// must is for encodings that cannot fail: of our own structs, with nothing from outside in them.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic("push: " + err.Error())
+	}
+	return v
+}
+
+// nudge leaves a token in a channel of capacity one.
+func nudge(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

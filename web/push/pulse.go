@@ -1,0 +1,120 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"onemap/internal/core"
+)
+
+// pulseEvery is how often the server's health is asked for.
+const pulseEvery = time.Second
+
+// pulse keeps the server's health as the heartbeats carry it. Heartbeats read it and never wait.
+type pulse struct {
+	hub  *Hub
+	last atomic.Pointer[pulseReport]
+}
+
+// pulseReport is one report. Its version grows when a part has gone bad or good.
+type pulseReport struct {
+	version uint64
+	parts   []core.Health
+	report  []byte // JSON of a healthReport
+}
+
+func newPulse(h *Hub) *pulse {
+	p := &pulse{hub: h}
+	p.last.Store(&pulseReport{})
+	p.store([]core.Health{h.Health()})
+	return p
+}
+
+func (p *pulse) read() *pulseReport { return p.last.Load() }
+
+// run refreshes the report every second. The health function runs apart, one call at a time: while
+// it hangs, the report says so.
+func (p *pulse) run(ctx context.Context) {
+	ask := p.hub.parts.Health
+	if ask == nil {
+		ask = func() []core.Health { return nil }
+	}
+	tick := time.NewTicker(pulseEvery)
+	defer tick.Stop()
+	answers := make(chan []core.Health, 1)
+	asked, waiting := time.Now(), true
+	go func() { answers <- ask() }()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case parts := <-answers:
+			waiting = false
+			p.store(p.withOwn(parts))
+		case <-tick.C:
+			if !waiting {
+				asked, waiting = time.Now(), true
+				go func() { answers <- ask() }()
+			} else if age := time.Since(asked); age > 3*pulseEvery {
+				p.storeSilence(age)
+			}
+		}
+	}
+}
+
+// withOwn adds the hub's own part, unless it is there.
+func (p *pulse) withOwn(parts []core.Health) []core.Health {
+	own := p.hub.Health()
+	if slices.ContainsFunc(parts, func(h core.Health) bool { return h.Part == own.Part }) {
+		return slices.Clone(parts)
+	}
+	return append(slices.Clone(parts), own)
+}
+
+// storeSilence keeps the last report with a part that says how old it is.
+func (p *pulse) storeSilence(age time.Duration) {
+	own := p.hub.Health()
+	parts := slices.DeleteFunc(slices.Clone(p.read().parts), func(h core.Health) bool { return h.Part == "health" || h.Part == own.Part })
+	p.store(append(parts, own, core.Health{
+		Part: "health", Lag: age.Round(time.Second).Seconds(), Detail: fmt.Sprintf("no report for %v", age.Round(time.Second)),
+	}))
+}
+
+// store makes the report; a change of what is good or bad wakes every client.
+func (p *pulse) store(parts []core.Health) {
+	old := p.read()
+	for i, h := range parts {
+		if math.IsNaN(h.Lag) || math.IsInf(h.Lag, 0) {
+			parts[i].Lag = 0 // has no JSON
+		}
+	}
+	ok := !slices.ContainsFunc(parts, func(h core.Health) bool { return !h.OK })
+	next := &pulseReport{
+		version: old.version, parts: parts,
+		report: must(json.Marshal(healthReport{OK: ok, Parts: parts})),
+	}
+	same := slices.EqualFunc(old.parts, parts, func(a, b core.Health) bool { return a.Part == b.Part && a.OK == b.OK })
+	if !same || old.version == 0 {
+		next.version++
+	}
+	p.last.Store(next)
+	if next.version != old.version {
+		p.hub.wakeAll()
+	}
+}
+
+// wakeAll wakes every welcomed client.
+func (h *Hub) wakeAll() {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, cl := range h.classes {
+		for c := range cl.members {
+			c.wake()
+		}
+	}
+}

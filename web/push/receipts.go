@@ -1,0 +1,134 @@
+package push
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"onemap/internal/core"
+)
+
+// receipts saves what the clients' machines have acknowledged. A newer receipt takes the place of
+// the one that still waits, so what waits is bounded by the number of clients.
+type receipts struct {
+	hub *Hub
+
+	mu      sync.Mutex
+	waiting map[receiptKey]receipt
+}
+
+type receiptKey struct {
+	client  string
+	account int64
+}
+
+type receipt struct {
+	client Client
+	scope  core.Scope
+	seq    int64
+	at     time.Time
+}
+
+func newReceipts(h *Hub) *receipts {
+	return &receipts{hub: h, waiting: make(map[receiptKey]receipt)}
+}
+
+// put takes a receipt. Past MaxReceipts it is refused and counted: the client's next one says it
+// again.
+func (r *receipts) put(c *client, seq int64) {
+	if r.hub.parts.Clients == nil {
+		return
+	}
+	rec := receipt{client: c.record(), scope: c.scope, seq: seq, at: r.hub.now()}
+	if !r.merge(rec) {
+		r.hub.metrics.receipts.WithLabelValues("refused").Inc()
+	}
+}
+
+func (r *receipts) merge(rec receipt) bool {
+	key := receiptKey{rec.client.ID, rec.client.AccountID}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, ok := r.waiting[key]
+	if ok && old.seq >= rec.seq {
+		return true
+	}
+	if !ok && len(r.waiting) >= r.hub.o.MaxReceipts {
+		return false
+	}
+	r.waiting[key] = rec
+	r.hub.metrics.waiting.Set(float64(len(r.waiting)))
+	return true
+}
+
+// forget drops what waits: its seqs belong to a log that is no more.
+func (r *receipts) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.waiting)
+	r.hub.metrics.waiting.Set(0)
+}
+
+func (r *receipts) run(ctx context.Context) {
+	if r.hub.parts.Clients == nil {
+		return
+	}
+	tick := time.NewTicker(r.hub.o.SaveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return // the rest is saved when the clients have left
+		case <-tick.C:
+			r.save(ctx)
+		}
+	}
+}
+
+// saveWorkers is how many receipts are saved at the same time.
+const saveWorkers = 4
+
+// save writes everything that waits. What fails waits again.
+func (r *receipts) save(ctx context.Context) {
+	r.mu.Lock()
+	batch := r.waiting
+	if len(batch) == 0 {
+		r.mu.Unlock()
+		return
+	}
+	r.waiting = make(map[receiptKey]receipt)
+	r.hub.metrics.waiting.Set(0)
+	r.mu.Unlock()
+
+	gen := r.hub.view().gen
+	work := make(chan receipt)
+	var workers sync.WaitGroup
+	for range min(saveWorkers, len(batch)) {
+		workers.Go(func() {
+			for rec := range work {
+				r.saveOne(ctx, gen, rec)
+			}
+		})
+	}
+	for _, rec := range batch {
+		work <- rec
+	}
+	close(work)
+	workers.Wait()
+}
+
+func (r *receipts) saveOne(ctx context.Context, gen uint64, rec receipt) {
+	callCtx, cancel := context.WithTimeout(ctx, r.hub.o.CallTimeout)
+	defer cancel()
+	err := r.hub.parts.Clients.SaveReceipt(callCtx, rec.client, rec.scope, rec.seq, rec.at)
+	if err == nil {
+		r.hub.metrics.receipts.WithLabelValues("saved").Inc()
+		return
+	}
+	r.hub.metrics.receipts.WithLabelValues("failed").Inc()
+	r.hub.log.DebugContext(ctx, "a receipt could not be saved yet", slog.String("client", rec.client.ID), slog.Any("error", err))
+	if r.hub.view().gen == gen {
+		r.merge(rec)
+	}
+}

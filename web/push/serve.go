@@ -1,0 +1,171 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"onemap/auth"
+	"onemap/internal/errs"
+)
+
+// Serve takes over a WebSocket handshake of an authenticated principal and returns at once; the
+// connection lives on in goroutines of the hub. When it returns an error nothing has been answered
+// yet, and the error says why: errs.Invalid (no handshake, or not our subprotocol), errs.Forbidden
+// (foreign origin), errs.TooMany, errs.Unavailable (the hub does not run or is full).
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) error {
+	err := h.mayUpgrade(r)
+	if err == nil {
+		err = h.reserve(p.AccountID)
+	}
+	if err != nil {
+		h.metrics.refused.Inc()
+		return err
+	}
+	refused := false
+	up := h.upgrader
+	up.Error = func(http.ResponseWriter, *http.Request, int, error) { refused = true }
+	conn, err := up.Upgrade(hijackable(w), r, nil)
+	if err != nil {
+		h.free(p.AccountID)
+		h.metrics.refused.Inc()
+		if !refused {
+			return nil // it broke after the hub had taken it over: nobody is left to answer
+		}
+		return errs.Wrap(errs.Invalid, err, "the WebSocket handshake is not valid")
+	}
+	setSendBuffer(conn.NetConn(), h.o.SendBuffer)
+	h.enter(context.WithoutCancel(r.Context()), newClient(h, conn, p))
+	return nil
+}
+
+// mayUpgrade refuses what can be told from the request alone.
+func (h *Hub) mayUpgrade(r *http.Request) error {
+	if !websocket.IsWebSocketUpgrade(r) {
+		return errs.New(errs.Invalid, "this address speaks WebSocket: GET with Upgrade: websocket")
+	}
+	if !slices.Contains(websocket.Subprotocols(r), Protocol) {
+		return errs.InvalidField("Sec-WebSocket-Protocol", "must offer %s", Protocol)
+	}
+	if !h.originAllowed(r) {
+		return &errs.Error{Kind: errs.Forbidden, Field: "Origin", Msg: "pages of another origin may not connect"}
+	}
+	return nil
+}
+
+// originAllowed admits the server's own origin, the configured ones, and clients that are no
+// browsers and so send none.
+func (h *Hub) originAllowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(h.o.Origins, origin) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+}
+
+// reserve counts a connection of an account, and refuses it past the bounds.
+func (h *Hub) reserve(account int64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.stage != stageRunning:
+		return &errs.Error{Kind: errs.Unavailable, Msg: "the server is not ready to push", RetryAfter: 2 * time.Second}
+	case h.reserved >= h.o.MaxClients:
+		return &errs.Error{Kind: errs.Unavailable, Msg: "the server has no room for another connection", RetryAfter: 10 * time.Second}
+	case h.accounts[account] >= h.o.MaxPerAccount:
+		msg := fmt.Sprintf("the account has %d connections already", h.accounts[account])
+		return &errs.Error{Kind: errs.TooMany, Msg: msg, RetryAfter: 10 * time.Second}
+	}
+	h.reserved++
+	h.accounts[account]++
+	return nil
+}
+
+// free gives back what reserve took.
+func (h *Hub) free(account int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.freeLocked(account)
+}
+
+func (h *Hub) freeLocked(account int64) {
+	h.reserved--
+	if h.accounts[account]--; h.accounts[account] <= 0 {
+		delete(h.accounts, account)
+	}
+}
+
+// enter starts a connection's two goroutines.
+func (h *Hub) enter(ctx context.Context, c *client) {
+	ctx, c.cancel = context.WithCancelCause(ctx)
+	h.mu.Lock()
+	h.conns[c] = struct{}{}
+	h.handlers.Add(2)
+	stopped := h.stage == stageStopped
+	h.metrics.clients.Set(float64(len(h.conns)))
+	h.mu.Unlock()
+	if stopped {
+		c.close(goingAway(causeStopping, "the server is stopping"))
+	}
+	go c.run(ctx)
+	go c.write(ctx)
+}
+
+// leave forgets a connection.
+func (h *Hub) leave(c *client, cause string) {
+	h.mu.Lock()
+	delete(h.conns, c)
+	h.freeLocked(c.who.AccountID)
+	if c.class != nil {
+		delete(c.class.members, c)
+		if len(c.class.members) == 0 {
+			delete(h.classes, c.scope)
+		}
+	}
+	h.metrics.clients.Set(float64(len(h.conns)))
+	h.mu.Unlock()
+	if c.class != nil {
+		h.roster.leave(c)
+	}
+	if counter, ok := h.metrics.closed[cause]; ok {
+		counter.Inc()
+	}
+}
+
+// hijackable finds the writer that can be taken over beneath the wrappers of middleware, the way
+// http.ResponseController does.
+func hijackable(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		if _, ok := w.(http.Hijacker); ok {
+			return w
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = u.Unwrap()
+	}
+}
+
+// setSendBuffer bounds what the kernel takes for a client that does not read, so that it is noticed.
+func setSendBuffer(conn net.Conn, size int) {
+	for {
+		if tcp, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
+			_ = tcp.SetWriteBuffer(size) // a smaller bound is better, not needed
+			return
+		}
+		wrapped, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return
+		}
+		conn = wrapped.NetConn()
+	}
+}

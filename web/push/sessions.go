@@ -1,0 +1,206 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// sweepEvery is how often connections are looked at for expiry and pace.
+const sweepEvery = time.Second
+
+// sessions ends connections whose session or role has ended: at once on the events that say so, at
+// expiry, and by asking again from time to time.
+type sessions struct {
+	hub   *Hub
+	asked chan struct{} // somebody was flagged
+	flags atomic.Int64  // numbers the flags, so that a second one is told from the first
+}
+
+func newSessions(h *Hub) *sessions {
+	return &sessions{hub: h, asked: make(chan struct{}, 1)}
+}
+
+// revocation is what session.revoked and account.changed may carry; session 0 is every one of the
+// account.
+type revocation struct {
+	Session int64 `json:"session_id"`
+	Account int64 `json:"account_id"`
+}
+
+// heed acts on an event of the log before anyone is sent it. The hub's lock is held.
+func (s *sessions) heed(ctx context.Context, e core.Event) {
+	var r revocation
+	switch e.Kind {
+	case core.EventSessionRevoked:
+		if err := json.Unmarshal(e.Payload, &r); err != nil || (r.Session == 0 && r.Account == 0) {
+			s.hub.log.ErrorContext(ctx, "cannot tell whose session was revoked; asking for all", slog.Int64("seq", e.Seq))
+			s.flag(func(*client) bool { return true })
+			return
+		}
+		why := &closing{CloseSessionEnded, causeSession, "the session was ended"}
+		for c := range s.hub.conns {
+			if c.who.SessionID == r.Session || (r.Session == 0 && c.who.AccountID == r.Account) {
+				c.close(why)
+			}
+		}
+	case core.EventAccountChanged:
+		_ = json.Unmarshal(e.Payload, &r) // the subject names the account as well
+		s.flag(func(c *client) bool {
+			return c.who.AccountID == r.Account || e.Subject == c.who.Login ||
+				e.Subject == strconv.FormatInt(c.who.AccountID, 10) || (e.Subject == "" && r.Account == 0)
+		})
+	}
+}
+
+// flag has the sessions of the matching connections checked now. The hub's lock is held.
+func (s *sessions) flag(match func(*client) bool) {
+	for c := range s.hub.conns {
+		if match(c) {
+			c.checkAt.Store(-s.flags.Add(1))
+		}
+	}
+	nudge(s.asked)
+}
+
+// run sweeps every second, and asks about the sessions whose turn it is.
+func (s *sessions) run(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.recheck(ctx)
+	}()
+	defer func() { <-done }()
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.sweep()
+		}
+	}
+}
+
+// sweep closes what has expired and what is too slow.
+func (s *sessions) sweep() {
+	h := s.hub
+	now := h.now().UnixNano()
+	expired := &closing{CloseSessionEnded, causeSession, "the session has expired"}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for c := range h.conns {
+		if expires := c.expires.Load(); expires != 0 && now >= expires {
+			c.close(expired)
+		}
+		if c.class == nil {
+			continue
+		}
+		if why := c.pace(); why != nil {
+			c.close(why)
+		}
+	}
+	for _, t := range []*tailState{h.eventTail, h.batchTail} {
+		h.metrics.tailLag.WithLabelValues(t.name).Set(t.age().Seconds())
+	}
+}
+
+// recheck asks about sessions one after the other: the flagged ones, and each one every Recheck.
+// When the store cannot tell, the connections stay and the rest is asked later.
+func (s *sessions) recheck(ctx context.Context) {
+	h := s.hub
+	if h.parts.Recheck == nil {
+		return
+	}
+	tick := time.NewTicker(min(sweepEvery, h.o.Recheck))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.asked:
+		case <-tick.C:
+		}
+		for _, c := range s.due() {
+			callCtx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
+			why, known := s.ask(callCtx, c)
+			cancel()
+			if !known {
+				break
+			}
+			if why != nil {
+				c.close(why)
+			}
+		}
+	}
+}
+
+func (s *sessions) due() []*client {
+	h := s.hub
+	now := h.now().UnixNano()
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	var due []*client
+	for c := range h.conns {
+		if c.checkAt.Load() <= now {
+			due = append(due, c)
+		}
+	}
+	return due
+}
+
+// check is ask for a hello: when the store cannot tell, the API's word of a moment ago holds.
+func (s *sessions) check(ctx context.Context, c *client) error {
+	if s.hub.parts.Recheck == nil {
+		return nil
+	}
+	why, known := s.ask(ctx, c)
+	if !known {
+		c.checkAt.Store(-s.flags.Add(1))
+		return nil
+	}
+	if why != nil {
+		return why
+	}
+	return nil
+}
+
+// ask looks a connection's session up. why is the reason to close it, nil when it holds; known is
+// false when nobody can tell now.
+func (s *sessions) ask(ctx context.Context, c *client) (why *closing, known bool) {
+	flagged := c.checkAt.Load()
+	p, err := s.hub.parts.Recheck(ctx, c.who.SessionID)
+	switch {
+	case errs.Is(err, errs.Unauthenticated), errs.Is(err, errs.NotFound), errs.Is(err, errs.Forbidden):
+		return &closing{CloseSessionEnded, causeSession, "the session has ended"}, true
+	case err != nil:
+		if ctx.Err() == nil {
+			s.hub.log.WarnContext(ctx, "cannot check a session", slog.Any("error", err))
+		}
+		return nil, false
+	}
+	// Not when it was flagged again meanwhile: then what was read may be too old.
+	c.checkAt.CompareAndSwap(flagged, s.hub.now().Add(s.hub.o.Recheck).UnixNano())
+	return s.verdict(c, p), true
+}
+
+func (s *sessions) verdict(c *client, p auth.Principal) *closing {
+	switch {
+	case p.AccountID != c.who.AccountID:
+		return &closing{CloseSessionEnded, causeSession, "the session is another account's"}
+	case p.Scope() != c.scope:
+		return &closing{CloseScopeChanged, causeScope, "the account's role or division has changed"}
+	case !p.Expires.IsZero() && !s.hub.now().Before(p.Expires):
+		return &closing{CloseSessionEnded, causeSession, "the session has expired"}
+	}
+	c.setExpiry(p.Expires)
+	return nil
+}

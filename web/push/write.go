@@ -1,0 +1,258 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"onemap/internal/core"
+)
+
+// eventsPerTurn bounds how many events are taken at once: between two turns the heartbeat has its go.
+const eventsPerTurn = 32
+
+// write is the client's writer: whatever is sent to it goes through here, events first.
+func (c *client) write(ctx context.Context) {
+	defer c.hub.handlers.Done()
+	err := c.deliver(ctx)
+	if why, ok := errors.AsType[*closing](err); ok {
+		c.close(why)
+	}
+	if ctx.Err() == nil {
+		c.close(&closing{websocket.CloseNormalClosure, causeGone, ""})
+	}
+	c.farewell(reason(ctx))
+}
+
+// farewell sends the close frame, waits a moment for the client's and cuts the line.
+func (c *client) farewell(why *closing) {
+	defer c.cut()
+	frame := websocket.FormatCloseMessage(why.code, clipped(why.reason))
+	if err := c.conn.WriteControl(websocket.CloseMessage, frame, time.Now().Add(closeGrace)); err != nil {
+		return
+	}
+	timer := time.NewTimer(closeGrace)
+	defer timer.Stop()
+	select {
+	case <-c.gone:
+	case <-timer.C:
+	}
+}
+
+// deliver sends until the connection ends.
+func (c *client) deliver(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-c.ready:
+	}
+	if err := c.send(ctx, c.welcome); err != nil {
+		return err
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		if err := c.beatIfDue(ctx); err != nil {
+			return err
+		}
+		more, err := c.turn(ctx)
+		if err != nil {
+			return err
+		}
+		if more {
+			continue
+		}
+		timer.Reset(time.Until(c.nextBeat))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.wakeup:
+		case <-timer.C:
+		}
+	}
+}
+
+// turn sends what is most urgent: events, and only when there are none the roster or one state
+// frame. more says that there may be something else.
+func (c *client) turn(ctx context.Context) (more bool, err error) {
+	events, err := c.hub.take(c, eventsPerTurn)
+	switch {
+	case errors.Is(err, errBehind):
+		return true, c.replay(ctx)
+	case err != nil:
+		return false, resume(causeRestored, "the event log was restored")
+	case len(events) > 0:
+		return true, c.sendEvents(ctx, events, "memory")
+	}
+	if msg := c.hub.roster.news(c); msg != nil {
+		return true, c.send(ctx, msg)
+	}
+	if len(c.states) == 0 {
+		c.states, c.statesTo = c.hub.live.since(c.scope, c.stateAt)
+	}
+	if len(c.states) == 0 {
+		c.stateAt = c.statesTo
+		return false, nil
+	}
+	msg := c.states[0]
+	if c.states = c.states[1:]; len(c.states) == 0 {
+		c.states, c.stateAt = nil, c.statesTo
+	}
+	return true, c.send(ctx, msg)
+}
+
+// sendEvents sends events that the client may see, in their order.
+func (c *client) sendEvents(ctx context.Context, events []*entry, from string) error {
+	if c.replaying.Load() {
+		c.hub.metrics.replayed.WithLabelValues(from).Add(float64(len(events)))
+	}
+	for _, e := range events {
+		c.sent.Store(e.Seq) // before the write: the receipt may be faster than our next line
+		if err := c.send(ctx, e.msg); err != nil {
+			return err
+		}
+		c.position = e.Seq
+		c.doneCount.Add(1)
+		c.doneBytes.Add(int64(e.msg.size))
+		if err := c.beatIfDue(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replay sends one page of what is not in memory any more.
+func (c *client) replay(ctx context.Context) error {
+	events, upTo, err := c.older(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.sendEvents(ctx, events, "log"); err != nil {
+		return err
+	}
+	c.position = upTo
+	return nil
+}
+
+// older reads a page after the client's position from the source, and up to where it reaches. What
+// is in memory is left to take.
+func (c *client) older(ctx context.Context) (visible []*entry, upTo int64, err error) {
+	if err := c.awaitSlot(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer func() { <-c.hub.replays }()
+	epoch, floor, ok := c.hub.replayable(c)
+	if !ok {
+		return nil, 0, resume(causeRestored, "the event log was restored")
+	}
+	callCtx, cancel := context.WithTimeout(ctx, c.hub.o.CallTimeout)
+	defer cancel()
+	page, truncated, err := c.hub.parts.Events.EventsAfter(callCtx, c.position, eventPage)
+	if err == nil {
+		err = inOrder(c.position, page)
+	}
+	if err != nil {
+		return nil, 0, resume(causeReplay, "the replay could not be read: reconnect to go on with it")
+	}
+	if truncated {
+		return nil, 0, resume(causePruned, "events were pruned before they were sent")
+	}
+	if now, _, err := c.hub.parts.Events.Head(callCtx); err != nil || now != epoch {
+		return nil, 0, resume(causeReplay, "the replay could not be read: reconnect to go on with it")
+	}
+	upTo = floor
+	if len(page) == eventPage {
+		upTo = min(floor, page[len(page)-1].Seq)
+	}
+	return c.hub.entries(ctx, visibleUpTo(page, upTo, c.scope)), upTo, nil
+}
+
+// awaitSlot waits for a turn to read the source, with heartbeats meanwhile.
+func (c *client) awaitSlot(ctx context.Context) error {
+	for {
+		timer := time.NewTimer(time.Until(c.nextBeat))
+		select {
+		case c.hub.replays <- struct{}{}:
+			timer.Stop()
+			return nil
+		case <-ctx.Done():
+			timer.Stop()
+			return reason(ctx)
+		case <-timer.C:
+		}
+		if err := c.beatIfDue(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// replayable gives the epoch and the floor of what is in memory; ok is false when the client's
+// position is of another log.
+func (h *Hub) replayable(c *client) (epoch string, floor int64, ok bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.events.epoch, h.events.floor, c.gen == h.events.gen
+}
+
+func visibleUpTo(page []core.Event, upTo int64, s core.Scope) []core.Event {
+	var visible []core.Event
+	for _, e := range page {
+		if e.Seq <= upTo && e.VisibleTo(s) {
+			visible = append(visible, e)
+		}
+	}
+	return visible
+}
+
+// beatIfDue sends a heartbeat when it is time or the health has changed. Its head is the client's
+// own: everything visible up to it has been written before.
+func (c *client) beatIfDue(ctx context.Context) error {
+	pulse := c.hub.pulse.read()
+	now := time.Now()
+	if now.Before(c.nextBeat) && pulse.version == c.pulseSeen {
+		return nil
+	}
+	c.pulseSeen, c.nextBeat = pulse.version, now.Add(c.hub.o.Heartbeat)
+	c.sent.Store(max(c.sent.Load(), c.position))
+	payload := beatFrame(c.position, c.hub.now(), pulse.report)
+	err := c.put(ctx, typeBeat, len(payload), func() error { return c.conn.WriteMessage(websocket.TextMessage, payload) })
+	if err != nil {
+		return err
+	}
+	return c.put(ctx, "", 0, func() error {
+		return c.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.hub.o.QueueLag))
+	})
+}
+
+// send writes a prebuilt frame.
+func (c *client) send(ctx context.Context, m *message) error {
+	return c.put(ctx, m.kind, m.size, func() error { return c.conn.WritePreparedMessage(m.wire) })
+}
+
+// put writes one frame within QueueLag and keeps account of how long it took. A client that does not
+// take it in that time is too slow; a success only says that the kernel has it.
+func (c *client) put(ctx context.Context, kind string, size int, write func() error) error {
+	if ctx.Err() != nil {
+		return reason(ctx)
+	}
+	start := time.Now()
+	c.writing.Store(max(1, int64(start.Sub(c.hub.born))))
+	_ = c.conn.SetWriteDeadline(start.Add(c.hub.o.QueueLag)) // gorilla notes it for the next write
+	err := write()
+	c.writing.Store(0)
+	c.waited.Add(int64(time.Since(start)))
+	if isTimeout(err) {
+		return resume(causeSlow, "too slow: a frame was not taken within %v", c.hub.o.QueueLag)
+	}
+	if err != nil {
+		return fmt.Errorf("write to the client: %w", err)
+	}
+	if counter, ok := c.hub.metrics.frames[kind]; ok {
+		counter.Inc()
+		c.hub.metrics.bytes.Add(float64(size))
+	}
+	return nil
+}
