@@ -27,16 +27,8 @@ func (v *Service) Authenticate(ctx context.Context, token string) (Principal, er
 	}
 	generation := v.cache.generation()
 	s, a, err := v.store.SessionByToken(ctx, sum[:])
-	switch {
-	case errs.Is(err, errs.NotFound):
-		return Principal{}, errNoSession()
-	case err != nil:
-		return Principal{}, errs.Wrap(errs.KindOf(err), err, "the session cannot be read now")
-	case s.RevokedAt != nil || a.Disabled:
-		return Principal{}, errNoSession()
-	}
-	p := principal(s, a)
-	if err := live(p, now); err != nil {
+	p, err := v.current(s, a, err)
+	if err != nil {
 		return Principal{}, err
 	}
 	v.cache.put(sum, p, now, generation)
@@ -46,6 +38,27 @@ func (v *Service) Authenticate(ctx context.Context, token string) (Principal, er
 		}
 	}
 	return p, nil
+}
+
+// Recheck gives the principal of a session as it is in the store now: errs.Unauthenticated when the
+// session or its account has ended, errs.Unavailable when nobody can tell.
+func (v *Service) Recheck(ctx context.Context, sessionID int64) (Principal, error) {
+	s, a, err := v.store.SessionByID(ctx, sessionID)
+	return v.current(s, a, err)
+}
+
+// current makes a principal of a session as the store gave it, if it still holds.
+func (v *Service) current(s Session, a Account, err error) (Principal, error) {
+	switch {
+	case errs.Is(err, errs.NotFound):
+		return Principal{}, errNoSession()
+	case err != nil:
+		return Principal{}, errs.Wrap(errs.KindOf(err), err, "the session cannot be read now")
+	case s.RevokedAt != nil || a.Disabled:
+		return Principal{}, errNoSession()
+	}
+	p := principal(s, a)
+	return p, live(p, v.now())
 }
 
 func live(p Principal, now time.Time) error {

@@ -56,11 +56,18 @@ func sessionTargets(s *auth.Session) []any {
 // SessionByToken gives the session of a token with its account as they are now; a revoked or expired
 // one says so itself. errs.NotFound when the token is unknown.
 func (db *DB) SessionByToken(ctx context.Context, tokenSHA256 []byte) (auth.Session, auth.Account, error) {
-	var s auth.Session
-	var a auth.Account
-	err := db.pool.QueryRow(ctx, `
+	return db.session(ctx, "s.token_sha256 = $1", tokenSHA256)
+}
+
+// SessionByID gives a session with its account as they are now; errs.NotFound when there is none.
+func (db *DB) SessionByID(ctx context.Context, id int64) (auth.Session, auth.Account, error) {
+	return db.session(ctx, "s.id = $1", id)
+}
+
+func (db *DB) session(ctx context.Context, where string, arg any) (s auth.Session, a auth.Account, err error) {
+	err = db.pool.QueryRow(ctx, `
 		select `+sessionColumns+`, `+accountColumns+` from session s join account p on p.id = s.account_id
-		where s.token_sha256 = $1`, tokenSHA256).Scan(append(sessionTargets(&s), accountTargets(&a)...)...)
+		where `+where, arg).Scan(append(sessionTargets(&s), accountTargets(&a)...)...)
 	return s, a, mapErr(err, "there is no such session")
 }
 

@@ -58,7 +58,7 @@ type Server struct {
 	City        string        `help:"Division code of the city." default:"3706"`
 	Sender      string        `help:"Sender of the CAP messages." default:"yantai.emergency.gov.cn"`
 	SessionTTL  time.Duration `name:"session-ttl" help:"How long a login lasts." default:"12h"`
-	Secure      bool          `help:"The page is served under HTTPS (by a proxy before it): cookies are marked Secure."`
+	Proxy       []string      `help:"Network of a proxy before this server, as 127.0.0.1/32: its X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
 	MaxPayload  int           `help:"Largest MQTT payload that is taken, in bytes." default:"65536"`
 	PruneEvery  time.Duration `help:"How often what has outlived its retention is removed." default:"1h"`
 	Quarantined time.Duration `name:"quarantine-keep" help:"How long what could not be decoded is kept." default:"720h"`
