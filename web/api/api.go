@@ -68,6 +68,12 @@ type Tiles interface {
 	TileJSON(ctx context.Context, s core.Scope, layers []string, base string) (tiles.TileJSON, error)
 }
 
+// Pusher takes over a WebSocket handshake; push.Hub is one. When it gives an error nothing has been
+// answered yet.
+type Pusher interface {
+	Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) error
+}
+
 // City is the city that this server is for.
 type City struct {
 	Code   string    `json:"code" doc:"GB/T 2260, unpadded"`
@@ -114,7 +120,7 @@ type Options struct {
 	CAP        alerts.CAPStore
 	Tiles      Tiles
 	Health     func() []core.Health
-	Push       http.Handler // the WebSocket endpoint; it finds the principal in the request's context
+	Push       Pusher
 	Metrics    http.Handler
 	UI         fs.FS          // the built pages; optional
 	Proxies    []netip.Prefix // peers whose X-Forwarded-For and X-Forwarded-Proto are believed; optional

@@ -31,13 +31,25 @@ func (s *Server) plainRoutes() {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "ok\n")
 	})
-	get(pushPath, needView, func(w http.ResponseWriter, r *http.Request) { s.o.Push.ServeHTTP(w, r) })
+	get(pushPath, needView, s.push)
 	get("/metrics", NeedMetrics, func(w http.ResponseWriter, r *http.Request) { s.o.Metrics.ServeHTTP(w, r) })
 
 	for _, prefix := range []string{"/api/", "/tiles/", "/cap/"} {
 		s.handle(Route{Path: prefix, Need: NeedNothing}, s.unknown)
 	}
 	s.handle(Route{Path: "/", Need: NeedNothing}, s.page)
+}
+
+// push hands the connection over to the hub; what it refuses leaves as a problem.
+func (s *Server) push(w http.ResponseWriter, r *http.Request) {
+	p, ok := auth.FromContext(r.Context())
+	if !ok {
+		s.fail(w, r, errs.New(errs.Unauthenticated, "log in first"))
+		return
+	}
+	if err := s.o.Push.Serve(w, r, p); err != nil {
+		s.fail(w, r, err)
+	}
 }
 
 // unknown answers what no route takes: 405 when another method would do, else 404.
