@@ -1,0 +1,384 @@
+package alerts
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+// Options are the engine's. Zero values become the defaults named.
+type Options struct {
+	Sender      string        // CAP sender; "onemap"
+	Unit        core.Text     // who issues; 烟台市应急管理局
+	CityCode    string        // GB/T 2260; "3706"
+	Node        string        // this node's name, for logs
+	BatchLimit  int           // batches read and applied at once; 64
+	Poll        time.Duration // how long a missed Wake can delay a reading; 200 ms
+	Tick        time.Duration // how often stale and expiring episodes are looked for; 1 s
+	LeaseRetry  time.Duration // how often a standby node asks for the lease; 1 s
+	Backoff     time.Duration // the pause after a failure; 500 ms
+	ReloadEvery time.Duration // how long a missed ReloadRules can delay a rule; 1 min
+	StaleFactor int           // missed intervals that make an episode stale; 3
+	StaleMin    time.Duration // but never sooner than this; 30 s
+	RenewBefore time.Duration // how long before its expiry a message is renewed, at most a quarter of its life; 10 min
+	ClearFor    time.Duration // how long an all-clear stays current; 30 min
+	LagLimit    time.Duration // a lag beyond it is bad health; 10 s
+}
+
+func orDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+func (o Options) withDefaults() Options {
+	orDefault(&o.Sender, "onemap")
+	orDefault(&o.Unit, core.Text{ZH: "烟台市应急管理局", EN: "Yantai Emergency Management Bureau"})
+	orDefault(&o.CityCode, "3706")
+	orDefault(&o.BatchLimit, 64)
+	orDefault(&o.Poll, 200*time.Millisecond)
+	orDefault(&o.Tick, time.Second)
+	orDefault(&o.LeaseRetry, time.Second)
+	orDefault(&o.Backoff, 500*time.Millisecond)
+	orDefault(&o.ReloadEvery, time.Minute)
+	orDefault(&o.StaleFactor, 3)
+	orDefault(&o.StaleMin, 30*time.Second)
+	orDefault(&o.RenewBefore, 10*time.Minute)
+	orDefault(&o.ClearFor, 30*time.Minute)
+	orDefault(&o.LagLimit, 10*time.Second)
+	return o
+}
+
+// Engine is the one evaluating node, or one that waits to become it. All nodes run one.
+type Engine struct {
+	opts    Options
+	issuer  Issuer
+	store   EngineStore
+	tail    sensors.Tail
+	log     *slog.Logger
+	clock   func() time.Time
+	metrics metrics
+	wake    chan struct{}
+	reload  chan struct{}
+	status  atomic.Pointer[status]
+}
+
+// status is what Health tells.
+type status struct {
+	leading bool
+	oldest  time.Time // commit time of the oldest batch known not to be evaluated; zero: none
+	err     string    // why the last pass failed; empty when it did not
+	ready   bool      // the replay is done, or another node leads
+}
+
+// NewEngine makes an engine; nothing runs before Run. A nil logger is the default one, a nil
+// registerer counts without showing, a nil clock is the system's.
+func NewEngine(o Options, store EngineStore, tail sensors.Tail, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) *Engine {
+	o = o.withDefaults()
+	if log == nil {
+		log = slog.Default()
+	}
+	if clock == nil {
+		clock = time.Now
+	}
+	e := &Engine{
+		opts: o, issuer: Issuer{Sender: o.Sender, Unit: o.Unit, CityCode: o.CityCode},
+		store: store, tail: tail, log: log.With("part", "rules", "node", o.Node), clock: clock, metrics: newMetrics(reg),
+		wake: make(chan struct{}, 1), reload: make(chan struct{}, 1),
+	}
+	e.status.Store(&status{})
+	return e
+}
+
+// Wake tells the engine that a batch was committed. It never blocks; a poll makes up for a missed one.
+func (e *Engine) Wake() { nudge(e.wake) }
+
+// ReloadRules tells the engine that rules, devices or datastreams changed. It never blocks.
+func (e *Engine) ReloadRules() { nudge(e.reload) }
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Health is the part "rules": bad while readings wait longer than Options.LagLimit, while evaluation
+// fails, and until the replay of what was committed before the start is done. The lag is the age of
+// the oldest batch that is not evaluated; a standby node reports the leader's.
+func (e *Engine) Health() core.Health {
+	s := e.status.Load()
+	h := core.Health{Part: "rules", OK: s.err == "" && s.ready, Detail: "standing by: another node evaluates"}
+	if s.leading {
+		h.Detail = "evaluating on this node"
+	}
+	if !s.ready {
+		h.Detail = "starting"
+		if s.leading {
+			h.Detail = "replaying what was committed before the start"
+		}
+	}
+	if !s.oldest.IsZero() {
+		h.Lag = max(0, e.clock().Sub(s.oldest).Seconds())
+		h.OK = h.OK && h.Lag <= e.opts.LagLimit.Seconds()
+	}
+	if s.err != "" {
+		h.Detail += "; " + s.err
+	}
+	return h
+}
+
+// setStatus changes what Health tells. Only the goroutine of Run calls it.
+func (e *Engine) setStatus(change func(*status)) {
+	s := *e.status.Load()
+	change(&s)
+	e.status.Store(&s)
+	e.metrics.observe(s, e.clock())
+}
+
+// failed notes a failure for people, without what only the log should have.
+func (e *Engine) failed(ctx context.Context, doing string, err error) {
+	e.log.WarnContext(ctx, "the rules pause", "doing", doing, "err", err)
+	e.metrics.failures.Inc()
+	e.setStatus(func(s *status) { s.err = doing + " failed, retrying" })
+}
+
+// Run evaluates while this node holds the lease and stands by while another does, until ctx ends. It
+// returns nil then; failures are retried for ever, for there is nobody else to watch the readings.
+func (e *Engine) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		lost, release, ok, err := e.store.Lease(ctx)
+		switch {
+		case ctx.Err() != nil && !ok:
+		case err != nil:
+			e.failed(ctx, "asking for the lease", err)
+			e.pause(ctx, e.opts.LeaseRetry)
+		case !ok:
+			e.standBy(ctx)
+			e.pause(ctx, e.opts.LeaseRetry)
+		default:
+			e.lead(ctx, lost)
+			release()
+			if ctx.Err() == nil {
+				e.log.WarnContext(ctx, "the lease is lost")
+			}
+		}
+	}
+	e.setStatus(func(s *status) { *s = status{} })
+	return nil
+}
+
+// standBy looks how far the leader is.
+func (e *Engine) standBy(ctx context.Context) {
+	cursor, err := e.store.Cursor(ctx)
+	if err != nil {
+		e.failed(ctx, "reading the cursor", err)
+		return
+	}
+	next, err := e.tail.BatchesAfter(ctx, cursor, 1)
+	if err != nil {
+		e.failed(ctx, "reading the batches", err)
+		return
+	}
+	e.setStatus(func(s *status) {
+		*s = status{ready: true}
+		if len(next) > 0 {
+			s.oldest = next[0].At
+		}
+	})
+}
+
+func (e *Engine) pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// lead evaluates until the lease is lost or ctx ends. After any failure it forgets everything and
+// begins again from what the store has: a step is applied wholly or not at all, so nothing can be
+// lost or doubled by that.
+func (e *Engine) lead(parent context.Context, lost <-chan struct{}) {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-lost:
+			cancel()
+		case <-stop:
+		}
+	}()
+	e.setStatus(func(s *status) { *s = status{leading: true, oldest: s.oldest} })
+	e.log.InfoContext(ctx, "this node evaluates the rules")
+	seen := newFreshness()
+	for ctx.Err() == nil {
+		doing, err := e.session(ctx, seen)
+		if ctx.Err() != nil {
+			break
+		}
+		e.failed(ctx, doing, err)
+		seen.begun = time.Time{} // while the store was away no device could be heard
+		e.pause(ctx, e.opts.Backoff)
+	}
+	e.setStatus(func(s *status) { *s = status{oldest: s.oldest} })
+}
+
+// session loads, replays and follows until something fails, and says what.
+func (e *Engine) session(ctx context.Context, seen *freshness) (doing string, err error) {
+	m, err := e.load(ctx, seen)
+	if err != nil {
+		return "loading the rules", err
+	}
+	poll, tick, reload := time.NewTicker(e.opts.Poll), time.NewTicker(e.opts.Tick), time.NewTicker(e.opts.ReloadEvery)
+	defer poll.Stop()
+	defer tick.Stop()
+	defer reload.Stop()
+	for due := false; ; {
+		if err := e.catchUp(ctx, m); err != nil {
+			return "evaluating", err
+		}
+		seen.begin(e.clock())
+		if err := e.settle(ctx, m); err != nil {
+			return "applying changed rules", err
+		}
+		if due { // after the readings, or it would call stale what has only not been read yet
+			if err := e.tick(ctx, m); err != nil {
+				return "looking for stale and expiring alerts", err
+			}
+			due = false
+		}
+		e.setStatus(func(s *status) { *s = status{leading: true, ready: true} })
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-e.wake:
+		case <-poll.C:
+		case <-tick.C:
+			due = true
+		case <-e.reload:
+			m, err = e.load(ctx, seen)
+		case <-reload.C:
+			m, err = e.load(ctx, seen)
+		}
+		if err != nil {
+			return "loading the rules", err
+		}
+	}
+}
+
+// catchUp evaluates until there is no batch left.
+func (e *Engine) catchUp(ctx context.Context, m *memory) error {
+	for {
+		batches, err := e.tail.BatchesAfter(ctx, m.cursor, e.opts.BatchLimit)
+		if err != nil {
+			return err
+		}
+		if len(batches) == 0 {
+			return nil
+		}
+		e.setStatus(func(s *status) { s.oldest = batches[0].At })
+		if m.lacks(batches) {
+			fresh, err := e.load(ctx, m.seen)
+			if err != nil {
+				return err
+			}
+			fresh.ignore(batches)
+			*m = *fresh
+			continue // from the cursor as it is stored
+		}
+		if err := e.evaluate(ctx, m, batches); err != nil {
+			return err
+		}
+	}
+}
+
+// evaluate takes batches in their order and applies what they make in as few steps as there can be:
+// one, unless an episode changes twice.
+func (e *Engine) evaluate(ctx context.Context, m *memory, batches []sensors.Committed) error {
+	s := e.newStep(m)
+	for _, b := range batches {
+		for _, o := range b.Observations {
+			if err := e.reading(ctx, s, o); err != nil {
+				return err
+			}
+		}
+		e.metrics.evaluated.Add(float64(len(b.Observations)))
+		s.to = b.Seq
+	}
+	return s.apply(ctx)
+}
+
+// reading evaluates one observation by every rule that watches its datastream.
+func (e *Engine) reading(ctx context.Context, s *step, o sensors.Observation) error {
+	w, ok := s.m.watches[o.DatastreamID]
+	if !ok || !Usable(o) {
+		return nil
+	}
+	s.m.seen.note(o)
+	for _, t := range w.tracks {
+		if err := e.onTrack(ctx, s, t, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onTrack evaluates one reading by one rule. A second change of an episode needs the alert as the
+// first one was stored, so the step so far is applied before it: up to the batch before this one,
+// which is safe because Evaluate ignores what has been evaluated.
+func (e *Engine) onTrack(ctx context.Context, s *step, t *track, o sensors.Observation) error {
+	if Late(t.rule, &t.state, o.Time) {
+		return nil
+	}
+	next, tr := Evaluate(t.rule, t.state, o)
+	if tr.Any() && s.changed(t) {
+		if err := s.apply(ctx); err != nil {
+			return err
+		}
+		next.AlertID = t.state.AlertID
+	}
+	t.state = next
+	s.touch(t)
+	if !tr.Any() {
+		return nil
+	}
+	return e.transition(ctx, s, t, tr)
+}
+
+// transition adds what a reading changed to the step.
+func (e *Engine) transition(ctx context.Context, s *step, t *track, tr Transition) error {
+	if tr.Back {
+		a := *t.alert
+		a.Detection, a.UpdatedAt = t.state.Detection, e.clock()
+		s.add(t, Change{Kind: core.EventAlertStale, Alert: a, Note: note("数据恢复，"+a.Level.ColourName().ZH+"预警仍然有效", "data are back, still "+a.Level.String())})
+		return nil
+	}
+	why := begun
+	switch {
+	case tr.To == core.None:
+		why = ended
+	case tr.From == core.None:
+	case tr.To.Worse(tr.From):
+		why = rose
+	default:
+		why = fell
+	}
+	c, err := e.paper(ctx, t, why, tr.From)
+	if err != nil {
+		return fmt.Errorf("rule %d on datastream %d: %w", t.rule.ID, t.target.Datastream.ID, err)
+	}
+	s.add(t, c)
+	return nil
+}

@@ -1,0 +1,278 @@
+package alerts
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+// key is what an episode is of.
+type key struct{ rule, datastream int64 }
+
+// track is one rule on one datastream.
+type track struct {
+	rule   *Rule
+	target *Target
+	state  State
+	alert  *Alert // the open episode; nil when there is none
+}
+
+func (t *track) key() key { return key{t.rule.ID, t.target.Datastream.ID} }
+
+// watch is everything that looks at one datastream; without tracks no rule does.
+type watch struct{ tracks []*track }
+
+// memory is what the leader knows. It is a copy of the store's at the cursor, and thrown away whenever
+// that is in doubt.
+type memory struct {
+	cursor  int64
+	watches map[int64]*watch // by datastream
+	open    map[key]*track
+	stray   map[key]State // stored states that have no track
+	orphans []orphan      // open episodes that nothing watches any more
+	edited  []*track      // made or edited since they were last evaluated
+	targets map[int64]*Target
+	seen    *freshness
+}
+
+// orphan is an open episode whose rule, device or datastream is gone, disabled or replaced.
+type orphan struct {
+	alert  Alert
+	rule   *Rule // nil when it is gone
+	target *Target
+	state  State
+	why    string // for the event log
+}
+
+// freshness is what a leader knows of its datastreams beyond the store: it survives a reload.
+type freshness struct {
+	begun  time.Time // when the replay was done: stale clocks start here; zero before
+	newest map[int64]sensors.Observation
+}
+
+func newFreshness() *freshness { return &freshness{newest: map[int64]sensors.Observation{}} }
+
+func (f *freshness) begin(now time.Time) {
+	if f.begun.IsZero() {
+		f.begun = now
+	}
+}
+
+// note keeps the newest usable reading. A late one tells nothing about now.
+func (f *freshness) note(o sensors.Observation) {
+	if last, ok := f.newest[o.DatastreamID]; !ok || o.Time.After(last.Time) {
+		f.newest[o.DatastreamID] = o
+	}
+}
+
+// silence is for how long a datastream has said nothing, by the time of receipt.
+func (f *freshness) silence(datastream int64, now time.Time) time.Duration {
+	last := f.begun
+	if o, ok := f.newest[datastream]; ok && o.ReceivedAt.After(last) {
+		last = o.ReceivedAt
+	}
+	return now.Sub(last)
+}
+
+// load reads everything from the store.
+func (e *Engine) load(ctx context.Context, seen *freshness) (*memory, error) {
+	m := &memory{watches: map[int64]*watch{}, open: map[key]*track{}, stray: map[key]State{}, targets: map[int64]*Target{}, seen: seen}
+	var err error
+	if m.cursor, err = e.store.Cursor(ctx); err != nil {
+		return nil, err
+	}
+	rules, err := e.store.Rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := e.store.Targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states, err := e.store.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	open, err := e.store.OpenAlerts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rules {
+		if err := rules[i].Validate(); err != nil {
+			e.log.ErrorContext(ctx, "a rule that cannot be is left out", "rule", rules[i].ID, "err", err)
+			rules[i].Enabled = false
+		}
+	}
+	m.watch(rules, targets)
+	m.restore(states)
+	m.adopt(rules, open)
+	for _, w := range m.watches {
+		for _, t := range w.tracks {
+			if t.state.RuleVersion != t.rule.Version {
+				m.edited = append(m.edited, t)
+			}
+		}
+	}
+	slices.SortFunc(m.edited, byKey)
+	e.metrics.tracks.Set(float64(m.size()))
+	return m, nil
+}
+
+func byKey(a, b *track) int { return compareKeys(a.key(), b.key()) }
+
+func compareKeys(a, b key) int {
+	if a.rule != b.rule {
+		return int(min(max(a.rule-b.rule, -1), 1))
+	}
+	return int(min(max(a.datastream-b.datastream, -1), 1))
+}
+
+func (m *memory) size() int {
+	n := 0
+	for _, w := range m.watches {
+		n += len(w.tracks)
+	}
+	return n
+}
+
+// watch lays the rules over the datastreams. A disabled rule or device is as if it were not there; the
+// rules of one datastream take the place of its type's.
+func (m *memory) watch(rules []Rule, targets []Target) {
+	ofType, ofStream := map[string][]*Rule{}, map[int64][]*Rule{}
+	for i := range rules {
+		r := &rules[i]
+		switch {
+		case !r.Enabled:
+		case r.DatastreamID != 0:
+			ofStream[r.DatastreamID] = append(ofStream[r.DatastreamID], r)
+		default:
+			ofType[r.Type] = append(ofType[r.Type], r)
+		}
+	}
+	for i := range targets {
+		t := &targets[i]
+		m.targets[t.Datastream.ID] = t
+		w := &watch{}
+		m.watches[t.Datastream.ID] = w
+		if !t.Device.Enabled {
+			continue
+		}
+		apply := ofType[t.Datastream.Type]
+		if own := ofStream[t.Datastream.ID]; len(own) > 0 {
+			apply = own
+		}
+		for _, r := range apply {
+			w.tracks = append(w.tracks, &track{rule: r, target: t, state: State{
+				RuleID: r.ID, DatastreamID: t.Datastream.ID, Detection: Normal,
+			}})
+		}
+		if latest := t.Datastream.Latest; latest != nil && Usable(*latest) {
+			m.seen.note(*latest)
+		}
+	}
+}
+
+func (m *memory) find(k key) *track {
+	w, ok := m.watches[k.datastream]
+	if !ok {
+		return nil
+	}
+	for _, t := range w.tracks {
+		if t.rule.ID == k.rule {
+			return t
+		}
+	}
+	return nil
+}
+
+func (m *memory) restore(states []State) {
+	for _, s := range states {
+		k := key{s.RuleID, s.DatastreamID}
+		t := m.find(k)
+		if t == nil {
+			m.stray[k] = s
+			continue
+		}
+		t.state = s
+		if s.AlertID == 0 { // a level without an episode cannot be
+			t.state.Level = core.None
+		}
+	}
+}
+
+// adopt gives the open alerts to their tracks. The alert decides: it is what people see.
+func (m *memory) adopt(rules []Rule, open []Alert) {
+	claimed := map[key]bool{}
+	for _, a := range open {
+		k := key{a.RuleID, a.DatastreamID}
+		t := m.find(k)
+		if t == nil {
+			m.orphans = append(m.orphans, m.orphan(rules, a))
+			continue
+		}
+		claimed[k] = true
+		t.alert = &a
+		at := a.ValueAt
+		if t.state.AlertID != a.ID {
+			t.state.AlertID, t.state.Level, t.state.Detection = a.ID, a.Level, a.Detection
+		}
+		if t.state.LastTime == nil {
+			t.state.LastTime, t.state.LastValue = &at, a.Value
+		}
+		m.open[k] = t
+	}
+	for _, w := range m.watches {
+		for _, t := range w.tracks {
+			if t.state.AlertID != 0 && !claimed[t.key()] {
+				t.state.AlertID, t.state.Level, t.state.Detection = 0, core.None, Normal
+			}
+		}
+	}
+}
+
+func (m *memory) orphan(rules []Rule, a Alert) orphan {
+	o := orphan{alert: a, target: m.targets[a.DatastreamID], state: m.stray[key{a.RuleID, a.DatastreamID}], why: note("规则已删除", "the rule was deleted")}
+	for i := range rules {
+		if rules[i].ID == a.RuleID {
+			o.rule = &rules[i]
+		}
+	}
+	switch {
+	case o.target == nil:
+		o.why = note("测点已删除", "the datastream was removed")
+	case !o.target.Device.Enabled:
+		o.why = note("设备已停用", "the device was disabled")
+	case o.rule == nil:
+	case !o.rule.Enabled:
+		o.why = note("规则已停用", "the rule was disabled")
+	default:
+		o.why = note("该测点已改用其他规则", "another rule watches the datastream now")
+	}
+	return o
+}
+
+// lacks reports whether the batches have a datastream that was made since the load.
+func (m *memory) lacks(batches []sensors.Committed) bool {
+	for _, b := range batches {
+		for i := range b.Observations {
+			if _, ok := m.watches[b.Observations[i].DatastreamID]; !ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ignore notes the datastreams that not even a fresh load knows.
+func (m *memory) ignore(batches []sensors.Committed) {
+	for _, b := range batches {
+		for i := range b.Observations {
+			if id := b.Observations[i].DatastreamID; m.watches[id] == nil {
+				m.watches[id] = &watch{}
+			}
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package alerts
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+// tick does what time alone brings: episodes whose data stopped, and messages about to expire. It
+// only runs once the replay is done, so that a server that was down for an hour does not call its
+// devices silent.
+func (e *Engine) tick(ctx context.Context, m *memory) error {
+	now, s := e.clock(), e.newStep(m)
+	for _, t := range m.openTracks() {
+		silence := m.seen.silence(t.target.Datastream.ID, now)
+		switch {
+		case t.state.Detection != Stale && silence > e.staleAfter(t.target.Type):
+			t.state.Detection = Stale
+			a := *t.alert
+			a.Detection, a.UpdatedAt = Stale, now
+			s.add(t, Change{Kind: core.EventAlertStale, Alert: a,
+				Note: note("数据中断 "+seconds(silence)+"，级别保持", "no data for "+seconds(silence)+", the level is kept")})
+		case t.alert.Expires.Sub(now) <= e.renewBefore(t.target):
+			c, err := e.paper(ctx, t, renewed, t.state.Level)
+			if err != nil {
+				return err
+			}
+			s.add(t, c)
+		}
+	}
+	return s.apply(ctx)
+}
+
+// openTracks gives the open episodes in a fixed order.
+func (m *memory) openTracks() []*track {
+	open := make([]*track, 0, len(m.open))
+	for _, t := range m.open {
+		open = append(open, t)
+	}
+	slices.SortFunc(open, byKey)
+	return open
+}
+
+// staleAfter is how long a datastream may be silent: some of its intervals, and never too little.
+func (e *Engine) staleAfter(t sensors.DatastreamType) time.Duration {
+	return max(e.opts.StaleMin, time.Duration(e.opts.StaleFactor)*time.Duration(t.IntervalS)*time.Second)
+}
+
+// renewBefore is how long before its expiry a message is renewed. It is a part of its life only, or
+// short-lived ones would be renewed with every tick.
+func (e *Engine) renewBefore(t *Target) time.Duration { return min(e.opts.RenewBefore, lead(t)/4) }
+
+// settle makes the episodes fit the rules as they are now. It runs after the readings committed
+// before the change, and does nothing while nothing has changed:
+//
+//   - An episode that nothing watches any more is cleared, with a note that says why.
+//   - A new or edited rule looks at the newest reading, if that is not older than what counts as
+//     stale: whoever writes a rule for a river that is already too high wants to know now.
+func (e *Engine) settle(ctx context.Context, m *memory) error {
+	if len(m.orphans) == 0 && len(m.edited) == 0 {
+		return nil
+	}
+	s := e.newStep(m)
+	for _, o := range m.orphans {
+		c := Change{Kind: core.EventAlertCleared, Alert: o.alert, Note: o.why}
+		c.Alert.Detection = Cleared
+		c, err := e.sign(ctx, c, issue{why: withdrawn, before: o.alert.Level, rule: o.rule, target: o.target})
+		if err != nil {
+			return err
+		}
+		s.changes, s.of = append(s.changes, c), append(s.of, nil)
+		s.gone = append(s.gone, State{RuleID: o.alert.RuleID, DatastreamID: o.alert.DatastreamID, Detection: Normal,
+			LastTime: o.state.LastTime, LastValue: o.state.LastValue})
+	}
+	for _, t := range m.edited {
+		o, ok := m.seen.newest[t.target.Datastream.ID]
+		if !ok || t.state.RuleVersion == t.rule.Version || e.clock().Sub(o.ReceivedAt) > e.staleAfter(t.target.Type) {
+			continue
+		}
+		if err := e.onTrack(ctx, s, t, o); err != nil {
+			return err
+		}
+	}
+	if err := s.apply(ctx); err != nil {
+		return err
+	}
+	m.orphans, m.edited = nil, nil
+	return nil
+}
