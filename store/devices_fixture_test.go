@@ -2,11 +2,13 @@ package store_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -28,6 +30,12 @@ func secretOf(id string) []byte {
 func newCity(t testing.TB, n int) *store.DB {
 	t.Helper()
 	db := storetest.NewDB(t)
+	fillCity(t, db, n)
+	return db
+}
+
+func fillCity(t testing.TB, db *store.DB, n int) {
+	t.Helper()
 	ctx := t.Context()
 	_, err := db.Pool().Exec(ctx, `
 		insert into division (code, name_zh, name_en, parent) values
@@ -61,7 +69,6 @@ func newCity(t testing.TB, n int) *store.DB {
 	if err := db.PutDevices(ctx, devices, secretOf, nil); err != nil {
 		t.Fatal(err)
 	}
-	return db
 }
 
 // streamsOf gives the datastreams' ids: of each device its level, then its rain.
@@ -108,3 +115,12 @@ func count(t testing.TB, db *store.DB, sql string, args ...any) int64 {
 }
 
 func pageOf(limit int, before int64) core.Page { return core.Page{Limit: limit, Before: before} }
+
+// fieldOf is the field that an error names.
+func fieldOf(err error) string {
+	var e *errs.Error
+	if errors.As(err, &e) {
+		return e.Field
+	}
+	return ""
+}

@@ -115,20 +115,30 @@ func (f *EventFeed) EventsNotified(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-f.busy }()
-	if f.conn == nil {
+	if f.conn == nil || f.conn.IsClosed() {
 		return f.listen(ctx)
 	}
 	_, err := f.conn.WaitForNotification(ctx)
 	if err == nil {
+		f.drain(ctx)
 		return nil
-	}
-	if f.conn.IsClosed() {
-		f.conn = nil
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return mapErr(err, "wait for events")
+}
+
+// drain takes what else the database has just said, so that a burst of events wakes the reader a few
+// times and not once for each.
+func (f *EventFeed) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
+	defer cancel()
+	for {
+		if _, err := f.conn.WaitForNotification(ctx); err != nil {
+			return // the time is up, or the next wait says what is wrong
+		}
+	}
 }
 
 func (f *EventFeed) listen(ctx context.Context) error {

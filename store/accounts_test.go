@@ -1,0 +1,155 @@
+package store_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/store"
+)
+
+func newSession(t testing.TB, db *store.DB, account int64, token string) int64 {
+	t.Helper()
+	id, err := db.CreateSession(t.Context(), auth.Session{
+		AccountID: account, CreatedAt: noon, ExpiresAt: noon.Add(12 * time.Hour), Remote: "127.0.0.1", Agent: "test\x00",
+	}, []byte(token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestSessionsAndTheirEnd(t *testing.T) {
+	db := newCity(t, 0)
+	acc := newAccount(t, db, "r370602", core.RoleResponder, "370602")
+	one, two := newSession(t, db, acc.ID, "one"), newSession(t, db, acc.ID, "two")
+	s, a, err := db.SessionByToken(t.Context(), []byte("one"))
+	if err != nil || s.ID != one || s.RevokedAt != nil || s.Login != "r370602" || !cmp.Equal(a, acc) {
+		t.Errorf("session: %+v of %+v, %v", s, a, err)
+	}
+	if _, _, err := db.SessionByToken(t.Context(), []byte("three")); !errs.Is(err, errs.NotFound) {
+		t.Errorf("unknown token: %v", err)
+	}
+	if err := db.TouchSession(t.Context(), one, noon.Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if err := db.TouchSession(t.Context(), one, noon); err != nil {
+		t.Error(err)
+	}
+	if s, _, _ = db.SessionByToken(t.Context(), []byte("one")); !s.LastSeen.Equal(noon.Add(time.Hour)) {
+		t.Errorf("last seen %v", s.LastSeen)
+	}
+	if err := db.RevokeSessions(t.Context(), acc.ID, one, "r370602"); err != nil {
+		t.Error(err)
+	}
+	if err := db.RevokeSessions(t.Context(), acc.ID+1, two, "other"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("somebody else's session: %v", err)
+	}
+	for range 2 { // the second time there is nothing left to end
+		if err := db.RevokeSessions(t.Context(), acc.ID, 0, "admin"); err != nil {
+			t.Error(err)
+		}
+	}
+	if all, err := db.Sessions(t.Context(), acc.ID); err != nil || len(all) != 2 || all[0].RevokedAt == nil || all[1].RevokedAt == nil {
+		t.Errorf("sessions: %+v, %v", all, err)
+	}
+	if got := revocations(t, db); !cmp.Equal(got, []int64{one, two}) {
+		t.Errorf("events of %v, want %v", got, []int64{one, two})
+	}
+}
+
+// revocations are the sessions that the event log says were revoked.
+func revocations(t testing.TB, db *store.DB) (ids []int64) {
+	t.Helper()
+	es, _, err := db.EventsAfter(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range es {
+		var p struct {
+			SessionID int64 `json:"session_id"`
+		}
+		if e.Kind == core.EventSessionRevoked {
+			if err := json.Unmarshal(e.Payload, &p); err != nil {
+				t.Fatal(err)
+			}
+			if e.VisibleTo(city) || !e.VisibleTo(core.Scope{Division: "3706", Role: core.RoleAdministrator}) {
+				t.Errorf("event %d is not for administrators alone", e.Seq)
+			}
+			ids = append(ids, p.SessionID)
+		}
+	}
+	return ids
+}
+
+func TestAccountChangesEndSessions(t *testing.T) {
+	tests := map[string]struct {
+		change func(*auth.Account)
+		hash   string
+		ends   bool
+	}{
+		"name":     {func(a *auth.Account) { a.Name = "新名" }, "", false},
+		"role":     {func(a *auth.Account) { a.Role = core.RoleObserver }, "", true},
+		"division": {func(a *auth.Account) { a.Division = "370614" }, "", true},
+		"state":    {func(a *auth.Account) { a.Disabled = true }, "", true},
+		"password": {func(*auth.Account) {}, "other", true},
+	}
+	db := newCity(t, 0)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			acc := newAccount(t, db, "a-"+name, core.RoleResponder, "370602")
+			newSession(t, db, acc.ID, name)
+			changed := acc
+			tt.change(&changed)
+			got, err := db.UpdateAccount(t.Context(), changed, tt.hash, acc.Version, "admin")
+			changed.Version++
+			if err != nil || !cmp.Equal(got, changed) {
+				t.Errorf("changed: %+v, %v; want %+v", got, err, changed)
+			}
+			s, _, err := db.SessionByToken(t.Context(), []byte(name))
+			if err != nil || (s.RevokedAt != nil) != tt.ends {
+				t.Errorf("session: %+v, %v; ends: %v", s, err, tt.ends)
+			}
+			if _, err := db.UpdateAccount(t.Context(), changed, "", acc.Version, "admin"); !errs.Is(err, errs.Precondition) {
+				t.Errorf("with an old version: %v", err)
+			}
+		})
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	db := newCity(t, 0)
+	acc := newAccount(t, db, "admin", core.RoleAdministrator, "3706")
+	if _, err := db.CreateAccount(t.Context(), acc, "hash", "x"); !errs.Is(err, errs.Conflict) {
+		t.Errorf("a taken login: %v", err)
+	}
+	if _, err := db.CredentialsByLogin(t.Context(), "nobody\x00"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("unknown login: %v", err)
+	}
+	for range 3 {
+		if err := db.RecordLogin(t.Context(), acc.ID, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := db.CredentialsByLogin(t.Context(), "admin")
+	if err != nil || c.FailedLogins != 3 || c.FailedAt == nil || c.PasswordHash != "hash" || c.ID != acc.ID {
+		t.Errorf("after three failures: %+v, %v", c, err)
+	}
+	if err := db.RecordLogin(t.Context(), acc.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = db.CredentialsByLogin(t.Context(), "admin"); err != nil || c.FailedLogins != 0 || c.FailedAt != nil {
+		t.Errorf("after a success: %+v, %v", c, err)
+	}
+	if _, err := db.UpdateAccount(t.Context(), auth.Account{Login: "nobody"}, "", 1, "x"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("change of nobody: %v", err)
+	}
+	if all, err := db.Accounts(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("accounts: %+v, %v", all, err)
+	}
+}

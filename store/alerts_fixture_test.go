@@ -1,0 +1,139 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/paulmach/orb"
+
+	"onemap/alerts"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/store"
+)
+
+// newRule stores a rule on the level datastreams.
+func newRule(t testing.TB, db *store.DB) alerts.Rule {
+	t.Helper()
+	r, err := db.CreateRule(t.Context(), alerts.Rule{
+		Name: core.Text{ZH: "水位超限", EN: "High water"}, Type: "level", Direction: alerts.Above,
+		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: 5, Clear: 4.5}, {Level: core.Yellow, Raise: 3, Clear: 2.5}},
+		ForSeconds: 60, Enabled: true, Origin: core.OriginSynthetic,
+	}, "steward")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// issued is the beginning of an episode of the rule on the n-th device's level.
+func issued(r alerts.Rule, ids []int64, n int, level core.Level) alerts.Change {
+	division := []string{"370602", "370614"}[n%2]
+	return alerts.Change{
+		Kind: core.EventAlertIssued,
+		Note: "issued by a test",
+		Alert: alerts.Alert{
+			RuleID: r.ID, RuleName: r.Name, DatastreamID: ids[2*n], DeviceID: fmt.Sprintf("dev-%02d", n),
+			Level: level, PeakLevel: level, Detection: alerts.Firing, Handling: alerts.New,
+			Division: division, Divisions: []string{division}, Headline: core.Text{ZH: "发布洪水预警", EN: "Flood warning"},
+			Lon: 121.4, Lat: 37.5, Area: orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 37}}},
+			Onset: noon, OpenedAt: noon.Add(time.Second), UpdatedAt: noon.Add(time.Second),
+			Value: 5.5, ValueAt: noon, Threshold: 5, Direction: alerts.Above, Origin: core.OriginSynthetic,
+		},
+		Message: &alerts.Message{
+			Identifier: fmt.Sprintf("id-%d-%d", r.ID, n), MsgType: "Alert", Sent: noon, Expires: noon.Add(time.Hour), XML: []byte("<alert/>"),
+		},
+	}
+}
+
+// stateOf is the state that goes with a change.
+func stateOf(c alerts.Change) alerts.State {
+	last := c.Alert.ValueAt
+	return alerts.State{
+		RuleID: c.Alert.RuleID, DatastreamID: c.Alert.DatastreamID, Detection: c.Alert.Detection,
+		Level: c.Alert.Level, LastTime: &last, LastValue: c.Alert.Value, AlertID: c.Alert.ID,
+	}
+}
+
+// apply applies changes with their states, moving the cursor by one, and gives the alerts.
+func apply(t testing.TB, db *store.DB, changes ...alerts.Change) []alerts.Alert {
+	t.Helper()
+	from, err := db.Cursor(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := alerts.Step{From: from, To: from + 1, Changes: changes}
+	for _, c := range changes {
+		s.States = append(s.States, stateOf(c))
+	}
+	stored, err := db.Apply(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+// cleared ends the episode.
+func cleared(a alerts.Alert, at time.Time) alerts.Change {
+	a.Detection, a.ClearedAt, a.UpdatedAt = alerts.Cleared, &at, at
+	return alerts.Change{
+		Kind: core.EventAlertCleared, Alert: a,
+		Message: &alerts.Message{
+			Identifier: fmt.Sprintf("clear-%d", a.ID), MsgType: "Update", Sent: at, Expires: at.Add(10 * time.Minute), XML: []byte("<alert/>"),
+		},
+	}
+}
+
+// events gives the alert.* events of the log.
+func events(t testing.TB, db *store.DB) []core.Event {
+	t.Helper()
+	all, _, err := db.EventsAfter(t.Context(), 0, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []core.Event
+	for _, e := range all {
+		if len(e.Kind) > 6 && e.Kind[:6] == "alert." {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// checkAlerts reads alerts in every way by a scope that may see only some of them.
+func checkAlerts(t *testing.T, db *store.DB, s core.Scope, all, visible []int64) {
+	t.Helper()
+	snap, err := db.Alerts(t.Context(), s, alerts.Filter{Open: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int64
+	for _, a := range snap.Alerts {
+		got = append(got, a.ID)
+	}
+	if !slices.Equal(got, visible) {
+		t.Errorf("alerts %v, want %v", got, visible)
+	}
+	msgs, err := db.CurrentMessages(t.Context(), s, noon)
+	if err != nil || len(msgs) != len(visible) {
+		t.Errorf("%d messages, %v; want %d", len(msgs), err, len(visible))
+	}
+	for _, id := range all {
+		sees := slices.Contains(visible, id)
+		_, err := db.Alert(t.Context(), s, id)
+		_, errHandle := db.Handle(t.Context(), s, alerts.Command{AlertID: id, Action: alerts.ActResolve, At: noon},
+			func(a alerts.Alert) (alerts.Alert, bool, error) { return a, false, nil })
+		papers, errPapers := db.Messages(t.Context(), id)
+		if errPapers != nil || len(papers) != 1 {
+			t.Fatalf("papers of %d: %v, %v", id, papers, errPapers)
+		}
+		_, errPaper := db.MessageByIdentifier(t.Context(), s, papers[0].Identifier)
+		for what, err := range map[string]error{"read": err, "handle": errHandle, "paper": errPaper} {
+			if (err == nil) != sees || (!sees && !errs.Is(err, errs.NotFound)) {
+				t.Errorf("%s of alert %d: %v, sees it: %v", what, id, err, sees)
+			}
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/alerts"
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/store"
+)
+
+// acknowledging is the domain's step, reduced to what the store sees of it.
+func acknowledging(a alerts.Alert) (alerts.Alert, bool, error) {
+	if a.Handling != alerts.New {
+		return a, false, nil
+	}
+	a.Handling = alerts.Acknowledged
+	return a, true, nil
+}
+
+func ack(t testing.TB, db *store.DB, id int64, actor, division string) alerts.Alert {
+	t.Helper()
+	a, err := db.Handle(t.Context(), core.Scope{Division: division, Role: core.RoleResponder}, alerts.Command{
+		AlertID: id, Action: alerts.ActAcknowledge, Actor: actor, Role: core.RoleResponder, Division: division, At: noon.Add(time.Minute),
+	}, acknowledging)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestHandlingIsIdempotentAndAudited(t *testing.T) {
+	db := newCity(t, 2)
+	change := issued(newRule(t, db), streamsOf(t, db), 0, core.Red)
+	change.Alert.Divisions = []string{"370602", "370614"}
+	a := apply(t, db, change)[0]
+	first := ack(t, db, a.ID, "r370602", "370602")
+	if first.Handling != alerts.Acknowledged || first.Version != a.Version+1 {
+		t.Errorf("acknowledged: %+v", first)
+	}
+	// the same person again, then the other county, twice
+	for _, actor := range []string{"r370602", "r370614", "r370614"} {
+		got := ack(t, db, a.ID, actor, actor[1:])
+		if d := cmp.Diff(first, got); d != "" {
+			t.Errorf("acknowledged again by %s (-first +got):\n%s", actor, d)
+		}
+	}
+	history, err := db.History(t.Context(), a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, h := range history {
+		lines = append(lines, fmt.Sprint(h.Step, " ", h.Actor, " ", h.Before, "-", h.After))
+	}
+	want := []string{"issued  -firing red", "acknowledge r370602 new-acknowledged", "acknowledge r370614 acknowledged-acknowledged"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("history: %q, want %q", lines, want)
+	}
+	var kinds []string
+	for _, e := range events(t, db) {
+		kinds = append(kinds, e.Kind+" "+e.Actor)
+	}
+	if want := []string{"alert.issued ", "alert.acknowledged r370602", "alert.acknowledged r370614"}; !slices.Equal(kinds, want) {
+		t.Errorf("events: %q, want %q", kinds, want)
+	}
+}
+
+func TestAssignKeepsWhoAndRefusalLeavesNothing(t *testing.T) {
+	db := newCity(t, 1)
+	a := apply(t, db, issued(newRule(t, db), streamsOf(t, db), 0, core.Red))[0]
+	assign := alerts.Command{AlertID: a.ID, Action: alerts.ActAssign, Actor: "commander", Division: "3706", Note: "请处置", Assignee: "r370602", At: noon}
+	got, err := db.Handle(t.Context(), city, assign, func(a alerts.Alert) (alerts.Alert, bool, error) {
+		a.Handling, a.Assignee = alerts.Assigned, assign.Assignee
+		return a, true, nil
+	})
+	if err != nil || got.Assignee != "r370602" || got.Handling != alerts.Assigned {
+		t.Fatalf("assigned: %+v, %v", got, err)
+	}
+	refusal := errs.New(errs.Conflict, "not now")
+	_, err = db.Handle(t.Context(), city, alerts.Command{AlertID: a.ID, Action: alerts.ActClose, Actor: "commander", At: noon},
+		func(a alerts.Alert) (alerts.Alert, bool, error) { return a, false, refusal })
+	if !errors.Is(err, refusal) {
+		t.Errorf("refused: %v", err)
+	}
+	if _, err := db.Handle(t.Context(), city, alerts.Command{AlertID: a.ID, Action: "explode"}, nil); !errs.Is(err, errs.Invalid) {
+		t.Errorf("an unknown step: %v", err)
+	}
+	history, err := db.History(t.Context(), a.ID)
+	if err != nil || len(history) != 2 || history[1].Note != "→ r370602: 请处置" {
+		t.Errorf("history: %+v, %v", history, err)
+	}
+	if stored, err := db.Alert(t.Context(), city, a.ID); err != nil || !cmp.Equal(stored, got) {
+		t.Errorf("stored: %+v, %v", stored, err)
+	}
+}
+
+func TestAlertFilters(t *testing.T) {
+	db := newCity(t, 4)
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	var all []alerts.Alert
+	for n, level := range []core.Level{core.Red, core.Orange, core.Yellow, core.Blue} {
+		all = append(all, apply(t, db, issued(rule, ids, n, level))...)
+	}
+	all[3] = apply(t, db, cleared(all[3], noon.Add(time.Hour)))[0]
+	all[1] = ack(t, db, all[1].ID, "r370614", "370614")
+	tests := map[string]struct {
+		f    alerts.Filter
+		want []int
+	}{
+		"all":      {alerts.Filter{}, []int{3, 2, 1, 0}},
+		"open":     {alerts.Filter{Open: true}, []int{3, 2, 1, 0}}, // cleared, but nobody has closed it
+		"levels":   {alerts.Filter{Levels: []core.Level{core.Red, core.Yellow}}, []int{2, 0}},
+		"handling": {alerts.Filter{Handling: []alerts.Handling{alerts.Acknowledged}}, []int{1}},
+		"device":   {alerts.Filter{DeviceID: "dev-02"}, []int{2}},
+		"text":     {alerts.Filter{Query: "FLOOD"}, []int{3, 2, 1, 0}},
+		"percent":  {alerts.Filter{Query: "%"}, nil},
+		"quote":    {alerts.Filter{Query: `'; drop table alert; --\`}, nil},
+		"page":     {alerts.Filter{Limit: 2, Before: all[3].ID}, []int{2, 1}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			snap, err := db.Alerts(t.Context(), city, tt.f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want, got []int64
+			for _, i := range tt.want {
+				want = append(want, all[i].ID)
+			}
+			for _, a := range snap.Alerts {
+				got = append(got, a.ID)
+			}
+			if !slices.Equal(got, want) || snap.Epoch == "" || snap.Seq == 0 {
+				t.Errorf("alerts %v of epoch %q at %d, want %v", got, snap.Epoch, snap.Seq, want)
+			}
+		})
+	}
+}
+
+func TestCurrentMessages(t *testing.T) {
+	db := newCity(t, 2)
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	a := apply(t, db, issued(rule, ids, 0, core.Red))[0]
+	apply(t, db, issued(rule, ids, 1, core.Red))
+	apply(t, db, cleared(a, noon.Add(time.Minute)))
+	current := func(s core.Scope, after time.Duration) (ids []string) {
+		msgs, err := db.CurrentMessages(t.Context(), s, noon.Add(after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range msgs {
+			ids = append(ids, m.Identifier)
+		}
+		return ids
+	}
+	allClear, other := fmt.Sprintf("clear-%d", a.ID), fmt.Sprintf("id-%d-1", rule.ID)
+	if got := current(city, 2*time.Minute); !slices.Equal(got, []string{allClear, other}) {
+		t.Errorf("just cleared: %v", got)
+	}
+	if got := current(city, 20*time.Minute); !slices.Equal(got, []string{other}) {
+		t.Errorf("when the all-clear has expired: %v", got)
+	}
+	if got := current(core.Scope{Division: "370602"}, 2*time.Minute); !slices.Equal(got, []string{allClear}) {
+		t.Errorf("of one county: %v", got)
+	}
+	if _, err := db.MessageByIdentifier(t.Context(), core.Scope{Division: "370602"}, other); !errs.Is(err, errs.NotFound) {
+		t.Errorf("another county's message: %v", err)
+	}
+	if m, err := db.MessageByIdentifier(t.Context(), city, other); err != nil || string(m.XML) != "<alert/>" {
+		t.Errorf("message: %+v, %v", m, err)
+	}
+}
+
+func newAccount(t testing.TB, db *store.DB, login string, role core.Role, division string) auth.Account {
+	t.Helper()
+	a, err := db.CreateAccount(t.Context(), auth.Account{Login: login, Name: "演示-" + login, Role: role, Division: division}, "hash", "admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestDeliveries(t *testing.T) {
+	db := newCity(t, 2)
+	one := newAccount(t, db, "r370602", core.RoleResponder, "370602")
+	newAccount(t, db, "r370614", core.RoleResponder, "370614")
+	observer := newAccount(t, db, "o370614", core.RoleObserver, "370614")
+	change := issued(newRule(t, db), streamsOf(t, db), 0, core.Red)
+	change.Alert.Divisions = []string{"3706", "370614003"} // lies in 370602
+	a := apply(t, db, change)[0]
+	now := time.Now()
+	for _, acc := range []auth.Account{one, observer} {
+		c := auth.Client{ID: "client-" + acc.Login, Node: "n1", AccountID: acc.ID, Division: acc.Division, ConnectedAt: now}
+		if err := db.ClientConnected(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.SaveReceipt(t.Context(), c, core.Scope{Division: acc.Division, Role: acc.Role}, 1_000_000, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ack(t, db, a.ID, "r370602", "370602")
+	got, err := db.Deliveries(t.Context(), a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	person := func(at time.Time) []alerts.Person {
+		return []alerts.Person{{User: "r370602", Name: "演示-r370602", At: at.UTC().Truncate(time.Microsecond)}}
+	}
+	want := []alerts.Delivery{
+		{
+			Division: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"},
+			Connected: person(now), Received: person(now), Confirmed: person(noon.Add(time.Minute)),
+		},
+		{ // nobody connected: an observer is no responder
+			Division: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"},
+			Connected: []alerts.Person{}, Received: []alerts.Person{}, Confirmed: []alerts.Person{},
+		},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("deliveries (-want +got):\n%s", d)
+	}
+	if err := db.ClientsSeen(t.Context(), "n1", nil, now); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = db.Deliveries(t.Context(), a.ID); err != nil || len(got[0].Connected) != 0 || len(got[0].Received) != 1 {
+		t.Errorf("after the node forgot its clients: %+v, %v", got, err)
+	}
+	if _, err := db.Deliveries(t.Context(), 999); !errs.Is(err, errs.NotFound) {
+		t.Errorf("of no alert: %v", err)
+	}
+}

@@ -1,0 +1,203 @@
+package store_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// Every read by every scope: what it may see, and nothing else.
+func TestScopesOfReads(t *testing.T) {
+	db := newCity(t, 2) // dev-00 in 370602, dev-01 in 370614
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	commit(t, db, reading(ids[0], 0, 1), reading(ids[2], 0, 2))
+	a0 := apply(t, db, issued(rule, ids, 0, core.Red))[0]
+	shared := issued(rule, ids, 1, core.Yellow)
+	shared.Alert.Divisions = []string{"370614", "370602001"} // lies in the one, addressed below the other
+	a1 := apply(t, db, shared)[0]
+	tests := []struct {
+		division string
+		devices  []string
+		alerts   []int64
+	}{
+		{"37", []string{"dev-00", "dev-01"}, []int64{a1.ID, a0.ID}},
+		{"3706", []string{"dev-00", "dev-01"}, []int64{a1.ID, a0.ID}},
+		{"370602", []string{"dev-00"}, []int64{a1.ID, a0.ID}},
+		{"370614", []string{"dev-01"}, []int64{a1.ID}},
+		{"370614003", nil, []int64{a1.ID}}, // addressed to the county above
+		{"370611", nil, nil},
+		{"3707", nil, nil},
+		{"%", nil, nil},
+		{"", nil, nil},
+	}
+	for _, tt := range tests {
+		t.Run("scope "+tt.division, func(t *testing.T) {
+			s := core.Scope{Division: tt.division, Role: core.RoleObserver}
+			snap, err := db.Devices(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, d := range snap.Devices {
+				got = append(got, d.ID)
+				if len(d.Streams) != 2 || d.Streams[0].Latest == nil || d.Level == core.None {
+					t.Errorf("device: %+v", d)
+				}
+			}
+			if !slices.Equal(got, tt.devices) {
+				t.Errorf("devices %v, want %v", got, tt.devices)
+			}
+			for i, id := range []string{"dev-00", "dev-01"} {
+				_, err := db.Device(t.Context(), s, id)
+				_, _, errObs := db.Observations(t.Context(), s, ids[2*i], noon, noon.Add(time.Hour), 10)
+				if sees := slices.Contains(tt.devices, id); (err == nil) != sees || (errObs == nil) != sees ||
+					(!sees && (!errs.Is(err, errs.NotFound) || !errs.Is(errObs, errs.NotFound))) {
+					t.Errorf("%s: device %v, observations %v", id, err, errObs)
+				}
+			}
+			checkAlerts(t, db, s, []int64{a0.ID, a1.ID}, tt.alerts)
+		})
+	}
+}
+
+func TestSnapshotNumbers(t *testing.T) {
+	db := newCity(t, 1)
+	res := commit(t, db, reading(streamsOf(t, db)[0], 0, 1))
+	epoch, head, err := db.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap, err := db.Devices(t.Context(), city)
+	if err != nil || snap.Epoch != epoch || snap.Seq != head || snap.Batch != res.Seq || epoch == "" || head == 0 {
+		t.Errorf("snapshot of %q at %d and %d, %v; want %q at %d and %d", snap.Epoch, snap.Seq, snap.Batch, err, epoch, head, res.Seq)
+	}
+}
+
+func TestObservationsAreTheNewestInOrder(t *testing.T) {
+	db := newCity(t, 1)
+	id := streamsOf(t, db)[0]
+	var obs []sensors.Observation
+	for i := range 10 {
+		obs = append(obs, reading(id, 60*i, float64(i)))
+	}
+	commit(t, db, obs...)
+	got, more, err := db.Observations(t.Context(), city, id, noon, noon.Add(9*time.Minute), 3)
+	if err != nil || !more {
+		t.Fatalf("more %v, %v", more, err)
+	}
+	if d := cmp.Diff(obs[6:9], got); d != "" {
+		t.Errorf("observations (-want +got):\n%s", d)
+	}
+	if got, more, err = db.Observations(t.Context(), city, id, noon, noon.Add(time.Hour), 10); err != nil || more || len(got) != 10 {
+		t.Errorf("all: %d, more %v, %v", len(got), more, err)
+	}
+}
+
+func TestRegistryHasTheEnabledDevices(t *testing.T) {
+	db := newCity(t, 3)
+	if err := db.SetEnabled(t.Context(), city, "dev-01", false, "steward"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.LoadRegistry(t.Context())
+	if err != nil || len(got) != 2 {
+		t.Fatalf("registry: %+v, %v", got, err)
+	}
+	for i, id := range []string{"dev-00", "dev-02"} {
+		if d := got[i]; d.ID != id || !bytes.Equal(d.SecretSHA256, secretOf(id)) || len(d.Streams) != 2 || d.Streams[0].DeviceID != id {
+			t.Errorf("device %d: %+v", i, d)
+		}
+	}
+	types, err := db.DatastreamTypes(t.Context())
+	if err != nil || len(types) != 2 || types[0].Code != "level" || types[0].Retention != "standard" {
+		t.Errorf("types: %+v, %v", types, err)
+	}
+	hazards, err := db.HazardTypes(t.Context())
+	if err != nil || len(hazards) != 1 || hazards[0].LeadMinutes != 60 {
+		t.Errorf("hazards: %+v, %v", hazards, err)
+	}
+}
+
+func TestCreateDevice(t *testing.T) {
+	db := newCity(t, 1)
+	d := sensors.Device{
+		ID: "new-1", Division: "370602", Name: core.Text{ZH: "新站", EN: "New"}, HazardType: "flood", Lon: 121.25, Lat: 37.5,
+		Origin: core.OriginReal, Streams: []sensors.Datastream{{Name: "level", Type: "level", Title: core.Text{ZH: "水位"}}},
+	}
+	got, err := db.CreateDevice(t.Context(), d, secretOf("new-1"), "steward")
+	if err != nil || got.ID != "new-1" || got.Lon != 121.25 || !got.Enabled || len(got.Streams) != 1 || got.Streams[0].ID == 0 {
+		t.Errorf("created: %+v, %v", got, err)
+	}
+	if _, err := db.CreateDevice(t.Context(), d, nil, "steward"); !errs.Is(err, errs.Conflict) && !errs.Is(err, errs.Invalid) {
+		t.Errorf("again: %v", err)
+	}
+	for name, change := range map[string]func(*sensors.Device){
+		"id":               func(d *sensors.Device) { d.ID = "a/b" },
+		"hazard_type":      func(d *sensors.Device) { d.ID, d.HazardType = "new-2", "no" },
+		"datastreams.type": func(d *sensors.Device) { d.ID, d.Streams = "new-2", []sensors.Datastream{{Name: "x", Type: "no"}} },
+		"datastreams.name": func(d *sensors.Device) { d.ID, d.Streams = "new-2", append(d.Streams, d.Streams[0]) },
+	} {
+		bad := d
+		change(&bad)
+		_, err := db.CreateDevice(t.Context(), bad, secretOf("x"), "steward")
+		if !errs.Is(err, errs.Invalid) || fieldOf(err) != name {
+			t.Errorf("bad %s: %v of field %q", name, err, fieldOf(err))
+		}
+	}
+	if n := count(t, db, `select count(*) from device`); n != 2 {
+		t.Errorf("%d devices, want 2", n)
+	}
+}
+
+func TestStewardStaysInHisDivision(t *testing.T) {
+	db := newCity(t, 2)
+	county := core.Scope{Division: "370602", Role: core.RoleSteward}
+	if err := db.SetSecret(t.Context(), county, "dev-00", []byte("new"), "s"); err != nil {
+		t.Error(err)
+	}
+	if err := db.SetSecret(t.Context(), county, "dev-01", []byte("new"), "s"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("another county's device: %v", err)
+	}
+	if err := db.SetEnabled(t.Context(), county, "dev-01", false, "s"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("another county's device: %v", err)
+	}
+	reg, err := db.LoadRegistry(t.Context())
+	if err != nil || len(reg) != 2 || string(reg[0].SecretSHA256) != "new" || !bytes.Equal(reg[1].SecretSHA256, secretOf("dev-01")) {
+		t.Errorf("registry: %+v, %v", reg, err)
+	}
+}
+
+// The synthetic city comes again with every start of a demo: ids, readings and changed secrets stay.
+func TestPutDevicesKeepsIDs(t *testing.T) {
+	db := newCity(t, 2)
+	before := streamsOf(t, db)
+	commit(t, db, reading(before[0], 0, 1))
+	if err := db.SetSecret(t.Context(), city, "dev-00", []byte("changed"), "s"); err != nil {
+		t.Fatal(err)
+	}
+	var told []int
+	err := db.PutDevices(t.Context(), []sensors.Device{
+		{ID: "dev-00", Division: "370602", Name: core.Text{ZH: "改名"}, HazardType: "flood", Lon: 121, Lat: 37, Origin: core.OriginSynthetic, Streams: []sensors.Datastream{{Name: "level", Type: "level"}}},
+		{ID: "dev-09", Division: "370602", Name: core.Text{ZH: "新"}, HazardType: "flood", Lon: 121, Lat: 37, Origin: core.OriginSynthetic},
+	}, nil, func(done int) { told = append(told, done) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := streamsOf(t, db); !slices.Equal(before, after) || !slices.Equal(told, []int{2}) {
+		t.Errorf("datastreams %v, before %v; progress %v", after, before, told)
+	}
+	d, err := db.Device(t.Context(), city, "dev-00")
+	if err != nil || d.Name.ZH != "改名" || d.Streams[0].Latest == nil {
+		t.Errorf("device: %+v, %v", d, err)
+	}
+	reg, err := db.LoadRegistry(t.Context())
+	if err != nil || string(reg[0].SecretSHA256) != "changed" {
+		t.Errorf("secret: %q, %v", reg[0].SecretSHA256, err)
+	}
+}

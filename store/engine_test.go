@@ -1,0 +1,292 @@
+package store_test
+
+import (
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/alerts"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/store"
+)
+
+func TestApplyStoresAStepWhole(t *testing.T) {
+	db := newCity(t, 2)
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	change := issued(rule, ids, 0, core.Red)
+	stored := apply(t, db, change)
+	want := change.Alert
+	want.ID, want.Version = stored[0].ID, 1
+	if d := cmp.Diff([]alerts.Alert{want}, stored); d != "" || want.ID == 0 {
+		t.Errorf("stored (-want +got):\n%s", d)
+	}
+	open, err := db.OpenAlerts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(stored, open); d != "" {
+		t.Errorf("open alerts (-want +got):\n%s", d)
+	}
+	states, err := db.States(t.Context())
+	if err != nil || len(states) != 1 || states[0].AlertID != want.ID {
+		t.Errorf("states: %+v, %v", states, err)
+	}
+	msgs, err := db.UnexpiredMessages(t.Context(), want.ID, noon)
+	if err != nil || len(msgs) != 1 || msgs[0].AlertID != want.ID {
+		t.Errorf("messages: %+v, %v", msgs, err)
+	}
+	if msgs, err = db.UnexpiredMessages(t.Context(), want.ID, noon.Add(time.Hour)); err != nil || len(msgs) != 0 {
+		t.Errorf("messages when they have expired: %+v, %v", msgs, err)
+	}
+	history, err := db.History(t.Context(), want.ID)
+	if err != nil || len(history) != 1 || history[0].Step != "issued" || history[0].After != "firing red" || history[0].Note != change.Note {
+		t.Errorf("history: %+v, %v", history, err)
+	}
+	es := events(t, db)
+	if len(es) != 1 || es[0].Kind != core.EventAlertIssued || !cmp.Equal(es[0].Divisions, []string{"370602"}) {
+		t.Fatalf("events: %+v", es)
+	}
+	var payload alerts.Event
+	if err := json.Unmarshal(es[0].Payload, &payload); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(alerts.Event{Alert: want, DeviceLevel: core.Red, Note: change.Note}, payload); d != "" {
+		t.Errorf("payload (-want +got):\n%s", d)
+	}
+}
+
+func TestStatesComeBackAsTheyWere(t *testing.T) {
+	db := newCity(t, 1)
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	since, last := noon.Add(time.Minute), noon.Add(2*time.Minute)
+	want := alerts.State{
+		RuleID: rule.ID, DatastreamID: ids[0], Detection: alerts.Pending, PendingLevel: core.Red, PendingSince: &since,
+		LastTime: &last, LastValue: 5.25, RuleVersion: 3,
+	}
+	want.Raised[core.Red], want.Raised[core.Blue] = since, noon
+	gone := want
+	gone.DatastreamID = 999_999 // deleted meanwhile: dropped, not an error
+	for range 2 {
+		if _, err := db.Apply(t.Context(), alerts.Step{States: []alerts.State{want, gone}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := db.States(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]alerts.State{want}, got); d != "" {
+		t.Errorf("states (-want +got):\n%s", d)
+	}
+}
+
+func TestApplyTwiceFromTheSameCursor(t *testing.T) {
+	db := newCity(t, 4)
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	step := func(n int) alerts.Step {
+		c := issued(rule, ids, n, core.Red)
+		return alerts.Step{From: 0, To: 5, Changes: []alerts.Change{c}, States: []alerts.State{stateOf(c)}}
+	}
+	errors := make(chan error, 4)
+	var nodes sync.WaitGroup
+	for n := range 4 {
+		nodes.Go(func() {
+			_, err := db.Apply(t.Context(), step(n))
+			errors <- err
+		})
+	}
+	nodes.Wait()
+	close(errors)
+	won := 0
+	for err := range errors {
+		switch {
+		case err == nil:
+			won++
+		case !errs.Is(err, errs.Conflict):
+			t.Errorf("a loser's error: %v, want conflict", err)
+		}
+	}
+	left := []int64{
+		count(t, db, `select count(*) from alert`), count(t, db, `select count(*) from alert_audit`),
+		count(t, db, `select count(*) from cap_message`), count(t, db, `select count(*) from rule_state`), int64(len(events(t, db))),
+	}
+	if want := []int64{1, 1, 1, 1, 1}; won != 1 || !cmp.Equal(left, want) {
+		t.Errorf("%d won, and rows are %v; want 1 of each", won, left)
+	}
+}
+
+func TestFailedStepLeavesNothing(t *testing.T) {
+	db := newCity(t, 2)
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	first, second := issued(rule, ids, 0, core.Red), issued(rule, ids, 1, core.Red)
+	second.Message.Identifier = first.Message.Identifier // the second message is there already
+	_, err := db.Apply(t.Context(), alerts.Step{From: 0, To: 7, Changes: []alerts.Change{first, second}, States: []alerts.State{stateOf(first)}})
+	if !errs.Is(err, errs.Conflict) {
+		t.Errorf("error %v, want conflict", err)
+	}
+	if cursor, err := db.Cursor(t.Context()); err != nil || cursor != 0 {
+		t.Errorf("cursor %d, %v; want 0", cursor, err)
+	}
+	for _, table := range []string{"alert", "alert_audit", "cap_message", "rule_state"} {
+		if n := count(t, db, `select count(*) from `+table); n != 0 {
+			t.Errorf("%s has %d rows", table, n)
+		}
+	}
+	if es := events(t, db); len(es) != 0 {
+		t.Errorf("events: %+v", es)
+	}
+}
+
+func TestOneOpenEpisodeOfARuleOnADatastream(t *testing.T) {
+	db := newCity(t, 1)
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	first := apply(t, db, issued(rule, ids, 0, core.Yellow))[0]
+	double := issued(rule, ids, 0, core.Red)
+	double.Message.Identifier = "another"
+	if _, err := db.Apply(t.Context(), alerts.Step{From: 1, To: 2, Changes: []alerts.Change{double}}); !errs.Is(err, errs.Conflict) {
+		t.Errorf("a second open episode: %v, want conflict", err)
+	}
+	apply(t, db, cleared(first, noon.Add(time.Hour)))
+	if second := apply(t, db, double)[0]; second.ID == first.ID {
+		t.Error("after the first has cleared, the second has its id")
+	}
+}
+
+// The engine's copy of an alert may be older than what people have done with it.
+func TestApplyKeepsWhatPeopleDid(t *testing.T) {
+	db := newCity(t, 1)
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	a := apply(t, db, issued(rule, ids, 0, core.Yellow))[0]
+	ack(t, db, a.ID, "r370602", "370602")
+	worse := a
+	worse.Level, worse.PeakLevel, worse.UpdatedAt = core.Red, core.Red, noon.Add(time.Minute)
+	got := apply(t, db, alerts.Change{Kind: core.EventAlertUpdated, Alert: worse})[0]
+	if got.Handling != alerts.Acknowledged || got.Level != core.Red || got.Version != 3 {
+		t.Errorf("after acknowledgement and update: %s %s version %d", got.Handling, got.Level, got.Version)
+	}
+	d, err := db.Device(t.Context(), city, "dev-00")
+	if err != nil || d.Level != core.Red {
+		t.Errorf("the device's level: %v, %v", d.Level, err)
+	}
+	cl := apply(t, db, cleared(got, noon.Add(time.Hour)))[0]
+	es := events(t, db)
+	var last alerts.Event
+	if err := json.Unmarshal(es[len(es)-1].Payload, &last); err != nil || last.DeviceLevel != core.None || cl.Detection != alerts.Cleared {
+		t.Errorf("the last event: %+v, %v", last, err)
+	}
+}
+
+func TestPapersAreImmutable(t *testing.T) {
+	db := newCity(t, 1)
+	apply(t, db, issued(newRule(t, db), streamsOf(t, db), 0, core.Red))
+	for _, sql := range []string{
+		`update cap_message set xml = ''`, `delete from cap_message`,
+		`update alert_audit set note = ''`, `delete from alert_audit`,
+		`update event_log set payload = '{}'`,
+	} {
+		if _, err := db.Pool().Exec(t.Context(), sql); err == nil {
+			t.Errorf("%s: done", sql)
+		}
+	}
+}
+
+func TestTargets(t *testing.T) {
+	db := newCity(t, 1)
+	targets, err := db.Targets(t.Context())
+	if err != nil || len(targets) != 2 {
+		t.Fatalf("targets: %+v, %v", targets, err)
+	}
+	got := targets[0]
+	if got.Device.ID != "dev-00" || got.Datastream.Name != "level" || got.Type.Code != "level" || got.Hazard.RadiusM != 2000 ||
+		got.Device.Lon != 121.4 || got.Device.Lat != 37.5 || !got.Device.Enabled {
+		t.Errorf("target: %+v", got)
+	}
+}
+
+func TestLeaseHasOneHolder(t *testing.T) {
+	db := newCity(t, 0)
+	_, release, ok, err := db.Lease(t.Context())
+	if err != nil || !ok {
+		t.Fatalf("first: %v, %v", ok, err)
+	}
+	if _, _, ok, err := db.Lease(t.Context()); err != nil || ok {
+		t.Errorf("second while the first holds: %v, %v", ok, err)
+	}
+	release()
+	release()
+	_, release, ok, err = db.Lease(t.Context())
+	if err != nil || !ok {
+		t.Fatalf("after the release: %v, %v", ok, err)
+	}
+	release()
+}
+
+// Many at once: never two holders at a time.
+func TestLeaseUnderContention(t *testing.T) {
+	db := newCity(t, 0)
+	var holders sync.Mutex
+	var nodes sync.WaitGroup
+	for range 5 {
+		nodes.Go(func() {
+			for held := 0; held < 3; {
+				_, release, ok, err := db.Lease(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if !ok {
+					continue
+				}
+				if !holders.TryLock() {
+					t.Error("two hold the lease")
+				} else {
+					_, err = db.Cursor(t.Context()) // some work
+					holders.Unlock()
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				held++
+				release()
+			}
+		})
+	}
+	nodes.Wait()
+}
+
+func TestLeaseIsLostWithItsConnection(t *testing.T) {
+	db := newCity(t, 0)
+	lost, release, ok, err := db.Lease(t.Context())
+	if err != nil || !ok {
+		t.Fatalf("lease: %v, %v", ok, err)
+	}
+	defer release()
+	select {
+	case <-lost:
+		t.Fatal("lost at once")
+	default:
+	}
+	killHolder(t, db)
+	<-lost
+	_, again, ok, err := db.Lease(t.Context())
+	if err != nil || !ok {
+		t.Fatalf("after the loss: %v, %v", ok, err)
+	}
+	again()
+}
+
+// killHolder ends the session that holds the lease.
+func killHolder(t *testing.T, db *store.DB) {
+	t.Helper()
+	n := count(t, db, `
+		select count(pg_terminate_backend(pid)) from pg_locks
+		where locktype = 'advisory' and classid = 7043 and objid = 10 and granted
+			and database = (select oid from pg_database where datname = current_database())`)
+	if n != 1 {
+		t.Fatalf("%d sessions hold the lease, want 1", n)
+	}
+}

@@ -1,0 +1,115 @@
+package store_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/store"
+)
+
+// receipts gives the alerts that a client has received, with the events that brought them.
+func receipts(t testing.TB, db *store.DB, client string) (ids, seqs []int64) {
+	t.Helper()
+	err := db.Pool().QueryRow(t.Context(), `
+		select coalesce(array_agg(alert_id order by alert_id), '{}'), coalesce(array_agg(seq order by alert_id), '{}')
+		from alert_receipt where client_id = $1`, client).Scan(&ids, &seqs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids, seqs
+}
+
+func TestReceiptsAreCumulativeAndScoped(t *testing.T) {
+	db := newCity(t, 4)
+	ids, rule := streamsOf(t, db), newRule(t, db)
+	acc := newAccount(t, db, "r370602", core.RoleResponder, "370602")
+	c := auth.Client{ID: "client-1", Node: "n", AccountID: acc.ID, Division: "370602", ConnectedAt: noon}
+	scope := core.Scope{Division: "370602", Role: core.RoleResponder}
+	save := func(seq int64) {
+		t.Helper()
+		if err := db.SaveReceipt(t.Context(), c, scope, seq, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finished := apply(t, db, issued(rule, ids, 0, core.Red))[0]
+	finished = apply(t, db, cleared(finished, noon))[0]
+	if _, err := db.Pool().Exec(t.Context(), `update alert set handling = 'closed' where id = $1`, finished.ID); err != nil {
+		t.Fatal(err)
+	}
+	mine := apply(t, db, issued(rule, ids, 2, core.Red))[0]
+	theirs := apply(t, db, issued(rule, ids, 1, core.Red))[0]
+	first := seqOf(t, db, mine.ID)
+
+	save(first - 1) // before the event that brings it
+	if got, _ := receipts(t, db, c.ID); len(got) != 0 {
+		t.Errorf("received before its event: %v", got)
+	}
+	save(first)
+	save(0) // goes back: nothing
+	got, seqs := receipts(t, db, c.ID)
+	if !slices.Equal(got, []int64{mine.ID}) || !slices.Equal(seqs, []int64{first}) {
+		t.Errorf("received %v with %v, want %d alone with %d; another county's is %d", got, seqs, mine.ID, first, theirs.ID)
+	}
+	save(1 << 60) // beyond the log's head: as far as the head
+	if n := count(t, db, `select seq from push_receipt`); n != count(t, db, `select max(seq) from event_log`) {
+		t.Errorf("the receipt is at %d", n)
+	}
+	again := issued(rule, ids, 0, core.Red)
+	again.Message.Identifier = "again"
+	later := apply(t, db, again)[0]
+	save(seqOf(t, db, later.ID))
+	if got, _ := receipts(t, db, c.ID); !slices.Equal(got, []int64{mine.ID, later.ID}) {
+		t.Errorf("received %v, want %v", got, []int64{mine.ID, later.ID})
+	}
+}
+
+// seqOf is the first event of an alert.
+func seqOf(t testing.TB, db *store.DB, alert int64) int64 {
+	t.Helper()
+	return count(t, db, `select min(seq) from event_log where subject = $1::bigint::text and kind like 'alert.%'`, alert)
+}
+
+func TestWhoIsConnected(t *testing.T) {
+	db := newCity(t, 0)
+	acc := newAccount(t, db, "r370602", core.RoleResponder, "370602")
+	connect := func(node, id string, s int) {
+		t.Helper()
+		c := auth.Client{ID: id, Node: node, AccountID: acc.ID, Division: "370602", ConnectedAt: noon.Add(time.Duration(s) * time.Second)}
+		if err := db.ClientConnected(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(step string, want ...string) {
+		t.Helper()
+		var got []string
+		err := db.Pool().QueryRow(t.Context(), `
+			select coalesce(array_agg(client_id || '@' || node order by client_id), '{}') from push_client where connected`).Scan(&got)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: connected %v, %v; want %v", step, got, err, want)
+		}
+	}
+	connect("n1", "a", 0)
+	connect("n1", "b", 0)
+	connect("n2", "c", 0)
+	check("three", "a@n1", "b@n1", "c@n2")
+	connect("n2", "a", 5)
+	if err := db.ClientGone(t.Context(), "n1", "a"); err != nil { // the old node notices late
+		t.Fatal(err)
+	}
+	check("one has moved", "a@n2", "b@n1", "c@n2")
+	if err := db.ClientsSeen(t.Context(), "n2", []string{"c"}, noon.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	check("one is not listed", "b@n1", "c@n2")
+	if err := db.ClientsSeen(t.Context(), "n2", []string{"a", "c"}, noon.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	check("listed again", "a@n2", "b@n1", "c@n2")
+	if err := db.ClientsSeen(t.Context(), "n1", nil, noon); err != nil {
+		t.Fatal(err)
+	}
+	check("a node that has just started", "a@n2", "c@n2")
+}

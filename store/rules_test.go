@@ -1,0 +1,85 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/alerts"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+func TestRulesAreEditedByVersion(t *testing.T) {
+	db := newCity(t, 1)
+	ids, r := streamsOf(t, db), newRule(t, db)
+	if r.ID == 0 || r.Version != 1 || r.UpdatedBy != "steward" || len(r.Thresholds) != 2 || r.Thresholds[0].Clear != 4.5 {
+		t.Errorf("created: %+v", r)
+	}
+	edited := r
+	edited.DatastreamID, edited.ForSeconds, edited.Enabled = ids[0], 0, false
+	got, err := db.UpdateRule(t.Context(), edited, 1, "other")
+	if err != nil || got.Version != 2 || got.UpdatedBy != "other" || got.DatastreamID != ids[0] || got.Enabled {
+		t.Errorf("edited: %+v, %v", got, err)
+	}
+	if _, err := db.UpdateRule(t.Context(), edited, 1, "slow"); !errs.Is(err, errs.Precondition) {
+		t.Errorf("by an old version: %v", err)
+	}
+	if err := db.DeleteRule(t.Context(), r.ID, 1, "slow"); !errs.Is(err, errs.Precondition) {
+		t.Errorf("deletion by an old version: %v", err)
+	}
+	if read, err := db.Rule(t.Context(), r.ID); err != nil || !cmp.Equal(read, got) {
+		t.Errorf("read: %+v, %v", read, err)
+	}
+	if err := db.DeleteRule(t.Context(), r.ID, 2, "steward"); err != nil {
+		t.Error(err)
+	}
+	if all, err := db.Rules(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("rules: %+v, %v", all, err)
+	}
+	if _, err := db.Rule(t.Context(), r.ID); !errs.Is(err, errs.NotFound) {
+		t.Errorf("deleted: %v", err)
+	}
+	if err := db.DeleteRule(t.Context(), r.ID, 3, "steward"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("deleted twice: %v", err)
+	}
+	n := count(t, db, `select count(*) from event_log where kind = 'rule.changed' and divisions = '{3706}'`)
+	if n != 3 {
+		t.Errorf("%d events, want 3, for everybody in the city", n)
+	}
+}
+
+func TestBadRulesNameTheField(t *testing.T) {
+	db := newCity(t, 1)
+	good := alerts.Rule{Name: core.Text{ZH: "x"}, Type: "level", Direction: alerts.Above, Thresholds: []alerts.Threshold{}}
+	for field, change := range map[string]func(*alerts.Rule){
+		"datastream_type": func(r *alerts.Rule) { r.Type = "no" },
+		"datastream_id":   func(r *alerts.Rule) { r.DatastreamID = 999_999 },
+		"direction":       func(r *alerts.Rule) { r.Direction = "sideways" },
+		"for_seconds":     func(r *alerts.Rule) { r.ForSeconds = -1 },
+	} {
+		bad := good
+		change(&bad)
+		if _, err := db.CreateRule(t.Context(), bad, "s"); !errs.Is(err, errs.Invalid) || fieldOf(err) != field {
+			t.Errorf("bad %s: %v of field %q", field, err, fieldOf(err))
+		}
+	}
+}
+
+func TestPutRulesAddsWhatIsMissing(t *testing.T) {
+	db := newCity(t, 1)
+	r := newRule(t, db)
+	other := r
+	other.Name.ZH = "别的"
+	for _, want := range []int{1, 0} {
+		if n, err := db.PutRules(t.Context(), []alerts.Rule{r, other}); err != nil || n != want {
+			t.Errorf("added %d, %v; want %d", n, err, want)
+		}
+	}
+	if err := db.DeleteRule(t.Context(), r.ID, 1, "s"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := db.PutRules(t.Context(), []alerts.Rule{r}); err != nil || n != 0 {
+		t.Errorf("a deleted one came back: %d, %v", n, err)
+	}
+}
