@@ -1,0 +1,164 @@
+package mqtt_test
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/sensors/mqtt"
+)
+
+// mosquitto runs mosquitto_pub with the arguments added to the address's.
+func mosquitto(t *testing.T, addr string, args ...string) error {
+	t.Helper()
+	host, port, _ := strings.Cut(addr, ":")
+	out, err := exec.CommandContext(t.Context(), "mosquitto_pub", append([]string{"-h", host, "-p", port}, args...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+func TestMosquittoPub(t *testing.T) {
+	s := newStand(t, newMemory(1), mqtt.Options{})
+	n := 0
+	for _, version := range []string{"mqttv311", "mqttv5"} {
+		for _, qos := range []string{"0", "1", "2"} {
+			n++
+			args := []string{"-V", version, "-q", qos, "-u", "dev-0", "-P", secret("dev-0"), "-t", obsTopic("dev-0"), "-m", string(reading(n))}
+			if err := mosquitto(t, s.broker.Addr(), args...); err != nil {
+				t.Errorf("%s QoS %s: %v", version, qos, err)
+			}
+			eventually(t, "stored", func() bool { return s.stored() == n })
+		}
+		if err := mosquitto(t, s.broker.Addr(), "-V", version, "-q", "1", "-u", "dev-0", "-P", "wrong", "-t", obsTopic("dev-0"), "-m", "x"); err == nil {
+			t.Errorf("%s: a wrong password was good", version)
+		}
+	}
+}
+
+// pahoClient is a client of the reference library, 3.1.1, that keeps what is not acknowledged.
+func pahoClient(t *testing.T, addr, device, password string) paho.Client {
+	t.Helper()
+	o := paho.NewClientOptions().AddBroker("tcp://"+addr).SetClientID(device).SetUsername(device).SetPassword(password).
+		SetProtocolVersion(4).SetCleanSession(false).SetAutoReconnect(true).SetMaxReconnectInterval(20*time.Millisecond).
+		SetWill(statusTopic(device), "offline", 1, true)
+	c := paho.NewClient(o)
+	if token := c.Connect(); token.Wait() && token.Error() != nil {
+		t.Fatal(token.Error())
+	}
+	t.Cleanup(func() { c.Disconnect(0) })
+	return c
+}
+
+// TestPahoLosesNothingWhileTheDatabaseComesAndGoes publishes from several devices at once while the
+// store fails now and then: in the end everything is stored.
+func TestPahoLosesNothingWhileTheDatabaseComesAndGoes(t *testing.T) {
+	const devices, each = 5, 200
+	m := newMemory(devices)
+	s := newStand(t, m, mqtt.Options{Window: 8})
+	var wg sync.WaitGroup
+	for i := range devices {
+		id := fmt.Sprintf("dev-%d", i)
+		c := pahoClient(t, s.broker.Addr(), id, secret(id))
+		wg.Go(func() {
+			tokens := make([]paho.Token, 0, each)
+			for n := range each {
+				tokens = append(tokens, c.Publish(obsTopic(id), 1, false, reading(n)))
+			}
+			for _, token := range tokens {
+				token.Wait() // a token may end with an error when the connection does; paho sends again
+			}
+		})
+	}
+	for range 3 {
+		m.change(func() { m.away = true })
+		time.Sleep(20 * time.Millisecond)
+		m.change(func() { m.away = false })
+		time.Sleep(20 * time.Millisecond)
+	}
+	wg.Wait()
+	eventually(t, "everything is stored", func() bool { return m.stored() == devices*each })
+}
+
+// TestAcknowledgedIsStoredUnderFire cuts connections and fails commits at random; what a client has
+// been acknowledged must be there.
+func TestAcknowledgedIsStoredUnderFire(t *testing.T) {
+	const devices = 20
+	m := newMemory(devices)
+	s := newStand(t, m, mqtt.Options{})
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	acked := map[string]bool{}
+	for i := range devices {
+		wg.Go(func() {
+			id, next := fmt.Sprintf("dev-%d", i), 0
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				next = burst(t, s, id, next, func(n int) {
+					mu.Lock()
+					defer mu.Unlock()
+					acked[fmt.Sprint(i+1, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n)*time.Millisecond).UnixMicro())] = true
+				})
+			}
+		})
+	}
+	for range 20 {
+		m.change(func() { m.away = true })
+		time.Sleep(2 * time.Millisecond)
+		m.change(func() { m.away = false })
+		time.Sleep(10 * time.Millisecond)
+	}
+	close(stop)
+	wg.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key := range acked {
+		if _, ok := m.rows[key]; !ok {
+			t.Fatalf("%s was acknowledged and is not stored", key)
+		}
+	}
+	if len(acked) == 0 {
+		t.Error("nothing was acknowledged at all")
+	}
+}
+
+// burst connects, publishes a few readings from number n on and reports what was acknowledged. It
+// gives the next number.
+func burst(t *testing.T, s *stand, id string, n int, acked func(int)) int {
+	w := dial(t, s.broker.Addr())
+	defer func() { _ = w.conn.Close() }()
+	if w.connect(hello{user: id, password: secret(id)}) != 0 {
+		return n
+	}
+	const count = 30
+	for i := range count {
+		pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1}, PacketID: uint16(i + 1), TopicName: obsTopic(id), Payload: reading(n + i)}
+		if w.trySend(pk) != nil {
+			return n
+		}
+	}
+	for i := range count - 5 { // and is cut off before the last
+		pk, err := w.read()
+		if err != nil {
+			return n
+		}
+		if pk.FixedHeader.Type != packets.Puback || pk.PacketID != uint16(i+1) {
+			t.Errorf("PUBACK %d where %d is next", pk.PacketID, i+1)
+			return n
+		}
+		acked(n + i)
+	}
+	return n + count
+}

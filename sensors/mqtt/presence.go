@@ -1,0 +1,153 @@
+package mqtt
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/sensors"
+)
+
+// presence speaks for devices that cannot speak for themselves.
+type presence struct {
+	b      *Broker
+	cancel context.CancelFunc
+	ended  chan struct{}
+
+	mu   sync.Mutex
+	owed map[string]sensors.Envelope // by device: could not be stored yet
+	told map[string]time.Time        // by device: when an oversize packet was last put to quarantine
+}
+
+func newPresence(b *Broker) *presence {
+	return &presence{b: b, ended: make(chan struct{}), owed: map[string]sensors.Envelope{}, told: map[string]time.Time{}}
+}
+
+func (p *presence) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	go p.run(ctx)
+}
+
+func (p *presence) stop() {
+	if p.cancel != nil {
+		p.cancel()
+		<-p.ended
+	}
+}
+
+func (p *presence) run(ctx context.Context) {
+	defer close(p.ended)
+	retry := time.NewTicker(p.b.opts.PresenceRetry)
+	defer retry.Stop()
+	var grace <-chan time.Time
+	if p.b.opts.PresenceGrace > 0 {
+		timer := time.NewTimer(p.b.opts.PresenceGrace)
+		defer timer.Stop()
+		grace = timer.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-retry.C:
+			p.payOwed()
+		case <-grace:
+			if !p.markMissing(ctx) {
+				grace = time.After(p.b.opts.PresenceRetry) // not known yet: the database is away
+			}
+		}
+	}
+}
+
+// announce stores a status for a device that vanished; what cannot be stored is owed.
+func (p *presence) announce(env sensors.Envelope, retain bool) {
+	if retain {
+		p.b.server.Topics.RetainMessage(packets.Packet{
+			FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true, Qos: 1},
+			TopicName:   env.Topic, Payload: env.Payload, Created: env.Received.Unix(), Origin: env.Device,
+		})
+	}
+	p.offer(env)
+}
+
+func (p *presence) offer(env sensors.Envelope) {
+	owe := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.owed[env.Device] = env
+	}
+	err := p.b.receiver.Accept(env, func(err error) {
+		if err != nil {
+			owe()
+		}
+	})
+	if err != nil {
+		owe()
+	}
+}
+
+// payOwed offers again what could not be stored, but not of devices that are back: they have spoken
+// since.
+func (p *presence) payOwed() {
+	p.mu.Lock()
+	list := p.owed
+	p.owed = map[string]sensors.Envelope{}
+	p.mu.Unlock()
+	for device, env := range list {
+		if !p.b.live.has(device) {
+			p.offer(env)
+		}
+	}
+}
+
+// markMissing marks off line who was on line before this server began and has not been seen since,
+// here or by any other node. It reports whether that could be told.
+func (p *presence) markMissing(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := p.b.registry.Reload(ctx); err != nil {
+		return false
+	}
+	missing := 0
+	for _, k := range p.b.registry.All() {
+		since := func(t *time.Time) bool { return t != nil && !t.Before(p.b.began) }
+		if !k.Online || since(k.StatusAt) || since(k.LastSeen) || p.b.live.has(k.ID) {
+			continue
+		}
+		missing++
+		p.offer(sensors.Envelope{
+			Topic: sensors.Topic(k.Division, k.ID, sensors.KindStatus), Division: k.Division, Device: k.ID,
+			Kind: sensors.KindStatus, Payload: []byte("offline"), QoS: 1, Received: p.b.clock(),
+		})
+	}
+	if missing > 0 {
+		p.b.log.WarnContext(ctx, "devices that were on line before the start have not come back", "devices", missing)
+	}
+	return true
+}
+
+// quarantineOversize notes a packet that was too large to be read; a device that sends it again and
+// again makes one row a minute.
+func (p *presence) quarantineOversize(s *session) {
+	now := p.b.clock()
+	p.mu.Lock()
+	again := now.Sub(p.told[s.device]) < time.Minute
+	if !again {
+		p.told[s.device] = now
+	}
+	p.mu.Unlock()
+	if again {
+		return
+	}
+	err := p.b.receiver.Quarantine(sensors.Quarantined{
+		At: now, DeviceID: s.device, Topic: sensors.Topic(s.division, s.device, sensors.KindObs), Reason: sensors.ReasonTooLarge,
+		Detail: "a packet larger than " + strconv.Itoa(p.b.opts.maxPacket()) + " bytes; it was not read, so its topic, size and content are not known",
+	}, nil)
+	if err != nil {
+		p.b.log.Debug("an oversize packet could not be noted", "device", s.device, "error", err)
+	}
+}
