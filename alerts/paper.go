@@ -1,7 +1,7 @@
 package alerts
 
 import (
-	"crypto/sha256"
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -54,13 +54,13 @@ type issue struct {
 // chinaTime is Asia/Shanghai, which has had no summer time since 1991.
 func chinaTime() *time.Location { return time.FixedZone("CST", 8*60*60) }
 
-// identifier gives the n-th message of an episode its name, "370600-20261123T065801Z-5d0c2f9a71b3-1".
-// It is known before the alert has an ID. The time is the first message's, so that a database that was
-// restored cannot name another message alike; the hash is of what makes the episode unique: the rule,
-// the datastream and the event time that began it.
-func (i Issuer) identifier(a Alert, sent time.Time) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d %s", i.Sender, a.RuleID, a.DatastreamID, a.Onset.UTC().Format(time.RFC3339Nano)))
-	return fmt.Sprintf("%s-%s-%s-1", padCode(i.CityCode), sent.UTC().Format("20060102T150405Z"), hex.EncodeToString(sum[:6]))
+// identifier names the first message of an episode, as "370600-20261123T065801Z-5d0c2f9a71b3-1"; the
+// later ones count on. It is known before the alert has an ID, and the 48 random bits keep it unique
+// among nodes, after restarts, and in a database that was restored and goes another way.
+func (i Issuer) identifier(sent time.Time) string {
+	var salt [6]byte
+	_, _ = rand.Read(salt[:]) // never fails
+	return fmt.Sprintf("%s-%s-%s-1", padCode(i.CityCode), sent.UTC().Format("20060102T150405Z"), hex.EncodeToString(salt[:]))
 }
 
 // nextIdentifier is the name of the message after the one named.

@@ -175,7 +175,7 @@ func (e *Engine) sign(ctx context.Context, c Change, is issue) (Change, error) {
 	last := *a
 	var ok bool
 	if a.Identifier, ok = nextIdentifier(a.Identifier); !ok {
-		a.Identifier = e.issuer.identifier(*a, is.sent)
+		a.Identifier = e.issuer.identifier(is.sent)
 	}
 	is.alert = *a
 	m, err := e.issuer.write(is)
