@@ -74,7 +74,7 @@ type Store interface {
 	RecordLogin(ctx context.Context, accountID int64, ok bool) error           // counts or clears failures
 	CreateSession(ctx context.Context, s Session, tokenSHA256 []byte) (int64, error)
 	SessionByToken(ctx context.Context, tokenSHA256 []byte) (Session, Account, error) // errs.NotFound when unknown; revoked and expired ones are returned as such
-	SessionByID(ctx context.Context, id int64) (Session, Account, error) // the same by its id
+	SessionByID(ctx context.Context, id int64) (Session, Account, error)              // the same by its id
 	TouchSession(ctx context.Context, id int64, at time.Time) error
 	// RevokeSessions revokes one session (id > 0) or all of an account and writes session.revoked.
 	RevokeSessions(ctx context.Context, accountID, id int64, actor string) error

@@ -123,6 +123,7 @@ type Options struct {
 	Push       Pusher
 	Metrics    http.Handler
 	UI         fs.FS          // the built pages; optional
+	Secure     bool           // people reach this server over TLS through a proxy: cookies say so
 	Proxies    []netip.Prefix // peers whose X-Forwarded-For and X-Forwarded-Proto are believed; optional
 	Timeout    time.Duration  // for one answer, 0 is 30 s; not for Push
 	Logger     *slog.Logger

@@ -54,9 +54,9 @@ func (s *Server) remote(r *http.Request) netip.Addr {
 	return from
 }
 
-// secure reports whether the browser speaks TLS, to us or to a trusted proxy.
+// secure reports whether the browser speaks TLS: to us, to a trusted proxy, or always by Options.Secure.
 func (s *Server) secure(r *http.Request) bool {
-	return r.TLS != nil || (s.trusted(peer(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"))
+	return s.o.Secure || r.TLS != nil || (s.trusted(peer(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"))
 }
 
 // local reports whether the request was made on this machine and did not come through a proxy here.

@@ -1,0 +1,219 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// memory keeps people in memory, for tests of the domain; the real store's tests are its own, and the
+// API's tests put the two together.
+type memory struct {
+	mu       sync.Mutex
+	accounts []Credentials
+	sessions []Session
+	tokens   [][]byte
+	touched  int
+	away     bool
+	now      func() time.Time
+}
+
+func (m *memory) enter() (func(), error) {
+	m.mu.Lock()
+	if m.away {
+		m.mu.Unlock()
+		return nil, errs.New(errs.Unavailable, "the database is away")
+	}
+	return m.mu.Unlock, nil
+}
+
+func (m *memory) CredentialsByLogin(_ context.Context, login string) (Credentials, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return Credentials{}, err
+	}
+	defer leave()
+	for _, c := range m.accounts {
+		if c.Login == login {
+			return c, nil
+		}
+	}
+	return Credentials{}, errs.New(errs.NotFound, "there is no such account")
+}
+
+func (m *memory) RecordLogin(_ context.Context, id int64, ok bool) error {
+	leave, err := m.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	at := m.now()
+	c := &m.accounts[id-1]
+	c.FailedLogins++
+	c.FailedAt = &at
+	if ok {
+		c.FailedLogins, c.FailedAt = 0, nil
+	}
+	return nil
+}
+
+func (m *memory) CreateSession(_ context.Context, s Session, sum []byte) (int64, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	s.ID = int64(len(m.sessions) + 1)
+	m.sessions = append(m.sessions, s)
+	m.tokens = append(m.tokens, sum)
+	return s.ID, nil
+}
+
+func (m *memory) SessionByToken(_ context.Context, sum []byte) (Session, Account, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return Session{}, Account{}, err
+	}
+	defer leave()
+	for i, s := range m.sessions {
+		if bytes.Equal(m.tokens[i], sum) {
+			return s, m.accounts[s.AccountID-1].Account, nil
+		}
+	}
+	return Session{}, Account{}, errs.New(errs.NotFound, "there is no such session")
+}
+
+func (m *memory) TouchSession(_ context.Context, id int64, at time.Time) error {
+	leave, err := m.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	m.sessions[id-1].LastSeen = at
+	m.touched++
+	return nil
+}
+
+func (m *memory) RevokeSessions(_ context.Context, account, id int64, _ string) error {
+	leave, err := m.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	at := m.now()
+	for i := range m.sessions {
+		if s := &m.sessions[i]; s.AccountID == account && (id == 0 || s.ID == id) {
+			s.RevokedAt = &at
+		}
+	}
+	return nil
+}
+
+func (m *memory) Accounts(context.Context) ([]Account, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var all []Account
+	for _, c := range m.accounts {
+		all = append(all, c.Account)
+	}
+	return all, nil
+}
+
+func (m *memory) CreateAccount(_ context.Context, a Account, hash, _ string) (Account, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return Account{}, err
+	}
+	defer leave()
+	if slices.ContainsFunc(m.accounts, func(c Credentials) bool { return c.Login == a.Login }) {
+		return Account{}, errs.New(errs.Conflict, "the login is taken")
+	}
+	a.ID, a.Version = int64(len(m.accounts)+1), 1
+	m.accounts = append(m.accounts, Credentials{Account: a, PasswordHash: hash})
+	return a, nil
+}
+
+func (m *memory) UpdateAccount(_ context.Context, a Account, hash string, ifVersion int64, _ string) (Account, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return Account{}, err
+	}
+	defer leave()
+	c := &m.accounts[a.ID-1]
+	if c.Version != ifVersion {
+		return Account{}, errs.New(errs.Precondition, "somebody was faster")
+	}
+	a.Version++
+	c.Account = a
+	if hash != "" {
+		c.PasswordHash = hash
+	}
+	return a, nil
+}
+
+func (m *memory) Sessions(_ context.Context, account int64) ([]Session, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return slices.DeleteFunc(slices.Clone(m.sessions), func(s Session) bool { return s.AccountID != account }), nil
+}
+
+// clock is a clock that tests move.
+type clock struct{ t time.Time }
+
+func (c *clock) now() time.Time       { return c.t }
+func (c *clock) pass(d time.Duration) { c.t = c.t.Add(d) }
+func quick() *argon2id.Params {
+	return &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+}
+func admin(division string) Principal {
+	return Principal{AccountID: 1000, Login: "root", Role: core.RoleAdministrator, Division: division}
+}
+func ptr[T any](v T) *T { return &v }
+
+const secret = "correct horse battery"
+
+// newService has a commander and a responder of 370602, both with the password secret.
+func newService(t *testing.T, o Options) (*Service, *memory, *clock) {
+	t.Helper()
+	c := &clock{time.Date(2026, 7, 1, 8, 0, 0, 0, time.UTC)}
+	m := &memory{now: c.now}
+	o.Params = quick()
+	v := NewService(o, m, m, nil, nil, c.now)
+	for _, n := range []NewAccount{
+		{Login: "commander", Name: "指挥长", Role: core.RoleCommander, Division: "3706", Password: secret},
+		{Login: "r370602", Name: "芝罘区", Role: core.RoleResponder, Division: "370602", Password: secret},
+	} {
+		if _, err := v.CreateAccount(t.Context(), admin("3706"), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return v, m, c
+}
+
+func (m *memory) SessionByID(_ context.Context, id int64) (Session, Account, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return Session{}, Account{}, err
+	}
+	defer leave()
+	for _, s := range m.sessions {
+		if s.ID == id {
+			return s, m.accounts[s.AccountID-1].Account, nil
+		}
+	}
+	return Session{}, Account{}, errs.New(errs.NotFound, "there is no such session")
+}

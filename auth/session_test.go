@@ -1,0 +1,229 @@
+package auth
+
+import (
+	"testing"
+	"time"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+func open(t *testing.T, v *Service) (string, Principal) {
+	t.Helper()
+	token, p, err := login(v, "commander", secret, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token, p
+}
+
+func alive(t *testing.T, v *Service, token string) bool {
+	t.Helper()
+	_, err := v.Authenticate(t.Context(), token)
+	if err != nil && !errs.Is(err, errs.Unauthenticated) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+func TestSessionExpires(t *testing.T) {
+	v, _, c := newService(t, Options{SessionTTL: time.Hour, CacheTTL: 2 * time.Hour})
+	token, _ := open(t, v)
+	if !alive(t, v, token) {
+		t.Fatal("a new session is dead")
+	}
+	c.pass(time.Hour - time.Second)
+	if !alive(t, v, token) {
+		t.Error("dead before its time")
+	}
+	c.pass(time.Second)
+	if alive(t, v, token) {
+		t.Error("alive after its time, from the cache")
+	}
+}
+
+func TestLogoutAndRevocation(t *testing.T) {
+	v, _, c := newService(t, Options{})
+	token, p := open(t, v)
+	other, _ := open(t, v)
+	alive(t, v, token)
+	alive(t, v, other)
+	if err := v.Logout(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if alive(t, v, token) {
+		t.Error("alive after logout")
+	}
+	if !alive(t, v, other) {
+		t.Error("the other session of the account died with it")
+	}
+
+	// A revocation on another node: this one believes its cache until the event, or the TTL.
+	third, q := open(t, v)
+	alive(t, v, third)
+	if err := v.store.RevokeSessions(t.Context(), q.AccountID, q.SessionID, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if !alive(t, v, third) {
+		t.Error("the cache is not used")
+	}
+	v.Forget(q.SessionID)
+	if alive(t, v, third) {
+		t.Error("alive after the event")
+	}
+	fourth, q := open(t, v)
+	alive(t, v, fourth)
+	if err := v.store.RevokeSessions(t.Context(), q.AccountID, 0, "x"); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(15 * time.Second)
+	if alive(t, v, fourth) || alive(t, v, other) {
+		t.Error("alive after the cache's time")
+	}
+}
+
+// What was read before a revocation must not be remembered after it.
+func TestForgetBeatsALoadUnderWay(t *testing.T) {
+	v, _, c := newService(t, Options{})
+	token, p := open(t, v)
+	generation := v.cache.generation()
+	v.ForgetAccount(p.AccountID)
+	sum := [32]byte{1}
+	v.cache.put(sum, p, c.t, generation)
+	if _, ok := v.cache.get(sum, c.t); ok {
+		t.Error("a session read before the revocation is kept")
+	}
+	if !alive(t, v, token) {
+		t.Error("an unrelated session died")
+	}
+}
+
+func TestDisabledAccountIsOut(t *testing.T) {
+	v, _, _ := newService(t, Options{})
+	token, _ := open(t, v)
+	alive(t, v, token)
+	if _, err := v.UpdateAccount(t.Context(), admin("3706"), "commander", AccountChange{Disabled: ptr(true)}, 1); err != nil {
+		t.Fatal(err)
+	}
+	if alive(t, v, token) {
+		t.Error("the session of a disabled account is alive")
+	}
+}
+
+func TestAuthenticateWithoutAStore(t *testing.T) {
+	v, m, c := newService(t, Options{})
+	token, _ := open(t, v)
+	alive(t, v, token)
+	m.away = true
+	if !alive(t, v, token) {
+		t.Error("the cache is not used while the database is away")
+	}
+	c.pass(time.Minute)
+	if _, err := v.Authenticate(t.Context(), token); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("%v, want unavailable: nobody is logged out because the database is away", err)
+	}
+}
+
+func TestLastSeenIsKeptByTheMinute(t *testing.T) {
+	v, m, c := newService(t, Options{})
+	token, _ := open(t, v)
+	for range 40 {
+		alive(t, v, token)
+		c.pass(10 * time.Second)
+	}
+	if m.touched < 5 || m.touched > 7 {
+		t.Errorf("touched %d times in 400 s", m.touched)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	c := newSessionCache(time.Minute)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range maxCached + 100 {
+		c.put([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, Principal{}, now, 0)
+	}
+	if len(c.known) > maxCached {
+		t.Errorf("%d sessions are cached", len(c.known))
+	}
+}
+
+func TestSessionsOfOthers(t *testing.T) {
+	v, _, _ := newService(t, Options{})
+	_, p := open(t, v)
+	token, r, err := login(v, "r370602", secret, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := v.Sessions(t.Context(), p, "")
+	if err != nil || len(own) != 1 || own[0].Login != "commander" {
+		t.Errorf("own sessions: %+v, %v", own, err)
+	}
+	if _, err := v.Sessions(t.Context(), p, "r370602"); !errs.Is(err, errs.Forbidden) {
+		t.Errorf("a commander reads another's sessions: %v", err)
+	}
+	if err := v.RevokeSession(t.Context(), p, r.SessionID); !errs.Is(err, errs.NotFound) {
+		t.Errorf("a commander ends another's session: %v", err)
+	}
+	if _, err := v.Sessions(t.Context(), admin("370614"), "r370602"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("an administrator of another county: %v", err)
+	}
+	if err := v.RevokeSession(t.Context(), admin("370614"), r.SessionID); !errs.Is(err, errs.NotFound) {
+		t.Errorf("an administrator of another county: %v", err)
+	}
+	if err := v.RevokeSession(t.Context(), admin("3706"), r.SessionID); err != nil {
+		t.Error(err)
+	}
+	if alive(t, v, token) {
+		t.Error("alive after its revocation")
+	}
+	if err := v.RevokeSession(t.Context(), p, p.SessionID); err != nil {
+		t.Errorf("ending the own session: %v", err)
+	}
+}
+
+func TestRolesPermissions(t *testing.T) {
+	// The table of the API's documentation, written out: who may what.
+	want := map[core.Role]string{
+		core.RoleCommander:     "view handle-alert edit-rules",
+		core.RoleResponder:     "view handle-alert",
+		core.RoleSteward:       "view edit-data edit-rules",
+		core.RoleObserver:      "view",
+		core.RoleAdministrator: "view edit-data edit-rules accounts",
+		"nobody":               "",
+		"":                     "",
+	}
+	for role, list := range want {
+		may := map[Permission]bool{}
+		for _, p := range PermissionsOf(role) {
+			may[p] = true
+		}
+		for _, p := range Permissions() {
+			expected := containsWord(list, string(p))
+			if Can(role, p) != expected || may[p] != expected {
+				t.Errorf("Can(%q, %q) = %v, want %v", role, p, Can(role, p), expected)
+			}
+		}
+	}
+}
+
+func TestRecheckSeesTheStoreAndNotTheCache(t *testing.T) {
+	v, m, _ := newService(t, Options{})
+	token, p := open(t, v)
+	alive(t, v, token)
+	if got, err := v.Recheck(t.Context(), p.SessionID); err != nil || got != p {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := m.RevokeSessions(t.Context(), p.AccountID, p.SessionID, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Recheck(t.Context(), p.SessionID); !errs.Is(err, errs.Unauthenticated) {
+		t.Errorf("revoked: %v", err)
+	}
+	if _, err := v.Recheck(t.Context(), 99); !errs.Is(err, errs.Unauthenticated) {
+		t.Errorf("unknown: %v", err)
+	}
+	m.away = true
+	if _, err := v.Recheck(t.Context(), p.SessionID); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("away: %v", err)
+	}
+}
