@@ -48,6 +48,7 @@ type Registry struct {
 	clock func() time.Time
 
 	devices   atomic.Pointer[map[string]*Known]
+	owners    atomic.Pointer[map[int64]*Known] // by datastream
 	loading   sync.Mutex // one reload at a time; guards what follows
 	attempted time.Time  // when a miss last caused a reload
 	missErr   error      // how that ended
@@ -69,6 +70,7 @@ func NewRegistry(store RegistryStore, opts RegistryOptions, log *slog.Logger, cl
 	}
 	r := &Registry{store: store, opts: opts, log: log, clock: clock}
 	r.devices.Store(&map[string]*Known{})
+	r.owners.Store(&map[int64]*Known{})
 	return r
 }
 
@@ -94,10 +96,16 @@ func (r *Registry) reload(ctx context.Context) error {
 		byCode[t.Code] = t
 	}
 	devices := make(map[string]*Known, len(list))
+	owners := make(map[int64]*Known)
 	for _, d := range list {
-		devices[d.ID] = newKnown(d, byCode)
+		k := newKnown(d, byCode)
+		devices[d.ID] = k
+		for _, ds := range d.Streams {
+			owners[ds.ID] = k
+		}
 	}
 	r.devices.Store(&devices)
+	r.owners.Store(&owners)
 	r.missErr = nil
 	return nil
 }
@@ -113,6 +121,24 @@ func newKnown(d RegisteredDevice, types map[string]DatastreamType) *Known {
 
 // Device looks a device up in memory; nil when it is unknown or disabled.
 func (r *Registry) Device(id string) *Known { return (*r.devices.Load())[id] }
+
+// DeviceOf gives the device that a datastream belongs to.
+func (r *Registry) DeviceOf(datastream int64) (device string, ok bool) {
+	k, ok := (*r.owners.Load())[datastream]
+	if !ok {
+		return "", false
+	}
+	return k.ID, true
+}
+
+// DivisionOf gives the division of a device.
+func (r *Registry) DivisionOf(device string) (division string, ok bool) {
+	k := r.Device(device)
+	if k == nil {
+		return "", false
+	}
+	return k.Division, true
+}
 
 // Devices is how many devices are known.
 func (r *Registry) Devices() int { return len(*r.devices.Load()) }
