@@ -1,0 +1,244 @@
+package data
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/paulmach/orb"
+
+	"onemap/geo"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk"
+	"onemap/risk/load"
+)
+
+// LayerSpec is a layer of the base data: its entry in the catalogue, and its features.
+type LayerSpec struct {
+	risk.Layer
+	// Open gives a reader of the features, from the beginning. Nothing needs to be closed.
+	Open func() (risk.Reader, error)
+}
+
+// layerEntry is an entry of layers.yaml.
+type layerEntry struct {
+	Name         string       `yaml:"name"`
+	Theme        risk.Theme   `yaml:"theme"`
+	Title        core.Text    `yaml:"title"`
+	Owner        core.Text    `yaml:"owner"`
+	Origin       core.Origin  `yaml:"origin"`
+	UpdatedOn    string       `yaml:"updated_on"`
+	CycleDays    int          `yaml:"cycle_days"`
+	GeometryType string       `yaml:"geometry_type"`
+	MinZoom      int          `yaml:"min_zoom"`
+	MaxZoom      int          `yaml:"max_zoom"`
+	Fields       []fieldEntry `yaml:"fields"`
+
+	File      string `yaml:"file"`
+	Key       string `yaml:"key"`
+	NameZH    string `yaml:"name_zh"`
+	NameEN    string `yaml:"name_en"`
+	Division  string `yaml:"division"`
+	Locate    bool   `yaml:"locate"`
+	Explode   bool   `yaml:"explode"`
+	Names     string `yaml:"names"`     // "divisions": names by the key
+	Divisions string `yaml:"divisions"` // "county" or "town": the features are divisions with a point
+}
+
+type fieldEntry struct {
+	Name   string    `yaml:"name"`
+	Type   string    `yaml:"type"`
+	Title  core.Text `yaml:"title"`
+	Unit   string    `yaml:"unit"`
+	InTile bool      `yaml:"in_tile"`
+}
+
+// BaseLayers gives the catalogue of the base data in a folder, in drawing order, from layers.yaml and
+// SOURCES.yaml. Everybody may read these layers.
+func BaseLayers(dir string) ([]LayerSpec, error) {
+	var entries []layerEntry
+	if err := readYAML(filepath.Join(dir, "layers.yaml"), &entries); err != nil {
+		return nil, err
+	}
+	sources, err := Sources(dir)
+	if err != nil {
+		return nil, err
+	}
+	specs := make([]LayerSpec, 0, len(entries))
+	for _, e := range entries {
+		i := slices.IndexFunc(sources, func(s Source) bool { return s.File == e.File })
+		if i < 0 {
+			return nil, errs.New(errs.Invalid, "layers.yaml: %s: the file %q is not in %s", e.Name, e.File, sourcesFile)
+		}
+		layer, err := e.layer(sources[i])
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, LayerSpec{Layer: layer, Open: func() (risk.Reader, error) { return e.open(dir, layer) }})
+	}
+	return specs, nil
+}
+
+func (e layerEntry) layer(s Source) (risk.Layer, error) {
+	day, err := time.Parse(time.DateOnly, e.UpdatedOn)
+	if err != nil {
+		return risk.Layer{}, fmt.Errorf("layers.yaml: %s: updated_on: %w", e.Name, err)
+	}
+	if !slices.Contains(risk.Themes(), e.Theme) || !e.Origin.Valid() {
+		return risk.Layer{}, errs.New(errs.Invalid, "layers.yaml: %s: no valid theme or origin", e.Name)
+	}
+	fields := make([]risk.Field, len(e.Fields))
+	for i, f := range e.Fields {
+		fields[i] = risk.Field(f)
+	}
+	return risk.Layer{
+		Name: e.Name, Theme: e.Theme, Title: e.Title, Owner: e.Owner, Origin: e.Origin,
+		Audience: core.Audience{Kind: core.AudiencePublic},
+		Source:   s.Source + " " + s.Version, Licence: s.Licence, Attribution: s.Attribution,
+		UpdatedOn: day, CycleDays: e.CycleDays, GeometryType: e.GeometryType,
+		MinZoom: e.MinZoom, MaxZoom: e.MaxZoom, Fields: fields,
+	}, nil
+}
+
+// open begins to read the layer's features.
+func (e layerEntry) open(dir string, layer risk.Layer) (risk.Reader, error) {
+	if e.Divisions != "" {
+		return e.openDivisions(dir, layer)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, e.File)) // small, and so there is no file to close
+	if err != nil {
+		return nil, errs.Wrap(errs.NotFound, err, "read base data")
+	}
+	or := func(field string) string {
+		if field == "" {
+			return load.NoField
+		}
+		return field
+	}
+	o := load.Options{
+		KeyField: or(e.Key), NameField: or(e.NameZH), NameENField: or(e.NameEN), DivisionField: or(e.Division),
+		LevelField: load.NoField, Origin: layer.Origin, Source: layer.Source,
+	}
+	if e.Locate {
+		if o.Division, err = Locate(dir); err != nil {
+			return nil, err
+		}
+	}
+	inner, err := load.Open(bytes.NewReader(raw), o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.File, err)
+	}
+	r := &baseReader{inner: inner, entry: e, names: map[string]core.Text{}}
+	if e.Names == "divisions" {
+		file, err := readDivisionFile(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range file.Counties {
+			r.names[d.Code] = d.Name
+		}
+	}
+	return r, nil
+}
+
+// baseReader finishes what the file's reader gives: ordinal keys, parts, names.
+type baseReader struct {
+	inner risk.Reader
+	entry layerEntry
+	names map[string]core.Text
+	parts []risk.Record
+	n     int
+}
+
+// Next gives the next feature or part of one.
+func (r *baseReader) Next() (risk.Record, *risk.Refusal, error) {
+	if len(r.parts) == 0 {
+		record, refusal, err := r.inner.Next()
+		if err != nil && !errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%s: %w", r.entry.File, err)
+		}
+		if err != nil || refusal != nil {
+			return risk.Record{}, refusal, err
+		}
+		if name, ok := r.names[record.Feature.Key]; ok {
+			record.Feature.Name = name
+		}
+		for _, g := range r.split(record.Feature.Geometry) {
+			part := record
+			part.Feature.Geometry = g
+			r.parts = append(r.parts, part)
+		}
+	}
+	next := r.parts[0]
+	r.parts = r.parts[1:]
+	if r.n++; r.entry.Key == "" {
+		next.Feature.Key = fmt.Sprintf("%s-%04d", r.entry.Name, r.n)
+	}
+	return next, nil, nil
+}
+
+func (r *baseReader) split(g orb.Geometry) []orb.Geometry {
+	if !r.entry.Explode {
+		return []orb.Geometry{g}
+	}
+	var parts []orb.Geometry
+	switch g := g.(type) {
+	case orb.MultiPolygon:
+		for _, p := range g {
+			parts = append(parts, p)
+		}
+	case orb.MultiLineString:
+		for _, l := range g {
+			parts = append(parts, l)
+		}
+	default:
+		parts = append(parts, g)
+	}
+	return parts
+}
+
+// openDivisions makes features of the divisions of a level that are valid and have a point.
+func (e layerEntry) openDivisions(dir string, layer risk.Layer) (risk.Reader, error) {
+	level := geo.LevelCounty
+	if e.Divisions == "town" {
+		level = geo.LevelTown
+	}
+	divisions, err := Divisions(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []risk.Feature
+	for _, d := range divisions {
+		if geo.LevelOfDivision(d.Code) != level || d.ValidTo != nil || (d.Lon == 0 && d.Lat == 0) {
+			continue
+		}
+		all = append(all, risk.Feature{
+			Key: d.Code, Division: d.Code, Name: d.Name, Origin: layer.Origin, Source: layer.Source,
+			Properties: map[string]any{"code": d.Code}, Geometry: orb.Point{d.Lon, d.Lat},
+		})
+	}
+	return Features(all), nil
+}
+
+// Features gives a reader of features that are in memory; their lines are their ordinals.
+func Features(all []risk.Feature) risk.Reader { return &featureReader{all: all} }
+
+type featureReader struct {
+	all []risk.Feature
+	n   int
+}
+
+// Next gives the next feature.
+func (r *featureReader) Next() (risk.Record, *risk.Refusal, error) {
+	if r.n == len(r.all) {
+		return risk.Record{}, nil, io.EOF
+	}
+	r.n++
+	return risk.Record{Line: r.n, Feature: r.all[r.n-1]}, nil, nil
+}

@@ -1,0 +1,69 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// Source says of one file of base data where it is from and under which licence it may be used.
+type Source struct {
+	File        string      `yaml:"file" json:"file"` // in the folder of base data
+	Layers      []string    `yaml:"layers" json:"layers"`
+	Title       core.Text   `yaml:"title" json:"title"`
+	Source      string      `yaml:"source" json:"source"`
+	Version     string      `yaml:"version" json:"version"`
+	SHA256      string      `yaml:"sha256" json:"sha256"` // of the file, hexadecimal
+	Licence     string      `yaml:"licence" json:"licence"`
+	LicenceFile string      `yaml:"licence_file" json:"licence_file"`
+	Origin      core.Origin `yaml:"origin" json:"origin"`
+	Attribution string      `yaml:"attribution" json:"attribution"` // for the map's credit line; empty needs none
+	Note        string      `yaml:"note" json:"note"`
+}
+
+// Sources reads SOURCES.yaml of a folder of base data. The error names the file and the line.
+func Sources(dir string) ([]Source, error) {
+	var all []Source
+	if err := readYAML(filepath.Join(dir, sourcesFile), &all); err != nil {
+		return nil, err
+	}
+	for i, s := range all {
+		if s.File == "" || s.Licence == "" || s.Source == "" || !s.Origin.Valid() {
+			return nil, errs.New(errs.Invalid, "%s: entry %d (%s) has no file, source, licence or valid origin", sourcesFile, i+1, s.File)
+		}
+	}
+	return all, nil
+}
+
+// Attribution is the map's credit line: each attribution once, in the order of the sources.
+func Attribution(sources []Source) string {
+	var credits []string
+	for _, s := range sources {
+		if s.Attribution != "" && !slices.Contains(credits, s.Attribution) {
+			credits = append(credits, s.Attribution)
+		}
+	}
+	return strings.Join(credits, " · ")
+}
+
+// readYAML decodes a file strictly: an unknown key is an error.
+func readYAML(path string, to any) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return errs.Wrap(errs.NotFound, err, "read base data")
+	}
+	defer func() { _ = f.Close() }() // only read from
+	if err := yaml.NewDecoder(f, yaml.Strict()).Decode(to); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
