@@ -1,0 +1,140 @@
+package alerts
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// deskStore keeps one alert; what it does not need for Handle it does not have.
+type deskStore struct {
+	DeskStore
+	alert   Alert
+	changed bool
+	last    Command
+}
+
+func (s *deskStore) Handle(_ context.Context, _ core.Scope, c Command, next func(Alert) (Alert, bool, error)) (Alert, error) {
+	a, changed, err := next(s.alert)
+	if err != nil {
+		return Alert{}, err
+	}
+	s.alert, s.changed, s.last = a, changed, c
+	return a, nil
+}
+
+func scopeOf(role core.Role, division string) core.Scope {
+	return core.Scope{Role: role, Division: division}
+}
+
+func at() time.Time { return time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC) }
+
+func command(action Action) Command {
+	c := Command{AlertID: 1, Action: action, Actor: "commander", Note: "done"}
+	if action == ActAssign {
+		c.Assignee = "r370602"
+	}
+	return c
+}
+
+// TestHandlingTable walks every state and every action.
+func TestHandlingTable(t *testing.T) {
+	want := map[Handling]map[Action]Handling{ // absent: refused
+		New:          {ActAcknowledge: Acknowledged, ActAssign: Assigned},
+		Acknowledged: {ActAcknowledge: Acknowledged, ActAssign: Assigned, ActResolve: Resolved},
+		Assigned:     {ActAcknowledge: Assigned, ActAssign: Assigned, ActResolve: Resolved},
+		Resolved:     {ActAcknowledge: Resolved, ActResolve: Resolved, ActClose: Closed},
+		Closed:       {ActClose: Closed},
+	}
+	for _, from := range []Handling{New, Acknowledged, Assigned, Resolved, Closed} {
+		for _, a := range actions() {
+			s := &deskStore{alert: Alert{ID: 1, Handling: from, Detection: Cleared, Division: "370602", Divisions: []string{"370602"}}}
+			d := NewDesk(s, quiet(), at)
+			got, err := d.Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), command(a.action))
+			to, legal := want[from][a.action]
+			switch {
+			case legal && (err != nil || got.Handling != to):
+				t.Errorf("%s %s: %s, %v", from, a.action, got.Handling, err)
+			case !legal && !errs.Is(err, errs.Conflict):
+				t.Errorf("%s %s: %v", from, a.action, err)
+			case !legal && !strings.Contains(err.Error(), "possible: "+possibleText(from)):
+				t.Errorf("%s %s does not say what is possible: %v", from, a.action, err)
+			}
+			if legal && s.changed != (from != to || a.action == ActAssign) {
+				t.Errorf("%s %s: changed %v", from, a.action, s.changed)
+			}
+			if s.changed && !got.UpdatedAt.Equal(at()) {
+				t.Errorf("%s %s: at %v", from, a.action, got.UpdatedAt)
+			}
+		}
+	}
+	if diff := cmp.Diff([]Action{ActAssign, ActResolve}, Possible(Acknowledged)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHandlingRules(t *testing.T) {
+	city, county, other := scopeOf(core.RoleCommander, "3706"), scopeOf(core.RoleResponder, "370602"), scopeOf(core.RoleResponder, "370614")
+	here := Alert{ID: 1, Handling: New, Detection: Firing, Division: "370602001", Divisions: []string{"370602"}}
+	wide := Alert{ID: 1, Handling: New, Detection: Firing, Division: "3706", Divisions: []string{"3706"}}
+	with := func(a Alert, change func(*Alert)) Alert { change(&a); return a }
+	for name, tc := range map[string]struct {
+		alert Alert
+		scope core.Scope
+		cmd   Command
+		kind  errs.Kind
+		ok    bool
+	}{
+		"responder at home":             {here, county, command(ActAcknowledge), 0, true},
+		"responder elsewhere":           {here, other, command(ActAcknowledge), errs.NotFound, false},
+		"steward":                       {here, scopeOf(core.RoleSteward, "3706"), command(ActAcknowledge), errs.Forbidden, false},
+		"observer":                      {here, scopeOf(core.RoleObserver, "3706"), command(ActAcknowledge), errs.Forbidden, false},
+		"administrator":                 {here, scopeOf(core.RoleAdministrator, "3706"), command(ActAcknowledge), errs.Forbidden, false},
+		"city-wide, told":               {wide, other, command(ActAcknowledge), 0, true},
+		"city-wide, not theirs":         {wide, other, command(ActAssign), errs.Forbidden, false},
+		"city-wide, the city's":         {wide, city, command(ActAssign), 0, true},
+		"no division":                   {here, scopeOf(core.RoleResponder, ""), command(ActAcknowledge), errs.NotFound, false},
+		"unknown action":                {here, city, command("escalate"), errs.Invalid, false},
+		"nobody":                        {here, city, Command{AlertID: 1, Action: ActAcknowledge}, errs.Invalid, false},
+		"assign to nobody":              {here, city, Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: " "}, errs.Invalid, false},
+		"assignee of an acknowledgment": {here, city, Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Assignee: "x"}, errs.Invalid, false},
+		"resolve without a note":        {with(here, func(a *Alert) { a.Handling = Assigned }), city, Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: " "}, errs.Invalid, false},
+		"a long note":                   {here, city, Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Note: strings.Repeat("长", MaxNote+1)}, errs.Invalid, false},
+		"close while firing":            {with(here, func(a *Alert) { a.Handling = Resolved }), city, Command{AlertID: 1, Action: ActClose, Actor: "c"}, errs.Conflict, false},
+		"close while firing, with why":  {with(here, func(a *Alert) { a.Handling = Resolved }), city, command(ActClose), 0, true},
+		"close when cleared":            {with(here, func(a *Alert) { a.Handling, a.Detection = Resolved, Cleared }), city, Command{AlertID: 1, Action: ActClose, Actor: "c"}, 0, true},
+	} {
+		_, err := NewDesk(&deskStore{alert: tc.alert}, quiet(), at).Handle(t.Context(), tc.scope, tc.cmd)
+		if tc.ok != (err == nil) || (err != nil && errs.KindOf(err) != tc.kind) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRepeatedAssignment(t *testing.T) {
+	s := &deskStore{alert: Alert{ID: 1, Handling: Assigned, Assignee: "r370602", Detection: Firing, Division: "370602"}}
+	d := NewDesk(s, nil, nil)
+	do := func(assignee, note string) bool {
+		t.Helper()
+		c := Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: assignee, Note: note}
+		if _, err := d.Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), c); err != nil {
+			t.Fatal(err)
+		}
+		return s.changed
+	}
+	if do("r370602", "") {
+		t.Error("the same again is a change")
+	}
+	if !do("r370602", "take the boat") || !do("r370613", "") || s.alert.Assignee != "r370613" {
+		t.Error("a new note or person is none")
+	}
+	if s.last.Role != core.RoleCommander || s.last.Division != "3706" || s.last.At.IsZero() {
+		t.Errorf("the command is not the principal's: %+v", s.last)
+	}
+}
