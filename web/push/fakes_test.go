@@ -3,7 +3,6 @@ package push
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -299,5 +298,3 @@ func (p *people) set(f func(map[int64]auth.Principal) error) {
 	defer p.mu.Unlock()
 	p.err = f(p.sessions)
 }
-
-var errBroken = errors.New("broken")

@@ -190,8 +190,8 @@ type eventFrame struct {
 	Payload   json.RawMessage `json:"payload"`
 }
 
-// eventMessage is the frame of an event: the same for everyone who may see it.
-func eventMessage(e core.Event) (*message, error) {
+// eventOf is the frame of an event: the same for everyone who may see it.
+func eventOf(e core.Event) eventFrame {
 	f := eventFrame{
 		Type: typeEvent, Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Subject: e.Subject, Actor: e.Actor,
 		Divisions: e.Divisions, Payload: e.Payload,
@@ -202,7 +202,7 @@ func eventMessage(e core.Event) (*message, error) {
 	if len(f.Payload) == 0 {
 		f.Payload = json.RawMessage("{}")
 	}
-	return marshalMessage(typeEvent, f)
+	return f
 }
 
 // encodable reports whether JSON has a form for t.

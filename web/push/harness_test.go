@@ -62,7 +62,7 @@ func fast() Options {
 	return Options{
 		Node: "n1", Heartbeat: 200 * time.Millisecond, Coalesce: 5 * time.Millisecond, PollEvents: 50 * time.Millisecond,
 		PollBatches: 5 * time.Millisecond, SaveEvery: 5 * time.Millisecond, HelloTimeout: patience, Recheck: time.Hour,
-		StopTimeout: patience, CallTimeout: time.Second,
+		StopTimeout: patience, CallTimeout: time.Second, Tick: 20 * time.Millisecond,
 	}
 }
 

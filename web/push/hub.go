@@ -204,14 +204,14 @@ func (h *Hub) entries(ctx context.Context, events []core.Event) []*entry {
 	entries := make([]*entry, len(events))
 	now := h.now()
 	for i, e := range events {
-		msg, err := eventMessage(e)
+		msg, err := marshalMessage(typeEvent, eventOf(e))
 		if err != nil {
 			h.log.ErrorContext(ctx, "an event's payload is not JSON; sent without it", slog.Int64("seq", e.Seq), slog.Any("error", err))
 			e.Payload = nil
 			if !encodable(e.At) {
 				e.At = now
 			}
-			msg = must(eventMessage(e))
+			msg = must(marshalMessage(typeEvent, eventOf(e)))
 		}
 		entries[i] = &entry{Event: e, msg: msg, got: now}
 	}

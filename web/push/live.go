@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -246,7 +247,9 @@ func (l *live) since(s core.Scope, from int64) (frames []*message, to int64) {
 	key := frameKey{s, from}
 	frames, ok := l.frames[key]
 	if !ok {
-		frames = l.build(s, from)
+		for _, f := range l.build(s, from) {
+			frames = append(frames, must(marshalMessage(typeState, f)))
+		}
 		l.frames[key] = frames
 	}
 	return frames, l.flushed
@@ -254,35 +257,28 @@ func (l *live) since(s core.Scope, from int64) (frames []*message, to int64) {
 
 // build makes the frames of what came after from. In all but the last, batch is still from: the
 // client has everything only then.
-func (l *live) build(s core.Scope, from int64) []*message {
+func (l *live) build(s core.Scope, from int64) []stateFrame {
 	readings, status, seen := l.changes(s, from)
 	if len(readings) == 0 && len(status) == 0 && len(seen) == 0 {
 		return nil
 	}
-	slices.SortFunc(readings, func(a, b readingFrame) int { return int(a.Datastream - b.Datastream) })
-	var frames []*message
+	slices.SortFunc(readings, func(a, b readingFrame) int { return cmp.Compare(a.Datastream, b.Datastream) })
+	var frames []stateFrame
 	for len(readings) > readingsPerFrame {
-		frames = append(frames, stateMessage(stateFrame{At: l.at, Batch: from, Readings: readings[:readingsPerFrame]}))
+		frames = append(frames, stateFrame{
+			Type: typeState, At: l.at.UTC(), Batch: from, Readings: readings[:readingsPerFrame], Status: []sensors.Status{},
+		})
 		readings = readings[readingsPerFrame:]
 	}
-	return append(frames, stateMessage(stateFrame{At: l.at, Batch: l.flushed, Readings: readings, Status: status, Seen: seen}))
-}
-
-func stateMessage(f stateFrame) *message {
-	f.Type, f.At = typeState, f.At.UTC()
-	if f.Readings == nil {
-		f.Readings = []readingFrame{}
-	}
-	if f.Status == nil {
-		f.Status = []sensors.Status{}
-	}
-	return must(marshalMessage(typeState, f))
+	return append(frames, stateFrame{
+		Type: typeState, At: l.at.UTC(), Batch: l.flushed, Readings: readings, Status: status, Seen: seen,
+	})
 }
 
 // changes collects what is visible and newer than from: out of the ticks since, when they are
 // remembered, out of everything else.
 func (l *live) changes(s core.Scope, from int64) (readings []readingFrame, status []sensors.Status, seen map[string]time.Time) {
-	seen = make(map[string]time.Time)
+	readings, status, seen = []readingFrame{}, []sensors.Status{}, make(map[string]time.Time)
 	add := func(d *liveDevice) {
 		if !s.Covers(d.division) {
 			return

@@ -32,7 +32,7 @@ type Parts struct {
 	// Directory places readings; nil: every device is unknown.
 	Directory Directory
 	// Health is the state of the server's parts for the heartbeat; the hub adds its own. It is called
-	// once a second from one goroutine; while it hangs, heartbeats say that it does.
+	// every Tick, one call at a time; while it hangs, heartbeats say that it does.
 	Health func() []core.Health
 	// Recheck gives the principal of a session as it is now, read from the store and not from a cache:
 	// errs.Unauthenticated (or NotFound, Forbidden) when the session or its account has ended,
@@ -54,6 +54,7 @@ type Options struct {
 	PollBatches  time.Duration // between looks at the ingest batches; default 200 ms
 	HelloTimeout time.Duration // from the handshake to the hello; default 10 s
 	CallTimeout  time.Duration // of one call to a store; default 5 s
+	Tick         time.Duration // between looks at health, expiry and pace; default 1 s
 	Recheck      time.Duration // between checks of a connection's session; default 60 s
 	SaveEvery    time.Duration // between writes of receipts; default 100 ms
 	StopTimeout  time.Duration // for taking leave of the clients; default 3 s
@@ -82,6 +83,7 @@ func (o Options) withDefaults() Options {
 	o.PollBatches = cmp.Or(o.PollBatches, 200*time.Millisecond)
 	o.HelloTimeout = cmp.Or(o.HelloTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 5*time.Second)
+	o.Tick = cmp.Or(o.Tick, time.Second)
 	o.Recheck = cmp.Or(o.Recheck, time.Minute)
 	o.SaveEvery = cmp.Or(o.SaveEvery, 100*time.Millisecond)
 	o.StopTimeout = cmp.Or(o.StopTimeout, 3*time.Second)

@@ -3,7 +3,6 @@ package push
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -11,9 +10,6 @@ import (
 
 	"onemap/internal/core"
 )
-
-// pulseEvery is how often the server's health is asked for.
-const pulseEvery = time.Second
 
 // pulse keeps the server's health as the heartbeats carry it. Heartbeats read it and never wait.
 type pulse struct {
@@ -37,14 +33,14 @@ func newPulse(h *Hub) *pulse {
 
 func (p *pulse) read() *pulseReport { return p.last.Load() }
 
-// run refreshes the report every second. The health function runs apart, one call at a time: while
+// run refreshes the report every Tick. The health function runs apart, one call at a time: while
 // it hangs, the report says so.
 func (p *pulse) run(ctx context.Context) {
 	ask := p.hub.parts.Health
 	if ask == nil {
 		ask = func() []core.Health { return nil }
 	}
-	tick := time.NewTicker(pulseEvery)
+	tick := time.NewTicker(p.hub.o.Tick)
 	defer tick.Stop()
 	answers := make(chan []core.Health, 1)
 	asked, waiting := time.Now(), true
@@ -60,7 +56,7 @@ func (p *pulse) run(ctx context.Context) {
 			if !waiting {
 				asked, waiting = time.Now(), true
 				go func() { answers <- ask() }()
-			} else if age := time.Since(asked); age > 3*pulseEvery {
+			} else if age := time.Since(asked); age > 3*p.hub.o.Tick {
 				p.storeSilence(age)
 			}
 		}
@@ -81,7 +77,7 @@ func (p *pulse) storeSilence(age time.Duration) {
 	own := p.hub.Health()
 	parts := slices.DeleteFunc(slices.Clone(p.read().parts), func(h core.Health) bool { return h.Part == "health" || h.Part == own.Part })
 	p.store(append(parts, own, core.Health{
-		Part: "health", Lag: age.Round(time.Second).Seconds(), Detail: fmt.Sprintf("no report for %v", age.Round(time.Second)),
+		Part: "health", Lag: age.Round(100 * time.Millisecond).Seconds(), Detail: "the server's health is not known",
 	}))
 }
 

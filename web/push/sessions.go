@@ -13,9 +13,6 @@ import (
 	"onemap/internal/errs"
 )
 
-// sweepEvery is how often connections are looked at for expiry and pace.
-const sweepEvery = time.Second
-
 // sessions ends connections whose session or role has ended: at once on the events that say so, at
 // expiry, and by asking again from time to time.
 type sessions struct {
@@ -70,7 +67,7 @@ func (s *sessions) flag(match func(*client) bool) {
 	nudge(s.asked)
 }
 
-// run sweeps every second, and asks about the sessions whose turn it is.
+// run sweeps every Tick, and asks about the sessions whose turn it is.
 func (s *sessions) run(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
@@ -78,7 +75,7 @@ func (s *sessions) run(ctx context.Context) {
 		s.recheck(ctx)
 	}()
 	defer func() { <-done }()
-	tick := time.NewTicker(sweepEvery)
+	tick := time.NewTicker(s.hub.o.Tick)
 	defer tick.Stop()
 	for {
 		select {
@@ -120,7 +117,7 @@ func (s *sessions) recheck(ctx context.Context) {
 	if h.parts.Recheck == nil {
 		return
 	}
-	tick := time.NewTicker(min(sweepEvery, h.o.Recheck))
+	tick := time.NewTicker(min(h.o.Tick, h.o.Recheck))
 	defer tick.Stop()
 	for {
 		select {

@@ -78,6 +78,7 @@ func (c *client) deliver(ctx context.Context) error {
 // turn sends what is most urgent: events, and only when there are none the roster or one state
 // frame. more says that there may be something else.
 func (c *client) turn(ctx context.Context) (more bool, err error) {
+	wasReplaying := c.replaying.Load()
 	events, err := c.hub.take(c, eventsPerTurn)
 	switch {
 	case errors.Is(err, errBehind):
@@ -86,6 +87,10 @@ func (c *client) turn(ctx context.Context) (more bool, err error) {
 		return false, resume(causeRestored, "the event log was restored")
 	case len(events) > 0:
 		return true, c.sendEvents(ctx, events, "memory")
+	}
+	if wasReplaying {
+		c.nextBeat = time.Time{} // the client learns at once that it is up to date
+		return true, nil
 	}
 	if msg := c.hub.roster.news(c); msg != nil {
 		return true, c.send(ctx, msg)

@@ -1,0 +1,275 @@
+package push
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/websocket"
+
+	"onemap/internal/core"
+)
+
+// TestSlowClient: one that does not read is closed once too much waits for it, others are not held
+// up, and when it comes back it is given everything it has not seen.
+func TestSlowClient(t *testing.T) {
+	o := fast()
+	o.QueueStall, o.QueueMessages = 50*time.Millisecond, 20
+	ho := open(t, o).ready()
+	slow := ho.connect(responder370602, smallWindow)
+	slow.say(`{"type":"hello","client":"slow-client","epoch":"e1","last_seq":0}`)
+	slow.await("welcome", func(f frame) bool { return f.Type == typeWelcome })
+	fast := ho.join(responder370602, "fast", "e1", 0)
+
+	big := []byte(`{"pad":"` + strings.Repeat("x", 64<<10) + `"}`)
+	n := int64(0)
+	for ho.connections() == 2 {
+		e := ho.log.append(core.Event{Kind: "alert.issued", Divisions: []string{"370602"}, Payload: big})
+		n = e.Seq
+		if f := fast.event(); f.Seq != n {
+			t.Fatalf("the fast one got %d, want %d", f.Seq, n)
+		}
+	}
+	var got []int64
+	for {
+		f, err := slow.read()
+		if err != nil {
+			break // with 4100, or in the middle of a frame when not even that could be sent
+		}
+		if f.Type == typeEvent {
+			got = append(got, f.Seq)
+		}
+	}
+	last := int64(len(got))
+	if last >= n || !slices.Equal(got, ho.log.visible(slow.scope, 0, last)) {
+		t.Fatalf("the slow one has %v of %d", got, n)
+	}
+	back := ho.join(responder370602, "slow", "e1", last)
+	if diff := cmp.Diff(ho.log.visible(slow.scope, last, n), back.eventsTo(n)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestSlowByLag: few events, but one that is not taken for too long.
+func TestSlowByLag(t *testing.T) {
+	o := fast()
+	o.QueueLag = 50 * time.Millisecond
+	ho := open(t, o).ready()
+	slow := ho.connect(responder370602, smallWindow)
+	slow.say(`{"type":"hello","client":"slow-client","epoch":"e1","last_seq":0}`)
+	slow.await("welcome", func(f frame) bool { return f.Type == typeWelcome })
+	ho.log.append(core.Event{Kind: "big", Divisions: []string{"370602"}, Payload: []byte(`"` + strings.Repeat("x", 16<<20) + `"`)})
+	until(t, "it is cut off", func() bool { return ho.connections() == 0 })
+}
+
+// TestPace holds the bounds of the protocol page against a client's account.
+func TestPace(t *testing.T) {
+	h, err := New(Parts{Events: newMemLog(), Batches: &memBatches{}}, Options{}, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name      string
+		count     int64
+		bytes     int64
+		waited    time.Duration
+		replaying bool
+		slow      bool
+	}{
+		{"up to date", 0, 0, 0, false, false},
+		{"a burst is not its fault", 100_000, 1 << 30, 10 * time.Millisecond, false, false},
+		{"256 may wait", 256, 1 << 20, 2 * time.Second, false, false},
+		{"257 may not", 257, 0, 2 * time.Second, false, true},
+		{"nor more than a mebibyte", 1, 1<<20 + 1, 2 * time.Second, false, true},
+		{"nor anything for 5 s", 1, 1, 5001 * time.Millisecond, false, true},
+		{"state alone is merged", 0, 0, time.Hour, false, false},
+		{"a replay takes its time", 9000, 1 << 30, 59 * time.Second, true, false},
+		{"but not for ever", 9000, 1 << 30, 61 * time.Second, true, true},
+	} {
+		cl := &client{hub: h, class: &class{count: c.count, bytes: c.bytes}}
+		cl.waited.Store(int64(c.waited))
+		cl.replaying.Store(c.replaying)
+		why := cl.pace()
+		if (why != nil) != c.slow || why != nil && (why.code != CloseResume || why.cause != causeSlow) {
+			t.Errorf("%s: %v", c.name, why)
+		}
+	}
+}
+
+func TestReceipts(t *testing.T) {
+	o := fast()
+	o.Heartbeat = patience
+	ho := open(t, o, func(ho *house) {
+		ho.log.add("alert.issued", "370602")
+		ho.log.add("alert.issued", "370602")
+	}).ready()
+	p := ho.join(responder370602, "p", "e1", 0)
+	if got := p.eventsTo(2); len(got) != 2 {
+		t.Fatalf("got %v", got)
+	}
+	p.ack(1)
+	until(t, "1 is saved", func() bool { return ho.clients.receipt(clientID("p")) == 1 })
+	// The store is away: what waits is one receipt a client, the newest; it is saved when it is back.
+	ho.clients.setAway(true)
+	p.ack(2)
+	p.ack(2)
+	p.ack(1)
+	for range 5 {
+		n := ho.log.add("alert.issued", "370602").Seq
+		p.event()
+		p.ack(n)
+	}
+	until(t, "the last receipt waits", func() bool {
+		ho.hub.receipts.mu.Lock()
+		defer ho.hub.receipts.mu.Unlock()
+		rec, ok := ho.hub.receipts.waiting[receiptKey{clientID("p"), responder370602}]
+		return ok && rec.seq == 7 && len(ho.hub.receipts.waiting) == 1
+	})
+	ho.clients.setAway(false)
+	until(t, "7 is saved", func() bool { return ho.clients.receipt(clientID("p")) == 7 })
+	if s := ho.clients.scopes[clientID("p")]; s != p.scope {
+		t.Errorf("saved for %v", s)
+	}
+	p.ack(8)
+	p.wantClosed(CloseBadFrame, "8 is beyond 7, the last that was sent")
+	if n := ho.clients.receipt(clientID("p")); n != 7 {
+		t.Errorf("%d was saved", n)
+	}
+}
+
+// TestReceiptsAtStop: what was acknowledged is saved before Run returns.
+func TestReceiptsAtStop(t *testing.T) {
+	o := fast()
+	o.SaveEvery = time.Hour
+	ho := open(t, o).ready()
+	p := ho.join(responder370602, "p", "e1", 0)
+	until(t, "presence is recorded", func() bool { _, ok := ho.clients.client(clientID("p")); return ok })
+	ho.log.add("alert.issued", "370602")
+	p.event()
+	p.ack(1)
+	until(t, "the receipt has come", func() bool {
+		ho.hub.receipts.mu.Lock()
+		defer ho.hub.receipts.mu.Unlock()
+		return len(ho.hub.receipts.waiting) == 1
+	})
+	stopped := make(chan struct{})
+	go func() { ho.stop(); close(stopped) }()
+	p.wantClosed(CloseGoingAway, "stopping")
+	<-stopped
+	if n := ho.clients.receipt(clientID("p")); n != 1 {
+		t.Errorf("saved %d, want 1", n)
+	}
+	if _, ok := ho.clients.client(clientID("p")); ok {
+		t.Error("it is still said to be connected")
+	}
+}
+
+func TestReceiptsBounded(t *testing.T) {
+	h, err := New(Parts{Events: newMemLog(), Batches: &memBatches{}, Clients: newMemClients()}, Options{MaxReceipts: 2}, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		h.receipts.put(&client{hub: h, id: clientID(fmt.Sprint(i))}, 1)
+		h.receipts.put(&client{hub: h, id: clientID("0")}, int64(i)) // a newer one of who waits already is taken
+	}
+	if got := h.receipts.waiting[receiptKey{clientID("0"), 0}]; len(h.receipts.waiting) != 2 || got.seq != 4 {
+		t.Errorf("%d wait, the first with %d", len(h.receipts.waiting), got.seq)
+	}
+}
+
+func TestPresence(t *testing.T) {
+	o := fast()
+	o.Heartbeat = 20 * time.Millisecond
+	ho := open(t, o, func(ho *house) {
+		ho.clients.connected["left-over"] = Client{ID: "left-over", Node: "n1"} // of a life before this one
+		ho.clients.connected["elsewhere"] = Client{ID: "elsewhere", Node: "n2"}
+	}).ready()
+	city := ho.join(commander, "city", "e1", 0)
+	counts := func(want string) {
+		t.Helper()
+		city.await("clients "+want, func(f frame) bool { return f.Type == typeClients && string(f.Divisions) == want })
+	}
+	counts(`{}`)
+	until(t, "the left-over is forgotten", func() bool { _, ok := ho.clients.client("left-over"); return !ok })
+	if _, ok := ho.clients.client("elsewhere"); !ok {
+		t.Error("another node's client was forgotten")
+	}
+	a := ho.join(responder370602, "a", "e1", 0)
+	counts(`{"370602":1}`)
+	b := ho.join(responder370614, "b", "e1", 0)
+	counts(`{"370602":1,"370614":1}`)
+	tab := ho.join(responder370602, "a", "e1", 0) // a second tab of the same browser
+	until(t, "it is recorded", func() bool {
+		c, ok := ho.clients.client(clientID("a"))
+		return ok && c.Node == "n1" && c.AccountID == responder370602 && c.Division == "370602" && !c.ConnectedAt.IsZero()
+	})
+	_ = a.conn.Close()
+	_ = b.conn.Close()
+	counts(`{"370602":1}`)
+	until(t, "b is gone", func() bool { _, ok := ho.clients.client(clientID("b")); return !ok })
+	if _, ok := ho.clients.client(clientID("a")); !ok {
+		t.Error("a is said to be gone, but its second tab is there")
+	}
+	ho.clients.setAway(true)
+	_ = tab.conn.Close()
+	counts(`{}`)
+	ho.clients.setAway(false)
+	until(t, "a is gone", func() bool { _, ok := ho.clients.client(clientID("a")); return !ok })
+	county := ho.join(responder370614, "c", "e1", 0)
+	ho.log.add("alert.issued", "370614")
+	for f := county.next(); f.Type != typeEvent; f = county.next() {
+		if f.Type == typeClients {
+			t.Errorf("a county was sent %s", f.raw)
+		}
+	}
+}
+
+// TestRespondersOfAllNodes: where the store counts them, its word is sent.
+func TestRespondersOfAllNodes(t *testing.T) {
+	ho := open(t, fast(), func(ho *house) {
+		ho.parts.Responders = func(context.Context) (map[string]int, error) { return map[string]int{"370685": 3}, nil }
+	}).ready()
+	city := ho.join(commander, "city", "e1", 0)
+	city.await("clients", func(f frame) bool { return f.Type == typeClients && string(f.Divisions) == `{"370685":3}` })
+}
+
+// wrapped is a writer of a middleware that knows http.ResponseController only.
+type wrapped struct{ http.ResponseWriter }
+
+func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// TestBehindMiddlewareAndTLS: through a wrapped writer, over TLS.
+func TestBehindMiddlewareAndTLS(t *testing.T) {
+	ho := open(t, fast()).ready()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { ho.serve(wrapped{w}, r) }))
+	defer server.Close()
+	d := websocket.Dialer{Subprotocols: []string{Protocol}, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	conn, _, err := d.Dial("wss"+strings.TrimPrefix(server.URL, "https")+"/ws?who=1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	p := &peer{t: t, conn: conn}
+	p.say(`{"type":"hello","client":"abcdefgh","epoch":"e1","last_seq":0}`)
+	ho.log.add("alert.issued", "3706")
+	p.event()
+}
+
+// TestRunsOnce and what New needs.
+func TestRunsOnce(t *testing.T) {
+	ho := open(t, fast())
+	if err := ho.hub.Run(t.Context()); err == nil {
+		t.Error("ran twice")
+	}
+	if _, err := New(Parts{}, Options{}, nil, nil, nil); err == nil {
+		t.Error("made a hub without sources")
+	}
+}

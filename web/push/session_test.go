@@ -1,0 +1,142 @@
+package push
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+func (l *memLog) revoke(session, account int64) {
+	l.append(core.Event{
+		Kind: core.EventSessionRevoked, Subject: fmt.Sprint(account), Roles: []core.Role{core.RoleAdministrator},
+		Payload: fmt.Appendf(nil, `{"session_id":%d,"account_id":%d}`, session, account),
+	})
+}
+
+func TestSessionRevoked(t *testing.T) {
+	ho := open(t, fast()).ready()
+	one := ho.join(responder370602, "one", "e1", 0)
+	other := ho.join(responder370614, "other", "e1", 0)
+	silent := ho.connect(responder370602) // has not said hello yet
+	ho.log.revoke(responder370602, responder370602)
+	// In the same breath: the closed one must not see it.
+	after := ho.log.add("alert.issued", "370602", "370614")
+	if f := other.event(); f.Seq != after.Seq {
+		t.Errorf("the other one got %s", f.raw)
+	}
+	for {
+		f, err := one.read()
+		if err != nil {
+			break
+		}
+		if f.Type == typeEvent {
+			t.Errorf("after its session ended it was sent %s", f.raw)
+		}
+	}
+	silent.wantClosed(CloseSessionEnded, "session was ended")
+
+	ho.log.revoke(0, responder370614)
+	other.wantClosed(CloseSessionEnded, "session was ended")
+}
+
+func TestRevokedByNobodyKnowsWhom(t *testing.T) {
+	ho := open(t, fast()).ready()
+	p := ho.join(commander, "p", "e1", 0)
+	q := ho.join(administrator, "q", "e1", 0)
+	ho.people.set(func(s map[int64]auth.Principal) error { delete(s, commander); return nil })
+	ho.log.append(core.Event{Kind: core.EventSessionRevoked, Payload: []byte(`{}`)})
+	p.wantClosed(CloseSessionEnded, "has ended")
+	ho.log.add("alert.issued", "3706")
+	q.await("the event after it", func(f frame) bool { return f.Kind == "alert.issued" })
+}
+
+func TestAccountChanged(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(map[int64]auth.Principal) error
+		code   int
+		reason string
+	}{
+		"role": {func(s map[int64]auth.Principal) error {
+			p := s[commander]
+			p.Role = core.RoleObserver
+			s[commander] = p
+			return nil
+		}, CloseScopeChanged, "role or division"},
+		"division": {func(s map[int64]auth.Principal) error {
+			p := s[commander]
+			p.Division = "370602"
+			s[commander] = p
+			return nil
+		}, CloseScopeChanged, "role or division"},
+		"disabled": {func(s map[int64]auth.Principal) error { delete(s, commander); return nil }, CloseSessionEnded, "has ended"},
+		"forbidden": {func(map[int64]auth.Principal) error {
+			return errs.New(errs.Forbidden, "disabled")
+		}, CloseSessionEnded, "has ended"},
+	} {
+		for _, subject := range []string{fmt.Sprint(commander), fmt.Sprintf("u%d", commander), ""} {
+			t.Run(name+" by "+subject, func(t *testing.T) {
+				ho := open(t, fast()).ready()
+				p := ho.join(commander, "p", "e1", 0)
+				ho.people.set(c.change)
+				ho.log.append(core.Event{Kind: core.EventAccountChanged, Subject: subject, Roles: []core.Role{core.RoleAdministrator}})
+				p.wantClosed(c.code, c.reason)
+			})
+		}
+	}
+}
+
+// TestAccountChangedNameOnly: a change that leaves the scope leaves the connection.
+func TestAccountChangedNameOnly(t *testing.T) {
+	ho := open(t, fast()).ready()
+	p := ho.join(commander, "p", "e1", 0)
+	ho.people.mu.Lock()
+	before := ho.people.asked
+	ho.people.mu.Unlock()
+	ho.log.append(core.Event{Kind: core.EventAccountChanged, Subject: fmt.Sprint(commander)})
+	until(t, "the session was looked up", func() bool {
+		ho.people.mu.Lock()
+		defer ho.people.mu.Unlock()
+		return ho.people.asked > before
+	})
+	ho.log.add("alert.issued", "3706")
+	p.await("the event after it", func(f frame) bool { return f.Kind == "alert.issued" })
+}
+
+// TestRevokedBeforeHello: the API may have let in a session that ended a moment ago.
+func TestRevokedBeforeHello(t *testing.T) {
+	ho := open(t, fast()).ready()
+	ho.people.set(func(s map[int64]auth.Principal) error { delete(s, commander); return nil })
+	p := ho.connect(commander)
+	p.say(`{"type":"hello","client":"abcdefgh"}`)
+	p.wantClosed(CloseSessionEnded, "has ended")
+}
+
+// TestRecheckAway: when nobody can tell, nobody is thrown out; when it is known again, those who have
+// ended are.
+func TestRecheckAway(t *testing.T) {
+	o := fast()
+	o.Recheck = 10 * time.Millisecond
+	ho := open(t, o).ready()
+	ho.people.set(func(map[int64]auth.Principal) error { return errAway })
+	p := ho.join(commander, "p", "e1", 0)
+	ho.log.add("alert.issued", "3706")
+	p.event()
+	ho.people.set(func(s map[int64]auth.Principal) error { delete(s, commander); return nil })
+	p.wantClosed(CloseSessionEnded, "has ended")
+}
+
+func TestExpiry(t *testing.T) {
+	ho := open(t, fast(), func(ho *house) {
+		ho.principal[commander].Expires = ho.clock.now().Add(time.Hour)
+		ho.people.sessions[commander] = ho.principal[commander]
+	}).ready()
+	p := ho.join(commander, "p", "e1", 0)
+	ho.log.add("alert.issued", "3706")
+	p.event()
+	ho.clock.advance(time.Hour)
+	p.wantClosed(CloseSessionEnded, "expired")
+}
