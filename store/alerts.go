@@ -58,7 +58,11 @@ func listAlerts(ctx context.Context, tx pgx.Tx, s core.Scope, f alerts.Filter) (
 		handling[i] = string(h)
 	}
 	limit := min(f.Limit, maxAlerts)
-	if limit <= 0 {
+	switch {
+	case limit > 0:
+	case f.Open:
+		limit = maxAlerts // a client builds on it: it should have them all
+	default:
 		limit = defaultAlerts
 	}
 	rows, err := tx.Query(ctx, `

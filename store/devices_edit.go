@@ -19,6 +19,12 @@ var _ sensors.StewardStore = (*DB)(nil)
 // CreateDevice stores a device with its datastreams and returns it with their ids. A taken id is
 // errs.Conflict, an unknown hazard or datastream type errs.Invalid, naming the field.
 func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 []byte, actor string) (sensors.Device, error) {
+	if d.Division == "" {
+		return sensors.Device{}, errs.InvalidField("division", "a device lies in a division")
+	}
+	if d.Origin == "" {
+		d.Origin = core.OriginReal
+	}
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			insert into device (id, division_code, name_zh, name_en, hazard_type, site, geom, secret_sha256, origin, source, enabled, search)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors"
@@ -123,4 +125,40 @@ func fieldOf(err error) string {
 		return e.Field
 	}
 	return ""
+}
+
+// tables reads what the model says.
+func tables(t testing.TB, db *store.DB) model {
+	t.Helper()
+	m := model{make(map[modelKey]float64), make(map[int64]modelKey), make(map[modelKey]map[float64]bool)}
+	var what string
+	var k modelKey
+	var at time.Time
+	var value float64
+	rows, err := db.Pool().Query(t.Context(), `
+		select 'observation', datastream_id, ts, value from observation
+		union all select 'latest', datastream_id, ts, value from latest
+		union all select 'conflict', datastream_id, ts, value from observation_conflict`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = pgx.ForEachRow(rows, []any{&what, &k.Stream, &at, &value}, func() error {
+		k.Second = at.Unix()
+		switch what {
+		case "observation":
+			m.Stored[k] = value
+		case "latest":
+			m.Latest[k.Stream] = k
+		default:
+			if m.Conflicts[k] == nil {
+				m.Conflicts[k] = make(map[float64]bool)
+			}
+			m.Conflicts[k][value] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

@@ -24,10 +24,12 @@ var _ sensors.Committer = (*DB)(nil)
 // written: a datastream deleted, a partition dropped, a deadlock.
 const commitAttempts = 4
 
-// The earliest event time that is stored, and how far ahead of the receipt one may lie. The domain
-// refuses the far future already; this bounds the partitions that a broken clock could make.
+// The earliest event time that is stored, the last year that JSON can say, and how far ahead of the
+// receipt a reading may lie. The domain refuses the far future already; this bounds the partitions
+// that a broken clock could make.
 const (
 	firstYear   = 1970
+	lastYear    = 9999
 	futureBound = 366 * 24 * time.Hour
 )
 
@@ -168,6 +170,11 @@ func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, t
 		if !known[s.DeviceID] {
 			p.unknown++
 			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, "unknown-device", "there is no such device any more"))
+			continue
+		}
+		if at.Year() < firstYear || at.Year() > lastYear {
+			p.unknown++
+			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, "bad-time", "at: outside of what is stored"))
 			continue
 		}
 		t := touch[s.DeviceID]

@@ -128,6 +128,9 @@ func TestStatuses(t *testing.T) {
 	if res := say(sensors.Status{DeviceID: "dev-00", Online: false, At: at(5)}); res.Seq != 0 {
 		t.Errorf("an older one: %+v", res)
 	}
+	if res := say(sensors.Status{DeviceID: "dev-00", Online: false, At: at(0).AddDate(9000, 0, 0)}); res.Unknown != 1 || res.Seq != 0 {
+		t.Errorf("of a year that nothing can say: %+v", res)
+	}
 	if res := say(sensors.Status{DeviceID: "dev-01", Online: false, At: at(20)}, sensors.Status{DeviceID: "no-such", Online: true, At: at(1)}); res.Unknown != 1 || res.Seq == 0 {
 		t.Errorf("one known and one not: %+v", res)
 	}
