@@ -1,0 +1,189 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/paulmach/orb"
+
+	"onemap/geo"
+	"onemap/internal/errs"
+	"onemap/risk"
+)
+
+// maxKeyBytes keeps a key inside what an index entry holds.
+const maxKeyBytes = 256
+
+// checkGeometry says what is wrong with a geometry's form: coordinates off the globe, too few of
+// them, rings that are not closed. Whether a ring crosses itself is asked of PostGIS.
+func checkGeometry(g orb.Geometry) error {
+	switch g := g.(type) {
+	case nil:
+		return errors.New("there is no geometry")
+	case orb.Point:
+		return geo.CheckPoint(g)
+	case orb.MultiPoint:
+		return checkPositions("the MultiPoint", g, 1)
+	case orb.LineString:
+		return checkPositions("the line", g, 2)
+	case orb.MultiLineString:
+		return checkParts("line", g, func(l orb.LineString) error { return checkPositions("it", l, 2) })
+	case orb.Ring:
+		return checkRing(g)
+	case orb.Polygon:
+		return checkParts("ring", g, checkRing)
+	case orb.MultiPolygon:
+		return checkParts("polygon", g, func(p orb.Polygon) error { return checkGeometry(p) })
+	case orb.Bound:
+		return checkGeometry(g.ToPolygon())
+	case orb.Collection:
+		return checkParts("geometry", g, checkGeometry)
+	}
+	return fmt.Errorf("%T is no geometry that can be stored", g)
+}
+
+func checkParts[S ~[]T, T any](what string, parts S, check func(T) error) error {
+	if len(parts) == 0 {
+		return fmt.Errorf("there is no %s in it", what)
+	}
+	for i, p := range parts {
+		if err := check(p); err != nil {
+			return fmt.Errorf("%s %d: %w", what, i, err)
+		}
+	}
+	return nil
+}
+
+func checkPositions(what string, points []orb.Point, least int) error {
+	if len(points) < least {
+		return fmt.Errorf("%s has %d positions, %d are the least", what, len(points), least)
+	}
+	for i, p := range points {
+		if err := geo.CheckPoint(p); err != nil {
+			return fmt.Errorf("position %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func checkRing(r orb.Ring) error {
+	if err := checkPositions("it", r, 4); err != nil {
+		return err
+	}
+	if r[0] != r[len(r)-1] {
+		return fmt.Errorf("it is not closed: the last position %v is not the first %v", r[len(r)-1], r[0])
+	}
+	return nil
+}
+
+// kindOf is the geometry type of the catalogue that a geometry belongs to.
+func kindOf(g orb.Geometry) string {
+	switch g.(type) {
+	case orb.Point, orb.MultiPoint:
+		return "Point"
+	case orb.LineString, orb.MultiLineString:
+		return "LineString"
+	case orb.Polygon, orb.MultiPolygon, orb.Ring, orb.Bound:
+		return "Polygon"
+	}
+	return "Geometry"
+}
+
+// checkedFeature is a feature that a layer can hold, as it is stored.
+type checkedFeature struct {
+	risk.Feature
+	properties json.RawMessage
+	search     string
+}
+
+// checkFeature completes a feature from its layer and says what is wrong with it: the error has the
+// name of the part at fault.
+func checkFeature(l risk.Layer, f risk.Feature) (checkedFeature, error) {
+	c := checkedFeature{Feature: f}
+	if err := checkGeometry(f.Geometry); err != nil {
+		return c, &errs.Error{Kind: errs.Invalid, Field: "geometry", Msg: err.Error()}
+	}
+	if kind := kindOf(f.Geometry); l.GeometryType != "" && l.GeometryType != "Geometry" && kind != l.GeometryType {
+		return c, errs.InvalidField("geometry", "is a %s, the layer %s holds %ss", f.Geometry.GeoJSONType(), l.Name, l.GeometryType)
+	}
+	if f.Key == "" || len(f.Key) > maxKeyBytes {
+		return c, errs.InvalidField("key", "has 1 to %d bytes", maxKeyBytes)
+	}
+	if f.Division != "" {
+		code, err := geo.ParseDivision(f.Division)
+		if err != nil {
+			return c, err
+		}
+		c.Division = code
+	}
+	fill(&c.Origin, l.Origin)
+	fill(&c.Source, l.Source)
+	return c, c.checkWords()
+}
+
+func (c *checkedFeature) checkWords() error {
+	if !c.Level.Valid() {
+		return errs.InvalidField("level", "%d is not 0 to 4", c.Level)
+	}
+	if !c.Origin.Valid() {
+		return errs.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(c.Origin))
+	}
+	texts := []struct{ field, text string }{
+		{"key", c.Key}, {"name.zh", c.Name.ZH}, {"name.en", c.Name.EN}, {"source", c.Source},
+	}
+	for _, t := range texts {
+		if !storable(t.text) {
+			return errs.InvalidField(t.field, "is not text: it has a NUL or is not UTF-8")
+		}
+	}
+	var err error
+	if c.properties, err = encodeProperties(c.Properties); err != nil {
+		return err
+	}
+	c.search = searchText(c.Name, c.Key)
+	return nil
+}
+
+func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// encodeProperties refuses what JSON or PostgreSQL's jsonb cannot say.
+func encodeProperties(properties map[string]any) (json.RawMessage, error) {
+	if properties == nil {
+		return json.RawMessage("{}"), nil
+	}
+	if name, ok := unstorable(properties); ok {
+		return nil, errs.InvalidField("properties."+name, "is not text: it has a NUL or is not UTF-8")
+	}
+	raw, err := jsonBytes(properties)
+	if err != nil {
+		return nil, &errs.Error{Kind: errs.Invalid, Field: "properties", Msg: "cannot be written as JSON", Err: err}
+	}
+	return raw, nil
+}
+
+// unstorable finds a text that jsonb refuses, and gives the property that it stands in.
+func unstorable(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return "", !storable(v)
+	case map[string]any:
+		for name, inner := range v {
+			if !storable(name) {
+				return strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", "␀"), "�"), true
+			}
+			if _, bad := unstorable(inner); bad {
+				return name, true
+			}
+		}
+	case []any:
+		for _, inner := range v {
+			if _, bad := unstorable(inner); bad {
+				return "", true
+			}
+		}
+	}
+	return "", false
+}

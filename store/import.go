@@ -1,0 +1,377 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/errs"
+	"onemap/risk"
+)
+
+const (
+	keptRefusals  = 100 // how many a report lists; all are counted
+	progressEvery = 500 // records between two words on progress
+)
+
+// staging is the temporary table that a file is read into. A row with a reason is a record that was
+// refused: it is not taken, but the feature of its key, if there is one, is not taken away either.
+const staging = `
+	create temporary table import_stage (
+		ord           bigint not null,
+		line          bigint not null,
+		refused       text,
+		source_key    text not null,
+		division_code text,
+		name_zh       text,
+		name_en       text,
+		level         smallint,
+		origin        text,
+		source        text,
+		properties    jsonb,
+		search        text,
+		geom          geometry(Geometry, 4326)
+	) on commit drop`
+
+func stagingColumns() []string {
+	return []string{
+		"ord", "line", "refused", "source_key", "division_code", "name_zh", "name_en", "level", "origin", "source", "properties", "search", "geom",
+	}
+}
+
+// ImportLayer creates the layer or replaces its features by the reader's, in one transaction: until
+// it commits, and after any error, the layer is as it was. The file is streamed into a temporary
+// table; no more than one record is held here. Features keep their ids by the source's key; those
+// whose record is unchanged are not touched; those whose record was refused stay as they are; those
+// that the source no longer has are deleted. What l leaves empty stays as the catalogue has it. A
+// file of which no record at all can be taken is errs.Invalid.
+func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, progress func(read int64)) (risk.ImportReport, error) {
+	rep := risk.ImportReport{Layer: l.Name, Refusals: []risk.Refusal{}}
+	if progress == nil {
+		progress = func(int64) {}
+	}
+	if !layerName().MatchString(l.Name) {
+		return rep, checkLayer(l)
+	}
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		imp := importer{db: db, tx: tx, rep: &rep}
+		return imp.run(ctx, l, r, progress)
+	})
+	if err != nil {
+		return risk.ImportReport{Layer: l.Name, Read: rep.Read, Refused: rep.Refused, Refusals: rep.Refusals}, mapErr(err, "import layer "+l.Name)
+	}
+	return rep, nil
+}
+
+// importer is one import under way.
+type importer struct {
+	db  *DB
+	tx  pgx.Tx
+	rep *risk.ImportReport
+}
+
+func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader, progress func(int64)) error {
+	// What the file is checked against; it is read again under the lock.
+	old, err := collectLayers(ctx, imp.tx, selectLayers+` where l.name = $2`, "", l.Name)
+	if err != nil {
+		return mapErr(err, "read the layer")
+	}
+	entry := risk.Layer{}
+	if len(old) > 0 {
+		entry = old[0]
+	}
+	entry, err = mergeLayer(entry, l, imp.db.now())
+	if err != nil {
+		return err
+	}
+	entry.GeometryType = l.GeometryType // the content decides, unless the caller says
+	if err := imp.stage(ctx, entry, r, progress); err != nil {
+		return err
+	}
+	if err := imp.refuseStaged(ctx); err != nil {
+		return err
+	}
+	imp.trimRefusals()
+	if imp.rep.Read > 0 && imp.rep.Read == imp.rep.Refused {
+		first := imp.rep.Refusals[0]
+		return errs.InvalidField(fmt.Sprintf("line %d", first.Line), "none of the %d records can be taken; the first: %s", imp.rep.Read, first.Reason)
+	}
+	return imp.merge(ctx, l)
+}
+
+// stage streams the reader into the temporary table.
+func (imp *importer) stage(ctx context.Context, l risk.Layer, r risk.Reader, progress func(int64)) error {
+	if _, err := imp.tx.Exec(ctx, staging); err != nil {
+		return fmt.Errorf("make the staging table: %w", err)
+	}
+	src := &copySource{reader: r, layer: l, rep: imp.rep, progress: progress}
+	if _, err := imp.tx.CopyFrom(ctx, pgx.Identifier{"import_stage"}, stagingColumns(), src); err != nil {
+		if src.err != nil {
+			return src.err // the reader's own word, not the copy's
+		}
+		return mapErr(err, fmt.Sprintf("store the records near line %d", src.line))
+	}
+	progress(imp.rep.Read)
+	_, err := imp.tx.Exec(ctx, "analyze import_stage")
+	return err
+}
+
+// copySource is pgx's way to read row by row.
+type copySource struct {
+	reader   risk.Reader
+	layer    risk.Layer
+	rep      *risk.ImportReport
+	progress func(int64)
+	row      []any
+	line     int
+	err      error
+}
+
+// Next reads on to the next row: a record, or a refused one whose key is known.
+func (c *copySource) Next() bool {
+	for {
+		rec, refusal, err := c.reader.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return false
+		case err != nil:
+			c.err = err
+			return false
+		}
+		if c.rep.Read++; c.rep.Read%progressEvery == 0 {
+			c.progress(c.rep.Read)
+		}
+		if refusal == nil {
+			refusal = c.take(rec)
+		}
+		if refusal == nil {
+			return true
+		}
+		refuse(c.rep, *refusal)
+		if refusal.Key != "" && len(refusal.Key) <= maxKeyBytes && storable(refusal.Key) {
+			c.row = []any{c.rep.Read, refusal.Line, "refused", refusal.Key, nil, nil, nil, nil, nil, nil, nil, nil, nil}
+			return true
+		}
+	}
+}
+
+// take makes the record the next row, or says why not.
+func (c *copySource) take(rec risk.Record) *risk.Refusal {
+	c.line = rec.Line
+	f, err := checkFeature(c.layer, rec.Feature)
+	if err != nil {
+		return &risk.Refusal{Line: rec.Line, Key: rec.Feature.Key, Reason: err.Error()}
+	}
+	c.row = []any{
+		c.rep.Read, rec.Line, nil, f.Key, f.Division, f.Name.ZH, f.Name.EN, int16(f.Level), string(f.Origin), f.Source, f.properties, f.search, f.Geometry,
+	}
+	return nil
+}
+
+// Values gives the row.
+func (c *copySource) Values() ([]any, error) { return c.row, nil }
+
+// Err ends the copy with the reader's error.
+func (c *copySource) Err() error { return c.err }
+
+// refuse counts a refusal and keeps it when it is one of the first.
+func refuse(rep *risk.ImportReport, r risk.Refusal) {
+	rep.Refused++
+	if len(rep.Refusals) < 3*keptRefusals { // the first of each of the three kinds are among them
+		rep.Refusals = append(rep.Refusals, r)
+	}
+}
+
+// trimRefusals keeps the first by line, whenever they were found.
+func (imp *importer) trimRefusals() {
+	slices.SortStableFunc(imp.rep.Refusals, func(a, b risk.Refusal) int { return cmp.Compare(a.Line, b.Line) })
+	imp.rep.Refusals = imp.rep.Refusals[:min(len(imp.rep.Refusals), keptRefusals)]
+}
+
+// refuseStaged finds what only the database can tell: shapes that cross themselves, and keys that
+// the file has twice.
+func (imp *importer) refuseStaged(ctx context.Context) error {
+	err := imp.refuseWhere(ctx, `
+		update import_stage s set refused = 'invalid' where refused is null and not ST_IsValid(geom)
+		returning line, source_key, 'geometry: ' || (ST_IsValidDetail(geom)).reason
+			|| coalesce(' at ' || ST_X((ST_IsValidDetail(geom)).location) || ' ' || ST_Y((ST_IsValidDetail(geom)).location), '')`)
+	if err != nil {
+		return err
+	}
+	return imp.refuseWhere(ctx, `
+		update import_stage s set refused = 'twice'
+		from (
+			select ord, row_number() over w as nth, first_value(line) over w as first
+			from import_stage where refused is null window w as (partition by source_key order by ord)
+		) d
+		where d.ord = s.ord and d.nth > 1
+		returning s.line, s.source_key, format('the key %s is that of line %s already (this is line %s)', s.source_key, d.first, s.line)`)
+}
+
+func (imp *importer) refuseWhere(ctx context.Context, sql string) error {
+	rows, err := imp.tx.Query(ctx, "with refused as ("+sql+") select * from refused as r(line, source_key, reason) order by line")
+	if err != nil {
+		return fmt.Errorf("check the records: %w", err)
+	}
+	start := len(imp.rep.Refusals)
+	var r risk.Refusal
+	_, err = pgx.ForEachRow(rows, []any{&r.Line, &r.Key, &r.Reason}, func() error {
+		imp.rep.Refused++
+		if len(imp.rep.Refusals)-start < keptRefusals {
+			imp.rep.Refusals = append(imp.rep.Refusals, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("check the records: %w", err)
+	}
+	return nil
+}
+
+// merge makes the layer's features those of the staging table, and tells everybody.
+func (imp *importer) merge(ctx context.Context, l risk.Layer) error {
+	old, err := lockLayer(ctx, imp.tx, l.Name)
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return err
+	}
+	now := imp.db.now()
+	entry, err := mergeLayer(old, l, now)
+	if err != nil {
+		return err
+	}
+	if l.UpdatedOn.IsZero() {
+		entry.UpdatedOn = now.UTC().Truncate(24 * time.Hour) // new content, said to be of no other day
+	}
+	if entry.GeometryType, err = imp.geometryType(ctx, l.GeometryType); err != nil {
+		return err
+	}
+	if entry, err = writeLayer(ctx, imp.tx, entry); err != nil {
+		return err
+	}
+	if err := imp.mergeFeatures(ctx, entry.ID, now); err != nil {
+		return err
+	}
+	if len(entry.Fields) == 0 && l.Fields == nil {
+		if err := imp.inferFields(ctx, entry.ID); err != nil {
+			return err
+		}
+	}
+	if entry, err = refreshLayer(ctx, imp.tx, entry, now); err != nil {
+		return err
+	}
+	imp.rep.Version = entry.Version
+	return layerChanged(ctx, imp.tx, entry, joinBoxes(old.BBox, entry.BBox), "")
+}
+
+// geometryType is what the caller says, or what all records are.
+func (imp *importer) geometryType(ctx context.Context, said string) (string, error) {
+	if said != "" {
+		return said, nil
+	}
+	var kind string
+	err := imp.tx.QueryRow(ctx, `
+		select case when count(distinct kind) = 1 then min(kind) else 'Geometry' end
+		from (select distinct replace(replace(GeometryType(geom), 'MULTI', ''), 'GEOMETRYCOLLECTION', 'GEOMETRY') as kind
+			from import_stage where refused is null) k`).Scan(&kind)
+	if err != nil {
+		return "", fmt.Errorf("look at the geometries: %w", err)
+	}
+	switch kind {
+	case "POINT":
+		return "Point", nil
+	case "LINESTRING":
+		return "LineString", nil
+	case "POLYGON":
+		return "Polygon", nil
+	}
+	return "Geometry", nil
+}
+
+func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time) error {
+	steps := []struct {
+		what  string
+		sql   string
+		args  []any
+		count *int64
+	}{
+		{"delete what is gone", `
+			delete from feature f where layer_id = $1
+				and not exists (select from import_stage s where s.source_key = f.source_key)`, []any{layer}, &imp.rep.Deleted},
+		{"update what has changed", `
+			update feature f set division_code = s.division_code, name_zh = s.name_zh, name_en = s.name_en, level = s.level,
+				origin = s.origin, source = s.source, properties = s.properties, search = s.search, geom = s.geom, modified_at = $2
+			from import_stage s where f.layer_id = $1 and s.refused is null and f.source_key = s.source_key
+				and ((f.division_code, f.name_zh, f.name_en, f.level, f.origin, f.source, f.properties, f.search)
+					is distinct from (s.division_code, s.name_zh, s.name_en, s.level, s.origin, s.source, s.properties, s.search)
+					or ST_AsEWKB(f.geom) <> ST_AsEWKB(s.geom))`, []any{layer, now}, &imp.rep.Updated},
+		{"store what is new", `
+			insert into feature (layer_id, source_key, division_code, name_zh, name_en, level, origin, source, properties, search, geom, modified_at)
+			select $1, source_key, division_code, name_zh, name_en, level, origin, source, properties, search, geom, $2
+			from import_stage s where refused is null
+				and not exists (select from feature f where f.layer_id = $1 and f.source_key = s.source_key)
+			order by ord`, []any{layer, now}, &imp.rep.Created},
+	}
+	if err := imp.followSuccessors(ctx); err != nil {
+		return err
+	}
+	for _, step := range steps {
+		tag, err := imp.tx.Exec(ctx, step.sql, step.args...)
+		if err != nil {
+			return mapErr(err, step.what)
+		}
+		*step.count = tag.RowsAffected()
+	}
+	return nil
+}
+
+// followSuccessors gives records of counties that were renamed the codes of today, as successor does.
+func (imp *importer) followSuccessors(ctx context.Context) error {
+	for range 8 {
+		tag, err := imp.tx.Exec(ctx, `
+			update import_stage s set division_code = d.successor || substr(s.division_code, 7)
+			from division d where d.successor is not null and length(d.code) = 6 and left(s.division_code, 6) = d.code`)
+		if err != nil {
+			return mapErr(err, "follow renamed divisions")
+		}
+		if tag.RowsAffected() == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// inferFields describes the properties of a layer whose fields nobody has described.
+func (imp *importer) inferFields(ctx context.Context, layer int) error {
+	_, err := imp.tx.Exec(ctx, `
+		update layer set fields = coalesce((
+			select jsonb_agg(jsonb_build_object('name', name, 'type', type, 'title', jsonb_build_object('zh', name, 'en', ''), 'in_tile', false) order by name)
+			from (
+				select key as name, case
+					when bool_and(jsonb_typeof(value) = 'number') then
+						case when bool_and(case when jsonb_typeof(value) = 'number' then value::numeric % 1 = 0 end) then 'integer' else 'number' end
+					when bool_and(jsonb_typeof(value) = 'boolean') then 'boolean'
+					else 'string' end as type
+				from feature f, jsonb_each(f.properties)
+				where f.layer_id = $1 and jsonb_typeof(value) <> 'null' and octet_length(key) between 1 and 64
+				group by key order by count(*) desc, key limit 64
+			) x), '[]')
+		where id = $1`, layer)
+	return mapErr(err, "describe the layer's fields")
+}
+
+// joinBoxes is the box around both; nil is an empty one.
+func joinBoxes(a, b []float64) []float64 {
+	switch {
+	case len(a) != 4:
+		return b
+	case len(b) != 4:
+		return a
+	}
+	return []float64{min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])}
+}

@@ -1,0 +1,260 @@
+package store_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/paulmach/orb"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk"
+	"onemap/store/storetest"
+)
+
+func TestImportMakesALayer(t *testing.T) {
+	db := newDivisions(t)
+	rep := importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5), feature("b", "370614000000", 120.8, 37.8), feature("c", "370684101", 120.7, 37.7))
+	want := risk.ImportReport{Layer: "tanks", Read: 3, Created: 3, Refusals: []risk.Refusal{}, Version: 1}
+	if d := cmp.Diff(want, rep); d != "" {
+		t.Errorf("report (-want +got):\n%s", d)
+	}
+	l := layerOf(t, db, city, "tanks")
+	if l.Count != 3 || l.Version != 1 || l.GeometryType != "Point" || !cmp.Equal(l.BBox, []float64{120.7, 37.5, 121.4, 37.8}) || l.UpdatedOn.IsZero() {
+		t.Errorf("the layer: %+v", l)
+	}
+	wantFields := []risk.Field{
+		{Name: "kind", Type: "string", Title: core.Text{ZH: "kind"}}, {Name: "stock", Type: "integer", Title: core.Text{ZH: "stock"}},
+	}
+	if d := cmp.Diff(wantFields, l.Fields); d != "" {
+		t.Errorf("fields (-want +got):\n%s", d)
+	}
+	got := featuresOf(t, db, city, "tanks")
+	a := got["a"]
+	if a.Name.ZH != "演示-a" || a.Origin != core.OriginSynthetic || a.Source != "test" || a.Geometry != (orb.Point{121.4, 37.5}) || a.Properties["stock"] != 12.0 {
+		t.Errorf("the feature: %+v", a)
+	}
+	if got["b"].Division != "370614" || got["c"].Division != "370614101" {
+		t.Errorf("divisions: %q, %q", got["b"].Division, got["c"].Division)
+	}
+	events := eventsOf(t, db, core.EventLayerChanged)
+	if len(events) != 1 || !events[0].VisibleTo(zhifu) || events[0].Subject != "tanks" {
+		t.Fatalf("events: %+v", events)
+	}
+	var payload map[string]any
+	if err := json.Unmarshal(events[0].Payload, &payload); err != nil {
+		t.Fatal(err)
+	}
+	wantPayload := map[string]any{"layer": "tanks", "version": 1.0, "bbox": []any{120.7, 37.5, 121.4, 37.8}}
+	if d := cmp.Diff(wantPayload, payload); d != "" {
+		t.Errorf("payload (-want +got):\n%s", d)
+	}
+}
+
+func TestImportAgainKeepsIDs(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks(), feature("same", "370602", 121.4, 37.5), feature("moved", "370602", 121.5, 37.5), feature("gone", "370602", 121.6, 37.5))
+	before := featuresOf(t, db, city, "tanks")
+	rep := importOK(t, db, risk.Layer{Name: "tanks"},
+		feature("new", "370614", 120.9, 37.7), feature("moved", "370602", 121.55, 37.5), feature("same", "370602", 121.4, 37.5))
+	if rep.Created != 1 || rep.Updated != 1 || rep.Deleted != 1 || rep.Version != 2 {
+		t.Errorf("report: %+v", rep)
+	}
+	after := featuresOf(t, db, city, "tanks")
+	if len(after) != 3 || after["moved"].ID != before["moved"].ID || after["moved"].Geometry != (orb.Point{121.55, 37.5}) {
+		t.Errorf("after: %+v", after)
+	}
+	if d := cmp.Diff(before["same"], after["same"]); d != "" {
+		t.Errorf("the unchanged one was touched (-before +after):\n%s", d)
+	}
+	l := layerOf(t, db, city, "tanks")
+	if l.Title.EN != "Tanks" || l.Audience.Kind != core.AudienceDivision || l.Theme != risk.ThemeHazardSource || l.Count != 3 {
+		t.Errorf("what was left empty is lost: %+v", l)
+	}
+}
+
+func TestImportRefusesByLine(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks(), feature("bow", "370602", 121.3, 37.3), feature("gone", "370602", 121.3, 37.4))
+	bow := feature("bow", "370602", 0, 0)
+	bow.Geometry = orb.Polygon{{{121, 37}, {122, 38}, {122, 37}, {121, 38}, {121, 37}}}
+	open := feature("open", "370602", 0, 0)
+	open.Geometry = orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 38}}}
+	odd := feature("odd", "370602", 121, 37)
+	odd.Properties["n"] = math.NaN()
+	nul := feature("nul", "370602", 121, 37)
+	nul.Properties["note"] = []any{"a\x00b"}
+	level := feature("level", "370602", 121, 37)
+	level.Level = 7
+	empty := feature("empty", "370602", 0, 0)
+	empty.Geometry = orb.MultiPoint{}
+	nothing := feature("nothing", "370602", 0, 0)
+	nothing.Geometry = nil
+	src := listed(
+		feature("ok", "370602", 121.4, 37.5), bow, open, feature("swap", "370602", 37.5, 121.4), feature("far", "370602", 191, 37),
+		feature("nan", "370602", math.NaN(), 37), odd, nul, level, feature("div", "99", 121, 37), feature("", "370602", 121, 37),
+		feature("ok", "370602", 121.41, 37.5), empty, nothing, feature(strings.Repeat("k", 300), "370602", 121, 37))
+	inner := src.next
+	src.next = func(i int) (risk.Record, *risk.Refusal, error) {
+		if i == 15 {
+			return risk.Record{}, &risk.Refusal{Line: 17, Reason: "not a feature"}, nil
+		}
+		return inner(i)
+	}
+	rep, err := db.ImportLayer(t.Context(), risk.Layer{Name: "tanks"}, src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []struct {
+		line int
+		says string
+	}{
+		{3, "Self-intersection"}, {4, "ring 0: it is not closed"}, {5, "swapped"}, {6, "lon: 191"}, {7, "not a finite number"},
+		{8, "properties"}, {9, "properties.note"}, {10, "level"}, {11, "division"}, {12, "key"},
+		{13, "the key ok is that of line 2 already (this is line 13)"}, {14, "has 0 positions"}, {15, "no geometry"}, {16, "key"}, {17, "not a feature"},
+	}
+	if rep.Read != 16 || rep.Refused != int64(len(want)) || rep.Created != 1 || len(rep.Refusals) != len(want) {
+		t.Fatalf("report: %+v", rep)
+	}
+	for i, w := range want {
+		if r := rep.Refusals[i]; r.Line != w.line || !strings.Contains(r.Reason, w.says) {
+			t.Errorf("refusal %d: %+v, want line %d and %q", i, r, w.line, w.says)
+		}
+	}
+	got := featuresOf(t, db, city, "tanks")
+	if _, kept := got["bow"]; !kept || len(got) != 2 || rep.Deleted != 1 {
+		t.Errorf("a feature whose record was refused must stay, one that is gone must go: %v", got)
+	}
+}
+
+func TestImportListsTheFirstHundredRefusals(t *testing.T) {
+	db := newDivisions(t)
+	src := &records{next: func(i int) (risk.Record, *risk.Refusal, error) {
+		switch {
+		case i == 1000:
+			return risk.Record{}, nil, io.EOF
+		case i%2 == 0:
+			return risk.Record{Line: i + 1, Feature: feature("twin", "370602", 121, 37)}, nil, nil
+		}
+		return risk.Record{}, &risk.Refusal{Line: i + 1, Reason: "bad"}, nil
+	}}
+	rep, err := db.ImportLayer(t.Context(), tanks(), src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Refused != 999 || len(rep.Refusals) != 100 || rep.Refusals[0].Line != 2 || rep.Refusals[1].Line != 3 || rep.Refusals[99].Line != 101 {
+		t.Errorf("refused %d, listed %d, %+v", rep.Refused, len(rep.Refusals), rep.Refusals[:2])
+	}
+}
+
+func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5), feature("b", "370614", 120.8, 37.8))
+	before, layer := featuresOf(t, db, city, "tanks"), layerOf(t, db, city, "tanks")
+	broken := errs.InvalidField("line 700", "unexpected end of file")
+	other := tanks()
+	other.Title.ZH = "别的"
+	for name, src := range map[string]*records{
+		"the reader fails": {next: func(i int) (risk.Record, *risk.Refusal, error) {
+			if i == 700 {
+				return risk.Record{}, nil, broken
+			}
+			return risk.Record{Line: i + 1, Feature: feature(keyOf(i), "370602", 121, 37)}, nil, nil
+		}},
+		"nothing can be taken": listed(feature("x", "370602", 37, 121)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := db.ImportLayer(t.Context(), other, src, nil)
+			if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "line ") {
+				t.Errorf("error: %v", err)
+			}
+			if d := cmp.Diff(before, featuresOf(t, db, city, "tanks")); d != "" {
+				t.Errorf("features changed:\n%s", d)
+			}
+			if d := cmp.Diff(layer, layerOf(t, db, city, "tanks")); d != "" {
+				t.Errorf("the layer changed:\n%s", d)
+			}
+		})
+	}
+	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 1 {
+		t.Errorf("%d events", n)
+	}
+	_, err := db.ImportLayer(t.Context(), tanks(), &records{next: func(int) (risk.Record, *risk.Refusal, error) {
+		return risk.Record{}, nil, broken
+	}}, nil)
+	if !errors.Is(err, broken) {
+		t.Errorf("the reader's own error is lost: %v", err)
+	}
+}
+
+func TestImportRefusesABadLayer(t *testing.T) {
+	db := storetest.NewDB(t)
+	for field, change := range map[string]func(*risk.Layer){
+		"name":           func(l *risk.Layer) { l.Name = `tanks"; drop table feature; --` },
+		"theme":          func(l *risk.Layer) { l.Theme = "" },
+		"origin":         func(l *risk.Layer) { l.Origin = "guess" },
+		"audience.kind":  func(l *risk.Layer) { l.Audience.Kind = "friends" },
+		"audience.roles": func(l *risk.Layer) { l.Audience.Kind = core.AudienceRoles },
+		"min_zoom":       func(l *risk.Layer) { l.MinZoom = 9; l.MaxZoom = 3 },
+		"geometry_type":  func(l *risk.Layer) { l.GeometryType = "Circle" },
+		"fields[0].type": func(l *risk.Layer) { l.Fields = []risk.Field{{Name: "a", Type: "blob"}} },
+	} {
+		l := tanks()
+		change(&l)
+		_, err := db.ImportLayer(t.Context(), l, listed(feature("a", "370602", 121, 37)), nil)
+		var e *errs.Error
+		if !errors.As(err, &e) || e.Kind != errs.Invalid || e.Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	if all, err := db.Layers(t.Context(), city); err != nil || len(all) != 0 {
+		t.Errorf("layers: %v %v", all, err)
+	}
+}
+
+// A file of 20,000 features of 2 kB each is never held: neither here nor by the driver.
+func TestImportStreams(t *testing.T) {
+	db := newDivisions(t)
+	const n, padding = 20_000, 2000
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	start, most, told := heap(), uint64(0), int64(0)
+	src := &records{next: func(i int) (risk.Record, *risk.Refusal, error) {
+		if i == n {
+			return risk.Record{}, nil, io.EOF
+		}
+		if i%5000 == 4999 {
+			most = max(most, heap())
+		}
+		f := feature(keyOf(i), "370602", 121+float64(i%200)*0.001, 37+float64(i/200)*0.001)
+		f.Properties["padding"] = strings.Repeat(fmt.Sprint(i%10), padding)
+		return risk.Record{Line: i + 1, Feature: f}, nil, nil
+	}}
+	rep, err := db.ImportLayer(t.Context(), tanks(), src, func(read int64) {
+		if read < told || int(read) > src.n {
+			t.Errorf("progress went from %d to %d with %d read", told, read, src.n)
+		}
+		told = read
+	})
+	if err != nil || rep.Created != n || told != n {
+		t.Fatalf("report %+v, progress %d, error %v", rep, told, err)
+	}
+	if held := int64(most) - int64(start); held > n*padding/4 {
+		t.Errorf("%d kB were held during the import of a file of %d kB", held>>10, n*padding>>10)
+	}
+	again, err := db.ImportLayer(t.Context(), tanks(), &records{next: src.next}, nil)
+	if err != nil || again.Created+again.Updated+again.Deleted != 0 || again.Version != 2 {
+		t.Errorf("the same file again: %+v %v", again, err)
+	}
+}

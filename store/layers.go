@@ -1,0 +1,250 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk"
+	"onemap/tiles"
+)
+
+// featureVisible holds for features f of a layer l that a scope of division $1 covers; it is
+// core.Scope.Covers in SQL. The layer's audience is checked before, in Go.
+const featureVisible = `(l.audience <> 'division' or ` + featureCovered + `)`
+
+// featureCovered holds for features f whose division a scope of division $1 covers.
+const featureCovered = `(starts_with(f.division_code, $1) or (f.division_code = '' and length($1) <= 4))`
+
+// extentOf is the box of an extent e as it is stored: west, south, east, north, or null.
+const extentOf = `case when e is not null then array[ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)] end`
+
+// selectLayers gives layers as a scope of division $1 sees them: of a layer that is shown by
+// division, a county is told its own number of features and their box.
+const selectLayers = `
+	select l.id, l.name, l.theme, l.title_zh, l.title_en, l.owner_zh, l.owner_en, l.origin, l.audience, l.audience_roles,
+		l.source, l.licence, l.attribution, l.updated_on, l.cycle_days, l.geometry_type, l.min_zoom, l.max_zoom, l.fields,
+		l.version, case when own.counts then own.n else l.feature_count end, case when own.counts then own.box else l.bbox end, l.modified_at
+	from layer l cross join lateral (
+		select l.audience = 'division' and length($1) > 4 as counts, n, ` + extentOf + ` as box
+		from (
+			select count(*) as n, ST_Extent(f.geom) as e from feature f
+			where l.audience = 'division' and length($1) > 4 and f.layer_id = l.id and ` + featureCovered + `
+		) x
+	) own`
+
+func layerTargets(l *risk.Layer) []any {
+	return []any{
+		&l.ID, &l.Name, &l.Theme, &l.Title.ZH, &l.Title.EN, &l.Owner.ZH, &l.Owner.EN, &l.Origin, &l.Audience.Kind, &l.Audience.Roles,
+		&l.Source, &l.Licence, &l.Attribution, &l.UpdatedOn, &l.CycleDays, &l.GeometryType, &l.MinZoom, &l.MaxZoom, &l.Fields,
+		&l.Version, &l.Count, &l.BBox, &l.ModifiedAt,
+	}
+}
+
+func scanLayer(row pgx.CollectableRow) (l risk.Layer, err error) {
+	err = row.Scan(layerTargets(&l)...)
+	return l, err
+}
+
+// Layers lists the layers that the scope may know, by theme in the layer tree's order.
+func (db *DB) Layers(ctx context.Context, s core.Scope) ([]risk.Layer, error) {
+	all, err := collectLayers(ctx, db.pool, selectLayers, s.Division)
+	if err != nil {
+		return nil, mapErr(err, "list the layers")
+	}
+	all = slices.DeleteFunc(all, func(l risk.Layer) bool { return !l.Audience.Admits(s) })
+	order := risk.Themes()
+	slices.SortStableFunc(all, func(a, b risk.Layer) int {
+		if d := slices.Index(order, a.Theme) - slices.Index(order, b.Theme); d != 0 {
+			return d
+		}
+		return a.ID - b.ID
+	})
+	return all, nil
+}
+
+func collectLayers(ctx context.Context, q querier, sql string, args ...any) ([]risk.Layer, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanLayer)
+}
+
+// Layer gives one layer: errs.NotFound when there is none of that name, errs.Forbidden when its
+// audience does not admit the scope.
+func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (risk.Layer, error) {
+	all, err := layersNamed(ctx, db.pool, s, []string{name})
+	if err != nil {
+		return risk.Layer{}, err
+	}
+	return all[0], nil
+}
+
+// layersNamed gives the layers in the order of the names, or says which one there is not, or not
+// for the scope.
+func layersNamed(ctx context.Context, q querier, s core.Scope, names []string) ([]risk.Layer, error) {
+	names = slices.Clone(names)
+	for i, name := range names {
+		names[i] = cleanText(name)
+	}
+	found, err := collectLayers(ctx, q, selectLayers+` where l.name = any($2)`, s.Division, names)
+	if err != nil {
+		return nil, mapErr(err, "read the layers")
+	}
+	out := make([]risk.Layer, 0, len(names))
+	for _, name := range names {
+		i := slices.IndexFunc(found, func(l risk.Layer) bool { return l.Name == name })
+		if i < 0 {
+			return nil, errNoLayer(name)
+		}
+		if !found[i].Audience.Admits(s) {
+			return nil, errs.New(errs.Forbidden, "the layer %s is not for you", name)
+		}
+		out = append(out, found[i])
+	}
+	return out, nil
+}
+
+func errNoLayer(name string) error {
+	if r := []rune(name); len(r) > 70 {
+		name = string(r[:70]) + "…"
+	}
+	return errs.New(errs.NotFound, "there is no layer %q", name)
+}
+
+// UpsertLayer makes a layer's entry in the catalogue, or changes it where l says something: what l
+// leaves empty stays as it was, or gets its default. Features, counts and ids are not touched. What
+// changes anything raises the version and writes layer.changed.
+func (db *DB) UpsertLayer(ctx context.Context, l risk.Layer) (risk.Layer, error) {
+	var out risk.Layer
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		old, err := lockLayer(ctx, tx, l.Name)
+		if err != nil && !errs.Is(err, errs.NotFound) {
+			return err
+		}
+		merged, err := mergeLayer(old, l, db.now())
+		if err != nil {
+			return err
+		}
+		if old.ID != 0 && sameEntry(old, merged) {
+			out = old
+			return nil
+		}
+		if out, err = writeLayer(ctx, tx, merged); err != nil {
+			return err
+		}
+		if out, err = refreshLayer(ctx, tx, out, db.now()); err != nil {
+			return err
+		}
+		return layerChanged(ctx, tx, out, out.BBox, "")
+	})
+	return out, mapErr(err, "store the layer")
+}
+
+// lockLayer takes the layer for this transaction, also the name of one that there is not yet.
+func lockLayer(ctx context.Context, tx pgx.Tx, name string) (risk.Layer, error) {
+	var l risk.Layer
+	if !layerName().MatchString(name) {
+		return l, errNoLayer(name)
+	}
+	if _, err := tx.Exec(ctx, "select set_config('lock_timeout', '10s', true)"); err != nil {
+		return l, err
+	}
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(7044, hashtext($1))", name); err != nil {
+		return l, mapErr(err, "the layer is being changed by somebody else")
+	}
+	// the division "" sees the stored count and box
+	err := tx.QueryRow(ctx, selectLayers+` where l.name = $2`, "", name).Scan(layerTargets(&l)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return risk.Layer{}, errNoLayer(name)
+	}
+	return l, mapErr(err, "read the layer")
+}
+
+func layerName() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`) }
+
+// writeLayer stores a whole entry; refreshLayer must follow and give it its version.
+func writeLayer(ctx context.Context, tx pgx.Tx, l risk.Layer) (risk.Layer, error) {
+	fields, err := jsonBytes(l.Fields)
+	if err != nil {
+		return l, fmt.Errorf("encode the fields: %w", err)
+	}
+	err = tx.QueryRow(ctx, `
+		insert into layer as l (name, theme, title_zh, title_en, owner_zh, owner_en, origin, audience, audience_roles, source, licence,
+			attribution, updated_on, cycle_days, geometry_type, min_zoom, max_zoom, fields, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0)
+		on conflict (name) do update set theme = excluded.theme, title_zh = excluded.title_zh, title_en = excluded.title_en,
+			owner_zh = excluded.owner_zh, owner_en = excluded.owner_en, origin = excluded.origin, audience = excluded.audience,
+			audience_roles = excluded.audience_roles, source = excluded.source, licence = excluded.licence,
+			attribution = excluded.attribution, updated_on = excluded.updated_on, cycle_days = excluded.cycle_days,
+			geometry_type = excluded.geometry_type, min_zoom = excluded.min_zoom, max_zoom = excluded.max_zoom,
+			fields = excluded.fields
+		returning l.id`,
+		l.Name, l.Theme, l.Title.ZH, l.Title.EN, l.Owner.ZH, l.Owner.EN, l.Origin, l.Audience.Kind, roleNames(l.Audience.Roles),
+		l.Source, l.Licence, l.Attribution, l.UpdatedOn, l.CycleDays, l.GeometryType, l.MinZoom, l.MaxZoom, fields,
+	).Scan(&l.ID)
+	return l, mapErr(err, "write the layer")
+}
+
+func roleNames(roles []core.Role) []string {
+	out := make([]string, len(roles))
+	for i, r := range roles {
+		out[i] = string(r)
+	}
+	return out
+}
+
+// layerPayload is what layer.changed carries.
+type layerPayload struct {
+	Layer   string    `json:"layer"`
+	Version int64     `json:"version"`
+	BBox    []float64 `json:"bbox"` // around everything that changed, as it was and as it is; null: nothing drawn changed
+}
+
+// layerChanged tells everybody who may know of the layer. It goes to whole cities, not to the
+// divisions of the changed features alone: whoever holds the layer's version must learn the new one.
+func layerChanged(ctx context.Context, tx pgx.Tx, l risk.Layer, bbox []float64, actor string) error {
+	payload, err := jsonBytes(layerPayload{Layer: l.Name, Version: l.Version, BBox: bbox})
+	if err != nil {
+		return fmt.Errorf("encode layer.changed: %w", err)
+	}
+	rows, err := tx.Query(ctx, "select left(code, 4) from division union select left(division_code, 4) from account order by 1")
+	if err != nil {
+		return mapErr(err, "look up the cities")
+	}
+	cities, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return mapErr(err, "look up the cities")
+	}
+	e := core.Event{Kind: core.EventLayerChanged, Divisions: cities, Subject: l.Name, Actor: actor, Payload: payload}
+	if l.Audience.Kind == core.AudienceRoles {
+		e.Roles = append([]core.Role{}, l.Audience.Roles...)
+	}
+	_, err = appendEvent(ctx, tx, e)
+	return err
+}
+
+// refreshLayer counts the layer's features anew, and raises its version.
+func refreshLayer(ctx context.Context, tx pgx.Tx, l risk.Layer, now time.Time) (risk.Layer, error) {
+	err := tx.QueryRow(ctx, `
+		update layer set version = version + 1, modified_at = $2, feature_count = x.n, bbox = `+extentOf+`
+		from (select count(*) as n, ST_Extent(geom) as e from feature where layer_id = $1) x
+		where id = $1 returning version, feature_count, bbox, modified_at`, l.ID, now).
+		Scan(&l.Version, &l.Count, &l.BBox, &l.ModifiedAt)
+	return l, mapErr(err, "count the layer's features")
+}
+
+var (
+	_ risk.Catalogue = (*DB)(nil)
+	_ risk.Editor    = (*DB)(nil)
+	_ risk.Searcher  = (*DB)(nil)
+	_ tiles.Source   = (*DB)(nil)
+)

@@ -1,0 +1,128 @@
+package store_test
+
+import (
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/paulmach/orb"
+
+	"onemap/internal/core"
+	"onemap/risk"
+	"onemap/store"
+	"onemap/store/storetest"
+)
+
+// Scopes of the tests about layers.
+var (
+	zhifu   = core.Scope{Division: "370602", Role: core.RoleResponder}
+	penglai = core.Scope{Division: "370614", Role: core.RoleResponder}
+)
+
+// records reads from a function: nil, nil, io.EOF ends it. It counts what was asked for.
+type records struct {
+	next func(i int) (risk.Record, *risk.Refusal, error)
+	n    int
+}
+
+func (r *records) Next() (risk.Record, *risk.Refusal, error) {
+	r.n++
+	return r.next(r.n - 1)
+}
+
+// listed reads features, one a line from line 2 on.
+func listed(features ...risk.Feature) *records {
+	return &records{next: func(i int) (risk.Record, *risk.Refusal, error) {
+		if i >= len(features) {
+			return risk.Record{}, nil, io.EOF
+		}
+		return risk.Record{Line: i + 2, Feature: features[i]}, nil, nil
+	}}
+}
+
+// feature is a point near Yantai with a key, in a division.
+func feature(key, division string, lon, lat float64) risk.Feature {
+	return risk.Feature{
+		Key: key, Division: division, Name: core.Text{ZH: "演示-" + key, EN: "Demo " + key},
+		Properties: map[string]any{"stock": 12.0, "kind": "tank"}, Geometry: orb.Point{lon, lat},
+	}
+}
+
+func square(lon, lat, side float64) orb.Polygon {
+	return orb.Polygon{{{lon, lat}, {lon + side, lat}, {lon + side, lat + side}, {lon, lat + side}, {lon, lat}}}
+}
+
+// tanks is a layer of which each county sees its own features.
+func tanks() risk.Layer {
+	return risk.Layer{
+		Name: "tanks", Theme: risk.ThemeHazardSource, Title: core.Text{ZH: "储罐", EN: "Tanks"}, Origin: core.OriginSynthetic,
+		Audience: core.Audience{Kind: core.AudienceDivision}, Source: "test",
+	}
+}
+
+func importOK(t testing.TB, db *store.DB, l risk.Layer, features ...risk.Feature) risk.ImportReport {
+	t.Helper()
+	rep, err := db.ImportLayer(t.Context(), l, listed(features...), nil)
+	if err != nil {
+		t.Fatalf("import %s: %v", l.Name, err)
+	}
+	return rep
+}
+
+func featuresOf(t testing.TB, db *store.DB, s core.Scope, layer string) map[string]risk.Feature {
+	t.Helper()
+	all, err := db.Features(t.Context(), s, layer, nil, 0, 10_000)
+	if err != nil {
+		t.Fatalf("features of %s: %v", layer, err)
+	}
+	out := make(map[string]risk.Feature, len(all))
+	for _, f := range all {
+		out[f.Key] = f
+	}
+	return out
+}
+
+func layerOf(t testing.TB, db *store.DB, s core.Scope, name string) risk.Layer {
+	t.Helper()
+	l, err := db.Layer(t.Context(), s, name)
+	if err != nil {
+		t.Fatalf("layer %s: %v", name, err)
+	}
+	return l
+}
+
+// newDivisions is a database with Yantai's divisions that the tests use.
+func newDivisions(t testing.TB) *store.DB {
+	t.Helper()
+	db := storetest.NewDB(t)
+	err := db.UpsertDivisions(t.Context(), []risk.Division{
+		{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}},
+		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}, Lon: 121.4, Lat: 37.54},
+		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Lon: 120.76, Lat: 37.81},
+		{Code: "370684", Name: core.Text{ZH: "蓬莱市"}, Successor: "370614"},
+		{Code: "370634", Name: core.Text{ZH: "长岛县", EN: "Changdao"}, Successor: "370684"},
+		{Code: "370602001", Name: core.Text{ZH: "向阳街道"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// eventsOf gives the events of a kind with whom they go to, in words.
+func eventsOf(t testing.TB, db *store.DB, kind string) []core.Event {
+	t.Helper()
+	all, _, err := db.EventsAfter(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []core.Event
+	for _, e := range all {
+		if e.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func keyOf(i int) string { return fmt.Sprintf("k%05d", i) }

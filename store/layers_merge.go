@@ -1,0 +1,148 @@
+package store
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk"
+)
+
+// defaultMaxZoom is a layer's deepest zoom when nobody says another; clients overzoom it.
+const defaultMaxZoom = 14
+
+// mergeLayer is the entry that old (the zero Layer when there is none) becomes by what l says.
+func mergeLayer(old, l risk.Layer, now time.Time) (risk.Layer, error) {
+	out := old
+	out.Name = l.Name
+	keep(&out.Theme, l.Theme)
+	keep(&out.Title.ZH, l.Title.ZH)
+	keep(&out.Title.EN, l.Title.EN)
+	keep(&out.Owner.ZH, l.Owner.ZH)
+	keep(&out.Owner.EN, l.Owner.EN)
+	keep(&out.Origin, l.Origin)
+	keep(&out.Source, l.Source)
+	keep(&out.Licence, l.Licence)
+	keep(&out.Attribution, l.Attribution)
+	keep(&out.CycleDays, l.CycleDays)
+	keep(&out.GeometryType, l.GeometryType)
+	keep(&out.UpdatedOn, l.UpdatedOn)
+	if l.Audience.Kind != "" {
+		out.Audience = l.Audience
+	}
+	if l.MinZoom != 0 || l.MaxZoom != 0 {
+		out.MinZoom, out.MaxZoom = l.MinZoom, l.MaxZoom
+	}
+	if l.Fields != nil {
+		out.Fields = l.Fields
+	}
+	fillDefaults(&out, now)
+	return out, checkLayer(out)
+}
+
+// keep takes the new value unless it is empty.
+func keep[T comparable](to *T, value T) {
+	var zero T
+	if value != zero {
+		*to = value
+	}
+}
+
+func fillDefaults(l *risk.Layer, now time.Time) {
+	fill(&l.Title.ZH, l.Name)
+	fill(&l.Audience.Kind, core.AudiencePublic)
+	fill(&l.MaxZoom, defaultMaxZoom)
+	fill(&l.GeometryType, "Geometry")
+	fill(&l.UpdatedOn, now.UTC().Truncate(24*time.Hour))
+	if l.Fields == nil {
+		l.Fields = []risk.Field{}
+	}
+}
+
+func fill[T comparable](to *T, value T) {
+	var zero T
+	if *to == zero {
+		*to = value
+	}
+}
+
+// checkLayer says what of an entry cannot be; the fields of its errors are the JSON names.
+func checkLayer(l risk.Layer) error {
+	switch {
+	case !layerName().MatchString(l.Name):
+		return errs.InvalidField("name", "a layer's name is 1 to 63 of a-z 0-9 _ and begins with a letter")
+	case !slices.Contains(risk.Themes(), l.Theme):
+		return errs.InvalidField("theme", "%q is none of %s", string(l.Theme), join(risk.Themes()))
+	case !l.Origin.Valid():
+		return errs.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(l.Origin))
+	case l.CycleDays < 0:
+		return errs.InvalidField("cycle_days", "is less than 0")
+	case !slices.Contains([]string{"Point", "LineString", "Polygon", "Geometry"}, l.GeometryType):
+		return errs.InvalidField("geometry_type", "%q is none of Point, LineString, Polygon, Geometry", l.GeometryType)
+	case l.MinZoom < 0 || l.MaxZoom > 22 || l.MinZoom > l.MaxZoom:
+		return errs.InvalidField("min_zoom", "the zooms %d to %d are no range within 0 to 22", l.MinZoom, l.MaxZoom)
+	}
+	if err := checkAudience(l.Audience); err != nil {
+		return err
+	}
+	return checkFields(l.Fields)
+}
+
+func checkAudience(a core.Audience) error {
+	switch a.Kind {
+	case core.AudiencePublic, core.AudienceDivision:
+		return nil
+	case core.AudienceRoles:
+		for i, r := range a.Roles {
+			if !r.Valid() {
+				return errs.InvalidField(fmt.Sprintf("audience.roles[%d]", i), "%q is no role", string(r))
+			}
+		}
+		if len(a.Roles) == 0 {
+			return errs.InvalidField("audience.roles", "name the roles that may see the layer")
+		}
+		return nil
+	}
+	return errs.InvalidField("audience.kind", "%q is none of public, roles, division", string(a.Kind))
+}
+
+func checkFields(fields []risk.Field) error {
+	seen := map[string]bool{}
+	for i, f := range fields {
+		at := fmt.Sprintf("fields[%d]", i)
+		switch {
+		case f.Name == "" || len(f.Name) > 64:
+			return errs.InvalidField(at+".name", "has 1 to 64 bytes")
+		case seen[f.Name]:
+			return errs.InvalidField(at+".name", "%q is there twice", f.Name)
+		case !slices.Contains([]string{"string", "number", "integer", "boolean"}, f.Type):
+			return errs.InvalidField(at+".type", "%q is none of string, number, integer, boolean", f.Type)
+		}
+		seen[f.Name] = true
+	}
+	return nil
+}
+
+func join[T ~string](words []T) string {
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = string(w)
+	}
+	return strings.Join(all, ", ")
+}
+
+// sameEntry reports whether two entries say the same, whatever their counts and versions.
+func sameEntry(a, b risk.Layer) bool {
+	if !a.UpdatedOn.Equal(b.UpdatedOn) {
+		return false
+	}
+	b.UpdatedOn = a.UpdatedOn
+	if len(a.Audience.Roles) == 0 && len(b.Audience.Roles) == 0 {
+		b.Audience.Roles = a.Audience.Roles
+	}
+	return reflect.DeepEqual(a, b)
+}

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/paulmach/orb"
+
+	"onemap/geo"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk"
+	"onemap/tiles"
+)
+
+const (
+	tileExtent = 4096 // units of a tile's side
+	tileBuffer = 64   // units around it that are drawn too, so that nothing is cut at the seams
+)
+
+// selectTile makes one layer's part of a tile for a scope of division $1. Everything that differs
+// from layer to layer, its name in the tile also, is a parameter.
+//
+// The geometry is cut in lon/lat, well outside the buffer, before it is projected: Web Mercator has
+// no poles, and a coast of 40,000 vertices need not be projected for one bay. The worst level comes
+// last in the tile and so is drawn on top. Numbers, texts and booleans are written as what their
+// field says; a value of another type is left out, but anything can be a text.
+const selectTile = `
+	select ST_AsMVT(t, $3::text, 4096, 'geom', 'id' order by case t.level when 0 then 9 else t.level end desc, t.id)
+	from (
+		select f.id, nullif(f.name_zh, '') as name_zh, nullif(f.name_en, '') as name_en, f.level, nullif(f.division_code, '') as division, f.origin,
+			(select jsonb_object_agg(x.name, case x.type when 'string' then to_jsonb(f.properties ->> x.name) else f.properties -> x.name end)
+				from unnest($8::text[], $9::text[]) as x(name, type)
+				where f.properties ->> x.name is not null
+					and (x.type = 'string' or jsonb_typeof(f.properties -> x.name) = x.type)) as properties,
+			ST_AsMVTGeom(
+				ST_Transform(ST_ClipByBox2D(f.geom, ST_MakeEnvelope($10, $11, $12, $13, 4326)::box2d), 3857),
+				ST_TileEnvelope($4, $5, $6)::box2d, 4096, $7, true) as geom
+		from feature f join layer l on l.id = f.layer_id
+		where f.layer_id = $2 and ` + featureVisible + ` and f.geom && ST_MakeEnvelope($10, $11, $12, $13, 4326)
+	) t where t.geom is not null`
+
+// Describe gives what a TileJSON says of the layers, in the order asked for.
+func (db *DB) Describe(ctx context.Context, s core.Scope, layers []string) ([]tiles.LayerInfo, error) {
+	all, err := layersNamed(ctx, db.pool, s, layers)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]tiles.LayerInfo, 0, len(all))
+	for _, l := range all {
+		fields := map[string]string{"name_zh": "String", "name_en": "String", "level": "Number", "division": "String", "origin": "String"}
+		for _, f := range tileFields(l) {
+			fields[f.Name] = tileType(f.Type)
+		}
+		out = append(out, tiles.LayerInfo{
+			Name: l.Name, Title: l.Title, MinZoom: l.MinZoom, MaxZoom: l.MaxZoom, Version: l.Version,
+			BBox: l.BBox, Attribution: l.Attribution, Fields: fields,
+		})
+	}
+	return out, nil
+}
+
+func tileType(fieldType string) string {
+	switch fieldType {
+	case "number", "integer":
+		return "Number"
+	case "boolean":
+		return "Boolean"
+	default:
+		return "String"
+	}
+}
+
+// tileFields are the layer's own fields that go into tiles. One that has the name of an attribute
+// which every feature has does not.
+func tileFields(l risk.Layer) []risk.Field {
+	common := []string{"id", "name_zh", "name_en", "level", "division", "origin", "geom", "properties"}
+	return slices.DeleteFunc(slices.Clone(l.Fields), func(f risk.Field) bool {
+		return !f.InTile || slices.Contains(common, f.Name)
+	})
+}
+
+// Tile makes the layers' parts of a tile, one after the other. Below its least zoom a layer is not
+// in it; beyond its deepest it still is, for whoever asks. Points are never thinned out.
+func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.Address) ([]byte, error) {
+	if t := geo.Tile(a); a.Z > tiles.MaxZoom || !t.Valid() {
+		return nil, errs.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
+	}
+	all, err := layersNamed(ctx, db.pool, s, layers)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	done := map[int]bool{}
+	for _, l := range all {
+		if done[l.ID] || int(a.Z) < l.MinZoom {
+			continue
+		}
+		done[l.ID] = true
+		part, err := db.layerTile(ctx, s, l, a)
+		if err != nil {
+			return nil, mapErr(err, "make a tile of "+l.Name)
+		}
+		out = append(out, part...)
+	}
+	return out, nil
+}
+
+func (db *DB) layerTile(ctx context.Context, s core.Scope, l risk.Layer, a tiles.Address) ([]byte, error) {
+	fields := tileFields(l)
+	names, types := make([]string, len(fields)), make([]string, len(fields))
+	for i, f := range fields {
+		names[i], types[i] = f.Name, f.Type
+		if f.Type == "integer" {
+			types[i] = "number" // as jsonb_typeof calls it
+		}
+	}
+	b := clipBound(geo.Tile(a))
+	var part []byte
+	err := db.pool.QueryRow(ctx, selectTile, s.Division, l.ID, l.Name, a.Z, a.X, a.Y, tileBuffer, names, types,
+		b.Min[0], b.Min[1], b.Max[0], b.Max[1]).Scan(&part)
+	return part, err
+}
+
+// clipBound is the tile with twice its buffer around it, in lon/lat, held inside the world.
+func clipBound(t geo.Tile) orb.Bound {
+	side := 2 * geo.MercatorHalf / math.Exp2(float64(t.Z))
+	pad := side * 2 * tileBuffer / tileExtent
+	west, north := float64(t.X)*side-geo.MercatorHalf, geo.MercatorHalf-float64(t.Y)*side
+	b := orb.Bound{
+		Min: geo.FromMercator(orb.Point{west - pad, north - side - pad}),
+		Max: geo.FromMercator(orb.Point{west + side + pad, north + pad}),
+	}
+	b.Min[0], b.Max[0] = max(b.Min[0], -180), min(b.Max[0], 180)
+	return b
+}
