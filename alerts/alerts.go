@@ -21,7 +21,7 @@ const (
 	Normal     Detection = "normal"
 	Pending    Detection = "pending"
 	Firing     Detection = "firing"
-	Recovering Detection = "recovering"
+	Recovering Detection = "recovering" // its level last fell, but it still has one
 	Cleared    Detection = "cleared"
 	Stale      Detection = "stale" // its data stopped: the level is frozen, never cleared
 )
@@ -175,7 +175,8 @@ type Change struct {
 
 // Step is one advance of the engine: everything that the batches up to To made, or nothing. To may
 // equal From: what the clock or an edited rule made has no batch. There is at most one Change for a
-// rule and datastream in a step, and it has a State in it.
+// rule and datastream in a step, and it has a State in it. Applying readings once more is harmless
+// (see Evaluate), so a step may hold states of batches that To does not cover yet.
 type Step struct {
 	From    int64 // the cursor as read; a store whose cursor is elsewhere refuses with errs.Conflict
 	To      int64
@@ -190,6 +191,8 @@ type EngineStore interface {
 	Lease(ctx context.Context) (lost <-chan struct{}, release func(), ok bool, err error)
 	Cursor(ctx context.Context) (int64, error)
 	Rules(ctx context.Context) ([]Rule, error)
+	// Targets gives every datastream, those of disabled devices too. Datastream.Latest, where it is
+	// filled, is what a rule that was made while no engine ran looks at first.
 	Targets(ctx context.Context) ([]Target, error)
 	States(ctx context.Context) ([]State, error)
 	OpenAlerts(ctx context.Context) ([]Alert, error)

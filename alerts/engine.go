@@ -347,7 +347,6 @@ func (e *Engine) onTrack(ctx context.Context, s *step, t *track, o sensors.Obser
 		if err := s.apply(ctx); err != nil {
 			return err
 		}
-		next.AlertID = t.state.AlertID
 	}
 	t.state = next
 	s.touch(t)

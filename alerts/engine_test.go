@@ -211,6 +211,51 @@ func TestHandlingSurvivesTheEngine(t *testing.T) {
 	})
 }
 
+// TestLoadRepairs: what the store says of a state and its alert cannot contradict each other in what the
+// engine goes on with. The alert decides, for it is what people see.
+func TestLoadRepairs(t *testing.T) {
+	now := time.Date(2026, 11, 23, 6, 58, 1, 0, time.UTC)
+	s := newCity([]Rule{floodRule()})
+	at := now.Add(-time.Minute)
+	open := Alert{ID: 1, RuleID: 1, DatastreamID: 1, Detection: Firing, Level: core.Red, Value: 5, ValueAt: at, Expires: now.Add(time.Hour)}
+	lost := Alert{ID: 2, RuleID: 1, DatastreamID: 99, DeviceID: "gone", Detection: Stale, Level: core.Red, PeakLevel: core.Red, Value: 5, ValueAt: at}
+	s.alerts = []Alert{open, lost}
+	s.states[key{1, 2}] = State{RuleID: 1, DatastreamID: 2, Detection: Firing, Level: core.Red, AlertID: 7, LastTime: &at, RuleVersion: 1}
+	w := &worker{store: s, limit: 64, now: now}
+	if err := w.pass(); err != nil {
+		t.Fatal(err)
+	}
+	if st := w.m.find(key{1, 1}).state; st.AlertID != 1 || st.Level != core.Red || st.Detection != Firing || !st.LastTime.Equal(at) {
+		t.Errorf("an alert without a state: %+v", st)
+	}
+	if st := w.m.find(key{1, 2}).state; st.AlertID != 0 || st.Level != core.None || st.Detection != Normal {
+		t.Errorf("a state without its alert: %+v", st)
+	}
+	if diff := cmp.Diff([]entry{{2, core.EventAlertCleared, Cleared, core.Red, core.Red, 5, at, "1"}}, s.entries()); diff != "" {
+		t.Errorf("an alert of a datastream that is gone:\n%s", diff)
+	}
+	if got := s.log[0].Note; !strings.Contains(got, "removed") {
+		t.Errorf("it says %q", got)
+	}
+}
+
+// TestLatestOfTheStore: a rule that was made while no engine ran looks at the newest reading, if it is
+// fresh enough to mean anything.
+func TestLatestOfTheStore(t *testing.T) {
+	now := time.Date(2026, 11, 23, 6, 58, 1, 0, time.UTC)
+	s := newCity([]Rule{floodRule()})
+	for i, age := range []time.Duration{time.Minute, time.Hour} {
+		at := now.Add(-age)
+		s.targets[i].Datastream.Latest = &sensors.Observation{DatastreamID: int64(i + 1), Time: at, ReceivedAt: at, Value: 5, QC: sensors.QCGood}
+	}
+	if err := (&worker{store: s, limit: 64, now: now}).pass(); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.entries(); len(e) != 1 || s.log[0].Alert.DatastreamID != 1 {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, reg := newCity([]Rule{floodRule()}), prometheus.NewPedanticRegistry()

@@ -146,12 +146,17 @@ func (i Issuer) info(is issue, lang language) cap.Info {
 	if info.Onset.After(info.Expires) { // a device's clock that runs ahead
 		info.Onset = is.sent.In(chinaTime())
 	}
-	if a.Detection == Stale {
+	switch {
+	case is.why == withdrawn: // nobody measured that it is over
+		info.ResponseTypes = []cap.ResponseType{cap.ResponseAssess}
+		info.Urgency, info.Severity, info.Certainty = cap.UrgencyUnknown, cap.SeverityUnknown, cap.CertaintyUnknown
+	case a.Detection == Cleared:
+		info.ResponseTypes = []cap.ResponseType{cap.ResponseAllClear}
+		info.Urgency, info.Severity = cap.UrgencyPast, cap.SeverityMinor
+	case a.Detection == Stale:
 		info.Certainty = cap.CertaintyLikely
 	}
-	if a.Detection == Cleared {
-		info.ResponseTypes, info.Urgency = []cap.ResponseType{cap.ResponseAllClear}, cap.UrgencyPast
-	} else if is.target != nil {
+	if a.Detection != Cleared && is.target != nil {
 		info.Instruction = clean(lang.of(is.target.Hazard.Instruction))
 	}
 	return info

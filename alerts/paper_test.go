@@ -108,8 +108,8 @@ func TestPapersSayWhatTheyMust(t *testing.T) {
 		"rose":      {"<msgType>Update</msgType>", "onemap.yantai,370600-20261123T065801Z-5d0c2f9a71b3-1,2026-11-23T14:58:01+08:00", "由黄色升级为红色"},
 		"fell":      {"<severity>Severe</severity>", "由红色降级为橙色"},
 		"renewed":   {"续发", "<certainty>Likely</certainty>", "数据已中断"},
-		"cleared":   {"<msgType>Update</msgType>", "<responseType>AllClear</responseType>", "<urgency>Past</urgency>", "解除洪水红色预警", "lifts red warning", "解除值 2.70 m"},
-		"withdrawn": {"<status>Actual</status>", "<category>Other</category>", "已停用"},
+		"cleared":   {"<msgType>Update</msgType>", "<responseType>AllClear</responseType>", "<urgency>Past</urgency>", "<severity>Minor</severity>", "解除洪水红色预警", "lifts red warning", "解除值 2.70 m"},
+		"withdrawn": {"<status>Actual</status>", "<category>Other</category>", "不表示险情已经解除", "<responseType>Assess</responseType>", "<certainty>Unknown</certainty>"},
 	} {
 		for _, w := range wants {
 			if !strings.Contains(string(all[name].XML), w) {

@@ -96,7 +96,7 @@ func sayChinese(is issue, decimals int) string {
 		}
 		return "读数已回到安全范围，预警解除。"
 	case withdrawn:
-		return "监测规则或设备已停用，预警解除。"
+		return "监测规则或设备已停用或更换，本预警随之撤销；这不表示险情已经解除。"
 	case begun:
 	}
 	return fmt.Sprintf("发布%s预警。", now)
@@ -117,7 +117,7 @@ func sayEnglish(is issue, decimals int) string {
 		}
 		return "The reading is back in the safe range; the warning is lifted."
 	case withdrawn:
-		return "The rule or the device behind it has been taken out of service; the warning is lifted."
+		return "The rule or the device behind it has been taken out of service or replaced, and the warning with it; that does not say that the danger is over."
 	case begun:
 	}
 	return fmt.Sprintf("A %s warning begins.", now)

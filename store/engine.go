@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/alerts"
+	"onemap/sensors"
 )
 
 var _ alerts.EngineStore = (*DB)(nil)
@@ -20,13 +21,15 @@ func (db *DB) Cursor(ctx context.Context) (int64, error) {
 	return seq, mapErr(err, "read the rules' cursor")
 }
 
-// Targets gives every datastream with its device, type and hazard. Devices carry no latest readings
-// and no level; those that may not publish are among them, Enabled says so.
+// Targets gives every datastream with its newest reading, device, type and hazard. Devices carry no
+// level; those that may not publish are among them, Enabled says so.
 func (db *DB) Targets(ctx context.Context) ([]alerts.Target, error) {
 	rows, err := db.pool.Query(ctx, `
-		select `+streamColumns+`, `+deviceColumns+`, `+typeColumns+`, `+hazardColumns+`
+		select `+streamColumns+`, `+deviceColumns+`, `+typeColumns+`, `+hazardColumns+`,
+			l.ts, coalesce(l.value, 0), coalesce(l.qc, 0), coalesce(l.time_source, 0), l.received_at
 		from datastream s join device d on d.id = s.device_id
 		join datastream_type t on t.code = s.type join hazard_type h on h.code = t.hazard_type
+		left join latest l on l.datastream_id = s.id
 		order by s.id`)
 	if err != nil {
 		return nil, mapErr(err, "list the rules' targets")
@@ -35,8 +38,15 @@ func (db *DB) Targets(ctx context.Context) ([]alerts.Target, error) {
 		to := streamTargets(&t.Datastream)
 		to = append(to, deviceTargets(&t.Device)...)
 		to = append(to, typeTargets(&t.Type)...)
-		err = row.Scan(append(to, hazardTargets(&t.Hazard)...)...)
-		return t, err
+		to = append(to, hazardTargets(&t.Hazard)...)
+		var at, received *time.Time
+		var o sensors.Observation
+		if err = row.Scan(append(to, &at, &o.Value, &o.QC, &o.TimeSource, &received)...); err != nil || at == nil {
+			return t, err
+		}
+		o.DatastreamID, o.Time, o.ReceivedAt = t.Datastream.ID, *at, *received
+		t.Datastream.Latest = &o
+		return t, nil
 	})
 	return targets, mapErr(err, "list the rules' targets")
 }

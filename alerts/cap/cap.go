@@ -70,6 +70,7 @@ const (
 	ResponseExecute  ResponseType = "Execute"
 	ResponsePrepare  ResponseType = "Prepare"
 	ResponseMonitor  ResponseType = "Monitor"
+	ResponseAssess   ResponseType = "Assess"
 	ResponseAllClear ResponseType = "AllClear"
 )
 

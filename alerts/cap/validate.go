@@ -27,7 +27,7 @@ func categories() []Category {
 	return []Category{"Geo", "Met", "Safety", "Security", "Rescue", "Fire", "Health", "Env", "Transport", "Infra", "CBRNE", "Other"}
 }
 func responseTypes() []ResponseType {
-	return []ResponseType{"Shelter", "Evacuate", ResponsePrepare, ResponseExecute, "Avoid", ResponseMonitor, "Assess", ResponseAllClear, "None"}
+	return []ResponseType{"Shelter", "Evacuate", ResponsePrepare, ResponseExecute, "Avoid", ResponseMonitor, ResponseAssess, ResponseAllClear, "None"}
 }
 func urgencies() []Urgency {
 	return []Urgency{UrgencyImmediate, UrgencyExpected, UrgencyFuture, UrgencyPast, UrgencyUnknown}
