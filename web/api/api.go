@@ -47,9 +47,12 @@ type Accounts interface {
 	Assignees(ctx context.Context, actor auth.Principal) ([]auth.Account, error)
 }
 
-// Divisions lists the division codes: the county units, or the towns.
+// Divisions knows the division codes.
 type Divisions interface {
+	// Divisions lists the county units, or the towns.
 	Divisions(ctx context.Context, towns bool) ([]risk.Division, error)
+	// DivisionName is a name, or the code itself when it is in no list.
+	DivisionName(ctx context.Context, code string) (core.Text, error)
 }
 
 // FeatureEditor changes the features of a layer; part of risk.Editor.
@@ -198,10 +201,8 @@ func build(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.plainRoutes()
-	for _, r := range s.routes {
-		if !r.Need.valid() {
-			return nil, fmt.Errorf("api: the route %s %s does not declare what it needs", r.Method, r.Path)
-		}
+	if err := declared(s.routes); err != nil {
+		return nil, err
 	}
 	s.handler = s.middleware(s.mux)
 	return s, nil

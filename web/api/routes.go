@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -160,4 +161,14 @@ func op(method, path, id, summary string) huma.Operation {
 func created(o huma.Operation) huma.Operation {
 	o.DefaultStatus = http.StatusCreated
 	return o
+}
+
+// declared refuses a table in which a route does not say what it needs.
+func declared(routes []Route) error {
+	for _, r := range routes {
+		if !r.Need.valid() {
+			return fmt.Errorf("api: the route %s %s does not declare what it needs", r.Method, r.Path)
+		}
+	}
+	return nil
 }

@@ -141,20 +141,10 @@ func (s *Server) me(ctx context.Context, p auth.Principal) (Me, error) {
 	}, nil
 }
 
-// divisionName is the name of a code: the city's own, a county's, a town's; the code itself for what
-// is in no list.
+// divisionName is the name of a code; the city needs no list of divisions for its own.
 func (s *Server) divisionName(ctx context.Context, code string) (core.Text, error) {
 	if code == s.o.City.Code {
 		return s.o.City.Name, nil
 	}
-	all, err := s.o.Divisions.Divisions(ctx, len(code) > 6)
-	if err != nil {
-		return core.Text{}, err
-	}
-	for _, d := range all {
-		if d.Code == code {
-			return d.Name, nil
-		}
-	}
-	return core.Text{ZH: code, EN: code}, nil
+	return s.o.Divisions.DivisionName(ctx, code)
 }
