@@ -42,7 +42,7 @@ const (
 	already         // it has been done, or more than it: nothing changes
 )
 
-// handlingTable is the whole state machine: for each state what each action does.
+// handlingTable is the whole state machine:
 //
 //	             acknowledge  assign    resolve   close
 //	new          move         move      illegal   illegal
@@ -50,6 +50,8 @@ const (
 //	assigned     already      move      move      illegal
 //	resolved     already      illegal   already   move
 //	closed       illegal      illegal   illegal   already
+//
+// It gives for each state what each action does.
 func handlingTable() map[Handling]map[Action]outcome {
 	return map[Handling]map[Action]outcome{
 		New:          {ActAcknowledge: move, ActAssign: move},

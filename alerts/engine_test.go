@@ -270,10 +270,11 @@ func TestMetrics(t *testing.T) {
 		}
 		for _, f := range families {
 			for _, m := range f.GetMetric() {
-				name := f.GetName()
+				parts := []string{f.GetName()}
 				for _, l := range m.GetLabel() {
-					name += "/" + l.GetValue()
+					parts = append(parts, l.GetValue())
 				}
+				name := strings.Join(parts, "/")
 				got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 			}
 		}

@@ -27,7 +27,8 @@ func goodRule() Rule {
 // fields lists the fields that an error names.
 func fields(err error) []string {
 	var names []string
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
 		for _, e := range joined.Unwrap() {
 			names = append(names, fields(e)...)
 		}

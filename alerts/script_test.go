@@ -135,7 +135,7 @@ func (s *script) reload() {
 	}
 }
 
-// stream NAME TYPE [interval=D]
+// stream does `stream NAME TYPE [interval=D]`.
 func (s *script) stream(args []string) {
 	id := int64(len(s.ids) + 1)
 	s.ids[args[0]] = id
@@ -151,7 +151,7 @@ func (s *script) stream(args []string) {
 	s.reload()
 }
 
-// rule NAME TYPE above|below [for=D] [on=STREAM] LEVEL=RAISE/CLEAR ...
+// rule does `rule NAME TYPE above|below [for=D] [on=STREAM] LEVEL=RAISE/CLEAR …`.
 func (s *script) rule(args []string) {
 	r := Rule{Name: core.Text{ZH: args[0]}, Type: args[1], Direction: Direction(args[2]), Enabled: true, Origin: core.OriginSynthetic, Version: 1}
 	for _, opt := range args[3:] {
@@ -162,8 +162,8 @@ func (s *script) rule(args []string) {
 		case "on":
 			r.DatastreamID = s.id(v)
 		default:
-			raise, clear, _ := strings.Cut(v, "/")
-			r.Thresholds = append(r.Thresholds, Threshold{s.level(name), s.number(raise), s.number(clear)})
+			raise, calm, _ := strings.Cut(v, "/")
+			r.Thresholds = append(r.Thresholds, Threshold{s.level(name), s.number(raise), s.number(calm)})
 		}
 	}
 	if err := r.Validate(); err != nil {
@@ -209,7 +209,7 @@ func (s *script) delete(name string) {
 	s.reload()
 }
 
-// device STREAM on|off
+// device does `device STREAM on|off`.
 func (s *script) device(args []string) {
 	s.store.mu.Lock()
 	for i := range s.store.targets {
@@ -221,7 +221,7 @@ func (s *script) device(args []string) {
 	s.reload()
 }
 
-// at +T [STREAM READING ...]
+// at does `at +T [STREAM READING …]`.
 func (s *script) at(args []string) {
 	s.t.Helper()
 	at := s.start.Add(s.duration(args[0]))
@@ -263,7 +263,7 @@ func (s *script) readings(args []string) {
 	}
 }
 
-// expect STREAM none|STATE LEVEL
+// expect does `expect STREAM none|STATE LEVEL`.
 func (s *script) expect(args []string) {
 	s.t.Helper()
 	want, got := strings.Join(args[1:], " "), "none"
@@ -287,8 +287,8 @@ func (s *script) expect(args []string) {
 	}
 }
 
-// changes [STREAM:KIND:LEVEL ...]: exactly these since the last such line. A + after the kind: with a
-// CAP message of its own.
+// changes does `changes [STREAM:KIND:LEVEL …]`: exactly these since the last such line. A + after the
+// kind: with a CAP message of its own.
 func (s *script) changes(want []string) {
 	s.t.Helper()
 	s.store.mu.Lock()

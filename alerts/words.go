@@ -91,8 +91,8 @@ func sayChinese(is issue, decimals int) string {
 	case renewed:
 		return fmt.Sprintf("%s预警仍然有效，本消息为续发。", now)
 	case ended:
-		if clear, ok := clearOf(is); ok {
-			return fmt.Sprintf("读数已回到解除值 %s 的安全一侧，预警解除。", measure(clear, decimals, is.alert.Symbol))
+		if limit, ok := clearOf(is); ok {
+			return fmt.Sprintf("读数已回到解除值 %s 的安全一侧，预警解除。", measure(limit, decimals, is.alert.Symbol))
 		}
 		return "读数已回到安全范围，预警解除。"
 	case withdrawn:
@@ -112,8 +112,8 @@ func sayEnglish(is issue, decimals int) string {
 	case renewed:
 		return fmt.Sprintf("The %s warning remains in force; this message renews it.", now)
 	case ended:
-		if clear, ok := clearOf(is); ok {
-			return fmt.Sprintf("The reading is back on the safe side of %s; the warning is lifted.", measure(clear, decimals, is.alert.Symbol))
+		if limit, ok := clearOf(is); ok {
+			return fmt.Sprintf("The reading is back on the safe side of %s; the warning is lifted.", measure(limit, decimals, is.alert.Symbol))
 		}
 		return "The reading is back in the safe range; the warning is lifted."
 	case withdrawn:

@@ -141,11 +141,15 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-func TestValidateFindsEachBrokenRule(t *testing.T) {
-	for _, tc := range []struct {
-		field string
-		spoil func(*Message)
-	}{
+// spoiled is a way to break one rule, and the field that Validate must name.
+type spoiled struct {
+	field string
+	spoil func(*Message)
+}
+
+// spoiledMessages are the ways to break a message's own elements, spoiledInfos an info's.
+func spoiledMessages() []spoiled {
+	return []spoiled{
 		{"identifier", func(m *Message) { m.Identifier = "" }},
 		{"identifier", func(m *Message) { m.Identifier = "a b" }},
 		{"identifier", func(m *Message) { m.Identifier = "a\u2003b" }},
@@ -173,6 +177,11 @@ func TestValidateFindsEachBrokenRule(t *testing.T) {
 		{"references[0].sender", func(m *Message) { m.References[0].Sender = "a b" }},
 		{"references[0].sent", func(m *Message) { m.References[0].Sent = time.Time{} }},
 		{"info", func(m *Message) { m.Infos = nil }},
+	}
+}
+
+func spoiledInfos() []spoiled {
+	return []spoiled{
 		{"info[1].language", func(m *Message) { m.Infos[1].Language = "zh-cn" }},
 		{"info[0].language", func(m *Message) { m.Infos[0].Language = "zh_CN" }},
 		{"info[0].language", func(m *Message) { m.Infos[0].Language = "1zh" }},
@@ -203,7 +212,11 @@ func TestValidateFindsEachBrokenRule(t *testing.T) {
 		{"info[0].area[0].circle[0]", func(m *Message) { m.Infos[0].Areas[0].Circles[0].RadiusKM = 3_500_000 }},
 		{"info[0].area[0].ceiling", func(m *Message) { m.Infos[0].Areas[0].Altitude = nil }},
 		{"info[0].area[0].ceiling", func(m *Message) { *m.Infos[0].Areas[0].Ceiling = -1 }},
-	} {
+	}
+}
+
+func TestValidateFindsEachBrokenRule(t *testing.T) {
+	for _, tc := range append(spoiledMessages(), spoiledInfos()...) {
 		m := full()
 		tc.spoil(&m)
 		found := false
