@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -105,7 +104,5 @@ func explainDevice(err error) error {
 	return &errs.Error{Kind: errs.Invalid, Field: field, Msg: msg, Err: err}
 }
 
-// deviceSearch is the text by which a device is found.
-func deviceSearch(d sensors.Device) string {
-	return strings.ToLower(strings.Join([]string{d.Name.ZH, d.Name.EN, d.ID, d.Site}, " "))
-}
+// deviceSearch is the text by which a device is found, as Search reads it.
+func deviceSearch(d sensors.Device) string { return searchText(d.Name, d.ID, d.Site) }

@@ -201,3 +201,16 @@ func TestPutDevicesKeepsIDs(t *testing.T) {
 		t.Errorf("secret: %q, %v", reg[0].SecretSHA256, err)
 	}
 }
+
+func TestDevicesAreFound(t *testing.T) {
+	db := newCity(t, 2)
+	for q, want := range map[string]string{"dev-01": "dev-01", "shuiweizhan0": "dev-00", "水位站1": "dev-01"} {
+		hits, err := db.Search(t.Context(), city, q, 10)
+		if err != nil || len(hits) == 0 || hits[0].Kind != "device" || hits[0].ID != want {
+			t.Errorf("%q: %+v, %v; want %s", q, hits, err, want)
+		}
+	}
+	if hits, err := db.Search(t.Context(), core.Scope{Division: "370602"}, "dev-01", 10); err != nil || len(hits) != 0 {
+		t.Errorf("another county's device: %+v, %v", hits, err)
+	}
+}

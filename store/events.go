@@ -154,7 +154,7 @@ func (f *EventFeed) listen(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the feed's connection; the DB stays open.
+// Close ends the feed's connection, after a wait that goes on has ended; the DB stays open.
 func (f *EventFeed) Close() {
 	f.busy <- struct{}{}
 	defer func() { <-f.busy }()

@@ -193,16 +193,16 @@ func TestScopeInSQLIsScopeInGo(t *testing.T) {
 		if many == nil {
 			many = []string{}
 		}
-		var covers, any bool
-		err := db.Pool().QueryRow(t.Context(), `select scope_covers($1, $2), scope_covers_any($1, $3)`, s.Division, one, many).Scan(&covers, &any)
+		var covers, coversAny bool
+		err := db.Pool().QueryRow(t.Context(), `select scope_covers($1, $2), scope_covers_any($1, $3)`, s.Division, one, many).Scan(&covers, &coversAny)
 		if err != nil {
 			rt.Fatal(err)
 		}
 		if covers != s.Covers(one) {
 			rt.Errorf("scope %q covers %q: %v in SQL, %v in Go", s.Division, one, covers, s.Covers(one))
 		}
-		if any != s.CoversAny(many) {
-			rt.Errorf("scope %q covers any of %q: %v in SQL, %v in Go", s.Division, strings.Join(many, ","), any, s.CoversAny(many))
+		if coversAny != s.CoversAny(many) {
+			rt.Errorf("scope %q covers any of %q: %v in SQL, %v in Go", s.Division, strings.Join(many, ","), coversAny, s.CoversAny(many))
 		}
 	})
 }
