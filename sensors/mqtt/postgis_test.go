@@ -1,0 +1,117 @@
+package mqtt_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+	"onemap/sensors/mqtt"
+	"onemap/store"
+	"onemap/store/storetest"
+)
+
+// town is a database with one device, dev-0, and the stand on it.
+func town(t *testing.T) (*pgxpool.Pool, *mqtt.Broker) {
+	t.Helper()
+	ctx := t.Context()
+	url := storetest.NewURL(t)
+	sql, err := pgxpool.New(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sql.Close)
+	db, err := store.Open(ctx, store.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	_, err = sql.Exec(ctx, `insert into division (code, name_zh, parent) values ('3706', '烟台市', '37'), ('370602', '芝罘区', '3706')`)
+	err = errors.Join(err,
+		db.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "natural_disaster", CAPCategory: "Met", RadiusM: 2000, LeadMinutes: 60}}),
+		db.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "water_level", Title: core.Text{ZH: "水位"}, Unit: "m", HazardType: "flood", Min: -5, Max: 30, IntervalS: 60, Retention: "standard"}}),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.CreateDevice(ctx, sensors.Device{
+		ID: "dev-0", Division: "370602", Name: core.Text{ZH: "演示-水位站"}, HazardType: "flood", Lon: 121.4, Lat: 37.5,
+		Origin: core.OriginSynthetic, Source: "test", Enabled: true, Streams: []sensors.Datastream{{Name: "level", Type: "water_level"}},
+	}, sensors.HashSecret(secret("dev-0")), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := sensors.NewRegistry(db, sensors.RegistryOptions{}, nil, nil)
+	in := sensors.NewIngest(sensors.IngestOptions{}, registry, db, nil, nil)
+	in.Start()
+	b := mqtt.New(mqtt.Options{Listen: "127.0.0.1:0"}, in, registry, nil, nil, nil)
+	if err := b.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopAll(t, &stand{broker: b, ingest: in}) })
+	return sql, b
+}
+
+func count(t *testing.T, db *pgxpool.Pool, sql string) (n int) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestFromTheDeviceToPostGIS(t *testing.T) {
+	db, b := town(t)
+	w := dial(t, b.Addr())
+	if code := w.connect(hello{user: "dev-0", password: secret("dev-0"), willTopic: statusTopic("dev-0"), will: "offline"}); code != 0 {
+		t.Fatalf("CONNACK %#x", code)
+	}
+	w.publish(1, 1, statusTopic("dev-0"), []byte("online"), false)
+	w.expect(packets.Puback, 1)
+	if n := count(t, db, `select count(*) from device where online`); n != 1 {
+		t.Errorf("%d on line", n)
+	}
+	for i := range 3 { // the same reading, delivered again and again
+		w.publish(1, 2, obsTopic("dev-0"), reading(4), i > 0)
+		w.expect(packets.Puback, 2)
+		if n := count(t, db, `select count(*) from observation where value = 4`); n != 1 {
+			t.Fatalf("after PUBACK %d: %d rows", i+1, n)
+		}
+	}
+	if n := count(t, db, `select count(*) from ingest_batch where cardinality(datastream_ids) = 1`); n != 1 {
+		t.Errorf("%d batches", n)
+	}
+	w.publish(1, 3, obsTopic("dev-0"), []byte("{\"v\":{\"level\":5,\"a\\u0000b\":NaN}}\x00\xff"), false)
+	w.expect(packets.Puback, 3)
+	w.publish(1, 4, obsTopic("dev-0"), []byte(`{"v":{"level":5,"a\u0000b":NaN}}`), false)
+	w.expect(packets.Puback, 4)
+	if n := count(t, db, `select count(*) from quarantine where device_id = 'dev-0' and octet_length(payload) > 0`); n != 2 {
+		t.Errorf("%d in quarantine", n)
+	}
+	if n := count(t, db, `select count(*) from latest where value = 5 and time_source = 2`); n != 1 {
+		t.Errorf("%d latest", n)
+	}
+	_ = w.conn.Close()
+	eventually(t, "off line", func() bool { return count(t, db, `select count(*) from device where online`) == 0 })
+}
+
+// TestTheDatabaseTerminatesItsConnections kills every backend under a publishing client.
+func TestTheDatabaseTerminatesItsConnections(t *testing.T) {
+	db, b := town(t)
+	c := pahoClient(t, b.Addr(), "dev-0", secret("dev-0"))
+	const n = 300
+	for i := range n {
+		c.Publish(obsTopic("dev-0"), 1, false, reading(i))
+		if i%100 == 50 {
+			_, _ = db.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()`)
+		}
+	}
+	eventually(t, "everything is stored", func() bool {
+		var got int
+		err := db.QueryRow(t.Context(), `select count(*) from observation`).Scan(&got)
+		return err == nil && got == n
+	})
+}
