@@ -10,7 +10,7 @@ gobuild := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -
 ui      := web/ui
 ui_src  := $(shell find $(ui)/src $(ui)/public $(ui)/index.html $(ui)/package.json $(ui)/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: run build test check lint reset deps-run deps-test go-test ui-test browser-test fuzz help
+.PHONY: run build test check lint reset bench deps-run deps-test go-test ui-test browser-test fuzz help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -64,3 +64,7 @@ fuzz:
 
 reset: bin/onemap
 	./bin/onemap demo --data $(DATA) --reset
+
+# make bench   the benchmarks; the figures of docs/performance.md come from here
+bench: deps-test
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./...

@@ -87,7 +87,7 @@ func (c *importCmd) options() (app.ImportOptions, error) {
 		audience.Roles = append(audience.Roles, core.Role(r))
 	}
 	return app.ImportOptions{
-		Path: c.File, Format: c.Format, KeyField: c.Key, DivisionField: c.Division, Frame: c.Frame,
+		Path: c.File, Format: c.Format, KeyField: c.Key, DivisionField: c.Division, Frame: c.Frame, BaseData: c.BaseData,
 		Layer: risk.Layer{
 			Name: c.Layer, Theme: risk.Theme(c.Theme), Title: core.Text{ZH: c.TitleZH, EN: c.TitleEN},
 			Owner: core.Text{ZH: c.Owner, EN: c.Owner}, Origin: core.Origin(c.Origin), Audience: audience,

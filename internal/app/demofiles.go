@@ -1,21 +1,19 @@
 package app
 
 import (
-	"crypto/rand"
-	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"onemap/internal/errs"
 )
 
-// secretBits is the length of a device's secret and of a demo password: 160 random bits.
-const secretBits = 160
+// demoPassword is how many characters of a random secret make a demo's password: 80 bits, for a page
+// that listens on loopback.
+const demoPassword = 16
 
 // secrets are the demo's passwords, kept in its data folder and nowhere else. The database has only
 // their hashes.
@@ -25,18 +23,11 @@ type secrets struct {
 	Devices  map[string]string `json:"devices"`
 }
 
-// newSecret makes a secret that survives being typed: lower-case base32.
-func newSecret() string {
-	b := make([]byte, secretBits/8)
-	rand.Read(b)
-	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
-}
-
 // loadSecrets reads the data folder's secrets, or begins new ones for the seed. A folder made with
 // another seed is refused: its city would be a mixture.
 func loadSecrets(dir string, seed uint64) (secrets, error) {
 	s := secrets{Seed: seed, Accounts: map[string]string{}, Devices: map[string]string{}}
-	b, err := os.ReadFile(filepath.Join(dir, "secrets.json"))
+	b, err := os.ReadFile(filepath.Join(dir, secretsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -44,7 +35,7 @@ func loadSecrets(dir string, seed uint64) (secrets, error) {
 		return s, fmt.Errorf("read the demo's secrets: %w", err)
 	}
 	if err := json.Unmarshal(b, &s); err != nil {
-		return s, errs.Wrap(errs.Invalid, err, "%s is damaged; `make reset` wipes the demo", filepath.Join(dir, "secrets.json"))
+		return s, errs.Wrap(errs.Invalid, err, "%s is damaged; `make reset` wipes the demo", filepath.Join(dir, secretsFile))
 	}
 	if s.Seed != seed {
 		return s, errs.InvalidField("--seed", "%s holds the city of seed %d; use --seed %d, another --data, or `make reset`", dir, s.Seed, s.Seed)

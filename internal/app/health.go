@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,10 +28,10 @@ const (
 type monitor struct {
 	ping   func(context.Context) error
 	layers func(context.Context) error
-	direct []func() core.Health // broker, rules, ingest, push
 
-	mu    sync.Mutex
-	state map[string]core.Health
+	mu     sync.Mutex
+	direct []func() core.Health // broker, rules, ingest, push
+	state  map[string]core.Health
 }
 
 func newMonitor(ping, layers func(context.Context) error) *monitor {
@@ -37,6 +39,13 @@ func newMonitor(ping, layers func(context.Context) error) *monitor {
 	return &monitor{ping: ping, layers: layers, state: map[string]core.Health{
 		partDatabase: starting(partDatabase), partLayers: starting(partLayers),
 	}}
+}
+
+// add takes a part that answers at once.
+func (m *monitor) add(f func() core.Health) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.direct = append(m.direct, f)
 }
 
 // run asks until ctx ends.
@@ -74,8 +83,9 @@ func (m *monitor) note(ctx context.Context, part string, check func(context.Cont
 func (m *monitor) Health() []core.Health {
 	m.mu.Lock()
 	all := []core.Health{m.state[partDatabase], m.state[partLayers]}
+	direct := slices.Clone(m.direct)
 	m.mu.Unlock()
-	for _, f := range m.direct {
+	for _, f := range direct {
 		all = append(all, f())
 	}
 	merged := map[string]core.Health{}
@@ -102,4 +112,29 @@ func (m *monitor) Health() []core.Health {
 		}
 	}
 	return out
+}
+
+// waitReady blocks until every part is well, or ctx ends, which is an error that names what is not.
+func (a *App) waitReady(ctx context.Context) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var bad string
+		for _, h := range a.Health() {
+			if !h.OK {
+				bad = fmt.Sprintf("%s: %s", h.Part, h.Detail)
+				break
+			}
+		}
+		if bad == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server does not get ready (%s): %w", bad, ctx.Err())
+		case err := <-a.failed:
+			return err
+		case <-tick.C:
+		}
+	}
 }

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/paulmach/orb"
+
+	"onemap/data"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/web/api"
+)
+
+// sources reads where the base data come from, for the credit line and the About page. A server
+// whose base data are elsewhere still serves; it then has no sources to name, and says so in the log.
+func (a *App) sources(ctx context.Context) ([]api.Source, string, error) {
+	dir, err := data.Find(a.o.BaseData)
+	if errs.Is(err, errs.NotFound) && a.o.BaseData == "" {
+		a.logger.WarnContext(ctx, "the base data's sources are not listed", "error", err)
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	all, err := data.Sources(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	out := make([]api.Source, len(all))
+	for i, s := range all {
+		out[i] = api.Source{
+			File: s.File, Title: s.Title, Source: s.Source, Version: s.Version, SHA256: s.SHA256, Licence: s.Licence,
+			Origin: string(s.Origin), Attribution: s.Attribution, Note: s.Note,
+		}
+	}
+	return out, data.Attribution(all), nil
+}
+
+// describeCity tells the page what it looks at: the city's name and extent from the divisions, and
+// whether what it shows is simulated.
+func (a *App) describeCity(ctx context.Context) (api.City, bool, error) {
+	city := api.City{Code: a.o.City}
+	bound := orb.Bound{Min: orb.Point{180, 90}, Max: orb.Point{-180, -90}}
+	divisions, err := a.db.Divisions(ctx, false)
+	if err != nil {
+		return city, false, fmt.Errorf("read the divisions: %w", err)
+	}
+	for _, d := range divisions {
+		if a.cityScope().Covers(d.Code) {
+			bound = bound.Extend(orb.Point{d.Lon, d.Lat})
+		}
+	}
+	if city.Name, err = a.db.DivisionName(ctx, a.o.City); err != nil {
+		return city, false, fmt.Errorf("read the city's name: %w", err)
+	}
+	layer, err := a.db.Layer(ctx, a.cityScope(), "county")
+	switch {
+	case err == nil && len(layer.BBox) == 4:
+		bound = orb.Bound{Min: orb.Point{layer.BBox[0], layer.BBox[1]}, Max: orb.Point{layer.BBox[2], layer.BBox[3]}}
+	case err != nil && !errs.Is(err, errs.NotFound):
+		return city, false, fmt.Errorf("read the county layer: %w", err)
+	}
+	if bound.IsEmpty() {
+		bound = orb.Bound{Min: orb.Point{73, 18}, Max: orb.Point{135, 54}} // no base data yet: the country
+	}
+	center := bound.Center()
+	city.BBox = []float64{bound.Min[0], bound.Min[1], bound.Max[0], bound.Max[1]}
+	city.Center = []float64{center[0], center[1]}
+
+	devices, err := a.db.Devices(ctx, a.cityScope())
+	if err != nil {
+		return city, false, fmt.Errorf("read the devices: %w", err)
+	}
+	for _, d := range devices.Devices {
+		if d.Origin == core.OriginSynthetic {
+			return city, true, nil
+		}
+	}
+	return city, false, nil
+}
+
+// proxies parses the networks whose forwarding headers are believed.
+func (a *App) proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range a.o.Proxy {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, errs.InvalidField("--proxy", "%q is not a network like 127.0.0.1/32", s)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}

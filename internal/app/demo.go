@@ -1,0 +1,353 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"onemap/alerts"
+	"onemap/auth"
+	"onemap/data"
+	"onemap/internal/config"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+	"onemap/store"
+	"onemap/store/pgcluster"
+)
+
+// DemoOptions is what the demo is built from.
+type DemoOptions struct {
+	config.Server
+	config.Demo
+	Version  string
+	Logger   *slog.Logger
+	Progress Progress
+	Notice   func(text string) // told what its user should know, as a fallback of the data folder; may be nil
+}
+
+// Demo is a running demo: a server with its own database, city and simulator.
+type Demo struct {
+	*App
+	o      DemoOptions
+	logger *slog.Logger
+	life   lifecycle
+	url    string
+	base   string
+	city   data.City
+	secret secrets
+	info   DemoInfo
+}
+
+const (
+	stopDemoWithin = 30 * time.Second
+	demoDatabase   = "onemap"
+	demoStream     = "water_level" // the type of the visitor's datastream
+	demoDivision   = "370602"
+	clusterDir     = "pg"
+	demoFile       = "demo.json"
+	secretsFile    = "secrets.json"
+)
+
+// StartDemo starts everything and writes demo.json. What fails stops what had been started.
+func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
+	d := &Demo{o: o, logger: o.Logger}
+	if d.logger == nil {
+		d.logger = slog.New(slog.DiscardHandler)
+	}
+	if d.o.Notice == nil {
+		d.o.Notice = func(string) {}
+	}
+	d.o.Progress = o.Progress.orNone()
+	d.life.logger = d.logger
+	for _, step := range []func(context.Context) error{
+		d.checkPorts, d.openFolder, d.startCluster, d.loadCity, d.makeAccounts, d.startServer, d.startSimulator, d.writeInfo,
+	} {
+		if err := step(ctx); err != nil {
+			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopDemoWithin)
+			defer cancel()
+			return nil, errors.Join(err, d.life.stop(stopCtx))
+		}
+	}
+	return d, nil
+}
+
+// Info is how to use the demo.
+func (d *Demo) Info() DemoInfo { return d.info }
+
+// Stop stops everything; the data stay.
+func (d *Demo) Stop(ctx context.Context) error { return d.life.stop(ctx) }
+
+// ResetDemo wipes a demo's data folder, and what the cluster keeps elsewhere for it. A folder that is
+// no demo's is refused, and so is one in use.
+func ResetDemo(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	unlock, err := lockFolder(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := pgcluster.Remove(context.Background(), filepath.Join(dir, clusterDir)); err != nil {
+		return fmt.Errorf("wipe the demo's database: %w", err)
+	}
+	for _, name := range []string{demoFile, secretsFile, "onemap.log"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("wipe the demo: %w", err)
+		}
+	}
+	return nil
+}
+
+// lockFolder keeps two demos out of one folder.
+func lockFolder(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(errs.InvalidField("--data", "%s is in use by a running demo; stop it, or choose another folder with --data DIR", dir), f.Close())
+	}
+	return func() { _ = f.Close() }, nil // closing gives the lock back
+}
+
+// checkPorts says that a port is busy before the longer work begins.
+func (d *Demo) checkPorts(ctx context.Context) error {
+	for flag, addr := range map[string]string{"--http": d.o.HTTP, "--mqtt": d.o.MQTT} {
+		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+		if err != nil {
+			return nameBusyFlag(err, flag, addr)
+		}
+		if err := ln.Close(); err != nil {
+			return fmt.Errorf("%s: %w", flag, err)
+		}
+	}
+	return nil
+}
+
+func (d *Demo) openFolder(context.Context) error {
+	if err := os.MkdirAll(d.o.Data, 0o755); err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	unlock, err := lockFolder(d.o.Data)
+	if err != nil {
+		return err
+	}
+	d.life.push("folder", func(context.Context) error { unlock(); return nil })
+	if d.secret, err = loadSecrets(d.o.Data, d.o.Seed); err != nil {
+		return err
+	}
+	d.base, err = data.Find(d.o.BaseData)
+	return err
+}
+
+func (d *Demo) startCluster(ctx context.Context) error {
+	d.o.Progress("starting PostgreSQL", 0, 0)
+	c, err := pgcluster.Start(ctx, pgcluster.Options{
+		Dir: filepath.Join(d.o.Data, clusterDir), Logger: d.logger,
+		Progress: func(text string) { d.o.Progress("starting PostgreSQL: "+text, 0, 0) },
+	})
+	if err != nil {
+		return err
+	}
+	d.life.push("PostgreSQL", c.Stop)
+	if c.Notice != "" {
+		d.o.Notice(c.Notice)
+	}
+	if err := c.EnsureDatabase(ctx, demoDatabase); err != nil {
+		return err
+	}
+	d.url = c.URL(demoDatabase)
+	return Migrate(ctx, d.url, d.logger, d.o.Progress)
+}
+
+// loadCity loads the base data and the synthetic city, once.
+func (d *Demo) loadCity(ctx context.Context) error {
+	d.o.Progress("making the synthetic city", 0, 0)
+	var err error
+	if d.city, err = data.NewCity(d.o.Seed, d.base); err != nil {
+		return fmt.Errorf("make the synthetic city: %w", err)
+	}
+	db, err := store.Open(ctx, store.Options{URL: d.url, MaxConns: 4, Logger: d.logger})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	there, err := db.Layers(ctx, core.Scope{Division: d.o.City, Role: core.RoleAdministrator})
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, l := range there {
+		known[l.Name] = true
+	}
+	if !known["county"] {
+		if err := ImportBase(ctx, d.url, d.base, d.logger, d.o.Progress); err != nil {
+			return err
+		}
+	}
+	missing := slices.DeleteFunc(slices.Clone(d.city.Layers), func(l data.LayerSpec) bool { return known[l.Name] })
+	if err := importLayers(ctx, db, missing, "loading the synthetic city", d.logger, d.o.Progress); err != nil {
+		return err
+	}
+	return d.loadDevices(ctx, db)
+}
+
+func (d *Demo) loadDevices(ctx context.Context, db *store.DB) error {
+	for _, dev := range d.city.Devices {
+		if d.secret.Devices[dev.ID] == "" {
+			secret, _ := sensors.NewSecret()
+			d.secret.Devices[dev.ID] = secret
+		}
+	}
+	// before the database has their hashes: a secret that nobody has kept could not be used again
+	if err := writeSecret(d.o.Data, secretsFile, d.secret); err != nil {
+		return err
+	}
+	there, err := db.LoadRegistry(ctx)
+	if err != nil || len(there) >= len(d.city.Devices) {
+		return err
+	}
+	if err := db.PutHazardTypes(ctx, d.city.HazardTypes); err != nil {
+		return err
+	}
+	if err := db.PutDatastreamTypes(ctx, d.city.DatastreamTypes); err != nil {
+		return err
+	}
+	total := int64(len(d.city.Devices))
+	err = db.PutDevices(ctx, d.city.Devices,
+		func(id string) []byte { return sensors.HashSecret(d.secret.Devices[id]) },
+		func(done int) { d.o.Progress("loading the devices", int64(done), total) })
+	if err != nil {
+		return err
+	}
+	_, err = db.PutRules(ctx, d.city.Rules)
+	return err
+}
+
+// demoPeople is who can log in: one for each role at the city, and a responder for each county.
+func (d *Demo) demoPeople(ctx context.Context, db *store.DB) ([]auth.NewAccount, error) {
+	people := []auth.NewAccount{
+		{Login: "commander", Name: "市级指挥员（演示）", Role: core.RoleCommander, Division: d.o.City},
+		{Login: "steward", Name: "数据管理员（演示）", Role: core.RoleSteward, Division: d.o.City},
+		{Login: "observer", Name: "观察员（演示）", Role: core.RoleObserver, Division: d.o.City},
+		{Login: "admin", Name: "系统管理员（演示）", Role: core.RoleAdministrator, Division: d.o.City},
+	}
+	counties, err := db.Divisions(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range counties {
+		if len(c.Code) == 6 && c.ValidTo == nil && strings.HasPrefix(c.Code, d.o.City) {
+			people = append(people, auth.NewAccount{Login: "r" + c.Code, Name: c.Name.ZH + "值守员（演示）", Role: core.RoleResponder, Division: c.Code})
+		}
+	}
+	return people, nil
+}
+
+func (d *Demo) makeAccounts(ctx context.Context) error {
+	a, err := OpenAccounts(ctx, d.url, d.logger)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	people, err := d.demoPeople(ctx, a.db)
+	if err != nil {
+		return err
+	}
+	for _, p := range people {
+		if d.secret.Accounts[p.Login] == "" {
+			random, _ := sensors.NewSecret()
+			d.secret.Accounts[p.Login] = random[:demoPassword]
+		}
+	}
+	if err := writeSecret(d.o.Data, secretsFile, d.secret); err != nil {
+		return err
+	}
+	there, err := a.List(ctx)
+	if err != nil {
+		return err
+	}
+	for i, p := range people {
+		d.o.Progress("making the accounts", int64(i+1), int64(len(people)))
+		password := d.secret.Accounts[p.Login]
+		if !slices.ContainsFunc(there, func(a auth.Account) bool { return a.Login == p.Login }) {
+			if err := a.Add(ctx, p.Login, p.Name, p.Role, p.Division, password); err != nil {
+				return err
+			}
+		}
+		d.info.Accounts = append(d.info.Accounts, DemoAccount{User: p.Login, Password: password, Role: string(p.Role), Division: p.Division})
+	}
+	return nil
+}
+
+func (d *Demo) startServer(ctx context.Context) error {
+	d.o.Progress("starting the server", 0, 0)
+	a, err := Start(ctx, Options{Server: d.o.Server, DatabaseURL: d.url, Version: d.o.Version, Logger: d.logger})
+	if err != nil {
+		return err
+	}
+	d.App = a
+	d.life.push("server", a.Stop)
+	return a.waitReady(ctx)
+}
+
+func (d *Demo) startSimulator(ctx context.Context) error {
+	dev, err := d.visitorsDevice()
+	if err != nil {
+		return err
+	}
+	d.info.Device = dev
+	if !d.o.Simulate {
+		return nil
+	}
+	others := slices.DeleteFunc(slices.Clone(d.city.Devices), func(s sensors.Device) bool { return s.ID == dev.ID })
+	d.life.background(ctx, "simulator", func(ctx context.Context) {
+		err := simulate(ctx, others, d.secret.Devices, SimulateOptions{
+			Broker: d.MQTTAddr(), Seed: d.o.Seed, Speed: d.o.Speed, Scene: d.o.Scene, SceneAfter: d.o.SceneAfter,
+		}, d.logger)
+		if err != nil && ctx.Err() == nil {
+			d.fail(fmt.Errorf("simulator: %w", err))
+		}
+	})
+	return nil
+}
+
+// visitorsDevice is the device that the demo leaves to its visitor.
+func (d *Demo) visitorsDevice() (DemoDevice, error) {
+	var rule alerts.Rule
+	for _, r := range d.city.Rules {
+		if r.Type == demoStream && len(r.Thresholds) > 0 {
+			rule = r
+		}
+	}
+	for _, dev := range d.city.Devices {
+		if dev.Division != demoDivision {
+			continue
+		}
+		for _, s := range dev.Streams {
+			if s.Type == demoStream && rule.Type != "" {
+				return DemoDevice{
+					ID: dev.ID, Password: d.secret.Devices[dev.ID], Division: dev.Division, Datastream: s.Name,
+					Topic:    fmt.Sprintf("onemap/v1/%s/%s/%s", dev.Division, dev.ID, sensors.KindObs),
+					RedAbove: rule.Thresholds[0].Raise, ClearBelow: rule.Thresholds[len(rule.Thresholds)-1].Clear,
+				}, nil
+			}
+		}
+	}
+	return DemoDevice{}, fmt.Errorf("the synthetic city has no %s in %s with a rule", demoStream, demoDivision)
+}
+
+func (d *Demo) writeInfo(context.Context) error {
+	d.info.HTTP, d.info.MQTT, d.info.Database = d.URL(), d.MQTTAddr(), d.url
+	return writeSecret(d.o.Data, demoFile, d.info)
+}

@@ -1,0 +1,194 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"onemap/alerts"
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+	"onemap/sensors/mqtt"
+	"onemap/store"
+	"onemap/tiles"
+	"onemap/web/api"
+	"onemap/web/push"
+	"onemap/web/ui"
+)
+
+func (a *App) startStore(ctx context.Context) error {
+	db, err := store.Open(ctx, store.Options{URL: a.o.DatabaseURL, MaxConns: a.o.DatabaseMax, Logger: a.logger, Registerer: a.metrics, Clock: a.clock})
+	if err != nil {
+		return err
+	}
+	a.life.push("database", func(context.Context) error { db.Close(); return nil })
+	a.db = db
+	a.registry = sensors.NewRegistry(db, sensors.RegistryOptions{}, a.logger, a.clock)
+	if err := a.registry.Reload(ctx); err != nil {
+		return fmt.Errorf("load the devices: %w", err)
+	}
+	a.monitor = newMonitor(db.Ping, func(ctx context.Context) error {
+		_, err := db.Layers(ctx, a.cityScope())
+		return err
+	})
+	a.life.background(ctx, "monitor", a.monitor.run)
+	return nil
+}
+
+// cityScope is what the server itself sees.
+func (a *App) cityScope() core.Scope {
+	return core.Scope{Division: a.o.City, Role: core.RoleAdministrator}
+}
+
+func (a *App) startPeople(context.Context) error {
+	a.people = auth.NewService(auth.Options{SessionTTL: a.o.SessionTTL}, a.db, a.db, a.logger, a.metrics, a.clock)
+	return nil
+}
+
+func (a *App) startPush(ctx context.Context) error {
+	feed := a.db.EventFeed()
+	hub, err := push.New(push.Parts{
+		Events: feed, Batches: a.db, Clients: a.db, Directory: a.registry, Health: a.monitor.Health,
+		Recheck: a.people.Recheck,
+	}, push.Options{Node: a.o.Node}, a.logger, a.metrics, a.clock)
+	if err != nil {
+		return fmt.Errorf("make the push hub: %w", err)
+	}
+	a.hub = hub
+	a.life.push("event feed", func(context.Context) error { feed.Close(); return nil })
+	a.mustRun(ctx, "push", hub.Run)
+	a.monitor.add(hub.Health)
+	return nil
+}
+
+func (a *App) startRules(ctx context.Context) error {
+	a.engine = alerts.NewEngine(alerts.Options{Sender: a.o.Sender, CityCode: a.o.City, Node: a.o.Node}, a.db, a.db, a.logger, a.metrics, a.clock)
+	a.mustRun(ctx, "rules", a.engine.Run)
+	a.monitor.add(a.engine.Health)
+	a.life.background(ctx, "pruning", a.prune)
+	return nil
+}
+
+func (a *App) startIngest(ctx context.Context) error {
+	a.ingest = sensors.NewIngest(sensors.IngestOptions{MaxPayload: a.o.MaxPayload, Clock: a.clock, OnCommit: a.committed},
+		a.registry, a.db, a.logger, a.metrics)
+	a.ingest.Start()
+	a.life.push("ingest", a.ingest.Stop)
+	a.monitor.add(a.ingest.Health)
+	a.broker = mqtt.New(mqtt.Options{Listen: a.o.MQTT, MaxPayload: a.o.MaxPayload}, a.ingest, a.registry, a.logger, a.metrics, a.clock)
+	if err := a.broker.Start(ctx); err != nil {
+		return nameBusyFlag(err, "--mqtt", a.o.MQTT)
+	}
+	a.life.push("broker", a.broker.Stop)
+	a.monitor.add(a.broker.Health)
+	return nil
+}
+
+// committed wakes what follows the commits; it is called after each, and does not block.
+func (a *App) committed(int64) {
+	a.engine.Wake()
+	a.hub.Wake()
+}
+
+func (a *App) startFollowing(ctx context.Context) error {
+	feed := a.db.EventFeed()
+	f := &follower{
+		feed: feed, logger: a.logger,
+		session: a.people.Forget, account: a.people.ForgetAccount, forget: a.people.ForgetAll,
+		registry: func(ctx context.Context) {
+			if err := a.registry.Reload(ctx); err != nil {
+				a.logger.WarnContext(ctx, "reloading the devices", "error", err)
+			}
+		},
+		rules: a.engine.ReloadRules,
+	}
+	if err := f.start(ctx); err != nil {
+		return fmt.Errorf("find the head of the event log: %w", err)
+	}
+	a.life.push("event feed", func(context.Context) error { feed.Close(); return nil })
+	a.life.background(ctx, "event log", f.run)
+	return nil
+}
+
+// shutdownWithin bounds how long open requests may take to finish.
+const shutdownWithin = 5 * time.Second
+
+func (a *App) startWeb(ctx context.Context) error {
+	handler, err := a.handler(ctx)
+	if err != nil {
+		return err
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.o.HTTP)
+	if err != nil {
+		return nameBusyFlag(err, "--http", a.o.HTTP)
+	}
+	a.httpAddr = ln.Addr()
+	srv := handler.HTTPServer()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			a.fail(fmt.Errorf("web server: %w", err))
+		}
+	}()
+	a.life.push("web", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, shutdownWithin)
+		defer cancel()
+		err := srv.Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = srv.Close() // somebody still downloads; the stop does not wait for them
+		}
+		<-done
+		return err
+	})
+	return nil
+}
+
+// handler builds the web server over the parts.
+func (a *App) handler(ctx context.Context) (*api.Server, error) {
+	sources, line, err := a.sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	city, simulated, err := a.describeCity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := a.proxies()
+	if err != nil {
+		return nil, err
+	}
+	files, err := ui.Files()
+	if err != nil {
+		return nil, fmt.Errorf("read the page's files: %w", err)
+	}
+	s, err := api.New(api.Options{
+		Version: a.o.Version, Node: a.o.Node, City: city, Simulated: simulated, Sources: sources, Attribution: line,
+		Auth: a.people, Accounts: a.people, Divisions: a.db, Catalogue: a.db, Editor: a.db, Search: a.db,
+		Registry: a.db, Steward: a.db, Alerts: a.db, Handler: alerts.NewDesk(a.db, a.logger, a.clock),
+		Rules: a.db, CAP: a.db, Tiles: tiles.NewService(tiles.Options{}, a.db, a.metrics),
+		Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies,
+		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{ErrorLog: promLog{a.logger}}),
+		Logger:  a.logger, Registerer: a.metrics, Clock: a.clock,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the web server: %w", err)
+	}
+	return s, nil
+}
+
+// nameBusyFlag turns a failed listen into an error that says which flag to change.
+func nameBusyFlag(err error, flag, addr string) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return errs.InvalidField(flag, "%s is in use by another program; choose another address with %s ADDR (port 0 picks a free one)", addr, flag)
+	}
+	return errs.Wrap(errs.Invalid, err, "%s %s", flag, addr)
+}

@@ -1,0 +1,59 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/store"
+)
+
+// Accounts is the command line's way to the accounts, with the rights of whoever holds the database.
+type Accounts struct {
+	db      *store.DB
+	service *auth.Service
+}
+
+// OpenAccounts connects to the database.
+func OpenAccounts(ctx context.Context, url string, logger *slog.Logger) (*Accounts, error) {
+	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	return &Accounts{db: db, service: auth.NewService(auth.Options{}, db, db, logger, nil, nil)}, nil
+}
+
+// Close ends the connection.
+func (a *Accounts) Close() { a.db.Close() }
+
+// console is who acts on the command line, with an administrator's rights in the division concerned.
+// No account's login has parentheses.
+func console(division string) auth.Principal {
+	return auth.Principal{Login: "(console)", Role: core.RoleAdministrator, Division: division}
+}
+
+// Add makes an account.
+func (a *Accounts) Add(ctx context.Context, login, name string, role core.Role, division, password string) error {
+	_, err := a.service.CreateAccount(ctx, console(division), auth.NewAccount{Login: login, Name: name, Role: role, Division: division, Password: password})
+	return err
+}
+
+// SetPassword changes an account's password and ends its sessions.
+func (a *Accounts) SetPassword(ctx context.Context, login, password string) error {
+	all, err := a.List(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(acct auth.Account) bool { return acct.Login == login })
+	if i < 0 {
+		return errs.New(errs.NotFound, "there is no account %q", login)
+	}
+	_, err = a.service.UpdateAccount(ctx, console(all[i].Division), login, auth.AccountChange{Password: &password}, all[i].Version)
+	return err
+}
+
+// List gives every account.
+func (a *Accounts) List(ctx context.Context) ([]auth.Account, error) { return a.db.Accounts(ctx) }

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+	"onemap/sim"
+	"onemap/store"
+)
+
+// SimulateOptions says how the simulator publishes.
+type SimulateOptions struct {
+	Broker      string // host:port
+	Credentials string // file with the devices' secrets
+	Seed        uint64
+	Speed       float64
+	Interval    time.Duration
+	Scene       string
+	SceneAfter  time.Duration
+}
+
+// Simulate publishes for the database's devices whose secrets are in the file, until ctx ends.
+func Simulate(ctx context.Context, url string, o SimulateOptions, logger *slog.Logger) error {
+	b, err := os.ReadFile(o.Credentials)
+	if err != nil {
+		return errs.Wrap(errs.Invalid, err, "--credentials cannot be read")
+	}
+	var s secrets
+	if err := json.Unmarshal(b, &s); err != nil {
+		return errs.Wrap(errs.Invalid, err, "--credentials %s", o.Credentials)
+	}
+	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2, Logger: logger})
+	if err != nil {
+		return err
+	}
+	known, err := db.LoadRegistry(ctx)
+	db.Close()
+	if err != nil {
+		return err
+	}
+	var devices []sensors.Device
+	for _, k := range known {
+		if s.Devices[k.ID] != "" {
+			devices = append(devices, k.Device)
+		}
+	}
+	if len(devices) == 0 {
+		return errs.InvalidField("--credentials", "%s has no secret of a device of this database", o.Credentials)
+	}
+	return simulate(ctx, devices, s.Devices, o, logger)
+}
+
+func simulate(ctx context.Context, devices []sensors.Device, secret map[string]string, o SimulateOptions, logger *slog.Logger) error {
+	opts := sim.Options{
+		Broker: o.Broker, Seed: o.Seed, Speed: o.Speed, Scene: o.Scene, SceneAfter: o.SceneAfter, Interval: o.Interval, Logger: logger,
+	}
+	for _, d := range devices {
+		s := sim.Device{ID: d.ID, Secret: secret[d.ID], Division: d.Division, Site: d.Site, Lon: d.Lon, Lat: d.Lat}
+		for _, ds := range d.Streams {
+			s.Streams = append(s.Streams, sim.Stream{Name: ds.Name, Type: ds.Type})
+		}
+		opts.Devices = append(opts.Devices, s)
+	}
+	if err := sim.Run(ctx, opts); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("simulate: %w", err)
+	}
+	return nil
+}
