@@ -18,8 +18,8 @@ import (
 // srid of every geometry in the database: WGS 84, lon/lat.
 const srid = 4326
 
-// registerTypes teaches a new connection that times are UTC, and PostGIS' geometry. The type's number differs from database
-// to database. Before the first migration there is none.
+// registerTypes teaches a new connection that times are UTC, and PostGIS' geometry. The geometry
+// type's number differs from database to database. Before the first migration there is none.
 func registerTypes(ctx context.Context, conn *pgx.Conn) error {
 	utc := &pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
