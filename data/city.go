@@ -1,0 +1,145 @@
+package data
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"onemap/alerts"
+	"onemap/internal/core"
+	"onemap/risk"
+	"onemap/sensors"
+)
+
+// City is a synthetic city: nothing of it exists. Every feature and device has origin synthetic and a
+// name that begins with 演示 in Chinese and Demo in English.
+type City struct {
+	Layers          []LayerSpec
+	HazardTypes     []sensors.HazardType
+	DatastreamTypes []sensors.DatastreamType
+	Devices         []sensors.Device // with their datastreams; ids and times are the store's to give
+	Rules           []alerts.Rule
+}
+
+// How much there is of it.
+const (
+	cityRiskSources = 3000
+	cityZones       = 400
+	cityShelters    = 260
+	cityHospitals   = 90
+	cityTeams       = 110
+	cityDevices     = 600
+	cityStreams     = 1200
+)
+
+// cityDay is the day as of which the synthetic city holds. It is fixed: the same seed gives the same
+// city on every day.
+func cityDay() time.Time { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC) }
+
+// NewCity makes the synthetic city of a seed on the base data in dir. The same seed and the same base
+// data give the same city to the byte.
+func NewCity(seed uint64, dir string) (City, error) {
+	t, err := loadTerrain(dir)
+	if err != nil {
+		return City{}, err
+	}
+	c := City{HazardTypes: HazardTypes(), DatastreamTypes: DatastreamTypes(), Rules: DefaultRules()}
+	for n, part := range []func(*maker) error{
+		(&c).addRiskSources, (&c).addZones, (&c).addShelters, (&c).addHospitals, (&c).addTeams, (&c).addDevices,
+	} {
+		// A source of randomness for each part: one that draws more leaves the others as they are.
+		m := &maker{terrain: t, r: rand.New(rand.NewPCG(seed, uint64(n+1))), source: "onemap synthetic city, seed " + strconv.FormatUint(seed, 10)}
+		if err := part(m); err != nil {
+			return City{}, fmt.Errorf("make the synthetic city of seed %d: %w", seed, err)
+		}
+	}
+	return c, nil
+}
+
+// maker makes one part of the city.
+type maker struct {
+	*terrain
+	r      *rand.Rand
+	source string
+}
+
+// addLayer puts a layer of synthetic features into the catalogue.
+func (c *City) addLayer(m *maker, l risk.Layer, features []risk.Feature) {
+	l.Origin, l.Source, l.Licence, l.Attribution = core.OriginSynthetic, m.source, "onemap", "演示数据 Demo data"
+	l.UpdatedOn, l.CycleDays, l.MaxZoom = cityDay(), 30, 14
+	for i := range features {
+		features[i].Origin, features[i].Source = core.OriginSynthetic, m.source
+	}
+	c.Layers = append(c.Layers, LayerSpec{Layer: l, Open: func() (risk.Reader, error) { return Features(features), nil }})
+}
+
+// demo makes a name of the place it is near, what it is, and its number.
+func demo(near core.Text, what core.Text, n int) core.Text {
+	return core.Text{
+		ZH: fmt.Sprintf("演示-%s%s%03d", near.ZH, what.ZH, n),
+		EN: strings.TrimSpace(fmt.Sprintf("Demo %s %s %03d", near.EN, what.EN, n)),
+	}
+}
+
+// grade draws one of the four colours: red 3 %, orange 12 %, yellow 30 %, blue 55 %.
+func (m *maker) grade() core.Level {
+	switch p := m.r.IntN(100); {
+	case p < 3:
+		return core.Red
+	case p < 15:
+		return core.Orange
+	case p < 45:
+		return core.Yellow
+	default:
+		return core.Blue
+	}
+}
+
+// between draws a whole number of low to high.
+func (m *maker) between(low, high int) int { return low + m.r.IntN(high-low+1) }
+
+// day draws a date within a year before cityDay.
+func (m *maker) day() string {
+	return cityDay().AddDate(0, 0, -1-m.r.IntN(365)).Format(time.DateOnly)
+}
+
+// pick draws one of a list.
+func pick[T any](m *maker, list []T) T { return list[m.r.IntN(len(list))] }
+
+// apportion divides n by weights, by largest remainders, and gives each at least one. An entry of
+// weight 0 gets none.
+func apportion(n int, weights []float64) []int {
+	sum, least := 0.0, 0
+	for _, w := range weights {
+		if w > 0 {
+			sum += w
+			least++
+		}
+	}
+	shares := make([]int, len(weights))
+	rest := make([]float64, len(weights))
+	given := 0
+	for i, w := range weights {
+		if w <= 0 {
+			rest[i] = -1
+			continue
+		}
+		exact := float64(n-least) * w / sum
+		shares[i] = 1 + int(exact)
+		rest[i] = exact - float64(int(exact))
+		given += shares[i]
+	}
+	for ; given < n; given++ {
+		best := 0
+		for i := range rest {
+			if rest[i] > rest[best] {
+				best = i
+			}
+		}
+		shares[best]++
+		rest[best] = -0.5
+	}
+	return shares
+}

@@ -1,0 +1,124 @@
+package data
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/paulmach/orb"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// deviceKind is a kind of station: what it measures, and where it stands.
+type deviceKind struct {
+	short   string // in ids: yt-370602-wl-0001
+	count   int
+	name    core.Text
+	hazard  string
+	streams []string // datastream types; each is the datastream's name, too
+	where   site
+	weight  func(u *unit) float64
+}
+
+// deviceKinds come to cityDevices devices with cityStreams datastreams; a test counts them.
+func deviceKinds() []deviceKind {
+	hills := func(u *unit) float64 { return u.weight.hills }
+	people := func(u *unit) float64 { return u.weight.people }
+	industry := func(u *unit) float64 { return u.weight.industry }
+	return []deviceKind{
+		{"wl", 130, core.Text{ZH: "水位站", EN: "water level station"}, "flood", []string{WaterLevel, Rain}, byWater, func(u *unit) float64 {
+			return 1.5 + float64(len(u.rivers))/40 + math.Sqrt(float64(len(u.coast)))/10
+		}},
+		{"wb", 40, core.Text{ZH: "海浪浮标", EN: "wave buoy"}, "storm_surge", []string{WaveHeight, WindSpeed}, atSea, func(u *unit) float64 {
+			if len(u.coast) < 10 {
+				return 0
+			}
+			return 1 + math.Sqrt(float64(len(u.coast)))/10
+		}},
+		{"sm", 120, core.Text{ZH: "土壤墒情站", EN: "soil moisture station"}, "landslide", []string{SoilMoisture, Rain}, inHills, hills},
+		{"ck", 100, core.Text{ZH: "裂缝监测点", EN: "crack monitor"}, "landslide", []string{CrackWidth, Rain}, inHills, hills},
+		{"tk", 80, core.Text{ZH: "储罐监测点", EN: "tank monitor"}, "tank", []string{TankPressure, TankLevel, GasCl2}, atEdge, industry},
+		{"gs", 50, core.Text{ZH: "有毒气体监测点", EN: "toxic gas monitor"}, "gas_leak", []string{GasCl2}, atEdge, industry},
+		{"ws", 50, core.Text{ZH: "自动气象站", EN: "weather station"}, "gale", []string{WindSpeed, Temperature}, anywhere, hills},
+		{"tp", 30, core.Text{ZH: "城区气温站", EN: "town thermometer"}, "drought_heat", []string{Temperature}, inTown, people},
+	}
+}
+
+// byWater is beside a river, or on the coast, or, where there is neither, on low ground.
+func byWater(m *maker, u *unit) (orb.Point, error) {
+	switch {
+	case len(u.rivers) > 0 && (len(u.coast) == 0 || m.r.IntN(3) > 0):
+		return m.onLand(u, func() orb.Point { return m.around(pick(m, u.rivers).at, 60) })
+	case len(u.coast) > 0:
+		return onCoast(m, u)
+	default:
+		return inLowland(m, u)
+	}
+}
+
+func (c *City) addDevices(m *maker) error {
+	types := map[string]core.Text{}
+	for _, t := range c.DatastreamTypes {
+		types[t.Code] = t.Title
+	}
+	streams := 0
+	for _, kind := range deviceKinds() {
+		weights := make([]float64, len(m.units))
+		for i := range m.units {
+			weights[i] = kind.weight(&m.units[i])
+		}
+		for i, n := range apportion(kind.count, weights) {
+			u := &m.units[i]
+			for k := range n {
+				at, err := kind.where(m, u)
+				if err != nil {
+					return err
+				}
+				d := m.device(kind, u, at, k+1)
+				for _, code := range kind.streams {
+					d.Streams = append(d.Streams, sensors.Datastream{DeviceID: d.ID, Name: code, Type: code, Title: types[code]})
+				}
+				streams += len(d.Streams)
+				c.Devices = append(c.Devices, d)
+			}
+		}
+	}
+	if len(c.Devices) != cityDevices || streams != cityStreams {
+		return errs.New(errs.Internal, "%d devices with %d datastreams, not %d with %d", len(c.Devices), streams, cityDevices, cityStreams)
+	}
+	return nil
+}
+
+func (m *maker) device(kind deviceKind, u *unit, at orb.Point, n int) sensors.Device {
+	near := u.nearest(at)
+	return sensors.Device{
+		ID: fmt.Sprintf("yt-%s-%s-%04d", u.code, kind.short, n), Division: u.code, Name: demo(near.name, kind.name, n), HazardType: kind.hazard,
+		Site: m.siteName(kind, u, near, at), Lon: at[0], Lat: at[1], Origin: core.OriginSynthetic, Source: m.source, Enabled: true,
+	}
+}
+
+// siteName says what a device stands on.
+func (m *maker) siteName(kind deviceKind, u *unit, near place, at orb.Point) string {
+	switch kind.short {
+	case "wl":
+		const beside = 0.005 // degrees, about 500 m
+		for _, r := range u.rivers {
+			if math.Abs(r.at[0]-at[0]) < beside && math.Abs(r.at[1]-at[1]) < beside {
+				return r.name.ZH + near.name.ZH + "段"
+			}
+		}
+		return near.name.ZH + "岸段"
+	case "wb":
+		return u.name.ZH + "近海"
+	case "tk":
+		return fmt.Sprintf("演示-%s储罐区 T-%02d", near.name.ZH, m.between(1, 24))
+	case "gs":
+		return "演示-" + near.name.ZH + "厂区边界"
+	case "sm", "ck":
+		return near.name.ZH + "山坡"
+	default:
+		return near.name.ZH
+	}
+}

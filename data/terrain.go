@@ -1,0 +1,209 @@
+package data
+
+import (
+	"math"
+	"path/filepath"
+	"slices"
+
+	"github.com/paulmach/orb"
+
+	"onemap/geo"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk/load"
+)
+
+// terrain is the ground with what a synthetic thing needs to stand in the right place.
+type terrain struct {
+	*ground
+	land   *area
+	height *grid
+	units  []unit
+}
+
+// unit is a county unit as the generator sees it. The weights are rough and relative: how much of a
+// kind of thing a county has.
+type unit struct {
+	code   string
+	name   core.Text
+	area   *area       // its polygon, or the polygon that its circle lies in
+	centre orb.Point   // of the county seat
+	radius float64     // metres around centre that a unit without a polygon has; 0: the polygon is all
+	towns  []place     // named places inside, and the seat
+	coast  []shore     // may be empty
+	rivers []shore     // may be empty
+	weight unitWeights //
+}
+
+type unitWeights struct{ people, industry, mines, hills float64 }
+
+// shore is a point of a coast or a river, with its direction in degrees from north.
+type shore struct {
+	at      orb.Point
+	bearing float64
+	name    core.Text // of the river
+}
+
+func weightsOf(code string) unitWeights {
+	switch code {
+	case "370602":
+		return unitWeights{9, 4, 0.2, 1}
+	case "370611":
+		return unitWeights{5, 4, 1, 3}
+	case "370612":
+		return unitWeights{4, 3, 4, 5}
+	case "370613":
+		return unitWeights{5, 2, 0.3, 2}
+	case "370614":
+		return unitWeights{5, 5, 2, 4}
+	case "370671":
+		return unitWeights{1.5, 1, 0.1, 0.5}
+	case "370676":
+		return unitWeights{4, 8, 0.2, 1}
+	case "370681":
+		return unitWeights{6, 7, 3, 3}
+	case "370682":
+		return unitWeights{6, 3, 1, 3}
+	case "370683":
+		return unitWeights{6, 4, 6, 4}
+	case "370685":
+		return unitWeights{5, 3, 8, 4}
+	case "370686":
+		return unitWeights{4, 1, 4, 8}
+	default:
+		return unitWeights{4, 2, 1.5, 4}
+	}
+}
+
+func loadTerrain(dir string) (*terrain, error) {
+	g, err := loadGround(dir)
+	if err != nil {
+		return nil, err
+	}
+	t := &terrain{ground: g}
+	if t.height, err = readGrid(filepath.Join(dir, "etopo5_yt.asc")); err != nil {
+		return nil, err
+	}
+	land, err := readFile(dir, "land_dcw.geojson", load.Options{})
+	if err != nil {
+		return nil, err
+	}
+	t.land = newArea(land[0].Geometry)
+	if err := t.addUnits(dir); err != nil {
+		return nil, err
+	}
+	t.addCoast(land[0].Geometry)
+	return t, t.addRivers(dir)
+}
+
+func (t *terrain) addUnits(dir string) error {
+	file, err := readDivisionFile(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range file.Counties {
+		if !e.current() {
+			continue
+		}
+		u := unit{code: e.Code, name: e.Name, centre: orb.Point{e.Lon, e.Lat}, radius: e.RadiusM, weight: weightsOf(e.Code)}
+		host := u.code
+		if u.radius > 0 {
+			host = t.county(u.centre)
+		}
+		i := slices.IndexFunc(t.counties, func(c countyArea) bool { return c.code == host })
+		if i < 0 {
+			return errs.New(errs.Invalid, "divisions.yaml: %s has neither a polygon nor a circle inside one", u.code)
+		}
+		u.area = t.counties[i].area
+		u.towns = []place{{name: e.Name, at: u.centre, county: e.Code}}
+		for _, p := range t.places {
+			if p.county == u.code {
+				u.towns = append(u.towns, p)
+			}
+		}
+		t.units = append(t.units, u)
+	}
+	return nil
+}
+
+// addCoast gives each unit the points of the shoreline beside it. The land ends at the frame of its
+// file, too: what lies on a straight edge there is no coast.
+func (t *terrain) addCoast(land orb.Geometry) {
+	const every, reach = 4, 300.0
+	frame := land.Bound()
+	onFrame := func(p orb.Point) bool {
+		return min(p[0]-frame.Min[0], frame.Max[0]-p[0], p[1]-frame.Min[1]) < 0.002
+	}
+	polygons, ok := land.(orb.MultiPolygon)
+	if !ok {
+		return
+	}
+	for _, polygon := range polygons {
+		ring := polygon[0]
+		for i := every; i+every < len(ring); i += every {
+			if onFrame(ring[i]) {
+				continue
+			}
+			s := shore{at: ring[i], bearing: geo.Bearing(ring[i-every], ring[i+every])}
+			for k := range t.units {
+				if t.units[k].beside(s.at, reach) {
+					t.units[k].coast = append(t.units[k].coast, s)
+					break
+				}
+			}
+		}
+	}
+}
+
+// beside reports whether a point within reach metres of p lies in the unit.
+func (u *unit) beside(p orb.Point, reach float64) bool {
+	if !u.area.bound.Pad(0.01).Contains(p) {
+		return false
+	}
+	for k := range 8 {
+		if u.holds(geo.Toward(p, float64(k)*45, reach)) {
+			return true
+		}
+	}
+	return false
+}
+
+// holds reports whether the point is the unit's.
+func (u *unit) holds(p orb.Point) bool {
+	return u.area.contains(p) && (u.radius == 0 || geo.Distance(u.centre, p) <= u.radius)
+}
+
+// addRivers gives each unit the points of the schematic rivers inside it, every 300 m.
+func (t *terrain) addRivers(dir string) error {
+	rivers, err := readFile(dir, "rivers.geojson", load.Options{KeyField: "key", NameField: "zh", NameENField: "en"})
+	if err != nil {
+		return err
+	}
+	const step = 300.0
+	for _, river := range rivers {
+		line, ok := river.Geometry.(orb.LineString)
+		if !ok {
+			return errs.New(errs.Invalid, "rivers.geojson: %s is no line", river.Key)
+		}
+		for i := 1; i < len(line); i++ {
+			bearing, length := geo.Bearing(line[i-1], line[i]), geo.Distance(line[i-1], line[i])
+			for d := 0.0; d < length; d += step {
+				p := geo.Toward(line[i-1], bearing, d)
+				for k := range t.units {
+					if t.units[k].radius == 0 && t.units[k].holds(p) && t.land.contains(p) {
+						t.units[k].rivers = append(t.units[k].rivers, shore{p, bearing, river.Name})
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// round5 rounds to five decimals of a degree, about a metre.
+func round5(p orb.Point) orb.Point {
+	return orb.Point{math.Round(p[0]*1e5) / 1e5, math.Round(p[1]*1e5) / 1e5}
+}
+
+// dry reports whether a point is on land and the unit's.
+func (t *terrain) dry(u *unit, p orb.Point) bool { return u.holds(p) && t.land.contains(p) }
