@@ -120,7 +120,10 @@ func newWorld(t *testing.T, change func(*Options)) *world {
 		t.Fatal(err)
 	}
 	w.http = httptest.NewServer(w.api)
-	t.Cleanup(w.http.Close)
+	t.Cleanup(func() {
+		w.http.CloseClientConnections() // those with half a body would be waited for
+		w.http.Close()
+	})
 	w.fillPeople()
 	return w
 }
