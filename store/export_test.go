@@ -1,6 +1,27 @@
 package store
 
-import "github.com/jackc/pgx/v5/pgxpool"
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"onemap/internal/core"
+)
 
 // Pool lets tests look at the tables. Tests are package store_test: storetest imports store.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+
+// CoversInSQL asks the SQL that filters features.
+func CoversInSQL(ctx context.Context, db *DB, s core.Scope, division string) (ok bool, err error) {
+	err = db.pool.QueryRow(ctx, `select `+featureCovered+` from (select $2::text as division_code) f`, s.Division, division).Scan(&ok)
+	return ok, err
+}
+
+// The codec and the error table, for their tests.
+var (
+	MapErr      = mapErr
+	SearchText  = searchText
+	MarshalEWKB = marshalEWKB
+	DecodeEWKB  = decodeEWKB
+	CheckShape  = checkGeometry
+)

@@ -56,7 +56,7 @@ func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, prog
 	if progress == nil {
 		progress = func(int64) {}
 	}
-	if !layerName().MatchString(l.Name) {
+	if !isLayerName(l.Name) {
 		return rep, checkLayer(l)
 	}
 	err := db.inTx(ctx, func(tx pgx.Tx) error {

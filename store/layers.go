@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -152,7 +152,7 @@ func (db *DB) UpsertLayer(ctx context.Context, l risk.Layer) (risk.Layer, error)
 // lockLayer takes the layer for this transaction, also the name of one that there is not yet.
 func lockLayer(ctx context.Context, tx pgx.Tx, name string) (risk.Layer, error) {
 	var l risk.Layer
-	if !layerName().MatchString(name) {
+	if !isLayerName(name) {
 		return l, errNoLayer(name)
 	}
 	if _, err := tx.Exec(ctx, "select set_config('lock_timeout', '10s', true)"); err != nil {
@@ -169,7 +169,10 @@ func lockLayer(ctx context.Context, tx pgx.Tx, name string) (risk.Layer, error) 
 	return l, mapErr(err, "read the layer")
 }
 
-func layerName() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`) }
+// isLayerName reports whether s is [a-z][a-z0-9_]{0,62}.
+func isLayerName(s string) bool {
+	return s != "" && len(s) <= 63 && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}
 
 // writeLayer stores a whole entry; refreshLayer must follow and give it its version.
 func writeLayer(ctx context.Context, tx pgx.Tx, l risk.Layer) (risk.Layer, error) {

@@ -58,6 +58,9 @@ func fillDefaults(l *risk.Layer, now time.Time) {
 	fill(&l.MaxZoom, defaultMaxZoom)
 	fill(&l.GeometryType, "Geometry")
 	fill(&l.UpdatedOn, now.UTC().Truncate(24*time.Hour))
+	if l.Audience.Roles == nil {
+		l.Audience.Roles = []core.Role{}
+	}
 	if l.Fields == nil {
 		l.Fields = []risk.Field{}
 	}
@@ -73,7 +76,7 @@ func fill[T comparable](to *T, value T) {
 // checkLayer says what of an entry cannot be; the fields of its errors are the JSON names.
 func checkLayer(l risk.Layer) error {
 	switch {
-	case !layerName().MatchString(l.Name):
+	case !isLayerName(l.Name):
 		return errs.InvalidField("name", "a layer's name is 1 to 63 of a-z 0-9 _ and begins with a letter")
 	case !slices.Contains(risk.Themes(), l.Theme):
 		return errs.InvalidField("theme", "%q is none of %s", string(l.Theme), join(risk.Themes()))
@@ -141,8 +144,5 @@ func sameEntry(a, b risk.Layer) bool {
 		return false
 	}
 	b.UpdatedOn = a.UpdatedOn
-	if len(a.Audience.Roles) == 0 && len(b.Audience.Roles) == 0 {
-		b.Audience.Roles = a.Audience.Roles
-	}
 	return reflect.DeepEqual(a, b)
 }

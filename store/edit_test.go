@@ -1,0 +1,193 @@
+package store_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/paulmach/orb"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk"
+	"onemap/store"
+)
+
+// steward edits one county's data.
+var steward = core.Scope{Division: "370602", Role: core.RoleSteward}
+
+func newTanks(t *testing.T, l risk.Layer) (*store.DB, map[string]risk.Feature) {
+	t.Helper()
+	db := newDivisions(t)
+	importOK(t, db, l, feature("a", "370602", 121.4, 37.5), feature("b", "370602", 121.5, 37.6), feature("far", "370614", 120.8, 37.8))
+	return db, featuresOf(t, db, city, l.Name)
+}
+
+func TestEditChangesAllInOne(t *testing.T) {
+	db, before := newTanks(t, tanks())
+	renamed := risk.Feature{ID: before["b"].ID, Name: core.Text{ZH: "新名"}, Level: core.Red, Properties: map[string]any{"stock": 3.0}}
+	l, ids, err := db.EditFeatures(t.Context(), steward, "li", "tanks", 1, risk.Edit{
+		Create: []risk.Feature{feature("", "370602", 121.45, 37.4), feature("own", "370602000000", 121.46, 37.4)},
+		Move:   []risk.Feature{{ID: before["b"].ID, Geometry: orb.Point{121.7, 37.5}}},
+		Update: []risk.Feature{renamed},
+		Delete: []int64{before["a"].ID},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Version != 2 || l.Count != 3 || len(ids) != 2 {
+		t.Errorf("the steward is told version %d, count %d (of its own county), ids %v", l.Version, l.Count, ids)
+	}
+	after := featuresOf(t, db, city, "tanks")
+	b := after["b"]
+	if len(after) != 4 || b.ID != before["b"].ID || b.Geometry != (orb.Point{121.7, 37.5}) || b.Name.ZH != "新名" || b.Level != core.Red || b.Properties["stock"] != 3.0 {
+		t.Errorf("after: %+v", after)
+	}
+	if own := after["own"]; own.ID != ids[1] || own.Origin != core.OriginSynthetic || own.Source != "test" || own.Division != "370602" {
+		t.Errorf("the new one: %+v", own)
+	}
+	made, err := db.Feature(t.Context(), steward, "tanks", ids[0])
+	if err != nil || !strings.HasPrefix(made.Key, "onemap-") {
+		t.Errorf("a key is made where none is given: %+v %v", made, err)
+	}
+	events := eventsOf(t, db, core.EventLayerChanged)
+	last := events[len(events)-1]
+	var payload struct {
+		Version int64
+		BBox    []float64
+	}
+	if err := json.Unmarshal(last.Payload, &payload); err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != 2 || last.Actor != "li" || payload.Version != 2 || !cmp.Equal(payload.BBox, []float64{121.4, 37.4, 121.7, 37.6}) {
+		t.Errorf("event: %+v %+v", last, payload)
+	}
+	hits, err := db.Search(t.Context(), city, "xinming", 0)
+	if err != nil || len(hits) != 1 {
+		t.Errorf("the new name is not found: %v %v", hits, err)
+	}
+}
+
+func TestEditRefuses(t *testing.T) {
+	db, before := newTanks(t, tanks())
+	a, far := before["a"].ID, before["far"].ID
+	with := func(g orb.Geometry) risk.Feature {
+		f := feature("new", "370602", 0, 0)
+		f.Geometry = g
+		return f
+	}
+	good := feature("good", "370602", 121, 37)
+	bow := orb.Polygon{{{121, 37}, {122, 38}, {122, 37}, {121, 38}, {121, 37}}}
+	open := orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 38}}}
+	for name, c := range map[string]struct {
+		version int64
+		edit    risk.Edit
+		kind    errs.Kind
+		field   string
+		says    string
+	}{
+		"another version":    {7, risk.Edit{Delete: []int64{a}}, errs.Precondition, "", `"1"`},
+		"nothing":            {1, risk.Edit{}, errs.Invalid, "", "nothing"},
+		"too much":           {1, risk.Edit{Delete: make([]int64, 10_001)}, errs.TooLarge, "", "10001"},
+		"unknown id":         {1, risk.Edit{Delete: []int64{a, 999}}, errs.NotFound, "delete[1]", "999"},
+		"another county's":   {1, risk.Edit{Move: []risk.Feature{{ID: far, Geometry: orb.Point{121, 37}}}}, errs.NotFound, "move[0].id", ""},
+		"twice":              {1, risk.Edit{Delete: []int64{a, a}}, errs.Invalid, "delete[1]", "twice"},
+		"moved and deleted":  {1, risk.Edit{Delete: []int64{a}, Move: []risk.Feature{{ID: a, Geometry: orb.Point{121, 37}}}}, errs.Invalid, "move[0].id", "deleted"},
+		"made elsewhere":     {1, risk.Edit{Create: []risk.Feature{good, feature("x", "370614", 121, 37)}}, errs.Forbidden, "create[1].division", "370602"},
+		"made by old code":   {1, risk.Edit{Create: []risk.Feature{feature("x", "370634", 121, 37)}}, errs.Forbidden, "create[0].division", "370614"},
+		"made nowhere":       {1, risk.Edit{Create: []risk.Feature{feature("x", "", 121, 37)}}, errs.Forbidden, "create[0].division", "without a division"},
+		"no geometry":        {1, risk.Edit{Create: []risk.Feature{good, with(nil)}}, errs.Invalid, "create[1].geometry", "no geometry"},
+		"swapped":            {1, risk.Edit{Create: []risk.Feature{with(orb.Point{37.5, 121.4})}}, errs.Invalid, "create[0].geometry", "lon and lat swapped"},
+		"moved off the map":  {1, risk.Edit{Move: []risk.Feature{{ID: a, Geometry: orb.Point{200, 3}}}}, errs.Invalid, "move[0].geometry", "200"},
+		"an unclosed ring":   {1, risk.Edit{Create: []risk.Feature{with(open)}}, errs.Invalid, "create[0].geometry", "not closed"},
+		"a bow tie":          {1, risk.Edit{Create: []risk.Feature{with(bow)}}, errs.Invalid, "create[0].geometry", "Self-intersection"},
+		"a key that is used": {1, risk.Edit{Create: []risk.Feature{good, feature("a", "370602", 121, 37)}}, errs.Conflict, "create[1].key", `"a"`},
+		"a level of 9":       {1, risk.Edit{Update: []risk.Feature{{ID: a, Level: 9}}}, errs.Invalid, "update[0].level", "9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if strings.Contains(name, "bow") || strings.Contains(name, "ring") {
+				if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "tanks", GeometryType: "Geometry"}); err != nil {
+					t.Fatal(err)
+				}
+				c.version = -1
+			}
+			layer, features := layerOf(t, db, city, "tanks"), featuresOf(t, db, city, "tanks")
+			if c.version == 1 {
+				c.version = layer.Version
+			}
+			_, _, err := db.EditFeatures(t.Context(), steward, "li", "tanks", c.version, c.edit)
+			var e *errs.Error
+			if !errors.As(err, &e) || e.Kind != c.kind || e.Field != c.field || !strings.Contains(err.Error(), c.says) {
+				if name != "another version" || e == nil || e.Kind != c.kind {
+					t.Errorf("got %v (%+v), want %v of %s that says %s", err, e, c.kind, c.field, c.says)
+				}
+			}
+			if d := cmp.Diff(features, featuresOf(t, db, city, "tanks")); d != "" {
+				t.Errorf("features changed:\n%s", d)
+			}
+			if d := cmp.Diff(layer, layerOf(t, db, city, "tanks")); d != "" {
+				t.Errorf("the layer changed:\n%s", d)
+			}
+		})
+	}
+}
+
+func TestEditKeepsToTheLayersKindAndAudience(t *testing.T) {
+	public := tanks()
+	public.Audience.Kind = core.AudiencePublic
+	db, before := newTanks(t, public)
+	line := feature("x", "370602", 0, 0)
+	line.Geometry = orb.LineString{{121, 37}, {122, 37}}
+	_, _, err := db.EditFeatures(t.Context(), steward, "li", "tanks", -1, risk.Edit{Create: []risk.Feature{line}})
+	if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "holds Points") {
+		t.Errorf("a line on a layer of points: %v", err)
+	}
+	// on a public layer the other county's feature is known, and still not the steward's to change
+	_, _, err = db.EditFeatures(t.Context(), steward, "li", "tanks", -1, risk.Edit{Delete: []int64{before["far"].ID}})
+	if !errs.Is(err, errs.Forbidden) {
+		t.Errorf("another county's feature: %v", err)
+	}
+	if _, err := db.UpsertLayer(t.Context(), risk.Layer{
+		Name: "tanks", Audience: core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = db.EditFeatures(t.Context(), steward, "li", "tanks", -1, risk.Edit{Delete: []int64{before["a"].ID}})
+	if !errs.Is(err, errs.Forbidden) {
+		t.Errorf("a layer for commanders: %v", err)
+	}
+	for _, name := range []string{"nope", `tanks'; drop table feature; --`, "", "tanks\x00", strings.Repeat("a", 500)} {
+		_, _, err = db.EditFeatures(t.Context(), steward, "li", name, -1, risk.Edit{Delete: []int64{1}})
+		if !errs.Is(err, errs.NotFound) {
+			t.Errorf("layer %q: %v", name, err)
+		}
+	}
+}
+
+// Of two that saw the same version, one wins.
+func TestEditsOfTheSameVersion(t *testing.T) {
+	db, before := newTanks(t, tanks())
+	results := make(chan error, 4)
+	for range cap(results) {
+		go func() {
+			_, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", 1, risk.Edit{
+				Update: []risk.Feature{{ID: before["a"].ID, Name: core.Text{ZH: "新"}}},
+			})
+			results <- err
+		}()
+	}
+	won := 0
+	for range cap(results) {
+		switch err := <-results; {
+		case err == nil:
+			won++
+		case !errs.Is(err, errs.Precondition):
+			t.Error(err)
+		}
+	}
+	if l := layerOf(t, db, city, "tanks"); won != 1 || l.Version != 2 {
+		t.Errorf("%d won, the layer is at version %d", won, l.Version)
+	}
+}

@@ -1,0 +1,204 @@
+package store_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/paulmach/orb"
+	"pgregory.net/rapid"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk"
+	"onemap/store"
+	"onemap/store/storetest"
+)
+
+func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {
+	db := newDivisions(t)
+	first := tanks()
+	first.Owner = core.Text{ZH: "应急局", EN: "Emergency bureau"}
+	first.Fields = []risk.Field{{Name: "stock", Type: "number", Title: core.Text{ZH: "存量", EN: "Stock"}, Unit: "t", InTile: true}}
+	first.MinZoom, first.MaxZoom, first.CycleDays, first.Attribution = 6, 12, 30, "© somebody"
+	made, err := db.UpsertLayer(t.Context(), first)
+	if err != nil || made.Version != 1 || made.ID == 0 || made.BBox != nil {
+		t.Fatalf("%+v %v", made, err)
+	}
+	same, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "tanks", CycleDays: 30})
+	if err != nil || same.Version != 1 {
+		t.Errorf("the same again: version %d, %v", same.Version, err)
+	}
+	changed, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "tanks", Title: core.Text{EN: "Vessels"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := made
+	want.Title.EN, want.Version, want.ModifiedAt = "Vessels", 2, changed.ModifiedAt
+	if d := cmp.Diff(want, changed); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(changed, layerOf(t, db, city, "tanks")); d != "" {
+		t.Errorf("what is read differs (-answered +read):\n%s", d)
+	}
+	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 2 {
+		t.Errorf("%d events", n)
+	}
+	if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "no name", Theme: risk.ThemeWater, Origin: core.OriginReal}); !errs.Is(err, errs.Invalid) {
+		t.Errorf("a bad name: %v", err)
+	}
+}
+
+func TestLayersByAudienceAndDivision(t *testing.T) {
+	db := newDivisions(t)
+	byDivision, public, roles := tanks(), tanks(), tanks()
+	public.Name, public.Audience.Kind, public.Theme = "coast", core.AudiencePublic, risk.ThemeLandform
+	roles.Name, roles.Audience = "secret", core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}}
+	roles.Theme = risk.ThemeResource
+	all := []risk.Feature{feature("a", "370602", 121.4, 37.5), feature("b", "370602001", 121.5, 37.6), feature("far", "370614", 120.8, 37.8), feature("wide", "", 121, 37)}
+	for _, l := range []risk.Layer{public, roles, byDivision} {
+		importOK(t, db, l, all...)
+	}
+	type seen struct {
+		Layers []string
+		Tanks  []string
+		Count  int64
+		Coast  int
+	}
+	for name, c := range map[string]struct {
+		scope core.Scope
+		want  seen
+	}{
+		"the city":       {city, seen{[]string{"tanks", "secret", "coast"}, []string{"a", "b", "far", "wide"}, 4, 4}},
+		"a county":       {zhifu, seen{[]string{"tanks", "coast"}, []string{"a", "b"}, 2, 4}},
+		"another county": {penglai, seen{[]string{"tanks", "coast"}, []string{"far"}, 1, 4}},
+		"another city":   {core.Scope{Division: "3707", Role: core.RoleObserver}, seen{[]string{"tanks", "coast"}, []string{"wide"}, 4, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			layers, err := db.Layers(t.Context(), c.scope)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got seen
+			for _, l := range layers {
+				got.Layers = append(got.Layers, l.Name)
+			}
+			for key := range featuresOf(t, db, c.scope, "tanks") {
+				got.Tanks = append(got.Tanks, key)
+			}
+			slices.Sort(got.Tanks)
+			got.Count, got.Coast = layerOf(t, db, c.scope, "tanks").Count, len(featuresOf(t, db, c.scope, "coast"))
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+	if l := layerOf(t, db, zhifu, "tanks"); !cmp.Equal(l.BBox, []float64{121.4, 37.5, 121.5, 37.6}) {
+		t.Errorf("the county's box: %v", l.BBox)
+	}
+	for call, err := range map[string]error{
+		"layer":    second(db.Layer(t.Context(), zhifu, "secret")),
+		"features": second(db.Features(t.Context(), zhifu, "secret", nil, 0, 0)),
+		"feature":  second(db.Feature(t.Context(), zhifu, "secret", 1)),
+		"nobody":   second(db.Layer(t.Context(), core.Scope{}, "coast")),
+	} {
+		if !errs.Is(err, errs.Forbidden) {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+	far := featuresOf(t, db, city, "tanks")["far"]
+	if _, err := db.Feature(t.Context(), zhifu, "tanks", far.ID); !errs.Is(err, errs.NotFound) {
+		t.Errorf("another county's feature: %v", err)
+	}
+	if roles := eventsOf(t, db, core.EventLayerChanged)[1]; roles.VisibleTo(zhifu) || !roles.VisibleTo(city) {
+		t.Errorf("the event of a commanders' layer: %+v", roles)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestFeaturesByPageAndBox(t *testing.T) {
+	db := newDivisions(t)
+	var all []risk.Feature
+	for i := range 25 {
+		all = append(all, feature(keyOf(i), "370602", 121+float64(i)*0.01, 37.5))
+	}
+	all[24].Geometry = square(121.5, 37, 0.5)
+	importOK(t, db, tanks(), all...)
+	var keys []string
+	after := int64(0)
+	for {
+		page, err := db.Features(t.Context(), city, "tanks", nil, after, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, f := range page {
+			keys, after = append(keys, f.Key), f.ID
+		}
+	}
+	if len(keys) != 25 || !slices.IsSorted(keys) {
+		t.Errorf("by pages: %v", keys)
+	}
+	box := orb.Bound{Min: orb.Point{121.095, 37.4}, Max: orb.Point{121.125, 37.6}}
+	got, err := db.Features(t.Context(), city, "tanks", &box, 0, 100)
+	if err != nil || len(got) != 3 {
+		t.Errorf("in the box: %v %v", got, err)
+	}
+	inside := orb.Bound{Min: orb.Point{121.7, 37.2}, Max: orb.Point{121.71, 37.21}}
+	if got, err = db.Features(t.Context(), city, "tanks", &inside, 0, 100); err != nil || len(got) != 1 || got[0].Key != "k00024" {
+		t.Errorf("inside the square: %v %v", got, err)
+	}
+	crossed := orb.Bound{Min: orb.Point{122, 38}, Max: orb.Point{121, 37}}
+	if _, err := db.Features(t.Context(), city, "tanks", &crossed, 0, 100); !errs.Is(err, errs.Invalid) {
+		t.Errorf("a crossed box: %v", err)
+	}
+}
+
+// hostile are layer names that are none.
+func hostile() []string {
+	return []string{"", "'", `"`, `tanks'; drop table feature; --`, "tanks where true", "tanks,coast", "../etc", "tanks\x00", "\xff\xfe", strings.Repeat("a", 100_000), "层"}
+}
+
+func TestHostileLayerNames(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5))
+	for _, name := range hostile() {
+		for call, err := range map[string]error{
+			"layer":    second(db.Layer(t.Context(), city, name)),
+			"features": second(db.Features(t.Context(), city, name, nil, 0, 0)),
+			"feature":  second(db.Feature(t.Context(), city, name, 1)),
+			"describe": second(db.Describe(t.Context(), city, []string{name})),
+		} {
+			if !errs.Is(err, errs.NotFound) {
+				t.Errorf("%s of %.40q: %v", call, name, err)
+			}
+			if err != nil && len(err.Error()) > 400 {
+				t.Errorf("the whole name comes back, %d bytes", len(err.Error()))
+			}
+		}
+	}
+	if n := len(featuresOf(t, db, city, "tanks")); n != 1 {
+		t.Errorf("%d features are left", n)
+	}
+}
+
+// The SQL of the scope says what core.Scope.Covers says.
+func TestFeatureScopeInSQLIsScopeInGo(t *testing.T) {
+	db := storetest.NewDB(t)
+	code := rapid.SampledFrom([]string{"", "3", "37", "3706", "3707", "370602", "370602001", "370614", "37060", "%", "_"})
+	rapid.Check(t, func(rt *rapid.T) {
+		s := core.Scope{Division: rapid.SampledFrom([]string{"37", "3706", "370602", "370614", "370602001"}).Draw(rt, "scope")}
+		division := code.Draw(rt, "division")
+		got, err := store.CoversInSQL(t.Context(), db, s, division)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if got != s.Covers(division) {
+			rt.Fatalf("scope %q, division %q: SQL says %v", s.Division, division, got)
+		}
+	})
+}

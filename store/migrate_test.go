@@ -1,0 +1,138 @@
+package store_test
+
+import (
+	"context"
+	"io/fs"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/errs"
+	"onemap/store"
+	"onemap/store/migrations"
+	"onemap/store/storetest"
+)
+
+func connect(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func TestConcurrentMigrations(t *testing.T) {
+	url := storetest.NewEmptyURL(t)
+	var mu sync.Mutex
+	var ran []int
+	errc := make(chan error, 4)
+	for range cap(errc) {
+		go func() {
+			errc <- store.Migrate(t.Context(), url, func(version, total int, name string) {
+				mu.Lock()
+				defer mu.Unlock()
+				if version < 1 || version > total || !strings.HasSuffix(name, ".sql") {
+					t.Errorf("progress %d of %d, %q", version, total, name)
+				}
+				ran = append(ran, version)
+			})
+		}()
+	}
+	for range cap(errc) {
+		if err := <-errc; err != nil {
+			t.Error(err)
+		}
+	}
+	files, err := fs.Glob(migrations.Files, "*.sql")
+	if err != nil || len(ran) != len(files) {
+		t.Errorf("migrations ran: %v, there are %v %v", ran, files, err)
+	}
+	db, err := store.Open(t.Context(), store.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if e, err := db.Epoch(t.Context()); err != nil || e == "" {
+		t.Errorf("epoch %q %v", e, err)
+	}
+}
+
+// A database that is up to date is seen as such without a lock, even while somebody holds it.
+func TestMigrateUpToDateTakesNoLock(t *testing.T) {
+	url := storetest.NewURL(t)
+	conn := connect(t, url)
+	if _, err := conn.Exec(t.Context(), "begin; lock table schema_version in exclusive mode; select pg_advisory_lock(9628173550095224)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context(), url, func(int, int, string) { t.Error("a migration ran") }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMigrateRefusesANewerDatabase(t *testing.T) {
+	url := storetest.NewURL(t)
+	if _, err := connect(t, url).Exec(t.Context(), "update schema_version set version = 9999"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context(), url, nil); !errs.Is(err, errs.Conflict) || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMigrateWithoutTheRightToExtensions(t *testing.T) {
+	admin := storetest.NewEmptyURL(t)
+	conn := connect(t, admin)
+	role := "plain_" + conn.Config().Database
+	if _, err := conn.Exec(t.Context(), "create role "+role+" login; grant all on schema public to "+role); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := conn.Exec(context.Background(), "drop owned by "+role+"; drop role "+role); err != nil {
+			t.Error(err)
+		}
+	})
+	u, err := url.Parse(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User(role)
+	err = store.Migrate(t.Context(), u.String(), nil)
+	if !errs.Is(err, errs.Forbidden) || !strings.Contains(err.Error(), "create extension postgis") || !strings.Contains(err.Error(), conn.Config().Database) {
+		t.Fatalf("got %v", err)
+	}
+	// what the message says to run is enough
+	if _, err := conn.Exec(t.Context(), "create extension postgis; create extension btree_gist"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context(), u.String(), nil); err != nil {
+		t.Errorf("with the extensions there: %v", err)
+	}
+}
+
+// tern reads migrations as templates and cuts them at a line of its own.
+func TestMigrationsHoldNothingThatTernReads(t *testing.T) {
+	files, err := fs.Glob(migrations.Files, "*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		raw, err := fs.ReadFile(migrations.Files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`^\d{3}_[a-z0-9_]+\.sql$`).MatchString(name) {
+			t.Errorf("%s is not numbered", name)
+		}
+		for _, special := range []string{"{{", "}}", "---- create above / drop below ----", "---- tern:"} {
+			if strings.Contains(string(raw), special) {
+				t.Errorf("%s has %q in it", name, special)
+			}
+		}
+	}
+}
