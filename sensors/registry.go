@@ -49,9 +49,9 @@ type Registry struct {
 
 	devices   atomic.Pointer[map[string]*Known]
 	owners    atomic.Pointer[map[int64]*Known] // by datastream
-	loading   sync.Mutex // one reload at a time; guards what follows
-	attempted time.Time  // when a miss last caused a reload
-	missErr   error      // how that ended
+	loading   sync.Mutex                       // one reload at a time; guards what follows
+	attempted time.Time                        // when a miss last caused a reload
+	missErr   error                            // how that ended
 }
 
 // NewRegistry makes an empty registry: Reload fills it, or the first miss does.
