@@ -14,6 +14,9 @@ export interface Tokens {
   text: string
   muted: string
   accent: string
+  /** A filled button, and its text at 4.5 : 1. */
+  accentFill: string
+  accentInk: string
   sea: string
   surroundings: string
   land: string
@@ -42,6 +45,8 @@ export const tokens: Record<ThemeName, Tokens> = {
     text: '#e6edf6',
     muted: '#8da2bd',
     accent: '#4da3ff',
+    accentFill: '#1f6fc9',
+    accentInk: '#ffffff',
     sea: '#0a1a2b',
     surroundings: '#131b27',
     land: '#16202e',
@@ -65,6 +70,8 @@ export const tokens: Record<ThemeName, Tokens> = {
     text: '#16202e',
     muted: '#55677f',
     accent: '#1257b5',
+    accentFill: '#1257b5',
+    accentInk: '#ffffff',
     sea: '#d5e5f2',
     surroundings: '#ebe9e2',
     land: '#f7f5ef',
@@ -102,6 +109,8 @@ export function cssVariables(name: ThemeName): Record<string, string> {
     '--om-text': t.text,
     '--om-muted': t.muted,
     '--om-accent': t.accent,
+    '--om-accent-fill': t.accentFill,
+    '--om-accent-ink': t.accentInk,
     '--om-grey': t.grey,
     '--om-ok': t.ok,
     '--om-font': fontFamily,

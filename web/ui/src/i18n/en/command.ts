@@ -20,7 +20,7 @@ export default {
     hint: 'Last word from the server: {time}',
   },
   banner: {
-    stale: 'The live connection has been lost for {age}; the screen may be out of date. Reconnecting…',
+    stale: 'The live connection was lost {age}; the screen may be out of date. Reconnecting…',
     connecting: 'Not yet connected to live data; the screen may be out of date. Trying again…',
     session: 'Your session has ended; the screen is no longer updated. Please log in again.',
     protocol: 'This page and the server do not match; the screen is no longer updated. Please reload.',

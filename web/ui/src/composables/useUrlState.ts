@@ -1,0 +1,50 @@
+import { onBeforeUnmount, watch } from 'vue'
+import { useRoute, useRouter } from 'vue-router'
+import { readUrl, writeUrl, type UrlState } from '../lib/urlstate'
+import { decodeSettings, encodeSettings, useLayers } from '../stores/layers'
+import { usePrefs } from '../stores/prefs'
+import { useUi } from '../stores/ui'
+
+/** Takes the page's state from the link, and keeps the link at the state, so that a reload loses nothing. */
+export function useUrlState() {
+  const route = useRoute()
+  const router = useRouter()
+  const ui = useUi()
+  const prefs = usePrefs()
+  const layers = useLayers()
+
+  const from = readUrl(route.query)
+  if (from.theme) prefs.theme = from.theme
+  if (from.language) prefs.language = from.language
+  if (from.view) ui.view = from.view
+  layers.settings = decodeSettings(from.layers)
+  ui.wall = from.wall
+  ui.card = from.card
+  ui.alertId = from.alert
+  if (from.panels !== null) {
+    ui.panels.layers = from.panels.includes('l')
+    ui.panels.alerts = from.panels.includes('a')
+    ui.panels.drawer = from.panels.includes('t')
+  }
+
+  const state = (): UrlState => ({
+    view: ui.view,
+    layers: encodeSettings(layers.settings),
+    alert: ui.alertId,
+    card: ui.card,
+    theme: prefs.theme,
+    language: prefs.language,
+    wall: ui.wall,
+    panels: `${ui.panels.layers ? 'l' : ''}${ui.panels.alerts ? 'a' : ''}${ui.panels.drawer ? 't' : ''}`,
+  })
+
+  let timer: ReturnType<typeof setTimeout> | undefined
+  watch(
+    () => JSON.stringify(writeUrl(state())),
+    () => {
+      clearTimeout(timer)
+      timer = setTimeout(() => void router.replace({ name: 'command', query: writeUrl(state()) }), 250)
+    },
+  )
+  onBeforeUnmount(() => clearTimeout(timer))
+}

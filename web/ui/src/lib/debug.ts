@@ -1,0 +1,45 @@
+// A window into the page for tests and support: it shows, and changes nothing.
+
+import type { MapController } from '../map/controller'
+import { useAlerts } from '../stores/alerts'
+import { useDevices } from '../stores/devices'
+import { useLive } from '../stores/live'
+
+export interface OnemapDebug {
+  readonly mapReady: boolean
+  /** Devices and clusters on the screen now; rank 1 is red, 9 is none. */
+  readonly renderedDevices: Record<string, unknown>[]
+  readonly live: { status: string; badParts: string[] }
+  readonly view: { zoom: number; center: [number, number] } | null
+  deviceLevel(id: string): number | undefined
+  alert(id: number): unknown
+}
+
+/** Puts the read-only state on window.__onemap. */
+export function exposeDebug(controller: () => MapController | null): void {
+  const live = useLive()
+  const devices = useDevices()
+  const alerts = useAlerts()
+  const debug: OnemapDebug = {
+    get mapReady() {
+      const c = controller()
+      return c !== null && c.ready && c.map.areTilesLoaded()
+    },
+    get renderedDevices() {
+      return controller()?.renderedDevices() ?? []
+    },
+    get live() {
+      return { status: live.status, badParts: live.badParts.map((p) => p.part) }
+    },
+    get view() {
+      const map = controller()?.map
+      return map ? { zoom: map.getZoom(), center: map.getCenter().toArray() as [number, number] } : null
+    },
+    deviceLevel: (id) => devices.all.get(id)?.level,
+    alert: (id) => {
+      const found = alerts.all.get(id)
+      return found ? structuredClone(found) : undefined
+    },
+  }
+  Object.defineProperty(window, '__onemap', { value: Object.freeze(debug), configurable: true })
+}

@@ -1,0 +1,221 @@
+// The one holder of the MapLibre map. The page's components talk to it in the page's own words.
+
+import { Map as MapLibre, Marker, setWorkerUrl, type GeoJSONSource, type MapMouseEvent, type StyleSpecification } from 'maplibre-gl'
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
+import 'maplibre-gl/dist/maplibre-gl.css'
+import type { FeatureCollection } from 'geojson'
+import { fontFamily } from '../theme/tokens'
+import { drawIcon, pixelRatio } from './icons'
+import { pickAt } from './pick'
+import type { Pick } from '../stores/ui'
+
+export interface View {
+  zoom: number
+  lon: number
+  lat: number
+}
+
+export interface Insets {
+  top: number
+  right: number
+  bottom: number
+  left: number
+}
+
+export interface MapEvents {
+  ready(): void
+  /** Picks are what is under a click, points before areas; none is a click on nothing. */
+  picked(picks: Pick[]): void
+  clicked?(at: [number, number], double: boolean): void
+  pointer(at: [number, number] | null): void
+  moved(view: View): void
+  tileError(failing: boolean): void
+}
+
+
+type LiveSource = 'devices' | 'alert-areas' | 'selection' | 'measure' | `points-${string}`
+
+const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches
+
+export class MapController {
+  readonly map: MapLibre
+  ready = false
+  /** Clicks draw a line instead of choosing things. */
+  drawing = false
+  private data = new Map<string, FeatureCollection>()
+  private frame = 0
+
+  constructor(
+    container: HTMLElement,
+    style: StyleSpecification,
+    view: View | null,
+    bbox: [number, number, number, number],
+    private readonly events: MapEvents,
+  ) {
+    setWorkerUrl(workerUrl)
+    this.map = new MapLibre({
+      container,
+      style,
+      ...(view ? { center: [view.lon, view.lat], zoom: view.zoom } : { bounds: bbox, fitBoundsOptions: { padding: 40 } }),
+      minZoom: 5,
+      maxZoom: 19,
+      attributionControl: false,
+      localIdeographFontFamily: fontFamily,
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      fadeDuration: reducedMotion() ? 0 : 150,
+      canvasContextAttributes: { preserveDrawingBuffer: true }, // so that it can be printed
+      refreshExpiredTiles: false, // the server says when a layer changed
+    })
+    this.map.touchZoomRotate.disableRotation()
+    this.listen()
+  }
+
+  private listen(): void {
+    const map = this.map
+    map.on('styleimagemissing', (event) => {
+      const image = drawIcon(event.id)
+      if (image && !map.hasImage(event.id)) map.addImage(event.id, image, { pixelRatio })
+    })
+    map.once('load', () => {
+      this.ready = true
+      for (const [name, data] of this.data) this.source(name)?.setData(data)
+      this.events.ready()
+      this.tellView()
+    })
+    map.on('moveend', () => this.tellView())
+    map.on('click', (event) => void this.click(event))
+    map.on('dblclick', (event) => {
+      if (!this.drawing) return
+      event.preventDefault()
+      this.events.clicked?.([event.lngLat.lng, event.lngLat.lat], true)
+    })
+    map.on('mousemove', (event) => this.move(event))
+    map.on('mouseout', () => this.events.pointer(null))
+    map.on('error', (event) => {
+      if ('sourceId' in event) this.events.tileError(true)
+      else console.error('map:', event.error)
+    })
+    map.on('sourcedata', (event) => {
+      if (event.isSourceLoaded && event.tile) this.events.tileError(false)
+    })
+  }
+
+  private tellView(): void {
+    const { lng, lat } = this.map.getCenter()
+    this.events.moved({ zoom: this.map.getZoom(), lon: lng, lat })
+  }
+
+  private move(event: MapMouseEvent): void {
+    if (this.frame) return
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0
+      this.events.pointer([event.lngLat.lng, event.lngLat.lat])
+      if (!this.ready) return
+      const over = this.drawing ? null : pickAt(this.map, event.point)
+      const something = over !== null && (over.picks.length > 0 || over.cluster !== null)
+      this.map.getCanvas().style.cursor = this.drawing ? 'crosshair' : something ? 'pointer' : ''
+    })
+  }
+
+  private async click(event: MapMouseEvent): Promise<void> {
+    if (this.drawing) {
+      this.events.clicked?.([event.lngLat.lng, event.lngLat.lat], false)
+      return
+    }
+    if (!this.ready) return
+    const found = pickAt(this.map, event.point)
+    if (!found.cluster) {
+      this.events.picked(found.picks)
+      return
+    }
+    const source = this.source(found.cluster.source)
+    if (!source) return
+    const zoom = await source.getClusterExpansionZoom(found.cluster.id)
+    if (zoom > this.map.getZoom() + 0.01 && zoom <= 13.5) {
+      this.map.easeTo({ center: found.cluster.at, zoom: Math.min(zoom + 0.3, 14), duration: reducedMotion() ? 0 : 300 })
+      return
+    }
+    // They stand on one spot: say which they are instead of zooming for ever.
+    const leaves = await source.getClusterLeaves(found.cluster.id, 30, 0)
+    this.events.picked(leaves.map((leaf) => found.cluster!.toPick((leaf.properties ?? {}) as Record<string, unknown>)))
+  }
+
+  private source(name: string): GeoJSONSource | undefined {
+    return this.map.getSource(name) as GeoJSONSource | undefined
+  }
+
+  /** Shows another style. What the live sources hold stays. */
+  setStyle(style: StyleSpecification): void {
+    this.map.setStyle(style, {
+      diff: true,
+      transformStyle: (_, next) => ({
+        ...next,
+        sources: Object.fromEntries(
+          Object.entries(next.sources).map(([name, source]) =>
+            source.type === 'geojson' && this.data.has(name) ? [name, { ...source, data: this.data.get(name)! }] : [name, source],
+          ),
+        ),
+      }),
+    })
+  }
+
+  setData(name: LiveSource, data: FeatureCollection): void {
+    this.data.set(name, data)
+    if (this.ready) this.source(name)?.setData(data)
+  }
+
+  /** Fetches a tile source anew: its layer changed. */
+  refresh(source: string): void {
+    if (this.map.getSource(source)) this.map.refreshTiles(source)
+  }
+
+  flyTo(center: [number, number], zoom: number | undefined, insets: Insets): void {
+    const offset: [number, number] = [(insets.left - insets.right) / 2, (insets.top - insets.bottom) / 2]
+    this.map.flyTo({ center, zoom: zoom ?? Math.max(this.map.getZoom(), 11), offset, duration: reducedMotion() ? 0 : 900, essential: true })
+  }
+
+  fit(bounds: [number, number, number, number], insets: Insets, maxZoom = 12.5): void {
+    const room = { top: insets.top + 30, right: insets.right + 30, bottom: insets.bottom + 30, left: insets.left + 30 }
+    const canvas = this.map.getContainer()
+    // On a small window the panels may leave no room to fit anything into.
+    const fits = canvas.clientWidth - room.left - room.right > 80 && canvas.clientHeight - room.top - room.bottom > 80
+    this.map.fitBounds(bounds, { padding: fits ? room : 20, maxZoom, duration: reducedMotion() ? 0 : 900 })
+  }
+
+  zoomBy(step: number): void {
+    this.map.easeTo({ zoom: this.map.getZoom() + step, duration: reducedMotion() ? 0 : 200 })
+  }
+
+  /** Three flashes where something red began, then nothing. */
+  flash(at: [number, number], level: number): void {
+    const element = document.createElement('div')
+    element.className = `map-flash map-flash-${level}`
+    const marker = new Marker({ element }).setLngLat(at).addTo(this.map)
+    setTimeout(() => marker.remove(), 3000)
+  }
+
+  /** Metres on the ground per CSS pixel at the middle of the map. */
+  metresPerPixel(): number {
+    return (Math.cos((this.map.getCenter().lat * Math.PI) / 180) * 40_075_016.686) / (512 * 2 ** this.map.getZoom())
+  }
+
+  /** What of the devices is on the screen, for tests: levels, clusters with their worst rank. */
+  renderedDevices(): Record<string, unknown>[] {
+    if (!this.ready) return []
+    return this.map.queryRenderedFeatures({ layers: ['device-point', 'device-cluster'] }).map((f) => ({
+      ...f.properties,
+      ...(f.geometry.type === 'Point' ? { at: f.geometry.coordinates, xy: this.map.project(f.geometry.coordinates as [number, number]) } : {}),
+    }))
+  }
+
+  resize(): void {
+    this.map.resize()
+  }
+
+  remove(): void {
+    cancelAnimationFrame(this.frame)
+    this.map.remove()
+  }
+}

@@ -1,0 +1,63 @@
+// What the parts of the style share: their input, and which layers are which.
+
+import type { Layer } from '../api/types'
+import type { Language } from '../i18n'
+import type { ThemeName, tokens } from '../theme/tokens'
+
+export interface LayerSetting {
+  visible: boolean
+  /** 0 to 1. */
+  opacity: number
+}
+
+export interface FontFace {
+  url: string
+  'unicode-range': string[]
+}
+
+export interface StyleInput {
+  theme: ThemeName
+  language: Language
+  layers: Layer[]
+  settings: Record<string, LayerSetting>
+  /** Where the tiles are, as "https://host". */
+  origin: string
+  /** Text and icons are this much larger: 1 on a desk, 2 on a wall. */
+  scale?: number
+  /** Only where no Chinese font is installed: the shipped one, by unicode range. */
+  fontFaces?: FontFace[]
+}
+
+/** What the parts of the style are made from. */
+export interface StyleContext extends StyleInput {
+  t: (typeof tokens)[ThemeName]
+  scale: number
+  has: (layer: string) => boolean
+  on: (layer: string) => boolean
+  opacity: (layer: string) => number
+  source: (layer: string) => string
+  name: unknown[]
+}
+
+export const fontStack = ['Noto Sans SC']
+
+/** Layers that are the background of everything; they share sources, so that a view needs few requests. */
+export const baseNames = ['land_surroundings', 'land', 'urban', 'coast', 'county', 'county_point', 'town', 'place', 'airport', 'port']
+/** Switches of the layer tree that are no layers of the catalogue. */
+export const liveNames = ['@devices', '@areas']
+export const resourceNames = ['shelter', 'hospital', 'rescue_team']
+
+
+/** Point layers up to this many features are fetched whole and clustered here. */
+export const clusterLimit = 20_000
+
+/** Whether a layer is fetched as GeoJSON and clustered by its worst level. */
+export function isClustered(layer: Layer): boolean {
+  return layer.name === 'risk_source' && layer.count <= clusterLimit
+}
+
+
+/** How many zoom levels tiles are made for; beyond it they are overzoomed: nothing in them gets finer. */
+export const deepest = 14
+
+export const visibility = (on: boolean) => (on ? 'visible' : 'none') as 'visible' | 'none'

@@ -1,0 +1,126 @@
+// What lives: devices by their level, alert areas, the selection. A firing device is never thinned,
+// and a cluster that holds one wears the colour and shape of the worst.
+
+import type { LayerSpecification } from 'maplibre-gl'
+import { iconName } from './icons'
+import { fontStack, visibility, type StyleContext } from './style-context'
+import { levelColour } from './style-themes'
+
+
+export function alertLayers(c: StyleContext): LayerSpecification[] {
+  const shown = { visibility: visibility(c.on('@areas')) }
+  const chosen = ['boolean', ['get', 'chosen'], false]
+  return [
+    {
+      id: 'alert-area-fill',
+      type: 'fill',
+      source: 'alert-areas',
+      layout: shown,
+      paint: { 'fill-color': levelColour(c) as never, 'fill-opacity': ['case', chosen, 0.22, 0.07] as never },
+    },
+    {
+      id: 'alert-area-line',
+      type: 'line',
+      source: 'alert-areas',
+      layout: { ...shown, 'line-join': 'round' },
+      paint: {
+        'line-color': levelColour(c) as never,
+        'line-width': ['case', chosen, 3 * c.scale, 1 * c.scale] as never,
+        'line-opacity': ['case', chosen, 1, 0.6] as never,
+      },
+    },
+    {
+      id: 'selection-line',
+      type: 'line',
+      source: 'selection',
+      filter: ['!=', ['geometry-type'], 'Point'],
+      paint: { 'line-color': c.t.accent, 'line-width': 3 * c.scale },
+    },
+    {
+      id: 'measure-line',
+      type: 'line',
+      source: 'measure',
+      paint: { 'line-color': c.t.accent, 'line-width': 2.5 * c.scale, 'line-dasharray': [2, 1.5] },
+    },
+    {
+      id: 'measure-point',
+      type: 'circle',
+      source: 'measure',
+      filter: ['==', ['geometry-type'], 'Point'],
+      paint: { 'circle-radius': 4 * c.scale, 'circle-color': c.t.panelSolid, 'circle-stroke-color': c.t.accent, 'circle-stroke-width': 2 },
+    },
+  ]
+}
+
+export function deviceLayers(c: StyleContext): LayerSpecification[] {
+  const shown = { visibility: visibility(c.on('@devices')) }
+  const o = c.opacity('@devices')
+  const ink = c.t.levelInk
+  // A firing one keeps its full strength whatever the slider says.
+  const opacity = ['case', ['<', ['get', 'rank'], 9], 1, o] as never
+  return [
+    {
+      id: 'selection-halo',
+      type: 'circle',
+      source: 'selection',
+      filter: ['==', ['geometry-type'], 'Point'],
+      paint: {
+        'circle-radius': 20 * c.scale,
+        'circle-color': c.t.accent,
+        'circle-opacity': 0.18,
+        'circle-stroke-color': c.t.accent,
+        'circle-stroke-width': 2 * c.scale,
+      },
+    },
+    {
+      id: 'device-point',
+      type: 'symbol',
+      source: 'devices',
+      filter: ['!', ['has', 'point_count']],
+      layout: {
+        ...shown,
+        'icon-image': ['concat', `om:${c.theme}:device:`, ['to-string', ['get', 'level']], ':', ['to-string', ['get', 'stale']]],
+        'icon-size': c.scale,
+        'icon-allow-overlap': true,
+        'icon-ignore-placement': true,
+        'symbol-sort-key': ['-', 10, ['get', 'rank']],
+        'text-field': ['step', ['zoom'], '', 12, c.name] as never,
+        'text-font': fontStack,
+        'text-size': 11 * c.scale,
+        'text-offset': [0, 1.3],
+        'text-anchor': 'top',
+        'text-optional': true,
+      },
+      paint: {
+        'icon-opacity': opacity,
+        'text-color': c.t.label,
+        'text-halo-color': c.t.halo,
+        'text-halo-width': 1.4,
+      },
+    },
+    {
+      id: 'device-cluster',
+      type: 'symbol',
+      source: 'devices',
+      filter: ['has', 'point_count'],
+      layout: {
+        ...shown,
+        'icon-image': ['concat', iconName.cluster(c.theme), ['to-string', ['get', 'rank']]],
+        'icon-size': ['interpolate', ['linear'], ['get', 'point_count'], 2, 0.75 * c.scale, 100, 1.1 * c.scale],
+        'icon-allow-overlap': true,
+        'icon-ignore-placement': true,
+        'text-field': ['to-string', ['get', 'point_count_abbreviated']],
+        'text-font': fontStack,
+        'text-size': 12 * c.scale,
+        'text-allow-overlap': true,
+        'text-ignore-placement': true,
+        'text-offset': ['match', ['get', 'rank'], 2, ['literal', [0, 0.25]], ['literal', [0, 0]]],
+        'symbol-sort-key': ['-', 10, ['get', 'rank']],
+      },
+      paint: {
+        'icon-opacity': opacity,
+        'text-color': ['match', ['get', 'rank'], 1, ink[1], 2, ink[2], 3, ink[3], 4, ink[4], c.t.text],
+      },
+    },
+  ]
+}

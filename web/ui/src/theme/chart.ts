@@ -1,0 +1,120 @@
+// ECharts with only the parts in use, on a canvas, with tooltips drawn on it too: HTML tooltips carry
+// inline styles, which the page's policy forbids.
+
+import { LineChart } from 'echarts/charts'
+import { GridComponent, MarkAreaComponent, MarkLineComponent, TooltipComponent } from 'echarts/components'
+import { connect, init, use, type EChartsType } from 'echarts/core'
+import { CanvasRenderer } from 'echarts/renderers'
+import type { EChartsCoreOption } from 'echarts/core'
+import { axisTime, exactTime } from '../lib/format'
+import type { Sample } from '../lib/series'
+import type { Band } from '../stores/rules'
+import { fontFamily, roman, tokens, type ThemeName } from './tokens'
+
+use([LineChart, GridComponent, TooltipComponent, MarkAreaComponent, MarkLineComponent, CanvasRenderer])
+
+export type Chart = EChartsType
+
+/** Makes a chart; those of one group share their cursor. */
+export function makeChart(host: HTMLElement, group?: string): Chart {
+  const chart = init(host, undefined, { renderer: 'canvas' })
+  if (group) {
+    chart.group = group
+    connect(group)
+  }
+  return chart
+}
+
+export interface ChartInput {
+  theme: ThemeName
+  samples: Sample[]
+  bands: Band[]
+  extent: [number, number]
+  /** Milliseconds since the epoch. */
+  from: number
+  to: number
+  name: string
+  symbol: string
+  format: (value: number) => string
+  compact: boolean
+}
+
+function marks(input: ChartInput) {
+  const t = tokens[input.theme]
+  const [low, high] = input.extent
+  const seen = input.bands.filter((b) => b.to > low && b.from < high)
+  const edges = seen
+    .map((b) => ({ level: b.level, at: Number.isFinite(b.from) && b.from > low ? b.from : b.to }))
+    .filter((e) => e.at > low && e.at < high)
+  return {
+    markArea: {
+      silent: true,
+      data: seen.map((b) => [
+        { yAxis: Math.max(b.from, low), itemStyle: { color: t.levels[b.level], opacity: 0.13 } },
+        { yAxis: Math.min(b.to, high) },
+      ]),
+    },
+    markLine: {
+      silent: true,
+      symbol: 'none',
+      animation: false,
+      data: edges.map((e) => ({
+        yAxis: e.at,
+        lineStyle: { color: t.levels[e.level], width: 1, type: 'dashed', opacity: 0.8 },
+        label: { formatter: `${roman[e.level]} ${input.format(e.at)}`, position: 'insideStartTop', color: t.levels[e.level], fontSize: 10, distance: 1 },
+      })),
+    },
+  }
+}
+
+/** The option of one stream's chart. A pure function: what is drawn is what it is given. */
+export function chartOption(input: ChartInput): EChartsCoreOption {
+  const t = tokens[input.theme]
+  return {
+    animation: false,
+    textStyle: { fontFamily, color: t.muted },
+    grid: { left: 6, right: 10, top: input.compact ? 8 : 12, bottom: 2, containLabel: true },
+    tooltip: {
+      trigger: 'axis',
+      renderMode: 'richText',
+      confine: true,
+      backgroundColor: t.panelSolid,
+      borderColor: t.line,
+      textStyle: { color: t.text, fontSize: 12, fontFamily },
+      axisPointer: { type: 'line', lineStyle: { color: t.muted } },
+      formatter: (params: { value: Sample }[]) => {
+        const [at, value] = params[0]?.value ?? [0, null]
+        return `${exactTime(at)}\n${input.name} ${value === null ? '–' : input.format(value)}`
+      },
+    },
+    xAxis: {
+      type: 'time',
+      min: input.from,
+      max: input.to,
+      axisLine: { lineStyle: { color: t.line } },
+      axisLabel: { color: t.muted, fontSize: 10, hideOverlap: true, formatter: (v: number) => axisTime(v) },
+      splitLine: { show: false },
+    },
+    yAxis: {
+      type: 'value',
+      min: input.extent[0],
+      max: input.extent[1],
+      splitNumber: 3,
+      axisLabel: { color: t.muted, fontSize: 10, showMinLabel: false, showMaxLabel: false, formatter: (v: number) => `${+v.toPrecision(4)}` },
+      splitLine: { lineStyle: { color: t.line, opacity: 0.6 } },
+    },
+    series: [
+      {
+        type: 'line',
+        name: input.name,
+        data: input.samples,
+        showSymbol: false,
+        connectNulls: false,
+        sampling: 'minmax', // the extremes stay when there are more readings than pixels
+        lineStyle: { color: t.accent, width: 1.6 },
+        itemStyle: { color: t.accent },
+        ...marks(input),
+      },
+    ],
+  }
+}
