@@ -208,7 +208,7 @@ func (g *geoJSON) single() (risk.Record, *risk.Refusal, error) {
 
 // feature reads one element of the array.
 func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
-	v, err := g.s.value()
+	v, err := g.s.cut()
 	if err != nil {
 		return risk.Record{}, nil, err
 	}
@@ -216,7 +216,12 @@ func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
 		return risk.Record{}, &risk.Refusal{Line: v.line, Reason: errs.New(errs.TooLarge, "the feature is larger than %d bytes", g.o.MaxRecordBytes).Error()}, nil
 	}
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal(v.raw, &members); err != nil || members == nil {
+	err = json.Unmarshal(v.raw, &members)
+	var wrongType *json.UnmarshalTypeError
+	if err != nil && !errors.As(err, &wrongType) {
+		return risk.Record{}, nil, v.explain(err)
+	}
+	if members == nil {
 		return risk.Record{}, &risk.Refusal{Line: v.line, Reason: "a feature is an object"}, nil
 	}
 	record, refusal := g.read(members, v.line)
@@ -255,6 +260,9 @@ func (g *geoJSON) read(members map[string]json.RawMessage, line int) (risk.Recor
 
 // text is a JSON string's value, empty for anything else.
 func text(raw json.RawMessage) string {
+	if len(raw) > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1])
+	}
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""

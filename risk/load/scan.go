@@ -85,9 +85,22 @@ type cut struct {
 	large bool
 }
 
-// value takes one JSON value, of at most max bytes: of a larger one large is set, raw is empty and
-// the rest is skipped. Its syntax is checked.
+// value takes one JSON value and checks its syntax.
 func (s *scanner) value() (cut, error) {
+	v, err := s.cut()
+	if err != nil || v.large {
+		return v, err
+	}
+	if json.Valid(v.raw) {
+		return v, nil
+	}
+	var any json.RawMessage
+	return v, v.explain(json.Unmarshal(v.raw, &any))
+}
+
+// cut takes one value, of at most max bytes: of a larger one large is set, raw is empty and the rest is
+// skipped. Brackets and quotes are balanced; the rest of its syntax is for the caller to check.
+func (s *scanner) cut() (cut, error) {
 	c, err := s.must()
 	if err != nil {
 		return cut{}, err
@@ -106,64 +119,99 @@ func (s *scanner) value() (cut, error) {
 		return v, err
 	}
 	v.raw = s.buf
-	return v, s.check(v)
-}
-
-// keep takes one byte into the buffer while there is room.
-func (s *scanner) keep(large *bool) (byte, error) {
-	c, err := s.next()
-	if len(s.buf) < s.max {
-		s.buf = append(s.buf, c)
-	} else {
-		*large = true
+	if len(v.raw) == 0 {
+		return v, fatal(v.line, "malformed JSON: a value is missing")
 	}
-	return c, err
+	if !utf8.Valid(v.raw) {
+		return v, fatal(v.line, "the text is not UTF-8 from here on; if it is GBK, say so by the encoding")
+	}
+	return v, nil
 }
 
+// explain gives an error of encoding/json the line at which it is.
+func (v cut) explain(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		at := min(int(syntax.Offset), len(v.raw))
+		return fatal(v.line+bytes.Count(v.raw[:at], []byte("\n")), "malformed JSON: %v", err)
+	}
+	return fatal(v.line, "malformed JSON: %v", err)
+}
+
+// nested takes an object or array up to its closing bracket; quoted takes a string.
 func (s *scanner) nested() (large bool, err error) {
-	for depth := 0; ; {
-		c, err := s.keep(&large)
-		if err != nil {
-			return large, err
-		}
-		switch c {
-		case '{', '[':
+	depth, inString, escaped := 0, false, false
+	return s.span(func(c byte) (bool, error) {
+		switch {
+		case escaped:
+			escaped = false
+		case inString:
+			escaped = c == '\\'
+			inString = c != '"'
+			if c == '\n' {
+				return false, s.openString()
+			}
+		case c == '"':
+			inString = true
+		case c == '{' || c == '[':
 			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return large, nil
-			}
-		case '"':
-			if err := s.restOfString(&large); err != nil {
-				return large, err
-			}
+		case c == '}' || c == ']':
+			depth--
 		}
-	}
+		return depth == 0 && !inString, nil
+	})
 }
 
 func (s *scanner) quoted() (large bool, err error) {
-	if _, err := s.keep(&large); err != nil {
-		return large, err
-	}
-	return large, s.restOfString(&large)
+	first, escaped := true, false
+	return s.span(func(c byte) (bool, error) {
+		switch {
+		case first:
+			first = false
+		case escaped:
+			escaped = false
+		case c == '\n':
+			return false, s.openString()
+		case c == '\\':
+			escaped = true
+		default:
+			return c == '"', nil
+		}
+		return false, nil
+	})
 }
 
-func (s *scanner) restOfString(large *bool) error {
-	begun := s.line
+func (s *scanner) openString() error {
+	return fatal(s.line, "malformed JSON: a string is not closed before the line ends")
+}
+
+// span takes bytes up to the one that step calls the last, as many at a time as the buffer has. What
+// does not fit into max bytes is dropped.
+func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err error) {
 	for {
-		c, err := s.keep(large)
-		if err != nil {
-			return err
+		if _, err := s.r.Peek(1); errors.Is(err, io.EOF) {
+			return large, fatal(s.line, "the file ends in the middle")
+		} else if err != nil {
+			return large, fatal(s.line, "cannot be read: %v", err)
 		}
-		switch c {
-		case '"':
-			return nil
-		case '\\':
-			if _, err := s.keep(large); err != nil {
-				return err
+		chunk, _ := s.r.Peek(s.r.Buffered()) // buffered, so it is there
+		n, last := 0, false
+		for n < len(chunk) && !last {
+			c := chunk[n]
+			if last, err = step(c); err != nil {
+				return large, err
 			}
-		case '\n':
-			return fatal(begun, "malformed JSON: a string is not closed before the line ends")
+			if c == '\n' {
+				s.line++
+			}
+			n++
+		}
+		room := min(n, s.max-len(s.buf))
+		s.buf = append(s.buf, chunk[:room]...)
+		large = large || room < n
+		_, _ = s.r.Discard(n)
+		if last {
+			return large, nil
 		}
 	}
 }
@@ -185,26 +233,6 @@ func (s *scanner) scalar() error {
 			return fatal(s.line, "malformed JSON: neither a value nor its end")
 		}
 	}
-}
-
-func (s *scanner) check(v cut) error {
-	if len(v.raw) == 0 {
-		return fatal(v.line, "malformed JSON: a value is missing")
-	}
-	if !utf8.Valid(v.raw) {
-		return fatal(v.line, "the text is not UTF-8 from here on; if it is GBK, say so by the encoding")
-	}
-	if json.Valid(v.raw) {
-		return nil
-	}
-	var any json.RawMessage
-	err := json.Unmarshal(v.raw, &any)
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		at := min(int(syntax.Offset), len(v.raw))
-		return fatal(v.line+bytes.Count(v.raw[:at], []byte("\n")), "malformed JSON: %v", err)
-	}
-	return fatal(v.line, "malformed JSON")
 }
 
 // key takes a member's name and the colon after it.

@@ -55,7 +55,7 @@ func TestALargeFileIsStreamed(t *testing.T) {
 
 func writeLarge(to io.Writer, points, polygons int) error {
 	w := bufio.NewWriterSize(to, 1<<16)
-	area, err := geojson.Encode(geo.Circle(orb.Point{121, 37}, 2000, 90))
+	area, err := geojson.Encode(geo.Circle(orb.Point{121, 37}, 2000, 24))
 	if err != nil {
 		return err
 	}
