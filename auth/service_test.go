@@ -272,3 +272,17 @@ func TestThrottleForgets(t *testing.T) {
 		t.Errorf("the throttle remembers %d keys", len(th.seen))
 	}
 }
+
+// Another node's clock may be ahead: its failures must not make anybody wait longer than the delay.
+func TestFailuresInTheFutureWaitNoLonger(t *testing.T) {
+	th := newThrottle(5, time.Second, time.Minute)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	ahead := now.Add(10 * time.Minute)
+	if err := th.check(4, &ahead, now); err != nil {
+		t.Errorf("four failures are free: %v", err)
+	}
+	var e *errs.Error
+	if err := th.check(5, &ahead, now); !errors.As(err, &e) || e.RetryAfter != time.Second {
+		t.Errorf("%v, want a wait of 1 s", err)
+	}
+}

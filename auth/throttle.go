@@ -53,7 +53,9 @@ func (t *throttle) check(failures int, last *time.Time, now time.Time) error {
 	if last == nil || now.Sub(*last) > forgetAfter {
 		return nil
 	}
-	if wait := t.delay(failures) - now.Sub(*last); wait > 0 {
+	// A failure that another node's clock puts into the future is one of just now.
+	elapsed := max(now.Sub(*last), 0)
+	if wait := t.delay(failures) - elapsed; wait > 0 {
 		return &errs.Error{Kind: errs.TooMany, Msg: "too many failed logins; wait before the next", RetryAfter: wait}
 	}
 	return nil
@@ -96,6 +98,9 @@ func (t *throttle) clear(key string) {
 // makeRoom drops what no longer counts, then the older half, when the memory is full.
 func (t *throttle) makeRoom(now time.Time) {
 	for limit := forgetAfter; len(t.seen) >= maxKeys; limit /= 2 {
+		if limit == 0 { // the clock went back: nothing is old
+			clear(t.seen)
+		}
 		for key, a := range t.seen {
 			if now.Sub(a.last) >= limit {
 				delete(t.seen, key)
