@@ -189,7 +189,13 @@ func newStand(t *testing.T, m *memory, opts mqtt.Options) *stand {
 }
 
 // refused is the broker's count of refusals for the reason.
-func (s *stand) refused(t *testing.T, reason string) (n float64) {
+func (s *stand) refused(t *testing.T, reason string) float64 {
+	t.Helper()
+	return s.counter(t, "onemap_mqtt_refused_total", reason)
+}
+
+// counter is the count that the one label has.
+func (s *stand) counter(t *testing.T, name, label string) (n float64) {
 	t.Helper()
 	families, err := s.reg.Gather()
 	if err != nil {
@@ -197,7 +203,7 @@ func (s *stand) refused(t *testing.T, reason string) (n float64) {
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "onemap_mqtt_refused_total" && m.GetLabel()[0].GetValue() == reason {
+			if f.GetName() == name && m.GetLabel()[0].GetValue() == label {
 				n = m.GetCounter().GetValue()
 			}
 		}

@@ -100,6 +100,7 @@ func TestAWillIsForgottenWhenTheDeviceIsBackFirst(t *testing.T) {
 	m.change(func() { m.away = true })
 	w.publish(1, 2, obsTopic("dev-0"), reading(1), false)
 	w.expectClosed()
+	eventually(t, "the will is refused", func() bool { return s.counter(t, "onemap_ingest_refused_total", "database-away") > 0 })
 	m.change(func() { m.away = false })
 	eventually(t, "back", func() bool { return s.ingest.Health().OK })
 	withWill(t, s, 4)
