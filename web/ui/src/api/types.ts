@@ -26,7 +26,7 @@ export interface Problem {
   detail?: string
   kind?: string
   field?: string
-  errors?: { message?: string; location?: string; value?: unknown }[]
+  errors?: { field: string; detail: string }[]
 }
 
 export interface Me {

@@ -1,1 +1,16 @@
-export default {} as const
+export default {
+  title: 'Log in',
+  product: 'The city’s risks on one map',
+  user: 'User name',
+  password: 'Password',
+  submit: 'Log in',
+  busy: 'Logging in…',
+  wrong: 'The user name or the password is wrong. Check capitals and the input method, then try again.',
+  wait: 'Too many failed logins. Please wait {n} s before the next.',
+  away: 'The server cannot be reached. Check the network, then press “Log in” again.',
+  unavailable: 'The server cannot log anybody in right now; please try again in a moment.',
+  failed: 'The login failed: {detail}',
+  required: 'Please fill in',
+  help: 'Forgot your password? Ask your administrator.',
+  back: 'After the login: back to {page}',
+} as const

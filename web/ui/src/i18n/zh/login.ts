@@ -1,1 +1,16 @@
-export default {} as const
+export default {
+  title: '登录',
+  product: '城市风险一张图',
+  user: '用户名',
+  password: '密码',
+  submit: '登录',
+  busy: '正在登录…',
+  wrong: '用户名或密码不正确。请检查大小写与输入法后重试。',
+  wait: '登录失败次数过多，请等待 {n} 秒后再试。',
+  away: '服务器无法连接。请检查网络，恢复后再点“登录”。',
+  unavailable: '服务器暂时不能登录，请稍后再试。',
+  failed: '登录没有成功：{detail}',
+  required: '请填写',
+  help: '忘记密码请联系本单位的系统管理员。',
+  back: '登录后返回：{page}',
+} as const
