@@ -61,7 +61,7 @@ func (e divisionEntry) division() (risk.Division, error) {
 
 func date(s string) (*time.Time, error) {
 	if s == "" {
-		return nil, nil //nolint:nilnil // no date is not an error
+		return nil, nil // no date is not an error
 	}
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {

@@ -30,8 +30,8 @@ func Find(given string) (string, error) {
 	}
 	places := []string{filepath.Join("data", "base")}
 	if program, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(program); err == nil {
-			program = real
+		if target, err := filepath.EvalSymlinks(program); err == nil {
+			program = target
 		}
 		dir := filepath.Dir(program)
 		places = append(places, filepath.Join(dir, "data", "base"), filepath.Join(filepath.Dir(dir), "data", "base"))

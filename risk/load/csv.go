@@ -198,7 +198,7 @@ func (t *table) typed(name, cell string) (any, error) {
 	}
 	trimmed := strings.TrimSpace(cell)
 	if kind := t.types[name]; trimmed == "" && kind != "" && kind != "string" {
-		return nil, nil //nolint:nilnil // an empty cell is JSON's null
+		return nil, nil // an empty cell is JSON's null
 	}
 	switch t.types[name] {
 	case "number":

@@ -94,8 +94,8 @@ func (s *scanner) value() (cut, error) {
 	if json.Valid(v.raw) {
 		return v, nil
 	}
-	var any json.RawMessage
-	return v, v.explain(json.Unmarshal(v.raw, &any))
+	var whole json.RawMessage
+	return v, v.explain(json.Unmarshal(v.raw, &whole))
 }
 
 // cut takes one value, of at most max bytes: of a larger one large is set, raw is empty and the rest is
