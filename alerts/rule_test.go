@@ -34,8 +34,7 @@ func fields(err error) []string {
 		}
 		return names
 	}
-	var e *errs.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*errs.Error](err); ok {
 		names = append(names, e.Field)
 	}
 	return names

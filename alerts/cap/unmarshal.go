@@ -84,8 +84,7 @@ func (r *reader) token() (xml.Token, error) {
 
 func syntax(err error) error {
 	line := "document"
-	var at *xml.SyntaxError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		line = "line " + strconv.Itoa(at.Line)
 	}
 	return &errs.Error{Kind: errs.Invalid, Field: line, Msg: "not well-formed XML", Err: err}

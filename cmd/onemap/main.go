@@ -18,7 +18,7 @@ import (
 )
 
 // version is set by the linker.
-var version = "dev" //nolint:gochecknoglobals // -ldflags -X can set nothing else
+var version = "dev"
 
 // cli is the whole grammar of the command line.
 type cli struct {

@@ -150,4 +150,4 @@ func (a *App) prune(ctx context.Context) {
 type promLog struct{ logger *slog.Logger }
 
 // Println logs one line.
-func (l promLog) Println(v ...any) { l.logger.Error("metrics", "error", fmt.Sprint(v...)) } //nolint:sloglint // the library gives no context
+func (l promLog) Println(v ...any) { l.logger.Error("metrics", "error", fmt.Sprint(v...)) }

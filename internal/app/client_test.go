@@ -80,7 +80,7 @@ func (u *user) raw(method, path string, in any) (int, []byte, http.Header) {
 	if err != nil {
 		u.t.Fatalf("%s %s: %v", method, path, err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		u.t.Fatal(err)

@@ -61,7 +61,7 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	if err != nil {
 		return none, fmt.Errorf("import: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	base, err := data.Find(o.BaseData)
 	if err != nil {
 		return none, err

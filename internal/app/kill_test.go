@@ -57,7 +57,7 @@ func (p *process) start() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.cmd = exec.Command(p.bin, "demo", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--data", p.dir, "--simulate=false") //nolint:noctx // ended by its own signal, below
+	p.cmd = exec.Command(p.bin, "demo", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--data", p.dir, "--simulate=false")
 	p.cmd.Dir = root
 	p.cmd.Stderr = testWriter{p.t}
 	if err := p.cmd.Start(); err != nil {

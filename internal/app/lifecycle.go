@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 )
 
@@ -60,8 +61,8 @@ func (l *lifecycle) stop(ctx context.Context) error {
 	l.stack = nil
 	l.mu.Unlock()
 	var all []error
-	for i := len(stack) - 1; i >= 0; i-- {
-		c := stack[i]
+	for _, c := range slices.Backward(stack) {
+
 		if err := c.stop(ctx); err != nil {
 			l.logger.ErrorContext(ctx, "stopping failed", "part", c.name, "error", err)
 			all = append(all, fmt.Errorf("stop %s: %w", c.name, err))

@@ -54,7 +54,7 @@ func TestPrecedenceFlagsEnvironmentFile(t *testing.T) {
 	if s.HTTP != "127.0.0.1:9" || s.MQTT != "127.0.0.1:8" || s.SessionTTL != 3*time.Hour || s.City != "3706" {
 		t.Errorf("got %+v", s.Server)
 	}
-	if u, err := s.Database.URL(); err != nil || u != "postgres://u:secret@h/db" {
+	if u, err := s.URL(); err != nil || u != "postgres://u:secret@h/db" {
 		t.Errorf("database %q, %v", u, err)
 	}
 }

@@ -28,26 +28,41 @@ const (
 	Unavailable                 // a part is away; trying again later is right
 )
 
-var kindNames = [...]string{
-	"internal", "invalid", "not-found", "conflict", "precondition", "unauthenticated", "forbidden",
-	"too-many", "too-large", "unavailable",
-}
-
 // Kinds lists every kind, so that a table over them can be tested for completeness.
 func Kinds() []Kind {
-	all := make([]Kind, len(kindNames))
-	for i := range all {
-		all[i] = Kind(i)
+	var all []Kind
+	for k := Internal; k <= Unavailable; k++ {
+		all = append(all, k)
 	}
 	return all
 }
 
 // String is the kind's name as it stands in problem+json and in logs.
 func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
+	switch k {
+	case Internal:
+		return "internal"
+	case Invalid:
+		return "invalid"
+	case NotFound:
+		return "not-found"
+	case Conflict:
+		return "conflict"
+	case Precondition:
+		return "precondition"
+	case Unauthenticated:
+		return "unauthenticated"
+	case Forbidden:
+		return "forbidden"
+	case TooMany:
+		return "too-many"
+	case TooLarge:
+		return "too-large"
+	case Unavailable:
+		return "unavailable"
+	default:
+		return fmt.Sprintf("kind(%d)", uint8(k))
 	}
-	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
 // Error is a classified failure. Msg is written for the person who sent the input; the wrapped
@@ -98,8 +113,7 @@ func InvalidField(field, format string, args ...any) *Error {
 
 // KindOf is the kind of the outermost classified error in err's chain, Internal when there is none.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Internal
