@@ -54,8 +54,12 @@ export const deleteRule = (id: number, version: number) =>
 export const alerts = (query: { open?: boolean; level?: string; device?: string; limit?: number; before?: number } = {}) =>
   request<T.AlertSnapshot>('GET', `${v1}/alerts`, { query })
 export const alert = (id: number) => request<T.AlertDetail>('GET', `${v1}/alerts/${seg(id)}`)
-export const handleAlert = (id: number, action: T.AlertAction, body: { note?: string; assignee?: string } = {}) =>
-  request<{ alert: T.Alert }>('POST', `${v1}/alerts/${seg(id)}/${action}`, { body })
+export const handleAlert = (
+  id: number,
+  action: T.AlertAction,
+  body: { note?: string; assignee?: string } = {},
+  options: Signal = {},
+) => request<{ alert: T.Alert }>('POST', `${v1}/alerts/${seg(id)}/${action}`, { body, ...options })
 export const assignees = () => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`)
 
 export const quarantine = (query: { limit?: number; before?: number } = {}) =>

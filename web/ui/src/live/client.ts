@@ -42,6 +42,8 @@ export interface LiveHandlers {
   event(frame: EventFrame): void
   state(frame: StateFrame): void
   clients?(frame: ClientsFrame): void
+  /** The server let us in. had is where this client stood: events of a replay are had.seq+1 to frame.head. */
+  welcome?(frame: WelcomeFrame, had: Position): void
   health(health: Health): void
   time(iso: string): void
   status(status: LiveStatus, reason?: EndReason): void
@@ -150,6 +152,7 @@ export class LiveClient {
     this.clear('welcome')
     this.welcome = frame
     this.handlers.time(frame.time)
+    this.handlers.welcome?.(frame, { ...this.position })
     this.watch()
     if (frame.recovered && frame.epoch === this.position.epoch) {
       this.acked = this.position.seq

@@ -37,6 +37,13 @@ type LiveSource = 'devices' | 'alert-areas' | 'selection' | 'measure' | `points-
 
 const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches
 
+// On a small window the panels may leave no room to fit anything into: then they are overlooked.
+function roomIn(container: HTMLElement, insets: Insets, air = 24): Insets | number {
+  const room = { top: insets.top + air, right: insets.right + air, bottom: insets.bottom + air, left: insets.left + air }
+  const fits = container.clientWidth - room.left - room.right > 80 && container.clientHeight - room.top - room.bottom > 80
+  return fits ? room : air
+}
+
 export class MapController {
   readonly map: MapLibre
   ready = false
@@ -49,14 +56,14 @@ export class MapController {
     container: HTMLElement,
     style: StyleSpecification,
     view: View | null,
-    bbox: [number, number, number, number],
+    start: { bounds: [number, number, number, number]; insets: Insets },
     private readonly events: MapEvents,
   ) {
     setWorkerUrl(workerUrl)
     this.map = new MapLibre({
       container,
       style,
-      ...(view ? { center: [view.lon, view.lat], zoom: view.zoom } : { bounds: bbox, fitBoundsOptions: { padding: 40 } }),
+      ...(view ? { center: [view.lon, view.lat], zoom: view.zoom } : { bounds: start.bounds, fitBoundsOptions: { padding: roomIn(container, start.insets) } }),
       minZoom: 5,
       maxZoom: 19,
       attributionControl: false,
@@ -74,9 +81,9 @@ export class MapController {
 
   private listen(): void {
     const map = this.map
-    map.on('styleimagemissing', (event) => {
-      const image = drawIcon(event.id)
-      if (image && !map.hasImage(event.id)) map.addImage(event.id, image, { pixelRatio })
+    map.setMissingStyleImageResolver((id) => {
+      const image = drawIcon(id)
+      if (image && !map.hasImage(id)) map.addImage(id, image, { pixelRatio })
     })
     map.once('load', () => {
       this.ready = true
@@ -177,11 +184,8 @@ export class MapController {
   }
 
   fit(bounds: [number, number, number, number], insets: Insets, maxZoom = 12.5): void {
-    const room = { top: insets.top + 30, right: insets.right + 30, bottom: insets.bottom + 30, left: insets.left + 30 }
-    const canvas = this.map.getContainer()
-    // On a small window the panels may leave no room to fit anything into.
-    const fits = canvas.clientWidth - room.left - room.right > 80 && canvas.clientHeight - room.top - room.bottom > 80
-    this.map.fitBounds(bounds, { padding: fits ? room : 20, maxZoom, duration: reducedMotion() ? 0 : 900 })
+    const padding = roomIn(this.map.getContainer(), insets)
+    this.map.fitBounds(bounds, { padding, maxZoom, duration: reducedMotion() ? 0 : 900 })
   }
 
   zoomBy(step: number): void {

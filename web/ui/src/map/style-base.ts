@@ -106,7 +106,7 @@ function facility(c: StyleContext, layer: 'airport' | 'port'): LayerSpecificatio
 }
 
 /** The ground's fills, lines and labels, each bottom first. */
-export function baseLayers(c: StyleContext): Record<'ground' | 'lines' | 'labels', LayerSpecification[]> {
+export function baseLayers(c: StyleContext): Record<'ground' | 'lines' | 'labels' | 'names', LayerSpecification[]> {
   return {
     ground: [
       ...fill(c, 'land_surroundings', c.t.surroundings),
@@ -119,7 +119,8 @@ export function baseLayers(c: StyleContext): Record<'ground' | 'lines' | 'labels
       ...label(c, 'town', { size: [10, 13], minzoom: 9 }),
       ...facility(c, 'port'),
       ...facility(c, 'airport'),
-      ...label(c, 'county_point', { size: [13, 18], weight: 'strong' }),
     ],
+    // Above the risk sources: a county's name is how people talk about where something is.
+    names: label(c, 'county_point', { size: [13, 18], weight: 'strong' }),
   }
 }

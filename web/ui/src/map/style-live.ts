@@ -16,7 +16,7 @@ export function alertLayers(c: StyleContext): LayerSpecification[] {
       type: 'fill',
       source: 'alert-areas',
       layout: shown,
-      paint: { 'fill-color': levelColour(c) as never, 'fill-opacity': ['case', chosen, 0.22, 0.07] as never },
+      paint: { 'fill-color': levelColour(c) as never, 'fill-opacity': ['case', chosen, 0.14, 0.06] as never },
     },
     {
       id: 'alert-area-line',

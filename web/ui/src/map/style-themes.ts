@@ -40,7 +40,7 @@ function areas(c: StyleContext, layer: string, minzoom: number): LayerSpecificat
       layout: { ...shown, 'line-join': 'round' },
       paint: {
         'line-color': levelColour(c) as never,
-        'line-opacity': o,
+        'line-opacity': ['interpolate', ['linear'], ['zoom'], 7, 0.55 * o, 10, o],
         'line-width': ['interpolate', ['linear'], ['zoom'], 8, 0.6 * c.scale, 13, 1.8 * c.scale],
       },
     },

@@ -107,6 +107,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     ...genericLayers(context, 'points'),
     ...resourceLayers(context),
     ...riskLayers(context),
+    ...base.names,
     ...deviceLayers(context),
   ]
   return {

@@ -5,7 +5,7 @@ import type { Health } from '../api/types'
 import { serverNow, setServerTime, useNow } from '../lib/clock'
 import { openSocket } from '../live/socket'
 import { LiveClient, type EndReason, type LiveStatus, type Position } from '../live/client'
-import type { EventFrame } from '../live/frames'
+import type { EventFrame, WelcomeFrame } from '../live/frames'
 import { useAlerts } from './alerts'
 import { useDevices } from './devices'
 import { useSession } from './session'
@@ -17,6 +17,20 @@ export function commonPosition(a: Position, b: Position): Position {
   if (a.epoch !== b.epoch) throw new Error('the snapshots are of different epochs')
   return { epoch: a.epoch, seq: Math.min(a.seq, b.seq) }
 }
+
+/** How a page's connection begins. Without options it is a new client of this tab that has missed nothing. */
+export interface LiveStart {
+  clientId?: string
+  /** Where an earlier life of this client stood: what came since is replayed as events. */
+  from?: Position
+}
+
+/** The position to begin from: the earlier life's, when it is of the same log and not ahead of it. */
+export function resumeFrom(earlier: Position | undefined, snapshot: Position): Position {
+  return earlier && earlier.epoch === snapshot.epoch && earlier.seq < snapshot.seq ? earlier : snapshot
+}
+
+const snapshotRetryMs = 3000
 
 function clientId(): string {
   const key = 'onemap.client'
@@ -41,6 +55,7 @@ export const useLive = defineStore('live', () => {
   const lastFrameAt = ref(0)
   const layerListeners = new Set<(frame: EventFrame) => void>()
   const alertListeners = new Set<(frame: EventFrame) => void>()
+  const welcomeListeners = new Set<(frame: WelcomeFrame, had: Position) => void>()
   let client: LiveClient | null = null
 
   async function snapshot(): Promise<Position> {
@@ -60,7 +75,7 @@ export const useLive = defineStore('live', () => {
     }
   }
 
-  function make(): LiveClient {
+  function make(id: string): LiveClient {
     return new LiveClient(
       {
         open: () => openSocket(() => (lastFrameAt.value = serverNow())),
@@ -74,6 +89,7 @@ export const useLive = defineStore('live', () => {
         event,
         state: devices.takeState,
         clients: (frame) => (connected.value = frame.divisions),
+        welcome: (frame, had) => welcomeListeners.forEach((f) => f(frame, had)),
         health: (next) => (health.value = next),
         time: setServerTime,
         status: (next, why) => {
@@ -84,23 +100,28 @@ export const useLive = defineStore('live', () => {
         },
         refused: () => void api.me().catch(() => undefined), // a 401 leads to the login page
       },
-      { clientId: clientId() },
+      { clientId: id },
     )
   }
 
   const poke = () => document.visibilityState === 'visible' && client?.poke()
 
   /** Fetches the snapshots and connects. Called once by a page that shows live data. */
-  async function start(): Promise<void> {
+  async function start(options: LiveStart = {}): Promise<void> {
     if (client) return
-    const mine = (client = make())
+    const mine = (client = make(options.clientId ?? clientId()))
     window.addEventListener('online', poke)
     document.addEventListener('visibilitychange', poke)
     let from: Position | undefined
-    try {
-      from = await snapshot()
-    } catch {
-      // The connection is made all the same, and asks for the snapshots again.
+    while (!from && client === mine) {
+      try {
+        from = resumeFrom(options.from, await snapshot())
+      } catch {
+        // Without an earlier position the connection is made all the same, and asks for the snapshots
+        // again. With one, a connection before the snapshot would pass over what was missed.
+        if (!options.from) break
+        await new Promise((wake) => setTimeout(wake, snapshotRetryMs))
+      }
     }
     if (client === mine) mine.start(from)
   }
@@ -128,5 +149,12 @@ export const useLive = defineStore('live', () => {
     return () => alertListeners.delete(f)
   }
 
-  return { status, reason, health, connected, since, age, badParts, untrusted, start, stop, onLayerChanged, onAlertEvent }
+  function onWelcome(f: (frame: WelcomeFrame, had: Position) => void): () => void {
+    welcomeListeners.add(f)
+    return () => welcomeListeners.delete(f)
+  }
+  /** Where this page stands in the event log; no epoch before the first connection. */
+  const position = (): Position => ({ ...(client?.position ?? { epoch: '', seq: 0 }) })
+
+  return { status, reason, health, connected, since, age, badParts, untrusted, start, stop, onLayerChanged, onAlertEvent, onWelcome, position }
 })

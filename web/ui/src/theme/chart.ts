@@ -37,6 +37,8 @@ export interface ChartInput {
   symbol: string
   format: (value: number) => string
   compact: boolean
+  /** CSS pixels of the whole chart, to keep labels off each other. */
+  height: number
 }
 
 function marks(input: ChartInput) {
@@ -46,6 +48,14 @@ function marks(input: ChartInput) {
   const edges = seen
     .map((b) => ({ level: b.level, at: Number.isFinite(b.from) && b.from > low ? b.from : b.to }))
     .filter((e) => e.at > low && e.at < high)
+  const apart = (11 * (high - low)) / Math.max(input.height - 34, 20) // value units under a label's height
+  let above = Infinity
+  const labelled = new Set(
+    [...edges]
+      .sort((a, b) => b.at - a.at)
+      .filter((e) => above - e.at >= apart && (above = e.at) === e.at)
+      .map((e) => e.level),
+  )
   return {
     markArea: {
       silent: true,
@@ -61,7 +71,7 @@ function marks(input: ChartInput) {
       data: edges.map((e) => ({
         yAxis: e.at,
         lineStyle: { color: t.levels[e.level], width: 1, type: 'dashed', opacity: 0.8 },
-        label: { formatter: `${roman[e.level]} ${input.format(e.at)}`, position: 'insideStartTop', color: t.levels[e.level], fontSize: 10, distance: 1 },
+        label: { show: labelled.has(e.level), formatter: `${roman[e.level]} ${input.format(e.at)}`, position: 'insideStartTop', color: t.levels[e.level], fontSize: 10, distance: 1 },
       })),
     },
   }

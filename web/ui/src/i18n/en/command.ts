@@ -228,7 +228,7 @@ export default {
     help: 'This help',
     home: 'Whole city',
   },
-  sound: { blocked: 'The browser does not allow sound yet; click anywhere on the page', enable: 'Sound on' },
+  sound: { blocked: 'Sound off until a click', hint: 'The browser plays the sound of a red alert only after a click on the page' },
   wall: { tour: 'Touring red and orange alerts', exit: 'Leave wall mode' },
   print: { legend: 'Legend', sources: 'Sources', at: 'Made {time}', north: 'N' },
 } as const

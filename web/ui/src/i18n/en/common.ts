@@ -1,7 +1,7 @@
 export default {
   app: { name: 'One Map', simulated: 'Simulated data', simulatedLong: 'This system is showing simulated data; do not use it for real command' },
   level: { 0: 'Normal', 1: 'Red', 2: 'Orange', 3: 'Yellow', 4: 'Blue' },
-  levelShort: { 0: '–', 1: 'Red', 2: 'Org', 3: 'Yel', 4: 'Blu' },
+  levelShort: { 0: '–', 1: 'Red', 2: 'Orange', 3: 'Yellow', 4: 'Blue' },
   role: {
     city_commander: 'City commander',
     county_responder: 'County responder',

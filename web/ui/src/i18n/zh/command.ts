@@ -228,7 +228,7 @@ export default {
     help: '本帮助',
     home: '回到全市',
   },
-  sound: { blocked: '浏览器尚未允许声音，点击页面任意处后生效', enable: '开启声音' },
+  sound: { blocked: '声音待启用', hint: '浏览器要求先点击页面，才能播放红色预警的声音' },
   wall: { tour: '自动轮巡红色、橙色预警', exit: '退出大屏' },
   print: { legend: '图例', sources: '数据来源', at: '制图时间 {time}', north: '北' },
 } as const
