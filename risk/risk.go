@@ -4,6 +4,7 @@ package risk
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/paulmach/orb"
@@ -37,6 +38,9 @@ func Themes() []Theme {
 		ThemePlace, ThemeLandform, ThemeVegetation, ThemeWeather, ThemePopulation,
 	}
 }
+
+// Valid reports whether t is one of the themes.
+func (t Theme) Valid() bool { return slices.Contains(Themes(), t) }
 
 // Layer is one entry of the catalogue: one datum, one source.
 type Layer struct {

@@ -242,10 +242,10 @@ func TestUnmarshalRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	swap := func(old, new string) string {
-		s := strings.Replace(string(good), old, new, 1)
+	swap := func(from, to string) string {
+		s := strings.Replace(string(good), from, to, 1)
 		if s == string(good) {
-			t.Fatalf("%q is not in the document", old)
+			t.Fatalf("%q is not in the document", from)
 		}
 		return s
 	}

@@ -64,10 +64,13 @@ func (c *importCmd) Run(ctx context.Context, s *session) error {
 }
 
 func (c *importCmd) options() (app.ImportOptions, error) {
-	for flag, v := range map[string]string{"FILE": c.File, "--layer": c.Layer, "--theme": c.Theme} {
-		if v == "" {
-			return app.ImportOptions{}, errs.InvalidField(flag, "is missing: onemap import --layer NAME --theme THEME FILE")
+	for _, need := range []struct{ flag, value string }{{"--layer", c.Layer}, {"--theme", c.Theme}, {"FILE", c.File}} {
+		if need.value == "" {
+			return app.ImportOptions{}, errs.InvalidField(need.flag, "is missing: onemap import --layer NAME --theme THEME FILE")
 		}
+	}
+	if !risk.Theme(c.Theme).Valid() {
+		return app.ImportOptions{}, errs.InvalidField("--theme", "%q is none of %v", c.Theme, risk.Themes())
 	}
 	if core.Origin(c.Origin) == core.OriginSynthetic && !c.Synthetic {
 		return app.ImportOptions{}, errs.InvalidField("--origin", "synthetic data are refused unless --synthetic says that this database may hold them")
