@@ -46,8 +46,8 @@ func TestCreateAccountRefuses(t *testing.T) {
 			n := good
 			c.change(&n)
 			_, err := v.CreateAccount(t.Context(), admin("3706"), n)
-			var e *errs.Error
-			if !errors.As(err, &e) || e.Kind != c.kind || e.Field != c.field {
+			e, ok := errors.AsType[*errs.Error](err)
+			if !ok || e.Kind != c.kind || e.Field != c.field {
 				t.Errorf("%v (%+v), want %v of field %q", err, e, c.kind, c.field)
 			}
 			if len(m.accounts) != 2 {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +25,7 @@ type Options struct {
 	MaxFailures    int           // 5: failed logins of one account before the next has to wait
 	RemoteFailures int           // 20: the same of one address, behind which many people may sit
 	FirstDelay     time.Duration // 1 s: the first wait; each further failure doubles it
-	AccountDelay   time.Duration // 30 s: the longest wait of an account, so that nobody can lock a commander out
+	AccountDelay   time.Duration // 30 s: the longest wait of an account
 	RemoteDelay    time.Duration // 15 min: the longest wait of an address
 	Hashers        int           // 2: argon2id computations at once
 	Waiting        int           // 64: logins that may wait for one; the next is told to come back
@@ -119,24 +120,58 @@ func (v *Service) Login(ctx context.Context, l Login) (token string, p Principal
 	if err := v.byRemote.begin(remote, now); err != nil {
 		return "", Principal{}, err
 	}
-	if err := v.byAccount.begin(l.User, now); err != nil {
+	key, err := v.beginAccount(ctx, l, now)
+	if err != nil {
+		v.byRemote.undo(remote) // nothing was guessed
 		return "", Principal{}, err
 	}
-	c, err := v.verify(ctx, l)
+	c, err := v.verify(ctx, l, key != l.User)
 	if err != nil {
 		if !errs.Is(err, errs.Unauthenticated) { // our fault, or nobody looked: no guess was made
 			v.byRemote.undo(remote)
-			v.byAccount.undo(l.User)
+			v.byAccount.undo(key)
 		}
 		return "", Principal{}, err
 	}
 	v.byRemote.undo(remote)
-	v.byAccount.clear(l.User)
+	v.byAccount.clear(key)
 	return v.open(ctx, l, c)
 }
 
+// beginAccount counts the attempt for the account, or for the account from this address when strangers
+// keep the account slowed: else a guess every half minute would lock its owner out.
+func (v *Service) beginAccount(ctx context.Context, l Login, now time.Time) (key string, err error) {
+	err = v.byAccount.begin(l.User, now)
+	if err == nil || !v.familiar(ctx, l, now) {
+		return l.User, err
+	}
+	key = l.User + "@" + remoteKey(l.Remote)
+	return key, v.byAccount.begin(key, now)
+}
+
+// familiarFor is how long an address that an account has logged in from is known.
+const familiarFor = 30 * 24 * time.Hour
+
+// familiar reports whether the account has logged in from this address before.
+func (v *Service) familiar(ctx context.Context, l Login, now time.Time) bool {
+	c, err := v.store.CredentialsByLogin(ctx, l.User)
+	if err != nil {
+		return false
+	}
+	sessions, err := v.accounts.Sessions(ctx, c.ID)
+	if err != nil {
+		return false
+	}
+	here := remoteKey(l.Remote)
+	return slices.ContainsFunc(sessions, func(s Session) bool {
+		a, err := netip.ParseAddr(s.Remote)
+		return err == nil && remoteKey(a) == here && now.Sub(s.CreatedAt) < familiarFor
+	})
+}
+
 // verify looks the account up and compares the password, at the same cost when there is no account.
-func (v *Service) verify(ctx context.Context, l Login) (Credentials, error) {
+// familiar says that beginAccount has found the address to be so.
+func (v *Service) verify(ctx context.Context, l Login, familiar bool) (Credentials, error) {
 	dummy, err := v.dummy()
 	if err != nil {
 		return Credentials{}, errs.Wrap(errs.Internal, err, "hash")
@@ -150,7 +185,7 @@ func (v *Service) verify(ctx context.Context, l Login) (Credentials, error) {
 	if known {
 		hash = c.PasswordHash
 		// What the account has failed on other nodes, or before a restart of this one.
-		if err := v.byAccount.check(c.FailedLogins, c.FailedAt, v.now()); err != nil {
+		if err := v.byAccount.check(c.FailedLogins, c.FailedAt, v.now()); err != nil && !familiar && !v.familiar(ctx, l, v.now()) {
 			return Credentials{}, err
 		}
 	}

@@ -102,8 +102,8 @@ func TestOnlySoManyWait(t *testing.T) {
 	v.waiting <- struct{}{}
 	v.waiting <- struct{}{}
 	_, _, err := login(v, "commander", secret, "192.0.2.1")
-	var e *errs.Error
-	if !errors.As(err, &e) || e.Kind != errs.TooMany || e.RetryAfter <= 0 {
+	e, ok := errors.AsType[*errs.Error](err)
+	if !ok || e.Kind != errs.TooMany || e.RetryAfter <= 0 {
 		t.Fatalf("%v, want too many with a time to wait", err)
 	}
 	<-v.waiting
@@ -163,8 +163,8 @@ func guessUntilSlowed(t *testing.T, v *Service, user string) time.Duration {
 func waitOf(t *testing.T, v *Service, user string) time.Duration {
 	t.Helper()
 	_, _, err := login(v, user, "wrong", "192.0.2.250")
-	var e *errs.Error
-	if !errors.As(err, &e) || e.Kind != errs.TooMany {
+	e, ok := errors.AsType[*errs.Error](err)
+	if !ok || e.Kind != errs.TooMany {
 		t.Fatalf("%s: %v, want too many", user, err)
 	}
 	return e.RetryAfter
@@ -211,8 +211,8 @@ func TestFailuresOfOtherNodesCount(t *testing.T) {
 	at := c.t
 	m.accounts[0].FailedLogins, m.accounts[0].FailedAt = 7, &at
 	_, _, err := login(v, "commander", secret, "192.0.2.1")
-	var e *errs.Error
-	if !errors.As(err, &e) || e.Kind != errs.TooMany || e.RetryAfter != 4*time.Second {
+	e, ok := errors.AsType[*errs.Error](err)
+	if !ok || e.Kind != errs.TooMany || e.RetryAfter != 4*time.Second {
 		t.Fatalf("%v, want a wait of 4 s after 7 failures", err)
 	}
 	c.pass(4 * time.Second)
@@ -281,8 +281,43 @@ func TestFailuresInTheFutureWaitNoLonger(t *testing.T) {
 	if err := th.check(4, &ahead, now); err != nil {
 		t.Errorf("four failures are free: %v", err)
 	}
-	var e *errs.Error
-	if err := th.check(5, &ahead, now); !errors.As(err, &e) || e.RetryAfter != time.Second {
-		t.Errorf("%v, want a wait of 1 s", err)
+	if e, ok := errors.AsType[*errs.Error](th.check(5, &ahead, now)); !ok || e.RetryAfter != time.Second {
+		t.Errorf("%v, want a wait of 1 s", e)
+	}
+}
+
+// A stranger who guesses all the time must not keep the owner out, who comes from where it always comes from.
+func TestOwnerGetsInWhileStrangersGuess(t *testing.T) {
+	v, m, c := newService(t, Options{})
+	const desk = "192.0.2.10"
+	if _, _, err := login(v, "commander", secret, desk); err != nil {
+		t.Fatal(err)
+	}
+	guessUntilSlowed(t, v, "commander")
+	if _, _, err := login(v, "commander", secret, "192.0.2.99"); !errs.Is(err, errs.TooMany) {
+		t.Errorf("a stranger with the right password: %v", err)
+	}
+	if _, _, err := login(v, "commander", secret, desk); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+	// Another node has counted the failures: this one has no memory of them.
+	fresh := NewService(Options{Params: quick()}, m, m, nil, nil, c.now)
+	at := c.t
+	m.accounts[0].FailedLogins, m.accounts[0].FailedAt = 50, &at
+	if _, _, err := login(fresh, "commander", secret, "192.0.2.99"); !errs.Is(err, errs.TooMany) {
+		t.Errorf("a stranger on another node: %v", err)
+	}
+	if _, _, err := login(fresh, "commander", secret, desk); err != nil {
+		t.Errorf("the owner on another node: %v", err)
+	}
+	// From the familiar address, too, guessing is slowed.
+	guesses := 0
+	for range 50 {
+		if _, _, err := login(v, "commander", "wrong", desk); errs.Is(err, errs.Unauthenticated) {
+			guesses++
+		}
+	}
+	if guesses > 10 {
+		t.Errorf("%d guesses from the familiar address", guesses)
 	}
 }

@@ -30,8 +30,8 @@ func TestParseAddress(t *testing.T) {
 	}
 	for in, field := range bad {
 		_, err := ParseAddress(in[0], in[1], in[2])
-		var e *errs.Error
-		if !errors.As(err, &e) || e.Kind != errs.Invalid || e.Field != field {
+		e, ok := errors.AsType[*errs.Error](err)
+		if !ok || e.Kind != errs.Invalid || e.Field != field {
 			t.Errorf("ParseAddress(%v): %v, want invalid of %s", in, err, field)
 		}
 		if len(e.Error()) > 200 {
@@ -60,8 +60,8 @@ func TestParseLayers(t *testing.T) {
 		"land)--", "../etc/passwd", "a\x00", "a\n", "图层", "a" + strings.Repeat("b", 63), many(MaxLayers + 1), strings.Repeat(",", 1<<20),
 	} {
 		_, err := ParseLayers(in)
-		var e *errs.Error
-		if !errors.As(err, &e) || e.Kind != errs.Invalid || e.Field != "layers" {
+		e, ok := errors.AsType[*errs.Error](err)
+		if !ok || e.Kind != errs.Invalid || e.Field != "layers" {
 			t.Errorf("ParseLayers(%.40q): %v, want invalid", in, err)
 		}
 	}

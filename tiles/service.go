@@ -145,7 +145,7 @@ func matches(header, tag string) bool {
 		return false
 	}
 	tag = strings.TrimPrefix(tag, "W/")
-	for _, one := range strings.Split(header, ",") {
+	for one := range strings.SplitSeq(header, ",") {
 		one = strings.TrimSpace(one)
 		if one == "*" || strings.TrimPrefix(one, "W/") == tag {
 			return true

@@ -72,7 +72,7 @@ func (s *Server) alerts(ctx context.Context, p auth.Principal, in *alertsInput) 
 	}
 	f := alerts.Filter{Open: in.Open, DeviceID: in.Device, Query: strings.TrimSpace(in.Q), Limit: in.Limit, Before: in.Before}
 	for _, l := range in.Level {
-		f.Levels = append(f.Levels, core.Level(l)) //nolint:gosec // 1 to 4, checked by the description
+		f.Levels = append(f.Levels, core.Level(l))
 	}
 	for _, h := range in.Handling {
 		f.Handling = append(f.Handling, alerts.Handling(h))

@@ -145,6 +145,7 @@ type Server struct {
 	openapi []byte
 	metrics metrics
 	handler http.Handler
+	writers *sync.Pool
 	packed  sync.Map // name of a page's file → its gzip
 }
 
@@ -175,7 +176,7 @@ func (o Options) complete() error {
 }
 
 func build(o Options) (*Server, error) {
-	s := &Server{o: o, log: o.Logger, now: o.Clock, mux: http.NewServeMux(), metrics: newMetrics(o.Registerer)}
+	s := &Server{o: o, log: o.Logger, now: o.Clock, mux: http.NewServeMux(), writers: newWriters(), metrics: newMetrics(o.Registerer)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -152,8 +152,8 @@ func at(list string, i int, member string) string { return fmt.Sprintf("%s[%d].%
 
 // under puts where a part stands before the field that its error names.
 func under(field string, err error) error {
-	var e *errs.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*errs.Error](err)
+	if !ok {
 		return err
 	}
 	inner := *e

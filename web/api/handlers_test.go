@@ -387,7 +387,7 @@ func TestTilesOverHTTP(t *testing.T) {
 
 func TestTilesAreCompressedForWhoTakesIt(t *testing.T) {
 	w := newWorld(t, func(o *Options) {
-		o.Tiles = tiles.NewService(tiles.Options{GzipMin: 1}, o.Catalogue.(tiles.Source), nil) //nolint:forcetypeassert // the store is both
+		o.Tiles = tiles.NewService(tiles.Options{GzipMin: 1}, o.Catalogue.(tiles.Source), nil)
 	})
 	const path = "/tiles/land,shelters/9/428/198.mvt"
 	plain, packed := w.send(commander, http.MethodGet, path, nil, "Accept-Encoding", "identity"), w.send(commander, http.MethodGet, path, nil, "Accept-Encoding", "gzip")
@@ -434,5 +434,33 @@ func TestEmptyListsAreLists(t *testing.T) {
 				t.Errorf("%s: %s is null", path, member)
 			}
 		}
+	}
+}
+
+func TestJSONIsCompressedForWhoTakesIt(t *testing.T) {
+	w := newWorld(t, nil)
+	for path, packs := range map[string]bool{"/api/v1/layers": true, "/api/v1/divisions?level=town": false, "/api/v1/layers/nothing": false} {
+		plain, packed := w.send(commander, http.MethodGet, path, nil, "Accept-Encoding", "identity"), w.send(commander, http.MethodGet, path, nil, "Accept-Encoding", "gzip")
+		if plain.status != packed.status || (packed.header.Get("Content-Encoding") == "gzip") != packs {
+			t.Errorf("%s: %d %d %v", path, plain.status, packed.status, packed.header)
+			continue
+		}
+		raw := packed.body
+		if packs {
+			zr, err := gzip.NewReader(bytes.NewReader(packed.body))
+			w.must(err)
+			if raw, err = io.ReadAll(zr); err != nil {
+				t.Error(err)
+			}
+		}
+		if !bytes.Equal(raw, plain.body) {
+			t.Errorf("%s: %s\n%s", path, raw, plain.body)
+		}
+	}
+	if a := w.send(admin, http.MethodDelete, "/api/v1/session", nil, "Accept-Encoding", "gzip"); a.status != http.StatusNoContent || len(a.body) != 0 {
+		t.Errorf("an empty answer: %d", a.status)
+	}
+	if a := w.send("", http.MethodGet, "/api/v1/me", nil, "Accept-Encoding", "gzip"); a.status != http.StatusUnauthorized {
+		t.Errorf("%d", a.status)
 	}
 }

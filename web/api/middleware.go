@@ -200,7 +200,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 	}
 	n, err := r.ResponseWriter.Write(b)
 	r.bytes += int64(n)
-	return n, err //nolint:wrapcheck // an http.ResponseWriter's own error
+	return n, err
 }
 
 // Unwrap is for http.ResponseController.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files") //nolint:gochecknoglobals // a test's flag
+var update = flag.Bool("update", false, "rewrite golden files")
 
 const goldenOpenAPI = "../../docs/openapi.json"
 
@@ -18,7 +18,7 @@ func TestOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile(goldenOpenAPI, s.OpenAPI(), 0o644); err != nil { //nolint:gosec // a document for everybody
+		if err := os.WriteFile(goldenOpenAPI, s.OpenAPI(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -65,7 +65,7 @@ func (s *Server) readPage(name string) ([]byte, error) {
 	if err != nil || info.IsDir() {
 		return nil, fs.ErrNotExist
 	}
-	return fs.ReadFile(s.o.UI, name) //nolint:wrapcheck // the caller wraps it
+	return fs.ReadFile(s.o.UI, name)
 }
 
 func (s *Server) sendPage(w http.ResponseWriter, r *http.Request, name string, file []byte) {
@@ -99,15 +99,15 @@ func (s *Server) pack(name string, file []byte) ([]byte, error) {
 		return ready, nil
 	}
 	if kept, ok := s.packed.Load(name); ok {
-		return kept.([]byte), nil //nolint:forcetypeassert // only this function stores
+		return kept.([]byte), nil
 	}
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	if _, err := w.Write(file); err != nil {
-		return nil, err //nolint:wrapcheck // the caller falls back to the plain file
+		return nil, err
 	}
 	if err := w.Close(); err != nil {
-		return nil, err //nolint:wrapcheck // as above
+		return nil, err
 	}
 	s.packed.Store(name, out.Bytes())
 	return out.Bytes(), nil

@@ -17,7 +17,7 @@ import (
 // (west > east) is refused: no city lies there.
 func parseBBox(s string) (*orb.Bound, error) {
 	if s == "" {
-		return nil, nil //nolint:nilnil // no box is the whole world
+		return nil, nil
 	}
 	parts := strings.Split(s, ",")
 	if len(parts) != 4 || len(s) > 200 {

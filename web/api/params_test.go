@@ -31,8 +31,8 @@ func TestParseBBox(t *testing.T) {
 		"122,37,121,38", "121,38,122,37", "37,121,38,122", "-181,0,0,0", "0,0,0,91", ",,,", "121;37;122;38", "0x1p1,0,2z,3", strings.Repeat("1", 500) + ",1,1,1",
 	} {
 		_, err := parseBBox(in)
-		var e *errs.Error
-		if !errors.As(err, &e) || e.Kind != errs.Invalid || e.Field != "bbox" {
+		e, ok := errors.AsType[*errs.Error](err)
+		if !ok || e.Kind != errs.Invalid || e.Field != "bbox" {
 			t.Errorf("parseBBox(%.30q): %v, want invalid", in, err)
 		}
 	}

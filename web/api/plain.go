@@ -140,7 +140,7 @@ func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request) {
 
 // takesGzip reports whether the client accepts gzip: named without a weight of zero.
 func takesGzip(r *http.Request) bool {
-	for _, part := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		coding, params, _ := strings.Cut(part, ";")
 		if coding = strings.TrimSpace(coding); coding != "gzip" && coding != "*" {
 			continue

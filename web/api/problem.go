@@ -96,13 +96,12 @@ func kindOfStatus(status int) errs.Kind {
 // problemOf makes of an error what the client may know of it. What is internal is logged with its
 // detail and leaves as a bare 500 with the request's id.
 func (s *Server) problemOf(ctx context.Context, err error) *Problem {
-	var done *Problem
-	if errors.As(err, &done) {
+	if done, ok := errors.AsType[*Problem](err); ok {
 		return done
 	}
-	var e *errs.Error
+	e, ok := errors.AsType[*errs.Error](err)
 	switch {
-	case errors.As(err, &e) && e.Kind != errs.Internal:
+	case ok && e.Kind != errs.Internal:
 		return s.classified(ctx, e, err)
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return &Problem{Type: "about:blank", Title: "Client Closed Request", Status: statusClientGone, Kind: errs.Unavailable.String()}

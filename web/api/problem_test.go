@@ -105,7 +105,7 @@ func TestHumaProblem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := v.(*Problem) //nolint:forcetypeassert // a test
+		got := v.(*Problem)
 		got.Type, got.Title, got.headers = "", "", nil
 		if diff := cmp.Diff(&c.want, got, cmp.AllowUnexported(Problem{})); diff != "" {
 			t.Errorf("%s: %s", name, diff)

@@ -96,10 +96,10 @@ const needKey = "need"
 // Handle mounts one operation.
 func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
 	need, _ := op.Metadata[needKey].(Need)
-	a.s.handle(Route{Method: op.Method, Path: op.Path, Need: need}, func(w http.ResponseWriter, r *http.Request) {
+	a.s.handle(Route{Method: op.Method, Path: op.Path, Need: need}, a.s.compressing(func(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, r))
 		h(statusContext{humago.NewContext(op, r, w)})
-	})
+	}))
 }
 
 // ServeHTTP is huma's way to test operations.
