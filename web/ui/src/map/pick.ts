@@ -23,7 +23,7 @@ function toPick(source: string, layer: string, p: Record<string, unknown>, id: u
 }
 
 // The ground is not a thing to choose: a click on land is a click on nothing.
-const ground = /^(sea|land|land_surroundings|urban|coast-line|county-line|town-label|place-label|selection-.*|measure-.*|alert-area-line)$/
+const ground = /^(sea|land|land_surroundings|urban|coast-line|county-line|sea-label|river-line|river-label|town-label|place-label|selection-.*|measure-.*|alert-area-line)$/
 
 /** Things under a point, points before areas, each once; or the cluster on top. */
 export function pickAt(map: MapLibre, at: Point): { picks: Pick[]; cluster: ClusterHit | null } {

@@ -41,8 +41,7 @@ function line(c: StyleContext, layer: string, colour: string, width: number, das
 interface LabelOptions {
   size: [number, number]
   minzoom?: number
-  weight?: 'strong' | 'plain'
-  sort?: unknown
+  weight?: 'strong' | 'water'
 }
 
 function label(c: StyleContext, layer: string, o: LabelOptions): LayerSpecification[] {
@@ -62,10 +61,11 @@ function label(c: StyleContext, layer: string, o: LabelOptions): LayerSpecificat
         'text-size': ['interpolate', ['linear'], ['zoom'], 7, small * c.scale, 12, large * c.scale],
         'text-padding': 4,
         'text-max-width': 8,
-        'text-letter-spacing': o.weight === 'strong' ? 0.06 : 0,
+        'text-letter-spacing': o.weight === 'strong' ? 0.06 : layer === 'sea' ? 0.3 : 0,
+        ...(layer === 'river' ? { 'symbol-placement': 'line' as const } : {}),
       },
       paint: {
-        'text-color': o.weight === 'strong' ? c.t.label : c.t.muted,
+        'text-color': o.weight === 'strong' ? c.t.label : o.weight === 'water' ? c.t.waterLabel : c.t.muted,
         'text-opacity': c.opacity(layer),
         'text-halo-color': c.t.halo,
         'text-halo-width': 1.4,
@@ -113,8 +113,10 @@ export function baseLayers(c: StyleContext): Record<'ground' | 'lines' | 'labels
       ...fill(c, 'land', c.t.land),
       ...fill(c, 'urban', c.t.urban),
     ],
-    lines: [...line(c, 'coast', c.t.coast, 0.8), ...line(c, 'county', c.t.county, 1.1, [4, 3])],
+    lines: [...line(c, 'river', c.t.water, 1.4), ...line(c, 'coast', c.t.coast, 0.8), ...line(c, 'county', c.t.county, 1.1, [4, 3])],
     labels: [
+      ...label(c, 'sea', { size: [12, 16], weight: 'water' }),
+      ...label(c, 'river', { size: [10, 12], minzoom: 8.5, weight: 'water' }),
       ...label(c, 'place', { size: [10, 12], minzoom: 10 }),
       ...label(c, 'town', { size: [10, 13], minzoom: 9 }),
       ...facility(c, 'port'),

@@ -42,7 +42,7 @@ export interface StyleContext extends StyleInput {
 export const fontStack = ['Noto Sans SC']
 
 /** Layers that are the background of everything; they share sources, so that a view needs few requests. */
-export const baseNames = ['land_surroundings', 'land', 'urban', 'coast', 'county', 'county_point', 'town', 'place', 'airport', 'port']
+export const baseNames = ['land_surroundings', 'land', 'urban', 'coast', 'sea', 'river', 'county', 'county_point', 'town', 'place', 'airport', 'port']
 /** Switches of the layer tree that are no layers of the catalogue. */
 export const liveNames = ['@devices', '@areas']
 export const resourceNames = ['shelter', 'hospital', 'rescue_team']

@@ -14,7 +14,7 @@ function layer(name: string, geometry_type: string, over: Partial<Layer> = {}): 
 }
 
 const catalogue = [
-  ...baseNames.map((n) => layer(n, ['town', 'place', 'county_point', 'airport', 'port'].includes(n) ? 'Point' : n === 'coast' ? 'LineString' : 'Polygon')),
+  ...baseNames.map((n) => layer(n, ['sea', 'town', 'place', 'county_point', 'airport', 'port'].includes(n) ? 'Point' : n === 'coast' || n === 'river' ? 'LineString' : 'Polygon')),
   layer('risk_source', 'Point', { count: 3000 }),
   layer('hazard_zone', 'Polygon'),
   layer('shelter', 'Point'),

@@ -6,6 +6,8 @@ import { rank } from '../lib/levels'
 import type { Position } from '../live/client'
 import type { EventFrame } from '../live/frames'
 
+const pageSize = 500 // the most that the server gives at once
+
 /** The payload of every alert.* event: alerts.Event. */
 export interface AlertEvent {
   alert: Alert
@@ -87,7 +89,17 @@ export const useAlerts = defineStore('alerts', () => {
   }
 
   async function refresh(): Promise<Position> {
-    return takeSnapshot(await api.alerts({ open: true, limit: 1000 }))
+    const first = await api.alerts({ open: true, limit: pageSize })
+    const items = [...(first.items ?? [])]
+    // More than a page of open alerts: the older ones, each page before the last one's oldest. What
+    // happens meanwhile comes as events after the first page's seq.
+    for (let page = first; (page.items?.length ?? 0) === pageSize; ) {
+      const before = Math.min(...page.items!.map((a) => a.id))
+      page = await api.alerts({ open: true, limit: pageSize, before })
+      if (page.epoch !== first.epoch) throw new Error('the event log was replaced')
+      items.push(...(page.items ?? []))
+    }
+    return takeSnapshot({ ...first, items })
   }
 
   function takeEvent(frame: EventFrame): AlertEvent | null {

@@ -22,6 +22,8 @@ export interface Tokens {
   land: string
   urban: string
   coast: string
+  water: string
+  waterLabel: string
   county: string
   label: string
   halo: string
@@ -48,10 +50,12 @@ export const tokens: Record<ThemeName, Tokens> = {
     accentFill: '#1f6fc9',
     accentInk: '#ffffff',
     sea: '#0a1a2b',
-    surroundings: '#131b27',
+    surroundings: '#16202e',
     land: '#16202e',
     urban: '#1f2c3f',
     coast: '#3d587a',
+    water: '#1f4e78',
+    waterLabel: '#5d8fbd',
     county: '#5b7699',
     label: '#c8d4e3',
     halo: '#0b1220',
@@ -73,10 +77,12 @@ export const tokens: Record<ThemeName, Tokens> = {
     accentFill: '#1257b5',
     accentInk: '#ffffff',
     sea: '#d5e5f2',
-    surroundings: '#ebe9e2',
+    surroundings: '#f7f5ef',
     land: '#f7f5ef',
     urban: '#e9e3d6',
     coast: '#8aa6bf',
+    water: '#8fbcdc',
+    waterLabel: '#3f76a3',
     county: '#7d8fa6',
     label: '#2b3a4f',
     halo: '#ffffff',

@@ -29,7 +29,7 @@ export default {
     refresh: 'Reload',
     login: 'Log in',
   },
-  part: { database: 'The database', broker: 'The message broker', rules: 'The rule engine', layers: 'The layer service', other: 'The part “{name}”' },
+  part: { database: 'The database', broker: 'The message broker', rules: 'The rule engine', layers: 'The layer service', push: 'The live feed', other: 'The part “{name}”' },
   menu: { open: 'User menu', help: 'Keyboard help', wall: 'Wall mode', signedIn: '{role} · {division}' },
   layers: {
     title: 'Layers',

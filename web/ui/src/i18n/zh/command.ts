@@ -29,7 +29,7 @@ export default {
     refresh: '刷新页面',
     login: '重新登录',
   },
-  part: { database: '数据库', broker: '消息代理', rules: '预警规则引擎', layers: '图层服务', other: '部件“{name}”' },
+  part: { database: '数据库', broker: '消息代理', rules: '预警规则引擎', layers: '图层服务', push: '实时推送', other: '部件“{name}”' },
   menu: { open: '用户菜单', help: '键盘帮助', wall: '大屏模式', signedIn: '{role} · {division}' },
   layers: {
     title: '图层',
