@@ -29,6 +29,9 @@ const (
 // maxClientFrame bounds what a client may send, bytes.
 const maxClientFrame = 4 << 10
 
+// maxEpoch bounds the epoch that a client may say, bytes.
+const maxEpoch = 200
+
 // maxSeq is the largest integer that every JSON reader keeps exactly.
 const maxSeq = 1<<53 - 1
 
@@ -93,8 +96,8 @@ func checkHello(h hello) (any, error) {
 	if !validClientID(h.Client) {
 		return nil, badFrame("client: must be 8 to 64 of A-Z a-z 0-9 _ -")
 	}
-	if len(h.Epoch) > 64 {
-		return nil, badFrame("epoch: is longer than 64 bytes")
+	if len(h.Epoch) > maxEpoch {
+		return nil, badFrame("epoch: is longer than %d bytes", maxEpoch)
 	}
 	if err := checkSeq("last_seq", h.LastSeq); err != nil {
 		return nil, err

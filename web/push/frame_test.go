@@ -36,7 +36,7 @@ var badFrames = []struct{ frame, reason string }{
 	{`{"type":"hello","client":"abcdefgh","last_seq":1e30}`, "last_seq: must be an integer"},
 	{`{"type":"hello","client":"abcdefgh","last_seq":9007199254740992}`, "last_seq: must be an integer"},
 	{`{"type":"hello","client":"abcdefgh","batch":-7}`, "batch: must be an integer from 0"},
-	{`{"type":"hello","client":"abcdefgh","epoch":"` + strings.Repeat("e", 65) + `"}`, "epoch: is longer than 64"},
+	{`{"type":"hello","client":"abcdefgh","epoch":"` + strings.Repeat("e", 201) + `"}`, "epoch: is longer than 200"},
 	{`{"type":"ack"}`, "seq: is required"},
 	{`{"type":"ack","seq":null}`, "seq: is required"},
 	{`{"type":"ack","seq":-1}`, "seq: must be an integer from 0"},
