@@ -29,10 +29,11 @@ func featureTargets(f *risk.Feature) []any {
 // Features gives the layer's features that touch the bound (nil: all) with ids after the given one,
 // by id. limit 0 is 1,000; 10,000 is the most.
 func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *orb.Bound, after int64, limit int) ([]risk.Feature, error) {
-	l, err := db.Layer(ctx, s, layer)
+	found, err := db.entries(ctx, s, layer)
 	if err != nil {
 		return nil, err
 	}
+	l := found[0]
 	if limit <= 0 {
 		limit = 1000
 	}
@@ -69,10 +70,11 @@ func checkBound(b orb.Bound) error {
 
 // Feature gives one feature; errs.NotFound also when it is not the scope's.
 func (db *DB) Feature(ctx context.Context, s core.Scope, layer string, id int64) (risk.Feature, error) {
-	l, err := db.Layer(ctx, s, layer)
+	found, err := db.entries(ctx, s, layer)
 	if err != nil {
 		return risk.Feature{}, err
 	}
+	l := found[0]
 	var f risk.Feature
 	err = db.pool.QueryRow(ctx, selectFeatures+` and f.id = $3`, s.Division, l.ID, id).Scan(featureTargets(&f)...)
 	if errors.Is(err, pgx.ErrNoRows) {

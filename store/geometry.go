@@ -181,6 +181,13 @@ func marshalEWKB(g orb.Geometry) ([]byte, error) {
 // unmarshalEWKB decodes whatever the SRID; a Z or M is dropped. An empty point, which orb cannot
 // say, is an error.
 func unmarshalEWKB(b []byte) (orb.Geometry, error) {
+	rest, err := walkEWKB(b, 0)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%d bytes are left over", len(rest))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decode geometry: %w", err)
+	}
 	t, err := ewkb.Unmarshal(b)
 	if err != nil {
 		return nil, fmt.Errorf("decode geometry: %w", err)

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"testing"
 
@@ -154,6 +155,8 @@ func FuzzDecodeEWKB(f *testing.F) {
 		}
 	}
 	f.Add([]byte("zz"), true)
+	f.Add([]byte("\x01\x02\x00\x00\x00\xff\xff\xff\xff"), false) // a line of 4,294,967,295 positions
+	f.Add(bytes.Repeat([]byte("\x01\x07\x00\x00\x00\x01\x00\x00\x00"), 1000), false)
 	f.Fuzz(func(t *testing.T, raw []byte, text bool) {
 		g, err := store.DecodeEWKB(raw, text)
 		if err != nil {

@@ -78,7 +78,7 @@ type importer struct {
 
 func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader, progress func(int64)) error {
 	// What the file is checked against; it is read again under the lock.
-	old, err := collectLayers(ctx, imp.tx, selectLayers+` where l.name = $2`, "", l.Name)
+	old, err := collectLayers(ctx, imp.tx, selectEntries+` where l.name = $1`, l.Name)
 	if err != nil {
 		return mapErr(err, "read the layer")
 	}

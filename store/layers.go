@@ -26,12 +26,19 @@ const featureCovered = `(starts_with(f.division_code, $1) or (f.division_code = 
 // extentOf is the box of an extent e as it is stored: west, south, east, north, or null.
 const extentOf = `case when e is not null then array[ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)] end`
 
-// selectLayers gives layers as a scope of division $1 sees them: of a layer that is shown by
-// division, a county is told its own number of features and their box.
-const selectLayers = `
+const layerColumns = `
 	select l.id, l.name, l.theme, l.title_zh, l.title_en, l.owner_zh, l.owner_en, l.origin, l.audience, l.audience_roles,
 		l.source, l.licence, l.attribution, l.updated_on, l.cycle_days, l.geometry_type, l.min_zoom, l.max_zoom, l.fields,
-		l.version, case when own.counts then own.n else l.feature_count end, case when own.counts then own.box else l.bbox end, l.modified_at
+		l.version, `
+
+// selectEntries gives layers with the number and box of all their features, as they are stored.
+const selectEntries = layerColumns + `l.feature_count, l.bbox, l.modified_at from layer l`
+
+// selectLayers gives layers as a scope of division $1 sees them: of a layer that is shown by
+// division, a county is told its own number of features and their box. That takes a look at every
+// feature of such layers, so it is not for what is asked a hundred times a second.
+const selectLayers = layerColumns + `
+		case when own.counts then own.n else l.feature_count end, case when own.counts then own.box else l.bbox end, l.modified_at
 	from layer l cross join lateral (
 		select l.audience = 'division' and length($1) > 4 as counts, n, ` + extentOf + ` as box
 		from (
@@ -81,24 +88,39 @@ func collectLayers(ctx context.Context, q querier, sql string, args ...any) ([]r
 // Layer gives one layer: errs.NotFound when there is none of that name, errs.Forbidden when its
 // audience does not admit the scope.
 func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (risk.Layer, error) {
-	all, err := layersNamed(ctx, db.pool, s, []string{name})
+	name = cleanText(name)
+	found, err := collectLayers(ctx, db.pool, selectLayers+` where l.name = $2`, s.Division, name)
+	if err != nil {
+		return risk.Layer{}, mapErr(err, "read the layer")
+	}
+	all, err := admitted(s, found, []string{name})
 	if err != nil {
 		return risk.Layer{}, err
 	}
 	return all[0], nil
 }
 
-// layersNamed gives the layers in the order of the names, or says which one there is not, or not
-// for the scope.
-func layersNamed(ctx context.Context, q querier, s core.Scope, names []string) ([]risk.Layer, error) {
-	names = slices.Clone(names)
-	for i, name := range names {
-		names[i] = cleanText(name)
-	}
-	found, err := collectLayers(ctx, q, selectLayers+` where l.name = any($2)`, s.Division, names)
+// entries gives the layers in the order of the names, with the number and box of all their
+// features, or says which one there is not, or not for the scope.
+func (db *DB) entries(ctx context.Context, s core.Scope, names ...string) ([]risk.Layer, error) {
+	names = cleanTexts(names)
+	found, err := collectLayers(ctx, db.pool, selectEntries+` where l.name = any($1)`, names)
 	if err != nil {
 		return nil, mapErr(err, "read the layers")
 	}
+	return admitted(s, found, names)
+}
+
+func cleanTexts(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = cleanText(t)
+	}
+	return out
+}
+
+// admitted puts the found layers in the order of the names, if all are there and for the scope.
+func admitted(s core.Scope, found []risk.Layer, names []string) ([]risk.Layer, error) {
 	out := make([]risk.Layer, 0, len(names))
 	for _, name := range names {
 		i := slices.IndexFunc(found, func(l risk.Layer) bool { return l.Name == name })
@@ -161,8 +183,7 @@ func lockLayer(ctx context.Context, tx pgx.Tx, name string) (risk.Layer, error) 
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(7044, hashtext($1))", name); err != nil {
 		return l, mapErr(err, "the layer is being changed by somebody else")
 	}
-	// the division "" sees the stored count and box
-	err := tx.QueryRow(ctx, selectLayers+` where l.name = $2`, "", name).Scan(layerTargets(&l)...)
+	err := tx.QueryRow(ctx, selectEntries+` where l.name = $1`, name).Scan(layerTargets(&l)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return risk.Layer{}, errNoLayer(name)
 	}

@@ -30,10 +30,10 @@ const selectTile = `
 	select ST_AsMVT(t, $3::text, 4096, 'geom', 'id' order by case t.level when 0 then 9 else t.level end desc, t.id)
 	from (
 		select f.id, nullif(f.name_zh, '') as name_zh, nullif(f.name_en, '') as name_en, f.level, nullif(f.division_code, '') as division, f.origin,
-			(select jsonb_object_agg(x.name, case x.type when 'string' then to_jsonb(f.properties ->> x.name) else f.properties -> x.name end)
+			case when cardinality($8::text[]) > 0 then (select jsonb_object_agg(x.name, case x.type when 'string' then to_jsonb(f.properties ->> x.name) else f.properties -> x.name end)
 				from unnest($8::text[], $9::text[]) as x(name, type)
 				where f.properties ->> x.name is not null
-					and (x.type = 'string' or jsonb_typeof(f.properties -> x.name) = x.type)) as properties,
+					and (x.type = 'string' or jsonb_typeof(f.properties -> x.name) = x.type)) end as properties,
 			ST_AsMVTGeom(
 				ST_Transform(ST_ClipByBox2D(f.geom, ST_MakeEnvelope($10, $11, $12, $13, 4326)::box2d), 3857),
 				ST_TileEnvelope($4, $5, $6)::box2d, 4096, $7, true) as geom
@@ -43,7 +43,11 @@ const selectTile = `
 
 // Describe gives what a TileJSON says of the layers, in the order asked for.
 func (db *DB) Describe(ctx context.Context, s core.Scope, layers []string) ([]tiles.LayerInfo, error) {
-	all, err := layersNamed(ctx, db.pool, s, layers)
+	found, err := collectLayers(ctx, db.pool, selectLayers+` where l.name = any($2)`, s.Division, cleanTexts(layers))
+	if err != nil {
+		return nil, mapErr(err, "read the layers")
+	}
+	all, err := admitted(s, found, cleanTexts(layers))
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +91,7 @@ func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.A
 	if t := geo.Tile(a); a.Z > tiles.MaxZoom || !t.Valid() {
 		return nil, errs.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
 	}
-	all, err := layersNamed(ctx, db.pool, s, layers)
+	all, err := db.entries(ctx, s, layers...)
 	if err != nil {
 		return nil, err
 	}

@@ -49,17 +49,14 @@ func searchWord(s string) string {
 // ("ytg"). Latin letters and digits stay. Many characters have several readings (长 chang, zhang);
 // beside the usual spelling there is one for each other reading of one character.
 func pinyinOf(zh string) []string {
-	args := pinyin.NewArgs()
-	args.Heteronym = true
-	args.Fallback = func(r rune, _ pinyin.Args) []string {
-		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
-			return []string{string(r)}
-		}
-		return nil
-	}
-	readings := pinyin.Pinyin(zh, args)
 	if !slices.ContainsFunc([]rune(zh), func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
 		return nil
+	}
+	var readings [][]string
+	for _, r := range zh {
+		if of := readingsOf(r); len(of) > 0 {
+			readings = append(readings, of)
+		}
 	}
 	usual := make([]string, 0, len(readings))
 	for _, r := range readings {
@@ -81,6 +78,55 @@ func pinyinOf(zh string) []string {
 		out = append(out, strings.Join(s, ""), initialsOf(s))
 	}
 	return out
+}
+
+// readingsOf gives a character's readings without tones, the usual one first; a Latin letter or a
+// digit reads as itself, anything else as nothing. The library's own way to take the tones off is
+// a hundred times slower, and an import does it for every character of every name.
+func readingsOf(r rune) []string {
+	if r < unicode.MaxASCII {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return []string{string(unicode.ToLower(r))}
+		}
+		return nil
+	}
+	marked, ok := pinyin.PinyinDict[int(r)]
+	if !ok {
+		return nil
+	}
+	var out []string
+	for reading := range strings.SplitSeq(marked, ",") {
+		if plain := strings.Map(withoutTone, reading); plain != "" && !slices.Contains(out, plain) {
+			out = append(out, plain)
+		}
+	}
+	return out
+}
+
+// withoutTone takes the tone off a letter of pinyin; ü is v, as it is typed.
+func withoutTone(r rune) rune {
+	switch r {
+	case 'ā', 'á', 'ǎ', 'à':
+		return 'a'
+	case 'ē', 'é', 'ě', 'è', 'ê', 'ế', 'ề':
+		return 'e'
+	case 'ī', 'í', 'ǐ', 'ì':
+		return 'i'
+	case 'ō', 'ó', 'ǒ', 'ò':
+		return 'o'
+	case 'ū', 'ú', 'ǔ', 'ù':
+		return 'u'
+	case 'ü', 'ǖ', 'ǘ', 'ǚ', 'ǜ':
+		return 'v'
+	case 'ń', 'ň', 'ǹ':
+		return 'n'
+	case 'ḿ':
+		return 'm'
+	}
+	if r < 'a' || r > 'z' {
+		return -1 // a combining accent
+	}
+	return r
 }
 
 func initialsOf(syllables []string) string {

@@ -31,7 +31,8 @@ type Options struct {
 	Dir string
 	// Logger gets what the server prints and what the cluster does; nil discards it.
 	Logger *slog.Logger
-	// Fast gives up durability (no fsync) for speed: for tests alone.
+	// Fast gives up durability (no fsync) for speed: for tests alone. What was committed survives the
+	// server's death, not the machine's.
 	Fast bool
 	// MaxConnections is the server's limit; 0 is 120.
 	MaxConnections int

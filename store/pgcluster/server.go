@@ -110,7 +110,6 @@ func settings(o Options, p place) []string {
 	set("random_page_cost", "1.1")
 	if o.Fast {
 		set("fsync", "off")
-		set("synchronous_commit", "off")
 		set("full_page_writes", "off")
 		set("autovacuum", "off")
 	}

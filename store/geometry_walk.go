@@ -1,0 +1,91 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+const (
+	ewkbZ        = 0x80000000
+	ewkbM        = 0x40000000
+	ewkbSRID     = 0x20000000
+	maxEWKBDepth = 32 // collections in collections
+)
+
+var errShortEWKB = errors.New("it ends before its geometry does")
+
+// walkEWKB checks the form of the EWKB geometry that begins b, and gives what stands behind it. The
+// decoder makes room for as many positions as it is told that there are, and goes as deep as it is
+// told to: only what really is there may tell it.
+func walkEWKB(b []byte, depth int) ([]byte, error) {
+	if depth > maxEWKBDepth {
+		return nil, fmt.Errorf("collections are nested deeper than %d", maxEWKBDepth)
+	}
+	if len(b) < 5 {
+		return nil, errShortEWKB
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	if b[0] == 0 {
+		order = binary.BigEndian
+	}
+	kind := order.Uint32(b[1:])
+	b = b[5:]
+	position := 16
+	for _, flag := range []uint32{ewkbZ, ewkbM} {
+		if kind&flag != 0 {
+			position += 8
+		}
+	}
+	if kind&ewkbSRID != 0 {
+		if len(b) < 4 {
+			return nil, errShortEWKB
+		}
+		b = b[4:]
+	}
+	switch kind &^ (ewkbZ | ewkbM | ewkbSRID) {
+	case 1:
+		return skip(b, 1, position)
+	case 2:
+		return walkPositions(b, order, position)
+	case 3:
+		return walkMany(b, order, func(b []byte) ([]byte, error) { return walkPositions(b, order, position) })
+	case 4, 5, 6, 7:
+		return walkMany(b, order, func(b []byte) ([]byte, error) { return walkEWKB(b, depth+1) })
+	}
+	return nil, fmt.Errorf("unknown type %#x", kind)
+}
+
+// walkPositions passes a count and as many positions.
+func walkPositions(b []byte, order binary.ByteOrder, position int) ([]byte, error) {
+	if len(b) < 4 {
+		return nil, errShortEWKB
+	}
+	return skip(b[4:], int(order.Uint32(b)), position)
+}
+
+// walkMany passes a count and as many parts; each has four bytes at least.
+func walkMany(b []byte, order binary.ByteOrder, part func([]byte) ([]byte, error)) ([]byte, error) {
+	if len(b) < 4 {
+		return nil, errShortEWKB
+	}
+	n := int(order.Uint32(b))
+	b = b[4:]
+	if n > len(b)/4 {
+		return nil, errShortEWKB
+	}
+	var err error
+	for range n {
+		if b, err = part(b); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func skip(b []byte, n, size int) ([]byte, error) {
+	if n > len(b)/size {
+		return nil, errShortEWKB
+	}
+	return b[n*size:], nil
+}
