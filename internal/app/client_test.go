@@ -59,7 +59,15 @@ func (u *user) call(method, path string, in, out any) int {
 	return status
 }
 
-func (u *user) raw(method, path string, in any) (int, []byte, http.Header) {
+// patch sends a change with If-Match.
+func (u *user) patch(path, version string, in any) int {
+	u.t.Helper()
+	status, _, _ := u.raw(http.MethodPatch, path, in, "If-Match", `"`+version+`"`)
+	return status
+}
+
+// raw sends a request with further header fields, given as pairs.
+func (u *user) raw(method, path string, in any, header ...string) (int, []byte, http.Header) {
 	u.t.Helper()
 	var body io.Reader
 	if in != nil {
@@ -75,6 +83,9 @@ func (u *user) raw(method, path string, in any) (int, []byte, http.Header) {
 	}
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	res, err := u.http.Do(req)
 	if err != nil {
