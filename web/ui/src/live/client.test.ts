@@ -25,6 +25,7 @@ class World {
   sockets: FakeSocket[] = []
   events: number[] = []
   statuses: LiveStatus[] = []
+  welcomes: { head: number; had: number; events: number }[] = []
   states = 0
   refused = 0
   reason = ''
@@ -58,6 +59,7 @@ class World {
         this.statuses.push(s)
         this.reason = reason ?? ''
       },
+      welcome: (frame, had) => this.welcomes.push({ head: frame.head, had: had.seq, events: this.events.length }),
       refused: () => this.refused++,
     },
     { clientId: 'client-01' },
@@ -257,4 +259,24 @@ test('a refused connection asks whether the session lives; a poke does not wait 
   expect(w.sockets).toHaveLength(2)
   w.advance(0)
   expect(w.sockets).toHaveLength(2)
+})
+
+test('a network that went away is not waited for', () => {
+  w.client.start({ epoch: 'e1', seq: 1 })
+  w.welcome(1, true)
+  w.client.doubt()
+  expect(w.client.status).toBe('stale')
+  w.client.poke()
+  expect(w.sockets).toHaveLength(2)
+  w.welcome(2, true)
+  w.event(2)
+  expect(w.events).toEqual([2])
+  expect(w.client.status).toBe('live')
+})
+
+test('a welcome tells where the client stood, before what it missed', () => {
+  w.client.start({ epoch: 'e1', seq: 3 })
+  w.welcome(5, true)
+  w.event(4)
+  expect(w.welcomes).toEqual([{ head: 5, had: 3, events: 0 }])
 })

@@ -107,6 +107,11 @@ export class LiveClient {
     if (this.status !== 'ended' && this.timers.retry !== undefined) this.connect()
   }
 
+  /** The network went away: the socket would only say so after its heartbeats are missed. */
+  doubt(): void {
+    if (this.socket && this.status !== 'ended') this.lost(0)
+  }
+
   private connect(): void {
     this.clear('retry')
     this.dropSocket()

@@ -104,6 +104,7 @@ export const useLive = defineStore('live', () => {
     )
   }
 
+  const doubt = () => client?.doubt()
   const poke = () => document.visibilityState === 'visible' && client?.poke()
 
   /** Fetches the snapshots and connects. Called once by a page that shows live data. */
@@ -111,6 +112,7 @@ export const useLive = defineStore('live', () => {
     if (client) return
     const mine = (client = make(options.clientId ?? clientId()))
     window.addEventListener('online', poke)
+    window.addEventListener('offline', doubt)
     document.addEventListener('visibilitychange', poke)
     let from: Position | undefined
     while (!from && client === mine) {
@@ -131,6 +133,7 @@ export const useLive = defineStore('live', () => {
     client = null
     status.value = 'connecting'
     window.removeEventListener('online', poke)
+    window.removeEventListener('offline', doubt)
     document.removeEventListener('visibilitychange', poke)
   }
 
