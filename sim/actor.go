@@ -189,7 +189,7 @@ func (a *actor) connect() (*link, error) {
 
 // dial keeps the connection, so that it can be cut without a good-bye.
 func (l *link) dial(broker *url.URL, o paho.ClientOptions) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: o.ConnectTimeout}).Dial("tcp", broker.Host)
+	conn, err := (&net.Dialer{Timeout: o.ConnectTimeout}).DialContext(context.Background(), "tcp", broker.Host)
 	if err != nil {
 		return nil, err
 	}

@@ -29,19 +29,19 @@ func thresholds() map[string][4][2]float64 {
 func TestNormalNeverComesNearBlue(t *testing.T) {
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for code, levels := range thresholds() {
-		clear := levels[3][1]
+		clears := levels[3][1]
 		n, ok := normalOf(code)
 		if !ok {
 			t.Fatalf("no signal for %s", code)
 		}
-		if n.Max() >= clear {
-			t.Errorf("%s may reach %v, and blue clears at %v", code, n.Max(), clear)
+		if n.Max() >= clears {
+			t.Errorf("%s may reach %v, and blue clears at %v", code, n.Max(), clears)
 		}
 		lowest, highest := math.Inf(1), math.Inf(-1)
 		for _, stream := range []string{"a/x", "b/x", "c/x"} {
 			for at := begin; at.Before(begin.AddDate(1, 0, 0)); at = at.Add(31*time.Minute + 7*time.Second) {
 				v, _ := Normal(1, stream, code, at)
-				if v > n.Max() || v < n.Floor || v >= clear || math.IsNaN(v) {
+				if v > n.Max() || v < n.Floor || v >= clears || math.IsNaN(v) {
 					t.Fatalf("%s of %s at %v: %v", code, stream, at, v)
 				}
 				lowest, highest = min(lowest, v), max(highest, v)

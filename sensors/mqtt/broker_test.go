@@ -433,3 +433,20 @@ func FuzzConnection(f *testing.F) {
 		}
 	})
 }
+
+func TestStopWhileDevicesLeave(t *testing.T) {
+	const devices = 30
+	for range 10 {
+		s := newStand(t, newMemory(devices), mqtt.Options{})
+		wires := make([]*wire, devices)
+		for i := range wires {
+			wires[i] = login(t, s.broker.Addr(), fmt.Sprintf("dev-%d", i), byte(4+i%2))
+		}
+		go func() {
+			for _, w := range wires {
+				_ = w.conn.Close()
+			}
+		}()
+		stopAll(t, s)
+	}
+}

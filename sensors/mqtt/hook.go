@@ -81,7 +81,7 @@ func (h *hook) admit(cl *mochi.Client, pk packets.Packet) (*session, string, pac
 	case errs.Is(err, errs.Unauthenticated):
 		return nil, refusedCredentials, packets.ErrBadUsernameOrPassword
 	case err != nil:
-		h.b.log.Error("a device could not be looked up", "error", err)
+		h.b.log.ErrorContext(context.Background(), "a device could not be looked up", "error", err)
 		return nil, refusedUnavailable, packets.ErrServerUnavailable
 	}
 	s := newSession(h.b, cl, known)

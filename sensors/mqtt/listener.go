@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,7 +59,7 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			l.b.log.Error("accept a connection", "error", err)
+			l.b.log.ErrorContext(context.Background(), "accept a connection", "error", err)
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
@@ -112,16 +113,16 @@ func (l *listener) stopAccepting() {
 	<-l.looped
 }
 
-// Close is listeners.Listener's: it says good-bye to every client, closes what has not got so far as
-// to be one, and waits for all.
-func (l *listener) Close(closeClients listeners.CloseFn) {
+// Close is listeners.Listener's: it says good-bye to every device, closes what has not got so far as
+// to be one, and waits for all. It does not use the engine's way to close clients, which takes a read
+// lock twice and so stands still for ever when a device leaves in between.
+func (l *listener) Close(listeners.CloseFn) {
 	l.stopAccepting()
 	l.each(func(c net.Conn) { _ = c.SetDeadline(time.Now().Add(time.Second)) })
 	l.b.sessions.Range(func(_, s any) bool {
-		s.(*session).stopOld(packets.ErrServerShuttingDown)
+		s.(*session).disconnect(packets.ErrServerShuttingDown)
 		return true
 	})
-	closeClients(l.ID())
 	l.cut()
 	l.wg.Wait()
 }

@@ -148,6 +148,6 @@ func (p *presence) quarantineOversize(s *session) {
 		Detail: "a packet larger than " + strconv.Itoa(p.b.opts.maxPacket()) + " bytes; it was not read, so its topic, size and content are not known",
 	}, nil)
 	if err != nil {
-		p.b.log.Debug("an oversize packet could not be noted", "device", s.device, "error", err)
+		p.b.log.DebugContext(context.Background(), "an oversize packet could not be noted", "device", s.device, "error", err)
 	}
 }

@@ -73,13 +73,17 @@ func TestATakeoverSpeaksNoWill(t *testing.T) {
 }
 
 func TestStoppingTheServerSpeaksNoWill(t *testing.T) {
-	s := newStand(t, newMemory(1), mqtt.Options{})
-	w := withWill(t, s, 4)
-	stopAll(t, s)
-	w.expectClosed()
-	if online, times := s.online("dev-0"); !online || times != 1 {
-		t.Errorf("online %v, %d statuses", online, times)
-	}
+	bothVersions(t, func(t *testing.T, version byte) {
+		s := newStand(t, newMemory(1), mqtt.Options{})
+		w := withWill(t, s, version)
+		stopAll(t, s)
+		if code := w.expectClosed(); version == 5 && code != packets.ErrServerShuttingDown.Code {
+			t.Errorf("DISCONNECT %#x", code)
+		}
+		if online, times := s.online("dev-0"); !online || times != 1 {
+			t.Errorf("online %v, %d statuses", online, times)
+		}
+	})
 }
 
 func TestAWillWhileTheDatabaseIsAwayIsStoredLater(t *testing.T) {
