@@ -219,10 +219,10 @@ func TestImportRefusesABadLayer(t *testing.T) {
 	}
 }
 
-// A file of 20,000 features of 2 kB each is never held: neither here nor by the driver.
+// A file of 20,000 features of 1 kB each is never held: neither here nor by the driver.
 func TestImportStreams(t *testing.T) {
 	db := newDivisions(t)
-	const n, padding = 20_000, 2000
+	const n, padding = 20_000, 1000
 	heap := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats
