@@ -66,6 +66,19 @@ func (h *Hub) recoverable(ctx context.Context, v view, lastSeq int64) (bool, err
 	}
 }
 
+// exists reports whether the log has given out a seq. When nobody can tell, it may have.
+func (h *Hub) exists(ctx context.Context, seq int64) bool {
+	v := h.view()
+	if seq <= v.head {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
+	defer cancel()
+	nudge(h.eventNudge)
+	_, head, err := h.parts.Events.Head(ctx)
+	return err != nil || seq <= head
+}
+
 // join makes the client a member of its scope's class, at its position in the log. It fails when
 // the log is not the one that the decision was made for.
 func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {

@@ -45,9 +45,9 @@ type client struct {
 	pulseSeen  uint64
 	rosterSeen uint64
 
-	acked int64 // the reader's alone
-
-	sent      atomic.Int64 // what may be acknowledged
+	sent      atomic.Int64 // everything visible up to it has been sent
+	claimed   atomic.Int64 // what the client says that it has
+	acked     atomic.Int64 // what it has a receipt for: the smaller of the two
 	replaying atomic.Bool
 	doneCount atomic.Int64 // of class.count
 	doneBytes atomic.Int64
@@ -147,7 +147,7 @@ func (c *client) converse(ctx context.Context) error {
 		if !ok {
 			return badFrame("type: hello was said already")
 		}
-		if err := c.acknowledge(a.Seq); err != nil {
+		if err := c.acknowledge(ctx, a.Seq); err != nil {
 			return err
 		}
 	}
@@ -191,16 +191,41 @@ func isTimeout(err error) bool {
 	return ok && netErr.Timeout()
 }
 
-// acknowledge takes a receipt. A client can only have what it was sent.
-func (c *client) acknowledge(seq int64) error {
-	if sent := c.sent.Load(); seq > sent {
-		return badFrame("seq: %d is beyond %d, the last that was sent on this connection", seq, sent)
+// acknowledge takes a receipt. It may run ahead of what was sent here: a snapshot brought the client
+// further than its stream has come. Then it counts as far as the stream is, and on with it. What the
+// log does not have nobody can have received.
+func (c *client) acknowledge(ctx context.Context, seq int64) error {
+	if seq > c.sent.Load() && !c.hub.exists(ctx, seq) {
+		return badFrame("seq: %d is beyond the head of the event log", seq)
 	}
-	if seq > c.acked {
-		c.acked = seq
-		c.hub.receipts.put(c, seq)
+	if seq > c.claimed.Load() {
+		c.claimed.Store(seq)
+		c.settle()
 	}
 	return nil
+}
+
+// advance notes that everything visible up to seq has been sent. The writer alone calls it, before
+// the write: the receipt may be faster than the line after it.
+func (c *client) advance(seq int64) {
+	if seq <= c.sent.Load() {
+		return
+	}
+	c.sent.Store(seq)
+	if c.claimed.Load() > c.acked.Load() {
+		c.settle()
+	}
+}
+
+// settle saves the receipt of what the client claims and was sent.
+func (c *client) settle() {
+	n := min(c.claimed.Load(), c.sent.Load())
+	for old := c.acked.Load(); n > old; old = c.acked.Load() {
+		if c.acked.CompareAndSwap(old, n) {
+			c.hub.receipts.put(c, n)
+			return
+		}
+	}
 }
 
 // drain reads on, so that the close frame is not lost to a reset; the writer ends it.

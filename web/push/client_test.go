@@ -138,10 +138,36 @@ func TestReceipts(t *testing.T) {
 		t.Errorf("saved for %v", s)
 	}
 	p.ack(8)
-	p.wantClosed(CloseBadFrame, "8 is beyond 7, the last that was sent")
+	p.wantClosed(CloseBadFrame, "seq: 8 is beyond the head of the event log")
 	if n := ho.clients.receipt(clientID("p")); n != 7 {
 		t.Errorf("%d was saved", n)
 	}
+}
+
+// TestReceiptAheadOfStream: a snapshot may bring a client further than its stream has come. Its receipt
+// counts as far as the stream is, never further.
+func TestReceiptAheadOfStream(t *testing.T) {
+	o := fast()
+	o.CallTimeout, o.Heartbeat = patience, patience
+	ho := open(t, o, func(ho *house) { ho.log.add("alert.issued", "370602") }).ready()
+	p := ho.join(responder370602, "p", "e1", 0)
+	p.event()
+	release := make(chan struct{})
+	ho.log.mu.Lock()
+	ho.log.hangRows = release // the tail stands still
+	ho.log.mu.Unlock()
+	ho.log.add("alert.issued", "370602")
+	ho.log.add("alert.issued", "370614") // hidden: never sent, and no obstacle
+	p.ack(3)
+	until(t, "1 is saved", func() bool { return ho.clients.receipt(clientID("p")) == 1 })
+	ho.log.mu.Lock()
+	ho.log.hangRows = nil
+	ho.log.mu.Unlock()
+	close(release)
+	if f := p.event(); f.Seq != 2 {
+		t.Errorf("got %s", f.raw)
+	}
+	until(t, "3 is saved", func() bool { return ho.clients.receipt(clientID("p")) == 3 })
 }
 
 // TestReceiptsAtStop: what was acknowledged is saved before Run returns.

@@ -27,8 +27,8 @@ type memLog struct {
 	away     bool
 	quiet    bool          // appends are not notified: readers must poll
 	hang     chan struct{} // calls wait for it while it is set
+	hangRows chan struct{} // the same for EventsAfter alone
 	notified chan struct{} // closed and replaced with each append
-	reads    int
 }
 
 func newMemLog() *memLog { return &memLog{epoch: "e1", notified: make(chan struct{})} }
@@ -64,8 +64,17 @@ func (l *memLog) EventsAfter(ctx context.Context, after int64, limit int) ([]cor
 		return nil, false, err
 	}
 	l.mu.Lock()
+	hang := l.hangRows
+	l.mu.Unlock()
+	if hang != nil {
+		select {
+		case <-hang:
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		}
+	}
+	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.reads++
 	i, _ := slices.BinarySearchFunc(l.events, after+1, func(e core.Event, seq int64) int { return int(e.Seq - seq) })
 	page := slices.Clone(l.events[i:min(i+limit, len(l.events))])
 	return page, after < l.pruned, nil

@@ -113,15 +113,20 @@ func (l *live) position() (batch int64, begun bool) {
 	return l.applied, l.begun
 }
 
-// resume is the batch from which a client's state goes on: the one that it names, when everything
-// since is known here and its log is the same (recovered), else the newest one.
+// resume is the batch from which a client's state goes on, and whether that is without a gap: from the
+// one that it names, when everything since is known here and its log is the same (recovered). One
+// that names none is given all that this node knows. Who takes a snapshot needs only what comes.
 func (l *live) resume(batch *int64, recovered bool) (from int64, continued bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.begun && recovered && batch != nil && *batch >= l.floor {
+	switch {
+	case !l.begun || !recovered:
+		return l.flushed, false
+	case batch != nil && *batch >= l.floor:
 		return *batch, true
+	default:
+		return l.floor, false
 	}
-	return l.flushed, false
 }
 
 // apply stages batches that follow after. It does nothing when the state was started anew meanwhile.

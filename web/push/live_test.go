@@ -91,8 +91,16 @@ func TestStateResumed(t *testing.T) {
 	} {
 		p := ho.connect(responder370602)
 		p.say(hello)
-		if w := p.next(); w.State {
+		w := p.next()
+		if w.State {
 			t.Errorf("%s was answered with %s", hello, w.raw)
+		}
+		if !w.Recovered {
+			continue
+		}
+		// It was not said what it has, so it gets all that is known.
+		if f := p.await("state", func(f frame) bool { return f.Type == typeState }); f.Batch != 43 || len(f.Readings) != 2 {
+			t.Errorf("after %s came %s", hello, f.raw)
 		}
 	}
 }

@@ -88,6 +88,7 @@ func (c *client) turn(ctx context.Context) (more bool, err error) {
 	case len(events) > 0:
 		return true, c.sendEvents(ctx, events, "memory")
 	}
+	c.advance(c.position)
 	if wasReplaying {
 		c.nextBeat = time.Time{} // the client learns at once that it is up to date
 		return true, nil
@@ -115,7 +116,7 @@ func (c *client) sendEvents(ctx context.Context, events []*entry, from string) e
 		c.hub.metrics.replayed.WithLabelValues(from).Add(float64(len(events)))
 	}
 	for _, e := range events {
-		c.sent.Store(e.Seq) // before the write: the receipt may be faster than our next line
+		c.advance(e.Seq)
 		if err := c.send(ctx, e.msg); err != nil {
 			return err
 		}
@@ -221,7 +222,7 @@ func (c *client) beatIfDue(ctx context.Context) error {
 		return nil
 	}
 	c.pulseSeen, c.nextBeat = pulse.version, now.Add(c.hub.o.Heartbeat)
-	c.sent.Store(max(c.sent.Load(), c.position))
+	c.advance(c.position)
 	payload := beatFrame(c.position, c.hub.now(), pulse.report)
 	err := c.put(ctx, typeBeat, len(payload), func() error { return c.conn.WriteMessage(websocket.TextMessage, payload) })
 	if err != nil {
