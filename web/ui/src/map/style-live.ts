@@ -56,6 +56,7 @@ export function deviceLayers(c: StyleContext): LayerSpecification[] {
   const shown = { visibility: visibility(c.on('@devices')) }
   const o = c.opacity('@devices')
   const ink = c.t.levelInk
+  const count = ['to-string', ['get', 'point_count_abbreviated']]
   // A firing one keeps its full strength whatever the slider says.
   const opacity = ['case', ['<', ['get', 'rank'], 9], 1, o] as never
   return [
@@ -109,9 +110,16 @@ export function deviceLayers(c: StyleContext): LayerSpecification[] {
         'icon-size': ['interpolate', ['linear'], ['get', 'point_count'], 2, 0.75 * c.scale, 100, 1.1 * c.scale],
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
-        'text-field': ['to-string', ['get', 'point_count_abbreviated']],
+        // The numeral of the worst above the count: shape and colour do not have to be told apart.
+        'text-field': [
+          'case',
+          ['<', ['get', 'rank'], 9],
+          ['format', ['match', ['get', 'rank'], 1, 'I', 2, 'II', 3, 'III', 'IV'], { 'font-scale': 0.72 }, '\n', {}, count, {}],
+          ['format', count, {}],
+        ] as never,
         'text-font': fontStack,
         'text-size': 12 * c.scale,
+        'text-line-height': 0.95,
         'text-allow-overlap': true,
         'text-ignore-placement': true,
         'text-offset': ['match', ['get', 'rank'], 2, ['literal', [0, 0.25]], ['literal', [0, 0]]],

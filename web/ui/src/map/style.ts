@@ -62,7 +62,7 @@ function sources(input: StyleInput): Record<string, SourceSpecification> {
     data: empty,
     cluster: true,
     clusterRadius: 42 * (input.scale ?? 1),
-    clusterMaxZoom: 12,
+    clusterMaxZoom: 11,
     clusterProperties: { rank, firing: ['+', ['case', ['<', ['get', 'rank'], 9], 1, 0]] },
   }
   all['alert-areas'] = { type: 'geojson', data: empty }

@@ -118,7 +118,7 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
         type: 'line',
         name: input.name,
         data: input.samples,
-        showSymbol: false,
+        showSymbol: input.samples.length < 4, // a line of one reading is a point
         connectNulls: false,
         sampling: 'minmax', // the extremes stay when there are more readings than pixels
         lineStyle: { color: t.accent, width: 1.6 },

@@ -88,8 +88,8 @@ export const tokens: Record<ThemeName, Tokens> = {
     halo: '#ffffff',
     grey: '#7b8794',
     ok: '#157347',
-    levels: ['#157347', '#c81e2b', '#c45a00', '#8a6d00', '#1257b5'],
-    levelFill: ['#eef2f7', '#c81e2b', '#c45a00', '#ffe58a', '#1257b5'],
+    levels: ['#157347', '#c81e2b', '#b85400', '#8a6d00', '#1257b5'],
+    levelFill: ['#eef2f7', '#c81e2b', '#b85400', '#ffe58a', '#1257b5'],
     levelInk: ['#16202e', '#ffffff', '#ffffff', '#5c4800', '#ffffff'],
   },
 }

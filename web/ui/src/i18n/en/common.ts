@@ -20,7 +20,7 @@ export default {
     login: 'Log in',
     logout: 'Log out',
   },
-  action: { close: 'Close', cancel: 'Cancel', confirm: 'OK', retry: 'Try again', back: 'Back' },
+  action: { close: 'Close', cancel: 'Cancel', retry: 'Try again' },
   state: {
     loading: 'Loading…',
     failed: 'The data could not be fetched: {detail}',

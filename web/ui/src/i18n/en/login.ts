@@ -1,6 +1,6 @@
 export default {
   title: 'Log in',
-  product: 'The city’s risks on one map',
+  product: 'City risks on one map',
   user: 'User name',
   password: 'Password',
   submit: 'Log in',

@@ -7,7 +7,6 @@ export default {
     offHint: 'New alerts will be silent; tap to turn the sound on',
     suspended: 'The browser paused the sound; tap to resume',
     failed: 'This device cannot make a sound; watch the screen',
-    on: 'Sound on',
     turnOff: 'Turn the sound off',
     awake: 'Screen stays on',
   },
@@ -28,7 +27,7 @@ export default {
     later: 'Later',
     seen: 'Got it',
   },
-  fact: { where: 'Where', since: 'Since', reading: 'Reading', threshold: 'Threshold', instruction: 'What to do', level: 'Level', place: 'Position' },
+  fact: { where: 'Where', since: 'Since', reading: 'Reading', threshold: 'Threshold', instruction: 'What to do' },
   ack: {
     button: 'Acknowledge',
     sending: 'Sending your acknowledgement…',
@@ -49,6 +48,4 @@ export default {
     part: 'A part of the server has a fault: {part}. Data may be late',
   },
   live: { live: 'Live', syncing: 'Catching up', connecting: 'Connecting', stale: 'Lost', ended: 'Ended' },
-  chosen: 'Shown now',
-  failed: 'The alerts could not be fetched; trying again',
 } as const

@@ -20,7 +20,7 @@ export default {
     login: '登录',
     logout: '退出登录',
   },
-  action: { close: '关闭', cancel: '取消', confirm: '确定', retry: '重试', back: '返回' },
+  action: { close: '关闭', cancel: '取消', retry: '重试' },
   state: {
     loading: '正在加载…',
     failed: '没有取到数据：{detail}',

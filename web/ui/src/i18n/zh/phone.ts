@@ -7,7 +7,6 @@ export default {
     offHint: '新预警不会响铃，点此开启',
     suspended: '声音被浏览器暂停，点此恢复',
     failed: '此设备不能发声，请留意屏幕',
-    on: '声音已开',
     turnOff: '关闭声音',
     awake: '屏幕常亮',
   },
@@ -28,7 +27,7 @@ export default {
     later: '稍后处理',
     seen: '知道了',
   },
-  fact: { where: '地点', since: '开始', reading: '读数', threshold: '阈值', instruction: '处置建议', level: '级别', place: '坐标' },
+  fact: { where: '地点', since: '开始', reading: '读数', threshold: '阈值', instruction: '处置建议' },
   ack: {
     button: '确认收到',
     sending: '正在提交确认…',
@@ -49,6 +48,4 @@ export default {
     part: '服务器部件异常：{part}，数据可能延迟',
   },
   live: { live: '实时', syncing: '补取中', connecting: '连接中', stale: '中断', ended: '已断开' },
-  chosen: '正在查看',
-  failed: '预警没有取到，正在重试',
 } as const

@@ -1,0 +1,59 @@
+import { beforeEach, expect, test } from 'vitest'
+import { setLanguage } from '../i18n'
+import { clockTime, coordinates, exactTime, fieldValue, measured, parseCoordinates, relativeTime } from './format'
+
+const now = Date.parse('2026-11-23T06:00:00Z')
+beforeEach(() => setLanguage('zh'))
+
+test('times are said as people say them, in both languages', () => {
+  const cases: [number, string, string][] = [
+    [0, '刚刚', 'just now'],
+    [1.4, '刚刚', 'just now'],
+    [2, '2 秒前', '2 s ago'],
+    [59, '59 秒前', '59 s ago'],
+    [61, '1 分钟前', '1 min ago'],
+    [3_600, '1 小时前', '1 h ago'],
+    [47 * 3600, '47 小时前', '47 h ago'],
+    [3 * 86_400, '3 天前', '3 d ago'],
+    [-90, '1 分钟后', 'in 1 min'],
+  ]
+  for (const [ago, zh, en] of cases) {
+    setLanguage('zh')
+    expect(relativeTime(now - ago * 1000, now)).toBe(zh)
+    setLanguage('en')
+    expect(relativeTime(now - ago * 1000, now)).toBe(en)
+  }
+})
+
+test('no time is "never", and not 1970', () => {
+  for (const nothing of [null, undefined, 'soon']) {
+    expect(relativeTime(nothing, now)).toBe('从未')
+    expect(exactTime(nothing)).toBe('–')
+  }
+})
+
+test('exact times are in the city’s zone whatever the machine’s is', () => {
+  expect(exactTime('2026-11-23T16:30:05Z')).toBe('2026-11-24 00:30:05')
+  expect(clockTime(Date.parse('2026-11-23T16:30:05Z'))).toBe('00:30:05')
+})
+
+test('a value carries its unit and its type’s decimals', () => {
+  expect(measured(4.8, 'm', 2)).toBe('4.80 m')
+  expect(measured(12345.678, '')).toBe('12,345.678')
+})
+
+test('coordinates are lon before lat, and are read back from what people type', () => {
+  expect(coordinates(121.39144, -37.5)).toBe('121.3914° E, 37.5000° S')
+  for (const text of ['121.39,37.54', '121.39 37.54', '121.39，37.54', ' 121.39° E, 37.54° N ']) {
+    expect(parseCoordinates(text), text).toEqual([121.39, 37.54])
+  }
+  for (const text of ['121.39', '370602', 'a,b', '200,37', '121,95', '1 2 3']) expect(parseCoordinates(text), text).toBeNull()
+})
+
+test('fields of any shape are shown', () => {
+  expect(fieldValue(3, 't')).toBe('3 t')
+  expect(fieldValue(true)).toBe('是')
+  expect(fieldValue(null)).toBe('–')
+  expect(fieldValue({ zh: '甲', en: 'A' })).toBe('甲')
+  expect(fieldValue([1])).toBe('[1]')
+})

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import type { Rule } from '../api/types'
+import { bandsOf, rulesFor } from '../stores/rules'
+import { scaleBar } from '../map/scale'
+import { extent, withGaps } from './series'
+
+const at = (minute: number, v: number, qc = 1) => ({ t: new Date(minute * 60_000).toISOString(), v, qc })
+
+test('three missed intervals break the line; two do not', () => {
+  const line = withGaps([at(0, 1), at(3, 2), at(7, 3)], 60)
+  expect(line.map((s) => s[1])).toEqual([1, 2, null, 3])
+  expect(line[2]![0]).toBeGreaterThan(3 * 60_000)
+  expect(line[2]![0]).toBeLessThan(7 * 60_000)
+})
+
+test('bad and missing readings are gaps, suspect ones are drawn', () => {
+  expect(withGaps([at(0, 1), at(1, 99, 4), at(2, 2, 3), at(3, 0, 9)], 60).map((s) => s[1])).toEqual([1, null, 2, null])
+})
+
+test('the axis takes in the next threshold, unless it is far away', () => {
+  const bands = [{ level: 1 as const, from: 5, to: Infinity }]
+  expect(extent(withGaps([at(0, 3), at(1, 4)], 60), bands)[1]).toBeGreaterThan(5)
+  expect(extent(withGaps([at(0, 3), at(1, 3.1)], 60), bands)[1]).toBeLessThan(5)
+  expect(extent([], bands)).toEqual([0, 1])
+})
+
+const rule = (over: Partial<Rule>): Rule => ({
+  id: 1, name: { zh: '', en: '' }, datastream_type: 'water_level', direction: 'above', for_seconds: 0, enabled: true,
+  origin: 'real', version: 1, updated_at: '', updated_by: '',
+  thresholds: [{ level: 1, raise: 5, clear: 4.8 }, { level: 3, raise: 3, clear: 2.8 }],
+  ...over,
+})
+
+test('bands meet without overlap, above and below', () => {
+  expect(bandsOf(rule({}))).toEqual([{ level: 1, from: 5, to: Infinity }, { level: 3, from: 3, to: 5 }])
+  const low = rule({ direction: 'below', thresholds: [{ level: 1, raise: 1, clear: 1.2 }, { level: 2, raise: 2, clear: 2.2 }] })
+  expect(bandsOf(low)).toEqual([{ level: 1, from: -Infinity, to: 1 }, { level: 2, from: 1, to: 2 }])
+})
+
+test('a rule of one datastream takes the place of its type’s; a switched-off one watches nothing', () => {
+  const all = [rule({ id: 1 }), rule({ id: 2, datastream_id: 7 }), rule({ id: 3, enabled: false })]
+  expect(rulesFor(all, { id: 7, type: 'water_level' }).map((r) => r.id)).toEqual([2])
+  expect(rulesFor(all, { id: 8, type: 'water_level' }).map((r) => r.id)).toEqual([1])
+  expect(rulesFor(all, { id: 8, type: 'rain' })).toEqual([])
+})
+
+test('a scale bar is a round length that fits', () => {
+  for (const metres of [0.3, 1, 37, 152.8, 4000]) {
+    const bar = scaleBar(metres, 110)
+    expect(bar.width).toBeLessThanOrEqual(110)
+    expect(bar.width).toBeGreaterThan(30)
+    expect(bar.label).toMatch(/^[1235]0* (k?m)$/)
+  }
+  expect(scaleBar(0, 110)).toEqual({ width: 0, label: '' })
+})
