@@ -91,7 +91,7 @@ func TestUpdateAccount(t *testing.T) {
 	ctx := t.Context()
 	token, p := open(t, v)
 	alive(t, v, token)
-	changed, err := v.UpdateAccount(ctx, admin("3706"), "r370602", AccountChange{Name: ptr("值班"), Password: ptr("another password")}, 1)
+	changed, err := v.UpdateAccount(ctx, admin("3706"), "r370602", AccountChange{Name: new("值班"), Password: new("another password")}, 1)
 	if err != nil || changed.Name != "值班" || changed.Role != core.RoleResponder || changed.Version != 2 {
 		t.Fatalf("%+v, %v", changed, err)
 	}
@@ -107,12 +107,12 @@ func TestUpdateAccount(t *testing.T) {
 	if _, err := v.UpdateAccount(ctx, admin("370614"), "r370602", AccountChange{}, 2); !errs.Is(err, errs.NotFound) {
 		t.Errorf("outside the scope: %v", err)
 	}
-	if _, err := v.UpdateAccount(ctx, admin("370602"), "r370602", AccountChange{Division: ptr("370614")}, 2); !errs.Is(err, errs.Forbidden) {
+	if _, err := v.UpdateAccount(ctx, admin("370602"), "r370602", AccountChange{Division: new("370614")}, 2); !errs.Is(err, errs.Forbidden) {
 		t.Errorf("out of the scope: %v", err)
 	}
 	self := admin("3706")
 	self.AccountID = p.AccountID
-	for _, c := range []AccountChange{{Disabled: ptr(true)}, {Role: ptr(core.RoleObserver)}, {Division: ptr("37")}} {
+	for _, c := range []AccountChange{{Disabled: new(true)}, {Role: new(core.RoleObserver)}, {Division: new("37")}} {
 		if _, err := v.UpdateAccount(ctx, self, "commander", c, 1); err == nil {
 			t.Errorf("an administrator locked itself out: %+v", c)
 		}

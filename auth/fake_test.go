@@ -182,7 +182,6 @@ func quick() *argon2id.Params {
 func admin(division string) Principal {
 	return Principal{AccountID: 1000, Login: "root", Role: core.RoleAdministrator, Division: division}
 }
-func ptr[T any](v T) *T { return &v }
 
 const secret = "correct horse battery"
 

@@ -57,7 +57,7 @@ func TestTokensDiffer(t *testing.T) {
 
 func TestLoginRefusesAlike(t *testing.T) {
 	v, _, _ := newService(t, Options{})
-	_, err := v.UpdateAccount(t.Context(), admin("3706"), "r370602", AccountChange{Disabled: ptr(true)}, 1)
+	_, err := v.UpdateAccount(t.Context(), admin("3706"), "r370602", AccountChange{Disabled: new(true)}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,7 +102,7 @@ func TestDisabledAccountIsOut(t *testing.T) {
 	v, _, _ := newService(t, Options{})
 	token, _ := open(t, v)
 	alive(t, v, token)
-	if _, err := v.UpdateAccount(t.Context(), admin("3706"), "commander", AccountChange{Disabled: ptr(true)}, 1); err != nil {
+	if _, err := v.UpdateAccount(t.Context(), admin("3706"), "commander", AccountChange{Disabled: new(true)}, 1); err != nil {
 		t.Fatal(err)
 	}
 	if alive(t, v, token) {

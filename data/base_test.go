@@ -268,6 +268,7 @@ func TestDivisions(t *testing.T) {
 			if d.Lon != 0 {
 				tied++
 			}
+		default:
 		}
 	}
 	if counties != 13 || towns != 159 || tied != 88 || byCode["3706"].Name.ZH != "烟台市" {

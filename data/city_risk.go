@@ -253,6 +253,7 @@ func (m *maker) installation(s substance, residents int, level core.Level) insta
 		low, high = 51, 98
 	case core.Yellow:
 		low, high = 10.5, 49
+	default:
 	}
 	for {
 		r := low * math.Pow(high/low, m.r.Float64())

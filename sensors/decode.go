@@ -119,9 +119,8 @@ func DecodeObservations(payload []byte, received time.Time, device *Known, limit
 		received: received.UTC().Truncate(time.Microsecond),
 	}
 	if err := d.payload(); err != nil {
-		var at *syntaxError
 		field := d.path
-		if errors.As(err, &at) {
+		if at, ok := errors.AsType[*syntaxError](err); ok {
 			return nil, Faults{List: []Fault{{ReasonBadJSON, field, at.Error()}}}
 		}
 		return nil, Faults{List: []Fault{{ReasonBadJSON, field, err.Error()}}}

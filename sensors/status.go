@@ -19,9 +19,8 @@ func DecodeStatus(payload []byte, received time.Time, device string, limits Time
 	d := decoder{scanner: scanner{b: payload}, received: at, limits: limits.withDefaults()}
 	online, err := d.status()
 	if err != nil {
-		var syntax *syntaxError
 		msg := "neither online, offline nor an object: "
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*syntaxError](err); ok {
 			return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", msg + syntax.Error()}}}
 		}
 		return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", msg + err.Error()}}}

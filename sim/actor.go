@@ -18,7 +18,7 @@ import (
 // How a device behaves towards its broker.
 const (
 	patience    = 20 * time.Second // for an acknowledgement, then the connection counts as dead
-	backoffMin  = time.Second      // before the first reconnection, half of it at random
+	backoffLeast  = time.Second      // before the first reconnection, half of it at random
 	backoffMax  = 30 * time.Second
 	backlogMax  = 120 // readings that a device keeps while nobody takes them; then the oldest go
 	batchMax    = 60  // readings of one publish
@@ -55,7 +55,7 @@ func newActor(o Options, d Device, s *script, gate *rate.Limiter) *actor {
 
 // run plays the device until ctx ends.
 func (a *actor) run(ctx context.Context) {
-	pause := backoffMin
+	pause := backoffLeast
 	for ctx.Err() == nil {
 		if a.script.silent(a.d.ID, a.o.Clock()) {
 			a.sleep(ctx, min(time.Second, a.o.Interval))
@@ -72,7 +72,7 @@ func (a *actor) run(ctx context.Context) {
 		}
 		a.o.Logger.DebugContext(ctx, "a device is cut off", "device", a.d.ID, "error", err)
 		if time.Since(began) > backoffMax {
-			pause = backoffMin // it had worked for a while
+			pause = backoffLeast // it had worked for a while
 		}
 		a.sleep(ctx, pause/2+rand.N(pause))
 		pause = min(2*pause, backoffMax)

@@ -120,8 +120,7 @@ func pageOf(limit int, before int64) core.Page { return core.Page{Limit: limit, 
 
 // fieldOf is the field that an error names.
 func fieldOf(err error) string {
-	var e *errs.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*errs.Error](err); ok {
 		return e.Field
 	}
 	return ""

@@ -45,15 +45,13 @@ func mapErr(err error, what string) error {
 	if err == nil {
 		return nil
 	}
-	var known *errs.Error
-	if errors.As(err, &known) {
+	if _, ok := errors.AsType[*errs.Error](err); ok {
 		if what == "" {
 			return err
 		}
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if kind, ok := kindsByCode(pg.Code); ok {
 			return errs.Wrap(kind, err, "%s", pgMessage(kind, pg, what))
 		}

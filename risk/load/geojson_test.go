@@ -233,7 +233,9 @@ func TestGeoJSONIsReadBackEqual(t *testing.T) {
 // nthFeature is where the i-th feature of a collection begins, by the standard library's decoder.
 func nthFeature(text []byte, i int) int {
 	d := json.NewDecoder(bytes.NewReader(text))
-	for token, err := d.Token(); err == nil && token != json.Delim('['); token, err = d.Token() {
+	token, err := d.Token()
+	for err == nil && token != json.Delim('[') {
+		token, err = d.Token()
 	}
 	for n := 0; d.More(); n++ {
 		before := int(d.InputOffset())

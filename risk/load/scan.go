@@ -130,8 +130,7 @@ func (s *scanner) cut() (cut, error) {
 
 // explain gives an error of encoding/json the line at which it is.
 func (v cut) explain(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at := min(int(syntax.Offset), len(v.raw))
 		return fatal(v.line+bytes.Count(v.raw[:at], []byte("\n")), "malformed JSON: %v", err)
 	}

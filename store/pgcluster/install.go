@@ -59,8 +59,8 @@ func installations(ctx context.Context, root string) []installation {
 	var all []installation
 	bins, _ := filepath.Glob(filepath.Join(root, "*", "bin")) // the pattern is well-formed
 	if path, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			bins = append(bins, filepath.Dir(real))
+		if resolved, err := filepath.EvalSymlinks(path); err == nil {
+			bins = append(bins, filepath.Dir(resolved))
 		}
 	}
 	for _, bin := range bins {

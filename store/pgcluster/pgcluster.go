@@ -256,11 +256,11 @@ func canonical(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the cluster's folder: %w", err)
 	}
-	real, err := filepath.EvalSymlinks(abs)
+	resolved, err := filepath.EvalSymlinks(abs)
 	if err != nil {
 		return "", fmt.Errorf("find the cluster's folder: %w", err)
 	}
-	return real, nil
+	return resolved, nil
 }
 
 // shortHash names a folder's fallback places.

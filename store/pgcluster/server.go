@@ -211,7 +211,7 @@ func lastLines(out []byte, n int) string {
 // hit; and the pid file goes only when no process works in the data folder any more, because a
 // stray backend beside a new server would ruin it.
 func clearOrphans(ctx context.Context, o Options, data string) error {
-	real, err := filepath.EvalSymlinks(data)
+	resolved, err := filepath.EvalSymlinks(data)
 	if err != nil {
 		return nil //nolint:nilerr // no data folder, no orphans
 	}
@@ -220,7 +220,7 @@ func clearOrphans(ctx context.Context, o Options, data string) error {
 		wait   time.Duration
 	}{{syscall.SIGINT, 20 * time.Second}, {syscall.SIGQUIT, 5 * time.Second}, {syscall.SIGKILL, 5 * time.Second}}
 	for i, step := range steps {
-		pids := serversIn(real)
+		pids := serversIn(resolved)
 		if len(pids) == 0 {
 			break
 		}
@@ -228,17 +228,17 @@ func clearOrphans(ctx context.Context, o Options, data string) error {
 			o.Progress("stopping a PostgreSQL server that an earlier run left behind")
 		}
 		o.Logger.WarnContext(ctx, "stopping a left-over PostgreSQL server", "pids", pids, "signal", step.signal.String())
-		for _, pid := range orphanTargets(real, pids, step.signal) {
+		for _, pid := range orphanTargets(resolved, pids, step.signal) {
 			_ = syscall.Kill(pid, step.signal) // it may just have ended
 		}
-		if err := waitGone(ctx, real, step.wait); err != nil {
+		if err := waitGone(ctx, resolved, step.wait); err != nil {
 			return err
 		}
 	}
-	if pids := serversIn(real); len(pids) > 0 {
+	if pids := serversIn(resolved); len(pids) > 0 {
 		return errs.New(errs.Unavailable, "PostgreSQL processes %v still work in %s and cannot be ended", pids, data)
 	}
-	if err := os.Remove(filepath.Join(real, "postmaster.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(filepath.Join(resolved, "postmaster.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a stale pid file: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -41,9 +42,7 @@ func everyone(s statuses) map[core.Role]statuses {
 // only answers 403 to every role that is not named.
 func only(named map[core.Role]statuses) map[core.Role]statuses {
 	m := everyone(ok(http.StatusForbidden))
-	for r, s := range named {
-		m[r] = s
-	}
+	maps.Copy(m, named)
 	return m
 }
 

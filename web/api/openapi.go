@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 
@@ -73,9 +74,7 @@ func (s *Server) describe() error {
 			p.Nullable = true
 		}
 	}
-	for path, item := range s.plainPaths() {
-		doc.Paths[path] = item
-	}
+	maps.Copy(doc.Paths, s.plainPaths())
 	raw, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		return fmt.Errorf("api: describe the API: %w", err)

@@ -23,7 +23,7 @@ func (s *Server) plainRoutes() {
 	get("/tiles/{layers}", needView, s.tileJSON)
 	get("/cap/alerts/{file}", needView, s.capMessage)
 	get("/cap/feed.atom", needView, s.capFeed)
-	get("/api/v1/openapi.json", needView, func(w http.ResponseWriter, r *http.Request) {
+	get("/api/v1/openapi.json", needView, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(s.openapi)
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -165,9 +166,7 @@ func newProblem(k errs.Kind, detail string) *Problem {
 // fail answers a request with the problem of err.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.problemOf(r.Context(), err)
-	for name, values := range p.headers {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.headers)
 	w.Header().Del("ETag")
 	w.Header().Del("Content-Encoding")
 	w.Header().Set("Cache-Control", "no-store")
