@@ -35,7 +35,7 @@ func TestPanicsAndUnforeseenErrorsAreBare500s(t *testing.T) {
 		if p.RequestID == "" || p.RequestID != a.header.Get("X-Request-Id") || !strings.Contains(w.log.String(), p.RequestID) {
 			t.Errorf("%s: request %q, header %q; the log must know it", name, p.RequestID, a.header.Get("X-Request-Id"))
 		}
-		if name != "nil map" && !strings.Contains(w.log.String(), "the secret detail") {
+		if name != "index" && !strings.Contains(w.log.String(), "the secret detail") {
 			t.Errorf("%s: the log lacks the detail", name)
 		}
 		if a := w.send(commander, http.MethodGet, "/api/v1/me", nil); a.status != http.StatusOK {
