@@ -37,20 +37,24 @@ func TestRecovery(t *testing.T) {
 		name      string
 		epoch     string
 		lastSeq   int64
+		pruned    int64
 		recovered bool
 		want      []int64
 	}{
-		{"nothing missed", "e1", 40, true, nil},
-		{"out of memory", "e1", 37, true, []int64{38, 39, 40}},
-		{"out of the log", "e1", 25, true, []int64{26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}},
-		{"further back than a replay goes", "e1", 19, false, nil},
-		{"pruned", "e1", 21, false, nil},
-		{"the last one that was not pruned", "e1", 22, true, []int64{
+		{"nothing missed", "e1", 40, 22, true, nil},
+		{"out of memory", "e1", 37, 22, true, []int64{38, 39, 40}},
+		{"out of the log", "e1", 25, 22, true, []int64{26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}},
+		{"further back than a replay goes", "e1", 19, 0, false, nil},
+		{"as far back as a replay goes", "e1", 20, 0, true, []int64{
+			21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+		}},
+		{"pruned", "e1", 21, 22, false, nil},
+		{"the last one that was not pruned", "e1", 22, 22, true, []int64{
 			23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
 		}},
-		{"another epoch", "e0", 40, false, nil},
-		{"no epoch", "", 40, false, nil},
-		{"beyond the head", "e1", 41, false, nil},
+		{"another epoch", "e0", 40, 22, false, nil},
+		{"no epoch", "", 40, 22, false, nil},
+		{"beyond the head", "e1", 41, 22, false, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := fast()
@@ -59,7 +63,7 @@ func TestRecovery(t *testing.T) {
 				for range 40 {
 					ho.log.add("alert.issued", "370602")
 				}
-				ho.log.prune(22)
+				ho.log.prune(c.pruned)
 			}).ready()
 			p := ho.join(responder370602, "back", c.epoch, c.lastSeq)
 			if p.welcome.Recovered != c.recovered || p.welcome.Head != 40 {
