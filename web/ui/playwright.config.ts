@@ -1,20 +1,33 @@
 import { defineConfig } from '@playwright/test'
 
-// Debian's Chromium, never a download. ONEMAP_URL points at a running server.
+// Debian's Chromium, never a download, against a server that e2e/server.ts starts. WebGL is drawn by
+// SwiftShader: the map must be there without a graphics card.
 export default defineConfig({
   testDir: 'e2e',
-  timeout: 60_000,
+  globalSetup: './e2e/server.ts',
+  timeout: 120_000,
+  expect: { timeout: 15_000 }, // WebGL in software on a shared machine
+  expect: { timeout: 15_000 },
   workers: 1,
+  fullyParallel: false,
   reporter: 'list',
   use: {
-    baseURL: process.env.ONEMAP_URL ?? 'http://127.0.0.1:8080',
     locale: 'zh-CN',
     timezoneId: 'Asia/Shanghai',
     viewport: { width: 1366, height: 768 },
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist'],
+      args: [
+        '--no-sandbox',
+        '--enable-unsafe-swiftshader',
+        '--ignore-gpu-blocklist',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        '--disable-quic',
+      ],
     },
   },
 })

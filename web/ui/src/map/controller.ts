@@ -208,7 +208,7 @@ export class MapController {
   /** What of the devices is on the screen, for tests: levels, clusters with their worst rank. */
   renderedDevices(): Record<string, unknown>[] {
     if (!this.ready) return []
-    return this.map.queryRenderedFeatures({ layers: ['device-point', 'device-cluster'] }).map((f) => ({
+    return this.map.queryRenderedFeatures({ layers: ['device-point', 'device-cluster', 'device-firing'] }).map((f) => ({
       ...f.properties,
       ...(f.geometry.type === 'Point' ? { at: f.geometry.coordinates, xy: this.map.project(f.geometry.coordinates as [number, number]) } : {}),
     }))

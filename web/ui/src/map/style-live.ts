@@ -52,6 +52,38 @@ export function alertLayers(c: StyleContext): LayerSpecification[] {
   ]
 }
 
+// Firing ones are a layer of their own above everything: nobody's name may lie over them, and the
+// slider of the layer tree does not dim them.
+function devicePoints(c: StyleContext, id: 'device-point' | 'device-firing'): LayerSpecification {
+  const firing = id === 'device-firing'
+  return {
+    id,
+    type: 'symbol',
+    source: 'devices',
+    filter: ['all', ['!', ['has', 'point_count']], [firing ? '<' : '>=', ['get', 'rank'], 9]] as never,
+    layout: {
+      visibility: visibility(c.on('@devices')),
+      'icon-image': ['concat', `om:${c.theme}:device:`, ['to-string', ['get', 'level']], ':', ['to-string', ['get', 'stale']]],
+      'icon-size': c.scale,
+      'icon-allow-overlap': true,
+      'icon-ignore-placement': !firing,
+      'symbol-sort-key': ['-', 10, ['get', 'rank']],
+      'text-field': ['step', ['zoom'], '', firing ? 9.5 : 12, c.name] as never,
+      'text-font': fontStack,
+      'text-size': 11 * c.scale,
+      'text-offset': [0, 1.3],
+      'text-anchor': 'top',
+      'text-optional': true,
+    },
+    paint: {
+      'icon-opacity': firing ? 1 : c.opacity('@devices'),
+      'text-color': c.t.label,
+      'text-halo-color': c.t.halo,
+      'text-halo-width': 1.4,
+    },
+  }
+}
+
 export function deviceLayers(c: StyleContext): LayerSpecification[] {
   const shown = { visibility: visibility(c.on('@devices')) }
   const o = c.opacity('@devices')
@@ -73,32 +105,7 @@ export function deviceLayers(c: StyleContext): LayerSpecification[] {
         'circle-stroke-width': 2 * c.scale,
       },
     },
-    {
-      id: 'device-point',
-      type: 'symbol',
-      source: 'devices',
-      filter: ['!', ['has', 'point_count']],
-      layout: {
-        ...shown,
-        'icon-image': ['concat', `om:${c.theme}:device:`, ['to-string', ['get', 'level']], ':', ['to-string', ['get', 'stale']]],
-        'icon-size': c.scale,
-        'icon-allow-overlap': true,
-        'icon-ignore-placement': true,
-        'symbol-sort-key': ['-', 10, ['get', 'rank']],
-        'text-field': ['step', ['zoom'], '', 12, c.name] as never,
-        'text-font': fontStack,
-        'text-size': 11 * c.scale,
-        'text-offset': [0, 1.3],
-        'text-anchor': 'top',
-        'text-optional': true,
-      },
-      paint: {
-        'icon-opacity': opacity,
-        'text-color': c.t.label,
-        'text-halo-color': c.t.halo,
-        'text-halo-width': 1.4,
-      },
-    },
+    devicePoints(c, 'device-point'),
     {
       id: 'device-cluster',
       type: 'symbol',
@@ -130,5 +137,6 @@ export function deviceLayers(c: StyleContext): LayerSpecification[] {
         'text-color': ['match', ['get', 'rank'], 1, ink[1], 2, ink[2], 3, ink[3], 4, ink[4], c.t.text],
       },
     },
+    devicePoints(c, 'device-firing'),
   ]
 }

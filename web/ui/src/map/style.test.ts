@@ -73,13 +73,14 @@ test('risk sources are clustered here while they are few, and tiles when they ar
 test('devices cluster by the worst level, and a firing one ignores collisions and the slider', () => {
   const style = buildStyle(input({ settings: { '@devices': { visible: true, opacity: 0.2 } } }))
   expect(style.sources.devices).toMatchObject({ clusterProperties: { rank: ['min', ['get', 'rank']] } })
-  for (const id of ['device-point', 'device-cluster']) {
-    expect(style.layers.find((l) => l.id === id)).toMatchObject({
-      layout: { 'icon-allow-overlap': true, 'icon-ignore-placement': true },
-      paint: { 'icon-opacity': ['case', ['<', ['get', 'rank'], 9], 1, 0.2] },
-    })
-  }
-  expect(style.layers.at(-1)?.id).toBe('device-cluster')
+  const find = (id: string) => style.layers.find((l) => l.id === id)
+  expect(find('device-point')).toMatchObject({ paint: { 'icon-opacity': 0.2 } })
+  expect(find('device-cluster')).toMatchObject({
+    layout: { 'icon-allow-overlap': true, 'text-allow-overlap': true },
+    paint: { 'icon-opacity': ['case', ['<', ['get', 'rank'], 9], 1, 0.2] },
+  })
+  expect(find('device-firing')).toMatchObject({ layout: { 'icon-allow-overlap': true }, paint: { 'icon-opacity': 1 } })
+  expect(style.layers.at(-1)?.id).toBe('device-firing') // nothing is drawn over it
 })
 
 test('a switched-off layer is there and hidden; county lines are dashed', () => {

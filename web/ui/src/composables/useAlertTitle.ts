@@ -1,0 +1,18 @@
+import { computed } from 'vue'
+import type { Alert } from '../api/types'
+import { t, tx } from '../i18n'
+import { useDivisions } from '../stores/divisions'
+
+/** An alert in one short line: where, what, how bad. The headline of its CAP message is longer. */
+export function useAlertTitle(alert: () => Alert | undefined) {
+  const divisions = useDivisions()
+  return computed(() => {
+    const a = alert()
+    if (!a) return ''
+    return t('command.alerts.item', {
+      division: divisions.name(a.division),
+      hazard: tx(a.hazard_name),
+      level: t(`level.${a.level}`),
+    }).trim()
+  })
+}
