@@ -17,12 +17,12 @@ import (
 
 // How a device behaves towards its broker.
 const (
-	patience    = 20 * time.Second // for an acknowledgement, then the connection counts as dead
-	backoffLeast  = time.Second      // before the first reconnection, half of it at random
-	backoffMax  = 30 * time.Second
-	backlogMax  = 120 // readings that a device keeps while nobody takes them; then the oldest go
-	batchMax    = 60  // readings of one publish
-	goodbyeWait = 2 * time.Second
+	patience     = 20 * time.Second // for an acknowledgement, then the connection counts as dead
+	backoffLeast = time.Second      // before the first reconnection, half of it at random
+	backoffMax   = 30 * time.Second
+	backlogMax   = 120 // readings that a device keeps while nobody takes them; then the oldest go
+	batchMax     = 60  // readings of one publish
+	goodbyeWait  = 2 * time.Second
 )
 
 // actor is one simulated device.
