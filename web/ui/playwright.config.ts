@@ -6,7 +6,6 @@ export default defineConfig({
   testDir: 'e2e',
   globalSetup: './e2e/server.ts',
   timeout: 120_000,
-  expect: { timeout: 15_000 }, // WebGL in software on a shared machine
   expect: { timeout: 15_000 },
   workers: 1,
   fullyParallel: false,

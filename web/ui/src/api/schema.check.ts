@@ -1,0 +1,45 @@
+// The hand-written wire shapes against those generated from docs/openapi.json: the compiler fails
+// here when a member is added, renamed or gone on either side. Nothing of this file runs.
+
+import type { components } from './schema'
+import type * as T from './types'
+
+type S = components['schemas']
+type Keys<X> = Exclude<keyof X, '$schema'>
+/** The names of members that only one side has; never when they agree. */
+type Difference<A, B> = Exclude<Keys<A>, Keys<B>> | Exclude<Keys<B>, Keys<A>>
+type Agrees<A, B> = [Difference<A, B>] extends [never] ? true : Difference<A, B>
+
+type Checks = {
+  account: Agrees<T.Account, S['Account']>
+  alert: Agrees<T.Alert, S['Alert']>
+  alertDetail: Agrees<T.AlertDetail, S['AlertDetail']>
+  alertList: Agrees<T.AlertSnapshot, S['AlertList']>
+  assignee: Agrees<T.Assignee, S['Assignee']>
+  audit: Agrees<T.Audit, S['Audit']>
+  datastream: Agrees<T.Datastream, S['Datastream']>
+  datastreamType: Agrees<T.DatastreamType, S['DatastreamType']>
+  delivery: Agrees<T.Delivery, S['Delivery']>
+  device: Agrees<T.Device, S['Device']>
+  deviceSnapshot: Agrees<T.DeviceSnapshot, S['DeviceSnapshot']>
+  division: Agrees<T.Division, S['Division']>
+  feature: Agrees<T.Feature, S['Feature']>
+  featureProperties: Agrees<T.FeatureProperties, S['FeatureProperties']>
+  field: Agrees<T.Field, S['Field']>
+  hazardType: Agrees<T.HazardType, S['HazardType']>
+  hit: Agrees<T.Hit, S['Hit']>
+  layer: Agrees<T.Layer, S['Layer']>
+  me: Agrees<T.Me, S['Me']>
+  message: Agrees<T.CapMessage, S['Message']>
+  observation: Agrees<T.Observation, S['Observation']>
+  partHealth: Agrees<T.PartHealth, S['Health']>
+  person: Agrees<T.Person, S['Person']>
+  quarantined: Agrees<T.Quarantined, S['Quarantined']>
+  rule: Agrees<T.Rule, S['Rule']>
+  session: Agrees<T.Session, S['Session']>
+  source: Agrees<T.SourceFile, S['Source']>
+  threshold: Agrees<T.Threshold, S['Threshold']>
+}
+
+type AllTrue<X extends Record<keyof X, true>> = X
+export type Checked = AllTrue<Checks>
