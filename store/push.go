@@ -93,3 +93,22 @@ func moveReceipt(ctx context.Context, tx pgx.Tx, c auth.Client, seq int64, at ti
 	}
 	return previous, now, err
 }
+
+// ConnectedResponders counts, for each division, the county responders who are connected to any node.
+func (db *DB) ConnectedResponders(ctx context.Context) (map[string]int, error) {
+	rows, err := db.pool.Query(ctx, `
+		select c.division_code, count(distinct c.account_id)::int from push_client c join account p on p.id = c.account_id
+		where c.connected and c.last_seen > now() - $1::interval and p.role = $2 and not p.disabled
+		group by c.division_code`, connectedFor, core.RoleResponder)
+	if err != nil {
+		return nil, mapErr(err, "count the connected responders")
+	}
+	counts := map[string]int{}
+	var division string
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&division, &n}, func() error {
+		counts[division] = n
+		return nil
+	})
+	return counts, mapErr(err, "count the connected responders")
+}

@@ -113,3 +113,27 @@ func TestWhoIsConnected(t *testing.T) {
 	}
 	check("a node that has just started", "a@n2", "c@n2")
 }
+
+func TestConnectedRespondersAreCountedByDivision(t *testing.T) {
+	db := newCity(t, 2)
+	now := time.Now()
+	connect := func(client, node string, acc auth.Account) {
+		t.Helper()
+		c := auth.Client{ID: client, Node: node, AccountID: acc.ID, Division: acc.Division, ConnectedAt: now}
+		if err := db.ClientConnected(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here := newAccount(t, db, "r370602", core.RoleResponder, "370602")
+	connect("a-phone", "one", here)
+	connect("a-tablet", "two", here) // the same person twice
+	connect("b-phone", "one", newAccount(t, db, "r370614", core.RoleResponder, "370614"))
+	connect("the-wall", "one", newAccount(t, db, "boss", core.RoleCommander, "3706")) // no responder
+	if err := db.ClientGone(t.Context(), "one", "b-phone"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.ConnectedResponders(t.Context())
+	if err != nil || len(got) != 1 || got["370602"] != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+}

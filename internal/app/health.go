@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -28,15 +29,16 @@ const (
 type monitor struct {
 	ping   func(context.Context) error
 	layers func(context.Context) error
+	logger *slog.Logger
 
 	mu     sync.Mutex
 	direct []func() core.Health // broker, rules, ingest, push
 	state  map[string]core.Health
 }
 
-func newMonitor(ping, layers func(context.Context) error) *monitor {
+func newMonitor(ping, layers func(context.Context) error, logger *slog.Logger) *monitor {
 	starting := func(part string) core.Health { return core.Health{Part: part, Detail: "starting"} }
-	return &monitor{ping: ping, layers: layers, state: map[string]core.Health{
+	return &monitor{ping: ping, layers: layers, logger: logger, state: map[string]core.Health{
 		partDatabase: starting(partDatabase), partLayers: starting(partLayers),
 	}}
 }
@@ -72,7 +74,8 @@ func (m *monitor) note(ctx context.Context, part string, check func(context.Cont
 	defer cancel()
 	h := core.Health{Part: part, OK: true}
 	if err := check(ctx); err != nil {
-		h.OK, h.Detail = false, err.Error()
+		h.OK, h.Detail = false, "does not answer" // everybody sees it; the cause is for the log
+		m.logger.WarnContext(ctx, "a part does not answer", "part", part, "error", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +13,7 @@ import (
 
 func TestHealthMergesTheWorst(t *testing.T) {
 	var away error
-	m := newMonitor(func(context.Context) error { return away }, func(context.Context) error { return nil })
+	m := newMonitor(func(context.Context) error { return away }, func(context.Context) error { return nil }, slog.New(slog.DiscardHandler))
 	broker := core.Health{Part: partBroker, OK: true, Lag: 1}
 	ingest := core.Health{Part: partDatabase, OK: true, Lag: 2}
 	m.direct = []func() core.Health{func() core.Health { return broker }, func() core.Health { return ingest }}
@@ -27,7 +28,7 @@ func TestHealthMergesTheWorst(t *testing.T) {
 	}
 	away = errors.New("gone")
 	m.ask(t.Context())
-	if h := m.Health()[0]; h.OK || h.Detail != "gone" {
+	if h := m.Health()[0]; h.OK || h.Detail != "does not answer" {
 		t.Errorf("database away: %+v", h)
 	}
 	away, ingest = nil, core.Health{Part: partDatabase, Detail: "no commit"}

@@ -38,7 +38,7 @@ func (a *App) startStore(ctx context.Context) error {
 	a.monitor = newMonitor(db.Ping, func(ctx context.Context) error {
 		_, err := db.Layers(ctx, a.cityScope())
 		return err
-	})
+	}, a.logger)
 	a.life.background(ctx, "monitor", a.monitor.run)
 	return nil
 }
@@ -57,7 +57,7 @@ func (a *App) startPush(ctx context.Context) error {
 	feed := a.db.EventFeed()
 	hub, err := push.New(push.Parts{
 		Events: feed, Batches: a.db, Clients: a.db, Directory: a.registry, Health: a.monitor.Health,
-		Recheck: a.people.Recheck,
+		Recheck: a.people.Recheck, Responders: a.db.ConnectedResponders,
 	}, push.Options{Node: a.o.Node}, a.logger, a.metrics, a.clock)
 	if err != nil {
 		return fmt.Errorf("make the push hub: %w", err)
