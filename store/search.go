@@ -25,7 +25,9 @@ const searchSQL = `
 	from (
 		select x.*, case when search like $3 then 0 when search like $4 then 1 else 2 end as rank
 		from (
-			select 'division' as kind, 1 as nth, '' as layer, f.code as id, f.name_zh, f.name_en, f.code as division_code, 0 as level, f.search, f.geom
+			select 'division' as kind, 1 as nth, '' as layer, f.code as id, f.name_zh, f.name_en, f.code as division_code, 0 as level, f.search,
+				-- a town whose place nobody knows is shown at its county's
+				coalesce(f.geom, (select p.geom from division p where p.code = f.parent)) as geom
 			from division f where f.search like $5 and starts_with(f.code, $1)
 			union all
 			select 'device', 2, '', f.id, f.name_zh, f.name_en, f.division_code,

@@ -163,6 +163,23 @@ func TestSearchHitsHaveAPlace(t *testing.T) {
 	}
 }
 
+// Of a town without a known place, its county's is given.
+func TestSearchPlacesTownsAtTheirCounty(t *testing.T) {
+	db := newSearchable(t)
+	county, err := db.Division(t.Context(), "370602")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.UpsertDivisions(t.Context(), []risk.Division{{Code: "370602999", Name: core.Text{ZH: "无名街道"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits, err := db.Search(t.Context(), core.Scope{Division: "3706", Role: core.RoleObserver}, "无名街道", 5)
+	if err != nil || len(hits) != 1 || hits[0].Lon != county.Lon || hits[0].Lat != county.Lat || county.Lon == 0 {
+		t.Errorf("%+v, %v; the county is at %g, %g", hits, err, county.Lon, county.Lat)
+	}
+}
+
 func TestSearchText(t *testing.T) {
 	for zh, want := range map[string]string{
 		"芝罘区":       "\n芝罘区\nk 1\nzhifuqu\nzfq\n",
