@@ -37,14 +37,15 @@ type DemoOptions struct {
 // Demo is a running demo: a server with its own database, city and simulator.
 type Demo struct {
 	*App
-	o      DemoOptions
-	logger *slog.Logger
-	life   lifecycle
-	url    string
-	base   string
-	city   data.City
-	secret secrets
-	info   DemoInfo
+	o       DemoOptions
+	logger  *slog.Logger
+	life    lifecycle
+	cluster *pgcluster.Cluster
+	url     string
+	base    string
+	city    data.City
+	secret  secrets
+	info    DemoInfo
 }
 
 const (
@@ -160,6 +161,7 @@ func (d *Demo) startCluster(ctx context.Context) error {
 		return err
 	}
 	d.life.push("PostgreSQL", c.Stop)
+	d.cluster = c
 	if c.Notice != "" {
 		d.o.Notice(c.Notice)
 	}
@@ -298,6 +300,13 @@ func (d *Demo) startServer(ctx context.Context) error {
 	}
 	d.App = a
 	d.life.push("server", a.Stop)
+	d.life.background(ctx, "watching PostgreSQL", func(ctx context.Context) {
+		select {
+		case <-d.cluster.Done():
+			a.fail(fmt.Errorf("the private PostgreSQL has ended: %w", d.cluster.Err()))
+		case <-ctx.Done():
+		}
+	})
 	return a.waitReady(ctx)
 }
 

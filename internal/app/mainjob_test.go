@@ -10,8 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -234,5 +237,38 @@ func TestDemoFileAndSecondRun(t *testing.T) {
 	}
 	if code := u.call(http.MethodGet, "/api/v1/devices/"+again.Device.ID, nil, &dev); code != http.StatusOK || dev.Streams[0].Latest == nil || dev.Streams[0].Latest.Value != 1.25 {
 		t.Errorf("the second run lost the first one's reading: status %d, %+v", code, dev)
+	}
+}
+
+// A demo whose PostgreSQL dies does not go on as if nothing were: it says so, and ends.
+func TestDemoEndsWithItsPostgreSQL(t *testing.T) {
+	d := startDemo(t, demoDir(t))
+	conn, err := pgx.Connect(t.Context(), d.Info().Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // its server is gone by then
+	var dir string
+	if err := conn.QueryRow(t.Context(), "select setting from pg_settings where name = 'data_directory'").Scan(&dir); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.SplitN(string(b), "\n", 2)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-d.Failed():
+		if !strings.Contains(err.Error(), "PostgreSQL") {
+			t.Errorf("the demo fails with %v", err)
+		}
+	case <-time.After(patience):
+		t.Error("the demo goes on without its database")
 	}
 }
