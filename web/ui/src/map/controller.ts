@@ -188,6 +188,18 @@ export class MapController {
     this.map.fitBounds(bounds, { padding, maxZoom, duration: reducedMotion() ? 0 : 900 })
   }
 
+  /** Moves a place out from under the panels. One that is off the screen is left to whoever flies there. */
+  reveal(at: [number, number], insets: Insets): void {
+    if (!this.ready || this.map.isMoving()) return
+    const { clientWidth: width, clientHeight: height } = this.map.getContainer()
+    const p = this.map.project(at)
+    if (p.x < 0 || p.y < 0 || p.x > width || p.y > height) return
+    const free = p.x > insets.left + 24 && p.x < width - insets.right - 24 && p.y > insets.top + 24 && p.y < height - insets.bottom - 24
+    if (free || width - insets.left - insets.right < 80) return
+    const offset: [number, number] = [(insets.left - insets.right) / 2, (insets.top - insets.bottom) / 2]
+    this.map.easeTo({ center: at, offset, duration: reducedMotion() ? 0 : 300 })
+  }
+
   zoomBy(step: number): void {
     this.map.easeTo({ zoom: this.map.getZoom() + step, duration: reducedMotion() ? 0 : 200 })
   }
