@@ -2,6 +2,7 @@ package push
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,10 +76,13 @@ func decodeFrame(data []byte) (any, error) {
 	}
 	switch *f.Type {
 	case typeHello:
+		h := hello{Epoch: f.Epoch, LastSeq: f.LastSeq, Batch: f.Batch}
 		if f.Client == nil {
-			return nil, badFrame("client: is required")
+			h.Client = rand.Text() // its receipts are this connection's alone
+		} else {
+			h.Client = *f.Client
 		}
-		return checkHello(hello{Client: *f.Client, Epoch: f.Epoch, LastSeq: f.LastSeq, Batch: f.Batch})
+		return checkHello(h)
 	case typeAck:
 		if f.Seq == nil {
 			return nil, badFrame("seq: is required")

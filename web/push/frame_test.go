@@ -26,7 +26,6 @@ var badFrames = []struct{ frame, reason string }{
 	{`{}`, "type: is required"},
 	{`{"type":7}`, "type: must be a text, not number"},
 	{`{"type":"subscribe"}`, `type: must be hello or ack, not "subscribe"`},
-	{`{"type":"hello","last_seq":1}`, "client: is required"},
 	{`{"type":"hello","client":"short"}`, "client: must be 8 to 64"},
 	{`{"type":"hello","client":"with a space"}`, "client: must be 8 to 64"},
 	{`{"type":"hello","client":"` + strings.Repeat("x", 65) + `"}`, "client: must be 8 to 64"},
@@ -62,6 +61,19 @@ func TestDecodeFrame(t *testing.T) {
 		if diff := cmp.Diff(want, f); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", text, err, diff)
 		}
+	}
+}
+
+// A client without an id of its own gets one, another each time.
+func TestHelloWithoutAClientID(t *testing.T) {
+	seen := map[string]bool{}
+	for range 2 {
+		f, err := decodeFrame([]byte(`{"type":"hello","epoch":"","last_seq":0}`))
+		h, ok := f.(hello)
+		if err != nil || !ok || !validClientID(h.Client) || seen[h.Client] {
+			t.Fatalf("%+v, %v", f, err)
+		}
+		seen[h.Client] = true
 	}
 }
 
