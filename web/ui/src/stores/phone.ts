@@ -67,7 +67,8 @@ export const usePhone = defineStore('phone', () => {
     if (payload?.alert) {
       const id = payload.alert.id
       const alert = alerts.all.get(id) ?? payload.alert // the snapshot may know better than a replay
-      if (inReplay(frame.seq, replay)) missed.value = addMissed(missed.value, frame)
+      const mine = frame.actor !== undefined && frame.actor === session.me?.user // no news to who did it
+      if (!mine && inReplay(frame.seq, replay)) missed.value = addMissed(missed.value, frame)
       if (isNews(frame, alert, known.get(id)) && asks(alert)) show(id)
       known.set(id, alert.level)
       if (details.has(id)) void loadDetail(id)
