@@ -71,6 +71,7 @@ export default {
     where: 'Where',
     since: 'Since',
     reading: 'Reading',
+    latest: 'Latest reading',
     threshold: 'Threshold',
     above: 'above {v}',
     below: 'below {v}',

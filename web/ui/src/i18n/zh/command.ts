@@ -71,6 +71,7 @@ export default {
     where: '哪里',
     since: '自',
     reading: '读数',
+    latest: '最新读数',
     threshold: '阈值',
     above: '高于 {v}',
     below: '低于 {v}',
