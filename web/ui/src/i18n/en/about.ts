@@ -18,6 +18,6 @@ export default {
   copy: 'Copy the checksum',
   copied: 'Copied',
   empty: 'No data sources are recorded',
-  simulated: 'A simulator feeds this system. Features and devices named “Demo” are synthetic and stand for nothing real.',
+  simulated: 'A simulator feeds this system. Features and devices named "Demo" are synthetic and stand for nothing real.',
   schematic: 'County lines are schematic, not legal boundaries.',
 } as const
