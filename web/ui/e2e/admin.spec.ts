@@ -1,6 +1,6 @@
 // Rules, accounts and the quarantine by their forms.
 
-import { expect, publish, test } from './fixtures'
+import { expect, phone, publish, test } from './fixtures'
 
 test('a rule made by the form fires; two people at once do not overwrite each other; it is deleted', async ({ as, demo, sensor }) => {
   test.setTimeout(90_000)
@@ -34,14 +34,14 @@ test('a rule made by the form fires; two people at once do not overwrite each ot
   await expect(row).toContainText(device.nameZh)
 
   // Its own rule takes the type's place: 4.8 is red by the type, and nothing by this one.
-  const { page: city } = await as('commander')
-  await city.goto('/')
-  await expect(city.getByTestId('live-status')).toHaveAttribute('data-status', 'live')
+  const { page: county } = await as('r370682', { context: phone })
+  await county.goto('/m')
+  await expect(county.getByTestId('live-status')).toHaveAttribute('data-status', 'live')
   await publish(demo, device, 4.8)
   await publish(demo, device, 7.6)
-  const item = city.locator('[data-testid^=alert-item-]', { hasText: device.nameZh })
-  await expect(item).toHaveAttribute('data-level', '2')
-  await expect(item).toHaveCount(1)
+  await expect(county.getByTestId('takeover')).toHaveAttribute('data-level', '2')
+  await expect(county.getByTestId('takeover')).toContainText(device.nameZh)
+  await expect(county.getByTestId('takeover-more')).toHaveCount(0)
 
   // Somebody else changes it in between.
   await row.getByRole('button', { name: '修改' }).click()

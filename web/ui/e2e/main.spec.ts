@@ -38,9 +38,8 @@ test('a red reading turns the map red, in a cluster and alone; acknowledged here
   await item.click()
   await expect(city.getByTestId('alert-card')).toBeVisible()
   await expect(city.getByTestId('alert-card')).toContainText('4.80 m')
-  await city.goto(`/?card=device:${device.id}&v=15/${(await place(city, device.id)).join('/')}&alert=${id}`)
+  // The map flew there, close enough for the device to stand alone.
   await expect.poll(async () => (await drawn(city)).some((d) => d.id === device.id && d.rank === 1)).toBe(true)
-  await expect(city.getByTestId('device-card')).toBeVisible()
 
   await expect(county.getByTestId('takeover')).toHaveAttribute('data-id', String(id))
   await city.getByTestId('alert-ack').click()
@@ -54,9 +53,3 @@ test('a red reading turns the map red, in a cluster and alone; acknowledged here
   await expect(county.getByTestId('phone-handling')).toContainText('已解除')
   expect(complaints).toEqual([])
 })
-
-/** Latitude and longitude of a device, in the order of the link's view. */
-async function place(page: Page, id: string): Promise<[number, number]> {
-  const device = (await (await page.context().request.get(`/api/v1/devices/${id}`)).json()) as { lon: number; lat: number }
-  return [device.lat, device.lon]
-}
