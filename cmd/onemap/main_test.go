@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"onemap/store/storetest"
 )
@@ -80,6 +83,47 @@ func TestToolsOnARealDatabase(t *testing.T) {
 		t.Errorf("exit %d, the refused line is not named:\n%s", code, errOut)
 	}
 	must("created 0, updated 0, deleted 0", "import", "--layer", "my_shelters", "--theme", "resource", "--key", "code", shelters)
+}
+
+// `onemap serve` brings an empty database up to date, gets ready, and ends cleanly when it is told to.
+func TestServeOnARealDatabase(t *testing.T) {
+	t.Setenv("ONEMAP_DATABASE", storetest.NewEmptyURL(t))
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	addr := freeAddr(t)
+	ready := false
+	go func() {
+		defer stop()
+		for ctx.Err() == nil && !ready {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
+			if err != nil {
+				return
+			}
+			if res, err := http.DefaultClient.Do(req); err == nil {
+				ready = res.StatusCode == http.StatusOK
+				_ = res.Body.Close()
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	code := run(ctx, []string{"serve", "--http", addr, "--mqtt", "127.0.0.1:0", "--log-level", "error"})
+	<-ctx.Done()
+	if code != exitOK || !ready {
+		t.Errorf("exit %d, ready %v", code, ready)
+	}
+}
+
+// freeAddr is a loopback address that nobody listened on a moment ago.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return ln.Addr().String()
 }
 
 func TestWrongCommandsAreNamed(t *testing.T) {
