@@ -44,26 +44,27 @@ func (t Theme) Valid() bool { return slices.Contains(Themes(), t) }
 
 // Layer is one entry of the catalogue: one datum, one source.
 type Layer struct {
-	ID           int           `json:"-"`
-	Name         string        `json:"name"` // [a-z][a-z0-9_]{0,62}
-	Theme        Theme         `json:"theme"`
-	Title        core.Text     `json:"title"`
-	Owner        core.Text     `json:"owner"` // the department that answers for it
-	Origin       core.Origin   `json:"origin"`
-	Audience     core.Audience `json:"audience"`
-	Source       string        `json:"source"`
-	Licence      string        `json:"licence"`
-	Attribution  string        `json:"attribution"`
-	UpdatedOn    time.Time     `json:"updated_on"`    // a date: as of when the content holds
-	CycleDays    int           `json:"cycle_days"`    // how often it should be renewed; 0 is never
-	GeometryType string        `json:"geometry_type"` // Point, LineString, Polygon, or Geometry when mixed
-	MinZoom      int           `json:"min_zoom"`
-	MaxZoom      int           `json:"max_zoom"`
-	Fields       []Field       `json:"fields"`
-	Version      int64         `json:"version"` // grows with every change; the ETag
-	Count        int64         `json:"count"`
-	BBox         []float64     `json:"bbox"` // west, south, east, north; nil when empty
-	ModifiedAt   time.Time     `json:"modified_at"`
+	ID           int            `json:"-"`
+	Name         string         `json:"name"` // [a-z][a-z0-9_]{0,62}
+	Theme        Theme          `json:"theme"`
+	Title        core.Text      `json:"title"`
+	Owner        core.Text      `json:"owner"` // the department that answers for it
+	Origin       core.Origin    `json:"origin"`
+	Audience     core.Audience  `json:"audience"`
+	Source       string         `json:"source"`
+	Licence      string         `json:"licence"`
+	Attribution  string         `json:"attribution"`
+	UpdatedOn    time.Time      `json:"updated_on"`    // a date: as of when the content holds
+	CycleDays    int            `json:"cycle_days"`    // how often it should be renewed; 0 is never
+	GeometryType string         `json:"geometry_type"` // Point, LineString, Polygon, or Geometry when mixed
+	MinZoom      int            `json:"min_zoom"`
+	MaxZoom      int            `json:"max_zoom"`
+	Fields       []Field        `json:"fields"`
+	Tile         core.TileRules `json:"tile"`    // how it is drawn into tiles
+	Version      int64          `json:"version"` // grows with every change; the ETag
+	Count        int64          `json:"count"`
+	BBox         []float64      `json:"bbox"` // west, south, east, north; nil when empty
+	ModifiedAt   time.Time      `json:"modified_at"`
 }
 
 // Field describes one property of a layer's features.

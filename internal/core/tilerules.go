@@ -1,0 +1,107 @@
+package core
+
+import (
+	"math/bits"
+
+	"onemap/internal/errs"
+)
+
+// TileExtent is how many units the side of every tile has.
+const TileExtent = 4096
+
+// TileRules say how a layer is drawn into tiles. They stand in the catalogue, as JSON; what is left
+// out is the default beside it. Lengths are units of a tile's side of 4,096; eight are one CSS pixel
+// of a tile that is shown 512 pixels wide.
+type TileRules struct {
+	Severity string    `json:"severity,omitempty" doc:"Numeric field whose values 1 (worst) to 4 order the features; empty is their level"`
+	Simplify *float64  `json:"simplify,omitempty" doc:"How far a simplified line may lie beside the true one, in tile units of 1/4096; 0 is not at all. Default 4"`
+	Thin     *TileGrid `json:"thin,omitempty" doc:"Where only the worst feature of each cell is drawn, with the count of all; a cell of 0 is nowhere. Default: cells of 8 units, below the layer's deepest zoom"`
+	Cluster  *TileGrid `json:"cluster,omitempty" doc:"Where points of a cell are drawn as one, at their mean, with count and worst level. Default: nowhere"`
+	Buffer   *int      `json:"buffer,omitempty" doc:"Units around the tile that are drawn too. Default 64"`
+	Source   string    `json:"source,omitempty" enum:",memory,database" doc:"Where tiles are made: in memory, or by the database for a layer too large for it; empty chooses by size"`
+}
+
+// TileGrid is a raster of square cells, aligned to the world, through a zoom.
+type TileGrid struct {
+	Cell   int `json:"cell" doc:"Side of a cell in tile units: a power of two to 4096, or 0"`
+	ToZoom int `json:"to_zoom" doc:"The deepest zoom at which it holds"`
+}
+
+// The places where a layer's tiles are made.
+const (
+	TileSourceMemory   = "memory"
+	TileSourceDatabase = "database"
+)
+
+const (
+	defaultSimplify = 4.0
+	defaultThinCell = 8
+	defaultBuffer   = 64
+	maxSimplify     = 256
+	maxTileBuffer   = 1024
+	maxTileZoom     = 22
+)
+
+// Tolerance is Simplify or its default, tile units.
+func (r TileRules) Tolerance() float64 {
+	if r.Simplify == nil {
+		return defaultSimplify
+	}
+	return *r.Simplify
+}
+
+// Thinning is Thin or its default for a layer whose deepest zoom is maxZoom.
+func (r TileRules) Thinning(maxZoom int) TileGrid {
+	if r.Thin == nil {
+		return TileGrid{Cell: defaultThinCell, ToZoom: maxZoom - 1}
+	}
+	return *r.Thin
+}
+
+// Clustering is Cluster, or a grid that holds nowhere.
+func (r TileRules) Clustering() TileGrid {
+	if r.Cluster == nil {
+		return TileGrid{}
+	}
+	return *r.Cluster
+}
+
+// At reports whether the grid holds at a zoom.
+func (g TileGrid) At(zoom int) bool { return g.Cell > 0 && zoom <= g.ToZoom }
+
+// BufferUnits is Buffer or its default.
+func (r TileRules) BufferUnits() int {
+	if r.Buffer == nil {
+		return defaultBuffer
+	}
+	return *r.Buffer
+}
+
+// Check says what of the rules cannot be; the fields of its errors are the JSON names.
+func (r TileRules) Check() error {
+	if t := r.Tolerance(); !(t >= 0 && t <= maxSimplify) { // a NaN is neither
+		return errs.InvalidField("simplify", "%g is outside 0 to %d", t, maxSimplify)
+	}
+	if b := r.BufferUnits(); b < 0 || b > maxTileBuffer {
+		return errs.InvalidField("buffer", "%d is outside 0 to %d", b, maxTileBuffer)
+	}
+	for _, g := range []struct {
+		field string
+		grid  *TileGrid
+	}{{"thin", r.Thin}, {"cluster", r.Cluster}} {
+		if g.grid == nil {
+			continue
+		}
+		if c := g.grid.Cell; c < 0 || c > TileExtent || bits.OnesCount(uint(c)) > 1 {
+			return errs.InvalidField(g.field+".cell", "%d is neither 0 nor a power of two to %d", c, TileExtent)
+		}
+		if z := g.grid.ToZoom; z < 0 || z > maxTileZoom {
+			return errs.InvalidField(g.field+".to_zoom", "%d is outside 0 to %d", z, maxTileZoom)
+		}
+	}
+	switch r.Source {
+	case "", TileSourceMemory, TileSourceDatabase:
+		return nil
+	}
+	return errs.InvalidField("source", "%q is none of memory, database", r.Source)
+}
