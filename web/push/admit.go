@@ -99,6 +99,7 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	c.sent.Store(c.position)
 	var continued bool
 	c.stateAt, continued = h.live.resume(hi.Batch, recovered)
+	c.tilesAt = h.tiles.position() // tiles that are fetched after the welcome are no older
 	c.welcome = must(marshalMessage(typeWelcome, welcomeFrame{
 		Type: typeWelcome, Epoch: h.events.epoch, Head: max(h.events.head, c.position),
 		Recovered: recovered, State: continued, Time: h.now().UTC(),

@@ -14,6 +14,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/sensors"
+	"onemap/tiles"
 )
 
 // The types of frame, in "type".
@@ -23,6 +24,7 @@ const (
 	typeWelcome = "welcome"
 	typeEvent   = "event"
 	typeState   = "state"
+	typeTiles   = "tiles"
 	typeBeat    = "hb"
 	typeClients = "clients"
 )
@@ -230,6 +232,27 @@ type stateFrame struct {
 	Readings []readingFrame       `json:"readings"`
 	Status   []sensors.Status     `json:"status"`
 	Seen     map[string]time.Time `json:"seen,omitempty"`
+}
+
+type tilesFrame struct {
+	Type   string       `json:"type"`
+	At     time.Time    `json:"at"`
+	All    bool         `json:"all"`
+	Layers []layerTiles `json:"layers"`
+}
+
+type layerTiles struct {
+	Layer  string      `json:"layer"`
+	All    bool        `json:"all,omitempty"`
+	Ranges [][5]uint32 `json:"ranges,omitempty"` // z, x0, y0, x1, y1
+}
+
+func layerTilesOf(n tiles.Notice) layerTiles {
+	f := layerTiles{Layer: n.Layer, All: n.Ranges == nil}
+	for _, r := range n.Ranges {
+		f.Ranges = append(f.Ranges, [5]uint32{r.Z, r.X0, r.Y0, r.X1, r.Y1})
+	}
+	return f
 }
 
 type clientsFrame struct {

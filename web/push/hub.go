@@ -38,6 +38,7 @@ type Hub struct {
 	handlers sync.WaitGroup // two goroutines a connection
 
 	live     *live
+	tiles    *tileFeed
 	roster   *roster
 	receipts *receipts
 	sessions *sessions
@@ -93,6 +94,7 @@ func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, no
 		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &sync.Pool{},
 	}
 	h.live = newLive(parts.Directory)
+	h.tiles = newTileFeed(h.metrics)
 	h.roster = newRoster()
 	h.receipts = newReceipts(h)
 	h.sessions = newSessions(h)
@@ -119,7 +121,7 @@ func (h *Hub) Run(ctx context.Context) error {
 
 	var loops sync.WaitGroup
 	for _, loop := range []func(context.Context){
-		h.listen, h.tailEvents, h.tailBatches, h.flushState, h.pulse.run, h.keepRoster, h.receipts.run, h.sessions.run,
+		h.listen, h.tailEvents, h.tailBatches, h.flushState, h.flushTiles, h.pulse.run, h.keepRoster, h.receipts.run, h.sessions.run,
 	} {
 		loops.Go(func() { loop(ctx) })
 	}
@@ -261,7 +263,8 @@ func (h *Hub) closeWhere(why *closing, match func(*client) bool) {
 	}
 }
 
-// restart forgets the log in memory and sends every client away to take up the new one.
+// restart forgets the log in memory and sends every client away to take up the new one. Which tiles
+// have changed is nothing of the log's: whoever comes back looks at all of its tiles again.
 func (h *Hub) restart(ctx context.Context, why *closing) {
 	h.log.WarnContext(ctx, "starting over with the event log", slog.String("reason", why.reason))
 	h.mu.Lock()

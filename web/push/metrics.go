@@ -21,6 +21,10 @@ type metrics struct {
 	tailLag    *prometheus.GaugeVec
 	receipts   *prometheus.CounterVec
 	waiting    prometheus.Gauge
+
+	tileNotices   prometheus.Counter
+	tileCoarsened prometheus.Counter
+	tileBehind    prometheus.Counter
 }
 
 // How a hello was answered, as labels of onemap_push_joined_total.
@@ -57,12 +61,17 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"tail"}),
 		receipts: counter("receipts_total", "Receipts of clients by what became of them.", "outcome"),
 		waiting:  gauge("receipts_waiting", "Receipts that wait to be saved."),
-		frames:   make(map[string]prometheus.Counter),
-		closed:   make(map[string]prometheus.Counter),
-		joined:   make(map[string]prometheus.Counter),
+
+		tileNotices:   counter("tile_notices_total", "Notices of changed tiles from the tile engine.").WithLabelValues(),
+		tileCoarsened: counter("tile_ranges_coarsened_total", "Ranges of changed tiles that went up in coarser ones.").WithLabelValues(),
+		tileBehind:    counter("tile_behind_total", "Clients told that every tile may have changed, because they were too far behind.").WithLabelValues(),
+
+		frames: make(map[string]prometheus.Counter),
+		closed: make(map[string]prometheus.Counter),
+		joined: make(map[string]prometheus.Counter),
 	}
 	frames := counter("frames_sent_total", "Frames written to clients by type.", "type")
-	for _, t := range []string{typeWelcome, typeEvent, typeState, typeBeat, typeClients} {
+	for _, t := range []string{typeWelcome, typeEvent, typeState, typeTiles, typeBeat, typeClients} {
 		m.frames[t] = frames.WithLabelValues(t)
 	}
 	closed := counter("closed_total", "Closed connections by cause.", "cause")

@@ -48,16 +48,17 @@ type Options struct {
 	Node    string   // this process among its peers; default "onemap"
 	Origins []string // other origins ("https://host") that pages may connect from, besides the server's own
 
-	Heartbeat    time.Duration // between heartbeats to a client; default 10 s
-	Coalesce     time.Duration // between state frames; default 100 ms
-	PollEvents   time.Duration // between looks at the event log when nothing wakes the hub; default 1 s
-	PollBatches  time.Duration // between looks at the ingest batches; default 200 ms
-	HelloTimeout time.Duration // from the handshake to the hello; default 10 s
-	CallTimeout  time.Duration // of one call to a store; default 5 s
-	Tick         time.Duration // between looks at health, expiry and pace; default 1 s
-	Recheck      time.Duration // between checks of a connection's session; default 60 s
-	SaveEvery    time.Duration // between writes of receipts; default 100 ms
-	StopTimeout  time.Duration // for taking leave of the clients; default 3 s
+	Heartbeat     time.Duration // between heartbeats to a client; default 10 s
+	Coalesce      time.Duration // between state frames; default 100 ms
+	CoalesceTiles time.Duration // from the first notice of changed tiles to its frame; default 200 ms
+	PollEvents    time.Duration // between looks at the event log when nothing wakes the hub; default 1 s
+	PollBatches   time.Duration // between looks at the ingest batches; default 200 ms
+	HelloTimeout  time.Duration // from the handshake to the hello; default 10 s
+	CallTimeout   time.Duration // of one call to a store; default 5 s
+	Tick          time.Duration // between looks at health, expiry and pace; default 1 s
+	Recheck       time.Duration // between checks of a connection's session; default 60 s
+	SaveEvery     time.Duration // between writes of receipts; default 100 ms
+	StopTimeout   time.Duration // for taking leave of the clients; default 3 s
 
 	MaxReplay     int           // a client further behind takes a snapshot; default 10,000 events
 	RingEvents    int           // newest events kept in memory for replay; default 4,096
@@ -79,6 +80,7 @@ func (o Options) withDefaults() Options {
 	o.Node = cmp.Or(o.Node, "onemap")
 	o.Heartbeat = cmp.Or(o.Heartbeat, 10*time.Second)
 	o.Coalesce = cmp.Or(o.Coalesce, 100*time.Millisecond)
+	o.CoalesceTiles = cmp.Or(o.CoalesceTiles, 200*time.Millisecond)
 	o.PollEvents = cmp.Or(o.PollEvents, time.Second)
 	o.PollBatches = cmp.Or(o.PollBatches, 200*time.Millisecond)
 	o.HelloTimeout = cmp.Or(o.HelloTimeout, 10*time.Second)

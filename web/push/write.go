@@ -75,8 +75,8 @@ func (c *client) deliver(ctx context.Context) error {
 	}
 }
 
-// turn sends what is most urgent: events, and only when there are none the roster or one state
-// frame. more says that there may be something else.
+// turn sends what is most urgent: events, and only when there are none the roster, which tiles have
+// changed, or one state frame. more says that there may be something else.
 func (c *client) turn(ctx context.Context) (more bool, err error) {
 	wasReplaying := c.replaying.Load()
 	events, err := c.hub.take(c, eventsPerTurn)
@@ -95,6 +95,10 @@ func (c *client) turn(ctx context.Context) (more bool, err error) {
 	}
 	if msg := c.hub.roster.news(c); msg != nil {
 		return true, c.send(ctx, msg)
+	}
+	var changed *message
+	if changed, c.tilesAt = c.hub.tiles.since(c.scope, c.tilesAt); changed != nil {
+		return true, c.send(ctx, changed)
 	}
 	if len(c.states) == 0 {
 		c.states, c.statesTo = c.hub.live.since(c.scope, c.stateAt)
