@@ -43,8 +43,9 @@ func unite(given []tiles.Range) (ranges []tiles.Range, coarsened int) {
 	for total > maxRanges {
 		z := slices.MaxFunc(zooms, func(a, b *zoomRanges) int { return cmp.Compare(len(a.ranges), len(b.ranges)) })
 		before := len(z.ranges)
-		coarsened += z.coarsen()
+		z.coarsen()
 		z.unite()
+		coarsened += before - len(z.ranges)
 		total -= before - len(z.ranges)
 	}
 	ranges = make([]tiles.Range, 0, total)
