@@ -2,6 +2,7 @@ package push
 
 import (
 	"cmp"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -57,19 +58,27 @@ func TestUnite(t *testing.T) {
 	}
 }
 
+// scattered are n ranges of any zoom down to the deepest, at most four tiles high and wide, some of
+// them over the edge of the world. Drawn one by one they would rarely be many different ones.
+func scattered(seed uint64, deepest uint32, n int) []tiles.Range {
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	ranges := make([]tiles.Range, n)
+	for i := range ranges {
+		z := rnd.Uint32N(deepest + 1)
+		x, y := rnd.Uint32N(1<<z+1), rnd.Uint32N(1<<z+1)
+		ranges[i] = span(z, x, y, x+rnd.Uint32N(4), y+rnd.Uint32N(4))
+	}
+	return ranges
+}
+
 // TestUniteCovers: every tile that was given is covered; no other one while the bound allows it, and
 // none outside what bounds the given ones of its zoom in any case.
 func TestUniteCovers(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		deepest := rapid.SampledFrom([]uint32{0, 1, 3, 5, 7}).Draw(rt, "deepest")
-		n := rapid.SampledFrom([]int{0, 3, 30, 100}).Draw(rt, "n") // a slice of free length is rarely long
-		at := rapid.Uint32Range(0, 1<<deepest)
-		given := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) tiles.Range {
-			r := tiles.Range{Z: rapid.Uint32Range(0, deepest).Draw(rt, "z"), X0: at.Draw(rt, "x"), Y0: at.Draw(rt, "y")}
-			side := rapid.Uint32Range(0, 3)
-			r.X1, r.Y1 = r.X0+side.Draw(rt, "wide"), r.Y0+side.Draw(rt, "high")
-			return r
-		}), n, n).Draw(rt, "given")
+		given := scattered(
+			rapid.Uint64().Draw(rt, "seed"), rapid.Uint32Range(0, 7).Draw(rt, "deepest"),
+			rapid.SampledFrom([]int{0, 1, 2, 3, 9, 30, maxRanges, maxRanges + 1, 150, 400}).Draw(rt, "n"),
+		)
 		want := covered(given)
 		different := len(distinct(inWorld(slices.Clone(given))))
 
@@ -123,13 +132,13 @@ func TestUniteMany(t *testing.T) {
 		t.Errorf("%d coarsened, %s", coarsened, diff)
 	}
 
-	var scattered []tiles.Range
+	var many []tiles.Range
 	for i := range uint32(3 * maxSwept) {
 		x, y := 54_000+i*7919%997, 25_000+i*104_729%991
-		scattered = append(scattered, span(16, x, y, x+1, y+1), span(8, 213, 98, 214, 98))
+		many = append(many, span(16, x, y, x+1, y+1), span(8, 213, 98, 214, 98))
 	}
-	want := covered(scattered)
-	got, coarsened = unite(scattered)
+	want := covered(many)
+	got, coarsened = unite(many)
 	if len(got) > maxRanges || coarsened < 2*maxSwept {
 		t.Errorf("%d ranges, %d coarsened", len(got), coarsened)
 	}
