@@ -3,7 +3,7 @@
 // is not certain that the page shows what the server knows, its status is something other than "live".
 
 import type { Health } from '../api/types'
-import { closeCode, parseFrame, type ClientsFrame, type EventFrame, type StateFrame, type WelcomeFrame } from './frames'
+import { closeCode, parseFrame, type ClientsFrame, type EventFrame, type StateFrame, type TilesFrame, type WelcomeFrame } from './frames'
 
 export type LiveStatus =
   | 'connecting' // the first connection of this page's life
@@ -42,6 +42,8 @@ export interface LiveHandlers {
   event(frame: EventFrame): void
   state(frame: StateFrame): void
   clients?(frame: ClientsFrame): void
+  /** Tiles changed. It is no part of the event log: what was missed is made good by the next welcome. */
+  tiles?(frame: TilesFrame): void
   /** The server let us in. had is where this client stood: events of a replay are had.seq+1 to frame.head. */
   welcome?(frame: WelcomeFrame, had: Position): void
   health(health: Health): void
@@ -146,6 +148,8 @@ export class LiveClient {
         return this.handlers.state(frame)
       case 'clients':
         return this.handlers.clients?.(frame)
+      case 'tiles':
+        return this.handlers.tiles?.(frame)
       case 'hb':
         this.watch()
         this.handlers.time(frame.time)

@@ -42,10 +42,45 @@ export interface ClientsFrame {
   divisions: Record<string, number>
 }
 
-export type Frame = WelcomeFrame | EventFrame | StateFrame | HeartbeatFrame | ClientsFrame
+/** Zoom, then west, north, east and south columns and rows of tiles, the ends included. */
+export type TileRange = [z: number, x0: number, y0: number, x1: number, y1: number]
+
+/** Which tiles are not what they were. */
+export interface TilesFrame {
+  type: 'tiles'
+  /** All tiles of every layer. */
+  all: boolean
+  /** Ranges of null are all of the layer's tiles. */
+  layers: { layer: string; ranges: TileRange[] | null }[]
+}
+
+export type Frame = WelcomeFrame | EventFrame | StateFrame | HeartbeatFrame | ClientsFrame | TilesFrame
 
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v)
 const isSeq = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v >= 0
+
+const deepestZoom = 22
+
+function isRange(v: unknown): v is TileRange {
+  if (!Array.isArray(v) || v.length !== 5 || !v.every(isSeq)) return false
+  const [z, x0, y0, x1, y1] = v as TileRange
+  return z <= deepestZoom && x0 <= x1 && y0 <= y1 && x1 < 2 ** z && y1 < 2 ** z
+}
+
+// A notice that cannot be read is not passed over: what it said may be lost, so everything is refreshed.
+function tilesFrame(raw: Record<string, unknown>): TilesFrame {
+  const everything: TilesFrame = { type: 'tiles', all: true, layers: [] }
+  if (raw.all === true || (raw.all !== undefined && raw.all !== false)) return everything
+  if (!Array.isArray(raw.layers)) return everything
+  const layers: TilesFrame['layers'] = []
+  for (const entry of raw.layers as unknown[]) {
+    if (!isObject(entry) || typeof entry.layer !== 'string' || !entry.layer) return everything
+    if (entry.all === true) layers.push({ layer: entry.layer, ranges: null })
+    else if (Array.isArray(entry.ranges) && entry.ranges.every(isRange)) layers.push({ layer: entry.layer, ranges: entry.ranges })
+    else return everything
+  }
+  return { type: 'tiles', all: false, layers }
+}
 
 /**
  * Decodes one text frame. Null is what this version does not know or cannot read: a frame of a newer
@@ -72,6 +107,8 @@ export function parseFrame(text: string): Frame | null {
       return isSeq(raw.head) && isObject(raw.health) ? (raw as unknown as HeartbeatFrame) : null
     case 'clients':
       return isObject(raw.divisions) ? (raw as unknown as ClientsFrame) : null
+    case 'tiles':
+      return tilesFrame(raw)
     default:
       return null
   }

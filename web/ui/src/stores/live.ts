@@ -5,7 +5,7 @@ import type { Health } from '../api/types'
 import { serverNow, setServerTime, useNow } from '../lib/clock'
 import { openSocket } from '../live/socket'
 import { LiveClient, type EndReason, type LiveStatus, type Position } from '../live/client'
-import type { EventFrame, WelcomeFrame } from '../live/frames'
+import type { EventFrame, TilesFrame, WelcomeFrame } from '../live/frames'
 import { useAlerts } from './alerts'
 import { useDevices } from './devices'
 import { useSession } from './session'
@@ -55,6 +55,7 @@ export const useLive = defineStore('live', () => {
   const lastFrameAt = ref(0)
   const layerListeners = new Set<(frame: EventFrame) => void>()
   const alertListeners = new Set<(frame: EventFrame) => void>()
+  const tileListeners = new Set<(frame: TilesFrame) => void>()
   const welcomeListeners = new Set<(frame: WelcomeFrame, had: Position) => void>()
   let client: LiveClient | null = null
 
@@ -89,6 +90,7 @@ export const useLive = defineStore('live', () => {
         event,
         state: devices.takeState,
         clients: (frame) => (connected.value = frame.divisions),
+        tiles: (frame) => tileListeners.forEach((f) => f(frame)),
         welcome: (frame, had) => welcomeListeners.forEach((f) => f(frame, had)),
         health: (next) => (health.value = next),
         time: setServerTime,
@@ -147,6 +149,11 @@ export const useLive = defineStore('live', () => {
     layerListeners.add(f)
     return () => layerListeners.delete(f)
   }
+  /** Tells which tiles changed while connected; after a welcome any may have. */
+  function onTiles(f: (frame: TilesFrame) => void): () => void {
+    tileListeners.add(f)
+    return () => tileListeners.delete(f)
+  }
   function onAlertEvent(f: (frame: EventFrame) => void): () => void {
     alertListeners.add(f)
     return () => alertListeners.delete(f)
@@ -159,5 +166,5 @@ export const useLive = defineStore('live', () => {
   /** Where this page stands in the event log; no epoch before the first connection. */
   const position = (): Position => ({ ...(client?.position ?? { epoch: '', seq: 0 }) })
 
-  return { status, reason, health, connected, since, age, badParts, untrusted, start, stop, onLayerChanged, onAlertEvent, onWelcome, position }
+  return { status, reason, health, connected, since, age, badParts, untrusted, start, stop, onLayerChanged, onTiles, onAlertEvent, onWelcome, position }
 })
