@@ -28,7 +28,7 @@ type Checks = {
   field: Agrees<T.Field, S['Field']>
   hazardType: Agrees<T.HazardType, S['HazardType']>
   hit: Agrees<T.Hit, S['Hit']>
-  layer: Agrees<T.Layer, S['Layer']>
+  layer: Agrees<Omit<T.Layer, 'tile'>, Omit<S['Layer'], 'tile'>>
   me: Agrees<T.Me, S['Me']>
   message: Agrees<T.CapMessage, S['Message']>
   observation: Agrees<T.Observation, S['Observation']>

@@ -84,6 +84,22 @@ export interface Field {
   in_tile: boolean
 }
 
+/** A raster of square cells of so many tile units (4,096 a tile), through a zoom; a cell of 0 is nowhere. */
+export interface TileGrid {
+  cell: number
+  to_zoom: number
+}
+
+/** How a layer is drawn into tiles; what is left out is the server's default. */
+export interface TileRules {
+  severity?: string
+  simplify?: number
+  thin?: TileGrid
+  cluster?: TileGrid
+  buffer?: number
+  source?: '' | 'memory' | 'database'
+}
+
 export interface Layer {
   name: string
   theme: string
@@ -100,6 +116,7 @@ export interface Layer {
   min_zoom: number
   max_zoom: number
   fields: Field[] | null
+  tile?: TileRules
   version: number
   count: number
   bbox: number[] | null

@@ -9,6 +9,9 @@ export interface OnemapDebug {
   readonly mapReady: boolean
   /** Devices and clusters on the screen now; rank 1 is red, 9 is none. */
   readonly renderedDevices: Record<string, unknown>[]
+  /** What of a catalogue layer is drawn now, with its place where it is a point; and what the tiles hold. */
+  renderedFeatures(layer: string): ReturnType<MapController['renderedFeatures']>
+  heldFeatures(layer: string): ReturnType<MapController['heldFeatures']>
   readonly live: { status: string; badParts: string[] }
   readonly view: { zoom: number; center: [number, number] } | null
   deviceLevel(id: string): number | undefined
@@ -35,6 +38,8 @@ export function exposeDebug(controller: () => MapController | null): void {
       const map = controller()?.map
       return map ? { zoom: map.getZoom(), center: map.getCenter().toArray() as [number, number] } : null
     },
+    renderedFeatures: (layer) => controller()?.renderedFeatures(layer) ?? [],
+    heldFeatures: (layer) => controller()?.heldFeatures(layer) ?? [],
     deviceLevel: (id) => devices.all.get(id)?.level,
     alert: (id) => {
       const found = alerts.all.get(id)

@@ -6,7 +6,8 @@ import 'maplibre-gl/dist/maplibre-gl.css'
 import type { FeatureCollection } from 'geojson'
 import { fontFamily } from '../theme/tokens'
 import { drawIcon, pixelRatio } from './icons'
-import { pickAt } from './pick'
+import { LiveTiles, liveTileOptions } from './live-tiles'
+import { pickAt, toPick } from './pick'
 import type { Pick } from '../stores/ui'
 
 export interface View {
@@ -33,7 +34,7 @@ export interface MapEvents {
 }
 
 
-type LiveSource = 'devices' | 'alert-areas' | 'selection' | 'measure' | `points-${string}`
+type LiveSource = 'devices' | 'alert-areas' | 'selection' | 'measure'
 
 const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches
 
@@ -46,11 +47,14 @@ function roomIn(container: HTMLElement, insets: Insets, air = 24): Insets | numb
 
 export class MapController {
   readonly map: MapLibre
+  /** Its tiles, as far as they must follow the server's. */
+  readonly tiles: LiveTiles
   ready = false
   /** Clicks draw a line instead of choosing things. */
   drawing = false
   private data = new Map<string, FeatureCollection>()
   private frame = 0
+  private styled = ''
 
   constructor(
     container: HTMLElement,
@@ -60,6 +64,8 @@ export class MapController {
     private readonly events: MapEvents,
   ) {
     setWorkerUrl(workerUrl)
+    this.tiles = new LiveTiles((now) => this.events.tileError(now))
+    this.styled = JSON.stringify(style)
     this.map = new MapLibre({
       container,
       style,
@@ -73,8 +79,10 @@ export class MapController {
       touchPitch: false,
       fadeDuration: reducedMotion() ? 0 : 150,
       canvasContextAttributes: { preserveDrawingBuffer: true }, // so that it can be printed
-      refreshExpiredTiles: false, // the server says when a layer changed
+      transformRequest: this.tiles.transformRequest,
+      ...liveTileOptions,
     })
+    this.tiles.attach(this.map)
     this.map.touchZoomRotate.disableRotation()
     this.listen()
   }
@@ -101,11 +109,9 @@ export class MapController {
     map.on('mousemove', (event) => this.move(event))
     map.on('mouseout', () => this.events.pointer(null))
     map.on('error', (event) => {
+      // A tile that cannot be had is said by the loader; any other error of a source is one of its tiles.
       if ('sourceId' in event) this.events.tileError(true)
       else console.error('map:', event.error)
-    })
-    map.on('sourcedata', (event) => {
-      if (event.isSourceLoaded && event.tile) this.events.tileError(false)
     })
   }
 
@@ -137,24 +143,34 @@ export class MapController {
       this.events.picked(found.picks)
       return
     }
-    const source = this.source(found.cluster.source)
-    if (!source) return
-    const zoom = await source.getClusterExpansionZoom(found.cluster.id)
-    if (zoom > this.map.getZoom() + 0.01 && zoom <= 13.5) {
-      this.map.easeTo({ center: found.cluster.at, zoom: Math.min(zoom + 0.3, 14), duration: reducedMotion() ? 0 : 300 })
-      return
+    const { at, here } = found.cluster
+    const source = here && this.source(here.source)
+    const zoom = source ? await source.getClusterExpansionZoom(here.id) : null
+    if (zoom === null) {
+      // The server made it, and only from a deeper zoom on it is made no more.
+      this.zoomTo(at, this.map.getZoom() + 2)
+    } else if (zoom > this.map.getZoom() + 0.01 && zoom <= 13.5) {
+      this.zoomTo(at, Math.min(zoom + 0.3, 14))
+    } else {
+      // They stand on one spot: say which they are instead of zooming for ever.
+      const leaves = await source!.getClusterLeaves(here!.id, 30, 0)
+      this.events.picked(leaves.map((leaf) => toPick(here!.source, here!.source, (leaf.properties ?? {}) as Record<string, unknown>, leaf.id)))
     }
-    // They stand on one spot: say which they are instead of zooming for ever.
-    const leaves = await source.getClusterLeaves(found.cluster.id, 30, 0)
-    this.events.picked(leaves.map((leaf) => found.cluster!.toPick((leaf.properties ?? {}) as Record<string, unknown>)))
+  }
+
+  private zoomTo(center: [number, number], zoom: number): void {
+    this.map.easeTo({ center, zoom, duration: reducedMotion() ? 0 : 300 })
   }
 
   private source(name: string): GeoJSONSource | undefined {
     return this.map.getSource(name) as GeoJSONSource | undefined
   }
 
-  /** Shows another style. What the live sources hold stays. */
+  /** Shows another style. What the live sources hold stays; the same style is nothing to do. */
   setStyle(style: StyleSpecification): void {
+    const text = JSON.stringify(style)
+    if (text === this.styled) return
+    this.styled = text
     this.map.setStyle(style, {
       diff: true,
       transformStyle: (_, next) => ({
@@ -171,11 +187,6 @@ export class MapController {
   setData(name: LiveSource, data: FeatureCollection): void {
     this.data.set(name, data)
     if (this.ready) this.source(name)?.setData(data)
-  }
-
-  /** Fetches a tile source anew: its layer changed. */
-  refresh(source: string): void {
-    if (this.map.getSource(source)) this.map.refreshTiles(source)
   }
 
   flyTo(center: [number, number], zoom: number | undefined, insets: Insets): void {
@@ -217,6 +228,28 @@ export class MapController {
     return (Math.cos((this.map.getCenter().lat * Math.PI) / 180) * 40_075_016.686) / (512 * 2 ** this.map.getZoom())
   }
 
+  /**
+   * What of a catalogue layer is on the screen, for tests: once for every time that it is drawn. Two
+   * places of one id are a ghost.
+   */
+  renderedFeatures(layer: string): { id?: number | string; at: number[] | null; properties: Record<string, unknown> }[] {
+    if (!this.ready) return []
+    return this.map
+      .queryRenderedFeatures()
+      .filter((f) => f.sourceLayer === layer)
+      .map((f) => ({ id: f.id, at: f.geometry.type === 'Point' ? f.geometry.coordinates : null, properties: f.properties }))
+  }
+
+  /** What of a catalogue layer the map's tiles hold, drawn or not, for tests. */
+  heldFeatures(layer: string): { id?: number | string; at: number[] | null; properties: Record<string, unknown> }[] {
+    const sources = new Set(this.map.getLayersOrder().map((id) => this.map.getLayer(id)).filter((l) => l?.sourceLayer === layer).map((l) => l!.source))
+    return [...sources].flatMap((source) =>
+      this.map
+        .querySourceFeatures(source, { sourceLayer: layer })
+        .map((f) => ({ id: f.id, at: f.geometry.type === 'Point' ? f.geometry.coordinates : null, properties: f.properties })),
+    )
+  }
+
   /** What of the devices is on the screen, for tests: levels, clusters with their worst rank. */
   renderedDevices(): Record<string, unknown>[] {
     if (!this.ready) return []
@@ -232,6 +265,7 @@ export class MapController {
 
   remove(): void {
     cancelAnimationFrame(this.frame)
+    this.tiles.remove()
     this.map.remove()
   }
 }

@@ -1,7 +1,7 @@
 // GeoJSON that the map draws from the stores, made without a map.
 
 import type { Feature as GeoFeature, FeatureCollection, Point, Polygon } from 'geojson'
-import type { Alert, Device, Feature } from '../api/types'
+import type { Alert, Device } from '../api/types'
 import { rank } from '../lib/levels'
 
 export interface DeviceProps {
@@ -41,29 +41,6 @@ export function alertAreas(alerts: Iterable<Alert>, chosen: number | null): Feat
     })
   }
   return { type: 'FeatureCollection', features }
-}
-
-/** Points of a catalogue layer for clustering in the client. */
-export function layerPoints(features: Feature[]): FeatureCollection {
-  return {
-    type: 'FeatureCollection',
-    features: features
-      .filter((f) => f.geometry?.type === 'Point')
-      .map((f) => ({
-        type: 'Feature',
-        id: f.id,
-        geometry: f.geometry as Point,
-        properties: {
-          id: f.id,
-          level: f.properties.level,
-          rank: rank(f.properties.level),
-          name_zh: f.properties.name.zh,
-          name_en: f.properties.name.en,
-          division: f.properties.division,
-          origin: f.properties.origin,
-        },
-      })),
-  }
 }
 
 /** [west, south, east, north] of any nest of positions, lon before lat; null of none. */

@@ -48,14 +48,13 @@ export const liveNames = ['@devices', '@areas']
 export const resourceNames = ['shelter', 'hospital', 'rescue_team']
 
 
-/** Point layers up to this many features are fetched whole and clustered here. */
-export const clusterLimit = 20_000
+/** Whether the server draws points of the layer that stand close as one. */
+export const isClustered = (layer: Layer) => (layer.tile?.cluster?.cell ?? 0) > 0
 
-/** Whether a layer is fetched as GeoJSON and clustered by its worst level. */
-export function isClustered(layer: Layer): boolean {
-  return layer.name === 'risk_source' && layer.count <= clusterLimit
-}
-
+const polygons = ['Polygon', 'MultiPolygon']
+/** Base layers are named by points of their own; of the other layers of areas the server gives label points. */
+export const isLabelled = (layer: Layer) => polygons.includes(layer.geometry_type) && !baseNames.includes(layer.name)
+export const labelName = (layer: string) => `${layer}.label`
 
 /** How many zoom levels tiles are made for; beyond it they are overzoomed: nothing in them gets finer. */
 export const deepest = 14

@@ -3,7 +3,8 @@
 import type { LayerSpecification } from 'maplibre-gl'
 import type { Layer } from '../api/types'
 import { iconName, type ResourceIcon } from './icons'
-import { baseNames, fontStack, isClustered, resourceNames, visibility, type StyleContext } from './style-context'
+import { baseNames, fontStack, isClustered, isLabelled, labelName, resourceNames, visibility, type StyleContext } from './style-context'
+import { clusterCount, clusterCountText, clusterRank, isClusterFeature } from './style-clusters'
 
 
 /** A level's colour, by the feature's own level. */
@@ -80,21 +81,72 @@ export function resourceLayers(c: StyleContext): LayerSpecification[] {
   }))
 }
 
+/** Names of areas, once there is room for them; the worst first. Their points come with the areas' tiles. */
+export function areaNames(c: StyleContext): LayerSpecification[] {
+  return c.layers.filter(isLabelled).map((l) => ({
+    id: `${l.name}-name`,
+    type: 'symbol',
+    source: c.source(l.name),
+    'source-layer': labelName(l.name),
+    minzoom: 11,
+    layout: {
+      visibility: visibility(c.on(l.name)),
+      'text-field': c.name as never,
+      'text-font': fontStack,
+      'text-size': 11 * c.scale,
+      'text-max-width': 8,
+      'text-padding': 6,
+      'symbol-sort-key': ['match', ['get', 'level'], [1, 2, 3, 4], ['get', 'level'], 9],
+    },
+    paint: {
+      'text-color': c.t.muted,
+      'text-opacity': c.opacity(l.name),
+      'text-halo-color': c.t.halo,
+      'text-halo-width': 1.4,
+    },
+  }))
+}
+
+function riskCluster(c: StyleContext, source: { source: string; 'source-layer': string }): LayerSpecification {
+  const o = c.opacity('risk_source')
+  const l = c.t.levels
+  return {
+    id: 'risk_source-cluster',
+    type: 'symbol',
+    ...source,
+    filter: isClusterFeature,
+    layout: {
+      visibility: visibility(c.on('risk_source')),
+      'icon-image': ['concat', iconName.riskCluster(c.theme), ['to-string', clusterRank]] as never,
+      'icon-size': ['interpolate', ['linear'], clusterCount, 2, 0.66 * c.scale, 200, 0.95 * c.scale] as never,
+      'icon-allow-overlap': true,
+      'text-field': clusterCountText as never,
+      'text-font': fontStack,
+      'text-size': 10 * c.scale,
+      'text-allow-overlap': true,
+      'text-offset': ['match', clusterRank, 2, ['literal', [0, 0.25]], ['literal', [0, 0]]] as never,
+      'symbol-sort-key': ['-', 10, clusterRank] as never,
+    },
+    paint: {
+      'icon-opacity': o,
+      'text-opacity': o,
+      'text-color': ['match', clusterRank, 1, l[1], 2, l[2], 3, l[3], 4, l[4], c.t.muted] as never,
+    },
+  }
+}
+
 /** Risk sources: hollow shapes in four colours, so that the solid ones are alerts alone. */
 export function riskLayers(c: StyleContext): LayerSpecification[] {
-  const layer = c.layers.find((l) => l.name === 'risk_source')
-  if (!layer) return []
-  const clustered = isClustered(layer)
-  const source = clustered ? { source: 'points-risk_source' } : { source: c.source('risk_source'), 'source-layer': 'risk_source' }
-  const shown = { visibility: visibility(c.on('risk_source')) }
+  if (!c.has('risk_source')) return []
+  const source = { source: c.source('risk_source'), 'source-layer': 'risk_source' }
   const o = c.opacity('risk_source')
   const point: LayerSpecification = {
     id: 'risk_source-icon',
     type: 'symbol',
     ...source,
-    ...(clustered ? { filter: ['!', ['has', 'point_count']] } : {}),
+    filter: ['!', isClusterFeature] as never,
     layout: {
-      ...shown,
+      visibility: visibility(c.on('risk_source')),
       'icon-image': ['concat', `om:${c.theme}:risk:`, ['to-string', ['get', 'level']]],
       'icon-size': ['interpolate', ['linear'], ['zoom'], 8, 0.75 * c.scale, 13, 1.1 * c.scale],
       'icon-allow-overlap': true,
@@ -108,32 +160,7 @@ export function riskLayers(c: StyleContext): LayerSpecification[] {
     },
     paint: { 'icon-opacity': o, 'text-opacity': o, 'text-color': c.t.label, 'text-halo-color': c.t.halo, 'text-halo-width': 1.4 },
   }
-  if (!clustered) return [point]
-  const l = c.t.levels
-  const cluster: LayerSpecification = {
-    id: 'risk_source-cluster',
-    type: 'symbol',
-    ...source,
-    filter: ['has', 'point_count'],
-    layout: {
-      ...shown,
-      'icon-image': ['concat', iconName.riskCluster(c.theme), ['to-string', ['get', 'rank']]],
-      'icon-size': ['interpolate', ['linear'], ['get', 'point_count'], 2, 0.66 * c.scale, 200, 0.95 * c.scale],
-      'icon-allow-overlap': true,
-      'text-field': ['to-string', ['get', 'point_count_abbreviated']],
-      'text-font': fontStack,
-      'text-size': 10 * c.scale,
-      'text-allow-overlap': true,
-      'text-offset': ['match', ['get', 'rank'], 2, ['literal', [0, 0.25]], ['literal', [0, 0]]],
-      'symbol-sort-key': ['-', 10, ['get', 'rank']],
-    },
-    paint: {
-      'icon-opacity': o,
-      'text-opacity': o,
-      'text-color': ['match', ['get', 'rank'], 1, l[1], 2, l[2], 3, l[3], 4, l[4], c.t.muted],
-    },
-  }
-  return [point, cluster]
+  return [point, riskCluster(c, source)]
 }
 
 const known = new Set([...baseNames, ...resourceNames, 'risk_source', 'hazard_zone'])
@@ -145,7 +172,7 @@ function genericPoint(c: StyleContext, l: Layer): LayerSpecification {
     type: 'circle',
     source: c.source(l.name),
     'source-layer': l.name,
-    filter: ['==', ['geometry-type'], 'Point'],
+    filter: ['all', ['==', ['geometry-type'], 'Point'], ['!', isClusterFeature]] as never,
     layout: { visibility: visibility(c.on(l.name)) },
     paint: {
       'circle-color': levelColour(c) as never,
@@ -156,6 +183,42 @@ function genericPoint(c: StyleContext, l: Layer): LayerSpecification {
       'circle-stroke-opacity': o,
     },
   }
+}
+
+// A hollow circle in the colour of the worst, with the count in it.
+function genericCluster(c: StyleContext, l: Layer): LayerSpecification[] {
+  const o = c.opacity(l.name)
+  const from = { source: c.source(l.name), 'source-layer': l.name, filter: isClusterFeature }
+  const shown = { visibility: visibility(c.on(l.name)) }
+  return [
+    {
+      id: `${l.name}-cluster`,
+      type: 'circle',
+      ...from,
+      layout: shown,
+      paint: {
+        'circle-color': c.t.panelSolid,
+        'circle-radius': ['interpolate', ['linear'], clusterCount, 2, 9 * c.scale, 200, 15 * c.scale] as never,
+        'circle-opacity': 0.92 * o,
+        'circle-stroke-color': levelColour(c) as never,
+        'circle-stroke-width': 2 * c.scale,
+        'circle-stroke-opacity': o,
+      },
+    },
+    {
+      id: `${l.name}-count`,
+      type: 'symbol',
+      ...from,
+      layout: {
+        ...shown,
+        'text-field': clusterCountText as never,
+        'text-font': fontStack,
+        'text-size': 10 * c.scale,
+        'text-allow-overlap': true,
+      },
+      paint: { 'text-color': c.t.text, 'text-opacity': o },
+    },
+  ]
 }
 
 /** Layers of the catalogue that no one styled, by their geometry. */
@@ -173,7 +236,7 @@ export function genericLayers(c: StyleContext, part: 'areas' | 'lines' | 'points
         )
       }
       if (part === 'lines' && type === 'LineString') return areas(c, l.name, 0).filter((layer) => layer.type === 'line')
-      if (part === 'points' && (type === 'Point' || any)) return [genericPoint(c, l)]
+      if (part === 'points' && (type === 'Point' || any)) return [genericPoint(c, l), ...(isClustered(l) ? genericCluster(c, l) : [])]
       return []
     })
 }

@@ -1,9 +1,11 @@
-import { validateStyleMin } from '@maplibre/maplibre-gl-style-spec'
+import { createExpression, featureFilter, validateStyleMin } from '@maplibre/maplibre-gl-style-spec'
 import { expect, test } from 'vitest'
 import type { Layer } from '../api/types'
 import { tokens } from '../theme/tokens'
 import { buildStyle, sourceGroups } from './style'
-import { baseNames, clusterLimit, type StyleInput } from './style-context'
+import { clusterOf } from './pick'
+import { clusterCountText, clusterRank, isClusterFeature } from './style-clusters'
+import { baseNames, type StyleInput } from './style-context'
 
 function layer(name: string, geometry_type: string, over: Partial<Layer> = {}): Layer {
   return {
@@ -15,13 +17,15 @@ function layer(name: string, geometry_type: string, over: Partial<Layer> = {}): 
 
 const catalogue = [
   ...baseNames.map((n) => layer(n, ['sea', 'town', 'place', 'county_point', 'airport', 'port'].includes(n) ? 'Point' : n === 'coast' || n === 'river' ? 'LineString' : 'Polygon')),
-  layer('risk_source', 'Point', { count: 3000 }),
+  layer('risk_source', 'Point', { tile: { cluster: { cell: 512, to_zoom: 10 } } }),
   layer('hazard_zone', 'Polygon'),
   layer('shelter', 'Point'),
   layer('hospital', 'Point'),
   layer('rescue_team', 'Point'),
   layer('brought_points', 'MultiPoint'),
+  layer('brought_clusters', 'Point', { tile: { cluster: { cell: 256, to_zoom: 9 } } }),
   layer('brought_lines', 'LineString'),
+  layer('brought_areas', 'MultiPolygon'),
   layer('brought_mixed', 'Geometry'),
 ]
 
@@ -61,13 +65,58 @@ test('base layers share a source, the others have their own; an empty catalogue 
   expect(validateStyleMin(buildStyle(input({ layers: [] })) as never)).toEqual([])
 })
 
-test('risk sources are clustered here while they are few, and tiles when they are many', () => {
-  const few = buildStyle(input())
-  expect(few.sources['points-risk_source']).toMatchObject({ cluster: true })
-  const many = buildStyle(input({ layers: [layer('risk_source', 'Point', { count: clusterLimit + 1 })] }))
-  expect(many.sources['points-risk_source']).toBeUndefined()
-  expect(many.sources['tiles-risk_source']).toMatchObject({ type: 'vector' })
-  expect(validateStyleMin(many as never)).toEqual([])
+test('risk sources come from tiles like any other layer, clusters and single ones apart', () => {
+  const style = buildStyle(input())
+  expect(style.sources['tiles-risk_source']).toMatchObject({ type: 'vector', tiles: ['https://map.example/tiles/risk_source/{z}/{x}/{y}.mvt'] })
+  const geojson = Object.keys(style.sources).filter((name) => style.sources[name]!.type === 'geojson')
+  expect(geojson.sort()).toEqual(['alert-areas', 'devices', 'measure', 'selection'])
+  const find = (id: string) => style.layers.find((l) => l.id === id)
+  expect(find('risk_source-cluster')).toMatchObject({ 'source-layer': 'risk_source', filter: isClusterFeature })
+  expect(find('risk_source-icon')).toMatchObject({ 'source-layer': 'risk_source', filter: ['!', isClusterFeature] })
+})
+
+const inTile = (id: number | undefined, properties: Record<string, unknown>) => ({ type: 1 as const, id, properties, geometry: [] })
+const isCluster = (id: number | undefined, properties: Record<string, unknown>) =>
+  featureFilter(isClusterFeature, 'filter').filter({ zoom: 9 } as never, inTile(id, properties) as never)
+
+test('a cluster has a count and no id; a point that stands for others has both; one alone has no count', () => {
+  for (const [id, properties, cluster] of [
+    [undefined, { count: 7, level: 1 }, true],
+    [17, { count: 7, level: 1, name_zh: '甲' }, false],
+    [17, { level: 1, name_zh: '甲' }, false],
+    [undefined, { level: 1 }, false],
+  ] as const) {
+    expect(isCluster(id, properties)).toBe(cluster)
+    expect(clusterOf({ source: 'tiles-risk_source', id, properties, geometry: { type: 'Point', coordinates: [121, 37] } as never }) !== null).toBe(cluster)
+  }
+})
+
+test('the count of a cluster is short, its rank that of the worst', () => {
+  const say = (expression: unknown, properties: Record<string, unknown>) => {
+    const made = createExpression(expression, 'layout')
+    if (made.result === 'error') throw new Error(JSON.stringify(made.value))
+    return made.value.evaluate({ zoom: 9 } as never, inTile(undefined, properties) as never)
+  }
+  const said = [2, 999, 1000, 1249, 9999, 10_000, 31_400].map((count) => say(clusterCountText, { count }))
+  expect(said).toEqual(['2', '999', '1k', '1.2k', '10k', '10k', '31k'])
+  expect([1, 2, 3, 4, 0].map((level) => say(clusterRank, { level }))).toEqual([1, 2, 3, 4, 9])
+})
+
+test('imported points get circles with counts where the server clusters them', () => {
+  const ids = buildStyle(input()).layers.map((l) => l.id)
+  expect(ids).toContain('brought_clusters-cluster')
+  expect(ids).toContain('brought_clusters-count')
+  expect(ids).not.toContain('brought_points-cluster')
+})
+
+test('areas are named from points that come with their tiles; the ground and mixed layers are not', () => {
+  const style = buildStyle(input({ language: 'en' }))
+  expect(style.sources['tiles-hazard_zone']).toMatchObject({ tiles: ['https://map.example/tiles/hazard_zone,hazard_zone.label/{z}/{x}/{y}.mvt'] })
+  expect(style.layers.find((l) => l.id === 'hazard_zone-name')).toMatchObject({ source: 'tiles-hazard_zone', 'source-layer': 'hazard_zone.label', minzoom: 11 })
+  const named = style.layers.filter((l) => l.id.endsWith('-name')).map((l) => l.id)
+  expect(named.sort()).toEqual(['brought_areas-name', 'hazard_zone-name'])
+  const urls = Object.values(style.sources).flatMap((s) => ('tiles' in s ? s.tiles : [])).join()
+  expect(urls).not.toMatch(/land\.label|brought_mixed\.label/)
 })
 
 test('devices cluster by the worst level, and a firing one ignores collisions and the slider', () => {

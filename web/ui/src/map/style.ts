@@ -7,8 +7,8 @@ import type { Layer } from '../api/types'
 import { tokens } from '../theme/tokens'
 import { baseLayers } from './style-base'
 import { alertLayers, deviceLayers } from './style-live'
-import { baseNames, deepest, fontStack, isClustered, type LayerSetting, type StyleContext, type StyleInput } from './style-context'
-import { genericLayers, hazardLayers, resourceLayers, riskLayers } from './style-themes'
+import { baseNames, deepest, fontStack, isLabelled, labelName, type LayerSetting, type StyleContext, type StyleInput } from './style-context'
+import { areaNames, genericLayers, hazardLayers, resourceLayers, riskLayers } from './style-themes'
 
 export const empty = { type: 'FeatureCollection' as const, features: [] }
 
@@ -19,7 +19,7 @@ export function setting(input: Pick<StyleInput, 'settings'>, layer: string): Lay
 }
 
 function tileSource(layers: Layer[], origin: string): SourceSpecification {
-  const names = layers.map((l) => l.name).join(',')
+  const names = layers.flatMap((l) => (isLabelled(l) ? [l.name, labelName(l.name)] : [l.name])).join(',')
   const attribution = [...new Set(layers.map((l) => l.attribution).filter(Boolean))].join(' · ')
   return {
     type: 'vector',
@@ -42,21 +42,8 @@ export function sourceGroups(layers: Layer[]): Map<string, Layer[]> {
 
 function sources(input: StyleInput): Record<string, SourceSpecification> {
   const all: Record<string, SourceSpecification> = {}
-  for (const [key, layers] of sourceGroups(input.layers)) {
-    if (isClustered(layers[0]!)) continue
-    all[key] = tileSource(layers, input.origin)
-  }
+  for (const [key, layers] of sourceGroups(input.layers)) all[key] = tileSource(layers, input.origin)
   const rank = ['min', ['get', 'rank']]
-  for (const layer of input.layers.filter(isClustered)) {
-    all[`points-${layer.name}`] = {
-      type: 'geojson',
-      data: empty,
-      cluster: true,
-      clusterRadius: 50 * (input.scale ?? 1),
-      clusterMaxZoom: 11,
-      clusterProperties: { rank },
-    }
-  }
   all.devices = {
     type: 'geojson',
     data: empty,
@@ -104,6 +91,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     ...genericLayers(context, 'lines'),
     ...alertLayers(context),
     ...base.labels,
+    ...areaNames(context),
     ...genericLayers(context, 'points'),
     ...resourceLayers(context),
     ...riskLayers(context),

@@ -12,6 +12,8 @@ export interface Pick {
   id: string
   name: Text
   level: Level
+  /** Where it stands for others beside it that the tile does not show: lon, lat. */
+  at?: [number, number]
 }
 
 /** A wish to move the map; n makes the same wish twice two wishes. */
