@@ -1,0 +1,216 @@
+package shape
+
+import (
+	"math/bits"
+	"slices"
+
+	"onemap/internal/core"
+)
+
+// Cutter cuts shapes into tiles. It holds one goroutine's scratch; the zero value is ready.
+type Cutter struct {
+	view    View // what the fields down to hi are of
+	valid   bool
+	world   Box
+	up      uint // bits that a world coordinate is moved up and then down to be a tile unit
+	down    uint
+	half    uint64
+	originX int64 // the tile's corner, tile units of the whole zoom
+	originY int64
+	lo, hi  int64  // where the buffer ends, tile units
+	keep    uint64 // see keeping
+	unit    float64
+
+	points []point // the part that is being cut
+	spare  []point
+	pen    pen
+	last   quad // the box that was drawn last, so as not to draw it again
+}
+
+// point is a vertex in tile units from the tile's corner.
+type point struct{ x, y int64 }
+
+// Commands appends the geometry commands of the shape in the view, encoded as the packed field's
+// bytes are, to dst. Nothing of it in the view appends nothing.
+//
+// A polygon has the winding and the order of rings of MVT 2.1, no repeated point, no point on the
+// straight line between its neighbours, and no ring without area; what simplification or rounding
+// would make vanish is drawn at least a unit wide. It does not allocate beyond dst and its scratch.
+func (c *Cutter) Commands(dst []byte, s *Shape, v *View) []byte {
+	if c.view != *v || !c.valid {
+		c.look(*v)
+	}
+	if !c.valid || s.count == 0 || !s.Box.Overlaps(c.world) {
+		return dst
+	}
+	c.pen = pen{dst: dst}
+	sides := s.Box.past(c.world)
+	switch s.Kind {
+	case Point:
+		c.drawPoints(s, sides)
+	case Line:
+		c.drawLines(s, sides)
+	case Polygon:
+		c.drawPolygons(s, sides)
+	}
+	dst, c.pen.dst = c.pen.dst, nil
+	return dst
+}
+
+// look takes a view up.
+func (c *Cutter) look(v View) {
+	c.view, c.valid = v, v.valid()
+	if !c.valid {
+		return
+	}
+	c.world = v.Box()
+	c.up, c.down, c.half = 0, 0, 0
+	if v.Z < unitZoom {
+		c.down = uint(unitZoom - v.Z)
+		c.half = 1 << (c.down - 1)
+	} else {
+		c.up = uint(v.Z - unitZoom)
+	}
+	c.originX, c.originY = int64(v.X)<<extentBits, int64(v.Y)<<extentBits
+	c.lo, c.hi = -v.buffer(), core.TileExtent+v.buffer()
+	c.unit = float64(uint64(1)<<c.down) / float64(uint64(1)<<c.up)
+	c.keep = keepAll
+	if v.Tolerance > 0 {
+		t := v.Tolerance * c.unit
+		c.keep = keeping(grade(t * t))
+	}
+}
+
+// at gives a vertex in tile units, rounded to the nearest.
+func (c *Cutter) at(v pair) point {
+	return point{
+		int64((edge(v.x)<<(c.up&63)+c.half)>>(c.down&63)) - c.originX,
+		int64((edge(v.y)<<(c.up&63)+c.half)>>(c.down&63)) - c.originY,
+	}
+}
+
+// edge takes the last world coordinate for the edge that it stands for.
+func edge(v uint32) uint64 {
+	w := uint64(v)
+	return w + (w+1)>>32
+}
+
+// keepAll keeps every vertex.
+const keepAll = 0x8080808080808080
+
+// keeping is what to add to eight bytes of importance at once, so that the high bits say which are of
+// a grade or above. No byte of importance is above 127: none overflows into the next.
+func keeping(grade uint8) uint64 { return (128 - uint64(grade)) * 0x0101010101010101 }
+
+// kept gives the high bits of vertices 8·word to 8·word+7 that are kept and lie in from to end.
+func kept(importance []pair, word, from, end uint32, keep uint64) uint64 {
+	p := importance[word]
+	m := (uint64(p.x) | uint64(p.y)<<32) + keep
+	m &= keepAll
+	if first := word << 3; first < from {
+		m &= ^uint64(0) << (from & 7 * 8)
+	}
+	if end-word<<3 < 8 {
+		m &= 1<<(end&7*8) - 1
+	}
+	return m
+}
+
+// gather puts the kept vertices from, …, end-1 of the shape into c.points. Of chunks that lie beyond
+// one of the sides, as far as these are asked for, it takes the first and the last alone: inside the
+// view that draws the same.
+func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
+	c.points = slices.Grow(c.points[:0], int(end-from)+1)
+	boxes := s.chunks()
+	if sides == 0 || boxes == nil {
+		c.take(s, from, end, keep)
+		return
+	}
+	var away uint8 // sides beyond which all lies since the last vertex that was taken
+	var behind uint32
+	held := false // whether vertex behind is still to be taken
+	for a := from; a < end; {
+		chunk := a >> chunkBits
+		b := min((chunk+1)<<chunkBits, end)
+		lo, hi := boxes[2*chunk], boxes[2*chunk+1]
+		beyond := Box{lo.x, lo.y, hi.x, hi.y}.beyond(c.world) & sides
+		if beyond == 0 {
+			if held {
+				c.points = append(c.points, c.at(s.data[behind]))
+			}
+			c.take(s, a, b, keep)
+			away, held = 0, false
+		} else if first, last, any := ends(s, a, b, keep); any {
+			if away&beyond == 0 {
+				if held {
+					c.points = append(c.points, c.at(s.data[behind]))
+				}
+				c.points = append(c.points, c.at(s.data[first]))
+				away, held = beyond, first != last
+			} else {
+				away, held = away&beyond, true
+			}
+			behind = last
+		}
+		a = b
+	}
+	if held {
+		c.points = append(c.points, c.at(s.data[behind]))
+	}
+}
+
+// take appends the kept vertices a to b-1.
+func (c *Cutter) take(s *Shape, a, b uint32, keep uint64) {
+	vertices, importance, points := s.vertices(), s.importance(), c.points
+	for word := a >> 3; word<<3 < b; word++ {
+		for m := kept(importance, word, a, b, keep); m != 0; m &= m - 1 {
+			points = append(points, c.at(vertices[word<<3+uint32(bits.TrailingZeros64(m))>>3]))
+		}
+	}
+	c.points = points
+}
+
+// ends gives the first and the last kept vertex of a to b-1.
+func ends(s *Shape, a, b uint32, keep uint64) (first, last uint32, any bool) {
+	importance := s.importance()
+	for word := a >> 3; word<<3 < b; word++ {
+		m := kept(importance, word, a, b, keep)
+		if m == 0 {
+			continue
+		}
+		if !any {
+			first, any = word<<3+uint32(bits.TrailingZeros64(m))>>3, true
+		}
+		last = word<<3 + uint32(bits.Len64(m)-1)>>3
+	}
+	return first, last, any
+}
+
+// drawPoints draws the points in the view, one of several that fall on each other in a row.
+func (c *Cutter) drawPoints(s *Shape, sides uint8) {
+	c.points = c.points[:0]
+	if s.count == 1 {
+		c.points = append(c.points, c.at(pair{s.Box.X0, s.Box.Y0}))
+		c.pen.points(c.points)
+		return
+	}
+	boxes := s.chunks()
+	for i := uint32(0); i < s.count; i++ {
+		if sides != 0 && boxes != nil && i&(1<<chunkBits-1) == 0 {
+			lo, hi := boxes[i>>chunkBits*2], boxes[i>>chunkBits*2+1]
+			if (Box{lo.x, lo.y, hi.x, hi.y}).beyond(c.world) != 0 {
+				i += 1<<chunkBits - 1
+				continue
+			}
+		}
+		v := s.data[i]
+		if sides != 0 && (Box{v.x, v.y, v.x, v.y}).beyond(c.world) != 0 {
+			continue
+		}
+		p := c.at(v)
+		if n := len(c.points); n == 0 || c.points[n-1] != p {
+			c.points = append(c.points, p)
+		}
+	}
+	c.pen.points(c.points)
+}

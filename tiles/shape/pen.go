@@ -1,0 +1,71 @@
+package shape
+
+import "slices"
+
+// pen writes geometry commands as MVT 2.1 has them, section 4.3: each an integer, the coordinates
+// zigzag-encoded differences to where the pen was, all as varints.
+type pen struct {
+	dst  []byte
+	x, y int64
+}
+
+const (
+	moveTo    = 1
+	lineTo    = 2
+	closePath = 7
+
+	// A command's header takes five bytes; a coordinate three, for no view's is beyond ±2^18.
+	headerBytes = 5
+	pointBytes  = 2 * 3
+)
+
+// points writes a MoveTo of all the points, nothing when there are none.
+func (p *pen) points(points []point) {
+	if len(points) > 0 {
+		p.command(moveTo, points)
+	}
+}
+
+// line writes a string of at least two points.
+func (p *pen) line(points []point) {
+	p.command(moveTo, points[:1])
+	p.command(lineTo, points[1:])
+}
+
+// ring writes a closed ring of at least three points.
+func (p *pen) ring(points []point) {
+	p.line(points)
+	p.dst = append(p.dst, 1<<3|closePath)
+}
+
+func (p *pen) command(id uint32, points []point) {
+	at := len(p.dst)
+	p.dst = slices.Grow(p.dst, headerBytes+pointBytes*len(points))
+	buf := p.dst[:cap(p.dst)]
+	at = putVarint(buf, at, uint32(len(points))<<3|id)
+	x, y := p.x, p.y
+	for _, to := range points {
+		dx, dy := zigzag(to.x-x), zigzag(to.y-y)
+		if dx|dy < 0x80 {
+			buf[at], buf[at+1] = byte(dx), byte(dy)
+			at += 2
+		} else {
+			at = putVarint(buf, at, dx)
+			at = putVarint(buf, at, dy)
+		}
+		x, y = to.x, to.y
+	}
+	p.x, p.y, p.dst = x, y, buf[:at]
+}
+
+func zigzag(d int64) uint32 { return uint32(d<<1 ^ d>>63) }
+
+func putVarint(buf []byte, at int, v uint32) int {
+	for v >= 0x80 {
+		buf[at] = byte(v) | 0x80
+		v >>= 7
+		at++
+	}
+	buf[at] = byte(v)
+	return at + 1
+}

@@ -1,0 +1,151 @@
+package shape
+
+import "slices"
+
+// quad is a box in tile units.
+type quad struct{ x0, y0, x1, y1 int64 }
+
+// drawPolygons draws the polygons of a shape.
+func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
+	c.last = quad{}
+	if s.Small(c.view.Z) {
+		c.drawQuad(s.Box)
+		return
+	}
+	var from uint32
+	var before pen // where the polygon began
+	drawn := false
+	for _, part := range s.partTable() {
+		if part.y&partExterior != 0 {
+			before = c.pen
+			drawn = c.drawExterior(s, from, part, sides)
+		} else if drawn {
+			if area := c.cutRing(s, from, part.x, c.keep, sides); c.fills(area) {
+				c.pen, drawn = before, false // the view lies wholly in the hole
+			} else {
+				c.drawRing(area, false)
+			}
+		}
+		from = part.x
+	}
+}
+
+// cutRing brings a ring into c.points, cut, rounded and tidied, and gives twice its area.
+func (c *Cutter) cutRing(s *Shape, from, end uint32, keep uint64, sides uint8) int64 {
+	c.gather(s, from, end, keep, sides)
+	c.clipRing(sides)
+	c.points = tidy(c.points)
+	return doubleAreaOf(c.points)
+}
+
+// drawRing draws the ring in c.points, whose double area is known, and reports whether it has one.
+func (c *Cutter) drawRing(area int64, exterior bool) bool {
+	if area == 0 {
+		return false
+	}
+	if (area > 0) != exterior {
+		slices.Reverse(c.points)
+	}
+	c.pen.ring(c.points)
+	return true
+}
+
+// fills reports whether a ring of this double area is all of the view.
+func (c *Cutter) fills(area int64) bool {
+	side := c.hi - c.lo
+	return max(area, -area) == 2*side*side
+}
+
+// drawExterior draws an exterior ring and reports whether its holes may follow. A ring that
+// simplification made vanish is drawn without, and one that rounding made vanish a unit wide.
+func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) bool {
+	if c.drawRing(c.cutRing(s, from, part.x, c.keep, sides), true) {
+		return true
+	}
+	if sides != 0 && !c.thin(part) {
+		return false // it lies elsewhere
+	}
+	if c.keep != keepAll && c.drawRing(c.cutRing(s, from, part.x, keepAll, sides), true) {
+		return true
+	}
+	if sides != 0 && (c.down == 0 || c.cutRing(s, from, part.x, keepAll, 0) != 0) {
+		return false // it has an area, elsewhere
+	}
+	c.drawRibbon(s, from, part.x, sides)
+	return false
+}
+
+// thin reports whether a ring may vanish altogether: its area is less than its length times as far as
+// simplification and rounding can move it.
+func (c *Cutter) thin(part pair) bool {
+	const rounding = 2
+	reach := (max(c.view.Tolerance, 0) + rounding) * c.unit
+	return part.y&partWidth <= uint32(grade(reach*reach))
+}
+
+// drawRibbon draws a ring that has no area in tile units: from its first anchor to the other one and
+// back, a unit beside; or, where these are one point, as a box.
+func (c *Cutter) drawRibbon(s *Shape, from, end uint32, sides uint8) {
+	importance := s.importance()
+	other := from + 1
+	for byteAt(importance, other) != anchor {
+		other++
+	}
+	a, b := c.at(s.data[from]), c.at(s.data[other])
+	if a == b {
+		c.drawQuad(boxOf(s.data[from:end]))
+		return
+	}
+	aside := point{0, 1}
+	if max(a.x-b.x, b.x-a.x) < max(a.y-b.y, b.y-a.y) {
+		aside = point{1, 0}
+	}
+	for range 2 { // on the other side when the first lies out of the view
+		c.gather(s, from, other+1, c.keep, 0)
+		for _, p := range slices.Backward(c.points) {
+			c.points = append(c.points, point{p.x + aside.x, p.y + aside.y})
+		}
+		c.clipRing(sides)
+		c.points = tidy(c.points)
+		if c.drawRing(doubleAreaOf(c.points), true) {
+			return
+		}
+		aside = point{-aside.x, -aside.y}
+	}
+}
+
+// byteAt is the importance of one vertex.
+func byteAt(importance []pair, i uint32) uint8 {
+	p := importance[i>>3]
+	if i&4 == 0 {
+		return uint8(p.x >> (i & 3 * 8))
+	}
+	return uint8(p.y >> (i & 3 * 8))
+}
+
+// drawQuad draws a box, at least a unit wide and high, unless it was the last that was drawn.
+func (c *Cutter) drawQuad(b Box) {
+	lo, hi := c.at(pair{b.X0, b.Y0}), c.at(pair{b.X1, b.Y1})
+	cell := c.cell(pair{b.X0, b.Y0})
+	if lo.x == hi.x {
+		lo.x, hi.x = cell.x, cell.x+1
+	}
+	if lo.y == hi.y {
+		lo.y, hi.y = cell.y, cell.y+1
+	}
+	q := quad{max(lo.x, c.lo), max(lo.y, c.lo), min(hi.x, c.hi), min(hi.y, c.hi)}
+	if q.x0 >= q.x1 || q.y0 >= q.y1 || q == c.last {
+		return
+	}
+	c.last = q
+	c.points = append(c.points[:0], point{q.x0, q.y0}, point{q.x1, q.y0}, point{q.x1, q.y1}, point{q.x0, q.y1})
+	c.pen.ring(c.points)
+}
+
+// cell gives the unit square that a vertex lies in by its corner.
+func (c *Cutter) cell(v pair) point {
+	return point{
+		int64(uint64(v.x)<<(c.up&63)>>(c.down&63)) - c.originX,
+		int64(uint64(v.y)<<(c.up&63)>>(c.down&63)) - c.originY,
+	}
+}
