@@ -127,3 +127,8 @@ func (v View) Box() Box {
 	b.Y0, b.Y1 = span(v.Y)
 	return b
 }
+
+// Single reports whether the shape is one point, and gives its place.
+func (s *Shape) Single() (x, y uint32, ok bool) {
+	return s.Box.X0, s.Box.Y0, s.Kind == Point && s.Box.X0 == s.Box.X1 && s.Box.Y0 == s.Box.Y1
+}
