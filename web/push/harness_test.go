@@ -62,7 +62,7 @@ func fast() Options {
 	return Options{
 		Node: "n1", Heartbeat: 200 * time.Millisecond, Coalesce: 5 * time.Millisecond, PollEvents: 50 * time.Millisecond,
 		PollBatches: 5 * time.Millisecond, SaveEvery: 5 * time.Millisecond, HelloTimeout: patience, Recheck: time.Hour,
-		StopTimeout: patience, CallTimeout: time.Second, Tick: 20 * time.Millisecond,
+		StopTimeout: patience, CallTimeout: time.Second, Tick: 20 * time.Millisecond, CoalesceTiles: 5 * time.Millisecond,
 	}
 }
 
@@ -180,6 +180,8 @@ type frame struct {
 	Status    []json.RawMessage `json:"status"`
 	Seen      map[string]string `json:"seen"`
 	Divisions json.RawMessage   `json:"divisions"`
+	All       bool              `json:"all"`
+	Layers    []layerTiles      `json:"layers"`
 	Health    healthReport      `json:"health"`
 	raw       string
 }
