@@ -107,15 +107,17 @@ func (db *DB) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 // (another system), recovered to a point in time or promoted (another timeline), or cloned (another
 // database), so that nobody takes its numbers for those of before.
 func epoch(ctx context.Context, q querier) (string, error) {
-	const sql = `
-		select i.id || '-' || to_hex(s.system_identifier) || '-' || d.oid
-		    || '-' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
-		from instance i, pg_control_system() s, pg_database d
-		where d.datname = current_database()`
 	var e string
-	err := q.QueryRow(ctx, sql).Scan(&e)
+	err := q.QueryRow(ctx, "select "+selectEpoch).Scan(&e)
 	return e, mapErr(err, "read the database's epoch")
 }
+
+// selectEpoch is the epoch as a column.
+const selectEpoch = `(
+	select i.id || '-' || to_hex(s.system_identifier) || '-' || d.oid
+	    || '-' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+	from instance i, pg_control_system() s, pg_database d
+	where d.datname = current_database())`
 
 // Epoch names this incarnation of the database: numbers of events and batches mean nothing under
 // another one.

@@ -93,80 +93,19 @@ func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
 }
 
 // EventFeed is the event log for one reader, with a connection of its own on which the database
-// wakes it. Close it when the reader ends.
+// wakes it. Close it when the reader ends; the DB stays open.
 type EventFeed struct {
 	*DB
-	busy chan struct{} // capacity 1: who holds it may use conn
-	conn *pgx.Conn     // nil before the first wait and after a failure
+	listener
 }
 
 // EventFeed makes a feed. It connects with the first wait.
-func (db *DB) EventFeed() *EventFeed {
-	return &EventFeed{DB: db, busy: make(chan struct{}, 1)}
-}
+func (db *DB) EventFeed() *EventFeed { return &EventFeed{db, newListener(db, "onemap_event")} }
 
 // EventsNotified blocks until the database says that there are new events, or ctx ends, or the
 // connection breaks, which is an error. It also returns once after each (re)connection, because
 // what came before it was listening is unknown. It is a hint: readers poll as well.
-func (f *EventFeed) EventsNotified(ctx context.Context) error {
-	select {
-	case f.busy <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-f.busy }()
-	if f.conn == nil || f.conn.IsClosed() {
-		return f.listen(ctx)
-	}
-	_, err := f.conn.WaitForNotification(ctx)
-	if err == nil {
-		f.drain(ctx)
-		return nil
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return mapErr(err, "wait for events")
-}
-
-// drain takes what else the database has just said, so that a burst of events wakes the reader a few
-// times and not once for each.
-func (f *EventFeed) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
-	defer cancel()
-	for {
-		if _, err := f.conn.WaitForNotification(ctx); err != nil {
-			return // the time is up, or the next wait says what is wrong
-		}
-	}
-}
-
-func (f *EventFeed) listen(ctx context.Context) error {
-	conn, err := pgx.ConnectConfig(ctx, f.pool.Config().ConnConfig)
-	if err != nil {
-		return mapErr(err, "connect to wait for events")
-	}
-	if _, err := conn.Exec(ctx, `listen onemap_event`); err != nil {
-		closeConn(conn)
-		return mapErr(err, "listen for events")
-	}
-	f.conn = conn
-	return nil
-}
+func (f *EventFeed) EventsNotified(ctx context.Context) error { return f.wait(ctx) }
 
 // Close ends the feed's connection, after a wait that goes on has ended; the DB stays open.
-func (f *EventFeed) Close() {
-	f.busy <- struct{}{}
-	defer func() { <-f.busy }()
-	if f.conn != nil {
-		closeConn(f.conn)
-		f.conn = nil
-	}
-}
-
-// closeConn says goodbye to the server, but not for long.
-func closeConn(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	_ = conn.Close(ctx)
-}
+func (f *EventFeed) Close() { f.close() }

@@ -19,9 +19,10 @@ func CoversInSQL(ctx context.Context, db *DB, s core.Scope, division string) (ok
 
 // The codec and the error table, for their tests.
 var (
-	MapErr      = mapErr
-	SearchText  = searchText
-	MarshalEWKB = marshalEWKB
-	DecodeEWKB  = decodeEWKB
-	CheckShape  = checkGeometry
+	MapErr        = mapErr
+	SearchText    = searchText
+	MarshalEWKB   = marshalEWKB
+	DecodeEWKB    = decodeEWKB
+	CheckShape    = checkGeometry
+	SelectChanges = selectChanges
 )

@@ -29,7 +29,7 @@ const extentOf = `case when e is not null then array[ST_XMin(e), ST_YMin(e), ST_
 const layerColumns = `
 	select l.id, l.name, l.theme, l.title_zh, l.title_en, l.owner_zh, l.owner_en, l.origin, l.audience, l.audience_roles,
 		l.source, l.licence, l.attribution, l.updated_on, l.cycle_days, l.geometry_type, l.min_zoom, l.max_zoom, l.fields,
-		l.version, `
+		l.tile, l.version, `
 
 // selectEntries gives layers with the number and box of all their features, as they are stored.
 const selectEntries = layerColumns + `l.feature_count, l.bbox, l.modified_at from layer l`
@@ -51,7 +51,7 @@ func layerTargets(l *risk.Layer) []any {
 	return []any{
 		&l.ID, &l.Name, &l.Theme, &l.Title.ZH, &l.Title.EN, &l.Owner.ZH, &l.Owner.EN, &l.Origin, &l.Audience.Kind, &l.Audience.Roles,
 		&l.Source, &l.Licence, &l.Attribution, &l.UpdatedOn, &l.CycleDays, &l.GeometryType, &l.MinZoom, &l.MaxZoom, &l.Fields,
-		&l.Version, &l.Count, &l.BBox, &l.ModifiedAt,
+		&l.Tile, &l.Version, &l.Count, &l.BBox, &l.ModifiedAt,
 	}
 }
 
@@ -171,13 +171,16 @@ func (db *DB) UpsertLayer(ctx context.Context, l risk.Layer) (risk.Layer, error)
 	return out, mapErr(err, "store the layer")
 }
 
-// lockLayer takes the layer for this transaction, also the name of one that there is not yet.
+// lockLayer takes the layer for this transaction, also the name of one that there is not yet. What
+// changes it or its features then must end with refreshLayer.
 func lockLayer(ctx context.Context, tx pgx.Tx, name string) (risk.Layer, error) {
 	var l risk.Layer
 	if !isLayerName(name) {
 		return l, errNoLayer(name)
 	}
-	if _, err := tx.Exec(ctx, "select set_config('lock_timeout', '10s', true)"); err != nil {
+	// keeps_layer: refreshLayer keeps the catalogue, the triggers need not.
+	const settings = "select set_config('lock_timeout', '10s', true), set_config('onemap.keeps_layer', 'on', true)"
+	if _, err := tx.Exec(ctx, settings); err != nil {
 		return l, err
 	}
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(7044, hashtext($1))", name); err != nil {
@@ -201,19 +204,23 @@ func writeLayer(ctx context.Context, tx pgx.Tx, l risk.Layer) (risk.Layer, error
 	if err != nil {
 		return l, fmt.Errorf("encode the fields: %w", err)
 	}
+	tile, err := jsonBytes(l.Tile)
+	if err != nil {
+		return l, fmt.Errorf("encode the rules for tiles: %w", err)
+	}
 	err = tx.QueryRow(ctx, `
 		insert into layer as l (name, theme, title_zh, title_en, owner_zh, owner_en, origin, audience, audience_roles, source, licence,
-			attribution, updated_on, cycle_days, geometry_type, min_zoom, max_zoom, fields, version)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0)
+			attribution, updated_on, cycle_days, geometry_type, min_zoom, max_zoom, fields, tile, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0)
 		on conflict (name) do update set theme = excluded.theme, title_zh = excluded.title_zh, title_en = excluded.title_en,
 			owner_zh = excluded.owner_zh, owner_en = excluded.owner_en, origin = excluded.origin, audience = excluded.audience,
 			audience_roles = excluded.audience_roles, source = excluded.source, licence = excluded.licence,
 			attribution = excluded.attribution, updated_on = excluded.updated_on, cycle_days = excluded.cycle_days,
 			geometry_type = excluded.geometry_type, min_zoom = excluded.min_zoom, max_zoom = excluded.max_zoom,
-			fields = excluded.fields
+			fields = excluded.fields, tile = excluded.tile
 		returning l.id`,
 		l.Name, l.Theme, l.Title.ZH, l.Title.EN, l.Owner.ZH, l.Owner.EN, l.Origin, l.Audience.Kind, roleNames(l.Audience.Roles),
-		l.Source, l.Licence, l.Attribution, l.UpdatedOn, l.CycleDays, l.GeometryType, l.MinZoom, l.MaxZoom, fields,
+		l.Source, l.Licence, l.Attribution, l.UpdatedOn, l.CycleDays, l.GeometryType, l.MinZoom, l.MaxZoom, fields, tile,
 	).Scan(&l.ID)
 	return l, mapErr(err, "write the layer")
 }

@@ -31,6 +31,7 @@ func mergeLayer(old, l risk.Layer, now time.Time) (risk.Layer, error) {
 	keep(&out.CycleDays, l.CycleDays)
 	keep(&out.GeometryType, l.GeometryType)
 	keep(&out.UpdatedOn, l.UpdatedOn)
+	keep(&out.Tile, l.Tile)
 	if l.Audience.Kind != "" {
 		out.Audience = l.Audience
 	}
@@ -92,7 +93,22 @@ func checkLayer(l risk.Layer) error {
 	if err := checkAudience(l.Audience); err != nil {
 		return err
 	}
-	return checkFields(l.Fields)
+	if err := checkFields(l.Fields); err != nil {
+		return err
+	}
+	return checkRules(l)
+}
+
+func checkRules(l risk.Layer) error {
+	if err := l.Tile.Check(); err != nil {
+		return under("tile", err)
+	}
+	name := l.Tile.Severity
+	numeric := func(f risk.Field) bool { return f.Name == name && (f.Type == "number" || f.Type == "integer") }
+	if name != "" && !slices.ContainsFunc(l.Fields, numeric) {
+		return errs.InvalidField("tile.severity", "%q is no field of numbers", name)
+	}
+	return nil
 }
 
 func checkAudience(a core.Audience) error {

@@ -14,21 +14,19 @@ import (
 	"onemap/tiles"
 )
 
-const (
-	tileExtent = 4096 // units of a tile's side
-	tileBuffer = 64   // units around it that are drawn too, so that nothing is cut at the seams
-)
+// clipMargin is how far outside a tile's buffer geometry is cut in lon/lat, in tile units.
+const clipMargin = 64
 
 // selectTile makes one layer's part of a tile for a scope of division $1. Everything that differs
 // from layer to layer, its name in the tile also, is a parameter.
 //
 // The geometry is cut in lon/lat, well outside the buffer, before it is projected: Web Mercator has
-// no poles, and a coast of 40,000 vertices need not be projected for one bay. The worst level comes
-// last in the tile and so is drawn on top. Numbers, texts and booleans are written as what their
-// field says; a value of another type is left out, but anything can be a text.
+// no poles, and a coast of 40,000 vertices need not be projected for one bay. The worst by level, or
+// by the field $14, comes last in the tile and so is drawn on top. Numbers, texts and booleans are
+// written as what their field says; a value of another type is left out, but anything can be a text.
 const selectTile = `
-	select ST_AsMVT(t, $3::text, 4096, 'geom', 'id' order by case t.level when 0 then 9 else t.level end desc, t.id)
-	from (
+	select ST_AsMVT(t, $3::text, 4096, 'geom', 'id' order by ` + drawnAfter + ` desc, t.id)
+	from feature f join layer l on l.id = f.layer_id cross join lateral (
 		select f.id, nullif(f.name_zh, '') as name_zh, nullif(f.name_en, '') as name_en, f.level, nullif(f.division_code, '') as division, f.origin,
 			case when cardinality($8::text[]) > 0 then (select jsonb_object_agg(x.name, case x.type when 'string' then to_jsonb(f.properties ->> x.name) else f.properties -> x.name end)
 				from unnest($8::text[], $9::text[]) as x(name, type)
@@ -37,9 +35,16 @@ const selectTile = `
 			ST_AsMVTGeom(
 				ST_Transform(ST_ClipByBox2D(f.geom, ST_MakeEnvelope($10, $11, $12, $13, 4326)::box2d), 3857),
 				ST_TileEnvelope($4, $5, $6)::box2d, 4096, $7, true) as geom
-		from feature f join layer l on l.id = f.layer_id
-		where f.layer_id = $2 and ` + featureVisible + ` and f.geom && ST_MakeEnvelope($10, $11, $12, $13, 4326)
-	) t where t.geom is not null`
+	) t
+	where f.layer_id = $2 and ` + featureVisible + ` and f.geom && ST_MakeEnvelope($10, $11, $12, $13, 4326) and t.geom is not null`
+
+// drawnAfter is 1 for the worst, and 9 for what has no severity: core.TileRules.Severity in SQL.
+const drawnAfter = `
+		case when $14::text <> '' then
+			case when jsonb_typeof(f.properties -> $14::text) <> 'number' then 9
+				when (f.properties ->> $14::text)::numeric in (1, 2, 3, 4) then (f.properties ->> $14::text)::numeric::int
+				else 9 end
+			when f.level = 0 then 9 else f.level end`
 
 // Describe gives what a TileJSON says of the layers, in the order asked for.
 func (db *DB) Describe(ctx context.Context, s core.Scope, layers []string) ([]tiles.LayerInfo, error) {
@@ -120,17 +125,19 @@ func (db *DB) layerTile(ctx context.Context, s core.Scope, l risk.Layer, a tiles
 			types[i] = "number" // as jsonb_typeof calls it
 		}
 	}
-	b := clipBound(geo.Tile(a))
+	buffer := l.Tile.BufferUnits()
+	b := clipBound(geo.Tile(a), buffer)
 	var part []byte
-	err := db.pool.QueryRow(ctx, selectTile, s.Division, l.ID, l.Name, a.Z, a.X, a.Y, tileBuffer, names, types,
-		b.Min[0], b.Min[1], b.Max[0], b.Max[1]).Scan(&part)
+	err := db.pool.QueryRow(ctx, selectTile, s.Division, l.ID, l.Name, a.Z, a.X, a.Y, buffer, names, types,
+		b.Min[0], b.Min[1], b.Max[0], b.Max[1], l.Tile.Severity).Scan(&part)
 	return part, err
 }
 
-// clipBound is the tile with twice its buffer around it, in lon/lat, held inside the world.
-func clipBound(t geo.Tile) orb.Bound {
+// clipBound is the tile with its buffer, in tile units, and a margin around it, in lon/lat, held inside
+// the world.
+func clipBound(t geo.Tile, buffer int) orb.Bound {
 	side := 2 * geo.MercatorHalf / math.Exp2(float64(t.Z))
-	pad := side * 2 * tileBuffer / tileExtent
+	pad := side * float64(buffer+clipMargin) / core.TileExtent
 	west, north := float64(t.X)*side-geo.MercatorHalf, geo.MercatorHalf-float64(t.Y)*side
 	b := orb.Bound{
 		Min: geo.FromMercator(orb.Point{west - pad, north - side - pad}),

@@ -44,8 +44,8 @@ func (p PrunePolicy) withDefaults() PrunePolicy {
 
 // PruneReport says how many rows went, and which tables of observations.
 type PruneReport struct {
-	Events, Quarantine, Conflicts, Batches, Sessions, Clients int64
-	Partitions                                                []string
+	Events, Changes, Quarantine, Conflicts, Batches, Sessions, Clients int64
+	Partitions                                                         []string
 }
 
 // pruneChunk is how many rows one transaction deletes at most, so that none takes long.
@@ -54,13 +54,16 @@ const pruneChunk = 5000
 // Prune deletes what the policy no longer keeps, drops the months of observations that are past
 // their retention class, and makes the coming month's. It may run on every node at any time; what
 // an error left behind is done by the next run. The newest event and batch always stay, so that
-// their numbers never go back.
+// their numbers never go back. What the change feed has, it keeps for ten minutes at least.
 func (db *DB) Prune(ctx context.Context, policy PrunePolicy) (PruneReport, error) {
 	p, now := policy.withDefaults(), db.now()
 	var r PruneReport
 	var err error
 	if r.Events, err = db.pruneEvents(ctx, now.Add(-p.Events)); err != nil {
 		return r, mapErr(err, "prune the event log")
+	}
+	if r.Changes, err = db.pruneChanges(ctx, now); err != nil {
+		return r, mapErr(err, "prune the change feed")
 	}
 	for _, s := range []struct {
 		what string

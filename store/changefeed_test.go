@@ -1,0 +1,466 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+
+	"onemap/internal/core"
+	"onemap/risk"
+	"onemap/store"
+	"onemap/store/storetest"
+	"onemap/tiles"
+)
+
+// follower reads a database's change feed from where it began.
+type follower struct {
+	t    testing.TB
+	feed *store.ChangeFeed
+	mark tiles.Mark
+}
+
+func follow(t testing.TB, db *store.DB) *follower {
+	t.Helper()
+	f := &follower{t: t, feed: db.ChangeFeed()}
+	t.Cleanup(f.feed.Close)
+	var err error
+	if f.mark, err = f.feed.Mark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// next is everything since the last time, in words, sorted: layer, what, and what it was and is.
+func (f *follower) next() []string {
+	f.t.Helper()
+	var all []string
+	m, err := f.feed.Since(f.t.Context(), f.mark, func(c tiles.Chunk) error {
+		if len(c.Changes) > 1000 || time.Since(c.At) > time.Hour || time.Since(c.At) < -time.Hour {
+			f.t.Errorf("a chunk of %d changes, at %s", len(c.Changes), c.At)
+		}
+		all = append(all, inWords(c)...)
+		return nil
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.mark = m
+	slices.Sort(all)
+	return all
+}
+
+func inWords(c tiles.Chunk) []string {
+	switch {
+	case c.Entry:
+		return []string{fmt.Sprintf("%d entry", c.Layer)}
+	case c.Whole:
+		return []string{fmt.Sprintf("%d whole", c.Layer)}
+	}
+	var out []string
+	for _, ch := range c.Changes {
+		out = append(out, fmt.Sprintf("%d #%d %s %s → %s %s", c.Layer, ch.ID, boxWords(ch.Old), ch.OldDivision, boxWords(ch.New), ch.NewDivision))
+	}
+	return out
+}
+
+// boxWords is a box in hundredths of a degree, "-" when there is none.
+func boxWords(b tiles.Box) string {
+	if math.IsNaN(b[0]) && math.IsNaN(b[1]) && math.IsNaN(b[2]) && math.IsNaN(b[3]) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f,%.2f,%.2f,%.2f", b[0], b[1], b[2], b[3])
+}
+
+func (f *follower) want(what string, want ...string) {
+	f.t.Helper()
+	slices.Sort(want)
+	if d := cmp.Diff(want, f.next()); d != "" {
+		f.t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+func exec(t testing.TB, db *store.DB, sql string, args ...any) {
+	t.Helper()
+	if _, err := db.Pool().Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// insertFeature is what a person at psql writes.
+const insertFeature = `insert into feature (layer_id, source_key, division_code, origin, geom) values ($1, $2, $3, 'real', ST_SetSRID($4::geometry, 4326)) returning id`
+
+func insertByHand(t testing.TB, q interface {
+	QueryRow(context.Context, string, ...any) pgx.Row
+}, layer int, key, division, wkt string) int64 {
+	t.Helper()
+	var id int64
+	if err := q.QueryRow(t.Context(), insertFeature, layer, key, division, wkt).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestFeedOfImportAndEdit(t *testing.T) {
+	db := newDivisions(t)
+	f := follow(t, db)
+	f.want("nothing")
+	importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5), feature("b", "370614", 120.8, 37.8))
+	before := featuresOf(t, db, city, "tanks")
+	a, b := before["a"].ID, before["b"].ID
+	layer := int(count(t, db, `select id from layer`))
+	entry := fmt.Sprintf("%d entry", layer)
+	f.want("the import, which makes the entry and then names its fields", entry, entry,
+		fmt.Sprintf("%d #%d -  → 121.40,37.50,121.40,37.50 370602", layer, a),
+		fmt.Sprintf("%d #%d -  → 120.80,37.80,120.80,37.80 370614", layer, b))
+	importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5))
+	f.want("an import of the rest",
+		fmt.Sprintf("%d #%d 120.80,37.80,120.80,37.80 370614 → - ", layer, b))
+	mixed := tanks()
+	mixed.GeometryType = "Geometry"
+	if _, err := db.UpsertLayer(t.Context(), mixed); err != nil {
+		t.Fatal(err)
+	}
+	f.want("its entry", entry)
+	l, ids, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, risk.Edit{
+		Create: []risk.Feature{feature("new", "370602", 121.5, 37.5)},
+		Move:   []risk.Feature{{ID: a, Geometry: orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 37}}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.want("an edit",
+		fmt.Sprintf("%d #%d 121.40,37.50,121.40,37.50 370602 → 121.00,37.00,122.00,38.00 370602", layer, a),
+		fmt.Sprintf("%d #%d -  → 121.50,37.50,121.50,37.50 370602", layer, ids[0]))
+	if l.Version != 4 || l.Count != 2 {
+		t.Errorf("the triggers kept the catalogue too: version %d, count %d", l.Version, l.Count)
+	}
+	if _, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, risk.Edit{Delete: []int64{a}, Move: []risk.Feature{{ID: ids[0]}}}); err == nil {
+		t.Fatal("an edit without a geometry passes")
+	}
+	f.want("an edit that failed")
+}
+
+func TestFeedOfHandWrittenSQL(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5))
+	other := tanks()
+	other.Name = "other"
+	importOK(t, db, other)
+	l, o := layerOf(t, db, city, "tanks"), layerOf(t, db, city, "other")
+	tank, second := int(count(t, db, `select id from layer where name = 'tanks'`)), int(count(t, db, `select id from layer where name = 'other'`))
+	f := follow(t, db)
+	id := insertByHand(t, db.Pool(), tank, "x", "370614", "LINESTRING(120 36, 121.5 37)")
+	f.want("insert", fmt.Sprintf("%d #%d -  → 120.00,36.00,121.50,37.00 370614", tank, id))
+	now := layerOf(t, db, city, "tanks")
+	if now.Version != l.Version+1 || now.Count != 2 || !cmp.Equal(now.BBox, []float64{120, 36, 121.5, 37.5}) || !now.ModifiedAt.After(l.ModifiedAt) {
+		t.Errorf("the catalogue after an insert: %+v", now)
+	}
+	exec(t, db, `update feature set geom = ST_SetSRID('POINT(119 36)'::geometry, 4326), division_code = '' where id = $1`, id)
+	f.want("update", fmt.Sprintf("%d #%d 120.00,36.00,121.50,37.00 370614 → 119.00,36.00,119.00,36.00 ", tank, id))
+	exec(t, db, `update feature set geom = geom where false`)
+	exec(t, db, `delete from feature where false`)
+	exec(t, db, `insert into feature (layer_id, source_key, origin, geom) select 1, '', 'real', geom from feature where false`)
+	f.want("no row")
+	exec(t, db, `update feature set layer_id = $2 where id = $1`, id, second)
+	f.want("another layer", fmt.Sprintf("%d #%d 119.00,36.00,119.00,36.00  → - ", tank, id), fmt.Sprintf("%d #%d -  → 119.00,36.00,119.00,36.00 ", second, id))
+	if a, b := layerOf(t, db, city, "tanks"), layerOf(t, db, city, "other"); a.Version != l.Version+3 || a.Count != 1 || b.Version != o.Version+1 || b.Count != 1 {
+		t.Errorf("the catalogue after that: %+v\n%+v", a, b)
+	}
+	exec(t, db, `update feature set id = default where id = $1`, id)
+	f.want("another id", fmt.Sprintf("%d #%d 119.00,36.00,119.00,36.00  → - ", second, id),
+		fmt.Sprintf("%d #%d -  → 119.00,36.00,119.00,36.00 ", second, count(t, db, `select max(id) from feature`)))
+	exec(t, db, `delete from feature where layer_id = $1`, second)
+	if got := f.next(); len(got) != 1 || !strings.HasSuffix(got[0], " → - ") {
+		t.Errorf("delete: %q", got)
+	}
+	empty := insertByHand(t, db.Pool(), second, "empty", "", "POINT EMPTY")
+	f.want("a point that is empty", fmt.Sprintf("%d #%d -  → - ", second, empty))
+	exec(t, db, `truncate feature`)
+	f.want("truncate", fmt.Sprintf("%d whole", tank), fmt.Sprintf("%d whole", second))
+	if l := layerOf(t, db, city, "tanks"); l.Count != 0 || l.BBox != nil {
+		t.Errorf("the catalogue after truncate: %+v", l)
+	}
+	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 2 {
+		t.Errorf("%d events, want those of the two imports", n)
+	}
+}
+
+func TestFeedOfEntries(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5))
+	layer := int(count(t, db, `select id from layer`))
+	entry := fmt.Sprintf("%d entry", layer)
+	f := follow(t, db)
+	for _, set := range []string{
+		`name = 'renamed'`, `audience = 'public'`, `audience_roles = '{observer}'`, `min_zoom = 3`, `max_zoom = 12`,
+		`fields = '[{"name":"x","type":"string","in_tile":true}]'`, `tile = '{"buffer":8}'`, `title_zh = '新'`, `title_en = 'new'`, `geometry_type = 'Geometry'`,
+	} {
+		version := count(t, db, `select version from layer`)
+		exec(t, db, `update layer set `+set)
+		f.want(set, entry)
+		if now := count(t, db, `select version from layer`); now != version+1 {
+			t.Errorf("%s by hand: version %d, was %d", set, now, version)
+		}
+		exec(t, db, `update layer set `+set)
+		f.want(set + " again")
+	}
+	exec(t, db, `update layer set owner_zh = 'x', modified_at = now(), feature_count = 7`)
+	f.want("nothing that tiles need")
+	if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "renamed", MinZoom: 1, MaxZoom: 9}); err != nil {
+		t.Fatal(err)
+	}
+	f.want("by the program", entry)
+	exec(t, db, `delete from layer`)
+	f.want("a deleted layer takes its features with it", entry)
+	if _, err := db.UpsertLayer(t.Context(), tanks()); err != nil {
+		t.Fatal(err)
+	}
+	f.want("a layer is made", fmt.Sprintf("%d entry", layer+2)) // the import's insert-or-update took a number
+	exec(t, db, `truncate layer cascade`)
+	f.want("all layers go", fmt.Sprintf("%d entry", layer+2), fmt.Sprintf("%d whole", layer+2))
+}
+
+// What is not committed is nothing, and what is committed late is not missed.
+func TestFeedFollowsCommits(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks())
+	layer := int(count(t, db, `select id from layer`))
+	f := follow(t, db)
+	begin := func() pgx.Tx {
+		tx, err := db.Pool().Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// two writers of one layer must not wait for each other here
+		if _, err := tx.Exec(t.Context(), `select set_config('onemap.keeps_layer', 'on', true)`); err != nil {
+			t.Fatal(err)
+		}
+		return tx
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	line := func(id int64) string { return fmt.Sprintf("%d #%d -  → 121.00,37.00,121.00,37.00 ", layer, id) }
+	old, late, gone := begin(), begin(), begin()
+	first := insertByHand(t, old, layer, "old", "", "POINT(121 37)")
+	insertByHand(t, gone, layer, "gone", "", "POINT(121 37)")
+	f.want("three are open")
+	second := insertByHand(t, late, layer, "late", "", "POINT(121 37)")
+	must(late.Commit(t.Context()))
+	f.want("the last one commits first", line(second))
+	must(gone.Rollback(t.Context()))
+	f.want("one is rolled back")
+	f.want("and again")
+	must(old.Commit(t.Context()))
+	f.want("the first one commits last", line(first))
+
+	tx := begin()
+	kept := insertByHand(t, tx, layer, "kept", "", "POINT(121 37)")
+	sub, err := tx.Begin(t.Context())
+	must(err)
+	insertByHand(t, sub, layer, "undone", "", "POINT(121 37)")
+	must(sub.Rollback(t.Context()))
+	sub, err = tx.Begin(t.Context())
+	must(err)
+	inner := insertByHand(t, sub, layer, "inner", "", "POINT(121 37)")
+	must(sub.Commit(t.Context()))
+	must(tx.Commit(t.Context()))
+	f.want("savepoints", line(kept), line(inner))
+}
+
+// Two marks are two readers: each is given everything after its own.
+func TestFeedGivesAllToEachMark(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks())
+	layer := int(count(t, db, `select id from layer`))
+	one, two := follow(t, db), follow(t, db)
+	exec(t, db, `insert into feature (layer_id, source_key, origin, geom) select $1::int, n::text, 'real', ST_SetSRID(ST_Point(120, 36), 4326) from generate_series(1, 2500) n`, layer)
+	if n := len(one.next()); n != 2500 {
+		t.Errorf("the first is given %d", n)
+	}
+	exec(t, db, `delete from feature`)
+	if n := len(one.next()); n != 2500 {
+		t.Errorf("then %d", n)
+	}
+	if n := len(two.next()); n != 5000 {
+		t.Errorf("the second is given %d", n)
+	}
+	fails := errors.New("no room")
+	exec(t, db, `insert into feature (layer_id, source_key, origin, geom) values ($1, '', 'real', ST_SetSRID(ST_Point(120, 36), 4326))`, layer)
+	if m, err := one.feed.Since(t.Context(), one.mark, func(tiles.Chunk) error { return fails }); !errors.Is(err, fails) || m != one.mark {
+		t.Errorf("a reader that fails is moved on: %v", err)
+	}
+	if n := len(one.next()); n != 1 {
+		t.Errorf("asked again: %d", n)
+	}
+}
+
+func TestFeedIsLost(t *testing.T) {
+	db := newDivisions(t)
+	f := follow(t, db)
+	_, snapshot, _ := strings.Cut(string(f.mark), " ")
+	other := newDivisions(t)
+	for name, m := range map[string]tiles.Mark{
+		"none": "", "no epoch": tiles.Mark(snapshot), "another epoch": tiles.Mark("x " + snapshot), "cut off": f.mark[:len(f.mark)-3], "garbage": f.mark + "x",
+		"another database's": follow(t, other).mark,
+	} {
+		got, err := f.feed.Since(t.Context(), m, func(tiles.Chunk) error { t.Errorf("%s: given something", name); return nil })
+		if !errors.Is(err, tiles.ErrFeedLost) || got != m {
+			t.Errorf("%s (%q): %v", name, m, err)
+		}
+	}
+}
+
+func TestFeedIsPruned(t *testing.T) {
+	now := time.Now()
+	url := storetest.NewURL(t)
+	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 6, Clock: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	importOK(t, db, tanks())
+	layer := int(count(t, db, `select id from layer`))
+	write := func(key string) { insertByHand(t, db.Pool(), layer, key, "", "POINT(121 37)") }
+	prune := func(later time.Duration, want int64) {
+		t.Helper()
+		now = now.Add(later)
+		r, err := db.Prune(t.Context(), store.PrunePolicy{})
+		if err != nil || r.Changes != want {
+			t.Fatalf("pruned %d changes, want %d: %v", r.Changes, want, err)
+		}
+	}
+	first := follow(t, db)
+	write("a")
+	second := follow(t, db)
+	prune(0, 0) // it looks
+	third := follow(t, db)
+	write("b")
+	prune(9*time.Minute, 0)
+	prune(2*time.Minute, 2) // the import's entry, and a
+	// The second has read all that was deleted; that some transaction ended after it is all that is known.
+	for name, c := range map[string]struct {
+		of   *follower
+		lost bool
+		n    int
+	}{"before all": {first, true, 0}, "after the first": {second, true, 0}, "after the look": {third, false, 1}} {
+		n := 0
+		_, err := c.of.feed.Since(t.Context(), c.of.mark, func(c tiles.Chunk) error { n += len(c.Changes); return nil })
+		if errors.Is(err, tiles.ErrFeedLost) != c.lost || n != c.n {
+			t.Errorf("a mark %s: %d changes, %v", name, n, err)
+		}
+	}
+	// One that is open while another is pruned around it.
+	tx, err := db.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	insertByHand(t, tx, layer, "open", "", "POINT(121 37)")
+	waiting := follow(t, db)
+	prune(time.Hour, 1) // b
+	prune(time.Hour, 0)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	prune(time.Hour, 0) // what its last run did not see stays
+	if n := len(waiting.next()); n != 1 {
+		t.Errorf("the open one's change: %d", n)
+	}
+	prune(time.Hour, 1)
+	// A dump restored elsewhere brings rows of numbers that are not given yet, and another's horizon.
+	exec(t, db, `insert into feature_change (xid, layer_id, kind) values ('4611686018427387904', $1, 'whole')`, layer)
+	exec(t, db, `update change_horizon set epoch = 'elsewhere', gone = '4611686018427387905:4611686018427387905:'`)
+	restored := follow(t, db)
+	restored.want("what a dump brought")
+	prune(time.Hour, 0)
+	restored.want("and then")
+	prune(time.Hour, 1)
+	restored.want("and after it")
+}
+
+func TestFeedOfOldMarksReadsAnIndex(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks())
+	f := follow(t, db)
+	exec(t, db, `insert into feature_change (xid, layer_id, kind, ids) select (n / 10 + 1)::text::xid8, 1, 'features', array(select generate_series(1, 50)) from generate_series(1, 50000) n`)
+	exec(t, db, `analyze feature_change`)
+	rows, err := db.Pool().Query(t.Context(), "explain "+store.SelectChanges, strings.Split(string(f.mark), " ")[0], strings.Split(string(f.mark), " ")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan on feature_change") || !strings.Contains(text, "feature_change_xid") {
+		t.Error(text)
+	}
+}
+
+func TestChangeFeedWakes(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks())
+	layer := int(count(t, db, `select id from layer`))
+	f := follow(t, db)
+	if err := f.feed.Notified(t.Context()); err != nil { // once after connecting
+		t.Fatal(err)
+	}
+	for what, sql := range map[string]string{
+		"insert": `insert into feature (layer_id, source_key, origin, geom) select id, 'x', 'real', ST_SetSRID(ST_Point(120, 36), 4326) from layer`,
+		"entry":  fmt.Sprintf(`update layer set min_zoom = min_zoom + 1 where id = %d`, layer),
+	} {
+		exec(t, db, sql)
+		if err := f.feed.Notified(t.Context()); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, sql := range []string{`update feature set level = 1`, `delete from feature`, `truncate feature`} {
+		exec(t, db, sql)
+		if err := f.feed.Notified(t.Context()); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	exec(t, db, `delete from feature`)
+	if err := f.feed.Notified(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("nothing has changed: %v", err)
+	}
+}
+
+// A mark comes from outside when a reader keeps it: whatever it is, PostgreSQL is asked only what it
+// understands.
+func FuzzMark(f *testing.F) {
+	for _, s := range []string{
+		"", "1:1:", "10:20:10,14,15", "10:20:14,14", "20:10:", "0:0:", "1:2:1,1", "1:2:3", "1:9223372036854775807:", "1:9223372036854775808:",
+		"4294967296:4294967297:", "+1:2:", "1:2:,", "1:1:\x00", "1 :2:", "01:2:1", "1:2", "1:2::", "700:1000000:701,900",
+	} {
+		f.Add(s)
+	}
+	db := storetest.NewDB(f)
+	feed := db.ChangeFeed()
+	f.Cleanup(feed.Close)
+	here, err := db.Epoch(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		m := tiles.Mark(here + " " + s)
+		got, err := feed.Since(context.Background(), m, func(tiles.Chunk) error { return nil })
+		if err != nil && (!errors.Is(err, tiles.ErrFeedLost) || got != m) {
+			t.Errorf("%q: %q, %v", s, got, err)
+		}
+	})
+}
