@@ -21,11 +21,12 @@ const stops: Stop[] = [
   { path: '/admin/accounts', user: 'admin', ready: 'account-admin' },
   { path: '/admin/rules', user: 'steward', ready: 'rule-1' },
   { path: '/admin/quarantine', user: 'steward', ready: 'quarantine-refresh' },
+  { path: '/admin/layers', user: 'steward', ready: 'layers-table' },
   { path: '/about', user: 'observer', ready: 'about-server' },
 ]
 
 /** What looks like a key of the message catalogue. */
-const keyLike = /\b(?:action|admin|about|app|command|field|level|levelShort|login|nav|origin|phone|pref|role|state|time)\.[a-z][\w.]+/g
+const keyLike = /\b(?:action|admin|about|app|command|field|layers|level|levelShort|login|nav|origin|phone|pref|role|state|time)\.[a-z][\w.]+/g
 
 async function words(page: Page): Promise<string> {
   return page.evaluate(() => {

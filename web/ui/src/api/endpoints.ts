@@ -25,6 +25,17 @@ export const updateAccount = (
 
 export const divisions = (level?: 'town') => request<T.Items<T.Division>>('GET', `${v1}/divisions`, { query: { level } })
 export const layers = () => request<T.LayerList>('GET', `${v1}/layers`)
+export const layer = (name: string) => request<T.Layer>('GET', `${v1}/layers/${seg(name)}`)
+/** What a steward may change of a layer's tiles. Rules are given whole; in_tile names the fields that go into tiles. */
+export interface LayerTileChange {
+  min_zoom?: number
+  max_zoom?: number
+  tile?: T.TileRules
+  in_tile?: string[]
+}
+export const updateLayer = (name: string, version: number, change: LayerTileChange) =>
+  request<T.Layer>('PATCH', `${v1}/layers/${seg(name)}`, { body: change, ifMatch: version })
+export const layerHealth = (options: Signal = {}) => request<T.LayerHealthList>('GET', `${v1}/tiles/layers`, options)
 export const features = (
   layer: string,
   query: { bbox?: string; after?: number; limit?: number } = {},

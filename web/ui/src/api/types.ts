@@ -123,6 +123,45 @@ export interface Layer {
   modified_at: string
 }
 
+/** What of a layer could not be put into tiles, and why. */
+export interface Undrawn {
+  id: number
+  division: string
+  reason: string
+}
+
+/** How a layer's tiles are doing on the node that answers. */
+export interface LayerHealth {
+  layer: string
+  title: Text
+  /** Where its tiles are made; loading until the first can be. */
+  source: 'memory' | 'database' | 'loading'
+  features: number
+  vertices: number
+  /** Of memory. */
+  bytes: number
+  catalogue_version: number
+  loaded_at: string | null
+  load_seconds: number
+  last_change: string | null
+  /** From the commit of the last change until this node's tiles had it. */
+  lag_seconds: number
+  tiles_cached: number
+  /** Tiles that were over their byte budget and were thinned. */
+  thinned: number
+  undrawn_count: number
+  /** Some of those; there may be more. */
+  undrawn: Undrawn[] | null
+  rules: TileRules
+}
+
+export interface LayerHealthList {
+  items: LayerHealth[] | null
+  /** What tells of changes. Its age is since it last said that nothing is missing. */
+  feed: { ok: boolean; age_seconds: number; detail: string }
+  cache: { bytes: number; max_bytes: number; hits: number; misses: number }
+}
+
 export interface LayerList {
   items: Layer[]
   themes: { code: string; title: Text }[]

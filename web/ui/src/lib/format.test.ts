@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { setLanguage } from '../i18n'
-import { clockTime, coordinates, exactTime, fieldValue, measured, parseCoordinates, relativeTime } from './format'
+import { byteSize, clockTime, coordinates, exactTime, fieldValue, measured, parseCoordinates, relativeTime, span } from './format'
 
 const now = Date.parse('2026-11-23T06:00:00Z')
 beforeEach(() => setLanguage('zh'))
@@ -56,4 +56,9 @@ test('fields of any shape are shown', () => {
   expect(fieldValue(null)).toBe('–')
   expect(fieldValue({ zh: '甲', en: 'A' })).toBe('甲')
   expect(fieldValue([1])).toBe('[1]')
+})
+
+test('sizes and spans are short', () => {
+  expect([0, 1023, 1024, 1_500_000, 268_435_456, 5 * 1024 ** 4].map(byteSize)).toEqual(['0 B', '1,023 B', '1 KiB', '1.43 MiB', '256 MiB', '5 TiB'])
+  expect([0, 0.0004, 0.012, 0.8, 12.34, 600, 7200].map(span)).toEqual(['0 ms', '1 ms', '12 ms', '0.8 s', '12 s', '10 分钟', '2 小时'])
 })

@@ -79,6 +79,23 @@ export function integer(value: number): string {
   return new Intl.NumberFormat(language() === 'zh' ? 'zh-CN' : 'en-GB').format(value)
 }
 
+/** A size as "12.3 MiB"; whole bytes below a KiB. */
+export function byteSize(bytes: number): string {
+  const units = ['KiB', 'MiB', 'GiB', 'TiB']
+  if (bytes < 1024) return `${integer(bytes)} B`
+  const power = Math.min(units.length, Math.floor(Math.log2(bytes) / 10))
+  return measured(Number((bytes / 1024 ** power).toPrecision(3)), units[power - 1]!)
+}
+
+/** A span as "12 ms", "0.8 s" or "3 min"; seconds in. */
+export function span(seconds: number): string {
+  if (!(seconds > 0)) return '0 ms'
+  if (seconds < 0.0995) return `${Math.max(1, Math.round(seconds * 1000))} ms`
+  if (seconds < 100) return measured(Number(seconds.toPrecision(2)), 's')
+  if (seconds < 5400) return t('time.spanMinutes', { n: Math.round(seconds / 60) })
+  return t('time.spanHours', { n: Math.round(seconds / 3600) })
+}
+
 /** "121.3914° E, 37.5390° N". lon, lat in degrees. */
 export function coordinates(lon: number, lat: number, digits = 4): string {
   return `${Math.abs(lon).toFixed(digits)}° ${lon < 0 ? 'W' : 'E'}, ${Math.abs(lat).toFixed(digits)}° ${lat < 0 ? 'S' : 'N'}`

@@ -2,8 +2,9 @@ import about from './about'
 import admin from './admin'
 import command from './command'
 import common from './common'
+import layers from './layers'
 import login from './login'
 import phone from './phone'
 
 // One file a page, so that people who work on different pages do not meet in one file.
-export default { ...common, command, login, admin, phone, about } as const
+export default { ...common, command, login, admin, layers, phone, about } as const
