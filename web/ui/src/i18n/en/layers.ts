@@ -5,8 +5,8 @@ export default {
   sort: 'Sort by',
   empty: 'The catalogue has no layers yet. Load them with onemap import.',
   late: 'Not fetched again for {age}: {detail}',
-  feedOk: 'Changes arrive: nothing was missed {age} ago.',
-  feedBad: 'Changes do not arrive, tiles may be old: the last look was {age} ago. {detail}',
+  feedOk: 'Changes of the database arrive. Last look: {age} ago.',
+  feedBad: 'Changes of the database do not arrive, tiles may be old. Last look: {age} ago. {detail}',
   col: {
     layer: 'Layer',
     source: 'Made',
@@ -28,10 +28,10 @@ export default {
     memory: 'Memory of features',
     cache: 'Tile cache',
     of: '{used} of {most}',
-    hits: 'Answered from the cache',
+    hits: 'Cache hits',
     undrawn: 'Not drawn',
   },
-  unchanged: 'none since it was loaded',
+  unchanged: 'none since loading',
   details: 'Details',
   drawer: {
     title: 'Layer {name}',

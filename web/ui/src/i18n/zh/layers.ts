@@ -5,8 +5,8 @@ export default {
   sort: '排序',
   empty: '目录中还没有图层。请用 onemap import 导入。',
   late: '已有 {age} 没有刷新：{detail}',
-  feedOk: '变更正常到达：{age} 前确认没有遗漏。',
-  feedBad: '变更没有到达，瓦片可能已过时：上次确认在 {age} 前。{detail}',
+  feedOk: '数据库的变更正常到达，最近一次确认：{age} 前。',
+  feedBad: '数据库的变更没有到达，瓦片可能已过时。最近一次确认：{age} 前。{detail}',
   col: {
     layer: '图层',
     source: '生成方式',
@@ -31,7 +31,7 @@ export default {
     hits: '缓存命中',
     undrawn: '未绘制',
   },
-  unchanged: '载入后没有变更',
+  unchanged: '载入后无变更',
   details: '详情',
   drawer: {
     title: '图层 {name}',
