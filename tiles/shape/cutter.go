@@ -45,6 +45,9 @@ func (c *Cutter) Commands(dst []byte, s *Shape, v *View) []byte {
 	}
 	c.pen = pen{dst: dst}
 	sides := s.Box.past(c.world)
+	if c.up > 0 {
+		sides = everySide // the view's box is wider than the view
+	}
 	switch s.Kind {
 	case Point:
 		c.drawPoints(s, sides)
@@ -132,8 +135,7 @@ func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
 	for a := from; a < end; {
 		chunk := a >> chunkBits
 		b := min((chunk+1)<<chunkBits, end)
-		lo, hi := boxes[2*chunk], boxes[2*chunk+1]
-		beyond := Box{lo.x, lo.y, hi.x, hi.y}.beyond(c.world) & sides
+		beyond := boxAt(boxes, int(chunk)).beyond(c.world) & sides
 		if beyond == 0 {
 			if held {
 				c.points = append(c.points, c.at(s.data[behind]))
@@ -190,27 +192,33 @@ func ends(s *Shape, a, b uint32, keep uint64) (first, last uint32, any bool) {
 func (c *Cutter) drawPoints(s *Shape, sides uint8) {
 	c.points = c.points[:0]
 	if s.count == 1 {
-		c.points = append(c.points, c.at(pair{s.Box.X0, s.Box.Y0}))
-		c.pen.points(c.points)
-		return
+		c.addPoint(pair{s.Box.X0, s.Box.Y0}, sides)
 	}
 	boxes := s.chunks()
-	for i := uint32(0); i < s.count; i++ {
-		if sides != 0 && boxes != nil && i&(1<<chunkBits-1) == 0 {
-			lo, hi := boxes[i>>chunkBits*2], boxes[i>>chunkBits*2+1]
-			if (Box{lo.x, lo.y, hi.x, hi.y}).beyond(c.world) != 0 {
-				i += 1<<chunkBits - 1
-				continue
-			}
-		}
-		v := s.data[i]
-		if sides != 0 && (Box{v.x, v.y, v.x, v.y}).beyond(c.world) != 0 {
+	for from := 0; from < len(s.data)-len(boxes); from += 1 << chunkBits {
+		if boxes != nil && boxAt(boxes, from>>chunkBits).beyond(c.world)&sides != 0 {
 			continue
 		}
-		p := c.at(v)
-		if n := len(c.points); n == 0 || c.points[n-1] != p {
-			c.points = append(c.points, p)
+		for _, v := range s.data[from:min(from+1<<chunkBits, int(s.count))] {
+			c.addPoint(v, sides)
 		}
 	}
 	c.pen.points(c.points)
+}
+
+// addPoint adds a point to c.points unless it is beyond one of the sides or the same as the last.
+func (c *Cutter) addPoint(v pair, sides uint8) {
+	p := c.at(v)
+	if sides != 0 && (p.x < c.lo || p.x > c.hi || p.y < c.lo || p.y > c.hi) {
+		return
+	}
+	if n := len(c.points); n == 0 || c.points[n-1] != p {
+		c.points = append(c.points, p)
+	}
+}
+
+// boxAt is the box of a chunk.
+func boxAt(boxes []pair, chunk int) Box {
+	lo, hi := boxes[2*chunk], boxes[2*chunk+1]
+	return Box{lo.x, lo.y, hi.x, hi.y}
 }

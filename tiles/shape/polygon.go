@@ -62,16 +62,17 @@ func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) boo
 	if c.drawRing(c.cutRing(s, from, part.x, c.keep, sides), true) {
 		return true
 	}
+	if len(c.points) > 0 { // it crosses itself, in loops that cancel out: no longer when a vertex is gone
+		c.points = tidy(c.points[1:])
+		return c.drawRing(doubleAreaOf(c.points), true)
+	}
 	if sides != 0 && !c.thin(part) {
 		return false // it lies elsewhere
 	}
 	if c.keep != keepAll && c.drawRing(c.cutRing(s, from, part.x, keepAll, sides), true) {
 		return true
 	}
-	if sides != 0 && (c.down == 0 || c.cutRing(s, from, part.x, keepAll, 0) != 0) {
-		return false // it has an area, elsewhere
-	}
-	c.drawRibbon(s, from, part.x, sides)
+	c.drawRibbon(s, from, part.x)
 	return false
 }
 
@@ -83,9 +84,10 @@ func (c *Cutter) thin(part pair) bool {
 	return part.y&partWidth <= uint32(grade(reach*reach))
 }
 
-// drawRibbon draws a ring that has no area in tile units: from its first anchor to the other one and
-// back, a unit beside; or, where these are one point, as a box.
-func (c *Cutter) drawRibbon(s *Shape, from, end uint32, sides uint8) {
+// drawRibbon draws what lies in the view of a ring that has no area there in tile units: from its
+// first anchor to the other one and back, a unit beside; or, where these are one point, as a box.
+// That is nothing when the ring lies elsewhere.
+func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 	importance := s.importance()
 	other := from + 1
 	for byteAt(importance, other) != anchor {
@@ -101,11 +103,11 @@ func (c *Cutter) drawRibbon(s *Shape, from, end uint32, sides uint8) {
 		aside = point{1, 0}
 	}
 	for range 2 { // on the other side when the first lies out of the view
-		c.gather(s, from, other+1, c.keep, 0)
+		c.gather(s, from, other+1, c.keep, everySide)
 		for _, p := range slices.Backward(c.points) {
 			c.points = append(c.points, point{p.x + aside.x, p.y + aside.y})
 		}
-		c.clipRing(sides)
+		c.clipRing(everySide)
 		c.points = tidy(c.points)
 		if c.drawRing(doubleAreaOf(c.points), true) {
 			return

@@ -31,6 +31,7 @@ const (
 	right
 	top
 	bottom
+	everySide = left | right | top | bottom
 )
 
 // past gives the sides of the view beyond which the box reaches.
