@@ -91,7 +91,7 @@ func BenchmarkCoast(b *testing.B) {
 	for _, view := range []struct {
 		name string
 		at   pair
-	}{{"shore", s.data[777]}, {"inland", pair{s.Box.X0/2 + s.Box.X1/2, s.Box.Y0/2 + s.Box.Y1/2}}} {
+	}{{"shore", s.vertices()[777]}, {"inland", pair{s.Box.X0/2 + s.Box.X1/2, s.Box.Y0/2 + s.Box.Y1/2}}} {
 		b.Run(view.name, func(b *testing.B) {
 			v := View{Z: 14, X: view.at.x >> 18, Y: view.at.y >> 18, Buffer: 64, Tolerance: 4}
 			var c Cutter

@@ -228,15 +228,12 @@ func (b *Builder) shape(kind Kind) Shape {
 	if kind == Point && s.count == 1 {
 		return s
 	}
-	size := len(b.vertices) + len(b.parts)
-	if kind != Point {
-		size += (len(b.vertices) + 7) / 8
-	}
+	size := int(s.head()) + len(b.vertices)
 	if s.count >= longShape {
 		size += 2 * ((len(b.vertices) + 1<<chunkBits - 1) >> chunkBits)
 	}
 	s.data = make([]pair, size)
-	copy(s.data, b.vertices)
+	copy(s.vertices(), b.vertices)
 	if kind != Point {
 		packed := s.importance()
 		for i, v := range b.importance {

@@ -138,16 +138,16 @@ func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
 		beyond := boxAt(boxes, int(chunk)).beyond(c.world) & sides
 		if beyond == 0 {
 			if held {
-				c.points = append(c.points, c.at(s.data[behind]))
+				c.points = append(c.points, c.at(s.vertices()[behind]))
 			}
 			c.take(s, a, b, keep)
 			away, held = 0, false
 		} else if first, last, any := ends(s, a, b, keep); any {
 			if away&beyond == 0 {
 				if held {
-					c.points = append(c.points, c.at(s.data[behind]))
+					c.points = append(c.points, c.at(s.vertices()[behind]))
 				}
-				c.points = append(c.points, c.at(s.data[first]))
+				c.points = append(c.points, c.at(s.vertices()[first]))
 				away, held = beyond, first != last
 			} else {
 				away, held = away&beyond, true
@@ -157,7 +157,7 @@ func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
 		a = b
 	}
 	if held {
-		c.points = append(c.points, c.at(s.data[behind]))
+		c.points = append(c.points, c.at(s.vertices()[behind]))
 	}
 }
 
@@ -193,13 +193,15 @@ func (c *Cutter) drawPoints(s *Shape, sides uint8) {
 	c.points = c.points[:0]
 	if s.count == 1 {
 		c.addPoint(pair{s.Box.X0, s.Box.Y0}, sides)
+		c.pen.points(c.points)
+		return
 	}
-	boxes := s.chunks()
-	for from := 0; from < len(s.data)-len(boxes); from += 1 << chunkBits {
+	points, boxes := s.vertices(), s.chunks()
+	for from := 0; from < len(points); from += 1 << chunkBits {
 		if boxes != nil && boxAt(boxes, from>>chunkBits).beyond(c.world)&sides != 0 {
 			continue
 		}
-		for _, v := range s.data[from:min(from+1<<chunkBits, int(s.count))] {
+		for _, v := range points[from:min(from+1<<chunkBits, len(points))] {
 			c.addPoint(v, sides)
 		}
 	}

@@ -138,7 +138,7 @@ func viewOf(t *rapid.T, s *Shape, deepest uint32) View {
 	z := rapid.Uint32Range(0, deepest).Draw(t, "z")
 	at := pair{s.Box.X0, s.Box.Y0}
 	if s.count > 1 {
-		at = s.data[rapid.Uint32Range(0, s.count-1).Draw(t, "vertex")]
+		at = s.vertices()[rapid.Uint32Range(0, s.count-1).Draw(t, "vertex")]
 	}
 	if rapid.Bool().Draw(t, "inside") { // of the box
 		at.x = uint32((uint64(s.Box.X0) + uint64(s.Box.X1)) / 2)

@@ -19,16 +19,16 @@ func (s *Shape) Label() (x, y uint32) {
 	case s.count == 1:
 		return s.Box.X0, s.Box.Y0
 	default:
-		return s.data[0].x, s.data[0].y
+		return s.vertices()[0].x, s.vertices()[0].y
 	}
 }
 
 func (s *Shape) labelLine() (x, y uint32) {
 	var from uint32
-	longest, middle := -1.0, s.data[0]
+	longest, middle := -1.0, s.vertices()[0]
 	for _, part := range s.partTable() {
-		if l := length(s.data[from:part.x]); l > longest {
-			longest, middle = l, s.data[(from+part.x)/2]
+		if l := length(s.vertices()[from:part.x]); l > longest {
+			longest, middle = l, s.vertices()[(from+part.x)/2]
 		}
 		from = part.x
 	}
@@ -37,16 +37,16 @@ func (s *Shape) labelLine() (x, y uint32) {
 
 func (s *Shape) labelPolygon() (x, y uint32) {
 	rings := s.largest()
-	box := boxOf(s.data[rings[0].from:rings[0].end])
+	box := boxOf(s.vertices()[rings[0].from:rings[0].end])
 	var crossings []float64
 	widest := -1.0
-	x, y = s.data[rings[0].from].x, s.data[rings[0].from].y
+	x, y = s.vertices()[rings[0].from].x, s.vertices()[rings[0].from].y
 	const lines = 8
 	for _, i := range [lines - 1]int{4, 3, 5, 2, 6, 1, 7} { // the middle first: it wins a tie
 		at := box.Y0 + uint32(uint64(box.Y1-box.Y0)*uint64(i)/lines)
 		crossings = crossings[:0]
 		for _, r := range rings {
-			crossings = cutAt(crossings, s.data[r.from:r.end], float64(at)+0.5)
+			crossings = cutAt(crossings, s.vertices()[r.from:r.end], float64(at)+0.5)
 		}
 		slices.Sort(crossings)
 		for j := 1; j < len(crossings); j += 2 {
@@ -71,7 +71,7 @@ func (s *Shape) largest() []stretch {
 	for i, part := range table {
 		begins[i] = from
 		if part.y&partExterior != 0 {
-			if area := math.Abs(doubleArea(s.data[from:part.x])); area > most {
+			if area := math.Abs(doubleArea(s.vertices()[from:part.x])); area > most {
 				most, best = area, i
 			}
 		}

@@ -9,9 +9,9 @@ import (
 // them is drawn a unit long.
 func (c *Cutter) drawLines(s *Shape, sides uint8) {
 	start := len(c.pen.dst)
-	mark := c.cell(s.data[0])
+	mark := c.cell(s.vertices()[0])
 	if s.Small(c.view.Z) {
-		c.points = append(c.points[:0], c.at(s.data[0]), c.at(s.data[s.count-1]))
+		c.points = append(c.points[:0], c.at(s.vertices()[0]), c.at(s.vertices()[s.count-1]))
 		c.strokes(sides)
 	} else {
 		var from uint32
@@ -20,7 +20,7 @@ func (c *Cutter) drawLines(s *Shape, sides uint8) {
 			c.points = slices.Compact(c.points)
 			if len(c.points) > 1 {
 				c.strokes(sides)
-			} else if cell := c.cell(s.data[from]); c.sees(cell) {
+			} else if cell := c.cell(s.vertices()[from]); c.sees(cell) {
 				mark = cell
 			}
 			from = part.x

@@ -93,9 +93,9 @@ func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 	for byteAt(importance, other) != anchor {
 		other++
 	}
-	a, b := c.at(s.data[from]), c.at(s.data[other])
+	a, b := c.at(s.vertices()[from]), c.at(s.vertices()[other])
 	if a == b {
-		c.drawQuad(boxOf(s.data[from:end]))
+		c.drawQuad(boxOf(s.vertices()[from:end]))
 		return
 	}
 	aside := point{0, 1}

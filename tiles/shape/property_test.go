@@ -214,7 +214,7 @@ func TestSimplifiedLinesLieNear(t *testing.T) {
 		}
 		s := one(rt, g)
 		v := View{Z: rapid.Uint32Range(0, 18).Draw(rt, "z"), Tolerance: rapid.Float64Range(0, 64).Draw(rt, "tolerance"), Buffer: maxBuffer}
-		v.X, v.Y = s.data[0].x>>(32-max(v.Z, 1)), s.data[0].y>>(32-max(v.Z, 1))
+		v.X, v.Y = s.vertices()[0].x>>(32-max(v.Z, 1)), s.vertices()[0].y>>(32-max(v.Z, 1))
 		if v.Z == 0 {
 			v.X, v.Y = 0, 0
 		}
@@ -293,7 +293,7 @@ func TestSkippedChunksDrawTheSame(t *testing.T) {
 		s := one(rt, coast(seed, rapid.IntRange(longShape, 3000).Draw(rt, "n"), orb.Point{120.5, 37.3}, 0.5))
 		v := viewOf(rt, s, 14)
 		v.Z = max(v.Z, 6)
-		at := s.data[seed%uint64(s.count)]
+		at := s.vertices()[seed%uint64(s.count)]
 		v.X, v.Y = at.x>>(32-v.Z), at.y>>(32-v.Z)
 		sides := s.Box.past(v.Box())
 		var c Cutter

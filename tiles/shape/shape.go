@@ -16,9 +16,10 @@ const (
 
 // Shape is one feature's geometry of one kind; a multi-geometry is one shape. It does not change.
 //
-// Its data are one allocation without pointers, in pairs of words: the vertices; eight bytes of
-// importance a pair (lines and polygons); the parts, a pair each (lines and polygons); and for long
-// shapes the boxes of each chunk of 64 vertices, two pairs each. A single point is its box.
+// Its data are one allocation without pointers, in pairs of words, in the order in which they are
+// read: eight bytes of importance a pair and the parts, a pair each (lines and polygons); the
+// vertices; and for long shapes the boxes of each chunk of 64 vertices, two pairs each. A single
+// point is its box alone.
 type Shape struct {
 	Box  Box
 	Kind Kind
@@ -48,14 +49,24 @@ const (
 	partWidth    = 1<<8 - 1
 )
 
-func (s *Shape) vertices() []pair { return s.data[:s.count] }
-
-func (s *Shape) importance() []pair {
-	return s.data[s.count : s.count+(s.count+7)/8]
+// head is how many pairs stand before the vertices.
+func (s *Shape) head() uint32 {
+	if s.Kind == Point {
+		return 0
+	}
+	return (s.count+7)/8 + s.parts
 }
 
+// vertices must not be asked of a single point.
+func (s *Shape) vertices() []pair {
+	at := s.head()
+	return s.data[at : at+s.count]
+}
+
+func (s *Shape) importance() []pair { return s.data[:(s.count+7)/8] }
+
 func (s *Shape) partTable() []pair {
-	at := s.count + (s.count+7)/8
+	at := (s.count + 7) / 8
 	return s.data[at : at+s.parts]
 }
 
@@ -64,11 +75,7 @@ func (s *Shape) chunks() []pair {
 	if s.count < longShape {
 		return nil
 	}
-	at := s.count
-	if s.Kind != Point {
-		at += (s.count+7)/8 + s.parts
-	}
-	return s.data[at:]
+	return s.data[s.head()+s.count:]
 }
 
 // Vertices is how many there are, without the points that close rings.

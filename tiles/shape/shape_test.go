@@ -242,7 +242,7 @@ func TestLabelIsInside(t *testing.T) {
 			rt.Fatal("another one the second time")
 		}
 		large := one(rt, p)
-		if doubleArea(large.data[:large.partTable()[0].x]) < 1e5 {
+		if doubleArea(large.vertices()[:large.partTable()[0].x]) < 1e5 {
 			rt.Skip("no larger than the speck")
 		}
 		in := false
@@ -251,7 +251,7 @@ func TestLabelIsInside(t *testing.T) {
 			if r.y&partExterior == 0 {
 				from = large.partTable()[0].x
 			}
-			for _, c := range cutAt(nil, large.data[from:r.x], float64(y)+0.5) {
+			for _, c := range cutAt(nil, large.vertices()[from:r.x], float64(y)+0.5) {
 				in = in != (c > float64(x))
 			}
 		}
