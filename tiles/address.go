@@ -13,7 +13,13 @@ import (
 // MaxLayers is how many layers one tile may hold.
 const MaxLayers = 20
 
-var layerName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+// LabelSuffix makes of a layer's name that of the layer of its polygons' label points.
+const LabelSuffix = ".label"
+
+var layerName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}(\.label)?$`)
+
+// SplitLabel gives the layer of a name, and whether its label points are meant.
+func SplitLabel(name string) (layer string, labels bool) { return strings.CutSuffix(name, LabelSuffix) }
 
 // ParseLayers reads the names of 1 to 20 different layers joined by commas. The order is kept: it is
 // the order of the layers in the tile.
@@ -24,7 +30,7 @@ func ParseLayers(s string) ([]string, error) {
 	names := strings.Split(s, ",")
 	for i, name := range names {
 		if !layerName.MatchString(name) {
-			return nil, errs.InvalidField("layers", "%s is no name of a layer: a–z, then a–z, 0–9 and underscore, at most 63", quote(name))
+			return nil, errs.InvalidField("layers", "%s is no name of a layer: a–z, then a–z, 0–9 and underscore, at most 63, and .label for the points of its names", quote(name))
 		}
 		if slices.Contains(names[:i], name) {
 			return nil, errs.InvalidField("layers", "%q is asked for twice", name)

@@ -121,7 +121,7 @@ func (n Notice) VisibleTo(s core.Scope) bool {
 	}
 }
 
-// sameFields reports whether features of both carry the same attributes.
-func sameFields(a, b Spec) bool {
+// SameFields reports whether features of both carry the same attributes.
+func SameFields(a, b Spec) bool {
 	return slices.Equal(a.Fields, b.Fields) && a.Rules.Severity == b.Rules.Severity
 }

@@ -1,11 +1,8 @@
 package tiles
 
 import (
-	"context"
 	"slices"
 	"strings"
-
-	"onemap/internal/core"
 )
 
 // TileJSON describes a set of tiles, version 3.0.0 of the specification.
@@ -31,16 +28,16 @@ type VectorLayer struct {
 	Fields      map[string]string `json:"fields"`
 }
 
-// TileJSON describes the tiles of the layers in a scope. base is what stands before /tiles in the
-// tiles' address, as "https://map.example". The errors are the source's.
-func (v *Service) TileJSON(ctx context.Context, s core.Scope, layers []string, base string) (TileJSON, error) {
-	infos, err := v.source.Describe(ctx, s, layers)
-	if err != nil {
-		return TileJSON{}, err
+// NewTileJSON describes the tiles of the layers. base is what stands before /tiles in the tiles'
+// address, as "https://map.example".
+func NewTileJSON(infos []LayerInfo, base string) TileJSON {
+	names := make([]string, len(infos))
+	for i, l := range infos {
+		names[i] = l.Name
 	}
+	all := strings.Join(names, ",")
 	t := TileJSON{
-		TileJSON: "3.0.0", Name: strings.Join(layers, ","), Scheme: "xyz",
-		Tiles:        []string{base + "/tiles/" + strings.Join(layers, ",") + "/{z}/{x}/{y}.mvt"},
+		TileJSON: "3.0.0", Name: all, Scheme: "xyz", Tiles: []string{base + "/tiles/" + all + "/{z}/{x}/{y}.mvt"},
 		VectorLayers: make([]VectorLayer, 0, len(infos)), MinZoom: MaxZoom,
 	}
 	var credits []string
@@ -63,7 +60,7 @@ func (v *Service) TileJSON(ctx context.Context, s core.Scope, layers []string, b
 	if b := t.Bounds; b != nil {
 		t.Center = []float64{(b[0] + b[2]) / 2, (b[1] + b[3]) / 2, float64(t.MinZoom)}
 	}
-	return t, nil
+	return t
 }
 
 // join is the box around both; a nil one is empty.

@@ -1,9 +1,12 @@
-// Package tiles serves the risk map as Mapbox Vector Tiles 2.1. A Source makes the bytes; the
-// service around it checks the address, compresses, and gives the content its ETag.
+// Package tiles serves the risk map as Mapbox Vector Tiles 2.1. Here are its words: what is asked
+// for and answered, what the engine needs of a store, what it tells. tiles/engine serves from memory
+// and follows the changes, tiles/memory holds a layer and makes its part of a tile, tiles/shape is
+// the geometry. A Source, the database's ST_AsMVT, is the reference, and draws what is too large.
 package tiles
 
 import (
 	"context"
+	"strings"
 
 	"onemap/internal/core"
 )
@@ -13,6 +16,38 @@ type Address struct{ Z, X, Y uint32 }
 
 // MaxZoom is the deepest zoom that is served.
 const MaxZoom = 22
+
+// Request asks for one tile.
+type Request struct {
+	Layers  string // names joined by commas, as ParseLayers reads them
+	Address Address
+	Gzip    bool   // the client takes gzip
+	IfNone  string // the client's If-None-Match, as it was sent
+}
+
+// Tile is one tile, ready to be sent.
+type Tile struct {
+	Bytes       []byte // empty when nothing is there, or NotModified
+	Gzip        bool   // Bytes are compressed
+	ETag        string // of the content, whatever its compression; the same on every node
+	NotModified bool   // the client has it already
+	Thinned     string // the layers that were over their budget of bytes and made coarser, in words
+}
+
+// Matches is If-None-Match: a list of tags compared weakly (RFC 9110, 13.1.2), or *.
+func Matches(header, tag string) bool {
+	if header == "" {
+		return false
+	}
+	tag = strings.TrimPrefix(tag, "W/")
+	for one := range strings.SplitSeq(header, ",") {
+		one = strings.TrimSpace(one)
+		if one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
 
 // LayerInfo is what a TileJSON says of one layer.
 type LayerInfo struct {

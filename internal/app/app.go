@@ -22,6 +22,7 @@ import (
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 	"onemap/store"
+	"onemap/tiles/engine"
 	"onemap/web/push"
 )
 
@@ -52,6 +53,7 @@ type App struct {
 	engine   *alerts.Engine
 	people   *auth.Service
 	hub      *push.Hub
+	tiles    *engine.Engine
 	monitor  *monitor
 }
 
@@ -74,7 +76,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.life.logger = a.logger
 	for _, step := range []func(context.Context) error{
-		a.startStore, a.startPeople, a.startPush, a.startRules, a.startIngest, a.startFollowing, a.startWeb,
+		a.startStore, a.startPeople, a.startPush, a.startTiles, a.startRules, a.startIngest, a.startFollowing, a.startWeb,
 	} {
 		if err := step(ctx); err != nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -24,23 +24,19 @@ const (
 	healthTimeout = 3 * time.Second
 )
 
-// monitor asks the parts that can hang (the database, the layers) at a fixed pace, so that nobody
-// who wants to know their state has to wait for them. The others are asked directly.
+// monitor asks the database, which can hang, at a fixed pace, so that nobody who wants to know its
+// state has to wait for it. The other parts are asked directly.
 type monitor struct {
 	ping   func(context.Context) error
-	layers func(context.Context) error
 	logger *slog.Logger
 
 	mu     sync.Mutex
-	direct []func() core.Health // broker, rules, ingest, push
+	direct []func() core.Health // broker, rules, ingest, push, layers
 	state  map[string]core.Health
 }
 
-func newMonitor(ping, layers func(context.Context) error, logger *slog.Logger) *monitor {
-	starting := func(part string) core.Health { return core.Health{Part: part, Detail: "starting"} }
-	return &monitor{ping: ping, layers: layers, logger: logger, state: map[string]core.Health{
-		partDatabase: starting(partDatabase), partLayers: starting(partLayers),
-	}}
+func newMonitor(ping func(context.Context) error, logger *slog.Logger) *monitor {
+	return &monitor{ping: ping, logger: logger, state: map[string]core.Health{partDatabase: {Part: partDatabase, Detail: "starting"}}}
 }
 
 // add takes a part that answers at once.
@@ -66,7 +62,6 @@ func (m *monitor) run(ctx context.Context) {
 
 func (m *monitor) ask(ctx context.Context) {
 	m.note(ctx, partDatabase, m.ping)
-	m.note(ctx, partLayers, m.layers)
 }
 
 func (m *monitor) note(ctx context.Context, part string, check func(context.Context) error) {
@@ -85,7 +80,7 @@ func (m *monitor) note(ctx context.Context, part string, check func(context.Cont
 // Health is one line a part; where several speak for one part, the worst holds.
 func (m *monitor) Health() []core.Health {
 	m.mu.Lock()
-	all := []core.Health{m.state[partDatabase], m.state[partLayers]}
+	all := []core.Health{m.state[partDatabase]}
 	direct := slices.Clone(m.direct)
 	m.mu.Unlock()
 	for _, f := range direct {

@@ -13,16 +13,19 @@ import (
 
 func TestHealthMergesTheWorst(t *testing.T) {
 	var away error
-	m := newMonitor(func(context.Context) error { return away }, func(context.Context) error { return nil }, slog.New(slog.DiscardHandler))
+	m := newMonitor(func(context.Context) error { return away }, slog.New(slog.DiscardHandler))
 	broker := core.Health{Part: partBroker, OK: true, Lag: 1}
 	ingest := core.Health{Part: partDatabase, OK: true, Lag: 2}
-	m.direct = []func() core.Health{func() core.Health { return broker }, func() core.Health { return ingest }}
+	layers := core.Health{Part: partLayers, OK: true}
+	m.direct = []func() core.Health{
+		func() core.Health { return broker }, func() core.Health { return ingest }, func() core.Health { return layers },
+	}
 
 	if h := m.Health(); h[0].OK || h[0].Detail != "starting" {
 		t.Errorf("before the first look the database is %+v", h[0])
 	}
 	m.ask(t.Context())
-	want := []core.Health{{Part: partDatabase, OK: true, Lag: 2}, broker, {Part: partLayers, OK: true}}
+	want := []core.Health{{Part: partDatabase, OK: true, Lag: 2}, broker, layers}
 	if d := cmp.Diff(want, m.Health()); d != "" {
 		t.Error(d)
 	}

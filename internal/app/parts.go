@@ -18,7 +18,7 @@ import (
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 	"onemap/store"
-	"onemap/tiles"
+	"onemap/tiles/engine"
 	"onemap/web/api"
 	"onemap/web/push"
 	"onemap/web/ui"
@@ -35,10 +35,7 @@ func (a *App) startStore(ctx context.Context) error {
 	if err := a.registry.Reload(ctx); err != nil {
 		return fmt.Errorf("load the devices: %w", err)
 	}
-	a.monitor = newMonitor(db.Ping, func(ctx context.Context) error {
-		_, err := db.Layers(ctx, a.cityScope())
-		return err
-	}, a.logger)
+	a.monitor = newMonitor(db.Ping, a.logger)
 	a.life.background(ctx, "monitor", a.monitor.run)
 	return nil
 }
@@ -66,6 +63,23 @@ func (a *App) startPush(ctx context.Context) error {
 	a.life.push("event feed", func(context.Context) error { feed.Close(); return nil })
 	a.mustRun(ctx, "push", hub.Run)
 	a.monitor.add(hub.Health)
+	return nil
+}
+
+// startTiles loads the layers and follows their changes. The web server answers meanwhile; it is ready
+// when they are loaded.
+func (a *App) startTiles(ctx context.Context) error {
+	feed := a.db.ChangeFeed()
+	e, err := engine.New(engine.Options{CacheBytes: int64(a.o.TileCache) << 20, MaxFeatures: a.o.TileMax}, engine.Parts{
+		Loader: a.db, Feed: feed, Database: a.db, Changed: a.hub.TilesChanged,
+	}, a.logger, a.metrics, a.clock)
+	if err != nil {
+		return fmt.Errorf("make the tile engine: %w", err)
+	}
+	a.tiles = e
+	a.life.push("change feed", func(context.Context) error { feed.Close(); return nil })
+	a.mustRun(ctx, "tiles", e.Run)
+	a.monitor.add(e.Health)
 	return nil
 }
 
@@ -174,7 +188,7 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 		Version: a.o.Version, Node: a.o.Node, City: city, Simulated: simulated, Sources: sources, Attribution: line,
 		Auth: a.people, Accounts: a.people, Divisions: a.db, Catalogue: a.db, Editor: a.db, Search: a.db,
 		Registry: a.db, Steward: a.db, Alerts: a.db, Handler: alerts.NewDesk(a.db, a.logger, a.clock),
-		Rules: a.db, CAP: a.db, Tiles: tiles.NewService(tiles.Options{}, a.db, a.metrics),
+		Rules: a.db, CAP: a.db, Tiles: a.tiles,
 		Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies,
 		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{ErrorLog: promLog{a.logger}}),
 		Logger:  a.logger, Registerer: a.metrics, Clock: a.clock,

@@ -60,6 +60,8 @@ type Server struct {
 	SessionTTL  time.Duration `name:"session-ttl" help:"How long a login lasts." default:"12h"`
 	Proxy       []string      `help:"Network of a proxy before this server, as 127.0.0.1/32: its X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
 	MaxPayload  int           `help:"Largest MQTT payload that is taken, in bytes." default:"65536"`
+	TileCache   int           `help:"Memory for tiles that were made, in MiB; below 0 none are kept." default:"256"`
+	TileMax     int64         `help:"Layers with more features are drawn by the database, not from memory." default:"5000000"`
 	PruneEvery  time.Duration `help:"How often what has outlived its retention is removed." default:"1h"`
 	Quarantined time.Duration `name:"quarantine-keep" help:"How long what could not be decoded is kept." default:"720h"`
 	EventsKeep  time.Duration `help:"How long the event log is kept." default:"8760h"`

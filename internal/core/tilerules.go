@@ -15,7 +15,7 @@ const TileExtent = 4096
 type TileRules struct {
 	Severity string    `json:"severity,omitempty" doc:"Numeric field whose values 1 (worst) to 4 order the features; empty is their level"`
 	Simplify *float64  `json:"simplify,omitempty" doc:"How far a simplified line may lie beside the true one, in tile units of 1/4096; 0 is not at all. Default 4"`
-	Thin     *TileGrid `json:"thin,omitempty" doc:"Where only the worst feature of each cell is drawn, with the count of all; a cell of 0 is nowhere. Default: cells of 8 units, below the layer's deepest zoom"`
+	Thin     *TileGrid `json:"thin,omitempty" doc:"Where only the worst feature of each cell is drawn, with the count of all; a cell of 0 is nowhere. Default: cells of 16 units, below the layer's deepest zoom"`
 	Cluster  *TileGrid `json:"cluster,omitempty" doc:"Where points of a cell are drawn as one, at their mean, with count and worst level. Default: nowhere"`
 	Buffer   *int      `json:"buffer,omitempty" doc:"Units around the tile that are drawn too. Default 64"`
 	Source   string    `json:"source,omitempty" enum:",memory,database" doc:"Where tiles are made: in memory, or by the database for a layer too large for it; empty chooses by size"`
@@ -35,7 +35,7 @@ const (
 
 const (
 	defaultSimplify = 4.0
-	defaultThinCell = 8
+	defaultThinCell = 16 // two CSS pixels: no symbol is drawn smaller
 	defaultBuffer   = 64
 	maxSimplify     = 256
 	maxTileBuffer   = 1024

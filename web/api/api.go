@@ -65,10 +65,13 @@ type AlertHandler interface {
 	Handle(ctx context.Context, s core.Scope, c alerts.Command) (alerts.Alert, error)
 }
 
-// Tiles makes tiles; tiles.Service is one.
+// Tiles makes tiles; engine.Engine is one.
 type Tiles interface {
 	Tile(ctx context.Context, s core.Scope, r tiles.Request) (tiles.Tile, error)
 	TileJSON(ctx context.Context, s core.Scope, layers []string, base string) (tiles.TileJSON, error)
+	// Layers tells how each layer that the scope may know of is doing, State how all is.
+	Layers(s core.Scope) []tiles.LayerState
+	State() tiles.EngineState
 }
 
 // Pusher takes over a WebSocket handshake; push.Hub is one. When it gives an error nothing has been

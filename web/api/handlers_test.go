@@ -20,6 +20,7 @@ import (
 	"onemap/risk"
 	"onemap/sensors"
 	"onemap/tiles"
+	"onemap/tiles/engine"
 )
 
 func TestCatalogue(t *testing.T) {
@@ -386,9 +387,8 @@ func TestTilesOverHTTP(t *testing.T) {
 }
 
 func TestTilesAreCompressedForWhoTakesIt(t *testing.T) {
-	w := newWorld(t, func(o *Options) {
-		o.Tiles = tiles.NewService(tiles.Options{GzipMin: 1}, o.Catalogue.(tiles.Source), nil)
-	})
+	w := newWorld(t, nil)
+	w.api.o.Tiles = w.tiles(engine.Options{GzipMin: 1})
 	const path = "/tiles/land,shelters/9/428/198.mvt"
 	plain, packed := w.send(commander, http.MethodGet, path, nil, "Accept-Encoding", "identity"), w.send(commander, http.MethodGet, path, nil, "Accept-Encoding", "gzip")
 	if plain.header.Get("Content-Encoding") != "" || packed.header.Get("Content-Encoding") != "gzip" || plain.header.Get("ETag") != packed.header.Get("ETag") {

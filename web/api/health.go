@@ -8,6 +8,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/tiles"
 )
 
 // ServerHealth is the state of the server's parts.
@@ -24,12 +25,16 @@ func (s *Server) health() ServerHealth {
 	return h
 }
 
-// ready is what everybody may know: which part is away, not why.
+// ready is what everybody may know: which part is away, not why; and how far the layers are loaded.
 func (s *Server) ready() ServerHealth {
 	h := s.health()
 	parts := make([]core.Health, 0, len(h.Parts))
 	for _, p := range h.Parts {
-		parts = append(parts, core.Health{Part: p.Part, OK: p.OK})
+		open := core.Health{Part: p.Part, OK: p.OK}
+		if p.Part == "layers" {
+			open.Detail = p.Detail
+		}
+		parts = append(parts, open)
 	}
 	return ServerHealth{OK: h.OK, Parts: parts}
 }
@@ -44,6 +49,8 @@ func (s *Server) healthRoutes() {
 		func(context.Context, auth.Principal, *none) (*body[ServerHealth], error) {
 			return &body[ServerHealth]{s.health()}, nil
 		})
+	register(s, needData, op(http.MethodGet, "/api/v1/tiles/layers", "getLayerHealth",
+		"How each layer is doing in the tile engine: size, last change, lag, what could not be drawn and why"), s.layerHealth)
 	ready := op(http.MethodGet, "/readyz", "getReadiness", "200 when the server can do its work, 503 with the parts that are away when not")
 	ready.Tags = []string{"health"}
 	register(s, NeedNothing, ready, func(context.Context, auth.Principal, *none) (*readyOutput, error) {
@@ -53,6 +60,16 @@ func (s *Server) healthRoutes() {
 		}
 		return &out, nil
 	})
+}
+
+// LayerHealth is how the layers are doing in the tile engine.
+type LayerHealth struct {
+	Items []tiles.LayerState `json:"items"`
+	tiles.EngineState
+}
+
+func (s *Server) layerHealth(_ context.Context, p auth.Principal, _ *none) (*body[LayerHealth], error) {
+	return &body[LayerHealth]{LayerHealth{Items: orEmpty(s.o.Tiles.Layers(p.Scope())), EngineState: s.o.Tiles.State()}}, nil
 }
 
 // writeJSON answers with a document that is no operation of huma's.

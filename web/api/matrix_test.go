@@ -129,6 +129,7 @@ func lessons(w *world) []lesson {
 		{"GET /api/v1/layers/{layer}/features/{id}", shelter, nil, everyone(mine)},
 		{"PATCH /api/v1/layers/{layer}/features", "/api/v1/layers/shelters/features", create, dataKeepers(statuses{200, 200, 403})},
 		{"PATCH /api/v1/layers/{layer}/features", "/api/v1/layers/plans/features", create, only(nil)},
+		{"GET /api/v1/tiles/layers", "/api/v1/tiles/layers", nil, dataKeepers(ok(200))},
 		{"GET /api/v1/devices", "/api/v1/devices", nil, everyone(ok(200))},
 		{"GET /api/v1/devices/{id}", "/api/v1/devices/dev-02", nil, everyone(mine)},
 		{"POST /api/v1/devices", "/api/v1/devices", device, dataKeepers(statuses{201, 201, 403})},

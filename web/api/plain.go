@@ -76,6 +76,10 @@ func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request, allowe
 	s.fail(w, r, p)
 }
 
+// thinnedHeader names the layers of a tile that were over their budget of bytes, with how many
+// features they show of how many.
+const thinnedHeader = "X-Onemap-Thinned"
+
 // tile answers with one tile: always 200 or 304, with an empty body where nothing is.
 func (s *Server) tile(w http.ResponseWriter, r *http.Request) {
 	p, _ := auth.FromContext(r.Context())
@@ -84,18 +88,13 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, notFound("a tile's address ends in .mvt"))
 		return
 	}
-	layers, err := tiles.ParseLayers(r.PathValue("layers"))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
 	address, err := tiles.ParseAddress(r.PathValue("z"), r.PathValue("x"), row)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	t, err := s.o.Tiles.Tile(r.Context(), p.Scope(), tiles.Request{
-		Layers: layers, Address: address, Gzip: takesGzip(r), IfNone: r.Header.Get("If-None-Match"),
+		Layers: r.PathValue("layers"), Address: address, Gzip: takesGzip(r), IfNone: r.Header.Get("If-None-Match"),
 	})
 	if err != nil {
 		s.fail(w, r, err)
@@ -103,6 +102,9 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Set("ETag", t.ETag)
+	if t.Thinned != "" {
+		h.Set(thinnedHeader, t.Thinned)
+	}
 	h.Set("Cache-Control", "private, no-cache")
 	h.Add("Vary", "Accept-Encoding")
 	if t.NotModified {

@@ -27,7 +27,7 @@ import (
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/store/storetest"
-	"onemap/tiles"
+	"onemap/tiles/engine"
 )
 
 const password = "correct horse battery"
@@ -86,6 +86,26 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// tiles is a tile engine over the world's database, with its layers loaded.
+func (w *world) tiles(o engine.Options) *engine.Engine {
+	w.t.Helper()
+	feed := w.db.ChangeFeed()
+	e, err := engine.New(o, engine.Parts{Loader: w.db, Feed: feed, Database: w.db}, nil, nil, nil)
+	w.must(err)
+	ctx, stop := context.WithCancel(w.t.Context())
+	done := make(chan error)
+	go func() { done <- e.Run(ctx) }()
+	w.t.Cleanup(func() {
+		stop()
+		w.must(<-done)
+		feed.Close()
+	})
+	for !e.Ready() {
+		time.Sleep(5 * time.Millisecond)
+	}
+	return e
+}
+
 // newWorld builds it; change may replace parts of the options.
 func newWorld(t *testing.T, change func(*Options)) *world {
 	t.Helper()
@@ -106,7 +126,7 @@ func newWorld(t *testing.T, change func(*Options)) *world {
 		City: City{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, BBox: []float64{119, 36, 122, 39}, Center: []float64{121, 37}},
 		Auth: w.people, Accounts: w.people, Divisions: w.db, Catalogue: w.db, Editor: w.db, Search: w.db, Registry: w.db,
 		Steward: w.db, Alerts: w.db, Handler: alerts.NewDesk(w.db, slog.New(slog.DiscardHandler), w.clock.now), Rules: w.db, CAP: w.db,
-		Tiles:   tiles.NewService(tiles.Options{}, w.db, reg),
+		Tiles:   w.tiles(engine.Options{}),
 		Health:  func() []core.Health { return w.health },
 		Push:    greeter{},
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg,

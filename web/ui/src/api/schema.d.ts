@@ -470,6 +470,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tiles/layers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How each layer is doing in the tile engine: size, last change, lag, what could not be drawn and why */
+        get: operations["getLayerHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cap/alerts/{identifier}.xml": {
         parameters: {
             query?: never;
@@ -729,6 +746,16 @@ export interface components {
             note: string;
             step: string;
         };
+        CacheState: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            hits: number;
+            /** Format: int64 */
+            max_bytes: number;
+            /** Format: int64 */
+            misses: number;
+        };
         City: {
             /** @description west, south, east, north */
             bbox: number[];
@@ -887,6 +914,15 @@ export interface components {
             origin: "real" | "schematic" | "synthetic" | "fact-table";
             source: string;
         };
+        FeedState: {
+            /**
+             * Format: double
+             * @description Since it was last read to its end
+             */
+            age_seconds: number;
+            detail: string;
+            ok: boolean;
+        };
         Field: {
             in_tile: boolean;
             name: string;
@@ -963,11 +999,77 @@ export interface components {
             source: string;
             /** @enum {string} */
             theme: "hazard_source" | "risk_point" | "resource" | "transport" | "water" | "boundary" | "place" | "landform" | "vegetation" | "weather" | "population";
+            tile: components["schemas"]["TileRules"];
             title: components["schemas"]["Text"];
             /** Format: date-time */
             updated_on: string;
             /** Format: int64 */
             version: number;
+        };
+        LayerHealth: {
+            cache: components["schemas"]["CacheState"];
+            feed: components["schemas"]["FeedState"];
+            items: components["schemas"]["LayerState"][];
+        };
+        LayerState: {
+            /**
+             * Format: int64
+             * @description Of memory, near enough
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Of its entry, when that was last read
+             */
+            catalogue_version: number;
+            /**
+             * Format: int64
+             * @description Features changed since the server started
+             */
+            changes: number;
+            /**
+             * Format: int64
+             * @description In memory; of a layer that the database draws, what the catalogue says
+             */
+            features: number;
+            /**
+             * Format: double
+             * @description From the writing of the newest change until the tiles showed it
+             */
+            lag_seconds: number;
+            /**
+             * Format: date-time
+             * @description When the newest change that is in the tiles was written
+             */
+            last_change?: string;
+            layer: string;
+            /** Format: double */
+            load_seconds: number;
+            /** Format: date-time */
+            loaded_at?: string;
+            rules: components["schemas"]["TileRules"];
+            /**
+             * @description Where its tiles are made
+             * @enum {string}
+             */
+            source: "memory" | "database" | "loading";
+            /**
+             * Format: int64
+             * @description Parts of tiles that were over their budget of bytes
+             */
+            thinned: number;
+            /** Format: int64 */
+            tiles_cached: number;
+            title: components["schemas"]["Text"];
+            /** @description The first 100 of them */
+            undrawn: components["schemas"]["Undrawn"][];
+            /**
+             * Format: int64
+             * @description Features that are not, or not wholly, shown
+             */
+            undrawn_count: number;
+            /** Format: int64 */
+            vertices: number;
         };
         Layers: {
             items: components["schemas"]["Layer"][];
@@ -1259,6 +1361,49 @@ export interface components {
             level: number;
             /** Format: double */
             raise: number;
+        };
+        TileGrid: {
+            /**
+             * Format: int64
+             * @description Side of a cell in tile units: a power of two to 4096, or 0
+             */
+            cell: number;
+            /**
+             * Format: int64
+             * @description The deepest zoom at which it holds
+             */
+            to_zoom: number;
+        };
+        TileRules: {
+            /**
+             * Format: int64
+             * @description Units around the tile that are drawn too. Default 64
+             */
+            buffer?: number;
+            /** @description Where points of a cell are drawn as one, at their mean, with count and worst level. Default: nowhere */
+            cluster?: components["schemas"]["TileGrid"];
+            /** @description Numeric field whose values 1 (worst) to 4 order the features; empty is their level */
+            severity?: string;
+            /**
+             * Format: double
+             * @description How far a simplified line may lie beside the true one, in tile units of 1/4096; 0 is not at all. Default 4
+             */
+            simplify?: number;
+            /**
+             * @description Where tiles are made: in memory, or by the database for a layer too large for it; empty chooses by size
+             * @enum {string}
+             */
+            source?: "" | "memory" | "database";
+            /** @description Where only the worst feature of each cell is drawn, with the count of all; a cell of 0 is nowhere. Default: cells of 16 units, below the layer's deepest zoom */
+            thin?: components["schemas"]["TileGrid"];
+        };
+        Undrawn: {
+            division: string;
+            /** Format: int64 */
+            id: number;
+            /** @description The rest of it is shown */
+            partly: boolean;
+            reason: string;
         };
         UpdateFeature: {
             /** @description Only the fields that change; null takes one away */
@@ -2370,6 +2515,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Sources"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLayerHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayerHealth"];
                 };
             };
             /** @description A problem (RFC 9457) */

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"github.com/klauspost/compress/gzip"
+	"github.com/maypok86/otter/v2"
+
+	"onemap/tiles"
+	"onemap/tiles/memory"
+)
+
+// blobKey names a layer's part of a tile for the readers of a division; empty is for everybody.
+type blobKey struct {
+	layer    int32
+	labels   bool
+	tile     tileID
+	division string
+}
+
+// tileID is a tile in one number: zoom, row, column.
+type tileID uint64
+
+func tileOf(z, x, y uint32) tileID { return tileID(z)<<58 | tileID(y)<<29 | tileID(x) }
+
+func (t tileID) zxy() (z, x, y uint32) {
+	return uint32(t >> 58), uint32(t) & (1<<29 - 1), uint32(t>>29) & (1<<29 - 1)
+}
+
+// blob is a layer's part of a tile.
+type blob struct {
+	memory.Part
+	sum [32]byte
+}
+
+// answerKey names a whole tile in the form in which it is sent.
+type answerKey struct {
+	layers   string
+	division string
+	tile     tileID
+	gzip     bool
+}
+
+// answer is a whole tile, good as long as each of its parts is the one in the cache.
+type answer struct {
+	tiles.Tile
+	ask   *ask
+	parts []usedPart
+}
+
+type usedPart struct {
+	spec *tiles.Spec
+	key  blobKey
+	blob *blob // nil: the layer is not drawn at this zoom
+}
+
+const (
+	blobOverhead   = 200 // bytes beside the tile's own, near enough
+	answerOverhead = 400
+)
+
+func newCaches(size int64) (*otter.Cache[blobKey, *blob], *otter.Cache[answerKey, *answer], error) {
+	if size < 0 {
+		return nil, nil, nil
+	}
+	half := uint64(max(size/2, 1))
+	blobs, err := otter.New(&otter.Options[blobKey, *blob]{
+		MaximumWeight: half,
+		Weigher:       func(_ blobKey, b *blob) uint32 { return uint32(len(b.Bytes) + blobOverhead) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	answers, err := otter.New(&otter.Options[answerKey, *answer]{
+		MaximumWeight: half,
+		Weigher:       func(_ answerKey, a *answer) uint32 { return uint32(len(a.Bytes) + answerOverhead) },
+	})
+	return blobs, answers, err
+}
+
+// kept gives a part from the cache.
+func (e *Engine) kept(k blobKey) (*blob, bool) {
+	if e.blobs == nil {
+		return nil, false
+	}
+	return e.blobs.GetIfPresent(k)
+}
+
+func (e *Engine) keep(k blobKey, b *blob) {
+	if e.blobs != nil {
+		e.blobs.Set(k, b)
+	}
+}
+
+// turn is what one goroutine needs to make a tile. Their number bounds how many are made at once.
+type turn struct {
+	scratch memory.Scratch
+	gzip    *gzip.Writer
+	packed  writer
+}
+
+// writer collects bytes in a buffer that is used again.
+type writer struct{ b []byte }
+
+// Write appends.
+func (w *writer) Write(p []byte) (int, error) {
+	w.b = append(w.b, p...)
+	return len(p), nil
+}
+
+func newTurn() *turn {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid: no error
+	return &turn{gzip: w}
+}

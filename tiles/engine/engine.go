@@ -1,0 +1,237 @@
+// Package engine serves the risk map's tiles from memory: it loads the catalogue's layers at the
+// start, follows the change feed afterwards, and keeps what it made until it is no longer true.
+//
+// Freshness rests on one lock a layer. A part of a tile is made and put into the cache under the read
+// lock; a change is applied, and exactly the parts that it touches are dropped, under the write lock.
+// So nothing can be made from what was and stored after it. An answer made of several parts is kept
+// beside them and is good as long as each of its parts is still in the cache.
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/tiles"
+)
+
+// Options are the engine's settings; the zero value of each is the default beside it.
+type Options struct {
+	CacheBytes  int64         // 256 MiB: for parts of tiles and for answers, half each; below 0: no cache
+	PartBytes   int           // 1 MiB: a layer's part of a tile beyond it is thinned, and says so
+	MaxFeatures int64         // 5,000,000: layers with more are drawn by the database
+	AtOnce      int           // tiles that are made at the same time; as many as there are processors
+	GzipMin     int           // 512: the smallest tile, in bytes, that is compressed
+	Gather      time.Duration // 40 ms: least time between two looks at the change feed
+	Poll        time.Duration // 1 s: longest time between two looks
+	Grace       time.Duration // 3 s: how long the feed may be unread before the layers are said to be bad
+}
+
+func (o Options) withDefaults() Options {
+	o.CacheBytes = cmp.Or(o.CacheBytes, 256<<20)
+	o.PartBytes = cmp.Or(o.PartBytes, 1<<20)
+	o.MaxFeatures = cmp.Or(o.MaxFeatures, 5_000_000)
+	o.AtOnce = cmp.Or(o.AtOnce, runtime.GOMAXPROCS(0))
+	o.GzipMin = cmp.Or(o.GzipMin, 512)
+	o.Gather = cmp.Or(o.Gather, 40*time.Millisecond)
+	o.Poll = cmp.Or(o.Poll, time.Second)
+	o.Grace = cmp.Or(o.Grace, 3*time.Second)
+	return o
+}
+
+// Parts is what the engine is made over.
+type Parts struct {
+	Loader tiles.Loader
+	Feed   tiles.Feed
+	// Database makes tiles of layers that are not in memory, and describes layers for TileJSON.
+	Database tiles.Source
+	// Changed is told which tiles are no longer what they were, after the engine's own are the new
+	// ones. It must not block. May be nil.
+	Changed func([]tiles.Notice)
+}
+
+// Engine serves tiles. It is safe for concurrent use.
+type Engine struct {
+	o       Options
+	parts   Parts
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *metrics
+
+	mu     sync.RWMutex
+	byName map[string]*layer
+	byID   map[int]*layer
+	asks   map[string]*ask // what a list of layers' names stands for
+
+	blobs   *otter.Cache[blobKey, *blob]
+	answers *otter.Cache[answerKey, *answer]
+	flights singleflight.Group
+	turns   chan *turn
+	hits    atomic.Int64
+	misses  atomic.Int64
+
+	loaded   chan loaded // layers that were loaded beside the following
+	loads    sync.WaitGroup
+	ready    atomic.Bool
+	progress atomic.Pointer[string]
+	feedAt   atomic.Int64 // when the feed was last read, Unix ns; 0: never
+}
+
+// New makes an engine; nothing is loaded before Run. reg may be nil.
+func New(o Options, p Parts, logger *slog.Logger, reg prometheus.Registerer, clock func() time.Time) (*Engine, error) {
+	if p.Loader == nil || p.Feed == nil || p.Database == nil {
+		return nil, errors.New("tiles: the engine needs a loader, a feed and a database")
+	}
+	o = o.withDefaults()
+	e := &Engine{
+		o: o, parts: p, log: logger, now: clock,
+		byName: map[string]*layer{}, byID: map[int]*layer{}, asks: map[string]*ask{},
+		turns: make(chan *turn, o.AtOnce), loaded: make(chan loaded, 16),
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	for range o.AtOnce {
+		e.turns <- newTurn()
+	}
+	var err error
+	if e.blobs, e.answers, err = newCaches(o.CacheBytes); err != nil {
+		return nil, fmt.Errorf("make the tile cache: %w", err)
+	}
+	e.metrics = newMetrics(reg, e)
+	e.say("starting")
+	return e, nil
+}
+
+// Run loads the layers and follows the changes until ctx ends. It returns nil then, and never fails:
+// while the database is away it serves what it has, and Health says how old that is.
+func (e *Engine) Run(ctx context.Context) error {
+	defer e.loads.Wait()
+	for ctx.Err() == nil {
+		err := e.cycle(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		e.ready.Store(false)
+		e.forgetContent()
+		e.log.WarnContext(ctx, "loading the layers anew", slog.Any("error", err))
+		pause(ctx, time.Second)
+	}
+	return nil
+}
+
+// Ready reports whether every layer has been loaded.
+func (e *Engine) Ready() bool { return e.ready.Load() }
+
+// Health is the state of the layers: not OK while they are loaded, and while the change feed cannot
+// be read, because then nobody knows whether they are still true.
+func (e *Engine) Health() core.Health {
+	h := core.Health{Part: "layers", OK: true}
+	if !e.ready.Load() {
+		h.OK, h.Detail = false, *e.progress.Load()
+		return h
+	}
+	if age := e.feedAge(); age > e.o.Grace {
+		h.OK, h.Lag = false, age.Round(100*time.Millisecond).Seconds()
+		h.Detail = "changes of the layers could not be read"
+	}
+	return h
+}
+
+func (e *Engine) feedAge() time.Duration {
+	return max(0, time.Duration(e.now().UnixNano()-e.feedAt.Load()))
+}
+
+func (e *Engine) say(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	e.progress.Store(&s)
+}
+
+func (e *Engine) tell(notices []tiles.Notice) {
+	if e.parts.Changed != nil && len(notices) > 0 {
+		e.parts.Changed(notices)
+	}
+}
+
+// ask is what a list of layers' names in an address stands for.
+type ask struct {
+	text  string
+	names []string
+	parts []askedPart
+}
+
+type askedPart struct {
+	l      *layer
+	labels bool
+}
+
+const maxAsks = 4096 // different lists of names that are remembered
+
+// resolve finds the layers of a list of names. The error is errs.Invalid or errs.NotFound.
+func (e *Engine) resolve(text string) (*ask, error) {
+	e.mu.RLock()
+	a := e.asks[text]
+	e.mu.RUnlock()
+	if a != nil {
+		return a, nil
+	}
+	names, err := tiles.ParseLayers(text)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a = &ask{text: text, names: names}
+	for _, name := range names {
+		base, labels := tiles.SplitLabel(name)
+		l := e.byName[base]
+		if l == nil {
+			return nil, errs.New(errs.NotFound, "there is no layer %q", base)
+		}
+		a.parts = append(a.parts, askedPart{l, labels})
+	}
+	if len(e.asks) >= maxAsks {
+		clear(e.asks)
+	}
+	e.asks[text] = a
+	return a, nil
+}
+
+// admit checks every layer of the list against the reader, and gives the division by which what the
+// reader may see differs from what others may; empty when it does not.
+func (a *ask) admit(s core.Scope) (division string, err error) {
+	for _, p := range a.parts {
+		spec := p.l.spec.Load()
+		if !spec.Audience.Admits(s) {
+			return "", errs.New(errs.Forbidden, "the layer %s is not for you", spec.Name)
+		}
+		if spec.Audience.Kind == core.AudienceDivision {
+			division = s.Division
+		}
+	}
+	return division, nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"time"
+
+	"github.com/paulmach/orb"
+
+	"onemap/geo"
+	"onemap/tiles"
+	"onemap/tiles/memory"
+	"onemap/tiles/shape"
+)
+
+// adopt brings the layers in line with the catalogue and gives those that must be loaded. A layer whose
+// entry changed is told of as a whole: its rules, its zooms or its readers may be others.
+func (e *Engine) adopt(specs []tiles.Spec) (load []*layer) {
+	var notices []tiles.Notice
+	e.mu.Lock()
+	clear(e.asks)
+	byName, byID := make(map[string]*layer, len(specs)), make(map[int]*layer, len(specs))
+	for i := range specs {
+		s := &specs[i]
+		l := e.byID[s.ID]
+		switch {
+		case l == nil:
+			l = newLayer(*s)
+			load = append(load, l)
+		case e.change(l, s):
+			load = append(load, l)
+		}
+		byName[s.Name], byID[s.ID] = l, l
+	}
+	for id, l := range e.byID {
+		if n := byID[id]; n == nil || n.told.Swap(false) {
+			notices = append(notices, tiles.Notice{Layer: l.spec.Load().Name, Audience: l.spec.Load().Audience})
+		}
+	}
+	e.byName, e.byID = byName, byID
+	e.mu.Unlock()
+	for _, l := range load {
+		e.unload(l)
+	}
+	e.tell(notices)
+	return load
+}
+
+// change takes a new entry and reports whether the layer must be loaded anew.
+func (e *Engine) change(l *layer, s *tiles.Spec) (reload bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := l.spec.Load()
+	reload = old.Name != s.Name || !tiles.SameFields(*old, *s) || e.o.placeOf(old) != e.o.placeOf(s) ||
+		(l.place == beingLoaded && !e.ready.Load())
+	if sameDrawing(old, s) {
+		l.spec.Store(s)
+		return reload
+	}
+	l.spec.Store(s)
+	l.version.Add(1)
+	l.told.Store(true)
+	e.dropAll(l)
+	return reload
+}
+
+// sameDrawing reports whether tiles look the same, to the same readers, by both entries.
+func sameDrawing(a, b *tiles.Spec) bool {
+	x, y := *a, *b
+	x.Version, x.Count, x.ModifiedAt, x.Title = y.Version, y.Count, y.ModifiedAt, y.Title
+	return reflect.DeepEqual(x, y)
+}
+
+// unload hands a layer over to the database until it has been loaded.
+func (e *Engine) unload(l *layer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.place, l.mem, l.pending = beingLoaded, nil, map[int64]struct{}{}
+	l.loads++
+	l.version.Add(1)
+	e.dropAll(l)
+}
+
+// forgetContent unloads every layer: nobody knows what changed.
+func (e *Engine) forgetContent() {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, l := range e.byID {
+		e.unload(l)
+	}
+}
+
+// errTooMany says that a layer is too large for memory: the database draws it.
+var errTooMany = errors.New("too large for memory")
+
+// loaded is a layer's content, ready to be used.
+type loaded struct {
+	l    *layer
+	spec tiles.Spec
+	nth  int // which of the layer's loads it is
+	mem  *memory.Layer
+	took time.Duration
+	err  error
+}
+
+// loadNow loads a layer and waits for it.
+func (e *Engine) loadNow(ctx context.Context, l *layer, which string) error {
+	done := e.load(ctx, l, which)
+	if done.err != nil {
+		return done.err
+	}
+	e.install(ctx, done)
+	return nil
+}
+
+// loadLater loads a layer beside the following; finishLoad takes it over.
+func (e *Engine) loadLater(ctx context.Context, l *layer) {
+	e.loads.Go(func() {
+		done := e.load(ctx, l, "")
+		select {
+		case e.loaded <- done:
+		case <-ctx.Done():
+		}
+	})
+}
+
+func (e *Engine) load(ctx context.Context, l *layer, which string) loaded {
+	l.mu.RLock()
+	spec, nth := *l.spec.Load(), l.loads
+	l.mu.RUnlock()
+	done := loaded{l: l, spec: spec, nth: nth}
+	if e.o.placeOf(&spec) == inDatabase {
+		return done
+	}
+	start := time.Now()
+	mem := memory.New(spec, int(spec.Count))
+	var b shape.Builder
+	read := int64(0)
+	err := e.parts.Loader.Load(ctx, spec, func(f *tiles.Feature) error {
+		if read++; read > e.o.MaxFeatures && spec.Rules.Source == "" {
+			return errTooMany
+		}
+		if which != "" && read%4096 == 1 {
+			e.say("loading %s, %s: %d of %d", which, spec.Name, read, spec.Count)
+		}
+		it := mem.Prepare(f, &b)
+		if _, err := mem.Put(&it); err != nil {
+			return errTooMany
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errTooMany):
+		return done
+	case err != nil:
+		done.err = fmt.Errorf("load the layer %s: %w", spec.Name, err)
+		return done
+	}
+	mem.Ready()
+	done.mem, done.took = mem, time.Since(start)
+	e.log.InfoContext(ctx, "layer loaded", slog.String("layer", spec.Name), slog.Int64("features", read), slog.Duration("took", done.took))
+	return done
+}
+
+// finishLoad takes a layer over that was loaded beside the following.
+func (e *Engine) finishLoad(ctx context.Context, done loaded) {
+	l := done.l
+	if done.err != nil {
+		if ctx.Err() == nil {
+			e.log.WarnContext(ctx, "loading a layer failed; trying again", slog.Any("error", done.err))
+			pause(ctx, time.Second)
+			e.loadLater(ctx, l)
+		}
+		return
+	}
+	l.mu.RLock()
+	stale := l.loads != done.nth
+	pending := make(map[int64]struct{}, len(l.pending))
+	for id := range l.pending {
+		pending[id] = struct{}{}
+	}
+	l.mu.RUnlock()
+	if stale {
+		return // another load is under way
+	}
+	if done.mem != nil && len(pending) > 0 {
+		if err := e.catchUp(ctx, done, pending); err != nil {
+			e.finishLoad(ctx, loaded{l: l, err: err})
+			return
+		}
+	}
+	e.install(ctx, done)
+	e.tell([]tiles.Notice{{Layer: done.spec.Name, Audience: done.spec.Audience}})
+}
+
+// catchUp applies what changed while a layer was loaded.
+func (e *Engine) catchUp(ctx context.Context, done loaded, pending map[int64]struct{}) error {
+	ids := make([]int64, 0, len(pending))
+	for id := range pending {
+		ids = append(ids, id)
+	}
+	var b shape.Builder
+	var items []memory.Item
+	err := e.parts.Loader.Fetch(ctx, done.spec, ids, func(f *tiles.Feature) error {
+		items = append(items, done.mem.Prepare(f, &b))
+		return nil
+	})
+	if err == nil {
+		_, err = replace(done.mem, pending, items)
+	}
+	return err
+}
+
+// install makes the loaded content the layer's.
+func (e *Engine) install(ctx context.Context, done loaded) {
+	l := done.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.loads != done.nth {
+		return
+	}
+	l.mem, l.pending = done.mem, nil
+	l.place = inMemory
+	if done.mem == nil {
+		l.place = inDatabase
+		e.log.InfoContext(ctx, "the database draws a layer", slog.String("layer", done.spec.Name), slog.Int64("features", done.spec.Count))
+	}
+	l.facts.loadedAt, l.facts.loadTook = e.now(), done.took
+	l.version.Add(1)
+	e.dropAll(l)
+}
+
+// clampLonLat holds a place inside the map's square.
+func clampLonLat(lon, lat float64) orb.Point {
+	return orb.Point{min(max(lon, -180), 180), min(max(lat, -geo.MaxMercatorLat), geo.MaxMercatorLat)}
+}

@@ -1,0 +1,247 @@
+package memory
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math"
+	"strconv"
+
+	"onemap/internal/errs"
+)
+
+// dict holds the different values of a layer's attributes, each once, as the bytes of an MVT Value
+// ready to be copied into a tile. A code names a value for as long as something uses it; 0 is no
+// value. Values that nobody uses any more give their code and, when there are many, their room back.
+type dict struct {
+	seed   maphash.Seed
+	arena  []byte
+	spans  []span   // by code
+	uses   []uint32 // by code
+	free   []uint32 // codes that are not in use
+	slots  []uint32 // open addressing: codes; 0 is empty, deleted is a grave
+	filled int      // slots that are not empty
+	dead   int      // bytes of the arena that nobody uses
+}
+
+// span is where a value's bytes are; their length is at most maxValue.
+type span struct {
+	at     uint32
+	length uint32
+}
+
+const (
+	grave     = math.MaxUint32
+	maxCodes  = 1 << 30       // beyond it, codes are what the renderer makes up
+	maxArena  = math.MaxInt32 // of a layer's values, bytes
+	firstSize = 64
+)
+
+func newDict() *dict {
+	return &dict{seed: maphash.MakeSeed(), spans: make([]span, 1), uses: make([]uint32, 1), slots: make([]uint32, firstSize)}
+}
+
+// value is the bytes of a code, with the tag and length of a layer's values.
+func (d *dict) value(code uint32) []byte {
+	s := d.spans[code]
+	return d.arena[s.at : s.at+s.length]
+}
+
+// take gives the code of an encoded value and counts one more use of it.
+func (d *dict) take(value []byte) (uint32, error) {
+	if len(value) == 0 {
+		return 0, nil
+	}
+	mask := uint64(len(d.slots) - 1)
+	at, spare := maphash.Bytes(d.seed, value)&mask, -1
+	for ; d.slots[at] != 0; at = (at + 1) & mask {
+		code := d.slots[at]
+		if code == grave {
+			if spare < 0 {
+				spare = int(at)
+			}
+			continue
+		}
+		if string(d.value(code)) == string(value) {
+			d.uses[code]++
+			return code, nil
+		}
+	}
+	code, err := d.add(value)
+	if err != nil {
+		return 0, err
+	}
+	if spare >= 0 {
+		at = uint64(spare)
+	} else {
+		d.filled++
+	}
+	d.slots[at] = code
+	if d.filled*4 > len(d.slots)*3 {
+		d.rehash()
+	}
+	return code, nil
+}
+
+func (d *dict) add(value []byte) (uint32, error) {
+	if len(d.arena)+len(value) > maxArena || len(d.spans) >= maxCodes {
+		return 0, errs.New(errs.TooLarge, "the layer has more different values than fit into memory")
+	}
+	s := span{uint32(len(d.arena)), uint32(len(value))}
+	d.arena = append(d.arena, value...)
+	if n := len(d.free); n > 0 {
+		code := d.free[n-1]
+		d.free = d.free[:n-1]
+		d.spans[code], d.uses[code] = s, 1
+		return code, nil
+	}
+	d.spans, d.uses = append(d.spans, s), append(d.uses, 1)
+	return uint32(len(d.spans) - 1), nil
+}
+
+// drop takes one use of a code back.
+func (d *dict) drop(code uint32) {
+	if code == 0 {
+		return
+	}
+	if d.uses[code]--; d.uses[code] > 0 {
+		return
+	}
+	value := d.value(code)
+	mask := uint64(len(d.slots) - 1)
+	at := maphash.Bytes(d.seed, value) & mask
+	for d.slots[at] != code {
+		at = (at + 1) & mask
+	}
+	d.slots[at] = grave
+	d.dead += len(value)
+	d.spans[code] = span{}
+	d.free = append(d.free, code)
+	if d.dead > len(d.arena)/2 && d.dead > 1<<16 {
+		d.compact()
+	}
+}
+
+// compact moves what is used together; codes stay.
+func (d *dict) compact() {
+	arena := make([]byte, 0, (len(d.arena)-d.dead)*5/4)
+	for code, s := range d.spans {
+		if s.length > 0 {
+			at := uint32(len(arena))
+			arena = append(arena, d.arena[s.at:s.at+s.length]...)
+			d.spans[code].at = at
+		}
+	}
+	d.arena, d.dead = arena, 0
+	d.rehash()
+}
+
+// rehash makes room in the table, and none for what is gone.
+func (d *dict) rehash() {
+	live := len(d.spans) - 1 - len(d.free)
+	size := firstSize
+	for size < live*2 {
+		size *= 2
+	}
+	d.slots, d.filled = make([]uint32, size), live
+	mask := uint64(size - 1)
+	for code := 1; code < len(d.spans); code++ {
+		if d.spans[code].length == 0 {
+			continue
+		}
+		at := maphash.Bytes(d.seed, d.value(uint32(code))) & mask
+		for d.slots[at] != 0 {
+			at = (at + 1) & mask
+		}
+		d.slots[at] = uint32(code)
+	}
+}
+
+// reorder numbers the values anew in the given order of their codes, and gives the new codes by the
+// old ones. The room for growth that a bulk load leaves is given back.
+func (d *dict) reorder(order []uint32) []uint32 {
+	now := make([]uint32, len(d.spans))
+	arena := make([]byte, 0, len(d.arena)-d.dead)
+	spans, uses := make([]span, 1, len(order)+1), make([]uint32, 1, len(order)+1)
+	for _, code := range order {
+		now[code] = uint32(len(spans))
+		spans, uses = append(spans, span{uint32(len(arena)), d.spans[code].length}), append(uses, d.uses[code])
+		arena = append(arena, d.value(code)...)
+	}
+	d.arena, d.spans, d.uses, d.free, d.dead = arena, spans, uses, nil, 0
+	d.rehash()
+	return now
+}
+
+func (d *dict) bytes() int64 {
+	return int64(cap(d.arena) + 8*cap(d.spans) + 4*cap(d.uses) + 4*cap(d.free) + 4*cap(d.slots))
+}
+
+// MVT 2.1, message Tile.Value, and its place in a layer: field 4, length-delimited.
+const (
+	tagValue  = 4<<3 | 2
+	tagString = 1<<3 | 2
+	tagDouble = 3<<3 | 1
+	tagUint   = 5 << 3
+	tagSint   = 6 << 3
+	tagBool   = 7 << 3
+)
+
+// appendString appends a text as a layer's value.
+func appendString(b, text []byte) []byte {
+	n := 1 + uvarintLen(uint64(len(text))) + len(text)
+	b = append(b, tagValue)
+	b = binary.AppendUvarint(b, uint64(n))
+	b = append(b, tagString)
+	b = binary.AppendUvarint(b, uint64(len(text)))
+	return append(b, text...)
+}
+
+// appendNumber appends a number: a whole one as an integer, which is shorter.
+func appendNumber(b []byte, v float64) []byte {
+	switch {
+	case v != math.Trunc(v) || math.Abs(v) > 1<<53:
+		b = append(b, tagValue, 9, tagDouble)
+		return binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+	case v >= 0:
+		return appendUint(b, uint64(v))
+	default:
+		z := uint64(-v)*2 - 1 // zigzag
+		b = append(b, tagValue, byte(1+uvarintLen(z)), tagSint)
+		return binary.AppendUvarint(b, z)
+	}
+}
+
+func appendUint(b []byte, v uint64) []byte {
+	b = append(b, tagValue, byte(1+uvarintLen(v)), tagUint)
+	return binary.AppendUvarint(b, v)
+}
+
+// appendTyped appends the text of a field's value as what the field is; nothing when it is not that.
+func appendTyped(b []byte, kind string, text []byte) []byte {
+	switch kind {
+	case "number", "integer":
+		v, err := strconv.ParseFloat(string(text), 64)
+		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+			return b
+		}
+		return appendNumber(b, v)
+	case "boolean":
+		switch string(text) {
+		case "true":
+			return append(b, tagValue, 2, tagBool, 1)
+		case "false":
+			return append(b, tagValue, 2, tagBool, 0)
+		}
+		return b
+	default:
+		return appendString(b, text)
+	}
+}
+
+func uvarintLen(v uint64) int {
+	n := 1
+	for ; v >= 0x80; v >>= 7 {
+		n++
+	}
+	return n
+}

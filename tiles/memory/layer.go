@@ -1,0 +1,422 @@
+// Package memory holds one layer of the map in memory, in integer world coordinates, and makes its
+// part of a tile: points in the order of their Morton codes, lines and polygons in an R-tree,
+// attributes as codes of a dictionary. What a tile costs grows with what is in it, not with the layer.
+//
+// A Layer is not safe for concurrent changes: many may Render at once, one may Put or Delete alone.
+package memory
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/tidwall/rtree"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/tiles"
+	"onemap/tiles/shape"
+)
+
+// Columns of every layer; those of the layer's own fields follow.
+const (
+	colNameZH = iota
+	colNameEN
+	colDivision
+	colOrigin
+	ownColumns
+)
+
+// noShape is the end of a feature's list of shapes.
+const noShape = math.MaxUint32
+
+// Layer is the features of one layer. A feature is a slot: a row of the columns below.
+type Layer struct {
+	name  string
+	keys  []string // names of the attributes, by column, then level and count
+	kinds []string // types of the layer's own fields
+
+	slotOf map[int64]uint32
+	free   []uint32
+	ids    []int64
+	ranks  []uint8 // order of drawing<<4 | level
+	where  []uint32
+	x, y   []uint32   // a point's place, or the label's
+	shapes []uint32   // the first of its shapes; noShape: it is a point. nil while there are points alone
+	cols   [][]uint32 // codes; a column is nil until somebody has a value in it
+
+	dict  *dict
+	areas divisions
+
+	points points
+	labels points // of polygons
+
+	forms    []form
+	freeForm []uint32
+	tree     rtree.RTreeGN[float32, uint32]
+	vertices int64
+	heap     int64 // of the shapes
+
+	undrawn map[int64]tiles.Undrawn
+	loading bool // until Ready: nothing is in points, labels and tree yet
+}
+
+// form is one shape of a feature.
+type form struct {
+	shape.Shape
+	slot uint32
+	next uint32
+}
+
+// New makes an empty layer for a spec's fields. It takes features by Put; after the first load Ready
+// must be called.
+func New(s tiles.Spec, size int) *Layer {
+	l := &Layer{
+		name: s.Name, keys: []string{"name_zh", "name_en", "division", "origin"}, slotOf: make(map[int64]uint32, size),
+		dict: newDict(), undrawn: map[int64]tiles.Undrawn{}, loading: true,
+	}
+	for _, f := range s.Fields {
+		l.keys = append(l.keys, f.Name)
+		l.kinds = append(l.kinds, f.Type)
+	}
+	l.cols = make([][]uint32, len(l.keys))
+	l.keys = append(l.keys, "level", "count")
+	l.ids, l.ranks, l.where = make([]int64, 0, size), make([]uint8, 0, size), make([]uint32, 0, size)
+	l.x, l.y = make([]uint32, 0, size), make([]uint32, 0, size)
+	return l
+}
+
+// Item is a feature as the layer takes it: everything that costs time is done, and nothing of it is
+// the loader's.
+type Item struct {
+	id              int64
+	point           bool
+	x, y            uint32
+	shapes          []shape.Shape
+	note            string
+	division        string
+	level, severity core.Level
+	values          []byte // encoded, one behind the other
+	ends            []uint32
+}
+
+// Prepare makes the item of a feature. It reads the layer's fields alone, so it may run while others
+// render or change the layer. The builder is the caller's scratch.
+func (l *Layer) Prepare(f *tiles.Feature, b *shape.Builder) Item {
+	it := Item{id: f.ID, division: f.Division, level: f.Level, severity: f.Severity}
+	l.encodeValues(&it, f)
+	if f.Geometry == nil {
+		it.note = cmp.Or(f.Problem, "it has no geometry")
+		return it
+	}
+	it.shapes, it.note = shape.New(f.Geometry, b)
+	if len(it.shapes) == 1 {
+		if x, y, ok := it.shapes[0].Single(); ok {
+			it.point, it.x, it.y, it.shapes = true, x, y, nil
+		}
+	}
+	for i := range it.shapes {
+		if it.shapes[i].Kind == shape.Polygon {
+			it.x, it.y = it.shapes[i].Label()
+		}
+	}
+	return it
+}
+
+func (l *Layer) encodeValues(it *Item, f *tiles.Feature) {
+	it.ends = make([]uint32, 0, len(l.cols))
+	it.values = make([]byte, 0, 96)
+	end := func() { it.ends = append(it.ends, uint32(len(it.values))) }
+	for _, text := range [][]byte{f.NameZH, f.NameEN, []byte(f.Division), []byte(f.Origin)} {
+		if len(text) > 0 {
+			it.values = appendString(it.values, text)
+		}
+		end()
+	}
+	for i, kind := range l.kinds {
+		if i < len(f.Values) && f.Values[i] != nil {
+			it.values = appendTyped(it.values, kind, f.Values[i])
+		}
+		end()
+	}
+}
+
+// Extent is where something is or was, in world coordinates, and whose it is.
+type Extent struct {
+	Box      shape.Box
+	Division string
+}
+
+// Put makes or replaces a feature and gives where it was and where it is: none, one or two places. The
+// error is errs.TooLarge: it does not fit into memory, and is not there.
+func (l *Layer) Put(it *Item) (places []Extent, err error) {
+	if was, ok := l.Delete(it.id); ok {
+		places = append(places, was)
+	}
+	if it.note != "" {
+		l.undrawn[it.id] = tiles.Undrawn{ID: it.id, Division: it.division, Reason: it.note, Partly: it.drawn()}
+	}
+	if !it.drawn() {
+		return places, nil
+	}
+	slot, err := l.newSlot(it)
+	if err != nil {
+		return places, err
+	}
+	l.slotOf[it.id] = slot
+	if it.point {
+		l.addPoint(&l.points, slot)
+	} else {
+		l.addShapes(slot, it.shapes)
+	}
+	if l.loading {
+		return nil, nil
+	}
+	return append(places, l.extent(slot)), nil
+}
+
+// ID is the feature's.
+func (it *Item) ID() int64 { return it.id }
+
+func (it *Item) drawn() bool { return it.point || len(it.shapes) > 0 }
+
+func (l *Layer) newSlot(it *Item) (uint32, error) {
+	if len(l.ids) >= math.MaxInt32 {
+		return 0, errs.New(errs.TooLarge, "the layer has more features than fit into memory")
+	}
+	codes := make([]uint32, 0, 16)
+	start := uint32(0)
+	for _, end := range it.ends {
+		code, err := l.dict.take(it.values[start:end])
+		if err != nil {
+			for _, c := range codes {
+				l.dict.drop(c)
+			}
+			return 0, err
+		}
+		codes, start = append(codes, code), end
+	}
+	slot := l.row()
+	l.ids[slot] = it.id
+	l.ranks[slot] = rank(it.severity)<<4 | uint8(it.level)
+	l.where[slot] = l.areas.take(it.division)
+	l.x[slot], l.y[slot] = it.x, it.y
+	for c, code := range codes {
+		l.set(c, slot, code)
+	}
+	return slot, nil
+}
+
+// row gives an unused slot.
+func (l *Layer) row() uint32 {
+	if n := len(l.free); n > 0 {
+		slot := l.free[n-1]
+		l.free = l.free[:n-1]
+		return slot
+	}
+	l.ids, l.ranks, l.where = append(l.ids, 0), append(l.ranks, 0), append(l.where, 0)
+	l.x, l.y = append(l.x, 0), append(l.y, 0)
+	if l.shapes != nil {
+		l.shapes = append(l.shapes, noShape)
+	}
+	for c := range l.cols {
+		if l.cols[c] != nil {
+			l.cols[c] = append(l.cols[c], 0)
+		}
+	}
+	return uint32(len(l.ids) - 1)
+}
+
+func (l *Layer) set(column int, slot, code uint32) {
+	if l.cols[column] == nil {
+		if code == 0 {
+			return
+		}
+		l.cols[column] = make([]uint32, len(l.ids), max(cap(l.ids), len(l.ids)))
+	}
+	l.cols[column][slot] = code
+}
+
+func (l *Layer) code(column int, slot uint32) uint32 {
+	if c := l.cols[column]; c != nil {
+		return c[slot]
+	}
+	return 0
+}
+
+// rank is a level's place in the order of drawing: the worst is drawn last.
+func rank(level core.Level) uint8 {
+	if level == core.None || !level.Valid() {
+		return 0
+	}
+	return uint8(5 - level)
+}
+
+func (l *Layer) addPoint(p *points, slot uint32) {
+	if !l.loading {
+		p.insert(morton(l.x[slot], l.y[slot]), slot, l.ids)
+	}
+}
+
+func (l *Layer) addShapes(slot uint32, shapes []shape.Shape) {
+	if l.shapes == nil {
+		l.shapes = make([]uint32, len(l.ids), cap(l.ids))
+		for i := range l.shapes {
+			l.shapes[i] = noShape
+		}
+	}
+	label := false
+	for _, s := range shapes {
+		at := l.newForm(form{Shape: s, slot: slot, next: l.shapes[slot]})
+		l.shapes[slot] = at
+		if !l.loading {
+			low, high := corners(s.Box)
+			l.tree.Insert(low, high, at)
+		}
+		l.vertices += int64(s.Vertices())
+		l.heap += int64(s.Bytes())
+		label = label || s.Kind == shape.Polygon
+	}
+	if label {
+		l.addPoint(&l.labels, slot)
+	}
+}
+
+func (l *Layer) newForm(f form) uint32 {
+	if n := len(l.freeForm); n > 0 {
+		at := l.freeForm[n-1]
+		l.freeForm = l.freeForm[:n-1]
+		l.forms[at] = f
+		return at
+	}
+	l.forms = append(l.forms, f)
+	return uint32(len(l.forms) - 1)
+}
+
+// corners are a box as the tree keeps it: never smaller than it is.
+func corners(b shape.Box) (low, high [2]float32) {
+	return [2]float32{below(b.X0), below(b.Y0)}, [2]float32{above(b.X1), above(b.Y1)}
+}
+
+func below(v uint32) float32 {
+	f := float32(v)
+	if float64(f) > float64(v) {
+		return math.Nextafter32(f, 0)
+	}
+	return f
+}
+
+func above(v uint32) float32 {
+	f := float32(v)
+	if float64(f) < float64(v) {
+		return math.Nextafter32(f, math.MaxFloat32)
+	}
+	return f
+}
+
+// Delete takes a feature out, if it is there, and gives where it was.
+func (l *Layer) Delete(id int64) (was Extent, ok bool) {
+	delete(l.undrawn, id)
+	slot, ok := l.slotOf[id]
+	if !ok {
+		return was, false
+	}
+	was = l.extent(slot)
+	delete(l.slotOf, id)
+	if l.isPoint(slot) {
+		l.removePoint(&l.points, slot)
+	} else {
+		l.removeShapes(slot)
+	}
+	for c := range l.cols {
+		l.dict.drop(l.code(c, slot))
+		l.set(c, slot, 0)
+	}
+	l.areas.drop(l.where[slot])
+	l.free = append(l.free, slot)
+	return was, true
+}
+
+func (l *Layer) removePoint(p *points, slot uint32) {
+	if !l.loading {
+		p.remove(morton(l.x[slot], l.y[slot]), slot, l.ids)
+	}
+}
+
+func (l *Layer) removeShapes(slot uint32) {
+	label := false
+	for at := l.shapes[slot]; at != noShape; {
+		f := &l.forms[at]
+		if !l.loading {
+			low, high := corners(f.Box)
+			l.tree.Delete(low, high, at)
+		}
+		l.vertices -= int64(f.Vertices())
+		l.heap -= int64(f.Bytes())
+		label = label || f.Kind == shape.Polygon
+		next := f.next
+		*f = form{}
+		l.freeForm = append(l.freeForm, at)
+		at = next
+	}
+	l.shapes[slot] = noShape
+	if label {
+		l.removePoint(&l.labels, slot)
+	}
+}
+
+func (l *Layer) isPoint(slot uint32) bool { return l.shapes == nil || l.shapes[slot] == noShape }
+
+func (l *Layer) extent(slot uint32) Extent {
+	e := Extent{Division: l.areas.code(l.where[slot])}
+	if l.isPoint(slot) {
+		e.Box = shape.Box{X0: l.x[slot], Y0: l.y[slot], X1: l.x[slot], Y1: l.y[slot]}
+		return e
+	}
+	for i, at := 0, l.shapes[slot]; at != noShape; i, at = i+1, l.forms[at].next {
+		b := l.forms[at].Box
+		if i == 0 {
+			e.Box = b
+			continue
+		}
+		e.Box = shape.Box{
+			X0: min(e.Box.X0, b.X0), Y0: min(e.Box.Y0, b.Y0), X1: max(e.Box.X1, b.X1), Y1: max(e.Box.Y1, b.Y1),
+		}
+	}
+	return e
+}
+
+// Stats is what a layer holds.
+type Stats struct {
+	Features, Vertices int64
+	Bytes              int64 // of the heap, near enough
+}
+
+// Stats tells what the layer holds.
+func (l *Layer) Stats() Stats {
+	n := int64(cap(l.ids))*(8+1+4+4+4) + int64(cap(l.shapes))*4 + int64(len(l.slotOf))*24
+	for _, c := range l.cols {
+		n += int64(cap(c)) * 4
+	}
+	n += l.dict.bytes() + l.points.bytes() + l.labels.bytes() + int64(cap(l.forms))*formBytes + l.heap + int64(l.tree.Len())*32
+	return Stats{Features: int64(len(l.slotOf)), Vertices: l.vertices, Bytes: n}
+}
+
+const formBytes = 8 // beside the shape
+
+// Undrawn lists at most limit features that are not or not wholly shown and that the division covers,
+// by id, and counts all of them.
+func (l *Layer) Undrawn(covers func(division string) bool, limit int) (list []tiles.Undrawn, count int) {
+	for _, u := range l.undrawn {
+		if covers(u.Division) {
+			list = append(list, u)
+		}
+	}
+	slices.SortFunc(list, func(a, b tiles.Undrawn) int { return cmp.Compare(a.ID, b.ID) })
+	count = len(list)
+	return list[:min(limit, count)], count
+}
+
+// String is for messages.
+func (l *Layer) String() string { return fmt.Sprintf("layer %s", l.name) }

@@ -1,0 +1,326 @@
+package memory
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"onemap/internal/core"
+	"onemap/tiles"
+	"onemap/tiles/shape"
+)
+
+// MVT 2.1, messages Tile, Layer and Feature: field number and wire type.
+const (
+	tagLayer    = 3<<3 | 2
+	tagVersion  = 15 << 3
+	tagName     = 1<<3 | 2
+	tagFeature  = 2<<3 | 2
+	tagKey      = 3<<3 | 2
+	tagExtent   = 5 << 3
+	tagID       = 1 << 3
+	tagTags     = 2<<3 | 2
+	tagType     = 3 << 3
+	tagGeometry = 4<<3 | 2
+)
+
+// Part is a layer's part of a tile.
+type Part struct {
+	Bytes []byte // a Tile message with one layer; empty when nothing is there
+	// Shown is how many features, cells and clusters are in it, Of how many features they stand for.
+	Shown, Of int
+	// Over says that the part was over its budget and made coarser than the layer's rules are.
+	Over bool
+	// Left counts the features that did not fit even so: the least severe ones.
+	Left int
+}
+
+// coarsest is the step at which the cells of pixels are whole tiles.
+const coarsest = 9
+
+// Render makes the layer's part of a tile. It only reads the layer.
+func (l *Layer) Render(q Query, s *Scratch) Part {
+	view := shape.View{Z: q.Z, X: q.X, Y: q.Y, Buffer: q.Rules.BufferUnits(), Tolerance: q.Rules.Tolerance()}
+	s.judge(l, &q)
+	for step := 0; ; {
+		fits := s.draw(l, &q, &view, step)
+		if len(s.starts) == 0 {
+			return Part{}
+		}
+		size := s.size(l.name, q.Labels)
+		if q.Budget > 0 && (!fits || size > q.Budget) && step < coarsest {
+			step += s.steps(size, q.Budget)
+			view.Tolerance = max(q.Rules.Tolerance(), 1) * float64(int(1)<<step)
+			continue
+		}
+		p := Part{Shown: len(s.starts), Of: s.total(), Over: step > 0}
+		if q.Budget > 0 && size > q.Budget {
+			p.Left = s.cutTo(q.Budget - (size - len(s.features)))
+			p.Shown, size = p.Shown-p.Left, s.size(l.name, q.Labels)
+		}
+		p.Bytes = s.assemble(make([]byte, 0, size), l.name, q.Labels)
+		return p
+	}
+}
+
+// steps is by how many steps to make it coarser: what was drawn before the budget was used up tells
+// how much the whole would have been.
+func (s *Scratch) steps(size, budget int) int {
+	whole := size / len(s.starts) * (len(s.dots) + len(s.figures))
+	if whole > 3*budget {
+		return 2
+	}
+	return 1
+}
+
+// draw collects and encodes the features, the worst last. It stops, and reports false, when they are
+// more than the budget and it can be made coarser.
+func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
+	s.begin(l)
+	r, box := q.raster(step), view.Box()
+	s.scanPoints(l, q, box, r)
+	s.scanShapes(l, q, box, r)
+	room := q.Budget
+	if room <= 0 || step >= coarsest {
+		room = math.MaxInt
+	}
+	var ranks uint
+	for i := range s.dots {
+		ranks |= 1 << s.dots[i].rank
+	}
+	next := 0
+	for rank := range uint8(5) {
+		for ; next < len(s.figures) && s.figures[next].rank == rank; next++ {
+			if s.addFigure(l, &s.figures[next], view); len(s.features)+len(s.values) > room {
+				return false
+			}
+		}
+		if ranks&(1<<rank) == 0 {
+			continue
+		}
+		for i := range s.dots {
+			if s.dots[i].rank != rank {
+				continue
+			}
+			if s.addDot(l, &s.dots[i], view); len(s.features)+len(s.values) > room {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (s *Scratch) total() int {
+	n := 0
+	for i := range s.dots {
+		n += int(s.dots[i].count)
+	}
+	for i := range s.figures {
+		n += int(s.figures[i].count)
+	}
+	return n
+}
+
+func (s *Scratch) addDot(l *Layer, d *dot, view *shape.View) {
+	start := s.open(l.ids[d.slot], !d.many)
+	tags := len(s.features)
+	if d.many {
+		s.level(l, levelOf(d.rank))
+		s.number(l, uint64(d.count))
+	} else {
+		s.attributes(l, d.slot, d.count)
+	}
+	s.close(tags)
+	b := append(s.features, tagType, byte(shape.Point), tagGeometry, 0, 9) // MoveTo, once
+	length := len(b) - 2
+	b = appendUvarint(b, zigzag(tileUnits(d.x, view.X, view.Z)))
+	b = appendUvarint(b, zigzag(tileUnits(d.y, view.Y, view.Z)))
+	b[length] = byte(len(b) - length - 1)
+	s.features = b
+	s.close(start)
+}
+
+func (s *Scratch) addFigure(l *Layer, f *figure, view *shape.View) {
+	form := &l.forms[f.at]
+	s.shape = s.cutter.Commands(s.shape[:0], &form.Shape, view)
+	if len(s.shape) == 0 {
+		return // its box touches the view, it does not
+	}
+	start := s.open(f.id, true)
+	tags := len(s.features)
+	s.attributes(l, form.slot, f.count)
+	s.close(tags)
+	b := append(s.features, tagType, byte(form.Kind), tagGeometry)
+	b = appendUvarint(b, uint64(len(s.shape)))
+	s.features = append(b, s.shape...)
+	s.close(start)
+}
+
+// open begins a Feature message and gives where its content begins; close ends it. The tags are open
+// within it. A feature of a negative id has none in the tile: MVT's ids are unsigned.
+func (s *Scratch) open(id int64, named bool) (start int) {
+	s.starts = append(s.starts, len(s.features))
+	b := append(s.features, tagFeature, 0)
+	start = len(b)
+	if named && id >= 0 {
+		b = appendUvarint(append(b, tagID), uint64(id))
+	}
+	s.features = append(b, tagTags, 0)
+	return start
+}
+
+// close writes the length of what begins at start into the byte before it, or makes room for a longer one.
+func (s *Scratch) close(start int) {
+	n := len(s.features) - start
+	if n < 0x80 {
+		s.features[start-1] = byte(n)
+		return
+	}
+	more := uvarintLen(uint64(n)) - 1
+	s.features = append(s.features, s.features[len(s.features)-more:]...)
+	copy(s.features[start+more:], s.features[start:start+n])
+	binary.PutUvarint(s.features[start-1:], uint64(n))
+}
+
+// attributes writes the tags of a feature that stands for count.
+func (s *Scratch) attributes(l *Layer, slot, count uint32) {
+	for c, col := range l.cols {
+		if col == nil || col[slot] == 0 {
+			continue
+		}
+		code := col[slot]
+		var at uint32
+		added := l.dict.uses[code] == 1 // nobody else in this tile can have it
+		switch {
+		case added:
+			at = s.count
+			s.count++
+		case code < lowCodes-levels:
+			at, added = s.index(code + levels)
+		default:
+			var there bool
+			if at, there = s.high.at(uint64(code), s.count); !there {
+				s.count++
+				added = true
+			}
+		}
+		if added {
+			s.values = append(s.values, l.dict.value(code)...)
+		}
+		s.tag(l, c, at)
+	}
+	s.level(l, core.Level(l.ranks[slot]&15))
+	if count > 1 {
+		s.number(l, uint64(count))
+	}
+}
+
+// level writes the tag of a level.
+func (s *Scratch) level(l *Layer, level core.Level) {
+	at, added := s.index(uint32(level))
+	if added {
+		s.values = appendUint(s.values, uint64(level))
+	}
+	s.tag(l, len(l.keys)-2, at)
+}
+
+// number writes the tag of a count.
+func (s *Scratch) number(l *Layer, v uint64) {
+	at, there := s.high.at(v|1<<32, s.count) // no code is as large
+	if !there {
+		s.count++
+		s.values = appendUint(s.values, v)
+	}
+	s.tag(l, len(l.keys)-1, at)
+}
+
+func (s *Scratch) tag(l *Layer, column int, value uint32) {
+	if s.keyAt[column] == 0 {
+		s.keyCount++
+		s.keyAt[column] = s.keyCount
+		s.keys = appendUvarint(append(s.keys, tagKey), uint64(len(l.keys[column])))
+		s.keys = append(s.keys, l.keys[column]...)
+	}
+	s.features = appendUvarint(s.features, uint64(s.keyAt[column]-1))
+	s.features = appendUvarint(s.features, uint64(value))
+}
+
+// appendUvarint is binary.AppendUvarint, in line for what is short.
+func appendUvarint(b []byte, v uint64) []byte {
+	if v < 0x80 {
+		return append(b, byte(v))
+	}
+	if v < 0x4000 {
+		return append(b, byte(v)|0x80, byte(v>>7))
+	}
+	return binary.AppendUvarint(b, v)
+}
+
+// cutTo leaves out features from the first on until the rest has at most room bytes, and says how many.
+func (s *Scratch) cutTo(room int) int {
+	over := len(s.features) - max(room, 0)
+	if over <= 0 {
+		return 0
+	}
+	n, _ := slices.BinarySearch(s.starts, over)
+	if n == len(s.starts) {
+		s.features = s.features[:0]
+		return n
+	}
+	s.features = slices.Delete(s.features, 0, s.starts[n])
+	return n
+}
+
+// inner is the length of the Layer message.
+func (s *Scratch) inner(name string, labels bool) int {
+	n := len(name)
+	if labels {
+		n += len(tiles.LabelSuffix)
+	}
+	return 2 + 1 + uvarintLen(uint64(n)) + n + len(s.features) + len(s.keys) + len(s.values) + 3
+}
+
+func (s *Scratch) size(name string, labels bool) int {
+	n := s.inner(name, labels)
+	return 1 + uvarintLen(uint64(n)) + n
+}
+
+func (s *Scratch) assemble(b []byte, name string, labels bool) []byte {
+	b = append(b, tagLayer)
+	b = binary.AppendUvarint(b, uint64(s.inner(name, labels)))
+	b = append(b, tagVersion, 2, tagName)
+	if labels {
+		b = binary.AppendUvarint(b, uint64(len(name)+len(tiles.LabelSuffix)))
+		b = append(append(b, name...), tiles.LabelSuffix...)
+	} else {
+		b = binary.AppendUvarint(b, uint64(len(name)))
+		b = append(b, name...)
+	}
+	b = append(b, s.features...)
+	b = append(b, s.keys...)
+	b = append(b, s.values...)
+	b = append(b, tagExtent)
+	return binary.AppendUvarint(b, core.TileExtent) // two bytes
+}
+
+// tileUnits is where a world coordinate lies in a tile, rounded to the nearest unit.
+func tileUnits(v, tile, z uint32) int64 {
+	if z <= 20 {
+		d := int64(v) - int64(uint64(tile)<<(32-z))
+		shift := 20 - z
+		if shift == 0 {
+			return d
+		}
+		return (d + 1<<(shift-1)) >> shift
+	}
+	return (int64(v) - int64(uint64(tile)<<(32-z))) << (z - 20)
+}
+
+func zigzag(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }
+
+func levelOf(rank uint8) core.Level {
+	if rank == 0 {
+		return core.None
+	}
+	return core.Level(5 - rank)
+}
