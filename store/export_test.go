@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
 )
@@ -26,3 +27,9 @@ var (
 	CheckShape    = checkGeometry
 	SelectChanges = selectChanges
 )
+
+// NewShapes is the loader's decoder, with memory that each call uses again.
+func NewShapes() func([]byte) (orb.Geometry, error) {
+	var s shapes
+	return s.decode
+}

@@ -53,7 +53,19 @@ func walkEWKB(b []byte, depth int) ([]byte, error) {
 	case 4, 5, 6, 7:
 		return walkMany(b, order, func(b []byte) ([]byte, error) { return walkEWKB(b, depth+1) })
 	}
-	return nil, fmt.Errorf("unknown type %#x", kind)
+	return nil, errUnknownKind(kind &^ (ewkbZ | ewkbM | ewkbSRID))
+}
+
+// errUnknownKind names the kinds of geometry that PostGIS has and orb has not.
+func errUnknownKind(kind uint32) error {
+	names := map[uint32]string{
+		8: "CircularString", 9: "CompoundCurve", 10: "CurvePolygon", 11: "MultiCurve", 12: "MultiSurface",
+		15: "PolyhedralSurface", 16: "TIN", 17: "Triangle",
+	}
+	if name, ok := names[kind]; ok {
+		return fmt.Errorf("a %s is of no kind that can be drawn", name)
+	}
+	return fmt.Errorf("unknown type %#x", kind)
 }
 
 // walkPositions passes a count and as many positions.

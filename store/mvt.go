@@ -24,6 +24,7 @@ const clipMargin = 64
 // no poles, and a coast of 40,000 vertices need not be projected for one bay. The worst by level, or
 // by the field $14, comes last in the tile and so is drawn on top. Numbers, texts and booleans are
 // written as what their field says; a value of another type is left out, but anything can be a text.
+// Without the offset the geometry would be made twice, for its test and for the tile.
 const selectTile = `
 	select ST_AsMVT(t, $3::text, 4096, 'geom', 'id' order by ` + drawnAfter + ` desc, t.id)
 	from feature f join layer l on l.id = f.layer_id cross join lateral (
@@ -35,6 +36,7 @@ const selectTile = `
 			ST_AsMVTGeom(
 				ST_Transform(ST_ClipByBox2D(f.geom, ST_MakeEnvelope($10, $11, $12, $13, 4326)::box2d), 3857),
 				ST_TileEnvelope($4, $5, $6)::box2d, 4096, $7, true) as geom
+		offset 0
 	) t
 	where f.layer_id = $2 and ` + featureVisible + ` and f.geom && ST_MakeEnvelope($10, $11, $12, $13, 4326) and t.geom is not null`
 

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/paulmach/orb"
 )
 
 // shapes decodes stored geometry as decodeEWKB does, but a million of them a second: what it gives
-// lies in memory that the next one takes again.
+// lies in memory that the next one takes again. What has no place, or one that is no number, is an
+// error as well.
 type shapes struct {
 	points   []orb.Point
 	rings    []orb.Ring
@@ -23,27 +25,63 @@ func (s *shapes) decode(b []byte) (orb.Geometry, error) {
 	rest, err := walkEWKB(b, 0)
 	switch {
 	case err != nil:
-		return nil, undrawable(b, err)
+		return nil, err
 	case len(rest) > 0:
 		return nil, fmt.Errorf("%d bytes are left over behind the geometry", len(rest))
 	}
+	if s.points == nil { // parts that are empty are empty, not nil
+		*s = shapes{[]orb.Point{}, []orb.Ring{}, []orb.LineString{}, []orb.Polygon{}}
+	}
 	s.points, s.rings, s.lines, s.polygons = s.points[:0], s.rings[:0], s.lines[:0], s.polygons[:0]
 	g, _, err := s.geometry(b)
-	return g, err
+	switch {
+	case err != nil:
+		return nil, err
+	case !hasPlace(g):
+		return nil, errEmpty
+	case slices.ContainsFunc(s.points, func(p orb.Point) bool { return !isFinite(p) }):
+		return nil, errNotFinite
+	}
+	return g, nil
 }
 
-// undrawable names the kinds of geometry that PostGIS has and orb has not.
-func undrawable(b []byte, err error) error {
-	kinds := map[uint32]string{
-		8: "CircularString", 9: "CompoundCurve", 10: "CurvePolygon", 11: "MultiCurve", 12: "MultiSurface",
-		15: "PolyhedralSurface", 16: "TIN", 17: "Triangle",
+// hasPlace reports whether there is a position in a geometry.
+func hasPlace(g orb.Geometry) bool {
+	switch g := g.(type) {
+	case orb.MultiPoint:
+		return len(g) > 0
+	case orb.LineString:
+		return len(g) > 0
+	case orb.MultiLineString:
+		return slices.ContainsFunc(g, func(l orb.LineString) bool { return len(l) > 0 })
+	case orb.Polygon:
+		return slices.ContainsFunc(g, func(r orb.Ring) bool { return len(r) > 0 })
+	case orb.MultiPolygon:
+		return slices.ContainsFunc(g, func(p orb.Polygon) bool { return hasPlace(p) })
+	case orb.Collection:
+		return slices.ContainsFunc(g, hasPlace)
 	}
-	if len(b) >= 5 {
-		if name, ok := kinds[ewkbHeaderOf(b).kind]; ok {
-			return fmt.Errorf("a %s cannot be drawn", name)
-		}
+	return true
+}
+
+// isFinite is false of what no arithmetic leads back from: a number minus itself is 0 but for those.
+func isFinite(p orb.Point) bool { return p[0]-p[0] == 0 && p[1]-p[1] == 0 }
+
+var (
+	errEmpty     = errors.New("the geometry is empty")
+	errNotFinite = errors.New("a position in it is no number")
+)
+
+// readPoint refuses the empty one, of which both numbers are none.
+func (h ewkbHeader) readPoint(b []byte) (orb.Point, error) {
+	p := h.point(b)
+	switch {
+	case math.IsNaN(p[0]) && math.IsNaN(p[1]):
+		return p, errEmpty
+	case !isFinite(p):
+		return p, errNotFinite
 	}
-	return err
+	return p, nil
 }
 
 // ewkbHeader is how the numbers of a geometry are to be read.
@@ -70,8 +108,6 @@ func ewkbHeaderOf(b []byte) ewkbHeader {
 	return h
 }
 
-var errEmptyPart = errors.New("an empty point has no place")
-
 // geometry reads one that walkEWKB has passed, and gives what stands behind it.
 func (s *shapes) geometry(b []byte) (orb.Geometry, []byte, error) {
 	h := ewkbHeaderOf(b)
@@ -81,11 +117,8 @@ func (s *shapes) geometry(b []byte) (orb.Geometry, []byte, error) {
 	}
 	switch h.kind {
 	case 1:
-		p := h.point(b)
-		if math.IsNaN(p[0]) || math.IsNaN(p[1]) {
-			return nil, b, errEmptyPart
-		}
-		return p, b[h.position:], nil
+		p, err := h.readPoint(b)
+		return p, b[h.position:], err
 	case 2:
 		points, b := s.positions(h, b)
 		return orb.LineString(points), b, nil
@@ -152,9 +185,9 @@ func (s *shapes) multiPoint(h ewkbHeader, b []byte) (orb.Geometry, []byte, error
 		if err != nil {
 			return nil, b, err
 		}
-		p := one.point(rest)
-		if math.IsNaN(p[0]) || math.IsNaN(p[1]) {
-			return nil, b, errEmptyPart
+		p, err := one.readPoint(rest)
+		if err != nil {
+			return nil, b, err
 		}
 		s.points, b = append(s.points, p), rest[one.position:]
 	}

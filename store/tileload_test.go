@@ -1,0 +1,291 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/paulmach/orb"
+	"pgregory.net/rapid"
+
+	"onemap/internal/core"
+	"onemap/risk"
+	"onemap/store"
+	"onemap/tiles"
+)
+
+// loaded gives the features of a load by id, copied out of the loader's memory.
+func loaded(t testing.TB, load func(func(*tiles.Feature) error) error) map[int64]tiles.Feature {
+	t.Helper()
+	out := map[int64]tiles.Feature{}
+	err := load(func(f *tiles.Feature) error {
+		c := *f
+		if f.Geometry != nil {
+			c.Geometry = orb.Clone(f.Geometry)
+		}
+		c.NameZH, c.NameEN, c.Values = slices.Clone(f.NameZH), slices.Clone(f.NameEN), nil
+		for _, v := range f.Values {
+			c.Values = append(c.Values, slices.Clone(v))
+		}
+		if _, twice := out[f.ID]; twice {
+			t.Errorf("feature %d comes twice", f.ID)
+		}
+		out[f.ID] = c
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestLoadGivesWhatTilesNeed(t *testing.T) {
+	db := newDivisions(t)
+	l := tanks()
+	l.GeometryType = "Geometry"
+	l.Fields = append(fourFields(), risk.Field{Name: "secret", Type: "string"}, risk.Field{Name: "name_zh", Type: "string", InTile: true})
+	l.Tile = core.TileRules{Severity: "beds"}
+	l.MinZoom, l.MaxZoom = 3, 12
+	all := []risk.Feature{feature("a", "370602", 121.4, 37.5), feature("b", "", 121, 37), feature("c", "370614", 120, 36), feature("d", "370602001", 119, 36)}
+	all[0].Properties = map[string]any{"stock": 12.5, "kind": "罐 \"1\"", "open": true, "beds": 2, "secret": "no"}
+	all[0].Level = core.Blue
+	all[1].Properties = map[string]any{"stock": "many", "kind": 7, "open": "yes", "beds": 2.5}
+	all[1].Geometry = square(121, 37, 0.5)
+	all[2].Properties = map[string]any{"stock": -1e-7, "kind": nil, "open": nil, "beds": []any{1}}
+	all[2].Geometry = orb.Collection{orb.Point{1, 2}, orb.MultiLineString{{{1, 2}, {3, 4}}}}
+	all[3].Properties = map[string]any{"kind": map[string]any{"a": true}, "open": false, "beds": 5, "stock": 1}
+	all[3].Name = core.Text{ZH: "四"}
+	importOK(t, db, l, all...)
+	exec(t, db, `update feature set properties = properties || '{"beds": 3.00, "stock": 10000000000000000000000000000000000000001}' where source_key = 'd'`)
+	ids := featuresOf(t, db, city, "tanks")
+	s := specNamed(t, db, "tanks")
+	if want := []tiles.Field{{Name: "stock", Type: "number"}, {Name: "kind", Type: "string"}, {Name: "beds", Type: "integer"}, {Name: "open", Type: "boolean"}}; !cmp.Equal(s.Fields, want) {
+		t.Errorf("fields: %+v", s.Fields)
+	}
+	now := layerOf(t, db, city, "tanks")
+	if s.Name != "tanks" || s.Title != l.Title || s.Audience.Kind != core.AudienceDivision || s.MinZoom != 3 || s.MaxZoom != 12 ||
+		s.Rules.Severity != "beds" || s.Version != now.Version || s.Count != 4 || !s.ModifiedAt.Equal(now.ModifiedAt) {
+		t.Errorf("spec: %+v", s)
+	}
+	got := loaded(t, func(each func(*tiles.Feature) error) error { return db.Load(t.Context(), s, each) })
+	text := func(values ...string) [][]byte {
+		var out [][]byte
+		for _, v := range values {
+			if v == "-" {
+				out = append(out, nil)
+			} else {
+				out = append(out, []byte(v))
+			}
+		}
+		return out
+	}
+	want := map[int64]tiles.Feature{}
+	for i, c := range []struct {
+		severity core.Level
+		values   [][]byte
+	}{
+		{core.Orange, text("12.5", `罐 "1"`, "2", "true")},
+		{core.None, text("-", "7", "-", "-")},
+		{core.None, text("-0.0000001", "-", "-", "-")},
+		{core.Yellow, text("10000000000000000000000000000000000000001", `{"a": true}`, "3", "false")},
+	} {
+		f := all[i]
+		want[ids[f.Key].ID] = tiles.Feature{
+			ID: ids[f.Key].ID, Geometry: f.Geometry, Division: f.Division, NameZH: []byte(f.Name.ZH), NameEN: []byte(f.Name.EN),
+			Level: f.Level, Severity: c.severity, Origin: core.OriginSynthetic, Values: c.values,
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("loaded (-want +got):\n%s", d)
+	}
+	a, other := ids["a"].ID, insertByHand(t, db.Pool(), s.ID, "other", "", "POINT(1 2)")
+	some := loaded(t, func(each func(*tiles.Feature) error) error {
+		return db.Fetch(t.Context(), s, []int64{a, 999_999, other}, each)
+	})
+	if len(some) != 2 || !cmp.Equal(some[a], want[a]) || some[other].ID != other {
+		t.Errorf("fetched: %+v", some)
+	}
+	s.Rules.Severity = ""
+	some = loaded(t, func(each func(*tiles.Feature) error) error { return db.Fetch(t.Context(), s, []int64{a}, each) })
+	if f := some[a]; f.Severity != core.Blue {
+		t.Errorf("without the rule its severity is %v", f.Severity)
+	}
+	s.ID = -1
+	for _, load := range []func(func(*tiles.Feature) error) error{
+		func(each func(*tiles.Feature) error) error { return db.Load(t.Context(), s, each) },
+		func(each func(*tiles.Feature) error) error { return db.Fetch(t.Context(), s, []int64{a}, each) },
+		func(each func(*tiles.Feature) error) error { return db.Fetch(t.Context(), s, nil, each) },
+	} {
+		if none := loaded(t, load); len(none) != 0 {
+			t.Errorf("of no layer: %+v", none)
+		}
+	}
+}
+
+func TestLoadEndsWithItsReader(t *testing.T) {
+	db := newDivisions(t)
+	fillPoints(t, db, "points", 5000)
+	enough := errors.New("enough")
+	n := 0
+	err := db.Load(t.Context(), specNamed(t, db, "points"), func(*tiles.Feature) error {
+		if n++; n == 10 {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) || n != 10 {
+		t.Errorf("%d features, %v", n, err)
+	}
+	if got := loaded(t, func(each func(*tiles.Feature) error) error {
+		return db.Load(t.Context(), specNamed(t, db, "points"), each)
+	}); len(got) != 5000 {
+		t.Errorf("then %d", len(got))
+	}
+}
+
+// What PostGIS stores and nobody can draw is said, and fails nothing.
+func TestLoadSaysWhatCannotBeDrawn(t *testing.T) {
+	db := newDivisions(t)
+	layer := fillPoints(t, db, "odd", 1)
+	problems := map[string]string{
+		"POINT EMPTY":                                                   "empty",
+		"MULTIPOINT((1 2), EMPTY)":                                      "empty",
+		"GEOMETRYCOLLECTION(POINT EMPTY)":                               "empty",
+		"CIRCULARSTRING(0 0, 1 1, 2 0)":                                 "CircularString",
+		"COMPOUNDCURVE((0 0, 1 1), CIRCULARSTRING(1 1, 2 2, 3 1))":      "CompoundCurve",
+		"CURVEPOLYGON(CIRCULARSTRING(0 0, 4 0, 4 4, 0 4, 0 0))":         "CurvePolygon",
+		"MULTICURVE((0 0, 5 5), CIRCULARSTRING(4 0, 4 4, 8 4))":         "MultiCurve",
+		"MULTISURFACE(((0 0, 1 0, 1 1, 0 0)))":                          "MultiSurface",
+		"TRIANGLE((0 0, 1 0, 1 1, 0 0))":                                "Triangle",
+		"TIN(((0 0, 1 0, 1 1, 0 0)))":                                   "TIN",
+		"POLYHEDRALSURFACE(((0 0, 1 0, 1 1, 0 0)))":                     "PolyhedralSurface",
+		"GEOMETRYCOLLECTION(POINT(1 2), CIRCULARSTRING(0 0, 1 1, 2 0))": "CircularString",
+		"POLYGON EMPTY":                                                 "empty",
+		"MULTIPOLYGON EMPTY":                                            "empty",
+		"LINESTRING EMPTY":                                              "empty",
+		"GEOMETRYCOLLECTION EMPTY":                                      "empty",
+		"GEOMETRYCOLLECTION(GEOMETRYCOLLECTION(POINT(1 2)),POINT(3 4))": "",
+		"MULTIPOLYGON(((0 0, 1 0, 1 1, 0 0)), ((2 2, 3 2, 3 3, 2 2)))":  "",
+		"MULTILINESTRING((0 0, 1 1), (2 2, 3 3, 4 4))":                  "",
+		"POLYGON((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 1 2, 2 2, 2 1, 1 1))": "",
+	}
+	wkts := map[int64]string{}
+	for wkt := range problems {
+		wkts[insertByHand(t, db.Pool(), layer, wkt, "", wkt)] = wkt
+	}
+	got := loaded(t, func(each func(*tiles.Feature) error) error {
+		return db.Load(t.Context(), specNamed(t, db, "odd"), each)
+	})
+	if len(got) != len(problems)+1 {
+		t.Errorf("%d features of %d", len(got), len(problems)+1)
+	}
+	for id, wkt := range wkts {
+		f, problem := got[id], problems[wkt]
+		if (f.Geometry == nil) != (problem != "") || !strings.Contains(f.Problem, problem) || (f.Problem == "") != (problem == "") {
+			t.Errorf("%s: %v, the problem %q", wkt, f.Geometry, f.Problem)
+		}
+	}
+}
+
+// sameAsCodec holds the loader's decoder against the codec. The codec refuses more, such as parts of
+// several dimensions; what it takes is the same, or has no place: there is no digit in it, or a number
+// that is none.
+func sameAsCodec(raw []byte, got orb.Geometry, err error) error {
+	want, codec := store.DecodeEWKB(raw, false)
+	text := fmt.Sprintf("%T%v", want, want)
+	switch {
+	case (err == nil) == (got == nil):
+		return fmt.Errorf("both or neither: %v, %w", got, err)
+	case codec != nil:
+		return nil
+	case !strings.ContainsAny(text, "0123456789") || strings.Contains(text, "NaN") || strings.Contains(text, "Inf"):
+		if err == nil {
+			return fmt.Errorf("%s can be drawn", text)
+		}
+		return nil
+	case err != nil || text != fmt.Sprintf("%T%v", got, got):
+		return fmt.Errorf("%v, %w; want %s", got, err, text)
+	}
+	return nil
+}
+
+// The loader's decoder gives what the codec gives, also when its memory is used again.
+func TestShapesAreThoseOfTheCodec(t *testing.T) {
+	decode := store.NewShapes()
+	rapid.Check(t, func(rt *rapid.T) {
+		raw, err := store.MarshalEWKB(drawGeometry(rt, 2))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		got, err := decode(raw)
+		if err := sameAsCodec(raw, got, err); err != nil {
+			rt.Error(err)
+		}
+	})
+}
+
+func FuzzShapes(f *testing.F) {
+	for _, g := range []orb.Geometry{
+		orb.Point{1, 2}, orb.MultiPoint{{1, 2}}, orb.LineString{{1, 2}, {3, 4}}, orb.MultiLineString{{{1, 2}, {3, 4}}},
+		square(1, 2, 3), orb.MultiPolygon{square(1, 2, 3), square(5, 6, 7)}, orb.Collection{orb.Point{1, 2}, orb.Collection{square(1, 2, 3)}},
+	} {
+		raw, err := store.MarshalEWKB(g)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Add([]byte{0, 0, 0, 0, 1, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{1, 1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{1, 8, 0, 0, 0, 0, 0, 0, 0})
+	decode := store.NewShapes()
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got, err := decode(raw)
+		if err := sameAsCodec(raw, got, err); err != nil {
+			t.Errorf("%x: %v", raw, err)
+		}
+	})
+}
+
+// A tile of the database obeys the same rules.
+func TestTileFollowsItsRules(t *testing.T) {
+	db := newDivisions(t)
+	l := tanks()
+	l.Fields = []risk.Field{{Name: "grade", Type: "number"}}
+	l.Tile = core.TileRules{Severity: "grade"}
+	grades := []any{1, 4.0, 2, 9, "1", 3, nil}
+	var all []risk.Feature
+	for i, g := range grades {
+		f := feature(keyOf(i), "370602", 121.4, 37.5)
+		f.Level, f.Properties = core.Red, map[string]any{"grade": g}
+		all = append(all, f)
+	}
+	importOK(t, db, l, all...)
+	a := address(121.4, 37.5, 10)
+	var keys []string
+	for _, f := range tileOf(t, db, city, a, "tanks")["tanks"] {
+		keys = append(keys, f.Properties["name_en"].(string)[len("Demo k0000"):])
+		if _, there := f.Properties["grade"]; there {
+			t.Errorf("a field that is not for tiles: %v", f.Properties)
+		}
+	}
+	if want := []string{"3", "4", "6", "1", "5", "2", "0"}; !slices.Equal(keys, want) {
+		t.Errorf("drawn in the order %v, want %v", keys, want)
+	}
+	// Its neighbour to the west sees them, some 210 units away, by a wide buffer alone.
+	wide, a := 1024, address(121.4, 37.5, 14)
+	a.X--
+	if n := len(tileOf(t, db, city, a, "tanks")["tanks"]); n != 0 {
+		t.Fatalf("%d features in the tile beside", n)
+	}
+	l.Tile.Buffer = &wide
+	if _, err := db.UpsertLayer(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(tileOf(t, db, city, a, "tanks")["tanks"]); n != 7 {
+		t.Errorf("%d features by a buffer of %d", n, wide)
+	}
+}
