@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 var (
 	byDivision = core.Audience{Kind: core.AudienceDivision}
 	everyone   = core.Audience{Kind: core.AudiencePublic}
+	commanders = core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander, core.RoleObserver}}
 	stewards   = core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleSteward}}
 )
 
@@ -60,10 +62,14 @@ func (t *tileFeed) see(s core.Scope, from uint64) (*tilesFrame, uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for key, m := range t.frames {
-		if m == msg {
-			f := t.build(key)
-			return &f, to
+		if m != msg {
+			continue
 		}
+		f := t.build(key)
+		if n := len(must(json.Marshal(f))); n != msg.size {
+			panic(fmt.Sprintf("the frame has %d bytes, made anew it has %d", msg.size, n))
+		}
+		return &f, to
 	}
 	panic("the frame is not among those that are shared")
 }
@@ -85,14 +91,15 @@ func TestTilesOverTheWire(t *testing.T) {
 	ho.hub.TilesChanged([]tiles.Notice{
 		changed("zone", byDivision, "370602001", span(14, 7, 8, 7, 8), span(13, 3, 4, 3, 4)),
 		changed("zone", byDivision, "370614", span(13, 4, 4, 5, 4)),
-		changed("zone", byDivision, "", span(2, 1, 1, 1, 1)), // of no division: the city's alone
+		changed("zone", byDivision, "", span(2, 1, 1, 1, 1)),   // of no division: the city's alone
+		changed("secret", commanders, "", span(6, 1, 2, 3, 4)), // it has become another's
 		changed("secret", stewards, "", span(5, 1, 2, 3, 4)),
 		changed("land", everyone, "370614", span(9, 1, 1, 1, 1)),
 		{Layer: "moved", Audience: byDivision, Division: "370614"}, // all of a layer is everyone's who may know of it
 	})
 	rest := `{"layer":"land","ranges":[[9,1,1,1,1]]},{"layer":"moved","all":true},`
 	for i, want := range []string{
-		rest + `{"layer":"zone","ranges":[[2,1,1,1,1],[13,3,4,5,4],[14,7,8,7,8]]}`,
+		rest + `{"layer":"secret","ranges":[[6,1,2,3,4]]},{"layer":"zone","ranges":[[2,1,1,1,1],[13,3,4,5,4],[14,7,8,7,8]]}`,
 		rest + `{"layer":"zone","ranges":[[13,3,4,3,4],[14,7,8,7,8]]}`,
 		rest + `{"layer":"zone","ranges":[[13,4,4,5,4]]}`,
 		rest + `{"layer":"secret","ranges":[[5,1,2,3,4]]},{"layer":"zone","ranges":[[13,3,4,3,4],[14,7,8,7,8]]}`,
@@ -304,8 +311,11 @@ func TestTilesShared(t *testing.T) {
 func TestTilesNobody(t *testing.T) {
 	h := bareHub(t, 0)
 	h.TilesChanged(nil)
-	h.TilesChanged([]tiles.Notice{{}, changed("land", everyone, "", span(9, 1, 1, 1, 1))})
-	h.TilesChanged([]tiles.Notice{changed("land", everyone, "", span(9, 1, 1, 1, 1))})
+	land := changed("land", everyone, "", span(9, 1, 1, 1, 1))
+	h.TilesChanged([]tiles.Notice{land, {}, land})
+	if h.TilesChanged([]tiles.Notice{land}); len(h.tiles.staged) != 0 || h.tiles.ranges != 0 {
+		t.Errorf("%d are staged beside everything", len(h.tiles.staged))
+	}
 	h.showTiles()
 	if len(h.tiles.flushes) != 0 || h.tiles.head != 0 || len(h.tiles.staged) != 0 || h.tiles.all {
 		t.Errorf("kept %+v", h.tiles.flushes)
@@ -372,7 +382,7 @@ type viewer struct {
 func TestTilesConverge(t *testing.T) {
 	scopes := []core.Scope{city, county02, county14, steward}
 	layers := []string{"a", "b"}
-	audiences := []core.Audience{everyone, byDivision, stewards}
+	audiences := []core.Audience{everyone, byDivision, stewards, commanders}
 	rapid.Check(t, func(rt *rapid.T) {
 		h := bareHub(t, 1, scopes...)
 		var viewers []*viewer
@@ -481,7 +491,7 @@ func (v *viewer) look(rt *rapid.T, h *Hub) {
 // TestTilesAtOnce is for the race detector: notices, clients that come and go, and their frames.
 func TestTilesAtOnce(t *testing.T) {
 	o := fast()
-	o.CoalesceTiles = time.Millisecond
+	o.CoalesceTiles, o.Heartbeat = time.Millisecond, patience
 	ho := open(t, o).ready()
 	var all sync.WaitGroup
 	stop := make(chan struct{})
@@ -491,7 +501,12 @@ func TestTilesAtOnce(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				ho.hub.TilesChanged([]tiles.Notice{changed("zone", byDivision, "370602", span(14, i%999, i%997, i%999, i%997)), {Layer: "land", Audience: everyone}})
+			}
+			ho.hub.TilesChanged([]tiles.Notice{
+				changed("zone", byDivision, "370602", span(14, i%999, i%997, i%999, i%997)), {Layer: "land", Audience: everyone},
+			})
+			if i%100 == 0 {
+				time.Sleep(time.Millisecond) // leave the machine to the others
 			}
 		}
 	})
