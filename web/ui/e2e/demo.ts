@@ -8,6 +8,8 @@ import type { Page } from '@playwright/test'
 export interface Demo {
   http: string
   mqtt: string
+  /** A URL of the demo's PostgreSQL, for psql and for a second node. */
+  database: string
   accounts: { user: string; password: string; role: string; division: string }[]
   device: { id: string; password: string; division: string; datastream: string; topic: string; red_above: number; clear_below: number }
 }
