@@ -132,6 +132,17 @@ func TestUniteMany(t *testing.T) {
 		t.Errorf("%d coarsened, %s", coarsened, diff)
 	}
 
+	var apart []tiles.Range
+	for i := range uint32(maxRanges) {
+		apart = append(apart, span(14, 3*i, 5, 3*i+1, 5))
+	}
+	if got, coarsened := unite(slices.Clone(apart)); !slices.Equal(got, apart) || coarsened != 0 {
+		t.Errorf("as many as there may be have become %d", len(got))
+	}
+	if got, coarsened := unite(append(apart, span(13, 0, 0, 0, 0))); len(got) >= maxRanges || coarsened == 0 {
+		t.Errorf("one more than there may be have become %d", len(got))
+	}
+
 	var many []tiles.Range
 	for i := range uint32(3 * maxSwept) {
 		x, y := 54_000+i*7919%997, 25_000+i*104_729%991
