@@ -141,6 +141,13 @@ type Edit struct {
 	Delete []int64
 }
 
+// LayerChange is what of a layer's entry can be changed by hand; what is nil stays.
+type LayerChange struct {
+	MinZoom, MaxZoom *int
+	Tile             *core.TileRules
+	InTile           []string // the names of exactly the fields that go into tiles
+}
+
 // Catalogue is what reading needs from a store. Scope is applied by the store: features that the
 // scope does not cover are not in the answer; a layer whose audience does not admit it is
 // errs.Forbidden, an unknown one errs.NotFound.

@@ -10,6 +10,7 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/risk"
+	"onemap/tiles"
 )
 
 // defaultMaxZoom is a layer's deepest zoom when nobody says another; clients overzoom it.
@@ -87,8 +88,10 @@ func checkLayer(l risk.Layer) error {
 		return errs.InvalidField("cycle_days", "is less than 0")
 	case !slices.Contains([]string{"Point", "LineString", "Polygon", "Geometry"}, l.GeometryType):
 		return errs.InvalidField("geometry_type", "%q is none of Point, LineString, Polygon, Geometry", l.GeometryType)
-	case l.MinZoom < 0 || l.MaxZoom > 22 || l.MinZoom > l.MaxZoom:
-		return errs.InvalidField("min_zoom", "the zooms %d to %d are no range within 0 to 22", l.MinZoom, l.MaxZoom)
+	case l.MaxZoom < 0 || l.MaxZoom > tiles.MaxZoom:
+		return errs.InvalidField("max_zoom", "%d is outside 0 to %d", l.MaxZoom, tiles.MaxZoom)
+	case l.MinZoom < 0 || l.MinZoom > l.MaxZoom:
+		return errs.InvalidField("min_zoom", "the zooms %d to %d are no range within 0 to %d", l.MinZoom, l.MaxZoom, tiles.MaxZoom)
 	}
 	if err := checkAudience(l.Audience); err != nil {
 		return err

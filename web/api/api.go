@@ -55,9 +55,10 @@ type Divisions interface {
 	DivisionName(ctx context.Context, code string) (core.Text, error)
 }
 
-// FeatureEditor changes the features of a layer; part of risk.Editor.
-type FeatureEditor interface {
+// LayerEditor changes the features of a layer, and how it is drawn.
+type LayerEditor interface {
 	EditFeatures(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e risk.Edit) (risk.Layer, []int64, error)
+	ChangeLayer(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, c risk.LayerChange) (risk.Layer, error)
 }
 
 // AlertHandler takes people's steps on alerts; alerts.Desk is one.
@@ -116,7 +117,7 @@ type Options struct {
 	Accounts   Accounts
 	Divisions  Divisions
 	Catalogue  risk.Catalogue
-	Editor     FeatureEditor
+	Editor     LayerEditor
 	Search     risk.Searcher
 	Registry   sensors.DeskStore
 	Steward    sensors.StewardStore

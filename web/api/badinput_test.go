@@ -251,6 +251,41 @@ func TestBadEdits(t *testing.T) {
 	}
 }
 
+func TestBadLayerChanges(t *testing.T) {
+	w := newWorld(t, nil)
+	version := w.version(steward, "shelters")
+	patch := func(name, body, ifMatch string, status int, field string) wrong {
+		c := wrong{name: name, account: steward, method: http.MethodPatch, path: "/api/v1/layers/shelters", body: body, status: status, field: field}
+		if ifMatch != "" {
+			c.headers = []string{"If-Match", ifMatch}
+		}
+		return c
+	}
+	w.refuse(t, []wrong{
+		patch("no If-Match", `{"min_zoom":1}`, "", 412, "If-Match"),
+		patch("stale If-Match", `{"min_zoom":1}`, `"999"`, 412, ""),
+		patch("nothing to do", `{}`, version, 400, "body"),
+		patch("what cannot be changed", `{"name":"x"}`, version, 400, "name"),
+		patch("a zoom too deep", `{"max_zoom":23}`, version, 400, "max_zoom"),
+		patch("a zoom of words", `{"max_zoom":"deep"}`, version, 400, "max_zoom"),
+		patch("no range", `{"min_zoom":9,"max_zoom":3}`, version, 400, "min_zoom"),
+		patch("an unknown field", `{"in_tile":["beds","rooms"]}`, version, 400, "in_tile[1]"),
+		patch("a long unknown field", `{"in_tile":["`+strings.Repeat("x", 100_000)+`"]}`, version, 400, "in_tile[0]"),
+		patch("a field twice", `{"in_tile":["beds","beds"]}`, version, 400, "in_tile[1]"),
+		patch("a severity of no field", `{"tile":{"severity":"rooms"}}`, version, 400, "tile.severity"),
+		patch("a severity of words", `{"tile":{"severity":"phone"}}`, version, 400, "tile.severity"),
+		patch("a buffer too wide", `{"tile":{"buffer":5000}}`, version, 400, "tile.buffer"),
+		patch("a cell of no power of two", `{"tile":{"thin":{"cell":3,"to_zoom":4}}}`, version, 400, "tile.thin.cell"),
+		patch("half a grid", `{"tile":{"cluster":{"cell":8}}}`, version, 400, "tile.cluster.to_zoom"),
+		patch("a tolerance below 0", `{"tile":{"simplify":-1}}`, version, 400, "tile.simplify"),
+		patch("a source of its own", `{"tile":{"source":"disk"}}`, version, 400, "tile.source"),
+		patch("an unknown rule", `{"tile":{"colour":"red"}}`, version, 400, "tile.colour"),
+	})
+	if w.version(steward, "shelters") != version {
+		t.Error("the layer changed")
+	}
+}
+
 func TestBadDevices(t *testing.T) {
 	w := newWorld(t, nil)
 	const good = `{"id":"x-1","division":"370602","name":{"zh":"a","en":""},"hazard_type":"flood","lon":121,"lat":37,"datastreams":[{"name":"level","type":"level","title":{"zh":"","en":""}}]}`

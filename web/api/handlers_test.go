@@ -131,6 +131,34 @@ func TestEditFeatures(t *testing.T) {
 	}
 }
 
+func TestChangeLayer(t *testing.T) {
+	w := newWorld(t, nil)
+	const path = "/api/v1/layers/shelters"
+	version := w.version(steward, "shelters")
+	buffer := 8
+	rules := core.TileRules{Severity: "beds", Buffer: &buffer, Cluster: &core.TileGrid{Cell: 512, ToZoom: 9}, Source: core.TileSourceDatabase}
+	a := w.send(steward, http.MethodPatch, path, map[string]any{"min_zoom": 0, "max_zoom": 12, "tile": rules, "in_tile": []string{"phone"}}, "If-Match", version)
+	var l, read risk.Layer
+	a.decode(t, &l)
+	w.send(r02, http.MethodGet, path, nil).decode(t, &read)
+	read.Count, read.BBox = l.Count, l.BBox // a county is told its own
+	if diff := cmp.Diff(l, read); diff != "" || a.header.Get("ETag") == version || a.header.Get("ETag") != w.version(r02, "shelters") {
+		t.Errorf("%s, was %s\n%s", a.header.Get("ETag"), version, diff)
+	}
+	if diff := cmp.Diff(rules, l.Tile); diff != "" || l.MaxZoom != 12 || l.Fields[0].InTile || !l.Fields[1].InTile || l.Title.ZH != "shelters" {
+		t.Errorf("%+v\n%s", l, diff)
+	}
+	same := w.send(steward, http.MethodPatch, path, map[string]any{"max_zoom": 12}, "If-Match", a.header.Get("ETag"))
+	if same.status != http.StatusOK || same.header.Get("ETag") != a.header.Get("ETag") {
+		t.Errorf("no change: %d, %s", same.status, same.header.Get("ETag"))
+	}
+	l = risk.Layer{}
+	w.send(steward, http.MethodPatch, path, `{"tile":{},"in_tile":[]}`, "If-Match", a.header.Get("ETag")).decode(t, &l)
+	if l.Tile != (core.TileRules{}) || l.Fields[0].InTile || l.Fields[1].InTile || l.MaxZoom != 12 {
+		t.Errorf("back to the defaults, and no field: %+v", l)
+	}
+}
+
 func TestDevices(t *testing.T) {
 	w := newWorld(t, nil)
 	var all DeviceSnapshot

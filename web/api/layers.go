@@ -9,6 +9,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/risk"
 )
 
@@ -75,6 +76,8 @@ func (s *Server) layerRoutes() {
 			l, err := s.o.Catalogue.Layer(ctx, p.Scope(), in.Layer)
 			return &tagged[risk.Layer]{etag(l.Version), wireLayer(l)}, err
 		})
+	register(s, needData, op(http.MethodPatch, "/api/v1/layers/{layer}", "changeLayer",
+		"Change how a layer is drawn: zooms, rules for its tiles, which fields go into them; for the city"), s.changeLayer)
 	register(s, needView, op(http.MethodGet, "/api/v1/layers/{layer}/features", "listFeatures", "A layer's features as GeoJSON; the ETag is the layer's version"), s.features)
 	register(s, needView, op(http.MethodGet, "/api/v1/layers/{layer}/features/{id}", "getFeature", "One feature as GeoJSON"),
 		func(ctx context.Context, p auth.Principal, in *featureInput) (*body[Feature], error) {
@@ -146,6 +149,44 @@ func wireFeature(f risk.Feature) Feature {
 			ModifiedAt: f.ModifiedAt, Fields: fields,
 		},
 	}
+}
+
+// LayerChange is what of a layer can be changed; what is missing stays.
+type LayerChange struct {
+	MinZoom *int            `json:"min_zoom,omitempty" minimum:"0" maximum:"22"`
+	MaxZoom *int            `json:"max_zoom,omitempty" minimum:"0" maximum:"22"`
+	Tile    *core.TileRules `json:"tile,omitempty" doc:"All of the rules: what is left out of them is its default"`
+	InTile  []string        `json:"in_tile,omitempty" maxItems:"64" doc:"The names of the fields that go into tiles; all others do not"`
+}
+
+type changeLayerInput struct {
+	LayerPath
+	IfMatch string `header:"If-Match" doc:"The layer's version that was seen, in quotes; required"`
+	Body    LayerChange
+}
+
+// changeLayer changes how a layer is drawn.
+func (s *Server) changeLayer(ctx context.Context, p auth.Principal, in *changeLayerInput) (*tagged[risk.Layer], error) {
+	// Whether the layer may be known at all comes before what is wrong with the change.
+	if _, err := s.o.Catalogue.Layer(ctx, p.Scope(), in.Layer); err != nil {
+		return nil, err
+	}
+	if err := cityWide(p, "layers"); err != nil {
+		return nil, err
+	}
+	version, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	c := risk.LayerChange{MinZoom: in.Body.MinZoom, MaxZoom: in.Body.MaxZoom, Tile: in.Body.Tile, InTile: in.Body.InTile}
+	if c.MinZoom == nil && c.MaxZoom == nil && c.Tile == nil && c.InTile == nil {
+		return nil, errs.InvalidField("body", "has nothing to do: give min_zoom, max_zoom, tile or in_tile")
+	}
+	l, err := s.o.Editor.ChangeLayer(ctx, p.Scope(), p.Login, in.Layer, version, c)
+	if err != nil {
+		return nil, err
+	}
+	return &tagged[risk.Layer]{etag(l.Version), wireLayer(l)}, nil
 }
 
 // FeatureEdit is a batch of changes.

@@ -124,6 +124,8 @@ func lessons(w *world) []lesson {
 		{"GET /api/v1/layers", "/api/v1/layers", nil, everyone(ok(200))},
 		{"GET /api/v1/layers/{layer}", "/api/v1/layers/land", nil, everyone(ok(200))},
 		{"GET /api/v1/layers/{layer}", "/api/v1/layers/plans", nil, only(map[core.Role]statuses{commanders: ok(200)})},
+		{"PATCH /api/v1/layers/{layer}", "/api/v1/layers/land", with(map[string]any{"min_zoom": 2}, "If-Match", `"99"`), dataKeepers(statuses{412, 403, 403})},
+		{"PATCH /api/v1/layers/{layer}", "/api/v1/layers/plans", with(map[string]any{"min_zoom": 2}, "If-Match", `"99"`), only(nil)},
 		{"GET /api/v1/layers/{layer}/features", "/api/v1/layers/shelters/features", nil, everyone(ok(200))},
 		{"GET /api/v1/layers/{layer}/features", "/api/v1/layers/plans/features", nil, only(map[core.Role]statuses{commanders: ok(200)})},
 		{"GET /api/v1/layers/{layer}/features/{id}", shelter, nil, everyone(mine)},

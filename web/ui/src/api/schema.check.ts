@@ -28,7 +28,7 @@ type Checks = {
   field: Agrees<T.Field, S['Field']>
   hazardType: Agrees<T.HazardType, S['HazardType']>
   hit: Agrees<T.Hit, S['Hit']>
-  layer: Agrees<Omit<T.Layer, 'tile'>, Omit<S['Layer'], 'tile'>>
+  layer: Agrees<T.Layer, S['Layer']>
   me: Agrees<T.Me, S['Me']>
   message: Agrees<T.CapMessage, S['Message']>
   observation: Agrees<T.Observation, S['Observation']>
@@ -39,6 +39,8 @@ type Checks = {
   session: Agrees<T.Session, S['Session']>
   source: Agrees<T.SourceFile, S['Source']>
   threshold: Agrees<T.Threshold, S['Threshold']>
+  tileGrid: Agrees<T.TileGrid, S['TileGrid']>
+  tileRules: Agrees<T.TileRules, S['TileRules']>
 }
 
 type AllTrue<X extends Record<keyof X, true>> = X

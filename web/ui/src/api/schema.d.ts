@@ -258,7 +258,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change how a layer is drawn: zooms, rules for its tiles, which fields go into them; for the city */
+        patch: operations["changeLayer"];
         trace?: never;
     };
     "/api/v1/layers/{layer}/features": {
@@ -1005,6 +1006,16 @@ export interface components {
             updated_on: string;
             /** Format: int64 */
             version: number;
+        };
+        LayerChange: {
+            /** @description The names of the fields that go into tiles; all others do not */
+            in_tile?: string[];
+            /** Format: int64 */
+            max_zoom?: number;
+            /** Format: int64 */
+            min_zoom?: number;
+            /** @description All of the rules: what is left out of them is its default */
+            tile?: components["schemas"]["TileRules"];
         };
         LayerHealth: {
             cache: components["schemas"]["CacheState"];
@@ -1955,6 +1966,45 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layer"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeLayer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The layer's version that was seen, in quotes; required */
+                "If-Match"?: string;
+            };
+            path: {
+                layer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LayerChange"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {

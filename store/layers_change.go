@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk"
+)
+
+// ChangeLayer changes how a layer is drawn, and gives it as it is then. What changes anything raises
+// the version and writes layer.changed. errs.Precondition: the layer is not at ifVersion (-1: not
+// checked). errs.Forbidden: its audience does not admit the scope, or the scope is a part of the
+// city, for whose whole the layer is drawn. errs.Invalid names the member: in_tile[2], tile.buffer.
+func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, c risk.LayerChange) (risk.Layer, error) {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		old, err := lockLayer(ctx, tx, layer)
+		switch {
+		case err != nil:
+			return err
+		case !old.Audience.Admits(s):
+			return errs.New(errs.Forbidden, "the layer %s is not for you", old.Name)
+		case !s.Covers(""):
+			return errs.New(errs.Forbidden, "the layer is drawn for the whole city, yours is %s", s.Division)
+		case ifVersion != -1 && ifVersion != old.Version:
+			return errs.New(errs.Precondition, "the layer is at version %s by now", etag(old.Version))
+		}
+		changed, err := changeLayer(old, c)
+		if err != nil || sameEntry(old, changed) {
+			return err
+		}
+		if changed, err = writeLayer(ctx, tx, changed); err != nil {
+			return err
+		}
+		if changed, err = refreshLayer(ctx, tx, changed, db.now()); err != nil {
+			return err
+		}
+		return layerChanged(ctx, tx, changed, changed.BBox, actor)
+	})
+	if err != nil {
+		return risk.Layer{}, mapErr(err, "change layer "+cleanText(layer))
+	}
+	return db.Layer(ctx, s, layer) // what a reader of its scope is told
+}
+
+// changeLayer is the entry with the change in it.
+func changeLayer(l risk.Layer, c risk.LayerChange) (risk.Layer, error) {
+	if c.MinZoom != nil {
+		l.MinZoom = *c.MinZoom
+	}
+	if c.MaxZoom != nil {
+		l.MaxZoom = *c.MaxZoom
+	}
+	if c.Tile != nil {
+		l.Tile = *c.Tile
+	}
+	if c.InTile != nil {
+		l.Fields = slices.Clone(l.Fields)
+		for i := range l.Fields {
+			l.Fields[i].InTile = false
+		}
+		for i, name := range c.InTile {
+			at := fmt.Sprintf("in_tile[%d]", i)
+			k := slices.IndexFunc(l.Fields, func(f risk.Field) bool { return f.Name == name })
+			switch {
+			case k < 0:
+				return l, errs.InvalidField(at, "the layer has no field %.70q", name)
+			case l.Fields[k].InTile:
+				return l, errs.InvalidField(at, "%q is there twice", name)
+			}
+			l.Fields[k].InTile = true
+		}
+	}
+	return l, checkLayer(l)
+}
