@@ -68,19 +68,40 @@ func cross(a, b, part, whole int64) int64 {
 
 // tidy takes the ring's points out that draw nothing, in place: repeated ones, ends of spikes, and
 // those on the straight line between their neighbours. Nothing is left of a ring that is only such.
-func tidy(ring []point) []point {
-	n := 0
-	for _, p := range ring {
-		for n >= 2 && straight(ring[n-2], ring[n-1], p) {
-			n--
-		}
-		if n == 1 && ring[0] == p {
-			continue
-		}
-		ring[n] = p
-		n++
+// area is twice the ring's, by the surveyor's formula in tile units squared, positive clockwise: what
+// is taken out has none.
+func tidy(ring []point) (tidied []point, area int64) {
+	if len(ring) < 3 {
+		return ring[:0], 0
 	}
-	ring = ring[:n]
+	n := 0
+	var a point
+	b := ring[len(ring)-1] // the last two that are left, once there are two
+	for _, p := range ring {
+		area += b.x*p.y - p.x*b.y
+		switch {
+		case n >= 2 && straight(a, b, p):
+			for n--; n >= 2 && straight(ring[n-2], ring[n-1], p); {
+				n--
+			}
+			if n > 1 || ring[0] != p {
+				a = ring[n-1]
+				ring[n] = p
+				n++
+			}
+		case n == 1 && b == p:
+		default:
+			a = b
+			ring[n] = p
+			n++
+		}
+		b = p
+	}
+	return tidyEnds(ring[:n]), area
+}
+
+// tidyEnds tidies a ring where its end meets its beginning.
+func tidyEnds(ring []point) []point {
 	for len(ring) >= 3 {
 		switch last := len(ring) - 1; {
 		case straight(ring[last-1], ring[last], ring[0]):
@@ -97,18 +118,4 @@ func tidy(ring []point) []point {
 // straight reports whether b draws nothing between a and c. Differences of up to 2^31 are exact.
 func straight(a, b, c point) bool {
 	return (b.x-a.x)*(c.y-b.y) == (b.y-a.y)*(c.x-b.x)
-}
-
-// doubleAreaOf is twice a ring's area in tile units squared, positive clockwise.
-func doubleAreaOf(ring []point) int64 {
-	if len(ring) < 3 {
-		return 0
-	}
-	var sum int64
-	a := ring[len(ring)-1]
-	for _, b := range ring {
-		sum += a.x*b.y - b.x*a.y
-		a = b
-	}
-	return sum
 }

@@ -9,17 +9,16 @@ import (
 
 // Cutter cuts shapes into tiles. It holds one goroutine's scratch; the zero value is ready.
 type Cutter struct {
-	view    View // what the fields down to hi are of
-	valid   bool
-	world   Box
-	up      uint // bits that a world coordinate is moved up and then down to be a tile unit
-	down    uint
-	half    uint64
-	originX int64 // the tile's corner, tile units of the whole zoom
-	originY int64
-	lo, hi  int64  // where the buffer ends, tile units
-	keep    uint64 // see keeping
-	unit    float64
+	view   View // what the fields down to hi are of
+	valid  bool
+	world  Box
+	up     uint  // bits that a world coordinate is moved up to be a tile unit, beyond zoom 20
+	down   uint  // bits that it is moved down, before
+	biasX  int64 // what is added between: half a unit, less the tile's corner
+	biasY  int64
+	lo, hi int64  // where the buffer ends, tile units
+	keep   uint64 // see keeping
+	unit   float64
 
 	points []point // the part that is being cut
 	spare  []point
@@ -67,14 +66,16 @@ func (c *Cutter) look(v View) {
 		return
 	}
 	c.world = v.Box()
-	c.up, c.down, c.half = 0, 0, 0
+	c.up, c.down = 0, 0
+	half := int64(0)
 	if v.Z < unitZoom {
 		c.down = uint(unitZoom - v.Z)
-		c.half = 1 << (c.down - 1)
+		half = 1 << (c.down - 1)
 	} else {
 		c.up = uint(v.Z - unitZoom)
 	}
-	c.originX, c.originY = int64(v.X)<<extentBits, int64(v.Y)<<extentBits
+	c.biasX = half - int64(v.X)<<extentBits<<c.down
+	c.biasY = half - int64(v.Y)<<extentBits<<c.down
 	c.lo, c.hi = -v.buffer(), core.TileExtent+v.buffer()
 	c.unit = float64(uint64(1)<<c.down) / float64(uint64(1)<<c.up)
 	c.keep = keepAll
@@ -84,17 +85,17 @@ func (c *Cutter) look(v View) {
 	}
 }
 
-// at gives a vertex in tile units, rounded to the nearest.
+// at gives a vertex in tile units, rounded to the nearest; half rounds up.
 func (c *Cutter) at(v pair) point {
 	return point{
-		int64((edge(v.x)<<(c.up&63)+c.half)>>(c.down&63)) - c.originX,
-		int64((edge(v.y)<<(c.up&63)+c.half)>>(c.down&63)) - c.originY,
+		(edge(v.x)<<(c.up&63) + c.biasX) >> (c.down & 63),
+		(edge(v.y)<<(c.up&63) + c.biasY) >> (c.down & 63),
 	}
 }
 
 // edge takes the last world coordinate for the edge that it stands for.
-func edge(v uint32) uint64 {
-	w := uint64(v)
+func edge(v uint32) int64 {
+	w := int64(v)
 	return w + (w+1)>>32
 }
 
@@ -161,15 +162,20 @@ func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
 	}
 }
 
-// take appends the kept vertices a to b-1.
+// take appends the kept vertices a to b-1, for which there is room.
 func (c *Cutter) take(s *Shape, a, b uint32, keep uint64) {
-	vertices, importance, points := s.vertices(), s.importance(), c.points
+	vertices, importance := s.vertices(), s.importance()
+	biasX, biasY, up, down := c.biasX, c.biasY, c.up&63, c.down&63
+	n := len(c.points)
+	points := c.points[:n+int(b-a)]
 	for word := a >> 3; word<<3 < b; word++ {
 		for m := kept(importance, word, a, b, keep); m != 0; m &= m - 1 {
-			points = append(points, c.at(vertices[word<<3+uint32(bits.TrailingZeros64(m))>>3]))
+			v := vertices[word<<3+uint32(bits.TrailingZeros64(m))>>3]
+			points[n] = point{(edge(v.x)<<up + biasX) >> down, (edge(v.y)<<up + biasY) >> down} // at, by hand
+			n++
 		}
 	}
-	c.points = points
+	c.points = points[:n]
 }
 
 // ends gives the first and the last kept vertex of a to b-1.

@@ -34,8 +34,9 @@ func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 func (c *Cutter) cutRing(s *Shape, from, end uint32, keep uint64, sides uint8) int64 {
 	c.gather(s, from, end, keep, sides)
 	c.clipRing(sides)
-	c.points = tidy(c.points)
-	return doubleAreaOf(c.points)
+	var area int64
+	c.points, area = tidy(c.points)
+	return area
 }
 
 // drawRing draws the ring in c.points, whose double area is known, and reports whether it has one.
@@ -63,8 +64,9 @@ func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) boo
 		return true
 	}
 	if len(c.points) > 0 { // it crosses itself, in loops that cancel out: no longer when a vertex is gone
-		c.points = tidy(c.points[1:])
-		return c.drawRing(doubleAreaOf(c.points), true)
+		ring, area := tidy(c.points[1:])
+		c.points = ring
+		return c.drawRing(area, true)
 	}
 	if sides != 0 && !c.thin(part) {
 		return false // it lies elsewhere
@@ -108,8 +110,8 @@ func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 			c.points = append(c.points, point{p.x + aside.x, p.y + aside.y})
 		}
 		c.clipRing(everySide)
-		c.points = tidy(c.points)
-		if c.drawRing(doubleAreaOf(c.points), true) {
+		ring, area := tidy(c.points)
+		if c.points = ring; c.drawRing(area, true) {
 			return
 		}
 		aside = point{-aside.x, -aside.y}
@@ -146,8 +148,9 @@ func (c *Cutter) drawQuad(b Box) {
 
 // cell gives the unit square that a vertex lies in by its corner.
 func (c *Cutter) cell(v pair) point {
+	half := int64(1) << c.down >> 1
 	return point{
-		int64(uint64(v.x)<<(c.up&63)>>(c.down&63)) - c.originX,
-		int64(uint64(v.y)<<(c.up&63)>>(c.down&63)) - c.originY,
+		(int64(v.x)<<c.up + c.biasX - half) >> c.down,
+		(int64(v.y)<<c.up + c.biasY - half) >> c.down,
 	}
 }

@@ -3,6 +3,7 @@ package shape
 import (
 	"bytes"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/paulmach/orb"
@@ -302,7 +303,8 @@ func TestSkippedChunksDrawTheSame(t *testing.T) {
 			c.gather(s, 0, s.count, c.keep, skip)
 			gathered = len(c.points)
 			c.clipRing(sides)
-			d.paths = append(d.paths, append([]point(nil), tidy(c.points)...))
+			ring, _ := tidy(c.points)
+			d.paths = append(d.paths, slices.Clone(ring))
 			d.closed = []bool{true}
 			return d, gathered
 		}
