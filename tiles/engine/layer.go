@@ -18,6 +18,7 @@ type layer struct {
 	version atomic.Uint64
 	deepest atomic.Uint32 // zoom of any part that was ever kept
 	thinned atomic.Int64
+	readers atomic.Bool // its readers are others now
 	told    atomic.Bool // its entry changed: it is told of as a whole
 
 	mu      sync.RWMutex

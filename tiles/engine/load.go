@@ -39,6 +39,9 @@ func (e *Engine) adopt(specs []tiles.Spec) (load []*layer) {
 		if n := byID[id]; n == nil || n.told.Swap(false) {
 			notices = append(notices, tiles.Notice{Layer: l.spec.Load().Name, Audience: l.spec.Load().Audience})
 		}
+		if l.readers.Swap(false) {
+			notices = []tiles.Notice{{}} // also for those who may no longer read it
+		}
 	}
 	e.byName, e.byID = byName, byID
 	e.mu.Unlock()
@@ -63,6 +66,7 @@ func (e *Engine) change(l *layer, s *tiles.Spec) (reload bool) {
 	l.spec.Store(s)
 	l.version.Add(1)
 	l.told.Store(true)
+	l.readers.Store(!reflect.DeepEqual(old.Audience, s.Audience) || old.Name != s.Name)
 	e.dropAll(l)
 	return reload
 }

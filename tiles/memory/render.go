@@ -77,9 +77,11 @@ func (s *Scratch) steps(size, budget int) int {
 // more than the budget and it can be made coarser.
 func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
 	s.begin(l)
-	r, box := q.raster(step), view.Box()
-	s.scanPoints(l, q, box, r)
-	s.scanShapes(l, q, box, r)
+	// However coarse the cells are made, only what lies in those of the rules has a say: what is
+	// farther away may change without this tile being told.
+	r, least, box := q.raster(step), q.raster(0), view.Box()
+	s.scanPoints(l, q, box, least.dots.align(box), r)
+	s.scanShapes(l, q, box, least.shapes.align(box), r)
 	room := q.Budget
 	if room <= 0 || step >= coarsest {
 		room = math.MaxInt

@@ -109,8 +109,8 @@ func (s *Scratch) judge(l *Layer, q *Query) {
 	}
 }
 
-// scanPoints collects the points of a view.
-func (s *Scratch) scanPoints(l *Layer, q *Query, view shape.Box, r raster) {
+// scanPoints collects the points of a view. Those of the box, its cells, have a say in them.
+func (s *Scratch) scanPoints(l *Layer, q *Query, view, box shape.Box, r raster) {
 	p := &l.points
 	if q.Labels {
 		p = &l.labels
@@ -118,7 +118,6 @@ func (s *Scratch) scanPoints(l *Layer, q *Query, view shape.Box, r raster) {
 	if p.n == 0 {
 		return
 	}
-	box := r.dots.align(view)
 	s.runs = cover(s.runs[:0], box.X0, box.Y0, box.X1, box.Y1, min(uint(q.Z)+4, 32))
 	g := gather{s: s, l: l, view: view, grid: r.dots, cluster: r.cluster, judged: q.Judged}
 	var pos position
@@ -200,11 +199,10 @@ func (g *gather) flush() {
 }
 
 // scanShapes collects the lines and polygons of a view in the order in which they are drawn.
-func (s *Scratch) scanShapes(l *Layer, q *Query, view shape.Box, r raster) {
+func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) {
 	if q.Labels || l.tree.Len() == 0 {
 		return
 	}
-	box := r.shapes.align(view)
 	s.found = s.found[:0]
 	low, high := corners(box)
 	l.tree.Search(low, high, func(_, _ [2]float32, at uint32) bool {

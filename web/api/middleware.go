@@ -3,13 +3,15 @@ package api
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,7 +74,7 @@ func (s *Server) middleware(next http.Handler) http.Handler {
 func (s *Server) recorded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		ex := &exchange{id: rand.Text()[:12]}
+		ex := &exchange{id: strconv.FormatUint(rand.Uint64(), 36)}
 		rec := &recorder{ResponseWriter: w}
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex))
 		w.Header().Set("X-Request-Id", ex.id)
@@ -86,7 +88,11 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 		if ex.route != pushPath {
 			s.metrics.seconds.WithLabelValues(ex.route).Observe(took.Seconds())
 		}
-		s.log.LogAttrs(r.Context(), logLevel(r.Method, status), "request",
+		level := logLevel(r.Method, status)
+		if !s.log.Enabled(r.Context(), level) {
+			return
+		}
+		s.log.LogAttrs(r.Context(), level, "request",
 			slog.String("request_id", ex.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 			slog.Int("status", status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took),
 			slog.String("user", ex.user), slog.String("remote", s.remote(r).String()))
@@ -137,17 +143,25 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 	})
 }
 
+// securityHeaders are on every answer. The lists are shared: nobody may change one in place.
+func securityHeaders() map[string][]string {
+	return map[string][]string{
+		"Content-Security-Policy":      {contentSecurityPolicy},
+		"X-Content-Type-Options":       {"nosniff"},
+		"X-Frame-Options":              {"DENY"},
+		"Referrer-Policy":              {"no-referrer"},
+		"Cross-Origin-Opener-Policy":   {"same-origin"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+		"Permissions-Policy":           {"camera=(), microphone=(), geolocation=(self)"},
+		"Cache-Control":                {"no-store"}, // what may be kept says so itself
+	}
+}
+
 func (s *Server) secured(next http.Handler) http.Handler {
+	headers := securityHeaders()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", contentSecurityPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(self)")
-		h.Set("Cache-Control", "no-store") // what may be kept says so itself
+		maps.Copy(h, headers)
 		if s.secure(r) {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
@@ -165,10 +179,10 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 }
 
 // limited ends a request's context after the time that an answer may take. The push endpoint stays
-// open by design.
+// open by design; tiles have a bound of their own.
 func (s *Server) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == pushPath {
+		if r.URL.Path == pushPath || strings.HasPrefix(r.URL.Path, tilesPath) {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -11,7 +11,10 @@ import (
 	"onemap/tiles"
 )
 
-const pushPath = "/ws"
+const (
+	pushPath  = "/ws"
+	tilesPath = "/tiles/"
+)
 
 // plainRoutes mounts what is no JSON operation: tiles, CAP, push, metrics, the pages. ServeMux has no
 // patterns like {y}.mvt, so those handlers cut the ending off themselves.
@@ -34,7 +37,7 @@ func (s *Server) plainRoutes() {
 	get(pushPath, needView, s.push)
 	get("/metrics", NeedMetrics, func(w http.ResponseWriter, r *http.Request) { s.o.Metrics.ServeHTTP(w, r) })
 
-	for _, prefix := range []string{"/api/", "/tiles/", "/cap/"} {
+	for _, prefix := range []string{"/api/", tilesPath, "/cap/"} {
 		s.handle(Route{Path: prefix, Need: NeedNothing}, s.unknown)
 	}
 	s.handle(Route{Path: "/", Need: NeedNothing}, s.page)

@@ -37,7 +37,7 @@ func divisions() []string { return []string{"3706", "370602", "370614"} }
 
 // world is a whole server on a real database, with every role in every division.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	db     *store.DB
 	people *auth.Service
 	api    *Server
@@ -107,7 +107,7 @@ func (w *world) tiles(o engine.Options) *engine.Engine {
 }
 
 // newWorld builds it; change may replace parts of the options.
-func newWorld(t *testing.T, change func(*Options)) *world {
+func newWorld(t testing.TB, change func(*Options)) *world {
 	t.Helper()
 	w := &world{
 		t: t, db: storetest.NewDB(t), clock: &testClock{t: time.Now().UTC()}, log: &lockedBuffer{},
@@ -290,7 +290,7 @@ type answer struct {
 	body   []byte
 }
 
-func (a answer) problem(t *testing.T) Problem {
+func (a answer) problem(t testing.TB) Problem {
 	t.Helper()
 	var p Problem
 	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
@@ -305,7 +305,7 @@ func (a answer) problem(t *testing.T) Problem {
 	return p
 }
 
-func (a answer) decode(t *testing.T, into any) {
+func (a answer) decode(t testing.TB, into any) {
 	t.Helper()
 	if a.status >= 300 {
 		t.Fatalf("status %d: %.300s", a.status, a.body)
