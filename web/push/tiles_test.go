@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
 	"onemap/tiles"
@@ -369,122 +369,38 @@ func TestTilesKeepNothing(t *testing.T) {
 	}
 }
 
-// viewer is a client that takes what it is told whenever it likes.
-type viewer struct {
-	scope core.Scope
-	at    uint64
-	owed  map[string]bool // changed since it was told; "layer z/x/y", a layer, or "" for everything
-	flush map[string]bool // the same of what is not flushed yet
-}
-
-// TestTilesConverge: however seldom a client looks, it is told of every tile that has changed and that
-// it may know of; as long as it is not told of everything, of no other.
-func TestTilesConverge(t *testing.T) {
-	scopes := []core.Scope{city, county02, county14, steward}
-	layers := []string{"a", "b"}
-	audiences := []core.Audience{everyone, byDivision, stewards, commanders}
-	rapid.Check(t, func(rt *rapid.T) {
-		h := bareHub(t, 1, scopes...)
-		var viewers []*viewer
-		for _, s := range append(scopes, scopes...) {
-			viewers = append(viewers, &viewer{scope: s, owed: map[string]bool{}, flush: map[string]bool{}})
+// TestTilesCounted: notices, ranges that were made coarser, and who was too far behind.
+func TestTilesCounted(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	h := bareHub(t, 1, city)
+	h.metrics = newMetrics(reg)
+	h.tiles.metrics = h.metrics
+	if h.metrics.frames[typeTiles] == nil {
+		t.Error("frames are not counted")
+	}
+	for range tileFlushes + 1 {
+		n := changed("land", everyone, "")
+		for x := range uint32(maxRanges + 6) {
+			n.Ranges = append(n.Ranges, span(14, 3*x, 0, 3*x, 0))
 		}
-		steps := rapid.IntRange(1, 4*tileFlushes).Draw(rt, "steps")
-		for range steps {
-			switch what := rapid.IntRange(0, 19).Draw(rt, "what"); {
-			case what < 12:
-				x, y := rapid.Uint32Range(0, 7).Draw(rt, "x"), rapid.Uint32Range(0, 7).Draw(rt, "y")
-				n := tiles.Notice{
-					Layer: rapid.SampledFrom(layers).Draw(rt, "layer"), Audience: rapid.SampledFrom(audiences).Draw(rt, "audience"),
-					Division: rapid.SampledFrom([]string{"", "3706", "370602", "370602001", "370614"}).Draw(rt, "division"),
-					Ranges:   []tiles.Range{span(3, x, y, min(7, x+1), y)},
-				}
-				if rapid.IntRange(0, 9).Draw(rt, "whole") == 0 {
-					n.Ranges = nil
-				}
-				if rapid.IntRange(0, 39).Draw(rt, "everything") == 0 {
-					n = tiles.Notice{}
-				}
-				h.TilesChanged([]tiles.Notice{n})
-				for _, v := range viewers {
-					v.owe(n)
-				}
-			case what < 16:
-				h.showTiles()
-				for _, v := range viewers {
-					v.flushed()
-				}
-			default:
-				viewers[what%len(viewers)].look(rt, h)
-			}
-		}
+		h.TilesChanged([]tiles.Notice{n})
 		h.showTiles()
-		for _, v := range viewers {
-			v.flushed()
-			v.look(rt, h)
-		}
-	})
-}
-
-// owe notes what a viewer must be told of.
-func (v *viewer) owe(n tiles.Notice) {
-	if !n.VisibleTo(v.scope) {
-		return
 	}
-	if n.Ranges == nil {
-		v.flush[n.Layer] = true
+	h.tiles.since(city, 0)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for a := range covered(n.Ranges) {
-		v.flush[fmt.Sprintf("%s %d/%d/%d", n.Layer, a.Z, a.X, a.Y)] = true
-	}
-}
-
-func (v *viewer) flushed() {
-	for key := range v.flush {
-		v.owed[key] = true
-	}
-	clear(v.flush)
-}
-
-// look takes what there is and holds it against what is owed.
-func (v *viewer) look(rt *rapid.T, h *Hub) {
-	behind := v.at < h.tiles.forgotten[v.scope]
-	f, to := h.tiles.see(v.scope, v.at)
-	v.at = to
-	owed := v.owed
-	v.owed = map[string]bool{}
-	if f == nil {
-		if len(owed) > 0 {
-			rt.Fatalf("%v was not told of %v", v.scope, owed)
-		}
-		return
-	}
-	if f.All {
-		if !behind && !owed[""] {
-			rt.Errorf("%v was told of everything, without need", v.scope)
-		}
-		return
-	}
-	told := map[string]bool{}
-	for _, l := range f.Layers {
-		if l.All {
-			told[l.Layer] = true
-		}
-		for _, r := range l.Ranges {
-			for a := range covered([]tiles.Range{span(r[0], r[1], r[2], r[3], r[4])}) {
-				told[fmt.Sprintf("%s %d/%d/%d", l.Layer, a.Z, a.X, a.Y)] = true
-			}
+	got := map[string]float64{}
+	for _, f := range families {
+		if name, ok := strings.CutPrefix(f.GetName(), "onemap_push_tile_"); ok {
+			got[name] = f.GetMetric()[0].GetCounter().GetValue()
 		}
 	}
-	for key := range owed {
-		if layer, _, _ := strings.Cut(key, " "); !told[key] && !told[layer] {
-			rt.Errorf("%v was not told of %q", v.scope, key)
-		}
-	}
-	for key := range told {
-		if !owed[key] {
-			rt.Errorf("%v was told of %q", v.scope, key)
-		}
+	// In blocks of two each range meets a neighbour.
+	want := map[string]float64{"notices_total": tileFlushes + 1, "behind_total": 1, "ranges_coarsened_total": (maxRanges + 6) / 2 * (tileFlushes + 1)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
