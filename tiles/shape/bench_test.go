@@ -73,6 +73,24 @@ func BenchmarkTile(b *testing.B) {
 	}
 }
 
+// BenchmarkIslands cuts one island out of 10,000 that are one feature.
+func BenchmarkIslands(b *testing.B) {
+	var islands orb.MultiPolygon
+	for i := range 10_000 {
+		islands = append(islands, coast(uint64(i), 20, orb.Point{120 + float64(i%100)*0.01, 37 + float64(i/100)*0.01}, 0.002))
+	}
+	shapes, _ := New(islands, nil)
+	at := geo.TileAt(orb.Point{120.5, 37.5}, 14)
+	v := View{Z: 14, X: at.X, Y: at.Y, Buffer: 64, Tolerance: 4}
+	var c Cutter
+	var dst []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = c.Commands(dst[:0], &shapes[0], &v)
+	}
+	b.ReportMetric(float64(len(dst)), "bytes")
+}
+
 func BenchmarkNew(b *testing.B) {
 	all := blobs()
 	var builder Builder
@@ -105,16 +123,15 @@ func BenchmarkCoast(b *testing.B) {
 	}
 }
 
-// BenchmarkNewSpiral makes the shape whose ranking is quadratic for a naive splitter.
-func BenchmarkNewSpiral(b *testing.B) {
-	var l orb.LineString
-	for i := range 40_000 {
-		a, r := float64(i)/12, 3*math.Exp(-float64(i)/15000)
-		l = append(l, orb.Point{120 + r*math.Cos(a), 30 + r*math.Sin(a)})
-	}
-	var builder Builder
-	for b.Loop() {
-		New(l, &builder)
+// BenchmarkNewQuadratic makes shapes whose ranking is quadratic for a naive splitter.
+func BenchmarkNewQuadratic(b *testing.B) {
+	for name, l := range map[string]orb.LineString{"spiral": spiral(40_000), "saw": saw(40_000)} {
+		b.Run(name, func(b *testing.B) {
+			var builder Builder
+			for b.Loop() {
+				New(l, &builder)
+			}
+		})
 	}
 }
 

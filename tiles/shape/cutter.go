@@ -162,6 +162,18 @@ func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
 	}
 }
 
+// elsewhere reports whether vertices from to end-1 are known to lie all beyond one of the sides.
+func (c *Cutter) elsewhere(s *Shape, from, end uint32, sides uint8) bool {
+	boxes := s.chunks()
+	if boxes == nil {
+		return false
+	}
+	for chunk := from >> chunkBits; chunk<<chunkBits < end && sides != 0; chunk++ {
+		sides &= boxAt(boxes, int(chunk)).beyond(c.world)
+	}
+	return sides != 0
+}
+
 // take appends the kept vertices a to b-1, for which there is room.
 func (c *Cutter) take(s *Shape, a, b uint32, keep uint64) {
 	vertices, importance := s.vertices(), s.importance()

@@ -60,6 +60,9 @@ func (c *Cutter) fills(area int64) bool {
 // drawExterior draws an exterior ring and reports whether its holes may follow. A ring that
 // simplification made vanish is drawn without, and one that rounding made vanish a unit wide.
 func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) bool {
+	if c.elsewhere(s, from, part.x, sides) {
+		return false
+	}
 	if c.drawRing(c.cutRing(s, from, part.x, c.keep, sides), true) {
 		return true
 	}

@@ -271,29 +271,62 @@ func TestLabelIsInside(t *testing.T) {
 	}
 }
 
-// TestSpiral: what a naive Douglas–Peucker walks in a quadratic number of steps keeps its promise, too.
-func TestSpiral(t *testing.T) {
-	const n = 4000
-	var l orb.LineString
+// spiral and saw are lines that a naive Douglas–Peucker walks in a quadratic number of steps.
+func spiral(n int) (l orb.LineString) {
 	for i := range n {
-		a := float64(i) / 12
-		r := 3 * math.Exp(-float64(i)/1500)
+		a, r := float64(i)/12, 3*math.Exp(-3*float64(i)/float64(n))
 		l = append(l, orb.Point{120 + r*math.Cos(a), 30 + r*math.Sin(a)})
 	}
-	shapes, _ := New(l, nil)
-	s := &shapes[0]
-	for _, z := range []uint32{5, 8, 10} {
-		at := geo.TileAt(orb.Point{120, 30}, z)
-		v := View{Z: z, X: at.X, Y: at.Y, Buffer: maxBuffer, Tolerance: 4}
-		d, err := read(new(Cutter).Commands(nil, s, &v))
-		if err != nil || len(d.paths) != 1 {
-			t.Fatalf("zoom %d: %d paths, %v", z, len(d.paths), err)
+	return l
+}
+
+func saw(n int) (l orb.LineString) {
+	for i := range n {
+		y := 3 * float64(n-i) / float64(n)
+		if i%2 == 1 {
+			y = -y
 		}
-		for i, p := range s.vertices() {
-			x, y := exactly(p, v)
-			if far := d.distance(x, y); i%7 == 0 && far > 5 {
-				t.Fatalf("zoom %d: vertex %d lies %v away", z, i, far)
+		l = append(l, orb.Point{118 + 4*float64(i)/float64(n), 30 + y})
+	}
+	return l
+}
+
+func TestQuadraticLinesKeepThePromise(t *testing.T) {
+	for name, l := range map[string]orb.LineString{"spiral": spiral(4000), "saw": saw(4000)} {
+		shapes, _ := New(l, nil)
+		s := &shapes[0]
+		for _, z := range []uint32{3, 5, 8, 10} {
+			at := geo.TileAt(orb.Point{120, 30}, z)
+			v := View{Z: z, X: at.X, Y: at.Y, Buffer: maxBuffer, Tolerance: 4}
+			d, err := read(new(Cutter).Commands(nil, s, &v))
+			if err != nil || len(d.paths) != 1 {
+				t.Fatalf("%s, zoom %d: %d paths, %v", name, z, len(d.paths), err)
 			}
+			for i, p := range s.vertices() {
+				x, y := exactly(p, v)
+				if far := d.distance(x, y); i%7 == 0 && far > 5 {
+					t.Fatalf("%s, zoom %d: vertex %d lies %v away", name, z, i, far)
+				}
+			}
+		}
+	}
+}
+
+// TestIslandsElsewhereAreSkipped: what lies beside the view leaves no trace, and what is in it stays.
+func TestIslandsElsewhereAreSkipped(t *testing.T) {
+	var islands orb.MultiPolygon
+	for i := range 400 {
+		islands = append(islands, coast(uint64(i), 20, orb.Point{120 + float64(i%20)*0.05, 37 + float64(i/20)*0.05}, 0.01))
+	}
+	whole, _ := New(islands, nil)
+	for _, i := range []int{0, 19, 210, 399} {
+		alone, _ := New(islands[i], nil)
+		centre := orb.Point{120 + float64(i%20)*0.05, 37 + float64(i/20)*0.05}
+		at := geo.TileAt(centre, 14)
+		v := View{Z: 14, X: at.X, Y: at.Y, Buffer: 64, Tolerance: 4}
+		got, want := new(Cutter).Commands(nil, &whole[0], &v), new(Cutter).Commands(nil, &alone[0], &v)
+		if len(want) == 0 || string(got) != string(want) {
+			t.Errorf("island %d of many is %v, alone %v", i, got, want)
 		}
 	}
 }
