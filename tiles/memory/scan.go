@@ -217,7 +217,7 @@ func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) 
 		}
 		fig := figure{id: l.ids[f.slot], at: at, count: 1, rank: l.ranks[f.slot] >> 4}
 		if r.shapes.on() && uint64(f.Box.X1-f.Box.X0) < r.small && uint64(f.Box.Y1-f.Box.Y0) < r.small {
-			s.thin(fig, f, r, box)
+			s.thin(l, fig, r, box)
 			continue
 		}
 		if f.Box.Overlaps(view) {
@@ -228,7 +228,8 @@ func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) 
 }
 
 // thin keeps the worst of the small shapes whose middles lie in one cell.
-func (s *Scratch) thin(fig figure, f *form, r raster, box shape.Box) {
+func (s *Scratch) thin(l *Layer, fig figure, r raster, box shape.Box) {
+	f := &l.forms[fig.at]
 	x, y := f.Box.X0+(f.Box.X1-f.Box.X0)/2, f.Box.Y0+(f.Box.Y1-f.Box.Y0)/2
 	if x < box.X0 || x > box.X1 || y < box.Y0 || y > box.Y1 {
 		return
@@ -240,7 +241,7 @@ func (s *Scratch) thin(fig figure, f *form, r raster, box shape.Box) {
 	}
 	old := &s.small[at]
 	count := old.count + 1
-	if fig.rank > old.rank || (fig.rank == old.rank && (fig.id < old.id || (fig.id == old.id && fig.at < old.at))) {
+	if fig.rank > old.rank || (fig.rank == old.rank && (fig.id < old.id || (fig.id == old.id && f.Kind < l.forms[old.at].Kind))) {
 		*old = fig
 	}
 	old.count = count
