@@ -186,13 +186,14 @@ func (s *Scratch) close(start int) {
 
 // attributes writes the tags of a feature that stands for count.
 func (s *Scratch) attributes(l *Layer, slot, count uint32) {
+	once := l.drawnOnce(slot)
 	for c, col := range l.cols {
 		if col == nil || col[slot] == 0 {
 			continue
 		}
 		code := col[slot]
 		var at uint32
-		added := l.dict.uses[code] == 1 // nobody else in this tile can have it
+		added := once && l.dict.uses[code] == 1 // nothing else in this tile can have it
 		switch {
 		case added:
 			at = s.count
@@ -215,6 +216,11 @@ func (s *Scratch) attributes(l *Layer, slot, count uint32) {
 	if count > 1 {
 		s.number(l, uint64(count))
 	}
+}
+
+// drawnOnce reports whether a feature is one thing in a tile: those of a collection may be several.
+func (l *Layer) drawnOnce(slot uint32) bool {
+	return l.isPoint(slot) || l.forms[l.shapes[slot]].next == noShape
 }
 
 // level writes the tag of a level.
