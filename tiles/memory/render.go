@@ -42,6 +42,7 @@ const coarsest = 9
 func (l *Layer) Render(q Query, s *Scratch) Part {
 	view := shape.View{Z: q.Z, X: q.X, Y: q.Y, Buffer: q.Rules.BufferUnits(), Tolerance: q.Rules.Tolerance()}
 	s.judge(l, &q)
+	s.leave = 0
 	for step := 0; ; {
 		fits := s.draw(l, &q, &view, step)
 		if len(s.starts) == 0 {
@@ -53,12 +54,16 @@ func (l *Layer) Render(q Query, s *Scratch) Part {
 			view.Tolerance = max(q.Rules.Tolerance(), 1) * float64(int(1)<<step)
 			continue
 		}
-		p := Part{Shown: len(s.starts), Of: s.total(), Over: step > 0}
-		if q.Budget > 0 && size > q.Budget {
-			p.Left = s.cutTo(q.Budget - (size - len(s.features)))
-			p.Shown, size = p.Shown-p.Left, s.size(l.name, q.Labels)
+		p := Part{Of: s.total(), Over: step > 0}
+		for q.Budget > 0 && size > q.Budget && len(s.starts) > 0 {
+			p.Left += s.excess(size - q.Budget)
+			s.leave = p.Left
+			s.draw(l, &q, &view, step)
+			size = s.size(l.name, q.Labels)
 		}
-		p.Bytes = s.assemble(make([]byte, 0, size), l.name, q.Labels)
+		if p.Shown = len(s.starts); p.Shown > 0 {
+			p.Bytes = s.assemble(make([]byte, 0, size), l.name, q.Labels)
+		}
 		return p
 	}
 }
@@ -124,6 +129,10 @@ func (s *Scratch) total() int {
 }
 
 func (s *Scratch) addDot(l *Layer, d *dot, view *shape.View) {
+	if s.left < s.leave {
+		s.left++
+		return
+	}
 	start := s.open(l.ids[d.slot], !d.many)
 	tags := len(s.features)
 	if d.many {
@@ -148,6 +157,10 @@ func (s *Scratch) addFigure(l *Layer, f *figure, view *shape.View) {
 	if len(s.shape) == 0 {
 		return // its box touches the view, it does not
 	}
+	if s.left < s.leave {
+		s.left++
+		return
+	}
 	start := s.open(f.id, true)
 	tags := len(s.features)
 	s.attributes(l, form.slot, f.count)
@@ -161,7 +174,7 @@ func (s *Scratch) addFigure(l *Layer, f *figure, view *shape.View) {
 // open begins a Feature message and gives where its content begins; close ends it. The tags are open
 // within it. A feature of a negative id has none in the tile: MVT's ids are unsigned.
 func (s *Scratch) open(id int64, named bool) (start int) {
-	s.starts = append(s.starts, len(s.features))
+	s.starts = append(s.starts, len(s.features)+len(s.values))
 	b := append(s.features, tagFeature, 0)
 	start = len(b)
 	if named && id >= 0 {
@@ -264,18 +277,10 @@ func appendUvarint(b []byte, v uint64) []byte {
 	return binary.AppendUvarint(b, v)
 }
 
-// cutTo leaves out features from the first on until the rest has at most room bytes, and says how many.
-func (s *Scratch) cutTo(room int) int {
-	over := len(s.features) - max(room, 0)
-	if over <= 0 {
-		return 0
-	}
+// excess is how many features, from the first on, have over bytes together with the values that no
+// feature before them has.
+func (s *Scratch) excess(over int) int {
 	n, _ := slices.BinarySearch(s.starts, over)
-	if n == len(s.starts) {
-		s.features = s.features[:0]
-		return n
-	}
-	s.features = slices.Delete(s.features, 0, s.starts[n])
 	return n
 }
 

@@ -19,7 +19,9 @@ type Scratch struct {
 	cells   table
 
 	features []byte
-	starts   []int // where each feature begins
+	starts   []int // for each feature: bytes of features and values before it
+	leave    int   // how many features, the least severe, are to be left out
+	left     int   // and how many have been
 	keys     []byte
 	values   []byte
 	shape    []byte
@@ -42,7 +44,7 @@ const (
 // begin forgets the tile before.
 func (s *Scratch) begin(l *Layer) {
 	s.dots, s.figures = s.dots[:0], s.figures[:0]
-	s.features, s.starts = s.features[:0], s.starts[:0]
+	s.features, s.starts, s.left = s.features[:0], s.starts[:0], 0
 	s.keys, s.values, s.keyCount, s.count = s.keys[:0], s.values[:0], 0, 0
 	s.keyAt = slices.Grow(s.keyAt[:0], len(l.keys))[:len(l.keys)]
 	clear(s.keyAt)
