@@ -171,7 +171,7 @@ func sameNotes(t *rapid.T, a, b *Layer) {
 // nobody's features that the reader may not see, counts as many as there can be, and draws the worst
 // last.
 func checkPart(t *rapid.T, m *model, q Query, p Part) {
-	if q.Budget > 0 && len(p.Bytes) > max(q.Budget, 200) {
+	if q.Budget > 0 && len(p.Bytes) > q.Budget {
 		t.Fatalf("%+v: %d bytes", q, len(p.Bytes))
 	}
 	if p.Left > 0 && !p.Over {
