@@ -1,6 +1,7 @@
 // The hand-written wire shapes against those generated from docs/openapi.json: the compiler fails
 // here when a member is added, renamed or gone on either side. Nothing of this file runs.
 
+import type { LayerTileChange } from './endpoints'
 import type { components } from './schema'
 import type * as T from './types'
 
@@ -29,6 +30,9 @@ type Checks = {
   hazardType: Agrees<T.HazardType, S['HazardType']>
   hit: Agrees<T.Hit, S['Hit']>
   layer: Agrees<T.Layer, S['Layer']>
+  layerChange: Agrees<LayerTileChange, S['LayerChange']>
+  layerHealth: Agrees<T.LayerHealth, S['LayerState']>
+  layerHealthList: Agrees<T.LayerHealthList, S['LayerHealth']>
   me: Agrees<T.Me, S['Me']>
   message: Agrees<T.CapMessage, S['Message']>
   observation: Agrees<T.Observation, S['Observation']>
@@ -38,7 +42,10 @@ type Checks = {
   rule: Agrees<T.Rule, S['Rule']>
   session: Agrees<T.Session, S['Session']>
   source: Agrees<T.SourceFile, S['Source']>
+  tileCache: Agrees<T.CacheState, S['CacheState']>
+  tileFeed: Agrees<T.FeedState, S['FeedState']>
   threshold: Agrees<T.Threshold, S['Threshold']>
+  undrawn: Agrees<T.Undrawn, S['Undrawn']>
   tileGrid: Agrees<T.TileGrid, S['TileGrid']>
   tileRules: Agrees<T.TileRules, S['TileRules']>
 }

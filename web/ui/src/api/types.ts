@@ -116,7 +116,7 @@ export interface Layer {
   min_zoom: number
   max_zoom: number
   fields: Field[] | null
-  tile?: TileRules
+  tile: TileRules
   version: number
   count: number
   bbox: number[] | null
@@ -128,6 +128,8 @@ export interface Undrawn {
   id: number
   division: string
   reason: string
+  /** The rest of it is shown. */
+  partly: boolean
 }
 
 /** How a layer's tiles are doing on the node that answers. */
@@ -141,13 +143,15 @@ export interface LayerHealth {
   /** Of memory. */
   bytes: number
   catalogue_version: number
-  loaded_at: string | null
+  loaded_at?: string
   load_seconds: number
-  last_change: string | null
-  /** From the commit of the last change until this node's tiles had it. */
+  last_change?: string
+  /** Features changed since the node was started. */
+  changes: number
+  /** From the writing of the last change until this node's tiles had it. */
   lag_seconds: number
   tiles_cached: number
-  /** Tiles that were over their byte budget and were thinned. */
+  /** Parts of tiles that were over their budget of bytes. */
   thinned: number
   undrawn_count: number
   /** Some of those; there may be more. */
@@ -155,11 +159,24 @@ export interface LayerHealth {
   rules: TileRules
 }
 
+/** What tells of changes in the database; its age is since it was last read to its end. */
+export interface FeedState {
+  ok: boolean
+  age_seconds: number
+  detail: string
+}
+
+export interface CacheState {
+  bytes: number
+  max_bytes: number
+  hits: number
+  misses: number
+}
+
 export interface LayerHealthList {
   items: LayerHealth[] | null
-  /** What tells of changes. Its age is since it last said that nothing is missing. */
-  feed: { ok: boolean; age_seconds: number; detail: string }
-  cache: { bytes: number; max_bytes: number; hits: number; misses: number }
+  feed: FeedState
+  cache: CacheState
 }
 
 export interface LayerList {

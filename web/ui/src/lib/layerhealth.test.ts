@@ -3,8 +3,8 @@ import type { LayerHealth, Text } from '../api/types'
 import { matching, sorted, totals } from './layerhealth'
 
 const health = (layer: string, over: Partial<LayerHealth> = {}): LayerHealth => ({
-  layer, title: { zh: layer, en: layer.toUpperCase() }, source: 'memory', features: 1, vertices: 1, bytes: 1, catalogue_version: 1, loaded_at: null,
-  load_seconds: 0, last_change: null, lag_seconds: 0, tiles_cached: 0, thinned: 0, undrawn_count: 0, undrawn: null, rules: {}, ...over,
+  layer, title: { zh: layer, en: layer.toUpperCase() }, source: 'memory', features: 1, vertices: 1, bytes: 1, catalogue_version: 1,
+  load_seconds: 0, changes: 0, lag_seconds: 0, tiles_cached: 0, thinned: 0, undrawn_count: 0, undrawn: null, rules: {}, ...over,
 })
 const zh = (text: Text) => text.zh
 const names = (items: LayerHealth[]) => items.map((l) => l.layer).join()

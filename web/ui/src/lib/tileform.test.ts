@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Layer, TileRules } from '../api/types'
 import { changeOf, checkTileForm, formField, rulesOf, tileForm } from './tileform'
 
-function layer(tile?: TileRules, over: Partial<Layer> = {}): Layer {
+function layer(tile: TileRules = {}, over: Partial<Layer> = {}): Layer {
   return {
     name: 'risk_source', geometry_type: 'Point', theme: 'hazard-source', title: { zh: '', en: '' }, owner: { zh: '', en: '' }, origin: 'real',
     audience: { kind: 'public' }, source: '', licence: '', attribution: '', updated_on: '', cycle_days: 0, min_zoom: 5, max_zoom: 14, version: 3, count: 1,

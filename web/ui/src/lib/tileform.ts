@@ -37,7 +37,7 @@ function gridForm(grid: TileGrid | undefined, cell: number, toZoom: number): Gri
 }
 
 export function tileForm(layer: Layer): TileForm {
-  const rules = layer.tile ?? {}
+  const rules = layer.tile
   return {
     minZoom: String(layer.min_zoom),
     maxZoom: String(layer.max_zoom),

@@ -49,7 +49,7 @@ export const resourceNames = ['shelter', 'hospital', 'rescue_team']
 
 
 /** Whether the server draws points of the layer that stand close as one. */
-export const isClustered = (layer: Layer) => (layer.tile?.cluster?.cell ?? 0) > 0
+export const isClustered = (layer: Layer) => (layer.tile.cluster?.cell ?? 0) > 0
 
 const polygons = ['Polygon', 'MultiPolygon']
 /** Base layers are named by points of their own; of the other layers of areas the server gives label points. */

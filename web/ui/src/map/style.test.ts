@@ -11,7 +11,7 @@ function layer(name: string, geometry_type: string, over: Partial<Layer> = {}): 
   return {
     name, geometry_type, theme: 'place', title: { zh: name, en: name }, owner: { zh: '', en: '' }, origin: 'real',
     audience: { kind: 'public' }, source: '', licence: '', attribution: '', updated_on: '2026-01-01T00:00:00Z', cycle_days: 0,
-    min_zoom: 0, max_zoom: 14, fields: [], version: 1, count: 10, bbox: null, modified_at: '2026-01-01T00:00:00Z', ...over,
+    min_zoom: 0, max_zoom: 14, fields: [], tile: {}, version: 1, count: 10, bbox: null, modified_at: '2026-01-01T00:00:00Z', ...over,
   }
 }
 
