@@ -194,6 +194,71 @@ func TestFeedOfHandWrittenSQL(t *testing.T) {
 	}
 }
 
+// Every other way to write a table, also with a search_path that leads nowhere.
+func TestFeedOfEveryStatement(t *testing.T) {
+	db := newDivisions(t)
+	layer := fillPoints(t, db, "points", 3)
+	f := follow(t, db)
+	for _, c := range []struct {
+		name, sql         string
+		made, moved, gone int
+	}{
+		{"upsert", `
+			insert into feature (layer_id, source_key, origin, geom) select $1, k, 'real', 'SRID=4326;POINT(1 1)' from unnest('{1,new}'::text[]) k
+			on conflict (layer_id, source_key) do update set geom = excluded.geom`, 1, 1, 0},
+		{"merge", `
+			merge into feature f using (values ('1'), ('2'), ('merged')) v(k) on f.layer_id = $1 and f.source_key = v.k
+			when matched and v.k = '1' then delete
+			when matched then update set geom = 'SRID=4326;POINT(2 2)'
+			when not matched then insert (layer_id, source_key, origin, geom) values ($1, v.k, 'real', 'SRID=4326;POINT(3 3)')`, 1, 1, 1},
+		{"a statement in a statement", `
+			with gone as (delete from feature where layer_id = $1 and source_key = '2' returning layer_id, geom)
+			insert into feature (layer_id, source_key, origin, geom) select layer_id, 'again', 'real', geom from gone`, 1, 0, 1},
+	} {
+		exec(t, db, c.sql, layer)
+		var made, moved, gone int
+		for _, line := range f.next() {
+			switch was, is, _ := strings.Cut(line, " → "); {
+			case strings.Contains(was, " -"):
+				made++
+			case strings.HasPrefix(is, "-"):
+				gone++
+			default:
+				moved++
+			}
+		}
+		if made != c.made || moved != c.moved || gone != c.gone {
+			t.Errorf("%s: %d made, %d moved, %d gone", c.name, made, moved, gone)
+		}
+	}
+	conn, err := db.Pool().Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(t.Context(), `set search_path = pg_catalog`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.CopyFrom(t.Context(), pgx.Identifier{"public", "feature"}, []string{"layer_id", "source_key", "origin", "geom"},
+		pgx.CopyFromRows([][]any{{layer, "c1", "real", orb.Point{4, 4}}, {layer, "c2", "real", orb.Point{5, 5}}})); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(f.next()); n != 2 {
+		t.Errorf("copy: %d changes", n)
+	}
+	for _, sql := range []string{`update public.feature set level = 2`, `delete from public.feature`, `truncate public.feature`, `update public.layer set max_zoom = 5`, `delete from public.layer`} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+		if len(f.next()) == 0 {
+			t.Errorf("%s: nothing", sql)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), `reset search_path`); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestFeedOfEntries(t *testing.T) {
 	db := newDivisions(t)
 	importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5))
@@ -321,73 +386,6 @@ func TestFeedIsLost(t *testing.T) {
 			t.Errorf("%s (%q): %v", name, m, err)
 		}
 	}
-}
-
-func TestFeedIsPruned(t *testing.T) {
-	now := time.Now()
-	url := storetest.NewURL(t)
-	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 6, Clock: func() time.Time { return now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	importOK(t, db, tanks())
-	layer := int(count(t, db, `select id from layer`))
-	write := func(key string) { insertByHand(t, db.Pool(), layer, key, "", "POINT(121 37)") }
-	prune := func(later time.Duration, want int64) {
-		t.Helper()
-		now = now.Add(later)
-		r, err := db.Prune(t.Context(), store.PrunePolicy{})
-		if err != nil || r.Changes != want {
-			t.Fatalf("pruned %d changes, want %d: %v", r.Changes, want, err)
-		}
-	}
-	first := follow(t, db)
-	write("a")
-	second := follow(t, db)
-	prune(0, 0) // it looks
-	third := follow(t, db)
-	write("b")
-	prune(9*time.Minute, 0)
-	prune(2*time.Minute, 2) // the import's entry, and a
-	// The second has read all that was deleted; that some transaction ended after it is all that is known.
-	for name, c := range map[string]struct {
-		of   *follower
-		lost bool
-		n    int
-	}{"before all": {first, true, 0}, "after the first": {second, true, 0}, "after the look": {third, false, 1}} {
-		n := 0
-		_, err := c.of.feed.Since(t.Context(), c.of.mark, func(c tiles.Chunk) error { n += len(c.Changes); return nil })
-		if errors.Is(err, tiles.ErrFeedLost) != c.lost || n != c.n {
-			t.Errorf("a mark %s: %d changes, %v", name, n, err)
-		}
-	}
-	// One that is open while another is pruned around it.
-	tx, err := db.Pool().Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	insertByHand(t, tx, layer, "open", "", "POINT(121 37)")
-	waiting := follow(t, db)
-	prune(time.Hour, 1) // b
-	prune(time.Hour, 0)
-	if err := tx.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	prune(time.Hour, 0) // what its last run did not see stays
-	if n := len(waiting.next()); n != 1 {
-		t.Errorf("the open one's change: %d", n)
-	}
-	prune(time.Hour, 1)
-	// A dump restored elsewhere brings rows of numbers that are not given yet, and another's horizon.
-	exec(t, db, `insert into feature_change (xid, layer_id, kind) values ('4611686018427387904', $1, 'whole')`, layer)
-	exec(t, db, `update change_horizon set epoch = 'elsewhere', gone = '4611686018427387905:4611686018427387905:'`)
-	restored := follow(t, db)
-	restored.want("what a dump brought")
-	prune(time.Hour, 0)
-	restored.want("and then")
-	prune(time.Hour, 1)
-	restored.want("and after it")
 }
 
 func TestFeedOfOldMarksReadsAnIndex(t *testing.T) {
