@@ -45,10 +45,37 @@ func TestWhatIsDrawnIsValid(t *testing.T) {
 				if !s.Box.Overlaps(v.Box()) {
 					rt.Fatalf("%+v: something is drawn outside the view's box", v)
 				}
+				if s.Kind == Polygon {
+					if in, out := s.rings(); d.rings(1) > out || d.rings(-1) > in {
+						rt.Fatalf("%+v: %d exteriors and %d holes of %d and %d", v, d.rings(1), d.rings(-1), out, in)
+					}
+				}
 				agree(rt, t, s.Kind, d, independently(t, s.Kind, data))
 			}
 		}
 	})
+}
+
+// rings counts a polygon's holes and exteriors.
+func (s *Shape) rings() (holes, exteriors int) {
+	for _, p := range s.partTable() {
+		if p.y&partExterior != 0 {
+			exteriors++
+		} else {
+			holes++
+		}
+	}
+	return holes, exteriors
+}
+
+// rings counts those that run clockwise (1) or the other way (-1).
+func (d drawn) rings(way int64) (n int) {
+	for _, r := range d.paths {
+		if surveyor(r)*way > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // agree holds the strict reader against the independent one.
@@ -74,19 +101,13 @@ func agree(rt *rapid.T, t *testing.T, kind Kind, d drawn, g orb.Geometry) {
 			points += len(r) - 1
 		}
 	case orb.MultiPolygon:
-		exteriors := 0
 		for _, p := range g {
 			for _, r := range p {
 				points += len(r) - 1
 			}
 		}
-		for _, r := range d.paths {
-			if surveyor(r) > 0 {
-				exteriors++
-			}
-		}
-		if len(g) != exteriors {
-			rt.Fatalf("an independent decoder finds %d polygons, want %d", len(g), exteriors)
+		if len(g) != d.rings(1) {
+			rt.Fatalf("an independent decoder finds %d polygons, want %d", len(g), d.rings(1))
 		}
 	}
 	if points != want {
