@@ -24,6 +24,7 @@ const clipMargin = 64
 // no poles, and a coast of 40,000 vertices need not be projected for one bay. The worst by level, or
 // by the field $14, comes last in the tile and so is drawn on top. Numbers, texts and booleans are
 // written as what their field says; a value of another type is left out, but anything can be a text.
+// With $15 the points for the names of polygons are drawn in place of everything.
 // Without the offset the geometry would be made twice, for its test and for the tile.
 const selectTile = `
 	select ST_AsMVT(t, $3::text, 4096, 'geom', 'id' order by ` + drawnAfter + ` desc, t.id)
@@ -34,11 +35,13 @@ const selectTile = `
 				where f.properties ->> x.name is not null
 					and (x.type = 'string' or jsonb_typeof(f.properties -> x.name) = x.type)) end as properties,
 			ST_AsMVTGeom(
-				ST_Transform(ST_ClipByBox2D(f.geom, ST_MakeEnvelope($10, $11, $12, $13, 4326)::box2d), 3857),
+				ST_Transform(ST_ClipByBox2D(case when $15 then ST_PointOnSurface(f.geom) else f.geom end,
+					ST_MakeEnvelope($10, $11, $12, $13, 4326)::box2d), 3857),
 				ST_TileEnvelope($4, $5, $6)::box2d, 4096, $7, true) as geom
 		offset 0
 	) t
-	where f.layer_id = $2 and ` + featureVisible + ` and f.geom && ST_MakeEnvelope($10, $11, $12, $13, 4326) and t.geom is not null`
+	where f.layer_id = $2 and ` + featureVisible + ` and f.geom && ST_MakeEnvelope($10, $11, $12, $13, 4326)
+		and t.geom is not null and (not $15 or ST_Dimension(f.geom) = 2)`
 
 // drawnAfter is 1 for the worst, and 9 for what has no severity: core.TileRules.Severity in SQL.
 const drawnAfter = `
@@ -60,7 +63,9 @@ func (db *DB) Describe(ctx context.Context, s core.Scope, layers []string) ([]ti
 	}
 	out := make([]tiles.LayerInfo, 0, len(all))
 	for _, l := range all {
-		fields := map[string]string{"name_zh": "String", "name_en": "String", "level": "Number", "division": "String", "origin": "String"}
+		fields := map[string]string{
+			"name_zh": "String", "name_en": "String", "level": "Number", "division": "String", "origin": "String", "count": "Number",
+		}
 		for _, f := range tileFields(l) {
 			fields[f.Name] = tileType(f.Type)
 		}
@@ -86,29 +91,33 @@ func tileType(fieldType string) string {
 // tileFields are the layer's own fields that go into tiles. One that has the name of an attribute
 // which every feature has does not.
 func tileFields(l risk.Layer) []risk.Field {
-	common := []string{"id", "name_zh", "name_en", "level", "division", "origin", "geom", "properties"}
+	common := []string{"id", "name_zh", "name_en", "level", "division", "origin", "count", "geom", "properties"}
 	return slices.DeleteFunc(slices.Clone(l.Fields), func(f risk.Field) bool {
 		return !f.InTile || slices.Contains(common, f.Name)
 	})
 }
 
 // Tile makes the layers' parts of a tile, one after the other. Below its least zoom a layer is not
-// in it; beyond its deepest it still is, for whoever asks. Points are never thinned out.
+// in it; beyond its deepest it still is, for whoever asks. Points are never thinned out. With
+// tiles.LabelSuffix a layer's name stands for the points for the names of its polygons.
 func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.Address) ([]byte, error) {
 	if t := geo.Tile(a); a.Z > tiles.MaxZoom || !t.Valid() {
 		return nil, errs.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
 	}
-	all, err := db.entries(ctx, s, layers...)
+	bases := make([]string, len(layers))
+	for i, name := range layers {
+		bases[i], _ = tiles.SplitLabel(name)
+	}
+	all, err := db.entries(ctx, s, bases...)
 	if err != nil {
 		return nil, err
 	}
 	var out []byte
-	done := map[int]bool{}
-	for _, l := range all {
-		if done[l.ID] || int(a.Z) < l.MinZoom {
+	for i, l := range all {
+		if slices.Contains(layers[:i], layers[i]) || int(a.Z) < l.MinZoom {
 			continue
 		}
-		done[l.ID] = true
+		l.Name = layers[i]
 		part, err := db.layerTile(ctx, s, l, a)
 		if err != nil {
 			return nil, mapErr(err, "make a tile of "+l.Name)
@@ -128,10 +137,11 @@ func (db *DB) layerTile(ctx context.Context, s core.Scope, l risk.Layer, a tiles
 		}
 	}
 	buffer := l.Tile.BufferUnits()
+	_, labels := tiles.SplitLabel(l.Name)
 	b := clipBound(geo.Tile(a), buffer)
 	var part []byte
 	err := db.pool.QueryRow(ctx, selectTile, s.Division, l.ID, l.Name, a.Z, a.X, a.Y, buffer, names, types,
-		b.Min[0], b.Min[1], b.Max[0], b.Max[1], l.Tile.Severity).Scan(&part)
+		b.Min[0], b.Min[1], b.Max[0], b.Max[1], l.Tile.Severity, labels).Scan(&part)
 	return part, err
 }
 

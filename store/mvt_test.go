@@ -110,7 +110,7 @@ func TestTileAttributesAndOrder(t *testing.T) {
 	}
 	wantFields := map[string]string{
 		"name_zh": "String", "name_en": "String", "level": "Number", "division": "String", "origin": "String",
-		"stock": "Number", "kind": "String", "open": "Boolean", "number": "String",
+		"stock": "Number", "kind": "String", "open": "Boolean", "number": "String", "count": "Number",
 	}
 	if d := cmp.Diff(wantFields, infos[0].Fields); d != "" || infos[0].Version != 1 {
 		t.Errorf("described (-want +got):\n%s", d)
@@ -266,6 +266,22 @@ func TestTilesOfPolygons(t *testing.T) {
 		if n := len(tileOf(t, db, city, address(121.4, 37.5, z), "tanks")["tanks"]); n < 1 {
 			t.Errorf("zoom %d: nothing", z)
 		}
+	}
+}
+
+// The label layer has one point inside each polygon, and nothing of points.
+func TestLabelsOfPolygons(t *testing.T) {
+	db := newDivisions(t)
+	area := feature("area", "370602", 0, 0)
+	area.Geometry = square(121.2, 37.2, 0.4)
+	importOK(t, db, tanks(), area, feature("point", "370602", 121.4, 37.5))
+	ids := featuresOf(t, db, city, "tanks")
+	got := tileOf(t, db, city, address(121.4, 37.4, 8), "tanks.label")["tanks.label"]
+	if len(got) != 1 || int64(got[0].ID.(float64)) != ids["area"].ID {
+		t.Fatalf("labels: %v", got)
+	}
+	if _, ok := got[0].Geometry.(orb.Point); !ok {
+		t.Errorf("the label is a %T", got[0].Geometry)
 	}
 }
 

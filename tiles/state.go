@@ -14,7 +14,7 @@ type LayerState struct {
 	Features         int64          `json:"features" doc:"In memory; of a layer that the database draws, what the catalogue says"`
 	Vertices         int64          `json:"vertices"`
 	Bytes            int64          `json:"bytes" doc:"Of memory, near enough"`
-	CatalogueVersion int64          `json:"catalogue_version" doc:"Of its entry, when that was last read"`
+	CatalogueVersion int64          `json:"catalogue_version" doc:"Grows with every change of the layer"`
 	LoadedAt         *time.Time     `json:"loaded_at,omitempty"`
 	LoadSeconds      float64        `json:"load_seconds"`
 	LastChange       *time.Time     `json:"last_change,omitempty" doc:"When the newest change that is in the tiles was written"`

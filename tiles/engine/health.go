@@ -49,7 +49,7 @@ func (l *layer) state(s core.Scope) tiles.LayerState {
 	defer l.mu.RUnlock()
 	spec := l.spec.Load()
 	state := tiles.LayerState{
-		Layer: spec.Name, Title: spec.Title, Source: l.place.String(), Features: spec.Count, CatalogueVersion: spec.Version,
+		Layer: spec.Name, Title: spec.Title, Source: l.place.String(), Features: spec.Count,
 		LoadedAt: whenSet(l.facts.loadedAt), LoadSeconds: l.facts.loadTook.Seconds(), LastChange: whenSet(l.facts.lastChange),
 		Changes: l.facts.changes, LagSeconds: l.facts.lag.Seconds(), Thinned: l.thinned.Load(), Rules: spec.Rules,
 		Undrawn: []tiles.Undrawn{},

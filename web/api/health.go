@@ -68,8 +68,20 @@ type LayerHealth struct {
 	tiles.EngineState
 }
 
-func (s *Server) layerHealth(_ context.Context, p auth.Principal, _ *none) (*body[LayerHealth], error) {
-	return &body[LayerHealth]{LayerHealth{Items: orEmpty(s.o.Tiles.Layers(p.Scope())), EngineState: s.o.Tiles.State()}}, nil
+func (s *Server) layerHealth(ctx context.Context, p auth.Principal, _ *none) (*body[LayerHealth], error) {
+	entries, err := s.o.Catalogue.Layers(ctx, p.Scope())
+	if err != nil {
+		return nil, err
+	}
+	versions := make(map[string]int64, len(entries))
+	for _, l := range entries {
+		versions[l.Name] = l.Version
+	}
+	items := s.o.Tiles.Layers(p.Scope())
+	for i := range items {
+		items[i].CatalogueVersion = versions[items[i].Layer]
+	}
+	return &body[LayerHealth]{LayerHealth{Items: orEmpty(items), EngineState: s.o.Tiles.State()}}, nil
 }
 
 // writeJSON answers with a document that is no operation of huma's.

@@ -1030,7 +1030,7 @@ export interface components {
             bytes: number;
             /**
              * Format: int64
-             * @description Of its entry, when that was last read
+             * @description Grows with every change of the layer
              */
             catalogue_version: number;
             /**
