@@ -50,7 +50,7 @@ func (l *Layer) Render(q Query, s *Scratch) Part {
 		}
 		size := s.size(l.name, q.Labels)
 		if q.Budget > 0 && (!fits || size > q.Budget) && step < coarsest {
-			step += s.steps(size, q.Budget)
+			step = min(step+s.steps(size, q.Budget), coarsest)
 			view.Tolerance = max(q.Rules.Tolerance(), 1) * float64(int(1)<<step)
 			continue
 		}
