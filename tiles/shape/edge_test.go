@@ -58,6 +58,16 @@ func TestRoundToOdd(t *testing.T) {
 
 // TestCross holds the crossing with an edge against exact arithmetic, from both ends.
 func TestCross(t *testing.T) {
+	for _, c := range [][5]int64{
+		{-1 << 34, 1 << 34, 1 << 33, 1 << 34, 0},
+		{1<<34 - 1, -1 << 34, 1<<34 - 1, 1<<34 - 1, -1 << 34},
+		{0, 1 << 34, 3, 4, 3 << 32},
+		{0, 3, 1, 2, 2}, {3, 0, 1, 2, 2}, {0, -3, 1, 2, -1}, {-3, 0, 1, 2, -1},
+	} {
+		if got := cross(c[0], c[1], c[2], c[3]); got != c[4] {
+			t.Errorf("%d of %d from %d to %d is %d, want %d", c[2], c[3], c[0], c[1], got, c[4])
+		}
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		most := int64(1) << rapid.IntRange(3, 34).Draw(rt, "bits")
 		a, b := rapid.Int64Range(-most, most).Draw(rt, "a"), rapid.Int64Range(-most, most).Draw(rt, "b")
@@ -153,7 +163,18 @@ func TestTheOtherLoop(t *testing.T) {
 func TestLoopsThatCancelOut(t *testing.T) {
 	const mid = 1<<31 + 1<<20
 	s := worldPolygon([]pair{{mid - 1<<19, mid}, {mid + 1<<19, mid + 1<<19 + 9}, {mid + 1<<19, mid - 9}, {mid - 1<<19, mid + 1<<19}})
-	if d := drawIn(t, s, View{Z: 10, X: 512, Y: 512}); len(d.paths) != 1 {
+	if d := drawIn(t, s, View{Z: 10, X: 512, Y: 512}); len(d.paths) != 1 || d.area() < 1e5 {
 		t.Errorf("it is %v", d.paths)
+	}
+}
+
+// TestLabelIsInTheWidestPlace: of two arms in the wider one, and beside the hole.
+func TestLabelIsInTheWidestPlace(t *testing.T) {
+	arms := []pair{{0, 0}, {1000, 0}, {1000, 790}, {2000, 790}, {2000, 0}, {4000, 0}, {4000, 800}, {0, 800}}
+	if x, y := worldPolygon(arms).Label(); x != 3000 || y != 400 {
+		t.Errorf("of arms it is at %d, %d", x, y)
+	}
+	if x, y := worldPolygon(worldBox(0, 0, 800, 800), worldBox(100, 10, 500, 790)).Label(); x != 650 || y != 400 {
+		t.Errorf("beside a hole it is at %d, %d", x, y)
 	}
 }
