@@ -143,7 +143,7 @@ func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
 			}
 			c.take(s, a, b, keep)
 			away, held = 0, false
-		} else if first, last, any := ends(s, a, b, keep); any {
+		} else if first, last, some := ends(s, a, b, keep); some {
 			if away&beyond == 0 {
 				if held {
 					c.points = append(c.points, c.at(s.vertices()[behind]))
@@ -190,20 +190,20 @@ func (c *Cutter) take(s *Shape, a, b uint32, keep uint64) {
 	c.points = points[:n]
 }
 
-// ends gives the first and the last kept vertex of a to b-1.
-func ends(s *Shape, a, b uint32, keep uint64) (first, last uint32, any bool) {
+// ends gives the first and the last kept vertex of a to b-1, if there are some.
+func ends(s *Shape, a, b uint32, keep uint64) (first, last uint32, some bool) {
 	importance := s.importance()
 	for word := a >> 3; word<<3 < b; word++ {
 		m := kept(importance, word, a, b, keep)
 		if m == 0 {
 			continue
 		}
-		if !any {
-			first, any = word<<3+uint32(bits.TrailingZeros64(m))>>3, true
+		if !some {
+			first, some = word<<3+uint32(bits.TrailingZeros64(m))>>3, true
 		}
 		last = word<<3 + uint32(bits.Len64(m)-1)>>3
 	}
-	return first, last, any
+	return first, last, some
 }
 
 // drawPoints draws the points in the view, one of several that fall on each other in a row.

@@ -19,7 +19,11 @@ func TestPointsAreThoseOfPostGIS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context())
+	defer func() {
+		if err := conn.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
 	var lons, lats []float64
 	var zs, xs, ys []int32
 	rng := rand.New(rand.NewPCG(7, 7))
