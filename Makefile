@@ -10,7 +10,7 @@ gobuild := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -
 ui      := web/ui
 ui_src  := $(shell find $(ui)/src $(ui)/public $(ui)/index.html $(ui)/package.json $(ui)/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: run build test check lint reset bench deps-run deps-test go-test ui-test browser-test fuzz help
+.PHONY: run build test check lint reset bench bench-tiles deps-run deps-test go-test ui-test browser-test fuzz help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -68,3 +68,8 @@ reset: bin/onemap
 # make bench   the benchmarks; the figures of docs/performance.md come from here
 bench: deps-test
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
+
+# make bench-tiles   the tile engine as it is used, against its bars: about 25 minutes; ARGS="-only cached", ARGS=-h
+bench-tiles: deps-run build
+	$(GO) build -buildvcs=false -o bin/benchtiles ./internal/benchtiles
+	@exec ./bin/benchtiles -onemap bin/onemap $(ARGS)

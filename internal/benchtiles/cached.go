@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+)
+
+// cached measures tiles that are in the cache, by turns with a bare handler that writes the same
+// bytes.
+func cached(ctx context.Context, b *bench) (err error) {
+	db, err := b.standard(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := b.startServer(ctx, db)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	file := filepath.Join(b.dir, "answers")
+	if err := b.record(ctx, s, file); err != nil { // and warms the cache
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	bare, err := startChild(ctx, nil, self, "-bare", file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bare.stop()) }()
+	for _, clients := range []int{8, 64} {
+		if err := b.cachedPairs(ctx, s, bare, clients); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) cachedPairs(ctx context.Context, s *server, bare *child, clients int) error {
+	requests := requests(s.main, b.tiles, true)
+	before, err := s.metric(ctx, madeMetric)
+	if err != nil {
+		return err
+	}
+	var ours, theirs []figures
+	for run := range b.o.runs {
+		for _, side := range []struct {
+			who  subject
+			runs *[]figures
+		}{{b.subject(s), &ours}, {subject{addr: bare.addr, server: bare.pid}, &theirs}} {
+			if _, err := load(ctx, side.who.addr, requests, clients, 0); err != nil {
+				return err
+			}
+			f, err := measure(ctx, side.who, requests, clients, b.runTime())
+			if err != nil {
+				return err
+			}
+			*side.runs = append(*side.runs, f)
+		}
+		b.say("cached, %d clients, run %d: %s req/s, bare %s", clients, run+1, number(ours[run].rate), number(theirs[run].rate))
+	}
+	after, err := s.metric(ctx, madeMetric)
+	if err != nil {
+		return err
+	}
+	if after != before {
+		return fmt.Errorf("%g tiles were made anew while all should have come from the cache", after-before)
+	}
+	b.r.row("cached", clients, ours)
+	b.r.row("a bare handler, the same bytes", clients, theirs)
+	b.r.ratio(fmt.Sprintf("cached, %d clients: req/s of ours / bare", clients),
+		ratios(ours, theirs, func(f figures) float64 { return f.rate }), 0.6)
+	return nil
+}
+
+// record asks for every tile of the list once and keeps the answers in a file.
+func (b *bench) record(ctx context.Context, s *server, file string) error {
+	all := make([]answer, 0, len(b.tiles))
+	for _, a := range b.tiles {
+		status, got, err := s.fetch(ctx, http.MethodGet, tilePath(a), s.main.cookie, nil)
+		if err != nil {
+			return err
+		}
+		if status != http.StatusOK {
+			return fmt.Errorf("%s: status %d", got.Path, status)
+		}
+		all = append(all, *got)
+	}
+	return writeAnswers(file, all)
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// child is a program of ours that runs beside this one and has said on which address it serves.
+type child struct {
+	pid     int
+	addr    string // host:port
+	started time.Time
+	cmd     *exec.Cmd
+	words   tail // what it said on stderr
+	done    chan struct{}
+	waitErr error // valid after done
+}
+
+const startWithin = 3 * time.Minute
+
+// startChild starts a program and waits for the line with its address. It has a process group of its
+// own, so that Ctrl-C reaches this program alone, and is told to stop when this one dies.
+func startChild(ctx context.Context, env []string, program string, args ...string) (*child, error) {
+	c := &child{done: make(chan struct{})}
+	c.cmd = exec.Command(program, args...) //nolint:noctx // it is stopped by SIGTERM, in order
+	c.cmd.Env = append(withoutOptions(os.Environ()), env...)
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	in, out := io.Pipe()
+	c.cmd.Stdout, c.cmd.Stderr = out, &c.words
+	c.cmd.WaitDelay = 5 * time.Second
+	launched := make(chan error, 1)
+	go func() {
+		// the kernel sends the parent-death signal when the thread that forked ends
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(c.done)
+		c.started = time.Now()
+		err := c.cmd.Start()
+		launched <- err
+		if err == nil {
+			c.waitErr = c.cmd.Wait()
+		}
+		_ = out.Close() // it always gives nil
+	}()
+	if err := <-launched; err != nil {
+		return nil, fmt.Errorf("start %s: %w", program, err)
+	}
+	c.pid = c.cmd.Process.Pid
+	address := make(chan string, 1)
+	go readAddress(in, address)
+	select {
+	case c.addr = <-address:
+		return c, nil
+	case <-c.done:
+		return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.words.String())
+	case <-time.After(startWithin):
+		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.words.String()), c.stop())
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), c.stop())
+	}
+}
+
+// withoutOptions leaves out the variables that would be options of the program.
+func withoutOptions(environ []string) []string {
+	var out []string
+	for _, e := range environ {
+		if !strings.HasPrefix(e, "ONEMAP_") {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// readAddress finds the first address in what the program prints, and drains the rest.
+func readAddress(in io.Reader, found chan<- string) {
+	address := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		if a := address.FindString(lines.Text()); a != "" {
+			found <- a
+			break
+		}
+	}
+	_, _ = io.Copy(io.Discard, in) // until the program ends
+}
+
+// stop ends the program and waits for its end.
+func (c *child) stop() error {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	select {
+	case <-c.done:
+	case <-time.After(stopWithin):
+		_ = c.cmd.Process.Kill()
+		<-c.done
+		return fmt.Errorf("%s had to be killed: %s", c.cmd.Path, c.words.String())
+	}
+	var ended *exec.ExitError
+	if errors.As(c.waitErr, &ended) && ended.ExitCode() > 0 {
+		return fmt.Errorf("%s: %w: %s", c.cmd.Path, c.waitErr, c.words.String())
+	}
+	return nil
+}
+
+// tail keeps the last words that were written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+const tailBytes = 2000
+
+// Write appends.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if more := len(t.b) - tailBytes; more > 0 {
+		t.b = append(t.b[:0], t.b[more:]...)
+	}
+	return len(p), nil
+}
+
+// String is what was written last.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.b)
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"onemap/tiles"
+)
+
+// frame is what is needed of a frame of docs/push-protocol.md.
+type frame struct {
+	Type   string       `json:"type"`
+	All    bool         `json:"all"`
+	Layers []frameLayer `json:"layers"`
+}
+
+type frameLayer struct {
+	Layer  string      `json:"layer"`
+	All    bool        `json:"all"`
+	Ranges [][5]uint32 `json:"ranges"` // zoom, columns and rows from and to
+}
+
+func parseFrame(text []byte) (frame, error) {
+	var f frame
+	if err := json.Unmarshal(text, &f); err != nil {
+		return f, fmt.Errorf("a frame: %w", err)
+	}
+	return f, nil
+}
+
+// covers reports whether a client must fetch the tile again. A tile deeper than the deepest zoom that
+// is told of its layer is concerned when its ancestor there is.
+func (f frame) covers(layer string, a tiles.Address) bool {
+	if f.Type != "tiles" {
+		return false
+	}
+	if f.All {
+		return true
+	}
+	for _, l := range f.Layers {
+		if l.Layer == layer && l.covers(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l frameLayer) covers(a tiles.Address) bool {
+	if l.All {
+		return true
+	}
+	deepest := uint32(0)
+	for _, r := range l.Ranges {
+		deepest = max(deepest, r[0])
+	}
+	if a.Z > deepest {
+		up := a.Z - deepest
+		a = tiles.Address{Z: deepest, X: a.X >> up, Y: a.Y >> up}
+	}
+	for _, r := range l.Ranges {
+		if r[0] == a.Z && a.X >= r[1] && a.Y >= r[2] && a.X <= r[3] && a.Y <= r[4] {
+			return true
+		}
+	}
+	return false
+}

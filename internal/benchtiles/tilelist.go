@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"onemap/geo"
+	"onemap/tiles"
+	"onemap/tiles/testset"
+)
+
+// mixedTiles is how many tiles the mixed list has: all of zooms 8 to 10, and of each of 11 to 14 as
+// many, as far as there are so many; what zoom 11 has too few is drawn at the deeper ones.
+const mixedTiles = 1126
+
+// mixedList gives the tiles in a random order, and in words how many of each zoom. The same seed
+// gives the same list.
+func mixedList(seed uint64) ([]tiles.Address, string) {
+	r := rand.New(rand.NewPCG(seed, 3))
+	var list []tiles.Address
+	var counts []string
+	for z := uint32(8); z <= 14; z++ {
+		all := tilesOf(z)
+		if z > 10 {
+			r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+			share := (mixedTiles - len(list)) / int(15-z)
+			all = all[:min(len(all), share)]
+		}
+		list = append(list, all...)
+		counts = append(counts, fmt.Sprintf("z%d %d", z, len(all)))
+	}
+	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return list, strings.Join(counts, ", ")
+}
+
+// tilesOf gives all tiles of a zoom that touch the data's bound.
+func tilesOf(z uint32) []tiles.Address {
+	b := testset.Bound()
+	first, last := geo.TileAt(b.LeftTop(), z), geo.TileAt(b.RightBottom(), z)
+	var all []tiles.Address
+	for y := first.Y; y <= last.Y; y++ {
+		for x := first.X; x <= last.X; x++ {
+			all = append(all, tiles.Address{Z: z, X: x, Y: y})
+		}
+	}
+	return all
+}
+
+// drawn gives n tiles of a zoom, or all when there are fewer.
+func drawn(seed uint64, z uint32, n int) []tiles.Address {
+	r := rand.New(rand.NewPCG(seed, 4+uint64(z)))
+	all := tilesOf(z)
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:min(n, len(all))]
+}
