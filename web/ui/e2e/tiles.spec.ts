@@ -78,6 +78,15 @@ async function fly(page: Page, [lon, lat]: Place): Promise<void> {
   await page.keyboard.press('Enter')
 }
 
+/** Clicks on a place of the map, which shows the middle of its view at a whole zoom. */
+async function click(page: Page, at: Place, middle: Place, zoom: number): Promise<void> {
+  const world = 512 * 2 ** zoom // pixels
+  const x = ([lon]: Place) => ((lon + 180) / 360) * world
+  const y = ([, lat]: Place) => ((1 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / Math.PI) / 2) * world
+  const box = (await page.getByTestId('map').boundingBox())!
+  await page.mouse.click(box.x + box.width / 2 + x(at) - x(middle), box.y + box.height / 2 + y(at) - y(middle))
+}
+
 /** Says when the page is told of changed tiles of the layer from now on. */
 function notices(page: Page): { next(): Promise<void> } {
   let heard = 0
@@ -102,8 +111,13 @@ for (const [by, move] of Object.entries(moves)) {
       const { page, complaints } = await as('steward')
       await open(page)
       await shows(page, id, here)
+      const asked = new Set<string>()
+      page.on('request', (r) => r.url().endsWith('.mvt') && asked.add(new URL(r.url()).pathname))
       await move({ api, demo }, id, there)
       await shows(page, id, there)
+      // Only the tiles of the old and of the new place were asked for.
+      expect([...asked].filter((path) => !/^\/tiles\/risk_source\/13\/(6849|6850)\/\d+\.mvt$/.test(path))).toEqual([])
+      expect(asked.size).toBeLessThanOrEqual(2)
       await move({ api, demo }, id, here)
       await shows(page, id, here)
       await edit(api, { delete: [id] })
@@ -220,15 +234,20 @@ test('risk sources of the whole city are clusters of the server; a click goes tw
   await expect.poll(async () => (await drawn()).filter((f) => f.id === undefined && Number(f.properties.count) > 1).length).toBeGreaterThan(3)
   for (const f of await drawn()) expect(f.id === undefined ? Number(f.properties.count) > 1 : Number(f.id) > 0).toBe(true)
 
-  // The cluster with the most in it, by its place on the screen: 512 pixels are a tile of zoom 8.
   const most = (await drawn()).filter((f) => f.id === undefined).sort((a, b) => Number(b.properties.count) - Number(a.properties.count))[0]!
-  const world = 512 * 2 ** 8
-  const mercator = ([lon, lat]: Place) => [((lon + 180) / 360) * world, ((1 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / Math.PI) / 2) * world] as const
-  const box = (await page.getByTestId('map').boundingBox())!
-  const [x, y] = mercator(most.at!)
-  const [cx, cy] = mercator([121, 37.3])
-  await page.mouse.click(box.x + box.width / 2 + x - cx, box.y + box.height / 2 + y - cy)
+  await click(page, most.at!, [121, 37.3], 8)
   await expect.poll(() => page.evaluate(() => (window as unknown as Shown).__onemap!.view!.zoom)).toBeCloseTo(10, 1)
   await expect(page.getByTestId('feature-card')).toHaveCount(0)
   expect(complaints).toEqual([])
+})
+
+test('points on one spot are drawn as one, and a click names them all', async ({ as, steward: api }) => {
+  const ids = [await make(api, here), await make(api, here)]
+  const { page } = await as('steward')
+  await open(page)
+  const drawn = () => page.evaluate((name) => (window as unknown as Shown).__onemap!.renderedFeatures(name), layer)
+  await expect.poll(async () => (await drawn()).filter((f) => ids.includes(Number(f.id))).map((f) => f.properties.count)).toEqual([2])
+  await click(page, here, [edge, 37.2], 13)
+  await expect(page.getByTestId('pick-card').getByRole('button', { name: '移动试验点' })).toHaveCount(2)
+  await edit(api, { delete: ids })
 })

@@ -13,6 +13,7 @@ import { parseTilePath, TileLoader } from './tile-loader'
  */
 export const liveTileOptions = { maxTileCacheSize: 0, refreshExpiredTiles: false, zoomLevelsToOverscale: undefined } as const
 
+// Give or take a quarter: pages that lost a server together do not come back together.
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
@@ -22,7 +23,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(() => {
       signal.removeEventListener('abort', stop)
       resolve()
-    }, ms)
+    }, ms * (0.75 + Math.random() / 2))
     signal.addEventListener('abort', stop, { once: true })
   })
 }
