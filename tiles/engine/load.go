@@ -110,6 +110,9 @@ type loaded struct {
 	err  error
 }
 
+// logEvery is how many features are loaded between two words in the log.
+const logEvery = 200_000
+
 // loadNow loads a layer and waits for it.
 func (e *Engine) loadNow(ctx context.Context, l *layer, which string) error {
 	done := e.load(ctx, l, which)
@@ -149,6 +152,9 @@ func (e *Engine) load(ctx context.Context, l *layer, which string) loaded {
 		}
 		if which != "" && read%4096 == 1 {
 			e.say("loading %s, %s: %d of %d", which, spec.Name, read, spec.Count)
+		}
+		if read%logEvery == 0 {
+			e.log.InfoContext(ctx, "loading a layer", slog.String("layer", spec.Name), slog.Int64("features", read), slog.Int64("of", spec.Count))
 		}
 		it := mem.Prepare(f, &b)
 		if _, err := mem.Put(&it); err != nil {

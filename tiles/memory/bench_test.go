@@ -2,12 +2,15 @@ package memory
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
+	"onemap/tiles/shape"
+	"onemap/tiles/testset"
 )
 
 func BenchmarkRender(b *testing.B) {
@@ -53,4 +56,44 @@ func BenchmarkHeap(b *testing.B) {
 		b.ReportMetric(float64(polygons.Stats().Bytes)/n, "B/vertex-told")
 		runtime.KeepAlive(polygons)
 	}
+}
+
+// BenchmarkIndex is what a change of one point or polygon costs a layer: out of the index, and in at
+// another place; and what finding the points of one tile costs.
+func BenchmarkIndex(b *testing.B) {
+	var builder shape.Builder
+	move := func(b *testing.B, l *Layer, ids int64, at func(r *rand.Rand) orb.Geometry) {
+		r := rand.New(rand.NewPCG(1, 1))
+		items := make([]Item, 0, 4096)
+		for range cap(items) {
+			f := testset.Feature{Geometry: at(r), Name: "moved", Kind: "kind-01", Division: "370602"}
+			items = append(items, l.Prepare(stored(1+r.Int64N(ids), &f), &builder))
+		}
+		i := 0
+		for b.Loop() {
+			if _, err := l.Put(&items[i%len(items)]); err != nil {
+				b.Fatal(err)
+			}
+			i++
+		}
+	}
+	points, polygons := sample(b, 200_000, 0), sample(b, 0, 20_000)
+	b.Run("move-point", func(b *testing.B) {
+		move(b, points, 200_000, func(r *rand.Rand) orb.Geometry { return orb.Point{119.5 + 2.5*r.Float64(), 36.5 + 1.9*r.Float64()} })
+	})
+	b.Run("move-polygon", func(b *testing.B) {
+		move(b, polygons, 20_000, func(r *rand.Rand) orb.Geometry {
+			return testset.Polygon(r, orb.Point{119.6 + 2.3*r.Float64(), 36.6 + 1.7*r.Float64()})
+		})
+	})
+	b.Run("find-z14", func(b *testing.B) {
+		t := geo.TileAt(orb.Point{120.7, 37.4}, 14)
+		view := shape.View{Z: 14, X: t.X, Y: t.Y, Buffer: 64}.Box()
+		var s Scratch
+		for b.Loop() {
+			s.dots = s.dots[:0]
+			s.scanPoints(points, &Query{Z: 14}, view, view, raster{})
+		}
+		b.ReportMetric(float64(len(s.dots)), "points")
+	})
 }
