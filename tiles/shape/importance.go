@@ -91,13 +91,27 @@ func farthest(chain []pair) (at int32, square float64) {
 	return at, square
 }
 
-// rankRing ranks a ring's vertices: its first and the one farthest from it are its anchors. closed is
-// the ring with its first vertex once more at the end.
+// rankRing ranks a ring's vertices. Its anchors are its first, the one farthest from that, and the one
+// farthest from the line between them: no tolerance leaves less than a triangle. closed is the ring
+// with its first vertex once more at the end.
 func (b *Builder) rankRing(closed []pair, importance []uint8) {
-	far, _ := farthest(closed)
-	importance[0], importance[far] = anchor, anchor
-	b.rank(closed[:far+1], importance[:far+1])
-	b.rank(closed[far:], importance[far:])
+	second, _ := farthest(closed)
+	last := int32(len(closed) - 1)
+	third, most := second, -1.0
+	for _, side := range [2]span{{lo: 0, hi: second}, {lo: second, hi: last}} {
+		if side.hi-side.lo < 2 {
+			continue
+		}
+		if far, square := farthest(closed[side.lo : side.hi+1]); square > most {
+			third, most = side.lo+far, square
+		}
+	}
+	importance[0], importance[second], importance[third] = anchor, anchor, anchor
+	from := int32(0)
+	for _, to := range [3]int32{min(second, third), max(second, third), last} {
+		b.rank(closed[from:to+1], importance[from:to])
+		from = to
+	}
 }
 
 // rankLine ranks a line's vertices: its ends are its anchors, and the farthest one where they are one.

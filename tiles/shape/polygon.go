@@ -90,14 +90,10 @@ func (c *Cutter) thin(part pair) bool {
 }
 
 // drawRibbon draws what lies in the view of a ring that has no area there in tile units: from its
-// first anchor to the other one and back, a unit beside; or, where these are one point, as a box.
-// That is nothing when the ring lies elsewhere.
+// first vertex to the one farthest from it and back, a unit beside; or, where these are one point, as
+// a box. That is nothing when the ring lies elsewhere.
 func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
-	importance := s.importance()
-	other := from + 1
-	for byteAt(importance, other) != anchor {
-		other++
-	}
+	other := from + farFromFirst(s.vertices()[from:end])
 	a, b := c.at(s.vertices()[from]), c.at(s.vertices()[other])
 	if a == b {
 		c.drawQuad(boxOf(s.vertices()[from:end]))
@@ -121,13 +117,16 @@ func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 	}
 }
 
-// byteAt is the importance of one vertex.
-func byteAt(importance []pair, i uint32) uint8 {
-	p := importance[i>>3]
-	if i&4 == 0 {
-		return uint8(p.x >> (i & 3 * 8))
+// farFromFirst is the vertex farthest from the first.
+func farFromFirst(ring []pair) (far uint32) {
+	most := 0.0
+	for i, p := range ring {
+		dx, dy := float64(p.x)-float64(ring[0].x), float64(p.y)-float64(ring[0].y)
+		if d := float64(dx*dx) + float64(dy*dy); d > most {
+			far, most = uint32(i), d
+		}
 	}
-	return uint8(p.y >> (i & 3 * 8))
+	return far
 }
 
 // drawQuad draws a box, at least a unit wide and high, unless it was the last that was drawn.

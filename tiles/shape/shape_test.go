@@ -271,6 +271,17 @@ func TestLabelIsInside(t *testing.T) {
 	}
 }
 
+// TestNoToleranceLeavesLessThanATriangle: nor does what a large one drops come back.
+func TestNoToleranceLeavesLessThanATriangle(t *testing.T) {
+	shapes, _ := New(coast(4, 100, orb.Point{120.5, 37.3}, 0.02), nil)
+	at := geo.TileAt(orb.Point{120.5, 37.3}, 9)
+	v := View{Z: at.Z, X: at.X, Y: at.Y, Buffer: 64, Tolerance: 256}
+	d, err := read(new(Cutter).Commands(nil, &shapes[0], &v))
+	if err != nil || len(d.paths) != 1 || len(d.paths[0]) != 3 || d.area() < 1000 {
+		t.Errorf("it is %v, of %v; %v", d.paths, d.area(), err)
+	}
+}
+
 // spiral and saw are lines that a naive Douglas–Peucker walks in a quadratic number of steps.
 func spiral(n int) (l orb.LineString) {
 	for i := range n {
