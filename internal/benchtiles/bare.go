@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -48,10 +49,7 @@ func bareHandler(prepared map[string]answer) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		h := w.Header()
-		for name, values := range a.Header {
-			h[name] = values
-		}
+		maps.Copy(w.Header(), a.Header)
 		_, _ = w.Write(a.Body) // the client may have gone
 	})
 }

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	panners    = 50
-	editRate   = 2000.0 // features a second
-	freshBarMS = 1000.0 // from the commit to the tile in hand, p99
-	flatBar    = 0.05   // growth over the second half, of the mean
-	flatFrom   = 300.0  // seconds from which on a run says something about growth
-	reached    = 0.95   // of editRate
-	markedLast = 100    // that many points are left to the probe
-	giveUp     = 5 * time.Second
+	panners     = 50
+	editRate    = 2000.0 // features a second
+	freshBarMS  = 1000.0 // from the commit to the tile in hand, p99
+	flatBar     = 0.05   // growth over the second half, of the mean
+	flatFrom    = 300.0  // seconds from which on a run says something about growth
+	reached     = 0.95   // of editRate
+	markedLast  = 100    // that many points are left to the probe
+	giveUpAfter = 5 * time.Second
 )
 
 // edits lets a writer change 2,000 features a second while 50 clients pan, and a probe looks how long

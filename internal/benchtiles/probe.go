@@ -35,6 +35,7 @@ type probe struct {
 	wire   *wire           // of the one who fetches
 	second *session
 	marked []place
+	limit  time.Duration // how long a mark may take until it is given up
 
 	mu      sync.Mutex
 	pending map[int]*mark
@@ -53,7 +54,7 @@ type mark struct {
 }
 
 func newProbe(ctx context.Context, s *server, second *session) (p *probe, err error) {
-	p = &probe{second: second, pending: map[int]*mark{}}
+	p = &probe{second: second, limit: giveUpAfter, pending: map[int]*mark{}}
 	defer func() {
 		if err != nil {
 			p.close(ctx)
@@ -205,7 +206,7 @@ func (p *probe) giveUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, m := range p.pending {
-		if time.Since(m.made) > giveUp {
+		if time.Since(m.made) > p.limit {
 			delete(p.pending, i)
 			p.failed = append(p.failed, fmt.Sprintf("%s in %d/%d/%d (a notice covered it: %t)", m.nonce, m.tile.Z, m.tile.X, m.tile.Y, m.early))
 		}

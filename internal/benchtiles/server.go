@@ -46,7 +46,7 @@ func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*s
 	if err != nil {
 		return nil, err
 	}
-	s := &server{child: c, db: db, http: &http.Client{Timeout: time.Minute}}
+	s := newServer(c, db)
 	if err := s.awaitReady(ctx); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
@@ -54,6 +54,10 @@ func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*s
 		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
+}
+
+func newServer(c *child, db string) *server {
+	return &server{child: c, db: db, http: &http.Client{Timeout: time.Minute}}
 }
 
 // awaitReady asks /readyz until it is 200, and notes how long that took from the start of the process.
