@@ -94,7 +94,7 @@ type node struct {
 
 // start runs an engine and waits until it has loaded every layer. also, when not nil, is told of what
 // changes in the way that an engine's owner is.
-func start(t testing.TB, db *base, o engine.Options, also func([]tiles.Notice)) *node {
+func start(t testing.TB, db *base, o engine.Options, also func(*node, []tiles.Notice)) *node {
 	t.Helper()
 	n := launch(t, db, o, also)
 	n.until("the engine is ready", n.engine.Ready)
@@ -102,7 +102,7 @@ func start(t testing.TB, db *base, o engine.Options, also func([]tiles.Notice)) 
 }
 
 // launch runs an engine.
-func launch(t testing.TB, db *base, o engine.Options, also func([]tiles.Notice)) *node {
+func launch(t testing.TB, db *base, o engine.Options, also func(*node, []tiles.Notice)) *node {
 	t.Helper()
 	n := &node{t: t, db: db, reg: prometheus.NewRegistry(), told: make(chan struct{})}
 	if o.Gather == 0 {
@@ -112,7 +112,7 @@ func launch(t testing.TB, db *base, o engine.Options, also func([]tiles.Notice))
 	var err error
 	n.engine, err = engine.New(o, engine.Parts{Loader: db.DB, Feed: feed, Database: db.DB, Changed: func(ns []tiles.Notice) {
 		if also != nil {
-			also(ns)
+			also(n, ns)
 		}
 		n.mu.Lock()
 		defer n.mu.Unlock()
