@@ -197,7 +197,10 @@ func (n *node) settle() {
 		})
 	}
 	n.until("every layer is loaded", func() bool {
-		return !slices.ContainsFunc(n.engine.Layers(city), func(l tiles.LayerState) bool { return l.Source == "loading" })
+		return !slices.ContainsFunc(core.Roles(), func(r core.Role) bool {
+			states := n.engine.Layers(core.Scope{Division: "3706", Role: r})
+			return slices.ContainsFunc(states, func(l tiles.LayerState) bool { return l.Source == "loading" })
+		})
 	})
 }
 
