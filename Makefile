@@ -69,7 +69,7 @@ reset: bin/onemap
 bench: deps-test
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
 
-# make bench-tiles   the tile engine as it is used, against its bars: about 25 minutes; ARGS="-only cached", ARGS=-h
+# make bench-tiles   the tile engine as it is used, against its bars: about 20 minutes; ARGS="-only cached", ARGS=-h
 bench-tiles: deps-run build
 	$(GO) build -buildvcs=false -o bin/benchtiles ./internal/benchtiles
 	@exec ./bin/benchtiles -onemap bin/onemap $(ARGS)

@@ -18,6 +18,13 @@ func exact() core.TileRules {
 // change feed, once a second.
 const idleBar = 0.01
 
+// coldSide is one way of making tiles, with the figures of its runs.
+type coldSide struct {
+	name  string
+	rules core.TileRules
+	runs  []figures
+}
+
 // cold measures tiles that are made anew for each request, by turns with ST_AsMVT behind the same
 // server.
 func cold(ctx context.Context, b *bench) (err error) {
@@ -30,34 +37,16 @@ func cold(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.draw(context.WithoutCancel(ctx), core.TileRules{}), s.stop()) }()
-	sides := []struct {
-		name  string
-		rules core.TileRules
-		runs  []figures
-	}{
-		{"cold", core.TileRules{}, nil},
-		{"cold, simplification and thinning off", exact(), nil},
-		{"cold, ST_AsMVT", core.TileRules{Source: core.TileSourceDatabase}, nil},
+	sides := []*coldSide{
+		{name: "cold"},
+		{name: "cold, simplification and thinning off", rules: exact()},
+		{name: "cold, ST_AsMVT", rules: core.TileRules{Source: core.TileSourceDatabase}},
 	}
-	requests := requests(s.main, b.tiles, true)
-	who := b.subject(s)
-	for run := range b.o.runs {
-		for i := range sides {
-			side := &sides[i]
-			if err := s.draw(ctx, side.rules); err != nil {
+	for range b.o.runs {
+		for _, side := range sides {
+			if err := b.coldRun(ctx, s, side); err != nil {
 				return err
 			}
-			if side.rules.Source == "" || run == 0 { // one round that does not count; of ST_AsMVT it takes long
-				if _, err := load(ctx, s.addr, requests, 8, 0); err != nil {
-					return err
-				}
-			}
-			f, err := measure(ctx, who, requests, 8, b.runTime())
-			if err != nil {
-				return err
-			}
-			side.runs = append(side.runs, f)
-			b.say("%s, run %d: %s req/s, %s ms a tile", side.name, run+1, number(f.rate), number(f.cpu()))
 		}
 	}
 	for _, side := range sides {
@@ -65,9 +54,30 @@ func cold(ctx context.Context, b *bench) (err error) {
 	}
 	ours, plain, theirs := sides[0].runs, sides[1].runs, sides[2].runs
 	b.r.ratio("cold: CPU of ST_AsMVT / ours", ratios(theirs, ours, figures.cpu), 15)
-	b.r.check("cold: PostgreSQL's CPU ms a tile of ours", fmt.Sprintf("median < %g", idleBar),
-		number(medians(ours).postgres), medians(ours).postgres < idleBar)
+	idle := medians(ours).postgres
+	b.r.check("cold: PostgreSQL's CPU ms a tile of ours", fmt.Sprintf("median < %g", idleBar), number(idle), idle < idleBar)
 	b.r.note("Cold with simplification and thinning off, CPU of ST_AsMVT / ours: %s.", numbers(ratios(theirs, plain, figures.cpu)))
+	return nil
+}
+
+// coldRun measures a side once, after a round that does not count; ST_AsMVT, for which that takes
+// long, has one before its first run alone.
+func (b *bench) coldRun(ctx context.Context, s *server, side *coldSide) error {
+	if err := s.draw(ctx, side.rules); err != nil {
+		return err
+	}
+	requests := requests(s.main, b.tiles, true)
+	if side.rules.Source == "" || len(side.runs) == 0 {
+		if _, err := load(ctx, s.addr, requests, 8, 0); err != nil {
+			return err
+		}
+	}
+	f, err := measure(ctx, b.subject(s), requests, 8, b.runTime())
+	if err != nil {
+		return err
+	}
+	side.runs = append(side.runs, f)
+	b.say("%s, run %d: %s req/s, %s ms a tile", side.name, len(side.runs), number(f.rate), number(f.cpu()))
 	return nil
 }
 

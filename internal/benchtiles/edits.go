@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,24 +49,15 @@ func edits(ctx context.Context, b *bench) (err error) {
 	}
 	defer p.close(ctx)
 
-	length := time.Duration(b.o.editSeconds * float64(time.Second))
 	before, err := readClocks(s.pid, b.cluster.PID())
 	if err != nil {
 		return err
 	}
-	m := &memory{server: s, every: min(max(length/30, time.Second), 10*time.Second), say: b.say}
+	m := &memory{server: s, say: b.say}
 	pans := make([]traffic, panners)
 	start := time.Now()
-	group, all := errgroup.WithContext(ctx)
-	timed, cancel := context.WithTimeout(all, length)
-	defer cancel()
-	group.Go(func() error { return w.run(timed) })
-	group.Go(func() error { return p.run(all, timed) })
-	group.Go(func() error { return m.run(timed) })
-	for i := range pans {
-		group.Go(func() error { return pan(timed, s.main, uint64(i), &pans[i]) })
-	}
-	if err := group.Wait(); err != nil {
+	length := time.Duration(b.o.editSeconds * float64(time.Second))
+	if err := editAndLook(ctx, length, s, w, p, m, pans); err != nil {
 		return err
 	}
 	took := time.Since(start)
@@ -77,6 +69,21 @@ func edits(ctx context.Context, b *bench) (err error) {
 	b.checkFresh(p)
 	b.checkFlat(m)
 	return nil
+}
+
+// editAndLook lets all of them do their work for a time.
+func editAndLook(ctx context.Context, length time.Duration, s *server, w *writer, p *probe, m *memory, pans []traffic) error {
+	m.every = min(max(length/30, time.Second), 10*time.Second)
+	group, all := errgroup.WithContext(ctx)
+	timed, cancel := context.WithTimeout(all, length)
+	defer cancel()
+	group.Go(func() error { return w.run(timed) })
+	group.Go(func() error { return p.run(all, timed) })
+	group.Go(func() error { return m.run(timed) })
+	for i := range pans {
+		group.Go(func() error { return pan(timed, s.main, uint64(i), &pans[i]) })
+	}
+	return cmp.Or(group.Wait(), ctx.Err())
 }
 
 func (b *bench) noteEdits(took time.Duration, before, after clocks, w *writer, pans []traffic) {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -120,7 +121,7 @@ func measureAll(ctx context.Context, o options, r *report) error {
 			continue
 		}
 		b.say("case %s", c.name)
-		if err = c.run(ctx, b); err != nil {
+		if err = cmp.Or(c.run(ctx, b), ctx.Err()); err != nil { // a case that was cut short has measured nothing
 			err = fmt.Errorf("case %s: %w", c.name, err)
 			break
 		}
