@@ -19,15 +19,6 @@ import (
 	"onemap/tiles/shape"
 )
 
-// Columns of every layer; those of the layer's own fields follow.
-const (
-	colNameZH = iota
-	colNameEN
-	colDivision
-	colOrigin
-	ownColumns
-)
-
 // noShape is the end of a feature's list of shapes.
 const noShape = math.MaxUint32
 
@@ -44,7 +35,7 @@ type Layer struct {
 	where  []uint32
 	x, y   []uint32   // a point's place, or the label's
 	shapes []uint32   // the first of its shapes; noShape: it is a point. nil while there are points alone
-	cols   [][]uint32 // codes; a column is nil until somebody has a value in it
+	cols   [][]uint32 // codes, in the order of keys; a column is nil until somebody has a value in it
 
 	dict  *dict
 	areas divisions

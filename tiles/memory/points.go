@@ -140,7 +140,7 @@ func (p *points) seek(from position, key uint64) position {
 
 func last(b *block) uint64 { return b.keys[len(b.keys)-1] }
 
-// span is a run of Morton codes, its ends included.
+// run is a run of Morton codes, its ends included.
 type run struct{ from, to uint64 }
 
 // cover appends the runs of codes whose cells touch the box, in order. Cells of the level (0 is the
