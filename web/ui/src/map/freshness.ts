@@ -73,12 +73,14 @@ export class TileFreshness {
     return held !== undefined && held.dirty < ticket && held.taken <= ticket
   }
 
-  /** The answer is handed to the map. */
-  took(tileset: string, id: TileId, ticket: number, etag: string | undefined): void {
+  /** The answer is handed to the map. Tells whether it is the same as the one before. */
+  took(tileset: string, id: TileId, ticket: number, etag: string | undefined): boolean {
     const held = this.held(tileset, id)
-    if (!held || held.taken > ticket) return
+    if (!held || held.taken > ticket) return false
+    const same = held.taken > 0 && etag !== undefined && held.etag === etag
     held.taken = ticket
     held.etag = etag
+    return same
   }
 
   /** Whether the map has had this tile before. */

@@ -13,6 +13,8 @@ import { parseTilePath, TileLoader } from './tile-loader'
  */
 export const liveTileOptions = { maxTileCacheSize: 0, refreshExpiredTiles: false, zoomLevelsToOverscale: undefined } as const
 
+const settleMs = 100
+
 // Give or take a quarter: pages that lost a server together do not come back together.
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -37,11 +39,12 @@ export class LiveTiles {
     refresh: (tileset, tiles) => this.refresh(tileset, tiles),
   })
   private map: MapLibre | null = null
+  private settling: ReturnType<typeof setInterval> | undefined
   /** Which sources of the style a tileset is drawn from. */
   private readonly sources = new Map<string, Set<string>>()
 
   constructor(failing: (now: boolean) => void) {
-    const loader = new TileLoader(this.freshness, { fetch: (url, init) => fetch(url, init), wait: pause, failing })
+    const loader = new TileLoader(this.freshness, { fetch: (url, init) => fetch(url, init), wait: pause, failing, unchanged: () => this.settle() })
     addProtocol(this.scheme, ({ url }, abort) => loader.load(url.slice(this.scheme.length + '://'.length), abort.signal))
   }
 
@@ -69,8 +72,20 @@ export class LiveTiles {
   }
 
   remove(): void {
+    clearInterval(this.settling)
     this.freshness.stop()
     removeProtocol(this.scheme)
+  }
+
+  // For a tile that came back unchanged MapLibre draws no frame, and without one it says neither that it
+  // has loaded nor that it is at rest.
+  private settle(): void {
+    this.settling ??= setInterval(() => {
+      if (!this.map?.areTilesLoaded()) return
+      clearInterval(this.settling)
+      this.settling = undefined
+      this.map.triggerRepaint()
+    }, settleMs)
   }
 
   private drawn({ sourceId, tile, coord }: MapSourceDataEvent): void {

@@ -11,6 +11,7 @@ function world(...script: (() => Response | Promise<Response>)[]) {
   const asked: RequestInit[] = []
   const waited: number[] = []
   const said: boolean[] = []
+  const same: string[] = []
   const retried: (() => void)[] = []
   const freshness = new TileFreshness({ now: () => 0, setTimer: (f) => retried.push(f), clearTimer: () => undefined, refresh: () => undefined })
   const loader = new TileLoader(freshness, {
@@ -25,9 +26,10 @@ function world(...script: (() => Response | Promise<Response>)[]) {
       signal.throwIfAborted()
     },
     failing: (now) => said.push(now),
+    unchanged: () => same.push(url),
   })
   const changed = () => freshness.notice({ type: 'tiles', all: false, layers: [{ layer: 'hazard_zone', ranges: [[14, 100, 50, 100, 50]] }] })
-  return { freshness, loader, asked, waited, said, retried, changed, load: (signal = new AbortController().signal) => loader.load(url, signal) }
+  return { freshness, loader, asked, waited, said, same, retried, changed, load: (signal = new AbortController().signal) => loader.load(url, signal) }
 }
 const ok = (text: string, etag = `"${text}"`) => new Response(text, { headers: { ETag: etag } })
 const textOf = (tile: { data: ArrayBuffer }) => new TextDecoder().decode(tile.data)
@@ -39,6 +41,14 @@ test('asks the server about every tile, whatever the browser holds', async () =>
   expect(tile.etag).toBe('"one"')
   expect(w.asked).toMatchObject([{ cache: 'no-cache', credentials: 'same-origin' }])
   expect(w.said).toEqual([false])
+})
+
+test('says when a tile is what it was', async () => {
+  const w = world(() => ok('one'), () => ok('one'), () => ok('two'))
+  for (const already of [0, 1, 1]) {
+    await w.load()
+    expect(w.same).toHaveLength(already)
+  }
 })
 
 test('what a notice overtook is asked for again before it is drawn', async () => {

@@ -10,6 +10,8 @@ export interface LoaderPorts {
   wait(ms: number, signal: AbortSignal): Promise<void>
   /** Whether tiles cannot be had now. */
   failing(now: boolean): void
+  /** A tile was handed on that is the same as before. */
+  unchanged(): void
 }
 
 export interface LoadedTile {
@@ -48,7 +50,7 @@ export class TileLoader {
       if ('data' in answer) {
         this.ports.failing(false)
         if (!this.freshness.isCurrent(tileset, id, ticket) && overtaken++ < overtakenMost) continue
-        this.freshness.took(tileset, id, ticket, answer.etag)
+        if (this.freshness.took(tileset, id, ticket, answer.etag)) this.ports.unchanged()
         return answer
       }
       this.ports.failing(true)
