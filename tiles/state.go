@@ -11,7 +11,7 @@ type LayerState struct {
 	Layer            string         `json:"layer"`
 	Title            core.Text      `json:"title"`
 	Source           string         `json:"source" enum:"memory,database,loading" doc:"Where its tiles are made"`
-	Features         int64          `json:"features" doc:"In memory; of a layer that the database draws, what the catalogue says"`
+	Features         int64          `json:"features" doc:"That are drawn and that the caller may see; of a layer that the database draws, what the catalogue says"`
 	Vertices         int64          `json:"vertices"`
 	Bytes            int64          `json:"bytes" doc:"Of memory, near enough"`
 	CatalogueVersion int64          `json:"catalogue_version" doc:"Grows with every change of the layer"`

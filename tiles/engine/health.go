@@ -12,8 +12,8 @@ import (
 // undrawnListed is how many features of a layer that are not shown are named; all are counted.
 const undrawnListed = 100
 
-// Layers tells how each layer that the scope may know of is doing, by name. Of features that are not
-// shown, those that the scope covers are told.
+// Layers tells how each layer that the scope may know of is doing, by name. Features, and those that are
+// not shown, are counted as far as the scope covers them.
 func (e *Engine) Layers(s core.Scope) []tiles.LayerState {
 	kept := map[int32]int{}
 	e.countKept(kept)
@@ -58,8 +58,8 @@ func (l *layer) state(s core.Scope) tiles.LayerState {
 		return state
 	}
 	stats := l.mem.Stats()
-	state.Features, state.Vertices, state.Bytes = stats.Features, stats.Vertices, stats.Bytes
 	covers := func(division string) bool { return !byDivision(spec) || s.Covers(division) }
+	state.Features, state.Vertices, state.Bytes = l.mem.Count(covers), stats.Vertices, stats.Bytes
 	list, count := l.mem.Undrawn(covers, undrawnListed)
 	state.UndrawnCount = count
 	state.Undrawn = append(state.Undrawn, list...)

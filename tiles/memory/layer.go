@@ -394,6 +394,16 @@ func (l *Layer) Stats() Stats {
 	return Stats{Features: int64(len(l.slotOf)), Vertices: l.vertices, Bytes: n}
 }
 
+// Count is how many features of divisions that are covered are drawn.
+func (l *Layer) Count(covers func(division string) bool) (n int64) {
+	for i, uses := range l.areas.uses {
+		if uses > 0 && covers(l.areas.codes[i]) {
+			n += int64(uses)
+		}
+	}
+	return n
+}
+
 const formBytes = 8 // beside the shape
 
 // Undrawn lists at most limit features that are not or not wholly shown and that the division covers,

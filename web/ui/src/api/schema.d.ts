@@ -1040,7 +1040,7 @@ export interface components {
             changes: number;
             /**
              * Format: int64
-             * @description In memory; of a layer that the database draws, what the catalogue says
+             * @description That are drawn and that the caller may see; of a layer that the database draws, what the catalogue says
              */
             features: number;
             /**
