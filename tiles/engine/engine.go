@@ -196,6 +196,9 @@ func (e *Engine) resolve(text string) (*ask, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if a = e.asks[text]; a != nil { // somebody else has just asked: an answer is known by its ask
+		return a, nil
+	}
 	a = &ask{text: text, names: names}
 	for _, name := range names {
 		base, labels := tiles.SplitLabel(name)

@@ -47,16 +47,19 @@ func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*til
 		return nil, err
 	}
 	key := answerKey{asked.text, division, tileOf(r.Address.Z, r.Address.X, r.Address.Y), r.Gzip}
-	if e.answers != nil {
-		if a, ok := e.answers.GetIfPresent(key); ok && e.good(a, asked) {
-			e.hits.Add(1)
-			return &a.Tile, nil
-		}
+	if a := e.known(key, asked); a != nil {
+		e.hits.Add(1)
+		return &a.Tile, nil
 	}
 	e.misses.Add(1)
 	// Whoever asks after a change must not join a flight that began before it: the versions are in
 	// the flight's name.
-	ch := e.flights.DoChan(flightName(key, asked), func() (any, error) { return e.make(ctx, s, asked, key) })
+	ch := e.flights.DoChan(flightName(key, asked), func() (any, error) {
+		if a := e.known(key, asked); a != nil { // a flight has landed between the look and this one
+			return a, nil
+		}
+		return e.make(ctx, s, asked, key)
+	})
 	select {
 	case res := <-ch:
 		if res.Err != nil {
@@ -66,6 +69,17 @@ func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*til
 	case <-ctx.Done():
 		return nil, fmt.Errorf("make a tile: %w", ctx.Err())
 	}
+}
+
+// known gives an answer from the cache, nil when there is none that is still true.
+func (e *Engine) known(key answerKey, asked *ask) *answer {
+	if e.answers == nil {
+		return nil
+	}
+	if a, ok := e.answers.GetIfPresent(key); ok && e.good(a, asked) {
+		return a
+	}
+	return nil
 }
 
 // good reports whether every part of an answer is still the one in the cache.
