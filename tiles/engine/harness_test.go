@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/mvt"
@@ -344,13 +345,18 @@ func seeded(t testing.TB, seed uint64, points, polygons int) []risk.Feature {
 // idsOf gives the ids of a layer's features by their keys.
 func idsOf(t testing.TB, db *base, layer string) map[string]int64 {
 	t.Helper()
-	all, err := db.Features(t.Context(), city, layer, nil, 0, 10_000)
+	rows, err := db.sql.Query(t.Context(), `select f.source_key, f.id from feature f join layer l on l.id = f.layer_id where l.name = $1`, layer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ids := map[string]int64{}
-	for _, f := range all {
-		ids[f.Key] = f.ID
+	var key string
+	var id int64
+	if _, err := pgx.ForEachRow(rows, []any{&key, &id}, func() error {
+		ids[key] = id
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 	return ids
 }
