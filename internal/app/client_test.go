@@ -108,6 +108,14 @@ type frame struct {
 	Recovered bool            `json:"recovered"`
 	Kind      string          `json:"kind"`
 	Payload   json.RawMessage `json:"payload"`
+	Layers    []changedTiles  `json:"layers"` // of a tiles frame
+}
+
+// changedTiles is what a tiles frame tells of a layer: all of its tiles, or rectangles of z, x0, y0, x1, y1.
+type changedTiles struct {
+	Layer  string      `json:"layer"`
+	All    bool        `json:"all"`
+	Ranges [][5]uint32 `json:"ranges"`
 }
 
 func (f frame) alert(t testing.TB) alerts.Event {
