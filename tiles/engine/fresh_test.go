@@ -169,6 +169,10 @@ func TestEveryWriterIsFollowed(t *testing.T) {
 		{"a delete by hand", func() {
 			db.exec(t, `delete from feature where source_key = 'hand' or (source_key like 'a00000_1' and division_code like '37060%')`)
 		}},
+		{"features that change their layer and their id by hand", func() {
+			db.exec(t, `update feature set layer_id = (select id from layer where name = 'ours'), source_key = 'from open ' || source_key where layer_id = (select id from layer where name = 'open') and source_key in ('p0000030', 'a0000030')`)
+			db.exec(t, `update feature set id = default where layer_id = (select id from layer where name = 'ours') and source_key in ('p0000040', 'a0000033')`)
+		}},
 		{"a change of a thinned feature's level", func() {
 			db.exec(t, `update feature set level = 5 - greatest(level, 1) where layer_id = (select id from layer where name = 'open') and id % 40 = 0`)
 		}},
@@ -180,6 +184,26 @@ func TestEveryWriterIsFollowed(t *testing.T) {
 		n.checkChange(c.what, list, before, n.taken(), true)
 	}
 	n.checkWhole(list, places)
+}
+
+// A change of more than is applied at once is whole when it is told to its end.
+func TestManyChangesAtOnce(t *testing.T) {
+	db := smallWorld(t)
+	n := start(t, db, engine.Options{}, nil)
+	list := everyTile([]orb.Point{{120.7, 37.4}})
+	before := n.snapshot(list)
+	n.taken()
+	db.exec(t, `insert into feature (layer_id, source_key, division_code, level, origin, geom)
+		select l.id, 'many' || i, '3706' || lpad((2 + i % 13)::text, 2, '0'), i % 5, 'real', ST_SetSRID(ST_Point(119.5 + (i * 7919 % 2500) / 1000.0, 36.5 + (i * 104729 % 1900) / 1000.0), 4326)
+		from layer l, generate_series(1, 6000) i where l.name in ('open', 'ours')`)
+	db.exec(t, `update feature set geom = ST_Translate(geom, 0.001, 0.001) where source_key like 'many%'`)
+	n.settle()
+	n.checkChange("12,000 points", list, before, n.taken(), false)
+	for _, l := range n.engine.Layers(city) {
+		if want := map[string]int64{"open": 6190, "ours": 6190, "staff": 70}[l.Layer]; l.Layer != markers && l.Features != want {
+			t.Errorf("%s has %d features, want %d", l.Layer, l.Features, want)
+		}
+	}
 }
 
 // checkWhole holds what changes as a whole: then everything of the layer is told, once it is in memory.

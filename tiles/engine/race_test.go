@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/mvt"
@@ -31,10 +32,11 @@ func rewrite(t testing.TB, db *base, r *rand.Rand) {
 	}
 }
 
-// Many write and many read at once, some with no room in the cache: whoever reads after a notice never
+// Many write and many read at once, a layer is loaded again and again meanwhile, and one of two servers
+// has no room in its cache: whoever reads after a notice never
 // reads what was before it, and in the end everything is as an engine has it that starts then.
 func TestEditsAndReadsAtOnce(t *testing.T) {
-	const writers, edits, readers, reads, counted = 3, 60, 6, 400, 40
+	const writers, edits, readers, reads, counted, reloads = 3, 60, 6, 400, 40, 16
 	db := smallWorld(t)
 	db.exec(t, `insert into feature (layer_id, source_key, division_code, origin, properties, geom)
 		select id, 'counter', '370699', 'real', '{"stock":0}', ST_SetSRID('POINT(120.7 37.4)'::geometry, 4326) from layer where name = 'ours'`)
@@ -66,6 +68,12 @@ func TestEditsAndReadsAtOnce(t *testing.T) {
 			}
 		})
 	}
+	all.Go(func() {
+		for i := range reloads { // loads anew, while its features change
+			db.exec(t, `update layer set fields = case $1::int when 0 then '[]'::jsonb else '[{"name":"kind","type":"string","in_tile":true}]' end where name = 'open'`, i%2)
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
 	for i := 1; i <= counted; i++ {
 		n.taken()
 		db.exec(t, `update feature set properties = jsonb_build_object('stock', $1::int) where source_key = 'counter'`, i)
