@@ -45,6 +45,8 @@ type base struct {
 	*store.DB
 	url string
 	sql *pgxpool.Pool
+	// loader is what an engine loads by; nil is the store.
+	loader tiles.Loader
 }
 
 // newBase is a database with the layer that settle needs.
@@ -68,7 +70,7 @@ func connect(t testing.TB, url string) *base {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return &base{db, url, pool}
+	return &base{DB: db, url: url, sql: pool}
 }
 
 // exec runs a statement by hand.
@@ -110,8 +112,12 @@ func launch(t testing.TB, db *base, o engine.Options, also func(*node, []tiles.N
 		o.Gather = time.Millisecond
 	}
 	feed := db.ChangeFeed()
+	loader := db.loader
+	if loader == nil {
+		loader = db.DB
+	}
 	var err error
-	n.engine, err = engine.New(o, engine.Parts{Loader: db.DB, Feed: feed, Database: db.DB, Changed: func(ns []tiles.Notice) {
+	n.engine, err = engine.New(o, engine.Parts{Loader: loader, Feed: feed, Database: db.DB, Changed: func(ns []tiles.Notice) {
 		if also != nil {
 			also(n, ns)
 		}
