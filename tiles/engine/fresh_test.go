@@ -35,8 +35,8 @@ type watched struct {
 	at     tiles.Address
 }
 
-// everyTile is every tile of the small world's area from zoom 0 to 12, without those in which nothing
-// is or can come: the area's and their neighbours to zoom 9, and around the places from there.
+// everyTile is every tile of the small world's area and its neighbours to zoom 9; from there those
+// around the places to zoom 12, and those of the places to zoom 18.
 func everyTile(places []orb.Point) []watched {
 	var all []watched
 	seen := map[tiles.Address]bool{}
@@ -62,6 +62,9 @@ func everyTile(places []orb.Point) []watched {
 			for i := range uint32(9) {
 				add(tiles.Address{Z: z, X: at.X + i%3 - 1, Y: at.Y + i/3 - 1})
 			}
+		}
+		for z := uint32(13); z <= 18; z++ {
+			add(tiles.Address(geo.TileAt(p, z)))
 		}
 	}
 	return all
@@ -108,6 +111,7 @@ func (n *node) checkChange(what string, list []watched, before [][]byte, notices
 		}
 		is := told(notices, w)
 		switch {
+		case w.at.Z > 16: // beyond the layers' deepest zoom it is fresh, and no client asks for it
 		case !bytes.Equal(before[i], after[i]):
 			changed++
 			if !is {
@@ -152,7 +156,7 @@ func TestEveryWriterIsFollowed(t *testing.T) {
 		do   func()
 	}{
 		{"an edit", edit(db, "ours", risk.Edit{
-			Create: []risk.Feature{feature("new", "370602", 120.9, 37.45)},
+			Create: []risk.Feature{feature("new", "370602", 120.9, 37.45), shaped("vast", "370602", square(120.8, 37.2, 0.5))},
 			Move:   []risk.Feature{{ID: ids["p0000003"], Geometry: places[0]}, {ID: ids["a0000004"], Geometry: square(121.4, 37.5, 0.03)}},
 			Update: []risk.Feature{{ID: ids["p0000009"], Name: core.Text{ZH: "改"}, Level: core.Red}}, Delete: []int64{ids["p0000011"], ids["a0000012"]},
 		})},
