@@ -28,39 +28,41 @@ func allOf(layer string, s core.Scope) func(tiles.Notice) bool {
 	}
 }
 
+// then changes the catalogue by hand and waits until that has been followed.
+func (n *node) then(sql string) {
+	n.t.Helper()
+	n.taken()
+	n.db.exec(n.t, sql)
+	n.settle()
+}
+
+// toldAll holds that the readers have been told of everything of the layer.
+func (n *node) toldAll(what, layer string, readers ...core.Scope) {
+	n.t.Helper()
+	notices := n.taken()
+	for _, s := range readers {
+		if !slices.ContainsFunc(notices, allOf(layer, s)) {
+			n.t.Errorf("%s: %v is not told:%s", what, s, inNotices(notices))
+		}
+	}
+}
+
 // A layer is made, renamed, given to other readers, drawn by other rules, deleted: tiles follow, and
 // those who had them are told, also those who may no longer have them.
 func TestTheCatalogueIsFollowed(t *testing.T) {
 	db := newBase(t)
 	n := start(t, db, engine.Options{}, nil)
 	a := address(121.4, 37.5, 10)
-	stewards := core.Scope{Division: "370614", Role: core.RoleSteward}
 	n.wants(zhifu, "fresh", a, errs.NotFound)
-	then := func(sql string) {
-		t.Helper()
-		n.taken()
-		if sql != "" {
-			db.exec(t, sql)
-		}
-		n.settle()
-	}
-	toldAll := func(what, layer string, readers ...core.Scope) {
-		t.Helper()
-		notices := n.taken()
-		for _, s := range readers {
-			if !slices.ContainsFunc(notices, allOf(layer, s)) {
-				t.Errorf("%s: %v is not told:%s", what, s, inNotices(notices))
-			}
-		}
-	}
+	n.taken()
 	importOK(t, db, layerOf("fresh", core.Audience{Kind: core.AudiencePublic}, core.TileRules{}), feature("a", "370602", 121.4, 37.5), feature("b", "370614", 121.41, 37.51))
-	then("")
-	toldAll("made", "fresh", zhifu)
+	n.settle()
+	n.toldAll("made", "fresh", zhifu)
 	if got := drawn(t, n.wants(zhifu, "fresh", a, 0).Bytes, "fresh"); len(got) != 2 {
 		t.Errorf("a new layer has %v", got)
 	}
 
-	then(`update layer set name = 'renamed' where name = 'fresh'`)
+	n.then(`update layer set name = 'renamed' where name = 'fresh'`)
 	notices := n.taken()
 	for _, name := range []string{"fresh", "renamed"} {
 		if !slices.ContainsFunc(notices, allOf(name, zhifu)) {
@@ -71,58 +73,70 @@ func TestTheCatalogueIsFollowed(t *testing.T) {
 	if got := drawn(t, n.wants(zhifu, "renamed", a, 0).Bytes, "renamed"); len(got) != 2 {
 		t.Errorf("by its new name it has %v", got)
 	}
+	n.followsReaders(a)
+	before := n.wants(zhifu, "renamed", a, 0)
+	n.followsRules(a)
 
-	then(`update layer set audience = 'division' where name = 'renamed'`)
-	toldAll("by division", "renamed", zhifu, penglai)
+	n.then(`delete from layer where name = 'renamed'`)
+	n.toldAll("deleted", "renamed", zhifu)
+	n.wants(zhifu, "renamed", a, errs.NotFound)
+
+	importOK(t, db, layerOf("renamed", core.Audience{Kind: core.AudiencePublic}, core.TileRules{}), feature("a", "370602", 121.4, 37.5))
+	n.settle()
+	if got := n.wants(zhifu, "renamed", a, 0); len(got.Bytes) == 0 || bytes.Equal(got.Bytes, before.Bytes) {
+		t.Errorf("another layer of the name has %d bytes", len(got.Bytes))
+	}
+}
+
+// followsReaders gives the layer from readers to readers.
+func (n *node) followsReaders(a tiles.Address) {
+	t, stewards := n.t, core.Scope{Division: "370614", Role: core.RoleSteward}
+	t.Helper()
+	n.then(`update layer set audience = 'division' where name = 'renamed'`)
+	n.toldAll("by division", "renamed", zhifu, penglai)
 	for s, want := range map[core.Scope]int{city: 2, zhifu: 1, penglai: 1, {Division: "1101", Role: core.RoleResponder}: 0} {
 		if got := drawn(t, n.wants(s, "renamed", a, 0).Bytes, "renamed"); len(got) != want {
 			t.Errorf("by division %v has %v", s, got)
 		}
 	}
 
-	then(`update layer set audience = 'roles', audience_roles = '{` + string(core.RoleSteward) + `}' where name = 'renamed'`)
-	toldAll("by role", "renamed", zhifu, stewards)
+	n.then(`update layer set audience = 'roles', audience_roles = '{` + string(core.RoleSteward) + `}' where name = 'renamed'`)
+	n.toldAll("by role", "renamed", zhifu, stewards)
 	n.wants(zhifu, "renamed", a, errs.Forbidden)
 	if got := drawn(t, n.wants(stewards, "renamed", a, 0).Bytes, "renamed"); len(got) != 2 {
 		t.Errorf("a steward has %v", got)
 	}
 
-	then(`update layer set audience = 'public' where name = 'renamed'`)
-	toldAll("public", "renamed", zhifu, stewards)
-	before := n.wants(zhifu, "renamed", a, 0)
+	n.then(`update layer set audience = 'public' where name = 'renamed'`)
+	n.toldAll("public", "renamed", zhifu, stewards)
+}
 
-	then(`update layer set fields = '[{"name":"stock","type":"number","in_tile":true}]' where name = 'renamed'`)
-	toldAll("a field", "renamed", zhifu)
+// followsRules draws the layer in other ways.
+func (n *node) followsRules(a tiles.Address) {
+	t := n.t
+	t.Helper()
+	n.then(`update layer set fields = '[{"name":"stock","type":"number","in_tile":true}]' where name = 'renamed'`)
+	n.toldAll("a field", "renamed", zhifu)
 	f := decoded(t, n.wants(zhifu, "renamed", a, 0).Bytes)["renamed"][0]
 	if f.Properties["kind"] != nil || f.Properties["stock"] != 12.5 {
 		t.Errorf("without the field kind: %v", f.Properties)
 	}
 
-	then(`update layer set tile = '{"cluster":{"cell":4096,"to_zoom":12}}' where name = 'renamed'`)
-	toldAll("clustered", "renamed", zhifu)
+	n.then(`update layer set tile = '{"cluster":{"cell":4096,"to_zoom":12}}' where name = 'renamed'`)
+	n.toldAll("clustered", "renamed", zhifu)
 	if f := decoded(t, n.wants(zhifu, "renamed", a, 0).Bytes)["renamed"]; len(f) != 1 || f[0].Properties["count"] != 2.0 {
 		t.Errorf("clustered: %v", f)
 	}
 
-	then(`update layer set min_zoom = 11 where name = 'renamed'`)
-	toldAll("deeper", "renamed", zhifu)
+	n.then(`update layer set min_zoom = 11 where name = 'renamed'`)
+	n.toldAll("deeper", "renamed", zhifu)
 	if got := n.wants(zhifu, "renamed", a, 0).Bytes; len(got) != 0 {
 		t.Errorf("below its least zoom it has %d bytes", len(got))
 	}
 
-	then(`update layer set title_zh = '新', min_zoom = 11 where name = 'renamed'`)
+	n.then(`update layer set title_zh = '新' where name = 'renamed'`)
 	if notices := n.taken(); slices.ContainsFunc(notices, allOf("renamed", zhifu)) {
 		t.Errorf("a new title: tiles do not change:%s", inNotices(notices))
-	}
-
-	then(`delete from layer where name = 'renamed'`)
-	toldAll("deleted", "renamed", zhifu)
-	n.wants(zhifu, "renamed", a, errs.NotFound)
-
-	importOK(t, db, layerOf("renamed", core.Audience{Kind: core.AudiencePublic}, core.TileRules{}), feature("a", "370602", 121.4, 37.5))
-	then("")
-	if got := n.wants(zhifu, "renamed", a, 0); len(got.Bytes) == 0 || bytes.Equal(got.Bytes, before.Bytes) {
-		t.Errorf("another layer of the name has %d bytes", len(got.Bytes))
 	}
 }
 
