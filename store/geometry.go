@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
@@ -178,8 +177,8 @@ func marshalEWKB(g orb.Geometry) ([]byte, error) {
 	return b, nil
 }
 
-// unmarshalEWKB decodes whatever the SRID; a Z or M is dropped. An empty point, which orb cannot
-// say, is an error.
+// unmarshalEWKB decodes whatever the SRID; a Z or M is dropped. An empty point, which orb cannot say,
+// becomes an empty multi-point; within a multi-point it is left out.
 func unmarshalEWKB(b []byte) (orb.Geometry, error) {
 	rest, err := walkEWKB(b, 0)
 	if err == nil && len(rest) > 0 {
@@ -283,18 +282,16 @@ func polygonOf(coords []float64, start int, ends []int, stride int) orb.Polygon 
 	return out
 }
 
-var errEmptyPoint = errors.New("decode geometry: an empty point has no coordinates")
-
 func fromGeom(t geom.T) (orb.Geometry, error) {
 	stride := t.Stride()
 	switch t := t.(type) {
 	case *geom.Point:
 		if t.Empty() {
-			return nil, errEmptyPoint
+			return orb.MultiPoint{}, nil // orb has no empty point
 		}
 		return orb.Point{t.X(), t.Y()}, nil
 	case *geom.MultiPoint:
-		return fromMultiPoint(t)
+		return fromMultiPoint(t), nil
 	case *geom.LineString:
 		return orb.LineString(pointsOf(t.FlatCoords(), stride)), nil
 	case *geom.MultiLineString:
@@ -329,14 +326,13 @@ func fromGeom(t geom.T) (orb.Geometry, error) {
 	return nil, fmt.Errorf("decode geometry: unknown kind %T", t)
 }
 
-func fromMultiPoint(t *geom.MultiPoint) (orb.Geometry, error) {
+func fromMultiPoint(t *geom.MultiPoint) orb.Geometry {
 	out := orb.MultiPoint{}
 	for i := range t.NumPoints() {
 		p := t.Point(i)
-		if p.Empty() {
-			return nil, errEmptyPoint
+		if !p.Empty() {
+			out = append(out, orb.Point{p.X(), p.Y()})
 		}
-		out = append(out, orb.Point{p.X(), p.Y()})
 	}
-	return out, nil
+	return out
 }

@@ -97,7 +97,13 @@ func TestGeometryScanTargets(t *testing.T) {
 		t.Error("a line is scanned into a point")
 	}
 	if err := scan("'POINT EMPTY'", &p); err == nil {
-		t.Error("an empty point is scanned")
+		t.Error("an empty point is scanned into a point")
+	}
+	for _, empty := range []string{"'POINT EMPTY'", "'MULTIPOINT EMPTY'"} {
+		var any orb.Geometry
+		if err := scan(empty, &any); err != nil || !orb.Equal(any, orb.MultiPoint{}) {
+			t.Errorf("%s: %v %v", empty, any, err)
+		}
 	}
 	if err := scan("null", &p); err == nil {
 		t.Error("NULL is scanned into a point")

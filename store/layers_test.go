@@ -202,3 +202,16 @@ func TestFeatureScopeInSQLIsScopeInGo(t *testing.T) {
 		}
 	})
 }
+
+// A feature with an empty geometry, which only SQL by hand can make, does not hide the layer's others.
+func TestFeaturesBesideAnEmptyOne(t *testing.T) {
+	db := newDivisions(t)
+	importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5), feature("b", "370602", 121.5, 37.5))
+	if _, err := db.Pool().Exec(t.Context(), "update feature set geom = 'SRID=4326;POINT EMPTY' where source_key = 'a'"); err != nil {
+		t.Fatal(err)
+	}
+	got := featuresOf(t, db, city, "tanks")
+	if len(got) != 2 || !orb.Equal(got["a"].Geometry, orb.MultiPoint{}) {
+		t.Errorf("%v", got)
+	}
+}

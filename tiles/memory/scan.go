@@ -46,12 +46,13 @@ type raster struct {
 	cluster bool
 	shapes  grid
 	small   uint64 // shapes with a box below it in both directions are thinned; world units
+	coarse  bool   // coarser than the rules say
 }
 
 func (q *Query) raster(step int) raster {
 	thin, cluster := q.Rules.Thinning(q.MaxZoom), q.Rules.Clustering()
 	coarser := func(cell int) grid { return gridOf(min(cell<<step, core.TileExtent), q.Z) }
-	var r raster
+	r := raster{coarse: step > 0}
 	switch z := int(q.Z); {
 	case thin.At(z):
 		r.dots = coarser(thin.Cell)
@@ -217,7 +218,7 @@ func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) 
 		}
 		fig := figure{id: l.ids[f.slot], at: at, count: 1, rank: l.ranks[f.slot] >> 4}
 		if r.shapes.on() && uint64(f.Box.X1-f.Box.X0) < r.small && uint64(f.Box.Y1-f.Box.Y0) < r.small {
-			s.thin(l, fig, r, box)
+			s.thin(l, fig, r, box, view)
 			continue
 		}
 		if f.Box.Overlaps(view) {
@@ -228,11 +229,15 @@ func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) 
 }
 
 // thin keeps the worst of the small shapes whose middles lie in one cell.
-func (s *Scratch) thin(l *Layer, fig figure, r raster, box shape.Box) {
+func (s *Scratch) thin(l *Layer, fig figure, r raster, box, view shape.Box) {
 	f := &l.forms[fig.at]
 	x, y := f.Box.X0+(f.Box.X1-f.Box.X0)/2, f.Box.Y0+(f.Box.Y1-f.Box.Y0)/2
 	if x < box.X0 || x > box.X1 || y < box.Y0 || y > box.Y1 {
-		return
+		if !r.coarse || !f.Box.Overlaps(view) {
+			return
+		}
+		// Small by a coarse measure only: it reaches into the tile, and is judged where it does.
+		x, y = min(max(x, box.X0), box.X1), min(max(y, box.Y0), box.Y1)
 	}
 	at, there := s.cells.at(uint64(x>>r.shapes.shift)<<32|uint64(y>>r.shapes.shift), uint32(len(s.small)))
 	if !there {
