@@ -113,6 +113,11 @@ func TestLoadGivesWhatTilesNeed(t *testing.T) {
 	if f := some[a]; f.Severity != core.Blue {
 		t.Errorf("without the rule its severity is %v", f.Severity)
 	}
+	loadsNothingOfNoLayer(t, db, s, a)
+}
+
+func loadsNothingOfNoLayer(t *testing.T, db *store.DB, s tiles.Spec, a int64) {
+	t.Helper()
 	s.ID = -1
 	for _, load := range []func(func(*tiles.Feature) error) error{
 		func(each func(*tiles.Feature) error) error { return db.Load(t.Context(), s, each) },

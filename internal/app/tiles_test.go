@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,8 +19,6 @@ import (
 	"github.com/paulmach/orb/geojson"
 
 	"onemap/geo"
-	"onemap/internal/app"
-	"onemap/internal/config"
 )
 
 // token is the session's token, as a program that keeps no cookies brings it.
@@ -154,25 +151,7 @@ func TestGDALReadsATile(t *testing.T) {
 // own clients, and no ghost stays on either.
 func TestTwoNodesServeFreshTiles(t *testing.T) {
 	first := startDemo(t, demoDir(t))
-	second, err := app.Start(t.Context(), app.Options{
-		Server: config.Server{
-			HTTP: "127.0.0.1:0", MQTT: "127.0.0.1:0", City: "3706", Sender: "test.onemap", Node: "second",
-			BaseData: filepath.Join("..", "..", "data", "base"),
-		},
-		DatabaseURL: first.Info().Database,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
-		defer cancel()
-		if err := second.Stop(ctx); err != nil {
-			t.Errorf("stop: %v", err)
-		}
-	})
-	there := first.Info()
-	there.HTTP, there.MQTT = second.URL(), second.MQTTAddr()
+	there := secondNode(t, first.Info())
 	nodes := []*user{login(t, first.Info(), "r370602"), login(t, there, "r370602")}
 	conn := byHand(t, first.Info().Database)
 	here, beyond := orb.Point{121.4, 37.5}, orb.Point{121.7, 37.2}

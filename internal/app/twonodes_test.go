@@ -11,17 +11,15 @@ import (
 	"onemap/internal/core"
 )
 
-// Two nodes on one database: what is published to one reaches the other's clients, a session that
-// ends on one has ended on the other, and when the node that evaluates the rules goes, the other
-// takes over without losing or doubling an alert.
-func TestTwoNodes(t *testing.T) {
-	first := startDemo(t, demoDir(t))
+// secondNode starts another server on a demo's database, and gives what a client needs of it.
+func secondNode(t *testing.T, first app.DemoInfo) app.DemoInfo {
+	t.Helper()
 	second, err := app.Start(t.Context(), app.Options{
 		Server: config.Server{
 			HTTP: "127.0.0.1:0", MQTT: "127.0.0.1:0", City: "3706", Sender: "test.onemap", Node: "second",
 			BaseData: filepath.Join("..", "..", "data", "base"),
 		},
-		DatabaseURL: first.Info().Database,
+		DatabaseURL: first.Database,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -33,8 +31,17 @@ func TestTwoNodes(t *testing.T) {
 			t.Errorf("stop: %v", err)
 		}
 	})
-	there := first.Info()
+	there := first
 	there.HTTP, there.MQTT = second.URL(), second.MQTTAddr()
+	return there
+}
+
+// Two nodes on one database: what is published to one reaches the other's clients, a session that
+// ends on one has ended on the other, and when the node that evaluates the rules goes, the other
+// takes over without losing or doubling an alert.
+func TestTwoNodes(t *testing.T) {
+	first := startDemo(t, demoDir(t))
+	there := secondNode(t, first.Info())
 
 	here := login(t, first.Info(), "r370602")
 	elsewhere := login(t, there, "r370602")
