@@ -100,9 +100,9 @@ func TestGeometryScanTargets(t *testing.T) {
 		t.Error("an empty point is scanned into a point")
 	}
 	for _, empty := range []string{"'POINT EMPTY'", "'MULTIPOINT EMPTY'"} {
-		var any orb.Geometry
-		if err := scan(empty, &any); err != nil || !orb.Equal(any, orb.MultiPoint{}) {
-			t.Errorf("%s: %v %v", empty, any, err)
+		var got orb.Geometry
+		if err := scan(empty, &got); err != nil || !orb.Equal(got, orb.MultiPoint{}) {
+			t.Errorf("%s: %v %v", empty, got, err)
 		}
 	}
 	if err := scan("null", &p); err == nil {
