@@ -28,7 +28,7 @@ func (t tileID) zxy() (z, x, y uint32) {
 // blob is a layer's part of a tile.
 type blob struct {
 	memory.Part
-	sum [32]byte
+	sum uint64 // xxhash of the bytes: of the content alone, so the same on every node
 }
 
 // answerKey names a whole tile in the form in which it is sent.
@@ -92,10 +92,15 @@ func (e *Engine) keep(k blobKey, b *blob) {
 
 // turn is what one goroutine needs to make a tile. Their number bounds how many are made at once.
 type turn struct {
-	scratch memory.Scratch
-	gzip    *gzip.Writer
-	packed  writer
+	scratch   memory.Scratch
+	gzip      *gzip.Writer
+	gzipLarge *gzip.Writer
+	packed    writer
 }
+
+// largeTile is from how many bytes on the second level of compression is not only tighter but also
+// faster than the first: there is more to be found than it costs to look for it.
+const largeTile = 128 << 10
 
 // writer collects bytes in a buffer that is used again.
 type writer struct{ b []byte }
@@ -107,6 +112,7 @@ func (w *writer) Write(p []byte) (int, error) {
 }
 
 func newTurn() *turn {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid: no error
-	return &turn{gzip: w}
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the levels are valid: no error
+	large, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed+1)
+	return &turn{gzip: w, gzipLarge: large}
 }

@@ -3,12 +3,13 @@ package engine
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"onemap/geo"
 	"onemap/internal/core"
@@ -158,22 +159,26 @@ func (e *Engine) make(ctx context.Context, s core.Scope, asked *ask, key answerK
 
 // assemble joins the parts: a tile is the concatenation of its layers.
 func (e *Engine) assemble(a *answer, size int, packed bool, t *turn) {
-	sums := sha256.New()
+	sums := make([]byte, 0, 8*len(a.parts))
 	for _, p := range a.parts {
 		if p.blob != nil && len(p.blob.Bytes) > 0 {
-			sums.Write(p.blob.sum[:])
+			sums = binary.BigEndian.AppendUint64(sums, p.blob.sum)
 		}
 	}
-	a.ETag = `W/"` + hex.EncodeToString(sums.Sum(nil)[:12]) + `"`
+	a.ETag = `W/"` + strconv.FormatUint(xxhash.Sum64(sums), 36) + "-" + strconv.FormatInt(int64(size), 36) + `"`
 	if packed && size >= e.o.GzipMin {
+		w := t.gzip
+		if size > largeTile {
+			w = t.gzipLarge
+		}
 		t.packed.b = t.packed.b[:0]
-		t.gzip.Reset(&t.packed)
+		w.Reset(&t.packed)
 		for _, p := range a.parts {
 			if p.blob != nil {
-				_, _ = t.gzip.Write(p.blob.Bytes) // into memory: it cannot fail
+				_, _ = w.Write(p.blob.Bytes) // into memory: it cannot fail
 			}
 		}
-		_ = t.gzip.Close()
+		_ = w.Close()
 		if len(t.packed.b) < size {
 			a.Bytes, a.Gzip = bytes.Clone(t.packed.b), true
 			return
@@ -233,7 +238,7 @@ func (e *Engine) render(l *layer, k blobKey, t *turn) (*blob, bool) {
 		e.metrics.thinned.WithLabelValues(spec.Name).Inc()
 		l.thinned.Add(1)
 	}
-	b.sum = sha256.Sum256(b.Bytes)
+	b.sum = xxhash.Sum64(b.Bytes)
 	l.noteScope(k.division, z)
 	e.keep(k, b)
 	return b, true
@@ -251,7 +256,7 @@ func (e *Engine) fromDatabase(ctx context.Context, s core.Scope, l *layer, k blo
 	if err != nil {
 		return nil, err
 	}
-	b := &blob{Part: memory.Part{Bytes: raw}, sum: sha256.Sum256(raw)}
+	b := &blob{Part: memory.Part{Bytes: raw}, sum: xxhash.Sum64(raw)}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.place == inDatabase && l.version.Load() == version {
