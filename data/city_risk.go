@@ -82,7 +82,7 @@ func riskLayer() risk.Layer {
 		Name: "risk_source", Theme: risk.ThemeHazardSource, GeometryType: "Point", MinZoom: 5,
 		Title: core.Text{ZH: "风险源（演示）", EN: "Risk sources (demo)"}, Owner: core.Text{ZH: "应急管理局", EN: "Emergency Management"},
 		Audience: core.Audience{Kind: core.AudienceDivision},
-		Tile:     core.TileRules{Cluster: &core.TileGrid{Cell: 512, ToZoom: 10}},
+		Tile:     core.TileRules{Cluster: &core.TileGrid{Cell: 1024, ToZoom: 10}},
 		Fields: []risk.Field{
 			text("sector", "行业领域", "Sector", true), text("kind", "类别", "Kind", true), text("kind_en", "类别（英文）", "Kind in English", true),
 			text("operator", "责任单位", "Operator", false), text("department", "监管部门", "Supervised by", false),

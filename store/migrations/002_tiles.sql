@@ -2,7 +2,7 @@
 
 alter table layer add column tile jsonb not null default '{}';   -- core.TileRules
 -- until now the page gathered this layer's points itself
-update layer set tile = jsonb_build_object('cluster', jsonb_build_object('cell', 512, 'to_zoom', 10)) where name = 'risk_source' and geometry_type = 'Point';
+update layer set tile = jsonb_build_object('cluster', jsonb_build_object('cell', 1024, 'to_zoom', 10)) where name = 'risk_source' and geometry_type = 'Point';
 
 -- ── the change feed: what each commit changed, on which tiles depend ──────────────────────────
 -- One row a statement, layer and at most 1,000 features. No order, no lock: a reader holds a
