@@ -26,6 +26,7 @@ type Device struct {
 	Enabled    bool         `json:"enabled"`
 	Online     bool         `json:"online"`
 	StatusAt   *time.Time   `json:"status_at"` // when it last went on or off; nil: never seen
+	Reason     string       `json:"reason"`    // why Online is what it is: status (it said so, or its last will), silence, reading; empty: never seen
 	LastSeen   *time.Time   `json:"last_seen"` // when it last published; nil: never
 	Level      core.Level   `json:"level"`     // worst open alert on any of its datastreams
 	Streams    []Datastream `json:"datastreams"`
@@ -33,12 +34,14 @@ type Device struct {
 
 // Datastream is one observed property of a device.
 type Datastream struct {
-	ID       int64        `json:"id"`
-	DeviceID string       `json:"device_id"`
-	Name     string       `json:"name"` // the key in a payload's "v"; unique in the device
-	Type     string       `json:"type"` // DatastreamType.Code
-	Title    core.Text    `json:"title"`
-	Latest   *Observation `json:"latest"` // nil: nothing yet
+	ID         int64        `json:"id"`
+	DeviceID   string       `json:"device_id"`
+	Name       string       `json:"name"` // the key in a payload's "v"; unique in the device
+	Type       string       `json:"type"` // DatastreamType.Code
+	Title      core.Text    `json:"title"`
+	Latest     *Observation `json:"latest"`      // nil: nothing yet
+	IntervalS  int          `json:"interval_s"`  // expected pace, seconds: its own, or its type's
+	StaleSince *time.Time   `json:"stale_since"` // since when it is silent, three intervals missed; nil: it is not
 }
 
 // DatastreamType is an ObservedProperty with its unit, plausible range and pace.

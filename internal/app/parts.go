@@ -16,7 +16,6 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors"
-	"onemap/sensors/mqtt"
 	"onemap/store"
 	"onemap/tiles/engine"
 	"onemap/web/api"
@@ -89,27 +88,6 @@ func (a *App) startRules(ctx context.Context) error {
 	a.monitor.add(a.engine.Health)
 	a.life.background(ctx, "pruning", a.prune)
 	return nil
-}
-
-func (a *App) startIngest(ctx context.Context) error {
-	a.ingest = sensors.NewIngest(sensors.IngestOptions{MaxPayload: a.o.MaxPayload, Clock: a.clock, OnCommit: a.committed},
-		a.registry, a.db, a.logger, a.metrics)
-	a.ingest.Start()
-	a.life.push("ingest", a.ingest.Stop)
-	a.monitor.add(a.ingest.Health)
-	a.broker = mqtt.New(mqtt.Options{Listen: a.o.MQTT, MaxPayload: a.o.MaxPayload}, a.ingest, a.registry, a.logger, a.metrics, a.clock)
-	if err := a.broker.Start(ctx); err != nil {
-		return nameBusyFlag(err, "--mqtt", a.o.MQTT)
-	}
-	a.life.push("broker", a.broker.Stop)
-	a.monitor.add(a.broker.Health)
-	return nil
-}
-
-// committed wakes what follows the commits; it is called after each, and does not block.
-func (a *App) committed(int64) {
-	a.engine.Wake()
-	a.hub.Wake()
 }
 
 func (a *App) startFollowing(ctx context.Context) error {

@@ -51,8 +51,25 @@ func (d Database) URL() (string, error) {
 
 // Server is what `onemap serve` takes and `onemap demo` builds upon.
 type Server struct {
-	HTTP        string        `name:"http" help:"Address of the web server." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	MQTT        string        `name:"mqtt" help:"Address of the embedded MQTT broker." default:"127.0.0.1:1883" placeholder:"ADDR"`
+	HTTP       string `name:"http" help:"Address of the web server." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	MQTT       string `name:"mqtt" help:"Address of the embedded MQTT broker; off: none, with --broker." default:"127.0.0.1:1883" placeholder:"ADDR"`
+	MQTTTLS    string `name:"mqtt-tls" help:"Address of the embedded broker's TLS listener." placeholder:"ADDR"`
+	MQTTWS     string `name:"mqtt-ws" help:"Address of the embedded broker's WebSocket listener." placeholder:"ADDR"`
+	MQTTWSS    string `name:"mqtt-wss" help:"Address of the embedded broker's WebSocket listener over TLS." placeholder:"ADDR"`
+	MQTTCert   string `name:"mqtt-cert" help:"Certificate chain of the embedded broker, PEM; read anew when it changes." placeholder:"FILE" type:"path"`
+	MQTTKey    string `name:"mqtt-key" help:"Private key of --mqtt-cert, PEM." placeholder:"FILE" type:"path"`
+	Committers int    `help:"Commits of readings that may run side by side; 0: as many as were measured to pay." default:"0"`
+
+	Broker             string `help:"URL of an external MQTT broker to read from: mqtt://host:1883, mqtts://host:8883." placeholder:"URL"`
+	BrokerUser         string `help:"User at the external broker; its password is in ONEMAP_BROKER_PASSWORD or --broker-password-file." placeholder:"NAME"`
+	BrokerPassword     string `kong:"-"`
+	BrokerPasswordFile string `help:"File that holds the password at the external broker." placeholder:"FILE" type:"path"`
+	BrokerClientID     string `name:"broker-client-id" help:"Client id at the external broker, of its own for each node, and the same after a restart; onemap-NODE when not given." placeholder:"ID"`
+	BrokerGroup        string `help:"Share the subscription with other nodes: the name of the $share group." placeholder:"NAME"`
+	BrokerCA           string `name:"broker-ca" help:"Certificates that the external broker's is checked with, PEM; the system's when not given." placeholder:"FILE" type:"path"`
+	BrokerCert         string `help:"Client certificate for the external broker, PEM." placeholder:"FILE" type:"path"`
+	BrokerKey          string `help:"Private key of --broker-cert, PEM." placeholder:"FILE" type:"path"`
+
 	BaseData    string        `help:"Folder of the base data; found beside the program when not given." placeholder:"DIR" type:"path"`
 	Node        string        `help:"Name of this node; the host's name when not given." placeholder:"NAME"`
 	City        string        `help:"Division code of the city." default:"3706"`
@@ -79,7 +96,7 @@ type Demo struct {
 }
 
 // notOptions are variables that begin with ONEMAP_ but are no option of a flag's name.
-var notOptions = map[string]bool{"ONEMAP_PASSWORD": true, "ONEMAP_PASSWORD_FILE": true, "ONEMAP_CAP_XSD": true} //nolint:gochecknoglobals // a constant table
+var notOptions = map[string]bool{"ONEMAP_PASSWORD": true, "ONEMAP_PASSWORD_FILE": true, "ONEMAP_BROKER_PASSWORD": true, "ONEMAP_CAP_XSD": true} //nolint:gochecknoglobals // a constant table
 
 // Parse reads args (without the program's name), environ ("NAME=value") and the YAML file into cli,
 // a pointer to a struct of kong commands, and returns the chosen command.

@@ -201,6 +201,7 @@ const (
 	EventAccountChanged    = "account.changed"  // role, division, password or state changed; roles administrator
 	EventSessionRevoked    = "session.revoked"  // payload {session_id, account_id}
 	EventRegistryChanged   = "registry.changed" // a device or datastream was made or changed
+	EventPresenceChanged   = "presence.changed" // devices went on or off line, datastreams fell silent; payload sensors.PresenceEvent
 )
 
 // Health is the state of one part, as the heartbeat and /readyz carry it.

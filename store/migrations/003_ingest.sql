@@ -1,0 +1,2 @@
+-- What the ingest path needs.
+select 1;

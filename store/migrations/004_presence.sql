@@ -1,0 +1,2 @@
+-- What presence and silence needs.
+select 1;

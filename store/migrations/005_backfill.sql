@@ -1,0 +1,2 @@
+-- What bulk back-fill needs.
+select 1;

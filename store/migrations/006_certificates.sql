@@ -1,0 +1,2 @@
+-- What client certificates of devices needs.
+select 1;
