@@ -27,4 +27,3 @@ func (a *App) committed(int64) {
 	a.engine.Wake()
 	a.hub.Wake()
 }
-
