@@ -438,20 +438,69 @@ func TestTheQueueIsBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-m.entered // the first is with the committer
-			for i := range 10 {
+			for i := range 9 {
 				if err := in.Accept(one, nil); err != nil {
 					t.Fatalf("%d: %v", i, err)
 				}
 			}
-			if err := in.Accept(one, nil); !errs.Is(err, errs.Unavailable) {
-				t.Errorf("the eleventh: %v", err)
+			if err := in.Accept(one, nil); !errs.Is(err, errs.Unavailable) || !IsFull(err) {
+				t.Errorf("the eleventh, with one being committed: %v", err)
 			}
+			room := make(chan error, 1)
+			go func() { room <- in.Await(t.Context()) }()
 			close(m.gate)
+			if err := <-room; err != nil {
+				t.Errorf("waiting for room: %v", err)
+			}
+			if err := in.Accept(one, nil); err != nil {
+				t.Errorf("after the wait: %v", err)
+			}
 			stop(t, in)
+			if err := in.Await(t.Context()); !errs.Is(err, errs.Unavailable) || IsFull(err) {
+				t.Errorf("waiting for a stopped path: %v", err)
+			}
 			if n := len(m.values()); n != 11 {
 				t.Errorf("%d stored", n)
 			}
 		})
+	}
+}
+
+// With several committers each device's readings are stored in their order, and all of them.
+func TestSeveralCommittersKeepEachDevicesOrder(t *testing.T) {
+	const devices, each = 20, 200
+	m := &memory{}
+	for d := range devices {
+		m.devices = append(m.devices, device(fmt.Sprintf("dev-%d", d), "level"))
+	}
+	in, _ := path(t, m, IngestOptions{Committers: 4, MaxBatch: 7})
+	var mu sync.Mutex
+	answered := map[string][]int{}
+	for i := range each {
+		for d := range devices {
+			id := fmt.Sprintf("dev-%d", d)
+			env := level(i)
+			env.Device, env.Topic = id, Topic("370602", id, KindObs)
+			if err := in.Accept(env, func(err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				answered[id] = append(answered[id], i)
+				if err != nil {
+					t.Error(err)
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stop(t, in)
+	for id, order := range answered {
+		if len(order) != each || !slices.IsSorted(order) {
+			t.Errorf("%s was answered in the order %v", id, order)
+		}
+	}
+	if len(answered) != devices || len(m.values()) != devices*each {
+		t.Errorf("%d devices answered, %d readings stored", len(answered), len(m.values()))
 	}
 }
 

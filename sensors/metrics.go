@@ -1,52 +1,104 @@
 package sensors
 
 import (
+	"sync/atomic"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// ingestMetrics are the ingest path's series; with a nil registerer they count for nobody.
+// ingestMetrics count what went through the ingest path: for Stats, and for a registerer when there
+// is one.
 type ingestMetrics struct {
-	accepted    prometheus.Counter
-	stored      prometheus.Counter
-	duplicate   prometheus.Counter
-	conflict    prometheus.Counter
-	quarantined *prometheus.CounterVec
-	refused     *prometheus.CounterVec
-	failed      prometheus.Counter
-	commit      prometheus.Histogram
-	batch       prometheus.Histogram
-	away        prometheus.Gauge
+	received, committed, duplicate, conflict, late, future, quarantined, refused, failed, batches atomic.Uint64
+
+	byReason  *prometheus.CounterVec // of quarantine
+	byRefusal *prometheus.CounterVec
+	seconds   prometheus.Histogram
+	rows      prometheus.Histogram
+	away      prometheus.Gauge
 }
 
-func newIngestMetrics(reg prometheus.Registerer, q *queue) ingestMetrics {
+func newIngestMetrics(reg prometheus.Registerer, q *queue, clock func() time.Time) *ingestMetrics {
 	f := promauto.With(reg)
-	counter := func(name, help string) prometheus.Counter {
-		return f.NewCounter(prometheus.CounterOpts{Namespace: "onemap", Subsystem: "ingest", Name: name, Help: help})
+	const namespace, subsystem = "onemap", "ingest"
+	m := &ingestMetrics{}
+	for _, c := range []struct {
+		name, help string
+		n          *atomic.Uint64
+	}{
+		{"accepted_total", "Envelopes taken into the queue.", &m.received},
+		{"stored_total", "Observations stored that were new.", &m.committed},
+		{"duplicate_total", "Observations that were there already, with the same value.", &m.duplicate},
+		{"conflict_total", "Observations that were there already, with another value.", &m.conflict},
+		{"late_total", "Observations stored that were older than what their datastream had.", &m.late},
+		{"future_total", "Observations stored that were ahead of their receipt.", &m.future},
+		{"failed_total", "Envelopes taken and not stored: they were not acknowledged.", &m.failed},
+	} {
+		f.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: c.name, Help: c.help},
+			func() float64 { return float64(c.n.Load()) })
 	}
+	gauge := func(name, help string, value func() float64) {
+		f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help}, value)
+	}
+	gauge("queue_envelopes", "Envelopes accepted and not yet answered.", func() float64 { n, _ := q.depth(); return float64(n) })
+	gauge("queue_bytes", "Bytes of those.", func() float64 { _, n := q.depth(); return float64(n) })
+	gauge("oldest_seconds", "Age of the oldest envelope that is not yet answered.", func() float64 { return age(q, clock()).Seconds() })
 	vec := func(name, help string) *prometheus.CounterVec {
-		return f.NewCounterVec(prometheus.CounterOpts{Namespace: "onemap", Subsystem: "ingest", Name: name, Help: help}, []string{"reason"})
+		return f.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help}, []string{"reason"})
 	}
-	f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "ingest", Name: "queue_envelopes", Help: "Envelopes that wait for a commit."},
-		func() float64 { n, _ := q.depth(); return float64(n) })
-	f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "ingest", Name: "queue_bytes", Help: "Bytes that wait for a commit."},
-		func() float64 { _, n := q.depth(); return float64(n) })
-	return ingestMetrics{
-		accepted:    counter("accepted_total", "Envelopes taken into the queue."),
-		stored:      counter("stored_total", "Observations stored that were new."),
-		duplicate:   counter("duplicate_total", "Observations that were there already, with the same value."),
-		conflict:    counter("conflict_total", "Observations that were there already, with another value."),
-		quarantined: vec("quarantined_total", "Publishes put to quarantine, by the first reason."),
-		refused:     vec("refused_total", "Envelopes refused before the queue, by reason."),
-		failed:      counter("failed_total", "Envelopes taken and not stored: they were not acknowledged."),
-		commit: f.NewHistogram(prometheus.HistogramOpts{
-			Namespace: "onemap", Subsystem: "ingest", Name: "commit_seconds", Help: "How long a commit took.",
-			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 15},
-		}),
-		batch: f.NewHistogram(prometheus.HistogramOpts{
-			Namespace: "onemap", Subsystem: "ingest", Name: "batch_rows", Help: "Rows of a commit.",
-			Buckets: prometheus.ExponentialBuckets(1, 4, 8),
-		}),
-		away: f.NewGauge(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "ingest", Name: "database_away", Help: "1 while the database is away."}),
+	m.byReason = vec("quarantined_total", "Publishes put to quarantine, by the first reason.")
+	m.byRefusal = vec("refused_total", "Envelopes refused before the queue, by reason.")
+	m.seconds = f.NewHistogram(prometheus.HistogramOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "commit_seconds", Help: "How long a commit took.",
+		Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 15},
+	})
+	m.rows = f.NewHistogram(prometheus.HistogramOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "batch_rows", Help: "Rows of a commit.",
+		Buckets: prometheus.ExponentialBuckets(1, 4, 8),
+	})
+	m.away = f.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: "database_away", Help: "1 while the database is away."})
+	return m
+}
+
+// age is how long the oldest envelope has been waiting for its answer.
+func age(q *queue, now time.Time) time.Duration {
+	at := q.oldest()
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(at))
+}
+
+func (m *ingestMetrics) refuse(reason string) {
+	m.refused.Add(1)
+	m.byRefusal.WithLabelValues(reason).Inc()
+}
+
+func (m *ingestMetrics) quarantine(reason string) {
+	m.quarantined.Add(1)
+	m.byReason.WithLabelValues(reason).Inc()
+}
+
+func (m *ingestMetrics) stored(res BatchResult) {
+	m.committed.Add(uint64(res.Stored))
+	m.duplicate.Add(uint64(res.Duplicates))
+	m.conflict.Add(uint64(res.Conflicts))
+	m.late.Add(uint64(res.Late))
+}
+
+func (m *ingestMetrics) batch(took time.Duration, rows int) {
+	m.batches.Add(1)
+	m.seconds.Observe(took.Seconds())
+	m.rows.Observe(float64(rows))
+}
+
+// counts is what the counters say now.
+func (m *ingestMetrics) counts() IngestCounts {
+	return IngestCounts{
+		Received: m.received.Load(), Committed: m.committed.Load(), Duplicate: m.duplicate.Load(), Conflict: m.conflict.Load(),
+		Late: m.late.Load(), Future: m.future.Load(), Quarantined: m.quarantined.Load(), Refused: m.refused.Load(),
+		Failed: m.failed.Load(), Batches: m.batches.Load(),
 	}
 }

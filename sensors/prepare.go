@@ -12,6 +12,7 @@ type entry struct {
 	observations []Observation
 	statuses     []Status
 	quarantine   []Quarantined
+	ahead        int // observations that are ahead of their receipt
 	finished     bool
 }
 
@@ -34,10 +35,10 @@ func merge(entries []*entry) Batch {
 
 // gather decodes what waits, up to a batch. On an error (the registry could not be asked) the
 // entries hold everything taken.
-func (in *Ingest) gather(ctx context.Context) ([]*entry, error) {
+func (in *Ingest) gather(ctx context.Context, at int) ([]*entry, error) {
 	var entries []*entry
 	for rows := 0; rows < in.opts.MaxBatch; {
-		it, ok := in.queue.take()
+		it, ok := in.queue.take(at)
 		if !ok {
 			break
 		}

@@ -1,7 +1,9 @@
 package sensors
 
 import (
+	"hash/maphash"
 	"sync"
+	"time"
 
 	"onemap/internal/errs"
 )
@@ -25,69 +27,136 @@ const (
 	refusedStopping = "stopping"
 )
 
-// queue is bounded by count and by bytes and never blocks who puts.
+// queue holds what was accepted, in one lane a committer: what one device sends stays in one lane and
+// so in its order. It is bounded by count and by bytes, over all lanes and until the commit, and never
+// blocks who puts.
 type queue struct {
+	maxItems, maxBytes int
+	seed               maphash.Seed
+
 	mu       sync.Mutex
-	items    []item
-	head     int
-	bytes    int
-	maxItems int
-	maxBytes int
+	lanes    []lane
+	items    int    // accepted and not released
+	bytes    int    // of those
 	refusing string // one of the reasons; empty: taking
-	wake     chan struct{}
+	roomy    chan struct{}
 }
 
-func newQueue(maxItems, maxBytes int) *queue {
-	return &queue{maxItems: maxItems, maxBytes: maxBytes, wake: make(chan struct{}, 1)}
+// lane is the part of the queue that one committer empties.
+type lane struct {
+	waiting []item
+	head    int
+	oldest  time.Time     // when the oldest item that was taken and not released was received; zero: none
+	wake    chan struct{} // something came, or the end did
+}
+
+func newQueue(lanes, maxItems, maxBytes int) *queue {
+	q := &queue{maxItems: maxItems, maxBytes: maxBytes, seed: maphash.MakeSeed(), lanes: make([]lane, lanes)}
+	for i := range q.lanes {
+		q.lanes[i].wake = make(chan struct{}, 1)
+	}
+	return q
 }
 
 // put appends, or gives the reason why not.
 func (q *queue) put(it item) (refused string) {
+	at := 0
+	if len(q.lanes) > 1 {
+		at = int(maphash.String(q.seed, it.env.Device) % uint64(len(q.lanes)))
+	}
+	size := it.size()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.refusing != "":
 		return q.refusing
-	case len(q.items)-q.head >= q.maxItems, q.bytes+it.size() > q.maxBytes:
+	case q.full(size):
 		return refusedFull
 	}
-	q.items = append(q.items, it)
-	q.bytes += it.size()
-	q.signal()
+	l := &q.lanes[at]
+	l.waiting = append(l.waiting, it)
+	q.items++
+	q.bytes += size
+	l.signal()
 	return ""
 }
 
-// signal wakes the taker; the caller holds mu or does not care.
-func (q *queue) signal() {
+func (q *queue) full(more int) bool { return q.items >= q.maxItems || q.bytes+more > q.maxBytes }
+
+// signal wakes the taker.
+func (l *lane) signal() {
 	select {
-	case q.wake <- struct{}{}:
+	case l.wake <- struct{}{}:
 	default:
 	}
 }
 
-// take gives the oldest item.
-func (q *queue) take() (item, bool) {
+// take gives the oldest item of a lane. It counts as waiting until it is released.
+func (q *queue) take(at int) (item, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.head == len(q.items) {
+	l := &q.lanes[at]
+	if l.head == len(l.waiting) {
 		return item{}, false
 	}
-	it := q.items[q.head]
-	q.items[q.head] = item{}
-	q.head++
-	q.bytes -= it.size()
+	it := l.waiting[l.head]
+	l.waiting[l.head] = item{}
+	l.head++
+	if l.oldest.IsZero() {
+		l.oldest = it.received()
+	}
 	switch {
-	case q.head == len(q.items):
-		if cap(q.items) > 4096 {
-			q.items = nil // let go of what a flood has grown
+	case l.head == len(l.waiting):
+		if cap(l.waiting) > 4096 {
+			l.waiting = nil // let go of what a flood has grown
 		}
-		q.items, q.head = q.items[:0], 0
-	case q.head > 1024 && q.head*2 > len(q.items):
-		n := copy(q.items, q.items[q.head:])
-		clear(q.items[n:])
-		q.items, q.head = q.items[:n], 0
+		l.waiting, l.head = l.waiting[:0], 0
+	case l.head > 1024 && l.head*2 > len(l.waiting):
+		n := copy(l.waiting, l.waiting[l.head:])
+		clear(l.waiting[n:])
+		l.waiting, l.head = l.waiting[:n], 0
 	}
 	return it, true
+}
+
+func (it item) received() time.Time {
+	if it.ready != nil {
+		return it.ready.At
+	}
+	return it.env.Received
+}
+
+// release gives back the room of entries that were taken from a lane: all of its entries are answered.
+func (q *queue) release(at int, entries []*entry) {
+	bytes := 0
+	for _, e := range entries {
+		bytes += e.size()
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lanes[at].oldest = time.Time{}
+	q.items -= len(entries)
+	q.bytes -= bytes
+	if q.roomy != nil && q.items <= q.maxItems/4*3 && q.bytes <= q.maxBytes/4*3 {
+		close(q.roomy)
+		q.roomy = nil
+	}
+}
+
+// room gives the reason why put would refuse now, empty when it would not, and a channel that is
+// closed when that may have changed. A queue that was full has room again when a quarter is free.
+func (q *queue) room() (changed <-chan struct{}, reason string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.refusing != "":
+		return nil, q.refusing
+	case q.roomy == nil && !q.full(q.maxBytes/64):
+		return nil, ""
+	case q.roomy == nil:
+		q.roomy = make(chan struct{})
+	}
+	return q.roomy, refusedFull
 }
 
 // refuse stops taking for the reason.
@@ -97,17 +166,48 @@ func (q *queue) refuse(reason string) {
 	if q.refusing != refusedStopping { // which is for good
 		q.refusing = reason
 	}
-	q.signal()
+	if q.roomy != nil {
+		close(q.roomy)
+		q.roomy = nil
+	}
+	for i := range q.lanes {
+		q.lanes[i].signal()
+	}
 }
 
 // admit takes again, unless the end has come.
 func (q *queue) admit() { q.refuse("") }
 
-// depth is how many items and bytes wait.
+// depth is how many items and bytes are accepted and not answered.
 func (q *queue) depth() (items, bytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.items) - q.head, q.bytes
+	return q.items, q.bytes
+}
+
+// oldest is when the oldest of them was received; zero when there is none.
+func (q *queue) oldest() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var oldest time.Time
+	for i := range q.lanes {
+		l := &q.lanes[i]
+		at := l.oldest
+		if at.IsZero() && l.head < len(l.waiting) {
+			at = l.waiting[l.head].received()
+		}
+		if !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+	}
+	return oldest
+}
+
+// waits is how many items wait in a lane.
+func (q *queue) waits(at int) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.lanes[at].waiting) - q.lanes[at].head
 }
 
 // stopping reports whether refuse(refusedStopping) was called.
@@ -121,7 +221,7 @@ func (q *queue) stopping() bool {
 func refusal(reason string) error {
 	switch reason {
 	case refusedFull:
-		return errs.New(errs.Unavailable, "more is arriving than can be stored")
+		return errs.Wrap(errs.Unavailable, errFull, "more is arriving than can be stored")
 	case refusedAway:
 		return errs.New(errs.Unavailable, "the database is away")
 	default:

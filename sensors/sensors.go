@@ -150,6 +150,7 @@ type BatchResult struct {
 	Stored     int // new rows
 	Duplicates int // the same datastream, time and value again
 	Conflicts  int // the same datastream and time with another value: kept in observation_conflict
+	Late       int // new rows that are older than what their datastream had
 	Unknown    int // of a datastream or device that is gone, or out of the store's years: quarantined
 }
 

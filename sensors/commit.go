@@ -1,0 +1,251 @@
+package sensors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"onemap/internal/errs"
+)
+
+// run is one committer.
+func (in *Ingest) run(ctx context.Context, at int) {
+	var pace pace
+	for {
+		in.hold(at, &pace)
+		entries, err := in.gather(ctx, at)
+		if err == nil && len(entries) == 0 {
+			if in.queue.stopping() {
+				return
+			}
+			<-in.queue.lanes[at].wake // Stop signals too
+			continue
+		}
+		if err == nil {
+			err = in.commit(ctx, at, entries)
+		}
+		if err != nil {
+			in.leave(ctx, entries, err)
+		}
+		in.queue.release(at, entries)
+		if err == nil {
+			pace.note(in.opts.Clock(), len(entries))
+			continue
+		}
+		in.rest(at, err)
+		if !in.returned(ctx, at) {
+			in.rest(at, err)
+			return
+		}
+	}
+}
+
+// pace is how fast a committer's envelopes have been coming.
+type pace struct {
+	last time.Time
+	rate float64 // a second
+}
+
+func (p *pace) note(now time.Time, envelopes int) {
+	if passed := now.Sub(p.last).Seconds(); passed > 0 {
+		p.rate += (float64(envelopes)/passed - p.rate) / 8
+	}
+	p.last = now
+}
+
+// hold lets a flood gather, unless a good batch waits already.
+func (in *Ingest) hold(at int, p *pace) {
+	const good = 512
+	if in.opts.FloodHold <= 0 || p.rate < in.opts.FloodRate || in.queue.stopping() {
+		return
+	}
+	if waits := in.queue.waits(at); waits > 0 && waits < good {
+		time.Sleep(in.opts.FloodHold)
+	}
+}
+
+// leave tells those whose commit failed that the database is away, and refuses from now on.
+func (in *Ingest) leave(ctx context.Context, entries []*entry, err error) {
+	in.mu.Lock()
+	first := in.since.IsZero()
+	if first {
+		in.since = in.opts.Clock()
+	}
+	in.because = err
+	in.mu.Unlock()
+	in.metrics.away.Set(1)
+	if first {
+		in.log.ErrorContext(ctx, "the database is away: nothing is acknowledged until it is back", "error", err)
+	}
+	in.queue.refuse(refusedAway)
+	err = unavailable(err)
+	for _, e := range entries {
+		in.finish(e, err)
+	}
+}
+
+// rest fails everything that still waits in a lane.
+func (in *Ingest) rest(at int, err error) {
+	for it, ok := in.queue.take(at); ok; it, ok = in.queue.take(at) {
+		e := &entry{item: it}
+		in.finish(e, unavailable(err))
+		in.queue.release(at, []*entry{e})
+	}
+}
+
+// returned asks at growing pauses until the database answers; false when Stop came first. Of several
+// committers one asks and the others wait for what it hears. The pause shrinks again with the next
+// commit, not with the answer: a database may answer and not store.
+func (in *Ingest) returned(ctx context.Context, at int) bool {
+	in.probing.Lock()
+	defer in.probing.Unlock()
+	for !in.queue.stopping() {
+		in.mu.Lock()
+		back := in.since.IsZero()
+		in.mu.Unlock()
+		if back { // another committer has heard it
+			return true
+		}
+		timer := time.NewTimer(in.pause)
+		select {
+		case <-in.queue.lanes[at].wake: // Stop, or a straggler from before the refusal
+			timer.Stop()
+			continue
+		case <-timer.C:
+		}
+		in.pause = min(2*in.pause, in.opts.ProbeMax)
+		in.probe(ctx)
+	}
+	return false
+}
+
+// calm makes the next absence begin with a short pause.
+func (in *Ingest) calm() {
+	if in.probing.TryLock() { // who holds it has found the database away meanwhile
+		in.pause = in.opts.ProbeMin
+		in.probing.Unlock()
+	}
+}
+
+// probe asks the database once, and takes again when it answers.
+func (in *Ingest) probe(ctx context.Context) {
+	probe, cancel := context.WithTimeout(ctx, in.opts.CommitTimeout)
+	defer cancel()
+	err := in.registry.Reload(probe)
+	in.mu.Lock()
+	if in.because = err; err == nil {
+		in.since = time.Time{}
+	}
+	in.mu.Unlock()
+	if err != nil {
+		return
+	}
+	in.metrics.away.Set(0)
+	in.queue.admit()
+	in.log.InfoContext(ctx, "the database answers again")
+}
+
+// commit stores the entries, halving a batch that the database will not have. The error means that
+// the database is away; entries already finished stay finished.
+func (in *Ingest) commit(ctx context.Context, at int, entries []*entry) error {
+	res, err := in.store(ctx, at, merge(entries))
+	switch {
+	case err == nil:
+		in.committed(entries, res)
+		return nil
+	case isAway(err):
+		return err
+	case len(entries) == 1:
+		return in.poison(ctx, at, entries[0], err)
+	}
+	half := len(entries) / 2
+	if err := in.commit(ctx, at, entries[:half]); err != nil {
+		return err
+	}
+	return in.commit(ctx, at, entries[half:])
+}
+
+func (in *Ingest) store(ctx context.Context, at int, b Batch) (BatchResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, in.opts.CommitTimeout)
+	defer cancel()
+	began := in.opts.Clock()
+	in.mu.Lock()
+	in.running[at] = began
+	in.mu.Unlock()
+	res, err := in.committer.CommitBatch(ctx, b)
+	in.mu.Lock()
+	in.running[at] = time.Time{}
+	in.mu.Unlock()
+	if err != nil {
+		return BatchResult{}, fmt.Errorf("commit a batch of %d readings: %w", len(b.Observations), err)
+	}
+	took, rows := in.opts.Clock().Sub(began), len(b.Observations)+len(b.Statuses)+len(b.Quarantine)
+	in.metrics.batch(took, rows)
+	in.sampler.batch(took, rows)
+	return res, nil
+}
+
+// committed counts, wakes the readers, and lets everybody be acknowledged.
+func (in *Ingest) committed(entries []*entry, res BatchResult) {
+	in.calm()
+	in.metrics.stored(res)
+	if res.Seq > 0 && in.opts.OnCommit != nil {
+		in.opts.OnCommit(res.Seq)
+	}
+	for _, e := range entries {
+		for _, q := range e.quarantine {
+			in.metrics.quarantine(q.Reason)
+		}
+		in.metrics.future.Add(uint64(e.ahead))
+		in.finish(e, nil)
+	}
+}
+
+// poison puts to quarantine what the store refuses by itself, so that it is kept and can be
+// acknowledged. When not even that can be stored, it is not acknowledged.
+func (in *Ingest) poison(ctx context.Context, at int, e *entry, cause error) error {
+	in.log.ErrorContext(ctx, "the store refuses a publish", "device", e.env.Device, "topic", e.env.Topic, "error", cause)
+	if e.ready == nil {
+		e.observations, e.statuses = nil, nil
+		e.quarantine = []Quarantined{in.row(e.env, ReasonRefused, printableText(cause.Error(), 500))}
+		res, err := in.store(ctx, at, merge([]*entry{e}))
+		switch {
+		case err == nil:
+			in.committed([]*entry{e}, res)
+			return nil
+		case isAway(err):
+			return err
+		}
+		cause = err
+	}
+	in.log.ErrorContext(ctx, "a publish can be neither stored nor kept in quarantine", "device", e.env.Device, "error", cause)
+	in.finish(e, errs.Wrap(errs.Internal, cause, "not stored"))
+	return nil
+}
+
+// finish calls done once.
+func (in *Ingest) finish(e *entry, err error) {
+	if e.finished {
+		return
+	}
+	e.finished = true
+	if err != nil {
+		in.metrics.failed.Add(1)
+	}
+	if e.done != nil {
+		e.done(err)
+	}
+}
+
+// isAway reports whether trying again later is right: the kind says so, or time ran out.
+func isAway(err error) bool {
+	return errs.Is(err, errs.Unavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+func unavailable(err error) error {
+	if errs.Is(err, errs.Unavailable) {
+		return err
+	}
+	return errs.Wrap(errs.Unavailable, err, "not stored")
+}
