@@ -94,13 +94,17 @@ func (f *Faults) Detail() string {
 
 // TimeLimits say which event times are believed.
 type TimeLimits struct {
-	Future time.Duration // how far ahead of receipt; 0 is 5 minutes
+	Ahead  time.Duration // how far ahead of receipt without being flagged TimeAhead; 0 is 10 s
+	Future time.Duration // how far ahead of receipt at all; 0 is 31 days, for which there are partitions
 	Age    time.Duration // how far behind receipt; 0 is 10 years
 }
 
 func (l TimeLimits) withDefaults() TimeLimits {
+	if l.Ahead == 0 {
+		l.Ahead = 10 * time.Second
+	}
 	if l.Future == 0 {
-		l.Future = 5 * time.Minute
+		l.Future = 31 * 24 * time.Hour
 	}
 	if l.Age == 0 {
 		l.Age = 10 * 366 * 24 * time.Hour
@@ -112,7 +116,8 @@ func (l TimeLimits) withDefaults() TimeLimits {
 // array of such. "t" may be left out: then the time of receipt is the time, and TimeSource says so.
 // Each value that is wrong is a fault of its own and does not cost the others; bytes that are not
 // JSON cost the whole payload, since what they would have said cannot be known. A value outside the
-// range of its type is kept and flagged QCBad. Times are UTC with microseconds.
+// range of its type is kept and flagged QCBad, a time ahead of the receipt is kept and flagged
+// TimeAhead. Times are UTC with microseconds.
 func DecodeObservations(payload []byte, received time.Time, device *Known, limits TimeLimits) ([]Observation, Faults) {
 	d := decoder{
 		scanner: scanner{b: payload}, device: device, limits: limits.withDefaults(),
@@ -139,6 +144,7 @@ type decoder struct {
 	record []reading
 	out    []Observation
 	faults Faults
+	ahead  int // records that are ahead of their receipt
 }
 
 // reading is one value of a record whose time is not known yet.
@@ -221,6 +227,11 @@ func (d *decoder) reading(path string) error {
 
 // emit makes observations of the record's values.
 func (d *decoder) emit(at time.Time, source TimeSource) {
+	var now time.Time
+	if at.Sub(d.received) > d.limits.Ahead {
+		now, source = d.received.Add(time.Duration(d.ahead)*time.Microsecond), TimeAhead
+		d.ahead++ // each a moment later, or the second would count as late
+	}
 	for _, r := range d.record {
 		if r.bad {
 			continue
@@ -233,7 +244,7 @@ func (d *decoder) emit(at time.Time, source TimeSource) {
 			}
 		}
 		d.out = append(d.out, Observation{
-			DatastreamID: r.stream.ID, Time: at, Value: r.value, QC: qc, TimeSource: source, ReceivedAt: d.received,
+			DatastreamID: r.stream.ID, Time: at, Value: r.value, QC: qc, TimeSource: source, ReceivedAt: d.received, Now: now,
 		})
 	}
 }
@@ -265,7 +276,7 @@ func parseTime(text []byte, received time.Time, limits TimeLimits) (time.Time, s
 	at = at.UTC().Truncate(time.Microsecond)
 	switch {
 	case at.Sub(received) > limits.Future:
-		return time.Time{}, printable(text) + " is more than " + limits.Future.String() + " in the future"
+		return time.Time{}, printable(text) + " is too far in the future"
 	case at.Year() <= 1980:
 		return time.Time{}, printable(text) + " is a clock that was never set"
 	case received.Sub(at) > limits.Age:

@@ -31,6 +31,10 @@ func TestDecodeObservations(t *testing.T) {
 	obs := func(id int64, when time.Time, v float64, qc QC, src TimeSource) Observation {
 		return Observation{DatastreamID: id, Time: when, Value: v, QC: qc, TimeSource: src, ReceivedAt: rec}
 	}
+	ahead := func(o Observation, now time.Time) Observation {
+		o.Now = now
+		return o
+	}
 	level := obs(1, at, 4.2, QCGood, TimeDevice)
 	rain := obs(2, at, 3, QCGood, TimeDevice)
 	for _, c := range []struct {
@@ -59,8 +63,11 @@ func TestDecodeObservations(t *testing.T) {
 		{"name twice", `{"t":"2026-07-01T07:59:00Z","v":{"level":1,"rain":3,"level":2}}`, []Observation{rain}, "bad-value: v.level: given twice"},
 		{"t twice", `{"t":"2026-07-01T07:59:00Z","v":{"level":1},"t":"2026-07-01T07:58:00Z"}`, nil, "bad-shape: t: given twice"},
 		{"v twice", `{"v":{"level":1},"v":{"level":2}}`, nil, "bad-shape: v: given twice"},
-		{"future", `{"t":"2026-07-01T08:05:01Z","v":{"level":1}}`, nil, "bad-time: t: 2026-07-01T08:05:01Z is more than 5m0s in the future"},
-		{"5 minutes ahead are believed", `{"t":"2026-07-01T08:05:00Z","v":{"level":1}}`, []Observation{obs(1, time.Date(2026, 7, 1, 8, 5, 0, 0, time.UTC), 1, QCGood, TimeDevice)}, ""},
+		{"future", `{"t":"2026-08-01T08:00:01Z","v":{"level":1}}`, nil, "bad-time: t: 2026-08-01T08:00:01Z is too far in the future"},
+		{"10 s ahead are nothing", `{"t":"2026-07-01T08:00:10Z","v":{"level":1}}`, []Observation{obs(1, at.Add(70*time.Second), 1, QCGood, TimeDevice)}, ""},
+		{"ahead is flagged, and stands at its receipt", `[{"t":"2026-07-01T08:05:00Z","v":{"level":1}},{"t":"2026-07-31T08:00:00Z","v":{"level":2}}]`, []Observation{
+			ahead(obs(1, at.Add(6*time.Minute), 1, QCGood, TimeAhead), rec), ahead(obs(1, at.AddDate(0, 0, 30).Add(time.Minute), 2, QCGood, TimeAhead), rec.Add(time.Microsecond)),
+		}, ""},
 		{"1970", `{"t":"1970-01-01T00:00:07Z","v":{"level":1}}`, nil, "bad-time: t: 1970-01-01T00:00:07Z is a clock that was never set"},
 		{"ages ago", `{"t":"2015-01-01T00:00:00Z","v":{"level":1}}`, nil, "bad-time: t: 2015-01-01T00:00:00Z is too long ago"},
 		{"bad time costs its record only", `[{"t":"yesterday","v":{"level":1}},{"t":"2026-07-01T07:59:00Z","v":{"rain":3}}]`, []Observation{rain}, "bad-time: [0].t: yesterday is not an RFC 3339 time"},

@@ -88,6 +88,12 @@ func (in *Ingest) decode(e *entry) (faults Faults) {
 		faults.add(ReasonBadTopic, "division", "the device is in "+device.Division)
 	case env.Kind == KindObs:
 		e.observations, faults = DecodeObservations(env.Payload, env.Received, device, in.opts.Limits)
+		e.ahead = 0
+		for i := range e.observations {
+			if e.observations[i].TimeSource == TimeAhead {
+				e.ahead++
+			}
+		}
 	case env.Kind == KindStatus:
 		var s Status
 		if s, faults = DecodeStatus(env.Payload, env.Received, env.Device, in.opts.Limits); faults.Len() == 0 {

@@ -84,10 +84,12 @@ const (
 // TimeSource says where an observation's event time comes from.
 type TimeSource uint8
 
-// The device's clock, or the time of receipt because the payload had no "t".
+// The device's clock; the time of receipt because the payload had no "t"; the device's clock, which
+// runs ahead of the receipt.
 const (
 	TimeDevice  TimeSource = 1
 	TimeReceipt TimeSource = 2
+	TimeAhead   TimeSource = 3
 )
 
 // Observation is one reading. Time is event time; ReceivedAt is ours.
@@ -98,6 +100,19 @@ type Observation struct {
 	QC           QC         `json:"qc"`
 	TimeSource   TimeSource `json:"time_source,omitempty"`
 	ReceivedAt   time.Time  `json:"received_at"`
+
+	// Now is where a reading that is ahead of its receipt stands among the present: at its receipt.
+	// Rules, live state and the latest reading go by it, so that a clock that ran ahead and was set
+	// right does not make everything after it late. Zero: at Time.
+	Now time.Time `json:"-"`
+}
+
+// StateTime is the time by which the reading takes its place in the present.
+func (o *Observation) StateTime() time.Time {
+	if o.Now.IsZero() {
+		return o.Time
+	}
+	return o.Now
 }
 
 // Topic kinds of onemap/v1/{adcode6}/{device}/{kind}.
@@ -155,7 +170,7 @@ type BatchResult struct {
 }
 
 // Committed is one ingest_batch row: what rules and live state are made from. Only rows that were
-// new, in arrival order.
+// new, those of one datastream in the order of their StateTime, which is their Time here.
 type Committed struct {
 	Seq          int64
 	At           time.Time
