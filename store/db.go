@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,10 @@ type DB struct {
 	now  func() time.Time
 
 	partitions partitionCache
+	places     placeCache
+	touched    touchCache
+	recent     recentBatches
+	repeats    atomic.Bool // the last batches held readings that were there already
 }
 
 // querier is what a pool, a connection and a transaction have in common.
@@ -66,12 +71,16 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	cfg.ConnConfig.RuntimeParams["application_name"] = "onemap"
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	cfg.AfterConnect = registerTypes
+	db := &DB{log: o.Logger, now: o.Clock}
+	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		db.recent.forget() // what answers now may be another database under the old address
+		return registerTypes(ctx, c)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, mapErr(err, "open the database")
 	}
-	db := &DB{pool: pool, log: o.Logger, now: o.Clock}
+	db.pool = pool
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}

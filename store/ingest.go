@@ -53,6 +53,7 @@ func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchRe
 			return sensors.BatchResult{}, mapErr(err, "commit batch")
 		}
 		db.partitions.forget()
+		db.places.forget()
 	}
 	return sensors.BatchResult{}, errs.Wrap(errs.Unavailable, err, "commit batch: overtaken %d times", commitAttempts)
 }
@@ -79,23 +80,43 @@ func (db *DB) tryBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResul
 		return sensors.BatchResult{}, err
 	}
 	var res sensors.BatchResult
+	var kept sensors.Committed
+	if p.allNew() && !db.repeats.Load() {
+		res, kept, err = db.writeNew(ctx, p)
+		if !known(err) {
+			db.committed(p, res, kept, err)
+			return res, err
+		}
+		db.repeats.Store(true)
+	}
 	err = db.inTx(ctx, func(tx pgx.Tx) error {
-		res, err = p.write(ctx, tx)
+		res, kept, err = p.write(ctx, tx)
 		return err
 	})
+	if err == nil && len(p.fresh) > 0 && res.Duplicates+res.Conflicts == 0 {
+		db.repeats.Store(false)
+	}
+	db.committed(p, res, kept, err)
 	return res, err
 }
 
-// obsKey identifies a reading as the table does: to the microsecond.
-type obsKey struct {
-	datastream int64
-	micros     int64
+// committed remembers what a commit has stored, or forgets everything after a failure.
+func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Committed, err error) {
+	if err != nil {
+		db.recent.forget()
+		return
+	}
+	db.touched.note(p.devices)
+	if res.Seq > 0 {
+		db.recent.add(kept)
+	}
 }
 
 // batchPlan is a batch sorted out before its transaction begins.
 type batchPlan struct {
-	fresh      []reading // the first of each key, in arrival order
+	fresh      []reading // the first of each key, in the order of the keys
 	again      []reading // the same key a second time in this very batch
+	ahead      bool      // one of them is ahead of its receipt
 	devices    []touched // by id
 	quarantine []sensors.Quarantined
 	unknown    int
@@ -105,6 +126,52 @@ type batchPlan struct {
 type reading struct {
 	sensors.Observation
 	retention string
+	place     int32 // in the order of arrival
+}
+
+// byKey is the order of the table's key; of one key, that of arrival.
+func byKey(a, b reading) int {
+	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), a.Time.Compare(b.Time), cmp.Compare(a.place, b.place))
+}
+
+// byState is the order in which readings take their places in the present.
+func byState(a, b reading) int {
+	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), a.StateTime().Compare(b.StateTime()), cmp.Compare(a.place, b.place))
+}
+
+// setApart sorts the readings by their key, and sets aside those whose key came before.
+func (p *batchPlan) setApart() {
+	slices.SortFunc(p.fresh, byKey)
+	kept := p.fresh[:0]
+	for i, r := range p.fresh {
+		if i > 0 && r.DatastreamID == p.fresh[i-1].DatastreamID && r.Time.Equal(p.fresh[i-1].Time) {
+			p.again = append(p.again, r)
+			continue
+		}
+		kept = append(kept, r)
+	}
+	p.fresh = kept
+}
+
+// newest gives the newest reading of each datastream, in the order of the datastreams.
+func newest(sorted []reading) []reading {
+	out := make([]reading, 0, min(len(sorted), 1024))
+	for i, r := range sorted {
+		if i+1 == len(sorted) || sorted[i+1].DatastreamID != r.DatastreamID {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// inState sorts the readings for those who follow the present.
+func inState(rs []reading) []reading {
+	if slices.IsSortedFunc(rs, byState) {
+		return rs
+	}
+	rs = slices.Clone(rs)
+	slices.SortFunc(rs, byState)
+	return rs
 }
 
 // touched is what a batch says of one device.
@@ -129,8 +196,12 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error
 	p := &batchPlan{quarantine: slices.Clone(b.Quarantine)}
 	touch := make(map[string]touched)
 	months := make(map[partitionKey]struct{})
-	keys := make(map[obsKey]struct{}, len(b.Observations))
-	for _, o := range b.Observations {
+	var month struct { // of the reading before
+		from, to  int64
+		retention string
+	}
+	p.fresh = make([]reading, 0, len(b.Observations))
+	for i, o := range b.Observations {
 		o.Time, o.ReceivedAt = o.Time.UTC().Truncate(time.Microsecond), o.ReceivedAt.UTC().Truncate(time.Microsecond)
 		place, ok := streams[o.DatastreamID]
 		if !ok {
@@ -141,19 +212,19 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error
 			p.setAside(o, place.device, "bad-time", fmt.Sprintf("t: %s is outside of what is stored", o.Time.Format(time.RFC3339Nano)))
 			continue
 		}
-		t := touch[place.device]
-		t.seen = later(t.seen, o.ReceivedAt)
-		touch[place.device] = t
-		r := reading{o, place.retention}
-		key := obsKey{o.DatastreamID, o.Time.UnixMicro()}
-		if _, ok := keys[key]; ok {
-			p.again = append(p.again, r)
-			continue
+		if t := touch[place.device]; t.seen == nil || o.ReceivedAt.After(*t.seen) {
+			t.seen = &o.ReceivedAt
+			touch[place.device] = t
 		}
-		keys[key] = struct{}{}
-		months[partitionOf(place.retention, o.Time)] = struct{}{}
-		p.fresh = append(p.fresh, r)
+		if at := o.Time.UnixMicro(); at < month.from || at >= month.to || place.retention != month.retention {
+			k := partitionOf(place.retention, o.Time)
+			months[k] = struct{}{}
+			month.from, month.to, month.retention = k.from().UnixMicro(), k.to().UnixMicro(), place.retention
+		}
+		p.ahead = p.ahead || !o.Now.IsZero()
+		p.fresh = append(p.fresh, reading{o, place.retention, int32(i)})
 	}
+	p.setApart()
 	p.announce(b.Statuses, devices, touch)
 	for _, id := range slices.Sorted(maps.Keys(touch)) {
 		t := touch[id]
@@ -212,28 +283,34 @@ func later(a *time.Time, b time.Time) *time.Time {
 // streamPlace is where a datastream's readings go, and whose they are.
 type streamPlace struct{ retention, device string }
 
+// streamPlaces gives the places of the readings' datastreams: those that were looked up before, and the
+// others from the database.
 func (db *DB) streamPlaces(ctx context.Context, obs []sensors.Observation) (map[int64]streamPlace, error) {
-	if len(obs) == 0 {
-		return nil, nil
-	}
-	ids := make(map[int64]struct{}, len(obs))
+	places, unknown := db.places.all(), map[int64]struct{}{}
 	for _, o := range obs {
-		ids[o.DatastreamID] = struct{}{}
+		if _, ok := places[o.DatastreamID]; !ok {
+			unknown[o.DatastreamID] = struct{}{}
+		}
+	}
+	if len(unknown) == 0 {
+		return places, nil
 	}
 	rows, err := db.pool.Query(ctx, `
 		select d.id, t.retention, d.device_id from datastream d join datastream_type t on t.code = d.type
-		where d.id = any($1)`, slices.Collect(maps.Keys(ids)))
+		where d.id = any($1)`, slices.Collect(maps.Keys(unknown)))
 	if err != nil {
 		return nil, err
 	}
-	places := make(map[int64]streamPlace, len(ids))
+	found := make(map[int64]streamPlace, len(unknown))
 	var id int64
 	var at streamPlace
-	_, err = pgx.ForEachRow(rows, []any{&id, &at.retention, &at.device}, func() error {
-		places[id] = at
+	if _, err = pgx.ForEachRow(rows, []any{&id, &at.retention, &at.device}, func() error {
+		found[id] = at
 		return nil
-	})
-	return places, err
+	}); err != nil {
+		return nil, err
+	}
+	return db.places.with(found), nil
 }
 
 func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[string]bool, error) {
@@ -261,9 +338,4 @@ func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[
 // must not hold up the batch that it is quarantined with.
 func cleanText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-}
-
-// newestFirst orders a datastream's readings for the choice of the latest.
-func newestFirst(a, b reading) int {
-	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), b.Time.Compare(a.Time))
 }

@@ -23,6 +23,7 @@ type modelKey struct {
 }
 
 func (m *model) add(b []sensors.Observation) (res sensors.BatchResult) {
+	stored, moved := make(map[int64]int), make(map[int64]bool)
 	for _, o := range b {
 		k := modelKey{o.DatastreamID, o.Time.Unix()}
 		had, ok := m.Stored[k]
@@ -30,8 +31,9 @@ func (m *model) add(b []sensors.Observation) (res sensors.BatchResult) {
 		case !ok:
 			m.Stored[k] = o.Value
 			res.Stored++
+			stored[k.Stream]++
 			if l, ok := m.Latest[k.Stream]; !ok || k.Second > l.Second {
-				m.Latest[k.Stream] = k
+				m.Latest[k.Stream], moved[k.Stream] = k, true
 			}
 		case had == o.Value || m.Conflicts[k][o.Value]:
 			res.Duplicates++
@@ -41,6 +43,11 @@ func (m *model) add(b []sensors.Observation) (res sensors.BatchResult) {
 			}
 			m.Conflicts[k][o.Value] = true
 			res.Conflicts++
+		}
+	}
+	for stream, n := range stored {
+		if !moved[stream] {
+			res.Late += n
 		}
 	}
 	return res

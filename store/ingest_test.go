@@ -43,7 +43,7 @@ func TestRedeliveredBatchIsStoredOnce(t *testing.T) {
 	if len(got) != 2 || len(got[0].Observations) != 3 || len(got[1].Observations) != 1 {
 		t.Fatalf("batches: %+v", got)
 	}
-	want := slices.Clone(batch)
+	want := []sensors.Observation{batch[0], batch[2], batch[1]} // by datastream and time
 	for i := range want {
 		want[i].TimeSource = 0 // not in a batch
 	}

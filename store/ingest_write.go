@@ -3,10 +3,12 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"onemap/sensors"
 )
@@ -15,37 +17,99 @@ import (
 // latest says, and the row is not rewritten with every reading.
 const seenStep = 10 * time.Second
 
-// write stores the plan. Rows of one table are touched in the order of their keys, and the tables
-// in one order, so that two writers never wait for each other; the batch lock is taken last.
-func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (sensors.BatchResult, error) {
-	res := sensors.BatchResult{Unknown: p.unknown}
+// allNew reports whether the plan may turn out to hold nothing but new readings.
+func (p *batchPlan) allNew() bool {
+	if len(p.fresh) == 0 || len(p.again) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(p.devices, func(d touched) bool { return d.statusAt != nil })
+}
+
+// known reports whether err says that some of the readings are there already.
+func known(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "P0V01"
+}
+
+// writeNew stores a plan all of whose readings are new, in one round trip and one transaction; when they
+// are not, known is true of the error and nothing was stored. Tables are touched in the order in
+// which write does.
+func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResult, kept sensors.Committed, err error) {
+	res = sensors.BatchResult{Unknown: p.unknown, Stored: len(p.fresh)}
+	present := p.fresh
+	if p.ahead {
+		present = inState(p.fresh)
+	}
+	c, n := columnsOf(p.fresh), columnsOf(newest(present))
+	var batch pgx.Batch
+	batch.Queue(`select store_fresh($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		c.retentions, c.ids, c.times, c.values, c.qcs, c.timeSources, c.received, c.places,
+		n.ids, n.states, n.values, n.qcs, n.timeSources, n.received).QueryRow(func(row pgx.Row) error { return row.Scan(&res.Late) })
+	if due := db.touched.due(p.devices); len(due) > 0 {
+		batch.Queue(touchSQL, touchArgs(due)...)
+	}
+	if len(p.quarantine) > 0 {
+		batch.Queue(quarantineSQL, quarantineArgs(p.quarantine)...)
+	}
+	if p.ahead {
+		c = columnsOf(present)
+	}
+	batch.Queue(appendSQL, c.ids, c.states, c.values, c.qcs, c.received, []byte(`[]`)).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&kept.Seq, &kept.At)
+	})
+	if err := db.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return sensors.BatchResult{}, kept, err
+	}
+	res.Seq = kept.Seq
+	kept.Observations, kept.Statuses = asCommitted(present), []sensors.Status{}
+	return res, kept, nil
+}
+
+// asCommitted is the readings as a batch has them.
+func asCommitted(rs []reading) []sensors.Observation {
+	out := make([]sensors.Observation, len(rs))
+	for i := range rs {
+		o := &rs[i].Observation
+		out[i] = sensors.Observation{DatastreamID: o.DatastreamID, Time: o.StateTime(), Value: o.Value, QC: o.QC, ReceivedAt: o.ReceivedAt}
+	}
+	return out
+}
+
+// write stores any plan. Rows of one table are touched in the order of their keys, and the tables in one
+// order, so that two writers never wait for each other; the batch lock is taken last.
+func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResult, kept sensors.Committed, err error) {
+	res.Unknown = p.unknown
 	if err := boundWaits(ctx, tx); err != nil {
-		return res, err
+		return res, kept, err
 	}
 	stored, known, err := p.insertObservations(ctx, tx)
 	if err != nil {
-		return res, err
+		return res, kept, err
 	}
 	res.Stored = len(stored)
 	if res.Conflicts, err = insertConflicts(ctx, tx, known); err != nil {
-		return res, err
+		return res, kept, err
 	}
 	res.Duplicates = len(known) - res.Conflicts
-	if err := upsertLatest(ctx, tx, stored); err != nil {
-		return res, err
+	stored = inState(stored)
+	if res.Late, err = upsertLatest(ctx, tx, stored); err != nil {
+		return res, kept, err
 	}
 	statuses, err := p.touchDevices(ctx, tx)
 	if err != nil {
-		return res, err
+		return res, kept, err
 	}
-	if err := insertQuarantine(ctx, tx, p.quarantine); err != nil {
-		return res, err
+	if len(p.quarantine) > 0 {
+		if _, err := tx.Exec(ctx, quarantineSQL, quarantineArgs(p.quarantine)...); err != nil {
+			return res, kept, err
+		}
 	}
 	if len(stored)+len(statuses) == 0 {
-		return res, nil
+		return res, kept, nil
 	}
-	res.Seq, err = appendBatch(ctx, tx, stored, statuses)
-	return res, err
+	kept, err = appendBatch(ctx, tx, stored, statuses)
+	res.Seq = kept.Seq
+	return res, kept, err
 }
 
 // obsColumns is readings as the arrays of unnest.
@@ -53,21 +117,33 @@ type obsColumns struct {
 	retentions  []string
 	ids         []int64
 	times       []time.Time
+	states      []time.Time // times when none is ahead
 	values      []float64
 	qcs         []int16
 	timeSources []int16
 	received    []time.Time
+	places      []int32
 }
 
 func columnsOf(rs []reading) obsColumns {
 	n := len(rs)
 	c := obsColumns{
-		make([]string, n), make([]int64, n), make([]time.Time, n), make([]float64, n),
-		make([]int16, n), make([]int16, n), make([]time.Time, n),
+		make([]string, n), make([]int64, n), make([]time.Time, n), nil, make([]float64, n),
+		make([]int16, n), make([]int16, n), make([]time.Time, n), make([]int32, n),
 	}
-	for i, r := range rs {
+	ahead := false
+	for i := range rs {
+		r := &rs[i]
 		c.retentions[i], c.ids[i], c.times[i], c.values[i] = r.retention, r.DatastreamID, r.Time, r.Value
 		c.qcs[i], c.timeSources[i], c.received[i] = int16(r.QC), int16(max(r.TimeSource, sensors.TimeDevice)), r.ReceivedAt
+		c.places[i] = r.place
+		ahead = ahead || !r.Now.IsZero()
+	}
+	if c.states = c.times; ahead {
+		c.states = make([]time.Time, n)
+		for i := range rs {
+			c.states[i] = rs[i].StateTime()
+		}
 	}
 	return c
 }
@@ -80,20 +156,19 @@ func (p *batchPlan) insertObservations(ctx context.Context, tx pgx.Tx) (stored, 
 	}
 	c := columnsOf(p.fresh)
 	rows, err := tx.Query(ctx, `
-		with input as materialized (
-			select u.*, nextval('observation_seq') as seq
-			from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::float8[], $5::smallint[], $6::smallint[], $7::timestamptz[])
-				with ordinality as u (retention, datastream_id, ts, value, qc, time_source, received_at, n)
+		with base as materialized (select nextval('observation_seq') as seq), input as materialized (
+			select u.*, base.seq + u.place as seq
+			from base, unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::float8[], $5::smallint[], $6::smallint[], $7::timestamptz[], $8::int[])
+				with ordinality as u (retention, datastream_id, ts, value, qc, time_source, received_at, place, n)
 		), fresh as (
 			insert into observation (retention, datastream_id, ts, value, qc, time_source, seq, received_at)
-			select retention, datastream_id, ts, value, qc, time_source, seq, received_at from input
-			order by retention, datastream_id, ts
+			select retention, datastream_id, ts, value, qc, time_source, seq, received_at from input order by n
 			on conflict do nothing
 			returning datastream_id, ts
 		)
 		select i.n from input i
 		where not exists (select from fresh f where f.datastream_id = i.datastream_id and f.ts = i.ts)`,
-		c.retentions, c.ids, c.times, c.values, c.qcs, c.timeSources, c.received)
+		c.retentions, c.ids, c.times, c.values, c.qcs, c.timeSources, c.received, c.places)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,40 +213,46 @@ func insertConflicts(ctx context.Context, tx pgx.Tx, known []reading) (int, erro
 	return int(tag.RowsAffected()), err
 }
 
-// upsertLatest moves the newest reading of each datastream forward, never back.
-func upsertLatest(ctx context.Context, tx pgx.Tx, stored []reading) error {
+// upsertLatest moves the newest reading of each datastream forward, never back, and counts the
+// readings of the datastreams that have a newer one. stored is in the order of its states.
+func upsertLatest(ctx context.Context, tx pgx.Tx, stored []reading) (late int, err error) {
 	if len(stored) == 0 {
-		return nil
+		return 0, nil
 	}
-	newest := slices.Clone(stored)
-	slices.SortStableFunc(newest, newestFirst)
-	newest = slices.CompactFunc(newest, func(a, b reading) bool { return a.DatastreamID == b.DatastreamID })
-	c := columnsOf(newest)
-	_, err := tx.Exec(ctx, `
-		insert into latest (datastream_id, ts, value, qc, time_source, received_at)
-		select * from unnest($1::bigint[], $2::timestamptz[], $3::float8[], $4::smallint[], $5::smallint[], $6::timestamptz[])
-			as i (datastream_id, ts, value, qc, time_source, received_at)
-		order by datastream_id
-		on conflict (datastream_id) do update
-		set ts = excluded.ts, value = excluded.value, qc = excluded.qc,
-			time_source = excluded.time_source, received_at = excluded.received_at
-		where excluded.ts > latest.ts`,
-		c.ids, c.times, c.values, c.qcs, c.timeSources, c.received)
-	return err
+	c := columnsOf(newest(stored))
+	rows, err := tx.Query(ctx, `
+		with moved as (
+			insert into latest (datastream_id, ts, value, qc, time_source, received_at)
+			select * from unnest($1::bigint[], $2::timestamptz[], $3::float8[], $4::smallint[], $5::smallint[], $6::timestamptz[])
+				as i (datastream_id, ts, value, qc, time_source, received_at)
+			order by datastream_id
+			on conflict (datastream_id) do update
+			set ts = excluded.ts, value = excluded.value, qc = excluded.qc,
+				time_source = excluded.time_source, received_at = excluded.received_at
+			where excluded.ts > latest.ts
+			returning datastream_id
+		)
+		select i from unnest($1::bigint[]) as i where i not in (select datastream_id from moved)`,
+		c.ids, c.states, c.values, c.qcs, c.timeSources, c.received)
+	if err != nil {
+		return 0, err
+	}
+	still, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil || len(still) == 0 {
+		return 0, err
+	}
+	slices.Sort(still)
+	for _, r := range stored {
+		if _, ok := slices.BinarySearch(still, r.DatastreamID); ok {
+			late++
+		}
+	}
+	return late, nil
 }
 
-// touchDevices notes who published and who announced itself, and returns the announcements that
-// were news. The rows are locked in the order of their ids.
-func (p *batchPlan) touchDevices(ctx context.Context, tx pgx.Tx) ([]sensors.Status, error) {
-	if len(p.devices) == 0 {
-		return nil, nil
-	}
-	n := len(p.devices)
-	ids, seen, online, at := make([]string, n), make([]*time.Time, n), make([]*bool, n), make([]*time.Time, n)
-	for i, d := range p.devices {
-		ids[i], seen[i], online[i], at[i] = d.id, d.seen, d.online, d.statusAt
-	}
-	rows, err := tx.Query(ctx, `
+// touchSQL notes who published and who announced itself, and gives what became of it. The rows are locked
+// in the order of their ids. Its arguments are touchArgs'.
+const touchSQL = `
 		with said as (
 			select d.id, u.seen, u.online, u.status_at,
 				coalesce(d.status_at is null or u.status_at > d.status_at
@@ -186,8 +267,24 @@ func (p *batchPlan) touchDevices(ctx context.Context, tx pgx.Tx) ([]sensors.Stat
 			online = case when said.news then said.online else d.online end,
 			status_at = case when said.news then said.status_at else d.status_at end
 		from said where d.id = said.id
-		returning d.id, said.news, said.online, said.status_at`,
-		ids, seen, online, at, seenStep)
+		returning d.id, said.news, said.online, said.status_at`
+
+func touchArgs(devices []touched) []any {
+	n := len(devices)
+	ids, seen, online, at := make([]string, n), make([]*time.Time, n), make([]*bool, n), make([]*time.Time, n)
+	for i, d := range devices {
+		ids[i], seen[i], online[i], at[i] = d.id, d.seen, d.online, d.statusAt
+	}
+	return []any{ids, seen, online, at, seenStep}
+}
+
+// touchDevices notes who published and who announced itself, and returns the announcements that
+// were news. The rows are locked in the order of their ids.
+func (p *batchPlan) touchDevices(ctx context.Context, tx pgx.Tx) ([]sensors.Status, error) {
+	if len(p.devices) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.Query(ctx, touchSQL, touchArgs(p.devices)...)
 	if err != nil {
 		return nil, err
 	}
@@ -205,10 +302,12 @@ func (p *batchPlan) touchDevices(ctx context.Context, tx pgx.Tx) ([]sensors.Stat
 	return news, err
 }
 
-func insertQuarantine(ctx context.Context, tx pgx.Tx, qs []sensors.Quarantined) error {
-	if len(qs) == 0 {
-		return nil
-	}
+// quarantineSQL stores what could not be decoded; its arguments are quarantineArgs'.
+const quarantineSQL = `
+	insert into quarantine (at, device_id, topic, reason, detail, payload, size)
+	select * from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int[])`
+
+func quarantineArgs(qs []sensors.Quarantined) []any {
 	n := len(qs)
 	at, sizes, payloads := make([]time.Time, n), make([]int32, n), make([][]byte, n)
 	devices, topics, reasons, details := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
@@ -217,26 +316,25 @@ func insertQuarantine(ctx context.Context, tx pgx.Tx, qs []sensors.Quarantined) 
 		devices[i], topics[i] = cleanText(q.DeviceID), cleanText(q.Topic)
 		reasons[i], details[i] = cleanText(q.Reason), cleanText(q.Detail)
 	}
-	_, err := tx.Exec(ctx, `
-		insert into quarantine (at, device_id, topic, reason, detail, payload, size)
-		select * from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int[])`,
-		at, devices, topics, reasons, details, payloads, sizes)
-	return err
+	return []any{at, devices, topics, reasons, details, payloads, sizes}
 }
 
-// appendBatch writes the row that rules and live state are made from. It takes the lock that puts
-// batches in the order of their commits, so nothing may come after it.
-func appendBatch(ctx context.Context, tx pgx.Tx, stored []reading, statuses []sensors.Status) (int64, error) {
+// appendSQL writes the row that rules and live state are made from. It takes the lock that puts batches in
+// the order of their commits, so nothing may come after it.
+const appendSQL = `select append_ingest_batch($1, $2, $3, $4, $5, $6), clock_timestamp()`
+
+// appendBatch writes the batch of stored readings, in the order of their states, and statuses, and gives
+// it as its readers will see it. Call it last in the transaction.
+func appendBatch(ctx context.Context, tx pgx.Tx, stored []reading, statuses []sensors.Status) (sensors.Committed, error) {
 	c := columnsOf(stored)
 	if statuses == nil {
 		statuses = []sensors.Status{}
 	}
+	kept := sensors.Committed{Observations: asCommitted(stored), Statuses: statuses}
 	news, err := json.Marshal(statuses)
 	if err != nil {
-		return 0, err
+		return kept, err
 	}
-	var seq int64
-	err = tx.QueryRow(ctx, `select append_ingest_batch($1, $2, $3, $4, $5, $6)`,
-		c.ids, c.times, c.values, c.qcs, c.received, news).Scan(&seq)
-	return seq, err
+	err = tx.QueryRow(ctx, appendSQL, c.ids, c.states, c.values, c.qcs, c.received, news).Scan(&kept.Seq, &kept.At)
+	return kept, err
 }

@@ -15,6 +15,7 @@ var _ sensors.RegistryStore = (*DB)(nil)
 // its secret's SHA-256, in the order of the ids.
 func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, error) {
 	var out []sensors.RegisteredDevice
+	db.places.forget() // a datastream's type, or a type's retention, may be another one
 	err := db.inSnapshot(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select `+deviceColumns+`, d.secret_sha256 from device d where d.enabled order by d.id`)
 		if err != nil {

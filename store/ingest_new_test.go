@@ -1,0 +1,118 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/sensors"
+	"onemap/store"
+	"onemap/store/storetest"
+)
+
+// A clock that runs ahead and is then set right: the readings are in their places, and the present
+// goes on by the time of receipt.
+func TestAClockThatRanAheadDoesNotHideWhatFollows(t *testing.T) {
+	db := newCity(t, 1)
+	id := streamsOf(t, db)[0]
+	ahead := func(seconds int, v float64, n int) sensors.Observation {
+		o := reading(id, 3600+seconds, v)
+		o.ReceivedAt, o.TimeSource = noon.Add(time.Duration(seconds)*time.Second), sensors.TimeAhead
+		o.Now = o.ReceivedAt.Add(time.Duration(n) * time.Microsecond)
+		return o
+	}
+	// the later of the two was sent first
+	first := commit(t, db, ahead(20, 2, 0), ahead(10, 3, 1+10_000_000))
+	right := reading(id, 60, 4)
+	second := commit(t, db, right)
+	got, err := db.BatchesAfter(t.Context(), first.Seq-1, 10)
+	if err != nil || len(got) != 2 || got[1].Seq != second.Seq {
+		t.Fatalf("batches: %+v, %v", got, err)
+	}
+	var values []float64
+	last := time.Time{}
+	for _, b := range got {
+		for _, o := range b.Observations {
+			if !o.Time.After(last) {
+				t.Errorf("%v comes after %v", o.Time, last)
+			}
+			values, last = append(values, o.Value), o.Time
+		}
+	}
+	if d := cmp.Diff([]float64{2, 3, 4}, values); d != "" {
+		t.Errorf("in the present (-want +got):\n%s", d)
+	}
+	d, err := db.Device(t.Context(), city, "dev-00")
+	if err != nil || d.Streams[0].Latest == nil || d.Streams[0].Latest.Value != 4 {
+		t.Errorf("latest: %+v, %v", d.Streams[0].Latest, err)
+	}
+	if n := count(t, db, `select count(*) from observation where time_source = 3 and ts > '2026-03-14 13:00:00Z'`); n != 2 {
+		t.Errorf("%d readings in their own places, want 2", n)
+	}
+}
+
+// What a node remembers of its own commits is what the table has, and another node's commits between
+// them are not skipped.
+func TestOwnBatchesAreReadAsOthersReadThem(t *testing.T) {
+	url := storetest.NewURL(t)
+	open := func() *store.DB {
+		db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(db.Close)
+		return db
+	}
+	one, two := open(), open()
+	fillCity(t, one, 2)
+	ids := streamsOf(t, one)
+	for i := range 12 {
+		db := one
+		if i%3 == 2 {
+			db = two
+		}
+		commit(t, db, reading(ids[0], i, float64(i)), reading(ids[1], i, 0))
+	}
+	third := open() // remembers nothing
+	want, err := third.BatchesAfter(t.Context(), 0, 100)
+	if err != nil || len(want) != 12 {
+		t.Fatalf("%d batches, %v", len(want), err)
+	}
+	for name, db := range map[string]*store.DB{"one": one, "two": two} {
+		var got []sensors.Committed
+		for after := int64(0); ; {
+			more, err := db.BatchesAfter(t.Context(), after, 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(more) == 0 {
+				break
+			}
+			got, after = append(got, more...), more[len(more)-1].Seq
+		}
+		for i := range got {
+			got[i].At = want[min(i, len(want)-1)].At // told by the statement, not by the row
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+// A device is deleted after its datastream's place was looked up: the batch goes on without it.
+func TestADatastreamThatIsRememberedAndGone(t *testing.T) {
+	db := newCity(t, 2)
+	ids := streamsOf(t, db)
+	commit(t, db, reading(ids[0], 0, 1), reading(ids[2], 0, 1))
+	if _, err := db.Pool().Exec(t.Context(), `delete from device where id = 'dev-00'`); err != nil {
+		t.Fatal(err)
+	}
+	res := commit(t, db, reading(ids[0], 60, 2), reading(ids[2], 60, 2))
+	if res.Stored != 1 || res.Unknown != 1 {
+		t.Errorf("%+v, want one stored and one unknown", res)
+	}
+	if n := count(t, db, `select count(*) from quarantine where reason = 'unknown-datastream'`); n != 1 {
+		t.Errorf("%d in quarantine, want 1", n)
+	}
+}
