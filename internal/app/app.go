@@ -50,6 +50,7 @@ type App struct {
 	registry *sensors.Registry
 	ingest   *sensors.Ingest
 	broker   *mqtt.Broker
+	waysIn   []wayIn
 	engine   *alerts.Engine
 	people   *auth.Service
 	hub      *push.Hub

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"onemap/sensors"
 )
@@ -9,8 +10,9 @@ import (
 // startIngest starts the path of the readings, and then each way in: what stops last takes what the
 // others have accepted.
 func (a *App) startIngest(ctx context.Context) error {
-	a.ingest = sensors.NewIngest(sensors.IngestOptions{MaxPayload: a.o.MaxPayload, Clock: a.clock, OnCommit: a.committed},
-		a.registry, a.db, a.logger, a.metrics)
+	a.ingest = sensors.NewIngest(sensors.IngestOptions{
+		MaxPayload: a.o.MaxPayload, Committers: a.o.Committers, Node: a.o.Node, Clock: a.clock, OnCommit: a.committed,
+	}, a.registry, a.db, a.logger, a.metrics)
 	a.ingest.Start()
 	a.life.push("ingest", a.ingest.Stop)
 	a.monitor.add(a.ingest.Health)
@@ -21,6 +23,26 @@ func (a *App) startIngest(ctx context.Context) error {
 	}
 	return nil
 }
+
+// IngestStats is what this node's ways in and its ingest path tell of themselves.
+func (a *App) IngestStats() sensors.IngestStats {
+	s := a.ingest.Stats()
+	for _, in := range a.waysIn {
+		s.Brokers = append(s.Brokers, in.Stats())
+		s.Troubles = append(s.Troubles, in.Troubles()...)
+	}
+	slices.SortFunc(s.Troubles, func(a, b sensors.DeviceTrouble) int { return b.Last.Compare(a.Last) })
+	s.Troubles = s.Troubles[:min(len(s.Troubles), maxTroubles)]
+	return s
+}
+
+// wayIn is a broker that tells of itself.
+type wayIn interface {
+	Stats() sensors.BrokerStats
+	Troubles() []sensors.DeviceTrouble
+}
+
+const maxTroubles = 100
 
 // committed wakes what follows the commits; it is called after each, and does not block.
 func (a *App) committed(int64) {
