@@ -129,6 +129,7 @@ type Options struct {
 	Health     func() []core.Health
 	Push       Pusher
 	Metrics    http.Handler
+	Ingest     Ingest         // optional: a node that takes readings in
 	UI         fs.FS          // the built pages; optional
 	Secure     bool           // people reach this server over TLS through a proxy: cookies say so
 	Proxies    []netip.Prefix // peers whose X-Forwarded-For and X-Forwarded-Proto are believed; optional
@@ -167,7 +168,7 @@ func (o Options) complete() error {
 	for i := range v.NumField() {
 		switch f := v.Type().Field(i); f.Type.Kind() {
 		case reflect.Interface, reflect.Func, reflect.Pointer:
-			if optional := f.Name == "UI" || f.Name == "Registerer" || f.Name == "Clock"; !optional && v.Field(i).IsNil() {
+			if optional := f.Name == "Ingest" || f.Name == "UI" || f.Name == "Registerer" || f.Name == "Clock"; !optional && v.Field(i).IsNil() {
 				return fmt.Errorf("api: Options.%s is missing", f.Name)
 			}
 		default:
@@ -202,6 +203,7 @@ func build(o Options) (*Server, error) {
 	s.ruleRoutes()
 	s.alertRoutes()
 	s.healthRoutes()
+	s.ingestRoutes()
 	if err := s.describe(); err != nil {
 		return nil, err
 	}

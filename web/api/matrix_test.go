@@ -138,6 +138,7 @@ func lessons(w *world) []lesson {
 		{"POST /api/v1/devices/{id}/secret", "/api/v1/devices/dev-02/secret", nil, dataKeepers(mine)},
 		{"GET /api/v1/datastream-types", "/api/v1/datastream-types", nil, everyone(ok(200))},
 		{"GET /api/v1/datastreams/{id}/observations", stream, nil, everyone(mine)},
+		{"GET /api/v1/ingest", "/api/v1/ingest", nil, dataKeepers(cityOnly)},
 		{"GET /api/v1/quarantine", "/api/v1/quarantine", nil, dataKeepers(cityOnly)},
 		{"GET /api/v1/rules", "/api/v1/rules", nil, everyone(ok(200))},
 		{"GET /api/v1/rules/{id}", rule, nil, everyone(ok(200))},

@@ -126,9 +126,9 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 		City: City{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, BBox: []float64{119, 36, 122, 39}, Center: []float64{121, 37}},
 		Auth: w.people, Accounts: w.people, Divisions: w.db, Catalogue: w.db, Editor: w.db, Search: w.db, Registry: w.db,
 		Steward: w.db, Alerts: w.db, Handler: alerts.NewDesk(w.db, slog.New(slog.DiscardHandler), w.clock.now), Rules: w.db, CAP: w.db,
-		Tiles:   w.tiles(engine.Options{}),
-		Health:  func() []core.Health { return w.health },
-		Push:    greeter{},
+		Tiles:  w.tiles(engine.Options{}),
+		Health: func() []core.Health { return w.health },
+		Push:   greeter{}, Ingest: told{},
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Clock: w.clock.now,
 	}

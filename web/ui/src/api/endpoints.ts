@@ -73,6 +73,7 @@ export const handleAlert = (
 ) => request<{ alert: T.Alert }>('POST', `${v1}/alerts/${seg(id)}/${action}`, { body, ...options })
 export const assignees = () => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`)
 
+export const ingest = (options: Signal = {}) => request<T.IngestStats>('GET', `${v1}/ingest`, options)
 export const quarantine = (query: { limit?: number; before?: number } = {}) =>
   request<T.Items<T.Quarantined>>('GET', `${v1}/quarantine`, { query })
 export const search = (q: string, limit = 20, options: Signal = {}) =>

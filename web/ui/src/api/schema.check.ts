@@ -29,6 +29,11 @@ type Checks = {
   field: Agrees<T.Field, S['Field']>
   hazardType: Agrees<T.HazardType, S['HazardType']>
   hit: Agrees<T.Hit, S['Hit']>
+  ingestBroker: Agrees<T.BrokerStats, S['BrokerStats']>
+  ingestCounts: Agrees<T.IngestCounts, S['IngestCounts']>
+  ingestSample: Agrees<T.IngestSample, S['IngestSample']>
+  ingestStats: Agrees<T.IngestStats, S['IngestStats']>
+  ingestTrouble: Agrees<T.DeviceTrouble, S['DeviceTrouble']>
   layer: Agrees<T.Layer, S['Layer']>
   layerChange: Agrees<LayerTileChange, S['LayerChange']>
   layerHealth: Agrees<T.LayerHealth, S['LayerState']>

@@ -227,6 +227,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ingest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the ingest path of the node that answers is doing: what went through each stage, 15 minutes of samples, its brokers, devices that give trouble; for the city */
+        get: operations["getIngest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/layers": {
         parameters: {
             query?: never;
@@ -747,6 +764,25 @@ export interface components {
             note: string;
             step: string;
         };
+        BrokerStats: {
+            address: string;
+            connected: boolean;
+            /** Format: int64 */
+            connections: number;
+            detail: string;
+            name: string;
+            /** Format: int64 */
+            qos0: number;
+            /** Format: int64 */
+            qos1: number;
+            /** Format: int64 */
+            qos2: number;
+            /** Format: int64 */
+            reconnects: number;
+            refused: {
+                [key: string]: number;
+            };
+        };
         CacheState: {
             /** Format: int64 */
             bytes: number;
@@ -780,8 +816,12 @@ export interface components {
             device_id: string;
             /** Format: int64 */
             id: number;
+            /** Format: int64 */
+            interval_s: number;
             latest: components["schemas"]["Observation"] | null;
             name: string;
+            /** Format: date-time */
+            stale_since: string | null;
             title: components["schemas"]["Text"];
             type: string;
         };
@@ -830,6 +870,7 @@ export interface components {
             online: boolean;
             /** @enum {string} */
             origin: "real" | "schematic" | "synthetic" | "fact-table";
+            reason: string;
             site?: string;
             source: string;
             /** Format: date-time */
@@ -847,6 +888,18 @@ export interface components {
             items: components["schemas"]["Device"][];
             /** Format: int64 */
             seq: number;
+        };
+        DeviceTrouble: {
+            /** Format: int64 */
+            count: number;
+            detail: string;
+            device: string;
+            /** Format: date-time */
+            first: string;
+            kind: string;
+            /** Format: date-time */
+            last: string;
+            remote: string;
         };
         DeviceWithSecret: {
             device: components["schemas"]["Device"];
@@ -975,6 +1028,79 @@ export interface components {
             /** Format: double */
             lon: number;
             name: components["schemas"]["Text"];
+        };
+        IngestCounts: {
+            /** Format: int64 */
+            batches: number;
+            /** Format: int64 */
+            committed: number;
+            /** Format: int64 */
+            conflict: number;
+            /** Format: int64 */
+            duplicate: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            future: number;
+            /** Format: int64 */
+            late: number;
+            /** Format: int64 */
+            quarantined: number;
+            /** Format: int64 */
+            received: number;
+            /** Format: int64 */
+            refused: number;
+        };
+        IngestSample: {
+            /** Format: date-time */
+            at: string;
+            /** Format: double */
+            batch_rows: number;
+            /** Format: int64 */
+            batches: number;
+            /** Format: double */
+            commit_p50_ms: number;
+            /** Format: double */
+            commit_p99_ms: number;
+            /** Format: int64 */
+            committed: number;
+            /** Format: int64 */
+            conflict: number;
+            /** Format: int64 */
+            duplicate: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            future: number;
+            /** Format: int64 */
+            late: number;
+            /** Format: double */
+            oldest_ms: number;
+            /** Format: int64 */
+            quarantined: number;
+            /** Format: int64 */
+            queue_bytes: number;
+            /** Format: int64 */
+            queue_envelopes: number;
+            /** Format: int64 */
+            received: number;
+            /** Format: int64 */
+            refused: number;
+        };
+        IngestStats: {
+            brokers: components["schemas"]["BrokerStats"][];
+            /** Format: int64 */
+            every_s: number;
+            /** Format: int64 */
+            max_bytes: number;
+            /** Format: int64 */
+            max_queue: number;
+            node: string;
+            samples: components["schemas"]["IngestSample"][];
+            /** Format: date-time */
+            started_at: string;
+            totals: components["schemas"]["IngestCounts"];
+            troubles: components["schemas"]["DeviceTrouble"][];
         };
         Layer: {
             attribution: string;
@@ -1914,6 +2040,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ServerHealth"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIngest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestStats"];
                 };
             };
             /** @description A problem (RFC 9457) */

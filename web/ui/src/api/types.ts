@@ -4,6 +4,7 @@
 import type { Level } from '../theme/tokens'
 
 export type { Level }
+export type * from './types-sensing'
 
 export interface Text {
   zh: string
@@ -230,6 +231,10 @@ export interface Datastream {
   type: string
   title: Text
   latest: Observation | null
+  /** Expected pace, seconds. */
+  interval_s: number
+  /** Since when it is silent, three intervals missed. */
+  stale_since: string | null
 }
 
 export interface Device {
@@ -245,6 +250,8 @@ export interface Device {
   enabled: boolean
   online: boolean
   status_at: string | null
+  /** Why online is what it is: status, silence, reading; empty: never seen. */
+  reason: string
   last_seen: string | null
   level: Level
   datastreams: Datastream[] | null

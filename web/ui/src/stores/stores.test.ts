@@ -12,8 +12,8 @@ const time = (s: number) => new Date(Date.parse('2026-11-23T06:00:00Z') + s * 10
 function device(over: Partial<Device> = {}): Device {
   return {
     id: 'D1', division: '370602', name: { zh: '甲', en: 'A' }, hazard_type: 'flood', lon: 121, lat: 37, origin: 'synthetic', source: '',
-    enabled: true, online: true, status_at: time(0), last_seen: time(0), level: 0,
-    datastreams: [{ id: 1, device_id: 'D1', name: 'wl', type: 'water_level', title: { zh: '', en: '' }, latest: { datastream_id: 1, t: time(0), v: 1, qc: 1, received_at: time(0) } }],
+    enabled: true, online: true, status_at: time(0), reason: 'status', last_seen: time(0), level: 0,
+    datastreams: [{ id: 1, device_id: 'D1', name: 'wl', type: 'water_level', title: { zh: '', en: '' }, interval_s: 60, stale_since: null, latest: { datastream_id: 1, t: time(0), v: 1, qc: 1, received_at: time(0) } }],
     ...over,
   }
 }
