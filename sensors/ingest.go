@@ -48,7 +48,7 @@ type IngestOptions struct {
 	CommitTimeout   time.Duration    // a commit that takes longer counts as the database away; 15 s
 	ProbeMin        time.Duration    // first pause before an absent database is asked again; 250 ms
 	ProbeMax        time.Duration    // the longest such pause; 5 s
-	Committers      int              // commits that may run side by side; 1
+	Committers      int              // commits that may run side by side; 2
 	FloodRate       float64          // envelopes a second and committer from which batches are let grow; 4,000
 	FloodHold       time.Duration    // how long they may grow then; 4 ms. Negative: never
 	SampleEvery     time.Duration    // length of a sample of Stats; 5 s
@@ -79,7 +79,7 @@ func (o IngestOptions) withDefaults() IngestOptions {
 	pause(&o.ProbeMax, 5*time.Second)
 	pause(&o.FloodHold, 4*time.Millisecond)
 	pause(&o.SampleEvery, 5*time.Second)
-	def(&o.Committers, 1)
+	def(&o.Committers, 2)
 	if o.FloodRate == 0 {
 		o.FloodRate = 4000
 	}

@@ -123,6 +123,7 @@ func newMemory() *memory { return &memory{devices: []RegisteredDevice{device("de
 func path(t *testing.T, m *memory, opts IngestOptions) (*Ingest, *prometheus.Registry) {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()
+	opts.Committers = max(opts.Committers, 1) // one, so that the order of batches is known
 	registry := NewRegistry(m, RegistryOptions{}, nil, opts.Clock)
 	if err := registry.Reload(t.Context()); err != nil {
 		t.Fatal(err)

@@ -62,7 +62,7 @@ func newQueue(lanes, maxItems, maxBytes int) *queue {
 func (q *queue) put(it item) (refused string) {
 	at := 0
 	if len(q.lanes) > 1 {
-		at = int(maphash.String(q.seed, it.env.Device) % uint64(len(q.lanes)))
+		at = int(maphash.String(q.seed, it.device()) % uint64(len(q.lanes)))
 	}
 	size := it.size()
 	q.mu.Lock()
@@ -117,6 +117,13 @@ func (q *queue) take(at int) (item, bool) {
 		l.waiting, l.head = l.waiting[:n], 0
 	}
 	return it, true
+}
+
+func (it item) device() string {
+	if it.ready != nil {
+		return it.ready.DeviceID
+	}
+	return it.env.Device
 }
 
 func (it item) received() time.Time {
