@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"onemap/internal/core"
 	"onemap/sensors"
 )
 
@@ -36,8 +37,15 @@ func (a *App) IngestStats() sensors.IngestStats {
 	return s
 }
 
+// addWayIn lets a broker's word count among the parts' health, and its figures among the node's.
+func (a *App) addWayIn(in wayIn) {
+	a.waysIn = append(a.waysIn, in)
+	a.monitor.add(in.Health)
+}
+
 // wayIn is a broker that tells of itself.
 type wayIn interface {
+	Health() core.Health
 	Stats() sensors.BrokerStats
 	Troubles() []sensors.DeviceTrouble
 }

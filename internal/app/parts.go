@@ -167,7 +167,7 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 		Auth: a.people, Accounts: a.people, Divisions: a.db, Catalogue: a.db, Editor: a.db, Search: a.db,
 		Registry: a.db, Steward: a.db, Alerts: a.db, Handler: alerts.NewDesk(a.db, a.logger, a.clock),
 		Rules: a.db, CAP: a.db, Tiles: a.tiles,
-		Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies,
+		Ingest: a, Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies,
 		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{ErrorLog: promLog{a.logger}}),
 		Logger:  a.logger, Registerer: a.metrics, Clock: a.clock,
 	})
