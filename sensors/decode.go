@@ -120,11 +120,11 @@ func (l TimeLimits) withDefaults() TimeLimits {
 // TimeAhead. Times are UTC with microseconds.
 func DecodeObservations(payload []byte, received time.Time, device *Known, limits TimeLimits) ([]Observation, Faults) {
 	d := decoder{
-		scanner: scanner{b: payload}, device: device, limits: limits.withDefaults(),
+		scanner: scanner{b: payload}, at: -1, device: device, limits: limits.withDefaults(),
 		received: received.UTC().Truncate(time.Microsecond),
 	}
 	if err := d.payload(); err != nil {
-		field := d.path
+		field := d.path()
 		if at, ok := errors.AsType[*syntaxError](err); ok {
 			return nil, Faults{List: []Fault{{ReasonBadJSON, field, at.Error()}}}
 		}
@@ -140,7 +140,7 @@ type decoder struct {
 	received time.Time
 	limits   TimeLimits
 
-	path   string // of the record: "" or "[3]"
+	at     int // index of the record in its array; below 0 in none
 	record []reading
 	out    []Observation
 	faults Faults
@@ -149,14 +149,14 @@ type decoder struct {
 
 // reading is one value of a record whose time is not known yet.
 type reading struct {
-	stream Stream
+	stream *Stream
 	value  float64
 	bad    bool // a fault was noted: it is not stored
 }
 
 func (d *decoder) payload() error {
 	if d.peek() != '[' {
-		if err := d.reading(""); err != nil {
+		if err := d.reading(-1); err != nil {
 			return err
 		}
 		return d.end()
@@ -164,50 +164,58 @@ func (d *decoder) payload() error {
 	some := false
 	err := d.array(func(i int) error {
 		some = true
-		return d.reading("[" + strconv.Itoa(i) + "]")
+		return d.reading(i)
 	})
 	if err != nil {
 		return err
 	}
-	d.path = ""
+	d.at = -1
 	if !some {
 		d.faults.add(ReasonBadShape, "", "an empty array")
 	}
 	return d.end()
 }
 
+// path is that of the current record: "" or "[3]".
+func (d *decoder) path() string {
+	if d.at < 0 {
+		return ""
+	}
+	return "[" + strconv.Itoa(d.at) + "]"
+}
+
 // field is the path of a key of the current record.
 func (d *decoder) field(key string) string {
-	if d.path == "" {
+	if d.at < 0 {
 		return key
 	}
-	return d.path + "." + key
+	return d.path() + "." + key
 }
 
 // reading takes one {"t":…,"v":{…}}.
-func (d *decoder) reading(path string) error {
-	d.path, d.record = path, d.record[:0]
+func (d *decoder) reading(index int) error {
+	d.at, d.record = index, d.record[:0]
 	if d.peek() != '{' {
-		d.faults.add(ReasonBadShape, path, d.kind()+`, not an object with "v"`)
+		d.faults.add(ReasonBadShape, d.path(), d.kind()+`, not an object with "v"`)
 		return d.skip(0)
 	}
 	at, source, good := d.received, TimeReceipt, true
 	var timeSeen, valuesSeen bool
 	err := d.object(func(key []byte) (err error) {
-		name := string(key)
+		isT, isV := string(key) == "t", string(key) == "v"
 		switch {
-		case name == "t" && !timeSeen:
+		case isT && !timeSeen:
 			var ok bool
 			timeSeen, source = true, TimeDevice
 			at, ok, err = d.time()
 			good = good && ok
 			return err
-		case name == "v" && !valuesSeen:
+		case isV && !valuesSeen:
 			valuesSeen = true
 			return d.values()
-		case name == "t" || name == "v":
+		case isT || isV:
 			good = false // which of the two is meant cannot be known
-			d.faults.add(ReasonBadShape, d.field(name), "given twice")
+			d.faults.add(ReasonBadShape, d.field(string(key)), "given twice")
 		default:
 			d.faults.add(ReasonBadShape, d.field(printable(key)), `unknown; only "t" and "v" are read`)
 		}

@@ -1,7 +1,6 @@
 package sensors
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -243,11 +242,16 @@ func FuzzParseTopic(f *testing.F) {
 
 func BenchmarkDecode(b *testing.B) {
 	device := gauge()
-	payload := fmt.Appendf(nil, `{"t":"2026-07-01T07:59:00.25Z","v":{"level":4.21,"rain":3.5}}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, faults := DecodeObservations(payload, received, device, TimeLimits{}); faults.Len() > 0 {
-			b.Fatal(faults.Detail())
-		}
+	one := `{"t":"2026-07-01T07:59:00.25Z","v":{"level":4.21,"rain":3.5}}`
+	for name, payload := range map[string]string{"one": one, "array of 100": "[" + strings.Repeat(one+",", 99) + one + "]"} {
+		b.Run(name, func(b *testing.B) {
+			bytes := []byte(payload)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, faults := DecodeObservations(bytes, received, device, TimeLimits{}); faults.Len() > 0 {
+					b.Fatal(faults.Detail())
+				}
+			}
+		})
 	}
 }

@@ -30,13 +30,16 @@ type Stream struct {
 // Known is a device of the registry. It is shared and must not be changed.
 type Known struct {
 	RegisteredDevice
-	byName map[string]Stream
+	byName map[string]*Stream
 }
 
 // Stream looks a datastream up by its name in payloads.
 func (k *Known) Stream(name string) (Stream, bool) {
 	s, ok := k.byName[name]
-	return s, ok
+	if !ok {
+		return Stream{}, false
+	}
+	return *s, true
 }
 
 // Registry holds in memory who may publish what. It is safe for concurrent use: readers take one
@@ -111,10 +114,10 @@ func (r *Registry) reload(ctx context.Context) error {
 }
 
 func newKnown(d RegisteredDevice, types map[string]DatastreamType) *Known {
-	k := &Known{RegisteredDevice: d, byName: make(map[string]Stream, len(d.Streams))}
+	k := &Known{RegisteredDevice: d, byName: make(map[string]*Stream, len(d.Streams))}
 	for _, ds := range d.Streams {
 		t, ok := types[ds.Type]
-		k.byName[ds.Name] = Stream{Datastream: ds, Min: t.Min, Max: t.Max, Ranged: ok && t.Max > t.Min}
+		k.byName[ds.Name] = &Stream{Datastream: ds, Min: t.Min, Max: t.Max, Ranged: ok && t.Max > t.Min}
 	}
 	return k
 }

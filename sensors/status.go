@@ -16,7 +16,7 @@ func DecodeStatus(payload []byte, received time.Time, device string, limits Time
 	case "":
 		return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", "empty"}}}
 	}
-	d := decoder{scanner: scanner{b: payload}, received: at, limits: limits.withDefaults()}
+	d := decoder{scanner: scanner{b: payload}, at: -1, received: at, limits: limits.withDefaults()}
 	online, err := d.status()
 	if err != nil {
 		msg := "neither online, offline nor an object: "
