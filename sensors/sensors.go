@@ -233,4 +233,6 @@ type StewardStore interface {
 	CreateDevice(ctx context.Context, d Device, secretSHA256 []byte, actor string) (Device, error)
 	SetSecret(ctx context.Context, s core.Scope, id string, secretSHA256 []byte, actor string) error
 	SetEnabled(ctx context.Context, s core.Scope, id string, enabled bool, actor string) error
+	// SetInterval sets the pace expected of a datastream, seconds; 0 is its type's.
+	SetInterval(ctx context.Context, s core.Scope, datastream int64, seconds int, actor string) (Datastream, error)
 }

@@ -60,7 +60,7 @@ func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, only string) ([]sen
 	rows, err := tx.Query(ctx, `
 		select `+deviceColumns+`,
 			coalesce((select min(a.level) from alert a where a.device_id = d.id and a.detection <> 'cleared'), 0)
-		from device d where scope_covers($1, d.division_code) and ($2 = '' or d.id = $2) order by d.id`, s.Division, only)
+		from device d`+devicePresence+` where scope_covers($1, d.division_code) and ($2 = '' or d.id = $2) order by d.id`, s.Division, only)
 	if err != nil {
 		return nil, err
 	}

@@ -41,8 +41,9 @@ func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 [
 			s := &d.Streams[i]
 			s.DeviceID, s.Latest = d.ID, nil
 			err := tx.QueryRow(ctx, `
-				insert into datastream (device_id, name, type, title_zh, title_en) values ($1, $2, $3, $4, $5) returning id`,
-				d.ID, s.Name, s.Type, s.Title.ZH, s.Title.EN).Scan(&s.ID)
+				insert into datastream (device_id, name, type, title_zh, title_en, interval_s)
+				values ($1, $2, $3, $4, $5, nullif($6::int, 0)) returning id`,
+				d.ID, s.Name, s.Type, s.Title.ZH, s.Title.EN, s.IntervalS).Scan(&s.ID)
 			if err != nil {
 				return explainDevice(err)
 			}
@@ -63,6 +64,32 @@ func (db *DB) SetSecret(ctx context.Context, s core.Scope, id string, secretSHA2
 // SetEnabled lets a device publish, or no longer.
 func (db *DB) SetEnabled(ctx context.Context, s core.Scope, id string, enabled bool, actor string) error {
 	return db.changeDevice(ctx, s, id, actor, `update device set enabled = $3`, enabled)
+}
+
+// SetInterval sets the pace that is expected of a datastream; 0 is its type's. The scope must cover its
+// device; errs.NotFound otherwise.
+func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, seconds int, actor string) (sensors.Datastream, error) {
+	var out sensors.Datastream
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		var device, division string
+		err := tx.QueryRow(ctx, `
+			update datastream s set interval_s = nullif($3::int, 0) from device d
+			where s.id = $1 and d.id = s.device_id and scope_covers($2, d.division_code)
+			returning d.id, d.division_code`, datastream, s.Division, seconds).Scan(&device, &division)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errs.New(errs.NotFound, "there is no such datastream")
+		}
+		if err != nil {
+			return explainDevice(err)
+		}
+		err = tx.QueryRow(ctx, `select `+streamColumns+` from datastream s
+			join datastream_type t on t.code = s.type`+streamSilence+` where s.id = $1`, datastream).Scan(streamTargets(&out)...)
+		if err != nil {
+			return err
+		}
+		return registryChanged(ctx, tx, device, division, actor)
+	})
+	return out, mapErr(err, "set the datastream's interval")
 }
 
 // changeDevice runs one update of a device in the scope, with its event; errs.NotFound outside.
@@ -96,6 +123,8 @@ func explainDevice(err error) error {
 		field, msg = "hazard_type", "there is no such hazard type"
 	case "datastream_type_fkey":
 		field, msg = "datastreams.type", "there is no such datastream type"
+	case "datastream_interval_s_check":
+		field, msg = "datastreams.interval_s", "1 second to 7 days"
 	case "datastream_device_id_name_key":
 		field, msg = "datastreams.name", "two datastreams have the same name"
 	default:

@@ -29,7 +29,7 @@ func (db *DB) Targets(ctx context.Context) ([]alerts.Target, error) {
 			l.ts, coalesce(l.value, 0), coalesce(l.qc, 0), coalesce(l.time_source, 0), l.received_at
 		from datastream s join device d on d.id = s.device_id
 		join datastream_type t on t.code = s.type join hazard_type h on h.code = t.hazard_type
-		left join latest l on l.datastream_id = s.id
+		left join latest l on l.datastream_id = s.id`+streamSilence+devicePresence+`
 		order by s.id`)
 	if err != nil {
 		return nil, mapErr(err, "list the rules' targets")

@@ -17,7 +17,7 @@ func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, err
 	var out []sensors.RegisteredDevice
 	db.places.forget() // a datastream's type, or a type's retention, may be another one
 	err := db.inSnapshot(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select `+deviceColumns+`, d.secret_sha256 from device d where d.enabled order by d.id`)
+		rows, err := tx.Query(ctx, `select `+deviceColumns+`, d.secret_sha256 from device d`+devicePresence+` where d.enabled order by d.id`)
 		if err != nil {
 			return err
 		}
@@ -63,27 +63,41 @@ func (db *DB) HazardTypes(ctx context.Context) ([]sensors.HazardType, error) {
 	return types, mapErr(err, "list hazard types")
 }
 
-// The columns of a device d, a datastream s, a datastream_type t and a hazard_type h, with where
-// they are scanned to.
+// The columns of a device d with devicePresence, a datastream s with streamSilence and its
+// datastream_type t, and a hazard_type h, with where they are scanned to.
 const (
 	deviceColumns = `d.id, d.division_code, d.name_zh, d.name_en, d.hazard_type, d.site, st_x(d.geom), st_y(d.geom),
-		d.origin, d.source, d.enabled, d.online, d.status_at, d.last_seen`
-	streamColumns = `s.id, s.device_id, s.name, s.type, s.title_zh, s.title_en`
+		d.origin, d.source, d.enabled, case when n.news then d.online else coalesce(p.online, d.online) end,
+		case when n.news then d.status_at else coalesce(p.since, d.status_at) end,
+		case when n.news then 'status' else coalesce(p.reason, '') end, d.last_seen`
+	streamColumns = `s.id, s.device_id, s.name, s.type, s.title_zh, s.title_en, coalesce(s.interval_s, t.interval_s), z.since`
 	typeColumns   = `t.code, t.title_zh, t.title_en, t.unit, t.symbol, t.hazard_type, t.gross_min, t.gross_max,
 		t.decimals, t.interval_s, t.retention`
 	hazardColumns = `h.code, h.title_zh, h.title_en, h.sector, h.cap_category, h.radius_m, h.instruction_zh,
 		h.instruction_en, h.lead_minutes`
 )
 
+// devicePresence joins what was last told of a device d; n.news is true when it has said since then that it
+// is not so. streamSilence joins the silence of a datastream s.
+const (
+	devicePresence = `
+		left join device_presence p on p.device_id = d.id
+		cross join lateral (
+			select d.status_at > coalesce(p.since, '-infinity') and d.online is distinct from p.online
+				and (d.online or d.status_at >= coalesce(d.last_seen, '-infinity')) as news
+		) n`
+	streamSilence = ` left join datastream_silence z on z.datastream_id = s.id`
+)
+
 func deviceTargets(d *sensors.Device) []any {
 	return []any{
 		&d.ID, &d.Division, &d.Name.ZH, &d.Name.EN, &d.HazardType, &d.Site, &d.Lon, &d.Lat,
-		&d.Origin, &d.Source, &d.Enabled, &d.Online, &d.StatusAt, &d.LastSeen,
+		&d.Origin, &d.Source, &d.Enabled, &d.Online, &d.StatusAt, &d.Reason, &d.LastSeen,
 	}
 }
 
 func streamTargets(s *sensors.Datastream) []any {
-	return []any{&s.ID, &s.DeviceID, &s.Name, &s.Type, &s.Title.ZH, &s.Title.EN}
+	return []any{&s.ID, &s.DeviceID, &s.Name, &s.Type, &s.Title.ZH, &s.Title.EN, &s.IntervalS, &s.StaleSince}
 }
 
 func typeTargets(t *sensors.DatastreamType) []any {
@@ -105,6 +119,7 @@ func hazardTargets(h *sensors.HazardType) []any {
 func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, only, division string) error {
 	rows, err := tx.Query(ctx, `
 		select `+streamColumns+` from datastream s join device d on d.id = s.device_id
+		join datastream_type t on t.code = s.type`+streamSilence+`
 		where ($1 = '' or d.id = $1) and ($2 = '' or scope_covers($2, d.division_code))
 		order by s.device_id, s.id`, only, division)
 	if err != nil {

@@ -1,0 +1,228 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+var _ sensors.SilenceStore = (*DB)(nil)
+
+// Device rows say what devices said of themselves; device_presence and datastream_silence hold what was
+// last told of them. LookForSilence takes the one to the other, and is the only writer of these tables, so
+// that every change in them has its line in a presence.changed event of the same transaction.
+
+// lookLock lets one look go on at a time, over all nodes.
+const lookLock = `select pg_try_advisory_xact_lock(7043, 9)`
+
+// listenSQL notes since when this node hears, and gives since when all of them do, and the last look of
+// any. A node that has said nothing for a minute is gone. $1 node, $2 since, $3 now.
+const listenSQL = `
+	with gone as (
+		delete from ingest_listener where node <> $1 and seen < $3::timestamptz - interval '1 hour'
+	), mine as (
+		insert into ingest_listener (node, since, seen) values ($1, $2, $3)
+		on conflict (node) do update set since = excluded.since, seen = excluded.seen
+	)
+	select greatest($2::timestamptz, max(since) filter (where node <> $1 and seen > $3::timestamptz - interval '1 minute')),
+		coalesce(bool_or(looked > $3::timestamptz - $4::interval and looked <= $3), false),
+		coalesce((array_agg(stale order by looked desc))[1], 0), coalesce((array_agg(offline order by looked desc))[1], 0)
+	from ingest_listener`
+
+// lookSQL moves what is told to what is, and gives the changes; the totals stand in every row, and there is
+// one at least. $1 is now, $2 since when is heard, $3 how many intervals make silence, $4 the least of it
+// in seconds.
+//
+// A reading counts from its effective time, the earlier of its own and its receipt's: a device whose clock
+// is behind delivers no news. What is stale stays so until it is heard of, whatever $2 says; nothing becomes
+// so before it had its intervals since $2 (hold).
+const lookSQL = `
+	with stream as materialized (
+		select s.id, s.device_id, s.name, greatest($3::int * coalesce(s.interval_s, t.interval_s), $4::int) * interval '1 second' as patience,
+			least(l.ts, l.received_at) as at, l.received_at as received, z.reason as was
+		from datastream s join datastream_type t on t.code = s.type
+		left join latest l on l.datastream_id = s.id
+		left join datastream_silence z on z.datastream_id = s.id
+	), seen as materialized (
+		select d.id, d.division_code, d.enabled, d.online as said, d.status_at, p.online as was, p.reason as was_reason, p.since as was_since,
+			m.at, h.heard, coalesce(m.all_stale, false) as all_stale,
+			not d.online and d.status_at is not null and (h.heard is null or d.status_at >= h.heard) as said_off,
+			case when m.patience is null then d.online
+				else coalesce(greatest(m.until, case when d.online then d.status_at + m.patience end) > $1::timestamptz, false) end as alive,
+			coalesce($2::timestamptz + m.patience > $1::timestamptz, true) as hold,
+			coalesce(h.heard + m.patience > $1::timestamptz, false) as received
+		from device d
+		left join device_presence p on p.device_id = d.id
+		left join (
+			select device_id, max(at + patience) as until, max(patience) as patience, max(received) as received, max(at) as at,
+				bool_and(at + patience <= $1::timestamptz) filter (where at is not null) as all_stale
+			from stream group by device_id
+		) m on m.device_id = d.id
+		cross join lateral (select greatest(d.last_seen, m.received) as heard) h
+		where d.status_at is not null or h.heard is not null
+	), decided as (
+		select *, not said_off and (alive or coalesce(was and hold, false)) as is_on from seen
+		where was is not null or said_off or alive or not hold
+	), judged as (
+		-- misled: who went by what the device said since the last change holds the wrong state
+		select *, coalesce(was is not null and said <> is_on and status_at > was_since, false) as misled from decided
+	), device_next as materialized (
+		select *, case
+				when said_off then 'status'
+				when is_on and was and not misled then was_reason
+				when is_on and said and status_at > coalesce(was_since, '-infinity') then 'status'
+				when is_on then 'reading'
+				when received then 'late'
+				when hold then was_reason
+				else 'silence' end as reason
+		from judged
+	), device_change as materialized (
+		select id, division_code, is_on, reason, greatest(was_since, case
+				when reason = 'status' then status_at
+				when reason = 'late' then coalesce(at, heard)
+				else greatest(heard, status_at) end) as since
+		from device_next
+		where was is null or is_on <> was or reason <> was_reason or misled
+	), stream_next as materialized (
+		select x.id, x.device_id, x.name, x.was, x.at, x.received, v.division_code, v.enabled, case
+				when x.at + x.patience > $1::timestamptz then null
+				when x.was is null and $2::timestamptz + x.patience > $1::timestamptz then null
+				when greatest(x.received, case when v.all_stale and (v.status_at is null or v.heard > v.status_at) then v.heard end)
+					+ x.patience > $1::timestamptz then 'late'
+				when x.was is not null and $2::timestamptz + x.patience > $1::timestamptz then x.was
+				else 'silence' end as reason
+		from stream x join seen v on v.id = x.device_id
+		where x.at is not null
+	), fresh as (
+		delete from datastream_silence z using stream_next n
+		where z.datastream_id = n.id and n.was is not null and n.reason is null
+	), stale as (
+		insert into datastream_silence (datastream_id, reason, since)
+		select id, reason, at from stream_next where reason is not null and reason is distinct from was order by id
+		on conflict (datastream_id) do update set reason = excluded.reason
+		returning datastream_id, since
+	), told as (
+		insert into device_presence (device_id, online, reason, since)
+		select id, is_on, reason, since from device_change order by id
+		on conflict (device_id) do update set online = excluded.online, reason = excluded.reason, since = excluded.since
+	), change as (
+		select division_code, id as device, 0::bigint as stream, '' as name,
+			case when is_on then 'online' else 'offline' end as state, reason, since
+		from device_change
+		union all
+		select n.division_code, n.device_id, n.id, n.name, 'stale', n.reason, s.since
+		from stream_next n join stale s on s.datastream_id = n.id
+		union all
+		select division_code, device_id, id, name, 'fresh', 'reading', received
+		from stream_next where was is not null and reason is null
+	)
+	select (select count(*) from stream_next where reason is not null and enabled),
+		(select count(*) from device_next where not is_on and enabled),
+		coalesce(c.division_code, ''), coalesce(c.device, ''), coalesce(c.stream, 0), coalesce(c.name, ''),
+		coalesce(c.state, ''), coalesce(c.reason, ''), coalesce(c.since, 'epoch')
+	from (select) one left join change c on true
+	order by c.division_code, c.stream > 0, c.device, c.stream`
+
+// LookForSilence finds the devices and datastreams that fell silent or were heard of again, and those that
+// said that they are on or off line since the last look, and tells of them in one event a division.
+func (db *DB) LookForSilence(ctx context.Context, l sensors.Look) (sensors.LookResult, error) {
+	if l.Node == "" {
+		return sensors.LookResult{}, errs.InvalidField("node", "a node that looks has a name")
+	}
+	var err error
+	for range commitAttempts {
+		var r sensors.LookResult
+		err = db.inTx(ctx, func(tx pgx.Tx) (err error) {
+			r, err = look(ctx, tx, l, db.now())
+			return err
+		})
+		if err == nil || !overtaken(err) { // a device was deleted meanwhile
+			return r, mapErr(err, "look for silence")
+		}
+	}
+	return sensors.LookResult{}, errs.Wrap(errs.Unavailable, err, "look for silence: overtaken %d times", commitAttempts)
+}
+
+func look(ctx context.Context, tx pgx.Tx, l sensors.Look, now time.Time) (r sensors.LookResult, err error) {
+	var hearing time.Time
+	var recent, ours bool
+	err = tx.QueryRow(ctx, listenSQL, l.Node, l.Hearing, now, l.Gap).Scan(&hearing, &recent, &r.Stale, &r.Offline)
+	if err != nil || recent {
+		return r, err
+	}
+	if err := tx.QueryRow(ctx, lookLock).Scan(&ours); err != nil || !ours {
+		return r, err
+	}
+	rows, err := tx.Query(ctx, lookSQL, now, hearing, sensors.SilenceFactor, int(sensors.SilenceMin.Seconds()))
+	if err != nil {
+		return r, err
+	}
+	r.Looked = true
+	var events []presenceEvent
+	var division string
+	var c sensors.PresenceChange
+	var since time.Time
+	targets := []any{&r.Stale, &r.Offline, &division, &c.Device, &c.DatastreamID, &c.Datastream, &c.State, &c.Reason, &since}
+	_, err = pgx.ForEachRow(rows, targets, func() error {
+		if c.Device == "" {
+			return nil
+		}
+		c.Since = since.UTC()
+		r.Changes++
+		if n := len(events); n == 0 || events[n-1].division != division {
+			events = append(events, presenceEvent{division: division})
+		}
+		events[len(events)-1].add(c)
+		return nil
+	})
+	if err != nil {
+		return r, err
+	}
+	r.Events = len(events)
+	_, err = tx.Exec(ctx, `update ingest_listener set looked = $2, stale = $3, offline = $4 where node = $1`, l.Node, now, r.Stale, r.Offline)
+	if err != nil {
+		return r, err
+	}
+	return r, tellPresence(ctx, tx, events)
+}
+
+// presenceEvent is the event of one division while it is gathered.
+type presenceEvent struct {
+	division string
+	sensors.PresenceEvent
+}
+
+// add lists a change, or counts it. The devices' changes come before their datastreams'.
+func (e *presenceEvent) add(c sensors.PresenceChange) {
+	if len(e.Changes) == sensors.PresenceListed {
+		e.More++
+		return
+	}
+	e.Changes = append(e.Changes, c)
+}
+
+// tellPresence writes the events in one round trip, the last of the transaction: the log's lock is held
+// from here to the commit.
+func tellPresence(ctx context.Context, tx pgx.Tx, events []presenceEvent) error {
+	if len(events) == 0 {
+		return nil
+	}
+	var batch pgx.Batch
+	for _, e := range events {
+		payload, err := jsonBytes(e.PresenceEvent)
+		if err != nil {
+			return err
+		}
+		divisions := []string{e.division}
+		if e.division == "" {
+			divisions = []string{}
+		}
+		batch.Queue(`select append_event($1, $2, null, '', '', $3)`, core.EventPresenceChanged, divisions, payload)
+	}
+	return tx.SendBatch(ctx, &batch).Close()
+}
