@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"onemap/internal/benchkit"
 )
 
 // serveBare serves answers that were recorded, from a map, with a server of the settings of onemap's,
@@ -42,7 +44,7 @@ func serveBare(ctx context.Context, file string, out io.Writer) error {
 	return fmt.Errorf("serve: %w", err)
 }
 
-func bareHandler(prepared map[string]answer) http.Handler {
+func bareHandler(prepared map[string]benchkit.Answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, ok := prepared[r.URL.Path]
 		if !ok {
@@ -55,7 +57,7 @@ func bareHandler(prepared map[string]answer) http.Handler {
 }
 
 // writeAnswers keeps answers for serveBare; the date is of each answer's own.
-func writeAnswers(file string, all []answer) error {
+func writeAnswers(file string, all []benchkit.Answer) error {
 	f, err := os.Create(file)
 	if err != nil {
 		return fmt.Errorf("keep the answers: %w", err)
@@ -66,17 +68,17 @@ func writeAnswers(file string, all []answer) error {
 	return errors.Join(gob.NewEncoder(f).Encode(all), f.Close())
 }
 
-func readAnswers(file string) (map[string]answer, error) {
+func readAnswers(file string) (map[string]benchkit.Answer, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("-bare: %w", err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	var all []answer
+	var all []benchkit.Answer
 	if err := gob.NewDecoder(f).Decode(&all); err != nil {
 		return nil, fmt.Errorf("-bare: %w", err)
 	}
-	out := make(map[string]answer, len(all))
+	out := make(map[string]benchkit.Answer, len(all))
 	for _, a := range all {
 		out[a.Path] = a
 	}

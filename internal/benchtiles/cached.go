@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+
+	"onemap/internal/benchkit"
 )
 
 // cached measures tiles that are in the cache, by turns with a bare handler that writes the same
@@ -20,8 +22,8 @@ func cached(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	file := filepath.Join(b.dir, "answers")
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	file := filepath.Join(b.place.Dir, "answers")
 	if err := b.record(ctx, s, file); err != nil { // and warms the cache
 		return err
 	}
@@ -29,11 +31,11 @@ func cached(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	bare, err := startChild(ctx, nil, self, "-bare", file)
+	bare, err := benchkit.StartChild(ctx, nil, self, "-bare", file)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, bare.stop()) }()
+	defer func() { err = errors.Join(err, bare.Stop()) }()
 	for _, clients := range []int{8, 64} {
 		if err := b.cachedPairs(ctx, s, bare, clients); err != nil {
 			return err
@@ -42,9 +44,9 @@ func cached(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-func (b *bench) cachedPairs(ctx context.Context, s *server, bare *child, clients int) error {
+func (b *bench) cachedPairs(ctx context.Context, s *server, bare *benchkit.Child, clients int) error {
 	requests := requests(s.main, b.tiles, true)
-	before, err := s.metric(ctx, madeMetric)
+	before, err := s.Metric(ctx, madeMetric)
 	if err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func (b *bench) cachedPairs(ctx context.Context, s *server, bare *child, clients
 		for _, side := range []struct {
 			who  subject
 			runs *[]figures
-		}{{b.subject(s), &ours}, {subject{addr: bare.addr, server: bare.pid}, &theirs}} {
+		}{{b.subject(s), &ours}, {subject{addr: bare.Addr, server: bare.PID}, &theirs}} {
 			if _, err := load(ctx, side.who.addr, requests, clients, 0); err != nil {
 				return err
 			}
@@ -63,9 +65,9 @@ func (b *bench) cachedPairs(ctx context.Context, s *server, bare *child, clients
 			}
 			*side.runs = append(*side.runs, f)
 		}
-		b.say("cached, %d clients, run %d: %s req/s, bare %s", clients, run+1, number(ours[run].rate), number(theirs[run].rate))
+		benchkit.Say("cached, %d clients, run %d: %s req/s, bare %s", clients, run+1, benchkit.Number(ours[run].rate), benchkit.Number(theirs[run].rate))
 	}
-	after, err := s.metric(ctx, madeMetric)
+	after, err := s.Metric(ctx, madeMetric)
 	if err != nil {
 		return err
 	}
@@ -74,16 +76,16 @@ func (b *bench) cachedPairs(ctx context.Context, s *server, bare *child, clients
 	}
 	b.r.row("cached", clients, ours)
 	b.r.row("a bare handler, the same bytes", clients, theirs)
-	b.r.ratio(fmt.Sprintf("cached, %d clients: req/s of ours / bare", clients),
-		ratios(ours, theirs, func(f figures) float64 { return f.rate }), 0.6)
+	b.r.Ratio(fmt.Sprintf("cached, %d clients: req/s of ours / bare", clients),
+		benchkit.Ratios(ours, theirs, func(f figures) float64 { return f.rate }), 0.6)
 	return nil
 }
 
 // record asks for every tile of the list once and keeps the answers in a file.
 func (b *bench) record(ctx context.Context, s *server, file string) error {
-	all := make([]answer, 0, len(b.tiles))
+	all := make([]benchkit.Answer, 0, len(b.tiles))
 	for _, a := range b.tiles {
-		status, got, err := s.fetch(ctx, http.MethodGet, tilePath(a), s.main.cookie, nil)
+		status, got, err := s.FetchPacked(ctx, tilePath(a), s.main.Cookie)
 		if err != nil {
 			return err
 		}

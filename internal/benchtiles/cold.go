@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"onemap/internal/benchkit"
 	"onemap/internal/core"
 )
 
@@ -36,7 +37,7 @@ func cold(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.draw(context.WithoutCancel(ctx), core.TileRules{}), s.stop()) }()
+	defer func() { err = errors.Join(err, s.draw(context.WithoutCancel(ctx), core.TileRules{}), s.Stop()) }()
 	sides := []*coldSide{
 		{name: "cold"},
 		{name: "cold, simplification and thinning off", rules: exact()},
@@ -53,10 +54,10 @@ func cold(ctx context.Context, b *bench) (err error) {
 		b.r.row(side.name, 8, side.runs)
 	}
 	ours, plain, theirs := sides[0].runs, sides[1].runs, sides[2].runs
-	b.r.ratio("cold: CPU of ST_AsMVT / ours", ratios(theirs, ours, figures.cpu), 15)
+	b.r.Ratio("cold: CPU of ST_AsMVT / ours", benchkit.Ratios(theirs, ours, figures.cpu), 15)
 	idle := medians(ours).postgres
-	b.r.check("cold: PostgreSQL's CPU ms a tile of ours", fmt.Sprintf("median < %g", idleBar), number(idle), idle < idleBar)
-	b.r.note("Cold with simplification and thinning off, CPU of ST_AsMVT / ours: %s.", numbers(ratios(theirs, plain, figures.cpu)))
+	b.r.Check("cold: PostgreSQL's CPU ms a tile of ours", fmt.Sprintf("median < %g", idleBar), benchkit.Number(idle), idle < idleBar)
+	b.r.Note("Cold with simplification and thinning off, CPU of ST_AsMVT / ours: %s.", benchkit.Numbers(benchkit.Ratios(theirs, plain, figures.cpu)))
 	return nil
 }
 
@@ -68,7 +69,7 @@ func (b *bench) coldRun(ctx context.Context, s *server, side *coldSide) error {
 	}
 	requests := requests(s.main, b.tiles, true)
 	if side.rules.Source == "" || len(side.runs) == 0 {
-		if _, err := load(ctx, s.addr, requests, 8, 0); err != nil {
+		if _, err := load(ctx, s.Addr, requests, 8, 0); err != nil {
 			return err
 		}
 	}
@@ -77,10 +78,10 @@ func (b *bench) coldRun(ctx context.Context, s *server, side *coldSide) error {
 		return err
 	}
 	side.runs = append(side.runs, f)
-	b.say("%s, run %d: %s req/s, %s ms a tile", side.name, len(side.runs), number(f.rate), number(f.cpu()))
+	benchkit.Say("%s, run %d: %s req/s, %s ms a tile", side.name, len(side.runs), benchkit.Number(f.rate), benchkit.Number(f.cpu()))
 	return nil
 }
 
-func (b *bench) subject(s *server) subject { return subject{s.addr, s.pid, b.cluster.PID()} }
+func (b *bench) subject(s *server) subject { return subject{s.Addr, s.PID, b.place.Cluster.PID()} }
 
 func (b *bench) runTime() time.Duration { return time.Duration(b.o.seconds * float64(time.Second)) }

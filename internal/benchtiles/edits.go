@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"onemap/internal/benchkit"
 )
 
 const (
@@ -33,8 +35,8 @@ func edits(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	second, err := s.login(ctx, loginSecond, b.password)
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	second, err := s.Login(ctx, loginSecond, b.password)
 	if err != nil {
 		return err
 	}
@@ -49,11 +51,11 @@ func edits(ctx context.Context, b *bench) (err error) {
 	}
 	defer p.close(ctx)
 
-	before, err := readClocks(s.pid, b.cluster.PID())
+	before, err := benchkit.ReadClocks(s.PID, b.place.Cluster.PID())
 	if err != nil {
 		return err
 	}
-	m := &memory{server: s, say: b.say}
+	m := &memory{server: s}
 	pans := make([]traffic, panners)
 	start := time.Now()
 	length := time.Duration(b.o.editSeconds * float64(time.Second))
@@ -61,7 +63,7 @@ func edits(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	took := time.Since(start)
-	after, err := readClocks(s.pid, b.cluster.PID())
+	after, err := benchkit.ReadClocks(s.PID, b.place.Cluster.PID())
 	if err != nil {
 		return err
 	}
@@ -86,36 +88,36 @@ func editAndLook(ctx context.Context, length time.Duration, s *server, w *writer
 	return cmp.Or(group.Wait(), ctx.Err())
 }
 
-func (b *bench) noteEdits(took time.Duration, before, after clocks, w *writer, pans []traffic) {
+func (b *bench) noteEdits(took time.Duration, before, after benchkit.Clocks, w *writer, pans []traffic) {
 	var seen []time.Duration
 	for _, t := range pans {
 		seen = append(seen, t.latencies...)
 	}
 	slices.Sort(seen)
 	slices.Sort(w.took)
-	busy := func(from, to time.Duration) string { return number((to - from).Seconds() / took.Seconds()) }
-	b.r.note("Edits, %.0f s: %d clients panned over %d tiles, p50 %s ms, p99 %s ms; a writer's transaction took p50 %s ms, p99 %s ms; cores busy: server %s, PostgreSQL %s, load %s.",
-		took.Seconds(), panners, len(seen), number(ms(percentile(seen, 50))), number(ms(percentile(seen, 99))),
-		number(ms(percentile(w.took, 50))), number(ms(percentile(w.took, 99))),
-		busy(before.server, after.server), busy(before.postgres, after.postgres), busy(before.client, after.client))
+	busy := func(from, to time.Duration) string { return benchkit.Number((to - from).Seconds() / took.Seconds()) }
+	b.r.Note("Edits, %.0f s: %d clients panned over %d tiles, p50 %s ms, p99 %s ms; a writer's transaction took p50 %s ms, p99 %s ms; cores busy: server %s, PostgreSQL %s, load %s.",
+		took.Seconds(), panners, len(seen), benchkit.Number(benchkit.MS(benchkit.Percentile(seen, 50))), benchkit.Number(benchkit.MS(benchkit.Percentile(seen, 99))),
+		benchkit.Number(benchkit.MS(benchkit.Percentile(w.took, 50))), benchkit.Number(benchkit.MS(benchkit.Percentile(w.took, 99))),
+		busy(before.Server, after.Server), busy(before.Postgres, after.Postgres), busy(before.Client, after.Client))
 	rate := float64(w.features) / w.length.Seconds()
-	b.r.check("edits: features changed a second", fmt.Sprintf("≥ %g", reached*editRate), number(rate), rate >= reached*editRate)
+	b.r.Check("edits: features changed a second", fmt.Sprintf("≥ %g", reached*editRate), benchkit.Number(rate), rate >= reached*editRate)
 }
 
 func (b *bench) checkFresh(p *probe) {
 	slices.Sort(p.delays)
 	worst := 0.0
 	if n := len(p.delays); n > 0 {
-		worst = ms(p.delays[n-1])
+		worst = benchkit.MS(p.delays[n-1])
 	}
-	p99 := ms(percentile(p.delays, 99))
-	b.r.check("edits: ms from the commit to the tile in a second client's hand", fmt.Sprintf("p99 < %g", freshBarMS),
-		fmt.Sprintf("p50 %s, p99 %s, worst %s, of %d", number(ms(percentile(p.delays, 50))), number(p99), number(worst), len(p.delays)),
+	p99 := benchkit.MS(benchkit.Percentile(p.delays, 99))
+	b.r.Check("edits: ms from the commit to the tile in a second client's hand", fmt.Sprintf("p99 < %g", freshBarMS),
+		fmt.Sprintf("p50 %s, p99 %s, worst %s, of %d", benchkit.Number(benchkit.MS(benchkit.Percentile(p.delays, 50))), benchkit.Number(p99), benchkit.Number(worst), len(p.delays)),
 		len(p.delays) > 0 && p99 < freshBarMS)
-	b.r.check("edits: tiles that lack the edit after all notices", "0",
+	b.r.Check("edits: tiles that lack the edit after all notices", "0",
 		fmt.Sprintf("%d; %d were there at a later notice than the first that covered the tile", len(p.failed), p.later), len(p.failed) == 0)
 	for _, f := range p.failed[:min(len(p.failed), 5)] {
-		b.r.note("Missing: %s", f)
+		b.r.Note("Missing: %s", f)
 	}
 }
 
@@ -129,7 +131,7 @@ func (b *bench) checkFlat(m *memory) {
 			continue
 		}
 		x, y := m.at[half:], of.values[half:]
-		perSecond := slope(x, y)
+		perSecond := benchkit.Slope(x, y)
 		mean := 0.0
 		for _, v := range y {
 			mean += v / float64(len(y))
@@ -138,10 +140,10 @@ func (b *bench) checkFlat(m *memory) {
 		words := fmt.Sprintf("%.1f MiB at the start, %.1f at the end; second half %+.2f MiB a minute, %+.1f %%",
 			of.values[0], of.values[len(of.values)-1], perSecond*60, growth*100)
 		if b.o.editSeconds < flatFrom {
-			b.r.note("Edits, %s: %s (too short a run to tell).", of.name, words)
+			b.r.Note("Edits, %s: %s (too short a run to tell).", of.name, words)
 			continue
 		}
-		b.r.check("edits: growth of the "+of.name+" over the second half", fmt.Sprintf("< %g %%", flatBar*100), words, growth < flatBar)
+		b.r.Check("edits: growth of the "+of.name+" over the second half", fmt.Sprintf("< %g %%", flatBar*100), words, growth < flatBar)
 	}
 }
 
@@ -149,7 +151,6 @@ func (b *bench) checkFlat(m *memory) {
 type memory struct {
 	server        *server
 	every         time.Duration
-	say           func(string, ...any)
 	at, rss, heap []float64
 }
 
@@ -163,11 +164,11 @@ func (m *memory) run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		now, err := statOf(m.server.pid)
+		now, err := benchkit.StatOf(m.server.PID)
 		if err != nil {
 			return err
 		}
-		heap, err := m.server.liveHeap(ctx)
+		heap, err := m.server.LiveHeap(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -175,9 +176,9 @@ func (m *memory) run(ctx context.Context) error {
 			return err
 		}
 		m.at = append(m.at, time.Since(start).Seconds())
-		m.rss = append(m.rss, float64(now.rss)/(1<<20))
+		m.rss = append(m.rss, float64(now.RSS)/(1<<20))
 		m.heap = append(m.heap, heap/(1<<20))
 		n := len(m.at) - 1
-		m.say("edits, %.0f s: resident %.1f MiB, live heap %.1f MiB", m.at[n], m.rss[n], m.heap[n])
+		benchkit.Say("edits, %.0f s: resident %.1f MiB, live heap %.1f MiB", m.at[n], m.rss[n], m.heap[n])
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/geo"
+	"onemap/internal/benchkit"
 	"onemap/tiles"
 )
 
@@ -38,9 +39,9 @@ func herd(ctx context.Context, b *bench) error {
 		}
 		if run == 0 {
 			if heaviest, bytes, err = heaviestTile(ctx, s, 9); err != nil {
-				return errors.Join(err, s.stop())
+				return errors.Join(err, s.Stop())
 			}
-			err = s.stop() // it has that tile now
+			err = s.Stop() // it has that tile now
 			if err != nil {
 				return err
 			}
@@ -49,13 +50,13 @@ func herd(ctx context.Context, b *bench) error {
 			}
 		}
 		one, two, err := herdTwice(ctx, s, heaviest)
-		if err = errors.Join(err, s.stop()); err != nil {
+		if err = errors.Join(err, s.Stop()); err != nil {
 			return err
 		}
 		restarted, edited = append(restarted, one), append(edited, two)
-		b.say("herd, run %d: after a restart %s, after an edit %s", run+1, one, two)
+		benchkit.Say("herd, run %d: after a restart %s, after an edit %s", run+1, one, two)
 	}
-	b.r.note("Herd: tile %d/%d/%d, the heaviest of zoom 9, %d bytes uncompressed.", heaviest.Z, heaviest.X, heaviest.Y, bytes)
+	b.r.Note("Herd: tile %d/%d/%d, the heaviest of zoom 9, %d bytes uncompressed.", heaviest.Z, heaviest.X, heaviest.Y, bytes)
 	b.r.stampedes("herd after a restart", restarted)
 	b.r.stampedes("herd after an edit", edited)
 	return nil
@@ -69,7 +70,7 @@ type stampede struct {
 
 // String tells both.
 func (s stampede) String() string {
-	return fmt.Sprintf("%s ms, %g made", number(s.last), s.made)
+	return fmt.Sprintf("%s ms, %g made", benchkit.Number(s.last), s.made)
 }
 
 func (r *report) stampedes(name string, all []stampede) {
@@ -79,15 +80,15 @@ func (r *report) stampedes(name string, all []stampede) {
 		last[i], made[i] = s.last, s.made
 		once = once && s.made == 1
 	}
-	r.check(name+": tiles made", "1 each", numbers(made), once)
-	m := median(last)
-	r.check(name+": ms until the last of 64 answers", fmt.Sprintf("median < %d", herdBarMS),
-		fmt.Sprintf("%s; median %s", numbers(last), number(m)), m < herdBarMS)
+	r.Check(name+": tiles made", "1 each", benchkit.Numbers(made), once)
+	m := benchkit.Median(last)
+	r.Check(name+": ms until the last of 64 answers", fmt.Sprintf("median < %d", herdBarMS),
+		fmt.Sprintf("%s; median %s", benchkit.Numbers(last), benchkit.Number(m)), m < herdBarMS)
 }
 
 func heaviestTile(ctx context.Context, s *server, z uint32) (tiles.Address, int, error) {
 	list := tilesOf(z)
-	w, err := dial(ctx, s.addr)
+	w, err := dial(ctx, s.Addr)
 	if err != nil {
 		return tiles.Address{}, 0, err
 	}
@@ -118,14 +119,14 @@ func herdTwice(ctx context.Context, s *server, a tiles.Address) (fresh, edited s
 }
 
 func letLoose(ctx context.Context, s *server, a tiles.Address) (stampede, error) {
-	before, err := s.metric(ctx, madeMetric)
+	before, err := s.Metric(ctx, madeMetric)
 	if err != nil {
 		return stampede{}, err
 	}
 	request := requests(s.main, []tiles.Address{a}, true)[0]
 	wires := make([]*wire, herdSize)
 	for i := range wires {
-		if wires[i], err = dial(ctx, s.addr); err != nil {
+		if wires[i], err = dial(ctx, s.Addr); err != nil {
 			return stampede{}, err
 		}
 		defer wires[i].close()
@@ -146,8 +147,8 @@ func letLoose(ctx context.Context, s *server, a tiles.Address) (stampede, error)
 	if err := errors.Join(failed...); err != nil {
 		return stampede{}, err
 	}
-	after, err := s.metric(ctx, madeMetric)
-	return stampede{ms(took), after - before}, err
+	after, err := s.Metric(ctx, madeMetric)
+	return stampede{benchkit.MS(took), after - before}, err
 }
 
 // editTile changes a feature of each layer inside the tile and waits until the server knows.
@@ -170,7 +171,7 @@ func editTile(ctx context.Context, s *server, a tiles.Address) error {
 	if tag.RowsAffected() != 2 {
 		return fmt.Errorf("edit a tile: %d features lie in it, not one of each layer", tag.RowsAffected())
 	}
-	return s.eventually(ctx, "the edit is in the tiles", func() (bool, error) {
+	return s.Eventually(ctx, "the edit is in the tiles", func() (bool, error) {
 		now, err := s.layers(ctx)
 		if err != nil {
 			return false, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paulmach/orb/encoding/mvt"
 
+	"onemap/internal/benchkit"
 	"onemap/tiles"
 )
 
@@ -35,24 +36,24 @@ func large(ctx context.Context, b *bench) (err error) {
 		if err != nil {
 			return err
 		}
-		ready = append(ready, s.ready.Seconds())
-		if err := s.stop(); err != nil {
+		ready = append(ready, s.Ready.Seconds())
+		if err := s.Stop(); err != nil {
 			return err
 		}
 	}
-	b.r.check(fmt.Sprintf("%d points and %d polygons: seconds from the process's start to ready", points, polygons),
-		fmt.Sprintf("median ≤ %g", readyBar), fmt.Sprintf("%s; median %s", numbers(ready), number(median(ready))), median(ready) <= readyBar)
+	b.r.Check(fmt.Sprintf("%d points and %d polygons: seconds from the process's start to ready", points, polygons),
+		fmt.Sprintf("median ≤ %g", readyBar), fmt.Sprintf("%s; median %s", benchkit.Numbers(ready), benchkit.Number(benchkit.Median(ready))), benchkit.Median(ready) <= readyBar)
 
 	one, err := b.startServer(ctx, small, "--tile-cache=-1")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, one.stop()) }()
+	defer func() { err = errors.Join(err, one.Stop()) }()
 	two, err := b.startServer(ctx, big, "--tile-cache=-1")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, two.stop()) }()
+	defer func() { err = errors.Join(err, two.Stop()) }()
 	if err := b.costOfFeature(ctx, one, two); err != nil {
 		return err
 	}
@@ -64,17 +65,17 @@ func (b *bench) noteMemory(ctx context.Context, s *server) error {
 	if err != nil {
 		return err
 	}
-	heap, err := s.liveHeap(ctx)
+	heap, err := s.LiveHeap(ctx)
 	if err != nil {
 		return err
 	}
-	now, err := statOf(s.pid)
+	now, err := benchkit.StatOf(s.PID)
 	if err != nil {
 		return err
 	}
 	p, a := all[pointsLayer], all[polygonsLayer]
-	b.r.note("Large: live heap %.0f MiB, resident %.0f MiB. The engine's own account: %.1f bytes a point, %.1f a vertex of %d (`BenchmarkHeap` of tiles/memory measures them).",
-		heap/(1<<20), float64(now.rss)/(1<<20), float64(p.Bytes)/float64(p.Features), float64(a.Bytes)/float64(a.Vertices), a.Vertices)
+	b.r.Note("Large: live heap %.0f MiB, resident %.0f MiB. The engine's own account: %.1f bytes a point, %.1f a vertex of %d (`BenchmarkHeap` of tiles/memory measures them).",
+		heap/(1<<20), float64(now.RSS)/(1<<20), float64(p.Bytes)/float64(p.Features), float64(a.Bytes)/float64(a.Vertices), a.Vertices)
 	return nil
 }
 
@@ -121,7 +122,7 @@ func (b *bench) costOfFeature(ctx context.Context, small, big *server) error {
 
 func (b *bench) measureContents(ctx context.Context, c *contents) error {
 	all := requests(c.s.main, c.list, true)
-	if _, err := load(ctx, c.s.addr, all, 8, 0); err != nil {
+	if _, err := load(ctx, c.s.Addr, all, 8, 0); err != nil {
 		return err
 	}
 	f, err := measure(ctx, b.subject(c.s), all, 8, b.runTime())
@@ -137,14 +138,14 @@ func (b *bench) checkContents(z uint32, noneSmall, small, noneBig, big *contents
 		more := func(c, none *contents) float64 { return (c.runs[i].cpu() - none.runs[i].cpu()) / c.features }
 		all[i] = more(big, noneBig) / more(small, noneSmall)
 	}
-	m := median(all)
-	b.r.check(fmt.Sprintf("z%d: CPU that a feature adds to an empty tile, of five times the data / of the standard", z),
-		fmt.Sprintf("median ≤ %g", featureBar), fmt.Sprintf("%s; median %s", numbers(all), number(m)), m > 0 && m <= featureBar)
+	m := benchkit.Median(all)
+	b.r.Check(fmt.Sprintf("z%d: CPU that a feature adds to an empty tile, of five times the data / of the standard", z),
+		fmt.Sprintf("median ≤ %g", featureBar), fmt.Sprintf("%s; median %s", benchkit.Numbers(all), benchkit.Number(m)), m > 0 && m <= featureBar)
 }
 
 // featuresIn counts the features in the tiles.
 func featuresIn(ctx context.Context, s *server, list []tiles.Address) (int, error) {
-	w, err := dial(ctx, s.addr)
+	w, err := dial(ctx, s.Addr)
 	if err != nil {
 		return 0, err
 	}
@@ -170,6 +171,6 @@ func featuresIn(ctx context.Context, s *server, list []tiles.Address) (int, erro
 
 // writers names where the cost of the change feed's triggers is measured.
 func writers(_ context.Context, b *bench) error {
-	b.r.note("What the change feed costs those who write: `go test ./store -run '^$' -bench BenchmarkChangeTriggers`.")
+	b.r.Note("What the change feed costs those who write: `go test ./store -run '^$' -bench BenchmarkChangeTriggers`.")
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"onemap/internal/benchkit"
 )
 
 // options are the flags.
@@ -73,7 +75,7 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "benchtiles:", err)
 		return 1
-	case r.missed():
+	case r.Missed():
 		return 1
 	}
 	return 0
@@ -120,11 +122,11 @@ func measureAll(ctx context.Context, o options, r *report) error {
 		if o.only != "" && o.only != c.name {
 			continue
 		}
-		b.say("case %s", c.name)
+		benchkit.Say("case %s", c.name)
 		if err = cmp.Or(c.run(ctx, b), ctx.Err()); err != nil { // a case that was cut short has measured nothing
 			err = fmt.Errorf("case %s: %w", c.name, err)
 			break
 		}
 	}
-	return errors.Join(err, b.close(ctx))
+	return errors.Join(err, b.place.Close(ctx))
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"onemap/internal/benchkit"
 	"onemap/tiles"
 )
 
@@ -15,15 +16,15 @@ const (
 )
 
 // pan is a client that looks at another screen each second, of zoom 10 to 13, until ctx ends.
-func pan(ctx context.Context, s *session, seed uint64, seen *traffic) error {
-	w, err := dial(context.WithoutCancel(ctx), s.server.addr) // its last answer is waited for
+func pan(ctx context.Context, s *benchkit.Session, seed uint64, seen *traffic) error {
+	w, err := dial(context.WithoutCancel(ctx), s.Server.Addr) // its last answer is waited for
 	if err != nil {
 		return err
 	}
 	defer w.close()
 	r := rand.New(rand.NewPCG(seed, 6))
 	next := time.Now().Add(time.Duration(r.Float64() * float64(time.Second))) // not all at once
-	for sleepUntil(ctx, next) {
+	for benchkit.SleepUntil(ctx, next) {
 		next = next.Add(time.Second)
 		for _, request := range requests(s, screen(r), true) {
 			start := time.Now()

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"onemap/geo"
+	"onemap/internal/benchkit"
 	"onemap/tiles"
 )
 
@@ -33,7 +33,7 @@ type probe struct {
 	conn   *pgx.Conn       // of the one who edits
 	ws     *websocket.Conn // of the one who is told
 	wire   *wire           // of the one who fetches
-	second *session
+	second *benchkit.Session
 	marked []place
 	limit  time.Duration // how long a mark may take until it is given up
 
@@ -53,7 +53,7 @@ type mark struct {
 	early     bool
 }
 
-func newProbe(ctx context.Context, s *server, second *session) (p *probe, err error) {
+func newProbe(ctx context.Context, s *server, second *benchkit.Session) (p *probe, err error) {
 	p = &probe{second: second, limit: giveUpAfter, pending: map[int]*mark{}}
 	defer func() {
 		if err != nil {
@@ -68,41 +68,17 @@ func newProbe(ctx context.Context, s *server, second *session) (p *probe, err er
 		return p, err
 	}
 	p.marked = all[len(all)-markedLast:]
-	if p.wire, err = dial(ctx, s.addr); err != nil {
+	if p.wire, err = dial(ctx, s.Addr); err != nil {
 		return p, err
 	}
-	p.ws, err = connectPush(ctx, s.main)
+	p.ws, err = benchkit.DialPush(ctx, s.main, "benchtiles-0001")
 	return p, err
 }
 
-// connectPush opens the WebSocket and reads the welcome.
-func connectPush(ctx context.Context, s *session) (*websocket.Conn, error) {
-	d := websocket.Dialer{Subprotocols: []string{"onemap.v1"}, HandshakeTimeout: 10 * time.Second}
-	conn, res, err := d.DialContext(ctx, "ws://"+s.server.addr+"/ws", http.Header{"Cookie": {s.cookie}})
-	if err != nil {
-		return nil, fmt.Errorf("connect to /ws: %w", err)
-	}
-	_ = res.Body.Close() // it is empty
-	err = conn.WriteJSON(map[string]string{"type": "hello", "client": "benchtiles-0001"})
-	for err == nil {
-		var f frame
-		if f, err = readFrame(conn); err == nil && f.Type == "welcome" {
-			return conn, nil
-		}
-	}
-	return nil, errors.Join(fmt.Errorf("say hello: %w", err), conn.Close())
-}
-
-// silence is how long the server may say nothing: there is a heartbeat every 10 s.
-const silence = 30 * time.Second
-
 func readFrame(conn *websocket.Conn) (frame, error) {
-	if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
-		return frame{}, fmt.Errorf("read a frame: %w", err)
-	}
-	_, text, err := conn.ReadMessage()
+	text, err := benchkit.ReadFrame(conn)
 	if err != nil {
-		return frame{}, fmt.Errorf("read a frame: %w", err)
+		return frame{}, err
 	}
 	return parseFrame(text)
 }
@@ -163,8 +139,8 @@ func (p *probe) mark(ctx, timed context.Context) error {
 	next := time.Now()
 	for i := 0; ; i++ {
 		next = next.Add(markEvery)
-		going := sleepUntil(timed, next)
-		if !going && !sleepUntil(ctx, time.Now().Add(markEvery)) {
+		going := benchkit.SleepUntil(timed, next)
+		if !going && !benchkit.SleepUntil(ctx, time.Now().Add(markEvery)) {
 			return nil
 		}
 		if p.giveUp(); !going {

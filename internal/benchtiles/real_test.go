@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/app"
+	"onemap/internal/benchkit"
 	"onemap/internal/config"
 	"onemap/internal/core"
 	"onemap/store/storetest"
@@ -46,11 +47,11 @@ func realServer(t *testing.T) (*bench, *server) {
 			t.Error(err)
 		}
 	})
-	s := newServer(&child{addr: strings.TrimPrefix(a.URL(), "http://"), done: make(chan struct{})}, url)
-	if err := s.awaitReady(t.Context()); err != nil {
+	s := &server{Server: benchkit.NewServer(benchkit.Running(strings.TrimPrefix(a.URL(), "http://"))), db: url}
+	if err := s.AwaitReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s.main, err = s.login(t.Context(), loginMain, b.password); err != nil {
+	if s.main, err = s.Login(t.Context(), loginMain, b.password); err != nil {
 		t.Fatal(err)
 	}
 	return b, s
@@ -166,7 +167,7 @@ func TestTheWriterChangesWhatItSays(t *testing.T) {
 
 func TestTheProbeFindsItsMarksWhileOthersWrite(t *testing.T) {
 	b, s := realServer(t)
-	second, err := s.login(t.Context(), loginSecond, b.password)
+	second, err := s.Login(t.Context(), loginSecond, b.password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func TestTheProbeFindsItsMarksWhileOthersWrite(t *testing.T) {
 // not found is missed.
 func TestTheProbeMissesAMarkThatIsNotThere(t *testing.T) {
 	b, s := realServer(t)
-	second, err := s.login(t.Context(), loginSecond, b.password)
+	second, err := s.Login(t.Context(), loginSecond, b.password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,8 +222,8 @@ func TestTheProbeMissesAMarkThatIsNotThere(t *testing.T) {
 		t.Errorf("missed: %v", p.failed)
 	}
 	b.checkFresh(p)
-	if !b.r.missed() {
-		t.Errorf("%+v", b.r.checks)
+	if !b.r.Missed() {
+		t.Error("no bar was missed")
 	}
 }
 
@@ -238,7 +239,7 @@ func TestPanningSeesScreens(t *testing.T) {
 		t.Errorf("%d tiles were seen, no whole screens", n)
 	}
 	list := []tiles.Address{{Z: 23}}
-	if _, err := load(t.Context(), s.addr, requests(s.main, list, true), 1, 0); err == nil {
+	if _, err := load(t.Context(), s.Addr, requests(s.main, list, true), 1, 0); err == nil {
 		t.Error("a tile outside of the world is no failure")
 	}
 }

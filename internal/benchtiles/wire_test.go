@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"onemap/internal/benchkit"
 )
 
 // serveHandler is a real server; its address is host:port.
@@ -77,10 +79,10 @@ func TestTheLoadEndsWithItsContext(t *testing.T) {
 
 func TestTheBareHandlerWritesTheSameBytesAndHeaders(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "answers")
-	want := answer{Path: "/tiles/a/1/2/3.mvt", Body: []byte{0, 1, 2}, Header: http.Header{
+	want := benchkit.Answer{Path: "/tiles/a/1/2/3.mvt", Body: []byte{0, 1, 2}, Header: http.Header{
 		"Etag": {`W/"x"`}, "Content-Length": {"3"}, "Content-Encoding": {"gzip"}, "Vary": {"a", "b"}, "Date": {"yesterday"},
 	}}
-	if err := writeAnswers(file, []answer{want}); err != nil {
+	if err := writeAnswers(file, []benchkit.Answer{want}); err != nil {
 		t.Fatal(err)
 	}
 	prepared, err := readAnswers(file)
@@ -88,8 +90,8 @@ func TestTheBareHandlerWritesTheSameBytesAndHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := serveHandler(t, bareHandler(prepared))
-	s := &server{child: &child{addr: addr}, http: &http.Client{}}
-	status, got, err := s.fetch(t.Context(), http.MethodGet, want.Path, "", nil)
+	s := benchkit.NewServer(benchkit.Running(addr))
+	status, got, err := s.FetchPacked(t.Context(), want.Path, "")
 	if err != nil || status != http.StatusOK || string(got.Body) != string(want.Body) {
 		t.Fatalf("status %d, %v, %v", status, got, err)
 	}
@@ -101,7 +103,7 @@ func TestTheBareHandlerWritesTheSameBytesAndHeaders(t *testing.T) {
 	if got.Header.Get("Date") == "yesterday" {
 		t.Error("the date was kept")
 	}
-	if status, _, err := s.fetch(t.Context(), http.MethodGet, "/other", "", nil); err != nil || status != http.StatusNotFound {
+	if status, _, err := s.Fetch(t.Context(), http.MethodGet, "/other", "", nil); err != nil || status != http.StatusNotFound {
 		t.Errorf("another path: %d, %v", status, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/benchkit"
 	"onemap/tiles/testset"
 )
 
@@ -97,7 +98,7 @@ func (w *writer) run(ctx context.Context) error {
 		if late := time.Since(next); late > time.Second {
 			next = next.Add(late - time.Second)
 		}
-		if !sleepUntil(ctx, next) {
+		if !benchkit.SleepUntil(ctx, next) {
 			w.length = time.Since(start)
 			return nil
 		}
@@ -107,16 +108,6 @@ func (w *writer) run(ctx context.Context) error {
 		}
 		w.took = append(w.took, time.Since(began))
 		w.features += perCommit
-	}
-}
-
-// sleepUntil reports false when ctx has ended before.
-func sleepUntil(ctx context.Context, t time.Time) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(time.Until(t)):
-		return ctx.Err() == nil
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package benchkit
 
 import (
 	"os"
@@ -12,7 +12,7 @@ const stat = `42 (a ) (b) S 7 42 42 0 -1 4194304 100 0 0 0 11 22 33 44 20 0 5 0 
 
 func TestAProcessWithParenthesesInItsName(t *testing.T) {
 	got, err := parseStat([]byte(stat))
-	want := procStat{parent: 7, own: 330 * time.Millisecond, reaped: 770 * time.Millisecond, rss: 300 * int64(os.Getpagesize())}
+	want := Stat{parent: 7, own: 330 * time.Millisecond, reaped: 770 * time.Millisecond, RSS: 300 * int64(os.Getpagesize())}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -31,14 +31,14 @@ func TestTheMachinesTime(t *testing.T) {
 	if _, err := parseMachine([]byte("intr 1 2 3 4 5 6 7 8")); err == nil {
 		t.Error("taken")
 	}
-	if now, err := machineCPU(); err != nil || now == 0 {
+	if now, err := MachineCPU(); err != nil || now == 0 {
 		t.Errorf("this machine: %v, %v", now, err)
 	}
 }
 
 // A child's time counts while it lives, and still after it has ended.
 func TestTheTimeOfChildrenIsCounted(t *testing.T) {
-	before, err := treeCPU(os.Getpid())
+	before, err := TreeCPU(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,17 +58,17 @@ func TestTheTimeOfChildrenIsCounted(t *testing.T) {
 	if _, err := out.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	own, err := statOf(cmd.Process.Pid)
+	own, err := StatOf(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	living, err := treeCPU(os.Getpid())
+	living, err := TreeCPU(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = in.Close()
 	_ = cmd.Wait() // read fails at the end of its input
-	ended, err := treeCPU(os.Getpid())
+	ended, err := TreeCPU(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package benchkit
 
 import (
 	"bufio"
@@ -16,23 +16,29 @@ import (
 	"time"
 )
 
-// child is a program of ours that runs beside this one and has said on which address it serves.
-type child struct {
-	pid     int
-	addr    string // host:port
-	started time.Time
+// Child is a program of ours that runs beside this one and has said on which addresses it serves.
+type Child struct {
+	PID     int
+	Addr    string   // host:port, the first
+	Addrs   []string // all of the line
+	Started time.Time
+
 	cmd     *exec.Cmd
 	words   tail // what it said on stderr
 	done    chan struct{}
 	waitErr error // valid after done
 }
 
-const startWithin = 3 * time.Minute
+// How long a child may take to serve, and to stop.
+const (
+	StartWithin = 3 * time.Minute
+	StopWithin  = 30 * time.Second
+)
 
-// startChild starts a program and waits for the line with its address. It has a process group of its
+// StartChild starts a program and waits for the line with its addresses. It has a process group of its
 // own, so that Ctrl-C reaches this program alone, and is told to stop when this one dies.
-func startChild(ctx context.Context, env []string, program string, args ...string) (*child, error) {
-	c := &child{done: make(chan struct{})}
+func StartChild(ctx context.Context, env []string, program string, args ...string) (*Child, error) {
+	c := &Child{done: make(chan struct{})}
 	c.cmd = exec.Command(program, args...) //nolint:noctx // it is stopped by SIGTERM, in order
 	c.cmd.Env = append(withoutOptions(os.Environ()), env...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
@@ -45,7 +51,7 @@ func startChild(ctx context.Context, env []string, program string, args ...strin
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(c.done)
-		c.started = time.Now()
+		c.Started = time.Now()
 		err := c.cmd.Start()
 		launched <- err
 		if err == nil {
@@ -56,18 +62,19 @@ func startChild(ctx context.Context, env []string, program string, args ...strin
 	if err := <-launched; err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
-	c.pid = c.cmd.Process.Pid
-	address := make(chan string, 1)
-	go readAddress(in, address)
+	c.PID = c.cmd.Process.Pid
+	addresses := make(chan []string, 1)
+	go readAddresses(in, addresses)
 	select {
-	case c.addr = <-address:
+	case c.Addrs = <-addresses:
+		c.Addr = c.Addrs[0]
 		return c, nil
 	case <-c.done:
 		return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.words.String())
-	case <-time.After(startWithin):
-		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.words.String()), c.stop())
+	case <-time.After(StartWithin):
+		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.words.String()), c.Stop())
 	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), c.stop())
+		return nil, errors.Join(ctx.Err(), c.Stop())
 	}
 }
 
@@ -82,12 +89,12 @@ func withoutOptions(environ []string) []string {
 	return out
 }
 
-// readAddress finds the first address in what the program prints, and drains the rest.
-func readAddress(in io.Reader, found chan<- string) {
+// readAddresses finds the first line with addresses in what the program prints, and drains the rest.
+func readAddresses(in io.Reader, found chan<- []string) {
 	address := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
-		if a := address.FindString(lines.Text()); a != "" {
+		if a := address.FindAllString(lines.Text(), -1); a != nil {
 			found <- a
 			break
 		}
@@ -95,12 +102,12 @@ func readAddress(in io.Reader, found chan<- string) {
 	_, _ = io.Copy(io.Discard, in) // until the program ends
 }
 
-// stop ends the program and waits for its end.
-func (c *child) stop() error {
+// Stop ends the program and waits for its end.
+func (c *Child) Stop() error {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 	select {
 	case <-c.done:
-	case <-time.After(stopWithin):
+	case <-time.After(StopWithin):
 		_ = c.cmd.Process.Kill()
 		<-c.done
 		return fmt.Errorf("%s had to be killed: %s", c.cmd.Path, c.words.String())
@@ -111,6 +118,17 @@ func (c *child) stop() error {
 	}
 	return nil
 }
+
+// Running is a child that is not of this room's making: Stop must not be called on it.
+func Running(addr string) *Child {
+	return &Child{Addr: addr, Addrs: []string{addr}, done: make(chan struct{})}
+}
+
+// Done is closed when the program has ended.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Words are the last that it said on stderr.
+func (c *Child) Words() string { return c.words.String() }
 
 // tail keeps the last words that were written to it.
 type tail struct {

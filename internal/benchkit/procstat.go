@@ -1,4 +1,4 @@
-package main
+package benchkit
 
 import (
 	"bytes"
@@ -14,33 +14,33 @@ import (
 // tick is the unit of processor time in /proc: USER_HZ is 100 on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// procStat is what is needed of /proc/PID/stat.
-type procStat struct {
+// Stat is what is needed of /proc/PID/stat.
+type Stat struct {
+	RSS    int64 // resident memory, bytes
 	parent int
 	own    time.Duration // user and system
 	reaped time.Duration // of children that have ended and been waited for
-	rss    int64         // bytes
 }
 
 // parseStat reads the text of /proc/PID/stat (proc(5)). The program's name, in parentheses, may hold
 // anything.
-func parseStat(text []byte) (procStat, error) {
+func parseStat(text []byte) (Stat, error) {
 	_, rest, ok := cutLast(text, ')')
 	fields := bytes.Fields(rest)
 	if !ok || len(fields) < 22 {
-		return procStat{}, fmt.Errorf("no process's state: %.60q", text)
+		return Stat{}, fmt.Errorf("no process's state: %.60q", text)
 	}
 	var n [22]int64
 	for _, i := range []int{1, 11, 12, 13, 14, 21} { // ppid, utime, stime, cutime, cstime, rss
 		v, err := strconv.ParseInt(string(fields[i]), 10, 64)
 		if err != nil {
-			return procStat{}, fmt.Errorf("no process's state: %w", err)
+			return Stat{}, fmt.Errorf("no process's state: %w", err)
 		}
 		n[i] = v
 	}
-	return procStat{
+	return Stat{
 		parent: int(n[1]), own: time.Duration(n[11]+n[12]) * tick, reaped: time.Duration(n[13]+n[14]) * tick,
-		rss: n[21] * int64(os.Getpagesize()),
+		RSS: n[21] * int64(os.Getpagesize()),
 	}, nil
 }
 
@@ -52,24 +52,25 @@ func cutLast(b []byte, sep byte) (before, after []byte, found bool) {
 	return b[:i], b[i+1:], true
 }
 
-func statOf(pid int) (procStat, error) {
+// StatOf is how the process is now.
+func StatOf(pid int) (Stat, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return procStat{}, fmt.Errorf("read a process's state: %w", err)
+		return Stat{}, fmt.Errorf("read a process's state: %w", err)
 	}
 	return parseStat(text)
 }
 
-// treeCPU is the processor time of a process and of all its children, also those that have ended. A
+// TreeCPU is the processor time of a process and of all its children, also those that have ended. A
 // child that ends while they are read would count twice; then they are read again.
-func treeCPU(pid int) (time.Duration, error) {
+func TreeCPU(pid int) (time.Duration, error) {
 	for range 20 {
-		before, err := statOf(pid)
+		before, err := StatOf(pid)
 		if err != nil {
 			return 0, err
 		}
 		children := childrenCPU(pid)
-		after, err := statOf(pid)
+		after, err := StatOf(pid)
 		if err != nil {
 			return 0, err
 		}
@@ -94,8 +95,8 @@ func childrenCPU(pid int) (total time.Duration) {
 	return total
 }
 
-// ownCPU is the processor time of this process: of the load.
-func ownCPU() (time.Duration, error) {
+// OwnCPU is the processor time of this process: of the load.
+func OwnCPU() (time.Duration, error) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0, fmt.Errorf("read the own processor time: %w", err)
@@ -103,8 +104,8 @@ func ownCPU() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
-// machineCPU is the time that all processors together have worked, as /proc/stat says.
-func machineCPU() (time.Duration, error) {
+// MachineCPU is the time that all processors together have worked, as /proc/stat says.
+func MachineCPU() (time.Duration, error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0, fmt.Errorf("read the machine's processor time: %w", err)
@@ -130,4 +131,5 @@ func parseMachine(text []byte) (time.Duration, error) {
 	return time.Duration(total) * tick, nil
 }
 
-func cores() int { return runtime.NumCPU() }
+// Cores is how many processors this program may use.
+func Cores() int { return runtime.NumCPU() }
