@@ -98,8 +98,8 @@ func (in *Ingest) rest(at int, err error) {
 // committers one asks and the others wait for what it hears. The pause shrinks again with the next
 // commit, not with the answer: a database may answer and not store.
 func (in *Ingest) returned(ctx context.Context, at int) bool {
-	in.probing.Lock()
-	defer in.probing.Unlock()
+	in.probing <- struct{}{}
+	defer func() { <-in.probing }()
 	for !in.queue.stopping() {
 		in.mu.Lock()
 		back := in.since.IsZero()
@@ -122,9 +122,11 @@ func (in *Ingest) returned(ctx context.Context, at int) bool {
 
 // calm makes the next absence begin with a short pause.
 func (in *Ingest) calm() {
-	if in.probing.TryLock() { // who holds it has found the database away meanwhile
+	select {
+	case in.probing <- struct{}{}:
 		in.pause = in.opts.ProbeMin
-		in.probing.Unlock()
+		<-in.probing
+	default: // who holds it has found the database away meanwhile
 	}
 }
 

@@ -115,7 +115,7 @@ type Ingest struct {
 	lanes  sync.WaitGroup
 	ended  chan struct{}
 
-	probing sync.Mutex // held by the one committer that asks whether the database is back
+	probing chan struct{} // holds a token while a committer asks whether the database is back; guards pause
 	pause   time.Duration
 
 	mu      sync.Mutex // guards what Health reads
@@ -133,8 +133,8 @@ func NewIngest(opts IngestOptions, registry *Registry, committer Committer, log 
 	q := newQueue(opts.Committers, opts.MaxQueue, opts.MaxQueueBytes)
 	in := &Ingest{
 		opts: opts, registry: registry, committer: committer, log: log, queue: q, pause: opts.ProbeMin,
-		loud:  rate.Sometimes{First: 3, Interval: 10 * time.Second},
-		ended: make(chan struct{}), running: make([]time.Time, opts.Committers),
+		loud:    rate.Sometimes{First: 3, Interval: 10 * time.Second},
+		probing: make(chan struct{}, 1), ended: make(chan struct{}), running: make([]time.Time, opts.Committers),
 	}
 	in.metrics = newIngestMetrics(reg, q, opts.Clock)
 	in.sampler = newSampler(opts, q, in.metrics)
