@@ -107,6 +107,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Readings whose datastream and time were stored already with another value, newest first */
+        get: operations["listConflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datastream-types": {
         parameters: {
             query?: never;
@@ -122,6 +139,23 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datastreams/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Say how often a datastream is expected to publish */
+        patch: operations["changeDatastream"];
         trace?: never;
     };
     "/api/v1/datastreams/{id}/observations": {
@@ -202,6 +236,23 @@ export interface paths {
         };
         /** The county units of the city, or its towns */
         get: operations["listDivisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened in the scope, newest first: devices on and off line, alerts, layers */
+        get: operations["listEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -802,6 +853,23 @@ export interface components {
             code: string;
             name: components["schemas"]["Text"];
         };
+        Conflict: {
+            /** Format: int64 */
+            datastream_id: number;
+            device_id: string;
+            division: string;
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** Format: date-time */
+            received_at: string;
+            /** Format: double */
+            stored: number | null;
+            /** Format: date-time */
+            t: string;
+            /** Format: double */
+            v: number;
+        };
         CreateFeature: {
             geometry: components["schemas"]["Geometry"];
             properties: components["schemas"]["NewFeatureProperties"];
@@ -824,6 +892,13 @@ export interface components {
             stale_since: string | null;
             title: components["schemas"]["Text"];
             type: string;
+        };
+        DatastreamChange: {
+            /**
+             * Format: int64
+             * @description Expected pace, seconds; null is its type's. Three missed make it stale, and never less than 30 s
+             */
+            interval_s: number | null;
         };
         DatastreamType: {
             code: string;
@@ -928,6 +1003,18 @@ export interface components {
              * @description The layer's, after the edit
              */
             version: number;
+        };
+        Event: {
+            actor?: string;
+            /** Format: date-time */
+            at: string;
+            divisions: string[];
+            kind: string;
+            payload: unknown;
+            roles?: ("city_commander" | "county_responder" | "data_steward" | "observer" | "administrator")[];
+            /** Format: int64 */
+            seq: number;
+            subject: string;
         };
         Feature: {
             geometry: components["schemas"]["Geometry"];
@@ -1219,8 +1306,14 @@ export interface components {
         ListAssignee: {
             items: components["schemas"]["Assignee"][];
         };
+        ListConflict: {
+            items: components["schemas"]["Conflict"][];
+        };
         ListDivision: {
             items: components["schemas"]["Division"][];
+        };
+        ListEvent: {
+            items: components["schemas"]["Event"][];
         };
         ListHit: {
             items: components["schemas"]["Hit"][];
@@ -1279,6 +1372,11 @@ export interface components {
             user: string;
         };
         NewDatastream: {
+            /**
+             * Format: int64
+             * @description Expected pace, seconds; left out it is its type's
+             */
+            interval_s?: number;
             /** @description The key in a payload's v; unique in the device */
             name: string;
             title: components["schemas"]["Text"];
@@ -1802,6 +1900,41 @@ export interface operations {
             };
         };
     };
+    listConflicts: {
+        parameters: {
+            query?: {
+                /** @description Only this one's */
+                datastream?: number;
+                limit?: number;
+                /** @description Only those with a smaller id */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListConflict"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listDatastreamTypes: {
         parameters: {
             query?: never;
@@ -1818,6 +1951,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DatastreamTypes"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeDatastream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatastreamChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Datastream"];
                 };
             };
             /** @description A problem (RFC 9457) */
@@ -2011,6 +2179,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListDivision"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description Joined by commas; none is all of them */
+                kind?: ("presence.changed" | "layer.changed" | "alert.issued" | "alert.updated" | "alert.cleared" | "alert.stale" | "alert.acknowledged" | "alert.assigned" | "alert.resolved" | "alert.closed")[] | null;
+                limit?: number;
+                /** @description Only those with a smaller seq */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListEvent"];
                 };
             };
             /** @description A problem (RFC 9457) */

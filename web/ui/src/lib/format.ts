@@ -87,6 +87,17 @@ export function byteSize(bytes: number): string {
   return measured(Number((bytes / 1024 ** power).toPrecision(3)), units[power - 1]!)
 }
 
+/** A rate, or a mean, as "18,342", "12.5" or "0.2"; none is a dash. */
+export function rate(value: number | null): string {
+  if (value === null) return '–'
+  return Math.abs(value) >= 100 ? integer(Math.round(value)) : integer(Number(value.toFixed(1)))
+}
+
+/** Milliseconds as "0.4 ms", "12 ms", "1.2 s". */
+export function milliseconds(ms: number): string {
+  return ms > 0 && ms < 9.95 ? measured(Number(ms.toFixed(1)), 'ms') : span(ms / 1000)
+}
+
 /** A span as "12 ms", "0.8 s" or "3 min"; seconds in. */
 export function span(seconds: number): string {
   if (!(seconds > 0)) return '0 ms'

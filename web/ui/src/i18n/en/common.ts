@@ -16,6 +16,7 @@ export default {
     accounts: 'Accounts',
     rules: 'Alert rules',
     quarantine: 'Quarantine',
+    ingest: 'Ingest',
     layers: 'Layer health',
     about: 'About and sources',
     login: 'Log in',

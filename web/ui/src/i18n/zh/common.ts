@@ -16,6 +16,7 @@ export default {
     accounts: '账号',
     rules: '预警规则',
     quarantine: '隔离数据',
+    ingest: '接入监测',
     layers: '图层状态',
     about: '关于与数据来源',
     login: '登录',

@@ -2,9 +2,10 @@ import about from './about'
 import admin from './admin'
 import command from './command'
 import common from './common'
+import ingest from './ingest'
 import layers from './layers'
 import login from './login'
 import phone from './phone'
 
 // One file a page, so that people who work on different pages do not meet in one file.
-export default { ...common, command, login, admin, layers, phone, about } as const
+export default { ...common, command, login, admin, ingest, layers, phone, about } as const
