@@ -40,16 +40,31 @@ func (db *DB) EventsAfter(ctx context.Context, after int64, limit int) (events [
 	if err != nil {
 		return nil, false, mapErr(err, "read the event log")
 	}
-	events, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (e core.Event, err error) {
-		err = row.Scan(&e.Seq, &e.At, &e.Kind, &e.Divisions, &e.Roles, &e.Subject, &e.Actor, &e.Payload)
-		return e, err
-	})
-	if err != nil {
+	if events, err = pgx.CollectRows(rows, scanEvent); err != nil {
 		return nil, false, mapErr(err, "read the event log")
 	}
 	// Asked after the rows: what is pruned in between is reported, not missed.
 	err = db.pool.QueryRow(ctx, `select $1 < seq from event_horizon`, after).Scan(&truncated)
 	return events, truncated, mapErr(err, "read the event log's horizon")
+}
+
+func scanEvent(row pgx.CollectableRow) (e core.Event, err error) {
+	err = row.Scan(&e.Seq, &e.At, &e.Kind, &e.Divisions, &e.Roles, &e.Subject, &e.Actor, &e.Payload)
+	return e, err
+}
+
+// Events lists the events of some kinds that the scope may see, newest first.
+func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, p core.Page) ([]core.Event, error) {
+	rows, err := db.pool.Query(ctx, `
+		select seq, at, kind, divisions, roles, subject, actor, payload from event_log
+		where kind = any($1) and ($2::bigint <= 0 or seq < $2)
+			and scope_covers_any($3, divisions) and (roles is null or $4 = any(roles))
+		order by seq desc limit $5`, orEmpty(kinds), p.Before, s.Division, s.Role, pageLimit(p.Limit))
+	if err != nil {
+		return nil, mapErr(err, "list events")
+	}
+	events, err := pgx.CollectRows(rows, scanEvent)
+	return events, mapErr(err, "list events")
 }
 
 // HeadBatch is the seq of the newest committed batch, 0 when there is none.

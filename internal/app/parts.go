@@ -165,7 +165,7 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 	s, err := api.New(api.Options{
 		Version: a.o.Version, Node: a.o.Node, City: city, Simulated: simulated, Sources: sources, Attribution: line,
 		Auth: a.people, Accounts: a.people, Divisions: a.db, Catalogue: a.db, Editor: a.db, Search: a.db,
-		Registry: a.db, Steward: a.db, Alerts: a.db, Handler: alerts.NewDesk(a.db, a.logger, a.clock),
+		Registry: a.db, Steward: a.db, Timeline: a.db, Alerts: a.db, Handler: alerts.NewDesk(a.db, a.logger, a.clock),
 		Rules: a.db, CAP: a.db, Tiles: a.tiles,
 		Ingest: a, Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies,
 		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{ErrorLog: promLog{a.logger}}),

@@ -129,6 +129,7 @@ type Options struct {
 	Health     func() []core.Health
 	Push       Pusher
 	Metrics    http.Handler
+	Timeline   Timeline
 	Ingest     Ingest         // optional: a node that takes readings in
 	UI         fs.FS          // the built pages; optional
 	Secure     bool           // people reach this server over TLS through a proxy: cookies say so
@@ -204,6 +205,7 @@ func build(o Options) (*Server, error) {
 	s.alertRoutes()
 	s.healthRoutes()
 	s.ingestRoutes()
+	s.presenceRoutes()
 	if err := s.describe(); err != nil {
 		return nil, err
 	}

@@ -38,9 +38,10 @@ type NewDevice struct {
 
 // NewDatastream is one observed property of a new device.
 type NewDatastream struct {
-	Name  string    `json:"name" doc:"The key in a payload's v; unique in the device" maxLength:"64"`
-	Type  string    `json:"type" doc:"A code of the datastream types"`
-	Title core.Text `json:"title"`
+	Name      string    `json:"name" doc:"The key in a payload's v; unique in the device" maxLength:"64"`
+	Type      string    `json:"type" doc:"A code of the datastream types"`
+	Title     core.Text `json:"title"`
+	IntervalS int       `json:"interval_s,omitempty" minimum:"1" maximum:"604800" doc:"Expected pace, seconds; left out it is its type's"`
 }
 
 // DeviceWithSecret is a new device and the secret that is shown this once.
@@ -239,7 +240,7 @@ func newStreams(n NewDevice, known DatastreamTypes) ([]sensors.Datastream, error
 			return nil, errs.InvalidField(at("datastreams", i, "type"), "there is no datastream type %q", cut(st.Type))
 		}
 		names[st.Name] = true
-		out = append(out, sensors.Datastream{DeviceID: n.ID, Name: st.Name, Type: st.Type, Title: st.Title})
+		out = append(out, sensors.Datastream{DeviceID: n.ID, Name: st.Name, Type: st.Type, Title: st.Title, IntervalS: st.IntervalS})
 	}
 	return out, nil
 }

@@ -128,7 +128,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 		Steward: w.db, Alerts: w.db, Handler: alerts.NewDesk(w.db, slog.New(slog.DiscardHandler), w.clock.now), Rules: w.db, CAP: w.db,
 		Tiles:  w.tiles(engine.Options{}),
 		Health: func() []core.Health { return w.health },
-		Push:   greeter{}, Ingest: told{},
+		Push:   greeter{}, Ingest: told{}, Timeline: w.db,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Clock: w.clock.now,
 	}

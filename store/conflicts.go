@@ -1,0 +1,35 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+// Conflicts lists readings whose datastream and time were there already with another value, newest first,
+// as far as the scope covers their devices; datastream 0 is all. What was stored first is beside each,
+// unless its retention has passed.
+func (db *DB) Conflicts(ctx context.Context, s core.Scope, datastream int64, p core.Page) ([]sensors.Conflict, error) {
+	rows, err := db.pool.Query(ctx, `
+		select c.id, c.datastream_id, c.device_id, c.name, c.division_code, c.ts, o.value, c.value, c.received_at
+		from (
+			select c.*, s.device_id, s.name, d.division_code, t.retention
+			from observation_conflict c
+			join datastream s on s.id = c.datastream_id join device d on d.id = s.device_id join datastream_type t on t.code = s.type
+			where scope_covers($1, d.division_code) and ($2 = 0 or c.datastream_id = $2) and ($3::bigint <= 0 or c.id < $3)
+			order by c.id desc limit $4
+		) c
+		left join observation o on (o.retention, o.datastream_id, o.ts) = (c.retention, c.datastream_id, c.ts)
+		order by c.id desc`, s.Division, datastream, p.Before, pageLimit(p.Limit))
+	if err != nil {
+		return nil, mapErr(err, "list conflicts")
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c sensors.Conflict, err error) {
+		err = row.Scan(&c.ID, &c.DatastreamID, &c.DeviceID, &c.Name, &c.Division, &c.Time, &c.Stored, &c.Value, &c.ReceivedAt)
+		return c, err
+	})
+	return all, mapErr(err, "list conflicts")
+}

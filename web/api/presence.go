@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+// Timeline tells what happened, and which readings came twice with different values.
+type Timeline interface {
+	// Events lists the events of some kinds that the scope may see, newest first.
+	Events(ctx context.Context, s core.Scope, kinds []string, p core.Page) ([]core.Event, error)
+	// Conflicts lists those of the scope's datastreams, newest first; datastream 0 is all of them.
+	Conflicts(ctx context.Context, s core.Scope, datastream int64, p core.Page) ([]sensors.Conflict, error)
+}
+
+// DatastreamChange is what a steward changes of a datastream.
+type DatastreamChange struct {
+	IntervalS *int `json:"interval_s" nullable:"true" minimum:"1" maximum:"604800" doc:"Expected pace, seconds; null is its type's. Three missed make it stale, and never less than 30 s"`
+}
+
+// timelineKinds are the events that a timeline shows. The others concern memory of servers and pages.
+func timelineKinds() []string {
+	return []string{
+		core.EventPresenceChanged, core.EventLayerChanged,
+		core.EventAlertIssued, core.EventAlertUpdated, core.EventAlertCleared, core.EventAlertStale,
+		core.EventAlertAcknowledged, core.EventAlertAssigned, core.EventAlertResolved, core.EventAlertClosed,
+	}
+}
+
+type eventsInput struct {
+	Kind   []string `query:"kind" enum:"presence.changed,layer.changed,alert.issued,alert.updated,alert.cleared,alert.stale,alert.acknowledged,alert.assigned,alert.resolved,alert.closed" maxItems:"10" doc:"Joined by commas; none is all of them"`
+	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"100"`
+	Before int64    `query:"before" minimum:"0" doc:"Only those with a smaller seq"`
+}
+
+type conflictsInput struct {
+	Datastream int64 `query:"datastream" minimum:"0" doc:"Only this one's"`
+	Limit      int   `query:"limit" minimum:"1" maximum:"500" default:"100"`
+	Before     int64 `query:"before" minimum:"0" doc:"Only those with a smaller id"`
+}
+
+type datastreamInput struct {
+	ID   int64 `path:"id" minimum:"1"`
+	Body DatastreamChange
+}
+
+func (s *Server) presenceRoutes() {
+	register(s, needView, op(http.MethodGet, "/api/v1/events", "listEvents", "What happened in the scope, newest first: devices on and off line, alerts, layers"), s.events)
+	register(s, needView, op(http.MethodGet, "/api/v1/conflicts", "listConflicts", "Readings whose datastream and time were stored already with another value, newest first"),
+		func(ctx context.Context, p auth.Principal, in *conflictsInput) (*body[List[sensors.Conflict]], error) {
+			all, err := s.o.Timeline.Conflicts(ctx, p.Scope(), in.Datastream, core.Page{Limit: in.Limit, Before: in.Before})
+			return list(all), err
+		})
+	register(s, needData, op(http.MethodPatch, "/api/v1/datastreams/{id}", "changeDatastream", "Say how often a datastream is expected to publish"),
+		func(ctx context.Context, p auth.Principal, in *datastreamInput) (*body[sensors.Datastream], error) {
+			seconds := 0
+			if in.Body.IntervalS != nil {
+				seconds = *in.Body.IntervalS
+			}
+			d, err := s.o.Steward.SetInterval(ctx, p.Scope(), in.ID, seconds, p.Login)
+			return &body[sensors.Datastream]{d}, err
+		})
+}
+
+func (s *Server) events(ctx context.Context, p auth.Principal, in *eventsInput) (*body[List[core.Event]], error) {
+	kinds := in.Kind
+	if len(kinds) == 0 {
+		kinds = timelineKinds()
+	}
+	all, err := s.o.Timeline.Events(ctx, p.Scope(), kinds, core.Page{Limit: in.Limit, Before: in.Before})
+	return list(all), err
+}
