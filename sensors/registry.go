@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"onemap/internal/errs"
 )
 
 // RegistryOptions tunes the registry.
@@ -51,10 +49,12 @@ type Registry struct {
 	clock func() time.Time
 
 	devices   atomic.Pointer[map[string]*Known]
-	owners    atomic.Pointer[map[int64]*Known] // by datastream
-	loading   sync.Mutex                       // one reload at a time; guards what follows
-	attempted time.Time                        // when a miss last caused a reload
-	missErr   error                            // how that ended
+	certs     atomic.Pointer[map[string]*Known] // by the SHA-256 of a client certificate
+	owners    atomic.Pointer[map[int64]*Known]  // by datastream
+	loading   sync.Mutex                        // one reload at a time; guards what follows
+	attempted time.Time                         // when a miss last caused a reload
+	missErr   error                             // how that ended
+	reloaded  []func()
 }
 
 // NewRegistry makes an empty registry: Reload fills it, or the first miss does.
@@ -73,8 +73,17 @@ func NewRegistry(store RegistryStore, opts RegistryOptions, log *slog.Logger, cl
 	}
 	r := &Registry{store: store, opts: opts, log: log, clock: clock}
 	r.devices.Store(&map[string]*Known{})
+	r.certs.Store(&map[string]*Known{})
 	r.owners.Store(&map[int64]*Known{})
 	return r
+}
+
+// OnReload lets f be called after each reload, before Reload returns: with what is known now, those
+// who were let in before can be looked at again. f must not block and not reload.
+func (r *Registry) OnReload(f func()) {
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	r.reloaded = append(r.reloaded, f)
 }
 
 // Reload reads every enabled device anew. On an error (errs.Unavailable when the database is away)
@@ -99,17 +108,24 @@ func (r *Registry) reload(ctx context.Context) error {
 		byCode[t.Code] = t
 	}
 	devices := make(map[string]*Known, len(list))
-	owners := make(map[int64]*Known)
+	owners, certs := make(map[int64]*Known), make(map[string]*Known)
 	for _, d := range list {
 		k := newKnown(d, byCode)
 		devices[d.ID] = k
+		if len(d.CertSHA256) > 0 {
+			certs[string(d.CertSHA256)] = k
+		}
 		for _, ds := range d.Streams {
 			owners[ds.ID] = k
 		}
 	}
 	r.devices.Store(&devices)
+	r.certs.Store(&certs)
 	r.owners.Store(&owners)
 	r.missErr = nil
+	for _, f := range r.reloaded {
+		f()
+	}
 	return nil
 }
 
@@ -186,35 +202,4 @@ func (r *Registry) Miss(ctx context.Context) error {
 	}
 	r.log.DebugContext(ctx, "registry reloaded after a miss", "devices", r.Devices())
 	return nil
-}
-
-// Authenticate gives the device whose secret this is. The error is errs.Unauthenticated for an
-// unknown device as for a wrong secret, and errs.Unavailable when that cannot be told now. A secret
-// that does not match is looked up anew, since it may have been changed a moment ago.
-func (r *Registry) Authenticate(ctx context.Context, id, secret string) (*Known, error) {
-	if k := r.match(id, secret); k != nil {
-		return k, nil
-	}
-	if !ValidDeviceID(id) {
-		return nil, errs.New(errs.Unauthenticated, "the user name is not a device id")
-	}
-	if err := r.Miss(ctx); err != nil {
-		return nil, err
-	}
-	if k := r.match(id, secret); k != nil {
-		return k, nil
-	}
-	return nil, errs.New(errs.Unauthenticated, "unknown device or wrong secret")
-}
-
-func (r *Registry) match(id, secret string) *Known {
-	k := r.Device(id)
-	var sum []byte
-	if k != nil {
-		sum = k.SecretSHA256
-	}
-	if !secretMatches(secret, sum) {
-		return nil
-	}
-	return k
 }

@@ -12,11 +12,11 @@ func TestAuthenticate(t *testing.T) {
 	m := newMemory()
 	now := time.Now()
 	r := NewRegistry(m, RegistryOptions{}, nil, func() time.Time { return now })
-	if k, err := r.Authenticate(t.Context(), "dev-1", "secret-of-dev-1"); err != nil || k.Division != "370602" {
+	if k, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: "secret-of-dev-1"}); err != nil || k.Division != "370602" {
 		t.Fatalf("the first one loads the registry: %v", err)
 	}
 	for _, c := range [][2]string{{"dev-1", "wrong"}, {"dev-1", ""}, {"ghost", "secret-of-ghost"}, {"", ""}, {"dev-1/x", "secret-of-dev-1"}, {"+", "x"}} {
-		if _, err := r.Authenticate(t.Context(), c[0], c[1]); !errs.Is(err, errs.Unauthenticated) {
+		if _, err := r.Authenticate(t.Context(), Credentials{ID: c[0], Secret: c[1]}); !errs.Is(err, errs.Unauthenticated) {
 			t.Errorf("%q: %v", c, err)
 		}
 	}
@@ -26,18 +26,18 @@ func TestAuthenticate(t *testing.T) {
 
 	m.devices[0].SecretSHA256 = HashSecret("changed")
 	now = now.Add(3 * time.Second)
-	if _, err := r.Authenticate(t.Context(), "dev-1", "changed"); err != nil {
+	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: "changed"}); err != nil {
 		t.Errorf("a changed secret: %v", err)
 	}
-	if _, err := r.Authenticate(t.Context(), "dev-1", "secret-of-dev-1"); !errs.Is(err, errs.Unauthenticated) {
+	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: "secret-of-dev-1"}); !errs.Is(err, errs.Unauthenticated) {
 		t.Errorf("the old secret: %v", err)
 	}
 	now = now.Add(3 * time.Second)
 	m.away = true
-	if _, err := r.Authenticate(t.Context(), "ghost", "x"); !errs.Is(err, errs.Unavailable) {
+	if _, err := r.Authenticate(t.Context(), Credentials{ID: "ghost", Secret: "x"}); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("a stranger while away: %v", err)
 	}
-	if _, err := r.Authenticate(t.Context(), "dev-1", "changed"); err != nil {
+	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: "changed"}); err != nil {
 		t.Errorf("a known device while away: %v", err)
 	}
 }
@@ -46,7 +46,7 @@ func TestADeviceWithoutAHashMatchesNothing(t *testing.T) {
 	m := newMemory()
 	m.devices[0].SecretSHA256 = nil
 	r := NewRegistry(m, RegistryOptions{}, nil, nil)
-	if _, err := r.Authenticate(t.Context(), "dev-1", ""); !errs.Is(err, errs.Unauthenticated) {
+	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: ""}); !errs.Is(err, errs.Unauthenticated) {
 		t.Error(err)
 	}
 }

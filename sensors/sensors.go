@@ -196,6 +196,7 @@ type RegistryStore interface {
 type RegisteredDevice struct {
 	Device
 	SecretSHA256 []byte
+	CertSHA256   []byte // of its client certificate, DER; nil: it has none
 }
 
 // Tail reads committed batches in order, for the rules and for live state.
@@ -233,6 +234,9 @@ type StewardStore interface {
 	CreateDevice(ctx context.Context, d Device, secretSHA256 []byte, actor string) (Device, error)
 	SetSecret(ctx context.Context, s core.Scope, id string, secretSHA256 []byte, actor string) error
 	SetEnabled(ctx context.Context, s core.Scope, id string, enabled bool, actor string) error
+	// SetCertificate registers the SHA-256 of a device's client certificate, or nil for none
+	// (errs.Conflict when it is another device's).
+	SetCertificate(ctx context.Context, s core.Scope, id string, certSHA256 []byte, actor string) error
 	// SetInterval sets the pace expected of a datastream, seconds; 0 is its type's.
 	SetInterval(ctx context.Context, s core.Scope, datastream int64, seconds int, actor string) (Datastream, error)
 }

@@ -61,6 +61,11 @@ func (db *DB) SetSecret(ctx context.Context, s core.Scope, id string, secretSHA2
 	return db.changeDevice(ctx, s, id, actor, `update device set secret_sha256 = $3`, secretSHA256)
 }
 
+// SetCertificate replaces the fingerprint of a device's client certificate; nil takes it away.
+func (db *DB) SetCertificate(ctx context.Context, s core.Scope, id string, certSHA256 []byte, actor string) error {
+	return db.changeDevice(ctx, s, id, actor, `update device set cert_sha256 = $3`, certSHA256)
+}
+
 // SetEnabled lets a device publish, or no longer.
 func (db *DB) SetEnabled(ctx context.Context, s core.Scope, id string, enabled bool, actor string) error {
 	return db.changeDevice(ctx, s, id, actor, `update device set enabled = $3`, enabled)
@@ -102,7 +107,7 @@ func (db *DB) changeDevice(ctx context.Context, s core.Scope, id, actor, update 
 			return errs.New(errs.NotFound, "there is no such device")
 		}
 		if err != nil {
-			return err
+			return explainDevice(err)
 		}
 		return registryChanged(ctx, tx, id, division, actor)
 	})
@@ -125,6 +130,8 @@ func explainDevice(err error) error {
 		field, msg = "datastreams.type", "there is no such datastream type"
 	case "datastream_interval_s_check":
 		field, msg = "datastreams.interval_s", "1 second to 7 days"
+	case "device_cert_sha256_key":
+		return &errs.Error{Kind: errs.Conflict, Field: "sha256", Msg: "another device has this certificate", Err: err}
 	case "datastream_device_id_name_key":
 		field, msg = "datastreams.name", "two datastreams have the same name"
 	default:

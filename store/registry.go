@@ -17,12 +17,12 @@ func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, err
 	var out []sensors.RegisteredDevice
 	db.places.forget() // a datastream's type, or a type's retention, may be another one
 	err := db.inSnapshot(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select `+deviceColumns+`, d.secret_sha256 from device d`+devicePresence+` where d.enabled order by d.id`)
+		rows, err := tx.Query(ctx, `select `+deviceColumns+`, d.secret_sha256, d.cert_sha256 from device d`+devicePresence+` where d.enabled order by d.id`)
 		if err != nil {
 			return err
 		}
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r sensors.RegisteredDevice, err error) {
-			err = row.Scan(append(deviceTargets(&r.Device), &r.SecretSHA256)...)
+			err = row.Scan(append(deviceTargets(&r.Device), &r.SecretSHA256, &r.CertSHA256)...)
 			return r, err
 		})
 		if err != nil {

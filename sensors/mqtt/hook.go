@@ -74,7 +74,7 @@ func (h *hook) admit(cl *mochi.Client, pk packets.Packet) (*session, string, pac
 	if !pk.Connect.UsernameFlag || len(pk.Connect.Username) == 0 {
 		return nil, refusedAnonymous, packets.ErrBadUsernameOrPassword
 	}
-	known, err := h.b.registry.Authenticate(context.Background(), string(pk.Connect.Username), string(pk.Connect.Password))
+	known, err := h.b.registry.Authenticate(context.Background(), sensors.Credentials{ID: string(pk.Connect.Username), Secret: string(pk.Connect.Password)})
 	switch {
 	case errs.Is(err, errs.Unavailable):
 		return nil, refusedUnavailable, packets.ErrServerUnavailable

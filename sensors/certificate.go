@@ -1,0 +1,63 @@
+package sensors
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"strings"
+	"time"
+
+	"onemap/internal/errs"
+)
+
+// Fingerprint is the SHA-256 of a certificate's DER bytes, by which a device's is known.
+func Fingerprint(der []byte) []byte {
+	sum := sha256.Sum256(der)
+	return sum[:]
+}
+
+// ParseFingerprint reads a SHA-256 in hexadecimal, with or without colons, as openssl and browsers
+// show it. The error names the field sha256.
+func ParseFingerprint(s string) ([]byte, error) {
+	s = strings.TrimSpace(s)
+	if len(s) > 3*sha256.Size {
+		return nil, errs.InvalidField("sha256", "must be the 64 hexadecimal digits of a SHA-256")
+	}
+	sum, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
+	if err != nil || len(sum) != sha256.Size {
+		return nil, errs.InvalidField("sha256", "must be the 64 hexadecimal digits of a SHA-256")
+	}
+	return sum, nil
+}
+
+// ParseCertificatePEM reads the first certificate of a PEM text: a chain begins with the leaf. One
+// that has expired is refused, and so is a private key beside it, which nobody should send. Errors
+// name the field pem.
+func ParseCertificatePEM(text string, now time.Time) (*x509.Certificate, error) {
+	var leaf *x509.Certificate
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		switch {
+		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
+			return nil, errs.InvalidField("pem", "holds a private key; send the certificate alone, and give the device a new key")
+		case block.Type != "CERTIFICATE" || leaf != nil:
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, &errs.Error{Kind: errs.Invalid, Field: "pem", Msg: "the certificate cannot be read", Err: err}
+		}
+		leaf = cert
+	}
+	switch {
+	case leaf == nil:
+		return nil, errs.InvalidField("pem", "holds no certificate")
+	case now.After(leaf.NotAfter):
+		return nil, errs.InvalidField("pem", "the certificate has expired on %s", leaf.NotAfter.UTC().Format(time.DateOnly))
+	}
+	return leaf, nil
+}
