@@ -1,6 +1,79 @@
 package app
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
 
-// startRemote reads from an external broker, when one is given.
-func (a *App) startRemote(context.Context) error { return nil }
+	"onemap/internal/errs"
+	"onemap/sensors/mqtt/remote"
+)
+
+// startRemote reads from an external broker, when one is given. It need not be there yet.
+func (a *App) startRemote(ctx context.Context) error {
+	if a.o.Broker == "" {
+		return nil
+	}
+	endpoint, err := brokerEndpoint(a.o)
+	if err != nil {
+		return err
+	}
+	id := a.o.BrokerClientID
+	if id == "" {
+		if id, err = stableClientID(a.o.Node); err != nil {
+			return err
+		}
+	}
+	client, err := remote.New(remote.Options{
+		Endpoint: endpoint, ClientID: id, Group: a.o.BrokerGroup, MaxPayload: a.o.MaxPayload,
+	}, a.ingest, a.logger, a.metrics, a.clock)
+	if err != nil {
+		return err
+	}
+	client.Start()
+	a.life.push("external broker", client.Stop)
+	a.addWayIn(client)
+	a.logger.InfoContext(ctx, "reading from an external broker", "client_id", id, "group", a.o.BrokerGroup)
+	return nil
+}
+
+// brokerEndpoint is the external broker of the options, its password from where it was given.
+func brokerEndpoint(o Options) (remote.Endpoint, error) {
+	e := remote.Endpoint{
+		URL: o.Broker, User: o.BrokerUser, Password: o.BrokerPassword,
+		CA: o.BrokerCA, Cert: o.BrokerCert, Key: o.BrokerKey,
+	}
+	if o.BrokerPasswordFile != "" {
+		b, err := os.ReadFile(o.BrokerPasswordFile)
+		if err != nil {
+			return e, errs.Wrap(errs.Invalid, err, "--broker-password-file cannot be read")
+		}
+		e.Password = strings.TrimRight(string(b), "\r\n")
+	}
+	if e.Password == "" {
+		e.Password = os.Getenv("ONEMAP_BROKER_PASSWORD")
+	}
+	return e, nil
+}
+
+// stableClientID names this node at the broker. A node that nobody named has the process in its name,
+// which the broker's session must not hang on: it would be another after each start, and what the
+// broker keeps for the old one would never be read.
+func stableClientID(node string) (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("name this node: %w", err)
+	}
+	if node == "" || node == fmt.Sprintf("%s-%d", host, os.Getpid()) {
+		node = host
+	}
+	id := "onemap-" + strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		}
+		return '_'
+	}, node)
+	return id[:min(len(id), 64)], nil
+}

@@ -1,0 +1,158 @@
+package remote
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// Endpoint is where a broker is and as whom to connect.
+type Endpoint struct {
+	// URL is mqtt://host:1883 or tcp://, mqtts://host:8883 or ssl:// or tls://, ws://host/mqtt or wss://.
+	// A user may stand in it; a password may not.
+	URL      string
+	User     string
+	Password string
+	CA       string // file of the certificates that the broker's is checked with, PEM; the system's when empty
+	Cert     string // file of the client's certificate, PEM; read anew at each connection
+	Key      string // file of its private key, PEM
+}
+
+// Target is an Endpoint that has been checked.
+type Target struct {
+	e      Endpoint
+	url    *url.URL
+	secure bool
+}
+
+// Resolve checks the endpoint and reads its certificates once. An error is of kind errs.Invalid and
+// names the option.
+func (e Endpoint) Resolve() (*Target, error) {
+	u, err := url.Parse(e.URL)
+	if err != nil || u.Hostname() == "" {
+		// url's own message would repeat the address, and so a password in it
+		return nil, errs.InvalidField("broker", "not the URL of a broker (mqtt://host:1883, mqtts://host:8883)")
+	}
+	if _, has := u.User.Password(); has {
+		return nil, errs.InvalidField("broker", "holds a password, which `ps` would show; set ONEMAP_BROKER_PASSWORD or use --broker-password-file")
+	}
+	t := &Target{e: e}
+	port := ""
+	switch u.Scheme {
+	case "mqtt", "tcp":
+		port = "1883"
+	case "mqtts", "ssl", "tls":
+		port, t.secure = "8883", true
+	case "ws":
+		port = "80"
+	case "wss":
+		port, t.secure = "443", true
+	default:
+		return nil, errs.InvalidField("broker", "%s:// is no scheme of a broker; mqtt, mqtts, ws or wss are", u.Scheme)
+	}
+	if u.User != nil && t.e.User == "" {
+		t.e.User = u.User.Username()
+	}
+	u.User = nil
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), port)
+	}
+	if t.websocket(u) && u.Path == "" {
+		u.Path = "/mqtt"
+	}
+	t.url = u
+	if !t.secure && (e.CA != "" || e.Cert != "" || e.Key != "") {
+		return nil, errs.InvalidField("broker", "certificates are given, but %s:// is not encrypted; mqtts:// is", u.Scheme)
+	}
+	if e.Password != "" && t.e.User == "" {
+		return nil, errs.InvalidField("broker-user", "a password is given, and no user")
+	}
+	if _, err := t.tlsConfig(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *Target) websocket(u *url.URL) bool { return strings.HasPrefix(u.Scheme, "ws") }
+
+// Address is the URL without credentials.
+func (t *Target) Address() string { return t.url.String() }
+
+// User is who connects; empty when nobody is named.
+func (t *Target) User() string { return t.e.User }
+
+// tlsConfig reads the certificates; nil when the connection is not encrypted.
+func (t *Target) tlsConfig() (*tls.Config, error) {
+	if !t.secure {
+		return nil, nil
+	}
+	c := &tls.Config{ServerName: t.url.Hostname(), MinVersion: tls.VersionTLS12}
+	if t.e.CA != "" {
+		pem, err := os.ReadFile(t.e.CA)
+		if err != nil {
+			return nil, errs.Wrap(errs.Invalid, err, "--broker-ca cannot be read")
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errs.InvalidField("broker-ca", "%s holds no PEM certificate", t.e.CA)
+		}
+	}
+	if (t.e.Cert == "") != (t.e.Key == "") {
+		return nil, errs.InvalidField("broker-cert", "--broker-cert and --broker-key go together")
+	}
+	if t.e.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.e.Cert, t.e.Key)
+		if err != nil {
+			return nil, errs.Wrap(errs.Invalid, err, "--broker-cert or --broker-key cannot be used")
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// Dial opens the network connection, without a word of MQTT.
+func (t *Target) Dial(ctx context.Context, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	c, err := t.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	if t.websocket(t.url) {
+		return paho.NewWebsocket(t.url.String(), c, timeout, nil, nil)
+	}
+	var d interface {
+		DialContext(ctx context.Context, network, addr string) (net.Conn, error)
+	} = &net.Dialer{}
+	if t.secure {
+		d = &tls.Dialer{Config: c}
+	}
+	return d.DialContext(ctx, "tcp", t.url.Host)
+}
+
+// ClientOptions is what every client of the target is made with: MQTT 3.1.1, no reconnection of its
+// own, and dial in place of paho's, which knows no context.
+func (t *Target) ClientOptions(clientID string, timeout time.Duration, dial func() (net.Conn, error)) *paho.ClientOptions {
+	return paho.NewClientOptions().AddBroker(t.Address()).SetProtocolVersion(4).SetClientID(clientID).
+		SetUsername(t.e.User).SetPassword(t.e.Password).SetConnectTimeout(timeout).
+		SetAutoReconnect(false).SetConnectRetry(false).
+		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return dial() })
+}
+
+// checkClientID wants what every broker takes.
+func checkClientID(id string) error {
+	if !sensors.ValidDeviceID(id) {
+		return errs.InvalidField("broker-client-id", "%q is not 1 to 64 of [A-Za-z0-9_-]", id)
+	}
+	return nil
+}

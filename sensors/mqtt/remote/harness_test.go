@@ -1,0 +1,265 @@
+package remote_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+	"onemap/sensors/mqtt/remote"
+	"onemap/store"
+	"onemap/store/storetest"
+)
+
+// patience is how long a test waits for what must come; it is no measurement.
+const patience = 60 * time.Second
+
+// town is a real database with devices dev-0, dev-1, …
+type town struct {
+	t   *testing.T
+	sql *pgxpool.Pool
+	db  *store.DB
+	reg *sensors.Registry
+}
+
+func newTown(t *testing.T, devices int) *town {
+	t.Helper()
+	ctx := t.Context()
+	url := storetest.NewURL(t)
+	sql, err := pgxpool.New(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sql.Close)
+	db, err := store.Open(ctx, store.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	_, err = sql.Exec(ctx, `insert into division (code, name_zh, parent) values ('3706', '烟台市', '37'), ('370602', '芝罘区', '3706')`)
+	err = errors.Join(err,
+		db.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "natural_disaster", CAPCategory: "Met", RadiusM: 2000, LeadMinutes: 60}}),
+		db.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "water_level", Title: core.Text{ZH: "水位"}, Unit: "m", HazardType: "flood", Min: -5, Max: 1e9, IntervalS: 60, Retention: "standard"}}),
+	)
+	for i := range devices {
+		id := fmt.Sprintf("dev-%d", i)
+		_, e := db.CreateDevice(ctx, sensors.Device{
+			ID: id, Division: "370602", Name: core.Text{ZH: "演示-水位站"}, HazardType: "flood", Lon: 121.4, Lat: 37.5,
+			Origin: core.OriginSynthetic, Source: "test", Enabled: true, Streams: []sensors.Datastream{{Name: "level", Type: "water_level"}},
+		}, sensors.HashSecret("secret"), "test")
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &town{t: t, sql: sql, db: db, reg: sensors.NewRegistry(db, sensors.RegistryOptions{}, nil, nil)}
+}
+
+// faulty is a real store that is away when a test says so.
+type faulty struct {
+	*store.DB
+	away atomic.Bool
+}
+
+func (f *faulty) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
+	if f.away.Load() {
+		return sensors.BatchResult{}, errs.New(errs.Unavailable, "no connection")
+	}
+	return f.DB.CommitBatch(ctx, b)
+}
+
+func (f *faulty) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, error) {
+	if f.away.Load() {
+		return nil, errs.New(errs.Unavailable, "no connection")
+	}
+	return f.DB.LoadRegistry(ctx)
+}
+
+// ingest is the real ingest path on a committer.
+func (w *town) ingest(opts sensors.IngestOptions, c sensors.Committer, reg *sensors.Registry) *sensors.Ingest {
+	in := sensors.NewIngest(opts, reg, c, nil, nil)
+	in.Start()
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := in.Stop(ctx); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return in
+}
+
+// quick are options with which a test need not wait long.
+func quick(url string) remote.Options {
+	return remote.Options{
+		Endpoint: remote.Endpoint{URL: url}, ClientID: "onemap-test", KeepAlive: time.Second, PingTimeout: time.Second,
+		RetryMin: 20 * time.Millisecond, RetryMax: 200 * time.Millisecond,
+	}
+}
+
+// client is started and connected.
+func (w *town) client(opts remote.Options, r sensors.Receiver) *remote.Client {
+	w.t.Helper()
+	c, err := remote.New(opts, r, nil, nil, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c.Start()
+	w.t.Cleanup(func() { w.stop(c) })
+	eventually(w.t, "it is connected", c.Connected)
+	return c
+}
+
+func (w *town) stop(c *remote.Client) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := c.Stop(ctx); err != nil {
+		w.t.Error(err)
+	}
+}
+
+func (w *town) count(sql string, args ...any) (n int) {
+	w.t.Helper()
+	if err := w.sql.QueryRow(w.t.Context(), sql, args...).Scan(&n); err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+func (w *town) stored() int { w.t.Helper(); return w.count(`select count(*) from observation`) }
+
+// eventually waits until f holds.
+func eventually(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !f(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func obsTopic(device string) string { return sensors.Topic("370602", device, sensors.KindObs) }
+
+// begin is the time of the first reading of a test, in a month that is kept.
+func begin() time.Time { return time.Now().UTC().Add(-6 * time.Hour).Truncate(time.Hour) }
+
+// reading is a payload whose time and value tell n apart.
+func reading(from time.Time, n int) []byte {
+	return sensors.EncodeReadings(sensors.Reading{Time: from.Add(time.Duration(n) * time.Millisecond), Values: []sensors.Value{{Name: "level", Number: float64(n)}}})
+}
+
+// fleet is devices that publish numbered readings, one after the other each, and say a reading again
+// until it is acknowledged.
+type fleet struct {
+	t     testing.TB
+	addr  string
+	from  time.Time
+	count atomic.Int64 // acknowledged
+	stop  chan struct{}
+	wg    sync.WaitGroup
+	once  sync.Once
+	limit int
+
+	mu    sync.Mutex
+	acked map[string]int // by device: readings 0 … n-1 are acknowledged
+}
+
+// launch lets n devices publish until halt, or until each has limit readings acknowledged when that is
+// not 0.
+func launch(t testing.TB, addr string, n, limit int) *fleet {
+	f := &fleet{t: t, addr: addr, from: begin(), stop: make(chan struct{}), acked: map[string]int{}, limit: limit}
+	for i := range n {
+		f.wg.Go(func() { f.device(fmt.Sprintf("dev-%d", i)) })
+	}
+	t.Cleanup(f.halt)
+	return f
+}
+
+// halt ends the publishing and waits for it.
+func (f *fleet) halt() {
+	f.once.Do(func() { close(f.stop) })
+	f.wg.Wait()
+}
+
+func (f *fleet) stopped() bool {
+	select {
+	case <-f.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (f *fleet) device(id string) {
+	for next := 0; !f.stopped() && (f.limit == 0 || next < f.limit); {
+		c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + f.addr).SetClientID(id).SetAutoReconnect(false).SetConnectTimeout(time.Second))
+		if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() != nil {
+			time.Sleep(20 * time.Millisecond)
+			continue
+		}
+		for !f.stopped() && (f.limit == 0 || next < f.limit) && f.publish(c, id, next) {
+			next++
+			f.mu.Lock()
+			f.acked[id] = next
+			f.mu.Unlock()
+			f.count.Add(1)
+		}
+		c.Disconnect(100)
+	}
+}
+
+// publish reports whether the reading was acknowledged.
+func (f *fleet) publish(c paho.Client, id string, n int) bool {
+	tok := c.Publish(obsTopic(id), 1, false, reading(f.from, n))
+	// a token is also done when the connection is lost: that is no acknowledgement
+	return tok.WaitTimeout(patience) && tok.Error() == nil && c.IsConnectionOpen()
+}
+
+// snapshot is what is acknowledged now.
+func (f *fleet) snapshot() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := map[string]int{}
+	for id, n := range f.acked {
+		m[id] = n
+	}
+	return m
+}
+
+// missing counts the acknowledged readings that are not in the database, and asserts that none is there
+// with another value.
+func (w *town) missing(f *fleet, acked map[string]int) (missing int) {
+	w.t.Helper()
+	for id, n := range acked {
+		missing += w.count(`
+			select count(*) from generate_series(0, $2::int - 1) as n
+			where not exists (
+				select 1 from observation o join datastream d on d.id = o.datastream_id
+				where d.device_id = $1 and o.ts = $3::timestamptz + n * interval '1 millisecond' and o.value = n)`, id, n, f.from)
+	}
+	return missing
+}
+
+// noneTwice asserts that no reading is stored but those that were published, each once.
+func (w *town) noneTwice(most int) {
+	w.t.Helper()
+	if n := w.stored(); n > most {
+		w.t.Errorf("%d readings are stored, %d were published", n, most)
+	}
+	if n := w.count(`select count(*) from observation_conflict`); n != 0 {
+		w.t.Errorf("%d readings have another value than before", n)
+	}
+	if n := w.count(`select count(*) from quarantine`); n != 0 {
+		w.t.Errorf("%d in quarantine", n)
+	}
+}

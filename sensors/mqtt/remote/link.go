@@ -1,0 +1,303 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+//nolint:gochecknoglobals // sentinels
+var (
+	errStopping = errors.New("this server stops")
+	errOverrun  = errors.New("the broker sends more without waiting for an acknowledgement than is kept here: lower its in-flight window (max_inflight_messages)")
+	errSilent   = errors.New("the broker is silent: no answer to a ping")
+	errClosed   = errors.New("the connection was closed")
+)
+
+// link is one connection. paho's client is made anew for each: it neither reconnects by itself nor is
+// it used twice, so an acknowledgement can never reach another connection than its publish came by.
+type link struct {
+	c       *Client
+	client  paho.Client
+	conn    atomic.Pointer[conn]
+	window  *window
+	present bool // the broker had the session
+	lost    chan error
+}
+
+// seed is one for the process, so that sums of different connections can be compared.
+var seed = maphash.MakeSeed() //nolint:gochecknoglobals // random, never changed
+
+func (c *Client) connect(ctx context.Context) (*link, error) {
+	l := &link{c: c, window: newWindow(c.opts.MaxPending, c.opts.MaxPendingBytes), lost: make(chan error, 1)}
+	o := c.target.ClientOptions(c.opts.ClientID, c.opts.ConnectTimeout, func() (net.Conn, error) { return l.dial(ctx) }).
+		SetCleanSession(false).SetAutoAckDisabled(true).SetOrderMatters(true).SetStore(nothing{}).
+		SetKeepAlive(c.opts.KeepAlive).SetPingTimeout(c.opts.PingTimeout).
+		SetDefaultPublishHandler(l.receive). // before Connect: queued publishes follow the CONNACK at once
+		SetConnectionLostHandler(func(_ paho.Client, err error) { l.lose(err) })
+	l.client = paho.NewClient(o)
+	tok := l.client.Connect().(*paho.ConnectToken)
+	select {
+	case <-tok.Done():
+	case <-ctx.Done():
+		l.cut()
+		<-tok.Done()
+		l.end()
+		return nil, ctx.Err()
+	}
+	if err := tok.Error(); err != nil {
+		return nil, errs.Wrap(errs.Unavailable, err, "connect")
+	}
+	l.present = tok.SessionPresent()
+	if !l.present {
+		c.owed.forget() // the packet ids mean nothing any more
+	}
+	return l, nil
+}
+
+func (l *link) dial(ctx context.Context) (net.Conn, error) {
+	raw, err := l.c.target.Dial(ctx, l.c.opts.ConnectTimeout)
+	if err != nil {
+		return nil, err
+	}
+	w := newConn(raw, l.c.opts.PingTimeout)
+	l.conn.Store(w)
+	return w, nil
+}
+
+// filters are the subscriptions, each at QoS 1.
+func (c *Client) filters() []string {
+	prefix := ""
+	if c.opts.Group != "" {
+		prefix = "$share/" + c.opts.Group + "/"
+	}
+	return []string{prefix + sensors.Topic("+", "+", sensors.KindObs), prefix + sensors.Topic("+", "+", sensors.KindStatus)}
+}
+
+// subscribe asks for the publishes when the session may not have the subscription: it is new, or this
+// process has not seen it made. It is not done each time, since a broker answers each with everything
+// it retains.
+func (l *link) subscribe(ctx context.Context) error {
+	if l.c.state.subscribed() {
+		if l.present {
+			return nil
+		}
+		l.c.count.forgotten.Add(1)
+		l.c.log.WarnContext(ctx, "the broker has forgotten this session: what it held for this server is lost; see docs/brokers.md on persistence")
+	}
+	want := map[string]byte{}
+	for _, f := range l.c.filters() {
+		want[f] = 1
+	}
+	tok := l.client.SubscribeMultiple(want, nil).(*paho.SubscribeToken)
+	select {
+	case <-tok.Done():
+	case err := <-l.lost:
+		return err
+	case <-time.After(l.c.opts.ConnectTimeout):
+		return errs.New(errs.Unavailable, "the broker does not answer the subscription")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := tok.Error(); err != nil {
+		return errs.Wrap(errs.Unavailable, err, "subscribe")
+	}
+	granted := tok.Result()
+	for _, f := range slices.Sorted(maps.Keys(want)) {
+		if code, ok := granted[f]; !ok || code > 2 {
+			return errs.New(errs.Forbidden, "the broker refuses the subscription to %s: let the user %q read it", f, l.c.target.User())
+		} else if code == 0 {
+			return errs.New(errs.Forbidden, "the broker grants %s at QoS 0 only, which loses readings", f)
+		}
+	}
+	l.c.state.setSubscribed()
+	return nil
+}
+
+// receive is called by paho for one publish after the other, and never blocks: a handler that does
+// keeps paho from seeing the answers to its pings.
+func (l *link) receive(_ paho.Client, m paho.Message) {
+	c := l.c
+	c.count.received[min(m.Qos(), 2)].Add(1)
+	s := &slot{
+		topic: m.Topic(), payload: m.Payload(), size: len(m.Payload()) + len(m.Topic()) + 256,
+		retained: m.Retained(), id: m.MessageID(), received: c.clock(),
+	}
+	if m.Qos() > 0 {
+		s.ack = m.Ack
+		var h maphash.Hash
+		h.SetSeed(seed)
+		_, _ = h.WriteString(s.topic) // never fails
+		_ = h.WriteByte(0)
+		_, _ = h.Write(s.payload)
+		s.sum = h.Sum64()
+		if m.Duplicate() {
+			c.count.redelivered.Add(1)
+			if at, ok := c.owed.recall(s.id, s.sum); ok {
+				s.received = at
+			}
+		}
+	}
+	if !l.window.put(s, errOverrun) && s.ack == nil {
+		c.count.lost.Add(1)
+	}
+}
+
+// pump hands what came to the ingest path. When that is full it waits, and with it the broker: what
+// is not acknowledged fills its in-flight window.
+func (l *link) pump(ctx context.Context) {
+	for {
+		s, ok := l.window.take()
+		if !ok {
+			select {
+			case <-l.window.came:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		err := l.offer(s)
+		for sensors.IsFull(err) {
+			if err = l.c.receiver.Await(ctx); err == nil {
+				err = l.offer(s)
+			}
+		}
+		if err != nil {
+			l.settle(s, err)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// settle says what became of a publish.
+func (l *link) settle(s *slot, err error) {
+	if err != nil {
+		if s.ack == nil {
+			l.c.count.lost.Add(1)
+		} else {
+			l.c.count.unstored.Add(1)
+		}
+		err = errs.Wrap(errs.Unavailable, err, "a publish was not stored, the broker shall send it again")
+	}
+	l.window.settle(s, err)
+}
+
+// stay acknowledges and watches until the connection is lost, and drops it itself when a publish could
+// not be stored and everything before it is acknowledged. When soft ends, it takes nothing more and
+// ends with errStopping when all is acknowledged; when hard ends, at once.
+func (l *link) stay(soft, hard context.Context) error {
+	acked := make(chan error, 1)
+	go func() { acked <- l.acknowledge(hard) }()
+	tick := time.NewTicker(min(time.Second, l.c.opts.KeepAlive/2))
+	defer tick.Stop()
+	stop := soft.Done()
+	for {
+		select {
+		case err := <-l.lost:
+			return err
+		case err := <-acked:
+			return err
+		case <-stop:
+			stop = nil
+			l.window.stop(errStopping)
+		case <-tick.C:
+			if err := l.watch(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// watch finds what paho does not tell: a connection closed on this side, and a broker that is silent
+// for longer than the pings allow.
+func (l *link) watch() error {
+	const slack = 6 * time.Second // paho looks every 5 s whether a ping is due
+	o := l.c.opts
+	switch {
+	case l.conn.Load().silent() > o.KeepAlive+o.PingTimeout+slack:
+		return errSilent
+	case !l.client.IsConnectionOpen():
+		return errClosed
+	}
+	return nil
+}
+
+// acknowledge sends what may be acknowledged, until ctx ends or nothing more will come.
+func (l *link) acknowledge(ctx context.Context) error {
+	for {
+		stored, cut := l.window.ready()
+		for _, s := range stored {
+			if s.ack != nil {
+				s.ack() // waits for the network, never for longer than a write may take
+				l.c.count.acked.Add(1)
+			}
+		}
+		if cut != nil {
+			return cut
+		}
+		select {
+		case <-l.window.settled:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (l *link) lose(err error) {
+	if err == nil {
+		err = errClosed
+	}
+	select {
+	case l.lost <- err:
+	default:
+	}
+}
+
+func (l *link) cut() {
+	if conn := l.conn.Load(); conn != nil {
+		conn.cut()
+	}
+}
+
+// end drops the connection without a word, and lets paho clean up behind it.
+func (l *link) end() {
+	l.cut()
+	l.client.Disconnect(0)
+}
+
+// leave says goodbye.
+func (l *link) leave() {
+	l.client.Disconnect(250)
+	l.cut()
+}
+
+// nothing is paho's store of packets for one connection: only subscriptions are sent, and what is
+// received is in the window.
+type nothing struct{}
+
+func (nothing) Open()                             {}
+func (nothing) Put(string, packets.ControlPacket) {}
+func (nothing) Get(string) packets.ControlPacket  { return nil }
+func (nothing) All() []string                     { return nil }
+func (nothing) Del(string)                        {}
+func (nothing) Close()                            {}
+func (nothing) Reset()                            {}
+
+// warn writes a few of many lines of the same kind.
+func (c *Client) warn(msg string, attrs ...slog.Attr) {
+	c.loud.Do(func() { c.log.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...) })
+}

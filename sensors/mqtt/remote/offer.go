@@ -1,0 +1,80 @@
+package remote
+
+import (
+	"bytes"
+	"log/slog"
+	"strconv"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// offer hands a publish to the ingest path. What it gives is Receiver.Accept's.
+func (l *link) offer(s *slot) error {
+	division, device, kind, err := sensors.ParseTopic(s.topic)
+	switch {
+	case err == nil && kind == sensors.KindCmd:
+		err = errs.InvalidField("topic", "is one that devices read")
+		fallthrough
+	case err != nil:
+		l.c.count.foreign.Add(1)
+		return l.quarantine(s, l.row(s, sensors.ReasonBadTopic, err.Error()))
+	case s.retained && stale(kind, s.payload):
+		l.c.count.retained.Add(1)
+		l.settle(s, nil)
+		return nil
+	case len(s.payload) > l.c.opts.MaxPayload:
+		row := l.row(s, sensors.ReasonTooLarge, "the payload is larger than is taken")
+		row.DeviceID = device
+		return l.quarantine(s, row)
+	}
+	env := sensors.Envelope{Topic: s.topic, Division: division, Device: device, Kind: kind, Payload: s.payload, QoS: 1, Received: s.received}
+	if s.ack == nil {
+		env.QoS = 0
+	}
+	return l.c.receiver.Accept(env, func(err error) { l.stored(s, device, err) })
+}
+
+// stale reports whether a retained publish says nothing of the present. The broker sends what it
+// retains when a subscription is made, whenever it was published. A last will that was retained still
+// holds: the device is off line until it says otherwise. That it was on line once is no news, and a
+// retained reading would be taken for one of now.
+func stale(kind string, payload []byte) bool {
+	if kind != sensors.KindStatus {
+		return true
+	}
+	if string(payload) == "offline" {
+		return false
+	}
+	return !bytes.HasPrefix(bytes.TrimSpace(payload), []byte("{")) || !bytes.Contains(payload, []byte("false"))
+}
+
+// quarantineBytes is how much of a payload goes to quarantine.
+const quarantineBytes = 4 << 10
+
+func (l *link) row(s *slot, reason, detail string) sensors.Quarantined {
+	return sensors.Quarantined{
+		At: s.received, Topic: s.topic, Reason: reason, Detail: detail,
+		Payload: bytes.Clone(s.payload[:min(len(s.payload), quarantineBytes)]), Size: len(s.payload),
+	}
+}
+
+func (l *link) quarantine(s *slot, row sensors.Quarantined) error {
+	l.c.warn("a publish at the external broker went to quarantine", slog.String("topic", strconv.Quote(s.topic[:min(len(s.topic), 100)])), slog.String("reason", row.Reason))
+	return l.c.receiver.Quarantine(row, func(err error) { l.settle(s, err) })
+}
+
+// stored is called when a publish is durable, or is not. One that the database will have neither as a
+// reading nor in quarantine would come again for ever and hold up all others: its payload goes to the
+// log, and a row without it to quarantine.
+func (l *link) stored(s *slot, device string, err error) {
+	if err == nil || errs.Is(err, errs.Unavailable) {
+		l.settle(s, err)
+		return
+	}
+	row := sensors.Quarantined{At: s.received, DeviceID: device, Reason: sensors.ReasonRefused, Detail: "the payload could not be kept; it is in the log", Size: len(s.payload)}
+	l.c.log.Error("a publish can be neither stored nor kept", "topic", s.topic, "payload", strconv.QuoteToASCII(string(s.payload[:min(len(s.payload), quarantineBytes)])), "error", err)
+	if err := l.c.receiver.Quarantine(row, func(err error) { l.settle(s, err) }); err != nil {
+		l.settle(s, err)
+	}
+}
