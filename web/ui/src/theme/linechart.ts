@@ -42,6 +42,8 @@ export interface LineChartInput {
   format: (value: number) => string
   /** For the axis, shorter. */
   tick: (value: number) => string
+  /** How much larger than on a desk: type and lines grow with it. */
+  scale: number
 }
 
 interface Hovered {
@@ -52,22 +54,25 @@ interface Hovered {
 /** The option of one chart. A pure function. */
 export function lineChartOption(input: LineChartInput): EChartsCoreOption {
   const t = tokens[input.theme]
+  const k = input.scale
   const styles = lineStyles(input.theme, input.lines.length)
   return {
     animation: false,
     textStyle: { fontFamily, color: t.muted },
-    grid: { left: 4, right: 14, top: 10, bottom: 2, containLabel: true },
+    grid: { left: 4 * k, right: 14 * k, top: 10 * k, bottom: 2 * k, containLabel: true },
     tooltip: {
       trigger: 'axis',
       renderMode: 'richText',
       confine: true,
       backgroundColor: t.panelSolid,
       borderColor: t.line,
-      textStyle: { color: t.text, fontSize: 12, fontFamily },
+      textStyle: { color: t.text, fontSize: 12 * k, lineHeight: 17 * k, fontFamily },
       axisPointer: { type: 'line', lineStyle: { color: t.muted } },
       formatter: (params: Hovered[]) => {
         const at = params[0]?.value[0] ?? 0
-        return [clockTime(at), ...params.map((p) => `${p.seriesName} ${p.value[1] === null ? '–' : input.format(p.value[1])}`)].join('\n')
+        const words = params.map((p) => `${p.seriesName} ${p.value[1] === null ? '–' : input.format(p.value[1])}`)
+        const rows = words.length <= 3 ? words : words.flatMap((w, i) => (i % 2 ? [] : [[w, words[i + 1]].filter(Boolean).join('   ')]))
+        return [clockTime(at), ...rows].join('\n')
       },
     },
     xAxis: {
@@ -75,15 +80,15 @@ export function lineChartOption(input: LineChartInput): EChartsCoreOption {
       min: input.from,
       max: input.to,
       axisLine: { lineStyle: { color: t.line } },
-      axisLabel: { color: t.muted, fontSize: 11, hideOverlap: true, formatter: (v: number) => axisTime(v) },
+      axisLabel: { color: t.muted, fontSize: 11 * k, hideOverlap: true, formatter: (v: number) => axisTime(v) },
       splitLine: { show: false },
     },
     yAxis: {
       type: 'value',
       min: 0,
       max: input.max,
-      splitNumber: 2,
-      axisLabel: { color: t.muted, fontSize: 11, formatter: (v: number) => input.tick(v) },
+      interval: input.max / 2,
+      axisLabel: { color: t.muted, fontSize: 11 * k, formatter: (v: number) => input.tick(v) },
       splitLine: { lineStyle: { color: t.line, opacity: 0.6 } },
     },
     series: input.lines.map((line, i) => ({
@@ -92,7 +97,7 @@ export function lineChartOption(input: LineChartInput): EChartsCoreOption {
       data: line.samples,
       showSymbol: line.samples.length < 4,
       connectNulls: false,
-      lineStyle: { color: styles[i]!.colour, width: styles[i]!.width, type: styles[i]!.dash },
+      lineStyle: { color: styles[i]!.colour, width: styles[i]!.width * k, type: styles[i]!.dash },
       itemStyle: { color: styles[i]!.colour },
     })),
   }

@@ -1,7 +1,7 @@
 export default {
   title: '接入监测',
-  node: '应答节点 {node}，自 {since} 运行',
-  asOf: '数据时间 {time}（{age}前取得，每 {every} 秒更新）',
+  node: '应答节点 {node}，{since}启动',
+  asOf: '数据时间 {time}（{age}取得，每 {every} 秒更新）',
   late: '已有 {age} 没有取到新数据：{detail}。以下数字是旧的。',
   noAnswer: '服务器没有应答',
   noSamples: '还没有采样：节点刚启动，{n} 秒内出现第一个。',
@@ -11,6 +11,9 @@ export default {
   recent: '近 15 分钟 +{n}',
   recentNone: '近 15 分钟没有新增',
   none: '没有提交',
+  half: '一半不超过此值',
+  slowest: '百分之一比它慢',
+  afterCommit: '入库后才确认',
   total: '启动以来 {n}',
   fig: {
     received: '接收 /秒',
