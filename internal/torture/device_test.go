@@ -1,0 +1,178 @@
+package torture_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// message is one publish. Devices number theirs from 0.
+type message struct {
+	topic   string
+	payload []byte
+	qos     byte
+	ends    bool // the server ends the connection for it; it is never acknowledged
+}
+
+// device publishes its messages in order, keeps what is not acknowledged, and sends that again after each
+// reconnection, as a device with a store of its own does.
+type device struct {
+	id, secret string
+	datastream int64
+	topic      string
+	messages   int
+	make       func(n int) message // called once for each number, in order, when it is first sent
+	rewind     int                 // how many acknowledged messages are sent again, too
+
+	acked                     []bool // by number
+	sent, resent, ended, lost int    // publishes, those that were repeated, connections that the server ended and that broke
+
+	done    int      // messages that are acknowledged
+	next    int      // the first number that was never sent
+	todo    []flight // to be sent again
+	waiting []flight // sent on this connection and not acknowledged
+	kept    []flight // the last that were acknowledged on it
+}
+
+// flight is a message on its way.
+type flight struct {
+	n int
+	message
+	again bool
+}
+
+var (
+	errLost  = errors.New("the connection is lost")
+	errEnded = errors.New("the server has ended the connection, as it should")
+)
+
+// run publishes until everything is acknowledged or ctx ends. addr says where the broker is now; acked
+// counts messages at their first acknowledgement.
+func (d *device) run(ctx context.Context, addr func() string, window int, acked *atomic.Int64) error {
+	d.acked = make([]bool, d.messages)
+	const least, most = 10 * time.Millisecond, 500 * time.Millisecond
+	for pause := least; ; pause = min(2*pause, most) {
+		l, err := dial(ctx, addr(), d.id, d.secret)
+		if err == nil {
+			had := d.done
+			if err = d.session(ctx, l, window, acked); err == nil {
+				return nil
+			}
+			if d.done > had {
+				pause = least
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, errEnded):
+			d.ended++
+			continue
+		}
+		d.lost++
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause/2 + rand.N(pause)):
+		}
+	}
+}
+
+// session publishes over one connection until everything is acknowledged.
+func (d *device) session(ctx context.Context, l *link, window int, acked *atomic.Int64) (err error) {
+	defer func() { _ = l.conn.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() })
+	defer stop()
+	answers := make(chan ack, 4*window+16)
+	go l.acks(answers)
+	defer func() {
+		d.todo = slices.Concat(d.kept, d.waiting, d.todo)
+		for i := range d.todo {
+			d.todo[i].again = true
+		}
+		d.waiting, d.kept = nil, nil
+	}()
+	for {
+		if err := errors.Join(d.fill(l, window), l.out.Flush()); err != nil {
+			return err
+		}
+		if len(d.waiting) == 0 {
+			return l.bye()
+		}
+		a, open := <-answers
+		switch {
+		case !open && d.waiting[0].ends:
+			d.waiting = nil
+			return errEnded
+		case !open:
+			return errLost
+		}
+		if err := d.answered(l, a, acked); err != nil {
+			return err
+		}
+	}
+}
+
+// fill sends what the window has room for. A message that ends the connection goes alone, so that nothing
+// else has to be sent again for it.
+func (d *device) fill(l *link, window int) error {
+	for len(d.waiting) < window {
+		if len(d.todo) == 0 {
+			if d.next == d.messages {
+				return nil
+			}
+			d.todo = append(d.todo, flight{n: d.next, message: d.make(d.next)})
+			d.next++
+		}
+		f := d.todo[0]
+		if len(d.waiting) > 0 && (f.ends || d.waiting[0].ends) {
+			return nil
+		}
+		d.todo = d.todo[1:]
+		d.waiting = append(d.waiting, f)
+		d.sent++
+		if f.again {
+			d.resent++
+		}
+		if err := l.publish(f.topic, f.payload, f.qos, packetID(f.n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answered takes an acknowledgement: a PUBACK, or the PUBREC of QoS 2, by which the server has the message.
+func (d *device) answered(l *link, a ack, acked *atomic.Int64) error {
+	switch a.kind {
+	case packetPuback, packetPubrec:
+	case packetPubcomp:
+		return nil
+	default:
+		return errLost
+	}
+	i := slices.IndexFunc(d.waiting, func(f flight) bool { return packetID(f.n) == a.id })
+	if i < 0 || d.waiting[i].ends || (d.waiting[i].qos == 2) != (a.kind == packetPubrec) {
+		return errors.New("an acknowledgement of nothing")
+	}
+	f := d.waiting[i]
+	d.waiting = slices.Delete(d.waiting, i, i+1)
+	if !d.acked[f.n] {
+		d.acked[f.n] = true
+		d.done++
+		acked.Add(1)
+	}
+	if d.rewind > 0 {
+		d.kept = append(d.kept, f)
+		d.kept = d.kept[max(0, len(d.kept)-d.rewind):]
+	}
+	if a.kind == packetPubrec {
+		return l.release(a.id)
+	}
+	return nil
+}
+
+// packetID is one of 1 to 65,535; numbers that are on their way together have different ones.
+func packetID(n int) uint16 { return uint16(n%65535 + 1) }

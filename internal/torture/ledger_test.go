@@ -1,0 +1,284 @@
+package torture_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/sensors"
+)
+
+// ledger is what must be stored, and how it is compared with what is.
+type ledger struct {
+	*stage
+	rows       []row
+	complaints int
+}
+
+// loss is one line of the loss table.
+type loss struct {
+	name                                                  string
+	devices, acknowledged, stored, missing, twice, others int
+	crossed, alerts, resent, lost                         int
+	took                                                  time.Duration
+}
+
+// key names a reading: values are numbered in each datastream.
+type key struct {
+	datastream int64
+	value      float64
+}
+
+// stored is a reading as the table has it.
+type stored struct {
+	at, received time.Time
+	source       sensors.TimeSource
+	times        int // how many rows it has
+	batches      int // in how many batches it is new
+}
+
+// check waits until the rules have seen everything and compares. It fails the test when anything is
+// missing, twice or more than there should be, and gives the line of the table.
+func (l *ledger) check(name string) loss {
+	l.t.Helper()
+	took := time.Since(l.began)
+	conn := l.pg.connect(database)
+	l.settle(conn)
+	out := loss{name: name, devices: len(l.devices), took: took}
+	for _, d := range l.devices {
+		out.resent += d.resent
+		out.lost += d.lost
+		for n := range d.acked {
+			if d.acked[n] {
+				out.acknowledged++
+			}
+		}
+	}
+	table := l.read(conn)
+	l.compare(&out, table)
+	l.compareAlerts(conn, &out, table)
+	l.compareLatest(table)
+	if out.missing+out.twice+out.others > 0 {
+		l.t.Errorf("%s: %d readings are missing, %d are there twice, %d were never sent", name, out.missing, out.twice, out.others)
+	}
+	if out.crossed == 0 || out.crossed != out.alerts {
+		l.t.Errorf("%s: thresholds were crossed %d times, and there are %d alerts", name, out.crossed, out.alerts)
+	}
+	l.t.Logf("%+v", out)
+	note(out)
+	return out
+}
+
+// settle waits until the rules have read every batch and every episode has ended.
+func (l *ledger) settle(conn *pgx.Conn) {
+	l.t.Helper()
+	var state string
+	eventually(l.t, "the rules have read every batch", func() bool {
+		var done bool
+		err := conn.QueryRow(l.t.Context(), `
+			select (select seq from rule_cursor) = (select coalesce(max(seq), 0) from ingest_batch),
+				format('cursor %s, head %s', (select seq from rule_cursor), (select max(seq) from ingest_batch))`).Scan(&done, &state)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		return done
+	})
+}
+
+// read gives what is stored.
+func (l *ledger) read(conn *pgx.Conn) map[key]*stored {
+	l.t.Helper()
+	table := map[key]*stored{}
+	rows, err := conn.Query(l.t.Context(), `select datastream_id, value, ts, received_at, time_source from observation where datastream_id > 0`)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var k key
+	var s stored
+	var source int16
+	if _, err := pgx.ForEachRow(rows, []any{&k.datastream, &k.value, &s.at, &s.received, &source}, func() error {
+		if old := table[k]; old != nil {
+			old.times++
+			return nil
+		}
+		table[k] = &stored{at: s.at.UTC(), received: s.received.UTC(), source: sensors.TimeSource(source), times: 1}
+		return nil
+	}); err != nil {
+		l.t.Fatal(err)
+	}
+	rows, err = conn.Query(l.t.Context(), `select id, value from ingest_batch, unnest(datastream_ids, "values") as u (id, value)`)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if _, err := pgx.ForEachRow(rows, []any{&k.datastream, &k.value}, func() error {
+		if table[k] == nil {
+			table[k] = &stored{}
+		}
+		table[k].batches++
+		return nil
+	}); err != nil {
+		l.t.Fatal(err)
+	}
+	return table
+}
+
+// compare holds the table against the rows whose messages were acknowledged. A reading that is in no batch
+// is missing, too: nobody who follows the batches has seen it.
+func (l *ledger) compare(out *loss, table map[key]*stored) {
+	l.t.Helper()
+	expected := map[key]bool{}
+	for _, r := range l.rows {
+		k := key{r.device.datastream, r.value}
+		expected[k] = true
+		got := table[k]
+		switch {
+		case got == nil || got.times == 0 || got.batches == 0:
+			if r.device.acked[r.n] {
+				out.missing++
+				l.complain("%s's reading %d of %s is missing: %+v", r.device.id, r.n, r.at, got)
+			}
+			continue
+		case got.times > 1 || got.batches > 1:
+			out.twice++
+			l.complain("%s's reading %d of %s is stored %d times and new in %d batches", r.device.id, r.n, r.at, got.times, got.batches)
+		case !got.at.Equal(r.at):
+			out.others++
+			l.complain("%s's reading %d of %s is stored at %s", r.device.id, r.n, r.at, got.at)
+		case (got.source == sensors.TimeAhead) != r.ahead:
+			l.t.Errorf("%s's reading %d of %s: its time's source is %d", r.device.id, r.n, r.at, got.source)
+		}
+		out.stored++
+	}
+	for k := range table {
+		if !expected[k] {
+			out.others++
+			l.complain("datastream %d has %v, which nobody sent to be stored", k.datastream, k.value)
+		}
+	}
+}
+
+// complain logs the first few of what may be thousands.
+func (l *ledger) complain(format string, args ...any) {
+	l.t.Helper()
+	if l.complaints++; l.complaints <= 20 {
+		l.t.Logf(format, args...)
+	}
+}
+
+// episode is one crossing of the threshold.
+type episode struct {
+	datastream int64
+	onset      time.Time
+}
+
+// compareAlerts wants for each crossing one alert, cleared by now, with its event and its CAP messages.
+func (l *ledger) compareAlerts(conn *pgx.Conn, out *loss, table map[key]*stored) {
+	l.t.Helper()
+	want := map[episode]int{}
+	for _, r := range l.rows {
+		if !r.onset {
+			continue
+		}
+		out.crossed++
+		at := r.at
+		if got := table[key{r.device.datastream, r.value}]; r.ahead && got != nil {
+			at = got.received
+		}
+		want[episode{r.device.datastream, at}] = 0
+	}
+	rows, err := conn.Query(l.t.Context(), `
+		select a.datastream_id, a.onset, a.detection,
+			(select count(*) from event_log e where e.kind = $1 and e.subject = a.id::text),
+			(select count(*) from event_log e where e.kind = $2 and e.subject = a.id::text),
+			(select string_agg(msg_type, ' ' order by sent, msg_type) from cap_message m where m.alert_id = a.id)
+		from alert a`, core.EventAlertIssued, core.EventAlertCleared)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var e episode
+	var detection, papers string
+	var issued, cleared int
+	if _, err := pgx.ForEachRow(rows, []any{&e.datastream, &e.onset, &detection, &issued, &cleared, &papers}, func() error {
+		e.onset = e.onset.UTC()
+		out.alerts++
+		if _, ok := want[e]; !ok {
+			l.t.Errorf("datastream %d has an alert of %s, and nothing was crossed then", e.datastream, e.onset)
+		}
+		want[e]++
+		if detection != "cleared" || issued != 1 || cleared != 1 || papers != "Alert Update" {
+			l.t.Errorf("the alert of datastream %d and %s is %s; %d events issued it, %d cleared it; its messages are %s",
+				e.datastream, e.onset, detection, issued, cleared, papers)
+		}
+		return nil
+	}); err != nil {
+		l.t.Fatal(err)
+	}
+	for e, n := range want {
+		if n != 1 {
+			l.t.Errorf("the crossing of datastream %d at %s has %d alerts", e.datastream, e.onset, n)
+		}
+	}
+}
+
+// compareLatest holds what the API says of each datastream's newest reading against the ledger.
+func (l *ledger) compareLatest(table map[key]*stored) {
+	l.t.Helper()
+	want := map[int64]row{}
+	for _, r := range l.rows {
+		if r.device.acked[r.n] && !r.late { // rows are in the order of their messages
+			want[r.device.datastream] = r
+		}
+	}
+	var got struct{ Items []sensors.Device }
+	l.get("/api/v1/devices", &got)
+	if len(got.Items) != len(l.devices) {
+		l.t.Errorf("the API lists %d devices of %d", len(got.Items), len(l.devices))
+	}
+	for _, d := range got.Items {
+		r := want[d.Streams[0].ID]
+		at := r.at
+		if s := table[key{d.Streams[0].ID, r.value}]; r.ahead && s != nil {
+			at = s.received
+		}
+		if o := d.Streams[0].Latest; o == nil || o.Value != r.value || !o.Time.Equal(at) {
+			l.t.Errorf("%s's newest reading is %+v, not %v of %s", d.ID, o, r.value, at)
+		}
+	}
+}
+
+// get asks the API as the observer.
+func (s *stage) get(path string, out any) {
+	s.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar, Timeout: patience}
+	credentials, err := json.Marshal(map[string]string{"user": login, "password": password})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res, err := client.Post(s.server.url("/api/v1/session"), "application/json", strings.NewReader(string(credentials)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		s.t.Fatalf("log in: status %d", res.StatusCode)
+	}
+	if res, err = client.Get(s.server.url(path)); err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s: status %d", path, res.StatusCode)
+	}
+	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
+		s.t.Fatal(err)
+	}
+}

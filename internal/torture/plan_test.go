@@ -1,0 +1,62 @@
+package torture_test
+
+import (
+	"time"
+
+	"onemap/sensors"
+)
+
+// row is one reading that must be stored, once, when its message is acknowledged.
+type row struct {
+	device *device
+	n      int       // of its message
+	at     time.Time // its event time
+	value  float64
+	ahead  bool // of its receipt: its place in the present is its receipt
+	late   bool // behind what its datastream had: it has no place in the present
+	onset  bool // it begins an episode
+}
+
+// ordered is what most cases publish: a reading a second in event time, each tenth at QoS 2, with the
+// device's episodes spread evenly.
+func ordered(s *stage, d *device) []row {
+	begin := time.Now().UTC().Truncate(time.Second).Add(-time.Hour - time.Duration(s.size.messages)*time.Second)
+	rows := make([]row, s.size.messages)
+	for n := range rows {
+		rows[n] = row{device: d, n: n, at: begin.Add(time.Duration(n) * time.Second), value: s.size.value(n), onset: s.size.onset(n)}
+	}
+	d.make = func(n int) message {
+		return message{topic: d.topic, qos: qosOf(n), payload: rows[n].payload()}
+	}
+	return rows
+}
+
+func qosOf(n int) byte {
+	if n%10 == 9 {
+		return 2
+	}
+	return 1
+}
+
+func (r row) payload() []byte {
+	return sensors.EncodeReadings(sensors.Reading{Time: r.at, Values: []sensors.Value{{Name: stream, Number: r.value}}})
+}
+
+// isRed reports whether a device's reading n is in an episode: the middle fifth of each of the equal parts
+// into which the episodes divide the readings.
+func (s size) isRed(n int) bool {
+	part := s.messages / s.episodes
+	in := n % part
+	return n/part < s.episodes && in >= part*2/5 && in < part*3/5
+}
+
+// onset reports whether reading n begins an episode.
+func (s size) onset(n int) bool { return s.isRed(n) && !s.isRed(n-1) }
+
+// value is reading n's: its number, so that no two of a datastream are alike.
+func (s size) value(n int) float64 {
+	if s.isRed(n) {
+		return red + float64(n)
+	}
+	return float64(n)
+}
