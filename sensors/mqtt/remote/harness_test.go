@@ -10,6 +10,7 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"onemap/internal/core"
@@ -68,12 +69,15 @@ func newTown(t *testing.T, devices int) *town {
 type faulty struct {
 	*store.DB
 	away atomic.Bool
+	hold sync.Mutex // held: commits wait
 }
 
 func (f *faulty) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
 	if f.away.Load() {
 		return sensors.BatchResult{}, errs.New(errs.Unavailable, "no connection")
 	}
+	f.hold.Lock()
+	defer f.hold.Unlock()
 	return f.DB.CommitBatch(ctx, b)
 }
 
@@ -101,7 +105,7 @@ func (w *town) ingest(opts sensors.IngestOptions, c sensors.Committer, reg *sens
 // quick are options with which a test need not wait long.
 func quick(url string) remote.Options {
 	return remote.Options{
-		Endpoint: remote.Endpoint{URL: url}, ClientID: "onemap-test", KeepAlive: time.Second, PingTimeout: time.Second,
+		Endpoint: remote.Endpoint{URL: url}, ClientID: "onemap-test", KeepAlive: time.Second, PingTimeout: time.Second, ConnectTimeout: 2 * time.Second,
 		RetryMin: 20 * time.Millisecond, RetryMax: 200 * time.Millisecond,
 	}
 }
@@ -213,6 +217,7 @@ func (f *fleet) device(id string) {
 			f.acked[id] = next
 			f.mu.Unlock()
 			f.count.Add(1)
+			time.Sleep(time.Millisecond) // a device, not a flood
 		}
 		c.Disconnect(100)
 	}
@@ -236,16 +241,29 @@ func (f *fleet) snapshot() map[string]int {
 	return m
 }
 
-// missing counts the acknowledged readings that are not in the database, and asserts that none is there
-// with another value.
+// absent are those of a device's readings 0 … n-1 that are not in the database.
+func (w *town) absent(f *fleet, device string, n int) []int {
+	w.t.Helper()
+	rows, err := w.sql.Query(w.t.Context(), `
+		select n from generate_series(0, $2::int - 1) as n
+		where not exists (
+			select 1 from observation o join datastream d on d.id = o.datastream_id
+			where d.device_id = $1 and o.ts = $3::timestamptz + n * interval '1 millisecond' and o.value = n)`, device, n, f.from)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	absent, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return absent
+}
+
+// missing counts the acknowledged readings that are not in the database.
 func (w *town) missing(f *fleet, acked map[string]int) (missing int) {
 	w.t.Helper()
 	for id, n := range acked {
-		missing += w.count(`
-			select count(*) from generate_series(0, $2::int - 1) as n
-			where not exists (
-				select 1 from observation o join datastream d on d.id = o.datastream_id
-				where d.device_id = $1 and o.ts = $3::timestamptz + n * interval '1 millisecond' and o.value = n)`, id, n, f.from)
+		missing += len(w.absent(f, id, n))
 	}
 	return missing
 }

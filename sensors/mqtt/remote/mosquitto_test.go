@@ -2,20 +2,30 @@ package remote_test
 
 import (
 	"bytes"
-	"fmt"
+	"net"
 	"testing"
-	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"onemap/sensors"
+	"onemap/sensors/mqtt/remote"
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
 // device is a client that publishes.
 func device(t *testing.T, addr string) paho.Client {
 	t.Helper()
-	c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + addr).SetClientID(fmt.Sprintf("pub-%d", time.Now().UnixNano())))
+	target, err := remote.Endpoint{URL: "mqtt://" + addr}.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connectTo(t, target, "device")
+}
+
+func connectTo(t *testing.T, target *remote.Target, id string) paho.Client {
+	t.Helper()
+	dial := func() (net.Conn, error) { return target.Dial(t.Context(), patience) }
+	c := paho.NewClient(target.ClientOptions(id, patience, dial))
 	if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() != nil {
 		t.Fatalf("connect: %v", tok.Error())
 	}
