@@ -17,8 +17,10 @@ var _ sensors.SilenceStore = (*DB)(nil)
 // last told of them. LookForSilence takes the one to the other, and is the only writer of these tables, so
 // that every change in them has its line in a presence.changed event of the same transaction.
 
-// lookLock lets one look go on at a time, over all nodes.
-const lookLock = `select pg_try_advisory_xact_lock(7043, 9)`
+// lookLock lets one look go on at a time, over all nodes, and tells the planner what it cannot know of
+// intermediate results: nested loops over them would take minutes, and compiling takes longer than running.
+const lookLock = `
+	select pg_try_advisory_xact_lock(7043, 9), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)`
 
 // listenSQL notes since when this node hears, and gives since when all of them do, and the last look of
 // any. A node that has said nothing for a minute is gone. $1 node, $2 since, $3 now.
@@ -34,20 +36,25 @@ const listenSQL = `
 		coalesce((array_agg(stale order by looked desc))[1], 0), coalesce((array_agg(offline order by looked desc))[1], 0)
 	from ingest_listener`
 
-// lookSQL moves what is told to what is, and gives the changes; the totals stand in every row, and there is
-// one at least. $1 is now, $2 since when is heard, $3 how many intervals make silence, $4 the least of it
-// in seconds.
+// lookSQL finds what has changed against what was last told; the totals stand in every row, and there is one
+// at least. $1 is now, $2 since when is heard, $3 how many intervals make silence, $4 the least of it in seconds.
 //
 // A reading counts from its effective time, the earlier of its own and its receipt's: a device whose clock
 // is behind delivers no news. What is stale stays so until it is heard of, whatever $2 says; nothing becomes
-// so before it had its intervals since $2 (hold).
+// so before it had its intervals since $2 (hold). Of devices that are on line, heard of and have said nothing,
+// nothing more is asked (doubtful).
 const lookSQL = `
 	with stream as materialized (
 		select s.id, s.device_id, s.name, greatest($3::int * coalesce(s.interval_s, t.interval_s), $4::int) * interval '1 second' as patience,
-			least(l.ts, l.received_at) as at, l.received_at as received, z.reason as was
+			least(l.ts, l.received_at) as at, l.received_at as received, z.reason as was, z.since
 		from datastream s join datastream_type t on t.code = s.type
 		left join latest l on l.datastream_id = s.id
 		left join datastream_silence z on z.datastream_id = s.id
+	), doubtful as materialized (
+		select device_id as id from stream where was is not null or at is null or at + patience <= $1::timestamptz
+		union
+		select d.id from device d left join device_presence p on p.device_id = d.id
+		where p.device_id is null or not p.online or d.status_at > p.since
 	), seen as materialized (
 		select d.id, d.division_code, d.enabled, d.online as said, d.status_at, p.online as was, p.reason as was_reason, p.since as was_since,
 			m.at, h.heard, coalesce(m.all_stale, false) as all_stale,
@@ -61,10 +68,10 @@ const lookSQL = `
 		left join (
 			select device_id, max(at + patience) as until, max(patience) as patience, max(received) as received, max(at) as at,
 				bool_and(at + patience <= $1::timestamptz) filter (where at is not null) as all_stale
-			from stream group by device_id
+			from stream where device_id in (select id from doubtful) group by device_id
 		) m on m.device_id = d.id
 		cross join lateral (select greatest(d.last_seen, m.received) as heard) h
-		where d.status_at is not null or h.heard is not null
+		where d.id in (select id from doubtful) and (d.status_at is not null or h.heard is not null)
 	), decided as (
 		select *, not said_off and (alive or coalesce(was and hold, false)) as is_on from seen
 		where was is not null or said_off or alive or not hold
@@ -81,15 +88,8 @@ const lookSQL = `
 				when hold then was_reason
 				else 'silence' end as reason
 		from judged
-	), device_change as materialized (
-		select id, division_code, is_on, reason, greatest(was_since, case
-				when reason = 'status' then status_at
-				when reason = 'late' then coalesce(at, heard)
-				else greatest(heard, status_at) end) as since
-		from device_next
-		where was is null or is_on <> was or reason <> was_reason or misled
 	), stream_next as materialized (
-		select x.id, x.device_id, x.name, x.was, x.at, x.received, v.division_code, v.enabled, case
+		select x.*, v.division_code, v.enabled, case
 				when x.at + x.patience > $1::timestamptz then null
 				when x.was is null and $2::timestamptz + x.patience > $1::timestamptz then null
 				when greatest(x.received, case when v.all_stale and (v.status_at is null or v.heard > v.status_at) then v.heard end)
@@ -97,29 +97,19 @@ const lookSQL = `
 				when x.was is not null and $2::timestamptz + x.patience > $1::timestamptz then x.was
 				else 'silence' end as reason
 		from stream x join seen v on v.id = x.device_id
-		where x.at is not null
-	), fresh as (
-		delete from datastream_silence z using stream_next n
-		where z.datastream_id = n.id and n.was is not null and n.reason is null
-	), stale as (
-		insert into datastream_silence (datastream_id, reason, since)
-		select id, reason, at from stream_next where reason is not null and reason is distinct from was order by id
-		on conflict (datastream_id) do update set reason = excluded.reason
-		returning datastream_id, since
-	), told as (
-		insert into device_presence (device_id, online, reason, since)
-		select id, is_on, reason, since from device_change order by id
-		on conflict (device_id) do update set online = excluded.online, reason = excluded.reason, since = excluded.since
+		where x.was is not null or x.at + x.patience <= $1::timestamptz
 	), change as (
 		select division_code, id as device, 0::bigint as stream, '' as name,
-			case when is_on then 'online' else 'offline' end as state, reason, since
-		from device_change
+			case when is_on then 'online' else 'offline' end as state, reason, greatest(was_since, case
+				when reason = 'status' then status_at
+				when reason = 'late' then coalesce(at, heard)
+				else greatest(heard, status_at) end) as since
+		from device_next
+		where was is null or is_on <> was or reason <> was_reason or misled
 		union all
-		select n.division_code, n.device_id, n.id, n.name, 'stale', n.reason, s.since
-		from stream_next n join stale s on s.datastream_id = n.id
-		union all
-		select division_code, device_id, id, name, 'fresh', 'reading', received
-		from stream_next where was is not null and reason is null
+		select division_code, device_id, id, name, case when reason is null then 'fresh' else 'stale' end,
+			coalesce(reason, 'reading'), case when reason is null then received else coalesce(since, at) end
+		from stream_next where reason is distinct from was
 	)
 	select (select count(*) from stream_next where reason is not null and enabled),
 		(select count(*) from device_next where not is_on and enabled),
@@ -150,45 +140,95 @@ func (db *DB) LookForSilence(ctx context.Context, l sensors.Look) (sensors.LookR
 
 func look(ctx context.Context, tx pgx.Tx, l sensors.Look, now time.Time) (r sensors.LookResult, err error) {
 	var hearing time.Time
-	var recent, ours bool
+	var recent bool
 	err = tx.QueryRow(ctx, listenSQL, l.Node, l.Hearing, now, l.Gap).Scan(&hearing, &recent, &r.Stale, &r.Offline)
 	if err != nil || recent {
 		return r, err
 	}
-	if err := tx.QueryRow(ctx, lookLock).Scan(&ours); err != nil || !ours {
+	if err := tx.QueryRow(ctx, lookLock).Scan(&r.Looked, nil, nil); err != nil || !r.Looked {
 		return r, err
 	}
+	var w presenceWrite
+	if err := w.find(ctx, tx, now, hearing, &r); err != nil {
+		return r, err
+	}
+	r.Changes, r.Events = w.changes, len(w.events)
+	_, err = tx.Exec(ctx, `update ingest_listener set looked = $2, stale = $3, offline = $4 where node = $1`, l.Node, now, r.Stale, r.Offline)
+	if err != nil || r.Changes == 0 {
+		return r, err
+	}
+	if err := w.store(ctx, tx); err != nil {
+		return r, err
+	}
+	return r, tellPresence(ctx, tx, w.events)
+}
+
+// presenceWrite is what a look has to write.
+type presenceWrite struct {
+	devices, deviceReasons []string
+	online                 []bool
+	deviceSince            []time.Time
+
+	stale        []int64
+	staleReasons []string
+	staleSince   []time.Time
+	fresh        []int64
+
+	events  []presenceEvent
+	changes int
+}
+
+// find looks, and counts the stale datastreams and the devices that are off line.
+func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.Time, r *sensors.LookResult) error {
 	rows, err := tx.Query(ctx, lookSQL, now, hearing, sensors.SilenceFactor, int(sensors.SilenceMin.Seconds()))
 	if err != nil {
-		return r, err
+		return err
 	}
-	r.Looked = true
-	var events []presenceEvent
 	var division string
 	var c sensors.PresenceChange
-	var since time.Time
-	targets := []any{&r.Stale, &r.Offline, &division, &c.Device, &c.DatastreamID, &c.Datastream, &c.State, &c.Reason, &since}
+	targets := []any{&r.Stale, &r.Offline, &division, &c.Device, &c.DatastreamID, &c.Datastream, &c.State, &c.Reason, &c.Since}
 	_, err = pgx.ForEachRow(rows, targets, func() error {
-		if c.Device == "" {
-			return nil
+		if c.Device != "" {
+			w.add(division, c)
 		}
-		c.Since = since.UTC()
-		r.Changes++
-		if n := len(events); n == 0 || events[n-1].division != division {
-			events = append(events, presenceEvent{division: division})
-		}
-		events[len(events)-1].add(c)
 		return nil
 	})
-	if err != nil {
-		return r, err
+	return err
+}
+
+// add takes one change. Those of a division come one after another.
+func (w *presenceWrite) add(division string, c sensors.PresenceChange) {
+	c.Since = c.Since.UTC()
+	w.changes++
+	if n := len(w.events); n == 0 || w.events[n-1].division != division {
+		w.events = append(w.events, presenceEvent{division: division})
 	}
-	r.Events = len(events)
-	_, err = tx.Exec(ctx, `update ingest_listener set looked = $2, stale = $3, offline = $4 where node = $1`, l.Node, now, r.Stale, r.Offline)
-	if err != nil {
-		return r, err
+	w.events[len(w.events)-1].add(c)
+	switch c.State {
+	case sensors.PresenceFresh:
+		w.fresh = append(w.fresh, c.DatastreamID)
+	case sensors.PresenceStale:
+		w.stale, w.staleReasons, w.staleSince = append(w.stale, c.DatastreamID), append(w.staleReasons, c.Reason), append(w.staleSince, c.Since)
+	default:
+		w.devices, w.deviceReasons = append(w.devices, c.Device), append(w.deviceReasons, c.Reason)
+		w.online, w.deviceSince = append(w.online, c.State == sensors.PresenceOnline), append(w.deviceSince, c.Since)
 	}
-	return r, tellPresence(ctx, tx, events)
+}
+
+// store moves what is told to what was found.
+func (w *presenceWrite) store(ctx context.Context, tx pgx.Tx) error {
+	var batch pgx.Batch
+	batch.Queue(`delete from datastream_silence where datastream_id = any($1::bigint[])`, w.fresh)
+	batch.Queue(`
+		insert into datastream_silence (datastream_id, reason, since)
+		select * from unnest($1::bigint[], $2::text[], $3::timestamptz[])
+		on conflict (datastream_id) do update set reason = excluded.reason`, w.stale, w.staleReasons, w.staleSince)
+	batch.Queue(`
+		insert into device_presence (device_id, online, reason, since)
+		select * from unnest($1::text[], $2::boolean[], $3::text[], $4::timestamptz[])
+		on conflict (device_id) do update set online = excluded.online, reason = excluded.reason, since = excluded.since`,
+		w.devices, w.online, w.deviceReasons, w.deviceSince)
+	return tx.SendBatch(ctx, &batch).Close()
 }
 
 // presenceEvent is the event of one division while it is gathered.
