@@ -1,10 +1,11 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import * as api from '../api/endpoints'
-import type { DatastreamType, Device, DeviceSnapshot, HazardType, Level } from '../api/types'
+import type { Datastream, DatastreamType, Device, DeviceSnapshot, HazardType, Level, Observation } from '../api/types'
 import { serverNow } from '../lib/clock'
+import { applyPresence, effectiveTime, isSilent, patienceMs, presenceEvent, presenceOf, staleSince } from '../lib/presence'
 import type { Position } from '../live/client'
-import type { StateFrame } from '../live/frames'
+import type { EventFrame, StateFrame } from '../live/frames'
 
 const later = (a: string | null | undefined, b: string | null | undefined) =>
   !b || (a ? Date.parse(a) > Date.parse(b) : false)
@@ -18,14 +19,22 @@ export function mergeDevice(next: Device, old: Device | undefined): Device {
   if (old.status_at && later(old.status_at, next.status_at)) {
     next.online = old.online
     next.status_at = old.status_at
+    next.reason = old.reason
   }
   if (old.last_seen && later(old.last_seen, next.last_seen)) next.last_seen = old.last_seen
   const before = new Map(old.datastreams?.map((s) => [s.id, s.latest]))
   for (const stream of next.datastreams ?? []) {
     const latest = before.get(stream.id)
-    if (latest && later(latest.t, stream.latest?.t)) stream.latest = latest
+    if (latest && later(latest.t, stream.latest?.t)) hear(stream, latest)
   }
   return next
+}
+
+/** Takes a reading; one that is of now ends a silence. */
+function hear(stream: Datastream, latest: Observation) {
+  stream.latest = latest
+  const age = Date.parse(latest.received_at) - Date.parse(effectiveTime(latest))
+  if (stream.stale_since && later(latest.received_at, stream.stale_since) && age <= patienceMs(stream.interval_s)) stream.stale_since = null
 }
 
 /** Applies one state frame; tells whether anything changed. A reading older than the one held is passed over. */
@@ -36,7 +45,7 @@ export function applyState(devices: Map<string, Device>, frame: StateFrame): boo
     const stream = device?.datastreams?.find((s) => s.id === r.ds)
     if (!device || !stream) continue
     if (stream.latest && !later(r.t, stream.latest.t)) continue
-    stream.latest = { datastream_id: r.ds, t: r.t, v: r.v, qc: r.qc, received_at: frame.at }
+    hear(stream, { datastream_id: r.ds, t: r.t, v: r.v, qc: r.qc, received_at: frame.at })
     if (later(frame.at, device.last_seen)) device.last_seen = frame.at
     changed = true
   }
@@ -44,6 +53,7 @@ export function applyState(devices: Map<string, Device>, frame: StateFrame): boo
     const device = devices.get(s.device)
     if (!device || (device.status_at && later(device.status_at, s.at))) continue
     device.online = s.online
+    device.reason = 'status'
     device.status_at = s.at
     changed = true
   }
@@ -54,18 +64,6 @@ export function applyState(devices: Map<string, Device>, frame: StateFrame): boo
     changed = true
   }
   return changed
-}
-
-const silentFactor = 3 // three missed intervals are a gap
-const defaultIntervalS = 600
-
-/** Whether the device has been quiet for longer than three of its fastest stream's intervals. */
-export function isSilent(device: Device, types: ReadonlyMap<string, DatastreamType>, now: number): boolean {
-  if (!device.last_seen) return true
-  let interval = Infinity
-  for (const s of device.datastreams ?? []) interval = Math.min(interval, types.get(s.type)?.interval_s || defaultIntervalS)
-  if (interval === Infinity) interval = defaultIntervalS
-  return now - Date.parse(device.last_seen) > Math.max(interval * silentFactor, 30) * 1000
 }
 
 /** Drawn grey with a hatch: off line, switched off, or silent. */
@@ -86,6 +84,7 @@ export const useDevices = defineStore('devices', () => {
   const levelRevision = ref(0)
   const loaded = ref(false)
   let epoch = ''
+  let heldSeq = 0
   let bump: ReturnType<typeof setTimeout> | undefined
 
   function changed() {
@@ -98,6 +97,7 @@ export const useDevices = defineStore('devices', () => {
   function takeSnapshot(snapshot: DeviceSnapshot): Position {
     const old = snapshot.epoch === epoch ? new Map(all) : new Map<string, Device>()
     epoch = snapshot.epoch
+    heldSeq = snapshot.seq
     all.clear()
     byStream.clear()
     for (const device of snapshot.items ?? []) {
@@ -125,6 +125,17 @@ export const useDevices = defineStore('devices', () => {
     if (applyState(all, frame)) changed()
   }
 
+  /** Devices on and off line, datastreams silent and heard of again. What an event left out is asked for. */
+  async function takePresence(frame: EventFrame): Promise<void> {
+    const event = presenceEvent(frame.payload)
+    if (event && frame.seq > heldSeq && applyPresence(all, event, frame.at)) {
+      clearTimeout(bump)
+      bump = undefined
+      revision.value++
+    }
+    if (!event || event.more > 0) await refresh()
+  }
+
   /** A level change is drawn at once: it is what the page is for. */
   function setLevel(id: string, level: Level) {
     const device = all.get(id)
@@ -145,6 +156,8 @@ export const useDevices = defineStore('devices', () => {
     return all.get(id)
   }
   const stale = (device: Device) => isStale(device, types, serverNow())
+  const presence = (device: Device) => presenceOf(device, types, serverNow())
+  const silentSince = (stream: Datastream) => staleSince(stream, types, serverNow())
 
-  return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, get, stale, refresh, takeSnapshot, takeState, setLevel }
+  return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, get, stale, presence, silentSince, refresh, takeSnapshot, takeState, takePresence, setLevel }
 })

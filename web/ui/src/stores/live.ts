@@ -54,6 +54,7 @@ export const useLive = defineStore('live', () => {
   const since = ref(serverNow())
   const lastFrameAt = ref(0)
   const layerListeners = new Set<(frame: EventFrame) => void>()
+  const presenceListeners = new Set<(frame: EventFrame) => void>()
   const alertListeners = new Set<(frame: EventFrame) => void>()
   const tileListeners = new Set<(frame: TilesFrame) => void>()
   const welcomeListeners = new Set<(frame: WelcomeFrame, had: Position) => void>()
@@ -71,6 +72,9 @@ export const useLive = defineStore('live', () => {
       alertListeners.forEach((f) => f(frame))
     } else if (frame.kind === 'layer.changed') {
       layerListeners.forEach((f) => f(frame))
+    } else if (frame.kind === 'presence.changed') {
+      void devices.takePresence(frame).catch(() => client?.poke())
+      presenceListeners.forEach((f) => f(frame))
     } else if (frame.kind === 'registry.changed') {
       void devices.refresh().catch(() => client?.poke())
     }
@@ -159,6 +163,10 @@ export const useLive = defineStore('live', () => {
     return () => alertListeners.delete(f)
   }
 
+  function onPresence(f: (frame: EventFrame) => void): () => void {
+    presenceListeners.add(f)
+    return () => presenceListeners.delete(f)
+  }
   function onWelcome(f: (frame: WelcomeFrame, had: Position) => void): () => void {
     welcomeListeners.add(f)
     return () => welcomeListeners.delete(f)
@@ -166,5 +174,5 @@ export const useLive = defineStore('live', () => {
   /** Where this page stands in the event log; no epoch before the first connection. */
   const position = (): Position => ({ ...(client?.position ?? { epoch: '', seq: 0 }) })
 
-  return { status, reason, health, connected, since, age, badParts, untrusted, start, stop, onLayerChanged, onTiles, onAlertEvent, onWelcome, position }
+  return { status, reason, health, connected, since, age, badParts, untrusted, start, stop, onLayerChanged, onTiles, onAlertEvent, onPresence, onWelcome, position }
 })

@@ -1,9 +1,9 @@
 import { createPinia, setActivePinia } from 'pinia'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import type { Alert, Device } from '../api/types'
 import { alertAreas, boundsOf, deviceFeatures, deviceSignature, distance } from '../map/features'
 import { compareAlerts, countByLevel, matches, useAlerts } from './alerts'
-import { applyState, isSilent, mergeDevice, useDevices } from './devices'
+import { applyState, mergeDevice, useDevices } from './devices'
 
 beforeEach(() => setActivePinia(createPinia()))
 
@@ -53,12 +53,41 @@ test('state moves forward only, and what is unknown is passed over', () => {
   expect(applyState(all, { type: 'state', at: time(9), batch: 4, status: [{ device: 'D1', online: true, at: time(1) }] })).toBe(false)
 })
 
-test('a device is silent after three of its fastest intervals', () => {
-  const types = new Map([['water_level', { interval_s: 60 } as never]])
-  const base = Date.parse(time(0))
-  expect(isSilent(device(), types, base + 179_000)).toBe(false)
-  expect(isSilent(device(), types, base + 181_000)).toBe(true)
-  expect(isSilent(device({ last_seen: null }), types, base)).toBe(true)
+test('presence of an event that a snapshot holds already changes nothing; one that leaves devices out asks for them', async () => {
+  const devices = useDevices()
+  devices.takeSnapshot({ epoch: 'e', seq: 7, batch: 1, at: '', items: [device()] })
+  const told = (seq: number, more = 0) => ({
+    ...event(seq, 'presence.changed', alert(1), 0), at: time(300),
+    payload: { changes: [{ device: 'D1', state: 'offline', reason: 'silence', since: time(1) }], more },
+  })
+  await devices.takePresence(told(7))
+  expect(devices.all.get('D1')!.online).toBe(true)
+  await devices.takePresence(told(8))
+  expect(devices.all.get('D1')).toMatchObject({ online: false, reason: 'silence' })
+  expect(devices.online).toBe(0)
+  const asked: string[] = []
+  vi.stubGlobal('fetch', async (url: string) => {
+    asked.push(url)
+    return new Response(JSON.stringify(url.includes('types') ? { items: [], hazard_types: [] } : { epoch: 'e', seq: 9, batch: 2, at: '', items: [device({ id: 'D2' })] }))
+  })
+  await devices.takePresence(told(9, 40))
+  expect(asked.some((url) => url.endsWith('/devices'))).toBe(true)
+  expect([...devices.all.keys()]).toEqual(['D2'])
+  vi.unstubAllGlobals()
+})
+
+test('a reading of now ends a silence; one that is as old as the silence does not', () => {
+  const quiet = () => {
+    const d = device()
+    d.datastreams![0]!.stale_since = time(0)
+    return new Map([['D1', d]])
+  }
+  const heard = quiet()
+  applyState(heard, { type: 'state', at: time(500), batch: 1, readings: [{ ds: 1, device: 'D1', t: time(499), v: 2, qc: 1 }] })
+  expect(heard.get('D1')!.datastreams![0]!.stale_since).toBeNull()
+  const late = quiet()
+  applyState(late, { type: 'state', at: time(500), batch: 1, readings: [{ ds: 1, device: 'D1', t: time(60), v: 2, qc: 1 }] })
+  expect(late.get('D1')!.datastreams![0]!.stale_since).toBe(time(0))
 })
 
 test('alerts are ordered active, worst, newest', () => {
