@@ -1,74 +1,43 @@
 // Package mqtt brings devices' publishes to the ingest path: an embedded MQTT broker (3.1.1 and 5)
-// on TCP. A device authenticates with its id and its secret and may publish to its own obs and
-// status topics and subscribe to its own cmd topic; everything else is refused and counted. Nobody
-// may read what another device publishes.
+// on TCP, TLS and WebSockets. A device authenticates with its id and its secret, or with its client
+// certificate, and may publish to its own obs and status topics and subscribe to its own cmd topic;
+// everything else is refused and counted. Nobody may read what another device publishes.
 //
 // A QoS 1 publish is acknowledged after the commit and not before, without holding up the publishes
-// behind it; QoS 2 is received (PUBREC) after the commit; QoS 0 is stored the same way, without an
-// answer. When a publish cannot be stored its connection is closed, so that the device sends again.
+// behind it; QoS 2 is received (PUBREC) after the commit and stored once, however often it is
+// delivered before it is released; QoS 0 is stored the same way, without an answer. When a publish
+// cannot be stored its connection is closed, so that the device sends again.
+//
+// What a connection has sent and has no answer to is bounded, by count and by bytes, and so is what
+// all of them have together: then reading pauses, and the device's own buffers fill. Nothing that one
+// device does holds up another, and who gives trouble is listed.
 //
 // Presence is what a device says on its status topic, and its last will. The broker keeps the wills
 // itself and speaks one only for a device that is gone: not when the device said good-bye, not when
-// a newer connection of the same device has taken over, and not because this server stops. An
-// offline that cannot be stored at once is kept and stored later, unless the device is back by then.
-// A device that was on line before this server began, and has neither come back nor been heard of
-// by any node within a grace period, is marked off line then.
+// a newer connection of the same device has taken over, not when it was put out, and not because this
+// server stops. An offline that cannot be stored at once is kept and stored later, unless the device
+// is back by then. A device that was on line before this server began, and has neither come back nor
+// been heard of by any node within a grace period, is marked off line then.
 package mqtt
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
 	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
 	"onemap/sensors"
 )
-
-// Options tunes the embedded broker. The zero value of each is the default named.
-type Options struct {
-	Listen           string        // TCP address; 127.0.0.1:1883. Port 0 picks a free one
-	MaxPayload       int           // bytes; 64 KiB. Larger payloads are put to quarantine; packets beyond twice that end the connection unread
-	Window           int           // publishes of one connection that may wait for their commit; 256. Then reading pauses
-	MaxClients       int           // connections; 20,000
-	HandshakeTimeout time.Duration // from accept to a complete CONNECT; 10 s
-	PresenceGrace    time.Duration // after the start, for devices to come back; 3 min. Negative: never mark
-	PresenceRetry    time.Duration // between attempts to store an offline that could not be; 2 s
-}
-
-func (o Options) withDefaults() Options {
-	if o.Listen == "" {
-		o.Listen = "127.0.0.1:1883"
-	}
-	if o.MaxPayload == 0 {
-		o.MaxPayload = 64 << 10
-	}
-	if o.Window == 0 {
-		o.Window = 256
-	}
-	if o.MaxClients == 0 {
-		o.MaxClients = 20000
-	}
-	if o.HandshakeTimeout == 0 {
-		o.HandshakeTimeout = 10 * time.Second
-	}
-	if o.PresenceGrace == 0 {
-		o.PresenceGrace = 3 * time.Minute
-	}
-	if o.PresenceRetry == 0 {
-		o.PresenceRetry = 2 * time.Second
-	}
-	return o
-}
-
-// maxPacket is the largest MQTT packet that is read at all, bytes.
-func (o Options) maxPacket() int { return 2*o.MaxPayload + 1024 }
 
 // Broker is the embedded MQTT broker.
 type Broker struct {
@@ -80,19 +49,25 @@ type Broker struct {
 	metrics  metrics
 	loud     map[string]*limiter
 
-	server   *mochi.Server
-	listener *listener
-	presence *presence
-	began    time.Time
+	server    *mochi.Server
+	listeners []*listener
+	tls       *tls.Config
+	upgrader  *websocket.Upgrader
+	gate      *gate
+	manners   *manners
+	presence  *presence
+	exchanges *exchanges
+	live      liveMap
+	load      load
+	began     time.Time
 
 	mu       sync.RWMutex // guards stopping, against pending growing while Stop waits
 	stopping bool
 	pending  sync.WaitGroup // publishes accepted and not yet answered
 
-	sessions sync.Map // net.Conn → *session, from authentication to the connection's end
-	live     liveMap
-	stopOnce sync.Once
-	stopErr  error
+	answers, buffers sync.Pool // of what is written: it is held for a moment only
+	stopOnce         sync.Once
+	stopErr          error
 }
 
 // New builds the broker; Start binds it. A nil logger and a nil registerer are silent, a nil clock
@@ -106,61 +81,87 @@ func New(opts Options, receiver sensors.Receiver, registry *sensors.Registry, lo
 	}
 	b := &Broker{
 		opts: opts.withDefaults(), receiver: receiver, registry: registry, log: log, clock: clock,
-		loud: newLimiters(), live: liveMap{m: map[string]*session{}},
+		loud: newLimiters(), live: liveMap{m: map[string]*session{}}, exchanges: newExchanges(), upgrader: newUpgrader(),
 	}
-	b.metrics = newMetrics(reg, b.live.count)
+	b.gate = newGate(b.opts)
+	b.manners = newManners(b)
+	b.metrics = newMetrics(reg, b)
 	b.presence = newPresence(b)
 	return b
 }
 
-// Start binds the address and serves. A busy port is a *net.OpError in the error's chain.
+// Start binds the addresses and serves. One that cannot be had is a *ListenError; a certificate that
+// cannot be used is errs.Invalid.
 func (b *Broker) Start(ctx context.Context) error {
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", b.opts.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for devices on %s: %w", b.opts.Listen, err)
+	if err := b.bind(ctx); err != nil {
+		return errors.Join(err, b.unbind())
 	}
-	b.listener = newListener(b, ln)
 	b.server = mochi.New(b.mochiOptions())
-	if err := b.server.AddHook(&hook{b: b}, nil); err != nil {
-		return errors.Join(fmt.Errorf("set up the broker: %w", err), ln.Close())
+	err := b.server.AddHook(&hook{b: b}, nil)
+	for _, l := range b.listeners {
+		err = errors.Join(err, b.server.AddListener(l))
 	}
-	if err := b.server.AddListener(b.listener); err != nil {
-		return errors.Join(fmt.Errorf("set up the broker: %w", err), ln.Close())
+	if err != nil {
+		return errors.Join(fmt.Errorf("set up the broker: %w", err), b.unbind())
 	}
 	b.began = b.clock()
 	if err := b.server.Serve(); err != nil {
-		return errors.Join(fmt.Errorf("serve devices: %w", err), ln.Close())
+		return errors.Join(fmt.Errorf("serve devices: %w", err), b.unbind())
 	}
+	b.registry.OnReload(b.Recheck)
 	b.presence.start()
-	b.log.InfoContext(ctx, "the broker takes devices", "address", b.Addr())
+	b.log.InfoContext(ctx, "the broker takes devices", "addresses", b.addresses())
 	return nil
 }
 
-// mochiOptions keeps what a connection may cost small: no aliases, few pending writes, bounded
-// packets. mochi's own log would hold payloads and passwords; ours names what matters.
-func (b *Broker) mochiOptions() *mochi.Options {
-	caps := mochi.NewDefaultServerCapabilities()
-	caps.MaximumClients = int64(b.opts.MaxClients)
-	caps.MaximumClientWritesPending = 64
-	caps.MaximumPacketSize = uint32(b.opts.maxPacket())
-	caps.MaximumSessionExpiryInterval = 3600
-	caps.TopicAliasMaximum = 0 // an alias is resolved after the topic was checked
-	caps.SharedSubAvailable = 0
-	caps.WildcardSubAvailable = 0
-	caps.SubIDAvailable = 0
-	return &mochi.Options{
-		Capabilities:           caps,
-		Logger:                 slog.New(slog.DiscardHandler),
-		SysTopicResendInterval: 24 * 3600, // nobody may read them
+func (b *Broker) bind(ctx context.Context) error {
+	if b.opts.ListenTLS != "" || b.opts.ListenWSS != "" {
+		pair, err := newKeyPair(b.opts.CertFile, b.opts.KeyFile, b.log)
+		if err != nil {
+			return err
+		}
+		b.tls = pair.config()
 	}
+	for _, l := range [][2]string{{KindTCP, b.opts.Listen}, {KindTLS, b.opts.ListenTLS}, {KindWS, b.opts.ListenWS}, {KindWSS, b.opts.ListenWSS}} {
+		if l[1] == "" || l[1] == Off {
+			continue
+		}
+		if err := b.listen(ctx, l[0], l[1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Addr is the address that is listened on; empty before Start.
-func (b *Broker) Addr() string {
-	if b.listener == nil {
-		return ""
+func (b *Broker) unbind() error {
+	var all []error
+	for _, l := range b.listeners {
+		all = append(all, l.ln.Close())
 	}
-	return b.listener.Address()
+	b.listeners = nil
+	return errors.Join(all...)
+}
+
+// Addr is the address that is listened on by TCP; empty before Start, and without that listener.
+func (b *Broker) Addr() string { return b.AddrOf(KindTCP) }
+
+// AddrOf is the address of the kind's listener, host:port; empty when there is none.
+func (b *Broker) AddrOf(kind string) string {
+	for _, l := range b.listeners {
+		if l.kind == kind {
+			return l.Address()
+		}
+	}
+	return ""
+}
+
+// addresses are those of all listeners, as URLs.
+func (b *Broker) addresses() string {
+	var all []string
+	for _, l := range b.listeners {
+		all = append(all, l.kind+"://"+l.Address())
+	}
+	return strings.Join(all, " ")
 }
 
 // Health says whether devices can connect: part "broker".
@@ -169,12 +170,15 @@ func (b *Broker) Health() core.Health {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	switch {
-	case b.listener == nil:
+	case len(b.listeners) == 0:
 		h.OK, h.Detail = false, "not started"
 	case b.stopping:
 		h.OK, h.Detail = false, "stopping"
-	case !b.listener.accepting():
-		h.OK, h.Detail = false, "no longer accepts connections"
+	}
+	for _, l := range b.listeners {
+		if h.OK && !l.serving.Load() {
+			h.OK, h.Detail = false, "no longer accepts connections on "+l.kind
+		}
 	}
 	return h
 }
@@ -198,19 +202,41 @@ func (b *Broker) stop(ctx context.Context) error {
 		return nil
 	}
 	b.presence.stop()
-	b.listener.stopAccepting()
+	b.gate.shut()
+	for _, l := range b.listeners {
+		l.stopAccepting()
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		b.pending.Wait()
+		b.dismiss()
 		_ = b.server.Close() // always nil
 	}()
 	select {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-		b.listener.cut()
+		b.cut()
 		return fmt.Errorf("the broker stopped before every publish was answered: %w", ctx.Err())
+	}
+}
+
+// dismiss says good-bye to every device, which may take a second, closes what has not got so far as
+// to be one, and waits for all.
+func (b *Broker) dismiss() {
+	b.manners.free()
+	var all sync.WaitGroup
+	b.live.each(func(s *session) { all.Go(func() { s.disconnect(packets.ErrServerShuttingDown) }) })
+	all.Wait()
+	b.cut()
+	b.gate.empty.Wait()
+}
+
+// cut closes every connection.
+func (b *Broker) cut() {
+	for _, c := range b.gate.inside() {
+		_ = c.Close()
 	}
 }
 

@@ -2,109 +2,193 @@ package mqtt
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/listeners"
-	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
 )
 
-// listener is mochi's listener with what mochi's own has not: a deadline for the handshake, a bound
+// The kinds of listener, which are also the schemes of their addresses.
+const (
+	KindTCP = "mqtt"
+	KindTLS = "mqtts"
+	KindWS  = "ws"
+	KindWSS = "wss"
+)
+
+// ListenError says which listener could not be had.
+type ListenError struct {
+	Kind string // one of the kinds
+	Err  error
+}
+
+// Error is error's.
+func (e *ListenError) Error() string {
+	return "listen for devices by " + e.Kind + ": " + e.Err.Error()
+}
+
+// Unwrap gives the cause, a *net.OpError when the address is taken.
+func (e *ListenError) Unwrap() error { return e.Err }
+
+// listener is mochi's listener with what mochi's own have not: a deadline for the handshake, a bound
 // on connections that have not said who they are, an end to every connection when it closes, and a
 // panic of one connection that does not take the server with it.
 type listener struct {
-	b       *Broker
-	ln      net.Listener
-	serving atomic.Bool
-	looped  chan struct{} // closed when the accept loop has ended
-
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
-	wg    sync.WaitGroup
+	b         *Broker
+	kind      string
+	ln        net.Listener
+	serving   atomic.Bool
+	looped    chan struct{} // closed when the accept loop has ended
+	establish listeners.EstablishFn
 }
 
-func newListener(b *Broker, ln net.Listener) *listener {
-	l := &listener{b: b, ln: ln, looped: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+func (b *Broker) listen(ctx context.Context, kind, addr string) error {
+	// probes find what is half open within minutes, and do not keep 15,000 devices' radios awake
+	probes := net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 20 * time.Second, Count: 4}
+	ln, err := (&net.ListenConfig{KeepAliveConfig: probes}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return &ListenError{Kind: kind, Err: err}
+	}
+	l := &listener{b: b, kind: kind, ln: ln, looped: make(chan struct{})}
 	l.serving.Store(true)
-	return l
+	b.listeners = append(b.listeners, l)
+	return nil
 }
 
 // Init is listeners.Listener's.
 func (l *listener) Init(*slog.Logger) error { return nil }
 
 // ID is listeners.Listener's.
-func (l *listener) ID() string { return "tcp" }
+func (l *listener) ID() string { return l.kind }
 
 // Address is listeners.Listener's.
 func (l *listener) Address() string { return l.ln.Addr().String() }
 
 // Protocol is listeners.Listener's.
-func (l *listener) Protocol() string { return "tcp" }
-
-func (l *listener) accepting() bool { return l.serving.Load() }
+func (l *listener) Protocol() string { return l.kind }
 
 // Serve accepts until the listener is closed. Running out of file descriptors pauses it.
 func (l *listener) Serve(establish listeners.EstablishFn) {
 	defer close(l.looped)
 	defer l.serving.Store(false)
+	l.establish = establish
 	for {
-		conn, err := l.ln.Accept()
+		raw, err := l.ln.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
 			l.b.log.ErrorContext(context.Background(), "accept a connection", "error", err)
+			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+				l.b.gate.giveOne(time.Now())
+			}
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		if !l.track(conn) {
-			l.b.refuse(refusedTooMany, slog.String("remote", conn.RemoteAddr().String()))
-			_ = conn.Close()
+		c := newConn(raw, l.b.opts.WriteTimeout, time.Now())
+		if !l.b.gate.enter(c) {
+			l.b.refuse(refusedTooMany, slog.String("remote", c.remote))
+			_ = c.Close()
 			continue
 		}
-		go l.handle(conn, establish)
+		go l.handle(c)
 	}
 }
 
-// track remembers the connection; false when there are too many.
-func (l *listener) track(conn net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.conns) >= l.b.opts.MaxClients {
-		return false
-	}
-	l.conns[conn] = struct{}{}
-	l.wg.Add(1)
-	return true
-}
-
-// handle runs one connection to its end.
-func (l *listener) handle(conn net.Conn, establish listeners.EstablishFn) {
-	defer l.wg.Done()
+// handle greets a connection and runs it to its end, or puts it aside for a while.
+func (l *listener) handle(c *conn) {
+	var err error
+	parked := false
 	defer func() {
-		l.mu.Lock()
-		delete(l.conns, conn)
-		l.mu.Unlock()
+		if p := recover(); p != nil {
+			err, parked = l.panicked(c, p), false
+		}
+		if !parked {
+			l.finish(c, err)
+		}
 	}()
+	if err = l.greet(c); err != nil {
+		return
+	}
+	if parked = l.b.manners.park(c, func() { l.serve(c) }); parked {
+		return
+	}
+	err = l.establish(l.kind, c)
+}
+
+// serve goes on with a connection that was put aside.
+func (l *listener) serve(c *conn) {
 	var err error
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-			l.b.refuse(refusedPanic, slog.String("remote", conn.RemoteAddr().String()), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			err = l.panicked(c, p)
 		}
-		_ = conn.Close()
-		l.b.ended(conn, err)
+		l.finish(c, err)
 	}()
-	// mochi sets the next deadline when the device has authenticated
-	if err = conn.SetDeadline(time.Now().Add(l.b.opts.HandshakeTimeout)); err == nil {
-		err = establish(l.ID(), conn)
+	if err = c.raw.SetDeadline(time.Now().Add(l.b.opts.HandshakeTimeout)); err == nil {
+		err = l.establish(l.kind, c)
 	}
+}
+
+func (l *listener) panicked(c *conn, p any) error {
+	l.b.refuse(refusedPanic, slog.String("remote", c.remote), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+	return fmt.Errorf("panic: %v", p)
+}
+
+func (l *listener) finish(c *conn, err error) {
+	_ = c.Close()
+	l.b.ended(c, err)
+	l.b.gate.leave(c)
+}
+
+// greet brings a connection so far that its CONNECT is there, all within the handshake's time.
+func (l *listener) greet(c *conn) error {
+	if err := c.raw.SetDeadline(c.opened.Add(l.b.opts.HandshakeTimeout)); err != nil {
+		return err
+	}
+	if l.kind == KindTLS || l.kind == KindWSS {
+		secure := tls.Server(c.Conn, l.b.tls)
+		if err := secure.HandshakeContext(c.ctx); err != nil {
+			return err
+		}
+		if err := c.identify(secure.ConnectionState(), l.b.clock()); err != nil {
+			return err
+		}
+		c.Conn = secure
+	}
+	if l.kind == KindWS || l.kind == KindWSS {
+		web, err := l.b.upgrade(c.Conn)
+		if err != nil {
+			return err
+		}
+		c.Conn = web
+	}
+	return c.readConnect()
+}
+
+// identify notes the client's certificate. Its key was proved in the handshake; who it is decides the
+// registry, so what remains to be seen here is its time.
+func (c *conn) identify(state tls.ConnectionState, now time.Time) error {
+	if len(state.PeerCertificates) == 0 {
+		return nil
+	}
+	leaf := state.PeerCertificates[0]
+	if now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
+		return errs.New(errs.Unauthenticated, "the client certificate is out of date: valid from %s to %s",
+			leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	c.cert = sensors.Fingerprint(leaf.Raw)
+	return nil
 }
 
 // stopAccepting closes the socket and waits for the accept loop.
@@ -113,27 +197,6 @@ func (l *listener) stopAccepting() {
 	<-l.looped
 }
 
-// Close is listeners.Listener's: it says good-bye to every device, closes what has not got so far as
-// to be one, and waits for all. It does not use the engine's way to close clients, which takes a read
-// lock twice and so stands still for ever when a device leaves in between.
-func (l *listener) Close(listeners.CloseFn) {
-	l.stopAccepting()
-	l.each(func(c net.Conn) { _ = c.SetDeadline(time.Now().Add(time.Second)) })
-	l.b.sessions.Range(func(_, s any) bool {
-		s.(*session).disconnect(packets.ErrServerShuttingDown)
-		return true
-	})
-	l.cut()
-	l.wg.Wait()
-}
-
-// cut closes every connection.
-func (l *listener) cut() { l.each(func(c net.Conn) { _ = c.Close() }) }
-
-func (l *listener) each(f func(net.Conn)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for c := range l.conns {
-		f(c)
-	}
-}
+// Close is listeners.Listener's. The broker itself ends the connections: the engine's way to close
+// clients takes a read lock twice and so stands still for ever when a device leaves in between.
+func (l *listener) Close(listeners.CloseFn) { l.stopAccepting() }

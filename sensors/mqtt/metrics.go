@@ -3,6 +3,8 @@ package mqtt
 import (
 	"context"
 	"log/slog"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,35 +16,54 @@ import (
 const (
 	refusedAnonymous   = "anonymous"
 	refusedCredentials = "credentials"
-	refusedUnavailable = "unavailable" // the ingest path does not take it: full, away, or stopping
+	refusedUnavailable = "unavailable" // the ingest path does not take it: away, or stopping
 	refusedWill        = "will"
 	refusedPublish     = "publish-topic"
 	refusedSubscribe   = "subscribe-topic"
-	refusedRevoked     = "revoked" // disabled, or the secret was changed
+	refusedRevoked     = "revoked" // disabled, or what it authenticated with was changed
 	refusedTooLarge    = "too-large"
 	refusedProtocol    = "protocol" // what is not MQTT
 	refusedHandshake   = "handshake"
 	refusedTooMany     = "too-many-connections"
+	refusedSlowReader  = "slow-reader"
+	refusedUnreleased  = "unreleased" // QoS 2 publishes without end that are never released
 	refusedPanic       = "panic"
 )
 
 func reasons() []string {
 	return []string{
 		refusedAnonymous, refusedCredentials, refusedUnavailable, refusedWill, refusedPublish, refusedSubscribe,
-		refusedRevoked, refusedTooLarge, refusedProtocol, refusedHandshake, refusedTooMany, refusedPanic,
+		refusedRevoked, refusedTooLarge, refusedProtocol, refusedHandshake, refusedTooMany, refusedSlowReader,
+		refusedUnreleased, refusedPanic,
 	}
 }
 
-type metrics struct {
-	connects  prometheus.Counter
-	takeovers prometheus.Counter
-	wills     prometheus.Counter
-	published *prometheus.CounterVec
-	refused   *prometheus.CounterVec
-	unstored  prometheus.Counter
+// tally is a counter that can be read.
+type tally struct {
+	prometheus.Counter
+	n *atomic.Uint64
 }
 
-func newMetrics(reg prometheus.Registerer, connections func() int) metrics {
+func newTally(c prometheus.Counter) tally { return tally{c, &atomic.Uint64{}} }
+
+// Inc is prometheus.Counter's.
+func (t tally) Inc() {
+	t.Counter.Inc()
+	t.n.Add(1)
+}
+
+type metrics struct {
+	connects   prometheus.Counter
+	takeovers  prometheus.Counter
+	wills      prometheus.Counter
+	paused     prometheus.Counter
+	duplicates prometheus.Counter
+	unstored   prometheus.Counter
+	published  [3]tally
+	refused    map[string]tally
+}
+
+func newMetrics(reg prometheus.Registerer, b *Broker) metrics {
 	f := promauto.With(reg)
 	counter := func(name, help string) prometheus.Counter {
 		return f.NewCounter(prometheus.CounterOpts{Namespace: "onemap", Subsystem: "mqtt", Name: name, Help: help})
@@ -50,16 +71,30 @@ func newMetrics(reg prometheus.Registerer, connections func() int) metrics {
 	vec := func(name, help, label string) *prometheus.CounterVec {
 		return f.NewCounterVec(prometheus.CounterOpts{Namespace: "onemap", Subsystem: "mqtt", Name: name, Help: help}, []string{label})
 	}
-	f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "mqtt", Name: "connections", Help: "Devices that are connected."},
-		func() float64 { return float64(connections()) })
-	return metrics{
-		connects:  counter("connects_total", "Connections that authenticated."),
-		takeovers: counter("takeovers_total", "Connections that replaced one of the same device."),
-		wills:     counter("wills_total", "Last wills spoken for devices that vanished."),
-		published: vec("published_total", "Publishes to a device's own topics, by QoS.", "qos"),
-		refused:   vec("refused_total", "What was refused, by reason.", "reason"),
-		unstored:  counter("unstored_total", "Publishes taken that could not be stored: not acknowledged, connection closed."),
+	gauge := func(name, help string, value func() float64) {
+		f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "mqtt", Name: name, Help: help}, value)
 	}
+	gauge("connections", "Devices that are connected.", func() float64 { return float64(b.live.count()) })
+	gauge("in_flight", "Publishes that wait for their commit.", func() float64 { return float64(b.load.publishes.Load()) })
+	gauge("in_flight_bytes", "What they hold of memory, roughly.", func() float64 { return float64(b.load.bytes.Load()) })
+	m := metrics{
+		connects:   counter("connects_total", "Connections that authenticated."),
+		takeovers:  counter("takeovers_total", "Connections that replaced one of the same device."),
+		wills:      counter("wills_total", "Last wills spoken for devices that vanished."),
+		paused:     counter("paused_total", "Times that reading from a device stopped until there was room."),
+		duplicates: counter("duplicates_total", "QoS 2 publishes delivered again before their release: not stored twice."),
+		unstored:   counter("unstored_total", "Publishes taken that could not be stored: not acknowledged, connection closed."),
+		refused:    map[string]tally{},
+	}
+	published := vec("published_total", "Publishes to a device's own topics, by QoS.", "qos")
+	for qos := range m.published {
+		m.published[qos] = newTally(published.WithLabelValues(strconv.Itoa(qos)))
+	}
+	refused := vec("refused_total", "What was refused, by reason.", "reason")
+	for _, r := range reasons() {
+		m.refused[r] = newTally(refused.WithLabelValues(r))
+	}
+	return m
 }
 
 // limiter bounds one kind of log line, so that a broken device cannot fill a disk.
@@ -75,7 +110,7 @@ func newLimiters() map[string]*limiter {
 
 // refuse counts, and logs a few of them.
 func (b *Broker) refuse(reason string, attrs ...slog.Attr) {
-	b.metrics.refused.WithLabelValues(reason).Inc()
+	b.metrics.refused[reason].Inc()
 	b.loud[reason].Do(func() {
 		b.log.LogAttrs(context.Background(), slog.LevelWarn, "refused", append([]slog.Attr{slog.String("reason", reason)}, attrs...)...)
 	})

@@ -55,6 +55,7 @@ func (p *presence) run(ctx context.Context) {
 			return
 		case <-retry.C:
 			p.payOwed()
+			p.b.patrol()
 		case <-grace:
 			if !p.markMissing(ctx) {
 				grace = time.After(p.b.opts.PresenceRetry) // not known yet: the database is away

@@ -1,8 +1,11 @@
 package mqtt
 
 import (
-	"crypto/subtle"
+	"errors"
+	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -15,19 +18,25 @@ import (
 type session struct {
 	b        *Broker
 	client   *mochi.Client
+	conn     *conn
 	device   string
 	division string
-	secret   []byte // SHA-256, as it was when the device authenticated
+	known    atomic.Pointer[sensors.Known] // the newest that grants the same as the one it was let in by
+	byCert   bool
 	obs      string
 	status   string
 	cmd      string
 	will     *will
-
-	window chan struct{} // a token for each publish that waits for its answer
+	exchange *exchange
+	revoked  atomic.Bool
+	released uint16 // the packet whose PUBREL is being answered; the reader's
 
 	mu          sync.Mutex
 	established bool // the device has its CONNACK
 	dead        bool // a publish could not be stored: nothing after it is acknowledged
+	held        int  // publishes that wait for their answer
+	heldBytes   int
+	room        chan struct{} // closed when there is room; nil: nobody waits
 	answers     []answer
 	writing     bool
 }
@@ -51,33 +60,29 @@ func (w *will) payload() []byte {
 type answer struct {
 	packetID uint16
 	qos      byte
+	size     int // of the window
 	err      error
 }
 
-func newSession(b *Broker, cl *mochi.Client, known *sensors.Known) *session {
+func newSession(b *Broker, cl *mochi.Client, c *conn, known *sensors.Known) *session {
 	topic := func(kind string) string { return sensors.Topic(known.Division, known.ID, kind) }
-	return &session{
-		b: b, client: cl, device: known.ID, division: known.Division, secret: known.SecretSHA256,
+	s := &session{
+		b: b, client: cl, conn: c, device: known.ID, division: known.Division,
 		obs: topic(sensors.KindObs), status: topic(sensors.KindStatus), cmd: topic(sensors.KindCmd),
-		window: make(chan struct{}, b.opts.Window),
 	}
+	s.known.Store(known)
+	return s
 }
 
-// kind is the kind of one of the device's own topics, empty for any other.
-func (s *session) kind(topic string) string {
+// own is one of the device's own topics and its kind; empty for any other.
+func (s *session) own(topic string) (own, kind string) {
 	switch topic {
 	case s.obs:
-		return sensors.KindObs
+		return s.obs, sensors.KindObs
 	case s.status:
-		return sensors.KindStatus
+		return s.status, sensors.KindStatus
 	}
-	return ""
-}
-
-// valid reports whether what the session was let in by still holds.
-func (s *session) valid() bool {
-	known := s.b.registry.Device(s.device)
-	return known != nil && known.Division == s.division && subtle.ConstantTimeCompare(known.SecretSHA256, s.secret) == 1
+	return "", ""
 }
 
 // owe queues an answer. It never blocks: a goroutine of the session writes while there is something
@@ -85,6 +90,9 @@ func (s *session) valid() bool {
 func (s *session) owe(a answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.answers == nil {
+		s.answers = s.b.getAnswers()
+	}
 	s.answers = append(s.answers, a)
 	if !s.writing {
 		s.writing = true
@@ -92,7 +100,7 @@ func (s *session) owe(a answer) {
 	}
 }
 
-// write answers in order until nothing is owed.
+// write answers in order until nothing is owed, what has gathered in one write.
 func (s *session) write() {
 	for {
 		s.mu.Lock()
@@ -104,33 +112,59 @@ func (s *session) write() {
 			return
 		}
 		s.mu.Unlock()
+		s.give(batch)
+		bytes := 0
 		for _, a := range batch {
-			s.give(a)
-			<-s.window
-			s.b.pending.Done()
+			bytes += a.size
 		}
+		s.release(len(batch), bytes)
+		s.b.pending.Add(-len(batch))
+		s.b.putAnswers(batch)
 	}
 }
 
-// give writes one PUBACK, or closes the connection for a publish that could not be stored.
-func (s *session) give(a answer) {
-	s.mu.Lock()
-	dead := s.dead
-	s.mu.Unlock()
-	switch {
-	case a.err != nil:
-		s.b.metrics.unstored.Inc()
-		s.fail(a.err)
-	case a.qos == 1 && !dead:
-		err := s.client.WritePacket(packets.Packet{
-			FixedHeader: packets.FixedHeader{Type: packets.Puback},
-			PacketID:    a.packetID,
-			ReasonCode:  packets.CodeSuccess.Code,
-		})
-		if err != nil {
-			s.client.Stop(err) // it will send again
+// give writes the PUBACKs and PUBRECs, or closes the connection for a publish that could not be
+// stored.
+func (s *session) give(batch []answer) {
+	buf := s.b.getBuffer()
+	defer s.b.putBuffer(buf)
+	out := (*buf)[:0]
+	for _, a := range batch {
+		if a.err != nil {
+			s.b.metrics.unstored.Inc()
+			s.send(out)
+			out = out[:0]
+			s.fail(a.err)
+			continue
+		}
+		switch a.qos {
+		case 1: // without a reason code, which is success in either version
+			out = append(out, packets.Puback<<4, 2, byte(a.packetID>>8), byte(a.packetID))
+		case 2:
+			out = append(out, packets.Pubrec<<4, 2, byte(a.packetID>>8), byte(a.packetID))
 		}
 	}
+	s.send(out)
+	*buf = out
+}
+
+func (s *session) send(out []byte) {
+	if len(out) == 0 || s.isDead() || s.client.Closed() {
+		return
+	}
+	if _, err := s.conn.Write(out); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			s.b.refuse(refusedSlowReader)
+			s.b.manners.note(sensors.TroubleSlowReader, s.device, s.conn, "did not read its acknowledgements and was put out")
+		}
+		s.client.Stop(err) // it will send again
+	}
+}
+
+func (s *session) isDead() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dead
 }
 
 // fail ends the connection because a publish was not stored: the one answer that makes a device of
@@ -155,6 +189,7 @@ func (s *session) fail(err error) {
 
 // disconnect closes the connection, with the reason where the version has one.
 func (s *session) disconnect(code packets.Code) {
+	s.conn.farewell()
 	if s.client.Properties.ProtocolVersion == 5 {
 		_ = s.b.server.DisconnectClient(s.client, code) // gives the code back
 		return
@@ -162,47 +197,54 @@ func (s *session) disconnect(code packets.Code) {
 	s.client.Stop(code)
 }
 
-// stopOld closes a 3.1.1 connection, before the engine does so with a DISCONNECT that 3.1.1 does not know.
+// stopOld closes a 3.1.1 connection, before the engine does so with a DISCONNECT that 3.1.1 does not
+// know, and bounds how long the engine may write that to one of version 5.
 func (s *session) stopOld(code packets.Code) {
+	s.conn.farewell()
 	if s.client.Properties.ProtocolVersion < 5 {
 		s.client.Stop(code)
 	}
 }
 
-// liveMap is the newest session of each device.
-type liveMap struct {
-	mu sync.Mutex
-	m  map[string]*session
-}
-
-// put makes s the device's session and gives the one that it replaces.
-func (l *liveMap) put(s *session) (old *session) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	old = l.m[s.device]
-	l.m[s.device] = s
-	return old
-}
-
-// drop takes s away and reports whether it was still the device's session.
-func (l *liveMap) drop(s *session) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.m[s.device] != s {
-		return false
+// revoke puts the device out, since what it was let in by no longer holds. It does not block.
+func (s *session) revoke() {
+	if s.revoked.Swap(true) {
+		return
 	}
-	delete(l.m, s.device)
-	return true
+	s.b.refuse(refusedRevoked)
+	s.b.manners.note(sensors.TroubleRevoked, s.device, s.conn, "was connected when it was disabled, or its credentials or division were changed")
+	go s.disconnect(packets.ErrNotAuthorized)
 }
 
-func (l *liveMap) has(device string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.m[device] != nil
+// retain honours the retained flag on status; on readings it means nothing here.
+func (s *session) retain(pk packets.Packet) {
+	pk.Created = s.b.clock().Unix()
+	s.b.server.Topics.RetainMessage(pk.Copy(false))
 }
 
-func (l *liveMap) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.m)
+func (s *session) envelope(topic, kind string, payload []byte, qos byte, at time.Time) sensors.Envelope {
+	return sensors.Envelope{Topic: topic, Division: s.division, Device: s.device, Kind: kind, Payload: payload, QoS: qos, Received: at}
 }
+
+func (b *Broker) getAnswers() []answer {
+	if p, ok := b.answers.Get().(*[]answer); ok {
+		return (*p)[:0]
+	}
+	return make([]answer, 0, 16)
+}
+
+func (b *Broker) putAnswers(a []answer) {
+	clear(a)
+	if cap(a) <= 1024 {
+		b.answers.Put(&a)
+	}
+}
+
+func (b *Broker) getBuffer() *[]byte {
+	if p, ok := b.buffers.Get().(*[]byte); ok {
+		return p
+	}
+	return &[]byte{}
+}
+
+func (b *Broker) putBuffer(p *[]byte) { b.buffers.Put(p) }

@@ -1,0 +1,181 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// OnConnect authenticates and checks the will; both before anything else may happen. It answers a
+// refusal itself, since the engine knows one reason only.
+func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
+	c, ok := cl.Net.Conn.(*conn)
+	if !ok {
+		return packets.ErrUnspecifiedError
+	}
+	s, reason, code := h.admit(cl, c, pk)
+	if reason != "" {
+		user := clip(string(pk.Connect.Username))
+		h.b.refuse(reason, slog.String("device", user), slog.String("remote", c.remote), slog.String("will_topic", clip(pk.Connect.WillTopic)))
+		h.notAdmitted(c, reason, user)
+		if cl.Properties.ProtocolVersion < 5 && code == packets.ErrNotAuthorized {
+			code = packets.ErrBadUsernameOrPassword // the engine makes 3.1.1's "not authorized" of it
+		}
+		_ = h.b.server.SendConnack(cl, code, false, nil) // the connection ends either way
+		return code
+	}
+	// One session a device, whatever client id it uses: ids are not secret, and a session that
+	// could be taken over by its id could be taken over by another device.
+	cl.ID = s.device
+	if cl.Properties.Props.AssignedClientID != "" {
+		cl.Properties.Props.AssignedClientID = s.device
+	}
+	cl.Properties.Will = mochi.Will{} // the broker keeps it: see Broker.ended
+	limit := uint16(min(h.b.opts.MaxKeepAlive/time.Second, 65535))
+	if cl.State.Keepalive == 0 || cl.State.Keepalive > limit {
+		cl.State.Keepalive, cl.State.ServerKeepalive = limit, true // version 5 is told
+	}
+	c.idle = time.Duration(cl.State.Keepalive) * time.Second * 3 / 2
+	c.session.Store(s)
+	h.b.gate.decided(c)
+	h.b.metrics.connects.Inc()
+	if times, hasty := h.b.manners.visit(s.device); hasty {
+		h.b.manners.note(sensors.TroubleReconnect, s.device, c, fmt.Sprintf("connected %d times within a minute", times))
+	}
+	return nil
+}
+
+// notAdmitted shows who cannot be let in.
+func (h *hook) notAdmitted(c *conn, reason, user string) {
+	device := ""
+	if h.b.registry.Device(user) != nil {
+		device = user
+	}
+	switch reason {
+	case refusedCredentials:
+		h.b.manners.note(sensors.TroubleCredential, device, c, "unknown device, or wrong secret or certificate; user name "+user)
+	case refusedAnonymous:
+		h.b.manners.note(sensors.TroubleCredential, "", c, "no user name and no certificate")
+	case refusedWill:
+		h.b.manners.note(sensors.TroubleTopic, device, c, "a last will that is not its own status")
+	}
+}
+
+// admit gives the session, or the reason and the code of a refusal.
+func (h *hook) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, string, packets.Code) {
+	if h.b.isStopping() {
+		return nil, refusedUnavailable, packets.ErrServerUnavailable
+	}
+	shown := sensors.Credentials{ID: string(pk.Connect.Username), Secret: string(pk.Connect.Password), CertSHA256: c.cert}
+	if shown.ID == "" && shown.CertSHA256 == nil {
+		return nil, refusedAnonymous, packets.ErrBadUsernameOrPassword
+	}
+	known, err := h.b.registry.Authenticate(c.ctx, shown)
+	switch {
+	case errs.Is(err, errs.Unavailable):
+		return nil, refusedUnavailable, packets.ErrServerUnavailable
+	case errs.Is(err, errs.Unauthenticated):
+		return nil, refusedCredentials, packets.ErrBadUsernameOrPassword
+	case err != nil:
+		h.b.log.ErrorContext(context.Background(), "a device could not be looked up", "error", err)
+		return nil, refusedUnavailable, packets.ErrServerUnavailable
+	}
+	s := newSession(h.b, cl, c, known)
+	s.byCert = len(c.cert) > 0 && string(c.cert) == string(known.CertSHA256)
+	if pk.Connect.WillFlag {
+		last, faults := sensors.DecodeStatus(pk.Connect.WillPayload, h.b.clock(), known.ID, sensors.TimeLimits{})
+		if pk.Connect.WillTopic != s.status || faults.Len() > 0 {
+			return nil, refusedWill, packets.ErrNotAuthorized
+		}
+		s.will = &will{online: last.Online, retain: pk.Connect.WillRetain}
+	}
+	return s, "", packets.CodeSuccess
+}
+
+// ended is called once for each connection, authenticated or not, with what ended it.
+func (b *Broker) ended(c *conn, err error) {
+	s := c.session.Load()
+	if s == nil {
+		b.strangerEnded(c, err)
+		return
+	}
+	newest := b.live.drop(s)
+	b.exchanges.close(s, outlives(s.client), b.clock())
+	var code packets.Code
+	if errors.Is(err, packets.ErrPacketTooLarge) {
+		b.refuse(refusedTooLarge, slog.String("device", s.device))
+		b.manners.note(sensors.TroubleOversize, s.device, c, fmt.Sprintf("a packet larger than %d bytes", b.opts.maxPacket()))
+		b.manners.offend(s.device)
+		b.presence.quarantineOversize(s)
+	} else if errors.As(err, &code) && code.Code >= packets.ErrUnspecifiedError.Code && !errors.Is(err, packets.ErrRejectPacket) {
+		b.refuse(refusedProtocol, slog.String("device", s.device), slog.Any("error", err))
+	}
+	b.speakFor(s, newest, err)
+}
+
+// outlives reports whether the device's session goes on after its connection.
+func outlives(cl *mochi.Client) bool {
+	if cl.Properties.ProtocolVersion == 5 {
+		return cl.Properties.Props.SessionExpiryInterval > 0
+	}
+	return !cl.Properties.Clean
+}
+
+// speakFor says what is to be said of a device whose connection has ended: its last will, or, when it
+// was put out, that it is off line; a will is no longer its to speak then.
+func (b *Broker) speakFor(s *session, newest bool, err error) {
+	cause := s.client.StopCause()
+	if cause == nil {
+		cause = err
+	}
+	s.mu.Lock()
+	established := s.established
+	s.mu.Unlock()
+	if !newest || !established || b.isStopping() {
+		return
+	}
+	env := s.envelope(s.status, sensors.KindStatus, nil, 1, b.clock())
+	switch {
+	case s.revoked.Load():
+		k := b.registry.Device(s.device)
+		if k == nil {
+			return // disabled or gone: nothing is taken of it
+		}
+		env.Division, env.Topic, env.Payload = k.Division, sensors.Topic(k.Division, k.ID, sensors.KindStatus), []byte("offline")
+		b.presence.offer(env)
+	case s.will != nil && !errors.Is(cause, packets.CodeDisconnect):
+		b.metrics.wills.Inc()
+		env.Payload = s.will.payload()
+		b.presence.announce(env, s.will.retain)
+	}
+}
+
+// strangerEnded counts connections that never authenticated. Refused credentials were counted then.
+func (b *Broker) strangerEnded(c *conn, err error) {
+	var code packets.Code
+	remote := slog.String("remote", c.remote)
+	var timeout net.Error
+	switch {
+	case c.evicted.Load():
+		b.refuse(refusedHandshake, remote)
+		b.manners.note(sensors.TroubleHandshake, "", c, "did not say who it is, and others needed its room")
+	case err == nil, errors.Is(err, packets.ErrBadUsernameOrPassword), errors.Is(err, packets.ErrNotAuthorized), errors.Is(err, packets.ErrServerUnavailable):
+	case errs.Is(err, errs.Unauthenticated):
+		b.refuse(refusedCredentials, remote, slog.Any("error", err))
+		b.manners.note(sensors.TroubleCredential, "", c, err.Error())
+	case errors.As(err, &timeout) && timeout.Timeout():
+		b.refuse(refusedHandshake, remote)
+		b.manners.note(sensors.TroubleHandshake, "", c, "did not say who it is in time")
+	case errors.As(err, &code), errs.Is(err, errs.Invalid):
+		b.refuse(refusedProtocol, remote, slog.Any("error", err))
+	}
+}

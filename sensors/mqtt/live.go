@@ -1,0 +1,102 @@
+package mqtt
+
+import (
+	"sync"
+	"time"
+
+	"onemap/sensors"
+)
+
+// liveMap is the newest session of each device.
+type liveMap struct {
+	mu sync.Mutex
+	m  map[string]*session
+}
+
+// put makes s the device's session and gives the one that it replaces.
+func (l *liveMap) put(s *session) (old *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old = l.m[s.device]
+	l.m[s.device] = s
+	return old
+}
+
+// drop takes s away and reports whether it was still the device's session.
+func (l *liveMap) drop(s *session) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.m[s.device] != s {
+		return false
+	}
+	delete(l.m, s.device)
+	return true
+}
+
+func (l *liveMap) has(device string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.m[device] != nil
+}
+
+func (l *liveMap) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.m)
+}
+
+// each calls f for every session, and holds the map meanwhile.
+func (l *liveMap) each(f func(*session)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.m {
+		f(s)
+	}
+}
+
+// Recheck looks at every connected device anew and puts out those that the registry no longer lets
+// in. The registry asks for it after each reload.
+func (b *Broker) Recheck() { b.live.each(b.recheck) }
+
+func (b *Broker) recheck(s *session) {
+	now := b.registry.Device(s.device)
+	if !now.Grants(s.known.Load(), s.byCert) {
+		s.revoke()
+		return
+	}
+	s.known.Store(now) // and lets go of the old registry
+}
+
+// patrol looks for what no packet tells: devices that do not read, sessions that are never resumed.
+func (b *Broker) patrol() {
+	now := time.Now()
+	var slow []*session
+	b.live.each(func(s *session) {
+		if since := s.conn.stuck(); !since.IsZero() && now.Sub(since) >= b.opts.SlowAfter {
+			slow = append(slow, s)
+		}
+	})
+	for _, s := range slow {
+		b.manners.note(sensors.TroubleSlowReader, s.device, s.conn, "does not read its acknowledgements")
+	}
+	b.exchanges.sweep(b.clock().Add(-keepSession))
+}
+
+// Stats is what the broker tells of itself.
+func (b *Broker) Stats() sensors.BrokerStats {
+	h := b.Health()
+	s := sensors.BrokerStats{
+		Name: "embedded", Address: b.addresses(), Connected: h.OK, Detail: h.Detail, Connections: b.live.count(),
+		QoS0: b.metrics.published[0].n.Load(), QoS1: b.metrics.published[1].n.Load(), QoS2: b.metrics.published[2].n.Load(),
+		Refused: map[string]uint64{},
+	}
+	for reason, t := range b.metrics.refused {
+		if n := t.n.Load(); n > 0 {
+			s.Refused[reason] = n
+		}
+	}
+	return s
+}
+
+// Troubles lists the devices and the strangers that give trouble, the newest first, at most 100.
+func (b *Broker) Troubles() []sensors.DeviceTrouble { return b.manners.list() }

@@ -1,0 +1,130 @@
+package mqtt
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// publishOverhead is what a publish costs in memory beside its payload, bytes, roughly.
+const publishOverhead = 256
+
+// load is what all connections together have sent and have no answer to.
+type load struct {
+	publishes, bytes atomic.Int64
+	active           atomic.Int64 // connections that wait for an answer
+}
+
+// window is how much one connection may have in flight now. When all of them together have much, each
+// has its share: a thousand that flood then leave the queue room for those that do not.
+func (b *Broker) window() (publishes, bytes int) {
+	publishes, bytes = b.opts.Window, b.opts.WindowBytes
+	n, size := int(b.load.publishes.Load()), int(b.load.bytes.Load())
+	if n <= b.opts.InFlight && size <= b.opts.InFlightBytes {
+		return publishes, bytes
+	}
+	active := max(1, int(b.load.active.Load()))
+	return min(publishes, max(4, b.opts.InFlight/active)), min(bytes, b.opts.InFlightBytes/active)
+}
+
+// fits reports whether one more may be in flight; the first always may. The caller holds the lock.
+func (s *session) fits(size int) bool {
+	if s.held == 0 {
+		return true
+	}
+	publishes, bytes := s.b.window()
+	return s.held < publishes && s.heldBytes+size <= bytes
+}
+
+// take waits for room in the window, and with it the reading of this one connection; false when the
+// connection ends first.
+func (s *session) take(size int) bool {
+	for {
+		s.mu.Lock()
+		if s.fits(size) {
+			s.held++
+			s.heldBytes += size
+			first := s.held == 1
+			s.mu.Unlock()
+			s.b.load.publishes.Add(1)
+			s.b.load.bytes.Add(int64(size))
+			if first {
+				s.b.load.active.Add(1)
+			}
+			return true
+		}
+		room := make(chan struct{})
+		s.room = room
+		s.mu.Unlock()
+		s.b.metrics.paused.Inc()
+		if !s.pause(room) {
+			return false
+		}
+	}
+}
+
+// pause waits for the room; when that takes long, the device is shown as one that floods.
+func (s *session) pause(room <-chan struct{}) bool {
+	long := time.NewTimer(s.b.opts.FloodAfter)
+	defer long.Stop()
+	for {
+		select {
+		case <-room:
+			return true
+		case <-s.conn.ctx.Done():
+			return false
+		case <-long.C:
+			s.flood()
+		}
+	}
+}
+
+func (s *session) flood() {
+	s.b.manners.note(sensors.TroubleFlood, s.device, s.conn, "sends faster than readings are stored; reading from it pauses")
+}
+
+// release gives room back.
+func (s *session) release(publishes, bytes int) {
+	s.mu.Lock()
+	s.held -= publishes
+	s.heldBytes -= bytes
+	none := s.held == 0
+	if s.room != nil && (none || s.fits(0)) {
+		close(s.room)
+		s.room = nil
+	}
+	s.mu.Unlock()
+	s.b.load.publishes.Add(int64(-publishes))
+	s.b.load.bytes.Add(int64(-bytes))
+	if none {
+		s.b.load.active.Add(-1)
+	}
+}
+
+// accept hands an envelope on, and waits while the path's queue is full: that is no reason to put a
+// device out.
+func (s *session) accept(env sensors.Envelope, done func(error)) error {
+	for {
+		err := s.b.receiver.Accept(env, done)
+		if !sensors.IsFull(err) {
+			return err
+		}
+		if err := s.await(); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) await() error {
+	s.b.metrics.paused.Inc()
+	long := time.AfterFunc(s.b.opts.FloodAfter, s.flood)
+	defer long.Stop()
+	err := s.b.receiver.Await(s.conn.ctx)
+	if err != nil && context.Cause(s.conn.ctx) != nil {
+		return errs.Wrap(errs.Unavailable, err, "the connection ended before there was room")
+	}
+	return err
+}
