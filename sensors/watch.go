@@ -40,9 +40,9 @@ type Look struct {
 
 // LookResult says what a look found.
 type LookResult struct {
-	Looked  bool // false: another node did
-	Stale   int  // datastreams that are stale, of enabled devices
-	Offline int  // devices that are off line, of those that are enabled and were ever seen
+	Looked  bool // false: another node does, or just did
+	Stale   int  // datastreams that are stale, of enabled devices, as some node last saw
+	Offline int  // devices that are off line, of those that are enabled and were ever seen; likewise
 	Changes int  // what it told
 	Events  int  // in how many events
 }
@@ -99,8 +99,8 @@ func NewWatch(o WatchOptions, store SilenceStore, log *slog.Logger, reg promethe
 	}
 	return &Watch{
 		opts: o, store: store, log: log,
-		stale:   gauge("stale_datastreams", "Datastreams that missed three of their intervals, as this node last saw."),
-		offline: gauge("offline_devices", "Devices that were seen and are off line, as this node last saw."),
+		stale:   gauge("stale_datastreams", "Datastreams of enabled devices that missed three of their intervals, as some node last saw."),
+		offline: gauge("offline_devices", "Enabled devices that were seen and are off line, as some node last saw."),
 		changes: counter("changes_total", "Changes of presence that this node told."),
 		failure: counter("look_failures_total", "Looks for silence that failed."),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{
@@ -151,12 +151,11 @@ func (w *Watch) Once(ctx context.Context) (LookResult, error) {
 		return r, err
 	}
 	w.last = now
-	if !r.Looked {
-		return r, nil
-	}
-	w.seconds.Observe(time.Since(began).Seconds())
 	w.stale.Set(float64(r.Stale))
 	w.offline.Set(float64(r.Offline))
 	w.changes.Add(float64(r.Changes))
+	if r.Looked {
+		w.seconds.Observe(time.Since(began).Seconds())
+	}
 	return r, nil
 }
