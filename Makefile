@@ -10,7 +10,7 @@ gobuild := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -
 ui      := web/ui
 ui_src  := $(shell find $(ui)/src $(ui)/public $(ui)/index.html $(ui)/package.json $(ui)/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: run build test check lint reset bench bench-tiles torture deps-run deps-test go-test ui-test browser-test fuzz help
+.PHONY: run build test check lint reset bench bench-tiles bench-ingest torture deps-run deps-test go-test ui-test browser-test fuzz help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -77,3 +77,8 @@ bench-tiles: deps-run build
 # make torture   what onemap stands on is broken while 1,000 devices publish, and nothing may be lost: about 10 minutes; ARGS="-run TestServerKilled"
 torture: deps-test $(ui)/dist/index.html
 	TORTURE=full $(GO) test -count=1 -timeout 60m -v $(ARGS) ./internal/torture
+
+# make bench-ingest   the ingest path as devices use it, against its bars: about 20 minutes; ARGS="-only devices -runs 1", ARGS=-h
+bench-ingest: deps-run build
+	$(GO) build -buildvcs=false -o bin/benchingest ./internal/benchingest
+	@exec ./bin/benchingest -onemap bin/onemap $(ARGS)

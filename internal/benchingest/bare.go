@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// bareOptions are what a bare hook or a bare loop is to do.
+type bareOptions struct {
+	database string
+	values   int // rows a publish
+	latest   bool
+}
+
+// serveBare is what the server is set against: mochi with a hook that decodes nothing, commits a row of
+// the sender's datastreams, by turns, for each value, and acknowledges after the commit, in order and
+// all of a batch in one write. It runs until ctx ends.
+func serveBare(ctx context.Context, o bareOptions, out io.Writer) error {
+	conn, err := pgx.Connect(ctx, o.database)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // all is committed, or nobody waits for it
+	streams, err := streamIDs(ctx, conn)
+	if err != nil {
+		return err
+	}
+	h := &bareHook{streams: streams, queue: newBareQueue(o.values)}
+	caps := mochi.NewDefaultServerCapabilities()
+	caps.MaximumClients = 20_000
+	s := mochi.New(&mochi.Options{Capabilities: caps, Logger: slog.New(slog.DiscardHandler), SysTopicResendInterval: 24 * 3600})
+	ln := listeners.NewTCP(listeners.Config{ID: "bare", Address: "127.0.0.1:0"})
+	if err := errors.Join(s.AddHook(h, nil), s.AddListener(ln), s.Serve()); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	fmt.Fprintf(out, "the bare hook serves %s\n", ln.Address())
+	return errors.Join(h.queue.run(ctx, newBareRows(conn, o.latest)), s.Close())
+}
+
+type bareHook struct {
+	mochi.HookBase
+	streams  map[string][]int64
+	queue    *bareQueue
+	sessions sync.Map // *mochi.Client → *bareSession
+}
+
+// ID is mochi.Hook's.
+func (h *bareHook) ID() string { return "bare" }
+
+// Provides is mochi.Hook's.
+func (h *bareHook) Provides(b byte) bool {
+	return bytes.IndexByte([]byte{mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish, mochi.OnDisconnect}, b) >= 0
+}
+
+// OnConnectAuthenticate lets in whose datastreams are known.
+func (h *bareHook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
+	streams := h.streams[string(pk.Connect.Username)]
+	h.sessions.Store(cl, &bareSession{client: cl, streams: streams})
+	return len(streams) > 0
+}
+
+// OnACLCheck is mochi.Hook's.
+func (h *bareHook) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+
+// OnDisconnect forgets the session.
+func (h *bareHook) OnDisconnect(cl *mochi.Client, _ error, _ bool) { h.sessions.Delete(cl) }
+
+// OnPublish queues the publish, and keeps the engine from acknowledging it.
+func (h *bareHook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	found, ok := h.sessions.Load(cl)
+	if !ok {
+		return pk, packets.ErrRejectPacket
+	}
+	s := found.(*bareSession)
+	id := pk.PacketID
+	h.queue.put(owed{stream: s.next(), done: func() { s.owe(id) }})
+	return pk, packets.ErrRejectPacket
+}
+
+// bareSession is one connection.
+type bareSession struct {
+	client  *mochi.Client
+	streams []int64
+	n       int // publishes
+
+	mu      sync.Mutex
+	out     []byte
+	writing bool
+}
+
+// next gives the datastreams by turns, as the load publishes them. Only the connection's reader calls it.
+func (s *bareSession) next() int64 {
+	s.n++
+	return s.streams[(s.n-1)%len(s.streams)]
+}
+
+// owe queues a PUBACK; a goroutine writes while there is something to write.
+func (s *bareSession) owe(id uint16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out = append(s.out, packetPuback, 2, byte(id>>8), byte(id))
+	if !s.writing {
+		s.writing = true
+		go s.write()
+	}
+}
+
+func (s *bareSession) write() {
+	var mine []byte
+	for {
+		s.mu.Lock()
+		mine, s.out = s.out, mine[:0]
+		if len(mine) == 0 {
+			s.writing = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		if _, err := s.client.Net.Conn.Write(mine); err != nil {
+			s.client.Stop(err)
+		}
+	}
+}

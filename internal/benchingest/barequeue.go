@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"sync"
+)
+
+// bareBatch is how many rows a bare commit has at most.
+const bareBatch = 5000
+
+// owed is a publish that waits for its commit.
+type owed struct {
+	stream int64
+	done   func() // must not block
+}
+
+// bareQueue holds what was received; one committer takes all that waits.
+type bareQueue struct {
+	values int // rows a publish
+	mu     sync.Mutex
+	in     []owed
+	wake   chan struct{}
+}
+
+func newBareQueue(values int) *bareQueue {
+	return &bareQueue{values: values, wake: make(chan struct{}, 1)}
+}
+
+func (q *bareQueue) put(o owed) {
+	q.mu.Lock()
+	q.in = append(q.in, o)
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take gives what waits, as much as fits into a batch.
+func (q *bareQueue) take(into []owed) []owed {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(len(q.in), max(1, bareBatch/q.values))
+	into = append(into[:0], q.in[:n]...)
+	rest := copy(q.in, q.in[n:])
+	clear(q.in[rest:])
+	q.in = q.in[:rest]
+	return into
+}
+
+// run commits until ctx ends.
+func (q *bareQueue) run(ctx context.Context, rows *bareRows) error {
+	var batch []owed
+	for {
+		if batch = q.take(batch); len(batch) == 0 {
+			select {
+			case <-q.wake:
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		for _, o := range batch {
+			for range q.values {
+				rows.add(o.stream)
+			}
+		}
+		if err := rows.commit(ctx); err != nil {
+			return err
+		}
+		for _, o := range batch {
+			o.done()
+		}
+	}
+}

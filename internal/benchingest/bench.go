@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/benchkit"
+)
+
+// The two equal databases.
+const (
+	oursDB = "ours"
+	bareDB = "bare"
+)
+
+// bench is what the cases share.
+type bench struct {
+	o        options
+	r        *benchkit.Report
+	place    *benchkit.Place
+	password string
+	devices  []device
+	prepared map[string]bool // databases
+}
+
+func newBench(ctx context.Context, o options, r *benchkit.Report) (*bench, error) {
+	if _, err := os.Stat(o.onemap); err != nil && o.cpuprofile == "" {
+		return nil, fmt.Errorf("-onemap: %w", err)
+	}
+	b := &bench{o: o, r: r, password: rand.Text(), devices: newDevices(o.devices), prepared: map[string]bool{}}
+	r.Head = tableHead()
+	r.Note("%s. %d devices with 1 to %d datastreams are registered, and a rule for them; a value beyond its threshold comes once a second.",
+		benchkit.Machine(), o.devices, mostStreams)
+	r.Note("Medians of %d runs of %g s, after %g s that do not count, by turns with the bare program. CPU of PostgreSQL is that of the postmaster and all its children.",
+		o.runs, o.seconds, o.warm)
+	var err error
+	b.place, err = benchkit.NewPlace(ctx, "benchingest")
+	return b, err
+}
+
+// database gives the URL of a database, with everything in it, made when first asked for.
+func (b *bench) database(ctx context.Context, name string) (string, error) {
+	url := b.place.Cluster.URL(name)
+	if b.prepared[name] {
+		return url, nil
+	}
+	start := time.Now()
+	if err := b.place.Cluster.EnsureDatabase(ctx, name); err != nil {
+		return "", err
+	}
+	if err := prepare(ctx, url, b.devices, b.password); err != nil {
+		return "", err
+	}
+	benchkit.Say("prepared the database %s in %.1f s", name, time.Since(start).Seconds())
+	b.prepared[name] = true
+	return url, nil
+}
+
+// empty removes all readings, so that each case begins alike.
+func empty(ctx context.Context, url string) error {
+	return connected(ctx, url, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "truncate observation, latest, ingest_batch")
+		return err
+	})
+}
+
+// settle writes out what the runs before have left in memory, so that no run pays for another.
+func settle(ctx context.Context, url string) error {
+	return connected(ctx, url, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "checkpoint")
+		return err
+	})
+}
+
+// stored counts the readings.
+func stored(ctx context.Context, url string) (n uint64, err error) {
+	err = connected(ctx, url, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "select count(*) from observation").Scan(&n)
+	})
+	return n, err
+}
+
+// server is a running onemap with somebody who watches.
+type server struct {
+	*benchkit.Server
+	db    string // URL
+	mqtt  string // host:port
+	main  *benchkit.Session
+	watch *watcher
+}
+
+// startServer starts the server with further flags; somebody logs in and follows the push.
+func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*server, error) {
+	started, err := b.launch(ctx, db, flags...)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Server: started, db: db}
+	if len(s.Addrs) > 1 {
+		s.mqtt = s.Addrs[1]
+	}
+	if s.main, err = s.Login(ctx, userName, b.password); err == nil {
+		s.watch, err = watch(ctx, s.main)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (b *bench) launch(ctx context.Context, db string, flags ...string) (*benchkit.Server, error) {
+	if b.o.cpuprofile == "" {
+		return benchkit.StartServer(ctx, b.o.onemap, db, flags...)
+	}
+	c, err := b.self(ctx, db, "-child", "server", "-cpuprofile", b.o.cpuprofile)
+	if err != nil {
+		return nil, err
+	}
+	s := benchkit.NewServer(c)
+	if err := s.AwaitReady(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// self starts this program as something else.
+func (b *bench) self(ctx context.Context, db string, args ...string) (*benchkit.Child, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	return benchkit.StartChild(ctx, []string{databaseEnv + "=" + db}, program, args...)
+}
+
+// close stops the server; it is an error when nobody was told of the readings.
+func (s *server) close() error { return errors.Join(s.watch.close(), s.Stop()) }
+
+// watcher is a client of the push protocol that reads all it is sent.
+type watcher struct {
+	conn   *websocket.Conn
+	ended  chan struct{}
+	frames int
+	err    error
+}
+
+func watch(ctx context.Context, s *benchkit.Session) (*watcher, error) {
+	conn, err := benchkit.DialPush(ctx, s, "benchingest-00001")
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{conn: conn, ended: make(chan struct{})}
+	go func() {
+		defer close(w.ended)
+		for {
+			if _, w.err = benchkit.ReadFrame(conn); w.err != nil {
+				return
+			}
+			w.frames++
+		}
+	}()
+	return w, nil
+}
+
+func (w *watcher) close() error {
+	select {
+	case <-w.ended:
+		return fmt.Errorf("the one who watched was let go: %w", w.err)
+	default:
+	}
+	err := w.conn.Close()
+	<-w.ended
+	return err
+}
+
+// awaitRules waits until the rules have seen every committed batch, and gives how long that took.
+func (s *server) awaitRules(ctx context.Context) (time.Duration, error) {
+	start := time.Now()
+	err := connected(ctx, s.db, func(conn *pgx.Conn) error {
+		return s.Eventually(ctx, "the rules have seen all", func() (all bool, err error) {
+			err = conn.QueryRow(ctx, `select (select seq from rule_cursor) >= coalesce((select max(seq) from ingest_batch), 0)`).Scan(&all)
+			return all, err
+		})
+	})
+	return time.Since(start), err
+}
