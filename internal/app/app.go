@@ -98,9 +98,6 @@ func (a *App) Failed() <-chan error { return a.failed }
 // URL is the address of the page.
 func (a *App) URL() string { return "http://" + a.httpAddr.String() }
 
-// MQTTAddr is the address of the broker, host:port.
-func (a *App) MQTTAddr() string { return a.broker.Addr() }
-
 // Health is the state of the parts.
 func (a *App) Health() []core.Health { return a.monitor.Health() }
 

@@ -2,17 +2,80 @@ package app
 
 import (
 	"context"
+	"errors"
 
+	"onemap/internal/errs"
 	"onemap/sensors/mqtt"
 )
 
-// startBroker starts the embedded broker.
+// startBroker starts the embedded broker, unless it is not wanted.
 func (a *App) startBroker(ctx context.Context) error {
-	a.broker = mqtt.New(mqtt.Options{Listen: a.o.MQTT, MaxPayload: a.o.MaxPayload}, a.ingest, a.registry, a.logger, a.metrics, a.clock)
-	if err := a.broker.Start(ctx); err != nil {
-		return nameBusyFlag(err, "--mqtt", a.o.MQTT)
+	o, err := brokerOptions(a.o)
+	if err != nil || o == nil {
+		return err
 	}
-	a.life.push("broker", a.broker.Stop)
-	a.monitor.add(a.broker.Health)
+	broker := mqtt.New(*o, a.ingest, a.registry, a.logger, a.metrics, a.clock)
+	if err := broker.Start(ctx); err != nil {
+		return nameBrokerFlag(err, *o)
+	}
+	a.broker = broker
+	a.life.push("broker", broker.Stop)
+	a.addWayIn(broker)
 	return nil
+}
+
+// brokerOptions is what the embedded broker is built from; nil when there is none.
+func brokerOptions(o Options) (*mqtt.Options, error) {
+	secure := o.MQTTTLS != "" || o.MQTTWSS != ""
+	switch {
+	case secure && o.MQTTCert == "":
+		return nil, errs.InvalidField("--mqtt-cert", "--mqtt-tls and --mqtt-wss need a certificate")
+	case secure && o.MQTTKey == "":
+		return nil, errs.InvalidField("--mqtt-key", "--mqtt-tls and --mqtt-wss need the key of the certificate")
+	case !secure && o.MQTTCert != "":
+		return nil, errs.InvalidField("--mqtt-cert", "is used by --mqtt-tls and --mqtt-wss, and neither is given")
+	case !secure && o.MQTTKey != "":
+		return nil, errs.InvalidField("--mqtt-key", "is used by --mqtt-tls and --mqtt-wss, and neither is given")
+	case o.MQTT == mqtt.Off && !secure && o.MQTTWS == "":
+		if o.Broker == "" {
+			return nil, errs.InvalidField("--mqtt", "off leaves devices no way in: give --broker, or another listener as --mqtt-tls")
+		}
+		return nil, nil //nolint:nilnil // no broker is no failure
+	}
+	return &mqtt.Options{
+		Listen: o.MQTT, ListenTLS: o.MQTTTLS, ListenWS: o.MQTTWS, ListenWSS: o.MQTTWSS,
+		CertFile: o.MQTTCert, KeyFile: o.MQTTKey, MaxPayload: o.MaxPayload,
+	}, nil
+}
+
+// nameBrokerFlag turns a failed start into an error that says which flag to change.
+func nameBrokerFlag(err error, o mqtt.Options) error {
+	var listen *mqtt.ListenError
+	if !errors.As(err, &listen) {
+		if errs.Is(err, errs.Invalid) {
+			return errs.Wrap(errs.Invalid, err, "--mqtt-cert %s, --mqtt-key %s", o.CertFile, o.KeyFile)
+		}
+		return err
+	}
+	switch listen.Kind {
+	case mqtt.KindTLS:
+		return nameBusyFlag(err, "--mqtt-tls", o.ListenTLS)
+	case mqtt.KindWS:
+		return nameBusyFlag(err, "--mqtt-ws", o.ListenWS)
+	case mqtt.KindWSS:
+		return nameBusyFlag(err, "--mqtt-wss", o.ListenWSS)
+	default:
+		return nameBusyFlag(err, "--mqtt", o.Listen)
+	}
+}
+
+// MQTTAddr is the address of the broker by TCP, host:port; empty without that listener.
+func (a *App) MQTTAddr() string { return a.MQTTAddrOf(mqtt.KindTCP) }
+
+// MQTTAddrOf is the address of the embedded broker's listener of the kind: mqtt, mqtts, ws or wss.
+func (a *App) MQTTAddrOf(kind string) string {
+	if a.broker == nil {
+		return ""
+	}
+	return a.broker.AddrOf(kind)
 }

@@ -104,6 +104,7 @@ func (s *Server) deviceRoutes() {
 			return &body[sensors.Device]{wireDevice(d)}, err
 		})
 	register(s, needData, created(op(http.MethodPost, "/api/v1/devices", "createDevice", "Make a device with its datastreams; the answer shows its secret once")), s.createDevice)
+	s.stewardRoutes()
 	renew := op(http.MethodPost, "/api/v1/devices/{id}/secret", "renewDeviceSecret", "Give a device a new secret; the old one ends")
 	register(s, needData, renew, func(ctx context.Context, p auth.Principal, in *deviceInput) (*body[Secret], error) {
 		if _, err := s.o.Registry.Device(ctx, p.Scope(), in.ID); err != nil {
