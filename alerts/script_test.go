@@ -134,7 +134,7 @@ func (s *script) reload() {
 	}
 }
 
-// stream does `stream NAME TYPE [interval=D]`.
+// stream does `stream NAME TYPE [interval=D] [own=D]`.
 func (s *script) stream(args []string) {
 	id := int64(len(s.ids) + 1)
 	s.ids[args[0]] = id
@@ -142,6 +142,9 @@ func (s *script) stream(args []string) {
 	for _, opt := range args[2:] {
 		if v, ok := strings.CutPrefix(opt, "interval="); ok {
 			t.Type.IntervalS = int(s.duration(v) / time.Second)
+		}
+		if v, ok := strings.CutPrefix(opt, "own="); ok {
+			t.Datastream.IntervalS = int(s.duration(v) / time.Second)
 		}
 	}
 	s.store.mu.Lock()

@@ -1,12 +1,12 @@
 package alerts
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"onemap/internal/core"
-	"onemap/sensors"
 )
 
 // tick does what time alone brings: episodes whose data stopped, and messages about to expire. It
@@ -17,7 +17,7 @@ func (e *Engine) tick(ctx context.Context, m *memory) error {
 	for _, t := range m.openTracks() {
 		silence := m.seen.silence(t.target.Datastream.ID, now)
 		switch {
-		case t.state.Detection != Stale && silence > e.staleAfter(t.target.Type):
+		case t.state.Detection != Stale && silence > e.staleAfter(t.target):
 			t.state.Detection = Stale
 			a := *t.alert
 			a.Detection, a.UpdatedAt = Stale, now
@@ -45,8 +45,9 @@ func (m *memory) openTracks() []*track {
 }
 
 // staleAfter is how long a datastream may be silent: some of its intervals, and never too little.
-func (e *Engine) staleAfter(t sensors.DatastreamType) time.Duration {
-	return max(e.opts.StaleMin, time.Duration(e.opts.StaleFactor)*time.Duration(t.IntervalS)*time.Second)
+func (e *Engine) staleAfter(t *Target) time.Duration {
+	interval := cmp.Or(t.Datastream.IntervalS, t.Type.IntervalS)
+	return max(e.opts.StaleMin, time.Duration(e.opts.StaleFactor)*time.Duration(interval)*time.Second)
 }
 
 // renewBefore is how long before its expiry a message is renewed. It is a part of its life only, or
@@ -77,7 +78,7 @@ func (e *Engine) settle(ctx context.Context, m *memory) error {
 	}
 	for _, t := range m.edited {
 		o, ok := m.seen.newest[t.target.Datastream.ID]
-		if !ok || t.state.RuleVersion == t.rule.Version || e.clock().Sub(o.ReceivedAt) > e.staleAfter(t.target.Type) {
+		if !ok || t.state.RuleVersion == t.rule.Version || e.clock().Sub(o.ReceivedAt) > e.staleAfter(t.target) {
 			continue
 		}
 		if err := e.onTrack(ctx, s, t, o); err != nil {
