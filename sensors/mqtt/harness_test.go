@@ -153,25 +153,39 @@ func reading(n int) []byte {
 // stand is a broker on the ingest path on a memory.
 type stand struct {
 	*memory
-	broker *mqtt.Broker
-	ingest *sensors.Ingest
-	reg    *prometheus.Registry
+	broker   *mqtt.Broker
+	ingest   *sensors.Ingest
+	registry *sensors.Registry
+	reg      *prometheus.Registry
 }
 
 func newStand(t *testing.T, m *memory, opts mqtt.Options) *stand {
+	t.Helper()
+	return newStandOn(t, m, opts, sensors.IngestOptions{}, nil)
+}
+
+// newStandOn is newStand with options for the path, or with a receiver in its place.
+func newStandOn(t *testing.T, m *memory, opts mqtt.Options, path sensors.IngestOptions, instead sensors.Receiver) *stand {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	registry := sensors.NewRegistry(m, sensors.RegistryOptions{MissInterval: time.Nanosecond}, nil, nil)
 	if err := registry.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	in := sensors.NewIngest(sensors.IngestOptions{ProbeMin: time.Millisecond, ProbeMax: 5 * time.Millisecond}, registry, m, nil, reg)
+	path.ProbeMin, path.ProbeMax = time.Millisecond, 5*time.Millisecond
+	in := sensors.NewIngest(path, registry, m, nil, reg)
 	in.Start()
-	opts.Listen = "127.0.0.1:0"
+	if opts.Listen == "" {
+		opts.Listen = "127.0.0.1:0"
+	}
 	if opts.PresenceRetry == 0 {
 		opts.PresenceRetry = 10 * time.Millisecond
 	}
-	b := mqtt.New(opts, in, registry, nil, reg, nil)
+	var receiver sensors.Receiver = in
+	if instead != nil {
+		receiver = instead
+	}
+	b := mqtt.New(opts, receiver, registry, nil, reg, nil)
 	if err := b.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +199,7 @@ func newStand(t *testing.T, m *memory, opts mqtt.Options) *stand {
 			t.Error(err)
 		}
 	})
-	return &stand{memory: m, broker: b, ingest: in, reg: reg}
+	return &stand{memory: m, broker: b, ingest: in, registry: registry, reg: reg}
 }
 
 // refused is the broker's count of refusals for the reason.
@@ -237,7 +251,8 @@ type hello struct {
 	id        string
 	willTopic string
 	will      string
-	persist   bool // not a clean session
+	persist   bool // not a clean session, and one that outlives its connection
+	keepAlive int  // seconds; 0 is 60, below is none
 }
 
 func dial(t *testing.T, addr string) *wire {
@@ -260,19 +275,39 @@ func (w *wire) connect(h hello) byte {
 		h.version = 4
 	}
 	w.version = h.version
-	w.send(packets.Packet{
-		FixedHeader: packets.FixedHeader{Type: packets.Connect},
-		Connect: packets.ConnectParams{
-			ProtocolName: []byte("MQTT"), Clean: !h.persist, Keepalive: 60, ClientIdentifier: h.id,
-			UsernameFlag: h.user != "", Username: []byte(h.user), PasswordFlag: h.password != "", Password: []byte(h.password),
-			WillFlag: h.willTopic != "", WillTopic: h.willTopic, WillPayload: []byte(h.will), WillQos: 1, WillRetain: h.willTopic != "",
-		},
-	})
-	pk, err := w.read()
+	pk, err := w.hail(h)
 	if err != nil || pk.FixedHeader.Type != packets.Connack {
 		w.t.Fatalf("no CONNACK: %v, %v", pk.FixedHeader.Type, err)
 	}
 	return pk.ReasonCode
+}
+
+// hail sends a CONNECT and gives what comes back.
+func (w *wire) hail(h hello) (packets.Packet, error) {
+	w.greet(h)
+	return w.read()
+}
+
+// greet sends a CONNECT.
+func (w *wire) greet(h hello) {
+	w.t.Helper()
+	w.version = h.version
+	alive := uint16(60)
+	switch {
+	case h.keepAlive > 0:
+		alive = uint16(h.keepAlive)
+	case h.keepAlive < 0:
+		alive = 0
+	}
+	w.send(packets.Packet{
+		FixedHeader: packets.FixedHeader{Type: packets.Connect},
+		Properties:  packets.Properties{SessionExpiryInterval: 600, SessionExpiryIntervalFlag: h.persist},
+		Connect: packets.ConnectParams{
+			ProtocolName: []byte("MQTT"), Clean: !h.persist, Keepalive: alive, ClientIdentifier: h.id,
+			UsernameFlag: h.user != "", Username: []byte(h.user), PasswordFlag: h.password != "", Password: []byte(h.password),
+			WillFlag: h.willTopic != "", WillTopic: h.willTopic, WillPayload: []byte(h.will), WillQos: 1, WillRetain: h.willTopic != "",
+		},
+	})
 }
 
 // login is a wire that is connected as the device.

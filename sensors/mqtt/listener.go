@@ -26,6 +26,10 @@ const (
 	KindWSS = "wss"
 )
 
+// sendBuffer bounds what the kernel keeps for a device that does not read: it is sent a few bytes
+// an acknowledgement.
+const sendBuffer = 64 << 10
+
 // ListenError says which listener could not be had.
 type ListenError struct {
 	Kind string // one of the kinds
@@ -94,6 +98,9 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 			}
 			time.Sleep(100 * time.Millisecond)
 			continue
+		}
+		if t, ok := raw.(*net.TCPConn); ok {
+			_ = t.SetWriteBuffer(sendBuffer) // an advice
 		}
 		c := newConn(raw, l.b.opts.WriteTimeout, time.Now())
 		if !l.b.gate.enter(c) {
