@@ -1,0 +1,99 @@
+package store_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/internal/core"
+)
+
+// The timeline shows a scope what the push would have sent it, newest first.
+func TestEventsAreThosePushed(t *testing.T) {
+	db := newCity(t, 0)
+	ctx := t.Context()
+	kinds := []string{"presence.changed", "alert.issued"}
+	for _, kind := range append(kinds, "account.changed") {
+		for _, to := range [][]string{{}, {"3706"}, {"370602"}, {"370602001"}, {"370614", "370602"}, {"3707"}} {
+			for _, roles := range [][]string{nil, {"city_commander"}, {"county_responder", "observer"}} {
+				if _, err := db.Pool().Exec(ctx, `select append_event($1, $2, $3, '', '', '{}')`, kind, to, roles); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	all, _, err := db.EventsAfter(ctx, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(all)
+	for _, division := range []string{"37", "3706", "370602", "370602001", "370614", "3701", ""} {
+		for _, role := range core.Roles() {
+			s := core.Scope{Division: division, Role: role}
+			var want []int64
+			for _, e := range all {
+				if slices.Contains(kinds, e.Kind) && e.VisibleTo(s) {
+					want = append(want, e.Seq)
+				}
+			}
+			var got []int64
+			for before := int64(0); ; before = got[len(got)-1] {
+				page, err := db.Events(ctx, s, kinds, pageOf(7, before))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range page {
+					got = append(got, e.Seq)
+				}
+				if len(page) < 7 {
+					break
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: pushed (-), listed (+)\n%s", s, diff)
+			}
+		}
+	}
+	if none, err := db.Events(ctx, city, nil, pageOf(7, 0)); err != nil || len(none) != 0 {
+		t.Errorf("of no kind: %v, %v", none, err)
+	}
+}
+
+// A conflict outlives what was stored first, and is its datastream's no longer when that is gone.
+func TestConflictsOutliveTheirReading(t *testing.T) {
+	db := newCity(t, 2)
+	ids := streamsOf(t, db)
+	commit(t, db, reading(ids[0], 0, 1), reading(ids[1], 0, 1), reading(ids[2], 0, 1))
+	commit(t, db, reading(ids[0], 0, 2))
+	commit(t, db, reading(ids[1], 0, 3))
+	commit(t, db, reading(ids[2], 0, 4))
+	list := func(s core.Scope) map[float64]*float64 {
+		t.Helper()
+		all, err := db.Conflicts(t.Context(), s, 0, pageOf(10, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[float64]*float64{}
+		for _, c := range all {
+			out[c.Value] = c.Stored
+		}
+		return out
+	}
+	one := 1.0
+	if diff := cmp.Diff(map[float64]*float64{2: &one, 3: &one, 4: &one}, list(city)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(map[float64]*float64{4: &one}, list(core.Scope{Division: "370614"})); diff != "" {
+		t.Errorf("in 370614 (-want +got)\n%s", diff)
+	}
+	if _, err := db.Pool().Exec(t.Context(), `truncate observation_short`); err != nil { // where rain is kept
+		t.Fatal(err)
+	}
+	if _, err := db.Pool().Exec(t.Context(), `delete from datastream where id = $1`, ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[float64]*float64{3: nil, 4: &one}, list(city)); diff != "" {
+		t.Errorf("later (-want +got)\n%s", diff)
+	}
+}
