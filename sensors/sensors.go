@@ -223,6 +223,8 @@ type DeskStore interface {
 	// Observations gives at most limit of a datastream's readings in [from, to), newest first when
 	// there are more, returned in time order. more says that older ones were left out.
 	Observations(ctx context.Context, s core.Scope, datastream int64, from, to time.Time, limit int) (obs []Observation, more bool, err error)
+	// Chart gives a datastream's readings of [from, to) in at most points points.
+	Chart(ctx context.Context, s core.Scope, datastream int64, from, to time.Time, points int) (Chart, error)
 	Quarantine(ctx context.Context, p core.Page) ([]Quarantined, error)
 	HazardTypes(ctx context.Context) ([]HazardType, error)
 	DatastreamTypes(ctx context.Context) ([]DatastreamType, error)

@@ -119,12 +119,9 @@ func (db *DB) Observations(
 	ctx context.Context, s core.Scope, datastream int64, from, to time.Time, limit int,
 ) (obs []sensors.Observation, more bool, err error) {
 	limit = min(max(limit, 1), maxObservations)
-	var retention string
-	err = db.pool.QueryRow(ctx, `
-		select t.retention from datastream s join device d on d.id = s.device_id join datastream_type t on t.code = s.type
-		where s.id = $1 and scope_covers($2, d.division_code)`, datastream, s.Division).Scan(&retention)
+	retention, err := db.retentionOf(ctx, s, datastream)
 	if err != nil {
-		return nil, false, mapErr(err, "there is no such datastream")
+		return nil, false, err
 	}
 	rows, err := db.pool.Query(ctx, `
 		select datastream_id, ts, value, qc, time_source, received_at from observation

@@ -28,6 +28,9 @@ var (
 	SelectChanges = selectChanges
 )
 
+// ChartSQL is what a chart reads.
+const ChartSQL = chartSQL
+
 // NewShapes is the loader's decoder, with memory that each call uses again.
 func NewShapes() func([]byte) (orb.Geometry, error) {
 	var s shapes

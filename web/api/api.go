@@ -201,6 +201,7 @@ func build(o Options) (*Server, error) {
 	s.placeRoutes()
 	s.layerRoutes()
 	s.deviceRoutes()
+	s.chartRoutes()
 	s.ruleRoutes()
 	s.alertRoutes()
 	s.healthRoutes()

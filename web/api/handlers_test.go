@@ -215,6 +215,25 @@ func TestObservations(t *testing.T) {
 	}
 }
 
+func TestChart(t *testing.T) {
+	w := newWorld(t, nil)
+	path := fmt.Sprintf("/api/v1/datastreams/%d/chart", w.streams["dev-02"])
+	var c sensors.Chart
+	w.send(r02, http.MethodGet, path, nil).decode(t, &c)
+	if len(c.Points) != 2 || c.Points[0].Value != 1 || c.Points[1].Value != 2 || c.Rows != 2 || !c.Exact || c.To.Sub(c.From) != 6*time.Hour {
+		t.Errorf("%+v", c)
+	}
+	a := w.send(r02, http.MethodGet, path+"?from=2020-01-01T00:00:00%2B08:00&to=2020-01-02T00:00:00Z", nil)
+	if !strings.Contains(string(a.body), `"points":[]`) || !strings.Contains(string(a.body), `"conflicts":[]`) {
+		t.Errorf("nothing must be empty lists: %s", a.body)
+	}
+	for query, field := range map[string]string{"points=1": "points", "points=2001": "points", "from=yesterday": "from", "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": "from"} {
+		if a := w.send(r02, http.MethodGet, path+"?"+query, nil); a.status/100 != 4 || !strings.Contains(string(a.body), field) {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+}
+
 func TestQuarantine(t *testing.T) {
 	w := newWorld(t, nil)
 	_, err := w.db.CommitBatch(t.Context(), sensors.Batch{Quarantine: []sensors.Quarantined{

@@ -158,6 +158,26 @@ export interface paths {
         patch: operations["changeDatastream"];
         trace?: never;
     };
+    "/api/v1/datastreams/{id}/chart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A datastream's readings in [from, to), in at most so many points
+         * @description From the stored readings themselves. When there are more than points, the period is cut into equal buckets of bucket_s seconds, and each keeps its least and its greatest reading at their own times. Readings flagged bad or missing (qc 4, 9) are no extremes; the first of each bucket is kept beside them, a tenth of the points at most. Times are RFC 3339 in UTC; values are in the unit of the datastream's type.
+         */
+        get: operations["getChart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datastreams/{id}/observations": {
         parameters: {
             query?: never;
@@ -205,6 +225,25 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        /** Let a device publish, or no longer; its connection ends at once */
+        patch: operations["changeDevice"];
+        trace?: never;
+    };
+    "/api/v1/devices/{id}/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Register a device's client certificate, by which it may authenticate over TLS; the one before ends */
+        put: operations["putDeviceCertificate"];
+        post?: never;
+        /** Forget a device's client certificate; a connection that it opened ends at once */
+        delete: operations["deleteDeviceCertificate"];
         options?: never;
         head?: never;
         patch?: never;
@@ -844,6 +883,32 @@ export interface components {
             /** Format: int64 */
             misses: number;
         };
+        Certificate: {
+            /**
+             * Format: date-time
+             * @description When the certificate was given as a whole: from then on it is refused
+             */
+            not_after: string | null;
+            /** @description Of the DER bytes, in hexadecimal */
+            sha256: string;
+            /** @description When the certificate was given as a whole */
+            subject?: string;
+        };
+        Chart: {
+            /** Format: double */
+            bucket_s: number;
+            conflicts: components["schemas"]["Conflict"][];
+            /** Format: int64 */
+            datastream_id: number;
+            exact: boolean;
+            /** Format: date-time */
+            from: string;
+            points: components["schemas"]["Observation"][];
+            /** Format: int64 */
+            rows: number;
+            /** Format: date-time */
+            to: string;
+        };
         City: {
             /** @description west, south, east, north */
             bbox: number[];
@@ -950,6 +1015,10 @@ export interface components {
             source: string;
             /** Format: date-time */
             status_at: string | null;
+        };
+        DeviceChange: {
+            /** @description Whether it may publish; false ends its connection at once */
+            enabled: boolean;
         };
         DeviceSnapshot: {
             /**
@@ -1370,6 +1439,12 @@ export interface components {
             role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator";
             /** @description 2 to 64 of a–z, 0–9, dot, underscore, hyphen */
             user: string;
+        };
+        NewCertificate: {
+            /** @description The certificate itself, or a chain that begins with it; without its key */
+            pem?: string;
+            /** @description Of the DER bytes, in hexadecimal, with or without colons */
+            sha256?: string;
         };
         NewDatastream: {
             /**
@@ -1999,6 +2074,44 @@ export interface operations {
             };
         };
     };
+    getChart: {
+        parameters: {
+            query?: {
+                /** @description Default 6 hours before to */
+                from?: string;
+                /** @description Default now */
+                to?: string;
+                /** @description Most points of the answer */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chart"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listObservations: {
         parameters: {
             query?: {
@@ -2118,6 +2231,105 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Device"];
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putDeviceCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCertificate"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDeviceCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {

@@ -1,0 +1,138 @@
+package sensors
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// ChartLimit is how many points a chart has at most, and how many it has when nobody says otherwise.
+const ChartLimit = 2000
+
+// Reducer makes a chart of a datastream's readings, given in time order one by one. As long as they are no
+// more than the limit, the chart has them all. Then the period is cut into equal buckets, and each keeps
+// its least and its greatest believed reading, at their own times: no peak is lost. Readings that are
+// not believed (QCBad, QCMissing, no number) do not count as extremes, or one broken value would hide
+// what it stands among; the first of them in a bucket is kept beside, for a tenth of the points at most.
+// The first and the last reading are always kept.
+type Reducer struct {
+	from    time.Time
+	width   time.Duration // of a bucket
+	limit   int
+	odd     int // how many points of readings that are not believed may still be kept
+	rows    int64
+	every   []Observation // all of them, while they are few
+	points  []Observation
+	bucket  int64
+	least   *Observation
+	most    *Observation
+	beside  *Observation
+	last    Observation
+	reduced bool
+}
+
+// NewReducer makes a reducer of [from, to) to at most limit points, 2 at least.
+func NewReducer(from, to time.Time, limit int) *Reducer {
+	limit = max(limit, 2)
+	odd := limit / 10
+	buckets := max((limit-odd-2)/2, 1)
+	if limit < 6 {
+		buckets = 0
+	}
+	r := &Reducer{from: from, limit: limit, odd: odd, bucket: -1}
+	if buckets > 0 {
+		r.width = max(to.Sub(from)/time.Duration(buckets)+1, 1)
+	} else {
+		r.odd = 0
+	}
+	return r
+}
+
+// Add takes the next reading.
+func (r *Reducer) Add(o *Observation) {
+	r.rows++
+	if !r.reduced {
+		if len(r.every) < r.limit {
+			r.every = append(r.every, *o)
+			return
+		}
+		r.reduced = true
+		for i := range r.every {
+			r.take(&r.every[i])
+		}
+		r.every = nil
+	}
+	r.take(o)
+}
+
+func (r *Reducer) take(o *Observation) {
+	if len(r.points) == 0 && r.bucket < 0 {
+		r.points = append(r.points, *o) // the first
+	}
+	r.last = *o
+	if r.width == 0 {
+		return
+	}
+	if b := int64(o.Time.Sub(r.from) / r.width); b != r.bucket {
+		r.flush()
+		r.bucket = b
+	}
+	switch {
+	case !believed(o):
+		r.beside = first(r.beside, o)
+		return
+	case r.least == nil:
+		r.least, r.most = clone(o), clone(o)
+	case o.Value < r.least.Value:
+		*r.least = *o
+	case o.Value > r.most.Value:
+		*r.most = *o
+	}
+}
+
+func believed(o *Observation) bool {
+	return o.QC != QCBad && o.QC != QCMissing && !math.IsNaN(o.Value) && !math.IsInf(o.Value, 0)
+}
+
+func clone(o *Observation) *Observation {
+	c := *o
+	return &c
+}
+
+func first(had, o *Observation) *Observation {
+	if had != nil {
+		return had
+	}
+	return clone(o)
+}
+
+// flush ends a bucket.
+func (r *Reducer) flush() {
+	var kept []Observation
+	if r.least != nil {
+		kept = append(kept, *r.least, *r.most)
+	}
+	if r.beside != nil && r.odd > 0 {
+		kept = append(kept, *r.beside)
+		r.odd--
+	}
+	slices.SortFunc(kept, func(a, b Observation) int { return a.Time.Compare(b.Time) })
+	for _, o := range kept {
+		if n := len(r.points); n == 0 || o.Time.After(r.points[n-1].Time) {
+			r.points = append(r.points, o)
+		}
+	}
+	r.least, r.most, r.beside = nil, nil, nil
+}
+
+// Chart is what came of it: Rows, Exact, BucketS and Points.
+func (r *Reducer) Chart() Chart {
+	if !r.reduced {
+		return Chart{Rows: r.rows, Exact: true, Points: r.every}
+	}
+	r.flush()
+	if n := len(r.points); r.last.Time.After(r.points[n-1].Time) {
+		r.points = append(r.points, r.last)
+	}
+	return Chart{Rows: r.rows, BucketS: r.width.Seconds(), Points: r.points}
+}

@@ -1,0 +1,116 @@
+package sensors_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"onemap/sensors"
+)
+
+// Whatever the readings are: a chart has at most its limit of points, each a reading of the series, in
+// time order, with the first, the last and both extremes of each bucket among them.
+func TestAChartKeepsEveryPeak(t *testing.T) {
+	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	rapid.Check(t, func(rt *rapid.T) {
+		limit := rapid.SampledFrom([]int{2, 3, 6, 20, 100}).Draw(rt, "limit")
+		period := time.Duration(rapid.IntRange(1, 1_000_000).Draw(rt, "period")) * time.Second
+		steps := rapid.SliceOfN(rapid.IntRange(1, 1000), 0, 400).Draw(rt, "steps")
+		var series []sensors.Observation
+		sum := 0
+		for _, s := range steps {
+			sum += s
+		}
+		at := 0
+		for i, s := range steps {
+			at += s
+			o := sensors.Observation{
+				DatastreamID: 7, Time: from.Add(period * time.Duration(at-1) / time.Duration(sum+1)), QC: sensors.QCGood,
+				Value: float64(rapid.IntRange(-50, 50).Draw(rt, "value")),
+			}
+			if n := len(series); n > 0 && !o.Time.After(series[n-1].Time) {
+				continue
+			}
+			if rapid.IntRange(0, 19).Draw(rt, "bad") == 0 {
+				o.QC, o.Value = sensors.QCBad, math.Copysign(1e9, float64(i%2)-0.5)
+			}
+			series = append(series, o)
+		}
+		r := sensors.NewReducer(from, from.Add(period), limit)
+		for i := range series {
+			r.Add(&series[i])
+		}
+		c := r.Chart()
+		if c.Rows != int64(len(series)) || c.Exact != (len(series) <= limit) || len(c.Points) > limit {
+			rt.Fatalf("%d points of %d rows, limit %d, exact %t", len(c.Points), c.Rows, limit, c.Exact)
+		}
+		if c.Exact {
+			if d := cmp.Diff(series, c.Points); d != "" {
+				rt.Fatal(d)
+			}
+			return
+		}
+		byTime := map[time.Time]sensors.Observation{}
+		for _, o := range series {
+			byTime[o.Time] = o
+		}
+		for i, p := range c.Points {
+			if byTime[p.Time] != p {
+				rt.Fatalf("%+v is no reading of the series", p)
+			}
+			if i > 0 && !p.Time.After(c.Points[i-1].Time) {
+				rt.Fatalf("point %d is not after the one before", i)
+			}
+		}
+		if c.Points[0] != series[0] || c.Points[len(c.Points)-1] != series[len(series)-1] {
+			rt.Fatal("the first or the last reading is missing")
+		}
+		if c.BucketS == 0 {
+			return // too few points for buckets
+		}
+		width := time.Duration(math.Round(c.BucketS * float64(time.Second)))
+		extremes := func(list []sensors.Observation) map[int64][2]float64 {
+			m := map[int64][2]float64{}
+			for _, o := range list {
+				if o.QC == sensors.QCBad {
+					continue
+				}
+				b := int64(o.Time.Sub(from) / width)
+				e, ok := m[b]
+				if !ok {
+					e = [2]float64{o.Value, o.Value}
+				}
+				m[b] = [2]float64{min(e[0], o.Value), max(e[1], o.Value)}
+			}
+			return m
+		}
+		if d := cmp.Diff(extremes(series), extremes(c.Points)); d != "" {
+			rt.Fatalf("extremes of the buckets (-series +chart):\n%s", d)
+		}
+	})
+}
+
+// Readings that are not believed are shown as such, and do not take the place of those that are.
+func TestAChartShowsWhatIsNotBelieved(t *testing.T) {
+	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	r := sensors.NewReducer(from, from.Add(time.Hour), 100)
+	for i := range 3600 {
+		o := sensors.Observation{Time: from.Add(time.Duration(i) * time.Second), Value: float64(i % 60), QC: sensors.QCGood}
+		if i == 1800 {
+			o.Value, o.QC = 1e6, sensors.QCBad
+		}
+		r.Add(&o)
+	}
+	c := r.Chart()
+	i := slices.IndexFunc(c.Points, func(o sensors.Observation) bool { return o.QC == sensors.QCBad })
+	if i < 0 || c.Points[i].Value != 1e6 {
+		t.Error("the bad reading is not there")
+	}
+	if len(c.Points) > 100 || c.Rows != 3600 {
+		t.Errorf("%d points of %d rows", len(c.Points), c.Rows)
+	}
+}

@@ -1,0 +1,157 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+	"onemap/store"
+)
+
+// fillSeries writes n readings of every datastream, one each step, straight into the table; one of them
+// is a peak of a single reading.
+func fillSeries(t testing.TB, db *store.DB, ids []int64, from time.Time, step time.Duration, n int) {
+	t.Helper()
+	months := from
+	for ; months.Before(from.Add(step*time.Duration(n)).AddDate(0, 1, 0)); months = months.AddDate(0, 1, 0) {
+		for _, id := range ids { // makes the partitions
+			commit(t, db, sensors.Observation{DatastreamID: id, Time: months.Add(-time.Millisecond), ReceivedAt: months, QC: sensors.QCGood})
+		}
+	}
+	_, err := db.Pool().Exec(t.Context(), `
+		insert into observation (retention, datastream_id, ts, value, qc, time_source, seq, received_at)
+		select t.retention, s.id, $2::timestamptz + i * $3::interval, case when i = $4 / 2 then 1000 else sin(i / 700.0) end, 1, 1, i, $2::timestamptz + i * $3::interval
+		from generate_series(0, $4::int - 1) i, datastream s join datastream_type t on t.code = s.type where s.id = any($1)`, ids, from, step, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChartOfAMonth(t *testing.T) {
+	db := newCity(t, 2)
+	ids := streamsOf(t, db)
+	levels := []int64{ids[0], ids[2]}
+	from := time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
+	fillSeries(t, db, levels, from, time.Minute, 30*24*60)
+	c, err := db.Chart(t.Context(), city, levels[0], from, from.AddDate(0, 0, 30), 2000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peak := false
+	for _, p := range c.Points {
+		peak = peak || p.Value == 1000 && p.Time.Equal(from.Add(15*24*time.Hour))
+	}
+	if !peak || c.Rows != 30*24*60 || c.Exact || len(c.Points) > 2000 || len(c.Points) < 1500 || c.BucketS <= 60 {
+		t.Errorf("%d points of %d rows, exact %t, buckets of %g s, peak %t", len(c.Points), c.Rows, c.Exact, c.BucketS, peak)
+	}
+	few, err := db.Chart(t.Context(), city, levels[0], from, from.Add(time.Hour), 2000)
+	if err != nil || !few.Exact || len(few.Points) != 60 {
+		t.Fatalf("an hour: %d points, %v", len(few.Points), err)
+	}
+	all, _, err := db.Observations(t.Context(), city, levels[0], from, from.Add(time.Hour), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(all, few.Points); d != "" {
+		t.Errorf("the same hour as a list (-list +chart):\n%s", d)
+	}
+	if _, err := db.Chart(t.Context(), core.Scope{Division: "370614"}, levels[0], from, from.Add(time.Hour), 10); !errs.Is(err, errs.NotFound) {
+		t.Errorf("from another county: %v", err)
+	}
+}
+
+func TestChartShowsConflictsOfItsPeriod(t *testing.T) {
+	db := newCity(t, 1)
+	id := streamsOf(t, db)[0]
+	commit(t, db, reading(id, 0, 1), reading(id, 7200, 2))
+	commit(t, db, reading(id, 0, 5), reading(id, 7200, 6))
+	c, err := db.Chart(t.Context(), city, id, noon.Add(-time.Hour), noon.Add(time.Hour), 100)
+	if err != nil || len(c.Conflicts) != 1 || c.Conflicts[0].Value != 5 || c.Conflicts[0].Stored == nil || *c.Conflicts[0].Stored != 1 {
+		t.Errorf("%+v, %v", c.Conflicts, err)
+	}
+}
+
+// A chart touches the months of its period alone, by the key.
+func TestChartReadsOnlyItsMonths(t *testing.T) {
+	db := newCity(t, 1)
+	id := streamsOf(t, db)[0]
+	from := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	fillSeries(t, db, []int64{id}, from, time.Hour, 24*120)
+	if _, err := db.Pool().Exec(t.Context(), `analyze observation`); err != nil {
+		t.Fatal(err)
+	}
+	for _, plan := range []string{"force_custom_plan", "force_generic_plan"} {
+		tx, err := db.Pool().Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), "set local plan_cache_mode = "+plan); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := tx.Query(t.Context(), `explain (analyze, costs off) `+store.ChartSQL, "standard", id, from.AddDate(0, 1, 0), from.AddDate(0, 2, -10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		for rows.Next() {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintln(&text, line)
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := text.String()
+		if !strings.Contains(got, "observation_standard_2026_02") || strings.Contains(got, "Seq Scan") || strings.Contains(got, "2026_04") || strings.Contains(got, "Sort") {
+			t.Errorf("%s:\n%s", plan, got)
+		}
+	}
+}
+
+// BenchmarkChart reads a month of one series, one a minute, among others; the baseline counts its rows in
+// the database and sends none.
+func BenchmarkChart(b *testing.B) {
+	db := newCity(b, 10)
+	ids := streamsOf(b, db)
+	from := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	fillSeries(b, db, ids, from, time.Minute, 30*24*60)
+	if _, err := db.Pool().Exec(b.Context(), `vacuum analyze observation`); err != nil {
+		b.Fatal(err)
+	}
+	to := from.AddDate(0, 0, 30)
+	b.Run("chart", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := db.Chart(b.Context(), city, ids[0], from, to, 2000); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("counted in SQL", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := db.Pool().Exec(b.Context(), `select count(value) from observation where retention = 'standard' and datastream_id = $1 and ts >= $2 and ts < $3`, ids[0], from, to); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("extremes and their times in SQL", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := db.Pool().Exec(b.Context(), `
+				with o as materialized (
+					select width_bucket(extract(epoch from ts)::float8, extract(epoch from $2::timestamptz)::float8, extract(epoch from $3::timestamptz)::float8, 899) as b, ts, value
+					from observation where retention = 'standard' and datastream_id = $1 and ts >= $2 and ts < $3
+				), e as (select b, min(value) as lo, max(value) as hi from o group by b)
+				select o.b, o.value, min(o.ts) from o join e on e.b = o.b and (o.value = e.lo or o.value = e.hi) group by o.b, o.value order by 3`,
+				ids[0], from, to); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

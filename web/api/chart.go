@@ -1,0 +1,35 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"onemap/auth"
+	"onemap/sensors"
+)
+
+type chartInput struct {
+	ID     int64     `path:"id" minimum:"1"`
+	From   time.Time `query:"from" doc:"Default 6 hours before to"`
+	To     time.Time `query:"to" doc:"Default now"`
+	Points int       `query:"points" minimum:"2" maximum:"2000" default:"2000" doc:"Most points of the answer"`
+}
+
+func (s *Server) chartRoutes() {
+	o := op(http.MethodGet, "/api/v1/datastreams/{id}/chart", "getChart", "A datastream's readings in [from, to), in at most so many points")
+	o.Description = "From the stored readings themselves. When there are more than points, the period is cut into equal buckets of bucket_s seconds, " +
+		"and each keeps its least and its greatest reading at their own times. Readings flagged bad or missing (qc 4, 9) are no extremes; " +
+		"the first of each bucket is kept beside them, a tenth of the points at most. Times are RFC 3339 in UTC; values are in the unit of the datastream's type."
+	register(s, needView, o, s.chart)
+}
+
+func (s *Server) chart(ctx context.Context, p auth.Principal, in *chartInput) (*body[sensors.Chart], error) {
+	from, to, err := period(in.From, in.To, s.now())
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.o.Registry.Chart(ctx, p.Scope(), in.ID, from, to, in.Points)
+	c.Conflicts = orEmpty(c.Conflicts)
+	return &body[sensors.Chart]{c}, err
+}
