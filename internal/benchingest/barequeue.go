@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -50,7 +52,7 @@ func (q *bareQueue) take(into []owed) []owed {
 
 // run commits until ctx ends.
 func (q *bareQueue) run(ctx context.Context, rows *bareRows) error {
-	var batch []owed
+	var batch, sorted []owed
 	for {
 		if batch = q.take(batch); len(batch) == 0 {
 			select {
@@ -60,7 +62,10 @@ func (q *bareQueue) run(ctx context.Context, rows *bareRows) error {
 				return nil
 			}
 		}
-		for _, o := range batch {
+		// in the order of the key, as the store inserts
+		sorted = append(sorted[:0], batch...)
+		slices.SortStableFunc(sorted, func(a, b owed) int { return cmp.Compare(a.stream, b.stream) })
+		for _, o := range sorted {
 			for range q.values {
 				rows.add(o.stream)
 			}

@@ -38,9 +38,6 @@ func tableHead() []string {
 }
 
 func (c rateCase) traffic(b *bench) traffic {
-	if b.o.window > 0 {
-		c.window = b.o.window
-	}
 	t := traffic{
 		window: c.window, values: c.values, warm: seconds(b.o.warm), length: seconds(b.o.seconds), devices: b.devices[:c.devices],
 	}
@@ -63,6 +60,9 @@ type side struct {
 }
 
 func (c rateCase) run(ctx context.Context, b *bench) (err error) {
+	if b.o.window > 0 {
+		c.window = b.o.window
+	}
 	ours, err := b.database(ctx, oursDB)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -35,16 +36,63 @@ const (
 	StopWithin  = 30 * time.Second
 )
 
-// StartChild starts a program and waits for the line with its addresses. It has a process group of its
-// own, so that Ctrl-C reaches this program alone, and is told to stop when this one dies.
+// StartChild starts a program and waits for the line with its addresses.
 func StartChild(ctx context.Context, env []string, program string, args ...string) (*Child, error) {
+	in, out := io.Pipe()
+	c, err := launch(out, env, program, args...)
+	if err != nil {
+		return nil, err
+	}
+	addresses := make(chan []string, 1)
+	go readAddresses(in, addresses)
+	select {
+	case c.Addrs = <-addresses:
+		c.Addr = c.Addrs[0]
+		return c, nil
+	case <-c.done:
+		return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Words())
+	case <-time.After(StartWithin):
+		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.Words()), c.Stop())
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), c.Stop())
+	}
+}
+
+// StartListener starts a program that serves an address without a word, and waits until it does.
+func StartListener(ctx context.Context, addr, program string, args ...string) (*Child, error) {
+	c, err := launch(nil, nil, program, args...)
+	if err != nil {
+		return nil, err
+	}
+	c.Addr, c.Addrs = addr, []string{addr}
+	limit := time.After(StartWithin)
+	for {
+		if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr); err == nil {
+			return c, conn.Close()
+		}
+		select {
+		case <-c.done:
+			return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Words())
+		case <-limit:
+			return nil, errors.Join(fmt.Errorf("%s does not serve %s: %s", program, addr, c.Words()), c.Stop())
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), c.Stop())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// launch starts a program. It has a process group of its own, so that Ctrl-C reaches this program alone,
+// and is told to stop when this one dies. out, unless nil, is closed when the program has ended.
+func launch(out *io.PipeWriter, env []string, program string, args ...string) (*Child, error) {
 	c := &Child{done: make(chan struct{})}
 	c.cmd = exec.Command(program, args...) //nolint:noctx // it is stopped by SIGTERM, in order
 	c.cmd.Env = append(withoutOptions(os.Environ()), env...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	in, out := io.Pipe()
-	c.cmd.Stdout, c.cmd.Stderr = out, &c.words
-	c.cmd.WaitDelay = 5 * time.Second
+	c.cmd.Stderr, c.cmd.WaitDelay = &c.words, 5*time.Second
+	if out != nil {
+		c.cmd.Stdout = out
+	}
 	launched := make(chan error, 1)
 	go func() {
 		// the kernel sends the parent-death signal when the thread that forked ends
@@ -57,25 +105,15 @@ func StartChild(ctx context.Context, env []string, program string, args ...strin
 		if err == nil {
 			c.waitErr = c.cmd.Wait()
 		}
-		_ = out.Close() // it always gives nil
+		if out != nil {
+			_ = out.Close() // it always gives nil
+		}
 	}()
 	if err := <-launched; err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
 	c.PID = c.cmd.Process.Pid
-	addresses := make(chan []string, 1)
-	go readAddresses(in, addresses)
-	select {
-	case c.Addrs = <-addresses:
-		c.Addr = c.Addrs[0]
-		return c, nil
-	case <-c.done:
-		return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.words.String())
-	case <-time.After(StartWithin):
-		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.words.String()), c.Stop())
-	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), c.Stop())
-	}
+	return c, nil
 }
 
 // withoutOptions leaves out the variables that would be options of the program.
