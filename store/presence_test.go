@@ -224,6 +224,9 @@ func TestPresence(t *testing.T) {
 			{func(s *scene) { s.at(5).both(d0).at(6).says(d0, false) }, []string{"dev-00 offline status 6"}},
 			{func(s *scene) { s.at(7).both(d0) }, []string{"dev-00 online reading 7"}},
 		}, true, "reading", [2]bool{}},
+		{"a goodbye in the moment of the last reading holds", []step{
+			{func(s *scene) { s.both(d0).says(d0, false) }, []string{"dev-00 offline status 0"}},
+		}, false, "status", [2]bool{}},
 		{"a goodbye and a reading after it between two looks: those who heard the goodbye are put right", []step{
 			{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
 			{func(s *scene) { s.at(6).says(d0, false).at(7).both(d0) }, []string{"dev-00 online reading 7"}},
@@ -245,6 +248,14 @@ func TestPresence(t *testing.T) {
 		}, false, "silence", [2]bool{true, true}},
 		{"a clock that is ahead keeps nothing fresh", []step{
 			{func(s *scene) { s.hears(s.streams[d0][0], -3000).hears(s.streams[d0][1], -3000) }, []string{"dev-00 online reading 0"}},
+			{func(s *scene) { s.at(180) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+		}, false, "silence", [2]bool{true, true}},
+		{"a clock that is ahead by as little as is believed keeps nothing fresh either", []step{
+			{func(s *scene) {
+				for _, id := range s.streams[d0] {
+					commit(s.t, s.db, sensors.Observation{DatastreamID: id, Time: after(40), TimeSource: sensors.TimeDevice, ReceivedAt: s.now})
+				}
+			}, []string{"dev-00 online reading 0"}},
 			{func(s *scene) { s.at(180) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
 		}, false, "silence", [2]bool{true, true}},
 		{"sends at irregular times: its interval bounds them", []step{
