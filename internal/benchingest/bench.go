@@ -79,10 +79,10 @@ func settle(ctx context.Context, url string) error {
 	})
 }
 
-// stored counts the readings.
-func stored(ctx context.Context, url string) (n uint64, err error) {
+// stored counts the readings since a time.
+func stored(ctx context.Context, url string, since time.Time) (n uint64, err error) {
 	err = connected(ctx, url, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "select count(*) from observation").Scan(&n)
+		return conn.QueryRow(ctx, "select count(*) from observation where ts >= $1", since).Scan(&n)
 	})
 	return n, err
 }
@@ -107,7 +107,7 @@ func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*s
 		s.mqtt = s.Addrs[1]
 	}
 	if s.main, err = s.Login(ctx, userName, b.password); err == nil {
-		s.watch, err = watch(ctx, s.main)
+		s.watch, err = watch(ctx, s.main, "benchingest-watcher", func([]byte, time.Time) {})
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Stop())
@@ -139,19 +139,19 @@ func (b *bench) self(ctx context.Context, db string, args ...string) (*benchkit.
 	return benchkit.StartChild(ctx, []string{databaseEnv + "=" + db}, program, args...)
 }
 
-// close stops the server; it is an error when nobody was told of the readings.
+// close stops the server; that whoever watched was let go before is an error.
 func (s *server) close() error { return errors.Join(s.watch.close(), s.Stop()) }
 
 // watcher is a client of the push protocol that reads all it is sent.
 type watcher struct {
-	conn   *websocket.Conn
-	ended  chan struct{}
-	frames int
-	err    error
+	conn  *websocket.Conn
+	ended chan struct{}
+	err   error // valid after ended
 }
 
-func watch(ctx context.Context, s *benchkit.Session) (*watcher, error) {
-	conn, err := benchkit.DialPush(ctx, s, "benchingest-00001")
+// watch gives each frame, with the time at which it was read, to each.
+func watch(ctx context.Context, s *benchkit.Session, client string, each func(frame []byte, at time.Time)) (*watcher, error) {
+	conn, err := benchkit.DialPush(ctx, s, client)
 	if err != nil {
 		return nil, err
 	}
@@ -159,10 +159,11 @@ func watch(ctx context.Context, s *benchkit.Session) (*watcher, error) {
 	go func() {
 		defer close(w.ended)
 		for {
-			if _, w.err = benchkit.ReadFrame(conn); w.err != nil {
+			var frame []byte
+			if frame, w.err = benchkit.ReadFrame(conn); w.err != nil {
 				return
 			}
-			w.frames++
+			each(frame, time.Now())
 		}
 	}()
 	return w, nil

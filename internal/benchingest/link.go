@@ -18,13 +18,14 @@ type link struct {
 	buf      []byte
 	out      []byte
 	window   int
+	will     bool // leave a last will
 
 	sent  uint64 // all of the connection's; ids are its last 16 bits, from 1 on
 	acked atomic.Uint64
 	last  time.Time // of the newest reading
 }
 
-const handshakeWithin = 30 * time.Second
+const handshakeWithin = 20 * time.Second
 
 // newLink is a device that may have so many publishes on their way, of so many readings each.
 func newLink(d *device, window, values int) *link {
@@ -53,7 +54,7 @@ func (l *link) handshake() error {
 	if err := l.conn.SetDeadline(time.Now().Add(handshakeWithin)); err != nil {
 		return err
 	}
-	if _, err := l.conn.Write(l.device.connect()); err != nil {
+	if _, err := l.conn.Write(l.device.connect(l.will)); err != nil {
 		return err
 	}
 	for {
@@ -82,6 +83,12 @@ func (l *link) read() error {
 		return nil
 	}
 	return err
+}
+
+// leave says good-bye.
+func (l *link) leave() {
+	_, _ = l.conn.Write([]byte{packetDisconnect, 0}) // it may be gone already
+	_ = l.conn.Close()
 }
 
 // cut ends the connection as a network does: without a word, and nothing lingers.
@@ -139,10 +146,12 @@ func (l *link) acks() (n int, err error) {
 	}
 }
 
-// flood keeps the window full until stop is true, and then waits until all is acknowledged.
-func (l *link) flood(stop *atomic.Bool, value func() string) error {
-	if err := l.send(l.window, value); err != nil {
-		return err
+// flow publishes until next, which is told how many were acknowledged, gives 0 and all is acknowledged.
+func (l *link) flow(next func(acked int) int, value func() string) error {
+	if n := next(l.window); n > 0 {
+		if err := l.send(n, value); err != nil {
+			return err
+		}
 	}
 	for l.acked.Load() < l.sent {
 		if err := l.read(); err != nil {
@@ -152,7 +161,10 @@ func (l *link) flood(stop *atomic.Bool, value func() string) error {
 		if err != nil {
 			return err
 		}
-		if n > 0 && !stop.Load() {
+		if n == 0 {
+			continue
+		}
+		if n = next(n); n > 0 {
 			if err := l.send(n, value); err != nil {
 				return err
 			}
@@ -160,6 +172,27 @@ func (l *link) flood(stop *atomic.Bool, value func() string) error {
 	}
 	return nil
 }
+
+// flood keeps the window full until stop is true, and then waits until all is acknowledged.
+func (l *link) flood(stop *atomic.Bool, value func() string) error {
+	return l.flow(func(acked int) int {
+		if stop.Load() {
+			return 0
+		}
+		return acked
+	}, value)
+}
+
+// publish publishes n.
+func (l *link) publish(n int, value func() string) error {
+	return l.flow(func(acked int) int {
+		acked = min(acked, n)
+		n -= acked
+		return acked
+	}, value)
+}
+
+func always() string { return calm }
 
 // openAll connects links, some at a time.
 func openAll(ctx context.Context, addr string, links []*link, atATime int) error {
@@ -178,6 +211,14 @@ func openAll(ctx context.Context, addr string, links []*link, atATime int) error
 		<-done
 	}
 	return errors.Join(errs...)
+}
+
+func leaveAll(links []*link) {
+	for _, l := range links {
+		if l.conn != nil {
+			l.leave()
+		}
+	}
 }
 
 func cutAll(links []*link) {

@@ -67,7 +67,7 @@ func flood(ctx context.Context, s subject, t traffic) (figures, error) {
 	for i := range links {
 		links[i] = newLink(&t.devices[i], t.window, t.values)
 	}
-	defer cutAll(links)
+	defer leaveAll(links)
 	if err := openAll(ctx, s.addr, links, 64); err != nil {
 		return figures{}, err
 	}

@@ -49,7 +49,7 @@ func cases() []benchCase {
 	for _, c := range rateCases() {
 		all = append(all, benchCase{c.name, c.run})
 	}
-	return all
+	return append(all, benchCase{"latency", latency})
 }
 
 func main() {

@@ -13,6 +13,8 @@ const (
 	packetConnack = 0x20
 	packetPublish = 0x32 // QoS 1
 	packetPuback  = 0x40
+
+	packetDisconnect = 0xe0
 )
 
 // maxRemaining bounds a packet from a server; none that is waited for has more than two bytes.
@@ -21,19 +23,19 @@ const maxRemaining = 1 << 16
 // login is what a device says of itself.
 type login struct {
 	id, secret string
-	will       string // topic; empty: none
+	will       string // topic of the last will
 }
 
 // connect is a CONNECT with a clean session and no keep-alive.
-func (l login) connect() []byte {
+func (l login) connect(will bool) []byte {
 	flags := byte(0xc2) // user name, password, clean session
-	if l.will != "" {
+	if will {
 		flags |= 0x2c // retained, QoS 1
 	}
 	body := appendText(nil, "MQTT")
 	body = append(body, 4, flags, 0, 0)
 	body = appendText(body, l.id)
-	if l.will != "" {
+	if will {
 		body = appendText(appendText(body, l.will), "offline")
 	}
 	body = appendText(appendText(body, l.id), l.secret)

@@ -34,7 +34,7 @@ func rateCases() []rateCase {
 }
 
 func tableHead() []string {
-	return []string{"", "connections × window", "msg/s", "values/s", "CPU µs a message: server", "PostgreSQL", "the load", "others' cores", "rules behind at the end, s"}
+	return []string{"", "connections × on their way", "msg/s", "values/s", "CPU µs a message: server", "PostgreSQL", "the load", "others' cores", "rules behind at the end, s"}
 }
 
 func (c rateCase) traffic(b *bench) traffic {
@@ -55,7 +55,7 @@ type side struct {
 	subject subject
 	db      string
 	after   func(context.Context) (time.Duration, error) // waits until it has done all its work
-	had     uint64                                       // readings stored
+	since   time.Time                                    // what is older is not counted
 	runs    []figures
 }
 
@@ -74,7 +74,7 @@ func (c rateCase) run(ctx context.Context, b *bench) (err error) {
 	if err := errors.Join(empty(ctx, ours), empty(ctx, bare)); err != nil {
 		return err
 	}
-	s, err := b.startServer(ctx, ours)
+	s, err := b.startServer(ctx, ours, "--mqtt=127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (b *bench) byTurns(ctx context.Context, sides []*side, t traffic) error {
 
 // measure is one run. All that was acknowledged must be in the table: one that is fast and loses is none.
 func (s *side) measure(ctx context.Context, t traffic) error {
-	before, err := stored(ctx, s.db)
+	before, err := stored(ctx, s.db, s.since)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (s *side) measure(ctx context.Context, t traffic) error {
 		}
 		f.lag = lag.Seconds()
 	}
-	after, err := stored(ctx, s.db)
+	after, err := stored(ctx, s.db, s.since)
 	if err != nil {
 		return err
 	}
