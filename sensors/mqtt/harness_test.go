@@ -268,6 +268,8 @@ func dial(t *testing.T, addr string) *wire {
 	return &wire{t: t, conn: conn, r: bufio.NewReader(conn), version: 4}
 }
 
+func newReader(c net.Conn) *bufio.Reader { return bufio.NewReader(c) }
+
 // connect gives the code of the CONNACK.
 func (w *wire) connect(h hello) byte {
 	w.t.Helper()

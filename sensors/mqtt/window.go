@@ -18,16 +18,23 @@ type load struct {
 	active           atomic.Int64 // connections that wait for an answer
 }
 
+// minShare is what a connection may have in flight however much the others have.
+const minShare = 4
+
 // window is how much one connection may have in flight now. When all of them together have much, each
-// has its share: a thousand that flood then leave the queue room for those that do not.
+// has its share, and when they have twice that, hardly anything: a thousand that flood then leave the
+// queue room for those that do not.
 func (b *Broker) window() (publishes, bytes int) {
 	publishes, bytes = b.opts.Window, b.opts.WindowBytes
 	n, size := int(b.load.publishes.Load()), int(b.load.bytes.Load())
-	if n <= b.opts.InFlight && size <= b.opts.InFlightBytes {
-		return publishes, bytes
-	}
 	active := max(1, int(b.load.active.Load()))
-	return min(publishes, max(4, b.opts.InFlight/active)), min(bytes, b.opts.InFlightBytes/active)
+	switch {
+	case n <= b.opts.InFlight && size <= b.opts.InFlightBytes:
+		return publishes, bytes
+	case n <= 2*b.opts.InFlight && size <= 2*b.opts.InFlightBytes:
+		return min(publishes, max(minShare, b.opts.InFlight/active)), min(bytes, b.opts.InFlightBytes/active)
+	}
+	return min(publishes, minShare), min(bytes, b.opts.InFlightBytes/active/minShare)
 }
 
 // fits reports whether one more may be in flight; the first always may. The caller holds the lock.

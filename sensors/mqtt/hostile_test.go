@@ -1,0 +1,375 @@
+package mqtt_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/sensors"
+	"onemap/sensors/mqtt"
+)
+
+// shelf is a receiver that stores at once, except for the devices whose envelopes it keeps back.
+type shelf struct {
+	mu    sync.Mutex
+	back  func(device string) bool
+	kept  []func(error)
+	held  map[string]int // of each device, envelopes kept back
+	bytes map[string]int
+	most  int // kept back at the same time
+	taken int
+}
+
+func newShelf(back func(device string) bool) *shelf {
+	return &shelf{back: back, held: map[string]int{}, bytes: map[string]int{}}
+}
+
+func (r *shelf) Accept(env sensors.Envelope, done func(error)) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taken++
+	if !r.back(env.Device) {
+		go done(nil)
+		return nil
+	}
+	size := len(env.Payload)
+	r.held[env.Device]++
+	r.bytes[env.Device] += size
+	r.kept = append(r.kept, func(err error) {
+		r.held[env.Device]--
+		r.bytes[env.Device] -= size
+		go done(err)
+	})
+	r.most = max(r.most, len(r.kept))
+	return nil
+}
+
+func (r *shelf) Quarantine(sensors.Quarantined, func(error)) error { return nil }
+func (r *shelf) Await(context.Context) error                       { return nil }
+
+// look gives what is kept back of the device.
+func (r *shelf) look(device string) (held, bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held[device], r.bytes[device]
+}
+
+// let stores the oldest n of what is kept back.
+func (r *shelf) let(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n = min(n, len(r.kept))
+	for _, f := range r.kept[:n] {
+		f(nil)
+	}
+	r.kept = slices.Delete(r.kept, 0, n)
+}
+
+func is(device string) func(string) bool { return func(d string) bool { return d == device } }
+
+// pour writes publishes of the size until the connection ends.
+func (w *wire) pour(device string, size int) {
+	raw, at := sized(device, size)
+	var many []byte
+	for id := 1; ; id = id%65535 + 1 {
+		raw[at], raw[at+1] = byte(id>>8), byte(id)
+		if many = append(many, raw...); len(many) < 16<<10 {
+			continue
+		}
+		if _, err := w.conn.Write(many); err != nil {
+			return
+		}
+		many = many[:0]
+	}
+}
+
+// sized is a QoS 1 PUBLISH with a payload of the size.
+func sized(device string, size int) (raw []byte, id int) {
+	topic := obsTopic(device)
+	raw = []byte{0x32}
+	for n := 2 + len(topic) + 2 + size; ; n >>= 7 {
+		if n < 128 {
+			raw = append(raw, byte(n))
+			break
+		}
+		raw = append(raw, byte(n&127|128))
+	}
+	raw = append(append(raw, byte(len(topic)>>8), byte(len(topic))), topic...)
+	return append(raw, make([]byte, 2+size)...), len(raw)
+}
+
+// served proves that a device that behaves is served now, whatever another does.
+func served(t *testing.T, s *stand, device string) {
+	t.Helper()
+	w := login(t, s.broker.Addr(), device, 4)
+	for i := range 100 {
+		w.publish(1, uint16(i+1), obsTopic(device), reading(i), false)
+		w.expect(packets.Puback, uint16(i+1))
+	}
+	_ = w.conn.Close()
+}
+
+// troubled waits until the trouble is shown.
+func troubled(t *testing.T, s *stand, kind, device string) (found sensors.DeviceTrouble) {
+	t.Helper()
+	eventually(t, kind+" of "+device+" is shown", func() bool {
+		for _, d := range s.broker.Troubles() {
+			if d.Kind == kind && d.Device == device {
+				found = d
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+func TestAFloodPausesItsOwnReadingAlone(t *testing.T) {
+	const window, windowBytes = 32, 64 << 10
+	for _, c := range []struct{ payload, held int }{{10, window}, {8 << 10, 7}} { // bounded by count, and by bytes
+		r := newShelf(is("dev-0"))
+		s := newStandOn(t, newMemory(2), mqtt.Options{Window: window, WindowBytes: windowBytes, FloodAfter: time.Nanosecond}, sensors.IngestOptions{}, r)
+		go login(t, s.broker.Addr(), "dev-0", 4).pour("dev-0", c.payload)
+		eventually(t, "the window is full", func() bool { held, _ := r.look("dev-0"); return held == c.held })
+		served(t, s, "dev-1")
+		if got := troubled(t, s, sensors.TroubleFlood, "dev-0"); got.Remote == "" || got.Count == 0 || got.Last.Before(got.First) {
+			t.Errorf("%+v", got)
+		}
+		for range 50 { // one by one: never more than the window
+			r.let(1)
+			eventually(t, "the next", func() bool { held, _ := r.look("dev-0"); return held == c.held })
+		}
+		if held, bytes := r.look("dev-0"); r.most != c.held || held > window || bytes > windowBytes {
+			t.Errorf("%d held at most, %d now, %d bytes", r.most, held, bytes)
+		}
+		r.back = is("nobody")
+		r.let(1 << 20)
+	}
+}
+
+func TestManyFloodsShareWhatIsInFlight(t *testing.T) {
+	const floods, inFlight = 40, 200
+	r := newShelf(func(d string) bool { return d != "dev-0" })
+	s := newStandOn(t, newMemory(floods+1), mqtt.Options{Window: 256, InFlight: inFlight}, sensors.IngestOptions{}, r)
+	for i := range floods {
+		id := fmt.Sprintf("dev-%d", i+1)
+		go login(t, s.broker.Addr(), id, 4).pour(id, 10)
+	}
+	eventually(t, "what may be in flight is", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.kept) >= inFlight })
+	served(t, s, "dev-0")
+	for range 200 {
+		r.let(10)
+		served1 := login(t, s.broker.Addr(), "dev-0", 4)
+		served1.publish(1, 1, obsTopic("dev-0"), reading(1), false)
+		served1.expect(packets.Puback, 1)
+		_ = served1.conn.Close()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// beyond twice what may be in flight each has four, and one more that was let in meanwhile
+	if limit := 2*inFlight + 5*floods; r.most > limit {
+		t.Errorf("%d in flight at the same time, more than %d", r.most, limit)
+	}
+	for _, f := range r.kept {
+		f(nil)
+	}
+	r.kept, r.back = nil, is("nobody")
+}
+
+// TestAFullQueueIsBackpressure has a path that takes four envelopes: nobody is put out, and everything
+// is acknowledged in the end.
+func TestAFullQueueIsBackpressure(t *testing.T) {
+	const devices, each = 8, 200
+	m := newMemory(devices)
+	m.gate, m.entered = make(chan struct{}), make(chan struct{}, 1<<16)
+	s := newStandOn(t, m, mqtt.Options{}, sensors.IngestOptions{MaxQueue: 4}, nil)
+	var wires []*wire
+	for i := range devices {
+		id := fmt.Sprintf("dev-%d", i)
+		w := login(t, s.broker.Addr(), id, 4)
+		wires = append(wires, w)
+		go func() {
+			for n := range each {
+				pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1}, PacketID: uint16(n + 1), TopicName: obsTopic(id), Payload: reading(n)}
+				if w.trySend(pk) != nil {
+					return
+				}
+			}
+		}()
+	}
+	eventually(t, "the queue is full", func() bool { return s.counter(t, "onemap_ingest_refused_total", "queue-full") > 0 })
+	close(m.gate)
+	for _, w := range wires {
+		for n := range each {
+			w.expect(packets.Puback, uint16(n+1))
+		}
+	}
+	if m.stored() != devices*each || s.refused(t, "unavailable") != 0 {
+		t.Errorf("%d stored, %v put out", m.stored(), s.refused(t, "unavailable"))
+	}
+}
+
+func TestADeviceThatRepeatsWhatIsNotReadWaitsLonger(t *testing.T) {
+	s := newStand(t, newMemory(2), mqtt.Options{Penance: time.Hour}) // bounded by a minute, beyond this test
+	giant := func() {
+		w := login(t, s.broker.Addr(), "dev-0", 4)
+		_, _ = w.conn.Write([]byte{0x32, 0xff, 0xff, 0x7f})
+		w.expectClosed()
+	}
+	giant()
+	giant() // the first one is forgiven
+	eventually(t, "seen", func() bool { return s.refused(t, "too-large") == 2 })
+	hello0 := hello{version: 4, user: "dev-0", password: secret("dev-0")}
+	first := dial(t, s.broker.Addr())
+	first.greet(hello0)
+	second := dial(t, s.broker.Addr())
+	second.greet(hello0)
+	// it waits for its CONNACK, one connection at most, and others do not
+	ended := make(chan byte, 2)
+	for i, w := range []*wire{first, second} {
+		go func() {
+			if _, err := w.r.ReadByte(); err != nil {
+				ended <- byte(i)
+			}
+		}()
+	}
+	<-ended
+	served(t, s, "dev-1")
+	wrong := dial(t, s.broker.Addr()) // nor does who only says that it is the device
+	if code := wrong.connect(hello{version: 4, user: "dev-0", password: "wrong"}); code == 0 {
+		t.Error("let in")
+	}
+	if got := troubled(t, s, sensors.TroubleOversize, "dev-0"); got.Count != 2 {
+		t.Errorf("%+v", got)
+	}
+	if n := s.broker.Connections(); n != 0 {
+		t.Errorf("%d connected", n)
+	}
+	stopAll(t, s) // and stopping does not wait for it
+	<-ended
+}
+
+func TestAPenanceEnds(t *testing.T) {
+	s := newStand(t, newMemory(1), mqtt.Options{Penance: time.Millisecond})
+	for range 4 {
+		w := login(t, s.broker.Addr(), "dev-0", 4)
+		_, _ = w.conn.Write([]byte{0x32, 0xff, 0xff, 0x7f})
+		w.expectClosed()
+	}
+	served(t, s, "dev-0")
+}
+
+func TestHalfOpenConnectionsEnd(t *testing.T) {
+	s := newStand(t, newMemory(2), mqtt.Options{MaxKeepAlive: time.Second})
+	for _, alive := range []int{-1, 65535} {
+		w := dial(t, s.broker.Addr())
+		ack, err := w.hail(hello{version: 5, user: "dev-0", password: secret("dev-0"), keepAlive: alive})
+		if err != nil || ack.Properties.ServerKeepAlive != 1 || !ack.Properties.ServerKeepAliveFlag {
+			t.Errorf("%+v, %v", ack.Properties, err)
+		}
+		served(t, s, "dev-1")
+		w.expectClosed() // it never says a word
+	}
+}
+
+// fromHost dials from another address of the loopback network.
+func fromHost(t *testing.T, host, addr string) *wire {
+	t.Helper()
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(host)}}).Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return &wire{t: t, conn: conn, r: newReader(conn), version: 4}
+}
+
+func TestStrangersGiveTheirRoomToDevices(t *testing.T) {
+	const room = 10
+	s := newStand(t, newMemory(room+1), mqtt.Options{MaxClients: room, HandshakeTimeout: time.Hour})
+	for range 2 * room {
+		w := fromHost(t, "127.0.0.2", s.broker.Addr())
+		_, _ = w.conn.Write([]byte{0x10})
+	}
+	eventually(t, "no room", func() bool { return s.refused(t, "too-many-connections") == room })
+	for i := range room { // from another address: each takes the room of a stranger
+		served(t, s, fmt.Sprintf("dev-%d", i))
+		login(t, s.broker.Addr(), fmt.Sprintf("dev-%d", i), 4)
+	}
+	eventually(t, "strangers put out", func() bool { return s.refused(t, "handshake") >= room })
+	if got := troubled(t, s, sensors.TroubleHandshake, ""); got.Remote[:9] != "127.0.0.2" {
+		t.Errorf("%+v", got)
+	}
+	// devices keep theirs
+	w := fromHost(t, "127.0.0.3", s.broker.Addr())
+	w.expectClosed()
+	if n := s.broker.Connections(); n != room {
+		t.Errorf("%d connected", n)
+	}
+}
+
+func TestASlowHandshakeIsShown(t *testing.T) {
+	s := newStand(t, newMemory(1), mqtt.Options{HandshakeTimeout: 20 * time.Millisecond})
+	w := dial(t, s.broker.Addr())
+	_, _ = w.conn.Write([]byte{0x10, 0x20, 0})
+	w.expectClosed()
+	troubled(t, s, sensors.TroubleHandshake, "")
+}
+
+// deaf is a device that publishes for ever and reads nothing.
+func deaf(t *testing.T, s *stand) {
+	t.Helper()
+	go login(t, s.broker.Addr(), "dev-0", 4).pour("dev-0", 1)
+}
+
+func TestASlowReaderHoldsUpItselfAlone(t *testing.T) {
+	s := newStandOn(t, newMemory(2), mqtt.Options{WriteTimeout: time.Hour, SlowAfter: time.Millisecond, PresenceRetry: 50 * time.Millisecond}, sensors.IngestOptions{}, &instant{})
+	deaf(t, s)
+	troubled(t, s, sensors.TroubleSlowReader, "dev-0")
+	served(t, s, "dev-1")
+	if n := s.refused(t, "slow-reader"); n != 0 {
+		t.Errorf("%v put out", n)
+	}
+	eventually(t, "it is connected still, alone", func() bool { return s.broker.Connections() == 1 })
+}
+
+func TestASlowReaderIsPutOut(t *testing.T) {
+	s := newStandOn(t, newMemory(2), mqtt.Options{WriteTimeout: 100 * time.Millisecond, SlowAfter: time.Hour}, sensors.IngestOptions{}, &instant{})
+	deaf(t, s)
+	eventually(t, "put out", func() bool { return s.refused(t, "slow-reader") == 1 && s.broker.Connections() == 0 })
+	troubled(t, s, sensors.TroubleSlowReader, "dev-0")
+	served(t, s, "dev-1")
+}
+
+func TestTroublesOfCredentialsTopicsAndReconnects(t *testing.T) {
+	s := newStand(t, newMemory(2), mqtt.Options{})
+	dial(t, s.broker.Addr()).connect(hello{user: "dev-0", password: "wrong"})
+	dial(t, s.broker.Addr()).connect(hello{user: "ghost", password: "wrong"})
+	w := login(t, s.broker.Addr(), "dev-0", 4)
+	w.publish(1, 1, obsTopic("dev-1"), reading(1), false)
+	w.expectClosed()
+	troubled(t, s, sensors.TroubleCredential, "dev-0")
+	troubled(t, s, sensors.TroubleCredential, "") // a name that nobody has is not a device's
+	troubled(t, s, sensors.TroubleTopic, "dev-0")
+	eventually(t, "it comes again and again", func() bool {
+		_ = login(t, s.broker.Addr(), "dev-1", 4).conn.Close()
+		return slices.ContainsFunc(s.broker.Troubles(), func(d sensors.DeviceTrouble) bool {
+			return d.Kind == sensors.TroubleReconnect && d.Device == "dev-1"
+		})
+	})
+	list := s.broker.Troubles()
+	if !slices.IsSortedFunc(list, func(a, b sensors.DeviceTrouble) int { return b.Last.Compare(a.Last) }) {
+		t.Errorf("not the newest first: %+v", list)
+	}
+	if got := s.broker.Stats().Refused; got["credentials"] != 2 || got["publish-topic"] != 1 {
+		t.Errorf("%v", got)
+	}
+}
