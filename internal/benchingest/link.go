@@ -20,7 +20,7 @@ type link struct {
 	window   int
 	will     bool // leave a last will
 
-	sent  uint64 // all of the connection's; ids are its last 16 bits, from 1 on
+	sent  uint64 // over all connections; the packet ids follow from it
 	acked atomic.Uint64
 	last  time.Time // of the newest reading
 }
@@ -45,6 +45,7 @@ func (l *link) open(ctx context.Context, addr string) error {
 	l.conn, l.in = conn.(*net.TCPConn), nil
 	if err := l.handshake(); err != nil {
 		l.cut()
+		l.conn = nil
 		return fmt.Errorf("%s: %w", l.device.id, err)
 	}
 	return nil

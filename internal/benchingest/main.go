@@ -27,6 +27,7 @@ type options struct {
 	warm       float64
 	devices    int
 	rows       float64
+	settle     float64
 	latest     bool
 	window     int
 	only       string
@@ -49,7 +50,7 @@ func cases() []benchCase {
 	for _, c := range rateCases() {
 		all = append(all, benchCase{c.name, c.run})
 	}
-	return append(all, benchCase{"latency", latency})
+	return append(all, benchCase{"latency", latency}, benchCase{"connections", connections})
 }
 
 func main() {
@@ -111,6 +112,7 @@ func parse(args []string) (options, error) {
 	f.Float64Var(&o.warm, "warm", 1.5, "seconds of load before that")
 	f.IntVar(&o.devices, "devices", 15_000, "devices that are registered, and that connect in the case connections")
 	f.Float64Var(&o.rows, "rows", 100e6, "stored observations of the case big")
+	f.Float64Var(&o.settle, "settle", 130, "seconds in which the server comes to rest in the case connections, before and after the devices connect")
 	f.BoolVar(&o.latest, "latest", true, "measure also a bare hook that keeps the newest readings, for the table alone")
 	f.IntVar(&o.window, "window", 0, "publishes of a connection on their way, in the cases of rates; 0: as each case has it")
 	f.StringVar(&o.only, "only", "", "some cases alone, with commas between: "+strings.Join(names, ", "))
@@ -135,6 +137,8 @@ func parse(args []string) (options, error) {
 		return o, errors.New("-devices must be 1000 to 19000")
 	case o.window < 0 || o.window > 60_000:
 		return o, errors.New("-window must be 0 to 60000")
+	case o.settle <= 0:
+		return o, errors.New("-settle must be more than 0")
 	case o.rows < 1e6 || o.rows > 1e9:
 		return o, errors.New("-rows must be 1e6 to 1e9")
 	case o.bare.values < 1 || o.bare.values > bareBatch:
