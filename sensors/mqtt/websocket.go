@@ -51,9 +51,13 @@ func sameHost(r *http.Request) bool {
 
 // upgrade reads an HTTP request and makes the connection a WebSocket, on any path.
 func (b *Broker) upgrade(c net.Conn) (net.Conn, error) {
-	r := bufio.NewReaderSize(io.LimitReader(c, maxRequest), 1024)
+	from := &noting{Reader: c}
+	r := bufio.NewReaderSize(io.LimitReader(from, maxRequest), 1024)
 	req, err := http.ReadRequest(r)
-	if err != nil {
+	switch {
+	case err != nil && from.err != nil:
+		return nil, from.err
+	case err != nil:
 		return nil, errs.Wrap(errs.Invalid, err, "read the request for a WebSocket")
 	}
 	w := &responder{conn: c, rw: bufio.NewReadWriter(r, bufio.NewWriterSize(c, 512)), header: http.Header{}}
@@ -66,6 +70,19 @@ func (b *Broker) upgrade(c net.Conn) (net.Conn, error) {
 		return nil, errs.Wrap(errs.Invalid, err, "make a WebSocket")
 	}
 	return &webConn{Conn: c, ws: ws}, nil
+}
+
+// noting keeps why reading ended: a line that is cut short looks like a whole one to its parser.
+type noting struct {
+	io.Reader
+	err error
+}
+
+// Read is io.Reader's.
+func (n *noting) Read(p []byte) (int, error) {
+	k, err := n.Reader.Read(p)
+	n.err = err
+	return k, err
 }
 
 // responder is what the upgrade writes its answer to.
