@@ -29,6 +29,7 @@ type cli struct {
 	Migrate  migrateCmd  `cmd:"" help:"Bring a database's tables up to this version."`
 	Import   importCmd   `cmd:"" help:"Create or replace a layer from GeoJSON or CSV, or load the base data."`
 	Simulate simulateCmd `cmd:"" help:"Publish over MQTT as the synthetic city's devices do."`
+	Doctor   doctorCmd   `cmd:"" help:"Look at the database and at an external broker for what loses readings."`
 	User     userCmd     `cmd:"" help:"Accounts: add, passwd, list."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

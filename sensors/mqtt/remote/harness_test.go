@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,7 +25,7 @@ import (
 // patience is how long a test waits for what must come; it is no measurement.
 const patience = 60 * time.Second
 
-// town is a real database with devices dev-0, dev-1, …
+// town is a real database with devices dev-0, dev-1 and so on.
 type town struct {
 	t   *testing.T
 	sql *pgxpool.Pool
@@ -234,11 +235,7 @@ func (f *fleet) publish(c paho.Client, id string, n int) bool {
 func (f *fleet) snapshot() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m := map[string]int{}
-	for id, n := range f.acked {
-		m[id] = n
-	}
-	return m
+	return maps.Clone(f.acked)
 }
 
 // absent are those of a device's readings 0 … n-1 that are not in the database.

@@ -18,7 +18,6 @@ import (
 	"onemap/sensors"
 )
 
-//nolint:gochecknoglobals // sentinels
 var (
 	errStopping = errors.New("this server stops")
 	errOverrun  = errors.New("the broker sends more without waiting for an acknowledgement than is kept here: lower its in-flight window (max_inflight_messages)")

@@ -1,0 +1,243 @@
+// Package checkup looks at an external MQTT broker from outside, and at a mosquitto.conf, for what
+// loses messages that the broker has acknowledged. It measures by private topics under onemap/doctor/
+// and sessions of its own, and removes those again; it never touches the session of a server.
+package checkup
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+	"onemap/sensors/mqtt/remote"
+)
+
+// Options says which broker and how thoroughly. Only the endpoint is needed.
+type Options struct {
+	remote.Endpoint
+	Messages   int           // published while a session is away, to see whether they are kept; 2,000
+	Payload    int           // the largest payload that must pass, bytes; 64 KiB
+	Quiet      time.Duration // nothing more is expected after this long without anything; 2 s
+	Timeout    time.Duration // of one step; 30 s
+	ConfigSeen bool          // the broker's configuration is checked too: say nothing of what only that shows
+}
+
+func (o Options) withDefaults() Options {
+	if o.Messages == 0 {
+		o.Messages = 2000
+	}
+	if o.Payload == 0 {
+		o.Payload = 64 << 10
+	}
+	if o.Quiet == 0 {
+		o.Quiet = 2 * time.Second
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	return o
+}
+
+// exam is one look at one broker.
+type exam struct {
+	o        Options
+	target   *remote.Target
+	name     string // of this exam: prefix of the client ids
+	topic    string // prefix of the private topics
+	findings []core.Finding
+}
+
+func (x *exam) say(check, state, advice, found string, args ...any) {
+	x.findings = append(x.findings, core.Finding{Check: "broker " + check, State: state, Found: fmt.Sprintf(found, args...), Advice: advice})
+}
+
+// Broker looks at a broker. The error is of kind errs.Invalid when the endpoint is wrong; what is wrong
+// with the broker is in the findings.
+func Broker(ctx context.Context, o Options) ([]core.Finding, error) {
+	o = o.withDefaults()
+	target, err := o.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	random := make([]byte, 6)
+	_, _ = rand.Read(random) // never fails
+	x := &exam{o: o, target: target, name: "onemap-doctor-" + hex.EncodeToString(random)}
+	x.topic = "onemap/doctor/" + hex.EncodeToString(random)
+	live, err := x.connect(ctx, target, "live", true)
+	if err != nil {
+		x.say("connection", core.FindingBad, explain(err), "%s: %v", target.Address(), err)
+		return x.findings, nil
+	}
+	defer live.close()
+	x.say("connection", core.FindingOK, "", "%s answers", target.Address())
+	x.version(ctx, live)
+	x.protocol(ctx)
+	x.anonymous(ctx)
+	x.access(ctx)
+	if x.private(ctx, live) {
+		x.size(ctx, live)
+		x.queue(ctx, live)
+		x.share(ctx, live)
+	}
+	if !o.ConfigSeen {
+		x.say("persistence", core.FindingWarn, "check that the broker saves sessions and what they hold; for Mosquitto give its configuration: --broker-config mosquitto.conf",
+			"cannot be seen from outside")
+	}
+	if ctx.Err() != nil {
+		return x.findings, ctx.Err()
+	}
+	return x.findings, nil
+}
+
+// explain says what to do about a connection that fails.
+func explain(err error) string {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "not Authorized"), strings.Contains(text, "bad user name"):
+		return "check --broker-user, and the password in ONEMAP_BROKER_PASSWORD"
+	case strings.Contains(text, "x509"), strings.Contains(text, "tls:"):
+		return "check --broker-ca, --broker-cert and --broker-key, and that the URL's host is in the broker's certificate"
+	default:
+		return "check the URL, and that the broker runs and its port can be reached from here"
+	}
+}
+
+// guest is a client that gathers what comes.
+type guest struct {
+	paho.Client
+	present bool
+	x       *exam
+	id      string
+
+	mu   sync.Mutex
+	got  []paho.Message
+	ack  bool // acknowledge what comes; else keep it unacknowledged
+	last time.Time
+}
+
+// connect makes a client of a session of its own; a clean one ends with the connection.
+func (x *exam) connect(ctx context.Context, t *remote.Target, name string, clean bool) (*guest, error) {
+	g := &guest{x: x, id: x.name + "-" + name, ack: clean, last: time.Now()}
+	dial := func() (net.Conn, error) { return t.Dial(ctx, x.o.Timeout) }
+	g.Client = paho.NewClient(t.ClientOptions(g.id, x.o.Timeout, dial).SetCleanSession(clean).SetAutoAckDisabled(true).
+		SetKeepAlive(30 * time.Second).SetDefaultPublishHandler(g.receive))
+	tok := g.Connect().(*paho.ConnectToken)
+	if err := x.wait(ctx, tok); err != nil {
+		g.Disconnect(0)
+		return nil, err
+	}
+	g.present = tok.SessionPresent()
+	return g, nil
+}
+
+func (x *exam) wait(ctx context.Context, tok paho.Token) error {
+	timer := time.NewTimer(x.o.Timeout)
+	defer timer.Stop()
+	select {
+	case <-tok.Done():
+		return tok.Error()
+	case <-timer.C:
+		return errs.New(errs.Unavailable, "no answer within %v", x.o.Timeout)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g *guest) close() { g.Disconnect(250) }
+
+func (g *guest) receive(_ paho.Client, m paho.Message) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.got = append(g.got, m)
+	g.last = time.Now()
+	if g.ack {
+		go m.Ack() // which may wait for the network
+	}
+}
+
+// acknowledge acknowledges what came, and from now on what comes.
+func (g *guest) acknowledge() {
+	g.mu.Lock()
+	held := append([]paho.Message(nil), g.got...)
+	g.ack, g.last = true, time.Now()
+	g.mu.Unlock()
+	for _, m := range held {
+		m.Ack()
+	}
+}
+
+// distinct counts the payloads on a topic, each once.
+func (g *guest) distinct(topic string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	seen := map[string]bool{}
+	for _, m := range g.got {
+		if m.Topic() == topic {
+			seen[string(m.Payload())] = true
+		}
+	}
+	return len(seen)
+}
+
+// quiet waits until n payloads came on the topic, or nothing came for a while.
+func (g *guest) quiet(ctx context.Context, topic string, n int) int {
+	for {
+		got := g.distinct(topic)
+		g.mu.Lock()
+		idle := time.Since(g.last)
+		g.mu.Unlock()
+		if got >= n || idle > g.x.o.Quiet {
+			return got
+		}
+		select {
+		case <-ctx.Done():
+			return got
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+var errRefused = errors.New("the broker refuses the subscription")
+
+func (g *guest) subscribe(ctx context.Context, filter string) error {
+	tok := g.SubscribeMultiple(map[string]byte{filter: 1}, nil).(*paho.SubscribeToken)
+	if err := g.x.wait(ctx, tok); err != nil {
+		return err
+	}
+	if code := tok.Result()[filter]; code > 2 {
+		return errRefused
+	}
+	g.mu.Lock()
+	g.last = time.Now()
+	g.mu.Unlock()
+	return nil
+}
+
+// publish sends n numbered payloads at QoS 1 and waits for their acknowledgements.
+func (g *guest) publish(ctx context.Context, topic string, n int) error {
+	toks := make([]paho.Token, n)
+	for i := range n {
+		toks[i] = g.Publish(topic, 1, false, fmt.Sprintf(`{"n":%d}`, i))
+	}
+	for _, tok := range toks {
+		if err := g.x.wait(ctx, tok); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filters are what a server subscribes to.
+func filters() []string {
+	return []string{sensors.Topic("+", "+", sensors.KindObs), sensors.Topic("+", "+", sensors.KindStatus)}
+}

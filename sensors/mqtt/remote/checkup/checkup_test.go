@@ -1,0 +1,168 @@
+package checkup_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors/mqtt/remote"
+	"onemap/sensors/mqtt/remote/checkup"
+	"onemap/sensors/mqtt/remote/mosquittotest"
+)
+
+const patience = 60 * time.Second
+
+// look gives the findings by check.
+func look(t *testing.T, o checkup.Options) map[string]core.Finding {
+	t.Helper()
+	found, err := checkup.Broker(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return byCheck(t, found)
+}
+
+func byCheck(t *testing.T, found []core.Finding) map[string]core.Finding {
+	t.Helper()
+	m := map[string]core.Finding{}
+	for _, f := range found {
+		if _, twice := m[f.Check]; twice {
+			t.Errorf("%s is said twice", f.Check)
+		}
+		if (f.State == core.FindingBad) && f.Advice == "" && !strings.Contains(f.Found, "no number") {
+			t.Errorf("%s is bad, and nothing is advised", f.Check)
+		}
+		m[f.Check] = f
+	}
+	return m
+}
+
+func expect(t *testing.T, found map[string]core.Finding, want map[string]string) {
+	t.Helper()
+	for check, state := range want {
+		if f, ok := found[check]; !ok || f.State != state {
+			t.Errorf("%s: %+v, want %s", check, f, state)
+		}
+	}
+}
+
+// Mosquitto as it comes keeps 1,000 messages for a client that is away, and 20 in flight.
+func TestMosquittoByDefault(t *testing.T) {
+	b := mosquittotest.Start(t, "")
+	found := look(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL()}})
+	expect(t, found, map[string]string{
+		"broker connection": core.FindingOK, "broker version": core.FindingOK, "broker protocol": core.FindingOK,
+		"broker anonymous": core.FindingWarn, "broker access": core.FindingOK, "broker size": core.FindingOK,
+		"broker session": core.FindingOK, "broker queue": core.FindingBad, "broker window": core.FindingWarn,
+		"broker groups": core.FindingOK, "broker persistence": core.FindingWarn,
+	})
+	if f := found["broker queue"]; !strings.Contains(f.Found, "of 2000 messages") || !strings.Contains(f.Found, " 1000 were kept") || !strings.Contains(f.Advice, "max_queued_messages 0") {
+		t.Errorf("%+v", f)
+	}
+	if f := found["broker window"]; !strings.HasPrefix(f.Found, "20 ") {
+		t.Errorf("%+v", f)
+	}
+	if f := found["broker version"]; !strings.Contains(f.Found, "mosquitto version 2.") {
+		t.Errorf("%+v", f)
+	}
+	cleanedUp(t, b)
+}
+
+// cleanedUp wants no session but the asker's own.
+func cleanedUp(t *testing.T, b *mosquittotest.Broker) {
+	t.Helper()
+	target, err := remote.Endpoint{URL: b.URL(), User: "onemap", Password: "word"}.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const topic = "$SYS/broker/clients/total"
+	told := make(chan string, 100)
+	c := paho.NewClient(target.ClientOptions("asker", patience, func() (net.Conn, error) { return target.Dial(t.Context(), patience) }).
+		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { told <- string(m.Payload()) }))
+	if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() != nil {
+		t.Fatal(tok.Error())
+	}
+	defer c.Disconnect(0)
+	if tok := c.Subscribe(topic, 1, nil); !tok.WaitTimeout(patience) || tok.Error() != nil {
+		t.Fatal(tok.Error())
+	}
+	last, deadline := "", time.After(patience)
+	for last != "1" {
+		select {
+		case last = <-told: // once a second
+		case <-deadline:
+			t.Fatalf("%s sessions are left, with this one", last)
+		}
+	}
+}
+
+// With the settings of docs/brokers.md everything is well, and so is the configuration.
+func TestMosquittoSetUpWell(t *testing.T) {
+	words := filepath.Join(t.TempDir(), "passwords")
+	if out, err := exec.CommandContext(t.Context(), "mosquitto_passwd", "-b", "-c", words, "onemap", "word").CombinedOutput(); err != nil {
+		t.Fatalf("mosquitto_passwd (Debian package mosquitto): %v: %s", err, out)
+	}
+	b := mosquittotest.Start(t, mosquittotest.Durable+"allow_anonymous false\npassword_file "+words+"\n")
+	found := look(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL(), User: "onemap", Password: "word"}, ConfigSeen: true})
+	config, err := checkup.ConfigFile(b.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) < 10 || len(config) < 10 {
+		t.Errorf("%d and %d findings", len(found), len(config))
+	}
+	for _, all := range []map[string]core.Finding{found, byCheck(t, config)} {
+		for _, f := range all {
+			if f.State != core.FindingOK {
+				t.Errorf("%+v", f)
+			}
+		}
+	}
+	cleanedUp(t, b)
+
+	found = look(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL(), User: "onemap", Password: "wrong"}})
+	if f := found["broker connection"]; f.State != core.FindingBad || !strings.Contains(f.Advice, "ONEMAP_BROKER_PASSWORD") || len(found) != 1 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// A broker with narrow limits and rights: what can be measured is, and what cannot be is said.
+func TestMosquittoWithLimits(t *testing.T) {
+	rights := filepath.Join(t.TempDir(), "acl")
+	if err := os.WriteFile(rights, []byte("topic read onemap/v1/#\ntopic readwrite onemap/doctor/#\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	small := mosquittotest.Start(t, "message_size_limit 2000\nacl_file "+rights+"\n")
+	quick := checkup.Options{Endpoint: remote.Endpoint{URL: small.URL()}, Messages: 100, Quiet: time.Second}
+	expect(t, look(t, quick), map[string]string{"broker size": core.FindingBad, "broker queue": core.FindingOK, "broker groups": core.FindingOK})
+
+	if err := os.WriteFile(rights, []byte("topic read onemap/v1/#\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	deaf := mosquittotest.Start(t, "acl_file "+rights+"\n")
+	quick.URL = deaf.URL()
+	found := look(t, quick)
+	expect(t, found, map[string]string{"broker measuring": core.FindingWarn})
+	if f, ok := found["broker queue"]; ok {
+		t.Errorf("measured without the right to: %+v", f)
+	}
+}
+
+func TestNoBroker(t *testing.T) {
+	found := look(t, checkup.Options{Endpoint: remote.Endpoint{URL: "mqtt://127.0.0.1:1"}})
+	if len(found) != 1 {
+		t.Errorf("%+v", found)
+	}
+	expect(t, found, map[string]string{"broker connection": core.FindingBad})
+	if _, err := checkup.Broker(t.Context(), checkup.Options{Endpoint: remote.Endpoint{URL: "nonsense"}}); !errs.Is(err, errs.Invalid) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,242 @@
+package checkup
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// settings are the options of a mosquitto.conf; of one given more than once, the last counts.
+type settings map[string]string
+
+// maxConfig is the largest configuration that is read, bytes.
+const maxConfig = 1 << 20
+
+// parse reads the lines of a mosquitto.conf: an option, blanks, its value; # begins a comment line.
+func parse(r io.Reader, into settings) error {
+	lines := bufio.NewScanner(io.LimitReader(r, maxConfig))
+	lines.Buffer(make([]byte, 0, 4096), maxConfig)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		option, value, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
+		if strings.ContainsFunc(option, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }) {
+			return errs.InvalidField("broker-config", "line %d: %q is no option of Mosquitto", n, option[:min(len(option), 40)])
+		}
+		into[option] = strings.TrimSpace(value)
+	}
+	if err := lines.Err(); err != nil {
+		return errs.Wrap(errs.Invalid, err, "--broker-config cannot be read")
+	}
+	return nil
+}
+
+// ConfigFile looks at a mosquitto.conf and at the files that its include_dir names. An error of kind
+// errs.Invalid says why it cannot be read.
+func ConfigFile(path string) ([]core.Finding, error) {
+	s := settings{}
+	if err := s.read(path); err != nil {
+		return nil, err
+	}
+	if dir := s["include_dir"]; dir != "" {
+		files, err := filepath.Glob(filepath.Join(dir, "*.conf"))
+		if err != nil {
+			return nil, errs.Wrap(errs.Invalid, err, "--broker-config: include_dir")
+		}
+		slices.Sort(files)
+		for _, f := range files {
+			if err := s.read(f); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s.judge(), nil
+}
+
+func (s settings) read(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return errs.Wrap(errs.Invalid, err, "--broker-config cannot be read")
+	}
+	defer func() { _ = f.Close() }()
+	return parse(f, s)
+}
+
+// number is an option's value, or def when it is not given; what is no number is bad.
+func (s settings) number(option string, def int) (int, bool) {
+	v, ok := s[option]
+	if !ok {
+		return def, true
+	}
+	n, err := strconv.Atoi(v)
+	return n, err == nil && n >= 0
+}
+
+// isTrue is an option that is true or false.
+func (s settings) isTrue(option string) bool { return s[option] == "true" }
+
+// judge goes through the options that decide what is lost. Mosquitto's defaults are those of 2.0.
+func (s settings) judge() []core.Finding {
+	return []core.Finding{
+		s.persistence(), s.location(), s.autosave(),
+		s.limit("max_queued_messages", 1000, 100_000, "of what waits for a client, more is dropped without a word, and was acknowledged", "max_queued_messages 0"),
+		s.limit("max_queued_bytes", 0, 1<<30, "bytes: what waits for a client beyond is dropped, and was acknowledged", "max_queued_bytes 0"),
+		s.limit("memory_limit", 0, 1<<62, "bytes: beyond, messages are refused or dropped", "memory_limit 0, and watch the machine's memory"),
+		s.window(), s.size(), s.expiration(), s.anonymous(), s.qos0(),
+	}
+}
+
+func finding(option, state, advice, found string, args ...any) core.Finding {
+	return core.Finding{Check: "config " + option, State: state, Found: fmt.Sprintf(found, args...), Advice: advice}
+}
+
+func (s settings) persistence() core.Finding {
+	const option = "persistence"
+	if !s.isTrue(option) {
+		return finding(option, core.FindingBad, "persistence true", "off: when Mosquitto ends, whatever waits for this server is gone, and was acknowledged")
+	}
+	return finding(option, core.FindingOK, "", "on")
+}
+
+func (s settings) location() core.Finding {
+	const option = "persistence_location"
+	where := s[option]
+	switch {
+	case !s.isTrue("persistence"):
+		return finding(option, core.FindingOK, "", "not used")
+	case where == "":
+		return finding(option, core.FindingWarn, "persistence_location /var/lib/mosquitto/", "not given: the folder that Mosquitto happens to start in")
+	case !strings.HasSuffix(where, "/"):
+		return finding(option, core.FindingWarn, option+" "+where+"/", "%s does not end with /, which older versions need", where)
+	default:
+		return finding(option, core.FindingOK, "", "%s", where)
+	}
+}
+
+// autosave judges how much Mosquitto may have acknowledged and not saved when it is killed.
+func (s settings) autosave() core.Finding {
+	const option, advice = "autosave_interval", "autosave_interval 1; or autosave_on_changes true with autosave_interval 100. Each save writes all that waits"
+	n, ok := s.number(option, 1800)
+	unit, some, many := "seconds", 10, 300
+	if s.isTrue("autosave_on_changes") {
+		unit, some, many = "changes", 1000, 10_000
+	}
+	switch {
+	case !ok:
+		return finding(option, core.FindingBad, advice, "%q is no number", s[option])
+	case !s.isTrue("persistence"):
+		return finding(option, core.FindingOK, "", "not used")
+	case n == 0:
+		return finding(option, core.FindingBad, advice, "0: Mosquitto saves when it ends in peace only; a kill or a power cut loses all that waits")
+	case n > many:
+		return finding(option, core.FindingBad, advice, "a kill or a power cut loses what was acknowledged in the last %d %s", n, unit)
+	case n > some:
+		return finding(option, core.FindingWarn, advice, "a kill or a power cut loses what was acknowledged in the last %d %s", n, unit)
+	default:
+		return finding(option, core.FindingOK, "", "a kill or a power cut loses what was acknowledged in the last %d %s and not delivered; Mosquitto 2.0 cannot do better", n, unit)
+	}
+}
+
+// limit judges an option for which 0 is no limit.
+func (s settings) limit(option string, def, large int, what, advice string) core.Finding {
+	n, ok := s.number(option, def)
+	switch {
+	case !ok:
+		return finding(option, core.FindingBad, advice, "%q is no number", s[option])
+	case n == 0:
+		return finding(option, core.FindingOK, "", "no limit")
+	case n < large && option != "memory_limit":
+		return finding(option, core.FindingBad, advice, "%d %s", n, what)
+	default:
+		return finding(option, core.FindingWarn, advice, "%d %s", n, what)
+	}
+}
+
+func (s settings) window() core.Finding {
+	const option, advice = "max_inflight_messages", "max_inflight_messages 1000"
+	switch n, ok := s.number(option, 20); {
+	case !ok:
+		return finding(option, core.FindingBad, advice, "%q is no number", s[option])
+	case n > 0 && n < smallWindow:
+		return finding(option, core.FindingWarn, advice, "%d: a commit takes no more messages than these; slow, and it loses nothing", n)
+	default:
+		return finding(option, core.FindingOK, "", "%d", n)
+	}
+}
+
+func (s settings) size() core.Finding {
+	const option, need = "message_size_limit", 64 << 10
+	switch n, ok := s.number(option, 0); {
+	case !ok:
+		return finding(option, core.FindingBad, "message_size_limit 1048576", "%q is no number", s[option])
+	case n == 0:
+		return finding(option, core.FindingOK, "", "no limit; a device may send up to 256 MiB at once, 1048576 would do")
+	case n < need:
+		return finding(option, core.FindingBad, "message_size_limit 1048576", "payloads over %d bytes are dropped, this server takes up to %d", n, need)
+	default:
+		return finding(option, core.FindingOK, "", "%d bytes", n)
+	}
+}
+
+// expiration judges how long a server may be away before its session is removed.
+func (s settings) expiration() core.Finding {
+	const option = "persistent_client_expiration"
+	v, ok := s[option]
+	if !ok {
+		return finding(option, core.FindingOK, "", "sessions are kept for ever; remove those of servers that are gone for good")
+	}
+	d, ok := span(v)
+	switch {
+	case !ok:
+		return finding(option, core.FindingBad, option+" 1m", "%q is no span, as 14d", v)
+	case d < 7*24*time.Hour:
+		return finding(option, core.FindingWarn, option+" 1m", "a server that is away for %s loses its session and all that waits in it", v)
+	default:
+		return finding(option, core.FindingOK, "", "%s", v)
+	}
+}
+
+// span reads a number with h, d, w, m or y: hours to years.
+func span(v string) (time.Duration, bool) {
+	if v == "" {
+		return 0, false
+	}
+	units := map[byte]time.Duration{'h': 1, 'd': 24, 'w': 7 * 24, 'm': 30 * 24, 'y': 365 * 24}
+	unit, known := units[v[len(v)-1]]
+	n, err := strconv.Atoi(v[:len(v)-1])
+	if err != nil || !known || n <= 0 || n > 200*365*24 {
+		return 0, false
+	}
+	const most = 200 * 365 * 24 * time.Hour
+	if d := time.Duration(n) * unit; d < most/time.Hour {
+		return d * time.Hour, true
+	}
+	return most, true
+}
+
+func (s settings) anonymous() core.Finding {
+	const option = "allow_anonymous"
+	if s.isTrue(option) {
+		return finding(option, core.FindingWarn, "allow_anonymous false, password_file, and acl_file so that a device publishes to its own topics alone", "anybody may connect, and publish as a device")
+	}
+	return finding(option, core.FindingOK, "", "who gives no credentials is refused")
+}
+
+func (s settings) qos0() core.Finding {
+	const option = "queue_qos0_messages"
+	if s.isTrue(option) {
+		return finding(option, core.FindingOK, "", "publishes of QoS 0 wait, too, while this server is away")
+	}
+	return finding(option, core.FindingOK, "", "publishes of QoS 0 are lost while this server is away: let devices use QoS 1")
+}

@@ -1,0 +1,269 @@
+package checkup
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/internal/core"
+	"onemap/sensors/mqtt/remote"
+)
+
+// version asks the broker what it is. Not every one tells.
+func (x *exam) version(ctx context.Context, g *guest) {
+	const topic = "$SYS/broker/version"
+	if err := g.subscribe(ctx, topic); err != nil || g.quiet(ctx, topic, 1) == 0 {
+		x.say("version", core.FindingOK, "", "it does not tell what it is")
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.got {
+		if m.Topic() == topic {
+			x.say("version", core.FindingOK, "", "%s", strings.TrimSpace(string(m.Payload()[:min(len(m.Payload()), 100)])))
+			return
+		}
+	}
+}
+
+// protocol tries MQTT 5, in which a broker says more of its limits. The server reads by 3.1.1.
+func (x *exam) protocol(ctx context.Context) {
+	ack, err := x.connectV5(ctx)
+	switch {
+	case err != nil:
+		x.say("protocol", core.FindingOK, "", "MQTT 3.1.1; not 5")
+	case ack.Properties.MaximumPacketSize > 0 && int(ack.Properties.MaximumPacketSize) < x.o.Payload:
+		x.say("protocol", core.FindingBad, "raise max_packet_size (Mosquitto) or the broker's like", "MQTT 3.1.1 and 5; packets over %d bytes are refused", ack.Properties.MaximumPacketSize)
+	default:
+		x.say("protocol", core.FindingOK, "", "MQTT 3.1.1 and 5")
+	}
+}
+
+func (x *exam) connectV5(ctx context.Context) (mochi.Packet, error) {
+	var pk mochi.Packet
+	conn, err := x.target.Dial(ctx, x.o.Timeout)
+	if err != nil {
+		return pk, err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(x.o.Timeout)); err != nil {
+		return pk, err
+	}
+	user, password := x.target.User(), x.o.Password
+	hello := mochi.Packet{
+		FixedHeader: mochi.FixedHeader{Type: mochi.Connect}, ProtocolVersion: 5,
+		Connect: mochi.ConnectParams{
+			ProtocolName: []byte("MQTT"), Clean: true, Keepalive: 30, ClientIdentifier: x.name + "-v5",
+			UsernameFlag: user != "", Username: []byte(user), PasswordFlag: password != "", Password: []byte(password),
+		},
+	}
+	var buf bytes.Buffer
+	if err := hello.ConnectEncode(&buf); err != nil {
+		return pk, err
+	}
+	if _, err := conn.Write(buf.Bytes()); err != nil {
+		return pk, err
+	}
+	return readConnack(bufio.NewReader(conn))
+}
+
+// readConnack reads a CONNACK of version 5 that lets the client in.
+func readConnack(r *bufio.Reader) (mochi.Packet, error) {
+	pk := mochi.Packet{ProtocolVersion: 5}
+	first, err := r.ReadByte()
+	if err != nil {
+		return pk, err
+	}
+	if err := pk.FixedHeader.Decode(first); err != nil {
+		return pk, err
+	}
+	const most = 4096
+	if pk.FixedHeader.Remaining, _, err = mochi.DecodeLength(r); err != nil || pk.FixedHeader.Remaining > most || pk.FixedHeader.Type != mochi.Connack {
+		return pk, errors.Join(err, errors.New("no CONNACK"))
+	}
+	body := make([]byte, pk.FixedHeader.Remaining)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return pk, err
+	}
+	if err := pk.ConnackDecode(body); err != nil {
+		return pk, err
+	}
+	if pk.ReasonCode != 0 {
+		return pk, fmt.Errorf("refused: %#x", pk.ReasonCode)
+	}
+	return pk, nil
+}
+
+// anonymous tries to connect as nobody: who can do that can publish as any device.
+func (x *exam) anonymous(ctx context.Context) {
+	e := remote.Endpoint{URL: x.target.Address(), CA: x.o.CA}
+	nobody, err := e.Resolve()
+	if err != nil {
+		return
+	}
+	g, err := x.connect(ctx, nobody, "nobody", true)
+	if err != nil {
+		x.say("anonymous", core.FindingOK, "", "who gives no credentials is refused")
+		return
+	}
+	g.close()
+	x.say("anonymous", core.FindingWarn, "allow_anonymous false, and let each device publish to its own topics alone (acl_file)", "anybody may connect without credentials, and publish as a device")
+}
+
+// access asks for what a server asks for, in a session that ends with it.
+func (x *exam) access(ctx context.Context) {
+	g, err := x.connect(ctx, x.target, "access", true)
+	if err != nil {
+		x.say("access", core.FindingWarn, "", "cannot be looked at: %v", err)
+		return
+	}
+	defer g.close()
+	for _, f := range filters() {
+		if err := g.subscribe(ctx, f); err != nil {
+			x.say("access", core.FindingBad, fmt.Sprintf("let the user %q read %s", x.target.User(), f), "%s: %v", f, err)
+			return
+		}
+	}
+	x.say("access", core.FindingOK, "", "%s may be read", strings.Join(filters(), " and "))
+}
+
+// private reports whether a message to a private topic comes back, which all that follows needs.
+func (x *exam) private(ctx context.Context, live *guest) bool {
+	topic := x.topic + "/echo"
+	err := live.subscribe(ctx, topic)
+	if err == nil {
+		err = live.publish(ctx, topic, 1)
+	}
+	if err == nil && live.quiet(ctx, topic, 1) == 0 {
+		err = errors.New("nothing comes back")
+	}
+	if err == nil {
+		return true
+	}
+	x.say("measuring", core.FindingWarn, fmt.Sprintf("let the user %q read and write onemap/doctor/# while this runs", x.target.User()),
+		"queue, size and groups cannot be measured: %v", err)
+	return false
+}
+
+// size publishes the largest payload that is taken.
+func (x *exam) size(ctx context.Context, live *guest) {
+	topic := x.topic + "/size"
+	g, err := x.connect(ctx, x.target, "size", true) // a broker may end the connection for it
+	if err == nil {
+		defer g.close()
+		if err = live.subscribe(ctx, topic); err == nil {
+			err = x.wait(ctx, g.Publish(topic, 1, false, bytes.Repeat([]byte("x"), x.o.Payload)))
+		}
+	}
+	if got := live.quiet(ctx, topic, 1); got == 0 || err != nil {
+		x.say("size", core.FindingBad, "raise message_size_limit and max_packet_size (Mosquitto), or the broker's like", "a payload of %d bytes does not pass", x.o.Payload)
+		return
+	}
+	x.say("size", core.FindingOK, "", "payloads of %d bytes pass", x.o.Payload)
+}
+
+// queue measures what a session keeps while its client is away, and how much the broker sends ahead of
+// the acknowledgements.
+func (x *exam) queue(ctx context.Context, live *guest) {
+	topic := x.topic + "/queue"
+	g, err := x.connect(ctx, x.target, "queue", false)
+	if err != nil {
+		x.say("session", core.FindingBad, "the broker must keep sessions (MQTT 3.1.1, clean session off)", "no session that lasts: %v", err)
+		return
+	}
+	defer x.forget(ctx, "queue")
+	if err := g.subscribe(ctx, topic); err != nil {
+		g.close()
+		x.say("session", core.FindingWarn, "", "cannot be looked at: %v", err)
+		return
+	}
+	g.close()
+	if err := live.publish(ctx, topic, x.o.Messages); err != nil {
+		x.say("queue", core.FindingBad, "", "%d messages cannot be published: %v", x.o.Messages, err)
+		return
+	}
+	if g, err = x.connect(ctx, x.target, "queue", false); err != nil || !g.present {
+		x.say("session", core.FindingBad, "the broker must keep sessions while their client is away", "the session was gone when its client came back (%v)", err)
+		return
+	}
+	defer g.close()
+	x.say("session", core.FindingOK, "", "kept while its client was away")
+	window := g.quiet(ctx, topic, x.o.Messages)
+	g.acknowledge()
+	kept := g.quiet(ctx, topic, x.o.Messages)
+	x.judgeQueue(kept)
+	x.judgeWindow(window, kept)
+}
+
+func (x *exam) judgeQueue(kept int) {
+	if kept < x.o.Messages {
+		x.say("queue", core.FindingBad, "Mosquitto: max_queued_messages 0 and max_queued_bytes 0; EMQX: mqtt.max_mqueue_len = infinity",
+			"of %d messages published while the client was away %d were kept; the broker acknowledged the other %d and dropped them", x.o.Messages, kept, x.o.Messages-kept)
+		return
+	}
+	x.say("queue", core.FindingOK, "", "all of %d messages were kept while the client was away", kept)
+}
+
+// smallWindow is what a commit should be able to take at once.
+const smallWindow = 100
+
+func (x *exam) judgeWindow(window, kept int) {
+	switch {
+	case window >= kept:
+		x.say("window", core.FindingOK, "", "%d or more messages are sent ahead of their acknowledgements", window)
+	case window < smallWindow:
+		x.say("window", core.FindingWarn, "Mosquitto: max_inflight_messages 1000; EMQX: mqtt.max_inflight", "%d messages are sent ahead of their acknowledgements, so a commit takes no more than these: slow, and it loses nothing", window)
+	default:
+		x.say("window", core.FindingOK, "", "%d messages are sent ahead of their acknowledgements", window)
+	}
+}
+
+// forget removes a session.
+func (x *exam) forget(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.o.Timeout)
+	defer cancel()
+	g, err := x.connect(ctx, x.target, name, true)
+	if err != nil {
+		x.say("cleaning up", core.FindingWarn, "remove the session "+x.name+"-"+name+" at the broker", "%v", err)
+		return
+	}
+	g.close()
+}
+
+// share lets two members of a group read what is published: each message must come to one of them.
+func (x *exam) share(ctx context.Context, live *guest) {
+	const n = 50
+	topic := x.topic + "/share"
+	sum, each := 0, make([]*guest, 0, 2)
+	for _, name := range []string{"share-a", "share-b"} {
+		g, err := x.connect(ctx, x.target, name, true)
+		if err == nil {
+			defer g.close()
+			err = g.subscribe(ctx, "$share/"+x.name+"/"+topic)
+		}
+		if err != nil {
+			x.say("groups", core.FindingWarn, "use no --broker-group", "$share subscriptions do not work: %v", err)
+			return
+		}
+		each = append(each, g)
+	}
+	if err := live.publish(ctx, topic, n); err != nil {
+		x.say("groups", core.FindingWarn, "", "cannot be looked at: %v", err)
+		return
+	}
+	for _, g := range each {
+		sum += g.quiet(ctx, topic, n)
+	}
+	if sum != n {
+		x.say("groups", core.FindingWarn, "use no --broker-group", "of %d messages to a $share group of two, %d came", n, sum)
+		return
+	}
+	x.say("groups", core.FindingOK, "", "each message to a $share group came to one member")
+}

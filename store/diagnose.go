@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/tern/v2/migrate"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/store/migrations"
+)
+
+// Diagnose looks at a database for what keeps a server from running, or loses what it has committed.
+// pool is how many connections a server will open. Nothing is changed. The error is of kind
+// errs.Invalid when url is no address; that the database is away is a finding.
+func Diagnose(ctx context.Context, url string, pool int) ([]core.Finding, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errs.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
+	}
+	cfg.RuntimeParams["application_name"] = "onemap doctor"
+	d := &diagnosis{pool: pool}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		d.say("connection", core.FindingBad, "check the URL, and that the server runs and lets this user in", "%v", err)
+		return d.findings, nil
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	d.conn = conn
+	for _, look := range []func(context.Context) error{d.version, d.schema, d.role, d.durability, d.connections, d.disk} {
+		if err := look(ctx); err != nil {
+			d.say("connection", core.FindingBad, "", "%v", err)
+			return d.findings, nil
+		}
+	}
+	return d.findings, nil
+}
+
+type diagnosis struct {
+	conn     *pgx.Conn
+	pool     int
+	findings []core.Finding
+}
+
+func (d *diagnosis) say(check, state, advice, found string, args ...any) {
+	d.findings = append(d.findings, core.Finding{Check: "database " + check, State: state, Found: fmt.Sprintf(found, args...), Advice: advice})
+}
+
+func (d *diagnosis) version(ctx context.Context) error {
+	var number int
+	var version string
+	if err := d.conn.QueryRow(ctx, "select current_setting('server_version_num')::int, current_setting('server_version')").Scan(&number, &version); err != nil {
+		return err
+	}
+	const least = 140000
+	if number < least {
+		d.say("version", core.FindingWarn, "PostgreSQL 15 is what onemap is tested with", "PostgreSQL %s", version)
+		return nil
+	}
+	d.say("version", core.FindingOK, "", "PostgreSQL %s", version)
+	return nil
+}
+
+func (d *diagnosis) schema(ctx context.Context) error {
+	names, err := migrate.FindMigrations(migrations.Files)
+	if err != nil {
+		return err
+	}
+	current, err := currentVersion(ctx, d.conn)
+	switch {
+	case err != nil:
+		return err
+	case current > len(names):
+		d.say("tables", core.FindingBad, "use the newer onemap", "version %d, this program knows %d", current, len(names))
+	case current < len(names):
+		d.say("tables", core.FindingWarn, "onemap migrate; onemap serve does it by itself", "version %d of %d", current, len(names))
+	default:
+		d.say("tables", core.FindingOK, "", "version %d", current)
+	}
+	return nil
+}
+
+// role says whether this is a standby, where nothing can be stored.
+func (d *diagnosis) role(ctx context.Context) error {
+	var standby bool
+	if err := d.conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&standby); err != nil {
+		return err
+	}
+	if standby {
+		d.say("role", core.FindingBad, "give the URL of the primary, or target_session_attrs=read-write with all hosts", "a standby: nothing can be stored in it")
+	}
+	return nil
+}
+
+// durability looks at what decides whether a commit survives.
+func (d *diagnosis) durability(ctx context.Context) error {
+	for _, s := range []struct{ name, loses string }{
+		{"fsync", "a power cut can lose the whole database"},
+		{"full_page_writes", "a power cut can leave torn pages"},
+		{"synchronous_commit", "what was acknowledged in the last moments before a crash is lost"},
+	} {
+		var value string
+		if err := d.conn.QueryRow(ctx, "select current_setting($1)", s.name).Scan(&value); err != nil {
+			return err
+		}
+		if value == "off" {
+			d.say(s.name, core.FindingBad, s.name+" = on, in postgresql.conf and for this user and database", "off: %s", s.loses)
+			continue
+		}
+		d.say(s.name, core.FindingOK, "", "%s", value)
+	}
+	return nil
+}
+
+// connections compares what the pool will open with what the server has left.
+func (d *diagnosis) connections(ctx context.Context) error {
+	var most, others int
+	err := d.conn.QueryRow(ctx, `
+		select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+			count(*) filter (where backend_type = 'client backend' and pid <> pg_backend_pid())
+		from pg_stat_activity`).Scan(&most, &others)
+	if err != nil {
+		return err
+	}
+	const few = 4 // beside the pool: listening, migrating, psql
+	need := d.pool + few
+	switch {
+	case need > most:
+		d.say("connections", core.FindingBad, "raise max_connections, or lower --database-max", "%d are allowed, a server needs %d", most, need)
+	case need > most-others:
+		d.say("connections", core.FindingWarn, "raise max_connections, or lower --database-max", "%d are allowed and %d in use; another server needs %d", most, others, need)
+	default:
+		d.say("connections", core.FindingOK, "", "%d are allowed, %d in use, a server needs %d", most, others, need)
+	}
+	return nil
+}
+
+// disk looks at the free space of the data folder when that is on this machine and its name may be known.
+func (d *diagnosis) disk(ctx context.Context) error {
+	var dir string
+	var size int64
+	var may bool
+	err := d.conn.QueryRow(ctx, `select pg_database_size(current_database()), pg_has_role('pg_read_all_settings', 'usage')`).Scan(&size, &may)
+	if err != nil {
+		return err
+	}
+	if may {
+		if err := d.conn.QueryRow(ctx, "select current_setting('data_directory')").Scan(&dir); err != nil {
+			return err
+		}
+	}
+	host := d.conn.Config().Host
+	local := strings.HasPrefix(host, "/") || host == "localhost" || host == "127.0.0.1" || host == "::1"
+	var fs syscall.Statfs_t
+	if !local || dir == "" || syscall.Statfs(dir, &fs) != nil {
+		d.say("disk", core.FindingOK, "", "the database has %s; the free space cannot be seen from here", bytesText(size))
+		return nil
+	}
+	free, all := int64(fs.Bavail)*fs.Bsize, int64(fs.Blocks)*fs.Bsize
+	const little = 10 << 30
+	if free < little || free < all/20 {
+		d.say("disk", core.FindingWarn, "make room: a full disk stops the storing of readings", "%s free of %s, the database has %s", bytesText(free), bytesText(all), bytesText(size))
+		return nil
+	}
+	d.say("disk", core.FindingOK, "", "%s free of %s, the database has %s", bytesText(free), bytesText(all), bytesText(size))
+	return nil
+}
+
+func bytesText(n int64) string {
+	if n >= 1<<30 {
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
