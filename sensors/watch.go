@@ -11,10 +11,10 @@ import (
 )
 
 // A datastream is stale once it has missed SilenceFactor of its intervals, and never sooner than
-// SilenceMin after its newest reading.
+// SilenceLeast after its newest reading.
 const (
 	SilenceFactor = 3
-	SilenceMin    = 30 * time.Second
+	SilenceLeast  = 30 * time.Second
 )
 
 // PresenceLate is the reason of a silence that is none on the wire: readings arrive, and they are as

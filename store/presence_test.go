@@ -280,6 +280,12 @@ func TestPresence(t *testing.T) {
 			{func(s *scene) { s.at(1080) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
 			{func(s *scene) { s.at(1090); s.hearing = after(1085) }, quiet}, // what is known to be silent stays so
 		}, false, "silence", [2]bool{true, true}},
+		{"blind to a device that was late: it is not called silent yet", []step{
+			{func(s *scene) { s.hears(s.streams[d0][0], 0) }, []string{"dev-00 online reading 0"}},
+			{func(s *scene) { s.at(200).hears(s.streams[d0][0], 180) }, []string{"dev-00 offline late 20", "dev-00/level stale late 20"}},
+			{func(s *scene) { s.at(600); s.hearing = after(580) }, quiet},
+			{func(s *scene) { s.at(760) }, []string{"dev-00 offline silence 200", "dev-00/level stale silence 20"}},
+		}, false, "silence", [2]bool{true, false}},
 		{"blind, and seen for the first time before", []step{
 			{func(s *scene) { s.both(d0).at(1000); s.hearing = after(990) }, quiet},
 			{func(s *scene) { s.at(1010).both(d0) }, []string{"dev-00 online reading 1010"}},
