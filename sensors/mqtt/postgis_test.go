@@ -17,6 +17,20 @@ import (
 // town is a database with one device, dev-0, and the stand on it.
 func town(t *testing.T) (*pgxpool.Pool, *mqtt.Broker) {
 	t.Helper()
+	p := newPlace(t, mqtt.Options{Listen: "127.0.0.1:0"})
+	return p.sql, p.broker
+}
+
+// place is what town is made of.
+type place struct {
+	sql      *pgxpool.Pool
+	db       *store.DB
+	registry *sensors.Registry
+	broker   *mqtt.Broker
+}
+
+func newPlace(t *testing.T, o mqtt.Options) place {
+	t.Helper()
 	ctx := t.Context()
 	url := storetest.NewURL(t)
 	sql, err := pgxpool.New(ctx, url)
@@ -47,12 +61,12 @@ func town(t *testing.T) (*pgxpool.Pool, *mqtt.Broker) {
 	registry := sensors.NewRegistry(db, sensors.RegistryOptions{}, nil, nil)
 	in := sensors.NewIngest(sensors.IngestOptions{}, registry, db, nil, nil)
 	in.Start()
-	b := mqtt.New(mqtt.Options{Listen: "127.0.0.1:0"}, in, registry, nil, nil, nil)
+	b := mqtt.New(o, in, registry, nil, nil, nil)
 	if err := b.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stopAll(t, &stand{broker: b, ingest: in}) })
-	return sql, b
+	return place{sql: sql, db: db, registry: registry, broker: b}
 }
 
 func count(t *testing.T, db *pgxpool.Pool, sql string) (n int) {
