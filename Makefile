@@ -79,6 +79,6 @@ torture: deps-test $(ui)/dist/index.html
 	TORTURE=full $(GO) test -count=1 -timeout 60m -v $(ARGS) ./internal/torture
 
 # make bench-ingest   the ingest path as devices use it, against its bars: about 20 minutes; ARGS="-only devices -runs 1", ARGS=-h
-bench-ingest: deps-run build
+bench-ingest: deps-test build
 	$(GO) build -buildvcs=false -o bin/benchingest ./internal/benchingest
 	@exec ./bin/benchingest -onemap bin/onemap $(ARGS)

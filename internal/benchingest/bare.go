@@ -18,7 +18,8 @@ import (
 // bareOptions are what a bare hook or a bare loop is to do.
 type bareOptions struct {
 	database string
-	values   int // rows a publish
+	broker   string // host:port; of the loop
+	values   int    // rows a publish
 	latest   bool
 }
 

@@ -50,7 +50,7 @@ func cases() []benchCase {
 	for _, c := range rateCases() {
 		all = append(all, benchCase{c.name, c.run})
 	}
-	return append(all, benchCase{"latency", latency}, benchCase{"connections", connections})
+	return append(all, benchCase{"latency", latency}, benchCase{"external", external}, benchCase{"connections", connections})
 }
 
 func main() {
@@ -93,6 +93,8 @@ func beChild(ctx context.Context, o options, out io.Writer) error {
 	switch o.child {
 	case "hook":
 		return serveBare(ctx, o.bare, out)
+	case "loop":
+		return loopBare(ctx, o.bare, out)
 	case "server":
 		return serveProfiled(ctx, o, out)
 	}
@@ -117,8 +119,9 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.window, "window", 0, "publishes of a connection on their way, in the cases of rates; 0: as each case has it")
 	f.StringVar(&o.only, "only", "", "some cases alone, with commas between: "+strings.Join(names, ", "))
 	f.StringVar(&o.cpuprofile, "cpuprofile", "", "measure the server that is built into this program instead of -onemap, and keep its profile here")
-	f.StringVar(&o.child, "child", "", "used by the program itself: be a bare hook or a server")
+	f.StringVar(&o.child, "child", "", "used by the program itself: be a bare hook, a bare loop or a server")
 	f.IntVar(&o.bare.values, "values", 1, "with -child: rows a publish")
+	f.StringVar(&o.bare.broker, "broker", "", "with -child loop: the broker, host:port")
 	f.BoolVar(&o.bare.latest, "newest", false, "with -child: keep the newest readings too")
 	if err := f.Parse(args); err != nil {
 		return o, err
