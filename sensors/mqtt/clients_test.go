@@ -1,6 +1,7 @@
 package mqtt_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"onemap/sensors"
 	"onemap/sensors/mqtt"
 )
 
@@ -40,6 +42,89 @@ func TestMosquittoPub(t *testing.T) {
 		if err := mosquitto(t, s.broker.Addr(), "-V", version, "-q", "1", "-u", "dev-0", "-P", "wrong", "-t", obsTopic("dev-0"), "-m", "x"); err == nil {
 			t.Errorf("%s: a wrong password was good", version)
 		}
+	}
+}
+
+func TestMosquittoByCertificate(t *testing.T) {
+	s := newSecureStand(t)
+	_, port, _ := strings.Cut(s.broker.AddrOf(mqtt.KindTLS), ":")
+	run := func(program string, id identity, args ...string) (string, error) {
+		args = append([]string{"-h", "localhost", "-p", port, "--cafile", s.server.certFile, "--cert", id.certFile, "--key", id.keyFile, "-i", "any"}, args...)
+		out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("%s (Debian package mosquitto-clients): %w: %s", program, err, out)
+		}
+		return string(out), nil
+	}
+	for n, qos := range []string{"0", "1", "2"} {
+		if _, err := run("mosquitto_pub", s.mine, "-q", qos, "-t", obsTopic("dev-0"), "-m", string(reading(n))); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "stored", func() bool { return s.stored() == n+1 })
+	}
+	if _, err := run("mosquitto_pub", s.unregistered, "-q", "1", "-t", obsTopic("dev-0"), "-m", "x"); err == nil {
+		t.Error("a certificate that nobody registered was good")
+	}
+	for topic, denied := range map[string]bool{sensors.Topic("370602", "dev-0", sensors.KindCmd): false, obsTopic("dev-1"): true, "#": true} {
+		out, err := run("mosquitto_sub", s.mine, "-E", "-t", topic)
+		if err != nil || strings.Contains(out, "denied") != denied {
+			t.Errorf("%s: %v, %q", topic, err, out)
+		}
+	}
+}
+
+// npm publishes three payloads, of QoS 0, 1 and 2, by the npm client mqtt.
+func npm(t *testing.T, url string, options map[string]any, first int) {
+	t.Helper()
+	o, err := json.Marshal(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"testdata/publish.mjs", url, string(o), obsTopic("dev-0")}
+	for n := range 3 {
+		args = append(args, string(reading(first+n)))
+	}
+	if out, err := exec.CommandContext(t.Context(), "node", args...).CombinedOutput(); err != nil {
+		t.Fatalf("node with the packages of web/ui (npm ci there brings them): %v: %s", err, out)
+	}
+}
+
+func TestNPMClient(t *testing.T) {
+	s := newSecureStand(t)
+	n := 0
+	for _, version := range []int{4, 5} {
+		for _, kind := range []string{mqtt.KindTCP, mqtt.KindTLS, mqtt.KindWS, mqtt.KindWSS} {
+			o := map[string]any{"protocolVersion": version, "username": "dev-0", "password": secret("dev-0")}
+			if kind == mqtt.KindTLS || kind == mqtt.KindWSS {
+				o = map[string]any{"protocolVersion": version, "ca": s.server.certFile, "cert": s.mine.certFile, "key": s.mine.keyFile}
+			}
+			npm(t, kind+"://"+strings.Replace(s.broker.AddrOf(kind), "127.0.0.1", "localhost", 1), o, n)
+			n += 3
+			eventually(t, "stored", func() bool { return s.stored() == n })
+		}
+	}
+}
+
+func TestPahoOnEveryListener(t *testing.T) {
+	s := newSecureStand(t)
+	for i, scheme := range []string{"tcp", "ssl", "ws", "wss"} {
+		kind := map[string]string{"tcp": mqtt.KindTCP, "ssl": mqtt.KindTLS, "ws": mqtt.KindWS, "wss": mqtt.KindWSS}[scheme]
+		o := paho.NewClientOptions().AddBroker(scheme + "://" + s.broker.AddrOf(kind)).SetClientID("any").
+			SetTLSConfig(s.config(&s.mine)).SetAutoReconnect(false).SetUsername("dev-0")
+		if kind == mqtt.KindTCP || kind == mqtt.KindWS {
+			o.SetPassword(secret("dev-0"))
+		}
+		c := paho.NewClient(o)
+		if token := c.Connect(); token.Wait() && token.Error() != nil {
+			t.Fatalf("%s: %v", scheme, token.Error())
+		}
+		for qos := range byte(3) {
+			if token := c.Publish(obsTopic("dev-0"), qos, false, reading(10*i+int(qos))); token.Wait() && token.Error() != nil {
+				t.Errorf("%s QoS %d: %v", scheme, qos, token.Error())
+			}
+		}
+		eventually(t, "stored", func() bool { return s.stored() == 3*(i+1) })
+		c.Disconnect(0)
 	}
 }
 
