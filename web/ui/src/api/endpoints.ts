@@ -48,11 +48,11 @@ export const devices = () => request<T.DeviceSnapshot>('GET', `${v1}/devices`)
 export const device = (id: string) => request<T.Device>('GET', `${v1}/devices/${seg(id)}`)
 export const datastreamTypes = () =>
   request<{ items: T.DatastreamType[]; hazard_types: T.HazardType[] }>('GET', `${v1}/datastream-types`)
-export const observations = (
+export const streamChart = (
   datastream: number,
-  query: { from?: string; to?: string; limit?: number } = {},
+  query: { from?: string; to?: string; points?: number } = {},
   options: Signal = {},
-) => request<T.ObservationList>('GET', `${v1}/datastreams/${seg(datastream)}/observations`, { query, ...options })
+) => request<T.StreamChart>('GET', `${v1}/datastreams/${seg(datastream)}/chart`, { query, ...options })
 
 export const rules = () => request<T.Items<T.Rule>>('GET', `${v1}/rules`)
 export type RuleBody = Omit<T.Rule, 'id' | 'version' | 'updated_at' | 'updated_by'>

@@ -18,6 +18,8 @@ type Checks = {
   alertList: Agrees<T.AlertSnapshot, S['AlertList']>
   assignee: Agrees<T.Assignee, S['Assignee']>
   audit: Agrees<T.Audit, S['Audit']>
+  chart: Agrees<T.StreamChart, S['Chart']>
+  conflict: Agrees<T.Conflict, S['Conflict']>
   datastream: Agrees<T.Datastream, S['Datastream']>
   datastreamType: Agrees<T.DatastreamType, S['DatastreamType']>
   delivery: Agrees<T.Delivery, S['Delivery']>

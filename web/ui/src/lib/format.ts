@@ -44,7 +44,9 @@ export function clockDate(ms: number): string {
 }
 
 /** "14:03" for an axis. */
-export function axisTime(ms: number): string {
+/** The label of a time axis: the hour, or the day where the axis spans more than two of them. */
+export function axisTime(ms: number, spanMs = 0): string {
+  if (spanMs > 48 * 3600_000) return format({ month: '2-digit', day: '2-digit' }).format(ms)
   return format({ hour: '2-digit', minute: '2-digit' }).format(ms)
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Rule } from '../api/types'
 import { bandsOf, rulesFor } from '../stores/rules'
 import { scaleBar } from '../map/scale'
-import { extent, withGaps } from './series'
+import { extent, flagsOf, withGaps } from './series'
 
 const at = (minute: number, v: number, qc = 1) => ({ t: new Date(minute * 60_000).toISOString(), v, qc })
 
@@ -11,6 +11,19 @@ test('three missed intervals break the line; two do not', () => {
   expect(line.map((s) => s[1])).toEqual([1, 2, null, 3])
   expect(line[2]![0]).toBeGreaterThan(3 * 60_000)
   expect(line[2]![0]).toBeLessThan(7 * 60_000)
+})
+
+test('points of a reduced chart may lie two buckets apart', () => {
+  expect(withGaps([at(0, 1), at(20, 2), at(45, 3)], 60, 600).map((s) => s[1])).toEqual([1, 2, null, 3])
+})
+
+test('what should be looked at twice is marked, in time order', () => {
+  const reading = (minute: number, v: number, qc: number, time_source = 1) =>
+    ({ ...at(minute, v, qc), datastream_id: 7, time_source, received_at: '' })
+  const conflict = { id: 1, datastream_id: 7, device_id: 'd', name: 'level', division: '370602', t: at(2, 0).t, stored: 1, v: 9, received_at: '' }
+  const flags = flagsOf({ points: [reading(0, 1, 1), reading(1, 99, 4), reading(3, 2, 3), reading(4, 3, 1, 3)], conflicts: [conflict] })
+  expect(flags.map((f) => [f.at / 60_000, f.kind, f.value])).toEqual([[1, 'bad', 99], [2, 'conflict', 9], [3, 'suspect', 2], [4, 'ahead', 3]])
+  expect(flags[1]!.stored).toBe(1)
 })
 
 test('bad and missing readings are gaps, suspect ones are drawn', () => {

@@ -1,15 +1,17 @@
 // What a chart draws from readings, made without a chart.
 
+import type { StreamChart } from '../api/types'
 import type { Band } from '../stores/rules'
 
 export type Sample = [time: number, value: number | null]
 
 /**
  * Readings as a line with its gaps: where more than three intervals passed without one, the line is
- * broken by a null, not bridged. Readings flagged bad (QARTOD 4) or missing (9) are gaps, too.
+ * broken by a null, not bridged. Readings flagged bad (QARTOD 4) or missing (9) are gaps, too. Of a
+ * reduced chart the points may lie as far apart as its buckets are wide.
  */
-export function withGaps(items: { t: string; v: number; qc: number }[], intervalS: number): Sample[] {
-  const limit = Math.max(intervalS, 1) * 3 * 1000
+export function withGaps(items: { t: string; v: number; qc: number }[], intervalS: number, bucketS = 0): Sample[] {
+  const limit = Math.max(Math.max(intervalS, 1) * 3, bucketS * 2) * 1000
   const samples: Sample[] = []
   let last = NaN
   for (const item of items) {
@@ -20,6 +22,28 @@ export function withGaps(items: { t: string; v: number; qc: number }[], interval
     last = at
   }
   return samples
+}
+
+export type FlagKind = 'suspect' | 'bad' | 'ahead' | 'conflict'
+
+/** A reading that people should look at twice. */
+export interface Flag {
+  at: number
+  value: number
+  kind: FlagKind
+  /** Of a conflict: what was stored first. */
+  stored?: number | null
+}
+
+/** The flagged readings of a chart, and the values that came second for a time that had one. */
+export function flagsOf(chart: Pick<StreamChart, 'points' | 'conflicts'>): Flag[] {
+  const flags: Flag[] = []
+  for (const p of chart.points) {
+    const kind = p.qc === 4 ? 'bad' : p.qc === 3 ? 'suspect' : p.time_source === 3 ? 'ahead' : null
+    if (kind) flags.push({ at: Date.parse(p.t), value: p.v, kind })
+  }
+  for (const c of chart.conflicts) flags.push({ at: Date.parse(c.t), value: c.v, kind: 'conflict', stored: c.stored })
+  return flags.sort((a, b) => a.at - b.at)
 }
 
 /** The y-axis: all values, and the nearest threshold beyond them, with a little air. */

@@ -1,17 +1,17 @@
 // ECharts with only the parts in use, on a canvas, with tooltips drawn on it too: HTML tooltips carry
 // inline styles, which the page's policy forbids.
 
-import { LineChart } from 'echarts/charts'
+import { LineChart, ScatterChart } from 'echarts/charts'
 import { GridComponent, MarkAreaComponent, MarkLineComponent, TooltipComponent } from 'echarts/components'
 import { connect, init, use, type EChartsType } from 'echarts/core'
 import { CanvasRenderer } from 'echarts/renderers'
 import type { EChartsCoreOption } from 'echarts/core'
 import { axisTime, exactTime } from '../lib/format'
-import type { Sample } from '../lib/series'
+import type { Flag, Sample } from '../lib/series'
 import type { Band } from '../stores/rules'
 import { fontFamily, roman, tokens, type ThemeName } from './tokens'
 
-use([LineChart, GridComponent, TooltipComponent, MarkAreaComponent, MarkLineComponent, CanvasRenderer])
+use([LineChart, ScatterChart, GridComponent, TooltipComponent, MarkAreaComponent, MarkLineComponent, CanvasRenderer])
 
 export type Chart = EChartsType
 
@@ -37,6 +37,9 @@ export interface ChartInput {
   symbol: string
   format: (value: number) => string
   compact: boolean
+  flags: Flag[]
+  /** What a flag says, in words. */
+  say: (flag: Flag) => string
   /** CSS pixels of the whole chart, to keep labels off each other. */
   height: number
 }
@@ -92,9 +95,11 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
       borderColor: t.line,
       textStyle: { color: t.text, fontSize: 12, fontFamily },
       axisPointer: { type: 'line', lineStyle: { color: t.muted } },
-      formatter: (params: { value: Sample }[]) => {
+      formatter: (params: { value: Sample; data: Sample | { flag: Flag } }[]) => {
         const [at, value] = params[0]?.value ?? [0, null]
-        return `${exactTime(at)}\n${input.name} ${value === null ? '–' : input.format(value)}`
+        const said = params.flatMap((p) => ('flag' in p.data ? [input.say(p.data.flag)] : []))
+        const line = params.some((p) => !('flag' in p.data)) ? [`${input.name} ${value === null ? '–' : input.format(value)}`] : []
+        return [exactTime(at), ...line, ...said].join('\n')
       },
     },
     xAxis: {
@@ -102,7 +107,7 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
       min: input.from,
       max: input.to,
       axisLine: { lineStyle: { color: t.line } },
-      axisLabel: { color: t.muted, fontSize: 10, hideOverlap: true, formatter: (v: number) => axisTime(v) },
+      axisLabel: { color: t.muted, fontSize: 10, hideOverlap: true, formatter: (v: number) => axisTime(v, input.to - input.from) },
       splitLine: { show: false },
     },
     yAxis: {
@@ -124,6 +129,16 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
         lineStyle: { color: t.accent, width: 1.6 },
         itemStyle: { color: t.accent },
         ...marks(input),
+      },
+      {
+        type: 'scatter',
+        name: 'flags',
+        symbol: 'diamond',
+        symbolSize: 9,
+        z: 4,
+        data: input.flags
+          .filter((f) => f.value >= input.extent[0] && f.value <= input.extent[1])
+          .map((flag) => ({ value: [flag.at, flag.value], flag, itemStyle: { color: flag.kind === 'bad' ? t.levels[1] : t.levels[2], borderColor: t.panelSolid, borderWidth: 1 } })),
       },
     ],
   }

@@ -159,12 +159,20 @@ export default {
   chart: {
     loading: 'Fetching the curve…',
     empty: 'No readings in this time',
-    more: 'Only the newest part is shown',
     range: 'Range',
     h1: '1 h',
     h6: '6 h',
     h24: '24 h',
-    h72: '3 d',
+    d7: '7 d',
+    d30: '30 d',
+    reduced: '{n} readings; each stretch keeps its least and its greatest',
+    flagged: '{n} to look at twice; point at one',
+    flag: {
+      suspect: 'Suspect: {v}',
+      bad: 'Out of range: {v}; raises no alert',
+      ahead: 'The device’s clock runs ahead: {v}',
+      conflict: 'Sent again as {v}; stored {stored}',
+    },
     label: '{name} over the last {h} hours, latest {v}',
   },
   drawer: {

@@ -159,12 +159,20 @@ export default {
   chart: {
     loading: '正在取曲线…',
     empty: '这段时间没有读数',
-    more: '数据较多，仅显示最近部分',
     range: '时段',
     h1: '1 小时',
     h6: '6 小时',
     h24: '24 小时',
-    h72: '3 天',
+    d7: '7 天',
+    d30: '30 天',
+    reduced: '共 {n} 条读数，每段保留最小值与最大值',
+    flagged: '{n} 处需留意，指向可看说明',
+    flag: {
+      suspect: '可疑读数 {v}',
+      bad: '超出量程 {v}，不参与预警',
+      ahead: '设备时钟超前，{v}',
+      conflict: '重复上报 {v}，已存 {stored}',
+    },
     label: '{name}最近 {h} 小时曲线，最新 {v}',
   },
   drawer: {
