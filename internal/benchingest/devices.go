@@ -140,8 +140,8 @@ func putDevices(ctx context.Context, conn *pgx.Conn, devices []device) error {
 	return err
 }
 
-// makeMonth makes the partition of a month in UTC, as the store would; fill, unless nil, puts rows
-// into the table before it has an index and belongs to the others.
+// makeMonth makes the partition of a month in UTC, as the store would; fill, unless nil, makes the
+// table and puts rows into it, before it has an index and belongs to the others.
 func makeMonth(ctx context.Context, conn *pgx.Conn, month time.Time, fill func(table string, from, to time.Time) error) error {
 	from := time.Date(month.UTC().Year(), month.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
 	to := from.AddDate(0, 1, 0)
@@ -149,9 +149,6 @@ func makeMonth(ctx context.Context, conn *pgx.Conn, month time.Time, fill func(t
 	bounds := fmt.Sprintf("for values from ('%s') to ('%s')", from.Format(time.RFC3339), to.Format(time.RFC3339))
 	if fill == nil {
 		_, err := conn.Exec(ctx, fmt.Sprintf("create table if not exists %s partition of observation_standard %s", table, bounds))
-		return err
-	}
-	if _, err := conn.Exec(ctx, fmt.Sprintf("create table %s (like observation_standard including defaults)", table)); err != nil {
 		return err
 	}
 	if err := fill(table, from, to); err != nil {

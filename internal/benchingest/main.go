@@ -50,7 +50,7 @@ func cases() []benchCase {
 	for _, c := range rateCases() {
 		all = append(all, benchCase{c.name, c.run})
 	}
-	return append(all, benchCase{"latency", latency}, benchCase{"external", external}, benchCase{"connections", connections})
+	return append(all, benchCase{"latency", latency}, benchCase{"external", external}, benchCase{"connections", connections}, benchCase{"big", big})
 }
 
 func main() {
