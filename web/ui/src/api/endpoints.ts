@@ -52,7 +52,7 @@ export const streamChart = (
   datastream: number,
   query: { from?: string; to?: string; points?: number } = {},
   options: Signal = {},
-) => request<T.StreamChart>('GET', `${v1}/datastreams/${seg(datastream)}/chart`, { query, ...options })
+) => request<T.ChartData>('GET', `${v1}/datastreams/${seg(datastream)}/chart`, { query, ...options })
 
 export const rules = () => request<T.Items<T.Rule>>('GET', `${v1}/rules`)
 export type RuleBody = Omit<T.Rule, 'id' | 'version' | 'updated_at' | 'updated_by'>
@@ -74,6 +74,10 @@ export const handleAlert = (
 export const assignees = () => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`)
 
 export const ingest = (options: Signal = {}) => request<T.IngestStats>('GET', `${v1}/ingest`, options)
+export const conflicts = (query: { limit?: number; before?: number; datastream?: number } = {}) =>
+  request<T.Items<T.Conflict>>('GET', `${v1}/conflicts`, { query })
+export const events = (query: { kind?: string; limit?: number; before?: number } = {}) =>
+  request<T.Items<T.LogEvent>>('GET', `${v1}/events`, { query })
 export const quarantine = (query: { limit?: number; before?: number } = {}) =>
   request<T.Items<T.Quarantined>>('GET', `${v1}/quarantine`, { query })
 export const search = (q: string, limit = 20, options: Signal = {}) =>

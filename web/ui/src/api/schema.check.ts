@@ -18,7 +18,7 @@ type Checks = {
   alertList: Agrees<T.AlertSnapshot, S['AlertList']>
   assignee: Agrees<T.Assignee, S['Assignee']>
   audit: Agrees<T.Audit, S['Audit']>
-  chart: Agrees<T.StreamChart, S['Chart']>
+  chart: Agrees<T.ChartData, S['Chart']>
   conflict: Agrees<T.Conflict, S['Conflict']>
   datastream: Agrees<T.Datastream, S['Datastream']>
   datastreamType: Agrees<T.DatastreamType, S['DatastreamType']>
@@ -40,6 +40,7 @@ type Checks = {
   layerChange: Agrees<LayerTileChange, S['LayerChange']>
   layerHealth: Agrees<T.LayerHealth, S['LayerState']>
   layerHealthList: Agrees<T.LayerHealthList, S['LayerHealth']>
+  logEvent: Agrees<T.LogEvent, S['Event']>
   me: Agrees<T.Me, S['Me']>
   message: Agrees<T.CapMessage, S['Message']>
   observation: Agrees<T.Observation, S['Observation']>

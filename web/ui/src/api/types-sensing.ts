@@ -95,8 +95,8 @@ export interface ChartData {
   rows: number
   exact: boolean
   bucket_s: number
-  points: ChartPoint[] | null
-  conflicts: Conflict[] | null
+  points: ChartPoint[]
+  conflicts: Conflict[]
 }
 
 export type PresenceState = 'online' | 'offline' | 'stale' | 'fresh'
@@ -116,4 +116,16 @@ export interface PresenceEvent {
   changes: PresenceChange[] | null
   /** That the list leaves out. */
   more: number
+}
+
+/** A row of the event log. */
+export interface LogEvent {
+  seq: number
+  at: string
+  kind: string
+  divisions: string[]
+  roles: string[] | null
+  subject: string
+  actor: string
+  payload: unknown
 }

@@ -288,36 +288,6 @@ export interface HazardType {
   lead_minutes: number
 }
 
-/** A reading whose datastream and time were stored already with another value. */
-export interface Conflict {
-  id: number
-  datastream_id: number
-  device_id: string
-  /** Of the datastream. */
-  name: string
-  division: string
-  t: string
-  /** What the first delivery said and charts show; null: no longer kept. */
-  stored: number | null
-  v: number
-  received_at: string
-}
-
-/** A period in at most so many points: of each bucket the least and the greatest reading. */
-export interface StreamChart {
-  datastream_id: number
-  from: string
-  to: string
-  /** Readings in the period. */
-  rows: number
-  /** Every reading is a point. */
-  exact: boolean
-  /** Seconds; 0 when exact. */
-  bucket_s: number
-  points: Observation[]
-  conflicts: Conflict[]
-}
-
 export type Direction = 'above' | 'below'
 
 export interface Threshold {

@@ -43,7 +43,6 @@ export function clockDate(ms: number): string {
   return format({ month: language() === 'zh' ? 'long' : 'short', day: 'numeric', weekday: 'short' }).format(ms)
 }
 
-/** "14:03" for an axis. */
 /** The label of a time axis: the hour, or the day where the axis spans more than two of them. */
 export function axisTime(ms: number, spanMs = 0): string {
   if (spanMs > 48 * 3600_000) return format({ month: '2-digit', day: '2-digit' }).format(ms)

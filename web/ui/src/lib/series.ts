@@ -1,6 +1,6 @@
 // What a chart draws from readings, made without a chart.
 
-import type { StreamChart } from '../api/types'
+import type { ChartData } from '../api/types'
 import type { Band } from '../stores/rules'
 
 export type Sample = [time: number, value: number | null]
@@ -36,7 +36,7 @@ export interface Flag {
 }
 
 /** The flagged readings of a chart, and the values that came second for a time that had one. */
-export function flagsOf(chart: Pick<StreamChart, 'points' | 'conflicts'>): Flag[] {
+export function flagsOf(chart: Pick<ChartData, 'points' | 'conflicts'>): Flag[] {
   const flags: Flag[] = []
   for (const p of chart.points) {
     const kind = p.qc === 4 ? 'bad' : p.qc === 3 ? 'suspect' : p.time_source === 3 ? 'ahead' : null

@@ -17,6 +17,7 @@ export default {
     rules: 'Alert rules',
     quarantine: 'Quarantine',
     ingest: 'Ingest',
+    events: 'Device events',
     layers: 'Layer health',
     about: 'About and sources',
     login: 'Log in',

@@ -17,6 +17,7 @@ export default {
     rules: '预警规则',
     quarantine: '隔离数据',
     ingest: '接入监测',
+    events: '设备动态',
     layers: '图层状态',
     about: '关于与数据来源',
     login: '登录',
