@@ -21,14 +21,14 @@ const stops: Stop[] = [
   { path: '/admin/accounts', user: 'admin', ready: 'account-admin' },
   { path: '/admin/rules', user: 'steward', ready: 'rule-1' },
   { path: '/admin/quarantine', user: 'steward', ready: 'quarantine-refresh' },
-  { path: '/admin/events', user: 'observer', ready: 'presence-refresh' },
+  { path: '/events', user: 'observer', ready: 'presence-find' },
   { path: '/admin/ingest', user: 'steward', ready: 'ingest-figures' },
   { path: '/admin/layers', user: 'steward', ready: 'layers-table' },
   { path: '/about', user: 'observer', ready: 'about-server' },
 ]
 
 /** What looks like a key of the message catalogue. */
-const keyLike = /\b(?:action|admin|about|app|command|field|ingest|layers|level|levelShort|login|nav|origin|phone|pref|role|state|time)\.[a-z][\w.]+/g
+const keyLike = /\b(?:action|admin|about|app|command|field|ingest|layers|level|levelShort|login|nav|origin|phone|pref|presence|role|state|time)\.[a-z][\w.]+/g
 
 async function words(page: Page): Promise<string> {
   return page.evaluate(() => {

@@ -21,7 +21,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/admin/rules', name: 'rules', component: () => import('./views/admin/RulesView.vue'), meta: { key: 'nav.rules', needs: 'view' } },
   { path: '/admin/quarantine', name: 'quarantine', component: () => import('./views/admin/QuarantineView.vue'), meta: { key: 'nav.quarantine', needs: 'edit-data' } },
   { path: '/admin/ingest', name: 'ingest', component: () => import('./views/admin/IngestView.vue'), meta: { key: 'nav.ingest', needs: 'edit-data' } },
-  { path: '/admin/events', name: 'events', component: () => import('./views/admin/DeviceEventsView.vue'), meta: { key: 'nav.events', needs: 'view' } },
+  { path: '/events', name: 'presence', component: () => import('./views/admin/PresenceView.vue'), meta: { key: 'nav.presence', needs: 'view' } },
   { path: '/admin/layers', name: 'layers', component: () => import('./views/admin/LayersView.vue'), meta: { key: 'nav.layers', needs: 'edit-data' } },
   { path: '/about', name: 'about', component: () => import('./views/AboutView.vue'), meta: { key: 'nav.about', needs: 'view' } },
   { path: '/:rest(.*)*', redirect: '/' },

@@ -74,10 +74,10 @@ export const handleAlert = (
 export const assignees = () => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`)
 
 export const ingest = (options: Signal = {}) => request<T.IngestStats>('GET', `${v1}/ingest`, options)
-export const conflicts = (query: { limit?: number; before?: number; datastream?: number } = {}) =>
+export const events = (query: { kind: string; limit?: number; before?: number }) =>
+  request<T.Items<T.TimelineEvent>>('GET', `${v1}/events`, { query })
+export const conflicts = (query: { datastream?: number; limit?: number; before?: number } = {}) =>
   request<T.Items<T.Conflict>>('GET', `${v1}/conflicts`, { query })
-export const events = (query: { kind?: string; limit?: number; before?: number } = {}) =>
-  request<T.Items<T.LogEvent>>('GET', `${v1}/events`, { query })
 export const quarantine = (query: { limit?: number; before?: number } = {}) =>
   request<T.Items<T.Quarantined>>('GET', `${v1}/quarantine`, { query })
 export const search = (q: string, limit = 20, options: Signal = {}) =>

@@ -26,6 +26,7 @@ type Checks = {
   device: Agrees<T.Device, S['Device']>
   deviceSnapshot: Agrees<T.DeviceSnapshot, S['DeviceSnapshot']>
   division: Agrees<T.Division, S['Division']>
+  event: Agrees<T.TimelineEvent, S['Event']>
   feature: Agrees<T.Feature, S['Feature']>
   featureProperties: Agrees<T.FeatureProperties, S['FeatureProperties']>
   field: Agrees<T.Field, S['Field']>
@@ -40,7 +41,6 @@ type Checks = {
   layerChange: Agrees<LayerTileChange, S['LayerChange']>
   layerHealth: Agrees<T.LayerHealth, S['LayerState']>
   layerHealthList: Agrees<T.LayerHealthList, S['LayerHealth']>
-  logEvent: Agrees<T.LogEvent, S['Event']>
   me: Agrees<T.Me, S['Me']>
   message: Agrees<T.CapMessage, S['Message']>
   observation: Agrees<T.Observation, S['Observation']>

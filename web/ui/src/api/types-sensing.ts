@@ -118,14 +118,14 @@ export interface PresenceEvent {
   more: number
 }
 
-/** A row of the event log. */
-export interface LogEvent {
+/** A line of the event log. */
+export interface TimelineEvent {
   seq: number
   at: string
   kind: string
-  divisions: string[]
-  roles: string[] | null
+  divisions: string[] | null
+  roles?: string[] | null
   subject: string
-  actor: string
+  actor?: string
   payload: unknown
 }

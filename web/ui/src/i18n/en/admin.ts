@@ -139,16 +139,6 @@ export default {
     received: 'Received',
     gone: 'No longer kept',
   },
-  presence: {
-    title: 'Device events',
-    intro: 'Devices on and off line, datastreams silent and heard of again. Three missed readings are silence; a device is off line when all of its datastreams are silent.',
-    empty: 'Nothing was told of devices yet.',
-    unreadable: 'This entry cannot be read',
-    since: 'since',
-    more: 'and {n} more that are not listed',
-    state: { online: 'On line', offline: 'Off line', stale: 'Silent', fresh: 'Heard again' },
-    why: { status: 'it said so, or its last will did', silence: 'no readings came', late: 'readings arrive, but late: its clock is behind', reading: 'a reading came' },
-  },
   quarantine: {
     title: 'Quarantine',
     tab: 'Not stored',

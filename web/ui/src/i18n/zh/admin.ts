@@ -139,16 +139,6 @@ export default {
     received: '收到',
     gone: '已过保存期',
   },
-  presence: {
-    title: '设备动态',
-    intro: '设备上下线、监测项中断与恢复。连续缺三次读数即为中断，全部监测项中断即为离线。',
-    empty: '还没有设备动态。',
-    unreadable: '此条记录无法读取',
-    since: '自',
-    more: '另有 {n} 条变化未列出',
-    state: { online: '上线', offline: '离线', stale: '中断', fresh: '恢复' },
-    why: { status: '设备自报或遗嘱', silence: '没有收到读数', late: '读数到达但时间落后，设备时钟偏慢', reading: '收到读数' },
-  },
   quarantine: {
     title: '隔离数据',
     tab: '未能入库',

@@ -6,6 +6,7 @@ import ingest from './ingest'
 import layers from './layers'
 import login from './login'
 import phone from './phone'
+import presence from './presence'
 
 // One file a page, so that people who work on different pages do not meet in one file.
-export default { ...common, command, login, admin, ingest, layers, phone, about } as const
+export default { ...common, command, login, admin, ingest, layers, phone, presence, about } as const

@@ -1,0 +1,55 @@
+// The ingest path as a steward sees it: figures that move, what could not be stored, contradictions, and
+// a device that falls silent and is heard of again.
+
+import { expect, publish, test } from './fixtures'
+
+test('the ingest page counts what devices send, and the quarantine what could not be stored', async ({ as, demo, sensor }) => {
+  const device = await sensor('370684')
+  const { page, complaints } = await as('steward')
+  await page.goto('/admin/ingest')
+  await expect(page.getByTestId('broker-embedded')).toHaveAttribute('data-connected', 'true')
+  const figure = async (key: string) => Number((await page.getByTestId(`fig-${key}`).innerText()).replaceAll(',', '').match(/\d+/)?.[0])
+  await expect(page.getByTestId('fig-quarantined')).toBeVisible()
+  const before = await figure('quarantined')
+  await publish(demo, device, '{"v":')
+  await publish(demo, device, 1.25)
+  await expect.poll(() => figure('quarantined'), { timeout: 30_000 }).toBeGreaterThan(before)
+  await expect(page.getByTestId('chart-flow').locator('canvas')).toBeVisible()
+  expect(complaints).toEqual([])
+})
+
+test('a reading that comes again with another value is listed, and marked in the chart', async ({ as, demo, sensor }) => {
+  const device = await sensor('370684')
+  const t = new Date(Date.now() - 60_000).toISOString()
+  for (const v of [1.5, 2.5]) await publish(demo, device, JSON.stringify({ t, v: { [device.stream]: v } }))
+  const { page, complaints } = await as('steward')
+  await page.goto('/admin/quarantine')
+  await page.getByTestId('tab-conflicts').click()
+  const row = page.locator('tr', { hasText: device.id })
+  await expect(async () => {
+    await page.getByTestId('conflicts-refresh').click()
+    await expect(row).toContainText('2.5', { timeout: 2_000 })
+  }).toPass()
+  await expect(row).toContainText('1.5')
+  await row.getByRole('link').click()
+  await expect(page.getByTestId('device-card').locator('figcaption').first()).toContainText('需留意')
+  expect(complaints).toEqual([])
+})
+
+test('a datastream that misses three of its intervals is shown as silent, and told', async ({ as, demo, sensor, steward }) => {
+  test.setTimeout(120_000)
+  const device = await sensor('370684')
+  expect((await steward.patch(`/api/v1/datastreams/${device.streamId}`, { data: { interval_s: 1 } })).ok()).toBe(true)
+  await publish(demo, device, 1)
+  const { page } = await as('commander')
+  await page.goto(`/?card=device:${device.id}`)
+  // three intervals are never less than half a minute
+  await expect(page.getByTestId('stream-silent').first()).toBeVisible({ timeout: 90_000 })
+  await page.goto('/events')
+  const told = page.getByTestId('presence-table').locator(`tr[data-device="${device.id}"][data-state="stale"]`)
+  await expect(told.first()).toBeVisible({ timeout: 30_000 })
+  await publish(demo, device, 2)
+  await page.goto(`/?card=device:${device.id}`)
+  await expect(page.getByTestId('device-card')).toBeVisible()
+  await expect(page.getByTestId('stream-silent')).toHaveCount(0, { timeout: 30_000 })
+})

@@ -1,0 +1,23 @@
+export default {
+  title: 'Device events',
+  intro: 'When devices went on and off line, and which datastreams fell silent or were heard of again; newest first, every 5 s.',
+  late: 'Nothing new could be fetched for {age}; this may not be the newest.',
+  empty: 'There are no device events yet. They appear when a device goes on or off line, or its data stop.',
+  find: 'Filter by device name or id',
+  told: 'Told',
+  device: 'Device',
+  state: 'State',
+  why: 'Why',
+  since: 'Since',
+  division: 'Division',
+  more: '{n} more changes of the same moment are not listed',
+  which: { all: 'All', devices: 'Devices', streams: 'Datastreams' },
+  is: { online: 'On line', offline: 'Off line', stale: 'No data', fresh: 'Data again' },
+  reason: {
+    statusOn: 'the device said so',
+    statusOff: 'the device said so, or its connection was lost (last will)',
+    silence: 'silence: three intervals missed',
+    late: 'data that arrive are old already (slow clock, or sent later)',
+    reading: 'a reading came',
+  },
+} as const

@@ -1,0 +1,23 @@
+export default {
+  title: '设备动态',
+  intro: '设备何时在线、离线，哪个监测项中断、恢复；最近的在前，每 5 秒更新。',
+  late: '已有 {age} 没有取到新动态，以下可能不是最新。',
+  empty: '还没有设备动态。设备上线、离线或数据中断时会出现在这里。',
+  find: '按设备名称或编号筛选',
+  told: '通报',
+  device: '设备',
+  state: '状态',
+  why: '原因',
+  since: '自',
+  division: '辖区',
+  more: '同一时刻还有 {n} 项变化未列出',
+  which: { all: '全部', devices: '设备', streams: '监测项' },
+  is: { online: '在线', offline: '离线', stale: '数据中断', fresh: '数据恢复' },
+  reason: {
+    statusOn: '设备报告在线',
+    statusOff: '设备报告离线，或连接断开（遗嘱）',
+    silence: '静默：缺了三个上报间隔',
+    late: '数据到达时已过时（时钟慢或补传）',
+    reading: '收到读数',
+  },
+} as const
