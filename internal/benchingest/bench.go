@@ -45,6 +45,14 @@ func newBench(ctx context.Context, o options, r *benchkit.Report) (*bench, error
 	return b, err
 }
 
+// postgres is the process id of PostgreSQL; 0: it is not the benchmark's own.
+func (b *bench) postgres() int {
+	if b.place == nil {
+		return 0
+	}
+	return b.place.Cluster.PID()
+}
+
 // database gives the URL of a database, with everything in it, made when first asked for.
 func (b *bench) database(ctx context.Context, name string) (string, error) {
 	url := b.place.Cluster.URL(name)

@@ -50,7 +50,7 @@ func big(ctx context.Context, b *bench) (err error) {
 		}
 		defer func() { err = errors.Join(err, s.close()) }()
 		a := &archive{server: s, history: h, side: &side{
-			name: "onemap, " + of.name, subject: subject{s.mqtt, s.PID, b.place.Cluster.PID()}, db: url, after: s.awaitRules, since: since,
+			name: "onemap, " + of.name, subject: subject{s.mqtt, s.PID, b.postgres()}, db: url, after: s.awaitRules, since: since,
 		}}
 		both = append(both, a)
 	}

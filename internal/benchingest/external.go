@@ -121,7 +121,7 @@ func (b *bench) publishers() []*link {
 	links := make([]*link, externalPublishers)
 	for i := range links {
 		links[i] = newLink(&device{login: login{id: fmt.Sprintf("publisher-%d", i)}}, externalWindow, 1)
-		for d := i; d < externalDevices; d += externalPublishers {
+		for d := i; d < min(externalDevices, len(b.devices)-mostStreams); d += externalPublishers {
 			for _, stream := range b.devices[d].streams {
 				links[i].messages = append(links[i].messages, newMessage(b.devices[d].topic, stream, 1))
 			}
@@ -214,7 +214,7 @@ func (b *bench) through(ctx context.Context, r *reader, pid int, links []*link, 
 	}); err != nil {
 		return f, err
 	}
-	s := subject{server: pid, postgres: b.place.Cluster.PID()}
+	s := subject{server: pid, postgres: b.postgres()}
 	before, err := look(s, links)
 	if err != nil {
 		return f, err

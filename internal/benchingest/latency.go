@@ -108,7 +108,7 @@ func reportDelays(r *benchkit.Report, all []delays) {
 // pace is one run. Every reading must be in the table and with every client.
 func (b *bench) pace(ctx context.Context, s *server, eyes []*eye) (d delays, err error) {
 	since := time.Now()
-	links := make([]*link, latencyDevices)
+	links := make([]*link, min(latencyDevices, len(b.devices)))
 	for i := range links {
 		links[i] = newLink(&b.devices[i], 1, 1)
 	}
@@ -126,7 +126,7 @@ func (b *bench) pace(ctx context.Context, s *server, eyes []*eye) (d delays, err
 	var running sync.WaitGroup
 	for i, l := range links {
 		running.Go(func() {
-			first := start.Add(time.Duration(i) * time.Second / latencyDevices)
+			first := start.Add(time.Duration(i) * time.Second / time.Duration(len(links)))
 			took[i], errs[i] = l.keepPace(ctx, first, end)
 		})
 	}

@@ -134,15 +134,15 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("unknown argument %q", f.Arg(0))
 	case slices.ContainsFunc(only, func(c string) bool { return !slices.Contains(names, c) }):
 		return o, fmt.Errorf("-only %q: the cases are %s", o.only, strings.Join(names, ", "))
-	case o.runs < 1 || o.runs > 100 || o.seconds <= 0 || o.warm < 0:
+	case o.runs < 1 || o.runs > 100 || !(o.seconds > 0) || !(o.warm >= 0):
 		return o, errors.New("-runs must be 1 to 100, -seconds more than 0, -warm at least 0")
 	case o.devices < 1000 || o.devices > 19_000:
 		return o, errors.New("-devices must be 1000 to 19000")
 	case o.window < 0 || o.window > 60_000:
 		return o, errors.New("-window must be 0 to 60000")
-	case o.settle <= 0:
+	case !(o.settle > 0):
 		return o, errors.New("-settle must be more than 0")
-	case o.rows < 1e6 || o.rows > 1e9:
+	case !(o.rows >= 1e6 && o.rows <= 1e9): // NaN neither
 		return o, errors.New("-rows must be 1e6 to 1e9")
 	case o.bare.values < 1 || o.bare.values > bareBatch:
 		return o, fmt.Errorf("-values must be 1 to %d", bareBatch)

@@ -79,14 +79,14 @@ func (c rateCase) run(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	sides := []*side{{name: "onemap", subject: subject{s.mqtt, s.PID, b.place.Cluster.PID()}, db: ours, after: s.awaitRules}}
+	sides := []*side{{name: "onemap", subject: subject{s.mqtt, s.PID, b.postgres()}, db: ours, after: s.awaitRules}}
 	for _, args := range c.bareArgs(b) {
 		hook, err := b.self(ctx, bare, args...)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, hook.Stop()) }()
-		sides = append(sides, &side{name: "bare hook", subject: subject{hook.Addr, hook.PID, b.place.Cluster.PID()}, db: bare})
+		sides = append(sides, &side{name: "bare hook", subject: subject{hook.Addr, hook.PID, b.postgres()}, db: bare})
 	}
 	if err := b.byTurns(ctx, sides, c.traffic(b)); err != nil {
 		return err
