@@ -41,7 +41,7 @@ type device struct {
 type flight struct {
 	n int
 	message
-	again bool
+	sent bool // before
 }
 
 var (
@@ -90,25 +90,25 @@ func (d *device) session(ctx context.Context, l *link, window int, acked *atomic
 	go l.acks(answers)
 	defer func() {
 		d.todo = slices.Concat(d.kept, d.waiting, d.todo)
-		for i := range d.todo {
-			d.todo[i].again = true
-		}
 		d.waiting, d.kept = nil, nil
 	}()
 	for {
-		if err := errors.Join(d.fill(l, window), l.out.Flush()); err != nil {
-			return err
-		}
-		if len(d.waiting) == 0 {
+		err := errors.Join(d.fill(l, window), l.out.Flush())
+		if err == nil && len(d.waiting) == 0 {
 			return l.bye()
 		}
-		a, open := <-answers
+		var a ack
+		if open := false; err == nil {
+			if a, open = <-answers; !open {
+				err = errLost
+			}
+		}
 		switch {
-		case !open && d.waiting[0].ends:
+		case err != nil && len(d.waiting) > 0 && d.waiting[0].ends: // perhaps before all of it was written
 			d.waiting = nil
 			return errEnded
-		case !open:
-			return errLost
+		case err != nil:
+			return err
 		}
 		if err := d.answered(l, a, acked); err != nil {
 			return err
@@ -131,12 +131,11 @@ func (d *device) fill(l *link, window int) error {
 		if len(d.waiting) > 0 && (f.ends || d.waiting[0].ends) {
 			return nil
 		}
-		d.todo = d.todo[1:]
-		d.waiting = append(d.waiting, f)
-		d.sent++
-		if f.again {
+		if d.sent++; f.sent {
 			d.resent++
 		}
+		f.sent = true
+		d.todo, d.waiting = d.todo[1:], append(d.waiting, f)
 		if err := l.publish(f.topic, f.payload, f.qos, packetID(f.n)); err != nil {
 			return err
 		}

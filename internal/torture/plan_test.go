@@ -15,6 +15,7 @@ type row struct {
 	ahead  bool // of its receipt: its place in the present is its receipt
 	late   bool // behind what its datastream had: it has no place in the present
 	onset  bool // it begins an episode
+	never  bool // it is none: its message holds no reading that can be stored
 }
 
 // ordered is what most cases publish: a reading a second in event time, each tenth at QoS 2, with the
@@ -38,8 +39,10 @@ func qosOf(n int) byte {
 	return 1
 }
 
-func (r row) payload() []byte {
-	return sensors.EncodeReadings(sensors.Reading{Time: r.at, Values: []sensors.Value{{Name: stream, Number: r.value}}})
+func (r row) payload() []byte { return sensors.EncodeReadings(r.reading()) }
+
+func (r row) reading() sensors.Reading {
+	return sensors.Reading{Time: r.at, Values: []sensors.Value{{Name: stream, Number: r.value}}}
 }
 
 // isRed reports whether a device's reading n is in an episode: the middle fifth of each of the equal parts

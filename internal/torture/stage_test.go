@@ -68,7 +68,7 @@ func newStage(t testing.TB, sz size, s staging) *stage {
 		s.plan = ordered
 	}
 	for _, d := range st.devices {
-		st.ledger.rows = append(st.ledger.rows, s.plan(st, d)...)
+		st.ledger.plans = append(st.ledger.plans, s.plan(st, d))
 	}
 	st.server = newServer(t, st.pg.URL(database), s.flags...)
 	if st.broker == nil {
