@@ -49,7 +49,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 // routedByPages lists the addresses that the pages' own router knows.
 func routedByPages(name string) bool {
 	switch name {
-	case "", "login", "m", "admin", "about":
+	case "", "login", "m", "admin", "events", "about":
 		return true
 	default:
 		return strings.HasPrefix(name, "admin/") || strings.HasPrefix(name, "m/")

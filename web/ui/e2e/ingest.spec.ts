@@ -4,7 +4,7 @@
 import { expect, publish, test } from './fixtures'
 
 test('the ingest page counts what devices send, and the quarantine what could not be stored', async ({ as, demo, sensor }) => {
-  const device = await sensor('370684')
+  const device = await sensor('370685')
   const { page, complaints } = await as('steward')
   await page.goto('/admin/ingest')
   await expect(page.getByTestId('broker-embedded')).toHaveAttribute('data-connected', 'true')
@@ -19,7 +19,7 @@ test('the ingest page counts what devices send, and the quarantine what could no
 })
 
 test('a reading that comes again with another value is listed, and marked in the chart', async ({ as, demo, sensor }) => {
-  const device = await sensor('370684')
+  const device = await sensor('370686')
   const t = new Date(Date.now() - 60_000).toISOString()
   for (const v of [1.5, 2.5]) await publish(demo, device, JSON.stringify({ t, v: { [device.stream]: v } }))
   const { page, complaints } = await as('steward')
@@ -38,7 +38,7 @@ test('a reading that comes again with another value is listed, and marked in the
 
 test('a datastream that misses three of its intervals is shown as silent, and told', async ({ as, demo, sensor, steward }) => {
   test.setTimeout(120_000)
-  const device = await sensor('370684')
+  const device = await sensor('370687')
   expect((await steward.patch(`/api/v1/datastreams/${device.streamId}`, { data: { interval_s: 1 } })).ok()).toBe(true)
   await publish(demo, device, 1)
   const { page } = await as('commander')
