@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -127,7 +128,13 @@ func (b *bench) launch(ctx context.Context, db string, flags ...string) (*benchk
 	if b.o.cpuprofile == "" {
 		return benchkit.StartServer(ctx, b.o.onemap, db, flags...)
 	}
-	c, err := b.self(ctx, db, "-child", "server", "-cpuprofile", b.o.cpuprofile)
+	args := []string{"-child", "server", "-cpuprofile", b.o.cpuprofile}
+	for _, f := range flags {
+		if broker, ok := strings.CutPrefix(f, "--broker=mqtt://"); ok {
+			args = append(args, "-broker", broker)
+		}
+	}
+	c, err := b.self(ctx, db, args...)
 	if err != nil {
 		return nil, err
 	}

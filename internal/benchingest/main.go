@@ -121,7 +121,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.cpuprofile, "cpuprofile", "", "measure the server that is built into this program instead of -onemap, and keep its profile here")
 	f.StringVar(&o.child, "child", "", "used by the program itself: be a bare hook, a bare loop or a server")
 	f.IntVar(&o.bare.values, "values", 1, "with -child: rows a publish")
-	f.StringVar(&o.bare.broker, "broker", "", "with -child loop: the broker, host:port")
+	f.StringVar(&o.bare.broker, "broker", "", "with -child: the broker to read from, host:port")
 	f.BoolVar(&o.bare.latest, "newest", false, "with -child: keep the newest readings too")
 	if err := f.Parse(args); err != nil {
 		return o, err

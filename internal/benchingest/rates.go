@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -103,7 +104,7 @@ func (c rateCase) bareArgs(b *bench) [][]string {
 	if !b.o.latest {
 		return [][]string{args}
 	}
-	return [][]string{args, append(args[:len(args):len(args)], "-newest")}
+	return [][]string{args, append(slices.Clip(args), "-newest")}
 }
 
 // byTurns lets each side have its runs, one after the other.
