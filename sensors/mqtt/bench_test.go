@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
@@ -56,7 +59,7 @@ func rawLogin(tb testing.TB, addr, device string) net.Conn {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &wire{conn: conn, r: bufio.NewReader(conn), version: 4}
+	w := &wire{conn: conn, r: bufio.NewReaderSize(conn, 64), version: 4}
 	err = w.trySend(packets.Packet{
 		FixedHeader: packets.FixedHeader{Type: packets.Connect},
 		Connect: packets.ConnectParams{
@@ -145,4 +148,57 @@ func BenchmarkManyConnections(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+}
+
+// BenchmarkConnections measures what a connected device costs in memory: in this process, so that
+// the clients' share is in it, too.
+func BenchmarkConnections(b *testing.B) {
+	const devices = 2000
+	broker := benchBroker(b, devices, mqtt.Options{})
+	for b.Loop() {
+		before := resident(b)
+		conns := make([]net.Conn, devices)
+		began := time.Now()
+		var all sync.WaitGroup
+		next := atomic.Int64{}
+		for range 16 {
+			all.Go(func() {
+				for {
+					i := int(next.Add(1)) - 1
+					if i >= devices {
+						return
+					}
+					conns[i] = rawLogin(b, broker.Addr(), fmt.Sprintf("dev-%d", i))
+				}
+			})
+		}
+		all.Wait()
+		b.ReportMetric(devices/time.Since(began).Seconds(), "logins/s")
+		for i, c := range conns {
+			if err := pump(c, fmt.Sprintf("dev-%d", i), 1, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric((resident(b)-before)/devices/1024, "KiB/connection")
+		for _, c := range conns {
+			_ = c.Close()
+		}
+		for broker.Connections() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// resident is how much of this process is in memory, bytes.
+func resident(tb testing.TB) float64 {
+	tb.Helper()
+	status, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var size, pages float64
+	if _, err := fmt.Sscan(string(status), &size, &pages); err != nil {
+		tb.Fatal(err)
+	}
+	return pages * float64(os.Getpagesize())
 }

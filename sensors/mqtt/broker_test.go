@@ -413,6 +413,8 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte{0x10, 0x10, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, 4, 't', 'e', 's', 't'})
 	f.Add([]byte{0x10, 0x11, 0, 4, 'M', 'Q', 'T', 'T', 5, 2, 0, 60, 0, 0, 4, 't', 'e', 's', 't'})
 	f.Add([]byte{0xff, 0xff})
+	f.Add(append(append([]byte{0x32, 0x20, 0, 24}, obsTopic("dev-0")...), 0, 1, 0, '{', '}'))
+	f.Add(bytes.Repeat([]byte{0x62, 2, 0, 1, 0xc0, 0}, 3))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		s := newStand(t, newMemory(1), mqtt.Options{})
 		for _, first := range []bool{true, false} { // as a stranger, and as a device that has logged in

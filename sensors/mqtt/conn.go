@@ -32,7 +32,9 @@ type conn struct {
 	parked  *time.Timer   // while it waits for its CONNACK as a penance
 	wake    func()        // what the timer does
 
-	ahead     []byte        // read and not yet given to the engine
+	buf       []byte        // what is read ahead is in it
+	ahead     []byte        // read and not yet taken
+	pass      int           // bytes from here on that are the engine's
 	idle      time.Duration // silence after which it ends; 0: the handshake's deadline holds
 	refreshed time.Time     // when the deadline for reading was last moved
 
@@ -65,7 +67,7 @@ func (c *conn) readConnect() error {
 			return err
 		}
 		if whole > 0 && len(buf) >= whole {
-			c.ahead = buf
+			c.ahead, c.pass = buf, whole
 			return nil
 		}
 		if len(buf) == cap(buf) {
@@ -112,18 +114,6 @@ func (c *conn) hello() (packets.Packet, error) {
 	}
 	pk.FixedHeader.Remaining = whole - body - 1
 	return pk, pk.ConnectDecode(append([]byte(nil), c.ahead[body+1:whole]...))
-}
-
-// Read is net.Conn's.
-func (c *conn) Read(p []byte) (int, error) {
-	if len(c.ahead) == 0 {
-		return c.Conn.Read(p)
-	}
-	n := copy(p, c.ahead)
-	if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
-		c.ahead = nil
-	}
-	return n, nil
 }
 
 // SetDeadline is called by the engine before it reads a packet. The deadline is then the

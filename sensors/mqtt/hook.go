@@ -7,7 +7,6 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -128,81 +127,28 @@ func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packe
 	return pk
 }
 
-// OnPublish hands a publish to the ingest path and answers ErrRejectPacket, which keeps the engine
-// from acknowledging: the session does so after the commit. A full window blocks here, and with it
-// the reading of this one connection.
+// OnPublish hands a publish to the session and answers ErrRejectPacket, which keeps the engine from
+// acknowledging: the session does so after the commit.
 func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	s := sessionOf(cl)
-	if s == nil || s.revoked.Load() {
-		return pk, packets.ErrRejectPacket
-	}
-	h.b.metrics.published[min(pk.FixedHeader.Qos, 2)].Inc()
-	if !h.b.begin() {
-		s.fail(errs.New(errs.Unavailable, "the server is stopping"))
+	if s == nil {
 		return pk, packets.ErrRejectPacket
 	}
 	topic, kind := s.own(pk.TopicName)
-	a := answer{packetID: pk.PacketID, qos: pk.FixedHeader.Qos, size: len(pk.Payload) + len(topic) + publishOverhead}
-	if !s.take(a.size) {
-		h.b.pending.Done()
-		return pk, packets.ErrRejectPacket
-	}
-	done := func(err error) { s.owe(a.with(err)) }
+	var stored func()
 	if pk.FixedHeader.Retain && kind == sensors.KindStatus {
-		done = s.retaining(pk, done)
+		stored = s.retaining(pk)
 	}
-	if a.qos == 2 {
-		if done = s.receive(topic, pk.Payload, a, done); done == nil {
-			return pk, packets.ErrRejectPacket
-		}
-	}
-	if err := s.accept(s.envelope(topic, kind, pk.Payload, a.qos, h.b.clock()), done); err != nil {
-		h.b.refuse(refusedUnavailable, slog.String("device", s.device), slog.Any("error", err))
-		done(err)
-	}
+	s.publish(topic, kind, pk.Payload, answer{packetID: pk.PacketID, qos: pk.FixedHeader.Qos}, stored)
 	return pk, packets.ErrRejectPacket
 }
 
-// with is the answer that follows from what became of the publish.
-func (a answer) with(err error) answer {
-	a.err = err
-	return a
-}
-
-// retaining keeps the message, too, once it is stored.
-func (s *session) retaining(pk packets.Packet, done func(error)) func(error) {
-	return func(err error) {
-		if err == nil {
-			s.retain(pk)
-		}
-		done(err)
+// retaining keeps the message, too: on status that means something, on readings it does not.
+func (s *session) retaining(pk packets.Packet) func() {
+	return func() {
+		pk.Created = s.b.clock().Unix()
+		s.b.server.Topics.RetainMessage(pk.Copy(false))
 	}
-}
-
-// receive looks whether a QoS 2 publish is one that was delivered before. It gives what is to be done
-// when it is stored, or nil when it is not to be stored again.
-func (s *session) receive(topic string, payload []byte, a answer, done func(error)) func(error) {
-	x, sum := s.exchange, s.b.exchanges.sum(topic, payload)
-	switch x.begin(a.packetID, sum, max(4*s.b.opts.Window, 1024), again{s, a}) {
-	case inboundNew:
-		return func(err error) {
-			for _, w := range x.stored(a.packetID, sum, err) {
-				w.s.owe(w.answer.with(err))
-			}
-			done(err)
-		}
-	case inboundCommitted:
-		s.b.metrics.duplicates.Inc()
-		s.owe(a)
-	case inboundPending:
-		s.b.metrics.duplicates.Inc()
-	default:
-		s.b.refuse(refusedUnreleased, slog.String("device", s.device))
-		s.release(1, a.size)
-		s.b.pending.Done()
-		s.disconnect(packets.ErrReceiveMaximum)
-	}
-	return nil
 }
 
 // clip bounds what a stranger can write into the log.

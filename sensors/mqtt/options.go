@@ -88,8 +88,9 @@ func (b *Broker) mochiOptions() *mochi.Options {
 	caps.WildcardSubAvailable = 0
 	caps.SubIDAvailable = 0
 	return &mochi.Options{
-		Capabilities:           caps,
-		Logger:                 slog.New(slog.DiscardHandler),
-		SysTopicResendInterval: 24 * 3600, // nobody may read them
+		Capabilities:            caps,
+		ClientNetReadBufferSize: 64, // the connection has its own
+		Logger:                  slog.New(slog.DiscardHandler),
+		SysTopicResendInterval:  24 * 3600, // nobody may read them
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -214,16 +213,6 @@ func (s *session) revoke() {
 	s.b.refuse(refusedRevoked)
 	s.b.manners.note(sensors.TroubleRevoked, s.device, s.conn, "was connected when it was disabled, or its credentials or division were changed")
 	go s.disconnect(packets.ErrNotAuthorized)
-}
-
-// retain honours the retained flag on status; on readings it means nothing here.
-func (s *session) retain(pk packets.Packet) {
-	pk.Created = s.b.clock().Unix()
-	s.b.server.Topics.RetainMessage(pk.Copy(false))
-}
-
-func (s *session) envelope(topic, kind string, payload []byte, qos byte, at time.Time) sensors.Envelope {
-	return sensors.Envelope{Topic: topic, Division: s.division, Device: s.device, Kind: kind, Payload: payload, QoS: qos, Received: at}
 }
 
 func (b *Broker) getAnswers() []answer {

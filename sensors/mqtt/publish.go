@@ -1,0 +1,80 @@
+package mqtt
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// publish hands one publish to the ingest path. A full window blocks here, and with it the reading of
+// this one connection. stored may be nil; it is called when the publish is.
+func (s *session) publish(topic, kind string, payload []byte, a answer, stored func()) {
+	if s.revoked.Load() {
+		return
+	}
+	s.b.metrics.published[min(a.qos, 2)].Inc()
+	if !s.b.begin() {
+		s.fail(errs.New(errs.Unavailable, "the server is stopping"))
+		return
+	}
+	a.size = len(payload) + len(topic) + publishOverhead
+	if !s.take(a.size) {
+		s.b.pending.Done()
+		return
+	}
+	done := func(err error) {
+		if err == nil && stored != nil {
+			stored()
+		}
+		s.owe(a.with(err))
+	}
+	if a.qos == 2 {
+		if done = s.receive(topic, payload, a, done); done == nil {
+			return
+		}
+	}
+	if err := s.accept(s.envelope(topic, kind, payload, a.qos, s.b.clock()), done); err != nil {
+		s.b.refuse(refusedUnavailable, slog.String("device", s.device), slog.Any("error", err))
+		done(err)
+	}
+}
+
+// with is the answer that follows from what became of the publish.
+func (a answer) with(err error) answer {
+	a.err = err
+	return a
+}
+
+// receive looks whether a QoS 2 publish is one that was delivered before. It gives what is to be done
+// when it is stored, or nil when it is not to be stored again.
+func (s *session) receive(topic string, payload []byte, a answer, done func(error)) func(error) {
+	x, sum := s.exchange, s.b.exchanges.sum(topic, payload)
+	switch x.begin(a.packetID, sum, max(4*s.b.opts.Window, 1024), again{s, a}) {
+	case inboundNew:
+		return func(err error) {
+			for _, w := range x.stored(a.packetID, sum, err) {
+				w.s.owe(w.answer.with(err))
+			}
+			done(err)
+		}
+	case inboundCommitted:
+		s.b.metrics.duplicates.Inc()
+		s.owe(a)
+	case inboundPending:
+		s.b.metrics.duplicates.Inc()
+	default:
+		s.b.refuse(refusedUnreleased, slog.String("device", s.device))
+		s.release(1, a.size)
+		s.b.pending.Done()
+		s.disconnect(packets.ErrReceiveMaximum)
+	}
+	return nil
+}
+
+func (s *session) envelope(topic, kind string, payload []byte, qos byte, at time.Time) sensors.Envelope {
+	return sensors.Envelope{Topic: topic, Division: s.division, Device: s.device, Kind: kind, Payload: payload, QoS: qos, Received: at}
+}
