@@ -1,0 +1,146 @@
+package torture_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The disk of the database is full, and then it is not. The database is a tablespace on a small tmpfs where
+// this process may mount one; a second test, which needs no rights, is TestTableFull.
+func TestDiskFull(t *testing.T) {
+	if !mayMount() {
+		t.Log("no file system can be mounted here: the full disk is that of one table alone")
+		tableFull(t, "disk full (a table's file), again")
+		return
+	}
+	var room string
+	s := newStage(t, diskSize(), staging{create: func(p *postgres) { room = smallDisk(t, p) }})
+	s.publish()
+	s.reach(0.3)
+	filler := fillUp(t, room)
+	s.server.away()
+	s.pause(s.size.outage)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	s.finish()
+	s.ledger.check("the database's disk full (tmpfs)")
+}
+
+// mayMount reports whether a tmpfs can be mounted.
+func mayMount() bool {
+	dir, err := os.MkdirTemp("", "onemap-torture-mount-")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = os.Remove(dir) }()
+	if syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4096") != nil {
+		return false
+	}
+	return syscall.Unmount(dir, 0) == nil
+}
+
+// smallDisk makes the database on a tmpfs, and gives its folder. The mount goes when this process does.
+func smallDisk(t testing.TB, p *postgres) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "onemap-torture-disk-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := os.Stat(p.DataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := owner.Sys().(*syscall.Stat_t)
+	options := "mode=0700,size=256m,uid=" + strconv.Itoa(int(is.Uid)) + ",gid=" + strconv.Itoa(int(is.Gid))
+	mounted := hold(t, `mount -t tmpfs -o "$2" onemap-torture "$1" && echo && cat >/dev/null; umount -l "$1"; rmdir "$1"`, dir, options)
+	t.Cleanup(func() {
+		if err := mounted.Close(); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	p.exec("postgres", "create tablespace small location '"+dir+"'")
+	p.exec("postgres", "create database "+database+" tablespace small")
+	return dir
+}
+
+// fillUp takes all room of a file system, and gives the file that does.
+func fillUp(t testing.TB, dir string) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	_, err = io.Copy(f, zeros{})
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the disk cannot be filled: %v", err)
+	}
+	return f.Name()
+}
+
+// zeros never ends.
+type zeros struct{}
+
+// Read gives zeros.
+func (zeros) Read(b []byte) (int, error) { return len(b), nil }
+
+// No page can be added to the table of the month that the devices reach: its file, empty so far, is the
+// kernel's /dev/full, which has no room for anything. It needs no rights beyond those of the database's owner.
+func TestTableFull(t *testing.T) { tableFull(t, "disk full (a table's file)") }
+
+func tableFull(t *testing.T, name string) {
+	now := time.Now().UTC()
+	next := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, time.UTC)
+	s := newStage(t, diskSize(), staging{plan: func(s *stage, d *device) []row { return across(s, d, next) }})
+	file := s.fullTable(next)
+	s.publish()
+	s.server.away()
+	s.pause(s.size.outage)
+	if err := os.Rename(file+".kept", file); err != nil {
+		t.Fatal(err)
+	}
+	// who has the full file open must open it anew
+	s.pg.exec("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'onemap'")
+	s.finish()
+	s.ledger.check(name)
+}
+
+// across is ordered with a month that begins in the middle of the readings.
+func across(s *stage, d *device, month time.Time) []row {
+	rows := ordered(s, d)
+	for n := range rows {
+		rows[n].at = month.Add(time.Duration(n-len(rows)/2) * time.Second)
+	}
+	return rows
+}
+
+// fullTable makes the partition of the month and takes all room from it. It gives the path of its file, whose
+// content lies beside it.
+func (s *stage) fullTable(month time.Time) string {
+	s.t.Helper()
+	table := "observation_standard_" + month.Format("2006_01")
+	s.pg.exec(database, "create table "+table+" (like observation_standard including all)")
+	s.pg.exec(database, "alter table observation_standard attach partition "+table+
+		" for values from ('"+month.Format(time.RFC3339)+"') to ('"+month.AddDate(0, 1, 0).Format(time.RFC3339)+"')")
+	s.pg.exec(database, "checkpoint")
+	conn := s.pg.connect(database)
+	var path string
+	if err := conn.QueryRow(s.t.Context(), "select pg_relation_filepath($1)", table).Scan(&path); err != nil {
+		s.t.Fatal(err)
+	}
+	path = filepath.Join(s.pg.DataDir, path)
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		s.t.Fatalf("the table has a file of its own and nothing in it? %v, %v", info, err)
+	}
+	if err := errors.Join(os.Rename(path, path+".kept"), os.Symlink("/dev/full", path)); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
