@@ -40,7 +40,7 @@ func brokerOptions(o Options) (*mqtt.Options, error) {
 		if o.Broker == "" {
 			return nil, errs.InvalidField("--mqtt", "off leaves devices no way in: give --broker, or another listener as --mqtt-tls")
 		}
-		return nil, nil //nolint:nilnil // no broker is no failure
+		return nil, nil // and that is no failure
 	}
 	return &mqtt.Options{
 		Listen: o.MQTT, ListenTLS: o.MQTTTLS, ListenWS: o.MQTTWS, ListenWSS: o.MQTTWSS,

@@ -11,11 +11,11 @@ import (
 )
 
 // device connects the demo's device to the node and reports when its connection ends.
-func device(t *testing.T, d app.DemoInfo) (ended chan error) {
+func device(t *testing.T, d app.DemoInfo) (ended chan struct{}) {
 	t.Helper()
-	ended = make(chan error, 1)
+	ended = make(chan struct{})
 	o := paho.NewClientOptions().AddBroker("tcp://" + d.MQTT).SetClientID(d.Device.ID).SetUsername(d.Device.ID).SetPassword(d.Device.Password).
-		SetAutoReconnect(false).SetConnectionLostHandler(func(_ paho.Client, err error) { ended <- err })
+		SetAutoReconnect(false).SetConnectionLostHandler(func(paho.Client, error) { close(ended) })
 	c := paho.NewClient(o)
 	if token := c.Connect(); token.Wait() && token.Error() != nil {
 		t.Fatal(token.Error())

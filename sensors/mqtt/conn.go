@@ -23,7 +23,7 @@ type conn struct {
 	remote   string
 	cert     []byte // SHA-256 of a client certificate that is in date, nil: none
 	session  atomic.Pointer[session]
-	ctx      context.Context //nolint:containedctx // it is the connection's life
+	ctx      context.Context // the connection's life
 	cancel   context.CancelFunc
 
 	opened  time.Time

@@ -172,7 +172,7 @@ func TestClientCertificates(t *testing.T) {
 func TestACertificateIsReadAnewWhenItChanges(t *testing.T) {
 	s := newSecureStand(t)
 	shown := func() *big.Int {
-		conn, err := tls.Dial("tcp", s.broker.AddrOf(mqtt.KindTLS), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it looks at the certificate
+		conn, err := tls.Dial("tcp", s.broker.AddrOf(mqtt.KindTLS), &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func (o *over) Read(p []byte) (int, error) {
 			o.rest = r
 		}
 		n, err := o.rest.Read(p)
-		if err == io.EOF { //nolint:errorlint // as io.Reader has it
+		if err == io.EOF {
 			o.rest, err = nil, nil
 		}
 		if n > 0 || err != nil {
