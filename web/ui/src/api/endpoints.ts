@@ -46,6 +46,11 @@ export const feature = (layer: string, id: number | string, options: Signal = {}
 
 export const devices = () => request<T.DeviceSnapshot>('GET', `${v1}/devices`)
 export const device = (id: string) => request<T.Device>('GET', `${v1}/devices/${seg(id)}`)
+export const changeDevice = (id: string, enabled: boolean) => request<T.Device>('PATCH', `${v1}/devices/${seg(id)}`, { body: { enabled } })
+export const renewSecret = (id: string) => request<{ secret: string }>('POST', `${v1}/devices/${seg(id)}/secret`)
+export const putCertificate = (id: string, body: { sha256: string } | { pem: string }) =>
+  request<T.Certificate>('PUT', `${v1}/devices/${seg(id)}/certificate`, { body })
+export const deleteCertificate = (id: string) => request<void>('DELETE', `${v1}/devices/${seg(id)}/certificate`)
 export const datastreamTypes = () =>
   request<{ items: T.DatastreamType[]; hazard_types: T.HazardType[] }>('GET', `${v1}/datastream-types`)
 export const streamChart = (

@@ -19,6 +19,7 @@ type Checks = {
   assignee: Agrees<T.Assignee, S['Assignee']>
   audit: Agrees<T.Audit, S['Audit']>
   chart: Agrees<T.ChartData, S['Chart']>
+  certificate: Agrees<T.Certificate, S['Certificate']>
   conflict: Agrees<T.Conflict, S['Conflict']>
   datastream: Agrees<T.Datastream, S['Datastream']>
   datastreamType: Agrees<T.DatastreamType, S['DatastreamType']>

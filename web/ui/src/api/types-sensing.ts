@@ -129,3 +129,10 @@ export interface TimelineEvent {
   actor?: string
   payload: unknown
 }
+
+/** What is kept of a device's client certificate. */
+export interface Certificate {
+  sha256: string
+  subject?: string
+  not_after: string | null
+}

@@ -159,6 +159,20 @@ export default {
     missing: 'There is no device {id}, or it is not in your division',
     qc: { 2: 'not evaluated', 3: 'suspect', 4: 'bad', 9: 'missing' },
   },
+  steward: {
+    title: 'Manage the device',
+    act: { disable: 'Disable', enable: 'Enable', secret: 'New secret', certificate: 'Set certificate', forget: 'Remove certificate' },
+    ask: {
+      disable: 'A disabled device may no longer publish; its live connection is cut at once.',
+      enable: 'The device may connect and publish again.',
+      secret: 'The old secret ends at once, and a connection made with it is cut. The new one is shown this once.',
+      certificate: 'Give the SHA-256 fingerprint of the client certificate, or paste it as PEM (without its key). The one before ends, and a connection made with it is cut.',
+      forget: 'The device may no longer come in by its certificate; a connection made with it is cut at once.',
+    },
+    done: { disable: 'The device is disabled, its connection is cut.', enable: 'The device is enabled.', secret: 'The secret was changed. Copy it now, it cannot be shown again:', certificate: 'The certificate is registered, SHA-256:', forget: 'The certificate was removed.' },
+    until: 'valid until {date}',
+    events: 'Events of this device',
+  },
   chart: {
     loading: 'Fetching the curve…',
     empty: 'No readings in this time',

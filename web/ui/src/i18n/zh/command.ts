@@ -159,6 +159,20 @@ export default {
     missing: '没有编号为 {id} 的设备，或不在您的辖区内',
     qc: { 2: '未评定', 3: '可疑', 4: '错误', 9: '缺测' },
   },
+  steward: {
+    title: '设备管理',
+    act: { disable: '停用设备', enable: '启用设备', secret: '更换密钥', certificate: '登记证书', forget: '删除证书' },
+    ask: {
+      disable: '停用后设备不能再上报，当前连接立即断开。',
+      enable: '启用后设备可以重新连接并上报。',
+      secret: '旧密钥立即失效，用它建立的连接立即断开。新密钥只显示一次。',
+      certificate: '填写客户端证书的 SHA-256 指纹，或粘贴 PEM 证书（不含私钥）。原有证书随即失效，用它建立的连接立即断开。',
+      forget: '设备不能再凭证书接入，用它建立的连接立即断开。',
+    },
+    done: { disable: '设备已停用，连接已断开。', enable: '设备已启用。', secret: '密钥已更换。请现在抄录，之后无法再查看：', certificate: '证书已登记，SHA-256：', forget: '证书已删除。' },
+    until: '有效至 {date}',
+    events: '此设备的动态',
+  },
   chart: {
     loading: '正在取曲线…',
     empty: '这段时间没有读数',
