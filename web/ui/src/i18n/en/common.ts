@@ -19,7 +19,7 @@ export default {
     presence: 'Device events',
     ingest: 'Ingest',
     layers: 'Layer health',
-    about: 'About and sources',
+    about: 'Sources',
     login: 'Log in',
     logout: 'Log out',
   },
