@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Rule } from '../api/types'
 import { bandsOf, rulesFor } from '../stores/rules'
 import { scaleBar } from '../map/scale'
-import { extent, flagsOf, withGaps } from './series'
+import { extent, periodOf, flagsOf, withGaps } from './series'
 
 const at = (minute: number, v: number, qc = 1) => ({ t: new Date(minute * 60_000).toISOString(), v, qc })
 
@@ -65,4 +65,11 @@ test('a scale bar is a round length that fits', () => {
     expect(bar.label).toMatch(/^[1235]0* (k?m)$/)
   }
   expect(scaleBar(0, 110)).toEqual({ width: 0, label: '' })
+})
+
+test('a period of one’s own is in the city’s time, and runs forward', () => {
+  expect(periodOf('2026-11-23T14:00', '2026-11-23T15:30')).toEqual({ from: Date.parse('2026-11-23T06:00:00Z'), to: Date.parse('2026-11-23T07:30:00Z') })
+  for (const [a, b] of [['2026-11-23T14:00', '2026-11-23T14:00'], ['2026-11-24T14:00', '2026-11-23T14:00'], ['', '2026-11-23T14:00'], ['2020-01-01T00:00', '2026-01-01T00:00'], ['2026-13-01T00:00', '2027-01-01T00:00']] as const) {
+    expect(periodOf(a, b)).toBeNull()
+  }
 })

@@ -3,6 +3,12 @@
 import type { ChartData } from '../api/types'
 import type { Band } from '../stores/rules'
 
+/** A period of time, milliseconds since the epoch. */
+export interface Period {
+  from: number
+  to: number
+}
+
 export type Sample = [time: number, value: number | null]
 
 /**
@@ -22,6 +28,14 @@ export function withGaps(items: { t: string; v: number; qc: number }[], interval
     last = at
   }
   return samples
+}
+
+const longestMs = 400 * 86_400_000
+
+/** The period of two times of the city, as "2026-11-23T06:00"; null when it is none that can be shown. */
+export function periodOf(from: string, to: string): Period | null {
+  const [a, b] = [from, to].map((s) => (/^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(s) ? Date.parse(`${s}:00+08:00`) : NaN)) as [number, number]
+  return a < b && b - a <= longestMs ? { from: a, to: b } : null
 }
 
 export type FlagKind = 'suspect' | 'bad' | 'ahead' | 'conflict'

@@ -42,10 +42,13 @@ export interface ChartInput {
   say: (flag: Flag) => string
   /** CSS pixels of the whole chart, to keep labels off each other. */
   height: number
+  /** How much larger than on a desk. */
+  scale: number
 }
 
 function marks(input: ChartInput) {
   const t = tokens[input.theme]
+  const k = input.scale
   const [low, high] = input.extent
   const seen = input.bands.filter((b) => b.to > low && b.from < high)
   const edges = seen
@@ -74,7 +77,7 @@ function marks(input: ChartInput) {
       data: edges.map((e) => ({
         yAxis: e.at,
         lineStyle: { color: t.levels[e.level], width: 1, type: 'dashed', opacity: 0.8 },
-        label: { show: labelled.has(e.level), formatter: `${roman[e.level]} ${input.format(e.at)}`, position: 'insideStartTop', color: t.levels[e.level], fontSize: 10, distance: 1 },
+        label: { show: labelled.has(e.level), formatter: `${roman[e.level]} ${input.format(e.at)}`, position: 'insideStartTop', color: t.levels[e.level], fontSize: 10 * k, distance: 1 },
       })),
     },
   }
@@ -83,17 +86,18 @@ function marks(input: ChartInput) {
 /** The option of one stream's chart. A pure function: what is drawn is what it is given. */
 export function chartOption(input: ChartInput): EChartsCoreOption {
   const t = tokens[input.theme]
+  const k = input.scale
   return {
     animation: false,
     textStyle: { fontFamily, color: t.muted },
-    grid: { left: 6, right: 10, top: input.compact ? 8 : 12, bottom: 2, containLabel: true },
+    grid: { left: 6 * k, right: 10 * k, top: (input.compact ? 8 : 12) * k, bottom: 2 * k, containLabel: true },
     tooltip: {
       trigger: 'axis',
       renderMode: 'richText',
       confine: true,
       backgroundColor: t.panelSolid,
       borderColor: t.line,
-      textStyle: { color: t.text, fontSize: 12, fontFamily },
+      textStyle: { color: t.text, fontSize: 12 * k, fontFamily },
       axisPointer: { type: 'line', lineStyle: { color: t.muted } },
       formatter: (params: { value: Sample; data: Sample | { flag: Flag } }[]) => {
         const [at, value] = params[0]?.value ?? [0, null]
@@ -107,7 +111,7 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
       min: input.from,
       max: input.to,
       axisLine: { lineStyle: { color: t.line } },
-      axisLabel: { color: t.muted, fontSize: 10, hideOverlap: true, formatter: (v: number) => axisTime(v, input.to - input.from) },
+      axisLabel: { color: t.muted, fontSize: 10 * k, hideOverlap: true, formatter: (v: number) => axisTime(v, input.to - input.from) },
       splitLine: { show: false },
     },
     yAxis: {
@@ -115,7 +119,7 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
       min: input.extent[0],
       max: input.extent[1],
       splitNumber: 3,
-      axisLabel: { color: t.muted, fontSize: 10, showMinLabel: false, showMaxLabel: false, formatter: (v: number) => `${+v.toPrecision(4)}` },
+      axisLabel: { color: t.muted, fontSize: 10 * k, showMinLabel: false, showMaxLabel: false, formatter: (v: number) => `${+v.toPrecision(4)}` },
       splitLine: { lineStyle: { color: t.line, opacity: 0.6 } },
     },
     series: [
@@ -126,7 +130,7 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
         showSymbol: input.samples.length < 4, // a line of one reading is a point
         connectNulls: false,
         sampling: 'minmax', // the extremes stay when there are more readings than pixels
-        lineStyle: { color: t.accent, width: 1.6 },
+        lineStyle: { color: t.accent, width: 1.6 * k },
         itemStyle: { color: t.accent },
         ...marks(input),
       },
@@ -134,11 +138,12 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
         type: 'scatter',
         name: 'flags',
         symbol: 'diamond',
-        symbolSize: 9,
+        symbolSize: 9 * k,
         z: 4,
+        // What lies beyond the axis is marked at its edge; the words say its value.
         data: input.flags
-          .filter((f) => f.value >= input.extent[0] && f.value <= input.extent[1])
-          .map((flag) => ({ value: [flag.at, flag.value], flag, itemStyle: { color: flag.kind === 'bad' ? t.levels[1] : t.levels[2], borderColor: t.panelSolid, borderWidth: 1 } })),
+          .filter((f) => f.at >= input.from && f.at <= input.to)
+          .map((flag) => ({ value: [flag.at, Math.min(Math.max(flag.value, input.extent[0]), input.extent[1])], flag, itemStyle: { color: flag.kind === 'bad' ? t.levels[1] : t.levels[2], borderColor: t.panelSolid, borderWidth: 1 } })),
       },
     ],
   }

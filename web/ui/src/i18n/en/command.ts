@@ -182,6 +182,11 @@ export default {
     h24: '24 h',
     d7: '7 d',
     d30: '30 d',
+    own: 'Own',
+    from: 'From',
+    to: 'To',
+    badPeriod: 'The end must come after the beginning, at most 400 days',
+    labelOf: '{name}, from {from} to {to}',
     reduced: '{n} readings; each stretch keeps its least and its greatest',
     flagged: '{n} to look at twice; point at one',
     flag: {

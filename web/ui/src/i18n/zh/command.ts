@@ -182,6 +182,11 @@ export default {
     h24: '24 小时',
     d7: '7 天',
     d30: '30 天',
+    own: '自选',
+    from: '开始时间',
+    to: '结束时间',
+    badPeriod: '结束须晚于开始，最长 400 天',
+    labelOf: '{name}曲线，{from} 至 {to}',
     reduced: '共 {n} 条读数，每段保留最小值与最大值',
     flagged: '{n} 处需留意，指向可看说明',
     flag: {
