@@ -33,7 +33,7 @@ type Receiver interface {
 }
 
 // errFull is the cause of a refusal that only means: later.
-var errFull = errors.New("the queue is full") //nolint:gochecknoglobals // a sentinel
+var errFull = errors.New("the queue is full")
 
 // IsFull reports whether Accept refused because the queue is full: wait for Await and try again.
 func IsFull(err error) bool { return errors.Is(err, errFull) }
