@@ -9,6 +9,7 @@ import (
 
 // The devices' clocks run ahead, are set back, and say what no clock says.
 func TestClocksJump(t *testing.T) {
+	sideBySide(t)
 	s := newStage(t, clockSize(), staging{plan: jumping})
 	s.publish()
 	for i := range s.size.faults {

@@ -12,39 +12,39 @@ import (
 
 // PostgreSQL is stopped at once under load, and started again when the server has noticed.
 func TestPostgresKilled(t *testing.T) {
+	sideBySide(t)
 	s := newStage(t, databaseKillSize(), staging{})
-	s.publish()
-	for i := range s.size.faults {
-		s.reach(0.9 * float64(i+1) / float64(s.size.faults+1))
-		s.pg.kill()
+	s.broken(s.pg.kill, func() {
 		s.server.away()
 		s.pg.start()
-	}
+	})
 	s.finish()
 	s.ledger.check("PostgreSQL killed (immediate stop)")
 }
 
 // Every process of PostgreSQL stands still, and goes on.
 func TestPostgresStalled(t *testing.T) {
+	sideBySide(t)
 	s := newStage(t, stallSize(), staging{})
-	s.publish()
-	s.reach(0.3)
-	resume := s.pg.stall()
-	s.pause(s.size.outage)
-	resume()
+	var resume func()
+	s.broken(func() { resume = s.pg.stall() }, func() {
+		s.pause(s.size.outage)
+		resume()
+	})
 	s.finish()
 	s.ledger.check("PostgreSQL stalled (SIGSTOP) for " + s.size.outage.String())
 }
 
 // The server may open few connections, and then others take all that PostgreSQL has.
 func TestConnectionsExhausted(t *testing.T) {
+	sideBySide(t)
 	s := newStage(t, poolSize(), staging{maxConnections: 30, flags: []string{"--database-max=6"}})
-	s.publish()
-	s.reach(0.3)
-	release := s.occupy()
-	s.server.away()
-	s.pause(s.size.outage)
-	release()
+	var release func()
+	s.broken(func() { release = s.occupy() }, func() {
+		s.server.away()
+		s.pause(s.size.outage)
+		release()
+	})
 	s.finish()
 	s.ledger.check("connections exhausted")
 }

@@ -24,8 +24,10 @@ type device struct {
 	datastream int64
 	topic      string
 	messages   int
-	make       func(n int) message // called once for each number, in order, when it is first sent
-	rewind     int                 // how many acknowledged messages are sent again, too
+	make       func(n int) message                    // called once for each number, in order, when it is first sent
+	rewind     int                                    // how many messages that were acknowledged on a connection are sent again after it, too
+	limit      func() (n int, raised <-chan struct{}) // no message from n on is made before raised is closed
+	stay       <-chan struct{}                        // it stays connected until this is closed; nil: it leaves when it is done
 
 	acked                     []bool // by number
 	sent, resent, ended, lost int    // publishes, those that were repeated, connections that the server ended and that broke
@@ -93,13 +95,25 @@ func (d *device) session(ctx context.Context, l *link, window int, acked *atomic
 		d.waiting, d.kept = nil, nil
 	}()
 	for {
-		err := errors.Join(d.fill(l, window), l.out.Flush())
-		if err == nil && len(d.waiting) == 0 {
-			return l.bye()
+		limit, raised := d.limit()
+		err := errors.Join(d.fill(l, window, limit), l.out.Flush())
+		var stayed <-chan struct{}
+		if err == nil && d.next == d.messages && len(d.waiting)+len(d.todo) == 0 {
+			if d.stay == nil {
+				return l.bye()
+			}
+			stayed = d.stay
 		}
 		var a ack
 		if open := false; err == nil {
-			if a, open = <-answers; !open {
+			select {
+			case a, open = <-answers:
+			case <-raised:
+				continue
+			case <-stayed:
+				return l.bye()
+			}
+			if !open {
 				err = errLost
 			}
 		}
@@ -118,10 +132,10 @@ func (d *device) session(ctx context.Context, l *link, window int, acked *atomic
 
 // fill sends what the window has room for. A message that ends the connection goes alone, so that nothing
 // else has to be sent again for it.
-func (d *device) fill(l *link, window int) error {
+func (d *device) fill(l *link, window, limit int) error {
 	for len(d.waiting) < window {
 		if len(d.todo) == 0 {
-			if d.next == d.messages {
+			if d.next == min(limit, d.messages) {
 				return nil
 			}
 			d.todo = append(d.todo, flight{n: d.next, message: d.make(d.next)})

@@ -14,6 +14,7 @@ import (
 // The disk of the database is full, and then it is not. The database is a tablespace on a small tmpfs where
 // this process may mount one; a second test, which needs no rights, is TestTableFull.
 func TestDiskFull(t *testing.T) {
+	sideBySide(t)
 	if !mayMount() {
 		t.Log("no file system can be mounted here: the full disk is that of one table alone")
 		tableFull(t, "disk full (a table's file), again")
@@ -21,14 +22,14 @@ func TestDiskFull(t *testing.T) {
 	}
 	var room string
 	s := newStage(t, diskSize(), staging{create: func(p *postgres) { room = smallDisk(t, p) }})
-	s.publish()
-	s.reach(0.3)
-	filler := fillUp(t, room)
-	s.server.away()
-	s.pause(s.size.outage)
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
-	}
+	var filler string
+	s.broken(func() { filler = fillUp(t, room) }, func() {
+		s.server.away()
+		s.pause(s.size.outage)
+		if err := os.Remove(filler); err != nil {
+			t.Fatal(err)
+		}
+	})
 	s.finish()
 	s.ledger.check("the database's disk full (tmpfs)")
 }
@@ -93,7 +94,10 @@ func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
 // No page can be added to the table of the month that the devices reach: its file, empty so far, is the
 // kernel's /dev/full, which has no room for anything. It needs no rights beyond those of the database's owner.
-func TestTableFull(t *testing.T) { tableFull(t, "disk full (a table's file)") }
+func TestTableFull(t *testing.T) {
+	sideBySide(t)
+	tableFull(t, "disk full (a table's file)")
+}
 
 func tableFull(t *testing.T, name string) {
 	now := time.Now().UTC()

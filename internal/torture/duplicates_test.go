@@ -9,6 +9,7 @@ import (
 
 // Every reading is sent again and again, some of it with another value.
 func TestDuplicates(t *testing.T) {
+	sideBySide(t)
 	sz := duplicateSize()
 	storm := sz
 	storm.messages *= copies

@@ -11,6 +11,7 @@ import (
 
 // A tenth of what the devices send is garbage. All of it is in quarantine or refused, and counted.
 func TestGarbage(t *testing.T) {
+	sideBySide(t)
 	s := newStage(t, garbageSize(), staging{plan: littered})
 	s.publish()
 	s.finish()

@@ -7,13 +7,9 @@ import (
 
 // The server is killed under load, again and again.
 func TestServerKilled(t *testing.T) {
+	sideBySide(t)
 	s := newStage(t, killSize(), staging{})
-	s.publish()
-	for i := range s.size.faults {
-		s.reach(0.9 * float64(i+1) / float64(s.size.faults+1))
-		s.server.end(syscall.SIGKILL)
-		s.server.start()
-	}
+	s.broken(func() { s.server.end(syscall.SIGKILL) }, s.server.start)
 	s.finish()
 	s.ledger.check("server killed (SIGKILL)")
 }

@@ -3,7 +3,6 @@ package torture_test
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/cookiejar"
 	"strings"
 	"time"
 
@@ -74,6 +73,7 @@ func (l *ledger) check(name string) loss {
 	l.compare(&out, table)
 	l.compareAlerts(conn, &out, table)
 	l.compareLatest(table)
+	l.follower.check()
 	if out.missing+out.twice+out.others > 0 {
 		l.t.Errorf("%s: %d readings are missing, %d are there twice, %d were never sent", name, out.missing, out.twice, out.others)
 	}
@@ -269,19 +269,14 @@ func (l *ledger) compareLatest(table map[key]*stored) {
 	}
 }
 
-// get asks the API as the observer.
-func (s *stage) get(path string, out any) {
+// login opens a session as the observer and gives its cookie.
+func (s *stage) login() string {
 	s.t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	client := &http.Client{Jar: jar, Timeout: patience}
 	credentials, err := json.Marshal(map[string]string{"user": login, "password": password})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	res, err := client.Post(s.server.url("/api/v1/session"), "application/json", strings.NewReader(string(credentials)))
+	res, err := http.Post(s.server.url("/api/v1/session"), "application/json", strings.NewReader(string(credentials)))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -289,7 +284,20 @@ func (s *stage) get(path string, out any) {
 	if res.StatusCode != http.StatusOK {
 		s.t.Fatalf("log in: status %d", res.StatusCode)
 	}
-	if res, err = client.Get(s.server.url(path)); err != nil {
+	cookie, _, _ := strings.Cut(res.Header.Get("Set-Cookie"), ";")
+	return cookie
+}
+
+// get asks the API as the observer.
+func (s *stage) get(path string, out any) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.server.url(path), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Cookie", s.follower.cookie)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()

@@ -2,6 +2,7 @@ package torture_test
 
 import (
 	"os"
+	"testing"
 	"time"
 )
 
@@ -15,6 +16,13 @@ type size struct {
 
 // total is how many messages all devices have.
 func (s size) total() int { return s.devices * s.messages }
+
+// sideBySide lets small cases run two at a time; each has a database and a server of its own.
+func sideBySide(t *testing.T) {
+	if !full() {
+		t.Parallel()
+	}
+}
 
 // full reports whether the tests run at full size.
 func full() bool { return os.Getenv("TORTURE") == "full" }
@@ -37,22 +45,22 @@ func databaseKillSize() size {
 }
 
 func stallSize() size {
-	return sized(size{devices: 40, messages: 100, episodes: 2, window: 16, outage: 4 * time.Second},
-		size{devices: 1000, messages: 200, episodes: 2, window: 16, outage: time.Minute})
+	return sized(size{devices: 40, messages: 100, episodes: 2, window: 16, faults: 1, outage: 4 * time.Second},
+		size{devices: 1000, messages: 200, episodes: 2, window: 16, faults: 1, outage: time.Minute})
 }
 
 func poolSize() size {
-	return sized(size{devices: 40, messages: 100, episodes: 2, window: 16, outage: time.Second},
-		size{devices: 1000, messages: 100, episodes: 2, window: 16, outage: 20 * time.Second})
+	return sized(size{devices: 40, messages: 100, episodes: 2, window: 16, faults: 1, outage: time.Second},
+		size{devices: 1000, messages: 100, episodes: 2, window: 16, faults: 1, outage: 20 * time.Second})
 }
 
 func diskSize() size {
-	return sized(size{devices: 40, messages: 100, episodes: 2, window: 16, outage: time.Second},
-		size{devices: 1000, messages: 100, episodes: 2, window: 16, outage: 20 * time.Second})
+	return sized(size{devices: 40, messages: 100, episodes: 2, window: 16, faults: 1, outage: time.Second},
+		size{devices: 1000, messages: 100, episodes: 2, window: 16, faults: 1, outage: 20 * time.Second})
 }
 
 func remoteSize() size {
-	return sized(size{devices: 30, messages: 100, episodes: 2, window: 16, faults: 2}, size{devices: 500, messages: 200, episodes: 2, window: 16, faults: 3})
+	return sized(size{devices: 30, messages: 100, episodes: 2, window: 16, faults: 4}, size{devices: 500, messages: 200, episodes: 2, window: 16, faults: 6})
 }
 
 func duplicateSize() size {

@@ -31,19 +31,23 @@ const (
 
 // stage is a database of the test's own, a server over it and the devices that publish to it.
 type stage struct {
-	t       testing.TB
-	size    size
-	pg      *postgres
-	server  *server
-	devices []*device
-	ledger  *ledger
-	acked   atomic.Int64
-	broker  func() string // where the devices publish; nil: the server's own broker
+	t        testing.TB
+	size     size
+	pg       *postgres
+	server   *server
+	devices  []*device
+	ledger   *ledger
+	follower *follower
+	acked    atomic.Int64
+	broker   func() string // where the devices publish; nil: the server's own broker
 
-	began time.Time
-	ran   chan struct{} // closed when every device is done
-	errs  []error
-	mu    sync.Mutex
+	began  time.Time
+	limit  int           // of the messages of each device, for now
+	raised chan struct{} // closed when it is raised; both under mu
+
+	ran  chan struct{} // closed when every device is done
+	errs []error
+	mu   sync.Mutex
 }
 
 // staging is what differs between stages.
@@ -67,13 +71,16 @@ func newStage(t testing.TB, sz size, s staging) *stage {
 	if s.plan == nil {
 		s.plan = ordered
 	}
+	st.limit, st.raised = sz.messages, make(chan struct{})
 	for _, d := range st.devices {
+		d.limit = st.limited
 		st.ledger.plans = append(st.ledger.plans, s.plan(st, d))
 	}
 	st.server = newServer(t, st.pg.URL(database), s.flags...)
 	if st.broker == nil {
 		st.broker = st.server.mqttAddr
 	}
+	st.follower = follow(st)
 	return st
 }
 
@@ -167,6 +174,37 @@ func (s *stage) publish() {
 		wg.Wait()
 		close(s.ran)
 	}()
+}
+
+// allow lets the devices make that share of their messages and no more. So whatever is broken after it, and
+// however long that takes, there are messages left that find it broken.
+func (s *stage) allow(share float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit = int(share * float64(s.size.messages))
+	close(s.raised)
+	s.raised = make(chan struct{})
+}
+
+func (s *stage) limited() (int, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit, s.raised
+}
+
+// broken breaks something as often as the case says, each time amid messages and with messages left that find
+// it broken.
+func (s *stage) broken(breaks, mends func()) {
+	s.t.Helper()
+	share := func(i float64) float64 { return i / float64(s.size.faults+1) }
+	s.allow(share(1))
+	s.publish()
+	for i := range s.size.faults {
+		s.reach(share(float64(i) + 0.5))
+		breaks()
+		s.allow(share(float64(i) + 2))
+		mends()
+	}
 }
 
 // reach waits until that share of all messages is acknowledged.
