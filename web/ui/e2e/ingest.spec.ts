@@ -53,3 +53,54 @@ test('a datastream that misses three of its intervals is shown as silent, and to
   await expect(page.getByTestId('device-card')).toBeVisible()
   await expect(page.getByTestId('stream-silent')).toHaveCount(0, { timeout: 30_000 })
 })
+
+test('a steward disables a device from its card: it may not publish; its certificate, and a new secret', async ({ as, demo, sensor }) => {
+  const device = await sensor('370682')
+  await publish(demo, device, 1)
+  const { page, complaints } = await as('steward')
+  await page.goto(`/?card=device:${device.id}`)
+  const step = async (name: string) => {
+    await page.getByTestId(`steward-${name}`).click()
+    await page.getByTestId('steward-confirm').click()
+    await expect(page.getByTestId('steward-said')).toBeVisible()
+  }
+  await page.getByTestId('device-steward').locator('summary').click()
+  await page.getByTestId('steward-disable').click()
+  await expect(page.getByTestId('device-steward')).toContainText('立即断开')
+  await page.getByTestId('steward-confirm').click()
+  await expect(page.getByTestId('device-status')).toContainText('已停用')
+  await expect(async () => {
+    await expect(publish(demo, device, 2)).rejects.toThrow()
+  }).toPass()
+
+  await page.getByTestId('steward-certificate').click()
+  await page.getByTestId('steward-given').fill('nothing')
+  await page.getByTestId('steward-confirm').click()
+  await expect(page.getByTestId('steward-refused')).toBeVisible()
+  await page.getByTestId('steward-given').fill('ab'.repeat(32))
+  await page.getByTestId('steward-confirm').click()
+  await expect(page.getByTestId('steward-said')).toContainText('abab')
+  await step('forget')
+
+  await step('enable')
+  await expect(page.getByTestId('device-status')).not.toContainText('已停用')
+  await step('secret')
+  const secret = await page.getByTestId('steward-shown').innerText()
+  await expect(async () => publish(demo, { ...device, password: secret }, 3)).toPass()
+  await expect(page.getByTestId('stream-chart').first()).not.toHaveAttribute('data-points', '0')
+  expect(complaints.filter((c) => !c.includes('/certificate'))).toEqual([])
+
+  await page.goto('/admin/ingest')
+  await expect(page.getByTestId('refusals-embedded')).toBeVisible()
+})
+
+test('figures that cannot be fetched are said to be old', async ({ as }) => {
+  const { page } = await as('steward')
+  await page.goto('/admin/ingest')
+  await expect(page.getByTestId('ingest-node')).toBeVisible()
+  await expect(page.getByTestId('ingest')).toHaveAttribute('data-late', 'false')
+  await page.route('**/api/v1/ingest', (route) => route.abort())
+  await expect(page.getByTestId('ingest-late')).toBeVisible()
+  await page.unroute('**/api/v1/ingest')
+  await expect(page.getByTestId('ingest-late')).toHaveCount(0)
+})
