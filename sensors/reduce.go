@@ -13,16 +13,18 @@ const ChartLimit = 2000
 // more than the limit, the chart has them all. Then the period is cut into equal buckets, and each keeps
 // its least and its greatest believed reading, at their own times: no peak is lost. Readings that are
 // not believed (QCBad, QCMissing, no number) do not count as extremes, or one broken value would hide
-// what it stands among; the first of them in a bucket is kept beside, for a tenth of the points at most.
-// The first and the last reading are always kept.
+// what it stands among; the first of them in a bucket is kept beside, and when those are more than a
+// tenth of the points, that many of them, from the whole period. The first and the last reading are
+// always kept; a limit below four leaves room for nothing else.
 type Reducer struct {
 	from    time.Time
+	buckets int64
 	width   time.Duration // of a bucket
 	limit   int
-	odd     int // how many points of readings that are not believed may still be kept
 	rows    int64
 	every   []Observation // all of them, while they are few
 	points  []Observation
+	aside   []Observation // of readings that are not believed, the first of each bucket
 	bucket  int64
 	least   *Observation
 	most    *Observation
@@ -34,16 +36,9 @@ type Reducer struct {
 // NewReducer makes a reducer of [from, to) to at most limit points, 2 at least.
 func NewReducer(from, to time.Time, limit int) *Reducer {
 	limit = max(limit, 2)
-	odd := limit / 10
-	buckets := max((limit-odd-2)/2, 1)
-	if limit < 6 {
-		buckets = 0
-	}
-	r := &Reducer{from: from, limit: limit, odd: odd, bucket: -1}
-	if buckets > 0 {
-		r.width = max(to.Sub(from)/time.Duration(buckets)+1, 1)
-	} else {
-		r.odd = 0
+	r := &Reducer{from: from, limit: limit, bucket: -1}
+	if r.buckets = int64(limit-limit/10-2) / 2; r.buckets > 0 {
+		r.width = (max(to.Sub(from), 1)-1)/time.Duration(r.buckets) + 1 // rounded up
 	}
 	return r
 }
@@ -73,7 +68,7 @@ func (r *Reducer) take(o *Observation) {
 	if r.width == 0 {
 		return
 	}
-	if b := int64(o.Time.Sub(r.from) / r.width); b != r.bucket {
+	if b := min(int64(o.Time.Sub(r.from)/r.width), r.buckets-1); b != r.bucket {
 		r.flush()
 		r.bucket = b
 	}
@@ -108,19 +103,11 @@ func first(had, o *Observation) *Observation {
 
 // flush ends a bucket.
 func (r *Reducer) flush() {
-	var kept []Observation
 	if r.least != nil {
-		kept = append(kept, *r.least, *r.most)
+		r.points = append(r.points, *r.least, *r.most)
 	}
-	if r.beside != nil && r.odd > 0 {
-		kept = append(kept, *r.beside)
-		r.odd--
-	}
-	slices.SortFunc(kept, func(a, b Observation) int { return a.Time.Compare(b.Time) })
-	for _, o := range kept {
-		if n := len(r.points); n == 0 || o.Time.After(r.points[n-1].Time) {
-			r.points = append(r.points, o)
-		}
+	if r.beside != nil {
+		r.aside = append(r.aside, *r.beside)
 	}
 	r.least, r.most, r.beside = nil, nil, nil
 }
@@ -131,8 +118,20 @@ func (r *Reducer) Chart() Chart {
 		return Chart{Rows: r.rows, Exact: true, Points: r.every}
 	}
 	r.flush()
-	if n := len(r.points); r.last.Time.After(r.points[n-1].Time) {
-		r.points = append(r.points, r.last)
+	points := slices.Concat(r.points, []Observation{r.last}, evenly(r.aside, r.limit/10))
+	slices.SortFunc(points, func(a, b Observation) int { return a.Time.Compare(b.Time) })
+	points = slices.CompactFunc(points, func(a, b Observation) bool { return a.Time.Equal(b.Time) })
+	return Chart{Rows: r.rows, BucketS: r.width.Seconds(), Points: points}
+}
+
+// evenly gives at most n of a list, from the whole of it.
+func evenly(list []Observation, n int) []Observation {
+	if len(list) <= n {
+		return list
 	}
-	return Chart{Rows: r.rows, BucketS: r.width.Seconds(), Points: r.points}
+	out := make([]Observation, n)
+	for i := range out {
+		out[i] = list[i*len(list)/n]
+	}
+	return out
 }

@@ -17,7 +17,7 @@ import (
 func TestAChartKeepsEveryPeak(t *testing.T) {
 	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	rapid.Check(t, func(rt *rapid.T) {
-		limit := rapid.SampledFrom([]int{2, 3, 6, 20, 100}).Draw(rt, "limit")
+		limit := rapid.SampledFrom([]int{2, 3, 4, 6, 20, 100}).Draw(rt, "limit")
 		period := time.Duration(rapid.IntRange(1, 1_000_000).Draw(rt, "period")) * time.Second
 		steps := rapid.SliceOfN(rapid.IntRange(1, 1000), 0, 400).Draw(rt, "steps")
 		var series []sensors.Observation
@@ -69,8 +69,8 @@ func TestAChartKeepsEveryPeak(t *testing.T) {
 		if c.Points[0] != series[0] || c.Points[len(c.Points)-1] != series[len(series)-1] {
 			rt.Fatal("the first or the last reading is missing")
 		}
-		if c.BucketS == 0 {
-			return // too few points for buckets
+		if limit < 4 {
+			return // no room for buckets
 		}
 		width := time.Duration(math.Round(c.BucketS * float64(time.Second)))
 		extremes := func(list []sensors.Observation) map[int64][2]float64 {
@@ -112,5 +112,49 @@ func TestAChartShowsWhatIsNotBelieved(t *testing.T) {
 	}
 	if len(c.Points) > 100 || c.Rows != 3600 {
 		t.Errorf("%d points of %d rows", len(c.Points), c.Rows)
+	}
+}
+
+// Of a series that is wrong throughout, the whole period is shown, not only its beginning; and so is its
+// only believed reading.
+func TestAChartOfNothingButBadReadings(t *testing.T) {
+	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	const rows, limit = 10_000, 200
+	r := sensors.NewReducer(from, from.Add(rows*time.Second), limit)
+	for i := range rows {
+		o := sensors.Observation{Time: from.Add(time.Duration(i) * time.Second), Value: 1e6, QC: sensors.QCBad}
+		if i == 7777 {
+			o.Value, o.QC = 3, sensors.QCGood
+		}
+		r.Add(&o)
+	}
+	c := r.Chart()
+	if len(c.Points) > limit {
+		t.Fatalf("%d points", len(c.Points))
+	}
+	byTenth, good := [10]int{}, 0
+	for _, p := range c.Points {
+		if p.QC == sensors.QCGood {
+			good++
+			continue
+		}
+		byTenth[int(p.Time.Sub(from)/time.Second)*10/rows]++
+	}
+	if good != 1 || slices.Min(byTenth[:]) == 0 {
+		t.Errorf("%d good, bad ones by tenths of the period: %v", good, byTenth)
+	}
+}
+
+// A period longer than a time.Duration can say is still cut into no more buckets than there is room for.
+func TestAChartOfCenturies(t *testing.T) {
+	from := time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, limit := range []int{2, 4, 10} {
+		r := sensors.NewReducer(from, from.AddDate(300, 0, 0), limit)
+		for i := range 300 {
+			r.Add(&sensors.Observation{Time: from.AddDate(i, 0, 0), Value: float64(i % 7), QC: sensors.QCGood})
+		}
+		if n := len(r.Chart().Points); n > limit || n < 2 {
+			t.Errorf("%d points of at most %d", n, limit)
+		}
 	}
 }
