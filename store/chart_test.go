@@ -127,16 +127,34 @@ func BenchmarkChart(b *testing.B) {
 		b.Fatal(err)
 	}
 	to := from.AddDate(0, 0, 30)
+	benchCharts(b, db, ids[0], from, to)
+}
+
+// BenchmarkChartOfSeconds is the same of a million rows, one a second.
+func BenchmarkChartOfSeconds(b *testing.B) {
+	db := newCity(b, 1)
+	id := streamsOf(b, db)[0]
+	from := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	const rows = 1_000_000
+	fillSeries(b, db, []int64{id}, from, time.Second, rows)
+	if _, err := db.Pool().Exec(b.Context(), `vacuum analyze observation`); err != nil {
+		b.Fatal(err)
+	}
+	benchCharts(b, db, id, from, from.Add(rows*time.Second))
+}
+
+// benchCharts measures a chart beside other ways to the same points.
+func benchCharts(b *testing.B, db *store.DB, id int64, from, to time.Time) {
 	b.Run("chart", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := db.Chart(b.Context(), city, ids[0], from, to, 2000); err != nil {
+			if _, err := db.Chart(b.Context(), city, id, from, to, 2000); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("counted in SQL", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := db.Pool().Exec(b.Context(), `select count(value) from observation where retention = 'standard' and datastream_id = $1 and ts >= $2 and ts < $3`, ids[0], from, to); err != nil {
+			if _, err := db.Pool().Exec(b.Context(), `select count(value) from observation where retention = 'standard' and datastream_id = $1 and ts >= $2 and ts < $3`, id, from, to); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -149,7 +167,33 @@ func BenchmarkChart(b *testing.B) {
 					from observation where retention = 'standard' and datastream_id = $1 and ts >= $2 and ts < $3
 				), e as (select b, min(value) as lo, max(value) as hi from o group by b)
 				select o.b, o.value, min(o.ts) from o join e on e.b = o.b and (o.value = e.lo or o.value = e.hi) group by o.b, o.value order by 3`,
-				ids[0], from, to); err != nil {
+				id, from, to); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("windowed in SQL", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := db.Pool().Exec(b.Context(), `
+				select ts, value from (
+					select ts, value, row_number() over (partition by b order by value, ts) as lo, row_number() over (partition by b order by value desc, ts) as hi
+					from (
+						select width_bucket(extract(epoch from ts)::float8, extract(epoch from $2::timestamptz)::float8, extract(epoch from $3::timestamptz)::float8, 899) as b, ts, value
+						from observation where retention = 'standard' and datastream_id = $1 and ts >= $2 and ts < $3
+					) o
+				) w where lo = 1 or hi = 1 order by ts`,
+				id, from, to); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("grouped once in SQL", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := db.Pool().Exec(b.Context(), `
+				select min(array[value, extract(epoch from ts)::float8]), max(array[value, extract(epoch from ts)::float8])
+				from observation where retention = 'standard' and datastream_id = $1 and ts >= $2 and ts < $3
+				group by width_bucket(extract(epoch from ts)::float8, extract(epoch from $2::timestamptz)::float8, extract(epoch from $3::timestamptz)::float8, 899)`,
+				id, from, to); err != nil {
 				b.Fatal(err)
 			}
 		}
