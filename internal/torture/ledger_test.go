@@ -1,9 +1,6 @@
 package torture_test
 
 import (
-	"encoding/json"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -266,45 +263,5 @@ func (l *ledger) compareLatest(table map[key]*stored) {
 		if o := d.Streams[0].Latest; o == nil || o.Value != r.value || !o.Time.Equal(at) {
 			l.t.Errorf("%s's newest reading is %+v, not %v of %s", d.ID, o, r.value, at)
 		}
-	}
-}
-
-// login opens a session as the observer and gives its cookie.
-func (s *stage) login() string {
-	s.t.Helper()
-	credentials, err := json.Marshal(map[string]string{"user": login, "password": password})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	res, err := http.Post(s.server.url("/api/v1/session"), "application/json", strings.NewReader(string(credentials)))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	_ = res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		s.t.Fatalf("log in: status %d", res.StatusCode)
-	}
-	cookie, _, _ := strings.Cut(res.Header.Get("Set-Cookie"), ";")
-	return cookie
-}
-
-// get asks the API as the observer.
-func (s *stage) get(path string, out any) {
-	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.server.url(path), nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Cookie", s.follower.cookie)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s: status %d", path, res.StatusCode)
-	}
-	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
-		s.t.Fatal(err)
 	}
 }

@@ -21,7 +21,7 @@ const patience = 5 * time.Minute
 // What the devices measure: a value below the threshold is a message's number, one above it red plus that.
 const (
 	red      = 1_000_000
-	clear    = 500_000
+	allClear = 500_000
 	greatest = 1e9
 	division = "370602"
 	stream   = "level"
@@ -122,7 +122,7 @@ func (s *stage) fill() {
 	must(db.PutDevices(ctx, list, func(id string) []byte { return sensors.HashSecret(secretOf(id)) }, nil))
 	_, err = db.PutRules(ctx, []alerts.Rule{{
 		Name: text("高水位", "High water"), Type: "water_level", Direction: alerts.Above, Enabled: true, Origin: core.OriginSynthetic,
-		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: red, Clear: clear}},
+		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: red, Clear: allClear}},
 	}})
 	must(err)
 	accounts, err := app.OpenAccounts(ctx, url, nil)
