@@ -24,14 +24,15 @@ var version = "dev"
 type cli struct {
 	config.Common
 
-	Serve    serveCmd    `cmd:"" help:"Run the server against a PostgreSQL database."`
-	Demo     demoCmd     `cmd:"" help:"Run everything on this machine: a private PostgreSQL, the broker, a synthetic city and its simulator."`
-	Migrate  migrateCmd  `cmd:"" help:"Bring a database's tables up to this version."`
-	Import   importCmd   `cmd:"" help:"Create or replace a layer from GeoJSON or CSV, or load the base data."`
-	Simulate simulateCmd `cmd:"" help:"Publish over MQTT as the synthetic city's devices do."`
-	Doctor   doctorCmd   `cmd:"" help:"Look at the database and at an external broker for what loses readings."`
-	User     userCmd     `cmd:"" help:"Accounts: add, passwd, list."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Serve    serveCmd              `cmd:"" help:"Run the server against a PostgreSQL database."`
+	Demo     demoCmd               `cmd:"" help:"Run everything on this machine: a private PostgreSQL, the broker, a synthetic city and its simulator."`
+	Migrate  migrateCmd            `cmd:"" help:"Bring a database's tables up to this version."`
+	Import   importCmd             `cmd:"" help:"Create or replace a layer from GeoJSON or CSV, or load the base data."`
+	Readings importObservationsCmd `cmd:"" name:"import-observations" help:"Import readings from CSV or NDJSON files; goes on where it was stopped."`
+	Simulate simulateCmd           `cmd:"" help:"Publish over MQTT as the synthetic city's devices do."`
+	Doctor   doctorCmd             `cmd:"" help:"Look at the database and at an external broker for what loses readings."`
+	User     userCmd               `cmd:"" help:"Accounts: add, passwd, list."`
+	Version  versionCmd            `cmd:"" help:"Print the version."`
 }
 
 // session is what every command runs with.

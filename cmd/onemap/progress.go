@@ -35,7 +35,10 @@ const (
 )
 
 // Show says how far a stage is; total 0 means that nobody knows. Another stage ends the one before.
-func (p *progress) Show(stage string, done, total int64) {
+func (p *progress) Show(stage string, done, total int64) { p.ShowNote(stage, done, total, "") }
+
+// ShowNote is Show with words behind the bar.
+func (p *progress) ShowNote(stage string, done, total int64, note string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.clock()
@@ -43,7 +46,7 @@ func (p *progress) Show(stage string, done, total int64) {
 		p.finish(now)
 		p.stage, p.started, p.printed = stage, now, now
 		if p.tty {
-			fmt.Fprintf(p.w, "\r\x1b[K%s", p.line(done, total))
+			fmt.Fprintf(p.w, "\r\x1b[K%s", p.line(done, total, note))
 		} else {
 			fmt.Fprintf(p.w, "%s …\n", stage)
 		}
@@ -58,9 +61,9 @@ func (p *progress) Show(stage string, done, total int64) {
 	}
 	p.printed = now
 	if p.tty {
-		fmt.Fprintf(p.w, "\r\x1b[K%s", p.line(done, total))
+		fmt.Fprintf(p.w, "\r\x1b[K%s", p.line(done, total, note))
 	} else {
-		fmt.Fprintln(p.w, p.line(done, total))
+		fmt.Fprintln(p.w, p.line(done, total, note))
 	}
 }
 
@@ -84,13 +87,16 @@ func (p *progress) finish(now time.Time) {
 	}
 }
 
-func (p *progress) line(done, total int64) string {
+func (p *progress) line(done, total int64, note string) string {
+	if note != "" {
+		note = "  " + note
+	}
 	switch {
 	case total > 0:
 		full := int(min(done, total) * barWidth / total)
-		return fmt.Sprintf("%s [%s%s] %d / %d", p.stage, strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), done, total)
+		return fmt.Sprintf("%s [%s%s] %d / %d", p.stage, strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), done, total) + note
 	case done > 0:
-		return fmt.Sprintf("%s: %d", p.stage, done)
+		return fmt.Sprintf("%s: %d", p.stage, done) + note
 	default:
 		return p.stage + " …"
 	}

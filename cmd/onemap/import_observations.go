@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"onemap/internal/app"
+	"onemap/internal/config"
+	"onemap/internal/errs"
+	"onemap/sensors/backfill"
+)
+
+type importObservationsCmd struct {
+	config.Database
+	Files []string `arg:"" name:"file" help:"CSV with a row of column names, or NDJSON, in UTF-8; gzip is taken; - is standard input."`
+
+	Format       string `help:"Form of the files: auto, csv or ndjson." default:"auto" enum:"auto,csv,ndjson"`
+	Device       string `help:"Column of the device; device, device_id, station, 设备 … when not given." placeholder:"COLUMN"`
+	Datastream   string `help:"Column of the datastream's name; datastream, name, 指标 … when not given." placeholder:"COLUMN"`
+	DatastreamID string `name:"datastream-id" help:"Column of the datastream's id, instead of those two; datastream_id when not given." placeholder:"COLUMN"`
+	Time         string `help:"Column of the time; t, time, ts, timestamp, 时间 … when not given." placeholder:"COLUMN"`
+	Value        string `help:"Column of the value; v, value, result, 值 … when not given." placeholder:"COLUMN"`
+	QC           string `name:"qc" help:"Column of the quality flag of QARTOD; qc, quality, 质控 when not given." placeholder:"COLUMN"`
+	Zone         string `help:"Zone of times that name none, as Asia/Shanghai; without it they are refused." placeholder:"ZONE"`
+
+	Strict    bool   `help:"Stop at the first record that is refused; what came before it stays."`
+	Again     bool   `help:"Import a file although it was imported."`
+	Synthetic bool   `help:"Take readings of synthetic devices; a production database has none."`
+	Rejects   string `help:"File for the records that are refused; FILE.rejects.csv when not given." placeholder:"FILE" type:"path"`
+	Chunk     int    `help:"Readings of a commit." default:"20000"`
+}
+
+// Run imports one file after the other and says what became of each.
+func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
+	url, err := c.URL()
+	if err != nil {
+		return err
+	}
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	for _, path := range c.Files {
+		o.Path = path
+		o.Progress = func(p app.BackfillProgress) {
+			s.progress.ShowNote("importing "+path+", kB", p.Done>>10, p.Total>>10, rateNote(p))
+		}
+		report, err := app.ImportObservations(ctx, url, o, s.logger)
+		s.progress.Done()
+		printBackfill(os.Stdout, report)
+		switch {
+		case errors.Is(err, context.Canceled):
+			fmt.Fprintf(os.Stderr, "onemap: stopped behind line %d; start again to go on from there\n", report.State.Position.Line)
+			return err
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
+	o := app.BackfillOptions{
+		Rejects: c.Rejects, Strict: c.Strict, Again: c.Again, Synthetic: c.Synthetic, ChunkRows: c.Chunk,
+		Read: backfill.Options{
+			Format: backfill.Format(c.Format),
+			Columns: backfill.Columns{
+				Device: c.Device, Datastream: c.Datastream, DatastreamID: c.DatastreamID, Time: c.Time, Value: c.Value, QC: c.QC,
+			},
+		},
+	}
+	if c.Rejects != "" && len(c.Files) > 1 {
+		return o, errs.InvalidField("--rejects", "names one file, and %d are imported", len(c.Files))
+	}
+	if c.Chunk < 1 {
+		return o, errs.InvalidField("--chunk", "%d is not a number of readings", c.Chunk)
+	}
+	if c.Zone != "" {
+		zone, err := time.LoadLocation(c.Zone)
+		if err != nil || c.Zone == "Local" {
+			return o, errs.InvalidField("--zone", "%q is no zone like Asia/Shanghai or UTC", c.Zone)
+		}
+		o.Read.Zone = zone
+	}
+	return o, nil
+}
+
+// rateNote is the pace, and how long the rest will take at it.
+func rateNote(p app.BackfillProgress) string {
+	if p.Elapsed <= 0 || p.Done <= 0 {
+		return ""
+	}
+	left := time.Duration(float64(p.Elapsed) * float64(p.Total-p.Done) / float64(p.Done))
+	return fmt.Sprintf("%d%%, %.0f rows/s, %s left", p.Done*100/max(p.Total, 1), float64(p.Rows)/p.Elapsed.Seconds(), max(left, 0).Round(time.Second))
+}
+
+func printBackfill(w io.Writer, r app.BackfillReport) {
+	if r.Path == "" {
+		return
+	}
+	n := r.State.Counts
+	switch {
+	case r.Already:
+		fmt.Fprintf(w, "%s: already imported, on %s; --again imports it once more\n", r.Path, r.State.FinishedAt.Format(time.RFC3339))
+	case r.Resumed > 0:
+		fmt.Fprintf(w, "%s: went on behind line %d, where it had been stopped\n", r.Path, r.Resumed)
+	}
+	how := "imported"
+	if !r.Finished {
+		how = "stopped behind line " + fmt.Sprint(r.State.Position.Line)
+	}
+	fmt.Fprintf(w, "%s: %s: %d records, stored %d (new %d, late %d), duplicates %d, conflicts %d, flagged bad %d, refused %d\n",
+		r.Path, how, n.Records, n.Stored, n.Stored-n.Late, n.Late, n.Duplicates, n.Conflicts, n.Bad, n.RefusedAll())
+	for _, reason := range slices.Sorted(maps.Keys(n.Refused)) {
+		fmt.Fprintf(w, "  refused as %s: %d\n", reason, n.Refused[reason])
+	}
+	if n.RefusedAll() > 0 {
+		fmt.Fprintf(w, "  they are in %s\n", r.Rejects)
+	}
+	if !r.Already && r.Took > 0 {
+		fmt.Fprintf(w, "  %d readings in %s, %.0f/s\n", r.Rows, r.Took.Round(time.Millisecond), float64(r.Rows)/r.Took.Seconds())
+	}
+	if r.Note != "" {
+		fmt.Fprintf(w, "  note: %s\n", r.Note)
+	}
+}

@@ -1,0 +1,317 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors"
+	"onemap/sensors/backfill"
+	"onemap/store"
+)
+
+// BackfillOptions is what the import of a file of readings needs.
+type BackfillOptions struct {
+	Path      string    // "-" is Stdin
+	Stdin     io.Reader // nil is os.Stdin
+	Read      backfill.Options
+	Rejects   string // file of what is refused; "" is Path with .rejects.csv
+	Strict    bool   // stop at the first refusal
+	Again     bool   // import although it was imported
+	Synthetic bool   // take readings of synthetic devices
+	ChunkRows int    // readings of a commit; 0 is 20,000
+	Clock     func() time.Time
+	Progress  func(BackfillProgress)
+}
+
+// BackfillProgress is how far an import is.
+type BackfillProgress struct {
+	Done, Total int64 // bytes of the file as it lies on the disk
+	Rows        int64 // readings stored or known, of this run
+	Elapsed     time.Duration
+}
+
+// BackfillReport is what became of a file.
+type BackfillReport struct {
+	Path, Rejects string
+	Resumed       int64 // the line behind which this run began; 0: at the beginning
+	Already       bool  // it was imported before: nothing was done
+	Finished      bool
+	State         backfill.State
+	Rows          int64 // readings of this run
+	Took          time.Duration
+	Note          string // what a person should know, or empty
+}
+
+const (
+	defaultChunkRows = 20_000
+	maxChunkRows     = 50_000
+)
+
+// ImportObservations imports a file of readings, and goes on where an earlier run of it has ended, however
+// that ended. What it stored stays on an error.
+func ImportObservations(ctx context.Context, url string, o BackfillOptions, logger *slog.Logger) (BackfillReport, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.ChunkRows < 0 || o.ChunkRows > maxChunkRows {
+		return BackfillReport{}, errs.InvalidField("--chunk", "%d is not between 1 and %d", o.ChunkRows, maxChunkRows)
+	}
+	if o.ChunkRows == 0 {
+		o.ChunkRows = defaultChunkRows
+	}
+	src, err := openSource(ctx, o)
+	if err != nil {
+		return BackfillReport{}, err
+	}
+	defer src.close()
+	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 4, Logger: logger, Clock: o.Clock})
+	if err != nil {
+		return BackfillReport{}, err
+	}
+	defer db.Close()
+	f := &backfilling{o: o, db: db, src: src, began: o.Clock()}
+	err = f.run(ctx)
+	f.report.Took = o.Clock().Sub(f.began)
+	if err == nil && !f.report.Already {
+		logger.InfoContext(ctx, "imported observations", "file", src.name, "stored", f.report.State.Counts.Stored, "refused", f.report.State.Counts.RefusedAll())
+	}
+	return f.report, err
+}
+
+// backfilling is one run.
+type backfilling struct {
+	o       BackfillOptions
+	db      *store.DB
+	src     *source
+	in      *store.Backfill
+	reg     *backfill.Registry
+	rejects *rejects
+	began   time.Time
+	report  BackfillReport
+}
+
+func (f *backfilling) run(ctx context.Context) (err error) {
+	f.report.Path, f.report.Rejects = f.src.name, f.src.rejects
+	if f.in, f.report.State, err = f.db.OpenBackfill(ctx, f.src.key, f.src.name, f.o.Again); err != nil {
+		return err
+	}
+	defer f.in.Close()
+	st := &f.report.State
+	if st.FinishedAt != nil {
+		f.report.Already, f.report.Finished = true, true
+		return nil
+	}
+	f.report.Resumed = st.Position.Line
+	streams, err := f.db.BackfillStreams(ctx)
+	if err != nil {
+		return err
+	}
+	f.reg = backfill.NewRegistry(streams)
+	r, err := backfill.Open(f.src.text, f.o.Read, st.Position)
+	if err != nil {
+		return f.src.say(err)
+	}
+	if f.rejects, f.report.Note, err = openRejects(f.src.rejects, st.RejectsBytes); err != nil {
+		return err
+	}
+	defer f.rejects.close()
+	return f.chunks(ctx, r)
+}
+
+// chunks reads ahead, one chunk, of what is being stored.
+func (f *backfilling) chunks(ctx context.Context, r backfill.Reader) error {
+	ctx, cancel := context.WithCancel(ctx)
+	ready := make(chan *chunk)
+	done := make(chan struct{})
+	defer func() { cancel(); <-done }()
+	go func() {
+		defer close(done)
+		defer close(ready)
+		for {
+			c := f.read(r)
+			select {
+			case ready <- c:
+			case <-ctx.Done():
+				return
+			}
+			if c.err != nil || c.Finished {
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case c := <-ready:
+			if err := f.write(ctx, c); err != nil {
+				return err
+			}
+			if c.err != nil {
+				return f.src.say(c.err)
+			}
+			if c.Finished {
+				f.report.Finished = true
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// chunk is a store's chunk with what was refused in it, and with the error that ended the reading behind it.
+type chunk struct {
+	backfill.Chunk
+	lines    []int64 // of the observations
+	refusals []backfill.Refusal
+	done     int64
+	err      error
+}
+
+// read gives the next chunk.
+func (f *backfilling) read(r backfill.Reader) *chunk {
+	c := &chunk{Chunk: backfill.Chunk{Counts: backfill.Counts{Refused: map[string]int64{}}, End: r.Position()}}
+	c.Observations, c.lines = make([]sensors.Observation, 0, f.o.ChunkRows), make([]int64, 0, f.o.ChunkRows)
+	received := f.o.Clock().UTC().Truncate(time.Microsecond)
+	ahead := 0
+	for len(c.Observations) < f.o.ChunkRows && len(c.refusals) < f.o.ChunkRows {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			c.End, c.Finished = r.Position(), true
+			break
+		}
+		if err == nil {
+			err = f.take(c, rec, received, &ahead)
+		}
+		if err != nil {
+			c.err = err
+			break
+		}
+		c.End = r.Position()
+	}
+	c.done = f.src.done()
+	return c
+}
+
+// take adds a record to the chunk. An error ends the import before the record.
+func (f *backfilling) take(c *chunk, rec *backfill.Record, received time.Time, ahead *int) error {
+	obs, bad := len(c.Observations), int64(0)
+	refusals := rec.Refusals
+	for i := range rec.Values {
+		v := &rec.Values[i]
+		o, reason, detail, err := f.observe(rec, v, received, ahead)
+		if err != nil {
+			c.Observations, c.lines = c.Observations[:obs], c.lines[:obs]
+			return err
+		}
+		if reason != "" {
+			refusals = append(refusals, backfill.Refusal{Line: rec.Line, Reason: reason, Detail: detail, Record: rec.Raw})
+			continue
+		}
+		if o.QC == sensors.QCBad {
+			bad++
+		}
+		c.Observations, c.lines = append(c.Observations, o), append(c.lines, rec.Line)
+	}
+	if len(refusals) > 0 {
+		if err := f.stops(rec, &refusals[0], c.End); err != nil {
+			c.Observations, c.lines = c.Observations[:obs], c.lines[:obs]
+			return err
+		}
+	}
+	c.Counts.Records++
+	c.Counts.Bad += bad
+	for _, r := range refusals {
+		c.refuse(r)
+	}
+	return nil
+}
+
+// refuse notes a refusal; the record's bytes are copied, since the reader uses them again.
+func (c *chunk) refuse(r backfill.Refusal) {
+	c.Counts.Refused[r.Reason]++
+	r.Record = append([]byte(nil), r.Record[:min(len(r.Record), maxRejectBytes)]...)
+	c.refusals = append(c.refusals, r)
+}
+
+// observe looks a value's datastream up and makes an observation of it, or says why not.
+func (f *backfilling) observe(rec *backfill.Record, v *backfill.Value, received time.Time, ahead *int) (o sensors.Observation, reason, detail string, err error) {
+	s, reason, detail := f.reg.Find(v)
+	if s == nil {
+		return o, reason, detail, nil
+	}
+	if s.Origin == core.OriginSynthetic && !f.o.Synthetic {
+		return o, "", "", errs.InvalidField("--synthetic", "line %d: the device %s is synthetic: its readings are refused unless --synthetic says that this database may hold them", rec.Line, s.Device)
+	}
+	o, reason, detail = backfill.Limits{}.Observe(v, s, received, *ahead)
+	if reason == "" && !o.Now.IsZero() {
+		*ahead++
+	}
+	return o, reason, detail, nil
+}
+
+// stops says whether a refusal ends the import: with --strict each does, and a file whose first time names no
+// zone would be refused line by line.
+func (f *backfilling) stops(rec *backfill.Record, r *backfill.Refusal, before backfill.Position) error {
+	switch {
+	case r.NoZone && (before.Line == 0 || before.Line == 1 && rec.Line == 2):
+		return errs.InvalidField("--zone", "line %d: %s; say which, as --zone Asia/Shanghai", r.Line, r.Detail)
+	case f.o.Strict:
+		return errs.InvalidField(fmt.Sprintf("line %d", r.Line), "%s (%s)", r.Detail, r.Reason)
+	}
+	return nil
+}
+
+// write stores a chunk. What is refused is on the disk before the commit that counts it.
+func (f *backfilling) write(ctx context.Context, c *chunk) error {
+	st := &f.report.State
+	for {
+		var err error
+		if c.RejectsBytes, err = f.rejects.write(st.RejectsBytes, c.refusals); err != nil {
+			return err
+		}
+		counts, gone, err := f.in.Write(ctx, c.Chunk, st.Counts)
+		if err != nil {
+			return fmt.Errorf("behind line %d (start again to go on from there): %w", st.Position.Line, err)
+		}
+		if len(gone) > 0 {
+			c.drop(gone)
+			continue
+		}
+		st.Counts, st.Position, st.RejectsBytes = counts, c.End, c.RejectsBytes
+		f.report.Rows += int64(len(c.Observations))
+		if f.o.Progress != nil {
+			f.o.Progress(BackfillProgress{Done: c.done, Total: f.src.size, Rows: f.report.Rows, Elapsed: f.o.Clock().Sub(f.began)})
+		}
+		return nil
+	}
+}
+
+// drop refuses the readings of datastreams that were deleted while the file was read.
+func (c *chunk) drop(gone []int64) {
+	lost := map[int64]bool{}
+	for _, id := range gone {
+		lost[id] = true
+	}
+	kept, lines := c.Observations[:0], c.lines[:0]
+	for i, o := range c.Observations {
+		if lost[o.DatastreamID] {
+			c.refuse(backfill.Refusal{Line: c.lines[i], Reason: backfill.ReasonNoStream, Detail: fmt.Sprintf("datastream %d: there is none any more", o.DatastreamID)})
+			continue
+		}
+		kept, lines = append(kept, o), append(lines, c.lines[i])
+	}
+	c.Observations, c.lines = kept, lines
+}
+
+// removeTemp is for what only this run needs.
+func removeTemp(f *os.File) {
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+}

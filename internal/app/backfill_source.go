@@ -1,0 +1,223 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
+
+	"onemap/internal/errs"
+	"onemap/sensors/backfill"
+)
+
+// source is a file of readings: hashed, and at its beginning again.
+type source struct {
+	file    *os.File
+	temp    bool
+	name    string
+	rejects string
+	size    int64
+	key     [32]byte
+	text    io.Reader // decompressed
+	read    atomic.Int64
+}
+
+// openSource opens the file and hashes it with the options that give its bytes their meaning. Standard
+// input is first written to a temporary file, because of the hash.
+func openSource(ctx context.Context, o BackfillOptions) (_ *source, err error) {
+	s := &source{name: o.Path, rejects: o.Rejects}
+	if o.Path == "-" {
+		s.name, s.temp = "standard input", true
+		if s.rejects == "" {
+			s.rejects = "stdin.rejects.csv"
+		}
+		s.file, err = spool(ctx, o.Stdin)
+	} else {
+		if s.rejects == "" {
+			s.rejects = o.Path + ".rejects.csv"
+		}
+		s.file, err = os.Open(o.Path)
+	}
+	if err != nil {
+		return nil, errs.Wrap(errs.Invalid, err, "import")
+	}
+	if err := s.begin(ctx, o.Read); err != nil {
+		s.close()
+		return nil, s.say(err)
+	}
+	return s, nil
+}
+
+func spool(ctx context.Context, in io.Reader) (*os.File, error) {
+	if in == nil {
+		in = os.Stdin
+	}
+	f, err := os.CreateTemp("", "onemap-import-")
+	if err != nil {
+		return nil, err
+	}
+	if _, err = io.Copy(f, stopping{ctx, in}); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		removeTemp(f)
+		return nil, err
+	}
+	return f, nil
+}
+
+// stopping is a reader that ends with its context.
+type stopping struct {
+	ctx context.Context //nolint:containedctx // an io.Reader has no other way
+	r   io.Reader
+}
+
+// Read reads unless the context has ended.
+func (s stopping) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.r.Read(p)
+}
+
+// begin hashes the file, goes back to its beginning, and finds out whether it is compressed.
+func (s *source) begin(ctx context.Context, o backfill.Options) error {
+	h := sha256.New()
+	zone := "-"
+	if o.Zone != nil {
+		zone = o.Zone.String()
+	}
+	fmt.Fprintf(h, "1 %q %q %q %d\n", o.Format, o.Columns, zone, o.MaxRecordBytes)
+	var err error
+	if s.size, err = io.Copy(h, stopping{ctx, s.file}); err != nil {
+		return err
+	}
+	h.Sum(s.key[:0])
+	if _, err = s.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	raw := bufio.NewReaderSize(counter{s.file, &s.read}, 1<<18)
+	s.text = raw
+	if head, _ := raw.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		if s.text, err = gzip.NewReader(raw); err != nil {
+			return errs.Wrap(errs.Invalid, err, "not gzip, although it begins so")
+		}
+	}
+	return nil
+}
+
+// counter counts what is read through it.
+type counter struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+// Read reads and counts.
+func (c counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+func (s *source) done() int64 { return s.read.Load() }
+
+// say names the file in an error.
+func (s *source) say(err error) error { return fmt.Errorf("%s: %w", s.name, err) }
+
+func (s *source) close() {
+	if s.temp {
+		removeTemp(s.file)
+		return
+	}
+	_ = s.file.Close()
+}
+
+// maxRejectBytes is how much of a refused record is kept.
+const maxRejectBytes = 4096
+
+// rejects is the file of what was refused. It is made when something is.
+type rejects struct {
+	path string
+	file *os.File
+}
+
+// openRejects opens the file if a run before this one has written to it, and cuts off what that wrote
+// beyond its last commit.
+func openRejects(path string, length int64) (*rejects, string, error) {
+	r := &rejects{path: path}
+	if length == 0 {
+		return r, "", nil
+	}
+	var note string
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // it stands beside a file that its reader can read
+	if err != nil {
+		return nil, "", errs.InvalidField("--rejects", "%v", err)
+	}
+	r.file = f
+	st, err := f.Stat()
+	if err == nil && st.Size() < length {
+		note = fmt.Sprintf("%s is shorter than the runs before have left it: some of the records that they refused are not in it", filepath.Base(path))
+	}
+	return r, note, err
+}
+
+// write puts the refusals at a place of the file, drops what was behind it, and gives its new length.
+func (r *rejects) write(at int64, list []backfill.Refusal) (int64, error) {
+	if len(list) == 0 {
+		return at, nil
+	}
+	if r.file == nil {
+		f, err := os.Create(r.path)
+		if err != nil {
+			return at, errs.InvalidField("--rejects", "%v", err)
+		}
+		r.file = f
+	}
+	if st, err := r.file.Stat(); err == nil && st.Size() < at {
+		at = st.Size()
+	}
+	text, err := rejectRows(at == 0, list)
+	if err == nil {
+		err = r.file.Truncate(at)
+	}
+	if err == nil {
+		_, err = r.file.WriteAt(text, at)
+	}
+	if err == nil {
+		err = r.file.Sync()
+	}
+	if err != nil {
+		return at, fmt.Errorf("write %s: %w", r.path, err)
+	}
+	return at + int64(len(text)), nil
+}
+
+// rejectRows is the refusals as CSV.
+func rejectRows(header bool, list []backfill.Refusal) ([]byte, error) {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	if header {
+		_ = w.Write([]string{"line", "reason", "detail", "record"}) // Error tells
+	}
+	for _, one := range list {
+		_ = w.Write([]string{strconv.FormatInt(one.Line, 10), one.Reason, one.Detail, strings.ToValidUTF8(string(one.Record), "\uFFFD")})
+	}
+	w.Flush()
+	return b.Bytes(), w.Error()
+}
+
+func (r *rejects) close() {
+	if r.file != nil {
+		_ = r.file.Close()
+	}
+}

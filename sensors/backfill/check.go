@@ -1,0 +1,86 @@
+package backfill
+
+import (
+	"fmt"
+	"time"
+
+	"onemap/sensors"
+)
+
+// Registry holds the datastreams that an import may fill.
+type Registry struct {
+	byID   map[int64]*Stream
+	byName map[string]map[string]*Stream
+}
+
+// NewRegistry makes one of a list.
+func NewRegistry(streams []Stream) *Registry {
+	r := &Registry{byID: make(map[int64]*Stream, len(streams)), byName: map[string]map[string]*Stream{}}
+	for i := range streams {
+		s := &streams[i]
+		r.byID[s.ID] = s
+		if r.byName[s.Device] == nil {
+			r.byName[s.Device] = map[string]*Stream{}
+		}
+		r.byName[s.Device][s.Name] = s
+	}
+	return r
+}
+
+// Find gives the datastream of a value, or why there is none.
+func (r *Registry) Find(v *Value) (s *Stream, reason, detail string) {
+	if v.DatastreamID != 0 {
+		if s = r.byID[v.DatastreamID]; s == nil {
+			return nil, ReasonNoStream, fmt.Sprintf("datastream_id: there is no datastream %d", v.DatastreamID)
+		}
+		return s, "", ""
+	}
+	names, ok := r.byName[string(v.Device)]
+	if !ok {
+		return nil, ReasonNoDevice, "device: there is no device " + clip(string(v.Device))
+	}
+	if s = names[string(v.Datastream)]; s == nil {
+		return nil, ReasonNoStream, "datastream: the device " + clip(string(v.Device)) + " has no " + clip(string(v.Datastream))
+	}
+	return s, "", ""
+}
+
+// Limits say which times are believed; those that are zero are sensors.TimeLimits'.
+type Limits struct {
+	Ahead  time.Duration // how far ahead of the import without being flagged; 0 is 10 s
+	Future time.Duration // how far ahead at all; 0 is 31 days
+}
+
+// Observe makes an observation of a value as the ingest path does: one out of its type's range is kept and
+// flagged, one ahead of received is kept and flagged, too. A flag that the file gives is kept, unless the
+// range says worse. reason says why there is none. nth tells apart those that are ahead.
+func (l Limits) Observe(v *Value, s *Stream, received time.Time, nth int) (o sensors.Observation, reason, detail string) {
+	ahead, future := l.Ahead, l.Future
+	if ahead == 0 {
+		ahead = 10 * time.Second
+	}
+	if future == 0 {
+		future = 31 * 24 * time.Hour
+	}
+	switch {
+	case v.Time.Sub(received) > future:
+		return o, ReasonBadTime, "t: " + v.Time.Format(time.RFC3339) + " is too far in the future"
+	case v.Time.Year() <= 1980:
+		return o, ReasonBadTime, "t: " + v.Time.Format(time.RFC3339) + " is a clock that was never set"
+	case v.Time.Before(s.Oldest):
+		return o, ReasonExpired, "t: " + v.Time.Format(time.RFC3339) + " is older than is kept: since " + s.Oldest.Format(time.DateOnly)
+	}
+	o = sensors.Observation{
+		DatastreamID: s.ID, Time: v.Time, Value: v.Value, QC: v.QC, TimeSource: sensors.TimeDevice, ReceivedAt: received,
+	}
+	if o.QC == 0 {
+		o.QC = sensors.QCGood
+	}
+	if o.QC != sensors.QCMissing && (v.Value < s.Min || v.Value > s.Max) {
+		o.QC = sensors.QCBad
+	}
+	if v.Time.Sub(received) > ahead {
+		o.TimeSource, o.Now = sensors.TimeAhead, received.Add(time.Duration(nth)*time.Microsecond)
+	}
+	return o, "", ""
+}

@@ -1,0 +1,188 @@
+package backfill
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"onemap/internal/errs"
+)
+
+// maxQuoted is how far a quote may reach over line ends, bytes.
+const maxQuoted = 64 << 10
+
+// errTooLong says that a record does not end within the limit.
+var errTooLong = errors.New("the record is too long")
+
+// lines cuts a stream into lines, or into records of several lines where quotes hold them together. The
+// bytes that it gives are valid until the next call.
+type lines struct {
+	r     io.Reader
+	limit int
+	buf   []byte
+	from  int // of the bytes not taken yet
+	to    int
+	ended error // what the reader ended with
+	pos   Position
+}
+
+func newLines(r io.Reader, limit int, at Position) *lines {
+	return &lines{r: r, limit: limit, buf: make([]byte, min(limit, 1<<16)), pos: at}
+}
+
+// fill reads more; it reports false at the end or when the limit is reached.
+func (l *lines) fill() bool {
+	if l.ended != nil || l.to-l.from >= l.limit {
+		return false
+	}
+	if l.from > 0 {
+		copy(l.buf, l.buf[l.from:l.to])
+		l.to -= l.from
+		l.from = 0
+	}
+	if l.to == len(l.buf) {
+		bigger := make([]byte, min(2*len(l.buf), l.limit))
+		copy(bigger, l.buf[:l.to])
+		l.buf = bigger
+	}
+	for range 100 {
+		n, err := l.r.Read(l.buf[l.to:])
+		l.to += n
+		if err != nil {
+			l.ended = err
+			return n > 0
+		}
+		if n > 0 {
+			return true
+		}
+	}
+	l.ended = io.ErrNoProgress
+	return false
+}
+
+// failed is why the reader ended, when that is not the end of the file.
+func (l *lines) failed() error {
+	if l.ended == nil || errors.Is(l.ended, io.EOF) {
+		return nil
+	}
+	return errs.Wrap(errs.Invalid, l.ended, "cannot be read beyond line %d", l.pos.Line)
+}
+
+// next takes the next line, without its end. An unread line that is longer than the limit is passed over:
+// its beginning comes with errTooLong. What came before a failure of the reader, and was not ended by a
+// newline, is not given: it may be half of a line.
+func (l *lines) next() ([]byte, error) {
+	seen := 0
+	for {
+		if i := bytes.IndexByte(l.buf[l.from+seen:l.to], '\n'); i >= 0 {
+			return l.take(seen + i + 1), nil
+		}
+		if seen = l.to - l.from; l.fill() {
+			continue
+		}
+		switch {
+		case l.failed() != nil:
+			return nil, l.failed()
+		case l.ended != nil && l.to == l.from:
+			return nil, io.EOF
+		case l.ended != nil:
+			return l.take(l.to - l.from), nil
+		}
+		return l.passOver()
+	}
+}
+
+// take gives the next n bytes as a record, without the newline at its end.
+func (l *lines) take(n int) []byte {
+	rec := l.buf[l.from : l.from+n]
+	l.from += n
+	l.pos.Offset += int64(n)
+	l.pos.Line += int64(bytes.Count(rec, []byte{'\n'}))
+	if rec[n-1] != '\n' {
+		l.pos.Line++ // the last line has no end
+		return rec
+	}
+	return trimCR(rec[:n-1])
+}
+
+func trimCR(b []byte) []byte {
+	if n := len(b); n > 0 && b[n-1] == '\r' {
+		return b[:n-1]
+	}
+	return b
+}
+
+// passOver takes a line whose end is not in the buffer, which is full.
+func (l *lines) passOver() ([]byte, error) {
+	head := bytes.Clone(l.buf[l.from:min(l.to, l.from+256)])
+	for {
+		rest := l.buf[l.from:l.to]
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+			l.from += i + 1
+			l.pos.Offset += int64(i + 1)
+			break
+		}
+		l.pos.Offset += int64(len(rest))
+		l.from, l.to = 0, 0
+		if !l.fill() {
+			if err := l.failed(); err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
+	l.pos.Line++
+	return head, errTooLong
+}
+
+// record takes the next record of CSV: a line, or several when a quote is open at the end of one. A quote
+// that is never closed holds only its own line: the next record begins behind it. ok is then false.
+func (l *lines) record() (rec []byte, ok bool, err error) {
+	scanned, open := 0, false
+	for {
+		for scanned < l.to-l.from {
+			rest := l.buf[l.from+scanned : l.to]
+			i := bytes.IndexByte(rest, '\n')
+			part := rest
+			if i >= 0 {
+				part = rest[:i+1]
+			}
+			if bytes.Count(part, []byte{'"'})%2 == 1 {
+				open = !open
+			}
+			scanned += len(part)
+			if i >= 0 && !open {
+				return l.take(scanned), true, nil
+			}
+		}
+		if (!open || scanned <= maxQuoted) && l.fill() {
+			continue
+		}
+		switch {
+		case l.failed() != nil:
+			return nil, false, l.failed()
+		case l.ended != nil && scanned == 0:
+			return nil, false, io.EOF
+		case l.ended != nil && !open:
+			return l.take(scanned), true, nil
+		}
+		rec, err = l.next()
+		return rec, false, err
+	}
+}
+
+// skipTo passes over everything before a position.
+func (l *lines) skipTo(at Position) error {
+	n := at.Offset - l.pos.Offset
+	if n < 0 {
+		return errs.New(errs.Invalid, "the beginning of the file is longer than it was")
+	}
+	have := min(n, int64(l.to-l.from))
+	l.from += int(have)
+	l.pos = at
+	if l.ended != nil && have < n {
+		return errs.New(errs.Invalid, "the file is shorter than it was")
+	}
+	_, err := io.CopyN(io.Discard, l.r, n-have)
+	return errs.Wrap(errs.Invalid, err, "the file is shorter than it was")
+}

@@ -1,0 +1,310 @@
+package backfill
+
+import (
+	"bytes"
+	"encoding/json"
+	"unicode/utf8"
+)
+
+// ndjson reads one JSON object a line: {"device":…,"datastream":…,"t":…,"v":number}, with
+// "datastream_id" for the two names, or, as devices publish, {"device":…,"t":…,"v":{"name":number,…}}.
+// Other keys are not read.
+type ndjson struct {
+	*lines
+	o   Options
+	rec Record
+}
+
+// Next gives the next line that is not empty.
+func (n *ndjson) Next() (*Record, error) {
+	for {
+		at := n.pos.Line + 1
+		line, err := n.next()
+		n.rec.begin(at, line)
+		if n.rec.tooLong(err, n.limit) {
+			return &n.rec, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		n.line(line)
+		return &n.rec, nil
+	}
+}
+
+// Position is the place behind the last line.
+func (n *ndjson) Position() Position { return n.pos }
+
+// members are the raw values of the keys that are read; nil where one is missing.
+type members struct {
+	device, datastream, id, t, v, qc []byte
+}
+
+func (m *members) of(key []byte) *[]byte {
+	switch string(key) {
+	case "device":
+		return &m.device
+	case "datastream":
+		return &m.datastream
+	case "datastream_id":
+		return &m.id
+	case "t":
+		return &m.t
+	case "v":
+		return &m.v
+	case "qc":
+		return &m.qc
+	default:
+		return nil
+	}
+}
+
+func (n *ndjson) line(b []byte) {
+	switch {
+	case !utf8.Valid(b):
+		n.rec.refuse(ReasonBadText, "not UTF-8 (GBK? convert the file first)")
+		return
+	case !json.Valid(b):
+		n.rec.refuse(ReasonBadJSON, "not JSON")
+		return
+	}
+	s := scan{b: b}
+	if s.peek() != '{' {
+		n.rec.refuse(ReasonBadShape, "not an object")
+		return
+	}
+	var m members
+	twice := ""
+	s.object(func(key []byte) {
+		value := s.value()
+		if at := m.of(key); at != nil {
+			if *at != nil {
+				twice = string(key)
+			}
+			*at = value
+		}
+	})
+	if twice != "" {
+		n.rec.refuse(ReasonBadShape, twice+": given twice")
+		return
+	}
+	n.reading(m)
+}
+
+// reading makes values of a line's members.
+func (n *ndjson) reading(m members) {
+	var v Value
+	if m.t == nil {
+		n.rec.refuse(ReasonBadTime, "t: missing")
+		return
+	}
+	text, ok := text(m.t)
+	if !ok {
+		n.rec.refuse(ReasonBadTime, "t: not a string")
+		return
+	}
+	at, msg, noZone := parseTime(text, n.o.Zone)
+	if msg != "" {
+		n.rec.refuse(ReasonBadTime, "t: "+msg)
+		n.rec.Refusals[len(n.rec.Refusals)-1].NoZone = noZone
+		return
+	}
+	v.Time = at
+	if m.qc != nil {
+		if v.QC, msg = parseQC(m.qc); msg != "" {
+			n.rec.refuse(ReasonBadQC, "qc: "+msg)
+			return
+		}
+	}
+	switch {
+	case m.v == nil:
+		n.rec.refuse(ReasonBadShape, "v: missing")
+	case m.v[0] == '{':
+		n.several(m, v)
+	default:
+		n.one(m, v)
+	}
+}
+
+// one takes a line with one value.
+func (n *ndjson) one(m members, v Value) {
+	if v.Value = n.finite(m.v, "v"); len(n.rec.Refusals) > 0 {
+		return
+	}
+	if m.id != nil {
+		var msg string
+		if v.DatastreamID, msg = parseID(m.id); msg != "" {
+			n.rec.refuse(ReasonNoStream, "datastream_id: "+msg)
+			return
+		}
+	} else if !n.name(&v.Device, m.device, "device", ReasonNoDevice) || !n.name(&v.Datastream, m.datastream, "datastream", ReasonNoStream) {
+		return
+	}
+	n.rec.Values = append(n.rec.Values, v)
+}
+
+// several takes the shape that devices publish; each value that is wrong costs itself alone.
+func (n *ndjson) several(m members, v Value) {
+	if !n.name(&v.Device, m.device, "device", ReasonNoDevice) {
+		return
+	}
+	count := 0
+	s := scan{b: m.v}
+	s.object(func(key []byte) {
+		raw := s.value()
+		if count++; count > maxValues {
+			return
+		}
+		before := len(n.rec.Refusals)
+		v.Datastream, v.Value = key, n.finite(raw, "v."+clip(string(key)))
+		if len(n.rec.Refusals) == before {
+			n.rec.Values = append(n.rec.Values, v)
+		}
+	})
+	switch {
+	case count == 0:
+		n.rec.refuse(ReasonBadShape, "v: empty")
+	case count > maxValues:
+		n.rec.Values, n.rec.Refusals = n.rec.Values[:0], n.rec.Refusals[:0]
+		n.rec.refuse(ReasonTooLarge, "v: more than "+itoa(maxValues)+" values")
+	default:
+		n.onlyOnce()
+	}
+}
+
+// onlyOnce refuses the names that are given twice: which of the values is meant cannot be known.
+func (n *ndjson) onlyOnce() {
+	if len(n.rec.Values) < 2 {
+		return
+	}
+	seen := make(map[string]int, len(n.rec.Values))
+	for _, v := range n.rec.Values {
+		seen[string(v.Datastream)]++
+	}
+	if len(seen) == len(n.rec.Values) {
+		return
+	}
+	kept := n.rec.Values[:0]
+	for _, v := range n.rec.Values {
+		if seen[string(v.Datastream)] == 1 {
+			kept = append(kept, v)
+			continue
+		}
+		n.rec.refuse(ReasonBadValue, "v."+clip(string(v.Datastream))+": given twice")
+	}
+	n.rec.Values = kept
+}
+
+// finite takes a JSON number; what else it is, is refused.
+func (n *ndjson) finite(raw []byte, field string) float64 {
+	if c := raw[0]; c != '-' && (c < '0' || c > '9') {
+		n.rec.refuse(ReasonBadValue, field+": "+clip(string(raw))+" is not a number")
+		return 0
+	}
+	v, msg := parseNumber(raw)
+	if msg != "" {
+		n.rec.refuse(ReasonBadValue, field+": "+msg)
+	}
+	return v
+}
+
+// name takes a string that must not be empty.
+func (n *ndjson) name(to *[]byte, raw []byte, field, reason string) bool {
+	if raw == nil {
+		n.rec.refuse(reason, field+": missing")
+		return false
+	}
+	s, ok := text(raw)
+	if !ok || len(s) == 0 {
+		n.rec.refuse(reason, field+": not a name")
+		return false
+	}
+	*to = s
+	return true
+}
+
+// text is a JSON string's, or false when it is something else.
+func text(raw []byte) ([]byte, bool) {
+	if raw[0] != '"' {
+		return nil, false
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1], true
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return nil, false
+	}
+	return []byte(s), true
+}
+
+// scan goes through bytes that are known to be JSON.
+type scan struct {
+	b []byte
+	i int
+}
+
+func (s *scan) peek() byte {
+	for s.b[s.i] == ' ' || s.b[s.i] == '\t' || s.b[s.i] == '\n' || s.b[s.i] == '\r' {
+		s.i++
+	}
+	return s.b[s.i]
+}
+
+// object goes through an object; each must take the value of the key that it is given.
+func (s *scan) object(each func(key []byte)) {
+	s.peek()
+	s.i++ // {
+	for s.peek() != '}' {
+		key, _ := text(s.value())
+		s.peek()
+		s.i++ // :
+		each(key)
+		if s.peek() == ',' {
+			s.i++
+		}
+	}
+	s.i++
+}
+
+// value takes any value and gives its bytes.
+func (s *scan) value() []byte {
+	s.peek()
+	from, depth := s.i, 0
+	for {
+		switch s.b[s.i] {
+		case '"':
+			for s.i++; s.b[s.i] != '"'; s.i++ {
+				if s.b[s.i] == '\\' {
+					s.i++
+				}
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		default:
+			if depth == 0 {
+				s.word()
+				return s.b[from:s.i]
+			}
+		}
+		s.i++
+		if depth == 0 {
+			return s.b[from:s.i]
+		}
+	}
+}
+
+// word takes a number or a literal.
+func (s *scan) word() {
+	for ; s.i < len(s.b); s.i++ {
+		switch s.b[s.i] {
+		case ' ', '\t', '\n', '\r', ',', '}', ']':
+			return
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"onemap/internal/errs"
+	"onemap/sensors/backfill"
+)
+
+// BackfillStreams lists every datastream, those of disabled devices too: history outlives a device's account.
+func (db *DB) BackfillStreams(ctx context.Context) ([]backfill.Stream, error) {
+	rows, err := db.pool.Query(ctx, `
+		select s.id, s.device_id, s.name, d.origin, t.gross_min, t.gross_max, r.keep_months
+		from datastream s join device d on d.id = s.device_id
+		join datastream_type t on t.code = s.type join retention_class r on r.code = t.retention`)
+	if err != nil {
+		return nil, mapErr(err, "list datastreams")
+	}
+	month := partitionOf("", db.now()).from()
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s backfill.Stream, err error) {
+		var keep int
+		err = row.Scan(&s.ID, &s.Device, &s.Name, &s.Origin, &s.Min, &s.Max, &keep)
+		s.Oldest = month.AddDate(0, -keep, 0) // prunePartitions drops what is older
+		return s, err
+	})
+	return all, mapErr(err, "list datastreams")
+}
+
+// Backfill is the import of one file: a connection of its own, which holds the lock that keeps a second
+// process off the same file, and a staging table.
+type Backfill struct {
+	db   *DB
+	conn *pgxpool.Conn
+	key  [32]byte
+	copy []byte
+}
+
+// backfillLock is the lock of a file, by a part of its key.
+func backfillLock(key [32]byte) int64 {
+	return int64(binary.BigEndian.Uint64(key[:8]) >> 1) //nolint:gosec // 63 bits fit
+}
+
+// OpenBackfill begins the import of a file or goes on with it, and says how far it is. again forgets how
+// far it was. errs.Conflict when another process imports it.
+func (db *DB) OpenBackfill(ctx context.Context, key [32]byte, name string, again bool) (*Backfill, backfill.State, error) {
+	var st backfill.State
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, st, mapErr(err, "open the import")
+	}
+	b := &Backfill{db: db, conn: conn, key: key}
+	if st, err = b.open(ctx, name, again); err != nil {
+		b.Close()
+		return nil, st, mapErr(err, "open the import")
+	}
+	return b, st, nil
+}
+
+func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfill.State, err error) {
+	// The session of a process that was killed a moment ago may still be ending: hence the wait.
+	if _, err := b.conn.Exec(ctx, `set lock_timeout = '5s'`); err != nil {
+		return st, err
+	}
+	_, err = b.conn.Exec(ctx, `select pg_advisory_lock($1)`, backfillLock(b.key))
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
+		return st, errs.New(errs.Conflict, "another process imports this very file")
+	}
+	if err != nil {
+		return st, err
+	}
+	_, err = b.conn.Exec(ctx, `
+		create temporary table if not exists backfill_stage (
+			n int, retention text, datastream_id bigint, ts timestamptz, value float8, qc smallint, time_source smallint, place int
+		) on commit delete rows`)
+	if err != nil {
+		return st, err
+	}
+	now := b.db.now()
+	var counts []byte
+	err = b.conn.QueryRow(ctx, `
+		insert into observation_import (key, name, started_at, updated_at) values ($1, $2, $3, $3)
+		on conflict (key) do update set name = excluded.name, updated_at = excluded.updated_at,
+			position = case when $4 then 0 else observation_import.position end,
+			line = case when $4 then 0 else observation_import.line end,
+			rejects_bytes = case when $4 then 0 else observation_import.rejects_bytes end,
+			counts = case when $4 then '{}' else observation_import.counts end,
+			started_at = case when $4 then $3 else observation_import.started_at end,
+			finished_at = case when $4 then null else observation_import.finished_at end
+		returning position, line, rejects_bytes, counts, started_at, finished_at`,
+		b.key[:], cleanText(name), now, again).
+		Scan(&st.Position.Offset, &st.Position.Line, &st.RejectsBytes, &counts, &st.StartedAt, &st.FinishedAt)
+	if err != nil {
+		return st, err
+	}
+	return st, json.Unmarshal(counts, &st.Counts)
+}
+
+// Close gives the connection up, and with it the lock and the staging table.
+func (b *Backfill) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = b.conn.Conn().Close(ctx)
+	b.conn.Release()
+}
+
+// Write stores a chunk in one transaction: its readings, each once, and how far the file then is. Readings
+// that are newer than their datastream's latest go the way of live ones: they become the latest, and rules
+// and screens are told of them. sum is the counts of the file so far; with what became of the chunk they are
+// returned. gone are datastreams that were deleted meanwhile: then nothing was stored, and the chunk is to
+// be written without them.
+func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Counts) (_ backfill.Counts, gone []int64, err error) {
+	if len(c.Observations) > backfillRows {
+		return sum, nil, errs.New(errs.Invalid, "a chunk of %d readings; %d are the most", len(c.Observations), backfillRows)
+	}
+	for range commitAttempts {
+		var p *batchPlan
+		if p, gone, err = b.plan(ctx, c); err != nil || len(gone) > 0 {
+			return sum, gone, mapErr(err, "plan a chunk")
+		}
+		var now backfill.Counts
+		if now, err = b.try(ctx, p, c, sum); err == nil {
+			return now, nil, nil
+		}
+		if !overtaken(err) && !errors.Is(err, errStreamGone) {
+			break
+		}
+		b.db.partitions.forget()
+		b.db.places.forget()
+	}
+	if overtaken(err) {
+		err = errs.Wrap(errs.Unavailable, err, "overtaken %d times", commitAttempts)
+	}
+	return sum, nil, mapErr(err, "store a chunk")
+}
+
+// plan sorts the readings by their key and makes the partitions that are missing.
+func (b *Backfill) plan(ctx context.Context, c backfill.Chunk) (p *batchPlan, gone []int64, err error) {
+	places, err := b.db.streamPlaces(ctx, c.Observations)
+	if err != nil {
+		return nil, nil, err
+	}
+	p = &batchPlan{fresh: make([]reading, 0, len(c.Observations))}
+	months, lost := map[partitionKey]struct{}{}, map[int64]struct{}{}
+	for i, o := range c.Observations {
+		place, ok := places[o.DatastreamID]
+		if !ok {
+			if _, told := lost[o.DatastreamID]; !told {
+				lost[o.DatastreamID] = struct{}{}
+				gone = append(gone, o.DatastreamID)
+			}
+			continue
+		}
+		p.fresh = append(p.fresh, reading{o, place.retention, int32(i)}) //nolint:gosec // bounded by backfillRows
+	}
+	if len(gone) > 0 {
+		return nil, gone, nil
+	}
+	p.setApart()
+	for i := range p.fresh {
+		months[partitionOf(p.fresh[i].retention, p.fresh[i].Time)] = struct{}{}
+	}
+	return p, nil, b.db.ensurePartitions(ctx, months)
+}
+
+// backfillRows bounds a chunk: its rows share a block of observation_seq.
+const backfillRows = 60_000
+
+// errStreamGone says that a datastream was deleted between the plan and the transaction.
+var errStreamGone = errors.New("a datastream is gone")
+
+// try writes a chunk in one transaction; the tables are touched in the order in which a live batch does.
+func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum backfill.Counts) (backfill.Counts, error) {
+	err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error {
+		if err := boundWaits(ctx, tx); err != nil {
+			return err
+		}
+		stored, known, err := b.insert(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		now := c.Counts
+		now.Stored = int64(len(stored))
+		conflicts, err := insertConflicts(ctx, tx, known)
+		if err != nil {
+			return err
+		}
+		now.Conflicts, now.Duplicates = int64(conflicts), int64(len(known)-conflicts)
+		live, late, err := newsOf(ctx, tx, stored)
+		if err != nil {
+			return err
+		}
+		now.Late = int64(late)
+		if _, err := upsertLatest(ctx, tx, live); err != nil {
+			return err
+		}
+		sum = sum.Add(now)
+		if err := b.note(ctx, tx, c, sum); err != nil {
+			return err
+		}
+		if len(live) == 0 {
+			return nil
+		}
+		_, err = appendBatch(ctx, tx, live, nil)
+		return err
+	})
+	return sum, err
+}
+
+// note writes down how far the file is.
+func (b *Backfill) note(ctx context.Context, tx pgx.Tx, c backfill.Chunk, sum backfill.Counts) error {
+	counts, err := json.Marshal(sum)
+	if err != nil {
+		return fmt.Errorf("write the counts: %w", err)
+	}
+	_, err = tx.Exec(ctx, `
+		update observation_import set position = $2, line = $3, rejects_bytes = $4, counts = $5, updated_at = $6,
+			finished_at = case when $7 then $6::timestamptz end
+		where key = $1`,
+		b.key[:], c.End.Offset, c.End.Line, c.RejectsBytes, counts, b.db.now(), c.Finished)
+	return err
+}

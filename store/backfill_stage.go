@@ -1,0 +1,170 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/alerts"
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// insert brings the readings into the staging table and from there, in the order of their key, into
+// observation, and tells what was new from what the table, or this chunk, had.
+func (b *Backfill) insert(ctx context.Context, tx pgx.Tx, p *batchPlan) (stored, known []reading, err error) {
+	known = p.again
+	if len(p.fresh) == 0 {
+		return nil, known, nil
+	}
+	base, err := holdStreams(ctx, tx, p.fresh)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.copy = stageRows(b.copy[:0], p.fresh)
+	if _, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(b.copy), `copy pg_temp.backfill_stage from stdin (format binary)`); err != nil {
+		return nil, nil, err
+	}
+	tag, err := tx.Exec(ctx, `
+		insert into observation (retention, datastream_id, ts, value, qc, time_source, seq, received_at)
+		select retention, datastream_id, ts, value, qc, time_source, $1::bigint + place, $2
+		from pg_temp.backfill_stage order by n
+		on conflict do nothing`, base, p.fresh[0].ReceivedAt)
+	if err != nil {
+		return nil, nil, err
+	}
+	if tag.RowsAffected() == int64(len(p.fresh)) {
+		return p.fresh, known, nil
+	}
+	old, err := stagedBefore(ctx, tx, base)
+	if err != nil {
+		return nil, nil, err
+	}
+	known = slices.Clone(known)
+	for i, r := range p.fresh {
+		if len(old) > 0 && int(old[0]) == i {
+			known, old = append(known, r), old[1:]
+			continue
+		}
+		stored = append(stored, r)
+	}
+	if int64(len(stored)) != tag.RowsAffected() {
+		return nil, nil, errs.New(errs.Internal, "%d readings were stored and %d are there", tag.RowsAffected(), len(stored))
+	}
+	return stored, known, nil
+}
+
+// stagedBefore lists the staged readings that were in the table before this chunk. A subselect for each of
+// them keeps the planner at the index, whatever it guesses of the staging table.
+func stagedBefore(ctx context.Context, tx pgx.Tx, base int64) ([]int32, error) {
+	rows, err := tx.Query(ctx, `
+		select s.n from pg_temp.backfill_stage s
+		where (select o.seq from observation o where o.retention = s.retention and o.datastream_id = s.datastream_id and o.ts = s.ts)
+			is distinct from $1::bigint + s.place
+		order by s.n`, base)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int32])
+}
+
+// holdStreams keeps the datastreams from being deleted until the commit, and gives the number at which the
+// readings' arrival begins. fresh is in the order of the datastreams.
+func holdStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, err error) {
+	ids := make([]int64, 0, 64)
+	for i := range fresh {
+		if i == 0 || fresh[i].DatastreamID != fresh[i-1].DatastreamID {
+			ids = append(ids, fresh[i].DatastreamID)
+		}
+	}
+	var held int
+	err = tx.QueryRow(ctx, `
+		select count(*), nextval('observation_seq')
+		from (select id from datastream where id = any($1) order by id for key share) s`, ids).Scan(&held, &base)
+	if err == nil && held < len(ids) {
+		err = errStreamGone
+	}
+	return base, err
+}
+
+// newsOf gives the stored readings that are news, in the order of their states: those that are newer than
+// their datastream's latest; and how many are late. latest only moves forward, so what is late now stays
+// late, whatever other writers do. When the latest could not be evaluated the rules may not have got as far:
+// then all readings go to them, and they decide.
+//
+// A file is no sign of life of a device: as news, a reading counts as received at its own time.
+func newsOf(ctx context.Context, tx pgx.Tx, stored []reading) (news []reading, late int, err error) {
+	if len(stored) == 0 {
+		return nil, 0, nil
+	}
+	type mark struct {
+		at     time.Time
+		usable bool
+	}
+	rows, err := tx.Query(ctx, `select datastream_id, ts, qc from latest where datastream_id = any($1)`, columnsOf(newest(stored)).ids)
+	if err != nil {
+		return nil, 0, err
+	}
+	marks := map[int64]mark{}
+	var id int64
+	var at time.Time
+	var qc int16
+	_, err = pgx.ForEachRow(rows, []any{&id, &at, &qc}, func() error {
+		marks[id] = mark{at, alerts.Usable(sensors.Observation{QC: sensors.QC(qc)})} //nolint:gosec // a flag
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	var m mark
+	var has bool
+	for i, r := range stored {
+		if i == 0 || r.DatastreamID != stored[i-1].DatastreamID {
+			m, has = marks[r.DatastreamID]
+		}
+		isLate := has && !r.StateTime().After(m.at)
+		if isLate {
+			late++
+		}
+		if isLate && m.usable {
+			continue
+		}
+		if state := r.StateTime(); state.Before(r.ReceivedAt) {
+			r.ReceivedAt = state
+		}
+		news = append(news, r)
+	}
+	return inState(news), late, nil
+}
+
+// stageRows appends the readings in COPY's binary form.
+func stageRows(b []byte, rs []reading) []byte {
+	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	be := binary.BigEndian
+	int16Of := func(b []byte, v int16) []byte { return be.AppendUint16(be.AppendUint32(b, 2), uint16(v)) } //nolint:gosec // the same bits
+	int32Of := func(b []byte, v int32) []byte { return be.AppendUint32(be.AppendUint32(b, 4), uint32(v)) } //nolint:gosec // the same bits
+	int64Of := func(b []byte, v int64) []byte { return be.AppendUint64(be.AppendUint32(b, 8), uint64(v)) } //nolint:gosec // the same bits
+	b = slices.Grow(b, len(rs)*90+32)
+	b = append(b, header...)
+	for i := range rs {
+		r := &rs[i]
+		b = be.AppendUint16(b, 8)
+		b = int32Of(b, int32(i))                                                 //nolint:gosec // bounded by backfillRows
+		b = append(be.AppendUint32(b, uint32(len(r.retention))), r.retention...) //nolint:gosec // at most 16
+		b = int64Of(b, r.DatastreamID)
+		b = int64Of(b, r.Time.UnixMicro()-pgEpochMicros)
+		b = int64Of(b, int64(math.Float64bits(r.Value))) //nolint:gosec // the same bits
+		b = int16Of(b, int16(r.QC))
+		b = int16Of(b, int16(max(r.TimeSource, sensors.TimeDevice)))
+		b = int32Of(b, r.place)
+	}
+	return be.AppendUint16(b, math.MaxUint16)
+}
+
+// pgEpochMicros is PostgreSQL's zero of time, 2000-01-01, in microseconds of Unix.
+const pgEpochMicros = 946_684_800_000_000

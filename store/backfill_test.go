@@ -1,0 +1,296 @@
+package store_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+	"onemap/sensors/backfill"
+	"onemap/store"
+	"onemap/store/storetest"
+)
+
+// openBackfill begins an import of the name, or goes on with it.
+func openBackfill(t testing.TB, db *store.DB, name string) (*store.Backfill, backfill.State) {
+	t.Helper()
+	in, st, err := db.OpenBackfill(t.Context(), sha256.Sum256([]byte(name)), name, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in, st
+}
+
+// backfillAll imports readings as one chunk of a file of their own.
+func backfillAll(t testing.TB, db *store.DB, obs ...sensors.Observation) backfill.Counts {
+	t.Helper()
+	in, _ := openBackfill(t, db, fmt.Sprint(rand.Int64()))
+	defer in.Close()
+	sum, gone, err := in.Write(t.Context(), backfill.Chunk{Observations: obs}, backfill.Counts{})
+	if err != nil || len(gone) > 0 {
+		t.Fatalf("gone %v, error %v", gone, err)
+	}
+	return sum
+}
+
+// Readings of a file that are newer than the latest go the way of live ones, older ones only into the table.
+func TestBackfilledNewsReachesTheRules(t *testing.T) {
+	db := newCity(t, 1)
+	ids := streamsOf(t, db)
+	before := commit(t, db, reading(ids[0], 100, 1))
+	sum := backfillAll(t, db, reading(ids[0], 50, 2), reading(ids[0], 200, 4), reading(ids[0], 150, 3), reading(ids[1], 10, 5))
+	if sum.Stored != 4 || sum.Late != 1 || sum.Duplicates+sum.Conflicts != 0 {
+		t.Errorf("counts: %+v", sum)
+	}
+	got, err := db.BatchesAfter(t.Context(), before.Seq, 10)
+	if err != nil || len(got) != 1 {
+		t.Fatalf("batches %+v, error %v; want one", got, err)
+	}
+	want := []sensors.Observation{reading(ids[0], 150, 3), reading(ids[0], 200, 4), reading(ids[1], 10, 5)}
+	for i := range want {
+		want[i].TimeSource, want[i].ReceivedAt = 0, want[i].Time // a file is no sign of life: received at its own time
+	}
+	if d := cmp.Diff(want, got[0].Observations); d != "" {
+		t.Errorf("what the rules see (-want +got):\n%s", d)
+	}
+	if n := count(t, db, `select value from latest where datastream_id = $1`, ids[0]); n != 4 {
+		t.Errorf("the latest is %d, want 4", n)
+	}
+	if n := count(t, db, `select count(*) from observation where received_at = $1`, want[0].Time); n != 0 {
+		t.Error("the table does not say when the readings came")
+	}
+	if sum := backfillAll(t, db, reading(ids[0], 60, 1)); sum.Late != 1 {
+		t.Errorf("an old one: %+v", sum)
+	}
+	if more, err := db.BatchesAfter(t.Context(), got[0].Seq, 10); err != nil || len(more) != 0 {
+		t.Errorf("an old reading made a batch: %+v, %v", more, err)
+	}
+}
+
+// A latest reading that no rule could evaluate hides nothing from the rules.
+func TestBackfillBehindABadReading(t *testing.T) {
+	db := newCity(t, 1)
+	id := streamsOf(t, db)[0]
+	bad := reading(id, 100, 1e6)
+	bad.QC = sensors.QCBad
+	before := commit(t, db, bad)
+	if sum := backfillAll(t, db, reading(id, 50, 2)); sum.Stored != 1 || sum.Late != 1 {
+		t.Errorf("counts: %+v", sum)
+	}
+	got, err := db.BatchesAfter(t.Context(), before.Seq, 10)
+	if err != nil || len(got) != 1 || got[0].Observations[0].Value != 2 {
+		t.Errorf("batches %+v, error %v; want the reading in one", got, err)
+	}
+	if n := count(t, db, `select value from latest where datastream_id = $1`, id); n != 1_000_000 {
+		t.Errorf("the latest is %d; it went back", n)
+	}
+}
+
+func TestBackfillDuplicatesAndConflicts(t *testing.T) {
+	db := newCity(t, 1)
+	ids := streamsOf(t, db)
+	commit(t, db, reading(ids[0], 0, 1), reading(ids[0], 60, 2))
+	file := []sensors.Observation{
+		reading(ids[0], 0, 1), reading(ids[0], 60, 2.5), reading(ids[0], 120, 3), reading(ids[0], 120, 3),
+		reading(ids[0], 120, 3.5), reading(ids[1], 0, 7),
+	}
+	if sum := backfillAll(t, db, file...); sum.Stored != 2 || sum.Duplicates != 2 || sum.Conflicts != 2 {
+		t.Errorf("counts: %+v", sum)
+	}
+	if sum := backfillAll(t, db, file...); sum.Stored != 0 || sum.Duplicates != 6 || sum.Conflicts != 0 {
+		t.Errorf("once more: %+v", sum)
+	}
+	var values []float64
+	err := db.Pool().QueryRow(t.Context(), `select array_agg(value order by value) from observation_conflict`).Scan(&values)
+	if err != nil || !slices.Equal(values, []float64{2.5, 3.5}) {
+		t.Errorf("conflicts: %v, %v", values, err)
+	}
+	err = db.Pool().QueryRow(t.Context(), `select array_agg(value order by datastream_id, ts) from observation`).Scan(&values)
+	if err != nil || !slices.Equal(values, []float64{1, 2, 3, 7}) {
+		t.Errorf("observations: %v, %v", values, err)
+	}
+}
+
+// One file is imported by one process, and how far it is outlives the process.
+func TestBackfillIsResumedAndAlone(t *testing.T) {
+	db := newCity(t, 1)
+	id := streamsOf(t, db)[0]
+	in, st := openBackfill(t, db, "file")
+	if st.Position != (backfill.Position{}) || st.FinishedAt != nil {
+		t.Errorf("a new file: %+v", st)
+	}
+	if _, _, err := db.OpenBackfill(t.Context(), sha256.Sum256([]byte("file")), "file", false); !errs.Is(err, errs.Conflict) {
+		t.Errorf("a second process: %v, want a conflict", err)
+	}
+	end := backfill.Position{Offset: 100, Line: 3}
+	sum, _, err := in.Write(t.Context(), backfill.Chunk{
+		Observations: []sensors.Observation{reading(id, 0, 1)}, End: end, RejectsBytes: 55,
+		Counts: backfill.Counts{Records: 2, Refused: map[string]int64{"bad-time": 1}},
+	}, st.Counts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	in, st = openBackfill(t, db, "file")
+	if st.Position != end || st.RejectsBytes != 55 || st.FinishedAt != nil || !cmp.Equal(st.Counts, sum) || sum.Stored != 1 || sum.Refused["bad-time"] != 1 {
+		t.Errorf("gone on with: %+v, want %+v", st, sum)
+	}
+	if _, _, err := in.Write(t.Context(), backfill.Chunk{End: end, Finished: true}, st.Counts); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	in, st = openBackfill(t, db, "file")
+	in.Close()
+	if st.FinishedAt == nil {
+		t.Error("it is not finished")
+	}
+	in, st, err = db.OpenBackfill(t.Context(), sha256.Sum256([]byte("file")), "file", true)
+	if err != nil || st.FinishedAt != nil || st.Position != (backfill.Position{}) || st.Counts.Stored != 0 {
+		t.Errorf("again: %+v, %v", st, err)
+	}
+	in.Close()
+}
+
+// A datastream that is deleted meanwhile is named, and nothing of the chunk is stored.
+func TestBackfillOfADeletedDatastream(t *testing.T) {
+	db := newCity(t, 2)
+	ids := streamsOf(t, db)
+	in, _ := openBackfill(t, db, "file")
+	defer in.Close()
+	write := func(at int) []int64 {
+		_, gone, err := in.Write(t.Context(), backfill.Chunk{Observations: []sensors.Observation{reading(ids[0], at, 1), reading(ids[2], at, 1)}}, backfill.Counts{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gone
+	}
+	if gone := write(100); len(gone) != 0 {
+		t.Fatalf("gone: %v", gone)
+	}
+	if _, err := db.Pool().Exec(t.Context(), `delete from datastream where id = $1`, ids[2]); err != nil {
+		t.Fatal(err)
+	}
+	if gone := write(50); !slices.Equal(gone, []int64{ids[2]}) {
+		t.Errorf("gone: %v, want %d", gone, ids[2])
+	}
+	if n := count(t, db, `select count(*) from observation where ts < $1`, reading(0, 60, 0).Time); n != 0 {
+		t.Errorf("%d readings are stored of a chunk that was not", n)
+	}
+}
+
+// An import and two nodes write the same datastreams, times and partly the same keys at once: nobody fails,
+// each key is stored once with one of its values, every other value is a conflict, and what is no longer late
+// was seen by the rules.
+func TestBackfillBesideTwoNodes(t *testing.T) {
+	const streams, chunks, perChunk = 20, 12, 1500
+	url := storetest.NewURL(t)
+	nodes := make([]*store.DB, 3)
+	for i := range nodes {
+		db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(db.Close)
+		nodes[i] = db
+	}
+	fillCity(t, nodes[0], streams/2)
+	ids := streamsOf(t, nodes[0])
+	type value struct {
+		id int64
+		at time.Time
+		v  float64
+	}
+	var mu sync.Mutex
+	sent := map[value]bool{}
+	random := func(r *rand.Rand, n int) []sensors.Observation {
+		obs := make([]sensors.Observation, n)
+		for i := range obs {
+			obs[i] = reading(ids[r.IntN(streams)], r.IntN(4000)*20, float64(r.IntN(3)))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, o := range obs {
+			sent[value{o.DatastreamID, o.Time, o.Value}] = true
+		}
+		return obs
+	}
+	var live, done sync.WaitGroup
+	stop := make(chan struct{})
+	for n := range 2 {
+		for w := range 2 {
+			live.Go(func() {
+				r := rand.New(rand.NewPCG(uint64(n), uint64(w)))
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if _, err := nodes[n].CommitBatch(t.Context(), sensors.Batch{Observations: random(r, 1+r.IntN(200))}); err != nil {
+						t.Errorf("node %d: %v", n, err)
+						return
+					}
+				}
+			})
+		}
+	}
+	done.Go(func() {
+		defer close(stop)
+		in, _ := openBackfill(t, nodes[2], "file")
+		defer in.Close()
+		r := rand.New(rand.NewPCG(7, 7))
+		var sum backfill.Counts
+		for range chunks {
+			var err error
+			if sum, _, err = in.Write(t.Context(), backfill.Chunk{Observations: random(r, perChunk)}, sum); err != nil {
+				t.Errorf("import: %v", err)
+				return
+			}
+		}
+		if all := sum.Stored + sum.Duplicates + sum.Conflicts; all != chunks*perChunk {
+			t.Errorf("%d of %d readings are counted: %+v", all, chunks*perChunk, sum)
+		}
+	})
+	done.Wait()
+	live.Wait()
+
+	kept := map[value]bool{}
+	rows, err := nodes[0].Pool().Query(t.Context(), `select datastream_id, ts, value from observation union all select datastream_id, ts, value from observation_conflict`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var v value
+		if err := rows.Scan(&v.id, &v.at, &v.v); err != nil {
+			t.Fatal(err)
+		}
+		v.at = v.at.UTC()
+		if kept[v] {
+			t.Fatalf("%+v is kept twice", v)
+		}
+		kept[v] = true
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(len(sent), len(kept)); d != "" || !cmp.Equal(sent, kept, cmp.AllowUnexported(value{})) {
+		t.Errorf("what was sent is not what is kept: %s", d)
+	}
+	seen := count(t, nodes[0], `
+		with told as (select b.seq, u.id, u.ts from ingest_batch b, unnest(b.datastream_ids, b.times) as u (id, ts))
+		select count(*) from observation o
+		where not exists (select from told t where t.id = o.datastream_id and t.ts >= o.ts)`)
+	stale := count(t, nodes[0], `
+		select count(*) from latest l where l.ts <> (select max(o.ts) from observation o where o.datastream_id = l.datastream_id)`)
+	if seen != 0 || stale != 0 {
+		t.Errorf("%d readings are newer than all that the rules were told; %d latest readings are not the newest", seen, stale)
+	}
+}
