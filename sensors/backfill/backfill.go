@@ -140,7 +140,7 @@ type State struct {
 // Chunk is what one commit of an import stores, with where the file is after it.
 type Chunk struct {
 	Observations []sensors.Observation // in the order of the file; received as the first of them
-	Counts       Counts // of what was read for it: records, refusals, flags
+	Counts       Counts                // of what was read for it: records, refusals, flags
 	End          Position
 	RejectsBytes int64
 	Finished     bool

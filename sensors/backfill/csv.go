@@ -173,7 +173,14 @@ func (t *table) Next() (*Record, error) {
 		if whole && len(bytes.TrimSpace(row)) == 0 {
 			continue
 		}
-		t.row(row, whole)
+		if !t.row(row, whole) && bytes.IndexByte(row, '\n') >= 0 {
+			// two quotes that have nothing to do with each other must not cost the rows between them
+			if row, err = t.firstLine(); err != nil {
+				return nil, err
+			}
+			t.rec.begin(line, row)
+			t.row(row, false)
+		}
 		return &t.rec, nil
 	}
 }
@@ -181,27 +188,29 @@ func (t *table) Next() (*Record, error) {
 // Position is the place behind the last row.
 func (t *table) Position() Position { return t.pos }
 
-func (t *table) row(row []byte, whole bool) {
+// row takes a row; it reports whether the row has the shape of one.
+func (t *table) row(row []byte, whole bool) bool {
 	if !utf8.Valid(row) {
 		t.rec.refuse(ReasonBadText, "not UTF-8 (GBK? convert the file first)")
-		return
+		return false
 	}
 	if !whole {
 		t.rec.refuse(ReasonBadShape, "a quote is not closed")
-		return
+		return false
 	}
 	if msg := t.split(row); msg != "" {
 		t.rec.refuse(ReasonBadShape, msg)
-		return
+		return false
 	}
 	if len(t.cells) != t.width {
 		t.rec.refuse(ReasonBadShape, itoa(len(t.cells))+" columns, the header has "+itoa(t.width))
-		return
+		return false
 	}
 	for i, c := range t.cells {
 		t.cells[i] = bytes.TrimSpace(c)
 	}
 	t.value()
+	return true
 }
 
 // value makes a reading of the cells.

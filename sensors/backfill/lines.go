@@ -24,6 +24,9 @@ type lines struct {
 	to    int
 	ended error // what the reader ended with
 	pos   Position
+
+	took   int      // where the last record begins in buf
+	before Position // and in the file
 }
 
 func newLines(r io.Reader, limit int, at Position) *lines {
@@ -94,6 +97,7 @@ func (l *lines) next() ([]byte, error) {
 
 // take gives the next n bytes as a record, without the newline at its end.
 func (l *lines) take(n int) []byte {
+	l.took, l.before = l.from, l.pos
 	rec := l.buf[l.from : l.from+n]
 	l.from += n
 	l.pos.Offset += int64(n)
@@ -169,6 +173,12 @@ func (l *lines) record() (rec []byte, ok bool, err error) {
 		rec, err = l.next()
 		return rec, false, err
 	}
+}
+
+// firstLine goes back and takes only the first line of the record of several lines that was taken last.
+func (l *lines) firstLine() ([]byte, error) {
+	l.from, l.pos = l.took, l.before
+	return l.next()
 }
 
 // skipTo passes over everything before a position.
