@@ -7,7 +7,7 @@ export default {
   noSamples: '还没有采样：节点刚启动，{n} 秒内出现第一个。',
   noFlow: '最近 15 分钟没有收到任何数据',
   explain: '说明：{name}',
-  share: '占上限 {n}%',
+  share: '占 {n}%',
   recent: '近 15 分钟 +{n}',
   recentNone: '近 15 分钟没有新增',
   none: '没有提交',
