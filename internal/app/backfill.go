@@ -133,7 +133,6 @@ func (f *backfilling) chunks(ctx context.Context, r backfill.Reader) error {
 	defer func() { cancel(); <-done }()
 	go func() {
 		defer close(done)
-		defer close(ready)
 		for {
 			c := f.read(r)
 			select {

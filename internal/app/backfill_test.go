@@ -1,0 +1,342 @@
+package app_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"onemap/internal/app"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/sensors/backfill"
+)
+
+// importFrom is the moment at which the tests' files begin.
+var importFrom = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -20)
+
+// row is one line of a test's CSV.
+func row(device string, second int, value any) string {
+	return fmt.Sprintf("%s,level,%s,%v\n", device, importFrom.Add(time.Duration(second)*time.Second).Format(time.RFC3339), value)
+}
+
+const head = "device,datastream,t,v\n"
+
+func textFile(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func importReadings(ctx context.Context, url string, o app.BackfillOptions) (app.BackfillReport, error) {
+	o.Synthetic = true
+	return app.ImportObservations(ctx, url, o, slog.New(slog.DiscardHandler))
+}
+
+// stored gives every stored reading as "device second value", and every conflict with a "!".
+func stored(t testing.TB, url string) map[string]int {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // a test's reader
+	rows, err := conn.Query(ctx, `
+		select s.device_id, o.ts, o.value, o.mark from (
+			select datastream_id, ts, value, '' as mark from observation
+			union all select datastream_id, ts, value, '!' from observation_conflict) o
+		join datastream s on s.id = o.datastream_id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]int{}
+	var device, mark string
+	var at time.Time
+	var value float64
+	_, err = pgx.ForEachRow(rows, []any{&device, &at, &value, &mark}, func() error {
+		all[fmt.Sprintf("%s %d %g%s", device, int(at.Sub(importFrom).Seconds()), value, mark)]++
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A file with a fault of each kind: what is right is stored, what is wrong is in the file of rejects, by line,
+// and everything is counted. The same file again does nothing; again by force finds everything there.
+func TestImportObservations(t *testing.T) {
+	url, _ := village(t, 2)
+	text := head + row("dev-0", 0, 1) + row("dev-0", 60, 2) + row("dev-0", 60, 2) + row("dev-0", 60, 2.5) +
+		row("nobody", 0, 1) + row("dev-1", 0, "NaN") + row("dev-1", 60, 99) + "dev-1,level,yesterday,1\n" + row("dev-1", -9*366*86400, 1) + row("dev-1", 0, 4)
+	path := textFile(t, "a.csv", text)
+	r, err := importReadings(t.Context(), url, app.BackfillOptions{Path: path, ChunkRows: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := backfill.Counts{
+		Records: 10, Stored: 4, Late: 1, Duplicates: 1, Conflicts: 1, Bad: 1,
+		Refused: map[string]int64{backfill.ReasonNoDevice: 1, backfill.ReasonBadValue: 1, backfill.ReasonBadTime: 1, backfill.ReasonExpired: 1},
+	}
+	if d := cmp.Diff(want, r.State.Counts); d != "" || !r.Finished || r.Already || r.Resumed != 0 {
+		t.Errorf("report %+v (-want +got):\n%s", r, d)
+	}
+	have := map[string]int{"dev-0 0 1": 1, "dev-0 60 2": 1, "dev-0 60 2.5!": 1, "dev-1 60 99": 1, "dev-1 0 4": 1}
+	if d := cmp.Diff(have, stored(t, url)); d != "" {
+		t.Errorf("stored (-want +got):\n%s", d)
+	}
+	rejects, err := os.ReadFile(path + ".rejects.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(rejects)), "\n")
+	for i, begin := range []string{"line,reason,", "6,unknown-device,", "7,bad-value,", "9,bad-time,", "10,expired,"} {
+		if len(lines) != 5 || !strings.HasPrefix(lines[i], begin) {
+			t.Fatalf("rejects:\n%s", rejects)
+		}
+	}
+	if r, err = importReadings(t.Context(), url, app.BackfillOptions{Path: path}); err != nil || !r.Already || r.Rows != 0 {
+		t.Errorf("the same file again: %+v, %v", r, err)
+	}
+	r, err = importReadings(t.Context(), url, app.BackfillOptions{Path: path, Again: true})
+	if err != nil || r.Already || r.State.Counts.Duplicates != 6 || r.State.Counts.Stored+r.State.Counts.Conflicts != 0 {
+		t.Errorf("again by force: %+v, %v", r.State.Counts, err)
+	}
+	again, err := os.ReadFile(path + ".rejects.csv")
+	if err != nil || !bytes.Equal(again, rejects) {
+		t.Errorf("the rejects of the second time:\n%s%v", again, err)
+	}
+	if d := cmp.Diff(have, stored(t, url)); d != "" {
+		t.Errorf("stored after that (-want +got):\n%s", d)
+	}
+}
+
+// gzip, standard input, NDJSON in the shape of devices and a zone that is given bring the same rows.
+func TestImportObservationsInOtherClothes(t *testing.T) {
+	text := head + row("dev-0", 0, 1) + row("dev-0", 60, 2)
+	want := map[string]int{"dev-0 0 1": 1, "dev-0 60 2": 1}
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	zone := time.FixedZone("east", 8*3600)
+	local := strings.NewReplacer("T", " ", "Z", "")
+	noZone := head + "dev-0,level," + local.Replace(importFrom.In(zone).Format("2006-01-02T15:04:05")) + ",1\ndev-0,level," + importFrom.Add(time.Minute).Format(time.RFC3339) + ",2\n"
+	lines := fmt.Sprintf("{\"device\":\"dev-0\",\"t\":%q,\"v\":{\"level\":1}}\n{\"device\":\"dev-0\",\"datastream\":\"level\",\"t\":%q,\"v\":2}\n",
+		importFrom.Format(time.RFC3339), importFrom.Add(time.Minute).Format(time.RFC3339))
+	for name, o := range map[string]app.BackfillOptions{
+		"gzip":   {Path: textFile(t, "a.csv.gz", zipped.String())},
+		"stdin":  {Path: "-", Stdin: strings.NewReader(text), Rejects: filepath.Join(t.TempDir(), "rejects")},
+		"ndjson": {Path: textFile(t, "a.ndjson", lines)},
+		"zone":   {Path: textFile(t, "b.csv", noZone), Read: backfill.Options{Zone: zone}},
+	} {
+		url, _ := village(t, 1)
+		r, err := importReadings(t.Context(), url, o)
+		if err != nil || r.State.Counts.Stored != 2 || r.State.Counts.RefusedAll() != 0 {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+		if d := cmp.Diff(want, stored(t, url)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+// What a person must decide stops the import, names the flag or the line, and keeps what came before.
+func TestImportObservationsStops(t *testing.T) {
+	url, _ := village(t, 1)
+	good := row("dev-0", 0, 1)
+	for name, c := range map[string]struct {
+		text     string
+		o        app.BackfillOptions
+		real     bool
+		field    string
+		contains string
+	}{
+		"strict":         {head + good + row("nobody", 0, 1), app.BackfillOptions{Strict: true}, false, "line 3", "nobody"},
+		"no zone":        {head + "dev-0,level,2026-03-14 12:00,1\n", app.BackfillOptions{}, false, "--zone", "line 2"},
+		"synthetic":      {head + good, app.BackfillOptions{}, true, "--synthetic", "dev-0"},
+		"GBK":            {"\xc9\xe8\xb1\xb8,t,v\n", app.BackfillOptions{}, false, "", "iconv"},
+		"chunk":          {head, app.BackfillOptions{ChunkRows: 1e6}, false, "--chunk", "50000"},
+		"truncated gzip": {"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b", app.BackfillOptions{}, false, "", "unexpected EOF"},
+	} {
+		c.o.Path = textFile(t, "a.csv", c.text)
+		run := importReadings
+		if c.real {
+			run = func(ctx context.Context, url string, o app.BackfillOptions) (app.BackfillReport, error) {
+				return app.ImportObservations(ctx, url, o, slog.New(slog.DiscardHandler))
+			}
+		}
+		r, err := run(t.Context(), url, c.o)
+		e, ok := errors.AsType[*errs.Error](err)
+		if !ok || e.Kind != errs.Invalid || e.Field != c.field || !strings.Contains(err.Error(), c.contains) || r.Finished {
+			t.Errorf("%s: error %v (%+v), want field %q and %q", name, err, r, c.field, c.contains)
+		}
+	}
+	if d := cmp.Diff(map[string]int{"dev-0 0 1": 1}, stored(t, url)); d != "" {
+		t.Errorf("stored (-want +got):\n%s", d)
+	}
+}
+
+// Whatever the file, the size of a commit and where it is stopped: what is stored, what conflicts, what is
+// refused and what is counted are those of a map that takes the lines one by one.
+func TestImportObservationsLikeAMap(t *testing.T) {
+	url, _ := village(t, 3)
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // a test's writer
+	dir := t.TempDir()
+	round := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		round++
+		if _, err := conn.Exec(ctx, `truncate observation, observation_conflict, latest, ingest_batch, observation_import`); err != nil {
+			t.Fatal(err)
+		}
+		type key struct {
+			device string
+			at     int
+		}
+		model, newest, conflicts := map[key]int{}, map[string]int{}, map[string]bool{}
+		want, counts := map[string]int{}, backfill.Counts{}
+		refused := int64(0)
+		var text strings.Builder
+		text.WriteString(head)
+		n := rapid.IntRange(1, 60).Draw(rt, "lines")
+		for range n {
+			counts.Records++
+			if rapid.IntRange(0, 9).Draw(rt, "bad") == 0 {
+				refused++
+				text.WriteString(rapid.SampledFrom([]string{row("nobody", 0, 1), row("dev-0", 0, "x"), "dev-0,\"level\n", "a,b\n", "dev-0,level,2026,1\n"}).Draw(rt, "line"))
+				continue
+			}
+			k := key{fmt.Sprintf("dev-%d", rapid.SampledFrom([]int{0, 1, 2}).Draw(rt, "device")), rapid.IntRange(0, 20).Draw(rt, "second")}
+			v := rapid.IntRange(0, 2).Draw(rt, "value")
+			text.WriteString(row(k.device, k.at, v))
+			old, ok := model[k]
+			conflict := fmt.Sprintf("%s %d %d!", k.device, k.at, v)
+			switch {
+			case !ok:
+				model[k] = v
+				counts.Stored++
+				want[fmt.Sprintf("%s %d %d", k.device, k.at, v)] = 1
+			case old != v && !conflicts[conflict]:
+				conflicts[conflict] = true
+				want[conflict] = 1
+				counts.Conflicts++
+			default:
+				counts.Duplicates++
+			}
+			if at, ok := newest[k.device]; !ok || k.at > at {
+				newest[k.device] = k.at
+			}
+		}
+		path := filepath.Join(dir, fmt.Sprintf("%d.csv", round))
+		if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var report app.BackfillReport
+		for run := 0; !report.Finished; run++ {
+			report = runUntil(rt, url, path, rapid.IntRange(1, 20).Draw(rt, "chunk"), rapid.IntRange(1, 6).Draw(rt, "commits"))
+			if run > n+1 {
+				rt.Fatal("it never ends")
+			}
+		}
+		if d := cmp.Diff(want, stored(t, url)); d != "" {
+			rt.Fatalf("stored (-want +got):\n%s", d)
+		}
+		got := report.State.Counts
+		if d := cmp.Diff(counts, got, cmpopts.IgnoreFields(backfill.Counts{}, "Refused", "Late")); d != "" || got.RefusedAll() != refused {
+			rt.Fatalf("counts, refused %d of %d (-want +got):\n%s", got.RefusedAll(), refused, d)
+		}
+		if lines := rejectLines(t, path); lines != refused {
+			rt.Fatalf("%d lines of rejects, want %d", lines, refused)
+		}
+		var stale int
+		err := conn.QueryRow(ctx, `select count(*) from latest l full join (select datastream_id, max(ts) as ts from observation group by 1) o using (datastream_id)
+			where l.ts is distinct from o.ts or not exists (select from ingest_batch b, unnest(b.datastream_ids, b.times) u (id, ts) where u.id = datastream_id and u.ts = o.ts)`).Scan(&stale)
+		if err != nil || stale != 0 {
+			rt.Fatalf("of %d datastreams the newest reading is not the latest, or the rules were not told (%v)", stale, err)
+		}
+	})
+}
+
+// runUntil imports until so many commits are done, as a kill between two of them would.
+func runUntil(rt *rapid.T, url, path string, chunk, commits int) app.BackfillReport {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	r, err := importReadings(ctx, url, app.BackfillOptions{Path: path, ChunkRows: chunk, Progress: func(app.BackfillProgress) {
+		if commits--; commits == 0 {
+			cancel()
+		}
+	}})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		rt.Fatal(err)
+	}
+	return r
+}
+
+// rejectLines counts the records of the file of rejects.
+func rejectLines(t testing.TB, path string) int64 {
+	t.Helper()
+	b, err := os.ReadFile(path + ".rejects.csv")
+	if errors.Is(err, os.ErrNotExist) {
+		return 0
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(bytes.Count(b, []byte("\n"))) - 1
+}
+
+// A dangerous reading that comes by a file raises its alert, and an old one in the same file does not.
+func TestImportedReadingsAreJudged(t *testing.T) {
+	d := startDemo(t, demoDir(t))
+	u := login(t, d.Info(), "r370602")
+	dev := d.Info().Device
+	now := time.Now().UTC().Truncate(time.Second)
+	line := func(ago time.Duration, v float64) string {
+		return fmt.Sprintf("%s,%s,%s,%g\n", dev.ID, dev.Datastream, now.Add(-ago).Format(time.RFC3339), v)
+	}
+	path := textFile(t, "a.csv", head+line(time.Minute, dev.ClearBelow-0.5)+line(time.Hour, dev.RedAbove+0.5))
+	r, err := importReadings(t.Context(), d.Info().Database, app.BackfillOptions{Path: path, ChunkRows: 1})
+	if err != nil || r.State.Counts.Stored != 2 || r.State.Counts.Late != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	path = textFile(t, "b.csv", head+line(0, dev.RedAbove+0.5))
+	if r, err = importReadings(t.Context(), d.Info().Database, app.BackfillOptions{Path: path}); err != nil || r.State.Counts.Late != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	eventually(t, "the device is red", func() bool { return u.level(dev.ID) == core.Red })
+	conn, err := pgx.Connect(t.Context(), d.Info().Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // a test's reader
+	var alerts int
+	var onset time.Time
+	if err := conn.QueryRow(t.Context(), `select count(*), min(onset) from alert where device_id = $1`, dev.ID).Scan(&alerts, &onset); err != nil || alerts != 1 || !onset.Equal(now) {
+		t.Errorf("%d alerts, the first of %s, want one of %s (%v)", alerts, onset, now, err)
+	}
+}
