@@ -28,7 +28,8 @@ type session struct {
 	will     *will
 	exchange *exchange
 	revoked  atomic.Bool
-	released uint16 // the packet whose PUBREL is being answered; the reader's
+	failed   atomic.Bool // a publish was not stored: none after it is taken
+	released uint16      // the packet whose PUBREL is being answered; the reader's
 
 	mu          sync.Mutex
 	established bool // the device has its CONNACK
@@ -87,6 +88,9 @@ func (s *session) own(topic string) (own, kind string) {
 // owe queues an answer. It never blocks: a goroutine of the session writes while there is something
 // to write, so a device that does not read holds up itself alone.
 func (s *session) owe(a answer) {
+	if a.err != nil {
+		s.failed.Store(true)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.answers == nil {

@@ -112,9 +112,13 @@ func (s *session) release(publishes, bytes int) {
 }
 
 // accept hands an envelope on, and waits while the path's queue is full: that is no reason to put a
-// device out.
+// device out. Nothing is taken after a publish that was not stored: the device sends that again over its
+// next connection, and must not find it overtaken by then, for the rules do not look at what is late.
 func (s *session) accept(env sensors.Envelope, done func(error)) error {
 	for {
+		if s.failed.Load() {
+			return errs.New(errs.Unavailable, "a publish before it was not stored")
+		}
 		err := s.b.receiver.Accept(env, done)
 		if !sensors.IsFull(err) {
 			return err

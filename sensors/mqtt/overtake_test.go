@@ -1,0 +1,58 @@
+package mqtt_test
+
+import (
+	"bytes"
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+	"onemap/sensors/mqtt"
+)
+
+// returning is a database that is away for the first publish and back for all others.
+type returning struct{ taken atomic.Int64 }
+
+func (r *returning) Accept(_ sensors.Envelope, done func(error)) error {
+	if r.taken.Add(1) == 1 {
+		return errs.New(errs.Unavailable, "away")
+	}
+	go done(nil)
+	return nil
+}
+
+func (r *returning) Quarantine(sensors.Quarantined, func(error)) error {
+	return errs.New(errs.Unavailable, "away")
+}
+
+func (r *returning) Await(context.Context) error { return nil }
+
+// A publish that is refused is sent again over the next connection. What follows it on this one must not be
+// stored before it: then it would be late, and no rule would look at it.
+func TestNothingOvertakesWhatIsRefused(t *testing.T) {
+	for _, qos := range []byte{0, 1, 2} {
+		r := &returning{}
+		s := newStandOn(t, newMemory(1), mqtt.Options{}, sensors.IngestOptions{}, r)
+		w := login(t, s.broker.Addr(), "dev-0", 4)
+		var all bytes.Buffer
+		for n := range 200 {
+			pk := packets.Packet{
+				ProtocolVersion: 4, FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: qos},
+				PacketID: uint16(n + 1), TopicName: obsTopic("dev-0"), Payload: reading(n),
+			}
+			if err := pk.PublishEncode(&all); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.conn.Write(all.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		w.expectClosed()
+		if n := r.taken.Load(); n != 1 {
+			t.Errorf("QoS %d: %d publishes were taken after one that was refused", qos, n-1)
+		}
+	}
+}
