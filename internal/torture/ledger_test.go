@@ -66,6 +66,7 @@ func (l *ledger) check(name string) loss {
 			}
 		}
 	}
+	l.inOrder(conn)
 	table := l.read(conn)
 	l.compare(&out, table)
 	l.compareAlerts(conn, &out, table)
@@ -133,6 +134,30 @@ func (l *ledger) read(conn *pgx.Conn) map[key]*stored {
 		l.t.Fatal(err)
 	}
 	return table
+}
+
+// inOrder wants what a device sent in order to have been stored in that order: a reading that overtakes
+// another makes that one late, and the rules do not look at what is late.
+func (l *ledger) inOrder(conn *pgx.Conn) {
+	l.t.Helper()
+	want := 0
+	for r := range l.rows {
+		if r.late {
+			want++
+		}
+	}
+	var late int
+	err := conn.QueryRow(l.t.Context(), `
+		select count(*) filter (where now < newest) from (
+			select now, max(now) over (partition by datastream_id order by seq rows between unbounded preceding and 1 preceding) as newest
+			from (select datastream_id, seq, case time_source when $1 then received_at else ts end as now from observation where datastream_id > 0) as o
+		) as o`, int16(sensors.TimeAhead)).Scan(&late)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if late != want {
+		l.t.Errorf("%d readings were overtaken by later ones, want %d", late, want)
+	}
 }
 
 // compare holds the table against the rows whose messages were acknowledged. A reading that is in no batch
