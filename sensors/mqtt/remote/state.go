@@ -163,7 +163,7 @@ func (c *Client) register(reg prometheus.Registerer) {
 	counter("redelivered_total", "Publishes that the broker marked as sent before.", &c.count.redelivered)
 	counter("acked_total", "Publishes acknowledged to the broker.", &c.count.acked)
 	counter("unstored_total", "Publishes that could not be stored: not acknowledged, the broker sends them again.", &c.count.unstored)
-	counter("qos0_causetotal", "Publishes of QoS 0 that could not be stored, or found no room.", &c.count.lost)
+	counter("qos0_lost_total", "Publishes of QoS 0 that could not be stored, or found no room.", &c.count.lost)
 	counter("foreign_total", "Publishes whose topic is no device's: in quarantine.", &c.count.foreign)
 	counter("retained_total", "Retained publishes of the past that were passed over.", &c.count.retained)
 	counter("sessions_forgotten_total", "Times that the broker had forgotten the session, and with it what it held.", &c.count.forgotten)
