@@ -74,7 +74,7 @@ bench-tiles: deps-run build
 	$(GO) build -buildvcs=false -o bin/benchtiles ./internal/benchtiles
 	@exec ./bin/benchtiles -onemap bin/onemap $(ARGS)
 
-# make torture   what onemap stands on is broken while 1,000 devices publish, and nothing may be lost: about 10 minutes; ARGS="-run TestServerKilled"
+# make torture   what onemap stands on is broken while 1,000 devices publish, and nothing may be lost: about 5 minutes; ARGS="-run TestServerKilled"
 torture: deps-test $(ui)/dist/index.html
 	TORTURE=full $(GO) test -count=1 -timeout 60m -v $(ARGS) ./internal/torture
 
