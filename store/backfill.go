@@ -42,6 +42,8 @@ type Backfill struct {
 	conn *pgxpool.Conn
 	key  [32]byte
 	copy []byte
+
+	repeats bool // the last chunk held readings that were there already
 }
 
 // backfillLock is the lock of a file, by a part of its key.
