@@ -48,7 +48,7 @@ type Backfill struct {
 
 // backfillLock is the lock of a file, by a part of its key.
 func backfillLock(key [32]byte) int64 {
-	return int64(binary.BigEndian.Uint64(key[:8]) >> 1) //nolint:gosec // 63 bits fit
+	return int64(binary.BigEndian.Uint64(key[:8]) >> 1)
 }
 
 // OpenBackfill begins the import of a file or goes on with it, and says how far it is. again forgets how
@@ -161,7 +161,7 @@ func (b *Backfill) plan(ctx context.Context, c backfill.Chunk) (p *batchPlan, go
 			}
 			continue
 		}
-		p.fresh = append(p.fresh, reading{o, place.retention, int32(i)}) //nolint:gosec // bounded by backfillRows
+		p.fresh = append(p.fresh, reading{o, place.retention, int32(i)})
 	}
 	if len(gone) > 0 {
 		return nil, gone, nil

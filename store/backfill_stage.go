@@ -135,7 +135,7 @@ func newsOf(ctx context.Context, tx pgx.Tx, stored []reading) (news []reading, l
 	var at time.Time
 	var qc int16
 	_, err = pgx.ForEachRow(rows, []any{&id, &at, &qc}, func() error {
-		marks[id] = mark{at, alerts.Usable(sensors.Observation{QC: sensors.QC(qc)})} //nolint:gosec // a flag
+		marks[id] = mark{at, alerts.Usable(sensors.Observation{QC: sensors.QC(qc)})}
 		return nil
 	})
 	if err != nil {
@@ -166,19 +166,19 @@ func newsOf(ctx context.Context, tx pgx.Tx, stored []reading) (news []reading, l
 func stageRows(b []byte, rs []reading) []byte {
 	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	be := binary.BigEndian
-	int16Of := func(b []byte, v int16) []byte { return be.AppendUint16(be.AppendUint32(b, 2), uint16(v)) } //nolint:gosec // the same bits
-	int32Of := func(b []byte, v int32) []byte { return be.AppendUint32(be.AppendUint32(b, 4), uint32(v)) } //nolint:gosec // the same bits
-	int64Of := func(b []byte, v int64) []byte { return be.AppendUint64(be.AppendUint32(b, 8), uint64(v)) } //nolint:gosec // the same bits
+	int16Of := func(b []byte, v int16) []byte { return be.AppendUint16(be.AppendUint32(b, 2), uint16(v)) }
+	int32Of := func(b []byte, v int32) []byte { return be.AppendUint32(be.AppendUint32(b, 4), uint32(v)) }
+	int64Of := func(b []byte, v int64) []byte { return be.AppendUint64(be.AppendUint32(b, 8), uint64(v)) }
 	b = slices.Grow(b, len(rs)*90+32)
 	b = append(b, header...)
 	for i := range rs {
 		r := &rs[i]
 		b = be.AppendUint16(b, 8)
-		b = int32Of(b, int32(i))                                                 //nolint:gosec // bounded by backfillRows
-		b = append(be.AppendUint32(b, uint32(len(r.retention))), r.retention...) //nolint:gosec // at most 16
+		b = int32Of(b, int32(i))
+		b = append(be.AppendUint32(b, uint32(len(r.retention))), r.retention...)
 		b = int64Of(b, r.DatastreamID)
 		b = int64Of(b, r.Time.UnixMicro()-pgEpochMicros)
-		b = int64Of(b, int64(math.Float64bits(r.Value))) //nolint:gosec // the same bits
+		b = int64Of(b, int64(math.Float64bits(r.Value)))
 		b = int16Of(b, int16(r.QC))
 		b = int16Of(b, int16(max(r.TimeSource, sensors.TimeDevice)))
 		b = int32Of(b, r.place)

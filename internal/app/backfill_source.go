@@ -78,7 +78,7 @@ func spool(ctx context.Context, in io.Reader) (*os.File, error) {
 
 // stopping is a reader that ends with its context.
 type stopping struct {
-	ctx context.Context //nolint:containedctx // an io.Reader has no other way
+	ctx context.Context
 	r   io.Reader
 }
 
@@ -159,7 +159,7 @@ func openRejects(path string, length int64) (*rejects, string, error) {
 		return r, "", nil
 	}
 	var note string
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // it stands beside a file that its reader can read
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, "", errs.InvalidField("--rejects", "%v", err)
 	}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/app"
+	"onemap/store/storetest"
+)
+
+func TestImportObservationsCommand(t *testing.T) {
+	url := storetest.NewURL(t)
+	t.Setenv("ONEMAP_DATABASE", url)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // a test's writer
+	for _, sql := range []string{
+		`insert into hazard_type (code, title_zh, title_en, sector, cap_category, radius_m) values ('flood', '洪水', '', 'natural_disaster', 'Met', 2000)`,
+		`insert into datastream_type (code, title_zh, title_en, unit, symbol, hazard_type, gross_min, gross_max) values ('level', '水位', '', 'm', 'm', 'flood', -5, 30)`,
+		`insert into device (id, division_code, name_zh, hazard_type, geom, secret_sha256, origin) values ('a', '370602', '演示', 'flood', 'srid=4326;point(121.4 37.5)', '', 'real')`,
+		`insert into datastream (device_id, name, type) values ('a', 'level', 'level')`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	day := time.Now().AddDate(0, 0, -3).Format(time.DateOnly)
+	path := file(t, "a.csv", "站,项,when,reading\na,level,"+day+" 08:00,1\na,level,"+day+" 09:00,2\nb,level,"+day+" 09:00,2\n")
+	args := []string{
+		"import-observations", "--device", "站", "--datastream", "项", "--time", "when", "--value", "reading", "--zone", "Asia/Shanghai", path,
+	}
+	for _, want := range []string{"imported: 3 records, stored 2 (new 2, late 0), duplicates 0, conflicts 0, flagged bad 0, refused 1", "already imported"} {
+		code, out, errOut := command(t, args...)
+		if code != exitOK || !strings.Contains(out, want) {
+			t.Fatalf("exit %d, no %q in\n%s%s", code, want, out, errOut)
+		}
+	}
+	var first time.Time
+	if err := conn.QueryRow(t.Context(), `select min(ts) from observation`).Scan(&first); err != nil || first.UTC().Format(time.DateTime) != day+" 00:00:00" {
+		t.Errorf("the first reading is of %s, want midnight in UTC (%v)", first, err)
+	}
+	if b, err := os.ReadFile(path + ".rejects.csv"); err != nil || !strings.Contains(string(b), "4,unknown-device,") {
+		t.Errorf("rejects: %s (%v)", b, err)
+	}
+	for flag, more := range map[string][]string{
+		"--zone": {"--zone", "Moon", path}, "--rejects": {"--rejects", "x", path, path}, "--chunk": {"--chunk", "0", path}, "line 3": {"--zone", "UTC", "--strict", file(t, "b.csv", "device,datastream,t,v\na,level,"+day+" 10:00,1\nb,level,"+day+" 10:00,1\n")},
+		"/no/such.csv": {"/no/such.csv"},
+	} {
+		code, out, errOut := command(t, append([]string{"import-observations"}, more...)...)
+		if code != exitUsage || !strings.Contains(errOut, flag) {
+			t.Errorf("%v: exit %d, no %s in\n%s%s", more, code, flag, out, errOut)
+		}
+	}
+}
+
+func TestProgressOfAnImport(t *testing.T) {
+	if s := rateNote(app.BackfillProgress{Done: 25, Total: 100, Rows: 5000, Elapsed: 10 * time.Second}); s != "25%, 500 rows/s, 30s left" {
+		t.Errorf("note: %q", s)
+	}
+	var b bytes.Buffer
+	now := time.Now()
+	p := &progress{w: &b, clock: func() time.Time { return now }}
+	p.ShowNote("importing", 0, 100, "")
+	now = now.Add(plainEvery)
+	p.ShowNote("importing", 25, 100, "half a note")
+	if !strings.Contains(b.String(), "25 / 100  half a note\n") {
+		t.Errorf("printed: %q", b.String())
+	}
+}
