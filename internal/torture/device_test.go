@@ -34,7 +34,7 @@ type device struct {
 
 	done    int      // messages that are acknowledged
 	next    int      // the first number that was never sent
-	todo    []flight // to be sent again
+	again   []flight // to be sent again
 	waiting []flight // sent on this connection and not acknowledged
 	kept    []flight // the last that were acknowledged on it
 }
@@ -91,14 +91,14 @@ func (d *device) session(ctx context.Context, l *link, window int, acked *atomic
 	answers := make(chan ack, 4*window+16)
 	go l.acks(answers)
 	defer func() {
-		d.todo = slices.Concat(d.kept, d.waiting, d.todo)
+		d.again = slices.Concat(d.kept, d.waiting, d.again)
 		d.waiting, d.kept = nil, nil
 	}()
 	for {
 		limit, raised := d.limit()
 		err := errors.Join(d.fill(l, window, limit), l.out.Flush())
 		var stayed <-chan struct{}
-		if err == nil && d.next == d.messages && len(d.waiting)+len(d.todo) == 0 {
+		if err == nil && d.next == d.messages && len(d.waiting)+len(d.again) == 0 {
 			if d.stay == nil {
 				return l.bye()
 			}
@@ -134,14 +134,14 @@ func (d *device) session(ctx context.Context, l *link, window int, acked *atomic
 // else has to be sent again for it.
 func (d *device) fill(l *link, window, limit int) error {
 	for len(d.waiting) < window {
-		if len(d.todo) == 0 {
+		if len(d.again) == 0 {
 			if d.next == min(limit, d.messages) {
 				return nil
 			}
-			d.todo = append(d.todo, flight{n: d.next, message: d.make(d.next)})
+			d.again = append(d.again, flight{n: d.next, message: d.make(d.next)})
 			d.next++
 		}
-		f := d.todo[0]
+		f := d.again[0]
 		if len(d.waiting) > 0 && (f.ends || d.waiting[0].ends) {
 			return nil
 		}
@@ -149,7 +149,7 @@ func (d *device) fill(l *link, window, limit int) error {
 			d.resent++
 		}
 		f.sent = true
-		d.todo, d.waiting = d.todo[1:], append(d.waiting, f)
+		d.again, d.waiting = d.again[1:], append(d.waiting, f)
 		if err := l.publish(f.topic, f.payload, f.qos, packetID(f.n)); err != nil {
 			return err
 		}
