@@ -192,6 +192,10 @@ func TestBackdatedReadingGetsItsPartition(t *testing.T) {
 	if n := count(t, db, `select count(*) from observation_standard_1990_02`); n != 1 {
 		t.Errorf("%d rows in the month of 1990, want 1", n)
 	}
+	if n := count(t, db, `select count(*) from pg_class where relname = 'observation_standard_1990_02'
+		and 'autovacuum_vacuum_insert_scale_factor=0' = any(reloptions) and 'autovacuum_vacuum_insert_threshold=100000' = any(reloptions)`); n != 1 {
+		t.Error("the month of 1990 is not vacuumed as it grows")
+	}
 }
 
 // Writers that need the same months at once, and see nothing of each other's knowledge.

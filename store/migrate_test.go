@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"regexp"
@@ -60,6 +61,53 @@ func TestConcurrentMigrations(t *testing.T) {
 	defer db.Close()
 	if e, err := db.Epoch(t.Context()); err != nil || e == "" {
 		t.Errorf("epoch %q %v", e, err)
+	}
+}
+
+// migrateTo brings an empty database to a version before the present one.
+func migrateTo(t *testing.T, conn *pgx.Conn, version int) {
+	t.Helper()
+	files, err := fs.Glob(migrations.Files, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files[:version] {
+		text, err := fs.ReadFile(migrations.Files, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), string(text)); err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), fmt.Sprintf("create table schema_version (version int4 not null); insert into schema_version values (%d)", version)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The months that are there get the key that covers a reading, and lose none.
+func TestMigrationCoversTheMonthsThatAreThere(t *testing.T) {
+	url := storetest.NewEmptyURL(t)
+	conn := connect(t, url)
+	migrateTo(t, conn, 6)
+	if _, err := conn.Exec(t.Context(), `
+		create table observation_long_2026_01 partition of observation_long for values from ('2026-01-01Z') to ('2026-02-01Z');
+		insert into observation select 'long', 7, '2026-01-02Z'::timestamptz + i * interval '1 minute', i, 1, 1, i, '2026-01-03Z' from generate_series(1, 1000) i`); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context(), url, nil); err != nil {
+		t.Fatal(err)
+	}
+	var key, options string
+	var rows int
+	if err := conn.QueryRow(t.Context(), `
+		select pg_get_indexdef(i.indexrelid), array_to_string(c.reloptions, ','), (select count(*) from observation)
+		from pg_index i join pg_class c on c.oid = i.indrelid where c.relname = 'observation_long_2026_01' and i.indisprimary`).Scan(&key, &options, &rows); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(key, "(retention, datastream_id, ts) INCLUDE (value, received_at, qc, time_source)") || rows != 1000 ||
+		options != "autovacuum_vacuum_insert_scale_factor=0,autovacuum_vacuum_insert_threshold=100000" {
+		t.Errorf("%d rows, key %s, options %s", rows, key, options)
 	}
 }
 
