@@ -2,8 +2,11 @@ package api
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -28,5 +31,22 @@ func TestOpenAPI(t *testing.T) {
 	}
 	if !bytes.Equal(s.OpenAPI(), want) {
 		t.Error("docs/openapi.json is not what the routes say: go test ./web/api -run TestOpenAPI -update, then rebuild the UI's client")
+	}
+}
+
+func TestOpenAPIIsServed(t *testing.T) {
+	w := newWorld(t, nil)
+	a := w.send(observer, http.MethodGet, "/api/v1/openapi.json", nil)
+	var doc map[string]any
+	if err := json.Unmarshal(a.body, &doc); err != nil || doc["openapi"] != "3.1.0" || strings.Contains(string(a.body), "$schema") {
+		t.Errorf("%v %v", err, doc["openapi"])
+	}
+	for _, path := range []string{"/docs", "/openapi.json", "/schemas/Me.json", "/api/v1/docs"} {
+		if a := w.send(observer, http.MethodGet, path, nil); a.status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+	if a := w.send(observer, http.MethodGet, "/api/v1/me", nil); strings.Contains(string(a.body), "$schema") || a.header.Get("Link") != "" {
+		t.Errorf("links to schemas: %v %s", a.header, a.body)
 	}
 }

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"onemap/sensors"
+)
+
+func TestDevices(t *testing.T) {
+	w := newWorld(t, nil)
+	var all DeviceSnapshot
+	w.send(r14, http.MethodGet, "/api/v1/devices", nil).decode(t, &all)
+	if len(all.Items) != 1 || all.Items[0].ID != "dev-14" || all.Epoch == "" || all.Seq == 0 || all.Batch == 0 || all.At.IsZero() {
+		t.Errorf("370614 sees %+v", all)
+	}
+	if s := all.Items[0].Streams; len(s) != 1 || s[0].Latest == nil || s[0].Latest.Value != 2 {
+		t.Errorf("streams: %+v", s)
+	}
+	a := w.send(steward, http.MethodPost, "/api/v1/devices", map[string]any{
+		"id": "new-1", "division": "370614", "name": map[string]string{"zh": "演示-新", "en": ""}, "hazard_type": "flood", "lon": 120.8, "lat": 37.8,
+		"datastreams": []any{map[string]any{"name": "wl", "type": "level", "title": map[string]string{"zh": "水位", "en": ""}}},
+	})
+	var made DeviceWithSecret
+	a.decode(t, &made)
+	if a.status != http.StatusCreated || len(made.Secret) != 32 || made.Device.Streams[0].ID == 0 || made.Device.Streams[0].Latest != nil || !made.Device.Enabled {
+		t.Errorf("%d %+v", a.status, made)
+	}
+	var renewed Secret
+	w.send(steward, http.MethodPost, "/api/v1/devices/new-1/secret", nil).decode(t, &renewed)
+	registered, err := w.db.LoadRegistry(t.Context())
+	w.must(err)
+	for _, d := range registered {
+		if d.ID == "new-1" && (!bytes.Equal(d.SecretSHA256, sensors.HashSecret(renewed.Secret)) || renewed.Secret == made.Secret) {
+			t.Error("the new secret is not the device's")
+		}
+	}
+	if a := w.send(r14, http.MethodGet, "/api/v1/devices/new-1", nil); a.status != http.StatusOK || strings.Contains(string(a.body), "secret") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	var types DatastreamTypes
+	w.send(observer, http.MethodGet, "/api/v1/datastream-types", nil).decode(t, &types)
+	if len(types.Items) != 2 || len(types.HazardTypes) != 1 {
+		t.Errorf("types: %+v", types)
+	}
+}
+
+func TestObservations(t *testing.T) {
+	w := newWorld(t, nil)
+	path := fmt.Sprintf("/api/v1/datastreams/%d/observations", w.streams["dev-02"])
+	var all Observations
+	w.send(r02, http.MethodGet, path, nil).decode(t, &all)
+	if len(all.Items) != 2 || all.Items[0].Value != 1 || all.Items[1].Value != 2 || all.More || all.To.Sub(all.From) != 6*time.Hour {
+		t.Errorf("%+v", all)
+	}
+	w.send(r02, http.MethodGet, path+"?limit=1", nil).decode(t, &all)
+	if len(all.Items) != 1 || all.Items[0].Value != 2 || !all.More {
+		t.Errorf("the newest: %+v", all)
+	}
+	a := w.send(r02, http.MethodGet, path+"?from=2020-01-01T00:00:00%2B08:00&to=2020-01-02T00:00:00Z", nil)
+	if !strings.Contains(string(a.body), `"items":[]`) {
+		t.Errorf("nothing must be an empty list: %s", a.body)
+	}
+}
+
+func TestChart(t *testing.T) {
+	w := newWorld(t, nil)
+	path := fmt.Sprintf("/api/v1/datastreams/%d/chart", w.streams["dev-02"])
+	var c sensors.Chart
+	w.send(r02, http.MethodGet, path, nil).decode(t, &c)
+	if len(c.Points) != 2 || c.Points[0].Value != 1 || c.Points[1].Value != 2 || c.Rows != 2 || !c.Exact || c.To.Sub(c.From) != 6*time.Hour {
+		t.Errorf("%+v", c)
+	}
+	a := w.send(r02, http.MethodGet, path+"?from=2020-01-01T00:00:00%2B08:00&to=2020-01-02T00:00:00Z", nil)
+	if !strings.Contains(string(a.body), `"points":[]`) || !strings.Contains(string(a.body), `"conflicts":[]`) {
+		t.Errorf("nothing must be empty lists: %s", a.body)
+	}
+	for query, field := range map[string]string{"points=1": "points", "points=2001": "points", "from=yesterday": "from", "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": "from"} {
+		if a := w.send(r02, http.MethodGet, path+"?"+query, nil); a.status/100 != 4 || !strings.Contains(string(a.body), field) {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+}
+
+func TestQuarantine(t *testing.T) {
+	w := newWorld(t, nil)
+	_, err := w.db.CommitBatch(t.Context(), sensors.Batch{Quarantine: []sensors.Quarantined{
+		{At: w.clock.now(), DeviceID: "dev-02", Topic: "onemap/v1/370602/dev-02/obs", Reason: "bad-json", Detail: "v", Payload: []byte{0xff, 0x00}, Size: 2},
+	}})
+	w.must(err)
+	var all List[sensors.Quarantined]
+	a := w.send(steward, http.MethodGet, "/api/v1/quarantine?limit=5", nil)
+	a.decode(t, &all)
+	if len(all.Items) != 1 || !bytes.Equal(all.Items[0].Payload, []byte{0xff, 0x00}) || !strings.Contains(string(a.body), `"payload":"/wA="`) {
+		t.Errorf("%s", a.body)
+	}
+}
