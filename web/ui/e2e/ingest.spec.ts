@@ -1,7 +1,7 @@
 // The ingest path as a steward sees it: figures that move, what could not be stored, contradictions, and
 // a device that falls silent and is heard of again.
 
-import { expect, publish, test } from './fixtures'
+import { expect, phone, publish, test } from './fixtures'
 
 test('the ingest page counts what devices send, and the quarantine what could not be stored', async ({ as, demo, sensor }) => {
   const device = await sensor('370685')
@@ -92,6 +92,49 @@ test('a steward disables a device from its card: it may not publish; its certifi
 
   await page.goto('/admin/ingest')
   await expect(page.getByTestId('refusals-embedded')).toBeVisible()
+})
+
+test('a steward sets how often a datastream is expected, by keyboard on a narrow screen; what is no interval is named; empty is the default', async ({ as, sensor, steward }) => {
+  const device = await sensor('370681')
+  const interval = async () => {
+    const { datastreams } = (await (await steward.get(`/api/v1/devices/${device.id}`)).json()) as { datastreams: { id: number; interval_s: number }[] }
+    return datastreams.find((s) => s.id === device.streamId)!.interval_s
+  }
+  const usual = await interval()
+  const { page, complaints } = await as('steward', { context: { ...phone, isMobile: false }, language: 'en' })
+  await page.goto(`/?card=device:${device.id}`)
+  await page.getByTestId('device-steward').locator('summary').press('Enter')
+  const row = page.getByTestId(`interval-${device.stream}`)
+  const field = row.getByRole('textbox')
+  await expect(field).toHaveValue('')
+  await expect(field).toHaveAttribute('placeholder', String(usual))
+  const name = await row.locator('label').innerText()
+
+  await field.fill('0')
+  await field.press('Enter')
+  await expect(row.getByTestId('interval-fault')).toContainText(name)
+  await expect(field).toHaveAttribute('aria-invalid', 'true')
+  expect(await interval()).toBe(usual)
+
+  await field.fill('7')
+  await field.press('Enter')
+  await expect(page.getByTestId('interval-said')).toContainText('7 s')
+  await expect(field).toHaveValue('7')
+  expect(await interval()).toBe(7)
+  const box = (await row.boundingBox())!
+  expect(box.x + box.width).toBeLessThanOrEqual(390)
+
+  await field.fill('')
+  await field.press('Enter')
+  await expect(page.getByTestId('interval-said')).toContainText(`${usual} s`)
+  await expect(field).toHaveValue('')
+  expect(await interval()).toBe(usual)
+  expect(complaints).toEqual([])
+
+  const { page: other } = await as('commander')
+  await other.goto(`/?card=device:${device.id}`)
+  await expect(other.getByTestId('device-card')).toBeVisible()
+  await expect(other.getByTestId('device-steward')).toHaveCount(0)
 })
 
 test('figures that cannot be fetched are said to be old', async ({ as }) => {

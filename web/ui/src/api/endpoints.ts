@@ -51,6 +51,8 @@ export const renewSecret = (id: string) => request<{ secret: string }>('POST', `
 export const putCertificate = (id: string, body: { sha256: string } | { pem: string }) =>
   request<T.Certificate>('PUT', `${v1}/devices/${seg(id)}/certificate`, { body })
 export const deleteCertificate = (id: string) => request<void>('DELETE', `${v1}/devices/${seg(id)}/certificate`)
+export const changeDatastream = (id: number, interval_s: number | null) =>
+  request<T.Datastream>('PATCH', `${v1}/datastreams/${seg(id)}`, { body: { interval_s } })
 export const datastreamTypes = () =>
   request<{ items: T.DatastreamType[]; hazard_types: T.HazardType[] }>('GET', `${v1}/datastream-types`)
 export const streamChart = (

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Datastream, Device, DatastreamType, PresenceChange } from '../api/types'
-import { applyPresence, isSilent, presenceEvent, presenceOf, staleSince } from './presence'
+import { applyPresence, isSilent, parseInterval, presenceEvent, presenceOf, staleSince } from './presence'
 
 const base = Date.parse('2026-11-23T06:00:00Z')
 const time = (s: number) => new Date(base + s * 1000).toISOString()
@@ -86,4 +86,9 @@ test('a payload that cannot be read is none', () => {
     expect(presenceEvent(bad)).toBeNull()
   }
   expect(presenceEvent({ changes: [change({})] })).toEqual({ changes: [change({})], more: 0 })
+})
+
+test('an interval is a whole number of seconds up to seven days; empty is that of the type', () => {
+  expect(['', '  ', '1', ' 604800 ', '007'].map(parseInterval)).toEqual([null, null, 1, 604800, 7])
+  expect(['0', '604801', '-1', '1.5', '1e3', '10s', '９'].map(parseInterval)).toEqual(Array(7).fill(undefined))
 })

@@ -6,6 +6,7 @@ import type { Datastream, DatastreamType, Device, PresenceChange, PresenceEvent 
 const silentFactor = 3 // three missed intervals are a gap: sensors.SilenceFactor
 const silentLeastS = 30
 const defaultIntervalS = 600
+const longestIntervalS = 604_800 // 7 days: the check of datastream.interval_s
 
 type Types = ReadonlyMap<string, DatastreamType>
 
@@ -65,6 +66,14 @@ export function effectiveTime(reading: { t: string; received_at: string }): stri
 
 export function intervalOf(stream: Datastream, types: Types): number {
   return stream.interval_s || types.get(stream.type)?.interval_s || defaultIntervalS
+}
+
+/** Reads a pace in seconds; null is empty, that of the type, undefined none that the server takes. */
+export function parseInterval(text: string): number | null | undefined {
+  const digits = text.trim()
+  if (!digits) return null
+  const n = /^\d{1,6}$/.test(digits) ? Number(digits) : 0
+  return n >= 1 && n <= longestIntervalS ? n : undefined
 }
 
 /** How long a datastream may be unheard of, milliseconds. */

@@ -145,6 +145,14 @@ export const useDevices = defineStore('devices', () => {
     levelRevision.value++
   }
 
+  /** The pace that a steward gave a datastream; the registry's event will bring the same. */
+  function setPace(id: number, seconds: number) {
+    const stream = all.get(byStream.get(id) ?? '')?.datastreams?.find((s) => s.id === id)
+    if (!stream) return
+    stream.interval_s = seconds
+    revision.value++
+  }
+
   const list = computed(() => {
     void revision.value
     return [...all.values()]
@@ -159,5 +167,5 @@ export const useDevices = defineStore('devices', () => {
   const presence = (device: Device) => presenceOf(device, types, serverNow())
   const silentSince = (stream: Datastream) => staleSince(stream, types, serverNow())
 
-  return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, get, stale, presence, silentSince, refresh, takeSnapshot, takeState, takePresence, setLevel }
+  return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, get, stale, presence, silentSince, refresh, takeSnapshot, takeState, takePresence, setLevel, setPace }
 })

@@ -172,6 +172,14 @@ export default {
     done: { disable: 'The device is disabled, its connection is cut.', enable: 'The device is enabled.', secret: 'The secret was changed. Copy it now, it cannot be shown again:', certificate: 'The certificate is registered, SHA-256:', forget: 'The certificate was removed.' },
     until: 'valid until {date}',
     events: 'Events of this device',
+    interval: {
+      title: 'Expected interval',
+      unit: 's',
+      save: 'Save',
+      usual: 'Empty is the default of its type: {n} s',
+      bad: '{name}: the expected interval must be a whole number of seconds from 1 to 604800, or empty',
+      done: '{name}: expected every {n} s; without a reading for {silent} it is silent.',
+    },
   },
   chart: {
     loading: 'Fetching the curve…',

@@ -172,6 +172,14 @@ export default {
     done: { disable: '设备已停用，连接已断开。', enable: '设备已启用。', secret: '密钥已更换。请现在抄录，之后无法再查看：', certificate: '证书已登记，SHA-256：', forget: '证书已删除。' },
     until: '有效至 {date}',
     events: '此设备的动态',
+    interval: {
+      title: '上报间隔',
+      unit: '秒',
+      save: '保存',
+      usual: '留空则按此类监测项的默认值：{n} 秒',
+      bad: '“{name}”的上报间隔须为 1 至 604800 的整数（秒），或留空',
+      done: '“{name}”的上报间隔为 {n} 秒，连续 {silent} 没有读数即为无数据。',
+    },
   },
   chart: {
     loading: '正在取曲线…',
