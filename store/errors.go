@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,6 +40,29 @@ func kindsByCode(code string) (errs.Kind, bool) {
 	return errs.Internal, false
 }
 
+// refusedByStorage reports whether the operating system would not write or open a file of the database. PostgreSQL
+// has an SQLSTATE for a full disk; a quota or a limit of a file's size (EDQUOT, EFBIG) it calls an internal error, and
+// a file system that has become read-only (EROFS) a lack of privilege, which no SQL statement can meet at these
+// places: src/backend/utils/error/elog.c, errcode_for_file_access. All three end like a full disk.
+func refusedByStorage(pg *pgconn.PgError) bool {
+	if pg.Code != "XX000" && pg.Code != "42501" {
+		return false
+	}
+	switch pg.File {
+	case "md.c", "fd.c": // tables and indexes, temporary files: they raise these two for files alone
+		return true
+	case "xlog.c":
+		return strings.HasPrefix(pg.Routine, "XLogFile") || pg.Routine == "XLogWrite" || pg.Routine == "issue_xlog_fsync"
+	case "buffile.c":
+		return pg.Routine == "BufFileDumpBuffer" || pg.Routine == "BufFileLoadBuffer"
+	case "logtape.c":
+		return pg.Routine == "ltsWriteBlock" || pg.Routine == "ltsReadBlock"
+	case "slru.c":
+		return pg.Routine == "SlruReportIOError"
+	}
+	return false
+}
+
 // mapErr classifies what the database or the way to it said. What has a kind already keeps it.
 // pgx.ErrNoRows is errs.NotFound. what says what was tried; it may be empty.
 func mapErr(err error, what string) error {
@@ -52,7 +76,11 @@ func mapErr(err error, what string) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if kind, ok := kindsByCode(pg.Code); ok {
+		kind, ok := kindsByCode(pg.Code)
+		if !ok && refusedByStorage(pg) {
+			kind, ok = errs.Unavailable, true
+		}
+		if ok {
 			return errs.Wrap(kind, err, "%s", pgMessage(kind, pg, what))
 		}
 		return wrapPlain(err, what)

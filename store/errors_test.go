@@ -19,10 +19,24 @@ import (
 
 func TestMapErr(t *testing.T) {
 	pg := func(code string) error { return fmt.Errorf("exec: %w", &pgconn.PgError{Code: code, Message: "words"}) }
+	at := func(code, file, routine string) error {
+		return fmt.Errorf("exec: %w", &pgconn.PgError{Code: code, File: file, Routine: routine, Message: "words"})
+	}
 	for name, c := range map[string]struct {
 		err  error
 		kind errs.Kind
 	}{
+		"file size limit":     {at("XX000", "md.c", "mdextend"), errs.Unavailable},
+		"read-only disk":      {at("42501", "md.c", "mdopenfork"), errs.Unavailable},
+		"quota of temporary":  {at("XX000", "buffile.c", "BufFileDumpBuffer"), errs.Unavailable},
+		"quota of the log":    {at("XX000", "xlog.c", "XLogFileInitInternal"), errs.Unavailable},
+		"quota of a sort":     {at("XX000", "logtape.c", "ltsWriteBlock"), errs.Unavailable},
+		"quota of pg_xact":    {at("XX000", "slru.c", "SlruReportIOError"), errs.Unavailable},
+		"a bug, not the disk": {at("XX000", "execMain.c", "ExecutePlan"), errs.Internal},
+		"a bug in a buffer":   {at("XX000", "buffile.c", "BufFileSeek"), errs.Internal},
+		"a bug in the log":    {at("XX000", "xlog.c", "XLogInsertRecord"), errs.Internal},
+		"a corrupt page":      {at("XX001", "bufmgr.c", "ReadBuffer_common"), errs.Internal},
+		"no right to a table": {at("42501", "aclchk.c", "aclcheck_error"), errs.Internal},
 		"unique":              {pg("23505"), errs.Conflict},
 		"immutable":           {pg("23001"), errs.Conflict},
 		"foreign key":         {pg("23503"), errs.Invalid},

@@ -1,0 +1,80 @@
+package storetest
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"onemap/store"
+	"onemap/store/pgcluster"
+)
+
+// Own is a PostgreSQL that belongs to one test alone, which may break it.
+type Own struct {
+	*pgcluster.Cluster
+	t   testing.TB
+	dir string
+}
+
+// NewOwn starts a cluster with a migrated, empty database, and removes it after the test.
+func NewOwn(t testing.TB) *Own {
+	t.Helper()
+	dir, err := os.MkdirTemp("", prefix+strconv.Itoa(os.Getpid())+"-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // the server's user must pass
+		t.Fatal(err)
+	}
+	o := &Own{t: t, dir: dir}
+	t.Cleanup(o.remove)
+	o.Start()
+	if err := o.EnsureDatabase(t.Context(), "onemap"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context(), o.Database(), nil); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// Database is the address of the migrated database.
+func (o *Own) Database() string { return o.URL("onemap") }
+
+// Start starts the server again after Kill.
+func (o *Own) Start() {
+	o.t.Helper()
+	c, err := pgcluster.Start(o.t.Context(), pgcluster.Options{Dir: o.dir, Fast: true})
+	if err != nil {
+		o.t.Fatalf("tests need PostgreSQL with PostGIS: %v", err)
+	}
+	o.Cluster = c
+}
+
+// Kill ends every process of the server at once, as pg_ctl stop -m immediate; the next start recovers.
+func (o *Own) Kill() {
+	o.t.Helper()
+	if err := syscall.Kill(o.PID(), syscall.SIGQUIT); err != nil {
+		o.t.Fatal(err)
+	}
+	<-o.Done()
+	if err := o.Stop(o.t.Context()); err != nil { // lets go of the folder
+		o.t.Fatal(err)
+	}
+}
+
+func (o *Own) remove() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if o.Cluster != nil {
+		if err := o.Stop(ctx); err != nil {
+			o.t.Errorf("stop PostgreSQL: %v", err)
+		}
+	}
+	if err := pgcluster.Remove(ctx, o.dir); err != nil {
+		o.t.Errorf("remove PostgreSQL: %v", err)
+	}
+}
