@@ -32,7 +32,7 @@ type bench struct {
 }
 
 func newBench(ctx context.Context, o options, r *benchkit.Report) (*bench, error) {
-	if _, err := os.Stat(o.onemap); err != nil && o.cpuprofile == "" {
+	if _, err := os.Stat(o.Onemap); err != nil && o.cpuprofile == "" {
 		return nil, fmt.Errorf("-onemap: %w", err)
 	}
 	b := &bench{o: o, r: r, password: rand.Text(), devices: newDevices(o.devices), prepared: map[string]bool{}}
@@ -40,7 +40,7 @@ func newBench(ctx context.Context, o options, r *benchkit.Report) (*bench, error
 	r.Note("%s. %d devices with 1 to %d datastreams are registered, and a rule for them; a value beyond its threshold comes once a second.",
 		benchkit.Machine(), o.devices, mostStreams)
 	r.Note("Medians of %d runs of %g s, after %g s that do not count, by turns with the bare program. CPU of PostgreSQL is that of the postmaster and all its children.",
-		o.runs, o.seconds, o.warm)
+		o.Runs, o.Seconds, o.warm)
 	var err error
 	b.place, err = benchkit.NewPlace(ctx, "benchingest")
 	return b, err
@@ -126,7 +126,7 @@ func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*s
 
 func (b *bench) launch(ctx context.Context, db string, flags ...string) (*benchkit.Server, error) {
 	if b.o.cpuprofile == "" {
-		return benchkit.StartServer(ctx, b.o.onemap, db, flags...)
+		return benchkit.StartServer(ctx, b.o.Onemap, db, flags...)
 	}
 	args := []string{"-child", "server", "-cpuprofile", b.o.cpuprofile}
 	for _, f := range flags {

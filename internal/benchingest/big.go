@@ -29,7 +29,7 @@ type archive struct {
 }
 
 // big measures how much ingest and charts lose when a hundred times as much is stored.
-func big(ctx context.Context, b *bench) (err error) {
+func (b *bench) big(ctx context.Context) (err error) {
 	if err := room(b.place.Dir, b.o.rows); err != nil {
 		return err
 	}
@@ -59,9 +59,9 @@ func big(ctx context.Context, b *bench) (err error) {
 			return err
 		}
 	}
-	for run := range b.o.runs {
+	for run := range b.o.Runs {
 		for _, a := range both {
-			if err := a.drawCharts(ctx, run, seconds(b.o.seconds)); err != nil {
+			if err := a.drawCharts(ctx, run, seconds(b.o.Seconds)); err != nil {
 				return err
 			}
 			benchkit.Say("%s, run %d: %s charts/s, median %s ms", a.side.name, run+1, benchkit.Number(a.charts[run]), benchkit.Number(a.median[run]))

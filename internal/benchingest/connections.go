@@ -21,7 +21,7 @@ const (
 
 // connections lets every device connect, with a last will, and publish once a minute, and looks how much
 // larger that makes the server. Then all are cut and come back at once.
-func connections(ctx context.Context, b *bench) (err error) {
+func (b *bench) connections(ctx context.Context) (err error) {
 	db, err := b.database(ctx, oursDB)
 	if err != nil {
 		return err

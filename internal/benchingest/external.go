@@ -31,7 +31,7 @@ type reader struct {
 
 // external publishes to Mosquitto and measures how long it takes until all is committed, by turns with a
 // bare loop.
-func external(ctx context.Context, b *bench) (err error) {
+func (b *bench) external(ctx context.Context) (err error) {
 	readers := []*reader{{name: "onemap", db: oursDB}, {name: "bare loop", db: bareDB}}
 	for _, r := range readers {
 		if r.db, err = b.database(ctx, r.db); err != nil {
@@ -62,7 +62,7 @@ func external(ctx context.Context, b *bench) (err error) {
 		}
 		return c.PID, c.Stop, nil
 	}
-	for run := range b.o.runs {
+	for run := range b.o.Runs {
 		for _, r := range readers {
 			if err := b.externalRun(ctx, r); err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
@@ -107,7 +107,7 @@ func (b *bench) externalRun(ctx context.Context, r *reader) (err error) {
 	if err := settle(ctx, r.db); err != nil {
 		return err
 	}
-	n := int(externalRate * b.o.seconds)
+	n := int(externalRate * b.o.Seconds)
 	f, err := b.through(ctx, r, pid, links, last, n)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ const (
 // latency publishes 1,000 messages a second, evenly spread and whether or not the last was acknowledged,
 // and looks how long the acknowledgement takes, and the frame that carries the reading to each of 100
 // clients.
-func latency(ctx context.Context, b *bench) (err error) {
+func (b *bench) latency(ctx context.Context) (err error) {
 	ours, err := b.database(ctx, oursDB)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func latency(ctx context.Context, b *bench) (err error) {
 		defer func() { err = errors.Join(err, w.close()) }()
 	}
 	var all []delays
-	for run := range b.o.runs {
+	for run := range b.o.Runs {
 		took, err := loneCommits(ctx, bare, loneCommitsEach)
 		if err != nil {
 			return err
@@ -122,7 +122,7 @@ func (b *bench) pace(ctx context.Context, s *server, eyes []*eye) (d delays, err
 	took := make([][]time.Duration, len(links))
 	errs := make([]error, len(links))
 	start := time.Now().Add(50 * time.Millisecond)
-	end := start.Add(seconds(b.o.warm + b.o.seconds))
+	end := start.Add(seconds(b.o.warm + b.o.Seconds))
 	var running sync.WaitGroup
 	for i, l := range links {
 		running.Go(func() {

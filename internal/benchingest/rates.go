@@ -40,7 +40,7 @@ func tableHead() []string {
 
 func (c rateCase) traffic(b *bench) traffic {
 	t := traffic{
-		window: c.window, values: c.values, warm: seconds(b.o.warm), length: seconds(b.o.seconds), devices: b.devices[:c.devices],
+		window: c.window, values: c.values, warm: seconds(b.o.warm), length: seconds(b.o.Seconds), devices: b.devices[:c.devices],
 	}
 	if c.gateways {
 		t.devices = gateways(b.devices, c.devices)
@@ -109,7 +109,7 @@ func (c rateCase) bareArgs(b *bench) [][]string {
 
 // byTurns lets each side have its runs, one after the other.
 func (b *bench) byTurns(ctx context.Context, sides []*side, t traffic) error {
-	for run := range b.o.runs {
+	for run := range b.o.Runs {
 		for _, s := range sides {
 			if err := s.measure(ctx, t); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)

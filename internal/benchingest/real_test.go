@@ -27,7 +27,7 @@ func realBench(t *testing.T) (*bench, string) {
 	t.Helper()
 	url := storetest.NewURL(t)
 	b := &bench{
-		o: options{runs: 1, seconds: 0.3, warm: 0.1}, r: &benchkit.Report{Head: tableHead()},
+		o: options{Options: benchkit.Options{Runs: 1, Seconds: 0.3}, warm: 0.1}, r: &benchkit.Report{Head: tableHead()},
 		password: strings.Repeat("secret ", 3), devices: newDevices(testDevices),
 	}
 	if err := prepare(t.Context(), url, b.devices, b.password); err != nil {

@@ -21,7 +21,7 @@ func TestTheWayThroughMosquitto(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	b.o.seconds = 0.02
+	b.o.Seconds = 0.02
 	for _, reads := range []func(*testing.T){
 		func(t *testing.T) {
 			realServer(t, b, url, config.Server{MQTT: "off", Broker: "mqtt://" + broker.Addr, BrokerClientID: "bench"})

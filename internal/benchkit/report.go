@@ -1,6 +1,7 @@
 package benchkit
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -52,6 +53,15 @@ func (r *Report) MissedBars() (names []string) {
 		}
 	}
 	return names
+}
+
+// Conclude prints the report; a bar that was missed is an error, when measuring had none.
+func (r *Report) Conclude(w io.Writer, err error) error {
+	r.Print(w)
+	if err == nil && r.Missed() {
+		return errors.New("a bar was missed: " + strings.Join(r.MissedBars(), "; "))
+	}
+	return err
 }
 
 // Print writes it.

@@ -40,7 +40,7 @@ type bench struct {
 }
 
 func newBench(ctx context.Context, o options, r *report) (*bench, error) {
-	if _, err := os.Stat(o.onemap); err != nil {
+	if _, err := os.Stat(o.Onemap); err != nil {
 		return nil, fmt.Errorf("-onemap: %w", err)
 	}
 	list, counts := mixedList(o.seed)
@@ -51,7 +51,7 @@ func newBench(ctx context.Context, o options, r *report) (*bench, error) {
 	}
 	r.Note("%s. %d points and %d polygons, seed %d; %d tiles (%s), both layers in a tile.",
 		benchkit.Machine(), o.points, o.polygons, o.seed, len(list), counts)
-	r.Note("A median of %d runs of %g s or one round of the list, whichever is longer. CPU of PostgreSQL is that of the postmaster and all its children.", o.runs, o.seconds)
+	r.Note("A median of %d runs of %g s or one round of the list, whichever is longer. CPU of PostgreSQL is that of the postmaster and all its children.", o.Runs, o.Seconds)
 	return b, nil
 }
 

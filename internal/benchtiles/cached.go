@@ -13,7 +13,7 @@ import (
 
 // cached measures tiles that are in the cache, by turns with a bare handler that writes the same
 // bytes.
-func cached(ctx context.Context, b *bench) (err error) {
+func (b *bench) cached(ctx context.Context) (err error) {
 	db, err := b.standard(ctx)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (b *bench) cachedPairs(ctx context.Context, s *server, bare *benchkit.Child
 		return err
 	}
 	var ours, theirs []figures
-	for run := range b.o.runs {
+	for run := range b.o.Runs {
 		for _, side := range []struct {
 			who  subject
 			runs *[]figures

@@ -28,7 +28,7 @@ type coldSide struct {
 
 // cold measures tiles that are made anew for each request, by turns with ST_AsMVT behind the same
 // server.
-func cold(ctx context.Context, b *bench) (err error) {
+func (b *bench) cold(ctx context.Context) (err error) {
 	db, err := b.standard(ctx)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func cold(ctx context.Context, b *bench) (err error) {
 		{name: "cold, simplification and thinning off", rules: exact()},
 		{name: "cold, ST_AsMVT", rules: core.TileRules{Source: core.TileSourceDatabase}},
 	}
-	for range b.o.runs {
+	for range b.o.Runs {
 		for _, side := range sides {
 			if err := b.coldRun(ctx, s, side); err != nil {
 				return err
@@ -84,4 +84,4 @@ func (b *bench) coldRun(ctx context.Context, s *server, side *coldSide) error {
 
 func (b *bench) subject(s *server) subject { return subject{s.Addr, s.PID, b.place.Cluster.PID()} }
 
-func (b *bench) runTime() time.Duration { return time.Duration(b.o.seconds * float64(time.Second)) }
+func (b *bench) runTime() time.Duration { return time.Duration(b.o.Seconds * float64(time.Second)) }

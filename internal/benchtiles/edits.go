@@ -26,7 +26,7 @@ const (
 
 // edits lets a writer change 2,000 features a second while 50 clients pan, and a probe looks how long
 // a marked edit takes until it is in the tile that a second client holds.
-func edits(ctx context.Context, b *bench) (err error) {
+func (b *bench) edits(ctx context.Context) (err error) {
 	db, err := b.standard(ctx)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ const (
 
 // herd lets 64 clients ask for the same tile at once, which is not in the cache: after a restart, and
 // after an edit in it.
-func herd(ctx context.Context, b *bench) error {
+func (b *bench) herd(ctx context.Context) error {
 	db, err := b.standard(ctx)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func herd(ctx context.Context, b *bench) error {
 	var heaviest tiles.Address
 	var bytes int
 	var restarted, edited []stampede
-	for run := range b.o.runs {
+	for run := range b.o.Runs {
 		s, err := b.startServer(ctx, db)
 		if err != nil {
 			return err

@@ -20,7 +20,7 @@ const (
 
 // large measures the start with five times the features, and what a feature in a tile costs then,
 // beside the standard data set, by turns.
-func large(ctx context.Context, b *bench) (err error) {
+func (b *bench) large(ctx context.Context) (err error) {
 	small, err := b.standard(ctx)
 	if err != nil {
 		return err
@@ -30,8 +30,8 @@ func large(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	ready := make([]float64, 0, b.o.runs)
-	for range b.o.runs {
+	ready := make([]float64, 0, b.o.Runs)
+	for range b.o.Runs {
 		s, err := b.startServer(ctx, big)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (b *bench) costOfFeature(ctx context.Context, small, big *server) error {
 			all = append(all, &contents{s: s, list: list, features: float64(n) / float64(len(list))})
 		}
 	}
-	for range b.o.runs {
+	for range b.o.Runs {
 		for i := range len(all) / 2 {
 			for _, c := range []*contents{all[i], all[i+len(all)/2]} {
 				if err := b.measureContents(ctx, c); err != nil {
@@ -170,7 +170,7 @@ func featuresIn(ctx context.Context, s *server, list []tiles.Address) (int, erro
 }
 
 // writers names where the cost of the change feed's triggers is measured.
-func writers(_ context.Context, b *bench) error {
+func (b *bench) writers(_ context.Context) error {
 	b.r.Note("What the change feed costs those who write: `go test ./store -run '^$' -bench BenchmarkChangeTriggers`.")
 	return nil
 }

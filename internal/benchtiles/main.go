@@ -4,111 +4,65 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"slices"
-	"strings"
-	"syscall"
 
 	"onemap/internal/benchkit"
 )
 
+const program = "benchtiles"
+
 // options are the flags.
 type options struct {
-	onemap      string
+	benchkit.Options
 	points      int
 	polygons    int
 	seed        uint64
-	runs        int
-	seconds     float64
 	editSeconds float64
-	only        string
 	bare        string
 }
 
-// benchCase is one of what can be measured.
-type benchCase struct {
-	name string
-	run  func(context.Context, *bench) error
+// cases are what can be measured; of no bench, for their names.
+func cases(b *bench) []benchkit.Case {
+	return []benchkit.Case{
+		{Name: "cold", Run: b.cold}, {Name: "cached", Run: b.cached}, {Name: "herd", Run: b.herd},
+		{Name: "edits", Run: b.edits}, {Name: "large", Run: b.large}, {Name: "writers", Run: b.writers},
+	}
 }
 
-func cases() []benchCase {
-	return []benchCase{{"cold", cold}, {"cached", cached}, {"herd", herd}, {"edits", edits}, {"large", large}, {"writers", writers}}
-}
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	os.Exit(code)
-}
+func main() { benchkit.Main(run) }
 
 // run is the program; 0 is that every bar was reached, 1 that one was missed or something failed, 2 a
 // wrong flag.
 func run(ctx context.Context, args []string, out io.Writer) int {
 	o, err := parse(args)
 	if err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
-		fmt.Fprintln(os.Stderr, "benchtiles:", err)
-		return 2
+		return benchkit.Refuse(program, err)
 	}
 	if o.bare != "" {
-		err = serveBare(ctx, o.bare, out)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "benchtiles:", err)
-			return 1
-		}
-		return 0
+		return benchkit.Exit(program, serveBare(ctx, o.bare, out))
 	}
 	r := &report{}
-	err = measureAll(ctx, o, r)
-	r.print(out)
-	switch {
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "benchtiles:", err)
-		return 1
-	case r.Missed():
-		return 1
-	}
-	return 0
+	return benchkit.Exit(program, r.Conclude(out, measureAll(ctx, o, r)))
 }
 
 func parse(args []string) (options, error) {
 	var o options
-	var names []string
-	for _, c := range cases() {
-		names = append(names, c.name)
-	}
-	f := flag.NewFlagSet("benchtiles", flag.ContinueOnError)
-	f.StringVar(&o.onemap, "onemap", "bin/onemap", "the program to measure")
+	f := o.Flags(program, "seconds of load a run; whole rounds of the list of tiles are finished", cases(nil))
 	f.IntVar(&o.points, "points", 200_000, "points of the data set; the large one has five times as many")
 	f.IntVar(&o.polygons, "polygons", 20_000, "polygons of the data set; the large one has five times as many")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the data and of the lists of tiles")
-	f.IntVar(&o.runs, "runs", 5, "runs that a median is taken of")
-	f.Float64Var(&o.seconds, "seconds", 5, "seconds of load a run; whole rounds of the list of tiles are finished")
 	f.Float64Var(&o.editSeconds, "edit-seconds", 600, "seconds of the case edits")
-	f.StringVar(&o.only, "only", "", "one case alone: "+strings.Join(names, ", "))
 	f.StringVar(&o.bare, "bare", "", "serve the answers of this file and nothing else: the handler that the case cached is set against")
-	if err := f.Parse(args); err != nil {
+	if err := o.Parse(f, args); err != nil {
 		return o, err
 	}
 	switch {
-	case f.NArg() > 0:
-		return o, fmt.Errorf("unknown argument %q", f.Arg(0))
-	case o.only != "" && !slices.Contains(names, o.only):
-		return o, fmt.Errorf("-only %q is none of %s", o.only, strings.Join(names, ", "))
 	case o.points < 1000 || o.polygons < 100:
 		return o, errors.New("-points must be at least 1000 and -polygons at least 100")
-	case o.runs < 1 || o.runs > 100 || o.seconds <= 0 || o.editSeconds <= 0:
-		return o, errors.New("-runs must be 1 to 100, -seconds and -edit-seconds more than 0")
+	case !(o.editSeconds > 0): // NaN neither
+		return o, errors.New("-edit-seconds must be more than 0")
 	}
 	return o, nil
 }
@@ -118,15 +72,5 @@ func measureAll(ctx context.Context, o options, r *report) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range cases() {
-		if o.only != "" && o.only != c.name {
-			continue
-		}
-		benchkit.Say("case %s", c.name)
-		if err = cmp.Or(c.run(ctx, b), ctx.Err()); err != nil { // a case that was cut short has measured nothing
-			err = fmt.Errorf("case %s: %w", c.name, err)
-			break
-		}
-	}
-	return errors.Join(err, b.place.Close(ctx))
+	return errors.Join(o.Measure(ctx, cases(b)), b.place.Close(ctx))
 }

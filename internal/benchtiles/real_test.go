@@ -28,7 +28,7 @@ const (
 func realServer(t *testing.T) (*bench, *server) {
 	t.Helper()
 	url := storetest.NewURL(t)
-	b := &bench{o: options{seed: 1, runs: 1}, r: &report{}, password: strings.Repeat("secret ", 3)}
+	b := &bench{o: options{Options: benchkit.Options{Runs: 1}, seed: 1}, r: &report{}, password: strings.Repeat("secret ", 3)}
 	if err := b.addAccounts(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -19,5 +18,3 @@ func (r *report) row(name string, clients int, runs []figures) {
 		benchkit.Number(f.server), benchkit.Number(f.postgres), benchkit.Number(f.client),
 		fmt.Sprintf("%.0f", f.bytes), strconv.Itoa(f.tiles), fmt.Sprintf("%.2f", f.others))
 }
-
-func (r *report) print(w io.Writer) { r.Print(w) }

@@ -24,7 +24,7 @@ type server struct {
 
 // startServer starts `onemap serve` with further flags, waits until it is ready, and logs in.
 func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*server, error) {
-	started, err := benchkit.StartServer(ctx, b.o.onemap, db, append([]string{"--mqtt=127.0.0.1:0"}, flags...)...)
+	started, err := benchkit.StartServer(ctx, b.o.Onemap, db, append([]string{"--mqtt=127.0.0.1:0"}, flags...)...)
 	if err != nil {
 		return nil, err
 	}
