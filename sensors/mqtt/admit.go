@@ -116,10 +116,15 @@ func (b *Broker) ended(c *conn, err error) {
 		b.manners.note(sensors.TroubleOversize, s.device, c, fmt.Sprintf("a packet larger than %d bytes", b.opts.maxPacket()))
 		b.manners.offend(s.device)
 		b.presence.quarantineOversize(s)
-	} else if errors.As(err, &code) && code.Code >= packets.ErrUnspecifiedError.Code && !errors.Is(err, packets.ErrRejectPacket) {
+	} else if errors.As(err, &code) && code.Code >= packets.ErrUnspecifiedError.Code && !refusedBefore(err) {
 		b.refuse(refusedProtocol, slog.String("device", s.device), slog.Any("error", err))
 	}
 	b.speakFor(s, newest, err)
+}
+
+// refusedBefore reports whether the hook has refused what ended a connection, and counted it by its own reason.
+func refusedBefore(err error) bool {
+	return errors.Is(err, packets.ErrRejectPacket) || errors.Is(err, packets.ErrNotAuthorized)
 }
 
 // outlives reports whether the device's session goes on after its connection.

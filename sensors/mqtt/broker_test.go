@@ -225,6 +225,12 @@ func TestForeignTopicsAreRefusedAndCounted(t *testing.T) {
 	w := login(t, s.broker.Addr(), "dev-0", 4)
 	w.publish(1, 1, "$SYS/broker/version", []byte("x"), false)
 	w.expectClosed()
+	if err := s.broker.Stop(t.Context()); err != nil { // each connection's end has been counted then
+		t.Fatal(err)
+	}
+	if topic, protocol := s.refused(t, "publish-topic"), s.refused(t, "protocol"); topic != float64(3*len(foreign)+1) || protocol != 0 {
+		t.Errorf("in the end %v refused for the topic and %v for the protocol, want %d and 0", topic, protocol, 3*len(foreign)+1)
+	}
 }
 
 func TestWhoMaySubscribe(t *testing.T) {
