@@ -30,6 +30,9 @@ type Device struct {
 	LastSeen   *time.Time   `json:"last_seen"` // when it last published; nil: never
 	Level      core.Level   `json:"level"`     // worst open alert on any of its datastreams
 	Streams    []Datastream `json:"datastreams"`
+
+	// Certificate is its client certificate, for those who may manage it: SHA-256 of the DER bytes, hexadecimal.
+	Certificate string `json:"cert_sha256,omitempty"`
 }
 
 // Datastream is one observed property of a device.

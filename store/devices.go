@@ -58,14 +58,14 @@ func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Devi
 // devicesOf reads the devices that the scope covers, or only one of them.
 func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, only string) ([]sensors.Device, error) {
 	rows, err := tx.Query(ctx, `
-		select `+deviceColumns+`,
+		select `+deviceColumns+`, coalesce(encode(d.cert_sha256, 'hex'), ''),
 			coalesce((select min(a.level) from alert a where a.device_id = d.id and a.detection <> 'cleared'), 0)
 		from device d`+devicePresence+` where scope_covers($1, d.division_code) and ($2 = '' or d.id = $2) order by d.id`, s.Division, only)
 	if err != nil {
 		return nil, err
 	}
 	devices, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d sensors.Device, err error) {
-		err = row.Scan(append(deviceTargets(&d), &d.Level)...)
+		err = row.Scan(append(deviceTargets(&d), &d.Certificate, &d.Level)...)
 		d.Streams = []sensors.Datastream{}
 		return d, err
 	})

@@ -101,7 +101,7 @@ func (s *Server) deviceRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/devices/{id}", "getDevice", "One device"),
 		func(ctx context.Context, p auth.Principal, in *deviceInput) (*body[sensors.Device], error) {
 			d, err := s.o.Registry.Device(ctx, p.Scope(), in.ID)
-			return &body[sensors.Device]{wireDevice(d)}, err
+			return &body[sensors.Device]{wireDevice(p, d)}, err
 		})
 	register(s, needData, created(op(http.MethodPost, "/api/v1/devices", "createDevice", "Make a device with its datastreams; the answer shows its secret once")), s.createDevice)
 	s.stewardRoutes()
@@ -140,13 +140,17 @@ func (s *Server) devices(ctx context.Context, p auth.Principal, _ *none) (*body[
 	}
 	out := DeviceSnapshot{Epoch: snap.Epoch, Seq: snap.Seq, Batch: snap.Batch, At: s.now().UTC(), Items: make([]sensors.Device, 0, len(snap.Devices))}
 	for _, d := range snap.Devices {
-		out.Items = append(out.Items, wireDevice(d))
+		out.Items = append(out.Items, wireDevice(p, d))
 	}
 	return &body[DeviceSnapshot]{out}, nil
 }
 
-func wireDevice(d sensors.Device) sensors.Device {
+// wireDevice is the device as the principal may see it.
+func wireDevice(p auth.Principal, d sensors.Device) sensors.Device {
 	d.Streams = orEmpty(d.Streams)
+	if !needData.permits(p.Role) {
+		d.Certificate = ""
+	}
 	return d
 }
 
@@ -182,7 +186,7 @@ func (s *Server) createDevice(ctx context.Context, p auth.Principal, in *createD
 	}
 	secret, sum := sensors.NewSecret()
 	made, err := s.o.Steward.CreateDevice(ctx, d, sum, p.Login)
-	return &body[DeviceWithSecret]{DeviceWithSecret{Device: wireDevice(made), Secret: secret}}, err
+	return &body[DeviceWithSecret]{DeviceWithSecret{Device: wireDevice(p, made), Secret: secret}}, err
 }
 
 var streamName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)

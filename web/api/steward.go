@@ -48,7 +48,7 @@ func (s *Server) stewardRoutes() {
 				return nil, err
 			}
 			d, err := s.o.Registry.Device(ctx, p.Scope(), in.ID)
-			return &body[sensors.Device]{wireDevice(d)}, err
+			return &body[sensors.Device]{wireDevice(p, d)}, err
 		})
 	register(s, needData, op(http.MethodPut, "/api/v1/devices/{id}/certificate", "putDeviceCertificate", "Register a device's client certificate, by which it may authenticate over TLS; the one before ends"),
 		func(ctx context.Context, p auth.Principal, in *certificateInput) (*body[Certificate], error) {

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,7 @@ func TestCertificatesAndEnabling(t *testing.T) {
 	if held() != sum {
 		t.Errorf("the registry has %s", held())
 	}
+	w.seesCertificate("dev-02", sum)
 	other := strings.Repeat("ab", 32)
 	if a := w.send(admin, http.MethodPut, path, map[string]any{"sha256": strings.Repeat("AB:", 31) + "AB"}); a.status != http.StatusOK || held() != other {
 		t.Errorf("%d, the registry has %s", a.status, held())
@@ -63,10 +65,30 @@ func TestCertificatesAndEnabling(t *testing.T) {
 	if a := w.send(admin, http.MethodDelete, path, nil); a.status != http.StatusNoContent || held() != "" {
 		t.Errorf("%d, the registry has %s", a.status, held())
 	}
+	w.seesCertificate("dev-02", "")
 	var d sensors.Device
 	a = w.send(admin, http.MethodPatch, "/api/v1/devices/dev-02", map[string]any{"enabled": false})
 	a.decode(t, &d)
 	if a.status != http.StatusOK || d.Enabled || held() != "not enabled" {
 		t.Errorf("%d, %+v", a.status, d)
+	}
+}
+
+// seesCertificate checks that a device and the list of devices name its certificate to whoever may manage
+// it, and to nobody else.
+func (w *world) seesCertificate(id, want string) {
+	w.t.Helper()
+	for account, want := range map[string]string{admin: want, steward: want, commander: "", r02: "", observer: ""} {
+		var one sensors.Device
+		w.send(account, http.MethodGet, "/api/v1/devices/"+id, nil).decode(w.t, &one)
+		var all DeviceSnapshot
+		w.send(account, http.MethodGet, "/api/v1/devices", nil).decode(w.t, &all)
+		i := slices.IndexFunc(all.Items, func(d sensors.Device) bool { return d.ID == id })
+		if one.ID != id || i < 0 {
+			w.t.Fatalf("%s does not see %s", account, id)
+		}
+		if one.Certificate != want || all.Items[i].Certificate != want {
+			w.t.Errorf("%s sees %q, and in the list %q, not %q", account, one.Certificate, all.Items[i].Certificate, want)
+		}
 	}
 }

@@ -73,6 +73,9 @@ test('a steward disables a device from its card: it may not publish; its certifi
     await expect(publish(demo, device, 2)).rejects.toThrow()
   }).toPass()
 
+  const held = page.getByTestId('steward-held')
+  await expect(held).toContainText('无')
+  await expect(page.getByTestId('steward-forget')).toHaveCount(0)
   await page.getByTestId('steward-certificate').click()
   await page.getByTestId('steward-given').fill('nothing')
   await page.getByTestId('steward-confirm').click()
@@ -80,7 +83,9 @@ test('a steward disables a device from its card: it may not publish; its certifi
   await page.getByTestId('steward-given').fill('ab'.repeat(32))
   await page.getByTestId('steward-confirm').click()
   await expect(page.getByTestId('steward-said')).toContainText('abab')
+  await expect(held).toContainText('ab'.repeat(32))
   await step('forget')
+  await expect(held).toContainText('无')
 
   await step('enable')
   await expect(page.getByTestId('device-status')).not.toContainText('已停用')

@@ -993,6 +993,7 @@ export interface components {
             received: components["schemas"]["Person"][];
         };
         Device: {
+            cert_sha256?: string;
             datastreams: components["schemas"]["Datastream"][];
             division: string;
             enabled: boolean;

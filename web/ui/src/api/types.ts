@@ -255,6 +255,8 @@ export interface Device {
   last_seen: string | null
   level: Level
   datastreams: Datastream[] | null
+  /** Of its client certificate, for those who may manage it. */
+  cert_sha256?: string
 }
 
 export interface DeviceSnapshot {

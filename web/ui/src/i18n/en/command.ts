@@ -171,6 +171,8 @@ export default {
     },
     done: { disable: 'The device is disabled, its connection is cut.', enable: 'The device is enabled.', secret: 'The secret was changed. Copy it now, it cannot be shown again:', certificate: 'The certificate is registered, SHA-256:', forget: 'The certificate was removed.' },
     until: 'valid until {date}',
+    held: 'Registered client certificate (SHA-256):',
+    none: 'none',
     events: 'Events of this device',
     interval: {
       title: 'Expected interval',

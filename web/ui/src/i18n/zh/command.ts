@@ -171,6 +171,8 @@ export default {
     },
     done: { disable: '设备已停用，连接已断开。', enable: '设备已启用。', secret: '密钥已更换。请现在抄录，之后无法再查看：', certificate: '证书已登记，SHA-256：', forget: '证书已删除。' },
     until: '有效至 {date}',
+    held: '已登记的客户端证书（SHA-256）：',
+    none: '无',
     events: '此设备的动态',
     interval: {
       title: '上报间隔',
