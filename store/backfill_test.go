@@ -3,6 +3,7 @@ package store_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/errs"
 	"onemap/sensors"
@@ -185,11 +187,94 @@ func TestBackfillOfADeletedDatastream(t *testing.T) {
 	}
 }
 
+// sample is a reading as it is compared with what is stored.
+type sample struct {
+	ID    int64
+	At    time.Time
+	Value float64
+}
+
+// mixture makes readings of few datastreams, times and values, and remembers them.
+type mixture struct {
+	ids  []int64
+	mu   sync.Mutex
+	sent map[sample]bool
+}
+
+func (m *mixture) draw(r *rand.Rand, n int) []sensors.Observation {
+	obs := make([]sensors.Observation, n)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range obs {
+		o := reading(m.ids[r.IntN(len(m.ids))], r.IntN(4000)*20, float64(r.IntN(3)))
+		obs[i], m.sent[sample{o.DatastreamID, o.Time, o.Value}] = o, true
+	}
+	return obs
+}
+
+// commitUntil commits batches on a node.
+func (m *mixture) commitUntil(t *testing.T, stop <-chan struct{}, node *store.DB, r *rand.Rand) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if _, err := node.CommitBatch(t.Context(), sensors.Batch{Observations: m.draw(r, 1+r.IntN(200))}); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+}
+
+// imports writes chunks of an import, and looks whether each reading is counted.
+func (m *mixture) imports(t *testing.T, node *store.DB, chunks, perChunk int) {
+	in, _, err := node.OpenBackfill(t.Context(), sha256.Sum256([]byte("file")), "file", false)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer in.Close()
+	r := rand.New(rand.NewPCG(7, 7))
+	var sum backfill.Counts
+	for range chunks {
+		if sum, _, err = in.Write(t.Context(), backfill.Chunk{Observations: m.draw(r, perChunk)}, sum); err != nil {
+			t.Errorf("import: %v", err)
+			return
+		}
+	}
+	if all := sum.Stored + sum.Duplicates + sum.Conflicts; all != int64(chunks*perChunk) {
+		t.Errorf("%d of %d readings are counted: %+v", all, chunks*perChunk, sum)
+	}
+}
+
+// keptOf gives what is stored, as a reading or as a conflict.
+func keptOf(t *testing.T, db *store.DB) map[sample]bool {
+	t.Helper()
+	rows, err := db.Pool().Query(t.Context(), `select datastream_id, ts, value from observation union all select datastream_id, ts, value from observation_conflict`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := map[sample]bool{}
+	var v sample
+	_, err = pgx.ForEachRow(rows, []any{&v.ID, &v.At, &v.Value}, func() error {
+		v.At = v.At.UTC()
+		if kept[v] {
+			t.Errorf("%+v is kept twice", v)
+		}
+		kept[v] = true
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept
+}
+
 // An import and two nodes write the same datastreams, times and partly the same keys at once: nobody fails,
 // each key is stored once with one of its values, every other value is a conflict, and what is no longer late
 // was seen by the rules.
 func TestBackfillBesideTwoNodes(t *testing.T) {
-	const streams, chunks, perChunk = 20, 12, 1500
 	url := storetest.NewURL(t)
 	nodes := make([]*store.DB, 3)
 	for i := range nodes {
@@ -200,89 +285,21 @@ func TestBackfillBesideTwoNodes(t *testing.T) {
 		t.Cleanup(db.Close)
 		nodes[i] = db
 	}
-	fillCity(t, nodes[0], streams/2)
-	ids := streamsOf(t, nodes[0])
-	type value struct {
-		id int64
-		at time.Time
-		v  float64
-	}
-	var mu sync.Mutex
-	sent := map[value]bool{}
-	random := func(r *rand.Rand, n int) []sensors.Observation {
-		obs := make([]sensors.Observation, n)
-		for i := range obs {
-			obs[i] = reading(ids[r.IntN(streams)], r.IntN(4000)*20, float64(r.IntN(3)))
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for _, o := range obs {
-			sent[value{o.DatastreamID, o.Time, o.Value}] = true
-		}
-		return obs
-	}
-	var live, done sync.WaitGroup
+	fillCity(t, nodes[0], 10)
+	m := &mixture{ids: streamsOf(t, nodes[0]), sent: map[sample]bool{}}
+	var live sync.WaitGroup
 	stop := make(chan struct{})
 	for n := range 2 {
 		for w := range 2 {
-			live.Go(func() {
-				r := rand.New(rand.NewPCG(uint64(n), uint64(w)))
-				for {
-					select {
-					case <-stop:
-						return
-					default:
-					}
-					if _, err := nodes[n].CommitBatch(t.Context(), sensors.Batch{Observations: random(r, 1+r.IntN(200))}); err != nil {
-						t.Errorf("node %d: %v", n, err)
-						return
-					}
-				}
-			})
+			live.Go(func() { m.commitUntil(t, stop, nodes[n], rand.New(rand.NewPCG(uint64(n), uint64(w)))) })
 		}
 	}
-	done.Go(func() {
-		defer close(stop)
-		in, _ := openBackfill(t, nodes[2], "file")
-		defer in.Close()
-		r := rand.New(rand.NewPCG(7, 7))
-		var sum backfill.Counts
-		for range chunks {
-			var err error
-			if sum, _, err = in.Write(t.Context(), backfill.Chunk{Observations: random(r, perChunk)}, sum); err != nil {
-				t.Errorf("import: %v", err)
-				return
-			}
-		}
-		if all := sum.Stored + sum.Duplicates + sum.Conflicts; all != chunks*perChunk {
-			t.Errorf("%d of %d readings are counted: %+v", all, chunks*perChunk, sum)
-		}
-	})
-	done.Wait()
+	m.imports(t, nodes[2], 12, 1500)
+	close(stop)
 	live.Wait()
 
-	kept := map[value]bool{}
-	rows, err := nodes[0].Pool().Query(t.Context(), `select datastream_id, ts, value from observation union all select datastream_id, ts, value from observation_conflict`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var v value
-		if err := rows.Scan(&v.id, &v.at, &v.v); err != nil {
-			t.Fatal(err)
-		}
-		v.at = v.at.UTC()
-		if kept[v] {
-			t.Fatalf("%+v is kept twice", v)
-		}
-		kept[v] = true
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(len(sent), len(kept)); d != "" || !cmp.Equal(sent, kept, cmp.AllowUnexported(value{})) {
-		t.Errorf("what was sent is not what is kept: %s", d)
+	if kept := keptOf(t, nodes[0]); !maps.Equal(m.sent, kept) {
+		t.Errorf("what was sent is not what is kept: %d, %d", len(m.sent), len(kept))
 	}
 	seen := count(t, nodes[0], `
 		with told as (select b.seq, u.id, u.ts from ingest_batch b, unnest(b.datastream_ids, b.times) as u (id, ts))

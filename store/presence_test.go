@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,157 +11,180 @@ import (
 	"onemap/sensors"
 )
 
+// presenceCase is what happens to dev-00 and its server, a step before each look.
+type presenceCase struct {
+	name   string
+	steps  []presenceStep
+	online bool // at the end
+	reason string
+	stale  [2]bool
+}
+
+// presenceStep is what is done, and what the look after it tells.
+type presenceStep struct {
+	do   func(s *scene)
+	want []string
+}
+
+var quiet = []string{}
+
 func TestPresence(t *testing.T) {
-	type step struct {
-		do   func(s *scene)
-		want []string
+	for _, c := range slices.Concat(presenceByWord, presenceBySilence, presenceByClocks, presenceWhenBlind) {
+		t.Run(c.name, c.run)
 	}
-	quiet := []string{}
-	for _, c := range []struct {
-		name   string
-		steps  []step
-		online bool // of dev-00, at the end
-		reason string
-		stale  [2]bool
-	}{
-		{"never seen", []step{{func(s *scene) { s.at(100_000) }, quiet}}, false, "", [2]bool{}},
-		{"says online, readings come", []step{
-			{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
-			{func(s *scene) { s.at(60).both(d0) }, quiet},
-			{func(s *scene) { s.at(239) }, quiet},
-		}, true, "status", [2]bool{}},
-		{"last will", []step{
-			{func(s *scene) { s.says(d0, true).at(10).both(d0) }, []string{"dev-00 online status 0"}},
-			{func(s *scene) { s.at(20).says(d0, false) }, []string{"dev-00 offline status 20"}},
-			{func(s *scene) { s.at(190) }, []string{"dev-00/level stale silence 10", "dev-00/rain stale silence 10"}},
-		}, false, "status", [2]bool{true, true}},
-		{"comes and goes between two looks", []step{
-			{func(s *scene) { s.says(d0, true).at(1).says(d0, false) }, []string{"dev-00 offline status 1"}},
-			{func(s *scene) { s.at(2).says(d0, true).at(3).says(d0, false) }, quiet},
-		}, false, "status", [2]bool{}},
-		{"silence, one datastream, then both", []step{
-			{func(s *scene) { s.says(d0, true).both(d0) }, []string{"dev-00 online status 0"}},
-			{func(s *scene) { s.at(60).hears(s.streams[d0][0], 0) }, quiet},
-			{func(s *scene) { s.at(179) }, quiet},
-			{func(s *scene) { s.at(180) }, []string{"dev-00/rain stale silence 0"}},
-			{func(s *scene) { s.at(239) }, quiet},
-			{func(s *scene) { s.at(240) }, []string{"dev-00 offline silence 60", "dev-00/level stale silence 60"}},
-			{func(s *scene) { s.at(500) }, quiet},
-		}, false, "silence", [2]bool{true, true}},
-		{"back again by a reading", []step{
-			{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(200) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-			{func(s *scene) { s.at(300).hears(s.streams[d0][1], 1) }, []string{"dev-00 online reading 300", "dev-00/rain fresh reading 300"}},
-		}, true, "reading", [2]bool{true, false}},
-		{"back again by its word", []step{
-			{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(200) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-			{func(s *scene) { s.at(300).says(d0, true) }, []string{"dev-00 online status 300"}},
-			{func(s *scene) { s.at(479) }, quiet},
-			{func(s *scene) { s.at(480) }, []string{"dev-00 offline silence 300"}},
-		}, false, "silence", [2]bool{true, true}},
-		{"its will comes after the silence", []step{
-			{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(200) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-			{func(s *scene) { s.at(210).says(d0, false) }, []string{"dev-00 offline status 210"}},
-		}, false, "status", [2]bool{true, true}},
-		{"a reading before the goodbye does not bring it back, one after does", []step{
-			{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(5).both(d0).at(6).says(d0, false) }, []string{"dev-00 offline status 6"}},
-			{func(s *scene) { s.at(7).both(d0) }, []string{"dev-00 online reading 7"}},
-		}, true, "reading", [2]bool{}},
-		{"a goodbye in the moment of the last reading holds", []step{
-			{func(s *scene) { s.both(d0).says(d0, false) }, []string{"dev-00 offline status 0"}},
-		}, false, "status", [2]bool{}},
-		{"a goodbye and a reading after it between two looks: those who heard the goodbye are put right", []step{
-			{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
-			{func(s *scene) { s.at(6).says(d0, false).at(7).both(d0) }, []string{"dev-00 online reading 7"}},
-			{func(s *scene) { s.at(8) }, quiet},
-		}, true, "reading", [2]bool{}},
-		{"a clock that is behind: late, not silent", []step{
-			{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(100).hears(s.streams[d0][0], 90).hears(s.streams[d0][1], 90) }, quiet},
-			{func(s *scene) { s.at(220).hears(s.streams[d0][0], 190).hears(s.streams[d0][1], 190) },
-				[]string{"dev-00 offline late 30", "dev-00/level stale late 30", "dev-00/rain stale late 30"}},
-			{func(s *scene) { s.at(280).hears(s.streams[d0][0], 190).hears(s.streams[d0][1], 190) }, quiet},
-			{func(s *scene) { s.at(300).hears(s.streams[d0][0], 0) }, []string{"dev-00 online reading 300", "dev-00/level fresh reading 300"}},
-		}, true, "reading", [2]bool{false, true}},
-		{"a clock that was set back: nothing is newer than what is known, and yet it is received from", []step{
-			{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(150).hears(s.streams[d0][0], 200).hears(s.streams[d0][1], 200).at(190) },
-				[]string{"dev-00 offline late 0", "dev-00/level stale late 0", "dev-00/rain stale late 0"}},
-			{func(s *scene) { s.at(330) }, []string{"dev-00 offline silence 150", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-		}, false, "silence", [2]bool{true, true}},
-		{"a clock that is ahead keeps nothing fresh", []step{
-			{func(s *scene) { s.hears(s.streams[d0][0], -3000).hears(s.streams[d0][1], -3000) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(180) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-		}, false, "silence", [2]bool{true, true}},
-		{"a clock that is ahead by as little as is believed keeps nothing fresh either", []step{
-			{func(s *scene) {
-				for _, id := range s.streams[d0] {
-					commit(s.t, s.db, sensors.Observation{DatastreamID: id, Time: after(40), TimeSource: sensors.TimeDevice, ReceivedAt: s.now})
-				}
-			}, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(180) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-		}, false, "silence", [2]bool{true, true}},
-		{"sends at irregular times: its interval bounds them", []step{
-			{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.interval(d0, 0, 3600).at(3000) }, []string{"dev-00/rain stale silence 0"}},
-			{func(s *scene) { s.at(10_800) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0"}},
-		}, false, "silence", [2]bool{true, true}},
-		{"a short interval is not held to less than half a minute", []step{
-			{func(s *scene) { s.interval(d0, 0, 1).interval(d0, 1, 1).both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(29) }, quiet},
-			{func(s *scene) { s.at(30) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-		}, false, "silence", [2]bool{true, true}},
-		{"a longer interval makes it fresh", []step{
-			{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(180) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-			{func(s *scene) { s.interval(d0, 0, 600) }, []string{"dev-00 online reading 0", "dev-00/level fresh reading 0"}},
-		}, true, "reading", [2]bool{false, true}},
-		{"the server was blind", []step{
-			{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(1000); s.hearing = after(900) }, quiet},
-			{func(s *scene) { s.at(1079) }, quiet},
-			{func(s *scene) { s.at(1080) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-			{func(s *scene) { s.at(1090); s.hearing = after(1085) }, quiet}, // what is known to be silent stays so
-		}, false, "silence", [2]bool{true, true}},
-		{"blind to a device that was late: it is not called silent yet", []step{
-			{func(s *scene) { s.hears(s.streams[d0][0], 0) }, []string{"dev-00 online reading 0"}},
-			{func(s *scene) { s.at(200).hears(s.streams[d0][0], 180) }, []string{"dev-00 offline late 20", "dev-00/level stale late 20"}},
-			{func(s *scene) { s.at(600); s.hearing = after(580) }, quiet},
-			{func(s *scene) { s.at(760) }, []string{"dev-00 offline silence 200", "dev-00/level stale silence 20"}},
-		}, false, "silence", [2]bool{true, false}},
-		{"blind, and seen for the first time before", []step{
-			{func(s *scene) { s.both(d0).at(1000); s.hearing = after(990) }, quiet},
-			{func(s *scene) { s.at(1010).both(d0) }, []string{"dev-00 online reading 1010"}},
-		}, true, "reading", [2]bool{}},
-		{"blind to a device that said goodbye", []step{
-			{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
-			{func(s *scene) { s.at(10).says(d0, false); s.hearing = after(10) }, []string{"dev-00 offline status 10"}},
-		}, false, "status", [2]bool{}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t, 1)
-			for i, step := range c.steps {
-				step.do(s)
-				if diff := cmp.Diff(step.want, lines(s.look())); diff != "" {
-					t.Errorf("step %d: told (-want +got)\n%s", i, diff)
-				}
-				if again := s.look(); len(again) != 0 {
-					t.Errorf("step %d: told once more: %v", i, lines(again))
-				}
-			}
-			d := s.device(d0)
-			stale := [2]bool{d.Streams[0].StaleSince != nil, d.Streams[1].StaleSince != nil}
-			if d.Online != c.online || d.Reason != c.reason || stale != c.stale {
-				t.Errorf("the device is online %v for %q with stale datastreams %v", d.Online, d.Reason, stale)
-			}
-			if never := c.reason == ""; never != (d.StatusAt == nil) {
-				t.Errorf("its state is since %v", d.StatusAt)
-			}
-		})
+}
+
+func (c presenceCase) run(t *testing.T) {
+	s := newScene(t, 1)
+	for i, step := range c.steps {
+		step.do(s)
+		if diff := cmp.Diff(step.want, lines(s.look())); diff != "" {
+			t.Errorf("step %d: told (-want +got)\n%s", i, diff)
+		}
+		if again := s.look(); len(again) != 0 {
+			t.Errorf("step %d: told once more: %v", i, lines(again))
+		}
 	}
+	d := s.device(d0)
+	stale := [2]bool{d.Streams[0].StaleSince != nil, d.Streams[1].StaleSince != nil}
+	if d.Online != c.online || d.Reason != c.reason || stale != c.stale {
+		t.Errorf("the device is online %v for %q with stale datastreams %v", d.Online, d.Reason, stale)
+	}
+	if never := c.reason == ""; never != (d.StatusAt == nil) {
+		t.Errorf("its state is since %v", d.StatusAt)
+	}
+}
+
+// What devices say, and then publish or not.
+var presenceByWord = []presenceCase{
+	{"never seen", []presenceStep{{func(s *scene) { s.at(100_000) }, quiet}}, false, "", [2]bool{}},
+	{"says online, readings come", []presenceStep{
+		{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.at(60).both(d0) }, quiet},
+		{func(s *scene) { s.at(239) }, quiet},
+	}, true, "status", [2]bool{}},
+	{"last will", []presenceStep{
+		{func(s *scene) { s.says(d0, true).at(10).both(d0) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.at(20).says(d0, false) }, []string{"dev-00 offline status 20"}},
+		{func(s *scene) { s.at(190) }, []string{"dev-00/level stale silence 10", "dev-00/rain stale silence 10"}},
+	}, false, "status", [2]bool{true, true}},
+	{"comes and goes between two looks", []presenceStep{
+		{func(s *scene) { s.says(d0, true).at(1).says(d0, false) }, []string{"dev-00 offline status 1"}},
+		{func(s *scene) { s.at(2).says(d0, true).at(3).says(d0, false) }, quiet},
+	}, false, "status", [2]bool{}},
+	{"its will comes after the silence", []presenceStep{
+		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(200) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+		{func(s *scene) { s.at(210).says(d0, false) }, []string{"dev-00 offline status 210"}},
+	}, false, "status", [2]bool{true, true}},
+	{"a reading before the goodbye does not bring it back, one after does", []presenceStep{
+		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(5).both(d0).at(6).says(d0, false) }, []string{"dev-00 offline status 6"}},
+		{func(s *scene) { s.at(7).both(d0) }, []string{"dev-00 online reading 7"}},
+	}, true, "reading", [2]bool{}},
+	{"a goodbye in the moment of the last reading holds", []presenceStep{
+		{func(s *scene) { s.both(d0).says(d0, false) }, []string{"dev-00 offline status 0"}},
+	}, false, "status", [2]bool{}},
+	{"a goodbye and a reading after it between two looks: those who heard the goodbye are put right", []presenceStep{
+		{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.at(6).says(d0, false).at(7).both(d0) }, []string{"dev-00 online reading 7"}},
+		{func(s *scene) { s.at(8) }, quiet},
+	}, true, "reading", [2]bool{}},
+}
+
+// Silence, what ends it, and how long it takes.
+var presenceBySilence = []presenceCase{
+	{"silence, one datastream, then both", []presenceStep{
+		{func(s *scene) { s.says(d0, true).both(d0) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.at(60).hears(s.streams[d0][0], 0) }, quiet},
+		{func(s *scene) { s.at(179) }, quiet},
+		{func(s *scene) { s.at(180) }, []string{"dev-00/rain stale silence 0"}},
+		{func(s *scene) { s.at(239) }, quiet},
+		{func(s *scene) { s.at(240) }, []string{"dev-00 offline silence 60", "dev-00/level stale silence 60"}},
+		{func(s *scene) { s.at(500) }, quiet},
+	}, false, "silence", [2]bool{true, true}},
+	{"back again by a reading", []presenceStep{
+		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(200) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+		{func(s *scene) { s.at(300).hears(s.streams[d0][1], 1) }, []string{"dev-00 online reading 300", "dev-00/rain fresh reading 300"}},
+	}, true, "reading", [2]bool{true, false}},
+	{"back again by its word", []presenceStep{
+		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(200) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+		{func(s *scene) { s.at(300).says(d0, true) }, []string{"dev-00 online status 300"}},
+		{func(s *scene) { s.at(479) }, quiet},
+		{func(s *scene) { s.at(480) }, []string{"dev-00 offline silence 300"}},
+	}, false, "silence", [2]bool{true, true}},
+	{"sends at irregular times: its interval bounds them", []presenceStep{
+		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.interval(d0, 0, 3600).at(3000) }, []string{"dev-00/rain stale silence 0"}},
+		{func(s *scene) { s.at(10_800) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0"}},
+	}, false, "silence", [2]bool{true, true}},
+	{"a short interval is not held to less than half a minute", []presenceStep{
+		{func(s *scene) { s.interval(d0, 0, 1).interval(d0, 1, 1).both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(29) }, quiet},
+		{func(s *scene) { s.at(30) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+	}, false, "silence", [2]bool{true, true}},
+	{"a longer interval makes it fresh", []presenceStep{
+		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(180) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+		{func(s *scene) { s.interval(d0, 0, 600) }, []string{"dev-00 online reading 0", "dev-00/level fresh reading 0"}},
+	}, true, "reading", [2]bool{false, true}},
+}
+
+// Clocks that are behind or ahead.
+var presenceByClocks = []presenceCase{
+	{"a clock that is behind: late, not silent", []presenceStep{
+		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(100).hears(s.streams[d0][0], 90).hears(s.streams[d0][1], 90) }, quiet},
+		{func(s *scene) { s.at(220).hears(s.streams[d0][0], 190).hears(s.streams[d0][1], 190) },
+			[]string{"dev-00 offline late 30", "dev-00/level stale late 30", "dev-00/rain stale late 30"}},
+		{func(s *scene) { s.at(280).hears(s.streams[d0][0], 190).hears(s.streams[d0][1], 190) }, quiet},
+		{func(s *scene) { s.at(300).hears(s.streams[d0][0], 0) }, []string{"dev-00 online reading 300", "dev-00/level fresh reading 300"}},
+	}, true, "reading", [2]bool{false, true}},
+	{"a clock that was set back: nothing is newer than what is known, and yet it is received from", []presenceStep{
+		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(150).hears(s.streams[d0][0], 200).hears(s.streams[d0][1], 200).at(190) },
+			[]string{"dev-00 offline late 0", "dev-00/level stale late 0", "dev-00/rain stale late 0"}},
+		{func(s *scene) { s.at(330) }, []string{"dev-00 offline silence 150", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+	}, false, "silence", [2]bool{true, true}},
+	{"a clock that is ahead keeps nothing fresh", []presenceStep{
+		{func(s *scene) { s.hears(s.streams[d0][0], -3000).hears(s.streams[d0][1], -3000) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(180) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+	}, false, "silence", [2]bool{true, true}},
+	{"a clock that is ahead by as little as is believed keeps nothing fresh either", []presenceStep{
+		{func(s *scene) {
+			for _, id := range s.streams[d0] {
+				commit(s.t, s.db, sensors.Observation{DatastreamID: id, Time: after(40), TimeSource: sensors.TimeDevice, ReceivedAt: s.now})
+			}
+		}, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(180) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+	}, false, "silence", [2]bool{true, true}},
+}
+
+// A server that could not hear.
+var presenceWhenBlind = []presenceCase{
+	{"the server was blind", []presenceStep{
+		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(1000); s.hearing = after(900) }, quiet},
+		{func(s *scene) { s.at(1079) }, quiet},
+		{func(s *scene) { s.at(1080) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
+		{func(s *scene) { s.at(1090); s.hearing = after(1085) }, quiet}, // what is known to be silent stays so
+	}, false, "silence", [2]bool{true, true}},
+	{"blind to a device that was late: it is not called silent yet", []presenceStep{
+		{func(s *scene) { s.hears(s.streams[d0][0], 0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(200).hears(s.streams[d0][0], 180) }, []string{"dev-00 offline late 20", "dev-00/level stale late 20"}},
+		{func(s *scene) { s.at(600); s.hearing = after(580) }, quiet},
+		{func(s *scene) { s.at(760) }, []string{"dev-00 offline silence 200", "dev-00/level stale silence 20"}},
+	}, false, "silence", [2]bool{true, false}},
+	{"blind, and seen for the first time before", []presenceStep{
+		{func(s *scene) { s.both(d0).at(1000); s.hearing = after(990) }, quiet},
+		{func(s *scene) { s.at(1010).both(d0) }, []string{"dev-00 online reading 1010"}},
+	}, true, "reading", [2]bool{}},
+	{"blind to a device that said goodbye", []presenceStep{
+		{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.at(10).says(d0, false); s.hearing = after(10) }, []string{"dev-00 offline status 10"}},
+	}, false, "status", [2]bool{}},
 }
 
 // What a device says is shown before the next look.

@@ -46,28 +46,8 @@ func BenchmarkImportObservations(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	file := func(name string, of func(i int) (stream, second int)) string {
-		path := filepath.Join(b.TempDir(), name)
-		f, err := os.Create(path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		w := bufio.NewWriter(f)
-		_, _ = w.WriteString(head)
-		for i := range streams * times {
-			s, n := of(i)
-			_, _ = fmt.Fprintf(w, "dev-%d,level,%s,%s\n", s, at(n).Format(time.RFC3339), strconv.FormatFloat(float64(i%2500)/100, 'f', 2, 64))
-		}
-		if err := w.Flush(); err != nil {
-			b.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			b.Fatal(err)
-		}
-		return path
-	}
-	byTime := file("time.csv", func(i int) (int, int) { return i % streams, i / streams })
-	byStream := file("stream.csv", func(i int) (int, int) { return i / times, i % times })
+	byTime := benchFile(b, "time.csv", streams*times, at, func(i int) (int, int) { return i % streams, i / streams })
+	byStream := benchFile(b, "stream.csv", streams*times, at, func(i int) (int, int) { return i / times, i % times })
 	run := func(path string, o app.BackfillOptions) func(*testing.B) {
 		return func(b *testing.B) {
 			for b.Loop() {
@@ -106,6 +86,25 @@ func BenchmarkImportObservations(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.N)*streams*times/b.Elapsed().Seconds(), "rows/s")
 	})
+}
+
+// benchFile writes a CSV of so many readings; of gives each one's datastream and time.
+func benchFile(b *testing.B, name string, rows int, at func(int) time.Time, of func(i int) (stream, time int)) string {
+	path := filepath.Join(b.TempDir(), name)
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := bufio.NewWriter(f)
+	_, _ = w.WriteString(head) // Flush gives the error
+	for i := range rows {
+		s, n := of(i)
+		_, _ = fmt.Fprintf(w, "dev-%d,level,%s,%s\n", s, at(n).Format(time.RFC3339), strconv.FormatFloat(float64(i%2500)/100, 'f', 2, 64))
+	}
+	if err := errors.Join(w.Flush(), f.Close()); err != nil {
+		b.Fatal(err)
+	}
+	return path
 }
 
 // fill makes devices with a datastream each, numbered from 1.

@@ -4,14 +4,32 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// bigFile is a CSV of readings of five devices, each thousandth line of a device that nobody knows. all are
+// the good ones, as stored gives them.
+func bigFile(rows int) (text string, all map[string]int) {
+	var b strings.Builder
+	b.WriteString(head)
+	all = map[string]int{}
+	for i := range rows {
+		if i%1000 == 999 {
+			b.WriteString(row("nobody", i, 1))
+			continue
+		}
+		device := fmt.Sprintf("dev-%d", i%5)
+		b.WriteString(row(device, i, i%30))
+		all[fmt.Sprintf("%s %d %d", device, i, i%30)] = 1
+	}
+	return b.String(), all
+}
 
 // The command is killed four times in the middle and started again each time: every reading of the file is
 // stored, once, every refused line is in the file of rejects, once, and the counts are those of one run.
@@ -19,18 +37,9 @@ func TestKilledImportGoesOn(t *testing.T) {
 	const rows, kills = 120_000, 4
 	bin := buildOnemap(t)
 	url, _ := village(t, 5)
-	var text strings.Builder
-	text.WriteString(head)
-	good := 0
-	for i := range rows {
-		if i%1000 == 999 {
-			text.WriteString(row("nobody", i, 1))
-			continue
-		}
-		good++
-		text.WriteString(row(fmt.Sprintf("dev-%d", i%5), i, i%30))
-	}
-	path := textFile(t, "big.csv", text.String())
+	text, want := bigFile(rows)
+	good := len(want)
+	path := textFile(t, "big.csv", text)
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +50,13 @@ func TestKilledImportGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		return n
+	}
+	writing := func() (yes bool) {
+		if err := conn.QueryRow(t.Context(), `select exists (select from pg_stat_activity
+			where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend' and xact_start is not null)`).Scan(&yes); err != nil {
+			t.Fatal(err)
+		}
+		return yes
 	}
 	start := func() (*exec.Cmd, *bytes.Buffer) {
 		var out bytes.Buffer
@@ -55,7 +71,7 @@ func TestKilledImportGoesOn(t *testing.T) {
 		before := line()
 		cmd, out := start()
 		eventually(t, "the import gets on", func() bool { return line() > before })
-		time.Sleep(3 * time.Millisecond) // into a transaction
+		eventually(t, "the import is amid a transaction", writing)
 		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
@@ -68,25 +84,16 @@ func TestKilledImportGoesOn(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{
+	for _, line := range []string{
 		"went on behind line ", fmt.Sprintf("imported: %d records, stored %d (new %d, late 0), duplicates 0, conflicts 0, flagged bad 0, refused %d\n", rows, good, good, rows-good),
 		fmt.Sprintf("refused as unknown-device: %d\n", rows-good),
 	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, out)
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("no %q in\n%s", line, out)
 		}
 	}
-	all := stored(t, url)
-	for i := range rows {
-		if i%1000 == 999 {
-			continue
-		}
-		if k := fmt.Sprintf("dev-%d %d %d", i%5, i, i%30); all[k] != 1 {
-			t.Fatalf("line %d, %s, is stored %d times", i+2, k, all[k])
-		}
-	}
-	if len(all) != good {
-		t.Errorf("%d readings are stored, want %d", len(all), good)
+	if all := stored(t, url); !maps.Equal(all, want) {
+		t.Errorf("%d readings are stored, want %d, each once", len(all), good)
 	}
 	if n := rejectLines(t, path); n != rows-int64(good) {
 		t.Errorf("%d lines of rejects, want %d", n, rows-good)

@@ -197,6 +197,57 @@ func TestImportObservationsStops(t *testing.T) {
 	}
 }
 
+// plainImport is an import into a map, line by line.
+type plainImport struct {
+	values  map[string]int // by device and second
+	stored  map[string]int // as stored gives it
+	counts  backfill.Counts
+	refused int64
+}
+
+// take adds a reading.
+func (p *plainImport) take(device string, second, value int) {
+	p.counts.Records++
+	key := fmt.Sprintf("%s %d", device, second)
+	conflict := fmt.Sprintf("%s %d!", key, value)
+	switch old, ok := p.values[key]; {
+	case !ok:
+		p.values[key] = value
+		p.stored[fmt.Sprintf("%s %d", key, value)] = 1
+		p.counts.Stored++
+	case old != value && p.stored[conflict] == 0:
+		p.stored[conflict] = 1
+		p.counts.Conflicts++
+	default:
+		p.counts.Duplicates++
+	}
+}
+
+// refuse counts a line that is none.
+func (p *plainImport) refuse() {
+	p.counts.Records++
+	p.refused++
+}
+
+// drawnFile is a CSV of so many lines, and what is to become of it.
+func drawnFile(rt *rapid.T, lines int) (string, *plainImport) {
+	p := &plainImport{values: map[string]int{}, stored: map[string]int{}}
+	var text strings.Builder
+	text.WriteString(head)
+	for range lines {
+		if rapid.IntRange(0, 9).Draw(rt, "bad") == 0 {
+			p.refuse()
+			text.WriteString(rapid.SampledFrom([]string{row("nobody", 0, 1), row("dev-0", 0, "x"), "dev-0,\"level\n", "a,b\n", "dev-0,level,2026,1\n"}).Draw(rt, "line"))
+			continue
+		}
+		device := fmt.Sprintf("dev-%d", rapid.SampledFrom([]int{0, 1, 2}).Draw(rt, "device"))
+		second, value := rapid.IntRange(0, 20).Draw(rt, "second"), rapid.IntRange(0, 2).Draw(rt, "value")
+		p.take(device, second, value)
+		text.WriteString(row(device, second, value))
+	}
+	return text.String(), p
+}
+
 // Whatever the file, the size of a commit and where it is stopped: what is stored, what conflicts, what is
 // refused and what is counted are those of a map that takes the lines one by one.
 func TestImportObservationsLikeAMap(t *testing.T) {
@@ -214,46 +265,10 @@ func TestImportObservationsLikeAMap(t *testing.T) {
 		if _, err := conn.Exec(ctx, `truncate observation, observation_conflict, latest, ingest_batch, observation_import`); err != nil {
 			t.Fatal(err)
 		}
-		type key struct {
-			device string
-			at     int
-		}
-		model, newest, conflicts := map[key]int{}, map[string]int{}, map[string]bool{}
-		want, counts := map[string]int{}, backfill.Counts{}
-		refused := int64(0)
-		var text strings.Builder
-		text.WriteString(head)
 		n := rapid.IntRange(1, 60).Draw(rt, "lines")
-		for range n {
-			counts.Records++
-			if rapid.IntRange(0, 9).Draw(rt, "bad") == 0 {
-				refused++
-				text.WriteString(rapid.SampledFrom([]string{row("nobody", 0, 1), row("dev-0", 0, "x"), "dev-0,\"level\n", "a,b\n", "dev-0,level,2026,1\n"}).Draw(rt, "line"))
-				continue
-			}
-			k := key{fmt.Sprintf("dev-%d", rapid.SampledFrom([]int{0, 1, 2}).Draw(rt, "device")), rapid.IntRange(0, 20).Draw(rt, "second")}
-			v := rapid.IntRange(0, 2).Draw(rt, "value")
-			text.WriteString(row(k.device, k.at, v))
-			old, ok := model[k]
-			conflict := fmt.Sprintf("%s %d %d!", k.device, k.at, v)
-			switch {
-			case !ok:
-				model[k] = v
-				counts.Stored++
-				want[fmt.Sprintf("%s %d %d", k.device, k.at, v)] = 1
-			case old != v && !conflicts[conflict]:
-				conflicts[conflict] = true
-				want[conflict] = 1
-				counts.Conflicts++
-			default:
-				counts.Duplicates++
-			}
-			if at, ok := newest[k.device]; !ok || k.at > at {
-				newest[k.device] = k.at
-			}
-		}
+		text, want := drawnFile(rt, n)
 		path := filepath.Join(dir, fmt.Sprintf("%d.csv", round))
-		if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		var report app.BackfillReport
@@ -263,15 +278,15 @@ func TestImportObservationsLikeAMap(t *testing.T) {
 				rt.Fatal("it never ends")
 			}
 		}
-		if d := cmp.Diff(want, stored(t, url)); d != "" {
+		if d := cmp.Diff(want.stored, stored(t, url)); d != "" {
 			rt.Fatalf("stored (-want +got):\n%s", d)
 		}
 		got := report.State.Counts
-		if d := cmp.Diff(counts, got, cmpopts.IgnoreFields(backfill.Counts{}, "Refused", "Late")); d != "" || got.RefusedAll() != refused {
-			rt.Fatalf("counts, refused %d of %d (-want +got):\n%s", got.RefusedAll(), refused, d)
+		if d := cmp.Diff(want.counts, got, cmpopts.IgnoreFields(backfill.Counts{}, "Refused", "Late")); d != "" || got.RefusedAll() != want.refused {
+			rt.Fatalf("counts, refused %d of %d (-want +got):\n%s", got.RefusedAll(), want.refused, d)
 		}
-		if lines := rejectLines(t, path); lines != refused {
-			rt.Fatalf("%d lines of rejects, want %d", lines, refused)
+		if lines := rejectLines(t, path); lines != want.refused {
+			rt.Fatalf("%d lines of rejects, want %d", lines, want.refused)
 		}
 		var stale int
 		err := conn.QueryRow(ctx, `select count(*) from latest l full join (select datastream_id, max(ts) as ts from observation group by 1) o using (datastream_id)
