@@ -53,13 +53,18 @@ func scanEvent(row pgx.CollectableRow) (e core.Event, err error) {
 	return e, err
 }
 
-// Events lists the events of some kinds that the scope may see, newest first.
-func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, p core.Page) ([]core.Event, error) {
+// Events lists the events of some kinds that the scope may see, newest first. Those of a device are its
+// alerts', those that list it, and those of its division that leave something out, which it may be among;
+// empty is every device.
+func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, device string, p core.Page) ([]core.Event, error) {
 	rows, err := db.pool.Query(ctx, `
 		select seq, at, kind, divisions, roles, subject, actor, payload from event_log
 		where kind = any($1) and ($2::bigint <= 0 or seq < $2)
 			and scope_covers_any($3, divisions) and (roles is null or $4 = any(roles))
-		order by seq desc limit $5`, orEmpty(kinds), p.Before, s.Division, s.Role, pageLimit(p.Limit))
+			and ($6 = '' or payload->'changes' @> jsonb_build_array(jsonb_build_object('device', $6::text))
+				or payload->'alert'->>'device_id' = $6
+				or (payload->'more' > '0' and divisions && array(select division_code from device where id = $6)))
+		order by seq desc limit $5`, orEmpty(kinds), p.Before, s.Division, s.Role, pageLimit(p.Limit), cleanText(device))
 	if err != nil {
 		return nil, mapErr(err, "list events")
 	}

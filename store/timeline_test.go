@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -39,7 +40,7 @@ func TestEventsAreThosePushed(t *testing.T) {
 			}
 			var got []int64
 			for before := int64(0); ; before = got[len(got)-1] {
-				page, err := db.Events(ctx, s, kinds, pageOf(7, before))
+				page, err := db.Events(ctx, s, kinds, "", pageOf(7, before))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -55,8 +56,68 @@ func TestEventsAreThosePushed(t *testing.T) {
 			}
 		}
 	}
-	if none, err := db.Events(ctx, city, nil, pageOf(7, 0)); err != nil || len(none) != 0 {
+	if none, err := db.Events(ctx, city, nil, "", pageOf(7, 0)); err != nil || len(none) != 0 {
 		t.Errorf("of no kind: %v, %v", none, err)
+	}
+}
+
+// Of a device are the events that name it, and those that may: nothing of it is passed over.
+func TestEventsOfADevice(t *testing.T) {
+	db := newCity(t, 2) // dev-00 in 370602, dev-01 in 370614
+	ctx := t.Context()
+	changes := func(more int, devices ...string) string {
+		var all []map[string]any
+		for _, d := range devices {
+			all = append(all, map[string]any{"device": d, "state": "offline"})
+		}
+		text, err := json.Marshal(map[string]any{"changes": all, "more": more})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, e := range []struct{ subject, kind, division, payload string }{
+		{"both", "presence.changed", "370602", changes(0, "dev-00", "dev-01")},
+		{"other", "presence.changed", "370602", changes(0, "dev-01", "dev-000")},
+		{"left out", "presence.changed", "370602", changes(3, "dev-01")},
+		{"left out elsewhere", "presence.changed", "370614", changes(3, "dev-01")},
+		{"its alert", "alert.issued", "370602", `{"alert": {"device_id": "dev-00"}}`},
+		{"another alert", "alert.issued", "370602", `{"alert": {"device_id": "dev-01"}}`},
+		{"a layer", "layer.changed", "370602", `{"layer": "dev-00"}`},
+	} {
+		if _, err := db.Pool().Exec(ctx, `select append_event($1, array[$2], null, $3, '', $4)`, e.kind, e.division, e.subject, e.payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(s core.Scope, device string, kinds ...string) (subjects []string) {
+		t.Helper()
+		all, err := db.Events(ctx, s, kinds, device, pageOf(10, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range all {
+			subjects = append(subjects, e.Subject)
+		}
+		return subjects
+	}
+	everything := []string{"presence.changed", "alert.issued", "layer.changed"}
+	elsewhere := core.Scope{Division: "370614", Role: core.RoleObserver}
+	for _, c := range []struct {
+		got, want []string
+	}{
+		{list(city, "dev-00", everything...), []string{"its alert", "left out", "both"}},
+		{list(city, "dev-00", "presence.changed"), []string{"left out", "both"}},
+		{list(city, "dev-0", everything...), nil},
+		{list(city, "dev-00\x00", "alert.issued"), nil},
+		{list(elsewhere, "dev-00", everything...), nil},
+		{list(elsewhere, "dev-01", everything...), []string{"left out elsewhere"}},
+	} {
+		if diff := cmp.Diff(c.want, c.got); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	}
+	if page, err := db.Events(ctx, city, everything, "dev-00", pageOf(1, 0)); err != nil || len(page) != 1 || page[0].Subject != "its alert" {
+		t.Errorf("the first page: %+v, %v", page, err)
 	}
 }
 

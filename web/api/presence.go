@@ -11,8 +11,9 @@ import (
 
 // Timeline tells what happened, and which readings came twice with different values.
 type Timeline interface {
-	// Events lists the events of some kinds that the scope may see, newest first.
-	Events(ctx context.Context, s core.Scope, kinds []string, p core.Page) ([]core.Event, error)
+	// Events lists the events of some kinds that the scope may see, newest first; of a device those that
+	// concern it or may, empty is all.
+	Events(ctx context.Context, s core.Scope, kinds []string, device string, p core.Page) ([]core.Event, error)
 	// Conflicts lists those of the scope's datastreams, newest first; datastream 0 is all of them.
 	Conflicts(ctx context.Context, s core.Scope, datastream int64, p core.Page) ([]sensors.Conflict, error)
 }
@@ -33,6 +34,7 @@ func timelineKinds() []string {
 
 type eventsInput struct {
 	Kind   []string `query:"kind" enum:"presence.changed,layer.changed,alert.issued,alert.updated,alert.cleared,alert.stale,alert.acknowledged,alert.assigned,alert.resolved,alert.closed" maxItems:"10" doc:"Joined by commas; none is all of them"`
+	Device string   `query:"device" maxLength:"64" doc:"Only those of this device: its alerts', those that list it, and those of its division that leave something out (more is not 0)"`
 	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"100"`
 	Before int64    `query:"before" minimum:"0" doc:"Only those with a smaller seq"`
 }
@@ -71,6 +73,6 @@ func (s *Server) events(ctx context.Context, p auth.Principal, in *eventsInput) 
 	if len(kinds) == 0 {
 		kinds = timelineKinds()
 	}
-	all, err := s.o.Timeline.Events(ctx, p.Scope(), kinds, core.Page{Limit: in.Limit, Before: in.Before})
+	all, err := s.o.Timeline.Events(ctx, p.Scope(), kinds, in.Device, core.Page{Limit: in.Limit, Before: in.Before})
 	return list(all), err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +68,18 @@ func TestEventsRoute(t *testing.T) {
 			t.Errorf("%s: %+v", query, page)
 		}
 	}
-	for _, query := range []string{"?kind=account.changed", "?kind=presence.changed,session.revoked", "?limit=0", "?before=-1"} {
+	for query, want := range map[string]map[string]int{
+		"?device=dev-02": {core.EventPresenceChanged: 1, core.EventAlertIssued: 1}, "?device=dev-14": {core.EventPresenceChanged: 1}, "?device=dev": {},
+		"?device=dev-02&kind=alert.issued": {core.EventAlertIssued: 1},
+	} {
+		if diff := cmp.Diff(want, kinds(commander, query)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", query, diff)
+		}
+	}
+	if other := kinds(r14, "?kind=presence.changed&device=dev-02"); len(other) != 0 {
+		t.Errorf("370614 sees %v of a device of 370602", other)
+	}
+	for _, query := range []string{"?device=" + strings.Repeat("x", 65), "?kind=account.changed", "?kind=presence.changed,session.revoked", "?limit=0", "?before=-1"} {
 		if a := w.send(commander, http.MethodGet, "/api/v1/events"+query, nil); a.status != http.StatusBadRequest {
 			t.Errorf("%s: %d", query, a.status)
 		}

@@ -142,6 +142,35 @@ test('a steward sets how often a datastream is expected, by keyboard on a narrow
   await expect(other.getByTestId('device-steward')).toHaveCount(0)
 })
 
+test("a device's events, from its card by a link, and another's by its id", async ({ as, demo, sensor }) => {
+  const [one, other] = [await sensor('370683'), await sensor('370683')]
+  for (const device of [one, other]) await publish(demo, device, 1)
+  const { page, complaints } = await as('commander')
+  await page.goto(`/?card=device:${one.id}`)
+  const asked = page.waitForRequest((r) => r.url().includes('/api/v1/events?') && new URL(r.url()).searchParams.get('device') === one.id)
+  await page.getByTestId('device-events').click()
+  await expect(page).toHaveURL(new RegExp(`/events\\?device=${one.id}$`))
+  await asked
+  const rows = page.getByTestId('presence-table').locator('tr[data-device]')
+  await expect(rows.first()).toHaveAttribute('data-device', one.id, { timeout: 30_000 })
+  await expect(rows.first()).toHaveAttribute('data-state', 'online')
+  await expect(page.getByTestId('presence-of')).toHaveText(one.nameZh)
+  await expect(page.locator(`tr[data-device="${other.id}"]`)).toHaveCount(0)
+
+  await page.getByTestId('presence-find').fill(other.id)
+  await expect(rows.first()).toHaveAttribute('data-device', other.id, { timeout: 30_000 })
+  await expect(page.locator(`tr[data-device="${one.id}"]`)).toHaveCount(0)
+  await expect(page).toHaveURL(new RegExp(`/events\\?device=${other.id}$`))
+  await page.goto('/events?device=nobody')
+  await expect(page.getByTestId('presence-empty')).toContainText('nobody')
+  await page.getByTestId('presence-find').fill('')
+  await expect(page.locator(`tr[data-device="${one.id}"]`).first()).toBeVisible()
+  await page.getByTestId('presence-find').fill(one.nameZh)
+  await expect(page).toHaveURL(/\/events\?q=/)
+  await expect(page.locator(`tr[data-device="${one.id}"]`).first()).toBeVisible()
+  expect(complaints).toEqual([])
+})
+
 test('figures that cannot be fetched are said to be old', async ({ as }) => {
   const { page } = await as('steward')
   await page.goto('/admin/ingest')

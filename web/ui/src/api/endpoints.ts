@@ -81,7 +81,7 @@ export const handleAlert = (
 export const assignees = () => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`)
 
 export const ingest = (options: Signal = {}) => request<T.IngestStats>('GET', `${v1}/ingest`, options)
-export const events = (query: { kind: string; limit?: number; before?: number }) =>
+export const events = (query: { kind: string; device?: string; limit?: number; before?: number }) =>
   request<T.Items<T.TimelineEvent>>('GET', `${v1}/events`, { query })
 export const conflicts = (query: { datastream?: number; limit?: number; before?: number } = {}) =>
   request<T.Items<T.Conflict>>('GET', `${v1}/conflicts`, { query })

@@ -2410,6 +2410,8 @@ export interface operations {
             query?: {
                 /** @description Joined by commas; none is all of them */
                 kind?: ("presence.changed" | "layer.changed" | "alert.issued" | "alert.updated" | "alert.cleared" | "alert.stale" | "alert.acknowledged" | "alert.assigned" | "alert.resolved" | "alert.closed")[] | null;
+                /** @description Only those of this device: its alerts', those that list it, and those of its division that leave something out (more is not 0) */
+                device?: string;
                 limit?: number;
                 /** @description Only those with a smaller seq */
                 before?: number;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { PresenceChange, TimelineEvent } from '../api/types'
-import { joined, matching, rows } from './timeline'
+import { joined, matching, refreshed, rows } from './timeline'
 
 const since = '2026-11-23T06:00:00Z'
 const change = (device: string, over: Partial<PresenceChange> = {}): PresenceChange => ({ device, state: 'offline', reason: 'silence', since, ...over })
@@ -20,10 +20,26 @@ test('events are joined once each, newest first', () => {
 
 test('the filter takes devices, datastreams and words; a line of what was left out stays', () => {
   const list = rows([event(1, { changes: [change('YT-1'), change('YT-2', { datastream_id: 3, datastream: 'rain', state: 'stale' })], more: 2 })])
-  const keys = (which: 'all' | 'devices' | 'streams', q: string) => matching(list, which, q, (id) => (id === 'YT-1' ? '门楼水库' : '')).map((r) => r.key)
+  const keys = (which: 'all' | 'devices' | 'streams', q: string) => matching(list, { which, device: '', words: q }, (id) => (id === 'YT-1' ? '门楼水库' : '')).map((r) => r.key)
   expect(keys('all', '')).toEqual(['1-0', '1-1', '1-more'])
   expect(keys('devices', '')).toEqual(['1-0', '1-more'])
   expect(keys('streams', '')).toEqual(['1-1', '1-more'])
   expect(keys('all', '门楼')).toEqual(['1-0', '1-more'])
   expect(keys('all', 'RAIN')).toEqual(['1-1', '1-more'])
+})
+
+test('of one device are its own rows alone, not those of one whose id begins alike', () => {
+  const list = rows([event(1, { changes: [change('YT-1'), change('YT-10'), change('YT-1', { datastream_id: 3, datastream: 'rain', state: 'stale' })], more: 2 })])
+  const keys = (which: 'all' | 'streams') => matching(list, { which, device: 'YT-1', words: 'YT-1' }, () => '').map((r) => r.key)
+  expect(keys('all')).toEqual(['1-0', '1-2', '1-more'])
+  expect(keys('streams')).toEqual(['1-2', '1-more'])
+})
+
+test('a full page that does not reach those held replaces them: no gap goes unseen', () => {
+  const seqs = (page: number[], held: number[]) => refreshed(page.map((n) => event(n, {})), held.map((n) => event(n, {})), 3).map((e) => e.seq)
+  expect(seqs([9, 8, 7], [7, 6])).toEqual([9, 8, 7, 6])
+  expect(seqs([9, 8, 7], [6, 5])).toEqual([9, 8, 7])
+  expect(seqs([9, 8], [6, 5])).toEqual([9, 8, 6, 5])
+  expect(seqs([9, 8, 7], [])).toEqual([9, 8, 7])
+  expect(seqs([], [])).toEqual([])
 })

@@ -31,12 +31,26 @@ export function joined(newer: TimelineEvent[], held: TimelineEvent[]): TimelineE
   return [...newer.filter((e) => !known.has(e.seq)), ...held].sort((a, b) => b.seq - a.seq)
 }
 
+/** The newest page and those held; a full page that does not reach down to them stands alone, so that nothing is missing in between. */
+export function refreshed(page: TimelineEvent[], held: TimelineEvent[], full: number): TimelineEvent[] {
+  const newest = held[0]?.seq ?? Infinity
+  return page.length < full || page.at(-1)!.seq <= newest ? joined(page, held) : page
+}
+
+export interface TimelineFilter {
+  which: 'all' | 'devices' | 'streams'
+  /** All of its rows and no others; empty: those that the words are in. */
+  device: string
+  words: string
+}
+
 /** Rows of the kind and the words asked for; what an event left out stays, it may be among it. */
-export function matching(list: TimelineRow[], which: 'all' | 'devices' | 'streams', query: string, name: (device: string) => string): TimelineRow[] {
-  const q = query.trim().toLowerCase()
+export function matching(list: TimelineRow[], { which, device, words }: TimelineFilter, name: (device: string) => string): TimelineRow[] {
+  const q = words.trim().toLowerCase()
   return list.filter((r) => {
     if (!r.change) return true
     if (which !== 'all' && (which === 'streams') !== !!r.change.datastream_id) return false
+    if (device) return r.change.device === device
     return !q || `${r.change.device} ${name(r.change.device)} ${r.change.datastream ?? ''}`.toLowerCase().includes(q)
   })
 }

@@ -3,6 +3,7 @@ export default {
   intro: 'When devices went on and off line, and which datastreams fell silent or were heard of again; newest first, every 5 s.',
   late: 'Nothing new could be fetched for {age}; this may not be the newest.',
   empty: 'There are no device events yet. They appear when a device goes on or off line, or its data stop.',
+  emptyOf: 'Nothing is kept of device {device}: it has not gone on or off line or silent lately.',
   find: 'Filter by device name or id',
   told: 'Told',
   device: 'Device',
