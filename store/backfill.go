@@ -115,8 +115,8 @@ func (b *Backfill) Close() {
 }
 
 // Write stores a chunk in one transaction: its readings, each once, and how far the file then is. Readings
-// that are newer than their datastream's latest go the way of live ones: they become the latest, and rules
-// and screens are told of them. sum is the counts of the file so far; with what became of the chunk they are
+// that are newer than their datastream's latest become the latest; those of them that are younger than the
+// datastream may be silent go the way of live ones: rules and screens are told of them. sum is the counts of the file so far; with what became of the chunk they are
 // returned. gone are datastreams that were deleted meanwhile: then nothing was stored, and the chunk is to
 // be written without them.
 func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Counts) (_ backfill.Counts, gone []int64, err error) {
@@ -196,22 +196,22 @@ func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum 
 			return err
 		}
 		now.Conflicts, now.Duplicates = int64(conflicts), int64(len(known)-conflicts)
-		live, late, err := newsOf(ctx, tx, stored)
+		news, err := newsOf(ctx, tx, stored, b.db.now())
 		if err != nil {
 			return err
 		}
-		now.Late = int64(late)
-		if _, err := upsertLatest(ctx, tx, live); err != nil {
+		now.Late, now.History = int64(news.late), int64(news.history)
+		if _, err := upsertLatest(ctx, tx, news.all); err != nil {
 			return err
 		}
 		sum = sum.Add(now)
 		if err := b.note(ctx, tx, c, sum); err != nil {
 			return err
 		}
-		if len(live) == 0 {
+		if len(news.live) == 0 {
 			return nil
 		}
-		_, err = appendBatch(ctx, tx, live, nil)
+		_, err = appendBatch(ctx, tx, news.live, nil)
 		return err
 	})
 	return sum, err

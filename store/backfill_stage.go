@@ -112,54 +112,81 @@ func holdStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, e
 	return base, err
 }
 
-// newsOf gives the stored readings that are news, in the order of their states: those that are newer than
-// their datastream's latest; and how many are late. latest only moves forward, so what is late now stays
-// late, whatever other writers do. When the latest could not be evaluated the rules may not have got as far:
-// then all readings go to them, and they decide.
+// news is what stored readings say that is new: of them, those that may become their datastream's latest and, of
+// these, those of the present. Both are in the order of their states.
+type news struct {
+	all, live     []reading
+	late, history int
+}
+
+// newsOf sorts out the stored readings. Late ones are not newer than their datastream's latest. latest only moves
+// forward, so what is late now stays late, whatever other writers do. When the latest could not be evaluated the rules
+// may not have got as far: then late readings go to them as well, and they decide.
+//
+// What is as old as a silent datastream's latest is history: it may be the latest and says nothing of the present.
 //
 // A file is no sign of life of a device: as news, a reading counts as received at its own time.
-func newsOf(ctx context.Context, tx pgx.Tx, stored []reading) (news []reading, late int, err error) {
+func newsOf(ctx context.Context, tx pgx.Tx, stored []reading, now time.Time) (n news, err error) {
 	if len(stored) == 0 {
-		return nil, 0, nil
+		return n, nil
 	}
-	type mark struct {
-		at     time.Time
-		usable bool
-	}
-	rows, err := tx.Query(ctx, `select datastream_id, ts, qc from latest where datastream_id = any($1)`, columnsOf(newest(stored)).ids)
+	marks, err := marksOf(ctx, tx, columnsOf(newest(stored)).ids)
 	if err != nil {
-		return nil, 0, err
+		return n, err
 	}
-	marks := map[int64]mark{}
-	var id int64
-	var at time.Time
-	var qc int16
-	_, err = pgx.ForEachRow(rows, []any{&id, &at, &qc}, func() error {
-		marks[id] = mark{at, alerts.Usable(sensors.Observation{QC: sensors.QC(qc)})}
-		return nil
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	var m mark
-	var has bool
-	for i, r := range stored {
-		if i == 0 || r.DatastreamID != stored[i-1].DatastreamID {
-			m, has = marks[r.DatastreamID]
+	for _, r := range stored {
+		m, state := marks[r.DatastreamID], r.StateTime()
+		late := m.at != nil && !state.After(*m.at)
+		history := !state.Add(m.patience).After(now)
+		switch {
+		case late:
+			n.late++
+		case history:
+			n.history++
 		}
-		isLate := has && !r.StateTime().After(m.at)
-		if isLate {
-			late++
-		}
-		if isLate && m.usable {
+		if late && (m.usable || history) {
 			continue
 		}
-		if state := r.StateTime(); state.Before(r.ReceivedAt) {
+		if state.Before(r.ReceivedAt) {
 			r.ReceivedAt = state
 		}
-		news = append(news, r)
+		n.all = append(n.all, r)
 	}
-	return inState(news), late, nil
+	n.all = inState(n.all)
+	for _, r := range n.all {
+		if r.StateTime().Add(marks[r.DatastreamID].patience).After(now) {
+			n.live = append(n.live, r)
+		}
+	}
+	return n, nil
+}
+
+// mark is what a datastream had.
+type mark struct {
+	at       *time.Time // of its latest; nil: nothing yet
+	usable   bool       // the latest can be evaluated
+	patience time.Duration
+}
+
+func marksOf(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]mark, error) {
+	rows, err := tx.Query(ctx, `
+		select s.id, coalesce(s.interval_s, t.interval_s), l.ts, coalesce(l.qc, 0)
+		from datastream s join datastream_type t on t.code = s.type left join latest l on l.datastream_id = s.id
+		where s.id = any($1)`, ids)
+	if err != nil {
+		return nil, err
+	}
+	marks := make(map[int64]mark, len(ids))
+	var id int64
+	var m mark
+	var interval int
+	var qc int16
+	_, err = pgx.ForEachRow(rows, []any{&id, &interval, &m.at, &qc}, func() error {
+		m.usable, m.patience = alerts.Usable(sensors.Observation{QC: sensors.QC(qc)}), sensors.Patience(interval)
+		marks[id] = m
+		return nil
+	})
+	return marks, err
 }
 
 // stageRows appends the readings in COPY's binary form.

@@ -45,10 +45,11 @@ func backfillAll(t testing.TB, db *store.DB, obs ...sensors.Observation) backfil
 // Readings of a file that are newer than the latest go the way of live ones, older ones only into the table.
 func TestBackfilledNewsReachesTheRules(t *testing.T) {
 	db := newCity(t, 1)
+	db.SetClock(func() time.Time { return reading(0, 180, 0).Time }) // the intervals are a minute: silence is three
 	ids := streamsOf(t, db)
 	before := commit(t, db, reading(ids[0], 100, 1))
 	sum := backfillAll(t, db, reading(ids[0], 50, 2), reading(ids[0], 200, 4), reading(ids[0], 150, 3), reading(ids[1], 10, 5))
-	if sum.Stored != 4 || sum.Late != 1 || sum.Duplicates+sum.Conflicts != 0 {
+	if sum.Stored != 4 || sum.Late != 1 || sum.History != 0 || sum.Duplicates+sum.Conflicts != 0 {
 		t.Errorf("counts: %+v", sum)
 	}
 	got, err := db.BatchesAfter(t.Context(), before.Seq, 10)
@@ -76,9 +77,47 @@ func TestBackfilledNewsReachesTheRules(t *testing.T) {
 	}
 }
 
+// What is older than a datastream may be silent is history, whether the datastream has anything yet or not: it may
+// become the latest, the rules are not told of it, and presence takes the datastream for silent since then.
+func TestBackfilledHistoryIsNotJudged(t *testing.T) {
+	db := newCity(t, 1)
+	now := reading(0, 3600, 0).Time
+	db.SetClock(func() time.Time { return now })
+	ids := streamsOf(t, db)
+	before := commit(t, db, reading(ids[1], 0, 1))
+	// three intervals of a minute, and not a second more
+	sum := backfillAll(t, db, reading(ids[0], 0, 1), reading(ids[0], 3420, 2), reading(ids[1], -60, 3), reading(ids[1], 3000, 4))
+	if sum.Stored != 4 || sum.History != 3 || sum.Late != 1 {
+		t.Errorf("counts: %+v", sum)
+	}
+	if got, err := db.BatchesAfter(t.Context(), before.Seq, 10); err != nil || len(got) != 0 {
+		t.Errorf("the rules are told of history: %+v, %v", got, err)
+	}
+	for at, id := range map[int]int64{3420: ids[0], 3000: ids[1]} {
+		if n := count(t, db, `select count(*) from latest where datastream_id = $1 and ts = $2 and received_at = $2`, id, reading(0, at, 0).Time); n != 1 {
+			t.Errorf("the latest of datastream %d is not its newest reading, received at its own time", id)
+		}
+	}
+	r, err := db.LookForSilence(t.Context(), sensors.Look{Node: "a", Hearing: now.AddDate(0, 0, -1)})
+	if err != nil || r.Stale != 2 || r.Offline != 1 {
+		t.Errorf("presence: %+v, %v; want both datastreams silent and their device off line", r, err)
+	}
+	if sum := backfillAll(t, db, reading(ids[0], 3421, 5)); sum.History != 0 || sum.Late != 0 {
+		t.Errorf("a second younger: %+v", sum)
+	}
+	got, err := db.BatchesAfter(t.Context(), before.Seq, 10)
+	if err != nil || len(got) != 1 || len(got[0].Observations) != 1 || got[0].Observations[0].Value != 5 {
+		t.Errorf("batches %+v, error %v; want the young reading alone", got, err)
+	}
+	if r, err = db.LookForSilence(t.Context(), sensors.Look{Node: "a", Hearing: now.AddDate(0, 0, -1)}); err != nil || r.Stale != 1 || r.Offline != 0 {
+		t.Errorf("presence after that: %+v, %v", r, err)
+	}
+}
+
 // A latest reading that no rule could evaluate hides nothing from the rules.
 func TestBackfillBehindABadReading(t *testing.T) {
 	db := newCity(t, 1)
+	db.SetClock(func() time.Time { return reading(0, 180, 0).Time })
 	id := streamsOf(t, db)[0]
 	bad := reading(id, 100, 1e6)
 	bad.QC = sensors.QCBad
@@ -286,6 +325,10 @@ func TestBackfillBesideTwoNodes(t *testing.T) {
 		nodes[i] = db
 	}
 	fillCity(t, nodes[0], 10)
+	nodes[2].SetClock(func() time.Time { return noon.AddDate(0, 0, 1) })
+	if _, err := nodes[0].Pool().Exec(t.Context(), `update datastream set interval_s = 86400`); err != nil { // nothing is history
+		t.Fatal(err)
+	}
 	m := &mixture{ids: streamsOf(t, nodes[0]), sent: map[sample]bool{}}
 	var live sync.WaitGroup
 	stop := make(chan struct{})

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/paulmach/orb"
@@ -11,6 +12,9 @@ import (
 
 // Pool lets tests look at the tables. Tests are package store_test: storetest imports store.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+
+// SetClock gives the store another clock.
+func (db *DB) SetClock(clock func() time.Time) { db.now = clock }
 
 // CoversInSQL asks the SQL that filters features.
 func CoversInSQL(ctx context.Context, db *DB, s core.Scope, division string) (ok bool, err error) {

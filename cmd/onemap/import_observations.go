@@ -115,8 +115,8 @@ func printBackfill(w io.Writer, r app.BackfillReport) {
 	if !r.Finished {
 		how = "stopped behind line " + fmt.Sprint(r.State.Position.Line)
 	}
-	fmt.Fprintf(w, "%s: %s: %d records, stored %d (new %d, late %d), duplicates %d, conflicts %d, flagged bad %d, refused %d\n",
-		r.Path, how, n.Records, n.Stored, n.Stored-n.Late, n.Late, n.Duplicates, n.Conflicts, n.Bad, n.RefusedAll())
+	fmt.Fprintf(w, "%s: %s: %d records, stored %d (new %d, history %d, late %d), duplicates %d, conflicts %d, flagged bad %d, refused %d\n",
+		r.Path, how, n.Records, n.Stored, n.Stored-n.Late-n.History, n.History, n.Late, n.Duplicates, n.Conflicts, n.Bad, n.RefusedAll())
 	for _, reason := range slices.Sorted(maps.Keys(n.Refused)) {
 		fmt.Fprintf(w, "  refused as %s: %d\n", reason, n.Refused[reason])
 	}

@@ -36,7 +36,7 @@ func TestImportObservationsCommand(t *testing.T) {
 	args := []string{
 		"import-observations", "--device", "站", "--datastream", "项", "--time", "when", "--value", "reading", "--zone", "Asia/Shanghai", path,
 	}
-	for _, want := range []string{"imported: 3 records, stored 2 (new 2, late 0), duplicates 0, conflicts 0, flagged bad 0, refused 1", "already imported"} {
+	for _, want := range []string{"imported: 3 records, stored 2 (new 0, history 2, late 0), duplicates 0, conflicts 0, flagged bad 0, refused 1", "already imported"} {
 		code, out, errOut := command(t, args...)
 		if code != exitOK || !strings.Contains(out, want) {
 			t.Fatalf("exit %d, no %q in\n%s%s", code, want, out, errOut)

@@ -21,6 +21,7 @@ import (
 	"onemap/internal/app"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/sensors"
 	"onemap/sensors/backfill"
 )
 
@@ -91,7 +92,7 @@ func TestImportObservations(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := backfill.Counts{
-		Records: 10, Stored: 4, Late: 1, Duplicates: 1, Conflicts: 1, Bad: 1,
+		Records: 10, Stored: 4, Late: 1, History: 3, Duplicates: 1, Conflicts: 1, Bad: 1,
 		Refused: map[string]int64{backfill.ReasonNoDevice: 1, backfill.ReasonBadValue: 1, backfill.ReasonBadTime: 1, backfill.ReasonExpired: 1},
 	}
 	if d := cmp.Diff(want, r.State.Counts); d != "" || !r.Finished || r.Already || r.Resumed != 0 {
@@ -271,9 +272,11 @@ func TestImportObservationsLikeAMap(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		// now is a second after the last, or later: then some, or all, are as old as silence, three intervals of a minute
+		now := importFrom.Add(time.Duration(rapid.SampledFrom([]int{21, 190, 3600}).Draw(rt, "now")) * time.Second)
 		var report app.BackfillReport
 		for run := 0; !report.Finished; run++ {
-			report = runUntil(rt, url, path, rapid.IntRange(1, 20).Draw(rt, "chunk"), rapid.IntRange(1, 6).Draw(rt, "commits"))
+			report = runUntil(rt, url, path, now, rapid.IntRange(1, 20).Draw(rt, "chunk"), rapid.IntRange(1, 6).Draw(rt, "commits"))
 			if run > n+1 {
 				rt.Fatal("it never ends")
 			}
@@ -282,7 +285,7 @@ func TestImportObservationsLikeAMap(t *testing.T) {
 			rt.Fatalf("stored (-want +got):\n%s", d)
 		}
 		got := report.State.Counts
-		if d := cmp.Diff(want.counts, got, cmpopts.IgnoreFields(backfill.Counts{}, "Refused", "Late")); d != "" || got.RefusedAll() != want.refused {
+		if d := cmp.Diff(want.counts, got, cmpopts.IgnoreFields(backfill.Counts{}, "Refused", "Late", "History")); d != "" || got.RefusedAll() != want.refused {
 			rt.Fatalf("counts, refused %d of %d (-want +got):\n%s", got.RefusedAll(), want.refused, d)
 		}
 		if lines := rejectLines(t, path); lines != want.refused {
@@ -290,18 +293,19 @@ func TestImportObservationsLikeAMap(t *testing.T) {
 		}
 		var stale int
 		err := conn.QueryRow(ctx, `select count(*) from latest l full join (select datastream_id, max(ts) as ts from observation group by 1) o using (datastream_id)
-			where l.ts is distinct from o.ts or not exists (select from ingest_batch b, unnest(b.datastream_ids, b.times) u (id, ts) where u.id = datastream_id and u.ts = o.ts)`).Scan(&stale)
+			where l.ts is distinct from o.ts or (o.ts > $1) <> exists (select from ingest_batch b, unnest(b.datastream_ids, b.times) u (id, ts) where u.id = datastream_id and u.ts = o.ts)
+				or exists (select from ingest_batch b, unnest(b.times) u where u <= $1)`, now.Add(-sensors.Patience(60))).Scan(&stale)
 		if err != nil || stale != 0 {
-			rt.Fatalf("of %d datastreams the newest reading is not the latest, or the rules were not told (%v)", stale, err)
+			rt.Fatalf("of %d datastreams the newest reading is not the latest, or the rules were not told, or were told of history (%v)", stale, err)
 		}
 	})
 }
 
 // runUntil imports until so many commits are done, as a kill between two of them would.
-func runUntil(rt *rapid.T, url, path string, chunk, commits int) app.BackfillReport {
+func runUntil(rt *rapid.T, url, path string, now time.Time, chunk, commits int) app.BackfillReport {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	r, err := importReadings(ctx, url, app.BackfillOptions{Path: path, ChunkRows: chunk, Progress: func(app.BackfillProgress) {
+	r, err := importReadings(ctx, url, app.BackfillOptions{Path: path, ChunkRows: chunk, Clock: func() time.Time { return now }, Progress: func(app.BackfillProgress) {
 		if commits--; commits == 0 {
 			cancel()
 		}
@@ -325,7 +329,8 @@ func rejectLines(t testing.TB, path string) int64 {
 	return int64(bytes.Count(b, []byte("\n"))) - 1
 }
 
-// A dangerous reading that comes by a file raises its alert, and an old one in the same file does not.
+// A dangerous reading that comes by a file raises its alert; an old one in the same file does not, and neither does
+// history for a datastream that has nothing yet.
 func TestImportedReadingsAreJudged(t *testing.T) {
 	d := startDemo(t, demoDir(t))
 	u := login(t, d.Info(), "r370602")
@@ -334,15 +339,16 @@ func TestImportedReadingsAreJudged(t *testing.T) {
 	line := func(ago time.Duration, v float64) string {
 		return fmt.Sprintf("%s,%s,%s,%g\n", dev.ID, dev.Datastream, now.Add(-ago).Format(time.RFC3339), v)
 	}
-	path := textFile(t, "a.csv", head+line(time.Minute, dev.ClearBelow-0.5)+line(time.Hour, dev.RedAbove+0.5))
-	r, err := importReadings(t.Context(), d.Info().Database, app.BackfillOptions{Path: path, ChunkRows: 1})
-	if err != nil || r.State.Counts.Stored != 2 || r.State.Counts.Late != 1 {
-		t.Fatalf("%+v, %v", r, err)
+	take := func(text string, stored, history, late int64) {
+		t.Helper()
+		r, err := importReadings(t.Context(), d.Info().Database, app.BackfillOptions{Path: textFile(t, "a.csv", head+text), ChunkRows: 1})
+		if n := r.State.Counts; err != nil || n.Stored != stored || n.History != history || n.Late != late {
+			t.Fatalf("%+v, %v", r, err)
+		}
 	}
-	path = textFile(t, "b.csv", head+line(0, dev.RedAbove+0.5))
-	if r, err = importReadings(t.Context(), d.Info().Database, app.BackfillOptions{Path: path}); err != nil || r.State.Counts.Late != 0 {
-		t.Fatalf("%+v, %v", r, err)
-	}
+	take(line(3*time.Hour, dev.RedAbove+0.5)+line(2*time.Hour, dev.RedAbove+0.6), 2, 2, 0)
+	take(line(time.Minute, dev.ClearBelow-0.5)+line(time.Hour, dev.RedAbove+0.5), 2, 0, 1)
+	take(line(0, dev.RedAbove+0.5), 1, 0, 0)
 	eventually(t, "the device is red", func() bool { return u.level(dev.ID) == core.Red })
 	conn, err := pgx.Connect(t.Context(), d.Info().Database)
 	if err != nil {

@@ -97,6 +97,7 @@ type Counts struct {
 	Records    int64            `json:"records"`    // lines of NDJSON, rows of CSV
 	Stored     int64            `json:"stored"`     // readings that were new to the table
 	Late       int64            `json:"late"`       // of these, older than what their datastream had
+	History    int64            `json:"history"`    // and of the others, those too old for the rules: as old as silence
 	Duplicates int64            `json:"duplicates"` // there already, with the same value
 	Conflicts  int64            `json:"conflicts"`  // there already, with another value: kept beside it
 	Bad        int64            `json:"bad"`        // kept and flagged: out of the range of their type
@@ -108,6 +109,7 @@ func (c Counts) Add(d Counts) Counts {
 	c.Records += d.Records
 	c.Stored += d.Stored
 	c.Late += d.Late
+	c.History += d.History
 	c.Duplicates += d.Duplicates
 	c.Conflicts += d.Conflicts
 	c.Bad += d.Bad
