@@ -173,7 +173,8 @@ type BatchResult struct {
 }
 
 // Committed is one ingest_batch row: what rules and live state are made from. Only rows that were
-// new, those of one datastream in the order of their StateTime, which is their Time here.
+// new, those of one datastream in the order of their StateTime, which is their Time here. TimeSource is
+// 0 where it is TimeDevice.
 type Committed struct {
 	Seq          int64
 	At           time.Time

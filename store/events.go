@@ -99,17 +99,18 @@ func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
 	var ids []int64
 	var times, received []time.Time
 	var values []float64
-	var qcs []int16
-	if err := row.Scan(&c.Seq, &c.At, &ids, &times, &values, &qcs, &received, &c.Statuses); err != nil {
+	var marks []int16
+	if err := row.Scan(&c.Seq, &c.At, &ids, &times, &values, &marks, &received, &c.Statuses); err != nil {
 		return c, err
 	}
-	if len(times) != len(ids) || len(values) != len(ids) || len(qcs) != len(ids) || len(received) != len(ids) {
+	if len(times) != len(ids) || len(values) != len(ids) || len(marks) != len(ids) || len(received) != len(ids) {
 		return c, fmt.Errorf("batch %d: its columns differ in length", c.Seq)
 	}
 	c.Observations = make([]sensors.Observation, len(ids))
 	for i, id := range ids {
+		qc, source := readMark(marks[i])
 		c.Observations[i] = sensors.Observation{
-			DatastreamID: id, Time: times[i], Value: values[i], QC: sensors.QC(qcs[i]), ReceivedAt: received[i],
+			DatastreamID: id, Time: times[i], Value: values[i], QC: qc, TimeSource: source, ReceivedAt: received[i],
 		}
 	}
 	return c, nil

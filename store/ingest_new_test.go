@@ -72,12 +72,27 @@ func TestOwnBatchesAreReadAsOthersReadThem(t *testing.T) {
 		if i%3 == 2 {
 			db = two
 		}
-		commit(t, db, reading(ids[0], i, float64(i)), reading(ids[1], i, 0))
+		ahead, without := reading(ids[1], 900+i, 0), reading(ids[2], i, 0)
+		ahead.TimeSource, ahead.ReceivedAt, ahead.Now = sensors.TimeAhead, noon.Add(time.Duration(i)*time.Second), noon.Add(time.Duration(i)*time.Second)
+		without.TimeSource, without.QC = sensors.TimeReceipt, sensors.QCBad
+		commit(t, db, reading(ids[0], i, float64(i)), ahead, without)
+		if i%4 == 3 { // the other way of writing a batch
+			commit(t, db, reading(ids[0], i, float64(i)), without, ahead, reading(ids[3], i, 1))
+		}
 	}
 	third := open() // remembers nothing
 	want, err := third.BatchesAfter(t.Context(), 0, 100)
-	if err != nil || len(want) != 12 {
+	if err != nil || len(want) != 15 {
 		t.Fatalf("%d batches, %v", len(want), err)
+	}
+	first := want[0].Observations
+	for i, c := range []struct {
+		qc     sensors.QC
+		source sensors.TimeSource
+	}{{sensors.QCGood, 0}, {sensors.QCGood, sensors.TimeAhead}, {sensors.QCBad, sensors.TimeReceipt}} {
+		if o := first[i]; o.QC != c.qc || o.TimeSource != c.source {
+			t.Errorf("the batch says %+v, want the flag %d and the source %d", o, c.qc, c.source)
+		}
 	}
 	for name, db := range map[string]*store.DB{"one": one, "two": two} {
 		var got []sensors.Committed

@@ -54,7 +54,7 @@ func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResu
 	if p.ahead {
 		c = columnsOf(present)
 	}
-	batch.Queue(appendSQL, c.ids, c.states, c.values, c.qcs, c.received, []byte(`[]`)).QueryRow(func(row pgx.Row) error {
+	batch.Queue(appendSQL, c.ids, c.states, c.values, batchMarks(present, c.qcs), c.received, []byte(`[]`)).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&kept.Seq, &kept.At)
 	})
 	if err := db.pool.SendBatch(ctx, &batch).Close(); err != nil {
@@ -70,9 +70,39 @@ func asCommitted(rs []reading) []sensors.Observation {
 	out := make([]sensors.Observation, len(rs))
 	for i := range rs {
 		o := &rs[i].Observation
-		out[i] = sensors.Observation{DatastreamID: o.DatastreamID, Time: o.StateTime(), Value: o.Value, QC: o.QC, ReceivedAt: o.ReceivedAt}
+		out[i] = sensors.Observation{DatastreamID: o.DatastreamID, Time: o.StateTime(), Value: o.Value, QC: o.QC, TimeSource: saidSource(o), ReceivedAt: o.ReceivedAt}
 	}
 	return out
+}
+
+// saidSource is the source of the reading's time where a batch says it: 0 is the device's plain time.
+func saidSource(o *sensors.Observation) sensors.TimeSource {
+	if o.TimeSource == sensors.TimeDevice {
+		return 0
+	}
+	return o.TimeSource
+}
+
+// batchMarks is the column qcs of a batch: the flag in the low byte and above it saidSource, so that it is
+// the flags themselves, which are qcs, as long as all clocks are right.
+func batchMarks(rs []reading, qcs []int16) []int16 {
+	own := false
+	for i := range rs {
+		source := saidSource(&rs[i].Observation)
+		if source == 0 {
+			continue
+		}
+		if !own {
+			qcs, own = slices.Clone(qcs), true
+		}
+		qcs[i] |= int16(source) << 8
+	}
+	return qcs
+}
+
+// readMark takes a mark of a batch apart.
+func readMark(mark int16) (sensors.QC, sensors.TimeSource) {
+	return sensors.QC(mark & 0xff), sensors.TimeSource(mark >> 8)
 }
 
 // write stores any plan. Rows of one table are touched in the order of their keys, and the tables in one
@@ -335,6 +365,6 @@ func appendBatch(ctx context.Context, tx pgx.Tx, stored []reading, statuses []se
 	if err != nil {
 		return kept, err
 	}
-	err = tx.QueryRow(ctx, appendSQL, c.ids, c.states, c.values, c.qcs, c.received, news).Scan(&kept.Seq, &kept.At)
+	err = tx.QueryRow(ctx, appendSQL, c.ids, c.states, c.values, batchMarks(stored, c.qcs), c.received, news).Scan(&kept.Seq, &kept.At)
 	return kept, err
 }

@@ -223,6 +223,8 @@ type readingFrame struct {
 	Time       time.Time  `json:"t"`
 	Value      float64    `json:"v"`
 	QC         sensors.QC `json:"qc"`
+
+	Source sensors.TimeSource `json:"src,omitempty"` // 0 is the device's plain time
 }
 
 type stateFrame struct {

@@ -165,7 +165,7 @@ func (l *live) stage(o sensors.Observation) {
 		return
 	}
 	l.staged.readings[o.DatastreamID] = readingFrame{
-		Datastream: o.DatastreamID, Device: device, Time: o.Time.UTC(), Value: o.Value, QC: o.QC,
+		Datastream: o.DatastreamID, Device: device, Time: o.Time.UTC(), Value: o.Value, QC: o.QC, Source: o.TimeSource,
 	}
 }
 

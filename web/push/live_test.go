@@ -32,18 +32,21 @@ func TestStateOverTheWire(t *testing.T) {
 	ho := open(t, fast(), func(ho *house) { ho.batches.head = 40 }).ready()
 	city := ho.join(commander, "city", "e1", 0)
 	county := ho.join(responder370602, "county", "e1", 0)
-	ho.batches.commit([]sensors.Observation{reading(11, 0, 1.5), reading(21, 0, 2.5), reading(999, 0, 9)}, status("d1", 0, true), status("d2", 0, false))
+	ahead := reading(12, 0, 3.5)
+	ahead.TimeSource = sensors.TimeAhead
+	ho.batches.commit([]sensors.Observation{reading(11, 0, 1.5), ahead, reading(21, 0, 2.5), reading(999, 0, 9)}, status("d1", 0, true), status("d2", 0, false))
 	ho.hub.Wake()
 
 	f := county.await("state", func(f frame) bool { return f.Type == typeState })
 	want := `{"type":"state","at":"` + atOf(t, f) + `","batch":41,` +
-		`"readings":[{"ds":11,"device":"d1","t":"2026-07-01T12:00:00Z","v":1.5,"qc":1}],` +
+		`"readings":[{"ds":11,"device":"d1","t":"2026-07-01T12:00:00Z","v":1.5,"qc":1},` +
+		`{"ds":12,"device":"d1","t":"2026-07-01T12:00:00Z","v":3.5,"qc":1,"src":3}],` +
 		`"status":[{"device":"d1","online":true,"at":"2026-07-01T12:00:00Z"}],"seen":{"d1":"2026-07-01T12:00:01Z"}}`
 	if f.raw != want {
 		t.Errorf("the county got\n%s, want\n%s", f.raw, want)
 	}
 	f = city.await("state", func(f frame) bool { return f.Type == typeState })
-	if got := datastreams(f); !slices.Equal(got, []int64{11, 21, 999}) || len(f.Status) != 2 || f.Batch != 41 {
+	if got := datastreams(f); !slices.Equal(got, []int64{11, 12, 21, 999}) || len(f.Status) != 2 || f.Batch != 41 {
 		t.Errorf("the city got %s", f.raw)
 	}
 }

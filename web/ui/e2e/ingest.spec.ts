@@ -142,6 +142,27 @@ test('a steward sets how often a datastream is expected, by keyboard on a narrow
   await expect(other.getByTestId('device-steward')).toHaveCount(0)
 })
 
+test('a reading whose clock is ahead is marked as it comes, beside the value and in the chart, as after a reload', async ({ as, demo, sensor }) => {
+  const device = await sensor('370613')
+  await publish(demo, device, 1.25)
+  const { page, complaints } = await as('commander')
+  await page.goto(`/?card=device:${device.id}`)
+  const card = page.getByTestId('device-card')
+  await expect(card.getByTestId('stream-chart').first()).not.toHaveAttribute('data-points', '0')
+  await expect(card.getByTestId('stream-flag')).toHaveCount(0)
+  const t = new Date(Date.now() + 600_000).toISOString()
+  await publish(demo, device, JSON.stringify({ t, v: { [device.stream]: 1.5 } }))
+  for (const seen of ['live', 'reloaded']) {
+    if (seen === 'reloaded') await page.reload()
+    await expect(card.getByTestId('stream-flag').first(), seen).toHaveText('时钟超前')
+  }
+  await publish(demo, device, 1.75)
+  await expect(card.getByTestId('stream-flag')).toHaveCount(0)
+  await publish(demo, device, JSON.stringify({ t: new Date(Date.now() + 660_000).toISOString(), v: { [device.stream]: 1.5 } }))
+  await expect(card.locator('figcaption').first()).toContainText('1 处需留意')
+  expect(complaints).toEqual([])
+})
+
 test("a device's events, from its card by a link, and another's by its id", async ({ as, demo, sensor }) => {
   const [one, other] = [await sensor('370683'), await sensor('370683')]
   for (const device of [one, other]) await publish(demo, device, 1)

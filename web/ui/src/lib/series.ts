@@ -1,6 +1,6 @@
 // What a chart draws from readings, made without a chart.
 
-import type { ChartData } from '../api/types'
+import type { ChartData, ChartPoint } from '../api/types'
 import type { Band } from '../stores/rules'
 
 /** A period of time, milliseconds since the epoch. */
@@ -49,11 +49,16 @@ export interface Flag {
   stored?: number | null
 }
 
+/** Why a reading is to be looked at twice; null: it is not. */
+export function flagOf(reading: Pick<ChartPoint, 'qc' | 'time_source'>): Exclude<FlagKind, 'conflict'> | null {
+  return reading.qc === 4 ? 'bad' : reading.qc === 3 ? 'suspect' : reading.time_source === 3 ? 'ahead' : null
+}
+
 /** The flagged readings of a chart, and the values that came second for a time that had one. */
 export function flagsOf(chart: Pick<ChartData, 'points' | 'conflicts'>): Flag[] {
   const flags: Flag[] = []
   for (const p of chart.points) {
-    const kind = p.qc === 4 ? 'bad' : p.qc === 3 ? 'suspect' : p.time_source === 3 ? 'ahead' : null
+    const kind = flagOf(p)
     if (kind) flags.push({ at: Date.parse(p.t), value: p.v, kind })
   }
   for (const c of chart.conflicts) flags.push({ at: Date.parse(c.t), value: c.v, kind: 'conflict', stored: c.stored })

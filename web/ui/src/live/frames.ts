@@ -25,7 +25,8 @@ export interface StateFrame {
   type: 'state'
   at: string
   batch: number
-  readings?: { ds: number; device: string; t: string; v: number; qc: number }[] | null
+  /** src: where t comes from when it is not the device's plain time, as an observation's time_source. */
+  readings?: { ds: number; device: string; t: string; v: number; qc: number; src?: number }[] | null
   status?: { device: string; online: boolean; at: string }[] | null
   seen?: Record<string, string> | null
 }

@@ -45,7 +45,7 @@ export function applyState(devices: Map<string, Device>, frame: StateFrame): boo
     const stream = device?.datastreams?.find((s) => s.id === r.ds)
     if (!device || !stream) continue
     if (stream.latest && !later(r.t, stream.latest.t)) continue
-    hear(stream, { datastream_id: r.ds, t: r.t, v: r.v, qc: r.qc, received_at: frame.at })
+    hear(stream, { datastream_id: r.ds, t: r.t, v: r.v, qc: r.qc, time_source: r.src ?? 1, received_at: frame.at })
     if (later(frame.at, device.last_seen)) device.last_seen = frame.at
     changed = true
   }

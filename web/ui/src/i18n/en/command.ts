@@ -157,6 +157,7 @@ export default {
     noAlerts: 'No active alert',
     charts: 'Open the charts below',
     missing: 'There is no device {id}, or it is not in your division',
+    ahead: 'clock ahead',
     qc: { 2: 'not evaluated', 3: 'suspect', 4: 'bad', 9: 'missing' },
   },
   steward: {

@@ -157,6 +157,7 @@ export default {
     noAlerts: '没有活动预警',
     charts: '在下方展开曲线',
     missing: '没有编号为 {id} 的设备，或不在您的辖区内',
+    ahead: '时钟超前',
     qc: { 2: '未评定', 3: '可疑', 4: '错误', 9: '缺测' },
   },
   steward: {
