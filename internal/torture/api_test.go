@@ -1,6 +1,7 @@
 package torture_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -23,6 +24,19 @@ func (s *stage) login() string {
 	}
 	cookie, _, _ := strings.Cut(res.Header.Get("Set-Cookie"), ";")
 	return cookie
+}
+
+// ask asks the API as the observer, whatever comes of it.
+func (s *stage) ask(ctx context.Context, path string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.server.url(path), nil)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	req.Header.Set("Cookie", s.follower.cookie)
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		_ = res.Body.Close()
+	}
 }
 
 // get asks the API as the observer.

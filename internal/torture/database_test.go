@@ -3,6 +3,8 @@ package torture_test
 import (
 	"context"
 	"errors"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,25 +30,48 @@ func TestPostgresStalled(t *testing.T) {
 	s := newStage(t, stallSize(), staging{})
 	var resume func()
 	s.broken(func() { resume = s.pg.stall() }, func() {
-		s.pause(s.size.outage)
+		s.starve(s.size.outage)
 		resume()
 	})
 	s.finish()
 	s.ledger.check("PostgreSQL stalled (SIGSTOP) for " + s.size.outage.String())
 }
 
-// The server may open few connections, and then others take all that PostgreSQL has.
+// poolConnections is how many connections the server's pool may open where they are to be used up.
+const poolConnections = 6
+
+// The server may open few connections, and requests keep them all; then others take all that PostgreSQL has.
 func TestConnectionsExhausted(t *testing.T) {
 	sideBySide(t)
-	s := newStage(t, poolSize(), staging{maxConnections: 30, flags: []string{"--database-max=6"}})
+	s := newStage(t, poolSize(), staging{maxConnections: 30, flags: []string{"--database-max=" + strconv.Itoa(poolConnections)}})
 	var release func()
-	s.broken(func() { release = s.occupy() }, func() {
-		s.server.away()
-		s.pause(s.size.outage)
+	pool := false
+	s.broken(func() {
+		if pool = !pool; pool {
+			release = s.exhaust()
+			return
+		}
+		release = s.occupy()
+	}, func() {
+		if !pool {
+			s.server.away()
+		}
+		s.starve(s.size.outage)
 		release()
 	})
 	s.finish()
 	s.ledger.check("connections exhausted")
+}
+
+// starve lets what is broken stay broken while nothing can be stored, and wants nothing to be acknowledged
+// meanwhile. What was committed before still may be, but no more than was on its way then.
+func (s *stage) starve(d time.Duration) {
+	s.t.Helper()
+	before := s.acked.Load()
+	s.pause(d)
+	if n := s.acked.Load() - before; n > int64(s.size.devices*s.size.window) {
+		s.t.Errorf("%d messages were acknowledged while nothing could be stored", n)
+	}
 }
 
 // pause lets what is broken stay broken.
@@ -54,6 +79,41 @@ func (s *stage) pause(d time.Duration) {
 	select {
 	case <-s.t.Context().Done():
 	case <-time.After(d):
+	}
+}
+
+// exhaust has the server use every connection of its pool for requests that wait for a lock, and more of them
+// wait for a connection, until it is told to release them.
+func (s *stage) exhaust() (release func()) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	conn := s.pg.connect(database)
+	if _, err := conn.Exec(ctx, "begin; lock table layer in access exclusive mode"); err != nil {
+		s.t.Fatal(err)
+	}
+	var asking sync.WaitGroup
+	for range 2 * poolConnections {
+		asking.Go(func() {
+			for ctx.Err() == nil {
+				s.ask(ctx, "/api/v1/layers")
+			}
+		})
+	}
+	watcher := s.pg.connect(database)
+	eventually(s.t, "every connection of the server's pool waits for the lock", func() bool {
+		var waiting int
+		if err := watcher.QueryRow(ctx, `select count(*) from pg_stat_activity where application_name = 'onemap' and wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
+			s.t.Fatal(err)
+		}
+		return waiting == poolConnections
+	})
+	return func() {
+		s.t.Helper()
+		cancel()
+		if _, err := conn.Exec(s.t.Context(), "rollback"); err != nil {
+			s.t.Error(err)
+		}
+		asking.Wait()
 	}
 }
 

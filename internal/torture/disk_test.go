@@ -25,7 +25,7 @@ func TestDiskFull(t *testing.T) {
 	var filler string
 	s.broken(func() { filler = fillUp(t, room) }, func() {
 		s.server.away()
-		s.pause(s.size.outage)
+		s.starve(s.size.outage)
 		if err := os.Remove(filler); err != nil {
 			t.Fatal(err)
 		}

@@ -11,5 +11,7 @@ func TestServerKilled(t *testing.T) {
 	s := newStage(t, killSize(), staging{})
 	s.broken(func() { s.server.end(syscall.SIGKILL) }, s.server.start)
 	s.finish()
-	s.ledger.check("server killed (SIGKILL)")
+	if out := s.ledger.check("server killed (SIGKILL)"); out.lost < out.devices {
+		t.Errorf("%d devices lost %d connections: they were not there when the server was killed", out.devices, out.lost)
+	}
 }

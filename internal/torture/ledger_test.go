@@ -1,6 +1,7 @@
 package torture_test
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,6 +73,7 @@ func (l *ledger) check(name string) loss {
 	l.compareAlerts(conn, &out, table)
 	l.compareLatest(table)
 	l.follower.check()
+	eventually(l.t, "the server is ready again", func() bool { return l.server.readiness() == http.StatusOK })
 	if out.missing+out.twice+out.others > 0 {
 		l.t.Errorf("%s: %d readings are missing, %d are there twice, %d were never sent", name, out.missing, out.twice, out.others)
 	}
@@ -83,7 +85,7 @@ func (l *ledger) check(name string) loss {
 	return out
 }
 
-// settle waits until the rules have read every batch and every episode has ended.
+// settle waits until the rules have read every batch: what they found is stored with their cursor.
 func (l *ledger) settle(conn *pgx.Conn) {
 	l.t.Helper()
 	var state string

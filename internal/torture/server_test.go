@@ -168,10 +168,22 @@ func (s *server) metrics() map[string]float64 {
 	return all
 }
 
-// away waits until the server has found its database away.
+// away waits until the server has found its database away, and says so to whoever asks whether it is ready.
 func (s *server) away() {
 	s.t.Helper()
 	eventually(s.t, "the server finds its database away", func() bool { return s.metrics()["onemap_ingest_database_away"] == 1 })
+	eventually(s.t, "the server says that it is not ready", func() bool { return s.readiness() == http.StatusServiceUnavailable })
+}
+
+// readiness is the status of /readyz.
+func (s *server) readiness() int {
+	s.t.Helper()
+	res, err := http.Get(s.url("/readyz"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
 }
 
 // environment is this process's without what would be options of onemap.

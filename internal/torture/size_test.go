@@ -50,8 +50,8 @@ func stallSize() size {
 }
 
 func poolSize() size {
-	return sized(size{devices: 40, messages: 100, episodes: 2, window: 16, faults: 1, outage: time.Second},
-		size{devices: 1000, messages: 100, episodes: 2, window: 16, faults: 1, outage: 20 * time.Second})
+	return sized(size{devices: 40, messages: 100, episodes: 2, window: 16, faults: 2, outage: time.Second},
+		size{devices: 1000, messages: 100, episodes: 2, window: 16, faults: 2, outage: 20 * time.Second})
 }
 
 func diskSize() size {
