@@ -34,6 +34,8 @@ type importObservationsCmd struct {
 	Synthetic bool   `help:"Take readings of synthetic devices; a production database has none."`
 	Rejects   string `help:"File for the records that are refused; FILE.rejects.csv when not given." placeholder:"FILE" type:"path"`
 	Chunk     int    `help:"Readings of a commit." default:"20000"`
+
+	Wait time.Duration `help:"How long to wait for a database that goes away during the import; 0: not at all." default:"5m"`
 }
 
 // Run imports one file after the other and says what became of each.
@@ -51,6 +53,10 @@ func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
 		o.Progress = func(p app.BackfillProgress) {
 			s.progress.ShowNote("importing "+path+", kB", p.Done>>10, p.Total>>10, rateNote(p))
 		}
+		o.Waiting = func(why error, line int64) {
+			s.progress.Done()
+			fmt.Fprintf(os.Stderr, "onemap: %s: stored as far as line %d; waiting up to %s for the database: %v\n", path, line, c.Wait, why)
+		}
 		report, err := app.ImportObservations(ctx, url, o, s.logger)
 		s.progress.Done()
 		printBackfill(os.Stdout, report)
@@ -67,7 +73,7 @@ func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
 
 func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 	o := app.BackfillOptions{
-		Rejects: c.Rejects, Strict: c.Strict, Again: c.Again, Synthetic: c.Synthetic, ChunkRows: c.Chunk,
+		Rejects: c.Rejects, Strict: c.Strict, Again: c.Again, Synthetic: c.Synthetic, ChunkRows: c.Chunk, Wait: c.Wait,
 		Read: backfill.Options{
 			Format: backfill.Format(c.Format),
 			Columns: backfill.Columns{
@@ -80,6 +86,9 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 	}
 	if c.Chunk < 1 {
 		return o, errs.InvalidField("--chunk", "%d is not a number of readings", c.Chunk)
+	}
+	if c.Wait < 0 {
+		return o, errs.InvalidField("--wait", "%s is less than no time", c.Wait)
 	}
 	if c.Zone != "" {
 		zone, err := time.LoadLocation(c.Zone)

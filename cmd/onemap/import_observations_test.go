@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -16,21 +18,7 @@ import (
 func TestImportObservationsCommand(t *testing.T) {
 	url := storetest.NewURL(t)
 	t.Setenv("ONEMAP_DATABASE", url)
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context()) //nolint:errcheck // a test's writer
-	for _, sql := range []string{
-		`insert into hazard_type (code, title_zh, title_en, sector, cap_category, radius_m) values ('flood', '洪水', '', 'natural_disaster', 'Met', 2000)`,
-		`insert into datastream_type (code, title_zh, title_en, unit, symbol, hazard_type, gross_min, gross_max) values ('level', '水位', '', 'm', 'm', 'flood', -5, 30)`,
-		`insert into device (id, division_code, name_zh, hazard_type, geom, secret_sha256, origin) values ('a', '370602', '演示', 'flood', 'srid=4326;point(121.4 37.5)', '', 'real')`,
-		`insert into datastream (device_id, name, type) values ('a', 'level', 'level')`,
-	} {
-		if _, err := conn.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
+	conn := oneDevice(t, url)
 	day := time.Now().AddDate(0, 0, -3).Format(time.DateOnly)
 	path := file(t, "a.csv", "站,项,when,reading\na,level,"+day+" 08:00,1\na,level,"+day+" 09:00,2\nb,level,"+day+" 09:00,2\n")
 	args := []string{
@@ -50,13 +38,73 @@ func TestImportObservationsCommand(t *testing.T) {
 		t.Errorf("rejects: %s (%v)", b, err)
 	}
 	for flag, more := range map[string][]string{
-		"--zone": {"--zone", "Moon", path}, "--rejects": {"--rejects", "x", path, path}, "--chunk": {"--chunk", "0", path}, "line 3": {"--zone", "UTC", "--strict", file(t, "b.csv", "device,datastream,t,v\na,level,"+day+" 10:00,1\nb,level,"+day+" 10:00,1\n")},
+		"--zone": {"--zone", "Moon", path}, "--rejects": {"--rejects", "x", path, path}, "--chunk": {"--chunk", "0", path}, "--wait": {"--wait", "-1s", path}, "line 3": {"--zone", "UTC", "--strict", file(t, "b.csv", "device,datastream,t,v\na,level,"+day+" 10:00,1\nb,level,"+day+" 10:00,1\n")},
 		"/no/such.csv": {"/no/such.csv"},
 	} {
 		code, out, errOut := command(t, append([]string{"import-observations"}, more...)...)
 		if code != exitUsage || !strings.Contains(errOut, flag) {
 			t.Errorf("%v: exit %d, no %s in\n%s%s", more, code, flag, out, errOut)
 		}
+	}
+}
+
+// oneDevice makes the device a with a datastream, level, in an empty database.
+func oneDevice(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	for _, sql := range []string{
+		`insert into hazard_type (code, title_zh, title_en, sector, cap_category, radius_m) values ('flood', '洪水', '', 'natural_disaster', 'Met', 2000)`,
+		`insert into datastream_type (code, title_zh, title_en, unit, symbol, hazard_type, gross_min, gross_max) values ('level', '水位', '', 'm', 'm', 'flood', -5, 30)`,
+		`insert into device (id, division_code, name_zh, hazard_type, geom, secret_sha256, origin) values ('a', '370602', '演示', 'flood', 'srid=4326;point(121.4 37.5)', '', 'real')`,
+		`insert into datastream (device_id, name, type) values ('a', 'level', 'level')`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return conn
+}
+
+// The database dies in the middle of an import: the command says that it waits, for how long and why, and in the end
+// what to do.
+func TestImportObservationsWaits(t *testing.T) {
+	pg := storetest.NewOwn(t)
+	t.Setenv("ONEMAP_DATABASE", pg.Database())
+	conn := oneDevice(t, pg.Database())
+	var text strings.Builder
+	text.WriteString("device,datastream,t,v\n")
+	begin := time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -3)
+	for i := range 50_000 {
+		fmt.Fprintf(&text, "a,level,%s,1\n", begin.Add(time.Duration(i)*time.Second).Format(time.RFC3339))
+	}
+	path := file(t, "a.csv", text.String())
+	killed := make(chan error, 1)
+	go func() {
+		var line int64
+		var err error
+		for line == 0 && err == nil {
+			err = conn.QueryRow(t.Context(), `select coalesce(max(line), 0) from observation_import`).Scan(&line)
+		}
+		pg.Kill()
+		killed <- err
+	}()
+	code, out, errOut := command(t, "import-observations", "--chunk", "20", "--wait", "100ms", path)
+	if err := <-killed; err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"waiting up to 100ms for the database: ", "the same command goes on behind line "} {
+		if code != exitFailed || !strings.Contains(errOut, want) {
+			t.Errorf("exit %d, no %q in\n%s%s", code, want, out, errOut)
+		}
+	}
+	pg.Start()
+	code, out, errOut = command(t, "import-observations", path)
+	if code != exitOK || !strings.Contains(out, "imported: 50000 records, stored 50000 (new 0, history 50000, late 0), duplicates 0") {
+		t.Errorf("exit %d\n%s%s", code, out, errOut)
 	}
 }
 

@@ -27,6 +27,8 @@ type BackfillOptions struct {
 	Synthetic bool   // take readings of synthetic devices
 	ChunkRows int    // readings of a commit; 0 is 20,000
 	Clock     func() time.Time
+	Wait      time.Duration               // how long a database that was there is waited for; 0: not at all
+	Waiting   func(why error, line int64) // told once when a wait begins, and behind which line; may be nil
 	Progress  func(BackfillProgress)
 }
 
@@ -55,7 +57,7 @@ const (
 )
 
 // ImportObservations imports a file of readings, and goes on where an earlier run of it has ended, however
-// that ended. What it stored stays on an error.
+// that ended. A database that goes away meanwhile is waited for. What it stored stays on an error.
 func ImportObservations(ctx context.Context, url string, o BackfillOptions, logger *slog.Logger) (BackfillReport, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -90,6 +92,7 @@ type backfilling struct {
 	o       BackfillOptions
 	db      *store.DB
 	src     *source
+	opened  bool
 	in      *store.Backfill
 	reg     *backfill.Registry
 	rejects *rejects
@@ -97,18 +100,44 @@ type backfilling struct {
 	report  BackfillReport
 }
 
-func (f *backfilling) run(ctx context.Context) (err error) {
+// run tries until the file is imported, the database has been away for too long, or something else is wrong.
+func (f *backfilling) run(ctx context.Context) error {
 	f.report.Path, f.report.Rejects = f.src.name, f.src.rejects
-	if f.in, f.report.State, err = f.db.OpenBackfill(ctx, f.src.key, f.src.name, f.o.Again); err != nil {
+	var w absence
+	for {
+		before := f.report.State.Position
+		err := f.attempt(ctx)
+		if ctx.Err() != nil || !errs.Is(err, errs.Unavailable) {
+			return err
+		}
+		if f.report.State.Position != before {
+			w = absence{}
+		}
+		if err := f.await(ctx, &w, err); err != nil {
+			return err
+		}
+		if err := f.src.rewind(); err != nil {
+			return f.src.say(err)
+		}
+	}
+}
+
+// attempt goes on from where the file is, over one connection.
+func (f *backfilling) attempt(ctx context.Context) error {
+	in, st, err := f.db.OpenBackfill(ctx, f.src.key, f.src.name, f.o.Again && !f.opened)
+	if err != nil {
 		return err
 	}
-	defer f.in.Close()
-	st := &f.report.State
-	if st.FinishedAt != nil {
-		f.report.Already, f.report.Finished = true, true
+	defer in.Close()
+	first := !f.opened
+	f.in, f.opened, f.report.State = in, true, st
+	if first {
+		f.report.Resumed = st.Position.Line
+	}
+	if st.FinishedAt != nil { // by this very run, when the answer to its last commit was lost
+		f.report.Already, f.report.Finished = first, true
 		return nil
 	}
-	f.report.Resumed = st.Position.Line
 	streams, err := f.db.BackfillStreams(ctx)
 	if err != nil {
 		return err
@@ -277,7 +306,7 @@ func (f *backfilling) write(ctx context.Context, c *chunk) error {
 		}
 		counts, gone, err := f.in.Write(ctx, c.Chunk, st.Counts)
 		if err != nil {
-			return fmt.Errorf("behind line %d (start again to go on from there): %w", st.Position.Line, err)
+			return fmt.Errorf("behind line %d: %w", st.Position.Line, err)
 		}
 		if len(gone) > 0 {
 			c.drop(gone)

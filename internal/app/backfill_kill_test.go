@@ -44,7 +44,8 @@ func TestKilledImportGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context())                                                                  //nolint:errcheck // a test's reader
+	defer conn.Close(t.Context()) //nolint:errcheck // a test's reader
+
 	if _, err := conn.Exec(t.Context(), `update datastream set interval_s = 604800`); err != nil { // nothing is history
 		t.Fatal(err)
 	}

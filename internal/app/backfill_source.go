@@ -90,7 +90,7 @@ func (s stopping) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-// begin hashes the file, goes back to its beginning, and finds out whether it is compressed.
+// begin hashes the file and goes back to its beginning.
 func (s *source) begin(ctx context.Context, o backfill.Options) error {
 	h := sha256.New()
 	zone := "-"
@@ -103,15 +103,23 @@ func (s *source) begin(ctx context.Context, o backfill.Options) error {
 		return err
 	}
 	h.Sum(s.key[:0])
-	if _, err = s.file.Seek(0, io.SeekStart); err != nil {
+	return s.rewind()
+}
+
+// rewind goes to the beginning, and finds out whether the file is compressed.
+func (s *source) rewind() error {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
+	s.read.Store(0)
 	raw := bufio.NewReaderSize(counter{s.file, &s.read}, 1<<18)
 	s.text = raw
 	if head, _ := raw.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
-		if s.text, err = gzip.NewReader(raw); err != nil {
+		text, err := gzip.NewReader(raw)
+		if err != nil {
 			return errs.Wrap(errs.Invalid, err, "not gzip, although it begins so")
 		}
+		s.text = text
 	}
 	return nil
 }

@@ -116,8 +116,14 @@ func (p *ingester) end(sig syscall.Signal) {
 // village is a database with n devices.
 func village(t *testing.T, n int) (string, []sensors.Device) {
 	t.Helper()
-	ctx := t.Context()
 	url := storetest.NewURL(t)
+	return url, settle(t, url, n)
+}
+
+// settle makes the village's devices in an empty database.
+func settle(t *testing.T, url string, n int) []sensors.Device {
+	t.Helper()
+	ctx := t.Context()
 	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +149,7 @@ func village(t *testing.T, n int) (string, []sensors.Device) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return url, devices
+	return devices
 }
 
 // publishing is devices that publish to a broker until halt.

@@ -44,9 +44,15 @@ func NewOwn(t testing.TB) *Own {
 // Database is the address of the migrated database.
 func (o *Own) Database() string { return o.URL("onemap") }
 
-// Start starts the server again after Kill.
+// Start starts the server, again after Kill.
 func (o *Own) Start() {
 	o.t.Helper()
+	if o.Cluster != nil {
+		<-o.Done()
+		if err := o.Stop(o.t.Context()); err != nil { // lets go of the folder
+			o.t.Fatal(err)
+		}
+	}
 	c, err := pgcluster.Start(o.t.Context(), pgcluster.Options{Dir: o.dir, Fast: true})
 	if err != nil {
 		o.t.Fatalf("tests need PostgreSQL with PostGIS: %v", err)
@@ -54,14 +60,11 @@ func (o *Own) Start() {
 	o.Cluster = c
 }
 
-// Kill ends every process of the server at once, as pg_ctl stop -m immediate; the next start recovers.
+// Kill tells every process of the server to end at once, as pg_ctl stop -m immediate does, and does not wait for it.
+// The next start recovers.
 func (o *Own) Kill() {
 	o.t.Helper()
 	if err := syscall.Kill(o.PID(), syscall.SIGQUIT); err != nil {
-		o.t.Fatal(err)
-	}
-	<-o.Done()
-	if err := o.Stop(o.t.Context()); err != nil { // lets go of the folder
 		o.t.Fatal(err)
 	}
 }

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"onemap/internal/errs"
+)
+
+// The pauses between two attempts while the database is away.
+const (
+	shortestWait = 250 * time.Millisecond
+	longestWait  = 10 * time.Second
+)
+
+// absence is how long the database has been away; its zero value is not at all.
+type absence struct {
+	since time.Time
+	pause time.Duration
+}
+
+// await pauses before the next attempt. It fails with why when the database has been away for too long, and with
+// ctx's error when that ends first.
+func (f *backfilling) await(ctx context.Context, w *absence, why error) error {
+	if f.o.Wait <= 0 {
+		return why
+	}
+	line := f.report.State.Position.Line
+	if w.since.IsZero() {
+		*w = absence{time.Now(), shortestWait}
+		if f.o.Waiting != nil {
+			f.o.Waiting(why, line)
+		}
+	}
+	left := f.o.Wait - time.Since(w.since)
+	if left <= 0 {
+		return errs.Wrap(errs.Unavailable, why, "the database has been away for %s; the same command goes on behind line %d", f.o.Wait, line)
+	}
+	timer := time.NewTimer(min(w.pause, left))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	}
+	w.pause = min(2*w.pause, longestWait)
+	return nil
+}
