@@ -15,23 +15,18 @@ import (
 	"onemap/sensors"
 )
 
-// OnConnect authenticates and checks the will; both before anything else may happen. It answers a
-// refusal itself, since the engine knows one reason only.
-func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
-	c, ok := cl.Net.Conn.(*conn)
-	if !ok {
-		return packets.ErrUnspecifiedError
-	}
-	s, reason, code := h.admit(cl, c, pk)
+// letIn authenticates and checks the will; both before anything else may happen. It answers a refusal.
+func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, error) {
+	s, reason, code := b.admit(cl, c, pk)
 	if reason != "" {
 		user := clip(string(pk.Connect.Username))
-		h.b.refuse(reason, slog.String("device", user), slog.String("remote", c.remote), slog.String("will_topic", clip(pk.Connect.WillTopic)))
-		h.notAdmitted(c, reason, user)
+		b.refuse(reason, slog.String("device", user), slog.String("remote", c.remote), slog.String("will_topic", clip(pk.Connect.WillTopic)))
+		b.notAdmitted(c, reason, user)
 		if cl.Properties.ProtocolVersion < 5 && code == packets.ErrNotAuthorized {
 			code = packets.ErrBadUsernameOrPassword // the engine makes 3.1.1's "not authorized" of it
 		}
-		_ = h.b.server.SendConnack(cl, code, false, nil) // the connection ends either way
-		return code
+		_ = b.server.SendConnack(cl, code, false, nil) // the connection ends either way
+		return nil, code
 	}
 	// One session a device, whatever client id it uses: ids are not secret, and a session that
 	// could be taken over by its id could be taken over by another device.
@@ -40,59 +35,59 @@ func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
 		cl.Properties.Props.AssignedClientID = s.device
 	}
 	cl.Properties.Will = mochi.Will{} // the broker keeps it: see Broker.ended
-	limit := uint16(min(h.b.opts.MaxKeepAlive/time.Second, 65535))
+	limit := uint16(min(b.opts.MaxKeepAlive/time.Second, 65535))
 	if cl.State.Keepalive == 0 || cl.State.Keepalive > limit {
 		cl.State.Keepalive, cl.State.ServerKeepalive = limit, true // version 5 is told
 	}
 	c.idle = time.Duration(cl.State.Keepalive) * time.Second * 3 / 2
 	c.session.Store(s)
-	h.b.gate.decided(c)
-	h.b.metrics.connects.Inc()
-	if times, hasty := h.b.manners.visit(s.device); hasty {
-		h.b.manners.note(sensors.TroubleReconnect, s.device, c, fmt.Sprintf("connected %d times within a minute", times))
+	b.gate.decided(c)
+	b.metrics.connects.Inc()
+	if times, hasty := b.manners.visit(s.device); hasty {
+		b.manners.note(sensors.TroubleReconnect, s.device, c, fmt.Sprintf("connected %d times within a minute", times))
 	}
-	return nil
+	return s, nil
 }
 
 // notAdmitted shows who cannot be let in.
-func (h *hook) notAdmitted(c *conn, reason, user string) {
+func (b *Broker) notAdmitted(c *conn, reason, user string) {
 	device := ""
-	if h.b.registry.Device(user) != nil {
+	if b.registry.Device(user) != nil {
 		device = user
 	}
 	switch reason {
 	case refusedCredentials:
-		h.b.manners.note(sensors.TroubleCredential, device, c, "unknown device, or wrong secret or certificate; user name "+user)
+		b.manners.note(sensors.TroubleCredential, device, c, "unknown device, or wrong secret or certificate; user name "+user)
 	case refusedAnonymous:
-		h.b.manners.note(sensors.TroubleCredential, "", c, "no user name and no certificate")
+		b.manners.note(sensors.TroubleCredential, "", c, "no user name and no certificate")
 	case refusedWill:
-		h.b.manners.note(sensors.TroubleTopic, device, c, "a last will that is not its own status")
+		b.manners.note(sensors.TroubleTopic, device, c, "a last will that is not its own status")
 	}
 }
 
 // admit gives the session, or the reason and the code of a refusal.
-func (h *hook) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, string, packets.Code) {
-	if h.b.isStopping() {
+func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, string, packets.Code) {
+	if b.isStopping() {
 		return nil, refusedUnavailable, packets.ErrServerUnavailable
 	}
 	shown := sensors.Credentials{ID: string(pk.Connect.Username), Secret: string(pk.Connect.Password), CertSHA256: c.cert}
 	if shown.ID == "" && shown.CertSHA256 == nil {
 		return nil, refusedAnonymous, packets.ErrBadUsernameOrPassword
 	}
-	known, err := h.b.registry.Authenticate(c.ctx, shown)
+	known, err := b.registry.Authenticate(c.ctx, shown)
 	switch {
 	case errs.Is(err, errs.Unavailable):
 		return nil, refusedUnavailable, packets.ErrServerUnavailable
 	case errs.Is(err, errs.Unauthenticated):
 		return nil, refusedCredentials, packets.ErrBadUsernameOrPassword
 	case err != nil:
-		h.b.log.ErrorContext(context.Background(), "a device could not be looked up", "error", err)
+		b.log.ErrorContext(context.Background(), "a device could not be looked up", "error", err)
 		return nil, refusedUnavailable, packets.ErrServerUnavailable
 	}
-	s := newSession(h.b, cl, c, known)
+	s := newSession(b, cl, c, known)
 	s.byCert = len(c.cert) > 0 && string(c.cert) == string(known.CertSHA256)
 	if pk.Connect.WillFlag {
-		last, faults := sensors.DecodeStatus(pk.Connect.WillPayload, h.b.clock(), known.ID, sensors.TimeLimits{})
+		last, faults := sensors.DecodeStatus(pk.Connect.WillPayload, b.clock(), known.ID, sensors.TimeLimits{})
 		if pk.Connect.WillTopic != s.status || faults.Len() > 0 {
 			return nil, refusedWill, packets.ErrNotAuthorized
 		}

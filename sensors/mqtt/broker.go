@@ -58,6 +58,7 @@ type Broker struct {
 	presence  *presence
 	exchanges *exchanges
 	live      liveMap
+	attaching sync.Mutex // while a session begins or ends
 	load      load
 	began     time.Time
 

@@ -34,7 +34,8 @@ type conn struct {
 
 	buf       []byte        // what is read ahead is in it
 	ahead     []byte        // read and not yet taken
-	pass      int           // bytes from here on that are the engine's
+	busy      bool          // the last reading gave all that was asked for
+	pass      int           // bytes from here on that the engine reads
 	idle      time.Duration // silence after which it ends; 0: the handshake's deadline holds
 	refreshed time.Time     // when the deadline for reading was last moved
 
@@ -67,7 +68,7 @@ func (c *conn) readConnect() error {
 			return err
 		}
 		if whole > 0 && len(buf) >= whole {
-			c.ahead, c.pass = buf, whole
+			c.ahead = buf
 			return nil
 		}
 		if len(buf) == cap(buf) {
@@ -101,23 +102,23 @@ func connectLength(b []byte) (int, error) {
 	return 0, nil
 }
 
-// hello decodes the CONNECT that was read ahead.
-func (c *conn) hello() (packets.Packet, error) {
+// hello decodes the CONNECT that was read ahead, and gives its length.
+func (c *conn) hello() (packets.Packet, int, error) {
 	pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connect}}
 	whole, err := connectLength(c.ahead)
 	if err != nil || whole == 0 {
-		return pk, packets.ErrProtocolViolationRequireFirstConnect
+		return pk, 0, packets.ErrProtocolViolationRequireFirstConnect
 	}
 	body := 1
 	for c.ahead[body] >= 0x80 {
 		body++
 	}
 	pk.FixedHeader.Remaining = whole - body - 1
-	return pk, pk.ConnectDecode(append([]byte(nil), c.ahead[body+1:whole]...))
+	return pk, whole, pk.ConnectDecode(append([]byte(nil), c.ahead[body+1:whole]...))
 }
 
-// SetDeadline is called by the engine before it reads a packet. The deadline is then the
-// connection's own, for the whole packet, and it is moved only when an eighth of it is over.
+// SetDeadline is called before a packet is read. The deadline is the connection's own, for the whole
+// packet, and it is moved only when an eighth of it is over.
 func (c *conn) SetDeadline(time.Time) error {
 	if c.idle == 0 {
 		return nil

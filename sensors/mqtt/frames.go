@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"io"
-	"math"
 	"net"
 	"time"
 
@@ -11,44 +10,46 @@ import (
 	"onemap/sensors"
 )
 
-// readAhead is how much is read from a connection at once, bytes.
-const readAhead = 2048
+// How much is read from a connection at once, bytes: most devices say little, and wait between.
+const (
+	readLittle = 512
+	readAhead  = 2048
+)
 
-// Read is net.Conn's. Once the device has said who it is, a plain publish of readings is taken here
-// and goes to the session at once: the engine would copy it several times and grow the stack of every
-// connection. All other packets, and whatever is not one, go to the engine as they are.
-func (c *conn) Read(p []byte) (int, error) {
-	for {
-		if c.pass > 0 {
-			return c.hand(p)
-		}
-		s := c.session.Load()
-		if s == nil {
-			return c.Conn.Read(p) // the CONNECT was read ahead; nothing follows it before its answer
-		}
-		if c.ctx.Err() != nil {
-			return 0, net.ErrClosed
-		}
+// packets reads one packet after the other, until the connection ends. A plain publish of readings is taken
+// here and goes to the session at once: the engine would copy it several times. All other packets, and
+// whatever is not one, go to the engine as they are. While it waits its stack is small, which is the most
+// that a connection costs.
+func (c *conn) packets(s *session) error {
+	for !s.client.Closed() {
 		whole, body, err := c.frame()
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if whole == 0 || whole-body > s.b.opts.maxPacket() || !s.plain(c.ahead[0]) {
-			c.pass = whole
-			if whole == 0 {
-				c.pass = math.MaxInt // not a packet: it ends here, by the engine's word
-			}
-			continue
+		if c.ctx.Err() != nil {
+			return net.ErrClosed
 		}
-		if err := c.take(s, whole, body); err != nil {
-			return 0, err
+		switch first := c.ahead[0]; {
+		case first == packets.Pingreq<<4 && whole == 2:
+			c.ahead = c.ahead[2:]
+			_, err = c.Write([]byte{packets.Pingresp << 4, 0})
+		case whole > 0 && whole-body <= s.b.opts.maxPacket() && s.plain(first):
+			err = c.take(s, whole, body)
+		default:
+			err = s.engine(whole)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
-// hand gives the engine what is its own.
-func (c *conn) hand(p []byte) (n int, err error) {
-	p = p[:min(len(p), c.pass)]
+// Read is net.Conn's: it gives the engine the packet that is its own, and no more.
+func (c *conn) Read(p []byte) (n int, err error) {
+	if p = p[:min(len(p), c.pass)]; len(p) == 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
 	if len(c.ahead) > 0 {
 		n = copy(p, c.ahead)
 		c.ahead = c.ahead[n:]
@@ -84,12 +85,17 @@ func (c *conn) frame() (whole, body int, err error) {
 
 // fill reads once more behind what is there.
 func (c *conn) fill() error {
-	if c.buf == nil {
-		c.buf = make([]byte, readAhead)
+	size := readLittle
+	if c.busy || len(c.ahead) >= size {
+		size = readAhead
 	}
-	kept := copy(c.buf, c.ahead)
-	n, err := c.Conn.Read(c.buf[kept:])
-	c.ahead = c.buf[:kept+n]
+	to := c.buf
+	if len(to) < size {
+		to = make([]byte, size)
+	}
+	kept := copy(to, c.ahead)
+	n, err := c.Conn.Read(to[kept:])
+	c.buf, c.ahead, c.busy = to, to[:kept+n], kept+n == len(to)
 	if n > 0 {
 		return nil
 	}
@@ -116,8 +122,7 @@ func (c *conn) take(s *session, whole, body int) error {
 	qos := c.ahead[0] >> 1 & 3
 	at, id := s.readings(c.ahead[body:min(whole, len(c.ahead))], qos, whole-body)
 	if at == 0 {
-		c.pass = whole
-		return nil
+		return s.engine(whole)
 	}
 	payload := make([]byte, whole-body-at)
 	n := copy(payload, c.ahead[body+at:min(whole, len(c.ahead))])

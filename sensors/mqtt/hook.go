@@ -22,8 +22,7 @@ func (h *hook) ID() string { return "onemap" }
 // Provides is mochi.Hook's.
 func (h *hook) Provides(b byte) bool {
 	switch b {
-	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnSessionEstablish, mochi.OnSessionEstablished,
-		mochi.OnACLCheck, mochi.OnPacketRead, mochi.OnPublish, mochi.OnPacketEncode:
+	case mochi.OnACLCheck, mochi.OnPacketRead, mochi.OnPublish, mochi.OnPacketEncode:
 		return true
 	}
 	return false
@@ -35,39 +34,6 @@ func sessionOf(cl *mochi.Client) *session {
 		return nil
 	}
 	return c.session.Load()
-}
-
-// OnConnectAuthenticate lets in what OnConnect has admitted.
-func (h *hook) OnConnectAuthenticate(cl *mochi.Client, _ packets.Packet) bool {
-	return sessionOf(cl) != nil
-}
-
-// OnSessionEstablish is called before a session of the same device is closed, so that its end is
-// known to be a takeover.
-func (h *hook) OnSessionEstablish(cl *mochi.Client, pk packets.Packet) {
-	s := sessionOf(cl)
-	if s == nil {
-		return
-	}
-	old := h.b.live.put(s)
-	// the engine's own question: will the device be told that its session goes on?
-	last, ok := h.b.server.Clients.Get(cl.ID)
-	goesOn := ok && !pk.Connect.Clean && (last.Properties.ProtocolVersion == 5 || !last.Properties.Clean)
-	h.b.exchanges.open(s, old, goesOn)
-	if old != nil {
-		h.b.metrics.takeovers.Inc()
-		old.stopOld(packets.ErrSessionTakenOver)
-	}
-	h.b.recheck(s) // it may have been revoked since it was looked up
-}
-
-// OnSessionEstablished is called when the device has its CONNACK: from now on its will holds.
-func (h *hook) OnSessionEstablished(cl *mochi.Client, _ packets.Packet) {
-	if s := sessionOf(cl); s != nil {
-		s.mu.Lock()
-		s.established = true
-		s.mu.Unlock()
-	}
 }
 
 // OnACLCheck allows publishing to the device's own obs and status, and reading its own cmd. It is
@@ -131,8 +97,8 @@ func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packe
 // acknowledging: the session does so after the commit.
 func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	s := sessionOf(cl)
-	if s == nil {
-		return pk, packets.ErrRejectPacket
+	if s == nil { // the server's own
+		return pk, nil
 	}
 	topic, kind := s.own(pk.TopicName)
 	var stored func()

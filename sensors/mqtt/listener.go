@@ -48,12 +48,11 @@ func (e *ListenError) Unwrap() error { return e.Err }
 // on connections that have not said who they are, an end to every connection when it closes, and a
 // panic of one connection that does not take the server with it.
 type listener struct {
-	b         *Broker
-	kind      string
-	ln        net.Listener
-	serving   atomic.Bool
-	looped    chan struct{} // closed when the accept loop has ended
-	establish listeners.EstablishFn
+	b       *Broker
+	kind    string
+	ln      net.Listener
+	serving atomic.Bool
+	looped  chan struct{} // closed when the accept loop has ended
 }
 
 func (b *Broker) listen(ctx context.Context, kind, addr string) error {
@@ -81,11 +80,11 @@ func (l *listener) Address() string { return l.ln.Addr().String() }
 // Protocol is listeners.Listener's.
 func (l *listener) Protocol() string { return l.kind }
 
-// Serve accepts until the listener is closed. Running out of file descriptors pauses it.
-func (l *listener) Serve(establish listeners.EstablishFn) {
+// Serve accepts until the listener is closed. Running out of file descriptors pauses it. A connection is
+// attached by the broker itself.
+func (l *listener) Serve(listeners.EstablishFn) {
 	defer close(l.looped)
 	defer l.serving.Store(false)
-	l.establish = establish
 	for {
 		raw, err := l.ln.Accept()
 		switch {
@@ -112,39 +111,52 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 	}
 }
 
-// handle greets a connection and runs it to its end, or puts it aside for a while.
+// handle greets a connection and lets it in, or puts it aside for a while.
 func (l *listener) handle(c *conn) {
+	l.guard(c, func() (goesOn bool, err error) {
+		if err := l.greet(c); err != nil {
+			return false, err
+		}
+		if l.b.manners.park(c, func() { l.guard(c, func() (bool, error) { return l.resume(c) }) }) {
+			return true, nil
+		}
+		return l.connect(c)
+	})
+}
+
+// resume goes on with a connection that was put aside.
+func (l *listener) resume(c *conn) (goesOn bool, err error) {
+	if err := c.raw.SetDeadline(time.Now().Add(l.b.opts.HandshakeTimeout)); err != nil {
+		return false, err
+	}
+	return l.connect(c)
+}
+
+// connect lets the device in. Its session goes on in a goroutine of its own, whose stack has not grown over
+// the CONNECT.
+func (l *listener) connect(c *conn) (goesOn bool, err error) {
+	s, err := l.b.connect(l.kind, c)
+	if err != nil {
+		return false, err
+	}
+	go l.guard(c, func() (bool, error) { return false, s.attend() })
+	return true, nil
+}
+
+// guard does a part of what a connection comes to. Unless it goes on elsewhere, the connection has ended
+// then.
+func (l *listener) guard(c *conn, part func() (goesOn bool, err error)) {
 	var err error
-	parked := false
+	goesOn := false
 	defer func() {
 		if p := recover(); p != nil {
-			err, parked = l.panicked(c, p), false
+			goesOn, err = false, l.panicked(c, p)
 		}
-		if !parked {
+		if !goesOn {
 			l.finish(c, err)
 		}
 	}()
-	if err = l.greet(c); err != nil {
-		return
-	}
-	if parked = l.b.manners.park(c, func() { l.serve(c) }); parked {
-		return
-	}
-	err = l.establish(l.kind, c)
-}
-
-// serve goes on with a connection that was put aside.
-func (l *listener) serve(c *conn) {
-	var err error
-	defer func() {
-		if p := recover(); p != nil {
-			err = l.panicked(c, p)
-		}
-		l.finish(c, err)
-	}()
-	if err = c.raw.SetDeadline(time.Now().Add(l.b.opts.HandshakeTimeout)); err == nil {
-		err = l.establish(l.kind, c)
-	}
+	goesOn, err = part()
 }
 
 func (l *listener) panicked(c *conn, p any) error {

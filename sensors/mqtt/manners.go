@@ -146,7 +146,7 @@ func (m *manners) park(c *conn, resume func()) bool {
 	if none {
 		return false
 	}
-	pk, err := c.hello()
+	pk, _, err := c.hello()
 	if err != nil {
 		return false // the engine says what is wrong
 	}

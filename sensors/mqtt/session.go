@@ -30,6 +30,7 @@ type session struct {
 	revoked  atomic.Bool
 	failed   atomic.Bool // a publish was not stored: none after it is taken
 	released uint16      // the packet whose PUBREL is being answered; the reader's
+	delivers bool        // publishes to the device are written; the reader's
 
 	mu          sync.Mutex
 	established bool // the device has its CONNACK
@@ -190,7 +191,7 @@ func (s *session) fail(err error) {
 	s.disconnect(code)
 }
 
-// disconnect closes the connection, with the reason where the version has one.
+// disconnect closes the connection, with the reason where the version has one, which takes a second at most.
 func (s *session) disconnect(code packets.Code) {
 	s.conn.farewell()
 	if s.client.Properties.ProtocolVersion == 5 {
@@ -198,15 +199,6 @@ func (s *session) disconnect(code packets.Code) {
 		return
 	}
 	s.client.Stop(code)
-}
-
-// stopOld closes a 3.1.1 connection, before the engine does so with a DISCONNECT that 3.1.1 does not
-// know, and bounds how long the engine may write that to one of version 5.
-func (s *session) stopOld(code packets.Code) {
-	s.conn.farewell()
-	if s.client.Properties.ProtocolVersion < 5 {
-		s.client.Stop(code)
-	}
 }
 
 // revoke puts the device out, since what it was let in by no longer holds. It does not block.

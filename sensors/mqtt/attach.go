@@ -1,0 +1,162 @@
+package mqtt
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// connect takes a device in: what the engine's own way to attach a client does up to the CONNACK. That way
+// would then read from within itself, on a stack which is five times as large as reading needs, and keep a
+// second goroutine for deliveries that hardly any device asks for.
+func (b *Broker) connect(kind string, c *conn) (*session, error) {
+	cl := b.server.NewClient(c, kind, "", false)
+	s, err := b.introduce(kind, cl, c)
+	if err != nil {
+		cl.Stop(err)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, error) {
+	pk, length, err := c.hello()
+	if err != nil {
+		return nil, err
+	}
+	c.ahead = c.ahead[length:]
+	cl.ParseConnect(kind, pk)
+	if code := valid(pk); code != packets.CodeSuccess {
+		_ = b.server.SendConnack(cl, code, false, nil) // the connection ends either way
+		return nil, code
+	}
+	s, err := b.letIn(cl, c, pk)
+	if err != nil {
+		return nil, err
+	}
+	_ = c.SetDeadline(time.Time{}) // its own from here on; fails when it is closed, and so will reading
+	present, old := b.establish(s, pk)
+	if old != nil {
+		b.metrics.takeovers.Inc()
+		old.disconnect(packets.ErrSessionTakenOver) // before the device hears that it is in
+	}
+	if err := b.server.SendConnack(cl, packets.CodeSuccess, present, nil); err != nil {
+		b.forget(s)
+		return nil, err
+	}
+	if present {
+		s.deliver()
+		if err := cl.ResendInflightMessages(true); err != nil {
+			b.forget(s)
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	s.established = true // from now on its will holds
+	s.mu.Unlock()
+	return s, nil
+}
+
+// valid is what a CONNECT must be that the decoder does not see.
+func valid(pk packets.Packet) packets.Code {
+	if code := pk.ConnectValidate(); code != packets.CodeSuccess {
+		return code
+	}
+	if pk.ProtocolVersion < 5 && !pk.Connect.Clean && pk.Connect.ClientIdentifier == "" {
+		return packets.ErrUnspecifiedError
+	}
+	return packets.CodeSuccess
+}
+
+// establish makes s the device's session, and reports whether it goes on with what the last one left. It
+// gives the session that is connected still, whose end will be known to be a takeover.
+func (b *Broker) establish(s *session, pk packets.Packet) (present bool, old *session) {
+	b.attaching.Lock()
+	defer b.attaching.Unlock()
+	old = b.live.put(s)
+	last, ok := b.server.Clients.Get(s.client.ID)
+	present = ok && !pk.Connect.Clean && (last.Properties.ProtocolVersion == 5 || !last.Properties.Clean)
+	b.exchanges.open(s, old, present)
+	switch {
+	case present:
+		s.inherit(last)
+	case ok:
+		b.server.UnsubscribeClient(last)
+		last.ClearInflights()
+	}
+	b.server.Clients.Add(s.client)
+	b.recheck(s) // it may have been revoked since it was looked up
+	return present, old
+}
+
+// inherit moves the subscriptions and the deliveries of the device's last session. The engine finds who
+// subscribes by the device, so nothing is missed meanwhile.
+func (s *session) inherit(last *mochi.Client) {
+	s.client.State.Inflight = last.State.Inflight.Clone()
+	s.client.State.Inflight.ResetReceiveQuota(int32(s.b.server.Options.Capabilities.ReceiveMaximum))
+	s.client.State.Inflight.ResetSendQuota(int32(s.client.Properties.Props.ReceiveMaximum))
+	last.ClearInflights()
+	for filter, sub := range last.State.Subscriptions.GetAll() {
+		s.client.State.Subscriptions.Add(filter, sub)
+		last.State.Subscriptions.Delete(filter)
+	}
+}
+
+// forget ends what does not outlive its connection, unless a newer session has taken over.
+func (b *Broker) forget(s *session) {
+	b.attaching.Lock()
+	defer b.attaching.Unlock()
+	if now, ok := b.server.Clients.Get(s.client.ID); !ok || now != s.client || outlives(s.client) {
+		return
+	}
+	s.client.ClearInflights()
+	b.server.UnsubscribeClient(s.client)
+	b.server.Clients.Delete(s.client.ID)
+}
+
+// attend reads until the connection ends, and gives what ended it; nil is that the device said good-bye.
+func (s *session) attend() (err error) {
+	defer func() {
+		s.client.Stop(err)
+		s.b.forget(s)
+	}()
+	return s.conn.packets(s)
+}
+
+// deliver starts what writes publishes to the device. The reader calls it, when there is a subscription.
+func (s *session) deliver() {
+	if !s.delivers {
+		s.delivers = true
+		go s.client.WriteLoop()
+	}
+}
+
+// engine lets the engine read the packet of that length, 0 for none, and do what it asks for. It stays a function of its
+// own: a packet takes kilobytes of stack.
+//
+//go:noinline
+func (s *session) engine(whole int) error {
+	if s.conn.pass = whole; whole == 0 {
+		s.conn.pass = math.MaxInt // not a packet: it ends here, by the engine's word
+	}
+	var head packets.FixedHeader
+	if err := s.client.ReadFixedHeader(&head); err != nil {
+		return err
+	}
+	pk, err := s.client.ReadPacket(&head)
+	if err != nil {
+		return err
+	}
+	if pk.FixedHeader.Type == packets.Subscribe {
+		s.deliver()
+	}
+	err = s.b.server.InjectPacket(s.client, pk)
+	var code packets.Code
+	if errors.As(err, &code) && s.client.Properties.ProtocolVersion == 5 && code.Code >= packets.ErrUnspecifiedError.Code {
+		_ = s.b.server.DisconnectClient(s.client, code) // gives the code back
+	}
+	return err
+}
