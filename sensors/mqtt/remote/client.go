@@ -196,8 +196,12 @@ func (c *Client) live(soft, hard context.Context) error {
 	}
 	defer func() { c.owed.remember(l.window.owed()) }()
 	ctx, cancel := context.WithCancel(hard)
-	defer cancel()
-	go l.pump(ctx)
+	pumped := make(chan struct{})
+	defer func() { cancel(); <-pumped }() // it hands nothing on beside the next connection's
+	go func() {
+		defer close(pumped)
+		l.pump(ctx)
+	}()
 	if err := l.subscribe(soft); err != nil {
 		l.end()
 		return err

@@ -9,7 +9,7 @@ import (
 	"onemap/sensors"
 )
 
-// offer hands a publish to the ingest path. What it gives is Receiver.Accept's.
+// offer hands a publish to the ingest path. What it gives is Receiver.Accept's, or errLetGo.
 func (l *link) offer(s *slot) error {
 	division, device, kind, err := sensors.ParseTopic(s.topic)
 	switch {
@@ -32,7 +32,9 @@ func (l *link) offer(s *slot) error {
 	if s.ack == nil {
 		env.QoS = 0
 	}
-	return l.c.receiver.Accept(env, func(err error) { l.stored(s, device, err) })
+	return l.window.hand(s, func() error {
+		return l.c.receiver.Accept(env, func(err error) { l.stored(s, device, err) })
+	})
 }
 
 // stale reports whether a retained publish says nothing of the present. The broker sends what it
@@ -61,7 +63,9 @@ func (l *link) row(s *slot, reason, detail string) sensors.Quarantined {
 
 func (l *link) quarantine(s *slot, row sensors.Quarantined) error {
 	l.c.warn("a publish at the external broker went to quarantine", slog.String("topic", strconv.Quote(s.topic[:min(len(s.topic), 100)])), slog.String("reason", row.Reason))
-	return l.c.receiver.Quarantine(row, func(err error) { l.settle(s, err) })
+	return l.window.hand(s, func() error {
+		return l.c.receiver.Quarantine(row, func(err error) { l.settle(s, err) })
+	})
 }
 
 // stored is called when a publish is durable, or is not. One that the database will have neither as a

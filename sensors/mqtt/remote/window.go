@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -16,6 +17,7 @@ type slot struct {
 	sum      uint64 // of topic and payload
 	received time.Time
 	stored   bool // guarded by the window
+	dropped  bool // let go of by a cut; guarded by the window
 }
 
 // window holds what a connection has received and not acknowledged. MQTT wants acknowledgements in
@@ -83,6 +85,21 @@ func (w *window) take() (*slot, bool) {
 	return s, true
 }
 
+// errLetGo says that a publish before it was not stored: the broker sends both again, in their order.
+var errLetGo = errors.New("a publish before it was not stored")
+
+// hand calls accept unless the publish was let go of since it was taken. No cut comes between the look and the call:
+// otherwise the publish would be stored before the one that is sent again, which the rules then find late. accept
+// neither blocks nor settles on this goroutine.
+func (w *window) hand(s *slot, accept func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.dropped {
+		return errLetGo
+	}
+	return accept()
+}
+
 // settle says what became of a publish. One that is not stored cuts, unless it asks for no
 // acknowledgement.
 func (w *window) settle(s *slot, err error) {
@@ -120,6 +137,7 @@ func (w *window) drop(from int, why error) {
 	}
 	for i, s := range w.slots[from:] {
 		w.bytes -= s.size
+		s.dropped = true
 		if from+i < w.next && s.ack != nil {
 			w.gone = append(w.gone, s)
 		}

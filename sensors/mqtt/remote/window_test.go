@@ -18,6 +18,7 @@ func TestWindow(t *testing.T) {
 		var acked []uint16
 		state := map[uint16]string{} // of what was put: "", stored, failed
 		firstBad := -1               // index in put of the first that failed or found no room
+		firstFailed := -1            // of the first that failed
 		ended := false
 		collect := func() {
 			stored, cut := w.ready()
@@ -52,10 +53,24 @@ func TestWindow(t *testing.T) {
 					return
 				}
 				state[s.id] = "failed"
+				if firstFailed < 0 || int(s.id) < firstFailed {
+					firstFailed = int(s.id)
+				}
 				if firstBad < 0 || int(s.id) < firstBad {
 					firstBad = int(s.id)
 				}
 				w.settle(s, errors.New("not stored"))
+			},
+			"hand": func(t *rapid.T) {
+				if len(taken) == 0 {
+					return
+				}
+				s := taken[rapid.IntRange(0, len(taken)-1).Draw(t, "which")]
+				handed := false
+				err := w.hand(s, func() error { handed = true; return nil })
+				if gone := firstFailed >= 0 && int(s.id) > firstFailed; handed == gone || errors.Is(err, errLetGo) != gone {
+					t.Fatalf("%d is handed on: %v (%v); the first that failed is %d", s.id, handed, err, firstFailed)
+				}
 			},
 			"ready": func(*rapid.T) { collect() },
 			"": func(t *rapid.T) {

@@ -1,0 +1,94 @@
+package remote
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// script is an ingest path whose queue is full for the second publish. While that is waited for, the first cannot be
+// stored, for the database is away, and is back at once.
+type script struct {
+	t      *testing.T
+	full   error
+	taken  []string // payloads
+	failed func(error)
+	over   context.CancelFunc
+}
+
+// Accept is sensors.Receiver's.
+func (r *script) Accept(env sensors.Envelope, done func(error)) error {
+	switch string(env.Payload) {
+	case "1":
+		r.failed = done
+	case "2":
+		if r.failed != nil {
+			return r.full
+		}
+	}
+	r.taken = append(r.taken, string(env.Payload))
+	return nil
+}
+
+// Await is sensors.Receiver's.
+func (r *script) Await(context.Context) error {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		r.failed(errs.New(errs.Unavailable, "the database is away"))
+	}()
+	<-told
+	r.failed = nil
+	defer r.over()
+	return nil
+}
+
+// Quarantine is sensors.Receiver's.
+func (r *script) Quarantine(q sensors.Quarantined, _ func(error)) error {
+	r.t.Errorf("in quarantine: %+v", q)
+	return nil
+}
+
+// A publish that is taken when the one before it turns out not to be stored is not handed on, however soon the
+// database is back: the broker sends both again, and the rules must not find the first late.
+func TestPumpDoesNotOvertake(t *testing.T) {
+	ctx, over := context.WithCancel(t.Context())
+	defer over()
+	r := &script{t: t, full: fullQueue(t), over: over}
+	l := &link{
+		c:      &Client{opts: Options{}.withDefaults(), receiver: r, log: slog.New(slog.DiscardHandler), clock: time.Now},
+		window: newWindow(10, 1000),
+	}
+	for i, payload := range []string{"1", "2"} {
+		l.window.put(&slot{topic: sensors.Topic("370602", "dev-0", sensors.KindObs), payload: []byte(payload), size: 1, id: uint16(i + 1), ack: func() {}}, errOverrun)
+	}
+	l.pump(ctx)
+	if !slices.Equal(r.taken, []string{"1"}) {
+		t.Errorf("handed on: %v", r.taken)
+	}
+	if stored, cut := l.window.ready(); len(stored) != 0 || cut == nil {
+		t.Errorf("%d are to be acknowledged, cut %v", len(stored), cut)
+	}
+	if owed := l.window.owed(); len(owed) != 2 {
+		t.Errorf("%d are owed, want both", len(owed))
+	}
+}
+
+// fullQueue is what an ingest path says whose queue is full.
+func fullQueue(t *testing.T) error {
+	t.Helper()
+	in := sensors.NewIngest(sensors.IngestOptions{MaxQueue: 1}, nil, nil, nil, nil)
+	var err error
+	for range 2 {
+		err = in.Accept(sensors.Envelope{Device: "dev-0"}, func(error) {})
+	}
+	if !sensors.IsFull(err) {
+		t.Fatalf("a full queue says %v", err)
+	}
+	return err
+}
