@@ -76,16 +76,27 @@ func printDemo(w io.Writer, d app.DemoInfo, o config.Demo, logPath string) {
 		fmt.Fprintf(w, "  %-10s %-18s %-8s %s\n", a.User, a.Role, a.Division, a.Password)
 	}
 	fmt.Fprintf(w, "  (one responder a county; all logins are in %s)\n", filepath.Join(o.Data, "demo.json"))
+	printPublishing(w, d)
+	if o.Simulate && o.Scene != "none" {
+		fmt.Fprintf(w, "The scene %s begins %s after the start.\n", o.Scene, o.SceneAfter)
+	}
+	fmt.Fprintf(w, "Everything here is simulated. Log: %s\n", logPath)
+}
+
+// printPublishing says how to be a sensor.
+func printPublishing(w io.Writer, d app.DemoInfo) {
+	red := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.RedAbove+0.3)
+	normal := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.ClearBelow-0.5)
+	if d.MQTT == "" { // there is no listener of plain MQTT
+		fmt.Fprintf(w, "\nPublish as a sensor to a broker that onemap reads from, and see the map turn red:\n\n")
+		fmt.Fprintf(w, "  topic %s, payload %s\n\n  and back to normal: payload %s\n\n", d.Device.Topic, red, normal)
+		return
+	}
 	host, port, err := net.SplitHostPort(d.MQTT)
 	if err != nil {
 		host, port = d.MQTT, "1883"
 	}
 	fmt.Fprintf(w, "\nPublish as a sensor, and see the map turn red (Debian package mosquitto-clients):\n\n")
-	fmt.Fprintf(w, "  mosquitto_pub -h %s -p %s -q 1 -u %s -P %s -t %s -m '{\"v\":{\"%s\":%g}}'\n",
-		host, port, d.Device.ID, d.Device.Password, d.Device.Topic, d.Device.Datastream, d.Device.RedAbove+0.3)
-	fmt.Fprintf(w, "\n  and back to normal: -m '{\"v\":{\"%s\":%g}}'\n\n", d.Device.Datastream, d.Device.ClearBelow-0.5)
-	if o.Simulate && o.Scene != "none" {
-		fmt.Fprintf(w, "The scene %s begins %s after the start.\n", o.Scene, o.SceneAfter)
-	}
-	fmt.Fprintf(w, "Everything here is simulated. Log: %s\n", logPath)
+	fmt.Fprintf(w, "  mosquitto_pub -h %s -p %s -q 1 -u %s -P %s -t %s -m '%s'\n", host, port, d.Device.ID, d.Device.Password, d.Device.Topic, red)
+	fmt.Fprintf(w, "\n  and back to normal: -m '%s'\n\n", normal)
 }

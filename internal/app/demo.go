@@ -20,6 +20,7 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors"
+	"onemap/sensors/mqtt"
 	"onemap/store"
 	"onemap/store/pgcluster"
 )
@@ -70,7 +71,7 @@ func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
 	d.o.Progress = o.Progress.orNone()
 	d.life.logger = d.logger
 	for _, step := range []func(context.Context) error{
-		d.checkPorts, d.openFolder, d.startCluster, d.loadCity, d.makeAccounts, d.startServer, d.startSimulator, d.writeInfo,
+		d.checkSimulator, d.checkPorts, d.openFolder, d.startCluster, d.loadCity, d.makeAccounts, d.startServer, d.startSimulator, d.writeInfo,
 	} {
 		if err := step(ctx); err != nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopDemoWithin)
@@ -121,9 +122,20 @@ func lockFolder(dir string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil // closing gives the lock back
 }
 
+// checkSimulator says that the simulator, which speaks MQTT over TCP, has no broker to speak to.
+func (d *Demo) checkSimulator(context.Context) error {
+	if d.o.Simulate && d.o.MQTT == mqtt.Off {
+		return errs.InvalidField("--mqtt", "off leaves the simulator no broker to publish to: add --no-simulate, or give --mqtt an address (port 0 picks a free one)")
+	}
+	return nil
+}
+
 // checkPorts says that a port is busy before the longer work begins.
 func (d *Demo) checkPorts(ctx context.Context) error {
 	for flag, addr := range map[string]string{"--http": d.o.HTTP, "--mqtt": d.o.MQTT} {
+		if addr == mqtt.Off {
+			continue
+		}
 		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 		if err != nil {
 			return nameBusyFlag(err, flag, addr)

@@ -27,11 +27,20 @@ import (
 
 func startDemo(t testing.TB, dir string) *app.Demo {
 	t.Helper()
-	d, err := app.StartDemo(t.Context(), app.DemoOptions{
+	return startDemoOn(t, demoOptions(t, dir))
+}
+
+func demoOptions(t testing.TB, dir string) app.DemoOptions {
+	return app.DemoOptions{
 		Server: config.Server{HTTP: "127.0.0.1:0", MQTT: "127.0.0.1:0", City: "3706", Sender: "test.onemap", BaseData: filepath.Join("..", "..", "data", "base")},
 		Demo:   config.Demo{Data: dir, Seed: 1},
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	}
+}
+
+func startDemoOn(t testing.TB, o app.DemoOptions) *app.Demo {
+	t.Helper()
+	d, err := app.StartDemo(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
