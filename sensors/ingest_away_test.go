@@ -1,0 +1,119 @@
+package sensors
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"onemap/internal/errs"
+)
+
+func TestTheDatabaseAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		in, _ := path(t, m, IngestOptions{})
+		m.set(func() { m.away = true })
+		m.gate = make(chan struct{})
+		var failed, stored int
+		done := func(err error) {
+			switch {
+			case err == nil:
+				stored++
+			case errs.Is(err, errs.Unavailable):
+				failed++
+			default:
+				t.Errorf("kind %v", errs.KindOf(err))
+			}
+		}
+		for i := range 3 {
+			if err := in.Accept(level(i), done); err != nil {
+				t.Fatal(err)
+			}
+		}
+		close(m.gate)
+		synctest.Wait()
+		if failed != 3 || stored != 0 {
+			t.Fatalf("%d failed, %d stored", failed, stored)
+		}
+		if err := in.Accept(level(9), done); !errs.Is(err, errs.Unavailable) {
+			t.Fatalf("while away: %v", err)
+		}
+		if h := in.Health(); h.OK || h.Part != "database" {
+			t.Errorf("%+v", h)
+		}
+		synctest.Wait()
+		loads := m.asked()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := m.asked() - loads; n < 5 || n > 30 {
+			t.Errorf("asked %d times in a minute", n)
+		}
+		m.set(func() { m.away = false })
+		time.Sleep(6 * time.Second) // the longest pause and a bit: it comes back by itself
+		synctest.Wait()
+		if err := in.Accept(level(4), done); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if h := in.Health(); !h.OK || stored != 1 {
+			t.Errorf("%+v, %d stored", h, stored)
+		}
+		stop(t, in)
+	})
+}
+
+func TestADatabaseThatReadsAndDoesNotWriteIsAskedEverLessOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		in, _ := path(t, m, IngestOptions{})
+		var commits atomic.Int64
+		m.refuses = func(Batch) error { commits.Add(1); return errs.New(errs.Unavailable, "read-only") }
+		begin := time.Now()
+		for time.Since(begin) < time.Minute {
+			_ = in.Accept(level(1), nil)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := commits.Load(); n < 5 || n > 25 {
+			t.Errorf("%d commits tried in a minute", n)
+		}
+		stop(t, in)
+	})
+}
+
+func TestACommitThatHangsCountsAsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		m.gate = make(chan struct{})
+		in, _ := path(t, m, IngestOptions{})
+		var got error
+		if err := in.Accept(level(1), func(err error) { got = err }); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if h := in.Health(); h.OK {
+			t.Errorf("after 6 s: %+v", h)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if !errs.Is(got, errs.Unavailable) {
+			t.Errorf("after 16 s: %v", got)
+		}
+		stop(t, in)
+	})
+}
+
+func TestNothingIsCalledUnknownWhileTheDatabaseIsAway(t *testing.T) {
+	m := newMemory()
+	in, _ := path(t, m, IngestOptions{})
+	m.set(func() { m.away = true })
+	var got error
+	if err := in.Accept(env(`{"v":{"extra":7}}`), func(err error) { got = err }); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, in)
+	if !errs.Is(got, errs.Unavailable) || len(m.quarantine()) > 0 {
+		t.Errorf("%v, %v", got, m.quarantine())
+	}
+}

@@ -1,0 +1,163 @@
+package sensors
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"onemap/internal/errs"
+)
+
+// memory is a store in memory: what Committer and RegistryStore promise, without a database.
+type memory struct {
+	mu      sync.Mutex
+	devices []RegisteredDevice
+	loads   int
+	away    bool
+	refuses func(Batch) error // a permanent refusal
+	gate    chan struct{}     // when set, each commit waits for it
+	entered chan int          // when set, told the rows of each commit as it begins
+	batches []Batch
+	seq     int64
+}
+
+func (m *memory) CommitBatch(ctx context.Context, b Batch) (BatchResult, error) {
+	m.mu.Lock()
+	gate, entered := m.gate, m.entered
+	m.mu.Unlock()
+	if entered != nil {
+		entered <- len(b.Observations)
+	}
+	if gate != nil {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return BatchResult{}, ctx.Err()
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return BatchResult{}, errs.New(errs.Unavailable, "no connection")
+	}
+	if m.refuses != nil {
+		if err := m.refuses(b); err != nil {
+			return BatchResult{}, err
+		}
+	}
+	m.batches = append(m.batches, b)
+	m.seq++
+	return BatchResult{Seq: m.seq, Stored: len(b.Observations)}, nil
+}
+
+func (m *memory) LoadRegistry(context.Context) ([]RegisteredDevice, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.loads++
+	if m.away {
+		return nil, errs.New(errs.Unavailable, "no connection")
+	}
+	return slices.Clone(m.devices), nil
+}
+
+func (m *memory) DatastreamTypes(context.Context) ([]DatastreamType, error) {
+	return []DatastreamType{{Code: "water_level", Min: -5, Max: 30}}, nil
+}
+
+func (m *memory) set(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
+// asked is how often the registry was read.
+func (m *memory) asked() (n int) {
+	m.set(func() { n = m.loads })
+	return n
+}
+
+// values are all stored readings' values in order.
+func (m *memory) values() []float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []float64
+	for _, b := range m.batches {
+		for _, o := range b.Observations {
+			list = append(list, o.Value)
+		}
+	}
+	return list
+}
+
+func (m *memory) quarantine() []Quarantined {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []Quarantined
+	for _, b := range m.batches {
+		list = append(list, b.Quarantine...)
+	}
+	return list
+}
+
+func device(id string, streams ...string) RegisteredDevice {
+	d := RegisteredDevice{Device: Device{ID: id, Division: "370602", Enabled: true}, SecretSHA256: HashSecret("secret-of-" + id)}
+	for i, n := range streams {
+		d.Streams = append(d.Streams, Datastream{ID: int64(i + 1), DeviceID: id, Name: n, Type: "water_level"})
+	}
+	return d
+}
+
+func newMemory() *memory { return &memory{devices: []RegisteredDevice{device("dev-1", "level")}} }
+
+// path is an ingest path over a memory, started.
+func path(t *testing.T, m *memory, opts IngestOptions) (*Ingest, *prometheus.Registry) {
+	t.Helper()
+	reg := prometheus.NewPedanticRegistry()
+	opts.Committers = max(opts.Committers, 1) // one, so that the order of batches is known
+	registry := NewRegistry(m, RegistryOptions{}, nil, opts.Clock)
+	if err := registry.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	in := NewIngest(opts, registry, m, nil, reg)
+	in.Start()
+	return in, reg
+}
+
+func env(payload string) Envelope {
+	return Envelope{Topic: "onemap/v1/370602/dev-1/obs", Division: "370602", Device: "dev-1", Kind: KindObs, Payload: []byte(payload), QoS: 1}
+}
+
+// level is an envelope of one reading, n microseconds before now, of value n.
+func level(n int) Envelope {
+	return env(fmt.Sprintf(`{"t":%q,"v":{"level":%d}}`, time.Now().Add(-time.Duration(n)*time.Microsecond).UTC().Format(time.RFC3339Nano), n))
+}
+
+// metric is the sum of a counter or gauge over its labels.
+func metric(t *testing.T, reg *prometheus.Registry, name string) (sum float64) {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return sum
+}
+
+func stop(t *testing.T, in *Ingest) {
+	t.Helper()
+	if err := in.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
