@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -111,6 +112,33 @@ func waitForPidFile(t *testing.T, data string, ended <-chan error) {
 		if err == nil && strings.Contains(string(content), "ready") {
 			return
 		}
+	}
+}
+
+// A folder that was let go of is free, although a child that is being forked still has the lock's file.
+func TestTheLockGoesBeforeTheCopiesOfItsFile(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := lockFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockFolder(dir); !errs.Is(err, errs.Conflict) {
+		t.Errorf("locked twice: %v", err)
+	}
+	copied, err := syscall.Dup(int(lock.Fd())) // as a fork does
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(copied) })
+	if err := letGo(nil, lock); err != nil {
+		t.Fatal(err)
+	}
+	again, err := lockFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := letGo(nil, again); err != nil {
+		t.Error(err)
 	}
 }
 

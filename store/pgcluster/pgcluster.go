@@ -5,6 +5,7 @@
 package pgcluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -74,7 +75,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	}
 	c, err := startLocked(ctx, o)
 	if err != nil {
-		return nil, errClose(err, lock)
+		return nil, letGo(err, lock)
 	}
 	c.lock = lock
 	return c, nil
@@ -208,7 +209,7 @@ func (c *Cluster) Err() error {
 // Stop ends the server: a fast shutdown (connections are cut, everything is on disk), and an
 // immediate one when ctx ends first, from which the next start recovers. It may be called again.
 func (c *Cluster) Stop(ctx context.Context) error {
-	c.stopOnce.Do(func() { c.stopErr = errClose(c.server.stop(ctx), c.lock) })
+	c.stopOnce.Do(func() { c.stopErr = letGo(c.server.stop(ctx), c.lock) })
 	return c.stopErr
 }
 
@@ -227,7 +228,7 @@ func Remove(ctx context.Context, dir string) error {
 	o := Options{}.withDefaults()
 	for _, data := range []string{filepath.Join(dir, "data"), fallbackData(dir)} {
 		if err := clearOrphans(ctx, o, data); err != nil {
-			return errClose(err, lock)
+			return letGo(err, lock)
 		}
 	}
 	owned := []string{
@@ -236,11 +237,11 @@ func Remove(ctx context.Context, dir string) error {
 	}
 	for _, path := range owned {
 		if err := os.RemoveAll(path); err != nil {
-			return errClose(fmt.Errorf("wipe the private cluster: %w", err), lock)
+			return letGo(fmt.Errorf("wipe the private cluster: %w", err), lock)
 		}
 	}
 	_ = os.Remove(dir) // only when nothing else is in it
-	return lock.Close()
+	return letGo(nil, lock)
 }
 
 // canonical is the absolute folder without symbolic links, made when missing, so that one folder
@@ -278,21 +279,19 @@ func lockFolder(dir string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		owner := make([]byte, 20)
 		n, _ := f.Read(owner)
-		return nil, errClose(errs.New(errs.Conflict, "the private cluster in %s is in use by another onemap (pid %s)", dir, owner[:n]), f)
+		return nil, letGo(errs.New(errs.Conflict, "the private cluster in %s is in use by another onemap (pid %s)", dir, owner[:n]), f)
 	}
 	if err := f.Truncate(0); err != nil {
-		return nil, errClose(err, f)
+		return nil, letGo(err, f)
 	}
 	if _, err := f.WriteAt(fmt.Appendf(nil, "%d", os.Getpid()), 0); err != nil {
-		return nil, errClose(err, f)
+		return nil, letGo(err, f)
 	}
 	return f, nil
 }
 
-// errClose closes f and keeps the first error.
-func errClose(err error, f *os.File) error {
-	if closeErr := f.Close(); err == nil {
-		return closeErr
-	}
-	return err
+// letGo unlocks the folder and closes its file, and keeps the first error. Closing alone would not do: a child
+// that is being forked elsewhere in this process has the file, and with it the lock, until it runs its program.
+func letGo(err error, f *os.File) error {
+	return cmp.Or(err, syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }
