@@ -20,7 +20,7 @@ type Options struct {
 	CityCode    string        // GB/T 2260; "3706"
 	Node        string        // this node's name, for logs
 	BatchLimit  int           // batches read and applied at once; 64
-	Poll        time.Duration // how long a missed Wake can delay a reading; 200 ms
+	Poll        time.Duration // how long a missed Wake can delay a reading, and how often what told nobody anything is stored; 200 ms
 	Tick        time.Duration // how often stale and expiring episodes are looked for; 1 s
 	LeaseRetry  time.Duration // how often a standby node asks for the lease; 1 s
 	Backoff     time.Duration // the pause after a failure; 500 ms
@@ -245,9 +245,15 @@ func (e *Engine) session(ctx context.Context, seen *freshness) (doing string, er
 	defer poll.Stop()
 	defer tick.Stop()
 	defer reload.Stop()
-	for due := false; ; {
+	for due, store := false, true; ; {
 		if err := e.catchUp(ctx, m); err != nil {
 			return "evaluating", err
+		}
+		if store || due {
+			if err := m.flush(ctx); err != nil {
+				return "storing how far the rules are", err
+			}
+			store = false
 		}
 		seen.begin(e.clock())
 		if err := e.settle(ctx, m); err != nil {
@@ -265,12 +271,13 @@ func (e *Engine) session(ctx context.Context, seen *freshness) (doing string, er
 			return "", ctx.Err()
 		case <-e.wake:
 		case <-poll.C:
+			store = true
 		case <-tick.C:
 			due = true
 		case <-e.reload:
-			m, err = e.load(ctx, seen)
+			m, err = e.reloaded(ctx, m)
 		case <-reload.C:
-			m, err = e.load(ctx, seen)
+			m, err = e.reloaded(ctx, m)
 		}
 		if err != nil {
 			return "loading the rules", err
@@ -278,10 +285,18 @@ func (e *Engine) session(ctx context.Context, seen *freshness) (doing string, er
 	}
 }
 
+// reloaded is the memory of a store whose rules, devices or datastreams may have changed.
+func (e *Engine) reloaded(ctx context.Context, m *memory) (*memory, error) {
+	if err := m.flush(ctx); err != nil {
+		return nil, err
+	}
+	return e.load(ctx, m.seen)
+}
+
 // catchUp evaluates until there is no batch left.
 func (e *Engine) catchUp(ctx context.Context, m *memory) error {
 	for {
-		batches, err := e.tail.BatchesAfter(ctx, m.cursor, e.opts.BatchLimit)
+		batches, err := e.tail.BatchesAfter(ctx, m.read(), e.opts.BatchLimit)
 		if err != nil {
 			return err
 		}
@@ -304,10 +319,17 @@ func (e *Engine) catchUp(ctx context.Context, m *memory) error {
 	}
 }
 
-// evaluate takes batches in their order and applies what they make in as few steps as there can be:
-// one, unless an episode changes twice.
+// stepTracks is how many tracks a step gathers before it is applied.
+const stepTracks = 4096
+
+// evaluate takes batches in their order and gathers what they make in as few steps as there can be. A change
+// that somebody is to be told is applied at once, with everything before it. What is none waits for the next
+// one or for the poll: should it be lost, the same readings are evaluated again, to the same end.
 func (e *Engine) evaluate(ctx context.Context, m *memory, batches []sensors.Committed) error {
-	s := e.newStep(m)
+	if m.step == nil {
+		m.step = e.newStep(m)
+	}
+	s := m.step
 	for _, b := range batches {
 		for _, o := range b.Observations {
 			if err := e.reading(ctx, s, o); err != nil {
@@ -317,7 +339,10 @@ func (e *Engine) evaluate(ctx context.Context, m *memory, batches []sensors.Comm
 		e.metrics.evaluated.Add(float64(len(b.Observations)))
 		s.to = b.Seq
 	}
-	return s.apply(ctx)
+	if len(s.changes) > 0 || len(s.touched) >= stepTracks {
+		return m.flush(ctx)
+	}
+	return nil
 }
 
 // reading evaluates one observation by every rule that watches its datastream.

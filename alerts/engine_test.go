@@ -146,7 +146,7 @@ func TestConflictStartsFromTheStore(t *testing.T) {
 		s.commit(time.Now(), reading(5))
 		// another node was faster by the same batch
 		other := &worker{store: s, limit: 64, now: time.Now()}
-		if err := other.pass(); err != nil {
+		if err := other.pass(true); err != nil {
 			t.Fatal(err)
 		}
 		a.Wake()
@@ -222,7 +222,7 @@ func TestLoadRepairs(t *testing.T) {
 	s.alerts = []Alert{open, lost}
 	s.states[key{1, 2}] = State{RuleID: 1, DatastreamID: 2, Detection: Firing, Level: core.Red, AlertID: 7, LastTime: &at, RuleVersion: 1}
 	w := &worker{store: s, limit: 64, now: now}
-	if err := w.pass(); err != nil {
+	if err := w.pass(true); err != nil {
 		t.Fatal(err)
 	}
 	if st := w.m.find(key{1, 1}).state; st.AlertID != 1 || st.Level != core.Red || st.Detection != Firing || !st.LastTime.Equal(at) {
@@ -248,7 +248,7 @@ func TestLatestOfTheStore(t *testing.T) {
 		at := now.Add(-age)
 		s.targets[i].Datastream.Latest = &sensors.Observation{DatastreamID: int64(i + 1), Time: at, ReceivedAt: at, Value: 5, QC: sensors.QCGood}
 	}
-	if err := (&worker{store: s, limit: 64, now: now}).pass(); err != nil {
+	if err := (&worker{store: s, limit: 64, now: now}).pass(true); err != nil {
 		t.Fatal(err)
 	}
 	if e := s.entries(); len(e) != 1 || s.log[0].Alert.DatastreamID != 1 {

@@ -28,7 +28,8 @@ type watch struct{ tracks []*track }
 // memory is what the leader knows. It is a copy of the store's at the cursor, and thrown away whenever
 // that is in doubt.
 type memory struct {
-	cursor  int64
+	cursor  int64            // as it is stored
+	step    *step            // evaluated and not applied; nil: none
 	watches map[int64]*watch // by datastream
 	open    map[key]*track
 	stray   map[key]State // stored states that have no track
@@ -36,6 +37,26 @@ type memory struct {
 	edited  []*track      // made or edited since they were last evaluated
 	targets map[int64]*Target
 	seen    *freshness
+}
+
+// read is how far the batches are evaluated.
+func (m *memory) read() int64 {
+	if m.step != nil {
+		return m.step.to
+	}
+	return m.cursor
+}
+
+// flush applies what waits to be.
+func (m *memory) flush(ctx context.Context) error {
+	if m.step == nil {
+		return nil
+	}
+	if err := m.step.apply(ctx); err != nil {
+		return err
+	}
+	m.step = nil
+	return nil
 }
 
 // orphan is an open episode whose rule, device or datastream is gone, disabled or replaced.

@@ -133,13 +133,13 @@ func TestPapersCarryAnything(t *testing.T) {
 	o := reading(5)
 	o.Time = now.Add(5 * time.Hour) // the device's clock runs ahead
 	s.commit(now, o)
-	if err := w.pass(); err != nil {
+	if err := w.pass(true); err != nil {
 		t.Fatal(err)
 	}
 	w.now = now.Add(-time.Minute) // so does the last leader's
 	o.Time, o.Value = o.Time.Add(time.Second), 1
 	s.commit(now, o)
-	if err := w.pass(); err != nil {
+	if err := w.pass(true); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.messages) != 2 {

@@ -236,7 +236,7 @@ func (s *script) at(args []string) {
 	}
 }
 
-// readings commits one batch of STREAM VALUE[!qc][@+T] pairs. The engine is not told: the poll finds it.
+// readings commits one batch of STREAM VALUE[!qc][@+T] pairs.
 func (s *script) readings(args []string) {
 	now := time.Now()
 	var obs []sensors.Observation
@@ -269,6 +269,10 @@ func (s *script) readings(args []string) {
 func (s *script) expect(args []string) {
 	s.t.Helper()
 	want, got := strings.Join(args[1:], " "), "none"
+	if s.engine != nil {
+		time.Sleep(s.engine.opts.Poll) // what tells nobody anything is stored by then
+		synctest.Wait()
+	}
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	for k, st := range s.store.states {

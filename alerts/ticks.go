@@ -64,6 +64,9 @@ func (e *Engine) settle(ctx context.Context, m *memory) error {
 	if len(m.orphans) == 0 && len(m.edited) == 0 {
 		return nil
 	}
+	if err := m.flush(ctx); err != nil {
+		return err
+	}
 	s := e.newStep(m)
 	for _, o := range m.orphans {
 		c := Change{Kind: core.EventAlertCleared, Alert: o.alert, Note: o.why}
