@@ -111,7 +111,7 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
       min: input.from,
       max: input.to,
       axisLine: { lineStyle: { color: t.line } },
-      axisLabel: { color: t.muted, fontSize: 10 * k, hideOverlap: true, formatter: (v: number) => axisTime(v, input.to - input.from) },
+      axisLabel: { color: t.muted, fontSize: 10 * k, margin: 8 * k, hideOverlap: true, formatter: (v: number) => axisTime(v, input.to - input.from) },
       splitLine: { show: false },
     },
     yAxis: {
@@ -119,7 +119,7 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
       min: input.extent[0],
       max: input.extent[1],
       splitNumber: 3,
-      axisLabel: { color: t.muted, fontSize: 10 * k, showMinLabel: false, showMaxLabel: false, formatter: (v: number) => `${+v.toPrecision(4)}` },
+      axisLabel: { color: t.muted, fontSize: 10 * k, margin: 8 * k, showMinLabel: false, showMaxLabel: false, formatter: (v: number) => `${+v.toPrecision(4)}` },
       splitLine: { lineStyle: { color: t.line, opacity: 0.6 } },
     },
     series: [
@@ -129,7 +129,6 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
         data: input.samples,
         showSymbol: input.samples.length < 4, // a line of one reading is a point
         connectNulls: false,
-        sampling: 'minmax', // the extremes stay when there are more readings than pixels
         lineStyle: { color: t.accent, width: 1.6 * k },
         itemStyle: { color: t.accent },
         ...marks(input),

@@ -80,7 +80,7 @@ export function lineChartOption(input: LineChartInput): EChartsCoreOption {
       min: input.from,
       max: input.to,
       axisLine: { lineStyle: { color: t.line } },
-      axisLabel: { color: t.muted, fontSize: 11 * k, hideOverlap: true, formatter: (v: number) => axisTime(v) },
+      axisLabel: { color: t.muted, fontSize: 11 * k, margin: 8 * k, hideOverlap: true, formatter: (v: number) => axisTime(v) },
       splitLine: { show: false },
     },
     yAxis: {
@@ -88,7 +88,7 @@ export function lineChartOption(input: LineChartInput): EChartsCoreOption {
       min: 0,
       max: input.max,
       interval: input.max / 2,
-      axisLabel: { color: t.muted, fontSize: 11 * k, formatter: (v: number) => input.tick(v) },
+      axisLabel: { color: t.muted, fontSize: 11 * k, margin: 8 * k, formatter: (v: number) => input.tick(v) },
       splitLine: { lineStyle: { color: t.line, opacity: 0.6 } },
     },
     series: input.lines.map((line, i) => ({
