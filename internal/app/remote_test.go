@@ -3,8 +3,6 @@ package app_test
 import (
 	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os/exec"
 	"path/filepath"
@@ -18,10 +16,8 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/core"
 	"onemap/sensors"
 	"onemap/sensors/mqtt/remote/mosquittotest"
-	"onemap/store"
 	"onemap/store/storetest"
 )
 
@@ -123,33 +119,7 @@ func village(t *testing.T, n int) (string, []sensors.Device) {
 // settle makes the village's devices in an empty database.
 func settle(t *testing.T, url string, n int) []sensors.Device {
 	t.Helper()
-	ctx := t.Context()
-	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx) //nolint:errcheck // a test's writer
-	_, err = conn.Exec(ctx, `insert into division (code, name_zh, parent) values ('3706', '烟台市', '37'), ('370602', '芝罘区', '3706')`)
-	err = errors.Join(err,
-		db.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "natural_disaster", CAPCategory: "Met", RadiusM: 2000, LeadMinutes: 60}}),
-		db.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "water_level", Title: core.Text{ZH: "水位"}, Unit: "m", HazardType: "flood", Min: -5, Max: 30, IntervalS: 60, Retention: "standard"}}))
-	var devices []sensors.Device
-	for i := range n {
-		d, e := db.CreateDevice(ctx, sensors.Device{
-			ID: fmt.Sprintf("dev-%d", i), Division: "370602", Name: core.Text{ZH: "演示-水位站"}, HazardType: "flood", Lon: 121.4, Lat: 37.5,
-			Origin: core.OriginSynthetic, Source: "test", Enabled: true, Streams: []sensors.Datastream{{Name: "level", Type: "water_level"}},
-		}, sensors.HashSecret("secret"), "test")
-		devices, err = append(devices, d), errors.Join(err, e)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return devices
+	return storetest.Village(t, url, n, func(string) string { return "secret" })
 }
 
 // publishing is devices that publish to a broker until halt.

@@ -1,13 +1,11 @@
 package mqtt_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/core"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 	"onemap/store"
@@ -33,6 +31,7 @@ func newPlace(t *testing.T, o mqtt.Options) place {
 	t.Helper()
 	ctx := t.Context()
 	url := storetest.NewURL(t)
+	storetest.Village(t, url, 1, secret)
 	sql, err := pgxpool.New(ctx, url)
 	if err != nil {
 		t.Fatal(err)
@@ -43,21 +42,6 @@ func newPlace(t *testing.T, o mqtt.Options) place {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	_, err = sql.Exec(ctx, `insert into division (code, name_zh, parent) values ('3706', '烟台市', '37'), ('370602', '芝罘区', '3706')`)
-	err = errors.Join(err,
-		db.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "natural_disaster", CAPCategory: "Met", RadiusM: 2000, LeadMinutes: 60}}),
-		db.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "water_level", Title: core.Text{ZH: "水位"}, Unit: "m", HazardType: "flood", Min: -5, Max: 30, IntervalS: 60, Retention: "standard"}}),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = db.CreateDevice(ctx, sensors.Device{
-		ID: "dev-0", Division: "370602", Name: core.Text{ZH: "演示-水位站"}, HazardType: "flood", Lon: 121.4, Lat: 37.5,
-		Origin: core.OriginSynthetic, Source: "test", Enabled: true, Streams: []sensors.Datastream{{Name: "level", Type: "water_level"}},
-	}, sensors.HashSecret(secret("dev-0")), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
 	registry := sensors.NewRegistry(db, sensors.RegistryOptions{}, nil, nil)
 	in := sensors.NewIngest(sensors.IngestOptions{}, registry, db, nil, nil)
 	in.Start()

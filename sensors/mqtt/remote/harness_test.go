@@ -2,7 +2,6 @@ package remote_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -14,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors"
 	"onemap/sensors/mqtt/remote"
@@ -37,6 +35,7 @@ func newTown(t *testing.T, devices int) *town {
 	t.Helper()
 	ctx := t.Context()
 	url := storetest.NewURL(t)
+	storetest.Village(t, url, devices, func(string) string { return "secret" })
 	sql, err := pgxpool.New(ctx, url)
 	if err != nil {
 		t.Fatal(err)
@@ -47,22 +46,6 @@ func newTown(t *testing.T, devices int) *town {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	_, err = sql.Exec(ctx, `insert into division (code, name_zh, parent) values ('3706', '烟台市', '37'), ('370602', '芝罘区', '3706')`)
-	err = errors.Join(err,
-		db.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "natural_disaster", CAPCategory: "Met", RadiusM: 2000, LeadMinutes: 60}}),
-		db.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "water_level", Title: core.Text{ZH: "水位"}, Unit: "m", HazardType: "flood", Min: -5, Max: 1e9, IntervalS: 60, Retention: "standard"}}),
-	)
-	for i := range devices {
-		id := fmt.Sprintf("dev-%d", i)
-		_, e := db.CreateDevice(ctx, sensors.Device{
-			ID: id, Division: "370602", Name: core.Text{ZH: "演示-水位站"}, HazardType: "flood", Lon: 121.4, Lat: 37.5,
-			Origin: core.OriginSynthetic, Source: "test", Enabled: true, Streams: []sensors.Datastream{{Name: "level", Type: "water_level"}},
-		}, sensors.HashSecret("secret"), "test")
-		err = errors.Join(err, e)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	return &town{t: t, sql: sql, db: db, reg: sensors.NewRegistry(db, sensors.RegistryOptions{}, nil, nil)}
 }
 
