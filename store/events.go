@@ -86,7 +86,7 @@ func (db *DB) BatchesAfter(ctx context.Context, after int64, limit int) ([]senso
 		return own, nil
 	}
 	rows, err := db.pool.Query(ctx, `
-		select seq, at, datastream_ids, times, values, qcs, received, statuses from ingest_batch
+		select seq, at, datastream_ids, times, values, qcs, sources, received, statuses from ingest_batch
 		where seq > $1 order by seq limit $2`, after, max(limit, 1))
 	if err != nil {
 		return nil, mapErr(err, "read batches")
@@ -99,18 +99,20 @@ func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
 	var ids []int64
 	var times, received []time.Time
 	var values []float64
-	var marks []int16
-	if err := row.Scan(&c.Seq, &c.At, &ids, &times, &values, &marks, &received, &c.Statuses); err != nil {
+	var qcs, sources []int16
+	if err := row.Scan(&c.Seq, &c.At, &ids, &times, &values, &qcs, &sources, &received, &c.Statuses); err != nil {
 		return c, err
 	}
-	if len(times) != len(ids) || len(values) != len(ids) || len(marks) != len(ids) || len(received) != len(ids) {
+	if sources == nil {
+		sources = make([]int16, len(ids))
+	}
+	if len(times) != len(ids) || len(values) != len(ids) || len(qcs) != len(ids) || len(sources) != len(ids) || len(received) != len(ids) {
 		return c, fmt.Errorf("batch %d: its columns differ in length", c.Seq)
 	}
 	c.Observations = make([]sensors.Observation, len(ids))
 	for i, id := range ids {
-		qc, source := readMark(marks[i])
 		c.Observations[i] = sensors.Observation{
-			DatastreamID: id, Time: times[i], Value: values[i], QC: qc, TimeSource: source, ReceivedAt: received[i],
+			DatastreamID: id, Time: times[i], Value: values[i], QC: sensors.QC(qcs[i]), TimeSource: sensors.TimeSource(sources[i]), ReceivedAt: received[i],
 		}
 	}
 	return c, nil

@@ -311,7 +311,7 @@ func TestAbortedBatchLeavesAHarmlessGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	var lost int64
-	err = tx.QueryRow(t.Context(), `select append_ingest_batch('{1}', '{2026-01-01}', '{1}', '{1}', '{2026-01-01}', '[]')`).Scan(&lost)
+	err = tx.QueryRow(t.Context(), `select append_ingest_batch('{1}', '{2026-01-01}', '{1}', '{1}', null, '{2026-01-01}', '[]')`).Scan(&lost)
 	if err != nil {
 		t.Fatal(err)
 	}

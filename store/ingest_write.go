@@ -54,7 +54,7 @@ func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResu
 	if p.ahead {
 		c = columnsOf(present)
 	}
-	batch.Queue(appendSQL, c.ids, c.states, c.values, batchMarks(present, c.qcs), c.received, []byte(`[]`)).QueryRow(func(row pgx.Row) error {
+	batch.Queue(appendSQL, c.ids, c.states, c.values, c.qcs, batchSources(present), c.received, []byte(`[]`)).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&kept.Seq, &kept.At)
 	})
 	if err := db.pool.SendBatch(ctx, &batch).Close(); err != nil {
@@ -83,26 +83,18 @@ func saidSource(o *sensors.Observation) sensors.TimeSource {
 	return o.TimeSource
 }
 
-// batchMarks is the column qcs of a batch: the flag in the low byte and above it saidSource, so that it is
-// the flags themselves, which are qcs, as long as all clocks are right.
-func batchMarks(rs []reading, qcs []int16) []int16 {
-	own := false
+// batchSources is saidSource of each reading; nil when all are 0.
+func batchSources(rs []reading) []int16 {
+	var sources []int16
 	for i := range rs {
-		source := saidSource(&rs[i].Observation)
-		if source == 0 {
-			continue
+		if source := saidSource(&rs[i].Observation); source != 0 {
+			if sources == nil {
+				sources = make([]int16, len(rs))
+			}
+			sources[i] = int16(source)
 		}
-		if !own {
-			qcs, own = slices.Clone(qcs), true
-		}
-		qcs[i] |= int16(source) << 8
 	}
-	return qcs
-}
-
-// readMark takes a mark of a batch apart.
-func readMark(mark int16) (sensors.QC, sensors.TimeSource) {
-	return sensors.QC(mark & 0xff), sensors.TimeSource(mark >> 8)
+	return sources
 }
 
 // write stores any plan. Rows of one table are touched in the order of their keys, and the tables in one
@@ -351,7 +343,7 @@ func quarantineArgs(qs []sensors.Quarantined) []any {
 
 // appendSQL writes the row that rules and live state are made from. It takes the lock that puts batches in
 // the order of their commits, so nothing may come after it.
-const appendSQL = `select append_ingest_batch($1, $2, $3, $4, $5, $6), clock_timestamp()`
+const appendSQL = `select append_ingest_batch($1, $2, $3, $4, $5, $6, $7), clock_timestamp()`
 
 // appendBatch writes the batch of stored readings, in the order of their states, and statuses, and gives
 // it as its readers will see it. Call it last in the transaction.
@@ -365,6 +357,6 @@ func appendBatch(ctx context.Context, tx pgx.Tx, stored []reading, statuses []se
 	if err != nil {
 		return kept, err
 	}
-	err = tx.QueryRow(ctx, appendSQL, c.ids, c.states, c.values, batchMarks(stored, c.qcs), c.received, news).Scan(&kept.Seq, &kept.At)
+	err = tx.QueryRow(ctx, appendSQL, c.ids, c.states, c.values, c.qcs, batchSources(stored), c.received, news).Scan(&kept.Seq, &kept.At)
 	return kept, err
 }

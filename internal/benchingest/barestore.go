@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/benchkit"
 )
 
 // bareInsert is the statement that the store inserts readings by.
@@ -80,8 +82,9 @@ func (b *bareRows) commit(ctx context.Context) error {
 	return nil
 }
 
-// loneCommits measures commits of one row, one after the other over one connection.
-func loneCommits(ctx context.Context, url string, n int) (took []time.Duration, err error) {
+// loneCommits measures commits of one row over one connection, each so long after the one before, until
+// enough is true of how many there were.
+func loneCommits(ctx context.Context, url string, pause time.Duration, enough func(n int) bool) (took []time.Duration, err error) {
 	err = connected(ctx, url, func(conn *pgx.Conn) error {
 		all, err := streamIDs(ctx, conn)
 		if err != nil {
@@ -89,7 +92,7 @@ func loneCommits(ctx context.Context, url string, n int) (took []time.Duration, 
 		}
 		stream := all[deviceID(0)][0]
 		rows := newBareRows(conn, false)
-		for range n {
+		for !enough(len(took)) && benchkit.SleepUntil(ctx, time.Now().Add(pause)) {
 			rows.add(stream)
 			start := time.Now()
 			if err := rows.commit(ctx); err != nil {

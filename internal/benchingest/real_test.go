@@ -258,15 +258,15 @@ func TestDelaysAreOfEveryReading(t *testing.T) {
 	if d.published == 0 || d.carried != 2*d.published || d.ack50 <= 0 || d.ack99 < d.ack50 || d.state99 < d.state50 {
 		t.Errorf("got %+v", d)
 	}
-	took, err := loneCommits(t.Context(), url, 3)
+	took, err := loneCommits(t.Context(), url, 0, func(n int) bool { return n == 3 })
 	if err != nil || len(took) != 3 || query[int](t, url, "select count(*) from observation") != d.published+3 {
 		t.Errorf("lone commits took %v, %v", took, err)
 	}
-	reportDelays(b.r, []delays{{commit: 1, ack50: 2, state99: 250}})
+	reportDelays(b.r, []delays{{commit: 1, beside: 1, ack50: 2, state99: 250}})
 	if b.r.Missed() {
 		t.Error("the bars themselves do not pass")
 	}
-	reportDelays(b.r, []delays{{commit: 1, ack50: 2.1, state99: 251}})
+	reportDelays(b.r, []delays{{commit: 3, beside: 1, ack50: 2.1, state99: 251}})
 	if n := len(b.r.MissedBars()); n != 2 {
 		t.Errorf("%d bars were missed", n)
 	}

@@ -28,9 +28,11 @@ type session struct {
 	will     *will
 	exchange *exchange
 	revoked  atomic.Bool
-	failed   atomic.Bool // a publish was not stored: none after it is taken
-	released uint16      // the packet whose PUBREL is being answered; the reader's
-	delivers bool        // publishes to the device are written; the reader's
+	released uint16 // the packet whose PUBREL is being answered; the reader's
+	delivers bool   // publishes to the device are written; the reader's
+
+	order  sync.Mutex
+	failed bool // a publish was not stored: none after it is taken
 
 	mu          sync.Mutex
 	established bool // the device has its CONNACK
@@ -90,7 +92,9 @@ func (s *session) own(topic string) (own, kind string) {
 // to write, so a device that does not read holds up itself alone.
 func (s *session) owe(a answer) {
 	if a.err != nil {
-		s.failed.Store(true)
+		s.order.Lock()
+		s.failed = true
+		s.order.Unlock()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -116,10 +116,7 @@ func (s *session) release(publishes, bytes int) {
 // next connection, and must not find it overtaken by then, for the rules do not look at what is late.
 func (s *session) accept(env sensors.Envelope, done func(error)) error {
 	for {
-		if s.failed.Load() {
-			return errs.New(errs.Unavailable, "a publish before it was not stored")
-		}
-		err := s.b.receiver.Accept(env, done)
+		err := s.offer(env, done)
 		if !sensors.IsFull(err) {
 			return err
 		}
@@ -127,6 +124,16 @@ func (s *session) accept(env sensors.Envelope, done func(error)) error {
 			return err
 		}
 	}
+}
+
+// offer looks whether a publish failed and hands the next one on, with no failure in between.
+func (s *session) offer(env sensors.Envelope, done func(error)) error {
+	s.order.Lock()
+	defer s.order.Unlock()
+	if s.failed {
+		return errs.New(errs.Unavailable, "a publish before it was not stored")
+	}
+	return s.b.receiver.Accept(env, done)
 }
 
 func (s *session) await() error {
