@@ -185,8 +185,12 @@ func (s *stage) dial(user, epoch string, last int64) (*viewer, say, error) {
 	deadline := time.Now().Add(patience)
 	for {
 		d := websocket.Dialer{Subprotocols: []string{push.Protocol}}
-		conn, _, err := d.Dial("ws"+strings.TrimPrefix(s.server.URL, "http")+"/ws?who="+user, nil)
+		conn, res, err := d.Dial("ws"+strings.TrimPrefix(s.server.URL, "http")+"/ws?who="+user, nil)
 		if err != nil {
+			if res != nil && res.StatusCode == http.StatusServiceUnavailable && time.Now().Before(deadline) {
+				time.Sleep(5 * time.Millisecond)
+				continue
+			}
 			return nil, say{}, err
 		}
 		s.t.Cleanup(func() { _ = conn.Close() })
