@@ -85,9 +85,9 @@ type Rule struct {
 // Target is what the engine must know of a datastream.
 type Target struct {
 	Datastream sensors.Datastream
-	Device     sensors.Device
-	Type       sensors.DatastreamType
-	Hazard     sensors.HazardType
+	Device     *sensors.Device // these three are others' too, and never changed
+	Type       *sensors.DatastreamType
+	Hazard     *sensors.HazardType
 }
 
 // State is the durable memory of one rule on one datastream.

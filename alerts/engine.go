@@ -20,8 +20,8 @@ type Options struct {
 	CityCode    string        // GB/T 2260; "3706"
 	Node        string        // this node's name, for logs
 	BatchLimit  int           // batches read and applied at once; 64
-	Poll        time.Duration // how long a missed Wake can delay a reading, and how often what told nobody anything is stored; 200 ms
-	Tick        time.Duration // how often stale and expiring episodes are looked for; 1 s
+	Poll        time.Duration // how long a missed Wake can delay a reading; 200 ms
+	Tick        time.Duration // how often stale and expiring episodes are looked for, and what told nobody anything is stored; 1 s
 	LeaseRetry  time.Duration // how often a standby node asks for the lease; 1 s
 	Backoff     time.Duration // the pause after a failure; 500 ms
 	ReloadEvery time.Duration // how long a missed ReloadRules can delay a rule; 1 min
@@ -245,21 +245,18 @@ func (e *Engine) session(ctx context.Context, seen *freshness) (doing string, er
 	defer poll.Stop()
 	defer tick.Stop()
 	defer reload.Stop()
-	for due, store := false, true; ; {
+	for due := false; ; {
 		if err := e.catchUp(ctx, m); err != nil {
 			return "evaluating", err
-		}
-		if store || due {
-			if err := m.flush(ctx); err != nil {
-				return "storing how far the rules are", err
-			}
-			store = false
 		}
 		seen.begin(e.clock())
 		if err := e.settle(ctx, m); err != nil {
 			return "applying changed rules", err
 		}
 		if due { // after the readings, or it would call stale what has only not been read yet
+			if err := m.flush(ctx); err != nil {
+				return "storing how far the rules are", err
+			}
 			if err := e.tick(ctx, m); err != nil {
 				return "looking for stale and expiring alerts", err
 			}
@@ -271,7 +268,6 @@ func (e *Engine) session(ctx context.Context, seen *freshness) (doing string, er
 			return "", ctx.Err()
 		case <-e.wake:
 		case <-poll.C:
-			store = true
 		case <-tick.C:
 			due = true
 		case <-e.reload:
@@ -319,12 +315,12 @@ func (e *Engine) catchUp(ctx context.Context, m *memory) error {
 	}
 }
 
-// stepTracks is how many tracks a step gathers before it is applied.
-const stepTracks = 4096
+// stepTracks is how many tracks a step gathers before it is applied: a change waits for that to end.
+const stepTracks = 8192
 
 // evaluate takes batches in their order and gathers what they make in as few steps as there can be. A change
-// that somebody is to be told is applied at once, with everything before it. What is none waits for the next
-// one or for the poll: should it be lost, the same readings are evaluated again, to the same end.
+// that somebody is to be told is applied at once. What is none waits for the tick: should it be lost, the same
+// readings are evaluated again, to the same end.
 func (e *Engine) evaluate(ctx context.Context, m *memory, batches []sensors.Committed) error {
 	if m.step == nil {
 		m.step = e.newStep(m)
@@ -339,7 +335,10 @@ func (e *Engine) evaluate(ctx context.Context, m *memory, batches []sensors.Comm
 		e.metrics.evaluated.Add(float64(len(b.Observations)))
 		s.to = b.Seq
 	}
-	if len(s.changes) > 0 || len(s.touched) >= stepTracks {
+	if err := s.tell(ctx); err != nil {
+		return err
+	}
+	if len(s.touched) >= stepTracks {
 		return m.flush(ctx)
 	}
 	return nil
@@ -361,15 +360,14 @@ func (e *Engine) reading(ctx context.Context, s *step, o sensors.Observation) er
 }
 
 // onTrack evaluates one reading by one rule. A second change of an episode needs the alert as the
-// first one was stored, so the step so far is applied before it: up to the batch before this one,
-// which is safe because Evaluate ignores what has been evaluated.
+// first one was stored, so that is told before it.
 func (e *Engine) onTrack(ctx context.Context, s *step, t *track, o sensors.Observation) error {
 	if Late(t.rule, &t.state, o.Time) {
 		return nil
 	}
 	next, tr := Evaluate(t.rule, t.state, o)
 	if tr.Any() && s.changed(t) {
-		if err := s.apply(ctx); err != nil {
+		if err := s.tell(ctx); err != nil {
 			return err
 		}
 	}

@@ -273,10 +273,10 @@ func (s *memStore) wrong() []string {
 func target(id int64, name, typ string) Target {
 	return Target{
 		Datastream: sensors.Datastream{ID: id, DeviceID: name, Name: "v", Type: typ, Title: core.Text{ZH: "水位", EN: "Water level"}},
-		Device: sensors.Device{ID: name, Division: "370602", Name: core.Text{ZH: "演示-" + name, EN: "Demo " + name}, Lon: 121.39, Lat: 37.54,
+		Device: &sensors.Device{ID: name, Division: "370602", Name: core.Text{ZH: "演示-" + name, EN: "Demo " + name}, Lon: 121.39, Lat: 37.54,
 			Origin: core.OriginSynthetic, Enabled: true},
-		Type: sensors.DatastreamType{Code: typ, Title: core.Text{ZH: strings.ReplaceAll(typ, "water_level", "水位"), EN: "Water level"}, Symbol: "m", Decimals: 2, IntervalS: 60},
-		Hazard: sensors.HazardType{Code: "flood", Title: core.Text{ZH: "洪水", EN: "Flood"}, CAPCategory: "Met", RadiusM: 3000, LeadMinutes: 120,
+		Type: &sensors.DatastreamType{Code: typ, Title: core.Text{ZH: strings.ReplaceAll(typ, "water_level", "水位"), EN: "Water level"}, Symbol: "m", Decimals: 2, IntervalS: 60},
+		Hazard: &sensors.HazardType{Code: "flood", Title: core.Text{ZH: "洪水", EN: "Flood"}, CAPCategory: "Met", RadiusM: 3000, LeadMinutes: 120,
 			Instruction: core.Text{ZH: "远离河道，转移至高处。", EN: "Keep away from the river; move to high ground."}},
 	}
 }

@@ -216,7 +216,9 @@ func (s *script) device(args []string) {
 	s.store.mu.Lock()
 	for i := range s.store.targets {
 		if s.store.targets[i].Device.ID == args[0] {
-			s.store.targets[i].Device.Enabled = args[1] == "on"
+			d := *s.store.targets[i].Device
+			d.Enabled = args[1] == "on"
+			s.store.targets[i].Device = &d
 		}
 	}
 	s.store.mu.Unlock()
@@ -270,7 +272,7 @@ func (s *script) expect(args []string) {
 	s.t.Helper()
 	want, got := strings.Join(args[1:], " "), "none"
 	if s.engine != nil {
-		time.Sleep(s.engine.opts.Poll) // what tells nobody anything is stored by then
+		time.Sleep(s.engine.opts.Tick) // what tells nobody anything is stored by then
 		synctest.Wait()
 	}
 	s.store.mu.Lock()

@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -52,6 +53,36 @@ func (s *step) apply(ctx context.Context) error {
 	for t := range s.touched {
 		out.States = append(out.States, t.state)
 	}
+	if err := s.commit(ctx, out); err != nil {
+		return err
+	}
+	s.m.cursor = s.to
+	clear(s.touched)
+	s.gone = nil
+	return nil
+}
+
+// tell commits the changes and their tracks' states alone, for somebody waits for these. The cursor stays: after
+// a failure what the step holds beside them is evaluated again, and they are not, because they have been.
+func (s *step) tell(ctx context.Context) error {
+	if len(s.changes) == 0 {
+		return nil
+	}
+	out := Step{From: s.m.cursor, To: s.m.cursor, Changes: s.changes}
+	told := slices.Collect(maps.Keys(s.twice))
+	for _, t := range told {
+		out.States = append(out.States, t.state)
+	}
+	if err := s.commit(ctx, out); err != nil {
+		return err
+	}
+	for _, t := range told {
+		delete(s.touched, t)
+	}
+	return nil
+}
+
+func (s *step) commit(ctx context.Context, out Step) error {
 	slices.SortFunc(out.States, func(a, b State) int {
 		return compareKeys(key{a.RuleID, a.DatastreamID}, key{b.RuleID, b.DatastreamID})
 	})
@@ -61,13 +92,11 @@ func (s *step) apply(ctx context.Context) error {
 		return err
 	}
 	s.e.metrics.step.Observe(s.e.clock().Sub(start).Seconds())
-	s.m.cursor = s.to
 	for i, a := range stored {
 		s.took(ctx, i, a)
 	}
-	clear(s.touched)
 	clear(s.twice)
-	s.changes, s.of, s.gone = nil, nil, nil
+	s.changes, s.of = nil, nil
 	return nil
 }
 

@@ -34,21 +34,38 @@ func (db *DB) Targets(ctx context.Context) ([]alerts.Target, error) {
 	if err != nil {
 		return nil, mapErr(err, "list the rules' targets")
 	}
+	devices, types, hazards := map[string]*sensors.Device{}, map[string]*sensors.DatastreamType{}, map[string]*sensors.HazardType{}
 	targets, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t alerts.Target, err error) {
+		var d sensors.Device
+		var ty sensors.DatastreamType
+		var h sensors.HazardType
 		to := streamTargets(&t.Datastream)
-		to = append(to, deviceTargets(&t.Device)...)
-		to = append(to, typeTargets(&t.Type)...)
-		to = append(to, hazardTargets(&t.Hazard)...)
+		to = append(to, deviceTargets(&d)...)
+		to = append(to, typeTargets(&ty)...)
+		to = append(to, hazardTargets(&h)...)
 		var at, received *time.Time
 		var o sensors.Observation
-		if err = row.Scan(append(to, &at, &o.Value, &o.QC, &o.TimeSource, &received)...); err != nil || at == nil {
+		if err = row.Scan(append(to, &at, &o.Value, &o.QC, &o.TimeSource, &received)...); err != nil {
 			return t, err
+		}
+		t.Device, t.Type, t.Hazard = shared(devices, d.ID, &d), shared(types, ty.Code, &ty), shared(hazards, h.Code, &h)
+		if at == nil {
+			return t, nil
 		}
 		o.DatastreamID, o.Time, o.ReceivedAt = t.Datastream.ID, *at, *received
 		t.Datastream.Latest = &o
 		return t, nil
 	})
 	return targets, mapErr(err, "list the rules' targets")
+}
+
+// shared is the one that is known by the key, or v from now on.
+func shared[T any](known map[string]*T, key string, v *T) *T {
+	if first, ok := known[key]; ok {
+		return first
+	}
+	known[key] = v
+	return v
 }
 
 // States gives what the rules remember.

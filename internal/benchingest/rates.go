@@ -35,7 +35,7 @@ func rateCases() []rateCase {
 }
 
 func tableHead() []string {
-	return []string{"", "connections × on their way", "msg/s", "values/s", "CPU µs a message: server", "PostgreSQL", "the load", "others' cores", "rules behind at the end, s"}
+	return []string{"", "connections × on their way", "msg/s", "values/s", "CPU µs a message: server", "PostgreSQL", "the load", "others' cores", "the rules' cursor at the head after, s"}
 }
 
 func (c rateCase) traffic(b *bench) traffic {

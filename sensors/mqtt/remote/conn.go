@@ -27,19 +27,25 @@ type conn struct {
 const gatherMost = 64 << 10
 
 func newConn(c net.Conn, limit time.Duration) *conn {
-	w := &conn{Conn: c, in: bufio.NewReaderSize(c, 64<<10), limit: limit}
+	w := &conn{Conn: c, limit: limit}
+	w.in = bufio.NewReaderSize(network{w}, 64<<10)
 	w.flush.L = &w.mu
 	w.heard.Store(time.Now().UnixNano())
 	return w
 }
 
 // Read is net.Conn's. One read of the network serves many packets: paho asks for a byte at a time.
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.in.Read(p)
-	if n > 0 {
-		c.heard.Store(time.Now().UnixNano())
+func (c *conn) Read(p []byte) (int, error) { return c.in.Read(p) }
+
+// network is the connection itself, which is heard when it is read.
+type network struct{ *conn }
+
+func (n network) Read(p []byte) (int, error) {
+	got, err := n.Conn.Read(p)
+	if got > 0 {
+		n.heard.Store(time.Now().UnixNano())
 	}
-	return n, err
+	return got, err
 }
 
 // silent is how long nothing came.
