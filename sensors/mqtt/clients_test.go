@@ -133,7 +133,8 @@ func pahoClient(t *testing.T, addr, device, password string) paho.Client {
 	t.Helper()
 	o := paho.NewClientOptions().AddBroker("tcp://"+addr).SetClientID(device).SetUsername(device).SetPassword(password).
 		SetProtocolVersion(4).SetCleanSession(false).SetAutoReconnect(true).SetMaxReconnectInterval(20*time.Millisecond).
-		SetWill(statusTopic(device), "offline", 1, true)
+		SetWill(statusTopic(device), "offline", 1, true).
+		SetStore(paho.NewFileStore(t.TempDir())) // the one in memory hands out what paho is writing, a race of its own
 	c := paho.NewClient(o)
 	if token := c.Connect(); token.Wait() && token.Error() != nil {
 		t.Fatal(token.Error())
