@@ -93,7 +93,7 @@ func (s settings) judge() []core.Finding {
 		s.limit("max_queued_messages", 1000, 100_000, "of what waits for a client, more is dropped without a word, and was acknowledged", "max_queued_messages 0"),
 		s.limit("max_queued_bytes", 0, 1<<30, "bytes: what waits for a client beyond is dropped, and was acknowledged", "max_queued_bytes 0"),
 		s.limit("memory_limit", 0, 1<<62, "bytes: beyond, messages are refused or dropped", "memory_limit 0, and watch the machine's memory"),
-		s.window(), s.size(), s.expiration(), s.anonymous(), s.qos0(),
+		s.window(), s.size("message_size_limit", 64<<10), s.size("max_packet_size", 64<<10+1024), s.expiration(), s.anonymous(), s.qos0(),
 	}
 }
 
@@ -175,15 +175,16 @@ func (s settings) window() core.Finding {
 	}
 }
 
-func (s settings) size() core.Finding {
-	const option, need = "message_size_limit", 64 << 10
+// size judges a limit of what a device sends at once: of a payload, or of a packet with what is round it.
+func (s settings) size(option string, need int) core.Finding {
+	advice := option + " 1048576"
 	switch n, ok := s.number(option, 0); {
 	case !ok:
-		return finding(option, core.FindingBad, "message_size_limit 1048576", "%q is no number", s[option])
+		return finding(option, core.FindingBad, advice, "%q is no number", s[option])
 	case n == 0:
 		return finding(option, core.FindingOK, "", "no limit; a device may send up to 256 MiB at once, 1048576 would do")
 	case n < need:
-		return finding(option, core.FindingBad, "message_size_limit 1048576", "payloads over %d bytes are dropped, this server takes up to %d", n, need)
+		return finding(option, core.FindingBad, advice, "what is over %d bytes is dropped; this server takes payloads up to %d", n, 64<<10)
 	default:
 		return finding(option, core.FindingOK, "", "%d bytes", n)
 	}

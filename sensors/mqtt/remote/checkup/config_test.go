@@ -51,6 +51,9 @@ func TestConfig(t *testing.T) {
 		{"max_inflight_messages 0", "max_inflight_messages", core.FindingOK},
 		{"message_size_limit 1024", "message_size_limit", core.FindingBad},
 		{"message_size_limit 65536", "message_size_limit", core.FindingOK},
+		{"", "max_packet_size", core.FindingOK},
+		{"max_packet_size 65536", "max_packet_size", core.FindingBad}, // a payload of as much does not fit
+		{"max_packet_size 1048576", "max_packet_size", core.FindingOK},
 		{"", "persistent_client_expiration", core.FindingOK},
 		{"persistent_client_expiration 12h", "persistent_client_expiration", core.FindingWarn},
 		{"persistent_client_expiration 2w", "persistent_client_expiration", core.FindingOK},
