@@ -103,7 +103,7 @@ const lookSQL = `
 			case when is_on then 'online' else 'offline' end as state, reason, greatest(was_since, case
 				when reason = 'status' then status_at
 				when reason = 'late' then coalesce(at, heard)
-				else greatest(heard, status_at) end) as since
+				else greatest(heard, status_at) end, case when said <> is_on then status_at end) as since -- it holds against what was said
 		from device_next
 		where was is null or is_on <> was or reason <> was_reason or misled
 		union all

@@ -240,3 +240,25 @@ func TestIntervals(t *testing.T) {
 		t.Errorf("%+v, %v", made.Streams, err)
 	}
 }
+
+// A device that said that it is on line, and delivers nothing but old readings, is off line since it said so: whoever
+// goes by the newer of the two would hold the wrong one.
+func TestLateReadingsHoldAgainstWhatWasSaid(t *testing.T) {
+	s := newScene(t, 1)
+	s.at(0).both("dev-00").look()
+	if told := s.at(400).look(); len(told) == 0 {
+		t.Fatal("it did not fall silent")
+	}
+	s.at(410).says("dev-00", true)
+	s.at(800).hears(s.streams["dev-00"][0], 395)
+	told := s.look()
+	if len(told) == 0 || told[0].State != sensors.PresenceOffline || told[0].Reason != sensors.PresenceLate || !told[0].Since.Equal(after(410)) {
+		t.Fatalf("told %+v", told)
+	}
+	if d := s.device("dev-00"); d.Online || d.Reason != sensors.PresenceLate {
+		t.Errorf("the snapshot says %t, %s", d.Online, d.Reason)
+	}
+	if told := s.at(805).look(); len(told) > 0 {
+		t.Errorf("told again: %+v", told)
+	}
+}
