@@ -58,7 +58,6 @@ func (s *step) apply(ctx context.Context) error {
 	}
 	s.m.cursor = s.to
 	clear(s.touched)
-	s.gone = nil
 	return nil
 }
 
@@ -68,7 +67,7 @@ func (s *step) tell(ctx context.Context) error {
 	if len(s.changes) == 0 {
 		return nil
 	}
-	out := Step{From: s.m.cursor, To: s.m.cursor, Changes: s.changes}
+	out := Step{From: s.m.cursor, To: s.m.cursor, Changes: s.changes, States: s.gone}
 	told := slices.Collect(maps.Keys(s.twice))
 	for _, t := range told {
 		out.States = append(out.States, t.state)
@@ -96,7 +95,7 @@ func (s *step) commit(ctx context.Context, out Step) error {
 		s.took(ctx, i, a)
 	}
 	clear(s.twice)
-	s.changes, s.of = nil, nil
+	s.changes, s.of, s.gone = nil, nil, nil
 	return nil
 }
 
