@@ -10,6 +10,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -239,7 +240,7 @@ type owed struct {
 }
 
 type debt struct {
-	sum uint64
+	sum uint64 // of topic and payload
 	at  time.Time
 }
 
@@ -250,20 +251,32 @@ func (o *owed) remember(slots []*slot) {
 		o.by = map[uint16]debt{}
 	}
 	for _, s := range slots {
-		o.by[s.id] = debt{s.sum, s.received}
+		o.by[s.id] = debt{s.sum(), s.received}
 	}
 }
 
 // recall gives the time of the first receipt.
-func (o *owed) recall(id uint16, sum uint64) (time.Time, bool) {
+func (o *owed) recall(s *slot) (time.Time, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	d, ok := o.by[id]
+	d, ok := o.by[s.id]
 	if !ok {
 		return time.Time{}, false
 	}
-	delete(o.by, id)
-	return d.at, d.sum == sum
+	delete(o.by, s.id)
+	return d.at, d.sum == s.sum()
+}
+
+// seed is one for the process, so that sums of different connections can be compared.
+var seed = maphash.MakeSeed() //nolint:gochecknoglobals // random, never changed
+
+func (s *slot) sum() uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	_, _ = h.WriteString(s.topic) // never fails
+	_ = h.WriteByte(0)
+	_, _ = h.Write(s.payload)
+	return h.Sum64()
 }
 
 func (o *owed) forget() {

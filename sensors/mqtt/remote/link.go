@@ -2,8 +2,8 @@ package remote
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
-	"hash/maphash"
 	"log/slog"
 	"maps"
 	"net"
@@ -35,9 +35,6 @@ type link struct {
 	present bool // the broker had the session
 	lost    chan error
 }
-
-// seed is one for the process, so that sums of different connections can be compared.
-var seed = maphash.MakeSeed() //nolint:gochecknoglobals // random, never changed
 
 func (c *Client) connect(ctx context.Context) (*link, error) {
 	l := &link{c: c, window: newWindow(c.opts.MaxPending, c.opts.MaxPendingBytes), lost: make(chan error, 1)}
@@ -132,24 +129,15 @@ func (l *link) receive(_ paho.Client, m paho.Message) {
 	c.count.received[min(m.Qos(), 2)].Add(1)
 	s := &slot{
 		topic: m.Topic(), payload: m.Payload(), size: len(m.Payload()) + len(m.Topic()) + 256,
-		retained: m.Retained(), id: m.MessageID(), received: c.clock(),
+		qos: m.Qos(), retained: m.Retained(), id: m.MessageID(), received: c.clock(),
 	}
-	if m.Qos() > 0 {
-		s.ack = m.Ack
-		var h maphash.Hash
-		h.SetSeed(seed)
-		_, _ = h.WriteString(s.topic) // never fails
-		_ = h.WriteByte(0)
-		_, _ = h.Write(s.payload)
-		s.sum = h.Sum64()
-		if m.Duplicate() {
-			c.count.redelivered.Add(1)
-			if at, ok := c.owed.recall(s.id, s.sum); ok {
-				s.received = at
-			}
+	if s.owes() && m.Duplicate() {
+		c.count.redelivered.Add(1)
+		if at, ok := c.owed.recall(s); ok {
+			s.received = at
 		}
 	}
-	if !l.window.put(s, errOverrun) && s.ack == nil {
+	if !l.window.put(s, errOverrun) && !s.owes() {
 		c.count.lost.Add(1)
 	}
 }
@@ -185,7 +173,7 @@ func (l *link) pump(ctx context.Context) {
 // settle says what became of a publish.
 func (l *link) settle(s *slot, err error) {
 	if err != nil {
-		if s.ack == nil {
+		if !s.owes() {
 			l.c.count.lost.Add(1)
 		} else {
 			l.c.count.unstored.Add(1)
@@ -235,14 +223,21 @@ func (l *link) watch() error {
 	return nil
 }
 
-// acknowledge sends what may be acknowledged, until ctx ends or nothing more will come.
+// acknowledge sends what may be acknowledged, until ctx ends or nothing more will come. It writes beside
+// paho, which has one goroutine more and two channels for each acknowledgement: paho writes a packet at a time, and
+// keeps nothing of what it received.
 func (l *link) acknowledge(ctx context.Context) error {
+	var acks []byte
 	for {
 		stored, cut := l.window.ready()
+		acks = acks[:0]
 		for _, s := range stored {
-			if s.ack != nil {
-				s.ack() // waits for the network, never for longer than a write may take
-				l.c.count.acked.Add(1)
+			acks = s.appendAck(acks)
+		}
+		if len(acks) > 0 {
+			// waits for the network, never for longer than a write may take; the reader is told of an error too
+			if _, err := l.conn.Load().Write(acks); err == nil {
+				l.c.count.acked.Add(uint64(len(acks) / ackLen))
 			}
 		}
 		if cut != nil {
@@ -254,6 +249,22 @@ func (l *link) acknowledge(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+const ackLen = 4
+
+// appendAck appends what a broker that sent the publish waits for: a PUBACK, or a PUBREC when it was sent at QoS 2,
+// of which paho does the rest.
+func (s *slot) appendAck(b []byte) []byte {
+	switch s.qos {
+	case 0:
+		return b
+	case 1:
+		b = append(b, packets.Puback<<4, 2)
+	default:
+		b = append(b, packets.Pubrec<<4, 2)
+	}
+	return binary.BigEndian.AppendUint16(b, s.id)
 }
 
 func (l *link) lose(err error) {

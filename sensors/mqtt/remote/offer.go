@@ -29,7 +29,7 @@ func (l *link) offer(s *slot) error {
 		return l.quarantine(s, row)
 	}
 	env := sensors.Envelope{Topic: s.topic, Division: division, Device: device, Kind: kind, Payload: s.payload, QoS: 1, Received: s.received}
-	if s.ack == nil {
+	if !s.owes() {
 		env.QoS = 0
 	}
 	return l.window.hand(s, func() error {

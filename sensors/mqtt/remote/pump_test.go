@@ -65,7 +65,7 @@ func TestPumpDoesNotOvertake(t *testing.T) {
 		window: newWindow(10, 1000),
 	}
 	for i, payload := range []string{"1", "2"} {
-		l.window.put(&slot{topic: sensors.Topic("370602", "dev-0", sensors.KindObs), payload: []byte(payload), size: 1, id: uint16(i + 1), ack: func() {}}, errOverrun)
+		l.window.put(&slot{topic: sensors.Topic("370602", "dev-0", sensors.KindObs), payload: []byte(payload), size: 1, id: uint16(i + 1), qos: 1}, errOverrun)
 	}
 	l.pump(ctx)
 	if !slices.Equal(r.taken, []string{"1"}) {

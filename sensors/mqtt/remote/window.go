@@ -10,15 +10,17 @@ import (
 type slot struct {
 	topic    string
 	payload  []byte
-	size     int    // of the payload as it came, bytes
-	ack      func() // nil: nothing to acknowledge, QoS 0
+	size     int // of the payload as it came, bytes
+	qos      byte
 	retained bool
 	id       uint16 // of the packet
-	sum      uint64 // of topic and payload
 	received time.Time
 	stored   bool // guarded by the window
 	dropped  bool // let go of by a cut; guarded by the window
 }
+
+// owes reports whether the broker waits for an acknowledgement.
+func (s *slot) owes() bool { return s.qos > 0 }
 
 // window holds what a connection has received and not acknowledged. MQTT wants acknowledgements in
 // the order of receipt (MQTT-4.6.0), and the ingest path stores in any order between devices: so only
@@ -61,7 +63,7 @@ func (w *window) put(s *slot, full error) bool {
 	}
 	// a publish larger than the bound passes alone
 	if len(w.slots) >= w.maxItems || (len(w.slots) > 0 && w.bytes+s.size > w.maxBytes) {
-		if s.ack != nil {
+		if s.owes() {
 			w.cut = full
 			signal(w.settled)
 		}
@@ -105,7 +107,7 @@ func (w *window) hand(s *slot, accept func() error) error {
 func (w *window) settle(s *slot, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err == nil || s.ack == nil {
+	if err == nil || !s.owes() {
 		s.stored = true
 	} else {
 		w.cutFrom(s, err)
@@ -138,7 +140,7 @@ func (w *window) drop(from int, why error) {
 	for i, s := range w.slots[from:] {
 		w.bytes -= s.size
 		s.dropped = true
-		if from+i < w.next && s.ack != nil {
+		if from+i < w.next && s.owes() {
 			w.gone = append(w.gone, s)
 		}
 	}
@@ -177,7 +179,7 @@ func (w *window) owed() []*slot {
 	defer w.mu.Unlock()
 	owed := append([]*slot(nil), w.gone...)
 	for _, s := range w.slots[:w.next] {
-		if s.ack != nil {
+		if s.owes() {
 			owed = append(owed, s)
 		}
 	}

@@ -29,7 +29,7 @@ func TestWindow(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"put": func(t *rapid.T) {
-				s := &slot{id: uint16(len(put)), size: rapid.IntRange(1, 60).Draw(t, "size"), ack: func() {}}
+				s := &slot{id: uint16(len(put)), size: rapid.IntRange(1, 60).Draw(t, "size"), qos: 1}
 				put = append(put, s)
 				if !w.put(s, errors.New("full")) && firstBad < 0 {
 					firstBad = len(put) - 1
@@ -118,7 +118,7 @@ func TestWindowStops(t *testing.T) {
 	w := newWindow(10, 1000)
 	slots := make([]*slot, 3)
 	for i := range slots {
-		slots[i] = &slot{size: 1, ack: func() {}}
+		slots[i] = &slot{size: 1, qos: 1}
 		w.put(slots[i], nil)
 	}
 	first, _ := w.take()
@@ -136,7 +136,7 @@ func TestWindowStops(t *testing.T) {
 // A publish of QoS 0 that is not stored holds up nothing.
 func TestWindowQoS0(t *testing.T) {
 	w := newWindow(2, 1000)
-	zero, one := &slot{size: 1}, &slot{size: 1, ack: func() {}}
+	zero, one := &slot{size: 1}, &slot{size: 1, qos: 1}
 	w.put(zero, nil)
 	w.put(one, nil)
 	if w.put(&slot{size: 1}, errors.New("full")) {
