@@ -213,7 +213,8 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error
 			continue
 		}
 		if t := touch[place.device]; t.seen == nil || o.ReceivedAt.After(*t.seen) {
-			t.seen = &o.ReceivedAt
+			at := o.ReceivedAt // else each reading goes to the heap
+			t.seen = &at
 			touch[place.device] = t
 		}
 		if at := o.Time.UnixMicro(); at < month.from || at >= month.to || place.retention != month.retention {
