@@ -106,11 +106,15 @@ func cleanedUp(t *testing.T, b *mosquittotest.Broker) {
 
 // With the settings of docs/brokers.md everything is well, and so is the configuration.
 func TestMosquittoSetUpWell(t *testing.T) {
-	words := filepath.Join(t.TempDir(), "passwords")
+	dir := t.TempDir()
+	words, access := filepath.Join(dir, "passwords"), filepath.Join(dir, "acl")
 	if out, err := exec.CommandContext(t.Context(), "mosquitto_passwd", "-b", "-c", words, "onemap", "word").CombinedOutput(); err != nil {
 		t.Fatalf("mosquitto_passwd (Debian package mosquitto): %v: %s", err, out)
 	}
-	b := mosquittotest.Start(t, mosquittotest.Durable+"allow_anonymous false\npassword_file "+words+"\n")
+	if err := os.WriteFile(access, []byte("user onemap\ntopic read onemap/v1/#\ntopic readwrite onemap/doctor/#\ntopic read $SYS/#\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := mosquittotest.Start(t, mosquittotest.Durable+"allow_anonymous false\npassword_file "+words+"\nacl_file "+access+"\n")
 	found := look(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL(), User: "onemap", Password: "word"}, ConfigSeen: true})
 	config, err := checkup.ConfigFile(b.Config())
 	if err != nil {
@@ -137,7 +141,7 @@ func TestMosquittoSetUpWell(t *testing.T) {
 // A broker with narrow limits and rights: what can be measured is, and what cannot be is said.
 func TestMosquittoWithLimits(t *testing.T) {
 	rights := filepath.Join(t.TempDir(), "acl")
-	if err := os.WriteFile(rights, []byte("topic read onemap/v1/#\ntopic readwrite onemap/doctor/#\n"), 0o600); err != nil {
+	if err := os.WriteFile(rights, []byte("topic read onemap/v1/#\ntopic readwrite onemap/doctor/#\ntopic read $SYS/#\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	small := mosquittotest.Start(t, "message_size_limit 2000\nacl_file "+rights+"\n")

@@ -2,6 +2,8 @@ package checkup
 
 import (
 	"bufio"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,8 +23,9 @@ type settings map[string]string
 // maxConfig is the largest configuration that is read, bytes.
 const maxConfig = 1 << 20
 
-// parse reads the lines of a mosquitto.conf: an option, blanks, its value; # begins a comment line.
-func parse(r io.Reader, into settings) error {
+// parse reads the lines of a mosquitto.conf: an option, blanks, its value; # begins a comment line. The folder of
+// an include_dir is handed to include where it stands, for the lines below it count more.
+func parse(r io.Reader, into settings, include func(dir string) error) error {
 	lines := bufio.NewScanner(io.LimitReader(r, maxConfig))
 	lines.Buffer(make([]byte, 0, 4096), maxConfig)
 	for n := 1; lines.Scan(); n++ {
@@ -34,7 +37,12 @@ func parse(r io.Reader, into settings) error {
 		if strings.ContainsFunc(option, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }) {
 			return errs.InvalidField("broker-config", "line %d: %q is no option of Mosquitto", n, option[:min(len(option), 40)])
 		}
-		into[option] = strings.TrimSpace(value)
+		value = strings.TrimSpace(value)
+		if option != "include_dir" {
+			into[option] = value
+		} else if err := include(value); err != nil {
+			return err
+		}
 	}
 	if err := lines.Err(); err != nil {
 		return errs.Wrap(errs.Invalid, err, "--broker-config cannot be read")
@@ -42,35 +50,62 @@ func parse(r io.Reader, into settings) error {
 	return nil
 }
 
-// ConfigFile looks at a mosquitto.conf and at the files that its include_dir names. An error of kind
+// ConfigFile looks at a mosquitto.conf and at the files in the folders that it includes. An error of kind
 // errs.Invalid says why it cannot be read.
 func ConfigFile(path string) ([]core.Finding, error) {
 	s := settings{}
-	if err := s.read(path); err != nil {
+	if err := s.read(path, s.readFolder); err != nil {
 		return nil, err
-	}
-	if dir := s["include_dir"]; dir != "" {
-		files, err := filepath.Glob(filepath.Join(dir, "*.conf"))
-		if err != nil {
-			return nil, errs.Wrap(errs.Invalid, err, "--broker-config: include_dir")
-		}
-		slices.Sort(files)
-		for _, f := range files {
-			if err := s.read(f); err != nil {
-				return nil, err
-			}
-		}
 	}
 	return s.judge(), nil
 }
 
-func (s settings) read(path string) error {
+func (s settings) read(path string, include func(dir string) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return errs.Wrap(errs.Invalid, err, "--broker-config cannot be read")
 	}
 	defer func() { _ = f.Close() }()
-	return parse(f, s)
+	return parse(f, s, include)
+}
+
+// readFolder reads the files of a folder whose names end in .conf, in Mosquitto's order. A folder named in one of
+// them is not read, as Mosquitto does not.
+func (s settings) readFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return errs.Wrap(errs.Invalid, err, "--broker-config: include_dir cannot be read")
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".conf") {
+			names = append(names, e.Name())
+		}
+	}
+	slices.SortFunc(names, byLetter)
+	for _, name := range names {
+		if err := s.read(filepath.Join(dir, name), func(string) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byLetter is the order of a folder's files: by letters, of one letter the upper case first.
+func byLetter(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return cmp.Or(cmp.Compare(upper(a[i]), upper(b[i])), cmp.Compare(a[i], b[i]))
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		return c - 'a' + 'A'
+	}
+	return c
 }
 
 // number is an option's value, or def when it is not given; what is no number is bad.
@@ -93,7 +128,8 @@ func (s settings) judge() []core.Finding {
 		s.limit("max_queued_messages", 1000, 100_000, "of what waits for a client, more is dropped without a word, and was acknowledged", "max_queued_messages 0"),
 		s.limit("max_queued_bytes", 0, 1<<30, "bytes: what waits for a client beyond is dropped, and was acknowledged", "max_queued_bytes 0"),
 		s.limit("memory_limit", 0, 1<<62, "bytes: beyond, messages are refused or dropped", "memory_limit 0, and watch the machine's memory"),
-		s.window(), s.size("message_size_limit", 64<<10), s.size("max_packet_size", 64<<10+1024), s.expiration(), s.anonymous(), s.qos0(),
+		s.window(), s.size("message_size_limit", 64<<10), s.size("max_packet_size", 64<<10+1024), s.expiration(), s.anonymous(), s.access(),
+		s.file("password_file"), s.qos0(),
 	}
 }
 
@@ -232,6 +268,38 @@ func (s settings) anonymous() core.Finding {
 		return finding(option, core.FindingWarn, "allow_anonymous false, password_file, and acl_file so that a device publishes to its own topics alone", "anybody may connect, and publish as a device")
 	}
 	return finding(option, core.FindingOK, "", "who gives no credentials is refused")
+}
+
+// access judges who may publish what.
+func (s settings) access() core.Finding {
+	const option = "acl_file"
+	for _, by := range []string{"plugin", "auth_plugin"} {
+		if s[option] == "" && s[by] != "" {
+			return finding(option, core.FindingOK, "", "none; %s %s decides", by, s[by])
+		}
+	}
+	if s[option] == "" {
+		return finding(option, core.FindingWarn, "acl_file, so that a device publishes to its own topics alone", "none: whoever may connect may publish as any device, and read what the others send")
+	}
+	return s.file(option)
+}
+
+// file judges whether a file that an option names is there.
+func (s settings) file(option string) core.Finding {
+	name := s[option]
+	if name == "" {
+		return finding(option, core.FindingOK, "", "none")
+	}
+	switch _, err := os.Stat(name); {
+	case !filepath.IsAbs(name):
+		return finding(option, core.FindingWarn, option+" with the whole path", "%s: looked for in the folder that Mosquitto happens to start in", name)
+	case errors.Is(err, os.ErrNotExist):
+		return finding(option, core.FindingBad, "make it, or take the line out", "%s does not exist: Mosquitto ends at once when it is started the next time", name)
+	case err != nil:
+		return finding(option, core.FindingWarn, "let this user look at it", "%v", err)
+	default:
+		return finding(option, core.FindingOK, "", "%s", name)
+	}
 }
 
 func (s settings) qos0() core.Finding {

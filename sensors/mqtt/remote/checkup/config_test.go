@@ -1,19 +1,26 @@
 package checkup
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
 func judged(t *testing.T, text string) map[string]core.Finding {
 	t.Helper()
 	s := settings{}
-	if err := parse(strings.NewReader(text), s); err != nil {
+	if err := parse(strings.NewReader(text), s, s.readFolder); err != nil {
 		t.Fatal(err)
 	}
 	m := map[string]core.Finding{}
@@ -61,6 +68,16 @@ func TestConfig(t *testing.T) {
 		{"persistent_client_expiration 12", "persistent_client_expiration", core.FindingBad},
 		{"allow_anonymous true", "allow_anonymous", core.FindingWarn},
 		{"", "allow_anonymous", core.FindingOK},
+		{"", "acl_file", core.FindingWarn},
+		{"plugin /usr/lib/mosquitto_dynamic_security.so", "acl_file", core.FindingOK},
+		{"acl_file /nowhere/acl", "acl_file", core.FindingBad},
+		{"plugin /usr/lib/mosquitto_dynamic_security.so\nacl_file /nowhere/acl", "acl_file", core.FindingBad},
+		{"acl_file acl", "acl_file", core.FindingWarn},
+		{"acl_file /dev/null", "acl_file", core.FindingOK},
+		{"acl_file /dev/null/acl", "acl_file", core.FindingWarn}, // cannot be looked at
+		{"", "password_file", core.FindingOK},
+		{"password_file /nowhere/passwords", "password_file", core.FindingBad},
+		{"password_file /dev/null", "password_file", core.FindingOK},
 	} {
 		if f := judged(t, c.text)[c.option]; f.State != c.state {
 			t.Errorf("%q: %+v, want %s", c.text, f, c.state)
@@ -68,35 +85,95 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// Debian's mosquitto.conf includes a folder, whose files count in their order.
-func TestConfigFolder(t *testing.T) {
+// folder writes files below a folder of the test's own, in which the word DIR stands for it.
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
 	dir := t.TempDir()
-	write := func(name, text string) string {
+	for name, text := range files {
 		p := filepath.Join(dir, name)
-		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		return p
+		if err := os.WriteFile(p, []byte(strings.ReplaceAll(text, "DIR", dir)), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	main := write("mosquitto.conf.main", "persistence false\ninclude_dir "+dir+"\n")
-	write("10.conf", "persistence true\nmax_queued_messages 5\n")
-	write("20.conf", "max_queued_messages 0\n")
-	write("30.conf.off", "persistence false\n")
-	found, err := ConfigFile(main)
+	return dir
+}
+
+// A mosquitto.conf includes folders: where they stand, each in its turn, its files by their letters.
+func TestConfigFolders(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"mosquitto.conf": "persistence false\nmax_queued_bytes 7\ninclude_dir DIR/one\ninclude_dir DIR/two\nmax_queued_bytes 0\n",
+		"one/a.conf":     "max_inflight_messages 1\n",
+		"one/B.conf":     "persistence true\nmax_queued_messages 5\nmax_inflight_messages 2\n",
+		"one/b.conf":     "max_queued_messages 6\nmax_inflight_messages 1000\n",
+		"one/bb.off":     "max_inflight_messages 3\n",
+		"two/x.conf":     "max_queued_messages 0\nmax_queued_bytes 5\ninclude_dir DIR/none\n",
+	})
+	found, err := ConfigFile(filepath.Join(dir, "mosquitto.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	seen := 0
 	for _, f := range found {
-		if (f.Check == "config persistence" || f.Check == "config max_queued_messages") && f.State != core.FindingOK {
-			t.Errorf("%+v", f)
+		switch f.Check {
+		case "config persistence", "config max_queued_messages", "config max_queued_bytes", "config max_inflight_messages":
+			if seen++; f.State != core.FindingOK {
+				t.Errorf("%+v", f)
+			}
 		}
 	}
-	write("40.conf", "{\"json\": true}\n")
-	if _, err := ConfigFile(main); !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "line 1") {
-		t.Errorf("%v", err)
+	if seen != 4 {
+		t.Errorf("%d of 4 judged", seen)
 	}
-	if _, err := ConfigFile(filepath.Join(dir, "none")); !errs.Is(err, errs.Invalid) {
-		t.Errorf("%v", err)
+}
+
+// The real Mosquitto says in which order it reads them.
+func TestTheOrderOfAFolderIsMosquittos(t *testing.T) {
+	names := []string{"b.conf", "A.conf", "01.conf", "a.conf", "B.conf", "00.conf", "aB.conf", "Ab.conf", "ab.conf", "a-b.conf", "_.conf", "9.conf", "10.conf", "abc.conf", "aBB.conf"}
+	files := map[string]string{}
+	for _, name := range names {
+		files[name] = "# nothing\n"
+	}
+	b := mosquittotest.Start(t, "log_type all\ninclude_dir "+folder(t, files)+"\n")
+	log, err := os.ReadFile(filepath.Join(b.Dir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loaded []string
+	for line := range strings.Lines(string(log)) {
+		if _, file, ok := strings.Cut(line, "Loading config file "); ok {
+			loaded = append(loaded, filepath.Base(strings.TrimSpace(file)))
+		}
+	}
+	slices.SortFunc(names, byLetter)
+	if d := cmp.Diff(loaded, names); d != "" {
+		t.Errorf("-Mosquitto +ours:\n%s", d)
+	}
+}
+
+func TestMosquittoEndsWithoutAFileThatIsNamed(t *testing.T) {
+	for _, option := range []string{"acl_file", "password_file"} {
+		dir := folder(t, map[string]string{"mosquitto.conf": "listener 0 DIR/socket\n" + option + " DIR/none\n"})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, mosquittotest.Binary(t), "-c", filepath.Join(dir, "mosquitto.conf")).CombinedOutput()
+		if ctx.Err() != nil || err == nil || !strings.Contains(string(out), "Unable to open") {
+			t.Errorf("%s: %v\n%s", option, err, out)
+		}
+	}
+}
+
+func TestConfigThatCannotBeRead(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"json.conf": "include_dir DIR/json\n", "json/a.conf": "{\"json\": true}\n",
+		"nowhere.conf": "include_dir DIR/nowhere\n",
+	})
+	for name, says := range map[string]string{"json.conf": "line 1", "nowhere.conf": "include_dir", "none": "none"} {
+		if _, err := ConfigFile(filepath.Join(dir, name)); !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -107,7 +184,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("persistence\x00true\r\n\xff\xfe"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := settings{}
-		if err := parse(strings.NewReader(string(b)), s); err != nil {
+		if err := parse(strings.NewReader(string(b)), s, func(string) error { return nil }); err != nil {
 			if !errs.Is(err, errs.Invalid) {
 				t.Fatal(err)
 			}

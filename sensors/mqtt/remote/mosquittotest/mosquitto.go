@@ -4,6 +4,7 @@ package mosquittotest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -44,12 +45,7 @@ func Start(t testing.TB, conf string) *Broker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.port = l.Addr().(*net.TCPAddr).Port
-	_ = l.Close() // free for Mosquitto, which cannot choose a port itself
+	b.port = freePort(t)
 	text := fmt.Sprintf("listener %d 127.0.0.1\nuser %s\nsys_interval 1\npersistence_location DIR/\n", b.port, me.Username) + conf
 	if !strings.Contains(conf, "allow_anonymous") {
 		text += "\nallow_anonymous true\n"
@@ -64,6 +60,33 @@ func Start(t testing.TB, conf string) *Broker {
 		}
 	})
 	return b
+}
+
+// freePort is one for Mosquitto, which cannot choose a port itself, and takes the same again after a kill: so not one
+// of those that the kernel gives to whoever connects meanwhile, from 32768 on.
+func freePort(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		port := 12000 + rand.N(20000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil { //nolint:noctx // at once
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
+
+// Binary is the program.
+func Binary(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"mosquitto", "/usr/sbin/mosquitto"} {
+		if bin, err := exec.LookPath(name); err == nil {
+			return bin
+		}
+	}
+	t.Fatal("this test needs the Debian package mosquitto: scripts/deps.sh test")
+	return ""
 }
 
 // Dir is the broker's folder.
@@ -89,18 +112,12 @@ func (b *Broker) Kill() {
 // Restart runs it again, with what it had saved.
 func (b *Broker) Restart() {
 	b.t.Helper()
-	bin, err := exec.LookPath("mosquitto")
-	if err != nil {
-		if bin, err = exec.LookPath("/usr/sbin/mosquitto"); err != nil {
-			b.t.Fatal("this test needs the Debian package mosquitto: scripts/deps.sh test")
-		}
-	}
 	log, err := os.OpenFile(filepath.Join(b.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	b.cmd = exec.Command(bin, "-c", b.Config()) //nolint:noctx // it is killed
+	b.cmd = exec.Command(Binary(b.t), "-c", b.Config()) //nolint:noctx // it is killed
 	b.cmd.Stdout, b.cmd.Stderr = log, log
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := b.cmd.Start(); err != nil {
