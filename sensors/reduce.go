@@ -14,8 +14,10 @@ const ChartLimit = 2000
 // its least and its greatest believed reading, at their own times: no peak is lost. Readings that are
 // not believed (QCBad, QCMissing, no number) do not count as extremes, or one broken value would hide
 // what it stands among; the first of them in a bucket is kept beside, and when those are more than a
-// tenth of the points, that many of them, from the whole period. The first and the last reading are
-// always kept; a limit below four leaves room for nothing else.
+// tenth of the points, that many of them, from the whole period. Of readings that are believed and to be
+// looked at twice (QCSuspect, TimeAhead), the first of each bucket is kept beside too, as many as there is
+// still room for, from the whole period. The first and the last reading are always kept; a limit below four
+// leaves room for nothing else.
 type Reducer struct {
 	from    time.Time
 	buckets int64
@@ -25,10 +27,12 @@ type Reducer struct {
 	every   []Observation // all of them, while they are few
 	points  []Observation
 	aside   []Observation // of readings that are not believed, the first of each bucket
+	marked  []Observation // of those that are, and are to be looked at twice, the first of each bucket
 	bucket  int64
 	least   *Observation
 	most    *Observation
 	beside  *Observation
+	mark    *Observation
 	last    Observation
 	reduced bool
 }
@@ -76,6 +80,10 @@ func (r *Reducer) take(o *Observation) {
 	case !believed(o):
 		r.beside = first(r.beside, o)
 		return
+	case o.QC == QCSuspect || o.TimeSource == TimeAhead:
+		r.mark = first(r.mark, o)
+	}
+	switch {
 	case r.least == nil:
 		r.least, r.most = clone(o), clone(o)
 	case o.Value < r.least.Value:
@@ -109,7 +117,10 @@ func (r *Reducer) flush() {
 	if r.beside != nil {
 		r.aside = append(r.aside, *r.beside)
 	}
-	r.least, r.most, r.beside = nil, nil, nil
+	if r.mark != nil {
+		r.marked = append(r.marked, *r.mark)
+	}
+	r.least, r.most, r.beside, r.mark = nil, nil, nil, nil
 }
 
 // Chart is what came of it: Rows, Exact, BucketS and Points.
@@ -119,10 +130,18 @@ func (r *Reducer) Chart() Chart {
 	}
 	r.flush()
 	points := slices.Concat(r.points, []Observation{r.last}, evenly(r.aside, r.limit/10))
-	slices.SortFunc(points, func(a, b Observation) int { return a.Time.Compare(b.Time) })
+	slices.SortFunc(points, byTime)
 	points = slices.CompactFunc(points, func(a, b Observation) bool { return a.Time.Equal(b.Time) })
+	marked := slices.DeleteFunc(r.marked, func(o Observation) bool {
+		_, there := slices.BinarySearchFunc(points, o, byTime)
+		return there
+	})
+	points = append(points, evenly(marked, r.limit-len(points))...)
+	slices.SortFunc(points, byTime)
 	return Chart{Rows: r.rows, BucketS: r.width.Seconds(), Points: points}
 }
+
+func byTime(a, b Observation) int { return a.Time.Compare(b.Time) }
 
 // evenly gives at most n of a list, from the whole of it.
 func evenly(list []Observation, n int) []Observation {

@@ -1,6 +1,7 @@
 package sensors_test
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -37,6 +38,12 @@ func TestAChartKeepsEveryPeak(t *testing.T) {
 			}
 			if rapid.IntRange(0, 19).Draw(rt, "bad") == 0 {
 				o.QC, o.Value = sensors.QCBad, math.Copysign(1e9, float64(i%2)-0.5)
+			}
+			switch rapid.IntRange(0, 19).Draw(rt, "mark") {
+			case 0:
+				o.QC = sensors.QCSuspect
+			case 1:
+				o.TimeSource = sensors.TimeAhead
 			}
 			series = append(series, o)
 		}
@@ -91,6 +98,18 @@ func TestAChartKeepsEveryPeak(t *testing.T) {
 		if d := cmp.Diff(extremes(series), extremes(c.Points)); d != "" {
 			rt.Fatalf("extremes of the buckets (-series +chart):\n%s", d)
 		}
+		marked := func(list []sensors.Observation) map[int64]bool {
+			m := map[int64]bool{}
+			for _, o := range list {
+				if o.QC == sensors.QCSuspect || (o.TimeSource == sensors.TimeAhead && o.QC != sensors.QCBad) {
+					m[int64(o.Time.Sub(from)/width)] = true
+				}
+			}
+			return m
+		}
+		if want, got := marked(series), marked(c.Points); len(c.Points) < limit && !maps.Equal(want, got) {
+			rt.Fatalf("there is room, and of the buckets %v with a marked reading %v have one", want, got)
+		}
 	})
 }
 
@@ -112,6 +131,44 @@ func TestAChartShowsWhatIsNotBelieved(t *testing.T) {
 	}
 	if len(c.Points) > 100 || c.Rows != 3600 {
 		t.Errorf("%d points of %d rows", len(c.Points), c.Rows)
+	}
+}
+
+// A suspect reading among its neighbours is no extreme, and is there all the same; when all are suspect, the bad
+// ones among them are.
+func TestAChartShowsWhatIsSuspect(t *testing.T) {
+	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	chart := func(qc func(i int) sensors.QC) []sensors.Observation {
+		r := sensors.NewReducer(from, from.Add(time.Hour), 100)
+		for i := range 3600 {
+			r.Add(&sensors.Observation{Time: from.Add(time.Duration(i) * time.Second), Value: float64(i % 60), QC: qc(i)})
+		}
+		c := r.Chart()
+		if len(c.Points) > 100 || c.Exact {
+			t.Errorf("%d points, exact %v", len(c.Points), c.Exact)
+		}
+		return c.Points
+	}
+	has := func(points []sensors.Observation, at int, qc sensors.QC) bool {
+		return slices.ContainsFunc(points, func(o sensors.Observation) bool {
+			return o.QC == qc && o.Time.Equal(from.Add(time.Duration(at)*time.Second))
+		})
+	}
+	if !has(chart(func(i int) sensors.QC {
+		if i == 1830 { // a value of 30 among 0 to 59
+			return sensors.QCSuspect
+		}
+		return sensors.QCGood
+	}), 1830, sensors.QCSuspect) {
+		t.Error("the suspect reading is not there")
+	}
+	if !has(chart(func(i int) sensors.QC {
+		if i == 1830 {
+			return sensors.QCBad
+		}
+		return sensors.QCSuspect
+	}), 1830, sensors.QCBad) {
+		t.Error("the bad reading is not there")
 	}
 }
 
