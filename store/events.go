@@ -57,19 +57,31 @@ func scanEvent(row pgx.CollectableRow) (e core.Event, err error) {
 // alerts', those that list it, and those of its division that leave something out, which it may be among;
 // empty is every device.
 func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, device string, p core.Page) ([]core.Event, error) {
-	rows, err := db.pool.Query(ctx, `
-		select seq, at, kind, divisions, roles, subject, actor, payload from event_log
-		where kind = any($1) and ($2::bigint <= 0 or seq < $2)
-			and scope_covers_any($3, divisions) and (roles is null or $4 = any(roles))
-			and ($6 = '' or payload->'changes' @> jsonb_build_array(jsonb_build_object('device', $6::text))
-				or payload->'alert'->>'device_id' = $6
-				or (payload->'more' > '0' and divisions && array(select division_code from device where id = $6)))
-		order by seq desc limit $5`, orEmpty(kinds), p.Before, s.Division, s.Role, pageLimit(p.Limit), cleanText(device))
+	sql, args := eventsSQL(s, kinds, device, p)
+	rows, err := db.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, mapErr(err, "list events")
 	}
 	events, err := pgx.CollectRows(rows, scanEvent)
 	return events, mapErr(err, "list events")
+}
+
+func eventsSQL(s core.Scope, kinds []string, device string, p core.Page) (sql string, args []any) {
+	args = []any{orEmpty(kinds), p.Before, s.Division, s.Role, pageLimit(p.Limit)}
+	sql = `
+		select seq, at, kind, divisions, roles, subject, actor, payload from event_log
+		where kind = any($1) and ($2::bigint <= 0 or seq < $2)
+			and scope_covers_any($3, divisions) and (roles is null or $4 = any(roles))`
+	if device != "" { // its events are found first: in the order of the log, one with few would be looked for in all of it
+		args = append(args, cleanText(device))
+		sql += `
+			and seq = any(array(
+				select seq from event_log
+				where jsonb_path_query_array(payload, '$.changes[*].device') || jsonb_path_query_array(payload, '$.alert.device_id') ? $6
+				union all select seq from event_log
+				where payload->'more' > '0' and divisions && array(select division_code from device where id = $6)))`
+	}
+	return sql + ` order by seq desc limit $5`, args
 }
 
 // HeadBatch is the seq of the newest committed batch, 0 when there is none.

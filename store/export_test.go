@@ -35,6 +35,9 @@ var (
 // ChartSQL is what a chart reads.
 const ChartSQL = chartSQL
 
+// EventsSQL is a list of events.
+var EventsSQL = eventsSQL
+
 // NewShapes is the loader's decoder, with memory that each call uses again.
 func NewShapes() func([]byte) (orb.Geometry, error) {
 	var s shapes

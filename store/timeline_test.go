@@ -3,11 +3,14 @@ package store_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/store"
 )
 
 // The timeline shows a scope what the push would have sent it, newest first.
@@ -84,6 +87,8 @@ func TestEventsOfADevice(t *testing.T) {
 		{"its alert", "alert.issued", "370602", `{"alert": {"device_id": "dev-00"}}`},
 		{"another alert", "alert.issued", "370602", `{"alert": {"device_id": "dev-01"}}`},
 		{"a layer", "layer.changed", "370602", `{"layer": "dev-00"}`},
+		{"of another shape", "presence.changed", "370602", `{"changes": "dev-00", "alert": ["dev-00"], "more": "dev-00"}`},
+		{"nothing at all", "presence.changed", "370602", `null`},
 	} {
 		if _, err := db.Pool().Exec(ctx, `select append_event($1, array[$2], null, $3, '', $4)`, e.kind, e.division, e.subject, e.payload); err != nil {
 			t.Fatal(err)
@@ -118,6 +123,39 @@ func TestEventsOfADevice(t *testing.T) {
 	}
 	if page, err := db.Events(ctx, city, everything, "dev-00", pageOf(1, 0)); err != nil || len(page) != 1 || page[0].Subject != "its alert" {
 		t.Errorf("the first page: %+v, %v", page, err)
+	}
+}
+
+// The events of a device are found by an index, however long the log is.
+func TestEventsOfADeviceAreIndexed(t *testing.T) {
+	db := newCity(t, 2)
+	ctx := t.Context()
+	if _, err := db.Pool().Exec(ctx, `
+		insert into event_log (seq, at, kind, divisions, payload)
+		select -i, now(), 'presence.changed', array['370602'], jsonb_build_object('more', 0,
+			'changes', jsonb_build_array(jsonb_build_object('device', 'other-' || i % 1000), jsonb_build_object('device', 'third-' || i % 300)))
+		from generate_series(1, 30000) i`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Pool().Exec(ctx, `analyze event_log`); err != nil {
+		t.Fatal(err)
+	}
+	sql, args := store.EventsSQL(city, []string{"presence.changed"}, "other-7", pageOf(50, 0))
+	rows, err := db.Pool().Query(ctx, "explain "+sql, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := strings.Join(lines, "\n")
+	if !strings.Contains(plan, "event_log_devices") || strings.Contains(plan, "Seq Scan on event_log") {
+		t.Errorf("the log is walked:\n%s", plan)
+	}
+	page, err := db.Events(ctx, city, []string{"presence.changed"}, "other-7", pageOf(50, 0))
+	if err != nil || len(page) != 30 {
+		t.Errorf("%d events, %v", len(page), err)
 	}
 }
 
