@@ -13,6 +13,35 @@ import (
 	"onemap/sensors"
 )
 
+// randomSeries is up to 400 readings of a period, some of them bad, suspect or of a clock ahead.
+func randomSeries(rt *rapid.T, from time.Time, period time.Duration) (series []sensors.Observation) {
+	steps := rapid.SliceOfN(rapid.IntRange(1, 1000), 0, 400).Draw(rt, "steps")
+	sum, at := 0, 0
+	for _, s := range steps {
+		sum += s
+	}
+	for i, s := range steps {
+		at += s
+		o := sensors.Observation{
+			DatastreamID: 7, Time: from.Add(period * time.Duration(at-1) / time.Duration(sum+1)), QC: sensors.QCGood,
+			Value: float64(rapid.IntRange(-50, 50).Draw(rt, "value")),
+		}
+		if n := len(series); n > 0 && !o.Time.After(series[n-1].Time) {
+			continue
+		}
+		switch rapid.IntRange(0, 19).Draw(rt, "mark") {
+		case 0:
+			o.QC, o.Value = sensors.QCBad, math.Copysign(1e9, float64(i%2)-0.5)
+		case 1:
+			o.QC = sensors.QCSuspect
+		case 2:
+			o.TimeSource = sensors.TimeAhead
+		}
+		series = append(series, o)
+	}
+	return series
+}
+
 // Whatever the readings are: a chart has at most its limit of points, each a reading of the series, in
 // time order, with the first, the last and both extremes of each bucket among them.
 func TestAChartKeepsEveryPeak(t *testing.T) {
@@ -20,33 +49,7 @@ func TestAChartKeepsEveryPeak(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		limit := rapid.SampledFrom([]int{2, 3, 4, 6, 20, 100}).Draw(rt, "limit")
 		period := time.Duration(rapid.IntRange(1, 1_000_000).Draw(rt, "period")) * time.Second
-		steps := rapid.SliceOfN(rapid.IntRange(1, 1000), 0, 400).Draw(rt, "steps")
-		var series []sensors.Observation
-		sum := 0
-		for _, s := range steps {
-			sum += s
-		}
-		at := 0
-		for i, s := range steps {
-			at += s
-			o := sensors.Observation{
-				DatastreamID: 7, Time: from.Add(period * time.Duration(at-1) / time.Duration(sum+1)), QC: sensors.QCGood,
-				Value: float64(rapid.IntRange(-50, 50).Draw(rt, "value")),
-			}
-			if n := len(series); n > 0 && !o.Time.After(series[n-1].Time) {
-				continue
-			}
-			if rapid.IntRange(0, 19).Draw(rt, "bad") == 0 {
-				o.QC, o.Value = sensors.QCBad, math.Copysign(1e9, float64(i%2)-0.5)
-			}
-			switch rapid.IntRange(0, 19).Draw(rt, "mark") {
-			case 0:
-				o.QC = sensors.QCSuspect
-			case 1:
-				o.TimeSource = sensors.TimeAhead
-			}
-			series = append(series, o)
-		}
+		series := randomSeries(rt, from, period)
 		r := sensors.NewReducer(from, from.Add(period), limit)
 		for i := range series {
 			r.Add(&series[i])
@@ -61,56 +64,66 @@ func TestAChartKeepsEveryPeak(t *testing.T) {
 			}
 			return
 		}
-		byTime := map[time.Time]sensors.Observation{}
-		for _, o := range series {
-			byTime[o.Time] = o
-		}
-		for i, p := range c.Points {
-			if byTime[p.Time] != p {
-				rt.Fatalf("%+v is no reading of the series", p)
-			}
-			if i > 0 && !p.Time.After(c.Points[i-1].Time) {
-				rt.Fatalf("point %d is not after the one before", i)
-			}
-		}
-		if c.Points[0] != series[0] || c.Points[len(c.Points)-1] != series[len(series)-1] {
-			rt.Fatal("the first or the last reading is missing")
-		}
+		areOf(rt, series, c.Points)
 		if limit < 4 {
 			return // no room for buckets
 		}
-		width := time.Duration(math.Round(c.BucketS * float64(time.Second)))
-		extremes := func(list []sensors.Observation) map[int64][2]float64 {
-			m := map[int64][2]float64{}
-			for _, o := range list {
-				if o.QC == sensors.QCBad {
-					continue
-				}
-				b := int64(o.Time.Sub(from) / width)
-				e, ok := m[b]
-				if !ok {
-					e = [2]float64{o.Value, o.Value}
-				}
-				m[b] = [2]float64{min(e[0], o.Value), max(e[1], o.Value)}
-			}
-			return m
+		bucket := func(o sensors.Observation) int64 {
+			return int64(o.Time.Sub(from) / time.Duration(math.Round(c.BucketS*float64(time.Second))))
 		}
-		if d := cmp.Diff(extremes(series), extremes(c.Points)); d != "" {
+		if d := cmp.Diff(extremes(series, bucket), extremes(c.Points, bucket)); d != "" {
 			rt.Fatalf("extremes of the buckets (-series +chart):\n%s", d)
 		}
-		marked := func(list []sensors.Observation) map[int64]bool {
-			m := map[int64]bool{}
-			for _, o := range list {
-				if o.QC == sensors.QCSuspect || (o.TimeSource == sensors.TimeAhead && o.QC != sensors.QCBad) {
-					m[int64(o.Time.Sub(from)/width)] = true
-				}
-			}
-			return m
-		}
-		if want, got := marked(series), marked(c.Points); len(c.Points) < limit && !maps.Equal(want, got) {
+		if want, got := marked(series, bucket), marked(c.Points, bucket); len(c.Points) < limit && !maps.Equal(want, got) {
 			rt.Fatalf("there is room, and of the buckets %v with a marked reading %v have one", want, got)
 		}
 	})
+}
+
+// areOf holds that points are readings of a series in time order, with the first and the last.
+func areOf(rt *rapid.T, series, points []sensors.Observation) {
+	byTime := map[time.Time]sensors.Observation{}
+	for _, o := range series {
+		byTime[o.Time] = o
+	}
+	for i, p := range points {
+		if byTime[p.Time] != p {
+			rt.Fatalf("%+v is no reading of the series", p)
+		}
+		if i > 0 && !p.Time.After(points[i-1].Time) {
+			rt.Fatalf("point %d is not after the one before", i)
+		}
+	}
+	if points[0] != series[0] || points[len(points)-1] != series[len(series)-1] {
+		rt.Fatal("the first or the last reading is missing")
+	}
+}
+
+// extremes is the least and the greatest believed value by bucket.
+func extremes(list []sensors.Observation, bucket func(sensors.Observation) int64) map[int64][2]float64 {
+	m := map[int64][2]float64{}
+	for _, o := range list {
+		if o.QC == sensors.QCBad {
+			continue
+		}
+		e, ok := m[bucket(o)]
+		if !ok {
+			e = [2]float64{o.Value, o.Value}
+		}
+		m[bucket(o)] = [2]float64{min(e[0], o.Value), max(e[1], o.Value)}
+	}
+	return m
+}
+
+// marked is the buckets that have a believed reading to be looked at twice.
+func marked(list []sensors.Observation, bucket func(sensors.Observation) int64) map[int64]bool {
+	m := map[int64]bool{}
+	for _, o := range list {
+		if o.QC == sensors.QCSuspect || o.TimeSource == sensors.TimeAhead {
+			m[bucket(o)] = true
+		}
+	}
+	return m
 }
 
 // Readings that are not believed are shown as such, and do not take the place of those that are.

@@ -144,13 +144,18 @@ func TestTheServerIsMeasuredWithItsRulesAtWork(t *testing.T) {
 	if err := s.alertsWere(t.Context()); err == nil {
 		t.Error("rules that have seen nothing have found something")
 	}
-	// long enough for a value beyond the threshold
-	err = our.measure(t.Context(), traffic{devices: b.devices, window: 4, values: 1, warm: 0, length: crossEvery + 300*time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.alertsWere(t.Context()); err != nil {
-		t.Error(err)
+	// long enough for a value beyond the threshold, unless the machine is busy elsewhere just then
+	for tries := 1; ; tries++ {
+		err = our.measure(t.Context(), traffic{devices: b.devices, window: 4, values: 1, warm: 0, length: crossEvery + 300*time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = s.alertsWere(t.Context()); err == nil {
+			break
+		}
+		if tries == 30 {
+			t.Fatal(err)
+		}
 	}
 	if n := query[int](t, url, `select count(*) from quarantine`); n != 0 {
 		t.Errorf("%d publishes went to quarantine", n)

@@ -13,12 +13,16 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// TestRevokingCutsTheConnection changes the device in PostGIS, lets the registry read it anew as a
-// node does on the event, and wants the connection to end without a word from the device.
-func TestRevokingCutsTheConnection(t *testing.T) {
-	id := newIdentity(t, t.TempDir(), "server", time.Now().Add(time.Hour))
-	mine := newIdentity(t, t.TempDir(), "mine", time.Now().Add(time.Hour))
-	p := newPlace(t, mqtt.Options{Listen: "127.0.0.1:0", ListenTLS: "127.0.0.1:0", CertFile: id.certFile, KeyFile: id.keyFile})
+// revocation is a change of dev-0 in PostGIS, and whether that must cut its connection.
+type revocation struct {
+	what         string
+	change, back func(context.Context) error
+	cert         bool // how it authenticates
+	cut          bool
+	offline      bool // said of it, since it is a device still
+}
+
+func revocations(p place, mine, other []byte) []revocation {
 	city := core.Scope{Division: "3706"}
 	sql := func(q string) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -37,6 +41,26 @@ func TestRevokingCutsTheConnection(t *testing.T) {
 	setCert := func(sum []byte) func(context.Context) error {
 		return func(ctx context.Context) error { return p.db.SetCertificate(ctx, city, "dev-0", sum, "test") }
 	}
+	return []revocation{
+		{"disabled", enable(false), enable(true), false, true, false},
+		{"disabled, by certificate", enable(false), enable(true), true, true, false},
+		{"another secret", setSecret("x"), setSecret(secret("dev-0")), false, true, true},
+		{"another secret, by certificate", setSecret("x"), setSecret(secret("dev-0")), true, false, false},
+		{"another certificate", setCert(other), setCert(mine), true, true, true},
+		{"no certificate", setCert(nil), setCert(mine), true, true, true},
+		{"no certificate, by secret", setCert(nil), setCert(mine), false, false, false},
+		{"another division", sql(`update device set division_code = '3706' where id = 'dev-0'`), sql(`update device set division_code = '370602' where id = 'dev-0'`), false, true, true},
+		{"the name alone", sql(`update device set name_zh = 'x' where id = 'dev-0'`), sql(`select 1`), false, false, false},
+		{"deleted", sql(`delete from device where id = 'dev-0'`), sql(`select 1`), false, true, false},
+	}
+}
+
+// TestRevokingCutsTheConnection changes the device in PostGIS, lets the registry read it anew as a
+// node does on the event, and wants the connection to end without a word from the device.
+func TestRevokingCutsTheConnection(t *testing.T) {
+	id := newIdentity(t, t.TempDir(), "server", time.Now().Add(time.Hour))
+	mine := newIdentity(t, t.TempDir(), "mine", time.Now().Add(time.Hour))
+	p := newPlace(t, mqtt.Options{Listen: "127.0.0.1:0", ListenTLS: "127.0.0.1:0", CertFile: id.certFile, KeyFile: id.keyFile})
 	do := func(f func(context.Context) error) {
 		t.Helper()
 		if err := f(t.Context()); err != nil {
@@ -46,29 +70,14 @@ func TestRevokingCutsTheConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range []struct {
-		what         string
-		change, back func(context.Context) error
-		cert         bool // how it authenticates
-		cut          bool
-		offline      bool // said of it, since it is a device still
-	}{
-		{"disabled", enable(false), enable(true), false, true, false},
-		{"disabled, by certificate", enable(false), enable(true), true, true, false},
-		{"another secret", setSecret("x"), setSecret(secret("dev-0")), false, true, true},
-		{"another secret, by certificate", setSecret("x"), setSecret(secret("dev-0")), true, false, false},
-		{"another certificate", setCert(id.sum), setCert(mine.sum), true, true, true},
-		{"no certificate", setCert(nil), setCert(mine.sum), true, true, true},
-		{"no certificate, by secret", setCert(nil), setCert(mine.sum), false, false, false},
-		{"another division", sql(`update device set division_code = '3706' where id = 'dev-0'`), sql(`update device set division_code = '370602' where id = 'dev-0'`), false, true, true},
-		{"the name alone", sql(`update device set name_zh = 'x' where id = 'dev-0'`), sql(`select 1`), false, false, false},
-		{"deleted", sql(`delete from device where id = 'dev-0'`), sql(`select 1`), false, true, false},
-	} {
+	for _, c := range revocations(p, mine.sum, id.sum) {
 		for _, version := range []byte{4, 5} {
 			if version == 5 && c.what == "deleted" {
 				continue // once is for good
 			}
-			do(setCert(mine.sum))
+			do(func(ctx context.Context) error {
+				return p.db.SetCertificate(ctx, core.Scope{Division: "3706"}, "dev-0", mine.sum, "test")
+			})
 			w := dial(t, p.broker.Addr())
 			h := hello{version: version, user: "dev-0", password: secret("dev-0"), willTopic: statusTopic("dev-0"), will: "offline"}
 			if c.cert {

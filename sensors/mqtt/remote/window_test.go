@@ -8,108 +8,134 @@ import (
 	"pgregory.net/rapid"
 )
 
+// windowModel is what a window must be: publishes are numbered in the order in which they are put.
+type windowModel struct {
+	w                  *window
+	maxItems, maxBytes int
+	put                int
+	taken              []*slot
+	acked              []uint16
+	stored             map[uint16]bool
+	firstBad           int // the first that failed or found no room; -1: none did
+	firstFailed        int // the first that failed
+	ended              bool
+}
+
+func (m *windowModel) offer(t *rapid.T) {
+	s := &slot{id: uint16(m.put), size: rapid.IntRange(1, 60).Draw(t, "size"), qos: 1}
+	m.put++
+	if !m.w.put(s, errors.New("full")) && m.firstBad < 0 {
+		m.firstBad = int(s.id)
+	}
+}
+
+func (m *windowModel) take() bool {
+	s, ok := m.w.take()
+	if ok {
+		m.taken = append(m.taken, s)
+	}
+	return ok
+}
+
+// draw gives the place in taken of one that was taken and not settled.
+func (m *windowModel) draw(t *rapid.T) (int, bool) {
+	if len(m.taken) == 0 {
+		return 0, false
+	}
+	return rapid.IntRange(0, len(m.taken)-1).Draw(t, "which"), true
+}
+
+func (m *windowModel) settle(t *rapid.T) {
+	i, ok := m.draw(t)
+	if !ok {
+		return
+	}
+	s := m.taken[i]
+	m.taken = slices.Delete(m.taken, i, i+1)
+	if rapid.IntRange(0, 20).Draw(t, "fails") > 0 {
+		m.stored[s.id] = true
+		m.w.settle(s, nil)
+		return
+	}
+	if m.firstFailed < 0 || int(s.id) < m.firstFailed {
+		m.firstFailed = int(s.id)
+	}
+	if m.firstBad < 0 || int(s.id) < m.firstBad {
+		m.firstBad = int(s.id)
+	}
+	m.w.settle(s, errors.New("not stored"))
+}
+
+func (m *windowModel) hand(t *rapid.T) {
+	i, ok := m.draw(t)
+	if !ok {
+		return
+	}
+	s, handed := m.taken[i], false
+	err := m.w.hand(s, func() error { handed = true; return nil })
+	if gone := m.firstFailed >= 0 && int(s.id) > m.firstFailed; handed == gone || errors.Is(err, errLetGo) != gone {
+		t.Fatalf("%d is handed on: %v (%v); the first that failed is %d", s.id, handed, err, m.firstFailed)
+	}
+}
+
+func (m *windowModel) ready() {
+	stored, cut := m.w.ready()
+	for _, s := range stored {
+		m.acked = append(m.acked, s.id)
+	}
+	m.ended = m.ended || cut != nil
+}
+
+func (m *windowModel) check(t *rapid.T) {
+	for i, id := range m.acked {
+		if int(id) != i || !m.stored[id] || (m.firstBad >= 0 && int(id) >= m.firstBad) {
+			t.Fatalf("acknowledged %v; %d is stored: %v, the first that failed is %d", m.acked, id, m.stored[id], m.firstBad)
+		}
+	}
+	items, bytes, _ := m.w.depth()
+	if items > m.maxItems || (items > 1 && bytes > m.maxBytes) || items+len(m.acked) > m.put {
+		t.Fatalf("%d items, %d bytes", items, bytes)
+	}
+	if m.ended && (m.firstBad < 0 || items > 0) {
+		t.Fatalf("ended with %d items, the first that failed is %d", items, m.firstBad)
+	}
+}
+
+// finish stores what is left: everything up to the first failure is acknowledged, and then it ends.
+func (m *windowModel) finish(t *rapid.T) {
+	for m.take() {
+	}
+	for _, s := range m.taken {
+		m.w.settle(s, nil)
+	}
+	m.ready()
+	want := m.put
+	if m.firstBad >= 0 {
+		want = m.firstBad
+	}
+	if len(m.acked) != want || m.ended != (m.firstBad >= 0) {
+		t.Fatalf("%d acknowledged, want %d; ended %v", len(m.acked), want, m.ended)
+	}
+	if items, bytes, _ := m.w.depth(); items != 0 || bytes != 0 {
+		t.Fatalf("%d items and %d bytes are left", items, bytes)
+	}
+}
+
 // The window acknowledges in the order of receipt, never what is not stored, and never what came after
 // something that could not be stored; it stays within its bounds whatever is settled, or is not.
 func TestWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		maxItems, maxBytes := rapid.IntRange(1, 20).Draw(t, "items"), rapid.IntRange(10, 200).Draw(t, "bytes")
-		w := newWindow(maxItems, maxBytes)
-		var put, taken []*slot
-		var acked []uint16
-		state := map[uint16]string{} // of what was put: "", stored, failed
-		firstBad := -1               // index in put of the first that failed or found no room
-		firstFailed := -1            // of the first that failed
-		ended := false
-		collect := func() {
-			stored, cut := w.ready()
-			for _, s := range stored {
-				acked = append(acked, s.id)
-			}
-			ended = ended || cut != nil
+		m := &windowModel{
+			maxItems: rapid.IntRange(1, 20).Draw(t, "items"), maxBytes: rapid.IntRange(10, 200).Draw(t, "bytes"),
+			stored: map[uint16]bool{}, firstBad: -1, firstFailed: -1,
 		}
+		m.w = newWindow(m.maxItems, m.maxBytes)
 		t.Repeat(map[string]func(*rapid.T){
-			"put": func(t *rapid.T) {
-				s := &slot{id: uint16(len(put)), size: rapid.IntRange(1, 60).Draw(t, "size"), qos: 1}
-				put = append(put, s)
-				if !w.put(s, errors.New("full")) && firstBad < 0 {
-					firstBad = len(put) - 1
-				}
-			},
-			"take": func(*rapid.T) {
-				if s, ok := w.take(); ok {
-					taken = append(taken, s)
-				}
-			},
-			"settle": func(t *rapid.T) {
-				if len(taken) == 0 {
-					return
-				}
-				i := rapid.IntRange(0, len(taken)-1).Draw(t, "which")
-				s := taken[i]
-				taken = slices.Delete(taken, i, i+1)
-				if rapid.IntRange(0, 20).Draw(t, "fails") > 0 {
-					state[s.id] = "stored"
-					w.settle(s, nil)
-					return
-				}
-				state[s.id] = "failed"
-				if firstFailed < 0 || int(s.id) < firstFailed {
-					firstFailed = int(s.id)
-				}
-				if firstBad < 0 || int(s.id) < firstBad {
-					firstBad = int(s.id)
-				}
-				w.settle(s, errors.New("not stored"))
-			},
-			"hand": func(t *rapid.T) {
-				if len(taken) == 0 {
-					return
-				}
-				s := taken[rapid.IntRange(0, len(taken)-1).Draw(t, "which")]
-				handed := false
-				err := w.hand(s, func() error { handed = true; return nil })
-				if gone := firstFailed >= 0 && int(s.id) > firstFailed; handed == gone || errors.Is(err, errLetGo) != gone {
-					t.Fatalf("%d is handed on: %v (%v); the first that failed is %d", s.id, handed, err, firstFailed)
-				}
-			},
-			"ready": func(*rapid.T) { collect() },
-			"": func(t *rapid.T) {
-				for i, id := range acked {
-					if int(id) != i || state[id] != "stored" || (firstBad >= 0 && int(id) >= firstBad) {
-						t.Fatalf("acknowledged %v; %d is %q, the first that failed is %d", acked, id, state[id], firstBad)
-					}
-				}
-				items, bytes, _ := w.depth()
-				if items > maxItems || (items > 1 && bytes > maxBytes) || items+len(acked) > len(put) {
-					t.Fatalf("%d items, %d bytes", items, bytes)
-				}
-				if ended && (firstBad < 0 || items > 0) {
-					t.Fatalf("ended with %d items, the first that failed is %d", items, firstBad)
-				}
-			},
+			"put": m.offer, "settle": m.settle, "hand": m.hand, "": m.check,
+			"take":  func(*rapid.T) { m.take() },
+			"ready": func(*rapid.T) { m.ready() },
 		})
-		// what is left is stored: everything up to the first failure is acknowledged, and then it ends
-		for {
-			s, ok := w.take()
-			if !ok {
-				break
-			}
-			taken = append(taken, s)
-		}
-		for _, s := range taken {
-			w.settle(s, nil)
-		}
-		collect()
-		want := len(put)
-		if firstBad >= 0 {
-			want = firstBad
-		}
-		if len(acked) != want || ended != (firstBad >= 0) {
-			t.Fatalf("%d acknowledged, want %d; ended %v", len(acked), want, ended)
-		}
-		if items, bytes, _ := w.depth(); items != 0 || bytes != 0 {
-			t.Fatalf("%d items and %d bytes are left", items, bytes)
-		}
+		m.finish(t)
 	})
 }
 
