@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long a test waits for what must come; it is no measurement.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // town is a real database with devices dev-0, dev-1 and so on.
 type town struct {
@@ -86,12 +86,20 @@ func (w *town) ingest(opts sensors.IngestOptions, c sensors.Committer, reg *sens
 	return in
 }
 
-// quick are options with which a test need not wait long.
+// quick are options with which a test need not wait long for the next connection. No connection ends because the
+// machine is slow.
 func quick(url string) remote.Options {
 	return remote.Options{
-		Endpoint: remote.Endpoint{URL: url}, ClientID: "onemap-test", KeepAlive: time.Second, PingTimeout: time.Second, ConnectTimeout: 2 * time.Second,
+		Endpoint: remote.Endpoint{URL: url}, ClientID: "onemap-test", KeepAlive: patience, PingTimeout: patience, ConnectTimeout: patience,
 		RetryMin: 20 * time.Millisecond, RetryMax: 200 * time.Millisecond,
 	}
+}
+
+// watchful are quick options for a network that is cut without a word: the silence is noticed soon.
+func watchful(url string) remote.Options {
+	o := quick(url)
+	o.KeepAlive, o.PingTimeout, o.ConnectTimeout = time.Second, time.Second, 2*time.Second
+	return o
 }
 
 // client is started and connected.
@@ -190,7 +198,7 @@ func (f *fleet) stopped() bool {
 
 func (f *fleet) device(id string) {
 	for next := 0; !f.stopped() && (f.limit == 0 || next < f.limit); {
-		c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + f.addr).SetClientID(id).SetAutoReconnect(false).SetConnectTimeout(time.Second))
+		c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + f.addr).SetClientID(id).SetAutoReconnect(false).SetConnectTimeout(patience))
 		if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() != nil {
 			time.Sleep(20 * time.Millisecond)
 			continue

@@ -104,7 +104,7 @@ func TestNetworkCut(t *testing.T) {
 	w := newTown(t, 5)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
 	p := newProxy(t, b.Addr())
-	c := w.client(quick("mqtt://"+p.addr), w.ingest(sensors.IngestOptions{}, w.db, w.reg))
+	c := w.client(watchful("mqtt://"+p.addr), w.ingest(sensors.IngestOptions{}, w.db, w.reg))
 	f := launch(t, b.Addr(), 5, 0)
 	for cut := range 2 {
 		eventually(t, "readings are stored", func() bool { return w.stored() > 500*(cut+1) })
@@ -132,7 +132,7 @@ func TestRedeliveredWithoutTime(t *testing.T) {
 	p := newProxy(t, b.Addr())
 	store := &faulty{DB: w.db}
 	in := w.ingest(sensors.IngestOptions{ProbeMin: 10 * time.Millisecond, ProbeMax: 50 * time.Millisecond}, store, sensors.NewRegistry(store, sensors.RegistryOptions{}, nil, nil))
-	c := w.client(quick("mqtt://"+p.addr), in)
+	c := w.client(watchful("mqtt://"+p.addr), in)
 	dev := device(t, b.Addr())
 	publish(t, dev, obsTopic("dev-0"), 1, false, `{"v":{"level":1}}`)
 	eventually(t, "it is stored", func() bool { return w.stored() == 1 })
@@ -141,11 +141,12 @@ func TestRedeliveredWithoutTime(t *testing.T) {
 	for _, id := range []string{"dev-0", "dev-1", "dev-2"} {
 		publish(t, dev, obsTopic(id), 1, false, `{"v":{"level":2}}`)
 	}
-	eventually(t, "they arrived", func() bool { return c.Stats().QoS1 == 4 })
+	eventually(t, "they arrived", func() bool { return c.Stats().QoS1 >= 4 })
 	p.cut()
 	eventually(t, "the cut is noticed", func() bool { return !c.Connected() })
+	before := c.Stats().QoS1
 	p.heal()
-	eventually(t, "they arrived again", func() bool { return c.Stats().QoS1 >= 7 })
+	eventually(t, "they arrived again", func() bool { return c.Stats().QoS1 >= before+3 })
 	store.hold.Unlock()
 	eventually(t, "they are stored", func() bool { return w.stored() >= 4 })
 	w.stop(c) // which acknowledges, and so has stored, all that it took
@@ -181,17 +182,19 @@ func TestDatabaseAway(t *testing.T) {
 func TestBackpressure(t *testing.T) {
 	w := newTown(t, 20)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
-	in := w.ingest(sensors.IngestOptions{MaxQueue: 4}, w.db, w.reg)
-	c := w.client(quick(b.URL()), in)
+	store := &faulty{DB: w.db}
+	in := w.ingest(sensors.IngestOptions{MaxQueue: 4}, store, w.reg)
+	w.stop(w.client(quick(b.URL()), in))
 	f := launch(t, b.Addr(), 20, 100)
 	f.wg.Wait()
+	store.hold.Lock() // until more has come than the queue takes
+	c := w.client(quick(b.URL()), in)
+	eventually(t, "the queue is full", func() bool { return in.Stats().Totals.Refused > 0 })
+	store.hold.Unlock()
 	eventually(t, "everything is stored", func() bool { return w.missing(f, f.snapshot()) == 0 })
 	w.noneTwice(2000)
 	if s := c.Stats(); s.Reconnects != 0 || s.Refused["unstored"] != 0 {
 		t.Errorf("stats %+v", s)
-	}
-	if in.Stats().Totals.Refused == 0 {
-		t.Error("the queue was never full: the test tests nothing")
 	}
 }
 
@@ -199,22 +202,24 @@ func TestBackpressure(t *testing.T) {
 func TestOverrun(t *testing.T) {
 	w := newTown(t, 5)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
-	in := w.ingest(sensors.IngestOptions{}, w.db, w.reg)
+	store := &faulty{DB: w.db}
+	in := w.ingest(sensors.IngestOptions{}, store, w.reg)
 	opts := quick(b.URL())
 	w.stop(w.client(opts, in))
 	f := launch(t, b.Addr(), 5, 100)
 	f.wg.Wait()
 	opts.MaxPending = 40 // of an in-flight window of 1,000
 	opts.RetryMin, opts.RetryMax = time.Millisecond, time.Millisecond
+	store.hold.Lock() // until more has come than the window holds
 	c, err := remote.New(opts, in, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Start()
 	t.Cleanup(func() { w.stop(c) })
+	eventually(t, "the window is full", func() bool { return c.Stats().QoS1 > uint64(opts.MaxPending)+1 })
+	store.hold.Unlock()
 	eventually(t, "everything is stored", func() bool { return w.missing(f, f.snapshot()) == 0 })
 	w.noneTwice(500)
-	if c.Stats().Reconnects == 0 {
-		t.Error("the window was never full: the test tests nothing")
-	}
+	eventually(t, "the rest came over another connection", func() bool { return c.Stats().Reconnects > 0 })
 }
