@@ -16,8 +16,9 @@ const ChartLimit = 2000
 // what it stands among; the first of them in a bucket is kept beside, and when those are more than a
 // tenth of the points, that many of them, from the whole period. Of readings that are believed and to be
 // looked at twice (QCSuspect, TimeAhead), the first of each bucket is kept beside too, as many as there is
-// still room for, from the whole period. The first and the last reading are always kept; a limit below four
-// leaves room for nothing else.
+// still room for, from the whole period. How many of either a bucket has is counted (Flagged): none goes
+// without a word. The first and the last reading are always kept; a limit below four leaves room for
+// nothing else.
 type Reducer struct {
 	from    time.Time
 	buckets int64
@@ -28,6 +29,7 @@ type Reducer struct {
 	points  []Observation
 	aside   []Observation // of readings that are not believed, the first of each bucket
 	marked  []Observation // of those that are, and are to be looked at twice, the first of each bucket
+	flagged []Flagged     // what the buckets have of both
 	bucket  int64
 	least   *Observation
 	most    *Observation
@@ -76,6 +78,7 @@ func (r *Reducer) take(o *Observation) {
 		r.flush()
 		r.bucket = b
 	}
+	r.count(o)
 	switch {
 	case !believed(o):
 		r.beside = first(r.beside, o)
@@ -90,6 +93,28 @@ func (r *Reducer) take(o *Observation) {
 		*r.least = *o
 	case o.Value > r.most.Value:
 		*r.most = *o
+	}
+}
+
+// count counts a reading that is to be looked at twice.
+func (r *Reducer) count(o *Observation) {
+	if o.QC != QCBad && o.QC != QCMissing && o.QC != QCSuspect && o.TimeSource != TimeAhead {
+		return
+	}
+	at := r.from.Add(time.Duration(r.bucket) * r.width).UTC()
+	if n := len(r.flagged); n == 0 || !r.flagged[n-1].Time.Equal(at) {
+		r.flagged = append(r.flagged, Flagged{Time: at})
+	}
+	f := &r.flagged[len(r.flagged)-1]
+	switch o.QC {
+	case QCBad:
+		f.Bad++
+	case QCMissing:
+		f.Missing++
+	case QCSuspect:
+		f.Suspect++
+	default:
+		f.Ahead++
 	}
 }
 
@@ -123,7 +148,7 @@ func (r *Reducer) flush() {
 	r.least, r.most, r.beside, r.mark = nil, nil, nil, nil
 }
 
-// Chart is what came of it: Rows, Exact, BucketS and Points.
+// Chart is what came of it: Rows, Exact, BucketS, Points and Flagged.
 func (r *Reducer) Chart() Chart {
 	if !r.reduced {
 		return Chart{Rows: r.rows, Exact: true, Points: r.every}
@@ -138,7 +163,7 @@ func (r *Reducer) Chart() Chart {
 	})
 	points = append(points, evenly(marked, r.limit-len(points))...)
 	slices.SortFunc(points, byTime)
-	return Chart{Rows: r.rows, BucketS: r.width.Seconds(), Points: points}
+	return Chart{Rows: r.rows, BucketS: r.width.Seconds(), Points: points, Flagged: r.flagged}
 }
 
 func byTime(a, b Observation) int { return a.Time.Compare(b.Time) }

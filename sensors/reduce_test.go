@@ -13,7 +13,7 @@ import (
 	"onemap/sensors"
 )
 
-// randomSeries is up to 400 readings of a period, some of them bad, suspect or of a clock ahead.
+// randomSeries is up to 400 readings of a period, some of them bad, missing, suspect or of a clock ahead.
 func randomSeries(rt *rapid.T, from time.Time, period time.Duration) (series []sensors.Observation) {
 	steps := rapid.SliceOfN(rapid.IntRange(1, 1000), 0, 400).Draw(rt, "steps")
 	sum, at := 0, 0
@@ -36,6 +36,8 @@ func randomSeries(rt *rapid.T, from time.Time, period time.Duration) (series []s
 			o.QC = sensors.QCSuspect
 		case 2:
 			o.TimeSource = sensors.TimeAhead
+		case 3:
+			o.QC = sensors.QCMissing
 		}
 		series = append(series, o)
 	}
@@ -77,6 +79,13 @@ func TestAChartKeepsEveryPeak(t *testing.T) {
 		if want, got := marked(series, bucket), marked(c.Points, bucket); len(c.Points) < limit && !maps.Equal(want, got) {
 			rt.Fatalf("there is room, and of the buckets %v with a marked reading %v have one", want, got)
 		}
+		told := map[int64][4]int64{}
+		for _, f := range c.Flagged {
+			told[bucket(sensors.Observation{Time: f.Time})] = [4]int64{f.Bad, f.Missing, f.Suspect, f.Ahead}
+		}
+		if d := cmp.Diff(flagged(series, bucket), told); d != "" || len(told) != len(c.Flagged) {
+			rt.Fatalf("of %d buckets is flagged (-series +chart):\n%s", len(c.Flagged), d)
+		}
 	})
 }
 
@@ -103,7 +112,7 @@ func areOf(rt *rapid.T, series, points []sensors.Observation) {
 func extremes(list []sensors.Observation, bucket func(sensors.Observation) int64) map[int64][2]float64 {
 	m := map[int64][2]float64{}
 	for _, o := range list {
-		if o.QC == sensors.QCBad {
+		if o.QC == sensors.QCBad || o.QC == sensors.QCMissing {
 			continue
 		}
 		e, ok := m[bucket(o)]
@@ -121,6 +130,24 @@ func marked(list []sensors.Observation, bucket func(sensors.Observation) int64) 
 	for _, o := range list {
 		if o.QC == sensors.QCSuspect || o.TimeSource == sensors.TimeAhead {
 			m[bucket(o)] = true
+		}
+	}
+	return m
+}
+
+// flagged counts the bad, missing and suspect readings by bucket, and those of a clock ahead that are none of them.
+func flagged(list []sensors.Observation, bucket func(sensors.Observation) int64) map[int64][4]int64 {
+	kinds := map[sensors.QC]int{sensors.QCBad: 0, sensors.QCMissing: 1, sensors.QCSuspect: 2}
+	m := map[int64][4]int64{}
+	for _, o := range list {
+		kind, ok := kinds[o.QC]
+		if !ok && o.TimeSource == sensors.TimeAhead {
+			kind, ok = 3, true
+		}
+		if ok {
+			n := m[bucket(o)]
+			n[kind]++
+			m[bucket(o)] = n
 		}
 	}
 	return m

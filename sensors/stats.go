@@ -91,6 +91,16 @@ type Conflict struct {
 	ReceivedAt   time.Time `json:"received_at"`
 }
 
+// Flagged counts the readings of one bucket of a chart that are to be looked at twice: each once, as what it is first in
+// this order.
+type Flagged struct {
+	Time    time.Time `json:"t" doc:"The bucket's beginning"`
+	Bad     int64     `json:"bad" doc:"qc 4"`
+	Missing int64     `json:"missing" doc:"qc 9"`
+	Suspect int64     `json:"suspect" doc:"qc 3"`
+	Ahead   int64     `json:"ahead" doc:"time_source 3"`
+}
+
 // Chart is a datastream's period in at most a given number of points: of each bucket of time the
 // least and the greatest reading, so that no peak is lost.
 type Chart struct {
@@ -101,6 +111,7 @@ type Chart struct {
 	Exact        bool          `json:"exact"`    // every reading is a point: nothing was left out
 	BucketS      float64       `json:"bucket_s"` // seconds; 0 when exact
 	Points       []Observation `json:"points"`   // in time order
+	Flagged      []Flagged     `json:"flagged" doc:"Of a reduced chart, the buckets with readings that are to be looked at twice, in time order: also of those that are no points"`
 	Conflicts    []Conflict    `json:"conflicts"`
 }
 

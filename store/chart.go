@@ -33,6 +33,9 @@ func (db *DB) Chart(ctx context.Context, s core.Scope, datastream int64, from, t
 	if c.Points == nil {
 		c.Points = []sensors.Observation{}
 	}
+	if c.Flagged == nil {
+		c.Flagged = []sensors.Flagged{}
+	}
 	c.Conflicts, err = db.conflictsWithin(ctx, s, datastream, from, to, chartConflicts)
 	return c, err
 }

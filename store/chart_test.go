@@ -2,11 +2,15 @@ package store_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
@@ -64,6 +68,55 @@ func TestChartOfAMonth(t *testing.T) {
 	if _, err := db.Chart(t.Context(), core.Scope{Division: "370614"}, levels[0], from, from.Add(time.Hour), 10); !errs.Is(err, errs.NotFound) {
 		t.Errorf("from another county: %v", err)
 	}
+}
+
+// Whatever the period and the number of points: of the flagged readings none goes without a word, as the database counts them.
+func TestChartCountsWhatIsFlagged(t *testing.T) {
+	db := newCity(t, 1)
+	id := streamsOf(t, db)[0]
+	from := time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
+	const rows = 3 * 24 * 60
+	fillSeries(t, db, []int64{id}, from, time.Minute, rows)
+	if _, err := db.Pool().Exec(t.Context(), `
+		update observation set qc = case when seq % 5 = 0 then 1 else (array[4, 9, 3, 1])[1 + (hashint8(seq) & 3)] end, time_source = 1 + 2 * (hashint8(seq) >> 2 & 1)
+		where datastream_id = $1 and hashint8(seq / 40) % 4 = 0`, id); err != nil { // some stretches of 40
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		begin := from.Add(time.Duration(rapid.IntRange(0, rows-1).Draw(rt, "begin")) * time.Minute)
+		end := begin.Add(time.Duration(rapid.IntRange(1, rows).Draw(rt, "seconds")) * 60 * time.Second)
+		c, err := db.Chart(t.Context(), city, id, begin, end, rapid.SampledFrom([]int{4, 7, 30, 300, 2000}).Draw(rt, "points"))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if c.Exact {
+			if len(c.Flagged) > 0 {
+				rt.Fatalf("every reading is a point, and yet %v", c.Flagged)
+			}
+			return
+		}
+		width := time.Duration(math.Round(c.BucketS * float64(time.Second)))
+		found, err := db.Pool().Query(t.Context(), `
+			select b::bigint, count(*) filter (where qc = 4), count(*) filter (where qc = 9),
+				count(*) filter (where qc = 3), count(*) filter (where qc not in (3, 4, 9))
+			from observation, floor(extract(epoch from ts - $2) * 1000000000 / $4::bigint) b
+			where datastream_id = $1 and ts >= $2 and ts < $3 and (qc in (3, 4, 9) or time_source = 3) group by b order by b`, id, begin, end, int64(width))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		want, err := pgx.CollectRows(found, func(row pgx.CollectableRow) (f sensors.Flagged, err error) {
+			var bucket int64
+			err = row.Scan(&bucket, &f.Bad, &f.Missing, &f.Suspect, &f.Ahead)
+			f.Time = begin.Add(time.Duration(bucket) * width)
+			return f, err
+		})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if d := cmp.Diff(want, c.Flagged, cmpopts.EquateEmpty()); d != "" {
+			rt.Fatalf("(-want +got)\n%s", d)
+		}
+	})
 }
 
 func TestChartShowsConflictsOfItsPeriod(t *testing.T) {

@@ -21,7 +21,8 @@ func (s *Server) chartRoutes() {
 	o.Description = "From the stored readings themselves. When there are more than points, the period is cut into equal buckets of bucket_s seconds, " +
 		"and each keeps its least and its greatest reading at their own times. Readings flagged bad or missing (qc 4, 9) are no extremes; " +
 		"the first of each bucket is kept beside them, or, when those are more than a tenth of the points, that many from the whole period. " +
-		"Of readings flagged suspect (qc 3) or ahead of their receipt (time_source 3), the first of each bucket is kept beside, as many as there is room for. " +
+		"Of readings flagged suspect (qc 3) or ahead of their receipt (time_source 3), the first of each bucket is kept beside, as many as there is room for; " +
+		"flagged counts all of these in each bucket, points or not. " +
 		"The first and the last reading are always there; fewer than four points leave room for nothing else. Times are RFC 3339 in UTC; values are in the unit of the datastream's type."
 	register(s, needView, o, s.chart)
 }

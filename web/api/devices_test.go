@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"onemap/sensors"
 )
@@ -76,13 +79,46 @@ func TestChart(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	a := w.send(r02, http.MethodGet, path+"?from=2020-01-01T00:00:00%2B08:00&to=2020-01-02T00:00:00Z", nil)
-	if !strings.Contains(string(a.body), `"points":[]`) || !strings.Contains(string(a.body), `"conflicts":[]`) {
+	if !strings.Contains(string(a.body), `"points":[]`) || !strings.Contains(string(a.body), `"conflicts":[]`) || !strings.Contains(string(a.body), `"flagged":[]`) {
 		t.Errorf("nothing must be empty lists: %s", a.body)
 	}
 	for query, field := range map[string]string{"points=1": "points", "points=2001": "points", "from=yesterday": "from", "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": "from"} {
 		if a := w.send(r02, http.MethodGet, path+"?"+query, nil); a.status/100 != 4 || !strings.Contains(string(a.body), field) {
 			t.Errorf("%s: %d %s", query, a.status, a.body)
 		}
+	}
+}
+
+// Two buckets have room for two readings that are no extremes; how many are flagged is said all the same.
+func TestChartCountsWhatIsFlagged(t *testing.T) {
+	w := newWorld(t, nil)
+	from := w.clock.now().Add(-72 * time.Hour).Truncate(time.Hour).UTC()
+	var b sensors.Batch
+	for i := range 60 {
+		o := sensors.Observation{
+			DatastreamID: w.streams["dev-02"], Time: from.Add(time.Duration(i) * time.Minute), Value: float64(i % 7),
+			QC: sensors.QCGood, TimeSource: sensors.TimeDevice, ReceivedAt: w.clock.now(),
+		}
+		switch i {
+		case 3, 4:
+			o.QC = sensors.QCBad
+		case 5:
+			o.QC = sensors.QCMissing
+		case 50:
+			o.TimeSource = sensors.TimeAhead
+		case 51:
+			o.QC = sensors.QCSuspect
+		}
+		b.Observations = append(b.Observations, o)
+	}
+	_, err := w.db.CommitBatch(t.Context(), b)
+	w.must(err)
+	query := url.Values{"from": {from.Format(time.RFC3339)}, "to": {from.Add(time.Hour).Format(time.RFC3339)}, "points": {"6"}}
+	var c sensors.Chart
+	w.send(r02, http.MethodGet, fmt.Sprintf("/api/v1/datastreams/%d/chart?%s", w.streams["dev-02"], query.Encode()), nil).decode(t, &c)
+	want := []sensors.Flagged{{Time: from, Bad: 2, Missing: 1}, {Time: from.Add(30 * time.Minute), Suspect: 1, Ahead: 1}}
+	if d := cmp.Diff(want, c.Flagged); d != "" || len(c.Points) > 6 || c.Rows != 60 {
+		t.Errorf("%d points of %d, flagged (-want +got):\n%s", len(c.Points), c.Rows, d)
 	}
 }
 

@@ -31,6 +31,7 @@ type Checks = {
   feature: Agrees<T.Feature, S['Feature']>
   featureProperties: Agrees<T.FeatureProperties, S['FeatureProperties']>
   field: Agrees<T.Field, S['Field']>
+  flagged: Agrees<T.Flagged, S['Flagged']>
   hazardType: Agrees<T.HazardType, S['HazardType']>
   hit: Agrees<T.Hit, S['Hit']>
   ingestBroker: Agrees<T.BrokerStats, S['BrokerStats']>

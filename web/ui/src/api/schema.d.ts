@@ -167,7 +167,7 @@ export interface paths {
         };
         /**
          * A datastream's readings in [from, to), in at most so many points
-         * @description From the stored readings themselves. When there are more than points, the period is cut into equal buckets of bucket_s seconds, and each keeps its least and its greatest reading at their own times. Readings flagged bad or missing (qc 4, 9) are no extremes; the first of each bucket is kept beside them, or, when those are more than a tenth of the points, that many from the whole period. Of readings flagged suspect (qc 3) or ahead of their receipt (time_source 3), the first of each bucket is kept beside, as many as there is room for. The first and the last reading are always there; fewer than four points leave room for nothing else. Times are RFC 3339 in UTC; values are in the unit of the datastream's type.
+         * @description From the stored readings themselves. When there are more than points, the period is cut into equal buckets of bucket_s seconds, and each keeps its least and its greatest reading at their own times. Readings flagged bad or missing (qc 4, 9) are no extremes; the first of each bucket is kept beside them, or, when those are more than a tenth of the points, that many from the whole period. Of readings flagged suspect (qc 3) or ahead of their receipt (time_source 3), the first of each bucket is kept beside, as many as there is room for; flagged counts all of these in each bucket, points or not. The first and the last reading are always there; fewer than four points leave room for nothing else. Times are RFC 3339 in UTC; values are in the unit of the datastream's type.
          */
         get: operations["getChart"];
         put?: never;
@@ -901,6 +901,8 @@ export interface components {
             /** Format: int64 */
             datastream_id: number;
             exact: boolean;
+            /** @description Of a reduced chart, the buckets with readings that are to be looked at twice, in time order: also of those that are no points */
+            flagged: components["schemas"]["Flagged"][];
             /** Format: date-time */
             from: string;
             points: components["schemas"]["Observation"][];
@@ -1144,6 +1146,33 @@ export interface components {
         FieldDetail: {
             detail: string;
             field: string;
+        };
+        Flagged: {
+            /**
+             * Format: int64
+             * @description time_source 3
+             */
+            ahead: number;
+            /**
+             * Format: int64
+             * @description qc 4
+             */
+            bad: number;
+            /**
+             * Format: int64
+             * @description qc 9
+             */
+            missing: number;
+            /**
+             * Format: int64
+             * @description qc 3
+             */
+            suspect: number;
+            /**
+             * Format: date-time
+             * @description The bucket's beginning
+             */
+            t: string;
         };
         Geometry: {
             coordinates?: unknown;

@@ -87,6 +87,15 @@ export interface ChartPoint {
   received_at: string
 }
 
+/** How many readings of one bucket of a reduced chart are to be looked at twice; t is its beginning. */
+export interface Flagged {
+  t: string
+  bad: number
+  missing: number
+  suspect: number
+  ahead: number
+}
+
 /** A period of a datastream in a bounded number of points: of each bucket the least and the greatest. */
 export interface ChartData {
   datastream_id: number
@@ -96,6 +105,7 @@ export interface ChartData {
   exact: boolean
   bucket_s: number
   points: ChartPoint[]
+  flagged: Flagged[]
   conflicts: Conflict[]
 }
 

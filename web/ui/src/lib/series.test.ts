@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Rule } from '../api/types'
 import { bandsOf, rulesFor } from '../stores/rules'
 import { scaleBar } from '../map/scale'
-import { extent, periodOf, flagsOf, withGaps } from './series'
+import { countFlags, extent, periodOf, flagsOf, withGaps } from './series'
 
 const at = (minute: number, v: number, qc = 1) => ({ t: new Date(minute * 60_000).toISOString(), v, qc })
 
@@ -21,9 +21,24 @@ test('what should be looked at twice is marked, in time order', () => {
   const reading = (minute: number, v: number, qc: number, time_source = 1) =>
     ({ ...at(minute, v, qc), datastream_id: 7, time_source, received_at: '' })
   const conflict = { id: 1, datastream_id: 7, device_id: 'd', name: 'level', division: '370602', t: at(2, 0).t, stored: 1, v: 9, received_at: '' }
-  const flags = flagsOf({ points: [reading(0, 1, 1), reading(1, 99, 4), reading(3, 2, 3), reading(4, 3, 1, 3)], conflicts: [conflict] })
+  const flags = flagsOf({ bucket_s: 0, flagged: [], points: [reading(0, 1, 1), reading(1, 99, 4), reading(3, 2, 3), reading(4, 3, 1, 3)], conflicts: [conflict] })
   expect(flags.map((f) => [f.at / 60_000, f.kind, f.value])).toEqual([[1, 'bad', 99], [2, 'conflict', 9], [3, 'suspect', 2], [4, 'ahead', 3]])
   expect(flags[1]!.stored).toBe(1)
+})
+
+test('what is flagged and no point of a reduced chart is marked all the same', () => {
+  const reading = (minute: number, qc: number) => ({ ...at(minute, 5, qc), datastream_id: 7, time_source: 1, received_at: '' })
+  const bucket = (minute: number, over: object) => ({ t: at(minute, 0).t, bad: 0, missing: 0, suspect: 0, ahead: 0, ...over })
+  const flags = flagsOf({
+    bucket_s: 600,
+    points: [reading(1, 4), reading(3, 4), reading(4, 9), reading(40, 3)],
+    flagged: [bucket(0, { bad: 5, missing: 1 }), bucket(20, { suspect: 2, ahead: 3 }), bucket(40, { suspect: 1 })],
+    conflicts: [],
+  }, [reading(41, 3)])
+  expect(flags.map((f) => [f.at / 60_000, f.kind, f.value, f.count ?? 1])).toEqual([
+    [1, 'bad', 5, 4], [3, 'bad', 5, 1], [4, 'missing', null, 1], [25, 'suspect', null, 2], [25, 'ahead', null, 3], [40, 'suspect', 5, 1], [41, 'suspect', 5, 1],
+  ])
+  expect(countFlags(flags)).toEqual([{ kind: 'bad', n: 5 }, { kind: 'missing', n: 1 }, { kind: 'suspect', n: 4 }, { kind: 'ahead', n: 3 }])
 })
 
 test('bad and missing readings are gaps, suspect ones are drawn', () => {

@@ -38,31 +38,60 @@ export function periodOf(from: string, to: string): Period | null {
   return a < b && b - a <= longestMs ? { from: a, to: b } : null
 }
 
-export type FlagKind = 'suspect' | 'bad' | 'ahead' | 'conflict'
+/** In the order of the legend. */
+export const flagKinds = ['bad', 'missing', 'suspect', 'ahead', 'conflict'] as const
+export type FlagKind = (typeof flagKinds)[number]
 
 /** A reading that people should look at twice. */
 export interface Flag {
   at: number
-  value: number
+  /** null: it has none to be drawn at. */
+  value: number | null
   kind: FlagKind
+  /** Of a reduced chart: how many of its bucket this stands for. */
+  count?: number
   /** Of a conflict: what was stored first. */
   stored?: number | null
 }
 
 /** Why a reading is to be looked at twice; null: it is not. */
 export function flagOf(reading: Pick<ChartPoint, 'qc' | 'time_source'>): Exclude<FlagKind, 'conflict'> | null {
-  return reading.qc === 4 ? 'bad' : reading.qc === 3 ? 'suspect' : reading.time_source === 3 ? 'ahead' : null
+  return reading.qc === 4 ? 'bad' : reading.qc === 9 ? 'missing' : reading.qc === 3 ? 'suspect' : reading.time_source === 3 ? 'ahead' : null
 }
 
-/** The flagged readings of a chart, and the values that came second for a time that had one. */
-export function flagsOf(chart: Pick<ChartData, 'points' | 'conflicts'>): Flag[] {
-  const flags: Flag[] = []
-  for (const p of chart.points) {
-    const kind = flagOf(p)
-    if (kind) flags.push({ at: Date.parse(p.t), value: p.v, kind })
+/**
+ * The flagged readings of a chart, and the values that came second for a time that had one. What a reduced
+ * chart has no point of is in the count of the first that it has of the bucket, or in the bucket's middle.
+ * What came since is in no bucket.
+ */
+export function flagsOf(chart: Pick<ChartData, 'points' | 'conflicts' | 'flagged' | 'bucket_s'>, since: ChartPoint[] = []): Flag[] {
+  const flagged = (points: ChartPoint[]) =>
+    points.flatMap((p): Flag[] => {
+      const kind = flagOf(p)
+      return kind ? [{ at: Date.parse(p.t), value: kind === 'missing' ? null : p.v, kind }] : []
+    })
+  const drawn = flagged(chart.points)
+  const flags = [...drawn, ...flagged(since)]
+  const width = chart.bucket_s * 1000
+  for (const bucket of chart.flagged) {
+    const from = Date.parse(bucket.t)
+    const here = drawn.filter((f) => f.at >= from && f.at < from + width)
+    for (const kind of flagKinds) {
+      const all = kind === 'conflict' ? 0 : bucket[kind]
+      const shown = here.filter((f) => f.kind === kind)
+      if (shown[0] && all > shown.length) shown[0].count = all - shown.length + 1
+      else if (all && !shown.length) flags.push({ at: from + width / 2, value: null, kind, count: all })
+    }
   }
   for (const c of chart.conflicts) flags.push({ at: Date.parse(c.t), value: c.v, kind: 'conflict', stored: c.stored })
   return flags.sort((a, b) => a.at - b.at)
+}
+
+/** How many readings of each kind the flags stand for. */
+export function countFlags(flags: Flag[]): { kind: FlagKind; n: number }[] {
+  return flagKinds
+    .map((kind) => ({ kind, n: flags.filter((f) => f.kind === kind).reduce((n, f) => n + (f.count ?? 1), 0) }))
+    .filter((c) => c.n > 0)
 }
 
 /** The y-axis: all values, and the nearest threshold beyond them, with a little air. */

@@ -7,7 +7,7 @@ import { connect, init, use, type EChartsType } from 'echarts/core'
 import { CanvasRenderer } from 'echarts/renderers'
 import type { EChartsCoreOption } from 'echarts/core'
 import { axisTime, exactTime } from '../lib/format'
-import type { Flag, Sample } from '../lib/series'
+import type { Flag, FlagKind, Sample } from '../lib/series'
 import type { Band } from '../stores/rules'
 import { fontFamily, roman, tokens, type ThemeName } from './tokens'
 
@@ -83,6 +83,29 @@ function marks(input: ChartInput) {
   }
 }
 
+/** How a flag is told from the others: by its shape, and by the same sign in the legend. */
+export const flagMarks: Record<FlagKind, { symbol: string; sign: string; level: 1 | 2 }> = {
+  bad: { symbol: 'path://M0 2 2 0 5 3 8 0 10 2 7 5 10 8 8 10 5 7 2 10 0 8 3 5Z', sign: '×', level: 1 },
+  missing: { symbol: 'circle', sign: '○', level: 2 },
+  suspect: { symbol: 'diamond', sign: '◆', level: 2 },
+  ahead: { symbol: 'triangle', sign: '▲', level: 2 },
+  conflict: { symbol: 'rect', sign: '■', level: 2 },
+}
+
+function flagPoint(flag: Flag, input: ChartInput) {
+  const t = tokens[input.theme]
+  const { symbol, level } = flagMarks[flag.kind]
+  const [low, high] = input.extent
+  const hollow = flag.kind === 'missing'
+  return {
+    // What lies beyond the axis, or has no value, is marked at its edge; the words say more.
+    value: [flag.at, Math.min(Math.max(flag.value ?? low, low), high)],
+    flag,
+    symbol,
+    itemStyle: { color: hollow ? t.panelSolid : t.levels[level], borderColor: hollow ? t.levels[level] : t.panelSolid, borderWidth: hollow ? 2 * input.scale : 1 },
+  }
+}
+
 /** The option of one stream's chart. A pure function: what is drawn is what it is given. */
 export function chartOption(input: ChartInput): EChartsCoreOption {
   const t = tokens[input.theme]
@@ -136,13 +159,9 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
       {
         type: 'scatter',
         name: 'flags',
-        symbol: 'diamond',
         symbolSize: 9 * k,
         z: 4,
-        // What lies beyond the axis is marked at its edge; the words say its value.
-        data: input.flags
-          .filter((f) => f.at >= input.from && f.at <= input.to)
-          .map((flag) => ({ value: [flag.at, Math.min(Math.max(flag.value, input.extent[0]), input.extent[1])], flag, itemStyle: { color: flag.kind === 'bad' ? t.levels[1] : t.levels[2], borderColor: t.panelSolid, borderWidth: 1 } })),
+        data: input.flags.filter((f) => f.at >= input.from && f.at <= input.to).map((flag) => flagPoint(flag, input)),
       },
     ],
   }

@@ -206,6 +206,8 @@ export default {
       ahead: 'The device’s clock runs ahead: {v}',
       conflict: 'Sent again as {v}; stored {stored}',
     },
+    kind: { bad: 'out of range', missing: 'missing', suspect: 'suspect', ahead: 'clock ahead', conflict: 'sent again' },
+    near: '{name}: {n} in this stretch',
     label: '{name} over the last {h} hours, latest {v}',
   },
   drawer: {

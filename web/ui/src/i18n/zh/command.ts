@@ -206,6 +206,8 @@ export default {
       ahead: '设备时钟超前，{v}',
       conflict: '重复上报 {v}，已存 {stored}',
     },
+    kind: { bad: '超出量程', missing: '缺测', suspect: '可疑', ahead: '时钟超前', conflict: '重复上报' },
+    near: '{name}：这一段共 {n} 条',
     label: '{name}最近 {h} 小时曲线，最新 {v}',
   },
   drawer: {
