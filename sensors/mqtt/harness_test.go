@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for what must come; it is no measurement.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // memory is a store in memory: what Committer and RegistryStore promise, readings keyed by
 // datastream and time as the table is.

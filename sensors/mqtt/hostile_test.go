@@ -191,12 +191,15 @@ func TestAFullQueueIsBackpressure(t *testing.T) {
 	s := newStandOn(t, m, mqtt.Options{}, sensors.IngestOptions{MaxQueue: 4}, nil)
 	var wires []*wire
 	for i := range devices {
-		id := fmt.Sprintf("dev-%d", i)
-		w := login(t, s.broker.Addr(), id, 4)
-		wires = append(wires, w)
+		wires = append(wires, login(t, s.broker.Addr(), fmt.Sprintf("dev-%d", i), 4))
+	}
+	for i, w := range wires { // at once when all are there: a commit is not held for long
 		go func() {
 			for n := range each {
-				pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1}, PacketID: uint16(n + 1), TopicName: obsTopic(id), Payload: reading(n)}
+				pk := packets.Packet{
+					FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1},
+					PacketID:    uint16(n + 1), TopicName: obsTopic(fmt.Sprintf("dev-%d", i)), Payload: reading(n),
+				}
 				if w.trySend(pk) != nil {
 					return
 				}
@@ -217,15 +220,19 @@ func TestAFullQueueIsBackpressure(t *testing.T) {
 
 func TestADeviceThatRepeatsWhatIsNotReadWaitsLonger(t *testing.T) {
 	s := newStand(t, newMemory(2), mqtt.Options{Penance: time.Hour}) // bounded by a minute, beyond this test
-	giant := func() {
-		w := login(t, s.broker.Addr(), "dev-0", 4)
+	hello0 := hello{version: 4, user: "dev-0", password: secret("dev-0"), willTopic: statusTopic("dev-0"), will: "offline"}
+	for n := 1; n <= 2; n++ { // the first one is forgiven
+		w := dial(t, s.broker.Addr())
+		if code := w.connect(hello0); code != 0 {
+			t.Fatalf("CONNACK %#x", code)
+		}
 		_, _ = w.conn.Write([]byte{0x32, 0xff, 0xff, 0x7f})
 		w.expectClosed()
+		eventually(t, "all is done about it, its will last", func() bool { _, times := s.online("dev-0"); return times == n })
 	}
-	giant()
-	giant() // the first one is forgiven
-	eventually(t, "seen", func() bool { return s.refused(t, "too-large") == 2 })
-	hello0 := hello{version: 4, user: "dev-0", password: secret("dev-0")}
+	if n := s.refused(t, "too-large"); n != 2 {
+		t.Errorf("%v refused", n)
+	}
 	first := dial(t, s.broker.Addr())
 	first.greet(hello0)
 	second := dial(t, s.broker.Addr())
@@ -265,13 +272,22 @@ func TestAPenanceEnds(t *testing.T) {
 
 func TestHalfOpenConnectionsEnd(t *testing.T) {
 	s := newStand(t, newMemory(2), mqtt.Options{MaxKeepAlive: time.Second})
+	const publishes = 100
 	for _, alive := range []int{-1, 65535} {
 		w := dial(t, s.broker.Addr())
 		ack, err := w.hail(hello{version: 5, user: "dev-0", password: secret("dev-0"), keepAlive: alive})
 		if err != nil || ack.Properties.ServerKeepAlive != 1 || !ack.Properties.ServerKeepAliveFlag {
 			t.Errorf("%+v, %v", ack.Properties, err)
 		}
-		served(t, s, "dev-1")
+		other := dial(t, s.broker.Addr()) // one that speaks is served, without a pause in which it could be taken for silent
+		other.greet(hello{version: 4, user: "dev-1", password: secret("dev-1")})
+		for i := range publishes {
+			other.publish(1, uint16(i+1), obsTopic("dev-1"), reading(i), false)
+		}
+		other.expect(packets.Connack, 0)
+		for i := range publishes {
+			other.expect(packets.Puback, uint16(i+1))
+		}
 		w.expectClosed() // it never says a word
 	}
 }
@@ -342,7 +358,7 @@ func TestASlowReaderHoldsUpItselfAlone(t *testing.T) {
 }
 
 func TestASlowReaderIsPutOut(t *testing.T) {
-	s := newStandOn(t, newMemory(2), mqtt.Options{WriteTimeout: 100 * time.Millisecond, SlowAfter: time.Hour}, sensors.IngestOptions{}, &instant{})
+	s := newStandOn(t, newMemory(2), mqtt.Options{WriteTimeout: 2 * time.Second, SlowAfter: time.Hour}, sensors.IngestOptions{}, &instant{})
 	deaf(t, s)
 	eventually(t, "put out", func() bool { return s.refused(t, "slow-reader") == 1 && s.broker.Connections() == 0 })
 	troubled(t, s, sensors.TroubleSlowReader, "dev-0")

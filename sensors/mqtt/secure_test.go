@@ -121,6 +121,7 @@ func (s *secureStand) dialTLS(t *testing.T, client *identity) *wire {
 
 func TestClientCertificates(t *testing.T) {
 	s := newSecureStand(t)
+	n := 0
 	for _, c := range []struct {
 		what   string
 		client *identity
@@ -148,7 +149,8 @@ func TestClientCertificates(t *testing.T) {
 				return
 			}
 			before := s.stored()
-			w.publish(1, 1, obsTopic(c.device), reading(int(time.Now().UnixMilli()%1e6)), false)
+			n++
+			w.publish(1, 1, obsTopic(c.device), reading(n), false)
 			w.expect(packets.Puback, 1)
 			if s.stored() != before+1 {
 				t.Errorf("%s: acknowledged and not stored", c.what)
