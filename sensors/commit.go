@@ -210,7 +210,7 @@ func (in *Ingest) poison(ctx context.Context, at int, e *entry, cause error) err
 	in.log.ErrorContext(ctx, "the store refuses a publish", "device", e.env.Device, "topic", e.env.Topic, "error", cause)
 	if e.ready == nil {
 		e.observations, e.statuses = nil, nil
-		e.quarantine = []Quarantined{in.row(e.env, ReasonRefused, printableText(cause.Error(), 500))}
+		e.quarantine = []Quarantined{in.row(e.env, OneFault(ReasonRefused, "", errs.StoreRefused, printableText(cause.Error(), 500)))}
 		res, err := in.store(ctx, at, merge([]*entry{e}))
 		switch {
 		case err == nil:

@@ -1,12 +1,14 @@
 package sensors
 
 import (
-	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"onemap/internal/errs"
 )
 
 // The reasons for which a publish, or a part of one, goes to quarantine.
@@ -28,17 +30,17 @@ const maxFaults = 16
 
 // Fault is one thing that is wrong with a payload.
 type Fault struct {
-	Reason string // one of the Reason codes
-	Field  string // as the sender wrote it: v.level, [3].t
-	Msg    string
+	Reason string `json:"-"`               // one of the Reason codes
+	Field  string `json:"field,omitempty"` // as the sender wrote it: v.level, [3].t
+	errs.Said
 }
 
 // String is "field: message".
 func (f Fault) String() string {
 	if f.Field == "" {
-		return f.Msg
+		return f.Said.String()
 	}
-	return f.Field + ": " + f.Msg
+	return f.Field + ": " + f.Said.String()
 }
 
 // Faults are what is wrong with one payload: the first of them, and how many more there were.
@@ -47,15 +49,20 @@ type Faults struct {
 	More int
 }
 
+// OneFault is a payload with one thing wrong.
+func OneFault(reason, field string, c errs.Code, values ...any) Faults {
+	return Faults{List: []Fault{{reason, field, errs.Say(c, values...)}}}
+}
+
 // Len is how many faults there were.
 func (f *Faults) Len() int { return len(f.List) + f.More }
 
-func (f *Faults) add(reason, field, msg string) {
+func (f *Faults) add(reason, field string, c errs.Code, values ...any) {
 	if len(f.List) == maxFaults {
 		f.More++
 		return
 	}
-	f.List = append(f.List, Fault{reason, field, msg})
+	f.List = append(f.List, Fault{reason, field, errs.Say(c, values...)})
 }
 
 // Reason is the first fault's code; empty when there is none.
@@ -76,20 +83,31 @@ func (f *Faults) Has(reason string) bool {
 	return false
 }
 
-// Detail names every fault, in the order of the payload. It is printable text without control
-// characters, so any store can keep it.
+// All are the listed faults, in the order of the payload, and one that counts the rest.
+func (f *Faults) All() []Fault {
+	if f.More == 0 {
+		return f.List
+	}
+	return append(slices.Clone(f.List), Fault{Said: errs.Say(errs.MoreFaults, f.More)})
+}
+
+// Detail names every fault in English. It is printable text without control characters, so any store
+// can keep it.
 func (f *Faults) Detail() string {
 	var b strings.Builder
-	for i, one := range f.List {
+	for i, one := range f.All() {
 		if i > 0 {
 			b.WriteString("; ")
 		}
 		b.WriteString(one.String())
 	}
-	if f.More > 0 {
-		b.WriteString("; and " + strconv.Itoa(f.More) + " more")
-	}
 	return b.String()
+}
+
+// Quarantine gives q with what is wrong.
+func (f *Faults) Quarantine(q Quarantined) Quarantined {
+	q.Reason, q.Detail, q.Faults = f.Reason(), f.Detail(), f.All()
+	return q
 }
 
 // TimeLimits say which event times are believed.
@@ -124,11 +142,7 @@ func DecodeObservations(payload []byte, received time.Time, device *Known, limit
 		received: received.UTC().Truncate(time.Microsecond),
 	}
 	if err := d.payload(); err != nil {
-		field := d.path()
-		if at, ok := errors.AsType[*syntaxError](err); ok {
-			return nil, Faults{List: []Fault{{ReasonBadJSON, field, at.Error()}}}
-		}
-		return nil, Faults{List: []Fault{{ReasonBadJSON, field, err.Error()}}}
+		return nil, Faults{List: []Fault{{ReasonBadJSON, d.path(), errs.SaidOf(err)}}}
 	}
 	return d.out, d.faults
 }
@@ -171,7 +185,7 @@ func (d *decoder) payload() error {
 	}
 	d.at = -1
 	if !some {
-		d.faults.add(ReasonBadShape, "", "an empty array")
+		d.faults.add(ReasonBadShape, "", errs.EmptyArray)
 	}
 	return d.end()
 }
@@ -196,7 +210,7 @@ func (d *decoder) field(key string) string {
 func (d *decoder) reading(index int) error {
 	d.at, d.record = index, d.record[:0]
 	if d.peek() != '{' {
-		d.faults.add(ReasonBadShape, d.path(), d.kind()+`, not an object with "v"`)
+		d.faults.add(ReasonBadShape, d.path(), errs.NotReading, d.kind())
 		return d.skip(0)
 	}
 	at, source, good := d.received, TimeReceipt, true
@@ -215,9 +229,9 @@ func (d *decoder) reading(index int) error {
 			return d.values()
 		case isT || isV:
 			good = false // which of the two is meant cannot be known
-			d.faults.add(ReasonBadShape, d.field(string(key)), "given twice")
+			d.faults.add(ReasonBadShape, d.field(string(key)), errs.GivenTwice)
 		default:
-			d.faults.add(ReasonBadShape, d.field(printable(key)), `unknown; only "t" and "v" are read`)
+			d.faults.add(ReasonBadShape, d.field(printable(key)), errs.UnknownMember, "t", "v")
 		}
 		return d.skip(0)
 	})
@@ -225,7 +239,7 @@ func (d *decoder) reading(index int) error {
 		return err
 	}
 	if !valuesSeen {
-		d.faults.add(ReasonBadShape, d.field("v"), "missing")
+		d.faults.add(ReasonBadShape, d.field("v"), errs.Missing)
 	}
 	if good {
 		d.emit(at, source)
@@ -260,43 +274,43 @@ func (d *decoder) emit(at time.Time, source TimeSource) {
 // time takes the value of "t"; ok is false when a fault was noted.
 func (d *decoder) time() (at time.Time, ok bool, err error) {
 	if d.peek() != '"' {
-		d.faults.add(ReasonBadTime, d.field("t"), d.kind()+", not an RFC 3339 string")
+		d.faults.add(ReasonBadTime, d.field("t"), errs.NotTimeString, d.kind())
 		return time.Time{}, false, d.skip(0)
 	}
 	text, err := d.str()
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	at, msg := parseTime(text, d.received, d.limits)
-	if msg != "" {
-		d.faults.add(ReasonBadTime, d.field("t"), msg)
+	at, wrong := parseTime(text, d.received, d.limits)
+	if wrong != 0 {
+		d.faults.add(ReasonBadTime, d.field("t"), wrong, printable(text))
 		return time.Time{}, false, nil
 	}
 	return at, true, nil
 }
 
 // parseTime gives the time, or what is wrong with it.
-func parseTime(text []byte, received time.Time, limits TimeLimits) (time.Time, string) {
+func parseTime(text []byte, received time.Time, limits TimeLimits) (time.Time, errs.Code) {
 	var at time.Time
 	if err := at.UnmarshalText(text); err != nil { // RFC 3339 strictly, other than time.Parse
-		return time.Time{}, printable(text) + " is not an RFC 3339 time"
+		return time.Time{}, errs.NoTime
 	}
 	at = at.UTC().Truncate(time.Microsecond)
 	switch {
 	case at.Sub(received) > limits.Future:
-		return time.Time{}, printable(text) + " is too far in the future"
+		return time.Time{}, errs.TimeAhead
 	case at.Year() <= 1980:
-		return time.Time{}, printable(text) + " is a clock that was never set"
+		return time.Time{}, errs.TimeUnset
 	case received.Sub(at) > limits.Age:
-		return time.Time{}, printable(text) + " is too long ago"
+		return time.Time{}, errs.TimeLongAgo
 	}
-	return at, ""
+	return at, 0
 }
 
 // values takes the object of "v".
 func (d *decoder) values() error {
 	if d.peek() != '{' {
-		d.faults.add(ReasonBadShape, d.field("v"), d.kind()+", not an object of numbers")
+		d.faults.add(ReasonBadShape, d.field("v"), errs.NotNumbers, d.kind())
 		return d.skip(0)
 	}
 	some := false
@@ -305,72 +319,72 @@ func (d *decoder) values() error {
 		return d.value(name)
 	})
 	if err == nil && !some {
-		d.faults.add(ReasonBadShape, d.field("v"), "empty")
+		d.faults.add(ReasonBadShape, d.field("v"), errs.Empty)
 	}
 	return err
 }
 
 // value takes one number of "v".
 func (d *decoder) value(name []byte) error {
-	value, reason, msg, err := d.number()
+	value, wrong, what, err := d.number()
 	if err != nil {
 		return err
 	}
 	stream, known := d.device.byName[string(name)]
 	if !known {
-		d.faults.add(ReasonUnknownDatastream, d.field("v."+printable(name)), "the device has no such datastream")
+		d.faults.add(ReasonUnknownDatastream, d.field("v."+printable(name)), errs.NoSuchDatastream)
 		return nil
 	}
 	for i := range d.record {
 		if d.record[i].stream.ID == stream.ID {
 			d.record[i].bad = true
-			d.faults.add(ReasonBadValue, d.field("v."+printable(name)), "given twice")
+			d.faults.add(ReasonBadValue, d.field("v."+printable(name)), errs.GivenTwice)
 			return nil
 		}
 	}
-	if msg != "" {
-		d.faults.add(reason, d.field("v."+printable(name)), msg)
+	if wrong != 0 {
+		d.faults.add(ReasonBadValue, d.field("v."+printable(name)), wrong, what)
 	}
-	d.record = append(d.record, reading{stream: stream, value: value, bad: msg != ""})
+	d.record = append(d.record, reading{stream: stream, value: value, bad: wrong != 0})
 	return nil
 }
 
-// number takes a value that should be a finite number; msg is what is wrong with it.
-func (d *decoder) number() (value float64, reason, msg string, err error) {
+// number takes a value that should be a finite number; wrong is what is wrong with it, and what stands there.
+func (d *decoder) number() (value float64, wrong errs.Code, what any, err error) {
 	switch d.peek() {
 	case '"', '{', '[':
-		msg = d.kind() + ", not a number"
-		return 0, ReasonBadValue, msg, d.skip(0)
+		what = d.kind()
+		return 0, errs.NotNumber, what, d.skip(0)
 	}
 	word := d.word()
 	switch {
 	case len(word) == 0:
-		return 0, "", "", d.fail("a number expected, %s found", d.found())
+		return 0, 0, nil, d.fail(errs.JSONNumber, d.found())
 	case !isNumber(word):
-		return 0, ReasonBadValue, printable(word) + " is not a number", nil
+		return 0, errs.NoNumber, printable(word), nil
 	}
 	value, err = strconv.ParseFloat(string(word), 64)
 	if err != nil || math.IsInf(value, 0) {
-		return 0, ReasonBadValue, printable(word) + " is larger than a number can be", nil
+		return 0, errs.NumberTooLarge, printable(word), nil
 	}
-	return value, "", "", nil
+	return value, 0, nil, nil
 }
 
 // kind names what comes next, for a message.
-func (d *decoder) kind() string {
+func (d *decoder) kind() errs.Term {
 	switch d.peek() {
 	case '"':
-		return "a string"
+		return errs.AString
 	case '{':
-		return "an object"
+		return errs.AnObject
 	case '[':
-		return "an array"
+		return errs.AnArray
 	case 't', 'f':
-		return "a boolean"
+		return errs.ABoolean
 	case 'n':
-		return "null"
+		return errs.ANull
 	default:
-		return "a number"
+		return errs.ANumber
 	}
 }
 

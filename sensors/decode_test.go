@@ -1,6 +1,7 @@
 package sensors
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"onemap/internal/errs"
 )
 
 var received = time.Date(2026, 7, 1, 8, 0, 0, 123456789, time.UTC)
@@ -115,6 +118,36 @@ func TestDecodeCountsTheFaultsThatItDoesNotSpellOut(t *testing.T) {
 	}
 }
 
+func TestFaultsSayWhatIsWrongByCodes(t *testing.T) {
+	_, faults := DecodeObservations([]byte(`[{"t":7,"v":{"level":"x","nosuch":1}},{"t":"soon","v":{"level":nan}}`+strings.Repeat(",1", 20)+"]"), received, gauge(), TimeLimits{})
+	type said struct {
+		Field, Code string
+		Params      map[string]string
+	}
+	var got []said
+	for _, f := range faults.All() {
+		got = append(got, said{f.Field, f.Code, f.Params})
+	}
+	want := []said{
+		{"[0].t", "not-time-string", map[string]string{"found": "number"}},
+		{"[0].v.level", "not-number", map[string]string{"found": "string"}},
+		{"[0].v.nosuch", "no-such-datastream", nil},
+		{"[1].t", "no-time", map[string]string{"value": "soon"}},
+		{"[1].v.level", "no-number", map[string]string{"value": "nan"}},
+	}
+	for i := range maxFaults - len(want) {
+		want = append(want, said{fmt.Sprintf("[%d]", i+2), "not-reading", map[string]string{"found": "number"}})
+	}
+	want = append(want, said{"", "more-faults", map[string]string{"n": "9"}})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	_, faults = DecodeObservations([]byte(`{"v":`), received, gauge(), TimeLimits{})
+	if one := faults.List[0]; one.Code != "json-value" || one.Params["offset"] != "5" || one.Params["found"] != string(errs.TheEnd) {
+		t.Errorf("%+v", one)
+	}
+}
+
 func TestDecodeStatus(t *testing.T) {
 	for _, c := range []struct {
 		payload string
@@ -126,14 +159,14 @@ func TestDecodeStatus(t *testing.T) {
 		{`{"online":true}`, true, ""},
 		{` {"online":false,"t":"2026-07-01T07:59:00Z"} `, false, ""},
 		{``, false, "empty"},
-		{`Online`, false, `neither online, offline nor an object: offset 0: '{' expected, "O" found`},
+		{`Online`, false, `neither online, offline nor an object; offset 0: '{' expected, "O" found`},
 		{`{"online":1}`, false, "online: a number, not true or false"},
-		{`{"online":truth}`, false, `neither online, offline nor an object: offset 10: true or false expected, "t" found`},
+		{`{"online":truth}`, false, `neither online, offline nor an object; offset 10: true or false expected, "t" found`},
 		{`{"online":true,"online":false}`, false, "online: given twice"},
 		{`{"t":"2026-07-01T07:59:00Z"}`, false, "online: missing"},
 		{`{"online":true,"t":"now"}`, false, "t: now is not an RFC 3339 time"},
 		{`{"online":true,"x":[1]}`, false, `x: unknown; only "online" and "t" are read`},
-		{`{"online":true}}`, false, `neither online, offline nor an object: offset 15: trailing bytes: "}" found after the end`},
+		{`{"online":true}}`, false, `neither online, offline nor an object; offset 15: trailing bytes: "}" found after the end`},
 	} {
 		got, faults := DecodeStatus([]byte(c.payload), received, "dev-1", TimeLimits{})
 		if faults.Detail() != c.fault {

@@ -52,7 +52,7 @@ func TestFaultsAreQuarantinedAndTheRestStored(t *testing.T) {
 		"unknown-device|device: ghost is not registered, or disabled|17|17|onemap/v1/370602/ghost/obs",
 		"bad-topic|division: the device is in 370602|17|17|onemap/v1/370611/dev-1/obs",
 		"bad-topic|neither obs nor status|0|0|x ",
-		"too-large|the payload is larger than is taken|65537|20|onemap/v1/370602/dev-1/obs",
+		"too-large|the payload is larger than is taken: 65537 bytes, at most 65536|65537|20|onemap/v1/370602/dev-1/obs",
 		"too-large||10485760|0|",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

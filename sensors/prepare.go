@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"onemap/internal/errs"
 )
 
 // entry is an item decoded: what one envelope adds to a batch.
@@ -66,7 +68,7 @@ func (in *Ingest) prepare(ctx context.Context, e *entry) error {
 		faults = in.decode(e)
 	}
 	if faults.Len() > 0 {
-		e.quarantine = []Quarantined{in.row(e.env, faults.Reason(), faults.Detail())}
+		e.quarantine = []Quarantined{in.row(e.env, faults)}
 		in.loud.Do(func() {
 			in.log.WarnContext(ctx, "a publish went to quarantine", "device", e.env.Device, "topic", e.env.Topic, "reason", faults.Reason(), "detail", faults.Detail())
 		})
@@ -81,11 +83,11 @@ func (in *Ingest) decode(e *entry) (faults Faults) {
 	device := in.registry.Device(env.Device)
 	switch {
 	case len(env.Payload) > in.opts.MaxPayload:
-		faults.add(ReasonTooLarge, "", "the payload is larger than is taken")
+		faults.add(ReasonTooLarge, "", errs.PayloadTooLarge, len(env.Payload), in.opts.MaxPayload)
 	case device == nil:
-		faults.add(ReasonUnknownDevice, "device", printable([]byte(env.Device))+" is not registered, or disabled")
+		faults.add(ReasonUnknownDevice, "device", errs.DeviceUnknown, printable([]byte(env.Device)))
 	case device.Division != env.Division:
-		faults.add(ReasonBadTopic, "division", "the device is in "+device.Division)
+		faults.add(ReasonBadTopic, "division", errs.DeviceElsewhere, device.Division)
 	case env.Kind == KindObs:
 		e.observations, faults = DecodeObservations(env.Payload, env.Received, device, in.opts.Limits)
 		e.ahead = 0
@@ -100,17 +102,16 @@ func (in *Ingest) decode(e *entry) (faults Faults) {
 			e.statuses = []Status{s}
 		}
 	default:
-		faults.add(ReasonBadTopic, "", "neither "+KindObs+" nor "+KindStatus)
+		faults.add(ReasonBadTopic, "", errs.NeitherKind, KindObs, KindStatus)
 	}
 	return faults
 }
 
 // row is the quarantine row of an envelope.
-func (in *Ingest) row(env Envelope, reason, detail string) Quarantined {
-	return in.capped(Quarantined{
-		At: env.Received, DeviceID: env.Device, Topic: env.Topic, Reason: reason, Detail: detail,
-		Payload: env.Payload, Size: len(env.Payload),
-	})
+func (in *Ingest) row(env Envelope, faults Faults) Quarantined {
+	return in.capped(faults.Quarantine(Quarantined{
+		At: env.Received, DeviceID: env.Device, Topic: env.Topic, Payload: env.Payload, Size: len(env.Payload),
+	}))
 }
 
 // capped cuts the payload to the cap and makes the texts fit for any store.

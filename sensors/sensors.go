@@ -149,8 +149,9 @@ type Quarantined struct {
 	At       time.Time `json:"at"`
 	DeviceID string    `json:"device_id"`
 	Topic    string    `json:"topic"`
-	Reason   string    `json:"reason"`  // a short code: bad-json, unknown-datastream, bad-time, bad-value, too-large, unknown-device …
-	Detail   string    `json:"detail"`  // names the field
+	Reason   string    `json:"reason"` // a short code: bad-json, unknown-datastream, bad-time, bad-value, too-large, unknown-device …
+	Detail   string    `json:"detail"` // names the field, in English
+	Faults   []Fault   `json:"faults,omitempty" doc:"The detail by codes, so that it can be worded in any language; rows of before codes were kept have none"`
 	Payload  []byte    `json:"payload"` // raw, up to the cap
 	Size     int       `json:"size"`    // of the whole payload, bytes
 }

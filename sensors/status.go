@@ -1,8 +1,9 @@
 package sensors
 
 import (
-	"errors"
 	"time"
+
+	"onemap/internal/errs"
 )
 
 // DecodeStatus reads the payload of a status topic: online, offline, or {"online":bool,"t":RFC 3339}.
@@ -14,16 +15,12 @@ func DecodeStatus(payload []byte, received time.Time, device string, limits Time
 	case "online", "offline":
 		return Status{DeviceID: device, Online: string(payload) == "online", At: at}, Faults{}
 	case "":
-		return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", "empty"}}}
+		return Status{}, OneFault(ReasonBadStatus, "", errs.Empty)
 	}
 	d := decoder{scanner: scanner{b: payload}, at: -1, received: at, limits: limits.withDefaults()}
 	online, err := d.status()
 	if err != nil {
-		msg := "neither online, offline nor an object: "
-		if syntax, ok := errors.AsType[*syntaxError](err); ok {
-			return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", msg + syntax.Error()}}}
-		}
-		return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", msg + err.Error()}}}
+		return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", errs.Say(errs.NotStatus)}, {ReasonBadStatus, "", errs.SaidOf(err)}}}
 	}
 	if d.faults.Len() > 0 {
 		return Status{}, d.faults
@@ -37,7 +34,7 @@ func (d *decoder) status() (online bool, err error) {
 	err = d.object(func(key []byte) error {
 		name := string(key)
 		if seen[name] {
-			d.faults.add(ReasonBadStatus, printable(key), "given twice")
+			d.faults.add(ReasonBadStatus, printable(key), errs.GivenTwice)
 			return d.skip(0)
 		}
 		seen[name] = true
@@ -49,7 +46,7 @@ func (d *decoder) status() (online bool, err error) {
 			_, _, err := d.time()
 			return err
 		default:
-			d.faults.add(ReasonBadStatus, printable(key), `unknown; only "online" and "t" are read`)
+			d.faults.add(ReasonBadStatus, printable(key), errs.UnknownMember, "online", "t")
 			return d.skip(0)
 		}
 	})
@@ -57,7 +54,7 @@ func (d *decoder) status() (online bool, err error) {
 		return false, err
 	}
 	if !seen["online"] {
-		d.faults.add(ReasonBadStatus, "online", "missing")
+		d.faults.add(ReasonBadStatus, "online", errs.Missing)
 	}
 	return online, d.end()
 }
@@ -73,8 +70,8 @@ func (d *decoder) boolean() (bool, error) {
 			return false, nil
 		}
 		d.i = at
-		return false, d.fail("true or false expected, %s found", d.found())
+		return false, d.fail(errs.JSONBoolean, d.found())
 	}
-	d.faults.add(ReasonBadStatus, "online", d.kind()+", not true or false")
+	d.faults.add(ReasonBadStatus, "online", errs.NotBoolean, d.kind())
 	return false, d.skip(0)
 }

@@ -19,20 +19,20 @@ func Topic(division, device, kind string) string {
 func ParseTopic(topic string) (division, device, kind string, err error) {
 	rest, ok := strings.CutPrefix(topic, topicRoot)
 	if !ok {
-		return "", "", "", errs.InvalidField("topic", "does not begin with %s", topicRoot)
+		return "", "", "", errs.Refuse("topic", errs.TopicRoot, topicRoot)
 	}
 	parts := strings.Split(rest, "/")
 	if len(parts) != 3 {
-		return "", "", "", errs.InvalidField("topic", "has %d parts below %s, not the 3 of division/device/kind", len(parts), topicRoot)
+		return "", "", "", errs.Refuse("topic", errs.TopicParts, len(parts), topicRoot)
 	}
 	division, device, kind = parts[0], parts[1], parts[2]
 	switch {
 	case !validDivision(division):
-		return "", "", "", errs.InvalidField("topic", "the division is not 6 digits")
+		return "", "", "", errs.Refuse("topic", errs.TopicDivision)
 	case !ValidDeviceID(device):
-		return "", "", "", errs.InvalidField("topic", "the device is not 1 to 64 of [A-Za-z0-9_-]")
+		return "", "", "", errs.Refuse("topic", errs.TopicDevice)
 	case kind != KindObs && kind != KindStatus && kind != KindCmd:
-		return "", "", "", errs.InvalidField("topic", "ends in neither %s, %s nor %s", KindObs, KindStatus, KindCmd)
+		return "", "", "", errs.Refuse("topic", errs.TopicKind, KindObs, KindStatus, KindCmd)
 	}
 	return division, device, kind, nil
 }

@@ -205,11 +205,11 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error
 		o.Time, o.ReceivedAt = o.Time.UTC().Truncate(time.Microsecond), o.ReceivedAt.UTC().Truncate(time.Microsecond)
 		place, ok := streams[o.DatastreamID]
 		if !ok {
-			p.setAside(o, "", "unknown-datastream", fmt.Sprintf("datastream %d: there is none any more", o.DatastreamID))
+			p.setAside(o, "", sensors.OneFault(sensors.ReasonUnknownDatastream, "", errs.DatastreamGone, o.DatastreamID))
 			continue
 		}
 		if o.Time.Year() < firstYear || o.Time.Sub(o.ReceivedAt) > futureBound {
-			p.setAside(o, place.device, "bad-time", fmt.Sprintf("t: %s is outside of what is stored", o.Time.Format(time.RFC3339Nano)))
+			p.setAside(o, place.device, sensors.OneFault(sensors.ReasonBadTime, "t", errs.TimeNotStored, o.Time.Format(time.RFC3339Nano)))
 			continue
 		}
 		if t := touch[place.device]; t.seen == nil || o.ReceivedAt.After(*t.seen) {
@@ -241,12 +241,12 @@ func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, t
 		at := s.At.UTC().Truncate(time.Microsecond)
 		if !known[s.DeviceID] {
 			p.unknown++
-			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, "unknown-device", "there is no such device any more"))
+			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, sensors.OneFault(sensors.ReasonUnknownDevice, "", errs.DeviceGone)))
 			continue
 		}
 		if at.Year() < firstYear || at.Year() > lastYear {
 			p.unknown++
-			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, "bad-time", "at: outside of what is stored"))
+			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, sensors.OneFault(sensors.ReasonBadTime, "at", errs.TimeNotStored, at.Format(time.RFC3339Nano))))
 			continue
 		}
 		t := touch[s.DeviceID]
@@ -261,17 +261,17 @@ func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, t
 }
 
 // setAside puts a reading that cannot be stored where people can see it.
-func (p *batchPlan) setAside(o sensors.Observation, device, reason, detail string) {
+func (p *batchPlan) setAside(o sensors.Observation, device string, faults sensors.Faults) {
 	p.unknown++
-	p.quarantine = append(p.quarantine, asQuarantined(o, device, o.ReceivedAt, reason, detail))
+	p.quarantine = append(p.quarantine, asQuarantined(o, device, o.ReceivedAt, faults))
 }
 
-func asQuarantined(thing any, device string, at time.Time, reason, detail string) sensors.Quarantined {
+func asQuarantined(thing any, device string, at time.Time, faults sensors.Faults) sensors.Quarantined {
 	raw, err := json.Marshal(thing)
 	if err != nil { // a year beyond 9999, a NaN: then as Go writes it
 		raw = fmt.Appendf(nil, "%+v", thing)
 	}
-	return sensors.Quarantined{At: at, DeviceID: device, Reason: reason, Detail: detail, Payload: raw, Size: len(raw)}
+	return faults.Quarantine(sensors.Quarantined{At: at, DeviceID: device, Payload: raw, Size: len(raw)})
 }
 
 func later(a *time.Time, b time.Time) *time.Time {

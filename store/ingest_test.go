@@ -159,7 +159,10 @@ func TestPoisonDoesNotLoseTheBatch(t *testing.T) {
 			{DatastreamID: id, Time: time.Date(1812, 1, 1, 0, 0, 0, 0, time.UTC), ReceivedAt: noon},
 			{DatastreamID: id, Time: noon.AddDate(40, 0, 0), ReceivedAt: noon},
 		},
-		Quarantine: []sensors.Quarantined{{At: noon, Topic: "a\x00b\xff", Reason: "bad-json", Detail: "nul\x00", Payload: nil, Size: 0}},
+		Quarantine: []sensors.Quarantined{{
+			At: noon, Topic: "a\x00b\xff", Reason: "bad-json", Detail: "nul\x00", Payload: nil, Size: 0,
+			Faults: []sensors.Fault{{Field: "v.\x00", Said: errs.Say(errs.NoNumber, "\x00\xff")}},
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -171,13 +174,34 @@ func TestPoisonDoesNotLoseTheBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var reasons []string
+	var got []string
 	for _, q := range qs {
-		reasons = append(reasons, q.Reason)
+		for _, f := range q.Faults {
+			got = append(got, fmt.Sprintf("%s %s %s %v", q.Reason, f.Field, f.Code, f.Params))
+		}
 	}
-	slices.Sort(reasons)
-	if want := []string{"bad-json", "bad-time", "bad-time", "unknown-datastream"}; !slices.Equal(reasons, want) {
-		t.Errorf("quarantine: %v, want %v", reasons, want)
+	slices.Sort(got)
+	want := []string{
+		"bad-json v.\uFFFD no-number map[value:\uFFFD\uFFFD]",
+		"bad-time t time-not-stored map[value:1812-01-01T00:00:00Z]",
+		"bad-time t time-not-stored map[value:" + noon.AddDate(40, 0, 0).Format(time.RFC3339) + "]",
+		"unknown-datastream  datastream-gone map[id:999999]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestQuarantineOfBeforeCodesWereKept(t *testing.T) {
+	db := newCity(t, 1)
+	_, err := db.Pool().Exec(t.Context(), `
+		insert into quarantine (at, topic, reason, detail, payload, size) values ($1, 't', 'bad-json', 'offset 0: odd', '', 0)`, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	qs, err := db.Quarantine(t.Context(), pageOf(10, 0))
+	if err != nil || len(qs) != 1 || len(qs[0].Faults) != 0 || qs[0].Detail != "offset 0: odd" {
+		t.Errorf("%+v, %v", qs, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -326,19 +327,34 @@ func (p *batchPlan) touchDevices(ctx context.Context, tx pgx.Tx) ([]sensors.Stat
 
 // quarantineSQL stores what could not be decoded; its arguments are quarantineArgs'.
 const quarantineSQL = `
-	insert into quarantine (at, device_id, topic, reason, detail, payload, size)
-	select * from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int[])`
+	insert into quarantine (at, device_id, topic, reason, detail, payload, size, faults)
+	select at, device_id, topic, reason, detail, payload, size, $8::jsonb -> (n::int - 1) from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int[])
+		with ordinality as u (at, device_id, topic, reason, detail, payload, size, n)`
 
 func quarantineArgs(qs []sensors.Quarantined) []any {
 	n := len(qs)
 	at, sizes, payloads := make([]time.Time, n), make([]int32, n), make([][]byte, n)
 	devices, topics, reasons, details := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	faults := make([][]sensors.Fault, n)
 	for i, q := range qs {
 		at[i], sizes[i], payloads[i] = q.At, int32(min(q.Size, 1<<31-1)), append([]byte{}, q.Payload...)
 		devices[i], topics[i] = cleanText(q.DeviceID), cleanText(q.Topic)
-		reasons[i], details[i] = cleanText(q.Reason), cleanText(q.Detail)
+		reasons[i], details[i], faults[i] = cleanText(q.Reason), cleanText(q.Detail), cleanFaults(q.Faults)
 	}
-	return []any{at, devices, topics, reasons, details, payloads, sizes}
+	return []any{at, devices, topics, reasons, details, payloads, sizes, faults}
+}
+
+// cleanFaults is cleanText of all that faults say: a NUL fits no jsonb column either.
+func cleanFaults(faults []sensors.Fault) []sensors.Fault {
+	out := make([]sensors.Fault, len(faults))
+	for i, f := range faults {
+		f.Field, f.Code, f.Params = cleanText(f.Field), cleanText(f.Code), maps.Clone(f.Params)
+		for name, value := range f.Params {
+			f.Params[name] = cleanText(value)
+		}
+		out[i] = f
+	}
+	return out
 }
 
 // appendSQL writes the row that rules and live state are made from. It takes the lock that puts batches in

@@ -3,7 +3,6 @@ package mqtt
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -44,7 +43,7 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	b.gate.decided(c)
 	b.metrics.connects.Inc()
 	if times, hasty := b.manners.visit(s.device); hasty {
-		b.manners.note(sensors.TroubleReconnect, s.device, c, fmt.Sprintf("connected %d times within a minute", times))
+		b.manners.note(sensors.TroubleReconnect, s.device, c, errs.Say(errs.ConnectedOften, times))
 	}
 	return s, nil
 }
@@ -57,11 +56,11 @@ func (b *Broker) notAdmitted(c *conn, reason, user string) {
 	}
 	switch reason {
 	case refusedCredentials:
-		b.manners.note(sensors.TroubleCredential, device, c, "unknown device, or wrong secret or certificate; user name "+user)
+		b.manners.note(sensors.TroubleCredential, device, c, errs.Say(errs.LoginWrong, user))
 	case refusedAnonymous:
-		b.manners.note(sensors.TroubleCredential, "", c, "no user name and no certificate")
+		b.manners.note(sensors.TroubleCredential, "", c, errs.Say(errs.LoginMissing))
 	case refusedWill:
-		b.manners.note(sensors.TroubleTopic, device, c, "a last will that is not its own status")
+		b.manners.note(sensors.TroubleTopic, device, c, errs.Say(errs.WillForeign))
 	}
 }
 
@@ -108,7 +107,7 @@ func (b *Broker) ended(c *conn, err error) {
 	var code packets.Code
 	if errors.Is(err, packets.ErrPacketTooLarge) {
 		b.refuse(refusedTooLarge, slog.String("device", s.device))
-		b.manners.note(sensors.TroubleOversize, s.device, c, fmt.Sprintf("a packet larger than %d bytes", b.opts.maxPacket()))
+		b.manners.note(sensors.TroubleOversize, s.device, c, errs.Say(errs.PacketTooLarge, b.opts.maxPacket()))
 		b.manners.offend(s.device)
 		b.presence.quarantineOversize(s)
 	} else if errors.As(err, &code) && code.Code >= packets.ErrUnspecifiedError.Code && !refusedBefore(err) {
@@ -167,14 +166,14 @@ func (b *Broker) strangerEnded(c *conn, err error) {
 	switch {
 	case c.evicted.Load():
 		b.refuse(refusedHandshake, remote)
-		b.manners.note(sensors.TroubleHandshake, "", c, "did not say who it is, and others needed its room")
+		b.manners.note(sensors.TroubleHandshake, "", c, errs.Say(errs.HelloPushedOut))
 	case err == nil, errors.Is(err, packets.ErrBadUsernameOrPassword), errors.Is(err, packets.ErrNotAuthorized), errors.Is(err, packets.ErrServerUnavailable):
 	case errs.Is(err, errs.Unauthenticated):
 		b.refuse(refusedCredentials, remote, slog.Any("error", err))
-		b.manners.note(sensors.TroubleCredential, "", c, err.Error())
+		b.manners.note(sensors.TroubleCredential, "", c, errs.SaidOf(err))
 	case errors.As(err, &timeout) && timeout.Timeout():
 		b.refuse(refusedHandshake, remote)
-		b.manners.note(sensors.TroubleHandshake, "", c, "did not say who it is in time")
+		b.manners.note(sensors.TroubleHandshake, "", c, errs.Say(errs.HelloLate))
 	case errors.As(err, &code), errs.Is(err, errs.Invalid):
 		b.refuse(refusedProtocol, remote, slog.Any("error", err))
 	}

@@ -274,7 +274,8 @@ func TestPayloadsThatAreTooLarge(t *testing.T) {
 	if q[0].Reason != sensors.ReasonTooLarge || q[0].Size != 100<<10 || len(q[0].Payload) != 4096 {
 		t.Errorf("%s, %d bytes of %d", q[0].Reason, len(q[0].Payload), q[0].Size)
 	}
-	if q[1].Reason != sensors.ReasonTooLarge || q[1].DeviceID != "dev-0" || !strings.Contains(q[1].Detail, "132096 bytes") {
+	if q[1].Reason != sensors.ReasonTooLarge || q[1].DeviceID != "dev-0" || !strings.Contains(q[1].Detail, "132096 bytes") ||
+		len(q[1].Faults) != 1 || q[1].Faults[0].Code != "packet-unread" || q[1].Faults[0].Params["limit"] != "132096" {
 		t.Errorf("%+v", q[1])
 	}
 	w = login(t, s.broker.Addr(), "dev-1", 5)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -373,8 +374,13 @@ func TestTroublesOfCredentialsTopicsAndReconnects(t *testing.T) {
 	w.publish(1, 1, obsTopic("dev-1"), reading(1), false)
 	w.expectClosed()
 	troubled(t, s, sensors.TroubleCredential, "dev-0")
-	troubled(t, s, sensors.TroubleCredential, "") // a name that nobody has is not a device's
-	troubled(t, s, sensors.TroubleTopic, "dev-0")
+	wrong := troubled(t, s, sensors.TroubleCredential, "") // a name that nobody has is not a device's
+	if wrong.Code != "login-wrong" || wrong.Params["user"] != "ghost" || !strings.HasSuffix(wrong.Detail, "user name ghost") {
+		t.Errorf("%+v", wrong)
+	}
+	if got := troubled(t, s, sensors.TroubleTopic, "dev-0"); got.Code != "publish-foreign" || got.Params["topic"] != obsTopic("dev-1") {
+		t.Errorf("%+v", got)
+	}
 	eventually(t, "it comes again and again", func() bool {
 		_ = login(t, s.broker.Addr(), "dev-1", 4).conn.Close()
 		return slices.ContainsFunc(s.broker.Troubles(), func(d sensors.DeviceTrouble) bool {

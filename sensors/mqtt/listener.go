@@ -203,8 +203,9 @@ func (c *conn) identify(state tls.ConnectionState, now time.Time) error {
 	}
 	leaf := state.PeerCertificates[0]
 	if now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
-		return errs.New(errs.Unauthenticated, "the client certificate is out of date: valid from %s to %s",
-			leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
+		dated := errs.Refuse("", errs.CertificateDates, leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
+		dated.Kind = errs.Unauthenticated
+		return dated
 	}
 	c.cert = sensors.Fingerprint(leaf.Raw)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -77,7 +78,7 @@ func (b *Broker) patrol() {
 		}
 	})
 	for _, s := range slow {
-		b.manners.note(sensors.TroubleSlowReader, s.device, s.conn, "does not read its acknowledgements")
+		b.manners.note(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksUnread))
 	}
 	b.exchanges.sweep(b.clock().Add(-keepSession))
 }

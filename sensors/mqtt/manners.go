@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -51,7 +52,7 @@ func newManners(b *Broker) *manners {
 }
 
 // note remembers a trouble, of a device or, without one, of a stranger's address.
-func (m *manners) note(kind, device string, c *conn, detail string) {
+func (m *manners) note(kind, device string, c *conn, said errs.Said) {
 	who := device
 	if who == "" {
 		who = c.host
@@ -69,7 +70,7 @@ func (m *manners) note(kind, device string, c *conn, detail string) {
 		m.troubles[key] = t
 	}
 	t.Count++
-	t.Last, t.Remote, t.Detail = now, c.remote, detail
+	t.Last, t.Remote, t.Detail, t.Said = now, c.remote, said.String(), said
 }
 
 // forgetOne drops the oldest of the kind with the most, so that one kind cannot hide the others.

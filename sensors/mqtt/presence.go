@@ -2,12 +2,12 @@ package mqtt
 
 import (
 	"context"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -144,10 +144,10 @@ func (p *presence) quarantineOversize(s *session) {
 	if again {
 		return
 	}
-	err := p.b.receiver.Quarantine(sensors.Quarantined{
-		At: now, DeviceID: s.device, Topic: sensors.Topic(s.division, s.device, sensors.KindObs), Reason: sensors.ReasonTooLarge,
-		Detail: "a packet larger than " + strconv.Itoa(p.b.opts.maxPacket()) + " bytes; it was not read, so its topic, size and content are not known",
-	}, nil)
+	unread := sensors.OneFault(sensors.ReasonTooLarge, "", errs.PacketUnread, p.b.opts.maxPacket())
+	err := p.b.receiver.Quarantine(unread.Quarantine(sensors.Quarantined{
+		At: now, DeviceID: s.device, Topic: sensors.Topic(s.division, s.device, sensors.KindObs),
+	}), nil)
 	if err != nil {
 		p.b.log.DebugContext(context.Background(), "an oversize packet could not be noted", "device", s.device, "error", err)
 	}

@@ -163,7 +163,7 @@ func TestClientCertificates(t *testing.T) {
 	}
 	eventually(t, "shown", func() bool {
 		for _, d := range s.broker.Troubles() {
-			if d.Kind == sensors.TroubleCredential && strings.Contains(d.Detail, "out of date") {
+			if d.Kind == sensors.TroubleCredential && strings.Contains(d.Detail, "out of date") && d.Code == "certificate-dates" {
 				return true
 			}
 		}

@@ -163,7 +163,7 @@ func (s *session) send(out []byte) {
 	if _, err := s.conn.Write(out); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			s.b.refuse(refusedSlowReader)
-			s.b.manners.note(sensors.TroubleSlowReader, s.device, s.conn, "did not read its acknowledgements and was put out")
+			s.b.manners.note(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksPutOut))
 		}
 		s.client.Stop(err) // it will send again
 	}
@@ -211,7 +211,7 @@ func (s *session) revoke() {
 		return
 	}
 	s.b.refuse(refusedRevoked)
-	s.b.manners.note(sensors.TroubleRevoked, s.device, s.conn, "was connected when it was disabled, or its credentials or division were changed")
+	s.b.manners.note(sensors.TroubleRevoked, s.device, s.conn, errs.Say(errs.AccessEnded))
 	go s.disconnect(packets.ErrNotAuthorized)
 }
 

@@ -90,7 +90,7 @@ func (s *session) pause(room <-chan struct{}) bool {
 }
 
 func (s *session) flood() {
-	s.b.manners.note(sensors.TroubleFlood, s.device, s.conn, "sends faster than readings are stored; reading from it pauses")
+	s.b.manners.note(sensors.TroubleFlood, s.device, s.conn, errs.Say(errs.SendsTooFast))
 }
 
 // release gives room back.

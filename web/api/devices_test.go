@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -125,13 +126,14 @@ func TestChartCountsWhatIsFlagged(t *testing.T) {
 func TestQuarantine(t *testing.T) {
 	w := newWorld(t, nil)
 	_, err := w.db.CommitBatch(t.Context(), sensors.Batch{Quarantine: []sensors.Quarantined{
-		{At: w.clock.now(), DeviceID: "dev-02", Topic: "onemap/v1/370602/dev-02/obs", Reason: "bad-json", Detail: "v", Payload: []byte{0xff, 0x00}, Size: 2},
+		{At: w.clock.now(), DeviceID: "dev-02", Topic: "onemap/v1/370602/dev-02/obs", Reason: "bad-json", Detail: "v", Payload: []byte{0xff, 0x00}, Size: 2, Faults: []sensors.Fault{{Field: "v", Said: errs.Say(errs.NotNumbers, errs.AString)}}},
 	}})
 	w.must(err)
 	var all List[sensors.Quarantined]
 	a := w.send(steward, http.MethodGet, "/api/v1/quarantine?limit=5", nil)
 	a.decode(t, &all)
-	if len(all.Items) != 1 || !bytes.Equal(all.Items[0].Payload, []byte{0xff, 0x00}) || !strings.Contains(string(a.body), `"payload":"/wA="`) {
+	if len(all.Items) != 1 || !bytes.Equal(all.Items[0].Payload, []byte{0xff, 0x00}) || !strings.Contains(string(a.body), `"payload":"/wA="`) ||
+		!strings.Contains(string(a.body), `"faults":[{"field":"v","code":"not-numbers","params":{"found":"string"}}]`) {
 		t.Errorf("%s", a.body)
 	}
 }

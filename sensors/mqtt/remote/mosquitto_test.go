@@ -83,6 +83,11 @@ func TestFromMosquittoToPostGIS(t *testing.T) {
 			t.Errorf("%s: %d in quarantine, want %d", reason, got, n)
 		}
 	}
+	for _, code := range []string{"topic-division", "topic-device", "payload-too-large", "device-unknown"} {
+		if got := w.count(`select count(*) from quarantine where faults->0->>'code' = $1`, code); got != 1 {
+			t.Errorf("%s: %d in quarantine, want 1", code, got)
+		}
+	}
 	if n := w.count(`select count(*) from quarantine`); n != 7 {
 		t.Errorf("%d in quarantine, want 7", n)
 	}

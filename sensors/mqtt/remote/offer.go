@@ -14,17 +14,17 @@ func (l *link) offer(s *slot) error {
 	division, device, kind, err := sensors.ParseTopic(s.topic)
 	switch {
 	case err == nil && kind == sensors.KindCmd:
-		err = errs.InvalidField("topic", "is one that devices read")
+		err = errs.Refuse("topic", errs.TopicRead)
 		fallthrough
 	case err != nil:
 		l.c.count.foreign.Add(1)
-		return l.quarantine(s, l.row(s, sensors.ReasonBadTopic, err.Error()))
+		return l.quarantine(s, l.row(s, sensors.Faults{List: []sensors.Fault{{Reason: sensors.ReasonBadTopic, Field: "topic", Said: errs.SaidOf(err)}}}))
 	case s.retained && stale(kind, s.payload):
 		l.c.count.retained.Add(1)
 		l.settle(s, nil)
 		return nil
 	case len(s.payload) > l.c.opts.MaxPayload:
-		row := l.row(s, sensors.ReasonTooLarge, "the payload is larger than is taken")
+		row := l.row(s, sensors.OneFault(sensors.ReasonTooLarge, "", errs.PayloadTooLarge, len(s.payload), l.c.opts.MaxPayload))
 		row.DeviceID = device
 		return l.quarantine(s, row)
 	}
@@ -54,11 +54,10 @@ func stale(kind string, payload []byte) bool {
 // quarantineBytes is how much of a payload goes to quarantine.
 const quarantineBytes = 4 << 10
 
-func (l *link) row(s *slot, reason, detail string) sensors.Quarantined {
-	return sensors.Quarantined{
-		At: s.received, Topic: s.topic, Reason: reason, Detail: detail,
-		Payload: bytes.Clone(s.payload[:min(len(s.payload), quarantineBytes)]), Size: len(s.payload),
-	}
+func (l *link) row(s *slot, faults sensors.Faults) sensors.Quarantined {
+	return faults.Quarantine(sensors.Quarantined{
+		At: s.received, Topic: s.topic, Payload: bytes.Clone(s.payload[:min(len(s.payload), quarantineBytes)]), Size: len(s.payload),
+	})
 }
 
 func (l *link) quarantine(s *slot, row sensors.Quarantined) error {
@@ -76,7 +75,8 @@ func (l *link) stored(s *slot, device string, err error) {
 		l.settle(s, err)
 		return
 	}
-	row := sensors.Quarantined{At: s.received, DeviceID: device, Reason: sensors.ReasonRefused, Detail: "the payload could not be kept; it is in the log", Size: len(s.payload)}
+	lost := sensors.OneFault(sensors.ReasonRefused, "", errs.PayloadLost)
+	row := lost.Quarantine(sensors.Quarantined{At: s.received, DeviceID: device, Size: len(s.payload)})
 	l.c.log.Error("a publish can be neither stored nor kept", "topic", s.topic, "payload", strconv.QuoteToASCII(string(s.payload[:min(len(s.payload), quarantineBytes)])), "error", err)
 	if err := l.c.receiver.Quarantine(row, func(err error) { l.settle(s, err) }); err != nil {
 		l.settle(s, err)

@@ -18,6 +18,26 @@ test('the ingest page counts what devices send, and the quarantine what could no
   expect(complaints).toEqual([])
 })
 
+test('what is wrong with a payload, and with a login, is said in the language of who reads it', async ({ as, demo, sensor }) => {
+  const device = await sensor('370612')
+  await publish(demo, device, JSON.stringify({ v: { [device.stream]: 'high' } }))
+  await expect(publish(demo, { ...device, password: 'wrong' }, 1)).rejects.toThrow()
+  for (const [language, value, login] of [
+    ['zh', `v.${device.stream}：是字符串，不是数字`, `设备不认识，或密码、证书不对；用户名 ${device.id}`],
+    ['en', `v.${device.stream}: a string, not a number`, `unknown device, or wrong secret or certificate; user name ${device.id}`],
+  ] as const) {
+    const { page, complaints } = await as('steward', { language })
+    await page.goto('/admin/quarantine')
+    const row = page.locator('tr', { hasText: device.id })
+    await expect(row).toContainText(value)
+    await row.getByRole('button').click()
+    await expect(page.getByTestId('payload')).toContainText(value)
+    await page.goto('/admin/ingest')
+    await expect(page.locator('tr[data-kind="credentials"]', { hasText: device.id })).toContainText(login)
+    expect(complaints).toEqual([])
+  }
+})
+
 test('a reading that comes again with another value is listed, and marked in the chart', async ({ as, demo, sensor }) => {
   const device = await sensor('370686')
   const t = new Date(Date.now() - 60_000).toISOString()

@@ -48,6 +48,7 @@ type Checks = {
   observation: Agrees<T.Observation, S['Observation']>
   partHealth: Agrees<T.PartHealth, S['Health']>
   person: Agrees<T.Person, S['Person']>
+  fault: Agrees<T.Fault, S['Fault']>
   quarantined: Agrees<T.Quarantined, S['Quarantined']>
   rule: Agrees<T.Rule, S['Rule']>
   session: Agrees<T.Session, S['Session']>

@@ -1037,6 +1037,8 @@ export interface components {
             seq: number;
         };
         DeviceTrouble: {
+            /** @description Names the sentence; a page that does not know it shows the English one */
+            code: string;
             /** Format: int64 */
             count: number;
             detail: string;
@@ -1046,6 +1048,10 @@ export interface components {
             kind: string;
             /** Format: date-time */
             last: string;
+            /** @description What goes into the sentence, by its names */
+            params?: {
+                [key: string]: string;
+            };
             remote: string;
         };
         DeviceWithSecret: {
@@ -1087,6 +1093,15 @@ export interface components {
             /** Format: int64 */
             seq: number;
             subject: string;
+        };
+        Fault: {
+            /** @description Names the sentence; a page that does not know it shows the English one */
+            code: string;
+            field?: string;
+            /** @description What goes into the sentence, by its names */
+            params?: {
+                [key: string]: string;
+            };
         };
         Feature: {
             geometry: components["schemas"]["Geometry"];
@@ -1569,6 +1584,8 @@ export interface components {
             at: string;
             detail: string;
             device_id: string;
+            /** @description The detail by codes, so that it can be worded in any language; rows of before codes were kept have none */
+            faults?: components["schemas"]["Fault"][];
             /** Format: int64 */
             id: number;
             payload: string;

@@ -47,7 +47,10 @@ export interface DeviceTrouble {
   count: number
   first: string
   last: string
+  /** In English; the same by its code. */
   detail: string
+  code: string
+  params?: Record<string, string>
 }
 
 export interface IngestStats {

@@ -407,13 +407,23 @@ export interface Assignee {
   division: string
 }
 
+/** One thing that is wrong, by a code and what goes into its sentence. */
+export interface Fault {
+  field?: string
+  code: string
+  params?: Record<string, string>
+}
+
 export interface Quarantined {
   id: number
   at: string
   device_id: string
   topic: string
   reason: string
+  /** In English. */
   detail: string
+  /** The same by codes; rows of before codes were kept have none. */
+  faults?: Fault[]
   payload: string
   size: number
 }

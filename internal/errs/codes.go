@@ -1,0 +1,143 @@
+package errs
+
+// The codes of what is wrong with what devices send.
+const (
+	_ Code = iota
+
+	Other
+	MoreFaults
+	JSONExpected
+	JSONMore
+	JSONNumber
+	JSONValue
+	JSONBoolean
+	JSONTrailing
+	JSONNotUTF8
+	JSONControl
+	JSONUnended
+	JSONEscape
+	JSONSurrogate
+	JSONDeep
+
+	EmptyArray
+	NotReading
+	GivenTwice
+	UnknownMember
+	Missing
+	Empty
+	NotNumbers
+	NotNumber
+	NoNumber
+	NumberTooLarge
+	NotTimeString
+	NoTime
+	TimeAhead
+	TimeUnset
+	TimeLongAgo
+	TimeNotStored
+	NoSuchDatastream
+	DatastreamGone
+	NotStatus
+	NotBoolean
+	DeviceUnknown
+	DeviceGone
+	DeviceElsewhere
+	NeitherKind
+	PayloadTooLarge
+	PacketUnread
+	StoreRefused
+	PayloadLost
+
+	TopicRoot
+	TopicParts
+	TopicDivision
+	TopicDevice
+	TopicKind
+	TopicRead
+
+	ConnectedOften
+	LoginWrong
+	LoginMissing
+	CertificateDates
+	WillForeign
+	PacketTooLarge
+	HelloPushedOut
+	HelloLate
+	AcksUnread
+	AcksPutOut
+	AccessEnded
+	SendsTooFast
+	PublishForeign
+	SubscribeForeign
+)
+
+// words gives each code its name and its English sentence. A value that a sender wrote is shown as it is.
+//
+//nolint:gochecknoglobals // a constant table
+var words = [...]struct{ name, english string }{
+	Other:         {"other", "{error}"},
+	MoreFaults:    {"more-faults", "and {n} more"},
+	JSONExpected:  {"json-expected", "offset {offset}: {want} expected, {found} found"},
+	JSONMore:      {"json-more", "offset {offset}: ',' or {want} expected, {found} found"},
+	JSONNumber:    {"json-number", "offset {offset}: a number expected, {found} found"},
+	JSONValue:     {"json-value", "offset {offset}: a value expected, {found} found"},
+	JSONBoolean:   {"json-boolean", "offset {offset}: true or false expected, {found} found"},
+	JSONTrailing:  {"json-trailing", "offset {offset}: trailing bytes: {found} found after the end"},
+	JSONNotUTF8:   {"json-not-utf8", "offset {offset}: a string that is not UTF-8"},
+	JSONControl:   {"json-control", "offset {offset}: a control character in a string"},
+	JSONUnended:   {"json-unended", "offset {offset}: a string without its end"},
+	JSONEscape:    {"json-escape", "offset {offset}: an escape that JSON does not know"},
+	JSONSurrogate: {"json-surrogate", "offset {offset}: half of a surrogate pair"},
+	JSONDeep:      {"json-deep", "offset {offset}: nested deeper than {limit}"},
+
+	EmptyArray:       {"empty-array", "an empty array"},
+	NotReading:       {"not-reading", `{found}, not an object with "v"`},
+	GivenTwice:       {"given-twice", "given twice"},
+	UnknownMember:    {"unknown-member", `unknown; only "{one}" and "{other}" are read`},
+	Missing:          {"missing", "missing"},
+	Empty:            {"empty", "empty"},
+	NotNumbers:       {"not-numbers", "{found}, not an object of numbers"},
+	NotNumber:        {"not-number", "{found}, not a number"},
+	NoNumber:         {"no-number", "{value} is not a number"},
+	NumberTooLarge:   {"number-too-large", "{value} is larger than a number can be"},
+	NotTimeString:    {"not-time-string", "{found}, not an RFC 3339 string"},
+	NoTime:           {"no-time", "{value} is not an RFC 3339 time"},
+	TimeAhead:        {"time-ahead", "{value} is too far in the future"},
+	TimeUnset:        {"time-unset", "{value} is a clock that was never set"},
+	TimeLongAgo:      {"time-long-ago", "{value} is too long ago"},
+	TimeNotStored:    {"time-not-stored", "{value} is outside of what is stored"},
+	NoSuchDatastream: {"no-such-datastream", "the device has no such datastream"},
+	DatastreamGone:   {"datastream-gone", "datastream {id}: there is none any more"},
+	NotStatus:        {"not-status", "neither online, offline nor an object"},
+	NotBoolean:       {"not-boolean", "{found}, not true or false"},
+	DeviceUnknown:    {"device-unknown", "{device} is not registered, or disabled"},
+	DeviceGone:       {"device-gone", "there is no such device any more"},
+	DeviceElsewhere:  {"device-elsewhere", "the device is in {division}"},
+	NeitherKind:      {"neither-kind", "neither {one} nor {other}"},
+	PayloadTooLarge:  {"payload-too-large", "the payload is larger than is taken: {size} bytes, at most {limit}"},
+	PacketUnread:     {"packet-unread", "a packet larger than {limit} bytes; it was not read, so its topic, size and content are not known"},
+	StoreRefused:     {"store-refused", "the store will not have it: {error}"},
+	PayloadLost:      {"payload-lost", "the payload could not be kept; it is in the log"},
+
+	TopicRoot:     {"topic-root", "does not begin with {root}"},
+	TopicParts:    {"topic-parts", "has {n} parts below {root}, not the 3 of division/device/kind"},
+	TopicDivision: {"topic-division", "the division is not 6 digits"},
+	TopicDevice:   {"topic-device", "the device is not 1 to 64 of [A-Za-z0-9_-]"},
+	TopicKind:     {"topic-kind", "ends in neither {one}, {two} nor {three}"},
+	TopicRead:     {"topic-read", "is one that devices read"},
+
+	ConnectedOften:   {"connected-often", "connected {n} times within a minute"},
+	LoginWrong:       {"login-wrong", "unknown device, or wrong secret or certificate; user name {user}"},
+	LoginMissing:     {"login-missing", "no user name and no certificate"},
+	CertificateDates: {"certificate-dates", "the client certificate is out of date: valid from {from} to {to}"},
+	WillForeign:      {"will-foreign", "a last will that is not its own status"},
+	PacketTooLarge:   {"packet-too-large", "a packet larger than {limit} bytes"},
+	HelloPushedOut:   {"hello-pushed-out", "did not say who it is, and others needed its room"},
+	HelloLate:        {"hello-late", "did not say who it is in time"},
+	AcksUnread:       {"acks-unread", "does not read its acknowledgements"},
+	AcksPutOut:       {"acks-put-out", "did not read its acknowledgements and was put out"},
+	AccessEnded:      {"access-ended", "was connected when it was disabled, or its credentials or division were changed"},
+	SendsTooFast:     {"sends-too-fast", "sends faster than readings are stored; reading from it pauses"},
+	PublishForeign:   {"publish-foreign", "publishes to {topic}"},
+	SubscribeForeign: {"subscribe-foreign", "subscribes to {topic}"},
+}

@@ -1,0 +1,24 @@
+// What is wrong with what somebody sent, in the reader's language: the server says it by a code and what
+// goes into the code's sentence.
+
+import type { Fault } from '../api/types'
+import { i18n, t, type MessageKey } from '../i18n'
+
+type Said = Pick<Fault, 'code' | 'params'>
+
+/** The sentence of a code; null when it is none that this page knows. */
+export function sentence({ code, params }: Said): string | null {
+  if (!code || !i18n.global.te(`fault.${code}`)) return null
+  const filled = { ...params }
+  if (filled.found && i18n.global.te(`term.${filled.found}`)) filled.found = t(`term.${filled.found}` as MessageKey)
+  return t(`fault.${code}` as MessageKey, filled)
+}
+
+/** All that is wrong; the server's English where it gives no code, or one that is not known here. */
+export function faultsText(faults: Fault[] | undefined, english: string): string {
+  const texts = (faults ?? []).map((f) => {
+    const text = sentence(f)
+    return text && f.field ? t('admin.problem.field', { field: f.field, detail: text }) : text
+  })
+  return texts.length && !texts.includes(null) ? texts.join(t('faultSeparator')) : english
+}
