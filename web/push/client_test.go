@@ -22,8 +22,9 @@ import (
 func TestSlowClient(t *testing.T) {
 	o := fast()
 	o.QueueStall, o.QueueMessages = 50*time.Millisecond, 20
+	o.Heartbeat = patience // it answers no ping
 	ho := open(t, o).ready()
-	slow := ho.connect(responder370602, smallWindow)
+	slow := ho.deaf(responder370602)
 	slow.say(`{"type":"hello","client":"slow-client","epoch":"e1","last_seq":0}`)
 	slow.await("welcome", func(f frame) bool { return f.Type == typeWelcome })
 	fast := ho.join(responder370602, "fast", "e1", 0)
@@ -60,9 +61,9 @@ func TestSlowClient(t *testing.T) {
 // TestSlowByLag: few events, but one that is not taken for too long.
 func TestSlowByLag(t *testing.T) {
 	o := fast()
-	o.QueueLag = 50 * time.Millisecond
+	o.QueueLag, o.Heartbeat = time.Second, patience
 	ho := open(t, o).ready()
-	slow := ho.connect(responder370602, smallWindow)
+	slow := ho.deaf(responder370602)
 	slow.say(`{"type":"hello","client":"slow-client","epoch":"e1","last_seq":0}`)
 	slow.await("welcome", func(f frame) bool { return f.Type == typeWelcome })
 	ho.log.append(core.Event{Kind: "big", Divisions: []string{"370602"}, Payload: []byte(`"` + strings.Repeat("x", 16<<20) + `"`)})
@@ -212,9 +213,7 @@ func TestReceiptsBounded(t *testing.T) {
 }
 
 func TestPresence(t *testing.T) {
-	o := fast()
-	o.Heartbeat = 20 * time.Millisecond
-	ho := open(t, o, func(ho *house) {
+	ho := open(t, fast(), func(ho *house) {
 		ho.clients.connected["left-over"] = Client{ID: "left-over", Node: "n1"} // of a life before this one
 		ho.clients.connected["elsewhere"] = Client{ID: "elsewhere", Node: "n2"}
 	}).ready()

@@ -25,6 +25,7 @@ type memLog struct {
 	head     int64
 	pruned   int64 // everything up to it is gone
 	away     bool
+	broken   int64         // from this seq on no rows can be read; 0: all can
 	quiet    bool          // appends are not notified: readers must poll
 	hang     chan struct{} // calls wait for it while it is set
 	hangRows chan struct{} // the same for EventsAfter alone
@@ -64,8 +65,11 @@ func (l *memLog) EventsAfter(ctx context.Context, after int64, limit int) ([]cor
 		return nil, false, err
 	}
 	l.mu.Lock()
-	hang := l.hangRows
+	hang, broken := l.hangRows, l.broken > 0 && after >= l.broken
 	l.mu.Unlock()
+	if broken {
+		return nil, false, errAway
+	}
 	if hang != nil {
 		select {
 		case <-hang:
@@ -136,6 +140,12 @@ func (l *memLog) setAway(away bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.away = away
+}
+
+func (l *memLog) setBroken(from int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = from
 }
 
 func (l *memLog) visible(s core.Scope, after, upTo int64) []int64 {

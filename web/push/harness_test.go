@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen; it never decides what happens.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // house is a running hub with its fakes and a server in front of it.
 type house struct {
@@ -60,7 +60,7 @@ func (c *clock) advance(d time.Duration) {
 // fast is a hub's options for tests: what only delays is short, what decides stays.
 func fast() Options {
 	return Options{
-		Node: "n1", Heartbeat: 200 * time.Millisecond, Coalesce: 5 * time.Millisecond, PollEvents: 50 * time.Millisecond,
+		Node: "n1", Heartbeat: time.Second, Coalesce: 5 * time.Millisecond, PollEvents: 50 * time.Millisecond,
 		PollBatches: 5 * time.Millisecond, SaveEvery: 5 * time.Millisecond, HelloTimeout: patience, Recheck: time.Hour,
 		StopTimeout: patience, CallTimeout: time.Second, Tick: 20 * time.Millisecond, CoalesceTiles: 5 * time.Millisecond,
 	}
@@ -161,6 +161,34 @@ type peer struct {
 	conn    *websocket.Conn
 	scope   core.Scope
 	welcome frame
+	heard   chan heard // what has come, for one that listens; nil: it reads when the test does
+}
+
+// heard is a message, or the error that ended the connection.
+type heard struct {
+	kind int
+	data []byte
+	err  error
+}
+
+// listen reads all the time, as a page does: so pings are answered, whatever the test is busy with.
+func (p *peer) listen() {
+	p.heard = make(chan heard, 1<<12)
+	go func() {
+		defer close(p.heard)
+		for {
+			var h heard
+			h.kind, h.data, h.err = p.conn.ReadMessage()
+			select {
+			case p.heard <- h:
+			case <-p.t.Context().Done():
+				return
+			}
+			if h.err != nil {
+				return
+			}
+		}
+	}()
 }
 
 // frame is any frame of the server.
@@ -201,7 +229,20 @@ func (ho *house) dial(who int, change ...func(*websocket.Dialer, http.Header)) (
 }
 
 // connect opens a connection without saying anything.
-func (ho *house) connect(who int, change ...func(*websocket.Dialer, http.Header)) *peer {
+func (ho *house) connect(who int) *peer {
+	ho.t.Helper()
+	p := ho.attach(who)
+	p.listen()
+	return p
+}
+
+// deaf is a connection that takes little and reads only when the test does.
+func (ho *house) deaf(who int) *peer {
+	ho.t.Helper()
+	return ho.attach(who, smallWindow)
+}
+
+func (ho *house) attach(who int, change ...func(*websocket.Dialer, http.Header)) *peer {
 	ho.t.Helper()
 	conn, _, err := ho.dial(who, change...)
 	if err != nil {
@@ -239,16 +280,21 @@ func (p *peer) ack(seq int64) {
 }
 
 func (p *peer) read() (frame, error) {
-	kind, data, err := p.conn.ReadMessage()
-	if err != nil {
-		return frame{}, err
+	h := heard{err: net.ErrClosed}
+	if p.heard == nil {
+		h.kind, h.data, h.err = p.conn.ReadMessage()
+	} else if next, ok := <-p.heard; ok {
+		h = next
 	}
-	if kind != websocket.TextMessage {
-		return frame{}, fmt.Errorf("a frame of kind %d", kind)
+	if h.err != nil {
+		return frame{}, h.err
 	}
-	f := frame{raw: string(data)}
-	if err := json.Unmarshal(data, &f); err != nil {
-		return frame{}, fmt.Errorf("%s: %w", data, err)
+	if h.kind != websocket.TextMessage {
+		return frame{}, fmt.Errorf("a frame of kind %d", h.kind)
+	}
+	f := frame{raw: string(h.data)}
+	if err := json.Unmarshal(h.data, &f); err != nil {
+		return frame{}, fmt.Errorf("%s: %w", h.data, err)
 	}
 	return f, nil
 }

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,10 +96,9 @@ func TestReplayAway(t *testing.T) {
 	}
 	ho.log.setAway(false)
 
+	ho.log.setBroken(2 * eventPage)
 	q := ho.join(commander, "q", "e1", 0)
-	first := q.event()
-	ho.log.setAway(true)
-	last := first.Seq
+	last := int64(0)
 	for {
 		f, err := q.read()
 		if err != nil {
@@ -112,7 +112,10 @@ func TestReplayAway(t *testing.T) {
 		}
 		last = f.Seq
 	}
-	ho.log.setAway(false)
+	if last != 2*eventPage {
+		t.Errorf("it stopped after %d", last)
+	}
+	ho.log.setBroken(0)
 	q = ho.join(commander, "q", "e1", last)
 	if got := q.eventsTo(3 * eventPage); len(got) != int(3*eventPage-last) {
 		t.Errorf("after %d came %d events", last, len(got))
@@ -186,25 +189,33 @@ func TestPolls(t *testing.T) {
 // TestHealth: the parts' own words are in the heartbeat, at once when they turn; a function that hangs
 // is told of.
 func TestHealth(t *testing.T) {
-	parts := make(chan []core.Health)
+	good := []core.Health{{Part: "database", OK: true}}
+	var parts atomic.Pointer[[]core.Health] // nil: the function hangs until it is set
+	parts.Store(&good)
 	o := fast()
 	o.Heartbeat = patience // only a change brings one
 	ho := open(t, o, func(ho *house) {
-		ho.parts.Health = func() []core.Health { return <-parts }
+		ho.parts.Health = func() []core.Health {
+			for {
+				if answer := parts.Load(); answer != nil {
+					return *answer
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}
 	}).ready()
-	parts <- []core.Health{{Part: "database", OK: true}}
 	p := ho.join(commander, "p", "e1", 0)
 	p.await("good health", func(f frame) bool { return f.Health.OK && partOf(f, "database").OK && partOf(f, "push").OK })
-	parts <- []core.Health{{Part: "database", OK: true}, {Part: "rules", Lag: 7, Detail: "behind"}}
-	f := p.await("bad health", func(f frame) bool { return f.Type == typeBeat && !f.Health.OK })
-	if rules := partOf(f, "rules"); rules.OK || rules.Lag != 7 || rules.Detail != "behind" {
+	parts.Store(&[]core.Health{{Part: "database", OK: true}, {Part: "rules", Lag: 7, Detail: "behind"}})
+	f := p.await("the rules' bad health", func(f frame) bool { return f.Type == typeBeat && partOf(f, "rules").Part != "" })
+	if rules := partOf(f, "rules"); f.Health.OK || rules.OK || rules.Lag != 7 || rules.Detail != "behind" {
 		t.Errorf("got %s", f.raw)
 	}
+	parts.Store(nil)
 	f = p.await("a silent health function", func(f frame) bool { return f.Type == typeBeat && partOf(f, "health").Part != "" })
 	if partOf(f, "health").OK || f.Health.OK || partOf(f, "rules").Part == "" {
 		t.Errorf("got %s", f.raw)
 	}
-	parts <- []core.Health{{Part: "database", OK: true}}
+	parts.Store(&good)
 	p.await("good health again", func(f frame) bool { return f.Health.OK })
-	close(parts)
 }

@@ -14,9 +14,7 @@ import (
 )
 
 func TestHelloFresh(t *testing.T) {
-	ho := open(t, fast())
-	ho.log.add("alert.issued", "370602")
-	ho.ready()
+	ho := open(t, fast(), func(ho *house) { ho.log.add("alert.issued", "370602") }).ready()
 	p := ho.join(commander, "fresh", "", 0)
 	if p.welcome.Recovered || p.welcome.Epoch != "e1" || p.welcome.Head != 1 || p.welcome.State {
 		t.Errorf("welcome %s", p.welcome.raw)

@@ -26,7 +26,7 @@ import (
 	"onemap/web/push"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // stage is a hub over a real database.
 type stage struct {
@@ -63,7 +63,7 @@ func newStage(t *testing.T) *stage {
 	feed := s.db.EventFeed()
 	hub, err := push.New(push.Parts{
 		Events: feed, Batches: s.db, Clients: s.db, Directory: registry, Recheck: people.Recheck,
-	}, push.Options{Node: "n1", Heartbeat: 200 * time.Millisecond, Tick: 50 * time.Millisecond, PollEvents: 500 * time.Millisecond}, nil, nil, nil)
+	}, push.Options{Node: "n1", Heartbeat: patience / 4, Tick: 50 * time.Millisecond, PollEvents: 500 * time.Millisecond}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,9 +121,7 @@ func TestTilesOverTheWire(t *testing.T) {
 
 // TestTilesHidden: whom a change does not concern is not even told that there was one.
 func TestTilesHidden(t *testing.T) {
-	o := fast()
-	o.Heartbeat = patience // it does not read, and so answers no ping
-	ho := open(t, o).ready()
+	ho := open(t, fast()).ready()
 	hidden := ho.join(responder370614, "c14", "e1", 0)
 	seen := ho.join(responder370602, "c02", "e1", 0)
 	for range 2 * tileFlushes { // more than is remembered
@@ -216,7 +214,7 @@ func TestTilesSlowClient(t *testing.T) {
 	o := fast()
 	o.CoalesceTiles, o.QueueLag, o.Heartbeat = time.Millisecond, patience, patience
 	ho := open(t, o).ready()
-	slow := ho.connect(responder370602, smallWindow)
+	slow := ho.deaf(responder370602)
 	slow.say(`{"type":"hello","client":"slow-client","epoch":"e1","last_seq":0}`)
 	slow.await("welcome", func(f frame) bool { return f.Type == typeWelcome })
 	var big []tiles.Notice // 80 kB in a frame, far more than the kernel holds in all
