@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"onemap/store/storetest"
 )
 
 // bigFile is a CSV of readings of five devices, each thousandth line of a device that nobody knows. all are
@@ -34,7 +36,7 @@ func bigFile(rows int) (text string, all map[string]int) {
 // The command is killed four times in the middle and started again each time: every reading of the file is
 // stored, once, every refused line is in the file of rejects, once, and the counts are those of one run.
 func TestKilledImportGoesOn(t *testing.T) {
-	const rows, kills = 120_000, 4
+	const rows, kills, apart = 40_000, 4, 7300
 	bin := buildOnemap(t)
 	url, _ := village(t, 5)
 	text, want := bigFile(rows)
@@ -49,19 +51,7 @@ func TestKilledImportGoesOn(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), `update datastream set interval_s = 604800`); err != nil { // nothing is history
 		t.Fatal(err)
 	}
-	line := func() (n int64) {
-		if err := conn.QueryRow(t.Context(), `select coalesce(max(line), 0) from observation_import`).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	writing := func() (yes bool) {
-		if err := conn.QueryRow(t.Context(), `select exists (select from pg_stat_activity
-			where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend' and xact_start is not null)`).Scan(&yes); err != nil {
-			t.Fatal(err)
-		}
-		return yes
-	}
+	gate := storetest.NewImportGate(t, url)
 	start := func() (*exec.Cmd, *bytes.Buffer) {
 		var out bytes.Buffer
 		cmd := exec.Command(bin, "import-observations", "--database", url, "--synthetic", "--chunk", "500", path)
@@ -71,11 +61,10 @@ func TestKilledImportGoesOn(t *testing.T) {
 		}
 		return cmd, &out
 	}
-	for range kills {
-		before := line()
+	for kill := range kills {
+		gate.Move(int64(kill+1) * apart)
 		cmd, out := start()
-		eventually(t, "the import gets on", func() bool { return line() > before })
-		eventually(t, "the import is amid a transaction", writing)
+		gate.Await()
 		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +72,9 @@ func TestKilledImportGoesOn(t *testing.T) {
 		if err := cmd.Wait(); !errors.As(err, &exit) {
 			t.Fatalf("it ended before it could be killed: %v\n%s", err, out)
 		}
+		gate.Pass()
 	}
+	gate.Move(rows + 1)
 	cmd, out := start()
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -116,9 +116,17 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		wg    sync.WaitGroup
 		stop  = make(chan struct{})
 	)
-	for _, d := range snapshot.Items[:killDevices] {
+	devices, clients := snapshot.Items[:killDevices], make([]paho.Client, killDevices)
+	for i, d := range devices {
+		wg.Go(func() { clients[i] = connectDevice(t, p.info.MQTT, d.ID, secrets[d.ID]) })
+	}
+	wg.Wait() // all are there when the server is killed, however few of them publish enough
+	if t.Failed() {
+		return
+	}
+	for i, d := range devices {
 		wg.Go(func() {
-			mine := publishUntil(t, p.info.MQTT, d, secrets[d.ID], stop, &count)
+			mine := publishUntil(clients[i], d, stop, &count)
 			mu.Lock()
 			defer mu.Unlock()
 			acked = append(acked, mine...)
@@ -152,16 +160,20 @@ func deviceSecrets(t *testing.T, dir string) map[string]string {
 	return s.Devices
 }
 
-// publishUntil publishes readings of distinct times one after the other and gives those that were
-// acknowledged; an error ends it, as the kill does.
-func publishUntil(t *testing.T, broker string, d sensors.Device, secret string, stop <-chan struct{}, count *atomic.Int64) []acknowledged {
-	o := paho.NewClientOptions().AddBroker("tcp://" + broker).SetClientID(d.ID).SetUsername(d.ID).SetPassword(secret).
+// connectDevice gives a device's client; it is the caller's to disconnect.
+func connectDevice(t *testing.T, broker, id, secret string) paho.Client {
+	o := paho.NewClientOptions().AddBroker("tcp://" + broker).SetClientID(id).SetUsername(id).SetPassword(secret).
 		SetAutoReconnect(false).SetConnectTimeout(patience).SetCleanSession(true)
 	c := paho.NewClient(o)
 	if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() != nil {
-		t.Errorf("%s cannot connect: %v", d.ID, tok.Error())
-		return nil
+		t.Errorf("%s cannot connect: %v", id, tok.Error())
 	}
+	return c
+}
+
+// publishUntil publishes readings of distinct times one after the other and gives those that were
+// acknowledged; an error ends it, as the kill does.
+func publishUntil(c paho.Client, d sensors.Device, stop <-chan struct{}, count *atomic.Int64) []acknowledged {
 	defer c.Disconnect(0)
 	ds := d.Streams[0]
 	begin := time.Now().UTC().Add(-time.Hour).Truncate(time.Millisecond)
