@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -88,42 +90,50 @@ func TestToolsOnARealDatabase(t *testing.T) {
 // `onemap serve` brings an empty database up to date, gets ready, and ends cleanly when it is told to.
 func TestServeOnARealDatabase(t *testing.T) {
 	t.Setenv("ONEMAP_DATABASE", storetest.NewEmptyURL(t))
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
-	addr := freeAddr(t)
-	ready := false
-	go func() {
-		defer stop()
-		for ctx.Err() == nil && !ready {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
-			if err != nil {
-				return
-			}
-			if res, err := http.DefaultClient.Do(req); err == nil {
-				ready = res.StatusCode == http.StatusOK
-				_ = res.Body.Close()
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	}()
-	code := run(ctx, []string{"serve", "--http", addr, "--mqtt", "127.0.0.1:0", "--log-level", "error"})
-	<-ctx.Done()
-	if code != exitOK || !ready {
-		t.Errorf("exit %d, ready %v", code, ready)
-	}
-}
-
-// freeAddr is a loopback address that nobody listened on a moment ago.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	stdout := os.Stdout
+	defer func() { os.Stdout = stdout }()
+	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
+	os.Stdout = in
+	ready := make(chan bool, 1)
+	go func() {
+		defer stop()
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if m := regexp.MustCompile(`serves (http://\S+[0-9])`).FindStringSubmatch(lines.Text()); m != nil {
+				ready <- becomesReady(ctx, m[1])
+				return
+			}
+		}
+		ready <- false
+	}()
+	code := run(ctx, []string{"serve", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log-level", "error"})
+	_ = in.Close()
+	if is := <-ready; code != exitOK || !is {
+		t.Errorf("exit %d, ready %v", code, is)
 	}
-	return ln.Addr().String()
+}
+
+// becomesReady asks a server until it is ready, or ctx ends.
+func becomesReady(ctx context.Context, url string) bool {
+	for ctx.Err() == nil {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
+		if err != nil {
+			return false
+		}
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return true
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
 }
 
 func TestWrongCommandsAreNamed(t *testing.T) {
