@@ -21,15 +21,15 @@ const (
 // ("thresholds[1].clear"). An empty Origin is left to the store's default.
 func (r Rule) Validate() error {
 	c := &complaints{}
-	c.unless(r.Name.ZH != "", "name.zh", "a rule has a Chinese name")
+	c.unless(r.Name.ZH != "", "name.zh", errs.NameZHMissing)
 	c.name("name.zh", r.Name.ZH)
 	c.name("name.en", r.Name.EN)
-	c.unless(r.Type != "", "datastream_type", "is missing")
-	c.unless(r.DatastreamID >= 0, "datastream_id", "is negative")
-	c.unless(r.Direction == Above || r.Direction == Below, "direction", "must be %q or %q", Above, Below)
-	c.unless(r.ForSeconds >= 0 && r.ForSeconds <= MaxForSeconds, "for_seconds", "must be 0 to %d seconds", MaxForSeconds)
-	c.unless(r.Origin == "" || r.Origin.Valid(), "origin", "%q is no origin", r.Origin)
-	c.unless(len(r.Thresholds) >= 1 && len(r.Thresholds) <= 4, "thresholds", "has %d levels, a rule has 1 to 4", len(r.Thresholds))
+	c.unless(r.Type != "", "datastream_type", errs.Required)
+	c.unless(r.DatastreamID >= 0, "datastream_id", errs.BelowZero)
+	c.unless(r.Direction == Above || r.Direction == Below, "direction", errs.NeitherOf, Above, Below)
+	c.unless(r.ForSeconds >= 0 && r.ForSeconds <= MaxForSeconds, "for_seconds", errs.ForSeconds, MaxForSeconds)
+	c.unless(r.Origin == "" || r.Origin.Valid(), "origin", errs.NoOrigin, r.Origin)
+	c.unless(len(r.Thresholds) >= 1 && len(r.Thresholds) <= 4, "thresholds", errs.LevelCount, len(r.Thresholds))
 	for i := range r.Thresholds {
 		r.validateThreshold(c, i)
 	}
@@ -38,24 +38,24 @@ func (r Rule) Validate() error {
 
 func (r Rule) validateThreshold(c *complaints, i int) {
 	t, at := r.Thresholds[i], fmt.Sprintf("thresholds[%d].", i)
-	c.unless(t.Level.Valid() && t.Level != core.None, at+"level", "must be 1 (red) to 4 (blue)")
-	if !c.unless(finite(t.Raise), at+"raise", "must be a finite number") ||
-		!c.unless(finite(t.Clear), at+"clear", "must be a finite number") {
+	c.unless(t.Level.Valid() && t.Level != core.None, at+"level", errs.LevelUnknown)
+	if !c.unless(finite(t.Raise), at+"raise", errs.NotFinite) ||
+		!c.unless(finite(t.Clear), at+"clear", errs.NotFinite) {
 		return
 	}
-	c.unless(r.worse(t.Raise, t.Clear), at+"clear", "%v must be on the safe side of raise %v", t.Clear, t.Raise)
+	c.unless(r.worse(t.Raise, t.Clear), at+"clear", errs.ClearUnsafe, t.Clear, t.Raise)
 	if i == 0 {
 		return
 	}
 	last := r.Thresholds[i-1]
 	switch {
 	case t.Level == last.Level:
-		c.add(at+"level", "%s stands twice", t.Level)
+		c.add(at+"level", errs.LevelTwice, colour(t.Level))
 	case !last.Level.Worse(t.Level):
-		c.add(at+"level", "%s stands after %s: the worst level comes first", t.Level, last.Level)
+		c.add(at+"level", errs.LevelOrder, colour(t.Level), colour(last.Level))
 	}
-	c.unless(r.worse(last.Raise, t.Raise), at+"raise", "%v must be safer than the %v of the worse level", t.Raise, last.Raise)
-	c.unless(!r.worse(t.Clear, last.Clear), at+"clear", "%v must not be more dangerous than the %v of the worse level", t.Clear, last.Clear)
+	c.unless(r.worse(last.Raise, t.Raise), at+"raise", errs.RaiseOrder, t.Raise, last.Raise)
+	c.unless(!r.worse(t.Clear, last.Clear), at+"clear", errs.ClearOrder, t.Clear, last.Clear)
 }
 
 // worse reports whether a is strictly on the dangerous side of b.
@@ -92,22 +92,25 @@ func (r *Rule) threshold(l core.Level) (Threshold, bool) {
 	return Threshold{}, false
 }
 
+// colour is a level in a sentence.
+func colour(l core.Level) errs.Term { return errs.Term(l.String()) }
+
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // complaints collects what is wrong, by field.
 type complaints struct{ errs []error }
 
-func (c *complaints) add(field, format string, args ...any) {
-	c.errs = append(c.errs, errs.InvalidField(field, format, args...))
+func (c *complaints) add(field string, code errs.Code, values ...any) {
+	c.errs = append(c.errs, errs.Refuse(field, code, values...))
 }
 
-func (c *complaints) unless(ok bool, field, format string, args ...any) bool {
+func (c *complaints) unless(ok bool, field string, code errs.Code, values ...any) bool {
 	if !ok {
-		c.add(field, format, args...)
+		c.add(field, code, values...)
 	}
 	return ok
 }
 
 func (c *complaints) name(field, s string) {
-	c.unless(utf8.ValidString(s) && utf8.RuneCountInString(s) <= MaxRuleName, field, "is longer than %d characters", MaxRuleName)
+	c.unless(utf8.ValidString(s) && utf8.RuneCountInString(s) <= MaxRuleName, field, errs.TooLong, MaxRuleName)
 }

@@ -15,10 +15,11 @@ import (
 	"onemap/internal/errs"
 )
 
-// The shortest and the longest password that is taken, in characters and in bytes.
+// The shortest and the longest password that is taken, in characters and in bytes, and the longest name, in characters.
 const (
 	minPassword = 10
 	maxPassword = 1024
+	maxName     = 100
 )
 
 // NewAccount is what makes an account.
@@ -97,7 +98,7 @@ func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login stri
 		return Account{}, err
 	}
 	if a.ID == actor.AccountID && (a.Disabled || a.Role != known.Role || a.Division != known.Division) {
-		return Account{}, errs.New(errs.Conflict, "nobody takes the own role, division or access away: ask another administrator")
+		return Account{}, errs.Coded(errs.Conflict, "", errs.OwnAccess)
 	}
 	hash := ""
 	if c.Password != nil {
@@ -208,19 +209,19 @@ func checkAccount(actor Principal, a Account) (Account, error) {
 func checkMember(actor Principal, a Account) error {
 	switch {
 	case !loginPattern.MatchString(a.Login):
-		return errs.InvalidField("user", "must be 2 to 64 of a–z, 0–9, dot, underscore and hyphen")
+		return errs.Refuse("user", errs.LoginShape)
 	case a.Name == "":
-		return errs.InvalidField("name", "must not be empty")
-	case utf8.RuneCountInString(a.Name) > 100 || !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl):
-		return errs.InvalidField("name", "must be a line of at most 100 characters")
+		return errs.Refuse("name", errs.NotEmpty)
+	case utf8.RuneCountInString(a.Name) > maxName || !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl):
+		return errs.Refuse("name", errs.NameLine, maxName)
 	case !a.Role.Valid():
-		return errs.InvalidField("role", "there is no role %q", shorten(string(a.Role), 40))
+		return errs.Refuse("role", errs.NoRole, shorten(string(a.Role), 40))
 	case a.Role == core.RoleResponder && len(a.Division) != 6:
-		return errs.InvalidField("division", "a county responder belongs to a county: 6 digits")
+		return errs.Refuse("division", errs.ResponderDivision)
 	case a.Role == core.RoleCommander && len(a.Division) > 4:
-		return errs.InvalidField("division", "a city commander belongs to the city: 4 digits")
+		return errs.Refuse("division", errs.CommanderDivision)
 	case !actor.Scope().Covers(a.Division):
-		return errs.New(errs.Forbidden, "the division %s lies outside your own, %s", a.Division, actor.Division)
+		return errs.Coded(errs.Forbidden, "", errs.DivisionOutside, a.Division, actor.Division)
 	}
 	return nil
 }
@@ -229,11 +230,11 @@ func checkMember(actor Principal, a Account) error {
 func (v *Service) hash(ctx context.Context, login, password string) (string, error) {
 	switch {
 	case !utf8.ValidString(password) || utf8.RuneCountInString(password) < minPassword:
-		return "", errs.InvalidField("password", "must be at least %d characters", minPassword)
+		return "", errs.Refuse("password", errs.PasswordShort, minPassword)
 	case len(password) > maxPassword:
-		return "", errs.InvalidField("password", "must be at most %d bytes", maxPassword)
+		return "", errs.Refuse("password", errs.PasswordLong, maxPassword)
 	case strings.EqualFold(password, login):
-		return "", errs.InvalidField("password", "must not be the user name")
+		return "", errs.Refuse("password", errs.PasswordLogin)
 	}
 	release, err := v.hasher(ctx)
 	if err != nil {

@@ -70,7 +70,9 @@ func divisionError(s, want string) error {
 	if len(s) > 32 {
 		s = s[:32] + "…"
 	}
-	return errs.InvalidField("division", "%q is no division code: one %s", s, want)
+	e := errs.InvalidField("division", "%q is no division code: one %s", s, want)
+	e.Said = errs.Say(errs.NoDivision, s)
+	return e
 }
 
 // unpad cuts the groups of zeros that end the code.

@@ -22,11 +22,11 @@ func Fingerprint(der []byte) []byte {
 func ParseFingerprint(s string) ([]byte, error) {
 	s = strings.TrimSpace(s)
 	if len(s) > 3*sha256.Size {
-		return nil, errs.InvalidField("sha256", "must be the 64 hexadecimal digits of a SHA-256")
+		return nil, errs.Refuse("sha256", errs.FingerprintShape)
 	}
 	sum, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
 	if err != nil || len(sum) != sha256.Size {
-		return nil, errs.InvalidField("sha256", "must be the 64 hexadecimal digits of a SHA-256")
+		return nil, errs.Refuse("sha256", errs.FingerprintShape)
 	}
 	return sum, nil
 }
@@ -43,21 +43,23 @@ func ParseCertificatePEM(text string, now time.Time) (*x509.Certificate, error) 
 		}
 		switch {
 		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
-			return nil, errs.InvalidField("pem", "holds a private key; send the certificate alone, and give the device a new key")
+			return nil, errs.Refuse("pem", errs.CertificateKey)
 		case block.Type != "CERTIFICATE" || leaf != nil:
 			continue
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, &errs.Error{Kind: errs.Invalid, Field: "pem", Msg: "the certificate cannot be read", Err: err}
+			unread := errs.Refuse("pem", errs.CertificateUnread)
+			unread.Err = err
+			return nil, unread
 		}
 		leaf = cert
 	}
 	switch {
 	case leaf == nil:
-		return nil, errs.InvalidField("pem", "holds no certificate")
+		return nil, errs.Refuse("pem", errs.CertificateMissing)
 	case now.After(leaf.NotAfter):
-		return nil, errs.InvalidField("pem", "the certificate has expired on %s", leaf.NotAfter.UTC().Format(time.DateOnly))
+		return nil, errs.Refuse("pem", errs.CertificateExpired, leaf.NotAfter.UTC().Format(time.DateOnly))
 	}
 	return leaf, nil
 }

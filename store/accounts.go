@@ -48,7 +48,7 @@ func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, a
 		}
 		stored, err = pgx.CollectExactlyOneRow(rows, scanAccount)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return &errs.Error{Kind: errs.Conflict, Field: "user", Msg: "this login is taken"}
+			return errs.Coded(errs.Conflict, "user", errs.LoginTaken)
 		}
 		if err != nil {
 			return err

@@ -131,7 +131,9 @@ func explainDevice(err error) error {
 	case "datastream_interval_s_check":
 		field, msg = "datastreams.interval_s", "1 second to 7 days"
 	case "device_cert_sha256_key":
-		return &errs.Error{Kind: errs.Conflict, Field: "sha256", Msg: "another device has this certificate", Err: err}
+		taken := errs.Coded(errs.Conflict, "sha256", errs.CertificateTaken)
+		taken.Err = err
+		return taken
 	case "datastream_device_id_name_key":
 		field, msg = "datastreams.name", "two datastreams have the same name"
 	default:

@@ -68,9 +68,9 @@ func changeLayer(l risk.Layer, c risk.LayerChange) (risk.Layer, error) {
 			k := slices.IndexFunc(l.Fields, func(f risk.Field) bool { return f.Name == name })
 			switch {
 			case k < 0:
-				return l, errs.InvalidField(at, "the layer has no field %.70q", name)
+				return l, errs.Refuse(at, errs.NoField, name[:min(len(name), 70)])
 			case l.Fields[k].InTile:
-				return l, errs.InvalidField(at, "%q is there twice", name)
+				return l, errs.Refuse(at, errs.NamedTwice, name)
 			}
 			l.Fields[k].InTile = true
 		}

@@ -89,9 +89,9 @@ func checkLayer(l risk.Layer) error {
 	case !slices.Contains([]string{"Point", "LineString", "Polygon", "Geometry"}, l.GeometryType):
 		return errs.InvalidField("geometry_type", "%q is none of Point, LineString, Polygon, Geometry", l.GeometryType)
 	case l.MaxZoom < 0 || l.MaxZoom > tiles.MaxZoom:
-		return errs.InvalidField("max_zoom", "%d is outside 0 to %d", l.MaxZoom, tiles.MaxZoom)
+		return errs.Refuse("max_zoom", errs.OutOfRange, l.MaxZoom, 0, tiles.MaxZoom)
 	case l.MinZoom < 0 || l.MinZoom > l.MaxZoom:
-		return errs.InvalidField("min_zoom", "the zooms %d to %d are no range within 0 to %d", l.MinZoom, l.MaxZoom, tiles.MaxZoom)
+		return errs.Refuse("min_zoom", errs.ZoomRange, l.MinZoom, l.MaxZoom, tiles.MaxZoom)
 	}
 	if err := checkAudience(l.Audience); err != nil {
 		return err
@@ -109,7 +109,7 @@ func checkRules(l risk.Layer) error {
 	name := l.Tile.Severity
 	numeric := func(f risk.Field) bool { return f.Name == name && (f.Type == "number" || f.Type == "integer") }
 	if name != "" && !slices.ContainsFunc(l.Fields, numeric) {
-		return errs.InvalidField("tile.severity", "%q is no field of numbers", name)
+		return errs.Refuse("tile.severity", errs.NoNumberField, name)
 	}
 	return nil
 }

@@ -80,10 +80,10 @@ func (r TileRules) BufferUnits() int {
 // Check says what of the rules cannot be; the fields of its errors are the JSON names.
 func (r TileRules) Check() error {
 	if t := r.Tolerance(); !(t >= 0 && t <= maxSimplify) { // a NaN is neither
-		return errs.InvalidField("simplify", "%g is outside 0 to %d", t, maxSimplify)
+		return errs.Refuse("simplify", errs.OutOfRange, t, 0, maxSimplify)
 	}
 	if b := r.BufferUnits(); b < 0 || b > maxTileBuffer {
-		return errs.InvalidField("buffer", "%d is outside 0 to %d", b, maxTileBuffer)
+		return errs.Refuse("buffer", errs.OutOfRange, b, 0, maxTileBuffer)
 	}
 	for _, g := range []struct {
 		field string
@@ -93,10 +93,10 @@ func (r TileRules) Check() error {
 			continue
 		}
 		if c := g.grid.Cell; c < 0 || c > TileExtent || bits.OnesCount(uint(c)) > 1 {
-			return errs.InvalidField(g.field+".cell", "%d is neither 0 nor a power of two to %d", c, TileExtent)
+			return errs.Refuse(g.field+".cell", errs.CellSize, c, TileExtent)
 		}
 		if z := g.grid.ToZoom; z < 0 || z > maxTileZoom {
-			return errs.InvalidField(g.field+".to_zoom", "%d is outside 0 to %d", z, maxTileZoom)
+			return errs.Refuse(g.field+".to_zoom", errs.OutOfRange, z, 0, maxTileZoom)
 		}
 	}
 	switch r.Source {

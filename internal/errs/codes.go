@@ -1,6 +1,6 @@
 package errs
 
-// The codes of what is wrong with what devices send.
+// The codes of what is wrong with what devices and people send.
 const (
 	_ Code = iota
 
@@ -69,6 +69,50 @@ const (
 	SendsTooFast
 	PublishForeign
 	SubscribeForeign
+
+	Required
+	NotEmpty
+	TooLong
+	OutOfRange
+	NeitherOf
+	BelowZero
+	NoOrigin
+	NotFinite
+	NameZHMissing
+	ForSeconds
+	LevelCount
+	LevelUnknown
+	LevelTwice
+	LevelOrder
+	ClearUnsafe
+	RaiseOrder
+	ClearOrder
+	NoDatastreamType
+	NoDatastream
+	DatastreamObserves
+	LoginShape
+	LoginTaken
+	NameLine
+	NoRole
+	ResponderDivision
+	CommanderDivision
+	NoDivision
+	DivisionOutside
+	OwnAccess
+	PasswordShort
+	PasswordLong
+	PasswordLogin
+	CellSize
+	ZoomRange
+	NoNumberField
+	NoField
+	NamedTwice
+	FingerprintShape
+	CertificateTaken
+	CertificateUnread
+	CertificateMissing
+	CertificateExpired
+	CertificateKey
 )
 
 // words gives each code its name and its English sentence. A value that a sender wrote is shown as it is.
@@ -140,4 +184,48 @@ var words = [...]struct{ name, english string }{
 	SendsTooFast:     {"sends-too-fast", "sends faster than readings are stored; reading from it pauses"},
 	PublishForeign:   {"publish-foreign", "publishes to {topic}"},
 	SubscribeForeign: {"subscribe-foreign", "subscribes to {topic}"},
+
+	Required:           {"required", "is required"},
+	NotEmpty:           {"not-empty", "must not be empty"},
+	TooLong:            {"too-long", "is longer than {limit} characters"},
+	OutOfRange:         {"out-of-range", "{value} is outside {from} to {to}"},
+	NeitherOf:          {"neither-of", `must be "{one}" or "{other}"`},
+	BelowZero:          {"below-zero", "is negative"},
+	NoOrigin:           {"no-origin", `"{value}" is no origin`},
+	NotFinite:          {"not-finite", "must be a finite number"},
+	NameZHMissing:      {"name-zh-missing", "a rule has a Chinese name"},
+	ForSeconds:         {"for-seconds", "must be 0 to {limit} seconds"},
+	LevelCount:         {"level-count", "has {n} levels, a rule has 1 to 4"},
+	LevelUnknown:       {"level-unknown", "must be 1 (red) to 4 (blue)"},
+	LevelTwice:         {"level-twice", "{level} stands twice"},
+	LevelOrder:         {"level-order", "{level} stands after {before}: the worst level comes first"},
+	ClearUnsafe:        {"clear-unsafe", "{value} must be on the safe side of raise {raise}"},
+	RaiseOrder:         {"raise-order", "{value} must be safer than the {worse} of the worse level"},
+	ClearOrder:         {"clear-order", "{value} must not be more dangerous than the {worse} of the worse level"},
+	NoDatastreamType:   {"no-datastream-type", `there is no datastream type "{value}"`},
+	NoDatastream:       {"no-datastream", "there is no datastream {id}"},
+	DatastreamObserves: {"datastream-observes", "datastream {id} observes {type}, not {other}"},
+	LoginShape:         {"login-shape", "must be 2 to 64 of a–z, 0–9, dot, underscore and hyphen"},
+	LoginTaken:         {"login-taken", "this login is taken"},
+	NameLine:           {"name-line", "must be a line of at most {limit} characters"},
+	NoRole:             {"no-role", `there is no role "{value}"`},
+	ResponderDivision:  {"responder-division", "a county responder belongs to a county: 6 digits"},
+	CommanderDivision:  {"commander-division", "a city commander belongs to the city: 4 digits"},
+	NoDivision:         {"no-division", `"{value}" is no division code`},
+	DivisionOutside:    {"division-outside", "the division {value} lies outside your own, {own}"},
+	OwnAccess:          {"own-access", "nobody takes the own role, division or access away: ask another administrator"},
+	PasswordShort:      {"password-short", "must be at least {limit} characters"},
+	PasswordLong:       {"password-long", "must be at most {limit} bytes"},
+	PasswordLogin:      {"password-login", "must not be the user name"},
+	CellSize:           {"cell-size", "{value} is neither 0 nor a power of two to {limit}"},
+	ZoomRange:          {"zoom-range", "the zooms {from} to {to} are no range within 0 to {limit}"},
+	NoNumberField:      {"no-number-field", `"{value}" is no field of numbers`},
+	NoField:            {"no-field", `the layer has no field "{value}"`},
+	NamedTwice:         {"named-twice", `"{value}" is there twice`},
+	FingerprintShape:   {"fingerprint-shape", "must be the 64 hexadecimal digits of a SHA-256"},
+	CertificateTaken:   {"certificate-taken", "another device has this certificate"},
+	CertificateUnread:  {"certificate-unread", "the certificate cannot be read"},
+	CertificateMissing: {"certificate-missing", "holds no certificate"},
+	CertificateExpired: {"certificate-expired", "the certificate has expired on {date}"},
+	CertificateKey:     {"certificate-key", "holds a private key; send the certificate alone, and give the device a new key"},
 }

@@ -71,7 +71,7 @@ type Error struct {
 	Kind       Kind
 	Field      string // the field, line or frame at fault, as the sender wrote it; may be empty
 	Msg        string
-	Said       Said // Msg by its code; zero where it has none
+	Said       Said // what Msg says, by a code; zero where it has none
 	Err        error
 	RetryAfter time.Duration // with TooMany and Unavailable: how long to wait; 0 when it is not known
 }

@@ -26,24 +26,27 @@ func Codes() []Code {
 func (c Code) English() string { return words[c].english }
 
 // Term is a value that is itself a word of our language, and not a sender's: it is worded like a sentence.
-// A name of a sentence that may hold one is {found}.
+// The names of a sentence that may hold one are {found}, {level} and {before}.
 type Term string
 
 // The terms, by their names.
 const (
-	TheEnd    Term = "end"
-	AString   Term = "string"
-	AnObject  Term = "object"
-	AnArray   Term = "array"
-	ABoolean  Term = "boolean"
-	ANull     Term = "null"
-	ANumber   Term = "number"
-	AGeometry Term = "geometry"
+	TheEnd   Term = "end"
+	AString  Term = "string"
+	AnObject Term = "object"
+	AnArray  Term = "array"
+	ABoolean Term = "boolean"
+	ANull    Term = "null"
+	ANumber  Term = "number"
+	Red      Term = "red"
+	Orange   Term = "orange"
+	Yellow   Term = "yellow"
+	Blue     Term = "blue"
 )
 
 // Terms lists every term.
 func Terms() []Term {
-	return []Term{TheEnd, AString, AnObject, AnArray, ABoolean, ANull, ANumber, AGeometry}
+	return []Term{TheEnd, AString, AnObject, AnArray, ABoolean, ANull, ANumber, Red, Orange, Yellow, Blue}
 }
 
 // English is the term in a sentence.
@@ -53,10 +56,10 @@ func (t Term) English() string {
 		return "the end"
 	case AnObject, AnArray:
 		return "an " + string(t)
-	case ANull:
-		return "null"
-	case AString, ABoolean, ANumber, AGeometry:
+	case AString, ABoolean, ANumber:
 		return "a " + string(t)
+	case ANull, Red, Orange, Yellow, Blue:
+		return string(t)
 	default:
 		return string(t)
 	}
@@ -124,7 +127,10 @@ func nextName(rest *string) (before, name string, ok bool) {
 
 // Refuse says what is wrong with one field of the input by a code: the page has words for it in both
 // languages.
-func Refuse(field string, c Code, values ...any) *Error {
+func Refuse(field string, c Code, values ...any) *Error { return Coded(Invalid, field, c, values...) }
+
+// Coded is an error of any kind that says by a code what is wrong; field may be empty.
+func Coded(k Kind, field string, c Code, values ...any) *Error {
 	said := Say(c, values...)
-	return &Error{Kind: Invalid, Field: field, Msg: said.String(), Said: said}
+	return &Error{Kind: k, Field: field, Msg: said.String(), Said: said}
 }

@@ -203,9 +203,7 @@ func (c *conn) identify(state tls.ConnectionState, now time.Time) error {
 	}
 	leaf := state.PeerCertificates[0]
 	if now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
-		dated := errs.Refuse("", errs.CertificateDates, leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
-		dated.Kind = errs.Unauthenticated
-		return dated
+		return errs.Coded(errs.Unauthenticated, "", errs.CertificateDates, leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	c.cert = sensors.Fingerprint(leaf.Raw)
 	return nil

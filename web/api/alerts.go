@@ -176,7 +176,7 @@ func (s *Server) checkRule(ctx context.Context, p auth.Principal, r alerts.Rule)
 			return s.checkRuleStream(ctx, p, r)
 		}
 	}
-	return errs.InvalidField("datastream_type", "there is no datastream type %q", cut(r.Type))
+	return errs.Refuse("datastream_type", errs.NoDatastreamType, cut(r.Type))
 }
 
 func (s *Server) checkRuleStream(ctx context.Context, p auth.Principal, r alerts.Rule) error {
@@ -193,10 +193,10 @@ func (s *Server) checkRuleStream(ctx context.Context, p auth.Principal, r alerts
 				continue
 			}
 			if ds.Type != r.Type {
-				return errs.InvalidField("datastream_id", "datastream %d observes %s, not %s", ds.ID, ds.Type, r.Type)
+				return errs.Refuse("datastream_id", errs.DatastreamObserves, ds.ID, ds.Type, r.Type)
 			}
 			return nil
 		}
 	}
-	return errs.InvalidField("datastream_id", "there is no datastream %d", r.DatastreamID)
+	return errs.Refuse("datastream_id", errs.NoDatastream, r.DatastreamID)
 }

@@ -19,22 +19,26 @@ import (
 
 // Problem is an error as the client gets it: RFC 9457, with the house's kind and the field at fault.
 type Problem struct {
-	Type      string        `json:"type" example:"about:blank"`
-	Title     string        `json:"title" doc:"The status in words"`
-	Status    int           `json:"status"`
-	Detail    string        `json:"detail,omitempty" doc:"What went wrong, for the person who sent the request"`
-	Kind      string        `json:"kind" enum:"internal,invalid,not-found,conflict,precondition,unauthenticated,forbidden,too-many,too-large,unavailable"`
-	Field     string        `json:"field,omitempty" doc:"The field, parameter, header or line at fault"`
-	Errors    []FieldDetail `json:"errors,omitempty" nullable:"false" doc:"Every fault that was found, when there are several"`
-	RequestID string        `json:"request_id,omitempty" doc:"With an internal error: what to look for in the log"`
+	Type      string            `json:"type" example:"about:blank"`
+	Title     string            `json:"title" doc:"The status in words"`
+	Status    int               `json:"status"`
+	Detail    string            `json:"detail,omitempty" doc:"What went wrong, for the person who sent the request"`
+	Kind      string            `json:"kind" enum:"internal,invalid,not-found,conflict,precondition,unauthenticated,forbidden,too-many,too-large,unavailable"`
+	Field     string            `json:"field,omitempty" doc:"The field, parameter, header or line at fault"`
+	Code      string            `json:"code,omitempty" doc:"Names the sentence of detail, where it has a name; then the page words it in either language"`
+	Params    map[string]string `json:"params,omitempty" doc:"What goes into the sentence, by its names"`
+	Errors    []FieldDetail     `json:"errors,omitempty" nullable:"false" doc:"Every fault that was found, when there are several"`
+	RequestID string            `json:"request_id,omitempty" doc:"With an internal error: what to look for in the log"`
 
 	headers http.Header
 }
 
 // FieldDetail is one fault of several.
 type FieldDetail struct {
-	Field  string `json:"field"`
-	Detail string `json:"detail"`
+	Field  string            `json:"field"`
+	Detail string            `json:"detail"`
+	Code   string            `json:"code,omitempty" doc:"Names the sentence of detail, where it has a name"`
+	Params map[string]string `json:"params,omitempty" doc:"What goes into the sentence, by its names"`
 }
 
 // Error is the detail; with it and the next three methods a Problem is what huma answers with.
@@ -125,7 +129,7 @@ func (s *Server) classified(ctx context.Context, e *errs.Error, err error) *Prob
 		s.log.DebugContext(ctx, "refused", slog.String("request_id", requestID(ctx)), slog.Any("error", err))
 	}
 	p := newProblem(e.Kind, e.Msg)
-	p.Field = e.Field
+	p.Field, p.Code, p.Params = e.Field, e.Said.Code, e.Said.Params
 	if all := faults(err); len(all) > 1 {
 		p.Errors = all
 	}
@@ -142,7 +146,7 @@ func (s *Server) classified(ctx context.Context, e *errs.Error, err error) *Prob
 func faults(err error) []FieldDetail {
 	switch e := err.(type) { //nolint:errorlint // the chain is walked by hand: it is a tree
 	case *errs.Error:
-		return []FieldDetail{{Field: e.Field, Detail: e.Msg}}
+		return []FieldDetail{{Field: e.Field, Detail: e.Msg, Code: e.Said.Code, Params: e.Said.Params}}
 	case interface{ Unwrap() []error }:
 		var all []FieldDetail
 		for _, one := range e.Unwrap() {
@@ -192,7 +196,7 @@ func humaProblem(_ huma.Context, _ string, v any) (any, error) {
 		p.Errors = append(p.Errors, fieldDetail(d))
 	}
 	if len(p.Errors) > 0 {
-		p.Field = p.Errors[0].Field
+		p.Field, p.Code = p.Errors[0].Field, p.Errors[0].Code
 		p.Detail = p.Errors[0].Detail
 		if p.Field != "" {
 			p.Detail = p.Field + ": " + p.Detail
@@ -221,14 +225,19 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 	}
 	if name, ok := missingMember(d.Message); ok {
 		if field == "body" {
-			return FieldDetail{Field: name, Detail: "is required"}
+			return missing(name)
 		}
-		return FieldDetail{Field: field + "." + name, Detail: "is required"}
+		return missing(field + "." + name)
 	}
 	if d.Message == "unexpected property" {
 		return FieldDetail{Field: field, Detail: "is not a member that is known here"}
 	}
 	return FieldDetail{Field: field, Detail: strings.TrimPrefix(d.Message, "json: ")}
+}
+
+func missing(field string) FieldDetail {
+	said := errs.Say(errs.Required)
+	return FieldDetail{Field: field, Detail: said.String(), Code: said.Code}
 }
 
 func missingMember(msg string) (string, bool) {

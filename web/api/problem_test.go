@@ -63,7 +63,15 @@ func TestProblemOf(t *testing.T) {
 		"too slow":         {ctx, fmt.Errorf("query: %w", context.DeadlineExceeded), Problem{Status: 503, Kind: "unavailable", Detail: "the answer took too long; try again"}},
 		"client gone":      {gone, fmt.Errorf("query: %w", context.Canceled), Problem{Status: 499, Kind: "unavailable"}},
 		"several": {ctx, fmt.Errorf("rule: %w", errors.Join(errs.InvalidField("a", "one"), errs.InvalidField("b", "two"))), Problem{
-			Status: 400, Kind: "invalid", Field: "a", Detail: "one", Errors: []FieldDetail{{"a", "one"}, {"b", "two"}},
+			Status: 400, Kind: "invalid", Field: "a", Detail: "one", Errors: []FieldDetail{{Field: "a", Detail: "one"}, {Field: "b", Detail: "two"}},
+		}},
+		"by a code": {ctx, fmt.Errorf("account: %w", errs.Refuse("password", errs.PasswordShort, 10)), Problem{
+			Status: 400, Kind: "invalid", Field: "password", Detail: "must be at least 10 characters", Code: "password-short", Params: map[string]string{"limit": "10"},
+		}},
+		"several by codes": {ctx, errors.Join(errs.Refuse("a", errs.NotEmpty), errs.Refuse("b", errs.LevelTwice, errs.Red)), Problem{
+			Status: 400, Kind: "invalid", Field: "a", Detail: "must not be empty", Code: "not-empty", Errors: []FieldDetail{
+				{Field: "a", Detail: "must not be empty", Code: "not-empty"}, {Field: "b", Detail: "red stands twice", Code: "level-twice", Params: map[string]string{"level": "red"}},
+			},
 		}},
 	} {
 		got := s.problemOf(c.ctx, c.err)
@@ -88,11 +96,11 @@ func TestHumaProblem(t *testing.T) {
 	}{
 		"missing": {
 			&huma.ErrorModel{Status: 422, Errors: []*huma.ErrorDetail{{Location: "body", Message: "expected required property user to be present"}}},
-			Problem{Status: 400, Kind: "invalid", Field: "user", Detail: "user: is required"},
+			Problem{Status: 400, Kind: "invalid", Field: "user", Detail: "user: is required", Code: "required"},
 		},
 		"missing below": {
 			&huma.ErrorModel{Status: 422, Errors: []*huma.ErrorDetail{{Location: "body.create[2].properties", Message: "expected required property division to be present"}}},
-			Problem{Status: 400, Kind: "invalid", Field: "create[2].properties.division", Detail: "create[2].properties.division: is required"},
+			Problem{Status: 400, Kind: "invalid", Field: "create[2].properties.division", Detail: "create[2].properties.division: is required", Code: "required"},
 		},
 		"too large":  {&huma.ErrorModel{Status: 413, Detail: "too large"}, Problem{Status: 413, Kind: "too-large", Detail: "too large"}},
 		"media type": {&huma.ErrorModel{Status: 415, Detail: "x"}, Problem{Status: 415, Kind: "invalid", Detail: "x"}},

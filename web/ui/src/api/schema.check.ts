@@ -49,6 +49,8 @@ type Checks = {
   partHealth: Agrees<T.PartHealth, S['Health']>
   person: Agrees<T.Person, S['Person']>
   fault: Agrees<T.Fault, S['Fault']>
+  problem: Agrees<T.Problem, Omit<S['Problem'], 'request_id'>>
+  problemFault: Agrees<T.ProblemFault, S['FieldDetail']>
   quarantined: Agrees<T.Quarantined, S['Quarantined']>
   rule: Agrees<T.Rule, S['Rule']>
   session: Agrees<T.Session, S['Session']>

@@ -1159,8 +1159,14 @@ export interface components {
             unit?: string;
         };
         FieldDetail: {
+            /** @description Names the sentence of detail, where it has a name */
+            code?: string;
             detail: string;
             field: string;
+            /** @description What goes into the sentence, by its names */
+            params?: {
+                [key: string]: string;
+            };
         };
         Flagged: {
             /**
@@ -1562,6 +1568,8 @@ export interface components {
             user: string;
         };
         Problem: {
+            /** @description Names the sentence of detail, where it has a name; then the page words it in either language */
+            code?: string;
             /** @description What went wrong, for the person who sent the request */
             detail?: string;
             /** @description Every fault that was found, when there are several */
@@ -1570,6 +1578,10 @@ export interface components {
             field?: string;
             /** @enum {string} */
             kind: "internal" | "invalid" | "not-found" | "conflict" | "precondition" | "unauthenticated" | "forbidden" | "too-many" | "too-large" | "unavailable";
+            /** @description What goes into the sentence, by its names */
+            params?: {
+                [key: string]: string;
+            };
             /** @description With an internal error: what to look for in the log */
             request_id?: string;
             /** Format: int64 */

@@ -20,6 +20,14 @@ export type Role =
   | 'administrator'
 export type Permission = 'view' | 'handle-alert' | 'edit-data' | 'edit-rules' | 'accounts'
 
+/** One fault of several; detail is English, and code and params say the same where it has a code. */
+export interface ProblemFault {
+  field: string
+  detail: string
+  code?: string
+  params?: Record<string, string>
+}
+
 export interface Problem {
   type?: string
   title?: string
@@ -27,7 +35,9 @@ export interface Problem {
   detail?: string
   kind?: string
   field?: string
-  errors?: { field: string; detail: string }[]
+  code?: string
+  params?: Record<string, string>
+  errors?: ProblemFault[]
 }
 
 export interface Me {

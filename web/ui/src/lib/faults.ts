@@ -4,13 +4,19 @@
 import type { Fault } from '../api/types'
 import { i18n, t, type MessageKey } from '../i18n'
 
+/** The names of a sentence that may hold a term of the server's, not a text of the sender's. */
+const worded = ['found', 'level', 'before']
+
 type Said = Pick<Fault, 'code' | 'params'>
 
 /** The sentence of a code; null when it is none that this page knows. */
 export function sentence({ code, params }: Said): string | null {
   if (!code || !i18n.global.te(`fault.${code}`)) return null
   const filled = { ...params }
-  if (filled.found && i18n.global.te(`term.${filled.found}`)) filled.found = t(`term.${filled.found}` as MessageKey)
+  for (const name of worded) {
+    const term = filled[name]
+    if (term && i18n.global.te(`term.${term}`)) filled[name] = t(`term.${term}` as MessageKey)
+  }
   return t(`fault.${code}` as MessageKey, filled)
 }
 

@@ -1,15 +1,20 @@
 // A refused change in the words of the person who made it.
 
 import { ApiError } from '../api/client'
+import type { ProblemFault } from '../api/types'
 import { t } from '../i18n'
+import { sentence } from './faults'
 
-/** The fields at fault with what is wrong with them, as the server named them. */
+/** In the reader's language where the server gives a code, in its English otherwise. */
+const worded = ({ code, params, detail }: Partial<ProblemFault>) => sentence({ code: code ?? '', params }) ?? detail ?? ''
+
+/** The fields at fault, as the server named them, with what is wrong with them. */
 export function fieldFaults(error: unknown): Map<string, string> {
   const faults = new Map<string, string>()
   if (!(error instanceof ApiError)) return faults
-  const { field, detail, errors } = error.problem
-  for (const fault of errors ?? []) faults.set(fault.field, fault.detail)
-  if (!faults.size && field && (error.status === 400 || error.status === 422)) faults.set(field, detail ?? '')
+  const { field, errors } = error.problem
+  for (const fault of errors ?? []) faults.set(fault.field, worded(fault))
+  if (!faults.size && field && (error.status === 400 || error.status === 422)) faults.set(field, worded(error.problem))
   return faults
 }
 
@@ -18,10 +23,11 @@ export const isOutdated = (error: unknown) => error instanceof ApiError && error
 
 export function problemText(error: unknown): string {
   if (!(error instanceof ApiError)) return t('admin.problem.other', { detail: error instanceof Error ? error.message : String(error) })
-  const faults = [...fieldFaults(error)].map(([field, detail]) => t('admin.problem.field', { field, detail })).join('; ')
+  const faults = [...fieldFaults(error)].map(([field, detail]) => t('admin.problem.field', { field, detail })).join(t('faultSeparator'))
+  const detail = worded(error.problem) || error.message
   if (isOutdated(error)) return t('admin.problem.precondition')
   if (error.status === 0) return t('admin.problem.away')
-  if (error.status === 403) return t('admin.problem.forbidden', { detail: error.message })
-  if (error.status === 409) return t('admin.problem.conflict', { detail: error.message })
-  return t('admin.problem.other', { detail: faults || error.message })
+  if (error.status === 403) return t('admin.problem.forbidden', { detail })
+  if (error.status === 409) return t('admin.problem.conflict', { detail })
+  return t('admin.problem.other', { detail: faults || detail })
 }
