@@ -138,7 +138,8 @@ func (s *stage) occupy() (release func()) {
 	}
 }
 
-// hog opens connections while there are any, and ends the server's so that it has to ask for new ones.
+// hog opens connections while there are any, and ends the server's so that it has to ask for new ones. All are taken
+// when there was none left, and none of the server's to end, a few times in a row.
 func (s *stage) hog(ctx context.Context, taken chan<- struct{}) {
 	var all []*pgx.Conn
 	defer func() {
@@ -146,20 +147,26 @@ func (s *stage) hog(ctx context.Context, taken chan<- struct{}) {
 			_ = c.Close(context.WithoutCancel(ctx))
 		}
 	}()
-	for full := false; ctx.Err() == nil; {
+	const sure = 3
+	full, alone := false, 0
+	for ctx.Err() == nil {
 		conn, err := pgx.Connect(ctx, s.pg.URL("postgres"))
 		if err == nil {
-			all = append(all, conn)
+			all, alone = append(all, conn), 0
 			continue
 		}
 		var pg *pgconn.PgError
 		if !errors.As(err, &pg) || pg.Code != "53300" { // too many connections
 			continue
 		}
-		if !full {
+		var ended int
+		err = all[0].QueryRow(ctx, `select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'onemap'`).Scan(&ended)
+		if alone++; err != nil || ended > 0 {
+			alone = 0
+		}
+		if !full && alone == sure {
 			full = true
 			close(taken)
 		}
-		_, _ = all[0].Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'onemap'`)
 	}
 }

@@ -36,6 +36,10 @@ func TestGarbage(t *testing.T) {
 	delete(want, foreign)
 	delete(want, giant)
 	want[sensors.ReasonTooLarge] += giants
+	const large = `onemap_ingest_quarantined_total{reason="` + sensors.ReasonTooLarge + `"}`
+	eventually(t, "the giants are in quarantine, where the broker puts them without a device that waits for it", func() bool {
+		return int(s.server.metrics()[large]) >= want[sensors.ReasonTooLarge]
+	})
 	counts := map[string]int{
 		"onemap_ingest_stored_total":                          s.ledger.expected(),
 		"onemap_ingest_duplicate_total":                       0,

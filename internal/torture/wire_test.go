@@ -35,7 +35,7 @@ var errRefused = errors.New("the connection is refused")
 
 // dial connects and waits for the CONNACK. It keeps nothing of an earlier session.
 func dial(ctx context.Context, addr, id, secret string) (*link, error) {
-	d := net.Dialer{Timeout: 10 * time.Second}
+	d := net.Dialer{Timeout: 30 * time.Second}
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err

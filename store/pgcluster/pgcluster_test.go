@@ -53,7 +53,7 @@ func startIn(t *testing.T, dir string) *pgcluster.Cluster {
 
 func stop(t *testing.T, c *pgcluster.Cluster) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := c.Stop(ctx); err != nil {
 		t.Fatalf("stop: %v", err)

@@ -70,7 +70,7 @@ func (o *Own) Kill() {
 }
 
 func (o *Own) remove() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if o.Cluster != nil {
 		if err := o.Stop(ctx); err != nil {

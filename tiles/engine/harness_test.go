@@ -28,7 +28,7 @@ import (
 )
 
 // patience bounds every wait of these tests; nothing is asserted about how much of it is used.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // Readers of the tests.
 var (

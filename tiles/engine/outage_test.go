@@ -78,9 +78,10 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 	importOK(t, db, risk.Layer{Name: markers, Theme: risk.ThemePlace, Origin: core.OriginReal, Source: "test", MaxZoom: 22}, feature("first", "", 0, 1))
 	importOK(t, db, layerOf("tanks", core.Audience{Kind: core.AudiencePublic}, unthinned()), seeded(t, 1, 200, 20)...)
 	n := start(t, db, engine.Options{Grace: 200 * time.Millisecond, Poll: 100 * time.Millisecond}, nil)
-	if h := n.engine.Health(); !h.OK || h.Part != "layers" || !n.engine.State().Feed.OK {
-		t.Errorf("at first: %+v", h)
-	}
+	n.until("all is well at first", func() bool { // a look that a busy machine delays is a bad one, too
+		h := n.engine.Health()
+		return h.OK && h.Part == "layers" && n.engine.State().Feed.OK
+	})
 	known, other := address(120.7, 37.4, 9), address(120.7, 37.4, 10)
 	before := n.get(city, "tanks", known)
 	id := idsOf(t, db, "tanks")["p0000001"]
