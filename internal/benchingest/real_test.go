@@ -112,11 +112,8 @@ func TestTheBareHookStoresWhatItAcknowledges(t *testing.T) {
 		c.o.database = url
 		addr := child(t, func(ctx context.Context, out io.Writer) error { return serveBare(ctx, c.o, out) })
 		s := &side{name: "bare", subject: subject{addr: addr, server: os.Getpid()}, db: url}
-		err := s.measure(t.Context(), traffic{devices: c.devices, window: 4, values: c.o.values, warm: 50 * time.Millisecond, length: 200 * time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := s.runs[0]
+		load := traffic{devices: c.devices, window: 4, values: c.o.values, warm: 50 * time.Millisecond, length: 200 * time.Millisecond}
+		f := measured(t, s, load, func(f figures) bool { return f.rate > 0 && f.client > 0 })
 		if f.messages == 0 || f.rate <= 0 || math.Abs(f.values-f.rate*float64(c.o.values)) > 1e-6*f.values || f.client <= 0 {
 			t.Errorf("%+v: %+v", c.o, f)
 		}
@@ -130,6 +127,20 @@ func TestTheBareHookStoresWhatItAcknowledges(t *testing.T) {
 	}
 	if n := query[int](t, url, `select count(*) from observation where retention <> 'standard' or value <> 1.25`); n != 0 {
 		t.Errorf("%d rows are not as they should be", n)
+	}
+}
+
+// measured measures a load, for longer each time, until the machine found the time for something that is enough.
+func measured(t *testing.T, s *side, load traffic, enough func(figures) bool) figures {
+	t.Helper()
+	for {
+		if err := s.measure(t.Context(), load); err != nil {
+			t.Fatal(err)
+		}
+		f := s.runs[len(s.runs)-1]
+		if load.length *= 2; enough(f) || load.length > time.Minute {
+			return f
+		}
 	}
 }
 
@@ -244,6 +255,7 @@ func peer(t *testing.T, answer func(conn net.Conn, publishes int) error) string 
 func TestDelaysAreOfEveryReading(t *testing.T) {
 	b, url := realBench(t)
 	s := realServer(t, b, url, config.Server{MQTT: "127.0.0.1:0"})
+	b.o.Seconds = 1
 	eyes := []*eye{{}, {}}
 	for i, e := range eyes {
 		w, err := watch(t.Context(), s.main, "benchingest-0000"+string(rune('a'+i)), e.see)
