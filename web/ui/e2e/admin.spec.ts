@@ -2,7 +2,7 @@
 
 import { expect, phone, publish, test } from './fixtures'
 
-test('a rule made by the form fires; two people at once do not overwrite each other; it is deleted', async ({ as, demo, sensor }) => {
+test('a rule made by the form fires; two people at once do not overwrite each other; it is deleted', async ({ as, demo, sensor, steward: api }) => {
   test.setTimeout(90_000)
   const device = await sensor('370682')
   const name = `试验规则 ${device.id}`
@@ -56,13 +56,34 @@ test('a rule made by the form fires; two people at once do not overwrite each ot
   await expect(page.getByTestId('form-problem')).toContainText('其他人已修改')
   await page.getByTestId('form-reload').click()
   await expect(page.getByTestId('rule-for')).toHaveValue('5')
+
+  // What was saved can be deleted while the list is still being fetched.
+  let listed = () => {}
+  const held = new Promise<void>((done) => (listed = done))
+  await page.route('**/api/v1/rules', async (route) => {
+    await held
+    await route.continue()
+  })
   await page.getByTestId('rule-save').click()
   await expect(page.getByTestId('said')).toContainText('已更新')
-
   await row.getByRole('button', { name: '删除' }).click()
   await page.getByTestId('rule-remove-confirm').click()
   await expect(page.getByTestId('said')).toContainText('已删除')
+  listed()
   await expect(row).toHaveCount(0)
+
+  // Its alert ends with it, and says why to each reader in one language.
+  let alert = 0
+  await expect.poll(async () => {
+    const { items } = (await (await api.get(`/api/v1/alerts?device=${device.id}`)).json()) as { items: { id: number; detection: string }[] }
+    alert = items.find((a) => a.detection === 'cleared')?.id ?? 0
+    return alert
+  }).not.toBe(0)
+  for (const [language, why] of [['zh', '规则已删除'], ['en', 'the rule was deleted']] as const) {
+    const { page: reader } = await as('commander', { language })
+    await reader.goto(`/?alert=${alert}`)
+    await expect(reader.getByTestId('alert-history').locator('[data-step=cleared] p')).toHaveText(why)
+  }
 })
 
 test('an account is made, logs in, is given another division, and is disabled', async ({ as }) => {

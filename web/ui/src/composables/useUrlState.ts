@@ -1,5 +1,6 @@
 import { onBeforeUnmount, watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
+import { keepLink } from '../lib/keeplink'
 import { readUrl, writeUrl, type UrlState } from '../lib/urlstate'
 import { decodeSettings, encodeSettings, useLayers } from '../stores/layers'
 import { usePrefs } from '../stores/prefs'
@@ -38,13 +39,7 @@ export function useUrlState() {
     panels: `${ui.panels.layers ? 'l' : ''}${ui.panels.alerts ? 'a' : ''}${ui.panels.drawer ? 't' : ''}`,
   })
 
-  let timer: ReturnType<typeof setTimeout> | undefined
-  watch(
-    () => JSON.stringify(writeUrl(state())),
-    () => {
-      clearTimeout(timer)
-      timer = setTimeout(() => void router.replace({ name: 'command', query: writeUrl(state()) }), 250)
-    },
-  )
-  onBeforeUnmount(() => clearTimeout(timer))
+  const link = keepLink(router, 'command', () => writeUrl(state()))
+  watch(() => JSON.stringify(writeUrl(state())), link.changed)
+  onBeforeUnmount(link.stop)
 }
