@@ -27,7 +27,14 @@ func gauge() *Known {
 	}}}, types)
 }
 
-func TestDecodeObservations(t *testing.T) {
+// decodeCase is a payload, and what is read of it.
+type decodeCase struct {
+	name, payload string
+	want          []Observation
+	faults        string
+}
+
+func decodeCases() []decodeCase {
 	rec := received.Truncate(time.Microsecond)
 	at := time.Date(2026, 7, 1, 7, 59, 0, 0, time.UTC)
 	obs := func(id int64, when time.Time, v float64, qc QC, src TimeSource) Observation {
@@ -39,11 +46,7 @@ func TestDecodeObservations(t *testing.T) {
 	}
 	level := obs(1, at, 4.2, QCGood, TimeDevice)
 	rain := obs(2, at, 3, QCGood, TimeDevice)
-	for _, c := range []struct {
-		name, payload string
-		want          []Observation
-		faults        string
-	}{
+	return []decodeCase{
 		{"one", `{"t":"2026-07-01T07:59:00Z","v":{"level":4.2}}`, []Observation{level}, ""},
 		{"v before t, zone, spaces", " {\"v\" : {\"level\":4.2 ,\n\"rain\":3.0e0}, \"t\":\"2026-07-01T15:59:00+08:00\"}\n", []Observation{level, rain}, ""},
 		{"escaped name", `{"t":"2026-07-01T07:59:00Z","v":{"l\u0065vel":4.2}}`, []Observation{level}, ""},
@@ -93,7 +96,11 @@ func TestDecodeObservations(t *testing.T) {
 		{"half a surrogate", `{"v":{"\ud800":1}}`, nil, "bad-json: offset 13: half of a surrogate pair"},
 		{"deep", `{"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `,"v":{"level":1}}`, nil, "bad-json: offset 22: nested deeper than 16"},
 		{"two faults", `[{"v":{"level":"x"}},{"t":"2026-07-01T07:59:00Z","v":{"rain":3}},{"v":{}}]`, []Observation{rain}, "bad-value: [0].v.level: a string, not a number; [2].v: empty"},
-	} {
+	}
+}
+
+func TestDecodeObservations(t *testing.T) {
+	for _, c := range decodeCases() {
 		t.Run(c.name, func(t *testing.T) {
 			got, faults := DecodeObservations([]byte(c.payload), received, gauge(), TimeLimits{})
 			if diff := cmp.Diff(c.want, got); diff != "" {
