@@ -48,7 +48,6 @@ async function clean(page: Page, path: string, lang: string): Promise<void> {
 
 for (const [device, context] of [['desk', {}], ['phone', phone]] as const) {
   test(`every page is clean in both languages: ${device}`, async ({ as }) => {
-    test.setTimeout(120_000)
     for (const { path, user, ready, menu, on } of stops) {
       if (on && on !== device) continue
       const { page, complaints } = await as(user, { context, theme: device === 'desk' ? 'dark' : 'light' })
@@ -64,3 +63,36 @@ for (const [device, context] of [['desk', {}], ['phone', phone]] as const) {
     }
   })
 }
+
+test('the wall shows its whole header on a small screen, in both languages', async ({ as }) => {
+  for (const language of ['zh', 'en'] as const) {
+    const { page } = await as('commander', { language })
+    await page.goto('/?wall=1')
+    await expect(page.getByTestId('live-status')).toHaveAttribute('data-status', 'live')
+    const clock = page.getByTestId('clock')
+    await expect.poll(() => clock.evaluate((e) => e.getBoundingClientRect().right <= window.innerWidth), language).toBe(true)
+    await page.getByTestId('wall-exit').focus()
+    await page.keyboard.press('Enter')
+    await expect(page.getByTestId('search')).toBeVisible()
+  }
+})
+
+test('on a narrow screen nothing of the map lies over a panel', async ({ as }) => {
+  const { page } = await as('commander', { context: phone })
+  await page.goto('/')
+  const panel = page.getByTestId('alert-panel')
+  await expect(panel).toBeVisible()
+  await expect(page.getByTestId('zoom-in')).toBeAttached()
+  const over = await panel.evaluate((e) => {
+    const box = e.getBoundingClientRect()
+    const found = new Set<string>()
+    for (let x = box.left + 3; x < box.right - 3; x += 8) {
+      for (let y = box.top + 3; y < box.bottom - 3; y += 8) {
+        const top = document.elementFromPoint(x, y)
+        if (top && !e.contains(top)) found.add(top.outerHTML.slice(0, 80))
+      }
+    }
+    return [...found]
+  })
+  expect(over).toEqual([])
+})

@@ -2,7 +2,7 @@ export default {
   title: '{city} · One Map',
   search: {
     label: 'Search',
-    placeholder: 'Name, code, pinyin or lon, lat',
+    placeholder: 'Name, code or lon, lat',
     none: 'Nothing found for “{q}”. Try pinyin initials, a division code, or “lon, lat”.',
     failed: 'The search failed; please try again',
     goto: 'Go to {place}',
