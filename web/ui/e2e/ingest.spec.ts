@@ -13,7 +13,7 @@ test('the ingest page counts what devices send, and the quarantine what could no
   const before = await figure('quarantined')
   await publish(demo, device, '{"v":')
   await publish(demo, device, 1.25)
-  await expect.poll(() => figure('quarantined'), { timeout: 30_000 }).toBeGreaterThan(before)
+  await expect.poll(() => figure('quarantined')).toBeGreaterThan(before)
   await expect(page.getByTestId('chart-flow').locator('canvas')).toBeVisible()
   expect(complaints).toEqual([])
 })
@@ -48,7 +48,7 @@ test('a reading that comes again with another value is listed, and marked in the
   const row = page.locator('tr', { hasText: device.id })
   await expect(async () => {
     await page.getByTestId('conflicts-refresh').click()
-    await expect(row).toContainText('2.5', { timeout: 2_000 })
+    await expect(row).toContainText('2.5', { timeout: 20_000 })
   }).toPass()
   await expect(row).toContainText('1.5')
   await row.getByRole('link').click()
@@ -57,21 +57,22 @@ test('a reading that comes again with another value is listed, and marked in the
 })
 
 test('a datastream that misses three of its intervals is shown as silent, and told', async ({ as, demo, sensor, steward }) => {
-  test.setTimeout(120_000)
   const device = await sensor('370687')
   expect((await steward.patch(`/api/v1/datastreams/${device.streamId}`, { data: { interval_s: 1 } })).ok()).toBe(true)
   await publish(demo, device, 1)
   const { page } = await as('commander')
   await page.goto(`/?card=device:${device.id}`)
   // three intervals are never less than half a minute
-  await expect(page.getByTestId('stream-silent').first()).toBeVisible({ timeout: 90_000 })
+  await expect(page.getByTestId('stream-silent').first()).toBeVisible({ timeout: 120_000 })
   await page.goto('/events')
   const told = page.getByTestId('presence-table').locator(`tr[data-device="${device.id}"][data-state="stale"]`)
-  await expect(told.first()).toBeVisible({ timeout: 30_000 })
+  await expect(told.first()).toBeVisible()
+  // At its usual pace, so that it does not fall silent again before the page is there.
+  expect((await steward.patch(`/api/v1/datastreams/${device.streamId}`, { data: { interval_s: 0 } })).ok()).toBe(true)
   await publish(demo, device, 2)
   await page.goto(`/?card=device:${device.id}`)
-  await expect(page.getByTestId('device-card')).toBeVisible()
-  await expect(page.getByTestId('stream-silent')).toHaveCount(0, { timeout: 30_000 })
+  await expect(page.getByTestId('device-card').getByTestId('stream-chart').first()).not.toHaveAttribute('data-points', '0')
+  await expect(page.getByTestId('stream-silent')).toHaveCount(0)
 })
 
 test('a steward disables a device from its card: it may not publish; its certificate, and a new secret', async ({ as, demo, sensor }) => {
@@ -193,13 +194,13 @@ test("a device's events, from its card by a link, and another's by its id", asyn
   await expect(page).toHaveURL(new RegExp(`/events\\?device=${one.id}$`))
   await asked
   const rows = page.getByTestId('presence-table').locator('tr[data-device]')
-  await expect(rows.first()).toHaveAttribute('data-device', one.id, { timeout: 30_000 })
+  await expect(rows.first()).toHaveAttribute('data-device', one.id)
   await expect(rows.first()).toHaveAttribute('data-state', 'online')
   await expect(page.getByTestId('presence-of')).toHaveText(one.nameZh)
   await expect(page.locator(`tr[data-device="${other.id}"]`)).toHaveCount(0)
 
   await page.getByTestId('presence-find').fill(other.id)
-  await expect(rows.first()).toHaveAttribute('data-device', other.id, { timeout: 30_000 })
+  await expect(rows.first()).toHaveAttribute('data-device', other.id)
   await expect(page.locator(`tr[data-device="${one.id}"]`)).toHaveCount(0)
   await expect(page).toHaveURL(new RegExp(`/events\\?device=${other.id}$`))
   await page.goto('/events?device=nobody')

@@ -15,7 +15,6 @@ const levelOf = (page: Page, id: string) => page.evaluate((d) => (window as unkn
 const drawn = (page: Page) => page.evaluate(() => (window as unknown as Shown).__onemap?.renderedDevices ?? [])
 
 test('a red reading turns the map red, in a cluster and alone; acknowledged here, seen there, then cleared', async ({ as, demo, steward, sensor }) => {
-  test.setTimeout(120_000)
   const device = await sensor('370602')
   const { page: city, complaints } = await as('commander')
   const { page: county } = await as('r370602', { context: phone })

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Demo } from './demo'
 
 const binary = fileURLToPath(new URL('../../../bin/onemap', import.meta.url))
-const startMs = 60_000
+const startMs = 150_000
 const stopMs = 30_000
 const stepMs = 200
 

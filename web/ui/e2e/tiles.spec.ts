@@ -209,7 +209,6 @@ test('what changed while the connection was gone is there when it is back', asyn
 })
 
 test('a page on a second node shows it too, whoever wrote it', async ({ as, browser, steward: api, demo }) => {
-  test.setTimeout(180_000)
   const id = await make(api, here)
   const node = await startNode(demo)
   try {
