@@ -257,7 +257,7 @@ export default {
     help: 'This help',
     home: 'Whole city',
   },
-  sound: { blocked: 'Sound off until a click', hint: 'The browser plays the sound of a red alert only after a click on the page' },
+  sound: { blocked: 'Sound off', hint: 'The browser plays the sound of a red alert only after a click on the page: click anywhere' },
   wall: { tour: 'Touring red and orange alerts', exit: 'Leave wall mode' },
   print: { legend: 'Legend', sources: 'Sources', at: 'Made {time}', north: 'N' },
 } as const
