@@ -196,7 +196,7 @@ func humaProblem(_ huma.Context, _ string, v any) (any, error) {
 		p.Errors = append(p.Errors, fieldDetail(d))
 	}
 	if len(p.Errors) > 0 {
-		p.Field, p.Code = p.Errors[0].Field, p.Errors[0].Code
+		p.Field, p.Code, p.Params = p.Errors[0].Field, p.Errors[0].Code, p.Errors[0].Params
 		p.Detail = p.Errors[0].Detail
 		if p.Field != "" {
 			p.Detail = p.Field + ": " + p.Detail
