@@ -75,11 +75,14 @@ type Rule struct {
 	Direction    Direction   `json:"direction"`
 	Thresholds   []Threshold `json:"thresholds"`  // worst first; 1 to 4 levels
 	ForSeconds   int         `json:"for_seconds"` // how long, in event time, the value must stay raised
-	Enabled      bool        `json:"enabled"`
-	Origin       core.Origin `json:"origin"`
-	Version      int64       `json:"version"` // the ETag
-	UpdatedAt    time.Time   `json:"updated_at"`
-	UpdatedBy    string      `json:"updated_by"`
+	// HoldSeconds is how long, in event time, the value must stay at the safe side of a level's Clear before the
+	// alert leaves the level. It keeps a value that swings around its threshold one episode.
+	HoldSeconds int         `json:"hold_seconds" doc:"Seconds, in event time, that the value must stay at the safe side without a break before the alert leaves a level"`
+	Enabled     bool        `json:"enabled"`
+	Origin      core.Origin `json:"origin"`
+	Version     int64       `json:"version"` // the ETag
+	UpdatedAt   time.Time   `json:"updated_at"`
+	UpdatedBy   string      `json:"updated_by"`
 }
 
 // Target is what the engine must know of a datastream.
@@ -105,7 +108,17 @@ type State struct {
 	// Raised says for each level (by its number; 0 is unused) since when, in event time, the value has
 	// been at or past the level's Raise without a break; zero: it is not. `for` is counted from it.
 	Raised      [5]time.Time
-	RuleVersion int64 // of the rule that made this; what Raised says holds for that version alone
+	RuleVersion int64 // of the rule that made this; what Raised and Calm say holds for that version alone
+
+	// Calm says for each level since when, in event time, the value has been at or past the level's Clear, on
+	// the safe side, without a break; zero: it is not, or there is no episode. The hold is counted from it.
+	Calm [5]time.Time
+
+	// Of the open episode, or of the last one: the worst value that was evaluated, the event time of its
+	// reading (zero: there was no episode yet), and how often a hold was broken.
+	PeakValue float64
+	PeakAt    time.Time
+	Flaps     int
 }
 
 // Alert is one episode. It is the wire shape too: the API and the events carry it as it is.
@@ -144,6 +157,49 @@ type Alert struct {
 	Expires      time.Time   `json:"expires"`    // of the newest CAP message
 	Assignee     string      `json:"assignee"`
 	Version      int64       `json:"version"` // grows with every change
+
+	PeakValue float64    `json:"peak_value" doc:"The worst value since the episode began, in the unit of symbol"`
+	PeakAt    time.Time  `json:"peak_at" doc:"Event time of the reading that had peak_value"`
+	RisenAt   time.Time  `json:"risen_at" doc:"When the episode began, last rose, or its data came back; the time of the server"`
+	RisenFrom core.Level `json:"risen_from" doc:"The level just before risen_at; 0: the episode began then"`
+	Reopened  *Reopened  `json:"reopened" doc:"Why handling last began anew; null: it never did"`
+	// HandledLevel is the level at which the last handling step was taken; 0: handling is new. While the alert
+	// is resolved or closed, it follows the level down.
+	HandledLevel core.Level `json:"handled_level" doc:"The level at which the last handling step was taken, or that the alert has fallen to since it was resolved or closed; 0: handling is new"`
+	// Confirmations has one entry a unit: the newest that a person of it gave.
+	Confirmations []Confirmation `json:"confirmations" doc:"One entry a unit: its newest handling step"`
+	Flaps         int            `json:"flaps" doc:"How often the value was back at the safe side for less than hold_seconds of the rule"`
+	// Possible is what the caller may do now. Only answers to a principal carry it, events do not.
+	Possible []Action `json:"possible,omitzero"`
+}
+
+// Reopened says why the handling of an alert began anew.
+type Reopened struct {
+	At    time.Time  `json:"at"`
+	From  Handling   `json:"from"`  // the handling until then
+	Level core.Level `json:"level"` // the level that it was handled at
+	Why   ReopenWhy  `json:"why"`
+}
+
+// ReopenWhy is a reason to handle an alert anew.
+type ReopenWhy string
+
+// The reasons: the level rose above the one handled, or the data of a stale alert came back.
+const (
+	ReopenRise ReopenWhy = "rise"
+	ReopenData ReopenWhy = "data"
+)
+
+// Confirmation is that a unit knows of an alert at a level: a person of the unit took a handling step.
+type Confirmation struct {
+	Division string     `json:"division"` // the unit: the division of the person's account
+	User     string     `json:"user"`
+	Name     string     `json:"name"`
+	Level    core.Level `json:"level"` // of the alert when the step was taken
+	At       time.Time  `json:"at"`
+	// Current is false when the alert has risen above Level since, or its data came back, or its handling began
+	// anew for another reason.
+	Current bool `json:"current" doc:"False: the alert has risen above level since, its data came back, or its handling began anew"`
 }
 
 // Event is the payload of every alert.* event.
@@ -164,8 +220,8 @@ type Message struct {
 }
 
 // Change is what one evaluation makes of one episode; the store writes it, its event, its message
-// and its audit row in one transaction. Handling, Assignee and Version are the people's and the
-// store's: those of an existing alert stay as stored, whatever the Change says.
+// and its audit rows in one transaction. What is stored is what Merge makes of it with the alert as
+// locked: handling, assignee and confirmations are the people's, whatever the Change says.
 type Change struct {
 	Kind    string   // core.EventAlertIssued, …Updated, …Cleared, …Stale
 	Alert   Alert    // ID 0 for a new episode: the store gives it, and the message and state take it over
@@ -207,11 +263,15 @@ type Command struct {
 	AlertID  int64
 	Action   Action
 	Actor    string // login
+	Name     string // the actor's, as people read it; empty: the login
 	Role     core.Role
 	Division string // the actor's
 	Note     string
 	Assignee string // for ActAssign: a login
-	At       time.Time
+	Confirm  bool   // to resolve or close what has not cleared, with a note
+	// Level is the level that the person was shown; 0: not known. A worse alert refuses the step.
+	Level core.Level
+	At    time.Time
 }
 
 // Audit is one line of an alert's history.
@@ -220,10 +280,12 @@ type Audit struct {
 	At       time.Time `json:"at"`
 	Actor    string    `json:"actor"`
 	Division string    `json:"division"`
-	Step     string    `json:"step"` // issued, updated, cleared, stale, acknowledge, assign, resolve, close
+	Step     string    `json:"step"` // issued, updated, cleared, stale, reopened, acknowledge, assign, resolve, close
 	Before   string    `json:"before"`
 	After    string    `json:"after"`
 	Note     string    `json:"note"`
+	// Level is the alert's after the step; 0: not known.
+	Level core.Level `json:"level"`
 }
 
 // Person is somebody's mark on a delivery.
@@ -231,6 +293,13 @@ type Person struct {
 	User string    `json:"user"`
 	Name string    `json:"name"`
 	At   time.Time `json:"at"`
+	// Level and Current are of who confirmed: the level of the alert then, and whether that still holds (see
+	// Confirmation.Current).
+	Level   core.Level `json:"level,omitempty"`
+	Current bool       `json:"current,omitempty"`
+	// Sound is of who is connected: armed (an alarm sounds at one of their machines), off, muted, suspended, or empty
+	// when none of them has said.
+	Sound string `json:"sound,omitempty"`
 }
 
 // Delivery is what one addressed county's responders have done with an alert.
@@ -239,16 +308,33 @@ type Delivery struct {
 	Name      core.Text `json:"name"`
 	Connected []Person  `json:"connected"` // now; empty is shown as "nobody connected"
 	Received  []Person  `json:"received"`  // their machine has it
-	Confirmed []Person  `json:"confirmed"` // they acknowledged it themselves
+	Confirmed []Person  `json:"confirmed"` // they took a handling step themselves
 }
 
-// Filter selects alerts for a list.
+// FilterState is how far alerts of a list are.
+type FilterState string
+
+// The states of a filter; one that is closed while it still fires is open, too.
+const (
+	StateAll     FilterState = "all"
+	StateOpen    FilterState = "open"    // not cleared, or not closed
+	StateCleared FilterState = "cleared" // cleared, and not closed
+	StateClosed  FilterState = "closed"
+)
+
+// Filter selects alerts for a list. What is empty does not narrow it.
 type Filter struct {
-	Open     bool // not cleared, or not closed
+	Open     bool // as StateOpen, and without a limit it is all of them
+	State    FilterState
 	Levels   []core.Level
+	Peaks    []core.Level
 	Handling []Handling
 	DeviceID string
+	Hazard   string
+	Division string    // where it lies: this code, or below it
+	From, To time.Time // when it was opened: from From, before To
 	Query    string
+	Count    bool // count all that match
 	Limit    int
 	Before   int64 // an alert id
 }
@@ -258,6 +344,7 @@ type Snapshot struct {
 	Epoch  string
 	Seq    int64
 	Alerts []Alert
+	Count  int64 // how many match in all, when the filter asks for it
 }
 
 // DeskStore is what reading and handling alerts needs, in a scope.
@@ -265,12 +352,17 @@ type DeskStore interface {
 	Alerts(ctx context.Context, s core.Scope, f Filter) (Snapshot, error)
 	Alert(ctx context.Context, s core.Scope, id int64) (Alert, error)
 	History(ctx context.Context, id int64) ([]Audit, error)
+	// AlertSteps are the steps that people took on each of the alerts, in their order.
+	AlertSteps(ctx context.Context, ids []int64) (map[int64][]Audit, error)
 	Messages(ctx context.Context, id int64) ([]Message, error)
 	Deliveries(ctx context.Context, id int64) ([]Delivery, error)
 	// Handle applies a command with next, which is given the alert as locked and says what becomes
-	// of it; changed false means that the step had been taken already (idempotent): then no event is
-	// written, and an audit row only for an actor's first acknowledgement.
+	// of it; changed false means that the step had been taken already (idempotent): then nothing is
+	// written, but for the first acknowledgement by an actor whose unit has confirmed already, which is
+	// an audit row and an event.
 	Handle(ctx context.Context, s core.Scope, c Command, next func(Alert) (after Alert, changed bool, err error)) (Alert, error)
+	// Handlers lists the people of the scope who handle alerts, by their logins, with whether they are there.
+	Handlers(ctx context.Context, s core.Scope) ([]Assignee, error)
 }
 
 // CAPStore is what publishing the papers needs.

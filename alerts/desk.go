@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
 )
@@ -45,7 +47,7 @@ const (
 // handlingTable is the whole state machine:
 //
 //	             acknowledge  assign    resolve   close
-//	new          move         move      illegal   illegal
+//	new          move         move      move      illegal
 //	acknowledged already      move      move      illegal
 //	assigned     already      move      move      illegal
 //	resolved     already      illegal   already   move
@@ -54,7 +56,7 @@ const (
 // It gives for each state what each action does.
 func handlingTable() map[Handling]map[Action]outcome {
 	return map[Handling]map[Action]outcome{
-		New:          {ActAcknowledge: move, ActAssign: move},
+		New:          {ActAcknowledge: move, ActAssign: move, ActResolve: move},
 		Acknowledged: {ActAcknowledge: already, ActAssign: move, ActResolve: move},
 		Assigned:     {ActAcknowledge: already, ActAssign: move, ActResolve: move},
 		Resolved:     {ActAcknowledge: already, ActResolve: already, ActClose: move},
@@ -62,47 +64,61 @@ func handlingTable() map[Handling]map[Action]outcome {
 	}
 }
 
-// actions lists the actions in the order in which they are taken, with the state each leads to.
-func actions() []struct {
+// handlingStep is an action with the state that it leads to.
+type handlingStep struct {
 	action Action
 	to     Handling
-} {
-	return []struct {
-		action Action
-		to     Handling
-	}{{ActAcknowledge, Acknowledged}, {ActAssign, Assigned}, {ActResolve, Resolved}, {ActClose, Closed}}
 }
 
-// Possible lists the actions that change an alert in a state of handling, in their order.
-func Possible(h Handling) []Action {
-	var possible []Action
-	for _, a := range actions() {
-		if handlingTable()[h][a.action] == move {
-			possible = append(possible, a.action)
+// actions lists the actions in the order in which they are taken.
+func actions() []handlingStep {
+	return []handlingStep{{ActAcknowledge, Acknowledged}, {ActAssign, Assigned}, {ActResolve, Resolved}, {ActClose, Closed}}
+}
+
+// PossibleFor lists what a principal of the scope may do with the alert now, in the order in which steps
+// are taken: what Handle accepts of it and what changes something. Of those that only repeat what is done,
+// acknowledge is in it while the principal's unit has not confirmed the alert.
+func PossibleFor(s core.Scope, a Alert) []Action {
+	possible := []Action{}
+	for _, step := range actions() {
+		// The command has all that the action can need, so what refuses it is the principal or the alert.
+		c := Command{Action: step.action, Division: s.Division, Role: s.Role, Note: "-", Confirm: true, Level: a.Level}
+		if admits(s, c, a) != nil {
+			continue
+		}
+		if _, changed, err := handle(a, c); err == nil && changed {
+			possible = append(possible, step.action)
 		}
 	}
 	return possible
 }
 
-// Handle takes one step. A repetition of a step is no error and changes nothing. The errors are
-// errs.Invalid (a note or an assignee is missing), errs.Forbidden (the role or division does not
-// handle this alert), errs.NotFound (no such alert in the scope) and errs.Conflict (the alert is not
-// in a state for it; the message says what is possible).
+// Handle takes one step. It counts as a confirmation of the actor's unit at the alert's level. A
+// repetition of a step is no error and changes nothing. Each refusal has a code. The kinds are
+// errs.Invalid (a note or an assignee is missing or wrong), errs.Forbidden (the role or division does
+// not handle this alert), errs.NotFound (no such alert in the scope) and errs.Conflict (the alert is
+// not in a state for it, has risen above the level that the person was shown, or has not cleared and
+// the step was not confirmed).
 func (d *Desk) Handle(ctx context.Context, s core.Scope, c Command) (Alert, error) {
-	if s.Role != core.RoleCommander && s.Role != core.RoleResponder {
-		return Alert{}, errs.New(errs.Forbidden, "a %s does not handle alerts", s.Role)
-	}
-	c.Note, c.Assignee = strings.TrimSpace(c.Note), strings.TrimSpace(c.Assignee)
-	c.Role, c.Division = s.Role, s.Division
-	if c.At.IsZero() {
-		c.At = d.clock()
-	}
-	if err := c.validate(); err != nil {
+	c, err := d.prepare(s, c)
+	if err != nil {
 		return Alert{}, err
 	}
+	people, err := d.people(ctx, s, c)
+	if err != nil {
+		return Alert{}, err
+	}
+	return d.take(ctx, s, c, people)
+}
+
+// take takes a step that prepare has checked; people are those whom the principal may assign to.
+func (d *Desk) take(ctx context.Context, s core.Scope, c Command, people []Assignee) (Alert, error) {
 	a, err := d.store.Handle(ctx, s, c, func(a Alert) (Alert, bool, error) {
 		if err := admits(s, c, a); err != nil {
 			return a, false, err
+		}
+		if c.Action == ActAssign && !slices.ContainsFunc(people, func(p Assignee) bool { return p.User == c.Assignee && p.handles(a) }) {
+			return a, false, errs.Refuse("assignee", errs.NoAssignee, shorten(c.Assignee), a.Division)
 		}
 		return handle(a, c)
 	})
@@ -113,27 +129,73 @@ func (d *Desk) Handle(ctx context.Context, s core.Scope, c Command) (Alert, erro
 	return a, nil
 }
 
-// validate holds the command alone against the rules.
-func (c Command) validate() error {
-	known := false
-	for _, a := range actions() {
-		known = known || a.action == c.Action
+// prepare makes the command the principal's, and holds it alone against the rules.
+func (d *Desk) prepare(s core.Scope, c Command) (Command, error) {
+	if err := mayTake(s, c.Action); err != nil {
+		return c, err
 	}
-	switch {
-	case !known:
-		return errs.InvalidField("action", "%q is none of acknowledge, assign, resolve, close", c.Action)
-	case c.Actor == "":
-		return errs.InvalidField("actor", "is missing")
-	case !utf8.ValidString(c.Note) || utf8.RuneCountInString(c.Note) > MaxNote:
-		return errs.InvalidField("note", "is longer than %d characters", MaxNote)
-	case c.Action == ActResolve && c.Note == "":
-		return errs.InvalidField("note", "say what was done: resolving needs a note")
-	case c.Action == ActAssign && c.Assignee == "":
-		return errs.InvalidField("assignee", "say to whom: assigning needs a login")
-	case c.Action != ActAssign && c.Assignee != "":
-		return errs.InvalidField("assignee", "only assigning has one")
+	c.Note, c.Assignee = strings.TrimSpace(c.Note), strings.TrimSpace(c.Assignee)
+	c.Role, c.Division = s.Role, s.Division
+	if c.At.IsZero() {
+		c.At = d.clock()
+	}
+	return c, c.validate()
+}
+
+// people are those whom the principal may assign to; none for a command that assigns nobody.
+func (d *Desk) people(ctx context.Context, s core.Scope, c Command) ([]Assignee, error) {
+	if c.Action != ActAssign {
+		return nil, nil
+	}
+	return d.store.Handlers(ctx, s)
+}
+
+// mayTake refuses a role that does not take the action: a duty phone acknowledges, and no more.
+func mayTake(s core.Scope, action Action) error {
+	if action == ActAcknowledge && auth.Can(s.Role, auth.PermAcknowledge) {
+		return nil
+	}
+	return mayHandle(s)
+}
+
+// mayHandle refuses a role that does not handle alerts.
+func mayHandle(s core.Scope) error {
+	if !auth.Can(s.Role, auth.PermHandleAlert) {
+		return errs.Coded(errs.Forbidden, "", errs.RoleMayNot, errs.TermOf(s.Role), errs.TermOf(auth.PermHandleAlert))
 	}
 	return nil
+}
+
+// validate holds the command alone against the rules.
+func (c Command) validate() error {
+	known := slices.ContainsFunc(actions(), func(s handlingStep) bool { return s.action == c.Action })
+	switch {
+	case !known:
+		return errs.Refuse("action", errs.ActionUnknown, shorten(string(c.Action)))
+	case c.Actor == "":
+		return errs.Refuse("actor", errs.Required)
+	case !utf8.ValidString(c.Note):
+		return errs.Refuse("note", errs.NoteNotText)
+	case utf8.RuneCountInString(c.Note) > MaxNote:
+		return errs.Refuse("note", errs.TooLong, MaxNote)
+	case c.Action == ActResolve && c.Note == "":
+		return errs.Refuse("note", errs.NoteMissing, errs.TermOf(c.Action))
+	case c.Action == ActAssign && c.Assignee == "":
+		return errs.Refuse("assignee", errs.AssigneeMissing)
+	case c.Action != ActAssign && c.Assignee != "":
+		return errs.Refuse("assignee", errs.AssigneeUnwanted)
+	case !c.Level.Valid():
+		return errs.Refuse("level", errs.LevelUnknown)
+	}
+	return nil
+}
+
+// shorten keeps a refusal from repeating a long text of the sender's.
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
 }
 
 // admits says whether a principal of the scope may take the step on the alert. What it may not see
@@ -142,51 +204,70 @@ func (c Command) validate() error {
 func admits(s core.Scope, c Command, a Alert) error {
 	lies := s.Covers(a.Division)
 	switch {
+	case mayTake(s, c.Action) != nil:
+		return mayTake(s, c.Action)
 	case !lies && !s.CoversAny(a.Divisions):
-		return errs.New(errs.NotFound, "no alert %d", a.ID)
+		return errs.Coded(errs.NotFound, "", errs.NoAlert, a.ID)
 	case !lies && c.Action != ActAcknowledge:
-		return errs.New(errs.Forbidden, "alert %d lies in division %s", a.ID, a.Division)
+		return errs.Coded(errs.Forbidden, "", errs.AlertElsewhere, a.Division)
 	}
 	return nil
 }
 
-// handle is the state machine's step: pure.
+// handle takes the step: pure. Whatever the step, the actor's unit has confirmed the alert by it. An
+// acknowledgement of what is acknowledged changes something where the unit had not confirmed it.
 func handle(a Alert, c Command) (Alert, bool, error) {
-	switch handlingTable()[a.Handling][c.Action] {
-	case already:
-		return a, false, nil
-	case move:
-	default:
-		return a, false, errs.New(errs.Conflict, "an alert that is %s cannot take %s; possible: %s", a.Handling, c.Action, possibleText(a.Handling))
+	after, moved, err := moveOn(a, c)
+	if err != nil || (!moved && (c.Action != ActAcknowledge || a.ConfirmedBy(c.Division))) {
+		return a, false, err
 	}
-	switch c.Action {
-	case ActAssign:
-		if a.Handling == Assigned && a.Assignee == c.Assignee && c.Note == "" {
-			return a, false, nil
-		}
+	if moved {
+		after.HandledLevel = a.Level
+	}
+	after.confirm(c)
+	after.UpdatedAt = c.At
+	return after, true, nil
+}
+
+// moveOn is the state machine's step; moved is false when it had been taken already.
+func moveOn(a Alert, c Command) (after Alert, moved bool, err error) {
+	outcome := handlingTable()[a.Handling][c.Action]
+	if outcome == illegal {
+		return a, false, errs.Coded(errs.Conflict, "", errs.StepImpossible, errs.TermOf(a.Handling), errs.TermOf(c.Action))
+	}
+	if err := knowsLevel(a, c); err != nil || outcome == already {
+		return a, false, err
+	}
+	ends := c.Action == ActResolve || c.Action == ActClose
+	switch {
+	case ends && a.Detection != Cleared && c.Note == "":
+		return a, false, errs.Coded(errs.Conflict, "note", errs.NoteMissing, errs.TermOf(c.Action))
+	case ends && a.Detection != Cleared && !c.Confirm:
+		return a, false, errs.Coded(errs.Conflict, "confirm", errs.StillFiring,
+			errs.TermOf(a.Detection), errs.Term(a.Level.String()), errs.TermOf(c.Action))
+	case c.Action == ActAssign && a.Handling == Assigned && a.Assignee == c.Assignee && c.Note == "":
+		return a, false, nil
+	case c.Action == ActAssign:
 		a.Assignee = c.Assignee
-	case ActClose:
-		if a.Detection != Cleared && c.Note == "" {
-			return a, false, errs.New(errs.Conflict, "an alert that is still %s closes only with a note that says why; possible: close with a note", a.Detection)
-		}
-	case ActAcknowledge, ActResolve:
 	}
 	for _, step := range actions() {
 		if step.action == c.Action {
 			a.Handling = step.to
 		}
 	}
-	a.UpdatedAt = c.At
 	return a, true, nil
 }
 
-func possibleText(h Handling) string {
-	var names []string
-	for _, a := range Possible(h) {
-		names = append(names, string(a))
+// knowsLevel refuses a step of somebody who was shown a milder level than the alert has: a tap on yellow
+// must not silence the red that it has become. A command that does not say what was shown is taken only
+// while the alert has not risen since it began, for then no milder level can have been shown.
+func knowsLevel(a Alert, c Command) error {
+	now := errs.Term(a.Level.String())
+	switch {
+	case c.Level != core.None && a.Level.Worse(c.Level):
+		return errs.Coded(errs.Conflict, "level", errs.AlertRisen, now, errs.Term(c.Level.String()), errs.TermOf(c.Action))
+	case c.Level == core.None && a.RisenFrom != core.None && a.Detection != Cleared:
+		return errs.Coded(errs.Conflict, "level", errs.ShownMissing, now, errs.Term(a.RisenFrom.String()), errs.TermOf(c.Action))
 	}
-	if len(names) == 0 {
-		return "nothing"
-	}
-	return strings.Join(names, ", ")
+	return nil
 }

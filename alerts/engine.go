@@ -381,26 +381,36 @@ func (e *Engine) onTrack(ctx context.Context, s *step, t *track, o sensors.Obser
 
 // transition adds what a reading changed to the step.
 func (e *Engine) transition(ctx context.Context, s *step, t *track, tr Transition) error {
-	if tr.Back {
-		a := *t.alert
-		a.Detection, a.UpdatedAt = t.state.Detection, e.clock()
-		s.add(t, Change{Kind: core.EventAlertStale, Alert: a, Note: note("数据恢复，"+a.Level.ColourName().ZH+"预警仍然有效", "data are back, still "+a.Level.String())})
-		return nil
-	}
-	why := begun
-	switch {
-	case tr.To == core.None:
-		why = ended
-	case tr.From == core.None:
-	case tr.To.Worse(tr.From):
-		why = rose
-	default:
-		why = fell
-	}
-	c, err := e.paper(ctx, t, why, tr.From)
+	c, err := e.change(ctx, t, tr)
 	if err != nil {
 		return fmt.Errorf("rule %d on datastream %d: %w", t.rule.ID, t.target.Datastream.ID, err)
 	}
+	if tr.Flapping {
+		c.Note = join(c.Note, flapNote(t.rule, t.state.Flaps))
+	}
 	s.add(t, c)
 	return nil
+}
+
+// change is what a transition makes of the track's alert. A change of level has a CAP message.
+func (e *Engine) change(ctx context.Context, t *track, tr Transition) (Change, error) {
+	switch {
+	case tr.From == tr.To:
+		a := *t.alert
+		a.Detection, a.UpdatedAt = t.state.Detection, e.clock()
+		t.state.recount(&a)
+		if !tr.Back {
+			return Change{Kind: core.EventAlertUpdated, Alert: a}, nil
+		}
+		return Change{Kind: core.EventAlertStale, Alert: a,
+			Note: note("数据恢复，"+a.Level.ColourName().ZH+"告警仍在", "data are back, still "+a.Level.String())}, nil
+	case tr.To == core.None:
+		return e.paper(ctx, t, ended, tr.From)
+	case tr.From == core.None:
+		return e.paper(ctx, t, begun, tr.From)
+	case tr.To.Worse(tr.From):
+		return e.paper(ctx, t, rose, tr.From)
+	default:
+		return e.paper(ctx, t, fell, tr.From)
+	}
 }

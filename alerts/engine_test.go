@@ -218,7 +218,8 @@ func TestLoadRepairs(t *testing.T) {
 	s := newCity([]Rule{floodRule()})
 	at := now.Add(-time.Minute)
 	open := Alert{ID: 1, RuleID: 1, DatastreamID: 1, Detection: Firing, Level: core.Red, Value: 5, ValueAt: at, Expires: now.Add(time.Hour)}
-	lost := Alert{ID: 2, RuleID: 1, DatastreamID: 99, DeviceID: "gone", Detection: Stale, Level: core.Red, PeakLevel: core.Red, Value: 5, ValueAt: at}
+	lost := Alert{ID: 2, RuleID: 1, DatastreamID: 99, DeviceID: "gone", Detection: Stale, Level: core.Red, PeakLevel: core.Red, Value: 5, ValueAt: at,
+		PeakValue: 6, PeakAt: at}
 	s.alerts = []Alert{open, lost}
 	s.states[key{1, 2}] = State{RuleID: 1, DatastreamID: 2, Detection: Firing, Level: core.Red, AlertID: 7, LastTime: &at, RuleVersion: 1}
 	w := &worker{store: s, limit: 64, now: now}
@@ -231,7 +232,8 @@ func TestLoadRepairs(t *testing.T) {
 	if st := w.m.find(key{1, 2}).state; st.AlertID != 0 || st.Level != core.None || st.Detection != Normal {
 		t.Errorf("a state without its alert: %+v", st)
 	}
-	if diff := cmp.Diff([]entry{{2, core.EventAlertCleared, Cleared, core.Red, core.Red, 5, at, "1"}}, s.entries()); diff != "" {
+	if diff := cmp.Diff([]entry{{Alert: 2, Kind: core.EventAlertCleared, Detection: Cleared, Level: core.Red, Peak: core.Red,
+		Value: 5, ValueAt: at, PeakValue: 6, PeakAt: at, Number: "1"}}, s.entries()); diff != "" {
 		t.Errorf("an alert of a datastream that is gone:\n%s", diff)
 	}
 	if got := s.log[0].Note; !strings.Contains(got, "removed") {

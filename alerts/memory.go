@@ -239,6 +239,7 @@ func (m *memory) adopt(rules []Rule, open []Alert) {
 		at := a.ValueAt
 		if t.state.AlertID != a.ID {
 			t.state.AlertID, t.state.Level, t.state.Detection = a.ID, a.Level, a.Detection
+			t.state.PeakValue, t.state.PeakAt, t.state.Flaps = a.PeakValue, a.PeakAt, a.Flaps
 		}
 		if t.state.LastTime == nil {
 			t.state.LastTime, t.state.LastValue = &at, a.Value

@@ -23,6 +23,7 @@ type memStore struct {
 	alerts   []Alert // by ID - 1
 	messages []Message
 	log      []Change // every change, with the alert as stored
+	reopened []Audit
 	steps    []Step
 	batches  []sensors.Committed
 	cursor   int64
@@ -156,7 +157,7 @@ func (s *memStore) apply(st Step) ([]Alert, error) {
 		stored = append(stored, a)
 	}
 	for i, a := range stored {
-		s.keep(st.Changes[i], a)
+		stored[i] = s.keep(st.Changes[i], a)
 	}
 	for _, state := range st.States {
 		k := key{state.RuleID, state.DatastreamID}
@@ -170,14 +171,20 @@ func (s *memStore) apply(st Step) ([]Alert, error) {
 	return slices.Clone(stored), nil
 }
 
-func (s *memStore) keep(c Change, a Alert) {
-	if int(a.ID) > len(s.alerts) {
-		a.Version = 1
+func (s *memStore) keep(c Change, a Alert) Alert {
+	var before Alert
+	if int(a.ID) <= len(s.alerts) {
+		before = s.alerts[a.ID-1]
+	}
+	c.Alert = a
+	a, reopened := c.Merge(before)
+	if before.ID == 0 {
 		s.alerts = append(s.alerts, a)
 	} else {
-		old := s.alerts[a.ID-1]
-		a.Handling, a.Assignee, a.Version = old.Handling, old.Assignee, old.Version+1
 		s.alerts[a.ID-1] = a
+	}
+	if reopened != nil {
+		s.reopened = append(s.reopened, *reopened)
 	}
 	if c.Message != nil {
 		m := *c.Message
@@ -186,6 +193,19 @@ func (s *memStore) keep(c Change, a Alert) {
 	}
 	c.Alert = a
 	s.log = append(s.log, c)
+	return a
+}
+
+// handle takes a step of a person, as the desk does.
+func (s *memStore) handle(c Command) (Alert, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	after, changed, err := handle(s.alerts[c.AlertID-1], c)
+	if changed {
+		after.Version++
+		s.alerts[c.AlertID-1] = after
+	}
+	return after, changed, err
 }
 
 func (s *memStore) HeadBatch(context.Context) (int64, error) {
@@ -217,6 +237,9 @@ type entry struct {
 	Peak      core.Level
 	Value     float64
 	ValueAt   time.Time
+	PeakValue float64
+	PeakAt    time.Time
+	Flaps     int
 	Number    string // of the CAP message in the episode; empty when there is none
 }
 
@@ -225,7 +248,8 @@ func (s *memStore) entries() []entry {
 	defer s.mu.Unlock()
 	var all []entry
 	for _, c := range s.log {
-		e := entry{c.Alert.ID, c.Kind, c.Alert.Detection, c.Alert.Level, c.Alert.PeakLevel, c.Alert.Value, c.Alert.ValueAt, ""}
+		e := entry{c.Alert.ID, c.Kind, c.Alert.Detection, c.Alert.Level, c.Alert.PeakLevel, c.Alert.Value, c.Alert.ValueAt,
+			c.Alert.PeakValue, c.Alert.PeakAt, c.Alert.Flaps, ""}
 		if c.Message != nil {
 			_, e.Number, _ = cutLast(c.Message.Identifier, "-")
 		}

@@ -52,7 +52,7 @@ func (w *worker) pass(due bool) error {
 func genRules(t *rapid.T) []Rule {
 	rules := []Rule{{
 		ID: 1, Name: core.Text{ZH: "a"}, Type: "water_level", Direction: Above, Enabled: true, Version: 1,
-		ForSeconds: rapid.SampledFrom([]int{0, 0, 2, 5}).Draw(t, "for"),
+		ForSeconds: rapid.SampledFrom([]int{0, 0, 2, 5}).Draw(t, "for"), HoldSeconds: rapid.SampledFrom([]int{0, 2, 5}).Draw(t, "hold"),
 		Thresholds: []Threshold{{core.Red, 8, 7}, {core.Orange, 6, 5}, {core.Blue, 3, 2}},
 	}}
 	if rapid.Bool().Draw(t, "two rules") {

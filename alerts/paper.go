@@ -24,7 +24,7 @@ const defaultLead = 2 * time.Hour
 
 // simulated is the note of every message about synthetic data.
 func simulated() core.Text {
-	return core.Text{ZH: "模拟数据，非真实预警", EN: "Simulated data, not a real warning"}
+	return core.Text{ZH: "模拟数据，非真实告警", EN: "Simulated data, not a real alarm"}
 }
 
 // occasion is why a message is issued.
@@ -93,7 +93,7 @@ func padCode(code string) string {
 }
 
 // write makes the message. It refuses nothing that an alert can hold: what CAP cannot carry is
-// replaced, so that a slip in the registry never holds a warning back.
+// replaced, so that a slip in the registry never holds an alarm back.
 func (i Issuer) write(is issue) (Message, error) {
 	m := i.compose(is)
 	xml, err := cap.Marshal(m)
@@ -106,14 +106,14 @@ func (i Issuer) write(is issue) (Message, error) {
 	}, nil
 }
 
-// compose says it in CAP's words. Simulated data is issued with the status Test and a note, in
-// scope Public: who may read the paper is the server's matter, and CAP's Restricted is for messages
-// that must not be passed on.
+// compose says it in CAP's words. The scope is Restricted: a sensor's alarm is for those who are on duty,
+// and who passes it on to the public needs a warning of the competent body. Simulated data is issued with
+// the status Test and a note.
 func (i Issuer) compose(is issue) cap.Message {
 	a := is.alert
 	m := cap.Message{
 		Identifier: a.Identifier, Sender: i.Sender, Sent: is.sent.In(chinaTime()),
-		Status: cap.StatusActual, MsgType: cap.TypeAlert, Scope: cap.ScopePublic, Source: clean(a.DeviceID),
+		Status: cap.StatusActual, MsgType: cap.TypeAlert, Scope: cap.ScopeRestricted, Restriction: restriction(), Source: clean(a.DeviceID),
 	}
 	if a.Origin == core.OriginSynthetic {
 		note := simulated()
@@ -132,15 +132,36 @@ func (i Issuer) compose(is issue) cap.Message {
 	return m
 }
 
+func restriction() string {
+	return "应急值守人员 / for the people on duty"
+}
+
+// senderName is who signs: the bureau's monitoring, no person of it.
+func (i Issuer) senderName(lang language) string {
+	if lang == chinese {
+		return clean(lang.of(i.Unit)) + "（自动监测）"
+	}
+	return clean(lang.of(i.Unit)) + " (automatic monitoring)"
+}
+
+// event is the hazard with what kind of message it is.
+func event(a Alert, lang language) string {
+	name := orElse(lang.of(a.HazardName), a.Hazard)
+	if lang == chinese {
+		return name + "监测告警"
+	}
+	return name + " monitoring alarm"
+}
+
 func (i Issuer) info(is issue, lang language) cap.Info {
 	a, grade := is.alert, gradeOf(is.alert.Level)
 	info := cap.Info{
-		Language: lang.tag(), Categories: []cap.Category{category(is.target)}, Event: orElse(lang.of(a.HazardName), a.Hazard),
+		Language: lang.tag(), Categories: []cap.Category{category(is.target)}, Event: event(a, lang),
 		ResponseTypes: []cap.ResponseType{grade.response},
 		Urgency:       grade.urgency, Severity: grade.severity, Certainty: cap.CertaintyObserved,
 		EventCodes: []cap.NamedValue{{Name: "onemap:hazard", Value: clean(a.Hazard)}},
 		Onset:      whole(a.Onset), Expires: a.Expires.In(chinaTime()),
-		SenderName: clean(lang.of(i.Unit)), Headline: clean(lang.of(a.Headline)), Description: i.description(is, lang),
+		SenderName: i.senderName(lang), Headline: clean(lang.of(a.Headline)), Description: i.description(is, lang),
 		Parameters: parameters(a),
 	}
 	if info.Onset.After(info.Expires) { // a device's clock that runs ahead
@@ -163,13 +184,18 @@ func (i Issuer) info(is issue, lang language) cap.Info {
 }
 
 func parameters(a Alert) []cap.NamedValue {
+	level, value, at := a.peak()
 	return []cap.NamedValue{
+		{Name: "onemap:kind", Value: "monitoring-alarm"},
 		{Name: "colour", Value: a.Level.String()},
 		{Name: "datastream", Value: strconv.FormatInt(a.DatastreamID, 10)},
 		{Name: "property", Value: clean(a.Property)},
 		{Name: "value", Value: strconv.FormatFloat(a.Value, 'f', -1, 64)},
 		{Name: "unit", Value: clean(a.Symbol)},
 		{Name: "threshold", Value: strconv.FormatFloat(a.Threshold, 'f', -1, 64)},
+		{Name: "peak_colour", Value: level.String()},
+		{Name: "peak_value", Value: strconv.FormatFloat(value, 'f', -1, 64)},
+		{Name: "peak_time", Value: whole(at).Format(time.RFC3339)},
 		{Name: "origin", Value: string(a.Origin)},
 	}
 }
@@ -194,11 +220,17 @@ func (i Issuer) area(a Alert) func(language) cap.Area {
 	}
 }
 
+// category is the hazard's, but for Met: a message of that category is read as a warning of the
+// meteorological service, and this is none. It is one of general safety then.
 func category(t *Target) cap.Category {
-	if t == nil || !cap.ValidCategory(t.Hazard.CAPCategory) {
+	switch {
+	case t == nil || !cap.ValidCategory(t.Hazard.CAPCategory):
 		return "Other"
+	case t.Hazard.CAPCategory == "Met":
+		return "Safety"
+	default:
+		return cap.Category(t.Hazard.CAPCategory)
 	}
-	return cap.Category(t.Hazard.CAPCategory)
 }
 
 // grade is what a colour means in CAP.

@@ -31,6 +31,7 @@ func papers(t *testing.T) map[string]Message {
 		RuleID: 1, DatastreamID: 7, DeviceID: "ytj-0007", DeviceName: g.Device.Name, Hazard: "flood", HazardName: g.Hazard.Title,
 		Property: "water_level", PropertyName: g.Type.Title, Symbol: "m", Level: core.Red, Detection: Firing,
 		Division: "370602001", Divisions: addressed("370602001"), Area: circle(orb.Point{121.39, 37.54}, 3000),
+		PeakLevel: core.Red, PeakValue: 4.71, PeakAt: sent.Add(10 * time.Minute),
 		Onset: sent.Add(-2500 * time.Millisecond), Value: 4.62, ValueAt: sent.Add(-2500 * time.Millisecond), Threshold: 4.5,
 		Direction: Above, Origin: core.OriginSynthetic, Identifier: "370600-20261123T065801Z-5d0c2f9a71b3-1", Expires: sent.Add(2 * time.Hour),
 	}
@@ -52,11 +53,11 @@ func papers(t *testing.T) map[string]Message {
 		"rose":      next(rose, core.Yellow, func(*Alert) {}),
 		"fell":      next(fell, core.Red, func(a *Alert) { a.Level, a.Threshold, a.Value, a.Detection = core.Orange, 4, 4.1, Recovering }),
 		"renewed":   next(renewed, core.Red, func(a *Alert) { a.Detection = Stale }),
-		"cleared":   next(ended, core.Red, func(a *Alert) { a.Detection, a.Value = Cleared, 2.5 }),
+		"cleared":   next(ended, core.Red, func(a *Alert) { a.Detection, a.Level, a.Value = Cleared, core.Blue, 2.5 }),
 		"withdrawn": gone,
 	} {
 		decimals := 2
-		is.alert.Headline = issuer.headline(is.alert, decimals)
+		is.alert.Headline = issuer.headline(is.alert, is.why, decimals)
 		m, err := issuer.write(is)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -102,19 +103,27 @@ func TestPapers(t *testing.T) {
 func TestPapersSayWhatTheyMust(t *testing.T) {
 	all := papers(t)
 	for name, wants := range map[string][]string{
-		"issued": {"<status>Test</status>", "<msgType>Alert</msgType>", "模拟数据", "<headline>烟台市应急管理局发布洪水红色预警（", "<severity>Extreme</severity>",
-			"<urgency>Immediate</urgency>", "<responseType>Execute</responseType>", "<value>370602</value>", "issues red warning: Flood", "<onset>2026-11-23T14:57:58+08:00</onset>",
+		"issued": {"<status>Test</status>", "<msgType>Alert</msgType>", "模拟数据", "<headline>烟台市应急管理局监测告警：洪水红色（演示-ytj-0007水位 4.62 m）</headline>", "<scope>Restricted</scope>",
+			"<event>洪水监测告警</event>", "<event>Flood monitoring alarm</event>", "（自动监测）</senderName>", "<category>Safety</category>", "<value>monitoring-alarm</value>", "<severity>Extreme</severity>",
+			"<urgency>Immediate</urgency>", "<responseType>Execute</responseType>", "<value>370602</value>", "monitoring alarm: Flood, red (Demo ytj-0007", "<onset>2026-11-23T14:57:58+08:00</onset>",
 			"2026年11月23日 14:57:58（北京时间）", "4.62 m", "远离河道"},
-		"rose":      {"<msgType>Update</msgType>", "onemap.yantai,370600-20261123T065801Z-5d0c2f9a71b3-1,2026-11-23T14:58:01+08:00", "由黄色升级为红色"},
-		"fell":      {"<severity>Severe</severity>", "由红色降级为橙色"},
-		"renewed":   {"续发", "<certainty>Likely</certainty>", "数据已中断"},
-		"cleared":   {"<msgType>Update</msgType>", "<responseType>AllClear</responseType>", "<urgency>Past</urgency>", "<severity>Minor</severity>", "解除洪水红色预警", "lifts red warning", "解除值 2.70 m"},
-		"withdrawn": {"<status>Actual</status>", "<category>Other</category>", "不表示险情已经解除", "<responseType>Assess</responseType>", "<certainty>Unknown</certainty>"},
+		"rose":    {"<msgType>Update</msgType>", "onemap.yantai,370600-20261123T065801Z-5d0c2f9a71b3-1,2026-11-23T14:58:01+08:00", "由黄色升级为红色"},
+		"fell":    {"<severity>Severe</severity>", "由红色降级为橙色"},
+		"renewed": {"续发", "<certainty>Likely</certainty>", "数据已中断"},
+		"cleared": {"<msgType>Update</msgType>", "<responseType>AllClear</responseType>", "<urgency>Past</urgency>", "<severity>Minor</severity>", "监测告警解除：洪水，最高红色（演示-ytj-0007水位 4.71 m，11月23日 15:08）",
+			"monitoring alarm over: Flood, peak red (Demo ytj-0007, water level 4.71 m at 15:08 on 23 Nov)", "最不利读数 4.71 m", "<value>2026-11-23T15:08:01+08:00</value>", "解除值 2.70 m"},
+		"withdrawn": {"<status>Actual</status>", "<category>Other</category>", "不表示险情已经解除", "监测告警撤销：洪水", "<responseType>Assess</responseType>", "<certainty>Unknown</certainty>"},
 	} {
 		for _, w := range wants {
 			if !strings.Contains(string(all[name].XML), w) {
 				t.Errorf("%s does not say %q:\n%s", name, w, all[name].XML)
 			}
+		}
+	}
+	for name, m := range all { // 气象法 art. 22
+		said := strings.ReplaceAll(string(m.XML), "不是预警信号", "")
+		if strings.Contains(said, "预警") || strings.Contains(said, "发布洪水") || strings.Contains(strings.ReplaceAll(said, "no public warning", ""), "warning") {
+			t.Errorf("%s calls itself a warning:\n%s", name, m.XML)
 		}
 	}
 	if strings.Contains(string(all["withdrawn"].XML), "模拟") {

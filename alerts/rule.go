@@ -12,9 +12,13 @@ import (
 
 // Limits of a rule.
 const (
-	MaxForSeconds = 86400
-	MaxRuleName   = 100 // characters
+	MaxForSeconds  = 86400
+	MaxHoldSeconds = 86400
+	MaxRuleName    = 100 // characters
 )
+
+// DefaultHoldSeconds is the hold of a rule that does not say.
+const DefaultHoldSeconds = 180
 
 // Validate holds a rule against everything that can be known without the registry. The error is of
 // kind errs.Invalid; it joins one errs.Error for each field at fault, named as in JSON
@@ -28,6 +32,7 @@ func (r Rule) Validate() error {
 	c.unless(r.DatastreamID >= 0, "datastream_id", errs.BelowZero)
 	c.unless(r.Direction == Above || r.Direction == Below, "direction", errs.NeitherOf, Above, Below)
 	c.unless(r.ForSeconds >= 0 && r.ForSeconds <= MaxForSeconds, "for_seconds", errs.ForSeconds, MaxForSeconds)
+	c.unless(r.HoldSeconds >= 0 && r.HoldSeconds <= MaxHoldSeconds, "hold_seconds", errs.HoldSeconds, MaxHoldSeconds)
 	c.unless(r.Origin == "" || r.Origin.Valid(), "origin", errs.NoOrigin, r.Origin)
 	c.unless(len(r.Thresholds) >= 1 && len(r.Thresholds) <= 4, "thresholds", errs.LevelCount, len(r.Thresholds))
 	for i := range r.Thresholds {

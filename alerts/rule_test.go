@@ -60,6 +60,8 @@ func TestRuleValidate(t *testing.T) {
 		{[]string{"direction"}, func(r *Rule) { r.Direction = "up" }},
 		{[]string{"for_seconds"}, func(r *Rule) { r.ForSeconds = -1 }},
 		{[]string{"for_seconds"}, func(r *Rule) { r.ForSeconds = MaxForSeconds + 1 }},
+		{[]string{"hold_seconds"}, func(r *Rule) { r.HoldSeconds = -1 }},
+		{[]string{"hold_seconds"}, func(r *Rule) { r.HoldSeconds = MaxHoldSeconds + 1 }},
 		{[]string{"origin"}, func(r *Rule) { r.Origin = "made-up" }},
 		{[]string{"thresholds"}, func(r *Rule) { r.Thresholds = nil }},
 		{[]string{"thresholds"}, func(r *Rule) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -122,6 +124,12 @@ func (s *script) do(verb string, args []string) {
 		s.expect(args)
 	case "changes":
 		s.changes(args)
+	case "acknowledge", "assign", "resolve", "close":
+		s.handle(Action(verb), args)
+	case "handling":
+		s.handling(args)
+	case "peak":
+		s.peak(args)
 	default:
 		s.fatal("no such verb")
 	}
@@ -153,7 +161,7 @@ func (s *script) stream(args []string) {
 	s.reload()
 }
 
-// rule does `rule NAME TYPE above|below [for=D] [on=STREAM] LEVEL=RAISE/CLEAR …`.
+// rule does `rule NAME TYPE above|below [for=D] [hold=D] [on=STREAM] LEVEL=RAISE/CLEAR …`.
 func (s *script) rule(args []string) {
 	r := Rule{Name: core.Text{ZH: args[0]}, Type: args[1], Direction: Direction(args[2]), Enabled: true, Origin: core.OriginSynthetic, Version: 1}
 	for _, opt := range args[3:] {
@@ -161,6 +169,8 @@ func (s *script) rule(args []string) {
 		switch name {
 		case "for":
 			r.ForSeconds = int(s.duration(v) / time.Second)
+		case "hold":
+			r.HoldSeconds = int(s.duration(v) / time.Second)
 		case "on":
 			r.DatastreamID = s.id(v)
 		default:
@@ -311,6 +321,85 @@ func (s *script) changes(want []string) {
 	}
 	s.told = len(s.store.log)
 	if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
+		s.fatal("%s", diff)
+	}
+}
+
+// newest is the newest alert of the stream.
+func (s *script) newest(stream string) Alert {
+	s.t.Helper()
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	for _, a := range slices.Backward(s.store.alerts) {
+		if a.DatastreamID == s.id(stream) {
+			return a
+		}
+	}
+	s.fatal("no alert of %q", stream)
+	return Alert{}
+}
+
+// handle does `acknowledge|assign|resolve|close STREAM UNIT [shown=LEVEL] [refused=CODE]`. Without shown the
+// person was shown the alert's level; shown=none is a command that does not say it.
+func (s *script) handle(action Action, args []string) {
+	s.t.Helper()
+	a := s.newest(args[0])
+	c := Command{AlertID: a.ID, Action: action, Actor: "r" + args[1], Division: args[1], Note: "done", Confirm: true, At: time.Now(), Level: a.Level}
+	if action == ActAssign {
+		c.Assignee = "r370602"
+	}
+	want := ""
+	for _, arg := range args[2:] {
+		switch name, value, _ := strings.Cut(arg, "="); name {
+		case "shown":
+			c.Level = core.None
+			if value != core.None.String() {
+				c.Level = s.level(value)
+			}
+		case "refused":
+			want = value
+		default:
+			s.fatal("%q", arg)
+		}
+	}
+	_, _, err := s.store.handle(c)
+	if (err != nil) != (want != "") || (err != nil && errs.SaidOf(err).Code != want) {
+		s.fatal("%v, want %q", err, want)
+	}
+}
+
+// handling does `handling STREAM STATE [by=UNIT:LEVEL …] [reopened=WHY@LEVEL]`, where a unit whose confirmation
+// is no longer current has a ! after its level.
+func (s *script) handling(args []string) {
+	s.t.Helper()
+	a := s.newest(args[0])
+	got := []string{string(a.Handling)}
+	for _, c := range a.Confirmations {
+		mark := ""
+		if !c.Current {
+			mark = "!"
+		}
+		got = append(got, "by="+c.Division+":"+c.Level.String()+mark)
+	}
+	if a.Reopened != nil {
+		got = append(got, fmt.Sprintf("reopened=%s@%s", a.Reopened.Why, a.Reopened.Level))
+	}
+	if diff := cmp.Diff(args[1:], got); diff != "" {
+		s.fatal("%s", diff)
+	}
+}
+
+// peak does `peak STREAM VALUE@+T LEVEL [flaps=N]`, of the alert as it was last told.
+func (s *script) peak(args []string) {
+	s.t.Helper()
+	a := s.newest(args[0])
+	got := []string{fmt.Sprintf("%v@+%s", a.PeakValue, a.PeakAt.Sub(s.start)), a.PeakLevel.String()}
+	if a.Flaps > 0 {
+		got = append(got, fmt.Sprintf("flaps=%d", a.Flaps))
+	}
+	value, at, _ := strings.Cut(args[1], "@")
+	want := append([]string{value + "@+" + s.duration(at).String()}, args[2:]...)
+	if diff := cmp.Diff(want, got); diff != "" {
 		s.fatal("%s", diff)
 	}
 }

@@ -127,6 +127,7 @@ func (e *Engine) paper(ctx context.Context, t *track, why occasion, before core.
 	st, c := t.state, Change{Kind: core.EventAlertUpdated}
 	a.Detection = st.Detection
 	a.Value, a.ValueAt = st.LastValue, *st.LastTime
+	st.recount(&a)
 	switch why {
 	case begun:
 		c.Kind = core.EventAlertIssued
@@ -147,11 +148,16 @@ func (e *Engine) paper(ctx context.Context, t *track, why occasion, before core.
 	return e.sign(ctx, c, issue{why: why, before: before, rule: t.rule, target: t.target})
 }
 
+// recount puts what the state has counted of an episode into its alert.
+func (s State) recount(a *Alert) {
+	a.PeakValue, a.PeakAt, a.Flaps = s.PeakValue, s.PeakAt, s.Flaps
+}
+
 // begin is a new episode of a track: everything that does not change while it lasts.
 func (e *Engine) begin(t *track) Alert {
 	g := t.target
 	origin := g.Device.Origin
-	if t.rule.Origin == core.OriginSynthetic { // made-up thresholds make no real warning
+	if t.rule.Origin == core.OriginSynthetic { // made-up thresholds make no real alarm
 		origin = core.OriginSynthetic
 	}
 	return Alert{
@@ -199,7 +205,7 @@ func (e *Engine) sign(ctx context.Context, c Change, is issue) (Change, error) {
 	if is.target != nil {
 		decimals = is.target.Type.Decimals
 	}
-	a.Headline = e.issuer.headline(*a, decimals)
+	a.Headline = e.issuer.headline(*a, is.why, decimals)
 	last := *a
 	var ok bool
 	if a.Identifier, ok = nextIdentifier(a.Identifier); !ok {

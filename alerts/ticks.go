@@ -21,6 +21,7 @@ func (e *Engine) tick(ctx context.Context, m *memory) error {
 			t.state.Detection = Stale
 			a := *t.alert
 			a.Detection, a.UpdatedAt = Stale, now
+			t.state.recount(&a)
 			s.add(t, Change{Kind: core.EventAlertStale, Alert: a,
 				Note: note("数据中断 "+seconds(silence)+"，级别保持", "no data for "+seconds(silence)+", the level is kept")})
 		case t.alert.Expires.Sub(now) <= e.renewBefore(t.target):
@@ -71,6 +72,9 @@ func (e *Engine) settle(ctx context.Context, m *memory) error {
 	for _, o := range m.orphans {
 		c := Change{Kind: core.EventAlertCleared, Alert: o.alert, Note: o.why}
 		c.Alert.Detection = Cleared
+		if o.state.AlertID == o.alert.ID && !o.state.PeakAt.IsZero() {
+			o.state.recount(&c.Alert)
+		}
 		c, err := e.sign(ctx, c, issue{why: withdrawn, before: o.alert.Level, rule: o.rule, target: o.target})
 		if err != nil {
 			return err

@@ -48,12 +48,6 @@ func (v *Service) Accounts(ctx context.Context, actor Principal) ([]Account, err
 	return v.inScope(ctx, actor)
 }
 
-// Assignees lists the accounts of the actor's scope that may handle alerts.
-func (v *Service) Assignees(ctx context.Context, actor Principal) ([]Account, error) {
-	all, err := v.inScope(ctx, actor)
-	return slices.DeleteFunc(all, func(a Account) bool { return a.Disabled || !Can(a.Role, PermHandleAlert) }), err
-}
-
 func (v *Service) inScope(ctx context.Context, actor Principal) ([]Account, error) {
 	all, err := v.accounts.Accounts(ctx)
 	if err != nil {
@@ -87,7 +81,7 @@ func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login stri
 		return Account{}, err
 	}
 	known, err := v.store.CredentialsByLogin(ctx, login)
-	if errs.Is(err, errs.NotFound) || (err == nil && !actor.Scope().Covers(known.Division)) {
+	if errs.Is(err, errs.NotFound) || (err == nil && (known.Display != 0 || !actor.Scope().Covers(known.Division))) {
 		return Account{}, errs.New(errs.NotFound, "there is no account %q", login)
 	}
 	if err != nil {

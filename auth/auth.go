@@ -19,6 +19,7 @@ type Account struct {
 	Disabled  bool      `json:"disabled"`
 	CreatedAt time.Time `json:"created_at"`
 	Version   int64     `json:"version"` // the ETag
+	Display   int64     `json:"-"`       // id of the display that the account is; 0: it is a person's
 }
 
 // Principal is who a request or a connection speaks for.
@@ -29,7 +30,9 @@ type Principal struct {
 	Name      string    `json:"name"`
 	Role      core.Role `json:"role"`
 	Division  string    `json:"division"`
-	Expires   time.Time `json:"expires"`
+	Expires   time.Time `json:"expires"` // without further use
+	Ends      time.Time `json:"ends"`    // whatever the use; zero: never
+	Display   int64     `json:"display"` // id of the display that is logged in; 0: a person is
 }
 
 // Scope is what the principal may see.
@@ -41,7 +44,8 @@ type Session struct {
 	AccountID int64      `json:"account_id"`
 	Login     string     `json:"user"`
 	CreatedAt time.Time  `json:"created_at"`
-	ExpiresAt time.Time  `json:"expires_at"`
+	ExpiresAt time.Time  `json:"expires_at"` // without further use
+	EndsAt    *time.Time `json:"ends_at"`    // whatever the use; null: never
 	LastSeen  time.Time  `json:"last_seen"`
 	RevokedAt *time.Time `json:"revoked_at"`
 	Remote    string     `json:"remote"`
@@ -54,7 +58,8 @@ type Permission string
 // The permissions.
 const (
 	PermView        Permission = "view"         // see the map, devices and alerts of one's scope
-	PermHandleAlert Permission = "handle-alert" // acknowledge, assign, resolve, close
+	PermAcknowledge Permission = "acknowledge"  // acknowledge alerts
+	PermHandleAlert Permission = "handle-alert" // assign, resolve and close them as well
 	PermEditData    Permission = "edit-data"    // layers, devices, quarantine
 	PermEditRules   Permission = "edit-rules"
 	PermAccounts    Permission = "accounts" // accounts and other people's sessions
@@ -75,7 +80,9 @@ type Store interface {
 	CreateSession(ctx context.Context, s Session, tokenSHA256 []byte) (int64, error)
 	SessionByToken(ctx context.Context, tokenSHA256 []byte) (Session, Account, error) // errs.NotFound when unknown; revoked and expired ones are returned as such
 	SessionByID(ctx context.Context, id int64) (Session, Account, error)              // the same by its id
-	TouchSession(ctx context.Context, id int64, at time.Time) error
+	// TouchSession notes a use: last_seen becomes at, expires_at the later of itself and expires. It does nothing to a
+	// session that was used after at, or that is revoked.
+	TouchSession(ctx context.Context, id int64, at, expires time.Time) error
 	// RevokeSessions revokes one session (id > 0) or all of an account and writes session.revoked.
 	RevokeSessions(ctx context.Context, accountID, id int64, actor string) error
 }

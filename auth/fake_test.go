@@ -21,6 +21,8 @@ type memory struct {
 	accounts []Credentials
 	sessions []Session
 	tokens   [][]byte
+	displays []Display
+	links    [][]byte
 	touched  int
 	away     bool
 	now      func() time.Time
@@ -91,13 +93,13 @@ func (m *memory) SessionByToken(_ context.Context, sum []byte) (Session, Account
 	return Session{}, Account{}, errs.New(errs.NotFound, "there is no such session")
 }
 
-func (m *memory) TouchSession(_ context.Context, id int64, at time.Time) error {
+func (m *memory) TouchSession(_ context.Context, id int64, at, expires time.Time) error {
 	leave, err := m.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	m.sessions[id-1].LastSeen = at
+	m.sessions[id-1].LastSeen, m.sessions[id-1].ExpiresAt = at, expires
 	m.touched++
 	return nil
 }
@@ -191,7 +193,7 @@ func newService(t *testing.T, o Options) (*Service, *memory, *clock) {
 	c := &clock{time.Date(2026, 7, 1, 8, 0, 0, 0, time.UTC)}
 	m := &memory{now: c.now}
 	o.Params = quick()
-	v := NewService(o, m, m, nil, nil, c.now)
+	v := NewService(o, m, m, m, nil, nil, c.now)
 	for _, n := range []NewAccount{
 		{Login: "commander", Name: "指挥长", Role: core.RoleCommander, Division: "3706", Password: secret},
 		{Login: "r370602", Name: "芝罘区", Role: core.RoleResponder, Division: "370602", Password: secret},
@@ -215,4 +217,76 @@ func (m *memory) SessionByID(_ context.Context, id int64) (Session, Account, err
 		}
 	}
 	return Session{}, Account{}, errs.New(errs.NotFound, "there is no such session")
+}
+
+// The displays of the store: the one kept in memory is made and claimed by its link.
+func (m *memory) Displays(context.Context) ([]Display, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return slices.Clone(m.displays), nil
+}
+
+func (m *memory) CreateDisplay(_ context.Context, d Display, link []byte, _ string) (Display, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return d, err
+	}
+	defer leave()
+	d.ID, d.AccountID = int64(len(m.displays)+1), int64(len(m.accounts)+1)
+	m.accounts = append(m.accounts, Credentials{Account: Account{
+		ID: d.AccountID, Login: "display: " + d.Name, Name: d.Name, Role: d.Role(), Division: d.Division, Display: d.ID,
+	}})
+	m.displays, m.links = append(m.displays, d), append(m.links, link)
+	return d, nil
+}
+
+func (m *memory) RenewLink(_ context.Context, id int64, link []byte, expires time.Time, _ string) (Display, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return Display{}, err
+	}
+	defer leave()
+	m.links[id-1], m.displays[id-1].LinkExpires = link, &expires
+	return m.displays[id-1], nil
+}
+
+func (m *memory) DisplayByLink(_ context.Context, link []byte, now time.Time) (Display, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return Display{}, err
+	}
+	defer leave()
+	for i, d := range m.displays {
+		if bytes.Equal(m.links[i], link) && d.RevokedAt == nil && now.Before(*d.LinkExpires) {
+			return d, nil
+		}
+	}
+	return Display{}, errs.Coded(errs.NotFound, "", errs.LinkUsed)
+}
+
+func (m *memory) ClaimLink(ctx context.Context, link []byte, s Session, sum []byte, now time.Time) (Session, Account, error) {
+	d, err := m.DisplayByLink(ctx, link, now)
+	if err != nil {
+		return s, Account{}, err
+	}
+	if err := m.RevokeSessions(ctx, d.AccountID, 0, ""); err != nil {
+		return s, Account{}, err
+	}
+	s.AccountID = d.AccountID
+	if s.ID, err = m.CreateSession(ctx, s, sum); err != nil {
+		return s, Account{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.links[d.ID-1] = nil
+	return s, m.accounts[d.AccountID-1].Account, nil
+}
+
+func (m *memory) RevokeDisplay(ctx context.Context, id int64, actor string) error {
+	now := m.now()
+	m.displays[id-1].RevokedAt, m.links[id-1] = &now, nil
+	return m.RevokeSessions(ctx, m.displays[id-1].AccountID, 0, actor)
 }

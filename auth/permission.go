@@ -9,7 +9,7 @@ import (
 
 // Permissions lists every permission.
 func Permissions() []Permission {
-	return []Permission{PermView, PermHandleAlert, PermEditData, PermEditRules, PermAccounts}
+	return []Permission{PermView, PermAcknowledge, PermHandleAlert, PermEditData, PermEditRules, PermAccounts}
 }
 
 // PermissionsOf is what a role may do, in the order of Permissions; nothing for an unknown role.
@@ -17,12 +17,14 @@ func Permissions() []Permission {
 func PermissionsOf(r core.Role) []Permission {
 	switch r {
 	case core.RoleCommander:
-		return []Permission{PermView, PermHandleAlert, PermEditRules}
+		return []Permission{PermView, PermAcknowledge, PermHandleAlert, PermEditRules}
 	case core.RoleResponder:
-		return []Permission{PermView, PermHandleAlert}
+		return []Permission{PermView, PermAcknowledge, PermHandleAlert}
 	case core.RoleSteward:
 		return []Permission{PermView, PermEditData, PermEditRules}
-	case core.RoleObserver:
+	case core.RoleDisplayAck:
+		return []Permission{PermView, PermAcknowledge}
+	case core.RoleObserver, core.RoleDisplay:
 		return []Permission{PermView}
 	case core.RoleAdministrator:
 		return []Permission{PermView, PermEditData, PermEditRules, PermAccounts}

@@ -20,7 +20,9 @@ import (
 
 // Options are the service's settings; the zero value of each is the default beside it.
 type Options struct {
-	SessionTTL     time.Duration // 12 h: how long a login lasts
+	SessionTTL     time.Duration // 12 h: how long a login lasts without being used
+	SessionMax     time.Duration // 7 days: how long it lasts whatever the use
+	DisplayTTL     time.Duration // 400 days: how long a display's login lasts without being used; it has no other end
 	CacheTTL       time.Duration // 15 s: how long a session is believed without asking the store again
 	MaxFailures    int           // 5: failed logins of one account before the next has to wait
 	RemoteFailures int           // 20: the same of one address, behind which many people may sit
@@ -34,6 +36,8 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.SessionTTL, 12*time.Hour)
+	setDefault(&o.SessionMax, 7*24*time.Hour)
+	setDefault(&o.DisplayTTL, 400*24*time.Hour) // as long as a browser keeps a cookie
 	setDefault(&o.CacheTTL, 15*time.Second)
 	setDefault(&o.MaxFailures, 5)
 	setDefault(&o.RemoteFailures, 20)
@@ -60,6 +64,7 @@ type Service struct {
 	o        Options
 	store    Store
 	accounts AccountStore
+	displays DisplayStore
 	log      *slog.Logger
 	now      func() time.Time
 
@@ -74,7 +79,7 @@ type Service struct {
 }
 
 // NewService makes the service. reg may be nil; a nil clock is time.Now.
-func NewService(o Options, s Store, a AccountStore, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) *Service {
+func NewService(o Options, s Store, a AccountStore, d DisplayStore, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) *Service {
 	o = o.withDefaults()
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -83,7 +88,7 @@ func NewService(o Options, s Store, a AccountStore, log *slog.Logger, reg promet
 		clock = time.Now
 	}
 	v := &Service{
-		o: o, store: s, accounts: a, log: log, now: clock,
+		o: o, store: s, accounts: a, displays: d, log: log, now: clock,
 		hashers:   make(chan struct{}, o.Hashers),
 		waiting:   make(chan struct{}, o.Waiting),
 		byAccount: newThrottle(o.MaxFailures, o.FirstDelay, o.AccountDelay),
@@ -177,7 +182,7 @@ func (v *Service) verify(ctx context.Context, l Login, familiar bool) (Credentia
 		return Credentials{}, errs.Wrap(errs.Internal, err, "hash")
 	}
 	c, err := v.store.CredentialsByLogin(ctx, l.User)
-	known := err == nil
+	known := err == nil && c.Display == 0 // a display has no password
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return Credentials{}, errs.Wrap(errs.KindOf(err), err, "the account cannot be read now")
 	}
@@ -235,11 +240,7 @@ func (v *Service) hasher(ctx context.Context) (release func(), err error) {
 // open writes the session.
 func (v *Service) open(ctx context.Context, l Login, c Credentials) (string, Principal, error) {
 	token := newToken()
-	now := v.now()
-	s := Session{
-		AccountID: c.ID, Login: c.Login, CreatedAt: now, ExpiresAt: now.Add(v.o.SessionTTL), LastSeen: now,
-		Remote: l.Remote.String(), Agent: shorten(l.Agent, 200),
-	}
+	s := v.newSession(c.Account, l.Remote, l.Agent)
 	sum := sha256.Sum256([]byte(token))
 	id, err := v.store.CreateSession(ctx, s, sum[:])
 	if err != nil {
@@ -260,9 +261,14 @@ func newToken() string {
 const tokenLength = 43
 
 func principal(s Session, a Account) Principal {
-	return Principal{
-		AccountID: a.ID, SessionID: s.ID, Login: a.Login, Name: a.Name, Role: a.Role, Division: a.Division, Expires: s.ExpiresAt,
+	p := Principal{
+		AccountID: a.ID, SessionID: s.ID, Login: a.Login, Name: a.Name, Role: a.Role, Division: a.Division,
+		Expires: s.ExpiresAt, Display: a.Display,
 	}
+	if s.EndsAt != nil {
+		p.Ends = *s.EndsAt
+	}
+	return p
 }
 
 func errWrong() error {

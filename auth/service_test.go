@@ -301,7 +301,7 @@ func TestOwnerGetsInWhileStrangersGuess(t *testing.T) {
 		t.Errorf("the owner: %v", err)
 	}
 	// Another node has counted the failures: this one has no memory of them.
-	fresh := NewService(Options{Params: quick()}, m, m, nil, nil, c.now)
+	fresh := NewService(Options{Params: quick()}, m, m, m, nil, nil, c.now)
 	at := c.t
 	m.accounts[0].FailedLogins, m.accounts[0].FailedAt = 50, &at
 	if _, _, err := login(fresh, "commander", secret, "192.0.2.99"); !errs.Is(err, errs.TooMany) {

@@ -4,48 +4,120 @@ import (
 	"context"
 	"crypto/sha256"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
 	"onemap/internal/errs"
 )
 
-// touchEvery is how exact a session's last_seen is.
-const touchEvery = time.Minute
+// writeEvery is how exact a session's last_seen is, and how often a use is written: at most once a minute.
+const writeEvery = time.Minute
 
-// Authenticate knows the bearer of a token again, or says errs.Unauthenticated: no such session,
-// expired, revoked, or the account is disabled. A store that is away is errs.Unavailable, so that
-// nobody is logged out by it.
+// Authenticate identifies the bearer of a token and counts it as a use: the session then lasts SessionTTL from now,
+// up to its absolute end. It returns errs.Unauthenticated when there is no such session, it has expired or is
+// revoked, or the account is disabled. A store that is away is errs.Unavailable, so that nobody is logged out by it.
 func (v *Service) Authenticate(ctx context.Context, token string) (Principal, error) {
+	return v.byToken(ctx, token, true)
+}
+
+// Identify is Authenticate for a request that is no use, as a page sends them that nobody looks at: the session
+// does not last longer for it.
+func (v *Service) Identify(ctx context.Context, token string) (Principal, error) {
+	return v.byToken(ctx, token, false)
+}
+
+func (v *Service) byToken(ctx context.Context, token string, use bool) (Principal, error) {
 	if len(token) != tokenLength {
 		return Principal{}, errNoSession()
 	}
 	sum := sha256.Sum256([]byte(token))
 	now := v.now()
-	if p, ok := v.cache.get(sum, now); ok {
-		return p, live(p, now)
+	if e, ok := v.cache.get(sum, now); ok && (!use || now.Before(e.touch)) {
+		return e.principal, live(e.principal, now)
 	}
 	generation := v.cache.generation()
 	s, a, err := v.store.SessionByToken(ctx, sum[:])
+	if err == nil && use {
+		s, err = v.touch(ctx, s, a)
+	}
 	p, err := v.current(s, a, err)
 	if err != nil {
 		return Principal{}, err
 	}
-	v.cache.put(sum, p, now, generation)
-	if now.Sub(s.LastSeen) >= touchEvery {
-		if err := v.store.TouchSession(ctx, s.ID, now); err != nil {
-			v.log.WarnContext(ctx, "last_seen of a session is not kept", slog.Int64("session", s.ID), slog.Any("error", err))
-		}
-	}
+	v.cache.put(sum, cached{principal: p, touch: s.LastSeen.Add(v.touchEvery(a))}, now, generation)
 	return p, nil
 }
 
-// Recheck gives the principal of a session as it is in the store now: errs.Unauthenticated when the
+// Recheck returns the principal of a session as it is in the store now: errs.Unauthenticated when the
 // session or its account has ended, errs.Unavailable when nobody can tell.
 func (v *Service) Recheck(ctx context.Context, sessionID int64) (Principal, error) {
 	s, a, err := v.store.SessionByID(ctx, sessionID)
 	return v.current(s, a, err)
 }
+
+// Use is Recheck for a connection that is in use, which extends the session as a request does.
+func (v *Service) Use(ctx context.Context, sessionID int64) (Principal, error) {
+	s, a, err := v.store.SessionByID(ctx, sessionID)
+	if err == nil {
+		s, err = v.touch(ctx, s, a)
+	}
+	return v.current(s, a, err)
+}
+
+// touch extends a live session by its use now, when the last use that was written is long enough ago. A use that
+// cannot be written is logged and does not count.
+func (v *Service) touch(ctx context.Context, s Session, a Account) (Session, error) {
+	now := v.now()
+	if s.RevokedAt != nil || a.Disabled || !now.Before(s.ExpiresAt) || now.Sub(s.LastSeen) < v.touchEvery(a) {
+		return s, nil
+	}
+	expires := v.expiry(a, now, s.EndsAt)
+	switch err := v.store.TouchSession(ctx, s.ID, now, expires); {
+	case ctx.Err() != nil:
+		return s, errs.Wrap(errs.Unavailable, ctx.Err(), "the session cannot be read now")
+	case err != nil:
+		v.log.WarnContext(ctx, "the use of a session is not kept", slog.Int64("session", s.ID), slog.Any("error", err))
+	default:
+		s.LastSeen = now
+		if expires.After(s.ExpiresAt) {
+			s.ExpiresAt = expires
+		}
+	}
+	return s, nil
+}
+
+// newSession is a session that begins now.
+func (v *Service) newSession(a Account, remote netip.Addr, agent string) Session {
+	now := v.now()
+	s := Session{
+		AccountID: a.ID, Login: a.Login, CreatedAt: now, LastSeen: now, Remote: remote.String(), Agent: shorten(agent, 200),
+	}
+	if a.Display == 0 {
+		s.EndsAt = new(now.Add(v.o.SessionMax))
+	}
+	s.ExpiresAt = v.expiry(a, now, s.EndsAt)
+	return s
+}
+
+// expiry is when a session that is used now expires.
+func (v *Service) expiry(a Account, now time.Time, ends *time.Time) time.Time {
+	expires := now.Add(v.ttl(a))
+	if ends != nil && ends.Before(expires) {
+		return *ends
+	}
+	return expires
+}
+
+func (v *Service) ttl(a Account) time.Duration {
+	if a.Display != 0 {
+		return v.o.DisplayTTL
+	}
+	return v.o.SessionTTL
+}
+
+// touchEvery is a minute, or less where sessions last only minutes.
+func (v *Service) touchEvery(a Account) time.Duration { return min(writeEvery, v.ttl(a)/4) }
 
 // current makes a principal of a session as the store gave it, if it still holds.
 func (v *Service) current(s Session, a Account, err error) (Principal, error) {
@@ -104,6 +176,7 @@ type sessionCache struct {
 
 type cached struct {
 	principal Principal
+	touch     time.Time // a use from then on is written
 	until     time.Time
 }
 
@@ -117,14 +190,14 @@ func (c *sessionCache) generation() uint64 {
 	return c.gen
 }
 
-func (c *sessionCache) get(key [sha256.Size]byte, now time.Time) (Principal, bool) {
+func (c *sessionCache) get(key [sha256.Size]byte, now time.Time) (cached, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	e, ok := c.known[key]
-	return e.principal, ok && now.Before(e.until)
+	return e, ok && now.Before(e.until)
 }
 
-func (c *sessionCache) put(key [sha256.Size]byte, p Principal, now time.Time, generation uint64) {
+func (c *sessionCache) put(key [sha256.Size]byte, e cached, now time.Time, generation uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.gen != generation {
@@ -140,7 +213,8 @@ func (c *sessionCache) put(key [sha256.Size]byte, p Principal, now time.Time, ge
 			clear(c.known)
 		}
 	}
-	c.known[key] = cached{p, now.Add(c.ttl)}
+	e.until = now.Add(c.ttl)
+	c.known[key] = e
 }
 
 func (c *sessionCache) drop(which func(Principal) bool) {

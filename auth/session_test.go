@@ -29,16 +29,103 @@ func alive(t *testing.T, v *Service, token string) bool {
 func TestSessionExpires(t *testing.T) {
 	v, _, c := newService(t, Options{SessionTTL: time.Hour, CacheTTL: 2 * time.Hour})
 	token, _ := open(t, v)
-	if !alive(t, v, token) {
+	known := func() bool {
+		_, err := v.Identify(t.Context(), token)
+		return err == nil
+	}
+	if !known() {
 		t.Fatal("a new session is dead")
 	}
 	c.pass(time.Hour - time.Second)
-	if !alive(t, v, token) {
+	if !known() {
 		t.Error("dead before its time")
 	}
 	c.pass(time.Second)
-	if alive(t, v, token) {
+	if known() || alive(t, v, token) {
 		t.Error("alive after its time, from the cache")
+	}
+}
+
+// A session that is used lasts a TTL from its last use, up to its absolute end.
+func TestSessionSlidesWithUse(t *testing.T) {
+	for _, every := range []time.Duration{20 * time.Second, 7 * time.Minute, 11 * time.Hour} {
+		v, _, c := newService(t, Options{})
+		token, p := open(t, v)
+		born := c.t
+		if want := born.Add(7 * 24 * time.Hour); !p.Ends.Equal(want) || !p.Expires.Equal(born.Add(12*time.Hour)) {
+			t.Errorf("a new session expires %v and ends %v, want %v", p.Expires, p.Ends, want)
+		}
+		for c.t.Before(p.Ends.Add(-every)) {
+			c.pass(every)
+			q, err := v.Authenticate(t.Context(), token)
+			if err != nil {
+				t.Fatalf("used every %v, ended after %v: %v", every, c.t.Sub(born), err)
+			}
+			if q.Expires.After(p.Ends) || (q.Expires.Before(c.t.Add(12*time.Hour-writeEvery)) && !q.Expires.Equal(p.Ends)) {
+				t.Fatalf("used at %v, expires at %v", c.t, q.Expires)
+			}
+		}
+		c.pass(every)
+		if alive(t, v, token) {
+			t.Errorf("alive %v after the login, whatever the bound", c.t.Sub(born))
+		}
+	}
+}
+
+// Without a use a session ends 12 hours after the last one; a request that is no use, and asking, are none.
+func TestIdleSessionEnds(t *testing.T) {
+	v, _, c := newService(t, Options{})
+	token, p := open(t, v)
+	c.pass(time.Hour)
+	alive(t, v, token)
+	for range 11 {
+		c.pass(time.Hour)
+		if _, err := v.Identify(t.Context(), token); err != nil {
+			t.Fatalf("ended after %v: %v", c.t, err)
+		}
+		if _, err := v.Recheck(t.Context(), p.SessionID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.pass(time.Hour)
+	if alive(t, v, token) {
+		t.Error("alive 12 hours after its last use")
+	}
+}
+
+// A connection in use extends the session as a request does, and the request sees it.
+func TestUseOfAConnectionExtends(t *testing.T) {
+	v, _, c := newService(t, Options{SessionTTL: time.Hour, SessionMax: 3 * time.Hour})
+	token, p := open(t, v)
+	for range 5 {
+		c.pass(30 * time.Minute)
+		q, err := v.Use(t.Context(), p.SessionID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := c.t.Add(time.Hour); !q.Expires.Equal(want) && !q.Expires.Equal(p.Ends) {
+			t.Errorf("expires %v, want %v", q.Expires, want)
+		}
+	}
+	if !alive(t, v, token) {
+		t.Error("dead before the absolute end")
+	}
+	c.pass(30 * time.Minute)
+	if _, err := v.Use(t.Context(), p.SessionID); !errs.Is(err, errs.Unauthenticated) {
+		t.Errorf("in use after its absolute end: %v", err)
+	}
+}
+
+// A use does not bring back what has ended, and a store that cannot write it ends nothing early.
+func TestUseBringsNothingBack(t *testing.T) {
+	v, m, c := newService(t, Options{SessionTTL: time.Hour})
+	token, p := open(t, v)
+	c.pass(time.Hour)
+	if alive(t, v, token) {
+		t.Error("a use brought an expired session back")
+	}
+	if _, err := v.Use(t.Context(), p.SessionID); !errs.Is(err, errs.Unauthenticated) || m.touched != 0 {
+		t.Errorf("used after its end: %v, %d writes", err, m.touched)
 	}
 }
 
@@ -89,7 +176,7 @@ func TestForgetBeatsALoadUnderWay(t *testing.T) {
 	generation := v.cache.generation()
 	v.ForgetAccount(p.AccountID)
 	sum := [32]byte{1}
-	v.cache.put(sum, p, c.t, generation)
+	v.cache.put(sum, cached{principal: p}, c.t, generation)
 	if _, ok := v.cache.get(sum, c.t); ok {
 		t.Error("a session read before the revocation is kept")
 	}
@@ -140,7 +227,7 @@ func TestCacheIsBounded(t *testing.T) {
 	c := newSessionCache(time.Minute)
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range maxCached + 100 {
-		c.put([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, Principal{}, now, 0)
+		c.put([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, cached{}, now, 0)
 	}
 	if len(c.known) > maxCached {
 		t.Errorf("%d sessions are cached", len(c.known))
@@ -184,10 +271,12 @@ func TestSessionsOfOthers(t *testing.T) {
 func TestRolesPermissions(t *testing.T) {
 	// The table of the API's documentation, written out: who may what.
 	want := map[core.Role]string{
-		core.RoleCommander:     "view handle-alert edit-rules",
-		core.RoleResponder:     "view handle-alert",
+		core.RoleCommander:     "view acknowledge handle-alert edit-rules",
+		core.RoleResponder:     "view acknowledge handle-alert",
 		core.RoleSteward:       "view edit-data edit-rules",
 		core.RoleObserver:      "view",
+		core.RoleDisplay:       "view",
+		core.RoleDisplayAck:    "view acknowledge",
 		core.RoleAdministrator: "view edit-data edit-rules accounts",
 		"nobody":               "",
 		"":                     "",

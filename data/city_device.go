@@ -3,6 +3,7 @@ package data
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/paulmach/orb"
 
@@ -94,8 +95,17 @@ func (c *City) addDevices(m *maker) error {
 func (m *maker) device(kind deviceKind, u *unit, at orb.Point, n int) sensors.Device {
 	near := u.nearest(at)
 	return sensors.Device{
-		ID: fmt.Sprintf("yt-%s-%s-%04d", u.code, kind.short, n), Division: u.code, Name: demo(near.name, kind.name, n), HazardType: kind.hazard,
+		ID: fmt.Sprintf("yt-%s-%s-%04d", u.code, kind.short, n), Division: u.code, Name: station(near.name, kind.name, n), HazardType: kind.hazard,
 		Site: m.siteName(kind, u, near, at), Lon: at[0], Lat: at[1], Origin: core.OriginSynthetic, Source: m.source, Enabled: true,
+	}
+}
+
+// station makes a device's name of the place it is near, what it is, and its number. That it is
+// simulated is not in the name: its origin says so, and the page marks it.
+func station(near, what core.Text, n int) core.Text {
+	return core.Text{
+		ZH: fmt.Sprintf("%s%s%03d", near.ZH, what.ZH, n),
+		EN: strings.TrimSpace(fmt.Sprintf("%s %s %03d", near.EN, what.EN, n)),
 	}
 }
 
@@ -113,9 +123,9 @@ func (m *maker) siteName(kind deviceKind, u *unit, near place, at orb.Point) str
 	case "wb":
 		return u.name.ZH + "近海"
 	case "tk":
-		return fmt.Sprintf("演示-%s储罐区 T-%02d", near.name.ZH, m.between(1, 24))
+		return fmt.Sprintf("%s储罐区 T-%02d", near.name.ZH, m.between(1, 24))
 	case "gs":
-		return "演示-" + near.name.ZH + "厂区边界"
+		return near.name.ZH + "厂区边界"
 	case "sm", "ck":
 		return near.name.ZH + "山坡"
 	default:

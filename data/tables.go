@@ -83,7 +83,7 @@ func DatastreamTypes() []sensors.DatastreamType {
 }
 
 // DefaultRules is one rule for every observed property: raise and clear values from red to blue, all
-// of them for values that are too high, and at once. The wind's are the lower limits of Beaufort 12,
+// of them for values that are too high, at once, with the usual hold before clearing. The wind's are the lower limits of Beaufort 12,
 // 10, 8 and 7; the others are of a usual size, and an authority has to set its own: so they are
 // marked schematic.
 func DefaultRules() []alerts.Rule {
@@ -104,7 +104,7 @@ func DefaultRules() []alerts.Rule {
 		p := pairs[t.Code]
 		r := alerts.Rule{
 			Name: core.Text{ZH: t.Title.ZH + "超限", EN: t.Title.EN + " too high"}, Type: t.Code,
-			Direction: alerts.Above, Enabled: true, Origin: core.OriginSchematic, UpdatedBy: "system",
+			Direction: alerts.Above, HoldSeconds: alerts.DefaultHoldSeconds, Enabled: true, Origin: core.OriginSchematic, UpdatedBy: "system",
 		}
 		for i, level := range []core.Level{core.Red, core.Orange, core.Yellow, core.Blue} {
 			r.Thresholds = append(r.Thresholds, alerts.Threshold{Level: level, Raise: p[2*i], Clear: p[2*i+1]})

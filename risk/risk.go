@@ -78,16 +78,16 @@ type Field struct {
 
 // Feature is one thing on a layer. ID is stable over re-imports by Key.
 type Feature struct {
-	ID         int64          `json:"id"`
-	Key        string         `json:"key"`      // the source's own key
-	Division   string         `json:"division"` // GB/T 2260, unpadded; decides who may see it
-	Name       core.Text      `json:"name"`
-	Level      core.Level     `json:"level"` // the four-colour grade; None where it has none
-	Origin     core.Origin    `json:"origin"`
-	Source     string         `json:"source"`
-	Properties map[string]any `json:"properties"`
-	Geometry   orb.Geometry   `json:"-"`
-	ModifiedAt time.Time      `json:"modified_at"`
+	ID         int64        `json:"id"`
+	Key        string       `json:"key"`      // the source's own key
+	Division   string       `json:"division"` // GB/T 2260, unpadded; decides who may see it
+	Name       core.Text    `json:"name"`
+	Level      core.Level   `json:"level"` // the four-colour grade; None where it has none
+	Origin     core.Origin  `json:"origin"`
+	Source     string       `json:"source"`
+	Properties Properties   `json:"properties"`
+	Geometry   orb.Geometry `json:"-"`
+	ModifiedAt time.Time    `json:"modified_at"`
 }
 
 // Sector is a sector of the risk register.
@@ -170,18 +170,21 @@ type Editor interface {
 
 // Hit is one result of a search.
 type Hit struct {
-	Kind     string     `json:"kind"` // feature, device, division
-	Layer    string     `json:"layer,omitempty"`
-	ID       string     `json:"id"`
-	Name     core.Text  `json:"name"`
-	Division string     `json:"division"`
-	Level    core.Level `json:"level"`
-	Lon      float64    `json:"lon"`
-	Lat      float64    `json:"lat"`
+	Kind  string    `json:"kind" enum:"feature,device,division,alert"`
+	Layer string    `json:"layer,omitempty" doc:"Of a feature: its layer"`
+	ID    string    `json:"id" doc:"The id of the feature, device or alert, the code of the division"`
+	Name  core.Text `json:"name" doc:"Of an alert: its headline"`
+	// Division is where the hit is today: of an abolished division it is the successor.
+	Division     string     `json:"division" doc:"The code of the division that it is in today; of an abolished division its successor"`
+	DivisionName core.Text  `json:"division_name" doc:"The name of the county unit of division; empty when it is in none"`
+	Abolished    int        `json:"abolished,omitempty" doc:"Of a division that is no longer in use: the year in which it ended"`
+	Level        core.Level `json:"level" doc:"0, or the level of an alert, or the worst open one of a device"`
+	Lon          float64    `json:"lon"`
+	Lat          float64    `json:"lat"`
 }
 
-// Searcher finds features, devices and divisions by name (Chinese, English, pinyin or its
-// initials), by code or by key, in the scope.
+// Searcher finds features, devices, divisions and alerts by name (Chinese, English, pinyin or its
+// initials), by code or by key, in the scope. Each place is returned once.
 type Searcher interface {
 	Search(ctx context.Context, s core.Scope, q string, limit int) ([]Hit, error)
 }

@@ -27,6 +27,9 @@ func (in *Ingest) run(ctx context.Context, at int) {
 		}
 		if err != nil {
 			in.leave(ctx, entries, err)
+			for _, e := range entries {
+				in.clocks[at].forget(in.registry.Device(e.env.Device))
+			}
 		}
 		in.queue.release(at, entries)
 		if err == nil {
@@ -199,7 +202,7 @@ func (in *Ingest) committed(entries []*entry, res BatchResult) {
 		for _, q := range e.quarantine {
 			in.metrics.quarantine(q.Reason)
 		}
-		in.metrics.future.Add(uint64(e.ahead))
+		in.metrics.future.Add(uint64(e.wrong))
 		in.finish(e, nil)
 	}
 }

@@ -1,6 +1,7 @@
 package sensors
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 const (
 	ReasonBadJSON           = "bad-json"           // not JSON: nothing of it can be trusted
 	ReasonBadShape          = "bad-shape"          // JSON, but not {"t":…,"v":{…}}
-	ReasonBadTime           = "bad-time"           // unreadable, in the future, or from a clock never set
+	ReasonBadTime           = "bad-time"           // unreadable
 	ReasonBadValue          = "bad-value"          // not a finite number
 	ReasonBadStatus         = "bad-status"         // neither online nor offline
 	ReasonBadTopic          = "bad-topic"          // not a topic of the device
@@ -112,9 +113,9 @@ func (f *Faults) Quarantine(q Quarantined) Quarantined {
 
 // TimeLimits say which event times are believed.
 type TimeLimits struct {
-	Ahead  time.Duration // how far ahead of receipt without being flagged TimeAhead; 0 is 10 s
-	Future time.Duration // how far ahead of receipt at all; 0 is 31 days, for which there are partitions
-	Age    time.Duration // how far behind receipt; 0 is 10 years
+	Ahead  time.Duration // how far ahead of receipt without being flagged TimeWrong; 0 is 10 s
+	Future time.Duration // how far ahead of receipt a time may be kept; 0 is 31 days, for which there are partitions
+	Age    time.Duration // how far behind receipt a time may be kept; 0 is 10 years
 }
 
 func (l TimeLimits) withDefaults() TimeLimits {
@@ -135,16 +136,36 @@ func (l TimeLimits) withDefaults() TimeLimits {
 // Each value that is wrong is a fault of its own and does not cost the others; bytes that are not
 // JSON cost the whole payload, since what they would have said cannot be known. A value outside the
 // range of its type is kept and flagged QCBad, a time ahead of the receipt is kept and flagged
-// TimeAhead. Times are UTC with microseconds.
+// TimeWrong, and one that cannot be true becomes the receipt and is flagged so too. Times are UTC with
+// microseconds. A byte order mark before the JSON and NULs after it are passed over.
 func DecodeObservations(payload []byte, received time.Time, device *Known, limits TimeLimits) ([]Observation, Faults) {
+	d, faults := decodeRecords(payload, received, device, limits)
+	return d.observations, faults
+}
+
+// decoded is a payload of readings, with what its times say of the device's clock.
+type decoded struct {
+	observations []Observation
+	records      int
+	said         time.Time // by the last record that has a time, whatever it is; zero: none has
+	untrue       bool      // that time is ahead of the receipt, or cannot be true
+}
+
+// bare is a payload without what senders of text put around it: a byte order mark, and the NUL that ends
+// a text in C.
+func bare(payload []byte) []byte {
+	return bytes.TrimRight(bytes.TrimPrefix(payload, []byte("\xef\xbb\xbf")), "\x00 \t\r\n")
+}
+
+func decodeRecords(payload []byte, received time.Time, device *Known, limits TimeLimits) (decoded, Faults) {
 	d := decoder{
-		scanner: scanner{b: payload}, at: -1, device: device, limits: limits.withDefaults(),
+		scanner: scanner{b: bare(payload)}, at: -1, device: device, limits: limits.withDefaults(),
 		received: received.UTC().Truncate(time.Microsecond),
 	}
 	if err := d.payload(); err != nil {
-		return nil, Faults{List: []Fault{{ReasonBadJSON, d.path(), errs.SaidOf(err)}}}
+		return decoded{}, Faults{List: []Fault{{ReasonBadJSON, d.path(), errs.SaidOf(err)}}}
 	}
-	return d.out, d.faults
+	return decoded{d.out, d.records, d.said, d.untrue}, d.faults
 }
 
 // decoder is one payload on its way to observations.
@@ -158,7 +179,11 @@ type decoder struct {
 	record []reading
 	out    []Observation
 	faults Faults
-	ahead  int // records that are ahead of their receipt
+	ahead  int // records that are ahead of their receipt, or whose time cannot be true
+
+	records int
+	said    time.Time
+	untrue  bool
 }
 
 // reading is one value of a record whose time is not known yet.
@@ -209,6 +234,7 @@ func (d *decoder) field(key string) string {
 // reading takes one {"t":…,"v":{…}}.
 func (d *decoder) reading(index int) error {
 	d.at, d.record = index, d.record[:0]
+	d.records++
 	if d.peek() != '{' {
 		d.faults.add(ReasonBadShape, d.path(), errs.NotReading, d.kind())
 		return d.skip(0)
@@ -250,9 +276,15 @@ func (d *decoder) reading(index int) error {
 // emit makes observations of the record's values.
 func (d *decoder) emit(at time.Time, source TimeSource) {
 	var now time.Time
-	if at.Sub(d.received) > d.limits.Ahead {
-		now, source = d.received.Add(time.Duration(d.ahead)*time.Microsecond), TimeAhead
+	if source == TimeDevice {
+		d.said, d.untrue = at, at.Sub(d.received) > d.limits.Ahead || !d.limits.keeps(at, d.received)
+	}
+	if source == TimeDevice && d.untrue {
+		now, source = d.received.Add(time.Duration(d.ahead)*time.Microsecond), TimeWrong
 		d.ahead++ // each a moment later, or the second would count as late
+		if !d.limits.keeps(at, d.received) {
+			at = now
+		}
 	}
 	for _, r := range d.record {
 		if r.bad {
@@ -281,30 +313,53 @@ func (d *decoder) time() (at time.Time, ok bool, err error) {
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	at, wrong := parseTime(text, d.received, d.limits)
-	if wrong != 0 {
-		d.faults.add(ReasonBadTime, d.field("t"), wrong, printable(text))
-		return time.Time{}, false, nil
+	at, ok = parseTime(text)
+	if !ok {
+		d.faults.add(ReasonBadTime, d.field("t"), errs.NoTime, printable(text))
 	}
-	return at, true, nil
+	return at, ok, nil
 }
 
-// parseTime gives the time, or what is wrong with it.
-func parseTime(text []byte, received time.Time, limits TimeLimits) (time.Time, errs.Code) {
-	var at time.Time
-	if err := at.UnmarshalText(text); err != nil { // RFC 3339 strictly, other than time.Parse
-		return time.Time{}, errs.NoTime
+// keeps reports whether a time can be true, so that the reading is stored under it.
+func (l TimeLimits) keeps(t, received time.Time) bool {
+	return t.Year() > 1980 && t.Sub(received) <= l.Future && received.Sub(t) <= l.Age
+}
+
+// parseTime reads an RFC 3339 time, or one that ISO 8601 allows beside it: a zone as +0800 or +08, as strftime
+// writes it, a space for the T, small letters, and a comma before the fraction.
+func parseTime(text []byte) (at time.Time, ok bool) {
+	if at.UnmarshalText(text) != nil { // RFC 3339 strictly, other than time.Parse
+		extended, ok := rfc3339(text)
+		if !ok || at.UnmarshalText(extended) != nil {
+			return time.Time{}, false
+		}
 	}
 	at = at.UTC().Truncate(time.Microsecond)
-	switch {
-	case at.Sub(received) > limits.Future:
-		return time.Time{}, errs.TimeAhead
-	case at.Year() <= 1980:
-		return time.Time{}, errs.TimeUnset
-	case received.Sub(at) > limits.Age:
-		return time.Time{}, errs.TimeLongAgo
+	return at, at.Year() >= 0 && at.Year() <= 9999
+}
+
+// rfc3339 writes a time of ISO 8601's extended form, with one of the liberties of parseTime, as RFC 3339 has it.
+func rfc3339(text []byte) ([]byte, bool) {
+	const date, clock = len("2006-01-02"), len("2006-01-02T15:04:05")
+	if len(text) <= clock || len(text) > 40 {
+		return nil, false
 	}
-	return at, 0
+	b := bytes.ToUpper(text)
+	if b[date] == ' ' {
+		b[date] = 'T'
+	}
+	if b[clock] == ',' {
+		b[clock] = '.'
+	}
+	if zone := bytes.LastIndexAny(b[clock:], "+-"); zone >= 0 {
+		switch digits := b[clock+zone+1:]; len(digits) {
+		case 2:
+			b = append(b, ":00"...)
+		case 4:
+			b = slices.Insert(b, len(b)-2, ':')
+		}
+	}
+	return b, true
 }
 
 // values takes the object of "v".

@@ -109,6 +109,7 @@ type Ingest struct {
 	metrics   *ingestMetrics
 	queue     *queue
 	sampler   *sampler
+	clocks    []clocks       // of each committer's devices
 	loud      rate.Sometimes // bounds what strange payloads can write into the log
 
 	cancel context.CancelFunc
@@ -135,6 +136,9 @@ func NewIngest(opts IngestOptions, registry *Registry, committer Committer, log 
 		opts: opts, registry: registry, committer: committer, log: log, queue: q, pause: opts.ProbeMin,
 		loud:    rate.Sometimes{First: 3, Interval: 10 * time.Second},
 		probing: make(chan struct{}, 1), ended: make(chan struct{}), running: make([]time.Time, opts.Committers),
+	}
+	for range opts.Committers {
+		in.clocks = append(in.clocks, clocks{})
 	}
 	in.metrics = newIngestMetrics(reg, q, opts.Clock)
 	in.sampler = newSampler(opts, q, in.metrics)

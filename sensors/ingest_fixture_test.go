@@ -55,6 +55,20 @@ func (m *memory) CommitBatch(ctx context.Context, b Batch) (BatchResult, error) 
 	return BatchResult{Seq: m.seq, Stored: len(b.Observations)}, nil
 }
 
+func (m *memory) Stored(_ context.Context, readings []Observation) ([]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stored := past{}
+	for i := range m.batches {
+		stored.add(m.batches[i].Observations)
+	}
+	out := make([]bool, len(readings))
+	for i := range readings {
+		out[i] = stored.has(readings[i : i+1])
+	}
+	return out, nil
+}
+
 func (m *memory) LoadRegistry(context.Context) ([]RegisteredDevice, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -14,7 +14,9 @@ type entry struct {
 	observations []Observation
 	statuses     []Status
 	quarantine   []Quarantined
-	ahead        int // observations that are ahead of their receipt
+	clocks       []DeviceClock
+	decoded      decoded // of a payload of readings
+	wrong        int     // observations of a clock that is wrong
 	finished     bool
 }
 
@@ -24,13 +26,14 @@ func (e *entry) rows() int { return len(e.observations) + len(e.statuses) + len(
 func merge(entries []*entry) Batch {
 	if len(entries) == 1 {
 		e := entries[0]
-		return Batch{Observations: e.observations, Statuses: e.statuses, Quarantine: e.quarantine}
+		return Batch{Observations: e.observations, Statuses: e.statuses, Quarantine: e.quarantine, Clocks: e.clocks}
 	}
 	var b Batch
 	for _, e := range entries {
 		b.Observations = append(b.Observations, e.observations...)
 		b.Statuses = append(b.Statuses, e.statuses...)
 		b.Quarantine = append(b.Quarantine, e.quarantine...)
+		b.Clocks = append(b.Clocks, e.clocks...)
 	}
 	return b
 }
@@ -51,7 +54,7 @@ func (in *Ingest) gather(ctx context.Context, at int) ([]*entry, error) {
 		}
 		rows += e.rows()
 	}
-	return entries, nil
+	return entries, in.setTimes(ctx, at, entries)
 }
 
 // prepare decodes one item. What names something unknown is tried again after a reload.
@@ -79,7 +82,7 @@ func (in *Ingest) prepare(ctx context.Context, e *entry) error {
 // decode fills the entry's observations and statuses.
 func (in *Ingest) decode(e *entry) (faults Faults) {
 	env := e.env
-	e.observations, e.statuses = nil, nil
+	e.observations, e.statuses, e.decoded = nil, nil, decoded{}
 	device := in.registry.Device(env.Device)
 	switch {
 	case len(env.Payload) > in.opts.MaxPayload:
@@ -89,13 +92,8 @@ func (in *Ingest) decode(e *entry) (faults Faults) {
 	case device.Division != env.Division:
 		faults.add(ReasonBadTopic, "division", errs.DeviceElsewhere, device.Division)
 	case env.Kind == KindObs:
-		e.observations, faults = DecodeObservations(env.Payload, env.Received, device, in.opts.Limits)
-		e.ahead = 0
-		for i := range e.observations {
-			if e.observations[i].TimeSource == TimeAhead {
-				e.ahead++
-			}
-		}
+		e.decoded, faults = decodeRecords(env.Payload, env.Received, device, in.opts.Limits)
+		e.observations = e.decoded.observations
 	case env.Kind == KindStatus:
 		var s Status
 		if s, faults = DecodeStatus(env.Payload, env.Received, env.Device, in.opts.Limits); faults.Len() == 0 {

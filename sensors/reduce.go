@@ -15,7 +15,7 @@ const ChartLimit = 2000
 // not believed (QCBad, QCMissing, no number) do not count as extremes, or one broken value would hide
 // what it stands among; the first of them in a bucket is kept beside, and when those are more than a
 // tenth of the points, that many of them, from the whole period. Of readings that are believed and to be
-// looked at twice (QCSuspect, TimeAhead), the first of each bucket is kept beside too, as many as there is
+// looked at twice (QCSuspect, TimeWrong), the first of each bucket is kept beside too, as many as there is
 // still room for, from the whole period. How many of either a bucket has is counted (Flagged): none goes
 // without a word. The first and the last reading are always kept; a limit below four leaves room for
 // nothing else.
@@ -83,7 +83,7 @@ func (r *Reducer) take(o *Observation) {
 	case !believed(o):
 		r.beside = first(r.beside, o)
 		return
-	case o.QC == QCSuspect || o.TimeSource == TimeAhead:
+	case o.QC == QCSuspect || o.TimeSource == TimeWrong:
 		r.mark = first(r.mark, o)
 	}
 	switch {
@@ -98,7 +98,7 @@ func (r *Reducer) take(o *Observation) {
 
 // count counts a reading that is to be looked at twice.
 func (r *Reducer) count(o *Observation) {
-	if o.QC != QCBad && o.QC != QCMissing && o.QC != QCSuspect && o.TimeSource != TimeAhead {
+	if o.QC != QCBad && o.QC != QCMissing && o.QC != QCSuspect && o.TimeSource != TimeWrong {
 		return
 	}
 	at := r.from.Add(time.Duration(r.bucket) * r.width).UTC()

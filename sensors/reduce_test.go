@@ -35,7 +35,7 @@ func randomSeries(rt *rapid.T, from time.Time, period time.Duration) (series []s
 		case 1:
 			o.QC = sensors.QCSuspect
 		case 2:
-			o.TimeSource = sensors.TimeAhead
+			o.TimeSource = sensors.TimeWrong
 		case 3:
 			o.QC = sensors.QCMissing
 		}
@@ -128,7 +128,7 @@ func extremes(list []sensors.Observation, bucket func(sensors.Observation) int64
 func marked(list []sensors.Observation, bucket func(sensors.Observation) int64) map[int64]bool {
 	m := map[int64]bool{}
 	for _, o := range list {
-		if o.QC == sensors.QCSuspect || o.TimeSource == sensors.TimeAhead {
+		if o.QC == sensors.QCSuspect || o.TimeSource == sensors.TimeWrong {
 			m[bucket(o)] = true
 		}
 	}
@@ -141,7 +141,7 @@ func flagged(list []sensors.Observation, bucket func(sensors.Observation) int64)
 	m := map[int64][4]int64{}
 	for _, o := range list {
 		kind, ok := kinds[o.QC]
-		if !ok && o.TimeSource == sensors.TimeAhead {
+		if !ok && o.TimeSource == sensors.TimeWrong {
 			kind, ok = 3, true
 		}
 		if ok {

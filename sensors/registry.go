@@ -28,6 +28,7 @@ type Stream struct {
 // Known is a device of the registry. It is shared and must not be changed.
 type Known struct {
 	RegisteredDevice
+	Clock  time.Duration // how wrong its clock was when the registry was read, its time less ours; 0: right
 	byName map[string]*Stream
 }
 
@@ -38,6 +39,16 @@ func (k *Known) Stream(name string) (Stream, bool) {
 		return Stream{}, false
 	}
 	return *s, true
+}
+
+// interval is the pace expected of a datastream; 0 when the device does not have it.
+func (k *Known) interval(stream int64) time.Duration {
+	for i := range k.Streams {
+		if k.Streams[i].ID == stream {
+			return time.Duration(k.Streams[i].IntervalS) * time.Second
+		}
+	}
+	return 0
 }
 
 // Registry holds in memory who may publish what. It is safe for concurrent use: readers take one
@@ -131,6 +142,9 @@ func (r *Registry) reload(ctx context.Context) error {
 
 func newKnown(d RegisteredDevice, types map[string]DatastreamType) *Known {
 	k := &Known{RegisteredDevice: d, byName: make(map[string]*Stream, len(d.Streams))}
+	if d.ClockOffsetS != nil {
+		k.Clock = time.Duration(*d.ClockOffsetS * float64(time.Second))
+	}
 	for _, ds := range d.Streams {
 		t, ok := types[ds.Type]
 		k.byName[ds.Name] = &Stream{Datastream: ds, Min: t.Min, Max: t.Max, Ranged: ok && t.Max > t.Min}

@@ -14,22 +14,28 @@ import (
 
 // Device is a SensorThings Thing that publishes: one MQTT account, one place.
 type Device struct {
-	ID         string       `json:"id"` // globally unique, [A-Za-z0-9_-]{1,64}; the MQTT user name
-	Division   string       `json:"division"`
-	Name       core.Text    `json:"name"`
-	HazardType string       `json:"hazard_type"`
-	Site       string       `json:"site,omitempty"` // what it stands on: a river section, a tank
-	Lon        float64      `json:"lon"`
-	Lat        float64      `json:"lat"`
-	Origin     core.Origin  `json:"origin"`
-	Source     string       `json:"source"`
-	Enabled    bool         `json:"enabled"`
-	Online     bool         `json:"online"`
-	StatusAt   *time.Time   `json:"status_at"` // when it last went on or off; nil: never seen
-	Reason     string       `json:"reason"`    // why Online is what it is: status (it said so, or its last will), silence, reading; empty: never seen
-	LastSeen   *time.Time   `json:"last_seen"` // when it last published; nil: never
-	Level      core.Level   `json:"level"`     // worst open alert on any of its datastreams
-	Streams    []Datastream `json:"datastreams"`
+	ID         string      `json:"id"` // globally unique, [A-Za-z0-9_-]{1,64}; the MQTT user name
+	Division   string      `json:"division"`
+	Name       core.Text   `json:"name"`
+	HazardType string      `json:"hazard_type"`
+	Site       string      `json:"site,omitempty"` // what it stands on: a river section, a tank
+	Lon        float64     `json:"lon"`
+	Lat        float64     `json:"lat"`
+	Origin     core.Origin `json:"origin"`
+	Source     string      `json:"source"`
+	Enabled    bool        `json:"enabled"`
+	Online     bool        `json:"online"`
+	StatusAt   *time.Time  `json:"status_at"` // when it last went on or off; nil: never seen
+	Reason     string      `json:"reason"`    // why Online is what it is: status (it said so, or its last will), silence, reading; empty: never seen
+	LastSeen   *time.Time  `json:"last_seen"` // when it last published; nil: never
+	// ClockOffsetS is by how much its clock is wrong, its time less ours, seconds: negative is behind; nil: it is right.
+	ClockOffsetS *float64 `json:"clock_offset_s"`
+	// Unevaluated is why the rules have not looked at any of its readings for three intervals, although it is heard of: late, bad,
+	// quarantine; empty: they do. UnevaluatedSince is since when.
+	Unevaluated      string       `json:"unevaluated,omitempty"`
+	UnevaluatedSince *time.Time   `json:"unevaluated_since,omitempty"`
+	Level            core.Level   `json:"level"` // worst open alert on any of its datastreams
+	Streams          []Datastream `json:"datastreams"`
 
 	// Certificate is its client certificate, for those who may manage it: SHA-256 of the DER bytes, hexadecimal.
 	Certificate string `json:"cert_sha256,omitempty"`
@@ -87,12 +93,12 @@ const (
 // TimeSource says where an observation's event time comes from.
 type TimeSource uint8
 
-// The device's clock; the time of receipt because the payload had no "t"; the device's clock, which
-// runs ahead of the receipt.
+// The device's clock; the time of receipt because the payload had no "t"; a clock that is wrong, ahead of the
+// receipt or behind it, so that the reading counts at its receipt.
 const (
 	TimeDevice  TimeSource = 1
 	TimeReceipt TimeSource = 2
-	TimeAhead   TimeSource = 3
+	TimeWrong   TimeSource = 3
 )
 
 // Observation is one reading. Time is event time; ReceivedAt is ours.
@@ -104,9 +110,9 @@ type Observation struct {
 	TimeSource   TimeSource `json:"time_source,omitempty"`
 	ReceivedAt   time.Time  `json:"received_at"`
 
-	// Now is where a reading that is ahead of its receipt stands among the present: at its receipt.
+	// Now is where a reading of a clock that is wrong stands among the present: at its receipt.
 	// Rules, live state and the latest reading go by it, so that a clock that ran ahead and was set
-	// right does not make everything after it late. Zero: at Time.
+	// right does not make everything after it late, nor one that is behind its own readings. Zero: at Time.
 	Now time.Time `json:"-"`
 }
 
@@ -134,6 +140,8 @@ type Envelope struct {
 	Payload  []byte // owned by the receiver
 	QoS      byte
 	Received time.Time
+	Session  uint64 // the device's connection, another number for each; 0: not known, as through an external broker
+	Dup      bool   // it says that it may have been delivered before (MQTT's DUP flag)
 }
 
 // Status is a device's announcement that it is on or off line.
@@ -161,6 +169,7 @@ type Batch struct {
 	Observations []Observation // retention class looked up by the store from the datastream
 	Statuses     []Status
 	Quarantine   []Quarantined
+	Clocks       []DeviceClock // those that are by another offset wrong than was noted, or right again
 }
 
 // BatchResult says what became of a batch. Seq is the ingest_batch row's, 0 when nothing new was stored.
@@ -188,6 +197,8 @@ type Committed struct {
 // errs.Unavailable means the database is away; nothing was stored.
 type Committer interface {
 	CommitBatch(ctx context.Context, b Batch) (BatchResult, error)
+	// Stored says of each reading whether it is there already: its datastream, time and value.
+	Stored(ctx context.Context, readings []Observation) ([]bool, error)
 }
 
 // RegistryStore gives the registry what it must know to accept a publish.
@@ -201,7 +212,14 @@ type RegistryStore interface {
 type RegisteredDevice struct {
 	Device
 	SecretSHA256 []byte
-	CertSHA256   []byte // of its client certificate, DER; nil: it has none
+	CertSHA256   []byte                // of its client certificate, DER; nil: it has none
+	Newest       map[int64]NewestTimes // by datastream, of those that have had a reading
+}
+
+// NewestTimes are where the newest reading of a datastream stands.
+type NewestTimes struct {
+	Place time.Time // among the present
+	Said  time.Time // by a device whose clock is behind; zero: as Place, or not known
 }
 
 // Tail reads committed batches in order, for the rules and for live state.

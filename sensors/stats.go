@@ -144,3 +144,23 @@ type PresenceEvent struct {
 	Changes []PresenceChange `json:"changes"` // at most 100
 	More    int              `json:"more"`    // that the list leaves out
 }
+
+// The reasons for which the readings of a device that is heard of are not evaluated.
+const (
+	UnevaluatedLate       = "late"       // their times are before those that are known
+	UnevaluatedBad        = "bad"        // they are outside the range of their type, or missing
+	UnevaluatedQuarantine = "quarantine" // they cannot be read
+)
+
+// UnevaluatedChange is one line of a device.unevaluated event.
+type UnevaluatedChange struct {
+	Device string    `json:"device"`
+	Reason string    `json:"reason"` // empty: its readings are evaluated again
+	Since  time.Time `json:"since"`
+}
+
+// UnevaluatedEvent is the payload of core.EventDeviceUnevaluated: one a division and look.
+type UnevaluatedEvent struct {
+	Changes []UnevaluatedChange `json:"changes"` // at most 100
+	More    int                 `json:"more"`    // that the list leaves out
+}

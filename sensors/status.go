@@ -1,19 +1,22 @@
 package sensors
 
 import (
+	"strings"
 	"time"
 
 	"onemap/internal/errs"
 )
 
 // DecodeStatus reads the payload of a status topic: online, offline, or {"online":bool,"t":RFC 3339}.
+// The words may be in any case, in quotes, and end in NUL or white space.
 // What the device says of the time is checked and not used: presence is in the order in which the
 // broker saw it, and a device whose clock runs ahead would otherwise outlive its own will.
 func DecodeStatus(payload []byte, received time.Time, device string, limits TimeLimits) (Status, Faults) {
 	at := received.UTC().Truncate(time.Microsecond)
-	switch string(payload) {
+	payload = bare(payload)
+	switch word := strings.ToLower(strings.Trim(string(payload), "\" \t\r\n")); word {
 	case "online", "offline":
-		return Status{DeviceID: device, Online: string(payload) == "online", At: at}, Faults{}
+		return Status{DeviceID: device, Online: word == "online", At: at}, Faults{}
 	case "":
 		return Status{}, OneFault(ReasonBadStatus, "", errs.Empty)
 	}

@@ -89,7 +89,11 @@ func (a *actor) session(ctx context.Context) error {
 		return err
 	}
 	defer func() {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() == nil:
+		case a.o.Quiet:
+			l.client.Disconnect(100) // in order, so that the broker does not speak the will
+		default:
 			l.goodbye(a.topic(sensors.KindStatus))
 		}
 		l.cut()

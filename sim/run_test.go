@@ -38,6 +38,10 @@ func (m *memory) CommitBatch(_ context.Context, b sensors.Batch) (sensors.BatchR
 	return sensors.BatchResult{Seq: 1}, nil
 }
 
+func (m *memory) Stored(_ context.Context, readings []sensors.Observation) ([]bool, error) {
+	return make([]bool, len(readings)), nil
+}
+
 func (m *memory) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, error) {
 	return m.devices, nil
 }

@@ -44,6 +44,7 @@ type Options struct {
 	SceneAfter  time.Duration    // from the start, by the clock; at once
 	Interval    time.Duration    // between two readings of a device; 10 s
 	ConnectRate float64          // connections opened a second; 50
+	Quiet       bool             // the end of Run is not the devices' end: they disconnect and do not say that they are off line
 	Logger      *slog.Logger     // silent
 	Clock       func() time.Time // time.Now
 }

@@ -14,10 +14,11 @@ import (
 
 var _ auth.AccountStore = (*DB)(nil)
 
-const accountColumns = `p.id, p.login, p.name, p.role, p.division_code, p.disabled, p.created_at, p.version`
+const accountColumns = `p.id, p.login, p.name, p.role, p.division_code, p.disabled, p.created_at, p.version,
+	coalesce((select d.id from display d where d.account_id = p.id), 0)`
 
 func accountTargets(a *auth.Account) []any {
-	return []any{&a.ID, &a.Login, &a.Name, &a.Role, &a.Division, &a.Disabled, &a.CreatedAt, &a.Version}
+	return []any{&a.ID, &a.Login, &a.Name, &a.Role, &a.Division, &a.Disabled, &a.CreatedAt, &a.Version, &a.Display}
 }
 
 func scanAccount(row pgx.CollectableRow) (a auth.Account, err error) {
@@ -27,7 +28,8 @@ func scanAccount(row pgx.CollectableRow) (a auth.Account, err error) {
 
 // Accounts gives every account by its login.
 func (db *DB) Accounts(ctx context.Context) ([]auth.Account, error) {
-	rows, err := db.pool.Query(ctx, `select `+accountColumns+` from account p order by p.login`)
+	rows, err := db.pool.Query(ctx, `select `+accountColumns+` from account p
+		where not exists (select from display d where d.account_id = p.id) order by p.login`)
 	if err != nil {
 		return nil, mapErr(err, "list accounts")
 	}

@@ -41,16 +41,16 @@ func (db *DB) RecordLogin(ctx context.Context, accountID int64, ok bool) error {
 func (db *DB) CreateSession(ctx context.Context, s auth.Session, tokenSHA256 []byte) (int64, error) {
 	var id int64
 	err := db.pool.QueryRow(ctx, `
-		insert into session (token_sha256, account_id, created_at, expires_at, last_seen, remote, agent)
-		values ($1, $2, $3, $4, $3, $5, $6) returning id`,
-		tokenSHA256, s.AccountID, s.CreatedAt, s.ExpiresAt, cleanText(s.Remote), cleanText(s.Agent)).Scan(&id)
+		insert into session (token_sha256, account_id, created_at, expires_at, ends_at, last_seen, remote, agent)
+		values ($1, $2, $3, $4, $5, $3, $6, $7) returning id`,
+		tokenSHA256, s.AccountID, s.CreatedAt, s.ExpiresAt, s.EndsAt, cleanText(s.Remote), cleanText(s.Agent)).Scan(&id)
 	return id, mapErr(err, "create the session")
 }
 
-const sessionColumns = `s.id, s.account_id, p.login, s.created_at, s.expires_at, s.last_seen, s.revoked_at, s.remote, s.agent`
+const sessionColumns = `s.id, s.account_id, p.login, s.created_at, s.expires_at, s.ends_at, s.last_seen, s.revoked_at, s.remote, s.agent`
 
 func sessionTargets(s *auth.Session) []any {
-	return []any{&s.ID, &s.AccountID, &s.Login, &s.CreatedAt, &s.ExpiresAt, &s.LastSeen, &s.RevokedAt, &s.Remote, &s.Agent}
+	return []any{&s.ID, &s.AccountID, &s.Login, &s.CreatedAt, &s.ExpiresAt, &s.EndsAt, &s.LastSeen, &s.RevokedAt, &s.Remote, &s.Agent}
 }
 
 // SessionByToken gives the session of a token with its account as they are now; a revoked or expired
@@ -71,9 +71,12 @@ func (db *DB) session(ctx context.Context, where string, arg any) (s auth.Sessio
 	return s, a, mapErr(err, "there is no such session")
 }
 
-// TouchSession notes that a session was used; it never goes back.
-func (db *DB) TouchSession(ctx context.Context, id int64, at time.Time) error {
-	_, err := db.pool.Exec(ctx, `update session set last_seen = $2 where id = $1 and last_seen < $2`, id, at)
+// TouchSession notes that a session was used, and that it lasts until expires; neither time goes back, and
+// expires_at does not go beyond ends_at.
+func (db *DB) TouchSession(ctx context.Context, id int64, at, expires time.Time) error {
+	_, err := db.pool.Exec(ctx, `
+		update session set last_seen = $2, expires_at = greatest(expires_at, least($3, ends_at))
+		where id = $1 and last_seen < $2 and revoked_at is null and expires_at > $2`, id, at, expires)
 	return mapErr(err, "touch the session")
 }
 

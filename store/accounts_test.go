@@ -35,14 +35,14 @@ func TestSessionsAndTheirEnd(t *testing.T) {
 	if _, _, err := db.SessionByToken(t.Context(), []byte("three")); !errs.Is(err, errs.NotFound) {
 		t.Errorf("unknown token: %v", err)
 	}
-	if err := db.TouchSession(t.Context(), one, noon.Add(time.Hour)); err != nil {
+	if err := db.TouchSession(t.Context(), one, noon.Add(time.Hour), noon.Add(13*time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if err := db.TouchSession(t.Context(), one, noon); err != nil {
+	if err := db.TouchSession(t.Context(), one, noon, noon.Add(12*time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if s, _, _ = db.SessionByToken(t.Context(), []byte("one")); !s.LastSeen.Equal(noon.Add(time.Hour)) {
-		t.Errorf("last seen %v", s.LastSeen)
+	if s, _, _ = db.SessionByToken(t.Context(), []byte("one")); !s.LastSeen.Equal(noon.Add(time.Hour)) || !s.ExpiresAt.Equal(noon.Add(13*time.Hour)) {
+		t.Errorf("last seen %v, expires %v", s.LastSeen, s.ExpiresAt)
 	}
 	if err := db.RevokeSessions(t.Context(), acc.ID, one, "r370602"); err != nil {
 		t.Error(err)

@@ -22,14 +22,8 @@ var (
 // alertVisible says whether the scope $1 may see the alert a: it lies there, or is addressed there.
 const alertVisible = `(scope_covers($1, a.division_code) or scope_covers_any($1, a.divisions))`
 
-// The lengths of a list of alerts: when nothing was said, and at most.
-const (
-	defaultAlerts = 500
-	maxAlerts     = 5000
-)
-
 // errNoAlert is what a caller hears of an alert that is not there or not in its scope.
-func errNoAlert() error { return errs.New(errs.NotFound, "there is no such alert") }
+func errNoAlert(id int64) error { return errs.Coded(errs.NotFound, "", errs.NoAlert, id) }
 
 // Alerts lists the scope's alerts, newest first, as one state of the database with the number up to
 // which the event log is in it.
@@ -42,49 +36,12 @@ func (db *DB) Alerts(ctx context.Context, s core.Scope, f alerts.Filter) (alerts
 		if err := tx.QueryRow(ctx, `select `+eventHead).Scan(&snap.Seq); err != nil {
 			return err
 		}
-		snap.Alerts, err = listAlerts(ctx, tx, s, f)
-		return err
+		if snap.Alerts, err = listAlerts(ctx, tx, s, f); err != nil || !f.Count {
+			return err
+		}
+		return countAlerts(ctx, tx, s, f, &snap.Count)
 	})
 	return snap, mapErr(err, "list alerts")
-}
-
-func listAlerts(ctx context.Context, tx pgx.Tx, s core.Scope, f alerts.Filter) ([]alerts.Alert, error) {
-	levels := make([]int16, len(f.Levels))
-	for i, l := range f.Levels {
-		levels[i] = int16(l)
-	}
-	handling := make([]string, len(f.Handling))
-	for i, h := range f.Handling {
-		handling[i] = string(h)
-	}
-	limit := min(f.Limit, maxAlerts)
-	switch {
-	case limit > 0:
-	case f.Open:
-		limit = maxAlerts // a client builds on it: it should have them all
-	default:
-		limit = defaultAlerts
-	}
-	rows, err := tx.Query(ctx, `
-		select a.body from alert a where `+alertVisible+`
-			and (not $2 or a.detection <> 'cleared' or a.handling <> 'closed')
-			and (cardinality($3::smallint[]) = 0 or a.level = any($3))
-			and (cardinality($4::text[]) = 0 or a.handling = any($4))
-			and ($5 = '' or a.device_id = $5)
-			and ($6 = '' or a.id::text = $6 or lower(a.device_id) like $7 or lower(concat_ws(E'\n', a.body->'headline'->>'zh', a.body->'headline'->>'en',
-				a.body->'device_name'->>'zh', a.body->'device_name'->>'en', a.body->'rule_name'->>'zh', a.body->'rule_name'->>'en')) like $7)
-			and ($8::bigint <= 0 or a.id < $8)
-		order by a.id desc limit $9`,
-		s.Division, f.Open, levels, handling, cleanText(f.DeviceID), cleanText(f.Query), likeWords(f.Query), f.Before, limit)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[alerts.Alert])
-}
-
-// likeWords makes a pattern that finds q anywhere, whatever characters it has.
-func likeWords(q string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(cleanText(q))) + "%"
 }
 
 // Alert gives one alert; errs.NotFound when it is not the scope's.
@@ -92,7 +49,7 @@ func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, 
 	var a alerts.Alert
 	err := db.pool.QueryRow(ctx, `select a.body from alert a where `+alertVisible+` and a.id = $2`, s.Division, id).Scan(&a)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return a, errNoAlert()
+		return a, errNoAlert(id)
 	}
 	return a, mapErr(err, "read the alert")
 }
@@ -100,7 +57,7 @@ func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, 
 // History gives the alert's audit rows in their order. The caller has checked the scope.
 func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
 	rows, err := db.pool.Query(ctx, `
-		select id, at, actor, division_code, step, before, after, note from alert_audit where alert_id = $1 order by id`, id)
+		select id, at, actor, division_code, step, before, after, note, level from alert_audit where alert_id = $1 order by id`, id)
 	if err != nil {
 		return nil, mapErr(err, "read the alert's history")
 	}
@@ -162,8 +119,8 @@ func handlingEvent(a alerts.Action) (string, error) {
 }
 
 // Handle applies a person's step to the alert as locked. What next makes of it is stored with its
-// audit row and its event. A step that had been taken already leaves nothing, but for an actor's
-// first acknowledgement: its county has confirmed, which is a line of the history and an event.
+// audit row and its event. A step that had been taken already leaves nothing, but for the first
+// acknowledgement by an actor whose unit has confirmed: that is a line of the history and an event.
 // errs.NotFound when the alert is not the scope's; what next refuses is returned as it is.
 func (db *DB) Handle(
 	ctx context.Context, s core.Scope, c alerts.Command, next func(alerts.Alert) (alerts.Alert, bool, error),
@@ -178,10 +135,10 @@ func (db *DB) Handle(
 			return err
 		}
 		var before alerts.Alert
-		err := tx.QueryRow(ctx, `select a.body from alert a where `+alertVisible+` and a.id = $2 for update`,
+		err := tx.QueryRow(ctx, `select a.body from alert a where `+alertVisible+` and a.id = $2 for no key update`,
 			s.Division, c.AlertID).Scan(&before)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errNoAlert()
+			return errNoAlert(c.AlertID)
 		}
 		if err != nil {
 			return err
@@ -203,6 +160,7 @@ func storeHandling(
 	result := before
 	if changed {
 		result.Handling, result.Assignee = after.Handling, after.Assignee
+		result.HandledLevel, result.Confirmations = after.HandledLevel, after.Confirmations
 		result.UpdatedAt, result.Version = c.At, before.Version+1
 		if err := updateAlert(ctx, tx, result); err != nil {
 			return result, err
@@ -219,7 +177,7 @@ func storeHandling(
 	}
 	err := writeAudit(ctx, tx, c.AlertID, alerts.Audit{
 		At: c.At, Actor: c.Actor, Division: c.Division, Step: string(c.Action),
-		Before: string(before.Handling), After: string(result.Handling), Note: note,
+		Before: string(before.Handling), After: string(result.Handling), Note: note, Level: result.Level,
 	})
 	if err != nil {
 		return result, err
@@ -233,16 +191,16 @@ func storeHandling(
 	})
 }
 
-// firstAcknowledgement reports whether the command is an acknowledgement by somebody who has not
-// acknowledged this alert before.
+// firstAcknowledgement reports whether the command is an acknowledgement by somebody who has taken no
+// step that still confirms this alert.
 func firstAcknowledgement(ctx context.Context, tx pgx.Tx, c alerts.Command) (bool, error) {
 	if c.Action != alerts.ActAcknowledge {
 		return false, nil
 	}
 	var had bool
 	err := tx.QueryRow(ctx, `
-		select exists (select from alert_audit where alert_id = $1 and actor = $2 and step = $3)`,
-		c.AlertID, c.Actor, string(alerts.ActAcknowledge)).Scan(&had)
+		select exists (select from alert_audit u where u.alert_id = $1 and u.actor = $2 and `+stillConfirms+`)`,
+		c.AlertID, c.Actor).Scan(&had)
 	return !had, err
 }
 

@@ -29,7 +29,7 @@ func (db *DB) Deliveries(ctx context.Context, id int64) ([]alerts.Delivery, erro
 		var addressed []string
 		err := tx.QueryRow(ctx, `select division_code, divisions from alert where id = $1`, id).Scan(&in, &addressed)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errNoAlert()
+			return errNoAlert(id)
 		}
 		if err != nil {
 			return err
@@ -71,22 +71,34 @@ func emptyDeliveries(ctx context.Context, tx pgx.Tx, codes []string) ([]alerts.D
 // The three marks: who is in $1's counties, by county, with the time.
 const (
 	connectedSQL = `
-		select left(c.division_code, 6), p.login, p.name, min(c.connected_at)
+		select left(c.division_code, 6), p.login, p.name, min(c.connected_at), 0, false,
+			case when bool_or(c.sound = 'armed') then 'armed' else max(c.sound) end
 		from push_client c join account p on p.id = c.account_id
-		where left(c.division_code, 6) = any($1) and p.role = $2 and not p.disabled
+		where left(c.division_code, 6) = any($1) and p.role = any($2) and not p.disabled
 			and c.connected and c.last_seen > now() - $3::interval and $4::bigint <> 0
 		group by 1, 2, 3 order by 1, 4, 2`
 	receivedSQL = `
-		select left(r.division_code, 6), p.login, p.name, min(r.received_at)
+		select left(r.division_code, 6), p.login, p.name, min(r.received_at), 0, false, ''
 		from alert_receipt r join account p on p.id = r.account_id
-		where left(r.division_code, 6) = any($1) and p.role = $2 and r.alert_id = $4 and $3::interval is not null
+		where left(r.division_code, 6) = any($1) and p.role = any($2) and r.alert_id = $4 and $3::interval is not null
 		group by 1, 2, 3 order by 1, 4, 2`
+	// Of each person the first step that still holds, or else the last one.
 	confirmedSQL = `
-		select left(u.division_code, 6), u.actor, coalesce(p.name, u.actor), min(u.at)
-		from alert_audit u left join account p on p.login = u.actor
-		where left(u.division_code, 6) = any($1) and (p.role is null or p.role = $2) and u.alert_id = $4
-			and u.step = 'acknowledge' and $3::interval is not null
-		group by 1, 2, 3 order by 1, 4, 2`
+		select county, actor, name, at, level, holds, '' from (
+			select distinct on (county, actor) * from (
+				select left(u.division_code, 6) county, u.actor, coalesce(p.name, u.actor) as name, u.at, u.level, u.id, ` + stillConfirms + ` holds
+				from alert_audit u left join account p on p.login = u.actor
+				where left(u.division_code, 6) = any($1) and (p.role is null or p.role = any($2)) and u.alert_id = $4
+					and u.actor <> '' and $3::interval is not null
+			) steps order by county, actor, holds desc, case when holds then id else -id end
+		) persons order by county, at, actor`
+
+	// stillConfirms says whether a person's step u of the history still confirms the alert: see
+	// alerts.Confirmation.Current. The engine's steps have no actor.
+	stillConfirms = `not exists (
+		select from alert_audit v where v.alert_id = u.alert_id and v.id > u.id and v.actor = ''
+			and (v.step = 'reopened' or (v.level > 0 and v.level < u.level)
+				or (v.before like 'stale %' and v.after !~ '^(stale|cleared) ')))`
 )
 
 // fillDeliveries puts the people's marks into the counties' deliveries, which are in codes' order.
@@ -100,13 +112,13 @@ func fillDeliveries(ctx context.Context, tx pgx.Tx, out []alerts.Delivery, codes
 		{confirmedSQL, func(d *alerts.Delivery) *[]alerts.Person { return &d.Confirmed }},
 	}
 	for _, m := range marks {
-		rows, err := tx.Query(ctx, m.sql, codes, core.RoleResponder, connectedFor, id)
+		rows, err := tx.Query(ctx, m.sql, codes, core.RespondingRoles(), connectedFor, id)
 		if err != nil {
 			return err
 		}
 		var county string
 		var p alerts.Person
-		_, err = pgx.ForEachRow(rows, []any{&county, &p.User, &p.Name, &p.At}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&county, &p.User, &p.Name, &p.At, &p.Level, &p.Current, &p.Sound}, func() error {
 			if i, ok := slices.BinarySearch(codes, county); ok {
 				list := m.list(&out[i])
 				*list = append(*list, p)

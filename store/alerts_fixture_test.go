@@ -20,7 +20,7 @@ func newRule(t testing.TB, db *store.DB) alerts.Rule {
 	r, err := db.CreateRule(t.Context(), alerts.Rule{
 		Name: core.Text{ZH: "水位超限", EN: "High water"}, Type: "level", Direction: alerts.Above,
 		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: 5, Clear: 4.5}, {Level: core.Yellow, Raise: 3, Clear: 2.5}},
-		ForSeconds: 60, Enabled: true, Origin: core.OriginSynthetic,
+		ForSeconds: 60, HoldSeconds: 30, Enabled: true, Origin: core.OriginSynthetic,
 	}, "steward")
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -16,20 +17,18 @@ import (
 	"onemap/store"
 )
 
-// acknowledging is the domain's step, reduced to what the store sees of it.
-func acknowledging(a alerts.Alert) (alerts.Alert, bool, error) {
-	if a.Handling != alerts.New {
-		return a, false, nil
-	}
-	a.Handling = alerts.Acknowledged
-	return a, true, nil
-}
-
+// ack acknowledges the alert by the desk, as a person of the division.
 func ack(t testing.TB, db *store.DB, id int64, actor, division string) alerts.Alert {
 	t.Helper()
-	a, err := db.Handle(t.Context(), core.Scope{Division: division, Role: core.RoleResponder}, alerts.Command{
-		AlertID: id, Action: alerts.ActAcknowledge, Actor: actor, Role: core.RoleResponder, Division: division, At: noon.Add(time.Minute),
-	}, acknowledging)
+	return ackAt(t, db, id, actor, division, 0, noon.Add(time.Minute))
+}
+
+// ackAt acknowledges by a page that shows the level.
+func ackAt(t testing.TB, db *store.DB, id int64, actor, division string, level core.Level, at time.Time) alerts.Alert {
+	t.Helper()
+	a, err := alerts.NewDesk(db, slog.New(slog.DiscardHandler), nil).Handle(t.Context(), core.Scope{Division: division, Role: core.RoleResponder}, alerts.Command{
+		AlertID: id, Action: alerts.ActAcknowledge, Actor: actor, Name: "演示-" + actor, Level: level, At: at,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,11 +44,19 @@ func TestHandlingIsIdempotentAndAudited(t *testing.T) {
 	if first.Handling != alerts.Acknowledged || first.Version != a.Version+1 {
 		t.Errorf("acknowledged: %+v", first)
 	}
-	// the same person again, then the other county, twice
-	for _, actor := range []string{"r370602", "r370614", "r370614"} {
-		got := ack(t, db, a.ID, actor, actor[1:])
-		if d := cmp.Diff(first, got); d != "" {
-			t.Errorf("acknowledged again by %s (-first +got):\n%s", actor, d)
+	mark := func(actor string) alerts.Confirmation {
+		return alerts.Confirmation{Division: actor[1:7], User: actor, Name: "演示-" + actor, Level: core.Red, At: noon.Add(time.Minute), Current: true}
+	}
+	// the same person again, another of the county twice, then the other county, twice
+	both := first
+	both.Version, both.Confirmations = first.Version+1, []alerts.Confirmation{mark("r370602"), mark("r370614")}
+	for _, step := range []struct {
+		actor string
+		want  alerts.Alert
+	}{{"r370602", first}, {"r370602b", first}, {"r370602b", first}, {"r370614", both}, {"r370614", both}} {
+		got := ack(t, db, a.ID, step.actor, step.actor[1:7])
+		if d := cmp.Diff(step.want, got); d != "" {
+			t.Errorf("acknowledged again by %s (-want +got):\n%s", step.actor, d)
 		}
 	}
 	history, err := db.History(t.Context(), a.ID)
@@ -60,7 +67,8 @@ func TestHandlingIsIdempotentAndAudited(t *testing.T) {
 	for _, h := range history {
 		lines = append(lines, fmt.Sprint(h.Step, " ", h.Actor, " ", h.Before, "-", h.After))
 	}
-	want := []string{"issued  -firing red", "acknowledge r370602 new-acknowledged", "acknowledge r370614 acknowledged-acknowledged"}
+	want := []string{"issued  -firing red", "acknowledge r370602 new-acknowledged",
+		"acknowledge r370602b acknowledged-acknowledged", "acknowledge r370614 acknowledged-acknowledged"}
 	if !slices.Equal(lines, want) {
 		t.Errorf("history: %q, want %q", lines, want)
 	}
@@ -68,7 +76,7 @@ func TestHandlingIsIdempotentAndAudited(t *testing.T) {
 	for _, e := range events(t, db) {
 		kinds = append(kinds, e.Kind+" "+e.Actor)
 	}
-	if want := []string{"alert.issued ", "alert.acknowledged r370602", "alert.acknowledged r370614"}; !slices.Equal(kinds, want) {
+	if want := []string{"alert.issued ", "alert.acknowledged r370602", "alert.acknowledged r370602b", "alert.acknowledged r370614"}; !slices.Equal(kinds, want) {
 		t.Errorf("events: %q, want %q", kinds, want)
 	}
 }
@@ -214,10 +222,12 @@ func TestDeliveries(t *testing.T) {
 	person := func(at time.Time) []alerts.Person {
 		return []alerts.Person{{User: "r370602", Name: "演示-r370602", At: at.UTC().Truncate(time.Microsecond)}}
 	}
+	confirmed := person(noon.Add(time.Minute))
+	confirmed[0].Level, confirmed[0].Current = core.Red, true
 	want := []alerts.Delivery{
 		{
 			Division: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"},
-			Connected: person(now), Received: person(now), Confirmed: person(noon.Add(time.Minute)),
+			Connected: person(now), Received: person(now), Confirmed: confirmed,
 		},
 		{ // nobody connected: an observer is no responder
 			Division: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"},

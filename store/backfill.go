@@ -195,7 +195,7 @@ func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum 
 		if err != nil {
 			return err
 		}
-		now.Conflicts, now.Duplicates = int64(conflicts), int64(len(known)-conflicts)
+		now.Conflicts, now.Duplicates = int64(len(conflicts)), int64(len(known)-len(conflicts))
 		news, err := newsOf(ctx, tx, stored, b.db.now())
 		if err != nil {
 			return err

@@ -70,7 +70,7 @@ func applyChanges(ctx context.Context, tx pgx.Tx, s alerts.Step) ([]alerts.Alert
 	stored := make([]alerts.Alert, 0, len(s.Changes))
 	begun := make(map[episodeKey]int64)
 	for _, c := range s.Changes {
-		after, before, err := storeAlert(ctx, tx, c)
+		after, before, reopened, err := storeAlert(ctx, tx, c)
 		if err != nil {
 			return nil, fmt.Errorf("%s of rule %d on datastream %d: %w", c.Kind, c.Alert.RuleID, c.Alert.DatastreamID, err)
 		}
@@ -79,6 +79,11 @@ func applyChanges(ctx context.Context, tx pgx.Tx, s alerts.Step) ([]alerts.Alert
 		}
 		if err := storePapers(ctx, tx, c, after, before); err != nil {
 			return nil, err
+		}
+		if reopened != nil {
+			if err := writeAudit(ctx, tx, after.ID, *reopened); err != nil {
+				return nil, err
+			}
 		}
 		stored = append(stored, after)
 	}
@@ -94,31 +99,30 @@ func applyChanges(ctx context.Context, tx pgx.Tx, s alerts.Step) ([]alerts.Alert
 	return stored, appendAlertEvents(ctx, tx, s.Changes, stored)
 }
 
-// storeAlert begins an episode or changes one, and gives it as stored with what it was before. What
-// people have done with it stays: the engine may not know of it yet.
-func storeAlert(ctx context.Context, tx pgx.Tx, c alerts.Change) (after, before alerts.Alert, err error) {
-	after = c.Alert
-	if after.ID == 0 {
-		after.Version, after.Handling, after.Assignee = 1, alerts.New, ""
+// storeAlert begins an episode or changes one, and returns it as stored with what it was before.
+// reopened is the line of the history that says that its handling began anew, nil when it did not.
+func storeAlert(ctx context.Context, tx pgx.Tx, c alerts.Change) (after, before alerts.Alert, reopened *alerts.Audit, err error) {
+	if c.Alert.ID == 0 {
+		after, _ = c.Merge(before)
 		err := tx.QueryRow(ctx, `select nextval(pg_get_serial_sequence('alert', 'id'))`).Scan(&after.ID)
 		if err != nil {
-			return after, before, err
+			return after, before, nil, err
 		}
-		return after, before, insertAlert(ctx, tx, after)
+		return after, before, nil, insertAlert(ctx, tx, after)
 	}
-	before, err = lockAlert(ctx, tx, after.ID)
+	before, err = lockAlert(ctx, tx, c.Alert.ID)
 	if err != nil {
-		return after, before, err
+		return after, before, nil, err
 	}
-	if before.RuleID != after.RuleID || before.DatastreamID != after.DatastreamID {
-		return after, before, errs.New(errs.Invalid, "alert %d is of rule %d on datastream %d", before.ID, before.RuleID, before.DatastreamID)
+	if before.RuleID != c.Alert.RuleID || before.DatastreamID != c.Alert.DatastreamID {
+		return after, before, nil, errs.New(errs.Invalid, "alert %d is of rule %d on datastream %d", before.ID, before.RuleID, before.DatastreamID)
 	}
-	after.Handling, after.Assignee, after.Version = before.Handling, before.Assignee, before.Version+1
-	return after, before, updateAlert(ctx, tx, after)
+	after, reopened = c.Merge(before)
+	return after, before, reopened, updateAlert(ctx, tx, after)
 }
 
 func lockAlert(ctx context.Context, tx pgx.Tx, id int64) (a alerts.Alert, err error) {
-	err = tx.QueryRow(ctx, `select body from alert where id = $1 for update`, id).Scan(&a)
+	err = tx.QueryRow(ctx, `select body from alert where id = $1 for no key update`, id).Scan(&a)
 	return a, err
 }
 
@@ -169,7 +173,7 @@ func storePapers(ctx context.Context, tx pgx.Tx, c alerts.Change, after, before 
 	}
 	return writeAudit(ctx, tx, after.ID, alerts.Audit{
 		At: after.UpdatedAt, Division: after.Division, Step: strings.TrimPrefix(c.Kind, "alert."),
-		Before: detectionWords(before), After: detectionWords(after), Note: c.Note,
+		Before: detectionWords(before), After: detectionWords(after), Note: c.Note, Level: after.Level,
 	})
 }
 
@@ -183,9 +187,9 @@ func detectionWords(a alerts.Alert) string {
 
 func writeAudit(ctx context.Context, tx pgx.Tx, alertID int64, a alerts.Audit) error {
 	_, err := tx.Exec(ctx, `
-		insert into alert_audit (alert_id, at, actor, division_code, step, before, after, note)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		alertID, a.At, a.Actor, a.Division, a.Step, a.Before, a.After, cleanText(a.Note))
+		insert into alert_audit (alert_id, at, actor, division_code, step, before, after, note, level)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		alertID, a.At, a.Actor, a.Division, a.Step, a.Before, a.After, cleanText(a.Note), int16(a.Level))
 	return err
 }
 

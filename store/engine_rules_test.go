@@ -59,12 +59,12 @@ func read(t *testing.T, db *store.DB, ds int64, at time.Time, v float64) {
 }
 
 // TestEngineOnTheDatabase: the rules over the real store, with the engine killed between a commit and
-// its evaluation: every alert comes, once, with valid papers, and what people did with it stays.
+// its evaluation: every alert comes, once, with valid papers, and a rise above what was acknowledged begins handling anew.
 func TestEngineOnTheDatabase(t *testing.T) {
 	db := newCity(t, 1)
 	ds := streamsOf(t, db)[0]
 	rule := newRule(t, db)
-	rule.ForSeconds = 0
+	rule.ForSeconds, rule.HoldSeconds = 0, 0
 	rule, err := db.UpdateRule(t.Context(), rule, rule.Version, "steward")
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestEngineOnTheDatabase(t *testing.T) {
 		t.Fatalf("events (-want +got):\n%s", d)
 	}
 	first, err := db.Alert(t.Context(), city, open[0].ID)
-	if err != nil || first.Handling != alerts.Acknowledged || first.Detection != alerts.Cleared || first.PeakLevel != core.Red {
+	if err != nil || first.Handling != alerts.New || first.Reopened == nil || first.Detection != alerts.Cleared || first.PeakLevel != core.Red {
 		t.Errorf("first episode: %+v, %v", first, err)
 	}
 	if err := db.DeleteRule(t.Context(), rule.ID, rule.Version, "steward"); err != nil {

@@ -20,7 +20,7 @@ func TestApplyStoresAStepWhole(t *testing.T) {
 	change := issued(rule, ids, 0, core.Red)
 	stored := apply(t, db, change)
 	want := change.Alert
-	want.ID, want.Version = stored[0].ID, 1
+	want.ID, want.Version, want.RisenAt, want.Confirmations = stored[0].ID, 1, want.OpenedAt, []alerts.Confirmation{}
 	if d := cmp.Diff([]alerts.Alert{want}, stored); d != "" || want.ID == 0 {
 		t.Errorf("stored (-want +got):\n%s", d)
 	}
@@ -68,6 +68,7 @@ func TestStatesComeBackAsTheyWere(t *testing.T) {
 		LastTime: &last, LastValue: 5.25, RuleVersion: 3,
 	}
 	want.Raised[core.Red], want.Raised[core.Blue] = since, noon
+	want.Calm[core.Orange], want.PeakValue, want.PeakAt, want.Flaps = last, 7.5, noon, 4
 	gone := want
 	gone.DatastreamID = 999_999 // deleted meanwhile: dropped, not an error
 	for range 2 {
@@ -162,12 +163,16 @@ func TestApplyKeepsWhatPeopleDid(t *testing.T) {
 	ids, rule := streamsOf(t, db), newRule(t, db)
 	a := apply(t, db, issued(rule, ids, 0, core.Yellow))[0]
 	ack(t, db, a.ID, "r370602", "370602")
-	worse := a
-	worse.Level, worse.PeakLevel, worse.UpdatedAt = core.Red, core.Red, noon.Add(time.Minute)
-	got := apply(t, db, alerts.Change{Kind: core.EventAlertUpdated, Alert: worse})[0]
-	if got.Handling != alerts.Acknowledged || got.Level != core.Red || got.Version != 3 {
-		t.Errorf("after acknowledgement and update: %s %s version %d", got.Handling, got.Level, got.Version)
+	milder := a
+	milder.Level, milder.UpdatedAt = core.Blue, noon.Add(2*time.Minute)
+	got := apply(t, db, alerts.Change{Kind: core.EventAlertUpdated, Alert: milder})[0]
+	if got.Handling != alerts.Acknowledged || got.Level != core.Blue || got.Version != 3 || !got.ConfirmedBy("370602") {
+		t.Errorf("after acknowledgement and update: %+v", got)
 	}
+	worse := a
+	worse.Level, worse.PeakLevel, worse.UpdatedAt = core.Red, core.Red, noon.Add(3*time.Minute)
+	got = apply(t, db, alerts.Change{Kind: core.EventAlertUpdated, Alert: worse})[0]
+	checkReopened(t, db, got)
 	d, err := db.Device(t.Context(), city, "dev-00")
 	if err != nil || d.Level != core.Red {
 		t.Errorf("the device's level: %v, %v", d.Level, err)
@@ -177,6 +182,47 @@ func TestApplyKeepsWhatPeopleDid(t *testing.T) {
 	var last alerts.Event
 	if err := json.Unmarshal(es[len(es)-1].Payload, &last); err != nil || last.DeviceLevel != core.None || cl.Detection != alerts.Cleared {
 		t.Errorf("the last event: %+v, %v", last, err)
+	}
+}
+
+// checkReopened: an alert that rose to red after its county acknowledged it at yellow is to be handled anew,
+// in its body, its history, its event, and in what it says of the county.
+func checkReopened(t *testing.T, db *store.DB, a alerts.Alert) {
+	t.Helper()
+	confirmedAt := func() (level core.Level, current bool) {
+		t.Helper()
+		d, err := db.Deliveries(t.Context(), a.ID)
+		if err != nil || len(d) != 1 || len(d[0].Confirmed) != 1 {
+			t.Fatalf("deliveries: %+v, %v", d, err)
+		}
+		return d[0].Confirmed[0].Level, d[0].Confirmed[0].Current
+	}
+	want := &alerts.Reopened{At: a.UpdatedAt, From: alerts.Acknowledged, Level: core.Yellow, Why: alerts.ReopenRise}
+	if d := cmp.Diff(want, a.Reopened); d != "" || a.Handling != alerts.New || a.Version != 4 || a.ConfirmedBy("370602") {
+		t.Errorf("after a rise: %+v, reopened (-want +got):\n%s", a, d)
+	}
+	if level, current := confirmedAt(); level != core.Yellow || current {
+		t.Errorf("confirmed at %s, still: %v", level, current)
+	}
+	history, err := db.History(t.Context(), a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := history[len(history)-1]
+	if last.Step != alerts.StepReopened || last.Before != "acknowledged" || last.After != "new" || last.Level != core.Red || last.Actor != "" {
+		t.Errorf("the last line of the history: %+v", last)
+	}
+	es := events(t, db)
+	var told alerts.Event
+	if err := json.Unmarshal(es[len(es)-1].Payload, &told); err != nil || !cmp.Equal(told.Alert, a) {
+		t.Errorf("the event: %+v, %v", told.Alert, err)
+	}
+	again := ackAt(t, db, a.ID, "r370602", "370602", core.Red, noon.Add(4*time.Minute)) // the same person, at red
+	if level, current := confirmedAt(); again.Handling != alerts.Acknowledged || again.HandledLevel != core.Red || level != core.Red || !current {
+		t.Errorf("acknowledged again: %+v, confirmed at %s, still: %v", again, level, current)
+	}
+	if n := len(events(t, db)); n != len(es)+1 {
+		t.Errorf("%d events after the acknowledgement, %d before", n, len(es))
 	}
 }
 

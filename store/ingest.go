@@ -40,7 +40,7 @@ const (
 //
 // An error of kind errs.Unavailable means that nothing was stored and that trying again is right.
 func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
-	if len(b.Observations)+len(b.Statuses)+len(b.Quarantine) == 0 {
+	if len(b.Observations)+len(b.Statuses)+len(b.Quarantine)+len(b.Clocks) == 0 {
 		return sensors.BatchResult{}, nil
 	}
 	var err error
@@ -116,7 +116,8 @@ func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Comm
 type batchPlan struct {
 	fresh      []reading // the first of each key, in the order of the keys
 	again      []reading // the same key a second time in this very batch
-	ahead      bool      // one of them is ahead of its receipt
+	ahead      bool      // one of them is of a clock that is wrong
+	clocks     []sensors.DeviceClock
 	devices    []touched // by id
 	quarantine []sensors.Quarantined
 	unknown    int
@@ -193,7 +194,7 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error
 	if err != nil {
 		return nil, err
 	}
-	p := &batchPlan{quarantine: slices.Clone(b.Quarantine)}
+	p := &batchPlan{quarantine: slices.Clone(b.Quarantine), clocks: b.Clocks}
 	touch := make(map[string]touched)
 	months := make(map[partitionKey]struct{})
 	var month struct { // of the reading before
@@ -222,7 +223,10 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error
 			months[k] = struct{}{}
 			month.from, month.to, month.retention = k.from().UnixMicro(), k.to().UnixMicro(), place.retention
 		}
-		p.ahead = p.ahead || !o.Now.IsZero()
+		if !o.Now.IsZero() {
+			p.ahead = true
+			months[partitionOf(place.retention, o.Now)] = struct{}{} // see insertBeside
+		}
 		p.fresh = append(p.fresh, reading{o, place.retention, int32(i)})
 	}
 	p.setApart()
@@ -339,4 +343,33 @@ func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[
 // must not hold up the batch that it is quarantined with.
 func cleanText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// Stored is sensors.Committer's: whether each reading is there already, with its time and its value, as an observation or
+// among the conflicts.
+func (db *DB) Stored(ctx context.Context, readings []sensors.Observation) ([]bool, error) {
+	out := make([]bool, len(readings))
+	if len(readings) == 0 {
+		return out, nil
+	}
+	places, err := db.streamPlaces(ctx, readings)
+	if err != nil {
+		return nil, mapErr(err, "look readings up")
+	}
+	n := len(readings)
+	retentions, ids, times, values := make([]string, n), make([]int64, n), make([]time.Time, n), make([]float64, n)
+	for i, o := range readings {
+		retentions[i], ids[i], times[i], values[i] = places[o.DatastreamID].retention, o.DatastreamID, o.Time, o.Value
+	}
+	rows, err := db.pool.Query(ctx, `
+		select i.n from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::float8[]) with ordinality as i (retention, datastream_id, ts, value, n)
+		where exists (select from observation o where (o.retention, o.datastream_id, o.ts) = (i.retention, i.datastream_id, i.ts) and o.value = i.value)
+			or exists (select from observation_conflict c where (c.datastream_id, c.ts, c.value) = (i.datastream_id, i.ts, i.value))`,
+		retentions, ids, times, values)
+	if err != nil {
+		return nil, mapErr(err, "look readings up")
+	}
+	var at int64
+	_, err = pgx.ForEachRow(rows, []any{&at}, func() error { out[at-1] = true; return nil })
+	return out, mapErr(err, "look readings up")
 }

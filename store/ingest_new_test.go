@@ -18,7 +18,7 @@ func TestAClockThatRanAheadDoesNotHideWhatFollows(t *testing.T) {
 	id := streamsOf(t, db)[0]
 	ahead := func(seconds int, v float64, n int) sensors.Observation {
 		o := reading(id, 3600+seconds, v)
-		o.ReceivedAt, o.TimeSource = noon.Add(time.Duration(seconds)*time.Second), sensors.TimeAhead
+		o.ReceivedAt, o.TimeSource = noon.Add(time.Duration(seconds)*time.Second), sensors.TimeWrong
 		o.Now = o.ReceivedAt.Add(time.Duration(n) * time.Microsecond)
 		return o
 	}
@@ -73,7 +73,7 @@ func TestOwnBatchesAreReadAsOthersReadThem(t *testing.T) {
 			db = two
 		}
 		ahead, without := reading(ids[1], 900+i, 0), reading(ids[2], i, 0)
-		ahead.TimeSource, ahead.ReceivedAt, ahead.Now = sensors.TimeAhead, noon.Add(time.Duration(i)*time.Second), noon.Add(time.Duration(i)*time.Second)
+		ahead.TimeSource, ahead.ReceivedAt, ahead.Now = sensors.TimeWrong, noon.Add(time.Duration(i)*time.Second), noon.Add(time.Duration(i)*time.Second)
 		without.TimeSource, without.QC = sensors.TimeReceipt, sensors.QCBad
 		commit(t, db, reading(ids[0], i, float64(i)), ahead, without)
 		if i%4 == 3 { // the other way of writing a batch
@@ -89,7 +89,7 @@ func TestOwnBatchesAreReadAsOthersReadThem(t *testing.T) {
 	for i, c := range []struct {
 		qc     sensors.QC
 		source sensors.TimeSource
-	}{{sensors.QCGood, 0}, {sensors.QCGood, sensors.TimeAhead}, {sensors.QCBad, sensors.TimeReceipt}} {
+	}{{sensors.QCGood, 0}, {sensors.QCGood, sensors.TimeWrong}, {sensors.QCBad, sensors.TimeReceipt}} {
 		if o := first[i]; o.QC != c.qc || o.TimeSource != c.source {
 			t.Errorf("the batch says %+v, want the flag %d and the source %d", o, c.qc, c.source)
 		}

@@ -20,7 +20,7 @@ const seenStep = 10 * time.Second
 
 // allNew reports whether the plan may turn out to hold nothing but new readings.
 func (p *batchPlan) allNew() bool {
-	if len(p.fresh) == 0 || len(p.again) > 0 {
+	if len(p.fresh) == 0 || len(p.again) > 0 || len(p.clocks) > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(p.devices, func(d touched) bool { return d.statusAt != nil })
@@ -109,12 +109,25 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 	if err != nil {
 		return res, kept, err
 	}
-	res.Stored = len(stored)
-	if res.Conflicts, err = insertConflicts(ctx, tx, known); err != nil {
+	conflicts, err := insertConflicts(ctx, tx, known)
+	if err != nil {
 		return res, kept, err
 	}
-	res.Duplicates = len(known) - res.Conflicts
-	stored = inState(stored)
+	live, err := insertBeside(ctx, tx, known, conflicts)
+	if err != nil {
+		return res, kept, err
+	}
+	if err := noteClocks(ctx, tx, p.clocks); err != nil {
+		return res, kept, err
+	}
+	res.Stored = len(stored) + len(live)
+	for i := range conflicts {
+		if _, ok := live[i]; !ok {
+			res.Conflicts++
+		}
+	}
+	res.Duplicates = len(known) - len(live) - res.Conflicts
+	stored = inState(slices.AppendSeq(slices.Clip(stored), maps.Values(live)))
 	if res.Late, err = upsertLatest(ctx, tx, stored); err != nil {
 		return res, kept, err
 	}
@@ -173,11 +186,16 @@ func columnsOf(rs []reading) obsColumns {
 
 // insertObservations stores what is new and tells it from what the table, or this batch, had.
 func (p *batchPlan) insertObservations(ctx context.Context, tx pgx.Tx) (stored, known []reading, err error) {
-	known = slices.Clone(p.again)
-	if len(p.fresh) == 0 {
-		return nil, known, nil
+	stored, known, err = insertNew(ctx, tx, p.fresh)
+	return stored, append(known, p.again...), err
+}
+
+// insertNew stores those of the readings, in the order of their keys, that the table does not have.
+func insertNew(ctx context.Context, tx pgx.Tx, fresh []reading) (stored, known []reading, err error) {
+	if len(fresh) == 0 {
+		return nil, nil, nil
 	}
-	c := columnsOf(p.fresh)
+	c := columnsOf(fresh)
 	rows, err := tx.Query(ctx, `
 		with base as materialized (select nextval('observation_seq') as seq), input as materialized (
 			select u.*, base.seq + u.place as seq
@@ -200,13 +218,13 @@ func (p *batchPlan) insertObservations(ctx context.Context, tx pgx.Tx) (stored, 
 		return nil, nil, err
 	}
 	if len(old) == 0 {
-		return p.fresh, known, nil
+		return fresh, known, nil
 	}
 	had := make(map[int64]bool, len(old))
 	for _, n := range old {
 		had[n] = true
 	}
-	for i, r := range p.fresh {
+	for i, r := range fresh {
 		if had[int64(i)+1] {
 			known = append(known, r)
 		} else {
@@ -216,24 +234,28 @@ func (p *batchPlan) insertObservations(ctx context.Context, tx pgx.Tx) (stored, 
 	return stored, known, nil
 }
 
-// insertConflicts keeps those of the known readings whose value is not the stored one, each once.
-// It is a statement of its own, so that it sees what a concurrent writer has committed meanwhile.
-func insertConflicts(ctx context.Context, tx pgx.Tx, known []reading) (int, error) {
-	if len(known) == 0 {
-		return 0, nil
+// noteClocks notes by how much devices' clocks are wrong.
+func noteClocks(ctx context.Context, tx pgx.Tx, clocks []sensors.DeviceClock) error {
+	if len(clocks) == 0 {
+		return nil
 	}
-	c := columnsOf(known)
-	tag, err := tx.Exec(ctx, `
-		insert into observation_conflict (datastream_id, ts, value, received_at)
-		select distinct on (i.datastream_id, i.ts, i.value) i.datastream_id, i.ts, i.value, i.received_at
-		from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::float8[], $5::timestamptz[])
-			as i (retention, datastream_id, ts, value, received_at)
-		join observation o on (o.retention, o.datastream_id, o.ts) = (i.retention, i.datastream_id, i.ts)
-		where o.value <> i.value
-		order by i.datastream_id, i.ts, i.value, i.received_at
-		on conflict do nothing`,
-		c.retentions, c.ids, c.times, c.values, c.received)
-	return int(tag.RowsAffected()), err
+	newest := make(map[string]sensors.DeviceClock, len(clocks))
+	for _, c := range clocks {
+		newest[c.DeviceID] = c
+	}
+	ids := slices.Sorted(maps.Keys(newest))
+	offsets, at := make([]float64, len(ids)), make([]time.Time, len(ids))
+	for i, id := range ids {
+		offsets[i], at[i] = newest[id].Offset.Seconds(), newest[id].At
+	}
+	_, err := tx.Exec(ctx, `
+		with said as (
+			select d.id, nullif(u.clock, 0) as clock, u.at
+			from unnest($1::text[], $2::float8[], $3::timestamptz[]) as u (id, clock, at) join device d on d.id = u.id
+			order by d.id for no key update of d
+		)
+		update device d set clock_offset_s = said.clock, clock_at = said.at from said where d.id = said.id`, ids, offsets, at)
+	return err
 }
 
 // upsertLatest moves the newest reading of each datastream forward, never back, and counts the

@@ -154,13 +154,22 @@ func look(ctx context.Context, tx pgx.Tx, l sensors.Look, now time.Time) (r sens
 	}
 	r.Changes, r.Events = w.changes, len(w.events)
 	_, err = tx.Exec(ctx, `update ingest_listener set looked = $2, stale = $3, offline = $4 where node = $1`, l.Node, now, r.Stale, r.Offline)
-	if err != nil || r.Changes == 0 {
+	if err != nil {
 		return r, err
 	}
-	if err := w.store(ctx, tx); err != nil {
+	if r.Changes > 0 {
+		if err := w.store(ctx, tx); err != nil {
+			return r, err
+		}
+	}
+	unevaluated, err := lookForUnevaluated(ctx, tx, now, hearing)
+	if err != nil {
 		return r, err
 	}
-	return r, tellPresence(ctx, tx, w.events)
+	if err := tellPresence(ctx, tx, w.events); err != nil {
+		return r, err
+	}
+	return r, tellUnevaluated(ctx, tx, unevaluated)
 }
 
 // presenceWrite is what a look has to write.

@@ -72,7 +72,7 @@ func (s *scene) hears(stream int64, age int) *scene {
 		TimeSource: sensors.TimeDevice, ReceivedAt: s.now,
 	}
 	if age < 0 {
-		o.TimeSource, o.Now = sensors.TimeAhead, s.now
+		o.TimeSource, o.Now = sensors.TimeWrong, s.now
 	}
 	commit(s.t, s.db, o)
 	return s

@@ -11,15 +11,18 @@ import (
 	"onemap/internal/core"
 )
 
-// ClientConnected notes that a client is connected to its node now, whoever it was before.
+// ClientConnected notes that a client is connected to its node now, whoever it was before, and what it says of
+// itself.
 func (db *DB) ClientConnected(ctx context.Context, c auth.Client) error {
 	_, err := db.pool.Exec(ctx, `
-		insert into push_client (client_id, node, account_id, division_code, connected_at, last_seen, connected)
-		values ($1, $2, $3, $4, $5, $5, true)
+		insert into push_client (client_id, node, account_id, division_code, connected_at, last_seen, connected,
+			sound, visible, alert_id, acting)
+		values ($1, $2, $3, $4, $5, $5, true, $6, $7, nullif($8::bigint, 0), $9)
 		on conflict (client_id) do update set node = excluded.node, account_id = excluded.account_id,
 			division_code = excluded.division_code, connected_at = excluded.connected_at,
-			last_seen = excluded.last_seen, connected = true`,
-		c.ID, c.Node, c.AccountID, c.Division, c.ConnectedAt)
+			last_seen = greatest(push_client.last_seen, excluded.last_seen), connected = true, sound = excluded.sound,
+			visible = excluded.visible, alert_id = excluded.alert_id, acting = excluded.acting`,
+		c.ID, c.Node, c.AccountID, c.Division, c.ConnectedAt, c.Status.Sound, c.Status.Visible, c.Status.Alert, c.Status.Acting)
 	return mapErr(err, "note the client")
 }
 
@@ -94,21 +97,32 @@ func moveReceipt(ctx context.Context, tx pgx.Tx, c auth.Client, seq int64, at ti
 	return previous, now, err
 }
 
-// ConnectedResponders counts, for each division, the county responders who are connected to any node.
-func (db *DB) ConnectedResponders(ctx context.Context) (map[string]int, error) {
+// Present lists the clients that are connected to any node, with their people, in the order of their ids.
+func (db *DB) Present(ctx context.Context) ([]auth.Present, error) {
 	rows, err := db.pool.Query(ctx, `
-		select c.division_code, count(distinct c.account_id)::int from push_client c join account p on p.id = c.account_id
-		where c.connected and c.last_seen > now() - $1::interval and p.role = $2 and not p.disabled
-		group by c.division_code`, connectedFor, core.RoleResponder)
+		select c.client_id, c.node, c.account_id, c.division_code, c.connected_at, c.sound, c.visible,
+			coalesce(a.id, 0), c.acting, p.login, p.name, p.role, coalesce(a.division_code, ''), coalesce(a.divisions, '{}')
+		from push_client c join account p on p.id = c.account_id left join alert a on a.id = c.alert_id
+		where c.connected and c.last_seen > now() - $1::interval and not p.disabled
+		order by c.client_id`, connectedFor)
 	if err != nil {
-		return nil, mapErr(err, "count the connected responders")
+		return nil, mapErr(err, "list who is connected")
 	}
-	counts := map[string]int{}
-	var division string
-	var n int
-	_, err = pgx.ForEachRow(rows, []any{&division, &n}, func() error {
-		counts[division] = n
-		return nil
+	present, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p auth.Present, err error) {
+		s := &p.Status
+		err = row.Scan(&p.ID, &p.Node, &p.AccountID, &p.Division, &p.ConnectedAt, &s.Sound, &s.Visible,
+			&s.Alert, &s.Acting, &p.Login, &p.Name, &p.Role, &p.AlertDivision, &p.AlertDivisions)
+		return p, err
 	})
-	return counts, mapErr(err, "count the connected responders")
+	return present, mapErr(err, "list who is connected")
+}
+
+// AlertPlace gives where an alert lies and whom it is addressed to; errs.NotFound when it is not the scope's.
+func (db *DB) AlertPlace(ctx context.Context, s core.Scope, id int64) (division string, divisions []string, err error) {
+	err = db.pool.QueryRow(ctx, `select a.division_code, a.divisions from alert a where `+alertVisible+` and a.id = $2`,
+		s.Division, id).Scan(&division, &divisions)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil, errNoAlert(id)
+	}
+	return division, divisions, mapErr(err, "read the place of the alert")
 }

@@ -1,12 +1,18 @@
 package store_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"onemap/alerts"
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/store"
 )
 
@@ -66,6 +72,33 @@ func TestReceiptsAreCumulativeAndScoped(t *testing.T) {
 	}
 }
 
+// TestReceiptsDoNotHoldUpTheRules: the rules and a person's step change an alert while a receipt of it, which refers
+// to its row, is still being written. Locks that exclude each other would end in a deadlock when there are several.
+func TestReceiptsDoNotHoldUpTheRules(t *testing.T) {
+	db := newCity(t, 2)
+	a := apply(t, db, issued(newRule(t, db), streamsOf(t, db), 0, core.Red))[0]
+	acc := newAccount(t, db, "r370602", core.RoleResponder, "370602")
+	tx, err := db.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `
+		insert into alert_receipt (alert_id, account_id, client_id, division_code, seq, received_at) values ($1, $2, 'client-1', '370602', 1, $3)`,
+		a.ID, acc.ID, noon); err != nil {
+		t.Fatal(err)
+	}
+	if got := ack(t, db, a.ID, "r370602", "370602"); got.Handling != alerts.Acknowledged {
+		t.Errorf("acknowledged: %+v", got)
+	}
+	if got := apply(t, db, cleared(a, noon.Add(time.Minute)))[0]; got.Detection != alerts.Cleared {
+		t.Errorf("cleared: %+v", got)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // seqOf is the first event of an alert.
 func seqOf(t testing.TB, db *store.DB, alert int64) int64 {
 	t.Helper()
@@ -114,7 +147,8 @@ func TestWhoIsConnected(t *testing.T) {
 	check("a node that has just started", "a@n2", "c@n2")
 }
 
-func TestConnectedRespondersAreCountedByDivision(t *testing.T) {
+// TestPresentIsWhoIsConnectedToAnyNode: with what their clients say, and where the alert lies that is open on them.
+func TestPresentIsWhoIsConnectedToAnyNode(t *testing.T) {
 	db := newCity(t, 2)
 	now := time.Now()
 	connect := func(client, node string, acc auth.Account) {
@@ -132,8 +166,41 @@ func TestConnectedRespondersAreCountedByDivision(t *testing.T) {
 	if err := db.ClientGone(t.Context(), "one", "b-phone"); err != nil {
 		t.Fatal(err)
 	}
-	got, err := db.ConnectedResponders(t.Context())
-	if err != nil || len(got) != 1 || got["370602"] != 1 {
-		t.Errorf("%v, %v", got, err)
+	got, err := db.Present(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var who []string
+	for _, p := range got {
+		who = append(who, fmt.Sprintf("%s@%s %s %s %q", p.ID, p.Node, p.Login, p.Role, p.Status.Sound))
+	}
+	want := []string{`a-phone@one r370602 county_responder ""`, `a-tablet@two r370602 county_responder ""`, `the-wall@one boss city_commander ""`}
+	if diff := cmp.Diff(want, who); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestStatusOfAClientIsKept(t *testing.T) {
+	db := newCity(t, 2)
+	a := apply(t, db, issued(newRule(t, db), streamsOf(t, db), 0, core.Red))[0]
+	acc := newAccount(t, db, "r370602", core.RoleResponder, "370602")
+	c := auth.Client{ID: "a-phone", Node: "one", AccountID: acc.ID, Division: acc.Division, ConnectedAt: time.Now(),
+		Status: auth.ClientStatus{Sound: auth.SoundArmed, Visible: true, Alert: a.ID, Acting: true}}
+	if err := db.ClientConnected(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.Present(t.Context())
+	if err != nil || len(got) != 1 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if got[0].Status != c.Status || got[0].AlertDivision != a.Division {
+		t.Errorf("%+v", got[0])
+	}
+	division, _, err := db.AlertPlace(t.Context(), core.Scope{Division: "370602", Role: core.RoleResponder}, a.ID)
+	if err != nil || division != a.Division {
+		t.Errorf("%q, %v", division, err)
+	}
+	if _, _, err := db.AlertPlace(t.Context(), core.Scope{Division: "370614", Role: core.RoleResponder}, a.ID); !errs.Is(err, errs.NotFound) {
+		t.Errorf("another county's: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,9 +33,63 @@ func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, err
 		for i := range out {
 			byID[out[i].ID] = &out[i].Device
 		}
-		return attachStreams(ctx, tx, byID, "", "")
+		if err := attachStreams(ctx, tx, byID, "", ""); err != nil {
+			return err
+		}
+		return attachNewest(ctx, tx, out)
 	})
 	return out, mapErr(err, "load the registry")
+}
+
+// newestSQL gives where the newest reading of each datastream stands, and what the device said in it when its
+// clock is behind: about its offset before that.
+const newestSQL = `
+	select s.device_id, l.datastream_id, l.ts, n.said
+	from latest l join datastream s on s.id = l.datastream_id join device d on d.id = s.device_id
+	join datastream_type t on t.code = s.type
+	left join lateral (
+		select max(said.ts) as said from (
+			select o.ts from observation o
+			where o.retention = t.retention and o.datastream_id = l.datastream_id and o.received_at = l.received_at
+				and o.ts between l.ts + make_interval(secs => 1.02 * d.clock_offset_s - 120) and l.ts + make_interval(secs => 0.98 * d.clock_offset_s + 120)
+			union all
+			select c.ts from observation_conflict c
+			where c.datastream_id = l.datastream_id and c.received_at = l.received_at
+				and c.ts between l.ts + make_interval(secs => 1.02 * d.clock_offset_s - 120) and l.ts + make_interval(secs => 0.98 * d.clock_offset_s + 120)
+		) said where d.clock_offset_s < 0 and l.time_source = $1
+	) n on true
+	where d.enabled`
+
+// attachNewest gives each device the times of its newest readings.
+func attachNewest(ctx context.Context, tx pgx.Tx, devices []sensors.RegisteredDevice) error {
+	byID := make(map[string]*sensors.RegisteredDevice, len(devices))
+	for i := range devices {
+		byID[devices[i].ID] = &devices[i]
+	}
+	rows, err := tx.Query(ctx, newestSQL, int16(sensors.TimeWrong))
+	if err != nil {
+		return err
+	}
+	var device string
+	var id int64
+	var place time.Time
+	var said *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&device, &id, &place, &said}, func() error {
+		d := byID[device]
+		if d == nil {
+			return nil
+		}
+		if d.Newest == nil {
+			d.Newest = make(map[int64]sensors.NewestTimes, len(d.Streams))
+		}
+		at := sensors.NewestTimes{Place: place.UTC()}
+		if said != nil {
+			at.Said = said.UTC()
+		}
+		d.Newest[id] = at
+		return nil
+	})
+	return err
 }
 
 // DatastreamTypes gives every type by its code.
@@ -69,7 +124,7 @@ const (
 	deviceColumns = `d.id, d.division_code, d.name_zh, d.name_en, d.hazard_type, d.site, st_x(d.geom), st_y(d.geom),
 		d.origin, d.source, d.enabled, case when n.news then d.online else coalesce(p.online, d.online) end,
 		case when n.news then d.status_at else coalesce(p.since, d.status_at) end,
-		case when n.news then 'status' else coalesce(p.reason, '') end, d.last_seen`
+		case when n.news then 'status' else coalesce(p.reason, '') end, d.last_seen, d.clock_offset_s, coalesce(uneval.reason, ''), uneval.since`
 	streamColumns = `s.id, s.device_id, s.name, s.type, s.title_zh, s.title_en, coalesce(s.interval_s, t.interval_s), z.since`
 	typeColumns   = `t.code, t.title_zh, t.title_en, t.unit, t.symbol, t.hazard_type, t.gross_min, t.gross_max,
 		t.decimals, t.interval_s, t.retention`
@@ -82,6 +137,7 @@ const (
 const (
 	devicePresence = `
 		left join device_presence p on p.device_id = d.id
+		left join device_unevaluated uneval on uneval.device_id = d.id
 		cross join lateral (
 			select d.status_at > coalesce(p.since, '-infinity') and d.online is distinct from p.online
 				and (d.online or d.status_at >= coalesce(d.last_seen, '-infinity')) as news
@@ -92,7 +148,7 @@ const (
 func deviceTargets(d *sensors.Device) []any {
 	return []any{
 		&d.ID, &d.Division, &d.Name.ZH, &d.Name.EN, &d.HazardType, &d.Site, &d.Lon, &d.Lat,
-		&d.Origin, &d.Source, &d.Enabled, &d.Online, &d.StatusAt, &d.Reason, &d.LastSeen,
+		&d.Origin, &d.Source, &d.Enabled, &d.Online, &d.StatusAt, &d.Reason, &d.LastSeen, &d.ClockOffsetS, &d.Unevaluated, &d.UnevaluatedSince,
 	}
 }
 

@@ -16,11 +16,11 @@ import (
 var _ alerts.RuleStore = (*DB)(nil)
 
 const ruleColumns = `r.id, r.name_zh, r.name_en, r.type, coalesce(r.datastream_id, 0), r.direction, r.thresholds,
-	r.for_seconds, r.enabled, r.origin, r.version, r.updated_at, r.updated_by`
+	r.for_seconds, r.hold_seconds, r.enabled, r.origin, r.version, r.updated_at, r.updated_by`
 
 func scanRule(row pgx.CollectableRow) (r alerts.Rule, err error) {
 	err = row.Scan(&r.ID, &r.Name.ZH, &r.Name.EN, &r.Type, &r.DatastreamID, &r.Direction, &r.Thresholds,
-		&r.ForSeconds, &r.Enabled, &r.Origin, &r.Version, &r.UpdatedAt, &r.UpdatedBy)
+		&r.ForSeconds, &r.HoldSeconds, &r.Enabled, &r.Origin, &r.Version, &r.UpdatedAt, &r.UpdatedBy)
 	return r, err
 }
 
@@ -68,9 +68,9 @@ func insertRule(ctx context.Context, tx pgx.Tx, r alerts.Rule, actor string) (al
 		r.Origin = core.OriginReal
 	}
 	rows, err := tx.Query(ctx, `
-		insert into rule as r (name_zh, name_en, type, datastream_id, direction, thresholds, for_seconds, enabled, origin, updated_by)
-		values ($1, $2, $3, nullif($4::bigint, 0), $5, $6, $7, $8, $9, $10) returning `+ruleColumns,
-		r.Name.ZH, r.Name.EN, r.Type, r.DatastreamID, r.Direction, r.Thresholds, r.ForSeconds, r.Enabled, r.Origin, actor)
+		insert into rule as r (name_zh, name_en, type, datastream_id, direction, thresholds, for_seconds, hold_seconds, enabled, origin, updated_by)
+		values ($1, $2, $3, nullif($4::bigint, 0), $5, $6, $7, $8, $9, $10, $11) returning `+ruleColumns,
+		r.Name.ZH, r.Name.EN, r.Type, r.DatastreamID, r.Direction, r.Thresholds, r.ForSeconds, r.HoldSeconds, r.Enabled, r.Origin, actor)
 	if err != nil {
 		return r, err
 	}
@@ -91,10 +91,10 @@ func (db *DB) UpdateRule(ctx context.Context, r alerts.Rule, ifVersion int64, ac
 		}
 		rows, err := tx.Query(ctx, `
 			update rule r set name_zh = $2, name_en = $3, type = $4, datastream_id = nullif($5::bigint, 0), direction = $6,
-				thresholds = $7, for_seconds = $8, enabled = $9, origin = $10, updated_by = $11, updated_at = now(),
+				thresholds = $7, for_seconds = $8, hold_seconds = $9, enabled = $10, origin = $11, updated_by = $12, updated_at = now(),
 				version = version + 1
 			where id = $1 returning `+ruleColumns,
-			r.ID, r.Name.ZH, r.Name.EN, r.Type, r.DatastreamID, r.Direction, r.Thresholds, r.ForSeconds, r.Enabled, r.Origin, actor)
+			r.ID, r.Name.ZH, r.Name.EN, r.Type, r.DatastreamID, r.Direction, r.Thresholds, r.ForSeconds, r.HoldSeconds, r.Enabled, r.Origin, actor)
 		if err != nil {
 			return err
 		}
@@ -166,6 +166,8 @@ func explainRule(err error) error {
 		e.Field, e.Msg = "direction", "above or below"
 	case "rule_for_seconds_check":
 		e.Field, e.Msg = "for_seconds", "0 or more"
+	case "rule_hold_seconds_check":
+		e.Field, e.Msg = "hold_seconds", "0 to 86400"
 	default:
 		return err
 	}

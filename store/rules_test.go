@@ -13,13 +13,13 @@ import (
 func TestRulesAreEditedByVersion(t *testing.T) {
 	db := newCity(t, 1)
 	ids, r := streamsOf(t, db), newRule(t, db)
-	if r.ID == 0 || r.Version != 1 || r.UpdatedBy != "steward" || len(r.Thresholds) != 2 || r.Thresholds[0].Clear != 4.5 {
+	if r.ID == 0 || r.Version != 1 || r.UpdatedBy != "steward" || len(r.Thresholds) != 2 || r.Thresholds[0].Clear != 4.5 || r.HoldSeconds != 30 {
 		t.Errorf("created: %+v", r)
 	}
 	edited := r
-	edited.DatastreamID, edited.ForSeconds, edited.Enabled = ids[0], 0, false
+	edited.DatastreamID, edited.ForSeconds, edited.HoldSeconds, edited.Enabled = ids[0], 0, 0, false
 	got, err := db.UpdateRule(t.Context(), edited, 1, "other")
-	if err != nil || got.Version != 2 || got.UpdatedBy != "other" || got.DatastreamID != ids[0] || got.Enabled {
+	if err != nil || got.Version != 2 || got.UpdatedBy != "other" || got.DatastreamID != ids[0] || got.HoldSeconds != 0 || got.Enabled {
 		t.Errorf("edited: %+v, %v", got, err)
 	}
 	if _, err := db.UpdateRule(t.Context(), edited, 1, "slow"); !errs.Is(err, errs.Precondition) {
@@ -57,6 +57,7 @@ func TestBadRulesNameTheField(t *testing.T) {
 		"datastream_id":   func(r *alerts.Rule) { r.DatastreamID = 999_999 },
 		"direction":       func(r *alerts.Rule) { r.Direction = "sideways" },
 		"for_seconds":     func(r *alerts.Rule) { r.ForSeconds = -1 },
+		"hold_seconds":    func(r *alerts.Rule) { r.HoldSeconds = -1 },
 	} {
 		bad := good
 		change(&bad)

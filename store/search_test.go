@@ -50,7 +50,7 @@ func TestSearchFindsByEveryName(t *testing.T) {
 	db := newSearchable(t)
 	for q, want := range map[string][]string{
 		"烟台港":            {"T-2", "T-1", "S-1", "T-3"}, // the whole name, then beginnings, then the rest
-		"  YANTAI Port ": {"T-1"},
+		"  YANTAI Port ": {"T-1", "T-2"},               // as typed, then all of the words
 		"yantaigang":     {"yantaigang/T-2", "", "", "", ""},
 		"ytgcg":          {"T-1"},
 		"sq-9":           {"SQ-9"},
@@ -62,10 +62,15 @@ func TestSearchFindsByEveryName(t *testing.T) {
 		"y_ntai":         {},
 		`\`:              {},
 		"大沽夹河":           {"wl-370602-07"},
+		"水位 芝罘":          {"wl-370602-07"}, // its county
+		"水位 蓬莱":          {},
+		"东区 烟台港":         {"T-3"},
+		"port yantai":    {"T-2", "T-1"},
 		"wl-370602-07":   {"wl-370602-07"},
 		"dagujiahe":      {"wl-370602-07"},
 		"370614":         {"370614"},
-		"penglai":        {"370614", "370684"},
+		"penglai":        {"370614"}, // 370684 became it
+		"蓬莱市":            {"370684"},
 		"芝罘":             {"370602"},
 		"zfq":            {"370602"},
 		"zhifu":          {"370602"},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"onemap/alerts"
 	"onemap/internal/app"
 	"onemap/internal/config"
 )
@@ -87,9 +88,10 @@ func printDemo(w io.Writer, d app.DemoInfo, o config.Demo, logPath string) {
 func printPublishing(w io.Writer, d app.DemoInfo) {
 	red := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.RedAbove+0.3)
 	normal := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.ClearBelow-0.5)
+	calm := fmt.Sprintf("back to normal, twice, %d s apart (the hold before clearing)", alerts.DefaultHoldSeconds)
 	if d.MQTT == "" { // there is no listener of plain MQTT
 		fmt.Fprintf(w, "\nPublish as a sensor to a broker that onemap reads from, and see the map turn red:\n\n")
-		fmt.Fprintf(w, "  topic %s, payload %s\n\n  and back to normal: payload %s\n\n", d.Device.Topic, red, normal)
+		fmt.Fprintf(w, "  topic %s, payload %s\n\n  and %s: payload %s\n\n", d.Device.Topic, red, calm, normal)
 		return
 	}
 	host, port, err := net.SplitHostPort(d.MQTT)
@@ -98,5 +100,5 @@ func printPublishing(w io.Writer, d app.DemoInfo) {
 	}
 	fmt.Fprintf(w, "\nPublish as a sensor, and see the map turn red (Debian package mosquitto-clients):\n\n")
 	fmt.Fprintf(w, "  mosquitto_pub -h %s -p %s -q 1 -u %s -P %s -t %s -m '%s'\n", host, port, d.Device.ID, d.Device.Password, d.Device.Topic, red)
-	fmt.Fprintf(w, "\n  and back to normal: -m '%s'\n\n", normal)
+	fmt.Fprintf(w, "\n  and %s: -m '%s'\n\n", calm, normal)
 }

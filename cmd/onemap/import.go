@@ -60,7 +60,10 @@ func (c *importCmd) Run(ctx context.Context, s *session) error {
 	report, err := app.Import(ctx, url, o, s.logger, s.progress.Show)
 	s.progress.Done()
 	printReport(report)
-	return err
+	if err != nil {
+		return err
+	}
+	return refused(report.Refused)
 }
 
 func (c *importCmd) options() (app.ImportOptions, error) {

@@ -48,6 +48,7 @@ func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	var left int64
 	for _, path := range c.Files {
 		o.Path = path
 		o.Progress = func(p app.BackfillProgress) {
@@ -67,8 +68,11 @@ func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
 		case err != nil:
 			return err
 		}
+		if !report.Already {
+			left += report.State.Counts.RefusedAll()
+		}
 	}
-	return nil
+	return refused(left)
 }
 
 func (c *importObservationsCmd) options() (app.BackfillOptions, error) {

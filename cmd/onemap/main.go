@@ -41,12 +41,29 @@ type session struct {
 	progress *progress
 }
 
-// Exit codes.
+// Exit codes; docs/data.md names them.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
 )
+
+// refusedRows is the error of an import that is done but for so many rows, which are named already.
+type refusedRows int64
+
+// Error says how many, and that the others are in.
+func (n refusedRows) Error() string {
+	return fmt.Sprintf("%d rows were refused; all others are imported", int64(n))
+}
+
+// refused is the error of n refused rows: nil for none.
+func refused(n int64) error {
+	if n == 0 {
+		return nil
+	}
+	return refusedRows(n)
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -72,11 +89,15 @@ func run(ctx context.Context, args []string) int {
 	return report(err)
 }
 
-// report says on stderr what went wrong; wrong input is exit code 2.
+// report says on stderr what went wrong; wrong input is exit code 2, an import that left rows out 3.
 func report(err error) int {
+	var rows refusedRows
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return exitOK
+	case errors.As(err, &rows):
+		fmt.Fprintln(os.Stderr, "onemap:", err)
+		return exitRefused
 	case errs.Is(err, errs.Invalid):
 		fmt.Fprintln(os.Stderr, "onemap:", err)
 		return exitUsage

@@ -64,12 +64,16 @@ func TestToolsOnARealDatabase(t *testing.T) {
 	t.Setenv("ONEMAP_DATABASE", storetest.NewEmptyURL(t))
 	t.Setenv("ONEMAP_BASE_DATA", filepath.Join("..", "..", "data", "base"))
 	t.Setenv("ONEMAP_PASSWORD", "correct horse battery")
-	must := func(want string, args ...string) {
+	end := func(want int, words string, args ...string) {
 		t.Helper()
 		code, out, errOut := command(t, args...)
-		if code != exitOK || !strings.Contains(out+errOut, want) {
-			t.Fatalf("%v: exit %d, no %q in\n%s%s", args, code, want, out, errOut)
+		if code != want || !strings.Contains(out+errOut, words) {
+			t.Fatalf("%v: exit %d, no %q in\n%s%s", args, code, words, out, errOut)
 		}
+	}
+	must := func(words string, args ...string) {
+		t.Helper()
+		end(exitOK, words, args...)
 	}
 	must("up to date", "migrate")
 	must("up to date", "migrate")
@@ -79,12 +83,18 @@ func TestToolsOnARealDatabase(t *testing.T) {
 	must("its sessions are ended", "user", "passwd", "lin")
 
 	shelters := file(t, "shelters.geojson", points)
-	must("read 3, created 2, updated 0, deleted 0, refused 1", "import", "--layer", "my_shelters", "--theme", "resource", "--key", "code", shelters)
-	code, _, errOut := command(t, "import", "--layer", "my_shelters", "--theme", "resource", "--key", "code", shelters)
-	if code != exitOK || !strings.Contains(errOut, "line 3: ") || !strings.Contains(errOut, "swapped") {
+	args := []string{"import", "--layer", "my_shelters", "--theme", "resource", "--key", "code", shelters}
+	end(exitRefused, "read 3, created 2, updated 0, deleted 0, refused 1", args...)
+	code, _, errOut := command(t, args...)
+	if code != exitRefused || !strings.Contains(errOut, "line 3: ") || !strings.Contains(errOut, "swapped") || !strings.Contains(errOut, "1 rows were refused") {
 		t.Errorf("exit %d, the refused line is not named:\n%s", code, errOut)
 	}
-	must("created 0, updated 0, deleted 0", "import", "--layer", "my_shelters", "--theme", "resource", "--key", "code", shelters)
+	if !regexp.MustCompile(`importing my_shelters, \d+ of \d+ kB`).MatchString(errOut) {
+		t.Errorf("the progress has no numbers:\n%s", errOut)
+	}
+	end(exitRefused, "created 0, updated 0, deleted 0", args...)
+	whole := file(t, "whole.geojson", strings.Replace(points, "[37.5,121.38]", "[121.39,37.5]", 1))
+	must("read 3, created 1", "import", "--layer", "my_shelters", "--theme", "resource", "--key", "code", whole)
 }
 
 // `onemap serve` brings an empty database up to date, gets ready, and ends cleanly when it is told to.

@@ -34,7 +34,8 @@ const (
 	barWidth    = 24
 )
 
-// Show says how far a stage is; total 0 means that nobody knows. Another stage ends the one before.
+// Show says how far a stage is, as "importing school, kB": behind a comma is what is counted. total 0 means that nobody
+// knows. Another stage ends the one before.
 func (p *progress) Show(stage string, done, total int64) { p.ShowNote(stage, done, total, "") }
 
 // ShowNote is Show with words behind the bar.
@@ -48,7 +49,7 @@ func (p *progress) ShowNote(stage string, done, total int64, note string) {
 		if p.tty {
 			fmt.Fprintf(p.w, "\r\x1b[K%s", p.line(done, total, note))
 		} else {
-			fmt.Fprintf(p.w, "%s …\n", stage)
+			fmt.Fprintln(p.w, p.line(done, total, note))
 		}
 		return
 	}
@@ -79,11 +80,12 @@ func (p *progress) finish(now time.Time) {
 	if p.stage == "" {
 		return
 	}
+	name, _, _ := strings.Cut(p.stage, ", ")
 	took := now.Sub(p.started).Round(100 * time.Millisecond)
 	if p.tty {
-		fmt.Fprintf(p.w, "\r\x1b[K%s: done in %s\n", p.stage, took)
+		fmt.Fprintf(p.w, "\r\x1b[K%s: done in %s\n", name, took)
 	} else if took >= time.Second {
-		fmt.Fprintf(p.w, "%s: done in %s\n", p.stage, took)
+		fmt.Fprintf(p.w, "%s: done in %s\n", name, took)
 	}
 }
 
@@ -91,13 +93,19 @@ func (p *progress) line(done, total int64, note string) string {
 	if note != "" {
 		note = "  " + note
 	}
+	name, unit, _ := strings.Cut(p.stage, ", ")
+	if unit != "" {
+		unit = " " + unit
+	}
 	switch {
-	case total > 0:
+	case total > 0 && p.tty:
 		full := int(min(done, total) * barWidth / total)
-		return fmt.Sprintf("%s [%s%s] %d / %d", p.stage, strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), done, total) + note
+		return fmt.Sprintf("%s [%s%s] %d of %d%s", name, strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), done, total, unit) + note
+	case total > 0:
+		return fmt.Sprintf("%s, %d of %d%s", name, done, total, unit) + note
 	case done > 0:
-		return fmt.Sprintf("%s: %d", p.stage, done) + note
+		return fmt.Sprintf("%s, %d%s", name, done, unit) + note
 	default:
-		return p.stage + " …"
+		return name + " …"
 	}
 }

@@ -76,8 +76,9 @@ func TestKilledImportGoesOn(t *testing.T) {
 	}
 	gate.Move(rows + 1)
 	cmd, out := start()
-	if err := cmd.Wait(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Fatalf("it ends with %v, want exit status 3, since rows were refused\n%s", err, out)
 	}
 	for _, line := range []string{
 		"went on behind line ", fmt.Sprintf("imported: %d records, stored %d (new %d, history 0, late 0), duplicates 0, conflicts 0, flagged bad 0, refused %d\n", rows, good, good, rows-good),

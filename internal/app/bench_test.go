@@ -17,6 +17,7 @@ import (
 // log, push. The baseline of the ratio is one small durable transaction on the same database.
 func BenchmarkReadingToResponder(b *testing.B) {
 	info := startDemo(b, demoDir(b)).Info()
+	login(b, info, "commander").clearAtOnce()
 	l := login(b, info, "r370602").connect("bench-370602", "", 0)
 	c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + info.MQTT).SetClientID(info.Device.ID).
 		SetUsername(info.Device.ID).SetPassword(info.Device.Password))

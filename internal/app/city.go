@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"net/url"
+	"strings"
 
 	"github.com/paulmach/orb"
 
@@ -90,6 +92,20 @@ func (a *App) proxies() ([]netip.Prefix, error) {
 			return nil, errs.InvalidField("--proxy", "%q is not a network like 127.0.0.1/32", s)
 		}
 		out = append(out, p)
+	}
+	return out, nil
+}
+
+// origins are the addresses that people open the pages at, without the slash that a browser's address line adds.
+func (a *App) origins() ([]string, error) {
+	var out []string
+	for _, s := range a.o.Origin {
+		origin := strings.ToLower(strings.TrimSuffix(s, "/"))
+		u, err := url.Parse(origin)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || origin != u.Scheme+"://"+u.Host || u.Host == "" {
+			return nil, errs.InvalidField("--origin", "%q is not an address like https://map.example.org, without a path", s)
+		}
+		out = append(out, origin)
 	}
 	return out, nil
 }

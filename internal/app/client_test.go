@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -17,6 +18,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/app"
 	"onemap/internal/core"
+	"onemap/sensors"
 )
 
 // patience bounds every wait of these tests; nothing is asserted about how much of it is used.
@@ -66,6 +68,27 @@ func (u *user) patch(path, version string, in any) int {
 	return status
 }
 
+// clearAtOnce takes the hold before clearing from every rule: the user may edit rules.
+func (u *user) clearAtOnce() {
+	u.t.Helper()
+	var rules struct {
+		Items []map[string]any `json:"items"`
+	}
+	if code := u.call(http.MethodGet, "/api/v1/rules", nil, &rules); code != http.StatusOK || len(rules.Items) == 0 {
+		u.t.Fatalf("rules: status %d, %d of them", code, len(rules.Items))
+	}
+	for _, r := range rules.Items {
+		path, version := fmt.Sprintf("/api/v1/rules/%v", r["id"]), fmt.Sprintf(`"%v"`, r["version"])
+		for _, own := range []string{"id", "version", "updated_at", "updated_by"} {
+			delete(r, own)
+		}
+		r["hold_seconds"] = 0
+		if code, body, _ := u.raw(http.MethodPut, path, r, "If-Match", version); code != http.StatusOK {
+			u.t.Fatalf("%s: status %d: %s", path, code, body)
+		}
+	}
+}
+
 // raw sends a request with further header fields, given as pairs.
 func (u *user) raw(method, path string, in any, header ...string) (int, []byte, http.Header) {
 	u.t.Helper()
@@ -109,6 +132,8 @@ type frame struct {
 	Kind      string          `json:"kind"`
 	Payload   json.RawMessage `json:"payload"`
 	Layers    []changedTiles  `json:"layers"` // of a tiles frame
+
+	Status []sensors.Status `json:"status"` // of a state frame
 }
 
 // changedTiles is what a tiles frame tells of a layer: all of its tiles, or rectangles of z, x0, y0, x1, y1.

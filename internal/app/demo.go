@@ -334,7 +334,7 @@ func (d *Demo) startSimulator(ctx context.Context) error {
 	others := slices.DeleteFunc(slices.Clone(d.city.Devices), func(s sensors.Device) bool { return s.ID == dev.ID })
 	d.life.background(ctx, "simulator", func(ctx context.Context) {
 		err := simulate(ctx, others, d.secret.Devices, SimulateOptions{
-			Broker: d.MQTTAddr(), Seed: d.o.Seed, Speed: d.o.Speed, Scene: d.o.Scene, SceneAfter: d.o.SceneAfter,
+			Broker: d.MQTTAddr(), Seed: d.o.Seed, Speed: d.o.Speed, Scene: d.o.Scene, SceneAfter: d.o.SceneAfter, Quiet: true,
 		}, d.logger)
 		if err != nil && ctx.Err() == nil {
 			d.fail(fmt.Errorf("simulator: %w", err))

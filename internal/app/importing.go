@@ -84,7 +84,7 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	}
 	stage := "importing " + o.Layer.Name + ", kB"
 	progress = progress.orNone()
-	report, err := db.ImportLayer(ctx, o.Layer, r, func(int64) { progress(stage, counted.n>>10, st.Size()>>10) })
+	report, err := db.ImportLayer(ctx, o.Layer, r, func(int64) { progress(stage, counted.n>>10, (st.Size()+1023)>>10) })
 	if err != nil {
 		return report, err
 	}

@@ -103,6 +103,7 @@ func TestMainJob(t *testing.T) {
 	d := startDemo(t, demoDir(t))
 	info := d.Info()
 	city, here, there := login(t, info, "commander"), login(t, info, "r370602"), login(t, info, "r370614")
+	city.clearAtOnce()
 	cityLive, hereLive, thereLive := city.connect("client-city", "", 0), here.connect("client-370602", "", 0), there.connect("client-370614", "", 0)
 
 	mosquittoPub(t, info, "mqttv311", info.Device.RedAbove+0.3)

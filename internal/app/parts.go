@@ -45,16 +45,20 @@ func (a *App) cityScope() core.Scope {
 }
 
 func (a *App) startPeople(context.Context) error {
-	a.people = auth.NewService(auth.Options{SessionTTL: a.o.SessionTTL}, a.db, a.db, a.logger, a.metrics, a.clock)
+	a.people = auth.NewService(auth.Options{SessionTTL: a.o.SessionTTL, SessionMax: a.o.SessionMax}, a.db, a.db, a.db, a.logger, a.metrics, a.clock)
 	return nil
 }
 
 func (a *App) startPush(ctx context.Context) error {
 	feed := a.db.EventFeed()
+	origins, err := a.origins()
+	if err != nil {
+		return err
+	}
 	hub, err := push.New(push.Parts{
 		Events: feed, Batches: a.db, Clients: a.db, Directory: a.registry, Health: a.monitor.Health,
-		Recheck: a.people.Recheck, Responders: a.db.ConnectedResponders,
-	}, push.Options{Node: a.o.Node}, a.logger, a.metrics, a.clock)
+		Recheck: a.people.Recheck, Use: a.people.Use, Present: a.db.Present, AlertPlace: a.db.AlertPlace,
+	}, push.Options{Node: a.o.Node, Origins: origins}, a.logger, a.metrics, a.clock)
 	if err != nil {
 		return fmt.Errorf("make the push hub: %w", err)
 	}
@@ -158,16 +162,21 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	origins, err := a.origins()
+	if err != nil {
+		return nil, err
+	}
 	files, err := ui.Files()
 	if err != nil {
 		return nil, fmt.Errorf("read the page's files: %w", err)
 	}
 	s, err := api.New(api.Options{
 		Version: a.o.Version, Node: a.o.Node, City: city, Simulated: simulated, Sources: sources, Attribution: line,
-		Auth: a.people, Accounts: a.people, Divisions: a.db, Catalogue: a.db, Editor: a.db, Search: a.db,
+		Auth: a.people, Accounts: a.people, Displays: a.people, Divisions: a.db, Catalogue: a.db, Editor: a.db, Search: a.db,
 		Registry: a.db, Steward: a.db, Timeline: a.db, Alerts: a.db, Handler: alerts.NewDesk(a.db, a.logger, a.clock),
-		Rules: a.db, CAP: a.db, Tiles: a.tiles,
-		Ingest: a, Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies,
+		Silences: alerts.NewSilences(a.db, a.logger, a.clock),
+		Rules:    a.db, CAP: a.db, Tiles: a.tiles,
+		Ingest: a, Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies, Origins: origins,
 		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{ErrorLog: promLog{a.logger}}),
 		Logger:  a.logger, Registerer: a.metrics, Clock: a.clock,
 	})

@@ -23,7 +23,7 @@ func OpenAccounts(ctx context.Context, url string, logger *slog.Logger) (*Accoun
 	if err != nil {
 		return nil, err
 	}
-	return &Accounts{db: db, service: auth.NewService(auth.Options{}, db, db, logger, nil, nil)}, nil
+	return &Accounts{db: db, service: auth.NewService(auth.Options{}, db, db, db, logger, nil, nil)}, nil
 }
 
 // Close ends the connection.

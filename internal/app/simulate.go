@@ -23,6 +23,7 @@ type SimulateOptions struct {
 	Interval    time.Duration
 	Scene       string
 	SceneAfter  time.Duration
+	Quiet       bool // the simulator ends with its server: its devices do not say that they are off line
 }
 
 // Simulate publishes for the database's devices whose secrets are in the file, until ctx ends.
@@ -58,7 +59,7 @@ func Simulate(ctx context.Context, url string, o SimulateOptions, logger *slog.L
 
 func simulate(ctx context.Context, devices []sensors.Device, secret map[string]string, o SimulateOptions, logger *slog.Logger) error {
 	opts := sim.Options{
-		Broker: o.Broker, Seed: o.Seed, Speed: o.Speed, Scene: o.Scene, SceneAfter: o.SceneAfter, Interval: o.Interval, Logger: logger,
+		Broker: o.Broker, Seed: o.Seed, Speed: o.Speed, Scene: o.Scene, SceneAfter: o.SceneAfter, Interval: o.Interval, Quiet: o.Quiet, Logger: logger,
 	}
 	for _, d := range devices {
 		s := sim.Device{ID: d.ID, Secret: secret[d.ID], Division: d.Division, Site: d.Site, Lon: d.Lon, Lat: d.Lat}

@@ -43,6 +43,8 @@ func TestTwoNodes(t *testing.T) {
 	first := startDemo(t, demoDir(t))
 	there := secondNode(t, first.Info())
 
+	commander := login(t, there, "commander")
+	commander.clearAtOnce()
 	here := login(t, first.Info(), "r370602")
 	elsewhere := login(t, there, "r370602")
 	l := elsewhere.connect("client-second-node", "", 0)
@@ -55,7 +57,6 @@ func TestTwoNodes(t *testing.T) {
 			Current bool  `json:"current"`
 		} `json:"items"`
 	}
-	commander := login(t, there, "commander")
 	if code := commander.call(http.MethodGet, "/api/v1/me", nil, nil); code != http.StatusOK {
 		t.Fatalf("me: status %d", code)
 	}

@@ -74,8 +74,10 @@ type Server struct {
 	Node        string        `help:"Name of this node; the host's name when not given." placeholder:"NAME"`
 	City        string        `help:"Division code of the city." default:"3706"`
 	Sender      string        `help:"Sender of the CAP messages." default:"yantai.emergency.gov.cn"`
-	SessionTTL  time.Duration `name:"session-ttl" help:"How long a login lasts." default:"12h"`
-	Proxy       []string      `help:"Network of a proxy before this server, as 127.0.0.1/32: its X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
+	SessionTTL  time.Duration `name:"session-ttl" help:"How long a login lasts without being used." default:"12h"`
+	SessionMax  time.Duration `name:"session-max" help:"How long a login lasts whatever the use." default:"168h"`
+	Origin      []string      `help:"Address at which people open the pages, as https://map.example.org, where a proxy changes it on the way; may be given more than once." placeholder:"URL"`
+	Proxy       []string      `help:"Network of a proxy before this server, as 127.0.0.1/32: its X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed." placeholder:"CIDR"`
 	MaxPayload  int           `help:"Largest MQTT payload that is taken, in bytes." default:"65536"`
 	TileCache   int           `help:"Memory for tiles that were made, in MiB; below 0 none are kept." default:"256"`
 	TileMax     int64         `help:"Layers with more features are drawn by the database, not from memory." default:"5000000"`

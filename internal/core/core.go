@@ -97,12 +97,24 @@ const (
 	RoleAdministrator Role = "administrator"
 )
 
-// Roles lists every role.
+// The two roles of displays, which are no people: a wall or a duty phone that only shows, and one that acknowledges.
+const (
+	RoleDisplay    Role = "display"
+	RoleDisplayAck Role = "display_acknowledge"
+)
+
+// Roles lists every role of people.
 func Roles() []Role {
 	return []Role{RoleCommander, RoleResponder, RoleSteward, RoleObserver, RoleAdministrator}
 }
 
-// Valid reports whether r is one of the five.
+// RespondingRoles lists the roles that a county is reached through: its responders, and its duty phones.
+func RespondingRoles() []Role { return []Role{RoleResponder, RoleDisplayAck} }
+
+// DisplayRoles lists the roles of displays.
+func DisplayRoles() []Role { return []Role{RoleDisplay, RoleDisplayAck} }
+
+// Valid reports whether r is one of the five of people.
 func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
 // Scope is what a principal may see: everything that lies in, or is addressed to, its division and
@@ -195,13 +207,15 @@ const (
 	EventAlertAssigned     = "alert.assigned"
 	EventAlertResolved     = "alert.resolved"
 	EventAlertClosed       = "alert.closed"
-	EventAlertStale        = "alert.stale"      // its data stopped or came back
-	EventLayerChanged      = "layer.changed"    // features were edited or imported; payload {layer, version, bbox}
-	EventRuleChanged       = "rule.changed"     // payload {id}
-	EventAccountChanged    = "account.changed"  // role, division, password or state changed; roles administrator
-	EventSessionRevoked    = "session.revoked"  // payload {session_id, account_id}
-	EventRegistryChanged   = "registry.changed" // a device or datastream was made or changed
-	EventPresenceChanged   = "presence.changed" // devices went on or off line, datastreams fell silent; payload sensors.PresenceEvent
+	EventAlertStale        = "alert.stale"        // its data stopped or came back
+	EventLayerChanged      = "layer.changed"      // features were edited or imported; payload {layer, version, bbox}
+	EventRuleChanged       = "rule.changed"       // payload {id}
+	EventAccountChanged    = "account.changed"    // role, division, password or state changed; roles administrator
+	EventSessionRevoked    = "session.revoked"    // payload {session_id, account_id}
+	EventRegistryChanged   = "registry.changed"   // a device or datastream was made or changed
+	EventSilenceChanged    = "silence.changed"    // a silence was made or ended; payload alerts.SilenceEvent
+	EventDeviceUnevaluated = "device.unevaluated" // devices are heard of and their readings not evaluated, or are again; payload sensors.UnevaluatedEvent
+	EventPresenceChanged   = "presence.changed"   // devices went on or off line, datastreams fell silent; payload sensors.PresenceEvent
 )
 
 // Health is the state of one part, as the heartbeat and /readyz carry it.

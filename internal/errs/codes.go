@@ -80,6 +80,7 @@ const (
 	NotFinite
 	NameZHMissing
 	ForSeconds
+	HoldSeconds
 	LevelCount
 	LevelUnknown
 	LevelTwice
@@ -113,6 +114,43 @@ const (
 	CertificateMissing
 	CertificateExpired
 	CertificateKey
+	OriginForeign
+	DisplayTaken
+	LinkUsed
+
+	RoleMayNot
+	CityWideOnly
+	NoAlert
+	AlertElsewhere
+	ActionUnknown
+	StepImpossible
+	StillFiring
+	AlertRisen
+	ShownMissing
+	ShownCount
+	NoteMissing
+	NoteNotText
+	AssigneeMissing
+	AssigneeUnwanted
+	NoAssignee
+	BulkCount
+	NoSilence
+	SilenceKind
+	SilenceOfNothing
+	SilenceCityOnly
+	SilenceEnds
+	SilenceOver
+	SilenceLong
+	SilenceStart
+	NoDevice
+	TimeRange
+	QueryText
+	ExportFormat
+	Malformed
+	UnknownField
+	TooMuch
+	AwayNow
+	InternalError
 )
 
 // words gives each code its name and its English sentence. A value that a sender wrote is shown as it is.
@@ -195,6 +233,7 @@ var words = [...]struct{ name, english string }{
 	NotFinite:          {"not-finite", "must be a finite number"},
 	NameZHMissing:      {"name-zh-missing", "a rule has a Chinese name"},
 	ForSeconds:         {"for-seconds", "must be 0 to {limit} seconds"},
+	HoldSeconds:        {"hold-seconds", "must be 0 to {limit} seconds"},
 	LevelCount:         {"level-count", "has {n} levels, a rule has 1 to 4"},
 	LevelUnknown:       {"level-unknown", "must be 1 (red) to 4 (blue)"},
 	LevelTwice:         {"level-twice", "{level} stands twice"},
@@ -228,4 +267,41 @@ var words = [...]struct{ name, english string }{
 	CertificateMissing: {"certificate-missing", "holds no certificate"},
 	CertificateExpired: {"certificate-expired", "the certificate has expired on {date}"},
 	CertificateKey:     {"certificate-key", "holds a private key; send the certificate alone, and give the device a new key"},
+	DisplayTaken:       {"display-taken", "another display has this name"},
+	LinkUsed:           {"link-used", "this link was used, has expired or was replaced; ask for a new one"},
+	OriginForeign:      {"origin-foreign", "the page is at {origin}, and its requests arrive here for {host}: start the server with --origin {origin}, or let the proxy send X-Forwarded-Host"},
+
+	RoleMayNot:       {"role-may-not", "the role {role} does not have the permission {permission}"},
+	CityWideOnly:     {"city-wide-only", "this is for the city, and your division is {own}"},
+	NoAlert:          {"no-alert", "there is no alert {id}, or none in your division"},
+	AlertElsewhere:   {"alert-elsewhere", "the alert lies in division {division}: from elsewhere it can only be acknowledged"},
+	ActionUnknown:    {"action-unknown", `there is no step "{value}"`},
+	StepImpossible:   {"step-impossible", "an alert that is {handling} cannot take the step {action}"},
+	StillFiring:      {"still-firing", "the alert is {detection} at level {level}, it has not cleared: confirm the step {action}, with a note"},
+	AlertRisen:       {"alert-risen", "the alert is {level} now, and {before} was shown: look at it and take the step {action} again"},
+	ShownMissing:     {"shown-missing", "the alert has risen to {level}, from {before}: the step {action} needs the level that was shown"},
+	ShownCount:       {"shown-count", "{n} levels are given for {limit} alerts"},
+	NoteMissing:      {"note-missing", "the step {action} needs a note"},
+	NoteNotText:      {"note-not-text", "is not text"},
+	AssigneeMissing:  {"assignee-missing", "assigning needs a person"},
+	AssigneeUnwanted: {"assignee-unwanted", "only assigning has a person"},
+	NoAssignee:       {"no-assignee", `there is no "{value}" in your division who handles alerts of {division}`},
+	BulkCount:        {"bulk-count", "{n} alerts are named; 1 to {limit} are taken at once"},
+	NoSilence:        {"no-silence", "there is no silence {id}, or none in your division"},
+	SilenceKind:      {"silence-kind", "is neither a silence nor a maintenance window"},
+	SilenceOfNothing: {"silence-of-nothing", "name a device, a datastream type or a division"},
+	SilenceCityOnly:  {"silence-city-only", "only the city silences a datastream type everywhere; name a division or a device in {own}"},
+	SilenceEnds:      {"silence-ends", "must end after it starts"},
+	SilenceOver:      {"silence-over", "lies in the past"},
+	SilenceLong:      {"silence-long", "ends more than {limit} days after it starts"},
+	SilenceStart:     {"silence-start", "starts more than {limit} days from now"},
+	NoDevice:         {"no-device", `there is no device "{value}", or none in your division`},
+	TimeRange:        {"time-range", "must be before the end"},
+	QueryText:        {"query-text", "must be a text to look for"},
+	ExportFormat:     {"export-format", "there is no format {value}"},
+	Malformed:        {"malformed", "has not the form that is taken here"},
+	UnknownField:     {"unknown-field", "is not a member that is known here"},
+	TooMuch:          {"too-much", "is larger than is taken here"},
+	AwayNow:          {"away-now", "a part of the server is away now; try again"},
+	InternalError:    {"internal-error", "an internal error; the log has its detail under request {id}"},
 }

@@ -3,6 +3,8 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -26,7 +28,8 @@ func Codes() []Code {
 func (c Code) English() string { return words[c].english }
 
 // Term is a value that is itself a word of our language, and not a sender's: it is worded like a sentence.
-// The names of a sentence that may hold one are {found}, {level} and {before}.
+// The names of a sentence that may hold one are {found}, {level}, {before}, {role}, {permission}, {action},
+// {handling} and {detection}.
 type Term string
 
 // The terms, by their names.
@@ -44,9 +47,26 @@ const (
 	Blue     Term = "blue"
 )
 
+// TermOf is the term of a word of the domain: a role, a permission, a handling step or state, a detection.
+// Terms are written with hyphens.
+func TermOf[T ~string](word T) Term { return Term(strings.ReplaceAll(string(word), "_", "-")) }
+
+// domainTerms are the words of the domain that TermOf gives, with their English.
+func domainTerms() map[Term]string {
+	return map[Term]string{
+		"city-commander": "city commander", "county-responder": "county responder", "data-steward": "data steward",
+		"observer": "observer", "administrator": "administrator", "display": "display",
+		"view": "view", "handle-alert": "handle alerts", "edit-data": "edit data", "edit-rules": "edit rules", "accounts": "manage accounts",
+		"acknowledge": "acknowledge", "assign": "assign", "resolve": "resolve", "close": "close",
+		"new": "new", "acknowledged": "acknowledged", "assigned": "assigned", "resolved": "resolved", "closed": "closed",
+		"firing": "firing", "recovering": "recovering", "cleared": "cleared", "stale": "stale",
+	}
+}
+
 // Terms lists every term.
 func Terms() []Term {
-	return []Term{TheEnd, AString, AnObject, AnArray, ABoolean, ANull, ANumber, Red, Orange, Yellow, Blue}
+	terms := []Term{TheEnd, AString, AnObject, AnArray, ABoolean, ANull, ANumber, Red, Orange, Yellow, Blue}
+	return slices.AppendSeq(terms, maps.Keys(domainTerms()))
 }
 
 // English is the term in a sentence.
@@ -61,6 +81,9 @@ func (t Term) English() string {
 	case ANull, Red, Orange, Yellow, Blue:
 		return string(t)
 	default:
+		if english, ok := domainTerms()[t]; ok {
+			return english
+		}
 		return string(t)
 	}
 }

@@ -153,7 +153,7 @@ func (l *ledger) inOrder(conn *pgx.Conn) {
 		select count(*) filter (where now < newest) from (
 			select now, max(now) over (partition by datastream_id order by seq rows between unbounded preceding and 1 preceding) as newest
 			from (select datastream_id, seq, case time_source when $1 then received_at else ts end as now from observation where datastream_id > 0) as o
-		) as o`, int16(sensors.TimeAhead)).Scan(&late)
+		) as o`, int16(sensors.TimeWrong)).Scan(&late)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func (l *ledger) compare(out *loss, table map[key]*stored) {
 		case !got.at.Equal(r.at):
 			out.others++
 			l.complain("%s's reading %d of %s is stored at %s", r.device.id, r.n, r.at, got.at)
-		case (got.source == sensors.TimeAhead) != r.ahead:
+		case (got.source == sensors.TimeWrong) != r.wrong:
 			l.t.Errorf("%s's reading %d of %s: its time's source is %d", r.device.id, r.n, r.at, got.source)
 		}
 		out.stored++
@@ -224,7 +224,7 @@ func (l *ledger) compareAlerts(conn *pgx.Conn, out *loss, table map[key]*stored)
 		}
 		out.crossed++
 		at := r.at
-		if got := table[key{r.device.datastream, r.value}]; r.ahead && got != nil {
+		if got := table[key{r.device.datastream, r.value}]; r.wrong && got != nil {
 			at = got.received
 		}
 		want[episode{r.device.datastream, at}] = 0
@@ -284,7 +284,7 @@ func (l *ledger) compareLatest(table map[key]*stored) {
 			continue
 		}
 		at := r.at
-		if s := table[key{d.Streams[0].ID, r.value}]; r.ahead && s != nil {
+		if s := table[key{d.Streams[0].ID, r.value}]; r.wrong && s != nil {
 			at = s.received
 		}
 		if o := d.Streams[0].Latest; o == nil || o.Value != r.value || !o.Time.Equal(at) {

@@ -12,7 +12,7 @@ type row struct {
 	n      int       // of its message
 	at     time.Time // its event time
 	value  float64
-	ahead  bool // of its receipt: its place in the present is its receipt
+	wrong  bool // its clock is: its place in the present is its receipt
 	late   bool // behind what its datastream had: it has no place in the present
 	onset  bool // it begins an episode
 	never  bool // it is none: its message holds no reading that can be stored

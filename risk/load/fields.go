@@ -130,13 +130,13 @@ func (a assembler) key(g orb.Geometry, properties map[string]any, id string) (st
 	return contentKey(g, properties)
 }
 
-// contentKey is made from what the feature is.
+// contentKey is made from what the feature is. 1 and 1.0 are the same: another writing of a file makes no other feature.
 func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	shape, err := geojson.Encode(g)
 	if err != nil {
 		return "", err
 	}
-	rest, err := json.Marshal(properties) // sorted by name
+	rest, err := json.Marshal(rounded(properties)) // sorted by name
 	if err != nil {
 		return "", errs.InvalidField("properties", "%v", err)
 	}
@@ -206,6 +206,9 @@ func asText(v any) string {
 	case string:
 		return v
 	case json.Number:
+		if f, ok := asFloat(v); ok {
+			return asText(f)
+		}
 		return v.String()
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
@@ -214,6 +217,35 @@ func asText(v any) string {
 	default:
 		return ""
 	}
+}
+
+// asFloat is n as a float64, but for whole numbers that a float64 does not hold, as registration codes.
+func asFloat(n json.Number) (float64, bool) {
+	f, err := n.Float64()
+	return f, err == nil && (strings.ContainsAny(n.String(), ".eE") || math.Abs(f) < 1<<53)
+}
+
+// rounded is a copy of v whose numbers are as asFloat has them.
+func rounded(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if f, ok := asFloat(v); ok {
+			return f
+		}
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = rounded(v[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name := range v {
+			out[name] = rounded(v[name])
+		}
+		return out
+	}
+	return v
 }
 
 // checkText refuses what PostgreSQL cannot store, and what a wrong encoding has destroyed.
@@ -227,8 +259,7 @@ func checkText(field, s string) error {
 	return nil
 }
 
-// decodeProperties reads the properties object; null and none are empty. A whole number too large
-// for a float64 stays a json.Number, so that no digit of a registration code is lost.
+// decodeProperties reads the properties object; null and none are empty. Numbers are as risk.Properties has them.
 func decodeProperties(raw json.RawMessage) (map[string]any, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return map[string]any{}, nil
@@ -249,7 +280,7 @@ func decodeProperties(raw json.RawMessage) (map[string]any, error) {
 	return clean.(map[string]any), nil
 }
 
-// cleanValue turns numbers into float64 where that is exact enough, and refuses what PostgreSQL
+// cleanValue turns numbers into float64 where that loses no digit, and refuses what PostgreSQL
 // cannot store.
 func cleanValue(v any, path string) (any, error) {
 	switch v := v.(type) {
@@ -262,9 +293,7 @@ func cleanValue(v any, path string) (any, error) {
 		if err != nil || math.IsInf(f, 0) {
 			return nil, errs.InvalidField(path, "%s is out of range", clip(v.String()))
 		}
-		if strings.ContainsAny(v.String(), ".eE") || math.Abs(f) < 1<<53 {
-			return f, nil
-		}
+		return risk.ExactNumber(v), nil
 	case []any:
 		for i := range v {
 			clean, err := cleanValue(v[i], path+"["+strconv.Itoa(i)+"]")

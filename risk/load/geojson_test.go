@@ -15,6 +15,7 @@ import (
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/risk"
 	"onemap/risk/geojson"
 	"onemap/risk/load"
 )
@@ -220,7 +221,7 @@ func TestGeoJSONIsReadBackEqual(t *testing.T) {
 			if r.Feature.Key != all[i].ID || !orb.Equal(r.Feature.Geometry, shapes[i]) {
 				t.Fatalf("%d: %+v", i, r)
 			}
-			if diff := cmp.Diff(all[i].Properties, r.Feature.Properties); diff != "" {
+			if diff := cmp.Diff(risk.Properties(all[i].Properties), r.Feature.Properties); diff != "" {
 				t.Fatal(diff)
 			}
 			if at := strings.Count(string(text[:nthFeature(text, i)]), "\n") + 1; r.Line != at {

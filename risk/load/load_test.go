@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -91,6 +92,24 @@ func TestRoles(t *testing.T) {
 	f = one(t, `{`+point+`,"properties":{"level":"county","name":"n"}}`, load.Options{LevelField: load.NoField, NameField: load.NoField, KeyField: load.NoField})
 	if f.Level != core.None || f.Name.ZH != "" || !strings.HasPrefix(f.Key, "sha256-") {
 		t.Errorf("without roles: %+v", f)
+	}
+}
+
+// An import keeps every digit; levels and keys are read from numbers however they are written.
+func TestNumbersKeepTheirDigits(t *testing.T) {
+	f := one(t, `{"type":"Feature","geometry":{"type":"Point","coordinates":[121.4,37.5]},"properties":{"code":3706021990010112.0,"level":2.0,`+
+		`"reg":370602199001011238,"depth":0.12345678901234567890123,"rate":1.10}}`, load.Options{})
+	raw, err := json.Marshal(f.Properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"reg":370602199001011238`, `"depth":0.12345678901234567890123`, `"rate":1.10`} {
+		if !strings.Contains(string(raw), want) {
+			t.Errorf("%s is not in %s", want, raw)
+		}
+	}
+	if f.Level != core.Orange || f.Key != "3706021990010112" {
+		t.Errorf("level %v, key %q", f.Level, f.Key)
 	}
 }
 

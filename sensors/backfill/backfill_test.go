@@ -207,7 +207,7 @@ func TestObserve(t *testing.T) {
 		"out of range":         {backfill.Value{Time: received, Value: 100.1, QC: sensors.QCGood}, "", sensors.QCBad, sensors.TimeDevice},
 		"a flag that is given": {backfill.Value{Time: received, Value: 1, QC: sensors.QCSuspect}, "", sensors.QCSuspect, sensors.TimeDevice},
 		"missing stays so":     {backfill.Value{Time: received, Value: -9999, QC: sensors.QCMissing}, "", sensors.QCMissing, sensors.TimeDevice},
-		"ahead":                {backfill.Value{Time: received.Add(11 * time.Second), Value: 1}, "", sensors.QCGood, sensors.TimeAhead},
+		"ahead":                {backfill.Value{Time: received.Add(11 * time.Second), Value: 1}, "", sensors.QCGood, sensors.TimeWrong},
 		"a little ahead":       {backfill.Value{Time: received.Add(10 * time.Second), Value: 1}, "", sensors.QCGood, sensors.TimeDevice},
 		"far ahead":            {backfill.Value{Time: received.AddDate(0, 2, 0)}, backfill.ReasonBadTime, 0, 0},
 		"a clock never set":    {backfill.Value{Time: time.Unix(0, 0).UTC()}, backfill.ReasonBadTime, 0, 0},
@@ -218,7 +218,7 @@ func TestObserve(t *testing.T) {
 		if reason != c.reason || o.QC != c.qc || o.TimeSource != c.source {
 			t.Errorf("%s: %q, %+v", name, reason, o)
 		}
-		if ahead := c.source == sensors.TimeAhead; ahead != o.Now.Equal(received.Add(3*time.Microsecond)) {
+		if ahead := c.source == sensors.TimeWrong; ahead != o.Now.Equal(received.Add(3*time.Microsecond)) {
 			t.Errorf("%s: now is %s", name, o.Now)
 		}
 	}

@@ -80,7 +80,7 @@ func (l Limits) Observe(v *Value, s *Stream, received time.Time, nth int) (o sen
 		o.QC = sensors.QCBad
 	}
 	if v.Time.Sub(received) > ahead {
-		o.TimeSource, o.Now = sensors.TimeAhead, received.Add(time.Duration(nth)*time.Microsecond)
+		o.TimeSource, o.Now = sensors.TimeWrong, received.Add(time.Duration(nth)*time.Microsecond)
 	}
 	return o, "", ""
 }

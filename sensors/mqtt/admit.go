@@ -35,8 +35,10 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	}
 	cl.Properties.Will = mochi.Will{} // the broker keeps it: see Broker.ended
 	limit := uint16(min(b.opts.MaxKeepAlive/time.Second, 65535))
-	if cl.State.Keepalive == 0 || cl.State.Keepalive > limit {
-		cl.State.Keepalive, cl.State.ServerKeepalive = limit, true // version 5 is told
+	// Version 5 is told of a shorter keep-alive. 3.1.1 cannot be, so a device of that version keeps the one that
+	// it asked for: it would not know that it has to say something earlier.
+	if cl.State.Keepalive == 0 || (cl.State.Keepalive > limit && cl.Properties.ProtocolVersion >= 5) {
+		cl.State.Keepalive, cl.State.ServerKeepalive = limit, true
 	}
 	c.idle = time.Duration(cl.State.Keepalive) * time.Second * 3 / 2
 	c.session.Store(s)
@@ -59,8 +61,6 @@ func (b *Broker) notAdmitted(c *conn, reason, user string) {
 		b.manners.note(sensors.TroubleCredential, device, c, errs.Say(errs.LoginWrong, user))
 	case refusedAnonymous:
 		b.manners.note(sensors.TroubleCredential, "", c, errs.Say(errs.LoginMissing))
-	case refusedWill:
-		b.manners.note(sensors.TroubleTopic, device, c, errs.Say(errs.WillForeign))
 	}
 }
 
@@ -87,10 +87,12 @@ func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	s.byCert = len(c.cert) > 0 && string(c.cert) == string(known.CertSHA256)
 	if pk.Connect.WillFlag {
 		last, faults := sensors.DecodeStatus(pk.Connect.WillPayload, b.clock(), known.ID, sensors.TimeLimits{})
-		if pk.Connect.WillTopic != s.status || faults.Len() > 0 {
-			return nil, refusedWill, packets.ErrNotAuthorized
+		if pk.Connect.WillTopic == s.status && faults.Len() == 0 {
+			s.will = &will{online: last.Online, retain: pk.Connect.WillRetain}
+		} else { // its readings matter more than a will that nobody would understand
+			b.refuse(refusedWill, slog.String("device", s.device), slog.String("will_topic", clip(pk.Connect.WillTopic)))
+			b.manners.note(sensors.TroubleTopic, s.device, c, errs.Say(errs.WillForeign))
 		}
-		s.will = &will{online: last.Online, retain: pk.Connect.WillRetain}
 	}
 	return s, "", packets.CodeSuccess
 }
@@ -142,7 +144,8 @@ func (b *Broker) speakFor(s *session, newest bool, err error) {
 	if !newest || !established || b.isStopping() {
 		return
 	}
-	env := s.envelope(s.status, sensors.KindStatus, nil, 1, b.clock())
+	env := s.envelope(s.status, sensors.KindStatus, nil, 1, false)
+	env.Received = b.clock()
 	switch {
 	case s.revoked.Load():
 		k := b.registry.Device(s.device)

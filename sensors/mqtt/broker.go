@@ -28,6 +28,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -58,7 +59,8 @@ type Broker struct {
 	presence  *presence
 	exchanges *exchanges
 	live      liveMap
-	attaching sync.Mutex // while a session begins or ends
+	sessions  atomic.Uint64 // how many there were
+	attaching sync.Mutex    // while a session begins or ends
 	load      load
 	began     time.Time
 

@@ -175,9 +175,9 @@ func TestWhoMayConnect(t *testing.T) {
 		{"no password", hello{user: "dev-0"}, 5, 0x86},
 		{"unknown", hello{user: "ghost", password: "x"}, 5, 0x86},
 		{"anonymous", hello{id: "dev-0"}, 5, 0x86},
-		{"will on a foreign topic", hello{user: "dev-0", password: secret("dev-0"), willTopic: statusTopic("dev-1"), will: "offline"}, 5, 0x87},
-		{"will on obs", hello{user: "dev-0", password: secret("dev-0"), willTopic: obsTopic("dev-0"), will: "offline"}, 5, 0x87},
-		{"will of nonsense", hello{user: "dev-0", password: secret("dev-0"), willTopic: own, will: "bye"}, 5, 0x87},
+		{"will on a foreign topic", hello{user: "dev-0", password: secret("dev-0"), willTopic: statusTopic("dev-1"), will: "offline"}, 0, 0},
+		{"will on obs", hello{user: "dev-0", password: secret("dev-0"), willTopic: obsTopic("dev-0"), will: "offline"}, 0, 0},
+		{"will of nonsense", hello{user: "dev-0", password: secret("dev-0"), willTopic: own, will: "bye"}, 0, 0},
 	} {
 		bothVersions(t, func(t *testing.T, version byte) {
 			t.Run(c.name, func(t *testing.T) {

@@ -139,7 +139,7 @@ func pahoClient(t *testing.T, addr, device, password string) paho.Client {
 	if token := c.Connect(); token.Wait() && token.Error() != nil {
 		t.Fatal(token.Error())
 	}
-	t.Cleanup(func() { c.Disconnect(0) })
+	t.Cleanup(func() { c.Disconnect(5000) }) // at most so long: it returns when the client has let go of its files
 	return c
 }
 

@@ -119,7 +119,7 @@ func (c *conn) take(s *session, whole, body int) error {
 			return err
 		}
 	}
-	qos := c.ahead[0] >> 1 & 3
+	qos, dup := c.ahead[0]>>1&3, c.ahead[0]&8 != 0
 	at, id := s.readings(c.ahead[body:min(whole, len(c.ahead))], qos, whole-body)
 	if at == 0 {
 		return s.engine(whole)
@@ -131,7 +131,7 @@ func (c *conn) take(s *session, whole, body int) error {
 			return err
 		}
 	}
-	s.publish(s.obs, sensors.KindObs, payload, answer{packetID: id, qos: qos}, nil)
+	s.publish(s.envelope(s.obs, sensors.KindObs, payload, qos, dup), answer{packetID: id, qos: qos}, nil)
 	return nil
 }
 

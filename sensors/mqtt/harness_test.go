@@ -74,6 +74,17 @@ func (m *memory) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.Batc
 	return sensors.BatchResult{Seq: m.seq, Stored: len(b.Observations)}, nil
 }
 
+func (m *memory) Stored(_ context.Context, readings []sensors.Observation) ([]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]bool, len(readings))
+	for i, o := range readings {
+		value, there := m.rows[fmt.Sprint(o.DatastreamID, o.Time.UnixMicro())]
+		out[i] = there && value == o.Value
+	}
+	return out, nil
+}
+
 func (m *memory) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, error) {
 	m.mu.Lock()
 	m.loads++

@@ -106,7 +106,8 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	if pk.FixedHeader.Retain && kind == sensors.KindStatus {
 		stored = s.retaining(pk)
 	}
-	s.publish(topic, kind, pk.Payload, answer{packetID: pk.PacketID, qos: pk.FixedHeader.Qos}, stored)
+	env := s.envelope(topic, kind, pk.Payload, pk.FixedHeader.Qos, pk.FixedHeader.Dup)
+	s.publish(env, answer{packetID: pk.PacketID, qos: pk.FixedHeader.Qos}, stored)
 	return pk, packets.ErrRejectPacket
 }
 

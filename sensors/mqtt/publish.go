@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"log/slog"
-	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
@@ -12,7 +11,7 @@ import (
 
 // publish hands one publish to the ingest path. A full window blocks here, and with it the reading of
 // this one connection. stored may be nil; it is called when the publish is.
-func (s *session) publish(topic, kind string, payload []byte, a answer, stored func()) {
+func (s *session) publish(env sensors.Envelope, a answer, stored func()) {
 	if s.revoked.Load() {
 		return
 	}
@@ -21,7 +20,7 @@ func (s *session) publish(topic, kind string, payload []byte, a answer, stored f
 		s.fail(errs.New(errs.Unavailable, "the server is stopping"))
 		return
 	}
-	a.size = len(payload) + len(topic) + publishOverhead
+	a.size = len(env.Payload) + len(env.Topic) + publishOverhead
 	if !s.take(a.size) {
 		s.b.pending.Done()
 		return
@@ -33,11 +32,12 @@ func (s *session) publish(topic, kind string, payload []byte, a answer, stored f
 		s.owe(a.with(err))
 	}
 	if a.qos == 2 {
-		if done = s.receive(topic, payload, a, done); done == nil {
+		if done = s.receive(env.Topic, env.Payload, a, done); done == nil {
 			return
 		}
 	}
-	if err := s.accept(s.envelope(topic, kind, payload, a.qos, s.b.clock()), done); err != nil {
+	env.Received = s.b.clock()
+	if err := s.accept(env, done); err != nil {
 		s.b.refuse(refusedUnavailable, slog.String("device", s.device), slog.Any("error", err))
 		done(err)
 	}
@@ -75,6 +75,9 @@ func (s *session) receive(topic string, payload []byte, a answer, done func(erro
 	return nil
 }
 
-func (s *session) envelope(topic, kind string, payload []byte, qos byte, at time.Time) sensors.Envelope {
-	return sensors.Envelope{Topic: topic, Division: s.division, Device: s.device, Kind: kind, Payload: payload, QoS: qos, Received: at}
+// envelope is a publish before its receipt is noted: that is when there is room for it.
+func (s *session) envelope(topic, kind string, payload []byte, qos byte, dup bool) sensors.Envelope {
+	return sensors.Envelope{
+		Topic: topic, Division: s.division, Device: s.device, Kind: kind, Payload: payload, QoS: qos, Session: s.number, Dup: dup,
+	}
 }

@@ -18,6 +18,7 @@ type session struct {
 	b        *Broker
 	client   *mochi.Client
 	conn     *conn
+	number   uint64 // of the sessions of this process
 	device   string
 	division string
 	known    atomic.Pointer[sensors.Known] // the newest that grants the same as the one it was let in by
@@ -70,7 +71,7 @@ type answer struct {
 func newSession(b *Broker, cl *mochi.Client, c *conn, known *sensors.Known) *session {
 	topic := func(kind string) string { return sensors.Topic(known.Division, known.ID, kind) }
 	s := &session{
-		b: b, client: cl, conn: c, device: known.ID, division: known.Division,
+		b: b, client: cl, conn: c, number: b.sessions.Add(1), device: known.ID, division: known.Division,
 		obs: topic(sensors.KindObs), status: topic(sensors.KindStatus), cmd: topic(sensors.KindCmd),
 	}
 	s.known.Store(known)

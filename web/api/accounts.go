@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"onemap/alerts"
 	"onemap/auth"
 	"onemap/internal/core"
 )
@@ -34,12 +35,8 @@ type changeAccountInput struct {
 	Body    AccountChange
 }
 
-// Assignee is a person that an alert can be assigned to.
-type Assignee struct {
-	User     string    `json:"user"`
-	Name     string    `json:"name"`
-	Role     core.Role `json:"role"`
-	Division string    `json:"division"`
+type assigneesInput struct {
+	Alert int64 `query:"alert" minimum:"0" doc:"The alert to assign; without it, everybody of the own division who handles alerts"`
 }
 
 func (s *Server) accountRoutes() {
@@ -65,13 +62,9 @@ func (s *Server) accountRoutes() {
 			a, err := s.o.Accounts.UpdateAccount(ctx, p, in.User, auth.AccountChange(in.Body), version)
 			return &tagged[auth.Account]{etag(a.Version), a}, err
 		})
-	register(s, needHandle, op(http.MethodGet, "/api/v1/assignees", "listAssignees", "Who an alert may be assigned to"),
-		func(ctx context.Context, p auth.Principal, _ *none) (*body[List[Assignee]], error) {
-			all, err := s.o.Accounts.Assignees(ctx, p)
-			people := make([]Assignee, 0, len(all))
-			for _, a := range all {
-				people = append(people, Assignee{User: a.Login, Name: a.Name, Role: a.Role, Division: a.Division})
-			}
+	register(s, needHandle, op(http.MethodGet, "/api/v1/assignees", "listAssignees", "Who an alert may be assigned to: exactly those that the step accepts"),
+		func(ctx context.Context, p auth.Principal, in *assigneesInput) (*body[List[alerts.Assignee]], error) {
+			people, err := s.o.Handler.Assignees(ctx, p.Scope(), in.Alert)
 			return list(people), err
 		})
 }

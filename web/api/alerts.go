@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"onemap/alerts"
 	"onemap/auth"
+	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/errs"
 )
@@ -19,6 +21,7 @@ type AlertList struct {
 	Epoch string         `json:"epoch"`
 	Seq   int64          `json:"seq"`
 	Items []alerts.Alert `json:"items"`
+	Count *int64         `json:"count,omitempty" doc:"How many match in all, when it was asked for"`
 }
 
 // AlertDetail is an alert with its papers and its people.
@@ -29,10 +32,18 @@ type AlertDetail struct {
 	Deliveries []alerts.Delivery `json:"deliveries"`
 }
 
-// AlertStep is a handling step.
+// AlertStep is a handling step on one alert.
 type AlertStep struct {
+	StepWords
+
+	Level core.Level `json:"level,omitempty" minimum:"0" maximum:"4" doc:"The level of the alert that the person was shown. One that has risen above it refuses the step with alert-risen. Left out or 0: not known; it is refused with shown-missing while the alert has not cleared and its risen_from is not 0"`
+}
+
+// StepWords is what a handling step says, whatever it is taken on.
+type StepWords struct {
 	Note     string `json:"note,omitempty" doc:"Resolving needs one; closing what has not cleared, too"`
 	Assignee string `json:"assignee,omitempty" maxLength:"64" doc:"The user to assign to; assigning needs one"`
+	Confirm  bool   `json:"confirm,omitempty" doc:"Resolving or closing what has not cleared needs it, with a note"`
 }
 
 // HandledAlert is the alert after a step.
@@ -40,14 +51,27 @@ type HandledAlert struct {
 	Alert alerts.Alert `json:"alert"`
 }
 
+// AlertFilter is what a list and an export of alerts are narrowed by.
+type AlertFilter struct {
+	Open     bool      `query:"open" doc:"Only those that are not cleared, or not closed"`
+	State    string    `query:"state" enum:"open,cleared,closed,all" doc:"open: not cleared, or not closed; cleared: cleared and not closed; closed; all"`
+	Level    []int     `query:"level" minimum:"1" maximum:"4" maxItems:"4" doc:"Joined by commas"`
+	Peak     []int     `query:"peak" minimum:"1" maximum:"4" maxItems:"4" doc:"The worst levels that they reached, joined by commas"`
+	Handling []string  `query:"handling" enum:"new,acknowledged,assigned,resolved,closed" maxItems:"5" doc:"Joined by commas"`
+	Device   string    `query:"device" maxLength:"64"`
+	Hazard   string    `query:"hazard" maxLength:"64" doc:"A code of the hazard types"`
+	Division string    `query:"division" maxLength:"12" doc:"Where they lie: this code, or below it"`
+	From     time.Time `query:"from" doc:"Opened at or after this time"`
+	To       time.Time `query:"to" doc:"Opened before this time"`
+	Q        string    `query:"q" maxLength:"100" doc:"Part of the headline, the device or the rule"`
+}
+
 type alertsInput struct {
-	Open     bool     `query:"open" doc:"Only those that are not cleared, or not closed"`
-	Level    []int    `query:"level" minimum:"1" maximum:"4" maxItems:"4" doc:"Joined by commas"`
-	Handling []string `query:"handling" enum:"new,acknowledged,assigned,resolved,closed" maxItems:"5" doc:"Joined by commas"`
-	Device   string   `query:"device" maxLength:"64"`
-	Q        string   `query:"q" maxLength:"100" doc:"Part of the headline, the device or the rule"`
-	Limit    int      `query:"limit" minimum:"1" maximum:"500" default:"200"`
-	Before   int64    `query:"before" minimum:"0" doc:"Only those with a smaller id"`
+	AlertFilter
+
+	Count  bool  `query:"count" doc:"Say how many match in all"`
+	Limit  int   `query:"limit" minimum:"1" maximum:"500" default:"200"`
+	Before int64 `query:"before" minimum:"0" doc:"Only those with a smaller id"`
 }
 
 type alertInput struct {
@@ -56,36 +80,72 @@ type alertInput struct {
 
 type alertStepInput struct {
 	ID     int64         `path:"id" minimum:"1"`
-	Action alerts.Action `path:"action" enum:"acknowledge,assign,resolve,close"`
+	Action alerts.Action `path:"action" doc:"acknowledge, assign, resolve or close"`
 	Body   *AlertStep
 }
 
 func (s *Server) alertRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/alerts", "listAlerts", "The alerts of the scope, newest first"), s.alerts)
 	register(s, needView, op(http.MethodGet, "/api/v1/alerts/{id}", "getAlert", "One alert with its history, messages and deliveries"), s.alert)
-	register(s, needHandle, op(http.MethodPost, "/api/v1/alerts/{id}/{action}", "handleAlert", "Acknowledge, assign, resolve or close an alert; a repetition changes nothing"), s.handleAlert)
+	register(s, needAck, op(http.MethodPost, "/api/v1/alerts/{id}/{action}", "handleAlert", "Acknowledge, assign, resolve or close an alert; a repetition changes nothing"), s.handleAlert)
+	register(s, needAck, op(http.MethodPost, "/api/v1/alerts/bulk", "handleAlerts", "One step on several alerts, each by itself: some may be refused"), s.handleAlerts)
+	s.exportRoute()
 }
 
-func (s *Server) alerts(ctx context.Context, p auth.Principal, in *alertsInput) (*body[AlertList], error) {
-	if !utf8.ValidString(in.Q) || strings.ContainsRune(in.Q, 0) {
-		return nil, errs.InvalidField("q", "must be a text to look for")
+// filter is the filter for the store.
+func (in AlertFilter) filter() (alerts.Filter, error) {
+	f := alerts.Filter{
+		Open: in.Open, State: alerts.FilterState(in.State), DeviceID: in.Device, Hazard: in.Hazard, From: in.From, To: in.To, Query: strings.TrimSpace(in.Q),
 	}
-	f := alerts.Filter{Open: in.Open, DeviceID: in.Device, Query: strings.TrimSpace(in.Q), Limit: in.Limit, Before: in.Before}
+	switch {
+	case !utf8.ValidString(in.Q) || strings.ContainsRune(in.Q, 0):
+		return f, errs.Refuse("q", errs.QueryText)
+	case !in.From.IsZero() && !in.To.IsZero() && !in.From.Before(in.To):
+		return f, errs.Refuse("from", errs.TimeRange)
+	case in.Division != "":
+		code, err := geo.ParseDivision(in.Division)
+		if err != nil {
+			return f, errs.Refuse("division", errs.NoDivision, cut(in.Division))
+		}
+		f.Division = code
+	}
 	for _, l := range in.Level {
 		f.Levels = append(f.Levels, core.Level(l))
+	}
+	for _, l := range in.Peak {
+		f.Peaks = append(f.Peaks, core.Level(l))
 	}
 	for _, h := range in.Handling {
 		f.Handling = append(f.Handling, alerts.Handling(h))
 	}
+	return f, nil
+}
+
+func (s *Server) alerts(ctx context.Context, p auth.Principal, in *alertsInput) (*body[AlertList], error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	f.Count, f.Limit, f.Before = in.Count, in.Limit, in.Before
 	snap, err := s.o.Alerts.Alerts(ctx, p.Scope(), f)
 	if err != nil {
 		return nil, err
 	}
 	out := AlertList{Epoch: snap.Epoch, Seq: snap.Seq, Items: make([]alerts.Alert, 0, len(snap.Alerts))}
 	for _, a := range snap.Alerts {
-		out.Items = append(out.Items, wireAlert(a))
+		out.Items = append(out.Items, possibleFor(p, a))
+	}
+	if f.Count {
+		out.Count = &snap.Count
 	}
 	return &body[AlertList]{out}, nil
+}
+
+// possibleFor is the alert as it goes to a principal, with what they may do with it.
+func possibleFor(p auth.Principal, a alerts.Alert) alerts.Alert {
+	a = wireAlert(a)
+	a.Possible = alerts.PossibleFor(p.Scope(), a)
+	return a
 }
 
 func wireAlert(a alerts.Alert) alerts.Alert {
@@ -100,7 +160,7 @@ func (s *Server) alert(ctx context.Context, p auth.Principal, in *alertInput) (*
 	if err != nil {
 		return nil, err
 	}
-	out := AlertDetail{Alert: wireAlert(a)}
+	out := AlertDetail{Alert: possibleFor(p, a)}
 	if out.History, err = s.o.Alerts.History(ctx, a.ID); err != nil {
 		return nil, err
 	}
@@ -124,44 +184,24 @@ func (s *Server) handleAlert(ctx context.Context, p auth.Principal, in *alertSte
 	if in.Body != nil {
 		step = *in.Body
 	}
-	a, err := s.o.Alerts.Alert(ctx, p.Scope(), in.ID)
+	after, err := s.o.Handler.Handle(ctx, p.Scope(), s.command(p, in.Action, in.ID, step.StepWords, step.Level))
 	if err != nil {
 		return nil, err
 	}
-	if in.Action == alerts.ActAssign && step.Assignee != "" {
-		if err := s.checkAssignee(ctx, p, step.Assignee, a); err != nil {
-			return nil, err
-		}
-	}
-	after, err := s.o.Handler.Handle(ctx, p.Scope(), alerts.Command{
-		AlertID: in.ID, Action: in.Action, Actor: p.Login, Role: p.Role, Division: p.Division,
-		Note: step.Note, Assignee: step.Assignee, At: s.now(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &body[HandledAlert]{HandledAlert{wireAlert(after)}}, nil
+	return &body[HandledAlert]{HandledAlert{possibleFor(p, after)}}, nil
 }
 
-// checkAssignee refuses to hand an alert to somebody who is not there, who may not handle alerts,
-// or who could not see this one.
-func (s *Server) checkAssignee(ctx context.Context, p auth.Principal, login string, a alerts.Alert) error {
-	all, err := s.o.Accounts.Assignees(ctx, p)
-	if err != nil {
-		return err
+func (s *Server) command(p auth.Principal, action alerts.Action, id int64, step StepWords, shown core.Level) alerts.Command {
+	return alerts.Command{
+		AlertID: id, Action: action, Actor: p.Login, Name: p.Name, Role: p.Role, Division: p.Division,
+		Note: step.Note, Assignee: step.Assignee, Confirm: step.Confirm, Level: shown, At: s.now(),
 	}
-	for _, one := range all {
-		if one.Login == login && (core.Scope{Division: one.Division, Role: one.Role}).Covers(a.Division) {
-			return nil
-		}
-	}
-	return errs.InvalidField("assignee", "there is no %q in your division who handles alerts of %s", cut(login), a.Division)
 }
 
 // checkRule holds a rule against the rules of rules: for the city alone, well formed, and of a
 // datastream type and a datastream that exist.
 func (s *Server) checkRule(ctx context.Context, p auth.Principal, r alerts.Rule) error {
-	if err := cityWide(p, "rules"); err != nil {
+	if err := cityWide(p); err != nil {
 		return err
 	}
 	if err := r.Validate(); err != nil {

@@ -18,10 +18,14 @@ func TestRules(t *testing.T) {
 	a := w.send(commander, http.MethodPost, "/api/v1/rules", body)
 	var r alerts.Rule
 	a.decode(t, &r)
-	if a.status != http.StatusCreated || a.header.Get("ETag") != etag(r.Version) || r.UpdatedBy != commander || r.Origin != core.OriginReal {
+	if a.status != http.StatusCreated || a.header.Get("ETag") != etag(r.Version) || r.UpdatedBy != commander || r.Origin != core.OriginReal || r.HoldSeconds != alerts.DefaultHoldSeconds {
 		t.Errorf("%d %+v", a.status, r)
 	}
 	path := fmt.Sprintf("/api/v1/rules/%d", r.ID)
+	hold := strings.Replace(ruleBody, `"enabled"`, `"hold_seconds":0,"enabled"`, 1)
+	if w.send(commander, http.MethodPost, "/api/v1/rules", hold).decode(t, &r); r.HoldSeconds != 0 {
+		t.Errorf("a rule without a hold has one of %d s", r.HoldSeconds)
+	}
 	tag := w.send(observer, http.MethodGet, path, nil).header.Get("ETag")
 	if a := w.send(commander, http.MethodPut, path, body); a.status != http.StatusPreconditionFailed || a.problem(t).Field != "If-Match" {
 		t.Errorf("without If-Match: %d %s", a.status, a.body)
@@ -94,9 +98,9 @@ func TestAlerts(t *testing.T) {
 		t.Errorf("assigned: %+v", assigned)
 	}
 	step(r02, "close", `{"note":"x"}`, 409)
-	step(r02, "resolve", `{"note":"the gate is shut"}`, 200)
+	step(r02, "resolve", `{"note":"the gate is shut","confirm":true}`, 200)
 	step(r02, "assign", `{"assignee":"`+r02+`"}`, 409)
-	step(r02, "close", `{"note":"still firing, but handled"}`, 200)
+	step(r02, "close", `{"note":"still firing, but handled","confirm":true}`, 200)
 	var d AlertDetail
 	a := w.send(r02, http.MethodGet, path, nil)
 	a.decode(t, &d)

@@ -32,7 +32,9 @@ import (
 // Auth is people's sessions and accounts; auth.Service is one.
 type Auth interface {
 	Login(ctx context.Context, l auth.Login) (token string, p auth.Principal, err error)
+	// Authenticate counts as a use of the session, Identify does not.
 	Authenticate(ctx context.Context, token string) (auth.Principal, error)
+	Identify(ctx context.Context, token string) (auth.Principal, error)
 	Logout(ctx context.Context, p auth.Principal) error
 	Sessions(ctx context.Context, actor auth.Principal, login string) ([]auth.Session, error)
 	RevokeSession(ctx context.Context, actor auth.Principal, id int64) error
@@ -43,8 +45,6 @@ type Accounts interface {
 	Accounts(ctx context.Context, actor auth.Principal) ([]auth.Account, error)
 	CreateAccount(ctx context.Context, actor auth.Principal, n auth.NewAccount) (auth.Account, error)
 	UpdateAccount(ctx context.Context, actor auth.Principal, login string, c auth.AccountChange, ifVersion int64) (auth.Account, error)
-	// Assignees gives the accounts of the actor's scope that may handle alerts.
-	Assignees(ctx context.Context, actor auth.Principal) ([]auth.Account, error)
 }
 
 // Divisions knows the division codes.
@@ -64,6 +64,9 @@ type LayerEditor interface {
 // AlertHandler takes people's steps on alerts; alerts.Desk is one.
 type AlertHandler interface {
 	Handle(ctx context.Context, s core.Scope, c alerts.Command) (alerts.Alert, error)
+	HandleAll(ctx context.Context, s core.Scope, c alerts.Command, shown []alerts.Shown) ([]alerts.Result, error)
+	Assignees(ctx context.Context, s core.Scope, alert int64) ([]alerts.Assignee, error)
+	Export(ctx context.Context, s core.Scope, f alerts.Filter, most int, write func(alerts.Alert, []alerts.Audit) error) (more bool, err error)
 }
 
 // Tiles makes tiles; engine.Engine is one.
@@ -79,6 +82,8 @@ type Tiles interface {
 // answered yet.
 type Pusher interface {
 	Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) error
+	// Check returns the error that Serve would refuse a page of the origin with.
+	Check(r *http.Request, origin string, p auth.Principal) error
 }
 
 // City is the city that this server is for.
@@ -115,6 +120,7 @@ type Options struct {
 
 	Auth       Auth
 	Accounts   Accounts
+	Displays   Displays
 	Divisions  Divisions
 	Catalogue  risk.Catalogue
 	Editor     LayerEditor
@@ -123,6 +129,7 @@ type Options struct {
 	Steward    sensors.StewardStore
 	Alerts     alerts.DeskStore
 	Handler    AlertHandler
+	Silences   Silences
 	Rules      alerts.RuleStore
 	CAP        alerts.CAPStore
 	Tiles      Tiles
@@ -133,7 +140,8 @@ type Options struct {
 	Ingest     Ingest         // optional: a node that takes readings in
 	UI         fs.FS          // the built pages; optional
 	Secure     bool           // people reach this server over TLS through a proxy: cookies say so
-	Proxies    []netip.Prefix // peers whose X-Forwarded-For and X-Forwarded-Proto are believed; optional
+	Proxies    []netip.Prefix // peers whose X-Forwarded-For, -Proto and -Host are believed; optional
+	Origins    []string       // addresses of the pages, as "https://map.example.org", beside the server's own; optional
 	Timeout    time.Duration  // for one answer, 0 is 30 s; not for Push
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // optional
@@ -148,6 +156,7 @@ type Server struct {
 	mux     *http.ServeMux
 	huma    huma.API
 	routes  []Route
+	build   string // of the pages; empty without them
 	openapi []byte
 	metrics metrics
 	handler http.Handler
@@ -195,15 +204,18 @@ func build(o Options) (*Server, error) {
 	if s.o.Timeout <= 0 {
 		s.o.Timeout = 30 * time.Second
 	}
+	s.build = s.pageBuild()
 	s.huma = s.newHuma()
 	s.sessionRoutes()
 	s.accountRoutes()
+	s.displayRoutes()
 	s.placeRoutes()
 	s.layerRoutes()
 	s.deviceRoutes()
 	s.chartRoutes()
 	s.ruleRoutes()
 	s.alertRoutes()
+	s.silenceRoutes()
 	s.healthRoutes()
 	s.ingestRoutes()
 	s.presenceRoutes()
@@ -214,7 +226,11 @@ func build(o Options) (*Server, error) {
 	if err := declared(s.routes); err != nil {
 		return nil, err
 	}
-	s.handler = s.middleware(s.mux)
+	handler, err := s.middleware(s.mux)
+	if err != nil {
+		return nil, err
+	}
+	s.handler = handler
 	return s, nil
 }
 
@@ -227,13 +243,16 @@ func (s *Server) Routes() []Route { return s.routes }
 // OpenAPI is the API's description, OpenAPI 3.1 as JSON.
 func (s *Server) OpenAPI() []byte { return s.openapi }
 
+// writeTimeout is how long the sending of one answer may take.
+const writeTimeout = 2 * time.Minute
+
 // HTTPServer wraps the handler with the timeouts that a server facing people should have.
 func (s *Server) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       60 * time.Second,
-		WriteTimeout:      2 * time.Minute,
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

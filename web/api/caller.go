@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -57,6 +58,19 @@ func (s *Server) remote(r *http.Request) netip.Addr {
 // secure reports whether the browser speaks TLS: to us, to a trusted proxy, or always by Options.Secure.
 func (s *Server) secure(r *http.Request) bool {
 	return s.o.Secure || r.TLS != nil || (s.trusted(peer(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"))
+}
+
+// forwardedHost is the host that the browser asked a trusted proxy for, empty when no such proxy says one.
+func (s *Server) forwardedHost(r *http.Request) string {
+	if !s.trusted(peer(r)) {
+		return ""
+	}
+	host, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Host"), ",") // the first is what the browser asked for
+	host = strings.TrimSpace(host)
+	if u, err := url.Parse("http://" + host); err != nil || u.Host != host || host == "" {
+		return ""
+	}
+	return host
 }
 
 // local reports whether the request was made on this machine and did not come through a proxy here.

@@ -72,7 +72,7 @@ func (s *Server) capFeed(w http.ResponseWriter, r *http.Request) {
 	}
 	self := s.base(r) + "/cap/feed.atom"
 	feed := atomFeed{
-		ID: self, Title: s.o.City.Name.ZH + " 预警信息", Updated: atomTime(s.now()), Author: atomAuthor{"onemap"},
+		ID: self, Title: s.o.City.Name.ZH + " 监测告警", Updated: atomTime(s.now()), Author: atomAuthor{"onemap"},
 		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: self}},
 	}
 	for i, m := range messages {

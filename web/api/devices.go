@@ -117,7 +117,7 @@ func (s *Server) deviceRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/datastreams/{id}/observations", "listObservations", "A datastream's readings in [from, to)"), s.observations)
 	register(s, needData, op(http.MethodGet, "/api/v1/quarantine", "listQuarantine", "What devices sent and could not be stored, newest first; for the city"),
 		func(ctx context.Context, p auth.Principal, in *pageInput) (*body[List[sensors.Quarantined]], error) {
-			if err := cityWide(p, "the quarantine"); err != nil {
+			if err := cityWide(p); err != nil {
 				return nil, err
 			}
 			all, err := s.o.Registry.Quarantine(ctx, core.Page{Limit: in.Limit, Before: in.Before})
@@ -126,9 +126,9 @@ func (s *Server) deviceRoutes() {
 }
 
 // cityWide refuses what concerns the whole city to a principal of a part of it.
-func cityWide(p auth.Principal, what string) error {
+func cityWide(p auth.Principal) error {
 	if !p.Scope().Covers("") {
-		return errs.New(errs.Forbidden, "%s: this is for principals of the whole city, yours is %s", what, p.Division)
+		return errs.Coded(errs.Forbidden, "", errs.CityWideOnly, p.Division)
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func TestChartCountsWhatIsFlagged(t *testing.T) {
 		case 5:
 			o.QC = sensors.QCMissing
 		case 50:
-			o.TimeSource = sensors.TimeAhead
+			o.TimeSource = sensors.TimeWrong
 		case 51:
 			o.QC = sensors.QCSuspect
 		}

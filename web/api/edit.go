@@ -121,7 +121,7 @@ func (s *Server) whole(ctx context.Context, scope core.Scope, layer string, upda
 		}
 		f.Properties = maps.Clone(f.Properties)
 		if f.Properties == nil {
-			f.Properties = map[string]any{}
+			f.Properties = risk.Properties{}
 		}
 		for name, value := range u.Fields {
 			if value == nil {

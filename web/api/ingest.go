@@ -21,7 +21,7 @@ func (s *Server) ingestRoutes() {
 }
 
 func (s *Server) ingest(_ context.Context, p auth.Principal, _ *none) (*body[sensors.IngestStats], error) {
-	if err := cityWide(p, "the ingest path"); err != nil {
+	if err := cityWide(p); err != nil {
 		return nil, err
 	}
 	if s.o.Ingest == nil {

@@ -35,14 +35,14 @@ type Feature struct {
 
 // FeatureProperties are what every feature has; the layer's own fields are in Fields.
 type FeatureProperties struct {
-	Key        string         `json:"key"`
-	Division   string         `json:"division"`
-	Name       core.Text      `json:"name"`
-	Level      core.Level     `json:"level"`
-	Origin     core.Origin    `json:"origin"`
-	Source     string         `json:"source"`
-	ModifiedAt time.Time      `json:"modified_at"`
-	Fields     map[string]any `json:"fields"`
+	Key        string          `json:"key"`
+	Division   string          `json:"division"`
+	Name       core.Text       `json:"name"`
+	Level      core.Level      `json:"level"`
+	Origin     core.Origin     `json:"origin"`
+	Source     string          `json:"source"`
+	ModifiedAt time.Time       `json:"modified_at"`
+	Fields     risk.Properties `json:"fields"`
 }
 
 // FeatureCollection is a page of a layer's features, in the order of their ids.
@@ -140,7 +140,7 @@ func wireLayer(l risk.Layer) risk.Layer {
 func wireFeature(f risk.Feature) Feature {
 	fields := f.Properties
 	if fields == nil {
-		fields = map[string]any{}
+		fields = risk.Properties{}
 	}
 	return Feature{
 		Type: "Feature", ID: f.ID, Geometry: wireGeometry(f.Geometry),
@@ -171,7 +171,7 @@ func (s *Server) changeLayer(ctx context.Context, p auth.Principal, in *changeLa
 	if _, err := s.o.Catalogue.Layer(ctx, p.Scope(), in.Layer); err != nil {
 		return nil, err
 	}
-	if err := cityWide(p, "layers"); err != nil {
+	if err := cityWide(p); err != nil {
 		return nil, err
 	}
 	version, err := ifMatch(in.IfMatch)
@@ -206,11 +206,11 @@ type CreateFeature struct {
 
 // NewFeatureProperties are what a new feature must or may say of itself.
 type NewFeatureProperties struct {
-	Key      string         `json:"key,omitempty" maxLength:"200" doc:"The source's key; one is made when it is missing"`
-	Division string         `json:"division" doc:"GB/T 2260"`
-	Name     core.Text      `json:"name"`
-	Level    core.Level     `json:"level,omitempty"`
-	Fields   map[string]any `json:"fields,omitempty"`
+	Key      string          `json:"key,omitempty" maxLength:"200" doc:"The source's key; one is made when it is missing"`
+	Division string          `json:"division" doc:"GB/T 2260"`
+	Name     core.Text       `json:"name"`
+	Level    core.Level      `json:"level,omitempty"`
+	Fields   risk.Properties `json:"fields,omitempty"`
 }
 
 // MoveFeature gives a feature another geometry.
@@ -221,10 +221,10 @@ type MoveFeature struct {
 
 // UpdateFeature gives a feature other words; what is missing stays.
 type UpdateFeature struct {
-	ID     int64          `json:"id" minimum:"1"`
-	Name   *core.Text     `json:"name,omitempty"`
-	Level  *core.Level    `json:"level,omitempty"`
-	Fields map[string]any `json:"fields,omitempty" doc:"Only the fields that change; null takes one away"`
+	ID     int64           `json:"id" minimum:"1"`
+	Name   *core.Text      `json:"name,omitempty"`
+	Level  *core.Level     `json:"level,omitempty"`
+	Fields risk.Properties `json:"fields,omitempty" doc:"Only the fields that change; null takes one away"`
 }
 
 // Edited is what an edit made.

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -144,5 +146,35 @@ func TestChangeLayer(t *testing.T) {
 	w.send(steward, http.MethodPatch, path, `{"tile":{},"in_tile":[]}`, "If-Match", a.header.Get("ETag")).decode(t, &l)
 	if l.Tile != (core.TileRules{}) || l.Fields[0].InTile || l.Fields[1].InTile || l.MaxZoom != 12 {
 		t.Errorf("back to the defaults, and no field: %+v", l)
+	}
+}
+
+// An edit of one thing of a feature changes no digit of the others, and no answer does.
+func TestEditKeepsDigits(t *testing.T) {
+	w := newWorld(t, nil)
+	const path = "/api/v1/layers/shelters/features"
+	id := w.features("shelters")["s-02"]
+	one := fmt.Sprintf("%s/%d", path, id)
+	patch := func(body string) {
+		t.Helper()
+		a := w.send(steward, http.MethodPatch, path, json.RawMessage(body), "If-Match", w.version(steward, "shelters"))
+		if a.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+	digits := []string{`"reg":370602199001011238`, `"depth":0.12345678901234567890123`, `"rate":1.10`, `"deep":[{"n":9007199254740993}]`, `"beds":99`}
+	patch(fmt.Sprintf(`{"update":[{"id":%d,"fields":{%s}}]}`, id, strings.Join(digits, ",")))
+	for _, edit := range []string{
+		`"name":{"zh":"新","en":"New"}`, `"level":1`, `"fields":{"phone":"1"}`, `"fields":{"phone":null}`,
+	} {
+		patch(fmt.Sprintf(`{"update":[{"id":%d,%s}]}`, id, edit))
+		for _, at := range []string{one, path + "?limit=1000"} {
+			body := strings.NewReplacer(" ", "", "\n", "").Replace(string(w.send(steward, http.MethodGet, at, nil).body))
+			for _, want := range digits {
+				if !strings.Contains(body, want) {
+					t.Errorf("%s after %s: %s is not there: %s", at, edit, want, body[:min(len(body), 2000)])
+				}
+			}
+		}
 	}
 }

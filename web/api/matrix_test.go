@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -33,7 +34,7 @@ func ok(status int) statuses { return statuses{status, status, status} }
 
 func everyone(s statuses) map[core.Role]statuses {
 	m := map[core.Role]statuses{}
-	for _, r := range core.Roles() {
+	for _, r := range roles() {
 		m[r] = s
 	}
 	return m
@@ -61,6 +62,11 @@ const (
 // handlers are the roles that handle alerts, dataKeepers those that edit data, ruleKeepers rules.
 func handlers(s statuses) map[core.Role]statuses {
 	return only(map[core.Role]statuses{commanders: s, responders: s})
+}
+
+// acknowledgers are those, and the displays that may.
+func acknowledgers(s statuses) map[core.Role]statuses {
+	return only(map[core.Role]statuses{commanders: s, responders: s, core.RoleDisplayAck: s})
 }
 
 func dataKeepers(s statuses) map[core.Role]statuses {
@@ -93,6 +99,16 @@ func device(_ *world, account string) (any, []string) {
 	}, nil
 }
 
+// silence is one of a day that is narrowed by one member.
+func silence(member, value string) map[string]any {
+	return map[string]any{"kind": "silence", member: value, "level": 2, "reason": "维修", "ends": time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)}
+}
+
+// newDisplay is a new display in 370602, another one for each account.
+func newDisplay(_ *world, account string) (any, []string) {
+	return map[string]any{"name": "screen of " + account, "division": "370602", "mode": "read", "start": "wall"}, nil
+}
+
 func newRule(*world, string) (any, []string) {
 	return map[string]any{
 		"name": map[string]string{"zh": "雨量", "en": "Rain"}, "datastream_type": "rain", "direction": "above", "enabled": true,
@@ -111,13 +127,19 @@ func lessons(w *world) []lesson {
 	cityOnly := statuses{200, 403, 403}
 	return []lesson{
 		{"GET /api/v1/me", "/api/v1/me", nil, everyone(ok(200))},
+		{"GET /api/v1/push", "/api/v1/push", nil, everyone(ok(204))},
 		{"GET /api/v1/sessions", "/api/v1/sessions", nil, everyone(ok(200))},
 		{"GET /api/v1/sessions", "/api/v1/sessions?user=" + bystander, nil, administrators(mine)},
 		{"DELETE /api/v1/sessions/{id}", "/api/v1/sessions/999999", nil, everyone(ok(404))},
 		{"GET /api/v1/accounts", "/api/v1/accounts", nil, administrators(ok(200))},
 		{"POST /api/v1/accounts", "/api/v1/accounts", with(map[string]any{"user": "x.y", "name": "x", "role": "observer", "division": "370602", "password": "short"}), administrators(statuses{400, 400, 403})},
 		{"PATCH /api/v1/accounts/{user}", "/api/v1/accounts/" + r02, with(map[string]any{"name": "x"}, "If-Match", `"99"`), administrators(statuses{412, 412, 404})},
+		{"GET /api/v1/displays", "/api/v1/displays", nil, administrators(ok(200))},
+		{"POST /api/v1/displays", "/api/v1/displays", newDisplay, administrators(statuses{201, 201, 403})},
+		{"POST /api/v1/displays/{id}/link", "/api/v1/displays/999999/link", nil, administrators(ok(404))},
+		{"DELETE /api/v1/displays/{id}", "/api/v1/displays/999999", nil, administrators(ok(404))},
 		{"GET /api/v1/assignees", "/api/v1/assignees", nil, handlers(ok(200))},
+		{"GET /api/v1/assignees", fmt.Sprintf("/api/v1/assignees?alert=%d", w.alert.ID), nil, handlers(mine)},
 		{"GET /api/v1/divisions", "/api/v1/divisions", nil, everyone(ok(200))},
 		{"GET /api/v1/search", "/api/v1/search?q=x", nil, everyone(ok(200))},
 		{"GET /api/v1/sources", "/api/v1/sources", nil, everyone(ok(200))},
@@ -157,7 +179,15 @@ func lessons(w *world) []lesson {
 		{"DELETE /api/v1/rules/{id}", rule, with(nil, "If-Match", `"99"`), ruleKeepers(statuses{412, 403, 403})},
 		{"GET /api/v1/alerts", "/api/v1/alerts", nil, everyone(ok(200))},
 		{"GET /api/v1/alerts/{id}", alert, nil, everyone(mine)},
-		{"POST /api/v1/alerts/{id}/{action}", alert + "/acknowledge", with("{}"), handlers(mine)},
+		{"POST /api/v1/alerts/{id}/{action}", alert + "/acknowledge", with("{}"), acknowledgers(mine)},
+		{"POST /api/v1/alerts/{id}/{action}", alert + "/close", with(`{"note":"x"}`), handlers(statuses{409, 409, 404})},
+		{"POST /api/v1/alerts/bulk", "/api/v1/alerts/bulk", with(map[string]any{"action": "acknowledge", "ids": []int64{w.alert.ID}}), acknowledgers(ok(200))},
+		{"GET /api/v1/alerts/export", "/api/v1/alerts/export?format=csv", nil, everyone(ok(200))},
+		{"GET /api/v1/silences", "/api/v1/silences", nil, everyone(ok(200))},
+		{"POST /api/v1/silences", "/api/v1/silences", with(silence("device_id", "dev-02")), handlers(statuses{201, 201, 400})},
+		{"POST /api/v1/silences", "/api/v1/silences", with(silence("division", "370602")), handlers(statuses{201, 201, 403})},
+		{"POST /api/v1/silences", "/api/v1/silences", with(silence("type", "level")), handlers(statuses{201, 403, 403})},
+		{"POST /api/v1/silences/{id}/end", "/api/v1/silences/1/end", nil, handlers(mine)},
 		{"GET /api/v1/health", "/api/v1/health", nil, everyone(ok(200))},
 		{"GET /api/v1/openapi.json", "/api/v1/openapi.json", nil, everyone(ok(200))},
 		{"GET /tiles/{layers}/{z}/{x}/{y}", "/tiles/land,shelters/9/428/198.mvt", nil, everyone(ok(200))},
@@ -174,14 +204,16 @@ func lessons(w *world) []lesson {
 // open are the routes that need no session, with what nobody at all gets from them.
 func open() map[string]int {
 	return map[string]int{
-		"POST /api/v1/session":   http.StatusUnauthorized, // with a wrong password
-		"DELETE /api/v1/session": http.StatusNoContent,
-		"GET /healthz":           http.StatusOK,
-		"GET /readyz":            http.StatusOK,
-		"/api/":                  http.StatusNotFound,
-		"/tiles/":                http.StatusNotFound,
-		"/cap/":                  http.StatusNotFound,
-		"/":                      http.StatusServiceUnavailable, // no UI in this test
+		"POST /api/v1/session":               http.StatusUnauthorized, // with a wrong password
+		"DELETE /api/v1/session":             http.StatusNoContent,
+		"POST /api/v1/display-links/preview": http.StatusNotFound, // with a wrong link
+		"POST /api/v1/display-links/claim":   http.StatusNotFound,
+		"GET /healthz":                       http.StatusOK,
+		"GET /readyz":                        http.StatusOK,
+		"/api/":                              http.StatusNotFound,
+		"/tiles/":                            http.StatusNotFound,
+		"/cap/":                              http.StatusNotFound,
+		"/":                                  http.StatusServiceUnavailable, // no UI in this test
 	}
 }
 
@@ -193,7 +225,7 @@ func TestRolesDivisionsRoutes(t *testing.T) {
 	for _, l := range lessons(w) {
 		taught[l.route] = true
 		method, _, _ := strings.Cut(l.route, " ")
-		for _, role := range core.Roles() {
+		for _, role := range roles() {
 			for i, division := range divisions() {
 				account := accountOf(role, division)
 				var body any
@@ -228,6 +260,9 @@ func TestRolesDivisionsRoutes(t *testing.T) {
 			var body any
 			if method == http.MethodPost {
 				body = map[string]string{"user": "x", "password": "y"}
+			}
+			if strings.Contains(r.Path, "display-links") {
+				body = map[string]string{"token": "x"}
 			}
 			if a := w.send("", method, r.Path, body); a.status != status {
 				t.Errorf("%s as nobody: %d, want %d: %s", name(r), a.status, status, a.body)

@@ -66,9 +66,25 @@ func newMetrics(reg prometheus.Registerer) metrics {
 }
 
 // middleware is what every request passes before the mux, from outside in: the record of it, its
-// recovery from a panic, the security headers, the check of its origin, its time limit.
-func (s *Server) middleware(next http.Handler) http.Handler {
-	return s.recorded(s.recovered(s.secured(s.sameOrigin(s.limited(next)))))
+// recovery from a panic, the host that it was sent to, the security headers, the check of its origin, its time limit.
+// An error names an origin of the options that is none.
+func (s *Server) middleware(next http.Handler) (http.Handler, error) {
+	checked, err := s.sameOrigin(s.limited(next))
+	if err != nil {
+		return nil, err
+	}
+	return s.recorded(s.recovered(s.addressed(s.secured(checked)))), nil
+}
+
+// addressed gives a request that came through a trusted proxy the host that the browser asked for.
+func (s *Server) addressed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if host := s.forwardedHost(r); host != "" {
+			r = r.WithContext(r.Context())
+			r.Host = host
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) recorded(next http.Handler) http.Handler {
@@ -143,6 +159,9 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 	})
 }
 
+// buildHeader carries the name of the pages' build: an open page compares it with its own.
+const buildHeader = "X-Onemap-Build"
+
 // securityHeaders are on every answer. The lists are shared: nobody may change one in place.
 func securityHeaders() map[string][]string {
 	return map[string][]string{
@@ -165,28 +184,44 @@ func (s *Server) secured(next http.Handler) http.Handler {
 		if s.secure(r) {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		if s.build != "" {
+			h.Set(buildHeader, s.build)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
 
 // sameOrigin refuses what a page of another origin makes a browser send.
-func (s *Server) sameOrigin(next http.Handler) http.Handler {
+func (s *Server) sameOrigin(next http.Handler) (http.Handler, error) {
 	p := http.NewCrossOriginProtection()
+	for _, origin := range s.o.Origins {
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("api: Options.Origins: %w", err)
+		}
+	}
 	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, errs.New(errs.Forbidden, "a page of another origin may not send this"))
+		origin := r.Header.Get("Origin")
+		origin = origin[:min(len(origin), 200)]
+		s.log.WarnContext(r.Context(), "refused a request of a page at another address; see --origin",
+			slog.String("origin", origin), slog.String("host", r.Host), slog.String("path", r.URL.Path))
+		s.fail(w, r, errs.Coded(errs.Forbidden, "Origin", errs.OriginForeign, origin, r.Host))
 	}))
-	return p.Handler(next)
+	return p.Handler(next), nil
 }
 
 // limited ends a request's context after the time that an answer may take. The push endpoint stays
-// open by design; tiles have a bound of their own.
+// open by design; tiles have a bound of their own. An export is long: it has as much as the connection.
 func (s *Server) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == pushPath || strings.HasPrefix(r.URL.Path, tilesPath) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), s.o.Timeout)
+		timeout := s.o.Timeout
+		if r.URL.Path == exportPath {
+			timeout = max(timeout, writeTimeout)
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

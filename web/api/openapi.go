@@ -165,7 +165,9 @@ type (
 )
 
 // Schema describes a role.
-func (roleWord) Schema(huma.Registry) *huma.Schema { return words(core.Roles()...) }
+func (roleWord) Schema(huma.Registry) *huma.Schema {
+	return words(append(core.Roles(), core.DisplayRoles()...)...)
+}
 
 // Schema describes an origin.
 func (originWord) Schema(huma.Registry) *huma.Schema {

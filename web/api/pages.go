@@ -30,6 +30,10 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		name = "index.html"
 	}
 	file, err := s.readPage(name)
+	if errors.Is(err, fs.ErrNotExist) && wantsHTML(r) && !strings.HasPrefix(name, "assets/") {
+		s.nowhere(w, r)
+		return
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && name == "index.html":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -46,13 +50,56 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	s.sendPage(w, r, name, file)
 }
 
-// routedByPages lists the addresses that the pages' own router knows.
+// nowhere answers an address that there is no page at with the pages' own view of that, and 404.
+func (s *Server) nowhere(w http.ResponseWriter, r *http.Request) {
+	file, err := s.readPage("index.html")
+	if err != nil {
+		s.fail(w, r, notFound("there is nothing at %s", cut(r.URL.Path)))
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentType("index.html"))
+	h.Set("Content-Length", strconv.Itoa(len(file)))
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = w.Write(file)
+}
+
+// wantsHTML reports whether a person's browser asks for a page: it names text/html, a script does not.
+func wantsHTML(r *http.Request) bool {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
+		kind, params, _ := strings.Cut(part, ";")
+		kind = strings.ToLower(strings.TrimSpace(kind))
+		if kind == "text/html" || kind == "application/xhtml+xml" {
+			q, weighted := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=")
+			weight, err := strconv.ParseFloat(q, 64)
+			return !weighted || (err == nil && weight > 0)
+		}
+	}
+	return false
+}
+
+// pageBuild is the name of the build in index.html, which the build of the pages wrote there; empty without one.
+func (s *Server) pageBuild() string {
+	file, err := s.readPage("index.html")
+	if err != nil {
+		return ""
+	}
+	_, after, found := strings.Cut(string(file), `name="onemap-build" content="`)
+	build, _, ended := strings.Cut(after, `"`)
+	if !found || !ended || len(build) > 64 || strings.ContainsFunc(build, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return ""
+	}
+	return build
+}
+
+// routedByPages lists the addresses that the pages' own router knows (web/ui/src/router.ts).
 func routedByPages(name string) bool {
 	switch name {
-	case "", "login", "m", "admin", "events", "about":
+	case "", "login", "m", "events", "alerts", "silences", "about", "display",
+		"admin/accounts", "admin/displays", "admin/rules", "admin/quarantine", "admin/ingest", "admin/layers":
 		return true
 	default:
-		return strings.HasPrefix(name, "admin/") || strings.HasPrefix(name, "m/")
+		return false
 	}
 }
 

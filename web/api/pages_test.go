@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -100,6 +102,76 @@ func TestPagesThatAreNotBuilt(t *testing.T) {
 		if body := read(t, res); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "not built") {
 			t.Errorf("%s: %d %s", name, res.StatusCode, body)
 		}
+	}
+}
+
+// An address that nobody has is the pages' own 404 for a person's browser, and JSON for a script and below /api/.
+func TestNowhere(t *testing.T) {
+	h := pages(t, fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>onemap</title>")}})
+	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, c := range []struct {
+		path, accept string
+		html         bool
+	}{
+		{"/nosuch/page", browser, true},
+		{"/nosuch", "text/html", true},
+		{"/nosuch.png", browser, true},
+		{"/admin/nosuch", browser, true},
+		{"/m/nosuch", browser, true},
+		{"/nosuch/page", "application/json", false},
+		{"/nosuch/page", "*/*", false},
+		{"/nosuch/page", "", false},
+		{"/nosuch/page", "text/html;q=0, application/json", false},
+		{"/assets/gone-abc.js", browser, false},
+		{"/api/v1/nothing", browser, false},
+		{"/tiles/", browser, false},
+		{"/cap/nothing", browser, false},
+	} {
+		res := get(t, h, c.path, "Accept", c.accept)
+		kind := res.Header.Get("Content-Type")
+		isHTML := strings.HasPrefix(kind, "text/html") && strings.Contains(read(t, res), "<title>onemap")
+		if res.StatusCode != http.StatusNotFound || isHTML != c.html || (!c.html && kind != "application/problem+json") {
+			t.Errorf("%s for %q: %d %s", c.path, c.accept, res.StatusCode, kind)
+		}
+		if !strings.Contains(res.Header.Get("Cache-Control"), "no-") {
+			t.Errorf("%s may be kept: %s", c.path, res.Header.Get("Cache-Control"))
+		}
+	}
+}
+
+// Every address of the pages' router is answered with the page and 200.
+func TestRouterAddressesAreKnown(t *testing.T) {
+	source, err := os.ReadFile("../ui/src/router.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := regexp.MustCompile(`\bpath: '(/[^':*]*)'`).FindAllSubmatch(source, -1)
+	if len(paths) < 8 {
+		t.Fatalf("found %d addresses in the router", len(paths))
+	}
+	for _, m := range paths {
+		if !routedByPages(strings.TrimPrefix(string(m[1]), "/")) {
+			t.Errorf("the server does not know %s", m[1])
+		}
+	}
+}
+
+// An open page learns of another build from every answer, and the files that decide which build it is are asked for.
+func TestBuildIsTold(t *testing.T) {
+	h := pages(t, fstest.MapFS{
+		"index.html": {Data: []byte(`<!doctype html><meta name="onemap-build" content="b-123"><title>onemap</title>`)},
+		"sw.js":      {Data: []byte("self")},
+	})
+	for _, path := range []string{"/", "/api/v1/nothing", "/healthz"} {
+		if got := get(t, h, path).Header.Get(buildHeader); got != "b-123" {
+			t.Errorf("%s: build %q", path, got)
+		}
+	}
+	if got := get(t, h, "/sw.js").Header.Get("Cache-Control"); got != "no-cache" {
+		t.Errorf("sw.js: %s", got)
+	}
+	if got := get(t, pages(t, fstest.MapFS{"index.html": {Data: []byte(`<meta name="onemap-build" content="a b">`)}}), "/").Header.Get(buildHeader); got != "" {
+		t.Errorf("build %q", got)
 	}
 }
 

@@ -16,7 +16,7 @@ type divisionsInput struct {
 }
 
 type searchInput struct {
-	Q     string `query:"q" required:"true" maxLength:"100" doc:"A name in Chinese, English, pinyin or its initials; a code; a key"`
+	Q     string `query:"q" required:"true" maxLength:"100" doc:"A name in Chinese, English, pinyin or its initials; a code; a key; an alert's hazard or number"`
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }
 
@@ -32,7 +32,7 @@ func (s *Server) placeRoutes() {
 			all, err := s.o.Divisions.Divisions(ctx, in.Level == "town")
 			return list(all), err
 		})
-	register(s, needView, op(http.MethodGet, "/api/v1/search", "search", "Find features, devices and divisions"),
+	register(s, needView, op(http.MethodGet, "/api/v1/search", "search", "Find features, devices, divisions and alerts"),
 		func(ctx context.Context, p auth.Principal, in *searchInput) (*body[List[risk.Hit]], error) {
 			q := strings.TrimSpace(in.Q)
 			if q == "" || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {

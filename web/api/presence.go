@@ -26,14 +26,14 @@ type DatastreamChange struct {
 // timelineKinds are the events that a timeline shows. The others concern memory of servers and pages.
 func timelineKinds() []string {
 	return []string{
-		core.EventPresenceChanged, core.EventLayerChanged,
+		core.EventPresenceChanged, core.EventDeviceUnevaluated, core.EventLayerChanged,
 		core.EventAlertIssued, core.EventAlertUpdated, core.EventAlertCleared, core.EventAlertStale,
 		core.EventAlertAcknowledged, core.EventAlertAssigned, core.EventAlertResolved, core.EventAlertClosed,
 	}
 }
 
 type eventsInput struct {
-	Kind   []string `query:"kind" enum:"presence.changed,layer.changed,alert.issued,alert.updated,alert.cleared,alert.stale,alert.acknowledged,alert.assigned,alert.resolved,alert.closed" maxItems:"10" doc:"Joined by commas; none is all of them"`
+	Kind   []string `query:"kind" enum:"presence.changed,device.unevaluated,layer.changed,alert.issued,alert.updated,alert.cleared,alert.stale,alert.acknowledged,alert.assigned,alert.resolved,alert.closed" maxItems:"11" doc:"Joined by commas; none is all of them"`
 	Device string   `query:"device" maxLength:"64" doc:"Only those of this device: its alerts', those that list it, and those of its division that leave something out (more is not 0)"`
 	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"100"`
 	Before int64    `query:"before" minimum:"0" doc:"Only those with a smaller seq"`

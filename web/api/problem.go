@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"onemap/internal/errs"
 )
@@ -112,12 +113,20 @@ func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 		return &Problem{Type: "about:blank", Title: "Client Closed Request", Status: statusClientGone, Kind: errs.Unavailable.String()}
 	case errors.Is(err, context.DeadlineExceeded):
 		s.log.WarnContext(ctx, "a request took too long", slog.String("request_id", requestID(ctx)), slog.Any("error", err))
-		return newProblem(errs.Unavailable, "the answer took too long; try again")
+		return codedProblem(errs.Unavailable, errs.AwayNow)
 	}
 	id := requestID(ctx)
 	s.log.ErrorContext(ctx, "internal error", slog.String("request_id", id), slog.Any("error", err))
-	p := newProblem(errs.Internal, "an internal error; the log has its detail under request "+id)
+	p := codedProblem(errs.Internal, errs.InternalError, id)
 	p.RequestID = id
+	return p
+}
+
+// codedProblem is a problem whose detail is the code's sentence.
+func codedProblem(k errs.Kind, c errs.Code, values ...any) *Problem {
+	said := errs.Say(c, values...)
+	p := newProblem(k, said.String())
+	p.Code, p.Params = said.Code, said.Params
 	return p
 }
 
@@ -130,6 +139,9 @@ func (s *Server) classified(ctx context.Context, e *errs.Error, err error) *Prob
 	}
 	p := newProblem(e.Kind, e.Msg)
 	p.Field, p.Code, p.Params = e.Field, e.Said.Code, e.Said.Params
+	if p.Code == "" && e.Kind == errs.Unavailable {
+		p.Code = errs.AwayNow.String()
+	}
 	if all := faults(err); len(all) > 1 {
 		p.Errors = all
 	}
@@ -191,6 +203,10 @@ func humaProblem(_ huma.Context, _ string, v any) (any, error) {
 	}
 	status := clientStatus(m.Status)
 	p := newProblem(kindOfStatus(status), m.Detail)
+	p.Code = errs.Malformed.String()
+	if p.Kind == errs.TooLarge.String() {
+		p.Code = errs.TooMuch.String()
+	}
 	p.Status, p.Title = status, http.StatusText(status)
 	for _, d := range m.Errors {
 		p.Errors = append(p.Errors, fieldDetail(d))
@@ -229,10 +245,23 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 		}
 		return missing(field + "." + name)
 	}
-	if d.Message == "unexpected property" {
-		return FieldDetail{Field: field, Detail: "is not a member that is known here"}
+	if said, ok := humaSaid(d.Message); ok {
+		return FieldDetail{Field: field, Detail: said.String(), Code: said.Code, Params: said.Params}
 	}
-	return FieldDetail{Field: field, Detail: strings.TrimPrefix(d.Message, "json: ")}
+	// The detail says more than the code, which is for readers of other languages.
+	return FieldDetail{Field: field, Detail: strings.TrimPrefix(d.Message, "json: "), Code: errs.Malformed.String()}
+}
+
+// humaSaid words those of huma's messages that the page's own forms can meet.
+func humaSaid(message string) (errs.Said, bool) {
+	if message == validation.MsgUnexpectedProperty {
+		return errs.Say(errs.UnknownField), true
+	}
+	var limit int
+	if n, err := fmt.Sscanf(message, validation.MsgExpectedMaxLength, &limit); n == 1 && err == nil {
+		return errs.Say(errs.TooLong, limit), true
+	}
+	return errs.Said{}, false
 }
 
 func missing(field string) FieldDetail {

@@ -57,10 +57,10 @@ func TestProblemOf(t *testing.T) {
 		want Problem
 	}{
 		"field":            {ctx, fmt.Errorf("wrapped: %w", errs.InvalidField("lon", "is no number")), Problem{Status: 400, Kind: "invalid", Field: "lon", Detail: "is no number"}},
-		"cause stays here": {ctx, errs.Wrap(errs.Unavailable, errors.New("password=x"), "the database is away"), Problem{Status: 503, Kind: "unavailable", Detail: "the database is away"}},
-		"unmapped":         {ctx, errors.New("secret detail"), Problem{Status: 500, Kind: "internal", Detail: "an internal error; the log has its detail under request REQ", RequestID: "REQ"}},
-		"internal":         {ctx, errs.New(errs.Internal, "secret detail"), Problem{Status: 500, Kind: "internal", Detail: "an internal error; the log has its detail under request REQ", RequestID: "REQ"}},
-		"too slow":         {ctx, fmt.Errorf("query: %w", context.DeadlineExceeded), Problem{Status: 503, Kind: "unavailable", Detail: "the answer took too long; try again"}},
+		"cause stays here": {ctx, errs.Wrap(errs.Unavailable, errors.New("password=x"), "the database is away"), Problem{Status: 503, Kind: "unavailable", Detail: "the database is away", Code: "away-now"}},
+		"unmapped":         {ctx, errors.New("secret detail"), Problem{Status: 500, Kind: "internal", Detail: "an internal error; the log has its detail under request REQ", Code: "internal-error", Params: map[string]string{"id": "REQ"}, RequestID: "REQ"}},
+		"internal":         {ctx, errs.New(errs.Internal, "secret detail"), Problem{Status: 500, Kind: "internal", Detail: "an internal error; the log has its detail under request REQ", Code: "internal-error", Params: map[string]string{"id": "REQ"}, RequestID: "REQ"}},
+		"too slow":         {ctx, fmt.Errorf("query: %w", context.DeadlineExceeded), Problem{Status: 503, Kind: "unavailable", Detail: "a part of the server is away now; try again", Code: "away-now"}},
 		"client gone":      {gone, fmt.Errorf("query: %w", context.Canceled), Problem{Status: 499, Kind: "unavailable"}},
 		"several": {ctx, fmt.Errorf("rule: %w", errors.Join(errs.InvalidField("a", "one"), errs.InvalidField("b", "two"))), Problem{
 			Status: 400, Kind: "invalid", Field: "a", Detail: "one", Errors: []FieldDetail{{Field: "a", Detail: "one"}, {Field: "b", Detail: "two"}},
@@ -102,11 +102,11 @@ func TestHumaProblem(t *testing.T) {
 			&huma.ErrorModel{Status: 422, Errors: []*huma.ErrorDetail{{Location: "body.create[2].properties", Message: "expected required property division to be present"}}},
 			Problem{Status: 400, Kind: "invalid", Field: "create[2].properties.division", Detail: "create[2].properties.division: is required", Code: "required"},
 		},
-		"too large":  {&huma.ErrorModel{Status: 413, Detail: "too large"}, Problem{Status: 413, Kind: "too-large", Detail: "too large"}},
-		"media type": {&huma.ErrorModel{Status: 415, Detail: "x"}, Problem{Status: 415, Kind: "invalid", Detail: "x"}},
+		"too large":  {&huma.ErrorModel{Status: 413, Detail: "too large"}, Problem{Status: 413, Kind: "too-large", Detail: "too large", Code: "too-much"}},
+		"media type": {&huma.ErrorModel{Status: 415, Detail: "x"}, Problem{Status: 415, Kind: "invalid", Detail: "x", Code: "malformed"}},
 		"value is not repeated": {
 			&huma.ErrorModel{Status: 422, Errors: []*huma.ErrorDetail{{Location: "body.password", Message: "expected string", Value: "hunter2"}}},
-			Problem{Status: 400, Kind: "invalid", Field: "password", Detail: "password: expected string"},
+			Problem{Status: 400, Kind: "invalid", Field: "password", Detail: "password: expected string", Code: "malformed"},
 		},
 	} {
 		v, err := humaProblem(nil, "", c.in)

@@ -45,6 +45,7 @@ func (n Need) permits(r core.Role) bool {
 // Needs of permissions, in the words of this table.
 const (
 	needView     = Need(auth.PermView)
+	needAck      = Need(auth.PermAcknowledge)
 	needHandle   = Need(auth.PermHandleAlert)
 	needData     = Need(auth.PermEditData)
 	needRules    = Need(auth.PermEditRules)
@@ -57,6 +58,13 @@ type Route struct {
 	Path   string // a pattern of http.ServeMux
 	Need   Need
 }
+
+// idleHeader marks a request that nobody is behind: a page sends it that is hidden and not armed. It does not extend
+// the session.
+const idleHeader = "X-Onemap-Idle"
+
+// mePath is the address that every page asks at its start.
+const mePath = "/api/v1/me"
 
 // handle is the only way onto the mux: it writes the route into the table and puts its guard before
 // the handler.
@@ -74,14 +82,24 @@ func (s *Server) guard(route Route, h http.HandlerFunc) http.HandlerFunc {
 			h(w, r)
 			return
 		}
-		p, err := s.o.Auth.Authenticate(r.Context(), token(r))
+		identify := s.o.Auth.Authenticate
+		// A browser cannot mark a WebSocket, and a hidden page connects again by itself: what the page says on the
+		// connection counts as its use.
+		if r.Header.Get(idleHeader) != "" || route.Path == pushPath {
+			identify = s.o.Auth.Identify
+		}
+		p, err := identify(r.Context(), token(r))
 		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
 		ex.user = p.Login
+		if p.Display != 0 && route.Path == mePath {
+			c := s.sessionCookie(r, token(r), p) // a browser forgets a cookie after 400 days
+			http.SetCookie(w, &c)
+		}
 		if !route.Need.permits(p.Role) {
-			s.fail(w, r, errs.New(errs.Forbidden, "this needs the permission %q, which the role %s does not have", route.Need, p.Role))
+			s.fail(w, r, errs.Coded(errs.Forbidden, "", errs.RoleMayNot, errs.TermOf(p.Role), errs.TermOf(route.Need)))
 			return
 		}
 		h(w, r.WithContext(auth.NewContext(r.Context(), p)))

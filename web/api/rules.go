@@ -16,7 +16,8 @@ type RuleInput struct {
 	DatastreamID int64              `json:"datastream_id,omitempty" minimum:"0" doc:"0: all of the type"`
 	Direction    alerts.Direction   `json:"direction"`
 	Thresholds   []alerts.Threshold `json:"thresholds" minItems:"1" maxItems:"4" doc:"Worst first"`
-	ForSeconds   int                `json:"for_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the value must stay raised"`
+	ForSeconds   int                `json:"for_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long, in event time, the value must stay raised before the alert rises to a level"`
+	HoldSeconds  *int               `json:"hold_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long, in event time, the value must stay at the safe side before the alert leaves a level; 180 when not given"`
 	Enabled      bool               `json:"enabled"`
 	Origin       core.Origin        `json:"origin,omitempty"`
 }
@@ -24,7 +25,10 @@ type RuleInput struct {
 func (r RuleInput) rule() alerts.Rule {
 	out := alerts.Rule{
 		Name: r.Name, Type: r.Type, DatastreamID: r.DatastreamID, Direction: r.Direction, Thresholds: r.Thresholds,
-		ForSeconds: r.ForSeconds, Enabled: r.Enabled, Origin: r.Origin,
+		ForSeconds: r.ForSeconds, HoldSeconds: alerts.DefaultHoldSeconds, Enabled: r.Enabled, Origin: r.Origin,
+	}
+	if r.HoldSeconds != nil {
+		out.HoldSeconds = *r.HoldSeconds
 	}
 	if out.Origin == "" {
 		out.Origin = core.OriginReal
@@ -82,7 +86,7 @@ func (s *Server) ruleRoutes() {
 		})
 	register(s, needRules, op(http.MethodDelete, "/api/v1/rules/{id}", "deleteRule", "Delete a rule; its open alerts are cleared. For the city"),
 		func(ctx context.Context, p auth.Principal, in *deleteRuleInput) (*struct{}, error) {
-			if err := cityWide(p, "rules"); err != nil {
+			if err := cityWide(p); err != nil {
 				return nil, err
 			}
 			version, err := ifMatch(in.IfMatch)

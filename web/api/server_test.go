@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"onemap/alerts/cap"
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/risk"
 	"onemap/sensors"
 	"onemap/store"
@@ -116,7 +118,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	}
 	w.people = auth.NewService(auth.Options{
 		Params: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
-	}, w.db, w.db, nil, nil, w.clock.now)
+	}, w.db, w.db, w.db, nil, nil, w.clock.now)
 	w.fillPlaces()
 	w.fillDevices()
 	w.fillAlerts()
@@ -124,8 +126,9 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	o := Options{
 		Version: "1.2.3", Node: "n1", Simulated: true, Attribution: "credits", Sources: []Source{{File: "land.geojson"}},
 		City: City{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, BBox: []float64{119, 36, 122, 39}, Center: []float64{121, 37}},
-		Auth: w.people, Accounts: w.people, Divisions: w.db, Catalogue: w.db, Editor: w.db, Search: w.db, Registry: w.db,
-		Steward: w.db, Alerts: w.db, Handler: alerts.NewDesk(w.db, slog.New(slog.DiscardHandler), w.clock.now), Rules: w.db, CAP: w.db,
+		Auth: w.people, Accounts: w.people, Displays: w.people, Divisions: w.db, Catalogue: w.db, Editor: w.db, Search: w.db, Registry: w.db,
+		Steward: w.db, Alerts: w.db, Handler: alerts.NewDesk(w.db, slog.New(slog.DiscardHandler), w.clock.now),
+		Silences: alerts.NewSilences(w.db, slog.New(slog.DiscardHandler), w.clock.now), Rules: w.db, CAP: w.db,
 		Tiles:  w.tiles(engine.Options{}),
 		Health: func() []core.Health { return w.health },
 		Push:   greeter{}, Ingest: told{}, Timeline: w.db,
@@ -179,6 +182,28 @@ func (w *world) fillPeople() {
 			w.must(err)
 		}
 	}
+	for _, role := range core.DisplayRoles() {
+		for _, division := range divisions() {
+			w.fillDisplay(role, division)
+		}
+	}
+}
+
+// roles lists the roles of people, then those of displays.
+func roles() []core.Role { return append(core.Roles(), core.DisplayRoles()...) }
+
+// fillDisplay logs a device in as a display.
+func (w *world) fillDisplay(role core.Role, division string) {
+	mode := auth.DisplayReads
+	if role == core.RoleDisplayAck {
+		mode = auth.DisplayAcknowledges
+	}
+	root := auth.Principal{Login: "test", Role: core.RoleAdministrator, Division: "3706"}
+	login := accountOf(role, division)
+	_, link, err := w.people.CreateDisplay(w.t.Context(), root, auth.NewDisplay{Name: login, Division: division, Mode: mode, Start: auth.StartWall})
+	w.must(err)
+	w.tokens[login], _, err = w.people.ClaimLink(w.t.Context(), link, netip.Addr{}, "kiosk")
+	w.must(err)
 }
 
 // records is a risk.Reader over features in memory.
@@ -402,4 +427,11 @@ type greeter struct{}
 func (greeter) Serve(w http.ResponseWriter, _ *http.Request, p auth.Principal) error {
 	_, err := io.WriteString(w, p.Login)
 	return err
+}
+
+func (greeter) Check(_ *http.Request, origin string, _ auth.Principal) error {
+	if origin == "" || origin == "http://map.example" {
+		return nil
+	}
+	return errs.Coded(errs.Forbidden, "Origin", errs.OriginForeign, origin, "map.example")
 }

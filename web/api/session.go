@@ -18,10 +18,18 @@ type Me struct {
 	Division     string            `json:"division"`
 	DivisionName core.Text         `json:"division_name"`
 	Permissions  []auth.Permission `json:"permissions"`
-	Expires      time.Time         `json:"expires" doc:"When the session ends"`
+	Expires      time.Time         `json:"expires" doc:"When the session ends without further use"`
+	Ends         *time.Time        `json:"ends" doc:"When it ends whatever the use; null: never"`
+	Display      *DisplayRef       `json:"display" doc:"The display that is logged in; null: a person is"`
 	Server       ServerInfo        `json:"server"`
 	City         City              `json:"city"`
 	Timezone     string            `json:"timezone" doc:"IANA name of the zone that times are shown in"`
+}
+
+// DisplayRef names a display.
+type DisplayRef struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
 }
 
 // ServerInfo is what a page shows of the server.
@@ -30,6 +38,7 @@ type ServerInfo struct {
 	Time      time.Time `json:"time" doc:"Now, by the server's clock"`
 	Simulated bool      `json:"simulated" doc:"A simulator feeds this server"`
 	Node      string    `json:"node"`
+	Build     string    `json:"build" doc:"Names the build of the pages, which an open page compares with its own"`
 }
 
 // Credentials is what a person logs in with.
@@ -53,6 +62,10 @@ type sessionsInput struct {
 	User string `query:"user" maxLength:"64" doc:"Whose; empty is the own ones. Others' need the permission accounts"`
 }
 
+type pushInput struct {
+	Origin string `query:"origin" maxLength:"300" doc:"The page's own address, as https://map.example.org"`
+}
+
 type sessionInput struct {
 	ID int64 `path:"id" minimum:"1"`
 }
@@ -70,10 +83,14 @@ func (s *Server) sessionRoutes() {
 	login.MaxBodyBytes = 8 << 10
 	register(s, NeedNothing, login, s.login)
 	register(s, NeedNothing, op(http.MethodDelete, "/api/v1/session", "logout", "Log out; without a session it does nothing"), s.logout)
-	register(s, NeedSession, op(http.MethodGet, "/api/v1/me", "getMe", "Who is logged in, and what the pages must know of the server"),
+	register(s, NeedSession, op(http.MethodGet, mePath, "getMe", "Who is logged in, and what the pages must know of the server"),
 		func(ctx context.Context, p auth.Principal, _ *none) (*body[Me], error) {
 			me, err := s.me(ctx, p)
 			return &body[Me]{me}, err
+		})
+	register(s, NeedSession, op(http.MethodGet, "/api/v1/push", "checkPush", "Whether the server lets a page of this address connect to /ws; the problem says why not"),
+		func(ctx context.Context, p auth.Principal, in *pushInput) (*struct{}, error) {
+			return nil, s.o.Push.Check(requestOf(ctx), in.Origin, p)
 		})
 	register(s, NeedSession, op(http.MethodGet, "/api/v1/sessions", "listSessions", "The sessions of an account"),
 		func(ctx context.Context, p auth.Principal, in *sessionsInput) (*body[List[auth.Session]], error) {
@@ -99,15 +116,13 @@ func (s *Server) login(ctx context.Context, _ auth.Principal, in *loginInput) (*
 	if err != nil {
 		return nil, err
 	}
-	c := s.cookie(r, token)
-	c.Expires = p.Expires
-	return &loginOutput{SetCookie: c, Body: me}, nil
+	return &loginOutput{SetCookie: s.sessionCookie(r, token, p), Body: me}, nil
 }
 
 // logout ends the session that the request brings, if it brings one, and takes the cookie away.
 func (s *Server) logout(ctx context.Context, _ auth.Principal, _ *none) (*logoutOutput, error) {
 	r := requestOf(ctx)
-	p, err := s.o.Auth.Authenticate(ctx, token(r))
+	p, err := s.o.Auth.Identify(ctx, token(r))
 	switch {
 	case err == nil:
 		exchangeOf(ctx).user = p.Login
@@ -122,6 +137,15 @@ func (s *Server) logout(ctx context.Context, _ auth.Principal, _ *none) (*logout
 	return &logoutOutput{SetCookie: c}, nil
 }
 
+// sessionCookie lasts as long as the session can: use extends the session, and no answer sets the cookie again.
+func (s *Server) sessionCookie(r *http.Request, token string, p auth.Principal) http.Cookie {
+	c := s.cookie(r, token)
+	if c.Expires = p.Ends; p.Ends.IsZero() {
+		c.Expires = p.Expires
+	}
+	return c
+}
+
 func (s *Server) cookie(r *http.Request, value string) http.Cookie {
 	return http.Cookie{
 		Name: SessionCookie, Value: value, Path: "/", HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode,
@@ -133,12 +157,19 @@ func (s *Server) me(ctx context.Context, p auth.Principal) (Me, error) {
 	if err != nil {
 		return Me{}, err
 	}
-	return Me{
+	me := Me{
 		User: p.Login, Name: p.Name, Role: p.Role, Division: p.Division, DivisionName: name,
 		Permissions: auth.PermissionsOf(p.Role), Expires: p.Expires,
-		Server: ServerInfo{Version: s.o.Version, Time: s.now().UTC(), Simulated: s.o.Simulated, Node: s.o.Node},
+		Server: ServerInfo{Version: s.o.Version, Time: s.now().UTC(), Simulated: s.o.Simulated, Node: s.o.Node, Build: s.build},
 		City:   s.o.City, Timezone: s.o.Timezone,
-	}, nil
+	}
+	if !p.Ends.IsZero() {
+		me.Ends = &p.Ends
+	}
+	if p.Display != 0 {
+		me.Display = &DisplayRef{ID: p.Display, Name: p.Name}
+	}
+	return me, nil
 }
 
 // divisionName is the name of a code; the city needs no list of divisions for its own.

@@ -33,13 +33,43 @@ func cookieOf(t *testing.T, a answer) *http.Cookie {
 	return nil
 }
 
+// The cookie lasts as long as the session can, and Me says both ends. A request that nobody is behind extends nothing.
+func TestSessionSlidesOverHTTP(t *testing.T) {
+	w := newWorld(t, nil)
+	a := w.logIn(r02, password)
+	cookie := []string{"Cookie", SessionCookie + "=" + cookieOf(t, a).Value}
+	var first, later Me
+	a.decode(t, &first)
+	if first.Ends == nil || first.Ends.Sub(first.Expires) < 6*24*time.Hour || first.Display != nil {
+		t.Fatalf("me: %+v", first)
+	}
+	if c := cookieOf(t, a); c.Expires.Sub(*first.Ends).Abs() > time.Second {
+		t.Errorf("the cookie ends %v, the session %v", c.Expires, first.Ends)
+	}
+	w.clock.pass(11 * time.Hour)
+	w.send("", http.MethodGet, "/tiles/land/1/1/0.mvt", nil, append(cookie, idleHeader, "true")...)
+	w.send("", http.MethodGet, pushPath, nil, cookie...) // a hidden page connects again by itself
+	w.send("", http.MethodGet, "/api/v1/me", nil, append(cookie, idleHeader, "true")...).decode(t, &later)
+	if later.Expires.Sub(first.Expires).Abs() > time.Millisecond {
+		t.Errorf("nobody was there, and the session goes on to %v instead of %v", later.Expires, first.Expires)
+	}
+	w.send("", http.MethodGet, "/api/v1/me", nil, cookie...).decode(t, &later)
+	if got := later.Expires.Sub(first.Expires); (got - 11*time.Hour).Abs() > time.Millisecond {
+		t.Errorf("used 11 h later, extended by %v", got)
+	}
+	w.clock.pass(12 * time.Hour)
+	if a := w.send("", http.MethodGet, "/api/v1/me", nil, cookie...); a.status != http.StatusUnauthorized {
+		t.Errorf("12 h after its last use: %d", a.status)
+	}
+}
+
 func TestSessionOverHTTP(t *testing.T) {
 	w := newWorld(t, nil)
 	a := w.logIn(r02, password, "User-Agent", "a browser")
 	var me Me
 	a.decode(t, &me)
 	if me.User != r02 || me.Role != core.RoleResponder || me.DivisionName.ZH != "芝罘区" || me.City.Code != "3706" || me.Timezone != "Asia/Shanghai" ||
-		!me.Server.Simulated || me.Server.Version != "1.2.3" || len(me.Permissions) != 2 || !me.Expires.After(w.clock.now()) {
+		!me.Server.Simulated || me.Server.Version != "1.2.3" || len(me.Permissions) != 3 || !me.Expires.After(w.clock.now()) {
 		t.Errorf("me: %+v", me)
 	}
 	c := cookieOf(t, a)
@@ -221,7 +251,7 @@ func TestAccountsOverHTTP(t *testing.T) {
 			t.Errorf("an administrator of 370614 sees %s of %s", one.Login, one.Division)
 		}
 	}
-	var people List[Assignee]
+	var people List[alerts.Assignee]
 	w.send(r02, http.MethodGet, "/api/v1/assignees", nil).decode(t, &people)
 	for _, one := range people.Items {
 		if one.Division != "370602" || !auth.Can(one.Role, auth.PermHandleAlert) {

@@ -30,6 +30,9 @@ type client struct {
 	ready  chan struct{} // closed when the hello has been answered: what is below is set
 	gone   chan struct{} // closed when the reader has ended
 
+	statusFrom time.Time // of the span in which statuses are counted; the reader's alone
+	statuses   int       // so are these
+
 	id      string
 	since   time.Time
 	class   *class // nil until welcomed; its fields are under the hub's lock
@@ -45,6 +48,7 @@ type client struct {
 	nextBeat   time.Time
 	pulseSeen  uint64
 	rosterSeen uint64
+	viewers    *message // the last that was sent
 
 	sent      atomic.Int64 // everything visible up to it has been sent
 	claimed   atomic.Int64 // what the client says that it has
@@ -55,6 +59,7 @@ type client struct {
 	waited    atomic.Int64 // for writes since it was last up to date, ns
 	writing   atomic.Int64 // since when a write has been going on, ns after hub.born; 0: none
 	expires   atomic.Int64 // of the session, Unix ns; 0: never
+	using     atomic.Bool  // the page is looked at, or armed to sound
 	checkAt   atomic.Int64 // when to check the session again, Unix ns
 }
 
@@ -64,7 +69,7 @@ func newClient(h *Hub, conn *websocket.Conn, p auth.Principal) *client {
 		wakeup: make(chan struct{}, 1), ready: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.setExpiry(p.Expires)
-	c.checkAt.Store(h.now().Add(h.o.Recheck).UnixNano())
+	c.checkAt.Store(h.sessions.next(p))
 	return c
 }
 
@@ -75,6 +80,9 @@ func (c *client) setExpiry(t time.Time) {
 	}
 	c.expires.Store(t.UnixNano())
 }
+
+// inUse reports whether somebody uses the page: it is looked at, or armed to sound.
+func (c *client) inUse() bool { return c.using.Load() }
 
 // wake tells the writer to look again.
 func (c *client) wake() { nudge(c.wakeup) }
@@ -144,11 +152,15 @@ func (c *client) converse(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		a, ok := frame.(ack)
-		if !ok {
-			return badFrame("type: hello was said already")
+		switch f := frame.(type) {
+		case ack:
+			err = c.acknowledge(ctx, f.Seq)
+		case clientStatus:
+			err = c.saysStatus(ctx, f)
+		default:
+			err = badFrame("type: hello was said already")
 		}
-		if err := c.acknowledge(ctx, a.Seq); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 
+	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/errs"
 )
 
 // TestSlowClient: one that does not read is closed once too much waits for it, others are not held
@@ -260,10 +262,74 @@ func TestPresence(t *testing.T) {
 // TestRespondersOfAllNodes: where the store counts them, its word is sent.
 func TestRespondersOfAllNodes(t *testing.T) {
 	ho := open(t, fast(), func(ho *house) {
-		ho.parts.Responders = func(context.Context) (map[string]int, error) { return map[string]int{"370685": 3}, nil }
+		elsewhere := func(account int64, sound auth.Sound, alert int64) auth.Present {
+			return auth.Present{
+				Client: Client{ID: fmt.Sprintf("elsewhere-%d", account), Node: "n2", AccountID: account, Division: "370685",
+					Status: auth.ClientStatus{Sound: sound, Alert: alert}},
+				Login: "r370685", Name: "招远", Role: core.RoleResponder, AlertDivision: "370685",
+			}
+		}
+		ho.parts.Present = func(context.Context) ([]auth.Present, error) {
+			return []auth.Present{elsewhere(101, auth.SoundArmed, 7), elsewhere(102, auth.SoundOff, 0)}, nil
+		}
 	}).ready()
 	city := ho.join(commander, "city", "e1", 0)
-	city.await("clients", func(f frame) bool { return f.Type == typeClients && string(f.Divisions) == `{"370685":3}` })
+	city.await("clients", func(f frame) bool {
+		return f.Type == typeClients && string(f.Divisions) == `{"370685":2}` && strings.Contains(f.raw, `"armed":{"370685":1}`)
+	})
+	city.await("viewers", func(f frame) bool { return f.Type == typeViewers && strings.Contains(f.raw, `"alert":7`) })
+}
+
+// TestStatusOfClients: what a client says of its sound is counted for the city; who has an alert open is told to
+// those who may see the alert, and to nobody else.
+func TestStatusOfClients(t *testing.T) {
+	ho := open(t, fast(), func(ho *house) {
+		ho.parts.AlertPlace = func(_ context.Context, s core.Scope, id int64) (string, []string, error) {
+			if id != 58 || !s.Covers("370602") {
+				return "", nil, errs.New(errs.NotFound, "there is no such alert")
+			}
+			return "370602", []string{"370602"}, nil
+		}
+	}).ready()
+	city, near, far := ho.join(commander, "city", "e1", 0), ho.join(responder370602, "near", "e1", 0), ho.join(responder370614, "far", "e1", 0)
+	near.say(`{"type":"status","sound":"armed","visible":true,"alert":58,"acting":true}`)
+	far.say(`{"type":"status","sound":"off","visible":true,"alert":58,"acting":true}`) // it may not see it: ignored
+	open := func(f frame) bool {
+		return f.Type == typeViewers && strings.Contains(f.raw, `{"alert":58,"people":[{"user":`) && strings.Contains(f.raw, `"division":"370602","acting":true}]`)
+	}
+	city.await("who has it open", open)
+	near.await("who has it open", open)
+	city.say(`{"type":"status","sound":"muted","visible":false,"alert":58}`)
+	near.await("both", func(f frame) bool { return f.Type == typeViewers && strings.Count(f.raw, `"user":`) == 2 })
+	until(t, "the store has what they said", func() bool {
+		a, _ := ho.clients.client(clientID("near"))
+		b, _ := ho.clients.client(clientID("far"))
+		return a.Status == auth.ClientStatus{Sound: auth.SoundArmed, Visible: true, Alert: 58, Acting: true} &&
+			b.Status == auth.ClientStatus{Sound: auth.SoundOff, Visible: true}
+	})
+	late := ho.join(commander, "late", "e1", 0)
+	late.await("the armed", func(f frame) bool { return f.Type == typeClients && strings.Contains(f.raw, `"armed":{"370602":1}`) })
+	late.await("after a welcome", func(f frame) bool { return f.Type == typeViewers && strings.Count(f.raw, `"user":`) == 2 })
+	_ = near.conn.Close()
+	city.await("it is closed", func(f frame) bool { return f.Type == typeViewers && strings.Count(f.raw, `"user":`) == 1 })
+	ho.log.add("alert.issued", "370614")
+	for f := far.next(); f.Type != typeEvent; f = far.next() {
+		if f.Type == typeViewers {
+			t.Errorf("a county that may not see the alert was sent %s", f.raw)
+		}
+	}
+}
+
+// TestTooManyStatuses: a client that never stops saying how it is, is at fault.
+func TestTooManyStatuses(t *testing.T) {
+	o := fast()
+	o.MaxStatus, o.Heartbeat = 3, time.Minute
+	ho := open(t, o).ready()
+	p := ho.join(commander, "chatty", "e1", 0)
+	for range 4 {
+		p.say(`{"type":"status","sound":"off"}`)
+	}
+	p.wantClosed(CloseBadFrame, "more than 3 status frames")
 }
 
 // wrapped is a writer of a middleware that knows http.ResponseController only.

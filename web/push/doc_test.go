@@ -41,7 +41,7 @@ func TestDocument(t *testing.T) {
 			t.Errorf("the example of a %s has %v, spoken is %v", kind, got, want)
 		}
 	}
-	for _, kind := range []string{typeHello, typeAck, typeWelcome, typeEvent, typeState, typeTiles, typeBeat, typeClients} {
+	for _, kind := range []string{typeHello, typeAck, typeWelcome, typeEvent, typeState, typeTiles, typeBeat, typeClients, typeStatus, typeViewers} {
 		if !seen[kind] {
 			t.Errorf("there is no example of a %s", kind)
 		}
@@ -63,6 +63,7 @@ func samples(t *testing.T) map[string]map[string]json.RawMessage {
 		stateFrame{Type: typeState, Readings: []readingFrame{}, Status: []sensors.Status{}, Seen: map[string]time.Time{"d": {}}},
 		tilesFrame{Type: typeTiles},
 		clientsFrame{Type: typeClients},
+		viewersFrame{Type: typeViewers},
 		json.RawMessage(beatFrame(1, time.Now(), []byte(`{}`))),
 	} {
 		data, err := json.Marshal(v)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/sensors"
 	"onemap/tiles"
@@ -27,6 +28,8 @@ const (
 	typeTiles   = "tiles"
 	typeBeat    = "hb"
 	typeClients = "clients"
+	typeStatus  = "status"
+	typeViewers = "viewers"
 )
 
 // maxClientFrame bounds what a client may send, bytes.
@@ -49,7 +52,10 @@ type hello struct {
 // ack is the machine's cumulative receipt.
 type ack struct{ Seq int64 }
 
-// decodeFrame reads one text frame of a client: a hello or an ack. The error, a *closing, names the
+// clientStatus is what a client says of itself: whether it would be heard, and which alert is open on it.
+type clientStatus = auth.ClientStatus
+
+// decodeFrame reads one text frame of a client: a hello, an ack or a status. The error, a *closing, names the
 // member at fault. Members that are not known are left alone, so that newer clients can talk to
 // older servers.
 func decodeFrame(data []byte) (any, error) {
@@ -69,6 +75,10 @@ func decodeFrame(data []byte) (any, error) {
 		LastSeq int64   `json:"last_seq"`
 		Batch   *int64  `json:"batch"`
 		Seq     *int64  `json:"seq"`
+		Sound   *string `json:"sound"`
+		Visible bool    `json:"visible"`
+		Alert   int64   `json:"alert"`
+		Acting  bool    `json:"acting"`
 	}
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, badJSON(err)
@@ -93,9 +103,25 @@ func decodeFrame(data []byte) (any, error) {
 			return nil, err
 		}
 		return ack{Seq: *f.Seq}, nil
+	case typeStatus:
+		if f.Sound == nil {
+			return nil, badFrame("sound: is required")
+		}
+		return checkStatus(clientStatus{Sound: auth.Sound(*f.Sound), Visible: f.Visible, Alert: f.Alert, Acting: f.Acting})
 	default:
-		return nil, badFrame("type: must be hello or ack, not %.40q", *f.Type)
+		return nil, badFrame("type: must be hello, ack or status, not %.40q", *f.Type)
 	}
+}
+
+func checkStatus(s clientStatus) (any, error) {
+	if !s.Sound.Valid() {
+		return nil, badFrame("sound: must be armed, off, muted or suspended, not %.40q", string(s.Sound))
+	}
+	if err := checkSeq("alert", s.Alert); err != nil {
+		return nil, err
+	}
+	s.Acting = s.Acting && s.Alert != 0
+	return s, nil
 }
 
 func checkHello(h hello) (any, error) {
@@ -130,8 +156,11 @@ func badJSON(err error) *closing {
 	switch {
 	case errors.As(err, &typeErr):
 		want := "a text"
-		if typeErr.Type.String() == "int64" {
+		switch typeErr.Type.String() {
+		case "int64":
 			want = "an integer from 0 to 2^53-1"
+		case "bool":
+			want = "true or false"
 		}
 		return badFrame("%s: must be %s, not %.40s", typeErr.Field, want, typeErr.Value)
 	case errors.As(err, &syntaxErr):
@@ -259,7 +288,26 @@ func layerTilesOf(n tiles.Notice) layerTiles {
 
 type clientsFrame struct {
 	Type      string         `json:"type"`
-	Divisions map[string]int `json:"divisions"`
+	Divisions map[string]int `json:"divisions"` // connected responders
+	Armed     map[string]int `json:"armed"`     // those of them at whose machine an alarm sounds
+}
+
+// viewersFrame is who has an alert open, of the alerts that the receiver may see.
+type viewersFrame struct {
+	Type   string         `json:"type"`
+	Alerts []alertViewers `json:"alerts"`
+}
+
+type alertViewers struct {
+	Alert  int64         `json:"alert"`
+	People []alertViewer `json:"people"`
+}
+
+type alertViewer struct {
+	User     string `json:"user"`
+	Name     string `json:"name"`
+	Division string `json:"division"`
+	Acting   bool   `json:"acting"`
 }
 
 type healthReport struct {

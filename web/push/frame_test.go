@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 
+	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/errs"
 )
 
 // badFrames are what a client must not send, and what the close reason must say of it.
@@ -25,7 +27,7 @@ var badFrames = []struct{ frame, reason string }{
 	{`{"type":"hello","client":"abcdefgh"} {}`, "not JSON at byte"},
 	{`{}`, "type: is required"},
 	{`{"type":7}`, "type: must be a text, not number"},
-	{`{"type":"subscribe"}`, `type: must be hello or ack, not "subscribe"`},
+	{`{"type":"subscribe"}`, `type: must be hello, ack or status, not "subscribe"`},
 	{`{"type":"hello","client":"short"}`, "client: must be 8 to 64"},
 	{`{"type":"hello","client":"with a space"}`, "client: must be 8 to 64"},
 	{`{"type":"hello","client":"` + strings.Repeat("x", 65) + `"}`, "client: must be 8 to 64"},
@@ -37,6 +39,11 @@ var badFrames = []struct{ frame, reason string }{
 	{`{"type":"hello","client":"abcdefgh","batch":-7}`, "batch: must be an integer from 0"},
 	{`{"type":"hello","client":"abcdefgh","epoch":"` + strings.Repeat("e", 201) + `"}`, "epoch: is longer than 200"},
 	{`{"type":"ack"}`, "seq: is required"},
+	{`{"type":"status"}`, "sound: is required"},
+	{`{"type":"status","sound":"loud"}`, `sound: must be armed, off, muted or suspended, not "loud"`},
+	{`{"type":"status","sound":"off","visible":1}`, "visible: must be true or false, not number"},
+	{`{"type":"status","sound":"off","alert":-1}`, "alert: must be an integer from 0"},
+	{`{"type":"status","sound":"off","alert":"58"}`, "alert: must be an integer from 0 to 2^53-1, not string"},
 	{`{"type":"ack","seq":null}`, "seq: is required"},
 	{`{"type":"ack","seq":-1}`, "seq: must be an integer from 0"},
 	{"{\"type\":\"\xff\"}", "not UTF-8"},
@@ -56,6 +63,8 @@ func TestDecodeFrame(t *testing.T) {
 		`{"type":"hello","client":"ab_CD-12"}`:                                               hello{Client: "ab_CD-12"},
 		` {"type":"hello","client":"abcdefgh","epoch":"e","last_seq":7,"batch":9,"new":{}} `: hello{"abcdefgh", "e", 7, &batch},
 		`{"type":"ack","seq":9007199254740991}`:                                              ack{maxSeq},
+		`{"type":"status","sound":"armed","visible":true,"alert":58,"acting":true}`:          clientStatus{Sound: auth.SoundArmed, Visible: true, Alert: 58, Acting: true},
+		`{"type":"status","sound":"off","acting":true}`:                                      clientStatus{Sound: auth.SoundOff}, // acting on nothing
 	} {
 		f, err := decodeFrame([]byte(text))
 		if diff := cmp.Diff(want, f); err != nil || diff != "" {
@@ -83,6 +92,7 @@ func FuzzDecodeFrame(f *testing.F) {
 	}
 	f.Add([]byte(`{"type":"hello","client":"abcdefgh","epoch":"e","last_seq":7,"batch":9}`))
 	f.Add([]byte(`{"type":"ack","seq":3}`))
+	f.Add([]byte(`{"type":"status","sound":"armed","visible":true,"alert":58,"acting":true}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		frame, err := decodeFrame(data)
 		if err != nil {
@@ -102,6 +112,10 @@ func FuzzDecodeFrame(f *testing.F) {
 			}
 		case ack:
 			if v.Seq < 0 || v.Seq > maxSeq {
+				t.Fatalf("%q: took %+v", data, v)
+			}
+		case clientStatus:
+			if !v.Sound.Valid() || v.Alert < 0 || v.Alert > maxSeq || (v.Acting && v.Alert == 0) {
 				t.Fatalf("%q: took %+v", data, v)
 			}
 		default:
@@ -204,6 +218,31 @@ func TestNoHello(t *testing.T) {
 	o.HelloTimeout = 20 * time.Millisecond
 	ho := open(t, o).ready()
 	ho.connect(commander).wantClosed(CloseNoHello, "no hello within 20ms")
+}
+
+// What a page is told that asks over HTTP is what its handshake meets.
+func TestCheckSaysWhatServeWould(t *testing.T) {
+	o := fast()
+	o.Origins = []string{"https://map.example.org"}
+	o.MaxPerAccount = 1
+	ho := open(t, o).ready()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, ho.server.URL+"/api/v1/push", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := auth.Principal{AccountID: commander}
+	for origin, ok := range map[string]bool{
+		ho.server.URL: true, "https://map.example.org": true, "https://MAP.example.org": true, "": true,
+		"https://other.example.org": false, "null": false, "http://[": false,
+	} {
+		if err := ho.hub.Check(r, origin, who); (err == nil) != ok || (err != nil && !errs.Is(err, errs.Forbidden)) {
+			t.Errorf("%q: %v", origin, err)
+		}
+	}
+	ho.join(commander, "p", "e1", 0)
+	if err := ho.hub.Check(r, "", who); !errs.Is(err, errs.TooMany) {
+		t.Errorf("with no connection left: %v", err)
+	}
 }
 
 func TestHandshake(t *testing.T) {

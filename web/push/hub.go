@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type Hub struct {
 	live     *live
 	tiles    *tileFeed
 	roster   *roster
+	viewers  *viewers
 	receipts *receipts
 	sessions *sessions
 	pulse    *pulse
@@ -90,12 +92,14 @@ func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, no
 	h.events.maxEvents, h.events.maxBytes = o.RingEvents, o.RingBytes
 	h.metrics = newMetrics(reg)
 	h.upgrader = websocket.Upgrader{
-		Subprotocols: []string{Protocol}, HandshakeTimeout: 5 * time.Second, CheckOrigin: h.originAllowed,
+		Subprotocols: []string{Protocol}, HandshakeTimeout: 5 * time.Second, CheckOrigin: func(*http.Request) bool { return true }, // mayUpgrade has checked it
+
 		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &sync.Pool{},
 	}
 	h.live = newLive(parts.Directory)
 	h.tiles = newTileFeed(h.metrics)
 	h.roster = newRoster()
+	h.viewers = newViewers()
 	h.receipts = newReceipts(h)
 	h.sessions = newSessions(h)
 	h.eventTail = newTailState("event log", max(3*o.PollEvents, time.Second), now)

@@ -33,7 +33,7 @@ func TestStateOverTheWire(t *testing.T) {
 	city := ho.join(commander, "city", "e1", 0)
 	county := ho.join(responder370602, "county", "e1", 0)
 	ahead := reading(12, 0, 3.5)
-	ahead.TimeSource = sensors.TimeAhead
+	ahead.TimeSource = sensors.TimeWrong
 	ho.batches.commit([]sensors.Observation{reading(11, 0, 1.5), ahead, reading(21, 0, 2.5), reading(999, 0, 9)}, status("d1", 0, true), status("d2", 0, false))
 	ho.hub.Wake()
 

@@ -38,8 +38,14 @@ type Parts struct {
 	// errs.Unauthenticated (or NotFound, Forbidden) when the session or its account has ended,
 	// errs.Unavailable when nobody can tell. nil: a principal holds until it expires.
 	Recheck func(ctx context.Context, sessionID int64) (auth.Principal, error)
-	// Responders counts the connected responders of all nodes by division; nil: those of this node.
-	Responders func(ctx context.Context) (map[string]int, error)
+	// Use is Recheck for a connection whose page is looked at or armed: it extends the session as a request does.
+	// nil: connections extend nothing.
+	Use func(ctx context.Context, sessionID int64) (auth.Principal, error)
+	// Present lists who is connected to any node; nil: who is connected to this one.
+	Present func(ctx context.Context) ([]auth.Present, error)
+	// AlertPlace gives where an alert lies and whom it is addressed to: errs.NotFound when the scope may not see it.
+	// nil: no client has an alert open.
+	AlertPlace func(ctx context.Context, s core.Scope, id int64) (division string, divisions []string, err error)
 }
 
 // Options tunes a hub. The zero value of each field stands for its default, which is what
@@ -73,6 +79,7 @@ type Options struct {
 	MaxClients    int // connections of this node; default 20,000
 	MaxPerAccount int // connections of one account on this node; default 256
 	MaxReceipts   int // receipts waiting to be saved; default 20,000
+	MaxStatus     int // status frames of one client in a Heartbeat; default 200
 }
 
 // withDefaults fills in what is zero.
@@ -101,5 +108,6 @@ func (o Options) withDefaults() Options {
 	o.MaxClients = cmp.Or(o.MaxClients, 20_000)
 	o.MaxPerAccount = cmp.Or(o.MaxPerAccount, 256)
 	o.MaxReceipts = cmp.Or(o.MaxReceipts, 20_000)
+	o.MaxStatus = cmp.Or(o.MaxStatus, 200)
 	return o
 }

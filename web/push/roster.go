@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"onemap/auth"
 	"onemap/internal/core"
 )
 
@@ -19,7 +21,8 @@ type roster struct {
 	changed chan struct{}
 
 	recorded map[string]Client // what the store knows; the roster's goroutine alone
-	counts   map[string]int    // of the last frame; likewise
+	told     clientsFrame      // the last frame; likewise
+	others   []auth.Present    // at other nodes, by the store's last word; likewise
 	latest   atomic.Pointer[rosterFrame]
 }
 
@@ -27,7 +30,8 @@ type roster struct {
 // one is known to be dead.
 type presence struct {
 	client Client
-	role   core.Role
+	who    auth.Principal
+	place  alertPlace // of the alert that is open
 	refs   int
 }
 
@@ -61,7 +65,9 @@ func (r *roster) join(c *client, now time.Time) {
 		r.present[c.id] = p
 	}
 	p.refs++
-	p.client, p.role = c.record(), c.who.Role
+	status := p.client.Status // of another tab with the same id; this one says its own
+	p.client, p.who = c.record(), c.who
+	p.client.Status = status
 	nudge(r.changed)
 }
 
@@ -88,18 +94,19 @@ func (r *roster) news(c *client) *message {
 	return f.msg
 }
 
-// here lists the clients of this node, and counts its responders by division.
-func (r *roster) here() (clients map[string]Client, responders map[string]int) {
+// here lists the clients of this node.
+func (r *roster) here() (clients map[string]Client, present []auth.Present) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	clients, responders = make(map[string]Client, len(r.present)), make(map[string]int)
+	clients = make(map[string]Client, len(r.present))
 	for id, p := range r.present {
 		clients[id] = p.client
-		if p.role == core.RoleResponder {
-			responders[p.client.Division]++
-		}
+		present = append(present, auth.Present{
+			Client: p.client, Login: p.who.Login, Name: p.who.Name, Role: p.who.Role,
+			AlertDivision: p.place.division, AlertDivisions: p.place.divisions,
+		})
 	}
-	return clients, responders
+	return clients, present
 }
 
 // keepRoster brings the store and the clients frame up to date: after each change, and every
@@ -108,15 +115,13 @@ func (h *Hub) keepRoster(ctx context.Context) {
 	tick := time.NewTicker(h.o.Heartbeat)
 	defer tick.Stop()
 	for beat := true; ; {
-		clients, responders := h.roster.here()
-		if h.parts.Responders == nil {
-			h.announce(responders)
-		}
+		clients, present := h.roster.here()
+		h.announce(h.withOthers(present))
 		if err := h.recordPresence(ctx, clients, beat); err != nil && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "could not record who is connected", slog.Any("error", err))
 		}
-		if h.parts.Responders != nil {
-			h.askResponders(ctx)
+		if h.parts.Present != nil {
+			h.askPresent(ctx, present)
 		}
 		beat = false
 		select {
@@ -170,31 +175,80 @@ func (h *Hub) recordPresence(ctx context.Context, clients map[string]Client, bea
 	return call(func(ctx context.Context) error { return store.ClientsSeen(ctx, h.o.Node, ids, h.now()) })
 }
 
-func (h *Hub) askResponders(ctx context.Context) {
+// askPresent asks the store who is connected to the other nodes. While it cannot be asked, what it said last
+// stands.
+func (h *Hub) askPresent(ctx context.Context, here []auth.Present) {
 	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
 	defer cancel()
-	counts, err := h.parts.Responders(ctx)
+	all, err := h.parts.Present(ctx)
 	if err != nil {
-		h.log.DebugContext(ctx, "could not count the responders", slog.Any("error", err))
+		h.log.DebugContext(ctx, "could not ask who is connected", slog.Any("error", err))
 		return
 	}
-	h.announce(counts)
+	h.roster.others = h.roster.others[:0]
+	for _, p := range all {
+		if p.Node != h.o.Node {
+			h.roster.others = append(h.roster.others, p)
+		}
+	}
+	h.announce(h.withOthers(here))
 }
 
-// announce makes the clients frame when the counts have changed and wakes those who may see it.
-func (h *Hub) announce(counts map[string]int) {
-	r := h.roster
+// withOthers is who is connected: here, and by the store's last word at other nodes. A client that has come here
+// from another node counts once.
+func (h *Hub) withOthers(here []auth.Present) []auth.Present {
+	ids := make(map[string]bool, len(here))
+	for _, p := range here {
+		ids[p.ID] = true
+	}
+	all := slices.Clone(here)
+	for _, p := range h.roster.others {
+		if !ids[p.ID] {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// responders counts the responders by division, and those at whose machine an alarm sounds. A person with two
+// machines counts once.
+func responders(present []auth.Present) clientsFrame {
+	f := clientsFrame{Type: typeClients, Divisions: map[string]int{}, Armed: map[string]int{}}
+	counted, armed := map[int64]bool{}, map[int64]bool{}
+	for _, p := range present {
+		if !slices.Contains(core.RespondingRoles(), p.Role) {
+			continue
+		}
+		if !counted[p.AccountID] {
+			counted[p.AccountID] = true
+			f.Divisions[p.Division]++
+		}
+		if p.Status.Sound == auth.SoundArmed && !armed[p.AccountID] {
+			armed[p.AccountID] = true
+			f.Armed[p.Division]++
+		}
+	}
+	return f
+}
+
+// announce makes the clients frame when the counts have changed, and the viewers frames when who has which alert
+// open has, and wakes those who may see them.
+func (h *Hub) announce(present []auth.Present) {
+	r, f := h.roster, responders(present)
 	old := r.latest.Load()
-	if old.version > 0 && maps.Equal(counts, r.counts) {
+	counts := old.version == 0 || !maps.Equal(f.Divisions, r.told.Divisions) || !maps.Equal(f.Armed, r.told.Armed)
+	if counts {
+		r.told = f
+		r.latest.Store(&rosterFrame{version: old.version + 1, msg: must(marshalMessage(typeClients, f))})
+	}
+	open := h.viewers.take(present)
+	if !counts && !open {
 		return
 	}
-	r.counts = counts
-	msg := must(marshalMessage(typeClients, clientsFrame{Type: typeClients, Divisions: counts}))
-	r.latest.Store(&rosterFrame{version: old.version + 1, msg: msg})
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for scope, cl := range h.classes {
-		if !scope.Covers("") {
+		if !open && !scope.Covers("") {
 			continue
 		}
 		for c := range cl.members {

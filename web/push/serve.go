@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -54,17 +55,29 @@ func (h *Hub) mayUpgrade(r *http.Request) error {
 	if !slices.Contains(websocket.Subprotocols(r), Protocol) {
 		return errs.InvalidField("Sec-WebSocket-Protocol", "must offer %s", Protocol)
 	}
-	if !h.originAllowed(r) {
-		return &errs.Error{Kind: errs.Forbidden, Field: "Origin", Msg: "pages of another origin may not connect"}
+	if origin := r.Header.Get("Origin"); !h.originAllowed(r, origin) {
+		h.log.WarnContext(r.Context(), "refused a WebSocket of a page at another address; see --origin",
+			slog.String("origin", origin), slog.String("host", r.Host))
+		return errs.Coded(errs.Forbidden, "Origin", errs.OriginForeign, origin, r.Host)
 	}
 	return nil
 }
 
+// Check returns the error that Serve would refuse a page of the origin with, nil when it would let it in. A browser
+// does not tell a page why its WebSocket was refused: the page asks by a request of its own.
+func (h *Hub) Check(r *http.Request, origin string, p auth.Principal) error {
+	if !h.originAllowed(r, origin) {
+		return errs.Coded(errs.Forbidden, "Origin", errs.OriginForeign, origin, r.Host)
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.roomLocked(p.AccountID)
+}
+
 // originAllowed admits the server's own origin, the configured ones, and clients that are no
 // browsers and so send none.
-func (h *Hub) originAllowed(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" || slices.Contains(h.o.Origins, origin) {
+func (h *Hub) originAllowed(r *http.Request, origin string) bool {
+	if origin == "" || slices.ContainsFunc(h.o.Origins, func(o string) bool { return strings.EqualFold(o, origin) }) {
 		return true
 	}
 	u, err := url.Parse(origin)
@@ -75,6 +88,16 @@ func (h *Hub) originAllowed(r *http.Request) bool {
 func (h *Hub) reserve(account int64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err := h.roomLocked(account); err != nil {
+		return err
+	}
+	h.reserved++
+	h.accounts[account]++
+	return nil
+}
+
+// roomLocked is why there is no room for another connection of an account, nil when there is.
+func (h *Hub) roomLocked(account int64) error {
 	switch {
 	case h.stage != stageRunning:
 		return &errs.Error{Kind: errs.Unavailable, Msg: "the server is not ready to push", RetryAfter: 2 * time.Second}
@@ -83,10 +106,9 @@ func (h *Hub) reserve(account int64) error {
 	case h.accounts[account] >= h.o.MaxPerAccount:
 		msg := fmt.Sprintf("the account has %d connections already", h.accounts[account])
 		return &errs.Error{Kind: errs.TooMany, Msg: msg, RetryAfter: 10 * time.Second}
+	default:
+		return nil
 	}
-	h.reserved++
-	h.accounts[account]++
-	return nil
 }
 
 // free gives back what reserve took.

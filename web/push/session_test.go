@@ -1,6 +1,7 @@
 package push
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -127,6 +128,79 @@ func TestRecheckAway(t *testing.T) {
 	p.event()
 	ho.people.set(func(s map[int64]auth.Principal) error { delete(s, commander); return nil })
 	p.wantClosed(CloseSessionEnded, "has ended")
+}
+
+// TestExtensionReachesTheHub: a session that a request extends, here or at another node, is not closed at the time
+// that the hub knew first.
+func TestExtensionReachesTheHub(t *testing.T) {
+	ho := open(t, fast(), func(ho *house) {
+		ho.principal[commander].Expires = ho.clock.now().Add(time.Hour)
+		ho.people.sessions[commander] = ho.principal[commander]
+	}).ready()
+	p := ho.join(commander, "p", "e1", 0)
+	for range 3 {
+		ho.people.set(func(s map[int64]auth.Principal) error {
+			q := s[commander]
+			q.Expires = q.Expires.Add(time.Hour)
+			s[commander] = q
+			return nil
+		})
+		ho.clock.advance(time.Hour)
+		ho.log.add("alert.issued", "3706")
+		p.event()
+	}
+	ho.clock.advance(time.Hour)
+	p.wantClosed(CloseSessionEnded, "expired")
+}
+
+// TestUseExtends: a connection whose page is looked at or armed uses its session in time, whatever the session's
+// length; one that is only open asks and extends nothing.
+func TestUseExtends(t *testing.T) {
+	for _, used := range []bool{true, false} {
+		t.Run(fmt.Sprint("used: ", used), func(t *testing.T) {
+			const ttl = 40 * time.Minute // shorter than Recheck
+			ho := open(t, fast(), func(ho *house) {
+				ho.principal[commander].Expires = ho.clock.now().Add(ttl)
+				ho.people.sessions[commander] = ho.principal[commander]
+				ho.parts.Use = func(_ context.Context, id int64) (auth.Principal, error) {
+					ho.people.mu.Lock()
+					defer ho.people.mu.Unlock()
+					q := ho.people.sessions[id]
+					q.Expires = ho.clock.now().Add(ttl)
+					ho.people.sessions[id] = q
+					return q, nil
+				}
+			}).ready()
+			p := ho.join(commander, "p", "e1", 0)
+			c := ho.only()
+			c.using.Store(used)
+			for range 5 {
+				before := c.expires.Load()
+				ho.clock.advance(ttl * 3 / 5)
+				if !used {
+					continue
+				}
+				until(t, "the session is extended", func() bool { return c.expires.Load() > before })
+			}
+			if used {
+				ho.log.add("alert.issued", "3706")
+				p.event()
+				return
+			}
+			p.wantClosed(CloseSessionEnded, "expired")
+		})
+	}
+}
+
+// only is the hub's one connection.
+func (ho *house) only() *client {
+	ho.hub.mu.RLock()
+	defer ho.hub.mu.RUnlock()
+	for c := range ho.hub.conns {
+		return c
+	}
+	ho.t.Fatal("nobody is connected")
+	return nil
 }
 
 func TestExpiry(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 )
 
 // sessions ends connections whose session or role has ended: at once on the events that say so, at
-// expiry, and by asking again from time to time.
+// expiry, and by asking again from time to time. A connection that is in use extends its session with each question.
 type sessions struct {
 	hub   *Hub
 	asked chan struct{} // somebody was flagged
@@ -87,7 +87,8 @@ func (s *sessions) run(ctx context.Context) {
 	}
 }
 
-// sweep closes what has expired and what is too slow.
+// sweep has sessions checked that have expired as far as this node knows, and closes what is too slow. The session
+// may have been extended by a request to another node: only the store can tell.
 func (s *sessions) sweep() {
 	h := s.hub
 	now := h.now().UnixNano()
@@ -95,8 +96,13 @@ func (s *sessions) sweep() {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for c := range h.conns {
-		if expires := c.expires.Load(); expires != 0 && now >= expires {
+		switch expires := c.expires.Load(); {
+		case expires == 0 || now < expires:
+		case h.parts.Recheck == nil:
 			c.close(expired)
+		case c.checkAt.Load() > 0: // negative: it is asked about already
+			c.checkAt.Store(-s.flags.Add(1))
+			nudge(s.asked)
 		}
 		if c.class == nil {
 			continue
@@ -174,7 +180,11 @@ func (s *sessions) check(ctx context.Context, c *client) error {
 // false when nobody can tell now.
 func (s *sessions) ask(ctx context.Context, c *client) (why *closing, known bool) {
 	flagged := c.checkAt.Load()
-	p, err := s.hub.parts.Recheck(ctx, c.who.SessionID)
+	look := s.hub.parts.Recheck
+	if s.hub.parts.Use != nil && c.inUse() {
+		look = s.hub.parts.Use
+	}
+	p, err := look(ctx, c.who.SessionID)
 	switch {
 	case errs.Is(err, errs.Unauthenticated), errs.Is(err, errs.NotFound), errs.Is(err, errs.Forbidden):
 		return &closing{CloseSessionEnded, causeSession, "the session has ended"}, true
@@ -185,8 +195,18 @@ func (s *sessions) ask(ctx context.Context, c *client) (why *closing, known bool
 		return nil, false
 	}
 	// Not when it was flagged again meanwhile: then what was read may be too old.
-	c.checkAt.CompareAndSwap(flagged, s.hub.now().Add(s.hub.o.Recheck).UnixNano())
+	c.checkAt.CompareAndSwap(flagged, s.next(p))
 	return s.verdict(c, p), true
+}
+
+// next is when to check a session again, Unix ns: after Recheck, or half-way to its end when that is sooner, so that
+// a connection in use extends it in time.
+func (s *sessions) next(p auth.Principal) int64 {
+	now, wait := s.hub.now(), s.hub.o.Recheck
+	if half := p.Expires.Sub(now) / 2; !p.Expires.IsZero() && half > 0 {
+		wait = min(wait, half)
+	}
+	return now.Add(wait).UnixNano()
 }
 
 func (s *sessions) verdict(c *client, p auth.Principal) *closing {

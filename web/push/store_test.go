@@ -54,7 +54,7 @@ func newStage(t *testing.T) *stage {
 	s := &stage{t: t, db: db, sql: sql, logins: make(map[string]auth.Principal)}
 	s.exec(`insert into division (code, name_zh, name_en, parent) values
 		('3706', '烟台市', 'Yantai', '37'), ('370602', '芝罘区', 'Zhifu', '3706'), ('370614', '蓬莱区', 'Penglai', '3706')`)
-	people := auth.NewService(auth.Options{}, s.db, s.db, nil, nil, nil)
+	people := auth.NewService(auth.Options{}, s.db, s.db, s.db, nil, nil, nil)
 	registry := sensors.NewRegistry(s.db, sensors.RegistryOptions{}, nil, nil)
 	s.addDevices()
 	if err := registry.Reload(t.Context()); err != nil {

@@ -96,6 +96,9 @@ func (c *client) turn(ctx context.Context) (more bool, err error) {
 	if msg := c.hub.roster.news(c); msg != nil {
 		return true, c.send(ctx, msg)
 	}
+	if msg := c.hub.viewers.news(c); msg != nil {
+		return true, c.send(ctx, msg)
+	}
 	var changed *message
 	if changed, c.tilesAt = c.hub.tiles.since(c.scope, c.tilesAt); changed != nil {
 		return true, c.send(ctx, changed)

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,14 @@ func (n network) Read(p []byte) (int, error) {
 	got, err := n.Conn.Read(p)
 	if got > 0 {
 		n.heard.Store(time.Now().UnixNano())
+	}
+	if errors.Is(err, net.ErrClosed) {
+		// paho takes a closed connection for one that it closed itself, and would wait: it has to see why.
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.failed != nil {
+			err = n.failed
+		}
 	}
 	return got, err
 }

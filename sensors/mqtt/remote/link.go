@@ -129,7 +129,7 @@ func (l *link) receive(_ paho.Client, m paho.Message) {
 	c.count.received[min(m.Qos(), 2)].Add(1)
 	s := &slot{
 		topic: m.Topic(), payload: m.Payload(), size: len(m.Payload()) + len(m.Topic()) + 256,
-		qos: m.Qos(), retained: m.Retained(), id: m.MessageID(), received: c.clock(),
+		qos: m.Qos(), retained: m.Retained(), dup: m.Duplicate(), id: m.MessageID(), received: c.clock(),
 	}
 	if s.owes() && m.Duplicate() {
 		c.count.redelivered.Add(1)

@@ -28,7 +28,9 @@ func (l *link) offer(s *slot) error {
 		row.DeviceID = device
 		return l.quarantine(s, row)
 	}
-	env := sensors.Envelope{Topic: s.topic, Division: division, Device: device, Kind: kind, Payload: s.payload, QoS: 1, Received: s.received}
+	env := sensors.Envelope{
+		Topic: s.topic, Division: division, Device: device, Kind: kind, Payload: s.payload, QoS: 1, Received: s.received, Dup: s.dup,
+	}
 	if !s.owes() {
 		env.QoS = 0
 	}

@@ -13,6 +13,7 @@ type slot struct {
 	size     int // of the payload as it came, bytes
 	qos      byte
 	retained bool
+	dup      bool   // the broker may have delivered it before
 	id       uint16 // of the packet
 	received time.Time
 	stored   bool // guarded by the window

@@ -1,0 +1,230 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"onemap/geo"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// DisplayMode is what a display may do.
+type DisplayMode string
+
+// The modes of a display.
+const (
+	DisplayReads        DisplayMode = "read"        // sees the map and the alerts of its division
+	DisplayAcknowledges DisplayMode = "acknowledge" // and acknowledges them
+)
+
+// DisplayStart is the page that a display opens.
+type DisplayStart string
+
+// The pages that displays open.
+const (
+	StartWall  DisplayStart = "wall"
+	StartPhone DisplayStart = "phone"
+)
+
+// Display is a wall or a duty phone that is logged in without a person: one link, used once, makes one device's
+// login, which lasts until it is revoked.
+type Display struct {
+	ID          int64        `json:"id"`
+	Name        string       `json:"name"`
+	Division    string       `json:"division"`
+	Mode        DisplayMode  `json:"mode"`
+	Start       DisplayStart `json:"start"`
+	CreatedAt   time.Time    `json:"created_at"`
+	CreatedBy   string       `json:"created_by"`
+	LinkExpires *time.Time   `json:"link_expires"` // until when its unused link can be used; null: there is none
+	ClaimedAt   *time.Time   `json:"claimed_at"`   // when a device last used a link; null: none has
+	LastSeen    *time.Time   `json:"last_seen"`    // of the device, to the minute
+	Connected   bool         `json:"connected"`    // to the live feed, now
+	Agent       string       `json:"agent"`        // the device's browser
+	Remote      string       `json:"remote"`       // where it logged in from
+	RevokedAt   *time.Time   `json:"revoked_at"`
+	RevokedBy   string       `json:"revoked_by"`
+	AccountID   int64        `json:"-"`
+}
+
+// Role is the role of the display's account.
+func (d Display) Role() core.Role {
+	if d.Mode == DisplayAcknowledges {
+		return core.RoleDisplayAck
+	}
+	return core.RoleDisplay
+}
+
+// NewDisplay is what makes a display.
+type NewDisplay struct {
+	Name     string
+	Division string
+	Mode     DisplayMode
+	Start    DisplayStart
+}
+
+// DisplayStore is what displays need kept. Link tokens never reach it, only their SHA-256.
+type DisplayStore interface {
+	Displays(ctx context.Context) ([]Display, error)
+	// CreateDisplay stores a display with its account; errs.Conflict when a display in use has the name.
+	CreateDisplay(ctx context.Context, d Display, linkSHA256 []byte, actor string) (Display, error)
+	// RenewLink replaces the link of a display; errs.NotFound when there is none, or it is revoked.
+	RenewLink(ctx context.Context, id int64, linkSHA256 []byte, expires time.Time, actor string) (Display, error)
+	// DisplayByLink returns the display whose unused link this is; errs.NotFound, also when the link has expired.
+	DisplayByLink(ctx context.Context, linkSHA256 []byte, now time.Time) (Display, error)
+	// ClaimLink uses the link up, ends the sessions of the display's former device and stores the new one's.
+	// errs.NotFound as DisplayByLink.
+	ClaimLink(ctx context.Context, linkSHA256 []byte, s Session, tokenSHA256 []byte, now time.Time) (Session, Account, error)
+	// RevokeDisplay ends the display, its sessions and its link. Revoking what is revoked changes nothing.
+	RevokeDisplay(ctx context.Context, id int64, actor string) error
+}
+
+// linkTTL is how long a display's link can be used.
+const linkTTL = 72 * time.Hour
+
+// Displays lists the displays of the actor's scope, the newest first. Without PermAccounts it is errs.Forbidden.
+func (v *Service) Displays(ctx context.Context, actor Principal) ([]Display, error) {
+	if err := mayManage(actor); err != nil {
+		return nil, err
+	}
+	all, err := v.displays.Displays(ctx)
+	if err != nil {
+		return nil, errs.Wrap(errs.KindOf(err), err, "the displays cannot be read now")
+	}
+	var mine []Display
+	for _, d := range all {
+		if actor.Scope().Covers(d.Division) {
+			mine = append(mine, d)
+		}
+	}
+	return mine, nil
+}
+
+// CreateDisplay makes a display in the actor's scope, and its link's token, which is given once. It returns
+// errs.Invalid naming the field, and errs.Conflict when a display in use has the name.
+func (v *Service) CreateDisplay(ctx context.Context, actor Principal, n NewDisplay) (Display, string, error) {
+	if err := mayManage(actor); err != nil {
+		return Display{}, "", err
+	}
+	d, err := checkDisplay(actor, n)
+	if err != nil {
+		return Display{}, "", err
+	}
+	token := newToken()
+	d.CreatedAt, d.CreatedBy = v.now(), actor.Login
+	d.LinkExpires = new(d.CreatedAt.Add(linkTTL))
+	d, err = v.displays.CreateDisplay(ctx, d, sha(token), actor.Login)
+	return d, token, err
+}
+
+// RenewLink makes a new link for a display, as for another device. The device in use stays until the link is used.
+func (v *Service) RenewLink(ctx context.Context, actor Principal, id int64) (Display, string, error) {
+	if err := v.ownDisplay(ctx, actor, id); err != nil {
+		return Display{}, "", err
+	}
+	token := newToken()
+	d, err := v.displays.RenewLink(ctx, id, sha(token), v.now().Add(linkTTL), actor.Login)
+	return d, token, err
+}
+
+// RevokeDisplay ends a display and the login of its device.
+func (v *Service) RevokeDisplay(ctx context.Context, actor Principal, id int64) error {
+	if err := v.ownDisplay(ctx, actor, id); err != nil {
+		return err
+	}
+	if err := v.displays.RevokeDisplay(ctx, id, actor.Login); err != nil {
+		return errs.Wrap(errs.KindOf(err), err, "the display cannot be revoked now")
+	}
+	v.cache.drop(func(p Principal) bool { return p.Display == id })
+	return nil
+}
+
+// PreviewLink returns the display that a link is for, and uses nothing up: a link is opened by previews and by
+// people who only look. A wrong link is errs.NotFound, and slowed like a wrong password.
+func (v *Service) PreviewLink(ctx context.Context, token string, remote netip.Addr) (Display, error) {
+	var d Display
+	err := v.guess(remote, func() (err error) {
+		d, err = v.displays.DisplayByLink(ctx, sha(token), v.now())
+		return err
+	})
+	return d, err
+}
+
+// ClaimLink logs a device in as the display of a link, which it uses up. The session's token is given once.
+func (v *Service) ClaimLink(ctx context.Context, link string, remote netip.Addr, agent string) (token string, p Principal, err error) {
+	token = newToken()
+	var s Session
+	var a Account
+	err = v.guess(remote, func() (err error) {
+		s = v.newSession(Account{Display: 1}, remote, agent)
+		s, a, err = v.displays.ClaimLink(ctx, sha(link), s, sha(token), v.now())
+		return err
+	})
+	if err != nil {
+		return "", Principal{}, err
+	}
+	v.cache.drop(func(p Principal) bool { return p.Display == a.Display })
+	v.log.InfoContext(ctx, "a display logged in", slog.String("user", a.Login), slog.Int64("session", s.ID), slog.String("remote", s.Remote))
+	return token, principal(s, a), nil
+}
+
+// guess counts a try of a secret from an address against its limit, unless it was right or could not be checked.
+func (v *Service) guess(remote netip.Addr, try func() error) error {
+	key := remoteKey(remote)
+	if err := v.byRemote.begin(key, v.now()); err != nil {
+		return err
+	}
+	err := try()
+	if !errs.Is(err, errs.NotFound) {
+		v.byRemote.undo(key)
+	}
+	return err
+}
+
+// ownDisplay is the error for who may not manage the display.
+func (v *Service) ownDisplay(ctx context.Context, actor Principal, id int64) error {
+	mine, err := v.Displays(ctx, actor)
+	if err != nil {
+		return err
+	}
+	for _, d := range mine {
+		if d.ID == id {
+			return nil
+		}
+	}
+	return errs.New(errs.NotFound, "there is no display %d", id)
+}
+
+func checkDisplay(actor Principal, n NewDisplay) (Display, error) {
+	d := Display{Name: strings.TrimSpace(n.Name), Mode: n.Mode, Start: n.Start}
+	division, err := geo.ParseDivision(n.Division)
+	if err != nil {
+		return d, err
+	}
+	d.Division = division
+	switch {
+	case d.Name == "":
+		return d, errs.Refuse("name", errs.NotEmpty)
+	case utf8.RuneCountInString(d.Name) > maxName || !utf8.ValidString(d.Name) || strings.ContainsFunc(d.Name, unicode.IsControl):
+		return d, errs.Refuse("name", errs.NameLine, maxName)
+	case d.Mode != DisplayReads && d.Mode != DisplayAcknowledges:
+		return d, errs.Refuse("mode", errs.NeitherOf, string(DisplayReads), string(DisplayAcknowledges))
+	case d.Start != StartWall && d.Start != StartPhone:
+		return d, errs.Refuse("start", errs.NeitherOf, string(StartWall), string(StartPhone))
+	case !actor.Scope().Covers(d.Division):
+		return d, errs.Coded(errs.Forbidden, "", errs.DivisionOutside, d.Division, actor.Division)
+	}
+	return d, nil
+}
+
+func sha(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}

@@ -1,0 +1,288 @@
+package mqtt_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/alerts"
+	"onemap/internal/core"
+	"onemap/sensors"
+	"onemap/sensors/mqtt"
+)
+
+// lookout is a place whose rules are evaluated: 5 and more is red.
+type lookout struct {
+	place
+	wires map[string]*wire
+	ids   map[string]uint16
+}
+
+func newLookout(t *testing.T) *lookout {
+	t.Helper()
+	l := &lookout{place: newPlace(t, mqtt.Options{Listen: "127.0.0.1:0"}), wires: map[string]*wire{}, ids: map[string]uint16{}}
+	_, err := l.db.PutRules(t.Context(), []alerts.Rule{{
+		Name: core.Text{ZH: "高水位"}, Type: "water_level", Direction: alerts.Above, Enabled: true, Origin: core.OriginSynthetic,
+		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: 5, Clear: 4}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	engine := alerts.NewEngine(alerts.Options{Poll: 20 * time.Millisecond}, l.db, l.db, slog.New(slog.DiscardHandler), nil, nil)
+	go func() { done <- engine.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// connect is a new connection of the device.
+func (l *lookout) connect(t *testing.T, device string) {
+	t.Helper()
+	if w := l.wires[device]; w != nil {
+		_ = w.conn.Close()
+	}
+	l.wires[device] = login(t, l.broker.Addr(), device, 4)
+}
+
+// say publishes a reading, or several as an array, whose times are so long ago, and waits for the acknowledgement.
+func (l *lookout) say(t *testing.T, device string, again bool, value float64, ago ...time.Duration) {
+	t.Helper()
+	readings := make([]sensors.Reading, len(ago))
+	for i, d := range ago {
+		readings[i] = sensors.Reading{Time: time.Now().Add(-d), Values: []sensors.Value{{Name: "level", Number: value}}}
+	}
+	l.ids[device]++
+	w := l.wires[device]
+	w.publish(1, l.ids[device], obsTopic(device), sensors.EncodeReadings(readings...), again)
+	w.expect(packets.Puback, l.ids[device])
+}
+
+// evaluated waits until the rules have read everything.
+func (l *lookout) evaluated(t *testing.T) {
+	t.Helper()
+	eventually(t, "everything is evaluated", func() bool {
+		return count(t, l.sql, `select count(*) from rule_cursor where seq = (select max(seq) from ingest_batch)`) == 1
+	})
+}
+
+// TestAClockThatIsBehindRaisesItsAlarm: from the device to the alert, whose onset is the receipt.
+func TestAClockThatIsBehindRaisesItsAlarm(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		behind time.Duration // of the red reading
+		say    func(t *testing.T, l *lookout)
+		source sensors.TimeSource
+	}{
+		{"set back by an hour", time.Hour, func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			l.say(t, "dev-0", false, 6, time.Hour)
+		}, sensors.TimeWrong},
+		{"set back by 10 s", 10 * time.Second, func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			l.say(t, "dev-0", false, 6, 10*time.Second)
+		}, sensors.TimeWrong},
+		{"another device in its place", 48 * time.Hour, func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			l.connect(t, "dev-0")
+			l.say(t, "dev-0", false, 6, 48*time.Hour)
+		}, sensors.TimeWrong},
+		{"set back again by an hour", 2 * time.Hour, func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			l.say(t, "dev-0", false, 1, time.Hour)
+			l.say(t, "dev-0", false, 6, 2*time.Hour)
+		}, sensors.TimeWrong},
+		{"the GPS week rolled over", 1024 * 7 * 24 * time.Hour, func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			l.say(t, "dev-0", false, 6, 1024*7*24*time.Hour)
+		}, sensors.TimeWrong},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLookout(t)
+			l.connect(t, "dev-0")
+			c.say(t, l)
+			eventually(t, "an alert at the receipt", func() bool {
+				return count(t, l.sql, `select count(*) from alert a join observation o on o.value = 6 and o.received_at = a.onset where a.detection = 'firing'`) == 1
+			})
+			var source int16
+			var offset float64
+			err := l.sql.QueryRow(t.Context(), `select o.time_source, d.clock_offset_s from observation o, device d where o.value = 6`).Scan(&source, &offset)
+			if err != nil || sensors.TimeSource(source) != c.source {
+				t.Errorf("the time's source is %d, %v", source, err)
+			}
+			if math.Abs(offset+c.behind.Seconds()) > 5 { // some have passed meanwhile
+				t.Errorf("the offset is %v s", offset)
+			}
+			l.say(t, "dev-0", false, 1, 0) // and it is right again
+			if n := count(t, l.sql, `select count(*) from device where clock_offset_s is null`); n != 1 {
+				t.Error("the offset stays noted")
+			}
+		})
+	}
+}
+
+// TestAClockThatIsBehindGoesOnAfterAStart: what is known of a clock outlives the server, and what it sends again is not
+// evaluated again.
+func TestAClockThatIsBehindGoesOnAfterAStart(t *testing.T) {
+	l := newLookout(t)
+	l.connect(t, "dev-0")
+	l.say(t, "dev-0", false, 1, 0)
+	l.say(t, "dev-0", false, 2, time.Hour+time.Second)
+	next := *l
+	next.registry = sensors.NewRegistry(l.db, sensors.RegistryOptions{}, nil, nil)
+	in := sensors.NewIngest(sensors.IngestOptions{}, next.registry, l.db, nil, nil)
+	in.Start()
+	next.broker = mqtt.New(mqtt.Options{Listen: "127.0.0.1:0"}, in, next.registry, nil, nil, nil)
+	if err := next.broker.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopAll(t, &stand{broker: next.broker, ingest: in}) })
+	next.connect(t, "dev-0")
+	var said time.Time
+	if err := l.sql.QueryRow(t.Context(), `select ts from observation where value = 2`).Scan(&said); err != nil {
+		t.Fatal(err)
+	}
+	w := next.wires["dev-0"]
+	w.publish(1, 77, obsTopic("dev-0"), sensors.EncodeReadings(sensors.Reading{Time: said, Values: []sensors.Value{{Name: "level", Number: 2}}}), false)
+	w.expect(packets.Puback, 77)
+	if n := count(t, l.sql, `select count(*) from observation where value = 2`); n != 1 {
+		t.Errorf("%d rows of what was sent again", n)
+	}
+	next.say(t, "dev-0", false, 6, time.Hour)
+	eventually(t, "an alert at the receipt", func() bool {
+		return count(t, l.sql, `select count(*) from alert a join observation o on o.value = 6 and o.received_at = a.onset`) == 1
+	})
+}
+
+// TestABacklogStaysABacklog: whatever its order, it is stored under its own times, and what is newer than the newest
+// reading is evaluated there.
+func TestABacklogStaysABacklog(t *testing.T) {
+	minute := time.Minute
+	for _, c := range []struct {
+		name   string
+		say    func(t *testing.T, l *lookout)
+		alerts int
+	}{
+		{"in order", func(t *testing.T, l *lookout) {
+			for ago := 50; ago > 0; ago -= 10 {
+				l.say(t, "dev-0", false, 6, time.Duration(ago)*minute)
+			}
+		}, 1},
+		{"after a new one", func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			for ago := 50; ago > 0; ago -= 10 {
+				l.say(t, "dev-0", false, 6, time.Duration(ago)*minute)
+			}
+		}, 0},
+		{"newest first", func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			for ago := 10; ago < 60; ago += 10 {
+				l.say(t, "dev-0", false, 6, time.Duration(ago)*minute)
+			}
+		}, 0},
+		{"newest first, and cut", func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			for ago := 10; ago < 60; ago += 10 {
+				l.say(t, "dev-0", false, 6, time.Duration(ago)*minute)
+				l.connect(t, "dev-0")
+			}
+		}, 0},
+		{"an array", func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			l.say(t, "dev-0", false, 6, 70*minute, 60*minute, 40*minute, 20*minute)
+		}, 0},
+		{"sent again", func(t *testing.T, l *lookout) {
+			l.say(t, "dev-0", false, 1, 0)
+			l.say(t, "dev-0", true, 6, 2*time.Hour)
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLookout(t)
+			l.connect(t, "dev-0")
+			l.say(t, "dev-0", false, 1, time.Hour)
+			l.connect(t, "dev-0")
+			c.say(t, l)
+			l.evaluated(t)
+			if n := count(t, l.sql, `select count(*) from alert`); n != c.alerts {
+				t.Errorf("%d alerts, want %d", n, c.alerts)
+			}
+			if n := count(t, l.sql, `select count(*) from alert where onset > now() - interval '45 minutes'`); n != 0 {
+				t.Errorf("%d alerts have another onset than the first red reading", n)
+			}
+			if n := count(t, l.sql, `select count(*) from observation where time_source <> 1`); n != 0 {
+				t.Errorf("%d readings are marked", n)
+			}
+			if n := count(t, l.sql, `select count(*) from device where clock_offset_s is not null`); n != 0 {
+				t.Error("a clock is noted as wrong")
+			}
+		})
+	}
+}
+
+// TestWills is case B06: every spelling of off line is spoken when the device vanishes; a will that is not understood, or on another
+// topic, keeps no device out, and is shown.
+func TestWills(t *testing.T) {
+	for _, c := range []struct {
+		topic, will string
+		spoken      bool
+	}{
+		{statusTopic("dev-0"), "Offline", true},
+		{statusTopic("dev-0"), "OFFLINE", true},
+		{statusTopic("dev-0"), "offline\x00", true},
+		{statusTopic("dev-0"), `"offline"`, true},
+		{statusTopic("dev-0"), "0", false},
+		{statusTopic("dev-0"), "dead", false},
+		{sensors.Topic("370602", "dev-0", "lwt"), "offline", false},
+	} {
+		t.Run(fmt.Sprintf("%s %q", c.topic, c.will), func(t *testing.T) {
+			s := newStand(t, newMemory(1), mqtt.Options{})
+			w := dial(t, s.broker.Addr())
+			if code := w.connect(hello{version: 4, user: "dev-0", password: secret("dev-0"), willTopic: c.topic, will: c.will}); code != 0 {
+				t.Fatalf("CONNACK %#x", code)
+			}
+			w.publish(1, 1, statusTopic("dev-0"), []byte("online"), false)
+			w.expect(packets.Puback, 1)
+			w.publish(1, 2, obsTopic("dev-0"), reading(1), false)
+			w.expect(packets.Puback, 2)
+			if n := s.refused(t, "will"); (n == 0) != c.spoken {
+				t.Errorf("%v wills are refused", n)
+			}
+			if !c.spoken {
+				troubled(t, s, sensors.TroubleTopic, "dev-0")
+			}
+			_ = w.conn.Close()
+			eventually(t, "gone", func() bool { return s.broker.Connections() == 0 })
+			stopAll(t, s) // what was to be said would be by now
+			if online, times := s.online("dev-0"); online == c.spoken || (times == 2) != c.spoken {
+				t.Errorf("on line: %v, %d statuses", online, times)
+			}
+		})
+	}
+}
+
+// TestAnOldVersionKeepsItsKeepAlive is case B07: version 3.1.1 cannot be told of a shorter keep-alive, so it has the one that
+// it asks for.
+func TestAnOldVersionKeepsItsKeepAlive(t *testing.T) {
+	s := newStand(t, newMemory(2), mqtt.Options{MaxKeepAlive: time.Second})
+	old := dial(t, s.broker.Addr())
+	if code := old.connect(hello{version: 4, user: "dev-0", password: secret("dev-0"), keepAlive: 3600}); code != 0 {
+		t.Fatalf("CONNACK %#x", code)
+	}
+	told := dial(t, s.broker.Addr())
+	if code := told.connect(hello{version: 5, user: "dev-1", password: secret("dev-1"), keepAlive: 3600}); code != 0 {
+		t.Fatalf("CONNACK %#x", code)
+	}
+	told.expectClosed() // as long after it connected as the old one has been silent for at least
+	old.publish(1, 1, obsTopic("dev-0"), reading(1), false)
+	old.expect(packets.Puback, 1)
+}

@@ -1,0 +1,69 @@
+package remote
+
+import (
+	"errors"
+	"net"
+	"testing"
+	"time"
+)
+
+// deaf is a connection that takes no write; a read waits until it is closed.
+type deaf struct {
+	net.Conn
+	why error
+}
+
+func (d deaf) Write([]byte) (int, error) { return 0, d.why }
+
+// A write that fails ends the connection, and the reader learns why: paho takes net.ErrClosed for its own doing, and
+// would wait for the connection to end.
+func TestReaderIsToldOfAFailedWrite(t *testing.T) {
+	here, there := tcpPair(t)
+	defer func() { _ = there.Close() }()
+	why := errors.New("broken pipe")
+	c := newConn(deaf{here, why}, time.Minute)
+	read := make(chan error, 1)
+	go func() {
+		_, err := c.Read(make([]byte, 1))
+		read <- err
+	}()
+	if _, err := c.Write([]byte("ack")); err != nil {
+		t.Fatalf("the write: %v", err)
+	}
+	if err := <-read; !errors.Is(err, why) || errors.Is(err, net.ErrClosed) {
+		t.Errorf("the reader is told: %v, want %v", err, why)
+	}
+	if _, err := c.Write([]byte("ack")); !errors.Is(err, why) {
+		t.Errorf("the next write: %v, want %v", err, why)
+	}
+}
+
+// Who closes the connection himself learns just that.
+func TestReaderOfAClosedConnection(t *testing.T) {
+	here, there := tcpPair(t)
+	defer func() { _ = there.Close() }()
+	c := newConn(here, time.Minute)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the reader is told: %v", err)
+	}
+}
+
+// tcpPair are both ends of a connection.
+func tcpPair(t *testing.T) (here, there net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if here, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if there, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return here, there
+}

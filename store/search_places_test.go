@@ -1,0 +1,184 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/paulmach/orb"
+
+	"onemap/internal/core"
+	"onemap/risk"
+	"onemap/store"
+)
+
+// Of several entries of one place one is returned, and devices of one name are devices of their own.
+func TestSearchReturnsEachPlaceOnce(t *testing.T) {
+	db := newSearchable(t)
+	at := func(key, division, zh string, lon, lat float64) risk.Feature {
+		f := named(key, division, zh, "")
+		f.Geometry = orb.Point{lon, lat}
+		return f
+	}
+	county := named("C-1", "370602", "芝罘区", "Zhifu")
+	county.Geometry = square(121.2, 37.4, 0.4) // its middle is far from the division's point, which lies in it
+	layer := tanks()
+	layer.Name = "places"
+	importOK(t, db, layer, county,
+		at("C-2", "370602", "芝罘区", 121.401, 37.501), at("N-1", "370614", "南长山", 120.73, 37.91), at("N-2", "370614", "南长山街道", 120.732, 37.925),
+		at("N-3", "370614001", "南长山镇", 120.731, 37.915), at("N-4", "370614", "南长山", 120.2, 37.5), at("N-5", "370602", "南长山", 120.73, 37.91),
+		at("E-1", "370602", "", 121.4, 37.5), at("E-2", "370602", "", 121.4, 37.5))
+	for q, want := range map[string][]string{
+		"芝罘区": {"370602"},
+		"南长山": {"N-1", "N-4", "N-5"}, // another place, and another county
+		"e-":  {"E-1", "E-2"},        // no name is not one name
+	} {
+		got := keysFound(t, db, city, q)
+		slices.Sort(got)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%q (-want +got):\n%s", q, d)
+		}
+	}
+}
+
+func TestSearchLeadsFromAbolishedDivisions(t *testing.T) {
+	db := newSearchable(t)
+	end := time.Date(2020, 6, 5, 0, 0, 0, 0, time.UTC)
+	err := db.UpsertDivisions(t.Context(), []risk.Division{
+		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Lon: 120.76, Lat: 37.8},
+		{Code: "370684", Name: core.Text{ZH: "蓬莱市", EN: "Penglai City"}, Lon: 120.76, Lat: 37.8, ValidTo: &end, Successor: "370614"},
+		{Code: "370634", Name: core.Text{ZH: "长岛县", EN: "Changdao"}, Lon: 120.73, Lat: 37.92, ValidTo: &end, Successor: "370684"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, scope := range map[string]core.Scope{"the city": city, "the successor": penglai} {
+		hits, err := db.Search(t.Context(), scope, "长岛县", 0)
+		want := []risk.Hit{{
+			Kind: "division", ID: "370634", Name: core.Text{ZH: "长岛县", EN: "Changdao"}, Division: "370614",
+			DivisionName: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Abolished: 2020, Lon: 120.73, Lat: 37.92,
+		}}
+		if d := cmp.Diff(want, hits); err != nil || d != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, d)
+		}
+	}
+	if got := keysFound(t, db, city, "penglai"); !slices.Equal(got, []string{"370614"}) {
+		t.Errorf("the successor is found by the same words: %v", got)
+	}
+	if got := keysFound(t, db, zhifu, "长岛县"); len(got) > 0 {
+		t.Errorf("another county finds %v", got)
+	}
+}
+
+func TestSearchHitsNameTheirCounty(t *testing.T) {
+	db := newSearchable(t)
+	for q, want := range map[string]string{"SQ-9": "蓬莱区", "向阳街道": "芝罘区", "大沽": "芝罘区"} {
+		hits, err := db.Search(t.Context(), city, q, 1)
+		if err != nil || len(hits) != 1 || hits[0].DivisionName.ZH != want {
+			t.Errorf("%q: %+v %v", q, hits, err)
+		}
+	}
+}
+
+// Alerts are found by hazard, device, headline and number, open ones first and the worst of them
+// first, and by those alone who may see them.
+func TestSearchFindsAlerts(t *testing.T) {
+	db := newCity(t, 6)
+	err := db.UpsertDivisions(t.Context(), []risk.Division{
+		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}}, {Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, ids := newRule(t, db), streamsOf(t, db)
+	var all []string
+	for n, level := range []core.Level{core.Red, core.Yellow, core.Yellow, core.Red, core.Red} {
+		change := issued(rule, ids, n, level)
+		change.Alert.Hazard, change.Alert.HazardName = "flood", core.Text{ZH: "洪水", EN: "Flood"}
+		change.Alert.Headline = core.Text{ZH: fmt.Sprintf("第%d号河段超限", n), EN: "High water"}
+		a := apply(t, db, change)[0]
+		if n == 0 {
+			apply(t, db, cleared(a, noon.Add(time.Hour)))
+		}
+		all = append(all, strconv.FormatInt(a.ID, 10))
+	}
+	// Of the five the even ones are in 370602; the first is over, 3 and 4 are red.
+	for _, c := range []struct {
+		scope core.Scope
+		q     string
+		want  []string
+	}{
+		{city, "洪水", []string{all[4], all[3], all[2], all[1], all[0]}},
+		{city, "FLOOD", []string{all[4], all[3], all[2], all[1], all[0]}},
+		{city, "hongshui", []string{all[4], all[3], all[2], all[1], all[0]}},
+		{zhifu, "洪水", []string{all[4], all[2], all[0]}},
+		{penglai, "洪水", []string{all[3], all[1]}},
+		{core.Scope{}, "洪水", nil},
+		{city, "dev-03", []string{all[3]}},
+		{city, "第1号河段", []string{all[1]}},
+		{city, "芝罘", []string{all[4], all[2], all[0]}},
+		{city, "洪水 蓬莱", []string{all[3], all[1]}},
+		{city, "penglai hongshui", []string{all[3], all[1]}},
+		{city, "芝罘 第2号", []string{all[2]}},
+		{city, "芝罘 干旱", nil},
+		{city, "#" + all[0], []string{all[0]}},
+		{penglai, "#" + all[0], nil},
+		{city, "干旱", nil},
+	} {
+		hits, err := db.Search(t.Context(), c.scope, c.q, 50)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, h := range hits {
+			if h.Kind == "alert" {
+				got = append(got, h.ID)
+				if h.Lon != 121.4 || h.Lat != 37.5 || h.Level == 0 || h.Name.ZH == "" || h.DivisionName.ZH == "" {
+					t.Errorf("%q: %+v", c.q, h)
+				}
+			}
+		}
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%v %q (-want +got):\n%s", c.scope, c.q, d)
+		}
+	}
+}
+
+// However many alerts match, devices and features are found beside them.
+func TestSearchLeavesRoomBesideAlerts(t *testing.T) {
+	db := newCity(t, 20)
+	rule, ids := newRule(t, db), streamsOf(t, db)
+	for n := range 18 {
+		change := issued(rule, ids, n, core.Red)
+		change.Alert.Headline = core.Text{ZH: "dev-"}
+		apply(t, db, change)
+	}
+	hits, err := db.Search(t.Context(), city, "dev-", 12)
+	if err != nil || len(hits) != 12 {
+		t.Fatalf("%d hits, %v", len(hits), err)
+	}
+	kinds := map[string]int{}
+	for _, h := range hits {
+		kinds[h.Kind]++
+	}
+	if kinds["alert"] != 4 || kinds["device"] != 8 {
+		t.Errorf("%v", kinds)
+	}
+}
+
+// keysFound is what a search returns, features by their keys.
+func keysFound(t *testing.T, db *store.DB, s core.Scope, q string) []string {
+	t.Helper()
+	hits, err := db.Search(t.Context(), s, q, 0)
+	if err != nil {
+		t.Fatalf("%q: %v", q, err)
+	}
+	var keys []string
+	for _, h := range hits {
+		keys = append(keys, keyOfHit(t, db, h))
+	}
+	return keys
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/alerts"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+var _ alerts.SilenceStore = (*DB)(nil)
+
+// maxSilences is the length of a list of silences.
+const maxSilences = 1000
+
+const silenceColumns = `n.id, n.kind, n.device_id, n.type, n.division_code, n.level, n.reason, n.owner, n.owner_name,
+	n.starts, n.ends, n.created_at, n.ended_at, n.ended_by`
+
+// silenceVisible says whether the scope $1 may see the silence n: it concerns its division.
+const silenceVisible = `scope_covers_any($1, n.divisions)`
+
+func errNoSilence(id int64) error { return errs.Coded(errs.NotFound, "", errs.NoSilence, id) }
+
+// Silences lists the silences that concern the scope, newest first; current leaves out those that are over
+// at the time given.
+func (db *DB) Silences(ctx context.Context, s core.Scope, current bool, now time.Time) ([]alerts.Silence, error) {
+	rows, err := db.pool.Query(ctx, `
+		select `+silenceColumns+` from silence n
+		where `+silenceVisible+` and (not $2 or (n.ended_at is null and n.ends > $3)) order by n.id desc limit $4`,
+		s.Division, current, now, maxSilences)
+	if err != nil {
+		return nil, mapErr(err, "list silences")
+	}
+	silences, err := pgx.CollectRows(rows, pgx.RowToStructByPos[alerts.Silence])
+	return silences, mapErr(err, "list silences")
+}
+
+// CreateSilence stores a silence with its event, addressed to whom it concerns.
+func (db *DB) CreateSilence(ctx context.Context, n alerts.Silence, divisions []string) (alerts.Silence, error) {
+	var stored alerts.Silence
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		if err := boundWaits(ctx, tx); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `
+			insert into silence as n (kind, device_id, type, division_code, divisions, level, reason, owner, owner_name, starts, ends, created_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning `+silenceColumns,
+			n.Kind, n.DeviceID, n.Type, n.Division, orEmpty(divisions), int16(n.Level), n.Reason, n.Owner, n.OwnerName, n.Starts, n.Ends, n.CreatedAt)
+		if err != nil {
+			return err
+		}
+		if stored, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[alerts.Silence]); err != nil {
+			return err
+		}
+		return silenceChanged(ctx, tx, stored, divisions, n.Owner)
+	})
+	return stored, mapErr(err, "store the silence")
+}
+
+// EndSilence ends the silence when check, which is given it as locked with whom it concerns, lets it.
+// What has been ended, or is over, stays as it is. errs.NotFound when it is not the scope's.
+func (db *DB) EndSilence(
+	ctx context.Context, s core.Scope, id int64, actor string, now time.Time, check func(alerts.Silence, []string) error,
+) (alerts.Silence, error) {
+	var n alerts.Silence
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		if err := boundWaits(ctx, tx); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `select `+silenceColumns+` from silence n where `+silenceVisible+` and n.id = $2 for update`, s.Division, id)
+		if err != nil {
+			return err
+		}
+		if n, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[alerts.Silence]); errors.Is(err, pgx.ErrNoRows) {
+			return errNoSilence(id)
+		}
+		if err != nil {
+			return err
+		}
+		var divisions []string
+		if err := tx.QueryRow(ctx, `select divisions from silence where id = $1`, id).Scan(&divisions); err != nil {
+			return err
+		}
+		if err := check(n, divisions); err != nil || n.Over(now) {
+			return err
+		}
+		n.EndedAt, n.EndedBy = &now, actor
+		if _, err := tx.Exec(ctx, `update silence set ended_at = $2, ended_by = $3 where id = $1`, id, now, actor); err != nil {
+			return err
+		}
+		return silenceChanged(ctx, tx, n, divisions, actor)
+	})
+	return n, mapErr(err, "end the silence")
+}
+
+// silenceChanged writes the event. It takes the log's lock, so nothing may come after it.
+func silenceChanged(ctx context.Context, tx pgx.Tx, n alerts.Silence, divisions []string, actor string) error {
+	payload, err := jsonBytes(alerts.SilenceEvent{Silence: n})
+	if err != nil {
+		return err
+	}
+	_, err = appendEvent(ctx, tx, core.Event{
+		Kind: core.EventSilenceChanged, Divisions: divisions, Subject: strconv.FormatInt(n.ID, 10), Actor: actor, Payload: payload,
+	})
+	return err
+}
+
+// DeviceDivision is where a device lies; errs.NotFound when it is not there or not in the scope.
+func (db *DB) DeviceDivision(ctx context.Context, s core.Scope, device string) (string, error) {
+	var division string
+	err := db.pool.QueryRow(ctx, `select division_code from device where id = $2 and scope_covers($1, division_code)`,
+		s.Division, cleanText(device)).Scan(&division)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", errs.Coded(errs.NotFound, "device_id", errs.NoDevice, device)
+	}
+	return division, mapErr(err, "look up the device")
+}
+
+// HasDatastreamType reports whether there is a datastream type of the code.
+func (db *DB) HasDatastreamType(ctx context.Context, code string) (bool, error) {
+	var has bool
+	err := db.pool.QueryRow(ctx, `select exists (select from datastream_type where code = $1)`, cleanText(code)).Scan(&has)
+	return has, mapErr(err, "look up the datastream type")
+}

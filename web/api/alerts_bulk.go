@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"slices"
+
+	"onemap/alerts"
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
+)
+
+// BulkStep is one step on several alerts.
+type BulkStep struct {
+	StepWords
+
+	Action alerts.Action `json:"action" doc:"acknowledge, assign, resolve or close"`
+	IDs    []int64       `json:"ids" doc:"1 to 500"`
+	Levels []int         `json:"levels,omitempty" maxItems:"500" doc:"The level that the person was shown of each alert, in the order of ids; see level of a step on one alert"`
+}
+
+// BulkItem is what became of one of them: the alert as it then is, or why not.
+type BulkItem struct {
+	ID      int64         `json:"id"`
+	Alert   *alerts.Alert `json:"alert,omitempty"`
+	Problem *Problem      `json:"problem,omitempty"`
+}
+
+// shown is each alert with the level that it was shown at.
+func (b BulkStep) shown() ([]alerts.Shown, error) {
+	if len(b.Levels) != 0 && len(b.Levels) != len(b.IDs) {
+		return nil, errs.Refuse("levels", errs.ShownCount, len(b.Levels), len(b.IDs))
+	}
+	if slices.ContainsFunc(b.Levels, func(l int) bool { return l < 0 || l > int(core.Blue) }) {
+		return nil, errs.Refuse("levels", errs.LevelUnknown)
+	}
+	shown := make([]alerts.Shown, len(b.IDs))
+	for i, id := range b.IDs {
+		shown[i].ID = id
+		if len(b.Levels) != 0 {
+			shown[i].Level = core.Level(b.Levels[i])
+		}
+	}
+	return shown, nil
+}
+
+type bulkInput struct{ Body BulkStep }
+
+// handleAlerts answers in the order of the ids.
+func (s *Server) handleAlerts(ctx context.Context, p auth.Principal, in *bulkInput) (*body[List[BulkItem]], error) {
+	shown, err := in.Body.shown()
+	if err != nil {
+		return nil, err
+	}
+	results, err := s.o.Handler.HandleAll(ctx, p.Scope(), s.command(p, in.Body.Action, 0, in.Body.StepWords, core.None), shown)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]BulkItem, 0, len(results))
+	for _, r := range results {
+		item := BulkItem{ID: r.ID}
+		if r.Err != nil {
+			item.Problem = s.problemOf(ctx, r.Err)
+		} else {
+			a := possibleFor(p, r.Alert)
+			item.Alert = &a
+		}
+		items = append(items, item)
+	}
+	return list(items), nil
+}

@@ -1,0 +1,85 @@
+package push
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"onemap/auth"
+	"onemap/internal/errs"
+)
+
+// saysStatus takes what a client says of itself. An alert that its scope may not see is no alert: so nobody
+// learns from an answer whether there is one.
+func (c *client) saysStatus(ctx context.Context, s clientStatus) error {
+	now := time.Now()
+	if now.Sub(c.statusFrom) > c.hub.o.Heartbeat {
+		c.statusFrom, c.statuses = now, 0
+	}
+	if c.statuses++; c.statuses > c.hub.o.MaxStatus {
+		return badFrame("more than %d status frames in %v", c.hub.o.MaxStatus, c.hub.o.Heartbeat)
+	}
+	c.using.Store(s.Visible || s.Sound == auth.SoundArmed)
+	place := alertPlace{}
+	if s.Alert != 0 {
+		if place = c.placeOf(ctx, s.Alert); !place.known {
+			s.Alert, s.Acting = 0, false
+		}
+	}
+	c.hub.roster.says(c, s, place)
+	return nil
+}
+
+// alertPlace is where an alert lies, for who may be told of its viewers.
+type alertPlace struct {
+	known     bool
+	division  string
+	divisions []string
+}
+
+// placeOf asks where an alert lies, unless the client had it open already.
+func (c *client) placeOf(ctx context.Context, id int64) alertPlace {
+	if place, ok := c.hub.roster.placeOf(c, id); ok {
+		return place
+	}
+	ask := c.hub.parts.AlertPlace
+	if ask == nil {
+		return alertPlace{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.hub.o.CallTimeout)
+	defer cancel()
+	division, divisions, err := ask(ctx, c.scope, id)
+	if err != nil {
+		if !errs.Is(err, errs.NotFound) {
+			c.hub.log.WarnContext(ctx, "could not tell who may see the viewers of an alert", slog.Int64("alert", id), slog.Any("error", err))
+		}
+		return alertPlace{}
+	}
+	return alertPlace{known: true, division: division, divisions: divisions}
+}
+
+// says notes a client's clientStatus.
+func (r *roster) says(c *client, s clientStatus, place alertPlace) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.present[c.id]
+	if p == nil || (p.client.Status == s && s.Alert == 0) {
+		return
+	}
+	changed := p.client.Status != s
+	p.client.Status, p.place = s, place
+	if changed {
+		nudge(r.changed)
+	}
+}
+
+// placeOf is the place of the alert that the client has open, if it is the one asked for.
+func (r *roster) placeOf(c *client, id int64) (alertPlace, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.present[c.id]
+	if p == nil || p.client.Status.Alert != id || !p.place.known {
+		return alertPlace{}, false
+	}
+	return p.place, true
+}
