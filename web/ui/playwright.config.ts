@@ -1,14 +1,13 @@
 import { defineConfig } from '@playwright/test'
 
-// Debian's Chromium, never a download, against a server that e2e/server.ts starts. WebGL is drawn by
+// Debian's Chromium, never a download, against servers that e2e/own.ts starts. WebGL is drawn by
 // SwiftShader: the map must be there without a graphics card.
 export default defineConfig({
   testDir: 'e2e',
-  globalSetup: './e2e/server.ts',
   // A bound for what never comes, not a measure: a slow machine has all the time it needs.
   timeout: 300_000,
   expect: { timeout: 60_000 },
-  workers: 1,
+  workers: 2, // each has a server of its own
   fullyParallel: false,
   reporter: 'list',
   use: {
@@ -16,7 +15,7 @@ export default defineConfig({
     timezoneId: 'Asia/Shanghai',
     contextOptions: { reducedMotion: 'reduce' },
     viewport: { width: 1366, height: 768 },
-    trace: 'retain-on-failure',
+    screenshot: 'only-on-failure', // a trace is asked for by --trace on: it makes every test half as long again
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [

@@ -1,7 +1,9 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
+import ts from 'typescript'
 import { defineConfig, type Plugin } from 'vite'
 
 const backend = process.env.ONEMAP_BACKEND ?? 'http://127.0.0.1:8080'
@@ -38,8 +40,29 @@ function dropWoff(): Plugin {
   }
 }
 
+// Names the build in index.html, and writes the service worker with the files that it keeps: scripts and styles, not the
+// hundred parts of the font, which it keeps as they are used.
+function shell(): Plugin {
+  const source = fileURLToPath(new URL('./src/shell/sw.ts', import.meta.url))
+  return {
+    name: 'onemap-shell',
+    apply: 'build',
+    enforce: 'post',
+    generateBundle(_, bundle) {
+      const names = Object.keys(bundle).filter((name) => name !== 'index.html').sort()
+      const worker = ts.transpileModule(readFileSync(source, 'utf8'), { compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.None } }).outputText
+      const build = createHash('sha256').update(JSON.stringify(names)).update(worker).digest('hex').slice(0, 16)
+      const page = bundle['index.html']
+      if (page?.type !== 'asset') throw new Error('the build has no index.html')
+      page.source = String(page.source).replace('<head>', `<head>\n    <meta name="onemap-build" content="${build}" />`)
+      const files = ['/icon.svg', ...names.filter((name) => /\.(js|css)$/.test(name)).map((name) => `/${name}`)]
+      this.emitFile({ type: 'asset', fileName: 'sw.js', source: worker.replace('__BUILD__', build).replace('__FILES__', JSON.stringify(files)) })
+    },
+  }
+}
+
 export default defineConfig({
-  plugins: [emptyDistButGitkeep(), dropWoff(), vue()],
+  plugins: [emptyDistButGitkeep(), dropWoff(), vue(), shell()],
   build: {
     target: 'es2022',
     emptyOutDir: false,

@@ -2,7 +2,7 @@
 
 import { expect, publish, test } from './fixtures'
 
-test('a chart of 30 days tells of every reading that is flagged, also of those that it does not draw', async ({ as, demo, sensor }) => {
+test('a chart of 30 days tells of every reading that is flagged, also of those that it does not draw', { tag: '@wide' }, async ({ as, demo, sensor }) => {
   const device = await sensor('370686')
   const readings = 2400
   const bad = (i: number) => i % 6 === 3 // more than the chart has points for

@@ -1,9 +1,8 @@
 // What a browser test needs of a running `onemap demo`: its address, its logins, and a device that may
-// publish. ONEMAP_DEMO names the demo.json that the server writes when it is ready.
+// publish. With ONEMAP_DEMO, the demo.json of a server that runs already, that one is used.
 
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import type { Page } from '@playwright/test'
 
 export interface Demo {
   http: string
@@ -14,18 +13,8 @@ export interface Demo {
   device: { id: string; password: string; division: string; datastream: string; topic: string; red_above: number; clear_below: number }
 }
 
-export function readDemo(): Demo {
-  const file = process.env.ONEMAP_DEMO
-  if (!file) throw new Error('ONEMAP_DEMO must name the demo.json of a running `onemap demo`')
+export function readDemo(file: string): Demo {
   return JSON.parse(readFileSync(file, 'utf8')) as Demo
-}
-
-/** Logs a page's context in; the page itself goes where it is sent afterwards. */
-export async function login(page: Page, demo: Demo, user: string): Promise<void> {
-  const account = demo.accounts.find((a) => a.user === user)
-  if (!account) throw new Error(`demo.json has no account ${user}`)
-  const answer = await page.context().request.post(`${demo.http}/api/v1/session`, { data: { user, password: account.password } })
-  if (!answer.ok()) throw new Error(`login of ${user}: ${answer.status()} ${await answer.text()}`)
 }
 
 function packet(type: number, body: Buffer): Buffer {
@@ -43,14 +32,19 @@ function text(s: string): Buffer {
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes])
 }
 
-/** Publishes one reading at QoS 1 over MQTT 3.1.1, as a device does; resolves at the PUBACK, when it is stored. */
-export function publish(demo: Demo, value: number): Promise<void> {
-  const { device } = demo
-  const [host, port] = demo.mqtt.split(':') as [string, string]
+/** A device as it logs in to the broker, and where it publishes. */
+export interface Publisher {
+  id: string
+  password: string
+  topic: string
+}
+
+/** Publishes one message at QoS 1 over MQTT 3.1.1, as a device does; resolves at the PUBACK, when it is stored. */
+export function send(mqtt: string, from: Publisher, payload: string): Promise<void> {
+  const [host, port] = mqtt.split(':') as [string, string]
   const flags = 0b1100_0010 // user name, password, clean session
-  const hello = Buffer.concat([text('MQTT'), Buffer.from([4, flags, 0, 30]), text(device.id), text(device.id), text(device.password)])
-  const reading = JSON.stringify({ t: new Date().toISOString(), v: { [device.datastream]: value } })
-  const message = Buffer.concat([text(device.topic), Buffer.from([0, 1]), Buffer.from(reading)])
+  const hello = Buffer.concat([text('MQTT'), Buffer.from([4, flags, 0, 30]), text(from.id), text(from.id), text(from.password)])
+  const message = Buffer.concat([text(from.topic), Buffer.from([0, 1]), Buffer.from(payload)])
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), host, () => socket.write(packet(0x10, hello)))
     socket.on('data', (data) => {
@@ -63,4 +57,9 @@ export function publish(demo: Demo, value: number): Promise<void> {
     })
     socket.on('error', reject)
   })
+}
+
+/** Publishes one reading of the demo's own device. */
+export function publish({ mqtt, device }: Demo, value: number): Promise<void> {
+  return send(mqtt, device, JSON.stringify({ t: new Date().toISOString(), v: { [device.datastream]: value } }))
 }

@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { request, test as base, type APIRequestContext, type BrowserContextOptions, type Page } from '@playwright/test'
 import { readDemo, type Demo } from './demo'
+import { withServer } from './own'
 
 export { expect } from '@playwright/test'
 
@@ -78,13 +79,17 @@ interface Fixtures {
 interface WorkerFixtures {
   demo: Demo
   steward: APIRequestContext
-  /** A device of a division without an alert, that no other test has had, with a new secret. */
+  /** A device of a division without an alert, that no other test of the worker has had, with a new secret. */
   sensor: (division: string, type?: string) => Promise<Sensor>
 }
 
 export const test = base.extend<Fixtures, WorkerFixtures>({
-  // eslint-disable-next-line no-empty-pattern -- Playwright wants the braces
-  demo: [async ({}, use) => use(readDemo()), { scope: 'worker' }],
+  // A server for each worker, and a new one after a test that failed: what one spec leaves behind meets no other's.
+  demo: [
+    // eslint-disable-next-line no-empty-pattern -- Playwright wants the braces
+    async ({}, use) => (process.env.ONEMAP_DEMO ? use(readDemo(process.env.ONEMAP_DEMO)) : withServer([], use)),
+    { scope: 'worker', timeout: 300_000 },
+  ],
   steward: [
     async ({ demo }, use) => {
       const api = await request.newContext({ baseURL: demo.http })
@@ -100,7 +105,9 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       const taken = new Set([demo.device.id])
       await use(async (division, type = 'water_level') => {
         const { items } = (await (await steward.get('/api/v1/devices')).json()) as { items: WireDevice[] }
-        const device = items.find((d) => d.division.startsWith(division) && d.level === 0 && !taken.has(d.id) && d.datastreams.some((s) => s.type === type))
+        const free = items.filter((d) => d.division.startsWith(division) && d.level === 0 && !taken.has(d.id) && d.datastreams.some((s) => s.type === type))
+        const left = (d: WireDevice) => free.filter((other) => other.division.slice(0, 6) === d.division.slice(0, 6)).length
+        const [device] = free.toSorted((a, b) => left(b) - left(a)) // of the county with most left, so that each keeps some
         if (!device) throw new Error(`no device of ${division} with ${type} is left`)
         taken.add(device.id)
         const stream = device.datastreams.find((s) => s.type === type)!
@@ -138,6 +145,16 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     for (const context of contexts) await context.close()
   },
 })
+
+/** Gives the sensor a rule of its own, that of its type without the hold, so that its alert clears with the first safe reading. */
+export async function clearAtOnce(steward: APIRequestContext, sensor: Sensor, type = 'water_level'): Promise<void> {
+  const { items } = (await (await steward.get('/api/v1/rules')).json()) as { items: Record<string, unknown>[] }
+  const rule = items.find((r) => r.datastream_type === type && !r.datastream_id)!
+  const { direction, thresholds, origin } = rule
+  const own = { name: { zh: `${sensor.nameZh}立即解除`, en: '' }, datastream_type: type, datastream_id: sensor.streamId, direction, thresholds, origin, hold_seconds: 0, enabled: true }
+  const answer = await steward.post('/api/v1/rules', { data: own })
+  if (!answer.ok()) throw new Error(`rule of ${sensor.id}: ${answer.status()} ${await answer.text()}`)
+}
 
 /** The open alert of a device, as the server has it. */
 export async function alertOf(api: APIRequestContext, device: string): Promise<{ id: number; handling: string; detection: string; level: number } | undefined> {

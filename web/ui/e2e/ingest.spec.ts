@@ -56,7 +56,7 @@ test('a reading that comes again with another value is listed, and marked in the
   expect(complaints).toEqual([])
 })
 
-test('a datastream that misses three of its intervals is shown as silent, and told', async ({ as, demo, sensor, steward }) => {
+test('a datastream that misses three of its intervals is shown as silent, and told', { tag: '@wide' }, async ({ as, demo, sensor, steward }) => {
   const device = await sensor('370687')
   expect((await steward.patch(`/api/v1/datastreams/${device.streamId}`, { data: { interval_s: 1 } })).ok()).toBe(true)
   await publish(demo, device, 1)
@@ -75,7 +75,7 @@ test('a datastream that misses three of its intervals is shown as silent, and to
   await expect(page.getByTestId('stream-silent')).toHaveCount(0)
 })
 
-test('a steward disables a device from its card: it may not publish; its certificate, and a new secret', async ({ as, demo, sensor }) => {
+test('a steward disables a device from its card: it may not publish; its certificate, and a new secret', { tag: '@wide' }, async ({ as, demo, sensor }) => {
   const device = await sensor('370682')
   await publish(demo, device, 1)
   const { page, complaints } = await as('steward')
@@ -120,7 +120,7 @@ test('a steward disables a device from its card: it may not publish; its certifi
   await expect(page.getByTestId('refusals-embedded')).toBeVisible()
 })
 
-test('a steward sets how often a datastream is expected, by keyboard on a narrow screen; what is no interval is named; empty is the default', async ({ as, sensor, steward }) => {
+test('a steward sets how often a datastream is expected, by keyboard on a narrow screen; what is no interval is named; empty is the default', { tag: '@wide' }, async ({ as, sensor, steward }) => {
   const device = await sensor('370681')
   const interval = async () => {
     const { datastreams } = (await (await steward.get(`/api/v1/devices/${device.id}`)).json()) as { datastreams: { id: number; interval_s: number }[] }
@@ -175,7 +175,7 @@ test('a reading whose clock is ahead is marked as it comes, beside the value and
   await publish(demo, device, JSON.stringify({ t, v: { [device.stream]: 1.5 } }))
   for (const seen of ['live', 'reloaded']) {
     if (seen === 'reloaded') await page.reload()
-    await expect(card.getByTestId('stream-flag').first(), seen).toHaveText('时钟超前')
+    await expect(card.getByTestId('stream-flag').first(), seen).toHaveText('时钟不准')
   }
   await publish(demo, device, 1.75)
   await expect(card.getByTestId('stream-flag')).toHaveCount(0)
@@ -214,12 +214,12 @@ test("a device's events, from its card by a link, and another's by its id", asyn
 })
 
 test('figures that cannot be fetched are said to be old', async ({ as }) => {
-  const { page } = await as('steward')
+  const { page } = await as('steward', { context: { serviceWorkers: 'block' } })
   await page.goto('/admin/ingest')
   await expect(page.getByTestId('ingest-node')).toBeVisible()
-  await expect(page.getByTestId('ingest')).toHaveAttribute('data-late', 'false')
+  await expect(page.getByTestId('late-frame')).toHaveAttribute('data-late', 'false')
   await page.route('**/api/v1/ingest', (route) => route.abort())
-  await expect(page.getByTestId('ingest-late')).toBeVisible()
+  await expect(page.getByTestId('late')).toBeVisible()
   await page.unroute('**/api/v1/ingest')
-  await expect(page.getByTestId('ingest-late')).toHaveCount(0)
+  await expect(page.getByTestId('late')).toHaveCount(0)
 })

@@ -61,6 +61,11 @@ test('who may not edit data is told so; a server that fails leaves what was ther
   await page.goto('/admin/layers')
   await expect(page.getByTestId('layers-table')).toBeVisible()
   await page.route('**/api/v1/tiles/layers', (route) => route.abort())
-  await expect(page.getByTestId('layers-late')).toBeVisible()
+  const late = page.getByTestId('late')
+  await expect(late).toContainText('服务器没有应答')
+  await expect(late).not.toContainText(/[A-Za-z]{2}/)
+  // What the server said of its feed is as old as the rest, and does not look like the present.
+  const grey = await page.getByTestId('layers-feed').evaluate((e) => getComputedStyle(e.closest('[data-late="true"]')!).filter)
+  expect(grey).toContain('grayscale')
   await expect(page.getByTestId('layers-table')).toBeVisible()
 })

@@ -1,7 +1,7 @@
 // The main job: a sensor publishes, the map lights up, the county has the alert, both see it handled.
 
 import type { Page } from '@playwright/test'
-import { alertOf, expect, phone, publish, test } from './fixtures'
+import { alertOf, clearAtOnce, expect, phone, publish, test } from './fixtures'
 
 interface Drawn {
   id?: string
@@ -16,6 +16,7 @@ const drawn = (page: Page) => page.evaluate(() => (window as unknown as Shown)._
 
 test('a red reading turns the map red, in a cluster and alone; acknowledged here, seen there, then cleared', async ({ as, demo, steward, sensor }) => {
   const device = await sensor('370602')
+  await clearAtOnce(steward, device)
   const { page: city, complaints } = await as('commander')
   const { page: county } = await as('r370602', { context: phone })
   await city.goto('/')
@@ -49,6 +50,6 @@ test('a red reading turns the map red, in a cluster and alone; acknowledged here
   await publish(demo, device, 2.1)
   await expect.poll(() => alertOf(steward, device.id)).toBeUndefined()
   await expect.poll(() => levelOf(city, device.id)).toBe(0)
-  await expect(county.getByTestId('phone-handling')).toContainText('已解除')
+  await expect(county.getByTestId(`phone-item-${id}`)).toContainText('已解除')
   expect(complaints).toEqual([])
 })

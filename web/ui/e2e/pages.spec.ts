@@ -64,7 +64,7 @@ for (const [device, context] of [['desk', {}], ['phone', phone]] as const) {
   })
 }
 
-test('the wall shows its whole header on a small screen, in both languages', async ({ as }) => {
+test('the wall shows its whole header on a small screen, in both languages', { tag: '@wide' }, async ({ as }) => {
   for (const language of ['zh', 'en'] as const) {
     const { page } = await as('commander', { language })
     await page.goto('/?wall=1')
@@ -77,7 +77,7 @@ test('the wall shows its whole header on a small screen, in both languages', asy
   }
 })
 
-test('on a narrow screen nothing of the map lies over a panel', async ({ as }) => {
+test('on a narrow screen nothing of the map lies over a panel', { tag: '@wide' }, async ({ as }) => {
   const { page } = await as('commander', { context: phone })
   await page.goto('/')
   const panel = page.getByTestId('alert-panel')

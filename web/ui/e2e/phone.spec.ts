@@ -1,9 +1,10 @@
 // The county responder's phone: the whole screen for a new alert, one tap, and nothing missed.
 
-import { alertOf, expect, phone, publish, test } from './fixtures'
+import { alertOf, clearAtOnce, expect, phone, publish, test } from './fixtures'
 
 test('a new alert takes the whole screen, one tap acknowledges it, another county has nothing', async ({ as, demo, steward, sensor }) => {
   const device = await sensor('370602')
+  await clearAtOnce(steward, device)
   const { page, complaints } = await as('r370602', { context: phone })
   const { page: elsewhere } = await as('r370614', { context: phone })
   for (const p of [page, elsewhere]) {
@@ -35,7 +36,7 @@ test('a new alert takes the whole screen, one tap acknowledges it, another count
   await expect(elsewhere.getByTestId('takeover')).toHaveCount(0)
   await expect(elsewhere.getByTestId(`phone-item-${id}`)).toHaveCount(0)
   await publish(demo, device, 2.1)
-  await expect(page.getByTestId('phone-handling')).toContainText('已解除')
+  await expect(page.getByTestId(`phone-item-${id}`)).toContainText('已解除')
   expect(complaints).toEqual([])
 })
 
@@ -110,7 +111,7 @@ test('what the server refuses is said, and is not shown as done', async ({ as, d
   await expect(page.getByTestId('live-status')).toHaveAttribute('data-status', 'live')
   await publish(demo, device, 4.6)
   await page.getByTestId('takeover').getByTestId('phone-ack').click()
-  await expect(page.getByTestId('ack-refused')).toContainText('not now')
+  await expect(page.getByTestId('ack-refused')).toContainText('该对象的状态已经改变')
   await expect(page.getByTestId('takeover')).toBeVisible()
   await expect(page.getByTestId('ack-done')).toHaveCount(0)
 })

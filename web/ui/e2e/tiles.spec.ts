@@ -136,7 +136,7 @@ for (const [by, move] of Object.entries(moves)) {
       expect(complaints).toEqual([])
     })
 
-    test('while the page has panned away, and pans back', async ({ as, steward: api, demo }) => {
+    test('while the page has panned away, and pans back', { tag: '@wide' }, async ({ as, steward: api, demo }) => {
       const id = await make(api, here)
       const { page } = await as('steward')
       const told = notices(page)
@@ -151,7 +151,7 @@ for (const [by, move] of Object.entries(moves)) {
       await shows(page, id, there)
     })
 
-    test('while the first load of its tiles is on its way', async ({ as, steward: api, demo }) => {
+    test('while the first load of its tiles is on its way', { tag: '@wide' }, async ({ as, steward: api, demo }) => {
       const id = await make(api, here)
       const { page } = await as('steward')
       const told = notices(page)
@@ -186,7 +186,7 @@ for (const [by, move] of Object.entries(moves)) {
   })
 }
 
-test('what changed while the connection was gone is there when it is back', async ({ as, steward: api, demo }) => {
+test('what changed while the connection was gone is there when it is back', { tag: '@wide' }, async ({ as, steward: api, demo }) => {
   const id = await make(api, here)
   const { page } = await as('steward')
   let cut = false
@@ -208,7 +208,7 @@ test('what changed while the connection was gone is there when it is back', asyn
   await shows(page, id, there)
 })
 
-test('a page on a second node shows it too, whoever wrote it', async ({ as, browser, steward: api, demo }) => {
+test('a page on a second node shows it too, whoever wrote it', { tag: '@wide' }, async ({ as, browser, steward: api, demo }) => {
   const id = await make(api, here)
   const node = await startNode(demo)
   try {
@@ -232,7 +232,7 @@ test('a page on a second node shows it too, whoever wrote it', async ({ as, brow
   }
 })
 
-test('risk sources of the whole city are clusters of the server; a click goes two zooms nearer', async ({ as }) => {
+test('risk sources of the whole city are clusters of the server; a click goes two zooms nearer', { tag: '@wide' }, async ({ as }) => {
   const { page, complaints } = await as('steward')
   await page.goto('/?v=8.00/37.30000/121.00000&panels=&layers=@devices:0,@areas:0,county_point:0,shelter:0,hospital:0,rescue_team:0,airport:0,port:0,hazard_zone:0')
   await page.waitForFunction(() => (window as unknown as Shown).__onemap?.mapReady === true)
@@ -247,7 +247,7 @@ test('risk sources of the whole city are clusters of the server; a click goes tw
   expect(complaints).toEqual([])
 })
 
-test('points on one spot are drawn as one, and a click names them all', async ({ as, steward: api }) => {
+test('points on one spot are drawn as one, and a click names them all', { tag: '@wide' }, async ({ as, steward: api }) => {
   const ids = [await make(api, here), await make(api, here)]
   const { page } = await as('steward')
   await open(page)

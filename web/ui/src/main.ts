@@ -17,8 +17,12 @@ app.use(createPinia()).use(i18n)
 usePrefs() // the theme and the language are on the page before anything is drawn
 app.use(router)
 onUnauthorized(() => {
-  useSession().forget()
+  // A page that is open stays, with what is typed in it; the shell says that the session ended.
+  const session = useSession()
   const here = router.currentRoute.value
-  if (!here.meta.open) void router.replace({ name: 'login', query: { next: here.fullPath } })
+  session.lose()
+  if (!session.me && !here.meta.open) void router.replace({ name: 'login', query: { next: here.fullPath } })
 })
 app.mount('#app')
+// Without TLS, and not on this machine, browsers have no service workers: the page then works without.
+if (import.meta.env.PROD && 'serviceWorker' in navigator) navigator.serviceWorker.register('/sw.js').catch((error: unknown) => console.warn('no service worker', error))

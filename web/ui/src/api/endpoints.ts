@@ -1,6 +1,6 @@
 // Every call of the HTTP API that the pages make, by name.
 
-import { request, type RequestOptions } from './client'
+import { request, url, type RequestOptions } from './client'
 import type * as T from './types'
 
 const v1 = '/api/v1'
@@ -11,6 +11,8 @@ export const login = (user: string, password: string) =>
   request<T.Me>('POST', `${v1}/session`, { body: { user, password } })
 export const logout = () => request<void>('DELETE', `${v1}/session`)
 export const me = () => request<T.Me>('GET', `${v1}/me`)
+/** Whether the server lets a page of this address connect; the error says why not. */
+export const checkPush = (origin: string) => request<void>('GET', `${v1}/push`, { query: { origin } })
 export const sessions = (user?: string) => request<T.Items<T.Session>>('GET', `${v1}/sessions`, { query: { user } })
 export const revokeSession = (id: number) => request<void>('DELETE', `${v1}/sessions/${seg(id)}`)
 
@@ -40,9 +42,9 @@ export const features = (
   layer: string,
   query: { bbox?: string; after?: number; limit?: number } = {},
   options: Signal = {},
-) => request<T.FeatureCollection>('GET', `${v1}/layers/${seg(layer)}/features`, { query, ...options })
+) => request<T.FeatureCollection>('GET', `${v1}/layers/${seg(layer)}/features`, { query, exact: true, ...options })
 export const feature = (layer: string, id: number | string, options: Signal = {}) =>
-  request<T.Feature>('GET', `${v1}/layers/${seg(layer)}/features/${seg(id)}`, options)
+  request<T.Feature>('GET', `${v1}/layers/${seg(layer)}/features/${seg(id)}`, { exact: true, ...options })
 
 export const devices = () => request<T.DeviceSnapshot>('GET', `${v1}/devices`)
 export const device = (id: string) => request<T.Device>('GET', `${v1}/devices/${seg(id)}`)
@@ -69,16 +71,45 @@ export const updateRule = (id: number, version: number, body: RuleBody) =>
 export const deleteRule = (id: number, version: number) =>
   request<void>('DELETE', `${v1}/rules/${seg(id)}`, { ifMatch: version })
 
-export const alerts = (query: { open?: boolean; level?: string; device?: string; limit?: number; before?: number } = {}) =>
-  request<T.AlertSnapshot>('GET', `${v1}/alerts`, { query })
-export const alert = (id: number) => request<T.AlertDetail>('GET', `${v1}/alerts/${seg(id)}`)
-export const handleAlert = (
-  id: number,
-  action: T.AlertAction,
-  body: { note?: string; assignee?: string } = {},
-  options: Signal = {},
-) => request<{ alert: T.Alert }>('POST', `${v1}/alerts/${seg(id)}/${action}`, { body, ...options })
+export const alerts = (query: T.AlertFilter & { limit?: number; before?: number } = {}, options: Signal = {}) =>
+  request<T.AlertSnapshot>('GET', `${v1}/alerts`, { query: { ...query }, ...options })
+/** A page of the history with how many match in all; the next page is before the last one's id. */
+export const alertsHistory = (filter: T.AlertFilter, page: { limit?: number; before?: number } = {}, options: Signal = {}) =>
+  request<T.AlertSnapshot>('GET', `${v1}/alerts`, { query: { state: 'all', ...filter, ...page, count: true }, ...options })
+/** The address of a file with what the filter matches, in the reader's language. */
+export const exportUrl = (format: 'csv' | 'xlsx', lang: 'zh' | 'en', filter: T.AlertFilter = {}) =>
+  url(`${v1}/alerts/export`, { format, lang, ...filter })
+export const alert = (id: number, options: Signal = {}) => request<T.AlertDetail>('GET', `${v1}/alerts/${seg(id)}`, options)
+/** The body of a handling step; resolving or closing what has not cleared needs a note and confirm. */
+export interface AlertStep extends StepWords {
+  /** The level that the person was shown: the server refuses the step for an alert that has risen since. */
+  level?: T.Level
+}
+export interface StepWords {
+  note?: string
+  assignee?: string
+  confirm?: true
+}
+export const handleAlert = (id: number, action: T.AlertAction, body: AlertStep = {}, options: Signal = {}) =>
+  request<{ alert: T.Alert }>('POST', `${v1}/alerts/${seg(id)}/${action}`, { body, ...options })
+/** An alert as the person was shown it. */
+export interface Shown {
+  id: number
+  level: T.Level
+}
+/** One step on at most 500 alerts, each by itself: some may be refused. */
+export const handleAlerts = (shown: readonly Shown[], action: T.AlertAction, body: StepWords = {}, options: Signal = {}) =>
+  request<T.BulkAnswer>('POST', `${v1}/alerts/bulk`, { body: { action, ids: shown.map((a) => a.id), levels: shown.map((a) => a.level), ...body }, ...options })
+/** Who the alert may be assigned to by the viewer. */
+export const assigneesOf = (alert: number, options: Signal = {}) =>
+  request<T.Items<T.Assignee>>('GET', `${v1}/assignees`, { query: { alert }, ...options })
 export const assignees = () => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`)
+
+/** The newest first; current: those that are in force or will be. */
+export const silences = (query: { current?: boolean } = {}, options: Signal = {}) =>
+  request<T.Items<T.Silence>>('GET', `${v1}/silences`, { query, ...options })
+export const createSilence = (body: T.NewSilence) => request<T.Silence>('POST', `${v1}/silences`, { body })
+export const endSilence = (id: number) => request<T.Silence>('POST', `${v1}/silences/${seg(id)}/end`)
 
 export const ingest = (options: Signal = {}) => request<T.IngestStats>('GET', `${v1}/ingest`, options)
 export const events = (query: { kind: string; device?: string; limit?: number; before?: number }) =>
@@ -91,3 +122,10 @@ export const search = (q: string, limit = 20, options: Signal = {}) =>
   request<T.Items<T.Hit>>('GET', `${v1}/search`, { query: { q, limit }, ...options })
 export const sources = () => request<{ items: T.SourceFile[]; attribution: string }>('GET', `${v1}/sources`)
 export const health = () => request<T.Health>('GET', `${v1}/health`)
+
+export const displays = (signal?: AbortSignal) => request<T.Items<T.Display>>('GET', `${v1}/displays`, { signal })
+export const createDisplay = (body: T.NewDisplay) => request<T.DisplayLink>('POST', `${v1}/displays`, { body })
+export const renewDisplayLink = (id: number) => request<T.DisplayLink>('POST', `${v1}/displays/${id}/link`)
+export const revokeDisplay = (id: number) => request<void>('DELETE', `${v1}/displays/${id}`)
+export const previewLink = (token: string) => request<T.LinkPreview>('POST', `${v1}/display-links/preview`, { body: { token } })
+export const claimLink = (token: string) => request<T.Me>('POST', `${v1}/display-links/claim`, { body: { token } })

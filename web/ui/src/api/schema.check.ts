@@ -14,10 +14,13 @@ type Agrees<A, B> = [Difference<A, B>] extends [never] ? true : Difference<A, B>
 type Checks = {
   account: Agrees<T.Account, S['Account']>
   alert: Agrees<T.Alert, S['Alert']>
+  alertConfirmation: Agrees<T.Confirmation, S['Confirmation']>
+  alertReopened: Agrees<T.Reopened, S['Reopened']>
   alertDetail: Agrees<T.AlertDetail, S['AlertDetail']>
   alertList: Agrees<T.AlertSnapshot, S['AlertList']>
   assignee: Agrees<T.Assignee, S['Assignee']>
   audit: Agrees<T.Audit, S['Audit']>
+  bulkItem: Agrees<T.BulkItem, S['BulkItem']>
   chart: Agrees<T.ChartData, S['Chart']>
   certificate: Agrees<T.Certificate, S['Certificate']>
   conflict: Agrees<T.Conflict, S['Conflict']>
@@ -26,6 +29,9 @@ type Checks = {
   delivery: Agrees<T.Delivery, S['Delivery']>
   device: Agrees<T.Device, S['Device']>
   deviceSnapshot: Agrees<T.DeviceSnapshot, S['DeviceSnapshot']>
+  display: Agrees<T.Display, S['Display']>
+  displayLink: Agrees<T.DisplayLink, S['DisplayLink']>
+  linkPreview: Agrees<T.LinkPreview, S['LinkPreview']>
   division: Agrees<T.Division, S['Division']>
   event: Agrees<T.TimelineEvent, S['Event']>
   feature: Agrees<T.Feature, S['Feature']>
@@ -54,6 +60,8 @@ type Checks = {
   quarantined: Agrees<T.Quarantined, S['Quarantined']>
   rule: Agrees<T.Rule, S['Rule']>
   session: Agrees<T.Session, S['Session']>
+  silence: Agrees<T.Silence, S['Silence']>
+  newSilence: Agrees<T.NewSilence, S['NewSilence']>
   source: Agrees<T.SourceFile, S['Source']>
   tileCache: Agrees<T.CacheState, S['CacheState']>
   tileFeed: Agrees<T.FeedState, S['FeedState']>

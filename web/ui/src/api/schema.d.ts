@@ -56,6 +56,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One step on several alerts, each by itself: some may be refused */
+        post: operations["handleAlerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The alerts of the scope as a table, newest first; at most 50000, the last row says when there are more */
+        get: operations["exportAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{id}": {
         parameters: {
             query?: never;
@@ -97,7 +131,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who an alert may be assigned to */
+        /** Who an alert may be assigned to: exactly those that the step accepts */
         get: operations["listAssignees"];
         put?: never;
         post?: never;
@@ -260,6 +294,92 @@ export interface paths {
         put?: never;
         /** Give a device a new secret; the old one ends */
         post: operations["renewDeviceSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/display-links/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Log this device in as the display of a link, which is used up: sets the session's cookie */
+        post: operations["claimDisplayLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/display-links/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a display's link is for; it is not used up */
+        post: operations["previewDisplayLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/displays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The walls and duty phones of the own division and below */
+        get: operations["listDisplays"];
+        put?: never;
+        /** Make a display and its link */
+        post: operations["createDisplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/displays/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a display: its device is logged out at once */
+        delete: operations["revokeDisplay"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/displays/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new link for a display; its device stays until the link is used */
+        post: operations["renewDisplayLink"];
         delete?: never;
         options?: never;
         head?: never;
@@ -438,6 +558,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the server lets a page of this address connect to /ws; the problem says why not */
+        get: operations["checkPush"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quarantine": {
         parameters: {
             query?: never;
@@ -499,7 +636,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Find features, devices and divisions */
+        /** Find features, devices, divisions and alerts */
         get: operations["search"];
         put?: never;
         post?: never;
@@ -556,6 +693,41 @@ export interface paths {
         post?: never;
         /** End a session: an own one, or with the permission accounts anybody's */
         delete: operations["revokeSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The silences and maintenance windows that concern the own division, newest first */
+        get: operations["listSilences"];
+        put?: never;
+        /** Silence a device, a datastream type or a division for a time */
+        post: operations["createSilence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a silence before its time; a repetition changes nothing */
+        post: operations["endSilence"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -744,7 +916,7 @@ export interface components {
             id: number;
             name: string;
             /** @enum {string} */
-            role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator";
+            role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge";
             user: string;
             /** Format: int64 */
             version: number;
@@ -755,13 +927,15 @@ export interface components {
             name?: string;
             password?: string;
             /** @enum {string} */
-            role?: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator";
+            role?: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge";
         };
         Alert: {
             area: number[][][];
             assignee: string;
             /** Format: date-time */
             cleared_at: string | null;
+            /** @description One entry a unit: its newest handling step */
+            confirmations: components["schemas"]["Confirmation"][];
             /** Format: int64 */
             datastream_id: number;
             /** @enum {string} */
@@ -774,6 +948,13 @@ export interface components {
             divisions: string[];
             /** Format: date-time */
             expires: string;
+            /**
+             * Format: int64
+             * @description How often the value was back at the safe side for less than hold_seconds of the rule
+             */
+            flaps: number;
+            /** @description The level at which the last handling step was taken, or that the alert has fallen to since it was resolved or closed; 0: handling is new */
+            handled_level: number;
             /** @enum {string} */
             handling: "new" | "acknowledged" | "assigned" | "resolved" | "closed";
             hazard: string;
@@ -794,10 +975,30 @@ export interface components {
             opened_at: string;
             /** @enum {string} */
             origin: "real" | "schematic" | "synthetic" | "fact-table";
+            /**
+             * Format: date-time
+             * @description Event time of the reading that had peak_value
+             */
+            peak_at: string;
             /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
             peak_level: number;
+            /**
+             * Format: double
+             * @description The worst value since the episode began, in the unit of symbol
+             */
+            peak_value: number;
+            possible?: string[];
             property: string;
             property_name: components["schemas"]["Text"];
+            /** @description Why handling last began anew; null: it never did */
+            reopened: components["schemas"]["Reopened"];
+            /**
+             * Format: date-time
+             * @description When the episode began, last rose, or its data came back; the time of the server
+             */
+            risen_at: string;
+            /** @description The level just before risen_at; 0: the episode began then */
+            risen_from: number;
             /** Format: int64 */
             rule_id: number;
             rule_name: components["schemas"]["Text"];
@@ -820,6 +1021,11 @@ export interface components {
             messages: components["schemas"]["Message"][];
         };
         AlertList: {
+            /**
+             * Format: int64
+             * @description How many match in all, when it was asked for
+             */
+            count?: number;
             epoch: string;
             items: components["schemas"]["Alert"][];
             /** Format: int64 */
@@ -828,19 +1034,30 @@ export interface components {
         AlertStep: {
             /** @description The user to assign to; assigning needs one */
             assignee?: string;
+            /** @description Resolving or closing what has not cleared needs it, with a note */
+            confirm?: boolean;
+            /** @description The level of the alert that the person was shown. One that has risen above it refuses the step with alert-risen. Left out or 0: not known; it is refused with shown-missing while the alert has not cleared and its risen_from is not 0 */
+            level?: number;
             /** @description Resolving needs one; closing what has not cleared, too */
             note?: string;
         };
         Assignee: {
             division: string;
+            /**
+             * Format: date-time
+             * @description The newest sign of life of any of the person's pages; null: none is known
+             */
+            last_seen: string | null;
             name: string;
+            /** @description Connected to the live feed now */
+            online: boolean;
             /** @enum {string} */
-            role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator";
+            role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge";
             user: string;
         };
         Audience: {
             kind: string;
-            roles?: ("city_commander" | "county_responder" | "data_steward" | "observer" | "administrator")[];
+            roles?: ("city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge")[];
         };
         Audit: {
             actor: string;
@@ -851,6 +1068,8 @@ export interface components {
             division: string;
             /** Format: int64 */
             id: number;
+            /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
+            level: number;
             note: string;
             step: string;
         };
@@ -872,6 +1091,26 @@ export interface components {
             refused: {
                 [key: string]: number;
             };
+        };
+        BulkItem: {
+            alert?: components["schemas"]["Alert"];
+            /** Format: int64 */
+            id: number;
+            problem?: components["schemas"]["Problem"];
+        };
+        BulkStep: {
+            /** @description acknowledge, assign, resolve or close */
+            action: string;
+            /** @description The user to assign to; assigning needs one */
+            assignee?: string;
+            /** @description Resolving or closing what has not cleared needs it, with a note */
+            confirm?: boolean;
+            /** @description 1 to 500 */
+            ids: number[];
+            /** @description The level that the person was shown of each alert, in the order of ids; see level of a step on one alert */
+            levels?: number[];
+            /** @description Resolving needs one; closing what has not cleared, too */
+            note?: string;
         };
         CacheState: {
             /** Format: int64 */
@@ -919,6 +1158,17 @@ export interface components {
             /** @description GB/T 2260, unpadded */
             code: string;
             name: components["schemas"]["Text"];
+        };
+        Confirmation: {
+            /** Format: date-time */
+            at: string;
+            /** @description False: the alert has risen above level since, its data came back, or its handling began anew */
+            current: boolean;
+            division: string;
+            /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
+            level: number;
+            name: string;
+            user: string;
         };
         Conflict: {
             /** Format: int64 */
@@ -996,6 +1246,8 @@ export interface components {
         };
         Device: {
             cert_sha256?: string;
+            /** Format: double */
+            clock_offset_s: number | null;
             datastreams: components["schemas"]["Datastream"][];
             division: string;
             enabled: boolean;
@@ -1018,6 +1270,9 @@ export interface components {
             source: string;
             /** Format: date-time */
             status_at: string | null;
+            unevaluated?: string;
+            /** Format: date-time */
+            unevaluated_since?: string;
         };
         DeviceChange: {
             /** @description Whether it may publish; false ends its connection at once */
@@ -1059,6 +1314,39 @@ export interface components {
             /** @description The MQTT password; it is not kept and cannot be shown again */
             secret: string;
         };
+        Display: {
+            agent: string;
+            /** Format: date-time */
+            claimed_at: string | null;
+            connected: boolean;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            division: string;
+            /** Format: int64 */
+            id: number;
+            /** Format: date-time */
+            last_seen: string | null;
+            /** Format: date-time */
+            link_expires: string | null;
+            mode: string;
+            name: string;
+            remote: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            revoked_by: string;
+            start: string;
+        };
+        DisplayLink: {
+            display: components["schemas"]["Display"];
+            /** @description The link is /display#TOKEN at the address of the pages */
+            token: string;
+        };
+        DisplayRef: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+        };
         Division: {
             code: string;
             /** Format: double */
@@ -1089,7 +1377,7 @@ export interface components {
             divisions: string[];
             kind: string;
             payload: unknown;
-            roles?: ("city_commander" | "county_responder" | "data_steward" | "observer" | "administrator")[];
+            roles?: ("city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge")[];
             /** Format: int64 */
             seq: number;
             subject: string;
@@ -1224,16 +1512,28 @@ export interface components {
             part: string;
         };
         Hit: {
+            /**
+             * Format: int64
+             * @description Of a division that is no longer in use: the year in which it ended
+             */
+            abolished?: number;
+            /** @description The code of the division that it is in today; of an abolished division its successor */
             division: string;
+            /** @description The name of the county unit of division; empty when it is in none */
+            division_name: components["schemas"]["Text"];
+            /** @description The id of the feature, device or alert, the code of the division */
             id: string;
-            kind: string;
+            /** @enum {string} */
+            kind: "feature" | "device" | "division" | "alert";
             /** Format: double */
             lat: number;
+            /** @description Of a feature: its layer */
             layer?: string;
-            /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
+            /** @description 0, or the level of an alert, or the worst open one of a device */
             level: number;
             /** Format: double */
             lon: number;
+            /** @description Of an alert: its headline */
             name: components["schemas"]["Text"];
         };
         IngestCounts: {
@@ -1420,14 +1720,32 @@ export interface components {
             /** @description In the order of the layer tree */
             themes: components["schemas"]["Theme"][];
         };
+        LinkPreview: {
+            division: string;
+            division_name: components["schemas"]["Text"];
+            /** @enum {string} */
+            mode: "read" | "acknowledge";
+            name: string;
+            /** @enum {string} */
+            start: "wall" | "phone";
+        };
+        LinkToken: {
+            token: string;
+        };
         ListAccount: {
             items: components["schemas"]["Account"][];
         };
         ListAssignee: {
             items: components["schemas"]["Assignee"][];
         };
+        ListBulkItem: {
+            items: components["schemas"]["BulkItem"][];
+        };
         ListConflict: {
             items: components["schemas"]["Conflict"][];
+        };
+        ListDisplay: {
+            items: components["schemas"]["Display"][];
         };
         ListDivision: {
             items: components["schemas"]["Division"][];
@@ -1447,19 +1765,29 @@ export interface components {
         ListSession: {
             items: components["schemas"]["Session"][];
         };
+        ListSilence: {
+            items: components["schemas"]["Silence"][];
+        };
         Me: {
             city: components["schemas"]["City"];
+            /** @description The display that is logged in; null: a person is */
+            display: components["schemas"]["DisplayRef"];
             division: string;
             division_name: components["schemas"]["Text"];
             /**
              * Format: date-time
-             * @description When the session ends
+             * @description When it ends whatever the use; null: never
+             */
+            ends: string | null;
+            /**
+             * Format: date-time
+             * @description When the session ends without further use
              */
             expires: string;
             name: string;
-            permissions: ("view" | "handle-alert" | "edit-data" | "edit-rules" | "accounts")[];
+            permissions: ("view" | "acknowledge" | "handle-alert" | "edit-data" | "edit-rules" | "accounts")[];
             /** @enum {string} */
-            role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator";
+            role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge";
             server: components["schemas"]["ServerInfo"];
             /** @description IANA name of the zone that times are shown in */
             timezone: string;
@@ -1487,7 +1815,7 @@ export interface components {
             /** @description At least 10 characters */
             password: string;
             /** @enum {string} */
-            role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator";
+            role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge";
             /** @description 2 to 64 of a–z, 0–9, dot, underscore, hyphen */
             user: string;
         };
@@ -1523,6 +1851,19 @@ export interface components {
             name: components["schemas"]["Text"];
             site?: string;
         };
+        NewDisplay: {
+            /** @description GB/T 2260; what it may see */
+            division: string;
+            /** @enum {string} */
+            mode: "read" | "acknowledge";
+            /** @description What people call it; the history of alerts names it so */
+            name: string;
+            /**
+             * @description The page that it opens
+             * @enum {string}
+             */
+            start: "wall" | "phone";
+        };
         NewFeatureProperties: {
             /** @description GB/T 2260 */
             division: string;
@@ -1534,6 +1875,28 @@ export interface components {
             /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
             level?: number;
             name: components["schemas"]["Text"];
+        };
+        NewSilence: {
+            device_id?: string;
+            /** @description And what lies in it */
+            division?: string;
+            /**
+             * Format: date-time
+             * @description At most 7 days after it starts
+             */
+            ends: string;
+            /** @description silence or maintenance */
+            kind: string;
+            /** @description Alerts of it or milder are covered, never worse ones */
+            level: number;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description Without it, and when it is past, now
+             */
+            starts?: string;
+            /** @description A code of the datastream types; alone it is for the city */
+            type?: string;
         };
         Observation: {
             /** Format: int64 */
@@ -1564,7 +1927,11 @@ export interface components {
         Person: {
             /** Format: date-time */
             at: string;
+            current?: boolean;
+            /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
+            level?: number;
             name: string;
+            sound?: string;
             user: string;
         };
         Problem: {
@@ -1619,6 +1986,15 @@ export interface components {
             /** Format: double */
             v: number;
         };
+        Reopened: {
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            from: "new" | "acknowledged" | "assigned" | "resolved" | "closed";
+            /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
+            level: number;
+            why: string;
+        };
         Rule: {
             /** Format: int64 */
             datastream_id?: number;
@@ -1628,6 +2004,11 @@ export interface components {
             enabled: boolean;
             /** Format: int64 */
             for_seconds: number;
+            /**
+             * Format: int64
+             * @description Seconds, in event time, that the value must stay at the safe side without a break before the alert leaves a level
+             */
+            hold_seconds: number;
             /** Format: int64 */
             id: number;
             name: components["schemas"]["Text"];
@@ -1653,9 +2034,14 @@ export interface components {
             enabled: boolean;
             /**
              * Format: int64
-             * @description How long the value must stay raised
+             * @description How long, in event time, the value must stay raised before the alert rises to a level
              */
             for_seconds?: number;
+            /**
+             * Format: int64
+             * @description How long, in event time, the value must stay at the safe side before the alert leaves a level; 180 when not given
+             */
+            hold_seconds?: number;
             name: components["schemas"]["Text"];
             /** @enum {string} */
             origin?: "real" | "schematic" | "synthetic" | "fact-table";
@@ -1671,6 +2057,8 @@ export interface components {
             parts: components["schemas"]["Health"][];
         };
         ServerInfo: {
+            /** @description Names the build of the pages, which an open page compares with its own */
+            build: string;
             node: string;
             /** @description A simulator feeds this server */
             simulated: boolean;
@@ -1688,6 +2076,8 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
+            ends_at: string | null;
+            /** Format: date-time */
             expires_at: string;
             /** Format: int64 */
             id: number;
@@ -1697,6 +2087,28 @@ export interface components {
             /** Format: date-time */
             revoked_at: string | null;
             user: string;
+        };
+        Silence: {
+            /** Format: date-time */
+            created_at: string;
+            device_id: string;
+            division: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            ended_by: string;
+            /** Format: date-time */
+            ends: string;
+            /** Format: int64 */
+            id: number;
+            kind: string;
+            /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
+            level: number;
+            owner: string;
+            owner_name: string;
+            reason: string;
+            /** Format: date-time */
+            starts: string;
+            type: string;
         };
         Source: {
             attribution: string;
@@ -1901,13 +2313,27 @@ export interface operations {
             query?: {
                 /** @description Only those that are not cleared, or not closed */
                 open?: boolean;
+                /** @description open: not cleared, or not closed; cleared: cleared and not closed; closed; all */
+                state?: "open" | "cleared" | "closed" | "all";
                 /** @description Joined by commas */
                 level?: number[] | null;
+                /** @description The worst levels that they reached, joined by commas */
+                peak?: number[] | null;
                 /** @description Joined by commas */
                 handling?: ("new" | "acknowledged" | "assigned" | "resolved" | "closed")[] | null;
                 device?: string;
+                /** @description A code of the hazard types */
+                hazard?: string;
+                /** @description Where they lie: this code, or below it */
+                division?: string;
+                /** @description Opened at or after this time */
+                from?: string;
+                /** @description Opened before this time */
+                to?: string;
                 /** @description Part of the headline, the device or the rule */
                 q?: string;
+                /** @description Say how many match in all */
+                count?: boolean;
                 limit?: number;
                 /** @description Only those with a smaller id */
                 before?: number;
@@ -1925,6 +2351,95 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertList"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    handleAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkStep"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBulkItem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportAlerts: {
+        parameters: {
+            query?: {
+                /** @description Only those that are not cleared, or not closed */
+                open?: boolean;
+                /** @description open: not cleared, or not closed; cleared: cleared and not closed; closed; all */
+                state?: "open" | "cleared" | "closed" | "all";
+                /** @description Joined by commas */
+                level?: number[] | null;
+                /** @description The worst levels that they reached, joined by commas */
+                peak?: number[] | null;
+                /** @description Joined by commas */
+                handling?: ("new" | "acknowledged" | "assigned" | "resolved" | "closed")[] | null;
+                device?: string;
+                /** @description A code of the hazard types */
+                hazard?: string;
+                /** @description Where they lie: this code, or below it */
+                division?: string;
+                /** @description Opened at or after this time */
+                from?: string;
+                /** @description Opened before this time */
+                to?: string;
+                /** @description Part of the headline, the device or the rule */
+                q?: string;
+                /** @description csv or xlsx */
+                format?: string;
+                /** @description Of the titles and the words */
+                lang?: "zh" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "text/csv; charset=utf-8": string;
                 };
             };
             /** @description A problem (RFC 9457) */
@@ -1975,7 +2490,8 @@ export interface operations {
             header?: never;
             path: {
                 id: number;
-                action: "acknowledge" | "assign" | "resolve" | "close";
+                /** @description acknowledge, assign, resolve or close */
+                action: string;
             };
             cookie?: never;
         };
@@ -2007,7 +2523,10 @@ export interface operations {
     };
     listAssignees: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The alert to assign; without it, everybody of the own division who handles alerts */
+                alert?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2432,6 +2951,195 @@ export interface operations {
             };
         };
     };
+    claimDisplayLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewDisplayLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkPreview"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDisplays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDisplay"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createDisplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDisplay"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisplayLink"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeDisplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewDisplayLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisplayLink"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listDivisions: {
         parameters: {
             query?: {
@@ -2467,7 +3175,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Joined by commas; none is all of them */
-                kind?: ("presence.changed" | "layer.changed" | "alert.issued" | "alert.updated" | "alert.cleared" | "alert.stale" | "alert.acknowledged" | "alert.assigned" | "alert.resolved" | "alert.closed")[] | null;
+                kind?: ("presence.changed" | "device.unevaluated" | "layer.changed" | "alert.issued" | "alert.updated" | "alert.cleared" | "alert.stale" | "alert.acknowledged" | "alert.assigned" | "alert.resolved" | "alert.closed")[] | null;
                 /** @description Only those of this device: its alerts', those that list it, and those of its division that leave something out (more is not 0) */
                 device?: string;
                 limit?: number;
@@ -2825,6 +3533,36 @@ export interface operations {
             };
         };
     };
+    checkPush: {
+        parameters: {
+            query?: {
+                /** @description The page's own address, as https://map.example.org */
+                origin?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listQuarantine: {
         parameters: {
             query?: {
@@ -3027,7 +3765,7 @@ export interface operations {
     search: {
         parameters: {
             query: {
-                /** @description A name in Chinese, English, pinyin or its initials; a code; a key */
+                /** @description A name in Chinese, English, pinyin or its initials; a code; a key; an alert's hazard or number */
                 q: string;
                 limit?: number;
             };
@@ -3168,6 +3906,102 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSilences: {
+        parameters: {
+            query?: {
+                /** @description Only those that are in force or will be */
+                current?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSilence"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSilence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSilence"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endSilence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
             };
             /** @description A problem (RFC 9457) */
             default: {

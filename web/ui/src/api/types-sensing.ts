@@ -85,7 +85,7 @@ export interface ChartPoint {
   t: string
   v: number
   qc: number
-  /** 1 the device's clock, 2 the receipt, 3 the device's clock, which runs ahead. */
+  /** 1 the device's clock, 2 the receipt, 3 a clock that is wrong: the reading counts at its receipt. */
   time_source?: number
   received_at: string
 }
@@ -148,4 +148,16 @@ export interface Certificate {
   sha256: string
   subject?: string
   not_after: string | null
+}
+
+/** One line of a device.unevaluated event; without a reason its readings are evaluated again. */
+export interface UnevaluatedChange {
+  device: string
+  reason: string
+  since: string
+}
+
+export interface UnevaluatedEvent {
+  changes: UnevaluatedChange[]
+  more: number
 }

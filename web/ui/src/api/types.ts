@@ -4,6 +4,10 @@
 import type { Level } from '../theme/tokens'
 
 export type { Level }
+export type * from './types-alerts'
+export type * from './types-desk'
+export type * from './types-displays'
+export type * from './types-layers'
 export type * from './types-sensing'
 
 export interface Text {
@@ -18,7 +22,9 @@ export type Role =
   | 'data_steward'
   | 'observer'
   | 'administrator'
-export type Permission = 'view' | 'handle-alert' | 'edit-data' | 'edit-rules' | 'accounts'
+  | 'display'
+  | 'display_acknowledge'
+export type Permission = 'view' | 'acknowledge' | 'handle-alert' | 'edit-data' | 'edit-rules' | 'accounts'
 
 /** One fault of several; detail is English, and code and params say the same where it has a code. */
 export interface ProblemFault {
@@ -47,8 +53,13 @@ export interface Me {
   division: string
   division_name: Text
   permissions: Permission[]
+  /** When the session ends without further use. */
   expires: string
-  server: { version: string; time: string; simulated: boolean; node: string }
+  /** When it ends whatever the use; null: never. */
+  ends: string | null
+  /** The display that is logged in; null: a person is. */
+  display: { id: number; name: string } | null
+  server: { version: string; time: string; simulated: boolean; node: string; build: string }
   city: { code: string; name: Text; bbox: [number, number, number, number]; center: [number, number] }
   timezone: string
 }
@@ -70,6 +81,7 @@ export interface Session {
   user: string
   created_at: string
   expires_at: string
+  ends_at: string | null
   last_seen: string
   revoked_at: string | null
   remote: string
@@ -85,144 +97,6 @@ export interface Division {
   successor?: string
   lon: number
   lat: number
-}
-
-export interface Field {
-  name: string
-  type: string
-  title: Text
-  unit?: string
-  in_tile: boolean
-}
-
-/** A raster of square cells of so many tile units (4,096 a tile), through a zoom; a cell of 0 is nowhere. */
-export interface TileGrid {
-  cell: number
-  to_zoom: number
-}
-
-/** How a layer is drawn into tiles; what is left out is the server's default. */
-export interface TileRules {
-  severity?: string
-  simplify?: number
-  thin?: TileGrid
-  cluster?: TileGrid
-  buffer?: number
-  source?: '' | 'memory' | 'database'
-}
-
-export interface Layer {
-  name: string
-  theme: string
-  title: Text
-  owner: Text
-  origin: Origin
-  audience: { kind: string; roles?: Role[] }
-  source: string
-  licence: string
-  attribution: string
-  updated_on: string
-  cycle_days: number
-  geometry_type: string
-  min_zoom: number
-  max_zoom: number
-  fields: Field[] | null
-  tile: TileRules
-  version: number
-  count: number
-  bbox: number[] | null
-  modified_at: string
-}
-
-/** What of a layer could not be put into tiles, and why. */
-export interface Undrawn {
-  id: number
-  division: string
-  reason: string
-  /** The rest of it is shown. */
-  partly: boolean
-}
-
-/** How a layer's tiles are doing on the node that answers. */
-export interface LayerHealth {
-  layer: string
-  title: Text
-  /** Where its tiles are made; loading until the first can be. */
-  source: 'memory' | 'database' | 'loading'
-  features: number
-  vertices: number
-  /** Of memory. */
-  bytes: number
-  catalogue_version: number
-  loaded_at?: string
-  load_seconds: number
-  last_change?: string
-  /** Features changed since the node was started. */
-  changes: number
-  /** From the writing of the last change until this node's tiles had it. */
-  lag_seconds: number
-  tiles_cached: number
-  /** Parts of tiles that were over their budget of bytes. */
-  thinned: number
-  undrawn_count: number
-  /** Some of those; there may be more. */
-  undrawn: Undrawn[] | null
-  rules: TileRules
-}
-
-/** What tells of changes in the database; its age is since it was last read to its end. */
-export interface FeedState {
-  ok: boolean
-  age_seconds: number
-  detail: string
-}
-
-export interface CacheState {
-  bytes: number
-  max_bytes: number
-  hits: number
-  misses: number
-}
-
-export interface LayerHealthList {
-  items: LayerHealth[] | null
-  feed: FeedState
-  cache: CacheState
-}
-
-export interface LayerList {
-  items: Layer[]
-  themes: { code: string; title: Text }[]
-}
-
-export type Position = number[]
-export type Geometry =
-  | { type: 'Point'; coordinates: Position }
-  | { type: 'MultiPoint' | 'LineString'; coordinates: Position[] }
-  | { type: 'Polygon' | 'MultiLineString'; coordinates: Position[][] }
-  | { type: 'MultiPolygon'; coordinates: Position[][][] }
-
-export interface FeatureProperties {
-  key: string
-  division: string
-  name: Text
-  level: Level
-  origin: Origin
-  source: string
-  modified_at: string
-  fields: Record<string, unknown> | null
-}
-
-export interface Feature {
-  type: 'Feature'
-  id: number
-  geometry: Geometry
-  properties: FeatureProperties
-}
-
-export interface FeatureCollection {
-  type: 'FeatureCollection'
-  features: Feature[]
 }
 
 export interface Observation {
@@ -263,6 +137,11 @@ export interface Device {
   /** Why online is what it is: status, silence, reading; empty: never seen. */
   reason: string
   last_seen: string | null
+  /** By how much its clock is wrong, its time less ours, seconds: negative is behind; null: it is right. */
+  clock_offset_s?: number | null
+  /** Why the rules have not looked at its readings for three intervals, although it is heard of: late, bad, quarantine; empty: they do. */
+  unevaluated?: string
+  unevaluated_since?: string | null
   level: Level
   datastreams: Datastream[] | null
   /** Of its client certificate, for those who may manage it. */
@@ -316,105 +195,13 @@ export interface Rule {
   direction: Direction
   thresholds: Threshold[]
   for_seconds: number
+  /** How long the value must stay at the safe side before the alert leaves a level, in event time. */
+  hold_seconds: number
   enabled: boolean
   origin: Origin
   version: number
   updated_at: string
   updated_by: string
-}
-
-export type Detection = 'normal' | 'pending' | 'firing' | 'recovering' | 'cleared' | 'stale'
-export type Handling = 'new' | 'acknowledged' | 'assigned' | 'resolved' | 'closed'
-export type AlertAction = 'acknowledge' | 'assign' | 'resolve' | 'close'
-
-export interface Alert {
-  id: number
-  rule_id: number
-  rule_name: Text
-  datastream_id: number
-  device_id: string
-  device_name: Text
-  hazard: string
-  hazard_name: Text
-  property: string
-  property_name: Text
-  symbol: string
-  level: Level
-  peak_level: Level
-  detection: Detection
-  handling: Handling
-  division: string
-  divisions: string[] | null
-  headline: Text
-  lon: number
-  lat: number
-  area: Position[][] | null
-  onset: string
-  opened_at: string
-  updated_at: string
-  cleared_at: string | null
-  value: number
-  value_at: string
-  threshold: number
-  direction: Direction
-  origin: Origin
-  identifier: string
-  expires: string
-  assignee: string
-  version: number
-}
-
-export interface AlertSnapshot {
-  epoch: string
-  seq: number
-  items: Alert[]
-}
-
-export interface Audit {
-  id: number
-  at: string
-  actor: string
-  division: string
-  step: string
-  before: string
-  after: string
-  note: string
-}
-
-export interface CapMessage {
-  identifier: string
-  alert_id: number
-  msg_type: string
-  sent: string
-  expires: string
-}
-
-export interface Person {
-  user: string
-  name: string
-  at: string
-}
-
-export interface Delivery {
-  division: string
-  name: Text
-  connected: Person[] | null
-  received: Person[] | null
-  confirmed: Person[] | null
-}
-
-export interface AlertDetail {
-  alert: Alert
-  history: Audit[] | null
-  messages: CapMessage[] | null
-  deliveries: Delivery[] | null
-}
-
-export interface Assignee {
-  user: string
-  name: string
-  role: Role
-  division: string
 }
 
 /** One thing that is wrong, by a code and what goes into its sentence. */
@@ -439,11 +226,15 @@ export interface Quarantined {
 }
 
 export interface Hit {
-  kind: 'feature' | 'device' | 'division'
+  kind: 'feature' | 'device' | 'division' | 'alert'
   layer?: string
   id: string
   name: Text
+  /** Where it is today: of an abolished division its successor. */
   division: string
+  division_name: Text
+  /** Of a division that is no longer in use: the year in which it ended. */
+  abolished?: number
   level: Level
   lon: number
   lat: number

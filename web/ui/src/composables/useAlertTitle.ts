@@ -1,9 +1,10 @@
 import { computed } from 'vue'
 import type { Alert } from '../api/types'
 import { t, tx } from '../i18n'
+import { namedLevel } from '../stores/alerts'
 import { useDivisions } from '../stores/divisions'
 
-/** An alert in one short line: where, what, how bad. The headline of its CAP message is longer. */
+/** An alert in one short line: where, what, how bad (at its worst, once it is over). The headline of its CAP message is longer. */
 export function useAlertTitle(alert: () => Alert | undefined) {
   const divisions = useDivisions()
   return computed(() => {
@@ -12,7 +13,7 @@ export function useAlertTitle(alert: () => Alert | undefined) {
     return t('command.alerts.item', {
       division: divisions.name(a.division),
       hazard: tx(a.hazard_name),
-      level: t(`level.${a.level}`),
+      level: t(`level.${namedLevel(a)}`),
     }).trim()
   })
 }

@@ -46,5 +46,5 @@ export function useMeasure(draw: (data: FeatureCollection) => void) {
     for (let i = 1; i < points.value.length; i++) metres += distance(points.value[i - 1]!, points.value[i]!)
     return metres ? (metres / 1000).toFixed(metres < 10_000 ? 2 : 1) : ''
   })
-  return { add, reset, length, active: computed(() => ui.measuring) }
+  return { add, reset, redraw, length, active: computed(() => ui.measuring) }
 }

@@ -1,13 +1,15 @@
 import { onBeforeUnmount, watch } from 'vue'
+import { useAlarm } from '../alarm/store'
 import { isActive, useAlerts } from '../stores/alerts'
 import { useUi } from '../stores/ui'
 
 const stayMs = 12_000
 
-/** Wall mode shows each red and orange alert in turn, then the whole city, and a new red one at once. */
+/** Wall mode shows each red and orange alert in turn, then the whole city, and what comes to the front at once. */
 export function useTour(home: () => void) {
   const ui = useUi()
   const alerts = useAlerts()
+  const alarm = useAlarm()
   let timer: ReturnType<typeof setInterval> | undefined
   let at = -1
 
@@ -32,15 +34,17 @@ export function useTour(home: () => void) {
     },
     { immediate: true },
   )
+  // What comes to the front is shown at once, and again for the whole of its turn when it rises.
   watch(
-    () => alerts.arrived,
-    (arrived) => {
-      if (!ui.wall || arrived?.level !== 1) return
+    () => ui.wall && alarm.front && alarm.front.level <= 2 && `${alarm.front.id}/${alarm.front.level}`,
+    (now) => {
+      if (!now || !alarm.front) return
       clearInterval(timer)
-      ui.openAlert(arrived.id)
+      ui.openAlert(alarm.front.id)
       at = -1
       timer = setInterval(next, stayMs)
     },
+    { immediate: true },
   )
   onBeforeUnmount(() => clearInterval(timer))
 }

@@ -2,6 +2,7 @@ import { onBeforeUnmount, watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { keepLink } from '../lib/keeplink'
 import { readUrl, writeUrl, type UrlState } from '../lib/urlstate'
+import { useAlerts } from '../stores/alerts'
 import { decodeSettings, encodeSettings, useLayers } from '../stores/layers'
 import { usePrefs } from '../stores/prefs'
 import { useUi } from '../stores/ui'
@@ -13,15 +14,17 @@ export function useUrlState() {
   const ui = useUi()
   const prefs = usePrefs()
   const layers = useLayers()
+  const alerts = useAlerts()
 
   const from = readUrl(route.query)
-  if (from.theme) prefs.theme = from.theme
-  if (from.language) prefs.language = from.language
   if (from.view) ui.view = from.view
   layers.settings = decodeSettings(from.layers)
+  alerts.filter = { ...alerts.filter, ...from.filter }
   ui.wall = from.wall
   ui.card = from.card
   ui.alertId = from.alert
+  ui.pin = from.pin
+  ui.drawer = from.drawer
   if (from.panels !== null) {
     ui.panels.layers = from.panels.includes('l')
     ui.panels.alerts = from.panels.includes('a')
@@ -33,8 +36,10 @@ export function useUrlState() {
     layers: encodeSettings(layers.settings),
     alert: ui.alertId,
     card: ui.card,
-    theme: prefs.theme,
-    language: prefs.language,
+    pin: ui.pin,
+    filter: alerts.filter,
+    drawer: ui.drawer,
+    link: prefs.link,
     wall: ui.wall,
     panels: `${ui.panels.layers ? 'l' : ''}${ui.panels.alerts ? 'a' : ''}${ui.panels.drawer ? 't' : ''}`,
   })

@@ -42,6 +42,12 @@ test('no message is empty, and none holds the characters that vue-i18n takes for
   }
 })
 
+// A sensor over its threshold is an alarm of this bureau. A warning (预警) is published by the competent body alone.
+test('no text calls an alarm a warning', () => {
+  for (const [key, value] of zhKeys) expect(value, key).not.toMatch(/预警/)
+  for (const [key, value] of enKeys) expect(value, key).not.toMatch(/\bwarnings?\b/i)
+})
+
 test('every key is used, and every used key exists', () => {
   const text = sources(join(__dirname, '..')).join('\n')
   const fixed = new Set([...text.matchAll(/\bt\(\s*'([^']+)'/g)].map((m) => m[1]!))

@@ -14,6 +14,8 @@ export interface OnemapDebug {
   heldFeatures(layer: string): ReturnType<MapController['heldFeatures']>
   readonly live: { status: string; badParts: string[] }
   readonly view: { zoom: number; center: [number, number] } | null
+  /** Where lon, lat are drawn now: x, y in CSS pixels from the map's top left. */
+  project(at: [number, number]): [number, number] | null
   deviceLevel(id: string): number | undefined
   alert(id: number): unknown
 }
@@ -26,7 +28,7 @@ export function exposeDebug(controller: () => MapController | null): void {
   const debug: OnemapDebug = {
     get mapReady() {
       const c = controller()
-      return c !== null && c.ready && c.map.areTilesLoaded()
+      return c !== null && c.drawn
     },
     get renderedDevices() {
       return controller()?.renderedDevices() ?? []
@@ -37,6 +39,10 @@ export function exposeDebug(controller: () => MapController | null): void {
     get view() {
       const map = controller()?.map
       return map ? { zoom: map.getZoom(), center: map.getCenter().toArray() as [number, number] } : null
+    },
+    project: (at) => {
+      const p = controller()?.map.project(at)
+      return p ? [p.x, p.y] : null
     },
     renderedFeatures: (layer) => controller()?.renderedFeatures(layer) ?? [],
     heldFeatures: (layer) => controller()?.heldFeatures(layer) ?? [],

@@ -5,7 +5,7 @@ import type { Fault } from '../api/types'
 import { i18n, t, type MessageKey } from '../i18n'
 
 /** The names of a sentence that may hold a term of the server's, not a text of the sender's. */
-const worded = ['found', 'level', 'before']
+const worded = ['found', 'level', 'before', 'role', 'permission', 'action', 'handling', 'detection']
 
 type Said = Pick<Fault, 'code' | 'params'>
 

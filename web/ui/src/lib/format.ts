@@ -54,17 +54,43 @@ export function dateOnly(time: string | null | undefined): string {
   return exactTime(time).slice(0, 10)
 }
 
-/** "3 分钟前". Under two seconds is "just now"; the future is said as such. */
+/** What is left of a time, to the minute from a minute on: "1 小时 59 分", "45 秒", "3 天 2 小时". ms: its length. */
+export function timeLeft(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000))
+  if (s < 60) return t('time.leftSeconds', { n: s })
+  const minutes = Math.round(s / 60)
+  if (minutes < 60) return t('time.leftMinutes', { n: minutes })
+  const hours = Math.round(s / 3600)
+  if (hours >= 48) {
+    const days = Math.floor(hours / 24)
+    return hours % 24 ? t('time.leftDaysHours', { n: days, h: hours % 24 }) : t('time.leftDays', { n: days })
+  }
+  const h = Math.floor(minutes / 60)
+  return minutes % 60 ? t('time.leftHoursMinutes', { n: h, m: minutes % 60 }) : t('time.leftHours', { n: h })
+}
+
+/** A time that ends something, as "03:37（还有 1 小时 59 分）"; with its date where that is not today's in the city. */
+export function until(time: string | number | null | undefined, now: number): string {
+  const ms = typeof time === 'string' ? Date.parse(time) : time
+  if (ms === null || ms === undefined || Number.isNaN(ms)) return '–'
+  const exact = exactTime(ms)
+  const today = exactTime(now)
+  const said = exact.slice(0, 10) === today.slice(0, 10) ? exact.slice(11, 16) : exact.slice(exact.slice(0, 4) === today.slice(0, 4) ? 5 : 0, 16)
+  return ms > now ? t('time.until', { time: said, left: timeLeft(ms - now) }) : t('time.untilPast', { time: said })
+}
+
+/** "3 分钟前". Under two seconds is "just now"; the future is said as such, to the minute. */
 export function relativeTime(time: string | number | null | undefined, now: number): string {
   const ms = typeof time === 'string' ? Date.parse(time) : time
   if (ms === null || ms === undefined || Number.isNaN(ms)) return t('time.never')
   const s = Math.round((now - ms) / 1000)
   const a = Math.abs(s)
   if (a < 2) return t('time.now')
-  if (a < 60) return s > 0 ? t('time.seconds', { n: a }) : t('time.inSeconds', { n: a })
-  if (a < 3600) return s > 0 ? t('time.minutes', { n: Math.floor(a / 60) }) : t('time.inMinutes', { n: Math.floor(a / 60) })
-  if (a < 86_400 * 2) return s > 0 ? t('time.hours', { n: Math.floor(a / 3600) }) : t('time.inHours', { n: Math.floor(a / 3600) })
-  return s > 0 ? t('time.days', { n: Math.floor(a / 86_400) }) : t('time.inDays', { n: Math.floor(a / 86_400) })
+  if (s < 0) return t('time.in', { left: timeLeft(ms - now) })
+  if (a < 60) return t('time.seconds', { n: a })
+  if (a < 3600) return t('time.minutes', { n: Math.floor(a / 60) })
+  if (a < 86_400 * 2) return t('time.hours', { n: Math.floor(a / 3600) })
+  return t('time.days', { n: Math.floor(a / 86_400) })
 }
 
 /** A measured value with its unit; decimals as its type has them, at most three where unknown. */
@@ -111,15 +137,6 @@ export function span(seconds: number): string {
 /** "121.3914° E, 37.5390° N". lon, lat in degrees. */
 export function coordinates(lon: number, lat: number, digits = 4): string {
   return `${Math.abs(lon).toFixed(digits)}° ${lon < 0 ? 'W' : 'E'}, ${Math.abs(lat).toFixed(digits)}° ${lat < 0 ? 'S' : 'N'}`
-}
-
-/** Reads "121.39 37.54", "121.39,37.54" or "121.39，37.54" as lon, lat; null when it is something else. */
-export function parseCoordinates(text: string): [number, number] | null {
-  const m = /^\s*(-?\d{1,3}(?:\.\d+)?)\s*[°]?\s*[Ee]?\s*[,，\s]\s*(-?\d{1,2}(?:\.\d+)?)\s*[°]?\s*[Nn]?\s*$/.exec(text)
-  if (!m) return null
-  const lon = Number(m[1])
-  const lat = Number(m[2])
-  return Math.abs(lon) <= 180 && Math.abs(lat) <= 90 ? [lon, lat] : null
 }
 
 /** A property of a feature as its card shows it. */

@@ -1,55 +1,44 @@
 import { expect, test } from 'vitest'
-import type { Alert, Delivery } from '../api/types'
+import type { Alert } from '../api/types'
 import type { EventFrame } from '../live/frames'
-import { addMissed, asksForAck, inReplay, isNews, parseMemory, phoneOrder, type Missed } from './phone'
+import { addMissed, asksForAck, inReplay, parseMemory, phoneOrder, type Missed } from './phone'
 
 const alert = (change: Partial<Alert>): Alert =>
-  ({ id: 1, level: 1, detection: 'firing', handling: 'new', opened_at: '2026-11-23T10:00:00Z', ...change }) as Alert
+  ({ id: 1, level: 1, detection: 'firing', handling: 'new', risen_at: '2026-11-23T10:00:00Z', confirmations: [], ...change }) as Alert
 const frame = (seq: number, kind: string, a: Alert): EventFrame => ({
   type: 'event', seq, at: `2026-11-23T10:00:0${seq}Z`, kind, subject: String(a.id), payload: { alert: a, device_level: a.level },
 })
-const delivery = (confirmed: string[]): Delivery =>
-  ({ division: '370602', name: { zh: '', en: '' }, connected: [], received: [], confirmed: confirmed.map((user) => ({ user, name: user, at: '' })) })
 
 test('memory that is broken or foreign is begun anew', () => {
   const id = 'a'.repeat(32)
   const made = 'b'.repeat(32)
   for (const text of [null, '', 'x', '[]', '1', 'null', '{"client":7,"position":{"epoch":"","seq":-1},"pending":"x"}']) {
-    expect(parseMemory(text, () => made)).toEqual({ client: made, position: null, pending: [], armed: false })
+    expect(parseMemory(text, () => made)).toEqual({ client: made, position: null, pending: [] })
   }
-  const kept = { client: id, position: { epoch: 'e', seq: 4 }, pending: [3], armed: true }
+  const kept = { client: id, position: { epoch: 'e', seq: 4 }, pending: [{ id: 3, level: 1 }] }
   expect(parseMemory(JSON.stringify(kept), () => made)).toEqual(kept)
-  expect(parseMemory(JSON.stringify({ ...kept, pending: [3, -1, 'x', 1.5] }), () => made).pending).toEqual([3])
+  expect(parseMemory(JSON.stringify({ ...kept, pending: [3, -1, 'x', 1.5, { id: 4, level: 7 }, { id: 5, level: 2 }] }), () => made).pending).toEqual([{ id: 3, level: 0 }, { id: 5, level: 2 }])
 })
 
-test('what is unhandled comes first, and of that the newest', () => {
+test('what waits comes first, of that the worst, and of one level the newest rise', () => {
   const all = [
-    alert({ id: 1, detection: 'cleared', opened_at: '2026-11-23T12:00:00Z' }),
-    alert({ id: 2, handling: 'acknowledged', opened_at: '2026-11-23T11:00:00Z' }),
-    alert({ id: 3, level: 4, opened_at: '2026-11-23T10:30:00Z' }),
-    alert({ id: 4, level: 1, opened_at: '2026-11-23T10:00:00Z' }),
-    alert({ id: 5, level: 1, opened_at: '2026-11-23T10:30:00Z' }),
+    alert({ id: 1, detection: 'cleared', peak_level: 1, risen_at: '2026-11-23T12:00:00Z' }),
+    alert({ id: 2, handling: 'acknowledged', risen_at: '2026-11-23T11:00:00Z' }),
+    alert({ id: 3, level: 4, risen_at: '2026-11-23T10:30:00Z' }),
+    alert({ id: 4, level: 1, risen_at: '2026-11-23T10:00:00Z' }),
+    alert({ id: 5, level: 1, risen_at: '2026-11-23T10:30:00Z' }),
   ]
-  expect(all.sort(phoneOrder).map((a) => a.id)).toEqual([5, 3, 4, 2, 1])
+  expect(all.sort(phoneOrder((a) => a.handling === 'new')).map((a) => a.id)).toEqual([5, 4, 3, 2, 1])
 })
 
-test('a county confirms for itself', () => {
-  expect(asksForAck(alert({}), undefined)).toBe(true)
-  expect(asksForAck(alert({ handling: 'acknowledged' }), undefined)).toBe(false)
-  expect(asksForAck(alert({ handling: 'acknowledged' }), delivery([]))).toBe(true)
-  expect(asksForAck(alert({ handling: 'acknowledged' }), delivery(['r370602']))).toBe(false)
-  expect(asksForAck(alert({ handling: 'closed' }), delivery([]))).toBe(false)
-})
-
-test('the whole screen is for what began or got worse', () => {
-  const orange = alert({ level: 2 })
-  expect(isNews(frame(1, 'alert.issued', orange), orange, undefined)).toBe(true)
-  expect(isNews(frame(1, 'alert.updated', orange), orange, 3)).toBe(true)
-  expect(isNews(frame(1, 'alert.updated', orange), orange, 2)).toBe(false)
-  expect(isNews(frame(1, 'alert.updated', orange), orange, 1)).toBe(false)
-  expect(isNews(frame(1, 'alert.acknowledged', orange), orange, undefined)).toBe(false)
-  const over = alert({ detection: 'cleared' })
-  expect(isNews(frame(1, 'alert.issued', over), over, undefined)).toBe(false)
+test('a county confirms for itself, at the level that the alert has', () => {
+  const mark = { division: '370602', user: 'r', name: 'r', level: 4 as const, at: '', current: true }
+  expect(asksForAck(alert({}), '370602')).toBe(true)
+  expect(asksForAck(alert({ handling: 'acknowledged', confirmations: [{ ...mark, division: '3706' }] }), '370602')).toBe(true)
+  expect(asksForAck(alert({ handling: 'acknowledged', confirmations: [mark] }), '370602')).toBe(false)
+  expect(asksForAck(alert({ confirmations: [{ ...mark, current: false }] }), '370602')).toBe(true)
+  expect(asksForAck(alert({ handling: 'closed' }), '370602')).toBe(false)
+  expect(asksForAck(alert({ possible: ['resolve'] }), '370602')).toBe(false)
 })
 
 test('missed events are told by alert, the last change first', () => {

@@ -1,7 +1,8 @@
 // What the phone page decides, without a phone: what it keeps over a reload, in which order alerts
 // stand, which of them ask for an acknowledgement, and what was missed.
 
-import type { Alert, Delivery, Level } from '../api/types'
+import { confirmedBy } from '../alarm/machine'
+import type { Alert, Level } from '../api/types'
 import type { Position } from '../live/client'
 import type { EventFrame } from '../live/frames'
 import type { AlertEvent } from '../stores/alerts'
@@ -11,13 +12,23 @@ import { rank } from './levels'
 export interface PhoneMemory {
   client: string
   position: Position | null
-  /** Alerts whose acknowledgement was tapped and that the server has not answered. */
-  pending: number[]
-  /** Sound was wanted; a browser still asks for a gesture in each life of the page. */
-  armed: boolean
+  /** Acknowledgements that were tapped, at the level that the screen said (0: not known), and that the server has not answered. */
+  pending: Tap[]
+}
+
+export interface Tap {
+  id: number
+  level: Level
 }
 
 export const memoryKey = (user: string) => `onemap.phone.${user}`
+
+// An earlier version kept bare ids.
+function tapOf(raw: unknown): Tap | null {
+  const { id, level } = (typeof raw === 'object' && raw !== null ? raw : { id: raw, level: 0 }) as Record<string, unknown>
+  if (!Number.isSafeInteger(id) || (id as number) <= 0 || ![0, 1, 2, 3, 4].includes(level as number)) return null
+  return { id: id as number, level: level as Level }
+}
 
 /** Reads what was kept. What is not understood counts as not kept; client is made by the caller then. */
 export function parseMemory(text: string | null, makeClient: () => string): PhoneMemory {
@@ -33,32 +44,24 @@ export function parseMemory(text: string | null, makeClient: () => string): Phon
   return {
     client: typeof raw.client === 'string' && /^[0-9a-f]{32}$/.test(raw.client) ? raw.client : makeClient(),
     position: typeof at?.epoch === 'string' && at.epoch !== '' && Number.isSafeInteger(seq) && seq! >= 0 ? { epoch: at.epoch, seq: seq! } : null,
-    pending: Array.isArray(raw.pending) ? raw.pending.filter((id): id is number => Number.isSafeInteger(id) && id > 0) : [],
-    armed: raw.armed === true,
+    pending: Array.isArray(raw.pending) ? raw.pending.map(tapOf).filter((tap) => tap !== null) : [],
   }
 }
 
-/** Unhandled and active first, then the other active ones, then what is over; each the newest first. */
-export function phoneOrder(a: Alert, b: Alert): number {
-  const group = (x: Alert) => (x.detection === 'cleared' ? 2 : x.handling === 'new' ? 0 : 1)
-  return group(a) - group(b) || Date.parse(b.opened_at) - Date.parse(a.opened_at) || rank(a.level) - rank(b.level) || b.id - a.id
+/** What waits for this unit first, then the other active ones, then what is over; each the worst first, then the newest rise. */
+export function phoneOrder(waits: (a: Alert) => boolean): (a: Alert, b: Alert) => number {
+  const group = (a: Alert) => (a.detection === 'cleared' ? 2 : waits(a) ? 0 : 1)
+  const level = (a: Alert) => rank(a.detection === 'cleared' ? a.peak_level : a.level)
+  return (a, b) => group(a) - group(b) || level(a) - level(b) || Date.parse(b.risen_at) - Date.parse(a.risen_at) || b.id - a.id
 }
 
 /**
- * Whether the alert still asks this viewer to acknowledge it. A county confirms for itself: that the
- * city was faster does not take it away. own is the county's delivery, undefined while not known.
+ * Whether the alert still asks this unit to acknowledge it at the level that it has. A county confirms for itself:
+ * that the city was faster does not take it away. Where the server has named steps, they count.
  */
-export function asksForAck(alert: Alert, own: Delivery | undefined): boolean {
-  if (alert.handling === 'closed') return false
-  if (alert.handling === 'new') return true
-  return own !== undefined && !own.confirmed?.length
-}
-
-/** Whether an event is news that deserves the whole screen: an alert began, or got worse than known. */
-export function isNews(frame: EventFrame, alert: Alert, known: Level | undefined): boolean {
-  if (alert.detection === 'cleared') return false
-  if (frame.kind === 'alert.issued') return true
-  return frame.kind === 'alert.updated' && known !== undefined && rank(alert.level) < rank(known)
+export function asksForAck(alert: Alert, unit: string): boolean {
+  if (alert.possible?.length) return alert.possible.includes('acknowledge')
+  return alert.handling !== 'closed' && !confirmedBy(alert, unit)
 }
 
 /** One alert that changed while nobody was connected: the last thing that happened to it. */

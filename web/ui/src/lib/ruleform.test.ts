@@ -40,9 +40,9 @@ test('a level that is not used is passed over', () => {
 })
 
 test('what is missing is said', () => {
-  const f = { ...emptyForm(), forSeconds: '1.5' }
+  const f = { ...emptyForm(), forSeconds: '1.5', holdSeconds: '86401' }
   f.rows = f.rows.map((row) => ({ ...row, used: false }))
-  expect(faults(f)).toEqual({ nameZh: 'nameMissing', type: 'typeMissing', forSeconds: 'forRange', levels: 'noLevel' })
+  expect(faults(f)).toEqual({ nameZh: 'nameMissing', type: 'typeMissing', forSeconds: 'forRange', holdSeconds: 'forRange', levels: 'noLevel' })
   expect(faults({ ...form([['4', '3']]), scope: 'stream' })).toEqual({ stream: 'streamMissing' })
   expect(faults(form([['', '3'], ['x', '1']]))).toEqual({ '1.raise': 'number', '2.raise': 'number' })
   expect(faults({ ...form([['4', '3']]), nameZh: '长'.repeat(101), nameEn: 'x'.repeat(101) })).toEqual({ nameZh: 'nameLong', nameEn: 'nameLong' })
@@ -56,11 +56,11 @@ test('a number is a number, an empty field is none', () => {
 test('a rule survives the form', () => {
   const rule: Rule = {
     id: 3, name: { zh: '甲', en: 'A' }, datastream_type: 'rain', datastream_id: 9, direction: 'below',
-    thresholds: [{ level: 2, raise: 1, clear: 2 }], for_seconds: 60, enabled: false, origin: 'schematic', version: 4, updated_at: '', updated_by: '',
+    thresholds: [{ level: 2, raise: 1, clear: 2 }], for_seconds: 60, hold_seconds: 0, enabled: false, origin: 'schematic', version: 4, updated_at: '', updated_by: '',
   }
   expect(bodyOf(formOf(rule), rule)).toEqual({
     name: rule.name, datastream_type: 'rain', datastream_id: 9, direction: 'below', thresholds: rule.thresholds,
-    for_seconds: 60, enabled: false, origin: 'schematic',
+    for_seconds: 60, hold_seconds: 0, enabled: false, origin: 'schematic',
   })
 })
 

@@ -22,6 +22,7 @@ export interface RuleForm {
   direction: Direction
   rows: LevelRow[]
   forSeconds: string
+  holdSeconds: string
   enabled: boolean
 }
 
@@ -32,6 +33,7 @@ export interface Fault {
 
 const maxName = 100
 const maxForSeconds = 86_400
+const maxHoldSeconds = 86_400
 
 export function emptyForm(): RuleForm {
   return {
@@ -43,6 +45,7 @@ export function emptyForm(): RuleForm {
     direction: 'above',
     rows: levels.map((level) => ({ level, used: true, raise: '', clear: '' })),
     forSeconds: '0',
+    holdSeconds: '180',
     enabled: true,
   }
 }
@@ -60,6 +63,7 @@ export function formOf(rule: Rule): RuleForm {
       return { level, used: had !== undefined, raise: had ? String(had.raise) : '', clear: had ? String(had.clear) : '' }
     }),
     forSeconds: String(rule.for_seconds),
+    holdSeconds: String(rule.hold_seconds),
     enabled: rule.enabled,
   }
 }
@@ -68,6 +72,11 @@ export function formOf(rule: Rule): RuleForm {
 export function numberOf(text: string | number): number {
   const trimmed = String(text).trim()
   return trimmed === '' ? NaN : Number(trimmed)
+}
+
+function isSeconds(text: string, most: number): boolean {
+  const seconds = numberOf(text)
+  return Number.isInteger(seconds) && seconds >= 0 && seconds <= most
 }
 
 /** What the server gets. Only to be sent when check finds nothing. */
@@ -81,13 +90,14 @@ export function bodyOf(form: RuleForm, before?: Rule): RuleBody {
       .filter((row) => row.used)
       .map((row) => ({ level: row.level, raise: numberOf(row.raise), clear: numberOf(row.clear) })),
     for_seconds: numberOf(form.forSeconds),
+    hold_seconds: numberOf(form.holdSeconds),
     enabled: form.enabled,
     origin: before?.origin ?? 'real',
   }
 }
 
 /**
- * What is wrong, by field: nameZh, nameEn, type, stream, forSeconds, levels, and for a level's values
+ * What is wrong, by field: nameZh, nameEn, type, stream, forSeconds, holdSeconds, levels, and for a level's values
  * "1.raise", "1.clear". level names a level in the reader's language.
  */
 export function check(form: RuleForm, levelName: (level: Level) => string): Map<string, Fault> {
@@ -97,8 +107,8 @@ export function check(form: RuleForm, levelName: (level: Level) => string): Map<
   if ([...form.nameEn.trim()].length > maxName) faults.set('nameEn', { key: 'admin.ruleError.nameLong' })
   if (form.scope === 'type' && !form.type) faults.set('type', { key: 'admin.ruleError.typeMissing' })
   if (form.scope === 'stream' && !form.datastreamId) faults.set('stream', { key: 'admin.ruleError.streamMissing' })
-  const seconds = numberOf(form.forSeconds)
-  if (!Number.isInteger(seconds) || seconds < 0 || seconds > maxForSeconds) faults.set('forSeconds', { key: 'admin.ruleError.forRange' })
+  if (!isSeconds(form.forSeconds, maxForSeconds)) faults.set('forSeconds', { key: 'admin.ruleError.forRange' })
+  if (!isSeconds(form.holdSeconds, maxHoldSeconds)) faults.set('holdSeconds', { key: 'admin.ruleError.forRange' })
   if (!form.rows.some((row) => row.used)) faults.set('levels', { key: 'admin.ruleError.noLevel' })
   checkLevels(form, levelName, faults)
   return faults

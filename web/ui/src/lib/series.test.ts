@@ -53,7 +53,7 @@ test('the axis takes in the next threshold, unless it is far away', () => {
 })
 
 const rule = (over: Partial<Rule>): Rule => ({
-  id: 1, name: { zh: '', en: '' }, datastream_type: 'water_level', direction: 'above', for_seconds: 0, enabled: true,
+  id: 1, name: { zh: '', en: '' }, datastream_type: 'water_level', direction: 'above', for_seconds: 0, hold_seconds: 180, enabled: true,
   origin: 'real', version: 1, updated_at: '', updated_by: '',
   thresholds: [{ level: 1, raise: 5, clear: 4.8 }, { level: 3, raise: 3, clear: 2.8 }],
   ...over,

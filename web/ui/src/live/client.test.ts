@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { closeCode } from './frames'
 import { LiveClient, type LiveStatus, type Position, type Socket } from './client'
 
 class FakeSocket implements Socket {
@@ -279,4 +280,26 @@ test('a welcome tells where the client stood, before what it missed', () => {
   w.welcome(5, true)
   w.event(4)
   expect(w.welcomes).toEqual([{ head: 5, had: 3, events: 0 }])
+})
+
+test('says what the page can do after each welcome, and changes at most twice a second', () => {
+  const page = { sound: 'off' as const, visible: true, alert: 0, acting: false }
+  const said = () => w.socket.sent.filter((f) => f.type === 'status').map(({ sound, alert }) => `${sound} ${alert}`)
+  w.client.say(page)
+  w.client.start({ epoch: 'e1', seq: 5 })
+  expect(said()).toEqual([])
+  w.welcome(5, true)
+  expect(said()).toEqual(['off 0'])
+  w.client.say({ ...page })
+  w.client.say({ ...page, alert: 7 })
+  w.client.say({ ...page, sound: 'armed', alert: 8 })
+  expect(said()).toEqual(['off 0'])
+  w.advance(500)
+  expect(said()).toEqual(['off 0', 'armed 8'])
+  w.advance(5000)
+  expect(said()).toEqual(['off 0', 'armed 8'])
+  w.socket.onclose?.(closeCode.goingAway)
+  w.advance(10_000)
+  w.welcome(5, true)
+  expect(said()).toEqual(['armed 8'])
 })

@@ -3,7 +3,7 @@
 // is not certain that the page shows what the server knows, its status is something other than "live".
 
 import type { Health } from '../api/types'
-import { closeCode, parseFrame, type ClientsFrame, type EventFrame, type StateFrame, type TilesFrame, type WelcomeFrame } from './frames'
+import { closeCode, parseFrame, type ClientsFrame, type EventFrame, type StateFrame, type PageStatus, type TilesFrame, type ViewersFrame, type WelcomeFrame } from './frames'
 
 export type LiveStatus =
   | 'connecting' // the first connection of this page's life
@@ -44,6 +44,8 @@ export interface LiveHandlers {
   clients?(frame: ClientsFrame): void
   /** Tiles changed. It is no part of the event log: what was missed is made good by the next welcome. */
   tiles?(frame: TilesFrame): void
+  /** Who has which alert open: the whole state, sent when it changes and after a welcome. */
+  viewers?(frame: ViewersFrame): void
   /** The server let us in. had is where this client stood: events of a replay are had.seq+1 to frame.head. */
   welcome?(frame: WelcomeFrame, had: Position): void
   health(health: Health): void
@@ -59,7 +61,11 @@ export interface LiveOptions {
   welcomeMs?: number
   ackMs?: number
   jitterMs?: number
+  sayMs?: number
 }
+
+const sameStatus = (a: PageStatus, b: PageStatus) =>
+  a.sound === b.sound && a.visible === b.visible && a.alert === b.alert && a.acting === b.acting
 
 const maxHeld = 10_000 // events held back while a snapshot is fetched; more than this and we start over
 
@@ -75,11 +81,14 @@ export class LiveClient {
   private generation = 0
   private acked = 0
   private resumed = false
-  private timers: { watch?: unknown; retry?: unknown; ack?: unknown; welcome?: unknown } = {}
+  private said: PageStatus | null = null
+  private saidOn = -1 // the generation that said was sent on
+  private timers: { watch?: unknown; retry?: unknown; ack?: unknown; welcome?: unknown; say?: unknown } = {}
   private readonly heartbeatMs: number
   private readonly welcomeMs: number
   private readonly ackMs: number
   private readonly jitterMs: number
+  private readonly sayMs: number
 
   constructor(
     private readonly ports: LivePorts,
@@ -90,6 +99,7 @@ export class LiveClient {
     this.welcomeMs = options.welcomeMs ?? 10_000
     this.ackMs = options.ackMs ?? 200
     this.jitterMs = options.jitterMs ?? 5_000
+    this.sayMs = options.sayMs ?? 500
   }
 
   /** Connects for the first time. from is what snapshots already fetched hold, if any were. */
@@ -109,9 +119,30 @@ export class LiveClient {
     if (this.status !== 'ended' && this.timers.retry !== undefined) this.connect()
   }
 
+  /** Connects again after an end, from where it stood: somebody has logged in anew. */
+  revive(): void {
+    if (this.status === 'ended') this.become('stale')
+    this.connect()
+  }
+
   /** The network went away: the socket would only say so after its heartbeats are missed. */
   doubt(): void {
     if (this.socket && this.status !== 'ended') this.lost(0)
+  }
+
+  /** Tells the server what this page can do: now, or after the next welcome. Changes are sent at most every sayMs. */
+  say(status: PageStatus): void {
+    if (this.said && sameStatus(this.said, status)) return
+    this.said = { ...status }
+    this.saidOn = -1
+    this.sayLater()
+  }
+
+  private sayLater(): void {
+    if (!this.welcome || this.timers.say !== undefined || !this.said || this.saidOn === this.generation) return
+    this.saidOn = this.generation
+    this.send({ type: 'status', ...this.said })
+    this.arm('say', this.sayMs, () => this.sayLater())
   }
 
   private connect(): void {
@@ -150,6 +181,8 @@ export class LiveClient {
         return this.handlers.clients?.(frame)
       case 'tiles':
         return this.handlers.tiles?.(frame)
+      case 'viewers':
+        return this.handlers.viewers?.(frame)
       case 'hb':
         this.watch()
         this.handlers.time(frame.time)
@@ -163,6 +196,7 @@ export class LiveClient {
     this.handlers.time(frame.time)
     this.handlers.welcome?.(frame, { ...this.position })
     this.watch()
+    this.sayLater()
     if (frame.recovered && frame.epoch === this.position.epoch) {
       this.acked = this.position.seq
       this.become('live')
@@ -273,6 +307,7 @@ export class LiveClient {
     this.clear('watch')
     this.clear('ack')
     this.clear('welcome')
+    this.clear('say')
     if (!socket) return
     socket.onopen = socket.onmessage = socket.onclose = null
     try {

@@ -43,3 +43,11 @@ test.each([
 test('what is no frame stays nothing', () => {
   for (const text of ['', '[]', '"tiles"', '{"type":"tile"}', '{"type":["tiles"]}']) expect(parseFrame(text)).toBeNull()
 })
+
+test('who is at which alert: what cannot be read of it is left out', () => {
+  const parse = (alerts: unknown) => parseFrame(JSON.stringify({ type: 'viewers', alerts }))
+  const a = { user: 'a', name: '甲', division: '370602', acting: true }
+  expect(parse([{ alert: 5, people: [a, { name: 'x' }, null] }, { alert: 'x' }, 7])).toEqual({ type: 'viewers', alerts: [{ alert: 5, people: [a] }] })
+  expect(parse(null)).toEqual({ type: 'viewers', alerts: [] })
+  expect(parse('x')).toBeNull()
+})

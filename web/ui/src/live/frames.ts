@@ -40,7 +40,36 @@ export interface HeartbeatFrame {
 
 export interface ClientsFrame {
   type: 'clients'
+  /** Connected responders by division, and those of them at whose machine an alarm sounds. */
   divisions: Record<string, number>
+  armed?: Record<string, number>
+}
+
+/** Whether an alarm would be heard: armed; off: no gesture has allowed it yet; muted by a person; suspended by the browser. */
+export type SoundState = 'armed' | 'off' | 'muted' | 'suspended'
+
+/** What a page says of itself. */
+export interface PageStatus {
+  sound: SoundState
+  visible: boolean
+  /** The alert that is open, 0: none. */
+  alert: number
+  /** A handling step of it is being written. */
+  acting: boolean
+}
+
+/** Who has an alert open now; acting: a handling step of it is being written. */
+export interface Viewer {
+  user: string
+  name: string
+  division: string
+  acting: boolean
+}
+
+/** Everybody who has an alert open: the whole state each time. */
+export interface ViewersFrame {
+  type: 'viewers'
+  alerts: { alert: number; people: Viewer[] | null }[] | null
 }
 
 /** Zoom, then west, north, east and south columns and rows of tiles, the ends included. */
@@ -55,7 +84,7 @@ export interface TilesFrame {
   layers: { layer: string; ranges: TileRange[] | null }[]
 }
 
-export type Frame = WelcomeFrame | EventFrame | StateFrame | HeartbeatFrame | ClientsFrame | TilesFrame
+export type Frame = WelcomeFrame | EventFrame | StateFrame | HeartbeatFrame | ClientsFrame | TilesFrame | ViewersFrame
 
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v)
 const isSeq = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v >= 0
@@ -81,6 +110,23 @@ function tilesFrame(raw: Record<string, unknown>): TilesFrame {
     else return everything
   }
   return { type: 'tiles', all: false, layers }
+}
+
+const isViewer = (v: unknown): v is Viewer => isObject(v) && typeof v.user === 'string'
+
+/** Entries that cannot be read are left out: presence is a help, and the next frame is whole again. */
+function viewersFrame(raw: Record<string, unknown>): ViewersFrame | null {
+  if (raw.alerts !== null && !Array.isArray(raw.alerts)) return null
+  const alerts: NonNullable<ViewersFrame['alerts']> = []
+  for (const entry of (raw.alerts ?? []) as unknown[]) {
+    if (!isObject(entry) || !isSeq(entry.alert)) continue
+    const people = (Array.isArray(entry.people) ? (entry.people as unknown[]) : []).filter(isViewer)
+    alerts.push({
+      alert: entry.alert,
+      people: people.map((p) => ({ user: p.user, name: p.name || p.user, division: p.division ?? '', acting: (p.acting as unknown) === true })),
+    })
+  }
+  return { type: 'viewers', alerts }
 }
 
 /**
@@ -110,6 +156,8 @@ export function parseFrame(text: string): Frame | null {
       return isObject(raw.divisions) ? (raw as unknown as ClientsFrame) : null
     case 'tiles':
       return tilesFrame(raw)
+    case 'viewers':
+      return viewersFrame(raw)
     default:
       return null
   }

@@ -8,6 +8,7 @@ import { fontFamily } from '../theme/tokens'
 import { drawIcon, pixelRatio } from './icons'
 import { LiveTiles, liveTileOptions } from './live-tiles'
 import { pickAt, toPick } from './pick'
+import { metresPerPixel } from './scale'
 import type { Pick } from '../stores/ui'
 
 export interface View {
@@ -30,11 +31,27 @@ export interface MapEvents {
   clicked?(at: [number, number], double: boolean): void
   pointer(at: [number, number] | null): void
   moved(view: View): void
+  /** The viewer moves the map. */
+  taken?(): void
+  /** A movement ended. */
+  rested?(): void
   tileError(failing: boolean): void
+  /** The browser took the graphics context away: nothing is drawn until it is given back. */
+  lost?(now: boolean): void
 }
 
-
 type LiveSource = 'devices' | 'alert-areas' | 'selection' | 'measure'
+
+const flashMs = 3000
+const besideLegend = { top: 70, right: 370, bottom: 80, left: 30 } // CSS pixels of the sheet
+const paperRatio = 2 // device pixels per CSS pixel: 192 dpi
+
+/** Without a graphics card four times the pixels take seconds a frame. */
+function drawnBySoftware(canvas: HTMLCanvasElement): boolean {
+  const gl = canvas.getContext('webgl2')
+  const info = gl?.getExtension('WEBGL_debug_renderer_info')
+  return !gl || !info || /swiftshader|llvmpipe|software|basic render/i.test(String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)))
+}
 
 const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches
 
@@ -93,13 +110,24 @@ export class MapController {
       const image = drawIcon(id)
       if (image && !map.hasImage(id)) map.addImage(id, image, { pixelRatio })
     })
-    map.once('load', () => {
+    // Also after a context that was given back: the style is made anew then.
+    map.on('style.load', () => {
       this.ready = true
       for (const [name, data] of this.data) this.source(name)?.setData(data)
       this.events.ready()
       this.tellView()
     })
-    map.on('moveend', () => this.tellView())
+    map.on('webglcontextlost', () => {
+      this.ready = false
+      this.styled = ''
+      this.events.lost?.(true)
+    })
+    map.on('webglcontextrestored', () => this.events.lost?.(false))
+    map.on('movestart', (event) => 'originalEvent' in event && event.originalEvent && this.events.taken?.())
+    map.on('moveend', () => {
+      this.tellView()
+      this.events.rested?.()
+    })
     map.on('click', (event) => void this.click(event))
     map.on('dblclick', (event) => {
       if (!this.drawing) return
@@ -113,6 +141,11 @@ export class MapController {
       if ('sourceId' in event) this.events.tileError(true)
       else console.error('map:', event.error)
     })
+  }
+
+  /** Whether everything that the view needs is loaded and drawn. */
+  get drawn(): boolean {
+    return this.ready && this.map.loaded() && this.map.areTilesLoaded()
   }
 
   private tellView(): void {
@@ -159,6 +192,7 @@ export class MapController {
   }
 
   private zoomTo(center: [number, number], zoom: number): void {
+    this.events.taken?.()
     this.map.easeTo({ center, zoom, duration: reducedMotion() ? 0 : 300 })
   }
 
@@ -169,7 +203,7 @@ export class MapController {
   /** Shows another style. What the live sources hold stays; the same style is nothing to do. */
   setStyle(style: StyleSpecification): void {
     const text = JSON.stringify(style)
-    if (text === this.styled) return
+    if (text === this.styled || (!this.ready && this.styled === '')) return // a lost map is given it when it is back
     this.styled = text
     this.map.setStyle(style, {
       diff: true,
@@ -189,43 +223,53 @@ export class MapController {
     if (this.ready) this.source(name)?.setData(data)
   }
 
-  flyTo(center: [number, number], zoom: number | undefined, insets: Insets): void {
+  /** Moves to a place, which comes to the middle of what the insets leave. ms: 0 jumps. */
+  flyTo(center: [number, number], zoom: number | undefined, insets: Insets, ms = 900): void {
     const offset: [number, number] = [(insets.left - insets.right) / 2, (insets.top - insets.bottom) / 2]
-    this.map.flyTo({ center, zoom: zoom ?? Math.max(this.map.getZoom(), 11), offset, duration: reducedMotion() ? 0 : 900, essential: true })
+    const to = { center, zoom: zoom ?? Math.max(this.map.getZoom(), 11), offset }
+    if (ms === 0 || reducedMotion()) this.map.easeTo({ ...to, duration: 0 })
+    else this.map.flyTo({ ...to, duration: ms, essential: true })
   }
 
-  fit(bounds: [number, number, number, number], insets: Insets, maxZoom = 12.5): void {
+  /** Shows bounds (west, south, east, north) in what the insets leave, no deeper than most and no higher than least. */
+  fit(bounds: [number, number, number, number], insets: Insets, { most = 12.5, least = 0, ms = 900 } = {}): void {
     const padding = roomIn(this.map.getContainer(), insets)
-    this.map.fitBounds(bounds, { padding, maxZoom, duration: reducedMotion() ? 0 : 900 })
+    const camera = this.map.cameraForBounds(bounds, { padding, maxZoom: most })
+    if (camera?.zoom !== undefined && camera.zoom < least) this.flyTo([(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2], least, insets, ms)
+    else this.map.fitBounds(bounds, { padding, maxZoom: most, duration: reducedMotion() ? 0 : ms })
   }
 
-  /** Moves a place out from under the panels. One that is off the screen is left to whoever flies there. */
-  reveal(at: [number, number], insets: Insets): void {
-    if (!this.ready || this.map.isMoving()) return
-    const { clientWidth: width, clientHeight: height } = this.map.getContainer()
-    const p = this.map.project(at)
-    if (p.x < 0 || p.y < 0 || p.x > width || p.y > height) return
-    const free = p.x > insets.left + 24 && p.x < width - insets.right - 24 && p.y > insets.top + 24 && p.y < height - insets.bottom - 24
-    if (free || width - insets.left - insets.right < 80) return
-    const offset: [number, number] = [(insets.left - insets.right) / 2, (insets.top - insets.bottom) / 2]
-    this.map.easeTo({ center: at, offset, duration: reducedMotion() ? 0 : 300 })
+  /** Moves a place by so many CSS pixels over the screen. */
+  nudge([dx, dy]: [number, number]): void {
+    this.map.panBy([-dx, -dy], { duration: reducedMotion() ? 0 : 300 })
   }
 
   zoomBy(step: number): void {
+    this.events.taken?.()
     this.map.easeTo({ zoom: this.map.getZoom() + step, duration: reducedMotion() ? 0 : 200 })
   }
 
-  /** Three flashes where something red began, then nothing. */
+  /** Three flashes where an alert rose, then nothing. at is lon, lat. */
   flash(at: [number, number], level: number): void {
+    // The marker's own element is MapLibre's to move: only the ring inside it may be animated.
     const element = document.createElement('div')
     element.className = `map-flash map-flash-${level}`
+    element.dataset.testid = 'map-flash'
+    element.dataset.at = at.join(',')
+    element.append(Object.assign(document.createElement('div'), { className: 'map-flash-ring' }))
     const marker = new Marker({ element }).setLngLat(at).addTo(this.map)
-    setTimeout(() => marker.remove(), 3000)
+    setTimeout(() => marker.remove(), flashMs)
+  }
+
+  /** What the map shows: west, south, east, north; null before it is ready. */
+  bounds(): [number, number, number, number] | null {
+    const box = this.ready ? this.map.getBounds() : null
+    return box && [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()]
   }
 
   /** Metres on the ground per CSS pixel at the middle of the map. */
   metresPerPixel(): number {
-    return (Math.cos((this.map.getCenter().lat * Math.PI) / 180) * 40_075_016.686) / (512 * 2 ** this.map.getZoom())
+    return metresPerPixel(this.map.getCenter().lat, this.map.getZoom())
   }
 
   /**
@@ -253,14 +297,50 @@ export class MapController {
   /** What of the devices is on the screen, for tests: levels, clusters with their worst rank. */
   renderedDevices(): Record<string, unknown>[] {
     if (!this.ready) return []
-    return this.map.queryRenderedFeatures({ layers: ['device-point', 'device-cluster', 'device-firing'] }).map((f) => ({
+    return this.map.queryRenderedFeatures({ layers: ['device-point', 'device-cluster', 'device-cluster-firing', 'device-firing'] }).map((f) => ({
       ...f.properties,
       ...(f.geometry.type === 'Point' ? { at: f.geometry.coordinates, xy: this.map.project(f.geometry.coordinates as [number, number]) } : {}),
     }))
   }
 
-  resize(): void {
-    this.map.resize()
+  /**
+   * Draws at once for paper, in its container's new size, what the insets left of the old view, beside the legend.
+   * `held`: only from what is loaded, as there is no time to load more; the sheet is a part of the old view then.
+   * Gives the way back.
+   */
+  toPaper(insets: Insets, held: boolean): () => void {
+    const map = this.map
+    const before = { center: map.getCenter(), zoom: map.getZoom() }
+    const ratio = map.getPixelRatio()
+    const { clientWidth: width, clientHeight: height } = map.getCanvas() // the container has the paper's size already
+    map.stop()
+    const seen = [map.unproject([insets.left, height - insets.bottom]), map.unproject([width - insets.right, insets.top])] as const
+    const part = this.partFor(map.getContainer(), { width, height }, insets)
+    if (!held && !drawnBySoftware(map.getCanvas())) map.setPixelRatio(Math.max(paperRatio, ratio))
+    map.resize()
+    if (held) map.jumpTo(part)
+    else map.fitBounds([seen[0], seen[1]], { padding: besideLegend, duration: 0 })
+    map.redraw()
+    return () => {
+      map.setPixelRatio(ratio)
+      map.resize()
+      map.jumpTo(before)
+    }
+  }
+
+  /** The part of the view that fills a paper, around the middle of what the insets leave and inside the view. */
+  private partFor(paper: HTMLElement, { width, height }: { width: number; height: number }, insets: Insets) {
+    const times = Math.max(paper.clientWidth / width, paper.clientHeight / height)
+    const inside = (middle: number, part: number, all: number) => Math.min(all - part / 2, Math.max(part / 2, middle))
+    const x = inside((insets.left + width - insets.right) / 2, paper.clientWidth / times, width)
+    const y = inside((insets.top + height - insets.bottom) / 2, paper.clientHeight / times, height)
+    return { center: this.map.unproject([x, y]), zoom: this.map.getZoom() + Math.log2(times) }
+  }
+
+  /** Calls f once when all is drawn; gives the way to be called no more. */
+  onceDrawn(f: () => void): () => void {
+    this.map.once('idle', f)
+    return () => this.map.off('idle', f)
   }
 
   remove(): void {

@@ -9,17 +9,19 @@ export interface DeviceProps {
   rank: number
   level: number
   stale: 0 | 1
+  /** A silence or a maintenance window covers it. */
+  silenced: 0 | 1
   name_zh: string
   name_en: string
 }
 
-export function deviceFeatures(devices: Iterable<Device>, stale: (d: Device) => boolean): FeatureCollection<Point, DeviceProps> {
+export function deviceFeatures(devices: Iterable<Device>, stale: (d: Device) => boolean, silenced: (d: Device) => boolean = () => false): FeatureCollection<Point, DeviceProps> {
   const features: GeoFeature<Point, DeviceProps>[] = []
   for (const d of devices) {
     features.push({
       type: 'Feature',
       geometry: { type: 'Point', coordinates: [d.lon, d.lat] },
-      properties: { id: d.id, rank: rank(d.level), level: d.level, stale: stale(d) ? 1 : 0, name_zh: d.name.zh, name_en: d.name.en },
+      properties: { id: d.id, rank: rank(d.level), level: d.level, stale: stale(d) ? 1 : 0, silenced: silenced(d) ? 1 : 0, name_zh: d.name.zh, name_en: d.name.en },
     })
   }
   return { type: 'FeatureCollection', features }
@@ -27,7 +29,7 @@ export function deviceFeatures(devices: Iterable<Device>, stale: (d: Device) => 
 
 /** What of the devices is drawn: while it is the same, so is the picture. */
 export function deviceSignature(collection: FeatureCollection<Point, DeviceProps>): string {
-  return collection.features.map((f) => `${f.properties.id}${f.properties.level}${f.properties.stale}`).join()
+  return collection.features.map((f) => `${f.properties.id}${f.properties.level}${f.properties.stale}${f.properties.silenced}`).join()
 }
 
 export function alertAreas(alerts: Iterable<Alert>, chosen: number | null): FeatureCollection<Polygon> {

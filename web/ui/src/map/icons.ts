@@ -5,15 +5,21 @@ import { roman, tokens, type ThemeName, type Tokens } from '../theme/tokens'
 
 export const pixelRatio = 2
 
+/** A cluster's ring has so many parts: an icon is drawn for each way to share them out. */
+export const ringParts = 12
+
 export type ResourceIcon = 'shelter' | 'hospital' | 'rescue_team' | 'airport' | 'port'
 
 /** The names of the icons, so that a style and this file cannot disagree. */
 export const iconName = {
   device: (theme: ThemeName, level: number | string, stale: 0 | 1) => `om:${theme}:device:${level}:${stale}`,
   cluster: (theme: ThemeName) => `om:${theme}:cluster:`,
+  /** rank of the worst, 9 for none; parts of the ring that fire and that have no data. */
+  deviceCluster: (theme: ThemeName, rank: number, firing: number, stale: number) => `om:${theme}:cluster:${rank}:${firing}:${stale}`,
   risk: (theme: ThemeName, level: number | string) => `om:${theme}:risk:${level}`,
   riskCluster: (theme: ThemeName) => `om:${theme}:riskcluster:`,
   resource: (theme: ThemeName, kind: ResourceIcon) => `om:${theme}:res:${kind}`,
+  silence: (theme: ThemeName) => `om:${theme}:silence`,
   hatch: (theme: ThemeName) => `om:${theme}:hatch`,
 }
 
@@ -93,19 +99,67 @@ function drawDevice(pen: Pen, t: Tokens, level: number, stale: boolean): void {
   numeral(pen, level, 12, t.levelInk[level as 1])
 }
 
-// rank 9 is "no level": a quiet round cluster.
-function drawCluster(pen: Pen, t: Tokens, rank: number): void {
-  const level = rank === 9 ? 0 : rank
-  shapePath(pen, level, level === 0 ? 15 : 18)
+const ringRadius = 24
+const ringWidth = 4
+
+// From the top and clockwise: what fires, what has no data, what is well.
+function drawRing(pen: Pen, t: Tokens, rank: number, firing: number, stale: number): void {
+  const arc = (from: number, to: number, colour: string, dash: number[] = []) => {
+    if (to <= from) return
+    pen.beginPath()
+    pen.arc(0, 0, ringRadius, (from / ringParts - 0.25) * Math.PI * 2, (to / ringParts - 0.25) * Math.PI * 2)
+    pen.strokeStyle = colour
+    pen.setLineDash(dash)
+    pen.stroke()
+  }
+  pen.lineWidth = ringWidth + 3
+  arc(0, ringParts, t.halo)
+  pen.lineWidth = ringWidth
+  arc(0, firing, t.levels[rank as 1] ?? t.grey)
+  arc(firing, firing + stale, t.grey, [3, 2]) // broken, so that it differs in more than colour
+  arc(firing + stale, ringParts, t.ok)
+  pen.setLineDash([])
+}
+
+// The level's numeral on a disc at the top right: the middle belongs to the number that fires.
+function drawBadge(pen: Pen, t: Tokens, level: number): void {
+  pen.save()
+  pen.translate(18, -18)
+  shapePath(pen, 0, 8.5)
+  pen.fillStyle = t.levelFill[level as 1]
+  pen.fill()
+  pen.strokeStyle = t.halo
+  pen.lineWidth = 2
+  pen.stroke()
+  pen.fillStyle = t.levelInk[level as 1]
+  pen.font = '700 9.5px "Segoe UI", "Helvetica Neue", Arial, sans-serif'
+  pen.textAlign = 'center'
+  pen.textBaseline = 'middle'
+  pen.fillText(roman[level] ?? '', 0, 0.5)
+  pen.restore()
+}
+
+// rank 9 is "none fires": a quiet disc, hatched where most have no data, so that it does not look well.
+function drawCluster(pen: Pen, t: Tokens, rank: number, firing: number, stale: number): void {
+  drawRing(pen, t, rank, firing, stale)
+  if (rank === 9) {
+    shapePath(pen, 0, ringRadius - ringWidth / 2 - 1)
+    pen.fillStyle = t.raised
+    pen.fill()
+    if (stale * 2 > ringParts) hatchInside(pen, ringRadius, t.grey + '66')
+    return
+  }
+  shapePath(pen, rank, rank === 1 || rank === 2 ? 21 : 19)
   pen.lineJoin = 'round'
   pen.strokeStyle = t.halo
-  pen.lineWidth = 5
+  pen.lineWidth = 4
   pen.stroke()
-  pen.fillStyle = level === 0 ? t.raised : t.levelFill[level as 1]
+  pen.fillStyle = t.levelFill[rank as 1]
   pen.fill()
-  pen.strokeStyle = level === 0 ? t.ok : t.levels[level as 1]
-  pen.lineWidth = level === 0 ? 1.5 : 2
+  pen.strokeStyle = t.levels[rank as 1]
+  pen.lineWidth = 2
   pen.stroke()
+  drawBadge(pen, t, rank)
 }
 
 function drawRisk(pen: Pen, t: Tokens, level: number): void {
@@ -203,6 +257,26 @@ function drawResource(pen: Pen, theme: ThemeName, kind: ResourceIcon): void {
   strokes(pen, kind)
 }
 
+// A bell that is crossed out, on a disc.
+function drawSilence(pen: Pen, t: Tokens): void {
+  pen.beginPath()
+  pen.arc(0, 0, 7.5, 0, Math.PI * 2)
+  pen.fillStyle = t.panelSolid
+  pen.fill()
+  pen.strokeStyle = pen.fillStyle = t.text
+  pen.lineWidth = 1.2
+  pen.stroke()
+  pen.beginPath()
+  pen.arc(0, -0.5, 2.8, Math.PI, 0)
+  pen.lineTo(3.8, 2.8)
+  pen.lineTo(-3.8, 2.8)
+  pen.fill()
+  pen.beginPath()
+  pen.moveTo(-5, -5)
+  pen.lineTo(5, 5)
+  pen.stroke()
+}
+
 function drawHatch(pen: Pen, t: Tokens, size: number): void {
   pen.strokeStyle = t.grey
   pen.globalAlpha = 0.8
@@ -215,7 +289,7 @@ function drawHatch(pen: Pen, t: Tokens, size: number): void {
   pen.stroke()
 }
 
-const sizes: Record<string, number> = { device: 36, cluster: 48, risk: 20, riskcluster: 38, res: 22, hatch: 12 }
+const sizes: Record<string, number> = { device: 36, cluster: 62, risk: 20, riskcluster: 38, res: 22, hatch: 12, silence: 18 }
 
 /** What an icon's name asks for; null when it is not one of ours. */
 export function parseIcon(id: string): { theme: ThemeName; kind: string; args: string[] } | null {
@@ -238,9 +312,10 @@ export function drawIcon(id: string): ImageData | null {
   const t = tokens[what.theme]
   const first = Number(what.args[0] ?? 0)
   if (what.kind === 'device') drawDevice(pen, t, first, what.args[1] === '1')
-  else if (what.kind === 'cluster') drawCluster(pen, t, first)
+  else if (what.kind === 'cluster') drawCluster(pen, t, first, Number(what.args[1] ?? 0), Number(what.args[2] ?? 0))
   else if (what.kind === 'risk') drawRisk(pen, t, first)
   else if (what.kind === 'riskcluster') drawRiskCluster(pen, t, first)
+  else if (what.kind === 'silence') drawSilence(pen, t)
   else if (what.kind === 'hatch') drawHatch(pen, t, size)
   else drawResource(pen, what.theme, what.args[0] as ResourceIcon)
   return pen.getImageData(0, 0, canvas.width, canvas.height)

@@ -3,6 +3,7 @@
 
 import { addProtocol, removeProtocol, type Map as MapLibre, type MapSourceDataEvent, type RequestParameters, type ResourceType } from 'maplibre-gl'
 import type { TilesFrame } from '../live/frames'
+import { pageHeaders } from '../api/client'
 import { TileFreshness, type TileId } from './freshness'
 import { parseTilePath, TileLoader } from './tile-loader'
 
@@ -44,7 +45,7 @@ export class LiveTiles {
   private readonly sources = new Map<string, Set<string>>()
 
   constructor(failing: (now: boolean) => void) {
-    const loader = new TileLoader(this.freshness, { fetch: (url, init) => fetch(url, init), wait: pause, failing, unchanged: () => this.settle() })
+    const loader = new TileLoader(this.freshness, { fetch: (url, init) => fetch(url, { ...init, headers: pageHeaders() }), wait: pause, failing, unchanged: () => this.settle() })
     addProtocol(this.scheme, ({ url }, abort) => loader.load(url.slice(this.scheme.length + '://'.length), abort.signal))
   }
 

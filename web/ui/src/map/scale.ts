@@ -1,3 +1,8 @@
+/** Metres on the ground per CSS pixel at a latitude in degrees and a zoom of the map. */
+export function metresPerPixel(lat: number, zoom: number): number {
+  return (Math.cos((lat * Math.PI) / 180) * 40_075_016.686) / (512 * 2 ** zoom)
+}
+
 /**
  * A scale bar of a round length no wider than maxWidth pixels. metresPerPixel is of one CSS pixel;
  * 0 gives an empty bar.

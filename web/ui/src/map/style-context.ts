@@ -24,6 +24,8 @@ export interface StyleInput {
   origin: string
   /** Text and icons are this much larger: 1 on a desk, 2 on a wall. */
   scale?: number
+  /** Changes are drawn at once, without a fade. */
+  still?: boolean
   /** Only where no Chinese font is installed: the shipped one, by unicode range. */
   fontFaces?: FontFace[]
 }
@@ -60,3 +62,11 @@ export const labelName = (layer: string) => `${layer}.label`
 export const deepest = 14
 
 export const visibility = (on: boolean) => (on ? 'visible' : 'none') as 'visible' | 'none'
+
+const resourcesFrom = 8
+
+/** The zoom from which a layer is drawn: facilities when they do not cover each other. */
+export function drawnFrom(l: Layer): number {
+  const own: Record<string, number> = { shelter: resourcesFrom, hospital: resourcesFrom, rescue_team: resourcesFrom, airport: 7, port: 7, town: 9, place: 10 }
+  return Math.max(l.min_zoom, own[l.name] ?? 0)
+}

@@ -1,8 +1,9 @@
-// What lives: devices by their level, alert areas, the selection. A firing device is never thinned,
-// and a cluster that holds one wears the colour and shape of the worst.
+// What lives: devices by their level, alert areas, the selection. A firing device is never thinned or
+// switched off, and a cluster that holds one wears the colour and shape of the worst.
 
 import type { LayerSpecification } from 'maplibre-gl'
 import { iconName } from './icons'
+import { deviceClusters } from './style-device-clusters'
 import { fontStack, visibility, type StyleContext } from './style-context'
 import { levelColour } from './style-themes'
 
@@ -52,8 +53,8 @@ export function alertLayers(c: StyleContext): LayerSpecification[] {
   ]
 }
 
-// Firing ones are a layer of their own above everything: nobody's name may lie over them, and the
-// slider of the layer tree does not dim them.
+// Firing ones are a layer of their own above everything: nobody's name may lie over them, and neither
+// the switch nor the slider of the layer tree takes them away.
 function devicePoints(c: StyleContext, id: 'device-point' | 'device-firing'): LayerSpecification {
   const firing = id === 'device-firing'
   return {
@@ -62,7 +63,7 @@ function devicePoints(c: StyleContext, id: 'device-point' | 'device-firing'): La
     source: 'devices',
     filter: ['all', ['!', ['has', 'point_count']], [firing ? '<' : '>=', ['get', 'rank'], 9]] as never,
     layout: {
-      visibility: visibility(c.on('@devices')),
+      visibility: visibility(firing || c.on('@devices')),
       'icon-image': ['concat', `om:${c.theme}:device:`, ['to-string', ['get', 'level']], ':', ['to-string', ['get', 'stale']]],
       'icon-size': c.scale,
       'icon-allow-overlap': true,
@@ -85,12 +86,7 @@ function devicePoints(c: StyleContext, id: 'device-point' | 'device-firing'): La
 }
 
 export function deviceLayers(c: StyleContext): LayerSpecification[] {
-  const shown = { visibility: visibility(c.on('@devices')) }
-  const o = c.opacity('@devices')
-  const ink = c.t.levelInk
-  const count = ['to-string', ['get', 'point_count_abbreviated']]
-  // A firing one keeps its full strength whatever the slider says.
-  const opacity = ['case', ['<', ['get', 'rank'], 9], 1, o] as never
+  const [quiet, firing] = deviceClusters(c)
   return [
     {
       id: 'selection-halo',
@@ -106,37 +102,23 @@ export function deviceLayers(c: StyleContext): LayerSpecification[] {
       },
     },
     devicePoints(c, 'device-point'),
+    quiet,
+    firing,
+    devicePoints(c, 'device-firing'),
     {
-      id: 'device-cluster',
+      id: 'device-silenced',
       type: 'symbol',
       source: 'devices',
-      filter: ['has', 'point_count'],
+      // Its level stays in sight: the mark is small and beside it.
+      filter: ['all', ['!', ['has', 'point_count']], ['==', ['get', 'silenced'], 1]] as never,
       layout: {
-        ...shown,
-        'icon-image': ['concat', iconName.cluster(c.theme), ['to-string', ['get', 'rank']]],
-        'icon-size': ['interpolate', ['linear'], ['get', 'point_count'], 2, 0.75 * c.scale, 100, 1.1 * c.scale],
+        visibility: visibility(c.on('@devices')),
+        'icon-image': iconName.silence(c.theme),
+        'icon-size': 0.8 * c.scale,
+        'icon-offset': [14, -14],
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
-        // The numeral of the worst above the count: shape and colour do not have to be told apart.
-        'text-field': [
-          'case',
-          ['<', ['get', 'rank'], 9],
-          ['format', ['match', ['get', 'rank'], 1, 'I', 2, 'II', 3, 'III', 'IV'], { 'font-scale': 0.72 }, '\n', {}, count, {}],
-          ['format', count, {}],
-        ] as never,
-        'text-font': fontStack,
-        'text-size': 12 * c.scale,
-        'text-line-height': 0.95,
-        'text-allow-overlap': true,
-        'text-ignore-placement': true,
-        'text-offset': ['match', ['get', 'rank'], 2, ['literal', [0, 0.25]], ['literal', [0, 0]]],
-        'symbol-sort-key': ['-', 10, ['get', 'rank']],
-      },
-      paint: {
-        'icon-opacity': opacity,
-        'text-color': ['match', ['get', 'rank'], 1, ink[1], 2, ink[2], 3, ink[3], 4, ink[4], c.t.text],
       },
     },
-    devicePoints(c, 'device-firing'),
   ]
 }

@@ -2,10 +2,12 @@ import { createExpression, featureFilter, validateStyleMin } from '@maplibre/map
 import { expect, test } from 'vitest'
 import type { Layer } from '../api/types'
 import { tokens } from '../theme/tokens'
+import { parseIcon, ringParts } from './icons'
 import { buildStyle, sourceGroups } from './style'
 import { clusterOf } from './pick'
 import { clusterCountText, clusterRank, isClusterFeature } from './style-clusters'
 import { baseNames, type StyleInput } from './style-context'
+import { clusterIcon, clusterText, deviceClusterProperties } from './style-device-clusters'
 
 function layer(name: string, geometry_type: string, over: Partial<Layer> = {}): Layer {
   return {
@@ -92,14 +94,9 @@ test('a cluster has a count and no id; a point that stands for others has both; 
 })
 
 test('the count of a cluster is short, its rank that of the worst', () => {
-  const say = (expression: unknown, properties: Record<string, unknown>) => {
-    const made = createExpression(expression, 'layout')
-    if (made.result === 'error') throw new Error(JSON.stringify(made.value))
-    return made.value.evaluate({ zoom: 9 } as never, inTile(undefined, properties) as never)
-  }
-  const said = [2, 999, 1000, 1249, 9999, 10_000, 31_400].map((count) => say(clusterCountText, { count }))
+  const said = [2, 999, 1000, 1249, 9999, 10_000, 31_400].map((count) => sayOf(clusterCountText, { count }))
   expect(said).toEqual(['2', '999', '1k', '1.2k', '10k', '10k', '31k'])
-  expect([1, 2, 3, 4, 0].map((level) => say(clusterRank, { level }))).toEqual([1, 2, 3, 4, 9])
+  expect([1, 2, 3, 4, 0].map((level) => sayOf(clusterRank, { level }))).toEqual([1, 2, 3, 4, 9])
 })
 
 test('imported points get circles with counts where the server clusters them', () => {
@@ -119,17 +116,77 @@ test('areas are named from points that come with their tiles; the ground and mix
   expect(urls).not.toMatch(/land\.label|brought_mixed\.label/)
 })
 
-test('devices cluster by the worst level, and a firing one ignores collisions and the slider', () => {
-  const style = buildStyle(input({ settings: { '@devices': { visible: true, opacity: 0.2 } } }))
-  expect(style.sources.devices).toMatchObject({ clusterProperties: { rank: ['min', ['get', 'rank']] } })
-  const find = (id: string) => style.layers.find((l) => l.id === id)
-  expect(find('device-point')).toMatchObject({ paint: { 'icon-opacity': 0.2 } })
-  expect(find('device-cluster')).toMatchObject({
-    layout: { 'icon-allow-overlap': true, 'text-allow-overlap': true },
-    paint: { 'icon-opacity': ['case', ['<', ['get', 'rank'], 9], 1, 0.2] },
-  })
-  expect(find('device-firing')).toMatchObject({ layout: { 'icon-allow-overlap': true }, paint: { 'icon-opacity': 1 } })
-  expect(style.layers.at(-1)?.id).toBe('device-firing') // nothing is drawn over it
+const compiled = new Map<unknown, { evaluate(globals: never, feature: never): unknown }>()
+function sayOf(expression: unknown, properties: Record<string, unknown>): unknown {
+  let made = compiled.get(expression)
+  if (!made) {
+    const parsed = createExpression(expression, 'layout')
+    if (parsed.result === 'error') throw new Error(JSON.stringify(parsed.value))
+    compiled.set(expression, (made = parsed.value as never))
+  }
+  return made!.evaluate({ zoom: 9 } as never, inTile(undefined, properties) as never)
+}
+const darkIcon = clusterIcon('dark')
+
+test('firing devices and the clusters that hold one ignore collisions, the switch and the slider', () => {
+  for (const visible of [true, false]) {
+    const style = buildStyle(input({ settings: { '@devices': { visible, opacity: 0.2 } } }))
+    const find = (id: string) => style.layers.find((l) => l.id === id)
+    const quiet = { layout: { visibility: visible ? 'visible' : 'none' }, paint: { 'icon-opacity': 0.2 } }
+    expect(find('device-point')).toMatchObject(quiet)
+    expect(find('device-cluster')).toMatchObject(quiet)
+    for (const id of ['device-cluster-firing', 'device-firing']) {
+      expect(find(id)).toMatchObject({ layout: { visibility: 'visible', 'icon-allow-overlap': true }, paint: { 'icon-opacity': 1 } })
+    }
+    // Nothing is drawn over them but the small mark of a silence beside one.
+    expect(style.layers.slice(-3).map((l) => l.id)).toEqual(['device-cluster-firing', 'device-firing', 'device-silenced'])
+  }
+})
+
+/** What the style makes of a cluster of these devices: supercluster's sums, then the icon and the text. */
+function cluster(devices: { rank: number; stale: 0 | 1 }[]) {
+  const sums = Object.fromEntries(
+    Object.entries(deviceClusterProperties).map(([name, [operator, map]]) => {
+      const values = devices.map((d) => sayOf(map, d) as number)
+      return [name, operator === 'min' ? Math.min(...values) : values.reduce((a, b) => a + b, 0)]
+    }),
+  )
+  const n = devices.length
+  const properties = { ...sums, point_count: n, point_count_abbreviated: n < 1000 ? n : `${Math.round(n / 100) / 10}k` }
+  const [rank, firing, stale] = parseIcon(sayOf(darkIcon, properties) as string)!.args.map(Number)
+  const text = (sayOf(clusterText, properties) as { sections: { text: string }[] }).sections.map((s) => s.text).join('')
+  return { rank, firing, stale, ok: ringParts - firing! - stale!, text }
+}
+const some = (n: number, rank: number, stale: 0 | 1) => Array.from({ length: n }, () => ({ rank, stale }))
+
+test.each([
+  ['one red of 114', [...some(1, 1, 0), ...some(113, 9, 0)], { rank: 1, firing: 1, stale: 0, ok: 11, text: '1\n/114' }],
+  ['one red and two yellow', [...some(1, 1, 0), ...some(2, 3, 0), ...some(9, 9, 0)], { rank: 1, firing: 3, stale: 0, ok: 9, text: '3\n/12' }],
+  ['all are well', some(40, 9, 0), { rank: 9, firing: 0, stale: 0, ok: 12, text: '40' }],
+  ['599 of 600 have no data', [...some(599, 9, 1), ...some(1, 9, 0)], { rank: 9, firing: 0, stale: 12, ok: 0, text: '600' }],
+  ['one of 600 has no data', [...some(1, 9, 1), ...some(599, 9, 0)], { rank: 9, firing: 0, stale: 1, ok: 11, text: '600' }],
+  ['one fires among silent ones', [...some(1, 4, 0), ...some(599, 9, 1)], { rank: 4, firing: 1, stale: 11, ok: 0, text: '1\n/600' }],
+  ['a firing one without data counts as firing', some(2, 2, 1), { rank: 2, firing: 12, stale: 0, ok: 0, text: '2\n/2' }],
+  ['half and half', [...some(1, 9, 1), ...some(1, 9, 0)], { rank: 9, firing: 0, stale: 6, ok: 6, text: '2' }],
+  ['all fire but one silent of 1,500', [...some(1499, 3, 0), ...some(1, 9, 1)], { rank: 3, firing: 12, stale: 0, ok: 0, text: '1499\n/1.5k' }],
+])('a cluster: %s', (_, devices, want) => {
+  expect(cluster(devices)).toEqual(want)
+})
+
+test('no mix of devices makes a number of alarms of healthy ones, or a green ring of silent ones', () => {
+  for (const n of [2, 3, 5, 11, 12, 13, 43, 114]) {
+    for (let firing = 0; firing <= n; firing += Math.ceil(n / 8)) {
+      for (let stale = 0; stale <= n - firing; stale += Math.ceil(n / 9)) {
+        const made = cluster([...some(firing, 2, 0), ...some(stale, 9, 1), ...some(n - firing - stale, 9, 0)])
+        expect(made.text).toBe(firing ? `${firing}\n/${n}` : `${n}`)
+        expect(made.rank === 9).toBe(firing === 0)
+        expect(made.firing! > 0).toBe(firing > 0)
+        expect(made.ok).toBeGreaterThanOrEqual(0)
+        expect(made.ok / ringParts).toBeLessThanOrEqual((n - firing - stale) / n + 1e-9)
+        if (stale && firing < (n * (ringParts - 1)) / ringParts) expect(made.stale).toBeGreaterThan(0)
+      }
+    }
+  }
 })
 
 test('a switched-off layer is there and hidden; county lines are dashed', () => {

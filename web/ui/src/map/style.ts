@@ -6,11 +6,15 @@ import type { LayerSpecification, SourceSpecification, StyleSpecification } from
 import type { Layer } from '../api/types'
 import { tokens } from '../theme/tokens'
 import { baseLayers } from './style-base'
+import { deviceClusterProperties } from './style-device-clusters'
 import { alertLayers, deviceLayers } from './style-live'
 import { baseNames, deepest, fontStack, isLabelled, labelName, type LayerSetting, type StyleContext, type StyleInput } from './style-context'
 import { areaNames, genericLayers, hazardLayers, resourceLayers, riskLayers } from './style-themes'
 
 export const empty = { type: 'FeatureCollection' as const, features: [] }
+
+/** From this zoom on every device is drawn by itself. */
+export const standsAlone = 12
 
 const defaultSetting: LayerSetting = { visible: true, opacity: 1 }
 
@@ -43,14 +47,13 @@ export function sourceGroups(layers: Layer[]): Map<string, Layer[]> {
 function sources(input: StyleInput): Record<string, SourceSpecification> {
   const all: Record<string, SourceSpecification> = {}
   for (const [key, layers] of sourceGroups(input.layers)) all[key] = tileSource(layers, input.origin)
-  const rank = ['min', ['get', 'rank']]
   all.devices = {
     type: 'geojson',
     data: empty,
     cluster: true,
-    clusterRadius: 42 * (input.scale ?? 1),
-    clusterMaxZoom: 11,
-    clusterProperties: { rank, firing: ['+', ['case', ['<', ['get', 'rank'], 9], 1, 0]] },
+    clusterRadius: 46 * (input.scale ?? 1),
+    clusterMaxZoom: standsAlone - 1,
+    clusterProperties: deviceClusterProperties,
   }
   all['alert-areas'] = { type: 'geojson', data: empty }
   all.selection = { type: 'geojson', data: empty }
@@ -104,6 +107,6 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     sources: sources(input),
     layers,
     ...(input.fontFaces?.length ? { 'font-faces': { [fontStack[0]!]: input.fontFaces } } : {}),
-    transition: { duration: 200, delay: 0 },
+    transition: { duration: input.still ? 0 : 200, delay: 0 },
   } as StyleSpecification
 }

@@ -29,19 +29,28 @@ export const isActive = (a: Alert) => a.detection !== 'cleared'
 /** Still somebody's business: not cleared, or not closed. */
 export const isOpen = (a: Alert) => isActive(a) || a.handling !== 'closed'
 
-/** Active before cleared, worst first, newest first, and by id where times are the same. */
+/** The level that an alert is named by: once it is over, the worst that it had. */
+export const namedLevel = (a: Alert): Level => (isActive(a) ? a.level : a.peak_level)
+
+/** When an alert last became news: its last rise, or its end. */
+export const newsAt = (a: Alert): string => (isActive(a) ? a.risen_at || a.opened_at : (a.cleared_at ?? a.updated_at))
+
+/** Active before cleared, worst first (of cleared ones by their peak), the newest rise first, then by id. */
 export function compareAlerts(a: Alert, b: Alert): number {
   return (
     Number(isActive(b)) - Number(isActive(a)) ||
-    rank(a.level) - rank(b.level) ||
-    Date.parse(b.opened_at) - Date.parse(a.opened_at) ||
+    rank(namedLevel(a)) - rank(namedLevel(b)) ||
+    Date.parse(newsAt(b)) - Date.parse(newsAt(a)) ||
     b.id - a.id
   )
 }
 
+/** An alert out of an answer to this viewer. Where it says no steps none are possible: unlike an event's, its silence is an answer. */
+export const answered = (a: Alert): Alert => ({ ...a, possible: a.possible ?? [] })
+
 export function matches(a: Alert, f: AlertFilter): boolean {
   if (!f.cleared && !isActive(a)) return false
-  if (f.levels.length && !f.levels.includes(a.level)) return false
+  if (f.levels.length && !f.levels.includes(namedLevel(a))) return false
   if (f.handling.length && !f.handling.includes(a.handling)) return false
   const q = f.query.trim().toLowerCase()
   if (!q) return true
@@ -70,7 +79,9 @@ export const useAlerts = defineStore('alerts', () => {
   function put(next: Alert): boolean {
     const old = all.get(next.id)
     if (old && old.version > next.version) return false
-    if (isOpen(next)) all.set(next.id, next)
+    // An event does not say what the viewer may do; an answer about the same version did.
+    const possible = next.possible ?? (old?.version === next.version ? old.possible : undefined)
+    if (isOpen(next)) all.set(next.id, possible === next.possible ? next : { ...next, possible })
     else all.delete(next.id)
     return true
   }
@@ -80,7 +91,7 @@ export const useAlerts = defineStore('alerts', () => {
     const held = new Map(snapshot.epoch === epoch ? all : [])
     epoch = snapshot.epoch
     all.clear()
-    for (const a of items) {
+    for (const a of items.map(answered)) {
       const old = held.get(a.id)
       all.set(a.id, old && old.version > a.version ? old : a)
     }
@@ -114,10 +125,19 @@ export const useAlerts = defineStore('alerts', () => {
     return payload
   }
 
+  /** Another person uses the page: nothing stays. */
+  function forget() {
+    all.clear()
+    loaded.value = false
+    arrived.value = null
+    filter.value = { levels: [], handling: [], query: '', cleared: true }
+    epoch = ''
+  }
+
   const sorted = computed(() => [...all.values()].sort(compareAlerts))
   const shown = computed(() => sorted.value.filter((a) => matches(a, filter.value)))
   const counts = computed(() => countByLevel(all.values()))
   const ofDevice = (id: string) => sorted.value.filter((a) => a.device_id === id)
 
-  return { all, loaded, filter, arrived, sorted, shown, counts, ofDevice, put, refresh, takeSnapshot, takeEvent }
+  return { all, loaded, filter, arrived, sorted, shown, counts, ofDevice, put, refresh, takeSnapshot, takeEvent, forget }
 })

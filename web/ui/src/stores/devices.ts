@@ -2,8 +2,9 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import * as api from '../api/endpoints'
 import type { Datastream, DatastreamType, Device, DeviceSnapshot, HazardType, Level, Observation } from '../api/types'
-import { serverNow } from '../lib/clock'
+import { serverNow, useNow } from '../lib/clock'
 import { applyPresence, effectiveTime, isSilent, patienceMs, presenceEvent, presenceOf, staleSince } from '../lib/presence'
+import { applyUnevaluated, unevaluatedEvent } from '../lib/unevaluated'
 import type { Position } from '../live/client'
 import type { EventFrame, StateFrame } from '../live/frames'
 
@@ -71,6 +72,28 @@ export function isStale(device: Device, types: ReadonlyMap<string, DatastreamTyp
   return !device.online || !device.enabled || isSilent(device, types, now)
 }
 
+export interface DeviceHealth {
+  /** Devices that are switched on. */
+  all: number
+  /** Those of them that are off line or silent. */
+  missing: number
+  /** warn below 95 % with data, bad below 80 %. */
+  tone: 'ok' | 'warn' | 'bad'
+}
+
+/** Sums up the devices. One that a steward switched off is not missed. */
+export function healthOf(devices: Iterable<Device>, types: ReadonlyMap<string, DatastreamType>, now: number): DeviceHealth {
+  let all = 0
+  let missing = 0
+  for (const d of devices) {
+    if (!d.enabled) continue
+    all++
+    if (isStale(d, types, now)) missing++
+  }
+  const share = all ? (all - missing) / all : 1
+  return { all, missing, tone: share < 0.8 ? 'bad' : share < 0.95 ? 'warn' : 'ok' }
+}
+
 /**
  * Every device of the scope. Readings come in by the hundred a second, so the map is not reactive:
  * `revision` is, and it grows at most four times a second.
@@ -136,6 +159,24 @@ export const useDevices = defineStore('devices', () => {
     if (!event || event.more > 0) await refresh()
   }
 
+  /** Devices whose readings are not evaluated, and that are again. What an event left out is asked for. */
+  async function takeUnevaluated(frame: EventFrame): Promise<void> {
+    const event = unevaluatedEvent(frame.payload)
+    if (event && frame.seq > heldSeq && applyUnevaluated(all, event)) changed()
+    if (!event || event.more > 0) await refresh()
+  }
+
+  /** Another person uses the page: nothing stays. */
+  function forget() {
+    all.clear()
+    byStream.clear()
+    loaded.value = false
+    epoch = ''
+    heldSeq = 0
+    revision.value++
+    levelRevision.value++
+  }
+
   /** A level change is drawn at once: it is what the page is for. */
   function setLevel(id: string, level: Level) {
     const device = all.get(id)
@@ -159,6 +200,11 @@ export const useDevices = defineStore('devices', () => {
   })
   const online = computed(() => list.value.reduce((n, d) => n + (d.online ? 1 : 0), 0))
 
+  const now = useNow()
+  const aged = computed(() => Math.floor(now.value / 5000)) // silence comes with time alone, too
+  /** How many of the devices that are switched on have data now. */
+  const health = computed(() => (void aged.value, healthOf(list.value, types, serverNow())))
+
   function get(id: string): Device | undefined {
     void revision.value
     return all.get(id)
@@ -167,5 +213,5 @@ export const useDevices = defineStore('devices', () => {
   const presence = (device: Device) => presenceOf(device, types, serverNow())
   const silentSince = (stream: Datastream) => staleSince(stream, types, serverNow())
 
-  return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, get, stale, presence, silentSince, refresh, takeSnapshot, takeState, takePresence, setLevel, setPace }
+  return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, health, get, stale, presence, silentSince, refresh, takeSnapshot, forget, takeState, takePresence, takeUnevaluated, setLevel, setPace }
 })

@@ -1,14 +1,15 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import * as api from '../api/endpoints'
 import type { Health } from '../api/types'
 import { serverNow, setServerTime, useNow } from '../lib/clock'
 import { openSocket } from '../live/socket'
 import { LiveClient, type EndReason, type LiveStatus, type Position } from '../live/client'
-import type { EventFrame, TilesFrame, WelcomeFrame } from '../live/frames'
+import type { EventFrame, PageStatus, TilesFrame, WelcomeFrame } from '../live/frames'
 import { useAlerts } from './alerts'
 import { useDevices } from './devices'
 import { useSession } from './session'
+import { useSilences } from './silences'
+import { useViewers } from './viewers'
 
 const bannerAfterMs = 4000 // a reconnection that takes no longer than this is no news
 
@@ -46,18 +47,28 @@ export const useLive = defineStore('live', () => {
   const devices = useDevices()
   const alerts = useAlerts()
   const session = useSession()
+  const silences = useSilences()
+  const viewers = useViewers()
   const now = useNow()
+  /** A page has asked for live data. */
+  const active = ref(false)
   const status = ref<LiveStatus>('connecting')
   const reason = ref<EndReason | ''>('')
   const health = shallowRef<Health | null>(null)
   const connected = shallowRef<Record<string, number>>({})
+  /** Of the connected responders, those at whose machine an alarm sounds, by division. */
+  const armed = shallowRef<Record<string, number>>({})
+  let pageStatus: PageStatus | null = null
   const since = ref(serverNow())
+  /** The name of this page's connection to the server; empty while there is none. */
+  const name = ref('')
   const lastFrameAt = ref(0)
   const layerListeners = new Set<(frame: EventFrame) => void>()
   const presenceListeners = new Set<(frame: EventFrame) => void>()
   const alertListeners = new Set<(frame: EventFrame) => void>()
   const tileListeners = new Set<(frame: TilesFrame) => void>()
   const welcomeListeners = new Set<(frame: WelcomeFrame, had: Position) => void>()
+  const refusedListeners = new Set<() => void>()
   let client: LiveClient | null = null
 
   async function snapshot(): Promise<Position> {
@@ -70,11 +81,15 @@ export const useLive = defineStore('live', () => {
       const payload = alerts.takeEvent(frame)
       if (payload) devices.setLevel(payload.alert.device_id, payload.device_level)
       alertListeners.forEach((f) => f(frame))
+    } else if (frame.kind === 'silence.changed') {
+      silences.takeEvent(frame)
     } else if (frame.kind === 'layer.changed') {
       layerListeners.forEach((f) => f(frame))
     } else if (frame.kind === 'presence.changed') {
       void devices.takePresence(frame).catch(() => client?.poke())
       presenceListeners.forEach((f) => f(frame))
+    } else if (frame.kind === 'device.unevaluated') {
+      void devices.takeUnevaluated(frame).catch(() => client?.poke())
     } else if (frame.kind === 'registry.changed') {
       void devices.refresh().catch(() => client?.poke())
     }
@@ -93,18 +108,27 @@ export const useLive = defineStore('live', () => {
         snapshot,
         event,
         state: devices.takeState,
-        clients: (frame) => (connected.value = frame.divisions),
+        clients: (frame) => {
+          connected.value = frame.divisions
+          armed.value = frame.armed ?? {}
+        },
         tiles: (frame) => tileListeners.forEach((f) => f(frame)),
-        welcome: (frame, had) => welcomeListeners.forEach((f) => f(frame, had)),
+        viewers: viewers.take,
+        welcome: (frame, had) => {
+          // Beside the snapshots, not one of them: without silences everything rings, which is the safe side.
+          if (!frame.recovered || !silences.loaded) void silences.refresh()
+          welcomeListeners.forEach((f) => f(frame, had))
+        },
         health: (next) => (health.value = next),
         time: setServerTime,
         status: (next, why) => {
           if (status.value === 'live' || next === 'live') since.value = serverNow()
           status.value = next
+          if (next !== 'live') viewers.forget()
           reason.value = why ?? ''
           if (why === 'session') void session.load(true).catch(() => undefined)
         },
-        refused: () => void api.me().catch(() => undefined), // a 401 leads to the login page
+        refused: () => refusedListeners.forEach((f) => f()),
       },
       { clientId: id },
     )
@@ -116,7 +140,11 @@ export const useLive = defineStore('live', () => {
   /** Fetches the snapshots and connects. Called once by a page that shows live data. */
   async function start(options: LiveStart = {}): Promise<void> {
     if (client) return
-    const mine = (client = make(options.clientId ?? clientId()))
+    active.value = true
+    since.value = serverNow()
+    name.value = options.clientId ?? clientId()
+    const mine = (client = make(name.value))
+    if (pageStatus) mine.say(pageStatus)
     window.addEventListener('online', poke)
     window.addEventListener('offline', doubt)
     document.addEventListener('visibilitychange', poke)
@@ -137,10 +165,19 @@ export const useLive = defineStore('live', () => {
   function stop() {
     client?.stop()
     client = null
+    name.value = ''
+    active.value = false
     status.value = 'connecting'
+    reason.value = ''
     window.removeEventListener('online', poke)
     window.removeEventListener('offline', doubt)
     document.removeEventListener('visibilitychange', poke)
+  }
+
+  /** Says to the server what this page can do, now and to every later connection. */
+  function say(next: PageStatus) {
+    pageStatus = next
+    client?.say(next)
   }
 
   /** Parts that the server says are down. */
@@ -171,8 +208,15 @@ export const useLive = defineStore('live', () => {
     welcomeListeners.add(f)
     return () => welcomeListeners.delete(f)
   }
+  /** Tells that a connection could not be made; the browser does not say why. */
+  function onRefused(f: () => void): () => void {
+    refusedListeners.add(f)
+    return () => refusedListeners.delete(f)
+  }
+  /** Connects at once, also after an end. */
+  const revive = () => client?.revive()
   /** Where this page stands in the event log; no epoch before the first connection. */
   const position = (): Position => ({ ...(client?.position ?? { epoch: '', seq: 0 }) })
 
-  return { status, reason, health, connected, since, age, badParts, untrusted, start, stop, onLayerChanged, onTiles, onAlertEvent, onPresence, onWelcome, position }
+  return { active, name, status, reason, health, connected, armed, say, since, age, badParts, untrusted, start, stop, onLayerChanged, onTiles, onAlertEvent, onPresence, onWelcome, onRefused, revive, position }
 })

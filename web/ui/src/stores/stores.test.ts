@@ -3,7 +3,7 @@ import { beforeEach, expect, test, vi } from 'vitest'
 import type { Alert, Device } from '../api/types'
 import { alertAreas, boundsOf, deviceFeatures, deviceSignature, distance } from '../map/features'
 import { compareAlerts, countByLevel, matches, useAlerts } from './alerts'
-import { applyState, mergeDevice, useDevices } from './devices'
+import { applyState, healthOf, mergeDevice, useDevices } from './devices'
 
 beforeEach(() => setActivePinia(createPinia()))
 
@@ -25,6 +25,7 @@ function alert(id: number, over: Partial<Alert> = {}): Alert {
     level: 3, peak_level: 3, detection: 'firing', handling: 'new', division: '370602', divisions: ['370602'], headline: { zh: '洪水', en: 'Flood' },
     lon: 121, lat: 37, area: [[[121, 37], [121.1, 37], [121.1, 37.1], [121, 37]]], onset: time(0), opened_at: time(id), updated_at: time(id), cleared_at: null,
     value: 4, value_at: time(0), threshold: 3, direction: 'above', origin: 'synthetic', identifier: '', expires: time(3600), assignee: '', version: 1,
+    peak_value: 4, peak_at: time(0), risen_at: time(id), risen_from: 0, confirmations: [], flaps: 0,
     ...over,
   }
 }
@@ -77,6 +78,20 @@ test('presence of an event that a snapshot holds already changes nothing; one th
   expect(asked.some((url) => url.endsWith('/devices'))).toBe(true)
   expect([...devices.all.keys()]).toEqual(['D2'])
   vi.unstubAllGlobals()
+})
+
+test('a device whose readings are not evaluated is marked by its event, and by no older one', async () => {
+  const devices = useDevices()
+  devices.takeSnapshot({ epoch: 'e', seq: 7, batch: 1, at: '', items: [device()] })
+  const told = (seq: number, reason: string) => ({
+    ...event(seq, 'device.unevaluated', alert(1), 0), at: time(300), payload: { changes: [{ device: 'D1', reason, since: time(1) }], more: 0 },
+  })
+  await devices.takeUnevaluated(told(7, 'late'))
+  expect(devices.all.get('D1')!.unevaluated).toBeFalsy()
+  await devices.takeUnevaluated(told(8, 'late'))
+  expect(devices.all.get('D1')).toMatchObject({ unevaluated: 'late', unevaluated_since: time(1) })
+  await devices.takeUnevaluated(told(9, ''))
+  expect(devices.all.get('D1')).toMatchObject({ unevaluated: '', unevaluated_since: null })
 })
 
 test('a reading of now ends a silence; one that is as old as the silence does not', () => {
@@ -156,4 +171,23 @@ test('areas of active alerts are drawn, a cleared one’s only while it is chose
 test('distances are right to a thousandth', () => {
   // One degree of latitude on the mean sphere.
   expect(distance([121, 37], [121, 38]) / 111_195).toBeCloseTo(1, 3)
+})
+
+test.each([
+  [600, 0, 0, { all: 600, missing: 0, tone: 'ok' }],
+  [570, 30, 0, { all: 600, missing: 30, tone: 'ok' }], // 95 %
+  [569, 31, 0, { all: 600, missing: 31, tone: 'warn' }],
+  [480, 120, 0, { all: 600, missing: 120, tone: 'warn' }], // 80 %
+  [479, 121, 0, { all: 600, missing: 121, tone: 'bad' }],
+  [1, 599, 0, { all: 600, missing: 599, tone: 'bad' }],
+  [10, 0, 590, { all: 10, missing: 0, tone: 'ok' }], // switched off by a steward: not missed
+  [0, 0, 0, { all: 0, missing: 0, tone: 'ok' }],
+])('the health of %i devices with data, %i off line, %i switched off', (on, off, disabled, want) => {
+  const some = (n: number, over: Partial<Device>) => Array.from({ length: n }, () => device(over))
+  const all = [...some(on, {}), ...some(off, { online: false }), ...some(disabled, { enabled: false, online: false })]
+  expect(healthOf(all, new Map(), Date.parse(time(10)))).toEqual(want)
+})
+
+test('devices on line whose readings stopped have no data', () => {
+  expect(healthOf([device(), device()], new Map(), Date.parse(time(3600)))).toEqual({ all: 2, missing: 2, tone: 'bad' })
 })

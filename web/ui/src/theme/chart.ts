@@ -46,6 +46,30 @@ export interface ChartInput {
   scale: number
 }
 
+export type LabelPlace = 'insideStartTop' | 'insideMiddleTop' | 'insideEndTop' | 'insideStartBottom'
+const columns = ['insideStartTop', 'insideMiddleTop', 'insideEndTop'] as const
+
+/**
+ * Where the label of each line stands, so that none covers another: above its line, in the first of three columns whose
+ * next label above is at least apart (in the values' unit) away, else below its line. The result is in the order of at.
+ */
+export function labelPlaces(at: number[], apart: number): LabelPlace[] {
+  const lowest = columns.map(() => Infinity)
+  const places: LabelPlace[] = []
+  for (const i of at.map((_, i) => i).sort((a, b) => at[b]! - at[a]!)) {
+    const column = lowest.findIndex((v) => v - at[i]! >= apart)
+    places[i] = columns[column] ?? 'insideStartBottom'
+    lowest[Math.max(column, 0)] = at[i]!
+  }
+  return places
+}
+
+/** Readings without a neighbour to be joined to: they are drawn as points, or a line would hide them. */
+function lone(samples: Sample[]): Sample[] {
+  const empty = (s: Sample | undefined) => !s || s[1] === null
+  return samples.filter((s, i) => s[1] !== null && empty(samples[i - 1]) && empty(samples[i + 1]))
+}
+
 function marks(input: ChartInput) {
   const t = tokens[input.theme]
   const k = input.scale
@@ -55,13 +79,7 @@ function marks(input: ChartInput) {
     .map((b) => ({ level: b.level, at: Number.isFinite(b.from) && b.from > low ? b.from : b.to }))
     .filter((e) => e.at > low && e.at < high)
   const apart = (11 * (high - low)) / Math.max(input.height - 34, 20) // value units under a label's height
-  let above = Infinity
-  const labelled = new Set(
-    [...edges]
-      .sort((a, b) => b.at - a.at)
-      .filter((e) => above - e.at >= apart && (above = e.at) === e.at)
-      .map((e) => e.level),
-  )
+  const places = labelPlaces(edges.map((e) => e.at), apart)
   return {
     markArea: {
       silent: true,
@@ -74,10 +92,10 @@ function marks(input: ChartInput) {
       silent: true,
       symbol: 'none',
       animation: false,
-      data: edges.map((e) => ({
+      data: edges.map((e, i) => ({
         yAxis: e.at,
         lineStyle: { color: t.levels[e.level], width: 1, type: 'dashed', opacity: 0.8 },
-        label: { show: labelled.has(e.level), formatter: `${roman[e.level]} ${input.format(e.at)}`, position: 'insideStartTop', color: t.levels[e.level], fontSize: 10 * k, distance: 1 },
+        label: { show: true, formatter: `${roman[e.level]} ${input.format(e.at)}`, position: places[i], color: t.levels[e.level], fontSize: 10 * k, distance: 1 },
       })),
     },
   }
@@ -110,6 +128,7 @@ function flagPoint(flag: Flag, input: ChartInput) {
 export function chartOption(input: ChartInput): EChartsCoreOption {
   const t = tokens[input.theme]
   const k = input.scale
+  const few = input.samples.filter((s) => s[1] !== null).length <= 12
   return {
     animation: false,
     textStyle: { fontFamily, color: t.muted },
@@ -150,11 +169,21 @@ export function chartOption(input: ChartInput): EChartsCoreOption {
         type: 'line',
         name: input.name,
         data: input.samples,
-        showSymbol: input.samples.length < 4, // a line of one reading is a point
+        showSymbol: few, // two readings are two points, not a stroke
+        symbol: 'circle',
+        symbolSize: 5 * k,
         connectNulls: false,
         lineStyle: { color: t.accent, width: 1.6 * k },
         itemStyle: { color: t.accent },
         ...marks(input),
+      },
+      {
+        type: 'scatter',
+        name: 'lone',
+        silent: true,
+        symbolSize: 4 * k,
+        itemStyle: { color: t.accent },
+        data: few ? [] : lone(input.samples),
       },
       {
         type: 'scatter',

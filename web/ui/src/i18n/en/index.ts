@@ -1,13 +1,23 @@
 import about from './about'
 import admin from './admin'
+import alarm from './alarm'
+import clock from './clock'
 import command from './command'
 import common from './common'
+import displays from './displays'
 import faults from './faults'
+import handling from './handling'
+import history from './history'
 import ingest from './ingest'
 import layers from './layers'
+import map from './map'
 import login from './login'
+import page from './page'
 import phone from './phone'
 import presence from './presence'
+import silences from './silences'
+import unevaluated from './unevaluated'
+import watch from './watch'
 
 // One file a page, so that people who work on different pages do not meet in one file.
-export default { ...common, ...faults, command, login, admin, ingest, layers, phone, presence, about } as const
+export default { ...common, ...faults, ...watch, ...displays, ...page, clock, unevaluated, command, handling, history, silences, login, admin, alarm, ingest, layers, map, phone, presence, about } as const

@@ -4,7 +4,6 @@ export default {
   filter: 'Filter by name',
   sort: 'Sort by',
   empty: 'The catalogue has no layers yet. Load them with onemap import.',
-  late: 'Not fetched again for {age}: {detail}',
   feedOk: 'Changes of the database arrive. Last look: {age} ago.',
   feedBad: 'Changes of the database do not arrive, tiles may be old. Last look: {age} ago. {detail}',
   col: {

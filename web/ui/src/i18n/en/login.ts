@@ -13,4 +13,8 @@ export default {
   required: 'Please fill in',
   help: 'Forgot your password? Ask your administrator.',
   back: 'After the login: back to {page}',
+  why: {
+    ended: 'The session of {user} has ended: it was not used for long, or reached its longest time. Please log in again.',
+    needed: 'This page can be opened after a login.',
+  },
 } as const

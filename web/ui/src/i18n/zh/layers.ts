@@ -4,7 +4,6 @@ export default {
   filter: '按名称筛选',
   sort: '排序',
   empty: '目录中还没有图层。请用 onemap import 导入。',
-  late: '已有 {age} 没有刷新：{detail}',
   feedOk: '数据库的变更正常到达，最近一次确认：{age} 前。',
   feedBad: '数据库的变更没有到达，瓦片可能已过时。最近一次确认：{age} 前。{detail}',
   col: {

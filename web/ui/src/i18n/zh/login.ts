@@ -13,4 +13,8 @@ export default {
   required: '请填写',
   help: '忘记密码请联系本单位的系统管理员。',
   back: '登录后返回：{page}',
+  why: {
+    ended: '{user} 的登录已失效：长时间没有使用，或已满最长期限。请重新登录。',
+    needed: '打开此页面需要先登录。',
+  },
 } as const

@@ -1,0 +1,35 @@
+export default {
+  noData: {
+    city: '{n} of {all} devices of the city have no data',
+    unit: '{name}: {n} of {all} devices have no data',
+  },
+  silenced: 'Silenced or in maintenance',
+  cluster: {
+    firing: 'Cluster: the large number fires, of all after the slash; colour and shape of the worst',
+    quiet: 'Cluster where none fires: number of devices',
+    ring: 'Ring: shares that fire, have no data (broken line), are normal',
+    other: 'Cluster: colour of the worst, number of all',
+  },
+  wall: {
+    trend: '{change} in {n} min',
+    told: '{n} on line, {received} received it',
+    nobody: '{units}: nobody on line',
+    confirmed: 'confirmed: {names}',
+    unconfirmed: 'not confirmed',
+    unknown: 'who was told is not known',
+    more: '{n} more active',
+  },
+  print: {
+    open: 'Print preview',
+    title: 'Title',
+    author: 'Author',
+    madeBy: 'Made by {author}',
+    go: 'Print',
+    close: 'Close the preview',
+    hint: 'A3 landscape, light. Drag and zoom the map; panels are not printed.',
+    drawing: 'Drawing…',
+    late: 'The map was not completely drawn for paper: print again by the page’s “Print” button.',
+    alerts: 'Active alarms',
+    counts: '{level}: {n}',
+  },
+} as const

@@ -1,0 +1,23 @@
+export default {
+  watch: {
+    title: 'State of this page',
+    offline: 'This device has no network (since {age}): this page receives no alarms, and may be out of date.',
+    stale: 'The live connection was lost {age}: this page receives no alarms, and may be out of date. Reconnecting…',
+    connecting: 'Not yet connected to live data: this page receives no alarms, and may be out of date. Trying again…',
+    protocol: 'This page and the server do not match: this page receives no alarms. Please reload.',
+    map: 'The map cannot be drawn (graphics fault); it is being rebuilt. The list of alarms is still up to date.',
+    mapLost: 'The map cannot be drawn (graphics fault). Please reload. The list of alarms is still up to date.',
+    session: 'Your session has ended: this page receives no alarms, the picture is from before. Please log in again.',
+    display: 'The login of this device was revoked: this page receives no alarms. Ask an administrator for a new link.',
+    expiring: 'Your session ends at {time} (in {n} min). Log in again now, so that nothing is interrupted.',
+    login: 'Log in again',
+    loginHint: 'The picture and what you are typing stay. With another account, what is typed is cleared and the page opens anew.',
+    origin: 'The server refuses the live connection: {reason}.',
+    version: 'The server has a new version. Please reload when it suits you.',
+    assets: 'The server has a new version, and a part of this page cannot be opened. Please reload.',
+    picture: 'The server cannot be reached: this is the picture as of {time}, {age}; no alarms arrive. Trying again…',
+    part: '{part} has a fault: {detail}. Data may be late or missing.',
+    noDetail: 'the server gives no reason',
+    reload: 'Reload',
+  },
+} as const

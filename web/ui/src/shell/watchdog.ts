@@ -1,0 +1,89 @@
+// What the shell itself sees of the page's health: the network, the live feed, the parts of the server.
+
+import { onBeforeUnmount, onMounted, ref, watch } from 'vue'
+import type { PartHealth } from '../api/types'
+import { t, type MessageKey } from '../i18n'
+import { serverNow, useNow } from '../lib/clock'
+import { relativeTime } from '../lib/format'
+import { ApiError } from '../api/client'
+import * as api from '../api/endpoints'
+import { sentence } from '../lib/faults'
+import { useLive } from '../stores/live'
+import { usePicture } from './usepicture'
+import { reload, useWatch, type WatchProblem } from './watch'
+
+const askEvery = 10 // refused connections: about half a minute
+
+const knownParts = ['database', 'broker', 'rules', 'layers', 'push']
+
+function partName(part: string): string {
+  return knownParts.includes(part) ? t(`command.part.${part}` as MessageKey) : t('command.part.other', { name: part })
+}
+
+/** What the feed has to say, null while it can be trusted or no page has asked for it. */
+export function feedProblem(live: Pick<ReturnType<typeof useLive>, 'active' | 'untrusted' | 'status' | 'reason' | 'since'>, now: number): WatchProblem | null {
+  if (!live.active || !live.untrusted) return null
+  if (live.status === 'ended') return live.reason === 'session' ? null : { key: 'watch.protocol', severity: 'broken', action: reload }
+  if (live.status === 'stale') return { key: 'watch.stale', severity: 'broken', params: { age: relativeTime(live.since, now) } }
+  return { key: 'watch.connecting', severity: 'broken' }
+}
+
+/** Why the server refuses the live connection, null when it does not or nobody can tell. */
+async function refusal(): Promise<WatchProblem | null> {
+  try {
+    await api.checkPush(location.origin)
+    return null
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 403) return null
+    const { code, params } = error.problem
+    return { key: 'watch.origin', severity: 'broken', params: { reason: (code && sentence({ code, params })) || error.message } }
+  }
+}
+
+/** Reports what the browser and the live feed say. Called once, by WatchHost. */
+export function useWatchdog(): void {
+  const state = useWatch()
+  const live = useLive()
+  const now = useNow()
+  const offlineSince = ref(navigator.onLine ? 0 : serverNow())
+  const network = () => (offlineSince.value = navigator.onLine ? 0 : serverNow())
+
+  watch(
+    [offlineSince, now],
+    () => state.report('offline', offlineSince.value ? { key: 'watch.offline', severity: 'broken', params: { age: relativeTime(offlineSince.value, now.value) } } : null),
+    { immediate: true },
+  )
+  // Off line, the feed's own line would say the same again.
+  watch([() => live.active, () => live.untrusted, () => live.status, () => live.reason, offlineSince, now], () => {
+    state.report('feed', offlineSince.value ? null : feedProblem(live, now.value))
+  })
+  watch(
+    () => live.badParts,
+    (parts: PartHealth[], before: PartHealth[] = []) => {
+      for (const p of before) if (!parts.some((q) => q.part === p.part)) state.report(`part:${p.part}`, null)
+      for (const p of parts) {
+        state.report(`part:${p.part}`, { key: 'watch.part', severity: 'warning', params: { part: partName(p.part), detail: p.detail || t('watch.noDetail') } })
+      }
+    },
+  )
+  let refused = 0
+  const offRefused = live.onRefused(async () => {
+    // The first refusal may be a server that is just starting; the reason does not change with every try.
+    if (++refused % askEvery === 2) state.report('origin', await refusal())
+  })
+  const offWelcome = live.onWelcome(() => {
+    refused = 0
+    state.report('origin', null)
+  })
+  usePicture()
+  onMounted(() => {
+    window.addEventListener('online', network)
+    window.addEventListener('offline', network)
+  })
+  onBeforeUnmount(() => {
+    offRefused()
+    offWelcome()
+    window.removeEventListener('online', network)
+    window.removeEventListener('offline', network)
+  })
+}
