@@ -1,5 +1,5 @@
 # make run     the whole thing, on this machine alone: http://127.0.0.1:8080
-# make test    every test; make check adds the linters, and is what CI runs
+# make test    the tests; make check adds the linters, and is what CI runs
 SHELL := /bin/sh
 DATA  ?= var
 GO    ?= go
@@ -10,7 +10,7 @@ gobuild := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -
 ui      := web/ui
 ui_src  := $(shell find $(ui)/src $(ui)/public $(ui)/index.html $(ui)/package.json $(ui)/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: run build test check lint reset bench bench-tiles bench-ingest torture deps-run deps-test go-test ui-test browser-test fuzz help
+.PHONY: run build test check lint reset bench bench-tiles bench-ingest torture deps-run deps-test go-test ui-test browser-test browser-all fuzz help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -49,6 +49,10 @@ ui-test: $(ui)/node_modules/.installed
 
 browser-test: build
 	cd $(ui) && npm run --silent e2e
+
+# make browser-all   every browser test, also those of the tag @wide that make check leaves out: about 30 minutes
+browser-all: deps-test build
+	cd $(ui) && npm run --silent e2e:all
 
 lint: $(ui)/node_modules/.installed
 	$(GO) vet ./...
