@@ -5,8 +5,8 @@ import { defineConfig } from '@playwright/test'
 export default defineConfig({
   testDir: 'e2e',
   // A bound for what never comes, not a measure: a slow machine has all the time it needs.
-  timeout: 300_000,
-  expect: { timeout: 60_000 },
+  timeout: 600_000,
+  expect: { timeout: 120_000 },
   workers: 2, // each has a server of its own
   fullyParallel: false,
   reporter: 'list',

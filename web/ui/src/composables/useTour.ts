@@ -1,9 +1,12 @@
 import { onBeforeUnmount, watch } from 'vue'
 import { useAlarm } from '../alarm/store'
+import { paced } from '../lib/paced'
 import { isActive, useAlerts } from '../stores/alerts'
 import { useUi } from '../stores/ui'
 
 const stayMs = 12_000
+/** In a burst each that comes is worse or newer than the last: the map goes to the first, then no more often than this. */
+const burstMs = 1500
 
 /** Wall mode shows each red and orange alert in turn, then the whole city, and what comes to the front at once. */
 export function useTour(home: () => void) {
@@ -35,16 +38,21 @@ export function useTour(home: () => void) {
     { immediate: true },
   )
   // What comes to the front is shown at once, and again for the whole of its turn when it rises.
-  watch(
-    () => ui.wall && alarm.front && alarm.front.level <= 2 && `${alarm.front.id}/${alarm.front.level}`,
-    (now) => {
-      if (!now || !alarm.front) return
-      clearInterval(timer)
-      ui.openAlert(alarm.front.id)
-      at = -1
-      timer = setInterval(next, stayMs)
-    },
-    { immediate: true },
-  )
-  onBeforeUnmount(() => clearInterval(timer))
+  const toFront = () => (ui.wall && alarm.front && alarm.front.level <= 2 ? `${alarm.front.id}/${alarm.front.level}` : '')
+  let shown = ''
+  const showFront = paced(() => {
+    const now = toFront()
+    if (now === shown) return
+    shown = now
+    if (!now || !alarm.front) return
+    clearInterval(timer)
+    ui.openAlert(alarm.front.id)
+    at = -1
+    timer = setInterval(next, stayMs)
+  }, burstMs)
+  watch(toFront, showFront, { immediate: true })
+  onBeforeUnmount(() => {
+    clearInterval(timer)
+    showFront.stop()
+  })
 }
