@@ -7,7 +7,7 @@ export default defineConfig({
   // A bound for what never comes, not a measure: a slow machine has all the time it needs.
   timeout: 600_000,
   expect: { timeout: 120_000 },
-  workers: 2, // each has a server of its own
+  workers: 3, // each has a server of its own; a test waits more than it works, so two cores do for three
   fullyParallel: false,
   reporter: 'list',
   use: {

@@ -1,6 +1,9 @@
 // Rules, accounts and the quarantine by their forms.
 
-import { expect, phone, publish, test } from './fixtures'
+import { ownCity } from './alarmkit'
+import { expect, phone, publish } from './fixtures'
+
+const test = ownCity()
 
 test('a rule made by the form fires; two people at once do not overwrite each other; it is deleted', async ({ as, demo, sensor, steward: api }) => {
   const device = await sensor('370682')

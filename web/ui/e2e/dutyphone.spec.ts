@@ -1,6 +1,9 @@
 // A duty phone: logged in by the link of its QR code, it acknowledges for its county, and it is loud when it is revoked.
 
-import { alertOf, expect, phone, publish, test } from './fixtures'
+import { ownCity } from './alarmkit'
+import { alertOf, expect, phone, publish } from './fixtures'
+
+const test = ownCity()
 
 test('a duty phone logs in by its link, acknowledges, keeps its login over a reload, and is revoked aloud', async ({ as, demo, steward, sensor }) => {
   const device = await sensor('370687')

@@ -84,7 +84,8 @@ interface WorkerFixtures {
 }
 
 export const test = base.extend<Fixtures, WorkerFixtures>({
-  // A server for each worker, and a new one after a test that failed: what one spec leaves behind meets no other's.
+  // A server for each worker, and a new one after a test that failed. A spec that judges what is in front, or counts, takes
+  // ownCity instead: it meets no other spec's alerts.
   demo: [
     // eslint-disable-next-line no-empty-pattern -- Playwright wants the braces
     async ({}, use) => (process.env.ONEMAP_DEMO ? use(readDemo(process.env.ONEMAP_DEMO)) : withServer([], use)),

@@ -1,7 +1,10 @@
 // The desk without a mouse: few stops of the Tab key, the focus goes where the work is, and the wall by F11.
 
 import type { Page } from '@playwright/test'
-import { alertOf, expect, publish, test } from './fixtures'
+import { ownCity } from './alarmkit'
+import { alertOf, expect, publish } from './fixtures'
+
+const test = ownCity()
 
 const focused = (page: Page) =>
   page.evaluate(() => {

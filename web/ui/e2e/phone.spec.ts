@@ -1,6 +1,9 @@
 // The county responder's phone: the whole screen for a new alert, one tap, and nothing missed.
 
-import { alertOf, clearAtOnce, expect, phone, publish, test } from './fixtures'
+import { ownCity } from './alarmkit'
+import { alertOf, clearAtOnce, expect, phone, publish } from './fixtures'
+
+const test = ownCity()
 
 test('a new alert takes the whole screen, one tap acknowledges it, another county has nothing', async ({ as, demo, steward, sensor }) => {
   const device = await sensor('370602')
