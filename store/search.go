@@ -53,7 +53,8 @@ const searchSQL = `
 		union all
 		select * from (
 			select 'alert', case when a.detection <> 'cleared' then 2 when a.handling <> 'closed' then 5 else 6 end, '', a.id::text,
-				a.body->'headline'->>'zh', a.body->'headline'->>'en', a.division_code, a.level, f.search,
+				a.body->'headline'->>'zh', a.body->'headline'->>'en', a.division_code,
+				case when a.detection = 'cleared' then a.peak_level else a.level end as named, f.search,
 				ST_SetSRID(ST_MakePoint((a.body->>'lon')::float8, (a.body->>'lat')::float8), 4326), null::date, -a.id
 			from alert a left join device d on d.id = a.device_id left join division n on n.code = left(a.division_code, 6) cross join lateral (
 				select lower(E'\n' || concat_ws(E'\n', a.body->'headline'->>'zh', a.body->'headline'->>'en', a.device_id,
@@ -64,7 +65,7 @@ const searchSQL = `
 				select bool_and(f.search like w.pattern or a.body->>'hazard' = any(string_to_array(w.hazards, ' '))) from unnest($5::text[], $7::text[]) w(pattern, hazards)
 			)) and ` + alertVisible + `
 				and (a.detection <> 'cleared' or a.handling <> 'closed' or a.id > (select coalesce(max(id), 0) - $9 from alert) or a.id = $8)
-			order by 2, a.level, a.id desc limit greatest($6 / 3, 4)
+			order by 2, named, a.id desc limit greatest($6 / 3, 4)
 		) alerts
 		union all
 		select 'device', 3, '', f.id, f.name_zh, f.name_en, f.division_code,

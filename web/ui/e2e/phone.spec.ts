@@ -40,6 +40,10 @@ test('a new alert takes the whole screen, one tap acknowledges it, another count
   await expect(elsewhere.getByTestId(`phone-item-${id}`)).toHaveCount(0)
   await publish(demo, device, 2.1)
   await expect(page.getByTestId(`phone-item-${id}`)).toContainText('已解除')
+  await page.getByTestId(`phone-item-${id}`).click()
+  await expect(page.getByTestId(`phone-item-${id}`)).toHaveAttribute('data-level', '1')
+  await expect(page.getByTestId('phone-focus')).toHaveAttribute('data-level', '1')
+  await expect(page.getByTestId('phone-peak')).toContainText('4.70 m（红色')
   expect(complaints).toEqual([])
 })
 
