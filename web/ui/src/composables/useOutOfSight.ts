@@ -2,7 +2,7 @@ import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref } from 'vue'
 import type { Alert, Level } from '../api/types'
 import { isActive } from '../stores/alerts'
 
-/** How many active alerts of the two worst levels there are somewhere, and the first of them. */
+/** How many active alerts of the two worst levels there are somewhere, and the first of them in the order of the list: the worst, and of these the newest. */
 export interface Unseen {
   red: number
   orange: number
@@ -38,7 +38,7 @@ export function useOutOfSight(list: Ref<HTMLElement | undefined>, rows: () => Al
       if (middle < box.top) over.push(a)
       else if (middle > box.bottom) under.push(a)
     }
-    above.value = unseenOf(over.reverse())
+    above.value = unseenOf(over)
     below.value = unseenOf(under)
   }
   function look() {
