@@ -92,7 +92,7 @@ func (a *actor) session(ctx context.Context) error {
 		switch {
 		case ctx.Err() == nil:
 		case a.o.Quiet:
-			l.client.Disconnect(100) // in order, so that the broker does not speak the will
+			l.disconnect()
 		default:
 			l.goodbye(a.topic(sensors.KindStatus))
 		}
@@ -225,9 +225,14 @@ func (l *link) goodbye(topic string) {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeWait)
 	defer cancel()
 	if l.publish(ctx, topic, true, []byte("offline")) == nil {
-		l.client.Disconnect(100)
+		l.disconnect()
 	}
 }
+
+// disconnect ends the connection in order, so that the broker does not speak the will. The library waits until the
+// packet is written, and drops it when the time it is given is over: a second is not enough for hundreds of devices on a
+// busy machine.
+func (l *link) disconnect() { l.client.Disconnect(uint(patience.Milliseconds())) }
 
 // cut closes the connection without a word: after a good-bye that changes nothing, and otherwise the
 // broker speaks the will.

@@ -20,10 +20,11 @@ const closeGrace = time.Second
 // client is one connection: a reader (run) and a writer (write), and a position in the log.
 type client struct {
 	hub    *Hub
-	conn   *websocket.Conn
+	conn   *websocket.Conn // set by begin
 	who    auth.Principal
 	scope  core.Scope
 	cancel context.CancelCauseFunc // with the *closing
+	begun  atomic.Bool             // the handshake has been answered
 	closed atomic.Bool
 
 	wakeup chan struct{}
@@ -63,14 +64,23 @@ type client struct {
 	checkAt   atomic.Int64 // when to check the session again, Unix ns
 }
 
-func newClient(h *Hub, conn *websocket.Conn, p auth.Principal) *client {
+func newClient(h *Hub, p auth.Principal) *client {
 	c := &client{
-		hub: h, conn: conn, who: p, scope: p.Scope(),
+		hub: h, who: p, scope: p.Scope(),
 		wakeup: make(chan struct{}, 1), ready: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.setExpiry(p.Expires)
 	c.checkAt.Store(h.sessions.next(p))
 	return c
+}
+
+// begin starts the connection's two goroutines. One that was closed during its handshake ends with its close frame.
+func (c *client) begin(ctx context.Context, conn *websocket.Conn) {
+	c.conn = conn
+	c.begun.Store(true)
+	c.hub.handlers.Add(1) // with the one of the handshake: two
+	go c.run(ctx)
+	go c.write(ctx)
 }
 
 func (c *client) setExpiry(t time.Time) {
@@ -93,13 +103,18 @@ func (c *client) close(why *closing) {
 	if c.closed.Swap(true) {
 		return
 	}
-	// A writer that is stuck in a write must come out of it to say why.
-	_ = c.conn.NetConn().SetWriteDeadline(time.Now().Add(closeGrace))
+	if c.begun.Load() { // a writer that is stuck in a write must come out of it to say why
+		_ = c.conn.NetConn().SetWriteDeadline(time.Now().Add(closeGrace))
+	}
 	c.cancel(why)
 }
 
-// cut ends the connection without a word.
-func (c *client) cut() { _ = c.conn.Close() }
+// cut ends the connection without a word. One in its handshake is bounded by the handshake's own patience.
+func (c *client) cut() {
+	if c.begun.Load() {
+		_ = c.conn.Close()
+	}
+}
 
 // reason is why the connection was closed.
 func reason(ctx context.Context) *closing {

@@ -281,7 +281,7 @@ func TestHandshake(t *testing.T) {
 			t.Errorf("%s: speaks %q", c.name, conn.Subprotocol())
 		}
 		_ = conn.Close()
-		until(t, "the hub has noticed", func() bool { return ho.places() == 0 })
+		until(t, "the hub has noticed", func() bool { return ho.connections() == 0 })
 	}
 	for range 3 {
 		ho.connect(commander)
@@ -308,11 +308,4 @@ func (ho *house) connections() int {
 	ho.hub.mu.RLock()
 	defer ho.hub.mu.RUnlock()
 	return len(ho.hub.conns)
-}
-
-// places counts the connections that take a place: also one that has been let in and is not among the connections yet.
-func (ho *house) places() int {
-	ho.hub.mu.RLock()
-	defer ho.hub.mu.RUnlock()
-	return ho.hub.reserved
 }

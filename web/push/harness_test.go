@@ -1,6 +1,7 @@
 package push
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,8 @@ type house struct {
 	stop      func()
 	parts     Parts
 	principal []auth.Principal
+
+	inHandshake func() // runs in each handshake
 }
 
 // clock is the real one, moved by hand.
@@ -138,6 +141,9 @@ func (ho *house) ready() *house {
 
 func (ho *house) serve(w http.ResponseWriter, r *http.Request) {
 	n, _ := strconv.Atoi(r.URL.Query().Get("who"))
+	if ho.inHandshake != nil {
+		w = handshake{w, ho.inHandshake}
+	}
 	err := ho.hub.Serve(w, r, ho.principal[n])
 	if err == nil {
 		return
@@ -153,6 +159,17 @@ func (ho *house) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 	}
 	http.Error(w, err.Error(), status)
+}
+
+// handshake runs what a test does while a handshake is going on: the 101 has not been sent yet.
+type handshake struct {
+	http.ResponseWriter
+	meanwhile func()
+}
+
+func (h handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	h.meanwhile()
+	return http.NewResponseController(h.ResponseWriter).Hijack()
 }
 
 // peer is a client of a test.

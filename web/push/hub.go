@@ -32,11 +32,10 @@ type Hub struct {
 	mu       sync.RWMutex
 	events   ring
 	classes  map[core.Scope]*class
-	conns    map[*client]struct{} // every connection, welcomed or not
+	conns    map[*client]struct{} // every connection, from before its handshake is answered
 	accounts map[int64]int        // connections by account
-	reserved int                  // connections, with those in their handshake
 	stage    stage
-	handlers sync.WaitGroup // two goroutines a connection
+	handlers sync.WaitGroup // one for a handshake, two goroutines a connection
 
 	live     *live
 	tiles    *tileFeed

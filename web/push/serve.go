@@ -23,9 +23,12 @@ import (
 // (foreign origin), errs.TooMany, errs.Unavailable (the hub does not run or is full).
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) error {
 	err := h.mayUpgrade(r)
-	if err == nil {
-		err = h.reserve(p.AccountID)
+	if err != nil {
+		h.metrics.refused.Inc()
+		return err
 	}
+	// Known before the handshake is answered: what ends a session closes its connections from the 101 on.
+	ctx, c, err := h.enter(context.WithoutCancel(r.Context()), p)
 	if err != nil {
 		h.metrics.refused.Inc()
 		return err
@@ -35,7 +38,9 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) er
 	up.Error = func(http.ResponseWriter, *http.Request, int, error) { refused = true }
 	conn, err := up.Upgrade(hijackable(w), r, nil)
 	if err != nil {
-		h.free(p.AccountID)
+		c.close(&closing{websocket.CloseNormalClosure, causeGone, ""})
+		h.forget(c)
+		h.handlers.Done()
 		h.metrics.refused.Inc()
 		if !refused {
 			return nil // it broke after the hub had taken it over: nobody is left to answer
@@ -43,7 +48,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) er
 		return errs.Wrap(errs.Invalid, err, "the WebSocket handshake is not valid")
 	}
 	setSendBuffer(conn.NetConn(), h.o.SendBuffer)
-	h.enter(context.WithoutCancel(r.Context()), newClient(h, conn, p))
+	c.begin(ctx, conn)
 	return nil
 }
 
@@ -84,16 +89,20 @@ func (h *Hub) originAllowed(r *http.Request, origin string) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }
 
-// reserve counts a connection of an account, and refuses it past the bounds.
-func (h *Hub) reserve(account int64) error {
+// enter makes a connection of an account known to the hub, and refuses it past the bounds.
+func (h *Hub) enter(ctx context.Context, p auth.Principal) (context.Context, *client, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err := h.roomLocked(account); err != nil {
-		return err
+	if err := h.roomLocked(p.AccountID); err != nil {
+		return nil, nil, err
 	}
-	h.reserved++
-	h.accounts[account]++
-	return nil
+	c := newClient(h, p)
+	ctx, c.cancel = context.WithCancelCause(ctx)
+	h.conns[c] = struct{}{}
+	h.accounts[p.AccountID]++
+	h.handlers.Add(1)
+	h.metrics.clients.Set(float64(len(h.conns)))
+	return ctx, c, nil
 }
 
 // roomLocked is why there is no room for another connection of an account, nil when there is.
@@ -101,7 +110,7 @@ func (h *Hub) roomLocked(account int64) error {
 	switch {
 	case h.stage != stageRunning:
 		return &errs.Error{Kind: errs.Unavailable, Msg: "the server is not ready to push", RetryAfter: 2 * time.Second}
-	case h.reserved >= h.o.MaxClients:
+	case len(h.conns) >= h.o.MaxClients:
 		return &errs.Error{Kind: errs.Unavailable, Msg: "the server has no room for another connection", RetryAfter: 10 * time.Second}
 	case h.accounts[account] >= h.o.MaxPerAccount:
 		msg := fmt.Sprintf("the account has %d connections already", h.accounts[account])
@@ -111,41 +120,14 @@ func (h *Hub) roomLocked(account int64) error {
 	}
 }
 
-// free gives back what reserve took.
-func (h *Hub) free(account int64) {
+// forget takes back what enter did.
+func (h *Hub) forget(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.freeLocked(account)
-}
-
-func (h *Hub) freeLocked(account int64) {
-	h.reserved--
-	if h.accounts[account]--; h.accounts[account] <= 0 {
-		delete(h.accounts, account)
-	}
-}
-
-// enter starts a connection's two goroutines.
-func (h *Hub) enter(ctx context.Context, c *client) {
-	ctx, c.cancel = context.WithCancelCause(ctx)
-	h.mu.Lock()
-	h.conns[c] = struct{}{}
-	h.handlers.Add(2)
-	stopped := h.stage == stageStopped
-	h.metrics.clients.Set(float64(len(h.conns)))
-	h.mu.Unlock()
-	if stopped {
-		c.close(goingAway(causeStopping, "the server is stopping"))
-	}
-	go c.run(ctx)
-	go c.write(ctx)
-}
-
-// leave forgets a connection.
-func (h *Hub) leave(c *client, cause string) {
-	h.mu.Lock()
 	delete(h.conns, c)
-	h.freeLocked(c.who.AccountID)
+	if h.accounts[c.who.AccountID]--; h.accounts[c.who.AccountID] <= 0 {
+		delete(h.accounts, c.who.AccountID)
+	}
 	if c.class != nil {
 		delete(c.class.members, c)
 		if len(c.class.members) == 0 {
@@ -153,7 +135,11 @@ func (h *Hub) leave(c *client, cause string) {
 		}
 	}
 	h.metrics.clients.Set(float64(len(h.conns)))
-	h.mu.Unlock()
+}
+
+// leave forgets a connection that had been established.
+func (h *Hub) leave(c *client, cause string) {
+	h.forget(c)
 	if c.class != nil {
 		h.roster.leave(c)
 	}

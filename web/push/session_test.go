@@ -44,6 +44,47 @@ func TestSessionRevoked(t *testing.T) {
 	other.wantClosed(CloseSessionEnded, "session was ended")
 }
 
+// TestWhatHappensInTheHandshake: from the 101 on, what ends a connection ends also the one whose handshake was going on.
+func TestWhatHappensInTheHandshake(t *testing.T) {
+	heeded := func(ho *house, e core.Event) {
+		until(ho.t, "the hub has read the event", func() bool { return ho.hub.view().head >= e.Seq })
+	}
+	for name, c := range map[string]struct {
+		meanwhile func(*house)
+		code      int
+		reason    string
+	}{
+		"the session is revoked": {func(ho *house) {
+			ho.log.revoke(responder370602, responder370602)
+			heeded(ho, ho.log.add("alert.issued", "3706"))
+		}, CloseSessionEnded, "session was ended"},
+		"the account is changed": {func(ho *house) {
+			ho.people.set(func(s map[int64]auth.Principal) error { delete(s, responder370602); return nil })
+			ho.log.append(core.Event{Kind: core.EventAccountChanged, Subject: fmt.Sprint(responder370602)})
+			heeded(ho, ho.log.add("alert.issued", "3706"))
+		}, CloseSessionEnded, "has ended"},
+		"the log is another one": {func(ho *house) {
+			ho.log.restore("e2", 0)
+			until(ho.t, "the hub has noticed", func() bool { return ho.hub.view().epoch == "e2" })
+		}, CloseResume, "restored"},
+		"the server stops": {func(ho *house) {
+			go ho.stop()
+			until(ho.t, "the hub stops", func() bool {
+				ho.hub.mu.RLock()
+				defer ho.hub.mu.RUnlock()
+				return ho.hub.stage == stageStopped
+			})
+		}, CloseGoingAway, "stopping"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ho := open(t, fast()).ready()
+			ho.inHandshake = func() { c.meanwhile(ho) }
+			ho.connect(responder370602).wantClosed(c.code, c.reason)
+			until(t, "its place is free again", func() bool { return ho.connections() == 0 })
+		})
+	}
+}
+
 func TestRevokedByNobodyKnowsWhom(t *testing.T) {
 	ho := open(t, fast()).ready()
 	p := ho.join(commander, "p", "e1", 0)
