@@ -234,8 +234,8 @@ type Change struct {
 // rule and datastream in a step, and it has a State in it. Applying readings once more is harmless
 // (see Evaluate), so a step may hold states of batches that To does not cover yet.
 type Step struct {
-	From    int64 // the cursor as read; a store whose cursor is elsewhere refuses with errs.Conflict
-	To      int64
+	From    core.Mark // the cursor as read; a store whose cursor is elsewhere refuses with errs.Conflict
+	To      core.Mark
 	States  []State
 	Changes []Change // a State of the same rule and datastream gets the new alert's ID
 }
@@ -245,7 +245,7 @@ type EngineStore interface {
 	// Lease tries to become the one evaluating node. It holds until release is called or lost is
 	// closed; ok is false while another node holds it.
 	Lease(ctx context.Context) (lost <-chan struct{}, release func(), ok bool, err error)
-	Cursor(ctx context.Context) (int64, error)
+	Cursor(ctx context.Context) (core.Mark, error)
 	Rules(ctx context.Context) ([]Rule, error)
 	// Targets gives every datastream, those of disabled devices too. Datastream.Latest, where it is
 	// filled, is what a rule that was made while no engine ran looks at first.
@@ -339,10 +339,10 @@ type Filter struct {
 	Before   int64 // an alert id
 }
 
-// Snapshot is a list that a client may build on: it holds everything up to Seq of Epoch.
+// Snapshot is a list that a client may build on: it holds everything that the event log Epoch has up to Head.
 type Snapshot struct {
 	Epoch  string
-	Seq    int64
+	Head   core.Mark
 	Alerts []Alert
 	Count  int64 // how many match in all, when the filter asks for it
 }

@@ -333,7 +333,7 @@ func (e *Engine) evaluate(ctx context.Context, m *memory, batches []sensors.Comm
 			}
 		}
 		e.metrics.evaluated.Add(float64(len(b.Observations)))
-		s.to = b.Seq
+		s.to = b.Mark()
 	}
 	if err := s.tell(ctx); err != nil {
 		return err

@@ -28,7 +28,7 @@ type watch struct{ tracks []*track }
 // memory is what the leader knows. It is a copy of the store's at the cursor, and thrown away whenever
 // that is in doubt.
 type memory struct {
-	cursor  int64            // as it is stored
+	cursor  core.Mark        // as it is stored
 	step    *step            // evaluated and not applied; nil: none
 	watches map[int64]*watch // by datastream
 	open    map[key]*track
@@ -40,7 +40,7 @@ type memory struct {
 }
 
 // read is how far the batches are evaluated.
-func (m *memory) read() int64 {
+func (m *memory) read() core.Mark {
 	if m.step != nil {
 		return m.step.to
 	}

@@ -7,7 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"onemap/alerts/cap"
+
 	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors"
@@ -26,7 +28,7 @@ type memStore struct {
 	reopened []Audit
 	steps    []Step
 	batches  []sensors.Committed
-	cursor   int64
+	cursor   core.Mark
 	holder   chan struct{} // lost of who holds the lease; nil: free
 
 	beforeApply func(Step) error // a failure here leaves nothing behind
@@ -62,7 +64,7 @@ func (s *memStore) lose() {
 	}
 }
 
-func (s *memStore) Cursor(context.Context) (int64, error) {
+func (s *memStore) Cursor(context.Context) (core.Mark, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cursor, nil
@@ -133,8 +135,8 @@ func (s *memStore) Apply(ctx context.Context, st Step) ([]Alert, error) {
 }
 
 func (s *memStore) apply(st Step) ([]Alert, error) {
-	if st.From != s.cursor || st.To < st.From {
-		return nil, errs.New(errs.Conflict, "the cursor is at %d, not %d", s.cursor, st.From)
+	if st.From != s.cursor || st.To.Seq < st.From.Seq {
+		return nil, errs.New(errs.Conflict, "the cursor is at %v, not %v", s.cursor, st.From)
 	}
 	seen, ids := map[key]bool{}, map[key]int64{}
 	var stored []Alert
@@ -208,16 +210,26 @@ func (s *memStore) handle(c Command) (Alert, bool, error) {
 	return after, changed, err
 }
 
-func (s *memStore) HeadBatch(context.Context) (int64, error) {
+func (s *memStore) HeadBatch(context.Context) (core.Mark, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return int64(len(s.batches)), nil
+	return core.Mark{Seq: int64(len(s.batches)), ID: s.idAtLocked(int64(len(s.batches)))}, nil
 }
 
-func (s *memStore) BatchesAfter(_ context.Context, after int64, limit int) ([]sensors.Committed, error) {
+func (s *memStore) idAtLocked(seq int64) string {
+	if seq == 0 {
+		return ""
+	}
+	return s.batches[seq-1].ID
+}
+
+func (s *memStore) BatchesAfter(_ context.Context, after core.Mark, limit int) ([]sensors.Committed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rest := s.batches[min(int(after), len(s.batches)):]
+	if after.Seq > int64(len(s.batches)) || s.idAtLocked(after.Seq) != after.ID {
+		return nil, sensors.ErrOtherLog
+	}
+	rest := s.batches[after.Seq:]
 	return slices.Clone(rest[:min(limit, len(rest))]), nil
 }
 
@@ -225,7 +237,7 @@ func (s *memStore) BatchesAfter(_ context.Context, after int64, limit int) ([]se
 func (s *memStore) commit(at time.Time, obs ...sensors.Observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.batches = append(s.batches, sensors.Committed{Seq: int64(len(s.batches) + 1), At: at, Observations: obs})
+	s.batches = append(s.batches, sensors.Committed{Seq: int64(len(s.batches) + 1), ID: uuid.NewString(), At: at, Observations: obs})
 }
 
 // entry is what a change says, without what depends on when it was said.

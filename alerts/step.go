@@ -13,7 +13,7 @@ import (
 type step struct {
 	e       *Engine
 	m       *memory
-	to      int64
+	to      core.Mark
 	touched map[*track]struct{}
 	changes []Change
 	of      []*track            // of each change; nil for an orphan's

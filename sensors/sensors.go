@@ -7,6 +7,7 @@ package sensors
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"onemap/internal/core"
@@ -187,10 +188,14 @@ type BatchResult struct {
 // 0 where it is TimeDevice.
 type Committed struct {
 	Seq          int64
+	ID           string // random; with Seq it proves which log the batch is of
 	At           time.Time
 	Observations []Observation
 	Statuses     []Status
 }
+
+// Mark is the position right after the batch.
+func (c Committed) Mark() core.Mark { return core.Mark{Seq: c.Seq, ID: c.ID} }
 
 // Committer stores a batch in one transaction: observations, latest, device status, quarantine and
 // one ingest_batch row. When it returns nil everything is durable. An error of kind
@@ -224,18 +229,22 @@ type NewestTimes struct {
 
 // Tail reads committed batches in order, for the rules and for live state.
 type Tail interface {
-	// HeadBatch is the seq of the newest committed batch, 0 when there is none.
-	HeadBatch(ctx context.Context) (int64, error)
-	// BatchesAfter gives at most limit batches with seq > after, in seq order, without gaps.
-	BatchesAfter(ctx context.Context, after int64, limit int) ([]Committed, error)
+	// HeadBatch is the mark of the newest committed batch, the zero mark when there is none.
+	HeadBatch(ctx context.Context) (core.Mark, error)
+	// BatchesAfter returns at most limit batches with a seq beyond the mark's, in seq order, without gaps. ErrOtherLog:
+	// the log has another batch in the place of the one that the mark names.
+	BatchesAfter(ctx context.Context, after core.Mark, limit int) ([]Committed, error)
 }
 
-// Snapshot is a list of devices that a client may build on: it holds everything that the event log
-// has up to Seq of Epoch and the ingest batches up to Batch.
+// ErrOtherLog says that a position is not of this log: the database was restored to a moment before it.
+var ErrOtherLog = errors.New("sensors: the batches were restored to an earlier state")
+
+// Snapshot is a list of devices that a client may build on: it holds everything that the event log Epoch
+// has up to Head and the ingest batches up to Batch.
 type Snapshot struct {
 	Epoch   string
-	Seq     int64
-	Batch   int64
+	Head    core.Mark
+	Batch   core.Mark
 	Devices []Device
 }
 

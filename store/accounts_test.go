@@ -66,7 +66,7 @@ func TestSessionsAndTheirEnd(t *testing.T) {
 // revocations are the sessions that the event log says were revoked.
 func revocations(t testing.TB, db *store.DB) (ids []int64) {
 	t.Helper()
-	es, _, err := db.EventsAfter(t.Context(), 0, 1000)
+	es, err := eventsAfter(t.Context(), db, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func apply(t testing.TB, db *store.DB, changes ...alerts.Change) []alerts.Alert 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := alerts.Step{From: from, To: from + 1, Changes: changes}
+	s := alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: changes}
 	for _, c := range changes {
 		s.States = append(s.States, stateOf(c))
 	}
@@ -89,7 +89,7 @@ func cleared(a alerts.Alert, at time.Time) alerts.Change {
 // events gives the alert.* events of the log.
 func events(t testing.TB, db *store.DB) []core.Event {
 	t.Helper()
-	all, _, err := db.EventsAfter(t.Context(), 0, 10_000)
+	all, err := eventsAfter(t.Context(), db, 0, 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}

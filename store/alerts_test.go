@@ -146,8 +146,8 @@ func TestAlertFilters(t *testing.T) {
 			for _, a := range snap.Alerts {
 				got = append(got, a.ID)
 			}
-			if !slices.Equal(got, want) || snap.Epoch == "" || snap.Seq == 0 {
-				t.Errorf("alerts %v of epoch %q at %d, want %v", got, snap.Epoch, snap.Seq, want)
+			if !slices.Equal(got, want) || snap.Epoch == "" || snap.Head.Seq == 0 {
+				t.Errorf("alerts %v of epoch %q at %d, want %v", got, snap.Epoch, snap.Head.Seq, want)
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
@@ -52,7 +53,7 @@ func TestBackfilledNewsReachesTheRules(t *testing.T) {
 	if sum.Stored != 4 || sum.Late != 1 || sum.History != 0 || sum.Duplicates+sum.Conflicts != 0 {
 		t.Errorf("counts: %+v", sum)
 	}
-	got, err := db.BatchesAfter(t.Context(), before.Seq, 10)
+	got, err := db.BatchesAfter(t.Context(), core.Mark{Seq: before.Seq}, 10)
 	if err != nil || len(got) != 1 {
 		t.Fatalf("batches %+v, error %v; want one", got, err)
 	}
@@ -72,7 +73,7 @@ func TestBackfilledNewsReachesTheRules(t *testing.T) {
 	if sum := backfillAll(t, db, reading(ids[0], 60, 1)); sum.Late != 1 {
 		t.Errorf("an old one: %+v", sum)
 	}
-	if more, err := db.BatchesAfter(t.Context(), got[0].Seq, 10); err != nil || len(more) != 0 {
+	if more, err := db.BatchesAfter(t.Context(), core.Mark{Seq: got[0].Seq}, 10); err != nil || len(more) != 0 {
 		t.Errorf("an old reading made a batch: %+v, %v", more, err)
 	}
 }
@@ -90,7 +91,7 @@ func TestBackfilledHistoryIsNotJudged(t *testing.T) {
 	if sum.Stored != 4 || sum.History != 3 || sum.Late != 1 {
 		t.Errorf("counts: %+v", sum)
 	}
-	if got, err := db.BatchesAfter(t.Context(), before.Seq, 10); err != nil || len(got) != 0 {
+	if got, err := db.BatchesAfter(t.Context(), core.Mark{Seq: before.Seq}, 10); err != nil || len(got) != 0 {
 		t.Errorf("the rules are told of history: %+v, %v", got, err)
 	}
 	for at, id := range map[int]int64{3420: ids[0], 3000: ids[1]} {
@@ -105,7 +106,7 @@ func TestBackfilledHistoryIsNotJudged(t *testing.T) {
 	if sum := backfillAll(t, db, reading(ids[0], 3421, 5)); sum.History != 0 || sum.Late != 0 {
 		t.Errorf("a second younger: %+v", sum)
 	}
-	got, err := db.BatchesAfter(t.Context(), before.Seq, 10)
+	got, err := db.BatchesAfter(t.Context(), core.Mark{Seq: before.Seq}, 10)
 	if err != nil || len(got) != 1 || len(got[0].Observations) != 1 || got[0].Observations[0].Value != 5 {
 		t.Errorf("batches %+v, error %v; want the young reading alone", got, err)
 	}
@@ -125,7 +126,7 @@ func TestBackfillBehindABadReading(t *testing.T) {
 	if sum := backfillAll(t, db, reading(id, 50, 2)); sum.Stored != 1 || sum.Late != 1 {
 		t.Errorf("counts: %+v", sum)
 	}
-	got, err := db.BatchesAfter(t.Context(), before.Seq, 10)
+	got, err := db.BatchesAfter(t.Context(), core.Mark{Seq: before.Seq}, 10)
 	if err != nil || len(got) != 1 || got[0].Observations[0].Value != 2 {
 		t.Errorf("batches %+v, error %v; want the reading in one", got, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"onemap/tiles"
@@ -18,10 +19,14 @@ var _ tiles.Feed = (*ChangeFeed)(nil)
 // ChangeFeed is the change feed for one reader, with a connection of its own on which the database
 // wakes it. It must read from the primary. Close it when the reader ends; the DB stays open.
 //
-// A mark is the database's epoch and a snapshot of it: which transactions had ended. What came after
-// is the rows of the transactions that the snapshot does not see and the present one does. So no lock
-// and no order is needed: a transaction that began long ago and commits now is in the next answer, one
-// that was rolled back never is, and none is passed twice from mark to mark.
+// A mark is the database's epoch, a snapshot of it (which transactions had ended), and a witness. What came after is
+// the rows of the transactions that the snapshot does not see and the present one does. So no lock and no order is
+// needed: a transaction that began long ago and commits now is in the next answer, one that was rolled back never is,
+// and none is passed twice from mark to mark.
+//
+// The witness is a row that was committed after the snapshot was taken. While it is there, so is everything that the
+// snapshot sees; a database that was put back to an earlier moment, and gives out the same transaction numbers again,
+// does not have it.
 type ChangeFeed struct {
 	db *DB
 	listener
@@ -41,21 +46,40 @@ func (f *ChangeFeed) Close() { f.close() }
 func (f *ChangeFeed) Mark(ctx context.Context) (tiles.Mark, error) {
 	var p position
 	err := f.db.pool.QueryRow(ctx, "select "+selectEpoch+", pg_current_snapshot()::text").Scan(&p.epoch, &p.snapshot)
-	return p.mark(), mapErr(err, "read the change feed's position")
+	if err != nil {
+		return "", mapErr(err, "read the change feed's position")
+	}
+	return f.witnessed(ctx, p)
 }
 
+// witnessed leaves a witness of a position and returns the mark. Earlier marks keep theirs until it is pruned.
+func (f *ChangeFeed) witnessed(ctx context.Context, p position) (tiles.Mark, error) {
+	p.witness = uuid.NewString()
+	_, err := f.db.pool.Exec(ctx, `insert into feed_witness (id, at) values ($1, $2)`, p.witness, f.db.now())
+	return p.mark(), mapErr(err, "note how far the change feed is read")
+}
+
+// witnessAge is how old a follower's witness gets while nothing changes: then it moves on, so that what has been
+// pruned is never what it has not seen.
+const witnessAge = time.Minute
+
+// witnessKept is how long a mark can be asked about; what it lacks may be pruned long before.
+const witnessKept = 4 * time.Hour
+
 // selectChanges gives what came after the snapshot $2 of the epoch $1: one row for each row of the
-// feed, and one without a layer when there is none. Each carries the present position, and whether
-// the feed still reaches back; all of it is seen by one snapshot. The transactions that $2 does not
+// feed, and one without a layer when there is none. Each carries the present position, whether
+// the feed still reaches back (the witness $3 is there, and nothing was pruned), and whether the witness is of before $4; all of it is seen by one snapshot. The transactions that $2 does not
 // see are those from its xmax on and those that it lists, so only their rows are looked at, however
 // old the oldest transaction is. Rows that a dump has brought from another cluster have that
 // cluster's numbers; none of them may lie in the future.
 const selectChanges = `
-	select h.epoch, h.now::text, h.lost, c.layer_id, c.at, c.kind, c.ids, c.old_boxes, c.new_boxes, c.old_divisions, c.new_divisions
+	select h.epoch, h.now::text, h.lost, h.old, c.layer_id, c.at, c.kind, c.ids, c.old_boxes, c.new_boxes, c.old_divisions, c.new_divisions
 	from (
 		select e.epoch, pg_current_snapshot() as now,
-			e.epoch <> $1 or (g.epoch = e.epoch and g.gone is not null and not snapshot_sees($2::text::pg_snapshot, g.gone)) as lost
-		from (select ` + selectEpoch + ` as epoch) e, change_horizon g
+			e.epoch <> $1 or w.id is null
+				or (g.epoch = e.epoch and g.gone is not null and not snapshot_sees($2::text::pg_snapshot, g.gone)) as lost,
+			coalesce(w.at < $4, false) as old
+		from (select ` + selectEpoch + ` as epoch) e, change_horizon g left join feed_witness w on w.id = $3::uuid
 	) h
 	left join feature_change c on not h.lost
 		and (c.xid >= pg_snapshot_xmax($2::text::pg_snapshot) or c.xid = any(array(select pg_snapshot_xip($2::text::pg_snapshot))))
@@ -67,12 +91,13 @@ func (f *ChangeFeed) Since(ctx context.Context, m tiles.Mark, each func(tiles.Ch
 	if !ok {
 		return m, tiles.ErrFeedLost
 	}
-	rows, err := f.db.pool.Query(ctx, selectChanges, then.epoch, then.snapshot)
+	rows, err := f.db.pool.Query(ctx, selectChanges, then.epoch, then.snapshot, then.witness, f.db.now().Add(-witnessAge))
 	if err != nil {
 		return m, mapErr(err, "read the change feed")
 	}
 	defer rows.Close()
-	var now position
+	now := position{witness: then.witness}
+	moved := false
 	for rows.Next() {
 		var r changeRow
 		if err := r.scan(rows, &now); err != nil {
@@ -81,6 +106,7 @@ func (f *ChangeFeed) Since(ctx context.Context, m tiles.Mark, each func(tiles.Ch
 		if r.lost {
 			return m, tiles.ErrFeedLost
 		}
+		moved = moved || r.layer != nil || r.old
 		if r.layer == nil {
 			continue
 		}
@@ -95,12 +121,20 @@ func (f *ChangeFeed) Since(ctx context.Context, m tiles.Mark, each func(tiles.Ch
 	if err := rows.Err(); err != nil {
 		return m, mapErr(err, "read the change feed")
 	}
-	return now.mark(), nil
+	if !moved {
+		return m, nil
+	}
+	rows.Close() // before another statement
+	next, err := f.witnessed(ctx, now)
+	if err != nil {
+		return m, err
+	}
+	return next, nil
 }
 
 // changeRow is a row of selectChanges; what the feed has not is nil.
 type changeRow struct {
-	lost      bool
+	lost, old bool
 	layer     *int
 	at        *time.Time
 	kind      *string
@@ -110,7 +144,7 @@ type changeRow struct {
 }
 
 func (r *changeRow) scan(rows pgx.Rows, now *position) error {
-	return rows.Scan(&now.epoch, &now.snapshot, &r.lost, &r.layer, &r.at, &r.kind, &r.ids,
+	return rows.Scan(&now.epoch, &now.snapshot, &r.lost, &r.old, &r.layer, &r.at, &r.kind, &r.ids,
 		&r.boxes[0], &r.boxes[1], &r.divisions[0], &r.divisions[1])
 }
 
@@ -152,16 +186,25 @@ func divisionAt(divisions []string, i int) string {
 }
 
 // position is a mark in its parts.
-type position struct{ epoch, snapshot string }
+type position struct{ epoch, snapshot, witness string }
 
-func (p position) mark() tiles.Mark { return tiles.Mark(p.epoch + " " + p.snapshot) }
+func (p position) mark() tiles.Mark {
+	return tiles.Mark(p.epoch + " " + p.snapshot + " " + p.witness)
+}
 
-// parseMark reports whether m is of mark's form, so that PostgreSQL takes it: xmin:xmax:x,x,…, with
-// xmin ≤ x < xmax, the list in ascending order.
+// parseMark reports whether m is of mark's form, so that PostgreSQL takes it: the epoch, xmin:xmax:x,x,… with
+// xmin ≤ x < xmax and the list in ascending order, and the witness's id.
 func parseMark(m tiles.Mark) (position, bool) {
-	e, snapshot, found := strings.Cut(string(m), " ")
-	parts := strings.Split(snapshot, ":")
-	if !found || e == "" || !storable(e) || len(parts) != 3 {
+	fields := strings.Split(string(m), " ")
+	if len(fields) != 3 || fields[0] == "" || !storable(fields[0]) {
+		return position{}, false
+	}
+	p := position{fields[0], fields[1], fields[2]}
+	if _, err := uuid.Parse(p.witness); err != nil || len(p.witness) != 36 {
+		return position{}, false
+	}
+	parts := strings.Split(p.snapshot, ":")
+	if len(parts) != 3 {
 		return position{}, false
 	}
 	xmin, ok := parseXID(parts[0])
@@ -170,7 +213,7 @@ func parseMark(m tiles.Mark) (position, bool) {
 		return position{}, false
 	}
 	if parts[2] == "" {
-		return position{e, snapshot}, true
+		return p, true
 	}
 	least := xmin
 	for one := range strings.SplitSeq(parts[2], ",") {
@@ -180,7 +223,7 @@ func parseMark(m tiles.Mark) (position, bool) {
 		}
 		least = x
 	}
-	return position{e, snapshot}, true
+	return p, true
 }
 
 // parseXID reads a transaction's number of 63 bits, of which the lower 32 are never 0.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
@@ -375,10 +376,12 @@ func TestFeedGivesAllToEachMark(t *testing.T) {
 func TestFeedIsLost(t *testing.T) {
 	db := newDivisions(t)
 	f := follow(t, db)
-	_, snapshot, _ := strings.Cut(string(f.mark), " ")
+	at := strings.Split(string(f.mark), " ")
+	snapshot, witness := at[1], at[2]
 	other := newDivisions(t)
 	for name, m := range map[string]tiles.Mark{
-		"none": "", "no epoch": tiles.Mark(snapshot), "another epoch": tiles.Mark("x " + snapshot), "cut off": f.mark[:len(f.mark)-3], "garbage": f.mark + "x",
+		"none": "", "no epoch": tiles.Mark(snapshot), "another epoch": tiles.Mark("x " + snapshot + " " + witness), "cut off": f.mark[:len(f.mark)-3], "garbage": f.mark + "x",
+		"no witness": tiles.Mark(at[0] + " " + snapshot), "a witness that is not there": tiles.Mark(at[0] + " " + snapshot + " " + uuid.NewString()),
 		"another database's": follow(t, other).mark,
 	} {
 		got, err := f.feed.Since(t.Context(), m, func(tiles.Chunk) error { t.Errorf("%s: given something", name); return nil })
@@ -394,7 +397,8 @@ func TestFeedOfOldMarksReadsAnIndex(t *testing.T) {
 	f := follow(t, db)
 	exec(t, db, `insert into feature_change (xid, layer_id, kind, ids) select (n / 10 + 1)::text::xid8, 1, 'features', array(select generate_series(1, 50)) from generate_series(1, 50000) n`)
 	exec(t, db, `analyze feature_change`)
-	rows, err := db.Pool().Query(t.Context(), "explain "+store.SelectChanges, strings.Split(string(f.mark), " ")[0], strings.Split(string(f.mark), " ")[1])
+	at := strings.Split(string(f.mark), " ")
+	rows, err := db.Pool().Query(t.Context(), "explain "+store.SelectChanges, at[0], at[1], at[2], time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,8 +458,13 @@ func FuzzMark(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	mark, err := feed.Mark(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	witness := strings.Split(string(mark), " ")[2]
 	f.Fuzz(func(t *testing.T, s string) {
-		m := tiles.Mark(here + " " + s)
+		m := tiles.Mark(here + " " + s + " " + witness)
 		got, err := feed.Since(context.Background(), m, func(tiles.Chunk) error { return nil })
 		if err != nil && (!errors.Is(err, tiles.ErrFeedLost) || got != m) {
 			t.Errorf("%q: %q, %v", s, got, err)

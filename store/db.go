@@ -112,25 +112,22 @@ func (db *DB) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	return mapErr(pgx.BeginFunc(ctx, db.pool, fn), "")
 }
 
-// epoch names this incarnation of the database. It changes when the content is restored elsewhere
-// (another system), recovered to a point in time or promoted (another timeline), or cloned (another
-// database), so that nobody takes its numbers for those of before.
-func epoch(ctx context.Context, q querier) (string, error) {
-	var e string
-	err := q.QueryRow(ctx, "select "+selectEpoch).Scan(&e)
-	return e, mapErr(err, "read the database's epoch")
-}
-
-// selectEpoch is the epoch as a column.
+// selectEpoch is the epoch as a column: it names this incarnation of the log. It changes when the content is restored
+// elsewhere (another system), recovered to a point in time or promoted (another timeline), cloned (another database),
+// or restored over itself (the log's table is another file), so that nobody takes its numbers for those of before. A
+// folder that is put back keeps it: therefore a position carries the id of its event as well (core.Mark).
 const selectEpoch = `(
 	select i.id || '-' || to_hex(s.system_identifier) || '-' || d.oid
-	    || '-' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+	    || '-' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || '-' || pg_relation_filenode('event_log')
 	from instance i, pg_control_system() s, pg_database d
 	where d.datname = current_database())`
 
 // Epoch names this incarnation of the database: numbers of events and batches mean nothing under
 // another one.
-func (db *DB) Epoch(ctx context.Context) (string, error) { return epoch(ctx, db.pool) }
+func (db *DB) Epoch(ctx context.Context) (e string, err error) {
+	err = db.pool.QueryRow(ctx, "select "+selectEpoch).Scan(&e)
+	return e, mapErr(err, "read the database's epoch")
+}
 
 // appendEvent writes a row of the event log and gives its seq. Call it last in the transaction: it
 // takes the log's lock, which is held to the commit. At and Seq of e are not used.

@@ -23,11 +23,10 @@ const maxObservations = 50_000
 func (db *DB) Devices(ctx context.Context, s core.Scope) (sensors.Snapshot, error) {
 	var snap sensors.Snapshot
 	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
-		if snap.Epoch, err = epoch(ctx, tx); err != nil {
+		if snap.Epoch, snap.Head, err = eventHeadOf(ctx, tx); err != nil {
 			return err
 		}
-		err = tx.QueryRow(ctx, `select `+eventHead+`, `+batchHead).Scan(&snap.Seq, &snap.Batch)
-		if err != nil {
+		if snap.Batch, err = headBatchOf(ctx, tx); err != nil {
 			return err
 		}
 		snap.Devices, err = devicesOf(ctx, tx, s, "")

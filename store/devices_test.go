@@ -75,8 +75,8 @@ func TestSnapshotNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	snap, err := db.Devices(t.Context(), city)
-	if err != nil || snap.Epoch != epoch || snap.Seq != head || snap.Batch != res.Seq || epoch == "" || head == 0 {
-		t.Errorf("snapshot of %q at %d and %d, %v; want %q at %d and %d", snap.Epoch, snap.Seq, snap.Batch, err, epoch, head, res.Seq)
+	if err != nil || snap.Epoch != epoch || snap.Head != head || snap.Batch.Seq != res.Seq || epoch == "" || head.Seq == 0 || head.ID == "" || snap.Batch.ID == "" {
+		t.Errorf("snapshot of %q at %v and %v, %v; want %q at %v and %d", snap.Epoch, snap.Head, snap.Batch, err, epoch, head, res.Seq)
 	}
 }
 

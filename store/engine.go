@@ -9,16 +9,16 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/alerts"
+	"onemap/internal/core"
 	"onemap/sensors"
 )
 
 var _ alerts.EngineStore = (*DB)(nil)
 
-// Cursor is the seq of the newest batch that the rules have evaluated.
-func (db *DB) Cursor(ctx context.Context) (int64, error) {
-	var seq int64
-	err := db.pool.QueryRow(ctx, `select seq from rule_cursor`).Scan(&seq)
-	return seq, mapErr(err, "read the rules' cursor")
+// Cursor is the mark of the newest batch that the rules have evaluated.
+func (db *DB) Cursor(ctx context.Context) (at core.Mark, err error) {
+	err = db.pool.QueryRow(ctx, `select seq, coalesce(id::text, '') from rule_cursor`).Scan(&at.Seq, &at.ID)
+	return at, mapErr(err, "read the rules' cursor")
 }
 
 // Targets gives every datastream with its newest reading, device, type and hazard. Devices carry no

@@ -52,16 +52,18 @@ func boundWaits(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-func moveCursor(ctx context.Context, tx pgx.Tx, from, to int64) error {
-	if to < from {
-		return errs.New(errs.Invalid, "the rules' cursor cannot go back from %d to %d", from, to)
+func moveCursor(ctx context.Context, tx pgx.Tx, from, to core.Mark) error {
+	if to.Seq < from.Seq {
+		return errs.New(errs.Invalid, "the rules' cursor cannot go back from %d to %d", from.Seq, to.Seq)
 	}
-	tag, err := tx.Exec(ctx, `update rule_cursor set seq = $2 where seq = $1`, from, to)
+	tag, err := tx.Exec(ctx, `
+		update rule_cursor set seq = $3, id = nullif($4, '')::uuid where seq = $1 and coalesce(id::text, '') = $2`,
+		from.Seq, from.ID, to.Seq, to.ID)
 	if err != nil {
 		return err
 	}
 	if tag.RowsAffected() == 0 {
-		return errs.New(errs.Conflict, "the rules' cursor is not at %d: another node has moved it", from)
+		return errs.New(errs.Conflict, "the rules' cursor is not at %d: another node has moved it", from.Seq)
 	}
 	return nil
 }

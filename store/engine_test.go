@@ -90,7 +90,7 @@ func TestApplyTwiceFromTheSameCursor(t *testing.T) {
 	ids, rule := streamsOf(t, db), newRule(t, db)
 	step := func(n int) alerts.Step {
 		c := issued(rule, ids, n, core.Red)
-		return alerts.Step{From: 0, To: 5, Changes: []alerts.Change{c}, States: []alerts.State{stateOf(c)}}
+		return alerts.Step{From: core.Mark{}, To: core.Mark{Seq: 5}, Changes: []alerts.Change{c}, States: []alerts.State{stateOf(c)}}
 	}
 	errors := make(chan error, 4)
 	var nodes sync.WaitGroup
@@ -125,12 +125,12 @@ func TestFailedStepLeavesNothing(t *testing.T) {
 	ids, rule := streamsOf(t, db), newRule(t, db)
 	first, second := issued(rule, ids, 0, core.Red), issued(rule, ids, 1, core.Red)
 	second.Message.Identifier = first.Message.Identifier // the second message is there already
-	_, err := db.Apply(t.Context(), alerts.Step{From: 0, To: 7, Changes: []alerts.Change{first, second}, States: []alerts.State{stateOf(first)}})
+	_, err := db.Apply(t.Context(), alerts.Step{From: core.Mark{}, To: core.Mark{Seq: 7}, Changes: []alerts.Change{first, second}, States: []alerts.State{stateOf(first)}})
 	if !errs.Is(err, errs.Conflict) {
 		t.Errorf("error %v, want conflict", err)
 	}
-	if cursor, err := db.Cursor(t.Context()); err != nil || cursor != 0 {
-		t.Errorf("cursor %d, %v; want 0", cursor, err)
+	if cursor, err := db.Cursor(t.Context()); err != nil || cursor != (core.Mark{}) {
+		t.Errorf("cursor %v, %v; want 0", cursor, err)
 	}
 	for _, table := range []string{"alert", "alert_audit", "cap_message", "rule_state"} {
 		if n := count(t, db, `select count(*) from `+table); n != 0 {
@@ -148,7 +148,7 @@ func TestOneOpenEpisodeOfARuleOnADatastream(t *testing.T) {
 	first := apply(t, db, issued(rule, ids, 0, core.Yellow))[0]
 	double := issued(rule, ids, 0, core.Red)
 	double.Message.Identifier = "another"
-	if _, err := db.Apply(t.Context(), alerts.Step{From: 1, To: 2, Changes: []alerts.Change{double}}); !errs.Is(err, errs.Conflict) {
+	if _, err := db.Apply(t.Context(), alerts.Step{From: core.Mark{Seq: 1}, To: core.Mark{Seq: 2}, Changes: []alerts.Change{double}}); !errs.Is(err, errs.Conflict) {
 		t.Errorf("a second open episode: %v, want conflict", err)
 	}
 	apply(t, db, cleared(first, noon.Add(time.Hour)))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,43 +14,60 @@ import (
 
 var _ sensors.Tail = (*DB)(nil)
 
-// The newest numbers, as columns. Pruning keeps the newest row of both, so they never go back.
-const (
-	eventHead = `(select coalesce(max(seq), 0) from event_log)`
-	batchHead = `(select coalesce(max(seq), 0) from ingest_batch)`
-)
+// eventHead is the newest number, as a column. Pruning keeps the newest row, so it never goes back.
+const eventHead = `(select coalesce(max(seq), 0) from event_log)`
 
-// Head gives the event log's epoch and the seq of its newest row, 0 when there is none.
-func (db *DB) Head(ctx context.Context) (epochID string, head int64, err error) {
-	err = db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
-		if epochID, err = epoch(ctx, tx); err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, `select `+eventHead).Scan(&head)
-	})
+// selectEventHead gives the log's epoch, and its newest event's seq and id: 0 and empty when there is none.
+const selectEventHead = `
+	select ` + selectEpoch + `, coalesce(h.seq, 0), coalesce(h.id::text, '')
+	from (values (1)) one left join (select seq, id from event_log order by seq desc limit 1) h on true`
+
+// Head returns the event log's epoch and the mark of its newest row, the zero mark when there is none.
+func (db *DB) Head(ctx context.Context) (epochID string, head core.Mark, err error) {
+	epochID, head, err = eventHeadOf(ctx, db.pool)
 	return epochID, head, mapErr(err, "read the event log's head")
 }
 
-// EventsAfter gives at most limit events with seq > after, in seq order. truncated says that some
-// behind `after` have been pruned, so that what the caller knows cannot be brought up to date.
-// Numbers that are missing in between were never given to anything.
-func (db *DB) EventsAfter(ctx context.Context, after int64, limit int) (events []core.Event, truncated bool, err error) {
-	rows, err := db.pool.Query(ctx, `
-		select seq, at, kind, divisions, roles, subject, actor, payload from event_log
-		where seq > $1 order by seq limit $2`, after, max(limit, 1))
-	if err != nil {
-		return nil, false, mapErr(err, "read the event log")
-	}
-	if events, err = pgx.CollectRows(rows, scanEvent); err != nil {
-		return nil, false, mapErr(err, "read the event log")
-	}
-	// Asked after the rows: what is pruned in between is reported, not missed.
-	err = db.pool.QueryRow(ctx, `select $1 < seq from event_horizon`, after).Scan(&truncated)
-	return events, truncated, mapErr(err, "read the event log's horizon")
+func eventHeadOf(ctx context.Context, q querier) (epochID string, head core.Mark, err error) {
+	err = q.QueryRow(ctx, selectEventHead).Scan(&epochID, &head.Seq, &head.ID)
+	return epochID, head, err
 }
 
+// EventsAfter returns at most limit events with seq > after, in seq order, and what proves which log they are of.
+// Truncated says that some behind `after` have been pruned, so that what the caller knows cannot be brought up to
+// date. Numbers that are missing in between were never given to anything.
+func (db *DB) EventsAfter(ctx context.Context, after int64, limit int) (page core.EventPage, err error) {
+	err = db.inSnapshot(ctx, func(tx pgx.Tx) error {
+		var batch pgx.Batch
+		batch.Queue(`select `+eventColumns+` from event_log where seq > $1 order by seq limit $2`, after, max(limit, 1)).
+			Query(func(rows pgx.Rows) (err error) {
+				page.Events, err = pgx.CollectRows(rows, scanEvent)
+				return err
+			})
+		batch.Queue(selectEventHead).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&page.Epoch, &page.Head.Seq, &page.Head.ID)
+		})
+		// What has been pruned up to the horizon is known by the last of it.
+		batch.Queue(`
+			select $1 < h.seq, coalesce((select id from event_log where seq <= $1 and seq > h.seq order by seq desc limit 1),
+				case when h.seq <= $1 then h.id end)::text
+			from event_horizon h`, after).QueryRow(func(row pgx.Row) error {
+			var before *string
+			err := row.Scan(&page.Truncated, &before)
+			if before != nil {
+				page.Before = *before
+			}
+			return err
+		})
+		return tx.SendBatch(ctx, &batch).Close()
+	})
+	return page, mapErr(err, "read the event log")
+}
+
+const eventColumns = `seq, id::text, at, kind, divisions, roles, subject, actor, payload`
+
 func scanEvent(row pgx.CollectableRow) (e core.Event, err error) {
-	err = row.Scan(&e.Seq, &e.At, &e.Kind, &e.Divisions, &e.Roles, &e.Subject, &e.Actor, &e.Payload)
+	err = row.Scan(&e.Seq, &e.ID, &e.At, &e.Kind, &e.Divisions, &e.Roles, &e.Subject, &e.Actor, &e.Payload)
 	return e, err
 }
 
@@ -69,7 +87,7 @@ func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, device s
 func eventsSQL(s core.Scope, kinds []string, device string, p core.Page) (sql string, args []any) {
 	args = []any{orEmpty(kinds), p.Before, s.Division, s.Role, pageLimit(p.Limit)}
 	sql = `
-		select seq, at, kind, divisions, roles, subject, actor, payload from event_log
+		select ` + eventColumns + ` from event_log
 		where kind = any($1) and ($2::bigint <= 0 or seq < $2)
 			and scope_covers_any($3, divisions) and (roles is null or $4 = any(roles))`
 	if device != "" { // its events are found first: in the order of the log, one with few would be looked for in all of it
@@ -84,26 +102,58 @@ func eventsSQL(s core.Scope, kinds []string, device string, p core.Page) (sql st
 	return sql + ` order by seq desc limit $5`, args
 }
 
-// HeadBatch is the seq of the newest committed batch, 0 when there is none.
-func (db *DB) HeadBatch(ctx context.Context) (int64, error) {
-	var head int64
-	err := db.pool.QueryRow(ctx, `select `+batchHead).Scan(&head)
+// HeadBatch returns the mark of the newest committed batch, the zero mark when there is none.
+func (db *DB) HeadBatch(ctx context.Context) (head core.Mark, err error) {
+	head, err = headBatchOf(ctx, db.pool)
 	return head, mapErr(err, "read the newest batch")
 }
 
-// BatchesAfter gives at most limit committed batches with seq > after, in seq order: who has read
-// one has read every one before it.
-func (db *DB) BatchesAfter(ctx context.Context, after int64, limit int) ([]sensors.Committed, error) {
+func headBatchOf(ctx context.Context, q querier) (head core.Mark, err error) {
+	err = q.QueryRow(ctx, `select seq, id::text from ingest_batch order by seq desc limit 1`).Scan(&head.Seq, &head.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return core.Mark{}, nil
+	}
+	return head, err
+}
+
+// BatchAt returns the id of the newest batch at or before seq, empty when there is none or it has been pruned.
+func (db *DB) BatchAt(ctx context.Context, seq int64) (id string, err error) {
+	err = db.pool.QueryRow(ctx, selectBatchAt, seq).Scan(&id)
+	return id, mapErr(err, "read the batch")
+}
+
+const selectBatchAt = `select coalesce((select id::text from ingest_batch where seq <= $1 order by seq desc limit 1), '')`
+
+// BatchesAfter returns at most limit committed batches with a seq beyond the mark's, in seq order: who has read
+// one has read every one before it. sensors.ErrOtherLog: the log has another batch in the place of the one that the
+// mark names. A mark without an id is not checked, nor is one whose batch has been pruned.
+func (db *DB) BatchesAfter(ctx context.Context, after core.Mark, limit int) (batches []sensors.Committed, err error) {
 	if own := db.recent.after(after, max(limit, 1)); len(own) > 0 {
 		return own, nil
 	}
-	rows, err := db.pool.Query(ctx, `
-		select seq, at, datastream_ids, times, values, qcs, sources, received, statuses from ingest_batch
-		where seq > $1 order by seq limit $2`, after, max(limit, 1))
-	if err != nil {
-		return nil, mapErr(err, "read batches")
+	err = db.inSnapshot(ctx, func(tx pgx.Tx) error {
+		id := after.ID
+		var batch pgx.Batch
+		batch.Queue(`
+			select seq, id::text, at, datastream_ids, times, values, qcs, sources, received, statuses from ingest_batch
+			where seq > $1 order by seq limit $2`, after.Seq, max(limit, 1)).Query(func(rows pgx.Rows) (err error) {
+			batches, err = pgx.CollectRows(rows, scanBatch)
+			return err
+		})
+		if after.ID != "" {
+			batch.Queue(selectBatchAt, after.Seq).QueryRow(func(row pgx.Row) error { return row.Scan(&id) })
+		}
+		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+			return err
+		}
+		if id != "" && id != after.ID {
+			return sensors.ErrOtherLog
+		}
+		return nil
+	})
+	if errors.Is(err, sensors.ErrOtherLog) {
+		return nil, err
 	}
-	batches, err := pgx.CollectRows(rows, scanBatch)
 	return batches, mapErr(err, "read batches")
 }
 
@@ -112,7 +162,7 @@ func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
 	var times, received []time.Time
 	var values []float64
 	var qcs, sources []int16
-	if err := row.Scan(&c.Seq, &c.At, &ids, &times, &values, &qcs, &sources, &received, &c.Statuses); err != nil {
+	if err := row.Scan(&c.Seq, &c.ID, &c.At, &ids, &times, &values, &qcs, &sources, &received, &c.Statuses); err != nil {
 		return c, err
 	}
 	if sources == nil {

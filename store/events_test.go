@@ -60,10 +60,11 @@ func TestEventLogHasNoLateComers(t *testing.T) {
 			finished = true
 		default:
 		}
-		es, truncated, err := db.EventsAfter(t.Context(), last, 5)
-		if err != nil || truncated {
-			t.Fatalf("truncated %v, %v", truncated, err)
+		page, err := db.EventsAfter(t.Context(), last, 5)
+		if err != nil || page.Truncated {
+			t.Fatalf("truncated %v, %v", page.Truncated, err)
 		}
+		es := page.Events
 		for _, e := range es {
 			seen, last = append(seen, e.Seq), e.Seq
 		}
@@ -81,7 +82,12 @@ func TestEventLogHasNoLateComers(t *testing.T) {
 
 func headOf(ctx context.Context, db *store.DB) (int64, error) {
 	_, head, err := db.Head(ctx)
-	return head, err
+	return head.Seq, err
+}
+
+func eventsAfter(ctx context.Context, db *store.DB, after int64, limit int) ([]core.Event, error) {
+	page, err := db.EventsAfter(ctx, after, limit)
+	return page.Events, err
 }
 
 func TestPrunedEventsAreReported(t *testing.T) {
@@ -100,12 +106,12 @@ func TestPrunedEventsAreReported(t *testing.T) {
 		t.Fatalf("pruned: %+v, %v", report, err)
 	}
 	for after, want := range map[int64]bool{0: true, head - 2: true, head - 1: false, head: false} {
-		es, truncated, err := db.EventsAfter(t.Context(), after, 10)
-		if err != nil || truncated != want {
-			t.Errorf("after %d: truncated %v, %v; want %v", after, truncated, err, want)
+		page, err := db.EventsAfter(t.Context(), after, 10)
+		if err != nil || page.Truncated != want {
+			t.Errorf("after %d: truncated %v, %v; want %v", after, page.Truncated, err, want)
 		}
-		if n := min(head-after, 1); int64(len(es)) != n {
-			t.Errorf("after %d: %d events, want %d", after, len(es), n)
+		if n := min(head-after, 1); int64(len(page.Events)) != n {
+			t.Errorf("after %d: %d events, want %d", after, len(page.Events), n)
 		}
 	}
 	if now, err := headOf(t.Context(), db); err != nil || now != head {
@@ -213,7 +219,7 @@ func TestEventComesBackAsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	es, _, err := db.EventsAfter(t.Context(), 0, 10)
+	es, err := eventsAfter(t.Context(), db, 0, 10)
 	if err != nil || len(es) != 1 {
 		t.Fatalf("events: %+v, %v", es, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"onemap/internal/core"
 	"onemap/sensors"
 )
 
@@ -108,11 +109,15 @@ func (r *recentBatches) add(c sensors.Committed) {
 	}
 }
 
-// after gives the batches that follow a number without a gap, at most limit; none when the next one is
-// not here.
-func (r *recentBatches) after(seq int64, limit int) []sensors.Committed {
+// after gives the batches that follow a mark without a gap, at most limit; none when the next one is
+// not here, or the one of the mark is another than here.
+func (r *recentBatches) after(at core.Mark, limit int) []sensors.Committed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if own, ok := r.bySeq[at.Seq]; ok && at.ID != "" && own.ID != at.ID {
+		return nil
+	}
+	seq := at.Seq
 	var list []sensors.Committed
 	for len(list) < limit {
 		c, ok := r.bySeq[seq+1]

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onemap/internal/core"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -26,7 +27,7 @@ func TestAClockThatRanAheadDoesNotHideWhatFollows(t *testing.T) {
 	first := commit(t, db, ahead(20, 2, 0), ahead(10, 3, 1+10_000_000))
 	right := reading(id, 60, 4)
 	second := commit(t, db, right)
-	got, err := db.BatchesAfter(t.Context(), first.Seq-1, 10)
+	got, err := db.BatchesAfter(t.Context(), core.Mark{Seq: first.Seq - 1}, 10)
 	if err != nil || len(got) != 2 || got[1].Seq != second.Seq {
 		t.Fatalf("batches: %+v, %v", got, err)
 	}
@@ -81,7 +82,7 @@ func TestOwnBatchesAreReadAsOthersReadThem(t *testing.T) {
 		}
 	}
 	third := open() // remembers nothing
-	want, err := third.BatchesAfter(t.Context(), 0, 100)
+	want, err := third.BatchesAfter(t.Context(), core.Mark{Seq: 0}, 100)
 	if err != nil || len(want) != 15 {
 		t.Fatalf("%d batches, %v", len(want), err)
 	}
@@ -97,7 +98,7 @@ func TestOwnBatchesAreReadAsOthersReadThem(t *testing.T) {
 	for name, db := range map[string]*store.DB{"one": one, "two": two} {
 		var got []sensors.Committed
 		for after := int64(0); ; {
-			more, err := db.BatchesAfter(t.Context(), after, 5)
+			more, err := db.BatchesAfter(t.Context(), core.Mark{Seq: after}, 5)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors"
 	"onemap/store"
@@ -36,7 +37,7 @@ func TestRedeliveredBatchIsStoredOnce(t *testing.T) {
 	if n := count(t, db, `select count(*) from observation_conflict`); n != 0 {
 		t.Errorf("%d conflicts, want none", n)
 	}
-	got, err := db.BatchesAfter(t.Context(), 0, 10)
+	got, err := db.BatchesAfter(t.Context(), core.Mark{Seq: 0}, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func TestStatuses(t *testing.T) {
 			t.Errorf("%s: online %v, %v", id, d.Online, err)
 		}
 	}
-	batches, err := db.BatchesAfter(t.Context(), on.Seq, 10)
+	batches, err := db.BatchesAfter(t.Context(), core.Mark{Seq: on.Seq}, 10)
 	if err != nil || len(batches) != 1 {
 		t.Fatalf("batches: %v, %v", batches, err)
 	}
@@ -292,7 +293,7 @@ func TestTailHasNoLateComers(t *testing.T) {
 			finished = true // and one more reading
 		default:
 		}
-		batches, err := db.BatchesAfter(t.Context(), last, 7)
+		batches, err := db.BatchesAfter(t.Context(), core.Mark{Seq: last}, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -301,7 +302,7 @@ func TestTailHasNoLateComers(t *testing.T) {
 		}
 		finished = finished && len(batches) == 0
 	}
-	all, err := db.BatchesAfter(t.Context(), 0, 10_000)
+	all, err := db.BatchesAfter(t.Context(), core.Mark{Seq: 0}, 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,12 +344,12 @@ func TestAbortedBatchLeavesAHarmlessGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := commit(t, db, reading(id, 60, 1))
-	got, err := db.BatchesAfter(t.Context(), first.Seq, 10)
+	got, err := db.BatchesAfter(t.Context(), core.Mark{Seq: first.Seq}, 10)
 	if err != nil || len(got) != 1 || got[0].Seq != second.Seq || second.Seq != lost+1 {
 		t.Errorf("after a gap at %d: %+v, %v", lost, got, err)
 	}
-	if head, err := db.HeadBatch(t.Context()); err != nil || head != second.Seq {
-		t.Errorf("head %d, %v", head, err)
+	if head, err := db.HeadBatch(t.Context()); err != nil || head.Seq != second.Seq {
+		t.Errorf("head %v, %v", head, err)
 	}
 }
 

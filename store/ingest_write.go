@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -55,7 +56,8 @@ func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResu
 	if p.ahead {
 		c = columnsOf(present)
 	}
-	batch.Queue(appendSQL, c.ids, c.states, c.values, c.qcs, batchSources(present), c.received, []byte(`[]`)).QueryRow(func(row pgx.Row) error {
+	kept.ID = uuid.NewString()
+	batch.Queue(appendSQL, c.ids, c.states, c.values, c.qcs, batchSources(present), c.received, []byte(`[]`), kept.ID).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&kept.Seq, &kept.At)
 	})
 	if err := db.pool.SendBatch(ctx, &batch).Close(); err != nil {
@@ -381,7 +383,7 @@ func cleanFaults(faults []sensors.Fault) []sensors.Fault {
 
 // appendSQL writes the row that rules and live state are made from. It takes the lock that puts batches in
 // the order of their commits, so nothing may come after it.
-const appendSQL = `select append_ingest_batch($1, $2, $3, $4, $5, $6, $7), clock_timestamp()`
+const appendSQL = `select append_ingest_batch($1, $2, $3, $4, $5, $6, $7, $8), clock_timestamp()`
 
 // appendBatch writes the batch of stored readings, in the order of their states, and statuses, and gives
 // it as its readers will see it. Call it last in the transaction.
@@ -390,11 +392,11 @@ func appendBatch(ctx context.Context, tx pgx.Tx, stored []reading, statuses []se
 	if statuses == nil {
 		statuses = []sensors.Status{}
 	}
-	kept := sensors.Committed{Observations: asCommitted(stored), Statuses: statuses}
+	kept := sensors.Committed{ID: uuid.NewString(), Observations: asCommitted(stored), Statuses: statuses}
 	news, err := json.Marshal(statuses)
 	if err != nil {
 		return kept, err
 	}
-	err = tx.QueryRow(ctx, appendSQL, c.ids, c.states, c.values, c.qcs, batchSources(stored), c.received, news).Scan(&kept.Seq, &kept.At)
+	err = tx.QueryRow(ctx, appendSQL, c.ids, c.states, c.values, c.qcs, batchSources(stored), c.received, news, kept.ID).Scan(&kept.Seq, &kept.At)
 	return kept, err
 }

@@ -112,7 +112,7 @@ func newDivisions(t testing.TB) *store.DB {
 // eventsOf gives the events of a kind with whom they go to, in words.
 func eventsOf(t testing.TB, db *store.DB, kind string) []core.Event {
 	t.Helper()
-	all, _, err := db.EventsAfter(t.Context(), 0, 1000)
+	all, err := eventsAfter(t.Context(), db, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

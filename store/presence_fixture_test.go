@@ -118,7 +118,7 @@ func (s *scene) look() []sensors.PresenceChange {
 	if !r.Looked {
 		s.t.Fatal("it did not look")
 	}
-	told := changesOf(s.t, s.told(head))
+	told := changesOf(s.t, s.told(head.Seq))
 	if len(told) != r.Changes {
 		s.t.Errorf("it says that it told %d changes and told %+v", r.Changes, told)
 	}
@@ -128,7 +128,7 @@ func (s *scene) look() []sensors.PresenceChange {
 // told gives the presence events after a number.
 func (s *scene) told(after int64) []core.Event {
 	s.t.Helper()
-	all, _, err := s.db.EventsAfter(s.t.Context(), after, 1000)
+	all, err := eventsAfter(s.t.Context(), s.db, after, 1000)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func TestNetworkFalls(t *testing.T) {
 		if err != nil || r.Events != counties {
 			t.Fatalf("%+v, %v", r, err)
 		}
-		return s.told(head)
+		return s.told(head.Seq)
 	}
 	if up := look(1); len(up) != counties {
 		t.Errorf("%d events when they came", len(up))

@@ -222,7 +222,7 @@ func TestIntervals(t *testing.T) {
 	if got, err := s.db.SetInterval(ctx, city, id, 0, "wang"); err != nil || got.IntervalS != 60 || got.ID != id || got.Name != "level" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	events, _, err := s.db.EventsAfter(ctx, head, 10)
+	events, err := eventsAfter(ctx, s.db, head.Seq, 10)
 	if err != nil || len(events) != 1 || events[0].Kind != core.EventRegistryChanged || events[0].Subject != d0 || events[0].Actor != "wang" {
 		t.Errorf("%+v, %v", events, err)
 	}

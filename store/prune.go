@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -58,6 +59,7 @@ const pruneChunk = 5000
 func (db *DB) Prune(ctx context.Context, policy PrunePolicy) (PruneReport, error) {
 	p, now := policy.withDefaults(), db.now()
 	var r PruneReport
+	var witnesses int64 // nothing that anybody asks for
 	var err error
 	if r.Events, err = db.pruneEvents(ctx, now.Add(-p.Events)); err != nil {
 		return r, mapErr(err, "prune the event log")
@@ -90,6 +92,8 @@ func (db *DB) Prune(ctx context.Context, policy PrunePolicy) (PruneReport, error
 		{"sessions", &r.Sessions, `
 			delete from session where id in (
 				select id from session where least(expires_at, revoked_at) < $2 limit $1)`, []any{now.Add(-p.Sessions)}},
+		{"the witnesses of the change feed", &witnesses, `delete from feed_witness where id in (select id from feed_witness where at < $2 limit $1)`,
+			[]any{now.Add(-witnessKept)}},
 		{"clients", &r.Clients, `
 			delete from push_client where client_id in (
 				select client_id from push_client where last_seen < $2 and not connected limit $1)`, []any{now.Add(-p.Clients)}},
@@ -125,9 +129,13 @@ func (db *DB) pruneEvents(ctx context.Context, before time.Time) (int64, error) 
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		var to int64
 		err := tx.QueryRow(ctx, `
-			update event_horizon set seq = greatest(seq, (
-				select coalesce(max(seq), 0) from event_log where at < $1 and seq < (select max(seq) from event_log)))
-			returning seq`, before).Scan(&to)
+			update event_horizon h set seq = e.seq, id = e.id
+			from (select seq, id from event_log where at < $1 and seq < (select max(seq) from event_log) order by seq desc limit 1) e
+			where e.seq > h.seq
+			returning h.seq`, before).Scan(&to)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

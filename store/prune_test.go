@@ -38,7 +38,7 @@ func TestPruneKeepsWhatIsNeeded(t *testing.T) {
 	if got.Batches != 3 || got.Quarantine != 4 {
 		t.Errorf("pruned: %+v; want the 3 batches that the rules have seen, and 4 of the quarantine", got)
 	}
-	batches, err := db.BatchesAfter(t.Context(), seqs[2], 10)
+	batches, err := db.BatchesAfter(t.Context(), core.Mark{Seq: seqs[2]}, 10)
 	if err != nil || len(batches) != 2 {
 		t.Errorf("batches behind the cursor: %v, %v", batches, err)
 	}
@@ -51,8 +51,8 @@ func TestPruneKeepsWhatIsNeeded(t *testing.T) {
 	if got, err = db.Prune(t.Context(), store.PrunePolicy{Batches: time.Nanosecond}); err != nil || got.Batches != 1 {
 		t.Errorf("pruned: %+v, %v; want all but the newest batch", got, err)
 	}
-	if head, err := db.HeadBatch(t.Context()); err != nil || head != seqs[4] {
-		t.Errorf("head %d, %v; want %d", head, err, seqs[4])
+	if head, err := db.HeadBatch(t.Context()); err != nil || head.Seq != seqs[4] {
+		t.Errorf("head %v, %v; want %d", head, err, seqs[4])
 	}
 }
 

@@ -27,7 +27,7 @@ func TestEventsAreThosePushed(t *testing.T) {
 			}
 		}
 	}
-	all, _, err := db.EventsAfter(ctx, 0, 1000)
+	all, err := eventsAfter(ctx, db, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 // unevaluated is what was told of devices whose readings are not evaluated.
 func (s *scene) unevaluated() []string {
 	s.t.Helper()
-	events, _, err := s.db.EventsAfter(s.t.Context(), 0, 1000)
+	events, err := eventsAfter(s.t.Context(), s.db, 0, 1000)
 	if err != nil {
 		s.t.Fatal(err)
 	}

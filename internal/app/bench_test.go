@@ -18,7 +18,7 @@ import (
 func BenchmarkReadingToResponder(b *testing.B) {
 	info := startDemo(b, demoDir(b)).Info()
 	login(b, info, "commander").clearAtOnce()
-	l := login(b, info, "r370602").connect("bench-370602", "", 0)
+	l := login(b, info, "r370602").connect("bench-370602", "", core.Mark{})
 	c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + info.MQTT).SetClientID(info.Device.ID).
 		SetUsername(info.Device.ID).SetPassword(info.Device.Password))
 	if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() != nil {

@@ -126,7 +126,9 @@ func (u *user) raw(method, path string, in any, header ...string) (int, []byte, 
 type frame struct {
 	Type      string          `json:"type"`
 	Seq       int64           `json:"seq"`
+	ID        string          `json:"id"`
 	Head      int64           `json:"head"`
+	HeadID    string          `json:"head_id"`
 	Epoch     string          `json:"epoch"`
 	Recovered bool            `json:"recovered"`
 	Kind      string          `json:"kind"`
@@ -160,7 +162,7 @@ type live struct {
 }
 
 // connect opens the push endpoint, says hello, and reads the welcome.
-func (u *user) connect(client, epoch string, lastSeq int64) *live {
+func (u *user) connect(client, epoch string, last core.Mark) *live {
 	u.t.Helper()
 	target, err := url.Parse(u.base)
 	if err != nil {
@@ -176,7 +178,7 @@ func (u *user) connect(client, epoch string, lastSeq int64) *live {
 	}
 	u.t.Cleanup(func() { _ = conn.Close() }) // the server may have closed it first
 	l := &live{t: u.t, conn: conn}
-	l.send(map[string]any{"type": "hello", "client": client, "epoch": epoch, "last_seq": lastSeq})
+	l.send(map[string]any{"type": "hello", "client": client, "epoch": epoch, "last_seq": last.Seq, "last_id": last.ID})
 	l.until("welcome", func(f frame) bool { return f.Type == "welcome" })
 	return l
 }

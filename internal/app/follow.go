@@ -11,8 +11,8 @@ import (
 
 // eventFeed is the event log as this node follows it for its own memory.
 type eventFeed interface {
-	Head(ctx context.Context) (epoch string, head int64, err error)
-	EventsAfter(ctx context.Context, after int64, limit int) (events []core.Event, truncated bool, err error)
+	Head(ctx context.Context) (epoch string, head core.Mark, err error)
+	EventsAfter(ctx context.Context, after int64, limit int) (core.EventPage, error)
 	EventsNotified(ctx context.Context) error
 }
 
@@ -28,7 +28,7 @@ type follower struct {
 	rules    func()                // rules or their targets changed
 
 	epoch string
-	last  int64
+	last  core.Mark
 }
 
 const (
@@ -59,28 +59,22 @@ func (f *follower) run(ctx context.Context) {
 }
 
 func (f *follower) catchUp(ctx context.Context) error {
-	epoch, head, err := f.feed.Head(ctx)
-	if err != nil {
-		return err
-	}
-	if epoch != f.epoch || head < f.last { // restored: nothing that is held can be trusted
-		f.everything(ctx)
-		f.epoch, f.last = epoch, head
-		return nil
-	}
 	for {
-		events, truncated, err := f.feed.EventsAfter(ctx, f.last, followLimit)
+		page, err := f.feed.EventsAfter(ctx, f.last.Seq, followLimit)
 		if err != nil {
 			return err
 		}
-		if truncated {
+		if page.Epoch != f.epoch || page.Truncated || page.Before != f.last.ID {
+			// restored, or too far behind: nothing that is held can be trusted; what is read from now on is at least as new
+			f.epoch, f.last = page.Epoch, page.Head
 			f.everything(ctx)
+			return nil
 		}
-		for _, e := range events {
+		for _, e := range page.Events {
 			f.apply(ctx, e)
-			f.last = e.Seq
+			f.last = e.Mark()
 		}
-		if len(events) < followLimit {
+		if len(page.Events) < followLimit {
 			return nil
 		}
 	}

@@ -104,7 +104,7 @@ func TestMainJob(t *testing.T) {
 	info := d.Info()
 	city, here, there := login(t, info, "commander"), login(t, info, "r370602"), login(t, info, "r370614")
 	city.clearAtOnce()
-	cityLive, hereLive, thereLive := city.connect("client-city", "", 0), here.connect("client-370602", "", 0), there.connect("client-370614", "", 0)
+	cityLive, hereLive, thereLive := city.connect("client-city", "", core.Mark{}), here.connect("client-370602", "", core.Mark{}), there.connect("client-370614", "", core.Mark{})
 
 	mosquittoPub(t, info, "mqttv311", info.Device.RedAbove+0.3)
 	issued, event := hereLive.untilAlert(core.EventAlertIssued, info.Device.ID)

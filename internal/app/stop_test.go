@@ -43,7 +43,7 @@ func TestTheServersEndIsNotTheDevices(t *testing.T) {
 	const some = 50
 	eventually(t, "devices are on line", func() bool { return online(u) >= some })
 	eventually(t, "that is told", func() bool { return len(presenceEvents(t, u)) > 0 })
-	page := u.connect("client-of-the-page", "", 0)
+	page := u.connect("client-of-the-page", "", core.Mark{})
 	told := page.rest()
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)

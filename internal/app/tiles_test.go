@@ -19,6 +19,7 @@ import (
 	"github.com/paulmach/orb/geojson"
 
 	"onemap/geo"
+	"onemap/internal/core"
 )
 
 // token is the session's token, as a program that keeps no cookies brings it.
@@ -163,7 +164,7 @@ func TestTwoNodesServeFreshTiles(t *testing.T) {
 			status, _, _ := u.raw(http.MethodGet, tileAt("wells", here, 14), nil)
 			return status == http.StatusOK && u.draws("wells", here, 14, id)
 		})
-		sockets = append(sockets, u.connect(fmt.Sprint("client-tiles-", i), "", 0))
+		sockets = append(sockets, u.connect(fmt.Sprint("client-tiles-", i), "", core.Mark{}))
 	}
 	for _, l := range sockets {
 		l.pastLoading(conn, "wells", id)

@@ -47,7 +47,7 @@ func TestTwoNodes(t *testing.T) {
 	commander.clearAtOnce()
 	here := login(t, first.Info(), "r370602")
 	elsewhere := login(t, there, "r370602")
-	l := elsewhere.connect("client-second-node", "", 0)
+	l := elsewhere.connect("client-second-node", "", core.Mark{})
 	mosquittoPub(t, first.Info(), "mqttv311", first.Info().Device.RedAbove+0.3)
 	_, issued := l.untilAlert(core.EventAlertIssued, first.Info().Device.ID)
 
@@ -78,7 +78,7 @@ func TestTwoNodes(t *testing.T) {
 		return elsewhere.call(http.MethodGet, "/api/v1/me", nil, nil) == http.StatusUnauthorized
 	})
 
-	city := commander.connect("client-city-second", "", 0)
+	city := commander.connect("client-city-second", "", core.Mark{})
 	if err := first.App.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}

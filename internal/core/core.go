@@ -177,10 +177,28 @@ func (a Audience) Admits(s Scope) bool {
 	}
 }
 
+// Mark is a position in a log of numbered rows: everything up to Seq. ID is the random id of the newest row at or
+// before Seq, empty when there is none. A log that was restored may give out the same numbers again, never the same
+// ids: a log that has this id at this position has this past.
+type Mark struct {
+	Seq int64
+	ID  string
+}
+
+// EventPage is a part of the event log, read from one state of the database.
+type EventPage struct {
+	Epoch     string // of the log
+	Head      Mark   // the newest event
+	Before    string // the id of the newest event at or before the seq that was asked for; empty: there is none
+	Truncated bool   // events after that seq have been pruned: the answer is not complete
+	Events    []Event
+}
+
 // Event is one row of the event log: something that a person must not miss. Seq is in commit order:
 // who has seen n has seen all below n.
 type Event struct {
 	Seq       int64           `json:"seq"`
+	ID        string          `json:"id"` // random; with Seq it proves which log the event is of
 	At        time.Time       `json:"at"`
 	Kind      string          `json:"kind"`
 	Divisions []string        `json:"divisions"`       // whom it is addressed to; empty is the city alone
@@ -189,6 +207,9 @@ type Event struct {
 	Actor     string          `json:"actor,omitempty"` // who did it; empty is the system
 	Payload   json.RawMessage `json:"payload"`
 }
+
+// Mark is the position right after the event.
+func (e Event) Mark() Mark { return Mark{Seq: e.Seq, ID: e.ID} }
 
 // VisibleTo reports whether a principal of the scope may see the event.
 func (e Event) VisibleTo(s Scope) bool {

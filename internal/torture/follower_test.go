@@ -21,7 +21,7 @@ type follower struct {
 
 	mu     sync.Mutex
 	epoch  string
-	last   int64
+	last   core.Mark
 	issued map[int64]int // alert.issued events by seq: how often they came
 	gaps   int           // reconnections that could not go on where the last one ended
 }
@@ -30,9 +30,11 @@ type follower struct {
 type frame struct {
 	Type      string `json:"type"`
 	Seq       int64  `json:"seq"`
+	ID        string `json:"id"`
 	Epoch     string `json:"epoch"`
 	Recovered bool   `json:"recovered"`
 	Head      int64  `json:"head"`
+	HeadID    string `json:"head_id"`
 	Kind      string `json:"kind"`
 }
 
@@ -78,7 +80,7 @@ func (f *follower) connection(ctx context.Context, first chan struct{}) {
 	defer stop()
 	hello := map[string]any{"type": "hello", "client": "torture-follower"}
 	if f.epoch != "" {
-		hello["epoch"], hello["last_seq"] = f.epoch, f.last
+		hello["epoch"], hello["last_seq"], hello["last_id"] = f.epoch, f.last.Seq, f.last.ID
 	}
 	if conn.WriteJSON(hello) != nil {
 		return
@@ -106,14 +108,14 @@ func (f *follower) take(one frame, first chan struct{}) {
 	switch one.Type {
 	case "welcome":
 		if f.epoch == "" {
-			f.last = one.Head
+			f.last = core.Mark{Seq: one.Head, ID: one.HeadID}
 			close(first)
 		} else if !one.Recovered {
 			f.gaps++
 		}
 		f.epoch = one.Epoch
 	case "event":
-		f.last = one.Seq
+		f.last = core.Mark{Seq: one.Seq, ID: one.ID}
 		if one.Kind == core.EventAlertIssued {
 			f.issued[one.Seq]++
 		}

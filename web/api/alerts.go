@@ -20,6 +20,7 @@ import (
 type AlertList struct {
 	Epoch string         `json:"epoch"`
 	Seq   int64          `json:"seq"`
+	SeqID string         `json:"seq_id" doc:"The id of the newest event up to seq: a hello's last_id"`
 	Items []alerts.Alert `json:"items"`
 	Count *int64         `json:"count,omitempty" doc:"How many match in all, when it was asked for"`
 }
@@ -131,7 +132,7 @@ func (s *Server) alerts(ctx context.Context, p auth.Principal, in *alertsInput) 
 	if err != nil {
 		return nil, err
 	}
-	out := AlertList{Epoch: snap.Epoch, Seq: snap.Seq, Items: make([]alerts.Alert, 0, len(snap.Alerts))}
+	out := AlertList{Epoch: snap.Epoch, Seq: snap.Head.Seq, SeqID: snap.Head.ID, Items: make([]alerts.Alert, 0, len(snap.Alerts))}
 	for _, a := range snap.Alerts {
 		out.Items = append(out.Items, possibleFor(p, a))
 	}

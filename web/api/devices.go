@@ -17,11 +17,13 @@ import (
 // DeviceSnapshot is the devices of the scope; it holds what the event log has up to Seq of Epoch and
 // the committed batches up to Batch, so that the push can go on from there.
 type DeviceSnapshot struct {
-	Epoch string           `json:"epoch"`
-	Seq   int64            `json:"seq"`
-	Batch int64            `json:"batch"`
-	At    time.Time        `json:"at" doc:"When this was read"`
-	Items []sensors.Device `json:"items"`
+	Epoch   string           `json:"epoch"`
+	Seq     int64            `json:"seq"`
+	SeqID   string           `json:"seq_id" doc:"The id of the newest event up to seq: a hello's last_id"`
+	Batch   int64            `json:"batch"`
+	BatchID string           `json:"batch_id" doc:"The id of the newest batch up to batch: a hello's batch_id"`
+	At      time.Time        `json:"at" doc:"When this was read"`
+	Items   []sensors.Device `json:"items"`
 }
 
 // NewDevice makes a device.
@@ -138,7 +140,7 @@ func (s *Server) devices(ctx context.Context, p auth.Principal, _ *none) (*body[
 	if err != nil {
 		return nil, err
 	}
-	out := DeviceSnapshot{Epoch: snap.Epoch, Seq: snap.Seq, Batch: snap.Batch, At: s.now().UTC(), Items: make([]sensors.Device, 0, len(snap.Devices))}
+	out := DeviceSnapshot{Epoch: snap.Epoch, Seq: snap.Head.Seq, SeqID: snap.Head.ID, Batch: snap.Batch.Seq, BatchID: snap.Batch.ID, At: s.now().UTC(), Items: make([]sensors.Device, 0, len(snap.Devices))}
 	for _, d := range snap.Devices {
 		out.Items = append(out.Items, wireDevice(p, d))
 	}

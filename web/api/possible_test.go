@@ -38,7 +38,7 @@ func (w *world) raise(device string, change func(*alerts.Alert)) alerts.Alert {
 	if change != nil {
 		change(&a)
 	}
-	stored, err := w.db.Apply(ctx, alerts.Step{From: from, To: from + 1, Changes: []alerts.Change{{Kind: core.EventAlertIssued, Alert: a}}})
+	stored, err := w.db.Apply(ctx, alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: core.EventAlertIssued, Alert: a}}})
 	w.must(err)
 	return stored[0]
 }
@@ -57,7 +57,7 @@ func (w *world) detect(a alerts.Alert, d alerts.Detection) alerts.Alert {
 		kind = core.EventAlertStale
 	default:
 	}
-	stored, err := w.db.Apply(w.t.Context(), alerts.Step{From: from, To: from + 1, Changes: []alerts.Change{{Kind: kind, Alert: a}}})
+	stored, err := w.db.Apply(w.t.Context(), alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: kind, Alert: a}}})
 	w.must(err)
 	return stored[0]
 }

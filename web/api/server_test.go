@@ -293,7 +293,7 @@ func (w *world) fillAlerts() {
 	w.must(err)
 	from, err := w.db.Cursor(ctx)
 	w.must(err)
-	stored, err := w.db.Apply(ctx, alerts.Step{From: from, To: from + 1, Changes: []alerts.Change{{
+	stored, err := w.db.Apply(ctx, alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{
 		Kind: core.EventAlertIssued,
 		Alert: alerts.Alert{
 			RuleID: w.rule.ID, DatastreamID: w.streams["dev-02"], DeviceID: "dev-02", Level: core.Red, PeakLevel: core.Red,

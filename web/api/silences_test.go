@@ -110,10 +110,10 @@ func TestSilencesAreToldAndKept(t *testing.T) {
 	if again := end(); first.EndedAt == nil || first.EndedBy != r14 || !again.EndedAt.Equal(*first.EndedAt) {
 		t.Errorf("ended %+v, again %+v", first, again)
 	}
-	all, _, err := w.db.EventsAfter(t.Context(), 0, 1000)
+	page, err := w.db.EventsAfter(t.Context(), 0, 1000)
 	w.must(err)
 	var told []string
-	for _, e := range all {
+	for _, e := range page.Events {
 		if e.Kind != core.EventSilenceChanged {
 			continue
 		}

@@ -2,6 +2,8 @@ package push
 
 import (
 	"context"
+
+	"onemap/internal/core"
 )
 
 // admit answers a hello: it checks that the session still holds, decides whether the client can be
@@ -23,7 +25,10 @@ func (h *Hub) admit(ctx context.Context, c *client, hi hello) error {
 		recovered := false
 		if hi.Epoch == v.epoch {
 			var err error
-			if recovered, err = h.recoverable(ctx, v, hi.LastSeq); err != nil {
+			if recovered, err = h.recoverable(ctx, v, hi.Last); err != nil {
+				break
+			}
+			if hi.Batch, err = h.provenBatch(ctx, hi.Batch); err != nil {
 				break
 			}
 		}
@@ -39,7 +44,7 @@ func (h *Hub) admit(ctx context.Context, c *client, hi hello) error {
 type view struct {
 	epoch       string
 	gen         uint64
-	floor, head int64
+	floor, head core.Mark
 }
 
 func (h *Hub) view() view {
@@ -48,35 +53,58 @@ func (h *Hub) view() view {
 	return view{h.events.epoch, h.events.gen, h.events.floor, h.events.head}
 }
 
-// recoverable reports whether everything after lastSeq is still there to be sent.
-func (h *Hub) recoverable(ctx context.Context, v view, lastSeq int64) (bool, error) {
-	switch {
-	case lastSeq > v.head:
-		// A snapshot from another node can be a moment ahead of this one's tail. Only the log knows.
-		nudge(h.eventNudge)
-		epoch, head, err := h.parts.Events.Head(ctx)
-		return err == nil && epoch == v.epoch && lastSeq <= head, err
-	case v.head-lastSeq > int64(h.o.MaxReplay):
+// recoverable reports whether this log has the client's past, up to the very event that it names, and everything
+// after that is still there to be sent.
+func (h *Hub) recoverable(ctx context.Context, v view, last core.Mark) (bool, error) {
+	if v.head.Seq-last.Seq > int64(h.o.MaxReplay) {
 		return false, nil
-	case lastSeq >= v.floor:
-		return true, nil
-	default:
-		_, truncated, err := h.parts.Events.EventsAfter(ctx, lastSeq, 1)
-		return err == nil && !truncated, err
 	}
+	h.mu.RLock()
+	id, ok := h.events.idAt(last.Seq)
+	h.mu.RUnlock()
+	if ok {
+		return id == last.ID, nil
+	}
+	if last.Seq > v.head.Seq {
+		nudge(h.eventNudge) // a snapshot from another node can be a moment ahead of this one's tail: only the log knows
+	}
+	page, err := h.parts.Events.EventsAfter(ctx, last.Seq, 1)
+	if err != nil {
+		return false, err
+	}
+	return page.Epoch == v.epoch && !page.Truncated && page.Before == last.ID && last.Seq <= page.Head.Seq, nil
+}
+
+// provenBatch returns the batch that a client's state is of, nil when the log has another one in its place, or it is
+// not known any more.
+func (h *Hub) provenBatch(ctx context.Context, at *core.Mark) (*core.Mark, error) {
+	if at == nil {
+		return nil, nil
+	}
+	id, ok := h.live.idAt(at.Seq)
+	if !ok {
+		var err error
+		if id, err = h.parts.Batches.BatchAt(ctx, at.Seq); err != nil {
+			return nil, err
+		}
+	}
+	if id == "" || id != at.ID {
+		return nil, nil
+	}
+	return at, nil
 }
 
 // exists reports whether the log has given out a seq. When nobody can tell, it may have.
 func (h *Hub) exists(ctx context.Context, seq int64) bool {
 	v := h.view()
-	if seq <= v.head {
+	if seq <= v.head.Seq {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
 	defer cancel()
 	nudge(h.eventNudge)
 	_, head, err := h.parts.Events.Head(ctx)
-	return err != nil || seq <= head
+	return err != nil || seq <= head.Seq
 }
 
 // join makes the client a member of its scope's class, at its position in the log. It fails when
@@ -90,18 +118,19 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	how := joinedFresh
 	c.gen, c.position = gen, h.events.head
 	if recovered {
-		c.position, how = hi.LastSeq, joinedLive
-		if hi.LastSeq < h.events.head {
+		c.position, how = hi.Last, joinedLive
+		if hi.Last.Seq < h.events.head.Seq {
 			how = joinedRecovered
 			c.replaying.Store(true)
 		}
 	}
-	c.sent.Store(c.position)
+	c.sent.Store(c.position.Seq)
 	var continued bool
 	c.stateAt, continued = h.live.resume(hi.Batch, recovered)
 	c.tilesAt = h.tiles.position() // tiles that are fetched after the welcome are no older
+	head := later(h.events.head, c.position)
 	c.welcome = must(marshalMessage(typeWelcome, welcomeFrame{
-		Type: typeWelcome, Epoch: h.events.epoch, Head: max(h.events.head, c.position),
+		Type: typeWelcome, Epoch: h.events.epoch, Head: head.Seq, HeadID: head.ID,
 		Recovered: recovered, State: continued, Time: h.now().UTC(),
 	}))
 	cl := h.classes[c.scope]
@@ -115,4 +144,12 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	c.doneBytes.Store(cl.bytes)
 	h.metrics.joined[how].Inc()
 	return true
+}
+
+// later is the mark further on of the two.
+func later(a, b core.Mark) core.Mark {
+	if b.Seq > a.Seq {
+		return b
+	}
+	return a
 }

@@ -41,11 +41,11 @@ type client struct {
 	gen     uint64 // of the ring that the position belongs to
 
 	// The writer's alone, once ready.
-	position   int64  // all visible events up to it have been written
-	stateAt    int64  // so have all visible readings up to this batch
-	tilesAt    uint64 // so have all visible changes of tiles up to this flush
+	position   core.Mark // all visible events up to it have been written
+	stateAt    core.Mark // so have all visible readings up to this batch
+	tilesAt    uint64    // so have all visible changes of tiles up to this flush
 	states     []*message
-	statesTo   int64
+	statesTo   core.Mark
 	nextBeat   time.Time
 	pulseSeen  uint64
 	rosterSeen uint64

@@ -64,7 +64,7 @@ func samples(t *testing.T) map[string]map[string]json.RawMessage {
 		tilesFrame{Type: typeTiles},
 		clientsFrame{Type: typeClients},
 		viewersFrame{Type: typeViewers},
-		json.RawMessage(beatFrame(1, time.Now(), []byte(`{}`))),
+		json.RawMessage(beatFrame(core.Mark{Seq: 1, ID: "i"}, time.Now(), []byte(`{}`))),
 	} {
 		data, err := json.Marshal(v)
 		if err != nil {

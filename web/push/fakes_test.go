@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
@@ -24,6 +26,7 @@ type memLog struct {
 	events   []core.Event
 	head     int64
 	pruned   int64 // everything up to it is gone
+	prunedID string
 	away     bool
 	broken   int64         // from this seq on no rows can be read; 0: all can
 	quiet    bool          // appends are not notified: readers must poll
@@ -51,37 +54,65 @@ func (l *memLog) enter(ctx context.Context) error {
 	return nil
 }
 
-func (l *memLog) Head(ctx context.Context) (string, int64, error) {
+func (l *memLog) Head(ctx context.Context) (string, core.Mark, error) {
 	if err := l.enter(ctx); err != nil {
-		return "", 0, err
+		return "", core.Mark{}, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.epoch, l.head, nil
+	return l.epoch, core.Mark{Seq: l.head, ID: l.idAtLocked(l.head)}, nil
 }
 
-func (l *memLog) EventsAfter(ctx context.Context, after int64, limit int) ([]core.Event, bool, error) {
+func (l *memLog) headSeq() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head
+}
+
+// idAt is what a client that has everything up to seq knows of it.
+func (l *memLog) idAt(seq int64) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.idAtLocked(seq)
+}
+
+// idAtLocked is the id of the newest event at or before seq.
+func (l *memLog) idAtLocked(seq int64) string {
+	id := l.prunedID
+	for _, e := range l.events {
+		if e.Seq <= seq {
+			id = e.ID
+		}
+	}
+	return id
+}
+
+func (l *memLog) EventsAfter(ctx context.Context, after int64, limit int) (core.EventPage, error) {
+	var none core.EventPage
 	if err := l.enter(ctx); err != nil {
-		return nil, false, err
+		return none, err
 	}
 	l.mu.Lock()
 	hang, broken := l.hangRows, l.broken > 0 && after >= l.broken
 	l.mu.Unlock()
 	if broken {
-		return nil, false, errAway
+		return none, errAway
 	}
 	if hang != nil {
 		select {
 		case <-hang:
 		case <-ctx.Done():
-			return nil, false, ctx.Err()
+			return none, ctx.Err()
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, _ := slices.BinarySearchFunc(l.events, after+1, func(e core.Event, seq int64) int { return int(e.Seq - seq) })
 	page := slices.Clone(l.events[i:min(i+limit, len(l.events))])
-	return page, after < l.pruned, nil
+	return core.EventPage{
+		Epoch: l.epoch, Head: core.Mark{Seq: l.head, ID: l.idAtLocked(l.head)}, Before: l.idAtLocked(after),
+		Truncated: after < l.pruned, Events: page,
+	}, nil
 }
 
 func (l *memLog) EventsNotified(ctx context.Context) error {
@@ -109,7 +140,7 @@ func (l *memLog) append(e core.Event) core.Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.head++
-	e.Seq, e.At = l.head, time.Now()
+	e.Seq, e.ID, e.At = l.head, uuid.NewString(), time.Now()
 	if e.Payload == nil {
 		e.Payload = json.RawMessage(fmt.Sprintf(`{"n":%d}`, e.Seq))
 	}
@@ -124,16 +155,20 @@ func (l *memLog) append(e core.Event) core.Event {
 func (l *memLog) prune(upTo int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.pruned = upTo
+	l.pruned, l.prunedID = upTo, l.idAtLocked(upTo)
 	l.events = slices.DeleteFunc(l.events, func(e core.Event) bool { return e.Seq <= upTo })
 }
 
-// restore is what a backup does: another epoch, and only what it holds.
+// restore is what a backup does: another epoch, and only what it holds. A folder that is put back keeps the epoch.
 func (l *memLog) restore(epoch string, head int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.epoch, l.head = epoch, head
+	l.epoch = epoch
 	l.events = slices.DeleteFunc(l.events, func(e core.Event) bool { return e.Seq > head })
+	for l.head = min(l.head, head); l.head < head; {
+		l.head++
+		l.events = append(l.events, core.Event{Seq: l.head, ID: uuid.NewString(), At: time.Now(), Kind: "restored"})
+	}
 }
 
 func (l *memLog) setAway(away bool) {
@@ -168,35 +203,69 @@ type memBatches struct {
 	away    bool
 }
 
-func (b *memBatches) HeadBatch(context.Context) (int64, error) {
+func (b *memBatches) HeadBatch(context.Context) (core.Mark, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.away {
-		return 0, errAway
+		return core.Mark{}, errAway
 	}
-	return b.head, nil
+	return core.Mark{Seq: b.head, ID: b.idAtLocked(b.head)}, nil
 }
 
-func (b *memBatches) BatchesAfter(_ context.Context, after int64, limit int) ([]sensors.Committed, error) {
+func (b *memBatches) idAtLocked(seq int64) (id string) {
+	for _, c := range b.batches {
+		if c.Seq <= seq {
+			id = c.ID
+		}
+	}
+	return id
+}
+
+func (b *memBatches) BatchAt(_ context.Context, seq int64) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.away {
+		return "", errAway
+	}
+	return b.idAtLocked(seq), nil
+}
+
+func (b *memBatches) BatchesAfter(_ context.Context, after core.Mark, limit int) ([]sensors.Committed, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.away {
 		return nil, errAway
 	}
+	if id := b.idAtLocked(after.Seq); after.ID != "" && id != after.ID {
+		return nil, sensors.ErrOtherLog
+	}
 	var page []sensors.Committed
 	for _, c := range b.batches {
-		if c.Seq > after && len(page) < limit {
+		if c.Seq > after.Seq && len(page) < limit {
 			page = append(page, c)
 		}
 	}
 	return page, nil
 }
 
+// startAt begins with a batch of that number.
+func (b *memBatches) startAt(seq int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.head, b.batches = seq, []sensors.Committed{{Seq: seq, ID: uuid.NewString(), At: time.Now()}}
+}
+
+func (b *memBatches) idAt(seq int64) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.idAtLocked(seq)
+}
+
 func (b *memBatches) commit(obs []sensors.Observation, statuses ...sensors.Status) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.head++
-	b.batches = append(b.batches, sensors.Committed{Seq: b.head, At: time.Now(), Observations: obs, Statuses: statuses})
+	b.batches = append(b.batches, sensors.Committed{Seq: b.head, ID: uuid.NewString(), At: time.Now(), Observations: obs, Statuses: statuses})
 	return b.head
 }
 

@@ -43,10 +43,10 @@ const maxSeq = 1<<53 - 1
 
 // hello is the client's first frame.
 type hello struct {
-	Client  string
-	Epoch   string
-	LastSeq int64
-	Batch   *int64 // the newest state that the client holds; nil: none
+	Client string
+	Epoch  string
+	Last   core.Mark  // up to it the client has every event
+	Batch  *core.Mark // the newest state that the client holds; nil: none
 }
 
 // ack is the machine's cumulative receipt.
@@ -73,7 +73,9 @@ func decodeFrame(data []byte) (any, error) {
 		Client  *string `json:"client"`
 		Epoch   string  `json:"epoch"`
 		LastSeq int64   `json:"last_seq"`
+		LastID  string  `json:"last_id"`
 		Batch   *int64  `json:"batch"`
+		BatchID string  `json:"batch_id"`
 		Seq     *int64  `json:"seq"`
 		Sound   *string `json:"sound"`
 		Visible bool    `json:"visible"`
@@ -88,7 +90,10 @@ func decodeFrame(data []byte) (any, error) {
 	}
 	switch *f.Type {
 	case typeHello:
-		h := hello{Epoch: f.Epoch, LastSeq: f.LastSeq, Batch: f.Batch}
+		h := hello{Epoch: f.Epoch, Last: core.Mark{Seq: f.LastSeq, ID: f.LastID}}
+		if f.Batch != nil {
+			h.Batch = &core.Mark{Seq: *f.Batch, ID: f.BatchID}
+		}
 		if f.Client == nil {
 			h.Client = rand.Text() // its receipts are this connection's alone
 		} else {
@@ -131,11 +136,11 @@ func checkHello(h hello) (any, error) {
 	if len(h.Epoch) > maxEpoch {
 		return nil, badFrame("epoch: is longer than %d bytes", maxEpoch)
 	}
-	if err := checkSeq("last_seq", h.LastSeq); err != nil {
+	if err := checkSeq("last_seq", h.Last.Seq); err != nil {
 		return nil, err
 	}
 	if h.Batch != nil {
-		if err := checkSeq("batch", *h.Batch); err != nil {
+		if err := checkSeq("batch", h.Batch.Seq); err != nil {
 			return nil, err
 		}
 	}
@@ -212,6 +217,7 @@ type welcomeFrame struct {
 	Type      string    `json:"type"`
 	Epoch     string    `json:"epoch"`
 	Head      int64     `json:"head"`
+	HeadID    string    `json:"head_id"`
 	Recovered bool      `json:"recovered"`
 	State     bool      `json:"state"`
 	Time      time.Time `json:"time"`
@@ -220,6 +226,7 @@ type welcomeFrame struct {
 type eventFrame struct {
 	Type      string          `json:"type"`
 	Seq       int64           `json:"seq"`
+	ID        string          `json:"id"`
 	At        time.Time       `json:"at"`
 	Kind      string          `json:"kind"`
 	Subject   string          `json:"subject"`
@@ -231,7 +238,7 @@ type eventFrame struct {
 // eventOf is the frame of an event: the same for everyone who may see it.
 func eventOf(e core.Event) eventFrame {
 	f := eventFrame{
-		Type: typeEvent, Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Subject: e.Subject, Actor: e.Actor,
+		Type: typeEvent, Seq: e.Seq, ID: e.ID, At: e.At.UTC(), Kind: e.Kind, Subject: e.Subject, Actor: e.Actor,
 		Divisions: e.Divisions, Payload: e.Payload,
 	}
 	if f.Divisions == nil {
@@ -260,6 +267,7 @@ type stateFrame struct {
 	Type     string               `json:"type"`
 	At       time.Time            `json:"at"`
 	Batch    int64                `json:"batch"`
+	BatchID  string               `json:"batch_id"`
 	Readings []readingFrame       `json:"readings"`
 	Status   []sensors.Status     `json:"status"`
 	Seen     map[string]time.Time `json:"seen,omitempty"`
@@ -317,10 +325,13 @@ type healthReport struct {
 
 // beatFrame is a heartbeat, put together from JSON that is already there: it is made for each
 // client, because head is the client's own.
-func beatFrame(head int64, at time.Time, health []byte) []byte {
+func beatFrame(head core.Mark, at time.Time, health []byte) []byte {
 	b := make([]byte, 0, 80+len(health))
 	b = append(b, `{"type":"hb","head":`...)
-	b = strconv.AppendInt(b, head, 10)
+	b = strconv.AppendInt(b, head.Seq, 10)
+	b = append(b, `,"head_id":"`...)
+	b = append(b, head.ID...) // a uuid or nothing: no character of it has to be escaped
+	b = append(b, '"')
 	b = append(b, `,"time":"`...)
 	b = at.UTC().AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","health":`...)

@@ -58,10 +58,11 @@ func TestDecodeFrame(t *testing.T) {
 			t.Errorf("%.80q: %v, %v; want 4000 with %q", c.frame, f, err, c.reason)
 		}
 	}
-	batch := int64(9)
 	for text, want := range map[string]any{
 		`{"type":"hello","client":"ab_CD-12"}`:                                               hello{Client: "ab_CD-12"},
-		` {"type":"hello","client":"abcdefgh","epoch":"e","last_seq":7,"batch":9,"new":{}} `: hello{"abcdefgh", "e", 7, &batch},
+		` {"type":"hello","client":"abcdefgh","epoch":"e","last_seq":7,"last_id":"i","batch":9,"batch_id":"b","new":{}} `: hello{
+			"abcdefgh", "e", core.Mark{Seq: 7, ID: "i"}, &core.Mark{Seq: 9, ID: "b"},
+		},
 		`{"type":"ack","seq":9007199254740991}`:                                              ack{maxSeq},
 		`{"type":"status","sound":"armed","visible":true,"alert":58,"acting":true}`:          clientStatus{Sound: auth.SoundArmed, Visible: true, Alert: 58, Acting: true},
 		`{"type":"status","sound":"off","acting":true}`:                                      clientStatus{Sound: auth.SoundOff}, // acting on nothing
@@ -90,7 +91,7 @@ func FuzzDecodeFrame(f *testing.F) {
 	for _, c := range badFrames {
 		f.Add([]byte(c.frame))
 	}
-	f.Add([]byte(`{"type":"hello","client":"abcdefgh","epoch":"e","last_seq":7,"batch":9}`))
+	f.Add([]byte(`{"type":"hello","client":"abcdefgh","epoch":"e","last_seq":7,"last_id":"i","batch":9,"batch_id":"b"}`))
 	f.Add([]byte(`{"type":"ack","seq":3}`))
 	f.Add([]byte(`{"type":"status","sound":"armed","visible":true,"alert":58,"acting":true}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -107,7 +108,7 @@ func FuzzDecodeFrame(f *testing.F) {
 		}
 		switch v := frame.(type) {
 		case hello:
-			if !validClientID(v.Client) || v.LastSeq < 0 || v.LastSeq > maxSeq {
+			if !validClientID(v.Client) || v.Last.Seq < 0 || v.Last.Seq > maxSeq {
 				t.Fatalf("%q: took %+v", data, v)
 			}
 		case ack:
@@ -136,11 +137,11 @@ func TestClipped(t *testing.T) {
 // TestEventFrame holds the frame to the protocol, byte by byte.
 func TestEventFrame(t *testing.T) {
 	at := time.Date(2026, 7, 1, 8, 0, 0, 120e6, time.FixedZone("CST", 8*3600))
-	got, err := json.Marshal(eventOf(core.Event{Seq: 12, At: at, Kind: "layer.changed", Subject: "river", Payload: []byte(` {"layer": "river"} `)}))
+	got, err := json.Marshal(eventOf(core.Event{Seq: 12, ID: "i", At: at, Kind: "layer.changed", Subject: "river", Payload: []byte(` {"layer": "river"} `)}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"type":"event","seq":12,"at":"2026-07-01T00:00:00.12Z","kind":"layer.changed","subject":"river","actor":"","divisions":[],"payload":{"layer":"river"}}`
+	want := `{"type":"event","seq":12,"id":"i","at":"2026-07-01T00:00:00.12Z","kind":"layer.changed","subject":"river","actor":"","divisions":[],"payload":{"layer":"river"}}`
 	if string(got) != want {
 		t.Errorf("%s, want %s", got, want)
 	}
@@ -165,8 +166,8 @@ func TestBrokenPayload(t *testing.T) {
 
 func TestBeatFrame(t *testing.T) {
 	at := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
-	got := beatFrame(42, at, []byte(`{"ok":true,"parts":[]}`))
-	want := `{"type":"hb","head":42,"time":"2026-07-01T00:00:00Z","health":{"ok":true,"parts":[]}}`
+	got := beatFrame(core.Mark{Seq: 42, ID: "i"}, at, []byte(`{"ok":true,"parts":[]}`))
+	want := `{"type":"hb","head":42,"head_id":"i","time":"2026-07-01T00:00:00Z","health":{"ok":true,"parts":[]}}`
 	if string(got) != want || !json.Valid(got) {
 		t.Errorf("%s, want %s", got, want)
 	}

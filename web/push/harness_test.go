@@ -213,14 +213,17 @@ type frame struct {
 	Type      string            `json:"type"`
 	Epoch     string            `json:"epoch"`
 	Head      int64             `json:"head"`
+	HeadID    string            `json:"head_id"`
 	Recovered bool              `json:"recovered"`
 	State     bool              `json:"state"`
 	Seq       int64             `json:"seq"`
+	ID        string            `json:"id"`
 	Kind      string            `json:"kind"`
 	Subject   string            `json:"subject"`
 	Actor     string            `json:"actor"`
 	Payload   json.RawMessage   `json:"payload"`
 	Batch     int64             `json:"batch"`
+	BatchID   string            `json:"batch_id"`
 	Readings  []readingFrame    `json:"readings"`
 	Status    []json.RawMessage `json:"status"`
 	Seen      map[string]string `json:"seen"`
@@ -276,12 +279,17 @@ func clientID(name string) string { return "client-" + name }
 func (ho *house) join(who int, name, epoch string, lastSeq int64) *peer {
 	ho.t.Helper()
 	p := ho.connect(who)
-	p.say(fmt.Sprintf(`{"type":"hello","client":%q,"epoch":%q,"last_seq":%d}`, clientID(name), epoch, lastSeq))
+	p.say(helloOf(name, epoch, core.Mark{Seq: lastSeq, ID: ho.log.idAt(lastSeq)}))
 	p.welcome = p.next()
 	if p.welcome.Type != typeWelcome {
 		ho.t.Fatalf("the first frame is %s, not welcome", p.welcome.raw)
 	}
 	return p
+}
+
+// helloOf is a client's hello that has everything up to a mark.
+func helloOf(name, epoch string, last core.Mark) string {
+	return fmt.Sprintf(`{"type":"hello","client":%q,"epoch":%q,"last_seq":%d,"last_id":%q}`, clientID(name), epoch, last.Seq, last.ID)
 }
 
 func (p *peer) say(text string) {

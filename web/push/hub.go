@@ -200,7 +200,7 @@ func (h *Hub) publish(ctx context.Context, events []core.Event) {
 			c.wake()
 		}
 	}
-	h.metrics.head.Set(float64(h.events.head))
+	h.metrics.head.Set(float64(h.events.head.Seq))
 }
 
 // entries makes the frames of events. The log holds JSON only, so a payload that is none is a defect;
@@ -232,11 +232,11 @@ func (h *Hub) take(c *client, limit int) ([]*entry, error) {
 	if c.gen != h.events.gen {
 		return nil, errOtherEpoch
 	}
-	if c.position < h.events.floor {
+	if c.position.Seq < h.events.floor.Seq {
 		return nil, errBehind
 	}
 	var batch []*entry
-	for _, e := range h.events.entries[h.events.after(c.position):] {
+	for _, e := range h.events.entries[h.events.after(c.position.Seq):] {
 		if e.VisibleTo(c.scope) {
 			if batch = append(batch, e); len(batch) == limit {
 				break
@@ -244,7 +244,7 @@ func (h *Hub) take(c *client, limit int) ([]*entry, error) {
 		}
 	}
 	if len(batch) == 0 {
-		c.position = max(c.position, h.events.head)
+		c.position = later(c.position, h.events.head)
 		c.caughtUp()
 	}
 	return batch, nil
@@ -271,7 +271,7 @@ func (h *Hub) closeWhere(why *closing, match func(*client) bool) {
 func (h *Hub) restart(ctx context.Context, why *closing) {
 	h.log.WarnContext(ctx, "starting over with the event log", slog.String("reason", why.reason))
 	h.mu.Lock()
-	h.events.reset("", 0)
+	h.events.reset("", core.Mark{})
 	h.mu.Unlock()
 	h.receipts.forget()
 	h.live.reset()

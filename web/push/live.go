@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -27,9 +28,10 @@ type live struct {
 
 	mu      sync.Mutex
 	begun   bool
-	floor   int64 // the batch at which it began: it knows nothing of older ones
-	applied int64 // everything up to it is held, some of it staged
-	flushed int64 // everything up to it is shown
+	floor   core.Mark   // the batch at which it began: it knows nothing of older ones
+	applied core.Mark   // everything up to it is held, some of it staged
+	flushed core.Mark   // everything up to it is shown
+	marks   []core.Mark // of the newest batches, oldest first; the floor is among them at the beginning
 	at      time.Time
 
 	readings map[int64]*liveReading
@@ -68,14 +70,14 @@ func newDelta() delta {
 
 // tick is what one flush has changed.
 type tick struct {
-	from, to int64 // it took the state from one batch to the other
+	from, to core.Mark // it took the state from one batch to the other
 	readings []*liveReading
 	devices  []*liveDevice
 }
 
 type frameKey struct {
 	scope core.Scope
-	from  int64
+	from  core.Mark
 }
 
 func newLive(where Directory) *live {
@@ -92,22 +94,22 @@ func (l *live) reset() {
 }
 
 func (l *live) clear() {
-	l.begun = false
+	l.begun, l.marks = false, nil
 	l.readings, l.devices = make(map[int64]*liveReading), make(map[string]*liveDevice)
 	l.staged, l.history = newDelta(), nil
 	l.frames = make(map[frameKey][]*message)
 }
 
 // begin starts anew after a batch.
-func (l *live) begin(batch int64) {
+func (l *live) begin(batch core.Mark) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clear()
-	l.begun, l.floor, l.applied, l.flushed = true, batch, batch, batch
+	l.begun, l.floor, l.applied, l.flushed, l.marks = true, batch, batch, batch, []core.Mark{batch}
 }
 
 // position is the newest batch that was applied.
-func (l *live) position() (batch int64, begun bool) {
+func (l *live) position() (batch core.Mark, begun bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.applied, l.begun
@@ -116,13 +118,13 @@ func (l *live) position() (batch int64, begun bool) {
 // resume is the batch from which a client's state goes on, and whether that is without a gap: from the
 // one that it names, when everything since is known here and its log is the same (recovered). One
 // that names none is given all that this node knows. Who takes a snapshot needs only what comes.
-func (l *live) resume(batch *int64, recovered bool) (from int64, continued bool) {
+func (l *live) resume(batch *core.Mark, recovered bool) (from core.Mark, continued bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case !l.begun || !recovered:
 		return l.flushed, false
-	case batch != nil && *batch >= l.floor:
+	case batch != nil && batch.Seq >= l.floor.Seq:
 		return *batch, true
 	default:
 		return l.floor, false
@@ -130,14 +132,15 @@ func (l *live) resume(batch *int64, recovered bool) (from int64, continued bool)
 }
 
 // apply stages batches that follow after. It does nothing when the state was started anew meanwhile.
-func (l *live) apply(after int64, batches []sensors.Committed) {
+func (l *live) apply(after core.Mark, batches []sensors.Committed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.begun || l.applied != after {
 		return
 	}
 	for _, b := range batches {
-		l.applied = max(l.applied, b.Seq)
+		l.applied = b.Mark()
+		l.remember(l.applied)
 		for _, o := range b.Observations {
 			l.stage(o)
 		}
@@ -147,6 +150,30 @@ func (l *live) apply(after int64, batches []sensors.Committed) {
 			}
 		}
 	}
+}
+
+// marksKept bounds the batches whose ids are remembered: about ten minutes of a busy node.
+const marksKept = 4096
+
+func (l *live) remember(m core.Mark) {
+	if len(l.marks) == 2*marksKept {
+		l.marks = slices.Delete(l.marks, 0, marksKept)
+	}
+	l.marks = append(l.marks, m)
+}
+
+// idAt returns the id of the newest batch at or before seq; ok is false when that is not remembered.
+func (l *live) idAt(seq int64) (id string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.begun || seq > l.applied.Seq {
+		return "", false
+	}
+	i := sort.Search(len(l.marks), func(i int) bool { return l.marks[i].Seq > seq })
+	if i == 0 {
+		return "", false
+	}
+	return l.marks[i-1].ID, true
 }
 
 // stage takes a reading when it is the newest of its datastream since the last tick.
@@ -191,12 +218,12 @@ func (l *live) flush(now time.Time) (divisions map[string]struct{}) {
 		if old != nil && f.Time.Before(old.Time) {
 			continue // late: what is shown is newer
 		}
-		r := &liveReading{readingFrame: f, division: l.divisionOf(f.Device), batch: t.to}
+		r := &liveReading{readingFrame: f, division: l.divisionOf(f.Device), batch: t.to.Seq}
 		l.readings[id] = r
 		t.readings = append(t.readings, r)
 		divisions[r.division] = struct{}{}
 	}
-	t.devices = l.flushDevices(t.to, divisions)
+	t.devices = l.flushDevices(t.to.Seq, divisions)
 	l.staged = newDelta()
 	l.flushed, l.at = t.to, now
 	clear(l.frames)
@@ -243,10 +270,10 @@ func (l *live) flushDevices(batch int64, divisions map[string]struct{}) []*liveD
 
 // since gives the frames with everything visible that came after a batch, and the batch that a
 // client has then. Clients of one scope at the same batch share them.
-func (l *live) since(s core.Scope, from int64) (frames []*message, to int64) {
+func (l *live) since(s core.Scope, from core.Mark) (frames []*message, to core.Mark) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if from >= l.flushed {
+	if from.Seq >= l.flushed.Seq {
 		return nil, from
 	}
 	key := frameKey{s, from}
@@ -262,8 +289,8 @@ func (l *live) since(s core.Scope, from int64) (frames []*message, to int64) {
 
 // build makes the frames of what came after from. In all but the last, batch is still from: the
 // client has everything only then.
-func (l *live) build(s core.Scope, from int64) []stateFrame {
-	readings, status, seen := l.changes(s, from)
+func (l *live) build(s core.Scope, from core.Mark) []stateFrame {
+	readings, status, seen := l.changes(s, from.Seq)
 	if len(readings) == 0 && len(status) == 0 && len(seen) == 0 {
 		return nil
 	}
@@ -271,12 +298,12 @@ func (l *live) build(s core.Scope, from int64) []stateFrame {
 	var frames []stateFrame
 	for len(readings) > readingsPerFrame {
 		frames = append(frames, stateFrame{
-			Type: typeState, At: l.at.UTC(), Batch: from, Readings: readings[:readingsPerFrame], Status: []sensors.Status{},
+			Type: typeState, At: l.at.UTC(), Batch: from.Seq, BatchID: from.ID, Readings: readings[:readingsPerFrame], Status: []sensors.Status{},
 		})
 		readings = readings[readingsPerFrame:]
 	}
 	return append(frames, stateFrame{
-		Type: typeState, At: l.at.UTC(), Batch: l.flushed, Readings: readings, Status: status, Seen: seen,
+		Type: typeState, At: l.at.UTC(), Batch: l.flushed.Seq, BatchID: l.flushed.ID, Readings: readings, Status: status, Seen: seen,
 	})
 }
 
@@ -327,10 +354,10 @@ func (l *live) changes(s core.Scope, from int64) (readings []readingFrame, statu
 // ticksAfter gives the ticks after a batch that is older than the newest, nil when not all of them
 // are remembered.
 func (l *live) ticksAfter(from int64) []tick {
-	if len(l.history) == 0 || from < l.history[0].from {
+	if len(l.history) == 0 || from < l.history[0].from.Seq {
 		return nil
 	}
-	i := slices.IndexFunc(l.history, func(t tick) bool { return t.to > from })
+	i := slices.IndexFunc(l.history, func(t tick) bool { return t.to.Seq > from })
 	return l.history[i:]
 }
 

@@ -15,12 +15,12 @@ type entry struct {
 }
 
 // ring holds the newest events of one epoch in seq order: every event of the log with a seq in
-// (floor, head]. It is not safe for concurrent use; the hub's lock guards it.
+// (floor, head]; the ids of both are known. It is not safe for concurrent use; the hub's lock guards it.
 type ring struct {
 	epoch   string // empty: the log has not been read yet
 	gen     uint64 // grows with each reset: entries of different generations do not mix
-	floor   int64
-	head    int64
+	floor   core.Mark
+	head    core.Mark
 	entries []*entry
 	bytes   int
 
@@ -28,7 +28,7 @@ type ring struct {
 }
 
 // reset begins anew at an epoch with nothing held.
-func (r *ring) reset(epoch string, at int64) {
+func (r *ring) reset(epoch string, at core.Mark) {
 	r.gen++
 	r.epoch, r.floor, r.head = epoch, at, at
 	r.entries, r.bytes = nil, 0
@@ -38,15 +38,29 @@ func (r *ring) reset(epoch string, at int64) {
 func (r *ring) push(e *entry) {
 	r.entries = append(r.entries, e)
 	r.bytes += e.msg.size
-	r.head = e.Seq
+	r.head = e.Mark()
 	drop := 0
 	for len(r.entries)-drop > 1 && (len(r.entries)-drop > r.maxEvents || r.bytes > r.maxBytes) {
 		r.bytes -= r.entries[drop].msg.size
-		r.floor = r.entries[drop].Seq
+		r.floor = r.entries[drop].Mark()
 		r.entries[drop] = nil
 		drop++
 	}
 	r.entries = r.entries[drop:]
+}
+
+// idAt returns the id of the newest event at or before seq; ok is false when that is not in memory.
+func (r *ring) idAt(seq int64) (id string, ok bool) {
+	switch i := r.after(seq); {
+	case seq < r.floor.Seq || seq > r.head.Seq:
+		return "", false
+	case i == len(r.entries): // nothing is held after it: the head may be one that is not held either
+		return r.head.ID, true
+	case i == 0:
+		return r.floor.ID, true
+	default:
+		return r.entries[i-1].ID, true
+	}
 }
 
 // after is the index of the first entry with a greater seq.

@@ -47,7 +47,7 @@ func TestSessionRevoked(t *testing.T) {
 // TestWhatHappensInTheHandshake: from the 101 on, what ends a connection ends also the one whose handshake was going on.
 func TestWhatHappensInTheHandshake(t *testing.T) {
 	heeded := func(ho *house, e core.Event) {
-		until(ho.t, "the hub has read the event", func() bool { return ho.hub.view().head >= e.Seq })
+		until(ho.t, "the hub has read the event", func() bool { return ho.hub.view().head.Seq >= e.Seq })
 	}
 	for name, c := range map[string]struct {
 		meanwhile func(*house)

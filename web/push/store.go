@@ -14,18 +14,21 @@ import (
 
 // EventSource is the event log as the hub reads it.
 type EventSource interface {
-	// Head gives the log's epoch and the seq of its newest row (0: none).
-	Head(ctx context.Context) (epoch string, head int64, err error)
-	// EventsAfter gives at most limit rows with seq > after in seq order; truncated is true when rows
-	// after `after` have been pruned, so that the answer is not complete.
-	EventsAfter(ctx context.Context, after int64, limit int) (events []core.Event, truncated bool, err error)
+	// Head returns the log's epoch and the mark of its newest row (zero: none).
+	Head(ctx context.Context) (epoch string, head core.Mark, err error)
+	// EventsAfter returns at most limit rows with seq > after in seq order, and what proves which log they are of.
+	EventsAfter(ctx context.Context, after int64, limit int) (core.EventPage, error)
 	// EventsNotified blocks until the database says that there are new rows, or ctx ends. It is a
 	// hint: readers poll as well.
 	EventsNotified(ctx context.Context) error
 }
 
 // BatchSource is the committed readings, for live state.
-type BatchSource = sensors.Tail
+type BatchSource interface {
+	sensors.Tail
+	// BatchAt returns the id of the newest batch at or before seq, empty when that is not known.
+	BatchAt(ctx context.Context, seq int64) (string, error)
+}
 
 // ClientStore keeps who is connected and what their machines received.
 type ClientStore interface {

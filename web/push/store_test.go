@@ -155,8 +155,10 @@ type say struct {
 	Type      string
 	Epoch     string
 	Head      int64
+	HeadID    string `json:"head_id"`
 	Recovered bool
 	Seq       int64
+	ID        string
 	Kind      string
 	Payload   json.RawMessage
 	Readings  []struct {
@@ -171,7 +173,7 @@ type viewer struct {
 	conn *websocket.Conn
 }
 
-func (s *stage) connect(user, epoch string, last int64) (*viewer, say) {
+func (s *stage) connect(user, epoch string, last core.Mark) (*viewer, say) {
 	s.t.Helper()
 	v, welcome, err := s.dial(user, epoch, last)
 	if err != nil {
@@ -181,7 +183,7 @@ func (s *stage) connect(user, epoch string, last int64) (*viewer, say) {
 }
 
 // dial connects and says hello, again while the hub has not read the log yet.
-func (s *stage) dial(user, epoch string, last int64) (*viewer, say, error) {
+func (s *stage) dial(user, epoch string, last core.Mark) (*viewer, say, error) {
 	deadline := time.Now().Add(patience)
 	for {
 		d := websocket.Dialer{Subprotocols: []string{push.Protocol}}
@@ -195,7 +197,7 @@ func (s *stage) dial(user, epoch string, last int64) (*viewer, say, error) {
 		}
 		s.t.Cleanup(func() { _ = conn.Close() })
 		_ = conn.SetReadDeadline(deadline)
-		hello := fmt.Appendf(nil, `{"type":"hello","client":"client-%s","epoch":%q,"last_seq":%d}`, user, epoch, last)
+		hello := fmt.Appendf(nil, `{"type":"hello","client":"client-%s","epoch":%q,"last_seq":%d,"last_id":%q}`, user, epoch, last.Seq, last.ID)
 		if err := conn.WriteMessage(websocket.TextMessage, hello); err != nil {
 			return nil, say{}, err
 		}
@@ -252,6 +254,19 @@ func (v *viewer) wantClosed(codes ...int) {
 	}
 }
 
+// mark is what a client knows that has everything up to the event.
+func (s *stage) mark(seq int64) core.Mark {
+	s.t.Helper()
+	m := core.Mark{Seq: seq}
+	if err := s.sql.QueryRow(s.t.Context(), `select id::text from event_log where seq = $1`, seq).Scan(&m.ID); err != nil {
+		s.t.Fatal(err)
+	}
+	return m
+}
+
+// mark is where a welcome leaves a client that begins with a snapshot.
+func (f say) mark() core.Mark { return core.Mark{Seq: f.Head, ID: f.HeadID} }
+
 func (s *stage) appendEvent(kind string, divisions ...string) int64 {
 	s.t.Helper()
 	return s.count(`select append_event($1, $2, null, 'x', '', '{"a":1}')`, kind, divisions)
@@ -274,7 +289,7 @@ func TestOnDatabase(t *testing.T) {
 	s := newStage(t)
 	account, _ := s.login("r370602", core.RoleResponder, "370602")
 	s.login("commander", core.RoleCommander, "3706")
-	v, welcome := s.connect("r370602", "", 0)
+	v, welcome := s.connect("r370602", "", core.Mark{})
 	if welcome.Type != "welcome" || welcome.Recovered || welcome.Epoch == "" {
 		t.Fatalf("welcome %+v", welcome)
 	}
@@ -318,7 +333,7 @@ func TestOnDatabase(t *testing.T) {
 	// It comes back with what it had, and misses nothing.
 	_ = v.conn.Close()
 	missed := s.appendEvent("missed", "370602")
-	v, again := s.connect("r370602", welcome.Epoch, after)
+	v, again := s.connect("r370602", welcome.Epoch, s.mark(after))
 	if !again.Recovered {
 		t.Errorf("welcome %+v", again)
 	}
@@ -336,7 +351,7 @@ func TestOnDatabase(t *testing.T) {
 func TestRoleChangedOnDatabase(t *testing.T) {
 	s := newStage(t)
 	a, _ := s.login("someone", core.RoleCommander, "3706")
-	v, _ := s.connect("someone", "", 0)
+	v, _ := s.connect("someone", "", core.Mark{})
 	a.Role = core.RoleObserver
 	if _, err := s.db.UpdateAccount(t.Context(), a, "", a.Version, "test"); err != nil {
 		t.Fatal(err)
@@ -348,10 +363,10 @@ func TestRoleChangedOnDatabase(t *testing.T) {
 func TestRestoredOnDatabase(t *testing.T) {
 	s := newStage(t)
 	s.login("commander", core.RoleCommander, "3706")
-	v, welcome := s.connect("commander", "", 0)
+	v, welcome := s.connect("commander", "", core.Mark{})
 	s.exec(`update instance set id = gen_random_uuid()`)
 	v.wantClosed(push.CloseResume)
-	v, again := s.connect("commander", welcome.Epoch, welcome.Head)
+	v, again := s.connect("commander", welcome.Epoch, welcome.mark())
 	if again.Recovered || again.Epoch == welcome.Epoch {
 		t.Errorf("welcome %+v after %+v", again, welcome)
 	}
@@ -365,7 +380,7 @@ func TestConcurrentAppends(t *testing.T) {
 	const writers, each, clients = 6, 40, 8
 	s := newStage(t)
 	s.login("commander", core.RoleCommander, "3706")
-	_, welcome := s.connect("commander", "", 0)
+	_, welcome := s.connect("commander", "", core.Mark{})
 	var all sync.WaitGroup
 	for w := range writers {
 		all.Go(func() {
@@ -389,11 +404,11 @@ func TestConcurrentAppends(t *testing.T) {
 	seen := make([][]int64, clients)
 	for c := range clients {
 		all.Go(func() {
-			last := welcome.Head
+			last := welcome.mark()
 			for done := false; !done; {
 				v, w, err := s.dial("commander", welcome.Epoch, last)
 				if err != nil || !w.Recovered {
-					t.Errorf("at %d: welcome %+v, %v", last, w, err)
+					t.Errorf("at %v: welcome %+v, %v", last, w, err)
 					return
 				}
 				for n := 0; n < 30+c && !done; n++ {
@@ -403,7 +418,7 @@ func TestConcurrentAppends(t *testing.T) {
 						return
 					}
 					if f.Type == "event" {
-						seen[c], last = append(seen[c], f.Seq), f.Seq
+						seen[c], last = append(seen[c], f.Seq), core.Mark{Seq: f.Seq, ID: f.ID}
 						done = f.Kind == "end"
 					}
 				}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
+	"onemap/sensors"
 )
 
 // tailPage bounds one reading of the event log or of the batches, rows.
@@ -129,8 +130,8 @@ func (h *Hub) logTail(ctx context.Context, name string, err error) {
 	h.log.InfoContext(ctx, "reading the "+name)
 }
 
-// readEvents publishes the next page of the log. The epoch is looked at after the rows: rows are
-// published only when they were read from the epoch that the clients know.
+// readEvents publishes the next page of the log, when it is the log that the clients know: of the same epoch, and with
+// the same event at the position up to which they were sent.
 func (h *Hub) readEvents(ctx context.Context) (more bool, err error) {
 	h.mu.RLock()
 	epoch, pos := h.events.epoch, h.events.head
@@ -138,27 +139,26 @@ func (h *Hub) readEvents(ctx context.Context) (more bool, err error) {
 	if epoch == "" {
 		return false, h.begin(ctx)
 	}
-	events, truncated, err := h.parts.Events.EventsAfter(ctx, pos, eventPage)
+	page, err := h.parts.Events.EventsAfter(ctx, pos.Seq, eventPage)
 	if err != nil {
-		return false, fmt.Errorf("read events after %d: %w", pos, err)
-	}
-	nowEpoch, head, err := h.parts.Events.Head(ctx)
-	if err != nil {
-		return false, fmt.Errorf("read the log's head: %w", err)
+		return false, fmt.Errorf("read events after %d: %w", pos.Seq, err)
 	}
 	switch {
-	case nowEpoch != epoch || head < pos:
+	case page.Epoch != epoch:
 		h.restart(ctx, resume(causeRestored, "the event log was restored"))
 		return true, nil
-	case truncated:
+	case page.Truncated:
 		h.restart(ctx, resume(causePruned, "events were pruned before they were read"))
 		return true, nil
+	case page.Before != pos.ID: // a folder that was put back: the same numbers, another past
+		h.restart(ctx, resume(causeRestored, "the event log was restored"))
+		return true, nil
 	}
-	if err := inOrder(pos, events); err != nil {
+	if err := inOrder(pos.Seq, page.Events); err != nil {
 		return false, err
 	}
-	h.publish(ctx, events)
-	return len(events) == eventPage, nil
+	h.publish(ctx, page.Events)
+	return len(page.Events) == eventPage, nil
 }
 
 // begin reads the newest events of the log into the ring, so that the clients that come back after a
@@ -168,34 +168,32 @@ func (h *Hub) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the log's head: %w", err)
 	}
-	floor := max(0, head-int64(h.o.RingEvents))
 	var held []core.Event
+	floor := core.Mark{Seq: max(0, head.Seq-int64(h.o.RingEvents))}
 	for pos := floor; ; {
-		page, truncated, err := h.parts.Events.EventsAfter(ctx, pos, eventPage)
+		page, err := h.parts.Events.EventsAfter(ctx, pos.Seq, eventPage)
 		if err != nil {
-			return fmt.Errorf("read events after %d: %w", pos, err)
+			return fmt.Errorf("read events after %d: %w", pos.Seq, err)
 		}
-		if err := inOrder(pos, page); err != nil {
+		if err := inOrder(pos.Seq, page.Events); err != nil {
 			return err
 		}
-		if truncated {
+		switch {
+		case page.Epoch != epoch, len(held) > 0 && !page.Truncated && page.Before != pos.ID:
+			return errors.New("the log was restored while it was read")
+		case page.Truncated: // begin after what was pruned, of which Before is the last
 			held, floor = nil, head
-			if len(page) > 0 {
-				floor = page[0].Seq - 1
+			if len(page.Events) > 0 {
+				floor = core.Mark{Seq: page.Events[0].Seq - 1, ID: page.Before}
 			}
+		case len(held) == 0:
+			floor.ID = page.Before
 		}
-		held = append(held, page...)
-		if len(page) < eventPage {
+		held = append(held, page.Events...)
+		if len(page.Events) < eventPage {
 			break
 		}
-		pos = page[len(page)-1].Seq
-	}
-	again, _, err := h.parts.Events.Head(ctx)
-	if err != nil {
-		return fmt.Errorf("read the log's head: %w", err)
-	}
-	if again != epoch {
-		return errors.New("the log was restored while it was read")
+		pos = held[len(held)-1].Mark()
 	}
 	entries := h.entries(ctx, held)
 	h.mu.Lock()
@@ -204,8 +202,7 @@ func (h *Hub) begin(ctx context.Context) error {
 	for _, e := range entries {
 		h.events.push(e)
 	}
-	h.events.head = max(h.events.head, head)
-	h.metrics.head.Set(float64(h.events.head))
+	h.metrics.head.Set(float64(h.events.head.Seq))
 	return nil
 }
 
@@ -233,21 +230,34 @@ func (h *Hub) readBatches(ctx context.Context) (more bool, err error) {
 		case !begun:
 			h.live.begin(head)
 			return true, nil
-		case head < pos || head-pos > maxBatchBacklog:
-			h.live.begin(head)
-			h.closeWhere(resume(causeRestored, "the live state was started anew"), func(*client) bool { return true })
+		case head.Seq < pos.Seq || head.Seq-pos.Seq > maxBatchBacklog:
+			h.renewLive(head)
 			return true, nil
 		}
 	}
 	batches, err := h.parts.Batches.BatchesAfter(ctx, pos, batchPage)
+	if errors.Is(err, sensors.ErrOtherLog) {
+		head, err := h.parts.Batches.HeadBatch(ctx)
+		if err != nil {
+			return false, fmt.Errorf("read the newest batch: %w", err)
+		}
+		h.renewLive(head)
+		return true, nil
+	}
 	if err != nil {
-		return false, fmt.Errorf("read batches after %d: %w", pos, err)
+		return false, fmt.Errorf("read batches after %d: %w", pos.Seq, err)
 	}
 	h.live.apply(pos, batches)
 	if n := len(batches); n > 0 {
 		h.metrics.batch.Set(float64(batches[n-1].Seq))
 	}
 	return len(batches) == batchPage, nil
+}
+
+// renewLive begins the live state anew after a batch and sends every client away to take a snapshot.
+func (h *Hub) renewLive(head core.Mark) {
+	h.live.begin(head)
+	h.closeWhere(resume(causeRestored, "the live state was started anew"), func(*client) bool { return true })
 }
 
 // pause waits d or until ctx ends.

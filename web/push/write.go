@@ -88,7 +88,7 @@ func (c *client) turn(ctx context.Context) (more bool, err error) {
 	case len(events) > 0:
 		return true, c.sendEvents(ctx, events, "memory")
 	}
-	c.advance(c.position)
+	c.advance(c.position.Seq)
 	if wasReplaying {
 		c.nextBeat = time.Time{} // the client learns at once that it is up to date
 		return true, nil
@@ -127,7 +127,7 @@ func (c *client) sendEvents(ctx context.Context, events []*entry, from string) e
 		if err := c.send(ctx, e.msg); err != nil {
 			return err
 		}
-		c.position = e.Seq
+		c.position = e.Mark()
 		c.doneCount.Add(1)
 		c.doneBytes.Add(int64(e.msg.size))
 		if err := c.beatIfDue(ctx); err != nil {
@@ -152,35 +152,37 @@ func (c *client) replay(ctx context.Context) error {
 
 // older reads a page after the client's position from the source, and up to where it reaches. What
 // is in memory is left to take.
-func (c *client) older(ctx context.Context) (visible []*entry, upTo int64, err error) {
+func (c *client) older(ctx context.Context) (visible []*entry, upTo core.Mark, err error) {
 	if err := c.awaitSlot(ctx); err != nil {
-		return nil, 0, err
+		return nil, core.Mark{}, err
 	}
 	defer func() { <-c.hub.replays }()
 	epoch, floor, ok := c.hub.replayable(c)
 	if !ok {
-		return nil, 0, resume(causeRestored, "the event log was restored")
+		return nil, core.Mark{}, resume(causeRestored, "the event log was restored")
 	}
 	callCtx, cancel := context.WithTimeout(ctx, c.hub.o.CallTimeout)
 	defer cancel()
-	page, truncated, err := c.hub.parts.Events.EventsAfter(callCtx, c.position, eventPage)
+	page, err := c.hub.parts.Events.EventsAfter(callCtx, c.position.Seq, eventPage)
 	if err == nil {
-		err = inOrder(c.position, page)
+		err = inOrder(c.position.Seq, page.Events)
 	}
 	if err != nil {
-		return nil, 0, resume(causeReplay, "the replay could not be read: reconnect to go on with it")
+		return nil, core.Mark{}, resume(causeReplay, "the replay could not be read: reconnect to go on with it")
 	}
-	if truncated {
-		return nil, 0, resume(causePruned, "events were pruned before they were sent")
-	}
-	if now, _, err := c.hub.parts.Events.Head(callCtx); err != nil || now != epoch {
-		return nil, 0, resume(causeReplay, "the replay could not be read: reconnect to go on with it")
+	switch {
+	case page.Epoch != epoch:
+		return nil, core.Mark{}, resume(causeRestored, "the event log was restored")
+	case page.Truncated:
+		return nil, core.Mark{}, resume(causePruned, "events were pruned before they were sent")
+	case page.Before != c.position.ID:
+		return nil, core.Mark{}, resume(causeRestored, "the event log was restored")
 	}
 	upTo = floor
-	if len(page) == eventPage {
-		upTo = min(floor, page[len(page)-1].Seq)
+	if n := len(page.Events); n == eventPage && page.Events[n-1].Seq < floor.Seq {
+		upTo = page.Events[n-1].Mark()
 	}
-	return c.hub.entries(ctx, visibleUpTo(page, upTo, c.scope)), upTo, nil
+	return c.hub.entries(ctx, visibleUpTo(page.Events, upTo.Seq, c.scope)), upTo, nil
 }
 
 // awaitSlot waits for a turn to read the source, with heartbeats meanwhile.
@@ -204,7 +206,7 @@ func (c *client) awaitSlot(ctx context.Context) error {
 
 // replayable gives the epoch and the floor of what is in memory; ok is false when the client's
 // position is of another log.
-func (h *Hub) replayable(c *client) (epoch string, floor int64, ok bool) {
+func (h *Hub) replayable(c *client) (epoch string, floor core.Mark, ok bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.events.epoch, h.events.floor, c.gen == h.events.gen
@@ -229,7 +231,7 @@ func (c *client) beatIfDue(ctx context.Context) error {
 		return nil
 	}
 	c.pulseSeen, c.nextBeat = pulse.version, now.Add(c.hub.o.Heartbeat)
-	c.advance(c.position)
+	c.advance(c.position.Seq)
 	payload := beatFrame(c.position, c.hub.now(), pulse.report)
 	err := c.put(ctx, typeBeat, len(payload), func() error { return c.conn.WriteMessage(websocket.TextMessage, payload) })
 	if err != nil {

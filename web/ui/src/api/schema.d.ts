@@ -1030,6 +1030,8 @@ export interface components {
             items: components["schemas"]["Alert"][];
             /** Format: int64 */
             seq: number;
+            /** @description The id of the newest event up to seq: a hello's last_id */
+            seq_id: string;
         };
         AlertStep: {
             /** @description The user to assign to; assigning needs one */
@@ -1286,10 +1288,14 @@ export interface components {
             at: string;
             /** Format: int64 */
             batch: number;
+            /** @description The id of the newest batch up to batch: a hello's batch_id */
+            batch_id: string;
             epoch: string;
             items: components["schemas"]["Device"][];
             /** Format: int64 */
             seq: number;
+            /** @description The id of the newest event up to seq: a hello's last_id */
+            seq_id: string;
         };
         DeviceTrouble: {
             /** @description Names the sentence; a page that does not know it shows the English one */
@@ -1375,6 +1381,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             divisions: string[];
+            id: string;
             kind: string;
             payload: unknown;
             roles?: ("city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge")[];

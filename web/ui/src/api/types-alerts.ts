@@ -81,6 +81,7 @@ export interface Confirmation {
 export interface AlertSnapshot {
   epoch: string
   seq: number
+  seq_id: string
   items: Alert[]
   /** How many match in all, when it was asked for. */
   count?: number

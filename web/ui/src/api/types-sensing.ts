@@ -134,6 +134,7 @@ export interface PresenceEvent {
 /** A line of the event log. */
 export interface TimelineEvent {
   seq: number
+  id: string
   at: string
   kind: string
   divisions: string[] | null

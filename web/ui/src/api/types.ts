@@ -151,7 +151,9 @@ export interface Device {
 export interface DeviceSnapshot {
   epoch: string
   seq: number
+  seq_id: string
   batch: number
+  batch_id: string
   at: string
   items: Device[]
 }

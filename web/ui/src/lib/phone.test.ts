@@ -6,7 +6,7 @@ import { addMissed, asksForAck, inReplay, parseMemory, phoneOrder, type Missed }
 const alert = (change: Partial<Alert>): Alert =>
   ({ id: 1, level: 1, detection: 'firing', handling: 'new', risen_at: '2026-11-23T10:00:00Z', confirmations: [], ...change }) as Alert
 const frame = (seq: number, kind: string, a: Alert): EventFrame => ({
-  type: 'event', seq, at: `2026-11-23T10:00:0${seq}Z`, kind, subject: String(a.id), payload: { alert: a, device_level: a.level },
+  type: 'event', seq, id: `e${seq}`, at: `2026-11-23T10:00:0${seq}Z`, kind, subject: String(a.id), payload: { alert: a, device_level: a.level },
 })
 
 test('memory that is broken or foreign is begun anew', () => {
@@ -15,7 +15,7 @@ test('memory that is broken or foreign is begun anew', () => {
   for (const text of [null, '', 'x', '[]', '1', 'null', '{"client":7,"position":{"epoch":"","seq":-1},"pending":"x"}']) {
     expect(parseMemory(text, () => made)).toEqual({ client: made, position: null, pending: [] })
   }
-  const kept = { client: id, position: { epoch: 'e', seq: 4 }, pending: [{ id: 3, level: 1 }] }
+  const kept = { client: id, position: { epoch: 'e', seq: 4, id: 'e4' }, pending: [{ id: 3, level: 1 }] }
   expect(parseMemory(JSON.stringify(kept), () => made)).toEqual(kept)
   expect(parseMemory(JSON.stringify({ ...kept, pending: [3, -1, 'x', 1.5, { id: 4, level: 7 }, { id: 5, level: 2 }] }), () => made).pending).toEqual([{ id: 3, level: 0 }, { id: 5, level: 2 }])
 })

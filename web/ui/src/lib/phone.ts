@@ -43,7 +43,9 @@ export function parseMemory(text: string | null, makeClient: () => string): Phon
   const seq = at?.seq
   return {
     client: typeof raw.client === 'string' && /^[0-9a-f]{32}$/.test(raw.client) ? raw.client : makeClient(),
-    position: typeof at?.epoch === 'string' && at.epoch !== '' && Number.isSafeInteger(seq) && seq! >= 0 ? { epoch: at.epoch, seq: seq! } : null,
+    position: typeof at?.epoch === 'string' && at.epoch !== '' && Number.isSafeInteger(seq) && seq! >= 0 && typeof at.id === 'string'
+      ? { epoch: at.epoch, seq: seq!, id: at.id }
+      : null,
     pending: Array.isArray(raw.pending) ? raw.pending.map(tapOf).filter((tap) => tap !== null) : [],
   }
 }

@@ -4,7 +4,7 @@ import { joined, matching, refreshed, rows } from './timeline'
 
 const since = '2026-11-23T06:00:00Z'
 const change = (device: string, over: Partial<PresenceChange> = {}): PresenceChange => ({ device, state: 'offline', reason: 'silence', since, ...over })
-const event = (seq: number, payload: unknown): TimelineEvent => ({ seq, at: since, kind: 'presence.changed', divisions: ['370602'], subject: '', payload })
+const event = (seq: number, payload: unknown): TimelineEvent => ({ seq, id: `e${seq}`, at: since, kind: 'presence.changed', divisions: ['370602'], subject: '', payload })
 
 test('each change is a line, and what an event left out is said', () => {
   const list = rows([event(2, { changes: [change('A'), change('B', { datastream_id: 3, datastream: 'wl', state: 'stale' })], more: 40 }), event(1, 'broken')])

@@ -81,14 +81,14 @@ class World {
     this.time = end
   }
   event(seq: number) {
-    this.socket.say({ type: 'event', seq, at: '', kind: 'alert.issued', subject: '1', payload: {} })
+    this.socket.say({ type: 'event', seq, id: `e${seq}`, at: '', kind: 'alert.issued', subject: '1', payload: {} })
   }
   welcome(head: number, recovered: boolean, epoch = 'e1') {
     this.socket.onopen?.()
-    this.socket.say({ type: 'welcome', epoch, head, recovered, time: '2026-01-01T00:00:00Z' })
+    this.socket.say({ type: 'welcome', epoch, head, head_id: `e${head}`, recovered, time: '2026-01-01T00:00:00Z' })
   }
   beat(head = 0) {
-    this.socket.say({ type: 'hb', head, time: '2026-01-01T00:00:00Z', health: { ok: true, parts: [] } })
+    this.socket.say({ type: 'hb', head, head_id: `e${head}`, time: '2026-01-01T00:00:00Z', health: { ok: true, parts: [] } })
   }
 }
 
@@ -99,9 +99,9 @@ beforeEach(() => {
 const settle = () => new Promise((r) => setTimeout(r, 0))
 
 test('says where it stands, takes what it missed in order, and acknowledges the newest once', () => {
-  w.client.start({ epoch: 'e1', seq: 7 })
+  w.client.start({ epoch: 'e1', seq: 7, id: 'e7' })
   w.welcome(9, true)
-  expect(w.socket.sent[0]).toEqual({ type: 'hello', client: 'client-01', epoch: 'e1', last_seq: 7 })
+  expect(w.socket.sent[0]).toEqual({ type: 'hello', client: 'client-01', epoch: 'e1', last_seq: 7, last_id: 'e7' })
   expect(w.client.status).toBe('live')
   w.event(8)
   w.event(9)
@@ -119,22 +119,22 @@ test('is not live before a snapshot that it was told to take, and holds events b
   w.event(21)
   w.event(22)
   expect(w.events).toEqual([])
-  w.snapshots[0]!.resolve({ epoch: 'e1', seq: 21 })
+  w.snapshots[0]!.resolve({ epoch: 'e1', seq: 21, id: 'e21' })
   await settle()
   expect(w.client.status).toBe('live')
   expect(w.events).toEqual([22])
-  expect(w.client.position).toEqual({ epoch: 'e1', seq: 22 })
+  expect(w.client.position).toEqual({ epoch: 'e1', seq: 22, id: 'e22' })
 })
 
 test('a snapshot behind the welcome leaves a hole: it comes back and asks for a replay from there', async () => {
   w.client.start()
   w.welcome(20, false)
-  w.snapshots[0]!.resolve({ epoch: 'e1', seq: 18 })
+  w.snapshots[0]!.resolve({ epoch: 'e1', seq: 18, id: 'e18' })
   await settle()
   expect(w.client.status).toBe('stale')
   w.advance(6000)
   w.welcome(20, true)
-  expect(w.socket.sent[0]).toMatchObject({ epoch: 'e1', last_seq: 18 })
+  expect(w.socket.sent[0]).toMatchObject({ epoch: 'e1', last_seq: 18, last_id: 'e18' })
   w.event(19)
   w.event(20)
   expect(w.events).toEqual([19, 20])
@@ -142,12 +142,12 @@ test('a snapshot behind the welcome leaves a hole: it comes back and asks for a 
 })
 
 test('a recovered welcome of another epoch is not believed', async () => {
-  w.client.start({ epoch: 'old', seq: 7 })
+  w.client.start({ epoch: 'old', seq: 7, id: 'e7' })
   w.welcome(3, true, 'new')
   expect(w.client.status).toBe('syncing')
-  w.snapshots[0]!.resolve({ epoch: 'new', seq: 3 })
+  w.snapshots[0]!.resolve({ epoch: 'new', seq: 3, id: 'e3' })
   await settle()
-  expect(w.client.position).toEqual({ epoch: 'new', seq: 3 })
+  expect(w.client.position).toEqual({ epoch: 'new', seq: 3, id: 'e3' })
   w.event(4)
   expect(w.events).toEqual([4])
 })
@@ -163,7 +163,7 @@ test('a snapshot that fails is tried again with the next connection', async () =
 })
 
 test('two missed heartbeats are stale, and the connection is made again', () => {
-  w.client.start({ epoch: 'e1', seq: 1 })
+  w.client.start({ epoch: 'e1', seq: 1, id: 'e1' })
   w.welcome(1, true)
   w.beat()
   w.advance(15_000)
@@ -178,7 +178,7 @@ test('two missed heartbeats are stale, and the connection is made again', () => 
 })
 
 test('events without heartbeats do not count as a pulse', () => {
-  w.client.start({ epoch: 'e1', seq: 1 })
+  w.client.start({ epoch: 'e1', seq: 1, id: 'e1' })
   w.welcome(1, true)
   for (let i = 0; i < 5; i++) {
     w.advance(5_000)
@@ -188,7 +188,7 @@ test('events without heartbeats do not count as a pulse', () => {
 })
 
 test('reconnects with jitter, at once when told to resume, and not at once twice in a row', () => {
-  w.client.start({ epoch: 'e1', seq: 1 })
+  w.client.start({ epoch: 'e1', seq: 1, id: 'e1' })
   w.welcome(1, true)
   w.socket.onclose?.(1006)
   w.advance(2_700)
@@ -208,19 +208,19 @@ test('reconnects with jitter, at once when told to resume, and not at once twice
 })
 
 test('a changed scope is read anew from the beginning', () => {
-  w.client.start({ epoch: 'e1', seq: 5 })
+  w.client.start({ epoch: 'e1', seq: 5, id: 'e5' })
   w.welcome(5, true)
   w.socket.onclose?.(4003)
   w.advance(0)
   w.socket.onopen?.()
-  expect(w.socket.sent[0]).toMatchObject({ epoch: '', last_seq: 0 })
+  expect(w.socket.sent[0]).toMatchObject({ epoch: '', last_seq: 0, last_id: '' })
 })
 
 test.each([
   [4001, 'session'],
   [4000, 'protocol'],
 ])('close %i ends it', (code, reason) => {
-  w.client.start({ epoch: 'e1', seq: 1 })
+  w.client.start({ epoch: 'e1', seq: 1, id: 'e1' })
   w.welcome(1, true)
   w.socket.onclose?.(code)
   w.advance(60_000)
@@ -239,7 +239,7 @@ test('no welcome within ten seconds is a lost connection', () => {
 })
 
 test('garbage changes nothing, and a socket of the past is not heard', () => {
-  w.client.start({ epoch: 'e1', seq: 1 })
+  w.client.start({ epoch: 'e1', seq: 1, id: 'e1' })
   w.welcome(1, true)
   for (const text of ['', 'nul', '[]', '{"type":"event","seq":"2"}', '{"type":"event","seq":-1,"kind":"x"}', '{"type":"new"}']) {
     w.socket.onmessage?.(text)
@@ -263,7 +263,7 @@ test('a refused connection asks whether the session lives; a poke does not wait 
 })
 
 test('a network that went away is not waited for', () => {
-  w.client.start({ epoch: 'e1', seq: 1 })
+  w.client.start({ epoch: 'e1', seq: 1, id: 'e1' })
   w.welcome(1, true)
   w.client.doubt()
   expect(w.client.status).toBe('stale')
@@ -276,7 +276,7 @@ test('a network that went away is not waited for', () => {
 })
 
 test('a welcome tells where the client stood, before what it missed', () => {
-  w.client.start({ epoch: 'e1', seq: 3 })
+  w.client.start({ epoch: 'e1', seq: 3, id: 'e3' })
   w.welcome(5, true)
   w.event(4)
   expect(w.welcomes).toEqual([{ head: 5, had: 3, events: 0 }])
@@ -286,7 +286,7 @@ test('says what the page can do after each welcome, and changes at most twice a 
   const page = { sound: 'off' as const, visible: true, alert: 0, acting: false }
   const said = () => w.socket.sent.filter((f) => f.type === 'status').map(({ sound, alert }) => `${sound} ${alert}`)
   w.client.say(page)
-  w.client.start({ epoch: 'e1', seq: 5 })
+  w.client.start({ epoch: 'e1', seq: 5, id: 'e5' })
   expect(said()).toEqual([])
   w.welcome(5, true)
   expect(said()).toEqual(['off 0'])

@@ -14,11 +14,18 @@ export type LiveStatus =
 
 export type EndReason = 'session' | 'protocol'
 
-/** Where a client stands in the event log: it holds everything up to seq of epoch. */
+/**
+ * Where a client stands in the event log: it holds everything up to seq of epoch. id is of the newest event up to
+ * there, '' when there is none: it proves to the server which past this is, also after the database was restored.
+ */
 export interface Position {
   epoch: string
   seq: number
+  id: string
 }
+
+/** Nothing is held yet. */
+export const nowhere: Position = { epoch: '', seq: 0, id: '' }
 
 export interface Socket {
   send(text: string): void
@@ -71,7 +78,7 @@ const maxHeld = 10_000 // events held back while a snapshot is fetched; more tha
 
 export class LiveClient {
   status: LiveStatus = 'connecting'
-  position: Position = { epoch: '', seq: 0 }
+  position: Position = { ...nowhere }
   /** When the last frame came, by ports.now(); 0 before the first. */
   lastFrameAt = 0
 
@@ -154,8 +161,8 @@ export class LiveClient {
     this.resumed = false
     socket.onopen = () => {
       if (mine !== this.generation) return
-      const { epoch, seq } = this.position
-      this.send({ type: 'hello', client: this.options.clientId, epoch, last_seq: seq })
+      const { epoch, seq, id } = this.position
+      this.send({ type: 'hello', client: this.options.clientId, epoch, last_seq: seq, last_id: id })
     }
     socket.onmessage = (text) => {
       if (mine === this.generation) this.receive(text)
@@ -242,7 +249,7 @@ export class LiveClient {
     }
     if (frame.seq <= this.position.seq) return // had it
     this.handlers.event(frame)
-    this.position = { epoch: this.position.epoch, seq: frame.seq }
+    this.position = { epoch: this.position.epoch, seq: frame.seq, id: frame.id }
     this.ackLater()
   }
 
@@ -277,7 +284,7 @@ export class LiveClient {
     // A slow consumer resumes at once, but only once in a row: a server that says it forever must
     // not be hammered.
     const atOnce = code === closeCode.resume || code === closeCode.scopeChanged
-    if (code === closeCode.scopeChanged) this.position = { epoch: '', seq: 0 } // see it with other eyes: all of it anew
+    if (code === closeCode.scopeChanged) this.position = { ...nowhere } // see it with other eyes: all of it anew
     this.lost(atOnce && this.welcome && !this.resumed ? -1 : 0)
   }
 

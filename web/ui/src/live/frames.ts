@@ -6,6 +6,7 @@ export interface WelcomeFrame {
   type: 'welcome'
   epoch: string
   head: number
+  head_id: string
   recovered: boolean
   time: string
 }
@@ -13,6 +14,7 @@ export interface WelcomeFrame {
 export interface EventFrame {
   type: 'event'
   seq: number
+  id: string
   at: string
   kind: string
   subject: string
@@ -25,6 +27,7 @@ export interface StateFrame {
   type: 'state'
   at: string
   batch: number
+  batch_id: string
   /** src: where t comes from when it is not the device's plain time, as an observation's time_source. */
   readings?: { ds: number; device: string; t: string; v: number; qc: number; src?: number }[] | null
   status?: { device: string; online: boolean; at: string }[] | null
@@ -34,6 +37,7 @@ export interface StateFrame {
 export interface HeartbeatFrame {
   type: 'hb'
   head: number
+  head_id: string
   time: string
   health: Health
 }
@@ -147,7 +151,7 @@ export function parseFrame(text: string): Frame | null {
         ? (raw as unknown as WelcomeFrame)
         : null
     case 'event':
-      return isSeq(raw.seq) && typeof raw.kind === 'string' ? (raw as unknown as EventFrame) : null
+      return isSeq(raw.seq) && typeof raw.id === 'string' && typeof raw.kind === 'string' ? (raw as unknown as EventFrame) : null
     case 'state':
       return typeof raw.batch === 'number' ? (raw as unknown as StateFrame) : null
     case 'hb':

@@ -96,7 +96,7 @@ export const useAlerts = defineStore('alerts', () => {
       all.set(a.id, old && old.version > a.version ? old : a)
     }
     loaded.value = true
-    return { epoch: snapshot.epoch, seq: snapshot.seq }
+    return { epoch: snapshot.epoch, seq: snapshot.seq, id: snapshot.seq_id }
   }
 
   async function refresh(): Promise<Position> {
@@ -125,6 +125,11 @@ export const useAlerts = defineStore('alerts', () => {
     return payload
   }
 
+  /** What is held may be of another past than the server's: the next snapshot takes its place whole. */
+  function doubt() {
+    epoch = ''
+  }
+
   /** Another person uses the page: nothing stays. */
   function forget() {
     all.clear()
@@ -139,5 +144,5 @@ export const useAlerts = defineStore('alerts', () => {
   const counts = computed(() => countByLevel(all.values()))
   const ofDevice = (id: string) => sorted.value.filter((a) => a.device_id === id)
 
-  return { all, loaded, filter, arrived, sorted, shown, counts, ofDevice, put, refresh, takeSnapshot, takeEvent, forget }
+  return { all, loaded, filter, arrived, sorted, shown, counts, ofDevice, put, refresh, takeSnapshot, takeEvent, doubt, forget }
 })

@@ -130,7 +130,7 @@ export const useDevices = defineStore('devices', () => {
     loaded.value = true
     revision.value++
     levelRevision.value++
-    return { epoch: snapshot.epoch, seq: snapshot.seq }
+    return { epoch: snapshot.epoch, seq: snapshot.seq, id: snapshot.seq_id }
   }
 
   async function refresh(): Promise<Position> {
@@ -164,6 +164,11 @@ export const useDevices = defineStore('devices', () => {
     const event = unevaluatedEvent(frame.payload)
     if (event && frame.seq > heldSeq && applyUnevaluated(all, event)) changed()
     if (!event || event.more > 0) await refresh()
+  }
+
+  /** What is held may be of another past than the server's: the next snapshot takes its place whole. */
+  function doubt() {
+    epoch = ''
   }
 
   /** Another person uses the page: nothing stays. */
@@ -213,5 +218,5 @@ export const useDevices = defineStore('devices', () => {
   const presence = (device: Device) => presenceOf(device, types, serverNow())
   const silentSince = (stream: Datastream) => staleSince(stream, types, serverNow())
 
-  return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, health, get, stale, presence, silentSince, refresh, takeSnapshot, forget, takeState, takePresence, takeUnevaluated, setLevel, setPace }
+  return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, health, get, stale, presence, silentSince, refresh, takeSnapshot, doubt, forget, takeState, takePresence, takeUnevaluated, setLevel, setPace }
 })

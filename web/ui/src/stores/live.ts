@@ -3,7 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import type { Health } from '../api/types'
 import { serverNow, setServerTime, useNow } from '../lib/clock'
 import { openSocket } from '../live/socket'
-import { LiveClient, type EndReason, type LiveStatus, type Position } from '../live/client'
+import { LiveClient, type EndReason, type LiveStatus, nowhere, type Position } from '../live/client'
 import type { EventFrame, PageStatus, TilesFrame, WelcomeFrame } from '../live/frames'
 import { useAlerts } from './alerts'
 import { useDevices } from './devices'
@@ -13,10 +13,10 @@ import { useViewers } from './viewers'
 
 const bannerAfterMs = 4000 // a reconnection that takes no longer than this is no news
 
-/** The two snapshots are one only when they are of one log; the older seq is what both hold. */
+/** The two snapshots are one only when they are of one log; the older position is what both hold. */
 export function commonPosition(a: Position, b: Position): Position {
-  if (a.epoch !== b.epoch) throw new Error('the snapshots are of different epochs')
-  return { epoch: a.epoch, seq: Math.min(a.seq, b.seq) }
+  if (a.epoch !== b.epoch || (a.seq === b.seq && a.id !== b.id)) throw new Error('the snapshots are of different logs')
+  return a.seq <= b.seq ? a : b
 }
 
 /** How a page's connection begins. Without options it is a new client of this tab that has missed nothing. */
@@ -117,6 +117,10 @@ export const useLive = defineStore('live', () => {
         welcome: (frame, had) => {
           // Beside the snapshots, not one of them: without silences everything rings, which is the safe side.
           if (!frame.recovered || !silences.loaded) void silences.refresh()
+          if (!frame.recovered) {
+            alerts.doubt()
+            devices.doubt()
+          }
           welcomeListeners.forEach((f) => f(frame, had))
         },
         health: (next) => (health.value = next),
@@ -216,7 +220,7 @@ export const useLive = defineStore('live', () => {
   /** Connects at once, also after an end. */
   const revive = () => client?.revive()
   /** Where this page stands in the event log; no epoch before the first connection. */
-  const position = (): Position => ({ ...(client?.position ?? { epoch: '', seq: 0 }) })
+  const position = (): Position => ({ ...(client?.position ?? nowhere) })
 
   return { active, name, status, reason, health, connected, armed, say, since, age, badParts, untrusted, start, stop, onLayerChanged, onTiles, onAlertEvent, onPresence, onWelcome, onRefused, revive, position }
 })

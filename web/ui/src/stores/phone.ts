@@ -60,7 +60,11 @@ export const usePhone = defineStore('phone', () => {
   function welcomed(frame: WelcomeFrame, had: Position) {
     replay = null
     if (frame.recovered) replay = { from: had.seq, to: frame.head }
-    else if (had.epoch) gap.value = true
+    else if (had.epoch) {
+      gap.value = true
+      details.clear() // of a past that the server may not have
+      confirmed.clear()
+    }
   }
 
   function event(frame: EventFrame) {

@@ -15,7 +15,7 @@ const silence = (id: number, over: Partial<Silence> = {}): Silence => ({
 })
 const alert = (over: Partial<Alert> = {}) => ({ device_id: 'D1', property: 'water_level', division: '370602', level: 3, ...over }) as Alert
 const device = { id: 'D1', division: '370602', datastreams: [{ type: 'water_level' }] } as unknown as Device
-const event = (s: Silence) => ({ type: 'event' as const, seq: 1, at: at(0), kind: 'silence.changed', subject: String(s.id), payload: { silence: s } })
+const event = (s: Silence) => ({ type: 'event' as const, seq: 1, id: 'e1', at: at(0), kind: 'silence.changed', subject: String(s.id), payload: { silence: s } })
 
 test('a silence of a live event covers its device, never a worse level, and ends by the next event', () => {
   const store = useSilences()

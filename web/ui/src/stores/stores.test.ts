@@ -31,7 +31,7 @@ function alert(id: number, over: Partial<Alert> = {}): Alert {
 }
 
 const event = (seq: number, kind: string, a: Alert, device_level: Alert['level']) => ({
-  type: 'event' as const, seq, at: time(0), kind, subject: String(a.id), payload: { alert: a, device_level },
+  type: 'event' as const, seq, id: `e${seq}`, at: time(0), kind, subject: String(a.id), payload: { alert: a, device_level },
 })
 
 test('a snapshot sets nothing back that came live while it was on its way', () => {
@@ -44,22 +44,22 @@ test('a snapshot sets nothing back that came live while it was on its way', () =
 
 test('state moves forward only, and what is unknown is passed over', () => {
   const all = new Map([['D1', device()]])
-  const frame = (t: string, v: number) => ({ type: 'state' as const, at: t, batch: 1, readings: [{ ds: 1, device: 'D1', t, v, qc: 1 }] })
+  const frame = (t: string, v: number) => ({ type: 'state' as const, at: t, batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t, v, qc: 1 }] })
   expect(applyState(all, frame(time(5), 2))).toBe(true)
   expect(applyState(all, frame(time(4), 3))).toBe(false)
   expect(all.get('D1')!.datastreams![0]!.latest!.v).toBe(2)
   expect(all.get('D1')!.datastreams![0]!.latest!.time_source).toBe(1)
-  applyState(all, { type: 'state', at: time(6), batch: 1, readings: [{ ds: 1, device: 'D1', t: time(6), v: 2, qc: 1, src: 3 }] })
+  applyState(all, { type: 'state', at: time(6), batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t: time(6), v: 2, qc: 1, src: 3 }] })
   expect(all.get('D1')!.datastreams![0]!.latest!.time_source).toBe(3)
-  expect(applyState(all, { type: 'state', at: time(9), batch: 2, readings: [{ ds: 99, device: 'D1', t: time(9), v: 1, qc: 1 }], status: [{ device: 'D9', online: false, at: time(9) }] })).toBe(false)
-  applyState(all, { type: 'state', at: time(9), batch: 3, status: [{ device: 'D1', online: false, at: time(9) }], seen: { D1: time(8) } })
+  expect(applyState(all, { type: 'state', at: time(9), batch: 2, batch_id: 'b2', readings: [{ ds: 99, device: 'D1', t: time(9), v: 1, qc: 1 }], status: [{ device: 'D9', online: false, at: time(9) }] })).toBe(false)
+  applyState(all, { type: 'state', at: time(9), batch: 3, batch_id: 'b3', status: [{ device: 'D1', online: false, at: time(9) }], seen: { D1: time(8) } })
   expect(all.get('D1')).toMatchObject({ online: false, last_seen: time(8) })
-  expect(applyState(all, { type: 'state', at: time(9), batch: 4, status: [{ device: 'D1', online: true, at: time(1) }] })).toBe(false)
+  expect(applyState(all, { type: 'state', at: time(9), batch: 4, batch_id: 'b4', status: [{ device: 'D1', online: true, at: time(1) }] })).toBe(false)
 })
 
 test('presence of an event that a snapshot holds already changes nothing; one that leaves devices out asks for them', async () => {
   const devices = useDevices()
-  devices.takeSnapshot({ epoch: 'e', seq: 7, batch: 1, at: '', items: [device()] })
+  devices.takeSnapshot({ epoch: 'e', seq: 7, seq_id: 'e7', batch: 1, batch_id: 'b1', at: '', items: [device()] })
   const told = (seq: number, more = 0) => ({
     ...event(seq, 'presence.changed', alert(1), 0), at: time(300),
     payload: { changes: [{ device: 'D1', state: 'offline', reason: 'silence', since: time(1) }], more },
@@ -72,7 +72,7 @@ test('presence of an event that a snapshot holds already changes nothing; one th
   const asked: string[] = []
   vi.stubGlobal('fetch', async (url: string) => {
     asked.push(url)
-    return new Response(JSON.stringify(url.includes('types') ? { items: [], hazard_types: [] } : { epoch: 'e', seq: 9, batch: 2, at: '', items: [device({ id: 'D2' })] }))
+    return new Response(JSON.stringify(url.includes('types') ? { items: [], hazard_types: [] } : { epoch: 'e', seq: 9, seq_id: 'e9', batch: 2, batch_id: 'b2', at: '', items: [device({ id: 'D2' })] }))
   })
   await devices.takePresence(told(9, 40))
   expect(asked.some((url) => url.endsWith('/devices'))).toBe(true)
@@ -82,7 +82,7 @@ test('presence of an event that a snapshot holds already changes nothing; one th
 
 test('a device whose readings are not evaluated is marked by its event, and by no older one', async () => {
   const devices = useDevices()
-  devices.takeSnapshot({ epoch: 'e', seq: 7, batch: 1, at: '', items: [device()] })
+  devices.takeSnapshot({ epoch: 'e', seq: 7, seq_id: 'e7', batch: 1, batch_id: 'b1', at: '', items: [device()] })
   const told = (seq: number, reason: string) => ({
     ...event(seq, 'device.unevaluated', alert(1), 0), at: time(300), payload: { changes: [{ device: 'D1', reason, since: time(1) }], more: 0 },
   })
@@ -101,10 +101,10 @@ test('a reading of now ends a silence; one that is as old as the silence does no
     return new Map([['D1', d]])
   }
   const heard = quiet()
-  applyState(heard, { type: 'state', at: time(500), batch: 1, readings: [{ ds: 1, device: 'D1', t: time(499), v: 2, qc: 1 }] })
+  applyState(heard, { type: 'state', at: time(500), batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t: time(499), v: 2, qc: 1 }] })
   expect(heard.get('D1')!.datastreams![0]!.stale_since).toBeNull()
   const late = quiet()
-  applyState(late, { type: 'state', at: time(500), batch: 1, readings: [{ ds: 1, device: 'D1', t: time(60), v: 2, qc: 1 }] })
+  applyState(late, { type: 'state', at: time(500), batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t: time(60), v: 2, qc: 1 }] })
   expect(late.get('D1')!.datastreams![0]!.stale_since).toBe(time(0))
 })
 
@@ -125,7 +125,7 @@ test('the filter takes levels, handling, words and cleared ones', () => {
 
 test('an older version never replaces a newer one, and a closed episode leaves the list', () => {
   const store = useAlerts()
-  store.takeSnapshot({ epoch: 'e', seq: 5, items: [alert(1, { version: 3, handling: 'acknowledged' })] })
+  store.takeSnapshot({ epoch: 'e', seq: 5, seq_id: 'e5', items: [alert(1, { version: 3, handling: 'acknowledged' })] })
   store.takeEvent(event(4, 'alert.issued', alert(1, { version: 1 }), 3))
   expect(store.all.get(1)!.handling).toBe('acknowledged')
   store.takeEvent(event(6, 'alert.closed', alert(1, { version: 4, detection: 'cleared', handling: 'closed' }), 0))
@@ -145,12 +145,12 @@ test('a new alert and a risen one are arrivals; an acknowledgement is none', () 
 
 test('a snapshot of another epoch drops what was held', () => {
   const store = useAlerts()
-  store.takeSnapshot({ epoch: 'old', seq: 9, items: [alert(1, { version: 9 })] })
-  store.takeSnapshot({ epoch: 'new', seq: 1, items: [alert(1, { version: 1 })] })
+  store.takeSnapshot({ epoch: 'old', seq: 9, seq_id: 'e9', items: [alert(1, { version: 9 })] })
+  store.takeSnapshot({ epoch: 'new', seq: 1, seq_id: 'e1', items: [alert(1, { version: 1 })] })
   expect(store.all.get(1)!.version).toBe(1)
   const devices = useDevices()
-  devices.takeSnapshot({ epoch: 'old', seq: 1, batch: 1, at: '', items: [device({ online: false, status_at: time(99) })] })
-  devices.takeSnapshot({ epoch: 'new', seq: 1, batch: 1, at: '', items: [device()] })
+  devices.takeSnapshot({ epoch: 'old', seq: 1, seq_id: 'e1', batch: 1, batch_id: 'b1', at: '', items: [device({ online: false, status_at: time(99) })] })
+  devices.takeSnapshot({ epoch: 'new', seq: 1, seq_id: 'e1', batch: 1, batch_id: 'b1', at: '', items: [device()] })
   expect(devices.all.get('D1')!.online).toBe(true)
 })
 
@@ -190,4 +190,17 @@ test.each([
 
 test('devices on line whose readings stopped have no data', () => {
   expect(healthOf([device(), device()], new Map(), Date.parse(time(3600)))).toEqual({ all: 2, missing: 2, tone: 'bad' })
+})
+
+test('after a welcome that recovers nothing, a snapshot of the same epoch takes the place of what was held', () => {
+  const store = useAlerts()
+  store.takeSnapshot({ epoch: 'e', seq: 9, seq_id: 'e9', items: [alert(1, { version: 9 })] })
+  store.doubt()
+  store.takeSnapshot({ epoch: 'e', seq: 8, seq_id: 'x8', items: [alert(1, { version: 1 })] })
+  expect(store.all.get(1)!.version).toBe(1)
+  const devices = useDevices()
+  devices.takeSnapshot({ epoch: 'e', seq: 1, seq_id: 'e1', batch: 1, batch_id: 'b1', at: '', items: [device({ online: false, status_at: time(99) })] })
+  devices.doubt()
+  devices.takeSnapshot({ epoch: 'e', seq: 1, seq_id: 'x1', batch: 1, batch_id: 'x1', at: '', items: [device()] })
+  expect(devices.all.get('D1')!.online).toBe(true)
 })
