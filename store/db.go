@@ -45,6 +45,7 @@ type DB struct {
 	touched    touchCache
 	recent     recentBatches
 	repeats    atomic.Bool // the last batches held readings that were there already
+	epoch      atomic.Pointer[string]
 }
 
 // querier is what a pool, a connection and a transaction have in common.
@@ -73,7 +74,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	db := &DB{log: o.Logger, now: o.Clock}
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		db.recent.forget() // what answers now may be another database under the old address
+		db.forget() // what answers now may be another database under the old address, or an earlier state of it
 		return registerTypes(ctx, c)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -121,6 +122,25 @@ const selectEpoch = `(
 	    || '-' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || '-' || pg_relation_filenode('event_log')
 	from instance i, pg_control_system() s, pg_database d
 	where d.datname = current_database())`
+
+// forget empties what is held of the database.
+func (db *DB) forget() {
+	db.recent.forget()
+	db.places.forget()
+	db.partitions.forget()
+	db.touched.forget()
+}
+
+// noteEpoch renews the connections when the epoch has changed: a dump that was restored over a database gives its
+// types other numbers, which a connection learns when it is made.
+func (db *DB) noteEpoch(ctx context.Context, epoch string) {
+	if old := db.epoch.Swap(&epoch); old == nil || *old == epoch {
+		return
+	}
+	db.log.WarnContext(ctx, "the database was restored: its connections are made anew")
+	db.pool.Reset()
+	db.forget()
+}
 
 // Epoch names this incarnation of the database: numbers of events and batches mean nothing under
 // another one.

@@ -24,7 +24,9 @@ const selectEventHead = `
 
 // Head returns the event log's epoch and the mark of its newest row, the zero mark when there is none.
 func (db *DB) Head(ctx context.Context) (epochID string, head core.Mark, err error) {
-	epochID, head, err = eventHeadOf(ctx, db.pool)
+	if epochID, head, err = eventHeadOf(ctx, db.pool); err == nil {
+		db.noteEpoch(ctx, epochID)
+	}
 	return epochID, head, mapErr(err, "read the event log's head")
 }
 
@@ -61,6 +63,9 @@ func (db *DB) EventsAfter(ctx context.Context, after int64, limit int) (page cor
 		})
 		return tx.SendBatch(ctx, &batch).Close()
 	})
+	if err == nil {
+		db.noteEpoch(ctx, page.Epoch)
+	}
 	return page, mapErr(err, "read the event log")
 }
 

@@ -315,7 +315,8 @@ func (db *DB) streamPlaces(ctx context.Context, obs []sensors.Observation) (map[
 	}); err != nil {
 		return nil, err
 	}
-	return db.places.with(found), nil
+	db.places.add(found)
+	return joined(places, found), nil // not what is remembered now: that may have been forgotten meanwhile
 }
 
 func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[string]bool, error) {

@@ -25,16 +25,18 @@ func (c *placeCache) all() map[int64]streamPlace {
 	return nil
 }
 
-// with adds places and gives what is known then.
-func (c *placeCache) with(more map[int64]streamPlace) map[int64]streamPlace {
+// add remembers more places.
+func (c *placeCache) add(more map[int64]streamPlace) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m := maps.Clone(c.all())
-	if m == nil {
-		m = make(map[int64]streamPlace, len(more))
-	}
-	maps.Copy(m, more)
+	m := joined(c.all(), more)
 	c.known.Store(&m)
+}
+
+func joined(a, b map[int64]streamPlace) map[int64]streamPlace {
+	m := make(map[int64]streamPlace, len(a)+len(b))
+	maps.Copy(m, a)
+	maps.Copy(m, b)
 	return m
 }
 
@@ -62,6 +64,12 @@ func (c *touchCache) due(devices []touched) []touched {
 		}
 	}
 	return due
+}
+
+func (c *touchCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen = nil
 }
 
 // note takes over what was committed.

@@ -132,3 +132,37 @@ func TestADatastreamThatIsRememberedAndGone(t *testing.T) {
 		t.Errorf("%d in quarantine, want 1", n)
 	}
 }
+
+// TestRegistryLoadedWhileReadingsCome: what a node holds of the datastreams is forgotten with each change of the registry,
+// also while a batch is being sorted out. No reading of a datastream that is there goes to quarantine for that.
+func TestRegistryLoadedWhileReadingsCome(t *testing.T) {
+	db := newCity(t, 2)
+	ids := streamsOf(t, db)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := db.LoadRegistry(t.Context()); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	for i := range 300 {
+		for _, batch := range [][]sensors.Observation{
+			{reading(ids[0], 2*i, 1)}, {reading(ids[0], 2*i+1, 1), reading(ids[1], i, 1), reading(ids[2], i, 1)},
+		} {
+			res, err := db.CommitBatch(t.Context(), sensors.Batch{Observations: batch})
+			if err != nil || res.Unknown != 0 || res.Stored != len(batch) {
+				t.Fatalf("batch %d: %+v, %v", i, res, err)
+			}
+		}
+	}
+	close(stop)
+	<-stopped
+}

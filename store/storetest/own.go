@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"os"
+	"os/exec"
 	"strconv"
 	"syscall"
 	"testing"
@@ -79,5 +80,46 @@ func (o *Own) remove() {
 	}
 	if err := pgcluster.Remove(ctx, o.dir); err != nil {
 		o.t.Errorf("remove PostgreSQL: %v", err)
+	}
+}
+
+// Save stops the server, copies its data folder, as a snapshot of a machine does, and starts it again. It returns the
+// copy, which lasts as long as the test.
+func (o *Own) Save() (folder string) {
+	o.t.Helper()
+	folder = o.dir + "-saved"
+	o.stopped(func() { o.copyFolder(o.DataDir, folder) })
+	o.t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			o.t.Errorf("remove the saved folder: %v", err)
+		}
+	})
+	return folder
+}
+
+// PutBack stops the server and starts it again with a folder that Save returned.
+func (o *Own) PutBack(folder string) {
+	o.t.Helper()
+	o.stopped(func() {
+		if err := os.RemoveAll(o.DataDir); err != nil {
+			o.t.Fatal(err)
+		}
+		o.copyFolder(folder, o.DataDir)
+	})
+}
+
+func (o *Own) stopped(do func()) {
+	o.t.Helper()
+	if err := o.Stop(o.t.Context()); err != nil {
+		o.t.Fatal(err)
+	}
+	do()
+	o.Start()
+}
+
+func (o *Own) copyFolder(from, to string) {
+	o.t.Helper()
+	if out, err := exec.CommandContext(o.t.Context(), "cp", "-a", from, to).CombinedOutput(); err != nil {
+		o.t.Fatalf("copy the data folder: %v: %s", err, out)
 	}
 }
