@@ -44,7 +44,7 @@ func TestMachinePutBack(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command("rm", "-rf", saved).CombinedOutput(); err != nil { //nolint:noctx // the test's context has ended
+		if out, err := exec.Command("rm", "-rf", saved).CombinedOutput(); err != nil {
 			t.Errorf("remove the copy: %v: %s", err, out)
 		}
 	})

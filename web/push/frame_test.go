@@ -59,13 +59,13 @@ func TestDecodeFrame(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]any{
-		`{"type":"hello","client":"ab_CD-12"}`:                                               hello{Client: "ab_CD-12"},
+		`{"type":"hello","client":"ab_CD-12"}`: hello{Client: "ab_CD-12"},
 		` {"type":"hello","client":"abcdefgh","epoch":"e","last_seq":7,"last_id":"i","batch":9,"batch_id":"b","new":{}} `: hello{
 			"abcdefgh", "e", core.Mark{Seq: 7, ID: "i"}, &core.Mark{Seq: 9, ID: "b"},
 		},
-		`{"type":"ack","seq":9007199254740991}`:                                              ack{maxSeq},
-		`{"type":"status","sound":"armed","visible":true,"alert":58,"acting":true}`:          clientStatus{Sound: auth.SoundArmed, Visible: true, Alert: 58, Acting: true},
-		`{"type":"status","sound":"off","acting":true}`:                                      clientStatus{Sound: auth.SoundOff}, // acting on nothing
+		`{"type":"ack","seq":9007199254740991}`:                                     ack{maxSeq},
+		`{"type":"status","sound":"armed","visible":true,"alert":58,"acting":true}`: clientStatus{Sound: auth.SoundArmed, Visible: true, Alert: 58, Acting: true},
+		`{"type":"status","sound":"off","acting":true}`:                             clientStatus{Sound: auth.SoundOff}, // acting on nothing
 	} {
 		f, err := decodeFrame([]byte(text))
 		if diff := cmp.Diff(want, f); err != nil || diff != "" {

@@ -88,9 +88,9 @@ func TestStateResumed(t *testing.T) {
 		t.Errorf("got %s, want the newest of each", f.raw)
 	}
 	for _, hello := range []string{
-		`{"type":"hello","client":"abcdefgh","epoch":"e1","last_seq":0,"batch":39}`, // before this node's time
-		`{"type":"hello","client":"abcdefgh","epoch":"e1","last_seq":0,"batch":41}`, // without a proof
-		`{"type":"hello","client":"abcdefgh","epoch":"e1","last_seq":0,"batch":41,"batch_id":"b5c3"}`, // of a folder that was put back
+		`{"type":"hello","client":"abcdefgh","epoch":"e1","last_seq":0,"batch":39}`,                                                 // before this node's time
+		`{"type":"hello","client":"abcdefgh","epoch":"e1","last_seq":0,"batch":41}`,                                                 // without a proof
+		`{"type":"hello","client":"abcdefgh","epoch":"e1","last_seq":0,"batch":41,"batch_id":"b5c3"}`,                               // of a folder that was put back
 		fmt.Sprintf(`{"type":"hello","client":"abcdefgh","epoch":"e0","last_seq":0,"batch":41,"batch_id":%q}`, ho.batches.idAt(41)), // of another log
 		`{"type":"hello","client":"abcdefgh","epoch":"e1","last_seq":0}`,
 	} {
