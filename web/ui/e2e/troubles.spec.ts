@@ -56,15 +56,24 @@ async function openScreen(browser: Browser, name: string, user: string, path: st
   const context = await browser.newContext({ baseURL: demo.http, ...options })
   await context.addInitScript(() => {
     const ears: Ears = Object.assign(window as unknown as Ears, { tones: [] })
-    const start = OscillatorNode.prototype.start
-    const stop = OscillatorNode.prototype.stop
+    const entry = new WeakMap<AudioNode, [number, number]>()
+    const { start, stop } = OscillatorNode.prototype
+    const disconnect = AudioNode.prototype.disconnect as (this: AudioNode) => void
     OscillatorNode.prototype.start = function (this: OscillatorNode, when = 0) {
-      ears.tones.push([when, Infinity])
+      const tone: [number, number] = [when, Infinity]
+      ears.tones.push(tone)
+      entry.set(this, tone)
       start.call(this, when)
     }
     OscillatorNode.prototype.stop = function (this: OscillatorNode, when = 0) {
-      ears.tones[ears.tones.length - 1]![1] = when
+      entry.get(this)![1] = when
       stop.call(this, when)
+    }
+    // A siren that another one takes the place of ends there and then.
+    AudioNode.prototype.disconnect = function (this: AudioNode) {
+      const tone = entry.get(this)
+      if (tone) tone[1] = Math.min(tone[1], this.context.currentTime)
+      disconnect.call(this)
     }
   })
   await logIn(context.request, user)
@@ -78,7 +87,7 @@ const tones = (s: Screen) => s.page.evaluate(() => (window as unknown as Ears).t
 /** Tones that sound while another does: what two sirens at once would make. */
 const overlapping = (s: Screen) =>
   s.page.evaluate(() => {
-    const made = [...(window as unknown as Ears).tones].sort((a, b) => a[0] - b[0])
+    const made = (window as unknown as Ears).tones.filter(([from, to]) => from < to).sort((a, b) => a[0] - b[0])
     return made.filter((tone, i) => i > 0 && tone[0] < made[i - 1]![1]).length
   })
 
