@@ -1,0 +1,170 @@
+package load
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"onemap/geo"
+)
+
+// The row of names is looked for among so many lines, of so many bytes, below titles, dates and who made it.
+const (
+	headLines = 20
+	headBytes = 1 << 20
+)
+
+// layout is how a table is written.
+type layout struct {
+	comma  string
+	titles int // rows above the row of names
+	names  []string
+	where  columns
+}
+
+// columns are where the position is; lat and lon are -1 when place is not.
+type columns struct{ lon, lat, place int }
+
+func (c columns) found() bool { return c.place >= 0 || (c.lon >= 0 && c.lat >= 0) }
+
+// findLayout tries each delimiter on the head of the table and takes the one by which a row of names has a position. of is
+// what a line "sep=;" says.
+func findLayout(head []line, of string, asm *assembler) layout {
+	commas := []string{",", ";", "\t", "|", "，"}
+	if of != "" {
+		commas = []string{of}
+	}
+	best := layout{comma: commas[0], titles: -1}
+	most := 0
+	for _, comma := range commas {
+		rows := headOf(head, comma)
+		for i, cells := range rows {
+			names := columnNames(cells)
+			if where := asm.columns(names); where.found() && (best.titles < 0 || i < best.titles || (i == best.titles && len(names) > len(best.names))) {
+				best = layout{comma, i, names, where}
+			}
+		}
+		if best.titles < 0 && len(rows) > 0 && len(rows[0]) > most {
+			most, best.comma, best.names = len(rows[0]), comma, columnNames(rows[0])
+		}
+	}
+	return best
+}
+
+// delimiterFor is the delimiter by which most of the first rows have n cells.
+func delimiterFor(head []line, n int) string {
+	best, most := ",", 0
+	for _, comma := range []string{",", ";", "\t", "|", "，"} {
+		fit := 0
+		for _, cells := range headOf(head, comma) {
+			if len(cells) == n {
+				fit++
+			}
+		}
+		if fit > most {
+			best, most = comma, fit
+		}
+	}
+	return best
+}
+
+// headOf are the first rows of a table.
+func headOf(head []line, comma string) [][]string {
+	r := &rows{lines: &lines{max: headBytes + DefaultMaxRecord}, split: splitter{comma: comma}}
+	r.lines.unread(head)
+	var all [][]string
+	for {
+		row, err := r.next()
+		if err != nil {
+			return all
+		}
+		all = append(all, row.cells)
+	}
+}
+
+func columnNames(cells []string) []string {
+	names := make([]string, len(cells))
+	for i, name := range cells {
+		names[i] = strings.Trim(name, " \t\r\n"+byteOrderMark)
+	}
+	return names
+}
+
+// indexOf finds a column by its name; the name as it stands goes before one that only folds to it.
+func indexOf(names []string, name string) int {
+	folded := -1
+	want := foldName(name)
+	for i, n := range names {
+		if n == name {
+			return i
+		}
+		if folded < 0 && want != "" && foldName(n) == want {
+			folded = i
+		}
+	}
+	return folded
+}
+
+// columns finds the position among the names: by the options, as two columns, or as one.
+func (a *assembler) columns(names []string) columns {
+	where := columns{-1, -1, -1}
+	lon, lat := a.o.LonField, a.o.LatField
+	switch {
+	case lon != "" && (lat == "" || lat == lon):
+		if lat == "" {
+			where.lat = firstOf(names, roleLat, a.o.Frame)
+		}
+		if where.lon = indexOf(names, lon); where.lon >= 0 && where.lat < 0 {
+			return columns{-1, -1, where.lon}
+		}
+		return where
+	case lat != "" && lon == "":
+		where.lat, where.lon = indexOf(names, lat), firstOf(names, roleLon, a.o.Frame)
+		return where
+	case lat != "":
+		where.lon, where.lat = indexOf(names, lon), indexOf(names, lat)
+		return where
+	}
+	where.lon, where.lat = firstOf(names, roleLon, a.o.Frame), firstOf(names, roleLat, a.o.Frame)
+	if where.lon == where.lat { // 坐标X alone is neither
+		where.lat = -1
+	}
+	if !where.found() {
+		where.place = firstOf(names, rolePlace, a.o.Frame)
+	}
+	return where
+}
+
+// firstOf is the column of the best of a role's usual names.
+func firstOf(names []string, r role, f geo.Frame) int {
+	folded := make(map[string]int, len(names))
+	for i, name := range names {
+		n := foldName(name)
+		if _, twice := folded[n]; !twice {
+			folded[n] = i
+		}
+	}
+	for _, name := range usualNames(r, f) {
+		if i, ok := folded[name]; ok {
+			return i
+		}
+	}
+	return -1
+}
+
+// separatorLine takes a first line "sep=;", by which spreadsheets are told the delimiter.
+func separatorLine(l *lines) (string, error) {
+	first, err := l.next()
+	if errors.Is(err, io.EOF) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	text := strings.Trim(string(first.text), " \""+byteOrderMark)
+	if rest, ok := strings.CutPrefix(strings.ToLower(text), "sep="); ok && len(rest) == 1 {
+		return rest, nil
+	}
+	l.unread([]line{first})
+	return "", nil
+}
