@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"onemap/data"
-	"onemap/geo"
 	"onemap/risk"
 	"onemap/risk/load"
 	"onemap/store"
@@ -40,16 +39,16 @@ func Migrate(ctx context.Context, url string, logger *slog.Logger, progress Prog
 
 // ImportOptions is what an import of one file needs.
 type ImportOptions struct {
-	Path          string
-	Format        string // auto, geojson or csv
-	KeyField      string
-	DivisionField string
-	Frame         string // wgs84, gcj02 or bd09
-	BaseData      string // folder of the base data, whose counties place what names no division; "" finds it
-	Layer         risk.Layer
+	Path     string
+	Read     load.Options // how to read the file; origin, source and division are Import's. The level is looked for in themes of risk alone, unless it is named
+	BaseData string       // folder of the base data, whose counties place what names no division; "" finds it
+	Layer    risk.Layer
+
+	AllowDelete, Repair bool // see risk.ImportOptions
 }
 
-// Import creates or replaces a layer from a file, streamed; on an error the layer is as it was.
+// Import creates or replaces a layer from a file, streamed; on an error the layer is as it was. The file is read twice, the
+// first time for what only the whole of it tells.
 func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logger, progress Progress) (risk.ImportReport, error) {
 	var none risk.ImportReport
 	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 4, Logger: logger})
@@ -57,11 +56,11 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 		return none, err
 	}
 	defer db.Close()
-	f, err := os.Open(o.Path)
+	f, err := openTwice(ctx, o.Path)
 	if err != nil {
 		return none, fmt.Errorf("import: %w", err)
 	}
-	defer func() { _ = f.Close() }()
+	defer f.close()
 	base, err := data.Find(o.BaseData)
 	if err != nil {
 		return none, err
@@ -70,26 +69,73 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	if err != nil {
 		return none, err
 	}
-	st, err := f.Stat()
-	if err != nil {
+	read := o.Read
+	read.Origin, read.Source, read.Division = o.Layer.Origin, o.Layer.Source, divisionAt
+	if read.LevelField == "" && !o.Layer.Theme.OfRisk() {
+		read.LevelField = load.NoField
+	}
+	if read, err = load.Survey(f, read); err != nil {
+		return none, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return none, fmt.Errorf("import: %w", err)
 	}
 	counted := &countingReader{r: f}
-	r, err := load.Open(counted, load.Options{
-		Format: load.Format(o.Format), Frame: geo.Frame(o.Frame), KeyField: o.KeyField, DivisionField: o.DivisionField,
-		Origin: o.Layer.Origin, Source: o.Layer.Source, Division: divisionAt,
-	})
+	r, err := load.Open(counted, read)
 	if err != nil {
 		return none, err
 	}
 	stage := "importing " + o.Layer.Name + ", kB"
 	progress = progress.orNone()
-	report, err := db.ImportLayer(ctx, o.Layer, r, func(int64) { progress(stage, counted.n>>10, (st.Size()+1023)>>10) })
+	report, err := db.ImportLayer(ctx, o.Layer, r, risk.ImportOptions{
+		AllowDelete: o.AllowDelete, Repair: o.Repair,
+		Progress: func(int64) { progress(stage, counted.n>>10, (f.size+1023)>>10) },
+	})
+	report.Notes = append(r.Notes(), report.Notes...)
 	if err != nil {
 		return report, err
 	}
 	logger.InfoContext(ctx, "imported", "layer", report.Layer, "read", report.Read, "refused", report.Refused, "version", report.Version)
 	return report, nil
+}
+
+// rereadable is a file that can be read from its beginning again.
+type rereadable struct {
+	*os.File
+	size int64
+	temp bool
+}
+
+// openTwice opens a file; what cannot be read again, as a pipe, is first written to a temporary file.
+func openTwice(ctx context.Context, path string) (*rereadable, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &rereadable{File: f}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		r.File, err = spool(ctx, f)
+		_ = f.Close()
+		if err != nil {
+			return nil, err
+		}
+		r.temp = true
+	}
+	st, err := r.Stat()
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	r.size = st.Size()
+	return r, nil
+}
+
+func (r *rereadable) close() {
+	if r.temp {
+		removeTemp(r.File)
+		return
+	}
+	_ = r.Close()
 }
 
 // countingReader counts what has been read, for the progress.
@@ -140,7 +186,7 @@ func importLayers(ctx context.Context, db *store.DB, layers []data.LayerSpec, st
 		if err != nil {
 			return fmt.Errorf("open layer %s: %w", l.Name, err)
 		}
-		report, err := db.ImportLayer(ctx, l.Layer, r, func(read int64) { progress(stage, before+read, 0) })
+		report, err := db.ImportLayer(ctx, l.Layer, r, risk.ImportOptions{AllowDelete: true, Progress: func(read int64) { progress(stage, before+read, 0) }})
 		if err != nil {
 			return fmt.Errorf("load layer %s: %w", l.Name, err)
 		}

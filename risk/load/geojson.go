@@ -72,7 +72,7 @@ func (g *geoJSON) next() (risk.Record, *risk.Refusal, error) {
 			continue
 		}
 		done, err := g.restOfTop()
-		if g.top.list == "" && errors.As(err, &broken{}) {
+		if g.top.list == "" && isBroken(err) {
 			refusal := &risk.Refusal{Line: g.top.line, Offset: g.top.at, Key: g.keyOf(g.top.members), Reason: err.Error()}
 			return risk.Record{}, refusal, g.s.skipObject()
 		}
@@ -271,7 +271,7 @@ func salvageMembers(members map[string]json.RawMessage) map[string]json.RawMessa
 func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
 	v, err := g.s.cut()
 	whole := err == nil
-	if err != nil && !errors.As(err, &broken{}) && nextStart(g.s.buf) < 0 {
+	if err != nil && !isBroken(err) && nextStart(g.s.buf) < 0 {
 		return risk.Record{}, nil, err // the file ends, and nothing in what was read begins anew
 	}
 	if whole && v.large {
@@ -298,7 +298,7 @@ func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
 
 // brokenReason is the error of a feature whose end was not found, or of its syntax.
 func brokenReason(err error) string {
-	if errors.As(err, &broken{}) {
+	if isBroken(err) {
 		return err.Error()
 	}
 	return "malformed JSON: a quote or a bracket is not closed"

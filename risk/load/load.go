@@ -91,7 +91,7 @@ type Reader struct {
 }
 
 // Notes says in sentences what was taken as what so far, and what was left out of records that were taken.
-func (r *Reader) Notes() []string { return r.asm.tally.notes() }
+func (r *Reader) Notes() []string { return append(r.asm.o.found.notes(), r.asm.tally.notes()...) }
 
 // Open begins to read. The error is errs.Invalid and names an option that cannot be, or the first
 // line when that already is wrong.

@@ -60,6 +60,11 @@ type broken struct{ error }
 // Unwrap is the error for the reader of the file.
 func (b broken) Unwrap() error { return b.error }
 
+func isBroken(err error) bool {
+	_, ok := errors.AsType[broken](err)
+	return ok
+}
+
 func malformed(line int, format string, args ...any) error {
 	return broken{fatal(line, "malformed JSON: "+format, args...)}
 }

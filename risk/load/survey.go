@@ -2,7 +2,6 @@ package load
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -160,11 +159,11 @@ func (d *distinct) add(value string) {
 
 func (d *distinct) repeats() bool { return float64(d.again) > maxRepeats*float64(d.n) }
 
-// noteKeys says which fields were looked at as a key and are none.
-func (s survey) noteKeys() []string {
+// notes say which fields were looked at as a key and are none.
+func (s survey) notes() []string {
 	var notes []string
 	for _, field := range slices.Sorted(maps.Keys(s.noKeys)) {
-		notes = append(notes, fmt.Sprintf("%s repeats and is no key; --key %s takes it all the same", clip(field), clip(field)))
+		notes = append(notes, clip(field)+" repeats and is not taken as the key; --key names another field, or this one")
 	}
 	return notes
 }
