@@ -312,7 +312,7 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 		count *int64
 	}{
 		{"delete what is gone", `
-			delete from feature f where `+goneFeatures, []any{layer}, &imp.rep.Deleted},
+			delete from feature f where ` + goneFeatures, []any{layer}, &imp.rep.Deleted},
 		{"update what has changed", `
 			update feature f set division_code = s.division_code, name_zh = s.name_zh, name_en = s.name_en, level = s.level,
 				origin = s.origin, source = s.source, properties = s.properties, search = s.search, geom = s.geom, modified_at = $2

@@ -50,7 +50,7 @@ type ImportOptions struct {
 // Import creates or replaces a layer from a file, streamed; on an error the layer is as it was. The file is read twice, the
 // first time for what only the whole of it tells.
 func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logger, progress Progress) (risk.ImportReport, error) {
-	var none risk.ImportReport
+	none := risk.ImportReport{Layer: o.Layer.Name}
 	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 4, Logger: logger})
 	if err != nil {
 		return none, err
@@ -74,23 +74,19 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	if read.LevelField == "" && !o.Layer.Theme.OfRisk() {
 		read.LevelField = load.NoField
 	}
+	f.tell(progress.orNone(), "looking through "+o.Layer.Name)
 	if read, err = load.Survey(f, read); err != nil {
 		return none, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return none, fmt.Errorf("import: %w", err)
 	}
-	counted := &countingReader{r: f}
-	r, err := load.Open(counted, read)
+	f.tell(progress.orNone(), "importing "+o.Layer.Name)
+	r, err := load.Open(f, read)
 	if err != nil {
 		return none, err
 	}
-	stage := "importing " + o.Layer.Name + ", kB"
-	progress = progress.orNone()
-	report, err := db.ImportLayer(ctx, o.Layer, r, risk.ImportOptions{
-		AllowDelete: o.AllowDelete, Repair: o.Repair,
-		Progress: func(int64) { progress(stage, counted.n>>10, (f.size+1023)>>10) },
-	})
+	report, err := db.ImportLayer(ctx, o.Layer, r, risk.ImportOptions{AllowDelete: o.AllowDelete, Repair: o.Repair})
 	report.Notes = append(r.Notes(), report.Notes...)
 	if err != nil {
 		return report, err
@@ -99,11 +95,33 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	return report, nil
 }
 
-// rereadable is a file that can be read from its beginning again.
+// rereadable is a file that can be read from its beginning again, and says how far it is.
 type rereadable struct {
-	*os.File
+	file *os.File
 	size int64
 	temp bool
+	at   int64
+	told func(at int64)
+}
+
+// tell says from now on to progress how far the file has been read.
+func (r *rereadable) tell(progress Progress, stage string) {
+	r.told = func(at int64) { progress(stage+", kB", at>>10, (r.size+1023)>>10) }
+}
+
+// Read reads and tells.
+func (r *rereadable) Read(p []byte) (int, error) {
+	n, err := r.file.Read(p)
+	r.at += int64(n)
+	r.told(r.at)
+	return n, err
+}
+
+// Seek goes to a place in the file.
+func (r *rereadable) Seek(offset int64, whence int) (int64, error) {
+	at, err := r.file.Seek(offset, whence)
+	r.at = at
+	return at, err
 }
 
 // openTwice opens a file; what cannot be read again, as a pipe, is first written to a temporary file.
@@ -112,16 +130,16 @@ func openTwice(ctx context.Context, path string) (*rereadable, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rereadable{File: f}
+	r := &rereadable{file: f}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		r.File, err = spool(ctx, f)
+		r.file, err = spool(ctx, f)
 		_ = f.Close()
 		if err != nil {
 			return nil, err
 		}
 		r.temp = true
 	}
-	st, err := r.Stat()
+	st, err := r.file.Stat()
 	if err != nil {
 		r.close()
 		return nil, err
@@ -132,23 +150,10 @@ func openTwice(ctx context.Context, path string) (*rereadable, error) {
 
 func (r *rereadable) close() {
 	if r.temp {
-		removeTemp(r.File)
+		removeTemp(r.file)
 		return
 	}
-	_ = r.Close()
-}
-
-// countingReader counts what has been read, for the progress.
-type countingReader struct {
-	r io.Reader
-	n int64
-}
-
-// Read reads and counts.
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
+	_ = r.file.Close()
 }
 
 // ImportBase loads the base data: the divisions, and each layer that comes with onemap. Layers that

@@ -271,7 +271,7 @@ func salvageMembers(members map[string]json.RawMessage) map[string]json.RawMessa
 func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
 	v, err := g.s.cut()
 	whole := err == nil
-	if err != nil && !isBroken(err) && nextStart(g.s.buf) < 0 {
+	if err != nil && !isBroken(err) && nextStart(g.s.buf, 1) < 0 {
 		return risk.Record{}, nil, err // the file ends, and nothing in what was read begins anew
 	}
 	if whole && v.large {
@@ -286,7 +286,7 @@ func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
 	if err != nil {
 		refusal := g.refuse(v, g.keyOf(salvage(g.s.buf)), brokenReason(err))
 		g.fresh = true
-		return risk.Record{}, refusal, g.s.resume(whole)
+		return risk.Record{}, refusal, g.s.resume(v, whole)
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(v.raw, &members); err != nil || members == nil {

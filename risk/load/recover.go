@@ -14,17 +14,25 @@ const runawayBytes = 1 << 20
 
 // runaway reports whether the value that is being taken has grown over the next feature.
 func (s *scanner) runaway() bool {
-	return len(s.buf) > runawayBytes && nextStart(s.buf) > 0
+	if len(s.buf) <= runawayBytes {
+		return false
+	}
+	from := max(1, s.looked-memberBytes)
+	s.looked = len(s.buf)
+	return nextStart(s.buf, from) > 0
 }
 
-// nextStart is where in the text of a feature the next one begins: behind a comma, with the same first member as this one.
-// It is -1 when there is none.
-func nextStart(text []byte) int {
+// memberBytes is within how many bytes the first member of a feature stands.
+const memberBytes = 200
+
+// nextStart is where in the text of a feature the next one begins, at from or later: behind a comma, with the same first
+// member as this one. It is -1 when there is none.
+func nextStart(text []byte, from int) int {
 	key, _, ok := firstMember(text)
 	if !ok {
 		return -1
 	}
-	for at := 1; ; {
+	for at := from; at < len(text); {
 		i := bytes.IndexByte(text[at:], '{')
 		if i < 0 {
 			return -1
@@ -37,11 +45,12 @@ func nextStart(text []byte) int {
 		}
 		at++
 	}
+	return -1
 }
 
 // firstMember reads the name of an object's first member, and its value when that is a string.
 func firstMember(text []byte) (key, value string, ok bool) {
-	rest := bytes.TrimLeft(text[1:min(len(text), 200)], " \t\r\n")
+	rest := bytes.TrimLeft(text[min(1, len(text)):min(len(text), memberBytes)], " \t\r\n")
 	key, rest, ok = shortString(rest)
 	if !ok {
 		return "", "", false
@@ -67,9 +76,10 @@ func shortString(text []byte) (string, []byte, bool) {
 
 // resume goes on behind a feature whose syntax is broken, of which the scanner has read s.buf: to the next feature within that,
 // or, when the value had no end, to the next line that begins with one or ends the list.
-func (s *scanner) resume(whole bool) error {
-	if at := nextStart(s.buf); at > 0 {
+func (s *scanner) resume(v cut, whole bool) error {
+	if at := nextStart(s.buf, 1); at > 0 {
 		s.unread(s.buf[at:])
+		s.col = columnBehind(v.col, s.buf[:at])
 		return nil
 	}
 	if whole {
@@ -87,10 +97,10 @@ func (s *scanner) resume(whole bool) error {
 		if err != nil {
 			return err
 		}
-		head, _ := s.r.Peek(200)
+		head, _ := s.r.Peek(memberBytes)
 		switch c {
 		case ']':
-			if closesList(head) {
+			if s.col < v.col || s.col == 0 && closesList(head) {
 				return nil
 			}
 		case '{':
@@ -104,7 +114,8 @@ func (s *scanner) resume(whole bool) error {
 // closesList reports whether a line holds nothing but the end of a list of features and of what is around it.
 func closesList(head []byte) bool {
 	line, _, _ := bytes.Cut(head, []byte("\n"))
-	return strings.Trim(string(line), "]} \t\r") == "" || bytes.HasPrefix(bytes.TrimLeft(head[1:], " \t\r\n"), []byte(`,"`))
+	rest := strings.Trim(string(line), "]} \t\r")
+	return rest == "" || rest == "," || strings.HasPrefix(rest, ",\"") || strings.HasPrefix(rest, ", \"")
 }
 
 // skipLine takes the rest of the line.

@@ -19,8 +19,11 @@ type scanner struct {
 	width func([]byte) int64
 	at    int64 // the offset in the file of the next byte
 	line  int
+	col   int // bytes of the line before the next one
 	max   int
 	buf   []byte
+	// looked is how much of buf has been searched for the next feature.
+	looked int
 }
 
 func newScanner(text content, limit int) *scanner {
@@ -44,7 +47,15 @@ func (f *feed) Read(p []byte) (int, error) {
 	return f.rest.Read(p)
 }
 
-// unread gives the end of the text that was read back, and goes back to where it began.
+// columnBehind is the column behind a text that begins at one.
+func columnBehind(col int, text []byte) int {
+	if last := bytes.LastIndexByte(text, '\n'); last >= 0 {
+		return len(text) - last - 1
+	}
+	return col + len(text)
+}
+
+// unread gives the end of the text that was read back, and goes back to where it began; the column is the caller's to set.
 func (s *scanner) unread(tail []byte) {
 	buffered, _ := s.r.Peek(s.r.Buffered()) // buffered, so it is there
 	back := make([]byte, 0, len(tail)+len(buffered)+len(s.feed.back))
@@ -86,6 +97,7 @@ func (s *scanner) next() (byte, error) {
 func (s *scanner) count(read []byte) {
 	s.line += bytes.Count(read, []byte("\n"))
 	s.at += s.width(read)
+	s.col = columnBehind(s.col, read)
 }
 
 // peek gives the next byte that is no space, and leaves it there; io.EOF at the end of the file.
@@ -142,6 +154,7 @@ type cut struct {
 	raw   []byte
 	line  int   // where it begins
 	at    int64 // the offset in the file
+	col   int   // the bytes of the line before it
 	large bool
 }
 
@@ -173,8 +186,8 @@ func (s *scanner) cut() (cut, error) {
 	if err != nil {
 		return cut{}, err
 	}
-	v := cut{line: s.line, at: s.at}
-	s.buf = s.buf[:0]
+	v := cut{line: s.line, at: s.at, col: s.col}
+	s.buf, s.looked = s.buf[:0], 0
 	switch c {
 	case '{', '[':
 		v.large, err = s.nested()

@@ -100,7 +100,9 @@ func (s *surveyed) watch(properties map[string]any, id string) {
 			case p.r == roleKey && !lostDigits(text):
 				s.key(name).add(text)
 			case p.r == roleLevel && len(s.words) < maxGrades:
-				s.words[strings.Clone(gradeWord(text))] = true
+				for part := range strings.FieldsFuncSeq(gradeWord(text), func(r rune) bool { return r == '(' || r == ')' }) {
+					s.words[strings.Clone(gradeWord(part))] = true
+				}
 			}
 		}
 	}
@@ -119,7 +121,7 @@ func (s *surveyed) key(field string) *distinct {
 func (s *surveyed) repeating() map[string]bool {
 	out := map[string]bool{}
 	for field, d := range s.keys {
-		if s.asm.o.KeyField == "" && d.repeats() {
+		if (s.asm.o.KeyField == "" || s.asm.o.KeyField == NoField) && d.repeats() {
 			out[field] = true
 		}
 	}

@@ -142,7 +142,8 @@ func widthOf(width func(rune) int64) func([]byte) int64 {
 // census counts what of a text's bytes is UTF-8 and what is GB18030.
 type census struct {
 	total         int64 // bytes
-	good, bad     int64 // characters beyond ASCII in UTF-8, and bytes that are none
+	good, weak    int64 // characters of UTF-8 in three and four bytes, and in two: those come about in GBK by chance
+	bad           int64 // bytes that are no UTF-8
 	goodGB, badGB int64
 	left, leftGB  []byte // a character that the piece before cut off
 }
@@ -169,8 +170,10 @@ func (c *census) utf8(text []byte, whole bool) []byte {
 		}
 		r, n := utf8.DecodeRune(text)
 		switch {
-		case r != utf8.RuneError || n > 1:
+		case n > 2:
 			c.good++
+		case r != utf8.RuneError:
+			c.weak++
 		case !whole && !utf8.FullRune(text):
 			return bytes.Clone(text)
 		default:
@@ -224,9 +227,9 @@ func gbLength(text []byte) int {
 // encoding is what the text is, by what most of it is: a few bytes that are wrong make of UTF-8 no GBK, and a text that is
 // partly the one and partly the other is read as UTF-8, so that what is not is refused. It is empty for what is neither.
 func (c *census) encoding() Encoding {
-	mixed := c.good > 3 && 3*c.good > c.bad // of GBK, one character in seven looks like UTF-8
+	mixed := c.good > 3 && 3*c.good > c.bad
 	switch {
-	case c.good >= c.bad || mixed:
+	case c.good >= c.bad || c.good+c.weak >= 5*c.bad || mixed:
 		return EncodingUTF8
 	case c.badGB == 0 || c.goodGB > 4*c.badGB:
 		return EncodingGB18030
