@@ -104,6 +104,7 @@ func TestWrongMetresAreNamed(t *testing.T) {
 	for want, p := range map[string]orb.Point{
 		"easting: 3.96e+07 is not of epsg:4549, of which the central meridian is 120° and the zone 40": {39_600_000, 4_156_419},
 		"are easting and northing swapped?":                                               {4_156_419, 623_205},
+		"0, 0 is no place of epsg:4549":                                                   {},
 		"northing: 4.0623205e+07 m is beyond the pole; are easting and northing swapped?": {4_156_419, 40_623_205},
 	} {
 		if err := geo.FrameEPSG4549.Check(p); err == nil || !strings.Contains(err.Error(), want) {

@@ -76,6 +76,8 @@ func (g GaussKruger) check(f Frame, p orb.Point) error {
 	three, six := int(g.CentralMeridian)/3, (int(g.CentralMeridian)+3)/6
 	sixFits := int(g.CentralMeridian)%6 == 3
 	switch {
+	case p == orb.Point{}:
+		return errs.InvalidField("easting", "0, 0 is no place of %s", f)
 	case math.Abs(p[1]) > northernmostMetre:
 		hint := ""
 		if math.Abs(p[0]) <= northernmostMetre {

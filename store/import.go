@@ -222,7 +222,8 @@ func (imp *importer) refuseStaged(ctx context.Context) error {
 			from import_stage where refused is null window w as (partition by source_key order by ord)
 		) d
 		where d.ord = s.ord and d.nth > 1
-		returning s.line, s.ord, s.at, s.source_key, format('the key %s is that of line %s already (this is line %s)', s.source_key, d.first, s.line)`)
+		returning s.line, s.ord, s.at, s.source_key, case when s.source_key like 'sha256-%' then format('is the same as line %s in every field', d.first)
+			else format('the key %s is that of line %s already (this is line %s)', s.source_key, d.first, s.line) end`)
 }
 
 func (imp *importer) refuseWhere(ctx context.Context, sql string) error {

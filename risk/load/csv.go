@@ -150,9 +150,9 @@ func (t *table) useHeader() error {
 	if n := len(t.asm.tally.said); n > maxWords {
 		t.asm.tally.said = append(t.asm.tally.said[:maxWords:maxWords], "and "+strconv.Itoa(n-maxWords)+" more notes of this kind")
 	}
-	t.asm.cast.room += len(t.header)
+	t.asm.roles.room += len(t.header)
 	for r := roleKey; r <= roleDivision; r++ {
-		name := t.asm.cast.given[r]
+		name := t.asm.roles.given[r]
 		if name == "" || name == NoField {
 			continue
 		}
@@ -160,7 +160,7 @@ func (t *table) useHeader() error {
 		if i < 0 {
 			return fatal(1, "there is no column %q; there are: %s", name, clipList(t.header))
 		}
-		t.asm.cast.given[r] = t.header[i]
+		t.asm.roles.given[r] = t.header[i]
 	}
 	if t.where.place >= 0 {
 		t.asm.tally.said = append(t.asm.tally.said, "position from "+clip(t.header[t.where.place]))

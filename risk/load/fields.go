@@ -24,28 +24,28 @@ import (
 // assembler makes features of properties and geometries, by the options, and keeps count of what it takes as what.
 type assembler struct {
 	o     Options
-	cast  cast
+	roles roleFinder
 	tally tally
 	watch func(properties map[string]any, id string) // Survey's; nil otherwise
 }
 
-func newAssembler(o Options) *assembler { return &assembler{o: o, cast: newCast(o)} }
+func newAssembler(o Options) *assembler { return &assembler{o: o, roles: newRoleFinder(o)} }
 
 // identity is what a record says of itself, before its geometry is known.
 type identity struct {
-	key     string // empty: one is made from the content
-	players [nRoles]player
+	key    string // empty: one is made from the content
+	fields [nRoles]roleField
 }
 
 const maxKeyBytes = 256
 
-// identify finds the fields that play roles, and the key. The error names the field at fault.
+// identify finds the fields that have roles, and the key. The error names the field at fault.
 func (a *assembler) identify(properties map[string]any, id string) (identity, error) {
 	if a.watch != nil {
 		a.watch(properties, id)
 	}
-	who := identity{players: a.cast.players(properties, a.o.found.noKeys)}
-	p, named := who.players[roleKey], a.cast.given[roleKey]
+	who := identity{fields: a.roles.fields(properties, a.o.found.noKeys)}
+	p, named := who.fields[roleKey], a.roles.given[roleKey]
 	given := named != "" && named != NoField
 	key := strings.TrimSpace(asText(p.value))
 	if lostDigits(key) && given {
@@ -70,7 +70,7 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 	}
 	who.key = key
 	if key != "" {
-		a.tally.plays(roleKey, field)
+		a.tally.took(roleKey, field)
 	}
 	return who, nil
 }
@@ -94,8 +94,8 @@ func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any)
 	if f.Name, err = a.name(who); err != nil {
 		return f, err
 	}
-	f.Level = a.level(who.players[roleLevel])
-	if f.Division, err = a.division(f.Geometry, who.players[roleDivision]); err != nil {
+	f.Level = a.level(who.fields[roleLevel])
+	if f.Division, err = a.division(f.Geometry, who.fields[roleDivision]); err != nil {
 		return f, err
 	}
 	if f.Key == "" {
@@ -142,13 +142,13 @@ func (a *assembler) name(who identity) (core.Text, error) {
 		r  role
 		to *string
 	}{{roleName, &t.ZH}, {roleNameEN, &t.EN}} {
-		p := who.players[part.r]
+		p := who.fields[part.r]
 		*part.to = strings.TrimSpace(asText(p.value))
 		if err := checkText(p.field, *part.to); err != nil {
 			return t, err
 		}
 		if *part.to != "" {
-			a.tally.plays(part.r, p.field)
+			a.tally.took(part.r, p.field)
 		}
 	}
 	if t.ZH == "" {
@@ -158,7 +158,7 @@ func (a *assembler) name(who identity) (core.Text, error) {
 }
 
 // level reads the grade. A word that is none leaves it empty: what the file says stays among the properties.
-func (a *assembler) level(p player) core.Level {
+func (a *assembler) level(p roleField) core.Level {
 	if p.field == "" {
 		return core.None
 	}
@@ -169,14 +169,14 @@ func (a *assembler) level(p player) core.Level {
 
 // division is the code that the record names, or that of the place. A code that cannot be read refuses the record when the
 // field was named; in a field that only has a usual name it is left aside and counted.
-func (a *assembler) division(g orb.Geometry, p player) (string, error) {
+func (a *assembler) division(g orb.Geometry, p roleField) (string, error) {
 	if text := width.Fold.String(asText(p.value)); text != "" {
 		code, err := geo.ParseDivision(text)
 		switch {
 		case err == nil:
-			a.tally.plays(roleDivision, p.field)
+			a.tally.took(roleDivision, p.field)
 			return code, nil
-		case a.cast.given[roleDivision] != "":
+		case a.roles.given[roleDivision] != "":
 			return "", errs.Wrap(errs.Invalid, err, "%s", p.field)
 		}
 		a.tally.noDivision(p.field, text)

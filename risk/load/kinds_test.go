@@ -388,8 +388,11 @@ func BenchmarkWideTable(b *testing.B) {
 func TestFeaturesOfMegabytes(t *testing.T) {
 	large := `{"type":"Feature","id":"large","properties":{"list":[` + strings.Repeat(`{"type":"x"},`, 200_000) + `0]},"geometry":{"type":"Point","coordinates":[121.4,37.5]}}`
 	broken := strings.Replace(large, `"id":"large"`, `"id":"broken","n":"x`, 1)
-	small := strings.Repeat(`,{"type":"Feature","id":"s","properties":{},"geometry":{"type":"Point","coordinates":[121.4,37.5]}}`, 100)
-	got := surveyed(t, `{"type":"FeatureCollection","features":[`+large+","+broken+small+"]}", load.Options{})
+	var small strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&small, `,{"type":"Feature","id":%d,"properties":{},"geometry":{"type":"Point","coordinates":[121.4,37.5]}}`, i)
+	}
+	got := surveyed(t, `{"type":"FeatureCollection","features":[`+large+","+broken+small.String()+"]}", load.Options{})
 	if len(got.records) != 101 || len(got.refusals) != 1 || got.refusals[0].Key != "broken" || got.err != nil {
 		t.Errorf("%d records, refusals %+v, %v", len(got.records), got.refusals, got.err)
 	}

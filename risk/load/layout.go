@@ -27,10 +27,13 @@ type columns struct{ lon, lat, place int }
 
 func (c columns) found() bool { return c.place >= 0 || (c.lon >= 0 && c.lat >= 0) }
 
+// delimiters are those that are looked for, the usual one first.
+func delimiters() []string { return []string{",", ";", "\t", "|", "，"} }
+
 // findLayout tries each delimiter on the head of the table and takes the one by which a row of names has a position. of is
 // what a line "sep=;" says.
 func findLayout(head []line, of string, asm *assembler) layout {
-	commas := []string{",", ";", "\t", "|", "，"}
+	commas := delimiters()
 	if of != "" {
 		commas = []string{of}
 	}
@@ -40,8 +43,8 @@ func findLayout(head []line, of string, asm *assembler) layout {
 		rows := headOf(head, comma)
 		for i, cells := range rows {
 			names := columnNames(cells)
-			if where := asm.columns(names); where.found() && (best.titles < 0 || i < best.titles || (i == best.titles && len(names) > len(best.names))) {
-				best = layout{comma, i, names, where}
+			if l := (layout{comma, i, names, asm.columns(names)}); l.where.found() && l.betterThan(best) {
+				best = l
 			}
 		}
 		if best.titles < 0 && len(rows) > 0 && len(rows[0]) > most {
@@ -51,10 +54,24 @@ func findLayout(head []line, of string, asm *assembler) layout {
 	return best
 }
 
+// betterThan compares two rows of names: one with two columns for the position goes before one with a column that may be an
+// address, then the first one, then the one with more names.
+func (l layout) betterThan(other layout) bool {
+	switch {
+	case other.titles < 0:
+		return true
+	case (l.where.place < 0) != (other.where.place < 0):
+		return l.where.place < 0
+	case l.titles != other.titles:
+		return l.titles < other.titles
+	}
+	return len(l.names) > len(other.names)
+}
+
 // delimiterFor is the delimiter by which most of the first rows have n cells.
 func delimiterFor(head []line, n int) string {
 	best, most := ",", 0
-	for _, comma := range []string{",", ";", "\t", "|", "，"} {
+	for _, comma := range delimiters() {
 		fit := 0
 		for _, cells := range headOf(head, comma) {
 			if len(cells) == n {

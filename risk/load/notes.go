@@ -14,7 +14,7 @@ const maxWords = 8
 
 // tally counts what was taken as what, for the notes of an import.
 type tally struct {
-	roles     [nRoles]counts // records by the field that plays the role
+	roles     [nRoles]counts // records by the field that has the role
 	levels    map[string]*levelCount
 	divisions map[string]counts // by field: the texts that are no codes
 	shortened map[string]counts // by column: the numbers that a spreadsheet shortened
@@ -66,7 +66,7 @@ type levelCount struct {
 	unknown counts
 }
 
-func (t *tally) plays(r role, field string) { t.roles[r].add(field) }
+func (t *tally) took(r role, field string) { t.roles[r].add(field) }
 
 func (t *tally) level(field string, l core.Level, word string, ok bool) {
 	if t.levels == nil {

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// runawayBytes is how large a value may grow before it is asked whether another feature has begun in it: that of a value of
+// overrunBytes is how large a value may grow before it is asked whether another feature has begun in it: that of a value of
 // which a quote or a bracket is not closed.
-const runawayBytes = 1 << 20
+const overrunBytes = 1 << 20
 
-// runaway reports whether the value that is being taken has grown over the next feature.
-func (s *scanner) runaway() bool {
-	if len(s.buf) <= runawayBytes {
+// overrun reports whether the value that is being taken has grown over the next feature.
+func (s *scanner) overrun() bool {
+	if len(s.buf) <= overrunBytes {
 		return false
 	}
 	from := max(1, s.looked-memberBytes)

@@ -103,80 +103,80 @@ func lostDigits(s string) bool {
 	return err == nil && n > 9
 }
 
-// cast knows which fields play which role, by name. It remembers the names it has seen: a file has few.
-type cast struct {
+// roleFinder knows which fields have which role, by name. It remembers the names it has seen: a file has few.
+type roleFinder struct {
 	given [nRoles]string // by the options
-	rank  map[string][]part
-	known map[string][]part
+	rank  map[string][]candidate
+	known map[string][]candidate
 	room  int // how many names are remembered
 }
 
-// part is a role that a field may play; of several fields the one of the lowest rank plays it.
-type part struct {
+// candidate is a role that a field may have; of several fields the one of the lowest rank has it.
+type candidate struct {
 	r    role
 	rank int
 }
 
 const knownNames = 4096
 
-func newCast(o Options) cast {
-	c := cast{
+func newRoleFinder(o Options) roleFinder {
+	c := roleFinder{
 		given: [nRoles]string{o.KeyField, o.NameField, o.NameENField, o.LevelField, o.DivisionField, o.LonField, o.LatField, ""},
-		rank:  map[string][]part{}, known: map[string][]part{}, room: knownNames,
+		rank:  map[string][]candidate{}, known: map[string][]candidate{}, room: knownNames,
 	}
 	for r := roleKey; r <= roleDivision; r++ {
 		if c.given[r] != "" {
 			continue
 		}
 		for i, name := range usualNames(r, o.Frame) {
-			c.rank[name] = append(c.rank[name], part{r, i})
+			c.rank[name] = append(c.rank[name], candidate{r, i})
 		}
 	}
 	return c
 }
 
-// parts are the roles that a field of this name may play.
-func (c *cast) parts(name string) []part {
-	parts, ok := c.known[name]
+// candidates are the roles that a field of this name may have.
+func (c *roleFinder) candidates(name string) []candidate {
+	found, ok := c.known[name]
 	if ok {
-		return parts
+		return found
 	}
 	for r, given := range c.given {
 		if given == name && given != NoField {
-			parts = append(parts, part{role(r), 0})
+			found = append(found, candidate{role(r), 0})
 		}
 	}
-	parts = append(parts, c.rank[foldName(name)]...)
+	found = append(found, c.rank[foldName(name)]...)
 	if len(c.known) < c.room {
-		c.known[name] = parts
+		c.known[name] = found
 	}
-	return parts
+	return found
 }
 
-// player is the field that plays a role in one record.
-type player struct {
+// roleField is the field that has a role in one record.
+type roleField struct {
 	field string
 	value any
 }
 
-// players finds who plays the roles among the properties of a record. Values that say nothing play none.
-func (c *cast) players(properties map[string]any, barred map[string]bool) [nRoles]player {
-	var all [nRoles]player
+// fields finds which of the properties of a record has which role. Values that say nothing have none.
+func (c *roleFinder) fields(properties map[string]any, barred map[string]bool) [nRoles]roleField {
+	var all [nRoles]roleField
 	var ranks [nRoles]int
 	for name, v := range properties {
-		for _, p := range c.parts(name) {
+		for _, p := range c.candidates(name) {
 			if isBlank(v) || (p.r == roleKey && barred[name] && c.given[roleKey] == "") {
 				continue
 			}
 			if was := all[p.r]; was.field == "" || p.rank < ranks[p.r] || (p.rank == ranks[p.r] && name < was.field) {
-				all[p.r], ranks[p.r] = player{name, v}, p.rank
+				all[p.r], ranks[p.r] = roleField{name, v}, p.rank
 			}
 		}
 	}
 	return all
 }
 
-// isBlank reports whether a value says nothing, or is no scalar and so plays no role.
+// isBlank reports whether a value says nothing, or is no scalar and so has no role.
 func isBlank(v any) bool {
 	switch v := v.(type) {
 	case nil, map[string]any, []any:

@@ -208,12 +208,12 @@ func (r *rows) row(first line) (row, error) {
 			size += len(next.text) + 1
 		}
 		if err != nil || next.large || size > r.lines.max || !r.split.feed(string(next.text)) {
-			return r.spoilt(out, alone, ahead), nil
+			return r.unclosed(out, alone, ahead), nil
 		}
 	}
 	out.cells = r.split.cells
 	if len(ahead) > 0 && r.width > 0 && len(out.cells) != r.width {
-		return r.spoilt(out, alone, ahead), nil
+		return r.unclosed(out, alone, ahead), nil
 	}
 	for _, cell := range out.cells {
 		if !utf8.ValidString(cell) {
@@ -224,7 +224,7 @@ func (r *rows) row(first line) (row, error) {
 	return out, nil
 }
 
-func (r *rows) spoilt(out row, cells []string, ahead []line) row {
+func (r *rows) unclosed(out row, cells []string, ahead []line) row {
 	r.lines.unread(ahead)
 	out.cells, out.wrong = cells, `malformed CSV: a quote (") is not closed`
 	return out

@@ -286,7 +286,7 @@ func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err 
 		if last || err != nil {
 			return large, err
 		}
-		if s.runaway() {
+		if s.overrun() {
 			return large, malformed(s.line, "another feature begins before the end of this one")
 		}
 	}

@@ -67,7 +67,7 @@ func Survey(f io.ReadSeeker, o Options) (Options, error) {
 
 // encodingOf looks at the whole file.
 func encodingOf(f io.Reader) (Encoding, error) {
-	var c census
+	var c encodingCounts
 	piece := make([]byte, surveyBuffer)
 	for first := true; ; first = false {
 		n, err := io.ReadFull(f, piece)
@@ -91,7 +91,7 @@ func (s *surveyed) watch(properties map[string]any, id string) {
 		s.key(ownID).add(own)
 	}
 	for name, v := range properties {
-		for _, p := range s.asm.cast.parts(name) {
+		for _, p := range s.asm.roles.candidates(name) {
 			if isBlank(v) {
 				continue
 			}

@@ -62,7 +62,7 @@ func guessEncoding(head []byte, whole bool) Encoding {
 	if hasUTF16Mark(head) {
 		return EncodingUTF16
 	}
-	var c census
+	var c encodingCounts
 	c.add(head)
 	if whole {
 		c.end()
@@ -139,8 +139,8 @@ func widthOf(width func(rune) int64) func([]byte) int64 {
 	}
 }
 
-// census counts what of a text's bytes is UTF-8 and what is GB18030.
-type census struct {
+// encodingCounts counts what of a text's bytes is UTF-8 and what is GB18030.
+type encodingCounts struct {
 	total         int64 // bytes
 	good, weak    int64 // characters of UTF-8 in three and four bytes, and in two: those come about in GBK by chance
 	bad           int64 // bytes that are no UTF-8
@@ -149,20 +149,20 @@ type census struct {
 }
 
 // add counts the next piece of the text.
-func (c *census) add(piece []byte) {
+func (c *encodingCounts) add(piece []byte) {
 	c.total += int64(len(piece))
 	c.left = c.utf8(append(c.left, piece...), false)
 	c.leftGB = c.gb(append(c.leftGB, piece...), false)
 }
 
 // end counts what was left: a character that is cut off at the end of the text.
-func (c *census) end() {
+func (c *encodingCounts) end() {
 	c.left = c.utf8(c.left, true)
 	c.leftGB = c.gb(c.leftGB, true)
 }
 
 // utf8 returns what may be the beginning of a character.
-func (c *census) utf8(text []byte, whole bool) []byte {
+func (c *encodingCounts) utf8(text []byte, whole bool) []byte {
 	for len(text) > 0 {
 		if text[0] < utf8.RuneSelf {
 			text = text[1:]
@@ -185,7 +185,7 @@ func (c *census) utf8(text []byte, whole bool) []byte {
 }
 
 // gb knows the form of the encoding alone, not which of its codes are characters: GB 18030-2005, 1, 2 and 4 bytes.
-func (c *census) gb(text []byte, whole bool) []byte {
+func (c *encodingCounts) gb(text []byte, whole bool) []byte {
 	for len(text) > 0 {
 		n := gbLength(text)
 		switch {
@@ -226,7 +226,7 @@ func gbLength(text []byte) int {
 
 // encoding is what the text is, by what most of it is: a few bytes that are wrong make of UTF-8 no GBK, and a text that is
 // partly the one and partly the other is read as UTF-8, so that what is not is refused. It is empty for what is neither.
-func (c *census) encoding() Encoding {
+func (c *encodingCounts) encoding() Encoding {
 	mixed := c.good > 3 && 3*c.good > c.bad
 	switch {
 	case c.good >= c.bad || c.good+c.weak >= 5*c.bad || mixed:
