@@ -1,6 +1,8 @@
 package load
 
 import (
+	"errors"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -86,8 +88,11 @@ func (t *table) useColumns(head []line, separator string) error {
 		return t.noPosition(t.header)
 	}
 	first, err := t.rows.lines.next()
-	if err != nil {
+	if errors.Is(err, io.EOF) {
 		return fatal(1, "the file is empty")
+	}
+	if err != nil {
+		return err
 	}
 	names := columnNames(strings.Split(string(first.text), t.rows.split.comma))
 	if strings.Join(names, "\n") != strings.Join(t.header, "\n") {
@@ -117,10 +122,15 @@ func (t *table) noPosition(names []string) error {
 
 // clipList names columns, so many of them.
 func clipList(names []string) string {
-	if n := len(names); n > 20 {
-		names = append(append([]string(nil), names[:20]...), "and "+strconv.Itoa(n-20)+" more")
+	const listed = 20
+	var all []string
+	for _, name := range names[:min(len(names), listed)] {
+		all = append(all, clip(name))
 	}
-	return clip(strings.Join(names, ", "))
+	if more := len(names) - listed; more > 0 {
+		all = append(all, "and "+strconv.Itoa(more)+" more")
+	}
+	return strings.Join(all, ", ")
 }
 
 // useHeader finds the columns of the position and those that the options name. A name that is there twice gets a number.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-
-	"onemap/geo"
 )
 
 // The row of names is looked for among so many lines, of so many bytes, below titles, dates and who made it.
@@ -126,47 +124,46 @@ func indexOf(names []string, name string) int {
 func (a *assembler) columns(names []string) columns {
 	where := columns{-1, -1, -1}
 	lon, lat := a.o.LonField, a.o.LatField
-	switch {
-	case lon != "" && (lat == "" || lat == lon):
-		if lat == "" {
-			where.lat = firstOf(names, roleLat, a.o.Frame)
-		}
-		if where.lon = indexOf(names, lon); where.lon >= 0 && where.lat < 0 {
-			return columns{-1, -1, where.lon}
-		}
-		return where
-	case lat != "" && lon == "":
-		where.lat, where.lon = indexOf(names, lat), firstOf(names, roleLon, a.o.Frame)
-		return where
-	case lat != "":
+	if lon != "" && lat != "" && lat != lon {
 		where.lon, where.lat = indexOf(names, lon), indexOf(names, lat)
 		return where
 	}
-	where.lon, where.lat = firstOf(names, roleLon, a.o.Frame), firstOf(names, roleLat, a.o.Frame)
-	if where.lon == where.lat { // 坐标X alone is neither
-		where.lat = -1
-	}
-	if !where.found() {
-		where.place = firstOf(names, rolePlace, a.o.Frame)
-	}
-	return where
-}
-
-// firstOf is the column of the best of a role's usual names.
-func firstOf(names []string, r role, f geo.Frame) int {
-	folded := make(map[string]int, len(names))
+	folded := make(map[string]int, len(names)) // the first column of each name
 	for i, name := range names {
 		n := foldName(name)
 		if _, twice := folded[n]; !twice {
 			folded[n] = i
 		}
 	}
-	for _, name := range usualNames(r, f) {
-		if i, ok := folded[name]; ok {
-			return i
+	firstOf := func(r role) int {
+		for _, name := range usualNames(r, a.o.Frame) {
+			if i, ok := folded[name]; ok {
+				return i
+			}
 		}
+		return -1
 	}
-	return -1
+	switch {
+	case lon != "":
+		if lat == "" {
+			where.lat = firstOf(roleLat)
+		}
+		if where.lon = indexOf(names, lon); where.lon >= 0 && where.lat < 0 {
+			return columns{-1, -1, where.lon}
+		}
+		return where
+	case lat != "":
+		where.lat, where.lon = indexOf(names, lat), firstOf(roleLon)
+		return where
+	}
+	where.lon, where.lat = firstOf(roleLon), firstOf(roleLat)
+	if where.lon == where.lat { // 坐标X alone is neither
+		where.lat = -1
+	}
+	if !where.found() {
+		where.place = firstOf(rolePlace)
+	}
+	return where
 }
 
 // separatorLine takes a first line "sep=;", by which spreadsheets are told the delimiter.

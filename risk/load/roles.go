@@ -3,6 +3,7 @@ package load
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/width"
 
@@ -68,7 +69,10 @@ func usualNames(r role, f geo.Frame) []string {
 // foldName is a field's name as it is compared: lower case, half width, without a unit in brackets behind it ("经度（°）") and
 // without the spaces that are set into Chinese words.
 func foldName(name string) string {
-	name = strings.Trim(width.Fold.String(strings.ToLower(name)), " \t\r\n"+byteOrderMark)
+	name = strings.ToLower(strings.Trim(name, " \t\r\n"+byteOrderMark))
+	if strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		name = strings.TrimSpace(width.Fold.String(name))
+	}
 	if i := strings.IndexAny(name, "([【{"); i > 0 {
 		name = name[:i]
 	}
