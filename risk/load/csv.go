@@ -313,7 +313,7 @@ func (t *table) typed(name, cell string) (any, error) {
 // geometry is the place of a row: a point of two columns, or what one column holds.
 func (t *table) geometry(cells []string) (orb.Geometry, error) {
 	if i := t.where.place; i >= 0 {
-		g, err := parsePlace(cells[i], t.o.Frame)
+		g, err := parsePlace(cells[i], t.o.Frame, latitudeFirst(t.header[i]))
 		if err != nil {
 			return nil, errs.InvalidField(t.header[i], "%v", err)
 		}

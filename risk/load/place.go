@@ -65,8 +65,9 @@ func looksSwapped(p orb.Point) bool {
 	return northing(p[0]) && easting(p[1])
 }
 
-// parsePlace reads a position or a geometry out of one cell: "121.39,37.54", 东经…北纬…, WKT, or GeoJSON.
-func parsePlace(cell string, frame geo.Frame) (orb.Geometry, error) {
+// parsePlace reads a position or a geometry out of one cell: "121.39,37.54", 东经…北纬…, WKT, or GeoJSON. latFirst says that
+// of two numbers the first is the latitude, unless letters or their size tell otherwise.
+func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, error) {
 	if isNothing(cell) {
 		return nil, errs.New(errs.Invalid, "is empty")
 	}
@@ -85,7 +86,10 @@ func parsePlace(cell string, frame geo.Frame) (orb.Geometry, error) {
 	if !frame.Degrees() {
 		return projectedPair(first, second, frame)
 	}
-	if saysLatitude(first) && !saysLatitude(second) {
+	if saysLatitude(first) != saysLatitude(second) {
+		latFirst = saysLatitude(first)
+	}
+	if latFirst {
 		first, second = second, first
 	}
 	lon, err := parseCoordinate(first, frame)

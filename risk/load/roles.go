@@ -59,7 +59,8 @@ func usualNames(r role, f geo.Frame) []string {
 	case rolePlace:
 		return []string{
 			"wkt", "geom", "geometry", "the_geom", "geojson", "shape", "lonlat", "lnglat", "lon,lat", "lng,lat", "coordinates", "coordinate", "coord",
-			"coords", "location", "position", "point", "经纬度", "坐标", "经纬度坐标", "坐标位置", "空间坐标", "位置",
+			"coords", "location", "position", "point", "longitude,latitude", "lon lat", "经纬度", "经度,纬度", "经度纬度", "坐标", "经纬度坐标", "gps坐标", "gps",
+			"坐标位置", "空间坐标", "地理坐标", "latlng", "latlon", "lat,lng", "lat,lon", "latitude,longitude", "纬经度", "纬度,经度", "位置",
 		}
 	case nRoles:
 	}
@@ -83,6 +84,12 @@ func foldName(name string) string {
 		name = strings.Join(strings.Fields(name), "")
 	}
 	return strings.TrimSpace(name)
+}
+
+// latitudeFirst reports whether a column of positions says by its name that the latitude comes first.
+func latitudeFirst(name string) bool {
+	name = foldName(name)
+	return strings.HasPrefix(name, "lat") || strings.HasPrefix(name, "纬")
 }
 
 // isNothing reports whether a cell or a text only says that there is no value.
@@ -146,8 +153,12 @@ func (c *roleFinder) candidates(name string) []candidate {
 		return found
 	}
 	for r, given := range c.given {
-		if given == name && given != NoField {
+		switch {
+		case given == "" || given == NoField:
+		case given == name:
 			found = append(found, candidate{role(r), 0})
+		case foldName(given) == foldName(name): // --key CODE
+			found = append(found, candidate{role(r), 1})
 		}
 	}
 	found = append(found, c.rank[foldName(name)]...)
