@@ -36,15 +36,15 @@ func CutAntimeridian(g orb.Geometry) (orb.Geometry, bool, error) {
 	case orb.MultiPolygon:
 		return cutPolygons(g)
 	case orb.Collection:
-		all, any := make(orb.Collection, len(g)), false
+		all, some := make(orb.Collection, len(g)), false
 		for i, part := range g {
 			cut, did, err := CutAntimeridian(part)
 			if err != nil {
 				return g, false, err
 			}
-			all[i], any = cut, any || did
+			all[i], some = cut, some || did
 		}
-		return all, any, nil
+		return all, some, nil
 	}
 	return g, false, nil
 }
@@ -101,7 +101,7 @@ func cutLine(l orb.LineString) orb.MultiLineString {
 
 func cutPolygons(g orb.MultiPolygon) (orb.Geometry, bool, error) {
 	var all orb.MultiPolygon
-	any := false
+	some := false
 	for _, p := range g {
 		if !crosses(p) {
 			all = append(all, p)
@@ -111,9 +111,9 @@ func cutPolygons(g orb.MultiPolygon) (orb.Geometry, bool, error) {
 		if err != nil {
 			return g, false, err
 		}
-		all, any = append(all, parts...), true
+		all, some = append(all, parts...), true
 	}
-	return all, any, nil
+	return all, some, nil
 }
 
 // cutPolygon rolls the rings out to one side and cuts them at every 180°.

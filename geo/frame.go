@@ -85,6 +85,7 @@ func (f Frame) ToWGS84(p orb.Point) orb.Point {
 		return BD09ToWGS84(p)
 	case FrameEPSG3857:
 		return project.Mercator.ToWGS84(p)
+	case FrameEPSG4549, FrameEPSG4528: // as all zones, below
 	}
 	if g, ok := GaussKrugerOf(f); ok {
 		return g.Inverse(g.ownEasting(p))
@@ -103,6 +104,7 @@ func (f Frame) FromWGS84(p orb.Point) orb.Point {
 		return WGS84ToBD09(p)
 	case FrameEPSG3857:
 		return project.WGS84.ToMercator(p)
+	case FrameEPSG4549, FrameEPSG4528: // as all zones, below
 	}
 	if g, ok := GaussKrugerOf(f); ok {
 		return g.Forward(p)

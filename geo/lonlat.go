@@ -103,7 +103,7 @@ func hemisphere(s string) (string, float64) {
 		case len(s) < n:
 		case strings.EqualFold(s[:n], h.word):
 			return strings.TrimLeft(s[n:], " :"), h.sign
-		case strings.EqualFold(s[len(s)-n:], h.word) && !(h.word == "S" && secondsByLetter(s)):
+		case strings.EqualFold(s[len(s)-n:], h.word) && (h.word != "S" || !secondsByLetter(s)):
 			return strings.TrimSpace(s[:len(s)-n]), h.sign
 		}
 	}

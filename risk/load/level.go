@@ -20,7 +20,7 @@ type scale struct {
 
 // scaleOf finds the scale of the words of a file.
 func scaleOf(words map[string]bool) scale {
-	any := func(list ...string) bool {
+	has := func(list ...string) bool {
 		for _, w := range list {
 			if words[w] {
 				return true
@@ -29,9 +29,9 @@ func scaleOf(words map[string]bool) scale {
 		return false
 	}
 	return scale{
-		fromExtreme: any("极高", "很高", "极重", "very high", "veryhigh", "extreme"),
-		fromGreat:   any("特别重大", "特大", "特别严重", "严重", "较重"),
-		noMiddle:    any("较低", "中低") && any("较高", "中高") && !any("中", "中等"),
+		fromExtreme: has("极高", "很高", "极重", "very high", "veryhigh", "extreme"),
+		fromGreat:   has("特别重大", "特大", "特别严重", "严重", "较重"),
+		noMiddle:    has("较低", "中低") && has("较高", "中高") && !has("中", "中等"),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -72,8 +73,8 @@ func (l *lines) next() (line, error) {
 
 // unread gives lines back, which come next in their order.
 func (l *lines) unread(read []line) {
-	for i := len(read) - 1; i >= 0; i-- {
-		l.back = append(l.back, read[i])
+	for _, r := range slices.Backward(read) {
+		l.back = append(l.back, r)
 	}
 }
 

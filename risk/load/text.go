@@ -46,13 +46,14 @@ func decodeText(r io.Reader, e Encoding) (content, error) {
 	default:
 		return content{}, errs.InvalidField("encoding", "%q is not auto, utf-8, utf-16 or gb18030", string(e))
 	}
-	switch guess := guessEncoding(head, len(head) < sniffBytes); guess {
+	switch guessEncoding(head, len(head) < sniffBytes) {
 	case EncodingUTF16:
 		return decodeUTF16(raw), nil
 	case EncodingGB18030:
 		return decodeGB(raw), nil
 	case EncodingUTF8:
 		return skipMarks(raw), nil
+	case EncodingAuto:
 	}
 	return content{}, fatal(1, "the text is neither UTF-8 nor GB18030 (GBK)")
 }

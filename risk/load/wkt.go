@@ -148,11 +148,11 @@ func (w *wkt) position() (string, error) {
 	}
 	numbers := strings.Fields(w.rest[:n])
 	for i, number := range numbers {
-		if v, err := strconv.ParseFloat(number, 64); err != nil || strings.Trim(number, "+-.0123456789eE") != "" {
+		v, err := strconv.ParseFloat(number, 64)
+		if err != nil || strings.Trim(number, "+-.0123456789eE") != "" {
 			return "", w.wrong("a number")
-		} else {
-			numbers[i] = strconv.FormatFloat(v, 'g', -1, 64)
 		}
+		numbers[i] = strconv.FormatFloat(v, 'g', -1, 64)
 	}
 	w.rest = w.rest[n:]
 	return "[" + strings.Join(numbers, ",") + "]", nil
