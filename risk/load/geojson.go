@@ -23,6 +23,7 @@ type geoJSON struct {
 	fresh  bool      // no element of the array has been read, or the last was broken: no comma needs to come
 	begun  bool      // something has been read
 	read   bool      // a record has been read, in the frame that was known
+	ended  bool      // the last record swallowed the end of the file
 	top    topObject // the object around the array
 	failed error
 }
@@ -43,6 +44,9 @@ func newGeoJSON(text content, asm *assembler) *geoJSON {
 
 // Next gives the next feature, a refusal of it, io.EOF, or an error that ends the reading.
 func (g *geoJSON) Next() (risk.Record, *risk.Refusal, error) {
+	if g.ended {
+		g.failed = io.EOF
+	}
 	if g.failed != nil {
 		return risk.Record{}, nil, g.failed
 	}
@@ -272,6 +276,10 @@ func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
 	v, err := g.s.cut()
 	whole := err == nil
 	if err != nil && !isBroken(err) && nextStart(g.s.buf, 1) < 0 {
+		if g.s.quoting && endsWhole(g.s.buf) {
+			g.ended = true
+			return risk.Record{}, g.refuse(v, g.keyOf(salvage(g.s.buf)), brokenReason(err)), nil
+		}
 		return risk.Record{}, nil, err // the file ends, and nothing in what was read begins anew
 	}
 	if whole && v.large {

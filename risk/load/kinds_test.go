@@ -198,6 +198,8 @@ func TestGeoJSONOfAllKinds(t *testing.T) {
 			"a@121.4,37.5 c@121.4,37.5 refused 1/139/b"},
 		"a lone quote in lines":    {feature("a", "") + "\n" + feature("b", `"n":"x`) + "\n" + feature("c", ""), "a@121.4,37.5 c@121.4,37.5 refused 2/99/b"},
 		"lone quotes in one line":  {oneLine(feature("a", `"n":"x`), feature("b", `"n":"y`), feature("c", ""), feature("d", "")), "c@121.4,37.5 d@121.4,37.5 refused 1/40/a refused 1/145/b"},
+		"the last in one line":     {oneLine(feature("a", ""), feature("b", `"n":"x`)), "a@121.4,37.5 refused 1/139/b"},
+		"cut off in a text":        {strings.TrimSuffix(oneLine(feature("a", ""), feature("b", `"n":"x`)), "]}"), "a@121.4,37.5 error line 1: the file ends in the middle"},
 		"a bracket that is open":   {oneLine(feature("a", `"n":[1`), feature("c", "")), "c@121.4,37.5 refused 1/40/a"},
 		"the last has a quote":     {list(feature("a", ""), feature("b", `"n":"x`)), "a@121.4,37.5 refused 3/141/b"},
 		"cut off":                  {list(feature("a", ""))[:120], "error line 2: the file ends in the middle"},

@@ -118,6 +118,13 @@ func closesList(head []byte) bool {
 	return rest == "" || rest == "," || strings.HasPrefix(rest, ",\"") || strings.HasPrefix(rest, ", \"")
 }
 
+// endsWhole reports whether a text ends as a list of features does: a file whose last feature has a quote that is not closed
+// ends so, one that is cut off does not.
+func endsWhole(text []byte) bool {
+	end := strings.Join(strings.Fields(string(text[max(0, len(text)-memberBytes):])), "")
+	return strings.HasSuffix(end, "}]}") || strings.HasSuffix(end, "}]")
+}
+
 // skipLine takes the rest of the line.
 func (s *scanner) skipLine() error {
 	for {

@@ -24,6 +24,8 @@ type scanner struct {
 	buf   []byte
 	// looked is how much of buf has been searched for the next feature.
 	looked int
+	// quoting says that the value that was taken last ended in a string.
+	quoting bool
 }
 
 func newScanner(text content, limit int) *scanner {
@@ -218,6 +220,7 @@ func (v cut) explain(err error) error {
 // nested takes an object or array up to its closing bracket; quoted takes a string.
 func (s *scanner) nested() (large bool, err error) {
 	depth, inString, escaped := 0, false, false
+	defer func() { s.quoting = inString }()
 	return s.span(func(c byte) (bool, error) {
 		switch {
 		case escaped:
