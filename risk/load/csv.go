@@ -133,33 +133,40 @@ func clipList(names []string) string {
 	return strings.Join(all, ", ")
 }
 
-// useHeader finds the columns of the position and those that the options name. A name that is there twice gets a number.
-func (t *table) useHeader() error {
-	t.where = t.asm.columns(t.header)
-	t.rows.width = len(t.header)
-	taken := make(map[string]int, len(t.header))
+// renameTwice gives a number to a name that is there twice.
+func (t *table) renameTwice() {
+	taken := make(map[string]int, len(t.header)) // the last number that a name was given
 	for _, name := range t.header {
 		taken[name] = 1
 	}
-	seen := make(map[string]int, len(t.header))
+	seen := make(map[string]bool, len(t.header))
+	twice := 0
 	for i, name := range t.header {
-		if seen[name]++; name == "" || seen[name] == 1 {
+		if !seen[name] || name == "" {
+			seen[name] = true
 			continue
 		}
-		again := name
-		for n := max(taken[name], 1) + 1; ; n++ {
-			again = name + "_" + strconv.Itoa(n)
-			if taken[again] == 0 {
-				taken[name], taken[again] = n, 1
-				break
-			}
+		n := taken[name] + 1
+		for taken[name+"_"+strconv.Itoa(n)] > 0 {
+			n++
 		}
+		again := name + "_" + strconv.Itoa(n)
+		taken[name], taken[again] = n, 1
 		t.header[i] = again
-		t.asm.tally.said = append(t.asm.tally.said, "the column "+clip(name)+" is there twice: column "+strconv.Itoa(i+1)+" is taken as "+clip(again))
+		if twice++; twice <= maxWords {
+			t.asm.tally.said = append(t.asm.tally.said, "the column "+clip(name)+" is there twice: column "+strconv.Itoa(i+1)+" is taken as "+clip(again))
+		}
 	}
-	if n := len(t.asm.tally.said); n > maxWords {
-		t.asm.tally.said = append(t.asm.tally.said[:maxWords:maxWords], "and "+strconv.Itoa(n-maxWords)+" more notes of this kind")
+	if twice > maxWords {
+		t.asm.tally.said = append(t.asm.tally.said, strconv.Itoa(twice-maxWords)+" more columns are there twice")
 	}
+}
+
+// useHeader finds the columns of the position and those that the options name.
+func (t *table) useHeader() error {
+	t.where = t.asm.columns(t.header)
+	t.rows.width = len(t.header)
+	t.renameTwice()
 	t.asm.roles.room += len(t.header)
 	for r := roleKey; r <= roleDivision; r++ {
 		name := t.asm.roles.given[r]

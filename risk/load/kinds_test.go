@@ -273,6 +273,7 @@ func TestGBKDecidedLate(t *testing.T) {
 		if want := int64(len(gbk(text[:strings.Index(text, "2,莱")]))); len(got.refusals) != 1 || got.refusals[0].Offset != want {
 			t.Errorf("after %d bytes: %+v; want offset %d", before, got.refusals, want)
 		}
+		pad = pad[:min(len(pad), 100_000)]
 		json := `{"type":"FeatureCollection","features":[{"type":"Feature","id":"0","properties":{"n":"` + pad + `"},"geometry":{"type":"Point","coordinates":[121.4,37.5]}},` +
 			`{"type":"Feature","id":"1","properties":{"name":"芝罘区危险源"},"geometry":{"type":"Point","coordinates":[121.4,37.5]}},{"type":"Feature","id":"2","geometry":null}]}`
 		got = surveyed(t, gbk(json), load.Options{})
