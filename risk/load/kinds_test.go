@@ -286,6 +286,28 @@ func TestGBKDecidedLate(t *testing.T) {
 	}
 }
 
+// Characters across the pieces in which a file is read are counted once.
+func TestOffsetsInAFileOfGBK(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"type":"FeatureCollection","features":[`)
+	for i := range 3000 {
+		fmt.Fprintf(&b, `{"type":"Feature","id":%d,"properties":{"name":"%s"},"geometry":null},`, i, strings.Repeat("危险源", i%17)+"x")
+	}
+	text, err := simplifiedchinese.GB18030.NewEncoder().String(strings.TrimSuffix(b.String(), ",") + "]}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := surveyed(t, text, load.Options{})
+	if len(got.refusals) != 3000 {
+		t.Fatalf("%d refusals", len(got.refusals))
+	}
+	for i, r := range got.refusals {
+		if want := fmt.Sprintf(`{"type":"Feature","id":%d,`, i); !strings.HasPrefix(text[r.Offset:], want) {
+			t.Fatalf("refusal %d is not at %d", i, r.Offset)
+		}
+	}
+}
+
 // A word of grade means what it means in the scale of its file, and what was taken as what is said.
 func TestScalesOfGrades(t *testing.T) {
 	for name, c := range map[string]struct{ words, want string }{

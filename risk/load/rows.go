@@ -19,27 +19,27 @@ type line struct {
 
 // lines cuts a text into lines and takes back lines that were read too far.
 type lines struct {
-	text   content // without a reader, only what was taken back is left
-	max    int
-	cr     bool // the only line ends are carriage returns
-	nr     int
-	offset int64
-	back   []line
+	text  content // without a reader, only what was taken back is left
+	max   int
+	cr    bool // the only line ends are carriage returns
+	nr    int
+	taken []line // given back, the next one last
+	position
 }
 
 func newLines(text content, limit int) *lines {
 	head, _ := text.Peek(sniffBytes)
 	return &lines{
-		text: text, max: limit, offset: text.start,
+		text: text, max: limit, position: position{width: text.width, at: text.start},
 		cr: bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0,
 	}
 }
 
 // next is the next line; io.EOF when there is none.
 func (l *lines) next() (line, error) {
-	if n := len(l.back); n > 0 {
-		next := l.back[n-1]
-		l.back = l.back[:n-1]
+	if n := len(l.taken); n > 0 {
+		next := l.taken[n-1]
+		l.taken = l.taken[:n-1]
 		return next, nil
 	}
 	if l.text.Reader == nil {
@@ -50,10 +50,10 @@ func (l *lines) next() (line, error) {
 		end = '\r'
 	}
 	l.nr++
-	next := line{nr: l.nr, offset: l.offset}
+	next := line{nr: l.nr, offset: l.at}
 	for {
 		piece, err := l.text.ReadSlice(end)
-		l.offset += l.text.width(piece)
+		l.pass(piece)
 		if next.large = next.large || len(next.text)+len(piece) > l.max; next.large {
 			next.text = nil
 		} else {
@@ -74,7 +74,7 @@ func (l *lines) next() (line, error) {
 // unread gives lines back, which come next in their order.
 func (l *lines) unread(read []line) {
 	for _, r := range slices.Backward(read) {
-		l.back = append(l.back, r)
+		l.taken = append(l.taken, r)
 	}
 }
 

@@ -14,14 +14,13 @@ const recordSeparator = 0x1e
 
 // scanner cuts JSON values out of a stream, knowing the line, without parsing what it cuts.
 type scanner struct {
-	r     *bufio.Reader
-	feed  *feed
-	width func([]byte) int64
-	at    int64 // the offset in the file of the next byte
-	line  int
-	col   int // bytes of the line before the next one
-	max   int
-	buf   []byte
+	position
+	r    *bufio.Reader
+	feed *feed
+	line int
+	col  int // bytes of the line before the next one
+	max  int
+	buf  []byte
 	// looked is how much of buf has been searched for the next feature.
 	looked int
 	// quoting says that the value that was taken last ended in a string.
@@ -30,7 +29,7 @@ type scanner struct {
 
 func newScanner(text content, limit int) *scanner {
 	f := &feed{rest: text}
-	return &scanner{r: bufio.NewReaderSize(f, sniffBytes), feed: f, width: text.width, at: text.start, line: 1, max: limit}
+	return &scanner{r: bufio.NewReaderSize(f, sniffBytes), feed: f, position: position{width: text.width, at: text.start}, line: 1, max: limit}
 }
 
 // feed is a reader that takes back what was read too far.
@@ -63,7 +62,7 @@ func (s *scanner) unread(tail []byte) {
 	back := make([]byte, 0, len(tail)+len(buffered)+len(s.feed.back))
 	s.feed.back = append(append(append(back, tail...), buffered...), s.feed.back...)
 	s.r.Reset(s.feed)
-	s.at -= s.width(tail)
+	s.back(tail)
 	s.line -= bytes.Count(tail, []byte("\n"))
 }
 
@@ -98,7 +97,7 @@ func (s *scanner) next() (byte, error) {
 // count goes on behind bytes that were read.
 func (s *scanner) count(read []byte) {
 	s.line += bytes.Count(read, []byte("\n"))
-	s.at += s.width(read)
+	s.pass(read)
 	s.col = columnBehind(s.col, read)
 }
 

@@ -24,8 +24,35 @@ const byteOrderMark = "\ufeff"
 // content is a file's text as UTF-8 without byte order marks at its beginning.
 type content struct {
 	*bufio.Reader
-	start int64                   // the offset in the file at which the text begins
-	width func(text []byte) int64 // how many bytes of the file a piece of the text was
+	start int64 // the offset in the file at which the text begins
+	width widthFunc
+}
+
+// widthFunc says how many bytes of the file a piece of the text was, and how many bytes at its end are of a character that is not
+// whole; these are not counted.
+type widthFunc func(text []byte) (n int64, left int)
+
+// position is how far a text has been read.
+type position struct {
+	width widthFunc
+	at    int64  // the offset in the file of the next byte
+	part  []byte // of a character of which only this has been read
+}
+
+// pass goes on behind a piece of the text.
+func (p *position) pass(text []byte) {
+	if len(p.part) > 0 {
+		text = append(p.part, text...)
+	}
+	n, left := p.width(text)
+	p.at += n
+	p.part = bytes.Clone(text[len(text)-left:])
+}
+
+// back goes back to where a piece that has been passed begins.
+func (p *position) back(text []byte) {
+	n, _ := p.width(text)
+	p.at, p.part = p.at-n, nil
 }
 
 // decodeText finds out how the file writes characters, unless e says it.
@@ -77,7 +104,7 @@ func hasUTF16Mark(head []byte) bool {
 
 // skipMarks takes the text as UTF-8.
 func skipMarks(raw *bufio.Reader) content {
-	c := content{Reader: raw, width: func(text []byte) int64 { return int64(len(text)) }}
+	c := content{Reader: raw, width: func(text []byte) (int64, int) { return int64(len(text)), 0 }}
 	for {
 		if head, _ := raw.Peek(len(byteOrderMark)); string(head) != byteOrderMark {
 			return c
@@ -122,9 +149,9 @@ func decodeUTF16(raw *bufio.Reader) content {
 }
 
 // widthOf adds up the widths of a text's characters; those of ASCII are asked for once.
-func widthOf(width func(rune) int64) func([]byte) int64 {
-	ascii := width('a')
-	return func(text []byte) int64 {
+func widthOf(each func(rune) int64) widthFunc {
+	ascii := each('a')
+	return func(text []byte) (int64, int) {
 		n := int64(0)
 		for len(text) > 0 {
 			if text[0] < utf8.RuneSelf {
@@ -132,11 +159,14 @@ func widthOf(width func(rune) int64) func([]byte) int64 {
 				text = text[1:]
 				continue
 			}
+			if !utf8.FullRune(text) {
+				return n, len(text)
+			}
 			r, size := utf8.DecodeRune(text)
-			n += width(r)
+			n += each(r)
 			text = text[size:]
 		}
-		return n
+		return n, 0
 	}
 }
 
