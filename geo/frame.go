@@ -2,9 +2,11 @@ package geo
 
 import (
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/project"
 
 	"onemap/internal/errs"
 )
@@ -13,69 +15,101 @@ import (
 // FrameWGS84.
 type Frame string
 
-// The frames. In the two Gauss–Krüger frames a point is {easting, northing} in metres.
+// The frames in degrees, the web map's, and the two of the first city. Every other Gauss–Krüger zone of CGCS2000 is named
+// by its EPSG code in the same way: see GaussKrugerOf. In a projected frame a point is {easting, northing} in metres.
 const (
 	FrameWGS84    Frame = "wgs84"     // WGS 84 and CGCS2000 (EPSG:4326, EPSG:4490), degrees
 	FrameGCJ02    Frame = "gcj02"     // what Chinese map services show, degrees
 	FrameBD09     Frame = "bd09"      // Baidu's, on top of GCJ-02, degrees
+	FrameEPSG3857 Frame = "epsg:3857" // Web Mercator
 	FrameEPSG4549 Frame = "epsg:4549" // CGCS2000 3-degree Gauss–Krüger, central meridian 120°E
 	FrameEPSG4528 Frame = "epsg:4528" // the same with the zone's number 40 before the easting
 )
 
-// Frames lists every frame.
+// Frames lists every frame: those in degrees, Web Mercator, and the 64 Gauss–Krüger frames of CGCS2000.
 func Frames() []Frame {
-	return []Frame{FrameWGS84, FrameGCJ02, FrameBD09, FrameEPSG4549, FrameEPSG4528}
+	all := []Frame{FrameWGS84, FrameGCJ02, FrameBD09, FrameEPSG3857}
+	for code := firstGaussKruger; code <= lastGaussKruger; code++ {
+		all = append(all, Frame(epsg+strconv.Itoa(code)))
+	}
+	return all
 }
 
+const epsg = "epsg:"
+
 // ParseFrame reads a frame's name; empty is FrameWGS84. EPSG:4326, EPSG:4490 and CRS84 are other
-// names of it. The error is errs.Invalid and lists the names.
+// names of it; a number alone is an EPSG code. The error is errs.Invalid and lists the names.
 func ParseFrame(s string) (Frame, error) {
-	switch name := strings.ToLower(strings.TrimSpace(s)); name {
+	name := strings.ToLower(strings.TrimSpace(s))
+	if _, err := strconv.ParseUint(name, 10, 32); err == nil {
+		name = epsg + name
+	}
+	switch name {
 	case "", "wgs84", "wgs-84", "epsg:4326", "epsg:4490", "crs84", "cgcs2000":
 		return FrameWGS84, nil
 	case "gcj02", "gcj-02":
 		return FrameGCJ02, nil
 	case "bd09", "bd-09":
 		return FrameBD09, nil
-	case "epsg:4549", "epsg:4528":
+	case "epsg:3857", "epsg:900913":
+		return FrameEPSG3857, nil
+	}
+	if _, ok := GaussKrugerOf(Frame(name)); ok {
 		return Frame(name), nil
 	}
-	return "", errs.InvalidField("frame", "%q is not one of wgs84, gcj02, bd09, epsg:4549, epsg:4528", clip(s, 40))
+	return "", errs.InvalidField("frame", "%q is not one of wgs84, gcj02, bd09, epsg:4326, epsg:4490, epsg:3857, or epsg:%d to epsg:%d (CGCS2000 Gauss–Krüger)",
+		clip(s, 40), firstGaussKruger, lastGaussKruger)
 }
 
 // Degrees reports whether the frame's coordinates are degrees of longitude and latitude.
-func (f Frame) Degrees() bool { return f != FrameEPSG4549 && f != FrameEPSG4528 }
+func (f Frame) Degrees() bool { return f == FrameWGS84 || f == FrameGCJ02 || f == FrameBD09 || f == "" }
+
+// Check says what is wrong with a point of the frame before it is converted: of a Gauss–Krüger frame the number of another
+// zone, or metres that no place of the zone has. The error is errs.Invalid.
+func (f Frame) Check(p orb.Point) error {
+	g, ok := GaussKrugerOf(f)
+	if !ok {
+		return nil
+	}
+	return g.check(f, p)
+}
 
 // ToWGS84 converts a point of the frame.
 func (f Frame) ToWGS84(p orb.Point) orb.Point {
 	switch f {
+	case FrameWGS84, "":
+		return p
 	case FrameGCJ02:
 		return GCJ02ToWGS84(p)
 	case FrameBD09:
 		return BD09ToWGS84(p)
-	case FrameEPSG4549:
-		return EPSG4549().Inverse(p)
-	case FrameEPSG4528:
-		return EPSG4528().Inverse(p)
-	default:
-		return p
+	case FrameEPSG3857:
+		return project.Mercator.ToWGS84(p)
+	case FrameEPSG4549, FrameEPSG4528: // as all zones, below
 	}
+	if g, ok := GaussKrugerOf(f); ok {
+		return g.Inverse(g.ownEasting(p))
+	}
+	return p
 }
 
 // FromWGS84 converts a point into the frame.
 func (f Frame) FromWGS84(p orb.Point) orb.Point {
 	switch f {
+	case FrameWGS84, "":
+		return p
 	case FrameGCJ02:
 		return WGS84ToGCJ02(p)
 	case FrameBD09:
 		return WGS84ToBD09(p)
-	case FrameEPSG4549:
-		return EPSG4549().Forward(p)
-	case FrameEPSG4528:
-		return EPSG4528().Forward(p)
-	default:
-		return p
+	case FrameEPSG3857:
+		return project.WGS84.ToMercator(p)
+	case FrameEPSG4549, FrameEPSG4528: // as all zones, below
 	}
+	if g, ok := GaussKrugerOf(f); ok {
+		return g.Forward(p)
+	}
+	return p
 }
 
 // The ellipsoid of GCJ-02's formula is Krassovsky 1940.

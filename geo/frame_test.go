@@ -2,6 +2,7 @@ package geo_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/paulmach/orb"
@@ -29,10 +30,10 @@ func TestFramesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := inChina(t)
 		for _, f := range geo.Frames() {
-			if !f.Degrees() {
-				p[0] = 120 + math.Mod(p[0], 3) // the projected frames hold near their meridian
+			if g, ok := geo.GaussKrugerOf(f); ok {
+				p[0] = g.CentralMeridian + math.Mod(p[0], 3) // a zone holds near its meridian
 			}
-			if back := f.ToWGS84(f.FromWGS84(p)); !near(back, p, 1e-8) {
+			if back := f.ToWGS84(f.FromWGS84(p)); f.Check(f.FromWGS84(p)) != nil || !near(back, p, 1e-8) {
 				t.Fatalf("%s: %v comes back as %v", f, p, back)
 			}
 		}
@@ -62,13 +63,15 @@ func TestOutsideChinaIsUntouched(t *testing.T) {
 }
 
 func TestParseFrame(t *testing.T) {
-	for in, want := range map[string]geo.Frame{"": geo.FrameWGS84, "WGS84": geo.FrameWGS84, "EPSG:4490": geo.FrameWGS84, " GCJ-02 ": geo.FrameGCJ02, "bd09": geo.FrameBD09, "EPSG:4528": geo.FrameEPSG4528} {
+	for in, want := range map[string]geo.Frame{"": geo.FrameWGS84, "WGS84": geo.FrameWGS84, "EPSG:4490": geo.FrameWGS84, " GCJ-02 ": geo.FrameGCJ02, "bd09": geo.FrameBD09, "EPSG:4528": geo.FrameEPSG4528, "4549": geo.FrameEPSG4549, "epsg:4510": "epsg:4510", "3857": geo.FrameEPSG3857} {
 		if got, err := geo.ParseFrame(in); err != nil || got != want {
 			t.Errorf("ParseFrame(%q) = %q, %v", in, got, err)
 		}
 	}
-	if _, err := geo.ParseFrame("epsg:2433"); err == nil {
-		t.Error("an unknown frame is taken")
+	for _, in := range []string{"epsg:2433", "epsg:4555", "epsg:-4549", "+4549", "epsg:"} {
+		if _, err := geo.ParseFrame(in); err == nil {
+			t.Errorf("the unknown frame %q is taken", in)
+		}
 	}
 }
 
@@ -80,23 +83,43 @@ func TestGaussKrugerKnownValues(t *testing.T) {
 		{122.3, 38.40008}:     {700924.6793, 4254412.7411},
 		{120, 37.5}:           {500000.0000, 4152002.1425},
 	} {
-		if got := geo.EPSG4549().Forward(p); !near(got, want, 1e-4) {
+		if got := geo.FrameEPSG4549.FromWGS84(p); !near(got, want, 1e-4) {
 			t.Errorf("EPSG:4549 of %v is %.4f; want %.4f", p, got, want)
 		}
-		want[0] += 40_000_000
-		if got := geo.EPSG4528().Forward(p); !near(got, want, 1e-4) {
-			t.Errorf("EPSG:4528 of %v is %.4f; want %.4f", p, got, want)
+		numbered := orb.Point{want[0] + 40_000_000, want[1]}
+		if got := geo.FrameEPSG4528.FromWGS84(p); !near(got, numbered, 1e-4) {
+			t.Errorf("EPSG:4528 of %v is %.4f; want %.4f", p, got, numbered)
 		}
-		if got := geo.EPSG4528().Inverse(want); !near(got, p, 1e-8) {
-			t.Errorf("EPSG:4528 back is %v; want %v", got, p)
+		for _, f := range []geo.Frame{geo.FrameEPSG4549, geo.FrameEPSG4528} { // each takes the easting of the other
+			for _, q := range []orb.Point{want, numbered} {
+				if got := f.ToWGS84(q); f.Check(q) != nil || !near(got, p, 1e-8) {
+					t.Errorf("%s: %v is %v, not %v (%v)", f, q, got, p, f.Check(q))
+				}
+			}
 		}
+	}
+}
+
+func TestWrongMetresAreNamed(t *testing.T) {
+	for want, p := range map[string]orb.Point{
+		"easting: 3.96e+07 is not of epsg:4549, of which the central meridian is 120° and the zone 40": {39_600_000, 4_156_419},
+		"are easting and northing swapped?":                                               {4_156_419, 623_205},
+		"0, 0 is no place of epsg:4549":                                                   {},
+		"northing: 4.0623205e+07 m is beyond the pole; are easting and northing swapped?": {4_156_419, 40_623_205},
+	} {
+		if err := geo.FrameEPSG4549.Check(p); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v; want %s", p, err, want)
+		}
+	}
+	if err := geo.Frame("epsg:4510").Check(orb.Point{21_500_000, 4_000_000}); err != nil {
+		t.Errorf("zone 21 of 6 degrees has the meridian 123°: %v", err)
 	}
 }
 
 func TestGaussKrugerTakesAnything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := orb.Point{rapid.Float64().Draw(t, "x"), rapid.Float64().Draw(t, "y")}
-		geo.EPSG4549().Inverse(p)
-		geo.EPSG4549().Forward(p)
+		geo.FrameEPSG4549.ToWGS84(p)
+		geo.FrameEPSG4549.FromWGS84(p)
 	})
 }

@@ -2,8 +2,12 @@ package geo
 
 import (
 	"math"
+	"strconv"
+	"strings"
 
 	"github.com/paulmach/orb"
+
+	"onemap/internal/errs"
 )
 
 // GaussKruger is a transverse Mercator projection of CGCS2000 with scale 1 on its central meridian
@@ -14,11 +18,81 @@ type GaussKruger struct {
 	FalseEasting    float64 // metres
 }
 
-// EPSG4549 is CGCS2000 / 3-degree Gauss–Krüger CM 120E.
-func EPSG4549() GaussKruger { return GaussKruger{CentralMeridian: 120, FalseEasting: 500_000} }
+// The EPSG codes of the Gauss–Krüger frames of CGCS2000, in four runs by central meridian from 75°E to 135°E: 6-degree zones
+// 13 to 23 with the zone's number before the easting, the same without it, 3-degree zones 25 to 45 with it and without it.
+const (
+	firstGaussKruger  = 4491
+	sixNoNumber       = 4502
+	threeWithNumber   = 4513
+	threeNoNumber     = 4534
+	lastGaussKruger   = 4554
+	westernMeridian   = 75
+	firstSixZone      = 13
+	firstThreeZone    = 25
+	falseEasting      = 500_000
+	millionPerZone    = 1_000_000
+	northernmostMetre = 10_002_000 // a quarter of a meridian
+)
 
-// EPSG4528 is CGCS2000 / 3-degree Gauss–Krüger zone 40: EPSG:4549 with 40 before the easting.
-func EPSG4528() GaussKruger { return GaussKruger{CentralMeridian: 120, FalseEasting: 40_500_000} }
+// GaussKrugerOf is the projection of a frame like "epsg:4549"; false for any other frame.
+func GaussKrugerOf(f Frame) (GaussKruger, bool) {
+	code, err := strconv.Atoi(strings.TrimPrefix(string(f), epsg))
+	if err != nil || code < firstGaussKruger || code > lastGaussKruger || !strings.HasPrefix(string(f), epsg) {
+		return GaussKruger{}, false
+	}
+	g := GaussKruger{FalseEasting: falseEasting}
+	zone := 0
+	switch {
+	case code < sixNoNumber:
+		g.CentralMeridian, zone = float64(westernMeridian+6*(code-firstGaussKruger)), firstSixZone+code-firstGaussKruger
+	case code < threeWithNumber:
+		g.CentralMeridian = float64(westernMeridian + 6*(code-sixNoNumber))
+	case code < threeNoNumber:
+		g.CentralMeridian, zone = float64(westernMeridian+3*(code-threeWithNumber)), firstThreeZone+code-threeWithNumber
+	default:
+		g.CentralMeridian = float64(westernMeridian + 3*(code-threeNoNumber))
+	}
+	g.FalseEasting += float64(zone) * millionPerZone
+	return g, true
+}
+
+// ownEasting is p with the zone's number before the easting, or without it, as the projection has it. Files mix the two up;
+// a zone is less than a million metres wide, so what stands in the millions is the number.
+func (g GaussKruger) ownEasting(p orb.Point) orb.Point {
+	zone := math.Floor(g.FalseEasting / millionPerZone)
+	switch given := math.Floor(p[0] / millionPerZone); {
+	case zone > 0 && given == 0:
+		p[0] += zone * millionPerZone
+	case zone == 0 && given > 0:
+		p[0] -= given * millionPerZone
+	}
+	return p
+}
+
+// check refuses metres that cannot be of the projection, of the frame f. The number of a zone has to be that of the central
+// meridian, in zones of 3 or of 6 degrees.
+func (g GaussKruger) check(f Frame, p orb.Point) error {
+	given := int(math.Floor(p[0] / millionPerZone))
+	three, six := int(g.CentralMeridian)/3, (int(g.CentralMeridian)+3)/6
+	sixFits := int(g.CentralMeridian)%6 == 3
+	switch {
+	case p == orb.Point{}:
+		return errs.InvalidField("easting", "0, 0 is no place of %s", f)
+	case math.Abs(p[1]) > northernmostMetre:
+		hint := ""
+		if math.Abs(p[0]) <= northernmostMetre {
+			hint = "; are easting and northing swapped?"
+		}
+		return errs.InvalidField("northing", "%s m is beyond the pole%s", number(p[1]), hint)
+	case given < 0 || (given > 0 && given != three && (!sixFits || given != six)):
+		hint := ""
+		if p[1] >= 0 && p[1] < millionPerZone && given < 10 {
+			hint = "; are easting and northing swapped?"
+		}
+		return errs.InvalidField("easting", "%s is not of %s, of which the central meridian is %v° and the zone %d%s", number(p[0]), f, g.CentralMeridian, three, hint)
+	}
+	return nil
+}
 
 // CGCS2000's ellipsoid, GB 22021-2008.
 const (

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/paulmach/orb"
+	"golang.org/x/text/width"
 
 	"onemap/internal/errs"
 )
@@ -55,11 +56,15 @@ func CheckInside(b orb.Bound, p orb.Point) error {
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// ParseDegrees reads an angle: decimal degrees ("121.39", "-0.5"), or degrees, minutes and seconds
-// with their signs ("121°23′40.5″", "121度23分40.5秒", "37°32'9\"N"). A letter N, S, E or W may stand
-// before or after; S and W make it negative. The range is not checked. The error is errs.Invalid.
+// ParseDegrees reads an angle: decimal degrees ("121.39", "-0.5", "121,39"), or degrees, minutes and seconds
+// with their signs, whichever quotes stand for them ("121°23′40.5″", "121度23分40.5秒", "37°32'9\"N"), with d, m and s, with
+// colons or with spaces between. A letter N, S, E or W or 东经, 西经, 北纬, 南纬 may stand before or after; S and W make it
+// negative. Full-width characters are read as their half-width twins. The range is not checked. The error is errs.Invalid.
 func ParseDegrees(s string) (float64, error) {
-	t := strings.TrimSpace(s)
+	t := strings.TrimSpace(width.Fold.String(s))
+	if strings.Count(t, ",") == 1 && !strings.Contains(t, ".") {
+		t = strings.Replace(t, ",", ".", 1) // a decimal comma
+	}
 	if v, err := strconv.ParseFloat(t, 64); err == nil && isPlain(t) {
 		return v, nil
 	}
@@ -87,40 +92,51 @@ func clip(s string, n int) string {
 	return string([]rune(s)[:n]) + "…"
 }
 
-// hemisphere takes a leading or trailing N, S, E or W off; the sign is 0 when there was none.
+// hemisphere takes a leading or trailing N, S, E, W or its Chinese word off; the sign is 0 when there was none.
 func hemisphere(s string) (string, float64) {
-	signOf := func(c byte) float64 {
-		switch c {
-		case 'N', 'n', 'E', 'e':
-			return 1
-		case 'S', 's', 'W', 'w':
-			return -1
-		default:
-			return 0
+	for _, h := range []struct {
+		word string
+		sign float64
+	}{{"N", 1}, {"E", 1}, {"S", -1}, {"W", -1}, {"北纬", 1}, {"东经", 1}, {"南纬", -1}, {"西经", -1}} {
+		n := len(h.word)
+		switch {
+		case len(s) < n:
+		case strings.EqualFold(s[:n], h.word):
+			return strings.TrimLeft(s[n:], " :"), h.sign
+		case strings.EqualFold(s[len(s)-n:], h.word) && (h.word != "S" || !secondsByLetter(s)):
+			return strings.TrimSpace(s[:len(s)-n]), h.sign
 		}
-	}
-	if s == "" {
-		return s, 0
-	}
-	if sign := signOf(s[0]); sign != 0 {
-		return strings.TrimSpace(s[1:]), sign
-	}
-	if sign := signOf(s[len(s)-1]); sign != 0 {
-		return strings.TrimSpace(s[:len(s)-1]), sign
 	}
 	return s, 0
 }
 
+// secondsByLetter reports whether the s at the end of "121d23m42s" is that of the seconds.
+func secondsByLetter(s string) bool {
+	return strings.ContainsAny(s, "mM") && strings.ContainsAny(s, "dD")
+}
+
+// markReplacer writes each mark that people type for degrees, minutes and seconds as one of ° ′ ″.
+func markReplacer() *strings.Replacer {
+	return strings.NewReplacer(
+		"''", "″", "’’", "″", "‘‘", "″", "′′", "″", "´´", "″", "``", "″",
+		"度", "°", "º", "°", "˚", "°", "d", "°", "D", "°", "。", "°",
+		"分", "′", "'", "′", "’", "′", "‘", "′", "´", "′", "`", "′", "ʹ", "′", "ʼ", "′", "m", "′", "M", "′",
+		"秒", "″", "\"", "″", "”", "″", "“", "″", "〃", "″", "ʺ", "″", "s", "″", "S", "″")
+}
+
 // sexagesimal reads unsigned degrees with optional minutes and seconds.
 func sexagesimal(s string) (float64, bool) {
-	marks := strings.NewReplacer("度", "°", "º", "°", "分", "′", "'", "′", "’", "′", "秒", "″", "\"", "″", "”", "″", "′′", "″", "''", "″")
-	rest := marks.Replace(strings.ReplaceAll(s, " ", ""))
+	rest := markReplacer().Replace(s)
+	if !strings.ContainsAny(rest, "°′″") {
+		rest = markBetween(rest)
+	}
+	rest = strings.ReplaceAll(rest, " ", "")
 	value, scale, found := 0.0, 1.0, false
 	for _, mark := range []string{"°", "′", "″"} {
 		head, tail, ok := strings.Cut(rest, mark)
 		if ok {
-			v, err := strconv.ParseFloat(head, 64)
-			if err != nil || strings.Trim(head, ".0123456789") != "" || (mark != "°" && v >= 60) {
+			v, err := strconv.ParseFloat(strings.Replace(head, ",", ".", 1), 64)
+			if err != nil || strings.Trim(head, ".,0123456789") != "" || (mark != "°" && v >= 60) {
 				return 0, false
 			}
 			value, rest, found = value+v/scale, tail, true
@@ -132,4 +148,17 @@ func sexagesimal(s string) (float64, bool) {
 		return v, err == nil
 	}
 	return value, found && rest == ""
+}
+
+// markBetween sets the marks into "121:23:42" and "121 23 42"; anything else stays as it is.
+func markBetween(s string) string {
+	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ':' || r == ' ' })
+	if len(parts) < 2 || len(parts) > 3 {
+		return s
+	}
+	var b strings.Builder
+	for i, part := range parts {
+		b.WriteString(part + [...]string{"°", "′", "″"}[i])
+	}
+	return b.String()
 }

@@ -42,6 +42,10 @@ func Themes() []Theme {
 // Valid reports whether t is one of the themes.
 func (t Theme) Valid() bool { return slices.Contains(Themes(), t) }
 
+// OfRisk reports whether the features of the theme are risks: a grade in their data is then a level of risk. In other themes
+// the same word is a floor, a rank of a road or an administrative level.
+func (t Theme) OfRisk() bool { return t == ThemeHazardSource || t == ThemeRiskPoint }
+
 // Layer is one entry of the catalogue: one datum, one source.
 type Layer struct {
 	ID           int            `json:"-"`
@@ -104,13 +108,16 @@ const (
 
 // Record is one feature as an importer read it, with where it stood in the file.
 type Record struct {
-	Line    int // the line of the file at which the feature begins, from 1
+	Line    int   // the line of the file at which the feature begins, from 1
+	Offset  int64 // of its first byte in the file
 	Feature Feature
 }
 
 // Refusal is one record that an import did not take.
 type Refusal struct {
 	Line   int    `json:"line"`
+	Number int64  `json:"number"` // of the record in the file, from 1
+	Offset int64  `json:"offset"` // of the record's first byte in the file
 	Key    string `json:"key,omitempty"`
 	Reason string `json:"reason"`
 }
@@ -130,7 +137,19 @@ type ImportReport struct {
 	Deleted  int64     `json:"deleted"` // no longer in the source
 	Refused  int64     `json:"refused"`
 	Refusals []Refusal `json:"refusals"` // the first 100
+	Mended   int64     `json:"mended"`   // areas that touched or crossed themselves
+	Notes    []string  `json:"notes"`    // what was taken as what, in sentences
 	Version  int64     `json:"version"`
+}
+
+// ImportOptions say what an import may do to a layer.
+type ImportOptions struct {
+	// AllowDelete lets it delete more than a fifth of the layer's features.
+	AllowDelete bool
+	// Repair mends areas that cross themselves; without it only those are mended that do so by less than 1e-7°.
+	Repair bool
+	// Progress is told the records read so far. It may be nil.
+	Progress func(read int64)
 }
 
 // Edit is a batch of changes to a layer's features, all or none.
@@ -163,8 +182,8 @@ type Catalogue interface {
 // layer.changed event in the same transaction.
 type Editor interface {
 	// ImportLayer creates or replaces a layer from a stream, in one transaction: on an error the
-	// layer is as it was. progress is told the records read so far.
-	ImportLayer(ctx context.Context, l Layer, r Reader, progress func(read int64)) (ImportReport, error)
+	// layer is as it was.
+	ImportLayer(ctx context.Context, l Layer, r Reader, o ImportOptions) (ImportReport, error)
 	EditFeatures(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e Edit) (Layer, []int64, error)
 }
 

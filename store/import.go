@@ -18,6 +18,7 @@ import (
 const (
 	keptRefusals  = 100 // how many a report lists; all are counted
 	progressEvery = 500 // records between two words on progress
+	maxDeleted    = 0.2 // of a layer's features, that an import deletes without being told to
 )
 
 // staging is the temporary table that a file is read into. A row with a reason is a record that was
@@ -26,6 +27,7 @@ const staging = `
 	create temporary table import_stage (
 		ord           bigint not null,
 		line          bigint not null,
+		at            bigint not null,
 		refused       text,
 		source_key    text not null,
 		division_code text,
@@ -41,7 +43,7 @@ const staging = `
 
 func stagingColumns() []string {
 	return []string{
-		"ord", "line", "refused", "source_key", "division_code", "name_zh", "name_en", "level", "origin", "source", "properties", "search", "geom",
+		"ord", "line", "at", "refused", "source_key", "division_code", "name_zh", "name_en", "level", "origin", "source", "properties", "search", "geom",
 	}
 }
 
@@ -50,21 +52,22 @@ func stagingColumns() []string {
 // table; no more than one record is held here. Features keep their ids by the source's key; those
 // whose record is unchanged are not touched; those whose record was refused stay as they are; those
 // that the source no longer has are deleted. What l leaves empty stays as the catalogue has it. A
-// file of which no record at all can be taken is errs.Invalid.
-func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, progress func(read int64)) (risk.ImportReport, error) {
-	rep := risk.ImportReport{Layer: l.Name, Refusals: []risk.Refusal{}}
-	if progress == nil {
-		progress = func(int64) {}
+// file of which no record at all can be taken is errs.Invalid, and so is one by which more of the layer
+// would be deleted than o allows. The report is complete but for the version after such an error.
+func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, o risk.ImportOptions) (risk.ImportReport, error) {
+	rep := risk.ImportReport{Layer: l.Name, Refusals: []risk.Refusal{}, Notes: []string{}}
+	if o.Progress == nil {
+		o.Progress = func(int64) {}
 	}
 	if !isLayerName(l.Name) {
 		return rep, checkLayer(l)
 	}
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		imp := importer{db: db, tx: tx, rep: &rep}
-		return imp.run(ctx, l, r, progress)
+		imp := importer{db: db, tx: tx, rep: &rep, o: o}
+		return imp.run(ctx, l, r)
 	})
 	if err != nil {
-		return risk.ImportReport{Layer: l.Name, Read: rep.Read, Refused: rep.Refused, Refusals: rep.Refusals}, mapErr(err, "import layer "+l.Name)
+		return risk.ImportReport{Layer: l.Name, Read: rep.Read, Refused: rep.Refused, Refusals: rep.Refusals, Notes: rep.Notes}, mapErr(err, "import layer "+l.Name)
 	}
 	return rep, nil
 }
@@ -74,9 +77,10 @@ type importer struct {
 	db  *DB
 	tx  pgx.Tx
 	rep *risk.ImportReport
+	o   risk.ImportOptions
 }
 
-func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader, progress func(int64)) error {
+func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader) error {
 	// What the file is checked against; it is read again under the lock.
 	old, err := collectLayers(ctx, imp.tx, selectEntries+` where l.name = $1`, l.Name)
 	if err != nil {
@@ -91,7 +95,10 @@ func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader, progr
 		return err
 	}
 	entry.GeometryType = l.GeometryType // the content decides, unless the caller says
-	if err := imp.stage(ctx, entry, r, progress); err != nil {
+	if err := imp.stage(ctx, entry, r); err != nil {
+		return err
+	}
+	if err := imp.mend(ctx); err != nil {
 		return err
 	}
 	if err := imp.refuseStaged(ctx); err != nil {
@@ -106,18 +113,18 @@ func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader, progr
 }
 
 // stage streams the reader into the temporary table.
-func (imp *importer) stage(ctx context.Context, l risk.Layer, r risk.Reader, progress func(int64)) error {
+func (imp *importer) stage(ctx context.Context, l risk.Layer, r risk.Reader) error {
 	if _, err := imp.tx.Exec(ctx, staging); err != nil {
 		return fmt.Errorf("make the staging table: %w", err)
 	}
-	src := &copySource{reader: r, layer: l, rep: imp.rep, progress: progress}
+	src := &copySource{reader: r, layer: l, rep: imp.rep, progress: imp.o.Progress}
 	if _, err := imp.tx.CopyFrom(ctx, pgx.Identifier{"import_stage"}, stagingColumns(), src); err != nil {
 		if src.err != nil {
 			return src.err // the reader's own word, not the copy's
 		}
 		return mapErr(err, fmt.Sprintf("store the records near line %d", src.line))
 	}
-	progress(imp.rep.Read)
+	imp.o.Progress(imp.rep.Read)
 	_, err := imp.tx.Exec(ctx, "analyze import_stage")
 	return err
 }
@@ -153,9 +160,10 @@ func (c *copySource) Next() bool {
 		if refusal == nil {
 			return true
 		}
+		refusal.Number = c.rep.Read
 		refuse(c.rep, *refusal)
 		if refusal.Key != "" && len(refusal.Key) <= maxKeyBytes && storable(refusal.Key) {
-			c.row = []any{c.rep.Read, refusal.Line, "refused", refusal.Key, nil, nil, nil, nil, nil, nil, nil, nil, nil}
+			c.row = []any{c.rep.Read, refusal.Line, refusal.Offset, "refused", refusal.Key, nil, nil, nil, nil, nil, nil, nil, nil, nil}
 			return true
 		}
 	}
@@ -166,10 +174,10 @@ func (c *copySource) take(rec risk.Record) *risk.Refusal {
 	c.line = rec.Line
 	f, err := checkFeature(c.layer, rec.Feature)
 	if err != nil {
-		return &risk.Refusal{Line: rec.Line, Key: rec.Feature.Key, Reason: err.Error()}
+		return &risk.Refusal{Line: rec.Line, Offset: rec.Offset, Key: rec.Feature.Key, Reason: err.Error()}
 	}
 	c.row = []any{
-		c.rep.Read, rec.Line, nil, f.Key, f.Division, f.Name.ZH, f.Name.EN, int16(f.Level), string(f.Origin), f.Source, f.properties, f.search, f.Geometry,
+		c.rep.Read, rec.Line, rec.Offset, nil, f.Key, f.Division, f.Name.ZH, f.Name.EN, int16(f.Level), string(f.Origin), f.Source, f.properties, f.search, f.Geometry,
 	}
 	return nil
 }
@@ -190,7 +198,9 @@ func refuse(rep *risk.ImportReport, r risk.Refusal) {
 
 // trimRefusals keeps the first by line, whenever they were found.
 func (imp *importer) trimRefusals() {
-	slices.SortStableFunc(imp.rep.Refusals, func(a, b risk.Refusal) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(imp.rep.Refusals, func(a, b risk.Refusal) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Number, b.Number))
+	})
 	imp.rep.Refusals = imp.rep.Refusals[:min(len(imp.rep.Refusals), keptRefusals)]
 }
 
@@ -199,8 +209,9 @@ func (imp *importer) trimRefusals() {
 func (imp *importer) refuseStaged(ctx context.Context) error {
 	err := imp.refuseWhere(ctx, `
 		update import_stage s set refused = 'invalid' where refused is null and not ST_IsValid(geom)
-		returning line, source_key, 'geometry: ' || (ST_IsValidDetail(geom)).reason
-			|| coalesce(' at ' || ST_X((ST_IsValidDetail(geom)).location) || ' ' || ST_Y((ST_IsValidDetail(geom)).location), '')`)
+		returning line, ord, at, source_key, 'geometry: ' || (ST_IsValidDetail(geom)).reason
+			|| coalesce(' at ' || ST_X((ST_IsValidDetail(geom)).location) || ' ' || ST_Y((ST_IsValidDetail(geom)).location), '')
+			|| case when ST_Dimension(geom) = 2 then '; --repair mends it' else '' end`)
 	if err != nil {
 		return err
 	}
@@ -211,17 +222,18 @@ func (imp *importer) refuseStaged(ctx context.Context) error {
 			from import_stage where refused is null window w as (partition by source_key order by ord)
 		) d
 		where d.ord = s.ord and d.nth > 1
-		returning s.line, s.source_key, format('the key %s is that of line %s already (this is line %s)', s.source_key, d.first, s.line)`)
+		returning s.line, s.ord, s.at, s.source_key, case when s.source_key like 'sha256-%' then format('is the same as line %s in every field', d.first)
+			else format('the key %s is that of line %s already (this is line %s)', s.source_key, d.first, s.line) end`)
 }
 
 func (imp *importer) refuseWhere(ctx context.Context, sql string) error {
-	rows, err := imp.tx.Query(ctx, "with refused as ("+sql+") select * from refused as r(line, source_key, reason) order by line")
+	rows, err := imp.tx.Query(ctx, "with refused as ("+sql+") select * from refused as r(line, ord, at, source_key, reason) order by ord")
 	if err != nil {
 		return fmt.Errorf("check the records: %w", err)
 	}
 	start := len(imp.rep.Refusals)
 	var r risk.Refusal
-	_, err = pgx.ForEachRow(rows, []any{&r.Line, &r.Key, &r.Reason}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&r.Line, &r.Number, &r.Offset, &r.Key, &r.Reason}, func() error {
 		imp.rep.Refused++
 		if len(imp.rep.Refusals)-start < keptRefusals {
 			imp.rep.Refusals = append(imp.rep.Refusals, r)
@@ -301,8 +313,7 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 		count *int64
 	}{
 		{"delete what is gone", `
-			delete from feature f where layer_id = $1
-				and not exists (select from import_stage s where s.source_key = f.source_key)`, []any{layer}, &imp.rep.Deleted},
+			delete from feature f where ` + goneFeatures, []any{layer}, &imp.rep.Deleted},
 		{"update what has changed", `
 			update feature f set division_code = s.division_code, name_zh = s.name_zh, name_en = s.name_en, level = s.level,
 				origin = s.origin, source = s.source, properties = s.properties, search = s.search, geom = s.geom, modified_at = $2
@@ -320,6 +331,9 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 	if err := imp.followSuccessors(ctx); err != nil {
 		return err
 	}
+	if err := imp.guardDeleting(ctx, layer); err != nil {
+		return err
+	}
 	for _, step := range steps {
 		tag, err := imp.tx.Exec(ctx, step.sql, step.args...)
 		if err != nil {
@@ -328,6 +342,26 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 		*step.count = tag.RowsAffected()
 	}
 	return nil
+}
+
+// goneFeatures are those of the layer $1 that the file does not have.
+const goneFeatures = `f.layer_id = $1 and not exists (select from import_stage s where s.source_key = f.source_key)`
+
+// guardDeleting refuses a file that takes too much of the layer away: an empty one, one of another layer, half an export.
+func (imp *importer) guardDeleting(ctx context.Context, layer int) error {
+	if imp.o.AllowDelete {
+		return nil
+	}
+	var all, gone int64
+	err := imp.tx.QueryRow(ctx, `select count(*), count(*) filter (where `+goneFeatures+`) from feature f where f.layer_id = $1`, layer).Scan(&all, &gone)
+	if err != nil {
+		return fmt.Errorf("count what is gone: %w", err)
+	}
+	if float64(gone) <= maxDeleted*float64(all) {
+		return nil
+	}
+	return errs.InvalidField("--allow-delete", "%d of the layer's %d features are not in the file and would be deleted, more than %.0f %%; nothing was changed. "+
+		"Say --allow-delete if that is meant; if the file has them under other keys, name the field by --key", gone, all, maxDeleted*100)
 }
 
 // followSuccessors gives records of counties that were renamed the codes of today, as successor does.

@@ -22,7 +22,7 @@ import (
 func TestImportMakesALayer(t *testing.T) {
 	db := newDivisions(t)
 	rep := importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5), feature("b", "370614000000", 120.8, 37.8), feature("c", "370684101", 120.7, 37.7))
-	want := risk.ImportReport{Layer: "tanks", Read: 3, Created: 3, Refusals: []risk.Refusal{}, Version: 1}
+	want := risk.ImportReport{Layer: "tanks", Read: 3, Created: 3, Refusals: []risk.Refusal{}, Notes: []string{}, Version: 1}
 	if d := cmp.Diff(want, rep); d != "" {
 		t.Errorf("report (-want +got):\n%s", d)
 	}
@@ -108,7 +108,7 @@ func TestImportRefusesByLine(t *testing.T) {
 		}
 		return inner(i)
 	}
-	rep, err := db.ImportLayer(t.Context(), risk.Layer{Name: "tanks"}, src, nil)
+	rep, err := db.ImportLayer(t.Context(), risk.Layer{Name: "tanks"}, src, risk.ImportOptions{AllowDelete: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestImportListsTheFirstHundredRefusals(t *testing.T) {
 		}
 		return risk.Record{}, &risk.Refusal{Line: i + 1, Reason: "bad"}, nil
 	}}
-	rep, err := db.ImportLayer(t.Context(), tanks(), src, nil)
+	rep, err := db.ImportLayer(t.Context(), tanks(), src, risk.ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 		"nothing can be taken": listed(feature("x", "370602", 37, 121)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := db.ImportLayer(t.Context(), other, src, nil)
+			_, err := db.ImportLayer(t.Context(), other, src, risk.ImportOptions{})
 			if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "line ") {
 				t.Errorf("error: %v", err)
 			}
@@ -188,7 +188,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 	}
 	_, err := db.ImportLayer(t.Context(), tanks(), &records{next: func(int) (risk.Record, *risk.Refusal, error) {
 		return risk.Record{}, nil, broken
-	}}, nil)
+	}}, risk.ImportOptions{})
 	if !errors.Is(err, broken) {
 		t.Errorf("the reader's own error is lost: %v", err)
 	}
@@ -208,7 +208,7 @@ func TestImportRefusesABadLayer(t *testing.T) {
 	} {
 		l := tanks()
 		change(&l)
-		_, err := db.ImportLayer(t.Context(), l, listed(feature("a", "370602", 121, 37)), nil)
+		_, err := db.ImportLayer(t.Context(), l, listed(feature("a", "370602", 121, 37)), risk.ImportOptions{})
 		var e *errs.Error
 		if !errors.As(err, &e) || e.Kind != errs.Invalid || e.Field != field {
 			t.Errorf("%s: %v", field, err)
@@ -241,19 +241,19 @@ func TestImportStreams(t *testing.T) {
 		f.Properties["padding"] = strings.Repeat(fmt.Sprint(i%10), padding)
 		return risk.Record{Line: i + 1, Feature: f}, nil, nil
 	}}
-	rep, err := db.ImportLayer(t.Context(), tanks(), src, func(read int64) {
+	rep, err := db.ImportLayer(t.Context(), tanks(), src, risk.ImportOptions{Progress: func(read int64) {
 		if read < told || int(read) > src.n {
 			t.Errorf("progress went from %d to %d with %d read", told, read, src.n)
 		}
 		told = read
-	})
+	}})
 	if err != nil || rep.Created != n || told != n {
 		t.Fatalf("report %+v, progress %d, error %v", rep, told, err)
 	}
 	if held := int64(most) - int64(start); held > n*padding/4 {
 		t.Errorf("%d kB were held during the import of a file of %d kB", held>>10, n*padding>>10)
 	}
-	again, err := db.ImportLayer(t.Context(), tanks(), &records{next: src.next}, nil)
+	again, err := db.ImportLayer(t.Context(), tanks(), &records{next: src.next}, risk.ImportOptions{})
 	if err != nil || again.Created+again.Updated+again.Deleted != 0 || again.Version != 2 {
 		t.Errorf("the same file again: %+v %v", again, err)
 	}

@@ -62,7 +62,7 @@ func tanks() risk.Layer {
 
 func importOK(t testing.TB, db *store.DB, l risk.Layer, features ...risk.Feature) risk.ImportReport {
 	t.Helper()
-	rep, err := db.ImportLayer(t.Context(), l, listed(features...), nil)
+	rep, err := db.ImportLayer(t.Context(), l, listed(features...), risk.ImportOptions{AllowDelete: true})
 	if err != nil {
 		t.Fatalf("import %s: %v", l.Name, err)
 	}

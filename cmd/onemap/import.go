@@ -6,16 +6,18 @@ import (
 	"os"
 	"time"
 
+	"onemap/geo"
 	"onemap/internal/app"
 	"onemap/internal/config"
 	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/risk"
+	"onemap/risk/load"
 )
 
 type importCmd struct {
 	config.Database
-	File string `arg:"" optional:"" help:"GeoJSON (a collection or one feature a line) or CSV with lon and lat columns." type:"existingfile"`
+	File string `arg:"" optional:"" help:"GeoJSON (a collection, or one feature a line) or CSV (with columns of longitude and latitude, or one of 'lon,lat' or WKT)." type:"existingfile"`
 
 	Base     bool   `help:"Load the base data that come with onemap instead of a file."`
 	BaseData string `help:"Folder of the base data; found beside the program when not given." placeholder:"DIR" type:"path"`
@@ -36,9 +38,31 @@ type importCmd struct {
 	MinZoom     int      `help:"First zoom at which tiles hold the layer." default:"0"`
 	MaxZoom     int      `help:"Last zoom for which tiles are made." default:"14"`
 	Format      string   `help:"Form of the file: auto, geojson or csv." default:"auto" enum:"auto,geojson,csv"`
-	Key         string   `help:"Field that holds the source's own key: ids are kept by it." placeholder:"FIELD"`
+	Encoding    string   `help:"How the file writes characters: auto, utf-8, gb18030 (GBK) or utf-16." default:"auto" enum:"auto,utf-8,gb18030,gbk,utf-16"`
+	Key         string   `help:"Field that holds the source's own key: ids are kept by it; - for none. When not given: the feature's id, id, key, code, 编号, 编码, if its values do not repeat." placeholder:"FIELD"`
+	Name        string   `help:"Field that holds the name; name, 名称 … when not given." placeholder:"FIELD"`
+	NameEN      string   `name:"name-en" help:"Field that holds the English name." placeholder:"FIELD"`
+	Level       string   `help:"Field that holds the level of risk, as 红 or 较大 or 2; level, grade, 等级 … when not given, but only in the themes hazard_source and risk_point; - for none." placeholder:"FIELD"`
 	Division    string   `help:"Field that holds the division code; where a feature has none, the county it lies in is taken." placeholder:"FIELD"`
-	Frame       string   `help:"Coordinates of the file: wgs84, gcj02 or bd09." default:"wgs84" enum:"wgs84,gcj02,bd09"`
+	Lon         string   `help:"CSV: column of the longitude or easting; alone: of 'lon,lat' or WKT." placeholder:"COLUMN"`
+	Lat         string   `help:"CSV: column of the latitude or northing." placeholder:"COLUMN"`
+	Columns     []string `help:"CSV without a row of names: the names of its columns, as id,name,lon,lat." placeholder:"NAME,NAME,…"`
+	Frame       string   `help:"Coordinates of the file: wgs84, gcj02, bd09, epsg:3857, or a Gauss-Krueger frame of CGCS2000 by its code, as 4549 (epsg:4491 to epsg:4554). When not given: the crs member of GeoJSON, or wgs84." placeholder:"FRAME"`
+
+	AllowZero   bool `help:"Take points at 0, 0."`
+	AllowDelete bool `help:"Let the import delete more than 20 % of the features that the layer has."`
+	Repair      bool `help:"Mend areas that cross themselves; without it those alone that do so by less than 1e-7 degrees."`
+}
+
+// Help is the longer text of --help.
+func (c *importCmd) Help() string {
+	return `Examples:
+  onemap import --layer dangers --theme risk_point --title-zh 隐患点 --key 编号 dangers.csv
+  onemap import --layer wells --theme resource --frame 4549 --lon Y --lat X --encoding gbk wells.csv
+  onemap import --layer poi --theme place --columns id,name,lon,lat poi.txt
+  onemap import --layer floods --theme risk_point --level 淹没等级 --repair floods.geojson
+
+What was taken as what is printed. Exit codes: 0 all is in; 2 nothing is in, the command or the file is wrong; 3 some records were refused and named, all others are in; 1 anything else. See docs/data.md.`
 }
 
 // Run imports, and reports what it refused and why, by line.
@@ -63,7 +87,7 @@ func (c *importCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return refused(report.Refused)
+	return refused(report.Read-report.Refused, report.Refused)
 }
 
 func (c *importCmd) options() (app.ImportOptions, error) {
@@ -92,8 +116,16 @@ func (c *importCmd) options() (app.ImportOptions, error) {
 		}
 		audience.Roles = append(audience.Roles, core.Role(r))
 	}
+	frame, err := c.frame()
+	if err != nil {
+		return app.ImportOptions{}, err
+	}
 	return app.ImportOptions{
-		Path: c.File, Format: c.Format, KeyField: c.Key, DivisionField: c.Division, Frame: c.Frame, BaseData: c.BaseData,
+		Path: c.File, BaseData: c.BaseData, AllowDelete: c.AllowDelete, Repair: c.Repair,
+		Read: load.Options{
+			Format: load.Format(c.Format), Encoding: load.Encoding(c.Encoding), Frame: frame, Columns: c.Columns, AllowZero: c.AllowZero,
+			KeyField: c.Key, NameField: c.Name, NameENField: c.NameEN, LevelField: c.Level, DivisionField: c.Division, LonField: c.Lon, LatField: c.Lat,
+		},
 		Layer: risk.Layer{
 			Name: c.Layer, Theme: risk.Theme(c.Theme), Title: core.Text{ZH: c.TitleZH, EN: c.TitleEN},
 			Owner: core.Text{ZH: c.Owner, EN: c.Owner}, Origin: core.Origin(c.Origin), Audience: audience,
@@ -103,16 +135,38 @@ func (c *importCmd) options() (app.ImportOptions, error) {
 	}, nil
 }
 
+func (c *importCmd) frame() (geo.Frame, error) {
+	if c.Frame == "" {
+		return "", nil
+	}
+	return geo.ParseFrame(c.Frame)
+}
+
+// printReport says what an import did. The counts are said of one that changed nothing too.
 func printReport(r risk.ImportReport) {
-	if r.Read == 0 && r.Refused == 0 {
+	if r.Layer == "" {
 		return
 	}
-	fmt.Printf("layer %s, version %d: read %d, created %d, updated %d, deleted %d, refused %d\n",
-		r.Layer, r.Version, r.Read, r.Created, r.Updated, r.Deleted, r.Refused)
+	if r.Version > 0 {
+		fmt.Printf("layer %s, version %d: ", r.Layer, r.Version)
+	} else {
+		fmt.Printf("layer %s is as it was: ", r.Layer)
+	}
+	fmt.Printf("read %d, created %d, updated %d, deleted %d, refused %d, mended %d\n", r.Read, r.Created, r.Updated, r.Deleted, r.Refused, r.Mended)
+	for _, note := range r.Notes {
+		fmt.Printf("  %s\n", note)
+	}
 	for _, f := range r.Refusals {
-		fmt.Fprintf(os.Stderr, "  line %d: %s\n", f.Line, f.Reason)
+		fmt.Fprintf(os.Stderr, "  line %d, record %d, byte %d%s: %s\n", f.Line, f.Number, f.Offset, keyPart(f.Key), f.Reason)
 	}
 	if more := r.Refused - int64(len(r.Refusals)); more > 0 {
 		fmt.Fprintf(os.Stderr, "  and %d more\n", more)
 	}
+}
+
+func keyPart(key string) string {
+	if key == "" {
+		return ""
+	}
+	return ", key " + key
 }

@@ -48,7 +48,7 @@ func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	var left int64
+	var taken, left int64
 	for _, path := range c.Files {
 		o.Path = path
 		o.Progress = func(p app.BackfillProgress) {
@@ -68,11 +68,13 @@ func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
 		case err != nil:
 			return err
 		}
+		n := report.State.Counts
+		taken += n.Stored + n.Duplicates + n.Conflicts
 		if !report.Already {
-			left += report.State.Counts.RefusedAll()
+			left += n.RefusedAll()
 		}
 	}
-	return refused(left)
+	return refused(taken, left)
 }
 
 func (c *importObservationsCmd) options() (app.BackfillOptions, error) {

@@ -37,6 +37,10 @@ func TestImportObservationsCommand(t *testing.T) {
 	if b, err := os.ReadFile(path + ".rejects.csv"); err != nil || !strings.Contains(string(b), "4,unknown-device,") {
 		t.Errorf("rejects: %s (%v)", b, err)
 	}
+	none := file(t, "none.csv", "device,datastream,t,v\nb,level,"+day+" 09:00,2\n")
+	if code, out, errOut := command(t, "import-observations", "--zone", "UTC", none); code != exitUsage || !strings.Contains(errOut, "all 1 rows were refused") {
+		t.Errorf("exit %d of a file of which all is refused:\n%s%s", code, out, errOut)
+	}
 	for flag, more := range map[string][]string{
 		"--zone": {"--zone", "Moon", path}, "--rejects": {"--rejects", "x", path, path}, "--chunk": {"--chunk", "0", path}, "--wait": {"--wait", "-1s", path}, "line 3": {"--zone", "UTC", "--strict", file(t, "b.csv", "device,datastream,t,v\na,level,"+day+" 10:00,1\nb,level,"+day+" 10:00,1\n")},
 		"/no/such.csv": {"/no/such.csv"},

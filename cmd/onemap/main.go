@@ -49,20 +49,31 @@ const (
 	exitRefused = 3
 )
 
-// refusedRows is the error of an import that is done but for so many rows, which are named already.
-type refusedRows int64
+// refusedRows is the error of an import, of layers and of readings alike, of which rows were refused that are named already.
+type refusedRows struct{ taken, refused int64 }
 
-// Error says how many, and that the others are in.
-func (n refusedRows) Error() string {
-	return fmt.Sprintf("%d rows were refused; all others are imported", int64(n))
+// Error says how many, and what became of the others.
+func (r refusedRows) Error() string {
+	if r.taken == 0 {
+		return fmt.Sprintf("all %d rows were refused; nothing is imported", r.refused)
+	}
+	return fmt.Sprintf("%d rows were refused; all others are imported", r.refused)
 }
 
-// refused is the error of n refused rows: nil for none.
-func refused(n int64) error {
-	if n == 0 {
+// code is exitRefused, or exitUsage when nothing at all could be taken.
+func (r refusedRows) code() int {
+	if r.taken == 0 {
+		return exitUsage
+	}
+	return exitRefused
+}
+
+// refused is the error of an import that took so many rows and refused so many: nil when it refused none.
+func refused(taken, left int64) error {
+	if left == 0 {
 		return nil
 	}
-	return refusedRows(n)
+	return refusedRows{taken, left}
 }
 
 func main() {
@@ -89,7 +100,7 @@ func run(ctx context.Context, args []string) int {
 	return report(err)
 }
 
-// report says on stderr what went wrong; wrong input is exit code 2, an import that left rows out 3.
+// report says on stderr what went wrong; wrong input is exit code 2, an import that left some of the rows out 3.
 func report(err error) int {
 	var rows refusedRows
 	switch {
@@ -97,7 +108,7 @@ func report(err error) int {
 		return exitOK
 	case errors.As(err, &rows):
 		fmt.Fprintln(os.Stderr, "onemap:", err)
-		return exitRefused
+		return rows.code()
 	case errs.Is(err, errs.Invalid):
 		fmt.Fprintln(os.Stderr, "onemap:", err)
 		return exitUsage

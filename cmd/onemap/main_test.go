@@ -86,7 +86,7 @@ func TestToolsOnARealDatabase(t *testing.T) {
 	args := []string{"import", "--layer", "my_shelters", "--theme", "resource", "--key", "code", shelters}
 	end(exitRefused, "read 3, created 2, updated 0, deleted 0, refused 1", args...)
 	code, _, errOut := command(t, args...)
-	if code != exitRefused || !strings.Contains(errOut, "line 3: ") || !strings.Contains(errOut, "swapped") || !strings.Contains(errOut, "1 rows were refused") {
+	if code != exitRefused || !strings.Contains(errOut, "line 3, record 2, byte ") || !strings.Contains(errOut, ", key A2: ") || !strings.Contains(errOut, "swapped") || !strings.Contains(errOut, "1 rows were refused") {
 		t.Errorf("exit %d, the refused line is not named:\n%s", code, errOut)
 	}
 	if !regexp.MustCompile(`importing my_shelters, \d+ of \d+ kB`).MatchString(errOut) {

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"onemap/data"
-	"onemap/geo"
 	"onemap/risk"
 	"onemap/risk/load"
 	"onemap/store"
@@ -40,28 +39,28 @@ func Migrate(ctx context.Context, url string, logger *slog.Logger, progress Prog
 
 // ImportOptions is what an import of one file needs.
 type ImportOptions struct {
-	Path          string
-	Format        string // auto, geojson or csv
-	KeyField      string
-	DivisionField string
-	Frame         string // wgs84, gcj02 or bd09
-	BaseData      string // folder of the base data, whose counties place what names no division; "" finds it
-	Layer         risk.Layer
+	Path     string
+	Read     load.Options // how to read the file; origin, source and division are Import's. The level is looked for in themes of risk alone, unless it is named
+	BaseData string       // folder of the base data, whose counties place what names no division; "" finds it
+	Layer    risk.Layer
+
+	AllowDelete, Repair bool // see risk.ImportOptions
 }
 
-// Import creates or replaces a layer from a file, streamed; on an error the layer is as it was.
+// Import creates or replaces a layer from a file, streamed; on an error the layer is as it was. The file is read twice, the
+// first time for what only the whole of it tells.
 func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logger, progress Progress) (risk.ImportReport, error) {
-	var none risk.ImportReport
+	none := risk.ImportReport{Layer: o.Layer.Name}
 	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 4, Logger: logger})
 	if err != nil {
 		return none, err
 	}
 	defer db.Close()
-	f, err := os.Open(o.Path)
+	f, err := openTwice(ctx, o.Path)
 	if err != nil {
 		return none, fmt.Errorf("import: %w", err)
 	}
-	defer func() { _ = f.Close() }()
+	defer f.close()
 	base, err := data.Find(o.BaseData)
 	if err != nil {
 		return none, err
@@ -70,21 +69,25 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	if err != nil {
 		return none, err
 	}
-	st, err := f.Stat()
-	if err != nil {
+	read := o.Read
+	read.Origin, read.Source, read.Division = o.Layer.Origin, o.Layer.Source, divisionAt
+	if read.LevelField == "" && !o.Layer.Theme.OfRisk() {
+		read.LevelField = load.NoField
+	}
+	f.tell(progress.orNone(), "looking through "+o.Layer.Name)
+	if read, err = load.Survey(f, read); err != nil {
+		return none, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return none, fmt.Errorf("import: %w", err)
 	}
-	counted := &countingReader{r: f}
-	r, err := load.Open(counted, load.Options{
-		Format: load.Format(o.Format), Frame: geo.Frame(o.Frame), KeyField: o.KeyField, DivisionField: o.DivisionField,
-		Origin: o.Layer.Origin, Source: o.Layer.Source, Division: divisionAt,
-	})
+	f.tell(progress.orNone(), "importing "+o.Layer.Name)
+	r, err := load.Open(f, read)
 	if err != nil {
 		return none, err
 	}
-	stage := "importing " + o.Layer.Name + ", kB"
-	progress = progress.orNone()
-	report, err := db.ImportLayer(ctx, o.Layer, r, func(int64) { progress(stage, counted.n>>10, (st.Size()+1023)>>10) })
+	report, err := db.ImportLayer(ctx, o.Layer, r, risk.ImportOptions{AllowDelete: o.AllowDelete, Repair: o.Repair})
+	report.Notes = append(r.Notes(), report.Notes...)
 	if err != nil {
 		return report, err
 	}
@@ -92,17 +95,65 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	return report, nil
 }
 
-// countingReader counts what has been read, for the progress.
-type countingReader struct {
-	r io.Reader
-	n int64
+// rereadable is a file that can be read from its beginning again, and says how far it is.
+type rereadable struct {
+	file *os.File
+	size int64
+	temp bool
+	at   int64
+	told func(at int64)
 }
 
-// Read reads and counts.
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
+// tell says from now on to progress how far the file has been read.
+func (r *rereadable) tell(progress Progress, stage string) {
+	r.told = func(at int64) { progress(stage+", kB", at>>10, (r.size+1023)>>10) }
+}
+
+// Read reads and tells.
+func (r *rereadable) Read(p []byte) (int, error) {
+	n, err := r.file.Read(p)
+	r.at += int64(n)
+	r.told(r.at)
 	return n, err
+}
+
+// Seek goes to a place in the file.
+func (r *rereadable) Seek(offset int64, whence int) (int64, error) {
+	at, err := r.file.Seek(offset, whence)
+	r.at = at
+	return at, err
+}
+
+// openTwice opens a file; what cannot be read again, as a pipe, is first written to a temporary file.
+func openTwice(ctx context.Context, path string) (*rereadable, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &rereadable{file: f}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		r.file, err = spool(ctx, f)
+		_ = f.Close()
+		if err != nil {
+			return nil, err
+		}
+		r.temp = true
+	}
+	st, err := r.file.Stat()
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	r.size = st.Size()
+	return r, nil
+}
+
+func (r *rereadable) close() {
+	if r.temp {
+		removeTemp(r.file)
+		return
+	}
+	_ = r.file.Close()
 }
 
 // ImportBase loads the base data: the divisions, and each layer that comes with onemap. Layers that
@@ -140,7 +191,7 @@ func importLayers(ctx context.Context, db *store.DB, layers []data.LayerSpec, st
 		if err != nil {
 			return fmt.Errorf("open layer %s: %w", l.Name, err)
 		}
-		report, err := db.ImportLayer(ctx, l.Layer, r, func(read int64) { progress(stage, before+read, 0) })
+		report, err := db.ImportLayer(ctx, l.Layer, r, risk.ImportOptions{AllowDelete: true, Progress: func(read int64) { progress(stage, before+read, 0) }})
 		if err != nil {
 			return fmt.Errorf("load layer %s: %w", l.Name, err)
 		}

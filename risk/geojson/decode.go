@@ -1,6 +1,6 @@
 // Package geojson reads and writes the geometry objects of GeoJSON, RFC 7946, as orb values. It is
 // strict where a map would break later: unclosed rings, positions off the globe, empty and nested
-// collections are errors that name the member at fault. A third coordinate is dropped.
+// collections are errors that name the member at fault. What a position has beyond two coordinates is dropped.
 package geojson
 
 import (
@@ -171,8 +171,11 @@ func (r *reader) position() (orb.Point, error) {
 	if err != nil {
 		return p, err
 	}
-	if n < 2 || n > 4 {
+	if n < 2 {
 		return p, r.wrong("a position has two or three numbers, not %d", n)
+	}
+	if err := r.frame.Check(p); err != nil {
+		return p, r.wrong("%v", err)
 	}
 	p = r.frame.ToWGS84(p)
 	if err := geo.CheckPoint(p); err != nil {
@@ -213,15 +216,28 @@ func (r *reader) ring() (orb.Ring, error) {
 	if first, last := ring[0], ring[len(ring)-1]; first != last {
 		return ring, r.wrong("the ring is not closed: it begins at %v, %v and ends at %v, %v", first[0], first[1], last[0], last[1])
 	}
-	twice := 0.0
-	for i := 1; i < len(ring); i++ {
-		a, b := ring[i-1], ring[i]
-		twice += (a[0]-ring[0][0])*(b[1]-ring[0][1]) - (b[0]-ring[0][0])*(a[1]-ring[0][1])
-	}
-	if twice == 0 {
+	if isStraight(ring) {
 		return ring, r.wrong("the ring has no area")
 	}
 	return ring, nil
+}
+
+// isStraight reports whether all corners lie on one straight line. That a ring with corners crosses itself is for the store
+// to find; such a one may have no area on the whole.
+func isStraight(ring orb.Ring) bool {
+	far := ring[0]
+	for _, p := range ring {
+		if p != ring[0] {
+			far = p
+			break
+		}
+	}
+	for _, p := range ring {
+		if (far[0]-ring[0][0])*(p[1]-ring[0][1]) != (p[0]-ring[0][0])*(far[1]-ring[0][1]) {
+			return false
+		}
+	}
+	return true
 }
 
 // kindOf names what a JSON text is, for a message.

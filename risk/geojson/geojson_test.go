@@ -98,7 +98,6 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"Type":"Point","coordinates":[1,2]}`: "type: is missing",
 		`{"type":"Point"}`:                     "coordinates: is missing", `{"type":"Point","coordinates":null}`: "coordinates: is null, not an array",
 		`{"type":"Point","coordinates":[]}`:                                                                 "coordinates: a position has two or three numbers, not 0",
-		`{"type":"Point","coordinates":[1,2,3,4,5]}`:                                                        "not 5",
 		`{"type":"Point","coordinates":[1,"2"]}`:                                                            "coordinates[1]: is a string, not a number",
 		`{"type":"Point","coordinates":[1,[2]]}`:                                                            "coordinates[1]: is an array, not a number",
 		`{"type":"Point","coordinates":[1e999,2]}`:                                                          "coordinates[0]: 1e999 is not a finite number",
@@ -129,6 +128,7 @@ func TestDecodeRefuses(t *testing.T) {
 func TestDecodeTakes(t *testing.T) {
 	for raw, want := range map[string]orb.Geometry{
 		`{"type":"Point","coordinates":[121.4, 37.5, 12.25]}`:                            orb.Point{121.4, 37.5},
+		`{"type":"Point","coordinates":[1,2,3,4,5]}`:                                     orb.Point{1, 2},
 		" { \"coordinates\" : [ 1 ,\n2 ] , \"type\" : \"Point\", \"bbox\": [1,2,1,2] } ": orb.Point{1, 2},
 	} {
 		if got, err := geojson.Decode([]byte(raw)); err != nil || !orb.Equal(got, want) {

@@ -1,206 +1,298 @@
 package load
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/paulmach/orb"
+	"golang.org/x/text/width"
 
 	"onemap/geo"
 	"onemap/internal/errs"
 	"onemap/risk"
 )
 
-// table reads CSV, RFC 4180, one row a point.
+// table reads CSV, one row a feature.
 type table struct {
-	r        *csv.Reader
-	bound    *boundedReader
-	o        Options
-	asm      assembler
-	header   []string
-	lon, lat int
-	types    map[string]string
-	line     int // the last one of the row before
-	failed   error
+	rows   *rows
+	o      Options
+	asm    *assembler
+	header []string
+	where  columns
+	types  map[string]string
+	failed error
 }
 
-// errRowTooLarge stops a row that does not end.
-var errRowTooLarge = errors.New("the row is too large; is a quote not closed?")
-
-// boundedReader fails once more than left bytes have been read.
-type boundedReader struct {
-	r    io.Reader
-	left int
-}
-
-func (b *boundedReader) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, errRowTooLarge
+// newCSV reads up to the row of names.
+func newCSV(text content, asm *assembler) (*table, error) {
+	if asm.o.Frame == "" {
+		asm.o.Frame = geo.FrameWGS84
 	}
-	n, err := b.r.Read(p)
-	b.left -= n
-	return n, err
-}
-
-// newCSV reads the header.
-func newCSV(text *bufio.Reader, o Options) (*table, error) {
-	head, _ := text.Peek(sniffBytes)
-	t := &table{bound: &boundedReader{r: text}, o: o, asm: assembler{o: o}, types: map[string]string{}}
-	t.r = csv.NewReader(t.bound)
-	t.r.Comma = delimiter(head)
-	t.r.FieldsPerRecord = -1
-	t.r.ReuseRecord = true
-	row, _, err := t.row()
-	if errors.Is(err, io.EOF) {
-		return nil, fatal(1, "the file is empty; a row of column names is the first")
+	t := &table{o: asm.o, asm: asm, types: map[string]string{}}
+	lines := newLines(text, t.o.MaxRecordBytes)
+	separator, err := separatorLine(lines)
+	if err != nil {
+		return nil, err
+	}
+	head := lines.peek(headLines, headBytes)
+	t.rows = &rows{lines: lines}
+	if len(t.o.Columns) > 0 {
+		err = t.useColumns(head, separator)
+	} else {
+		err = t.findHeader(head, separator)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := t.useHeader(row); err != nil {
-		return nil, err
-	}
-	for _, f := range o.Fields {
+	for _, f := range t.o.Fields {
 		t.types[f.Name] = f.Type
 	}
-	return t, nil
+	return t, t.useHeader()
 }
 
-// delimiter is the comma, unless the first line has none and has tabs or semicolons.
-func delimiter(head []byte) rune {
-	line, _, _ := strings.Cut(string(head), "\n")
-	best := ','
-	for _, c := range "\t;" {
-		if strings.Count(line, string(c)) > strings.Count(line, string(best)) {
-			best = c
+// findHeader reads the titles above the row of names, and that row.
+func (t *table) findHeader(head []line, separator string) error {
+	l := findLayout(head, separator, t.asm)
+	t.rows.split.comma = l.comma
+	if l.titles < 0 {
+		if len(l.names) == 0 {
+			return fatal(1, "the file is empty; a row of column names is the first")
 		}
+		return t.noPosition(l.names)
 	}
-	return best
-}
-
-func (t *table) useHeader(row []string) error {
-	t.header = make([]string, len(row))
-	for i, name := range row {
-		name = strings.TrimSpace(name)
-		if slices.Contains(t.header[:i], name) && name != "" {
-			return fatal(1, "the column %q is there twice", clip(name))
+	for i := range l.titles + 1 {
+		r, err := t.rows.next()
+		if err != nil {
+			return err
 		}
-		t.header[i] = name
-	}
-	var err error
-	if t.lon, err = t.column(roleLon, "longitude"); err != nil {
-		return err
-	}
-	if t.lat, err = t.column(roleLat, "latitude"); err != nil {
-		return err
-	}
-	for _, r := range []role{roleKey, roleName, roleNameEN, roleLevel, roleDivision} {
-		if name := t.asm.named(r); name != "" && name != NoField && !slices.Contains(t.header, name) {
-			return fatal(1, "there is no column %q; there are: %s", name, clip(strings.Join(t.header, ", ")))
+		if i == l.titles {
+			t.header = columnNames(r.cells)
+			break
 		}
+		t.asm.tally.said = append(t.asm.tally.said, "line "+strconv.Itoa(r.nr)+" stands above the column names and is left out: "+
+			clip(strings.Trim(strings.Join(r.cells, " "), " ")))
 	}
 	return nil
 }
 
-// column finds the column of a coordinate.
-func (t *table) column(r role, what string) (int, error) {
-	names := usualNames(r, t.o.Frame)
-	if given := t.asm.named(r); given != "" {
-		names = []string{given}
+// useColumns takes the names from the options. A first row that has these names is left out.
+func (t *table) useColumns(head []line, separator string) error {
+	t.header = columnNames(t.o.Columns)
+	if t.rows.split.comma = separator; separator == "" {
+		t.rows.split.comma = delimiterFor(head, len(t.header))
 	}
-	for _, name := range names {
-		if i := slices.IndexFunc(t.header, func(h string) bool { return strings.EqualFold(h, name) }); i >= 0 {
-			return i, nil
+	if !t.asm.columns(t.header).found() {
+		return t.noPosition(t.header)
+	}
+	first, err := t.rows.lines.next()
+	if errors.Is(err, io.EOF) {
+		return fatal(1, "the file is empty")
+	}
+	if err != nil {
+		return err
+	}
+	names := columnNames(strings.Split(string(first.text), t.rows.split.comma))
+	if strings.Join(names, "\n") != strings.Join(t.header, "\n") {
+		t.rows.lines.unread([]line{first})
+	}
+	return nil
+}
+
+// noPosition says which column is missing, and what to do.
+func (t *table) noPosition(names []string) error {
+	there := "; there are: " + clipList(names)
+	where := t.asm.columns(names)
+	if t.o.Frame.Degrees() && indexOf(names, "easting") >= 0 {
+		there = "; easting and northing are metres: name the frame, as --frame epsg:4549" + there
+	}
+	missing := func(what, flag, given string, r role) error {
+		if given != "" {
+			return fatal(1, "there is no column %q%s", given, there)
 		}
+		return fatal(1, "no column holds the %s: its name should be %s, or is named by %s%s", what, strings.Join(usualNames(r, t.o.Frame), ", "), flag, there)
 	}
-	return 0, fatal(1, "no column holds the %s: its name should be %s", what, strings.Join(names, ", "))
+	if where.lon < 0 {
+		return missing("longitude", "--lon", t.o.LonField, roleLon)
+	}
+	return missing("latitude", "--lat", t.o.LatField, roleLat)
 }
 
-// row takes the next row and the line at which it begins. An unbalanced quote is an error of the
-// whole file: where it belongs to cannot be told.
-func (t *table) row() ([]string, int, error) {
-	t.bound.left = t.o.MaxRecordBytes
-	row, err := t.r.Read()
-	var syntax *csv.ParseError
-	switch {
-	case err == nil:
-	case errors.Is(err, io.EOF):
-		return nil, 0, io.EOF
-	case errors.As(err, &syntax):
-		return nil, 0, fatal(syntax.StartLine, "malformed CSV: %v", syntax.Err)
-	default:
-		return nil, 0, fatal(t.line+1, "cannot be read from here on: %v", err)
+// clipList names columns, so many of them.
+func clipList(names []string) string {
+	const listed = 20
+	var all []string
+	for _, name := range names[:min(len(names), listed)] {
+		all = append(all, clip(name))
 	}
-	line, _ := t.r.FieldPos(0)
-	t.line, _ = t.r.FieldPos(len(row) - 1)
-	for _, cell := range row {
-		if !utf8.ValidString(cell) {
-			return nil, 0, fatal(line, "the text is not UTF-8 from here on; if it is GBK, say so by the encoding")
-		}
+	if more := len(names) - listed; more > 0 {
+		all = append(all, "and "+strconv.Itoa(more)+" more")
 	}
-	return row, line, nil
+	return strings.Join(all, ", ")
 }
 
-// Next gives the next row as a point, a refusal of it, io.EOF, or an error that ends the reading.
-func (t *table) Next() (risk.Record, *risk.Refusal, error) {
-	if t.failed != nil {
-		return risk.Record{}, nil, t.failed
+// renameTwice gives a number to a name that is there twice.
+func (t *table) renameTwice() {
+	taken := make(map[string]int, len(t.header)) // the last number that a name was given
+	for _, name := range t.header {
+		taken[name] = 1
 	}
-	row, line, err := t.row()
-	if err != nil {
-		t.failed = err
-		return risk.Record{}, nil, err
-	}
-	feature, err := t.feature(row)
-	if err != nil {
-		return risk.Record{}, &risk.Refusal{Line: line, Key: feature.Key, Reason: err.Error()}, nil
-	}
-	return risk.Record{Line: line, Feature: feature}, nil, nil
-}
-
-func (t *table) feature(row []string) (risk.Feature, error) {
-	if len(row) != len(t.header) {
-		return risk.Feature{}, errs.New(errs.Invalid, "the row has %d columns, the header %d", len(row), len(t.header))
-	}
-	p, err := t.point(row)
-	if err != nil {
-		return risk.Feature{}, err
-	}
-	properties := make(map[string]any, len(row))
-	lower := make(map[string]any, len(row)) // the names by which roles are looked for
-	for i, cell := range row {
-		name := t.header[i]
-		if i == t.lon || i == t.lat || name == "" {
+	seen := make(map[string]bool, len(t.header))
+	twice := 0
+	for i, name := range t.header {
+		if !seen[name] || name == "" {
+			seen[name] = true
 			continue
 		}
-		v, err := t.typed(name, cell)
-		if err != nil {
-			return risk.Feature{}, err
+		n := taken[name] + 1
+		for taken[name+"_"+strconv.Itoa(n)] > 0 {
+			n++
 		}
-		properties[name], lower[name], lower[strings.ToLower(name)] = v, cell, cell
+		again := name + "_" + strconv.Itoa(n)
+		taken[name], taken[again] = n, 1
+		t.header[i] = again
+		if twice++; twice <= maxWords {
+			t.asm.tally.said = append(t.asm.tally.said, "the column "+clip(name)+" is there twice: column "+strconv.Itoa(i+1)+" is taken as "+clip(again))
+		}
 	}
-	f, err := t.asm.feature(p, lower, "")
+	if twice > maxWords {
+		t.asm.tally.said = append(t.asm.tally.said, strconv.Itoa(twice-maxWords)+" more columns are there twice")
+	}
+}
+
+// useHeader finds the columns of the position and those that the options name.
+func (t *table) useHeader() error {
+	t.where = t.asm.columns(t.header)
+	t.rows.width = len(t.header)
+	t.renameTwice()
+	t.asm.roles.room += len(t.header)
+	for r := roleKey; r <= roleDivision; r++ {
+		name := t.asm.roles.given[r]
+		if name == "" || name == NoField {
+			continue
+		}
+		i := indexOf(t.header, name)
+		if i < 0 {
+			return fatal(1, "there is no column %q; there are: %s", name, clipList(t.header))
+		}
+		t.asm.roles.given[r] = t.header[i]
+	}
+	if t.where.place >= 0 {
+		t.asm.tally.said = append(t.asm.tally.said, "position from "+clip(t.header[t.where.place]))
+	} else {
+		t.asm.tally.said = append(t.asm.tally.said, "longitude from "+clip(t.header[t.where.lon])+", latitude from "+clip(t.header[t.where.lat]))
+	}
+	return nil
+}
+
+// Next gives the next row as a feature, a refusal of it, io.EOF, or an error that ends the reading.
+func (t *table) Next() (risk.Record, *risk.Refusal, error) {
+	for {
+		if t.failed != nil {
+			return risk.Record{}, nil, t.failed
+		}
+		r, err := t.rows.next()
+		if err != nil {
+			t.failed = err
+			return risk.Record{}, nil, err
+		}
+		if r.wrong == "" && isEmptyRow(r.cells) {
+			continue // a spreadsheet's, below the last
+		}
+		feature, err := t.feature(r)
+		if err != nil {
+			return risk.Record{}, &risk.Refusal{Line: r.nr, Offset: r.at, Key: feature.Key, Reason: err.Error()}, nil
+		}
+		return risk.Record{Line: r.nr, Offset: r.at, Feature: feature}, nil, nil
+	}
+}
+
+func isEmptyRow(cells []string) bool {
+	for _, cell := range cells {
+		if strings.TrimSpace(cell) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *table) feature(r row) (risk.Feature, error) {
+	cells := make(map[string]any, len(r.cells))
+	for i, cell := range r.cells[:min(len(r.cells), len(t.header))] {
+		if i != t.where.lon && i != t.where.lat && i != t.where.place && t.header[i] != "" {
+			cells[t.header[i]] = cell
+		}
+	}
+	who, wrongKey := t.asm.identify(cells, "")
+	none := risk.Feature{Key: who.key}
+	switch {
+	case r.wrong != "":
+		return none, errs.New(errs.Invalid, "%s", r.wrong)
+	case len(r.cells) < len(t.header), len(r.cells) > len(t.header) && !isEmptyRow(r.cells[len(t.header):]):
+		return none, errs.New(errs.Invalid, "the row has %d columns, the header %d", len(r.cells), len(t.header))
+	case wrongKey != nil:
+		return none, wrongKey
+	}
+	g, err := t.geometry(r.cells)
+	if err != nil {
+		return none, err
+	}
+	properties, err := t.properties(r.cells)
+	if err != nil {
+		return none, err
+	}
+	f, err := t.asm.feature(g, who, hashed(cells, who.key))
 	f.Properties = properties
 	return f, err
 }
 
-// typed is a cell as the catalogue's field types want it; an empty cell of a number is nothing.
+// hashed is what the key of a row without one is made from: the cells, by their names and by the names in lower case. It
+// must not change, or the features of a file that is imported again would be others.
+func hashed(cells map[string]any, key string) map[string]any {
+	if key != "" {
+		return nil
+	}
+	all := make(map[string]any, 2*len(cells))
+	for name, cell := range cells {
+		all[name], all[strings.ToLower(name)] = cell, cell
+	}
+	return all
+}
+
+func (t *table) properties(cells []string) (map[string]any, error) {
+	all := make(map[string]any, len(t.header))
+	for i, name := range t.header {
+		if i == t.where.lon || i == t.where.lat || i == t.where.place || name == "" {
+			continue
+		}
+		v, err := t.typed(name, cells[i])
+		if err != nil {
+			return nil, err
+		}
+		all[name] = v
+	}
+	return all, nil
+}
+
+// typed is a cell as the catalogue's field types want it; a cell of a number that says nothing is nothing.
 func (t *table) typed(name, cell string) (any, error) {
 	if err := checkText(name, cell); err != nil {
 		return nil, err
 	}
-	trimmed := strings.TrimSpace(cell)
-	if kind := t.types[name]; trimmed == "" && kind != "" && kind != "string" {
-		return nil, nil // an empty cell is JSON's null
+	kind := t.types[name]
+	if kind == "" || kind == "string" {
+		if lostDigits(cell) {
+			t.asm.tally.short(name, cell)
+		}
+		return cell, nil
 	}
-	switch t.types[name] {
+	if isNothing(cell) {
+		return nil, nil // JSON's null
+	}
+	trimmed := strings.TrimSpace(width.Fold.String(cell))
+	switch kind {
 	case "number":
 		v, err := strconv.ParseFloat(trimmed, 64)
 		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
@@ -225,23 +317,30 @@ func (t *table) typed(name, cell string) (any, error) {
 	return cell, nil
 }
 
-func (t *table) point(row []string) (orb.Point, error) {
-	var p orb.Point
-	for i, column := range []int{t.lon, t.lat} {
-		cell := strings.TrimSpace(row[column])
-		if cell == "" {
-			return p, errs.InvalidField(t.header[column], "is empty")
-		}
-		var err error
-		if t.o.Frame.Degrees() {
-			p[i], err = geo.ParseDegrees(cell)
-		} else {
-			p[i], err = strconv.ParseFloat(cell, 64)
-		}
+// geometry is the place of a row: a point of two columns, or what one column holds.
+func (t *table) geometry(cells []string) (orb.Geometry, error) {
+	if i := t.where.place; i >= 0 {
+		g, err := parsePlace(cells[i], t.o.Frame, latitudeFirst(t.header[i]))
 		if err != nil {
-			return p, errs.InvalidField(t.header[column], "%q is no coordinate", clip(cell))
+			return nil, errs.InvalidField(t.header[i], "%v", err)
 		}
+		return g, nil
 	}
-	p = t.o.Frame.ToWGS84(p)
-	return p, geo.CheckPoint(p)
+	var p orb.Point
+	for i, column := range []int{t.where.lon, t.where.lat} {
+		v, err := parseCoordinate(cells[column], t.o.Frame)
+		if err != nil {
+			return nil, errs.InvalidField(t.header[column], "%v", err)
+		}
+		p[i] = v
+	}
+	if !t.o.Frame.Degrees() && t.ambiguous() && looksSwapped(p) {
+		p[0], p[1] = p[1], p[0]
+	}
+	return onTheGlobe(p, t.o.Frame)
+}
+
+// ambiguous reports whether the columns are called x and y, which surveyors and map makers use the other way round.
+func (t *table) ambiguous() bool {
+	return t.o.LonField == "" && strings.Contains(foldName(t.header[t.where.lon]), "x") != strings.Contains(foldName(t.header[t.where.lon]), "y")
 }

@@ -25,8 +25,8 @@ func TestCSVKeepsLineNumbers(t *testing.T) {
 		"e,x,,37,\r\n" + // 8
 		"f,x,NaN,37,\r\n" // 9
 	records, refusals, err := readAll(text, load.Options{})
-	want := "2:a 7:d refused 4:: lat: 121.4 is outside -90 to 90; are lon and lat swapped? refused 5:: the row has 3 columns, the header 5 " +
-		"refused 8:: 经度: is empty refused 9:: 经度: \"NaN\" is no coordinate"
+	want := "2:a 7:d refused 4:b: lat: 121.4 is outside -90 to 90; are lon and lat swapped? refused 5:c: the row has 3 columns, the header 5 " +
+		"refused 8:e: 经度: is empty refused 9:f: 经度: is empty: \"NaN\""
 	if got := outcome(records, refusals, err); got != want {
 		t.Fatalf("got  %s\nwant %s", got, want)
 	}
@@ -85,17 +85,26 @@ func TestCSVInGBK(t *testing.T) {
 
 func TestBrokenCSV(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                         "line 1: the file is empty",
-		"a,b\n1,2\n":               "line 1: no column holds the longitude: its name should be lon, lng, long",
-		"lon,b\n1,2\n":             "line 1: no column holds the latitude",
-		"lon,lat,lon\n":            `line 1: the column "lon" is there twice`,
-		"lon,lat\n1,2\n\"1,2\n3,4": "line 3: malformed CSV: extraneous or missing \" in quoted-field",
-		"lon,lat\n1,\"2\"x\n":      "line 2: malformed CSV",
-		"lon,lat\n1,2\n1,2,\"" + strings.Repeat("x\n", 40_000): "line 3: cannot be read from here on: the row is too large",
+		"":             "line 1: the file is empty",
+		"a,b\n1,2\n":   "line 1: no column holds the longitude: its name should be lon, lng, long",
+		"lon,b\n1,2\n": "line 1: no column holds the latitude",
 	} {
 		_, _, err := readAll(text, load.Options{Format: load.FormatCSV, MaxRecordBytes: 20_000})
 		if !errs.Is(err, errs.Invalid) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%.60q\n got %v\nwant %s", text, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"lon,lat,lon\n3,2,1\n": "2:", "lon,lat\n1,2\n\"1,2\n3,4": "4: refused 3:: malformed CSV", "lon,lat\n1,\"2\"x\n3,4\n": "3: refused 2:: malformed CSV",
+		"lon,lat\n1,2\n1,\"2" + strings.Repeat("x\n", 40_000) + "\n":  "refused 3:: malformed CSV",
+		"lon,lat\n1,2\n1,\"2" + strings.Repeat("x", 40_000) + "\n3,4": "4: refused 3:: the row is too large",
+	} {
+		records, refusals, err := readAll(text, load.Options{Format: load.FormatCSV, MaxRecordBytes: 20_000})
+		for i := range records {
+			records[i].Feature.Key = ""
+		}
+		if got := outcome(records, refusals[:min(1, len(refusals))], err); !strings.Contains(got, want) {
+			t.Errorf("%.60q\n got %s\nwant %s", text, got, want)
 		}
 	}
 	if _, _, err := readAll("lon,lat\n1,2\n", load.Options{KeyField: "nr"}); err == nil || !strings.Contains(err.Error(), `there is no column "nr"; there are: lon, lat`) {

@@ -6,12 +6,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/paulmach/orb"
+	"golang.org/x/text/width"
 
 	"onemap/geo"
 	"onemap/internal/core"
@@ -20,114 +21,105 @@ import (
 	"onemap/risk/geojson"
 )
 
-// role is what a field is to a feature.
-type role int
-
-const (
-	roleKey role = iota
-	roleName
-	roleNameEN
-	roleLevel
-	roleDivision
-	roleLon
-	roleLat
-)
-
-// usualNames are the names under which a role is looked for when no option names its field, in
-// lower case, best first.
-func usualNames(r role, f geo.Frame) []string {
-	switch r {
-	case roleKey:
-		return []string{"id", "key", "code", "编号", "编码"}
-	case roleName:
-		return []string{"name_zh", "name:zh", "zh", "名称", "name"}
-	case roleNameEN:
-		return []string{"name_en", "name:en", "en", "英文名称"}
-	case roleLevel:
-		return []string{"level", "grade", "risk_level", "等级", "级别", "风险等级", "风险级别"}
-	case roleDivision:
-		return []string{"division", "division_code", "adcode", "行政区划代码", "区划代码", "行政区划"}
-	case roleLon:
-		if !f.Degrees() {
-			return []string{"easting", "东坐标", "横坐标"}
-		}
-		return []string{"lon", "lng", "long", "longitude", "经度", "东经"}
-	case roleLat:
-		if !f.Degrees() {
-			return []string{"northing", "北坐标", "纵坐标"}
-		}
-		return []string{"lat", "latitude", "纬度", "北纬"}
-	}
-	return nil
+// assembler makes features of properties and geometries, by the options, and keeps count of what it takes as what.
+type assembler struct {
+	o     Options
+	roles roleFinder
+	tally tally
+	watch func(properties map[string]any, id string) // Survey's; nil otherwise
 }
 
-// assembler makes features of properties and geometries, by the options.
-type assembler struct{ o Options }
+func newAssembler(o Options) *assembler { return &assembler{o: o, roles: newRoleFinder(o)} }
 
-func (a assembler) named(r role) string {
-	return [...]string{a.o.KeyField, a.o.NameField, a.o.NameENField, a.o.LevelField, a.o.DivisionField, a.o.LonField, a.o.LatField}[r]
-}
-
-// look finds the property that plays a role. given says that an option names it.
-func (a assembler) look(r role, properties map[string]any) (value any, field string, given bool) {
-	switch name := a.named(r); name {
-	case NoField:
-		return nil, "", false
-	case "":
-	default:
-		return properties[name], name, true
-	}
-	for _, name := range usualNames(r, a.o.Frame) {
-		if v, ok := properties[name]; ok && v != nil && v != "" {
-			return v, name, false
-		}
-	}
-	return nil, "", false
-}
-
-// feature puts a feature together. The error names the property at fault.
-func (a assembler) feature(g orb.Geometry, properties map[string]any, id string) (risk.Feature, error) {
-	f := risk.Feature{Origin: a.o.Origin, Source: a.o.Source, Geometry: g, Properties: properties}
-	var err error
-	if f.Key, err = a.key(g, properties, id); err != nil {
-		return f, err
-	}
-	if f.Name, err = a.name(properties); err != nil {
-		return f, err
-	}
-	if v, field, _ := a.look(roleLevel, properties); v != nil {
-		level, ok := parseLevel(asText(v))
-		if !ok {
-			return f, errs.InvalidField(field, "%q is no level: red, orange, yellow, blue, 1 to 4, or none", clip(asText(v)))
-		}
-		f.Level = level
-	}
-	f.Division, err = a.division(g, properties)
-	return f, err
+// identity is what a record says of itself, before its geometry is known.
+type identity struct {
+	key    string // empty: one is made from the content
+	fields [nRoles]roleField
 }
 
 const maxKeyBytes = 256
 
-func (a assembler) key(g orb.Geometry, properties map[string]any, id string) (string, error) {
-	v, field, given := a.look(roleKey, properties)
-	key := strings.TrimSpace(asText(v))
+// identify finds the fields that have roles, and the key. The error names the field at fault.
+func (a *assembler) identify(properties map[string]any, id string) (identity, error) {
+	if a.watch != nil {
+		a.watch(properties, id)
+	}
+	who := identity{fields: a.roles.fields(properties, a.o.found.noKeys)}
+	p, named := who.fields[roleKey], a.roles.given[roleKey]
+	given := named != "" && named != NoField
+	key := strings.TrimSpace(asText(p.value))
+	if lostDigits(key) && given {
+		return who, errs.InvalidField(p.field, "a spreadsheet has shortened the key to %s: format the column as text and export it again", clip(key))
+	}
+	if lostDigits(key) {
+		key = ""
+	}
+	field := p.field
 	// A feature's own id goes before a property that only has the name of a key.
-	if own := strings.TrimSpace(id); own != "" && (key == "" || !given) {
-		key, field = own, "id"
+	if own := strings.TrimSpace(id); own != "" && (key == "" || !given) && !a.o.found.noKeys[ownID] {
+		key, field = own, ownID
 	}
 	if key == "" && given {
-		return "", errs.InvalidField(field, "the key is missing")
+		return who, errs.InvalidField(named, "the key is missing")
 	}
 	if len(key) > maxKeyBytes {
-		return "", errs.InvalidField(field, "the key is longer than %d bytes", maxKeyBytes)
+		return who, errs.InvalidField(field, "the key is longer than %d bytes", maxKeyBytes)
 	}
 	if err := checkText(field, key); err != nil {
-		return "", err
+		return who, err
 	}
+	who.key = key
 	if key != "" {
-		return key, nil
+		a.tally.took(roleKey, field)
 	}
-	return contentKey(g, properties)
+	return who, nil
+}
+
+// ownID is how a note calls the "id" member of a GeoJSON feature itself.
+const ownID = "the feature's id"
+
+// feature puts a feature together; hashed is what its key is made from when it has none.
+func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any) (risk.Feature, error) {
+	f := risk.Feature{Origin: a.o.Origin, Source: a.o.Source, Key: who.key}
+	whole, cut, err := geo.CutAntimeridian(g)
+	if err != nil {
+		return f, errs.InvalidField("geometry", "%v", err)
+	}
+	if f.Geometry = whole; cut {
+		a.tally.cut++
+	}
+	if err := a.checkZero(f.Geometry); err != nil {
+		return f, err
+	}
+	if f.Name, err = a.name(who); err != nil {
+		return f, err
+	}
+	f.Level = a.level(who.fields[roleLevel])
+	if f.Division, err = a.division(f.Geometry, who.fields[roleDivision]); err != nil {
+		return f, err
+	}
+	if f.Key == "" {
+		f.Key, err = contentKey(f.Geometry, hashed)
+	}
+	return f, err
+}
+
+// checkZero refuses points at 0, 0: in the files of departments they stand for places that nobody knows.
+func (a *assembler) checkZero(g orb.Geometry) error {
+	if a.o.AllowZero {
+		return nil
+	}
+	zero := false
+	switch g := g.(type) {
+	case orb.Point:
+		zero = g == orb.Point{}
+	case orb.MultiPoint:
+		zero = slices.Contains(g, orb.Point{})
+	}
+	if zero {
+		return errs.InvalidField("geometry", "a point at 0, 0 stands for a place that is not known; --allow-zero takes it")
+	}
+	return nil
 }
 
 // contentKey is made from what the feature is. 1 and 1.0 are the same: another writing of a file makes no other feature.
@@ -144,18 +136,20 @@ func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	return "sha256-" + hex.EncodeToString(sum[:16]), nil
 }
 
-func (a assembler) name(properties map[string]any) (core.Text, error) {
+func (a *assembler) name(who identity) (core.Text, error) {
 	var t core.Text
 	for _, part := range []struct {
 		r  role
 		to *string
 	}{{roleName, &t.ZH}, {roleNameEN, &t.EN}} {
-		v, field, _ := a.look(part.r, properties)
-		switch v.(type) {
-		case map[string]any, []any:
-			return t, errs.InvalidField(field, "a name is a string")
+		p := who.fields[part.r]
+		*part.to = strings.TrimSpace(asText(p.value))
+		if err := checkText(p.field, *part.to); err != nil {
+			return t, err
 		}
-		*part.to = strings.TrimSpace(asText(v))
+		if *part.to != "" {
+			a.tally.took(part.r, p.field)
+		}
 	}
 	if t.ZH == "" {
 		t.ZH = t.EN
@@ -163,41 +157,38 @@ func (a assembler) name(properties map[string]any) (core.Text, error) {
 	return t, nil
 }
 
-func (a assembler) division(g orb.Geometry, properties map[string]any) (string, error) {
-	if v, field, _ := a.look(roleDivision, properties); v != nil && asText(v) != "" {
-		code, err := geo.ParseDivision(asText(v))
-		if err != nil {
-			return "", errs.Wrap(errs.Invalid, err, "%s", field)
+// level reads the grade. A word that is none leaves it empty: what the file says stays among the properties.
+func (a *assembler) level(p roleField) core.Level {
+	if p.field == "" {
+		return core.None
+	}
+	level, ok := a.o.found.scale.parseLevel(asText(p.value))
+	a.tally.level(p.field, level, asText(p.value), ok)
+	return level
+}
+
+// division is the code that the record names, or that of the place. A code that cannot be read refuses the record when the
+// field was named; in a field that only has a usual name it is left aside and counted.
+func (a *assembler) division(g orb.Geometry, p roleField) (string, error) {
+	if text := width.Fold.String(asText(p.value)); text != "" {
+		code, err := geo.ParseDivision(text)
+		switch {
+		case err == nil:
+			a.tally.took(roleDivision, p.field)
+			return code, nil
+		case a.roles.given[roleDivision] != "":
+			return "", errs.Wrap(errs.Invalid, err, "%s", p.field)
 		}
-		return code, nil
+		a.tally.noDivision(p.field, text)
 	}
 	if a.o.Division == nil {
 		return "", nil
 	}
-	p, ok := geo.PointOn(g)
+	on, ok := geo.PointOn(g)
 	if !ok {
 		return "", nil
 	}
-	return a.o.Division(p[0], p[1]), nil
-}
-
-// parseLevel reads a grade as departments write it; ok is false for what is none.
-func parseLevel(s string) (core.Level, bool) {
-	s = strings.ToLower(strings.TrimFunc(s, unicode.IsSpace))
-	s = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(s, "风险"), "色"), "级")
-	switch s {
-	case "", "0", "none", "无", "正常":
-		return core.None, true
-	case "1", "red", "红", "i", "ⅰ", "一", "重大":
-		return core.Red, true
-	case "2", "orange", "橙", "ii", "ⅱ", "二", "较大":
-		return core.Orange, true
-	case "3", "yellow", "黄", "iii", "ⅲ", "三", "一般":
-		return core.Yellow, true
-	case "4", "blue", "蓝", "iv", "ⅳ", "四", "低", "较低":
-		return core.Blue, true
-	}
-	return core.None, false
+	return a.o.Division(on[0], on[1]), nil
 }
 
 // asText is a property as text; empty for nothing and for what is no scalar.

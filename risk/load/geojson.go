@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -14,32 +13,40 @@ import (
 	"onemap/risk/geojson"
 )
 
-// geoJSON reads a FeatureCollection member by member, and features one after another.
+// geoJSON reads a FeatureCollection member by member, features one after another, bare geometries, and arrays of both.
 type geoJSON struct {
 	s      *scanner
 	o      Options
-	asm    assembler
-	inside bool      // in a "features" array
-	fresh  bool      // no feature of the array has been read
+	asm    *assembler
+	inside bool      // in an array of features or geometries
+	bare   bool      // the array is the file's own, in no object
+	fresh  bool      // no element of the array has been read, or the last was broken: no comma needs to come
 	begun  bool      // something has been read
+	read   bool      // a record has been read, in the frame that was known
+	ended  bool      // the last record swallowed the end of the file
 	top    topObject // the object around the array
 	failed error
 }
 
 // topObject is what is known of the outermost object.
 type topObject struct {
-	line     int
-	members  map[string]json.RawMessage // type, id, geometry, properties, where they came
-	features bool                       // it has a features array
-	first    bool                       // no member has been read
+	line    int
+	at      int64
+	members map[string]json.RawMessage // those of a feature or a geometry, where they came
+	list    string                     // the member that is an array of features or geometries, once it has begun
+	first   bool                       // no member has been read
+	wrong   error                      // of a member that is no JSON
 }
 
-func newGeoJSON(text *bufio.Reader, o Options) *geoJSON {
-	return &geoJSON{s: &scanner{r: text, line: 1, max: o.MaxRecordBytes}, o: o, asm: assembler{o: o}}
+func newGeoJSON(text content, asm *assembler) *geoJSON {
+	return &geoJSON{s: newScanner(text, asm.o.MaxRecordBytes), o: asm.o, asm: asm}
 }
 
 // Next gives the next feature, a refusal of it, io.EOF, or an error that ends the reading.
 func (g *geoJSON) Next() (risk.Record, *risk.Refusal, error) {
+	if g.ended {
+		g.failed = io.EOF
+	}
 	if g.failed != nil {
 		return risk.Record{}, nil, g.failed
 	}
@@ -58,15 +65,25 @@ func (g *geoJSON) next() (risk.Record, *risk.Refusal, error) {
 			if more {
 				return g.feature()
 			}
-			g.inside = false
+			if g.inside = false; g.bare {
+				g.bare = false
+				continue
+			}
 		} else if err := g.openTop(); err != nil {
 			return risk.Record{}, nil, err
 		}
+		if g.inside {
+			continue
+		}
 		done, err := g.restOfTop()
+		if g.top.list == "" && isBroken(err) {
+			refusal := &risk.Refusal{Line: g.top.line, Offset: g.top.at, Key: g.keyOf(g.top.members), Reason: err.Error()}
+			return risk.Record{}, refusal, g.s.skipObject()
+		}
 		if err != nil {
 			return risk.Record{}, nil, err
 		}
-		if done && !g.top.features {
+		if done && g.top.list == "" {
 			return g.single()
 		}
 	}
@@ -81,16 +98,19 @@ func (g *geoJSON) openTop() error {
 	if err != nil {
 		return err
 	}
-	if c != '{' {
+	if c != '{' && c != '[' {
 		return fatal(g.s.line, "GeoJSON begins with an object, not with %q", rune(c))
 	}
 	g.begun = true
-	g.top = topObject{line: g.s.line, members: map[string]json.RawMessage{}, first: true}
+	g.top = topObject{line: g.s.line, at: g.s.at, members: map[string]json.RawMessage{}, first: true}
+	if c == '[' {
+		g.inside, g.bare, g.fresh = true, true, true
+	}
 	_, err = g.s.next()
 	return err
 }
 
-// element steps to the next element of the features array; false at its end.
+// element steps to the next element of the array; false at its end.
 func (g *geoJSON) element() (bool, error) {
 	c, err := g.s.must()
 	if err != nil {
@@ -100,7 +120,7 @@ func (g *geoJSON) element() (bool, error) {
 		_, err = g.s.next()
 		return false, err
 	}
-	if !g.fresh {
+	if !g.fresh || c == ',' {
 		if err := g.s.take(','); err != nil {
 			return false, err
 		}
@@ -109,7 +129,7 @@ func (g *geoJSON) element() (bool, error) {
 	return true, nil
 }
 
-// restOfTop reads members until the features array begins (false) or the object ends (true).
+// restOfTop reads members until an array of features or geometries begins (false) or the object ends (true).
 func (g *geoJSON) restOfTop() (ended bool, err error) {
 	for {
 		c, err := g.s.must()
@@ -135,21 +155,28 @@ func (g *geoJSON) restOfTop() (ended bool, err error) {
 	}
 }
 
-// member reads one member of the outermost object; true when it is the features array, of which the
+// member reads one member of the outermost object; true when it is an array of features or geometries, of which the
 // bracket has been taken.
 func (g *geoJSON) member() (bool, error) {
 	name, err := g.s.key()
 	if err != nil {
 		return false, err
 	}
-	if name == "features" {
-		if g.top.features {
-			return false, fatal(g.s.line, "there is a second features member")
+	if name == "features" || name == "geometries" {
+		if g.top.list != "" {
+			return false, fatal(g.s.line, "there is a second %s member", name)
 		}
-		g.top.features, g.inside, g.fresh = true, true, true
+		c, err := g.s.must()
+		if err != nil {
+			return false, err
+		}
+		if c != '[' {
+			return false, fatal(g.s.line, "malformed JSON: %q where '[' should be", rune(c))
+		}
+		g.top.list, g.inside, g.fresh = name, true, true
 		return true, g.s.take('[')
 	}
-	v, err := g.s.value()
+	v, err := g.s.cut()
 	if err != nil {
 		return false, err
 	}
@@ -157,7 +184,10 @@ func (g *geoJSON) member() (bool, error) {
 		return false, fatal(v.line, "the member %q is larger than %d bytes", clip(name), g.o.MaxRecordBytes)
 	}
 	switch name {
-	case "type", "id", "geometry", "properties":
+	case "type", "id", "geometry", "properties", "coordinates":
+		if g.top.wrong == nil {
+			g.top.wrong = v.check()
+		}
 		g.top.members[name] = bytes.Clone(v.raw)
 	case "crs":
 		return false, g.checkCRS(v)
@@ -165,16 +195,27 @@ func (g *geoJSON) member() (bool, error) {
 	return false, nil
 }
 
-// checkTop judges the outermost object once it is whole.
+// checkTop judges the outermost object once it is whole. The syntax of a feature or geometry is for single to judge.
 func (g *geoJSON) checkTop() error {
 	kind := text(g.top.members["type"])
-	switch {
-	case g.top.features && kind != "FeatureCollection":
+	switch list := g.top.list; {
+	case list == "features" && kind != "FeatureCollection":
 		return fatal(g.top.line, "what has features is a FeatureCollection, but its type is %q", clip(kind))
-	case !g.top.features && kind != "Feature":
-		return fatal(g.top.line, "a FeatureCollection with features, or a Feature, should be here; the type is %q", clip(kind))
+	case list == "geometries" && kind != "GeometryCollection":
+		return fatal(g.top.line, "what has geometries is a GeometryCollection, but its type is %q", clip(kind))
+	case list == "" && kind != "Feature" && !isGeometry(kind):
+		return fatal(g.top.line, "a FeatureCollection with features, a Feature or a geometry should be here; the type is %q", clip(kind))
 	}
 	return nil
+}
+
+// isGeometry reports whether a type is one of the geometries that stand alone.
+func isGeometry(kind string) bool {
+	switch kind {
+	case "Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon":
+		return true
+	}
+	return false
 }
 
 // checkCRS takes the names of lon/lat frames, and the one that the options say.
@@ -193,69 +234,151 @@ func (g *geoJSON) checkCRS(v cut) error {
 	name := strings.ToLower(crs.Properties.Name)
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "urn:ogc:def:crs:"), "http://www.opengis.net/def/crs/")
 	short := strings.NewReplacer("epsg::", "epsg:", "epsg/0/", "epsg:", "ogc:1.3:", "", "ogc/1.3/", "", "ogc::", "").Replace(name)
-	if f, err := geo.ParseFrame(short); err == nil && (f == geo.FrameWGS84 || f == g.o.Frame) {
+	f, err := geo.ParseFrame(short)
+	switch {
+	case err != nil:
+		return fatal(v.line, "crs: %q is not WGS 84 lon/lat and none of the frames that --frame knows; convert the file to EPSG:4326", clip(crs.Properties.Name))
+	case f == g.o.Frame, f == geo.FrameWGS84 && (g.o.Frame == "" || g.o.Frame.Degrees()): // files in GCJ-02 call themselves WGS 84
 		return nil
+	case g.o.Frame != "":
+		return fatal(v.line, "crs: %q is not the frame %s", clip(crs.Properties.Name), g.o.Frame)
+	case g.read:
+		return fatal(v.line, "crs: %q stands behind the features; name it by --frame %s", clip(crs.Properties.Name), f)
 	}
-	return fatal(v.line, "crs: %q is not WGS 84 lon/lat; convert the file to EPSG:4326, or name its frame (%s, %s, %s, %s) if it is one of those",
-		clip(crs.Properties.Name), geo.FrameGCJ02, geo.FrameBD09, geo.FrameEPSG4549, geo.FrameEPSG4528)
+	g.o.Frame = f
+	g.asm.tally.said = append(g.asm.tally.said, "coordinates are "+string(f)+", as the crs member says")
+	return nil
 }
 
 // single makes the outermost object a feature.
 func (g *geoJSON) single() (risk.Record, *risk.Refusal, error) {
-	record, refusal := g.read(g.top.members, g.top.line)
+	at := cut{line: g.top.line, at: g.top.at}
+	if g.top.wrong != nil {
+		return risk.Record{}, g.refuse(at, g.keyOf(salvageMembers(g.top.members)), g.top.wrong.Error()), nil
+	}
+	record, refusal := g.take(g.top.members, at)
 	return record, refusal, nil
 }
 
-// feature reads one element of the array.
+// salvageMembers are the members whose syntax can be mended.
+func salvageMembers(members map[string]json.RawMessage) map[string]json.RawMessage {
+	out := map[string]json.RawMessage{}
+	for name, raw := range members {
+		if clean := withoutNaN(bytes.ToValidUTF8(raw, []byte("\ufffd"))); json.Valid(clean) {
+			out[name] = clean
+		}
+	}
+	return out
+}
+
+// feature reads one element of the array. What is no JSON is refused, and the reading goes on behind it.
 func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
 	v, err := g.s.cut()
-	if err != nil {
+	whole := err == nil
+	if err != nil && !isBroken(err) && nextStart(g.s.buf, 1) < 0 {
+		if g.s.quoting && endsWhole(g.s.buf) {
+			g.ended = true
+			return risk.Record{}, g.refuse(v, g.keyOf(salvage(g.s.buf)), brokenReason(err)), nil
+		}
+		return risk.Record{}, nil, err // the file ends, and nothing in what was read begins anew
+	}
+	if whole && v.large {
+		return risk.Record{}, g.refuse(v, "", errs.New(errs.TooLarge, "the feature is larger than %d bytes", g.o.MaxRecordBytes).Error()), nil
+	}
+	if whole {
+		err = v.check()
+	}
+	if err != nil && len(g.s.buf) == 0 {
 		return risk.Record{}, nil, err
 	}
-	if v.large {
-		return risk.Record{}, &risk.Refusal{Line: v.line, Reason: errs.New(errs.TooLarge, "the feature is larger than %d bytes", g.o.MaxRecordBytes).Error()}, nil
+	if err != nil {
+		refusal := g.refuse(v, g.keyOf(salvage(g.s.buf)), brokenReason(err))
+		g.fresh = true
+		return risk.Record{}, refusal, g.s.resume(v, whole)
 	}
 	var members map[string]json.RawMessage
-	err = json.Unmarshal(v.raw, &members)
-	var wrongType *json.UnmarshalTypeError
-	if err != nil && !errors.As(err, &wrongType) {
-		return risk.Record{}, nil, v.explain(err)
+	if err := json.Unmarshal(v.raw, &members); err != nil || members == nil {
+		return risk.Record{}, g.refuse(v, "", "a feature is an object"), nil
 	}
-	if members == nil {
-		return risk.Record{}, &risk.Refusal{Line: v.line, Reason: "a feature is an object"}, nil
-	}
-	record, refusal := g.read(members, v.line)
+	record, refusal := g.take(members, v)
 	return record, refusal, nil
 }
 
-func (g *geoJSON) read(members map[string]json.RawMessage, line int) (risk.Record, *risk.Refusal) {
-	id, idErr := featureID(members["id"])
-	refuse := func(reason string) (risk.Record, *risk.Refusal) {
-		return risk.Record{}, &risk.Refusal{Line: line, Key: id, Reason: reason}
+// brokenReason is the error of a feature whose end was not found, or of its syntax.
+func brokenReason(err error) string {
+	if isBroken(err) {
+		return err.Error()
 	}
-	if kind := text(members["type"]); kind != "Feature" {
-		return refuse("type: a Feature should be here, not " + clip(string(members["type"])))
-	}
-	if idErr != nil {
-		return refuse(idErr.Error())
-	}
-	raw := members["geometry"]
-	if len(raw) == 0 || string(raw) == "null" {
-		return refuse("geometry: is missing or null")
-	}
-	geometry, err := geojson.DecodeIn(raw, g.o.Frame)
+	return "malformed JSON: a quote or a bracket is not closed"
+}
+
+func (g *geoJSON) refuse(v cut, key, reason string) *risk.Refusal {
+	return &risk.Refusal{Line: v.line, Offset: v.at, Key: key, Reason: reason}
+}
+
+// keyOf is the key of a feature that cannot be taken, as far as its members say one: by it the feature of the layer stays.
+func (g *geoJSON) keyOf(members map[string]json.RawMessage) string {
+	id, err := featureID(members["id"])
 	if err != nil {
-		return refuse("geometry." + err.Error())
+		return ""
 	}
 	properties, err := decodeProperties(members["properties"])
 	if err != nil {
-		return refuse(err.Error())
+		properties = nil
 	}
-	feature, err := g.asm.feature(geometry, properties, id)
+	who, err := g.asm.identify(properties, id)
+	if err != nil || checkText("key", who.key) != nil {
+		return ""
+	}
+	return who.key
+}
+
+// take makes a feature of its members, or of those of a bare geometry.
+func (g *geoJSON) take(members map[string]json.RawMessage, v cut) (risk.Record, *risk.Refusal) {
+	g.read = true
+	raw := members["geometry"]
+	switch kind := text(members["type"]); {
+	case isGeometry(kind) || kind == "GeometryCollection" && len(members["geometries"]) > 0:
+		var err error
+		if raw, err = json.Marshal(members); err != nil {
+			return risk.Record{}, g.refuse(v, "", err.Error())
+		}
+		members = map[string]json.RawMessage{}
+	case kind != "Feature":
+		return risk.Record{}, g.refuse(v, g.keyOf(members), "type: a Feature should be here, not "+clip(string(members["type"])))
+	}
+	feature, err := g.assemble(members, raw)
 	if err != nil {
-		return refuse(err.Error())
+		return risk.Record{}, g.refuse(v, feature.Key, err.Error())
 	}
-	return risk.Record{Line: line, Feature: feature}, nil
+	return risk.Record{Line: v.line, Offset: v.at, Feature: feature}, nil
+}
+
+func (g *geoJSON) assemble(members map[string]json.RawMessage, raw json.RawMessage) (risk.Feature, error) {
+	id, err := featureID(members["id"])
+	if err != nil {
+		return risk.Feature{}, err
+	}
+	properties, err := decodeProperties(members["properties"])
+	none := risk.Feature{Key: id}
+	if err != nil {
+		return none, err
+	}
+	who, err := g.asm.identify(properties, id)
+	if err != nil {
+		return none, err
+	}
+	none.Key = who.key
+	if len(raw) == 0 || string(raw) == "null" {
+		return none, errs.InvalidField("geometry", "is missing or null")
+	}
+	geometry, err := geojson.DecodeIn(raw, g.o.Frame)
+	if err != nil {
+		return none, errs.New(errs.Invalid, "geometry.%v", err)
+	}
+	feature, err := g.asm.feature(geometry, who, properties)
+	feature.Properties = properties
+	return feature, err
 }
 
 // text is a JSON string's value, empty for anything else.

@@ -1,8 +1,8 @@
-// Package load reads features from files: GeoJSON (a FeatureCollection, one Feature, or features one
-// after another, as newline-delimited GeoJSON and RFC 8142 have them) and CSV with columns of
-// longitude and latitude. It streams: no more than one record is held, whatever the file's size.
+// Package load reads features from files: GeoJSON (a FeatureCollection, features, geometries or an array of them, or
+// features one after another, as newline-delimited GeoJSON and RFC 8142 have them) and CSV with columns of
+// longitude and latitude, or one of WKT. It streams: no more than one record is held, whatever the file's size.
 //
-// A record that is wrong is a Refusal with its line, and the rest goes on. A file that is wrong, so
+// A record that is wrong is a Refusal with its line and offset, and the rest goes on. A file that is wrong, so
 // that what follows cannot be told, is an error with its line: an import must then leave its layer
 // as it was.
 package load
@@ -21,7 +21,7 @@ import (
 // Format is the form of a file.
 type Format string
 
-// The formats. FormatAuto looks at the first character: a brace begins GeoJSON.
+// The formats. FormatAuto looks at the first character: a brace or a bracket begins GeoJSON.
 const (
 	FormatAuto    Format = "auto"
 	FormatGeoJSON Format = "geojson"
@@ -32,11 +32,13 @@ const (
 type Encoding string
 
 // The encodings. EncodingAuto takes UTF-8 (with or without a byte order mark), UTF-16 with a mark,
-// and otherwise GB18030, of which GBK is a part, when the beginning of the file is valid in it.
+// and otherwise GB18030, of which GBK is a part, when the beginning of the file is valid in it. After Survey it goes by the
+// whole file.
 const (
 	EncodingAuto    Encoding = "auto"
 	EncodingUTF8    Encoding = "utf-8"
 	EncodingGB18030 Encoding = "gb18030"
+	EncodingUTF16   Encoding = "utf-16" // little-endian, unless a mark says otherwise
 )
 
 // NoField in one of the field options says that the file has none, and that none is looked for.
@@ -53,7 +55,7 @@ const DefaultMaxRecord = 16 << 20
 type Options struct {
 	Format   Format
 	Encoding Encoding
-	Frame    geo.Frame // of the file's coordinates; empty is WGS 84
+	Frame    geo.Frame // of the file's coordinates; empty is WGS 84, or what the crs of a GeoJSON file says
 
 	// KeyField holds the source's own key, by which ids are kept. A GeoJSON feature without it falls
 	// back to its "id". What has neither gets a key made from its content: the same feature has the
@@ -61,12 +63,15 @@ type Options struct {
 	KeyField      string
 	NameField     string // Chinese, or the only name
 	NameENField   string
-	LevelField    string // red…blue, 红…蓝, 1–4, Ⅰ–Ⅳ, 重大 较大 一般 低; empty, 0, none and 无 are core.None
+	LevelField    string // see parseLevel; a word that it does not know leaves the level empty and is counted
 	DivisionField string // GB/T 2260, padded or not
-	LonField      string // CSV; the easting in a projected frame
+	LonField      string // CSV; the easting in a projected frame. Alone, or with the same LatField: "lon,lat" or WKT
 	LatField      string // CSV; the northing
 
-	Fields []risk.Field // types of CSV columns, by name; others stay strings
+	Columns []string     // CSV without a row of names: the names, in order
+	Fields  []risk.Field // types of CSV columns, by name; others stay strings
+
+	AllowZero bool // take points at 0, 0
 
 	Origin core.Origin // of every feature; empty is core.OriginReal
 	Source string      // of every feature
@@ -75,11 +80,22 @@ type Options struct {
 	Division func(lon, lat float64) string
 
 	MaxRecordBytes int // 0 is DefaultMaxRecord
+
+	found survey // what Survey found in the whole file
 }
+
+// Reader reads the records of one file. It implements risk.Reader.
+type Reader struct {
+	risk.Reader
+	asm *assembler
+}
+
+// Notes says in sentences what was taken as what so far, and what was left out of records that were taken.
+func (r *Reader) Notes() []string { return append(r.asm.o.found.notes(), r.asm.tally.notes()...) }
 
 // Open begins to read. The error is errs.Invalid and names an option that cannot be, or the first
 // line when that already is wrong.
-func Open(r io.Reader, o Options) (risk.Reader, error) {
+func Open(r io.Reader, o Options) (*Reader, error) {
 	if o.MaxRecordBytes <= 0 {
 		o.MaxRecordBytes = DefaultMaxRecord
 	}
@@ -89,27 +105,39 @@ func Open(r io.Reader, o Options) (risk.Reader, error) {
 	if !o.Origin.Valid() {
 		return nil, errs.InvalidField("origin", "%q is none", string(o.Origin))
 	}
-	frame, err := geo.ParseFrame(string(o.Frame))
-	if err != nil {
-		return nil, err
+	if o.Frame != "" {
+		frame, err := geo.ParseFrame(string(o.Frame))
+		if err != nil {
+			return nil, err
+		}
+		o.Frame = frame
 	}
-	o.Frame = frame
 	text, err := decodeText(r, o.Encoding)
 	if err != nil {
 		return nil, err
 	}
+	asm := newAssembler(o)
 	switch o.Format {
 	case FormatGeoJSON:
-		return newGeoJSON(text, o), nil
 	case FormatCSV:
-		return newCSV(text, o)
+		return readerOf(asm)(newCSV(text, asm))
 	case FormatAuto, "":
-		if looksLikeJSON(text) {
-			return newGeoJSON(text, o), nil
+		if !looksLikeJSON(text.Reader) {
+			return readerOf(asm)(newCSV(text, asm))
 		}
-		return newCSV(text, o)
+	default:
+		return nil, errs.InvalidField("format", "%q is not auto, geojson or csv", string(o.Format))
 	}
-	return nil, errs.InvalidField("format", "%q is not auto, geojson or csv", string(o.Format))
+	return &Reader{Reader: newGeoJSON(text, asm), asm: asm}, nil
+}
+
+func readerOf(asm *assembler) func(*table, error) (*Reader, error) {
+	return func(t *table, err error) (*Reader, error) {
+		if err != nil {
+			return nil, err
+		}
+		return &Reader{Reader: t, asm: asm}, nil
+	}
 }
 
 // looksLikeJSON tells by the first character that is no space.

@@ -14,10 +14,71 @@ const recordSeparator = 0x1e
 
 // scanner cuts JSON values out of a stream, knowing the line, without parsing what it cuts.
 type scanner struct {
+	position
 	r    *bufio.Reader
+	feed *feed
 	line int
+	col  int // bytes of the line before the next one
 	max  int
 	buf  []byte
+	// looked is how much of buf has been searched for the next feature.
+	looked int
+	// quoting says that the value that was taken last ended in a string.
+	quoting bool
+}
+
+func newScanner(text content, limit int) *scanner {
+	f := &feed{rest: text}
+	return &scanner{r: bufio.NewReaderSize(f, sniffBytes), feed: f, position: position{width: text.width, at: text.start}, line: 1, max: limit}
+}
+
+// feed is a reader that takes back what was read too far.
+type feed struct {
+	back []byte
+	rest io.Reader
+}
+
+// Read gives what was taken back first.
+func (f *feed) Read(p []byte) (int, error) {
+	if len(f.back) > 0 {
+		n := copy(p, f.back)
+		f.back = f.back[n:]
+		return n, nil
+	}
+	return f.rest.Read(p)
+}
+
+// columnBehind is the column behind a text that begins at one.
+func columnBehind(col int, text []byte) int {
+	if last := bytes.LastIndexByte(text, '\n'); last >= 0 {
+		return len(text) - last - 1
+	}
+	return col + len(text)
+}
+
+// unread gives the end of the text that was read back, and goes back to where it began; the column is the caller's to set.
+func (s *scanner) unread(tail []byte) {
+	buffered, _ := s.r.Peek(s.r.Buffered()) // buffered, so it is there
+	back := make([]byte, 0, len(tail)+len(buffered)+len(s.feed.back))
+	s.feed.back = append(append(append(back, tail...), buffered...), s.feed.back...)
+	s.r.Reset(s.feed)
+	s.back(tail)
+	s.line -= bytes.Count(tail, []byte("\n"))
+}
+
+// broken is an error of the syntax: what comes later may be whole.
+type broken struct{ error }
+
+// Unwrap is the error for the reader of the file.
+func (b broken) Unwrap() error { return b.error }
+
+func isBroken(err error) bool {
+	_, ok := errors.AsType[broken](err)
+	return ok
+}
+
+func malformed(line int, format string, args ...any) error {
+	return broken{fatal(line, "malformed JSON: "+format, args...)}
 }
 
 // next takes one byte. The end of the file is an error here: something was to come.
@@ -29,10 +90,15 @@ func (s *scanner) next() (byte, error) {
 	if err != nil {
 		return 0, fatal(s.line, "cannot be read: %v", err)
 	}
-	if c == '\n' {
-		s.line++
-	}
+	s.count([]byte{c})
 	return c, nil
+}
+
+// count goes on behind bytes that were read.
+func (s *scanner) count(read []byte) {
+	s.line += bytes.Count(read, []byte("\n"))
+	s.pass(read)
+	s.col = columnBehind(s.col, read)
 }
 
 // peek gives the next byte that is no space, and leaves it there; io.EOF at the end of the file.
@@ -50,6 +116,12 @@ func (s *scanner) peek() (byte, error) {
 			if _, err := s.next(); err != nil {
 				return 0, err
 			}
+		case byteOrderMark[0]: // of files that were put together
+			if mark, _ := s.r.Peek(len(byteOrderMark)); string(mark) != byteOrderMark {
+				return head[0], nil
+			}
+			s.count([]byte(byteOrderMark))
+			_, _ = s.r.Discard(len(byteOrderMark)) // peeked, so it is there
 		default:
 			return head[0], nil
 		}
@@ -72,7 +144,7 @@ func (s *scanner) take(want byte) error {
 		return err
 	}
 	if c != want {
-		return fatal(s.line, "malformed JSON: %q where %q should be", rune(c), rune(want))
+		return malformed(s.line, "%q where %q should be", rune(c), rune(want))
 	}
 	_, err = s.next()
 	return err
@@ -81,7 +153,9 @@ func (s *scanner) take(want byte) error {
 // cut is one value as it stood in the file. raw is valid until the next cut.
 type cut struct {
 	raw   []byte
-	line  int // where it begins
+	line  int   // where it begins
+	at    int64 // the offset in the file
+	col   int   // the bytes of the line before it
 	large bool
 }
 
@@ -91,11 +165,19 @@ func (s *scanner) value() (cut, error) {
 	if err != nil || v.large {
 		return v, err
 	}
+	return v, v.check()
+}
+
+// check says what is wrong with the syntax of a value that is whole.
+func (v cut) check() error {
+	if !utf8.Valid(v.raw) {
+		return broken{fatal(v.line, "the text is not UTF-8 here; if the file is GBK, say so by --encoding")}
+	}
 	if json.Valid(v.raw) {
-		return v, nil
+		return nil
 	}
 	var whole json.RawMessage
-	return v, v.explain(json.Unmarshal(v.raw, &whole))
+	return v.explain(json.Unmarshal(v.raw, &whole))
 }
 
 // cut takes one value, of at most max bytes: of a larger one large is set, raw is empty and the rest is
@@ -105,8 +187,8 @@ func (s *scanner) cut() (cut, error) {
 	if err != nil {
 		return cut{}, err
 	}
-	v := cut{line: s.line}
-	s.buf = s.buf[:0]
+	v := cut{line: s.line, at: s.at, col: s.col}
+	s.buf, s.looked = s.buf[:0], 0
 	switch c {
 	case '{', '[':
 		v.large, err = s.nested()
@@ -120,10 +202,7 @@ func (s *scanner) cut() (cut, error) {
 	}
 	v.raw = s.buf
 	if len(v.raw) == 0 {
-		return v, fatal(v.line, "malformed JSON: a value is missing")
-	}
-	if !utf8.Valid(v.raw) {
-		return v, fatal(v.line, "the text is not UTF-8 from here on; if it is GBK, say so by the encoding")
+		return v, malformed(v.line, "a value is missing")
 	}
 	return v, nil
 }
@@ -132,14 +211,15 @@ func (s *scanner) cut() (cut, error) {
 func (v cut) explain(err error) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at := min(int(syntax.Offset), len(v.raw))
-		return fatal(v.line+bytes.Count(v.raw[:at], []byte("\n")), "malformed JSON: %v", err)
+		return malformed(v.line+bytes.Count(v.raw[:at], []byte("\n")), "%v", err)
 	}
-	return fatal(v.line, "malformed JSON: %v", err)
+	return malformed(v.line, "%v", err)
 }
 
 // nested takes an object or array up to its closing bracket; quoted takes a string.
 func (s *scanner) nested() (large bool, err error) {
 	depth, inString, escaped := 0, false, false
+	defer func() { s.quoting = inString }()
 	return s.span(func(c byte) (bool, error) {
 		switch {
 		case escaped:
@@ -181,7 +261,7 @@ func (s *scanner) quoted() (large bool, err error) {
 }
 
 func (s *scanner) openString() error {
-	return fatal(s.line, "malformed JSON: a string is not closed before the line ends")
+	return malformed(s.line, "a string is not closed before the line ends")
 }
 
 // span takes bytes up to the one that step calls the last, as many at a time as the buffer has. What
@@ -195,22 +275,21 @@ func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err 
 		}
 		chunk, _ := s.r.Peek(s.r.Buffered()) // buffered, so it is there
 		n, last := 0, false
-		for n < len(chunk) && !last {
-			c := chunk[n]
-			if last, err = step(c); err != nil {
-				return large, err
+		for n < len(chunk) && !last && err == nil {
+			if last, err = step(chunk[n]); err == nil {
+				n++
 			}
-			if c == '\n' {
-				s.line++
-			}
-			n++
 		}
 		room := min(n, s.max-len(s.buf))
 		s.buf = append(s.buf, chunk[:room]...)
 		large = large || room < n
+		s.count(chunk[:n])
 		_, _ = s.r.Discard(n)
-		if last {
-			return large, nil
+		if last || err != nil {
+			return large, err
+		}
+		if s.overrun() {
+			return large, malformed(s.line, "another feature begins before the end of this one")
 		}
 	}
 }
@@ -229,7 +308,7 @@ func (s *scanner) scalar() error {
 			return err
 		}
 		if s.buf = append(s.buf, c); len(s.buf) > 4096 {
-			return fatal(s.line, "malformed JSON: neither a value nor its end")
+			return malformed(s.line, "neither a value nor its end")
 		}
 	}
 }
@@ -241,7 +320,7 @@ func (s *scanner) key() (string, error) {
 		return "", err
 	}
 	if c != '"' {
-		return "", fatal(s.line, "malformed JSON: %q where a member's name should be", rune(c))
+		return "", malformed(s.line, "%q where a member's name should be", rune(c))
 	}
 	v, err := s.value()
 	if err != nil {
@@ -252,7 +331,7 @@ func (s *scanner) key() (string, error) {
 	}
 	var name string
 	if err := json.Unmarshal(v.raw, &name); err != nil {
-		return "", fatal(v.line, "malformed JSON: %v", err)
+		return "", malformed(v.line, "%v", err)
 	}
 	return name, s.take(':')
 }

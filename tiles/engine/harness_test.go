@@ -322,7 +322,7 @@ func (r *reader) Next() (risk.Record, *risk.Refusal, error) {
 
 func importOK(t testing.TB, db *base, l risk.Layer, all ...risk.Feature) {
 	t.Helper()
-	rep, err := db.ImportLayer(t.Context(), l, &reader{all: all}, nil)
+	rep, err := db.ImportLayer(t.Context(), l, &reader{all: all}, risk.ImportOptions{AllowDelete: true})
 	if err != nil || rep.Refused > 0 {
 		t.Fatalf("import %s: %v, %+v", l.Name, err, rep.Refusals)
 	}

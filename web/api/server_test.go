@@ -232,7 +232,7 @@ func (w *world) fillPlaces() {
 			Name: name, Theme: risk.ThemeResource, Title: core.Text{ZH: name, EN: name}, Origin: core.OriginSynthetic, Audience: a,
 			Source: "test", GeometryType: "Geometry", MaxZoom: 14, UpdatedOn: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Attribution: "© test",
 			Fields: []risk.Field{{Name: "beds", Type: "integer", Title: core.Text{ZH: "床位", EN: "Beds"}, InTile: true}, {Name: "phone", Type: "string"}},
-		}, &records{features}, nil)
+		}, &records{features}, risk.ImportOptions{})
 		w.must(err)
 	}
 	at := func(key, division string, lon, lat float64) risk.Feature {

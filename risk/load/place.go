@@ -1,0 +1,159 @@
+package load
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/paulmach/orb"
+	"golang.org/x/text/width"
+
+	"onemap/geo"
+	"onemap/internal/errs"
+	"onemap/risk/geojson"
+)
+
+// parseCoordinate reads one number of a position: degrees as geo.ParseDegrees does, or metres.
+func parseCoordinate(cell string, frame geo.Frame) (float64, error) {
+	if isNothing(cell) {
+		if text := strings.TrimSpace(cell); text != "" {
+			return 0, errs.New(errs.Invalid, "is empty: %q", clip(text))
+		}
+		return 0, errs.New(errs.Invalid, "is empty")
+	}
+	if frame.Degrees() {
+		v, err := geo.ParseDegrees(cell)
+		if err != nil {
+			return 0, errs.New(errs.Invalid, "%q is no coordinate", clip(cell))
+		}
+		return v, nil
+	}
+	text := strings.TrimSuffix(strings.TrimSpace(width.Fold.String(cell)), "m")
+	text = strings.ReplaceAll(strings.TrimSpace(text), " ", "")
+	head, tail, comma := strings.Cut(text, ",")
+	switch {
+	case comma && (strings.Contains(text, ".") || len(tail) == 3 || strings.Contains(tail, ",")):
+		text = strings.ReplaceAll(text, ",", "") // 623,205.71
+	case comma:
+		text = head + "." + tail // 623205,71
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, errs.New(errs.Invalid, "%q is no coordinate", clip(cell))
+	}
+	return v, nil
+}
+
+// onTheGlobe converts a position of the frame.
+func onTheGlobe(p orb.Point, frame geo.Frame) (orb.Geometry, error) {
+	if p == (orb.Point{}) {
+		return p, nil // judged by checkZero, whatever the frame
+	}
+	if err := frame.Check(p); err != nil {
+		return nil, err
+	}
+	p = frame.ToWGS84(p)
+	return p, geo.CheckPoint(p)
+}
+
+// looksSwapped reports whether a projected position has its northing first: in China northings have seven digits, and
+// eastings six, or eight with the number of the zone.
+func looksSwapped(p orb.Point) bool {
+	northing := func(v float64) bool { return v >= 1e6 && v < 1e7 }
+	easting := func(v float64) bool { return v >= 0 && v < 1e6 || v >= 1e7 && v < 1e8 }
+	return northing(p[0]) && easting(p[1])
+}
+
+// parsePlace reads a position or a geometry out of one cell: "121.39,37.54", 东经…北纬…, WKT, or GeoJSON. latFirst says that
+// of two numbers the first is the latitude, unless letters or their size tell otherwise.
+func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, error) {
+	if isNothing(cell) {
+		return nil, errs.New(errs.Invalid, "is empty")
+	}
+	text := strings.TrimSpace(cell)
+	if strings.HasPrefix(text, "{") {
+		return geojson.DecodeIn([]byte(text), frame)
+	}
+	upper := strings.ToUpper(text)
+	if strings.HasPrefix(upper, "SRID=") || wktKind(strings.TrimRight(upper[:wordEnd(upper)], "ZM")) != "" {
+		return decodeWKT(text, frame)
+	}
+	first, second, ok := splitPair(text)
+	if !ok {
+		return nil, errs.New(errs.Invalid, "%q is no position like 121.39,37.54", clip(cell))
+	}
+	if !frame.Degrees() {
+		return projectedPair(first, second, frame)
+	}
+	if saysLatitude(first) != saysLatitude(second) {
+		latFirst = saysLatitude(first)
+	}
+	if latFirst {
+		first, second = second, first
+	}
+	lon, err := parseCoordinate(first, frame)
+	if err != nil {
+		return nil, err
+	}
+	lat, err := parseCoordinate(second, frame)
+	if err != nil {
+		return nil, err
+	}
+	if math.Abs(lat) > 90 && math.Abs(lon) <= 90 { // no latitude: the other order
+		lon, lat = lat, lon
+	}
+	return onTheGlobe(orb.Point{lon, lat}, frame)
+}
+
+func projectedPair(first, second string, frame geo.Frame) (orb.Geometry, error) {
+	x, err := parseCoordinate(first, frame)
+	if err != nil {
+		return nil, err
+	}
+	y, err := parseCoordinate(second, frame)
+	if err != nil {
+		return nil, err
+	}
+	if p := (orb.Point{x, y}); looksSwapped(p) {
+		x, y = y, x
+	}
+	return onTheGlobe(orb.Point{x, y}, frame)
+}
+
+func wordEnd(s string) int {
+	if n := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsLetter(r) }); n >= 0 {
+		return n
+	}
+	return len(s)
+}
+
+// splitPair cuts a pair at its comma, semicolon or space, whichever leaves two parts.
+func splitPair(text string) (first, second string, ok bool) {
+	text = strings.Trim(width.Fold.String(text), " ()[]")
+	for _, at := range []string{";", ",", "、", "/", "|", "\t", " "} {
+		parts := strings.Split(text, at)
+		if at == " " {
+			parts = strings.Fields(text)
+		}
+		if len(parts) == 2 && strings.TrimSpace(parts[0]) != "" && strings.TrimSpace(parts[1]) != "" {
+			return strings.TrimSpace(parts[0]), strings.TrimSpace(parts[1]), true
+		}
+	}
+	for _, word := range []string{"北纬", "东经", "N", "E"} { // 东经121°23′42″北纬37°32′24″, 121.39E37.54N
+		if i := strings.LastIndex(text, word); i > 0 {
+			if len(word) == 1 {
+				i = strings.Index(text, word) + 1
+			}
+			if i < len(text) {
+				return text[:i], text[i:], true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// saysLatitude reports whether a text calls itself a latitude.
+func saysLatitude(s string) bool {
+	return strings.ContainsAny(strings.ToUpper(s), "NS") && !strings.ContainsAny(s, "dD") || strings.Contains(s, "纬")
+}

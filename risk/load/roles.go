@@ -1,0 +1,203 @@
+package load
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/width"
+
+	"onemap/geo"
+)
+
+// role is what a field is to a feature.
+type role int
+
+const (
+	roleKey role = iota
+	roleName
+	roleNameEN
+	roleLevel
+	roleDivision
+	roleLon
+	roleLat
+	rolePlace // a position or a geometry in one column
+	nRoles
+)
+
+// String is the role as a note calls it.
+func (r role) String() string {
+	return [...]string{"key", "name", "English name", "level", "division", "longitude", "latitude", "position"}[r]
+}
+
+// usualNames are the names under which a role is looked for when no option names its field, in the form of foldName, best
+// first.
+func usualNames(r role, f geo.Frame) []string {
+	switch r {
+	case roleKey:
+		return []string{"id", "key", "code", "编号", "编码"}
+	case roleName:
+		return []string{"name_zh", "name:zh", "zh", "名称", "name"}
+	case roleNameEN:
+		return []string{"name_en", "name:en", "en", "英文名称"}
+	case roleLevel:
+		return []string{
+			"level", "grade", "risk_level", "等级", "级别", "风险等级", "风险级别", "隐患等级", "隐患级别", "危险等级", "危险级别", "预警等级", "预警级别",
+		}
+	case roleDivision:
+		return []string{"division", "division_code", "adcode", "行政区划代码", "区划代码", "行政区划"}
+	case roleLon:
+		if !f.Degrees() {
+			return []string{"easting", "东坐标", "横坐标", "east", "e", "x", "x坐标", "point_x", "y坐标"}
+		}
+		return []string{"lon", "lng", "long", "longitude", "经度", "东经", "经度坐标", "中心经度", "gps_lon", "lon_wgs84", "jd", "x", "point_x", "x坐标"}
+	case roleLat:
+		if !f.Degrees() {
+			return []string{"northing", "北坐标", "纵坐标", "north", "n", "y", "y坐标", "point_y", "x坐标"}
+		}
+		return []string{"lat", "latitude", "纬度", "北纬", "纬度坐标", "中心纬度", "gps_lat", "lat_wgs84", "wd", "y", "point_y", "y坐标"}
+	case rolePlace:
+		return []string{
+			"wkt", "geom", "geometry", "the_geom", "geojson", "shape", "lonlat", "lnglat", "lon,lat", "lng,lat", "coordinates", "coordinate", "coord",
+			"coords", "location", "position", "point", "longitude,latitude", "lon lat", "经纬度", "经度,纬度", "经度纬度", "坐标", "经纬度坐标", "gps坐标", "gps",
+			"坐标位置", "空间坐标", "地理坐标", "latlng", "latlon", "lat,lng", "lat,lon", "latitude,longitude", "纬经度", "纬度,经度", "位置",
+		}
+	case nRoles:
+	}
+	return nil
+}
+
+// foldName is a field's name as it is compared: lower case, half width, without a unit in brackets behind it ("经度（°）") and
+// without the spaces that are set into Chinese words.
+func foldName(name string) string {
+	name = strings.ToLower(strings.Trim(name, " \t\r\n"+byteOrderMark))
+	if strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		name = strings.TrimSpace(width.Fold.String(name))
+	}
+	if i := strings.IndexAny(name, "([【{"); i > 0 {
+		name = name[:i]
+	}
+	for _, unit := range []string{"/°", "/度", "/deg", "/m", "/米", "°"} {
+		name = strings.TrimSuffix(name, unit)
+	}
+	if strings.IndexFunc(name, func(r rune) bool { return r >= 0x2e80 }) >= 0 {
+		name = strings.Join(strings.Fields(name), "")
+	}
+	return strings.TrimSpace(name)
+}
+
+// latitudeFirst reports whether a column of positions says by its name that the latitude comes first.
+func latitudeFirst(name string) bool {
+	name = foldName(name)
+	return strings.HasPrefix(name, "lat") || strings.HasPrefix(name, "纬")
+}
+
+// isNothing reports whether a cell or a text only says that there is no value.
+func isNothing(s string) bool {
+	switch strings.ToLower(strings.TrimSpace(width.Fold.String(s))) {
+	case "", "-", "--", "---", "—", "——", "–", "/", "\\", "\\n", "无", "空", "暂无", "不详", "未知", "null", "none", "nil", "nan", "n/a", "na", "#n/a", "<null>", "(null)", "?", "*":
+		return true
+	}
+	return false
+}
+
+// lostDigits reports whether a spreadsheet has shortened a long number, as it does from 12 digits on: 1.2E+17.
+func lostDigits(s string) bool {
+	if !strings.ContainsAny(s, "eE\uff25\uff45") { // E and e, half and full width
+		return false
+	}
+	mantissa, exponent, ok := strings.Cut(strings.ToUpper(strings.TrimSpace(width.Fold.String(s))), "E+")
+	if !ok || mantissa == "" || strings.Trim(mantissa, ".0123456789") != "" {
+		return false
+	}
+	n, err := strconv.Atoi(exponent)
+	return err == nil && n > 9
+}
+
+// roleFinder knows which fields have which role, by name. It remembers the names it has seen: a file has few.
+type roleFinder struct {
+	given [nRoles]string // by the options
+	rank  map[string][]candidate
+	known map[string][]candidate
+	room  int // how many names are remembered
+}
+
+// candidate is a role that a field may have; of several fields the one of the lowest rank has it.
+type candidate struct {
+	r    role
+	rank int
+}
+
+const knownNames = 4096
+
+func newRoleFinder(o Options) roleFinder {
+	c := roleFinder{
+		given: [nRoles]string{o.KeyField, o.NameField, o.NameENField, o.LevelField, o.DivisionField, o.LonField, o.LatField, ""},
+		rank:  map[string][]candidate{}, known: map[string][]candidate{}, room: knownNames,
+	}
+	for r := roleKey; r <= roleDivision; r++ {
+		if c.given[r] != "" {
+			continue
+		}
+		for i, name := range usualNames(r, o.Frame) {
+			c.rank[name] = append(c.rank[name], candidate{r, i})
+		}
+	}
+	return c
+}
+
+// candidates are the roles that a field of this name may have.
+func (c *roleFinder) candidates(name string) []candidate {
+	found, ok := c.known[name]
+	if ok {
+		return found
+	}
+	for r, given := range c.given {
+		switch {
+		case given == "" || given == NoField:
+		case given == name:
+			found = append(found, candidate{role(r), 0})
+		case foldName(given) == foldName(name): // --key CODE
+			found = append(found, candidate{role(r), 1})
+		}
+	}
+	found = append(found, c.rank[foldName(name)]...)
+	if len(c.known) < c.room {
+		c.known[name] = found
+	}
+	return found
+}
+
+// roleField is the field that has a role in one record.
+type roleField struct {
+	field string
+	value any
+}
+
+// fields finds which of the properties of a record has which role. Values that say nothing have none.
+func (c *roleFinder) fields(properties map[string]any, barred map[string]bool) [nRoles]roleField {
+	var all [nRoles]roleField
+	var ranks [nRoles]int
+	for name, v := range properties {
+		for _, p := range c.candidates(name) {
+			if isBlank(v) || (p.r == roleKey && barred[name] && c.given[roleKey] == "") {
+				continue
+			}
+			if was := all[p.r]; was.field == "" || p.rank < ranks[p.r] || (p.rank == ranks[p.r] && name < was.field) {
+				all[p.r], ranks[p.r] = roleField{name, v}, p.rank
+			}
+		}
+	}
+	return all
+}
+
+// isBlank reports whether a value says nothing, or is no scalar and so has no role.
+func isBlank(v any) bool {
+	switch v := v.(type) {
+	case nil, map[string]any, []any:
+		return true
+	case string:
+		return isNothing(v)
+	}
+	return false
+}
