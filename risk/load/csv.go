@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
+	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/risk"
 )
@@ -202,15 +202,15 @@ func (t *table) typed(name, cell string) (any, error) {
 	}
 	switch t.types[name] {
 	case "number":
-		v, err := strconv.ParseFloat(trimmed, 64)
-		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
-			return nil, errs.InvalidField(name, "%q is no number", clip(cell))
+		v, _, ok := decimal(trimmed)
+		if !ok {
+			return nil, errs.InvalidField(name, "%q is no number of at most %d digits", clip(cell), core.MaxDigits)
 		}
 		return v, nil
 	case "integer":
-		v, err := strconv.ParseInt(trimmed, 10, 64)
-		if err != nil {
-			return nil, errs.InvalidField(name, "%q is no whole number", clip(cell))
+		v, whole, ok := decimal(trimmed)
+		if !ok || !whole {
+			return nil, errs.InvalidField(name, "%q is no whole number of at most %d digits", clip(cell), core.MaxDigits)
 		}
 		return v, nil
 	case "boolean":
