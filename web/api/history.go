@@ -29,8 +29,8 @@ type FeatureState struct {
 }
 
 type featureHistoryInput struct {
-	featureInput
-
+	LayerPath
+	ID     int64 `path:"id" minimum:"1"`
 	Limit  int   `query:"limit" minimum:"1" maximum:"200" default:"20"`
 	Before int64 `query:"before" minimum:"0" doc:"Changes with a smaller id"`
 }
