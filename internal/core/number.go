@@ -80,7 +80,7 @@ func ExactFloat(number []byte) (float64, bool) {
 	if err != nil || math.IsNaN(f) || math.Abs(f) > largestInt {
 		return f, false
 	}
-	if len(number) <= surelyHeld && bytes.IndexAny(number, "eE") < 0 {
+	if len(number) <= surelyHeld && !bytes.ContainsAny(number, "eE") {
 		return f, true
 	}
 	text, ok := Plain(string(number))
