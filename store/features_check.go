@@ -167,9 +167,6 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	if growth > maxGrowth {
-		return nil, errs.InvalidField("properties", "its numbers, written without exponents, take more than %d characters more", maxGrowth)
-	}
 	raw, err := jsonBytes(properties)
 	if err != nil {
 		return nil, &errs.Error{Kind: errs.Invalid, Field: "properties", Msg: "cannot be written as JSON", Err: err}
@@ -194,7 +191,9 @@ func checkValue(v any, at string, growth *int) error {
 		if !ok {
 			return errs.InvalidField(at, "%.40s has more than the %d digits that a number may have", v.String(), core.MaxDigits)
 		}
-		*growth += max(len(plain)-len(v), 0)
+		if *growth += max(len(plain)-len(v), 0); *growth > maxGrowth {
+			return errs.InvalidField(at, "the feature's numbers, written without exponents, take more than %d characters more", maxGrowth)
+		}
 	case map[string]any:
 		for name, inner := range v {
 			if !storable(name) {

@@ -29,10 +29,11 @@ func Plain(number string) (string, bool) {
 		mantissa = unsigned[:i]
 	}
 	whole, fraction, _ := strings.Cut(mantissa, ".")
-	digits := whole + fraction
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+	if mantissa == "" || mantissa == "." || strings.Trim(whole+fraction, "0123456789") != "" {
 		return "", false
 	}
+	whole = strings.TrimLeft(whole, "0")
+	digits := whole + fraction
 	point := len(whole) + exponent // where the point stands in the digits
 	if max(point, len(digits))-min(point, 0) > MaxDigits {
 		return "", false

@@ -24,7 +24,7 @@ func TestPlain(t *testing.T) {
 		}
 	}
 	for _, number := range []string{
-		"", "-", "+", ".", "e5", "1e", "1e+", "1e+-5", "--1", "+-1", "-+1", "1.2.3", "0x1p3", "1_000", "NaN", "Infinity", "1,5", " 1", "１", "1e1100", "0e999999999999", "0." + strings.Repeat("0", core.MaxDigits), "1e99999999999999999999", "1e-1200",
+		"", "-", "+", ".", "e5", "1e", "1e+", "1e+-5", "--1", "+-1", "-+1", "1.2.3", "0x1p3", "1_000", "NaN", "Infinity", "1,5", " 1", "１", "1e1100", "0e999999999999", "0." + strings.Repeat("0", core.MaxDigits+1), "1e99999999999999999999", "1e-1200",
 		strings.Repeat("9", core.MaxDigits+1),
 	} {
 		if got, ok := core.Plain(number); ok {
@@ -83,5 +83,24 @@ func TestExactFloat(t *testing.T) {
 		if back, err := strconv.ParseFloat(number, 64); !ok && err == nil && math.Abs(back) <= 1<<53 && rational(t, strconv.FormatFloat(back, 'g', -1, 64)).Cmp(rational(t, number)) == 0 {
 			t.Fatalf("%s fits a float64", number)
 		}
+	})
+}
+
+func FuzzPlain(f *testing.F) {
+	for _, seed := range []string{"1.10", "-0e5", "+.5", "1e1099", "370602199001011238", "1e", "٣"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, number string) {
+		plain, ok := core.Plain(number)
+		if !ok {
+			return
+		}
+		if again, ok := core.Plain(plain); !ok || again != plain {
+			t.Errorf("%q is %q, then %q", number, plain, again)
+		}
+		if len(plain) > core.MaxDigits+2 { // a sign and a point
+			t.Errorf("%q takes %d characters", number, len(plain))
+		}
+		core.ExactFloat([]byte(number))
 	})
 }
