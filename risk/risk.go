@@ -85,7 +85,7 @@ type Feature struct {
 	Level      core.Level   `json:"level"` // the four-colour grade; None where it has none
 	Origin     core.Origin  `json:"origin"`
 	Source     string       `json:"source"` // of the import that wrote it; empty when it was drawn by hand
-	ByHand     ByHand       `json:"by_hand"`
+	ByHand     ByHand       `json:"by_hand,omitzero"`
 	Properties Properties   `json:"properties"`
 	Geometry   orb.Geometry `json:"-"`
 	ModifiedAt time.Time    `json:"modified_at"`
