@@ -38,11 +38,11 @@ for (const language of ['zh', 'en'] as const) {
     await page.getByTestId('feature-history-open').click()
     const entries = page.getByTestId('feature-history').locator('li')
     await expect(entries).toHaveCount(3)
-    await expect(entries.nth(0)).toContainText(`${words.updated} steward`)
+    await expect(entries.nth(0)).toContainText(new RegExp(`${words.updated}\\s*steward`))
     await expect(entries.nth(0)).toContainText(`reg: ${words.none} → 370602199001011238`)
     await expect(entries.nth(0)).toContainText(`rate: ${words.none} → 1.10`)
     await expect(entries.nth(1)).toContainText(`${words.place}: 121.4100000° E, 37.5100000° N → 121.4200000° E, 37.5100000° N`)
-    await expect(entries.nth(2)).toContainText(`${words.created} steward`)
+    await expect(entries.nth(2)).toContainText(new RegExp(`${words.created}\\s*steward`))
     await edit(steward, { delete: [id] })
     await expect(page.getByTestId('feature-source')).toHaveCount(0)
     expect(complaints.filter((c) => !c.includes(`${list}/${id}`))).toEqual([]) // the card learns that the feature is gone by a 404
