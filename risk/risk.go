@@ -88,7 +88,8 @@ type Feature struct {
 	Name       core.Text    `json:"name"`
 	Level      core.Level   `json:"level"` // the four-colour grade; None where it has none
 	Origin     core.Origin  `json:"origin"`
-	Source     string       `json:"source"`
+	Source     string       `json:"source"` // of the import that wrote it; empty when it was drawn by hand
+	ByHand     ByHand       `json:"by_hand,omitzero"`
 	Properties Properties   `json:"properties"`
 	Geometry   orb.Geometry `json:"-"`
 	ModifiedAt time.Time    `json:"modified_at"`
@@ -175,6 +176,9 @@ type Catalogue interface {
 	Layer(ctx context.Context, s core.Scope, name string) (Layer, error)
 	Features(ctx context.Context, s core.Scope, layer string, bound *orb.Bound, after int64, limit int) ([]Feature, error)
 	Feature(ctx context.Context, s core.Scope, layer string, id int64) (Feature, error)
+	// FeatureHistory lists the changes of a feature, newest first, also of one that was deleted. Changes in divisions
+	// that the scope does not cover are left out of layers shown by division.
+	FeatureHistory(ctx context.Context, s core.Scope, layer string, id int64, p core.Page) ([]FeatureChange, error)
 }
 
 // Editor is what changing needs. ifVersion is the layer version that the caller saw (-1: do not

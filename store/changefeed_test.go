@@ -190,7 +190,7 @@ func TestFeedOfHandWrittenSQL(t *testing.T) {
 	if l := layerOf(t, db, city, "tanks"); l.Count != 0 || l.BBox != nil {
 		t.Errorf("the catalogue after truncate: %+v", l)
 	}
-	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 2 {
+	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 3 { // one import is of a layer shown by division
 		t.Errorf("%d events, want those of the two imports", n)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,14 +49,14 @@ func (db *DB) EditFeatures(
 		if ifVersion != -1 && ifVersion != l.Version {
 			return errs.New(errs.Precondition, "the layer is at version %s by now", etag(l.Version))
 		}
-		ed := editor{tx: tx, scope: s, layer: l, now: db.now()}
+		ed := editor{tx: tx, scope: s, actor: actor, layer: l, now: db.now().UTC().Truncate(time.Microsecond)}
 		if created, err = ed.apply(ctx, e); err != nil {
 			return err
 		}
 		if out, err = refreshLayer(ctx, tx, l, ed.now); err != nil {
 			return err
 		}
-		return layerChanged(ctx, tx, out, ed.box, actor)
+		return layerChanged(ctx, tx, out, ed.box, actor, ed.changes(created))
 	})
 	if err != nil {
 		return risk.Layer{}, nil, mapErr(err, "edit layer "+cleanText(layer))
@@ -70,12 +72,30 @@ func (db *DB) EditFeatures(
 type editor struct {
 	tx    pgx.Tx
 	scope core.Scope
+	actor string // the login of who edits
 	layer risk.Layer
 	now   time.Time
 	box   []float64 // around everything that changed, before and after
+
+	updated map[int64]bool // what a move or an update made another
+	deleted []int64
+}
+
+// changes are the features that the edit changed, by id.
+func (ed *editor) changes(created []int64) featureChanges {
+	var c featureChanges
+	c.created.add(created...)
+	c.updated.add(slices.Sorted(maps.Keys(ed.updated))...)
+	c.deleted.add(slices.Sorted(slices.Values(ed.deleted))...)
+	return c
 }
 
 func (ed *editor) apply(ctx context.Context, e risk.Edit) ([]int64, error) {
+	ed.updated, ed.deleted = map[int64]bool{}, e.Delete
+	if _, err := ed.tx.Exec(ctx, "select set_config('onemap.actor', $1, true), set_config('onemap.at', $2, true)",
+		ed.actor, ed.now.Format(time.RFC3339Nano)); err != nil {
+		return nil, mapErr(err, "say who changes the features")
+	}
 	ids, err := ed.lockFeatures(ctx, e)
 	if err != nil {
 		return nil, err
@@ -198,7 +218,21 @@ func (ed *editor) move(ctx context.Context, at string, f risk.Feature) error {
 	if err := ed.checkShape(ctx, at, f); err != nil {
 		return err
 	}
-	_, err := ed.tx.Exec(ctx, "update feature set geom = $3, modified_at = $4 where layer_id = $1 and id = $2", ed.layer.ID, f.ID, f.Geometry, ed.now)
+	tag, err := ed.tx.Exec(ctx, `
+		update feature set geom = $3, modified_at = $4, by_hand = by_hand || $5::jsonb
+		where layer_id = $1 and id = $2 and ST_AsEWKB(geom) <> ST_AsEWKB($3::geometry)`,
+		ed.layer.ID, f.ID, f.Geometry, ed.now, risk.ByHand{Moved: ed.act()})
+	return ed.changed(at, f.ID, tag, err)
+}
+
+// act is what the person who edits does now.
+func (ed *editor) act() *risk.Act { return &risk.Act{By: ed.actor, At: &ed.now} }
+
+// changed notes that the statement made the feature another, if it did: who says what a feature is already changes nothing.
+func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error) error {
+	if tag.RowsAffected() > 0 {
+		ed.updated[id] = true
+	}
 	return mapErr(err, at)
 }
 
@@ -233,11 +267,13 @@ func (ed *editor) update(ctx context.Context, at string, f risk.Feature) error {
 	if err := ed.tx.QueryRow(ctx, "select source_key from feature where id = $1", f.ID).Scan(&key); err != nil {
 		return mapErr(err, at)
 	}
-	_, err := ed.tx.Exec(ctx, `
-		update feature set name_zh = $3, name_en = $4, level = $5, properties = coalesce($6, properties), search = $7, modified_at = $8
-		where layer_id = $1 and id = $2`,
-		ed.layer.ID, f.ID, f.Name.ZH, f.Name.EN, int16(f.Level), properties, searchText(f.Name, key), ed.now)
-	return mapErr(err, at)
+	tag, err := ed.tx.Exec(ctx, `
+		update feature set name_zh = $3, name_en = $4, level = $5, properties = coalesce($6, properties), search = $7, modified_at = $8,
+			by_hand = by_hand || $9::jsonb
+		where layer_id = $1 and id = $2
+			and (name_zh, name_en, level, properties::text) is distinct from ($3, $4, $5, coalesce($6::jsonb, properties)::text)`,
+		ed.layer.ID, f.ID, f.Name.ZH, f.Name.EN, int16(f.Level), properties, searchText(f.Name, key), ed.now, risk.ByHand{Edited: ed.act()})
+	return ed.changed(at, f.ID, tag, err)
 }
 
 func (ed *editor) create(ctx context.Context, at string, f risk.Feature) (int64, error) {
@@ -262,9 +298,9 @@ func (ed *editor) create(ctx context.Context, at string, f risk.Feature) (int64,
 	}
 	var id int64
 	err = ed.tx.QueryRow(ctx, `
-		insert into feature (layer_id, source_key, division_code, name_zh, name_en, level, origin, source, properties, search, geom, modified_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id`,
-		ed.layer.ID, c.Key, c.Division, c.Name.ZH, c.Name.EN, int16(c.Level), c.Origin, c.Source, c.properties, c.search, c.Geometry, ed.now).Scan(&id)
+		insert into feature (layer_id, source_key, division_code, name_zh, name_en, level, origin, source, by_hand, properties, search, geom, modified_at)
+		values ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12) returning id`,
+		ed.layer.ID, c.Key, c.Division, c.Name.ZH, c.Name.EN, int16(c.Level), c.Origin, risk.ByHand{Drawn: ed.act()}, c.properties, c.search, c.Geometry, ed.now).Scan(&id)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "23505" {
 		return 0, &errs.Error{Kind: errs.Conflict, Field: at + ".key", Msg: fmt.Sprintf("the layer has a feature of the key %q already", c.Key), Err: err}

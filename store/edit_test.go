@@ -45,7 +45,7 @@ func TestEditChangesAllInOne(t *testing.T) {
 	if len(after) != 4 || b.ID != before["b"].ID || b.Geometry != (orb.Point{121.7, 37.5}) || b.Name.ZH != "新名" || b.Level != core.Red || b.Properties["stock"] != 3.0 {
 		t.Errorf("after: %+v", after)
 	}
-	if own := after["own"]; own.ID != ids[1] || own.Origin != core.OriginSynthetic || own.Source != "test" || own.Division != "370602" {
+	if own := after["own"]; own.ID != ids[1] || own.Origin != core.OriginSynthetic || own.Source != "" || own.ByHand.Drawn == nil || own.ByHand.Drawn.By != "li" || own.Division != "370602" {
 		t.Errorf("the new one: %+v", own)
 	}
 	made, err := db.Feature(t.Context(), steward, "tanks", ids[0])
@@ -55,13 +55,17 @@ func TestEditChangesAllInOne(t *testing.T) {
 	events := eventsOf(t, db, core.EventLayerChanged)
 	last := events[len(events)-1]
 	var payload struct {
-		Version int64
-		BBox    []float64
+		Version                   int64
+		BBox                      []float64
+		Created, Updated, Deleted []int64
 	}
 	if err := json.Unmarshal(last.Payload, &payload); err != nil {
 		t.Fatal(err)
 	}
-	if len(events) != 2 || last.Actor != "li" || payload.Version != 2 || !cmp.Equal(payload.BBox, []float64{121.4, 37.4, 121.7, 37.6}) {
+	if !cmp.Equal(payload.Created, ids) || !cmp.Equal(payload.Updated, []int64{b.ID}) || !cmp.Equal(payload.Deleted, []int64{before["a"].ID}) {
+		t.Errorf("the event tells of %+v", payload)
+	}
+	if len(events) != 4 || last.Actor != "li" || payload.Version != 2 || !cmp.Equal(payload.BBox, []float64{121.4, 37.4, 121.7, 37.6}) {
 		t.Errorf("event: %+v %+v", last, payload)
 	}
 	hits, err := db.Search(t.Context(), city, "xinming", 0)

@@ -17,12 +17,12 @@ import (
 const maxFeatures = 10_000
 
 const selectFeatures = `
-	select f.id, f.source_key, f.division_code, f.name_zh, f.name_en, f.level, f.origin, f.source, f.properties, f.geom, f.modified_at
+	select f.id, f.source_key, f.division_code, f.name_zh, f.name_en, f.level, f.origin, f.source, f.by_hand, f.properties, f.geom, f.modified_at
 	from feature f join layer l on l.id = f.layer_id where ` + featureVisible + ` and f.layer_id = $2`
 
 func featureTargets(f *risk.Feature) []any {
 	return []any{
-		&f.ID, &f.Key, &f.Division, &f.Name.ZH, &f.Name.EN, &f.Level, &f.Origin, &f.Source, &f.Properties, &f.Geometry, &f.ModifiedAt,
+		&f.ID, &f.Key, &f.Division, &f.Name.ZH, &f.Name.EN, &f.Level, &f.Origin, &f.Source, &f.ByHand, &f.Properties, &f.Geometry, &f.ModifiedAt,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
+	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/risk"
 )
@@ -120,7 +121,6 @@ func checkFeature(l risk.Layer, f risk.Feature) (checkedFeature, error) {
 		c.Division = code
 	}
 	fill(&c.Origin, l.Origin)
-	fill(&c.Source, l.Source)
 	return c, c.checkWords()
 }
 
@@ -149,13 +149,23 @@ func (c *checkedFeature) checkWords() error {
 
 func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
+// maxGrowth bounds by how many characters the numbers of a feature may grow when they are written without exponents, as
+// jsonb writes them.
+const maxGrowth = 64 << 10
+
 // encodeProperties refuses what JSON or PostgreSQL's jsonb cannot say.
 func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 	if properties == nil {
 		return json.RawMessage("{}"), nil
 	}
-	if name, ok := unstorable(properties); ok {
-		return nil, errs.InvalidField("properties."+name, "is not text: it has a NUL or is not UTF-8")
+	growth := 0
+	for name, v := range properties {
+		if !storable(name) {
+			return nil, notText("properties." + strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", "␀"), "\uFFFD"))
+		}
+		if err := checkValue(v, "properties."+name, &growth); err != nil {
+			return nil, err
+		}
 	}
 	raw, err := jsonBytes(properties)
 	if err != nil {
@@ -164,26 +174,41 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// unstorable finds a text that jsonb refuses, and gives the property that it stands in.
-func unstorable(v any) (string, bool) {
+func notText(field string) error {
+	return errs.InvalidField(field, "is not text: it has a NUL or is not UTF-8")
+}
+
+// checkValue refuses texts and numbers that jsonb cannot hold; at is the property that the value stands in. It adds to
+// growth what the numbers grow by.
+func checkValue(v any, at string, growth *int) error {
 	switch v := v.(type) {
 	case string:
-		return "", !storable(v)
+		if !storable(v) {
+			return notText(at)
+		}
+	case json.Number:
+		plain, ok := core.Plain(v.String())
+		if !ok {
+			return errs.InvalidField(at, "%.40s has more than the %d digits that a number may have", v.String(), core.MaxDigits)
+		}
+		if *growth += max(len(plain)-len(v), 0); *growth > maxGrowth {
+			return errs.InvalidField(at, "the feature's numbers, written without exponents, take more than %d characters more", maxGrowth)
+		}
 	case map[string]any:
 		for name, inner := range v {
 			if !storable(name) {
-				return strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", "␀"), "�"), true
+				return notText(at)
 			}
-			if _, bad := unstorable(inner); bad {
-				return name, true
+			if err := checkValue(inner, at, growth); err != nil {
+				return err
 			}
 		}
 	case []any:
 		for _, inner := range v {
-			if _, bad := unstorable(inner); bad {
-				return "", true
+			if err := checkValue(inner, at, growth); err != nil {
+				return err
 			}
 		}
 	}
-	return "", false
+	return nil
 }

@@ -172,6 +172,7 @@ func (c *copySource) Next() bool {
 // take makes the record the next row, or says why not.
 func (c *copySource) take(rec risk.Record) *risk.Refusal {
 	c.line = rec.Line
+	fill(&rec.Feature.Source, c.layer.Source)
 	f, err := checkFeature(c.layer, rec.Feature)
 	if err != nil {
 		return &risk.Refusal{Line: rec.Line, Offset: rec.Offset, Key: rec.Feature.Key, Reason: err.Error()}
@@ -266,7 +267,8 @@ func (imp *importer) merge(ctx context.Context, l risk.Layer) error {
 	if entry, err = writeLayer(ctx, imp.tx, entry); err != nil {
 		return err
 	}
-	if err := imp.mergeFeatures(ctx, entry.ID, now); err != nil {
+	changes, err := imp.mergeFeatures(ctx, entry.ID, now)
+	if err != nil {
 		return err
 	}
 	if len(entry.Fields) == 0 && l.Fields == nil {
@@ -278,7 +280,7 @@ func (imp *importer) merge(ctx context.Context, l risk.Layer) error {
 		return err
 	}
 	imp.rep.Version = entry.Version
-	return layerChanged(ctx, imp.tx, entry, joinBoxes(old.BBox, entry.BBox), "")
+	return layerChanged(ctx, imp.tx, entry, joinBoxes(old.BBox, entry.BBox), "", changes)
 }
 
 // geometryType is what the caller says, or what all records are.
@@ -305,43 +307,50 @@ func (imp *importer) geometryType(ctx context.Context, said string) (string, err
 	return "Geometry", nil
 }
 
-func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time) error {
+func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time) (featureChanges, error) {
+	var c featureChanges
 	steps := []struct {
-		what  string
-		sql   string
-		args  []any
-		count *int64
+		what string
+		sql  string
+		args []any
+		to   *changedIDs
 	}{
 		{"delete what is gone", `
-			delete from feature f where ` + goneFeatures, []any{layer}, &imp.rep.Deleted},
+			delete from feature f where ` + goneFeatures + ` returning id`, []any{layer}, &c.deleted},
+		// what was done by hand since the last import is undone, and the import is the source again
 		{"update what has changed", `
-			update feature f set division_code = s.division_code, name_zh = s.name_zh, name_en = s.name_en, level = s.level,
+			update feature f set division_code = s.division_code, name_zh = s.name_zh, name_en = s.name_en, level = s.level, by_hand = '{}',
 				origin = s.origin, source = s.source, properties = s.properties, search = s.search, geom = s.geom, modified_at = $2
 			from import_stage s where f.layer_id = $1 and s.refused is null and f.source_key = s.source_key
-				and ((f.division_code, f.name_zh, f.name_en, f.level, f.origin, f.source, f.properties, f.search)
-					is distinct from (s.division_code, s.name_zh, s.name_en, s.level, s.origin, s.source, s.properties, s.search)
-					or ST_AsEWKB(f.geom) <> ST_AsEWKB(s.geom))`, []any{layer, now}, &imp.rep.Updated},
+				and ((f.division_code, f.name_zh, f.name_en, f.level, f.origin, f.source, f.properties::text, f.search, f.by_hand)
+					is distinct from (s.division_code, s.name_zh, s.name_en, s.level, s.origin, s.source, s.properties::text, s.search, '{}'::jsonb)
+					or ST_AsEWKB(f.geom) <> ST_AsEWKB(s.geom)) returning f.id`, []any{layer, now}, &c.updated},
 		{"store what is new", `
 			insert into feature (layer_id, source_key, division_code, name_zh, name_en, level, origin, source, properties, search, geom, modified_at)
 			select $1, source_key, division_code, name_zh, name_en, level, origin, source, properties, search, geom, $2
 			from import_stage s where refused is null
 				and not exists (select from feature f where f.layer_id = $1 and f.source_key = s.source_key)
-			order by ord`, []any{layer, now}, &imp.rep.Created},
+			order by ord returning id`, []any{layer, now}, &c.created},
 	}
 	if err := imp.followSuccessors(ctx); err != nil {
-		return err
+		return c, err
+	}
+	if _, err := imp.tx.Exec(ctx, "select set_config('onemap.import', 'on', true), set_config('onemap.at', $1, true)", now.Format(time.RFC3339Nano)); err != nil {
+		return c, mapErr(err, "say who changes the features")
 	}
 	if err := imp.guardDeleting(ctx, layer); err != nil {
-		return err
+		return c, err
 	}
 	for _, step := range steps {
-		tag, err := imp.tx.Exec(ctx, step.sql, step.args...)
+		err := imp.tx.QueryRow(ctx, fmt.Sprintf(`
+			with changed as (%s) select (select count(*) from changed), array(select id from changed order by id limit %d)`, step.sql, maxEventIDs),
+			step.args...).Scan(&step.to.n, &step.to.ids)
 		if err != nil {
-			return mapErr(err, step.what)
+			return c, mapErr(err, step.what)
 		}
-		*step.count = tag.RowsAffected()
 	}
-	return nil
+	imp.rep.Created, imp.rep.Updated, imp.rep.Deleted = c.created.n, c.updated.n, c.deleted.n
+	return c, nil
 }
 
 // goneFeatures are those of the layer $1 that the file does not have.

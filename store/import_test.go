@@ -45,7 +45,7 @@ func TestImportMakesALayer(t *testing.T) {
 		t.Errorf("divisions: %q, %q", got["b"].Division, got["c"].Division)
 	}
 	events := eventsOf(t, db, core.EventLayerChanged)
-	if len(events) != 1 || !events[0].VisibleTo(zhifu) || events[0].Subject != "tanks" {
+	if len(events) != 2 || !events[0].VisibleTo(zhifu) || events[0].Subject != "tanks" || events[1].VisibleTo(zhifu) || !events[1].VisibleTo(city) {
 		t.Fatalf("events: %+v", events)
 	}
 	var payload map[string]any
@@ -55,6 +55,14 @@ func TestImportMakesALayer(t *testing.T) {
 	wantPayload := map[string]any{"layer": "tanks", "version": 1.0, "bbox": []any{120.7, 37.5, 121.4, 37.8}}
 	if d := cmp.Diff(wantPayload, payload); d != "" {
 		t.Errorf("payload (-want +got):\n%s", d)
+	}
+	if err := json.Unmarshal(events[1].Payload, &payload); err != nil {
+		t.Fatal(err)
+	}
+	wantPayload["created"], wantPayload["updated"], wantPayload["deleted"] = []any{float64(a.ID), float64(got["b"].ID), float64(got["c"].ID)}, []any{}, []any{}
+	wantPayload["counts"] = map[string]any{"created": 3.0, "updated": 0.0, "deleted": 0.0}
+	if d := cmp.Diff(wantPayload, payload); d != "" {
+		t.Errorf("payload for the city (-want +got):\n%s", d)
 	}
 }
 
@@ -183,7 +191,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 			}
 		})
 	}
-	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 1 {
+	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 2 { // of the first import
 		t.Errorf("%d events", n)
 	}
 	_, err := db.ImportLayer(t.Context(), tanks(), &records{next: func(int) (risk.Record, *risk.Refusal, error) {

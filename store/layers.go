@@ -166,7 +166,7 @@ func (db *DB) UpsertLayer(ctx context.Context, l risk.Layer) (risk.Layer, error)
 		if out, err = refreshLayer(ctx, tx, out, db.now()); err != nil {
 			return err
 		}
-		return layerChanged(ctx, tx, out, out.BBox, "")
+		return layerChanged(ctx, tx, out, out.BBox, "", featureChanges{})
 	})
 	return out, mapErr(err, "store the layer")
 }
@@ -231,36 +231,6 @@ func roleNames(roles []core.Role) []string {
 		out[i] = string(r)
 	}
 	return out
-}
-
-// layerPayload is what layer.changed carries.
-type layerPayload struct {
-	Layer   string    `json:"layer"`
-	Version int64     `json:"version"`
-	BBox    []float64 `json:"bbox"` // around everything that changed, as it was and as it is; null: nothing drawn changed
-}
-
-// layerChanged tells everybody who may know of the layer. It goes to whole cities, not to the
-// divisions of the changed features alone: whoever holds the layer's version must learn the new one.
-func layerChanged(ctx context.Context, tx pgx.Tx, l risk.Layer, bbox []float64, actor string) error {
-	payload, err := jsonBytes(layerPayload{Layer: l.Name, Version: l.Version, BBox: bbox})
-	if err != nil {
-		return fmt.Errorf("encode layer.changed: %w", err)
-	}
-	rows, err := tx.Query(ctx, "select left(code, 4) from division union select left(division_code, 4) from account order by 1")
-	if err != nil {
-		return mapErr(err, "look up the cities")
-	}
-	cities, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return mapErr(err, "look up the cities")
-	}
-	e := core.Event{Kind: core.EventLayerChanged, Divisions: cities, Subject: l.Name, Actor: actor, Payload: payload}
-	if l.Audience.Kind == core.AudienceRoles {
-		e.Roles = append([]core.Role{}, l.Audience.Roles...)
-	}
-	_, err = appendEvent(ctx, tx, e)
-	return err
 }
 
 // refreshLayer counts the layer's features anew, and raises its version.

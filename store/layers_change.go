@@ -39,7 +39,7 @@ func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string
 		if changed, err = refreshLayer(ctx, tx, changed, db.now()); err != nil {
 			return err
 		}
-		return layerChanged(ctx, tx, changed, changed.BBox, actor)
+		return layerChanged(ctx, tx, changed, changed.BBox, actor, featureChanges{})
 	})
 	if err != nil {
 		return risk.Layer{}, mapErr(err, "change layer "+cleanText(layer))

@@ -33,7 +33,7 @@ func TestChangeLayer(t *testing.T) {
 		t.Error("the change feed does not have the change")
 	}
 	events := eventsOf(t, db, core.EventLayerChanged)
-	if last := events[len(events)-1]; len(events) != 2 || last.Actor != "li" || last.Subject != "tanks" {
+	if last := events[len(events)-1]; len(events) != 3 || last.Actor != "li" || last.Subject != "tanks" {
 		t.Errorf("events: %+v", events)
 	}
 	if same, err := db.ChangeLayer(t.Context(), city, "li", "tanks", -1, risk.LayerChange{Tile: &core.TileRules{Severity: "stock", Thin: &core.TileGrid{Cell: 16, ToZoom: 7}}}); err != nil || same.Version != got.Version {

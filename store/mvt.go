@@ -23,14 +23,17 @@ const clipMargin = 64
 // The geometry is cut in lon/lat, well outside the buffer, before it is projected: Web Mercator has
 // no poles, and a coast of 40,000 vertices need not be projected for one bay. The worst by level, or
 // by the field $14, comes last in the tile and so is drawn on top. Numbers, texts and booleans are
-// written as what their field says; a value of another type is left out, but anything can be a text.
+// written as what their field says; a value of another type is left out, but anything can be a text. A
+// number that a float64 does not hold, or that ST_AsMVT would write as another, is a text with all its digits.
 // With $15 the points for the names of polygons are drawn in place of everything.
 // Without the offset the geometry would be made twice, for its test and for the tile.
 const selectTile = `
 	select ST_AsMVT(t, $3::text, 4096, 'geom', 'id' order by ` + drawnAfter + ` desc, t.id)
 	from feature f join layer l on l.id = f.layer_id cross join lateral (
 		select f.id, nullif(f.name_zh, '') as name_zh, nullif(f.name_en, '') as name_en, f.level, nullif(f.division_code, '') as division, f.origin,
-			case when cardinality($8::text[]) > 0 then (select jsonb_object_agg(x.name, case x.type when 'string' then to_jsonb(f.properties ->> x.name) else f.properties -> x.name end)
+			case when cardinality($8::text[]) > 0 then (select jsonb_object_agg(x.name, case
+					when x.type = 'string' or x.type = 'number' and not tile_number((f.properties ->> x.name)::numeric) then to_jsonb(f.properties ->> x.name)
+					else f.properties -> x.name end)
 				from unnest($8::text[], $9::text[]) as x(name, type)
 				where f.properties ->> x.name is not null
 					and (x.type = 'string' or jsonb_typeof(f.properties -> x.name) = x.type)) end as properties,

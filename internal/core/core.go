@@ -229,7 +229,7 @@ const (
 	EventAlertResolved     = "alert.resolved"
 	EventAlertClosed       = "alert.closed"
 	EventAlertStale        = "alert.stale"        // its data stopped or came back
-	EventLayerChanged      = "layer.changed"      // features were edited or imported; payload {layer, version, bbox}
+	EventLayerChanged      = "layer.changed"      // features were edited or imported; payload: docs/push-protocol.md
 	EventRuleChanged       = "rule.changed"       // payload {id}
 	EventAccountChanged    = "account.changed"    // role, division, password or state changed; roles administrator
 	EventSessionRevoked    = "session.revoked"    // payload {session_id, account_id}

@@ -3,7 +3,6 @@ package load
 import (
 	"errors"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/text/width"
 
 	"onemap/geo"
+	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/risk"
 )
@@ -294,15 +294,15 @@ func (t *table) typed(name, cell string) (any, error) {
 	trimmed := strings.TrimSpace(width.Fold.String(cell))
 	switch kind {
 	case "number":
-		v, err := strconv.ParseFloat(trimmed, 64)
-		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
-			return nil, errs.InvalidField(name, "%q is no number", clip(cell))
+		v, _, ok := decimal(trimmed)
+		if !ok {
+			return nil, errs.InvalidField(name, "%q is no number of at most %d digits", clip(cell), core.MaxDigits)
 		}
 		return v, nil
 	case "integer":
-		v, err := strconv.ParseInt(trimmed, 10, 64)
-		if err != nil {
-			return nil, errs.InvalidField(name, "%q is no whole number", clip(cell))
+		v, whole, ok := decimal(trimmed)
+		if !ok || !whole {
+			return nil, errs.InvalidField(name, "%q is no whole number of at most %d digits", clip(cell), core.MaxDigits)
 		}
 		return v, nil
 	case "boolean":

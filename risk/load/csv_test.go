@@ -45,7 +45,7 @@ func TestCSVKeepsLineNumbers(t *testing.T) {
 func TestCSVTypes(t *testing.T) {
 	o := load.Options{Fields: []risk.Field{{Name: "t", Type: "number"}, {Name: "n", Type: "integer"}, {Name: "b", Type: "boolean"}, {Name: "s", Type: "string"}}}
 	f := one(t, "lon;lat;t;n;b;s;code\n121;37;1.5;7;是;007;007\n", o)
-	if diff := cmp.Diff(risk.Properties{"t": 1.5, "n": int64(7), "b": true, "s": "007", "code": "007"}, f.Properties); diff != "" || f.Key != "007" {
+	if diff := cmp.Diff(risk.Properties{"t": 1.5, "n": 7.0, "b": true, "s": "007", "code": "007"}, f.Properties); diff != "" || f.Key != "007" {
 		t.Error(f.Key, diff)
 	}
 	f = one(t, "lon\tlat\tt\tn\tb\ts\n121\t37\t\t \t\t\n", o)

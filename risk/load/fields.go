@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,7 +127,7 @@ func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	rest, err := json.Marshal(rounded(properties)) // sorted by name
+	rest, err := json.Marshal(valued(properties)) // sorted by name
 	if err != nil {
 		return "", errs.InvalidField("properties", "%v", err)
 	}
@@ -197,8 +196,8 @@ func asText(v any) string {
 	case string:
 		return v
 	case json.Number:
-		if f, ok := asFloat(v); ok {
-			return asText(f)
+		if plain, ok := core.Plain(v.String()); ok {
+			return plain
 		}
 		return v.String()
 	case float64:
@@ -210,29 +209,24 @@ func asText(v any) string {
 	}
 }
 
-// asFloat is n as a float64, but for whole numbers that a float64 does not hold, as registration codes.
-func asFloat(n json.Number) (float64, bool) {
-	f, err := n.Float64()
-	return f, err == nil && (strings.ContainsAny(n.String(), ".eE") || math.Abs(f) < 1<<53)
-}
-
-// rounded is a copy of v whose numbers are as asFloat has them.
-func rounded(v any) any {
+// valued is a copy of v whose numbers are written by their value alone: as a float64 where that holds it.
+func valued(v any) any {
 	switch v := v.(type) {
 	case json.Number:
-		if f, ok := asFloat(v); ok {
+		if f, ok := core.ExactFloat([]byte(v)); ok {
 			return f
 		}
+		return json.Number(asText(v))
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = rounded(v[i])
+			out[i] = valued(v[i])
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for name := range v {
-			out[name] = rounded(v[name])
+			out[name] = valued(v[name])
 		}
 		return out
 	}
@@ -271,7 +265,7 @@ func decodeProperties(raw json.RawMessage) (map[string]any, error) {
 	return clean.(map[string]any), nil
 }
 
-// cleanValue turns numbers into float64 where that loses no digit, and refuses what PostgreSQL
+// cleanValue turns numbers into float64 where that loses no digit, and refuses texts that PostgreSQL
 // cannot store.
 func cleanValue(v any, path string) (any, error) {
 	switch v := v.(type) {
@@ -280,10 +274,6 @@ func cleanValue(v any, path string) (any, error) {
 			return nil, err
 		}
 	case json.Number:
-		f, err := v.Float64()
-		if err != nil || math.IsInf(f, 0) {
-			return nil, errs.InvalidField(path, "%s is out of range", clip(v.String()))
-		}
 		return risk.ExactNumber(v), nil
 	case []any:
 		for i := range v {
@@ -306,4 +296,17 @@ func cleanValue(v any, path string) (any, error) {
 		}
 	}
 	return v, nil
+}
+
+// decimal reads a number of a table with all its digits, as risk.Properties has it, and tells whether it is a whole one.
+func decimal(cell string) (v any, whole, ok bool) {
+	plain, ok := core.Plain(cell)
+	if !ok {
+		return nil, false, false
+	}
+	number := json.Number(cell)
+	if !json.Valid([]byte(cell)) { // +5, .5, 007
+		number = json.Number(plain)
+	}
+	return risk.ExactNumber(number), !strings.Contains(plain, "."), true
 }

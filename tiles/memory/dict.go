@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math"
-	"strconv"
 
+	"onemap/internal/core"
 	"onemap/internal/errs"
 )
 
@@ -216,13 +216,14 @@ func appendUint(b []byte, v uint64) []byte {
 	return binary.AppendUvarint(b, v)
 }
 
-// appendTyped appends the text of a field's value as what the field is; nothing when it is not that.
+// appendTyped appends the text of a field's value as what the field is; nothing when it is not that. A number that a
+// float64 does not hold, the only number that every reader of tiles has, is a text with all its digits.
 func appendTyped(b []byte, kind string, text []byte) []byte {
 	switch kind {
 	case "number", "integer":
-		v, err := strconv.ParseFloat(string(text), 64)
-		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
-			return b
+		v, exact := core.ExactFloat(text)
+		if !exact {
+			return appendString(b, text)
 		}
 		return appendNumber(b, v)
 	case "boolean":

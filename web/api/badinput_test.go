@@ -55,7 +55,7 @@ func TestBadBodies(t *testing.T) {
 		post("cut off", ruleBody[:40], 400, "body"),
 		post("two documents", ruleBody+ruleBody, 400, "body"),
 		post("NaN", change("5", "NaN"), 400, "body"),
-		post("Infinity", change("5", "1e999"), 400, "body"),
+		post("Infinity", change("5", "1e999"), 400, "thresholds[0].raise"),
 		post("a list", "[]", 400, "body"),
 		post("null", "null", 400, "body"),
 		post("empty", "", 400, ""),

@@ -40,7 +40,9 @@ type FeatureProperties struct {
 	Name       core.Text       `json:"name"`
 	Level      core.Level      `json:"level"`
 	Origin     core.Origin     `json:"origin"`
-	Source     string          `json:"source"`
+	Source     string          `json:"source" doc:"Where it comes from, in a sentence: the source of its import, and who drew, moved or edited it by hand and when"`
+	Import     string          `json:"import" doc:"The source of its import alone; empty when it was drawn by hand"`
+	ByHand     risk.ByHand     `json:"by_hand" doc:"What people did to it since"`
 	ModifiedAt time.Time       `json:"modified_at"`
 	Fields     risk.Properties `json:"fields"`
 }
@@ -87,6 +89,8 @@ func (s *Server) layerRoutes() {
 			}
 			return &body[Feature]{wireFeature(f)}, nil
 		})
+	register(s, needView, op(http.MethodGet, "/api/v1/layers/{layer}/features/{id}/history", "getFeatureHistory",
+		"Who changed a feature, what and when, newest first; also of one that was deleted"), s.featureHistory)
 	edit := op(http.MethodPatch, "/api/v1/layers/{layer}/features", "editFeatures",
 		"Make, move, update and delete features of a layer, all or none")
 	edit.MaxBodyBytes = 8 << 20
@@ -145,8 +149,8 @@ func wireFeature(f risk.Feature) Feature {
 	return Feature{
 		Type: "Feature", ID: f.ID, Geometry: wireGeometry(f.Geometry),
 		Properties: FeatureProperties{
-			Key: f.Key, Division: f.Division, Name: f.Name, Level: f.Level, Origin: f.Origin, Source: f.Source,
-			ModifiedAt: f.ModifiedAt, Fields: fields,
+			Key: f.Key, Division: f.Division, Name: f.Name, Level: f.Level, Origin: f.Origin, Source: f.Provenance(),
+			Import: f.Source, ByHand: f.ByHand, ModifiedAt: f.ModifiedAt, Fields: fields,
 		},
 	}
 }

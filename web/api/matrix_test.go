@@ -151,6 +151,7 @@ func lessons(w *world) []lesson {
 		{"GET /api/v1/layers/{layer}/features", "/api/v1/layers/shelters/features", nil, everyone(ok(200))},
 		{"GET /api/v1/layers/{layer}/features", "/api/v1/layers/plans/features", nil, only(map[core.Role]statuses{commanders: ok(200)})},
 		{"GET /api/v1/layers/{layer}/features/{id}", shelter, nil, everyone(mine)},
+		{"GET /api/v1/layers/{layer}/features/{id}/history", shelter + "/history", nil, everyone(mine)},
 		{"PATCH /api/v1/layers/{layer}/features", "/api/v1/layers/shelters/features", create, dataKeepers(statuses{200, 200, 403})},
 		{"PATCH /api/v1/layers/{layer}/features", "/api/v1/layers/plans/features", create, only(nil)},
 		{"GET /api/v1/tiles/layers", "/api/v1/tiles/layers", nil, dataKeepers(ok(200))},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -42,11 +43,27 @@ func (s *Server) newHuma() huma.API {
 				},
 			},
 		},
-		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats:                      map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{humaProblem},
 	}, adapter{s})
+}
+
+// jsonFormat is huma's, but for what a float64 does not hold: huma decodes a body twice, first into untyped values to hold
+// against the schema, where 1e400 is left out, then into its type, which says itself what it takes.
+func jsonFormat() huma.Format {
+	f := huma.DefaultJSONFormat
+	f.Unmarshal = func(raw []byte, v any) error {
+		err := json.Unmarshal(raw, v)
+		if _, untyped := v.(*any); untyped {
+			if _, outOfRange := errors.AsType[*json.UnmarshalTypeError](err); outOfRange {
+				return nil
+			}
+		}
+		return err
+	}
+	return f
 }
 
 func (s *Server) problemResponse() *huma.Response {

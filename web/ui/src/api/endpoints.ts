@@ -45,6 +45,9 @@ export const features = (
 ) => request<T.FeatureCollection>('GET', `${v1}/layers/${seg(layer)}/features`, { query, exact: true, ...options })
 export const feature = (layer: string, id: number | string, options: Signal = {}) =>
   request<T.Feature>('GET', `${v1}/layers/${seg(layer)}/features/${seg(id)}`, { exact: true, ...options })
+/** Who changed a feature, the newest first. */
+export const featureHistory = (layer: string, id: number | string, query: { limit?: number; before?: number } = {}, options: Signal = {}) =>
+  request<T.Items<T.FeatureChange>>('GET', `${v1}/layers/${seg(layer)}/features/${seg(id)}/history`, { query, exact: true, ...options })
 
 export const devices = () => request<T.DeviceSnapshot>('GET', `${v1}/devices`)
 export const device = (id: string) => request<T.Device>('GET', `${v1}/devices/${seg(id)}`)

@@ -34,7 +34,11 @@ type Checks = {
   linkPreview: Agrees<T.LinkPreview, S['LinkPreview']>
   division: Agrees<T.Division, S['Division']>
   event: Agrees<T.TimelineEvent, S['Event']>
+  act: Agrees<T.Act, S['Act']>
+  byHand: Agrees<T.ByHand, S['ByHand']>
   feature: Agrees<T.Feature, S['Feature']>
+  featureChange: Agrees<T.FeatureChange, S['FeatureChange']>
+  featureState: Agrees<T.FeatureState, S['FeatureState']>
   featureProperties: Agrees<T.FeatureProperties, S['FeatureProperties']>
   field: Agrees<T.Field, S['Field']>
   flagged: Agrees<T.Flagged, S['Flagged']>

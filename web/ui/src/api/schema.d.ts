@@ -524,6 +524,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/layers/{layer}/features/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who changed a feature, what and when, newest first; also of one that was deleted */
+        get: operations["getFeatureHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -929,6 +946,15 @@ export interface components {
             /** @enum {string} */
             role?: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge";
         };
+        Act: {
+            /**
+             * Format: date-time
+             * @description Missing when it was not written down
+             */
+            at?: string;
+            /** @description The login; empty when it was not written down */
+            by: string;
+        };
         Alert: {
             area: number[][][];
             assignee: string;
@@ -1113,6 +1139,14 @@ export interface components {
             levels?: number[];
             /** @description Resolving needs one; closing what has not cleared, too */
             note?: string;
+        };
+        ByHand: {
+            /** @description Who drew it; then no import is its source */
+            drawn?: components["schemas"]["Act"];
+            /** @description Who changed its name, level or fields last */
+            edited?: components["schemas"]["Act"];
+            /** @description Who gave it its geometry last */
+            moved?: components["schemas"]["Act"];
         };
         CacheState: {
             /** Format: int64 */
@@ -1406,6 +1440,27 @@ export interface components {
             /** @enum {string} */
             type: "Feature";
         };
+        FeatureChange: {
+            /** @description By hand: the login of who did it; in the database: a role of it */
+            actor: string;
+            /** @description Missing of what was deleted, and of what an import created: it is the before of the next change, or the feature */
+            after?: components["schemas"]["FeatureState"];
+            /** Format: date-time */
+            at: string;
+            /** @description Missing of what was created */
+            before?: components["schemas"]["FeatureState"];
+            /** Format: int64 */
+            id: number;
+            /** @enum {string} */
+            kind: "created" | "updated" | "deleted";
+            /** @description Of an import: its source */
+            source: string;
+            /**
+             * @description By a person through this API, by an import, or by a session of the database itself
+             * @enum {string}
+             */
+            via: "hand" | "import" | "database";
+        };
         FeatureCollection: {
             features: components["schemas"]["Feature"][];
             /**
@@ -1423,10 +1478,14 @@ export interface components {
             update?: components["schemas"]["UpdateFeature"][];
         };
         FeatureProperties: {
+            /** @description What people did to it since */
+            by_hand: components["schemas"]["ByHand"];
             division: string;
             fields: {
                 [key: string]: unknown;
             };
+            /** @description The source of its import alone; empty when it was drawn by hand */
+            import: string;
             key: string;
             /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
             level: number;
@@ -1435,7 +1494,21 @@ export interface components {
             name: components["schemas"]["Text"];
             /** @enum {string} */
             origin: "real" | "schematic" | "synthetic" | "fact-table";
+            /** @description Where it comes from, in a sentence: the source of its import, and who drew, moved or edited it by hand and when */
             source: string;
+        };
+        FeatureState: {
+            division?: string;
+            fields?: {
+                [key: string]: unknown;
+            };
+            geometry?: components["schemas"]["Geometry"];
+            /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
+            level?: number;
+            name?: components["schemas"]["Text"];
+            /** @enum {string} */
+            origin?: "real" | "schematic" | "synthetic" | "fact-table";
+            source?: string;
         };
         FeedState: {
             /**
@@ -1759,6 +1832,9 @@ export interface components {
         };
         ListEvent: {
             items: components["schemas"]["Event"][];
+        };
+        ListFeatureChange: {
+            items: components["schemas"]["FeatureChange"][];
         };
         ListHit: {
             items: components["schemas"]["Hit"][];
@@ -3469,6 +3545,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFeatureHistory: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description Changes with a smaller id */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                layer: string;
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListFeatureChange"];
                 };
             };
             /** @description A problem (RFC 9457) */

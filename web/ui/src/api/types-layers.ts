@@ -123,9 +123,59 @@ export interface FeatureProperties {
   name: Text
   level: Level
   origin: Origin
+  /** In a sentence of the server's: the import, and what was done by hand. */
   source: string
+  /** The source of its import alone; empty when it was drawn by hand. */
+  import: string
+  by_hand: ByHand
   modified_at: string
   fields: Record<string, unknown> | null
+}
+
+/** What a person did to a feature; by is empty and at missing when it was not written down. */
+export interface Act {
+  by: string
+  at?: string
+}
+
+export interface ByHand {
+  drawn?: Act
+  moved?: Act
+  edited?: Act
+}
+
+/** What of a feature a change concerned; what is missing did not differ. */
+export interface FeatureState {
+  division?: string
+  name?: Text
+  level?: Level
+  origin?: Origin
+  source?: string
+  fields?: Record<string, unknown>
+  geometry?: Geometry
+}
+
+/** One entry of a feature's history. */
+export interface FeatureChange {
+  id: number
+  at: string
+  kind: 'created' | 'updated' | 'deleted'
+  via: 'hand' | 'import' | 'database'
+  actor: string
+  source: string
+  before?: FeatureState
+  after?: FeatureState
+}
+
+/** The payload of layer.changed. Without counts it does not tell of features; beyond 500 ids of a kind the counts alone do. */
+export interface LayerChanged {
+  layer: string
+  version: number
+  bbox: number[] | null
+  created?: number[]
+  updated?: number[]
+  deleted?: number[]
+  counts?: { created: number; updated: number; deleted: number }
 }
 
 export interface Feature {

@@ -72,6 +72,9 @@ test('coordinates are lon before lat', () => {
 
 test('fields of any shape are shown', () => {
   expect(fieldValue(3, 't')).toBe('3 t')
+  expect(fieldValue(0.1234567, 'm')).toBe('0.1234567 m')
+  expect(fieldValue(-1e-7)).toBe('-0.0000001')
+  expect(fieldValue('370602199001011238')).toBe('370602199001011238')
   expect(fieldValue(true)).toBe('是')
   expect(fieldValue(null)).toBe('–')
   expect(fieldValue({ zh: '甲', en: 'A' })).toBe('甲')

@@ -139,10 +139,13 @@ export function coordinates(lon: number, lat: number, digits = 4): string {
   return `${Math.abs(lon).toFixed(digits)}° ${lon < 0 ? 'W' : 'E'}, ${Math.abs(lat).toFixed(digits)}° ${lat < 0 ? 'S' : 'N'}`
 }
 
-/** A property of a feature as its card shows it. */
+/** A property of a feature as its card shows it, with all its digits. */
 export function fieldValue(value: unknown, unit?: string): string {
   if (value === null || value === undefined || value === '') return '–'
-  if (typeof value === 'number') return measured(value, unit ?? '')
+  if (typeof value === 'number') {
+    const text = new Intl.NumberFormat(language() === 'zh' ? 'zh-CN' : 'en-GB', { maximumFractionDigits: 20 }).format(value)
+    return unit ? `${text} ${unit}` : text
+  }
   if (typeof value === 'boolean') return value ? t('field.yes') : t('field.no')
   if (typeof value === 'object') {
     const text = value as Partial<Text>
