@@ -10,7 +10,10 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"onemap/internal/app"
 	"onemap/internal/charset"
@@ -31,12 +34,12 @@ type importObservationsCmd struct {
 	Value        string `help:"Column of the value; v, value, result, 值 … when not given." placeholder:"COLUMN"`
 	QC           string `name:"qc" help:"Column of the quality flag of QARTOD; qc, quality, 质控 when not given." placeholder:"COLUMN"`
 
-	Encoding  string   `help:"Text of the files: auto, utf-8, gb18030 (or gbk), utf-16le, utf-16be." default:"auto" placeholder:"NAME"`
-	Zone      string   `help:"Zone of times that name none, as Asia/Shanghai; without it they are refused." placeholder:"ZONE"`
-	Epoch     string   `help:"Unit of times that are numbers since 1970: s or ms; without it they are refused." default:"" enum:",s,ms" placeholder:"UNIT"`
-	DateOrder string   `help:"Dates whose year is last: mdy or dmy; without it those that can be read both ways are refused." default:"" enum:",mdy,dmy" placeholder:"ORDER"`
-	Decimal   string   `help:"Sign before a fraction: point or comma; when not given each number is read by itself, and in doubt by the delimiter." default:"" enum:",point,comma" placeholder:"SIGN"`
-	Missing   []string `help:"Number that stands for a missing value, as -9999; may be given again. Words like NULL and 缺测 and empty cells always do." placeholder:"CODE"`
+	Encoding  string `help:"Text of the files: auto, utf-8, gb18030 (or gbk), utf-16le, utf-16be." default:"auto" placeholder:"NAME"`
+	Zone      string `help:"Zone of times that name none, as Asia/Shanghai; without it they are refused." placeholder:"ZONE"`
+	Epoch     string `help:"Unit of times that are numbers since 1970: s or ms; without it they are refused." default:"" enum:",s,ms" placeholder:"UNIT"`
+	DateOrder string `help:"Dates whose year is last: mdy or dmy; without it those that can be read both ways are refused." default:"" enum:",mdy,dmy" placeholder:"ORDER"`
+	Decimal   string `help:"Sign before a fraction: point or comma; when not given each number is read by itself, and in doubt by the delimiter." default:"" enum:",point,comma" placeholder:"SIGN"`
+	Missing   codes  `help:"Number that stands for a missing value, as -9999; may be given again. Words like NULL and 缺测 and empty cells always do." placeholder:"CODE"`
 
 	Strict    bool   `help:"Stop at the first record that is refused; what came before it stays."`
 	Again     bool   `help:"Import a file although it was imported."`
@@ -45,6 +48,21 @@ type importObservationsCmd struct {
 	Chunk     int    `help:"Readings of a commit." default:"20000"`
 
 	Wait time.Duration `help:"How long to wait for a database that goes away during the import; 0: not at all." default:"5m"`
+}
+
+// codes are numbers that stand for a missing value.
+type codes []float64
+
+// Decode takes the numbers of one flag, separated by commas; a code may begin with a minus.
+func (c *codes) Decode(ctx *kong.DecodeContext) error {
+	for code := range strings.SplitSeq(ctx.Scan.Pop().String(), ",") {
+		v, err := strconv.ParseFloat(strings.TrimSpace(code), 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%q is no number; words for missing values are known already", code)
+		}
+		*c = append(*c, v)
+	}
+	return nil
 }
 
 // Run imports one file after the other and says what became of each.
@@ -92,7 +110,7 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 			Columns: backfill.Columns{
 				Device: c.Device, Datastream: c.Datastream, DatastreamID: c.DatastreamID, Time: c.Time, Value: c.Value, QC: c.QC,
 			},
-			Epoch: backfill.Epoch(c.Epoch), DateOrder: backfill.DateOrder(c.DateOrder), Decimal: backfill.Decimal(c.Decimal),
+			Epoch: backfill.Epoch(c.Epoch), DateOrder: backfill.DateOrder(c.DateOrder), Decimal: backfill.Decimal(c.Decimal), Missing: c.Missing,
 		},
 	}
 	encoding, ok := charset.Parse(c.Encoding)
@@ -101,13 +119,6 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 	}
 	if encoding != charset.Auto {
 		o.Read.Encoding = encoding
-	}
-	for _, code := range c.Missing {
-		v, err := strconv.ParseFloat(code, 64)
-		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-			return o, errs.InvalidField("--missing", "%q is no number; words for missing values are known already", code)
-		}
-		o.Read.Missing = append(o.Read.Missing, v)
 	}
 	if c.Rejects != "" && len(c.Files) > 1 {
 		return o, errs.InvalidField("--rejects", "names one file, and %d are imported", len(c.Files))
