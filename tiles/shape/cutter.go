@@ -25,12 +25,14 @@ type Cutter struct {
 	pen    pen
 	last   quad // the box that was drawn last, so as not to draw it again
 
-	held   []point // the polygons that are being drawn
-	rings  []heldRing
-	sides  []side
-	order  []uint64
-	boxes  []ringBox
-	mender *mender
+	held    []point // the polygons that are being drawn
+	rings   []heldRing
+	sides   []side
+	order   []uint64
+	boxes   []ringBox
+	chains  []chain
+	starred bool // of the one ring that is drawn: whether star found it valid before it was cut
+	mender  *mender
 }
 
 // point is a vertex in tile units from the tile's corner.

@@ -45,7 +45,7 @@ func (c *Cutter) finish() {
 // touches itself or another, holes lie in their exterior, and no exterior lies in another. A touch in a point may
 // be valid, but this does not look closer.
 func (c *Cutter) sound() bool {
-	if len(c.rings) == 1 && star(c.held) {
+	if len(c.rings) == 1 && (star(c.held) || c.starred && c.relink()) {
 		return true
 	}
 	return !c.crossing() && (len(c.rings) == 1 || !c.misplaced())
@@ -66,6 +66,9 @@ func star(ring []point) bool {
 	for _, p := range ring {
 		bx, by := p.x-cx, p.y-cy
 		if ax*by-ay*bx <= 0 {
+			if ax == bx && ay == by {
+				continue // a point twice
+			}
 			return false
 		}
 		if ay < 0 && by >= 0 {
@@ -83,7 +86,7 @@ type side struct {
 	next   int32 // the side behind it in its ring
 }
 
-// sides lists the sides of the rings that are held, by their smallest x: the key of a side is its x and its index.
+// listSides lists the sides of the rings that are held, by their smallest x: the key of a side is its x and its index.
 func (c *Cutter) listSides() {
 	c.sides, c.order = slices.Grow(c.sides[:0], len(c.held)), slices.Grow(c.order[:0], len(c.held))
 	from := 0
