@@ -32,6 +32,7 @@ type Cutter struct {
 	boxes   []ringBox
 	chains  []chain
 	starred bool // of the one ring that is drawn: whether star found it valid before it was cut
+	cut     bool // whether it reaches beyond the view
 	mender  *mender
 }
 

@@ -39,7 +39,7 @@ func (c *Cutter) mend() {
 func (c *Cutter) mendPolygon(points []point, rings []heldRing, from int) {
 	before := len(c.rings)
 	exterior := points[from:rings[0].end]
-	if len(rings) == 1 && star(exterior) {
+	if len(rings) == 1 && star(exterior, mean(exterior)) {
 		c.points = append(c.points[:0], exterior...)
 		c.hold(1, true)
 		return

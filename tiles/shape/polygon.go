@@ -38,7 +38,8 @@ func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 // cutRing brings a ring into c.points, cut, rounded and tidied, and gives twice its area.
 func (c *Cutter) cutRing(s *Shape, from, end uint32, keep uint64, sides uint8) int64 {
 	c.gather(s, from, end, keep, sides)
-	c.starred = sides != 0 && s.parts == 1 && len(c.points) > 0 && star(c.points)
+	c.cut = sides != 0
+	c.starred = s.parts == 1 && len(c.points) > 0 && star(c.points, c.at(s.Box.middle()))
 	c.clipRing(sides)
 	var area int64
 	c.points, area = tidy(c.points)

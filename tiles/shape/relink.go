@@ -1,7 +1,5 @@
 package shape
 
-import "slices"
-
 // chain is a stretch of a cut ring between two sides of the view: indexes of its first and last point, where these
 // are along the view's sides, and whether it has been taken.
 type chain struct {
@@ -28,40 +26,57 @@ func (c *Cutter) relink() bool {
 			return false
 		}
 	}
-	if c.cutSidesMeet() {
-		return false
-	}
-	return true
+	return !c.cutSidesMeet()
 }
 
-// findChains finds the chains of the ring. It reports false when there is none.
+// findChains finds the chains of the ring. It reports false when there is none, or when one touches a side of the
+// view on its way, where more than its ends must be looked at.
 func (c *Cutter) findChains() bool {
 	c.chains = c.chains[:0]
 	n := len(c.held)
-	start := -1
-	for i := range n {
-		if c.alongSide(c.held[i], c.held[(i+1)%n]) {
-			start = i + 1 // a chain begins behind a side of the view
-			break
+	on := c.onSide(c.held[n-1])
+	touches := false
+	for i, p := range c.held { // the sides from i-1 to i that end on a side of the view
+		was := on
+		on = c.onSide(p)
+		if !was && !on {
+			continue
 		}
-	}
-	if start < 0 {
-		return true // it touches no side along a line
-	}
-	open := false
-	for k := range n {
-		i := (start + k) % n
-		along := c.alongSide(c.held[i], c.held[(i+1)%n])
-		if !along && !open {
-			c.chains = append(c.chains, chain{first: i, from: c.around(c.held[i])})
+		before := i - 1
+		if i == 0 {
+			before = n - 1
 		}
-		if open = !along; open {
+		if was && on && c.alongSide(c.held[before], p) {
+			continue
+		}
+		if was {
+			c.chains = append(c.chains, chain{first: before, from: c.around(c.held[before])})
+		}
+		if on {
+			if len(c.chains) == 0 {
+				c.chains = append(c.chains, chain{first: -1}) // it began before the first point: its beginning comes last
+			}
 			last := &c.chains[len(c.chains)-1]
-			last.last = (i + 1) % n
-			last.to = c.around(c.held[last.last])
+			touches = touches || last.taken
+			last.last, last.to, last.taken = i, c.around(p), true
 		}
 	}
-	return len(c.chains) > 0
+	if len(c.chains) == 0 {
+		return true // the ring ends on no side
+	}
+	if c.chains[0].first < 0 {
+		last := c.chains[len(c.chains)-1]
+		if c.chains = c.chains[:len(c.chains)-1]; len(c.chains) == 0 {
+			return false
+		}
+		c.chains[0].first, c.chains[0].from = last.first, last.from
+		touches = touches || last.taken
+	}
+	for i := range c.chains {
+		touches = touches || !c.chains[i].taken || i > 0 && c.chains[i].first == c.chains[i-1].last || c.chains[i].first == c.chains[0].last && len(c.chains) > 1
+		c.chains[i].taken = false
+	}
+	return !touches
 }
 
 // alongSide reports whether two points lie on one side of the view.
@@ -131,39 +146,51 @@ func (c *Cutter) linkChains(ring []point) bool {
 	return len(c.rings) > 0
 }
 
-// cutSidesMeet reports whether sides of the rings that end on a side of the view, which the cut has made or moved,
-// have a point in common with others that are not their neighbours.
+// cutSidesMeet reports whether sides of the rings that end on a side of the view, which the cut has moved, have a
+// point in common with others that are not their neighbours.
 func (c *Cutter) cutSidesMeet() bool {
-	c.sides = slices.Grow(c.sides[:0], len(c.held))
-	c.order = c.order[:0]
 	from := 0
 	for _, r := range c.rings {
 		a := c.held[r.end-1]
+		on := c.onSide(a)
 		for i, b := range c.held[from:r.end] {
-			s := side{a: a, b: b, y0: min(a.y, b.y), y1: max(a.y, b.y), next: int32(from + i + 1)}
-			if b.x < a.x {
-				s.a, s.b = b, a
+			was := on
+			on = c.onSide(b)
+			if was != on || was && !c.alongSide(a, b) {
+				before, behind := from+i-1, from+i+1
+				if before < from {
+					before = r.end - 1
+				}
+				if behind == r.end {
+					behind = from
+				}
+				if c.sideMeets(a, b, [3]int{before, from + i, behind}) {
+					return true
+				}
 			}
-			if from+i+1 == r.end {
-				s.next = int32(from)
-			}
-			if c.onSide(a) || c.onSide(b) {
-				c.order = append(c.order, uint64(from+i))
-			}
-			c.sides = append(c.sides, s)
 			a = b
 		}
 		from = r.end
 	}
-	for _, at := range c.order {
-		s := &c.sides[at]
-		for i := range c.sides {
-			o := &c.sides[i]
-			if o.y0 <= s.y1 && s.y0 <= o.y1 && o.a.x <= s.b.x && s.a.x <= o.b.x &&
-				uint64(i) != at && s.next != int32(i) && o.next != int32(at) && s.meets(o) {
+	return false
+}
+
+// sideMeets reports whether the side from a to b has a point in common with one that is neither itself nor its
+// neighbour: these are those that end in the held points not.
+func (c *Cutter) sideMeets(a, b point, not [3]int) bool {
+	s := side{a: a, b: b}
+	x0, x1, y0, y1 := min(a.x, b.x), max(a.x, b.x), min(a.y, b.y), max(a.y, b.y)
+	from := 0
+	for _, r := range c.rings {
+		p := c.held[r.end-1]
+		for i, q := range c.held[from:r.end] {
+			away := p.x < x0 && q.x < x0 || p.x > x1 && q.x > x1 || p.y < y0 && q.y < y0 || p.y > y1 && q.y > y1
+			if at := from + i; !away && at != not[0] && at != not[1] && at != not[2] && s.meets(&side{a: p, b: q}) {
 				return true
 			}
+			p = q
 		}
+		from = r.end
 	}
 	return false
 }

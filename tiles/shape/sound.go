@@ -45,23 +45,28 @@ func (c *Cutter) finish() {
 // touches itself or another, holes lie in their exterior, and no exterior lies in another. A touch in a point may
 // be valid, but this does not look closer.
 func (c *Cutter) sound() bool {
-	if len(c.rings) == 1 && (star(c.held) || c.starred && c.relink()) {
+	if len(c.rings) == 1 && (c.starred && (!c.cut || c.relink()) || star(c.held, mean(c.held))) {
 		return true
 	}
 	return !c.crossing() && (len(c.rings) == 1 || !c.misplaced())
 }
 
-// star reports whether all of a ring's outline is seen from the mean of its points, and runs clockwise around it
-// once. Such a ring does not touch itself.
-func star(ring []point) bool {
-	var sum point
+// mean is the mean of a ring's points.
+func mean(ring []point) (sum point) {
 	for _, p := range ring {
 		sum.x += p.x
 		sum.y += p.y
 	}
 	n := int64(len(ring))
-	cx, cy := sum.x/n, sum.y/n
-	ax, ay := ring[n-1].x-cx, ring[n-1].y-cy
+	return point{sum.x / n, sum.y / n}
+}
+
+// star reports whether all of a ring's outline is seen from a point, and runs around it once as an exterior does.
+// Such a ring does not touch itself.
+func star(ring []point, from point) bool {
+	cx, cy := from.x, from.y
+	last := ring[len(ring)-1]
+	ax, ay := last.x-cx, last.y-cy
 	turns := 0
 	for _, p := range ring {
 		bx, by := p.x-cx, p.y-cy
