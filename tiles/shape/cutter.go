@@ -31,8 +31,8 @@ type Cutter struct {
 	order   []uint64
 	boxes   []ringBox
 	chains  []chain
-	starred bool // of the one ring that is drawn: whether star found it valid before it was cut
-	cut     bool // whether it reaches beyond the view
+	starred bool // of the one ring that is drawn: whether star found it valid, before it was cut if cut is set
+	cut     bool
 	mender  *mender
 }
 

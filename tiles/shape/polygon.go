@@ -8,7 +8,7 @@ type quad struct{ x0, y0, x1, y1 int64 }
 // drawPolygons draws the polygons of a shape.
 func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 	c.last = quad{}
-	c.starred = false
+	c.starred, c.cut = false, false
 	c.release(0)
 	if s.Small(c.view.Z) {
 		c.drawQuad(s.Box)
@@ -38,11 +38,18 @@ func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 // cutRing brings a ring into c.points, cut, rounded and tidied, and gives twice its area.
 func (c *Cutter) cutRing(s *Shape, from, end uint32, keep uint64, sides uint8) int64 {
 	c.gather(s, from, end, keep, sides)
-	c.cut = sides != 0
-	c.starred = s.parts == 1 && len(c.points) > 0 && star(c.points, c.at(s.Box.middle()))
+	alone := s.parts == 1
+	middle := c.at(s.Box.middle())
+	// What the view cuts of a ring that is seen whole from a point in the view is seen whole, too.
+	outside := sides != 0 && (middle.x <= c.lo || middle.x >= c.hi || middle.y <= c.lo || middle.y >= c.hi)
+	c.starred = alone && outside && len(c.points) > 0 && star(c.points, middle)
 	c.clipRing(sides)
 	var area int64
 	c.points, area = tidy(c.points)
+	if alone && !outside && len(c.points) > 0 {
+		c.starred = star(c.points, middle)
+	}
+	c.cut = sides != 0 && (outside || !c.starred)
 	return area
 }
 
@@ -97,7 +104,7 @@ func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 	if max(a.x-b.x, b.x-a.x) < max(a.y-b.y, b.y-a.y) {
 		aside = point{1, 0}
 	}
-	c.starred = false
+	c.starred, c.cut = false, false
 	for range 2 { // on the other side when the first lies out of the view
 		c.gather(s, from, other+1, c.keep, everySide)
 		for _, p := range slices.Backward(c.points) {

@@ -8,25 +8,30 @@ type chain struct {
 	taken       bool
 }
 
-// relink makes the one ring that is held, which was valid before it was cut, the rings that it comes to in the
-// view: the cut leaves sides on each other where the ring leaves the view and comes back. It reports false, and
-// leaves the ring as it was, when the result is not known to be valid.
+// relink makes the one ring that is held, which reaches beyond the view, the rings that it comes to in it: the cut
+// leaves sides on each other where the ring leaves the view and comes back. It reports false, and leaves the ring as
+// it was, when the result is not known to be valid. Of a ring that was valid before, only what was cut is looked at.
 func (c *Cutter) relink() bool {
 	if !c.findChains() {
 		return false
 	}
-	if len(c.chains) > 1 {
-		whole := append(c.spare[:0], c.held...)
-		c.spare = whole
+	linked := len(c.chains) > 1
+	if linked {
+		c.spare = append(c.spare[:0], c.held...)
 		c.release(0)
-		if !c.linkChains(whole) {
-			c.release(0)
-			c.points = append(c.points[:0], whole...)
-			c.hold(1, true)
-			return false
+		linked = c.linkChains(c.spare)
+	}
+	if linked || len(c.chains) <= 1 {
+		if c.starred && !c.cutSidesMeet() || !c.starred && !c.crossing() {
+			return true
 		}
 	}
-	return !c.cutSidesMeet()
+	if len(c.chains) > 1 {
+		c.release(0)
+		c.points = append(c.points[:0], c.spare...)
+		c.hold(1, true)
+	}
+	return false
 }
 
 // findChains finds the chains of the ring. It reports false when there is none, or when one touches a side of the
@@ -103,7 +108,7 @@ func (c *Cutter) around(p point) int64 {
 // linkChains holds the rings that the chains make: each goes on, along the sides of the view, in the chain that
 // begins next.
 func (c *Cutter) linkChains(ring []point) bool {
-	side := c.hi - c.lo
+	side, sum := c.hi-c.lo, int64(0)
 	corners := [4]point{{c.lo, c.lo}, {c.hi, c.lo}, {c.hi, c.hi}, {c.lo, c.hi}}
 	for i := range c.chains {
 		if c.chains[i].taken {
@@ -139,11 +144,12 @@ func (c *Cutter) linkChains(ring []point) bool {
 		var area int64
 		if c.points, area = tidy(c.points); area > 0 {
 			c.hold(area, true)
+			sum += area
 		} else if area < 0 {
 			return false
 		}
 	}
-	return len(c.rings) > 0
+	return sum > 0 && sum == loopArea(ring) // or the ring runs the other way in a part of the view
 }
 
 // cutSidesMeet reports whether sides of the rings that end on a side of the view, which the cut has moved, have a

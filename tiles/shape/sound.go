@@ -45,8 +45,13 @@ func (c *Cutter) finish() {
 // touches itself or another, holes lie in their exterior, and no exterior lies in another. A touch in a point may
 // be valid, but this does not look closer.
 func (c *Cutter) sound() bool {
-	if len(c.rings) == 1 && (c.starred && (!c.cut || c.relink()) || star(c.held, mean(c.held))) {
-		return true
+	if len(c.rings) == 1 {
+		switch {
+		case c.starred && !c.cut, !c.starred && star(c.held, mean(c.held)):
+			return true
+		case c.cut && c.relink():
+			return true
+		}
 	}
 	return !c.crossing() && (len(c.rings) == 1 || !c.misplaced())
 }
