@@ -96,7 +96,7 @@ type side struct {
 	next   int32 // the side behind it in its ring
 }
 
-// listSides lists the sides of the rings that are held, by their smallest x: the key of a side is its x and its index.
+// listSides lists the sides of the rings that are held, and their keys: the smallest x of each and its index.
 func (c *Cutter) listSides() {
 	c.sides, c.order = slices.Grow(c.sides[:0], len(c.held)), slices.Grow(c.order[:0], len(c.held))
 	from := 0
@@ -117,7 +117,24 @@ func (c *Cutter) listSides() {
 		}
 		from = r.end
 	}
-	slices.Sort(c.order)
+}
+
+// fewSides is up to how many sides looking at all pairs is faster than sorting them.
+const fewSides = 48
+
+// pairsMeet is crossing, by all pairs.
+func (c *Cutter) pairsMeet() bool {
+	for i := range c.sides {
+		s := &c.sides[i]
+		for j := i + 1; j < len(c.sides); j++ {
+			o := &c.sides[j]
+			if o.y0 <= s.y1 && s.y0 <= o.y1 && o.a.x <= s.b.x && s.a.x <= o.b.x &&
+				s.next != int32(j) && o.next != int32(i) && s.meets(o) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // orderKey sorts by x, then by index.
@@ -126,6 +143,10 @@ func orderKey(x int64, index int) uint64 { return uint64(x+1<<20)<<32 | uint64(i
 // crossing reports whether sides that are not neighbours in their ring have a point in common.
 func (c *Cutter) crossing() bool {
 	c.listSides()
+	if len(c.sides) <= fewSides {
+		return c.pairsMeet()
+	}
+	slices.Sort(c.order)
 	for i, key := range c.order {
 		at := int32(uint32(key))
 		s := &c.sides[at]
