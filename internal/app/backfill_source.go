@@ -113,7 +113,7 @@ func (s *source) begin(ctx context.Context, o backfill.Options) error {
 			return err
 		}
 		var d charset.Detector
-		if _, err := io.Copy(&d, stopping{ctx, s.text}); ctx.Err() != nil {
+		if _, err := io.Copy(&d, stopping{ctx, s.text}); err != nil && ctx.Err() != nil {
 			return err
 		} // any other failure comes again when the records are read, behind those that are whole
 		s.detect = d.Encoding()
