@@ -6,11 +6,17 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"onemap/internal/app"
+	"onemap/internal/charset"
 	"onemap/internal/config"
 	"onemap/internal/errs"
 	"onemap/sensors/backfill"
@@ -18,7 +24,7 @@ import (
 
 type importObservationsCmd struct {
 	config.Database
-	Files []string `arg:"" name:"file" help:"CSV with a row of column names, or NDJSON, in UTF-8; gzip is taken; - is standard input."`
+	Files []string `arg:"" name:"file" help:"CSV with a row of column names, one row a reading or one column a datastream, or NDJSON; gzip is taken; - is standard input."`
 
 	Format       string `help:"Form of the files: auto, csv or ndjson." default:"auto" enum:"auto,csv,ndjson"`
 	Device       string `help:"Column of the device; device, device_id, station, 设备 … when not given." placeholder:"COLUMN"`
@@ -27,7 +33,13 @@ type importObservationsCmd struct {
 	Time         string `help:"Column of the time; t, time, ts, timestamp, 时间 … when not given." placeholder:"COLUMN"`
 	Value        string `help:"Column of the value; v, value, result, 值 … when not given." placeholder:"COLUMN"`
 	QC           string `name:"qc" help:"Column of the quality flag of QARTOD; qc, quality, 质控 when not given." placeholder:"COLUMN"`
-	Zone         string `help:"Zone of times that name none, as Asia/Shanghai; without it they are refused." placeholder:"ZONE"`
+
+	Encoding  string `help:"Text of the files: auto, utf-8, gb18030 (or gbk), utf-16le, utf-16be." default:"auto" placeholder:"NAME"`
+	Zone      string `help:"Zone of times that name none, as Asia/Shanghai; without it they are refused." placeholder:"ZONE"`
+	Epoch     string `help:"Unit of times that are numbers since 1970: s or ms; without it they are refused." default:"" enum:",s,ms" placeholder:"UNIT"`
+	DateOrder string `help:"Dates whose year is last: mdy or dmy; without it those that can be read both ways are refused." default:"" enum:",mdy,dmy" placeholder:"ORDER"`
+	Decimal   string `help:"Sign before a fraction: point or comma; when not given each number is read by itself, and in doubt by the delimiter." default:"" enum:",point,comma" placeholder:"SIGN"`
+	Missing   codes  `help:"Number that stands for a missing value, as -9999; may be given again. Words like NULL and 缺测 and empty cells always do." placeholder:"CODE"`
 
 	Strict    bool   `help:"Stop at the first record that is refused; what came before it stays."`
 	Again     bool   `help:"Import a file although it was imported."`
@@ -36,6 +48,21 @@ type importObservationsCmd struct {
 	Chunk     int    `help:"Readings of a commit." default:"20000"`
 
 	Wait time.Duration `help:"How long to wait for a database that goes away during the import; 0: not at all." default:"5m"`
+}
+
+// codes are numbers that stand for a missing value.
+type codes []float64
+
+// Decode takes the numbers of one flag, separated by commas; a code may begin with a minus.
+func (c *codes) Decode(ctx *kong.DecodeContext) error {
+	for code := range strings.SplitSeq(ctx.Scan.Pop().String(), ",") {
+		v, err := strconv.ParseFloat(strings.TrimSpace(code), 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%q is no number; words for missing values are known already", code)
+		}
+		*c = append(*c, v)
+	}
+	return nil
 }
 
 // Run imports one file after the other and says what became of each.
@@ -85,7 +112,15 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 			Columns: backfill.Columns{
 				Device: c.Device, Datastream: c.Datastream, DatastreamID: c.DatastreamID, Time: c.Time, Value: c.Value, QC: c.QC,
 			},
+			Epoch: backfill.Epoch(c.Epoch), DateOrder: backfill.DateOrder(c.DateOrder), Decimal: backfill.Decimal(c.Decimal), Missing: c.Missing,
 		},
+	}
+	encoding, ok := charset.Parse(c.Encoding)
+	if !ok {
+		return o, errs.InvalidField("--encoding", "%q is none of auto, utf-8, gb18030, utf-16le, utf-16be", c.Encoding)
+	}
+	if encoding != charset.Auto {
+		o.Read.Encoding = encoding
 	}
 	if c.Rejects != "" && len(c.Files) > 1 {
 		return o, errs.InvalidField("--rejects", "names one file, and %d are imported", len(c.Files))
@@ -130,8 +165,8 @@ func printBackfill(w io.Writer, r app.BackfillReport) {
 	if !r.Finished {
 		how = "stopped behind line " + fmt.Sprint(r.State.Position.Line)
 	}
-	fmt.Fprintf(w, "%s: %s: %d records, stored %d (new %d, history %d, late %d), duplicates %d, conflicts %d, flagged bad %d, refused %d\n",
-		r.Path, how, n.Records, n.Stored, n.Stored-n.Late-n.History, n.History, n.Late, n.Duplicates, n.Conflicts, n.Bad, n.RefusedAll())
+	fmt.Fprintf(w, "%s: %s: %d records, stored %d (new %d, history %d, late %d), duplicates %d, conflicts %d, flagged bad %d, missing %d, refused %d\n",
+		r.Path, how, n.Records, n.Stored, n.Stored-n.Late-n.History, n.History, n.Late, n.Duplicates, n.Conflicts, n.Bad, n.Missing, n.RefusedAll())
 	for _, reason := range slices.Sorted(maps.Keys(n.Refused)) {
 		fmt.Fprintf(w, "  refused as %s: %d\n", reason, n.Refused[reason])
 	}
@@ -141,7 +176,7 @@ func printBackfill(w io.Writer, r app.BackfillReport) {
 	if !r.Already && r.Took > 0 {
 		fmt.Fprintf(w, "  %d readings in %s, %.0f/s\n", r.Rows, r.Took.Round(time.Millisecond), float64(r.Rows)/r.Took.Seconds())
 	}
-	if r.Note != "" {
-		fmt.Fprintf(w, "  note: %s\n", r.Note)
+	for _, note := range r.Notes {
+		fmt.Fprintf(w, "  note: %s\n", note)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"onemap/internal/app"
 	"onemap/store/storetest"
@@ -24,7 +25,7 @@ func TestImportObservationsCommand(t *testing.T) {
 	args := []string{
 		"import-observations", "--device", "站", "--datastream", "项", "--time", "when", "--value", "reading", "--zone", "Asia/Shanghai", path,
 	}
-	for i, want := range []string{"imported: 3 records, stored 2 (new 0, history 2, late 0), duplicates 0, conflicts 0, flagged bad 0, refused 1", "already imported"} {
+	for i, want := range []string{"imported: 3 records, stored 2 (new 0, history 2, late 0), duplicates 0, conflicts 0, flagged bad 0, missing 0, refused 1", "already imported"} {
 		code, out, errOut := command(t, args...)
 		if code != []int{exitRefused, exitOK}[i] || !strings.Contains(out, want) {
 			t.Fatalf("exit %d, no %q in\n%s%s", code, want, out, errOut)
@@ -120,5 +121,64 @@ func TestProgressOfAnImport(t *testing.T) {
 	p.ShowNote("importing", 25, 100, "half a note")
 	if !strings.Contains(b.String(), ", 25 of 100  half a note\n") {
 		t.Errorf("printed: %q", b.String())
+	}
+}
+
+// A file of each kind that people send, through the command: what is stored, what is counted, what is said.
+func TestImportObservationsOfManyKinds(t *testing.T) {
+	url := storetest.NewURL(t)
+	t.Setenv("ONEMAP_DATABASE", url)
+	conn := oneDevice(t, url)
+	day := time.Now().UTC().AddDate(0, 0, -3)
+	local, noon := day.Format("2006/1/2")+" 8:05", day.Format(time.DateOnly)+" 00:05:00"
+	gbk, err := simplifiedchinese.GBK.NewEncoder().String(strings.Repeat("a,level,x,1,\n", 10_000) + "a,level," + local + ",1.5,备注\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		text  string
+		args  []string
+		code  int
+		want  string // of what is printed
+		value float64
+	}{
+		"short times":      {"device,datastream,t,v\na,level," + local + ",1.5\n", nil, exitOK, "stored 1 ", 1.5},
+		"wide":             {"时间,站号,level(m),备注\n" + local + ",a,2.5,x\n", nil, exitOK, "columns that name no datastream are not read: 备注", 2.5},
+		"thousands":        {"device,datastream,t,v\na,level," + local + ",\"1,2.5,3\"\na,level," + local + ",12.5\n", nil, exitRefused, "refused as bad-value: 1", 12.5},
+		"GBK late":         {"device,datastream,t,v,note\n" + gbk, nil, exitRefused, "refused as bad-time: 10000", 1.5},
+		"missing codes":    {"device,datastream,t,v\na,level," + local + ",-9999\na,level," + local + ",缺测\na,level," + local + ",1.5\n", []string{"--missing=-9999"}, exitOK, "stored 1 (new 0, history 1, late 0), duplicates 0, conflicts 0, flagged bad 0, missing 2, refused 0", 1.5},
+		"epochs":           {fmt.Sprintf("device,datastream,t,v\na,level,%d,1.5\n", day.Truncate(24*time.Hour).Add(5*time.Minute).UnixMilli()), []string{"--epoch", "ms"}, exitOK, "stored 1 ", 1.5},
+		"a code, detached": {"device,datastream,t,v\na,level," + local + ",-9999\na,level," + local + ",1.5\n", []string{"--missing", "-9999"}, exitOK, "missing 1, refused 0", 1.5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := conn.Exec(t.Context(), `truncate observation, observation_conflict, latest, ingest_batch, observation_import`); err != nil {
+				t.Fatal(err)
+			}
+			args := append([]string{"import-observations", "--zone", "Asia/Shanghai"}, c.args...)
+			code, out, errOut := command(t, append(args, file(t, "a.csv", c.text))...)
+			if code != c.code || !strings.Contains(out, c.want) {
+				t.Errorf("exit %d, no %q in\n%s%s", code, c.want, out, errOut)
+			}
+			var at time.Time
+			var value float64
+			if err := conn.QueryRow(t.Context(), `select ts, value from observation`).Scan(&at, &value); err != nil || at.UTC().Format(time.DateTime) != noon || value != c.value {
+				t.Errorf("stored %g of %s, want %g of %s (%v)", value, at.UTC(), c.value, noon, err)
+			}
+		})
+	}
+	for option, text := range map[string]string{
+		"--epoch":      "device,datastream,t,v\na,level,1763596800,1\na,level,1763596801,1\n",
+		"--date-order": "device,datastream,t,v\na,level,3/4/2026 8:05,1\n",
+		"--decimal":    "device|datastream|t|v\na|level|" + local + "|1,234\n",
+	} {
+		code, out, errOut := command(t, "import-observations", "--zone", "Asia/Shanghai", file(t, "a.csv", text))
+		if code != exitUsage || !strings.Contains(errOut, option) || !strings.Contains(out, "stopped behind line 1: 0 records, stored 0") {
+			t.Errorf("exit %d, no %q in\n%s%s", code, option, out, errOut)
+		}
+	}
+	for flag, value := range map[string]string{"--encoding": "latin1", "--missing": "none"} {
+		if code, _, errOut := command(t, "import-observations", flag, value, file(t, "a.csv", "")); code != exitUsage || !strings.Contains(errOut, flag) {
+			t.Errorf("%s: exit %d\n%s", flag, code, errOut)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"onemap/internal/core"
@@ -48,7 +49,7 @@ type BackfillReport struct {
 	State         backfill.State
 	Rows          int64 // readings of this run
 	Took          time.Duration
-	Note          string // what a person should know, or empty
+	Notes         []string // what a person should know
 }
 
 const (
@@ -96,6 +97,7 @@ type backfilling struct {
 	in      *store.Backfill
 	reg     *backfill.Registry
 	rejects *rejects
+	some    bool // some value was understood; the reading goroutine's
 	began   time.Time
 	report  BackfillReport
 }
@@ -142,16 +144,25 @@ func (f *backfilling) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.reg = backfill.NewRegistry(streams)
-	r, err := backfill.Open(f.src.text, f.o.Read, st.Position)
+	f.reg, f.some = backfill.NewRegistry(streams), st.Counts.Taken() > 0
+	o := f.o.Read
+	o.Known, o.Encoding = f.reg.Known, f.src.detect
+	r, err := backfill.Open(f.src.text, o, st.Position)
 	if err != nil {
 		return f.src.say(err)
 	}
-	if f.rejects, f.report.Note, err = openRejects(f.src.rejects, st.RejectsBytes); err != nil {
+	var note string
+	if f.rejects, note, err = openRejects(f.src.rejects, st.RejectsBytes); err != nil {
 		return err
 	}
+	f.report.Notes = notes(r.Note(), note)
 	defer f.rejects.close()
 	return f.chunks(ctx, r)
+}
+
+// notes lists those that say something.
+func notes(all ...string) []string {
+	return slices.DeleteFunc(all, func(note string) bool { return note == "" })
 }
 
 // chunks reads ahead, one chunk, of what is being stored.
@@ -239,7 +250,7 @@ func (f *backfilling) take(c *chunk, rec *backfill.Record, received time.Time, a
 			return err
 		}
 		if reason != "" {
-			refusals = append(refusals, backfill.Refusal{Line: rec.Line, Reason: reason, Detail: detail, Record: rec.Raw})
+			refusals = append(refusals, backfill.Refusal{Line: rec.Line, Offset: rec.Offset, Reason: reason, Detail: detail, Record: rec.Raw})
 			continue
 		}
 		if o.QC == sensors.QCBad {
@@ -248,12 +259,14 @@ func (f *backfilling) take(c *chunk, rec *backfill.Record, received time.Time, a
 		c.Observations, c.lines = append(c.Observations, o), append(c.lines, rec.Line)
 	}
 	if len(refusals) > 0 {
-		if err := f.stops(rec, &refusals[0], c.End); err != nil {
+		if err := f.stops(refusals); err != nil {
 			c.Observations, c.lines = c.Observations[:obs], c.lines[:obs]
 			return err
 		}
 	}
 	c.Counts.Records++
+	c.Counts.Missing += rec.Missing
+	f.some = f.some || len(rec.Values)+int(rec.Missing) > 0
 	c.Counts.Bad += bad
 	for _, r := range refusals {
 		c.refuse(r)
@@ -284,13 +297,16 @@ func (f *backfilling) observe(rec *backfill.Record, v *backfill.Value, received 
 	return o, reason, detail, nil
 }
 
-// stops says whether a refusal ends the import: with --strict each does, and a file whose first time names no
-// zone would be refused line by line.
-func (f *backfilling) stops(rec *backfill.Record, r *backfill.Refusal, before backfill.Position) error {
-	switch {
-	case r.NoZone && (before.Line == 0 || before.Line == 1 && rec.Line == 2):
-		return errs.InvalidField("--zone", "line %d: %s; say which, as --zone Asia/Shanghai", r.Line, r.Detail)
-	case f.o.Strict:
+// stops says whether refusals of a record end the import: with --strict each does, and while no value has been
+// understood, one that an option would spare, for the whole file may be refused for the lack of it.
+func (f *backfilling) stops(refusals []backfill.Refusal) error {
+	for _, r := range refusals {
+		if r.Option != "" && !f.some {
+			return errs.InvalidField(r.Option, "line %d: %s", r.Line, r.Detail)
+		}
+	}
+	if f.o.Strict {
+		r := refusals[0]
 		return errs.InvalidField(fmt.Sprintf("line %d", r.Line), "%s (%s)", r.Detail, r.Reason)
 	}
 	return nil

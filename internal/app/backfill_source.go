@@ -16,6 +16,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"onemap/internal/charset"
 	"onemap/internal/errs"
 	"onemap/sensors/backfill"
 )
@@ -28,7 +29,8 @@ type source struct {
 	rejects string
 	size    int64
 	key     [32]byte
-	text    io.Reader // decompressed
+	detect  charset.Encoding // what was asked for, or what the text looks like
+	text    io.Reader        // decompressed
 	read    atomic.Int64
 }
 
@@ -90,7 +92,7 @@ func (s stopping) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-// begin hashes the file and goes back to its beginning.
+// begin hashes the file, finds its encoding and goes back to its beginning.
 func (s *source) begin(ctx context.Context, o backfill.Options) error {
 	h := sha256.New()
 	zone := "-"
@@ -98,13 +100,29 @@ func (s *source) begin(ctx context.Context, o backfill.Options) error {
 		zone = o.Zone.String()
 	}
 	fmt.Fprintf(h, "1 %q %q %q %d\n", o.Format, o.Columns, zone, o.MaxRecordBytes)
+	if more := fmt.Sprintf("%q %q %q %q %v\n", o.Encoding, o.Epoch, o.DateOrder, o.Decimal, o.Missing); more != noMoreOptions {
+		fmt.Fprint(h, more) // without them, a file that an older version has imported keeps its key
+	}
 	var err error
 	if s.size, err = io.Copy(h, stopping{ctx, s.file}); err != nil {
 		return err
 	}
 	h.Sum(s.key[:0])
+	if s.detect = o.Encoding; s.detect == "" || s.detect == charset.Auto {
+		if err := s.rewind(); err != nil {
+			return err
+		}
+		var d charset.Detector
+		if _, err := io.Copy(&d, stopping{ctx, s.text}); err != nil && ctx.Err() != nil {
+			return err
+		} // any other failure comes again when the records are read, behind those that are whole
+		s.detect = d.Encoding()
+	}
 	return s.rewind()
 }
+
+// noMoreOptions is how options that are not given are written into the hash.
+const noMoreOptions = `"" "" "" "" []` + "\n"
 
 // rewind goes to the beginning, and finds out whether the file is compressed.
 func (s *source) rewind() error {
@@ -215,10 +233,12 @@ func rejectRows(header bool, list []backfill.Refusal) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	if header {
-		_ = w.Write([]string{"line", "reason", "detail", "record"}) // Error tells
+		_ = w.Write([]string{"line", "reason", "detail", "record", "byte", "column"}) // Error tells
 	}
 	for _, one := range list {
-		_ = w.Write([]string{strconv.FormatInt(one.Line, 10), one.Reason, one.Detail, strings.ToValidUTF8(string(one.Record), "\uFFFD")})
+		_ = w.Write([]string{
+			strconv.FormatInt(one.Line, 10), one.Reason, one.Detail, strings.ToValidUTF8(string(one.Record), "\uFFFD"), strconv.FormatInt(one.Offset, 10), one.Column,
+		})
 	}
 	w.Flush()
 	return b.Bytes(), w.Error()

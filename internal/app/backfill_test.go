@@ -85,14 +85,14 @@ func stored(t testing.TB, url string) map[string]int {
 func TestImportObservations(t *testing.T) {
 	url, _ := village(t, 2)
 	text := head + row("dev-0", 0, 1) + row("dev-0", 60, 2) + row("dev-0", 60, 2) + row("dev-0", 60, 2.5) +
-		row("nobody", 0, 1) + row("dev-1", 0, "NaN") + row("dev-1", 60, 99) + "dev-1,level,yesterday,1\n" + row("dev-1", -9*366*86400, 1) + row("dev-1", 0, 4)
+		row("nobody", 0, 1) + row("dev-1", 0, "1.5m") + row("dev-1", 0, "NaN") + row("dev-1", 60, 99) + "dev-1,level,yesterday,1\n" + row("dev-1", -9*366*86400, 1) + row("dev-1", 0, 4)
 	path := textFile(t, "a.csv", text)
 	r, err := importReadings(t.Context(), url, app.BackfillOptions{Path: path, ChunkRows: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := backfill.Counts{
-		Records: 10, Stored: 4, Late: 1, History: 3, Duplicates: 1, Conflicts: 1, Bad: 1,
+		Records: 11, Stored: 4, Late: 1, History: 3, Duplicates: 1, Conflicts: 1, Bad: 1, Missing: 1,
 		Refused: map[string]int64{backfill.ReasonNoDevice: 1, backfill.ReasonBadValue: 1, backfill.ReasonBadTime: 1, backfill.ReasonExpired: 1},
 	}
 	if d := cmp.Diff(want, r.State.Counts); d != "" || !r.Finished || r.Already || r.Resumed != 0 {
@@ -107,7 +107,7 @@ func TestImportObservations(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(rejects)), "\n")
-	for i, begin := range []string{"line,reason,", "6,unknown-device,", "7,bad-value,", "9,bad-time,", "10,expired,"} {
+	for i, begin := range []string{"line,reason,", "6,unknown-device,", "7,bad-value,", "10,bad-time,", "11,expired,"} {
 		if len(lines) != 5 || !strings.HasPrefix(lines[i], begin) {
 			t.Fatalf("rejects:\n%s", rejects)
 		}
@@ -176,7 +176,8 @@ func TestImportObservationsStops(t *testing.T) {
 		"strict":         {head + good + row("nobody", 0, 1), app.BackfillOptions{Strict: true}, false, "line 3", "nobody"},
 		"no zone":        {head + "dev-0,level,2026-03-14 12:00,1\n", app.BackfillOptions{}, false, "--zone", "line 2"},
 		"synthetic":      {head + good, app.BackfillOptions{}, true, "--synthetic", "dev-0"},
-		"GBK":            {"\xc9\xe8\xb1\xb8,t,v\n", app.BackfillOptions{}, false, "", "iconv"},
+		"GBK":            {"\xc9\xe8\xb1\xb8,t,v\n", app.BackfillOptions{}, false, "line 1", "there are: 设备"},
+		"epochs":         {head + "dev-0,level,1763596800000,1\n", app.BackfillOptions{}, false, "--epoch", "line 2"},
 		"chunk":          {head, app.BackfillOptions{ChunkRows: 1e6}, false, "--chunk", "50000"},
 		"truncated gzip": {"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b", app.BackfillOptions{}, false, "", "unexpected EOF"},
 	} {

@@ -6,13 +6,14 @@ import (
 	"maps"
 	"time"
 
+	"onemap/internal/charset"
 	"onemap/internal/core"
 	"onemap/sensors"
 )
 
 // The reasons for which a record, or a value of one, is refused; those of a publish that apply, and these.
 const (
-	ReasonBadText    = "bad-text" // not UTF-8
+	ReasonBadText    = "bad-text" // a byte that is no text in the file's encoding
 	ReasonBadQC      = "bad-qc"   // no quality flag of QARTOD
 	ReasonExpired    = "expired"  // older than its retention class keeps
 	ReasonBadJSON    = sensors.ReasonBadJSON
@@ -41,12 +42,19 @@ type Columns struct {
 	Device, Datastream, DatastreamID, Time, Value, QC string
 }
 
-// Options says how a file is read. The zero value reads both forms and refuses times without a zone.
+// Options says how a file is read. The zero value reads both forms, and refuses times without a zone, times that
+// are numbers and what else can be read in two ways.
 type Options struct {
 	Format         Format
+	Encoding       charset.Encoding // UTF-16 is told by its mark; any other text is UTF-8 unless this is GB18030
 	Columns        Columns
 	Zone           *time.Location // of times that name none; nil refuses them
-	MaxRecordBytes int            // 0 is 1 MiB
+	Epoch          Epoch          // of times that are numbers
+	DateOrder      DateOrder
+	Decimal        Decimal
+	Missing        []float64              // values that stand for a missing one, as -9999
+	Known          func(name string) bool // whether a device has a datastream of the name: a column of a wide table; nil: none
+	MaxRecordBytes int                    // 0 is 1 MiB
 }
 
 // Position is a place between two records.
@@ -67,19 +75,23 @@ type Value struct {
 
 // Refusal is what is wrong with a record, or with one value of it.
 type Refusal struct {
-	Line   int64 // of its first line, from 1
+	Line   int64  // of its first line, from 1
+	Offset int64  // of its first byte, or of the first byte that is no text, in the decompressed file; UTF-16 counts as UTF-8
+	Column string // the column or member that is wrong; "" is the whole record
 	Reason string
-	Detail string // printable; names the field
-	Record []byte // valid until the next record
-	NoZone bool   // a time names no zone, and no zone was given
+	Detail string // printable; begins with the column
+	Option string // with this option of the command the record can be read; "": none helps
+	Record []byte // as UTF-8, valid until the next record
 }
 
-// Record is one line of NDJSON or one row of CSV: its readings and its refusals. It is valid until the
-// next one.
+// Record is one line of NDJSON or one row of CSV: its readings, what is missing and its refusals. It is valid
+// until the next one.
 type Record struct {
 	Line     int64
-	Raw      []byte
+	Offset   int64
+	Raw      []byte // as UTF-8
 	Values   []Value
+	Missing  int64 // values that the file says are missing
 	Refusals []Refusal
 }
 
@@ -90,6 +102,8 @@ type Reader interface {
 	Next() (*Record, error)
 	// Position is the place behind the last record.
 	Position() Position
+	// Note is what a person should know of how the file is read, or "".
+	Note() string
 }
 
 // Counts is what became of a file's readings so far.
@@ -101,6 +115,7 @@ type Counts struct {
 	Duplicates int64            `json:"duplicates"` // there already, with the same value
 	Conflicts  int64            `json:"conflicts"`  // there already, with another value: kept beside it
 	Bad        int64            `json:"bad"`        // kept and flagged: out of the range of their type
+	Missing    int64            `json:"missing"`    // values that the file says are missing: not stored
 	Refused    map[string]int64 `json:"refused"`    // by reason
 }
 
@@ -113,6 +128,7 @@ func (c Counts) Add(d Counts) Counts {
 	c.Duplicates += d.Duplicates
 	c.Conflicts += d.Conflicts
 	c.Bad += d.Bad
+	c.Missing += d.Missing
 	sum := make(map[string]int64, len(c.Refused)+len(d.Refused))
 	maps.Copy(sum, c.Refused)
 	for reason, n := range d.Refused {
@@ -129,6 +145,12 @@ func (c Counts) RefusedAll() (n int64) {
 	}
 	return n
 }
+
+// Taken is how many values were understood: stored, known already or missing.
+func (c Counts) Taken() int64 { return c.Stored + c.Duplicates + c.Conflicts + c.Missing }
+
+// AllRefused reports whether there was something to import, and all of it was refused.
+func (c Counts) AllRefused() bool { return c.Taken() == 0 && c.RefusedAll() > 0 }
 
 // State is how far a file is.
 type State struct {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onemap/internal/charset"
 	"onemap/internal/errs"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
@@ -43,6 +44,9 @@ func rest(t testing.TB, r backfill.Reader) (out []string) {
 				who = fmt.Sprint(v.DatastreamID)
 			}
 			out = append(out, fmt.Sprintf("%d: %s %s %g qc%d", rec.Line, who, v.Time.Format(time.RFC3339Nano), v.Value, v.QC))
+		}
+		if rec.Missing > 0 {
+			out = append(out, fmt.Sprintf("%d: missing %d", rec.Line, rec.Missing))
 		}
 		for _, f := range rec.Refusals {
 			out = append(out, fmt.Sprintf("%d: refused %s: %s", f.Line, f.Reason, f.Detail))
@@ -94,24 +98,23 @@ func TestCSV(t *testing.T) {
 			[]string{
 				"2: refused unknown-device: device: empty", "3: refused unknown-datastream: datastream: empty",
 				"4: refused bad-time: t: 2026-02-30T04:00:00Z is not a time like 2026-03-14T12:00:00+08:00",
-				"5: refused bad-time: t: 2026-03-14T04:00:00 names no zone", "6: refused bad-time: t: empty",
-				"7: refused bad-value: v: NaN is not a number", "8: refused bad-value: v: 1e999 is larger than a number can be",
-				"9: refused bad-value: v: 0x1p3 is not a number", "10: refused bad-value: v: empty",
-				"11: refused bad-qc: qc: 7 is none of 1, 2, 3, 4, 9", "12: refused bad-shape: 3 columns, the header has 5",
+				"5: refused bad-time: t: 2026-03-14T04:00:00 names no zone; say which, as --zone Asia/Shanghai", "6: refused bad-time: t: empty",
+				"7: missing 1", "8: refused bad-value: v: 1e999 is larger than a number can be",
+				"9: refused bad-value: v: 0x1p3 is not a number",
+				"10: missing 1", "11: refused bad-qc: qc: 7 is none of 1, 2, 3, 4, 9", "12: refused bad-shape: 3 columns, the header has 5",
 				"13: refused bad-shape: a quote in the middle of a cell",
-				"14: refused bad-text: not UTF-8 (GBK? convert the file first)", "15: a/level 2026-03-14T04:00:00Z 3 qc1",
+				"14: refused bad-text: byte 1 of the record is not UTF-8", "15: a/level 2026-03-14T04:00:00Z 3 qc1",
 			},
 		},
 		"a row without end": {
 			"device,datastream,t,v\n" + long + "\na,level,2026-03-14T04:00:00Z,2\n", backfill.Options{MaxRecordBytes: 64},
 			[]string{"2: refused too-large: the record is longer than 64 bytes", "3: a/level 2026-03-14T04:00:00Z 2 qc0"},
 		},
-		"GBK":       {"\xc9\xe8\xb1\xb8,t,v\n", backfill.Options{}, []string{"error: the text is not UTF-8 (GBK?); convert it first: iconv -f GB18030 -t UTF-8 FILE"}},
-		"UTF-16":    {"\xff\xfed\x00", backfill.Options{}, []string{"error: the text is not UTF-8 (UTF-16?); convert it first: iconv -f UTF-16 -t UTF-8 FILE"}},
+		"GBK":       {"\xc9\xe8\xb1\xb8,t,v\n", backfill.Options{}, []string{"error: line 1: byte 1 is no text; say the encoding, as --encoding gb18030"}},
 		"empty":     {"", backfill.Options{}, []string{"error: the file is empty"}},
-		"no value":  {"device,datastream,t\n", backfill.Options{}, []string{"error: line 1: there is no column v, value, result, 值, 监测值; there are: device, datastream, t"}},
-		"no device": {"datastream,t,v\n", backfill.Options{}, []string{"error: line 1: columns device and datastream, or datastream_id, are needed; there are: datastream, t, v"}},
-		"twice":     {"datastream_id,t,v,v\n", backfill.Options{}, []string{`error: line 1: the column "v" is there twice`}},
+		"no value":  {"device,datastream,t\n", backfill.Options{}, []string{"error: line 1: no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream; --value names it; there are: device, datastream, t"}},
+		"no device": {"datastream,t,v\n", backfill.Options{}, []string{"error: line 1: columns device and datastream, or datastream_id, are needed; --device, --datastream and --datastream-id name them; there are: datastream, t, v"}},
+		"twice":     {"datastream_id,t,v,v\n", backfill.Options{}, []string{`error: line 1: the column "v" is there twice; there are: datastream_id, t, v, v`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if d := cmp.Diff(c.want, read(t, c.text, c.o)); d != "" {
@@ -137,8 +140,8 @@ func TestNDJSON(t *testing.T) {
 		"a wrong value costs itself alone": {
 			`{"device":"a","t":"2026-03-14T04:00:00Z","v":{"level":"1","rain":2,"x":null,"y":1e999}}`,
 			[]string{
-				"1: a/rain 2026-03-14T04:00:00Z 2 qc0", `1: refused bad-value: v.level: "\"1\"" is not a number`,
-				"1: refused bad-value: v.x: null is not a number", "1: refused bad-value: v.y: 1e999 is larger than a number can be",
+				"1: a/rain 2026-03-14T04:00:00Z 2 qc0", "1: missing 1", `1: refused bad-value: v.level: "\"1\"" is not a number`,
+				"1: refused bad-value: v.y: 1e999 is larger than a number can be",
 			},
 		},
 		"a name given twice": {
@@ -159,10 +162,10 @@ func TestNDJSON(t *testing.T) {
 ` + "\xb4\xf3" + `
 {"device":"a","datastream":"level","t":"2026-03-14T04:00:00Z","v":2}`,
 			[]string{
-				"1: refused bad-json: not JSON", "2: refused bad-time: t: missing", "3: refused bad-time: t: not a string", "4: refused bad-shape: v: missing",
+				"1: refused bad-json: not JSON", "2: refused bad-time: t: missing", "3: refused bad-time: t: 1700000000 looks like a time since 1970 in seconds; if it is, give --epoch s", "4: refused bad-shape: v: missing",
 				"5: refused bad-shape: device: given twice", "6: refused unknown-device: device: missing", "7: refused unknown-datastream: datastream: missing",
 				"8: refused bad-shape: v: empty", `9: refused unknown-datastream: datastream_id: "\"x\"" is no datastream's id`, "10: refused bad-shape: not an object",
-				"11: refused bad-text: not UTF-8 (GBK? convert the file first)", "12: a/level 2026-03-14T04:00:00Z 2 qc0",
+				"11: refused bad-text: byte 1 of the record is not UTF-8", "12: a/level 2026-03-14T04:00:00Z 2 qc0",
 			},
 		},
 	} {
@@ -226,9 +229,12 @@ func TestObserve(t *testing.T) {
 
 func FuzzCSV(f *testing.F) {
 	f.Add([]byte("device,datastream,t,v,qc\na,level,2026-03-14T12:00:00+08:00,1.5,3\n\"a\nb\",\"x,2026-03-14 12:00,1,\r\n"), 1)
+	f.Add([]byte("title\n\nsep=|\rtime|device|level|rain(mm)\r1763596800|\xb4\xf3|1,5|--\r"), 0)
+	f.Add([]byte("\xff\xfed\x00,\x00t\x00"), 0)
 	f.Add([]byte("\ufeffdatastream_id;t;v\n1;2026-03-14T12:00:00Z;1\n\n\"\"\"\n"), 2)
 	f.Fuzz(func(t *testing.T, text []byte, stop int) {
 		resumes(t, text, backfill.Options{Format: backfill.FormatCSV, Zone: time.UTC, MaxRecordBytes: 200}, stop)
+		resumes(t, text, backfill.Options{Format: backfill.FormatCSV, Encoding: charset.GB18030, Epoch: backfill.EpochSeconds, Known: known, MaxRecordBytes: 200}, stop)
 	})
 }
 
@@ -247,6 +253,8 @@ func resumes(t *testing.T, text []byte, o backfill.Options, stop int) {
 		text string
 		at   backfill.Position
 	}
+	mark := charset.Mark(text)
+	utf16 := mark == charset.UTF16LE || mark == charset.UTF16BE // its bytes are counted as UTF-8
 	all := func(in io.Reader, at backfill.Position) (out []line, err error) {
 		r, err := backfill.Open(in, o, at)
 		if err != nil {
@@ -255,7 +263,7 @@ func resumes(t *testing.T, text []byte, o backfill.Options, stop int) {
 		for {
 			rec, err := r.Next()
 			if errors.Is(err, io.EOF) {
-				if at := r.Position(); at.Offset != int64(len(text)) {
+				if at := r.Position(); at.Offset != int64(len(text)) && !utf16 {
 					t.Fatalf("ended at byte %d of %d", at.Offset, len(text))
 				}
 				return out, nil
@@ -263,7 +271,7 @@ func resumes(t *testing.T, text []byte, o backfill.Options, stop int) {
 			if err != nil {
 				t.Fatalf("a record cannot be an error: %v", err)
 			}
-			if len(rec.Values)+len(rec.Refusals) == 0 {
+			if len(rec.Values)+len(rec.Refusals) == 0 && rec.Missing == 0 {
 				t.Fatalf("line %d vanished", rec.Line)
 			}
 			for _, v := range rec.Values {
@@ -271,7 +279,7 @@ func resumes(t *testing.T, text []byte, o backfill.Options, stop int) {
 					t.Fatalf("line %d: %+v", rec.Line, v)
 				}
 			}
-			out = append(out, line{fmt.Sprintf("%d %v %v", rec.Line, rec.Values, rec.Refusals), r.Position()})
+			out = append(out, line{fmt.Sprintf("%d %d %v %d %v", rec.Line, rec.Offset, rec.Values, rec.Missing, rec.Refusals), r.Position()})
 		}
 	}
 	whole, err := all(bytes.NewReader(text), backfill.Position{})

@@ -11,11 +11,12 @@ import (
 type Registry struct {
 	byID   map[int64]*Stream
 	byName map[string]map[string]*Stream
+	names  map[string]bool // of datastreams
 }
 
 // NewRegistry makes one of a list.
 func NewRegistry(streams []Stream) *Registry {
-	r := &Registry{byID: make(map[int64]*Stream, len(streams)), byName: map[string]map[string]*Stream{}}
+	r := &Registry{byID: make(map[int64]*Stream, len(streams)), byName: map[string]map[string]*Stream{}, names: map[string]bool{}}
 	for i := range streams {
 		s := &streams[i]
 		r.byID[s.ID] = s
@@ -23,9 +24,13 @@ func NewRegistry(streams []Stream) *Registry {
 			r.byName[s.Device] = map[string]*Stream{}
 		}
 		r.byName[s.Device][s.Name] = s
+		r.names[s.Name] = true
 	}
 	return r
 }
+
+// Known reports whether a device has a datastream of the name.
+func (r *Registry) Known(name string) bool { return r.names[name] }
 
 // Find gives the datastream of a value, or why there is none.
 func (r *Registry) Find(v *Value) (s *Stream, reason, detail string) {

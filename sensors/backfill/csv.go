@@ -2,129 +2,49 @@ package backfill
 
 import (
 	"bytes"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
-	"onemap/internal/errs"
+	"onemap/internal/charset"
 )
 
-// table reads CSV, RFC 4180, one row a reading.
+// table reads CSV, RFC 4180, one row a reading, or a row a time of a device and a column a datastream (a wide
+// table).
 type table struct {
 	*lines
 	o       Options
-	comma   byte
-	width   int // columns
-	col     struct{ device, datastream, id, time, value, qc int }
+	text    decoding
+	times   timeReader
+	numbers numberReader
+	comma   []byte   // the delimiter
+	head    []string // the names of the columns
+	width   int      // columns
+	col     columns
+	wide    []wideColumn // nil: one row a reading
+	unread  []string     // columns of a wide table that name no datastream
 	cells   [][]byte
 	scratch []byte
+	joined  []byte // date and time of day
 	rec     Record
-}
-
-// usual names a column may have, in lower case, when none is given.
-func usual(column string) []string {
-	switch column {
-	case "device":
-		return []string{"device", "device_id", "station", "设备", "设备编号", "测站"}
-	case "datastream":
-		return []string{"datastream", "datastream_name", "name", "指标", "要素"}
-	case "datastream_id":
-		return []string{"datastream_id"}
-	case "t":
-		return []string{"t", "time", "ts", "timestamp", "时间", "监测时间"}
-	case "v":
-		return []string{"v", "value", "result", "值", "监测值"}
-	default:
-		return []string{"qc", "quality", "质控"}
-	}
-}
-
-// newTable reads the header.
-func newTable(l *lines, o Options) (*table, error) {
-	t := &table{lines: l, o: o, comma: ','}
-	head, whole, err := l.record()
-	if err != nil {
-		return nil, errs.Wrap(errs.Invalid, err, "the first row, which names the columns, cannot be read")
-	}
-	switch {
-	case !utf8.Valid(head):
-		return nil, notUTF8("GBK")
-	case !whole:
-		return nil, errs.InvalidField("line 1", "a quote is not closed")
-	}
-	for _, c := range []byte("\t;") {
-		if bytes.Count(head, []byte{c}) > bytes.Count(head, []byte{t.comma}) {
-			t.comma = c
-		}
-	}
-	if msg := t.split(head); msg != "" {
-		return nil, errs.InvalidField("line 1", "%s", msg)
-	}
-	names := make([]string, len(t.cells))
-	for i, c := range t.cells {
-		names[i] = strings.ToLower(string(bytes.TrimSpace(c)))
-	}
-	t.width = len(names)
-	return t, t.place(names)
-}
-
-// place finds the columns that are needed: of time and value, and either the datastream's id or the device
-// and the datastream's name.
-func (t *table) place(names []string) error {
-	for _, c := range []struct {
-		at          *int
-		name, given string
-	}{
-		{&t.col.device, "device", t.o.Columns.Device},
-		{&t.col.datastream, "datastream", t.o.Columns.Datastream},
-		{&t.col.id, "datastream_id", t.o.Columns.DatastreamID},
-		{&t.col.time, "t", t.o.Columns.Time},
-		{&t.col.value, "v", t.o.Columns.Value},
-		{&t.col.qc, "qc", t.o.Columns.QC},
-	} {
-		want := usual(c.name)
-		if c.given != "" {
-			want = []string{strings.ToLower(c.given)}
-		}
-		*c.at = -1
-		for _, name := range want {
-			i := slices.Index(names, name)
-			if i < 0 {
-				continue
-			}
-			if slices.Contains(names[i+1:], name) {
-				return errs.InvalidField("line 1", "the column %q is there twice", name)
-			}
-			*c.at = i
-			break
-		}
-		if *c.at < 0 && (c.given != "" || c.name == "t" || c.name == "v") {
-			return errs.InvalidField("line 1", "there is no column %s; there are: %s", strings.Join(want, ", "), clip(strings.Join(names, ", ")))
-		}
-	}
-	if t.col.id < 0 && (t.col.device < 0 || t.col.datastream < 0) {
-		return errs.InvalidField("line 1", "columns device and datastream, or datastream_id, are needed; there are: %s", clip(strings.Join(names, ", ")))
-	}
-	return nil
 }
 
 // split cuts a row into its cells; msg is what is wrong with it.
 func (t *table) split(row []byte) (msg string) {
 	t.cells, t.scratch = t.cells[:0], t.scratch[:0]
 	for {
-		if len(row) > 0 && row[0] == '"' {
-			cell, rest, ok := t.quoted(row[1:])
-			if !ok || len(rest) > 0 && rest[0] != t.comma {
+		if quote := bytes.TrimLeft(row, " "); len(quote) > 0 && quote[0] == '"' {
+			cell, rest, ok := t.quoted(quote[1:])
+			rest = bytes.TrimLeft(rest, " ")
+			if !ok || len(rest) > 0 && !bytes.HasPrefix(rest, t.comma) {
 				return "a quote is not closed, or something follows it"
 			}
 			t.cells = append(t.cells, cell)
 			if len(rest) == 0 {
 				return ""
 			}
-			row = rest[1:]
+			row = rest[len(t.comma):]
 			continue
 		}
-		i := bytes.IndexByte(row, t.comma)
+		i := t.delimiter(row)
 		cell := row
 		if i >= 0 {
 			cell = row[:i]
@@ -136,8 +56,16 @@ func (t *table) split(row []byte) (msg string) {
 		if i < 0 {
 			return ""
 		}
-		row = row[i+1:]
+		row = row[i+len(t.comma):]
 	}
+}
+
+// delimiter returns the index of the next delimiter, or -1.
+func (t *table) delimiter(row []byte) int {
+	if len(t.comma) == 1 {
+		return bytes.IndexByte(row, t.comma[0])
+	}
+	return bytes.Index(row, t.comma)
 }
 
 // quoted takes a cell behind its opening quote and gives what follows the closing one.
@@ -161,9 +89,8 @@ func (t *table) quoted(b []byte) (cell, rest []byte, ok bool) {
 // Next gives the next row that is not empty.
 func (t *table) Next() (*Record, error) {
 	for {
-		line := t.pos.Line + 1
 		row, whole, err := t.record()
-		t.rec.begin(line, row)
+		t.rec.begin(t.before, row)
 		if t.rec.tooLong(err, t.limit) {
 			return &t.rec, nil
 		}
@@ -178,7 +105,7 @@ func (t *table) Next() (*Record, error) {
 			if row, err = t.firstLine(); err != nil {
 				return nil, err
 			}
-			t.rec.begin(line, row)
+			t.rec.begin(t.before, row)
 			t.row(row, false)
 		}
 		return &t.rec, nil
@@ -188,22 +115,35 @@ func (t *table) Next() (*Record, error) {
 // Position is the place behind the last row.
 func (t *table) Position() Position { return t.pos }
 
+// Note names the columns of a wide table that are not read.
+func (t *table) Note() string {
+	if len(t.wide) == 0 || len(t.unread) == 0 {
+		return ""
+	}
+	return "columns that name no datastream are not read: " + clip(strings.Join(t.unread, ", "))
+}
+
 // row takes a row; it reports whether the row has the shape of one.
 func (t *table) row(row []byte, whole bool) bool {
-	if !utf8.Valid(row) {
-		t.rec.refuse(ReasonBadText, "not UTF-8 (GBK? convert the file first)")
+	text, bad := t.text.utf8(row)
+	t.rec.Raw = text
+	if bad >= 0 {
+		t.rec.refuseText(bad, t.text.gb)
 		return false
 	}
 	if !whole {
-		t.rec.refuse(ReasonBadShape, "a quote is not closed")
+		t.rec.refuse(ReasonBadShape, "", "a quote is not closed")
 		return false
 	}
-	if msg := t.split(row); msg != "" {
-		t.rec.refuse(ReasonBadShape, msg)
+	if msg := t.split(text); msg != "" {
+		t.rec.refuse(ReasonBadShape, "", msg)
 		return false
+	}
+	for len(t.cells) > t.width && len(bytes.TrimSpace(t.cells[len(t.cells)-1])) == 0 {
+		t.cells = t.cells[:len(t.cells)-1] // delimiters at the end of a row
 	}
 	if len(t.cells) != t.width {
-		t.rec.refuse(ReasonBadShape, itoa(len(t.cells))+" columns, the header has "+itoa(t.width))
+		t.rec.refuse(ReasonBadShape, "", itoa(len(t.cells))+" columns, the header has "+itoa(t.width))
 		return false
 	}
 	for i, c := range t.cells {
@@ -213,50 +153,82 @@ func (t *table) row(row []byte, whole bool) bool {
 	return true
 }
 
-// value makes a reading of the cells.
+// value makes readings of the cells.
 func (t *table) value() {
 	var v Value
-	if !t.whose(&v) {
-		return
-	}
-	at, msg, noZone := parseTime(t.cells[t.col.time], t.o.Zone)
-	if msg != "" {
-		t.rec.refuse(ReasonBadTime, "t: "+msg)
-		t.rec.Refusals[len(t.rec.Refusals)-1].NoZone = noZone
-		return
-	}
-	v.Time = at
-	if v.Value, msg = parseNumber(t.cells[t.col.value]); msg != "" {
-		t.rec.refuse(ReasonBadValue, "v: "+msg)
+	if !t.whose(&v) || !t.when(&v) {
 		return
 	}
 	if t.col.qc >= 0 {
+		var msg string
 		if v.QC, msg = parseQC(t.cells[t.col.qc]); msg != "" {
-			t.rec.refuse(ReasonBadQC, "qc: "+msg)
+			t.rec.refuse(ReasonBadQC, t.head[t.col.qc], msg)
 			return
 		}
 	}
-	t.rec.Values = append(t.rec.Values, v)
+	if t.wide == nil {
+		t.reading(&v, t.col.value)
+		return
+	}
+	for _, c := range t.wide {
+		v.Datastream = c.name
+		t.reading(&v, c.index)
+	}
 }
 
-// whose names the datastream: by its id, when the row has one.
+// reading takes the value of a cell.
+func (t *table) reading(v *Value, cell int) {
+	value, missing, bad := t.numbers.read(t.cells[cell])
+	switch {
+	case bad.msg != "":
+		t.rec.refuseFor(ReasonBadValue, t.head[cell], bad)
+	case missing:
+		t.rec.Missing++
+	default:
+		v.Value = value
+		t.rec.Values = append(t.rec.Values, *v)
+	}
+}
+
+// when reads the time, with the date of a column of its own if there is one.
+func (t *table) when(v *Value) bool {
+	at, bad := t.times.read(t.cells[t.col.time])
+	if bad.msg != "" && bad.option == "" && t.col.date >= 0 {
+		t.joined = append(append(append(t.joined[:0], t.cells[t.col.date]...), ' '), t.cells[t.col.time]...)
+		at, bad = t.times.read(t.joined)
+	}
+	if bad.msg != "" {
+		t.rec.refuseFor(ReasonBadTime, t.head[t.col.time], bad)
+		return false
+	}
+	v.Time = at
+	return true
+}
+
+// whose names the datastream: by its id, when the row has one. In a wide table it names the device alone.
 func (t *table) whose(v *Value) bool {
-	if t.col.id >= 0 && (len(t.cells[t.col.id]) > 0 || t.col.device < 0 || t.col.datastream < 0) {
+	if t.wide == nil && t.col.id >= 0 && (len(t.cells[t.col.id]) > 0 || t.col.device < 0 || t.col.datastream < 0) {
 		var msg string
 		if v.DatastreamID, msg = parseID(t.cells[t.col.id]); msg != "" {
-			t.rec.refuse(ReasonNoStream, "datastream_id: "+msg)
+			t.rec.refuse(ReasonNoStream, t.head[t.col.id], msg)
 			return false
 		}
 		return true
 	}
-	v.Device, v.Datastream = t.cells[t.col.device], t.cells[t.col.datastream]
-	switch {
-	case len(v.Device) == 0:
-		t.rec.refuse(ReasonNoDevice, "device: empty")
-	case len(v.Datastream) == 0:
-		t.rec.refuse(ReasonNoStream, "datastream: empty")
-	default:
+	v.Device = t.cells[t.col.device]
+	if charset.FirstHigh(v.Device) < len(v.Device) {
+		v.Device = []byte(halfWidth(v.Device)) // ids are ASCII
+	}
+	if len(v.Device) == 0 {
+		t.rec.refuse(ReasonNoDevice, t.head[t.col.device], "empty")
+		return false
+	}
+	if t.wide != nil {
 		return true
 	}
-	return false
+	if v.Datastream = t.cells[t.col.datastream]; len(v.Datastream) == 0 {
+		t.rec.refuse(ReasonNoStream, t.head[t.col.datastream], "empty")
+		return false
+	}
+	return true
 }

@@ -23,6 +23,7 @@ type lines struct {
 	from  int // of the bytes not taken yet
 	to    int
 	ended error // what the reader ended with
+	cr    bool  // lines end by a carriage return alone
 	pos   Position
 
 	took   int      // where the last record begins in buf
@@ -50,6 +51,7 @@ func (l *lines) fill() bool {
 	}
 	for range 100 {
 		n, err := l.r.Read(l.buf[l.to:])
+		l.newlines(l.buf[l.to : l.to+n])
 		l.to += n
 		if err != nil {
 			l.ended = err
@@ -61,6 +63,18 @@ func (l *lines) fill() bool {
 	}
 	l.ended = io.ErrNoProgress
 	return false
+}
+
+// newlines makes carriage returns newlines where they end lines.
+func (l *lines) newlines(b []byte) {
+	if !l.cr {
+		return
+	}
+	for i, c := range b {
+		if c == '\r' {
+			b[i] = '\n'
+		}
+	}
 }
 
 // failed is why the reader ended, when that is not the end of the file.
@@ -118,6 +132,7 @@ func trimCR(b []byte) []byte {
 
 // passOver takes a line whose end is not in the buffer, which is full.
 func (l *lines) passOver() ([]byte, error) {
+	l.before = l.pos
 	head := bytes.Clone(l.buf[l.from:min(l.to, l.from+256)])
 	for {
 		rest := l.buf[l.from:l.to]

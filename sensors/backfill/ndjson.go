@@ -3,7 +3,7 @@ package backfill
 import (
 	"bytes"
 	"encoding/json"
-	"unicode/utf8"
+	"strings"
 )
 
 // ndjson reads one JSON object a line: {"device":…,"datastream":…,"t":…,"v":number}, with
@@ -11,16 +11,17 @@ import (
 // Other keys are not read.
 type ndjson struct {
 	*lines
-	o   Options
-	rec Record
+	text    decoding
+	times   timeReader
+	numbers numberReader
+	rec     Record
 }
 
 // Next gives the next line that is not empty.
 func (n *ndjson) Next() (*Record, error) {
 	for {
-		at := n.pos.Line + 1
 		line, err := n.next()
-		n.rec.begin(at, line)
+		n.rec.begin(n.before, line)
 		if n.rec.tooLong(err, n.limit) {
 			return &n.rec, nil
 		}
@@ -37,6 +38,9 @@ func (n *ndjson) Next() (*Record, error) {
 
 // Position is the place behind the last line.
 func (n *ndjson) Position() Position { return n.pos }
+
+// Note is empty.
+func (n *ndjson) Note() string { return "" }
 
 // members are the raw values of the keys that are read; nil where one is missing.
 type members struct {
@@ -63,17 +67,19 @@ func (m *members) of(key []byte) *[]byte {
 }
 
 func (n *ndjson) line(b []byte) {
+	b, bad := n.text.utf8(b)
+	n.rec.Raw = b
 	switch {
-	case !utf8.Valid(b):
-		n.rec.refuse(ReasonBadText, "not UTF-8 (GBK? convert the file first)")
+	case bad >= 0:
+		n.rec.refuseText(bad, n.text.gb)
 		return
 	case !json.Valid(b):
-		n.rec.refuse(ReasonBadJSON, "not JSON")
+		n.rec.refuse(ReasonBadJSON, "", "not JSON")
 		return
 	}
 	s := scan{b: b}
 	if s.peek() != '{' {
-		n.rec.refuse(ReasonBadShape, "not an object")
+		n.rec.refuse(ReasonBadShape, "", "not an object")
 		return
 	}
 	var m members
@@ -88,7 +94,7 @@ func (n *ndjson) line(b []byte) {
 		}
 	})
 	if twice != "" {
-		n.rec.refuse(ReasonBadShape, twice+": given twice")
+		n.rec.refuse(ReasonBadShape, twice, "given twice")
 		return
 	}
 	n.reading(m)
@@ -98,30 +104,31 @@ func (n *ndjson) line(b []byte) {
 func (n *ndjson) reading(m members) {
 	var v Value
 	if m.t == nil {
-		n.rec.refuse(ReasonBadTime, "t: missing")
+		n.rec.refuse(ReasonBadTime, "t", "missing")
 		return
 	}
-	text, ok := text(m.t)
+	when, ok := text(m.t)
 	if !ok {
-		n.rec.refuse(ReasonBadTime, "t: not a string")
+		if when = m.t; !isNumber(string(when)) {
+			n.rec.refuse(ReasonBadTime, "t", "not a string")
+			return
+		}
+	}
+	var bad fault
+	if v.Time, bad = n.times.read(when); bad.msg != "" {
+		n.rec.refuseFor(ReasonBadTime, "t", bad)
 		return
 	}
-	at, msg, noZone := parseTime(text, n.o.Zone)
-	if msg != "" {
-		n.rec.refuse(ReasonBadTime, "t: "+msg)
-		n.rec.Refusals[len(n.rec.Refusals)-1].NoZone = noZone
-		return
-	}
-	v.Time = at
 	if m.qc != nil {
+		var msg string
 		if v.QC, msg = parseQC(m.qc); msg != "" {
-			n.rec.refuse(ReasonBadQC, "qc: "+msg)
+			n.rec.refuse(ReasonBadQC, "qc", msg)
 			return
 		}
 	}
 	switch {
 	case m.v == nil:
-		n.rec.refuse(ReasonBadShape, "v: missing")
+		n.rec.refuse(ReasonBadShape, "v", "missing")
 	case m.v[0] == '{':
 		n.several(m, v)
 	default:
@@ -131,13 +138,13 @@ func (n *ndjson) reading(m members) {
 
 // one takes a line with one value.
 func (n *ndjson) one(m members, v Value) {
-	if v.Value = n.finite(m.v, "v"); len(n.rec.Refusals) > 0 {
+	if !n.finite(&v.Value, m.v, "v") {
 		return
 	}
 	if m.id != nil {
 		var msg string
 		if v.DatastreamID, msg = parseID(m.id); msg != "" {
-			n.rec.refuse(ReasonNoStream, "datastream_id: "+msg)
+			n.rec.refuse(ReasonNoStream, "datastream_id", msg)
 			return
 		}
 	} else if !n.name(&v.Device, m.device, "device", ReasonNoDevice) || !n.name(&v.Datastream, m.datastream, "datastream", ReasonNoStream) {
@@ -158,18 +165,17 @@ func (n *ndjson) several(m members, v Value) {
 		if count++; count > maxValues {
 			return
 		}
-		before := len(n.rec.Refusals)
-		v.Datastream, v.Value = key, n.finite(raw, "v."+clip(string(key)))
-		if len(n.rec.Refusals) == before {
+		v.Datastream = key
+		if n.finite(&v.Value, raw, "v."+string(key)) {
 			n.rec.Values = append(n.rec.Values, v)
 		}
 	})
 	switch {
 	case count == 0:
-		n.rec.refuse(ReasonBadShape, "v: empty")
+		n.rec.refuse(ReasonBadShape, "v", "empty")
 	case count > maxValues:
-		n.rec.Values, n.rec.Refusals = n.rec.Values[:0], n.rec.Refusals[:0]
-		n.rec.refuse(ReasonTooLarge, "v: more than "+itoa(maxValues)+" values")
+		n.rec.Values, n.rec.Refusals, n.rec.Missing = n.rec.Values[:0], n.rec.Refusals[:0], 0
+		n.rec.refuse(ReasonTooLarge, "v", "more than "+itoa(maxValues)+" values")
 	default:
 		n.onlyOnce()
 	}
@@ -193,33 +199,45 @@ func (n *ndjson) onlyOnce() {
 			kept = append(kept, v)
 			continue
 		}
-		n.rec.refuse(ReasonBadValue, "v."+clip(string(v.Datastream))+": given twice")
+		n.rec.refuse(ReasonBadValue, "v."+string(v.Datastream), "given twice")
 	}
 	n.rec.Values = kept
 }
 
-// finite takes a JSON number; what else it is, is refused.
-func (n *ndjson) finite(raw []byte, field string) float64 {
+// finite takes a JSON number. It reports false for what is missing, as null and "--", and for what else it is,
+// which is refused.
+func (n *ndjson) finite(to *float64, raw []byte, field string) bool {
 	if c := raw[0]; c != '-' && (c < '0' || c > '9') {
-		n.rec.refuse(ReasonBadValue, field+": "+clip(string(raw))+" is not a number")
-		return 0
+		word, quoted := text(raw)
+		if string(raw) == "null" || quoted && isMissing(strings.TrimSpace(halfWidth(word))) {
+			n.rec.Missing++
+			return false
+		}
+		n.rec.refuse(ReasonBadValue, field, clip(string(raw))+" is not a number")
+		return false
 	}
-	v, msg := parseNumber(raw)
-	if msg != "" {
-		n.rec.refuse(ReasonBadValue, field+": "+msg)
+	v, missing, bad := n.numbers.read(raw)
+	switch {
+	case bad.msg != "":
+		n.rec.refuseFor(ReasonBadValue, field, bad)
+	case missing:
+		n.rec.Missing++
+	default:
+		*to = v
+		return true
 	}
-	return v
+	return false
 }
 
 // name takes a string that must not be empty.
 func (n *ndjson) name(to *[]byte, raw []byte, field, reason string) bool {
 	if raw == nil {
-		n.rec.refuse(reason, field+": missing")
+		n.rec.refuse(reason, field, "missing")
 		return false
 	}
 	s, ok := text(raw)
 	if !ok || len(s) == 0 {
-		n.rec.refuse(reason, field+": not a name")
+		n.rec.refuse(reason, field, "not a name")
 		return false
 	}
 	*to = s

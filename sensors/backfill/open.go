@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"onemap/internal/charset"
 	"onemap/internal/errs"
 )
 
@@ -16,19 +17,21 @@ func Open(r io.Reader, o Options, at Position) (Reader, error) {
 		o.MaxRecordBytes = defaultMaxRecord
 	}
 	l := newLines(r, max(o.MaxRecordBytes, 16), Position{})
-	if err := l.skipMark(); err != nil {
+	if err := l.begin(o.Encoding); err != nil {
 		return nil, err
 	}
 	format := o.Format
 	if format == FormatAuto || format == "" {
 		format = l.sniff()
 	}
+	text := decoding{gb: o.Encoding == charset.GB18030}
+	times := timeReader{zone: o.Zone, epoch: o.Epoch, order: o.DateOrder}
 	switch format {
 	case FormatNDJSON:
-		return &ndjson{lines: l, o: o}, l.seek(at)
+		return &ndjson{lines: l, text: text, times: times, numbers: numberReader{missing: o.Missing}}, l.seek(at)
 	case FormatCSV:
-		t, err := newTable(l, o)
-		if err != nil {
+		t := &table{lines: l, o: o, text: text, times: times, numbers: numberReader{decimal: o.Decimal, missing: o.Missing}}
+		if err := t.header(); err != nil {
 			return nil, err
 		}
 		return t, l.seek(at)
@@ -45,28 +48,78 @@ func (l *lines) seek(at Position) error {
 	return l.skipTo(at)
 }
 
-// skipMark takes the mark of UTF-8 at the beginning, and refuses that of UTF-16.
-func (l *lines) skipMark() error {
-	for l.to < 3 && l.fill() {
+// begin decodes UTF-16, takes the marks at the beginning and finds out how lines end.
+func (l *lines) begin(e charset.Encoding) error {
+	for l.to < 4 && l.fill() {
 		continue
 	}
-	head := l.buf[l.from:l.to]
-	switch {
+	if mark := charset.Mark(l.buf[:l.to]); mark == charset.UTF16LE || mark == charset.UTF16BE {
+		e = mark
+	}
+	if e == charset.UTF16LE || e == charset.UTF16BE {
+		var rest io.Reader = failing{l.ended}
+		if l.ended == nil {
+			rest = l.r
+		}
+		*l = *newLines(charset.NewReader(io.MultiReader(bytes.NewReader(bytes.Clone(l.buf[:l.to])), rest), e), l.limit, Position{})
+		for l.to < 4 && l.fill() {
+			continue
+		}
+	}
+	switch head := l.buf[:l.to]; {
 	case l.failed() != nil:
 		return l.failed()
-	case len(head) == 0:
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		return errs.New(errs.Invalid, "the file is a spreadsheet or a zip archive, no text; save the sheet as CSV")
+	}
+	l.skipMarks()
+	l.findLineEnd()
+	if l.to == l.from {
 		return errs.New(errs.Invalid, "the file is empty")
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		l.from, l.pos.Offset = l.from+3, 3
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return notUTF8("UTF-16")
 	}
 	return nil
 }
 
-// notUTF8 says what to do with a file in another encoding.
-func notUTF8(what string) error {
-	return errs.New(errs.Invalid, "the text is not UTF-8 (%s?); convert it first: iconv -f %s -t UTF-8 FILE", what, strings.Replace(what, "GBK", "GB18030", 1))
+// failing is a reader that has ended.
+type failing struct{ err error }
+
+// Read fails.
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// skipMarks takes the marks of UTF-8 at the beginning: programs that join files or save twice leave more than one.
+func (l *lines) skipMarks() {
+	const mark = "\xef\xbb\xbf"
+	for {
+		for l.to-l.from < len(mark) && l.fill() {
+			continue
+		}
+		if !bytes.HasPrefix(l.buf[l.from:l.to], []byte(mark)) {
+			return
+		}
+		l.from += len(mark)
+		l.pos.Offset += int64(len(mark))
+	}
+}
+
+// findLineEnd looks at the end of the first line: a carriage return without a newline ends all lines then.
+func (l *lines) findLineEnd() {
+	for seen := 0; ; {
+		have := l.buf[l.from:l.to]
+		if i := bytes.IndexAny(have[seen:], "\r\n"); i >= 0 && (seen+i+1 < len(have) || have[seen+i] == '\n') {
+			l.cr = have[seen+i] == '\r' && have[seen+i+1] != '\n'
+			break
+		} else if i >= 0 {
+			seen += i
+		} else {
+			seen = len(have)
+		}
+		if !l.fill() {
+			have = l.buf[l.from:l.to]
+			l.cr = len(have) > 0 && have[len(have)-1] == '\r' && seen == len(have)-1
+			break
+		}
+	}
+	l.newlines(l.buf[l.from:l.to])
 }
 
 // sniff tells the form by the first byte that is not white space.
@@ -77,14 +130,64 @@ func (l *lines) sniff() Format {
 	return FormatCSV
 }
 
-// refuse notes a refusal of the record.
-func (r *Record) refuse(reason, detail string) {
-	r.Refusals = append(r.Refusals, Refusal{Line: r.Line, Reason: reason, Detail: detail, Record: r.Raw})
+// decoding makes UTF-8 of records.
+type decoding struct {
+	gb      bool
+	decoder charset.Decoder
+}
+
+// utf8 returns a record as UTF-8, and the index of the first byte that is no text, or -1.
+func (d *decoding) utf8(record []byte) (text []byte, bad int) {
+	if d.gb {
+		return d.decoder.Decode(record)
+	}
+	return record, charset.FirstInvalid(record)
+}
+
+// refuse notes a refusal of the record, for what is wrong with one of its columns; "" is none of them.
+func (r *Record) refuse(reason, column, detail string) {
+	if column = clipName(column); column != "" {
+		detail = column + ": " + detail
+	}
+	r.Refusals = append(r.Refusals, Refusal{Line: r.Line, Offset: r.Offset, Column: column, Reason: reason, Detail: detail, Record: r.Raw})
+}
+
+// refuseFor refuses what a reader of times or numbers could not read.
+func (r *Record) refuseFor(reason, column string, bad fault) {
+	if bad.option != "" {
+		bad.msg += "; " + hint(bad.option)
+	}
+	r.refuse(reason, column, bad.msg)
+	r.Refusals[len(r.Refusals)-1].Option, _, _ = strings.Cut(bad.option, " ")
+}
+
+// hint says how to give an option.
+func hint(option string) string {
+	switch option {
+	case "--zone":
+		return "say which, as --zone Asia/Shanghai"
+	case "--date-order":
+		return "say which, by --date-order mdy or --date-order dmy"
+	case "--decimal":
+		return "say which, by --decimal comma or --decimal point"
+	default:
+		return "if it is, give " + option
+	}
+}
+
+// refuseText refuses a record whose byte bad is no text.
+func (r *Record) refuseText(bad int, gb bool) {
+	encoding := "UTF-8"
+	if gb {
+		encoding = "GB18030"
+	}
+	r.refuse(ReasonBadText, "", "byte "+itoa(bad+1)+" of the record is not "+encoding)
+	r.Refusals[len(r.Refusals)-1].Offset += int64(bad)
 }
 
 // begin makes the record ready for the next one.
-func (r *Record) begin(line int64, raw []byte) {
-	r.Line, r.Raw, r.Values, r.Refusals = line, raw, r.Values[:0], r.Refusals[:0]
+func (r *Record) begin(at Position, raw []byte) {
+	*r = Record{Line: at.Line + 1, Offset: at.Offset, Raw: raw, Values: r.Values[:0], Refusals: r.Refusals[:0]}
 }
 
 // tooLong is the refusal of a record that does not end, told by its beginning.
@@ -92,6 +195,6 @@ func (r *Record) tooLong(err error, limit int) bool {
 	if !errors.Is(err, errTooLong) {
 		return false
 	}
-	r.refuse(ReasonTooLarge, "the record is longer than "+itoa(limit)+" bytes")
+	r.refuse(ReasonTooLarge, "", "the record is longer than "+itoa(limit)+" bytes")
 	return true
 }

@@ -24,6 +24,16 @@ type Cutter struct {
 	spare  []point
 	pen    pen
 	last   quad // the box that was drawn last, so as not to draw it again
+
+	held    []point // the polygons that are being drawn
+	rings   []heldRing
+	sides   []side
+	order   []uint64
+	boxes   []ringBox
+	chains  []chain
+	starred bool // of the one ring that is drawn: whether star found it valid, before it was cut if cut is set
+	cut     bool
+	mender  *mender
 }
 
 // point is a vertex in tile units from the tile's corner.
@@ -32,8 +42,10 @@ type point struct{ x, y int64 }
 // Commands appends the geometry commands of the shape in the view, encoded as the packed field's
 // bytes are, to dst. Nothing of it in the view appends nothing.
 //
-// A polygon has the winding and the order of rings of MVT 2.1, no repeated point, no point on the
-// straight line between its neighbours, and no ring without area; what simplification or rounding
+// A polygon is valid by OGC Simple Features, whatever the shape is: where simplification or rounding makes
+// its rings cross or touch along a line, it is mended, and may come in other parts. It has the winding and
+// the order of rings of MVT 2.1, no repeated point, no point on the straight line between its neighbours,
+// and no ring without area; what simplification or rounding
 // would make vanish is drawn at least a unit wide. It does not allocate beyond dst and its scratch.
 func (c *Cutter) Commands(dst []byte, s *Shape, v *View) []byte {
 	if c.view != *v || !c.valid {

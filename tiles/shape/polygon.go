@@ -8,47 +8,49 @@ type quad struct{ x0, y0, x1, y1 int64 }
 // drawPolygons draws the polygons of a shape.
 func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 	c.last = quad{}
+	c.starred, c.cut = false, false
+	c.release(0)
 	if s.Small(c.view.Z) {
 		c.drawQuad(s.Box)
+		c.finish()
 		return
 	}
 	var from uint32
-	var before pen // where the polygon began
+	before := 0 // rings that were held when the polygon began
 	drawn := false
 	for _, part := range s.partTable() {
 		if part.y&partExterior != 0 {
-			before = c.pen
+			before = len(c.rings)
 			drawn = c.drawExterior(s, from, part, sides)
 		} else if drawn {
 			if area := c.cutRing(s, from, part.x, c.keep, sides); c.fills(area) {
-				c.pen, drawn = before, false // the view lies wholly in the hole
-			} else {
-				c.drawRing(area, false)
+				c.release(before)
+				drawn = false // the view lies wholly in the hole
+			} else if len(c.points) > 0 {
+				c.hold(area, false)
 			}
 		}
 		from = part.x
 	}
+	c.finish()
 }
 
 // cutRing brings a ring into c.points, cut, rounded and tidied, and gives twice its area.
 func (c *Cutter) cutRing(s *Shape, from, end uint32, keep uint64, sides uint8) int64 {
 	c.gather(s, from, end, keep, sides)
+	alone := s.parts == 1
+	middle := c.at(s.Box.middle())
+	// What the view cuts of a ring that is seen whole from a point in the view is seen whole, too.
+	outside := sides != 0 && (middle.x <= c.lo || middle.x >= c.hi || middle.y <= c.lo || middle.y >= c.hi)
+	c.starred = alone && outside && len(c.points) > 0 && star(c.points, middle)
 	c.clipRing(sides)
 	var area int64
 	c.points, area = tidy(c.points)
+	if alone && !outside && len(c.points) > 0 {
+		c.starred = star(c.points, middle)
+	}
+	c.cut = sides != 0 && (outside || !c.starred)
 	return area
-}
-
-// drawRing draws the ring in c.points, whose double area is known, and reports whether it has one.
-func (c *Cutter) drawRing(area int64, exterior bool) bool {
-	if area == 0 {
-		return false
-	}
-	if (area > 0) != exterior {
-		slices.Reverse(c.points)
-	}
-	c.pen.ring(c.points)
-	return true
 }
 
 // fills reports whether a ring of this double area is all of the view.
@@ -63,19 +65,18 @@ func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) boo
 	if c.elsewhere(s, from, part.x, sides) {
 		return false
 	}
-	if c.drawRing(c.cutRing(s, from, part.x, c.keep, sides), true) {
+	if area := c.cutRing(s, from, part.x, c.keep, sides); len(c.points) > 0 {
+		c.hold(area, true)
 		return true
-	}
-	if len(c.points) > 0 { // it crosses itself, in loops that cancel out: no longer when a vertex is gone
-		ring, area := tidy(c.points[1:])
-		c.points = ring
-		return c.drawRing(area, true)
 	}
 	if sides != 0 && !c.thin(part) {
 		return false // it lies elsewhere
 	}
-	if c.keep != keepAll && c.drawRing(c.cutRing(s, from, part.x, keepAll, sides), true) {
-		return true
+	if c.keep != keepAll {
+		if area := c.cutRing(s, from, part.x, keepAll, sides); len(c.points) > 0 {
+			c.hold(area, true)
+			return true
+		}
 	}
 	c.drawRibbon(s, from, part.x)
 	return false
@@ -103,6 +104,7 @@ func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 	if max(a.x-b.x, b.x-a.x) < max(a.y-b.y, b.y-a.y) {
 		aside = point{1, 0}
 	}
+	c.starred, c.cut = false, false
 	for range 2 { // on the other side when the first lies out of the view
 		c.gather(s, from, other+1, c.keep, everySide)
 		for _, p := range slices.Backward(c.points) {
@@ -110,7 +112,8 @@ func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 		}
 		c.clipRing(everySide)
 		ring, area := tidy(c.points)
-		if c.points = ring; c.drawRing(area, true) {
+		if c.points = ring; len(ring) > 0 {
+			c.hold(area, true)
 			return
 		}
 		aside = point{-aside.x, -aside.y}
@@ -145,7 +148,7 @@ func (c *Cutter) drawQuad(b Box) {
 	}
 	c.last = q
 	c.points = append(c.points[:0], point{q.x0, q.y0}, point{q.x1, q.y0}, point{q.x1, q.y1}, point{q.x0, q.y1})
-	c.pen.ring(c.points)
+	c.hold(1, true)
 }
 
 // cell gives the unit square that a vertex lies in by its corner.

@@ -45,27 +45,10 @@ func TestWhatIsDrawnIsValid(t *testing.T) {
 				if !s.Box.Overlaps(v.Box()) {
 					rt.Fatalf("%+v: something is drawn outside the view's box", v)
 				}
-				if s.Kind == Polygon {
-					if in, out := s.rings(); d.rings(1) > out || d.rings(-1) > in {
-						rt.Fatalf("%+v: %d exteriors and %d holes of %d and %d", v, d.rings(1), d.rings(-1), out, in)
-					}
-				}
 				agree(rt, t, s.Kind, d, independently(t, s.Kind, data))
 			}
 		}
 	})
-}
-
-// rings counts a polygon's holes and exteriors.
-func (s *Shape) rings() (holes, exteriors int) {
-	for _, p := range s.partTable() {
-		if p.y&partExterior != 0 {
-			exteriors++
-		} else {
-			holes++
-		}
-	}
-	return holes, exteriors
 }
 
 // rings counts those that run clockwise (1) or the other way (-1).

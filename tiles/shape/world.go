@@ -25,6 +25,9 @@ func (b Box) Overlaps(o Box) bool {
 	return b.X0 <= o.X1 && o.X0 <= b.X1 && b.Y0 <= o.Y1 && o.Y0 <= b.Y1
 }
 
+// middle is the box's middle.
+func (b Box) middle() pair { return pair{b.X0 + (b.X1-b.X0)/2, b.Y0 + (b.Y1-b.Y0)/2} }
+
 // The sides of a view, as bits.
 const (
 	left = 1 << iota

@@ -1,0 +1,271 @@
+package backfill
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"onemap/internal/errs"
+)
+
+// maxTitleRows is how many rows are looked at for the names of the columns: titles and remarks may stand before.
+const maxTitleRows = 20
+
+// columns are the indexes of the columns that are read; -1 is none.
+type columns struct{ device, datastream, id, date, time, value, qc int }
+
+// wideColumn is a column of a wide table: its values are of the datastream name.
+type wideColumn struct {
+	index int
+	name  []byte
+}
+
+// usual names a column may have when none is given, as nameOf makes them.
+func usual(column string) []string {
+	switch column {
+	case "device":
+		return []string{
+			"device", "device_id", "device_no", "station", "station_id", "station_no", "station_code", "stcd",
+			"设备", "设备编号", "设备编码", "设备号", "设备id", "站号", "站码", "站点", "站点编号", "站点编码", "站点号", "测站", "测站编号", "测站编码", "测站号",
+			"测点", "测点编号", "测点编码", "监测点", "监测点编号", "监测站", "监测站编号", "监测设备", "传感器编号", "区站号", "编号",
+		}
+	case "datastream":
+		return []string{
+			"datastream", "datastream_name", "name", "parameter", "variable", "element", "item",
+			"指标", "指标名称", "要素", "要素名称", "监测要素", "观测要素", "监测项", "监测项目", "监测指标", "观测项", "观测项目", "测项", "项目", "参数", "因子", "监测因子", "数据流",
+		}
+	case "datastream_id":
+		return []string{"datastream_id", "数据流编号"}
+	case "date":
+		return []string{"date", "日期", "观测日期", "监测日期", "采集日期", "测量日期"}
+	case "t":
+		return []string{
+			"t", "time", "ts", "timestamp", "datetime", "date_time", "observed_at", "observation_time", "tm",
+			"时间", "监测时间", "观测时间", "采集时间", "测量时间", "采样时间", "数据时间", "记录时间", "上报时间", "发生时间", "日期时间", "时刻", "时间戳",
+		}
+	case "v":
+		return []string{
+			"v", "value", "result", "val", "reading", "measurement",
+			"值", "监测值", "观测值", "数值", "测值", "测量值", "实测值", "采集值", "读数", "数据", "结果", "数据值",
+		}
+	default:
+		return []string{"qc", "quality", "qc_flag", "质控", "质控码", "质量", "质量码", "质量标识"}
+	}
+}
+
+// nameOf makes a column's name comparable: lower case, half-width, without signs that people add.
+func nameOf(cell []byte) string {
+	name := strings.ToLower(strings.TrimSpace(halfWidth(cell)))
+	return strings.NewReplacer(" ", "_", "-", "_").Replace(name)
+}
+
+// withoutUnit takes a unit or a remark in brackets off the end of a name: 水位(m), rain [mm].
+func withoutUnit(name string) string {
+	for _, pair := range [...][2]string{{"(", ")"}, {"[", "]"}, {"（", "）"}, {"【", "】"}} {
+		if i := strings.Index(name, pair[0]); i > 0 && strings.HasSuffix(name, pair[1]) {
+			return strings.TrimRight(name[:i], " _")
+		}
+	}
+	return name
+}
+
+// header finds the row that names the columns, and reads it.
+func (t *table) header() error {
+	var first error // what is wrong with the first row that is none of names
+	for range maxTitleRows {
+		row, whole, err := t.record()
+		if errors.Is(err, io.EOF) && first != nil {
+			return first
+		}
+		if err != nil {
+			return errs.Wrap(errs.Invalid, err, "the first row, which names the columns, cannot be read")
+		}
+		row, bad := t.text.utf8(row)
+		switch {
+		case len(bytes.TrimSpace(row)) == 0:
+			continue
+		case t.delimiterLine(row):
+			continue
+		}
+		line := t.before.Line + 1
+		if err = t.names(line, row, whole, bad); err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if first == nil {
+		return errs.New(errs.Invalid, "the first %d rows are empty; a row that names the columns is needed", maxTitleRows)
+	}
+	return first
+}
+
+// delimiterLine takes a line like sep=; by which spreadsheets name the delimiter.
+func (t *table) delimiterLine(row []byte) bool {
+	row = bytes.Trim(bytes.TrimRight(row, " \r\n"), `"`)
+	if len(row) < 5 || !bytes.EqualFold(row[:4], []byte("sep=")) || len(row) > 7 {
+		return false
+	}
+	t.comma = bytes.Clone(row[4:])
+	return true
+}
+
+// names reads a row as the one that names the columns.
+func (t *table) names(line int64, row []byte, whole bool, bad int) error {
+	field := "line " + itoa(int(line))
+	switch {
+	case bad >= 0:
+		return errs.InvalidField(field, "byte %d is no text; say the encoding, as --encoding gb18030", bad+1)
+	case !whole:
+		return errs.InvalidField(field, "a quote is not closed")
+	}
+	given := t.comma
+	if len(given) == 0 {
+		t.comma = delimiterOf(row)
+	}
+	t.leanDecimal()
+	msg := t.split(row)
+	var err error
+	if msg != "" {
+		err = errs.InvalidField(field, "%s", msg)
+	} else {
+		t.width = len(t.cells)
+		err = t.place(field)
+	}
+	if err != nil {
+		t.comma = given
+	}
+	return err
+}
+
+// delimiterOf is the sign that a row has most of; the comma when it has none.
+func delimiterOf(row []byte) []byte {
+	best, most := []byte(","), bytes.Count(row, []byte(","))
+	for _, sign := range [...]string{"\t", ";", "|", "，", "；"} {
+		if n := bytes.Count(row, []byte(sign)); n > most {
+			best, most = []byte(sign), n
+		}
+	}
+	return best
+}
+
+// leanDecimal says what a comma in a number is when it may be both.
+func (t *table) leanDecimal() {
+	switch string(t.comma) {
+	case ";", "；":
+		t.numbers.lean = DecimalComma
+	case ",":
+		t.numbers.lean = DecimalPoint
+	default:
+		t.numbers.lean = ""
+	}
+}
+
+// place finds the columns that are needed: of the time, and either of the value and its datastream (its id, or
+// the device and its name), or of the device and one a datastream.
+func (t *table) place(field string) error {
+	t.head = make([]string, len(t.cells))
+	names := make([]string, len(t.cells))
+	for i, c := range t.cells {
+		t.head[i], names[i] = strings.TrimSpace(string(c)), nameOf(c)
+	}
+	given := t.o.Columns
+	col := columns{date: -1}
+	for _, c := range []struct {
+		at          *int
+		name, given string
+	}{
+		{&col.device, "device", given.Device}, {&col.datastream, "datastream", given.Datastream}, {&col.id, "datastream_id", given.DatastreamID},
+		{&col.time, "t", given.Time}, {&col.value, "v", given.Value}, {&col.qc, "qc", given.QC},
+	} {
+		var err error
+		if *c.at, err = find(names, c.name, c.given); err != nil {
+			return errs.InvalidField(field, "%v; there are: %s", err, clip(strings.Join(t.head, ", ")))
+		}
+	}
+	if given.Time == "" {
+		col.date, _ = find(names, "date", "")
+		if col.time < 0 {
+			col.time, col.date = col.date, -1
+		}
+	}
+	t.col = col
+	return t.placeValues(field)
+}
+
+// placeValues finds out whether the table is long or wide, and whether all is there.
+func (t *table) placeValues(field string) error {
+	missing := func(what string) error {
+		return errs.InvalidField(field, "%s; there are: %s", what, clip(strings.Join(t.head, ", ")))
+	}
+	switch {
+	case t.col.time < 0:
+		return missing("no column is named as one of times: t, time, timestamp, 时间, 监测时间 …; --time names it")
+	case t.col.value >= 0 && (t.col.id >= 0 || t.col.device >= 0 && t.col.datastream >= 0):
+		return nil
+	case t.col.value >= 0:
+		return missing("columns device and datastream, or datastream_id, are needed; --device, --datastream and --datastream-id name them")
+	}
+	if t.o.Columns.Value == "" && t.o.Columns.Datastream == "" && t.col.device >= 0 {
+		if err := t.placeWide(field); err != nil || len(t.wide) > 0 {
+			return err
+		}
+	}
+	return missing("no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream; --value names it")
+}
+
+// placeWide finds the columns that are named as a datastream.
+func (t *table) placeWide(field string) error {
+	t.wide, t.unread = nil, nil
+	if t.o.Known == nil {
+		return nil
+	}
+	for i, name := range t.head {
+		if i == t.col.device || i == t.col.time || i == t.col.date || i == t.col.qc {
+			continue
+		}
+		if !t.o.Known(name) {
+			name = withoutUnit(name)
+		}
+		switch {
+		case !t.o.Known(name):
+			if name != "" {
+				t.unread = append(t.unread, clip(t.head[i]))
+			}
+		case slices.ContainsFunc(t.wide, func(w wideColumn) bool { return string(w.name) == name }):
+			return errs.InvalidField(field, "the datastream %q has two columns", name)
+		default:
+			t.wide = append(t.wide, wideColumn{i, []byte(name)})
+		}
+	}
+	return nil
+}
+
+// find returns the index of a column, by the name given or a usual one, or -1. A unit behind the name is
+// overlooked when no name is the whole. It fails when a name that is given is not there, or one is there twice.
+func find(names []string, column, given string) (int, error) {
+	want := usual(column)
+	if given != "" {
+		want = []string{nameOf([]byte(given))}
+	}
+	for _, form := range [...]func(string) string{strings.TrimSpace, withoutUnit} {
+		for _, name := range want {
+			is := func(have string) bool { return form(have) == name }
+			i := slices.IndexFunc(names, is)
+			if i < 0 {
+				continue
+			}
+			if slices.ContainsFunc(names[i+1:], is) {
+				return -1, errs.New(errs.Invalid, "the column %q is there twice", name)
+			}
+			return i, nil
+		}
+	}
+	if given != "" {
+		return -1, errs.New(errs.Invalid, "there is no column %s", clip(given))
+	}
+	return -1, nil
+}

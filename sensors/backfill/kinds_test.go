@@ -1,0 +1,348 @@
+package backfill_test
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
+	"pgregory.net/rapid"
+
+	"onemap/internal/charset"
+	"onemap/sensors/backfill"
+)
+
+func east() *time.Location { return time.FixedZone("", 8*3600) }
+
+// known are the datastreams of these tests' devices.
+func known(name string) bool {
+	return slices.Contains([]string{"level", "rain", "水位", "q(m3/s)"}, name)
+}
+
+// oneTime reads one time, by a row of CSV that needs no quotes around it.
+func oneTime(t testing.TB, text string, o backfill.Options) string {
+	t.Helper()
+	got := read(t, "datastream_id\tt\tv\n1\t"+text+"\t0\n", o)
+	if len(got) != 1 {
+		t.Fatalf("%q is %q", text, got)
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(got[0], "2: 1 "), " 0 qc0")
+}
+
+func TestTimes(t *testing.T) {
+	const want = "2026-11-20T00:05:00Z"
+	for _, text := range []string{
+		"2026-11-20T08:05:00+08:00", "2026-11-20t08:05:00+08:00", "2026-11-20T00:05:00z", "2026-11-20 08:05", "2026/11/20 8:05", "2026/11/20 8:05:00", "2026/11/20  8:05:00.000",
+		"2026-11-20T08:05+0800", "2026-11-20T08:05:00 +0800", "2026-11-20 8:05 +08", "2026-11-20 8:05:00 UTC+8", "2026-11-20 0:05 GMT", "2026.11.20 8:05",
+		"2026年11月20日8时5分", "2026年11月20日 8时05分00秒", "2026年11月20日8点5分", "2026年11月20日 8:05", "2026 年 11 月 20 日 8 时 5 分", "2026年11月20日上午8时5分",
+		"2026/11/20 8:05 AM", "2026/11/20 8:05am", "2026/11/20 上午 8:05:00", "2026/11/20 8:05 上午", "2026-11-20 AM 8:05", "11/20/2026 8:05 AM", "11/20/2026, 8:05:00 AM", "20/11/2026 8:05", "20.11.2026 08:05", "20-11-2026 08:05:00",
+		"20261120080500", "202611200805", "20261120 0805", "20261120T080500", "20261120 08:05",
+		"２０２６－１１－２０　０８：０５", "2026／11／20 8：05", "２０２６年１１月２０日８时５分",
+	} {
+		if got := oneTime(t, text, backfill.Options{Zone: east()}); got != want {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+	for text, want := range map[string]string{
+		"2026/1/5 8:05":             "2026-01-05T00:05:00Z",
+		"2026-11-20 24:00":          "2026-11-20T16:00:00Z",
+		"2026-11-20T24:00:00+08:00": "2026-11-20T16:00:00Z",
+		"2026年12月31日24时":            "2026-12-31T16:00:00Z",
+		"2026-02-28 24:00:00":       "2026-02-28T16:00:00Z",
+		"2026/11/20 12:05 AM":       "2026-11-19T16:05:00Z",
+		"2026/11/20 12:05 PM":       "2026-11-20T04:05:00Z",
+		"2026/11/20 8:05 p.m.":      "2026-11-20T12:05:00Z",
+		"2026年11月20日下午8时5分9秒":       "2026-11-20T12:05:09Z",
+		"2026年11月20日8时":             "2026-11-20T00:00:00Z",
+		"2/2/2026 8:05":             "2026-02-02T00:05:00Z",
+		"2026-11-20 08:05:00.1234":  "2026-11-20T00:05:00.1234Z",
+		"2026-11-20 08:05:00,5":     "2026-11-20T00:05:00.5Z",
+		"2026-11-20 08:05:00-03:30": "2026-11-20T11:35:00Z",
+	} {
+		if got := oneTime(t, text, backfill.Options{Zone: east()}); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
+	}
+}
+
+// What can be read in two ways is refused, with the option that settles it; what is no time, too.
+func TestTimesThatAreRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"1763596800":          "looks like a time since 1970 in seconds; if it is, give --epoch s",
+		"1763596800123":       "looks like a time since 1970 in milliseconds; if it is, give --epoch ms",
+		"1763596800.5":        "--epoch s",
+		"46346.34":            "is a number, no time",
+		"2026112008":          "--epoch s",
+		"3/4/2026 8:05":       "--date-order",
+		"03-04-2026 08:05":    "--date-order",
+		"2026-11-20":          "has no time of day",
+		"2026/11/20 24:01":    "is not a time",
+		"2026-11-20 24:00:01": "is not a time",
+		"2026-11-20 25:00":    "is not a time",
+		"2026-13-01 08:05":    "is not a time",
+		"2026-02-30 8:05":     "is not a time",
+		"2026/11/20 13:05 AM": "is not a time",
+		"上午 8:05":             "is not a time",
+		"2026年11月20 8:05":     "is not a time",
+		"26/11/20 8:05":       "is not a time",
+		"yesterday":           "is not a time",
+		"2026-11-20 8:05 CST": "has no zone that can be read",
+		"2026-11-20 8:05 +25": "has no zone that can be read",
+		"2026-11-20 8:":       "is not a time",
+		"13/13/2026 8:05":     "is not a time",
+	} {
+		if got := oneTime(t, text, backfill.Options{Zone: east()}); !strings.Contains(got, "refused bad-time: t: ") || !strings.Contains(got, want) {
+			t.Errorf("%q: %s, want %q", text, got, want)
+		}
+	}
+}
+
+func TestTimesByOption(t *testing.T) {
+	seconds, millis := backfill.Options{Epoch: backfill.EpochSeconds}, backfill.Options{Epoch: backfill.EpochMilliseconds}
+	for _, c := range []struct {
+		text string
+		o    backfill.Options
+		want string
+	}{
+		{"1763596800", seconds, "2025-11-20T00:00:00Z"},
+		{"1763596800.25", seconds, "2025-11-20T00:00:00.25Z"},
+		{"１７６３５９６８００", seconds, "2025-11-20T00:00:00Z"},
+		{"1763596800123", millis, "2025-11-20T00:00:00.123Z"},
+		{"1763596800123.5", millis, "2025-11-20T00:00:00.1235Z"},
+		{"2026-11-20T08:05:00Z", millis, "2026-11-20T08:05:00Z"},
+		{"1763596800123", seconds, "looks like a time since 1970 in milliseconds, and --epoch s is given"},
+		{"1763596800", millis, "looks like a time since 1970 in seconds, and --epoch ms is given"},
+		{"-5", seconds, "is no time in seconds since 1970"},
+		{"99999999999999999999", seconds, "is no time"},
+		{"3/4/2026 8:05", backfill.Options{Zone: east(), DateOrder: backfill.MonthFirst}, "2026-03-04T00:05:00Z"},
+		{"3/4/2026 8:05", backfill.Options{Zone: east(), DateOrder: backfill.DayFirst}, "2026-04-03T00:05:00Z"},
+		{"20/4/2026 8:05", backfill.Options{Zone: east(), DateOrder: backfill.MonthFirst}, "is not a time"},
+	} {
+		if got := oneTime(t, c.text, c.o); !strings.HasSuffix(got, c.want) && !strings.Contains(got, c.want) {
+			t.Errorf("%q is %s, want %s", c.text, got, c.want)
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for _, c := range []struct {
+		delimiter, cell string
+		o               backfill.Options
+		want            string
+	}{
+		{",", `"1,234.5"`, backfill.Options{}, "1234.5"},
+		{",", `"-1,234,567"`, backfill.Options{}, "-1.234567e+06"},
+		{",", `"12,345"`, backfill.Options{}, "12345"},
+		{",", `"1,5"`, backfill.Options{}, "1.5"},
+		{",", `"1，234．5"`, backfill.Options{}, "1234.5"},
+		{",", `"1,234"`, backfill.Options{Decimal: backfill.DecimalComma}, "1.234"},
+		{",", "１．５", backfill.Options{}, "1.5"},
+		{",", "－１２．５", backfill.Options{}, "-12.5"},
+		{",", "−3", backfill.Options{}, "-3"},
+		{",", "1 234.5", backfill.Options{}, "1234.5"},
+		{",", "1\u202f234.5", backfill.Options{}, "1234.5"},
+		{",", "1'234", backfill.Options{}, "1234"},
+		{",", "+.5", backfill.Options{}, "0.5"},
+		{",", "1.5E-3", backfill.Options{}, "0.0015"},
+		{";", "1,5", backfill.Options{}, "1.5"},
+		{";", "1,234", backfill.Options{}, "1.234"},
+		{";", "1.234,5", backfill.Options{}, "1234.5"},
+		{";", "1.234.567,5", backfill.Options{}, "1.2345675e+06"},
+		{";", "1,5E2", backfill.Options{}, "150"},
+		{";", "1.5", backfill.Options{}, "1.5"},
+		{";", "1,234", backfill.Options{Decimal: backfill.DecimalPoint}, "1234"},
+		{";", "1.234", backfill.Options{Decimal: backfill.DecimalComma}, "1234"},
+		{"\t", "1,5", backfill.Options{}, "1.5"},
+		{"\t", "0,125", backfill.Options{}, "0.125"},
+		{"\t", "1,234", backfill.Options{}, "refused bad-value: v: 1,234 may be 1.234 or 1234; say which, by --decimal comma or --decimal point"},
+		{"|", "1,234.5", backfill.Options{}, "1234.5"},
+		{",", `"1,23,4"`, backfill.Options{}, "is not a number"},
+		{",", `"1,234.5.6"`, backfill.Options{}, "is not a number"},
+		{",", "1.5m", backfill.Options{}, "is not a number"},
+		{",", "Inf", backfill.Options{}, "is not a number"},
+		{",", "1e", backfill.Options{}, "is not a number"},
+		{";", ",", backfill.Options{}, "is not a number"},
+		{";", "1,5", backfill.Options{Decimal: backfill.DecimalPoint}, "is not a number"},
+		{",", "-9999", backfill.Options{}, "-9999"},
+		{",", "-9999.0", backfill.Options{Missing: []float64{-9999, 999.9}}, "missing 1"},
+		{",", "999.9", backfill.Options{Missing: []float64{-9999, 999.9}}, "missing 1"},
+	} {
+		text := strings.Join([]string{"datastream_id", "t", "v"}, c.delimiter) + "\n" + strings.Join([]string{"1", "2026-11-20T00:00:00Z", c.cell}, c.delimiter) + "\n"
+		got := read(t, text, c.o)
+		if want := c.want + " qc0"; len(got) != 1 || !strings.HasSuffix(got[0], " "+want) && !strings.Contains(got[0], c.want) || c.want[0] != 'i' && c.want[0] != 'r' && strings.Contains(got[0], "refused") {
+			t.Errorf("%s with %q is %q, want %s", c.cell, c.delimiter, got, c.want)
+		}
+	}
+	for _, word := range []string{"", " ", "NULL", "null", "NaN", "nan", "N/A", "#N/A", "NA", "None", "-", "--", "---", "/", "///", "——", "缺测", "缺失", "无数据", "－－", `\N`, "＃Ｎ／Ａ"} {
+		if got := read(t, "datastream_id,t,v\n1,2026-11-20T00:00:00Z,"+word+"\n", backfill.Options{}); !slices.Equal(got, []string{"2: missing 1"}) {
+			t.Errorf("%q is %q", word, got)
+		}
+	}
+}
+
+// Files as people have them: names, delimiters, rows before the header, encodings and ends of lines.
+func TestKindsOfFiles(t *testing.T) {
+	const long, zoned = "device,datastream,t,v\nbt-2,level,2026-11-20T00:00:00Z,1.5\n", "bt-2,level,2026-11-20 08:00:00,1.5\n"
+	want := []string{"2: bt-2/level 2026-11-20T00:00:00Z 1.5 qc0"}
+	at := func(line int, more ...string) []string {
+		return append([]string{strings.Replace(want[0], "2:", fmt.Sprint(line)+":", 1)}, more...)
+	}
+	for name, c := range map[string]struct {
+		text string
+		o    backfill.Options
+		want []string
+	}{
+		"GBK":                     {coded(t, simplifiedchinese.GBK, "站号,监测项目,观测时间,数值\n"+zoned), backfill.Options{Encoding: charset.GB18030}, want},
+		"GB18030, a bad byte":     {coded(t, simplifiedchinese.GB18030, "站号,要素,时间,值,备注\n") + "a\xff,x,y,z,\n" + coded(t, simplifiedchinese.GB18030, strings.TrimSpace(zoned)+",㐂\n"), backfill.Options{Encoding: charset.GB18030}, []string{"2: refused bad-text: byte 2 of the record is not GB18030", "3" + want[0][1:]}},
+		"marks":                   {"\ufeff\ufeff设备编号,监测项,监测时间,监测值\n" + zoned, backfill.Options{}, want},
+		"UTF-16 LE":               {coded(t, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), strings.ReplaceAll(long, ",", "\t")), backfill.Options{}, want},
+		"UTF-16 BE, Chinese":      {coded(t, unicode.UTF16(unicode.BigEndian, unicode.UseBOM), "设备编码,指标,采集时间,测值\r\n"+zoned), backfill.Options{}, want},
+		"UTF-16 without a mark":   {coded(t, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), long), backfill.Options{Encoding: charset.UTF16LE}, want},
+		"CR only":                 {strings.ReplaceAll(long, "\n", "\r"), backfill.Options{}, want},
+		"CR only, no end":         {strings.TrimSuffix(strings.ReplaceAll(long, "\n", "\r"), "\r"), backfill.Options{}, want},
+		"CRLF":                    {strings.ReplaceAll(long, "\n", "\r\n"), backfill.Options{}, want},
+		"pipes":                   {strings.ReplaceAll(long, ",", "|"), backfill.Options{}, want},
+		"full-width commas":       {"设备，指标，时间，值\n" + strings.ReplaceAll(zoned, ",", "，"), backfill.Options{}, want},
+		"sep=":                    {"sep=;\n" + strings.ReplaceAll(long, ",", ";"), backfill.Options{}, at(3)},
+		"a title, an empty row":   {"莱州湾水位站观测数据,,,\n\n" + long, backfill.Options{}, at(4)},
+		"units and spaces":        {" Device ID , 指标 ,观测时间（北京时间）,值 (m)\n" + zoned, backfill.Options{}, want},
+		"full-width ids":          {"设备,指标,时间,值\nｂｔ－２,level,2026-11-20 08:00,1.5\n", backfill.Options{}, want},
+		"spaces around quotes":    {"device, \"datastream\" ,t,v\n\"bt-2\" , \"level\",2026-11-20T00:00:00Z,\"1.5\"\n", backfill.Options{}, want},
+		"more delimiters":         {"device,datastream,t,v\nbt-2,level,2026-11-20T00:00:00Z,1.5,,\n", backfill.Options{}, want},
+		"date and time of day":    {"设备,指标,日期,时间,值\nbt-2,level,2026/11/20,8:00:00,1.5\n", backfill.Options{}, want},
+		"only a date column":      {"设备,指标,日期,值\nbt-2,level,2026/11/20 8:00,1.5\n", backfill.Options{}, want},
+		"wide":                    {"time,device,level,rain\n2026-11-20T00:00:00Z,bt-2,1.5,0.2\n", backfill.Options{}, at(2, "2: bt-2/rain 2026-11-20T00:00:00Z 0.2 qc0")},
+		"wide, units and remarks": {"站号,时间,水位(m),Q,q(m3/s),备注\nbt-2,2026-11-20 8:00,1.5,1,///,好\n", backfill.Options{}, []string{"2: bt-2/水位 2026-11-20T00:00:00Z 1.5 qc0", "2: missing 1"}},
+		"wide, a bad value costs itself": {"time;device;level;rain\n2026-11-20T00:00:00Z;bt-2;1,5;x\n", backfill.Options{},
+			at(2, "2: refused bad-value: rain: x is not a number")},
+		"wide, a station's name": {"name,device,time,level\n站,bt-2,2026-11-20T00:00:00Z,1.5\n", backfill.Options{}, want},
+		"wide, one twice":        {"time,device,level,level(m)\n", backfill.Options{}, []string{`error: line 1: the datastream "level" has two columns`}},
+		"wide, none known":       {"time,device,depth\n", backfill.Options{}, []string{"error: line 1: no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream; --value names it; there are: time, device, depth"}},
+		"a spreadsheet":          {"PK\x03\x04...", backfill.Options{}, []string{"error: the file is a spreadsheet or a zip archive, no text; save the sheet as CSV"}},
+		"named column":           {"编号,指标,when,读数\n" + zoned, backfill.Options{Columns: backfill.Columns{Time: "When"}}, want},
+		"no such column":         {long, backfill.Options{Columns: backfill.Columns{Time: "when"}}, []string{"error: line 1: there is no column when; there are: device, datastream, t, v"}},
+		"missing in NDJSON": {`{"device":"bt-2","t":"2026-11-20T00:00:00Z","v":{"level":null,"rain":"缺测","q":-9999}}` + "\n", backfill.Options{Missing: []float64{-9999}},
+			[]string{"1: missing 3"}},
+		"epochs in NDJSON": {`{"device":"bt-2","datastream":"level","t":1795132800000,"v":1.5}`, backfill.Options{Epoch: backfill.EpochMilliseconds}, at(1)},
+		"NDJSON in GBK, CR only": {coded(t, simplifiedchinese.GBK, `{"device":"bt-2","datastream":"水位","t":"2026-11-20 08:00","v":1}`+"\r"+`{"device":`+"\r"), backfill.Options{Encoding: charset.GB18030},
+			[]string{"1: bt-2/水位 2026-11-20T00:00:00Z 1 qc0", "2: refused bad-json: not JSON"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.o.Known, c.o.Zone = known, east()
+			if d := cmp.Diff(c.want, read(t, c.text, c.o)); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func coded(t testing.TB, e encoding.Encoding, text string) string {
+	t.Helper()
+	out, err := e.NewEncoder().String(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A refusal names its line, its byte and its column.
+func TestWhereARefusalIs(t *testing.T) {
+	text := "device,datastream,时间,v\na,level,yesterday,1\n\na,l\xffvel,2026-11-20T00:00:00Z,1\n"
+	r, err := backfill.Open(strings.NewReader(text), backfill.Options{}, backfill.Position{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []backfill.Refusal{
+		{Line: 2, Offset: int64(strings.Index(text, "a,level")), Column: "时间", Reason: backfill.ReasonBadTime},
+		{Line: 4, Offset: int64(strings.Index(text, "\xff")), Reason: backfill.ReasonBadText},
+	} {
+		rec, err := r.Next()
+		if err != nil || len(rec.Refusals) != 1 {
+			t.Fatalf("%+v, %v", rec, err)
+		}
+		got := rec.Refusals[0]
+		if got.Line != want.Line || got.Offset != want.Offset || got.Column != want.Column || got.Reason != want.Reason {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+}
+
+func TestUnreadColumnsAreNoted(t *testing.T) {
+	r, err := backfill.Open(strings.NewReader("time,device,level,depth,备注\n"), backfill.Options{Known: known}, backfill.Position{})
+	if err != nil || r.Note() != "columns that name no datastream are not read: depth, 备注" {
+		t.Errorf("%q, %v", r.Note(), err)
+	}
+}
+
+// Whatever the form, a time that is written comes back as it was.
+func TestTimesComeBack(t *testing.T) {
+	layouts := []string{
+		time.RFC3339, "2006-01-02 15:04:05", "2006/1/2 15:04:05", "2006/1/2 3:04:05 PM", "2006年1月2日15时4分5秒", "2006年01月02日 15:04:05", "20060102150405",
+		"20060102T150405Z0700", "2006-01-02T15:04:05-0700", "2.1.2006 15:04:05", "2006-1-2 15:04:05 -07",
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		at := time.Unix(rapid.Int64Range(0, 4e9).Draw(rt, "seconds"), 0).In(east())
+		text := at.Format(rapid.SampledFrom(layouts).Draw(rt, "layout"))
+		if rapid.Bool().Draw(rt, "wide") {
+			text = strings.Map(func(r rune) rune {
+				if r > ' ' && r < 0x7f {
+					return r - '!' + 0xff01
+				}
+				return r
+			}, text)
+		}
+		if got := oneTime(t, text, backfill.Options{Zone: east()}); got != at.UTC().Format(time.RFC3339) {
+			rt.Fatalf("%s is %s, want %s", text, got, at.UTC().Format(time.RFC3339))
+		}
+	})
+}
+
+// A bad byte anywhere costs the records that it is in and no other.
+func TestABadByteCostsItsRecord(t *testing.T) {
+	rows := "device,datastream,t,v\n"
+	for i := range 20 {
+		rows += fmt.Sprintf("bt-%d,level,2026-11-20T00:00:%02dZ,1.5\n", i, i)
+	}
+	body := strings.Index(rows, "\n") + 1
+	rapid.Check(t, func(rt *rapid.T) {
+		text := []byte(rows)
+		at := rapid.IntRange(body, len(text)-1).Draw(rt, "at")
+		text[at] = rapid.SampledFrom([]byte{0xff, 0x80, 0, '"', ',', '\r', 0xe6}).Draw(rt, "byte")
+		if bytes.Count(text, []byte("\n")) != 21 {
+			rt.Skip("a line's end is gone")
+		}
+		good := 0
+		for _, line := range read(t, string(text), backfill.Options{}) {
+			if !strings.Contains(line, "refused") && !strings.Contains(line, "missing") {
+				good++
+			}
+		}
+		if good < 19 {
+			rt.Fatalf("byte %d costs %d records", at, 20-good)
+		}
+	})
+}
+
+func FuzzScalars(f *testing.F) {
+	for _, s := range []string{"2026年11月20日下午8时5分", "11/20/2026 8:05 PM", "1.234,5", "1763596800.5", "24:00", "２０２６", "－１，２３４．５"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if strings.ContainsAny(s, "\t\r\n\"") {
+			return
+		}
+		for _, text := range []string{"datastream_id\tt\tv\n1\t" + s + "\t0\n", "datastream_id\tt\tv\n1\t2026-11-20T00:00:00Z\t" + s + "\n"} {
+			for _, line := range read(t, text, backfill.Options{Zone: east(), Epoch: backfill.EpochSeconds}) {
+				if strings.Contains(line, "Inf") || strings.Contains(line, "error") {
+					t.Fatalf("%q is %s", s, line)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package backfill
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"onemap/internal/charset"
+)
+
+// Decimal is the sign before a number's fraction.
+type Decimal string
+
+// The signs. DecimalAuto takes a number that has one reading only; where a comma may be either, as in 1,234, the
+// delimiter of the file decides: beside ; it is the decimal sign, beside a comma it groups thousands.
+const (
+	DecimalAuto  Decimal = ""
+	DecimalPoint Decimal = "point"
+	DecimalComma Decimal = "comma"
+)
+
+// numberReader reads values.
+type numberReader struct {
+	decimal Decimal
+	lean    Decimal   // what a comma is when both readings are possible; "": it is not known
+	missing []float64 // codes for a value that is missing
+}
+
+// read reads a cell: a decimal, finite number, or a sign that it is missing.
+func (r numberReader) read(b []byte) (v float64, missing bool, bad fault) {
+	if len(b) == 0 {
+		return 0, true, fault{}
+	}
+	v, ok := plain(b)
+	if !ok || r.decimal == DecimalComma {
+		s := strings.TrimSpace(halfWidth(b))
+		if isMissing(s) {
+			return 0, true, fault{}
+		}
+		text, option, ok := r.ungrouped(s)
+		if !ok {
+			if option != "" {
+				return 0, false, fault{clip(string(b)) + " may be " + strings.Replace(s, ",", ".", 1) + " or " + strings.ReplaceAll(s, ",", ""), option}
+			}
+			return 0, false, fault{msg: clip(string(b)) + " is not a number"}
+		}
+		if v, ok = plain([]byte(text)); !ok {
+			return 0, false, fault{msg: clip(string(b)) + " is not a number"}
+		}
+	}
+	if math.IsInf(v, 0) {
+		return 0, false, fault{msg: clip(string(b)) + " is larger than a number can be"}
+	}
+	return v, slices.Contains(r.missing, v), fault{}
+}
+
+// plain reads a number whose decimal sign is a point; one that is too large is infinite.
+func plain(b []byte) (float64, bool) {
+	for _, c := range b {
+		if (c < '0' || c > '9') && c != '-' && c != '+' && c != '.' && c != 'e' && c != 'E' {
+			return 0, false
+		}
+	}
+	v, err := strconv.ParseFloat(string(b), 64)
+	return v, err == nil || math.IsInf(v, 0)
+}
+
+// ungrouped takes the signs between thousands out and makes the decimal sign a point. option is what to give when
+// the number can be read in two ways.
+func (r numberReader) ungrouped(s string) (text, option string, ok bool) {
+	sign := ""
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		sign, s = s[:1], s[1:]
+	}
+	whole, exponent := s, ""
+	if i := strings.IndexAny(s, "eE"); i >= 0 {
+		whole, exponent = s[:i], s[i:]
+	}
+	decimal, option := r.decimalOf(whole)
+	if option != "" {
+		return "", option, false
+	}
+	whole, part, cut := whole, "", false
+	if i := strings.LastIndexByte(whole, decimal); i >= 0 {
+		whole, part, cut = whole[:i], whole[i+1:], true
+	}
+	whole, ok = joinGroups(whole, decimal)
+	if !ok || strings.Trim(part, "0123456789") != "" || whole == "" && part == "" {
+		return "", "", false
+	}
+	if cut {
+		part = "." + part
+	}
+	return sign + whole + part + exponent, "", true
+}
+
+// decimalOf returns the decimal sign of a number without sign and exponent.
+func (r numberReader) decimalOf(s string) (sign byte, option string) {
+	commas, points := strings.Count(s, ","), strings.Count(s, ".")
+	switch {
+	case r.decimal == DecimalComma:
+		return ',', ""
+	case r.decimal == DecimalPoint, commas == 0:
+		return '.', ""
+	case points > 0 && strings.LastIndexByte(s, ',') > strings.LastIndexByte(s, '.'):
+		return ',', ""
+	case points > 0, commas > 1:
+		return '.', ""
+	}
+	i := strings.IndexByte(s, ',')
+	grouped := len(s)-i-1 == 3 && i > 0 && i <= 3 && s[0] != '0'
+	switch {
+	case !grouped, r.lean == DecimalComma:
+		return ',', ""
+	case r.lean == DecimalPoint:
+		return '.', ""
+	}
+	return 0, "--decimal"
+}
+
+// joinGroups takes the signs between groups of three digits out: one sign, and not the decimal one.
+func joinGroups(s string, decimal byte) (string, bool) {
+	i := strings.IndexFunc(s, func(c rune) bool { return c < '0' || c > '9' })
+	if i < 0 {
+		return s, true
+	}
+	sign := s[i]
+	if sign == decimal || !strings.ContainsRune(",. '", rune(sign)) {
+		return "", false
+	}
+	groups := strings.Split(s, string(sign))
+	for n, g := range groups {
+		if strings.Trim(g, "0123456789") != "" || n > 0 && len(g) != 3 || n == 0 && (g == "" || len(g) > 3) {
+			return "", false
+		}
+	}
+	return strings.Join(groups, ""), true
+}
+
+// isMissing reports whether a text is one of the words for a value that is missing.
+func isMissing(s string) bool {
+	switch strings.ToLower(s) {
+	case "", "nan", "na", "n/a", "#n/a", "#na", "null", "nil", "none", "missing", "nodata", "no data", `\n`,
+		"缺测", "缺失", "缺", "缺值", "缺数", "无", "无数据", "无效", "空", "空值", "未测":
+		return true
+	}
+	return strings.Trim(s, "-/—–_*?") == ""
+}
+
+// halfWidth makes full-width letters, digits and signs those of ASCII, and every space a plain one.
+func halfWidth(b []byte) string {
+	if charset.FirstHigh(b) == len(b) {
+		return string(b)
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 0xff01 && r <= 0xff5e:
+			return r - 0xff01 + '!'
+		case r == '−':
+			return '-'
+		case r == '。', r == '．':
+			return '.'
+		case r == '、', r == '，':
+			return ','
+		case r == '’':
+			return '\''
+		case r == 0xfeff: // a byte order mark in the middle
+			return -1
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return r
+	}, string(b))
+}

@@ -1,0 +1,243 @@
+package backfill
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Epoch is the unit of times that are numbers: the time since 1970-01-01T00:00:00Z.
+type Epoch string
+
+// The units. EpochNone refuses times that are numbers.
+const (
+	EpochNone         Epoch = ""
+	EpochSeconds      Epoch = "s"
+	EpochMilliseconds Epoch = "ms"
+)
+
+// DateOrder is the order of day and month in dates whose year is last.
+type DateOrder string
+
+// The orders. DateOrderAuto takes dates that have one reading only: a number over 12 is a day, and so is the
+// first one of a date with points, as 20.11.2026.
+const (
+	DateOrderAuto DateOrder = ""
+	MonthFirst    DateOrder = "mdy"
+	DayFirst      DateOrder = "dmy"
+)
+
+// fault says why a text is no time or no number. option is the option with which it would be one.
+type fault struct{ msg, option string }
+
+// timeReader reads times. A time is UTC, cut to microseconds.
+type timeReader struct {
+	zone  *time.Location // of times that name none; nil refuses them
+	epoch Epoch
+	order DateOrder
+}
+
+// clock is a date and a time of day as they were read.
+type clock struct {
+	date  [3]int // year, month, day
+	time  [3]int // hour, minute, second; 24:00:00 is allowed
+	nanos int
+}
+
+// read reads a time: first as RFC 3339, then in the other forms of docs/data.md.
+func (r timeReader) read(b []byte) (time.Time, fault) {
+	if len(b) == 0 {
+		return time.Time{}, fault{msg: "empty"}
+	}
+	var c clock
+	if rest, ok := c.standard(b); ok {
+		return r.in(&c, rest, b)
+	}
+	s := strings.TrimSpace(halfWidth(b))
+	if isNumber(s) {
+		return r.number(s, b)
+	}
+	p := timeParser{rest: s, order: r.order}
+	zone, bad := p.parse(&c)
+	if bad.msg != "" {
+		bad.msg = clip(string(b)) + " " + bad.msg
+		return time.Time{}, bad
+	}
+	return r.in(&c, []byte(zone), b)
+}
+
+// standard takes a date and time in the fixed form of RFC 3339, also with a space for the T, slashes or no
+// seconds. rest is what follows: a zone.
+func (c *clock) standard(b []byte) (rest []byte, ok bool) {
+	if len(b) < len("2006-01-02T15:04") || b[4] != b[7] || (b[4] != '-' && b[4] != '/') ||
+		(b[10] != 'T' && b[10] != 't' && b[10] != ' ') || b[13] != ':' {
+		return nil, false
+	}
+	ok = number(b[0:4], &c.date[0]) && number(b[5:7], &c.date[1]) && number(b[8:10], &c.date[2]) &&
+		number(b[11:13], &c.time[0]) && number(b[14:16], &c.time[1])
+	rest = b[16:]
+	if len(rest) >= 3 && rest[0] == ':' {
+		ok = ok && number(rest[1:3], &c.time[2])
+		rest = rest[3:]
+	}
+	if c.nanos, rest, ok = fraction(rest, ok); !ok {
+		return nil, false
+	}
+	if _, named := zoneOffset(rest); len(rest) > 0 && !named {
+		return nil, false
+	}
+	return rest, c.valid()
+}
+
+// valid reports whether there is such a date and time of day.
+func (c *clock) valid() bool {
+	y, m, d := c.date[0], c.date[1], c.date[2]
+	if y < 1 || m < 1 || m > 12 || d < 1 || c.time[1] > 59 || c.time[2] > 59 {
+		return false
+	}
+	if c.time[0] > 23 && c.time != [3]int{24, 0, 0} || c.time[0] == 24 && c.nanos != 0 {
+		return false
+	}
+	return d <= 28 || d <= time.Date(y, time.Month(m)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+}
+
+// in is a time in the zone that it names, or in the reader's.
+func (r timeReader) in(c *clock, zone, text []byte) (time.Time, fault) {
+	at := func(in *time.Location) time.Time { // 24:00 is the next day's 00:00: time.Date carries
+		return time.Date(c.date[0], time.Month(c.date[1]), c.date[2], c.time[0], c.time[1], c.time[2], c.nanos, in)
+	}
+	if len(zone) == 0 {
+		if r.zone == nil {
+			return time.Time{}, fault{clip(string(text)) + " names no zone", "--zone"}
+		}
+		return at(r.zone).UTC().Truncate(time.Microsecond), fault{}
+	}
+	offset, ok := zoneOffset(zone)
+	if !ok {
+		return time.Time{}, fault{msg: clip(string(text)) + " has no zone that can be read"}
+	}
+	return at(time.UTC).Add(-offset).Truncate(time.Microsecond), fault{}
+}
+
+// isNumber reports whether a text is digits with at most one point amid them.
+func isNumber(s string) bool {
+	whole, part, _ := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	return whole != "" && strings.Trim(whole, "0123456789") == "" && strings.Trim(part, "0123456789") == ""
+}
+
+// number reads a time that is a number: 202611200805, with or without seconds, or the time since 1970 in the
+// unit that is given. Which unit is meant is not guessed: a wrong guess is a wrong time.
+func (r timeReader) number(s string, text []byte) (time.Time, fault) {
+	if n := len(s); (n == 12 || n == 14) && (s[:2] == "19" || s[:2] == "20") && r.epoch == EpochNone {
+		p := timeParser{rest: s[:8] + " " + s[8:]}
+		var c clock
+		if zone, bad := p.parse(&c); bad.msg == "" {
+			return r.in(&c, []byte(zone), text)
+		}
+	}
+	whole, part, _ := strings.Cut(s, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return time.Time{}, fault{msg: clip(string(text)) + " is no time"}
+	}
+	looks := epochOf(n)
+	switch {
+	case r.epoch == EpochNone && looks == EpochNone:
+		return time.Time{}, fault{msg: clip(string(text)) + " is a number, no time like 2026-03-14T12:00:00+08:00"}
+	case r.epoch == EpochNone:
+		return time.Time{}, fault{clip(string(text)) + " looks like a time since 1970 in " + looks.words(), "--epoch " + string(looks)}
+	case looks != EpochNone && looks != r.epoch:
+		return time.Time{}, fault{msg: clip(string(text)) + " looks like a time since 1970 in " + looks.words() + ", and --epoch " + string(r.epoch) + " is given"}
+	}
+	nanos, _, _ := fraction([]byte("."+part+"0"), true)
+	at := time.Unix(n, int64(nanos))
+	if r.epoch == EpochMilliseconds {
+		at = time.UnixMilli(n).Add(time.Duration(nanos / 1000))
+	}
+	if strings.HasPrefix(s, "-") || at.Year() > 9999 {
+		return time.Time{}, fault{msg: clip(string(text)) + " is no time in " + r.epoch.words() + " since 1970"}
+	}
+	return at.UTC().Truncate(time.Microsecond), fault{}
+}
+
+// epochOf is the unit in which a number is a time between 1980 and 2100.
+func epochOf(n int64) Epoch {
+	const from, to = 315_532_800, 4_102_444_800
+	switch {
+	case n >= from && n < to:
+		return EpochSeconds
+	case n >= from*1000 && n < to*1000:
+		return EpochMilliseconds
+	default:
+		return EpochNone
+	}
+}
+
+func (e Epoch) words() string {
+	if e == EpochMilliseconds {
+		return "milliseconds"
+	}
+	return "seconds"
+}
+
+// number reads digits, all of them.
+func number(b []byte, n *int) bool {
+	v := 0
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+		v = 10*v + int(c-'0')
+	}
+	*n = v
+	return true
+}
+
+// fraction takes ".123" as nanoseconds if ok; digits beyond the ninth are dropped.
+func fraction(b []byte, ok bool) (nanos int, rest []byte, _ bool) {
+	if !ok || len(b) == 0 || b[0] != '.' && b[0] != ',' {
+		return 0, b, ok
+	}
+	unit, i := 100_000_000, 1
+	for ; i < len(b) && b[i] >= '0' && b[i] <= '9'; i++ {
+		nanos += int(b[i]-'0') * unit
+		unit /= 10
+	}
+	return nanos, b[i:], i > 1
+}
+
+// zoneOffset reads Z, +08:00, +0800, +08, +8, UTC or UTC+8, a space before it or not: how far the zone is east.
+func zoneOffset(b []byte) (time.Duration, bool) {
+	if len(b) > 1 && b[0] == ' ' {
+		b = b[1:]
+	}
+	if len(b) == 1 && (b[0] == 'Z' || b[0] == 'z') {
+		return 0, true
+	}
+	if len(b) >= 3 && (strings.EqualFold(string(b[:3]), "UTC") || strings.EqualFold(string(b[:3]), "GMT")) {
+		if b = b[3:]; len(b) == 0 {
+			return 0, true
+		}
+	}
+	if len(b) < 2 || b[0] != '+' && b[0] != '-' {
+		return 0, false
+	}
+	var h, m int
+	ok := false
+	switch d := b[1:]; {
+	case len(d) <= 2:
+		ok = number(d, &h)
+	case len(d) == 4 && d[1] != ':':
+		ok = number(d[:2], &h) && number(d[2:], &m)
+	case len(d) >= 4 && d[len(d)-3] == ':' && len(d) <= 5:
+		ok = number(d[:len(d)-3], &h) && number(d[len(d)-2:], &m)
+	}
+	if !ok || h > 23 || m > 59 {
+		return 0, false
+	}
+	d := time.Duration(h)*time.Hour + time.Duration(m)*time.Minute
+	if b[0] == '-' {
+		d = -d
+	}
+	return d, true
+}

@@ -1,0 +1,202 @@
+package backfill
+
+import (
+	"strings"
+)
+
+// notATime is what is wrong with a text that is no time at all.
+const notATime = "is not a time like 2026-03-14T12:00:00+08:00"
+
+// timeParser reads a date and a time of day in the forms that spreadsheets and data loggers write. The text is
+// trimmed and half-width.
+type timeParser struct {
+	rest  string
+	order DateOrder
+}
+
+// parse takes the whole text; zone is what stands behind the time of day.
+func (p *timeParser) parse(c *clock) (zone string, bad fault) {
+	if bad := p.date(c); bad.msg != "" {
+		return "", bad
+	}
+	p.between()
+	if p.rest == "" {
+		return "", fault{msg: "has no time of day"}
+	}
+	before := p.meridiem()
+	p.skip()
+	if !p.timeOfDay(c) {
+		return "", fault{msg: notATime}
+	}
+	p.skip()
+	after := p.meridiem()
+	p.skip()
+	if before != "" && after != "" || !c.halfDay(before+after) || !c.valid() {
+		return "", fault{msg: notATime}
+	}
+	return p.rest, fault{}
+}
+
+// date reads 2026-11-20, 2026/1/5, 2026.1.5, 2026年1月5日, 20261120, and dates whose year is last.
+func (p *timeParser) date(c *clock) fault {
+	bad := fault{msg: notATime}
+	first, digits := p.digits()
+	if digits == 8 {
+		c.date = [3]int{first / 10000, first / 100 % 100, first % 100}
+		return fault{}
+	}
+	sign := p.sign("-", "/", ".", "年")
+	second, n := p.digits()
+	if digits == 0 || sign == "" || n == 0 || n > 2 {
+		return bad
+	}
+	if sign == "年" {
+		sign = "月"
+	}
+	if p.sign(sign) == "" {
+		return bad
+	}
+	third, n := p.digits()
+	if n == 0 || sign == "月" && p.sign("日", "号") == "" {
+		return bad
+	}
+	switch {
+	case digits == 4 && n <= 2:
+		c.date = [3]int{first, second, third}
+	case digits <= 2 && n == 4 && sign != "月":
+		month, day, ok := p.yearLast(first, second, sign)
+		if !ok {
+			return fault{"may be the " + itoa(first) + "th of month " + itoa(second) + " or the " + itoa(second) + "th of month " + itoa(first), "--date-order"}
+		}
+		c.date = [3]int{third, month, day}
+	default:
+		return bad
+	}
+	return fault{}
+}
+
+// yearLast tells month and day of a date whose year is last apart. It does not guess.
+func (p *timeParser) yearLast(first, second int, sign string) (month, day int, ok bool) {
+	switch {
+	case p.order == MonthFirst, p.order == DateOrderAuto && sign != "." && second > 12:
+		return first, second, true
+	case p.order == DayFirst, sign == ".", first > 12, first == second:
+		return second, first, true
+	}
+	return 0, 0, false
+}
+
+// timeOfDay reads 8:05, 8:05:00.5, 0805, 080500, 8时5分, 8时05分00秒, 8点.
+func (p *timeParser) timeOfDay(c *clock) bool {
+	hour, digits := p.digits()
+	switch digits {
+	case 4:
+		c.time = [3]int{hour / 100, hour % 100, 0}
+		return true
+	case 6:
+		c.time = [3]int{hour / 10000, hour / 100 % 100, hour % 100}
+		return p.fraction(c)
+	case 1, 2:
+	default:
+		return false
+	}
+	c.time = [3]int{hour, 0, 0}
+	sign := p.sign(":", "时", "点")
+	if sign == "" {
+		return false
+	}
+	minute, n := p.digits()
+	if n == 0 {
+		return sign != ":" // 8时 is the full hour
+	}
+	c.time[1] = minute
+	if n > 2 {
+		return false
+	}
+	next := p.sign(":", "分")
+	if next == "" {
+		return sign == ":"
+	}
+	second, n := p.digits()
+	switch {
+	case n == 0:
+		return next == "分"
+	case n > 2:
+		return false
+	}
+	c.time[2] = second
+	ok := p.fraction(c)
+	if next == "分" {
+		p.sign("秒")
+	}
+	return ok
+}
+
+// fraction reads ".5", if there is one.
+func (p *timeParser) fraction(c *clock) bool {
+	nanos, rest, ok := fraction([]byte(p.rest), true)
+	c.nanos, p.rest = nanos, string(rest)
+	return ok
+}
+
+// halfDay applies am or pm to the hour. It reports false where there is no such hour.
+func (c *clock) halfDay(half string) bool {
+	hour := c.time[0]
+	switch {
+	case half == "":
+		return true
+	case hour > 12 && half == "am", hour > 23:
+		return false
+	case hour == 12 && half == "am":
+		c.time[0] = 0
+	case hour < 12 && half == "pm":
+		c.time[0] += 12
+	}
+	return true
+}
+
+// meridiem takes am or pm in one of its forms.
+func (p *timeParser) meridiem() string {
+	for _, m := range [...]struct{ word, half string }{
+		{"上午", "am"}, {"下午", "pm"}, {"a.m.", "am"}, {"p.m.", "pm"}, {"am", "am"}, {"pm", "pm"},
+	} {
+		if n := len(m.word); len(p.rest) >= n && strings.EqualFold(p.rest[:n], m.word) {
+			p.rest = p.rest[n:]
+			return m.half
+		}
+	}
+	return ""
+}
+
+// digits takes a whole number, of at most eight digits; n is how many there were.
+func (p *timeParser) digits() (value, n int) {
+	for n < len(p.rest) && n < 8 && p.rest[n] >= '0' && p.rest[n] <= '9' {
+		value = 10*value + int(p.rest[n]-'0')
+		n++
+	}
+	p.rest = p.rest[n:]
+	return value, n
+}
+
+// sign takes one of the signs, spaces around it too, and returns it.
+func (p *timeParser) sign(signs ...string) string {
+	trimmed := strings.TrimLeft(p.rest, " ")
+	for _, s := range signs {
+		if rest, ok := strings.CutPrefix(trimmed, s); ok {
+			p.rest = strings.TrimLeft(rest, " ")
+			return s
+		}
+	}
+	return ""
+}
+
+// between takes what may stand between date and time of day.
+func (p *timeParser) between() {
+	p.skip()
+	if p.rest != "" && strings.ContainsRune("Tt,", rune(p.rest[0])) {
+		p.rest = p.rest[1:]
+		p.skip()
+	}
+}
+
+func (p *timeParser) skip() { p.rest = strings.TrimLeft(p.rest, " ") }
