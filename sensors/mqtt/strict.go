@@ -225,7 +225,11 @@ func judgePacket(version, first byte, body []byte) packets.Code {
 	b, ok := body, true
 	switch kind {
 	case packets.Publish:
-		if _, b, ok = cutText(b); ok && first>>1&3 > 0 {
+		qos := first >> 1 & 3
+		if qos == 3 {
+			return packets.ErrMalformedQos
+		}
+		if _, b, ok = cutText(b); ok && qos > 0 {
 			b, ok = cutTwo(b)
 		}
 	case packets.Subscribe, packets.Unsubscribe:
