@@ -84,6 +84,7 @@ func (m *memory) RegistrySeq(context.Context) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.away {
+		m.loads++
 		return 0, errs.New(errs.Unavailable, "no connection")
 	}
 	return m.changed, nil

@@ -140,7 +140,7 @@ func (b *Broker) speakFor(s *session, newest bool, err error) {
 		return
 	}
 	env := s.envelope(s.status, sensors.KindStatus, nil, 1, false)
-	env.Received = b.clock()
+	env.Received, env.Login = b.clock(), nil // the server says it
 	switch {
 	case s.revoked.Load():
 		k := b.registry.Device(s.device)
