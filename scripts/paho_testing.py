@@ -1,0 +1,120 @@
+"""Runs Eclipse's interoperability tests as devices of a running demo; see paho-testing.sh.
+
+The suite knows no logins and uses topics of its own. Here its clients log in as two devices of the demo, one as each
+client id, and the rest is as it stands there. What a broker of devices does not do is in DIFFERS, with why: such a test
+must fail, and every other must pass.
+"""
+
+import importlib
+import io
+import json
+import os
+import sys
+import unittest
+
+TOPICS = "publishes to and subscribes to topics of its own: a device has its obs, its status and its cmd"
+DIFFERS = {
+    "client_test": {
+        "testBasic": TOPICS,
+        "test_retained_messages": TOPICS,
+        "test_offline_message_queueing": TOPICS,
+        "test_overlapping_subscriptions": TOPICS,
+        "test_keepalive": TOPICS + "; the will is not a status, so it is not spoken",
+        "test_redelivery_on_reconnect": TOPICS,
+        "test_unsubscribe": TOPICS,
+    },
+    "client_test5": {
+        "test_basic": TOPICS,
+        "test_retained_message": TOPICS,
+        "test_will_message": TOPICS + "; the will is not a status, so it is not spoken",
+        "test_offline_message_queueing": TOPICS,
+        "test_overlapping_subscriptions": TOPICS,
+        "test_keepalive": TOPICS + "; the will is not a status, so it is not spoken",
+        "test_redelivery_on_reconnect": TOPICS,
+        "test_unsubscribe": TOPICS,
+        "test_request_response": TOPICS,
+        "test_client_topic_alias": TOPICS + "; there are no topic aliases",
+        "test_server_topic_alias": TOPICS,
+        "test_maximum_packet_size": TOPICS,
+        "test_flow_control1": TOPICS,
+        "test_flow_control2": "reading pauses when too much is unanswered: a device is not put out for what it sends",
+        "test_payload_format": TOPICS,
+        "test_publication_expiry": TOPICS,
+        "test_retain_as_published": TOPICS,
+        "test_retain_handling": TOPICS,
+        "test_server_keep_alive": "expects the 60 s of another broker: 120 s are within the limit here",
+        "test_session_expiry": TOPICS,
+        "test_shared_subscriptions": TOPICS,
+        "test_subscribe_identifiers": TOPICS,
+        "test_subscribe_options": TOPICS,
+        "test_user_properties": TOPICS,
+        "test_will_delay": TOPICS + "; the will is not a status, so it is not spoken",
+    },
+}
+
+
+def devices(demo):
+    """The broker's host and port, and the id and the secret of two devices."""
+    with open(os.path.join(demo, "demo.json"), encoding="utf-8") as f:
+        host, port = json.load(f)["mqtt"].rsplit(":", 1)
+    with open(os.path.join(demo, "secrets.json"), encoding="utf-8") as f:
+        secrets = json.load(f)["devices"]
+    return host, int(port), [(id, secrets[id]) for id in sorted(secrets)[:2]]
+
+
+def log_in(client, logins):
+    """Makes a client class log in, whatever the test says."""
+    connect = client.connect
+
+    def with_login(self, *args, **kwargs):
+        id = self.clientid if isinstance(self.clientid, str) else self.clientid.decode()
+        kwargs["username"], kwargs["password"] = logins[0 if id == "myclientid" else 1]
+        if client.__module__.split(".")[2] == "V5":
+            kwargs["password"] = kwargs["password"].encode()
+        return connect(self, *args, **kwargs)
+
+    client.connect = with_login
+
+
+def run(name, host, port, logins):
+    """The outcome of each test of a module: None when it passed, else the last line of what went wrong."""
+    module = importlib.import_module(name)
+    module.host, module.port = host, port
+    log_in(module.mqtt_client.Client, logins)
+    module.topics = ("TopicA", "TopicA/B", "Topic/C", "TopicA/C", "/TopicA")
+    module.wildtopics = ("TopicA/+", "+/C", "#", "/#", "/+", "+/+", "TopicA/#")
+    module.nosubscribe_topics = ("test/nosubscribe",)
+    module.topic_prefix = "client_test5/"
+    if hasattr(module, "setData"):
+        module.setData = lambda: None  # it would set them anew, and the host with them
+    result = unittest.TestResult()
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(module.Test)
+    names = [test.id().split(".")[-1] for test in suite]
+    talk, sys.stdout, sys.stderr = (sys.stdout, sys.stderr), io.StringIO(), io.StringIO()
+    try:
+        suite.run(result)
+    finally:
+        sys.stdout, sys.stderr = talk
+    outcome = dict.fromkeys(names)
+    for test, trace in result.failures + result.errors:
+        outcome[test.id().split(".")[-1]] = trace.strip().splitlines()[-1]
+    return outcome
+
+
+def main(checkout, demo):
+    sys.path.insert(0, os.path.join(checkout, "interoperability"))
+    host, port, logins = devices(demo)
+    wrong = 0
+    for name, differs in DIFFERS.items():
+        for test, why in sorted(run(name, host, port, logins).items()):
+            expected = differs.get(test)
+            if (why is None) == (expected is None):
+                print(f"{name}.{test}: " + ("passes" if why is None else f"differs: {expected}"))
+                continue
+            wrong += 1
+            print(f"{name}.{test}: " + (f"FAILS: {why}" if why else "PASSES, although it is listed as one that differs"))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
