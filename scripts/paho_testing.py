@@ -14,42 +14,43 @@ import sys
 import unittest
 
 TOPICS = "publishes to and subscribes to topics of its own: a device has its obs, its status and its cmd"
+WILL = TOPICS + "; the will is not a status, so it is not spoken"
+DOLLAR = "publishes to a topic that begins with $, which ends the connection"
 DIFFERS = {
     "client_test": {
         "testBasic": TOPICS,
         "test_retained_messages": TOPICS,
         "test_offline_message_queueing": TOPICS,
         "test_overlapping_subscriptions": TOPICS,
-        "test_keepalive": TOPICS + "; the will is not a status, so it is not spoken",
+        "test_keepalive": WILL,
         "test_redelivery_on_reconnect": TOPICS,
+        "test_dollar_topics": DOLLAR,
         "test_unsubscribe": TOPICS,
     },
     "client_test5": {
         "test_basic": TOPICS,
         "test_retained_message": TOPICS,
-        "test_will_message": TOPICS + "; the will is not a status, so it is not spoken",
+        "test_will_message": WILL,
         "test_offline_message_queueing": TOPICS,
         "test_overlapping_subscriptions": TOPICS,
-        "test_keepalive": TOPICS + "; the will is not a status, so it is not spoken",
+        "test_keepalive": WILL,
         "test_redelivery_on_reconnect": TOPICS,
         "test_unsubscribe": TOPICS,
         "test_request_response": TOPICS,
-        "test_client_topic_alias": TOPICS + "; there are no topic aliases",
         "test_server_topic_alias": TOPICS,
         "test_maximum_packet_size": TOPICS,
         "test_flow_control1": TOPICS,
         "test_flow_control2": "reading pauses when too much is unanswered: a device is not put out for what it sends",
         "test_payload_format": TOPICS,
         "test_publication_expiry": TOPICS,
-        "test_retain_as_published": TOPICS,
-        "test_retain_handling": TOPICS,
         "test_server_keep_alive": "expects the 60 s of another broker: 120 s are within the limit here",
-        "test_session_expiry": TOPICS,
         "test_shared_subscriptions": TOPICS,
         "test_subscribe_identifiers": TOPICS,
         "test_subscribe_options": TOPICS,
+        "test_subscribe_failure": "expects 0x80 for a filter that is refused: version 5 has 0x87, which the suite's client does not know",
+        "test_dollar_topics": DOLLAR,
         "test_user_properties": TOPICS,
-        "test_will_delay": TOPICS + "; the will is not a status, so it is not spoken",
+        "test_will_delay": WILL,
     },
 }
 

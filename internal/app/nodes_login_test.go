@@ -23,6 +23,15 @@ func TestDevicesHoldOnEveryNode(t *testing.T) {
 	first := startDemo(t, demoDir(t))
 	there := secondNode(t, first.Info())
 	admin := login(t, first.Info(), "admin")
+	var like struct {
+		HazardType string `json:"hazard_type"`
+		Streams    []struct {
+			Type string `json:"type"`
+		} `json:"datastreams"`
+	}
+	if code := admin.call(http.MethodGet, "/api/v1/devices/"+first.Info().Device.ID, nil, &like); code != http.StatusOK || len(like.Streams) == 0 {
+		t.Fatalf("the demo's device: status %d, %+v", code, like)
+	}
 	for i := range 5 {
 		id := fmt.Sprintf("new-%d", i)
 		if logsIn(t, there, "370602", id, "x") {
@@ -31,9 +40,10 @@ func TestDevicesHoldOnEveryNode(t *testing.T) {
 		var made struct {
 			Secret string `json:"secret"`
 		}
+		name := map[string]string{"zh": id, "en": id}
 		device := map[string]any{
-			"id": id, "division": "370602", "name": map[string]string{"zh": id, "en": id}, "hazard_type": "flood", "lon": 121.4, "lat": 37.5,
-			"source": "test", "datastreams": []map[string]any{{"name": "level", "type": "water_level"}},
+			"id": id, "division": "370602", "name": name, "hazard_type": like.HazardType, "lon": 121.4, "lat": 37.5,
+			"datastreams": []map[string]any{{"name": "level", "type": like.Streams[0].Type, "title": name}},
 		}
 		if code := admin.call(http.MethodPost, "/api/v1/devices", device, &made); code != http.StatusCreated {
 			t.Fatalf("new device: status %d", code)
