@@ -218,7 +218,7 @@ var words = [...]struct{ name, english string }{
 	LoginMissing:     {"login-missing", "no user name and no certificate"},
 	CertificateDates: {"certificate-dates", "the client certificate is out of date: valid from {from} to {to}"},
 	WillForeign:      {"will-foreign", "its last will is on {topic}, which is not its status: it is let in, and the will is not spoken"},
-	WillOfOther:      {"will-of-other", "its last will is on {topic}, another device's: it is let in, and the will is not spoken"},
+	WillOfOther:      {"will-of-other", "its last will is on {topic}, which is of another device: it is let in, and the will is not spoken"},
 	WillUnread:       {"will-unread", "its last will says neither online nor offline: it is let in, and the will is not spoken; it says {said}"},
 	StatusUnread:     {"status-unread", "its status says neither online nor offline; it says {said}"},
 	KeepAliveLong:    {"keep-alive-long", "asks for a keep-alive of {asked} s, above the limit of {limit} s, of which version 3.1.1 cannot be told: its connection ends only after one and a half times what it asks for"},

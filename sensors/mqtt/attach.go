@@ -155,11 +155,11 @@ func (s *session) process(whole, body int) error {
 	if err := s.conn.gather(whole); err != nil {
 		return err
 	}
-	first, sent := s.conn.ahead[0], s.conn.ahead[body:whole]
-	if code := judgePacket(s.client.Properties.ProtocolVersion, first, sent); code != packets.CodeSuccess {
+	first, sent, version := s.conn.ahead[0], s.conn.ahead[body:whole], s.client.Properties.ProtocolVersion
+	if code := judgePacket(version, first, sent); code != packets.CodeSuccess {
 		return code
 	}
-	if first>>4 == packets.Disconnect && len(sent) == 1 && sent[0] == packets.CodeDisconnectWillMessage.Code {
+	if version == 5 && first>>4 == packets.Disconnect && len(sent) == 1 && sent[0] == packets.CodeDisconnectWillMessage.Code {
 		return packets.CodeDisconnectWillMessage // the engine does not read a reason without properties
 	}
 	s.conn.pass = whole

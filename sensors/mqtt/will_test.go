@@ -37,7 +37,7 @@ func TestWills(t *testing.T) {
 		{obsTopic("dev-0"), "offline", sensors.TroubleTopic, "/obs"},
 		{"lwt/dev-0", "offline", sensors.TroubleTopic, "lwt/dev-0"},
 		{"a/+/#", "offline", sensors.TroubleTopic, "a/+/#"},
-		{statusTopic("dev-1"), "offline", sensors.TroubleTopic, "another device"},
+		{statusTopic("dev-1"), "offline", sensors.TroubleTopic, "of another device"},
 	} {
 		t.Run(fmt.Sprintf("%s %q", c.topic, c.will), func(t *testing.T) {
 			s := newStand(t, newMemory(2), mqtt.Options{})
