@@ -25,8 +25,7 @@ func (b *Broker) connect(kind string, c *conn) (*session, error) {
 func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, error) {
 	pk, length, err := c.hello()
 	if err != nil {
-		var code packets.Code
-		if errors.As(err, &code) {
+		if code, ok := errors.AsType[packets.Code](err); ok {
 			c.turnAway(pk, code)
 		}
 		return nil, err

@@ -91,9 +91,9 @@ func judgeConnect(b []byte) (version byte, code packets.Code) {
 // not MQTT: then the connection just ends.
 func (c *conn) turnAway(pk packets.Packet, code packets.Code) {
 	var ack []byte
-	switch {
-	case pk.ProtocolVersion == 0:
-	case pk.ProtocolVersion == 5:
+	switch pk.ProtocolVersion {
+	case 0:
+	case 5:
 		ack = refusal5(code, pk.Properties.MaximumPacketSize)
 	default:
 		if old := refusal3(code); old != 0 {
