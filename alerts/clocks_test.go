@@ -393,6 +393,8 @@ func (s *shelf) Stored(_ context.Context, readings []sensors.Observation) ([]boo
 	return out, nil
 }
 
+func (s *shelf) RegistrySeq(context.Context) (int64, error) { return 0, nil }
+
 func (s *shelf) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, error) {
 	d := sensors.RegisteredDevice{Device: sensors.Device{ID: "dev-1", Division: "370602", Enabled: true, ClockOffsetS: s.offset}}
 	d.Streams = []sensors.Datastream{{ID: 1, DeviceID: "dev-1", Name: "level", Type: "water_level", IntervalS: s.interval}}

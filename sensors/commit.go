@@ -154,11 +154,15 @@ func (in *Ingest) probe(ctx context.Context) {
 // commit stores the entries, halving a batch that the database will not have. The error means that
 // the database is away; entries already finished stay finished.
 func (in *Ingest) commit(ctx context.Context, at int, entries []*entry) error {
-	res, err := in.store(ctx, at, merge(entries))
+	b := merge(entries)
+	b.Registry = entries[0].registry
+	res, err := in.store(ctx, at, b)
 	switch {
 	case err == nil:
 		in.committed(entries, res)
 		return nil
+	case errors.Is(err, ErrRegistryChanged):
+		return in.anew(ctx, at, entries)
 	case isAway(err):
 		return err
 	case len(entries) == 1:

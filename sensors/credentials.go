@@ -17,9 +17,12 @@ type Credentials struct {
 // Authenticate gives the device whose credentials these are. A registered certificate is enough, and
 // a user name beside it must be that device's id; otherwise the secret decides. The error is
 // errs.Unauthenticated for an unknown device as for a wrong secret, and errs.Unavailable when that
-// cannot be told now. What does not match is looked up anew, since it may have been changed a moment
-// ago.
+// cannot be told now. It asks the database whether anything has changed, so a change that was made on any node
+// holds from the moment when it was answered.
 func (r *Registry) Authenticate(ctx context.Context, c Credentials) (*Known, error) {
+	if err := r.Current(ctx); err != nil {
+		return nil, err
+	}
 	if k := r.Match(c); k != nil {
 		return k, nil
 	}

@@ -137,7 +137,7 @@ func (l TimeLimits) withDefaults() TimeLimits {
 // JSON cost the whole payload, since what they would have said cannot be known. A value outside the
 // range of its type is kept and flagged QCBad, a time ahead of the receipt is kept and flagged
 // TimeWrong, and one that cannot be true becomes the receipt and is flagged so too. Times are UTC with
-// microseconds. A byte order mark before the JSON and NULs after it are passed over.
+// microseconds. A byte order mark before the JSON, and NULs and Ctrl-Z after it, are passed over.
 func DecodeObservations(payload []byte, received time.Time, device *Known, limits TimeLimits) ([]Observation, Faults) {
 	d, faults := decodeRecords(payload, received, device, limits)
 	return d.observations, faults
@@ -151,10 +151,13 @@ type decoded struct {
 	untrue       bool      // that time is ahead of the receipt, or cannot be true
 }
 
-// bare is a payload without what senders of text put around it: a byte order mark, and the NUL that ends
-// a text in C.
+// bare is a payload without what senders of text put around it: byte order marks before it; behind it the NULs
+// that end a text in C, the Ctrl-Z that ends one in CP/M and its heirs, and white space.
 func bare(payload []byte) []byte {
-	return bytes.TrimRight(bytes.TrimPrefix(payload, []byte("\xef\xbb\xbf")), "\x00 \t\r\n")
+	for bytes.HasPrefix(payload, []byte("\xef\xbb\xbf")) {
+		payload = payload[3:]
+	}
+	return bytes.TrimRight(payload, "\x00\x1a \t\r\n")
 }
 
 func decodeRecords(payload []byte, received time.Time, device *Known, limits TimeLimits) (decoded, Faults) {
@@ -325,12 +328,10 @@ func (l TimeLimits) keeps(t, received time.Time) bool {
 	return t.Year() > 1980 && t.Sub(received) <= l.Future && received.Sub(t) <= l.Age
 }
 
-// parseTime reads an RFC 3339 time, or one that ISO 8601 allows beside it: a zone as +0800 or +08, as strftime
-// writes it, a space for the T, small letters, and a comma before the fraction.
+// parseTime reads an RFC 3339 time, or one that ISO 8601 or a common library writes in its place: see rfc3339.
 func parseTime(text []byte) (at time.Time, ok bool) {
 	if at.UnmarshalText(text) != nil { // RFC 3339 strictly, other than time.Parse
-		extended, ok := rfc3339(text)
-		if !ok || at.UnmarshalText(extended) != nil {
+		if at, ok = rfc3339(text); !ok {
 			return time.Time{}, false
 		}
 	}
@@ -338,28 +339,67 @@ func parseTime(text []byte) (at time.Time, ok bool) {
 	return at, at.Year() >= 0 && at.Year() <= 9999
 }
 
-// rfc3339 writes a time of ISO 8601's extended form, with one of the liberties of parseTime, as RFC 3339 has it.
-func rfc3339(text []byte) ([]byte, bool) {
-	const date, clock = len("2006-01-02"), len("2006-01-02T15:04:05")
-	if len(text) <= clock || len(text) > 40 {
-		return nil, false
+// rfc3339 reads a time that is almost one of RFC 3339: a zone as +0800 or +08, as strftime writes it, UTC for Z, and
+// a blank before either; a blank for the T; small letters; a comma before the fraction; no seconds; no
+// separators (ISO 8601's basic form); the leap second, which is the first of the next minute here.
+func rfc3339(text []byte) (at time.Time, ok bool) {
+	const date, minute, second = len("2006-01-02"), len("2006-01-02T15:04"), len("2006-01-02T15:04:05")
+	if text = bytes.TrimSpace(text); len(text) > 48 {
+		return at, false
 	}
 	b := bytes.ToUpper(text)
+	if len(b) > 8 && digits(b) == 8 {
+		b = separated(b)
+	}
+	if len(b) <= minute {
+		return at, false
+	}
 	if b[date] == ' ' {
 		b[date] = 'T'
 	}
-	if b[clock] == ',' {
-		b[clock] = '.'
+	zone := minute + bytes.IndexAny(b[minute:], " Z+-U")
+	if zone < minute {
+		return at, false
 	}
-	if zone := bytes.LastIndexAny(b[clock:], "+-"); zone >= 0 {
-		switch digits := b[clock+zone+1:]; len(digits) {
-		case 2:
-			b = append(b, ":00"...)
-		case 4:
-			b = slices.Insert(b, len(b)-2, ':')
-		}
+	clock, offset := b[:zone], bytes.TrimLeft(b[zone:], " ")
+	if len(clock) == minute {
+		clock = append(bytes.Clone(clock), ":00"...)
 	}
-	return b, true
+	leap := len(clock) >= second && string(clock[minute:second]) == ":60"
+	if leap {
+		clock = append(append(bytes.Clone(clock[:minute]), ":59"...), clock[second:]...)
+	}
+	if len(clock) > second && clock[second] == ',' {
+		clock = append(append(bytes.Clone(clock[:second]), '.'), clock[second+1:]...)
+	}
+	switch {
+	case string(offset) == "UTC":
+		offset = []byte("Z")
+	case len(offset) == len("+08"):
+		offset = append(bytes.Clone(offset), ":00"...)
+	case len(offset) == len("+0800"):
+		offset = append(append(bytes.Clone(offset[:3]), ':'), offset[3:]...)
+	}
+	if at.UnmarshalText(append(bytes.Clone(clock), offset...)) != nil {
+		return at, false
+	}
+	if leap {
+		at = at.Add(time.Second)
+	}
+	return at, true
+}
+
+// separated writes ISO 8601's basic form, 20060102T150405, as its extended one; other bytes as they are.
+func separated(b []byte) []byte {
+	clock := digits(b[9:])
+	if clock != len("150405") && clock != len("1504") {
+		return b
+	}
+	out := []byte(string(b[:4]) + "-" + string(b[4:6]) + "-" + string(b[6:9]) + string(b[9:11]) + ":" + string(b[11:13]))
+	if clock == len("150405") {
+		out = append(append(out, ':'), b[13:15]...)
+	}
+	return append(out, b[9+clock:]...)
 }
 
 // values takes the object of "v".

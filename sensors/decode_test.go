@@ -248,6 +248,8 @@ func FuzzDecodeObservations(f *testing.F) {
 		`{"v":{"level":1e999}}`, `[`, `{"v":`, `{"v":{"\ud83d\ude00":1}}`, `{"t":"1970-01-01T00:00:00Z","v":{}}`,
 		"{\"v\":{\"\xff\":1}}", `{"x":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}`, "\x00", `{"v":{"level":-}}`,
 		"{\"v\":{\"level\":1.2}}\x00", `{"t":"2026-11-29T00:49:49+0800","v":{"level":1.35}}`, `{"t":"1970-01-01T00:03:20Z","v":{"level":4.91}}`, "\ufeff{}",
+		"{\"v\":{\"level\":1.2}}\x1a", "\ufeff\ufeff{\"v\":{\"level\":1.2}}\r\n\x00\x1a", `{"t":"2026-11-29 00:49:49 +0800","v":{"level":1}}`,
+		`{"t":"20261129T004949+08","v":{"level":1}}`, `{"t":"2026-11-29t00:49z","v":{"level":1}}`, `{"t":"2016-12-31T23:59:60Z","v":{"level":1}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -275,7 +277,7 @@ func FuzzDecodeObservations(f *testing.F) {
 }
 
 func FuzzDecodeStatus(f *testing.F) {
-	for _, seed := range []string{`online`, `offline`, `Offline`, `OFFLINE`, `0`, `dead`, "offline\x00", `{"online":true,"t":"2026-07-01T07:59:00Z"}`, `{`, `{"online":`, ``} {
+	for _, seed := range []string{`online`, `offline`, `Offline`, `OFFLINE`, `0`, `dead`, "offline\x00", "offline\x1a", "\ufeff offline\r\n\x00", `{"online":true,"t":"2026-07-01T07:59:00Z"}`, `{`, `{"online":`, ``} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {

@@ -18,6 +18,7 @@ type memory struct {
 	mu      sync.Mutex
 	devices []RegisteredDevice
 	loads   int
+	changed int64 // how often the devices were changed
 	away    bool
 	refuses func(Batch) error // a permanent refusal
 	gate    chan struct{}     // when set, each commit waits for it
@@ -77,6 +78,16 @@ func (m *memory) LoadRegistry(context.Context) ([]RegisteredDevice, error) {
 		return nil, errs.New(errs.Unavailable, "no connection")
 	}
 	return slices.Clone(m.devices), nil
+}
+
+func (m *memory) RegistrySeq(context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		m.loads++
+		return 0, errs.New(errs.Unavailable, "no connection")
+	}
+	return m.changed, nil
 }
 
 func (m *memory) DatastreamTypes(context.Context) ([]DatastreamType, error) {

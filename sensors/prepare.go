@@ -16,6 +16,7 @@ type entry struct {
 	quarantine   []Quarantined
 	clocks       []DeviceClock
 	decoded      decoded // of a payload of readings
+	registry     *int64  // RegistrySeq that it was decoded by
 	wrong        int     // observations of a clock that is wrong
 	finished     bool
 }
@@ -59,8 +60,12 @@ func (in *Ingest) gather(ctx context.Context, at int) ([]*entry, error) {
 
 // prepare decodes one item. What names something unknown is tried again after a reload.
 func (in *Ingest) prepare(ctx context.Context, e *entry) error {
+	e.registry = in.registry.seq.Load()
 	if e.ready != nil {
 		e.quarantine = []Quarantined{*e.ready}
+		return nil
+	}
+	if !in.granted(e) {
 		return nil
 	}
 	faults := in.decode(e)

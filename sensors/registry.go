@@ -14,7 +14,7 @@ type RegistryOptions struct {
 	// MissInterval is how long after one reload a miss may cause the next; 0 is 2 s. It bounds what
 	// strangers who try names can cost the database.
 	MissInterval time.Duration
-	// ReloadTimeout bounds a reload that a miss has caused; 0 is 5 s.
+	// ReloadTimeout bounds a reload that a miss or a login has caused; 0 is 5 s.
 	ReloadTimeout time.Duration
 }
 
@@ -62,6 +62,8 @@ type Registry struct {
 	devices   atomic.Pointer[map[string]*Known]
 	certs     atomic.Pointer[map[string]*Known] // by the SHA-256 of a client certificate
 	owners    atomic.Pointer[map[int64]*Known]  // by datastream
+	seq       atomic.Pointer[int64]             // RegistrySeq before what is known was read; nil: nothing was
+	asking    turns                             // of Current
 	loading   sync.Mutex                        // one reload at a time; guards what follows
 	attempted time.Time                         // when a miss last caused a reload
 	missErr   error                             // how that ended
@@ -106,6 +108,10 @@ func (r *Registry) Reload(ctx context.Context) error {
 }
 
 func (r *Registry) reload(ctx context.Context) error {
+	seq, err := r.store.RegistrySeq(ctx) // before what it counts: what is known is as new as that at least
+	if err != nil {
+		return fmt.Errorf("ask for changes of the devices: %w", err)
+	}
 	types, err := r.store.DatastreamTypes(ctx)
 	if err != nil {
 		return fmt.Errorf("load datastream types: %w", err)
@@ -133,11 +139,30 @@ func (r *Registry) reload(ctx context.Context) error {
 	r.devices.Store(&devices)
 	r.certs.Store(&certs)
 	r.owners.Store(&owners)
+	r.seq.Store(&seq)
 	r.missErr = nil
 	for _, f := range r.reloaded {
 		f()
 	}
 	return nil
+}
+
+// Current makes what is known at least as new as this call: it asks the database for the number of the last
+// change, and reads the devices anew when there was one. Callers at the same time share one question, so the
+// logins of a whole city cost the database a few of them. The error is errs.Unavailable when the database is away.
+func (r *Registry) Current(ctx context.Context) error {
+	return r.asking.do(ctx, func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.ReloadTimeout)
+		defer cancel()
+		seq, err := r.store.RegistrySeq(ctx)
+		if err != nil {
+			return unavailable(err)
+		}
+		if known := r.seq.Load(); known != nil && *known == seq {
+			return nil
+		}
+		return r.Reload(ctx)
+	})
 }
 
 func newKnown(d RegisteredDevice, types map[string]DatastreamType) *Known {

@@ -142,6 +142,8 @@ type Envelope struct {
 	QoS      byte
 	Received time.Time
 	Session  uint64 // the device's connection, another number for each; 0: not known, as through an external broker
+	Login    *Known // as whom the sender was let in; nil: by an external broker
+	ByCert   bool   // and whether by its certificate
 	Dup      bool   // it says that it may have been delivered before (MQTT's DUP flag)
 }
 
@@ -171,6 +173,9 @@ type Batch struct {
 	Statuses     []Status
 	Quarantine   []Quarantined
 	Clocks       []DeviceClock // those that are by another offset wrong than was noted, or right again
+	// Registry is the RegistrySeq that it was decoded by: when one of its devices has changed since then, CommitBatch
+	// stores nothing and gives ErrRegistryChanged. nil: that does not matter.
+	Registry *int64
 }
 
 // BatchResult says what became of a batch. Seq is the ingest_batch row's, 0 when nothing new was stored.
@@ -197,6 +202,9 @@ type Committed struct {
 // Mark is the position right after the batch.
 func (c Committed) Mark() core.Mark { return core.Mark{Seq: c.Seq, ID: c.ID} }
 
+// ErrRegistryChanged is CommitBatch's when a device of the batch has changed since it was decoded.
+var ErrRegistryChanged = errors.New("a device of the batch has changed")
+
 // Committer stores a batch in one transaction: observations, latest, device status, quarantine and
 // one ingest_batch row. When it returns nil everything is durable. An error of kind
 // errs.Unavailable means the database is away; nothing was stored.
@@ -210,6 +218,9 @@ type Committer interface {
 type RegistryStore interface {
 	// LoadRegistry gives every enabled device with its datastreams (without Latest) and its secret's SHA-256.
 	LoadRegistry(ctx context.Context) ([]RegisteredDevice, error)
+	// RegistrySeq is the seq of the last registry.changed event, 0 when there is none. Every change of a
+	// device or a datastream writes one in its own transaction.
+	RegistrySeq(ctx context.Context) (int64, error)
 	DatastreamTypes(ctx context.Context) ([]DatastreamType, error)
 }
 

@@ -66,6 +66,8 @@ const (
 	TroubleHandshake  = "handshake"   // connects and does not say who it is
 	TroubleCredential = "credentials" // wrong secret or certificate
 	TroubleTopic      = "topic"       // publishes or subscribes where it may not
+	TroubleStatus     = "status"      // its status or its last will says neither online nor offline
+	TroubleKeepAlive  = "keep-alive"  // asks for a longer keep-alive than the limit, or for none and falls silent
 	TroubleSlowReader = "slow-reader" // does not read its acknowledgements
 	TroubleReconnect  = "reconnect"   // connects again and again
 	TroubleRevoked    = "revoked"     // publishes although it was disabled

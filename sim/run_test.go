@@ -46,6 +46,8 @@ func (m *memory) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, erro
 	return m.devices, nil
 }
 
+func (m *memory) RegistrySeq(context.Context) (int64, error) { return 0, nil }
+
 func (m *memory) DatastreamTypes(context.Context) ([]sensors.DatastreamType, error) { return nil, nil }
 
 func (m *memory) ask(f func() bool) bool {

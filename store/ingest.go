@@ -38,7 +38,8 @@ const (
 // was stored. What a broker delivers again is recognised by (datastream, time). A reading whose
 // datastream is gone goes to quarantine and does not hold up the others.
 //
-// An error of kind errs.Unavailable means that nothing was stored and that trying again is right.
+// An error of kind errs.Unavailable means that nothing was stored and that trying again is right;
+// sensors.ErrRegistryChanged, that the batch has to be decoded anew.
 func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
 	if len(b.Observations)+len(b.Statuses)+len(b.Quarantine)+len(b.Clocks) == 0 {
 		return sensors.BatchResult{}, nil
@@ -48,6 +49,9 @@ func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchRe
 		var res sensors.BatchResult
 		if res, err = db.tryBatch(ctx, b); err == nil {
 			return res, nil
+		}
+		if changed(err) {
+			return sensors.BatchResult{}, sensors.ErrRegistryChanged
 		}
 		if !overtaken(err) {
 			return sensors.BatchResult{}, mapErr(err, "commit batch")
@@ -121,6 +125,7 @@ type batchPlan struct {
 	devices    []touched // by id
 	quarantine []sensors.Quarantined
 	unknown    int
+	registry   *int64 // nil: what its devices are now does not matter
 }
 
 // reading is an observation with the place that its datastream's type gives it.
@@ -194,7 +199,7 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error
 	if err != nil {
 		return nil, err
 	}
-	p := &batchPlan{quarantine: slices.Clone(b.Quarantine), clocks: b.Clocks}
+	p := &batchPlan{quarantine: slices.Clone(b.Quarantine), clocks: b.Clocks, registry: b.Registry}
 	touch := make(map[string]touched)
 	months := make(map[partitionKey]struct{})
 	var month struct { // of the reading before

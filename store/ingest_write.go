@@ -33,6 +33,23 @@ func known(err error) bool {
 	return ok && pg.Code == "P0V01"
 }
 
+// unchangedSQL fails when a device of the batch has changed since it was decoded; its arguments are unchangedArgs'.
+const unchangedSQL = `select expect_unchanged($1, $2)`
+
+func (p *batchPlan) unchangedArgs() []any {
+	ids := make([]string, len(p.devices))
+	for i := range p.devices {
+		ids[i] = p.devices[i].id
+	}
+	return []any{*p.registry, ids}
+}
+
+// changed reports whether err says that a device of the batch has changed.
+func changed(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "P0V02"
+}
+
 // writeNew stores a plan all of whose readings are new, in one round trip and one transaction; when they
 // are not, known is true of the error and nothing was stored. Tables are touched in the order in
 // which write does.
@@ -44,6 +61,9 @@ func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResu
 	}
 	c, n := columnsOf(p.fresh), columnsOf(newest(present))
 	var batch pgx.Batch
+	if p.registry != nil {
+		batch.Queue(unchangedSQL, p.unchangedArgs()...)
+	}
 	batch.Queue(`select store_fresh($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		c.retentions, c.ids, c.times, c.values, c.qcs, c.timeSources, c.received, c.places,
 		n.ids, n.states, n.values, n.qcs, n.timeSources, n.received).QueryRow(func(row pgx.Row) error { return row.Scan(&res.Late) })
@@ -106,6 +126,11 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 	res.Unknown = p.unknown
 	if err := boundWaits(ctx, tx); err != nil {
 		return res, kept, err
+	}
+	if p.registry != nil {
+		if _, err := tx.Exec(ctx, unchangedSQL, p.unchangedArgs()...); err != nil {
+			return res, kept, err
+		}
 	}
 	stored, known, err := p.insertObservations(ctx, tx)
 	if err != nil {

@@ -41,6 +41,13 @@ func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, err
 	return out, mapErr(err, "load the registry")
 }
 
+// RegistrySeq is the seq of the last registry.changed event, 0 when there is none.
+func (db *DB) RegistrySeq(ctx context.Context) (int64, error) {
+	var seq int64
+	err := db.pool.QueryRow(ctx, `select coalesce(max(seq), 0) from event_log where kind = $1`, core.EventRegistryChanged).Scan(&seq)
+	return seq, mapErr(err, "ask for changes of the devices")
+}
+
 // newestSQL gives where the newest reading of each datastream stands, and what the device said in it when its
 // clock is behind: about its offset before that.
 const newestSQL = `

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"time"
 
 	"onemap/internal/errs"
 	"onemap/sensors/mqtt"
@@ -24,6 +25,9 @@ func (a *App) startBroker(ctx context.Context) error {
 	return nil
 }
 
+// maxKeepAlive is the longest that MQTT can say.
+const maxKeepAlive = 65535 * time.Second
+
 // brokerOptions is what the embedded broker is built from; nil when there is none.
 func brokerOptions(o Options) (*mqtt.Options, error) {
 	secure := o.MQTTTLS != "" || o.MQTTWSS != ""
@@ -36,6 +40,8 @@ func brokerOptions(o Options) (*mqtt.Options, error) {
 		return nil, errs.InvalidField("--mqtt-cert", "is used by --mqtt-tls and --mqtt-wss, and neither is given")
 	case !secure && o.MQTTKey != "":
 		return nil, errs.InvalidField("--mqtt-key", "is used by --mqtt-tls and --mqtt-wss, and neither is given")
+	case o.MQTTKeepAlive != 0 && (o.MQTTKeepAlive < time.Second || o.MQTTKeepAlive > maxKeepAlive):
+		return nil, errs.InvalidField("--mqtt-keepalive", "%s is not 1s to %s", o.MQTTKeepAlive, maxKeepAlive)
 	case o.MQTT == mqtt.Off && !secure && o.MQTTWS == "":
 		if o.Broker == "" {
 			return nil, errs.InvalidField("--mqtt", "off leaves devices no way in: give --broker, or another listener as --mqtt-tls")
@@ -44,7 +50,7 @@ func brokerOptions(o Options) (*mqtt.Options, error) {
 	}
 	return &mqtt.Options{
 		Listen: o.MQTT, ListenTLS: o.MQTTTLS, ListenWS: o.MQTTWS, ListenWSS: o.MQTTWSS,
-		CertFile: o.MQTTCert, KeyFile: o.MQTTKey, MaxPayload: o.MaxPayload,
+		CertFile: o.MQTTCert, KeyFile: o.MQTTKey, MaxPayload: o.MaxPayload, MaxKeepAlive: o.MQTTKeepAlive,
 	}, nil
 }
 

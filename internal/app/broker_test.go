@@ -4,6 +4,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"onemap/internal/config"
 	"onemap/internal/errs"
@@ -17,6 +18,8 @@ func TestBrokerOptionsNameTheFlagAtFault(t *testing.T) {
 		"--mqtt-cert: is":   {MQTTCert: "c"},
 		"--mqtt-key: is":    {MQTTKey: "k"},
 		"--mqtt: off leave": {MQTT: "off"},
+		"--mqtt-keepalive":  {MQTTKeepAlive: 20 * time.Hour},
+		"--mqtt-keepalive:": {MQTTKeepAlive: time.Millisecond},
 	} {
 		got, err := brokerOptions(Options{Server: o})
 		if !errs.Is(err, errs.Invalid) || !strings.HasPrefix(err.Error(), want) || got != nil {
@@ -26,8 +29,8 @@ func TestBrokerOptionsNameTheFlagAtFault(t *testing.T) {
 	if got, err := brokerOptions(Options{Server: config.Server{MQTT: "off", Broker: "mqtt://b"}}); got != nil || err != nil {
 		t.Errorf("off: %v, %v", got, err)
 	}
-	got, err := brokerOptions(Options{Server: config.Server{MQTT: "off", MQTTTLS: ":1", MQTTWS: ":2", MQTTWSS: ":3", MQTTCert: "c", MQTTKey: "k"}})
-	if err != nil || got.Listen != mqtt.Off || got.ListenTLS != ":1" || got.ListenWS != ":2" || got.ListenWSS != ":3" || got.CertFile != "c" || got.KeyFile != "k" {
+	got, err := brokerOptions(Options{Server: config.Server{MQTT: "off", MQTTTLS: ":1", MQTTWS: ":2", MQTTWSS: ":3", MQTTCert: "c", MQTTKey: "k", MQTTKeepAlive: time.Hour}})
+	if err != nil || got.MaxKeepAlive != time.Hour || got.Listen != mqtt.Off || got.ListenTLS != ":1" || got.ListenWS != ":2" || got.ListenWSS != ":3" || got.CertFile != "c" || got.KeyFile != "k" {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -51,14 +51,15 @@ func (d Database) URL() (string, error) {
 
 // Server is what `onemap serve` takes and `onemap demo` builds upon.
 type Server struct {
-	HTTP       string `name:"http" help:"Address of the web server." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	MQTT       string `name:"mqtt" help:"Address of the embedded MQTT broker; off: none, with --broker." default:"127.0.0.1:1883" placeholder:"ADDR"`
-	MQTTTLS    string `name:"mqtt-tls" help:"Address of the embedded broker's TLS listener." placeholder:"ADDR"`
-	MQTTWS     string `name:"mqtt-ws" help:"Address of the embedded broker's WebSocket listener." placeholder:"ADDR"`
-	MQTTWSS    string `name:"mqtt-wss" help:"Address of the embedded broker's WebSocket listener over TLS." placeholder:"ADDR"`
-	MQTTCert   string `name:"mqtt-cert" help:"Certificate chain of the embedded broker, PEM; read anew when it changes." placeholder:"FILE" type:"path"`
-	MQTTKey    string `name:"mqtt-key" help:"Private key of --mqtt-cert, PEM." placeholder:"FILE" type:"path"`
-	Committers int    `help:"Commits of readings that may run side by side; 0: as many as were measured to pay." default:"0"`
+	HTTP          string        `name:"http" help:"Address of the web server." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	MQTT          string        `name:"mqtt" help:"Address of the embedded MQTT broker; off: none, with --broker." default:"127.0.0.1:1883" placeholder:"ADDR"`
+	MQTTTLS       string        `name:"mqtt-tls" help:"Address of the embedded broker's TLS listener." placeholder:"ADDR"`
+	MQTTWS        string        `name:"mqtt-ws" help:"Address of the embedded broker's WebSocket listener." placeholder:"ADDR"`
+	MQTTWSS       string        `name:"mqtt-wss" help:"Address of the embedded broker's WebSocket listener over TLS." placeholder:"ADDR"`
+	MQTTCert      string        `name:"mqtt-cert" help:"Certificate chain of the embedded broker, PEM; read anew when it changes." placeholder:"FILE" type:"path"`
+	MQTTKey       string        `name:"mqtt-key" help:"Private key of --mqtt-cert, PEM." placeholder:"FILE" type:"path"`
+	MQTTKeepAlive time.Duration `name:"mqtt-keepalive" help:"Longest keep-alive of a device at the embedded broker, 1s to 18h12m15s: after one and a half times so long without a word its connection ends." default:"12h"`
+	Committers    int           `help:"Commits of readings that may run side by side; 0: as many as were measured to pay." default:"0"`
 
 	Broker             string `help:"URL of an external MQTT broker to read from: mqtt://host:1883, mqtts://host:8883." placeholder:"URL"`
 	BrokerUser         string `help:"User at the external broker; its password is in ONEMAP_BROKER_PASSWORD or --broker-password-file." placeholder:"NAME"`

@@ -60,6 +60,11 @@ const (
 	LoginMissing
 	CertificateDates
 	WillForeign
+	WillOfOther
+	WillUnread
+	StatusUnread
+	KeepAliveLong
+	KeepAliveNone
 	PacketTooLarge
 	HelloPushedOut
 	HelloLate
@@ -212,7 +217,12 @@ var words = [...]struct{ name, english string }{
 	LoginWrong:       {"login-wrong", "unknown device, or wrong secret or certificate; user name {user}"},
 	LoginMissing:     {"login-missing", "no user name and no certificate"},
 	CertificateDates: {"certificate-dates", "the client certificate is out of date: valid from {from} to {to}"},
-	WillForeign:      {"will-foreign", "a last will that is not its own status"},
+	WillForeign:      {"will-foreign", "its last will is on {topic}, which is not its status: it is let in, and the will is not spoken"},
+	WillOfOther:      {"will-of-other", "its last will is on {topic}, which is of another device: it is let in, and the will is not spoken"},
+	WillUnread:       {"will-unread", "its last will says neither online nor offline: it is let in, and the will is not spoken; it says {said}"},
+	StatusUnread:     {"status-unread", "its status says neither online nor offline; it says {said}"},
+	KeepAliveLong:    {"keep-alive-long", "asks for a keep-alive of {asked} s, above the limit of {limit} s, of which version 3.1.1 cannot be told: its connection ends only after one and a half times what it asks for"},
+	KeepAliveNone:    {"keep-alive-none", "asked for no keep-alive and said nothing for {seconds} s: its connection was ended"},
 	PacketTooLarge:   {"packet-too-large", "a packet larger than {limit} bytes"},
 	HelloPushedOut:   {"hello-pushed-out", "did not say who it is, and others needed its room"},
 	HelloLate:        {"hello-late", "did not say who it is in time"},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -21,10 +20,7 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 		user := clip(string(pk.Connect.Username))
 		b.refuse(reason, slog.String("device", user), slog.String("remote", c.remote), slog.String("will_topic", clip(pk.Connect.WillTopic)))
 		b.notAdmitted(c, reason, user)
-		if cl.Properties.ProtocolVersion < 5 && code == packets.ErrNotAuthorized {
-			code = packets.ErrBadUsernameOrPassword // the engine makes 3.1.1's "not authorized" of it
-		}
-		_ = b.server.SendConnack(cl, code, false, nil) // the connection ends either way
+		c.turnAway(pk, code)
 		return nil, code
 	}
 	// One session a device, whatever client id it uses: ids are not secret, and a session that
@@ -34,13 +30,7 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 		cl.Properties.Props.AssignedClientID = s.device
 	}
 	cl.Properties.Will = mochi.Will{} // the broker keeps it: see Broker.ended
-	limit := uint16(min(b.opts.MaxKeepAlive/time.Second, 65535))
-	// Version 5 is told of a shorter keep-alive. 3.1.1 cannot be, so a device of that version keeps the one that
-	// it asked for: it would not know that it has to say something earlier.
-	if cl.State.Keepalive == 0 || (cl.State.Keepalive > limit && cl.Properties.ProtocolVersion >= 5) {
-		cl.State.Keepalive, cl.State.ServerKeepalive = limit, true
-	}
-	c.idle = time.Duration(cl.State.Keepalive) * time.Second * 3 / 2
+	s.keepAlive(pk.Connect.Keepalive)
 	c.session.Store(s)
 	b.gate.decided(c)
 	b.metrics.connects.Inc()
@@ -69,6 +59,9 @@ func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	if b.isStopping() {
 		return nil, refusedUnavailable, packets.ErrServerUnavailable
 	}
+	if !b.storing() {
+		return nil, refusedUnavailable, packets.ErrServerUnavailable
+	}
 	shown := sensors.Credentials{ID: string(pk.Connect.Username), Secret: string(pk.Connect.Password), CertSHA256: c.cert}
 	if shown.ID == "" && shown.CertSHA256 == nil {
 		return nil, refusedAnonymous, packets.ErrBadUsernameOrPassword
@@ -86,15 +79,17 @@ func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	s := newSession(b, cl, c, known)
 	s.byCert = len(c.cert) > 0 && string(c.cert) == string(known.CertSHA256)
 	if pk.Connect.WillFlag {
-		last, faults := sensors.DecodeStatus(pk.Connect.WillPayload, b.clock(), known.ID, sensors.TimeLimits{})
-		if pk.Connect.WillTopic == s.status && faults.Len() == 0 {
-			s.will = &will{online: last.Online, retain: pk.Connect.WillRetain}
-		} else { // its readings matter more than a will that nobody would understand
-			b.refuse(refusedWill, slog.String("device", s.device), slog.String("will_topic", clip(pk.Connect.WillTopic)))
-			b.manners.note(sensors.TroubleTopic, s.device, c, errs.Say(errs.WillForeign))
-		}
+		s.keepWill(pk.Connect)
 	}
 	return s, "", packets.CodeSuccess
+}
+
+// storing reports whether the ingest path takes anything at all: with the database away a device is better told to
+// come back than let in and put out at its first publish.
+func (b *Broker) storing() bool {
+	now, cancel := context.WithCancel(context.Background())
+	cancel() // waiting for room is the publish's affair
+	return !errs.Is(b.receiver.Await(now), errs.Unavailable)
 }
 
 // ended is called once for each connection, authenticated or not, with what ended it.
@@ -145,7 +140,7 @@ func (b *Broker) speakFor(s *session, newest bool, err error) {
 		return
 	}
 	env := s.envelope(s.status, sensors.KindStatus, nil, 1, false)
-	env.Received = b.clock()
+	env.Received, env.Login = b.clock(), nil // the server says it
 	switch {
 	case s.revoked.Load():
 		k := b.registry.Device(s.device)

@@ -2,7 +2,7 @@ package mqtt
 
 import (
 	"errors"
-	"math"
+	"net"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -25,14 +25,13 @@ func (b *Broker) connect(kind string, c *conn) (*session, error) {
 func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, error) {
 	pk, length, err := c.hello()
 	if err != nil {
+		if code, ok := errors.AsType[packets.Code](err); ok {
+			c.turnAway(pk, code)
+		}
 		return nil, err
 	}
 	c.ahead = c.ahead[length:]
 	cl.ParseConnect(kind, pk)
-	if code := valid(pk); code != packets.CodeSuccess {
-		_ = b.server.SendConnack(cl, code, false, nil) // the connection ends either way
-		return nil, code
-	}
 	s, err := b.letIn(cl, c, pk)
 	if err != nil {
 		return nil, err
@@ -58,17 +57,6 @@ func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, er
 	s.established = true // from now on its will holds
 	s.mu.Unlock()
 	return s, nil
-}
-
-// valid is what a CONNECT must be that the decoder does not see.
-func valid(pk packets.Packet) packets.Code {
-	if code := pk.ConnectValidate(); code != packets.CodeSuccess {
-		return code
-	}
-	if pk.ProtocolVersion < 5 && !pk.Connect.Clean && pk.Connect.ClientIdentifier == "" {
-		return packets.ErrUnspecifiedError
-	}
-	return packets.CodeSuccess
 }
 
 // establish makes s the device's session, and reports whether it goes on with what the last one left. It
@@ -123,7 +111,12 @@ func (s *session) attend() (err error) {
 		s.client.Stop(err)
 		s.b.forget(s)
 	}()
-	return s.conn.packets(s)
+	err = s.conn.packets(s)
+	var late net.Error
+	if errors.As(err, &late) && late.Timeout() && s.conn.ctx.Err() == nil {
+		s.silent()
+	}
+	return err
 }
 
 // deliver starts what writes publishes to the device. The reader calls it, when there is a subscription.
@@ -134,14 +127,41 @@ func (s *session) deliver() {
 	}
 }
 
-// engine lets the engine read the packet of that length, 0 for none, and do what it asks for. It stays a function of its
-// own: a packet takes kilobytes of stack.
+// engine lets the engine read the packet of that length, 0 for none, whose body begins there, and do what it asks
+// for. Version 5 is told why its connection ends. It stays a function of its own: a packet takes kilobytes of stack.
 //
 //go:noinline
-func (s *session) engine(whole int) error {
-	if s.conn.pass = whole; whole == 0 {
-		s.conn.pass = math.MaxInt // not a packet: it ends here, by the engine's word
+func (s *session) engine(whole, body int) error {
+	err := s.process(whole, body)
+	var code packets.Code
+	if !errors.As(err, &code) || s.client.Properties.ProtocolVersion < 5 || code.Code < packets.ErrUnspecifiedError.Code {
+		return err
 	}
+	if refusedBefore(err) {
+		code = packets.ErrNotAuthorized
+	}
+	s.disconnect(code)
+	return err
+}
+
+func (s *session) process(whole, body int) error {
+	if whole == 0 {
+		return packets.ErrMalformedVariableByteInteger
+	}
+	if whole-body > s.b.opts.maxPacket() {
+		return packets.ErrPacketTooLarge
+	}
+	if err := s.conn.gather(whole); err != nil {
+		return err
+	}
+	first, sent, version := s.conn.ahead[0], s.conn.ahead[body:whole], s.client.Properties.ProtocolVersion
+	if code := judgePacket(version, first, sent); code != packets.CodeSuccess {
+		return code
+	}
+	if version == 5 && first>>4 == packets.Disconnect && len(sent) == 1 && sent[0] == packets.CodeDisconnectWillMessage.Code {
+		return packets.CodeDisconnectWillMessage // the engine does not read a reason without properties
+	}
+	s.conn.pass = whole
 	var head packets.FixedHeader
 	if err := s.client.ReadFixedHeader(&head); err != nil {
 		return err
@@ -153,10 +173,5 @@ func (s *session) engine(whole int) error {
 	if pk.FixedHeader.Type == packets.Subscribe {
 		s.deliver()
 	}
-	err = s.b.server.InjectPacket(s.client, pk)
-	var code packets.Code
-	if errors.As(err, &code) && s.client.Properties.ProtocolVersion == 5 && code.Code >= packets.ErrUnspecifiedError.Code {
-		_ = s.b.server.DisconnectClient(s.client, code) // gives the code back
-	}
-	return err
+	return s.b.server.InjectPacket(s.client, pk)
 }

@@ -134,12 +134,12 @@ func pahoClient(t *testing.T, addr, device, password string) paho.Client {
 	o := paho.NewClientOptions().AddBroker("tcp://"+addr).SetClientID(device).SetUsername(device).SetPassword(password).
 		SetProtocolVersion(4).SetCleanSession(false).SetAutoReconnect(true).SetMaxReconnectInterval(20*time.Millisecond).
 		SetWill(statusTopic(device), "offline", 1, true).
-		SetStore(paho.NewFileStore(t.TempDir())) // the one in memory hands out what paho is writing, a race of its own
+		SetStore(newPahoStore(t))
 	c := paho.NewClient(o)
 	if token := c.Connect(); token.Wait() && token.Error() != nil {
 		t.Fatal(token.Error())
 	}
-	t.Cleanup(func() { c.Disconnect(5000) }) // at most so long: it returns when the client has let go of its files
+	t.Cleanup(func() { c.Disconnect(5000) })
 	return c
 }
 

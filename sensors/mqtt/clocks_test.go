@@ -2,7 +2,6 @@ package mqtt_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math"
 	"testing"
@@ -227,62 +226,4 @@ func TestABacklogStaysABacklog(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestWills is case B06: every spelling of off line is spoken when the device vanishes; a will that is not understood, or on another
-// topic, keeps no device out, and is shown.
-func TestWills(t *testing.T) {
-	for _, c := range []struct {
-		topic, will string
-		spoken      bool
-	}{
-		{statusTopic("dev-0"), "Offline", true},
-		{statusTopic("dev-0"), "OFFLINE", true},
-		{statusTopic("dev-0"), "offline\x00", true},
-		{statusTopic("dev-0"), `"offline"`, true},
-		{statusTopic("dev-0"), "0", false},
-		{statusTopic("dev-0"), "dead", false},
-		{sensors.Topic("370602", "dev-0", "lwt"), "offline", false},
-	} {
-		t.Run(fmt.Sprintf("%s %q", c.topic, c.will), func(t *testing.T) {
-			s := newStand(t, newMemory(1), mqtt.Options{})
-			w := dial(t, s.broker.Addr())
-			if code := w.connect(hello{version: 4, user: "dev-0", password: secret("dev-0"), willTopic: c.topic, will: c.will}); code != 0 {
-				t.Fatalf("CONNACK %#x", code)
-			}
-			w.publish(1, 1, statusTopic("dev-0"), []byte("online"), false)
-			w.expect(packets.Puback, 1)
-			w.publish(1, 2, obsTopic("dev-0"), reading(1), false)
-			w.expect(packets.Puback, 2)
-			if n := s.refused(t, "will"); (n == 0) != c.spoken {
-				t.Errorf("%v wills are refused", n)
-			}
-			if !c.spoken {
-				troubled(t, s, sensors.TroubleTopic, "dev-0")
-			}
-			_ = w.conn.Close()
-			eventually(t, "gone", func() bool { return s.broker.Connections() == 0 })
-			stopAll(t, s) // what was to be said would be by now
-			if online, times := s.online("dev-0"); online == c.spoken || (times == 2) != c.spoken {
-				t.Errorf("on line: %v, %d statuses", online, times)
-			}
-		})
-	}
-}
-
-// TestAnOldVersionKeepsItsKeepAlive is case B07: version 3.1.1 cannot be told of a shorter keep-alive, so it has the one that
-// it asks for.
-func TestAnOldVersionKeepsItsKeepAlive(t *testing.T) {
-	s := newStand(t, newMemory(2), mqtt.Options{MaxKeepAlive: time.Second})
-	old := dial(t, s.broker.Addr())
-	if code := old.connect(hello{version: 4, user: "dev-0", password: secret("dev-0"), keepAlive: 3600}); code != 0 {
-		t.Fatalf("CONNACK %#x", code)
-	}
-	told := dial(t, s.broker.Addr())
-	if code := told.connect(hello{version: 5, user: "dev-1", password: secret("dev-1"), keepAlive: 3600}); code != 0 {
-		t.Fatalf("CONNACK %#x", code)
-	}
-	told.expectClosed() // as long after it connected as the old one has been silent for at least
-	old.publish(1, 1, obsTopic("dev-0"), reading(1), false)
-	old.expect(packets.Puback, 1)
 }

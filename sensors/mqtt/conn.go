@@ -102,21 +102,6 @@ func connectLength(b []byte) (int, error) {
 	return 0, nil
 }
 
-// hello decodes the CONNECT that was read ahead, and gives its length.
-func (c *conn) hello() (packets.Packet, int, error) {
-	pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connect}}
-	whole, err := connectLength(c.ahead)
-	if err != nil || whole == 0 {
-		return pk, 0, packets.ErrProtocolViolationRequireFirstConnect
-	}
-	body := 1
-	for c.ahead[body] >= 0x80 {
-		body++
-	}
-	pk.FixedHeader.Remaining = whole - body - 1
-	return pk, whole, pk.ConnectDecode(append([]byte(nil), c.ahead[body+1:whole]...))
-}
-
 // SetDeadline is called before a packet is read. The deadline is the connection's own, for the whole
 // packet, and it is moved only when an eighth of it is over.
 func (c *conn) SetDeadline(time.Time) error {

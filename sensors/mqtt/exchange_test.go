@@ -153,8 +153,8 @@ func TestAnotherPayloadUnderAnUnreleasedIDIsStored(t *testing.T) {
 func TestQoS2ThatFailedIsStoredWhenItComesAgain(t *testing.T) {
 	m := newMemory(1)
 	s := newStand(t, m, mqtt.Options{})
-	m.change(func() { m.away = true })
 	w := persistent(t, s, 4, false)
+	m.change(func() { m.away = true })
 	w.publish(2, 9, obsTopic("dev-0"), untimed("1"), false)
 	w.expectClosed()
 	m.change(func() { m.away = false })

@@ -36,7 +36,7 @@ func (c *conn) packets(s *session) error {
 		case whole > 0 && whole-body <= s.b.opts.maxPacket() && s.plain(first):
 			err = c.take(s, whole, body)
 		default:
-			err = s.engine(whole)
+			err = s.engine(whole, body)
 		}
 		if err != nil {
 			return err
@@ -52,7 +52,9 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	}
 	if len(c.ahead) > 0 {
 		n = copy(p, c.ahead)
-		c.ahead = c.ahead[n:]
+		if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
+			c.ahead = nil // lets go of a large packet
+		}
 	} else {
 		n, err = c.Conn.Read(p)
 	}
@@ -105,6 +107,19 @@ func (c *conn) fill() error {
 	return err
 }
 
+// gather reads until the whole packet is there; its size is bounded by then.
+func (c *conn) gather(whole int) error {
+	if len(c.ahead) >= whole {
+		return nil
+	}
+	b := make([]byte, whole)
+	if _, err := io.ReadFull(c.Conn, b[copy(b, c.ahead):]); err != nil {
+		return err
+	}
+	c.ahead = b
+	return nil
+}
+
 // plain reports whether a packet that begins so may be a publish that is taken here.
 func (s *session) plain(first byte) bool {
 	const dup, retain = 8, 1
@@ -122,7 +137,7 @@ func (c *conn) take(s *session, whole, body int) error {
 	qos, dup := c.ahead[0]>>1&3, c.ahead[0]&8 != 0
 	at, id := s.readings(c.ahead[body:min(whole, len(c.ahead))], qos, whole-body)
 	if at == 0 {
-		return s.engine(whole)
+		return s.engine(whole, body)
 	}
 	payload := make([]byte, whole-body-at)
 	n := copy(payload, c.ahead[body+at:min(whole, len(c.ahead))])

@@ -35,6 +35,7 @@ type memory struct {
 	after    func()        // when set, called when a batch is stored, before CommitBatch returns
 	hold     chan struct{} // when set, each reading of the registry but the first waits for it
 	loads    int
+	changed  int64 // how often the devices were changed
 	rows     map[string]float64
 	arrived  int
 	statuses []sensors.Status
@@ -98,6 +99,15 @@ func (m *memory) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, erro
 		return nil, errs.New(errs.Unavailable, "no connection")
 	}
 	return slices.Clone(m.devices), nil
+}
+
+func (m *memory) RegistrySeq(context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return 0, errs.New(errs.Unavailable, "no connection")
+	}
+	return m.changed, nil
 }
 
 func (m *memory) DatastreamTypes(context.Context) ([]sensors.DatastreamType, error) {
@@ -170,13 +180,13 @@ type stand struct {
 	reg      *prometheus.Registry
 }
 
-func newStand(t *testing.T, m *memory, opts mqtt.Options) *stand {
+func newStand(t testing.TB, m *memory, opts mqtt.Options) *stand {
 	t.Helper()
 	return newStandOn(t, m, opts, sensors.IngestOptions{}, nil)
 }
 
 // newStandOn is newStand with options for the path, or with a receiver in its place.
-func newStandOn(t *testing.T, m *memory, opts mqtt.Options, path sensors.IngestOptions, instead sensors.Receiver) *stand {
+func newStandOn(t testing.TB, m *memory, opts mqtt.Options, path sensors.IngestOptions, instead sensors.Receiver) *stand {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	registry := sensors.NewRegistry(m, sensors.RegistryOptions{MissInterval: time.Nanosecond}, nil, nil)
@@ -248,7 +258,7 @@ func eventually(t *testing.T, what string, f func() bool) {
 
 // wire is an MQTT client that does exactly what a test says, byte by byte.
 type wire struct {
-	t       *testing.T
+	t       testing.TB
 	conn    net.Conn
 	r       *bufio.Reader
 	version byte
@@ -266,7 +276,7 @@ type hello struct {
 	keepAlive int  // seconds; 0 is 60, below is none
 }
 
-func dial(t *testing.T, addr string) *wire {
+func dial(t testing.TB, addr string) *wire {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -324,7 +334,7 @@ func (w *wire) greet(h hello) {
 }
 
 // login is a wire that is connected as the device.
-func login(t *testing.T, addr, device string, version byte) *wire {
+func login(t testing.TB, addr, device string, version byte) *wire {
 	t.Helper()
 	w := dial(t, addr)
 	if code := w.connect(hello{version: version, user: device, password: secret(device), id: "c-" + device}); code != 0 {

@@ -77,13 +77,15 @@ func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet
 	return pk, nil
 }
 
-// OnPacketEncode tells a version 5 device how large a packet may be, before it sends one in vain, and
-// that a publish that was released is complete.
+// OnPacketEncode tells a version 5 device how large a packet may be and what it cannot subscribe to, before it
+// tries in vain, and that a publish that was released is complete.
 func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packet {
 	switch pk.FixedHeader.Type {
 	case packets.Connack:
 		if pk.ReasonCode == packets.CodeSuccess.Code {
-			pk.Properties.MaximumPacketSize = uint32(h.b.opts.maxPacket())
+			p := &pk.Properties
+			p.MaximumPacketSize = uint32(h.b.opts.maxPacket())
+			p.WildcardSubAvailableFlag, p.SubIDAvailableFlag, p.SharedSubAvailableFlag = true, true, true // and not available
 		}
 	case packets.Pubcomp: // written by the reader itself
 		if s := sessionOf(cl); s != nil && s.released == pk.PacketID && s.released != 0 {
@@ -103,6 +105,9 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	topic, kind := s.own(pk.TopicName)
 	var stored func()
+	if kind == sensors.KindStatus {
+		s.checkStatus(pk.Payload)
+	}
 	if pk.FixedHeader.Retain && kind == sensors.KindStatus {
 		stored = s.retaining(pk)
 	}

@@ -24,7 +24,7 @@ type Options struct {
 	MaxClients       int           // connections; 20,000
 	MaxSlow          int           // of one address, that take longer than half the handshake's time; 1,024. Then the oldest goes
 	HandshakeTimeout time.Duration // from accept to a complete CONNECT; 10 s
-	MaxKeepAlive     time.Duration // the longest keep-alive, and that of devices that ask for none; 10 min
+	MaxKeepAlive     time.Duration // the longest keep-alive, and that of devices that ask for none, at most 65,535 s; 12 h
 	WriteTimeout     time.Duration // for a device to read what is written to it; 30 s
 	Penance          time.Duration // first wait for a CONNACK of a device that repeats what is not read, doubled up to 1 min; 1 s
 	FloodAfter       time.Duration // a pause in reading after which a device is shown as one that floods; 250 ms
@@ -58,7 +58,7 @@ func (o Options) withDefaults() Options {
 	count(&o.MaxClients, 20000)
 	count(&o.MaxSlow, 1024)
 	pause(&o.HandshakeTimeout, 10*time.Second)
-	pause(&o.MaxKeepAlive, 10*time.Minute)
+	pause(&o.MaxKeepAlive, 12*time.Hour)
 	pause(&o.WriteTimeout, 30*time.Second)
 	pause(&o.Penance, time.Second)
 	pause(&o.FloodAfter, 250*time.Millisecond)

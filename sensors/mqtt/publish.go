@@ -79,5 +79,6 @@ func (s *session) receive(topic string, payload []byte, a answer, done func(erro
 func (s *session) envelope(topic, kind string, payload []byte, qos byte, dup bool) sensors.Envelope {
 	return sensors.Envelope{
 		Topic: topic, Division: s.division, Device: s.device, Kind: kind, Payload: payload, QoS: qos, Session: s.number, Dup: dup,
+		Login: s.known.Load(), ByCert: s.byCert,
 	}
 }

@@ -245,14 +245,15 @@ func TestWebSockets(t *testing.T) {
 	s := newSecureStand(t)
 	for _, kind := range []string{mqtt.KindWS, mqtt.KindWSS} {
 		bothVersions(t, func(t *testing.T, version byte) {
-			d := websocket.Dialer{Subprotocols: []string{"mqtt"}, TLSClientConfig: s.config(&s.mine)}
+			asked := map[byte]string{4: "mqttv3.1", 5: "mqtt"}[version]
+			d := websocket.Dialer{Subprotocols: []string{asked}, TLSClientConfig: s.config(&s.mine)}
 			ws, resp, err := d.Dial(kind+"://"+s.broker.AddrOf(kind)+"/any/path", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			_ = resp.Body.Close()
 			t.Cleanup(func() { _ = ws.Close() })
-			if ws.Subprotocol() != "mqtt" {
+			if ws.Subprotocol() != asked {
 				t.Errorf("subprotocol %q", ws.Subprotocol())
 			}
 			if err := ws.SetReadDeadline(time.Now().Add(patience)); err != nil {

@@ -15,22 +15,23 @@ import (
 
 // session is one authenticated connection.
 type session struct {
-	b        *Broker
-	client   *mochi.Client
-	conn     *conn
-	number   uint64 // of the sessions of this process
-	device   string
-	division string
-	known    atomic.Pointer[sensors.Known] // the newest that grants the same as the one it was let in by
-	byCert   bool
-	obs      string
-	status   string
-	cmd      string
-	will     *will
-	exchange *exchange
-	revoked  atomic.Bool
-	released uint16 // the packet whose PUBREL is being answered; the reader's
-	delivers bool   // publishes to the device are written; the reader's
+	b         *Broker
+	client    *mochi.Client
+	conn      *conn
+	number    uint64 // of the sessions of this process
+	device    string
+	division  string
+	known     atomic.Pointer[sensors.Known] // the newest that grants the same as the one it was let in by
+	byCert    bool
+	unlimited bool // it asked for no keep-alive
+	obs       string
+	status    string
+	cmd       string
+	will      *will
+	exchange  *exchange
+	revoked   atomic.Bool
+	released  uint16 // the packet whose PUBREL is being answered; the reader's
+	delivers  bool   // publishes to the device are written; the reader's
 
 	order  sync.Mutex
 	failed bool // a publish was not stored: none after it is taken
@@ -43,21 +44,6 @@ type session struct {
 	room        chan struct{} // closed when there is room; nil: nobody waits
 	answers     []answer
 	writing     bool
-}
-
-// will is what is to be said when the device vanishes.
-type will struct {
-	online bool // hardly ever, but it is the device's to say
-	retain bool
-}
-
-// payload is the will without its time: that is the time of the connection, and what counts is when
-// the device vanished.
-func (w *will) payload() []byte {
-	if w.online {
-		return []byte("online")
-	}
-	return []byte("offline")
 }
 
 // answer is what is owed for one publish.
@@ -190,6 +176,8 @@ func (s *session) fail(err error) {
 	switch {
 	case s.b.isStopping():
 		code = packets.ErrServerShuttingDown
+	case errs.Is(err, errs.Unauthenticated):
+		code = packets.ErrNotAuthorized
 	case !errs.Is(err, errs.Unavailable):
 		code = packets.ErrImplementationSpecificError
 	}

@@ -18,16 +18,16 @@ import (
 	"onemap/internal/errs"
 )
 
-const (
-	webSubprotocol = "mqtt"
-	maxRequest     = 8 << 10 // bytes of an upgrade's request
-)
+const maxRequest = 8 << 10 // bytes of an upgrade's request
+
+// webSubprotocols are those that are taken, the better first: the second is what clients of before 3.1.1 ask for.
+func webSubprotocols() []string { return []string{"mqtt", "mqttv3.1"} }
 
 // newUpgrader shares the buffers for writing: a device is written to now and then.
 func newUpgrader() *websocket.Upgrader {
 	return &websocket.Upgrader{
 		ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{},
-		Subprotocols: []string{webSubprotocol}, CheckOrigin: sameHost,
+		Subprotocols: webSubprotocols(), CheckOrigin: sameHost,
 	}
 }
 
@@ -61,9 +61,10 @@ func (b *Broker) upgrade(c net.Conn) (net.Conn, error) {
 		return nil, errs.Wrap(errs.Invalid, err, "read the request for a WebSocket")
 	}
 	w := &responder{conn: c, rw: bufio.NewReadWriter(r, bufio.NewWriterSize(c, 512)), header: http.Header{}}
-	if !slices.Contains(websocket.Subprotocols(req), webSubprotocol) {
-		http.Error(w, "this is MQTT: a WebSocket with the subprotocol mqtt", http.StatusBadRequest)
-		return nil, errs.New(errs.Invalid, "a request that does not ask for the subprotocol mqtt")
+	offered := websocket.Subprotocols(req)
+	if !slices.ContainsFunc(webSubprotocols(), func(p string) bool { return slices.Contains(offered, p) }) {
+		http.Error(w, "this is MQTT: a WebSocket with the subprotocol mqtt or mqttv3.1", http.StatusBadRequest)
+		return nil, errs.New(errs.Invalid, "a request that does not ask for the subprotocol mqtt or mqttv3.1")
 	}
 	ws, err := b.upgrader.Upgrade(w, req, nil)
 	if err != nil {

@@ -72,6 +72,13 @@ func (f *faulty) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, 
 	return f.DB.LoadRegistry(ctx)
 }
 
+func (f *faulty) RegistrySeq(ctx context.Context) (int64, error) {
+	if f.away.Load() {
+		return 0, errs.New(errs.Unavailable, "no connection")
+	}
+	return f.DB.RegistrySeq(ctx)
+}
+
 // ingest is the real ingest path on a committer.
 func (w *town) ingest(opts sensors.IngestOptions, c sensors.Committer, reg *sensors.Registry) *sensors.Ingest {
 	in := sensors.NewIngest(opts, reg, c, nil, nil)

@@ -122,6 +122,8 @@ export default {
       handshake: 'connects and does not say who it is',
       credentials: 'wrong secret or certificate',
       topic: 'publishes or subscribes where it may not',
+      status: 'its status or last will is not understood',
+      'keep-alive': 'asks for a longer keep-alive than the limit, or for none and falls silent',
       'slow-reader': 'does not read its acknowledgements',
       reconnect: 'connects again and again',
       revoked: 'sends although it was disabled',

@@ -122,6 +122,8 @@ export default {
       handshake: '连接后不表明身份',
       credentials: '密码或证书不对',
       topic: '发布或订阅无权的主题',
+      status: '状态或遗嘱无法识别',
+      'keep-alive': '保活时间超过上限，或未要求保活而长时间没有消息',
       'slow-reader': '不读取应答',
       reconnect: '反复重连',
       revoked: '停用后仍在发送',

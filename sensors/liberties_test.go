@@ -1,0 +1,71 @@
+package sensors
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Times that devices write in the place of RFC 3339, all of the same moment, and those that say none.
+func TestTimesThatDevicesWrite(t *testing.T) {
+	want := time.Date(2026, 7, 1, 7, 59, 0, 0, time.UTC)
+	for _, text := range []string{
+		"2026-07-01T15:59:00+08:00", "2026-07-01T15:59:00+0800", "2026-07-01T15:59:00+08", "2026-07-01 15:59:00+0800",
+		"2026-07-01 15:59:00 +0800", "2026-07-01 15:59:00 +08:00", "2026-07-01t15:59:00+0800", "2026-07-01t07:59:00z", "2026-07-01 07:59:00z",
+		"2026-07-01 07:59:00 UTC", "2026-07-01T07:59:00.000Z", "2026-07-01T07:59:00,000+0000", "2026-07-01T07:59Z", "2026-07-01 15:59+0800",
+		"20260701T155900+0800", "20260701T155900+08:00", "20260701T1559+08", "20260701T075900Z", "20260701t075900.000z", "2026-07-01T07:58:60Z",
+		" 2026-07-01T07:59:00Z ", "2026-07-01T07:59:00-0000", "2026-07-01T02:59:00-0500",
+	} {
+		if at, ok := parseTime([]byte(text)); !ok || !at.Equal(want) {
+			t.Errorf("%s is %v, %v", text, at, ok)
+		}
+	}
+	for _, text := range []string{
+		"", " ", "2026-07-01T07:59:00", "2026-07-01 07:59:00", "20260701T075900", "20260701", "2026-07-01", "2026-07-01T07:59:00+8", "2026-07-01T07:59:00+080",
+		"2026-07-01T24:59:00Z", "2026-07-01T07:60:00Z", "2026-07-01T07:59:61Z", "2026-13-01 07:59:00Z",
+		"2026-02-30 07:59:00Z", "2026-07-01T07:59:00 CST", "2026-07-01T07:59:00ZZ", "20260701T0759001Z", "2026-07-01T07:59:00.Z", "1782892740", "2026/07/01 07:59:00Z",
+		strings.Repeat("2", 60), "2026-07-01T07:59:00" + strings.Repeat("0", 40) + "Z",
+	} {
+		if at, ok := parseTime([]byte(text)); ok {
+			t.Errorf("%q is %v", text, at)
+		}
+	}
+}
+
+// Whatever stands around a payload that devices put there, what it says is the same.
+func TestWhatStandsAroundAPayload(t *testing.T) {
+	device := gauge()
+	rapid.Check(t, func(t *rapid.T) {
+		before := strings.Repeat("\ufeff", rapid.IntRange(0, 2).Draw(t, "marks"))
+		after := rapid.StringOfN(rapid.RuneFrom([]rune{0, 0x1a, ' ', '\t', '\r', '\n'}), 0, 8, -1).Draw(t, "after")
+		level := rapid.Float64Range(0, 10).Draw(t, "level")
+		plain := fmt.Sprintf(`{"t":"2026-07-01T07:59:00Z","v":{"level":%g}}`, level)
+		want, _ := DecodeObservations([]byte(plain), received, device, TimeLimits{})
+		got, faults := DecodeObservations([]byte(before+plain+after), received, device, TimeLimits{})
+		if len(want) != 1 || len(got) != 1 || faults.Len() > 0 || got[0] != want[0] {
+			t.Fatalf("%+v, %s, want %+v", got, faults.Detail(), want)
+		}
+		word := rapid.SampledFrom([]string{"offline", "Offline", "OFFLINE", `"offline"`, `{"online":false}`}).Draw(t, "word")
+		if s, faults := DecodeStatus([]byte(before+word+after), received, "d", TimeLimits{}); s.Online || faults.Len() > 0 {
+			t.Fatalf("%+v, %s", s, faults.Detail())
+		}
+	})
+}
+
+// Every form of a time says the same as RFC 3339's.
+func TestFormsOfATime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		zone := time.FixedZone("", 60*rapid.IntRange(-14*60, 14*60).Draw(t, "zone"))
+		at := time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "at"), 0).In(zone)
+		for _, form := range []string{"2006-01-02 15:04:05-0700", "2006-01-02T15:04:05 -07:00", "20060102T150405-0700", "2006-01-02 15:04:05,000-0700"} {
+			text := at.Format(form)
+			if got, ok := parseTime(bytes.ToLower([]byte(text))); !ok || !got.Equal(at) {
+				t.Fatalf("%s is %v, %v", text, got, ok)
+			}
+		}
+	})
+}

@@ -1,0 +1,67 @@
+package mqtt
+
+import (
+	"log/slog"
+	"strings"
+	"unicode"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"onemap/internal/errs"
+	"onemap/sensors"
+)
+
+// will is what is to be said when the device vanishes.
+type will struct {
+	online bool // hardly ever, but it is the device's to say
+	retain bool
+}
+
+// payload is the will without its time: that is the time of the connection, and what counts is when
+// the device vanished.
+func (w *will) payload() []byte {
+	if w.online {
+		return []byte("online")
+	}
+	return []byte("offline")
+}
+
+// keepWill keeps the last will of a device that is let in, when it is the device's status and says one. The
+// device's readings matter more than a will that is not: it is let in, the will is not spoken, and the list of
+// troubles says so. A will on another device's topic is never spoken.
+func (s *session) keepWill(pk packets.ConnectParams) {
+	last, faults := sensors.DecodeStatus(pk.WillPayload, s.b.clock(), s.device, sensors.TimeLimits{})
+	kind, said := sensors.TroubleTopic, errs.Said{}
+	switch {
+	case pk.WillTopic != s.status:
+		if _, device, _, err := sensors.ParseTopic(pk.WillTopic); err == nil && device != s.device {
+			said = errs.Say(errs.WillOfOther, clip(pk.WillTopic))
+		} else {
+			said = errs.Say(errs.WillForeign, clip(pk.WillTopic))
+		}
+	case faults.Len() > 0:
+		kind, said = sensors.TroubleStatus, errs.Say(errs.WillUnread, legible(pk.WillPayload))
+	default:
+		s.will = &will{online: last.Online, retain: pk.WillRetain}
+		return
+	}
+	s.b.refuse(refusedWill, slog.String("device", s.device), slog.String("will_topic", clip(pk.WillTopic)))
+	s.b.manners.note(kind, s.device, s.conn, said)
+}
+
+// checkStatus lists a status that is not understood. It goes to quarantine as any such publish.
+func (s *session) checkStatus(payload []byte) {
+	if _, faults := sensors.DecodeStatus(payload, s.b.clock(), s.device, sensors.TimeLimits{}); faults.Len() > 0 {
+		s.b.manners.note(sensors.TroubleStatus, s.device, s.conn, errs.Say(errs.StatusUnread, legible(payload)))
+	}
+}
+
+// legible is what a device said, fit for a list: cut, and what cannot be shown replaced.
+func legible(payload []byte) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, clip(string(payload)))
+}

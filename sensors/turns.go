@@ -1,0 +1,58 @@
+package sensors
+
+import (
+	"context"
+	"sync"
+
+	"onemap/internal/errs"
+)
+
+// turns lets callers at the same time share one call. A caller never gets what came of a call that began before
+// it asked. Its zero value is ready.
+type turns struct {
+	mu      sync.Mutex
+	running bool
+	next    *turn // of those who wait for the next call; nil: nobody does
+}
+
+// turn is one call.
+type turn struct {
+	done chan struct{}
+	err  error // when done
+}
+
+// do waits for a call of f that begins after do. All callers must give the same f, which must end by itself. The
+// error is errs.Unavailable when ctx ends first.
+func (t *turns) do(ctx context.Context, f func() error) error {
+	t.mu.Lock()
+	if t.next == nil {
+		t.next = &turn{done: make(chan struct{})}
+		if !t.running {
+			t.running = true
+			go t.run(f)
+		}
+	}
+	mine := t.next
+	t.mu.Unlock()
+	select {
+	case <-mine.done:
+		return mine.err
+	case <-ctx.Done():
+		return errs.Wrap(errs.Unavailable, ctx.Err(), "gave up waiting for the database")
+	}
+}
+
+func (t *turns) run(f func() error) {
+	for {
+		t.mu.Lock()
+		now := t.next
+		t.next = nil
+		t.running = now != nil
+		t.mu.Unlock()
+		if now == nil {
+			return
+		}
+		now.err = f()
+		close(now.done)
+	}
+}
