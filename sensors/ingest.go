@@ -183,11 +183,10 @@ func (in *Ingest) Accept(env Envelope, done func(error)) error {
 	if env.Received.IsZero() {
 		env.Received = in.opts.Clock()
 	}
-	it := item{env: env, done: done}
-	if env.Kind == KindObs {
-		it.rows = CountReadings(env.Payload)
+	if env.Readings == 0 && env.Kind == KindObs {
+		env.Readings = CountReadings(env.Payload)
 	}
-	return in.put(it)
+	return in.put(item{env: env, done: done, rows: env.Readings})
 }
 
 // Await is Receiver's.

@@ -107,6 +107,7 @@ func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Comm
 		return
 	}
 	db.touched.note(p.devices)
+	db.budget.spend(p.quarantine)
 	if res.Seq > 0 {
 		db.recent.add(kept)
 	}
@@ -120,7 +121,16 @@ type batchPlan struct {
 	clocks     []sensors.DeviceClock
 	devices    []touched // by id
 	quarantine []sensors.Quarantined
+	beyond     []quarantineMore // beyond the budget of the quarantine
 	unknown    int
+}
+
+// countBeyond is how many are beyond the budget of the quarantine.
+func (p *batchPlan) countBeyond() (n int) {
+	for _, b := range p.beyond {
+		n += int(b.n)
+	}
+	return n
 }
 
 // reading is an observation with the place that its datastream's type gives it.
@@ -231,6 +241,7 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error
 	}
 	p.setApart()
 	p.announce(b.Statuses, devices, touch)
+	p.quarantine, p.beyond = db.budget.split(p.quarantine)
 	for _, id := range slices.Sorted(maps.Keys(touch)) {
 		t := touch[id]
 		t.id = id
