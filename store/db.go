@@ -45,6 +45,7 @@ type DB struct {
 	touched    touchCache
 	recent     recentBatches
 	budget     quarantineBudget
+	openings   openings
 	repeats    atomic.Bool // the last batches held readings that were there already
 
 	quarantined struct{ rows, bytes atomic.Int64 } // as PruneQuarantine found it last

@@ -104,7 +104,7 @@ func batchSources(rs []reading) []int16 {
 // write stores any plan. Rows of one table are touched in the order of their keys, and the tables in one
 // order, so that two writers never wait for each other; the batch lock is taken last.
 func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResult, kept sensors.Committed, err error) {
-	res.Unknown = p.unknown
+	res.Unknown, res.Beyond = p.unknown, p.countBeyond()
 	if err := boundWaits(ctx, tx); err != nil {
 		return res, kept, err
 	}

@@ -44,7 +44,7 @@ func brokerOptions(o Options) (*mqtt.Options, error) {
 	}
 	return &mqtt.Options{
 		Listen: o.MQTT, ListenTLS: o.MQTTTLS, ListenWS: o.MQTTWS, ListenWSS: o.MQTTWSS,
-		CertFile: o.MQTTCert, KeyFile: o.MQTTKey, MaxPayload: o.MaxPayload,
+		CertFile: o.MQTTCert, KeyFile: o.MQTTKey, MaxPayload: o.MaxPayload, Quota: o.DeviceQuota,
 	}, nil
 }
 
