@@ -39,10 +39,9 @@ func (o *openings) take(device string, now time.Time) bool {
 // isNear reports whether a month is that of the receipt or one beside it.
 func (k partitionKey) isNear(received time.Time) bool {
 	r := received.UTC()
-	return max(k.months(), 12*r.Year()+int(r.Month()))-min(k.months(), 12*r.Year()+int(r.Month())) <= 1
+	apart := 12*(k.year-r.Year()) + int(k.month-r.Month())
+	return -1 <= apart && apart <= 1
 }
-
-func (k partitionKey) months() int { return 12*k.year + int(k.month) }
 
 // boundMonths takes the readings out of the plan whose month is not there and that their device may not begin; they go
 // to quarantine. What is left of the months is to be made.
@@ -96,7 +95,8 @@ func (db *DB) existing(ctx context.Context, keys []partitionKey) (there []partit
 		names[i] = k.table()
 	}
 	rows, err := db.pool.Query(ctx, `
-		select n from unnest($1::text[]) with ordinality as u (name, n) where to_regclass(quote_ident(name)) is not null`, names)
+		select n from unnest($1::text[]) with ordinality as u (name, n)
+		where exists (select from pg_class where relname = name and relnamespace = current_schema()::regnamespace and relispartition)`, names)
 	if err != nil {
 		return nil, err
 	}
