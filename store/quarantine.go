@@ -14,7 +14,7 @@ import (
 // many; then a device that has none yet still has one. What comes beyond that is counted in one row. Who is not registered is one device.
 const (
 	quarantineRowsEach = 60
-	quarantineRowsAll  = 6000
+	quarantineRowsAll  = 20_000
 )
 
 // quarantineBudget is what each device has put to quarantine in its newest minute. Its zero value is empty and ready.

@@ -79,19 +79,19 @@ func TestQuarantineBudgetOfAll(t *testing.T) {
 		q.Reason = sensors.ReasonUnknownDevice
 		qs = append(qs, q)
 	}
-	for i := range 200 { // of 40 each, 8,000 in all
-		qs = append(qs, refused(fmt.Sprint("dev-", i), noon, 40)...)
+	for i := range 500 { // of 50 each, 25,000 in all
+		qs = append(qs, refused(fmt.Sprint("dev-", i), noon, 50)...)
 	}
 	res, err := db.CommitBatch(t.Context(), sensors.Batch{Quarantine: qs})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := count(t, db, `select count(*) from quarantine where more = 0`)
-	if n < 6000 || n > 6000+200 || int64(res.Beyond)+n != int64(len(qs)) {
+	if n < 20_000 || n > 20_500 || int64(res.Beyond)+n != int64(len(qs)) {
 		t.Errorf("%d rows and %d beyond of %d", n, res.Beyond, len(qs))
 	}
-	if n := count(t, db, `select count(distinct device_id) from quarantine where device_id like 'dev-%' and more = 0`); n != 200 {
-		t.Errorf("%d devices have a row, want all 200", n)
+	if n := count(t, db, `select count(distinct device_id) from quarantine where device_id like 'dev-%' and more = 0`); n != 500 {
+		t.Errorf("%d devices have a row, want all 500", n)
 	}
 	if n := count(t, db, `select count(*) from quarantine where device_id like 'made-up%'`); n != 60 {
 		t.Errorf("strangers have %d rows, want 60", n)
@@ -120,7 +120,7 @@ func TestQuarantineShares(t *testing.T) {
 	if n := count(t, db, `select min(detail::int) from quarantine where device_id = 'dev-00'`); n != 741 {
 		t.Errorf("the oldest that is left of dev-00 is %d, want 741", n)
 	}
-	if got, err := db.PruneQuarantine(t.Context(), store.PrunePolicy{QuarantineRows: 100}); err != nil || got != 202 {
+	if got, err := db.PruneQuarantine(t.Context(), store.PrunePolicy{QuarantineRows: 100}); err != nil || got != 200 {
 		t.Errorf("pruned %d more, %v", got, err)
 	}
 	if n := count(t, db, `select count(*) from quarantine where device_id = 'dev-01'`); n != 20 {
