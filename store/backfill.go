@@ -180,13 +180,13 @@ var errStreamGone = errors.New("a datastream is gone")
 // try writes a chunk in one transaction; the tables are touched in the order in which a live batch does.
 func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum backfill.Counts, settled bool) (backfill.Counts, error) {
 	err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error {
-		if err := boundWaits(ctx, tx); err != nil {
-			return err
-		}
 		if settled {
 			if err := holdPartitions(ctx, tx); err != nil {
 				return err
 			}
+		}
+		if err := boundWaits(ctx, tx); err != nil {
+			return err
 		}
 		stored, known, err := b.insert(ctx, tx, p)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -67,7 +66,7 @@ func (db *DB) tryBatch(ctx context.Context, b sensors.Batch, settled bool) (sens
 	}
 	err = db.inTx(ctx, func(tx pgx.Tx) (err error) {
 		if settled {
-			if err := errors.Join(boundWaits(ctx, tx), holdPartitions(ctx, tx)); err != nil {
+			if err := holdPartitions(ctx, tx); err != nil {
 				return err
 			}
 		}

@@ -12,8 +12,8 @@ import (
 	"onemap/internal/errs"
 )
 
-// overtakenWithin bounds how long what others overtake is tried anew, less than what a caller waits for a commit. A number of tries would say nothing: each may be over
-// before the other transaction has got a core.
+// overtakenWithin bounds how long what others overtake is tried anew, less than what a caller waits for a commit. A
+// number of tries would say nothing: each may be over before the other transaction has got a core.
 const overtakenWithin = 10 * time.Second
 
 // overtaken reports whether err comes of something that another transaction changed in between:
@@ -38,8 +38,8 @@ func sqlState(err error) string {
 	return ""
 }
 
-// untilSettled tries until it is no longer overtaken, with growing pauses, while again holds of the error. settled is
-// what to do with the partitions: true after one was found to be missing.
+// untilSettled tries until the error is none of which again is true, with growing pauses. settled is true after a
+// partition was found to be missing: then the try keeps the partitions as they are.
 func (db *DB) untilSettled(ctx context.Context, again func(error) bool, try func(settled bool) error) error {
 	began, settled := time.Now(), false
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
@@ -87,8 +87,11 @@ func (db *DB) settlePartitions(ctx context.Context, want map[partitionKey]struct
 	})
 }
 
-// holdPartitions keeps the partitions as they are until the transaction ends.
+// holdPartitions waits for who makes or drops partitions, and keeps them as they are until the transaction ends.
 func holdPartitions(ctx context.Context, tx pgx.Tx) error {
+	if err := boundWaits(ctx, tx); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock_shared(7043, 3)`)
 	return err
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -11,7 +12,8 @@ import (
 )
 
 // The budget of the quarantine, by node and minute of receipt: a device has so many rows, and all of them together so
-// many; then a device that has none yet still has one. What comes beyond that is counted in one row. Who is not registered is one device.
+// many; then a device that has none yet still has one. What comes beyond that is counted in one row. All who are not
+// registered are one device.
 const (
 	quarantineRowsEach = 60
 	quarantineRowsAll  = 20_000
@@ -86,13 +88,7 @@ func (b *quarantineBudget) split(rows []sensors.Quarantined) (within []sensors.Q
 		beyond[at].bytes += int64(q.Size)
 	}
 	slices.SortFunc(beyond, func(a, b quarantineMore) int { // the order in which their rows are locked
-		if a.first.DeviceID != b.first.DeviceID {
-			if a.first.DeviceID < b.first.DeviceID {
-				return -1
-			}
-			return 1
-		}
-		return a.first.At.Compare(b.first.At)
+		return cmp.Or(cmp.Compare(a.first.DeviceID, b.first.DeviceID), a.first.At.Compare(b.first.At))
 	})
 	return within, beyond
 }
