@@ -16,16 +16,18 @@ func (s *session) publish(env sensors.Envelope, a answer, stored func()) {
 		return
 	}
 	s.b.metrics.published[min(a.qos, 2)].Inc()
+	if env.Kind == sensors.KindObs {
+		env.Readings = sensors.CountReadings(env.Payload)
+	}
+	if !s.withinQuota(env.Readings) {
+		return
+	}
 	if !s.b.begin() {
 		s.fail(errs.New(errs.Unavailable, "the server is stopping"))
 		return
 	}
-	a.size, a.readings = len(env.Payload)+len(env.Topic)+publishOverhead, 1
-	if env.Kind == sensors.KindObs {
-		env.Readings = sensors.CountReadings(env.Payload)
-		a.readings = max(1, env.Readings)
-	}
-	if !s.withinQuota(env.Readings) || !s.take(a.readings, a.size) {
+	a.size, a.readings = len(env.Payload)+len(env.Topic)+publishOverhead, max(1, env.Readings)
+	if !s.take(a.readings, a.size) {
 		s.b.pending.Done()
 		return
 	}

@@ -46,7 +46,8 @@ func (s *session) withinQuota(readings int) bool {
 		return true
 	}
 	now := s.b.clock()
-	wait := s.b.quotas.of(s.device, quota, now).ReserveN(now, min(readings, quota)).DelayFrom(now)
+	share := s.b.quotas.of(s.device, quota, now).ReserveN(now, min(readings, quota))
+	wait := share.DelayFrom(now)
 	if wait <= 0 {
 		return true
 	}
@@ -58,6 +59,7 @@ func (s *session) withinQuota(readings int) bool {
 	case <-timer.C:
 		return true
 	case <-s.conn.ctx.Done():
+		share.CancelAt(s.b.clock()) // it is sent again
 		return false
 	}
 }
