@@ -22,8 +22,6 @@ type entry struct {
 	finished     bool
 }
 
-func (e *entry) rows() int { return len(e.observations) + len(e.statuses) + len(e.quarantine) }
-
 // merge makes one batch, in order of arrival.
 func merge(entries []*entry) Batch {
 	if len(entries) == 1 {
