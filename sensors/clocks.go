@@ -2,6 +2,7 @@ package sensors
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -12,8 +13,12 @@ type DeviceClock struct {
 	At       time.Time
 }
 
-// clocks are the clocks of one committer's devices, by device. Only that committer's goroutine uses it.
-type clocks map[string]*deviceClock
+// clocks are the clocks of the devices. What is known of one is used by the committer alone that has its messages. The
+// zero value is empty and ready.
+type clocks struct {
+	mu sync.Mutex
+	m  map[string]*deviceClock
+}
 
 // deviceClock is the clock of one device, with the times of its datastreams.
 type deviceClock struct {
@@ -28,21 +33,28 @@ type streamClock struct {
 }
 
 // forget drops what is known of a device: what came of it was not stored, and will come again.
-func (c clocks) forget(k *Known) {
+func (c *clocks) forget(k *Known) {
 	if k != nil {
-		delete(c, k.ID)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.m, k.ID)
 	}
 }
 
 // of gives what is known of a device's clock; after a start, that is what the store has.
-func (c clocks) of(k *Known, limits TimeLimits) *deviceClock {
-	d, ok := c[k.ID]
+func (c *clocks) of(k *Known, limits TimeLimits) *deviceClock {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d, ok := c.m[k.ID]
 	if !ok {
 		d = &deviceClock{noted: k.Clock, streams: make([]streamClock, 0, len(k.Streams))}
 		if k.Clock < 0 && -k.Clock < limits.Age {
 			d.Behind, d.By, d.Loose = true, -k.Clock, true
 		}
-		c[k.ID] = d
+		if c.m == nil {
+			c.m = make(map[string]*deviceClock)
+		}
+		c.m[k.ID] = d
 	}
 	return d
 }
@@ -67,7 +79,7 @@ func (d *deviceClock) stream(k *Known, id int64) *StreamClock {
 
 // judge puts the readings of one message in their place, and gives the offset of the device's clock when that is
 // another than was noted.
-func (c clocks) judge(k *Known, e *entry, past *past, limits TimeLimits) []DeviceClock {
+func (c *clocks) judge(k *Known, e *entry, past *past, limits TimeLimits) []DeviceClock {
 	d, received := c.of(k, limits), e.env.Received.UTC().Truncate(time.Microsecond)
 	wrong, right := e.decoded.untrue, false
 	if e.hasOneTime() {
@@ -212,20 +224,20 @@ func (p *past) add(readings []Observation) {
 }
 
 // setTimes judges the clocks that the times of a batch come from.
-func (in *Ingest) setTimes(ctx context.Context, at int, entries []*entry) error {
+func (in *Ingest) setTimes(ctx context.Context, entries []*entry) error {
 	var past past
 	for i, e := range entries {
 		k := in.registry.Device(e.env.Device)
 		if len(e.observations) == 0 || k == nil {
 			continue
 		}
-		if past == nil && in.clocks[at].doubts(k, e, in.opts.Limits) {
+		if past == nil && in.clocks.doubts(k, e, in.opts.Limits) {
 			var err error
 			if past, err = in.lookBack(ctx, entries, i); err != nil {
 				return err
 			}
 		}
-		e.clocks = in.clocks[at].judge(k, e, &past, in.opts.Limits)
+		e.clocks = in.clocks.judge(k, e, &past, in.opts.Limits)
 		for j := range e.observations {
 			if e.observations[j].TimeSource == TimeWrong {
 				e.wrong++
@@ -236,7 +248,7 @@ func (in *Ingest) setTimes(ctx context.Context, at int, entries []*entry) error 
 }
 
 // doubts reports whether the judgement of a message has to know what is stored.
-func (c clocks) doubts(k *Known, e *entry, limits TimeLimits) bool {
+func (c *clocks) doubts(k *Known, e *entry, limits TimeLimits) bool {
 	if !e.hasOneTime() || e.env.Dup {
 		return false
 	}

@@ -9,17 +9,17 @@ import (
 	"onemap/internal/errs"
 )
 
-// run is one committer.
+// run is one committer; the one after the lanes' is the express.
 func (in *Ingest) run(ctx context.Context, at int) {
 	var pace pace
 	for {
 		in.hold(at, &pace)
 		entries, err := in.gather(ctx, at)
 		if err == nil && len(entries) == 0 {
-			if in.queue.stopping() {
+			if in.queue.stopping() && in.queue.waits(at) == 0 {
 				return
 			}
-			<-in.queue.lanes[at].wake // Stop signals too
+			<-in.queue.wake(at) // Stop signals too
 			continue
 		}
 		if err == nil {
@@ -28,7 +28,7 @@ func (in *Ingest) run(ctx context.Context, at int) {
 		if err != nil {
 			in.leave(ctx, entries, err)
 			for _, e := range entries {
-				in.clocks[at].forget(in.registry.Device(e.env.Device))
+				in.clocks.forget(in.registry.Device(e.env.Device))
 			}
 		}
 		in.queue.release(at, entries)
@@ -90,7 +90,7 @@ func (in *Ingest) leave(ctx context.Context, entries []*entry, err error) {
 
 // rest fails everything that still waits in a lane.
 func (in *Ingest) rest(at int, err error) {
-	for it, ok := in.queue.take(at); ok; it, ok = in.queue.take(at) {
+	for _, it := range in.queue.drain(at) {
 		e := &entry{item: it}
 		in.finish(e, unavailable(err))
 		in.queue.release(at, []*entry{e})
@@ -112,7 +112,7 @@ func (in *Ingest) returned(ctx context.Context, at int) bool {
 		}
 		timer := time.NewTimer(in.pause)
 		select {
-		case <-in.queue.lanes[at].wake: // Stop, or a straggler from before the refusal
+		case <-in.queue.wake(at): // Stop, or a straggler from before the refusal
 			timer.Stop()
 			continue
 		case <-timer.C:

@@ -48,7 +48,7 @@ type IngestOptions struct {
 	CommitTimeout   time.Duration    // a commit that takes longer counts as the database away; 15 s
 	ProbeMin        time.Duration    // first pause before an absent database is asked again; 250 ms
 	ProbeMax        time.Duration    // the longest such pause; 5 s
-	Committers      int              // commits that may run side by side; 2
+	Committers      int              // commits that may run side by side, beside that of the devices that send little; 2
 	FloodRate       float64          // envelopes a second and committer from which batches are let grow; 4,000
 	FloodHold       time.Duration    // how long they may grow then; 4 ms. Negative: never
 	SampleEvery     time.Duration    // length of a sample of Stats; 5 s
@@ -96,7 +96,8 @@ func (o IngestOptions) withDefaults() IngestOptions {
 // after its commit and not before.
 //
 // Several committers share the work by device: what one device sends is committed in its order, and no
-// two committers ever write the same datastream.
+// two committers ever write the same datastream. Devices are served by turns, and one that sends little does not wait
+// for those that send much: while these are committed, a committer of its own takes the others' readings.
 //
 // While the database is away it refuses fast, asks at growing intervals whether it is back, and
 // resumes by itself. An envelope that the database will not have for a reason of its own is found by
@@ -109,7 +110,7 @@ type Ingest struct {
 	metrics   *ingestMetrics
 	queue     *queue
 	sampler   *sampler
-	clocks    []clocks       // of each committer's devices
+	clocks    clocks         // of the devices
 	loud      rate.Sometimes // bounds what strange payloads can write into the log
 
 	cancel context.CancelFunc
@@ -135,10 +136,7 @@ func NewIngest(opts IngestOptions, registry *Registry, committer Committer, log 
 	in := &Ingest{
 		opts: opts, registry: registry, committer: committer, log: log, queue: q, pause: opts.ProbeMin,
 		loud:    rate.Sometimes{First: 3, Interval: 10 * time.Second},
-		probing: make(chan struct{}, 1), ended: make(chan struct{}), running: make([]time.Time, opts.Committers),
-	}
-	for range opts.Committers {
-		in.clocks = append(in.clocks, clocks{})
+		probing: make(chan struct{}, 1), ended: make(chan struct{}), running: make([]time.Time, opts.Committers+1),
 	}
 	in.metrics = newIngestMetrics(reg, q, opts.Clock)
 	in.sampler = newSampler(opts, q, in.metrics)
@@ -149,7 +147,7 @@ func NewIngest(opts IngestOptions, registry *Registry, committer Committer, log 
 func (in *Ingest) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	in.cancel = cancel
-	for at := range in.opts.Committers {
+	for at := range in.opts.Committers + 1 {
 		in.lanes.Go(func() { in.run(ctx, at) })
 	}
 	go in.sampler.run(ctx)
@@ -185,7 +183,10 @@ func (in *Ingest) Accept(env Envelope, done func(error)) error {
 	if env.Received.IsZero() {
 		env.Received = in.opts.Clock()
 	}
-	return in.put(item{env: env, done: done})
+	if env.Readings == 0 && env.Kind == KindObs {
+		env.Readings = CountReadings(env.Payload)
+	}
+	return in.put(item{env: env, done: done, rows: env.Readings})
 }
 
 // Await is Receiver's.

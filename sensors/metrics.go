@@ -11,7 +11,7 @@ import (
 // ingestMetrics count what went through the ingest path: for Stats, and for a registerer when there
 // is one.
 type ingestMetrics struct {
-	received, committed, duplicate, conflict, late, future, quarantined, refused, failed, batches atomic.Uint64
+	received, committed, duplicate, conflict, late, future, quarantined, beyond, refused, failed, batches atomic.Uint64
 
 	byReason  *prometheus.CounterVec // of quarantine
 	byRefusal *prometheus.CounterVec
@@ -34,6 +34,7 @@ func newIngestMetrics(reg prometheus.Registerer, q *queue, clock func() time.Tim
 		{"conflict_total", "Observations that were there already, with another value.", &m.conflict},
 		{"late_total", "Observations stored that were older than what their datastream had.", &m.late},
 		{"future_total", "Observations stored that were ahead of their receipt.", &m.future},
+		{"quarantine_dropped_total", "Payloads that quarantine only counts, since they came beyond their device's budget of the minute.", &m.beyond},
 		{"failed_total", "Envelopes taken and not stored: they were not acknowledged.", &m.failed},
 	} {
 		f.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: c.name, Help: c.help},
@@ -86,6 +87,7 @@ func (m *ingestMetrics) stored(res BatchResult) {
 	m.duplicate.Add(uint64(res.Duplicates))
 	m.conflict.Add(uint64(res.Conflicts))
 	m.late.Add(uint64(res.Late))
+	m.beyond.Add(uint64(res.Beyond))
 }
 
 func (m *ingestMetrics) batch(took time.Duration, rows int) {

@@ -1,7 +1,9 @@
 package sensors
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +22,6 @@ type entry struct {
 	wrong        int     // observations of a clock that is wrong
 	finished     bool
 }
-
-func (e *entry) rows() int { return len(e.observations) + len(e.statuses) + len(e.quarantine) }
 
 // merge makes one batch, in order of arrival.
 func merge(entries []*entry) Batch {
@@ -42,20 +42,19 @@ func merge(entries []*entry) Batch {
 // gather decodes what waits, up to a batch. On an error (the registry could not be asked) the
 // entries hold everything taken.
 func (in *Ingest) gather(ctx context.Context, at int) ([]*entry, error) {
-	var entries []*entry
-	for rows := 0; rows < in.opts.MaxBatch; {
-		it, ok := in.queue.take(at)
-		if !ok {
-			break
-		}
-		e := &entry{item: it}
-		entries = append(entries, e)
+	items := in.queue.take(at, in.opts.MaxBatch)
+	slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.place, b.place) }) // they come device by device
+	room, entries := make([]entry, len(items)), make([]*entry, len(items))
+	for i := range items {
+		room[i].item = items[i]
+		entries[i] = &room[i]
+	}
+	for _, e := range entries {
 		if err := in.prepare(ctx, e); err != nil {
 			return entries, err
 		}
-		rows += e.rows()
 	}
-	return entries, in.setTimes(ctx, at, entries)
+	return entries, in.setTimes(ctx, entries)
 }
 
 // prepare decodes one item. What names something unknown is tried again after a reload.

@@ -63,7 +63,7 @@ type Registry struct {
 	certs     atomic.Pointer[map[string]*Known] // by the SHA-256 of a client certificate
 	owners    atomic.Pointer[map[int64]*Known]  // by datastream
 	seq       atomic.Pointer[int64]             // RegistrySeq before what is known was read; nil: nothing was
-	asking    turns                             // of Current
+	asking    sharedCall                        // of Current
 	loading   sync.Mutex                        // one reload at a time; guards what follows
 	attempted time.Time                         // when a miss last caused a reload
 	missErr   error                             // how that ended

@@ -45,8 +45,8 @@ func TestAuthenticate(t *testing.T) {
 }
 
 // Logins at the same time share a question to the database, and none gets an answer from before it asked.
-func TestTurns(t *testing.T) {
-	var turns turns
+func TestSharedCall(t *testing.T) {
+	var shared sharedCall
 	var calls atomic.Int64
 	gate := make(chan struct{})
 	call := func() error {
@@ -55,7 +55,7 @@ func TestTurns(t *testing.T) {
 		return nil
 	}
 	var all sync.WaitGroup
-	all.Go(func() { _ = turns.do(t.Context(), call) })
+	all.Go(func() { _ = shared.do(t.Context(), call) })
 	for calls.Load() == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -64,7 +64,7 @@ func TestTurns(t *testing.T) {
 		all.Go(func() {
 			before := calls.Load()
 			waiting.Add(1)
-			if err := turns.do(t.Context(), call); err != nil || calls.Load() <= before {
+			if err := shared.do(t.Context(), call); err != nil || calls.Load() <= before {
 				t.Error("an answer from before", err)
 			}
 		})
@@ -74,7 +74,7 @@ func TestTurns(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := turns.do(gone, call); !errs.Is(err, errs.Unavailable) {
+	if err := shared.do(gone, call); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("who gave up got %v", err)
 	}
 	close(gate)

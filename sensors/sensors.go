@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
+	"onemap/internal/errs"
 )
 
 // Device is a SensorThings Thing that publishes: one MQTT account, one place.
@@ -144,6 +145,7 @@ type Envelope struct {
 	Session  uint64 // the device's connection, another number for each; 0: not known, as through an external broker
 	Login    *Known // as whom the sender was let in; nil: by an external broker
 	ByCert   bool   // and whether by its certificate
+	Readings int    // that CountReadings finds in the payload; 0: not counted yet
 	Dup      bool   // it says that it may have been delivered before (MQTT's DUP flag)
 }
 
@@ -165,6 +167,20 @@ type Quarantined struct {
 	Faults   []Fault   `json:"faults,omitempty" doc:"The detail by codes, so that it can be worded in any language; rows of before codes were kept have none"`
 	Payload  []byte    `json:"payload"` // raw, up to the cap
 	Size     int       `json:"size"`    // of the whole payload, bytes
+
+	More      int64 `json:"more,omitempty" doc:"Above 0 the row stands for so many payloads of a minute that came beyond the device's budget; the payload is the first's"`
+	MoreBytes int64 `json:"more_bytes,omitempty" doc:"Of those, in all"`
+}
+
+// Summed is q in words: of a row that stands for several payloads, how many, before what is wrong with the first.
+func (q Quarantined) Summed() Quarantined {
+	if q.More == 0 {
+		return q
+	}
+	said := Fault{Said: errs.Say(errs.MoreInMinute, q.More, q.MoreBytes)}
+	q.Faults = append([]Fault{said}, q.Faults...)
+	q.Detail = said.String() + ": " + q.Detail
+	return q
 }
 
 // Batch is what one commit stores.
@@ -185,6 +201,7 @@ type BatchResult struct {
 	Duplicates int // the same datastream, time and value again
 	Conflicts  int // the same datastream and time with another value: kept in observation_conflict
 	Late       int // new rows that are older than what their datastream had
+	Beyond     int // payloads that were counted in the quarantine, since they came beyond their device's budget of the minute
 	Unknown    int // of a datastream or device that is gone, or out of the store's years: quarantined
 }
 

@@ -62,6 +62,7 @@ type BrokerStats struct {
 // The kinds of DeviceTrouble.
 const (
 	TroubleFlood      = "flood"       // sends faster than it may: its reading is paused
+	TroubleQuota      = "quota"       // sends more readings than its quota: its reading is paused
 	TroubleOversize   = "oversize"    // sends packets larger than are read
 	TroubleHandshake  = "handshake"   // connects and does not say who it is
 	TroubleCredential = "credentials" // wrong secret or certificate

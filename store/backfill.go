@@ -123,29 +123,24 @@ func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Cou
 	if len(c.Observations) > backfillRows {
 		return sum, nil, errs.New(errs.Invalid, "a chunk of %d readings; %d are the most", len(c.Observations), backfillRows)
 	}
-	for range commitAttempts {
+	again := func(err error) bool { return overtaken(err) || errors.Is(err, errStreamGone) }
+	now := sum
+	err = b.db.untilSettled(ctx, again, func(settled bool) (err error) {
 		var p *batchPlan
-		if p, gone, err = b.plan(ctx, c); err != nil || len(gone) > 0 {
-			return sum, gone, mapErr(err, "plan a chunk")
+		if p, gone, err = b.plan(ctx, c, settled); err != nil || len(gone) > 0 {
+			return err
 		}
-		var now backfill.Counts
-		if now, err = b.try(ctx, p, c, sum); err == nil {
-			return now, nil, nil
-		}
-		if !overtaken(err) && !errors.Is(err, errStreamGone) {
-			break
-		}
-		b.db.partitions.forget()
-		b.db.places.forget()
+		now, err = b.try(ctx, p, c, sum, settled)
+		return err
+	})
+	if err != nil || len(gone) > 0 {
+		return sum, gone, mapErr(err, "store a chunk")
 	}
-	if overtaken(err) {
-		err = errs.Wrap(errs.Unavailable, err, "overtaken %d times", commitAttempts)
-	}
-	return sum, nil, mapErr(err, "store a chunk")
+	return now, nil, nil
 }
 
 // plan sorts the readings by their key and makes the partitions that are missing.
-func (b *Backfill) plan(ctx context.Context, c backfill.Chunk) (p *batchPlan, gone []int64, err error) {
+func (b *Backfill) plan(ctx context.Context, c backfill.Chunk, settled bool) (p *batchPlan, gone []int64, err error) {
 	places, err := b.db.streamPlaces(ctx, c.Observations)
 	if err != nil {
 		return nil, nil, err
@@ -161,7 +156,7 @@ func (b *Backfill) plan(ctx context.Context, c backfill.Chunk) (p *batchPlan, go
 			}
 			continue
 		}
-		p.fresh = append(p.fresh, reading{o, place.retention, int32(i)})
+		p.fresh = append(p.fresh, reading{o, place.retention, place.device, int32(i)})
 	}
 	if len(gone) > 0 {
 		return nil, gone, nil
@@ -169,6 +164,9 @@ func (b *Backfill) plan(ctx context.Context, c backfill.Chunk) (p *batchPlan, go
 	p.setApart()
 	for i := range p.fresh {
 		months[partitionOf(p.fresh[i].retention, p.fresh[i].Time)] = struct{}{}
+	}
+	if settled {
+		return p, nil, b.db.settlePartitions(ctx, months)
 	}
 	return p, nil, b.db.ensurePartitions(ctx, months)
 }
@@ -180,8 +178,13 @@ const backfillRows = 60_000
 var errStreamGone = errors.New("a datastream is gone")
 
 // try writes a chunk in one transaction; the tables are touched in the order in which a live batch does.
-func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum backfill.Counts) (backfill.Counts, error) {
+func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum backfill.Counts, settled bool) (backfill.Counts, error) {
 	err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error {
+		if settled {
+			if err := holdPartitions(ctx, tx); err != nil {
+				return err
+			}
+		}
 		if err := boundWaits(ctx, tx); err != nil {
 			return err
 		}

@@ -44,8 +44,12 @@ type DB struct {
 	places     placeCache
 	touched    touchCache
 	recent     recentBatches
+	budget     quarantineBudget
+	openings   openings
 	repeats    atomic.Bool // the last batches held readings that were there already
 	epoch      atomic.Pointer[string]
+
+	quarantined struct{ rows, bytes atomic.Int64 } // as PruneQuarantine found it last
 }
 
 // querier is what a pool, a connection and a transaction have in common.
@@ -92,7 +96,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		pool.Close()
 		return nil, err
 	}
-	if err := registerMetrics(o.Registerer, pool); err != nil {
+	if err := registerMetrics(o.Registerer, db); err != nil {
 		pool.Close()
 		return nil, err
 	}
@@ -172,16 +176,23 @@ func appendEvent(ctx context.Context, tx pgx.Tx, e core.Event) (int64, error) {
 	return seq, nil
 }
 
-// registerMetrics shows the pool's connections.
-func registerMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) error {
+// registerMetrics shows the pool's connections and the size of the quarantine.
+func registerMetrics(reg prometheus.Registerer, db *DB) error {
 	if reg == nil {
 		return nil
+	}
+	pool := db.pool
+	size := func(name, help string, value func() int64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "quarantine", Name: name, Help: help},
+			func() float64 { return float64(value()) })
 	}
 	gauge := func(name, help string, value func(*pgxpool.Stat) float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "store", Name: name, Help: help},
 			func() float64 { return value(pool.Stat()) })
 	}
 	all := []prometheus.Collector{
+		size("rows", "Rows of the quarantine, as they were counted last, within a minute.", db.quarantined.rows.Load),
+		size("bytes", "Bytes of the payloads that it keeps.", db.quarantined.bytes.Load),
 		gauge("connections", "Connections to PostgreSQL.", func(s *pgxpool.Stat) float64 { return float64(s.TotalConns()) }),
 		gauge("connections_busy", "Connections in use.", func(s *pgxpool.Stat) float64 { return float64(s.AcquiredConns()) }),
 		gauge("connections_max", "The pool's limit.", func(s *pgxpool.Stat) float64 { return float64(s.MaxConns()) }),

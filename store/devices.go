@@ -146,14 +146,14 @@ func (db *DB) Observations(
 // Quarantine lists what could not be stored, newest first.
 func (db *DB) Quarantine(ctx context.Context, p core.Page) ([]sensors.Quarantined, error) {
 	rows, err := db.pool.Query(ctx, `
-		select id, at, device_id, topic, reason, detail, faults, payload, size from quarantine
+		select id, at, device_id, topic, reason, detail, faults, payload, size, more, more_bytes from quarantine
 		where $1::bigint <= 0 or id < $1 order by id desc limit $2`, p.Before, pageLimit(p.Limit))
 	if err != nil {
 		return nil, mapErr(err, "list the quarantine")
 	}
 	qs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (q sensors.Quarantined, err error) {
-		err = row.Scan(&q.ID, &q.At, &q.DeviceID, &q.Topic, &q.Reason, &q.Detail, &q.Faults, &q.Payload, &q.Size)
-		return q, err
+		err = row.Scan(&q.ID, &q.At, &q.DeviceID, &q.Topic, &q.Reason, &q.Detail, &q.Faults, &q.Payload, &q.Size, &q.More, &q.MoreBytes)
+		return q.Summed(), err
 	})
 	return qs, mapErr(err, "list the quarantine")
 }

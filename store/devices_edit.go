@@ -24,6 +24,9 @@ func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 [
 	if d.Origin == "" {
 		d.Origin = core.OriginReal
 	}
+	if err := d.CheckNames(); err != nil {
+		return sensors.Device{}, err
+	}
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			insert into device (id, division_code, name_zh, name_en, hazard_type, site, geom, secret_sha256, origin, source, enabled, search)

@@ -92,6 +92,9 @@ func (db *DB) PutDevices(
 func putChunk(ctx context.Context, tx pgx.Tx, devices []sensors.Device, secretSHA256 func(id string) []byte) error {
 	batch := &pgx.Batch{}
 	for _, d := range devices {
+		if err := d.CheckNames(); err != nil {
+			return under("device "+d.ID, err)
+		}
 		var secret []byte
 		if secretSHA256 != nil {
 			secret = secretSHA256(d.ID)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ func (db *DB) UpsertDivisions(ctx context.Context, divisions []risk.Division) er
 	for i, d := range divisions {
 		code, err := geo.ParseDivision(d.Code)
 		if err != nil {
+			return under(fmt.Sprintf("divisions[%d]", i), err)
+		}
+		if err := cmp.Or(errs.CheckLine("name.zh", d.Name.ZH, core.MaxName), errs.CheckLine("name.en", d.Name.EN, core.MaxName)); err != nil {
 			return under(fmt.Sprintf("divisions[%d]", i), err)
 		}
 		if d.Parent == "" {

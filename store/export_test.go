@@ -43,3 +43,6 @@ func NewShapes() func([]byte) (orb.Geometry, error) {
 	var s shapes
 	return s.decode
 }
+
+// ShareOf is how many rows each may keep.
+var ShareOf = shareOf

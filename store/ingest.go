@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,17 +11,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
 var _ sensors.Committer = (*DB)(nil)
-
-// commitAttempts is how often a batch is tried when something under it changed while it was being
-// written: a datastream deleted, a partition dropped, a deadlock.
-const commitAttempts = 4
 
 // The earliest event time that is stored, the last year that JSON can say, and how far ahead of the
 // receipt a reading may lie. The domain refuses the far future already; this bounds the partitions
@@ -44,48 +38,29 @@ func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchRe
 	if len(b.Observations)+len(b.Statuses)+len(b.Quarantine)+len(b.Clocks) == 0 {
 		return sensors.BatchResult{}, nil
 	}
-	var err error
-	for range commitAttempts {
-		var res sensors.BatchResult
-		if res, err = db.tryBatch(ctx, b); err == nil {
-			return res, nil
-		}
-		if changed(err) {
-			return sensors.BatchResult{}, sensors.ErrRegistryChanged
-		}
-		if !overtaken(err) {
-			return sensors.BatchResult{}, mapErr(err, "commit batch")
-		}
-		db.partitions.forget()
-		db.places.forget()
+	var res sensors.BatchResult
+	err := db.untilSettled(ctx, overtaken, func(settled bool) (err error) {
+		res, err = db.tryBatch(ctx, b, settled)
+		return err
+	})
+	if changed(err) {
+		return sensors.BatchResult{}, sensors.ErrRegistryChanged
 	}
-	return sensors.BatchResult{}, errs.Wrap(errs.Unavailable, err, "commit batch: overtaken %d times", commitAttempts)
+	if err != nil {
+		return sensors.BatchResult{}, mapErr(err, "commit batch")
+	}
+	return res, nil
 }
 
-// overtaken reports whether err comes of something that another transaction changed in between:
-// planning the batch anew gives another result.
-func overtaken(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	switch pg.Code {
-	case "23503", // foreign key: the datastream is gone
-		"23514", // no partition for the row: dropped in between
-		"40001", "40P01":
-		return true
-	}
-	return false
-}
-
-func (db *DB) tryBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
-	p, err := db.planBatch(ctx, b)
+// tryBatch is one try. With settled it waits for whoever makes or drops partitions, and keeps them as they are.
+func (db *DB) tryBatch(ctx context.Context, b sensors.Batch, settled bool) (sensors.BatchResult, error) {
+	p, err := db.planBatch(ctx, b, settled)
 	if err != nil {
 		return sensors.BatchResult{}, err
 	}
 	var res sensors.BatchResult
 	var kept sensors.Committed
-	if p.allNew() && !db.repeats.Load() {
+	if p.allNew() && !settled && !db.repeats.Load() {
 		res, kept, err = db.writeNew(ctx, p)
 		if !known(err) {
 			db.committed(p, res, kept, err)
@@ -93,7 +68,12 @@ func (db *DB) tryBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResul
 		}
 		db.repeats.Store(true)
 	}
-	err = db.inTx(ctx, func(tx pgx.Tx) error {
+	err = db.inTx(ctx, func(tx pgx.Tx) (err error) {
+		if settled {
+			if err := holdPartitions(ctx, tx); err != nil {
+				return err
+			}
+		}
 		res, kept, err = p.write(ctx, tx)
 		return err
 	})
@@ -111,6 +91,7 @@ func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Comm
 		return
 	}
 	db.touched.note(p.devices)
+	db.budget.spend(p.quarantine)
 	if res.Seq > 0 {
 		db.recent.add(kept)
 	}
@@ -124,14 +105,24 @@ type batchPlan struct {
 	clocks     []sensors.DeviceClock
 	devices    []touched // by id
 	quarantine []sensors.Quarantined
+	beyond     []quarantineMore // beyond the budget of the quarantine
 	unknown    int
 	registry   *int64 // nil: what its devices are now does not matter
+}
+
+// countBeyond is how many are beyond the budget of the quarantine.
+func (p *batchPlan) countBeyond() (n int) {
+	for _, b := range p.beyond {
+		n += int(b.n)
+	}
+	return n
 }
 
 // reading is an observation with the place that its datastream's type gives it.
 type reading struct {
 	sensors.Observation
 	retention string
+	device    string
 	place     int32 // in the order of arrival
 }
 
@@ -190,7 +181,7 @@ type touched struct {
 
 // planBatch looks up what the batch names, sets aside what is unknown or repeated, and makes the
 // partitions that are missing, so that the transaction itself only inserts.
-func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error) {
+func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*batchPlan, error) {
 	streams, err := db.streamPlaces(ctx, b.Observations)
 	if err != nil {
 		return nil, err
@@ -232,14 +223,21 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch) (*batchPlan, error
 			p.ahead = true
 			months[partitionOf(place.retention, o.Now)] = struct{}{} // see insertBeside
 		}
-		p.fresh = append(p.fresh, reading{o, place.retention, int32(i)})
+		p.fresh = append(p.fresh, reading{o, place.retention, place.device, int32(i)})
+	}
+	if err := db.boundMonths(ctx, p, months); err != nil {
+		return nil, err
 	}
 	p.setApart()
 	p.announce(b.Statuses, devices, touch)
+	p.quarantine, p.beyond = db.budget.split(p.quarantine)
 	for _, id := range slices.Sorted(maps.Keys(touch)) {
 		t := touch[id]
 		t.id = id
 		p.devices = append(p.devices, t)
+	}
+	if settled {
+		return p, db.settlePartitions(ctx, months)
 	}
 	return p, db.ensurePartitions(ctx, months)
 }

@@ -11,6 +11,10 @@ import (
 	"onemap/sensors"
 )
 
+// conflictsEach is how many other values of one reading are kept: enough to see that a device, or two of one name, do not
+// agree with themselves.
+const conflictsEach = 16
+
 // insertConflicts keeps those of the known readings whose value is not the stored one, each once, and gives
 // the places in known of those that were not kept before. It is a statement of its own, so that it sees what a
 // concurrent writer has committed meanwhile.
@@ -29,12 +33,16 @@ func insertConflicts(ctx context.Context, tx pgx.Tx, known []reading) (map[int]s
 			order by i.datastream_id, i.ts, i.value, i.received_at
 		), kept as (
 			insert into observation_conflict (datastream_id, ts, value, received_at)
-			select datastream_id, ts, value, received_at from other order by datastream_id, ts, value
+			select datastream_id, ts, value, received_at from (
+				select o.*, row_number() over (partition by datastream_id, ts order by received_at, value)
+					+ (select count(*) from observation_conflict c where (c.datastream_id, c.ts) = (o.datastream_id, o.ts)) as place
+				from other o
+			) o where place <= $6 order by datastream_id, ts, value
 			on conflict do nothing
 			returning datastream_id, ts, value
 		)
 		select o.n from other o join kept k on (k.datastream_id, k.ts, k.value) = (o.datastream_id, o.ts, o.value)`,
-		c.retentions, c.ids, c.times, c.values, c.received)
+		c.retentions, c.ids, c.times, c.values, c.received, conflictsEach)
 	if err != nil {
 		return nil, err
 	}

@@ -128,8 +128,11 @@ func makeClass(ctx context.Context, tx pgx.Tx, k partitionKey) error {
 	return err
 }
 
+// tableExists reads the catalogue itself: to_regclass may answer from what the session remembers of the time before it
+// waited for partitionLock.
 func tableExists(ctx context.Context, tx pgx.Tx, name string) (bool, error) {
 	var there bool
-	err := tx.QueryRow(ctx, `select to_regclass($1) is not null`, pgx.Identifier{name}.Sanitize()).Scan(&there)
+	err := tx.QueryRow(ctx, `
+		select exists (select from pg_class where relname = $1 and relnamespace = current_schema()::regnamespace and relispartition)`, name).Scan(&there)
 	return there, err
 }

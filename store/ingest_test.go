@@ -223,21 +223,23 @@ func TestBackdatedReadingGetsItsPartition(t *testing.T) {
 	}
 }
 
-// Writers that need the same months at once, and see nothing of each other's knowledge.
+// Writers that need the same months at once, and see nothing of each other's knowledge. Each has a pool that is larger
+// than itself, so that connections of every age write.
 func TestPartitionsMadeByManyAtOnce(t *testing.T) {
+	const writers, months = 8, 30
 	db := newCity(t, 1)
 	ids := streamsOf(t, db)
 	url := db.Pool().Config().ConnString()
-	var writers sync.WaitGroup
-	errors := make(chan error, 4)
-	for w := range 4 {
-		other, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 2})
+	var running sync.WaitGroup
+	failed := make(chan error, writers*months)
+	for w := range writers {
+		other, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 4})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(other.Close)
-		writers.Go(func() {
-			for month := range 12 {
+		running.Go(func() {
+			for month := range months {
 				var obs []sensors.Observation
 				for _, id := range ids {
 					o := reading(id, w, float64(month))
@@ -246,18 +248,18 @@ func TestPartitionsMadeByManyAtOnce(t *testing.T) {
 					obs = append(obs, o)
 				}
 				if _, err := other.CommitBatch(t.Context(), sensors.Batch{Observations: obs}); err != nil {
-					errors <- err
+					failed <- err
 				}
 			}
 		})
 	}
-	writers.Wait()
-	close(errors)
-	for err := range errors {
+	running.Wait()
+	close(failed)
+	for err := range failed {
 		t.Error(err)
 	}
-	if n := count(t, db, `select count(*) from observation`); n != 4*12*2 {
-		t.Errorf("%d observations, want %d", n, 4*12*2)
+	if n, want := count(t, db, `select count(*) from observation`), int64(writers*months*len(ids)); n != want {
+		t.Errorf("%d observations, want %d", n, want)
 	}
 }
 

@@ -54,7 +54,7 @@ func changed(err error) bool {
 // are not, known is true of the error and nothing was stored. Tables are touched in the order in
 // which write does.
 func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResult, kept sensors.Committed, err error) {
-	res = sensors.BatchResult{Unknown: p.unknown, Stored: len(p.fresh)}
+	res = sensors.BatchResult{Unknown: p.unknown, Beyond: p.countBeyond(), Stored: len(p.fresh)}
 	present := p.fresh
 	if p.ahead {
 		present = inState(p.fresh)
@@ -72,6 +72,9 @@ func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResu
 	}
 	if len(p.quarantine) > 0 {
 		batch.Queue(quarantineSQL, quarantineArgs(p.quarantine)...)
+	}
+	if len(p.beyond) > 0 {
+		batch.Queue(moreSQL, moreArgs(p.beyond)...)
 	}
 	if p.ahead {
 		c = columnsOf(present)
@@ -123,7 +126,7 @@ func batchSources(rs []reading) []int16 {
 // write stores any plan. Rows of one table are touched in the order of their keys, and the tables in one
 // order, so that two writers never wait for each other; the batch lock is taken last.
 func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResult, kept sensors.Committed, err error) {
-	res.Unknown = p.unknown
+	res.Unknown, res.Beyond = p.unknown, p.countBeyond()
 	if err := boundWaits(ctx, tx); err != nil {
 		return res, kept, err
 	}
@@ -164,6 +167,11 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 	}
 	if len(p.quarantine) > 0 {
 		if _, err := tx.Exec(ctx, quarantineSQL, quarantineArgs(p.quarantine)...); err != nil {
+			return res, kept, err
+		}
+	}
+	if len(p.beyond) > 0 {
+		if _, err := tx.Exec(ctx, moreSQL, moreArgs(p.beyond)...); err != nil {
 			return res, kept, err
 		}
 	}
@@ -372,38 +380,6 @@ func (p *batchPlan) touchDevices(ctx context.Context, tx pgx.Tx) ([]sensors.Stat
 		return nil
 	})
 	return news, err
-}
-
-// quarantineSQL stores what could not be decoded; its arguments are quarantineArgs'.
-const quarantineSQL = `
-	insert into quarantine (at, device_id, topic, reason, detail, payload, size, faults)
-	select at, device_id, topic, reason, detail, payload, size, $8::jsonb -> (n::int - 1) from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int[])
-		with ordinality as u (at, device_id, topic, reason, detail, payload, size, n)`
-
-func quarantineArgs(qs []sensors.Quarantined) []any {
-	n := len(qs)
-	at, sizes, payloads := make([]time.Time, n), make([]int32, n), make([][]byte, n)
-	devices, topics, reasons, details := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	faults := make([][]sensors.Fault, n)
-	for i, q := range qs {
-		at[i], sizes[i], payloads[i] = q.At, int32(min(q.Size, 1<<31-1)), append([]byte{}, q.Payload...)
-		devices[i], topics[i] = cleanText(q.DeviceID), cleanText(q.Topic)
-		reasons[i], details[i], faults[i] = cleanText(q.Reason), cleanText(q.Detail), cleanFaults(q.Faults)
-	}
-	return []any{at, devices, topics, reasons, details, payloads, sizes, faults}
-}
-
-// cleanFaults is cleanText of all that faults say: a NUL fits no jsonb column either.
-func cleanFaults(faults []sensors.Fault) []sensors.Fault {
-	out := make([]sensors.Fault, len(faults))
-	for i, f := range faults {
-		f.Field, f.Code, f.Params = cleanText(f.Field), cleanText(f.Code), maps.Clone(f.Params)
-		for name, value := range f.Params {
-			f.Params[name] = cleanText(value)
-		}
-		out[i] = f
-	}
-	return out
 }
 
 // appendSQL writes the row that rules and live state are made from. It takes the lock that puts batches in

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -93,6 +94,9 @@ func checkLayer(l risk.Layer) error {
 	case l.MinZoom < 0 || l.MinZoom > l.MaxZoom:
 		return errs.Refuse("min_zoom", errs.ZoomRange, l.MinZoom, l.MaxZoom, tiles.MaxZoom)
 	}
+	if err := checkLayerNames(l); err != nil {
+		return err
+	}
 	if err := checkAudience(l.Audience); err != nil {
 		return err
 	}
@@ -100,6 +104,19 @@ func checkLayer(l risk.Layer) error {
 		return err
 	}
 	return checkRules(l)
+}
+
+// checkLayerNames bounds what is written into every tile's description and list.
+func checkLayerNames(l risk.Layer) error {
+	err := cmp.Or(
+		errs.CheckLine("title.zh", l.Title.ZH, core.MaxName), errs.CheckLine("title.en", l.Title.EN, core.MaxName),
+		errs.CheckLine("owner.zh", l.Owner.ZH, core.MaxName), errs.CheckLine("owner.en", l.Owner.EN, core.MaxName),
+	)
+	for i, f := range l.Fields {
+		at := fmt.Sprintf("fields[%d].title.", i)
+		err = cmp.Or(err, errs.CheckLine(at+"zh", f.Title.ZH, core.MaxName), errs.CheckLine(at+"en", f.Title.EN, core.MaxName))
+	}
+	return err
 }
 
 func checkRules(l risk.Layer) error {

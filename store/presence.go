@@ -124,18 +124,14 @@ func (db *DB) LookForSilence(ctx context.Context, l sensors.Look) (sensors.LookR
 	if l.Node == "" {
 		return sensors.LookResult{}, errs.InvalidField("node", "a node that looks has a name")
 	}
-	var err error
-	for range commitAttempts {
-		var r sensors.LookResult
-		err = db.inTx(ctx, func(tx pgx.Tx) (err error) {
+	var r sensors.LookResult
+	err := db.untilSettled(ctx, overtaken, func(bool) error { // a device was deleted meanwhile
+		return db.inTx(ctx, func(tx pgx.Tx) (err error) {
 			r, err = look(ctx, tx, l, db.now())
 			return err
 		})
-		if err == nil || !overtaken(err) { // a device was deleted meanwhile
-			return r, mapErr(err, "look for silence")
-		}
-	}
-	return sensors.LookResult{}, errs.Wrap(errs.Unavailable, err, "look for silence: overtaken %d times", commitAttempts)
+	})
+	return r, mapErr(err, "look for silence")
 }
 
 func look(ctx context.Context, tx pgx.Tx, l sensors.Look, now time.Time) (r sensors.LookResult, err error) {

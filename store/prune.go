@@ -16,8 +16,9 @@ import (
 type PrunePolicy struct {
 	Events         time.Duration // of the event log; 30 days. Who was away longer takes a snapshot
 	Quarantine     time.Duration // 30 days
-	QuarantineRows int           // at most that many rows, the newest; 100,000
+	QuarantineRows int           // at most that many rows, of which each device has its share; 100,000
 	Conflicts      time.Duration // 365 days
+	ConflictRows   int           // likewise; 1,000,000
 	Batches        time.Duration // of ingest_batch, once the rules have evaluated them; 24 hours
 	Sessions       time.Duration // after their end; 30 days
 	Clients        time.Duration // of the push, since last seen; 90 days
@@ -39,6 +40,9 @@ func (p PrunePolicy) withDefaults() PrunePolicy {
 	or(&p.Clients, 90*day)
 	if p.QuarantineRows <= 0 {
 		p.QuarantineRows = 100_000
+	}
+	if p.ConflictRows <= 0 {
+		p.ConflictRows = 1_000_000
 	}
 	return p
 }
@@ -78,14 +82,6 @@ func (db *DB) Prune(ctx context.Context, policy PrunePolicy) (PruneReport, error
 				select seq from ingest_batch where at < $2 and seq <= (select seq from rule_cursor)
 					and seq < (select max(seq) from ingest_batch)
 				order by seq limit $1)`, []any{now.Add(-p.Batches)}},
-		{"the quarantine", &r.Quarantine, `
-			delete from quarantine where id in (select id from quarantine where at < $2 order by at limit $1)`,
-			[]any{now.Add(-p.Quarantine)}},
-		{"the quarantine", &r.Quarantine, `
-			delete from quarantine where id in (
-				select id from quarantine
-				where id <= (select id from quarantine order by id desc offset $2 limit 1) order by id limit $1)`,
-			[]any{p.QuarantineRows}},
 		{"conflicts", &r.Conflicts, `
 			delete from observation_conflict where id in (
 				select id from observation_conflict where received_at < $2 limit $1)`, []any{now.Add(-p.Conflicts)}},
@@ -103,6 +99,13 @@ func (db *DB) Prune(ctx context.Context, policy PrunePolicy) (PruneReport, error
 		if err != nil {
 			return r, mapErr(err, "prune "+s.what)
 		}
+	}
+	if r.Quarantine, err = db.PruneQuarantine(ctx, p); err != nil {
+		return r, err
+	}
+	n, err := db.pruneShares(ctx, "observation_conflict", conflictOwners, p.ConflictRows)
+	if r.Conflicts += n; err != nil {
+		return r, mapErr(err, "prune conflicts")
 	}
 	if r.Partitions, err = db.prunePartitions(ctx, now); err != nil {
 		return r, mapErr(err, "prune observations")

@@ -146,6 +146,22 @@ func (a *App) prune(ctx context.Context) {
 	}
 }
 
+// pruneQuarantine keeps the quarantine to its size, which devices could exceed between two prunings, until ctx ends.
+func (a *App) pruneQuarantine(ctx context.Context) {
+	tick := time.NewTicker(min(time.Minute, cmp.Or(a.o.PruneEvery, time.Minute)))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := a.db.PruneQuarantine(ctx, store.PrunePolicy{Quarantine: a.o.Quarantined}); err != nil && ctx.Err() == nil {
+			a.logger.WarnContext(ctx, "pruning the quarantine", "error", err)
+		}
+	}
+}
+
 // promLog is where the metrics' handler says what it could not gather.
 type promLog struct{ logger *slog.Logger }
 

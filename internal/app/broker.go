@@ -50,7 +50,7 @@ func brokerOptions(o Options) (*mqtt.Options, error) {
 	}
 	return &mqtt.Options{
 		Listen: o.MQTT, ListenTLS: o.MQTTTLS, ListenWS: o.MQTTWS, ListenWSS: o.MQTTWSS,
-		CertFile: o.MQTTCert, KeyFile: o.MQTTKey, MaxPayload: o.MaxPayload, MaxKeepAlive: o.MQTTKeepAlive,
+		CertFile: o.MQTTCert, KeyFile: o.MQTTKey, MaxPayload: o.MaxPayload, MaxKeepAlive: o.MQTTKeepAlive, Quota: o.DeviceQuota,
 	}, nil
 }
 

@@ -91,6 +91,7 @@ func (a *App) startRules(ctx context.Context) error {
 	a.mustRun(ctx, "rules", a.engine.Run)
 	a.monitor.add(a.engine.Health)
 	a.life.background(ctx, "pruning", a.prune)
+	a.life.background(ctx, "pruning the quarantine", a.pruneQuarantine)
 	return nil
 }
 

@@ -39,7 +39,8 @@ func cases(b *bench) []benchkit.Case {
 		all = append(all, benchkit.Case{Name: c.name, Run: func(ctx context.Context) error { return c.run(ctx, b) }})
 	}
 	return append(all,
-		benchkit.Case{Name: "latency", Run: b.latency}, benchkit.Case{Name: "external", Run: b.external},
+		benchkit.Case{Name: "latency", Run: b.latency}, benchkit.Case{Name: "beside", Run: b.beside},
+		benchkit.Case{Name: "external", Run: b.external},
 		benchkit.Case{Name: "connections", Run: b.connections}, benchkit.Case{Name: "big", Run: b.big})
 }
 

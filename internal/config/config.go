@@ -80,6 +80,7 @@ type Server struct {
 	Origin      []string      `help:"Address at which people open the pages, as https://map.example.org, where a proxy changes it on the way; may be given more than once." placeholder:"URL"`
 	Proxy       []string      `help:"Network of a proxy before this server, as 127.0.0.1/32: its X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed." placeholder:"CIDR"`
 	MaxPayload  int           `help:"Largest MQTT payload that is taken, in bytes." default:"65536"`
+	DeviceQuota int           `help:"Readings a minute that one device may send to the embedded broker; beyond it reading from the device pauses. 0: as many as can be stored." default:"0"`
 	TileCache   int           `help:"Memory for tiles that were made, in MiB; below 0 none are kept." default:"256"`
 	TileMax     int64         `help:"Layers with more features are drawn by the database, not from memory." default:"5000000"`
 	PruneEvery  time.Duration `help:"How often what has outlived its retention is removed." default:"1h"`

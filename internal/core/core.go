@@ -44,6 +44,9 @@ func Worst(levels ...Level) Level {
 	return worst
 }
 
+// MaxName is how long the name or the title of a device, a datastream, a division or a layer may be, characters.
+const MaxName = 200
+
 // Text is a text in both languages. English falls back to Chinese in the viewer.
 type Text struct {
 	ZH string `json:"zh"`

@@ -47,6 +47,8 @@ const (
 	PacketUnread
 	StoreRefused
 	PayloadLost
+	MoreInMinute
+	MonthNotOpened
 
 	TopicRoot
 	TopicParts
@@ -72,6 +74,7 @@ const (
 	AcksPutOut
 	AccessEnded
 	SendsTooFast
+	OverQuota
 	PublishForeign
 	SubscribeForeign
 
@@ -192,6 +195,8 @@ var words = [...]struct{ name, english string }{
 	TimeAhead:        {"time-ahead", "{value} is too far in the future"},
 	TimeUnset:        {"time-unset", "{value} is a clock that was never set"},
 	TimeLongAgo:      {"time-long-ago", "{value} is too long ago"},
+	MoreInMinute:     {"more-in-minute", "{n} more in this minute, {bytes} bytes in all, which are only counted; of the first"},
+	MonthNotOpened:   {"month-not-opened", "{value}: a device may begin {limit} months a day that have no readings yet; import a longer history from a file"},
 	TimeNotStored:    {"time-not-stored", "{value} is outside of what is stored"},
 	NoSuchDatastream: {"no-such-datastream", "the device has no such datastream"},
 	DatastreamGone:   {"datastream-gone", "datastream {id}: there is none any more"},
@@ -229,6 +234,7 @@ var words = [...]struct{ name, english string }{
 	AcksUnread:       {"acks-unread", "does not read its acknowledgements"},
 	AcksPutOut:       {"acks-put-out", "did not read its acknowledgements and was put out"},
 	AccessEnded:      {"access-ended", "was connected when it was disabled, or its credentials or division were changed"},
+	OverQuota:        {"over-quota", "sends more than {limit} readings a minute; reading from it pauses"},
 	SendsTooFast:     {"sends-too-fast", "sends faster than readings are stored; reading from it pauses"},
 	PublishForeign:   {"publish-foreign", "publishes to {topic}"},
 	SubscribeForeign: {"subscribe-foreign", "subscribes to {topic}"},

@@ -58,6 +58,7 @@ type Broker struct {
 	manners   *manners
 	presence  *presence
 	exchanges *exchanges
+	quotas    quotas
 	live      liveMap
 	sessions  atomic.Uint64 // how many there were
 	attaching sync.Mutex    // while a session begins or ends

@@ -18,9 +18,12 @@ type Options struct {
 
 	MaxPayload       int           // bytes; 64 KiB. Larger payloads are put to quarantine; packets beyond twice that end the connection unread
 	Window           int           // publishes of one connection that may wait for their commit; 256. Then reading pauses
+	WindowReadings   int           // and their readings; 4,096
 	WindowBytes      int           // and their bytes; 1 MiB
 	InFlight         int           // publishes of all connections after which each has its share only; 16,384
+	InFlightReadings int           // and their readings; 65,536
 	InFlightBytes    int           // and their bytes; 16 MiB
+	Quota            int           // readings a minute that a device may send; 0: as many as it can. Then reading pauses
 	MaxClients       int           // connections; 20,000
 	MaxSlow          int           // of one address, that take longer than half the handshake's time; 1,024. Then the oldest goes
 	HandshakeTimeout time.Duration // from accept to a complete CONNECT; 10 s
@@ -52,8 +55,10 @@ func (o Options) withDefaults() Options {
 	}
 	count(&o.MaxPayload, 64<<10)
 	count(&o.Window, 256)
+	count(&o.WindowReadings, 4096)
 	count(&o.WindowBytes, 1<<20)
 	count(&o.InFlight, 16384)
+	count(&o.InFlightReadings, 65536)
 	count(&o.InFlightBytes, 16<<20)
 	count(&o.MaxClients, 20000)
 	count(&o.MaxSlow, 1024)

@@ -16,12 +16,18 @@ func (s *session) publish(env sensors.Envelope, a answer, stored func()) {
 		return
 	}
 	s.b.metrics.published[min(a.qos, 2)].Inc()
+	if env.Kind == sensors.KindObs {
+		env.Readings = sensors.CountReadings(env.Payload)
+	}
+	if !s.withinQuota(env.Readings) {
+		return
+	}
 	if !s.b.begin() {
 		s.fail(errs.New(errs.Unavailable, "the server is stopping"))
 		return
 	}
-	a.size = len(env.Payload) + len(env.Topic) + publishOverhead
-	if !s.take(a.size) {
+	a.size, a.readings = len(env.Payload)+len(env.Topic)+publishOverhead, max(1, env.Readings)
+	if !s.take(a.readings, a.size) {
 		s.b.pending.Done()
 		return
 	}
@@ -68,7 +74,7 @@ func (s *session) receive(topic string, payload []byte, a answer, done func(erro
 		s.b.metrics.duplicates.Inc()
 	default:
 		s.b.refuse(refusedUnreleased, slog.String("device", s.device))
-		s.release(1, a.size)
+		s.release(1, a.readings, a.size)
 		s.b.pending.Done()
 		s.disconnect(packets.ErrReceiveMaximum)
 	}

@@ -36,21 +36,23 @@ type session struct {
 	order  sync.Mutex
 	failed bool // a publish was not stored: none after it is taken
 
-	mu          sync.Mutex
-	established bool // the device has its CONNACK
-	dead        bool // a publish could not be stored: nothing after it is acknowledged
-	held        int  // publishes that wait for their answer
-	heldBytes   int
-	room        chan struct{} // closed when there is room; nil: nobody waits
-	answers     []answer
-	writing     bool
+	mu           sync.Mutex
+	established  bool // the device has its CONNACK
+	dead         bool // a publish could not be stored: nothing after it is acknowledged
+	held         int  // publishes that wait for their answer
+	heldReadings int
+	heldBytes    int
+	room         chan struct{} // closed when there is room; nil: nobody waits
+	answers      []answer
+	writing      bool
 }
 
 // answer is what is owed for one publish.
 type answer struct {
 	packetID uint16
 	qos      byte
-	size     int // of the window
+	readings int // of the window
+	size     int // likewise, bytes
 	err      error
 }
 
@@ -108,11 +110,12 @@ func (s *session) write() {
 		}
 		s.mu.Unlock()
 		s.give(batch)
-		bytes := 0
+		readings, bytes := 0, 0
 		for _, a := range batch {
+			readings += a.readings
 			bytes += a.size
 		}
-		s.release(len(batch), bytes)
+		s.release(len(batch), readings, bytes)
 		s.b.pending.Add(-len(batch))
 		s.b.putAnswers(batch)
 	}

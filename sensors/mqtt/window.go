@@ -14,49 +14,63 @@ const publishOverhead = 256
 
 // load is what all connections together have sent and have no answer to.
 type load struct {
-	publishes, bytes atomic.Int64
-	active           atomic.Int64 // connections that wait for an answer
+	publishes, readings, bytes atomic.Int64
+	active                     atomic.Int64 // connections that wait for an answer
 }
 
 // minShare is what a connection may have in flight however much the others have.
 const minShare = 4
 
+// room is how much a connection may have in flight.
+type room struct{ publishes, readings, bytes int }
+
 // window is how much one connection may have in flight now. When all of them together have much, each
 // has its share, and when they have twice that, hardly anything: a thousand that flood then leave the
 // queue room for those that do not.
-func (b *Broker) window() (publishes, bytes int) {
-	publishes, bytes = b.opts.Window, b.opts.WindowBytes
-	n, size := int(b.load.publishes.Load()), int(b.load.bytes.Load())
+func (b *Broker) window() room {
+	most := room{b.opts.Window, b.opts.WindowReadings, b.opts.WindowBytes}
+	n, readings, size := int(b.load.publishes.Load()), int(b.load.readings.Load()), int(b.load.bytes.Load())
 	active := max(1, int(b.load.active.Load()))
-	switch {
-	case n <= b.opts.InFlight && size <= b.opts.InFlightBytes:
-		return publishes, bytes
-	case n <= 2*b.opts.InFlight && size <= 2*b.opts.InFlightBytes:
-		return min(publishes, max(minShare, b.opts.InFlight/active)), min(bytes, b.opts.InFlightBytes/active)
+	much := func(times int) bool {
+		return n > times*b.opts.InFlight || readings > times*b.opts.InFlightReadings || size > times*b.opts.InFlightBytes
 	}
-	return min(publishes, minShare), min(bytes, b.opts.InFlightBytes/active/minShare)
+	switch {
+	case !much(1):
+		return most
+	case !much(2):
+		return room{
+			min(most.publishes, max(minShare, b.opts.InFlight/active)), min(most.readings, max(minShare, b.opts.InFlightReadings/active)),
+			min(most.bytes, b.opts.InFlightBytes/active),
+		}
+	}
+	return room{
+		min(most.publishes, minShare), min(most.readings, max(minShare, b.opts.InFlightReadings/active/minShare)),
+		min(most.bytes, b.opts.InFlightBytes/active/minShare),
+	}
 }
 
 // fits reports whether one more may be in flight; the first always may. The caller holds the lock.
-func (s *session) fits(size int) bool {
+func (s *session) fits(readings, size int) bool {
 	if s.held == 0 {
 		return true
 	}
-	publishes, bytes := s.b.window()
-	return s.held < publishes && s.heldBytes+size <= bytes
+	w := s.b.window()
+	return s.held < w.publishes && s.heldReadings+readings <= w.readings && s.heldBytes+size <= w.bytes
 }
 
 // take waits for room in the window, and with it the reading of this one connection; false when the
 // connection ends first.
-func (s *session) take(size int) bool {
+func (s *session) take(readings, size int) bool {
 	for {
 		s.mu.Lock()
-		if s.fits(size) {
+		if s.fits(readings, size) {
 			s.held++
+			s.heldReadings += readings
 			s.heldBytes += size
 			first := s.held == 1
 			s.mu.Unlock()
 			s.b.load.publishes.Add(1)
+			s.b.load.readings.Add(int64(readings))
 			s.b.load.bytes.Add(int64(size))
 			if first {
 				s.b.load.active.Add(1)
@@ -94,17 +108,19 @@ func (s *session) flood() {
 }
 
 // release gives room back.
-func (s *session) release(publishes, bytes int) {
+func (s *session) release(publishes, readings, bytes int) {
 	s.mu.Lock()
 	s.held -= publishes
+	s.heldReadings -= readings
 	s.heldBytes -= bytes
 	none := s.held == 0
-	if s.room != nil && (none || s.fits(0)) {
+	if s.room != nil && (none || s.fits(0, 0)) {
 		close(s.room)
 		s.room = nil
 	}
 	s.mu.Unlock()
 	s.b.load.publishes.Add(int64(-publishes))
+	s.b.load.readings.Add(int64(-readings))
 	s.b.load.bytes.Add(int64(-bytes))
 	if none {
 		s.b.load.active.Add(-1)

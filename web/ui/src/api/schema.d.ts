@@ -2050,6 +2050,16 @@ export interface components {
             faults?: components["schemas"]["Fault"][];
             /** Format: int64 */
             id: number;
+            /**
+             * Format: int64
+             * @description Above 0 the row stands for so many payloads of a minute that came beyond the device's budget; the payload is the first's
+             */
+            more?: number;
+            /**
+             * Format: int64
+             * @description Of those, in all
+             */
+            more_bytes?: number;
             payload: string;
             reason: string;
             /** Format: int64 */

@@ -118,6 +118,7 @@ export default {
     detail: 'Detail',
     kinds: {
       flood: 'sends too fast: its reading is paused',
+      quota: 'sends more than its quota: its reading is paused',
       oversize: 'messages too large',
       handshake: 'connects and does not say who it is',
       credentials: 'wrong secret or certificate',

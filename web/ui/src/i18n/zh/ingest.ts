@@ -118,6 +118,7 @@ export default {
     detail: '说明',
     kinds: {
       flood: '发送过快，已暂停读取',
+      quota: '超过配额，已暂停读取',
       oversize: '消息过大',
       handshake: '连接后不表明身份',
       credentials: '密码或证书不对',

@@ -7,26 +7,26 @@ import (
 	"onemap/internal/errs"
 )
 
-// turns lets callers at the same time share one call. A caller never gets what came of a call that began before
+// sharedCall lets callers at the same time share one call. A caller never gets what came of a call that began before
 // it asked. Its zero value is ready.
-type turns struct {
+type sharedCall struct {
 	mu      sync.Mutex
 	running bool
-	next    *turn // of those who wait for the next call; nil: nobody does
+	next    *pendingCall // of those who wait for the next call; nil: nobody does
 }
 
-// turn is one call.
-type turn struct {
+// pendingCall is one call that callers wait for.
+type pendingCall struct {
 	done chan struct{}
 	err  error // when done
 }
 
 // do waits for a call of f that begins after do. All callers must give the same f, which must end by itself. The
 // error is errs.Unavailable when ctx ends first.
-func (t *turns) do(ctx context.Context, f func() error) error {
+func (t *sharedCall) do(ctx context.Context, f func() error) error {
 	t.mu.Lock()
 	if t.next == nil {
-		t.next = &turn{done: make(chan struct{})}
+		t.next = &pendingCall{done: make(chan struct{})}
 		if !t.running {
 			t.running = true
 			go t.run(f)
@@ -42,7 +42,7 @@ func (t *turns) do(ctx context.Context, f func() error) error {
 	}
 }
 
-func (t *turns) run(f func() error) {
+func (t *sharedCall) run(f func() error) {
 	for {
 		t.mu.Lock()
 		now := t.next

@@ -1,0 +1,16 @@
+package errs
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// CheckLine refuses, naming the field, what is no line of text of at most limit characters: names, titles and labels are
+// repeated in every list, message and event, so they must be short.
+func CheckLine(field, s string, limit int) error {
+	if utf8.RuneCountInString(s) > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return Refuse(field, NameLine, limit)
+	}
+	return nil
+}

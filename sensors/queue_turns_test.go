@@ -1,0 +1,164 @@
+package sensors
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// backlog is an envelope of n readings of a device.
+func backlog(device string, n int) Envelope {
+	at := time.Now().Add(-time.Hour).UTC()
+	records := make([]string, n)
+	for i := range records {
+		records[i] = fmt.Sprintf(`{"t":%q,"v":{"level":%d}}`, at.Add(time.Duration(i)*time.Second).Format(time.RFC3339Nano), i)
+	}
+	return of(device, "["+strings.Join(records, ",")+"]")
+}
+
+func of(device, payload string) Envelope {
+	e := env(payload)
+	e.Device, e.Topic = device, Topic("370602", device, KindObs)
+	return e
+}
+
+// A device that sends little is committed while the commit of one that sends much goes on.
+func TestALightDeviceDoesNotWaitForABulkOne(t *testing.T) {
+	m := &memory{devices: []RegisteredDevice{device("bulk", "level"), device("light", "level")}}
+	m.gate, m.entered = make(chan struct{}), make(chan int)
+	in, _ := path(t, m, IngestOptions{})
+	if err := in.Accept(backlog("bulk", 300), nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-m.entered; n != 300 {
+		t.Fatalf("the first commit has %d readings", n)
+	}
+	answered := make(chan error, 1)
+	if err := in.Accept(of("light", `{"v":{"level":1}}`), func(err error) { answered <- err }); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-m.entered; n != 1 {
+		t.Fatalf("the commit beside it has %d readings", n)
+	}
+	m.gate <- struct{}{}
+	m.gate <- struct{}{}
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	stop(t, in)
+}
+
+// Each of the devices that wait has its share of the next batch, however much the first has.
+func TestBulkDevicesShareABatch(t *testing.T) {
+	m := &memory{devices: []RegisteredDevice{device("first", "level"), device("much", "level"), device("late", "level")}}
+	m.gate, m.entered = make(chan struct{}), make(chan int)
+	in, _ := path(t, m, IngestOptions{MaxBatch: 800})
+	accept := func(e Envelope) {
+		t.Helper()
+		if err := in.Accept(e, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accept(backlog("first", 300))
+	<-m.entered
+	for range 20 {
+		accept(backlog("much", 300))
+	}
+	accept(backlog("late", 300))
+	m.gate <- struct{}{}
+	if n := <-m.entered; n != 600 { // 300 of each: a second of the first would be more than its half
+		t.Errorf("the next batch has %d readings, want 300 of each", n)
+	}
+	close(m.gate)
+	go func() {
+		for range m.entered { // let the rest through
+		}
+	}()
+	stop(t, in)
+	close(m.entered)
+}
+
+// Whatever is put and taken, each device's items come in their order, one committer at a time, and all of them.
+func TestQueueKeepsOrder(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		const lanes = 2
+		q := newQueue(lanes, 1<<20, 1<<30)
+		sent, got, held := map[string]int{}, map[string]int{}, map[string]int{}
+		taken := make([][]*entry, lanes+1)
+		release := func(at int) {
+			for _, e := range taken[at] {
+				delete(held, e.env.Device)
+			}
+			q.release(at, taken[at])
+			taken[at] = nil
+		}
+		take := func(at int) int {
+			for _, it := range q.take(at, 600) {
+				device, n := it.env.Device, int(it.env.Session)
+				if by, ok := held[device]; ok && by != at {
+					rt.Fatalf("%s is with %d and %d", device, by, at)
+				}
+				if got[device]++; n != got[device] {
+					rt.Fatalf("%s: %d comes as the %dth", device, n, got[device])
+				}
+				held[device] = at
+				taken[at] = append(taken[at], &entry{item: it})
+			}
+			return len(taken[at])
+		}
+		for range rapid.IntRange(1, 200).Draw(rt, "steps") {
+			switch at := rapid.IntRange(0, lanes).Draw(rt, "committer"); {
+			case rapid.Bool().Draw(rt, "put"):
+				device := fmt.Sprint("d", rapid.IntRange(0, 5).Draw(rt, "device"))
+				sent[device]++
+				e := Envelope{Device: device, Session: uint64(sent[device]), Received: time.Now()}
+				if refused := q.put(item{env: e, rows: rapid.SampledFrom([]int{0, 1, 200, 1200}).Draw(rt, "rows")}); refused != "" {
+					rt.Fatal(refused)
+				}
+			case taken[at] != nil:
+				release(at)
+			default:
+				take(at)
+			}
+		}
+		for at := range taken {
+			release(at)
+		}
+		for at := range lanes {
+			for take(at) > 0 {
+				release(at)
+			}
+		}
+		for device, n := range sent {
+			if got[device] != n {
+				rt.Errorf("%s: %d of %d", device, got[device], n)
+			}
+		}
+		if items, bytes := q.depth(); items != 0 || bytes != 0 || len(q.flows) != 0 {
+			rt.Errorf("%d items, %d bytes and %d flows are left", items, bytes, len(q.flows))
+		}
+	})
+}
+
+// The count of a payload is that of its readings, and never less than what is decoded of it.
+func TestCountReadings(t *testing.T) {
+	for payload, want := range map[string]int{
+		``: 0, `{}`: 0, `online`: 0, `{"v":{}}`: 0, `{"v":{"level":1}}`: 1, `{ "t" : "2026-07-01T08:00:00Z" , "v" : { "level" : 1 , "rain" : 2 } }`: 2,
+		`[{"v":{"level":1}},{"v":{"level":2,"a:b{\"}":3}}]`: 3, `{"v":{"a\\":1,"b":2}}`: 2, `"`: 0, `\`: 0,
+	} {
+		if got := CountReadings([]byte(payload)); got != want {
+			t.Errorf("%s: %d, want %d", payload, got, want)
+		}
+	}
+	k := gauge()
+	rapid.Check(t, func(rt *rapid.T) {
+		payload := []byte(rapid.StringMatching(`\[?(\{"t":"2026-07-01T08:00:0[0-9]Z","v":\{"level":[0-9]+(,"rain":"?[0-9]"?)?\}\}[,\]]?){0,4}`).Draw(rt, "payload"))
+		obs, _ := DecodeObservations(payload, time.Now(), k, TimeLimits{})
+		if n := CountReadings(payload); n < len(obs) || n > len(payload) {
+			rt.Errorf("%s: counted %d of %d", payload, n, len(obs))
+		}
+	})
+}
