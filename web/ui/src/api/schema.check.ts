@@ -34,6 +34,7 @@ type Checks = {
   linkPreview: Agrees<T.LinkPreview, S['LinkPreview']>
   division: Agrees<T.Division, S['Division']>
   event: Agrees<T.TimelineEvent, S['Event']>
+  failedLogin: Agrees<T.FailedLogin, S['FailedLogin']>
   feature: Agrees<T.Feature, S['Feature']>
   featureProperties: Agrees<T.FeatureProperties, S['FeatureProperties']>
   field: Agrees<T.Field, S['Field']>
