@@ -114,9 +114,8 @@ func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login stri
 
 // unlock forgets what was failed on an account that got a new password, whoever failed it.
 func (v *Service) unlock(ctx context.Context, login string) {
-	keys := []LoginKey{loginKey("account", login), loginKey("change", login)}
-	v.throttle.clear(keys...)
-	if err := v.store.ForgetFailures(ctx, keys); err != nil {
+	v.throttle.clear(accountKey(login)) // the next attempt finds the other counts gone from the store
+	if err := v.store.ForgetFailures(ctx, accountKey(login)); err != nil {
 		v.log.WarnContext(ctx, "the failed logins of an account still count", slog.String("user", login), slog.Any("error", err))
 	}
 }

@@ -24,6 +24,7 @@ type memory struct {
 	displays []Display
 	links    [][]byte
 	failures map[LoginKey]Failures
+	owners   map[LoginKey]LoginKey
 	callers  map[caller]bool
 	listed   []FailedAttempt
 	touched  int
@@ -38,7 +39,7 @@ type caller struct {
 }
 
 func newMemory(now func() time.Time) *memory {
-	return &memory{now: now, failures: map[LoginKey]Failures{}, callers: map[caller]bool{}}
+	return &memory{now: now, failures: map[LoginKey]Failures{}, owners: map[LoginKey]LoginKey{}, callers: map[caller]bool{}}
 }
 
 func (m *memory) enter() (func(), error) {
@@ -101,6 +102,7 @@ func (m *memory) LoginFailed(_ context.Context, a FailedAttempt) ([]Failures, er
 		old := m.failures[c.Key]
 		left := limit{forget: c.Forget}.left(old, a.At)
 		m.failures[c.Key] = Failures{min(left+1, c.Highest), a.At}
+		m.owners[c.Key] = c.Account
 		counts = append(counts, m.failures[c.Key])
 	}
 	return counts, nil
@@ -120,14 +122,16 @@ func (m *memory) LoginSucceeded(_ context.Context, s Success) error {
 	return nil
 }
 
-func (m *memory) ForgetFailures(_ context.Context, keys []LoginKey) error {
+func (m *memory) ForgetFailures(_ context.Context, key LoginKey) error {
 	leave, err := m.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	for _, key := range keys {
-		delete(m.failures, key)
+	for k := range m.failures {
+		if k == key || m.owners[k] == key {
+			delete(m.failures, k)
+		}
 	}
 	return nil
 }

@@ -77,6 +77,7 @@ type FailedAttempt struct {
 // FailureCount is a key that a failure is counted under.
 type FailureCount struct {
 	Key     LoginKey
+	Account LoginKey      // whose new password forgets the count; zero: none's
 	Forget  time.Duration // one failure is forgotten in each of these
 	Highest float64       // beyond it nothing is added
 }
@@ -97,7 +98,8 @@ type LoginStore interface {
 	// LoginFailed counts the attempt under its keys and lists it. It returns the counts in the order of f.Counts.
 	LoginFailed(ctx context.Context, f FailedAttempt) ([]Failures, error)
 	LoginSucceeded(ctx context.Context, s Success) error
-	ForgetFailures(ctx context.Context, keys []LoginKey) error
+	// ForgetFailures forgets what is counted under the key, and what is counted for the account of that key.
+	ForgetFailures(ctx context.Context, key LoginKey) error
 	FailedLogins(ctx context.Context, s FailedLoginFilter) ([]FailedLogin, error)
 	// ChangePassword replaces the hash was by the hash becomes and ends the account's sessions but keep. It returns
 	// errs.Conflict when the hash is another one by now.
@@ -166,7 +168,7 @@ func waited(err error) error {
 func (v *Service) look(ctx context.Context, l Login) (*attempt, error) {
 	from := remoteKey(l.Remote)
 	a := &attempt{Login: l, address: loginKey("address", from), lane: from}
-	account := hold{loginKey("account", l.User), v.limits.account}
+	account := hold{accountKey(l.User), v.limits.account}
 	pair := hold{loginKey("address", from, l.User), v.limits.caller}
 	address := hold{a.address, v.limits.address}
 	q := LoginQuery{Address: a.address, Since: v.now().Add(-familiarFor), Keys: []LoginKey{account.key, pair.key, address.key}}
@@ -240,7 +242,11 @@ func (v *Service) note(ctx context.Context, a *attempt, reason FailureReason, co
 		f.User = a.User // anything else may be a password in the wrong field
 	}
 	for _, h := range counts {
-		f.Counts = append(f.Counts, FailureCount{h.key, h.limit.forget, h.limit.highest()})
+		c := FailureCount{Key: h.key, Forget: h.limit.forget, Highest: h.limit.highest()}
+		if h.key != a.address {
+			c.Account = accountKey(a.User)
+		}
+		f.Counts = append(f.Counts, c)
 	}
 	v.log.InfoContext(ctx, "a login failed", slog.String("user", f.User), slog.String("remote", f.Remote), slog.String("reason", string(reason)))
 	rows, err := v.store.LoginFailed(ctx, f)

@@ -259,11 +259,11 @@ func TestFamiliarCallers(t *testing.T) {
 		_, _, _ = login(v, "commander", "wrong", desk)
 		_, _, _ = login(v, "other", "wrong", desk)
 	}
-	for _, v := range []*Service{v, NewService(Options{Params: quick()}, m, m, m, nil, nil, c.now)} {
-		if _, err := from(v, "203.0.113.1", "", secret); waitIn(err) == 0 {
+	for i, v := range []*Service{v, NewService(Options{Params: quick()}, m, m, m, nil, nil, c.now)} {
+		if _, err := from(v, stranger(i), "", secret); waitIn(err) == 0 {
 			t.Errorf("a stranger: %v", err)
 		}
-		if _, err := from(v, "203.0.113.1", strings.Repeat("A", tokenLength), secret); waitIn(err) == 0 {
+		if _, err := from(v, stranger(i), strings.Repeat("A", tokenLength), secret); waitIn(err) == 0 {
 			t.Errorf("a made-up device: %v", err)
 		}
 		for _, remote := range []string{desk, "203.0.113.1"} {
@@ -402,4 +402,26 @@ type unwritable struct{ *memory }
 
 func (unwritable) LoginFailed(context.Context, FailedAttempt) ([]Failures, error) {
 	return nil, errs.New(errs.Unavailable, "read only")
+}
+
+// Who forgot the password and was slowed gets in with the one that an administrator sets, at once and where they are.
+func TestNewPasswordForgetsFailures(t *testing.T) {
+	const desk = "192.0.2.10"
+	v, m, c := newService(t, Options{})
+	other := NewService(Options{Params: quick()}, m, m, m, nil, nil, c.now)
+	for _, remote := range []string{desk, stranger(1)} {
+		for range 5 {
+			_, _, _ = login(v, "commander", "wrong", remote)
+			_, _, _ = login(other, "commander", "wrong", remote)
+		}
+	}
+	const next = "staple battery horse"
+	if _, err := v.UpdateAccount(t.Context(), admin("3706"), "commander", AccountChange{Password: new(next)}, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []*Service{v, other} {
+		if _, _, err := login(v, "commander", next, desk); err != nil {
+			t.Error(err)
+		}
+	}
 }

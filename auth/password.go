@@ -102,7 +102,7 @@ func (v *Service) confirm(ctx context.Context, p Principal, c PasswordChange) (h
 		return "", errs.Refuse("current_password", errs.PasswordWrong)
 	}
 	v.throttle.clear(h.key)
-	return a.facts.Credentials.PasswordHash, errs.Wrap(errs.Unavailable, v.store.ForgetFailures(ctx, []LoginKey{h.key}), "the attempt cannot be recorded now")
+	return a.facts.Credentials.PasswordHash, errs.Wrap(errs.Unavailable, v.store.ForgetFailures(ctx, h.key), "the attempt cannot be recorded now")
 }
 
 // checkPassword holds a new password of an account against the rules.

@@ -23,6 +23,9 @@ func loginKey(parts ...string) LoginKey {
 	return LoginKey(sum[:len(LoginKey{})])
 }
 
+// accountKey is what everybody's failures on a user name are counted under.
+func accountKey(user string) LoginKey { return loginKey("account", user) }
+
 // Failures is how many logins have failed under a key, as of a time. It falls from then on.
 type Failures struct {
 	Count float64
@@ -186,15 +189,13 @@ func (t *throttle) fail(holds []hold, rows []Failures, now time.Time) {
 	}
 }
 
-// clear forgets the failures of the keys.
-func (t *throttle) clear(keys ...LoginKey) {
+// clear forgets the failures of a key.
+func (t *throttle) clear(key LoginKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seq++
-	for _, key := range keys {
-		if c := t.seen[key]; c != nil {
-			c.Failures, c.stored, c.changed = Failures{}, Failures{}, t.seq
-		}
+	if c := t.seen[key]; c != nil {
+		c.Failures, c.stored, c.changed = Failures{}, Failures{}, t.seq
 	}
 }
 

@@ -67,10 +67,10 @@ func (db *DB) LoginFailed(ctx context.Context, a auth.FailedAttempt) ([]auth.Fai
 	for _, i := range inKeyOrder(a.Counts) { // so that two attempts never wait for each other
 		c := a.Counts[i]
 		b.Queue(`
-			insert into login_count as c (key, failures, at) values ($1, 1, $2)
+			insert into login_count as c (key, failures, at, account) values ($1, 1, $2, $5)
 			on conflict (key) do update set at = $2,
 				failures = least($4, greatest(0, c.failures - greatest(0, extract(epoch from $2 - c.at)) / $3) + 1)
-			returning failures, at`, c.Key[:], a.At, c.Forget.Seconds(), c.Highest).QueryRow(func(row pgx.Row) error {
+			returning failures, at`, c.Key[:], a.At, c.Forget.Seconds(), c.Highest, c.Account[:]).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&counts[i].Count, &counts[i].At)
 		})
 	}
@@ -128,13 +128,9 @@ func (db *DB) LoginSucceeded(ctx context.Context, s auth.Success) error {
 	return mapErr(err, "record the login")
 }
 
-// ForgetFailures deletes the counts of the keys.
-func (db *DB) ForgetFailures(ctx context.Context, keys []auth.LoginKey) error {
-	all := make([][]byte, len(keys))
-	for i := range keys {
-		all[i] = keys[i][:]
-	}
-	_, err := db.pool.Exec(ctx, `delete from login_count where key = any($1)`, all)
+// ForgetFailures deletes the count under the key, and those of the account that has the key.
+func (db *DB) ForgetFailures(ctx context.Context, key auth.LoginKey) error {
+	_, err := db.pool.Exec(ctx, `delete from login_count where key = $1 or account = $1`, key[:])
 	return mapErr(err, "forget failed logins")
 }
 

@@ -25,7 +25,7 @@ func failLogin(t testing.TB, db *store.DB, at time.Time, keys ...auth.LoginKey) 
 	t.Helper()
 	a := auth.FailedAttempt{User: "x.y", Remote: "192.0.2.1", Reason: auth.FailurePassword, At: at}
 	for _, k := range keys {
-		a.Counts = append(a.Counts, auth.FailureCount{Key: k, Forget: time.Minute, Highest: 10})
+		a.Counts = append(a.Counts, auth.FailureCount{Key: k, Account: key(99), Forget: time.Minute, Highest: 10})
 	}
 	counts, err := db.LoginFailed(t.Context(), a)
 	if err != nil {
@@ -58,11 +58,13 @@ func TestFailuresAreCountedAndForgotten(t *testing.T) {
 	if err != nil || len(facts.Failures) != 3 || facts.Failures[key(2)].Count != 10 || facts.Known {
 		t.Errorf("%+v, %v; want 10 at most under the second key", facts, err)
 	}
-	if err := db.ForgetFailures(t.Context(), []auth.LoginKey{key(2), key(9)}); err != nil {
-		t.Fatal(err)
-	}
-	if facts, err = db.LoginFacts(t.Context(), auth.LoginQuery{Keys: []auth.LoginKey{key(2), key(3)}}); err != nil || len(facts.Failures) != 1 {
-		t.Errorf("after forgetting one of two: %+v, %v", facts.Failures, err)
+	for i, k := range []auth.LoginKey{key(2), key(99)} { // one, then all of the account
+		if err := db.ForgetFailures(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+		if facts, err = db.LoginFacts(t.Context(), auth.LoginQuery{Keys: []auth.LoginKey{key(2), key(3)}}); err != nil || len(facts.Failures) != 1-i {
+			t.Errorf("after forgetting %v: %+v, %v", k, facts.Failures, err)
+		}
 	}
 }
 

@@ -5,9 +5,11 @@
 create table login_count (
     key       bytea primary key,
     failures  double precision not null,
-    at        timestamptz not null
+    at        timestamptz not null,
+    account   bytea not null                   -- the key of the account that is failed on; zeros: none in particular
 );
 create index on login_count (at);
+create index on login_count (account);
 
 -- The devices and addresses that an account has logged in from, by hashes of them.
 create table login_caller (

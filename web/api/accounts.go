@@ -40,8 +40,8 @@ type assigneesInput struct {
 }
 
 type failedLoginsInput struct {
-	pageInput
-
+	Limit   int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
+	Before  int64  `query:"before" minimum:"0" doc:"Only those with a smaller id"`
 	User    string `query:"user" maxLength:"64" doc:"Part of the user name"`
 	Remote  string `query:"remote" maxLength:"64" doc:"The beginning of the address"`
 	Reason  string `query:"reason" enum:"password,disabled,locked,change,rest"`

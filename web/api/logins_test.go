@@ -107,7 +107,7 @@ func TestFamiliarBrowserOverHTTP(t *testing.T) {
 	w := newWorld(t, nil)
 	first := w.logIn(bystander, password)
 	c := cookieNamed(t, first, DeviceCookie)
-	if c == nil || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/api/v1/session" || c.Expires.Sub(w.clock.now()) < 399*24*time.Hour {
+	if c == nil || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Expires.Sub(w.clock.now()) < 399*24*time.Hour {
 		t.Fatalf("the browser's cookie: %+v", c)
 	}
 	for range 30 { // from the same address, which is the browser's own

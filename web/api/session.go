@@ -162,10 +162,10 @@ func (s *Server) sessionCookie(r *http.Request, token string, p auth.Principal) 
 	return c
 }
 
-// deviceCookie goes with logins alone, and stays when the person logs out.
+// deviceCookie stays when the person logs out.
 func (s *Server) deviceCookie(r *http.Request, token string) http.Cookie {
 	c := s.cookie(r, token)
-	c.Name, c.Path, c.SameSite = DeviceCookie, "/api/v1/session", http.SameSiteStrictMode
+	c.Name, c.SameSite = DeviceCookie, http.SameSiteStrictMode
 	c.Expires = s.now().Add(deviceCookieTTL)
 	return c
 }

@@ -420,6 +420,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/failed-logins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Failed logins of the own division's accounts, newest first, and for the city those of names that no account has; what is alike within a minute is one */
+        get: operations["listFailedLogins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health": {
         parameters: {
             query?: never;
@@ -535,6 +552,23 @@ export interface paths {
         get: operations["getMe"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change the own password: ends the other sessions; after too many wrong ones slowed as a login is; not for a display */
+        post: operations["changePassword"];
         delete?: never;
         options?: never;
         head?: never;
@@ -914,6 +948,9 @@ export interface components {
             division: string;
             /** Format: int64 */
             id: number;
+            /** Format: date-time */
+            last_login_at: string | null;
+            last_login_from: string;
             name: string;
             /** @enum {string} */
             role: "city_commander" | "county_responder" | "data_steward" | "observer" | "administrator" | "display" | "display_acknowledge";
@@ -1382,6 +1419,20 @@ export interface components {
             seq: number;
             subject: string;
         };
+        FailedLogin: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            attempts: number;
+            division: string;
+            /** Format: int64 */
+            id: number;
+            known: boolean;
+            /** @enum {string} */
+            reason: "password" | "disabled" | "locked" | "change" | "rest";
+            remote: string;
+            user: string;
+        };
         Fault: {
             /** @description Names the sentence; a page that does not know it shows the English one */
             code: string;
@@ -1753,6 +1804,9 @@ export interface components {
         ListEvent: {
             items: components["schemas"]["Event"][];
         };
+        ListFailedLogin: {
+            items: components["schemas"]["FailedLogin"][];
+        };
         ListHit: {
             items: components["schemas"]["Hit"][];
         };
@@ -1923,6 +1977,11 @@ export interface components {
             more: boolean;
             /** Format: date-time */
             to: string;
+        };
+        PasswordChange: {
+            current_password: string;
+            /** @description At least 10 characters, and neither the user name nor the current one */
+            new_password: string;
         };
         Person: {
             /** Format: date-time */
@@ -3208,6 +3267,46 @@ export interface operations {
             };
         };
     };
+    listFailedLogins: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description Only those with a smaller id */
+                before?: number;
+                /** @description Part of the user name */
+                user?: string;
+                /** @description The beginning of the address */
+                remote?: string;
+                reason?: "password" | "disabled" | "locked" | "change" | "rest";
+                /** @description Whether there is such an account */
+                account?: "known" | "unknown";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListFailedLogin"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getHealth: {
         parameters: {
             query?: never;
@@ -3492,6 +3591,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {
