@@ -147,13 +147,15 @@ func (v *Service) Login(ctx context.Context, l Login) (tokens Tokens, p Principa
 	if err != nil {
 		return Tokens{}, Principal{}, waited(err)
 	}
-	switch known := a.facts.Known; {
-	case !known || !ok:
-		return Tokens{}, Principal{}, v.failed(ctx, a, FailurePassword)
+	switch {
+	case !ok || !a.facts.Known:
+		err = v.failed(ctx, a, FailurePassword)
 	case a.facts.Credentials.Disabled:
-		return Tokens{}, Principal{}, v.failed(ctx, a, FailureDisabled)
+		err = v.failed(ctx, a, FailureDisabled)
+	default:
+		return v.succeed(ctx, a)
 	}
-	return v.succeed(ctx, a)
+	return Tokens{}, Principal{}, err
 }
 
 // waited classifies the end of a wait whose request has ended.

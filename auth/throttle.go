@@ -131,8 +131,11 @@ func (t *throttle) enter(holds []hold, now time.Time) (*place, error) {
 	var full *counted
 	for _, h := range holds {
 		c := t.of(h.key)
+		if c.At.After(now) {
+			c.At = now // the clock went back: the wait is no longer than it was
+		}
 		failures := int(math.Ceil(h.limit.left(c.Failures, now) - 1e-6))
-		wait = max(wait, h.limit.wait(failures)-max(0, now.Sub(c.At)))
+		wait = max(wait, h.limit.wait(failures)-now.Sub(c.At))
 		if c.pending >= max(1, h.limit.free-failures) {
 			full = c
 		}
