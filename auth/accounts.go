@@ -2,25 +2,20 @@ package auth
 
 import (
 	"context"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/alexedwards/argon2id"
-
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/errs"
 )
 
-// The shortest and the longest password that is taken, in characters and in bytes, and the longest name, in characters.
-const (
-	minPassword = 10
-	maxPassword = 1024
-	maxName     = 100
-)
+// maxName is the longest name, in characters.
+const maxName = 100
 
 // NewAccount is what makes an account.
 type NewAccount struct {
@@ -67,9 +62,12 @@ func (v *Service) CreateAccount(ctx context.Context, actor Principal, n NewAccou
 	if err != nil {
 		return Account{}, err
 	}
-	hash, err := v.hash(ctx, a.Login, n.Password)
-	if err != nil {
+	if err := checkPassword("password", a.Login, n.Password); err != nil {
 		return Account{}, err
+	}
+	hash, err := v.hash(ctx, actor.Login, n.Password)
+	if err != nil {
+		return Account{}, waited(err)
 	}
 	return v.accounts.CreateAccount(ctx, a, hash, actor.Login)
 }
@@ -96,8 +94,11 @@ func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login stri
 	}
 	hash := ""
 	if c.Password != nil {
-		if hash, err = v.hash(ctx, a.Login, *c.Password); err != nil {
+		if err := checkPassword("password", a.Login, *c.Password); err != nil {
 			return Account{}, err
+		}
+		if hash, err = v.hash(ctx, actor.Login, *c.Password); err != nil {
+			return Account{}, waited(err)
 		}
 	}
 	changed, err := v.accounts.UpdateAccount(ctx, a, hash, ifVersion, actor.Login)
@@ -105,8 +106,18 @@ func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login stri
 		return Account{}, err
 	}
 	v.ForgetAccount(changed.ID)
-	v.byAccount.clear(changed.Login)
+	if c.Password != nil {
+		v.unlock(ctx, changed.Login)
+	}
 	return changed, nil
+}
+
+// unlock forgets what was failed on an account that got a new password, whoever failed it.
+func (v *Service) unlock(ctx context.Context, login string) {
+	v.throttle.clear(accountKey(login)) // the next attempt finds the other counts gone from the store
+	if err := v.store.ForgetFailures(ctx, accountKey(login)); err != nil {
+		v.log.WarnContext(ctx, "the failed logins of an account still count", slog.String("user", login), slog.Any("error", err))
+	}
 }
 
 func (c AccountChange) apply(a Account) Account {
@@ -218,23 +229,4 @@ func checkMember(actor Principal, a Account) error {
 		return errs.Coded(errs.Forbidden, "", errs.DivisionOutside, a.Division, actor.Division)
 	}
 	return nil
-}
-
-// hash checks a new password and hashes it.
-func (v *Service) hash(ctx context.Context, login, password string) (string, error) {
-	switch {
-	case !utf8.ValidString(password) || utf8.RuneCountInString(password) < minPassword:
-		return "", errs.Refuse("password", errs.PasswordShort, minPassword)
-	case len(password) > maxPassword:
-		return "", errs.Refuse("password", errs.PasswordLong, maxPassword)
-	case strings.EqualFold(password, login):
-		return "", errs.Refuse("password", errs.PasswordLogin)
-	}
-	release, err := v.hasher(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer release()
-	hash, err := argon2id.CreateHash(password, v.o.Params)
-	return hash, errs.Wrap(errs.Internal, err, "hash a password")
 }

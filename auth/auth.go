@@ -19,7 +19,10 @@ type Account struct {
 	Disabled  bool      `json:"disabled"`
 	CreatedAt time.Time `json:"created_at"`
 	Version   int64     `json:"version"` // the ETag
-	Display   int64     `json:"-"`       // id of the display that the account is; 0: it is a person's
+	// When and from which address the last login that succeeded came; null and empty: none has.
+	LastLogin  *time.Time `json:"last_login_at"`
+	LastRemote string     `json:"last_login_from"`
+	Display    int64      `json:"-"` // id of the display that the account is; 0: it is a person's
 }
 
 // Principal is who a request or a connection speaks for.
@@ -65,18 +68,16 @@ const (
 	PermAccounts    Permission = "accounts" // accounts and other people's sessions
 )
 
-// Credentials is an account with its argon2id hash and its recent failures.
+// Credentials is an account with its argon2id hash.
 type Credentials struct {
 	Account
 	PasswordHash string
-	FailedLogins int
-	FailedAt     *time.Time
 }
 
 // Store is what people need kept. Tokens never reach it, only their SHA-256.
 type Store interface {
+	LoginStore
 	CredentialsByLogin(ctx context.Context, login string) (Credentials, error) // errs.NotFound
-	RecordLogin(ctx context.Context, accountID int64, ok bool) error           // counts or clears failures
 	CreateSession(ctx context.Context, s Session, tokenSHA256 []byte) (int64, error)
 	SessionByToken(ctx context.Context, tokenSHA256 []byte) (Session, Account, error) // errs.NotFound when unknown; revoked and expired ones are returned as such
 	SessionByID(ctx context.Context, id int64) (Session, Account, error)              // the same by its id

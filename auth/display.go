@@ -150,7 +150,7 @@ func (v *Service) RevokeDisplay(ctx context.Context, actor Principal, id int64) 
 // people who only look. A wrong link is errs.NotFound, and slowed like a wrong password.
 func (v *Service) PreviewLink(ctx context.Context, token string, remote netip.Addr) (Display, error) {
 	var d Display
-	err := v.guess(remote, func() (err error) {
+	err := v.guess(ctx, remote, func() (err error) {
 		d, err = v.displays.DisplayByLink(ctx, sha(token), v.now())
 		return err
 	})
@@ -162,7 +162,7 @@ func (v *Service) ClaimLink(ctx context.Context, link string, remote netip.Addr,
 	token = newToken()
 	var s Session
 	var a Account
-	err = v.guess(remote, func() (err error) {
+	err = v.guess(ctx, remote, func() (err error) {
 		s = v.newSession(Account{Display: 1}, remote, agent)
 		s, a, err = v.displays.ClaimLink(ctx, sha(link), s, sha(token), v.now())
 		return err
@@ -175,15 +175,18 @@ func (v *Service) ClaimLink(ctx context.Context, link string, remote netip.Addr,
 	return token, principal(s, a), nil
 }
 
-// guess counts a try of a secret from an address against its limit, unless it was right or could not be checked.
-func (v *Service) guess(remote netip.Addr, try func() error) error {
-	key := remoteKey(remote)
-	if err := v.byRemote.begin(key, v.now()); err != nil {
-		return err
+// guess counts a try of a link from an address against a limit of its own, unless it was right or could not be checked.
+func (v *Service) guess(ctx context.Context, remote netip.Addr, try func() error) error {
+	holds := []hold{{loginKey("link", remoteKey(remote)), v.limits.address}}
+	wait, cancel := context.WithTimeoutCause(ctx, v.o.Patience, errBusy())
+	defer cancel()
+	if err := v.throttle.begin(wait, holds, v.now); err != nil {
+		return waited(err)
 	}
+	defer v.throttle.end(holds)
 	err := try()
-	if !errs.Is(err, errs.NotFound) {
-		v.byRemote.undo(key)
+	if errs.Is(err, errs.NotFound) {
+		v.throttle.fail(holds, nil, v.now())
 	}
 	return err
 }

@@ -23,9 +23,23 @@ type memory struct {
 	tokens   [][]byte
 	displays []Display
 	links    [][]byte
+	failures map[LoginKey]Failures
+	owners   map[LoginKey]LoginKey
+	callers  map[caller]bool
+	listed   []FailedAttempt
 	touched  int
 	away     bool
 	now      func() time.Time
+}
+
+// caller is a device or an address that an account has logged in from.
+type caller struct {
+	account int64
+	key     LoginKey
+}
+
+func newMemory(now func() time.Time) *memory {
+	return &memory{now: now, failures: map[LoginKey]Failures{}, owners: map[LoginKey]LoginKey{}, callers: map[caller]bool{}}
 }
 
 func (m *memory) enter() (func(), error) {
@@ -51,18 +65,106 @@ func (m *memory) CredentialsByLogin(_ context.Context, login string) (Credential
 	return Credentials{}, errs.New(errs.NotFound, "there is no such account")
 }
 
-func (m *memory) RecordLogin(_ context.Context, id int64, ok bool) error {
+func (m *memory) LoginFacts(_ context.Context, q LoginQuery) (LoginFacts, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return LoginFacts{}, err
+	}
+	defer leave()
+	f := LoginFacts{Failures: map[LoginKey]Failures{}}
+	for _, key := range q.Keys {
+		if n, ok := m.failures[key]; ok {
+			f.Failures[key] = n
+		}
+	}
+	for caller := range m.callers {
+		f.KnownDevice = f.KnownDevice || caller.key == q.Device
+	}
+	for _, c := range m.accounts {
+		if c.Login == q.Login {
+			f.Known, f.Credentials = true, c
+			f.FamiliarDevice = m.callers[caller{c.ID, q.Device}]
+			f.FamiliarAddress = m.callers[caller{c.ID, q.Address}]
+		}
+	}
+	return f, nil
+}
+
+func (m *memory) LoginFailed(_ context.Context, a FailedAttempt) ([]Failures, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	m.listed = append(m.listed, a)
+	var counts []Failures
+	for _, c := range a.Counts {
+		old := m.failures[c.Key]
+		left := limit{forget: c.Forget}.left(old, a.At)
+		m.failures[c.Key] = Failures{min(left+1, c.Highest), a.At}
+		m.owners[c.Key] = c.Account
+		counts = append(counts, m.failures[c.Key])
+	}
+	return counts, nil
+}
+
+func (m *memory) LoginSucceeded(_ context.Context, s Success) error {
 	leave, err := m.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
+	for _, key := range s.Callers {
+		m.callers[caller{s.AccountID, key}] = true
+	}
+	delete(m.failures, s.Caller)
+	m.accounts[s.AccountID-1].LastLogin, m.accounts[s.AccountID-1].LastRemote = &s.At, s.Remote
+	return nil
+}
+
+func (m *memory) ForgetFailures(_ context.Context, key LoginKey) error {
+	leave, err := m.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for k := range m.failures {
+		if k == key || m.owners[k] == key {
+			delete(m.failures, k)
+		}
+	}
+	return nil
+}
+
+func (m *memory) FailedLogins(context.Context, FailedLoginFilter) ([]FailedLogin, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var all []FailedLogin
+	for i, a := range m.listed {
+		all = append(all, FailedLogin{ID: int64(i + 1), At: a.At, User: a.User, Known: a.AccountID != 0, Remote: a.Remote, Reason: a.Reason, Attempts: 1})
+	}
+	return all, nil
+}
+
+func (m *memory) ChangePassword(_ context.Context, c PasswordHashChange) error {
+	leave, err := m.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	account := &m.accounts[c.AccountID-1]
+	if account.PasswordHash != c.Was {
+		return errs.Coded(errs.Conflict, "", errs.PasswordMeanwhile)
+	}
+	account.PasswordHash = c.Becomes
 	at := m.now()
-	c := &m.accounts[id-1]
-	c.FailedLogins++
-	c.FailedAt = &at
-	if ok {
-		c.FailedLogins, c.FailedAt = 0, nil
+	for i := range m.sessions {
+		if s := &m.sessions[i]; s.AccountID == c.AccountID && s.ID != c.Keep {
+			s.RevokedAt = &at
+		}
 	}
 	return nil
 }
@@ -191,7 +293,7 @@ const secret = "correct horse battery"
 func newService(t *testing.T, o Options) (*Service, *memory, *clock) {
 	t.Helper()
 	c := &clock{time.Date(2026, 7, 1, 8, 0, 0, 0, time.UTC)}
-	m := &memory{now: c.now}
+	m := newMemory(c.now)
 	o.Params = quick()
 	v := NewService(o, m, m, m, nil, nil, c.now)
 	for _, n := range []NewAccount{

@@ -1,110 +1,273 @@
 package auth
 
 import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"math"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"onemap/internal/errs"
 )
 
-// forgetAfter is how long a failure counts.
-const forgetAfter = time.Hour
+// LoginKey is a hash of what failures are counted under, or of a device or an address that logs in. What was typed is
+// not kept.
+type LoginKey [16]byte
 
-// maxKeys bounds a throttle's memory. When it is full the oldest half is forgotten: to be forgotten
-// an attacker must bring 100,000 other names or addresses, each of which is slowed by the other
-// throttle.
-const maxKeys = 100_000
-
-// throttle makes who fails often wait, twice as long after each further failure.
-type throttle struct {
-	free  int // failures without a wait
-	first time.Duration
-	most  time.Duration
-
-	mu   sync.Mutex
-	seen map[string]*attempts
+// loginKey is the key of the parts; only the last may hold a NUL.
+func loginKey(parts ...string) LoginKey {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return LoginKey(sum[:len(LoginKey{})])
 }
 
-type attempts struct {
-	failures int
-	last     time.Time
+// accountKey is what everybody's failures on a user name are counted under.
+func accountKey(user string) LoginKey { return loginKey("account", user) }
+
+// Failures is how many logins have failed under a key, as of a time. It falls from then on.
+type Failures struct {
+	Count float64
+	At    time.Time
 }
 
-func newThrottle(free int, first, most time.Duration) *throttle {
-	return &throttle{free: free, first: first, most: most, seen: map[string]*attempts{}}
+// limit is how logins are slowed that fail under one key.
+type limit struct {
+	free   int           // failures without a wait
+	first  time.Duration // the first wait; each further failure doubles it
+	most   time.Duration // the longest wait
+	forget time.Duration // one failure is forgotten in each of these
 }
 
-// delay is the wait after so many failures.
-func (t *throttle) delay(failures int) time.Duration {
-	if failures < t.free {
+// wait is the wait after so many failures.
+func (l limit) wait(failures int) time.Duration {
+	if failures < l.free {
 		return 0
 	}
-	d := t.first
-	for range failures - t.free {
-		if d *= 2; d >= t.most {
-			return t.most
+	d := l.first
+	for range failures - l.free {
+		if d *= 2; d >= l.most {
+			break
 		}
 	}
-	return min(d, t.most)
+	return min(d, l.most)
 }
 
-// check refuses with errs.TooMany when the last of so many failures is too recent.
-func (t *throttle) check(failures int, last *time.Time, now time.Time) error {
-	if last == nil || now.Sub(*last) > forgetAfter {
-		return nil
+// highest is the count beyond which nothing is added: with it the wait is the longest.
+func (l limit) highest() float64 {
+	n := l.free
+	for l.wait(n) < l.most {
+		n++
 	}
-	// A failure that another node's clock puts into the future is one of just now.
-	elapsed := max(now.Sub(*last), 0)
-	if wait := t.delay(failures) - elapsed; wait > 0 {
-		return &errs.Error{Kind: errs.TooMany, Msg: "too many failed logins; wait before the next", RetryAfter: wait}
-	}
-	return nil
+	return float64(n)
 }
 
-// begin counts an attempt as failed, until clear or undo, or refuses it.
-func (t *throttle) begin(key string, now time.Time) error {
+// left is how many of the failures still count. A time in the future is one of now.
+func (l limit) left(f Failures, now time.Time) float64 {
+	return max(0, f.Count-float64(max(0, now.Sub(f.At)))/float64(l.forget))
+}
+
+// hold is a key under which an attempt is judged and counted.
+type hold struct {
+	key   LoginKey
+	limit limit
+}
+
+// maxKeys bounds a throttle's memory. When it is full the oldest half is forgotten here: the store still has it.
+const maxKeys = 100_000
+
+// throttle decides which attempts may be compared. An attempt counts when it has failed; until then it takes one of
+// the key's free failures, and who finds none left waits for the outcome of those under way. So a burst of guesses is
+// slowed as a row of them is, and right passwords that arrive together are all let in.
+type throttle struct {
+	mu   sync.Mutex
+	seen map[LoginKey]*counted
+	seq  uint64 // grows with every change made here
+}
+
+// counted is what a throttle knows of a key.
+type counted struct {
+	Failures
+	stored  Failures      // the row that was last read from the store or written to it
+	changed uint64        // the throttle's seq at the last change made here
+	pending int           // attempts under way
+	queued  int           // attempts that wait for those
+	freed   chan struct{} // closed when one of those ends; nil while nobody waits
+}
+
+func newThrottle() *throttle { return &throttle{seen: map[LoginKey]*counted{}} }
+
+// begin lets an attempt in under all of its keys: each successful begin needs an end. It returns errs.TooMany with
+// RetryAfter when one of them has to wait for its failures, and ctx's cause when others' attempts do not end in time.
+func (t *throttle) begin(ctx context.Context, holds []hold, now func() time.Time) error {
+	for {
+		at, err := t.enter(holds, now())
+		if err != nil || at == nil {
+			return err
+		}
+		select {
+		case <-at.freed:
+			t.unqueue(at)
+		case <-ctx.Done():
+			t.unqueue(at)
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// place is where an attempt waits: a key without room, and what is closed when that may have changed.
+type place struct {
+	key   *counted
+	freed chan struct{}
+}
+
+// enter takes room under all keys, refuses, or names the place to wait at.
+func (t *throttle) enter(holds []hold, now time.Time) (*place, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a := t.seen[key]
-	if a == nil || now.Sub(a.last) > forgetAfter {
-		t.makeRoom(now)
-		a = &attempts{}
-		t.seen[key] = a
+	t.makeRoom(now)
+	var wait time.Duration
+	var full *counted
+	for _, h := range holds {
+		c := t.of(h.key)
+		if c.At.After(now) {
+			c.At = now // the clock went back: the wait is no longer than it was
+		}
+		failures := int(math.Ceil(h.limit.left(c.Failures, now) - 1e-6))
+		wait = max(wait, h.limit.wait(failures)-now.Sub(c.At))
+		if c.pending >= max(1, h.limit.free-failures) {
+			full = c
+		}
 	}
-	if err := t.check(a.failures, &a.last, now); err != nil {
-		return err
+	switch {
+	case wait > 0:
+		return nil, slowed(wait)
+	case full == nil:
+		for _, h := range holds {
+			t.seen[h.key].pending++
+		}
+		return nil, nil
 	}
-	a.failures++
-	a.last = now
-	return nil
+	if full.freed == nil {
+		full.freed = make(chan struct{})
+	}
+	full.queued++
+	return &place{full, full.freed}, nil
 }
 
-// undo takes one begin back.
-func (t *throttle) undo(key string) {
+func (t *throttle) unqueue(p *place) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if a := t.seen[key]; a != nil && a.failures > 0 {
-		a.failures--
+	p.key.queued--
+}
+
+// end gives the room back that begin took.
+func (t *throttle) end(holds []hold) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, h := range holds {
+		c := t.seen[h.key]
+		c.pending--
+		if c.freed != nil {
+			close(c.freed)
+			c.freed = nil
+		}
 	}
 }
 
-// clear forgets the key's failures.
-func (t *throttle) clear(key string) {
+// fail counts a failure under each key. rows is what the store has written for them; without it the count is this
+// process's alone.
+func (t *throttle) fail(holds []hold, rows []Failures, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.seen, key)
+	t.makeRoom(now)
+	t.seq++
+	for i, h := range holds {
+		c := t.of(h.key)
+		c.Count, c.At, c.changed = min(h.limit.left(c.Failures, now)+1, h.limit.highest()), now, t.seq
+		if i < len(rows) {
+			c.Count, c.stored = rows[i].Count, rows[i]
+		}
+	}
 }
 
-// makeRoom drops what no longer counts, then the older half, when the memory is full.
+// clear forgets the failures of a key.
+func (t *throttle) clear(key LoginKey) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seq++
+	if c := t.seen[key]; c != nil {
+		c.Failures, c.stored, c.changed = Failures{}, Failures{}, t.seq
+	}
+}
+
+// stamp is what take needs of the moment before the store is read.
+func (t *throttle) stamp() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seq
+}
+
+// take believes the store's rows of the keys, which were read after the stamp: other nodes, and this one before its
+// restart, have counted there. A row that is known already, or older than a change made here, changes nothing. A time
+// in the future, of a clock that was ahead, becomes now, once: nobody waits for it.
+func (t *throttle) take(keys []LoginKey, rows map[LoginKey]Failures, stamp uint64, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.makeRoom(now)
+	for _, key := range keys {
+		row, there := rows[key]
+		if !there && t.seen[key] == nil {
+			continue
+		}
+		c := t.of(key)
+		if c.changed > stamp || (c.stored.Count == row.Count && c.stored.At.Equal(row.At)) {
+			continue
+		}
+		c.Failures, c.stored = row, row
+		if c.At.After(now) {
+			c.At = now
+		}
+	}
+}
+
+// of is what is known of a key, made when there is nothing.
+func (t *throttle) of(key LoginKey) *counted {
+	c := t.seen[key]
+	if c == nil {
+		c = &counted{}
+		t.seen[key] = c
+	}
+	return c
+}
+
+// makeRoom drops the older half of what nobody is in, when the memory is full.
 func (t *throttle) makeRoom(now time.Time) {
-	for limit := forgetAfter; len(t.seen) >= maxKeys; limit /= 2 {
-		if limit == 0 { // the clock went back: nothing is old
-			clear(t.seen)
-		}
-		for key, a := range t.seen {
-			if now.Sub(a.last) >= limit {
-				delete(t.seen, key)
-			}
+	if len(t.seen) < maxKeys {
+		return
+	}
+	ages := make([]time.Duration, 0, len(t.seen))
+	for _, c := range t.seen {
+		ages = append(ages, now.Sub(c.At))
+	}
+	slices.Sort(ages)
+	median := ages[len(ages)/2]
+	for key, c := range t.seen {
+		if now.Sub(c.At) >= median && c.pending == 0 && c.queued == 0 {
+			delete(t.seen, key)
 		}
 	}
+}
+
+func slowed(wait time.Duration) error {
+	e := errs.Coded(errs.TooMany, "", errs.LoginSlowed, int(math.Ceil(wait.Seconds())))
+	e.RetryAfter = wait
+	return e
+}
+
+// isSlowed reports whether err is throttle.begin's refusal.
+func isSlowed(err error) bool {
+	e, ok := errors.AsType[*errs.Error](err)
+	return ok && e.Said.Code == errs.LoginSlowed.String()
 }

@@ -15,10 +15,10 @@ import (
 var _ auth.AccountStore = (*DB)(nil)
 
 const accountColumns = `p.id, p.login, p.name, p.role, p.division_code, p.disabled, p.created_at, p.version,
-	coalesce((select d.id from display d where d.account_id = p.id), 0)`
+	p.last_login_at, p.last_login_from, coalesce((select d.id from display d where d.account_id = p.id), 0)`
 
 func accountTargets(a *auth.Account) []any {
-	return []any{&a.ID, &a.Login, &a.Name, &a.Role, &a.Division, &a.Disabled, &a.CreatedAt, &a.Version, &a.Display}
+	return []any{&a.ID, &a.Login, &a.Name, &a.Role, &a.Division, &a.Disabled, &a.CreatedAt, &a.Version, &a.LastLogin, &a.LastRemote, &a.Display}
 }
 
 func scanAccount(row pgx.CollectableRow) (a auth.Account, err error) {
@@ -72,8 +72,7 @@ func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash st
 		}
 		rows, err := tx.Query(ctx, `
 			update account p set name = $2, role = $3, division_code = $4, disabled = $5,
-				password_hash = coalesce(nullif($6, ''), password_hash),
-				failed_logins = case when $6 = '' then failed_logins else 0 end, version = version + 1
+				password_hash = coalesce(nullif($6, ''), password_hash), version = version + 1
 			where id = $1 returning `+accountColumns,
 			old.ID, a.Name, a.Role, a.Division, a.Disabled, passwordHash)
 		if err != nil {

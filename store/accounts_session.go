@@ -18,23 +18,12 @@ var _ auth.Store = (*DB)(nil)
 // maxSessions bounds a list of sessions.
 const maxSessions = 500
 
-// CredentialsByLogin gives an account with its hash and its failures; errs.NotFound.
+// CredentialsByLogin gives an account with its hash; errs.NotFound.
 func (db *DB) CredentialsByLogin(ctx context.Context, login string) (auth.Credentials, error) {
 	var c auth.Credentials
-	targets := append(accountTargets(&c.Account), &c.PasswordHash, &c.FailedLogins, &c.FailedAt)
-	err := db.pool.QueryRow(ctx, `
-		select `+accountColumns+`, p.password_hash, p.failed_logins, p.failed_at from account p where p.login = $1`,
-		cleanText(login)).Scan(targets...)
+	err := db.pool.QueryRow(ctx, `select `+accountColumns+`, p.password_hash from account p where p.login = $1`,
+		cleanText(login)).Scan(append(accountTargets(&c.Account), &c.PasswordHash)...)
 	return c, mapErr(err, "there is no such account")
-}
-
-// RecordLogin counts a failed login, or clears the count after one that succeeded.
-func (db *DB) RecordLogin(ctx context.Context, accountID int64, ok bool) error {
-	_, err := db.pool.Exec(ctx, `
-		update account set failed_logins = case when $2 then 0 else failed_logins + 1 end,
-			failed_at = case when $2 then null else $3::timestamptz end
-		where id = $1 and not ($2 and failed_logins = 0)`, accountID, ok, db.now())
-	return mapErr(err, "record the login")
 }
 
 // CreateSession stores a session under its token's SHA-256 and gives its id.
@@ -123,6 +112,16 @@ func revokeSessions(ctx context.Context, tx pgx.Tx, accountID, id int64) ([]int6
 	rows, err := tx.Query(ctx, `
 		update session set revoked_at = now() where account_id = $1 and ($2::bigint = 0 or id = $2) and revoked_at is null
 		returning id`, accountID, id)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// revokeSessionsBut ends all sessions of the account but one.
+func revokeSessionsBut(ctx context.Context, tx pgx.Tx, accountID, keep int64) ([]int64, error) {
+	rows, err := tx.Query(ctx, `
+		update session set revoked_at = now() where account_id = $1 and id <> $2 and revoked_at is null returning id`, accountID, keep)
 	if err != nil {
 		return nil, err
 	}

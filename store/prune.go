@@ -22,6 +22,9 @@ type PrunePolicy struct {
 	Batches        time.Duration // of ingest_batch, once the rules have evaluated them; 24 hours
 	Sessions       time.Duration // after their end; 30 days
 	Clients        time.Duration // of the push, since last seen; 90 days
+	Callers        time.Duration // devices and addresses of logins, since the last success; 180 days
+	FailedLogins   time.Duration // the list of them; 90 days
+	FailedRows     int           // at most that many rows of it, the newest, and counts of failures; 200,000
 }
 
 const day = 24 * time.Hour
@@ -38,19 +41,24 @@ func (p PrunePolicy) withDefaults() PrunePolicy {
 	or(&p.Batches, day)
 	or(&p.Sessions, 30*day)
 	or(&p.Clients, 90*day)
+	or(&p.Callers, 180*day)
+	or(&p.FailedLogins, 90*day)
 	if p.QuarantineRows <= 0 {
 		p.QuarantineRows = 100_000
 	}
 	if p.ConflictRows <= 0 {
 		p.ConflictRows = 1_000_000
 	}
+	if p.FailedRows <= 0 {
+		p.FailedRows = 200_000
+	}
 	return p
 }
 
 // PruneReport says how many rows went, and which tables of observations.
 type PruneReport struct {
-	Events, Changes, Quarantine, Conflicts, Batches, Sessions, Clients int64
-	Partitions                                                         []string
+	Events, Changes, Quarantine, Conflicts, Batches, Sessions, Clients, Logins int64
+	Partitions                                                                 []string
 }
 
 // pruneChunk is how many rows one transaction deletes at most, so that none takes long.
@@ -107,10 +115,42 @@ func (db *DB) Prune(ctx context.Context, policy PrunePolicy) (PruneReport, error
 	if r.Conflicts += n; err != nil {
 		return r, mapErr(err, "prune conflicts")
 	}
+	if r.Logins, err = db.pruneLogins(ctx, p, now); err != nil {
+		return r, mapErr(err, "prune the failed logins")
+	}
 	if r.Partitions, err = db.prunePartitions(ctx, now); err != nil {
 		return r, mapErr(err, "prune observations")
 	}
 	return r, mapErr(db.makeComing(ctx, now), "make the coming partitions")
+}
+
+// pruneLogins deletes what is no longer kept of failed logins and of where people log in from. A count is of no use
+// once it is a day old; one of a clock that was a day ahead is wrong.
+func (db *DB) pruneLogins(ctx context.Context, p PrunePolicy, now time.Time) (total int64, err error) {
+	for _, s := range []struct {
+		sql  string
+		args []any
+	}{
+		{`delete from login_count where key in (
+			select key from login_count where at < $2 or at > $3 limit $1)`, []any{now.Add(-day), now.Add(day)}},
+		{`delete from login_count where key in (
+			select key from login_count
+			where at <= (select at from login_count order by at desc offset $2 limit 1) order by at limit $1)`, []any{p.FailedRows}},
+		{`delete from login_caller where (account_id, caller) in (
+			select account_id, caller from login_caller where at < $2 limit $1)`, []any{now.Add(-p.Callers)}},
+		{`delete from login_failure where id in (
+			select id from login_failure where at < $2 limit $1)`, []any{now.Add(-p.FailedLogins)}},
+		{`delete from login_failure where id in (
+			select id from login_failure
+			where id <= (select id from login_failure order by id desc offset $2 limit 1) order by id limit $1)`, []any{p.FailedRows}},
+	} {
+		n, err := db.deleteChunks(ctx, s.sql, s.args...)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
 }
 
 // deleteChunks repeats a statement, whose first argument is the chunk's size, until it finds less.

@@ -111,6 +111,12 @@ const (
 	PasswordShort
 	PasswordLong
 	PasswordLogin
+	PasswordSame
+	PasswordWrong
+	PasswordMeanwhile
+	DisplayPassword
+	LoginSlowed
+	LoginBusy
 	CellSize
 	ZoomRange
 	NoNumberField
@@ -272,6 +278,12 @@ var words = [...]struct{ name, english string }{
 	PasswordShort:      {"password-short", "must be at least {limit} characters"},
 	PasswordLong:       {"password-long", "must be at most {limit} bytes"},
 	PasswordLogin:      {"password-login", "must not be the user name"},
+	PasswordSame:       {"password-same", "must differ from the current one"},
+	PasswordWrong:      {"password-wrong", "is not the current password"},
+	PasswordMeanwhile:  {"password-meanwhile", "the password was changed meanwhile; log in with the new one"},
+	DisplayPassword:    {"display-password", "a display logs in by a link and has no password"},
+	LoginSlowed:        {"login-slowed", "too many failed attempts; wait {n} s before the next"},
+	LoginBusy:          {"login-busy", "too many people are logging in at this moment; try again in {n} s"},
 	CellSize:           {"cell-size", "{value} is neither 0 nor a power of two to {limit}"},
 	ZoomRange:          {"zoom-range", "the zooms {from} to {to} are no range within 0 to {limit}"},
 	NoNumberField:      {"no-number-field", `"{value}" is no field of numbers`},

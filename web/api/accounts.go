@@ -39,6 +39,25 @@ type assigneesInput struct {
 	Alert int64 `query:"alert" minimum:"0" doc:"The alert to assign; without it, everybody of the own division who handles alerts"`
 }
 
+type failedLoginsInput struct {
+	Limit   int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
+	Before  int64  `query:"before" minimum:"0" doc:"Only those with a smaller id"`
+	User    string `query:"user" maxLength:"64" doc:"Part of the user name"`
+	Remote  string `query:"remote" maxLength:"64" doc:"The beginning of the address"`
+	Reason  string `query:"reason" enum:"password,disabled,locked,change,rest"`
+	Account string `query:"account" enum:"known,unknown" doc:"Whether there is such an account"`
+}
+
+func (in *failedLoginsInput) filter() auth.FailedLoginFilter {
+	f := auth.FailedLoginFilter{
+		Page: core.Page{Limit: in.Limit, Before: in.Before}, User: in.User, Remote: in.Remote, Reason: auth.FailureReason(in.Reason),
+	}
+	if in.Account != "" {
+		f.Known = new(in.Account == "known")
+	}
+	return f
+}
+
 func (s *Server) accountRoutes() {
 	register(s, needAccounts, op(http.MethodGet, "/api/v1/accounts", "listAccounts", "The accounts of the own division and below"),
 		func(ctx context.Context, p auth.Principal, _ *none) (*body[List[auth.Account]], error) {
@@ -61,6 +80,12 @@ func (s *Server) accountRoutes() {
 			}
 			a, err := s.o.Accounts.UpdateAccount(ctx, p, in.User, auth.AccountChange(in.Body), version)
 			return &tagged[auth.Account]{etag(a.Version), a}, err
+		})
+	register(s, needAccounts, op(http.MethodGet, "/api/v1/failed-logins", "listFailedLogins",
+		"Failed logins of the own division's accounts, newest first, and for the city those of names that no account has; what is alike within a minute is one"),
+		func(ctx context.Context, p auth.Principal, in *failedLoginsInput) (*body[List[auth.FailedLogin]], error) {
+			all, err := s.o.Accounts.FailedLogins(ctx, p, in.filter())
+			return list(all), err
 		})
 	register(s, needHandle, op(http.MethodGet, "/api/v1/assignees", "listAssignees", "Who an alert may be assigned to: exactly those that the step accepts"),
 		func(ctx context.Context, p auth.Principal, in *assigneesInput) (*body[List[alerts.Assignee]], error) {

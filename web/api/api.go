@@ -31,13 +31,14 @@ import (
 
 // Auth is people's sessions and accounts; auth.Service is one.
 type Auth interface {
-	Login(ctx context.Context, l auth.Login) (token string, p auth.Principal, err error)
+	Login(ctx context.Context, l auth.Login) (tokens auth.Tokens, p auth.Principal, err error)
 	// Authenticate counts as a use of the session, Identify does not.
 	Authenticate(ctx context.Context, token string) (auth.Principal, error)
 	Identify(ctx context.Context, token string) (auth.Principal, error)
 	Logout(ctx context.Context, p auth.Principal) error
 	Sessions(ctx context.Context, actor auth.Principal, login string) ([]auth.Session, error)
 	RevokeSession(ctx context.Context, actor auth.Principal, id int64) error
+	ChangePassword(ctx context.Context, p auth.Principal, c auth.PasswordChange) error
 }
 
 // Accounts is the management of accounts; auth.Service is one.
@@ -45,6 +46,7 @@ type Accounts interface {
 	Accounts(ctx context.Context, actor auth.Principal) ([]auth.Account, error)
 	CreateAccount(ctx context.Context, actor auth.Principal, n auth.NewAccount) (auth.Account, error)
 	UpdateAccount(ctx context.Context, actor auth.Principal, login string, c auth.AccountChange, ifVersion int64) (auth.Account, error)
+	FailedLogins(ctx context.Context, actor auth.Principal, f auth.FailedLoginFilter) ([]auth.FailedLogin, error)
 }
 
 // Divisions knows the division codes.

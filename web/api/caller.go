@@ -7,10 +7,26 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // SessionCookie is the name of the cookie that carries a session's token.
 const SessionCookie = "onemap_session"
+
+// DeviceCookie is the name of the cookie by which a browser that has logged in before is known at its next login.
+const DeviceCookie = "onemap_device"
+
+// deviceCookieTTL is the longest that a browser keeps a cookie.
+const deviceCookieTTL = 400 * 24 * time.Hour
+
+// deviceToken is the token of a browser that has logged in before; empty: it brings none.
+func deviceToken(r *http.Request) string {
+	c, err := r.Cookie(DeviceCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
 
 // token is the session's token that a request brings: a bearer token, or the cookie's.
 func token(r *http.Request) string {

@@ -101,5 +101,5 @@ func (s *Server) claimLink(ctx context.Context, _ auth.Principal, in *linkInput)
 	if err != nil {
 		return nil, err
 	}
-	return &loginOutput{SetCookie: s.sessionCookie(r, token, p), Body: me}, nil
+	return &loginOutput{SetCookie: []http.Cookie{s.sessionCookie(r, token, p)}, Body: me}, nil
 }

@@ -77,6 +77,15 @@ func ruleKeepers(s statuses) map[core.Role]statuses {
 	return only(map[core.Role]statuses{commanders: s, stewards: s, admins: s})
 }
 
+// people are all but the displays.
+func people(s statuses) map[core.Role]statuses {
+	m := everyone(s)
+	for _, r := range core.DisplayRoles() {
+		m[r] = ok(http.StatusForbidden)
+	}
+	return m
+}
+
 func administrators(s statuses) map[core.Role]statuses {
 	return only(map[core.Role]statuses{admins: s})
 }
@@ -127,6 +136,7 @@ func lessons(w *world) []lesson {
 	cityOnly := statuses{200, 403, 403}
 	return []lesson{
 		{"GET /api/v1/me", "/api/v1/me", nil, everyone(ok(200))},
+		{"POST /api/v1/me/password", "/api/v1/me/password", with(map[string]string{"current_password": "x", "new_password": "short"}), people(ok(400))},
 		{"GET /api/v1/push", "/api/v1/push", nil, everyone(ok(204))},
 		{"GET /api/v1/sessions", "/api/v1/sessions", nil, everyone(ok(200))},
 		{"GET /api/v1/sessions", "/api/v1/sessions?user=" + bystander, nil, administrators(mine)},
@@ -134,6 +144,7 @@ func lessons(w *world) []lesson {
 		{"GET /api/v1/accounts", "/api/v1/accounts", nil, administrators(ok(200))},
 		{"POST /api/v1/accounts", "/api/v1/accounts", with(map[string]any{"user": "x.y", "name": "x", "role": "observer", "division": "370602", "password": "short"}), administrators(statuses{400, 400, 403})},
 		{"PATCH /api/v1/accounts/{user}", "/api/v1/accounts/" + r02, with(map[string]any{"name": "x"}, "If-Match", `"99"`), administrators(statuses{412, 412, 404})},
+		{"GET /api/v1/failed-logins", "/api/v1/failed-logins", nil, administrators(ok(200))},
 		{"GET /api/v1/displays", "/api/v1/displays", nil, administrators(ok(200))},
 		{"POST /api/v1/displays", "/api/v1/displays", newDisplay, administrators(statuses{201, 201, 403})},
 		{"POST /api/v1/displays/{id}/link", "/api/v1/displays/999999/link", nil, administrators(ok(404))},

@@ -151,14 +151,15 @@ func (s *Server) plainPaths() map[string]*huma.PathItem {
 // what comes in.
 func enums() map[reflect.Type]reflect.Type {
 	return map[reflect.Type]reflect.Type{
-		reflect.TypeFor[core.Role]():        reflect.TypeFor[roleWord](),
-		reflect.TypeFor[core.Origin]():      reflect.TypeFor[originWord](),
-		reflect.TypeFor[core.Level]():       reflect.TypeFor[levelNumber](),
-		reflect.TypeFor[auth.Permission]():  reflect.TypeFor[permissionWord](),
-		reflect.TypeFor[risk.Theme]():       reflect.TypeFor[themeWord](),
-		reflect.TypeFor[alerts.Detection](): reflect.TypeFor[detectionWord](),
-		reflect.TypeFor[alerts.Handling]():  reflect.TypeFor[handlingWord](),
-		reflect.TypeFor[alerts.Direction](): reflect.TypeFor[directionWord](),
+		reflect.TypeFor[core.Role]():          reflect.TypeFor[roleWord](),
+		reflect.TypeFor[core.Origin]():        reflect.TypeFor[originWord](),
+		reflect.TypeFor[core.Level]():         reflect.TypeFor[levelNumber](),
+		reflect.TypeFor[auth.Permission]():    reflect.TypeFor[permissionWord](),
+		reflect.TypeFor[auth.FailureReason](): reflect.TypeFor[failureWord](),
+		reflect.TypeFor[risk.Theme]():         reflect.TypeFor[themeWord](),
+		reflect.TypeFor[alerts.Detection]():   reflect.TypeFor[detectionWord](),
+		reflect.TypeFor[alerts.Handling]():    reflect.TypeFor[handlingWord](),
+		reflect.TypeFor[alerts.Direction]():   reflect.TypeFor[directionWord](),
 	}
 }
 
@@ -175,6 +176,7 @@ type (
 	originWord     string
 	levelNumber    uint8
 	permissionWord string
+	failureWord    string
 	themeWord      string
 	detectionWord  string
 	handlingWord   string
@@ -196,6 +198,9 @@ func (levelNumber) Schema(huma.Registry) *huma.Schema {
 	lowest, highest := float64(core.None), float64(core.Blue)
 	return &huma.Schema{Type: huma.TypeInteger, Minimum: &lowest, Maximum: &highest, Description: "1 red, 2 orange, 3 yellow, 4 blue, 0 none"}
 }
+
+// Schema lists the reasons.
+func (failureWord) Schema(huma.Registry) *huma.Schema { return words(auth.FailureReasons()...) }
 
 // Schema describes a permission.
 func (permissionWord) Schema(huma.Registry) *huma.Schema { return words(auth.Permissions()...) }

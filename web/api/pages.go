@@ -96,7 +96,7 @@ func (s *Server) pageBuild() string {
 func routedByPages(name string) bool {
 	switch name {
 	case "", "login", "m", "events", "alerts", "silences", "about", "display",
-		"admin/accounts", "admin/displays", "admin/rules", "admin/quarantine", "admin/ingest", "admin/layers":
+		"admin/accounts", "admin/failed-logins", "admin/displays", "admin/rules", "admin/quarantine", "admin/ingest", "admin/layers":
 		return true
 	default:
 		return false

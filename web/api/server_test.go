@@ -178,8 +178,9 @@ func (w *world) fillPeople() {
 			login := accountOf(role, division)
 			_, err := w.db.CreateAccount(w.t.Context(), auth.Account{Login: login, Name: login, Role: role, Division: division}, hash, "test")
 			w.must(err)
-			w.tokens[login], _, err = w.people.Login(w.t.Context(), auth.Login{User: login, Password: password})
+			tokens, _, err := w.people.Login(w.t.Context(), auth.Login{User: login, Password: password})
 			w.must(err)
+			w.tokens[login] = tokens.Session
 		}
 	}
 	for _, role := range core.DisplayRoles() {

@@ -50,9 +50,17 @@ type Credentials struct {
 type loginInput struct{ Body Credentials }
 
 type loginOutput struct {
-	SetCookie http.Cookie `header:"Set-Cookie"`
+	SetCookie []http.Cookie `header:"Set-Cookie"`
 	Body      Me
 }
+
+// PasswordChange is a person's change of the own password.
+type PasswordChange struct {
+	Current string `json:"current_password" maxLength:"1024"`
+	New     string `json:"new_password" maxLength:"1024" doc:"At least 10 characters, and neither the user name nor the current one"`
+}
+
+type passwordInput struct{ Body PasswordChange }
 
 type logoutOutput struct {
 	SetCookie http.Cookie `header:"Set-Cookie"`
@@ -88,6 +96,14 @@ func (s *Server) sessionRoutes() {
 			me, err := s.me(ctx, p)
 			return &body[Me]{me}, err
 		})
+	password := op(http.MethodPost, "/api/v1/me/password", "changePassword",
+		"Change the own password: ends the other sessions; after too many wrong ones slowed as a login is; not for a display")
+	password.MaxBodyBytes = 8 << 10
+	register(s, NeedSession, password, func(ctx context.Context, p auth.Principal, in *passwordInput) (*struct{}, error) {
+		return nil, s.o.Auth.ChangePassword(ctx, p, auth.PasswordChange{
+			Current: in.Body.Current, New: in.Body.New, Remote: s.remote(requestOf(ctx)),
+		})
+	})
 	register(s, NeedSession, op(http.MethodGet, "/api/v1/push", "checkPush", "Whether the server lets a page of this address connect to /ws; the problem says why not"),
 		func(ctx context.Context, p auth.Principal, in *pushInput) (*struct{}, error) {
 			return nil, s.o.Push.Check(requestOf(ctx), in.Origin, p)
@@ -105,8 +121,8 @@ func (s *Server) sessionRoutes() {
 
 func (s *Server) login(ctx context.Context, _ auth.Principal, in *loginInput) (*loginOutput, error) {
 	r := requestOf(ctx)
-	token, p, err := s.o.Auth.Login(ctx, auth.Login{
-		User: in.Body.User, Password: in.Body.Password, Remote: s.remote(r), Agent: r.UserAgent(),
+	tokens, p, err := s.o.Auth.Login(ctx, auth.Login{
+		User: in.Body.User, Password: in.Body.Password, Remote: s.remote(r), Agent: r.UserAgent(), Device: deviceToken(r),
 	})
 	if err != nil {
 		return nil, err
@@ -116,7 +132,7 @@ func (s *Server) login(ctx context.Context, _ auth.Principal, in *loginInput) (*
 	if err != nil {
 		return nil, err
 	}
-	return &loginOutput{SetCookie: s.sessionCookie(r, token, p), Body: me}, nil
+	return &loginOutput{SetCookie: []http.Cookie{s.sessionCookie(r, tokens.Session, p), s.deviceCookie(r, tokens.Device)}, Body: me}, nil
 }
 
 // logout ends the session that the request brings, if it brings one, and takes the cookie away.
@@ -143,6 +159,14 @@ func (s *Server) sessionCookie(r *http.Request, token string, p auth.Principal) 
 	if c.Expires = p.Ends; p.Ends.IsZero() {
 		c.Expires = p.Expires
 	}
+	return c
+}
+
+// deviceCookie stays when the person logs out.
+func (s *Server) deviceCookie(r *http.Request, token string) http.Cookie {
+	c := s.cookie(r, token)
+	c.Name, c.SameSite = DeviceCookie, http.SameSiteStrictMode
+	c.Expires = s.now().Add(deviceCookieTTL)
 	return c
 }
 

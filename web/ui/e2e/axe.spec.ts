@@ -44,6 +44,8 @@ const admin: Stop[] = [
   { path: '/about', user: 'commander', ready: 'about-server' },
   { path: '/events', user: 'commander', ready: 'presence-find' },
   { path: '/admin/accounts', user: 'admin', ready: 'account-admin' },
+  { path: '/admin/accounts', user: 'admin', ready: 'account-admin', then: press('menu-password') },
+  { path: '/admin/failed-logins', user: 'admin', ready: 'failed-refresh' },
   { path: '/admin/displays', user: 'admin', ready: 'display-add', then: press('display-add') },
   { path: '/admin/rules', user: 'steward', ready: 'rule-1' },
   { path: '/admin/rules', user: 'steward', ready: 'rule-1', then: press('rule-add') },

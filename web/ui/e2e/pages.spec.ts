@@ -19,6 +19,7 @@ const stops: Stop[] = [
   { path: '/', user: 'commander', ready: 'alert-panel', menu: 'user-menu', on: 'desk' },
   { path: '/m', user: 'r370602', ready: 'sound-off', menu: 'phone-menu', on: 'phone' },
   { path: '/admin/accounts', user: 'admin', ready: 'account-admin' },
+  { path: '/admin/failed-logins', user: 'admin', ready: 'failed-refresh' },
   { path: '/admin/rules', user: 'steward', ready: 'rule-1' },
   { path: '/admin/quarantine', user: 'steward', ready: 'quarantine-refresh' },
   { path: '/events', user: 'observer', ready: 'presence-find' },
@@ -28,7 +29,7 @@ const stops: Stop[] = [
 ]
 
 /** What looks like a key of the message catalogue. */
-const keyLike = /\b(?:action|admin|about|app|command|field|ingest|layers|level|levelShort|login|nav|origin|phone|pref|presence|role|state|time)\.[a-z][\w.]+/g
+const keyLike = /\b(?:action|admin|about|app|command|failedLogins|field|ingest|layers|level|levelShort|login|nav|origin|password|phone|pref|presence|role|state|time)\.[a-z][\w.]+/g
 
 async function words(page: Page): Promise<string> {
   return page.evaluate(() => {

@@ -21,6 +21,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/login', name: 'login', component: () => import('./views/LoginView.vue'), meta: { key: 'nav.login', open: true } },
   { path: '/m', name: 'mobile', component: () => import('./views/MobileView.vue'), meta: { key: 'nav.mobile', needs: 'view' } },
   { path: '/admin/accounts', name: 'accounts', component: () => import('./views/admin/AccountsView.vue'), meta: { key: 'nav.accounts', needs: 'accounts', menu: true } },
+  { path: '/admin/failed-logins', name: 'failed-logins', component: () => import('./views/admin/FailedLoginsView.vue'), meta: { key: 'nav.failedLogins', needs: 'accounts', menu: true } },
   { path: '/admin/displays', name: 'displays', component: () => import('./views/admin/DisplaysView.vue'), meta: { key: 'nav.displays', needs: 'accounts', menu: true } },
   { path: '/display', name: 'display', component: () => import('./views/DisplayView.vue'), meta: { key: 'nav.display', open: true } },
   { path: '/admin/rules', name: 'rules', component: () => import('./views/admin/RulesView.vue'), meta: { key: 'nav.rules', needs: 'view', menu: true } },

@@ -10,6 +10,11 @@ type Signal = Pick<RequestOptions, 'signal'>
 export const login = (user: string, password: string) =>
   request<T.Me>('POST', `${v1}/session`, { body: { user, password } })
 export const logout = () => request<void>('DELETE', `${v1}/session`)
+/** Ends the other sessions of the one who is logged in. */
+export const changePassword = (current_password: string, new_password: string) =>
+  request<void>('POST', `${v1}/me/password`, { body: { current_password, new_password } })
+export const failedLogins = (query: T.FailedLoginFilter & { limit?: number; before?: number } = {}) =>
+  request<T.Items<T.FailedLogin>>('GET', `${v1}/failed-logins`, { query: { ...query } })
 export const me = () => request<T.Me>('GET', `${v1}/me`)
 /** Whether the server lets a page of this address connect; the error says why not. */
 export const checkPush = (origin: string) => request<void>('GET', `${v1}/push`, { query: { origin } })

@@ -36,6 +36,7 @@ type Checks = {
   event: Agrees<T.TimelineEvent, S['Event']>
   act: Agrees<T.Act, S['Act']>
   byHand: Agrees<T.ByHand, S['ByHand']>
+  failedLogin: Agrees<T.FailedLogin, S['FailedLogin']>
   feature: Agrees<T.Feature, S['Feature']>
   featureChange: Agrees<T.FeatureChange, S['FeatureChange']>
   featureState: Agrees<T.FeatureState, S['FeatureState']>

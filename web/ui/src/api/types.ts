@@ -73,6 +73,32 @@ export interface Account {
   disabled: boolean
   created_at: string
   version: number
+  /** Null: none has succeeded. */
+  last_login_at: string | null
+  last_login_from: string
+}
+
+export type FailureReason = 'password' | 'disabled' | 'locked' | 'change' | 'rest'
+
+/** Attempts to log in that failed alike within a minute. */
+export interface FailedLogin {
+  id: number
+  at: string
+  /** Empty: what was typed can be no user name. */
+  user: string
+  /** Whether there is such an account. */
+  known: boolean
+  division: string
+  remote: string
+  reason: FailureReason
+  attempts: number
+}
+
+export interface FailedLoginFilter {
+  user?: string
+  remote?: string
+  reason?: FailureReason | ''
+  account?: 'known' | 'unknown' | ''
 }
 
 export interface Session {

@@ -30,6 +30,7 @@ export default {
     division: 'Division',
     state: 'State',
     created: 'Created',
+    lastLogin: 'Last login',
     enabled: 'enabled',
     disabled: 'disabled',
     disable: 'Disable this account (its sessions end at once)',

@@ -16,6 +16,7 @@ export default {
     command: 'Command page',
     mobile: 'Phone page',
     accounts: 'Accounts',
+    failedLogins: 'Failed logins',
     displays: 'Walls and duty devices',
     display: 'Register this device',
     nowhere: 'No such page',

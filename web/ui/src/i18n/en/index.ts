@@ -12,6 +12,7 @@ import ingest from './ingest'
 import layers from './layers'
 import map from './map'
 import login from './login'
+import logins from './logins'
 import page from './page'
 import phone from './phone'
 import presence from './presence'
@@ -20,4 +21,4 @@ import unevaluated from './unevaluated'
 import watch from './watch'
 
 // One file a page, so that people who work on different pages do not meet in one file.
-export default { ...common, ...faults, ...watch, ...displays, ...page, clock, unevaluated, command, handling, history, silences, login, admin, alarm, ingest, layers, map, phone, presence, about } as const
+export default { ...common, ...faults, ...watch, ...displays, ...page, ...logins, clock, unevaluated, command, handling, history, silences, login, admin, alarm, ingest, layers, map, phone, presence, about } as const

@@ -7,6 +7,7 @@ export default {
   busy: 'Logging in…',
   wrong: 'The user name or the password is wrong. Check capitals and the input method, then try again.',
   wait: 'Too many failed logins. Please wait {n} s before the next.',
+  crowd: 'Too many people are logging in at this moment. Please wait {n} s.',
   away: 'The server cannot be reached. Check the network, then press "Log in" again.',
   unavailable: 'The server cannot log anybody in right now; please try again in a moment.',
   failed: 'The login failed: {detail}',

@@ -30,6 +30,7 @@ export default {
     division: '辖区',
     state: '状态',
     created: '创建于',
+    lastLogin: '最近登录',
     enabled: '启用',
     disabled: '已停用',
     disable: '停用此账号（立即结束其所有会话）',

@@ -16,6 +16,7 @@ export default {
     command: '指挥一张图',
     mobile: '手机处置页',
     accounts: '账号',
+    failedLogins: '登录失败记录',
     displays: '大屏与值班设备',
     display: '登记此设备',
     nowhere: '没有此页面',
