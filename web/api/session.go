@@ -148,7 +148,7 @@ func (s *Server) sessionCookie(r *http.Request, token string, p auth.Principal) 
 
 func (s *Server) cookie(r *http.Request, value string) http.Cookie {
 	return http.Cookie{
-		Name: SessionCookie, Value: value, Path: "/", HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode,
+		Name: SessionCookie, Value: value, Path: s.o.Base + "/", HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode,
 	}
 }
 

@@ -13,6 +13,7 @@ export default {
     login: 'Log in again',
     loginHint: 'The picture and what you are typing stay. With another account, what is typed is cleared and the page opens anew.',
     origin: 'The server refuses the live connection: {reason}.',
+    upgrade: 'The live connection does not get to the server, while other requests do: a proxy in between does not pass WebSockets on. Let it pass the headers Upgrade and Connection for {path}.',
     version: 'The server has a new version. Please reload when it suits you.',
     assets: 'The server has a new version, and a part of this page cannot be opened. Please reload.',
     picture: 'The server cannot be reached: this is the picture as of {time}, {age}; no alarms arrive. Trying again…',

@@ -13,6 +13,7 @@ export default {
     login: '重新登录',
     loginHint: '画面与正在填写的内容都会保留。换另一账号登录时，正在填写的内容会被清除，页面重新打开。',
     origin: '服务器拒绝实时连接：{reason}。',
+    upgrade: '实时连接到不了服务器，而其他请求可以：中间的代理没有转发 WebSocket。请让代理为 {path} 转发 Upgrade 与 Connection 请求头。',
     version: '服务器已更新到新版本。请在方便时刷新页面。',
     assets: '服务器已更新，本页面有一部分打不开。请刷新页面。',
     picture: '无法连接服务器：显示的是 {time}（{age}）的最后画面，收不到告警。正在重试…',
