@@ -95,6 +95,17 @@ func Start(ctx context.Context, o Options) (*App, error) {
 // Stop stops everything, last started first. It may be called more than once.
 func (a *App) Stop(ctx context.Context) error { return a.life.stop(ctx) }
 
+// Reload reads anew what may be renewed while the server runs: the certificate for devices. What cannot be used leaves
+// the old in place; the log and the health say so.
+func (a *App) Reload(ctx context.Context) {
+	if a.broker == nil {
+		return
+	}
+	if err := a.broker.ReloadCertificate(); err == nil {
+		a.logger.InfoContext(ctx, "reloaded")
+	}
+}
+
 // Failed gives an error when a part has failed for good and the server should stop.
 func (a *App) Failed() <-chan error { return a.failed }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors/mqtt"
 )
@@ -21,6 +22,9 @@ func (a *App) startBroker(ctx context.Context) error {
 	a.broker = broker
 	a.life.push("broker", broker.Stop)
 	a.addWayIn(broker)
+	if _, secure := broker.CertificateHealth(); secure {
+		a.monitor.add(func() core.Health { h, _ := broker.CertificateHealth(); return h })
+	}
 	return nil
 }
 

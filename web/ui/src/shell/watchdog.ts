@@ -24,6 +24,11 @@ function partName(part: string): string {
   return knownParts.includes(part) ? t(`command.part.${part}` as MessageKey) : t('command.part.other', { name: part })
 }
 
+function partProblem(p: PartHealth): WatchProblem {
+  if (p.part === 'certificate') return { key: 'watch.certificate', severity: 'warning' }
+  return { key: 'watch.part', severity: 'warning', params: { part: partName(p.part), detail: p.detail || t('watch.noDetail') } }
+}
+
 /** What the feed has to say, null while it can be trusted or no page has asked for it. */
 export function feedProblem(live: Pick<ReturnType<typeof useLive>, 'active' | 'untrusted' | 'status' | 'reason' | 'since'>, now: number): WatchProblem | null {
   if (!live.active || !live.untrusted) return null
@@ -72,9 +77,7 @@ export function useWatchdog(): void {
     () => live.badParts,
     (parts: PartHealth[], before: PartHealth[] = []) => {
       for (const p of before) if (!parts.some((q) => q.part === p.part)) state.report(`part:${p.part}`, null)
-      for (const p of parts) {
-        state.report(`part:${p.part}`, { key: 'watch.part', severity: 'warning', params: { part: partName(p.part), detail: p.detail || t('watch.noDetail') } })
-      }
+      for (const p of parts) state.report(`part:${p.part}`, partProblem(p))
     },
   )
   let refused = 0

@@ -18,6 +18,7 @@ export default {
     assets: 'The server has a new version, and a part of this page cannot be opened. Please reload.',
     picture: 'The server cannot be reached: this is the picture as of {time}, {age}; no alarms arrive. Trying again…',
     part: '{part} has a fault: {detail}. Data may be late or missing.',
+    certificate: 'The TLS certificate for devices has expired or could not be renewed: devices will be cut off by it. An administrator finds the cause in the log of the server.',
     noDetail: 'the server gives no reason',
     reload: 'Reload',
   },
