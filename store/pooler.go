@@ -53,9 +53,9 @@ func refuseSharingAt(ctx context.Context, cfg *pgx.ConnConfig) error {
 }
 
 // findPooling tells how connections are shared, by what they do. A pooler names a process of its own at the login, so
-// that the server's differs. Whether that process stays the client's is seen with a second connection that holds one
-// in a transaction: a pooler that shares gives it the first one's, or the first one another. Only the simple protocol
-// is used, which every mode passes on.
+// that the server's differs. Whether that process stays the client's is seen with a second connection: a pooler that
+// shares gives it the first one's, or the first one another. Only the simple protocol is used, which every mode passes
+// on.
 func findPooling(ctx context.Context, cfg *pgx.ConnConfig, first *pgconn.PgConn) (pooling, error) {
 	process, err := ownProcess(ctx, first, "")
 	if err != nil {
@@ -81,31 +81,34 @@ func findPooling(ctx context.Context, cfg *pgx.ConnConfig, first *pgconn.PgConn)
 	return poolingSession, nil
 }
 
-// swapped reports whether one of two connections is given a process that the other had. The second's transaction is
-// rolled back.
+// swapped reports whether one of two connections is given another process, or one that the other had. The second's
+// transaction is rolled back.
 func swapped(ctx context.Context, first, second *pgconn.PgConn) (bool, error) {
-	before, err := ownProcess(ctx, first, "")
-	if err != nil {
-		return false, err
+	var seen [3]uint32
+	for i, c := range []*pgconn.PgConn{first, first, second} { // the first twice: a pooler may give its processes in turn
+		var err error
+		if seen[i], err = ownProcess(ctx, c, ""); err != nil {
+			return false, fmt.Errorf("the pooler has no room for another connection: %w", err)
+		}
+	}
+	if seen[0] != seen[1] || seen[1] == seen[2] {
+		return true, nil
 	}
 	held, err := ownProcess(ctx, second, "begin; ")
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "08P01" {
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
 		return true, nil // statement mode has no transactions
 	}
 	if err != nil {
-		return false, fmt.Errorf("the pooler has no room for a second connection: %w", err)
+		return false, err
 	}
 	after, err := ownProcess(ctx, first, "")
-	if err != nil && ctx.Err() == nil && pgconn.Timeout(err) {
-		return true, nil // the only process is held by the second
-	}
 	if err != nil {
 		return false, err
 	}
 	if _, err := second.Exec(ctx, "rollback").ReadAll(); err != nil {
 		return false, err
 	}
-	return before == held || before != after, nil
+	return held != seen[2] || after != seen[1], nil
 }
 
 // ownProcess is the server's process that answers on a connection. What stands before the question is sent with it.
