@@ -68,7 +68,7 @@ func findPooling(ctx context.Context, cfg *pgx.ConnConfig, first *pgconn.PgConn)
 	defer cancel()
 	second, err := pgconn.ConnectConfig(connectCtx, &cfg.Config)
 	if err != nil {
-		return poolingNone, fmt.Errorf("the pooler gives no second connection: %w", err)
+		return poolingNone, fmt.Errorf("the pooler has no room for another connection: %w", err)
 	}
 	defer func() { _ = second.Close(context.WithoutCancel(ctx)) }()
 	const rounds = 3 // others may use the pool at the same time

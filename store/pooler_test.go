@@ -69,7 +69,7 @@ func TestAPoolerInSessionModeIsTaken(t *testing.T) {
 func TestAPoolerWithoutRoom(t *testing.T) {
 	url := storetest.PgBouncer(t, storetest.NewURL(t), "session", "default_pool_size = 1", "query_wait_timeout = 1")
 	_, err := store.Open(t.Context(), store.Options{URL: url})
-	if !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), "second connection") {
+	if !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), "no room for another connection") {
 		t.Errorf("%v", err)
 	}
 	if f := diagnosed(t, url, 16)["database pooler"]; f.State != core.FindingBad || !strings.Contains(f.Advice, "default_pool_size") {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"sync"
 
@@ -55,5 +54,3 @@ func (l *logFile) Close() error {
 	defer l.mu.Unlock()
 	return l.f.Close()
 }
-
-var _ io.WriteCloser = (*logFile)(nil)

@@ -48,7 +48,7 @@ func (s *session) reload(ctx context.Context, a server) {
 		}
 	}
 	s.logger.InfoContext(ctx, "SIGHUP: reloading")
-	a.Reload(ctx)
+	a.Reload()
 }
 
 // spareCollections lets the heap grow to three times what is used before it is collected, not twice: a
@@ -62,7 +62,7 @@ func spareCollections() {
 // server is a running server or demo.
 type server interface {
 	Failed() <-chan error
-	Reload(context.Context)
+	Reload()
 	Stop(context.Context) error
 }
 

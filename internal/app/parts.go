@@ -210,7 +210,7 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 		Silences: alerts.NewSilences(a.db, a.logger, a.clock),
 		Rules:    a.db, CAP: a.db, Tiles: a.tiles,
 		Ingest: a, Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies, Origins: origins,
-		Base: base, MetricsElsewhere: a.o.Metrics != "",
+		Base: base, OwnMetrics: a.o.Metrics != "",
 		Metrics: a.metricsHandler(),
 		Logger:  a.logger, Registerer: a.metrics, Clock: a.clock,
 	})

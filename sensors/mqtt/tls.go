@@ -82,7 +82,7 @@ func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if now := time.Now(); now.Sub(k.looked) >= lookEvery {
 		k.looked = now
 		version, err := k.versions()
-		if err == nil && version != k.version {
+		if err == nil && (version != k.version || k.fault != nil) {
 			err = k.load()
 		}
 		if err == nil || k.fault == nil || err.Error() != k.fault.Error() {
@@ -93,12 +93,14 @@ func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 // reload reads the files whether they have changed or not.
-func (k *keyPair) reload() error {
+func (k *keyPair) reload() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	err := k.load()
 	k.note(err)
-	return err
+	if err == nil {
+		k.log.InfoContext(context.Background(), "the certificate for devices was read anew", "until", k.loaded.Leaf.NotAfter)
+	}
 }
 
 // note keeps how the last attempt went, and logs what changed by it.
@@ -136,12 +138,11 @@ func (k *keyPair) config() *tls.Config {
 }
 
 // ReloadCertificate reads the certificate and key for devices anew. What cannot be used leaves the last pair in place,
-// and is in CertificateHealth until the files are mended.
-func (b *Broker) ReloadCertificate() error {
-	if b.pair == nil {
-		return nil
+// and is in the log and in CertificateHealth until the files are mended.
+func (b *Broker) ReloadCertificate() {
+	if b.pair != nil {
+		b.pair.reload()
 	}
-	return b.pair.reload()
 }
 
 // CertificateHealth is the state of the certificate for devices; ok is false without a TLS listener.

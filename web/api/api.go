@@ -118,37 +118,36 @@ type Options struct {
 	Sources     []Source
 	Attribution string // the credit line of the map
 
-	Auth      Auth
-	Accounts  Accounts
-	Displays  Displays
-	Divisions Divisions
-	Catalogue risk.Catalogue
-	Editor    LayerEditor
-	Search    risk.Searcher
-	Registry  sensors.DeskStore
-	Steward   sensors.StewardStore
-	Alerts    alerts.DeskStore
-	Handler   AlertHandler
-	Silences  Silences
-	Rules     alerts.RuleStore
-	CAP       alerts.CAPStore
-	Tiles     Tiles
-	Health    func() []core.Health
-	Push      Pusher
-	Metrics   http.Handler
-	Timeline  Timeline
-	Ingest    Ingest         // optional: a node that takes readings in
-	UI        fs.FS          // the built pages; optional
-	Secure    bool           // people reach this server over TLS through a proxy: cookies say so
-	Proxies   []netip.Prefix // peers whose X-Forwarded-For, -Proto and -Host are believed; optional
-	Origins   []string       // addresses of the pages, as "https://map.example.org", beside the server's own; optional
-	Base      string         // path that everything is below, as "/onemap"; empty is the root
-	// MetricsElsewhere says that a listener of its own has the metrics: here they need a login, also on this machine.
-	MetricsElsewhere bool
-	Timeout          time.Duration // for one answer, 0 is 30 s; not for Push
-	Logger           *slog.Logger
-	Registerer       prometheus.Registerer // optional
-	Clock            func() time.Time      // optional
+	Auth       Auth
+	Accounts   Accounts
+	Displays   Displays
+	Divisions  Divisions
+	Catalogue  risk.Catalogue
+	Editor     LayerEditor
+	Search     risk.Searcher
+	Registry   sensors.DeskStore
+	Steward    sensors.StewardStore
+	Alerts     alerts.DeskStore
+	Handler    AlertHandler
+	Silences   Silences
+	Rules      alerts.RuleStore
+	CAP        alerts.CAPStore
+	Tiles      Tiles
+	Health     func() []core.Health
+	Push       Pusher
+	Metrics    http.Handler
+	Timeline   Timeline
+	Ingest     Ingest         // optional: a node that takes readings in
+	UI         fs.FS          // the built pages; optional
+	Secure     bool           // people reach this server over TLS through a proxy: cookies say so
+	Proxies    []netip.Prefix // peers whose X-Forwarded-For, -Proto and -Host are believed; optional
+	Origins    []string       // addresses of the pages, as "https://map.example.org", beside the server's own; optional
+	Base       string         // path that everything is below, as "/onemap"; empty is the root
+	OwnMetrics bool           // the metrics have a listener of their own: here they need a login, also on this machine
+	Timeout    time.Duration  // for one answer, 0 is 30 s; not for Push
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // optional
+	Clock      func() time.Time      // optional
 }
 
 // Server answers HTTP.

@@ -88,7 +88,7 @@ func TestLocal(t *testing.T) {
 	}
 	for what, o := range map[string]Options{
 		"--proxy": {Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, "--origin": {Origins: []string{"https://map.example"}},
-		"--base": {Base: "/onemap"}, "--metrics": {MetricsElsewhere: true},
+		"--base": {Base: "/onemap"}, "--metrics": {OwnMetrics: true},
 	} {
 		if (&Server{o: o}).local(request(t, "127.0.0.1:5")) {
 			t.Errorf("with %s a peer on this machine is local", what)

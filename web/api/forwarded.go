@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// The headers by which a proxy says whom it asks for. Forwarded (RFC 7239) is not read: a proxy
-// that writes the X- headers lets a client's own Forwarded pass.
+// The headers by which a proxy says whom it asks for. Forwarded (RFC 7239) is not read: a proxy that
+// writes the X- headers lets a client's own Forwarded pass.
 const (
 	forwardedFor   = "X-Forwarded-For"
 	forwardedProto = "X-Forwarded-Proto"
@@ -139,7 +139,7 @@ func (s *Server) askedHost(r *http.Request) string {
 // local reports whether the request was made on this machine and did not come through a proxy here. Behind proxies,
 // which an option of theirs tells, nobody is local: a proxy that adds no header looks as a program here does.
 func (s *Server) local(r *http.Request) bool {
-	if len(s.o.Proxies) > 0 || len(s.o.Origins) > 0 || s.o.Base != "" || s.o.MetricsElsewhere || !peer(r).IsLoopback() {
+	if len(s.o.Proxies) > 0 || len(s.o.Origins) > 0 || s.o.Base != "" || s.o.OwnMetrics || !peer(r).IsLoopback() {
 		return false
 	}
 	return !slices.ContainsFunc(passedOnHeaders(), func(name string) bool { return len(r.Header.Values(name)) > 0 })
