@@ -60,7 +60,7 @@ type querier interface {
 }
 
 // Open connects to a migrated database. A wrong URL is errs.Invalid, a database that does not
-// answer errs.Unavailable.
+// answer errs.Unavailable. A pooler before the database that shares connections is errs.Invalid.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	cfg, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
@@ -80,6 +80,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		db.forget() // what answers now may be another database under the old address, or an earlier state of it
 		return registerTypes(ctx, c)
+	}
+	if err := refuseSharingAt(ctx, cfg.ConnConfig); err != nil {
+		return nil, err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

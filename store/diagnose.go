@@ -31,6 +31,13 @@ func Diagnose(ctx context.Context, url string, pool int) ([]core.Finding, error)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	d.conn = conn
+	shared, err := d.pooler(ctx, cfg)
+	if err != nil {
+		d.say("pooler", core.FindingBad, "give the pooler more connections for this database (default_pool_size)", "%v", err)
+	}
+	if shared || err != nil {
+		return d.findings, nil
+	}
 	for _, look := range []func(context.Context) error{d.version, d.schema, d.role, d.durability, d.connections, d.disk} {
 		if err := look(ctx); err != nil {
 			d.say("connection", core.FindingBad, "", "%v", err)
@@ -38,6 +45,20 @@ func Diagnose(ctx context.Context, url string, pool int) ([]core.Finding, error)
 		}
 	}
 	return d.findings, nil
+}
+
+// pooler looks for what shares the connections to the database, through which nothing else can be looked at.
+func (d *diagnosis) pooler(ctx context.Context, cfg *pgx.ConnConfig) (shared bool, err error) {
+	how, err := findPooling(ctx, cfg, d.conn.PgConn())
+	switch {
+	case err != nil:
+	case how == poolingShared:
+		d.say("pooler", core.FindingBad, poolerAdvice, "a pooler (PgBouncer) in transaction or statement mode: "+
+			"notifications (LISTEN), advisory locks and prepared statements are lost in it")
+	case how == poolingSession:
+		d.say("pooler", core.FindingOK, "", "a pooler in session mode: it must have %d connections for each server", d.pool+fewConnections)
+	}
+	return how == poolingShared, err
 }
 
 type diagnosis struct {
@@ -116,6 +137,9 @@ func (d *diagnosis) durability(ctx context.Context) error {
 	return nil
 }
 
+// fewConnections are needed beside the pool: listening, migrating, psql.
+const fewConnections = 4
+
 // connections compares what the pool will open with what the server has left.
 func (d *diagnosis) connections(ctx context.Context) error {
 	var most, others int
@@ -126,8 +150,7 @@ func (d *diagnosis) connections(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const few = 4 // beside the pool: listening, migrating, psql
-	need := d.pool + few
+	need := d.pool + fewConnections
 	switch {
 	case need > most:
 		d.say("connections", core.FindingBad, "raise max_connections, or lower --database-max", "%d are allowed, a server needs %d", most, need)

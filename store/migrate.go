@@ -22,6 +22,7 @@ const versionTable = "public.schema_version"
 // a database that is up to date is seen without any lock. progress is told of each migration before
 // it runs, and may be nil. A database made by a newer program is errs.Conflict; one where
 // extensions are missing and may not be created is errs.Forbidden and the message says what to run.
+// A pooler that shares connections before the database is errs.Invalid.
 func Migrate(ctx context.Context, url string, progress func(version, total int, name string)) error {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -33,6 +34,9 @@ func Migrate(ctx context.Context, url string, progress func(version, total int, 
 		return mapErr(err, "connect to the database")
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if err := refuseSharing(ctx, cfg, conn.PgConn()); err != nil {
+		return err
+	}
 
 	names, err := migrate.FindMigrations(migrations.Files)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,13 +23,11 @@ func (c *demoCmd) Run(ctx context.Context, s *session, common *config.Common) er
 	if c.Reset {
 		return app.ResetDemo(c.Data)
 	}
-	logger, closeLog, err := c.logFile(common)
-	if err != nil {
+	if err := c.logToData(s, common); err != nil {
 		return err
 	}
-	defer closeLog()
 	d, err := app.StartDemo(ctx, app.DemoOptions{
-		Server: c.Server, Demo: c.Demo, Version: version, Logger: logger,
+		Server: c.Server, Demo: c.Demo, Version: version, Logger: s.logger,
 		Progress: s.progress.Show,
 		Notice: func(text string) {
 			s.progress.Done()
@@ -41,28 +38,22 @@ func (c *demoCmd) Run(ctx context.Context, s *session, common *config.Common) er
 		return err
 	}
 	s.progress.Done()
-	printDemo(os.Stdout, d.Info(), c.Demo, c.logPath())
-	err = wait(ctx, d)
+	printDemo(os.Stdout, d.Info(), c.Demo, s.log.path)
+	err = s.wait(ctx, d)
 	fmt.Println("onemap has stopped; the data stay in", c.Data)
 	return err
 }
 
-func (c *demoCmd) logPath() string { return filepath.Join(c.Data, "onemap.log") }
-
-// logFile sends the log into the data folder, so that the terminal keeps the lines that its reader needs.
-func (c *demoCmd) logFile(common *config.Common) (*slog.Logger, func(), error) {
+// logToData sends the log into the data folder, unless --log names a file: the terminal keeps the lines that its reader
+// needs.
+func (c *demoCmd) logToData(s *session, common *config.Common) error {
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
-		return nil, nil, fmt.Errorf("--data: %w", err)
+		return fmt.Errorf("--data: %w", err)
 	}
-	f, err := os.OpenFile(c.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--data: %w", err)
+	if s.log != nil {
+		return nil
 	}
-	return newLogger(*common, f), func() {
-		if err := f.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "onemap: close the log:", err)
-		}
-	}, nil
+	return s.logTo(filepath.Join(c.Data, "onemap.log"), *common)
 }
 
 // printDemo says what a newcomer can do now.

@@ -38,7 +38,29 @@ type cli struct {
 // session is what every command runs with.
 type session struct {
 	logger   *slog.Logger
+	log      *logFile // that logger writes to; nil is standard error
 	progress *progress
+	hangups  <-chan os.Signal // SIGHUP, for a server
+}
+
+// logTo sends the log to a file.
+func (s *session) logTo(path string, c config.Common) error {
+	f, err := openLog(path)
+	if err != nil {
+		return err
+	}
+	s.log, s.logger = f, newLogger(c, f)
+	return nil
+}
+
+// close closes the log.
+func (s *session) close() {
+	if s.log == nil {
+		return
+	}
+	if err := s.log.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "onemap: close the log:", err)
+	}
 }
 
 // Exit codes; docs/data.md names them.
@@ -84,6 +106,10 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
+	// Caught before anything else: a server that is just starting must not end by it. One waiting hang-up stands for many.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	var c cli
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -92,7 +118,16 @@ func run(ctx context.Context, args []string) int {
 	if err != nil {
 		return report(err)
 	}
-	s := &session{logger: newLogger(c.Common, os.Stderr), progress: newProgress(os.Stderr)}
+	s := &session{logger: newLogger(c.Common, os.Stderr), progress: newProgress(os.Stderr), hangups: hangups}
+	if name := k.Selected().Name; name != "serve" && name != "demo" {
+		signal.Stop(hangups) // it ends a tool, as when its terminal is closed
+	}
+	if c.Log != "" {
+		if err := s.logTo(c.Log, c.Common); err != nil {
+			return report(err)
+		}
+	}
+	defer s.close()
 	k.BindTo(ctx, (*context.Context)(nil))
 	k.Bind(&c.Common)
 	err = k.Run(s)

@@ -38,7 +38,17 @@ func (c *serveCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	fmt.Printf("onemap serves %s, MQTT on %s\n", a.URL(), a.MQTTAddr())
-	return wait(ctx, a)
+	return s.wait(ctx, a)
+}
+
+func (s *session) reload(ctx context.Context, a server) {
+	if s.log != nil {
+		if err := s.log.Reopen(); err != nil {
+			s.logger.ErrorContext(ctx, "SIGHUP: the log stays in the old file", "error", err)
+		}
+	}
+	s.logger.InfoContext(ctx, "SIGHUP: reloading")
+	a.Reload()
 }
 
 // spareCollections lets the heap grow to three times what is used before it is collected, not twice: a
@@ -49,15 +59,26 @@ func spareCollections() {
 	}
 }
 
-// wait blocks until the context ends or a part fails, and then stops everything, within a bound.
-func wait(ctx context.Context, a interface {
+// server is a running server or demo.
+type server interface {
 	Failed() <-chan error
+	Reload()
 	Stop(context.Context) error
-}) error {
+}
+
+// wait blocks until the context ends or a part fails, and then stops everything, within a bound. Each SIGHUP opens the
+// log anew and reloads what the server can.
+func (s *session) wait(ctx context.Context, a server) error {
 	var failure error
-	select {
-	case <-ctx.Done():
-	case failure = <-a.Failed():
+	for running := true; running; {
+		select {
+		case <-ctx.Done():
+			running = false
+		case failure = <-a.Failed():
+			running = false
+		case <-s.hangups:
+			s.reload(ctx, a)
+		}
 	}
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()

@@ -45,6 +45,9 @@ type App struct {
 	life     lifecycle
 	failed   chan error
 	httpAddr net.Addr
+	basePath string // the path that the pages are below; empty is the root
+
+	metricsAddr net.Addr // of the listener of its own, nil without
 
 	db       *store.DB
 	registry *sensors.Registry
@@ -77,7 +80,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.life.logger = a.logger
 	for _, step := range []func(context.Context) error{
-		a.startStore, a.startPeople, a.startPush, a.startTiles, a.startRules, a.startIngest, a.startFollowing, a.startWeb,
+		a.startStore, a.startPeople, a.startPush, a.startTiles, a.startRules, a.startIngest, a.startFollowing, a.startMetrics, a.startWeb,
 	} {
 		if err := step(ctx); err != nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -92,11 +95,27 @@ func Start(ctx context.Context, o Options) (*App, error) {
 // Stop stops everything, last started first. It may be called more than once.
 func (a *App) Stop(ctx context.Context) error { return a.life.stop(ctx) }
 
+// Reload reads anew what may be renewed while the server runs: the certificate for devices. What cannot be used leaves
+// the old in place; the log and the health say so.
+func (a *App) Reload() {
+	if a.broker != nil {
+		a.broker.ReloadCertificate()
+	}
+}
+
 // Failed gives an error when a part has failed for good and the server should stop.
 func (a *App) Failed() <-chan error { return a.failed }
 
 // URL is the address of the page.
-func (a *App) URL() string { return "http://" + a.httpAddr.String() }
+func (a *App) URL() string { return "http://" + a.httpAddr.String() + a.basePath }
+
+// MetricsAddr is the address of the metrics' own listener, host:port; empty without one.
+func (a *App) MetricsAddr() string {
+	if a.metricsAddr == nil {
+		return ""
+	}
+	return a.metricsAddr.String()
+}
 
 // Health is the state of the parts.
 func (a *App) Health() []core.Health { return a.monitor.Health() }

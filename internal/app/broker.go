@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors/mqtt"
 )
@@ -22,6 +23,9 @@ func (a *App) startBroker(ctx context.Context) error {
 	a.broker = broker
 	a.life.push("broker", broker.Stop)
 	a.addWayIn(broker)
+	if _, secure := broker.CertificateHealth(); secure {
+		a.monitor.add(func() core.Health { h, _ := broker.CertificateHealth(); return h })
+	}
 	return nil
 }
 

@@ -87,9 +87,9 @@ func (a *App) describeCity(ctx context.Context) (api.City, bool, error) {
 func (a *App) proxies() ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, s := range a.o.Proxy {
-		p, err := netip.ParsePrefix(s)
+		p, err := api.ParseNetwork(s)
 		if err != nil {
-			return nil, errs.InvalidField("--proxy", "%q is not a network like 127.0.0.1/32", s)
+			return nil, errs.InvalidField("--proxy", "%q is neither a network like 10.0.0.0/8 nor an address like 127.0.0.1", s)
 		}
 		out = append(out, p)
 	}

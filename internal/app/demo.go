@@ -132,8 +132,8 @@ func (d *Demo) checkSimulator(context.Context) error {
 
 // checkPorts says that a port is busy before the longer work begins.
 func (d *Demo) checkPorts(ctx context.Context) error {
-	for flag, addr := range map[string]string{"--http": d.o.HTTP, "--mqtt": d.o.MQTT} {
-		if addr == mqtt.Off {
+	for flag, addr := range map[string]string{"--http": d.o.HTTP, "--mqtt": d.o.MQTT, "--metrics": d.o.Metrics} {
+		if addr == mqtt.Off || addr == "" {
 			continue
 		}
 		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)

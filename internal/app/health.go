@@ -119,7 +119,7 @@ func (a *App) waitReady(ctx context.Context) error {
 	for {
 		var bad string
 		for _, h := range a.Health() {
-			if !h.OK {
+			if !h.Ready() {
 				bad = fmt.Sprintf("%s: %s", h.Part, h.Detail)
 				break
 			}

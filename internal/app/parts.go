@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
@@ -128,15 +129,43 @@ func (a *App) startWeb(ctx context.Context) error {
 		return nameBusyFlag(err, "--http", a.o.HTTP)
 	}
 	a.httpAddr = ln.Addr()
-	srv := handler.HTTPServer()
+	a.serveHTTP("web", handler.HTTPServer(), ln)
+	return nil
+}
+
+// startMetrics serves /metrics on a listener of its own, when --metrics names one.
+func (a *App) startMetrics(ctx context.Context) error {
+	if a.o.Metrics == "" {
+		return nil
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.o.Metrics)
+	if err != nil {
+		return nameBusyFlag(err, "--metrics", a.o.Metrics)
+	}
+	a.metricsAddr = ln.Addr()
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.metricsHandler())
+	a.serveHTTP("metrics", &http.Server{
+		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug),
+	}, ln)
+	return nil
+}
+
+func (a *App) metricsHandler() http.Handler {
+	return promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{ErrorLog: promLog{a.logger}})
+}
+
+// serveHTTP serves a listener until the server stops.
+func (a *App) serveHTTP(name string, srv *http.Server, ln net.Listener) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			a.fail(fmt.Errorf("web server: %w", err))
+			a.fail(fmt.Errorf("%s server: %w", name, err))
 		}
 	}()
-	a.life.push("web", func(ctx context.Context) error {
+	a.life.push(name, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, shutdownWithin)
 		defer cancel()
 		err := srv.Shutdown(ctx)
@@ -146,7 +175,6 @@ func (a *App) startWeb(ctx context.Context) error {
 		<-done
 		return err
 	})
-	return nil
 }
 
 // handler builds the web server over the parts.
@@ -167,6 +195,11 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	base, err := api.ParseBase(a.o.Base)
+	if err != nil {
+		return nil, errs.Wrap(errs.Invalid, err, "--base")
+	}
+	a.basePath = base
 	files, err := ui.Files()
 	if err != nil {
 		return nil, fmt.Errorf("read the page's files: %w", err)
@@ -178,7 +211,8 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 		Silences: alerts.NewSilences(a.db, a.logger, a.clock),
 		Rules:    a.db, CAP: a.db, Tiles: a.tiles,
 		Ingest: a, Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies, Origins: origins,
-		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{ErrorLog: promLog{a.logger}}),
+		Base: base, OwnMetrics: a.o.Metrics != "",
+		Metrics: a.metricsHandler(),
 		Logger:  a.logger, Registerer: a.metrics, Clock: a.clock,
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ type Common struct {
 	Config    string `help:"YAML file with options; keys are the flags' names." placeholder:"FILE" type:"path"`
 	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	LogFormat string `help:"Form of the log: text or json." enum:"text,json" default:"text"`
+	Log       string `help:"File that the log is appended to; SIGHUP opens it anew. Standard error when not given; in the demo, onemap.log in its data." placeholder:"FILE" type:"path"`
 }
 
 // Database is how a command reaches PostgreSQL.
@@ -52,11 +53,12 @@ func (d Database) URL() (string, error) {
 // Server is what `onemap serve` takes and `onemap demo` builds upon.
 type Server struct {
 	HTTP          string        `name:"http" help:"Address of the web server." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	Metrics       string        `help:"Address of a listener of its own for /metrics, without a login; the web server's /metrics then needs an administrator's login." placeholder:"ADDR"`
 	MQTT          string        `name:"mqtt" help:"Address of the embedded MQTT broker; off: none, with --broker." default:"127.0.0.1:1883" placeholder:"ADDR"`
 	MQTTTLS       string        `name:"mqtt-tls" help:"Address of the embedded broker's TLS listener." placeholder:"ADDR"`
 	MQTTWS        string        `name:"mqtt-ws" help:"Address of the embedded broker's WebSocket listener." placeholder:"ADDR"`
 	MQTTWSS       string        `name:"mqtt-wss" help:"Address of the embedded broker's WebSocket listener over TLS." placeholder:"ADDR"`
-	MQTTCert      string        `name:"mqtt-cert" help:"Certificate chain of the embedded broker, PEM; read anew when it changes." placeholder:"FILE" type:"path"`
+	MQTTCert      string        `name:"mqtt-cert" help:"Certificate chain of the embedded broker, PEM; read anew when it changes, and on SIGHUP." placeholder:"FILE" type:"path"`
 	MQTTKey       string        `name:"mqtt-key" help:"Private key of --mqtt-cert, PEM." placeholder:"FILE" type:"path"`
 	MQTTKeepAlive time.Duration `name:"mqtt-keepalive" help:"Longest keep-alive of a device at the embedded broker, 1s to 18h12m15s: after one and a half times so long without a word its connection ends." default:"12h"`
 	Committers    int           `help:"Commits of readings that may run side by side; 0: as many as were measured to pay." default:"0"`
@@ -78,7 +80,8 @@ type Server struct {
 	SessionTTL  time.Duration `name:"session-ttl" help:"How long a login lasts without being used." default:"12h"`
 	SessionMax  time.Duration `name:"session-max" help:"How long a login lasts whatever the use." default:"168h"`
 	Origin      []string      `help:"Address at which people open the pages, as https://map.example.org, where a proxy changes it on the way; may be given more than once." placeholder:"URL"`
-	Proxy       []string      `help:"Network of a proxy before this server, as 127.0.0.1/32: its X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed." placeholder:"CIDR"`
+	Base        string        `help:"Path that everything is served below, as /onemap, where a proxy gives this server only a part of its addresses." placeholder:"PATH"`
+	Proxy       []string      `help:"Network of a proxy before this server, as 127.0.0.1/32: its X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed. Then /metrics needs a login, or --metrics." placeholder:"CIDR"`
 	MaxPayload  int           `help:"Largest MQTT payload that is taken, in bytes." default:"65536"`
 	DeviceQuota int           `help:"Readings a minute that one device may send to the embedded broker; beyond it reading from the device pauses. 0: as many as can be stored." default:"0"`
 	TileCache   int           `help:"Memory for tiles that were made, in MiB; below 0 none are kept." default:"256"`

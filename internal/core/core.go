@@ -250,6 +250,13 @@ type Health struct {
 	Detail string  `json:"detail,omitempty"`
 }
 
+// PartCertificate is the part of Health that the TLS certificate for devices is.
+const PartCertificate = "certificate"
+
+// Ready reports whether the part lets the server do its work. A certificate that could not be renewed does, until it
+// is over: a load balancer must not take every node away for it.
+func (h Health) Ready() bool { return h.OK || h.Part == PartCertificate }
+
 // Page bounds a listing: at most Limit items before the id Before (0: from the newest).
 type Page struct {
 	Limit  int

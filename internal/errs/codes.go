@@ -129,6 +129,10 @@ const (
 	CertificateExpired
 	CertificateKey
 	OriginForeign
+	NotWebSocket
+	PushNotReady
+	PushFull
+	PushAccountFull
 	DisplayTaken
 	LinkUsed
 
@@ -298,6 +302,10 @@ var words = [...]struct{ name, english string }{
 	DisplayTaken:       {"display-taken", "another display has this name"},
 	LinkUsed:           {"link-used", "this link was used, has expired or was replaced; ask for a new one"},
 	OriginForeign:      {"origin-foreign", "the page is at {origin}, and its requests arrive here for {host}: start the server with --origin {origin}, or let the proxy send X-Forwarded-Host"},
+	NotWebSocket:       {"not-websocket", "the request arrives without Upgrade: websocket: a proxy before the server must pass Upgrade and Connection on"},
+	PushNotReady:       {"push-not-ready", "the server is starting or stopping and takes no live connections yet"},
+	PushFull:           {"push-full", "the server has {n} live connections, as many as it takes"},
+	PushAccountFull:    {"push-account-full", "the account has {n} live connections, as many as one may have: close pages that are not needed, or use an account for each person"},
 
 	RoleMayNot:       {"role-may-not", "the role {role} does not have the permission {permission}"},
 	CityWideOnly:     {"city-wide-only", "this is for the city, and your division is {own}"},

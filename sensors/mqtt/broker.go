@@ -53,6 +53,7 @@ type Broker struct {
 	server    *mochi.Server
 	listeners []*listener
 	tls       *tls.Config
+	pair      *keyPair // nil without a TLS listener
 	upgrader  *websocket.Upgrader
 	gate      *gate
 	manners   *manners
@@ -120,11 +121,11 @@ func (b *Broker) Start(ctx context.Context) error {
 
 func (b *Broker) bind(ctx context.Context) error {
 	if b.opts.ListenTLS != "" || b.opts.ListenWSS != "" {
-		pair, err := newKeyPair(b.opts.CertFile, b.opts.KeyFile, b.log)
+		pair, err := newKeyPair(b.opts.CertFile, b.opts.KeyFile, b.log, b.clock)
 		if err != nil {
 			return err
 		}
-		b.tls = pair.config()
+		b.pair, b.tls = pair, pair.config()
 	}
 	for _, l := range [][2]string{{KindTCP, b.opts.Listen}, {KindTLS, b.opts.ListenTLS}, {KindWS, b.opts.ListenWS}, {KindWSS, b.opts.ListenWSS}} {
 		if l[1] == "" || l[1] == Off {

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -24,6 +25,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"onemap/internal/core"
 	"onemap/internal/errs"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
@@ -190,6 +192,63 @@ func TestACertificateIsReadAnewWhenItChanges(t *testing.T) {
 	}
 	newIdentity(t, s.dir, "server", time.Now().Add(2*time.Hour))
 	eventually(t, "the new certificate", func() bool { return shown().Cmp(big.NewInt(serial)) == 0 })
+}
+
+// TestACertificateIsReloaded: a bad one leaves the old one in place, and is said in the health until it is mended.
+func TestACertificateIsReloaded(t *testing.T) {
+	s := newSecureStand(t)
+	shown := func() int64 {
+		conn, err := tls.Dial("tcp", s.broker.AddrOf(mqtt.KindTLS), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+	}
+	first := shown()
+	good, err := os.ReadFile(s.server.certFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newIdentity(t, t.TempDir(), "other", time.Now().Add(time.Hour))
+	expired := newIdentity(t, t.TempDir(), "expired", time.Now().Add(-time.Hour))
+	for name, c := range map[string]struct {
+		spoil func() error
+		words string
+	}{
+		"half a file":    {func() error { return os.WriteFile(s.server.certFile, good[:len(good)/2], 0o600) }, "PEM"},
+		"an empty file":  {func() error { return os.WriteFile(s.server.certFile, nil, 0o600) }, "PEM"},
+		"no file":        {func() error { return os.Remove(s.server.certFile) }, "no such file"},
+		"of another key": {func() error { return copyFile(other.certFile, s.server.certFile) }, "does not match"},
+		"one that is over": {func() error {
+			return errors.Join(copyFile(expired.certFile, s.server.certFile), copyFile(expired.keyFile, s.server.keyFile))
+		}, "expired"},
+	} {
+		if err := c.spoil(); err != nil {
+			t.Fatal(err)
+		}
+		s.broker.ReloadCertificate()
+		h, ok := s.broker.CertificateHealth()
+		if !ok || h.OK || h.Part != core.PartCertificate || !strings.Contains(h.Detail, c.words) || !strings.Contains(h.Detail, "the last one stays") {
+			t.Errorf("%s: %+v", name, h)
+		}
+		if now := shown(); now != first {
+			t.Errorf("%s: the last good certificate was dropped for number %d", name, now)
+		}
+	}
+	newIdentity(t, s.dir, "server", time.Now().Add(2*time.Hour))
+	s.broker.ReloadCertificate()
+	if h, _ := s.broker.CertificateHealth(); !h.OK || shown() != serial {
+		t.Errorf("the new certificate: %+v", h)
+	}
+}
+
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o600)
 }
 
 func TestTLSNeedsItsFiles(t *testing.T) {

@@ -144,6 +144,8 @@ type Options struct {
 	Secure     bool           // people reach this server over TLS through a proxy: cookies say so
 	Proxies    []netip.Prefix // peers whose X-Forwarded-For, -Proto and -Host are believed; optional
 	Origins    []string       // addresses of the pages, as "https://map.example.org", beside the server's own; optional
+	Base       string         // path that everything is below, as "/onemap"; empty is the root
+	OwnMetrics bool           // the metrics have a listener of their own: here they need a login, also on this machine
 	Timeout    time.Duration  // for one answer, 0 is 30 s; not for Push
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // optional
@@ -158,6 +160,7 @@ type Server struct {
 	mux     *http.ServeMux
 	huma    huma.API
 	routes  []Route
+	index   []byte // index.html with the base path; nil without the pages
 	build   string // of the pages; empty without them
 	openapi []byte
 	metrics metrics
@@ -200,12 +203,16 @@ func build(o Options) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if err := validBase(s.o.Base); err != nil {
+		return nil, err
+	}
 	if s.o.Timezone == "" {
 		s.o.Timezone = "Asia/Shanghai"
 	}
 	if s.o.Timeout <= 0 {
 		s.o.Timeout = 30 * time.Second
 	}
+	s.index = s.pageIndex()
 	s.build = s.pageBuild()
 	s.huma = s.newHuma()
 	s.sessionRoutes()

@@ -70,7 +70,7 @@ func (s *Server) capFeed(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	self := s.base(r) + "/cap/feed.atom"
+	self := s.address(r) + "/cap/feed.atom"
 	feed := atomFeed{
 		ID: self, Title: s.o.City.Name.ZH + " 监测告警", Updated: atomTime(s.now()), Author: atomAuthor{"onemap"},
 		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: self}},
@@ -94,7 +94,7 @@ func (s *Server) capFeed(w http.ResponseWriter, r *http.Request) {
 func (s *Server) atomEntry(r *http.Request, m alerts.Message) atomEntry {
 	e := atomEntry{
 		ID: "urn:cap:" + m.Identifier, Title: m.Identifier, Updated: atomTime(m.Sent), Published: atomTime(m.Sent),
-		Link: atomLink{Rel: "alternate", Type: "application/cap+xml", Href: s.base(r) + "/cap/alerts/" + url.PathEscape(m.Identifier) + ".xml"},
+		Link: atomLink{Rel: "alternate", Type: "application/cap+xml", Href: s.address(r) + "/cap/alerts/" + url.PathEscape(m.Identifier) + ".xml"},
 	}
 	content, err := cap.Unmarshal(m.XML)
 	if err != nil {

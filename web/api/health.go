@@ -28,8 +28,10 @@ func (s *Server) health() ServerHealth {
 // ready is what everybody may know: which part is away, not why; and how far the layers are loaded.
 func (s *Server) ready() ServerHealth {
 	h := s.health()
+	h.OK = true
 	parts := make([]core.Health, 0, len(h.Parts))
 	for _, p := range h.Parts {
+		h.OK = h.OK && p.Ready()
 		open := core.Health{Part: p.Part, OK: p.OK}
 		if p.Part == "layers" {
 			open.Detail = p.Detail

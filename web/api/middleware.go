@@ -66,20 +66,21 @@ func newMetrics(reg prometheus.Registerer) metrics {
 }
 
 // middleware is what every request passes before the mux, from outside in: the record of it, its
-// recovery from a panic, the host that it was sent to, the security headers, the check of its origin, its time limit.
+// recovery from a panic, the host that it was sent to, the security headers, the base path, the check of its origin, its
+// time limit.
 // An error names an origin of the options that is none.
 func (s *Server) middleware(next http.Handler) (http.Handler, error) {
 	checked, err := s.sameOrigin(s.limited(next))
 	if err != nil {
 		return nil, err
 	}
-	return s.recorded(s.recovered(s.addressed(s.secured(checked)))), nil
+	return s.recorded(s.recovered(s.addressed(s.secured(s.based(checked))))), nil
 }
 
 // addressed gives a request that came through a trusted proxy the host that the browser asked for.
 func (s *Server) addressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if host := s.forwardedHost(r); host != "" {
+		if host := s.askedHost(r); host != r.Host {
 			r = r.WithContext(r.Context())
 			r.Host = host
 		}

@@ -92,6 +92,9 @@ func (s *Server) describe() error {
 		}
 	}
 	maps.Copy(doc.Paths, s.plainPaths())
+	if s.o.Base != "" {
+		doc.Servers = []*huma.Server{{URL: s.o.Base}}
+	}
 	raw, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		return fmt.Errorf("api: describe the API: %w", err)

@@ -16,6 +16,8 @@ import (
 	"onemap/internal/errs"
 )
 
+const indexPage = "index.html"
+
 const notBuilt = "onemap runs, but its pages are not built into this binary: run `make build`. The API is at /api/v1.\n"
 
 // page serves the built UI: its files, and index.html for the addresses that the pages route
@@ -27,7 +29,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	}
 	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
 	if routedByPages(name) {
-		name = "index.html"
+		name = indexPage
 	}
 	file, err := s.readPage(name)
 	if errors.Is(err, fs.ErrNotExist) && wantsHTML(r) && !strings.HasPrefix(name, "assets/") {
@@ -35,7 +37,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && name == "index.html":
+	case errors.Is(err, fs.ErrNotExist) && name == indexPage:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, notBuilt)
@@ -52,13 +54,13 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 
 // nowhere answers an address that there is no page at with the pages' own view of that, and 404.
 func (s *Server) nowhere(w http.ResponseWriter, r *http.Request) {
-	file, err := s.readPage("index.html")
+	file, err := s.readPage(indexPage)
 	if err != nil {
 		s.fail(w, r, notFound("there is nothing at %s", cut(r.URL.Path)))
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", contentType("index.html"))
+	h.Set("Content-Type", contentType(indexPage))
 	h.Set("Content-Length", strconv.Itoa(len(file)))
 	w.WriteHeader(http.StatusNotFound)
 	_, _ = w.Write(file)
@@ -80,7 +82,7 @@ func wantsHTML(r *http.Request) bool {
 
 // pageBuild is the name of the build in index.html, which the build of the pages wrote there; empty without one.
 func (s *Server) pageBuild() string {
-	file, err := s.readPage("index.html")
+	file, err := s.readPage(indexPage)
 	if err != nil {
 		return ""
 	}
@@ -105,6 +107,9 @@ func routedByPages(name string) bool {
 
 // readPage reads a file of the UI; folders and dot files are not there.
 func (s *Server) readPage(name string) ([]byte, error) {
+	if name == indexPage && s.index != nil {
+		return s.index, nil
+	}
 	if s.o.UI == nil || !fs.ValidPath(name) || strings.HasPrefix(path.Base(name), ".") {
 		return nil, fs.ErrNotExist
 	}
@@ -142,8 +147,10 @@ func (s *Server) sendPage(w http.ResponseWriter, r *http.Request, name string, f
 
 // pack gives a file compressed: as the build left it beside the file, or made once and kept.
 func (s *Server) pack(name string, file []byte) ([]byte, error) {
-	if ready, err := s.readPage(name + ".gz"); err == nil {
-		return ready, nil
+	if name != indexPage { // which is not as the build left it
+		if ready, err := s.readPage(name + ".gz"); err == nil {
+			return ready, nil
+		}
 	}
 	if kept, ok := s.packed.Load(name); ok {
 		return kept.([]byte), nil

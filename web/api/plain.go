@@ -134,7 +134,7 @@ func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	doc, err := s.o.Tiles.TileJSON(r.Context(), p.Scope(), layers, s.base(r))
+	doc, err := s.o.Tiles.TileJSON(r.Context(), p.Scope(), layers, s.address(r))
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -172,7 +172,7 @@ func (s *Server) deviceCookie(r *http.Request, token string) http.Cookie {
 
 func (s *Server) cookie(r *http.Request, value string) http.Cookie {
 	return http.Cookie{
-		Name: SessionCookie, Value: value, Path: "/", HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode,
+		Name: SessionCookie, Value: value, Path: s.o.Base + "/", HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode,
 	}
 }
 

@@ -89,7 +89,7 @@ func (p *pulse) store(parts []core.Health) {
 			parts[i].Lag = 0 // has no JSON
 		}
 	}
-	ok := !slices.ContainsFunc(parts, func(h core.Health) bool { return !h.OK })
+	ok := !slices.ContainsFunc(parts, func(h core.Health) bool { return !h.Ready() })
 	next := &pulseReport{
 		version: old.version, parts: parts,
 		report: must(json.Marshal(healthReport{OK: ok, Parts: parts})),

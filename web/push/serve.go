@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,14 +23,12 @@ import (
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) error {
 	err := h.mayUpgrade(r)
 	if err != nil {
-		h.metrics.refused.Inc()
-		return err
+		return h.refuse(r, err)
 	}
 	// Known before the handshake is answered: what ends a session closes its connections from the 101 on.
 	ctx, c, err := h.enter(context.WithoutCancel(r.Context()), p)
 	if err != nil {
-		h.metrics.refused.Inc()
-		return err
+		return h.refuse(r, err)
 	}
 	refused := false
 	up := h.upgrader
@@ -41,28 +38,35 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) er
 		c.close(&closing{websocket.CloseNormalClosure, causeGone, ""})
 		h.forget(c)
 		h.handlers.Done()
-		h.metrics.refused.Inc()
+		err = h.refuse(r, errs.Wrap(errs.Invalid, err, "the WebSocket handshake is not valid"))
 		if !refused {
 			return nil // it broke after the hub had taken it over: nobody is left to answer
 		}
-		return errs.Wrap(errs.Invalid, err, "the WebSocket handshake is not valid")
+		return err
 	}
 	setSendBuffer(conn.NetConn(), h.o.SendBuffer)
 	c.begin(ctx, conn)
 	return nil
 }
 
+// refuse counts and logs a refused connection, and returns err: a browser's page is not told why.
+func (h *Hub) refuse(r *http.Request, err error) error {
+	h.metrics.refused.Inc()
+	origin := r.Header.Get("Origin")
+	h.log.WarnContext(r.Context(), "refused a WebSocket", slog.Any("reason", err),
+		slog.String("origin", origin[:min(len(origin), 200)]), slog.String("host", r.Host))
+	return err
+}
+
 // mayUpgrade refuses what can be told from the request alone.
 func (h *Hub) mayUpgrade(r *http.Request) error {
 	if !websocket.IsWebSocketUpgrade(r) {
-		return errs.New(errs.Invalid, "this address speaks WebSocket: GET with Upgrade: websocket")
+		return errs.Coded(errs.Invalid, "Upgrade", errs.NotWebSocket)
 	}
 	if !slices.Contains(websocket.Subprotocols(r), Protocol) {
 		return errs.InvalidField("Sec-WebSocket-Protocol", "must offer %s", Protocol)
 	}
 	if origin := r.Header.Get("Origin"); !h.originAllowed(r, origin) {
-		h.log.WarnContext(r.Context(), "refused a WebSocket of a page at another address; see --origin",
-			slog.String("origin", origin), slog.String("host", r.Host))
 		return errs.Coded(errs.Forbidden, "Origin", errs.OriginForeign, origin, r.Host)
 	}
 	return nil
@@ -109,15 +113,20 @@ func (h *Hub) enter(ctx context.Context, p auth.Principal) (context.Context, *cl
 func (h *Hub) roomLocked(account int64) error {
 	switch {
 	case h.stage != stageRunning:
-		return &errs.Error{Kind: errs.Unavailable, Msg: "the server is not ready to push", RetryAfter: 2 * time.Second}
+		return later(errs.Coded(errs.Unavailable, "", errs.PushNotReady), 2*time.Second)
 	case len(h.conns) >= h.o.MaxClients:
-		return &errs.Error{Kind: errs.Unavailable, Msg: "the server has no room for another connection", RetryAfter: 10 * time.Second}
+		return later(errs.Coded(errs.Unavailable, "", errs.PushFull, len(h.conns)), 10*time.Second)
 	case h.accounts[account] >= h.o.MaxPerAccount:
-		msg := fmt.Sprintf("the account has %d connections already", h.accounts[account])
-		return &errs.Error{Kind: errs.TooMany, Msg: msg, RetryAfter: 10 * time.Second}
+		return later(errs.Coded(errs.TooMany, "", errs.PushAccountFull, h.accounts[account]), 10*time.Second)
 	default:
 		return nil
 	}
+}
+
+// later is a refusal that may be tried again after a while.
+func later(e *errs.Error, wait time.Duration) error {
+	e.RetryAfter = wait
+	return e
 }
 
 // forget takes back what enter did.

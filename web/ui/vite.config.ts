@@ -55,13 +55,14 @@ function shell(): Plugin {
       const page = bundle['index.html']
       if (page?.type !== 'asset') throw new Error('the build has no index.html')
       page.source = String(page.source).replace('<head>', `<head>\n    <meta name="onemap-build" content="${build}" />`)
-      const files = ['/icon.svg', ...names.filter((name) => /\.(js|css)$/.test(name)).map((name) => `/${name}`)]
+      const files = ['icon.svg', ...names.filter((name) => /\.(js|css)$/.test(name))]
       this.emitFile({ type: 'asset', fileName: 'sw.js', source: worker.replace('__BUILD__', build).replace('__FILES__', JSON.stringify(files)) })
     },
   }
 }
 
 export default defineConfig({
+  base: './', // the server puts its base path in: web/api/base.go
   plugins: [emptyDistButGitkeep(), dropWoff(), vue(), shell()],
   build: {
     target: 'es2022',

@@ -8,6 +8,7 @@ import './theme/controls.css'
 import App from './App.vue'
 import { onUnauthorized } from './api/client'
 import { i18n } from './i18n'
+import { at } from './lib/base'
 import { router } from './router'
 import { usePrefs } from './stores/prefs'
 import { useSession } from './stores/session'
@@ -25,4 +26,4 @@ onUnauthorized(() => {
 })
 app.mount('#app')
 // Without TLS, and not on this machine, browsers have no service workers: the page then works without.
-if (import.meta.env.PROD && 'serviceWorker' in navigator) navigator.serviceWorker.register('/sw.js').catch((error: unknown) => console.warn('no service worker', error))
+if (import.meta.env.PROD && 'serviceWorker' in navigator) navigator.serviceWorker.register(at('/sw.js')).catch((error: unknown) => console.warn('no service worker', error))

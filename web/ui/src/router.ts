@@ -1,6 +1,7 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import type { Permission } from './api/types'
 import type { MessageKey } from './i18n'
+import { base } from './lib/base'
 import { usePrefs } from './stores/prefs'
 import { useSession } from './stores/session'
 
@@ -35,7 +36,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/:rest(.*)*', name: 'nowhere', component: () => import('./views/NowhereView.vue'), meta: { key: 'nav.nowhere', open: true } },
 ]
 
-export const router = createRouter({ history: createWebHistory(), routes })
+export const router = createRouter({ history: createWebHistory(base), routes })
 
 /** The pages that the menus offer, in their order. */
 export const menuPages = routes.flatMap((r) => (r.meta?.menu ? [{ to: r.path, key: r.meta.key, needs: r.meta.needs ?? ('view' as const) }] : []))

@@ -2,6 +2,7 @@ import { onBeforeUnmount, ref } from 'vue'
 import { useRouter } from 'vue-router'
 import type { Alert } from '../api/types'
 import { t, tx } from '../i18n'
+import { at } from '../lib/base'
 import { worst } from '../lib/levels'
 import { byUrgency, type News } from './machine'
 import { useAlarm } from './store'
@@ -53,7 +54,7 @@ export function useNotices() {
       tag: 'onemap-alarm',
       renotify: true,
       requireInteraction: alert.level <= 2,
-      icon: '/icon.svg',
+      icon: at('/icon.svg'),
     }
     const open = () => void router.push({ name: router.currentRoute.value.name === 'mobile' ? 'mobile' : 'command', query: { alert: String(alert.id) } })
     void show(t('alarm.notice.title', { level: t(`level.${alert.level}`) }), options, open).catch(() => (alarm.page.notify = 'unsupported'))

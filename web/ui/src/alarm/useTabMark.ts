@@ -1,9 +1,10 @@
 import { watch } from 'vue'
 import type { Level } from '../api/types'
+import { at } from '../lib/base'
 import { tokens } from '../theme/tokens'
 import { useAlarm } from './store'
 
-const plain = '/icon.svg'
+const plain = at('/icon.svg')
 
 /** The tab's icon with a dot in the level's colour. */
 export function iconFor(level: Level): string {

@@ -1,9 +1,10 @@
 // Every call of the HTTP API that the pages make, by name.
 
+import { at } from '../lib/base'
 import { request, url, type RequestOptions } from './client'
 import type * as T from './types'
 
-const v1 = '/api/v1'
+const v1 = at('/api/v1')
 const seg = (part: string | number) => encodeURIComponent(String(part))
 type Signal = Pick<RequestOptions, 'signal'>
 

@@ -251,6 +251,16 @@ test('garbage changes nothing, and a socket of the past is not heard', () => {
   expect(w.events).toEqual([])
 })
 
+test('a connection that a proxy keeps without an answer counts as refused; one that is open and slow does not', () => {
+  w.client.start()
+  w.advance(10_000)
+  expect(w.refused).toBe(1)
+  w.advance(5_000)
+  w.socket.onopen?.()
+  w.advance(10_000)
+  expect(w.refused).toBe(1)
+})
+
 test('a refused connection asks whether the session lives; a poke does not wait for the timer', () => {
   w.client.start()
   w.socket.onclose?.(1006)

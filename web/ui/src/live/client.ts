@@ -159,8 +159,10 @@ export class LiveClient {
     const mine = ++this.generation
     this.socket = socket
     this.resumed = false
+    let open = false
     socket.onopen = () => {
       if (mine !== this.generation) return
+      open = true
       const { epoch, seq, id } = this.position
       this.send({ type: 'hello', client: this.options.clientId, epoch, last_seq: seq, last_id: id })
     }
@@ -170,7 +172,10 @@ export class LiveClient {
     socket.onclose = (code) => {
       if (mine === this.generation) this.closed(code)
     }
-    this.arm('welcome', this.welcomeMs, () => this.lost(0))
+    this.arm('welcome', this.welcomeMs, () => {
+      if (!open) this.handlers.refused?.() // a proxy that does not know WebSockets may keep the request for ever
+      this.lost(0)
+    })
   }
 
   private receive(text: string): void {

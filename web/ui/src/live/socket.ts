@@ -1,9 +1,10 @@
+import { at } from '../lib/base'
 import type { Socket } from './client'
 
 /** Opens the real WebSocket of this page's origin in the shape that LiveClient works with. */
 export function openSocket(onFrame: () => void): Socket {
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:'
-  const ws = new WebSocket(`${scheme}//${location.host}/ws`, 'onemap.v1')
+  const ws = new WebSocket(`${scheme}//${location.host}${at('/ws')}`, 'onemap.v1')
   const socket: Socket = {
     send: (text) => ws.send(text),
     close: (code) => ws.close(code),

@@ -20,8 +20,8 @@ export interface StyleInput {
   language: Language
   layers: Layer[]
   settings: Record<string, LayerSetting>
-  /** Where the tiles are, as "https://host". */
-  origin: string
+  /** What the tiles are below, as "https://host/" or "https://host/onemap/". */
+  address: string
   /** Text and icons are this much larger: 1 on a desk, 2 on a wall. */
   scale?: number
   /** Changes are drawn at once, without a fade. */

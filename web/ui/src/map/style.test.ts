@@ -32,7 +32,7 @@ const catalogue = [
 ]
 
 const input = (over: Partial<StyleInput> = {}): StyleInput => ({
-  theme: 'dark', language: 'zh', layers: catalogue, settings: {}, origin: 'https://map.example', ...over,
+  theme: 'dark', language: 'zh', layers: catalogue, settings: {}, address: 'https://map.example/', ...over,
 })
 
 test.each(['dark', 'light'] as const)('is a valid style in %s and both languages', (theme) => {

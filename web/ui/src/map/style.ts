@@ -22,12 +22,12 @@ export function setting(input: Pick<StyleInput, 'settings'>, layer: string): Lay
   return input.settings[layer] ?? defaultSetting
 }
 
-function tileSource(layers: Layer[], origin: string): SourceSpecification {
+function tileSource(layers: Layer[], address: string): SourceSpecification {
   const names = layers.flatMap((l) => (isLabelled(l) ? [l.name, labelName(l.name)] : [l.name])).join(',')
   const attribution = [...new Set(layers.map((l) => l.attribution).filter(Boolean))].join(' · ')
   return {
     type: 'vector',
-    tiles: [`${origin}/tiles/${names}/{z}/{x}/{y}.mvt`],
+    tiles: [`${address}tiles/${names}/{z}/{x}/{y}.mvt`],
     minzoom: Math.min(...layers.map((l) => l.min_zoom)),
     maxzoom: Math.min(deepest, Math.max(1, ...layers.map((l) => l.max_zoom))),
     ...(attribution ? { attribution } : {}),
@@ -46,7 +46,7 @@ export function sourceGroups(layers: Layer[]): Map<string, Layer[]> {
 
 function sources(input: StyleInput): Record<string, SourceSpecification> {
   const all: Record<string, SourceSpecification> = {}
-  for (const [key, layers] of sourceGroups(input.layers)) all[key] = tileSource(layers, input.origin)
+  for (const [key, layers] of sourceGroups(input.layers)) all[key] = tileSource(layers, input.address)
   all.devices = {
     type: 'geojson',
     data: empty,

@@ -2,8 +2,9 @@
 // what was known, with its age. It is deleted when somebody logs out, and when another person logs in.
 
 import type { Alert, Device, Me } from '../api/types'
+import { base } from '../lib/base'
 
-const cacheName = 'onemap-picture'
+const cacheName = base === '/' ? 'onemap-picture' : `onemap-picture ${base}` // one address may have several onemaps
 const address = '/picture'
 
 /** What is kept of what a page showed. */

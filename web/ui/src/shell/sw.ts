@@ -3,11 +3,13 @@
 {
   const build = '__BUILD__'
   const files = JSON.parse('__FILES__') as string[]
-  const prefix = 'onemap-shell-'
+  /** What the pages are below: where this file is. One address may have several onemaps. */
+  const base = new URL('./', location.href).pathname
+  const prefix = base === '/' ? 'onemap-shell-' : `onemap-shell ${base} `
   const cacheName = prefix + build
   const waitMs = 5000
   /** What is the server's and no page. */
-  const served = /^\/(api|tiles|cap|ws|metrics|healthz|readyz)(\/|$)/
+  const served = /^(api|tiles|cap|ws|metrics|healthz|readyz)(\/|$)/
 
   interface Extendable extends Event {
     waitUntil(work: Promise<unknown>): void
@@ -27,10 +29,10 @@
   const install = async () => {
     const cache = await caches.open(cacheName)
     // The page of this very build: one that came meanwhile would ask for other files.
-    const page = await fetch('/', { cache: 'no-cache' })
+    const page = await fetch(base, { cache: 'no-cache' })
     if (!page.ok || page.headers.get('X-Onemap-Build') !== build) throw new Error('the server has another build by now')
-    await cache.put('/', page)
-    await cache.addAll(files)
+    await cache.put(base, page)
+    await cache.addAll(files.map((name) => base + name))
     await worker.skipWaiting()
   }
   const activate = async () => {
@@ -40,7 +42,7 @@
 
   /** A page from the server; the kept one when it cannot be reached, is late, or a proxy says that it is away. */
   const page = async (request: Request): Promise<Response> => {
-    const kept = () => caches.match('/', { cacheName })
+    const kept = () => caches.match(base, { cacheName })
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(), waitMs)
     try {
@@ -68,8 +70,9 @@
   worker.addEventListener('fetch', (event) => {
     const { request } = event
     const url = new URL(request.url)
-    if (request.method !== 'GET' || url.origin !== location.origin) return
-    if (request.mode === 'navigate' && !served.test(url.pathname)) event.respondWith(page(request))
-    else if (url.pathname.startsWith('/assets/') || url.pathname === '/icon.svg') event.respondWith(asset(request))
+    if (request.method !== 'GET' || url.origin !== location.origin || !url.pathname.startsWith(base)) return
+    const name = url.pathname.slice(base.length)
+    if (request.mode === 'navigate' && !served.test(name)) event.respondWith(page(request))
+    else if (name.startsWith('assets/') || name === 'icon.svg') event.respondWith(asset(request))
   })
 }

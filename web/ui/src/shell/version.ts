@@ -3,6 +3,7 @@
 import { onBeforeUnmount } from 'vue'
 import { useRouter } from 'vue-router'
 import { onBuild } from '../api/client'
+import { at } from '../lib/base'
 import { useSession } from '../stores/session'
 import { useUi } from '../stores/ui'
 import { reload, useWatch } from './watch'
@@ -39,7 +40,7 @@ export function buildWatch(own: string, goneAfterMs = goneMs) {
 /** The build that the server has now; empty when it cannot be reached. */
 async function serverBuild(): Promise<string> {
   try {
-    return (await fetch('/healthz', { cache: 'no-store' })).headers.get('X-Onemap-Build') || 'unknown'
+    return (await fetch(at('/healthz'), { cache: 'no-store' })).headers.get('X-Onemap-Build') || 'unknown'
   } catch {
     return ''
   }
@@ -65,7 +66,7 @@ export function useVersionWatch(): void {
   // A way to another page is the moment to take the new build: nothing on this one is lost by it.
   const offBefore = router.beforeEach((to, from) => {
     if (!newer || state.armed || to.path === from.path || !mayReload(newer, sessionStorage)) return true
-    location.assign(to.fullPath)
+    location.assign(router.resolve(to.fullPath).href)
     return false
   })
   // A part of the page that is no longer there: reload once, where the way led to.
@@ -74,7 +75,7 @@ export function useVersionWatch(): void {
     if (!/import|module|preload|chunk/i.test(String(error))) return
     const build = await serverBuild()
     if (!build) return // off line: the feed says so
-    if (mayReload(build, sessionStorage)) location.assign(path)
+    if (mayReload(build, sessionStorage)) location.assign(router.resolve(path).href)
     else state.report('version', { key: 'watch.assets', severity: 'broken', action: reload })
   }
 

@@ -32,7 +32,7 @@ export const mapLost: WatchProblem = { key: 'watch.mapLost', severity: 'broken',
 const order = ['session', 'picture', 'offline', 'feed', 'origin', 'map', 'version']
 
 /** Parts that may fail while alarms still come through. */
-const besides = new Set(['map', 'version', 'part:layers'])
+const besides = new Set(['map', 'version', 'part:layers', 'part:certificate'])
 
 const rank = (part: string) => (order.includes(part) ? order.indexOf(part) : order.length)
 

@@ -7,17 +7,26 @@ import { serverNow, useNow } from '../lib/clock'
 import { relativeTime } from '../lib/format'
 import { ApiError } from '../api/client'
 import * as api from '../api/endpoints'
+import { at } from '../lib/base'
 import { sentence } from '../lib/faults'
 import { useLive } from '../stores/live'
 import { usePicture } from './usepicture'
 import { reload, useWatch, type WatchProblem } from './watch'
 
 const askEvery = 10 // refused connections: about half a minute
+// Refused connections after which the server is asked why. The first may be one to a server that is just starting.
+const askAt = new Set([2, 4])
+const lostAfter = 4 // refused connections: a server that has just come back takes the next one
 
 const knownParts = ['database', 'broker', 'rules', 'layers', 'push']
 
 function partName(part: string): string {
   return knownParts.includes(part) ? t(`command.part.${part}` as MessageKey) : t('command.part.other', { name: part })
+}
+
+function partProblem(p: PartHealth): WatchProblem {
+  if (p.part === 'certificate') return { key: 'watch.certificate', severity: 'warning' }
+  return { key: 'watch.part', severity: 'warning', params: { part: partName(p.part), detail: p.detail || t('watch.noDetail') } }
 }
 
 /** What the feed has to say, null while it can be trusted or no page has asked for it. */
@@ -28,15 +37,22 @@ export function feedProblem(live: Pick<ReturnType<typeof useLive>, 'active' | 'u
   return { key: 'watch.connecting', severity: 'broken' }
 }
 
-/** Why the server refuses the live connection, null when it does not or nobody can tell. */
-async function refusal(): Promise<WatchProblem | null> {
+/** Whether to ask why, at so many refused connections in a row: the reason does not change with every try. */
+export const mustAsk = (refused: number) => askAt.has(refused) || refused % askEvery === 0
+
+/**
+ * Why the live connection is refused, after so many refusals in a row; null when it is not, or nobody can tell. The browser
+ * does not say: the page asks by a request. What the server would let in and still does not arrive is lost on the way.
+ */
+export async function refusal(refused: number, ask: () => Promise<void>): Promise<WatchProblem | null> {
   try {
-    await api.checkPush(location.origin)
-    return null
+    await ask()
+    return refused < lostAfter ? null : { key: 'watch.upgrade', severity: 'broken', params: { path: at('/ws') } }
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 403) return null
+    if (!(error instanceof ApiError) || ![403, 429, 503].includes(error.status)) return null
     const { code, params } = error.problem
-    return { key: 'watch.origin', severity: 'broken', params: { reason: (code && sentence({ code, params })) || error.message } }
+    const reason = code && sentence({ code, params })
+    return reason ? { key: 'watch.origin', severity: 'broken', params: { reason } } : null
   }
 }
 
@@ -61,15 +77,12 @@ export function useWatchdog(): void {
     () => live.badParts,
     (parts: PartHealth[], before: PartHealth[] = []) => {
       for (const p of before) if (!parts.some((q) => q.part === p.part)) state.report(`part:${p.part}`, null)
-      for (const p of parts) {
-        state.report(`part:${p.part}`, { key: 'watch.part', severity: 'warning', params: { part: partName(p.part), detail: p.detail || t('watch.noDetail') } })
-      }
+      for (const p of parts) state.report(`part:${p.part}`, partProblem(p))
     },
   )
   let refused = 0
   const offRefused = live.onRefused(async () => {
-    // The first refusal may be a server that is just starting; the reason does not change with every try.
-    if (++refused % askEvery === 2) state.report('origin', await refusal())
+    if (mustAsk(++refused)) state.report('origin', await refusal(refused, () => api.checkPush(location.origin)))
   })
   const offWelcome = live.onWelcome(() => {
     refused = 0

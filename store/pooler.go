@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"onemap/internal/errs"
+)
+
+// pooling is how what stands between this program and PostgreSQL shares the server's processes.
+type pooling int
+
+const (
+	poolingNone    pooling = iota // PostgreSQL itself answers
+	poolingSession                // a client has a process for as long as it is connected
+	poolingShared                 // a client has a process for a transaction or a statement
+)
+
+// poolerTimeout bounds one answer: a pooler without a free connection keeps a client waiting.
+const poolerTimeout = 10 * time.Second
+
+// poolerAdvice is what to do about poolingShared.
+const poolerAdvice = "set pool_mode = session for this database in the pooler, or give the address of PostgreSQL itself"
+
+// refuseSharing refuses a database that is behind a pooler in transaction or statement mode. conn is a connection
+// that was made by cfg. The error is of kind errs.Invalid and says what to do.
+func refuseSharing(ctx context.Context, cfg *pgx.ConnConfig, conn *pgconn.PgConn) error {
+	how, err := findPooling(ctx, cfg, conn)
+	if err != nil {
+		return mapErr(err, "look for a pooler before the database")
+	}
+	if how == poolingShared {
+		return errs.InvalidField("database", "a pooler (PgBouncer) in transaction or statement mode stands before PostgreSQL: "+
+			"notifications (LISTEN), advisory locks and prepared statements are lost in it; %s", poolerAdvice)
+	}
+	return nil
+}
+
+// refuseSharingAt is refuseSharing with a connection of its own.
+func refuseSharingAt(ctx context.Context, cfg *pgx.ConnConfig) error {
+	conn, err := pgconn.ConnectConfig(ctx, &cfg.Config)
+	if err != nil {
+		return mapErr(err, "reach the database")
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return refuseSharing(ctx, cfg, conn)
+}
+
+// findPooling tells how connections are shared, by what they do. A pooler names a process of its own at the login, so
+// that the server's differs. Whether that process stays the client's is seen with a second connection: a pooler that
+// shares gives it the first one's, or the first one another. Only the simple protocol is used, which every mode passes
+// on.
+func findPooling(ctx context.Context, cfg *pgx.ConnConfig, first *pgconn.PgConn) (pooling, error) {
+	process, err := ownProcess(ctx, first, "")
+	if err != nil {
+		return poolingNone, err
+	}
+	if process == first.PID() {
+		return poolingNone, nil
+	}
+	connectCtx, cancel := context.WithTimeout(ctx, poolerTimeout)
+	defer cancel()
+	second, err := pgconn.ConnectConfig(connectCtx, &cfg.Config)
+	if err != nil {
+		return poolingNone, fmt.Errorf("the pooler has no room for another connection: %w", err)
+	}
+	defer func() { _ = second.Close(context.WithoutCancel(ctx)) }()
+	const rounds = 3 // others may use the pool at the same time
+	for range rounds {
+		shared, err := swapped(ctx, first, second)
+		if shared || err != nil {
+			return poolingShared, err
+		}
+	}
+	return poolingSession, nil
+}
+
+// swapped reports whether one of two connections is given another process, or one that the other had. The second's
+// transaction is rolled back.
+func swapped(ctx context.Context, first, second *pgconn.PgConn) (bool, error) {
+	var seen [3]uint32
+	for i, c := range []*pgconn.PgConn{first, first, second} { // the first twice: a pooler may give its processes in turn
+		var err error
+		if seen[i], err = ownProcess(ctx, c, ""); err != nil {
+			return false, fmt.Errorf("the pooler has no room for another connection: %w", err)
+		}
+	}
+	if seen[0] != seen[1] || seen[1] == seen[2] {
+		return true, nil
+	}
+	held, err := ownProcess(ctx, second, "begin; ")
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
+		return true, nil // statement mode has no transactions
+	}
+	if err != nil {
+		return false, err
+	}
+	after, err := ownProcess(ctx, first, "")
+	if err != nil {
+		return false, err
+	}
+	if _, err := second.Exec(ctx, "rollback").ReadAll(); err != nil {
+		return false, err
+	}
+	return held != seen[2] || after != seen[1], nil
+}
+
+// ownProcess is the server's process that answers on a connection. What stands before the question is sent with it.
+func ownProcess(ctx context.Context, conn *pgconn.PgConn, before string) (uint32, error) {
+	ctx, cancel := context.WithTimeout(ctx, poolerTimeout)
+	defer cancel()
+	results, err := conn.Exec(ctx, before+"select pg_backend_pid()").ReadAll()
+	if err != nil {
+		return 0, err
+	}
+	last := results[len(results)-1]
+	if len(last.Rows) != 1 || len(last.Rows[0]) != 1 {
+		return 0, errors.New("pg_backend_pid gives no row")
+	}
+	pid, err := strconv.ParseUint(string(last.Rows[0][0]), 10, 32)
+	return uint32(pid), err
+}

@@ -1,0 +1,78 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/store"
+	"onemap/store/storetest"
+)
+
+// TestAPoolerThatSharesIsRefused: a real PgBouncer in transaction or statement mode is said in words, by Migrate, Open
+// and Diagnose, however its pool is set.
+func TestAPoolerThatSharesIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode string
+		more []string
+	}{
+		"transaction":             {"transaction", nil},
+		"transaction, in turn":    {"transaction", []string{"server_round_robin = 1", "min_pool_size = 5"}},
+		"transaction, one server": {"transaction", []string{"default_pool_size = 1"}},
+		"statement":               {"statement", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := storetest.PgBouncer(t, storetest.NewURL(t), c.mode, c.more...)
+			_, openErr := store.Open(t.Context(), store.Options{URL: url})
+			for what, err := range map[string]error{"Migrate": store.Migrate(t.Context(), url, nil), "Open": openErr} {
+				if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "PgBouncer") || !strings.Contains(err.Error(), "pool_mode = session") {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			found := diagnosed(t, url, 16)
+			if f := found["database pooler"]; f.State != core.FindingBad || !strings.Contains(f.Advice, "pool_mode = session") || len(found) != 1 {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+}
+
+// TestAPoolerInSessionModeIsTaken: the store works through it, notifications and all.
+func TestAPoolerInSessionModeIsTaken(t *testing.T) {
+	url := storetest.PgBouncer(t, storetest.NewEmptyURL(t), "session", "default_pool_size = 40")
+	if err := store.Migrate(t.Context(), url, nil); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Epoch(t.Context()); err != nil {
+		t.Error(err)
+	}
+	found := diagnosed(t, url, 16)
+	if f := found["database pooler"]; f.State != core.FindingOK || !strings.Contains(f.Found, "session mode") {
+		t.Errorf("%+v", f)
+	}
+	if f := found["database tables"]; f.State != core.FindingOK {
+		t.Errorf("%+v", f)
+	}
+	if _, there := diagnosed(t, storetest.NewURL(t), 16)["database pooler"]; there {
+		t.Error("a pooler is found where there is none")
+	}
+}
+
+// TestAPoolerWithoutRoom: session mode with one connection cannot be told from its sharing by waiting for ever; it is
+// said that there is no room.
+func TestAPoolerWithoutRoom(t *testing.T) {
+	url := storetest.PgBouncer(t, storetest.NewURL(t), "session", "default_pool_size = 1", "query_wait_timeout = 1")
+	_, err := store.Open(t.Context(), store.Options{URL: url})
+	if !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), "no room for another connection") {
+		t.Errorf("%v", err)
+	}
+	if f := diagnosed(t, url, 16)["database pooler"]; f.State != core.FindingBad || !strings.Contains(f.Advice, "default_pool_size") {
+		t.Errorf("%+v", f)
+	}
+}
