@@ -125,11 +125,14 @@ func (c AccountChange) apply(a Account) Account {
 	return a
 }
 
-// Sessions lists the sessions of a login; an empty login, or the own one, is the actor's own. Other
+// newestSessions is how many of an account's sessions are looked through for one.
+const newestSessions = 500
+
+// Sessions lists the sessions of a login, newest first; an empty login, or the own one, is the actor's own. Other
 // people's need PermAccounts.
-func (v *Service) Sessions(ctx context.Context, actor Principal, login string) ([]Session, error) {
+func (v *Service) Sessions(ctx context.Context, actor Principal, login string, p core.Page) ([]Session, error) {
 	if login == "" || login == actor.Login {
-		return v.accounts.Sessions(ctx, actor.AccountID)
+		return v.accounts.Sessions(ctx, actor.AccountID, p)
 	}
 	all, err := v.Accounts(ctx, actor)
 	if err != nil {
@@ -137,7 +140,7 @@ func (v *Service) Sessions(ctx context.Context, actor Principal, login string) (
 	}
 	for _, a := range all {
 		if a.Login == login {
-			return v.accounts.Sessions(ctx, a.ID)
+			return v.accounts.Sessions(ctx, a.ID, p)
 		}
 	}
 	return nil, errs.New(errs.NotFound, "there is no account %q", login)
@@ -169,7 +172,7 @@ func (v *Service) ownerOf(ctx context.Context, actor Principal, id int64) (int64
 		}
 	}
 	for _, owner := range owners {
-		sessions, err := v.accounts.Sessions(ctx, owner)
+		sessions, err := v.accounts.Sessions(ctx, owner, core.Page{Limit: newestSessions})
 		if err != nil {
 			return 0, errs.Wrap(errs.KindOf(err), err, "the sessions cannot be read now")
 		}

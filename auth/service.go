@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"onemap/internal/core"
 	"onemap/internal/errs"
 )
 
@@ -163,7 +164,7 @@ func (v *Service) familiar(ctx context.Context, l Login, now time.Time) bool {
 	if err != nil {
 		return false
 	}
-	sessions, err := v.accounts.Sessions(ctx, c.ID)
+	sessions, err := v.accounts.Sessions(ctx, c.ID, core.Page{Limit: newestSessions})
 	if err != nil {
 		return false
 	}

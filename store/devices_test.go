@@ -40,7 +40,7 @@ func TestScopesOfReads(t *testing.T) {
 	for _, tt := range tests {
 		t.Run("scope "+tt.division, func(t *testing.T) {
 			s := core.Scope{Division: tt.division, Role: core.RoleObserver}
-			snap, err := db.Devices(t.Context(), s)
+			snap, err := db.Devices(t.Context(), s, "", 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestSnapshotNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap, err := db.Devices(t.Context(), city)
+	snap, err := db.Devices(t.Context(), city, "", 0)
 	if err != nil || snap.Epoch != epoch || snap.Seq != head || snap.Batch != res.Seq || epoch == "" || head == 0 {
 		t.Errorf("snapshot of %q at %d and %d, %v; want %q at %d and %d", snap.Epoch, snap.Seq, snap.Batch, err, epoch, head, res.Seq)
 	}

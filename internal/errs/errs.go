@@ -21,6 +21,7 @@ const (
 	NotFound                    // no such thing, or none that the caller may know of
 	Conflict                    // the thing is not in the state that the request needs
 	Precondition                // If-Match does not hold: somebody else was faster
+	PreconditionMissing         // there is no If-Match, and the change needs one
 	Unauthenticated             // no valid session
 	Forbidden                   // a valid session that may not do this
 	TooMany                     // slow down; Error.RetryAfter says how long
@@ -50,6 +51,8 @@ func (k Kind) String() string {
 		return "conflict"
 	case Precondition:
 		return "precondition"
+	case PreconditionMissing:
+		return "precondition-missing"
 	case Unauthenticated:
 		return "unauthenticated"
 	case Forbidden:

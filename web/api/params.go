@@ -67,7 +67,7 @@ func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + 
 // whoever changes a thing says which version of it they saw.
 func ifMatch(header string) (int64, error) {
 	if header == "" {
-		return 0, &errs.Error{Kind: errs.Precondition, Field: "If-Match", Msg: "send the ETag of the version that you saw"}
+		return 0, &errs.Error{Kind: errs.PreconditionMissing, Field: "If-Match", Msg: "send the ETag of the version that you saw"}
 	}
 	inner, opened := strings.CutPrefix(header, `"`)
 	inner, closed := strings.CutSuffix(inner, `"`)

@@ -24,7 +24,7 @@ type Problem struct {
 	Title     string            `json:"title" doc:"The status in words"`
 	Status    int               `json:"status"`
 	Detail    string            `json:"detail,omitempty" doc:"What went wrong, for the person who sent the request"`
-	Kind      string            `json:"kind" enum:"internal,invalid,not-found,conflict,precondition,unauthenticated,forbidden,too-many,too-large,unavailable"`
+	Kind      string            `json:"kind" enum:"internal,invalid,not-found,conflict,precondition,precondition-missing,unauthenticated,forbidden,too-many,too-large,unavailable"`
 	Field     string            `json:"field,omitempty" doc:"The field, parameter, header or line at fault"`
 	Code      string            `json:"code,omitempty" doc:"Names the sentence of detail, where it has a name; then the page words it in either language"`
 	Params    map[string]string `json:"params,omitempty" doc:"What goes into the sentence, by its names"`
@@ -66,6 +66,8 @@ func statusOf(k errs.Kind) int {
 		return http.StatusConflict
 	case errs.Precondition:
 		return http.StatusPreconditionFailed
+	case errs.PreconditionMissing:
+		return http.StatusPreconditionRequired
 	case errs.Unauthenticated:
 		return http.StatusUnauthorized
 	case errs.Forbidden:

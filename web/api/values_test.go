@@ -395,7 +395,14 @@ func TestEveryValueOfEveryParameter(t *testing.T) {
 				}
 				sent++
 				what := fmt.Sprintf("%s as %q, %s = %.60q", o.OperationID, account, one.name, one.value)
-				w.check(t, what, one, w.attempt(account, w.write(o, example, one, account)))
+				a := w.attempt(account, w.write(o, example, one, account))
+				if a.status == 0 {
+					continue // no client can send it
+				}
+				if _, named := o.Responses[strconv.Itoa(a.status)]; !named && a.status < 500 {
+					t.Errorf("%s: the description does not name %d: %.200s", what, a.status, a.body)
+				}
+				w.check(t, what, one, a)
 			}
 		}
 	}
@@ -454,7 +461,7 @@ func (w *world) attempt(account string, r sending) answer {
 	}
 	for i := 0; i+1 < len(r.headers); i += 2 {
 		if strings.ContainsFunc(r.headers[i+1], func(c rune) bool { return c < ' ' || c == 0x7f }) {
-			return answer{status: http.StatusOK} // net/http refuses it on either side
+			return answer{} // net/http refuses it on either side
 		}
 		req.Header.Set(r.headers[i], r.headers[i+1])
 	}

@@ -82,6 +82,7 @@ export interface AlertSnapshot {
   epoch: string
   seq: number
   items: Alert[]
+  next?: string
   /** How many match in all, when it was asked for. */
   count?: number
 }

@@ -2,6 +2,7 @@
 // coordinates are lon, lat in EPSG:4326, units are UCUM with a readable symbol.
 
 import type { Level } from '../theme/tokens'
+import type { Page } from './pages'
 
 export type { Level }
 export type * from './types-alerts'
@@ -44,6 +45,8 @@ export interface Problem {
   code?: string
   params?: Record<string, string>
   errors?: ProblemFault[]
+  /** How many faults there are, when errors does not have them all. */
+  faults?: number
 }
 
 export interface Me {
@@ -154,6 +157,7 @@ export interface DeviceSnapshot {
   batch: number
   at: string
   items: Device[]
+  next?: string
 }
 
 export interface DatastreamType {
@@ -264,6 +268,4 @@ export interface SourceFile {
   note: string
 }
 
-export interface Items<T> {
-  items: T[] | null
-}
+export type Items<T> = Page<T>
