@@ -17,9 +17,9 @@ import (
 
 // The shortest and the longest password that is taken, in characters and in bytes, and the longest name, in characters.
 const (
-	minPassword = 10
+	MinPassword = 10
 	maxPassword = 1024
-	maxName     = 100
+	MaxName     = 100
 )
 
 // NewAccount is what makes an account.
@@ -209,8 +209,8 @@ func checkMember(actor Principal, a Account) error {
 		return errs.Refuse("user", errs.LoginShape)
 	case a.Name == "":
 		return errs.Refuse("name", errs.NotEmpty)
-	case utf8.RuneCountInString(a.Name) > maxName || !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl):
-		return errs.Refuse("name", errs.NameLine, maxName)
+	case utf8.RuneCountInString(a.Name) > MaxName || !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl):
+		return errs.Refuse("name", errs.NameLine, MaxName)
 	case !a.Role.Valid():
 		return errs.Refuse("role", errs.NoRole, shorten(string(a.Role), 40))
 	case a.Role == core.RoleResponder && len(a.Division) != 6:
@@ -226,8 +226,8 @@ func checkMember(actor Principal, a Account) error {
 // hash checks a new password and hashes it.
 func (v *Service) hash(ctx context.Context, login, password string) (string, error) {
 	switch {
-	case !utf8.ValidString(password) || utf8.RuneCountInString(password) < minPassword:
-		return "", errs.Refuse("password", errs.PasswordShort, minPassword)
+	case !utf8.ValidString(password) || utf8.RuneCountInString(password) < MinPassword:
+		return "", errs.Refuse("password", errs.PasswordShort, MinPassword)
 	case len(password) > maxPassword:
 		return "", errs.Refuse("password", errs.PasswordLong, maxPassword)
 	case strings.EqualFold(password, login):

@@ -205,8 +205,8 @@ func checkDisplay(actor Principal, n NewDisplay) (Display, error) {
 	switch {
 	case d.Name == "":
 		return d, errs.Refuse("name", errs.NotEmpty)
-	case utf8.RuneCountInString(d.Name) > maxName || !utf8.ValidString(d.Name) || strings.ContainsFunc(d.Name, unicode.IsControl):
-		return d, errs.Refuse("name", errs.NameLine, maxName)
+	case utf8.RuneCountInString(d.Name) > MaxName || !utf8.ValidString(d.Name) || strings.ContainsFunc(d.Name, unicode.IsControl):
+		return d, errs.Refuse("name", errs.NameLine, MaxName)
 	case d.Mode != DisplayReads && d.Mode != DisplayAcknowledges:
 		return d, errs.Refuse("mode", errs.NeitherOf, string(DisplayReads), string(DisplayAcknowledges))
 	case d.Start != StartWall && d.Start != StartPhone:

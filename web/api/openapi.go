@@ -69,7 +69,11 @@ func (s *Server) describe() error {
 		}
 	}
 	maps.Copy(doc.Paths, s.plainPaths())
-	raw, err := json.MarshalIndent(doc, "", "  ")
+	var raw []byte
+	err := withPatterns(components, func() (err error) {
+		raw, err = json.MarshalIndent(doc, "", "  ")
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("api: describe the API: %w", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"onemap/internal/core"
 )
 
-// List is how every list of the API is wrapped.
+// List is a page of a list.
 type List[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty" doc:"More follow: ask again with the parameter before, or after where the list has that, set to this"`
@@ -68,9 +68,14 @@ func byLogin[T any](all []T, in LoginPage, login func(T) string) *body[List[T]] 
 	return pagedFrom(all, in.After, in.Limit, login, func(s string) string { return s })
 }
 
-// list is a list that is whole in one answer: bounded by its nature. It never answers null.
-func list[T any](items []T) *body[List[T]] {
-	return &body[List[T]]{List[T]{Items: orEmpty(items)}}
+// Whole is a list that one answer has whole: it is bounded by its nature.
+type Whole[T any] struct {
+	Items []T `json:"items"`
+}
+
+// list is a whole list. It never answers null.
+func list[T any](items []T) *body[Whole[T]] {
+	return &body[Whole[T]]{Whole[T]{Items: orEmpty(items)}}
 }
 
 func orEmpty[T any](items []T) []T {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"math"
@@ -221,12 +222,15 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // humaProblem turns what huma itself refuses (a body that is no JSON, a member that is not known, a
 // number out of range) into our shape. It is a huma.Transformer: it sees every answer, and leaves
 // all but huma's own errors as they are.
-func humaProblem(_ huma.Context, _ string, v any) (any, error) {
+func humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
 	}
 	status := clientStatus(m.Status)
+	if c, ok := ctx.(statusContext); ok && c.body.broken && m.Status == http.StatusInternalServerError {
+		status, m.Errors = http.StatusBadRequest, []*huma.ErrorDetail{{Location: "body", Message: "its transfer broke off"}}
+	}
 	p := newProblem(kindOfStatus(status), m.Detail)
 	p.Code = errs.Malformed.String()
 	if p.Kind == errs.TooLarge.String() {
@@ -315,13 +319,34 @@ func missingMember(msg string) (string, bool) {
 }
 
 // statusContext is a huma.Context that writes our statuses for huma's.
-type statusContext struct{ humaContext }
+type statusContext struct {
+	humaContext
+	body *readBody
+}
+
+// readBody notes that a body could not be read to its end. huma answers that with a 500, and it is the sender's fault.
+type readBody struct {
+	io.ReadCloser
+	broken bool
+}
+
+// Read reads from the body.
+func (b *readBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.broken = b.broken || (err != nil && !errors.Is(err, io.EOF))
+	return n, err
+}
 
 // humaContext has another name because a huma.Context has a method Context.
 type humaContext huma.Context
 
 // SetStatus writes the status.
-func (c statusContext) SetStatus(code int) { c.humaContext.SetStatus(clientStatus(code)) }
+func (c statusContext) SetStatus(code int) {
+	if code == http.StatusInternalServerError && c.body.broken {
+		code = http.StatusBadRequest
+	}
+	c.humaContext.SetStatus(clientStatus(code))
+}
 
 // Unwrap gives the context beneath, for humago.
 func (c statusContext) Unwrap() huma.Context { return c.humaContext }

@@ -117,7 +117,9 @@ func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
 	need, _ := op.Metadata[needKey].(Need)
 	a.s.handle(Route{Method: op.Method, Path: op.Path, Need: need}, a.s.compressing(func(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, r))
-		h(statusContext{humago.NewContext(op, r, w)})
+		body := &readBody{ReadCloser: r.Body}
+		r.Body = body
+		h(statusContext{humago.NewContext(op, r, w), body})
 	}))
 }
 

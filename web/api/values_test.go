@@ -9,10 +9,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -79,11 +81,12 @@ func bodyNumbers() []string {
 
 // try is one value in the place of one parameter of an operation.
 type try struct {
-	name  string   // the parameter's, as problems write it
-	value string   // as it stands in the address, or JSON
-	in    string   // path, query, header or body
-	place []string // in the body
-	exact bool     // of another type than is taken: the refusal must name the parameter itself
+	name   string   // the parameter's, as problems write it
+	value  string   // as it stands in the address, or JSON
+	in     string   // path, query, header or body
+	place  []string // in the body
+	member string   // of the body, as patterns name it
+	exact  bool     // of another type than is taken: the refusal must name the parameter itself
 }
 
 // sample is a request to an operation that is in order.
@@ -194,9 +197,9 @@ func (w *world) tries(o operationAt) []try {
 		return out
 	}
 	for _, media := range o.RequestBody.Content {
-		for _, place := range places(registry, media.Schema, nil, 0) {
+		for _, place := range places(registry, media.Schema, "", nil, 0) {
 			for _, v := range place.values {
-				out = append(out, try{name: place.name(), value: v, in: "body", place: place.path, exact: otherType(place.kind, v)})
+				out = append(out, try{name: place.name(), value: v, in: "body", place: place.path, member: place.member, exact: otherType(place.kind, v)})
 			}
 		}
 	}
@@ -272,6 +275,7 @@ func resolved(registry huma.Registry, s *huma.Schema) *huma.Schema {
 // place is a member of a body and the JSON values that are tried for it.
 type place struct {
 	path   []string // names of members; "0" is the first item of a list
+	member string   // by schema, as patterns name it
 	kind   string   // the type of its schema
 	values []string
 }
@@ -299,7 +303,10 @@ func (p place) name() string {
 }
 
 // places walks a schema to the depth that the API's bodies have.
-func places(registry huma.Registry, s *huma.Schema, path []string, depth int) []place {
+func places(registry huma.Registry, s *huma.Schema, of string, path []string, depth int) []place {
+	if s.Ref != "" {
+		of = s.Ref[strings.LastIndex(s.Ref, "/")+1:]
+	}
 	s = resolved(registry, s)
 	at := slices.Clone(path)
 	if depth > 7 {
@@ -307,28 +314,28 @@ func places(registry huma.Registry, s *huma.Schema, path []string, depth int) []
 	}
 	switch s.Type {
 	case huma.TypeObject:
-		out := []place{{at, s.Type, []string{"null", "1", `"x"`, "[]", "[1]"}}}
+		out := []place{{at, of, s.Type, []string{"null", "1", `"x"`, "[]", "[1]"}}}
 		for name, member := range s.Properties {
-			out = append(out, places(registry, member, append(at, name), depth+1)...)
+			out = append(out, places(registry, member, of+"."+name, append(at, name), depth+1)...)
 		}
 		if _, open := s.AdditionalProperties.(*huma.Schema); open {
-			out = append(out, place{append(slices.Clone(at), "x\x00y"), "", bodyStrings()}, place{append(slices.Clone(at), "any"), "", slices.Concat(bodyIntegers(), bodyStrings())})
+			out = append(out, place{append(slices.Clone(at), "x\x00y"), "", "", bodyStrings()}, place{append(slices.Clone(at), "any"), "", "", slices.Concat(bodyIntegers(), bodyStrings())})
 		}
 		return out
 	case huma.TypeArray:
-		out := []place{{at, s.Type, []string{"null", "1", `"x"`, "{}", "[]", "[null]", "[" + strings.Repeat("null,", 20_000) + "null]"}}}
-		return append(out, places(registry, s.Items, append(at, "0"), depth+1)...)
+		out := []place{{at, of, s.Type, []string{"null", "1", `"x"`, "{}", "[]", "[null]", "[" + strings.Repeat("null,", 20_000) + "null]"}}}
+		return append(out, places(registry, s.Items, of, append(at, "0"), depth+1)...)
 	case huma.TypeInteger:
-		return []place{{at, s.Type, bodyIntegers()}}
+		return []place{{at, of, s.Type, bodyIntegers()}}
 	case huma.TypeNumber:
-		return []place{{at, s.Type, slices.Concat(bodyIntegers(), bodyNumbers())}}
+		return []place{{at, of, s.Type, slices.Concat(bodyIntegers(), bodyNumbers())}}
 	case huma.TypeString:
 		if s.Format == "date-time" {
-			return []place{{at, s.Type, bodyTimes()}}
+			return []place{{at, of, s.Type, bodyTimes()}}
 		}
-		return []place{{at, s.Type, bodyStrings()}}
+		return []place{{at, of, s.Type, bodyStrings()}}
 	default:
-		return []place{{at, s.Type, slices.Concat(bodyIntegers(), bodyStrings(), bodyNumbers())}}
+		return []place{{at, of, s.Type, slices.Concat(bodyIntegers(), bodyStrings(), bodyNumbers())}}
 	}
 }
 
@@ -424,6 +431,7 @@ func (w *world) check(t *testing.T, what string, one try, a answer) {
 		return
 	}
 	if a.status < 400 {
+		wantPattern(t, what, one)
 		return
 	}
 	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
@@ -436,6 +444,21 @@ func (w *world) check(t *testing.T, what string, one try, a answer) {
 	}
 	if a.status == http.StatusBadRequest && (p.Field == "" || (one.exact && !names(p, one.name))) {
 		t.Errorf("%s: does not name the field: %.300s", what, a.body)
+	}
+}
+
+// wantPattern holds a text that was taken against what the description says of it; spaces around it are not counted.
+func wantPattern(t *testing.T, what string, one try) {
+	t.Helper()
+	p, described := patterns()[one.member]
+	var text string
+	if !described || json.Unmarshal([]byte(one.value), &text) != nil || one.value == "null" {
+		return
+	}
+	text = strings.TrimSpace(text)
+	n := utf8.RuneCountInString(text)
+	if optional := p.min == 0 && text == ""; !optional && p.regexp != "" && !regexp.MustCompile(p.regexp).MatchString(text) || n < p.min || (p.max > 0 && n > p.max) {
+		t.Errorf("%s: it was taken, and %s must be %+v", what, one.member, p)
 	}
 }
 
