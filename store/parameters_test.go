@@ -14,8 +14,10 @@ import (
 // A parameter of a statement with the comparison that it stands in, on either side of a whole number.
 var (
 	parameter = regexp.MustCompile(`\$(\d+)(::\w+)?`)
-	beside    = regexp.MustCompile(`^(\s*(=|<|<=|>|>=|<>|!=|\+|-|\*|/)\s*\d|\s*,\s*\d+\s*\))|^\s+(in|between)\s*\(?\d`)
-	behind    = regexp.MustCompile(`\d\s*(=|<|<=|>|>=|<>|!=|\+|-|\*|/)\s*$`)
+	beside    = regexp.MustCompile(`^\s*((=|<|<=|>|>=|<>|!=|\+|-|\*|/)\s*\d|(in|between)\s*\(?\d)`)
+	behind    = regexp.MustCompile(`(^|[^\w.])\d+\s*(=|<|<=|>|>=|<>|!=|\+|-|\*|/)\s*$`)
+	chosen    = regexp.MustCompile(`(coalesce|nullif|greatest|least)\($`) // and a number as the other argument
+	other     = regexp.MustCompile(`^\s*,\s*\d+\s*\)`)
 )
 
 // untyped names the first parameter of a statement whose type PostgreSQL would take from a whole number beside it: an
@@ -28,7 +30,8 @@ func untyped(sql string) string {
 			continue // PostgreSQL takes the type from where it first meets the parameter
 		}
 		seen[number] = true
-		if !cast && (beside.MatchString(sql[at[1]:]) || behind.MatchString(sql[:at[0]])) {
+		before, after := sql[:at[0]], sql[at[1]:]
+		if !cast && (beside.MatchString(after) || behind.MatchString(before) || chosen.MatchString(before) && other.MatchString(after)) {
 			return "$" + number
 		}
 	}
@@ -45,6 +48,8 @@ func TestUntyped(t *testing.T) {
 		"select coalesce($1, 0)":                   "$1",
 		"select id - $1, nullif($2::bigint, 0)":    "",
 		"limit $1":                                 "",
+		"secret_sha256 = $1":                       "",
+		"st_setsrid(st_makepoint($1, $2), 4326)":   "",
 	} {
 		if got := untyped(sql); got != want {
 			t.Errorf("%s: %q, want %q", sql, got, want)

@@ -186,7 +186,7 @@ func (w *world) page(l pagedList, limit int, cursor string) (items []string, nex
 // The pages of each list, of any length, are the list: each item once, in the same order, to the end.
 func TestPagesAreTheList(t *testing.T) {
 	w := newWorld(t, nil)
-	w.fillLists()
+	w.fillLists("a")
 	paged := map[string]bool{}
 	for _, l := range pagedLists() {
 		paged[strings.Replace(strings.SplitN(l.path, "?", 2)[0], "/shelters/", "/{layer}/", 1)] = true
@@ -221,8 +221,29 @@ func TestPagesAreTheList(t *testing.T) {
 	}
 }
 
+// What is added between two pages moves none: nothing that was there is left out, and nothing comes twice.
+func TestPagesStandStill(t *testing.T) {
+	w := newWorld(t, nil)
+	w.fillLists("a")
+	for i, l := range pagedLists() {
+		all, _ := w.page(l, 500, "")
+		got, cursor := w.page(l, 1, "")
+		w.fillLists(fmt.Sprintf("b%d-", i))
+		for cursor != "" {
+			var items []string
+			items, cursor = w.page(l, 2, cursor)
+			got = append(got, items...)
+		}
+		later := slices.DeleteFunc(slices.Clone(got), func(key string) bool { return slices.Contains(all, key) })
+		before := slices.DeleteFunc(got, func(key string) bool { return slices.Contains(later, key) })
+		if !slices.Equal(before, all) || (l.cursor == "before" && len(later) > 0) {
+			t.Errorf("%s: %v and then %v, want %v", l.path, before, later, all)
+		}
+	}
+}
+
 // fillLists puts enough of everything into the world that each list has several pages.
-func (w *world) fillLists() {
+func (w *world) fillLists(tag string) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	for i := range 4 {
@@ -236,7 +257,7 @@ func (w *world) fillLists() {
 				w.t.Fatalf("%s: %s", path, a.body)
 			}
 		}
-		d, _ := device(w, fmt.Sprintf("n%d", i))
+		d, _ := device(w, fmt.Sprintf("%s%d", tag, i))
 		if a := w.send(steward, http.MethodPost, "/api/v1/devices", d); a.status != http.StatusCreated {
 			w.t.Fatalf("%s", a.body)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"onemap/alerts"
 	"onemap/internal/core"
 )
 
@@ -128,6 +129,12 @@ func samples(w *world) map[string]sample {
 			"thin": map[string]any{"cell": 16, "to_zoom": 9}, "cluster": map[string]any{"cell": 16, "to_zoom": 9},
 		}}, []string{"If-Match", w.version(account, "land")}
 	}}
+	gone, err := w.db.CreateRule(w.t.Context(), alerts.Rule{
+		Name: core.Text{ZH: "雨量", EN: "Rain"}, Type: "rain", Direction: alerts.Above, Origin: core.OriginReal,
+		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: 50, Clear: 40}},
+	}, "test")
+	w.must(err)
+	out["DELETE /api/v1/rules/{id}"] = sample{fmt.Sprintf("/api/v1/rules/%d", gone.ID), with(nil, "If-Match", `"99"`)}
 	made := 0
 	out["POST /api/v1/devices"] = sample{"/api/v1/devices", func(w *world, account string) (any, []string) {
 		made++
