@@ -43,7 +43,6 @@ func patterns() map[string]pattern {
 		"NewDatastream.name":            {regexp: `^[A-Za-z0-9_.-]{1,64}$`},
 		"NewDatastream.type":            {min: 1},
 		"NewSilence.device_id":          {regexp: devicePattern},
-		"NewSilence.type":               {min: 1},
 		"NewSilence.division":           division,
 		"NewSilence.reason":             {min: 1, max: alerts.MaxReason},
 		"RuleInput.datastream_type":     {min: 1},
