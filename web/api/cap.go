@@ -116,9 +116,13 @@ func (s *Server) capFeed(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	here := s.base(r) + "/cap/feed.atom"
+	self := here
+	if r.URL.RawQuery != "" {
+		self += "?" + r.URL.RawQuery
+	}
 	feed := atomFeed{
 		ID: id, Title: s.o.City.Name.ZH + " 监测告警", Updated: atomTime(s.now()), Author: atomAuthor{"onemap"},
-		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: here}},
+		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: self}},
 	}
 	messages, next := cutPage(messages, limit, func(m alerts.Message) string { return m.Identifier })
 	if next != "" {
