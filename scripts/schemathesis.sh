@@ -13,6 +13,8 @@ examples=${1:-30}
 schemathesis=${SCHEMATHESIS:-schemathesis}
 onemap=$(realpath "${ONEMAP:-bin/onemap}")
 base=$(realpath data/base)
+schemathesis=$(command -v "$schemathesis")
+schemathesis=$(realpath -s "$schemathesis")
 dir=$(mktemp -d)
 
 "$onemap" demo --data "$dir/demo" --base-data "$base" --http 127.0.0.1:0 --mqtt 127.0.0.1:0 --scene none >"$dir/log" 2>&1 &
@@ -60,6 +62,7 @@ PYTHON
 
 # What ends the own session is left out: after it every answer would be a 401. /ws is no request and answer.
 failed=0
+cd "$dir" # Schemathesis leaves a folder where it runs
 for role in administrator data_steward city_commander; do
     set -- $(python3 "$dir/prepare.py" "$dir" "$role")
     echo "== $role"

@@ -60,8 +60,10 @@ func (s *Server) describe() error {
 	for _, schema := range components {
 		noNullLists(schema)
 	}
-	if latest := components["Datastream"]; latest != nil {
-		latest.Properties["latest"] = &huma.Schema{AnyOf: []*huma.Schema{{Ref: schemas + "Observation"}, {Type: "null"}}}
+	for _, p := range []struct{ schema, member, of string }{{"Datastream", "latest", "Observation"}, {"Me", "display", "DisplayRef"}} {
+		components[p.schema].Properties[p.member] = &huma.Schema{
+			AnyOf: []*huma.Schema{{Ref: schemas + p.of}, {Type: "null"}}, Description: components[p.schema].Properties[p.member].Description,
+		}
 	}
 	for name, text := range map[string]string{"Layer": "bbox"} {
 		if p := components[name].Properties[text]; p != nil {
