@@ -1786,7 +1786,7 @@ export interface components {
         Me: {
             city: components["schemas"]["City"];
             /** @description The display that is logged in; null: a person is */
-            display: components["schemas"]["DisplayRef"];
+            display: components["schemas"]["DisplayRef"] | null;
             division: string;
             division_name: components["schemas"]["Text"];
             /**
