@@ -368,7 +368,11 @@ type DeskStore interface {
 // CAPStore is what publishing the papers needs.
 type CAPStore interface {
 	MessageByIdentifier(ctx context.Context, s core.Scope, identifier string) (Message, error)
-	CurrentMessages(ctx context.Context, s core.Scope, now time.Time) ([]Message, error) // newest unexpired of each open or just cleared alert
+	// CurrentMessages gives the newest unexpired message of each open or just cleared alert, newest first, at most limit
+	// of them after the message of an identifier (empty: from the newest).
+	CurrentMessages(ctx context.Context, s core.Scope, now time.Time, after string, limit int) ([]Message, error)
+	// Instance is the UUID that the database was made with; it stays with the data, wherever they are moved.
+	Instance(ctx context.Context) (string, error)
 }
 
 // RuleStore is what editing rules needs. Each change writes rule.changed.

@@ -34,7 +34,7 @@ type NewSilence struct {
 
 // SilenceStore is what silences need. Each change writes core.EventSilenceChanged.
 type SilenceStore interface {
-	Silences(ctx context.Context, s core.Scope, current bool, now time.Time) ([]Silence, error)
+	Silences(ctx context.Context, s core.Scope, current bool, now time.Time, p core.Page) ([]Silence, error)
 	// CreateSilence stores it; divisions are those that it concerns, none: the city alone.
 	CreateSilence(ctx context.Context, n Silence, divisions []string) (Silence, error)
 	// EndSilence ends the silence as locked when check lets it; what is over stays as it is.
@@ -64,8 +64,8 @@ func NewSilences(store SilenceStore, log *slog.Logger, clock func() time.Time) *
 
 // List lists the silences that concern the principal's division, newest first; current leaves out those
 // that are over.
-func (v *Silences) List(ctx context.Context, p auth.Principal, current bool) ([]Silence, error) {
-	return v.store.Silences(ctx, p.Scope(), current, v.clock())
+func (v *Silences) List(ctx context.Context, p auth.Principal, current bool, page core.Page) ([]Silence, error) {
+	return v.store.Silences(ctx, p.Scope(), current, v.clock(), page)
 }
 
 // Create makes a silence that the principal owns. Who handles alerts makes one for a device or a division

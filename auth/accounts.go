@@ -14,8 +14,8 @@ import (
 	"onemap/internal/errs"
 )
 
-// maxName is the longest name, in characters.
-const maxName = 100
+// MaxName is the longest name, in characters.
+const MaxName = 100
 
 // NewAccount is what makes an account.
 type NewAccount struct {
@@ -136,11 +136,14 @@ func (c AccountChange) apply(a Account) Account {
 	return a
 }
 
-// Sessions lists the sessions of a login; an empty login, or the own one, is the actor's own. Other
+// newestSessions is how many of an account's sessions are looked through for one.
+const newestSessions = 500
+
+// Sessions lists the sessions of a login, newest first; an empty login, or the own one, is the actor's own. Other
 // people's need PermAccounts.
-func (v *Service) Sessions(ctx context.Context, actor Principal, login string) ([]Session, error) {
+func (v *Service) Sessions(ctx context.Context, actor Principal, login string, p core.Page) ([]Session, error) {
 	if login == "" || login == actor.Login {
-		return v.accounts.Sessions(ctx, actor.AccountID)
+		return v.accounts.Sessions(ctx, actor.AccountID, p)
 	}
 	all, err := v.Accounts(ctx, actor)
 	if err != nil {
@@ -148,7 +151,7 @@ func (v *Service) Sessions(ctx context.Context, actor Principal, login string) (
 	}
 	for _, a := range all {
 		if a.Login == login {
-			return v.accounts.Sessions(ctx, a.ID)
+			return v.accounts.Sessions(ctx, a.ID, p)
 		}
 	}
 	return nil, errs.New(errs.NotFound, "there is no account %q", login)
@@ -180,7 +183,7 @@ func (v *Service) ownerOf(ctx context.Context, actor Principal, id int64) (int64
 		}
 	}
 	for _, owner := range owners {
-		sessions, err := v.accounts.Sessions(ctx, owner)
+		sessions, err := v.accounts.Sessions(ctx, owner, core.Page{Limit: newestSessions})
 		if err != nil {
 			return 0, errs.Wrap(errs.KindOf(err), err, "the sessions cannot be read now")
 		}
@@ -217,8 +220,8 @@ func checkMember(actor Principal, a Account) error {
 		return errs.Refuse("user", errs.LoginShape)
 	case a.Name == "":
 		return errs.Refuse("name", errs.NotEmpty)
-	case utf8.RuneCountInString(a.Name) > maxName || !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl):
-		return errs.Refuse("name", errs.NameLine, maxName)
+	case utf8.RuneCountInString(a.Name) > MaxName || !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl):
+		return errs.Refuse("name", errs.NameLine, MaxName)
 	case !a.Role.Valid():
 		return errs.Refuse("role", errs.NoRole, shorten(string(a.Role), 40))
 	case a.Role == core.RoleResponder && len(a.Division) != 6:

@@ -94,5 +94,5 @@ type AccountStore interface {
 	Accounts(ctx context.Context) ([]Account, error)
 	CreateAccount(ctx context.Context, a Account, passwordHash, actor string) (Account, error) // errs.Conflict when the login is taken
 	UpdateAccount(ctx context.Context, a Account, passwordHash string, ifVersion int64, actor string) (Account, error)
-	Sessions(ctx context.Context, accountID int64) ([]Session, error)
+	Sessions(ctx context.Context, accountID int64, p core.Page) ([]Session, error) // newest first
 }

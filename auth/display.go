@@ -72,7 +72,9 @@ type NewDisplay struct {
 
 // DisplayStore is what displays need kept. Link tokens never reach it, only their SHA-256.
 type DisplayStore interface {
-	Displays(ctx context.Context) ([]Display, error)
+	Displays(ctx context.Context, s core.Scope, p core.Page) ([]Display, error) // newest first
+	// DisplayByID returns a display; errs.NotFound when there is none.
+	DisplayByID(ctx context.Context, id int64) (Display, error)
 	// CreateDisplay stores a display with its account; errs.Conflict when a display in use has the name.
 	CreateDisplay(ctx context.Context, d Display, linkSHA256 []byte, actor string) (Display, error)
 	// RenewLink replaces the link of a display; errs.NotFound when there is none, or it is revoked.
@@ -90,21 +92,12 @@ type DisplayStore interface {
 const linkTTL = 72 * time.Hour
 
 // Displays lists the displays of the actor's scope, the newest first. Without PermAccounts it is errs.Forbidden.
-func (v *Service) Displays(ctx context.Context, actor Principal) ([]Display, error) {
+func (v *Service) Displays(ctx context.Context, actor Principal, p core.Page) ([]Display, error) {
 	if err := mayManage(actor); err != nil {
 		return nil, err
 	}
-	all, err := v.displays.Displays(ctx)
-	if err != nil {
-		return nil, errs.Wrap(errs.KindOf(err), err, "the displays cannot be read now")
-	}
-	var mine []Display
-	for _, d := range all {
-		if actor.Scope().Covers(d.Division) {
-			mine = append(mine, d)
-		}
-	}
-	return mine, nil
+	all, err := v.displays.Displays(ctx, actor.Scope(), p)
+	return all, errs.Wrap(errs.KindOf(err), err, "the displays cannot be read now")
 }
 
 // CreateDisplay makes a display in the actor's scope, and its link's token, which is given once. It returns
@@ -193,16 +186,16 @@ func (v *Service) guess(ctx context.Context, remote netip.Addr, try func() error
 
 // ownDisplay is the error for who may not manage the display.
 func (v *Service) ownDisplay(ctx context.Context, actor Principal, id int64) error {
-	mine, err := v.Displays(ctx, actor)
-	if err != nil {
+	if err := mayManage(actor); err != nil {
 		return err
 	}
-	for _, d := range mine {
-		if d.ID == id {
-			return nil
-		}
+	d, err := v.displays.DisplayByID(ctx, id)
+	switch {
+	case errs.Is(err, errs.NotFound) || (err == nil && !actor.Scope().Covers(d.Division)):
+		return errs.New(errs.NotFound, "there is no display %d", id)
+	default:
+		return errs.Wrap(errs.KindOf(err), err, "the display cannot be read now")
 	}
-	return errs.New(errs.NotFound, "there is no display %d", id)
 }
 
 func checkDisplay(actor Principal, n NewDisplay) (Display, error) {
@@ -215,8 +208,8 @@ func checkDisplay(actor Principal, n NewDisplay) (Display, error) {
 	switch {
 	case d.Name == "":
 		return d, errs.Refuse("name", errs.NotEmpty)
-	case utf8.RuneCountInString(d.Name) > maxName || !utf8.ValidString(d.Name) || strings.ContainsFunc(d.Name, unicode.IsControl):
-		return d, errs.Refuse("name", errs.NameLine, maxName)
+	case utf8.RuneCountInString(d.Name) > MaxName || !utf8.ValidString(d.Name) || strings.ContainsFunc(d.Name, unicode.IsControl):
+		return d, errs.Refuse("name", errs.NameLine, MaxName)
 	case d.Mode != DisplayReads && d.Mode != DisplayAcknowledges:
 		return d, errs.Refuse("mode", errs.NeitherOf, string(DisplayReads), string(DisplayAcknowledges))
 	case d.Start != StartWall && d.Start != StartPhone:

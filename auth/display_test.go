@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/core"
 	"onemap/internal/errs"
 )
 
@@ -89,10 +90,10 @@ func TestDisplayIsManagedInItsScope(t *testing.T) {
 	v, _, _ := newService(t, Options{})
 	d, _ := newDisplay(t, v, DisplayReads)
 	_, commander := open(t, v)
-	if _, err := v.Displays(t.Context(), commander); !errs.Is(err, errs.Forbidden) {
+	if _, err := v.Displays(t.Context(), commander, core.Page{}); !errs.Is(err, errs.Forbidden) {
 		t.Errorf("a commander lists displays: %v", err)
 	}
-	if all, err := v.Displays(t.Context(), admin("370602")); err != nil || len(all) != 0 {
+	if all, err := v.Displays(t.Context(), admin("370602"), core.Page{}); err != nil || len(all) != 0 {
 		t.Errorf("a county's administrator sees %v, %v", all, err)
 	}
 	if err := v.RevokeDisplay(t.Context(), admin("370602"), d.ID); !errs.Is(err, errs.NotFound) {

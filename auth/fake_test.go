@@ -266,7 +266,7 @@ func (m *memory) UpdateAccount(_ context.Context, a Account, hash string, ifVers
 	return a, nil
 }
 
-func (m *memory) Sessions(_ context.Context, account int64) ([]Session, error) {
+func (m *memory) Sessions(_ context.Context, account int64, _ core.Page) ([]Session, error) {
 	leave, err := m.enter()
 	if err != nil {
 		return nil, err
@@ -322,13 +322,27 @@ func (m *memory) SessionByID(_ context.Context, id int64) (Session, Account, err
 }
 
 // The displays of the store: the one kept in memory is made and claimed by its link.
-func (m *memory) Displays(context.Context) ([]Display, error) {
+func (m *memory) Displays(_ context.Context, s core.Scope, _ core.Page) ([]Display, error) {
 	leave, err := m.enter()
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return slices.Clone(m.displays), nil
+	return slices.DeleteFunc(slices.Clone(m.displays), func(d Display) bool { return !s.Covers(d.Division) }), nil
+}
+
+func (m *memory) DisplayByID(_ context.Context, id int64) (Display, error) {
+	leave, err := m.enter()
+	if err != nil {
+		return Display{}, err
+	}
+	defer leave()
+	for _, d := range m.displays {
+		if d.ID == id {
+			return d, nil
+		}
+	}
+	return Display{}, errs.New(errs.NotFound, "there is no such display")
 }
 
 func (m *memory) CreateDisplay(_ context.Context, d Display, link []byte, _ string) (Display, error) {

@@ -14,7 +14,7 @@ import (
 
 // The shortest and the longest password that is taken, in characters and in bytes.
 const (
-	minPassword = 10
+	MinPassword = 10
 	maxPassword = 1024
 )
 
@@ -108,8 +108,8 @@ func (v *Service) confirm(ctx context.Context, p Principal, c PasswordChange) (h
 // checkPassword holds a new password of an account against the rules.
 func checkPassword(field, login, password string) error {
 	switch {
-	case !utf8.ValidString(password) || utf8.RuneCountInString(password) < minPassword:
-		return errs.Refuse(field, errs.PasswordShort, minPassword)
+	case !utf8.ValidString(password) || utf8.RuneCountInString(password) < MinPassword:
+		return errs.Refuse(field, errs.PasswordShort, MinPassword)
 	case len(password) > maxPassword:
 		return errs.Refuse(field, errs.PasswordLong, maxPassword)
 	case strings.EqualFold(password, login):

@@ -241,17 +241,17 @@ func TestSessionsOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := v.Sessions(t.Context(), p, "")
+	own, err := v.Sessions(t.Context(), p, "", core.Page{})
 	if err != nil || len(own) != 1 || own[0].Login != "commander" {
 		t.Errorf("own sessions: %+v, %v", own, err)
 	}
-	if _, err := v.Sessions(t.Context(), p, "r370602"); !errs.Is(err, errs.Forbidden) {
+	if _, err := v.Sessions(t.Context(), p, "r370602", core.Page{}); !errs.Is(err, errs.Forbidden) {
 		t.Errorf("a commander reads another's sessions: %v", err)
 	}
 	if err := v.RevokeSession(t.Context(), p, r.SessionID); !errs.Is(err, errs.NotFound) {
 		t.Errorf("a commander ends another's session: %v", err)
 	}
-	if _, err := v.Sessions(t.Context(), admin("370614"), "r370602"); !errs.Is(err, errs.NotFound) {
+	if _, err := v.Sessions(t.Context(), admin("370614"), "r370602", core.Page{}); !errs.Is(err, errs.NotFound) {
 		t.Errorf("an administrator of another county: %v", err)
 	}
 	if err := v.RevokeSession(t.Context(), admin("370614"), r.SessionID); !errs.Is(err, errs.NotFound) {

@@ -278,7 +278,10 @@ type Snapshot struct {
 
 // DeskStore is what looking at devices needs, in a scope.
 type DeskStore interface {
-	Devices(ctx context.Context, s core.Scope) (Snapshot, error)
+	// Devices gives the devices with ids after the given one, at most limit of them by id; 0 is all.
+	Devices(ctx context.Context, s core.Scope, after string, limit int) (Snapshot, error)
+	// DatastreamType gives the code of a datastream's type; errs.NotFound when the scope does not cover its device.
+	DatastreamType(ctx context.Context, s core.Scope, id int64) (string, error)
 	Device(ctx context.Context, s core.Scope, id string) (Device, error)
 	// Observations gives at most limit of a datastream's readings in [from, to), newest first when
 	// there are more, returned in time order. more says that older ones were left out.

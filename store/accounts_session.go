@@ -15,9 +15,6 @@ import (
 
 var _ auth.Store = (*DB)(nil)
 
-// maxSessions bounds a list of sessions.
-const maxSessions = 500
-
 // CredentialsByLogin gives an account with its hash; errs.NotFound.
 func (db *DB) CredentialsByLogin(ctx context.Context, login string) (auth.Credentials, error) {
 	var c auth.Credentials
@@ -71,10 +68,11 @@ func (db *DB) TouchSession(ctx context.Context, id int64, at, expires time.Time)
 
 // Sessions lists an account's sessions, or with 0 everybody's, newest first: the current ones, and
 // those that ended and have not been pruned.
-func (db *DB) Sessions(ctx context.Context, accountID int64) ([]auth.Session, error) {
+func (db *DB) Sessions(ctx context.Context, accountID int64, p core.Page) ([]auth.Session, error) {
 	rows, err := db.pool.Query(ctx, `
 		select `+sessionColumns+` from session s join account p on p.id = s.account_id
-		where $1::bigint = 0 or s.account_id = $1 order by s.id desc limit $2`, accountID, maxSessions)
+		where ($1::bigint = 0 or s.account_id = $1) and ($2::bigint <= 0 or s.id < $2) order by s.id desc limit $3`,
+		accountID, p.Before, pageLimit(p.Limit))
 	if err != nil {
 		return nil, mapErr(err, "list sessions")
 	}

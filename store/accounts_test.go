@@ -55,7 +55,7 @@ func TestSessionsAndTheirEnd(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if all, err := db.Sessions(t.Context(), acc.ID); err != nil || len(all) != 2 || all[0].RevokedAt == nil || all[1].RevokedAt == nil {
+	if all, err := db.Sessions(t.Context(), acc.ID, core.Page{}); err != nil || len(all) != 2 || all[0].RevokedAt == nil || all[1].RevokedAt == nil {
 		t.Errorf("sessions: %+v, %v", all, err)
 	}
 	if got := revocations(t, db); !cmp.Equal(got, []int64{one, two}) {

@@ -51,10 +51,14 @@ func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, 
 	return a, mapErr(err, "read the alert")
 }
 
-// History gives the alert's audit rows in their order. The caller has checked the scope.
+// maxHistory bounds what is read of one alert's history, and of its messages.
+const maxHistory = 1000
+
+// History gives the alert's audit rows in their order; the newest 1,000. The caller has checked the scope.
 func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
 	rows, err := db.pool.Query(ctx, `
-		select id, at, actor, division_code, step, before, after, note, level from alert_audit where alert_id = $1 order by id`, id)
+		select id, at, actor, division_code, step, before, after, note, level from (
+			select * from alert_audit where alert_id = $1 order by id desc limit $2) h order by id`, id, maxHistory)
 	if err != nil {
 		return nil, mapErr(err, "read the alert's history")
 	}
@@ -62,9 +66,11 @@ func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
 	return history, mapErr(err, "read the alert's history")
 }
 
-// Messages gives the alert's CAP messages, oldest first. The caller has checked the scope.
+// Messages gives the alert's CAP messages, oldest first; the newest 1,000. The caller has checked the scope.
 func (db *DB) Messages(ctx context.Context, id int64) ([]alerts.Message, error) {
-	return db.messages(ctx, `where alert_id = $1 order by sent, identifier`, id)
+	return db.messages(ctx, `where m.identifier in (
+		select n.identifier from cap_message n where n.alert_id = $1 order by n.sent desc, n.identifier desc limit $2)
+		order by sent, identifier`, id, maxHistory)
 }
 
 // messages reads CAP messages m by what follows in the statement.
@@ -92,12 +98,15 @@ func (db *DB) MessageByIdentifier(ctx context.Context, s core.Scope, identifier 
 }
 
 // CurrentMessages gives the newest message of each of the scope's alerts, unless it has expired:
-// of an alert that has cleared, its all-clear. Newest first.
-func (db *DB) CurrentMessages(ctx context.Context, s core.Scope, now time.Time) ([]alerts.Message, error) {
+// of an alert that has cleared, its all-clear. Newest first, at most limit, after the message of an identifier (empty:
+// from the newest).
+func (db *DB) CurrentMessages(ctx context.Context, s core.Scope, now time.Time, after string, limit int) ([]alerts.Message, error) {
 	return db.messages(ctx, `join alert a on a.id = m.alert_id
 		where `+alertVisible+` and m.expires > $2
 			and not exists (select from cap_message n where n.alert_id = m.alert_id and (n.sent, n.identifier) > (m.sent, m.identifier))
-		order by m.sent desc, m.identifier`, s.Division, now)
+			and ($3 = '' or exists (
+				select from cap_message b where b.identifier = $3 and (m.sent < b.sent or (m.sent = b.sent and m.identifier > b.identifier))))
+		order by m.sent desc, m.identifier limit $4`, s.Division, now, cleanText(after), pageLimit(limit))
 }
 
 // handlingEvent is the event that each handling step writes.

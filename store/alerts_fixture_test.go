@@ -116,7 +116,7 @@ func checkAlerts(t *testing.T, db *store.DB, s core.Scope, all, visible []int64)
 	if !slices.Equal(got, visible) {
 		t.Errorf("alerts %v, want %v", got, visible)
 	}
-	msgs, err := db.CurrentMessages(t.Context(), s, noon)
+	msgs, err := db.CurrentMessages(t.Context(), s, noon, "", 100)
 	if err != nil || len(msgs) != len(visible) {
 		t.Errorf("%d messages, %v; want %d", len(msgs), err, len(visible))
 	}

@@ -160,7 +160,7 @@ func TestCurrentMessages(t *testing.T) {
 	apply(t, db, issued(rule, ids, 1, core.Red))
 	apply(t, db, cleared(a, noon.Add(time.Minute)))
 	current := func(s core.Scope, after time.Duration) (ids []string) {
-		msgs, err := db.CurrentMessages(t.Context(), s, noon.Add(after))
+		msgs, err := db.CurrentMessages(t.Context(), s, noon.Add(after), "", 100)
 		if err != nil {
 			t.Fatal(err)
 		}

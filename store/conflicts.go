@@ -30,7 +30,7 @@ func (db *DB) conflicts(ctx context.Context, also string, s core.Scope, datastre
 			select c.*, s.device_id, s.name, d.division_code, t.retention
 			from observation_conflict c
 			join datastream s on s.id = c.datastream_id join device d on d.id = s.device_id join datastream_type t on t.code = s.type
-			where scope_covers($1, d.division_code) and ($2 = 0 or c.datastream_id = $2) and ($3::bigint <= 0 or c.id < $3)`+also+`
+			where scope_covers($1, d.division_code) and ($2::bigint = 0 or c.datastream_id = $2) and ($3::bigint <= 0 or c.id < $3)`+also+`
 			order by c.id desc limit $4
 		) c
 		left join observation o on (o.retention, o.datastream_id, o.ts) = (c.retention, c.datastream_id, c.ts)

@@ -156,6 +156,12 @@ func (db *DB) Epoch(ctx context.Context) (e string, err error) {
 	return e, mapErr(err, "read the database's epoch")
 }
 
+// Instance is the UUID that the database was made with; it stays with the data, wherever they are moved.
+func (db *DB) Instance(ctx context.Context) (id string, err error) {
+	err = db.pool.QueryRow(ctx, "select id::text from instance").Scan(&id)
+	return id, mapErr(err, "read the database's identity")
+}
+
 // appendEvent writes a row of the event log and gives its seq. Call it last in the transaction: it
 // takes the log's lock, which is held to the commit. At and Seq of e are not used.
 func appendEvent(ctx context.Context, tx pgx.Tx, e core.Event) (int64, error) {

@@ -18,9 +18,10 @@ var _ sensors.DeskStore = (*DB)(nil)
 // maxObservations bounds one answer of Observations.
 const maxObservations = 50_000
 
-// Devices gives the scope's devices as one state of the database: with the latest readings, the
-// level of each, and the numbers up to which the event log and the batches are in it.
-func (db *DB) Devices(ctx context.Context, s core.Scope) (sensors.Snapshot, error) {
+// Devices gives the scope's devices with ids after the given one, at most limit of them by id (0: all), as one state
+// of the database: with the latest readings, the level of each, and the numbers up to which the event log and the
+// batches are in it.
+func (db *DB) Devices(ctx context.Context, s core.Scope, after string, limit int) (sensors.Snapshot, error) {
 	var snap sensors.Snapshot
 	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
 		if snap.Epoch, snap.Head, err = eventHeadOf(ctx, tx); err != nil {
@@ -29,7 +30,7 @@ func (db *DB) Devices(ctx context.Context, s core.Scope) (sensors.Snapshot, erro
 		if snap.Batch, err = headBatchOf(ctx, tx); err != nil {
 			return err
 		}
-		snap.Devices, err = devicesOf(ctx, tx, s, "")
+		snap.Devices, err = devicesOf(ctx, tx, s, `d.id > $2 order by d.id limit nullif($3::bigint, 0)`, cleanText(after), limit)
 		return err
 	})
 	return snap, mapErr(err, "list devices")
@@ -42,7 +43,7 @@ func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Devi
 	}
 	var found []sensors.Device
 	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
-		found, err = devicesOf(ctx, tx, s, cleanText(id))
+		found, err = devicesOf(ctx, tx, s, `d.id = $2`, cleanText(id))
 		return err
 	})
 	if err != nil {
@@ -54,12 +55,12 @@ func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Devi
 	return found[0], nil
 }
 
-// devicesOf reads the devices that the scope covers, or only one of them.
-func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, only string) ([]sensors.Device, error) {
+// devicesOf reads those devices that the scope covers and a condition holds for; its arguments begin at $2.
+func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, which string, args ...any) ([]sensors.Device, error) {
 	rows, err := tx.Query(ctx, `
 		select `+deviceColumns+`, coalesce(encode(d.cert_sha256, 'hex'), ''),
 			coalesce((select min(a.level) from alert a where a.device_id = d.id and a.detection <> 'cleared'), 0)
-		from device d`+devicePresence+` where scope_covers($1, d.division_code) and ($2 = '' or d.id = $2) order by d.id`, s.Division, only)
+		from device d`+devicePresence+` where scope_covers($1, d.division_code) and `+which, append([]any{s.Division}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -72,22 +73,23 @@ func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, only string) ([]sen
 		return nil, err
 	}
 	byID := make(map[string]*sensors.Device, len(devices))
+	ids := make([]string, len(devices))
 	for i := range devices {
-		byID[devices[i].ID] = &devices[i]
+		ids[i] = devices[i].ID
+		byID[ids[i]] = &devices[i]
 	}
-	if err := attachStreams(ctx, tx, byID, only, s.Division); err != nil {
+	if err := attachStreams(ctx, tx, byID, ids); err != nil {
 		return nil, err
 	}
-	return devices, attachLatest(ctx, tx, byID, only, s.Division)
+	return devices, attachLatest(ctx, tx, byID, ids)
 }
 
 // attachLatest gives each datastream its newest reading, and moves the device's last-seen time on,
 // which the table keeps less exactly.
-func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, only, division string) error {
+func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, ids []string) error {
 	rows, err := tx.Query(ctx, `
 		select s.device_id, l.datastream_id, l.ts, l.value, l.qc, l.time_source, l.received_at
-		from latest l join datastream s on s.id = l.datastream_id join device d on d.id = s.device_id
-		where scope_covers($1, d.division_code) and ($2 = '' or d.id = $2)`, division, only)
+		from latest l join datastream s on s.id = l.datastream_id where s.device_id = any($1)`, ids)
 	if err != nil {
 		return err
 	}
@@ -110,6 +112,14 @@ func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devic
 		return nil
 	})
 	return err
+}
+
+// DatastreamType gives the code of a datastream's type; errs.NotFound when the scope does not cover its device.
+func (db *DB) DatastreamType(ctx context.Context, s core.Scope, id int64) (code string, err error) {
+	err = db.pool.QueryRow(ctx, `
+		select s.type from datastream s join device d on d.id = s.device_id where s.id = $2 and scope_covers($1, d.division_code)`,
+		s.Division, id).Scan(&code)
+	return code, mapErr(err, "there is no such datastream")
 }
 
 // Observations gives at most limit of a datastream's readings in [from, to), the newest when there
@@ -158,12 +168,15 @@ func (db *DB) Quarantine(ctx context.Context, p core.Page) ([]sensors.Quarantine
 	return qs, mapErr(err, "list the quarantine")
 }
 
-// pageLimit is the length of a page: 100 when nothing was said, 1,000 at most.
+// maxPage is the longest page of a list; callers ask for one more, to know whether another page follows.
+const maxPage = 1001
+
+// pageLimit is the length of a page: 100 when nothing was said.
 func pageLimit(limit int) int {
 	if limit <= 0 {
 		return 100
 	}
-	return min(limit, 1000)
+	return min(limit, maxPage)
 }
 
 // jsonBytes encodes v for a jsonb column.

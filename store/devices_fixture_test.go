@@ -76,7 +76,7 @@ func fillCity(t testing.TB, db *store.DB, n int) {
 // streamsOf gives the datastreams' ids: of each device its level, then its rain.
 func streamsOf(t testing.TB, db *store.DB) []int64 {
 	t.Helper()
-	snap, err := db.Devices(t.Context(), city)
+	snap, err := db.Devices(t.Context(), city, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func TestScopesOfReads(t *testing.T) {
 	for _, tt := range tests {
 		t.Run("scope "+tt.division, func(t *testing.T) {
 			s := core.Scope{Division: tt.division, Role: core.RoleObserver}
-			snap, err := db.Devices(t.Context(), s)
+			snap, err := db.Devices(t.Context(), s, "", 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestSnapshotNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap, err := db.Devices(t.Context(), city)
+	snap, err := db.Devices(t.Context(), city, "", 0)
 	if err != nil || snap.Epoch != epoch || snap.Head != head || snap.Batch.Seq != res.Seq || epoch == "" || head.Seq == 0 || head.ID == "" || snap.Batch.ID == "" {
 		t.Errorf("snapshot of %q at %v and %v, %v; want %q at %v and %d", snap.Epoch, snap.Head, snap.Batch, err, epoch, head, res.Seq)
 	}

@@ -54,10 +54,17 @@ func displayOf(ctx context.Context, q querier, where string, args ...any) (auth.
 	return all[0], nil
 }
 
-// Displays lists every display, the newest first; at most 1,000.
-func (db *DB) Displays(ctx context.Context) ([]auth.Display, error) {
-	all, err := displaysOf(ctx, db.pool, "order by d.id desc limit 1000")
+// Displays lists the displays of the scope, the newest first.
+func (db *DB) Displays(ctx context.Context, s core.Scope, p core.Page) ([]auth.Display, error) {
+	all, err := displaysOf(ctx, db.pool, `where scope_covers($2, p.division_code) and ($3::bigint <= 0 or d.id < $3) order by d.id desc limit $4`,
+		s.Division, p.Before, pageLimit(p.Limit))
 	return all, mapErr(err, "list displays")
+}
+
+// DisplayByID gives a display; errs.NotFound when there is none.
+func (db *DB) DisplayByID(ctx context.Context, id int64) (auth.Display, error) {
+	d, err := displayOf(ctx, db.pool, "where d.id = $2", id)
+	return d, mapErr(err, "read the display")
 }
 
 // displayLogin is the account's login of a display: what the history of an alert calls it.

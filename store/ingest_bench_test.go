@@ -34,7 +34,7 @@ func BenchmarkDevices(b *testing.B) {
 		commit(b, db, reading(id, 0, 1))
 	}
 	for b.Loop() {
-		if _, err := db.Devices(b.Context(), city); err != nil {
+		if _, err := db.Devices(b.Context(), city, "", 0); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -40,7 +40,7 @@ func newScene(t testing.TB, devices int) *scene {
 
 func (s *scene) snapshot() []sensors.Device {
 	s.t.Helper()
-	snap, err := s.db.Devices(s.t.Context(), city)
+	snap, err := s.db.Devices(s.t.Context(), city, "", 0)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, err
 		for i := range out {
 			byID[out[i].ID] = &out[i].Device
 		}
-		if err := attachStreams(ctx, tx, byID, "", ""); err != nil {
+		if err := attachStreams(ctx, tx, byID, nil); err != nil {
 			return err
 		}
 		return attachNewest(ctx, tx, out)
@@ -177,14 +177,12 @@ func hazardTargets(h *sensors.HazardType) []any {
 	}
 }
 
-// attachStreams gives each device its datastreams. With only a device's id it reads that one's, with
-// a scope's division those below it, with neither all.
-func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, only, division string) error {
+// attachStreams gives each device its datastreams. It reads those of the devices of the ids; nil is all.
+func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, ids []string) error {
 	rows, err := tx.Query(ctx, `
-		select `+streamColumns+` from datastream s join device d on d.id = s.device_id
-		join datastream_type t on t.code = s.type`+streamSilence+`
-		where ($1 = '' or d.id = $1) and ($2 = '' or scope_covers($2, d.division_code))
-		order by s.device_id, s.id`, only, division)
+		select `+streamColumns+` from datastream s join datastream_type t on t.code = s.type`+streamSilence+`
+		where $1::text[] is null or s.device_id = any($1)
+		order by s.device_id, s.id`, ids)
 	if err != nil {
 		return err
 	}

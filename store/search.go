@@ -65,7 +65,7 @@ const searchSQL = `
 				select bool_and(f.search like w.pattern or a.body->>'hazard' = any(string_to_array(w.hazards, ' '))) from unnest($5::text[], $7::text[]) w(pattern, hazards)
 			)) and ` + alertVisible + `
 				and (a.detection <> 'cleared' or a.handling <> 'closed' or a.id > (select coalesce(max(id), 0) - $9 from alert) or a.id = $8)
-			order by 2, named, a.id desc limit greatest($6 / 3, 4)
+			order by 2, named, a.id desc limit greatest($6::bigint / 3, 4)
 		) alerts
 		union all
 		select 'device', 3, '', f.id, f.name_zh, f.name_en, f.division_code,

@@ -15,9 +15,6 @@ import (
 
 var _ alerts.SilenceStore = (*DB)(nil)
 
-// maxSilences is the length of a list of silences.
-const maxSilences = 1000
-
 const silenceColumns = `n.id, n.kind, n.device_id, n.type, n.division_code, n.level, n.reason, n.owner, n.owner_name,
 	n.starts, n.ends, n.created_at, n.ended_at, n.ended_by`
 
@@ -28,11 +25,11 @@ func errNoSilence(id int64) error { return errs.Coded(errs.NotFound, "", errs.No
 
 // Silences lists the silences that concern the scope, newest first; current leaves out those that are over
 // at the time given.
-func (db *DB) Silences(ctx context.Context, s core.Scope, current bool, now time.Time) ([]alerts.Silence, error) {
+func (db *DB) Silences(ctx context.Context, s core.Scope, current bool, now time.Time, p core.Page) ([]alerts.Silence, error) {
 	rows, err := db.pool.Query(ctx, `
 		select `+silenceColumns+` from silence n
-		where `+silenceVisible+` and (not $2 or (n.ended_at is null and n.ends > $3)) order by n.id desc limit $4`,
-		s.Division, current, now, maxSilences)
+		where `+silenceVisible+` and (not $2 or (n.ended_at is null and n.ends > $3))
+			and ($4::bigint <= 0 or n.id < $4) order by n.id desc limit $5`, s.Division, current, now, p.Before, pageLimit(p.Limit))
 	if err != nil {
 		return nil, mapErr(err, "list silences")
 	}

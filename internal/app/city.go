@@ -71,7 +71,7 @@ func (a *App) describeCity(ctx context.Context) (api.City, bool, error) {
 	city.BBox = []float64{bound.Min[0], bound.Min[1], bound.Max[0], bound.Max[1]}
 	city.Center = []float64{center[0], center[1]}
 
-	devices, err := a.db.Devices(ctx, a.cityScope())
+	devices, err := a.db.Devices(ctx, a.cityScope(), "", 0)
 	if err != nil {
 		return city, false, fmt.Errorf("read the devices: %w", err)
 	}

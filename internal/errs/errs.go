@@ -16,16 +16,17 @@ type Kind uint8
 
 // The kinds. The zero value is Internal: what nobody classified is our fault, not the caller's.
 const (
-	Internal        Kind = iota // a defect or an unforeseen failure of ours
-	Invalid                     // the input is wrong; Error.Field names what
-	NotFound                    // no such thing, or none that the caller may know of
-	Conflict                    // the thing is not in the state that the request needs
-	Precondition                // If-Match does not hold: somebody else was faster
-	Unauthenticated             // no valid session
-	Forbidden                   // a valid session that may not do this
-	TooMany                     // slow down; Error.RetryAfter says how long
-	TooLarge                    // the input is larger than is accepted
-	Unavailable                 // a part is away; trying again later is right
+	Internal            Kind = iota // a defect or an unforeseen failure of ours
+	Invalid                         // the input is wrong; Error.Field names what
+	NotFound                        // no such thing, or none that the caller may know of
+	Conflict                        // the thing is not in the state that the request needs
+	Precondition                    // If-Match does not hold: somebody else was faster
+	PreconditionMissing             // there is no If-Match, and the change needs one
+	Unauthenticated                 // no valid session
+	Forbidden                       // a valid session that may not do this
+	TooMany                         // slow down; Error.RetryAfter says how long
+	TooLarge                        // the input is larger than is accepted
+	Unavailable                     // a part is away; trying again later is right
 )
 
 // Kinds lists every kind, so that a table over them can be tested for completeness.
@@ -50,6 +51,8 @@ func (k Kind) String() string {
 		return "conflict"
 	case Precondition:
 		return "precondition"
+	case PreconditionMissing:
+		return "precondition-missing"
 	case Unauthenticated:
 		return "unauthenticated"
 	case Forbidden:

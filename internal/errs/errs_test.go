@@ -49,7 +49,7 @@ func TestEveryKindHasAName(t *testing.T) {
 		}
 		seen[k.String()] = true
 	}
-	if len(seen) != 10 || !strings.HasPrefix(errs.Kind(99).String(), "kind(") {
+	if len(seen) != 11 || !strings.HasPrefix(errs.Kind(99).String(), "kind(") {
 		t.Errorf("%d kinds", len(seen))
 	}
 }

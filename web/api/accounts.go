@@ -36,6 +36,8 @@ type changeAccountInput struct {
 }
 
 type assigneesInput struct {
+	LoginPage
+
 	Alert int64 `query:"alert" minimum:"0" doc:"The alert to assign; without it, everybody of the own division who handles alerts"`
 }
 
@@ -50,7 +52,7 @@ type failedLoginsInput struct {
 
 func (in *failedLoginsInput) filter() auth.FailedLoginFilter {
 	f := auth.FailedLoginFilter{
-		Page: core.Page{Limit: in.Limit, Before: in.Before}, User: in.User, Remote: in.Remote, Reason: auth.FailureReason(in.Reason),
+		Page: core.Page{Limit: in.Limit + 1, Before: in.Before}, User: in.User, Remote: in.Remote, Reason: auth.FailureReason(in.Reason),
 	}
 	if in.Account != "" {
 		f.Known = new(in.Account == "known")
@@ -60,19 +62,19 @@ func (in *failedLoginsInput) filter() auth.FailedLoginFilter {
 
 func (s *Server) accountRoutes() {
 	register(s, needAccounts, op(http.MethodGet, "/api/v1/accounts", "listAccounts", "The accounts of the own division and below"),
-		func(ctx context.Context, p auth.Principal, _ *none) (*body[List[auth.Account]], error) {
+		func(ctx context.Context, p auth.Principal, in *LoginPage) (*body[List[auth.Account]], error) {
 			all, err := s.o.Accounts.Accounts(ctx, p)
-			return list(all), err
+			return byLogin(all, *in, func(a auth.Account) string { return a.Login }), err
 		})
-	register(s, needAccounts, created(op(http.MethodPost, "/api/v1/accounts", "createAccount", "Make an account")),
+	register(s, needAccounts, may(created(op(http.MethodPost, "/api/v1/accounts", "createAccount", "Make an account")), http.StatusConflict, http.StatusTooManyRequests),
 		func(ctx context.Context, p auth.Principal, in *createAccountInput) (*tagged[auth.Account], error) {
 			a, err := s.o.Accounts.CreateAccount(ctx, p, auth.NewAccount{
 				Login: in.Body.User, Name: in.Body.Name, Role: in.Body.Role, Division: in.Body.Division, Password: in.Body.Password,
 			})
 			return &tagged[auth.Account]{etag(a.Version), a}, err
 		})
-	register(s, needAccounts, op(http.MethodPatch, "/api/v1/accounts/{user}", "changeAccount",
-		"Change an account; its sessions end with a change of role, division, password or state"),
+	register(s, needAccounts, may(op(http.MethodPatch, "/api/v1/accounts/{user}", "changeAccount",
+		"Change an account; its sessions end with a change of role, division, password or state"), http.StatusConflict, http.StatusTooManyRequests),
 		func(ctx context.Context, p auth.Principal, in *changeAccountInput) (*tagged[auth.Account], error) {
 			version, err := ifMatch(in.IfMatch)
 			if err != nil {
@@ -85,11 +87,11 @@ func (s *Server) accountRoutes() {
 		"Failed logins of the own division's accounts, newest first, and for the city those of names that no account has; what is alike within a minute is one"),
 		func(ctx context.Context, p auth.Principal, in *failedLoginsInput) (*body[List[auth.FailedLogin]], error) {
 			all, err := s.o.Accounts.FailedLogins(ctx, p, in.filter())
-			return list(all), err
+			return paged(all, in.Limit, func(l auth.FailedLogin) int64 { return l.ID }), err
 		})
-	register(s, needHandle, op(http.MethodGet, "/api/v1/assignees", "listAssignees", "Who an alert may be assigned to: exactly those that the step accepts"),
+	register(s, needHandle, may(op(http.MethodGet, "/api/v1/assignees", "listAssignees", "Who an alert may be assigned to: exactly those that the step accepts"), http.StatusNotFound, http.StatusConflict),
 		func(ctx context.Context, p auth.Principal, in *assigneesInput) (*body[List[alerts.Assignee]], error) {
 			people, err := s.o.Handler.Assignees(ctx, p.Scope(), in.Alert)
-			return list(people), err
+			return byLogin(people, in.LoginPage, func(a alerts.Assignee) string { return a.User }), err
 		})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -22,14 +23,15 @@ type AlertList struct {
 	Seq   int64          `json:"seq"`
 	SeqID string         `json:"seq_id" doc:"The id of the newest event up to seq: a hello's last_id"`
 	Items []alerts.Alert `json:"items"`
+	Next  string         `json:"next,omitempty" doc:"More follow: ask again with before set to this"`
 	Count *int64         `json:"count,omitempty" doc:"How many match in all, when it was asked for"`
 }
 
 // AlertDetail is an alert with its papers and its people.
 type AlertDetail struct {
 	Alert      alerts.Alert      `json:"alert"`
-	History    []alerts.Audit    `json:"history"`
-	Messages   []alerts.Message  `json:"messages"`
+	History    []alerts.Audit    `json:"history" doc:"Oldest first; the newest 1,000"`
+	Messages   []alerts.Message  `json:"messages" doc:"Oldest first; the newest 1,000"`
 	Deliveries []alerts.Delivery `json:"deliveries"`
 }
 
@@ -88,7 +90,7 @@ type alertStepInput struct {
 func (s *Server) alertRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/alerts", "listAlerts", "The alerts of the scope, newest first"), s.alerts)
 	register(s, needView, op(http.MethodGet, "/api/v1/alerts/{id}", "getAlert", "One alert with its history, messages and deliveries"), s.alert)
-	register(s, needAck, op(http.MethodPost, "/api/v1/alerts/{id}/{action}", "handleAlert", "Acknowledge, assign, resolve or close an alert; a repetition changes nothing"), s.handleAlert)
+	register(s, needAck, may(op(http.MethodPost, "/api/v1/alerts/{id}/{action}", "handleAlert", "Acknowledge, assign, resolve or close an alert; a repetition changes nothing"), http.StatusConflict), s.handleAlert)
 	register(s, needAck, op(http.MethodPost, "/api/v1/alerts/bulk", "handleAlerts", "One step on several alerts, each by itself: some may be refused"), s.handleAlerts)
 	s.exportRoute()
 }
@@ -127,12 +129,13 @@ func (s *Server) alerts(ctx context.Context, p auth.Principal, in *alertsInput) 
 	if err != nil {
 		return nil, err
 	}
-	f.Count, f.Limit, f.Before = in.Count, in.Limit, in.Before
+	f.Count, f.Limit, f.Before = in.Count, in.Limit+1, in.Before
 	snap, err := s.o.Alerts.Alerts(ctx, p.Scope(), f)
 	if err != nil {
 		return nil, err
 	}
 	out := AlertList{Epoch: snap.Epoch, Seq: snap.Head.Seq, SeqID: snap.Head.ID, Items: make([]alerts.Alert, 0, len(snap.Alerts))}
+	snap.Alerts, out.Next = cutPage(snap.Alerts, in.Limit, func(a alerts.Alert) string { return strconv.FormatInt(a.ID, 10) })
 	for _, a := range snap.Alerts {
 		out.Items = append(out.Items, possibleFor(p, a))
 	}
@@ -224,20 +227,13 @@ func (s *Server) checkRuleStream(ctx context.Context, p auth.Principal, r alerts
 	if r.DatastreamID == 0 {
 		return nil
 	}
-	snap, err := s.o.Registry.Devices(ctx, p.Scope())
-	if err != nil {
+	observes, err := s.o.Registry.DatastreamType(ctx, p.Scope(), r.DatastreamID)
+	switch {
+	case errs.Is(err, errs.NotFound):
+		return errs.Refuse("datastream_id", errs.NoDatastream, r.DatastreamID)
+	case err == nil && observes != r.Type:
+		return errs.Refuse("datastream_id", errs.DatastreamObserves, r.DatastreamID, observes, r.Type)
+	default:
 		return err
 	}
-	for _, d := range snap.Devices {
-		for _, ds := range d.Streams {
-			if ds.ID != r.DatastreamID {
-				continue
-			}
-			if ds.Type != r.Type {
-				return errs.Refuse("datastream_id", errs.DatastreamObserves, ds.ID, ds.Type, r.Type)
-			}
-			return nil
-		}
-	}
-	return errs.Refuse("datastream_id", errs.NoDatastream, r.DatastreamID)
 }

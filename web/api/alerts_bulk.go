@@ -47,7 +47,7 @@ func (b BulkStep) shown() ([]alerts.Shown, error) {
 type bulkInput struct{ Body BulkStep }
 
 // handleAlerts answers in the order of the ids.
-func (s *Server) handleAlerts(ctx context.Context, p auth.Principal, in *bulkInput) (*body[List[BulkItem]], error) {
+func (s *Server) handleAlerts(ctx context.Context, p auth.Principal, in *bulkInput) (*body[Whole[BulkItem]], error) {
 	shown, err := in.Body.shown()
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func TestRules(t *testing.T) {
 		t.Errorf("a rule without a hold has one of %d s", r.HoldSeconds)
 	}
 	tag := w.send(observer, http.MethodGet, path, nil).header.Get("ETag")
-	if a := w.send(commander, http.MethodPut, path, body); a.status != http.StatusPreconditionFailed || a.problem(t).Field != "If-Match" {
+	if a := w.send(commander, http.MethodPut, path, body); a.status != http.StatusPreconditionRequired || a.problem(t).Field != "If-Match" {
 		t.Errorf("without If-Match: %d %s", a.status, a.body)
 	}
 	a = w.send(commander, http.MethodPut, path, body, "If-Match", tag)

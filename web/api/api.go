@@ -36,7 +36,7 @@ type Auth interface {
 	Authenticate(ctx context.Context, token string) (auth.Principal, error)
 	Identify(ctx context.Context, token string) (auth.Principal, error)
 	Logout(ctx context.Context, p auth.Principal) error
-	Sessions(ctx context.Context, actor auth.Principal, login string) ([]auth.Session, error)
+	Sessions(ctx context.Context, actor auth.Principal, login string, p core.Page) ([]auth.Session, error)
 	RevokeSession(ctx context.Context, actor auth.Principal, id int64) error
 	ChangePassword(ctx context.Context, p auth.Principal, c auth.PasswordChange) error
 }

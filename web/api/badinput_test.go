@@ -218,7 +218,7 @@ func TestBadEdits(t *testing.T) {
 	const point = `{"type":"Point","coordinates":[121.4,37.5]}`
 	move := func(id int64) string { return fmt.Sprintf(`{"move":[{"id":%d,"geometry":%s}]}`, id, point) }
 	w.refuse(t, []wrong{
-		patch("no If-Match", steward, move(ids["s-02"]), "", 412, "If-Match"),
+		patch("no If-Match", steward, move(ids["s-02"]), "", 428, "If-Match"),
 		patch("stale If-Match", steward, move(ids["s-02"]), `"999"`, 412, ""),
 		patch("weak If-Match", steward, move(ids["s-02"]), "W/"+version, 400, "If-Match"),
 		patch("If-Match of anything", steward, move(ids["s-02"]), "*", 400, "If-Match"),
@@ -262,7 +262,7 @@ func TestBadLayerChanges(t *testing.T) {
 		return c
 	}
 	w.refuse(t, []wrong{
-		patch("no If-Match", `{"min_zoom":1}`, "", 412, "If-Match"),
+		patch("no If-Match", `{"min_zoom":1}`, "", 428, "If-Match"),
 		patch("stale If-Match", `{"min_zoom":1}`, `"999"`, 412, ""),
 		patch("nothing to do", `{}`, version, 400, "body"),
 		patch("what cannot be changed", `{"name":"x"}`, version, 400, "name"),

@@ -1,16 +1,22 @@
 package api
 
 import (
+	"context"
 	"encoding/xml"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"onemap/alerts"
 	"onemap/alerts/cap"
 	"onemap/auth"
+	"onemap/internal/errs"
 )
 
 // capMessage answers with one CAP message as it was issued, byte for byte.
@@ -62,18 +68,66 @@ type (
 	}
 )
 
-// capFeed lists the current messages of the scope, newest first as the store gives them.
+// maxFeedPage is the longest page of the feed.
+const maxFeedPage = 500
+
+// feedPage reads which page of the feed is asked for: at most limit messages after the one of an identifier.
+func feedPage(q url.Values) (after string, limit int, err error) {
+	if limit = maxFeedPage; q.Get("limit") != "" {
+		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > maxFeedPage {
+			return "", 0, errs.InvalidField("limit", "must be 1 to %d", maxFeedPage)
+		}
+	}
+	if after = q.Get("after"); len(after) > 200 {
+		return "", 0, errs.Refuse("after", errs.TooLong, 200)
+	}
+	return after, limit, nil
+}
+
+// feedID names the feed of a division, whatever address it is read at: RFC 4287, 4.2.6.
+func (s *Server) feedID(ctx context.Context, division string) (string, error) {
+	instance, err := s.o.CAP.Instance(ctx)
+	if err != nil {
+		return "", err
+	}
+	space, err := uuid.Parse(instance)
+	if err != nil {
+		return "", fmt.Errorf("the database's identity: %w", err)
+	}
+	return uuid.NewSHA1(space, []byte("cap/feed/"+division)).URN(), nil
+}
+
+// capFeed lists the current messages of the scope, newest first as the store gives them, in pages (RFC 5005).
 func (s *Server) capFeed(w http.ResponseWriter, r *http.Request) {
 	p, _ := auth.FromContext(r.Context())
-	messages, err := s.o.CAP.CurrentMessages(r.Context(), p.Scope(), s.now())
+	after, limit, err := feedPage(r.URL.Query())
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	self := s.address(r) + "/cap/feed.atom"
+	id, err := s.feedID(r.Context(), p.Division)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	messages, err := s.o.CAP.CurrentMessages(r.Context(), p.Scope(), s.now(), after, limit+1)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	here := s.address(r) + "/cap/feed.atom"
+	self := here
+	if r.URL.RawQuery != "" {
+		self += "?" + r.URL.RawQuery
+	}
 	feed := atomFeed{
-		ID: self, Title: s.o.City.Name.ZH + " 监测告警", Updated: atomTime(s.now()), Author: atomAuthor{"onemap"},
+		ID: id, Title: s.o.City.Name.ZH + " 监测告警", Updated: atomTime(s.now()), Author: atomAuthor{"onemap"},
 		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: self}},
+	}
+	messages, next := cutPage(messages, limit, func(m alerts.Message) string { return m.Identifier })
+	if next != "" {
+		q := url.Values{"after": {next}, "limit": {strconv.Itoa(limit)}}
+		feed.Links = append(feed.Links, atomLink{Rel: "next", Type: "application/atom+xml", Href: here + "?" + q.Encode()})
 	}
 	for i, m := range messages {
 		if i == 0 {

@@ -24,6 +24,7 @@ type DeviceSnapshot struct {
 	BatchID string           `json:"batch_id" doc:"The id of the newest batch up to batch: a hello's batch_id"`
 	At      time.Time        `json:"at" doc:"When this was read"`
 	Items   []sensors.Device `json:"items"`
+	Next    string           `json:"next,omitempty" doc:"More follow: ask again with after set to this. What the push sends is to be applied from the seq and the batch of the first page on"`
 }
 
 // NewDevice makes a device.
@@ -68,7 +69,7 @@ type Observations struct {
 	DatastreamID int64     `json:"datastream_id"`
 	From         time.Time `json:"from"`
 	To           time.Time `json:"to"`
-	More         bool      `json:"more" doc:"There are older ones that the limit left out"`
+	More         bool      `json:"more" doc:"There are older ones that the limit left out: ask again with to set to the time of the first"`
 	Items        []Reading `json:"items" doc:"In time order"`
 }
 
@@ -93,19 +94,19 @@ type observationsInput struct {
 	Limit int       `query:"limit" minimum:"1" maximum:"5000" default:"2000" doc:"The newest ones when there are more"`
 }
 
-type pageInput struct {
-	Limit  int   `query:"limit" minimum:"1" maximum:"500" default:"100"`
-	Before int64 `query:"before" minimum:"0" doc:"Only those with a smaller id"`
+type devicesInput struct {
+	Limit int    `query:"limit" minimum:"1" maximum:"5000" default:"1000"`
+	After string `query:"after" maxLength:"64" doc:"Only those with an id after this one"`
 }
 
 func (s *Server) deviceRoutes() {
-	register(s, needView, op(http.MethodGet, "/api/v1/devices", "listDevices", "Every device of the scope with its datastreams and their latest readings"), s.devices)
+	register(s, needView, op(http.MethodGet, "/api/v1/devices", "listDevices", "The devices of the scope with their datastreams and their latest readings, by their ids"), s.devices)
 	register(s, needView, op(http.MethodGet, "/api/v1/devices/{id}", "getDevice", "One device"),
 		func(ctx context.Context, p auth.Principal, in *deviceInput) (*body[sensors.Device], error) {
 			d, err := s.o.Registry.Device(ctx, p.Scope(), in.ID)
 			return &body[sensors.Device]{wireDevice(p, d)}, err
 		})
-	register(s, needData, created(op(http.MethodPost, "/api/v1/devices", "createDevice", "Make a device with its datastreams; the answer shows its secret once")), s.createDevice)
+	register(s, needData, may(created(op(http.MethodPost, "/api/v1/devices", "createDevice", "Make a device with its datastreams; the answer shows its secret once")), http.StatusConflict), s.createDevice)
 	s.stewardRoutes()
 	renew := op(http.MethodPost, "/api/v1/devices/{id}/secret", "renewDeviceSecret", "Give a device a new secret; the old one ends")
 	register(s, needData, renew, func(ctx context.Context, p auth.Principal, in *deviceInput) (*body[Secret], error) {
@@ -122,8 +123,8 @@ func (s *Server) deviceRoutes() {
 			if err := cityWide(p); err != nil {
 				return nil, err
 			}
-			all, err := s.o.Registry.Quarantine(ctx, core.Page{Limit: in.Limit, Before: in.Before})
-			return list(all), err
+			all, err := s.o.Registry.Quarantine(ctx, onePage(in.Limit, in.Before))
+			return paged(all, in.Limit, func(q sensors.Quarantined) int64 { return q.ID }), err
 		})
 }
 
@@ -135,12 +136,13 @@ func cityWide(p auth.Principal) error {
 	return nil
 }
 
-func (s *Server) devices(ctx context.Context, p auth.Principal, _ *none) (*body[DeviceSnapshot], error) {
-	snap, err := s.o.Registry.Devices(ctx, p.Scope())
+func (s *Server) devices(ctx context.Context, p auth.Principal, in *devicesInput) (*body[DeviceSnapshot], error) {
+	snap, err := s.o.Registry.Devices(ctx, p.Scope(), in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	out := DeviceSnapshot{Epoch: snap.Epoch, Seq: snap.Head.Seq, SeqID: snap.Head.ID, Batch: snap.Batch.Seq, BatchID: snap.Batch.ID, At: s.now().UTC(), Items: make([]sensors.Device, 0, len(snap.Devices))}
+	snap.Devices, out.Next = cutPage(snap.Devices, in.Limit, func(d sensors.Device) string { return d.ID })
 	for _, d := range snap.Devices {
 		out.Items = append(out.Items, wireDevice(p, d))
 	}

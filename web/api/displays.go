@@ -5,13 +5,15 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"onemap/auth"
 	"onemap/internal/core"
 )
 
 // Displays is the management and the login of walls and duty phones; auth.Service is one.
 type Displays interface {
-	Displays(ctx context.Context, actor auth.Principal) ([]auth.Display, error)
+	Displays(ctx context.Context, actor auth.Principal, p core.Page) ([]auth.Display, error)
 	CreateDisplay(ctx context.Context, actor auth.Principal, n auth.NewDisplay) (auth.Display, string, error)
 	RenewLink(ctx context.Context, actor auth.Principal, id int64) (auth.Display, string, error)
 	RevokeDisplay(ctx context.Context, actor auth.Principal, id int64) error
@@ -57,11 +59,11 @@ type linkInput struct{ Body LinkToken }
 
 func (s *Server) displayRoutes() {
 	register(s, needAccounts, op(http.MethodGet, "/api/v1/displays", "listDisplays", "The walls and duty phones of the own division and below"),
-		func(ctx context.Context, p auth.Principal, _ *none) (*body[List[auth.Display]], error) {
-			all, err := s.o.Displays.Displays(ctx, p)
-			return list(all), err
+		func(ctx context.Context, p auth.Principal, in *NewestPage) (*body[List[auth.Display]], error) {
+			all, err := s.o.Displays.Displays(ctx, p, onePage(in.Limit, in.Before))
+			return paged(all, in.Limit, func(d auth.Display) int64 { return d.ID }), err
 		})
-	register(s, needAccounts, created(op(http.MethodPost, "/api/v1/displays", "createDisplay", "Make a display and its link")),
+	register(s, needAccounts, may(created(op(http.MethodPost, "/api/v1/displays", "createDisplay", "Make a display and its link")), http.StatusConflict),
 		func(ctx context.Context, p auth.Principal, in *createDisplayInput) (*body[DisplayLink], error) {
 			d, token, err := s.o.Displays.CreateDisplay(ctx, p, auth.NewDisplay{
 				Name: in.Body.Name, Division: in.Body.Division, Mode: auth.DisplayMode(in.Body.Mode), Start: auth.DisplayStart(in.Body.Start),
@@ -77,8 +79,12 @@ func (s *Server) displayRoutes() {
 		func(ctx context.Context, p auth.Principal, in *displayInput) (*struct{}, error) {
 			return nil, s.o.Displays.RevokeDisplay(ctx, p, in.ID)
 		})
-	register(s, NeedNothing, op(http.MethodPost, "/api/v1/display-links/preview", "previewDisplayLink", "What a display's link is for; it is not used up"), s.previewLink)
-	register(s, NeedNothing, op(http.MethodPost, "/api/v1/display-links/claim", "claimDisplayLink", "Log this device in as the display of a link, which is used up: sets the session's cookie"), s.claimLink)
+	link := func(o huma.Operation) huma.Operation {
+		o.MaxBodyBytes = maxOpenBody
+		return may(o, http.StatusNotFound, http.StatusTooManyRequests)
+	}
+	register(s, NeedNothing, link(op(http.MethodPost, "/api/v1/display-links/preview", "previewDisplayLink", "What a display's link is for; it is not used up")), s.previewLink)
+	register(s, NeedNothing, link(op(http.MethodPost, "/api/v1/display-links/claim", "claimDisplayLink", "Log this device in as the display of a link, which is used up: sets the session's cookie")), s.claimLink)
 }
 
 func (s *Server) previewLink(ctx context.Context, _ auth.Principal, in *linkInput) (*body[LinkPreview], error) {

@@ -27,11 +27,11 @@ func peer(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	return plain(a.Addr())
+	return bareAddr(a.Addr())
 }
 
-// plain is an address as networks are compared with: IPv4 is not written as IPv6, and there is no zone.
-func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
+// bareAddr is an address as networks are compared with: IPv4 is not written as IPv6, and there is no zone.
+func bareAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 func (s *Server) trusted(a netip.Addr) bool {
 	return slices.ContainsFunc(s.o.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
@@ -55,7 +55,7 @@ func elements(r *http.Request, name string) []string {
 func hop(e string) netip.Addr {
 	e = strings.Trim(e, `"`)
 	if a, err := netip.ParseAddrPort(e); err == nil {
-		return plain(a.Addr())
+		return bareAddr(a.Addr())
 	}
 	if inner, ok := strings.CutPrefix(e, "["); ok {
 		e = strings.TrimSuffix(inner, "]")
@@ -64,7 +64,7 @@ func hop(e string) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	return plain(a)
+	return bareAddr(a)
 }
 
 // cameFrom is whom a request comes from, and how many trusted proxies it came through: the peer, or behind trusted
@@ -167,7 +167,7 @@ func (s *Server) address(r *http.Request) string {
 // ParseNetwork reads a network of proxies: 10.0.0.0/8, 2001:db8::/32, or one address. IPv4 written as IPv6 is IPv4.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(text); err == nil {
-		return netip.PrefixFrom(plain(a), plain(a).BitLen()), nil
+		return netip.PrefixFrom(bareAddr(a), bareAddr(a).BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(text)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/tiles"
@@ -62,6 +64,8 @@ func (s *Server) healthRoutes() {
 		}
 		return &out, nil
 	})
+	answers := s.huma.OpenAPI().Paths["/readyz"].Get.Responses
+	answers["503"] = &huma.Response{Description: "A part is away", Content: answers["200"].Content}
 }
 
 // LayerHealth is how the layers are doing in the tile engine.

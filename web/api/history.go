@@ -36,7 +36,7 @@ type featureHistoryInput struct {
 }
 
 func (s *Server) featureHistory(ctx context.Context, p auth.Principal, in *featureHistoryInput) (*body[List[FeatureChange]], error) {
-	all, err := s.o.Catalogue.FeatureHistory(ctx, p.Scope(), in.Layer, in.ID, core.Page{Limit: in.Limit, Before: in.Before})
+	all, err := s.o.Catalogue.FeatureHistory(ctx, p.Scope(), in.Layer, in.ID, core.Page{Limit: in.Limit + 1, Before: in.Before})
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (s *Server) featureHistory(ctx context.Context, p auth.Principal, in *featu
 			ID: c.ID, At: c.At, Kind: c.Kind, Via: c.Via, Actor: c.Actor, Source: c.Source, Before: wireState(c.Before), After: wireState(c.After),
 		})
 	}
-	return list(out), nil
+	return paged(out, in.Limit, func(c FeatureChange) int64 { return c.ID }), nil
 }
 
 func wireState(f *risk.FeatureState) *FeatureState {

@@ -91,8 +91,8 @@ func (s *Server) layerRoutes() {
 		})
 	register(s, needView, op(http.MethodGet, "/api/v1/layers/{layer}/features/{id}/history", "getFeatureHistory",
 		"Who changed a feature, what and when, newest first; also of one that was deleted"), s.featureHistory)
-	edit := op(http.MethodPatch, "/api/v1/layers/{layer}/features", "editFeatures",
-		"Make, move, update and delete features of a layer, all or none")
+	edit := may(op(http.MethodPatch, "/api/v1/layers/{layer}/features", "editFeatures",
+		"Make, move, update and delete features of a layer, all or none"), http.StatusConflict)
 	edit.MaxBodyBytes = 8 << 20
 	register(s, needData, edit, s.editFeatures)
 }
@@ -122,16 +122,17 @@ func (s *Server) features(ctx context.Context, p auth.Principal, in *featuresInp
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.o.Catalogue.Features(ctx, p.Scope(), in.Layer, bound, in.After, in.Limit)
+	all, err := s.o.Catalogue.Features(ctx, p.Scope(), in.Layer, bound, in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	out := FeatureCollection{Type: "FeatureCollection", Features: make([]Feature, 0, len(all))}
+	if len(all) > in.Limit {
+		all = all[:in.Limit]
+		out.Next = all[in.Limit-1].ID
+	}
 	for _, f := range all {
 		out.Features = append(out.Features, wireFeature(f))
-	}
-	if len(all) == in.Limit {
-		out.Next = all[len(all)-1].ID
 	}
 	return &tagged[FeatureCollection]{etag(l.Version), out}, nil
 }

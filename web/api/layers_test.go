@@ -65,9 +65,8 @@ func TestFeatures(t *testing.T) {
 	}
 	_, first := list(commander, "/api/v1/layers/shelters/features?limit=1")
 	_, second := list(commander, fmt.Sprintf("/api/v1/layers/shelters/features?limit=1&after=%d", first.Next))
-	_, third := list(commander, fmt.Sprintf("/api/v1/layers/shelters/features?limit=1&after=%d", second.Next))
-	if len(first.Features) != 1 || len(second.Features) != 1 || first.Features[0].ID == second.Features[0].ID || third.Features == nil || len(third.Features) != 0 {
-		t.Errorf("pages: %+v %+v %+v", first, second, third)
+	if len(first.Features) != 1 || len(second.Features) != 1 || first.Features[0].ID == second.Features[0].ID || second.Next != 0 {
+		t.Errorf("pages: %+v %+v", first, second)
 	}
 }
 

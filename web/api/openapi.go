@@ -2,11 +2,11 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -43,34 +43,11 @@ func (s *Server) newHuma() huma.API {
 				},
 			},
 		},
-		Formats:                      map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()},
+		Formats:                      map[string]huma.Format{"application/json": bodyFormat(), "json": bodyFormat()},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{humaProblem},
 	}, adapter{s})
-}
-
-// jsonFormat is huma's, but for what a float64 does not hold: huma decodes a body twice, first into untyped values to hold
-// against the schema, where 1e400 is left out, then into its type, which says itself what it takes.
-func jsonFormat() huma.Format {
-	f := huma.DefaultJSONFormat
-	f.Unmarshal = func(raw []byte, v any) error {
-		err := json.Unmarshal(raw, v)
-		if _, untyped := v.(*any); untyped {
-			if _, outOfRange := errors.AsType[*json.UnmarshalTypeError](err); outOfRange {
-				return nil
-			}
-		}
-		return err
-	}
-	return f
-}
-
-func (s *Server) problemResponse() *huma.Response {
-	return &huma.Response{
-		Description: "A problem (RFC 9457)",
-		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{Ref: schemas + "Problem"}}},
-	}
 }
 
 // describe finishes the description: what huma writes of its own errors goes, lists are never null,
@@ -83,8 +60,10 @@ func (s *Server) describe() error {
 	for _, schema := range components {
 		noNullLists(schema)
 	}
-	if latest := components["Datastream"]; latest != nil {
-		latest.Properties["latest"] = &huma.Schema{AnyOf: []*huma.Schema{{Ref: schemas + "Observation"}, {Type: "null"}}}
+	for _, p := range []struct{ schema, member, of string }{{"Datastream", "latest", "Observation"}, {"Me", "display", "DisplayRef"}} {
+		components[p.schema].Properties[p.member] = &huma.Schema{
+			AnyOf: []*huma.Schema{{Ref: schemas + p.of}, {Type: "null"}}, Description: components[p.schema].Properties[p.member].Description,
+		}
 	}
 	for name, text := range map[string]string{"Layer": "bbox"} {
 		if p := components[name].Properties[text]; p != nil {
@@ -95,7 +74,11 @@ func (s *Server) describe() error {
 	if s.o.Base != "" {
 		doc.Servers = []*huma.Server{{URL: s.o.Base}}
 	}
-	raw, err := json.MarshalIndent(doc, "", "  ")
+	var raw []byte
+	err := withPatterns(components, func() (err error) {
+		raw, err = json.MarshalIndent(doc, "", "  ")
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("api: describe the API: %w", err)
 	}
@@ -117,36 +100,80 @@ func noNullLists(s *huma.Schema) {
 	}
 }
 
+// plain is what is served beside huma, as it is described.
+type plain struct {
+	path, id, summary string
+	contentType       string
+	need              Need
+	statuses          []int // beside those that follow from the need
+	params            []*huma.Param
+}
+
 // plainPaths documents what is served beside huma.
 func (s *Server) plainPaths() map[string]*huma.PathItem {
-	text := func(name, where, doc string) *huma.Param {
-		return &huma.Param{Name: name, In: where, Required: where == "path", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+	text := func(name, doc, pattern string) *huma.Param {
+		return &huma.Param{Name: name, In: "path", Required: true, Description: doc, Schema: &huma.Schema{Type: huma.TypeString, Pattern: pattern}}
 	}
-	get := func(id, summary, contentType string, need Need, params ...*huma.Param) *huma.PathItem {
-		o := &huma.Operation{
-			OperationID: id, Summary: summary, Method: http.MethodGet, Parameters: params,
-			Extensions: map[string]any{"x-onemap-needs": string(need)},
-			Responses: map[string]*huma.Response{
-				"200":     {Description: "OK", Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}},
-				"default": s.problemResponse(),
-			},
-		}
-		if need != NeedNothing {
-			o.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
-		}
-		return &huma.PathItem{Get: o}
+	number := func(name, doc string, most float64) *huma.Param {
+		return &huma.Param{Name: name, In: "path", Required: true, Description: doc, Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0), Maximum: &most}}
 	}
-	layers := text("layers", "path", "1 to 20 names of layers, joined by commas")
-	return map[string]*huma.PathItem{
-		"/tiles/{layers}/{z}/{x}/{y}.mvt": get("getTile", "A vector tile of one or more layers (MVT 2.1)", "application/vnd.mapbox-vector-tile", needView,
-			layers, text("z", "path", "zoom, 0 to 22"), text("x", "path", "column"), text("y", "path", "row, from the north")),
-		"/tiles/{layers}.json":         get("getTileJSON", "TileJSON 3.0 of one or more layers", "application/json", needView, layers),
-		"/cap/alerts/{identifier}.xml": get("getCAPMessage", "A CAP 1.2 message", "application/cap+xml", needView, text("identifier", "path", "its CAP identifier")),
-		"/cap/feed.atom":               get("getCAPFeed", "The current CAP messages as an Atom feed", "application/atom+xml", needView),
-		"/ws":                          get("connectPush", "Live events and state over a WebSocket, subprotocol onemap.v1", "application/json", needView),
-		"/metrics":                     get("getMetrics", "Prometheus metrics", "text/plain", NeedMetrics),
-		"/healthz":                     get("getLiveness", "The process is alive", "text/plain", NeedNothing),
-		"/api/v1/openapi.json":         get("getOpenAPI", "This description", "application/json", needView),
+	query := func(name string, schema *huma.Schema) *huma.Param {
+		return &huma.Param{Name: name, In: "query", Description: schema.Description, Schema: schema}
+	}
+	const maxRow = 1<<22 - 1
+	layers := text("layers", "1 to 20 names of layers, joined by commas", `^[a-z][a-z0-9_]{0,62}(\.label)?(,[a-z][a-z0-9_]{0,62}(\.label)?){0,19}$`)
+	wrong, unknown := http.StatusBadRequest, http.StatusNotFound
+	out := map[string]*huma.PathItem{}
+	for _, p := range []plain{
+		{"/tiles/{layers}/{z}/{x}/{y}.mvt", "getTile", "A vector tile of one or more layers (MVT 2.1)", "application/vnd.mapbox-vector-tile", needView, []int{wrong, unknown},
+			[]*huma.Param{layers, number("z", "zoom", 22), number("x", "column", maxRow), number("y", "row, from the north", maxRow)}},
+		{"/tiles/{layers}.json", "getTileJSON", "TileJSON 3.0 of one or more layers", "application/json", needView, []int{wrong, unknown}, []*huma.Param{layers}},
+		{"/cap/alerts/{identifier}.xml", "getCAPMessage", "A CAP 1.2 message", "application/cap+xml; charset=utf-8", needView, []int{unknown}, []*huma.Param{text("identifier", "its CAP identifier", "")}},
+		{"/cap/feed.atom", "getCAPFeed", "The current CAP messages of the own division as an Atom feed, newest first; a link next leads to more", "application/atom+xml; charset=utf-8", needView, []int{wrong}, []*huma.Param{
+			query("after", &huma.Schema{Type: huma.TypeString, MaxLength: new(200), Description: "Only those after the message of this identifier"}),
+			query("limit", &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0), Maximum: new(float64(maxFeedPage)), Default: maxFeedPage}),
+		}},
+		{pushPath, "connectPush", "Live events and state over a WebSocket, subprotocol onemap.v1", "application/json", needView, []int{wrong, http.StatusTooManyRequests}, nil},
+		{"/metrics", "getMetrics", "Prometheus metrics", "text/plain", NeedMetrics, nil, nil},
+		{"/healthz", "getLiveness", "The process is alive", "text/plain; charset=utf-8", NeedNothing, nil, nil},
+		{"/api/v1/openapi.json", "getOpenAPI", "This description", "application/json", needView, nil, nil},
+	} {
+		out[p.path] = &huma.PathItem{Get: s.describePlain(p)}
+	}
+	s.plainAnswers(out)
+	return out
+}
+
+func (s *Server) describePlain(p plain) *huma.Operation {
+	statuses := append(slices.Clone(p.statuses), http.StatusServiceUnavailable)
+	o := &huma.Operation{
+		OperationID: p.id, Summary: p.summary, Method: http.MethodGet, Parameters: p.params, Extensions: map[string]any{"x-onemap-needs": string(p.need)},
+	}
+	if p.need != NeedNothing {
+		o.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	o.Responses = s.problems(statuses)
+	o.Responses["200"] = &huma.Response{
+		Description: "OK", Content: map[string]*huma.MediaType{p.contentType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
+	}
+	return o
+}
+
+// plainAnswers describes what answers have beside a body.
+func (s *Server) plainAnswers(paths map[string]*huma.PathItem) {
+	tile := paths["/tiles/{layers}/{z}/{x}/{y}.mvt"].Get
+	tile.Parameters = append(tile.Parameters, &huma.Param{
+		Name: "If-None-Match", In: "header", Description: "The ETag of the tile that is there already", Schema: &huma.Schema{Type: huma.TypeString},
+	})
+	tag := textHeader("Of the tile; weak")
+	tile.Responses["200"].Headers = map[string]*huma.Param{"ETag": tag, thinnedHeader: textHeader("The layers that were over their budget of bytes, with how many features they show of how many")}
+	tile.Responses["304"] = &huma.Response{Description: "The tile is the one that If-None-Match names", Headers: map[string]*huma.Param{"ETag": tag}}
+	push := paths[pushPath].Get
+	push.Responses["101"] = &huma.Response{Description: "The WebSocket begins"}
+	delete(push.Responses, "200")
+	for _, path := range []string{"/tiles/{layers}.json", "/api/v1/openapi.json"} {
+		paths[path].Get.Responses["200"].Content["application/json"].Schema = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 	}
 }
 

@@ -67,7 +67,7 @@ func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + 
 // whoever changes a thing says which version of it they saw.
 func ifMatch(header string) (int64, error) {
 	if header == "" {
-		return 0, &errs.Error{Kind: errs.Precondition, Field: "If-Match", Msg: "send the ETag of the version that you saw"}
+		return 0, &errs.Error{Kind: errs.PreconditionMissing, Field: "If-Match", Msg: "send the ETag of the version that you saw"}
 	}
 	inner, opened := strings.CutPrefix(header, `"`)
 	inner, closed := strings.CutSuffix(inner, `"`)
@@ -78,11 +78,15 @@ func ifMatch(header string) (int64, error) {
 	return n, nil
 }
 
-func cut(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "…"
+// cut shortens what a sender wrote for a sentence.
+func cut(s string) string { return cutTo(s, 40) }
+
+// cutTo is the first bytes of s, at most so many, without half a character.
+func cutTo(s string, most int) string {
+	if len(s) <= most {
+		return s
 	}
-	return s
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // contentTag is the weak entity tag of bytes that may be sent compressed.

@@ -88,7 +88,7 @@ func TestIfMatch(t *testing.T) {
 			t.Errorf("ifMatch(%s) = %d, %v", etag(v), got, err)
 		}
 	}
-	if _, err := ifMatch(""); !errs.Is(err, errs.Precondition) {
+	if _, err := ifMatch(""); !errs.Is(err, errs.PreconditionMissing) {
 		t.Errorf("missing: %v", err)
 	}
 	for _, in := range []string{"1", `"1`, `1"`, `""`, `"a"`, `W/"1"`, `"1", "2"`, "*", `"-1"`, `"99999999999999999999"`, `"1"x`} {

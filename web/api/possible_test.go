@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -266,7 +267,7 @@ func TestAssigneesSayWhoIsThere(t *testing.T) {
 func TestRefusalsOfAlertActionsHaveCodes(t *testing.T) {
 	w := newWorld(t, nil)
 	alert := fmt.Sprintf("/api/v1/alerts/%d", w.alert.ID)
-	long, _ := json.Marshal(map[string]string{"note": string(make([]rune, alerts.MaxNote+1))})
+	long, _ := json.Marshal(map[string]string{"note": strings.Repeat("长", alerts.MaxNote+1)})
 	for name, c := range map[string]struct{ account, method, path, body, code string }{
 		"no right":                  {observer, "POST", alert + "/acknowledge", `{}`, "role-may-not"},
 		"another division's":        {r14, "POST", alert + "/acknowledge", `{}`, "no-alert"},
@@ -284,7 +285,7 @@ func TestRefusalsOfAlertActionsHaveCodes(t *testing.T) {
 		"resolve without confirm":   {commander, "POST", alert + "/resolve", `{"note":"x"}`, "still-firing"},
 		"assign nobody":             {commander, "POST", alert + "/assign", `{}`, "assignee-missing"},
 		"assign a ghost":            {commander, "POST", alert + "/assign", `{"assignee":"ghost"}`, "no-assignee"},
-		"assign a long name":        {commander, "POST", alert + "/assign", `{"assignee":"` + string(long[:100]) + `"}`, "malformed"},
+		"assign a long name":        {commander, "POST", alert + "/assign", `{"assignee":"` + strings.Repeat("a", 100) + `"}`, "too-long"},
 		"acknowledge with a person": {commander, "POST", alert + "/acknowledge", `{"assignee":"` + r02 + `"}`, "assignee-unwanted"},
 		"bulk of none":              {commander, "POST", "/api/v1/alerts/bulk", `{"action":"acknowledge","ids":[]}`, "bulk-count"},
 		"bulk without ids":          {commander, "POST", "/api/v1/alerts/bulk", `{"action":"acknowledge"}`, "required"},

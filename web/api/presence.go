@@ -54,8 +54,8 @@ func (s *Server) presenceRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/events", "listEvents", "What happened in the scope, newest first: devices on and off line, alerts, layers"), s.events)
 	register(s, needView, op(http.MethodGet, "/api/v1/conflicts", "listConflicts", "Readings whose datastream and time were stored already with another value, newest first"),
 		func(ctx context.Context, p auth.Principal, in *conflictsInput) (*body[List[sensors.Conflict]], error) {
-			all, err := s.o.Timeline.Conflicts(ctx, p.Scope(), in.Datastream, core.Page{Limit: in.Limit, Before: in.Before})
-			return list(all), err
+			all, err := s.o.Timeline.Conflicts(ctx, p.Scope(), in.Datastream, onePage(in.Limit, in.Before))
+			return paged(all, in.Limit, func(c sensors.Conflict) int64 { return c.ID }), err
 		})
 	register(s, needData, op(http.MethodPatch, "/api/v1/datastreams/{id}", "changeDatastream", "Say how often a datastream is expected to publish"),
 		func(ctx context.Context, p auth.Principal, in *datastreamInput) (*body[sensors.Datastream], error) {
@@ -73,6 +73,6 @@ func (s *Server) events(ctx context.Context, p auth.Principal, in *eventsInput) 
 	if len(kinds) == 0 {
 		kinds = timelineKinds()
 	}
-	all, err := s.o.Timeline.Events(ctx, p.Scope(), kinds, in.Device, core.Page{Limit: in.Limit, Before: in.Before})
-	return list(all), err
+	all, err := s.o.Timeline.Events(ctx, p.Scope(), kinds, in.Device, onePage(in.Limit, in.Before))
+	return paged(all, in.Limit, func(e core.Event) int64 { return e.Seq }), err
 }

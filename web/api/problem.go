@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"math"
@@ -24,11 +25,12 @@ type Problem struct {
 	Title     string            `json:"title" doc:"The status in words"`
 	Status    int               `json:"status"`
 	Detail    string            `json:"detail,omitempty" doc:"What went wrong, for the person who sent the request"`
-	Kind      string            `json:"kind" enum:"internal,invalid,not-found,conflict,precondition,unauthenticated,forbidden,too-many,too-large,unavailable"`
+	Kind      string            `json:"kind" enum:"internal,invalid,not-found,conflict,precondition,precondition-missing,unauthenticated,forbidden,too-many,too-large,unavailable"`
 	Field     string            `json:"field,omitempty" doc:"The field, parameter, header or line at fault"`
 	Code      string            `json:"code,omitempty" doc:"Names the sentence of detail, where it has a name; then the page words it in either language"`
 	Params    map[string]string `json:"params,omitempty" doc:"What goes into the sentence, by its names"`
-	Errors    []FieldDetail     `json:"errors,omitempty" nullable:"false" doc:"Every fault that was found, when there are several"`
+	Errors    []FieldDetail     `json:"errors,omitempty" nullable:"false" maxItems:"100" doc:"The faults that were found, when there are several: the first 100"`
+	Faults    int               `json:"faults,omitempty" doc:"How many faults were found, when errors does not have them all"`
 	RequestID string            `json:"request_id,omitempty" doc:"With an internal error: what to look for in the log"`
 
 	headers http.Header
@@ -65,6 +67,8 @@ func statusOf(k errs.Kind) int {
 		return http.StatusConflict
 	case errs.Precondition:
 		return http.StatusPreconditionFailed
+	case errs.PreconditionMissing:
+		return http.StatusPreconditionRequired
 	case errs.Unauthenticated:
 		return http.StatusUnauthorized
 	case errs.Forbidden:
@@ -122,6 +126,20 @@ func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 	return p
 }
 
+// maxFaults bounds the faults that a problem lists: an answer does not grow with what was sent.
+const maxFaults = 100
+
+// list writes the faults into the problem when there are several: the first ones, and how many there are.
+func (p *Problem) list(all []FieldDetail) {
+	if len(all) > maxFaults {
+		p.Faults = len(all)
+		all = all[:maxFaults]
+	}
+	if len(all) > 1 {
+		p.Errors = all
+	}
+}
+
 // codedProblem is a problem whose detail is the code's sentence.
 func codedProblem(k errs.Kind, c errs.Code, values ...any) *Problem {
 	said := errs.Say(c, values...)
@@ -137,14 +155,13 @@ func (s *Server) classified(ctx context.Context, e *errs.Error, err error) *Prob
 	if e.Err != nil {
 		s.log.DebugContext(ctx, "refused", slog.String("request_id", requestID(ctx)), slog.Any("error", err))
 	}
-	p := newProblem(e.Kind, e.Msg)
-	p.Field, p.Code, p.Params = e.Field, e.Said.Code, e.Said.Params
+	first := faultOf(e)
+	p := newProblem(e.Kind, first.Detail)
+	p.Field, p.Code, p.Params = first.Field, first.Code, first.Params
 	if p.Code == "" && e.Kind == errs.Unavailable {
 		p.Code = errs.AwayNow.String()
 	}
-	if all := faults(err); len(all) > 1 {
-		p.Errors = all
-	}
+	p.list(faults(err))
 	if e.RetryAfter > 0 {
 		p.headers.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
@@ -154,11 +171,20 @@ func (s *Server) classified(ctx context.Context, e *errs.Error, err error) *Prob
 	return p
 }
 
+// faultOf is a classified error as a fault; what it repeats of the input is cut.
+func faultOf(e *errs.Error) FieldDetail {
+	params := maps.Clone(e.Said.Params)
+	for name, value := range params {
+		params[name] = cutTo(value, maxField)
+	}
+	return FieldDetail{Field: cutTo(e.Field, maxField), Detail: cutTo(e.Msg, maxDetail), Code: e.Said.Code, Params: params}
+}
+
 // faults lists the classified errors that are joined in err.
 func faults(err error) []FieldDetail {
 	switch e := err.(type) { //nolint:errorlint // the chain is walked by hand: it is a tree
 	case *errs.Error:
-		return []FieldDetail{{Field: e.Field, Detail: e.Msg, Code: e.Said.Code, Params: e.Said.Params}}
+		return []FieldDetail{faultOf(e)}
 	case interface{ Unwrap() []error }:
 		var all []FieldDetail
 		for _, one := range e.Unwrap() {
@@ -196,30 +222,35 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // humaProblem turns what huma itself refuses (a body that is no JSON, a member that is not known, a
 // number out of range) into our shape. It is a huma.Transformer: it sees every answer, and leaves
 // all but huma's own errors as they are.
-func humaProblem(_ huma.Context, _ string, v any) (any, error) {
+func humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
 	}
 	status := clientStatus(m.Status)
+	if c, ok := ctx.(statusContext); ok && c.body.broken && m.Status == http.StatusInternalServerError {
+		status, m.Errors = http.StatusBadRequest, []*huma.ErrorDetail{{Location: "body", Message: "its transfer broke off"}}
+	}
 	p := newProblem(kindOfStatus(status), m.Detail)
 	p.Code = errs.Malformed.String()
 	if p.Kind == errs.TooLarge.String() {
 		p.Code = errs.TooMuch.String()
 	}
 	p.Status, p.Title = status, http.StatusText(status)
-	for _, d := range m.Errors {
-		p.Errors = append(p.Errors, fieldDetail(d))
+	all := make([]FieldDetail, 0, min(len(m.Errors), maxFaults))
+	for _, d := range m.Errors[:cap(all)] {
+		all = append(all, fieldDetail(d))
 	}
-	if len(p.Errors) > 0 {
-		p.Field, p.Code, p.Params = p.Errors[0].Field, p.Errors[0].Code, p.Errors[0].Params
-		p.Detail = p.Errors[0].Detail
+	if len(all) > 0 {
+		p.Field, p.Code, p.Params = all[0].Field, all[0].Code, all[0].Params
+		p.Detail = all[0].Detail
 		if p.Field != "" {
 			p.Detail = p.Field + ": " + p.Detail
 		}
 	}
-	if len(p.Errors) == 1 {
-		p.Errors = nil
+	p.list(all)
+	if len(m.Errors) > maxFaults {
+		p.Faults = len(m.Errors)
 	}
 	return p, nil
 }
@@ -232,6 +263,12 @@ func clientStatus(status int) int {
 	return status
 }
 
+// The longest field and sentence of a fault, in bytes: both can repeat what was sent.
+const (
+	maxField  = 200
+	maxDetail = 500
+)
+
 // fieldDetail names the field as the sender wrote it: "limit" for query.limit, "items[3].id" for
 // body.items[3].id, the missing member for a body that lacks one.
 func fieldDetail(d *huma.ErrorDetail) FieldDetail {
@@ -239,6 +276,10 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 	for _, where := range []string{"body.", "query.", "path.", "header."} {
 		field = strings.TrimPrefix(field, where)
 	}
+	if member, detail, ok := memberOf(d.Message); ok {
+		return FieldDetail{Field: cutTo(member, maxField), Detail: detail, Code: errs.Malformed.String()}
+	}
+	field = cutTo(field, maxField)
 	if name, ok := missingMember(d.Message); ok {
 		if field == "body" {
 			return missing(name)
@@ -249,7 +290,7 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 		return FieldDetail{Field: field, Detail: said.String(), Code: said.Code, Params: said.Params}
 	}
 	// The detail says more than the code, which is for readers of other languages.
-	return FieldDetail{Field: field, Detail: strings.TrimPrefix(d.Message, "json: "), Code: errs.Malformed.String()}
+	return FieldDetail{Field: field, Detail: cutTo(strings.TrimPrefix(d.Message, "json: "), maxDetail), Code: errs.Malformed.String()}
 }
 
 // humaSaid words those of huma's messages that the page's own forms can meet.
@@ -278,13 +319,34 @@ func missingMember(msg string) (string, bool) {
 }
 
 // statusContext is a huma.Context that writes our statuses for huma's.
-type statusContext struct{ humaContext }
+type statusContext struct {
+	humaContext
+	body *readBody
+}
+
+// readBody notes that a body could not be read to its end. huma answers that with a 500, and it is the sender's fault.
+type readBody struct {
+	io.ReadCloser
+	broken bool
+}
+
+// Read reads from the body.
+func (b *readBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.broken = b.broken || (err != nil && !errors.Is(err, io.EOF))
+	return n, err
+}
 
 // humaContext has another name because a huma.Context has a method Context.
 type humaContext huma.Context
 
 // SetStatus writes the status.
-func (c statusContext) SetStatus(code int) { c.humaContext.SetStatus(clientStatus(code)) }
+func (c statusContext) SetStatus(code int) {
+	if code == http.StatusInternalServerError && c.body.broken {
+		code = http.StatusBadRequest
+	}
+	c.humaContext.SetStatus(clientStatus(code))
+}
 
 // Unwrap gives the context beneath, for humago.
 func (c statusContext) Unwrap() huma.Context { return c.humaContext }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -116,7 +117,9 @@ func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
 	need, _ := op.Metadata[needKey].(Need)
 	a.s.handle(Route{Method: op.Method, Path: op.Path, Need: need}, a.s.compressing(func(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, r))
-		h(statusContext{humago.NewContext(op, r, w)})
+		body := &readBody{ReadCloser: r.Body}
+		r.Body = body
+		h(statusContext{humago.NewContext(op, r, w), body})
 	}))
 }
 
@@ -131,23 +134,6 @@ type tagged[T any] struct {
 	Body T
 }
 
-// List is how every list of the API is wrapped.
-type List[T any] struct {
-	Items []T `json:"items"`
-}
-
-// list never answers null.
-func list[T any](items []T) *body[List[T]] {
-	return &body[List[T]]{List[T]{Items: orEmpty(items)}}
-}
-
-func orEmpty[T any](items []T) []T {
-	if items == nil {
-		return []T{}
-	}
-	return items
-}
-
 // none is the input of an operation without one.
 type none struct{}
 
@@ -158,7 +144,8 @@ func register[I, O any](s *Server, need Need, op huma.Operation, fn func(ctx con
 	if need != NeedNothing {
 		op.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
 	}
-	op.Responses = map[string]*huma.Response{"default": s.problemResponse()}
+	op.Responses = s.problems(refusals(op, need, reflect.TypeFor[I]()))
+	op.Errors = nil
 	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		p, _ := auth.FromContext(ctx)
 		out, err := fn(ctx, p, in)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"onemap/alerts"
 	"onemap/auth"
@@ -36,6 +37,11 @@ func (r RuleInput) rule() alerts.Rule {
 	return out
 }
 
+type rulesInput struct {
+	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"500"`
+	After int64 `query:"after" minimum:"0" doc:"Only those with a greater id"`
+}
+
 type ruleID struct {
 	ID int64 `path:"id" minimum:"1"`
 }
@@ -54,10 +60,10 @@ type deleteRuleInput struct {
 }
 
 func (s *Server) ruleRoutes() {
-	register(s, needView, op(http.MethodGet, "/api/v1/rules", "listRules", "The rules"),
-		func(ctx context.Context, _ auth.Principal, _ *none) (*body[List[alerts.Rule]], error) {
+	register(s, needView, op(http.MethodGet, "/api/v1/rules", "listRules", "The rules, oldest first"),
+		func(ctx context.Context, _ auth.Principal, in *rulesInput) (*body[List[alerts.Rule]], error) {
 			all, err := s.o.Rules.Rules(ctx)
-			return list(all), err
+			return pagedFrom(all, in.After, in.Limit, func(r alerts.Rule) int64 { return r.ID }, func(id int64) string { return strconv.FormatInt(id, 10) }), err
 		})
 	register(s, needView, op(http.MethodGet, "/api/v1/rules/{id}", "getRule", "One rule"),
 		func(ctx context.Context, _ auth.Principal, in *ruleID) (*tagged[alerts.Rule], error) {

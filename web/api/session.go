@@ -67,6 +67,8 @@ type logoutOutput struct {
 }
 
 type sessionsInput struct {
+	NewestPage
+
 	User string `query:"user" maxLength:"64" doc:"Whose; empty is the own ones. Others' need the permission accounts"`
 }
 
@@ -78,6 +80,9 @@ type sessionInput struct {
 	ID int64 `path:"id" minimum:"1"`
 }
 
+// maxOpenBody bounds a body that is read of somebody who has not logged in.
+const maxOpenBody = 8 << 10
+
 type requestKey struct{}
 
 // requestOf is the HTTP request of a context; loginRoutes put it there.
@@ -87,8 +92,8 @@ func requestOf(ctx context.Context) *http.Request {
 }
 
 func (s *Server) sessionRoutes() {
-	login := op(http.MethodPost, "/api/v1/session", "login", "Log in: sets the session's cookie")
-	login.MaxBodyBytes = 8 << 10
+	login := may(op(http.MethodPost, "/api/v1/session", "login", "Log in: sets the session's cookie"), http.StatusUnauthorized, http.StatusTooManyRequests)
+	login.MaxBodyBytes = maxOpenBody
 	register(s, NeedNothing, login, s.login)
 	register(s, NeedNothing, op(http.MethodDelete, "/api/v1/session", "logout", "Log out; without a session it does nothing"), s.logout)
 	register(s, NeedSession, op(http.MethodGet, mePath, "getMe", "Who is logged in, and what the pages must know of the server"),
@@ -104,14 +109,14 @@ func (s *Server) sessionRoutes() {
 			Current: in.Body.Current, New: in.Body.New, Remote: s.remote(requestOf(ctx)),
 		})
 	})
-	register(s, NeedSession, op(http.MethodGet, "/api/v1/push", "checkPush", "Whether the server lets a page of this address connect to /ws; the problem says why not"),
+	register(s, NeedSession, may(op(http.MethodGet, "/api/v1/push", "checkPush", "Whether the server lets a page of this address connect to /ws; the problem says why not"), http.StatusForbidden, http.StatusTooManyRequests),
 		func(ctx context.Context, p auth.Principal, in *pushInput) (*struct{}, error) {
 			return nil, s.o.Push.Check(requestOf(ctx), in.Origin, p)
 		})
-	register(s, NeedSession, op(http.MethodGet, "/api/v1/sessions", "listSessions", "The sessions of an account"),
+	register(s, NeedSession, may(op(http.MethodGet, "/api/v1/sessions", "listSessions", "The sessions of an account, newest first"), http.StatusForbidden, http.StatusNotFound),
 		func(ctx context.Context, p auth.Principal, in *sessionsInput) (*body[List[auth.Session]], error) {
-			all, err := s.o.Auth.Sessions(ctx, p, in.User)
-			return list(all), err
+			all, err := s.o.Auth.Sessions(ctx, p, in.User, onePage(in.Limit, in.Before))
+			return paged(all, in.Limit, func(v auth.Session) int64 { return v.ID }), err
 		})
 	register(s, NeedSession, op(http.MethodDelete, "/api/v1/sessions/{id}", "revokeSession", "End a session: an own one, or with the permission accounts anybody's"),
 		func(ctx context.Context, p auth.Principal, in *sessionInput) (*struct{}, error) {

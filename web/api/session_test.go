@@ -225,7 +225,7 @@ func TestAccountsOverHTTP(t *testing.T) {
 	login := w.logIn("r370685", password)
 	token := []string{"Authorization", "Bearer " + cookieOf(t, login).Value}
 	const path = "/api/v1/accounts/r370685"
-	if a := w.send(admin, http.MethodPatch, path, map[string]string{"name": "x"}); a.status != http.StatusPreconditionFailed || a.problem(t).Field != "If-Match" {
+	if a := w.send(admin, http.MethodPatch, path, map[string]string{"name": "x"}); a.status != http.StatusPreconditionRequired || a.problem(t).Field != "If-Match" {
 		t.Errorf("without If-Match: %d %s", a.status, a.body)
 	}
 	if a := w.send("", http.MethodGet, "/api/v1/me", nil, token...); a.status != http.StatusOK {

@@ -12,7 +12,7 @@ import (
 
 // Silences makes, ends and lists silences and maintenance windows; alerts.Silences is one.
 type Silences interface {
-	List(ctx context.Context, p auth.Principal, current bool) ([]alerts.Silence, error)
+	List(ctx context.Context, p auth.Principal, current bool, page core.Page) ([]alerts.Silence, error)
 	Create(ctx context.Context, p auth.Principal, n alerts.NewSilence) (alerts.Silence, error)
 	End(ctx context.Context, p auth.Principal, id int64) (alerts.Silence, error)
 }
@@ -30,6 +30,8 @@ type NewSilence struct {
 }
 
 type silencesInput struct {
+	NewestPage
+
 	Current bool `query:"current" doc:"Only those that are in force or will be"`
 }
 
@@ -42,8 +44,8 @@ type newSilenceInput struct{ Body NewSilence }
 func (s *Server) silenceRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/silences", "listSilences", "The silences and maintenance windows that concern the own division, newest first"),
 		func(ctx context.Context, p auth.Principal, in *silencesInput) (*body[List[alerts.Silence]], error) {
-			all, err := s.o.Silences.List(ctx, p, in.Current)
-			return list(all), err
+			all, err := s.o.Silences.List(ctx, p, in.Current, onePage(in.Limit, in.Before))
+			return paged(all, in.Limit, func(n alerts.Silence) int64 { return n.ID }), err
 		})
 	register(s, needHandle, created(op(http.MethodPost, "/api/v1/silences", "createSilence", "Silence a device, a datastream type or a division for a time")),
 		func(ctx context.Context, p auth.Principal, in *newSilenceInput) (*body[alerts.Silence], error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func TestSilencesByDivision(t *testing.T) {
 	if got := w.silences(commander, "?current=true"); !slices.Equal(got, []int64{kind.ID}) {
 		t.Errorf("in force: %v", got)
 	}
-	tomorrow, err := w.db.Silences(t.Context(), core.Scope{Division: "3706"}, true, w.clock.now().Add(25*time.Hour))
+	tomorrow, err := w.db.Silences(t.Context(), core.Scope{Division: "3706"}, true, w.clock.now().Add(25*time.Hour), core.Page{})
 	if err != nil || len(tomorrow) != 0 {
 		t.Errorf("over, and in force: %v, %v", tomorrow, err)
 	}
@@ -141,7 +142,7 @@ func TestSilencesAreHeldToTheRules(t *testing.T) {
 		"only spaces":                {commander, map[string]any{"device_id": "  "}, 400, "device_id", "silence-of-nothing"},
 		"no reason":                  {commander, map[string]any{"device_id": "dev-02", "reason": " "}, 400, "reason", "not-empty"},
 		"the reason is missing":      {commander, map[string]any{"device_id": "dev-02", "reason": nil}, 400, "reason", "required"},
-		"a reason without end":       {commander, map[string]any{"device_id": "dev-02", "reason": string(make([]rune, 501)) + "x"}, 400, "reason", "too-long"},
+		"a reason without end":       {commander, map[string]any{"device_id": "dev-02", "reason": strings.Repeat("长", 501)}, 400, "reason", "too-long"},
 		"no end":                     {commander, map[string]any{"device_id": "dev-02", "ends": nil}, 400, "ends", "required"},
 		"over already":               {commander, map[string]any{"device_id": "dev-02", "ends": now.Add(-time.Second)}, 400, "ends", "silence-over"},
 		"ends before it starts":      {commander, map[string]any{"device_id": "dev-02", "starts": now.Add(2 * time.Hour), "ends": now.Add(time.Hour)}, 400, "ends", "silence-ends"},

@@ -50,7 +50,7 @@ func (s *Server) stewardRoutes() {
 			d, err := s.o.Registry.Device(ctx, p.Scope(), in.ID)
 			return &body[sensors.Device]{wireDevice(p, d)}, err
 		})
-	register(s, needData, op(http.MethodPut, "/api/v1/devices/{id}/certificate", "putDeviceCertificate", "Register a device's client certificate, by which it may authenticate over TLS; the one before ends"),
+	register(s, needData, may(op(http.MethodPut, "/api/v1/devices/{id}/certificate", "putDeviceCertificate", "Register a device's client certificate, by which it may authenticate over TLS; the one before ends"), http.StatusConflict),
 		func(ctx context.Context, p auth.Principal, in *certificateInput) (*body[Certificate], error) {
 			cert, sum, err := in.Body.read(s.now())
 			if err != nil {

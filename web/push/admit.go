@@ -128,7 +128,7 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	var continued bool
 	c.stateAt, continued = h.live.resume(hi.Batch, recovered)
 	c.tilesAt = h.tiles.position() // tiles that are fetched after the welcome are no older
-	head := later(h.events.head, c.position)
+	head := furthest(h.events.head, c.position)
 	c.welcome = must(marshalMessage(typeWelcome, welcomeFrame{
 		Type: typeWelcome, Epoch: h.events.epoch, Head: head.Seq, HeadID: head.ID,
 		Recovered: recovered, State: continued, Time: h.now().UTC(),
@@ -146,8 +146,8 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	return true
 }
 
-// later is the mark further on of the two.
-func later(a, b core.Mark) core.Mark {
+// furthest returns the mark that is further on of the two.
+func furthest(a, b core.Mark) core.Mark {
 	if b.Seq > a.Seq {
 		return b
 	}

@@ -11,7 +11,7 @@ const (
 	CloseBadFrame     = 4000 // the reason names what was wrong
 	CloseSessionEnded = 4001 // log in again
 	CloseNoHello      = 4002 // no hello came in time, or something else came first
-	CloseScopeChanged = 4003 // role or division changed: reconnect at once, take a snapshot
+	CloseScopeChanged = 4003 // role or division changed, and not by the API, which ends the session: reconnect at once, take a snapshot
 	CloseResume       = 4100 // too slow, or the log was restored: reconnect at once
 	CloseGoingAway    = 4101 // the server stops or cannot serve yet: reconnect with jitter
 )

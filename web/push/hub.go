@@ -244,7 +244,7 @@ func (h *Hub) take(c *client, limit int) ([]*entry, error) {
 		}
 	}
 	if len(batch) == 0 {
-		c.position = later(c.position, h.events.head)
+		c.position = furthest(c.position, h.events.head)
 		c.caughtUp()
 	}
 	return batch, nil

@@ -65,7 +65,7 @@ test('a rule made by the form fires; two people at once do not overwrite each ot
   // What was saved can be deleted while the list is still being fetched.
   let listed = () => {}
   const held = new Promise<void>((done) => (listed = done))
-  await page.route('**/api/v1/rules', async (route) => {
+  await page.route('**/api/v1/rules?*', async (route) => {
     await held
     await route.continue()
   })

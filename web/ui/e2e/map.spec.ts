@@ -133,7 +133,7 @@ test('where nearly all devices are silent no cluster is green, the header and a 
   const { items } = (await (await steward.get('/api/v1/devices')).json()) as { items: { last_seen: string | null }[] }
   expect(items.filter((d) => d.last_seen).length).toBeLessThan(items.length / 10)
   const { page } = await as('commander')
-  await page.route('**/api/v1/devices', async (route) => {
+  await page.route('**/api/v1/devices?*', async (route) => {
     const body = (await (await route.fetch()).json()) as { items: { datastreams: object[] }[] }
     for (const d of body.items) {
       Object.assign(d, { online: false, last_seen: null, level: 0 })
@@ -151,7 +151,7 @@ test('where nearly all devices are silent no cluster is green, the header and a 
 
   // The same page when all have data: green is what it looks for.
   const { page: well } = await as('commander')
-  await well.route('**/api/v1/devices', async (route) => {
+  await well.route('**/api/v1/devices?*', async (route) => {
     const body = (await (await route.fetch()).json()) as { items: { online: boolean; last_seen: string; level: number; datastreams: { latest: unknown; stale_since: null }[] }[] }
     for (const d of body.items) {
       Object.assign(d, { online: true, last_seen: new Date().toISOString(), level: 0 })

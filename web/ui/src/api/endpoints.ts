@@ -2,6 +2,7 @@
 
 import { at } from '../lib/base'
 import { request, url, type RequestOptions } from './client'
+import { everyPage } from './pages'
 import type * as T from './types'
 
 const v1 = at('/api/v1')
@@ -19,10 +20,15 @@ export const failedLogins = (query: T.FailedLoginFilter & { limit?: number; befo
 export const me = () => request<T.Me>('GET', `${v1}/me`)
 /** Whether the server lets a page of this address connect; the error says why not. */
 export const checkPush = (origin: string) => request<void>('GET', `${v1}/push`, { query: { origin } })
-export const sessions = (user?: string) => request<T.Items<T.Session>>('GET', `${v1}/sessions`, { query: { user } })
+/** The longest page that the lists below take. */
+const longest = 1000
+
+export const sessions = (user?: string) =>
+  everyPage((before) => request<T.Items<T.Session>>('GET', `${v1}/sessions`, { query: { user, before, limit: longest } }))
 export const revokeSession = (id: number) => request<void>('DELETE', `${v1}/sessions/${seg(id)}`)
 
-export const accounts = () => request<T.Items<T.Account>>('GET', `${v1}/accounts`)
+export const accounts = () =>
+  everyPage((after) => request<T.Items<T.Account>>('GET', `${v1}/accounts`, { query: { after, limit: longest } }))
 export const createAccount = (a: { user: string; name: string; role: T.Role; division: string; password: string }) =>
   request<T.Account>('POST', `${v1}/accounts`, { body: a })
 export const updateAccount = (
@@ -55,7 +61,16 @@ export const feature = (layer: string, id: number | string, options: Signal = {}
 export const featureHistory = (layer: string, id: number | string, query: { limit?: number; before?: number } = {}, options: Signal = {}) =>
   request<T.Items<T.FeatureChange>>('GET', `${v1}/layers/${seg(layer)}/features/${seg(id)}/history`, { query, exact: true, ...options })
 
-export const devices = () => request<T.DeviceSnapshot>('GET', `${v1}/devices`)
+/** Every device, as of the first page's seq and batch: what the push sends from there on is applied to all of them. */
+export const devices = (): Promise<T.DeviceSnapshot> => {
+  let epoch = ''
+  return everyPage<T.Device, T.DeviceSnapshot>(async (after) => {
+    const page = await request<T.DeviceSnapshot>('GET', `${v1}/devices`, { query: { after, limit: longest } })
+    if (epoch && page.epoch !== epoch) throw new Error('the event log was replaced')
+    epoch = page.epoch
+    return page
+  })
+}
 export const device = (id: string) => request<T.Device>('GET', `${v1}/devices/${seg(id)}`)
 export const changeDevice = (id: string, enabled: boolean) => request<T.Device>('PATCH', `${v1}/devices/${seg(id)}`, { body: { enabled } })
 export const renewSecret = (id: string) => request<{ secret: string }>('POST', `${v1}/devices/${seg(id)}/secret`)
@@ -72,7 +87,8 @@ export const streamChart = (
   options: Signal = {},
 ) => request<T.ChartData>('GET', `${v1}/datastreams/${seg(datastream)}/chart`, { query, ...options })
 
-export const rules = () => request<T.Items<T.Rule>>('GET', `${v1}/rules`)
+export const rules = () =>
+  everyPage((after) => request<T.Items<T.Rule>>('GET', `${v1}/rules`, { query: { after, limit: longest } }))
 export type RuleBody = Omit<T.Rule, 'id' | 'version' | 'updated_at' | 'updated_by'>
 export const createRule = (body: RuleBody) => request<T.Rule>('POST', `${v1}/rules`, { body })
 export const updateRule = (id: number, version: number, body: RuleBody) =>
@@ -111,12 +127,13 @@ export const handleAlerts = (shown: readonly Shown[], action: T.AlertAction, bod
   request<T.BulkAnswer>('POST', `${v1}/alerts/bulk`, { body: { action, ids: shown.map((a) => a.id), levels: shown.map((a) => a.level), ...body }, ...options })
 /** Who the alert may be assigned to by the viewer. */
 export const assigneesOf = (alert: number, options: Signal = {}) =>
-  request<T.Items<T.Assignee>>('GET', `${v1}/assignees`, { query: { alert }, ...options })
-export const assignees = () => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`)
+  everyPage((after) => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`, { query: { alert, after, limit: longest }, ...options }))
+export const assignees = () =>
+  everyPage((after) => request<T.Items<T.Assignee>>('GET', `${v1}/assignees`, { query: { after, limit: longest } }))
 
 /** The newest first; current: those that are in force or will be. */
 export const silences = (query: { current?: boolean } = {}, options: Signal = {}) =>
-  request<T.Items<T.Silence>>('GET', `${v1}/silences`, { query, ...options })
+  everyPage((before) => request<T.Items<T.Silence>>('GET', `${v1}/silences`, { query: { ...query, before, limit: longest }, ...options }))
 export const createSilence = (body: T.NewSilence) => request<T.Silence>('POST', `${v1}/silences`, { body })
 export const endSilence = (id: number) => request<T.Silence>('POST', `${v1}/silences/${seg(id)}/end`)
 
@@ -132,7 +149,8 @@ export const search = (q: string, limit = 20, options: Signal = {}) =>
 export const sources = () => request<{ items: T.SourceFile[]; attribution: string }>('GET', `${v1}/sources`)
 export const health = () => request<T.Health>('GET', `${v1}/health`)
 
-export const displays = (signal?: AbortSignal) => request<T.Items<T.Display>>('GET', `${v1}/displays`, { signal })
+export const displays = (signal?: AbortSignal) =>
+  everyPage((before) => request<T.Items<T.Display>>('GET', `${v1}/displays`, { query: { before, limit: longest }, signal }))
 export const createDisplay = (body: T.NewDisplay) => request<T.DisplayLink>('POST', `${v1}/displays`, { body })
 export const renewDisplayLink = (id: number) => request<T.DisplayLink>('POST', `${v1}/displays/${id}/link`)
 export const revokeDisplay = (id: number) => request<void>('DELETE', `${v1}/displays/${id}`)

@@ -83,6 +83,7 @@ export interface AlertSnapshot {
   seq: number
   seq_id: string
   items: Alert[]
+  next?: string
   /** How many match in all, when it was asked for. */
   count?: number
 }

@@ -2,6 +2,7 @@
 // coordinates are lon, lat in EPSG:4326, units are UCUM with a readable symbol.
 
 import type { Level } from '../theme/tokens'
+import type { Page } from './pages'
 
 export type { Level }
 export type * from './types-alerts'
@@ -44,6 +45,8 @@ export interface Problem {
   code?: string
   params?: Record<string, string>
   errors?: ProblemFault[]
+  /** How many faults there are, when errors does not have them all. */
+  faults?: number
 }
 
 export interface Me {
@@ -182,6 +185,7 @@ export interface DeviceSnapshot {
   batch_id: string
   at: string
   items: Device[]
+  next?: string
 }
 
 export interface DatastreamType {
@@ -292,6 +296,4 @@ export interface SourceFile {
   note: string
 }
 
-export interface Items<T> {
-  items: T[] | null
-}
+export type Items<T> = Page<T>
