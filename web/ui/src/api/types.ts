@@ -255,6 +255,9 @@ export interface Quarantined {
   faults?: Fault[]
   payload: string
   size: number
+  /** Above 0 the row stands for so many payloads of a minute, which have so many bytes. */
+  more?: number
+  more_bytes?: number
 }
 
 export interface Hit {
