@@ -341,7 +341,7 @@ func parseTime(text []byte) (at time.Time, ok bool) {
 
 // rfc3339 reads a time that is almost one of RFC 3339: a zone as +0800 or +08, as strftime writes it, UTC for Z, and
 // a blank before either; a blank for the T; small letters; a comma before the fraction; no seconds; no
-// separators (ISO 8601's basic form); the leap second, which is the first of the next minute here.
+// separators (ISO 8601's basic form); the leap second at the end of a day in UTC, which is the first of the next day here.
 func rfc3339(text []byte) (at time.Time, ok bool) {
 	const date, minute, second = len("2006-01-02"), len("2006-01-02T15:04"), len("2006-01-02T15:04:05")
 	if text = bytes.TrimSpace(text); len(text) > 48 {
@@ -385,6 +385,9 @@ func rfc3339(text []byte) (at time.Time, ok bool) {
 	}
 	if leap {
 		at = at.Add(time.Second)
+		if h, m, _ := at.UTC().Clock(); h != 0 || m != 0 { // a leap second ends a day; another 60th second is no time
+			return at, false
+		}
 	}
 	return at, true
 }

@@ -81,7 +81,7 @@ func TestKilledImportGoesOn(t *testing.T) {
 		t.Fatalf("it ends with %v, want exit status 3, since rows were refused\n%s", err, out)
 	}
 	for _, line := range []string{
-		"went on behind line ", fmt.Sprintf("imported: %d records, stored %d (new %d, history 0, late 0), duplicates 0, conflicts 0, flagged bad 0, refused %d\n", rows, good, good, rows-good),
+		"went on behind line ", fmt.Sprintf("imported: %d records, stored %d (new %d, history 0, late 0), duplicates 0, conflicts 0, flagged bad 0, missing 0, refused %d\n", rows, good, good, rows-good),
 		fmt.Sprintf("refused as unknown-device: %d\n", rows-good),
 	} {
 		if !strings.Contains(out.String(), line) {

@@ -99,7 +99,7 @@ func jumping(s *stage, d *device) []row {
 // broken is a time that cannot be read. One that can be read and cannot be true is stored at its receipt.
 func broken(n int, now time.Time) string {
 	all := []string{
-		now.Format("2006-01-02T15:04:") + "60Z",                   // a leap second
+		now.Format(time.DateOnly) + "T12:04:60Z",                  // a 60th second that is no leap second
 		"2023-02-29T12:00:00Z",                                    // no leap year
 		now.Format("2006-01-02 15:04:05"),                         // not RFC 3339
 		now.AddDate(-now.Year(), 0, 0).Format("2006-01-02T15:04"), // of the year 0

@@ -122,7 +122,7 @@ func (l *ledger) read(conn *pgx.Conn) map[key]*stored {
 	}); err != nil {
 		l.t.Fatal(err)
 	}
-	rows, err = conn.Query(l.t.Context(), `select id, value from ingest_batch, unnest(datastream_ids, "values") as u (id, value)`)
+	rows, err = conn.Query(l.t.Context(), `select u.id, value from ingest_batch, unnest(datastream_ids, "values") as u (id, value)`)
 	if err != nil {
 		l.t.Fatal(err)
 	}
