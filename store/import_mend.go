@@ -26,7 +26,7 @@ func (imp *importer) mend(ctx context.Context) error {
 			select ord, geom, case GeometryType(geom) when 'GEOMETRYCOLLECTION' then whole else ST_CollectionExtract(whole, 3) end as whole
 			from broken
 		), judged as (
-			select ord, whole, $1 or abs(ST_Area(whole) - ST_Area(geom)) <= 2 * slim.area + $2 * 1e-4 * ST_Perimeter(whole) as take
+			select ord, whole, $1 or abs(ST_Area(whole) - ST_Area(geom)) <= 2 * slim.area + $2::float8 * 1e-4 * ST_Perimeter(whole) as take
 			from mended, lateral (
 				select coalesce(sum(ST_Area(f.geom)), 0) as area
 				from ST_Dump(ST_Polygonize(array[ST_UnaryUnion(ST_Boundary(ST_CollectionExtract(mended.geom, 3)))])) f

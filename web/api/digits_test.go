@@ -172,7 +172,7 @@ func TestNoDigitChanges(t *testing.T) {
 		rep, err := w.db.ImportLayer(w.t.Context(), risk.Layer{
 			Name: "numbers", Theme: risk.ThemePlace, Origin: core.OriginReal, Audience: core.Audience{Kind: core.AudiencePublic}, MaxZoom: 14,
 			Fields: []risk.Field{{Name: "n", Type: "number", InTile: true}, {Name: "i", Type: "integer", InTile: true}},
-		}, r, risk.ImportOptions{})
+		}, r, risk.ImportOptions{AllowDelete: true})
 		if err != nil || rep.Refused > 0 {
 			t.Fatalf("%v %+v", err, rep)
 		}

@@ -31,7 +31,7 @@ type FeatureState struct {
 type featureHistoryInput struct {
 	LayerPath
 	ID     int64 `path:"id" minimum:"1"`
-	Limit  int   `query:"limit" minimum:"1" maximum:"200" default:"20"`
+	Limit  int   `query:"limit" minimum:"1" maximum:"500" default:"20"`
 	Before int64 `query:"before" minimum:"0" doc:"Changes with a smaller id"`
 }
 

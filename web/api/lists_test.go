@@ -14,6 +14,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -153,13 +155,15 @@ func pagedLists() []pagedList {
 		{"/api/v1/conflicts", commander, "before", "id"},
 		{"/api/v1/quarantine", steward, "before", "id"},
 		{"/api/v1/layers/shelters/features", commander, "after", "id"},
+		{"/api/v1/layers/shelters/features/{shelter}/history", commander, "before", "id"},
+		{"/api/v1/failed-logins", admin, "before", "id"},
 	}
 }
 
 // page asks for one page of a list.
 func (w *world) page(l pagedList, limit int, cursor string) (items []string, next string) {
 	w.t.Helper()
-	path, query, _ := strings.Cut(l.path, "?")
+	path, query, _ := strings.Cut(strings.Replace(l.path, "{shelter}", fmt.Sprint(w.shelter()), 1), "?")
 	q, err := url.ParseQuery(query)
 	w.must(err)
 	if limit > 0 {
@@ -189,7 +193,7 @@ func TestPagesAreTheList(t *testing.T) {
 	w.fillLists("a")
 	paged := map[string]bool{}
 	for _, l := range pagedLists() {
-		paged[strings.Replace(strings.SplitN(l.path, "?", 2)[0], "/shelters/", "/{layer}/", 1)] = true
+		paged[strings.NewReplacer("/shelters/", "/{layer}/", "{shelter}", "{id}").Replace(strings.SplitN(l.path, "?", 2)[0])] = true
 		all, next := w.page(l, 0, "")
 		if len(all) < 3 || next != "" {
 			t.Errorf("%s: %d items, next %q: too few to try", l.path, len(all), next)
@@ -265,6 +269,14 @@ func (w *world) fillLists(tag string) {
 		if a := w.send(steward, http.MethodPatch, "/api/v1/layers/shelters/features", shelter, headers...); a.status != http.StatusOK {
 			w.t.Fatalf("%s", a.body)
 		}
+		_, headers = create(w, steward)
+		renamed := map[string]any{"update": []any{map[string]any{"id": w.shelter(), "name": core.Text{ZH: fmt.Sprint(tag, i)}}}}
+		if a := w.send(steward, http.MethodPatch, "/api/v1/layers/shelters/features", renamed, headers...); a.status != http.StatusOK {
+			w.t.Fatalf("%s", a.body)
+		}
+		if _, _, err := w.people.Login(ctx, auth.Login{User: fmt.Sprintf("nobody-%s%d", tag, i), Password: password}); !errs.Is(err, errs.Unauthenticated) {
+			w.t.Fatalf("a login of nobody: %v", err)
+		}
 		w.raise("dev-14", nil)
 		at := w.clock.now().Add(-time.Hour).Truncate(time.Millisecond)
 		_, err = w.db.CommitBatch(ctx, sensors.Batch{
@@ -273,4 +285,18 @@ func (w *world) fillLists(tag string) {
 		})
 		w.must(err)
 	}
+}
+
+// shelter is a feature that is changed again and again.
+func (w *world) shelter() (id int64) {
+	w.t.Helper()
+	features, err := w.db.Features(w.t.Context(), core.Scope{Division: "3706"}, "shelters", nil, 0, 100)
+	w.must(err)
+	for _, f := range features {
+		if f.Key == "s-02" {
+			return f.ID
+		}
+	}
+	w.t.Fatal("there is no shelter s-02")
+	return 0
 }
