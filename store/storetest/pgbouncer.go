@@ -60,7 +60,7 @@ func PgBouncer(t testing.TB, database, mode string, more ...string) string {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended, which await has said
-		_ = <-ended            // it was killed
+		<-ended                // it was killed
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}

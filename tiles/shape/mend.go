@@ -92,7 +92,6 @@ type mender struct {
 	outlines []outline
 	walk     []int32
 	seen     map[point]int
-	loops    [][]point
 }
 
 // edgeOf is an edge between two points that no other crosses; a is before b by x, then by y. Winding numbers of
