@@ -57,10 +57,14 @@ func PgBouncer(t testing.TB, database, mode string, more ...string) string {
 		t.Fatalf("tests need PgBouncer (scripts/deps.sh test): %v", err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	go func() {
+		defer close(ended)
+		ended <- cmd.Wait()
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended, which await has said
-		<-ended                // it was killed
+		for range ended {      // until it has, by being killed
+		}
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
@@ -94,7 +98,7 @@ func giveToPostgres(t testing.TB, dir string) *syscall.Credential {
 }
 
 // awaitPgBouncer waits until the socket is there.
-func awaitPgBouncer(t testing.TB, socket string, ended chan error, said *bytes.Buffer) {
+func awaitPgBouncer(t testing.TB, socket string, ended <-chan error, said *bytes.Buffer) {
 	t.Helper()
 	for {
 		if _, err := os.Stat(socket); err == nil {
@@ -102,7 +106,6 @@ func awaitPgBouncer(t testing.TB, socket string, ended chan error, said *bytes.B
 		}
 		select {
 		case err := <-ended:
-			ended <- err
 			t.Fatalf("PgBouncer ended: %v\n%s", err, said)
 		case <-time.After(20 * time.Millisecond):
 		}
