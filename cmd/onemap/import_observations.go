@@ -158,6 +158,8 @@ func printBackfill(w io.Writer, r app.BackfillReport) {
 	switch {
 	case r.Already:
 		fmt.Fprintf(w, "%s: already imported, on %s; --again imports it once more\n", r.Path, r.State.FinishedAt.Format(time.RFC3339))
+	case r.Before > 0:
+		fmt.Fprintf(w, "%s: imported before, with %d readings refused; it is read once more\n", r.Path, r.Before)
 	case r.Resumed > 0:
 		fmt.Fprintf(w, "%s: went on behind line %d, where it had been stopped\n", r.Path, r.Resumed)
 	}

@@ -45,6 +45,7 @@ type BackfillReport struct {
 	Path, Rejects string
 	Resumed       int64 // the line behind which this run began; 0: at the beginning
 	Already       bool  // it was imported before: nothing was done
+	Before        int64 // how many of its readings were refused before; this run read it once more
 	Finished      bool
 	State         backfill.State
 	Rows          int64 // readings of this run
@@ -126,17 +127,17 @@ func (f *backfilling) run(ctx context.Context) error {
 
 // attempt goes on from where the file is, over one connection.
 func (f *backfilling) attempt(ctx context.Context) error {
-	in, st, err := f.db.OpenBackfill(ctx, f.src.key, f.src.name, f.o.Again && !f.opened)
+	first := !f.opened
+	in, st, err := f.open(ctx, first)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	first := !f.opened
 	f.in, f.opened, f.report.State = in, true, st
 	if first {
 		f.report.Resumed = st.Position.Line
 	}
-	if st.FinishedAt != nil { // by this very run, when the answer to its last commit was lost
+	if st.FinishedAt != nil { // not first: by this very run, when the answer to its last commit was lost
 		f.report.Already, f.report.Finished = first, true
 		return nil
 	}
@@ -158,6 +159,18 @@ func (f *backfilling) attempt(ctx context.Context) error {
 	f.report.Notes = notes(r.Note(), note)
 	defer f.rejects.close()
 	return f.chunks(ctx, r)
+}
+
+// open opens the import. A file that was imported before, and of which readings were refused, is read once more:
+// why they were refused, as an unknown device, may hold no more, and what is stored is known again.
+func (f *backfilling) open(ctx context.Context, first bool) (*store.Backfill, backfill.State, error) {
+	in, st, err := f.db.OpenBackfill(ctx, f.src.key, f.src.name, f.o.Again && first)
+	if err != nil || !first || st.FinishedAt == nil || st.Counts.RefusedAll() == 0 {
+		return in, st, err
+	}
+	f.report.Before = st.Counts.RefusedAll()
+	in.Close()
+	return f.db.OpenBackfill(ctx, f.src.key, f.src.name, true)
 }
 
 // notes lists those that say something.

@@ -23,6 +23,7 @@ import (
 	"onemap/internal/errs"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
+	"onemap/store"
 )
 
 // importFrom is the moment at which the tests' files begin.
@@ -112,12 +113,11 @@ func TestImportObservations(t *testing.T) {
 			t.Fatalf("rejects:\n%s", rejects)
 		}
 	}
-	if r, err = importReadings(t.Context(), url, app.BackfillOptions{Path: path}); err != nil || !r.Already || r.Rows != 0 {
-		t.Errorf("the same file again: %+v, %v", r, err)
-	}
-	r, err = importReadings(t.Context(), url, app.BackfillOptions{Path: path, Again: true})
-	if err != nil || r.Already || r.State.Counts.Duplicates != 6 || r.State.Counts.Stored+r.State.Counts.Conflicts != 0 {
-		t.Errorf("again by force: %+v, %v", r.State.Counts, err)
+	for _, force := range []bool{false, true} { // four were refused, which is reason enough
+		r, err = importReadings(t.Context(), url, app.BackfillOptions{Path: path, Again: force})
+		if err != nil || r.Already || r.State.Counts.Duplicates != 6 || r.State.Counts.Stored+r.State.Counts.Conflicts != 0 || (r.Before == 4) == force {
+			t.Errorf("once more, by force %v: %+v, %v", force, r, err)
+		}
 	}
 	again, err := os.ReadFile(path + ".rejects.csv")
 	if err != nil || !bytes.Equal(again, rejects) {
@@ -125,6 +125,37 @@ func TestImportObservations(t *testing.T) {
 	}
 	if d := cmp.Diff(have, stored(t, url)); d != "" {
 		t.Errorf("stored after that (-want +got):\n%s", d)
+	}
+}
+
+// A file is done when all of it is in: one whose device is made later is read once more, and then no more.
+func TestImportObservationsOnceTheDeviceIsThere(t *testing.T) {
+	url, _ := village(t, 1)
+	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	path := textFile(t, "a.csv", head+row("late", 0, 1)+row("dev-0", 0, 2))
+	report := func(want app.BackfillReport) {
+		t.Helper()
+		r, err := importReadings(t.Context(), url, app.BackfillOptions{Path: path})
+		if err != nil || !r.Finished || r.Before != want.Before || r.Already != want.Already {
+			t.Errorf("%+v, %v; want %+v", r, err, want)
+		}
+	}
+	report(app.BackfillReport{})
+	_, err = db.CreateDevice(t.Context(), sensors.Device{
+		ID: "late", Division: "370602", Name: core.Text{ZH: "水位站"}, HazardType: "flood", Lon: 121.4, Lat: 37.5,
+		Origin: core.OriginSynthetic, Source: "test", Enabled: true, Streams: []sensors.Datastream{{Name: "level", Type: "water_level"}},
+	}, sensors.HashSecret("secret"), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report(app.BackfillReport{Before: 1})
+	report(app.BackfillReport{Already: true})
+	if d := cmp.Diff(map[string]int{"late 0 1": 1, "dev-0 0 2": 1}, stored(t, url)); d != "" {
+		t.Errorf("stored (-want +got):\n%s", d)
 	}
 }
 
