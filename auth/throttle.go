@@ -32,6 +32,16 @@ type Failures struct {
 	At    time.Time
 }
 
+// NoteSlack is how far the times of attempts that are noted together may lie apart. The store does not set a row's
+// time back by less; by more, the clock has gone back.
+const NoteSlack = time.Minute
+
+// laterThan reports whether the store has written a row of the same key after other.
+func (f Failures) laterThan(other Failures) bool {
+	ahead := f.At.Sub(other.At)
+	return ahead > 0 && ahead <= NoteSlack || ahead == 0 && f.Count > other.Count
+}
+
 // limit is how logins are slowed that fail under one key.
 type limit struct {
 	free   int           // failures without a wait
@@ -177,7 +187,7 @@ func (t *throttle) end(holds []hold) {
 }
 
 // fail counts a failure under each key. rows is what the store has written for them; without it the count is this
-// process's alone.
+// process's alone. Of attempts that fail together the row that was written last may come first: it counts them all.
 func (t *throttle) fail(holds []hold, rows []Failures, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -185,10 +195,13 @@ func (t *throttle) fail(holds []hold, rows []Failures, now time.Time) {
 	t.seq++
 	for i, h := range holds {
 		c := t.of(h.key)
-		c.Count, c.At, c.changed = min(h.limit.left(c.Failures, now)+1, h.limit.highest()), now, t.seq
-		if i < len(rows) {
+		switch {
+		case i >= len(rows):
+			c.Count = min(h.limit.left(c.Failures, now)+1, h.limit.highest())
+		case !c.stored.laterThan(rows[i]):
 			c.Count, c.stored = rows[i].Count, rows[i]
 		}
+		c.At, c.changed = now, t.seq
 	}
 }
 

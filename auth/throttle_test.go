@@ -28,6 +28,27 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// Of two attempts that fail together the row of the later one counts both, whichever is heard of first. A clock that
+// goes back does not stop the counting.
+func TestRowsOutOfOrder(t *testing.T) {
+	th, holds := newThrottle(), []hold{{loginKey("x"), testLimit()}}
+	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	before := now.Add(-time.Second)
+	for i, c := range []struct {
+		at   time.Time
+		row  Failures
+		want float64
+	}{
+		{now, Failures{2, now}, 2}, {before, Failures{1, before}, 2}, {now, Failures{1, now}, 2}, {now, Failures{3, now}, 3},
+		{now.Add(-time.Hour), Failures{4, now.Add(-time.Hour)}, 4}, {now.Add(-time.Hour), Failures{5, now.Add(-time.Hour)}, 5},
+	} {
+		th.fail(holds, []Failures{c.row}, c.at)
+		if got := th.seen[holds[0].key].Count; got != c.want {
+			t.Errorf("row %d: a count of %v, want %v", i, got, c.want)
+		}
+	}
+}
+
 // Each line is a story of one key: f fails, s succeeds, seconds pass; then what an attempt is told.
 func TestThrottleStories(t *testing.T) {
 	type step struct {

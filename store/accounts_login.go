@@ -68,9 +68,9 @@ func (db *DB) LoginFailed(ctx context.Context, a auth.FailedAttempt) ([]auth.Fai
 		c := a.Counts[i]
 		b.Queue(`
 			insert into login_count as c (key, failures, at, account) values ($1, 1, $2, $5)
-			on conflict (key) do update set at = $2,
+			on conflict (key) do update set at = case when c.at > $2 and c.at <= $6 then c.at else $2 end,
 				failures = least($4, greatest(0, c.failures - greatest(0, extract(epoch from $2 - c.at)) / $3) + 1)
-			returning failures, at`, c.Key[:], a.At, c.Forget.Seconds(), c.Highest, c.Account[:]).QueryRow(func(row pgx.Row) error {
+			returning failures, at`, c.Key[:], a.At, c.Forget.Seconds(), c.Highest, c.Account[:], a.At.Add(auth.NoteSlack)).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&counts[i].Count, &counts[i].At)
 		})
 	}

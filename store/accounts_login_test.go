@@ -49,6 +49,10 @@ func TestFailuresAreCountedAndForgotten(t *testing.T) {
 			t.Errorf("%v later: %+v, want %v", step.after, got, step.want)
 		}
 	}
+	// one that is noted a moment later than a later one does not set the time back
+	if got := failLogin(t, db, at.Add(-auth.NoteSlack), key(1)); math.Abs(got[0].Count-3) > 1e-6 || !got[0].At.Equal(at) {
+		t.Errorf("noted late: %+v", got)
+	}
 	var all sync.WaitGroup
 	for i := range 40 { // in every order of the keys
 		all.Go(func() { failLogin(t, db, at, key(byte(2+i%3)), key(byte(2+(i+1)%3)), key(byte(2+(i+2)%3))) })
