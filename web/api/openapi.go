@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -57,13 +58,9 @@ func (s *Server) describe() error {
 	components := doc.Components.Schemas.Map()
 	delete(components, "ErrorModel")
 	delete(components, "ErrorDetail")
-	for _, schema := range components {
+	for name, schema := range components {
 		noNullLists(schema)
-	}
-	for _, p := range []struct{ schema, member, of string }{{"Datastream", "latest", "Observation"}, {"Me", "display", "DisplayRef"}} {
-		components[p.schema].Properties[p.member] = &huma.Schema{
-			AnyOf: []*huma.Schema{{Ref: schemas + p.of}, {Type: "null"}}, Description: components[p.schema].Properties[p.member].Description,
-		}
+		nullableObjects(schema, doc.Components.Schemas.TypeFromRef(schemas+name))
 	}
 	for name, text := range map[string]string{"Layer": "bbox"} {
 		if p := components[name].Properties[text]; p != nil {
@@ -97,6 +94,22 @@ func noNullLists(s *huma.Schema) {
 	noNullLists(s.Items)
 	for _, p := range s.Properties {
 		noNullLists(p)
+	}
+}
+
+// nullableObjects says of every member that holds a pointer to an object that it may be null. huma says so of pointers to
+// numbers and texts alone.
+func nullableObjects(s *huma.Schema, of reflect.Type) {
+	if of == nil || of.Kind() != reflect.Struct {
+		return
+	}
+	for _, f := range reflect.VisibleFields(of) {
+		member, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		p := s.Properties[member]
+		if f.Type.Kind() != reflect.Pointer || p == nil || p.Ref == "" || strings.Contains(options, "omit") {
+			continue
+		}
+		s.Properties[member] = &huma.Schema{AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}, Description: p.Description}
 	}
 }
 

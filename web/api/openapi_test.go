@@ -6,8 +6,12 @@ import (
 	"flag"
 	"net/http"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -48,5 +52,40 @@ func TestOpenAPIIsServed(t *testing.T) {
 	}
 	if a := w.send(observer, http.MethodGet, "/api/v1/me", nil); strings.Contains(string(a.body), "$schema") || a.header.Get("Link") != "" {
 		t.Errorf("links to schemas: %v %s", a.header, a.body)
+	}
+}
+
+// A member that may be null is said to be: what is null in the empty value of a type must be allowed by its schema.
+// Lists, maps and bytes are none of these: handlers never answer null for one.
+func TestWhatMayBeNullIsSaid(t *testing.T) {
+	s, err := build(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas, seen := s.huma.OpenAPI().Components.Schemas, 0
+	for name, schema := range schemas.Map() {
+		of := schemas.TypeFromRef("#/components/schemas/" + name)
+		if of == nil || of.Kind() != reflect.Struct {
+			continue
+		}
+		b, err := json.Marshal(reflect.New(of).Interface())
+		var members map[string]json.RawMessage
+		if err != nil || json.Unmarshal(b, &members) != nil {
+			continue // a type that writes itself
+		}
+		for member, value := range members {
+			p := schema.Properties[member]
+			if p == nil || string(value) != "null" || p.Type == huma.TypeArray || p.Type == huma.TypeObject || p.ContentEncoding == "base64" {
+				continue
+			}
+			seen++
+			anything := p.Type == "" && p.Ref == "" && p.AnyOf == nil
+			if !p.Nullable && !anything && !slices.ContainsFunc(p.AnyOf, func(one *huma.Schema) bool { return one.Type == "null" }) {
+				t.Errorf("%s.%s may be null, and its schema does not say so", name, member)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d members that may be null were found", seen)
 	}
 }

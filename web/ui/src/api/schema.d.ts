@@ -1054,7 +1054,7 @@ export interface components {
             property: string;
             property_name: components["schemas"]["Text"];
             /** @description Why handling last began anew; null: it never did */
-            reopened: components["schemas"]["Reopened"];
+            reopened: components["schemas"]["Reopened"] | null;
             /**
              * Format: date-time
              * @description When the episode began, last rose, or its data came back; the time of the server
