@@ -18,7 +18,8 @@ func parseTime(text []byte) (at time.Time, ok bool) {
 
 // rfc3339 reads a time that is almost one of RFC 3339: a zone as +0800 or +08, as strftime writes it, UTC for Z, and
 // a blank before either; a blank for the T; small letters; a comma before the fraction; no seconds; no
-// separators (ISO 8601's basic form); the leap second at the end of a day in UTC, which is the first of the next day here.
+// separators (ISO 8601's basic form); the leap second at the end of a day in UTC, which is the first of the next day here;
+// a month or day 00, as of a clock that was never set, which is a day of the year 1 here.
 func rfc3339(text []byte) (at time.Time, ok bool) {
 	const date, minute, second = len("2006-01-02"), len("2006-01-02T15:04"), len("2006-01-02T15:04:05")
 	if text = bytes.TrimSpace(text); len(text) > 48 {
@@ -45,6 +46,9 @@ func rfc3339(text []byte) (at time.Time, ok bool) {
 	leap := len(clock) >= second && string(clock[minute:second]) == ":60"
 	if leap {
 		clock = append(append(bytes.Clone(clock[:minute]), ":59"...), clock[second:]...)
+	}
+	if digits(clock) == len("2006") && (bytes.HasPrefix(clock[4:], []byte("-00-")) || string(clock[7:date]) == "-00") {
+		clock = append([]byte("0001-01-02"), clock[date:]...)
 	}
 	if len(clock) > second && clock[second] == ',' {
 		clock = append(append(bytes.Clone(clock[:second]), '.'), clock[second+1:]...)

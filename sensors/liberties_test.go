@@ -36,6 +36,21 @@ func TestTimesThatDevicesWrite(t *testing.T) {
 	}
 }
 
+// A clock that was never set is a time that cannot be true, and no mistake in the payload.
+func TestClockThatWasNeverSet(t *testing.T) {
+	for _, text := range []string{"0000-00-00T00:00:00Z", "2000-00-00 00:00:00+08:00", "20000000T000000Z", "2000-01-00T08:05:00+0800"} {
+		all, faults := DecodeObservations([]byte(`{"t":"`+text+`","v":{"level":4.9}}`), received, gauge(), TimeLimits{})
+		if len(all) != 1 || faults.Len() > 0 || !all[0].Time.Equal(received.Truncate(time.Microsecond)) || all[0].TimeSource != TimeWrong {
+			t.Errorf("%s: %+v, %s", text, all, faults.Detail())
+		}
+	}
+	for _, text := range []string{"0000-00-00T00:00:00", "0000-00-00", "2000-00-00T25:00:00Z", "20x0-00-00T00:00:00Z"} {
+		if at, ok := parseTime([]byte(text)); ok {
+			t.Errorf("%q is %v", text, at)
+		}
+	}
+}
+
 func TestLeapSecond(t *testing.T) {
 	for _, text := range []string{"2016-12-31T23:59:60Z", "2017-01-01T07:59:60+08:00", "2016-12-31 23:59:60.000 UTC"} {
 		if at, ok := parseTime([]byte(text)); !ok || !at.Equal(time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC)) {
