@@ -25,9 +25,16 @@ func TestImportObservationsCommand(t *testing.T) {
 	args := []string{
 		"import-observations", "--device", "站", "--datastream", "项", "--time", "when", "--value", "reading", "--zone", "Asia/Shanghai", path,
 	}
-	for i, want := range []string{"imported: 3 records, stored 2 (new 0, history 2, late 0), duplicates 0, conflicts 0, flagged bad 0, missing 0, refused 1", "already imported"} {
+	for _, want := range []string{"imported: 3 records, stored 2 (new 0, history 2, late 0), duplicates 0, conflicts 0, flagged bad 0, missing 0, refused 1", "imported before, with 1 readings refused; it is read once more"} {
 		code, out, errOut := command(t, args...)
-		if code != []int{exitRefused, exitOK}[i] || !strings.Contains(out, want) {
+		if code != exitRefused || !strings.Contains(out, want) {
+			t.Fatalf("exit %d, no %q in\n%s%s", code, want, out, errOut)
+		}
+	}
+	whole := file(t, "whole.csv", "device,datastream,t,v\na,level,"+day+" 08:00,1\n")
+	for _, want := range []string{"duplicates 1,", "already imported"} {
+		code, out, errOut := command(t, "import-observations", "--zone", "Asia/Shanghai", whole)
+		if code != exitOK || !strings.Contains(out, want) {
 			t.Fatalf("exit %d, no %q in\n%s%s", code, want, out, errOut)
 		}
 	}
