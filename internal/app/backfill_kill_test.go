@@ -99,7 +99,8 @@ func TestKilledImportGoesOn(t *testing.T) {
 		t.Errorf("the rules were told of %d readings, want %d (%v)", told, good, err)
 	}
 	cmd, out = start()
-	if err := cmd.Wait(); err != nil || !strings.Contains(out.String(), "already imported") {
-		t.Errorf("once more: %v\n%s", err, out)
+	again := fmt.Sprintf("stored 0 (new 0, history 0, late 0), duplicates %d, conflicts 0,", good)
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(out.String(), again) {
+		t.Errorf("once more: %v, no %q in\n%s", err, again, out)
 	}
 }
