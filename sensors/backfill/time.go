@@ -19,8 +19,8 @@ const (
 // DateOrder is the order of day and month in dates whose year is last.
 type DateOrder string
 
-// The orders. DateOrderAuto takes dates that have one reading only: a number over 12 is a day, and so is the
-// first one of a date with points, as 20.11.2026.
+// The orders. DateOrderAuto takes dates that have one reading only: a number over 12 is a day. A date with points, as
+// 20.11.2026, has the day first in any order.
 const (
 	DateOrderAuto DateOrder = ""
 	MonthFirst    DateOrder = "mdy"
@@ -35,6 +35,7 @@ type timeReader struct {
 	zone  *time.Location // of times that name none; nil refuses them
 	epoch Epoch
 	order DateOrder
+	dayAt *time.Duration // of dates without a time of day; nil refuses them
 }
 
 // clock is a date and a time of day as they were read.
@@ -57,13 +58,19 @@ func (r timeReader) read(b []byte) (time.Time, fault) {
 	if isNumber(s) {
 		return r.number(s, b)
 	}
-	p := timeParser{rest: s, order: r.order}
+	return r.parse(s, b)
+}
+
+// parse reads a text in the forms of timeParser.
+func (r timeReader) parse(s string, text []byte) (time.Time, fault) {
+	var c clock
+	p := timeParser{rest: s, order: r.order, dayAt: r.dayAt}
 	zone, bad := p.parse(&c)
 	if bad.msg != "" {
-		bad.msg = clip(string(b)) + " " + bad.msg
+		bad.msg = clip(string(text)) + " " + bad.msg
 		return time.Time{}, bad
 	}
-	return r.in(&c, []byte(zone), b)
+	return r.in(&c, []byte(zone), text)
 }
 
 // standard takes a date and time in the fixed form of RFC 3339, also with a space for the T, slashes or no
@@ -128,11 +135,16 @@ func isNumber(s string) bool {
 // number reads a time that is a number: 202611200805, with or without seconds, or the time since 1970 in the
 // unit that is given. Which unit is meant is not guessed: a wrong guess is a wrong time.
 func (r timeReader) number(s string, text []byte) (time.Time, fault) {
-	if n := len(s); (n == 12 || n == 14) && (s[:2] == "19" || s[:2] == "20") && r.epoch == EpochNone {
-		p := timeParser{rest: s[:8] + " " + s[8:]}
-		var c clock
-		if zone, bad := p.parse(&c); bad.msg == "" {
-			return r.in(&c, []byte(zone), text)
+	if (s[:min(2, len(s))] == "19" || s[:min(2, len(s))] == "20") && r.epoch == EpochNone {
+		switch len(s) {
+		case 12, 14:
+			if at, bad := r.parse(s[:8]+" "+s[8:], text); bad.msg == "" || bad.option != "" {
+				return at, bad
+			}
+		case 8:
+			if at, bad := r.parse(s, text); bad.msg == "" || bad.option != "" {
+				return at, bad
+			}
 		}
 	}
 	whole, part, _ := strings.Cut(s, ".")
@@ -142,6 +154,10 @@ func (r timeReader) number(s string, text []byte) (time.Time, fault) {
 	}
 	looks := epochOf(n)
 	switch {
+	case r.epoch == EpochNone && looks == EpochNone && looksSerial(n):
+		day := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(n))
+		return time.Time{}, fault{msg: clip(string(text)) + " is a number, no time; if it is a spreadsheet's day number, of " + day.Format(time.DateOnly) +
+			", format the column as a date there, as yyyy-mm-dd hh:mm, and save it again"}
 	case r.epoch == EpochNone && looks == EpochNone:
 		return time.Time{}, fault{msg: clip(string(text)) + " is a number, no time like 2026-03-14T12:00:00+08:00"}
 	case r.epoch == EpochNone:
@@ -172,6 +188,9 @@ func epochOf(n int64) Epoch {
 		return EpochNone
 	}
 }
+
+// looksSerial reports whether a number is a spreadsheet's day number of 1980 to 2100.
+func looksSerial(n int64) bool { return n >= 29_221 && n < 73_051 }
 
 func (e Epoch) words() string {
 	if e == EpochMilliseconds {
