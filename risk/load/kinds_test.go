@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,6 +108,10 @@ func TestTablesOfAllKinds(t *testing.T) {
 		"one column, the other way":            {"id,经纬度\n1,\"37.5,121.4\"\n", load.Options{}, one},
 		"one column, said to be the other way": {"id,\"纬度,经度\"\n1,\"37.5,80.5\"\n2,\"37.5 121.4\"\n3,E80.5 N37.5\n", load.Options{}, "1@80.5,37.5 2@121.4,37.5 3@80.5,37.5"},
 		"one column in words":                  {"id,位置\n1,东经121°24′北纬37°30′\n2,N37.5 E121.4\n", load.Options{}, one + " 2@121.4,37.5"},
+		"one column, with the words":           {"id,经纬度\n1,\"经度121.4,纬度37.5\"\n2,纬度：37.5 经度：121.4\n", load.Options{}, one + " 2@121.4,37.5"},
+		"names in two rows":                    {"统计表,,,\n编号,名称,位置,\n,,经度,纬度\n1,甲,121.4,37.5\n", load.Options{}, one},
+		"a title above a nameless column":      {"统计表,,,\n,编号,经度,纬度\n1,1,121.4,37.5\n", load.Options{}, one},
+		"a sum and remarks below":              {"编号,经度,纬度\n1,121.4,37.5\n\n合计,1处,\n注：坐标为CGCS2000\n", load.Options{}, one + " refused 4/35/合计 refused 5/48/注：坐标为CGCS2000"},
 		"one column with an address":           {"id,位置,lon,lat\n1,解放路,121.4,37.5\n", load.Options{}, one},
 		"named, in one column":                 {"id,wo\n1,121.4 37.5\n", load.Options{LonField: "wo"}, one},
 		"named":                                {"id,a,b\n1,121.4,37.5\n", load.Options{LonField: "a", LatField: "b"}, one},
@@ -251,6 +256,23 @@ func TestPrettyFeaturesAfterABrokenOne(t *testing.T) {
 	first, rest, _ := strings.Cut(text, `"id": "b"`)
 	if got := surveyed(t, first+`"id": "b`+rest, load.Options{}).String(); got != "refused 4/53/a refused 13/232/" {
 		t.Error(got)
+	}
+}
+
+// A name in a cell that was merged over two rows of names is that of its column; a title is none.
+func TestNamesInTwoRows(t *testing.T) {
+	for text, want := range map[string]string{
+		"统计表,,,\n序号,名称,位置,\n,,经度,纬度\n1,甲,121.4,37.5\n": "lines 2 and 3 name the columns together: 序号, 名称, 经度, 纬度",
+		"统计表,,,\n,名称,经度,纬度\n1,甲,121.4,37.5\n":          "line 1 stands above the column names and is left out: 统计表",
+	} {
+		r, err := load.Open(strings.NewReader(text), load.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		record, _, err := r.Next()
+		if err != nil || record.Feature.Name.ZH != "甲" || !slices.Contains(r.Notes(), want) {
+			t.Errorf("%+v %v, notes %q, want %q", record.Feature, err, r.Notes(), want)
+		}
 	}
 }
 

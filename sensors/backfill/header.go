@@ -68,7 +68,8 @@ func withoutUnit(name string) string {
 
 // header finds the row that names the columns, and reads it.
 func (t *table) header() error {
-	var first error // what is wrong with the first row that is none of names
+	var first error // what is wrong with the first row that is none of names, or with the first that has a column of times
+	timed := false
 	for range maxTitleRows {
 		row, whole, err := t.record()
 		if errors.Is(err, io.EOF) && first != nil {
@@ -88,8 +89,8 @@ func (t *table) header() error {
 		if err = t.names(line, row, whole, bad); err == nil {
 			return nil
 		}
-		if first == nil {
-			first = err
+		if has := t.col.time >= 0; first == nil || has && !timed {
+			first, timed = err, has
 		}
 	}
 	if first == nil {
@@ -111,6 +112,7 @@ func (t *table) delimiterLine(row []byte) bool {
 // names reads a row as the one that names the columns.
 func (t *table) names(line int64, row []byte, whole bool, bad int) error {
 	field := "line " + itoa(int(line))
+	t.col = columns{time: -1}
 	switch {
 	case bad >= 0:
 		return errs.InvalidField(field, "byte %d is no text; say the encoding, as --encoding gb18030", bad+1)

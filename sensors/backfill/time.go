@@ -132,17 +132,21 @@ func isNumber(s string) bool {
 	return whole != "" && strings.Trim(whole, "0123456789") == "" && strings.Trim(part, "0123456789") == ""
 }
 
-// number reads a time that is a number: 202611200805, with or without seconds, or the time since 1970 in the
-// unit that is given. Which unit is meant is not guessed: a wrong guess is a wrong time.
+// number reads a time that is a number: 202611200805, with or without minutes and seconds, or a day alone, or the time
+// since 1970 in the unit that is given. Which unit is meant is not guessed: a wrong guess is a wrong time.
 func (r timeReader) number(s string, text []byte) (time.Time, fault) {
 	if (s[:min(2, len(s))] == "19" || s[:min(2, len(s))] == "20") && r.epoch == EpochNone {
+		date := ""
 		switch len(s) {
-		case 12, 14:
-			if at, bad := r.parse(s[:8]+" "+s[8:], text); bad.msg == "" || bad.option != "" {
-				return at, bad
-			}
 		case 8:
-			if at, bad := r.parse(s, text); bad.msg == "" || bad.option != "" {
+			date = s
+		case 10: // as a time since 1970 it would be after 2033, which no reading is yet
+			date = s[:8] + " " + s[8:] + "00"
+		case 12, 14:
+			date = s[:8] + " " + s[8:]
+		}
+		if date != "" {
+			if at, bad := r.parse(date, text); bad.msg == "" || bad.option != "" {
 				return at, bad
 			}
 		}
