@@ -1,6 +1,7 @@
 package backfill
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -40,9 +41,10 @@ type timeReader struct {
 
 // clock is a date and a time of day as they were read.
 type clock struct {
-	date  [3]int // year, month, day
-	time  [3]int // hour, minute, second; 24:00:00 is allowed
-	nanos int
+	date    [3]int // year, month, day
+	time    [3]int // hour, minute, second; 24:00:00 is allowed
+	nanos   int
+	seconds bool // are written, or cannot be
 }
 
 // read reads a time: first as RFC 3339, then in the other forms of docs/data.md.
@@ -54,7 +56,7 @@ func (r timeReader) read(b []byte) (time.Time, fault) {
 	if rest, ok := c.standard(b); ok {
 		return r.in(&c, rest, b)
 	}
-	s := strings.TrimSpace(halfWidth(b))
+	s := strings.Join(strings.Fields(halfWidth(b)), " ") // also without the line ends of a cell
 	if isNumber(s) {
 		return r.number(s, b)
 	}
@@ -83,9 +85,10 @@ func (c *clock) standard(b []byte) (rest []byte, ok bool) {
 	ok = number(b[0:4], &c.date[0]) && number(b[5:7], &c.date[1]) && number(b[8:10], &c.date[2]) &&
 		number(b[11:13], &c.time[0]) && number(b[14:16], &c.time[1])
 	rest = b[16:]
+	c.seconds = b[10] != ' '
 	if len(rest) >= 3 && rest[0] == ':' {
 		ok = ok && number(rest[1:3], &c.time[2])
-		rest = rest[3:]
+		rest, c.seconds = rest[3:], true
 	}
 	if c.nanos, rest, ok = fraction(rest, ok); !ok {
 		return nil, false
@@ -120,6 +123,9 @@ func (r timeReader) in(c *clock, zone, text []byte) (time.Time, fault) {
 		return at(r.zone).UTC().Truncate(time.Microsecond), fault{}
 	}
 	offset, ok := zoneOffset(zone)
+	if ok && offset < 0 && !c.seconds && !bytes.ContainsAny(zone, "UGug") {
+		return time.Time{}, fault{msg: clip(string(text)) + " may be a span of time, or a time in the zone " + strings.TrimSpace(string(zone)) + "; write seconds before a zone"}
+	}
 	if !ok {
 		return time.Time{}, fault{msg: clip(string(text)) + " has no zone that can be read"}
 	}

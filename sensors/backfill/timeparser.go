@@ -121,6 +121,7 @@ func (p *timeParser) timeOfDay(c *clock) bool {
 		c.time = [3]int{hour / 100, hour % 100, 0}
 		return true
 	case 6:
+		c.seconds = true
 		c.time = [3]int{hour / 10000, hour / 100 % 100, hour % 100}
 		return p.fraction(c)
 	case 1, 2:
@@ -151,7 +152,7 @@ func (p *timeParser) timeOfDay(c *clock) bool {
 	case n > 2:
 		return false
 	}
-	c.time[2] = second
+	c.time[2], c.seconds = second, true
 	ok := p.fraction(c)
 	if next == "分" {
 		p.sign("秒")
