@@ -58,7 +58,7 @@ func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
 // ParseDegrees reads an angle: decimal degrees ("121.39", "-0.5", "121,39"), or degrees, minutes and seconds
 // with their signs, whichever quotes stand for them ("121°23′40.5″", "121度23分40.5秒", "37°32'9\"N"), with d, m and s, with
-// colons or with spaces between. A letter N, S, E or W or 东经, 西经, 北纬, 南纬 may stand before or after; S and W make it
+// colons or with spaces between. A letter N, S, E or W or 东经, 西经, 北纬, 南纬, 经度, 纬度 may stand before or after; S and W make it
 // negative. Full-width characters are read as their half-width twins. The range is not checked. The error is errs.Invalid.
 func ParseDegrees(s string) (float64, error) {
 	t := strings.TrimSpace(width.Fold.String(s))
@@ -97,7 +97,7 @@ func hemisphere(s string) (string, float64) {
 	for _, h := range []struct {
 		word string
 		sign float64
-	}{{"N", 1}, {"E", 1}, {"S", -1}, {"W", -1}, {"北纬", 1}, {"东经", 1}, {"南纬", -1}, {"西经", -1}} {
+	}{{"N", 1}, {"E", 1}, {"S", -1}, {"W", -1}, {"北纬", 1}, {"东经", 1}, {"南纬", -1}, {"西经", -1}, {"经度", 1}, {"纬度", 1}} {
 		n := len(h.word)
 		switch {
 		case len(s) < n:

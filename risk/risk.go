@@ -135,7 +135,9 @@ type ImportReport struct {
 	Read     int64     `json:"read"`
 	Created  int64     `json:"created"`
 	Updated  int64     `json:"updated"`
-	Deleted  int64     `json:"deleted"` // no longer in the source
+	Deleted  int64     `json:"deleted"`  // no longer in the source
+	Kept     int64     `json:"kept"`     // drawn by hand and not in the source: left as they are
+	Replaced int64     `json:"replaced"` // of the updated ones: those whose words or place a person had given them
 	Refused  int64     `json:"refused"`
 	Refusals []Refusal `json:"refusals"` // the first 100
 	Mended   int64     `json:"mended"`   // areas that touched or crossed themselves

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/paulmach/orb"
@@ -14,9 +16,6 @@ import (
 	"onemap/internal/errs"
 	"onemap/risk"
 )
-
-// maxKeyBytes keeps a key inside what an index entry holds.
-const maxKeyBytes = 256
 
 // checkGeometry says what is wrong with a geometry's form: coordinates off the globe, too few of
 // them, rings that are not closed. Whether a ring crosses itself is asked of PostGIS.
@@ -110,8 +109,8 @@ func checkFeature(l risk.Layer, f risk.Feature) (checkedFeature, error) {
 	if kind := kindOf(f.Geometry); l.GeometryType != "" && l.GeometryType != "Geometry" && kind != l.GeometryType {
 		return c, errs.InvalidField("geometry", "is a %s, the layer %s holds %ss", f.Geometry.GeoJSONType(), l.Name, l.GeometryType)
 	}
-	if f.Key == "" || len(f.Key) > maxKeyBytes {
-		return c, errs.InvalidField("key", "has 1 to %d bytes", maxKeyBytes)
+	if err := checkKey(f.Key); err != nil {
+		return c, err
 	}
 	if f.Division != "" {
 		code, err := geo.ParseDivision(f.Division)
@@ -124,6 +123,20 @@ func checkFeature(l risk.Layer, f risk.Feature) (checkedFeature, error) {
 	return c, c.checkWords()
 }
 
+// checkKey keeps a key inside what an index entry holds and a message shows.
+func checkKey(key string) error {
+	switch {
+	case key == "" || len(key) > risk.MaxKey:
+		return errs.InvalidField("key", "has 1 to %d bytes", risk.MaxKey)
+	case !storable(key):
+		return notText("key")
+	case key != strings.TrimSpace(key) || strings.ContainsFunc(key, unicode.IsControl):
+		return errs.InvalidField("key", "is a line without spaces around it")
+	}
+	return nil
+}
+
+// checkWords says what is wrong with all of a feature but its key, its place and its division.
 func (c *checkedFeature) checkWords() error {
 	if !c.Level.Valid() {
 		return errs.InvalidField("level", "%d is not 0 to 4", c.Level)
@@ -131,15 +144,13 @@ func (c *checkedFeature) checkWords() error {
 	if !c.Origin.Valid() {
 		return errs.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(c.Origin))
 	}
-	texts := []struct{ field, text string }{
-		{"key", c.Key}, {"name.zh", c.Name.ZH}, {"name.en", c.Name.EN}, {"source", c.Source},
+	err := cmp.Or(errs.CheckLine("name.zh", c.Name.ZH, core.MaxName), errs.CheckLine("name.en", c.Name.EN, core.MaxName))
+	if err == nil && !storable(c.Source) {
+		err = notText("source")
 	}
-	for _, t := range texts {
-		if !storable(t.text) {
-			return errs.InvalidField(t.field, "is not text: it has a NUL or is not UTF-8")
-		}
+	if err != nil {
+		return err
 	}
-	var err error
 	if c.properties, err = encodeProperties(c.Properties); err != nil {
 		return err
 	}
@@ -148,67 +159,3 @@ func (c *checkedFeature) checkWords() error {
 }
 
 func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
-
-// maxGrowth bounds by how many characters the numbers of a feature may grow when they are written without exponents, as
-// jsonb writes them.
-const maxGrowth = 64 << 10
-
-// encodeProperties refuses what JSON or PostgreSQL's jsonb cannot say.
-func encodeProperties(properties map[string]any) (json.RawMessage, error) {
-	if properties == nil {
-		return json.RawMessage("{}"), nil
-	}
-	growth := 0
-	for name, v := range properties {
-		if !storable(name) {
-			return nil, notText("properties." + strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", "␀"), "\uFFFD"))
-		}
-		if err := checkValue(v, "properties."+name, &growth); err != nil {
-			return nil, err
-		}
-	}
-	raw, err := jsonBytes(properties)
-	if err != nil {
-		return nil, &errs.Error{Kind: errs.Invalid, Field: "properties", Msg: "cannot be written as JSON", Err: err}
-	}
-	return raw, nil
-}
-
-func notText(field string) error {
-	return errs.InvalidField(field, "is not text: it has a NUL or is not UTF-8")
-}
-
-// checkValue refuses texts and numbers that jsonb cannot hold; at is the property that the value stands in. It adds to
-// growth what the numbers grow by.
-func checkValue(v any, at string, growth *int) error {
-	switch v := v.(type) {
-	case string:
-		if !storable(v) {
-			return notText(at)
-		}
-	case json.Number:
-		plain, ok := core.Plain(v.String())
-		if !ok {
-			return errs.InvalidField(at, "%.40s has more than the %d digits that a number may have", v.String(), core.MaxDigits)
-		}
-		if *growth += max(len(plain)-len(v), 0); *growth > maxGrowth {
-			return errs.InvalidField(at, "the feature's numbers, written without exponents, take more than %d characters more", maxGrowth)
-		}
-	case map[string]any:
-		for name, inner := range v {
-			if !storable(name) {
-				return notText(at)
-			}
-			if err := checkValue(inner, at, growth); err != nil {
-				return err
-			}
-		}
-	case []any:
-		for _, inner := range v {
-			if err := checkValue(inner, at, growth); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}

@@ -51,7 +51,7 @@ func stagingColumns() []string {
 // it commits, and after any error, the layer is as it was. The file is streamed into a temporary
 // table; no more than one record is held here. Features keep their ids by the source's key; those
 // whose record is unchanged are not touched; those whose record was refused stay as they are; those
-// that the source no longer has are deleted. What l leaves empty stays as the catalogue has it. A
+// that the source no longer has are deleted, but for what people drew. What l leaves empty stays as the catalogue has it. A
 // file of which no record at all can be taken is errs.Invalid, and so is one by which more of the layer
 // would be deleted than o allows. The report is complete but for the version after such an error.
 func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, o risk.ImportOptions) (risk.ImportReport, error) {
@@ -162,7 +162,7 @@ func (c *copySource) Next() bool {
 		}
 		refusal.Number = c.rep.Read
 		refuse(c.rep, *refusal)
-		if refusal.Key != "" && len(refusal.Key) <= maxKeyBytes && storable(refusal.Key) {
+		if checkKey(refusal.Key) == nil {
 			c.row = []any{c.rep.Read, refusal.Line, refusal.Offset, "refused", refusal.Key, nil, nil, nil, nil, nil, nil, nil, nil, nil}
 			return true
 		}
@@ -261,7 +261,7 @@ func (imp *importer) merge(ctx context.Context, l risk.Layer) error {
 	if l.UpdatedOn.IsZero() {
 		entry.UpdatedOn = now.UTC().Truncate(24 * time.Hour) // new content, said to be of no other day
 	}
-	if entry.GeometryType, err = imp.geometryType(ctx, l.GeometryType); err != nil {
+	if entry.GeometryType, err = imp.geometryType(ctx, l.GeometryType, old.ID); err != nil {
 		return err
 	}
 	if entry, err = writeLayer(ctx, imp.tx, entry); err != nil {
@@ -283,16 +283,21 @@ func (imp *importer) merge(ctx context.Context, l risk.Layer) error {
 	return layerChanged(ctx, imp.tx, entry, joinBoxes(old.BBox, entry.BBox), "", changes)
 }
 
-// geometryType is what the caller says, or what all records are.
-func (imp *importer) geometryType(ctx context.Context, said string) (string, error) {
+// geometryType is what the caller says, or what all records and the features drawn by hand are.
+func (imp *importer) geometryType(ctx context.Context, said string, layer int) (string, error) {
 	if said != "" {
 		return said, nil
 	}
 	var kind string
 	err := imp.tx.QueryRow(ctx, `
 		select case when count(distinct kind) = 1 then min(kind) else 'Geometry' end
-		from (select distinct replace(replace(GeometryType(geom), 'MULTI', ''), 'GEOMETRYCOLLECTION', 'GEOMETRY') as kind
-			from import_stage where refused is null) k`).Scan(&kind)
+		from (
+			select replace(replace(GeometryType(geom), 'MULTI', ''), 'GEOMETRYCOLLECTION', 'GEOMETRY') as kind
+			from (
+				select geom from import_stage where refused is null
+				union all select geom from feature f where `+drawnFeatures+` and `+notInFile+`
+			) g
+		) k`, layer).Scan(&kind)
 	if err != nil {
 		return "", fmt.Errorf("look at the geometries: %w", err)
 	}
@@ -322,9 +327,8 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 			update feature f set division_code = s.division_code, name_zh = s.name_zh, name_en = s.name_en, level = s.level, by_hand = '{}',
 				origin = s.origin, source = s.source, properties = s.properties, search = s.search, geom = s.geom, modified_at = $2
 			from import_stage s where f.layer_id = $1 and s.refused is null and f.source_key = s.source_key
-				and ((f.division_code, f.name_zh, f.name_en, f.level, f.origin, f.source, f.properties::text, f.search, f.by_hand)
-					is distinct from (s.division_code, s.name_zh, s.name_en, s.level, s.origin, s.source, s.properties::text, s.search, '{}'::jsonb)
-					or ST_AsEWKB(f.geom) <> ST_AsEWKB(s.geom)) returning f.id`, []any{layer, now}, &c.updated},
+				and ((f.division_code, f.origin, f.source, f.search, f.by_hand) is distinct from (s.division_code, s.origin, s.source, s.search, '{}'::jsonb)
+					or ` + looksOther + `) returning f.id`, []any{layer, now}, &c.updated},
 		{"store what is new", `
 			insert into feature (layer_id, source_key, division_code, name_zh, name_en, level, origin, source, properties, search, geom, modified_at)
 			select $1, source_key, division_code, name_zh, name_en, level, origin, source, properties, search, geom, $2
@@ -341,6 +345,9 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 	if err := imp.guardDeleting(ctx, layer); err != nil {
 		return c, err
 	}
+	if err := imp.countByHand(ctx, layer); err != nil {
+		return c, err
+	}
 	for _, step := range steps {
 		err := imp.tx.QueryRow(ctx, fmt.Sprintf(`
 			with changed as (%s) select (select count(*) from changed), array(select id from changed order by id limit %d)`, step.sql, maxEventIDs),
@@ -351,26 +358,6 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 	}
 	imp.rep.Created, imp.rep.Updated, imp.rep.Deleted = c.created.n, c.updated.n, c.deleted.n
 	return c, nil
-}
-
-// goneFeatures are those of the layer $1 that the file does not have.
-const goneFeatures = `f.layer_id = $1 and not exists (select from import_stage s where s.source_key = f.source_key)`
-
-// guardDeleting refuses a file that takes too much of the layer away: an empty one, one of another layer, half an export.
-func (imp *importer) guardDeleting(ctx context.Context, layer int) error {
-	if imp.o.AllowDelete {
-		return nil
-	}
-	var all, gone int64
-	err := imp.tx.QueryRow(ctx, `select count(*), count(*) filter (where `+goneFeatures+`) from feature f where f.layer_id = $1`, layer).Scan(&all, &gone)
-	if err != nil {
-		return fmt.Errorf("count what is gone: %w", err)
-	}
-	if float64(gone) <= maxDeleted*float64(all) {
-		return nil
-	}
-	return errs.InvalidField("--allow-delete", "%d of the layer's %d features are not in the file and would be deleted, more than %.0f %%; nothing was changed. "+
-		"Say --allow-delete if that is meant; if the file has them under other keys, name the field by --key", gone, all, maxDeleted*100)
 }
 
 // followSuccessors gives records of counties that were renamed the codes of today, as successor does.

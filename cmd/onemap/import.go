@@ -152,7 +152,10 @@ func printReport(r risk.ImportReport) {
 	} else {
 		fmt.Printf("layer %s is as it was: ", r.Layer)
 	}
-	fmt.Printf("read %d, created %d, updated %d, deleted %d, refused %d, mended %d\n", r.Read, r.Created, r.Updated, r.Deleted, r.Refused, r.Mended)
+	fmt.Printf("read %d, created %d, updated %d, deleted %d, refused %d, mended %d%s\n", r.Read, r.Created, r.Updated, r.Deleted, r.Refused, r.Mended, keptPart(r.Kept))
+	if r.Replaced > 0 {
+		fmt.Printf("  %d features edited by hand were replaced; their history keeps what was\n", r.Replaced)
+	}
 	for _, note := range r.Notes {
 		fmt.Printf("  %s\n", note)
 	}
@@ -162,6 +165,13 @@ func printReport(r risk.ImportReport) {
 	if more := r.Refused - int64(len(r.Refusals)); more > 0 {
 		fmt.Fprintf(os.Stderr, "  and %d more\n", more)
 	}
+}
+
+func keptPart(kept int64) string {
+	if kept == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", kept %d drawn by hand", kept)
 }
 
 func keyPart(key string) string {

@@ -24,7 +24,7 @@ import (
 
 type importObservationsCmd struct {
 	config.Database
-	Files []string `arg:"" name:"file" help:"CSV with a row of column names, one row a reading or one column a datastream, or NDJSON; gzip is taken; - is standard input."`
+	Files []string `arg:"" name:"file" help:"CSV with a row of column names, one row a reading, or one column a datastream or a device, or NDJSON; gzip is taken; - is standard input."`
 
 	Format       string `help:"Form of the files: auto, csv or ndjson." default:"auto" enum:"auto,csv,ndjson"`
 	Device       string `help:"Column of the device; device, device_id, station, 设备 … when not given." placeholder:"COLUMN"`
@@ -34,10 +34,13 @@ type importObservationsCmd struct {
 	Value        string `help:"Column of the value; v, value, result, 值 … when not given." placeholder:"COLUMN"`
 	QC           string `name:"qc" help:"Column of the quality flag of QARTOD; qc, quality, 质控 when not given." placeholder:"COLUMN"`
 
+	ValuesOf string `help:"Name of the datastream of which all values are: in a table with a column of values and none of datastreams, or with a column a device." placeholder:"NAME"`
+
 	Encoding  string `help:"Text of the files: auto, utf-8, gb18030 (or gbk), utf-16le, utf-16be." default:"auto" placeholder:"NAME"`
 	Zone      string `help:"Zone of times that name none, as Asia/Shanghai; without it they are refused." placeholder:"ZONE"`
 	Epoch     string `help:"Unit of times that are numbers since 1970: s or ms; without it they are refused." default:"" enum:",s,ms" placeholder:"UNIT"`
 	DateOrder string `help:"Dates whose year is last: mdy or dmy; without it those that can be read both ways are refused." default:"" enum:",mdy,dmy" placeholder:"ORDER"`
+	DayAt     string `help:"Time of day of dates that have none, as 08:00; without it they are refused." placeholder:"HH:MM"`
 	Decimal   string `help:"Sign before a fraction: point or comma; when not given each number is read by itself, and in doubt by the delimiter." default:"" enum:",point,comma" placeholder:"SIGN"`
 	Missing   codes  `help:"Number that stands for a missing value, as -9999; may be given again. Words like NULL and 缺测 and empty cells always do." placeholder:"CODE"`
 
@@ -113,6 +116,7 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 				Device: c.Device, Datastream: c.Datastream, DatastreamID: c.DatastreamID, Time: c.Time, Value: c.Value, QC: c.QC,
 			},
 			Epoch: backfill.Epoch(c.Epoch), DateOrder: backfill.DateOrder(c.DateOrder), Decimal: backfill.Decimal(c.Decimal), Missing: c.Missing,
+			ValuesOf: c.ValuesOf,
 		},
 	}
 	encoding, ok := charset.Parse(c.Encoding)
@@ -131,6 +135,13 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 	if c.Wait < 0 {
 		return o, errs.InvalidField("--wait", "%s is less than no time", c.Wait)
 	}
+	if c.DayAt != "" {
+		at, err := dayAt(c.DayAt)
+		if err != nil {
+			return o, err
+		}
+		o.Read.DayAt = &at
+	}
 	if c.Zone != "" {
 		zone, err := time.LoadLocation(c.Zone)
 		if err != nil || c.Zone == "Local" {
@@ -139,6 +150,18 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 		o.Read.Zone = zone
 	}
 	return o, nil
+}
+
+// dayAt reads a time of day, 00:00 to 24:00, which is the next day's 00:00.
+func dayAt(text string) (time.Duration, error) {
+	if text == "24:00" {
+		return 24 * time.Hour, nil
+	}
+	at, err := time.Parse("15:04", text)
+	if err != nil {
+		return 0, errs.InvalidField("--day-at", "%q is no time of day like 08:00", text)
+	}
+	return time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute, nil
 }
 
 // rateNote is the pace, and how long the rest will take at it.

@@ -147,7 +147,7 @@ func (f *backfilling) attempt(ctx context.Context) error {
 	}
 	f.reg, f.some = backfill.NewRegistry(streams), st.Counts.Taken() > 0
 	o := f.o.Read
-	o.Known, o.Encoding = f.reg.Known, f.src.detect
+	o.Registry, o.Encoding = f.reg, f.src.detect
 	r, err := backfill.Open(f.src.text, o, st.Position)
 	if err != nil {
 		return f.src.say(err)
@@ -217,10 +217,16 @@ func (f *backfilling) chunks(ctx context.Context, r backfill.Reader) error {
 	}
 }
 
+// place is where a reading stands in its file; column is the one that tells its datastream.
+type place struct {
+	line, offset int64
+	column       string
+}
+
 // chunk is a store's chunk with what was refused in it, and with the error that ended the reading behind it.
 type chunk struct {
 	backfill.Chunk
-	lines    []int64 // of the observations
+	places   []place // of the observations
 	refusals []backfill.Refusal
 	done     int64
 	err      error
@@ -229,7 +235,7 @@ type chunk struct {
 // read gives the next chunk.
 func (f *backfilling) read(r backfill.Reader) *chunk {
 	c := &chunk{Chunk: backfill.Chunk{Counts: backfill.Counts{Refused: map[string]int64{}}, End: r.Position()}}
-	c.Observations, c.lines = make([]sensors.Observation, 0, f.o.ChunkRows), make([]int64, 0, f.o.ChunkRows)
+	c.Observations, c.places = make([]sensors.Observation, 0, f.o.ChunkRows), make([]place, 0, f.o.ChunkRows)
 	received := f.o.Clock().UTC().Truncate(time.Microsecond)
 	ahead := 0
 	for len(c.Observations) < f.o.ChunkRows && len(c.refusals) < f.o.ChunkRows {
@@ -257,23 +263,23 @@ func (f *backfilling) take(c *chunk, rec *backfill.Record, received time.Time, a
 	refusals := rec.Refusals
 	for i := range rec.Values {
 		v := &rec.Values[i]
-		o, reason, detail, err := f.observe(rec, v, received, ahead)
+		o, refused, err := f.observe(rec, v, received, ahead)
 		if err != nil {
-			c.Observations, c.lines = c.Observations[:obs], c.lines[:obs]
+			c.Observations, c.places = c.Observations[:obs], c.places[:obs]
 			return err
 		}
-		if reason != "" {
-			refusals = append(refusals, backfill.Refusal{Line: rec.Line, Offset: rec.Offset, Reason: reason, Detail: detail, Record: rec.Raw})
+		if refused != nil {
+			refusals = append(refusals, *refused)
 			continue
 		}
 		if o.QC == sensors.QCBad {
 			bad++
 		}
-		c.Observations, c.lines = append(c.Observations, o), append(c.lines, rec.Line)
+		c.Observations, c.places = append(c.Observations, o), append(c.places, place{rec.Line, rec.Offset, rec.ColumnOfDatastream(v)})
 	}
 	if len(refusals) > 0 {
 		if err := f.stops(refusals); err != nil {
-			c.Observations, c.lines = c.Observations[:obs], c.lines[:obs]
+			c.Observations, c.places = c.Observations[:obs], c.places[:obs]
 			return err
 		}
 	}
@@ -295,19 +301,19 @@ func (c *chunk) refuse(r backfill.Refusal) {
 }
 
 // observe looks a value's datastream up and makes an observation of it, or says why not.
-func (f *backfilling) observe(rec *backfill.Record, v *backfill.Value, received time.Time, ahead *int) (o sensors.Observation, reason, detail string, err error) {
-	s, reason, detail := f.reg.Find(v)
+func (f *backfilling) observe(rec *backfill.Record, v *backfill.Value, received time.Time, ahead *int) (o sensors.Observation, refused *backfill.Refusal, err error) {
+	s, refused := f.reg.Find(rec, v)
 	if s == nil {
-		return o, reason, detail, nil
+		return o, refused, nil
 	}
 	if s.Origin == core.OriginSynthetic && !f.o.Synthetic {
-		return o, "", "", errs.InvalidField("--synthetic", "line %d: the device %s is synthetic: its readings are refused unless --synthetic says that this database may hold them", rec.Line, s.Device)
+		return o, nil, errs.InvalidField("--synthetic", "line %d: the device %s is synthetic: its readings are refused unless --synthetic says that this database may hold them", rec.Line, s.Device)
 	}
-	o, reason, detail = backfill.Limits{}.Observe(v, s, received, *ahead)
-	if reason == "" && !o.Now.IsZero() {
+	o, refused = backfill.Limits{}.Observe(rec, v, s, received, *ahead)
+	if refused == nil && !o.Now.IsZero() {
 		*ahead++
 	}
-	return o, reason, detail, nil
+	return o, refused, nil
 }
 
 // stops says whether refusals of a record end the import: with --strict each does, and while no value has been
@@ -356,15 +362,19 @@ func (c *chunk) drop(gone []int64) {
 	for _, id := range gone {
 		lost[id] = true
 	}
-	kept, lines := c.Observations[:0], c.lines[:0]
+	kept, places := c.Observations[:0], c.places[:0]
 	for i, o := range c.Observations {
+		p := c.places[i]
 		if lost[o.DatastreamID] {
-			c.refuse(backfill.Refusal{Line: c.lines[i], Reason: backfill.ReasonNoStream, Detail: fmt.Sprintf("datastream %d: there is none any more", o.DatastreamID)})
+			c.refuse(backfill.Refusal{
+				Line: p.line, Offset: p.offset, Column: p.column, Reason: backfill.ReasonNoStream,
+				Detail: fmt.Sprintf("datastream %d: there is none any more", o.DatastreamID),
+			})
 			continue
 		}
-		kept, lines = append(kept, o), append(lines, c.lines[i])
+		kept, places = append(kept, o), append(places, p)
 	}
-	c.Observations, c.lines = kept, lines
+	c.Observations, c.places = kept, places
 }
 
 // removeTemp is for what only this run needs.

@@ -103,6 +103,13 @@ func (s *source) begin(ctx context.Context, o backfill.Options) error {
 	if more := fmt.Sprintf("%q %q %q %q %v\n", o.Encoding, o.Epoch, o.DateOrder, o.Decimal, o.Missing); more != noMoreOptions {
 		fmt.Fprint(h, more) // without them, a file that an older version has imported keeps its key
 	}
+	if o.DayAt != nil || o.ValuesOf != "" {
+		dayAt := "-"
+		if o.DayAt != nil {
+			dayAt = o.DayAt.String()
+		}
+		fmt.Fprintf(h, "%s %q\n", dayAt, o.ValuesOf)
+	}
 	var err error
 	if s.size, err = io.Copy(h, stopping{ctx, s.file}); err != nil {
 		return err

@@ -46,6 +46,21 @@ func TestDetect(t *testing.T) {
 		"a long line of UTF-8, cut":      {"a" + strings.Repeat("值", 3000), charset.UTF8},
 		"a long line of GBK, cut":        {"a" + gb(t, strings.Repeat("㐂值", 3000)), charset.GB18030},
 		"a mark does not make GBK UTF-8": {"device\n" + gb(t, "\u00a4设备\n"), charset.GB18030},
+
+		"ASCII, cut in its last character":      {"device,note\na,水"[:len("device,note\na,水")-1], charset.UTF8},
+		"ASCII, cut in a record":                {"device,note\na,水"[:len("device,note\na,水")-1] + "\nb,x\n", charset.UTF8},
+		"UTF-8, one line, cut":                  {"a,水位计水"[:len("a,水位计水")-1], charset.UTF8},
+		"UTF-8, one line, a byte lost amid":     {"a,水位计站\xe6\xb0,水位\n", charset.UTF8},
+		"UTF-8, each line cut at the same byte": {"水位监测\xe7\x82\n水位监\xe6\xb5\n", charset.UTF8},
+		"ASCII with a degree of Latin-1":        {"t,21.5\xb0C\n", charset.UTF8},
+		"ASCII with a cube of Latin-1":          {"v,m\xb3/s\n", charset.UTF8},
+		"ASCII with two stray bytes":            {"dev\xd6\xb5ice,1\n", charset.UTF8},
+		"ASCII with stray bytes of no sense":    {"dev,\x90\xfa\n", charset.UTF8},
+		"one character of GBK in its cell":      {late + gb(t, "device,缺\n"), charset.GB18030},
+		"signs of units in UTF-8":               {"t(°),q(m³/s),c(μg)\n", charset.UTF8},
+		"GBK, only a sign":                      {gb(t, "device,temp(℃)\n"), charset.GB18030},
+		"GBK of a place, damaged":               {gb(t, "芝罘区\n") + "\xff" + gb(t, "莱州市\n"), charset.GB18030},
+		"GBK, one line with a stray byte":       {gb(t, "莱州湾水位站") + "\xff," + gb(t, "牟平区\n"), charset.GB18030},
 	} {
 		for how, r := range map[string]io.Reader{"whole": strings.NewReader(c.text), "by bytes": iotest.OneByteReader(strings.NewReader(c.text))} {
 			var d charset.Detector

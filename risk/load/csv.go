@@ -63,6 +63,7 @@ func (t *table) findHeader(head []line, separator string) error {
 		}
 		return t.noPosition(l.names)
 	}
+	var above row
 	for i := range l.titles + 1 {
 		r, err := t.rows.next()
 		if err != nil {
@@ -70,12 +71,43 @@ func (t *table) findHeader(head []line, separator string) error {
 		}
 		if i == l.titles {
 			t.header = columnNames(r.cells)
+			t.nameFrom(above, r.nr)
 			break
 		}
-		t.asm.tally.said = append(t.asm.tally.said, "line "+strconv.Itoa(r.nr)+" stands above the column names and is left out: "+
-			clip(strings.Trim(strings.Join(r.cells, " "), " ")))
+		t.leaveOut(above)
+		above = r
 	}
 	return nil
+}
+
+// leaveOut says that a row above the names is not read.
+func (t *table) leaveOut(above row) {
+	if above.cells != nil {
+		t.asm.tally.said = append(t.asm.tally.said, "line "+strconv.Itoa(above.nr)+" stands above the column names and is left out: "+
+			clip(strings.Trim(strings.Join(above.cells, " "), " ")))
+	}
+}
+
+// nameFrom names the columns that the row of names leaves empty by the row above it, if that is one of names too and no
+// title: a name in a cell that was merged over both rows stands in the upper one.
+func (t *table) nameFrom(above row, line int) {
+	upper := columnNames(above.cells)
+	named, filled := 0, false
+	for _, name := range upper {
+		if name != "" {
+			named++
+		}
+	}
+	for i := range min(len(upper), len(t.header)) {
+		if named > 1 && t.header[i] == "" && upper[i] != "" {
+			t.header[i], filled = upper[i], true
+		}
+	}
+	if !filled {
+		t.leaveOut(above)
+		return
+	}
+	t.asm.tally.said = append(t.asm.tally.said, "lines "+strconv.Itoa(above.nr)+" and "+strconv.Itoa(line)+" name the columns together: "+clipList(t.header))
 }
 
 // useColumns takes the names from the options. A first row that has these names is left out.

@@ -31,7 +31,7 @@ func TestCSVKeepsLineNumbers(t *testing.T) {
 		t.Fatalf("got  %s\nwant %s", got, want)
 	}
 	a, d := records[0].Feature, records[1].Feature
-	if a.Name.ZH != "两行\n的名" || a.Level != core.Red || a.Geometry != (orb.Point{121.4, 37.5}) {
+	if a.Name.ZH != "两行 的名" || a.Level != core.Red || a.Geometry != (orb.Point{121.4, 37.5}) {
 		t.Errorf("%+v", a)
 	}
 	if d.Name.ZH != `a "b"` || d.Level != core.Blue || d.Geometry != (orb.Point{121.4, 37.5}) {

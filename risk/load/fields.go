@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/paulmach/orb"
@@ -36,8 +37,6 @@ type identity struct {
 	fields [nRoles]roleField
 }
 
-const maxKeyBytes = 256
-
 // identify finds the fields that have roles, and the key. The error names the field at fault.
 func (a *assembler) identify(properties map[string]any, id string) (identity, error) {
 	if a.watch != nil {
@@ -61,8 +60,8 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 	if key == "" && given {
 		return who, errs.InvalidField(named, "the key is missing")
 	}
-	if len(key) > maxKeyBytes {
-		return who, errs.InvalidField(field, "the key is longer than %d bytes", maxKeyBytes)
+	if len(key) > risk.MaxKey {
+		return who, errs.InvalidField(field, "the key is longer than %d bytes", risk.MaxKey)
 	}
 	if err := checkText(field, key); err != nil {
 		return who, err
@@ -142,7 +141,7 @@ func (a *assembler) name(who identity) (core.Text, error) {
 		to *string
 	}{{roleName, &t.ZH}, {roleNameEN, &t.EN}} {
 		p := who.fields[part.r]
-		*part.to = strings.TrimSpace(asText(p.value))
+		*part.to = strings.TrimSpace(oneLine(asText(p.value)))
 		if err := checkText(p.field, *part.to); err != nil {
 			return t, err
 		}
@@ -154,6 +153,19 @@ func (a *assembler) name(who identity) (core.Text, error) {
 		t.ZH = t.EN
 	}
 	return t, nil
+}
+
+// oneLine writes a space for each line end or tab: a cell of a spreadsheet may have several lines, a name is one.
+func oneLine(s string) string {
+	if strings.IndexFunc(s, unicode.IsControl) < 0 || strings.IndexByte(s, 0) >= 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ReplaceAll(s, "\r\n", "\n"))
 }
 
 // level reads the grade. A word that is none leaves it empty: what the file says stays among the properties.

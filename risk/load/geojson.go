@@ -407,8 +407,9 @@ func featureID(raw json.RawMessage) (string, error) {
 	return string(raw), nil
 }
 
-// clip shortens what a message quotes.
+// clip shortens what a message quotes, to a line.
 func clip(s string) string {
+	s = oneLine(s)
 	if len(s) > 60 {
 		return strings.ToValidUTF8(s[:60], "") + "…"
 	}

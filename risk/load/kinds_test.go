@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,6 +108,10 @@ func TestTablesOfAllKinds(t *testing.T) {
 		"one column, the other way":            {"id,经纬度\n1,\"37.5,121.4\"\n", load.Options{}, one},
 		"one column, said to be the other way": {"id,\"纬度,经度\"\n1,\"37.5,80.5\"\n2,\"37.5 121.4\"\n3,E80.5 N37.5\n", load.Options{}, "1@80.5,37.5 2@121.4,37.5 3@80.5,37.5"},
 		"one column in words":                  {"id,位置\n1,东经121°24′北纬37°30′\n2,N37.5 E121.4\n", load.Options{}, one + " 2@121.4,37.5"},
+		"one column, with the words":           {"id,经纬度\n1,\"经度121.4,纬度37.5\"\n2,纬度：37.5 经度：121.4\n", load.Options{}, one + " 2@121.4,37.5"},
+		"names in two rows":                    {"统计表,,,\n编号,名称,位置,\n,,经度,纬度\n1,甲,121.4,37.5\n", load.Options{}, one},
+		"a title above a nameless column":      {"统计表,,,\n,编号,经度,纬度\n1,1,121.4,37.5\n", load.Options{}, one},
+		"a sum and remarks below":              {"编号,经度,纬度\n1,121.4,37.5\n\n合计,1处,\n注：坐标为CGCS2000\n", load.Options{}, one + " refused 4/35/合计 refused 5/48/注：坐标为CGCS2000"},
 		"one column with an address":           {"id,位置,lon,lat\n1,解放路,121.4,37.5\n", load.Options{}, one},
 		"named, in one column":                 {"id,wo\n1,121.4 37.5\n", load.Options{LonField: "wo"}, one},
 		"named":                                {"id,a,b\n1,121.4,37.5\n", load.Options{LonField: "a", LatField: "b"}, one},
@@ -139,23 +144,24 @@ func TestTablesOfAllKinds(t *testing.T) {
 		"cells too many":             {"id,lon,lat\n1,121.4,37.5,,\n2,121.4,37.5,x\n3,121.4\n", load.Options{}, one + " refused 3/26/2 refused 4/41/3"},
 		"places that are not known": {"id,lon,lat\n1,121.4,37.5\n2,/,/\n3,无,无\n4,-,-\n5,N/A,NULL\n6,0,0\n7,0.000,0°\n", load.Options{},
 			one + " refused 3/24/2 refused 4/30/3 refused 5/40/4 refused 6/46/5 refused 7/57/6 refused 8/63/7"},
-		"0, 0 is meant":              {"id,lon,lat\n1,0,0\n", load.Options{AllowZero: true}, "1@0,0"},
-		"a byte that is none":        {"id,n,lon,lat\n1,芝罘,121.4,37.5\n2,芝\xe7,121.5,37.5\n3,x,121.4,37.5\n", load.Options{}, one + " 3@121.4,37.5 refused 3/33/2"},
-		"metres":                     {"id,easting,northing\n1,623751.7,4152905\n2,40623751.7,4152905\n", load.Options{Frame: "epsg:4549"}, "1@121.4,37.5 2@121.4,37.5"},
-		"metres, with the zone":      {"id,easting,northing\n1,623751.7,4152905\n2,40623751.7,4152905\n", load.Options{Frame: "4528"}, "1@121.4,37.5 2@121.4,37.5"},
-		"metres of surveyors":        {"id,X,Y\n1,4152905,40623751.7\n", load.Options{Frame: "4528"}, one},
-		"metres of map makers":       {"id,X坐标,Y坐标\n1,623751.7,4152905\n", load.Options{Frame: "4549"}, one},
-		"metres with thousands":      {"id;X;Y\n1;623,751.7;4,152,905\n2;623751,7;4152905\n", load.Options{Frame: "4549"}, "1@121.4,37.5 2@121.4,37.5"},
-		"metres of another zone":     {"id,easting,northing\n1,39623751.7,4152905\n", load.Options{Frame: "4549"}, "refused 2/20/1"},
-		"metres of the web's maps":   {"id,X,Y\n1,13514186,4508930\n", load.Options{Frame: "3857"}, one},
-		"a number of a spreadsheet":  {"编号,行政区划代码,经度,纬度\n3.70602E+11,3.70602E+11,121.4,37.5\n3.70602E+11,3.70602E+11,121.5,37.5\n", load.Options{}, "#@121.4,37.5 #@121.5,37.5"},
-		"a category called code":     {"code,lon,lat\n090100,121.4,37.5\n090100,121.5,37.5\n", load.Options{}, "#@121.4,37.5 #@121.5,37.5"},
-		"a category beside a key":    {"code,编号,lon,lat\n090100,1,121.4,37.5\n090100,2,121.5,37.5\n", load.Options{}, "1@121.4,37.5 2@121.5,37.5"},
-		"a key that is named":        {"code,lon,lat\n090100,121.4,37.5\n090100,121.5,37.5\n", load.Options{KeyField: "CODE"}, "090100@121.4,37.5 090100@121.5,37.5"},
-		"keys that say nothing":      {"id,lon,lat\n-,121.4,37.5\n/,121.5,37.5\n", load.Options{}, "#@121.4,37.5 #@121.5,37.5"},
-		"only names":                 {"id,lon,lat\n", load.Options{}, ""},
-		"metres without a frame":     {"id,easting,northing\n1,2,3\n", load.Options{}, "error line 1: no column holds the longitude: its name should be lon, lng, long, longitude, 经度, 东经, 经度坐标, 中心经度, gps_lon, lon_wgs84, jd, x, point_x, x坐标, or is named by --lon; easting and northing are metres: name the frame, as --frame epsg:4549; there are: id, easting, northing"},
-		"a column that is not there": {"id,a,b\n1,2,3\n", load.Options{LonField: "c", LatField: "b"}, `error line 1: there is no column "c"; there are: id, a, b`},
+		"0, 0 is meant":                 {"id,lon,lat\n1,0,0\n", load.Options{AllowZero: true}, "1@0,0"},
+		"a byte that is none":           {"id,n,lon,lat\n1,芝罘,121.4,37.5\n2,芝\xe7,121.5,37.5\n3,x,121.4,37.5\n", load.Options{}, one + " 3@121.4,37.5 refused 3/33/2"},
+		"metres":                        {"id,easting,northing\n1,623751.7,4152905\n2,40623751.7,4152905\n", load.Options{Frame: "epsg:4549"}, "1@121.4,37.5 2@121.4,37.5"},
+		"metres, with the zone":         {"id,easting,northing\n1,623751.7,4152905\n2,40623751.7,4152905\n", load.Options{Frame: "4528"}, "1@121.4,37.5 2@121.4,37.5"},
+		"metres of surveyors":           {"id,X,Y\n1,4152905,40623751.7\n", load.Options{Frame: "4528"}, one},
+		"metres of map makers":          {"id,X坐标,Y坐标\n1,623751.7,4152905\n", load.Options{Frame: "4549"}, one},
+		"metres with thousands":         {"id;X;Y\n1;623,751.7;4,152,905\n2;623751,7;4152905\n", load.Options{Frame: "4549"}, "1@121.4,37.5 2@121.4,37.5"},
+		"metres, and no frame is named": {"id,X,Y\n1,4152905,623751.7\n", load.Options{}, "refused 2/7/1"},
+		"metres of another zone":        {"id,easting,northing\n1,39623751.7,4152905\n", load.Options{Frame: "4549"}, "refused 2/20/1"},
+		"metres of the web's maps":      {"id,X,Y\n1,13514186,4508930\n", load.Options{Frame: "3857"}, one},
+		"a number of a spreadsheet":     {"编号,行政区划代码,经度,纬度\n3.70602E+11,3.70602E+11,121.4,37.5\n3.70602E+11,3.70602E+11,121.5,37.5\n", load.Options{}, "#@121.4,37.5 #@121.5,37.5"},
+		"a category called code":        {"code,lon,lat\n090100,121.4,37.5\n090100,121.5,37.5\n", load.Options{}, "#@121.4,37.5 #@121.5,37.5"},
+		"a category beside a key":       {"code,编号,lon,lat\n090100,1,121.4,37.5\n090100,2,121.5,37.5\n", load.Options{}, "1@121.4,37.5 2@121.5,37.5"},
+		"a key that is named":           {"code,lon,lat\n090100,121.4,37.5\n090100,121.5,37.5\n", load.Options{KeyField: "CODE"}, "090100@121.4,37.5 090100@121.5,37.5"},
+		"keys that say nothing":         {"id,lon,lat\n-,121.4,37.5\n/,121.5,37.5\n", load.Options{}, "#@121.4,37.5 #@121.5,37.5"},
+		"only names":                    {"id,lon,lat\n", load.Options{}, ""},
+		"metres without a frame":        {"id,easting,northing\n1,2,3\n", load.Options{}, "error line 1: no column holds the longitude: its name should be lon, lng, long, longitude, 经度, 东经, 经度坐标, 中心经度, gps_lon, lon_wgs84, jd, x, point_x, x坐标, or is named by --lon; easting and northing are metres: name the frame, as --frame epsg:4549; there are: id, easting, northing"},
+		"a column that is not there":    {"id,a,b\n1,2,3\n", load.Options{LonField: "c", LatField: "b"}, `error line 1: there is no column "c"; there are: id, a, b`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := surveyed(t, c.text, c.o); got.String() != c.want {
@@ -251,6 +257,23 @@ func TestPrettyFeaturesAfterABrokenOne(t *testing.T) {
 	first, rest, _ := strings.Cut(text, `"id": "b"`)
 	if got := surveyed(t, first+`"id": "b`+rest, load.Options{}).String(); got != "refused 4/53/a refused 13/232/" {
 		t.Error(got)
+	}
+}
+
+// A name in a cell that was merged over two rows of names is that of its column; a title is none.
+func TestNamesInTwoRows(t *testing.T) {
+	for text, want := range map[string]string{
+		"统计表,,,\n序号,名称,位置,\n,,经度,纬度\n1,甲,121.4,37.5\n": "lines 2 and 3 name the columns together: 序号, 名称, 经度, 纬度",
+		"统计表,,,\n,名称,经度,纬度\n1,甲,121.4,37.5\n":          "line 1 stands above the column names and is left out: 统计表",
+	} {
+		r, err := load.Open(strings.NewReader(text), load.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		record, _, err := r.Next()
+		if err != nil || record.Feature.Name.ZH != "甲" || !slices.Contains(r.Notes(), want) {
+			t.Errorf("%+v %v, notes %q, want %q", record.Feature, err, r.Notes(), want)
+		}
 	}
 }
 

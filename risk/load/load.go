@@ -128,7 +128,23 @@ func Open(r io.Reader, o Options) (*Reader, error) {
 	default:
 		return nil, errs.InvalidField("format", "%q is not auto, geojson or csv", string(o.Format))
 	}
+	if option := o.ofTables(); option != "" {
+		return nil, errs.InvalidField(option, "is for tables, and the file is GeoJSON")
+	}
 	return &Reader{Reader: newGeoJSON(text, asm), asm: asm}, nil
+}
+
+// ofTables is an option that is given and has no meaning for GeoJSON; empty if there is none.
+func (o Options) ofTables() string {
+	switch {
+	case o.LonField != "":
+		return "--lon"
+	case o.LatField != "":
+		return "--lat"
+	case len(o.Columns) > 0:
+		return "--columns"
+	}
+	return ""
 }
 
 func readerOf(asm *assembler) func(*table, error) (*Reader, error) {

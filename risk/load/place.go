@@ -45,10 +45,17 @@ func parseCoordinate(cell string, frame geo.Frame) (float64, error) {
 	return v, nil
 }
 
+// maxDegrees is a number beyond which nobody has written degrees.
+const maxDegrees = 1000
+
 // onTheGlobe converts a position of the frame.
 func onTheGlobe(p orb.Point, frame geo.Frame) (orb.Geometry, error) {
 	if p == (orb.Point{}) {
 		return p, nil // judged by checkZero, whatever the frame
+	}
+	if frame.Degrees() && max(math.Abs(p[0]), math.Abs(p[1])) > maxDegrees {
+		return nil, errs.New(errs.Invalid, "%s, %s are no degrees; if they are metres, name the frame, as --frame 4549",
+			strconv.FormatFloat(p[0], 'f', -1, 64), strconv.FormatFloat(p[1], 'f', -1, 64))
 	}
 	if err := frame.Check(p); err != nil {
 		return nil, err

@@ -37,7 +37,10 @@ func usualNames(r role, f geo.Frame) []string {
 	case roleKey:
 		return []string{"id", "key", "code", "编号", "编码"}
 	case roleName:
-		return []string{"name_zh", "name:zh", "zh", "名称", "name"}
+		return []string{
+			"name_zh", "name:zh", "zh", "名称", "name", "隐患点名称", "风险点名称", "危险源名称", "灾害点名称", "点位名称", "场所名称", "设施名称", "站点名称", "单位名称", "企业名称",
+			"项目名称",
+		}
 	case roleNameEN:
 		return []string{"name_en", "name:en", "en", "英文名称"}
 	case roleLevel:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"onemap/internal/charset"
 	"onemap/internal/errs"
 )
 
@@ -26,10 +27,9 @@ type surveyed struct {
 }
 
 const (
-	maxGrades      = 1000      // different words of grade, at most
-	maxRepeats     = 0.01      // of the records: a key may be there twice by a mistake, a category repeats
-	distinctValues = 1 << 17   // hashes that are kept of a field
-	surveyBuffer   = 256 << 10 // bytes read at a time
+	maxGrades      = 1000    // different words of grade, at most
+	maxRepeats     = 0.01    // of the records: a key may be there twice by a mistake, a category repeats
+	distinctValues = 1 << 17 // hashes that are kept of a field
 )
 
 // Survey reads a file once from where it stands, and returns the options with what only the whole of it tells: its encoding,
@@ -67,22 +67,11 @@ func Survey(f io.ReadSeeker, o Options) (Options, error) {
 
 // encodingOf looks at the whole file.
 func encodingOf(f io.Reader) (Encoding, error) {
-	var c encodingCounts
-	piece := make([]byte, surveyBuffer)
-	for first := true; ; first = false {
-		n, err := io.ReadFull(f, piece)
-		if first && hasUTF16Mark(piece[:n]) {
-			return EncodingUTF16, nil
-		}
-		c.add(piece[:n])
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			c.end()
-			return c.encoding(), nil
-		case err != nil:
-			return "", err
-		}
+	var d charset.Detector
+	if _, err := io.Copy(&d, f); err != nil {
+		return "", err
 	}
+	return encodingFound(&d), nil
 }
 
 // watch looks at the values of one record.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
+	"onemap/internal/charset"
 	"onemap/internal/errs"
 )
 
@@ -62,6 +63,9 @@ func decodeText(r io.Reader, e Encoding) (content, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		return content{}, errs.Wrap(errs.Unavailable, err, "read the file")
 	}
+	if isSpreadsheet(head) {
+		return content{}, fatal(1, "the file is a spreadsheet or an archive, no text; save the sheet as CSV")
+	}
 	switch Encoding(strings.ToLower(string(e))) {
 	case EncodingUTF8, "utf8":
 		return skipMarks(raw), nil
@@ -73,33 +77,38 @@ func decodeText(r io.Reader, e Encoding) (content, error) {
 	default:
 		return content{}, errs.InvalidField("encoding", "%q is not auto, utf-8, utf-16 or gb18030", string(e))
 	}
-	switch guessEncoding(head, len(head) < sniffBytes) {
+	var d charset.Detector
+	_, _ = d.Write(head) // it does not fail
+	switch encodingFound(&d) {
 	case EncodingUTF16:
 		return decodeUTF16(raw), nil
 	case EncodingGB18030:
 		return decodeGB(raw), nil
-	case EncodingUTF8:
-		return skipMarks(raw), nil
-	case EncodingAuto:
+	case EncodingUTF8, EncodingAuto:
 	}
-	return content{}, fatal(1, "the text is neither UTF-8 nor GB18030 (GBK)")
+	return skipMarks(raw), nil
 }
 
-// guessEncoding is the encoding of a piece of text, empty when it is none. whole says that it is all of the text.
-func guessEncoding(head []byte, whole bool) Encoding {
-	if hasUTF16Mark(head) {
+// isSpreadsheet tells the files of spreadsheets, and the archives that the newer ones are, by their first bytes.
+func isSpreadsheet(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0"))
+}
+
+// encodingFound is what a detector has found, as an option.
+func encodingFound(d *charset.Detector) Encoding {
+	switch d.Encoding() {
+	case charset.UTF16LE, charset.UTF16BE:
 		return EncodingUTF16
+	case charset.GB18030:
+		return EncodingGB18030
+	case charset.UTF8, charset.Auto:
 	}
-	var c encodingCounts
-	c.add(head)
-	if whole {
-		c.end()
-	}
-	return c.encoding()
+	return EncodingUTF8
 }
 
 func hasUTF16Mark(head []byte) bool {
-	return bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff"))
+	mark := charset.Mark(head)
+	return mark == charset.UTF16LE || mark == charset.UTF16BE
 }
 
 // skipMarks takes the text as UTF-8.
@@ -169,106 +178,3 @@ func widthOf(each func(rune) int64) widthFunc {
 		return n, 0
 	}
 }
-
-// encodingCounts counts what of a text's bytes is UTF-8 and what is GB18030.
-type encodingCounts struct {
-	total         int64 // bytes
-	good, weak    int64 // characters of UTF-8 in three and four bytes, and in two: those come about in GBK by chance
-	bad           int64 // bytes that are no UTF-8
-	goodGB, badGB int64
-	left, leftGB  []byte // a character that the piece before cut off
-}
-
-// add counts the next piece of the text.
-func (c *encodingCounts) add(piece []byte) {
-	c.total += int64(len(piece))
-	c.left = c.utf8(append(c.left, piece...), false)
-	c.leftGB = c.gb(append(c.leftGB, piece...), false)
-}
-
-// end counts what was left: a character that is cut off at the end of the text.
-func (c *encodingCounts) end() {
-	c.left = c.utf8(c.left, true)
-	c.leftGB = c.gb(c.leftGB, true)
-}
-
-// utf8 returns what may be the beginning of a character.
-func (c *encodingCounts) utf8(text []byte, whole bool) []byte {
-	for len(text) > 0 {
-		if text[0] < utf8.RuneSelf {
-			text = text[1:]
-			continue
-		}
-		r, n := utf8.DecodeRune(text)
-		switch {
-		case n > 2:
-			c.good++
-		case r != utf8.RuneError:
-			c.weak++
-		case !whole && !utf8.FullRune(text):
-			return bytes.Clone(text)
-		default:
-			c.bad++
-		}
-		text = text[n:]
-	}
-	return nil
-}
-
-// gb knows the form of the encoding alone, not which of its codes are characters: GB 18030-2005, 1, 2 and 4 bytes.
-func (c *encodingCounts) gb(text []byte, whole bool) []byte {
-	for len(text) > 0 {
-		n := gbLength(text)
-		switch {
-		case n == 0 && !whole:
-			return bytes.Clone(text)
-		case n <= 0:
-			c.badGB++
-			n = 1
-		case n > 1:
-			c.goodGB++
-		}
-		text = text[n:]
-	}
-	return nil
-}
-
-// gbLength is the length of the first character, 0 when the text ends in it, and -1 when it is none.
-func gbLength(text []byte) int {
-	within := func(i int, low, high byte) bool { return text[i] >= low && text[i] <= high }
-	switch {
-	case text[0] < 0x80:
-		return 1
-	case !within(0, 0x81, 0xfe):
-		return -1
-	case len(text) < 2:
-		return 0
-	case within(1, 0x40, 0xfe) && text[1] != 0x7f:
-		return 2
-	case !within(1, 0x30, 0x39):
-		return -1
-	case len(text) < 4:
-		return 0
-	case within(2, 0x81, 0xfe) && within(3, 0x30, 0x39):
-		return 4
-	}
-	return -1
-}
-
-// encoding is what the text is, by what most of it is: a few bytes that are wrong make of UTF-8 no GBK, and a text that is
-// partly the one and partly the other is read as UTF-8, so that what is not is refused. It is empty for what is neither.
-func (c *encodingCounts) encoding() Encoding {
-	mixed := c.good > 3 && 3*c.good > c.bad
-	switch {
-	case c.good >= c.bad || c.good+c.weak >= 5*c.bad || mixed:
-		return EncodingUTF8
-	case c.badGB == 0 || c.goodGB > 4*c.badGB:
-		return EncodingGB18030
-	case c.bad <= maxStray || c.bad <= c.total/50:
-		return EncodingUTF8 // stray bytes in a text of ASCII
-	}
-	return ""
-}
-
-// maxStray is how many wrong bytes even a short text of ASCII may have; each refuses its record.
-const maxStray = 2

@@ -37,7 +37,7 @@ const (
 	FormatNDJSON Format = "ndjson"
 )
 
-// Columns names the columns of a CSV file; an empty name is one of the usual names.
+// Columns names columns of a CSV file or members of an object; in Options an empty name is one of the usual names.
 type Columns struct {
 	Device, Datastream, DatastreamID, Time, Value, QC string
 }
@@ -51,10 +51,12 @@ type Options struct {
 	Zone           *time.Location // of times that name none; nil refuses them
 	Epoch          Epoch          // of times that are numbers
 	DateOrder      DateOrder
+	DayAt          *time.Duration // the time of day, since midnight, of dates without one; nil refuses them
 	Decimal        Decimal
-	Missing        []float64              // values that stand for a missing one, as -9999
-	Known          func(name string) bool // whether a device has a datastream of the name: a column of a wide table; nil: none
-	MaxRecordBytes int                    // 0 is 1 MiB
+	Missing        []float64 // values that stand for a missing one, as -9999
+	ValuesOf       string    // the datastream of all values, in a table without a column of its name; "": there is none
+	Registry       *Registry // whose datastreams the columns of a wide table may name; nil: of none
+	MaxRecordBytes int       // 0 is 1 MiB
 }
 
 // Position is a place between two records.
@@ -71,6 +73,7 @@ type Value struct {
 	Time         time.Time
 	Value        float64
 	QC           sensors.QC // 0: not given
+	Column       string     // of the value
 }
 
 // Refusal is what is wrong with a record, or with one value of it.
@@ -93,6 +96,7 @@ type Record struct {
 	Values   []Value
 	Missing  int64 // values that the file says are missing
 	Refusals []Refusal
+	Columns  Columns // where the parts of the values stand; one that is empty is told by the column of the value
 }
 
 // Reader gives a file's records.

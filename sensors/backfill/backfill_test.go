@@ -102,8 +102,8 @@ func TestCSV(t *testing.T) {
 				"7: missing 1", "8: refused bad-value: v: 1e999 is larger than a number can be",
 				"9: refused bad-value: v: 0x1p3 is not a number",
 				"10: missing 1", "11: refused bad-qc: qc: 7 is none of 1, 2, 3, 4, 9", "12: refused bad-shape: 3 columns, the header has 5",
-				"13: refused bad-shape: a quote in the middle of a cell",
-				"14: refused bad-text: byte 1 of the record is not UTF-8", "15: a/level 2026-03-14T04:00:00Z 3 qc1",
+				"13: refused bad-shape: datastream: a quote in the middle of a cell",
+				"14: refused bad-text: device: byte 1 of the record is not UTF-8", "15: a/level 2026-03-14T04:00:00Z 3 qc1",
 			},
 		},
 		"a row without end": {
@@ -112,7 +112,7 @@ func TestCSV(t *testing.T) {
 		},
 		"GBK":       {"\xc9\xe8\xb1\xb8,t,v\n", backfill.Options{}, []string{"error: line 1: byte 1 is no text; say the encoding, as --encoding gb18030"}},
 		"empty":     {"", backfill.Options{}, []string{"error: the file is empty"}},
-		"no value":  {"device,datastream,t\n", backfill.Options{}, []string{"error: line 1: no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream; --value names it; there are: device, datastream, t"}},
+		"no value":  {"device,datastream,t\n", backfill.Options{}, []string{"error: line 1: no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream or a device; --value names it; there are: device, datastream, t"}},
 		"no device": {"datastream,t,v\n", backfill.Options{}, []string{"error: line 1: columns device and datastream, or datastream_id, are needed; --device, --datastream and --datastream-id name them; there are: datastream, t, v"}},
 		"twice":     {"datastream_id,t,v,v\n", backfill.Options{}, []string{`error: line 1: the column "v" is there twice; there are: datastream_id, t, v, v`}},
 	} {
@@ -217,7 +217,11 @@ func TestObserve(t *testing.T) {
 		"oldest that is kept":  {backfill.Value{Time: s.Oldest, Value: 1}, "", sensors.QCGood, sensors.TimeDevice},
 		"no longer kept":       {backfill.Value{Time: s.Oldest.Add(-time.Microsecond)}, backfill.ReasonExpired, 0, 0},
 	} {
-		o, reason, _ := backfill.Limits{}.Observe(&c.v, s, received, 3)
+		o, refused := backfill.Limits{}.Observe(&backfill.Record{}, &c.v, s, received, 3)
+		reason := ""
+		if refused != nil {
+			reason = refused.Reason
+		}
 		if reason != c.reason || o.QC != c.qc || o.TimeSource != c.source {
 			t.Errorf("%s: %q, %+v", name, reason, o)
 		}
@@ -234,7 +238,7 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("\ufeffdatastream_id;t;v\n1;2026-03-14T12:00:00Z;1\n\n\"\"\"\n"), 2)
 	f.Fuzz(func(t *testing.T, text []byte, stop int) {
 		resumes(t, text, backfill.Options{Format: backfill.FormatCSV, Zone: time.UTC, MaxRecordBytes: 200}, stop)
-		resumes(t, text, backfill.Options{Format: backfill.FormatCSV, Encoding: charset.GB18030, Epoch: backfill.EpochSeconds, Known: known, MaxRecordBytes: 200}, stop)
+		resumes(t, text, backfill.Options{Format: backfill.FormatCSV, Encoding: charset.GB18030, Epoch: backfill.EpochSeconds, Registry: registry(), MaxRecordBytes: 200}, stop)
 	})
 }
 

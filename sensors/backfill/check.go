@@ -1,7 +1,10 @@
 package backfill
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"onemap/sensors"
@@ -30,24 +33,40 @@ func NewRegistry(streams []Stream) *Registry {
 }
 
 // Known reports whether a device has a datastream of the name.
-func (r *Registry) Known(name string) bool { return r.names[name] }
+func (r *Registry) Known(name string) bool { return r != nil && r.names[name] }
 
-// Find gives the datastream of a value, or why there is none.
-func (r *Registry) Find(v *Value) (s *Stream, reason, detail string) {
+// Names are the names of a device's datastreams; nil when there is no such device.
+func (r *Registry) Names(device string) []string {
+	if r == nil || r.byName[device] == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(r.byName[device]))
+}
+
+// ColumnOfDatastream names the column or member that tells the datastream of a value of the record.
+func (r *Record) ColumnOfDatastream(v *Value) string {
 	if v.DatastreamID != 0 {
-		if s = r.byID[v.DatastreamID]; s == nil {
-			return nil, ReasonNoStream, fmt.Sprintf("datastream_id: there is no datastream %d", v.DatastreamID)
+		return cmp.Or(r.Columns.DatastreamID, v.Column)
+	}
+	return cmp.Or(r.Columns.Datastream, v.Column)
+}
+
+// Find gives the datastream of a value of the record, or why there is none.
+func (r *Registry) Find(rec *Record, v *Value) (*Stream, *Refusal) {
+	if v.DatastreamID != 0 {
+		if s := r.byID[v.DatastreamID]; s != nil {
+			return s, nil
 		}
-		return s, "", ""
+		return nil, rec.refusal(ReasonNoStream, rec.ColumnOfDatastream(v), fmt.Sprintf("there is no datastream %d", v.DatastreamID))
 	}
 	names, ok := r.byName[string(v.Device)]
 	if !ok {
-		return nil, ReasonNoDevice, "device: there is no device " + clip(string(v.Device))
+		return nil, rec.refusal(ReasonNoDevice, cmp.Or(rec.Columns.Device, v.Column), "there is no device "+clip(string(v.Device)))
 	}
-	if s = names[string(v.Datastream)]; s == nil {
-		return nil, ReasonNoStream, "datastream: the device " + clip(string(v.Device)) + " has no " + clip(string(v.Datastream))
+	if s := names[string(v.Datastream)]; s != nil {
+		return s, nil
 	}
-	return s, "", ""
+	return nil, rec.refusal(ReasonNoStream, rec.ColumnOfDatastream(v), "the device "+clip(string(v.Device))+" has no "+clip(string(v.Datastream)))
 }
 
 // Limits say which times are believed; those that are zero are sensors.TimeLimits'.
@@ -58,8 +77,8 @@ type Limits struct {
 
 // Observe makes an observation of a value as the ingest path does: one out of its type's range is kept and
 // flagged, one ahead of received is kept and flagged, too. A flag that the file gives is kept, unless the
-// range says worse. reason says why there is none. nth tells apart those that are ahead.
-func (l Limits) Observe(v *Value, s *Stream, received time.Time, nth int) (o sensors.Observation, reason, detail string) {
+// range says worse. A refusal says why there is none. nth tells apart those that are ahead.
+func (l Limits) Observe(rec *Record, v *Value, s *Stream, received time.Time, nth int) (o sensors.Observation, refused *Refusal) {
 	ahead, future := l.Ahead, l.Future
 	if ahead == 0 {
 		ahead = 10 * time.Second
@@ -69,11 +88,11 @@ func (l Limits) Observe(v *Value, s *Stream, received time.Time, nth int) (o sen
 	}
 	switch {
 	case v.Time.Sub(received) > future:
-		return o, ReasonBadTime, "t: " + v.Time.Format(time.RFC3339) + " is too far in the future"
+		return o, rec.refusal(ReasonBadTime, rec.Columns.Time, v.Time.Format(time.RFC3339)+" is too far in the future")
 	case v.Time.Year() <= 1980:
-		return o, ReasonBadTime, "t: " + v.Time.Format(time.RFC3339) + " is a clock that was never set"
+		return o, rec.refusal(ReasonBadTime, rec.Columns.Time, v.Time.Format(time.RFC3339)+" is a clock that was never set")
 	case v.Time.Before(s.Oldest):
-		return o, ReasonExpired, "t: " + v.Time.Format(time.RFC3339) + " is older than is kept: since " + s.Oldest.Format(time.DateOnly)
+		return o, rec.refusal(ReasonExpired, rec.Columns.Time, v.Time.Format(time.RFC3339)+" is older than is kept: since "+s.Oldest.Format(time.DateOnly))
 	}
 	o = sensors.Observation{
 		DatastreamID: s.ID, Time: v.Time, Value: v.Value, QC: v.QC, TimeSource: sensors.TimeDevice, ReceivedAt: received,
@@ -87,5 +106,5 @@ func (l Limits) Observe(v *Value, s *Stream, received time.Time, nth int) (o sen
 	if v.Time.Sub(received) > ahead {
 		o.TimeSource, o.Now = sensors.TimeWrong, received.Add(time.Duration(nth)*time.Microsecond)
 	}
-	return o, "", ""
+	return o, nil
 }

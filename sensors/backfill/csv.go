@@ -3,6 +3,7 @@ package backfill
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"onemap/internal/charset"
 )
@@ -20,7 +21,8 @@ type table struct {
 	width   int      // columns
 	col     columns
 	wide    []wideColumn // nil: one row a reading
-	unread  []string     // columns of a wide table that name no datastream
+	all     []byte       // the datastream of every value; nil: a column names it
+	unread  []string     // columns of a wide table that name neither a datastream nor a device
 	cells   [][]byte
 	scratch []byte
 	joined  []byte // date and time of day
@@ -120,7 +122,11 @@ func (t *table) Note() string {
 	if len(t.wide) == 0 || len(t.unread) == 0 {
 		return ""
 	}
-	return "columns that name no datastream are not read: " + clip(strings.Join(t.unread, ", "))
+	what := "no datastream"
+	if t.col.device < 0 {
+		what = "no device"
+	}
+	return "columns that name " + what + " are not read: " + clip(strings.Join(t.unread, ", "))
 }
 
 // row takes a row; it reports whether the row has the shape of one.
@@ -128,7 +134,7 @@ func (t *table) row(row []byte, whole bool) bool {
 	text, bad := t.text.utf8(row)
 	t.rec.Raw = text
 	if bad >= 0 {
-		t.rec.refuseText(bad, t.text.gb)
+		t.rec.refuseText(t.columnOf(text, bad), bad, t.text.gb)
 		return false
 	}
 	if !whole {
@@ -136,7 +142,7 @@ func (t *table) row(row []byte, whole bool) bool {
 		return false
 	}
 	if msg := t.split(text); msg != "" {
-		t.rec.refuse(ReasonBadShape, "", msg)
+		t.rec.refuse(ReasonBadShape, t.column(len(t.cells)), msg)
 		return false
 	}
 	for len(t.cells) > t.width && len(bytes.TrimSpace(t.cells[len(t.cells)-1])) == 0 {
@@ -151,6 +157,25 @@ func (t *table) row(row []byte, whole bool) bool {
 	}
 	t.value()
 	return true
+}
+
+// columnOf names the column in which a byte of the row is no text.
+func (t *table) columnOf(text []byte, bad int) string {
+	if t.text.gb {
+		bad = bytes.IndexRune(text, utf8.RuneError) // the byte was one of the row before it was decoded
+	}
+	if t.split(text[:max(bad, 0)]) != "" {
+		return t.column(len(t.cells)) // in quotes
+	}
+	return t.column(len(t.cells) - 1)
+}
+
+// column is the name of a column; "" of one that the header does not have.
+func (t *table) column(i int) string {
+	if i < 0 || i >= len(t.head) {
+		return ""
+	}
+	return t.head[i]
 }
 
 // value makes readings of the cells.
@@ -171,7 +196,9 @@ func (t *table) value() {
 		return
 	}
 	for _, c := range t.wide {
-		v.Datastream = c.name
+		if v.Datastream = c.name; c.device != nil {
+			v.Device = c.device
+		}
 		t.reading(&v, c.index)
 	}
 }
@@ -185,17 +212,21 @@ func (t *table) reading(v *Value, cell int) {
 	case missing:
 		t.rec.Missing++
 	default:
-		v.Value = value
+		v.Value, v.Column = value, t.head[cell]
 		t.rec.Values = append(t.rec.Values, *v)
 	}
 }
 
 // when reads the time, with the date of a column of its own if there is one.
 func (t *table) when(v *Value) bool {
-	at, bad := t.times.read(t.cells[t.col.time])
+	cell := t.cells[t.col.time]
+	at, bad := t.times.read(cell)
 	if bad.msg != "" && bad.option == "" && t.col.date >= 0 {
-		t.joined = append(append(append(t.joined[:0], t.cells[t.col.date]...), ' '), t.cells[t.col.time]...)
-		at, bad = t.times.read(t.joined)
+		t.joined = append(append(t.joined[:0], t.cells[t.col.date]...), ' ')
+		if !isMissing(strings.TrimSpace(halfWidth(cell))) {
+			t.joined = append(t.joined, cell...)
+		}
+		at, bad = t.times.read(bytes.TrimSpace(t.joined))
 	}
 	if bad.msg != "" {
 		t.rec.refuseFor(ReasonBadTime, t.head[t.col.time], bad)
@@ -215,6 +246,9 @@ func (t *table) whose(v *Value) bool {
 		}
 		return true
 	}
+	if t.col.device < 0 { // the columns name the devices
+		return true
+	}
 	v.Device = t.cells[t.col.device]
 	if charset.FirstHigh(v.Device) < len(v.Device) {
 		v.Device = []byte(halfWidth(v.Device)) // ids are ASCII
@@ -224,6 +258,10 @@ func (t *table) whose(v *Value) bool {
 		return false
 	}
 	if t.wide != nil {
+		return true
+	}
+	if t.all != nil {
+		v.Datastream = t.all
 		return true
 	}
 	if v.Datastream = t.cells[t.col.datastream]; len(v.Datastream) == 0 {

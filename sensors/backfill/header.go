@@ -2,6 +2,7 @@ package backfill
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"slices"
@@ -15,12 +16,6 @@ const maxTitleRows = 20
 
 // columns are the indexes of the columns that are read; -1 is none.
 type columns struct{ device, datastream, id, date, time, value, qc int }
-
-// wideColumn is a column of a wide table: its values are of the datastream name.
-type wideColumn struct {
-	index int
-	name  []byte
-}
 
 // usual names a column may have when none is given, as nameOf makes them.
 func usual(column string) []string {
@@ -73,7 +68,8 @@ func withoutUnit(name string) string {
 
 // header finds the row that names the columns, and reads it.
 func (t *table) header() error {
-	var first error // what is wrong with the first row that is none of names
+	var first error // what is wrong with the first row that is none of names, or with the first that has a column of times
+	timed := false
 	for range maxTitleRows {
 		row, whole, err := t.record()
 		if errors.Is(err, io.EOF) && first != nil {
@@ -93,8 +89,8 @@ func (t *table) header() error {
 		if err = t.names(line, row, whole, bad); err == nil {
 			return nil
 		}
-		if first == nil {
-			first = err
+		if has := t.col.time >= 0; first == nil || has && !timed {
+			first, timed = err, has
 		}
 	}
 	if first == nil {
@@ -116,6 +112,7 @@ func (t *table) delimiterLine(row []byte) bool {
 // names reads a row as the one that names the columns.
 func (t *table) names(line int64, row []byte, whole bool, bad int) error {
 	field := "line " + itoa(int(line))
+	t.col = columns{time: -1}
 	switch {
 	case bad >= 0:
 		return errs.InvalidField(field, "byte %d is no text; say the encoding, as --encoding gb18030", bad+1)
@@ -204,42 +201,33 @@ func (t *table) placeValues(field string) error {
 	switch {
 	case t.col.time < 0:
 		return missing("no column is named as one of times: t, time, timestamp, 时间, 监测时间 …; --time names it")
+	case t.o.ValuesOf != "" && t.col.datastream >= 0 && (t.col.value >= 0 || t.o.Columns.Datastream != ""):
+		return missing("the column " + clip(t.head[t.col.datastream]) + " names the datastream, and --values-of is given")
+	case t.col.value >= 0 && t.col.device >= 0 && t.o.ValuesOf != "":
+		t.all = []byte(t.o.ValuesOf)
+		return t.named()
 	case t.col.value >= 0 && (t.col.id >= 0 || t.col.device >= 0 && t.col.datastream >= 0):
-		return nil
+		return t.named()
+	case t.col.value >= 0 && t.col.device >= 0:
+		return missing("no column is named as one of datastreams; --datastream names it, or --values-of the datastream of all values")
 	case t.col.value >= 0:
 		return missing("columns device and datastream, or datastream_id, are needed; --device, --datastream and --datastream-id name them")
 	}
-	if t.o.Columns.Value == "" && t.o.Columns.Datastream == "" && t.col.device >= 0 {
+	if t.o.Columns.Value == "" && t.o.Columns.Datastream == "" {
 		if err := t.placeWide(field); err != nil || len(t.wide) > 0 {
-			return err
+			return cmp.Or(err, t.named())
 		}
 	}
-	return missing("no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream; --value names it")
+	return missing("no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream or a device; --value names it")
 }
 
-// placeWide finds the columns that are named as a datastream.
-func (t *table) placeWide(field string) error {
-	t.wide, t.unread = nil, nil
-	if t.o.Known == nil {
-		return nil
+// named keeps the names of the columns for what only the registry can refuse.
+func (t *table) named() error {
+	t.rec.Columns = Columns{
+		Device: t.column(t.col.device), Datastream: t.column(t.col.datastream), DatastreamID: t.column(t.col.id), Time: t.column(t.col.time),
 	}
-	for i, name := range t.head {
-		if i == t.col.device || i == t.col.time || i == t.col.date || i == t.col.qc {
-			continue
-		}
-		if !t.o.Known(name) {
-			name = withoutUnit(name)
-		}
-		switch {
-		case !t.o.Known(name):
-			if name != "" {
-				t.unread = append(t.unread, clip(t.head[i]))
-			}
-		case slices.ContainsFunc(t.wide, func(w wideColumn) bool { return string(w.name) == name }):
-			return errs.InvalidField(field, "the datastream %q has two columns", name)
-		default:
-			t.wide = append(t.wide, wideColumn{i, []byte(name)})
-		}
+	if t.wide != nil || t.all != nil {
+		t.rec.Columns.Datastream = ""
 	}
 	return nil
 }

@@ -20,9 +20,12 @@ import (
 
 func east() *time.Location { return time.FixedZone("", 8*3600) }
 
-// known are the datastreams of these tests' devices.
-func known(name string) bool {
-	return slices.Contains([]string{"level", "rain", "水位", "q(m3/s)"}, name)
+// registry are the datastreams of these tests' devices.
+func registry() *backfill.Registry {
+	return backfill.NewRegistry([]backfill.Stream{
+		{ID: 1, Device: "bt-1", Name: "level"}, {ID: 2, Device: "bt-2", Name: "level"}, {ID: 3, Device: "bt-2", Name: "rain"}, {ID: 4, Device: "bt-2", Name: "水位"},
+		{ID: 5, Device: "bt-2", Name: "q(m3/s)"}, {ID: 6, Device: "bt-3", Name: "水位"}, {ID: 7, Device: "bt-4", Name: "level"},
+	})
 }
 
 // oneTime reads one time, by a row of CSV that needs no quotes around it.
@@ -60,6 +63,10 @@ func TestTimes(t *testing.T) {
 		"2026/11/20 8:05 p.m.":      "2026-11-20T12:05:00Z",
 		"2026年11月20日下午8时5分9秒":       "2026-11-20T12:05:09Z",
 		"2026年11月20日8时":             "2026-11-20T00:00:00Z",
+		"2026112008":                "2026-11-20T00:00:00Z",
+		"2026-11-20 8:5":            "2026-11-20T00:05:00Z",
+		"2026-11-20T08:05-03:00":    "2026-11-20T11:05:00Z",
+		"2026-11-20 8:05 UTC-3":     "2026-11-20T11:05:00Z",
 		"2/2/2026 8:05":             "2026-02-02T00:05:00Z",
 		"2026-11-20 08:05:00.1234":  "2026-11-20T00:05:00.1234Z",
 		"2026-11-20 08:05:00,5":     "2026-11-20T00:05:00.5Z",
@@ -74,28 +81,39 @@ func TestTimes(t *testing.T) {
 // What can be read in two ways is refused, with the option that settles it; what is no time, too.
 func TestTimesThatAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"1763596800":          "looks like a time since 1970 in seconds; if it is, give --epoch s",
-		"1763596800123":       "looks like a time since 1970 in milliseconds; if it is, give --epoch ms",
-		"1763596800.5":        "--epoch s",
-		"46346.34":            "is a number, no time",
-		"2026112008":          "--epoch s",
-		"3/4/2026 8:05":       "--date-order",
-		"03-04-2026 08:05":    "--date-order",
-		"2026-11-20":          "has no time of day",
-		"2026/11/20 24:01":    "is not a time",
-		"2026-11-20 24:00:01": "is not a time",
-		"2026-11-20 25:00":    "is not a time",
-		"2026-13-01 08:05":    "is not a time",
-		"2026-02-30 8:05":     "is not a time",
-		"2026/11/20 13:05 AM": "is not a time",
-		"上午 8:05":             "is not a time",
-		"2026年11月20 8:05":     "is not a time",
-		"26/11/20 8:05":       "is not a time",
-		"yesterday":           "is not a time",
-		"2026-11-20 8:05 CST": "has no zone that can be read",
-		"2026-11-20 8:05 +25": "has no zone that can be read",
-		"2026-11-20 8:":       "is not a time",
-		"13/13/2026 8:05":     "is not a time",
+		"1763596800":             "looks like a time since 1970 in seconds; if it is, give --epoch s",
+		"1763596800123":          "looks like a time since 1970 in milliseconds; if it is, give --epoch ms",
+		"1763596800.5":           "--epoch s",
+		"46346.34":               "46346.34 is a number, no time; if it is a spreadsheet's day number, of 2026-11-20, format the column as a date",
+		"1.5":                    "is a number, no time",
+		"2026112025":             "--epoch s",
+		"3/4/2026 8:05":          "--date-order",
+		"03-04-2026 08:05":       "--date-order",
+		"2026-11-20":             "2026-11-20 has no time of day; say which one is meant, as --day-at 08:00",
+		"2026/11/20":             "--day-at",
+		"20261120":               "--day-at",
+		"2026年11月20日":            "--day-at",
+		"2026-02-30":             "is not a time",
+		"20261320":               "is a number, no time",
+		"2026/11/20 24:01":       "is not a time",
+		"2026-11-20 24:00:01":    "is not a time",
+		"2026-11-20 25:00":       "is not a time",
+		"2026-13-01 08:05":       "is not a time",
+		"2026-02-30 8:05":        "is not a time",
+		"2026/11/20 13:05 AM":    "is not a time",
+		"上午 8:05":                "is not a time",
+		"2026年11月20 8:05":        "is not a time",
+		"26/11/20 8:05":          "is not a time",
+		"yesterday":              "is not a time",
+		"2026-11-20 8:00-9:00":   "may be a span of time, or a time in the zone -9:00; write seconds before a zone",
+		"2026-11-20 08:00-09:00": "may be a span of time",
+		"2026年11月20日8:00-9:00":   "may be a span of time",
+		"20261120 0800-0900":     "may be a span of time",
+		"2026-11-20 08:00~09:00": "has no zone that can be read",
+		"2026-11-20 8:05 CST":    "has no zone that can be read",
+		"2026-11-20 8:05 +25":    "has no zone that can be read",
+		"2026-11-20 8:":          "is not a time",
+		"13/13/2026 8:05":        "is not a time",
 	} {
 		if got := oneTime(t, text, backfill.Options{Zone: east()}); !strings.Contains(got, "refused bad-time: t: ") || !strings.Contains(got, want) {
 			t.Errorf("%q: %s, want %q", text, got, want)
@@ -122,11 +140,45 @@ func TestTimesByOption(t *testing.T) {
 		{"99999999999999999999", seconds, "is no time"},
 		{"3/4/2026 8:05", backfill.Options{Zone: east(), DateOrder: backfill.MonthFirst}, "2026-03-04T00:05:00Z"},
 		{"3/4/2026 8:05", backfill.Options{Zone: east(), DateOrder: backfill.DayFirst}, "2026-04-03T00:05:00Z"},
-		{"20/4/2026 8:05", backfill.Options{Zone: east(), DateOrder: backfill.MonthFirst}, "is not a time"},
+		{"20/4/2026 8:05", backfill.Options{Zone: east(), DateOrder: backfill.MonthFirst}, "20/4/2026 8:05 has no month 20, and --date-order mdy says that the month is first; if the day is first, give --date-order dmy"},
+		{"4/20/2026 8:05", backfill.Options{Zone: east(), DateOrder: backfill.DayFirst}, "4/20/2026 8:05 has no month 20, and --date-order dmy says that the day is first; if the month is first, give --date-order mdy"},
+		{"31/11/2026 8:05", backfill.Options{Zone: east(), DateOrder: backfill.MonthFirst}, "is not a time"},
+		{"20.11.2026 20:05", backfill.Options{Zone: east(), DateOrder: backfill.MonthFirst}, "2026-11-20T12:05:00Z"},
+		{"5.11.2026 20:05", backfill.Options{Zone: east(), DateOrder: backfill.MonthFirst}, "2026-11-05T12:05:00Z"},
+		{"5.11.2026 20:05", backfill.Options{Zone: east(), DateOrder: backfill.DayFirst}, "2026-11-05T12:05:00Z"},
+		{"11.20.2026 20:05", backfill.Options{Zone: east(), DateOrder: backfill.MonthFirst}, "is not a time"},
 	} {
 		if got := oneTime(t, c.text, c.o); !strings.HasSuffix(got, c.want) && !strings.Contains(got, c.want) {
 			t.Errorf("%q is %s, want %s", c.text, got, c.want)
 		}
+	}
+}
+
+// Dates without a time of day have the one that is said.
+func TestDays(t *testing.T) {
+	for _, c := range []struct {
+		at   time.Duration
+		want string
+	}{{8 * time.Hour, "2026-11-20T00:00:00Z"}, {20*time.Hour + 30*time.Minute, "2026-11-20T12:30:00Z"}, {0, "2026-11-19T16:00:00Z"}, {24 * time.Hour, "2026-11-20T16:00:00Z"}} {
+		o := backfill.Options{Zone: east(), DayAt: &c.at}
+		for _, text := range []string{"2026-11-20", "2026/11/20", "2026.11.20", "20261120", "2026年11月20日", "2026 年 11 月 20 日", "11/20/2026", "20.11.2026", "２０２６－１１－２０", "20261120 "} {
+			if got := oneTime(t, text, o); got != c.want {
+				t.Errorf("%q at %s is %s, want %s", text, c.at, got, c.want)
+			}
+		}
+		if got := oneTime(t, "2026-11-20 9:05", o); got != "2026-11-20T01:05:00Z" {
+			t.Errorf("a time of its own is %s", got)
+		}
+		for _, empty := range []string{"", "--", " ", "/"} {
+			got := read(t, "datastream_id,日期,时间,v\n1,2026/11/20,"+empty+",0\n", o)
+			if want := []string{"2: 1 " + c.want + " 0 qc0"}; !slices.Equal(got, want) {
+				t.Errorf("a date and %q is %q, want %q", empty, got, want)
+			}
+		}
+	}
+	got := read(t, "datastream_id,日期,时间,v\n1,2026/11/20,,0\n", backfill.Options{Zone: east()})
+	if len(got) != 1 || !strings.Contains(got[0], "refused bad-time: 时间: 2026/11/20 has no time of day; say which one is meant, as --day-at") {
+		t.Errorf("a date and an empty cell: %q", got)
 	}
 }
 
@@ -199,7 +251,7 @@ func TestKindsOfFiles(t *testing.T) {
 		want []string
 	}{
 		"GBK":                     {coded(t, simplifiedchinese.GBK, "站号,监测项目,观测时间,数值\n"+zoned), backfill.Options{Encoding: charset.GB18030}, want},
-		"GB18030, a bad byte":     {coded(t, simplifiedchinese.GB18030, "站号,要素,时间,值,备注\n") + "a\xff,x,y,z,\n" + coded(t, simplifiedchinese.GB18030, strings.TrimSpace(zoned)+",㐂\n"), backfill.Options{Encoding: charset.GB18030}, []string{"2: refused bad-text: byte 2 of the record is not GB18030", "3" + want[0][1:]}},
+		"GB18030, a bad byte":     {coded(t, simplifiedchinese.GB18030, "站号,要素,时间,值,备注\n") + "a\xff,x,y,z,\n" + coded(t, simplifiedchinese.GB18030, strings.TrimSpace(zoned)+",㐂\n"), backfill.Options{Encoding: charset.GB18030}, []string{"2: refused bad-text: 站号: byte 2 of the record is not GB18030", "3" + want[0][1:]}},
 		"marks":                   {"\ufeff\ufeff设备编号,监测项,监测时间,监测值\n" + zoned, backfill.Options{}, want},
 		"UTF-16 LE":               {coded(t, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), strings.ReplaceAll(long, ",", "\t")), backfill.Options{}, want},
 		"UTF-16 BE, Chinese":      {coded(t, unicode.UTF16(unicode.BigEndian, unicode.UseBOM), "设备编码,指标,采集时间,测值\r\n"+zoned), backfill.Options{}, want},
@@ -222,11 +274,32 @@ func TestKindsOfFiles(t *testing.T) {
 		"wide, a bad value costs itself": {"time;device;level;rain\n2026-11-20T00:00:00Z;bt-2;1,5;x\n", backfill.Options{},
 			at(2, "2: refused bad-value: rain: x is not a number")},
 		"wide, a station's name": {"name,device,time,level\n站,bt-2,2026-11-20T00:00:00Z,1.5\n", backfill.Options{}, want},
-		"wide, one twice":        {"time,device,level,level(m)\n", backfill.Options{}, []string{`error: line 1: the datastream "level" has two columns`}},
-		"wide, none known":       {"time,device,depth\n", backfill.Options{}, []string{"error: line 1: no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream; --value names it; there are: time, device, depth"}},
-		"a spreadsheet":          {"PK\x03\x04...", backfill.Options{}, []string{"error: the file is a spreadsheet or a zip archive, no text; save the sheet as CSV"}},
-		"named column":           {"编号,指标,when,读数\n" + zoned, backfill.Options{Columns: backfill.Columns{Time: "When"}}, want},
-		"no such column":         {long, backfill.Options{Columns: backfill.Columns{Time: "when"}}, []string{"error: line 1: there is no column when; there are: device, datastream, t, v"}},
+		"wide, one twice":        {"time,device,level,level(m)\n", backfill.Options{}, []string{`error: line 1: the datastream "level" has two columns, level and level(m)`}},
+		"wide, none known":       {"time,device,depth\n", backfill.Options{}, []string{"error: line 1: no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream or a device; --value names it; there are: time, device, depth"}},
+		"a device a column": {"time,bt-1,bt-3(m),备注\n2026-11-20T00:00:00Z,1.5,2,x\n", backfill.Options{},
+			[]string{"2: bt-1/level 2026-11-20T00:00:00Z 1.5 qc0", "2: bt-3/水位 2026-11-20T00:00:00Z 2 qc0"}},
+		"a datastream a column, of several devices": {"时间,bt-1/level (m),bt-2:rain,bt-2.level,bt-2 水位,bt-2/q(m3/s)\n2026-11-20 8:00,1,2,3,--,x\n", backfill.Options{},
+			[]string{
+				"2: bt-1/level 2026-11-20T00:00:00Z 1 qc0", "2: bt-2/rain 2026-11-20T00:00:00Z 2 qc0", "2: bt-2/level 2026-11-20T00:00:00Z 3 qc0", "2: missing 1",
+				"2: refused bad-value: bt-2/q(m3/s): x is not a number",
+			}},
+		"devices of which one has several datastreams": {"time,bt-1,bt-2\n", backfill.Options{},
+			[]string{"error: line 1: the column bt-2: the device has 4 datastreams, level, q(m3/s), rain, 水位: name the column as bt-2/level, or say by --values-of which one all columns mean"}},
+		"devices, and which datastream":        {"time，ｂｔ－２，bt-4\n2026-11-20T00:00:00Z，1.5，2\n", backfill.Options{ValuesOf: "level"}, at(2, "2: bt-4/level 2026-11-20T00:00:00Z 2 qc0")},
+		"devices without that datastream":      {"time,bt-1,bt-3\n", backfill.Options{ValuesOf: "level"}, []string{"error: line 1: the column bt-3: the device has no datastream level, which --values-of names; it has 水位"}},
+		"a device twice":                       {"time,bt-1,bt-1/level\n", backfill.Options{}, []string{`error: line 1: the datastream "level" has two columns, bt-1 and bt-1/level`}},
+		"a long table without its datastreams": {"站号,时间,值\nbt-2,2026-11-20 8:00,1.5\n", backfill.Options{ValuesOf: "level"}, want},
+		"and without the option": {"站号,时间,值\n", backfill.Options{},
+			[]string{"error: line 1: no column is named as one of datastreams; --datastream names it, or --values-of the datastream of all values; there are: 站号, 时间, 值"}},
+		"titles above a row that lacks a column": {"水位表,,\n\n站号,时间,水深\nbt-2,2026-11-20 8:00,1\n", backfill.Options{},
+			[]string{"error: line 3: no column is named as one of values: v, value, 值, 监测值 …, nor as a datastream or a device; --value names it; there are: 站号, 时间, 水深"}},
+		"a line end in a cell":           {"device,datastream,t,v\nbt-2,level,\"2026-11-20\n08:00\",1.5\n", backfill.Options{}, want},
+		"both say the datastream":        {long, backfill.Options{ValuesOf: "level"}, []string{"error: line 1: the column datastream names the datastream, and --values-of is given; there are: device, datastream, t, v"}},
+		"an option of tables for NDJSON": {`{"device":"bt-2"}`, backfill.Options{ValuesOf: "level"}, []string{"error: --values-of: is for tables, and the file is NDJSON"}},
+		"an old spreadsheet":             {"\xd0\xcf\x11\xe0...", backfill.Options{}, []string{"error: the file is a spreadsheet or a zip archive, no text; save the sheet as CSV"}},
+		"a spreadsheet":                  {"PK\x03\x04...", backfill.Options{}, []string{"error: the file is a spreadsheet or a zip archive, no text; save the sheet as CSV"}},
+		"named column":                   {"编号,指标,when,读数\n" + zoned, backfill.Options{Columns: backfill.Columns{Time: "When"}}, want},
+		"no such column":                 {long, backfill.Options{Columns: backfill.Columns{Time: "when"}}, []string{"error: line 1: there is no column when; there are: device, datastream, t, v"}},
 		"missing in NDJSON": {`{"device":"bt-2","t":"2026-11-20T00:00:00Z","v":{"level":null,"rain":"缺测","q":-9999}}` + "\n", backfill.Options{Missing: []float64{-9999}},
 			[]string{"1: missing 3"}},
 		"epochs in NDJSON": {`{"device":"bt-2","datastream":"level","t":1795132800000,"v":1.5}`, backfill.Options{Epoch: backfill.EpochMilliseconds}, at(1)},
@@ -234,7 +307,7 @@ func TestKindsOfFiles(t *testing.T) {
 			[]string{"1: bt-2/水位 2026-11-20T00:00:00Z 1 qc0", "2: refused bad-json: not JSON"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.o.Known, c.o.Zone = known, east()
+			c.o.Registry, c.o.Zone = registry(), east()
 			if d := cmp.Diff(c.want, read(t, c.text, c.o)); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
@@ -260,7 +333,7 @@ func TestWhereARefusalIs(t *testing.T) {
 	}
 	for _, want := range []backfill.Refusal{
 		{Line: 2, Offset: int64(strings.Index(text, "a,level")), Column: "时间", Reason: backfill.ReasonBadTime},
-		{Line: 4, Offset: int64(strings.Index(text, "\xff")), Reason: backfill.ReasonBadText},
+		{Line: 4, Offset: int64(strings.Index(text, "\xff")), Column: "datastream", Reason: backfill.ReasonBadText},
 	} {
 		rec, err := r.Next()
 		if err != nil || len(rec.Refusals) != 1 {
@@ -273,9 +346,64 @@ func TestWhereARefusalIs(t *testing.T) {
 	}
 }
 
+// Whatever comes from one column names it, also what only the registry and the clock can tell.
+func TestEachRefusalNamesItsColumn(t *testing.T) {
+	now := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ text, want string }{
+		{"站号,要素,时间,数值\nnobody,level,2026-11-20 8:00,1\n", "unknown-device 站号"},
+		{"站号,要素,时间,数值\nbt-2,depth,2026-11-20 8:00,1\n", "unknown-datastream 要素"},
+		{"数据流编号,时间,数值\n99,2026-11-20 8:00,1\n", "unknown-datastream 数据流编号"},
+		{"站号,时间,level,rain (mm)\nbt-1,2026-11-20 8:00,,1\n", "unknown-datastream rain (mm)"},
+		{"站号,时间,level,rain\nnobody,2026-11-20 8:00,,1\n", "unknown-device 站号"},
+		{"站号,时间,数值\nbt-3,2026-11-20 8:00,1\n", "unknown-datastream 数值"}, // --values-of
+		{"站号,要素,时间,数值\nbt-2,level,2126-11-20 8:00,1\n", "bad-time 时间"},
+		{"站号,要素,时间,数值\nbt-2,level,1970-11-20 8:00,1\n", "bad-time 时间"},
+		{"站号,要素,时间,数值\nbt-2,level,1999-11-20 8:00,1\n", "expired 时间"},
+		{"站号,要素,时间,数值,备注\nbt-2,le\"vel,1999-11-20 8:00,1,\"\n", "bad-shape 要素"},
+		{"站号,要素,时间,数值,备注\nbt-2,level,2026-11-20 8:00,1,\"a\xff\"\n", "bad-text 备注"},
+		{"站号,要素,时间,数值\nbt-2,level,2026-11-20 8:00\n", "bad-shape "},
+		{`{"device":"nobody","datastream":"level","t":"2026-11-20T00:00:00Z","v":1}`, "unknown-device device"},
+		{`{"device":"bt-2","datastream":"depth","t":"2026-11-20T00:00:00Z","v":1}`, "unknown-datastream datastream"},
+		{`{"device":"bt-2","t":"2026-11-20T00:00:00Z","v":{"depth":1}}`, "unknown-datastream v.depth"},
+		{`{"datastream_id":99,"t":"2026-11-20T00:00:00Z","v":1}`, "unknown-datastream datastream_id"},
+		{`{"device":"bt-2","datastream":"level","t":"2126-11-20T00:00:00Z","v":1}`, "bad-time t"},
+	} {
+		o := backfill.Options{Zone: east(), Registry: registry()}
+		if strings.HasPrefix(c.text, "站号,时间,数值") {
+			o.ValuesOf = "level"
+		}
+		r, err := backfill.Open(strings.NewReader(c.text), o, backfill.Position{})
+		if err != nil {
+			t.Fatalf("%q: %v", c.text, err)
+		}
+		rec, err := r.Next()
+		if err != nil {
+			t.Fatalf("%q: %v", c.text, err)
+		}
+		all := rec.Refusals
+		for i := range rec.Values {
+			s, refused := o.Registry.Find(rec, &rec.Values[i])
+			if s != nil {
+				s.Oldest = now.AddDate(-5, 0, 0)
+				_, refused = backfill.Limits{}.Observe(rec, &rec.Values[i], s, now, 0)
+			}
+			if refused != nil {
+				all = append(all, *refused)
+			}
+		}
+		if len(all) != 1 || all[0].Reason+" "+all[0].Column != c.want || !strings.HasPrefix(all[0].Detail, all[0].Column) || all[0].Line == 0 {
+			t.Errorf("%q: %+v, want %s", c.text, all, c.want)
+		}
+	}
+}
+
 func TestUnreadColumnsAreNoted(t *testing.T) {
-	r, err := backfill.Open(strings.NewReader("time,device,level,depth,备注\n"), backfill.Options{Known: known}, backfill.Position{})
+	r, err := backfill.Open(strings.NewReader("time,device,level,depth,备注\n"), backfill.Options{Registry: registry()}, backfill.Position{})
 	if err != nil || r.Note() != "columns that name no datastream are not read: depth, 备注" {
+		t.Errorf("%q, %v", r.Note(), err)
+	}
+	r, err = backfill.Open(strings.NewReader("time,bt-1,bt-2 note,bt-9\n"), backfill.Options{Registry: registry()}, backfill.Position{})
+	if err != nil || r.Note() != "columns that name no device are not read: bt-2 note, bt-9" {
 		t.Errorf("%q, %v", r.Note(), err)
 	}
 }

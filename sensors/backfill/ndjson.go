@@ -71,7 +71,7 @@ func (n *ndjson) line(b []byte) {
 	n.rec.Raw = b
 	switch {
 	case bad >= 0:
-		n.rec.refuseText(bad, n.text.gb)
+		n.rec.refuseText("", bad, n.text.gb)
 		return
 	case !json.Valid(b):
 		n.rec.refuse(ReasonBadJSON, "", "not JSON")
@@ -150,6 +150,7 @@ func (n *ndjson) one(m members, v Value) {
 	} else if !n.name(&v.Device, m.device, "device", ReasonNoDevice) || !n.name(&v.Datastream, m.datastream, "datastream", ReasonNoStream) {
 		return
 	}
+	v.Column = "datastream"
 	n.rec.Values = append(n.rec.Values, v)
 }
 
@@ -165,8 +166,8 @@ func (n *ndjson) several(m members, v Value) {
 		if count++; count > maxValues {
 			return
 		}
-		v.Datastream = key
-		if n.finite(&v.Value, raw, "v."+string(key)) {
+		v.Datastream, v.Column = key, "v."+string(key)
+		if n.finite(&v.Value, raw, v.Column) {
 			n.rec.Values = append(n.rec.Values, v)
 		}
 	})

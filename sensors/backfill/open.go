@@ -25,10 +25,15 @@ func Open(r io.Reader, o Options, at Position) (Reader, error) {
 		format = l.sniff()
 	}
 	text := decoding{gb: o.Encoding == charset.GB18030}
-	times := timeReader{zone: o.Zone, epoch: o.Epoch, order: o.DateOrder}
+	times := timeReader{zone: o.Zone, epoch: o.Epoch, order: o.DateOrder, dayAt: o.DayAt}
 	switch format {
 	case FormatNDJSON:
-		return &ndjson{lines: l, text: text, times: times, numbers: numberReader{missing: o.Missing}}, l.seek(at)
+		if option := o.ofTables(); option != "" {
+			return nil, errs.InvalidField(option, "is for tables, and the file is NDJSON")
+		}
+		n := &ndjson{lines: l, text: text, times: times, numbers: numberReader{missing: o.Missing}}
+		n.rec.Columns = Columns{Device: "device", DatastreamID: "datastream_id", Time: "t"}
+		return n, l.seek(at)
 	case FormatCSV:
 		t := &table{lines: l, o: o, text: text, times: times, numbers: numberReader{decimal: o.Decimal, missing: o.Missing}}
 		if err := t.header(); err != nil {
@@ -38,6 +43,19 @@ func Open(r io.Reader, o Options, at Position) (Reader, error) {
 	default:
 		return nil, errs.InvalidField("format", "%q is neither auto, csv nor ndjson", string(o.Format))
 	}
+}
+
+// ofTables is an option that is given and has no meaning for NDJSON; "" if there is none.
+func (o Options) ofTables() string {
+	for _, c := range []struct{ option, given string }{
+		{"--device", o.Columns.Device}, {"--datastream", o.Columns.Datastream}, {"--datastream-id", o.Columns.DatastreamID}, {"--time", o.Columns.Time},
+		{"--value", o.Columns.Value}, {"--qc", o.Columns.QC}, {"--values-of", o.ValuesOf}, {"--decimal", string(o.Decimal)},
+	} {
+		if c.given != "" {
+			return c.option
+		}
+	}
+	return ""
 }
 
 // seek is skipTo, from the beginning no step at all.
@@ -69,7 +87,7 @@ func (l *lines) begin(e charset.Encoding) error {
 	switch head := l.buf[:l.to]; {
 	case l.failed() != nil:
 		return l.failed()
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
 		return errs.New(errs.Invalid, "the file is a spreadsheet or a zip archive, no text; save the sheet as CSV")
 	}
 	l.skipMarks()
@@ -146,10 +164,14 @@ func (d *decoding) utf8(record []byte) (text []byte, bad int) {
 
 // refuse notes a refusal of the record, for what is wrong with one of its columns; "" is none of them.
 func (r *Record) refuse(reason, column, detail string) {
+	r.Refusals = append(r.Refusals, *r.refusal(reason, column, detail))
+}
+
+func (r *Record) refusal(reason, column, detail string) *Refusal {
 	if column = clipName(column); column != "" {
 		detail = column + ": " + detail
 	}
-	r.Refusals = append(r.Refusals, Refusal{Line: r.Line, Offset: r.Offset, Column: column, Reason: reason, Detail: detail, Record: r.Raw})
+	return &Refusal{Line: r.Line, Offset: r.Offset, Column: column, Reason: reason, Detail: detail, Record: r.Raw}
 }
 
 // refuseFor refuses what a reader of times or numbers could not read.
@@ -168,6 +190,12 @@ func hint(option string) string {
 		return "say which, as --zone Asia/Shanghai"
 	case "--date-order":
 		return "say which, by --date-order mdy or --date-order dmy"
+	case "--date-order mdy":
+		return "if the month is first, give " + option
+	case "--date-order dmy":
+		return "if the day is first, give " + option
+	case "--day-at":
+		return "say which one is meant, as --day-at 08:00"
 	case "--decimal":
 		return "say which, by --decimal comma or --decimal point"
 	default:
@@ -175,19 +203,19 @@ func hint(option string) string {
 	}
 }
 
-// refuseText refuses a record whose byte bad is no text.
-func (r *Record) refuseText(bad int, gb bool) {
+// refuseText refuses a record whose byte bad, in the column, is no text.
+func (r *Record) refuseText(column string, bad int, gb bool) {
 	encoding := "UTF-8"
 	if gb {
 		encoding = "GB18030"
 	}
-	r.refuse(ReasonBadText, "", "byte "+itoa(bad+1)+" of the record is not "+encoding)
+	r.refuse(ReasonBadText, column, "byte "+itoa(bad+1)+" of the record is not "+encoding)
 	r.Refusals[len(r.Refusals)-1].Offset += int64(bad)
 }
 
 // begin makes the record ready for the next one.
 func (r *Record) begin(at Position, raw []byte) {
-	*r = Record{Line: at.Line + 1, Offset: at.Offset, Raw: raw, Values: r.Values[:0], Refusals: r.Refusals[:0]}
+	*r = Record{Line: at.Line + 1, Offset: at.Offset, Raw: raw, Values: r.Values[:0], Refusals: r.Refusals[:0], Columns: r.Columns}
 }
 
 // tooLong is the refusal of a record that does not end, told by its beginning.

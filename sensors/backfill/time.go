@@ -1,6 +1,7 @@
 package backfill
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +20,8 @@ const (
 // DateOrder is the order of day and month in dates whose year is last.
 type DateOrder string
 
-// The orders. DateOrderAuto takes dates that have one reading only: a number over 12 is a day, and so is the
-// first one of a date with points, as 20.11.2026.
+// The orders. DateOrderAuto takes dates that have one reading only: a number over 12 is a day. A date with points, as
+// 20.11.2026, has the day first in any order.
 const (
 	DateOrderAuto DateOrder = ""
 	MonthFirst    DateOrder = "mdy"
@@ -35,13 +36,15 @@ type timeReader struct {
 	zone  *time.Location // of times that name none; nil refuses them
 	epoch Epoch
 	order DateOrder
+	dayAt *time.Duration // of dates without a time of day; nil refuses them
 }
 
 // clock is a date and a time of day as they were read.
 type clock struct {
-	date  [3]int // year, month, day
-	time  [3]int // hour, minute, second; 24:00:00 is allowed
-	nanos int
+	date    [3]int // year, month, day
+	time    [3]int // hour, minute, second; 24:00:00 is allowed
+	nanos   int
+	seconds bool // are written, or cannot be
 }
 
 // read reads a time: first as RFC 3339, then in the other forms of docs/data.md.
@@ -53,17 +56,23 @@ func (r timeReader) read(b []byte) (time.Time, fault) {
 	if rest, ok := c.standard(b); ok {
 		return r.in(&c, rest, b)
 	}
-	s := strings.TrimSpace(halfWidth(b))
+	s := strings.Join(strings.Fields(halfWidth(b)), " ") // also without the line ends of a cell
 	if isNumber(s) {
 		return r.number(s, b)
 	}
-	p := timeParser{rest: s, order: r.order}
+	return r.parse(s, b)
+}
+
+// parse reads a text in the forms of timeParser.
+func (r timeReader) parse(s string, text []byte) (time.Time, fault) {
+	var c clock
+	p := timeParser{rest: s, order: r.order, dayAt: r.dayAt}
 	zone, bad := p.parse(&c)
 	if bad.msg != "" {
-		bad.msg = clip(string(b)) + " " + bad.msg
+		bad.msg = clip(string(text)) + " " + bad.msg
 		return time.Time{}, bad
 	}
-	return r.in(&c, []byte(zone), b)
+	return r.in(&c, []byte(zone), text)
 }
 
 // standard takes a date and time in the fixed form of RFC 3339, also with a space for the T, slashes or no
@@ -76,9 +85,10 @@ func (c *clock) standard(b []byte) (rest []byte, ok bool) {
 	ok = number(b[0:4], &c.date[0]) && number(b[5:7], &c.date[1]) && number(b[8:10], &c.date[2]) &&
 		number(b[11:13], &c.time[0]) && number(b[14:16], &c.time[1])
 	rest = b[16:]
+	c.seconds = b[10] != ' '
 	if len(rest) >= 3 && rest[0] == ':' {
 		ok = ok && number(rest[1:3], &c.time[2])
-		rest = rest[3:]
+		rest, c.seconds = rest[3:], true
 	}
 	if c.nanos, rest, ok = fraction(rest, ok); !ok {
 		return nil, false
@@ -113,6 +123,9 @@ func (r timeReader) in(c *clock, zone, text []byte) (time.Time, fault) {
 		return at(r.zone).UTC().Truncate(time.Microsecond), fault{}
 	}
 	offset, ok := zoneOffset(zone)
+	if ok && offset < 0 && !c.seconds && !bytes.ContainsAny(zone, "UGug") {
+		return time.Time{}, fault{msg: clip(string(text)) + " may be a span of time, or a time in the zone " + strings.TrimSpace(string(zone)) + "; write seconds before a zone"}
+	}
 	if !ok {
 		return time.Time{}, fault{msg: clip(string(text)) + " has no zone that can be read"}
 	}
@@ -125,14 +138,23 @@ func isNumber(s string) bool {
 	return whole != "" && strings.Trim(whole, "0123456789") == "" && strings.Trim(part, "0123456789") == ""
 }
 
-// number reads a time that is a number: 202611200805, with or without seconds, or the time since 1970 in the
-// unit that is given. Which unit is meant is not guessed: a wrong guess is a wrong time.
+// number reads a time that is a number: 202611200805, with or without minutes and seconds, or a day alone, or the time
+// since 1970 in the unit that is given. Which unit is meant is not guessed: a wrong guess is a wrong time.
 func (r timeReader) number(s string, text []byte) (time.Time, fault) {
-	if n := len(s); (n == 12 || n == 14) && (s[:2] == "19" || s[:2] == "20") && r.epoch == EpochNone {
-		p := timeParser{rest: s[:8] + " " + s[8:]}
-		var c clock
-		if zone, bad := p.parse(&c); bad.msg == "" {
-			return r.in(&c, []byte(zone), text)
+	if (s[:min(2, len(s))] == "19" || s[:min(2, len(s))] == "20") && r.epoch == EpochNone {
+		date := ""
+		switch len(s) {
+		case 8:
+			date = s
+		case 10: // as a time since 1970 it would be after 2033, which no reading is yet
+			date = s[:8] + " " + s[8:] + "00"
+		case 12, 14:
+			date = s[:8] + " " + s[8:]
+		}
+		if date != "" {
+			if at, bad := r.parse(date, text); bad.msg == "" || bad.option != "" {
+				return at, bad
+			}
 		}
 	}
 	whole, part, _ := strings.Cut(s, ".")
@@ -142,6 +164,10 @@ func (r timeReader) number(s string, text []byte) (time.Time, fault) {
 	}
 	looks := epochOf(n)
 	switch {
+	case r.epoch == EpochNone && looks == EpochNone && looksSerial(n):
+		day := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(n))
+		return time.Time{}, fault{msg: clip(string(text)) + " is a number, no time; if it is a spreadsheet's day number, of " + day.Format(time.DateOnly) +
+			", format the column as a date there, as yyyy-mm-dd hh:mm, and save it again"}
 	case r.epoch == EpochNone && looks == EpochNone:
 		return time.Time{}, fault{msg: clip(string(text)) + " is a number, no time like 2026-03-14T12:00:00+08:00"}
 	case r.epoch == EpochNone:
@@ -172,6 +198,9 @@ func epochOf(n int64) Epoch {
 		return EpochNone
 	}
 }
+
+// looksSerial reports whether a number is a spreadsheet's day number of 1980 to 2100.
+func looksSerial(n int64) bool { return n >= 29_221 && n < 73_051 }
 
 func (e Epoch) words() string {
 	if e == EpochMilliseconds {

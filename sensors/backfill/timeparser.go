@@ -2,6 +2,7 @@ package backfill
 
 import (
 	"strings"
+	"time"
 )
 
 // notATime is what is wrong with a text that is no time at all.
@@ -12,6 +13,7 @@ const notATime = "is not a time like 2026-03-14T12:00:00+08:00"
 type timeParser struct {
 	rest  string
 	order DateOrder
+	dayAt *time.Duration // of dates without a time of day; nil refuses them
 }
 
 // parse takes the whole text; zone is what stands behind the time of day.
@@ -21,7 +23,7 @@ func (p *timeParser) parse(c *clock) (zone string, bad fault) {
 	}
 	p.between()
 	if p.rest == "" {
-		return "", fault{msg: "has no time of day"}
+		return "", p.wholeDay(c)
 	}
 	before := p.meridiem()
 	p.skip()
@@ -35,6 +37,19 @@ func (p *timeParser) parse(c *clock) (zone string, bad fault) {
 		return "", fault{msg: notATime}
 	}
 	return p.rest, fault{}
+}
+
+// wholeDay takes a date without a time of day.
+func (p *timeParser) wholeDay(c *clock) fault {
+	switch {
+	case !c.valid():
+		return fault{msg: notATime}
+	case p.dayAt == nil:
+		return fault{"has no time of day", "--day-at"}
+	}
+	minutes := int(*p.dayAt / time.Minute)
+	c.time = [3]int{minutes / 60, minutes % 60, 0}
+	return fault{}
 }
 
 // date reads 2026-11-20, 2026/1/5, 2026.1.5, 2026年1月5日, 20261120, and dates whose year is last.
@@ -64,26 +79,38 @@ func (p *timeParser) date(c *clock) fault {
 	case digits == 4 && n <= 2:
 		c.date = [3]int{first, second, third}
 	case digits <= 2 && n == 4 && sign != "月":
-		month, day, ok := p.yearLast(first, second, sign)
-		if !ok {
-			return fault{"may be the " + itoa(first) + "th of month " + itoa(second) + " or the " + itoa(second) + "th of month " + itoa(first), "--date-order"}
-		}
-		c.date = [3]int{third, month, day}
+		return p.yearLast(c, [3]int{first, second, third}, sign)
 	default:
 		return bad
 	}
 	return fault{}
 }
 
-// yearLast tells month and day of a date whose year is last apart. It does not guess.
-func (p *timeParser) yearLast(first, second int, sign string) (month, day int, ok bool) {
+// yearLast tells month and day of a date whose year is last apart. It does not guess: a date with points has the day first,
+// any other is read by the order that is given, or else has to have one reading only.
+func (p *timeParser) yearLast(c *clock, date [3]int, sign string) fault {
+	first, second, year := date[0], date[1], date[2]
+	monthFirst, dayFirst := clock{date: [3]int{year, first, second}}, clock{date: [3]int{year, second, first}}
+	order := p.order
 	switch {
-	case p.order == MonthFirst, p.order == DateOrderAuto && sign != "." && second > 12:
-		return first, second, true
-	case p.order == DayFirst, sign == ".", first > 12, first == second:
-		return second, first, true
+	case sign == ".", order == DateOrderAuto && (first > 12 || first == second):
+		order = DayFirst
+	case order == DateOrderAuto && second > 12:
+		order = MonthFirst
 	}
-	return 0, 0, false
+	switch {
+	case order == DateOrderAuto:
+		return fault{"may be the " + itoa(first) + "th of month " + itoa(second) + " or the " + itoa(second) + "th of month " + itoa(first), "--date-order"}
+	case order == MonthFirst && first > 12 && p.order == MonthFirst && dayFirst.valid():
+		return fault{"has no month " + itoa(first) + ", and --date-order mdy says that the month is first", "--date-order dmy"}
+	case order == DayFirst && second > 12 && sign != "." && p.order == DayFirst && monthFirst.valid():
+		return fault{"has no month " + itoa(second) + ", and --date-order dmy says that the day is first", "--date-order mdy"}
+	case order == MonthFirst:
+		c.date = monthFirst.date
+	default:
+		c.date = dayFirst.date
+	}
+	return fault{}
 }
 
 // timeOfDay reads 8:05, 8:05:00.5, 0805, 080500, 8时5分, 8时05分00秒, 8点.
@@ -94,6 +121,7 @@ func (p *timeParser) timeOfDay(c *clock) bool {
 		c.time = [3]int{hour / 100, hour % 100, 0}
 		return true
 	case 6:
+		c.seconds = true
 		c.time = [3]int{hour / 10000, hour / 100 % 100, hour % 100}
 		return p.fraction(c)
 	case 1, 2:
@@ -124,7 +152,7 @@ func (p *timeParser) timeOfDay(c *clock) bool {
 	case n > 2:
 		return false
 	}
-	c.time[2] = second
+	c.time[2], c.seconds = second, true
 	ok := p.fraction(c)
 	if next == "分" {
 		p.sign("秒")

@@ -211,7 +211,7 @@ type CreateFeature struct {
 
 // NewFeatureProperties are what a new feature must or may say of itself.
 type NewFeatureProperties struct {
-	Key      string          `json:"key,omitempty" maxLength:"200" doc:"The source's key; one is made when it is missing"`
+	Key      string          `json:"key,omitempty" maxLength:"256" doc:"The source's key, of at most 256 bytes; one is made when it is missing"`
 	Division string          `json:"division" doc:"GB/T 2260"`
 	Name     core.Text       `json:"name"`
 	Level    core.Level      `json:"level,omitempty"`

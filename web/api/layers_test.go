@@ -148,6 +148,35 @@ func TestChangeLayer(t *testing.T) {
 	}
 }
 
+// A feature's words have bounds, whether it is new or not; the refusal names the field.
+func TestEditsHaveBounds(t *testing.T) {
+	w := newWorld(t, nil)
+	const path = "/api/v1/layers/shelters/features"
+	id := w.features("shelters")["s-02"]
+	name := func(zh string) string { return `"name":{"zh":"` + zh + `","en":""}` }
+	for text, field := range map[string]string{
+		name(strings.Repeat("水", core.MaxName+1)): "name.zh", name(`a\nb`): "name.zh",
+		`"fields":{"deep":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`: "properties.deep",
+		`"fields":{"big":"` + strings.Repeat("x", risk.MaxPropertyBytes) + `"}`:           "properties.big",
+		`"fields":{` + members(risk.MaxProperties+1) + `}`:                                "properties",
+		`"fields":{"` + strings.Repeat("n", risk.MaxPropertyName+1) + `":1}`:              "properties",
+	} {
+		whole := text
+		if !strings.HasPrefix(whole, `"name"`) {
+			whole += "," + name("新")
+		}
+		for at, body := range map[string]string{
+			"update[0].": fmt.Sprintf(`{"update":[{"id":%d,%s}]}`, id, text),
+			"create[0].": `{"create":[{"type":"Feature","geometry":{"type":"Point","coordinates":[121.4,37.5]},"properties":{"division":"370602",` + whole + `}}]}`,
+		} {
+			a := w.send(steward, http.MethodPatch, path, json.RawMessage(body), "If-Match", w.version(steward, "shelters"))
+			if p := a.problem(t); a.status != http.StatusBadRequest || p.Field != at+field {
+				t.Errorf("%.60s: %d, field %q, want %q: %.300s", body, a.status, p.Field, at+field, a.body)
+			}
+		}
+	}
+}
+
 // An edit of one thing of a feature changes no digit of the others, and no answer does.
 func TestEditKeepsDigits(t *testing.T) {
 	w := newWorld(t, nil)

@@ -2026,7 +2026,7 @@ export interface components {
             fields?: {
                 [key: string]: unknown;
             };
-            /** @description The source's key; one is made when it is missing */
+            /** @description The source's key, of at most 256 bytes; one is made when it is missing */
             key?: string;
             /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
             level?: number;

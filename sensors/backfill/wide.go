@@ -1,0 +1,93 @@
+package backfill
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"onemap/internal/errs"
+)
+
+// wideColumn is a column of a wide table: its values are of the datastream name, of the row's device or, when device is
+// not nil, of that one.
+type wideColumn struct {
+	index  int
+	device []byte
+	name   []byte
+}
+
+// placeWide finds the columns that are named as a datastream; in a table without a column of devices, those that are named
+// as a device.
+func (t *table) placeWide(field string) error {
+	t.wide, t.unread = nil, nil
+	for i, name := range t.head {
+		if i == t.col.device || i == t.col.time || i == t.col.date || i == t.col.qc || name == "" {
+			continue
+		}
+		c, err := t.datastreamColumn(name)
+		if t.col.device < 0 {
+			c, err = t.deviceColumn(name)
+		}
+		if err != nil {
+			return errs.InvalidField(field, "the column %s: %v", clip(name), err)
+		}
+		if c.name == nil {
+			t.unread = append(t.unread, clip(name))
+			continue
+		}
+		c.index = i
+		if twice := slices.IndexFunc(t.wide, func(w wideColumn) bool { return bytes.Equal(w.name, c.name) && bytes.Equal(w.device, c.device) }); twice >= 0 {
+			return errs.InvalidField(field, "the datastream %q has two columns, %s and %s", string(c.name), clip(t.head[t.wide[twice].index]), clip(name))
+		}
+		t.wide = append(t.wide, c)
+	}
+	return nil
+}
+
+// datastreamColumn is the column of a datastream that some device has; without a name if there is none.
+func (t *table) datastreamColumn(name string) (wideColumn, error) {
+	if t.o.ValuesOf != "" {
+		return wideColumn{}, errs.New(errs.Invalid, "--values-of says the datastream of all values, for tables with a column of values or a column a device")
+	}
+	for _, name := range [...]string{name, withoutUnit(name)} {
+		if t.o.Registry.Known(name) {
+			return wideColumn{name: []byte(name)}, nil
+		}
+	}
+	return wideColumn{}, nil
+}
+
+// deviceColumn is the column of a device's datastream: bt-1, where the device has one or --values-of says which, or bt-1
+// and the datastream's name with a sign between. It is without a name if it names no device.
+func (t *table) deviceColumn(name string) (wideColumn, error) {
+	for _, name := range [...]string{name, withoutUnit(name)} {
+		name = halfWidth([]byte(name)) // ids are ASCII
+		if names := t.o.Registry.Names(name); names != nil {
+			return t.onlyDatastream(name, names)
+		}
+		if i := strings.IndexAny(name, "/:. "); i > 0 { // signs that no id has
+			device, stream := name[:i], strings.TrimLeft(name[i:], "/:. ")
+			if slices.Contains(t.o.Registry.Names(device), stream) {
+				return wideColumn{device: []byte(device), name: []byte(stream)}, nil
+			}
+		}
+	}
+	return wideColumn{}, nil
+}
+
+// onlyDatastream is the datastream that a column named by its device alone means. It does not guess.
+func (t *table) onlyDatastream(device string, names []string) (wideColumn, error) {
+	c := wideColumn{device: []byte(device)}
+	switch {
+	case t.o.ValuesOf != "" && !slices.Contains(names, t.o.ValuesOf):
+		return c, errs.New(errs.Invalid, "the device has no datastream %s, which --values-of names; it has %s", clip(t.o.ValuesOf), clip(strings.Join(names, ", ")))
+	case t.o.ValuesOf != "":
+		c.name = []byte(t.o.ValuesOf)
+	case len(names) == 1:
+		c.name = []byte(names[0])
+	default:
+		return c, errs.New(errs.Invalid, "the device has %d datastreams, %s: name the column as %s/%s, or say by --values-of which one all columns mean",
+			len(names), clip(strings.Join(names, ", ")), device, names[0])
+	}
+	return c, nil
+}

@@ -1,0 +1,110 @@
+package store
+
+import (
+	"encoding/json"
+	"strings"
+
+	"onemap/internal/core"
+	"onemap/internal/errs"
+	"onemap/risk"
+)
+
+// maxGrowth bounds by how many characters the numbers of a feature may grow when they are written without exponents, as
+// jsonb writes them.
+const maxGrowth = 64 << 10
+
+// encodeProperties refuses what JSON or PostgreSQL's jsonb cannot say, and what is beyond the bounds of risk.
+func encodeProperties(properties map[string]any) (json.RawMessage, error) {
+	if properties == nil {
+		return json.RawMessage("{}"), nil
+	}
+	if n := len(properties); n > risk.MaxProperties {
+		return nil, errs.InvalidField("properties", "has %d fields, more than %d", n, risk.MaxProperties)
+	}
+	growth := 0
+	for name, v := range properties {
+		switch {
+		case !storable(name):
+			return nil, notText("properties." + strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", "␀"), "\uFFFD"))
+		case len(name) > risk.MaxPropertyName:
+			return nil, errs.InvalidField("properties", "the name of the field %.40q… is longer than %d bytes", name, risk.MaxPropertyName)
+		}
+		if err := checkValue(v, "properties."+name, 0, &growth); err != nil {
+			return nil, err
+		}
+	}
+	raw, err := jsonBytes(properties)
+	if err != nil {
+		return nil, &errs.Error{Kind: errs.Invalid, Field: "properties", Msg: "cannot be written as JSON", Err: err}
+	}
+	return raw, checkSize(properties, len(raw))
+}
+
+// checkSize bounds each field and all fields, which take size bytes.
+func checkSize(properties map[string]any, size int) error {
+	if size <= risk.MaxPropertyBytes {
+		return nil
+	}
+	for name, v := range properties {
+		raw, err := jsonBytes(v)
+		if err != nil {
+			return &errs.Error{Kind: errs.Invalid, Field: "properties." + name, Msg: "cannot be written as JSON", Err: err}
+		}
+		if len(raw) > risk.MaxPropertyBytes {
+			return errs.InvalidField("properties."+name, "takes %d bytes as JSON, more than %d", len(raw), risk.MaxPropertyBytes)
+		}
+	}
+	if size > risk.MaxPropertiesBytes {
+		return errs.InvalidField("properties", "take %d bytes as JSON, more than %d", size, risk.MaxPropertiesBytes)
+	}
+	return nil
+}
+
+func notText(field string) error {
+	return errs.InvalidField(field, "is not text: it has a NUL or is not UTF-8")
+}
+
+// checkValue refuses texts and numbers that jsonb cannot hold, and lists and objects that are too deep; at is the property
+// that the value stands in, below depth of them. It adds to growth what the numbers grow by.
+func checkValue(v any, at string, depth int, growth *int) error {
+	switch v := v.(type) {
+	case string:
+		if !storable(v) {
+			return notText(at)
+		}
+	case json.Number:
+		plain, ok := core.Plain(v.String())
+		if !ok {
+			return errs.InvalidField(at, "%.40s has more than the %d digits that a number may have", v.String(), core.MaxDigits)
+		}
+		if *growth += max(len(plain)-len(v), 0); *growth > maxGrowth {
+			return errs.InvalidField(at, "the feature's numbers, written without exponents, take more than %d characters more", maxGrowth)
+		}
+	case map[string]any:
+		if depth == risk.MaxPropertyDepth {
+			return tooDeep(at)
+		}
+		for name, inner := range v {
+			if !storable(name) {
+				return notText(at)
+			}
+			if err := checkValue(inner, at, depth+1, growth); err != nil {
+				return err
+			}
+		}
+	case []any:
+		if depth == risk.MaxPropertyDepth {
+			return tooDeep(at)
+		}
+		for _, inner := range v {
+			if err := checkValue(inner, at, depth+1, growth); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func tooDeep(at string) error {
+	return errs.InvalidField(at, "has more than %d lists and objects inside each other", risk.MaxPropertyDepth)
+}
