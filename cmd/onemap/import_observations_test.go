@@ -42,7 +42,7 @@ func TestImportObservationsCommand(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), `select min(ts) from observation`).Scan(&first); err != nil || first.UTC().Format(time.DateTime) != day+" 00:00:00" {
 		t.Errorf("the first reading is of %s, want midnight in UTC (%v)", first, err)
 	}
-	if b, err := os.ReadFile(path + ".rejects.csv"); err != nil || !strings.Contains(string(b), "4,unknown-device,") {
+	if b, err := os.ReadFile(path + ".rejects.csv"); err != nil || !strings.Contains(string(b), "4,unknown-device,站: there is no device b,") || !strings.HasSuffix(string(b), ",站\n") {
 		t.Errorf("rejects: %s (%v)", b, err)
 	}
 	none := file(t, "none.csv", "device,datastream,t,v\nb,level,"+day+" 09:00,2\n")
@@ -149,13 +149,16 @@ func TestImportObservationsOfManyKinds(t *testing.T) {
 		want  string // of what is printed
 		value float64
 	}{
-		"short times":      {"device,datastream,t,v\na,level," + local + ",1.5\n", nil, exitOK, "stored 1 ", 1.5},
-		"wide":             {"时间,站号,level(m),备注\n" + local + ",a,2.5,x\n", nil, exitOK, "columns that name no datastream are not read: 备注", 2.5},
-		"thousands":        {"device,datastream,t,v\na,level," + local + ",\"1,2.5,3\"\na,level," + local + ",12.5\n", nil, exitRefused, "refused as bad-value: 1", 12.5},
-		"GBK late":         {"device,datastream,t,v,note\n" + gbk, nil, exitRefused, "refused as bad-time: 10000", 1.5},
-		"missing codes":    {"device,datastream,t,v\na,level," + local + ",-9999\na,level," + local + ",缺测\na,level," + local + ",1.5\n", []string{"--missing=-9999"}, exitOK, "stored 1 (new 0, history 1, late 0), duplicates 0, conflicts 0, flagged bad 0, missing 2, refused 0", 1.5},
-		"epochs":           {fmt.Sprintf("device,datastream,t,v\na,level,%d,1.5\n", day.Truncate(24*time.Hour).Add(5*time.Minute).UnixMilli()), []string{"--epoch", "ms"}, exitOK, "stored 1 ", 1.5},
-		"a code, detached": {"device,datastream,t,v\na,level," + local + ",-9999\na,level," + local + ",1.5\n", []string{"--missing", "-9999"}, exitOK, "missing 1, refused 0", 1.5},
+		"short times":       {"device,datastream,t,v\na,level," + local + ",1.5\n", nil, exitOK, "stored 1 ", 1.5},
+		"wide":              {"时间,站号,level(m),备注\n" + local + ",a,2.5,x\n", nil, exitOK, "columns that name no datastream are not read: 备注", 2.5},
+		"a device a column": {"时间,a(m),b\n" + local + ",2.5,1\n", nil, exitOK, "columns that name no device are not read: b", 2.5},
+		"days":              {"时间,a/level\n" + day.Format("2006-01-02") + ",2.5\n", []string{"--day-at", "8:05"}, exitOK, "stored 1 ", 2.5},
+		"values of one":     {"站号,时间,读数\na," + local + ",2.5\n", []string{"--value", "读数", "--values-of", "level"}, exitOK, "stored 1 ", 2.5},
+		"thousands":         {"device,datastream,t,v\na,level," + local + ",\"1,2.5,3\"\na,level," + local + ",12.5\n", nil, exitRefused, "refused as bad-value: 1", 12.5},
+		"GBK late":          {"device,datastream,t,v,note\n" + gbk, nil, exitRefused, "refused as bad-time: 10000", 1.5},
+		"missing codes":     {"device,datastream,t,v\na,level," + local + ",-9999\na,level," + local + ",缺测\na,level," + local + ",1.5\n", []string{"--missing=-9999"}, exitOK, "stored 1 (new 0, history 1, late 0), duplicates 0, conflicts 0, flagged bad 0, missing 2, refused 0", 1.5},
+		"epochs":            {fmt.Sprintf("device,datastream,t,v\na,level,%d,1.5\n", day.Truncate(24*time.Hour).Add(5*time.Minute).UnixMilli()), []string{"--epoch", "ms"}, exitOK, "stored 1 ", 1.5},
+		"a code, detached":  {"device,datastream,t,v\na,level," + local + ",-9999\na,level," + local + ",1.5\n", []string{"--missing", "-9999"}, exitOK, "missing 1, refused 0", 1.5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := conn.Exec(t.Context(), `truncate observation, observation_conflict, latest, ingest_batch, observation_import`); err != nil {
@@ -174,6 +177,7 @@ func TestImportObservationsOfManyKinds(t *testing.T) {
 		})
 	}
 	for option, text := range map[string]string{
+		"--day-at":     "device,datastream,t,v\na,level,2026-11-20,1\n",
 		"--epoch":      "device,datastream,t,v\na,level,1763596800,1\na,level,1763596801,1\n",
 		"--date-order": "device,datastream,t,v\na,level,3/4/2026 8:05,1\n",
 		"--decimal":    "device|datastream|t|v\na|level|" + local + "|1,234\n",
@@ -183,7 +187,7 @@ func TestImportObservationsOfManyKinds(t *testing.T) {
 			t.Errorf("exit %d, no %q in\n%s%s", code, option, out, errOut)
 		}
 	}
-	for flag, value := range map[string]string{"--encoding": "latin1", "--missing": "none"} {
+	for flag, value := range map[string]string{"--encoding": "latin1", "--missing": "none", "--day-at": "25:00"} {
 		if code, _, errOut := command(t, "import-observations", flag, value, file(t, "a.csv", "")); code != exitUsage || !strings.Contains(errOut, flag) {
 			t.Errorf("%s: exit %d\n%s", flag, code, errOut)
 		}

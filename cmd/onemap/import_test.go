@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"onemap/store/storetest"
 )
@@ -57,5 +60,37 @@ func TestImportCommand(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What people drew and edited is counted apart from what the file brings.
+func TestImportSaysWhatWasByHand(t *testing.T) {
+	url := storetest.NewURL(t)
+	t.Setenv("ONEMAP_DATABASE", url)
+	t.Setenv("ONEMAP_BASE_DATA", filepath.Join("..", "..", "data", "base"))
+	path := file(t, "a.csv", "id,name,lon,lat\n1,a,121.1,37.1\n2,b,121.2,37.2\n")
+	args := []string{"import", "--layer", "places", "--theme", "place", path}
+	if code, out, errOut := command(t, args...); code != exitOK || strings.Contains(out, "by hand") {
+		t.Fatalf("exit %d\n%s%s", code, out, errOut)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	for _, sql := range []string{
+		`update feature set name_zh = 'x', by_hand = '{"edited": {"by": "li"}}' where source_key = '1'`,
+		`insert into feature (layer_id, source_key, origin, source, by_hand, geom)
+			select id, 'onemap-X', 'real', '', '{"drawn": {"by": "li"}}', ST_Point(121, 37, 4326) from layer where name = 'places'`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errOut := command(t, args...)
+	for _, want := range []string{"updated 1, deleted 0, refused 0, mended 0, kept 1 drawn by hand\n", "  1 features edited by hand were replaced; their history keeps what was\n"} {
+		if code != exitOK || !strings.Contains(out, want) {
+			t.Errorf("exit %d, no %q in\n%s%s", code, want, out, errOut)
+		}
 	}
 }
