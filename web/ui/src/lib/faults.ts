@@ -20,6 +20,10 @@ export function sentence({ code, params }: Said): string | null {
   return t(`fault.${code}` as MessageKey, filled)
 }
 
+/** What the server says of a state of its own; its English where the page does not know the code. */
+export const stateText = (said: { code?: string; params?: Record<string, string>; detail?: string }) =>
+  sentence({ code: said.code ?? '', params: said.params }) ?? said.detail ?? ''
+
 /** All that is wrong; the server's English where it gives no code, or one that is not known here. */
 export function faultsText(faults: Fault[] | undefined, english: string): string {
   const texts = (faults ?? []).map((f) => {
