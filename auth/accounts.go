@@ -212,7 +212,7 @@ func checkMember(actor Principal, a Account) error {
 	case a.Role == core.RoleCommander && len(a.Division) > 4:
 		return errs.Refuse("division", errs.CommanderDivision)
 	case !actor.Scope().Covers(a.Division):
-		return errs.Coded(errs.Forbidden, "", errs.DivisionOutside, a.Division, actor.Division)
+		return errs.Coded(errs.Forbidden, "division", errs.DivisionOutside, a.Division, actor.Division)
 	}
 	return nil
 }
