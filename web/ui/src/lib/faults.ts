@@ -30,5 +30,8 @@ export function faultsText(faults: Fault[] | undefined, english: string): string
     const text = sentence(f)
     return text && f.field ? t('admin.problem.field', { field: f.field, detail: text }) : text
   })
-  return texts.length && !texts.includes(null) ? texts.join(t('faultSeparator')) : english
+  if (!texts.length || texts.includes(null)) return english
+  // What stands for many is a lead: what follows is of the first of them.
+  const lead = faults?.[0]?.code === 'more-in-minute' ? t('admin.problem.field', { field: texts.shift()!, detail: '' }) : ''
+  return (lead + texts.join(t('faultSeparator'))).trim()
 }
