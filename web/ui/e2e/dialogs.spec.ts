@@ -45,6 +45,22 @@ test('on a phone a dialog and a drawer begin below the alarm bar and end on the 
   await within('.el-drawer')
 })
 
+test('on a large screen a dialog and a drawer grow as the page does', async ({ as }) => {
+  const { page } = await as('steward', { context: { viewport: { width: 3840, height: 2160 } } })
+  const width = async (locator: string) => (await page.locator(locator).boundingBox())!.width
+  await page.goto('/admin/rules')
+  await page.getByTestId('rule-add').click()
+  await expect(page.getByTestId('rule-name-zh')).toBeFocused()
+  await expect.poll(() => width('.el-dialog')).toBe(2 * 620)
+  await page.goto('/admin/layers')
+  await page.getByTestId('layer-details-hospital').click()
+  await expect(page.getByTestId('layer-drawer')).toBeInViewport()
+  await expect.poll(async () => {
+    const box = (await page.locator('.el-drawer').boundingBox())!
+    return box.width > 700 && Math.round(box.x + box.width) === 3840 && Math.round(box.y + box.height) === 2160
+  }).toBe(true)
+})
+
 test('what is refused stands at its field alone, in the reader’s language', async ({ as }) => {
   const { page } = await as('admin')
   await page.goto('/admin/accounts')
