@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -75,7 +76,7 @@ type Engine struct {
 type status struct {
 	leading bool
 	oldest  time.Time // commit time of the oldest batch known not to be evaluated; zero: none
-	err     string    // why the last pass failed; empty when it did not
+	failing bool      // the last pass failed; why is in the log
 	ready   bool      // the replay is done, or another node leads
 }
 
@@ -116,23 +117,27 @@ func nudge(c chan struct{}) {
 // the oldest batch that is not evaluated; a standby node reports the leader's.
 func (e *Engine) Health() core.Health {
 	s := e.status.Load()
-	h := core.Health{Part: "rules", OK: s.err == "" && s.ready, Detail: "standing by: another node evaluates"}
-	if s.leading {
-		h.Detail = "evaluating on this node"
-	}
-	if !s.ready {
-		h.Detail = "starting"
-		if s.leading {
-			h.Detail = "replaying what was committed before the start"
-		}
-	}
+	h := core.Health{Part: "rules", OK: s.ready && !s.failing}
+	late := false
 	if !s.oldest.IsZero() {
 		h.Lag = max(0, e.clock().Sub(s.oldest).Seconds())
-		h.OK = h.OK && h.Lag <= e.opts.LagLimit.Seconds()
+		late = h.Lag > e.opts.LagLimit.Seconds()
 	}
-	if s.err != "" {
-		h.Detail += "; " + s.err
+	switch {
+	case s.failing:
+		h.Say(errs.RulesFailing)
+	case !s.ready && s.leading:
+		h.Say(errs.RulesReplay)
+	case !s.ready:
+		h.Say(errs.PartStarting)
+	case late:
+		h.Say(errs.RulesLate, e.opts.LagLimit.Seconds())
+	case s.leading:
+		h.Say(errs.RulesHere)
+	default:
+		h.Say(errs.RulesElsewhere)
 	}
+	h.OK = h.OK && !late
 	return h
 }
 
@@ -144,11 +149,11 @@ func (e *Engine) setStatus(change func(*status)) {
 	e.metrics.observe(s, e.clock())
 }
 
-// failed notes a failure for people, without what only the log should have.
+// failed notes a failure; what only the log should have is not told to people.
 func (e *Engine) failed(ctx context.Context, doing string, err error) {
 	e.log.WarnContext(ctx, "the rules pause", "doing", doing, "err", err)
 	e.metrics.failures.Inc()
-	e.setStatus(func(s *status) { s.err = doing + " failed, retrying" })
+	e.setStatus(func(s *status) { s.failing = true })
 }
 
 // Run evaluates while this node holds the lease and stands by while another does, until ctx ends. It

@@ -40,10 +40,6 @@ func (v *Service) Accounts(ctx context.Context, actor Principal) ([]Account, err
 	if err := mayManage(actor); err != nil {
 		return nil, err
 	}
-	return v.inScope(ctx, actor)
-}
-
-func (v *Service) inScope(ctx context.Context, actor Principal) ([]Account, error) {
 	all, err := v.accounts.Accounts(ctx)
 	if err != nil {
 		return nil, errs.Wrap(errs.KindOf(err), err, "the accounts cannot be read now")
@@ -75,17 +71,11 @@ func (v *Service) CreateAccount(ctx context.Context, actor Principal, n NewAccou
 // UpdateAccount changes an account of the actor's scope; ifVersion is the version that the actor
 // saw. The account's sessions end when its role, division, password or state changes.
 func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login string, c AccountChange, ifVersion int64) (Account, error) {
-	if err := mayManage(actor); err != nil {
+	known, err := v.managed(ctx, actor, login)
+	if err != nil {
 		return Account{}, err
 	}
-	known, err := v.store.CredentialsByLogin(ctx, login)
-	if errs.Is(err, errs.NotFound) || (err == nil && (known.Display != 0 || !actor.Scope().Covers(known.Division))) {
-		return Account{}, errs.New(errs.NotFound, "there is no account %q", login)
-	}
-	if err != nil {
-		return Account{}, errs.Wrap(errs.KindOf(err), err, "the account cannot be read now")
-	}
-	a, err := checkAccount(actor, c.apply(known.Account))
+	a, err := checkAccount(actor, c.apply(known))
 	if err != nil {
 		return Account{}, err
 	}
@@ -112,6 +102,22 @@ func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login stri
 	return changed, nil
 }
 
+// managed is the account of a login that the actor may manage; one that there is not and one outside the scope are
+// errs.NotFound alike.
+func (v *Service) managed(ctx context.Context, actor Principal, login string) (Account, error) {
+	if err := mayManage(actor); err != nil {
+		return Account{}, err
+	}
+	known, err := v.store.CredentialsByLogin(ctx, login)
+	if errs.Is(err, errs.NotFound) || (err == nil && (known.Display != 0 || !actor.Scope().Covers(known.Division))) {
+		return Account{}, errs.New(errs.NotFound, "there is no account %q", login)
+	}
+	if err != nil {
+		return Account{}, errs.Wrap(errs.KindOf(err), err, "the account cannot be read now")
+	}
+	return known.Account, nil
+}
+
 // unlock forgets what was failed on an account that got a new password, whoever failed it.
 func (v *Service) unlock(ctx context.Context, login string) {
 	v.throttle.clear(accountKey(login)) // the next attempt finds the other counts gone from the store
@@ -136,62 +142,39 @@ func (c AccountChange) apply(a Account) Account {
 	return a
 }
 
-// newestSessions is how many of an account's sessions are looked through for one.
-const newestSessions = 500
-
 // Sessions lists the sessions of a login, newest first; an empty login, or the own one, is the actor's own. Other
 // people's need PermAccounts.
 func (v *Service) Sessions(ctx context.Context, actor Principal, login string, p core.Page) ([]Session, error) {
 	if login == "" || login == actor.Login {
 		return v.accounts.Sessions(ctx, actor.AccountID, p)
 	}
-	all, err := v.Accounts(ctx, actor)
+	known, err := v.managed(ctx, actor, login)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range all {
-		if a.Login == login {
-			return v.accounts.Sessions(ctx, a.ID, p)
-		}
-	}
-	return nil, errs.New(errs.NotFound, "there is no account %q", login)
+	return v.accounts.Sessions(ctx, known.ID, p)
 }
 
-// RevokeSession ends one of the actor's own sessions, or with PermAccounts one of anybody's in the
-// scope. Ending what has ended already is no error.
+// RevokeSession ends one of the actor's own sessions, or with PermAccounts one of a person in the scope; a session that
+// there is not and one of somebody else are errs.NotFound alike. Ending what has ended already is no error.
 func (v *Service) RevokeSession(ctx context.Context, actor Principal, id int64) error {
-	owner, err := v.ownerOf(ctx, actor, id)
-	if err != nil {
-		return err
+	_, owner, err := v.store.SessionByID(ctx, id)
+	if errs.Is(err, errs.NotFound) || (err == nil && !mayEndSession(actor, owner)) {
+		return errs.New(errs.NotFound, "there is no session %d", id)
 	}
-	if err := v.store.RevokeSessions(ctx, owner, id, actor.Login); err != nil {
+	if err != nil {
+		return errs.Wrap(errs.KindOf(err), err, "the session cannot be read now")
+	}
+	if err := v.store.RevokeSessions(ctx, owner.ID, id, actor.Login); err != nil {
 		return errs.Wrap(errs.KindOf(err), err, "the session cannot be ended now")
 	}
 	v.Forget(id)
 	return nil
 }
 
-func (v *Service) ownerOf(ctx context.Context, actor Principal, id int64) (int64, error) {
-	owners := []int64{actor.AccountID}
-	if Can(actor.Role, PermAccounts) {
-		all, err := v.inScope(ctx, actor)
-		if err != nil {
-			return 0, err
-		}
-		for _, a := range all {
-			owners = append(owners, a.ID)
-		}
-	}
-	for _, owner := range owners {
-		sessions, err := v.accounts.Sessions(ctx, owner, core.Page{Limit: newestSessions})
-		if err != nil {
-			return 0, errs.Wrap(errs.KindOf(err), err, "the sessions cannot be read now")
-		}
-		if slices.ContainsFunc(sessions, func(s Session) bool { return s.ID == id }) {
-			return owner, nil
-		}
-	}
-	return 0, errs.New(errs.NotFound, "there is no session %d", id)
+// mayEndSession reports whether the actor may end a session of the owner. The login of a display ends with its display.
+func mayEndSession(actor Principal, owner Account) bool {
+	return owner.ID == actor.AccountID || (Can(actor.Role, PermAccounts) && owner.Display == 0 && actor.Scope().Covers(owner.Division))
 }
 
 func mayManage(actor Principal) error {
@@ -229,7 +212,7 @@ func checkMember(actor Principal, a Account) error {
 	case a.Role == core.RoleCommander && len(a.Division) > 4:
 		return errs.Refuse("division", errs.CommanderDivision)
 	case !actor.Scope().Covers(a.Division):
-		return errs.Coded(errs.Forbidden, "", errs.DivisionOutside, a.Division, actor.Division)
+		return errs.Coded(errs.Forbidden, "division", errs.DivisionOutside, a.Division, actor.Division)
 	}
 	return nil
 }

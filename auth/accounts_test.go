@@ -34,7 +34,7 @@ func TestCreateAccountRefuses(t *testing.T) {
 		"no division":           {func(n *NewAccount) { n.Division = "" }, "division", errs.Invalid},
 		"responder of the city": {func(n *NewAccount) { n.Division = "3706" }, "division", errs.Invalid},
 		"commander of a county": {func(n *NewAccount) { n.Role = core.RoleCommander }, "division", errs.Invalid},
-		"another city":          {func(n *NewAccount) { n.Division = "370202" }, "", errs.Forbidden},
+		"another city":          {func(n *NewAccount) { n.Division = "370202" }, "division", errs.Forbidden},
 		"short password":        {func(n *NewAccount) { n.Password = "123456789" }, "password", errs.Invalid},
 		"password is the login": {func(n *NewAccount) { n.Login, n.Password = "longenough1", "LongEnough1" }, "password", errs.Invalid},
 		"endless password":      {func(n *NewAccount) { n.Password = strings.Repeat("a", 2000) }, "password", errs.Invalid},

@@ -215,7 +215,7 @@ func checkDisplay(actor Principal, n NewDisplay) (Display, error) {
 	case d.Start != StartWall && d.Start != StartPhone:
 		return d, errs.Refuse("start", errs.NeitherOf, string(StartWall), string(StartPhone))
 	case !actor.Scope().Covers(d.Division):
-		return d, errs.Coded(errs.Forbidden, "", errs.DivisionOutside, d.Division, actor.Division)
+		return d, errs.Coded(errs.Forbidden, "division", errs.DivisionOutside, d.Division, actor.Division)
 	}
 	return d, nil
 }

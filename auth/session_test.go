@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -254,8 +256,17 @@ func TestSessionsOfOthers(t *testing.T) {
 	if _, err := v.Sessions(t.Context(), admin("370614"), "r370602", core.Page{}); !errs.Is(err, errs.NotFound) {
 		t.Errorf("an administrator of another county: %v", err)
 	}
-	if err := v.RevokeSession(t.Context(), admin("370614"), r.SessionID); !errs.Is(err, errs.NotFound) {
-		t.Errorf("an administrator of another county: %v", err)
+	foreign := v.RevokeSession(t.Context(), admin("370614"), r.SessionID)
+	if !errs.Is(foreign, errs.NotFound) {
+		t.Errorf("an administrator of another county: %v", foreign)
+	}
+	const nobodys = 999
+	unknown := v.RevokeSession(t.Context(), admin("370614"), nobodys)
+	if !errs.Is(unknown, errs.NotFound) || strings.ReplaceAll(unknown.Error(), strconv.Itoa(nobodys), strconv.FormatInt(r.SessionID, 10)) != foreign.Error() {
+		t.Errorf("a session that there is not: %v; one of another county: %v", unknown, foreign)
+	}
+	if !alive(t, v, token) {
+		t.Error("ended by somebody who may not")
 	}
 	if err := v.RevokeSession(t.Context(), admin("3706"), r.SessionID); err != nil {
 		t.Error(err)
@@ -265,6 +276,42 @@ func TestSessionsOfOthers(t *testing.T) {
 	}
 	if err := v.RevokeSession(t.Context(), p, p.SessionID); err != nil {
 		t.Errorf("ending the own session: %v", err)
+	}
+}
+
+// However many sessions an account has had since, each can be ended.
+func TestRevokeOldSession(t *testing.T) {
+	v, m, c := newService(t, Options{})
+	token, r, err := login(v, "r370602", secret, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, owner, err := m.SessionByID(t.Context(), r.SessionID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 600 {
+		newer := Session{AccountID: owner.ID, CreatedAt: c.now(), ExpiresAt: s.ExpiresAt, EndsAt: s.EndsAt}
+		if _, err := m.CreateSession(t.Context(), newer, []byte{byte(i), byte(i >> 8)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.RevokeSession(t.Context(), admin("370602"), r.SessionID); err != nil {
+		t.Error(err)
+	}
+	if alive(t, v, token) {
+		t.Error("alive after its revocation")
+	}
+}
+
+// The login of a display ends with its display: the list of people's sessions does not reach it.
+func TestRevokeDisplaySession(t *testing.T) {
+	d := Account{ID: 9, Division: "3706", Display: 4}
+	if mayEndSession(admin("3706"), d) {
+		t.Error("an administrator ends the login of a display by its session")
+	}
+	if d.Display = 0; !mayEndSession(admin("3706"), d) || mayEndSession(admin("370602"), d) {
+		t.Error("the scope of administrators")
 	}
 }
 

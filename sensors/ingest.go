@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"onemap/internal/core"
+	"onemap/internal/errs"
 )
 
 // Receiver is what a broker hands its publishes to: the embedded one, and a client of an external
@@ -237,9 +238,9 @@ func (in *Ingest) Health() core.Health {
 	}
 	switch now := in.opts.Clock(); {
 	case !in.since.IsZero():
-		h.OK, h.Lag, h.Detail = false, now.Sub(in.since).Seconds(), "readings cannot be stored: "+in.because.Error()
+		h = core.Unwell(h.Part, now.Sub(in.since).Seconds(), errs.ReadingsUnstored, in.because)
 	case !began.IsZero() && now.Sub(began) > slow:
-		h.OK, h.Lag, h.Detail = false, now.Sub(began).Seconds(), "a commit of readings takes long"
+		h = core.Unwell(h.Part, now.Sub(began).Seconds(), errs.CommitSlow)
 	}
 	return h
 }

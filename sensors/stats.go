@@ -50,13 +50,16 @@ type BrokerStats struct {
 	Name        string            `json:"name"`    // embedded, external
 	Address     string            `json:"address"` // without credentials
 	Connected   bool              `json:"connected"`
-	Detail      string            `json:"detail"`      // what is wrong, or empty
+	Detail      string            `json:"detail"`      // what is wrong, in English, or empty
 	Connections int               `json:"connections"` // devices connected; an external broker's are not known: 0
 	QoS0        uint64            `json:"qos0"`        // publishes by QoS
 	QoS1        uint64            `json:"qos1"`
 	QoS2        uint64            `json:"qos2"`
 	Refused     map[string]uint64 `json:"refused"` // by reason
 	Reconnects  uint64            `json:"reconnects"`
+
+	Code   string            `json:"code,omitempty"`   // names the sentence of the detail
+	Params map[string]string `json:"params,omitempty"` // what goes into it
 }
 
 // The kinds of DeviceTrouble.

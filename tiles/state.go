@@ -45,7 +45,10 @@ type EngineState struct {
 type FeedState struct {
 	OK         bool    `json:"ok"`
 	AgeSeconds float64 `json:"age_seconds" doc:"Since it was last read to its end"`
-	Detail     string  `json:"detail"`
+	Detail     string  `json:"detail"` // in English
+
+	Code   string            `json:"code,omitempty"`   // names the sentence of the detail
+	Params map[string]string `json:"params,omitempty"` // what goes into it
 }
 
 // CacheState is what the cache of tiles holds.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"onemap/internal/errs"
 )
 
 // Level is a warning or risk level: 1 red is the worst, 4 blue the mildest, 0 none.
@@ -246,9 +248,28 @@ const (
 type Health struct {
 	Part   string  `json:"part"` // database, broker, rules, layers
 	OK     bool    `json:"ok"`
-	Lag    float64 `json:"lag_s,omitempty"` // seconds behind, where the part can lag
-	Detail string  `json:"detail,omitempty"`
+	Lag    float64 `json:"lag_s,omitempty"`  // seconds behind, where the part can lag
+	Detail string  `json:"detail,omitempty"` // in English
+
+	Code   string            `json:"code,omitempty"`   // names the sentence of the detail
+	Params map[string]string `json:"params,omitempty"` // what goes into it
 }
+
+// Unwell is the health of a part that is not OK, with a sentence that says why.
+func Unwell(part string, lag float64, c errs.Code, values ...any) Health {
+	h := Health{Part: part, Lag: lag}
+	h.Say(c, values...)
+	return h
+}
+
+// Say sets the detail to a sentence.
+func (h *Health) Say(c errs.Code, values ...any) {
+	said := errs.Say(c, values...)
+	h.Detail, h.Code, h.Params = said.String(), said.Code, said.Params
+}
+
+// String is the part with its detail, in English.
+func (h Health) String() string { return h.Part + ": " + h.Detail }
 
 // PartCertificate is the part of Health that the TLS certificate for devices is.
 const PartCertificate = "certificate"

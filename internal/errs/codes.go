@@ -169,6 +169,28 @@ const (
 	TooMuch
 	AwayNow
 	InternalError
+
+	PartStarting
+	PartStopping
+	PartSilent
+	PartsUnknown
+	ReadingsUnstored
+	CommitSlow
+	ListenerClosed
+	ExternalAway
+	ExternalSlow
+	ExternalCause
+	CertificateOver
+	CertificateStays
+	RulesHere
+	RulesElsewhere
+	RulesReplay
+	RulesFailing
+	RulesLate
+	LayerLoading
+	LayersUnread
+	EventsUnread
+	BatchesUnread
 )
 
 // words gives each code its name and its English sentence. A value that a sender wrote is shown as it is.
@@ -340,4 +362,26 @@ var words = [...]struct{ name, english string }{
 	TooMuch:          {"too-much", "is larger than is taken here"},
 	AwayNow:          {"away-now", "a part of the server is away now; try again"},
 	InternalError:    {"internal-error", "an internal error; the log has its detail under request {id}"},
+
+	PartStarting:     {"part-starting", "starting"},
+	PartStopping:     {"part-stopping", "stopping"},
+	PartSilent:       {"part-silent", "does not answer"},
+	PartsUnknown:     {"parts-unknown", "the server's health is not known"},
+	ReadingsUnstored: {"readings-unstored", "readings cannot be stored: {error}"},
+	CommitSlow:       {"commit-slow", "a commit of readings takes long"},
+	ListenerClosed:   {"listener-closed", "no longer accepts connections on {listener}"},
+	ExternalAway:     {"external-away", "external broker: not connected"},
+	ExternalSlow:     {"external-slow", "external broker: a publish waits long for its commit"},
+	ExternalCause:    {"external-cause", "the last connection, or the last try: {error}"},
+	CertificateOver:  {"certificate-over", "the certificate for devices has expired on {date}"},
+	CertificateStays: {"certificate-stays", "the certificate for devices could not be read anew: {error}; the last one stays, until {date}"},
+	RulesHere:        {"rules-here", "evaluating on this node"},
+	RulesElsewhere:   {"rules-elsewhere", "standing by: another node evaluates"},
+	RulesReplay:      {"rules-replay", "replaying what was committed before the start"},
+	RulesFailing:     {"rules-failing", "the evaluation fails, retrying; the log says why"},
+	RulesLate:        {"rules-late", "readings wait more than {limit} s for the rules"},
+	LayerLoading:     {"layer-loading", "loading layer {nth} of {layers}, {layer}: {n} of {count}"},
+	LayersUnread:     {"layers-unread", "changes of the layers could not be read"},
+	EventsUnread:     {"events-unread", "the event log could not be read"},
+	BatchesUnread:    {"batches-unread", "the ingest batches could not be read"},
 }

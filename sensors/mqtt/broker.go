@@ -37,6 +37,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -176,13 +177,13 @@ func (b *Broker) Health() core.Health {
 	defer b.mu.RUnlock()
 	switch {
 	case len(b.listeners) == 0:
-		h.OK, h.Detail = false, "not started"
+		h = core.Unwell(h.Part, 0, errs.PartStarting)
 	case b.stopping:
-		h.OK, h.Detail = false, "stopping"
+		h = core.Unwell(h.Part, 0, errs.PartStopping)
 	}
 	for _, l := range b.listeners {
 		if h.OK && !l.serving.Load() {
-			h.OK, h.Detail = false, "no longer accepts connections on "+l.kind
+			h = core.Unwell(h.Part, 0, errs.ListenerClosed, l.kind)
 		}
 	}
 	return h

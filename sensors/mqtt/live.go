@@ -87,7 +87,7 @@ func (b *Broker) patrol() {
 func (b *Broker) Stats() sensors.BrokerStats {
 	h := b.Health()
 	s := sensors.BrokerStats{
-		Name: "embedded", Address: b.addresses(), Connected: h.OK, Detail: h.Detail, Connections: b.live.count(),
+		Name: "embedded", Address: b.addresses(), Connected: h.OK, Detail: h.Detail, Code: h.Code, Params: h.Params, Connections: b.live.count(),
 		QoS0: b.metrics.published[0].n.Load(), QoS1: b.metrics.published[1].n.Load(), QoS2: b.metrics.published[2].n.Load(),
 		Refused: map[string]uint64{},
 	}

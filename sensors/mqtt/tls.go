@@ -122,10 +122,9 @@ func (k *keyPair) health() core.Health {
 	until := k.loaded.Leaf.NotAfter
 	switch {
 	case k.clock().After(until):
-		return core.Health{Part: core.PartCertificate, Detail: "the certificate for devices has expired on " + until.UTC().Format(time.DateTime)}
+		return core.Unwell(core.PartCertificate, 0, errs.CertificateOver, until.UTC().Format(time.DateTime))
 	case k.fault != nil:
-		return core.Health{Part: core.PartCertificate, Detail: fmt.Sprintf("the certificate for devices could not be read anew: %v; the last one stays, until %s",
-			k.fault, until.UTC().Format(time.DateTime))}
+		return core.Unwell(core.PartCertificate, 0, errs.CertificateStays, k.fault, until.UTC().Format(time.DateTime))
 	default:
 		return core.Health{Part: core.PartCertificate, OK: true}
 	}

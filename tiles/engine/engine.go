@@ -85,8 +85,8 @@ type Engine struct {
 	loaded   chan loaded // layers that were loaded beside the following
 	loads    sync.WaitGroup
 	ready    atomic.Bool
-	progress atomic.Pointer[string]
-	feedAt   atomic.Int64 // when the feed was last read, Unix ns; 0: never
+	progress atomic.Pointer[core.Health] // what Health tells until it is ready
+	feedAt   atomic.Int64                // when the feed was last read, Unix ns; 0: never
 }
 
 // New makes an engine; nothing is loaded before Run. reg may be nil.
@@ -114,7 +114,7 @@ func New(o Options, p Parts, logger *slog.Logger, reg prometheus.Registerer, clo
 		return nil, fmt.Errorf("make the tile cache: %w", err)
 	}
 	e.metrics = newMetrics(reg, e)
-	e.say("starting")
+	e.say(errs.PartStarting)
 	return e, nil
 }
 
@@ -143,12 +143,10 @@ func (e *Engine) Ready() bool { return e.ready.Load() }
 func (e *Engine) Health() core.Health {
 	h := core.Health{Part: "layers", OK: true}
 	if !e.ready.Load() {
-		h.OK, h.Detail = false, *e.progress.Load()
-		return h
+		return *e.progress.Load()
 	}
 	if age := e.feedAge(); age > e.o.Grace {
-		h.OK, h.Lag = false, age.Round(100*time.Millisecond).Seconds()
-		h.Detail = "changes of the layers could not be read"
+		return core.Unwell(h.Part, age.Round(100*time.Millisecond).Seconds(), errs.LayersUnread)
 	}
 	return h
 }
@@ -157,9 +155,9 @@ func (e *Engine) feedAge() time.Duration {
 	return max(0, time.Duration(e.now().UnixNano()-e.feedAt.Load()))
 }
 
-func (e *Engine) say(format string, args ...any) {
-	s := fmt.Sprintf(format, args...)
-	e.progress.Store(&s)
+func (e *Engine) say(c errs.Code, values ...any) {
+	h := core.Unwell("layers", 0, c, values...)
+	e.progress.Store(&h)
 }
 
 func (e *Engine) tell(notices []tiles.Notice) {

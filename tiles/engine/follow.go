@@ -28,7 +28,7 @@ func (e *Engine) cycle(ctx context.Context) error {
 	}
 	fresh := e.adopt(specs)
 	for i, l := range fresh {
-		if err := e.loadNow(ctx, l, fmt.Sprintf("layer %d of %d", i+1, len(fresh))); err != nil {
+		if err := e.loadNow(ctx, l, nthOf{i + 1, len(fresh)}); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,7 @@ func whenSet(t time.Time) *time.Time {
 func (e *Engine) State() tiles.EngineState {
 	h := e.Health()
 	return tiles.EngineState{
-		Feed:  tiles.FeedState{OK: h.OK, AgeSeconds: e.feedAge().Seconds(), Detail: h.Detail},
+		Feed:  tiles.FeedState{OK: h.OK, AgeSeconds: e.feedAge().Seconds(), Detail: h.Detail, Code: h.Code, Params: h.Params},
 		Cache: tiles.CacheState{Bytes: e.cacheBytes(), MaxBytes: max(e.o.CacheBytes, 0), Hits: e.hits.Load(), Misses: e.misses.Load()},
 	}
 }

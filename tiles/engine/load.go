@@ -11,6 +11,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
+	"onemap/internal/errs"
 	"onemap/tiles"
 	"onemap/tiles/memory"
 	"onemap/tiles/shape"
@@ -113,9 +114,12 @@ type loaded struct {
 // logEvery is how many features are loaded between two words in the log.
 const logEvery = 200_000
 
+// nthOf says which layer is loaded, of how many; of is 0 where nobody is told how far the loading is.
+type nthOf struct{ nth, of int }
+
 // loadNow loads a layer and waits for it.
-func (e *Engine) loadNow(ctx context.Context, l *layer, which string) error {
-	done := e.load(ctx, l, which)
+func (e *Engine) loadNow(ctx context.Context, l *layer, told nthOf) error {
+	done := e.load(ctx, l, told)
 	if done.err != nil {
 		return done.err
 	}
@@ -126,7 +130,7 @@ func (e *Engine) loadNow(ctx context.Context, l *layer, which string) error {
 // loadLater loads a layer beside the following; finishLoad takes it over.
 func (e *Engine) loadLater(ctx context.Context, l *layer) {
 	e.loads.Go(func() {
-		done := e.load(ctx, l, "")
+		done := e.load(ctx, l, nthOf{})
 		select {
 		case e.loaded <- done:
 		case <-ctx.Done():
@@ -134,7 +138,7 @@ func (e *Engine) loadLater(ctx context.Context, l *layer) {
 	})
 }
 
-func (e *Engine) load(ctx context.Context, l *layer, which string) loaded {
+func (e *Engine) load(ctx context.Context, l *layer, told nthOf) loaded {
 	l.mu.RLock()
 	spec, nth := *l.spec.Load(), l.loads
 	l.mu.RUnlock()
@@ -150,8 +154,8 @@ func (e *Engine) load(ctx context.Context, l *layer, which string) loaded {
 		if read++; read > e.o.MaxFeatures && spec.Rules.Source == "" {
 			return errTooMany
 		}
-		if which != "" && read%4096 == 1 {
-			e.say("loading %s, %s: %d of %d", which, spec.Name, read, spec.Count)
+		if told.of > 0 && read%4096 == 1 {
+			e.say(errs.LayerLoading, told.nth, told.of, spec.Name, read, spec.Count)
 		}
 		if read%logEvery == 0 {
 			e.log.InfoContext(ctx, "loading a layer", slog.String("layer", spec.Name), slog.Int64("features", read), slog.Int64("of", spec.Count))

@@ -91,7 +91,7 @@ func TestBadBodies(t *testing.T) {
 		{"a login of 1 MB", "", http.MethodPost, "/api/v1/session", `{"user":"` + strings.Repeat("a", 1<<20) + `"}`, nil, 413, ""},
 		{"an account with its own id", admin, http.MethodPost, "/api/v1/accounts", `{"id":1,"user":"abc","name":"x","role":"observer","division":"3706","password":"0123456789"}`, nil, 400, "id"},
 		{"an account of an unknown role", admin, http.MethodPost, "/api/v1/accounts", `{"user":"abc","name":"x","role":"god","division":"3706","password":"0123456789"}`, nil, 400, "role"},
-		{"an account outside the city", admin, http.MethodPost, "/api/v1/accounts", `{"user":"abc","name":"x","role":"observer","division":"370202","password":"0123456789"}`, nil, 403, ""},
+		{"an account outside the city", admin, http.MethodPost, "/api/v1/accounts", `{"user":"abc","name":"x","role":"observer","division":"370202","password":"0123456789"}`, nil, 403, "division"},
 		{"an account that is there", admin, http.MethodPost, "/api/v1/accounts", `{"user":"` + bystander + `","name":"x","role":"observer","division":"3706","password":"0123456789"}`, nil, 409, "user"},
 	})
 	if n := len(w.rules()); n != 1 {

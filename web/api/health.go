@@ -36,7 +36,7 @@ func (s *Server) ready() ServerHealth {
 		h.OK = h.OK && p.Ready()
 		open := core.Health{Part: p.Part, OK: p.OK}
 		if p.Part == "layers" {
-			open.Detail = p.Detail
+			open.Detail, open.Code, open.Params = p.Detail, p.Code, p.Params
 		}
 		parts = append(parts, open)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
+	"onemap/internal/errs"
 )
 
 // Hub pushes the event log and the live state to the clients of this node. Make it with New, run it
@@ -101,8 +102,8 @@ func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, no
 	h.viewers = newViewers()
 	h.receipts = newReceipts(h)
 	h.sessions = newSessions(h)
-	h.eventTail = newTailState("event log", max(3*o.PollEvents, time.Second), now)
-	h.batchTail = newTailState("ingest batches", max(3*o.PollBatches, 3*time.Second), now)
+	h.eventTail = newTailState("event log", errs.EventsUnread, max(3*o.PollEvents, time.Second), now)
+	h.batchTail = newTailState("ingest batches", errs.BatchesUnread, max(3*o.PollBatches, 3*time.Second), now)
 	h.pulse = newPulse(h)
 	return h, nil
 }
@@ -285,7 +286,7 @@ func (h *Hub) Health() core.Health {
 	part := core.Health{Part: "push", OK: true}
 	for _, t := range []*tailState{h.eventTail, h.batchTail} {
 		if s := t.health(); !s.OK && (part.OK || s.Lag > part.Lag) {
-			part.OK, part.Lag, part.Detail = false, s.Lag, s.Detail
+			part = s
 		}
 	}
 	return part

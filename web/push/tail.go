@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -23,17 +24,18 @@ const (
 
 // tailState is how one tail is doing: written by the tail, read by everyone.
 type tailState struct {
-	name  string
-	grace time.Duration
-	now   func() time.Time
+	name   string
+	unread errs.Code // says that the tail could not be read
+	grace  time.Duration
+	now    func() time.Time
 
 	mu      sync.Mutex
 	okAt    time.Time // last read to its end
 	failing bool
 }
 
-func newTailState(name string, grace time.Duration, now func() time.Time) *tailState {
-	return &tailState{name: name, grace: grace, now: now, okAt: now()}
+func newTailState(name string, unread errs.Code, grace time.Duration, now func() time.Time) *tailState {
+	return &tailState{name: name, unread: unread, grace: grace, now: now, okAt: now()}
 }
 
 // report takes the outcome of a reading that reached the end (err nil) or failed. It says whether
@@ -62,8 +64,7 @@ func (t *tailState) health() core.Health {
 	if age <= t.grace {
 		return core.Health{OK: true}
 	}
-	lag := age.Round(100 * time.Millisecond).Seconds()
-	return core.Health{Lag: lag, Detail: fmt.Sprintf("the %s could not be read", t.name)}
+	return core.Unwell("push", age.Round(100*time.Millisecond).Seconds(), t.unread)
 }
 
 // listen turns the database's notifications into nudges of the event tail.

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"onemap/internal/core"
+	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -98,11 +99,10 @@ func (c *Client) Health() core.Health {
 	l, since := c.state.link, c.state.since
 	c.state.mu.Unlock()
 	if l == nil {
-		h.OK, h.Lag, h.Detail = false, now.Sub(since).Seconds(), "external broker: not connected"
-		return h
+		return core.Unwell(h.Part, now.Sub(since).Seconds(), errs.ExternalAway)
 	}
 	if _, _, oldest := l.window.depth(); !oldest.IsZero() && now.Sub(oldest) > c.opts.Patience {
-		h.OK, h.Lag, h.Detail = false, now.Sub(oldest).Seconds(), "external broker: a publish waits long for its commit"
+		return core.Unwell(h.Part, now.Sub(oldest).Seconds(), errs.ExternalSlow)
 	}
 	return h
 }
@@ -136,7 +136,8 @@ func (c *Client) Stats() sensors.BrokerStats {
 	defer c.state.mu.Unlock()
 	b.Connected = c.state.link != nil
 	if c.state.cause != nil {
-		b.Detail = c.state.cause.Error()
+		said := errs.Say(errs.ExternalCause, c.state.cause)
+		b.Detail, b.Code, b.Params = said.String(), said.Code, said.Params
 	}
 	return b
 }

@@ -1144,11 +1144,15 @@ export interface components {
         };
         BrokerStats: {
             address: string;
+            code?: string;
             connected: boolean;
             /** Format: int64 */
             connections: number;
             detail: string;
             name: string;
+            params?: {
+                [key: string]: string;
+            };
             /** Format: int64 */
             qos0: number;
             /** Format: int64 */
@@ -1573,8 +1577,12 @@ export interface components {
              * @description Since it was last read to its end
              */
             age_seconds: number;
+            code?: string;
             detail: string;
             ok: boolean;
+            params?: {
+                [key: string]: string;
+            };
         };
         Field: {
             in_tile: boolean;
@@ -1642,10 +1650,14 @@ export interface components {
             title: components["schemas"]["Text"];
         };
         Health: {
+            code?: string;
             detail?: string;
             /** Format: double */
             lag_s?: number;
             ok: boolean;
+            params?: {
+                [key: string]: string;
+            };
             part: string;
         };
         Hit: {

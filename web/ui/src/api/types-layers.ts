@@ -89,7 +89,10 @@ export interface LayerHealth {
 export interface FeedState {
   ok: boolean
   age_seconds: number
+  /** In English; code and params say the same. */
   detail: string
+  code?: string
+  params?: Record<string, string>
 }
 
 export interface CacheState {

@@ -30,7 +30,10 @@ export interface BrokerStats {
   name: string
   address: string
   connected: boolean
+  /** In English; code and params say the same. */
   detail: string
+  code?: string
+  params?: Record<string, string>
   connections: number
   qos0: number
   qos1: number

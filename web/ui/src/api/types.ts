@@ -279,7 +279,10 @@ export interface PartHealth {
   part: string
   ok: boolean
   lag_s?: number
+  /** In English; code and params say the same. */
   detail?: string
+  code?: string
+  params?: Record<string, string>
 }
 
 export interface Health {

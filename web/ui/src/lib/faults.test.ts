@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import type { Fault } from '../api/types'
 import { setLanguage, type Language } from '../i18n'
-import { faultsText, sentence } from './faults'
+import { faultsText, sentence, stateText } from './faults'
 
 afterEach(() => setLanguage('zh'))
 
@@ -29,4 +29,18 @@ test('what has no code, or one that is not known here, is shown as the server wr
 
 test('a value that looks like a message is a value', () => {
   expect(shown('en', [{ code: 'no-time', params: { value: '{limit} @:level.1 | x' } }], '')).toBe('{limit} @:level.1 | x is not an RFC 3339 time')
+})
+
+test('a row that stands for many leads to what is wrong with the first', () => {
+  const many = [{ code: 'more-in-minute', params: { n: '340', bytes: '11521' } }, { code: 'empty' }, { code: 'missing' }]
+  expect(shown('zh', many, '')).toBe('本分钟另有 340 条，共 11521 字节，仅计数；首条：为空；缺少')
+  expect(shown('en', many, '')).toBe('340 more in this minute, 11521 bytes in all, which are only counted; of the first: empty; missing')
+})
+
+test('the server’s own state is said in the reader’s language', () => {
+  const said = { code: 'readings-unstored', params: { error: 'x' }, detail: 'readings cannot be stored: x' }
+  setLanguage('zh')
+  expect(stateText(said)).toBe('观测无法入库：x')
+  expect(stateText({ ...said, code: 'of-tomorrow' })).toBe(said.detail)
+  expect(stateText({})).toBe('')
 })

@@ -20,11 +20,18 @@ export function sentence({ code, params }: Said): string | null {
   return t(`fault.${code}` as MessageKey, filled)
 }
 
+/** What the server says of a state of its own; its English where the page does not know the code. */
+export const stateText = (said: { code?: string; params?: Record<string, string>; detail?: string }) =>
+  sentence({ code: said.code ?? '', params: said.params }) ?? said.detail ?? ''
+
 /** All that is wrong; the server's English where it gives no code, or one that is not known here. */
 export function faultsText(faults: Fault[] | undefined, english: string): string {
   const texts = (faults ?? []).map((f) => {
     const text = sentence(f)
     return text && f.field ? t('admin.problem.field', { field: f.field, detail: text }) : text
   })
-  return texts.length && !texts.includes(null) ? texts.join(t('faultSeparator')) : english
+  if (!texts.length || texts.includes(null)) return english
+  // What stands for many is a lead: what follows is of the first of them.
+  const lead = faults?.[0]?.code === 'more-in-minute' ? t('admin.problem.field', { field: texts.shift()!, detail: '' }) : ''
+  return (lead + texts.join(t('faultSeparator'))).trim()
 }

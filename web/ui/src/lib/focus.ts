@@ -10,6 +10,24 @@ export function dialogOpen(): boolean {
   return [...document.querySelectorAll('[aria-modal="true"], dialog[open]')].some((e) => e.getClientRects().length > 0)
 }
 
+const entries = 'input:not([type="hidden"], [hidden], :disabled), select:not(:disabled), textarea:not(:disabled)'
+
+/**
+ * Moves the focus to the first field in root, or to the first button where there is no field; what comes later is waited
+ * for. It stays where somebody has put it in the meantime. Returns the way to stop waiting.
+ */
+export function focusFirst(root: HTMLElement): () => void {
+  const go = () => {
+    if (root.contains(document.activeElement)) return true
+    const first = root.querySelector<HTMLElement>(entries) ?? root.querySelector<HTMLElement>('button:not(:disabled)')
+    first?.focus()
+    return first !== null
+  }
+  const observer = new MutationObserver(() => go() && observer.disconnect())
+  if (!go()) observer.observe(root, { childList: true, subtree: true })
+  return () => observer.disconnect()
+}
+
 /** Moves the focus into the first element that selector finds, at once or when it comes; nothing happens when it never does. */
 export function focusInto(selector: string, withinMs = 3000): void {
   const go = () => {

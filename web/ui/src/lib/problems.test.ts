@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { ApiError } from '../api/client'
 import { setLanguage } from '../i18n'
-import { fieldFaults, problemText } from './problems'
+import { fieldFaults, onlyFieldText, problemText, standsAtFields } from './problems'
 
 afterEach(() => setLanguage('zh'))
 
@@ -27,4 +27,14 @@ test('so is what is refused as a whole, and what has no code is the server’s E
   expect(problemText(new ApiError(409, { ...taken, code: 'login-taken' }))).toBe('没有成功：此用户名已被使用')
   expect(problemText(new ApiError(409, { ...taken, code: 'of-tomorrow' }))).toBe('没有成功：this login is taken')
   expect(problemText(new ApiError(409, taken))).toBe('没有成功：this login is taken')
+})
+
+test('a field that is named with any refusal has its words, and the form says the rest once', () => {
+  const taken = new ApiError(409, { status: 409, field: 'user', detail: 'this login is taken', code: 'login-taken' })
+  expect(fieldFaults(taken).get('user')).toBe('此用户名已被使用')
+  expect(standsAtFields(taken, (f) => f === 'user')).toBe(true)
+  expect(standsAtFields(several, (f) => f === 'x')).toBe(false)
+  expect(standsAtFields(new ApiError(0, { title: 'unreachable' }), () => true)).toBe(false)
+  expect(onlyFieldText(short)).toBe('至少 10 个字符')
+  expect(onlyFieldText(new ApiError(0, { title: 'unreachable' }))).toContain('无法连接')
 })

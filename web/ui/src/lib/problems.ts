@@ -14,16 +14,25 @@ export function fieldFaults(error: unknown): Map<string, string> {
   if (!(error instanceof ApiError)) return faults
   const { field, errors } = error.problem
   for (const fault of errors ?? []) faults.set(fault.field, worded(fault))
-  if (!faults.size && field && (error.status === 400 || error.status === 422)) faults.set(field, worded(error.problem))
+  if (!faults.size && field) faults.set(field, worded(error.problem))
   return faults
 }
+
+/** Whether all that is wrong stands at fields that the form has; what does not is said for the form as a whole. */
+export function standsAtFields(error: unknown, has: (field: string) => boolean): boolean {
+  const faults = fieldFaults(error)
+  return faults.size > 0 && [...faults.keys()].every(has)
+}
+
+/** What is wrong with the one field of a form, which needs no name. */
+export const onlyFieldText = (error: unknown) => [...fieldFaults(error).values()].join(t('faultSeparator')) || problemText(error)
 
 /** Whether somebody else was faster, so that the newest must be looked at first. */
 export const isOutdated = (error: unknown) => error instanceof ApiError && error.status === 412
 
 export function problemText(error: unknown): string {
   if (!(error instanceof ApiError)) return t('admin.problem.other', { detail: error instanceof Error ? error.message : String(error) })
-  const faults = [...fieldFaults(error)].map(([field, detail]) => t('admin.problem.field', { field, detail })).join(t('faultSeparator'))
+  const faults = [...(error.status === 400 || error.status === 422 ? fieldFaults(error) : [])].map(([field, detail]) => t('admin.problem.field', { field, detail })).join(t('faultSeparator'))
   const detail = worded(error.problem) || error.message
   if (isOutdated(error)) return t('admin.problem.precondition')
   if (error.status === 0) return t('admin.problem.away')

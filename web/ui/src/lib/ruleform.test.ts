@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Rule } from '../api/types'
-import { bodyOf, check, emptyForm, formOf, numberOf, preview, type RuleForm } from './ruleform'
+import { bodyOf, check, emptyForm, formFieldOf, formOf, numberOf, preview, type RuleForm } from './ruleform'
 
 const names = (level: number) => `L${level}`
 
@@ -51,6 +51,14 @@ test('what is missing is said', () => {
 test('a number is a number, an empty field is none', () => {
   expect([' 1.5 ', '-2', '1e3', 7].map(numberOf)).toEqual([1.5, -2, 1000, 7])
   expect(['', ' ', '1,5', 'Infinityx'].map((s) => Number.isNaN(numberOf(s)))).toEqual([true, true, true, true])
+})
+
+test('what the server refuses stands at the field that the form has for it', () => {
+  const f = form([['4', '3'], ['2', '1']])
+  f.rows[0]!.used = false
+  const at = (field: string) => formFieldOf(field, f)
+  expect([at('name.zh'), at('for_seconds'), at('thresholds[0].raise'), at('thresholds[0].level'), at('thresholds[7].clear'), at('origin')]).toEqual(['nameZh', 'forSeconds', '2.raise', 'levels', 'levels', ''])
+  expect([at('datastream_id'), formFieldOf('datastream_type', { ...f, scope: 'stream' })]).toEqual(['type', 'stream'])
 })
 
 test('a rule survives the form', () => {

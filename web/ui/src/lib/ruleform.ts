@@ -96,6 +96,17 @@ export function bodyOf(form: RuleForm, before?: Rule): RuleBody {
   }
 }
 
+const fieldsOfForm: Record<string, string> = { 'name.zh': 'nameZh', 'name.en': 'nameEn', for_seconds: 'forSeconds', hold_seconds: 'holdSeconds', thresholds: 'levels' }
+
+/** Where on the form a field of the body stands, as check names it; '' for one that the form does not have. */
+export function formFieldOf(field: string, form: RuleForm): string {
+  if (field === 'datastream_type' || field === 'datastream_id') return form.scope === 'type' ? 'type' : 'stream'
+  const at = /^thresholds\[(\d+)\](?:\.(\w+))?$/.exec(field)
+  if (!at) return fieldsOfForm[field] ?? ''
+  const row = form.rows.filter((r) => r.used)[Number(at[1])]
+  return row && (at[2] === 'raise' || at[2] === 'clear') ? `${row.level}.${at[2]}` : 'levels'
+}
+
 /**
  * What is wrong, by field: nameZh, nameEn, type, stream, forSeconds, holdSeconds, levels, and for a level's values
  * "1.raise", "1.clear". level names a level in the reader's language.

@@ -8,7 +8,7 @@ import { relativeTime } from '../lib/format'
 import { ApiError } from '../api/client'
 import * as api from '../api/endpoints'
 import { at } from '../lib/base'
-import { sentence } from '../lib/faults'
+import { sentence, stateText } from '../lib/faults'
 import { useLive } from '../stores/live'
 import { usePicture } from './usepicture'
 import { reload, useWatch, type WatchProblem } from './watch'
@@ -18,7 +18,7 @@ const askEvery = 10 // refused connections: about half a minute
 const askAt = new Set([2, 4])
 const lostAfter = 4 // refused connections: a server that has just come back takes the next one
 
-const knownParts = ['database', 'broker', 'rules', 'layers', 'push']
+const knownParts = ['database', 'broker', 'rules', 'layers', 'push', 'health']
 
 function partName(part: string): string {
   return knownParts.includes(part) ? t(`command.part.${part}` as MessageKey) : t('command.part.other', { name: part })
@@ -26,7 +26,7 @@ function partName(part: string): string {
 
 function partProblem(p: PartHealth): WatchProblem {
   if (p.part === 'certificate') return { key: 'watch.certificate', severity: 'warning' }
-  return { key: 'watch.part', severity: 'warning', params: { part: partName(p.part), detail: p.detail || t('watch.noDetail') } }
+  return { key: 'watch.part', severity: 'warning', params: { part: partName(p.part), detail: stateText(p) || t('watch.noDetail') } }
 }
 
 /** What the feed has to say, null while it can be trusted or no page has asked for it. */

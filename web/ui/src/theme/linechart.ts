@@ -51,6 +51,12 @@ interface Hovered {
   value: Sample
 }
 
+/** A sample without a neighbour is no line: it is a point, or it would not be seen. */
+function withPoints(samples: Sample[], k: number) {
+  const seen = (s: Sample | undefined) => s !== undefined && s[1] !== null
+  return samples.map((s, i) => (seen(s) && !seen(samples[i - 1]) && !seen(samples[i + 1]) ? { value: s, symbol: 'circle', symbolSize: 5 * k } : s))
+}
+
 /** The option of one chart. A pure function. */
 export function lineChartOption(input: LineChartInput): EChartsCoreOption {
   const t = tokens[input.theme]
@@ -94,8 +100,8 @@ export function lineChartOption(input: LineChartInput): EChartsCoreOption {
     series: input.lines.map((line, i) => ({
       type: 'line',
       name: line.name,
-      data: line.samples,
-      showSymbol: line.samples.length < 4,
+      data: withPoints(line.samples, k),
+      symbol: 'none',
       connectNulls: false,
       lineStyle: { color: styles[i]!.colour, width: styles[i]!.width * k, type: styles[i]!.dash },
       itemStyle: { color: styles[i]!.colour },

@@ -12,7 +12,7 @@ export default {
     ended: 'Ended',
     hint: 'Last word from the server: {time}',
   },
-  part: { database: 'The database', broker: 'The message broker', rules: 'The rule engine', layers: 'The layer service', push: 'The live feed', other: 'The part “{name}”' },
+  part: { database: 'The database', broker: 'The message broker', rules: 'The rule engine', layers: 'The layer service', push: 'The live feed', health: 'The check of the parts', other: 'The part “{name}”' },
   menu: { share: 'Copy link', open: 'User menu', help: 'Keyboard help', wall: 'Wall mode', signedIn: '{role} · {division}' },
   layers: {
     title: 'Layers',

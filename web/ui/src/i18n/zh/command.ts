@@ -12,7 +12,7 @@ export default {
     ended: '已断开',
     hint: '最近一次收到服务器消息：{time}',
   },
-  part: { database: '数据库', broker: '消息代理', rules: '告警规则引擎', layers: '图层服务', push: '实时推送', other: '部件“{name}”' },
+  part: { database: '数据库', broker: '消息代理', rules: '告警规则引擎', layers: '图层服务', push: '实时推送', health: '状态检查', other: '部件“{name}”' },
   menu: { share: '复制链接', open: '用户菜单', help: '键盘帮助', wall: '大屏模式', signedIn: '{role} · {division}' },
   layers: {
     title: '图层',
