@@ -10,7 +10,7 @@ gobuild := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -
 ui      := web/ui
 ui_src  := $(shell find $(ui)/src $(ui)/public $(ui)/index.html $(ui)/package.json $(ui)/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: run build test check lint reset bench bench-tiles bench-ingest torture deps-run deps-test go-test ui-test browser-test browser-all fuzz help
+.PHONY: run build test check lint fmt reset bench bench-tiles bench-ingest torture deps-run deps-test go-test ui-test browser-test browser-all fuzz help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -58,6 +58,11 @@ lint: $(ui)/node_modules/.installed
 	$(GO) vet ./...
 	$(GO) tool -modfile=tools/go.mod golangci-lint run
 	cd $(ui) && npm run --silent lint
+
+# make fmt     formats the Go code, and corrects what the page's linter can correct
+fmt: $(ui)/node_modules/.installed
+	gofmt -w $$(git ls-files '*.go')
+	cd $(ui) && npx eslint --fix .
 
 check: deps-test lint test
 
