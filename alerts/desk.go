@@ -24,10 +24,10 @@ type Desk struct {
 	clock func() time.Time
 }
 
-// NewDesk makes a desk; a nil logger is the default one, a nil clock the system's.
+// NewDesk makes a desk; a nil logger is silent, a nil clock the system's.
 func NewDesk(store DeskStore, log *slog.Logger, clock func() time.Time) *Desk {
 	if log == nil {
-		log = slog.Default()
+		log = slog.New(slog.DiscardHandler)
 	}
 	if clock == nil {
 		clock = time.Now

@@ -80,12 +80,12 @@ type status struct {
 	ready   bool      // the replay is done, or another node leads
 }
 
-// NewEngine makes an engine; nothing runs before Run. A nil logger is the default one, a nil
+// NewEngine makes an engine; nothing runs before Run. A nil logger is silent, a nil
 // registerer counts without showing, a nil clock is the system's.
 func NewEngine(o Options, store EngineStore, tail sensors.Tail, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) *Engine {
 	o = o.withDefaults()
 	if log == nil {
-		log = slog.Default()
+		log = slog.New(slog.DiscardHandler)
 	}
 	if clock == nil {
 		clock = time.Now
@@ -151,7 +151,7 @@ func (e *Engine) setStatus(change func(*status)) {
 
 // failed notes a failure; what only the log should have is not told to people.
 func (e *Engine) failed(ctx context.Context, doing string, err error) {
-	e.log.WarnContext(ctx, "the rules pause", "doing", doing, "err", err)
+	e.log.WarnContext(ctx, "the rules pause", "doing", doing, "error", err)
 	e.metrics.failures.Inc()
 	e.setStatus(func(s *status) { s.failing = true })
 }

@@ -123,7 +123,7 @@ func (e *Engine) load(ctx context.Context, seen *freshness) (*memory, error) {
 	}
 	for i := range rules {
 		if err := rules[i].Validate(); err != nil {
-			e.log.ErrorContext(ctx, "a rule that cannot be is left out", "rule", rules[i].ID, "err", err)
+			e.log.ErrorContext(ctx, "a rule that cannot be is left out", "rule", rules[i].ID, "error", err)
 			rules[i].Enabled = false
 		}
 	}

@@ -51,10 +51,10 @@ type Silences struct {
 	clock func() time.Time
 }
 
-// NewSilences makes the service; a nil logger is the default one, a nil clock the system's.
+// NewSilences makes the service; a nil logger is silent, a nil clock the system's.
 func NewSilences(store SilenceStore, log *slog.Logger, clock func() time.Time) *Silences {
 	if log == nil {
-		log = slog.Default()
+		log = slog.New(slog.DiscardHandler)
 	}
 	if clock == nil {
 		clock = time.Now

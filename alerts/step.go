@@ -214,7 +214,7 @@ func (e *Engine) sign(ctx context.Context, c Change, is issue) (Change, error) {
 	is.alert = *a
 	m, err := e.issuer.write(is)
 	if err != nil {
-		e.log.ErrorContext(ctx, "an alert goes without its CAP message", "rule", a.RuleID, "datastream", a.DatastreamID, "err", err)
+		e.log.ErrorContext(ctx, "an alert goes without its CAP message", "rule", a.RuleID, "datastream", a.DatastreamID, "error", err)
 		e.metrics.unwritten.Inc()
 		a.Identifier = last.Identifier
 		return c, nil

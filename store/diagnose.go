@@ -77,9 +77,9 @@ func (d *diagnosis) version(ctx context.Context) error {
 	if err := d.conn.QueryRow(ctx, "select current_setting('server_version_num')::int, current_setting('server_version')").Scan(&number, &version); err != nil {
 		return err
 	}
-	const least = 140000
+	const least = 150000
 	if number < least {
-		d.say("version", core.FindingWarn, "PostgreSQL 15 is what onemap is tested with", "PostgreSQL %s", version)
+		d.say("version", core.FindingWarn, "PostgreSQL 15 is the oldest that onemap supports", "PostgreSQL %s", version)
 		return nil
 	}
 	d.say("version", core.FindingOK, "", "PostgreSQL %s", version)

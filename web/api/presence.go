@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/sensors"
@@ -32,8 +34,20 @@ func timelineKinds() []string {
 	}
 }
 
+// timelineKind is one of timelineKinds.
+type timelineKind string
+
+// Schema implements huma.SchemaProvider: its enum is timelineKinds.
+func (timelineKind) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, kind := range timelineKinds() {
+		s.Enum = append(s.Enum, kind)
+	}
+	return s
+}
+
 type eventsInput struct {
-	Kind   []string `query:"kind" enum:"presence.changed,device.unevaluated,layer.changed,alert.issued,alert.updated,alert.cleared,alert.stale,alert.acknowledged,alert.assigned,alert.resolved,alert.closed" maxItems:"11" doc:"Joined by commas; none is all of them"`
+	Kind   []timelineKind `query:"kind" maxItems:"11" doc:"Joined by commas; none is all of them"`
 	Device string   `query:"device" maxLength:"64" doc:"Only those of this device: its alerts', those that list it, and those of its division that leave something out (more is not 0)"`
 	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"100"`
 	Before int64    `query:"before" minimum:"0" doc:"Only those with a smaller seq"`
@@ -69,9 +83,12 @@ func (s *Server) presenceRoutes() {
 }
 
 func (s *Server) events(ctx context.Context, p auth.Principal, in *eventsInput) (*body[List[core.Event]], error) {
-	kinds := in.Kind
-	if len(kinds) == 0 {
-		kinds = timelineKinds()
+	kinds := timelineKinds()
+	if len(in.Kind) > 0 {
+		kinds = make([]string, len(in.Kind))
+		for i, k := range in.Kind {
+			kinds[i] = string(k)
+		}
 	}
 	all, err := s.o.Timeline.Events(ctx, p.Scope(), kinds, in.Device, onePage(in.Limit, in.Before))
 	return paged(all, in.Limit, func(e core.Event) int64 { return e.Seq }), err
