@@ -48,9 +48,9 @@ func (timelineKind) Schema(huma.Registry) *huma.Schema {
 
 type eventsInput struct {
 	Kind   []timelineKind `query:"kind" maxItems:"11" doc:"Joined by commas; none is all of them"`
-	Device string   `query:"device" maxLength:"64" doc:"Only those of this device: its alerts', those that list it, and those of its division that leave something out (more is not 0)"`
-	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"100"`
-	Before int64    `query:"before" minimum:"0" doc:"Only those with a smaller seq"`
+	Device string         `query:"device" maxLength:"64" doc:"Only those of this device: its alerts', those that list it, and those of its division that leave something out (more is not 0)"`
+	Limit  int            `query:"limit" minimum:"1" maximum:"500" default:"100"`
+	Before int64          `query:"before" minimum:"0" doc:"Only those with a smaller seq"`
 }
 
 type conflictsInput struct {
