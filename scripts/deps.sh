@@ -5,7 +5,7 @@ set -eu
 
 case ${1-} in
 run)  wanted="ca-certificates postgresql-15 postgresql-15-postgis-3" ;;
-test) wanted="ca-certificates postgresql-15 postgresql-15-postgis-3 gcc libc6-dev chromium mosquitto mosquitto-clients libxml2-utils gdal-bin haproxy nginx-light pgbouncer" ;;
+test) wanted="ca-certificates postgresql-15 postgresql-15-postgis-3 gcc libc6-dev chromium mosquitto mosquitto-clients libxml2-utils gdal-bin haproxy nginx-light openssl pgbouncer unzip" ;;
 *)    echo "usage: $0 run|test" >&2; exit 2 ;;
 esac
 
