@@ -16,6 +16,7 @@ import (
 // Pooling is how a pooler between this program and PostgreSQL shares the server's processes.
 type Pooling int
 
+// The ways of sharing.
 const (
 	PoolingNone    Pooling = iota // PostgreSQL itself answers
 	PoolingSession                // a client has a process for as long as it is connected
