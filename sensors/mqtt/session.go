@@ -153,7 +153,7 @@ func (s *session) send(out []byte) {
 	if _, err := s.conn.Write(out); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			s.b.refuse(refusedSlowReader)
-			s.b.manners.note(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksPutOut))
+			s.b.abuse.report(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksPutOut))
 		}
 		s.client.Stop(err) // it will send again
 	}
@@ -203,7 +203,7 @@ func (s *session) revoke() {
 		return
 	}
 	s.b.refuse(refusedRevoked)
-	s.b.manners.note(sensors.TroubleRevoked, s.device, s.conn, errs.Say(errs.AccessEnded))
+	s.b.abuse.report(sensors.TroubleRevoked, s.device, s.conn, errs.Say(errs.AccessEnded))
 	go s.disconnect(packets.ErrNotAuthorized)
 }
 
