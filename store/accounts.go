@@ -10,6 +10,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 var _ auth.AccountStore = (*DB)(nil)
@@ -31,10 +32,10 @@ func (db *DB) Accounts(ctx context.Context) ([]auth.Account, error) {
 	rows, err := db.pool.Query(ctx, `select `+accountColumns+` from account p
 		where not exists (select from display d where d.account_id = p.id) order by p.login`)
 	if err != nil {
-		return nil, mapErr(err, "list accounts")
+		return nil, pg.MapErr(err, "list accounts")
 	}
 	accounts, err := pgx.CollectRows(rows, scanAccount)
-	return accounts, mapErr(err, "list accounts")
+	return accounts, pg.MapErr(err, "list accounts")
 }
 
 // CreateAccount stores an account and returns it with its id; errs.Conflict when the login is taken.
@@ -57,7 +58,7 @@ func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, a
 		}
 		return accountChanged(ctx, tx, stored, actor)
 	})
-	return stored, mapErr(err, "create the account")
+	return stored, pg.MapErr(err, "create the account")
 }
 
 // UpdateAccount changes the account a.Login that is at ifVersion; an empty hash keeps the password.
@@ -93,7 +94,7 @@ func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash st
 		}
 		return sessionsRevoked(ctx, tx, old.ID, revoked, actor)
 	})
-	return stored, mapErr(err, "change the account")
+	return stored, pg.MapErr(err, "change the account")
 }
 
 func lockAccount(ctx context.Context, tx pgx.Tx, login string, ifVersion int64) (auth.Account, error) {

@@ -12,6 +12,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 var _ auth.LoginStore = (*DB)(nil)
@@ -57,7 +58,7 @@ func (db *DB) LoginFacts(ctx context.Context, q auth.LoginQuery) (auth.LoginFact
 		})
 		return err
 	})
-	return f, mapErr(db.pool.SendBatch(ctx, &b).Close(), "read the account")
+	return f, pg.MapErr(db.pool.SendBatch(ctx, &b).Close(), "read the account")
 }
 
 // LoginFailed counts an attempt under its keys, and lists it in its minute.
@@ -86,7 +87,7 @@ func (db *DB) LoginFailed(ctx context.Context, a auth.FailedAttempt) ([]auth.Fai
 		a.At.Truncate(time.Minute), a.At, a.AccountID != 0, string(a.Reason), a.User, a.Remote, nullID(a.AccountID), maxListed)
 	err := db.inTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &b).Close() })
 	if err != nil {
-		return nil, mapErr(err, "record the login")
+		return nil, pg.MapErr(err, "record the login")
 	}
 	return counts, nil
 }
@@ -125,13 +126,13 @@ func (db *DB) LoginSucceeded(ctx context.Context, s auth.Success) error {
 			select caller from login_caller where account_id = $1 order by at desc, caller offset $2)`, s.AccountID, maxCallers)
 	b.Queue(`delete from login_count where key = $1`, s.Caller[:])
 	err := db.inTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &b).Close() })
-	return mapErr(err, "record the login")
+	return pg.MapErr(err, "record the login")
 }
 
 // ForgetFailures deletes the count under the key, and those of the account that has the key.
 func (db *DB) ForgetFailures(ctx context.Context, key auth.LoginKey) error {
 	_, err := db.pool.Exec(ctx, `delete from login_count where key = $1 or account = $1`, key[:])
-	return mapErr(err, "forget failed logins")
+	return pg.MapErr(err, "forget failed logins")
 }
 
 // FailedLogins lists failed logins, newest first: those of accounts within the scope, and for the city those of names
@@ -146,13 +147,13 @@ func (db *DB) FailedLogins(ctx context.Context, f auth.FailedLoginFilter) ([]aut
 		order by f.id desc limit $3`,
 		f.Scope.Division, f.Page.Before, pageLimit(f.Page.Limit), cleanText(strings.ToLower(f.User)), cleanText(f.Remote), string(f.Reason), f.Known)
 	if err != nil {
-		return nil, mapErr(err, "list failed logins")
+		return nil, pg.MapErr(err, "list failed logins")
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l auth.FailedLogin, err error) {
 		err = row.Scan(&l.ID, &l.At, &l.User, &l.Known, &l.Division, &l.Remote, &l.Reason, &l.Attempts)
 		return l, err
 	})
-	return all, mapErr(err, "list failed logins")
+	return all, pg.MapErr(err, "list failed logins")
 }
 
 // ChangePassword replaces the password hash of an account and ends its sessions but one; errs.Conflict when the hash
@@ -181,5 +182,5 @@ func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordHashChange) err
 		}
 		return sessionsRevoked(ctx, tx, c.AccountID, revoked, c.Actor)
 	})
-	return mapErr(err, "change the password")
+	return pg.MapErr(err, "change the password")
 }

@@ -14,6 +14,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/store"
 	"onemap/store/storetest"
 )
@@ -257,7 +258,7 @@ func TestMigrationKnowsWhereSessionsCameFrom(t *testing.T) {
 		select decode(md5(remote), 'hex'), a.id, now(), remote from a, unnest(array['192.0.2.1', '2001:db8::1', 'invalid IP']) remote`, hash); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Migrate(t.Context(), url, nil); err != nil {
+	if err := pg.Migrate(t.Context(), url, nil); err != nil {
 		t.Fatal(err)
 	}
 	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 4})

@@ -11,6 +11,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 var _ auth.Store = (*DB)(nil)
@@ -20,7 +21,7 @@ func (db *DB) CredentialsByLogin(ctx context.Context, login string) (auth.Creden
 	var c auth.Credentials
 	err := db.pool.QueryRow(ctx, `select `+accountColumns+`, p.password_hash from account p where p.login = $1`,
 		cleanText(login)).Scan(append(accountTargets(&c.Account), &c.PasswordHash)...)
-	return c, mapErr(err, "there is no such account")
+	return c, pg.MapErr(err, "there is no such account")
 }
 
 // CreateSession stores a session under its token's SHA-256 and gives its id.
@@ -30,7 +31,7 @@ func (db *DB) CreateSession(ctx context.Context, s auth.Session, tokenSHA256 []b
 		insert into session (token_sha256, account_id, created_at, expires_at, ends_at, last_seen, remote, agent)
 		values ($1, $2, $3, $4, $5, $3, $6, $7) returning id`,
 		tokenSHA256, s.AccountID, s.CreatedAt, s.ExpiresAt, s.EndsAt, cleanText(s.Remote), cleanText(s.Agent)).Scan(&id)
-	return id, mapErr(err, "create the session")
+	return id, pg.MapErr(err, "create the session")
 }
 
 const sessionColumns = `s.id, s.account_id, p.login, s.created_at, s.expires_at, s.ends_at, s.last_seen, s.revoked_at, s.remote, s.agent`
@@ -54,7 +55,7 @@ func (db *DB) session(ctx context.Context, where string, arg any) (s auth.Sessio
 	err = db.pool.QueryRow(ctx, `
 		select `+sessionColumns+`, `+accountColumns+` from session s join account p on p.id = s.account_id
 		where `+where, arg).Scan(append(sessionTargets(&s), accountTargets(&a)...)...)
-	return s, a, mapErr(err, "there is no such session")
+	return s, a, pg.MapErr(err, "there is no such session")
 }
 
 // TouchSession notes that a session was used, and that it lasts until expires; neither time goes back, and
@@ -63,7 +64,7 @@ func (db *DB) TouchSession(ctx context.Context, id int64, at, expires time.Time)
 	_, err := db.pool.Exec(ctx, `
 		update session set last_seen = $2, expires_at = greatest(expires_at, least($3, ends_at))
 		where id = $1 and last_seen < $2 and revoked_at is null and expires_at > $2`, id, at, expires)
-	return mapErr(err, "touch the session")
+	return pg.MapErr(err, "touch the session")
 }
 
 // Sessions lists an account's sessions, or with 0 everybody's, newest first: the current ones, and
@@ -74,13 +75,13 @@ func (db *DB) Sessions(ctx context.Context, accountID int64, p core.Page) ([]aut
 		where ($1::bigint = 0 or s.account_id = $1) and ($2::bigint <= 0 or s.id < $2) order by s.id desc limit $3`,
 		accountID, p.Before, pageLimit(p.Limit))
 	if err != nil {
-		return nil, mapErr(err, "list sessions")
+		return nil, pg.MapErr(err, "list sessions")
 	}
 	sessions, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s auth.Session, err error) {
 		err = row.Scan(sessionTargets(&s)...)
 		return s, err
 	})
-	return sessions, mapErr(err, "list sessions")
+	return sessions, pg.MapErr(err, "list sessions")
 }
 
 // RevokeSessions ends one session of the account, or with id 0 all of them, and writes an event for
@@ -103,7 +104,7 @@ func (db *DB) RevokeSessions(ctx context.Context, accountID, id int64, actor str
 		}
 		return sessionsRevoked(ctx, tx, accountID, revoked, actor)
 	})
-	return mapErr(err, "revoke sessions")
+	return pg.MapErr(err, "revoke sessions")
 }
 
 func revokeSessions(ctx context.Context, tx pgx.Tx, accountID, id int64) ([]int64, error) {

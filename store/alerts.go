@@ -12,6 +12,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 var (
@@ -38,7 +39,7 @@ func (db *DB) Alerts(ctx context.Context, s core.Scope, f alerts.Filter) (alerts
 		}
 		return countAlerts(ctx, tx, s, f, &snap.Count)
 	})
-	return snap, mapErr(err, "list alerts")
+	return snap, pg.MapErr(err, "list alerts")
 }
 
 // Alert gives one alert; errs.NotFound when it is not the scope's.
@@ -48,7 +49,7 @@ func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, 
 	if errors.Is(err, pgx.ErrNoRows) {
 		return a, errNoAlert(id)
 	}
-	return a, mapErr(err, "read the alert")
+	return a, pg.MapErr(err, "read the alert")
 }
 
 // maxHistory bounds what is read of one alert's history, and of its messages.
@@ -60,10 +61,10 @@ func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
 		select id, at, actor, division_code, step, before, after, note, level from (
 			select * from alert_audit where alert_id = $1 order by id desc limit $2) h order by id`, id, maxHistory)
 	if err != nil {
-		return nil, mapErr(err, "read the alert's history")
+		return nil, pg.MapErr(err, "read the alert's history")
 	}
 	history, err := pgx.CollectRows(rows, pgx.RowToStructByPos[alerts.Audit])
-	return history, mapErr(err, "read the alert's history")
+	return history, pg.MapErr(err, "read the alert's history")
 }
 
 // Messages gives the alert's CAP messages, oldest first; the newest 1,000. The caller has checked the scope.
@@ -78,10 +79,10 @@ func (db *DB) messages(ctx context.Context, where string, args ...any) ([]alerts
 	rows, err := db.pool.Query(ctx, `
 		select m.identifier, m.alert_id, m.msg_type, m.sent, m.expires, m.xml from cap_message m `+where, args...)
 	if err != nil {
-		return nil, mapErr(err, "read CAP messages")
+		return nil, pg.MapErr(err, "read CAP messages")
 	}
 	messages, err := pgx.CollectRows(rows, pgx.RowToStructByPos[alerts.Message])
-	return messages, mapErr(err, "read CAP messages")
+	return messages, pg.MapErr(err, "read CAP messages")
 }
 
 // MessageByIdentifier gives one CAP message; errs.NotFound when its alert is not the scope's.
@@ -156,7 +157,7 @@ func (db *DB) Handle(
 		result, err = storeHandling(ctx, tx, c, kind, before, after, changed)
 		return err
 	})
-	return result, mapErr(err, "handle the alert")
+	return result, pg.MapErr(err, "handle the alert")
 }
 
 // storeHandling writes a step and returns the alert as it then stands.

@@ -11,6 +11,7 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
+	"onemap/internal/pg"
 )
 
 // connectedFor is how long a client counts as connected after its node last said so.
@@ -40,7 +41,7 @@ func (db *DB) Deliveries(ctx context.Context, id int64) ([]alerts.Delivery, erro
 		}
 		return fillDeliveries(ctx, tx, out, codes, id)
 	})
-	return out, mapErr(err, "read the alert's deliveries")
+	return out, pg.MapErr(err, "read the alert's deliveries")
 }
 
 // counties are the county codes of the divisions, each once, in order. What is wider has none.

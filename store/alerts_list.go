@@ -9,6 +9,7 @@ import (
 	"onemap/alerts"
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/pg"
 )
 
 // The lengths of a list of alerts: when nothing was said, and at most.
@@ -56,7 +57,7 @@ func smallints(levels []core.Level) []int16 {
 	return out
 }
 
-func listAlerts(ctx context.Context, q querier, s core.Scope, f alerts.Filter) ([]alerts.Alert, error) {
+func listAlerts(ctx context.Context, q pg.Querier, s core.Scope, f alerts.Filter) ([]alerts.Alert, error) {
 	limit := min(f.Limit, maxAlerts)
 	switch {
 	case limit > 0:
@@ -76,7 +77,7 @@ func listAlerts(ctx context.Context, q querier, s core.Scope, f alerts.Filter) (
 }
 
 // countAlerts says how many alerts the filter matches, whatever page of them is asked for.
-func countAlerts(ctx context.Context, q querier, s core.Scope, f alerts.Filter, n *int64) error {
+func countAlerts(ctx context.Context, q pg.Querier, s core.Scope, f alerts.Filter, n *int64) error {
 	return q.QueryRow(ctx, `select count(*) from alert a where `+alertMatches, filterArgs(s, f)...).Scan(n)
 }
 
@@ -92,7 +93,7 @@ func (db *DB) AlertSteps(ctx context.Context, ids []int64) (map[int64][]alerts.A
 		select alert_id, at, actor, division_code, step, note from alert_audit
 		where alert_id = any($1) and actor <> '' order by alert_id, id`, ids)
 	if err != nil {
-		return nil, mapErr(err, "read the alerts' history")
+		return nil, pg.MapErr(err, "read the alerts' history")
 	}
 	steps := map[int64][]alerts.Audit{}
 	var id int64
@@ -101,7 +102,7 @@ func (db *DB) AlertSteps(ctx context.Context, ids []int64) (map[int64][]alerts.A
 		steps[id] = append(steps[id], a)
 		return nil
 	})
-	return steps, mapErr(err, "read the alerts' history")
+	return steps, pg.MapErr(err, "read the alerts' history")
 }
 
 // Handlers lists the people of the scope who handle alerts, by their logins.
@@ -115,10 +116,10 @@ func (db *DB) Handlers(ctx context.Context, s core.Scope) ([]alerts.Assignee, er
 		where scope_covers($1, p.division_code) and p.role = any($2) and not p.disabled order by p.login`,
 		s.Division, handlingRoles(), connectedFor)
 	if err != nil {
-		return nil, mapErr(err, "list who handles alerts")
+		return nil, pg.MapErr(err, "list who handles alerts")
 	}
 	people, err := pgx.CollectRows(rows, pgx.RowToStructByPos[alerts.Assignee])
-	return people, mapErr(err, "list who handles alerts")
+	return people, pg.MapErr(err, "list who handles alerts")
 }
 
 // handlingRoles are the roles that handle alerts.

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/sensors/backfill"
 )
 
@@ -23,7 +23,7 @@ func (db *DB) BackfillStreams(ctx context.Context) ([]backfill.Stream, error) {
 		from datastream s join device d on d.id = s.device_id
 		join datastream_type t on t.code = s.type join retention_class r on r.code = t.retention`)
 	if err != nil {
-		return nil, mapErr(err, "list datastreams")
+		return nil, pg.MapErr(err, "list datastreams")
 	}
 	month := partitionOf("", db.now()).from()
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s backfill.Stream, err error) {
@@ -32,7 +32,7 @@ func (db *DB) BackfillStreams(ctx context.Context) ([]backfill.Stream, error) {
 		s.Oldest = month.AddDate(0, -keep, 0) // prunePartitions drops what is older
 		return s, err
 	})
-	return all, mapErr(err, "list datastreams")
+	return all, pg.MapErr(err, "list datastreams")
 }
 
 // Backfill is the import of one file: a connection of its own, which holds the lock that keeps a second
@@ -57,12 +57,12 @@ func (db *DB) OpenBackfill(ctx context.Context, key [32]byte, name string, again
 	var st backfill.State
 	conn, err := db.pool.Acquire(ctx)
 	if err != nil {
-		return nil, st, mapErr(err, "open the import")
+		return nil, st, pg.MapErr(err, "open the import")
 	}
 	b := &Backfill{db: db, conn: conn, key: key}
 	if st, err = b.open(ctx, name, again); err != nil {
 		b.Close()
-		return nil, st, mapErr(err, "open the import")
+		return nil, st, pg.MapErr(err, "open the import")
 	}
 	return b, st, nil
 }
@@ -73,7 +73,7 @@ func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfi
 		return st, err
 	}
 	_, err = b.conn.Exec(ctx, `select pg_advisory_lock($1)`, backfillLock(b.key))
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
+	if pg.Code(err) == "55P03" {
 		return st, errs.New(errs.Conflict, "another process imports this very file")
 	}
 	if err != nil {
@@ -134,7 +134,7 @@ func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Cou
 		return err
 	})
 	if err != nil || len(gone) > 0 {
-		return sum, gone, mapErr(err, "store a chunk")
+		return sum, gone, pg.MapErr(err, "store a chunk")
 	}
 	return now, nil, nil
 }

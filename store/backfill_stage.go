@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"math"
 	"slices"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -71,7 +71,7 @@ func (b *Backfill) unstage(ctx context.Context, tx pgx.Tx, base int64, received 
 			tag, err = savepoint.Exec(ctx, insert, base, received)
 			return err
 		})
-		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "23505" {
+		if pg.Code(err) != "23505" {
 			return tag.RowsAffected(), err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/pg"
 	"onemap/tiles"
 )
 
@@ -28,26 +29,28 @@ var _ tiles.Feed = (*ChangeFeed)(nil)
 // snapshot sees; a database that was put back to an earlier moment, and gives out the same transaction numbers again,
 // does not have it.
 type ChangeFeed struct {
-	db *DB
-	listener
+	db       *DB
+	listener pg.Listener
 }
 
 // ChangeFeed makes a feed. It connects with the first wait.
-func (db *DB) ChangeFeed() *ChangeFeed { return &ChangeFeed{db, newListener(db, "onemap_change")} }
+func (db *DB) ChangeFeed() *ChangeFeed {
+	return &ChangeFeed{db, pg.NewListener(db.pool, "onemap_change")}
+}
 
 // Notified is tiles.Feed's. It also returns once after each (re)connection, because what came before
 // it was listening is unknown; a connection that breaks is an error.
-func (f *ChangeFeed) Notified(ctx context.Context) error { return f.wait(ctx) }
+func (f *ChangeFeed) Notified(ctx context.Context) error { return f.listener.Wait(ctx) }
 
 // Close ends the feed's connection, after a wait that goes on has ended.
-func (f *ChangeFeed) Close() { f.close() }
+func (f *ChangeFeed) Close() { f.listener.Close() }
 
 // Mark is tiles.Feed's.
 func (f *ChangeFeed) Mark(ctx context.Context) (tiles.Mark, error) {
 	var p position
 	err := f.db.pool.QueryRow(ctx, "select "+selectEpoch+", pg_current_snapshot()::text").Scan(&p.epoch, &p.snapshot)
 	if err != nil {
-		return "", mapErr(err, "read the change feed's position")
+		return "", pg.MapErr(err, "read the change feed's position")
 	}
 	return f.witnessed(ctx, p)
 }
@@ -56,7 +59,7 @@ func (f *ChangeFeed) Mark(ctx context.Context) (tiles.Mark, error) {
 func (f *ChangeFeed) witnessed(ctx context.Context, p position) (tiles.Mark, error) {
 	p.witness = uuid.NewString()
 	_, err := f.db.pool.Exec(ctx, `insert into feed_witness (id, at) values ($1, $2)`, p.witness, f.db.now())
-	return p.mark(), mapErr(err, "note how far the change feed is read")
+	return p.mark(), pg.MapErr(err, "note how far the change feed is read")
 }
 
 // witnessAge is how old a follower's witness gets while nothing changes: then it moves on, so that what has been
@@ -93,7 +96,7 @@ func (f *ChangeFeed) Since(ctx context.Context, m tiles.Mark, each func(tiles.Ch
 	}
 	rows, err := f.db.pool.Query(ctx, selectChanges, then.epoch, then.snapshot, then.witness, f.db.now().Add(-witnessAge))
 	if err != nil {
-		return m, mapErr(err, "read the change feed")
+		return m, pg.MapErr(err, "read the change feed")
 	}
 	defer rows.Close()
 	now := position{witness: then.witness}
@@ -101,7 +104,7 @@ func (f *ChangeFeed) Since(ctx context.Context, m tiles.Mark, each func(tiles.Ch
 	for rows.Next() {
 		var r changeRow
 		if err := r.scan(rows, &now); err != nil {
-			return m, mapErr(err, "read the change feed")
+			return m, pg.MapErr(err, "read the change feed")
 		}
 		if r.lost {
 			return m, tiles.ErrFeedLost
@@ -119,7 +122,7 @@ func (f *ChangeFeed) Since(ctx context.Context, m tiles.Mark, each func(tiles.Ch
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return m, mapErr(err, "read the change feed")
+		return m, pg.MapErr(err, "read the change feed")
 	}
 	if !moved {
 		return m, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -27,7 +28,7 @@ func (db *DB) Chart(ctx context.Context, s core.Scope, datastream int64, from, t
 	}
 	c, err := db.reduce(ctx, retention, datastream, from, to, points)
 	if err != nil {
-		return sensors.Chart{}, mapErr(err, "read the chart")
+		return sensors.Chart{}, pg.MapErr(err, "read the chart")
 	}
 	c.DatastreamID, c.From, c.To = datastream, from.UTC(), to.UTC()
 	if c.Points == nil {
@@ -45,7 +46,7 @@ func (db *DB) retentionOf(ctx context.Context, s core.Scope, datastream int64) (
 	err = db.pool.QueryRow(ctx, `
 		select t.retention from datastream s join device d on d.id = s.device_id join datastream_type t on t.code = s.type
 		where s.id = $1 and scope_covers($2, d.division_code)`, datastream, s.Division).Scan(&retention)
-	return retention, mapErr(err, "there is no such datastream")
+	return retention, pg.MapErr(err, "there is no such datastream")
 }
 
 // chartSQL reads one series by the primary key of the months in question.

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -36,11 +37,11 @@ func (db *DB) conflicts(ctx context.Context, also string, s core.Scope, datastre
 		left join observation o on (o.retention, o.datastream_id, o.ts) = (c.retention, c.datastream_id, c.ts)
 		order by c.id desc`, append([]any{s.Division, datastream, before, limit}, args...)...)
 	if err != nil {
-		return nil, mapErr(err, "list conflicts")
+		return nil, pg.MapErr(err, "list conflicts")
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c sensors.Conflict, err error) {
 		err = row.Scan(&c.ID, &c.DatastreamID, &c.DeviceID, &c.Name, &c.Division, &c.Time, &c.Stored, &c.Value, &c.ReceivedAt)
 		return c, err
 	})
-	return all, mapErr(err, "list conflicts")
+	return all, pg.MapErr(err, "list conflicts")
 }

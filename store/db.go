@@ -12,12 +12,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 // Options says which database and how. Only URL is needed.
@@ -36,7 +34,7 @@ type Options struct {
 
 // DB is the store. It is safe for concurrent use.
 type DB struct {
-	pool *pgxpool.Pool
+	pool *pg.Pool
 	log  *slog.Logger
 	now  func() time.Time
 
@@ -52,55 +50,23 @@ type DB struct {
 	quarantined struct{ rows, bytes atomic.Int64 } // as PruneQuarantine found it last
 }
 
-// querier is what a pool, a connection and a transaction have in common.
-type querier interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // Open connects to a migrated database. A wrong URL is errs.Invalid, a database that does not
 // answer errs.Unavailable. A pooler before the database that shares connections is errs.Invalid.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	cfg, err := pgxpool.ParseConfig(o.URL)
-	if err != nil {
-		// pgx's own message would repeat the address, and so a password in it.
-		return nil, errs.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
-	}
-	cfg.MaxConns = 16
-	if o.MaxConns > 0 {
-		cfg.MaxConns = int32(min(o.MaxConns, 10_000))
-	}
-	if cfg.ConnConfig.ConnectTimeout == 0 {
-		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
-	}
-	cfg.ConnConfig.RuntimeParams["application_name"] = "onemap"
-	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	db := &DB{log: o.Logger, now: o.Clock}
-	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		db.forget() // what answers now may be another database under the old address, or an earlier state of it
-		return registerTypes(ctx, c)
-	}
-	if err := refuseSharingAt(ctx, cfg.ConnConfig); err != nil {
-		return nil, err
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, mapErr(err, "open the database")
-	}
-	db.pool = pool
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}
 	if db.now == nil {
 		db.now = time.Now
 	}
-	if err := db.Ping(ctx); err != nil {
-		pool.Close()
+	var err error
+	db.pool, err = pg.Open(ctx, pg.Options{URL: o.URL, MaxConns: o.MaxConns, Registerer: o.Registerer, Connected: db.forget})
+	if err != nil {
 		return nil, err
 	}
 	if err := registerMetrics(o.Registerer, db); err != nil {
-		pool.Close()
+		db.pool.Close()
 		return nil, err
 	}
 	return db, nil
@@ -110,15 +76,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 func (db *DB) Close() { db.pool.Close() }
 
 // Ping asks the database for a sign of life; errs.Unavailable when there is none.
-func (db *DB) Ping(ctx context.Context) error {
-	return mapErr(db.pool.Ping(ctx), "reach the database")
-}
+func (db *DB) Ping(ctx context.Context) error { return db.pool.Ping(ctx) }
 
 // inTx runs fn in one transaction: committed when fn gives nil, rolled back when it fails or
 // panics. The error's kind is mapped.
-func (db *DB) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	return mapErr(pgx.BeginFunc(ctx, db.pool, fn), "")
-}
+func (db *DB) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error { return db.pool.InTx(ctx, fn) }
 
 // selectEpoch is the epoch as a column: it names this incarnation of the log. It changes when the content is restored
 // elsewhere (another system), recovered to a point in time or promoted (another timeline), cloned (another database),
@@ -153,13 +115,13 @@ func (db *DB) noteEpoch(ctx context.Context, epoch string) {
 // another one.
 func (db *DB) Epoch(ctx context.Context) (e string, err error) {
 	err = db.pool.QueryRow(ctx, "select "+selectEpoch).Scan(&e)
-	return e, mapErr(err, "read the database's epoch")
+	return e, pg.MapErr(err, "read the database's epoch")
 }
 
 // Instance is the UUID that the database was made with; it stays with the data, wherever they are moved.
 func (db *DB) Instance(ctx context.Context) (id string, err error) {
 	err = db.pool.QueryRow(ctx, "select id::text from instance").Scan(&id)
-	return id, mapErr(err, "read the database's identity")
+	return id, pg.MapErr(err, "read the database's identity")
 }
 
 // appendEvent writes a row of the event log and gives its seq. Call it last in the transaction: it
@@ -180,37 +142,24 @@ func appendEvent(ctx context.Context, tx pgx.Tx, e core.Event) (int64, error) {
 	err := tx.QueryRow(ctx, "select append_event($1, $2, $3, $4, $5, $6)",
 		e.Kind, divisions, roles, e.Subject, e.Actor, e.Payload).Scan(&seq)
 	if err != nil {
-		return 0, mapErr(err, "write event "+e.Kind)
+		return 0, pg.MapErr(err, "write event "+e.Kind)
 	}
 	return seq, nil
 }
 
-// registerMetrics shows the pool's connections and the size of the quarantine.
+// registerMetrics shows the size of the quarantine.
 func registerMetrics(reg prometheus.Registerer, db *DB) error {
 	if reg == nil {
 		return nil
 	}
-	pool := db.pool
 	size := func(name, help string, value func() int64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "quarantine", Name: name, Help: help},
 			func() float64 { return float64(value()) })
 	}
-	gauge := func(name, help string, value func(*pgxpool.Stat) float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "store", Name: name, Help: help},
-			func() float64 { return value(pool.Stat()) })
-	}
-	all := []prometheus.Collector{
+	for _, c := range []prometheus.Collector{
 		size("rows", "Rows of the quarantine, as they were counted last, within a minute.", db.quarantined.rows.Load),
 		size("bytes", "Bytes of the payloads that it keeps.", db.quarantined.bytes.Load),
-		gauge("connections", "Connections to PostgreSQL.", func(s *pgxpool.Stat) float64 { return float64(s.TotalConns()) }),
-		gauge("connections_busy", "Connections in use.", func(s *pgxpool.Stat) float64 { return float64(s.AcquiredConns()) }),
-		gauge("connections_max", "The pool's limit.", func(s *pgxpool.Stat) float64 { return float64(s.MaxConns()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: "onemap", Subsystem: "store", Name: "connection_waits_total",
-			Help: "Times that a caller had to wait for a connection.",
-		}, func() float64 { return float64(pool.Stat().EmptyAcquireCount()) }),
-	}
-	for _, c := range all {
+	} {
 		if err := reg.Register(c); err != nil {
 			return fmt.Errorf("register the store's metrics: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -33,7 +34,7 @@ func (db *DB) Devices(ctx context.Context, s core.Scope, after string, limit int
 		snap.Devices, err = devicesOf(ctx, tx, s, `d.id > $2 order by d.id limit nullif($3::bigint, 0)`, cleanText(after), limit)
 		return err
 	})
-	return snap, mapErr(err, "list devices")
+	return snap, pg.MapErr(err, "list devices")
 }
 
 // Device gives one device; errs.NotFound when the scope does not cover it.
@@ -47,7 +48,7 @@ func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Devi
 		return err
 	})
 	if err != nil {
-		return sensors.Device{}, mapErr(err, "read the device")
+		return sensors.Device{}, pg.MapErr(err, "read the device")
 	}
 	if len(found) == 0 {
 		return sensors.Device{}, errs.New(errs.NotFound, "there is no such device")
@@ -119,7 +120,7 @@ func (db *DB) DatastreamType(ctx context.Context, s core.Scope, id int64) (code 
 	err = db.pool.QueryRow(ctx, `
 		select s.type from datastream s join device d on d.id = s.device_id where s.id = $2 and scope_covers($1, d.division_code)`,
 		s.Division, id).Scan(&code)
-	return code, mapErr(err, "there is no such datastream")
+	return code, pg.MapErr(err, "there is no such datastream")
 }
 
 // Observations gives at most limit of a datastream's readings in [from, to), the newest when there
@@ -137,14 +138,14 @@ func (db *DB) Observations(
 		where retention = $1 and datastream_id = $2 and ts >= $3 and ts < $4
 		order by ts desc limit $5`, retention, datastream, from, to, limit+1)
 	if err != nil {
-		return nil, false, mapErr(err, "read observations")
+		return nil, false, pg.MapErr(err, "read observations")
 	}
 	obs, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (o sensors.Observation, err error) {
 		err = row.Scan(&o.DatastreamID, &o.Time, &o.Value, &o.QC, &o.TimeSource, &o.ReceivedAt)
 		return o, err
 	})
 	if err != nil {
-		return nil, false, mapErr(err, "read observations")
+		return nil, false, pg.MapErr(err, "read observations")
 	}
 	if more = len(obs) > limit; more {
 		obs = obs[:limit]
@@ -159,13 +160,13 @@ func (db *DB) Quarantine(ctx context.Context, p core.Page) ([]sensors.Quarantine
 		select id, at, device_id, topic, reason, detail, faults, payload, size, more, more_bytes from quarantine
 		where $1::bigint <= 0 or id < $1 order by id desc limit $2`, p.Before, pageLimit(p.Limit))
 	if err != nil {
-		return nil, mapErr(err, "list the quarantine")
+		return nil, pg.MapErr(err, "list the quarantine")
 	}
 	qs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (q sensors.Quarantined, err error) {
 		err = row.Scan(&q.ID, &q.At, &q.DeviceID, &q.Topic, &q.Reason, &q.Detail, &q.Faults, &q.Payload, &q.Size, &q.More, &q.MoreBytes)
 		return q.Summed(), err
 	})
-	return qs, mapErr(err, "list the quarantine")
+	return qs, pg.MapErr(err, "list the quarantine")
 }
 
 // maxPage is the longest page of a list; callers ask for one more, to know whether another page follows.

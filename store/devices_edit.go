@@ -5,11 +5,11 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -54,7 +54,7 @@ func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 [
 		return registryChanged(ctx, tx, d.ID, d.Division, actor)
 	})
 	if err != nil {
-		return sensors.Device{}, mapErr(err, "create the device")
+		return sensors.Device{}, pg.MapErr(err, "create the device")
 	}
 	return db.Device(ctx, core.Scope{Division: d.Division}, d.ID)
 }
@@ -97,7 +97,7 @@ func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, s
 		}
 		return registryChanged(ctx, tx, device, division, actor)
 	})
-	return out, mapErr(err, "set the datastream's interval")
+	return out, pg.MapErr(err, "set the datastream's interval")
 }
 
 // changeDevice runs one update of a device in the scope, with its event; errs.NotFound outside.
@@ -114,17 +114,13 @@ func (db *DB) changeDevice(ctx context.Context, s core.Scope, id, actor, update 
 		}
 		return registryChanged(ctx, tx, id, division, actor)
 	})
-	return mapErr(err, "change the device")
+	return pg.MapErr(err, "change the device")
 }
 
 // explainDevice names the field that a constraint of the device's tables refused.
 func explainDevice(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
-	}
 	field, msg := "", ""
-	switch pg.ConstraintName {
+	switch pg.Constraint(err) {
 	case "device_id_check":
 		field, msg = "id", "1 to 64 of A-Z a-z 0-9 _ and -"
 	case "device_hazard_type_fkey":

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -28,7 +29,7 @@ func (db *DB) PutHazardTypes(ctx context.Context, types []sensors.HazardType) er
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
-	return mapErr(err, "store hazard types")
+	return pg.MapErr(err, "store hazard types")
 }
 
 // PutDatastreamTypes stores the types by their codes, replacing what is there, but for the retention
@@ -52,7 +53,7 @@ func (db *DB) PutDatastreamTypes(ctx context.Context, types []sensors.Datastream
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
-	return mapErr(err, "store datastream types")
+	return pg.MapErr(err, "store datastream types")
 }
 
 // PutDevices stores devices with their datastreams in one transaction, keeping the ids of those that
@@ -86,7 +87,7 @@ func (db *DB) PutDevices(
 		_, err = appendEvent(ctx, tx, core.Event{Kind: core.EventRegistryChanged, Divisions: to, Payload: payload})
 		return err
 	})
-	return mapErr(err, "store devices")
+	return pg.MapErr(err, "store devices")
 }
 
 func putChunk(ctx context.Context, tx pgx.Tx, devices []sensors.Device, secretSHA256 func(id string) []byte) error {

@@ -11,7 +11,8 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
-	"onemap/store/migrations"
+	"onemap/internal/pg"
+	"onemap/internal/pg/migrations"
 )
 
 // Diagnose looks at a database for what keeps a server from running, or loses what it has committed.
@@ -49,16 +50,16 @@ func Diagnose(ctx context.Context, url string, pool int) ([]core.Finding, error)
 
 // pooler looks for what shares the connections to the database, through which nothing else can be looked at.
 func (d *diagnosis) pooler(ctx context.Context, cfg *pgx.ConnConfig) (shared bool, err error) {
-	how, err := findPooling(ctx, cfg, d.conn.PgConn())
+	how, err := pg.FindPooling(ctx, cfg, d.conn.PgConn())
 	switch {
 	case err != nil:
-	case how == poolingShared:
-		d.say("pooler", core.FindingBad, poolerAdvice, "a pooler (PgBouncer) in transaction or statement mode: "+
+	case how == pg.PoolingShared:
+		d.say("pooler", core.FindingBad, pg.PoolerAdvice, "a pooler (PgBouncer) in transaction or statement mode: "+
 			"notifications (LISTEN), advisory locks and prepared statements are lost in it")
-	case how == poolingSession:
+	case how == pg.PoolingSession:
 		d.say("pooler", core.FindingOK, "", "a pooler in session mode: it must have %d connections for each server", d.pool+fewConnections)
 	}
-	return how == poolingShared, err
+	return how == pg.PoolingShared, err
 }
 
 type diagnosis struct {
@@ -91,7 +92,7 @@ func (d *diagnosis) schema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	current, err := currentVersion(ctx, d.conn)
+	current, err := pg.Version(ctx, d.conn)
 	switch {
 	case err != nil:
 		return err

@@ -11,6 +11,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 var _ auth.DisplayStore = (*DB)(nil)
@@ -35,7 +36,7 @@ func scanDisplay(row pgx.CollectableRow) (d auth.Display, err error) {
 	return d, err
 }
 
-func displaysOf(ctx context.Context, q querier, where string, args ...any) ([]auth.Display, error) {
+func displaysOf(ctx context.Context, q pg.Querier, where string, args ...any) ([]auth.Display, error) {
 	rows, err := q.Query(ctx, displayQuery+" "+where, append([]any{connectedFor}, args...)...)
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func displaysOf(ctx context.Context, q querier, where string, args ...any) ([]au
 	return pgx.CollectRows(rows, scanDisplay)
 }
 
-func displayOf(ctx context.Context, q querier, where string, args ...any) (auth.Display, error) {
+func displayOf(ctx context.Context, q pg.Querier, where string, args ...any) (auth.Display, error) {
 	all, err := displaysOf(ctx, q, where, args...)
 	if err == nil && len(all) == 0 {
 		err = errs.New(errs.NotFound, "there is no such display")
@@ -58,13 +59,13 @@ func displayOf(ctx context.Context, q querier, where string, args ...any) (auth.
 func (db *DB) Displays(ctx context.Context, s core.Scope, p core.Page) ([]auth.Display, error) {
 	all, err := displaysOf(ctx, db.pool, `where scope_covers($2, p.division_code) and ($3::bigint <= 0 or d.id < $3) order by d.id desc limit $4`,
 		s.Division, p.Before, pageLimit(p.Limit))
-	return all, mapErr(err, "list displays")
+	return all, pg.MapErr(err, "list displays")
 }
 
 // DisplayByID gives a display; errs.NotFound when there is none.
 func (db *DB) DisplayByID(ctx context.Context, id int64) (auth.Display, error) {
 	d, err := displayOf(ctx, db.pool, "where d.id = $2", id)
-	return d, mapErr(err, "read the display")
+	return d, pg.MapErr(err, "read the display")
 }
 
 // displayLogin is the account's login of a display: what the history of an alert calls it.
@@ -94,7 +95,7 @@ func (db *DB) CreateDisplay(ctx context.Context, d auth.Display, linkSHA256 []by
 		d, err = displayOf(ctx, tx, "where d.id = $2", d.ID)
 		return err
 	})
-	return d, mapErr(err, "create the display")
+	return d, pg.MapErr(err, "create the display")
 }
 
 // RenewLink replaces the link of a display; errs.NotFound when there is none, or it is revoked.
@@ -107,13 +108,13 @@ func (db *DB) RenewLink(ctx context.Context, id int64, linkSHA256 []byte, expire
 		d, err = displayOf(ctx, tx, "where d.id = $2 and d.revoked_at is null", id)
 		return err
 	})
-	return d, mapErr(err, "renew the link")
+	return d, pg.MapErr(err, "renew the link")
 }
 
 // DisplayByLink returns the display whose unused link this is; errs.NotFound, also when the link has expired.
 func (db *DB) DisplayByLink(ctx context.Context, linkSHA256 []byte, now time.Time) (auth.Display, error) {
 	d, err := displayOf(ctx, db.pool, "where d.link_sha256 = $2 and d.link_expires > $3 and d.revoked_at is null", linkSHA256, now)
-	return d, mapErr(linkErr(err), "read the link")
+	return d, pg.MapErr(linkErr(err), "read the link")
 }
 
 func linkErr(err error) error {
@@ -151,7 +152,7 @@ func (db *DB) ClaimLink(ctx context.Context, linkSHA256 []byte, s auth.Session, 
 		s.Login = a.Login
 		return sessionsRevoked(ctx, tx, s.AccountID, former, a.Login)
 	})
-	return s, a, mapErr(err, "use the link")
+	return s, a, pg.MapErr(err, "use the link")
 }
 
 // RevokeDisplay ends a display, its sessions and its link, and frees its name. Its account stays, disabled: what it
@@ -179,5 +180,5 @@ func (db *DB) RevokeDisplay(ctx context.Context, id int64, actor string) error {
 		}
 		return sessionsRevoked(ctx, tx, account, revoked, actor)
 	})
-	return mapErr(err, "revoke the display")
+	return pg.MapErr(err, "revoke the display")
 }

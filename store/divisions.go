@@ -11,6 +11,7 @@ import (
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
 )
 
@@ -52,7 +53,7 @@ func (db *DB) UpsertDivisions(ctx context.Context, divisions []risk.Division) er
 			code, d.Name.ZH, d.Name.EN, d.Parent, searchText(d.Name, code), d.ValidFrom, d.ValidTo, d.Successor, d.Lon, d.Lat)
 	}
 	err := db.inTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
-	return mapErr(err, "store the divisions")
+	return pg.MapErr(err, "store the divisions")
 }
 
 // Divisions lists the county units by code, or the towns; those no longer in use too, with the day
@@ -64,23 +65,23 @@ func (db *DB) Divisions(ctx context.Context, towns bool) ([]risk.Division, error
 	}
 	rows, err := db.pool.Query(ctx, selectDivisions+` where length(code) = $1 order by code`, digits)
 	if err != nil {
-		return nil, mapErr(err, "list the divisions")
+		return nil, pg.MapErr(err, "list the divisions")
 	}
 	all, err := pgx.CollectRows(rows, scanDivision)
-	return all, mapErr(err, "list the divisions")
+	return all, pg.MapErr(err, "list the divisions")
 }
 
 // Division gives one division by its code, of any level; errs.NotFound when it is in no list.
 func (db *DB) Division(ctx context.Context, code string) (risk.Division, error) {
 	rows, err := db.pool.Query(ctx, selectDivisions+` where code = $1`, cleanText(code))
 	if err != nil {
-		return risk.Division{}, mapErr(err, "read the division")
+		return risk.Division{}, pg.MapErr(err, "read the division")
 	}
 	d, err := pgx.CollectExactlyOneRow(rows, scanDivision)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return d, errs.New(errs.NotFound, "there is no division %q", code)
 	}
-	return d, mapErr(err, "read the division")
+	return d, pg.MapErr(err, "read the division")
 }
 
 // DivisionName is the division's name, or the code itself when it is in no list.

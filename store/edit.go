@@ -16,6 +16,7 @@ import (
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
 )
 
@@ -59,7 +60,7 @@ func (db *DB) EditFeatures(
 		return layerChanged(ctx, tx, out, ed.box, actor, ed.changes(created))
 	})
 	if err != nil {
-		return risk.Layer{}, nil, mapErr(err, "edit layer "+cleanText(layer))
+		return risk.Layer{}, nil, pg.MapErr(err, "edit layer "+cleanText(layer))
 	}
 	// The caller is told what a reader of its scope is told.
 	if out, err = db.Layer(ctx, s, layer); err != nil {
@@ -94,7 +95,7 @@ func (ed *editor) apply(ctx context.Context, e risk.Edit) ([]int64, error) {
 	ed.updated, ed.deleted = map[int64]bool{}, e.Delete
 	if _, err := ed.tx.Exec(ctx, "select set_config('onemap.actor', $1, true), set_config('onemap.at', $2, true)",
 		ed.actor, ed.now.Format(time.RFC3339Nano)); err != nil {
-		return nil, mapErr(err, "say who changes the features")
+		return nil, pg.MapErr(err, "say who changes the features")
 	}
 	ids, err := ed.lockFeatures(ctx, e)
 	if err != nil {
@@ -127,7 +128,7 @@ func (ed *editor) apply(ctx context.Context, e risk.Edit) ([]int64, error) {
 	}
 	if len(e.Delete) > 0 {
 		if _, err := ed.tx.Exec(ctx, "delete from feature where layer_id = $1 and id = any($2)", ed.layer.ID, e.Delete); err != nil {
-			return nil, mapErr(err, "delete features")
+			return nil, pg.MapErr(err, "delete features")
 		}
 	}
 	return created, nil
@@ -177,7 +178,7 @@ func (ed *editor) checkOwned(ctx context.Context, ids []int64, at map[int64]stri
 	rows, err := ed.tx.Query(ctx,
 		"select id, division_code from feature where layer_id = $1 and id = any($2) order by id for update", ed.layer.ID, ids)
 	if err != nil {
-		return mapErr(err, "lock the features")
+		return pg.MapErr(err, "lock the features")
 	}
 	divisions := make(map[int64]string, len(ids))
 	var id int64
@@ -186,7 +187,7 @@ func (ed *editor) checkOwned(ctx context.Context, ids []int64, at map[int64]stri
 		divisions[id] = division
 		return nil
 	}); err != nil {
-		return mapErr(err, "lock the features")
+		return pg.MapErr(err, "lock the features")
 	}
 	for _, id := range ids {
 		division, there := divisions[id]
@@ -211,7 +212,7 @@ func (ed *editor) grow(ctx context.Context, ids []int64) error {
 	err := ed.tx.QueryRow(ctx, `
 		select `+extentOf+` from (select ST_Extent(geom) as e from feature where layer_id = $1 and id = any($2)) x`, ed.layer.ID, ids).Scan(&box)
 	ed.box = joinBoxes(ed.box, box)
-	return mapErr(err, "measure the features")
+	return pg.MapErr(err, "measure the features")
 }
 
 func (ed *editor) move(ctx context.Context, at string, f risk.Feature) error {
@@ -233,7 +234,7 @@ func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error)
 	if tag.RowsAffected() > 0 {
 		ed.updated[id] = true
 	}
-	return mapErr(err, at)
+	return pg.MapErr(err, at)
 }
 
 // checkShape says whether the layer can hold the geometry.
@@ -245,7 +246,7 @@ func (ed *editor) checkShape(ctx context.Context, at string, f risk.Feature) err
 	}
 	var reason string
 	if err := ed.tx.QueryRow(ctx, "select ST_IsValidReason($1::geometry)", f.Geometry).Scan(&reason); err != nil {
-		return mapErr(err, at+".geometry")
+		return pg.MapErr(err, at+".geometry")
 	}
 	if reason != "Valid Geometry" {
 		return errs.InvalidField(at+".geometry", "%s", reason)
@@ -265,7 +266,7 @@ func (ed *editor) update(ctx context.Context, at string, f risk.Feature) error {
 	}
 	var key string
 	if err := ed.tx.QueryRow(ctx, "select source_key from feature where id = $1", f.ID).Scan(&key); err != nil {
-		return mapErr(err, at)
+		return pg.MapErr(err, at)
 	}
 	tag, err := ed.tx.Exec(ctx, `
 		update feature set name_zh = $3, name_en = $4, level = $5, properties = coalesce($6, properties), search = $7, modified_at = $8,
@@ -301,11 +302,10 @@ func (ed *editor) create(ctx context.Context, at string, f risk.Feature) (int64,
 		insert into feature (layer_id, source_key, division_code, name_zh, name_en, level, origin, source, by_hand, properties, search, geom, modified_at)
 		values ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12) returning id`,
 		ed.layer.ID, c.Key, c.Division, c.Name.ZH, c.Name.EN, int16(c.Level), c.Origin, risk.ByHand{Drawn: ed.act()}, c.properties, c.search, c.Geometry, ed.now).Scan(&id)
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "23505" {
+	if pg.Code(err) == "23505" {
 		return 0, &errs.Error{Kind: errs.Conflict, Field: at + ".key", Msg: fmt.Sprintf("the layer has a feature of the key %q already", c.Key), Err: err}
 	}
-	return id, mapErr(err, at)
+	return id, pg.MapErr(err, at)
 }
 
 // under puts where a change stands before the field that an error names.
@@ -324,7 +324,7 @@ func under(at string, err error) error {
 
 // successor is the code that took over a county's code which is no longer in use, with what stands
 // below the county kept; any other code is its own.
-func successor(ctx context.Context, q querier, code string) (string, error) {
+func successor(ctx context.Context, q pg.Querier, code string) (string, error) {
 	county := geo.CountyOfDivision(code)
 	for range 8 { // a chain of renamings, not a ring
 		if county == "" {
@@ -336,7 +336,7 @@ func successor(ctx context.Context, q querier, code string) (string, error) {
 			return code, nil
 		}
 		if err != nil {
-			return "", mapErr(err, "look up the division")
+			return "", pg.MapErr(err, "look up the division")
 		}
 		code, county = next+code[len(county):], next
 	}

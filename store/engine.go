@@ -10,6 +10,7 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -18,7 +19,7 @@ var _ alerts.EngineStore = (*DB)(nil)
 // Cursor is the mark of the newest batch that the rules have evaluated.
 func (db *DB) Cursor(ctx context.Context) (at core.Mark, err error) {
 	err = db.pool.QueryRow(ctx, `select seq, coalesce(id::text, '') from rule_cursor`).Scan(&at.Seq, &at.ID)
-	return at, mapErr(err, "read the rules' cursor")
+	return at, pg.MapErr(err, "read the rules' cursor")
 }
 
 // Targets gives every datastream with its newest reading, device, type and hazard. Devices carry no
@@ -32,7 +33,7 @@ func (db *DB) Targets(ctx context.Context) ([]alerts.Target, error) {
 		left join latest l on l.datastream_id = s.id`+streamSilence+devicePresence+`
 		order by s.id`)
 	if err != nil {
-		return nil, mapErr(err, "list the rules' targets")
+		return nil, pg.MapErr(err, "list the rules' targets")
 	}
 	devices, types, hazards := map[string]*sensors.Device{}, map[string]*sensors.DatastreamType{}, map[string]*sensors.HazardType{}
 	targets, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t alerts.Target, err error) {
@@ -56,7 +57,7 @@ func (db *DB) Targets(ctx context.Context) ([]alerts.Target, error) {
 		t.Datastream.Latest = &o
 		return t, nil
 	})
-	return targets, mapErr(err, "list the rules' targets")
+	return targets, pg.MapErr(err, "list the rules' targets")
 }
 
 // shared is the one that is known by the key, or v from now on.
@@ -75,7 +76,7 @@ func (db *DB) States(ctx context.Context) ([]alerts.State, error) {
 			coalesce(alert_id, 0), raised, rule_version, calm, peak_value, peak_at, flaps
 		from rule_state order by rule_id, datastream_id`)
 	if err != nil {
-		return nil, mapErr(err, "read the rules' states")
+		return nil, pg.MapErr(err, "read the rules' states")
 	}
 	states, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s alerts.State, err error) {
 		var raised, calm []*time.Time
@@ -88,17 +89,17 @@ func (db *DB) States(ctx context.Context) ([]alerts.State, error) {
 		}
 		return s, err
 	})
-	return states, mapErr(err, "read the rules' states")
+	return states, pg.MapErr(err, "read the rules' states")
 }
 
 // OpenAlerts gives every episode that has not cleared.
 func (db *DB) OpenAlerts(ctx context.Context) ([]alerts.Alert, error) {
 	rows, err := db.pool.Query(ctx, `select body from alert where detection <> 'cleared' order by id`)
 	if err != nil {
-		return nil, mapErr(err, "list open alerts")
+		return nil, pg.MapErr(err, "list open alerts")
 	}
 	open, err := pgx.CollectRows(rows, pgx.RowTo[alerts.Alert])
-	return open, mapErr(err, "list open alerts")
+	return open, pg.MapErr(err, "list open alerts")
 }
 
 // UnexpiredMessages gives the alert's messages that an Update must reference, oldest first.

@@ -12,6 +12,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 // episodeKey is what an alert is an episode of.
@@ -41,7 +42,7 @@ func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) 
 		return err
 	})
 	if err != nil {
-		return nil, mapErr(err, "apply a step of the rules")
+		return nil, pg.MapErr(err, "apply a step of the rules")
 	}
 	return stored, nil
 }

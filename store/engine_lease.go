@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/pg"
 )
 
 // How often a lease's connection is asked for a sign of life, and how long it may take to answer.
@@ -21,14 +23,14 @@ const (
 func (db *DB) Lease(ctx context.Context) (lost <-chan struct{}, release func(), ok bool, err error) {
 	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
 	if err != nil {
-		return nil, nil, false, mapErr(err, "connect for the rules' lease")
+		return nil, nil, false, pg.MapErr(err, "connect for the rules' lease")
 	}
 	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock(7043, 10)`).Scan(&ok); err != nil {
-		closeConn(conn)
-		return nil, nil, false, mapErr(err, "take the rules' lease")
+		pg.CloseConn(conn)
+		return nil, nil, false, pg.MapErr(err, "take the rules' lease")
 	}
 	if !ok {
-		closeConn(conn)
+		pg.CloseConn(conn)
 		return nil, nil, false, nil
 	}
 	gone := make(chan struct{})
@@ -38,7 +40,7 @@ func (db *DB) Lease(ctx context.Context) (lost <-chan struct{}, release func(), 
 		if !keepLease(beating, conn) {
 			close(gone)
 		}
-		closeConn(conn) // and with the session the lock
+		pg.CloseConn(conn) // and with the session the lock
 	})
 	return gone, func() { stop(); keeper.Wait() }, true, nil
 }

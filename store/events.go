@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -27,10 +28,10 @@ func (db *DB) Head(ctx context.Context) (epochID string, head core.Mark, err err
 	if epochID, head, err = eventHeadOf(ctx, db.pool); err == nil {
 		db.noteEpoch(ctx, epochID)
 	}
-	return epochID, head, mapErr(err, "read the event log's head")
+	return epochID, head, pg.MapErr(err, "read the event log's head")
 }
 
-func eventHeadOf(ctx context.Context, q querier) (epochID string, head core.Mark, err error) {
+func eventHeadOf(ctx context.Context, q pg.Querier) (epochID string, head core.Mark, err error) {
 	err = q.QueryRow(ctx, selectEventHead).Scan(&epochID, &head.Seq, &head.ID)
 	return epochID, head, err
 }
@@ -66,7 +67,7 @@ func (db *DB) EventsAfter(ctx context.Context, after int64, limit int) (page cor
 	if err == nil {
 		db.noteEpoch(ctx, page.Epoch)
 	}
-	return page, mapErr(err, "read the event log")
+	return page, pg.MapErr(err, "read the event log")
 }
 
 const eventColumns = `seq, id::text, at, kind, divisions, roles, subject, actor, payload`
@@ -83,10 +84,10 @@ func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, device s
 	sql, args := eventsSQL(s, kinds, device, p)
 	rows, err := db.pool.Query(ctx, sql, args...)
 	if err != nil {
-		return nil, mapErr(err, "list events")
+		return nil, pg.MapErr(err, "list events")
 	}
 	events, err := pgx.CollectRows(rows, scanEvent)
-	return events, mapErr(err, "list events")
+	return events, pg.MapErr(err, "list events")
 }
 
 func eventsSQL(s core.Scope, kinds []string, device string, p core.Page) (sql string, args []any) {
@@ -110,10 +111,10 @@ func eventsSQL(s core.Scope, kinds []string, device string, p core.Page) (sql st
 // HeadBatch returns the mark of the newest committed batch, the zero mark when there is none.
 func (db *DB) HeadBatch(ctx context.Context) (head core.Mark, err error) {
 	head, err = headBatchOf(ctx, db.pool)
-	return head, mapErr(err, "read the newest batch")
+	return head, pg.MapErr(err, "read the newest batch")
 }
 
-func headBatchOf(ctx context.Context, q querier) (head core.Mark, err error) {
+func headBatchOf(ctx context.Context, q pg.Querier) (head core.Mark, err error) {
 	err = q.QueryRow(ctx, `select seq, id::text from ingest_batch order by seq desc limit 1`).Scan(&head.Seq, &head.ID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return core.Mark{}, nil
@@ -124,7 +125,7 @@ func headBatchOf(ctx context.Context, q querier) (head core.Mark, err error) {
 // BatchAt returns the id of the newest batch at or before seq, empty when there is none or it has been pruned.
 func (db *DB) BatchAt(ctx context.Context, seq int64) (id string, err error) {
 	err = db.pool.QueryRow(ctx, selectBatchAt, seq).Scan(&id)
-	return id, mapErr(err, "read the batch")
+	return id, pg.MapErr(err, "read the batch")
 }
 
 const selectBatchAt = `select coalesce((select id::text from ingest_batch where seq <= $1 order by seq desc limit 1), '')`
@@ -159,7 +160,7 @@ func (db *DB) BatchesAfter(ctx context.Context, after core.Mark, limit int) (bat
 	if errors.Is(err, sensors.ErrOtherLog) {
 		return nil, err
 	}
-	return batches, mapErr(err, "read batches")
+	return batches, pg.MapErr(err, "read batches")
 }
 
 func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
@@ -189,16 +190,16 @@ func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
 // wakes it. Close it when the reader ends; the DB stays open.
 type EventFeed struct {
 	*DB
-	listener
+	listener pg.Listener
 }
 
 // EventFeed makes a feed. It connects with the first wait.
-func (db *DB) EventFeed() *EventFeed { return &EventFeed{db, newListener(db, "onemap_event")} }
+func (db *DB) EventFeed() *EventFeed { return &EventFeed{db, pg.NewListener(db.pool, "onemap_event")} }
 
 // EventsNotified blocks until the database says that there are new events, or ctx ends, or the
 // connection breaks, which is an error. It also returns once after each (re)connection, because
 // what came before it was listening is unknown. It is a hint: readers poll as well.
-func (f *EventFeed) EventsNotified(ctx context.Context) error { return f.wait(ctx) }
+func (f *EventFeed) EventsNotified(ctx context.Context) error { return f.listener.Wait(ctx) }
 
 // Close ends the feed's connection, after a wait that goes on has ended; the DB stays open.
-func (f *EventFeed) Close() { f.close() }
+func (f *EventFeed) Close() { f.listener.Close() }

@@ -5,13 +5,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
 )
 
 // Pool lets tests look at the tables. Tests are package store_test: storetest imports store.
-func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+func (db *DB) Pool() *pgxpool.Pool { return db.pool.Pool }
 
 // SetClock gives the store another clock.
 func (db *DB) SetClock(clock func() time.Time) { db.now = clock }
@@ -22,12 +21,9 @@ func CoversInSQL(ctx context.Context, db *DB, s core.Scope, division string) (ok
 	return ok, err
 }
 
-// The codec and the error table, for their tests.
+// For their tests.
 var (
-	MapErr        = mapErr
 	SearchText    = searchText
-	MarshalEWKB   = marshalEWKB
-	DecodeEWKB    = decodeEWKB
 	CheckShape    = checkGeometry
 	SelectChanges = selectChanges
 )
@@ -37,12 +33,6 @@ const ChartSQL = chartSQL
 
 // EventsSQL is a list of events.
 var EventsSQL = eventsSQL
-
-// NewShapes is the loader's decoder, with memory that each call uses again.
-func NewShapes() func([]byte) (orb.Geometry, error) {
-	var s shapes
-	return s.decode
-}
 
 // ShareOf is how many rows each may keep.
 var ShareOf = shareOf

@@ -10,6 +10,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
 )
 
@@ -47,13 +48,13 @@ func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *o
 	}
 	rows, err := db.pool.Query(ctx, sql+` order by f.id limit $4`, args...)
 	if err != nil {
-		return nil, mapErr(err, "list the features")
+		return nil, pg.MapErr(err, "list the features")
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f risk.Feature, err error) {
 		err = row.Scan(featureTargets(&f)...)
 		return f, err
 	})
-	return all, mapErr(err, "list the features")
+	return all, pg.MapErr(err, "list the features")
 }
 
 func checkBound(b orb.Bound) error {
@@ -80,5 +81,5 @@ func (db *DB) Feature(ctx context.Context, s core.Scope, layer string, id int64)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return risk.Feature{}, errs.New(errs.NotFound, "there is no feature %d in the layer %s", id, l.Name)
 	}
-	return f, mapErr(err, "read the feature")
+	return f, pg.MapErr(err, "read the feature")
 }

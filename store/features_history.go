@@ -8,6 +8,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
 )
 
@@ -25,7 +26,7 @@ func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id
 		select coalesce(bool_or(not `+featureVisible+`), false), coalesce(bool_or(`+featureVisible+`), false)
 		from feature f join layer l on l.id = f.layer_id where f.layer_id = $2 and f.id = $3`, s.Division, l.ID, id).Scan(&hidden, &known)
 	if err != nil {
-		return nil, mapErr(err, "look up the feature")
+		return nil, pg.MapErr(err, "look up the feature")
 	}
 	all, err := db.featureChanges(ctx, s, l.ID, id, p)
 	if err != nil {
@@ -45,10 +46,10 @@ func (db *DB) featureChanges(ctx context.Context, s core.Scope, layer int, id in
 			and (l.audience <> 'division' or scope_covers($1, coalesce(h.old_division, h.new_division)) and scope_covers($1, coalesce(h.new_division, h.old_division)))
 		order by h.id desc limit $5`, s.Division, layer, id, p.Before, pageLimit(p.Limit))
 	if err != nil {
-		return nil, mapErr(err, "list the feature's changes")
+		return nil, pg.MapErr(err, "list the feature's changes")
 	}
 	all, err := pgx.CollectRows(rows, scanFeatureChange)
-	return all, mapErr(err, "list the feature's changes")
+	return all, pg.MapErr(err, "list the feature's changes")
 }
 
 func scanFeatureChange(row pgx.CollectableRow) (c risk.FeatureChange, err error) {

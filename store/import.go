@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
 )
 
@@ -67,7 +68,7 @@ func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, o ri
 		return imp.run(ctx, l, r)
 	})
 	if err != nil {
-		return risk.ImportReport{Layer: l.Name, Read: rep.Read, Refused: rep.Refused, Refusals: rep.Refusals, Notes: rep.Notes}, mapErr(err, "import layer "+l.Name)
+		return risk.ImportReport{Layer: l.Name, Read: rep.Read, Refused: rep.Refused, Refusals: rep.Refusals, Notes: rep.Notes}, pg.MapErr(err, "import layer "+l.Name)
 	}
 	return rep, nil
 }
@@ -84,7 +85,7 @@ func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader) error
 	// What the file is checked against; it is read again under the lock.
 	old, err := collectLayers(ctx, imp.tx, selectEntries+` where l.name = $1`, l.Name)
 	if err != nil {
-		return mapErr(err, "read the layer")
+		return pg.MapErr(err, "read the layer")
 	}
 	entry := risk.Layer{}
 	if len(old) > 0 {
@@ -122,7 +123,7 @@ func (imp *importer) stage(ctx context.Context, l risk.Layer, r risk.Reader) err
 		if src.err != nil {
 			return src.err // the reader's own word, not the copy's
 		}
-		return mapErr(err, fmt.Sprintf("store the records near line %d", src.line))
+		return pg.MapErr(err, fmt.Sprintf("store the records near line %d", src.line))
 	}
 	imp.o.Progress(imp.rep.Read)
 	_, err := imp.tx.Exec(ctx, "analyze import_stage")
@@ -340,7 +341,7 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 		return c, err
 	}
 	if _, err := imp.tx.Exec(ctx, "select set_config('onemap.import', 'on', true), set_config('onemap.at', $1, true)", now.Format(time.RFC3339Nano)); err != nil {
-		return c, mapErr(err, "say who changes the features")
+		return c, pg.MapErr(err, "say who changes the features")
 	}
 	if err := imp.guardDeleting(ctx, layer); err != nil {
 		return c, err
@@ -353,7 +354,7 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 			with changed as (%s) select (select count(*) from changed), array(select id from changed order by id limit %d)`, step.sql, maxEventIDs),
 			step.args...).Scan(&step.to.n, &step.to.ids)
 		if err != nil {
-			return c, mapErr(err, step.what)
+			return c, pg.MapErr(err, step.what)
 		}
 	}
 	imp.rep.Created, imp.rep.Updated, imp.rep.Deleted = c.created.n, c.updated.n, c.deleted.n
@@ -367,7 +368,7 @@ func (imp *importer) followSuccessors(ctx context.Context) error {
 			update import_stage s set division_code = d.successor || substr(s.division_code, 7)
 			from division d where d.successor is not null and length(d.code) = 6 and left(s.division_code, 6) = d.code`)
 		if err != nil {
-			return mapErr(err, "follow renamed divisions")
+			return pg.MapErr(err, "follow renamed divisions")
 		}
 		if tag.RowsAffected() == 0 {
 			break
@@ -392,7 +393,7 @@ func (imp *importer) inferFields(ctx context.Context, layer int) error {
 				group by key order by count(*) desc, key limit 64
 			) x), '[]')
 		where id = $1`, layer)
-	return mapErr(err, "describe the layer's fields")
+	return pg.MapErr(err, "describe the layer's fields")
 }
 
 // joinBoxes is the box around both; nil is an empty one.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 const (
@@ -47,5 +48,5 @@ func (imp *importer) countByHand(ctx context.Context, layer int) error {
 			(select count(*) from feature f join import_stage s on s.source_key = f.source_key
 				where f.layer_id = $1 and f.by_hand <> '{}' and s.refused is null and `+looksOther+`)`,
 		layer).Scan(&imp.rep.Kept, &imp.rep.Replaced)
-	return mapErr(err, "count what people drew and changed")
+	return pg.MapErr(err, "count what people drew and changed")
 }

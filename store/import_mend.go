@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"onemap/internal/pg"
 	"onemap/risk"
 )
 
@@ -49,7 +50,7 @@ func (imp *importer) mend(ctx context.Context) error {
 			imp.rep.Notes = append(imp.rep.Notes, fmt.Sprintf("line %d, record %d, byte %d, key %s: the area crossed or touched itself and was mended", r.Line, r.Number, r.Offset, r.Key))
 		}
 	}
-	return mapErr(rows.Err(), "mend areas")
+	return pg.MapErr(rows.Err(), "mend areas")
 }
 
 // keptMended is how many mended areas are named; all are counted.

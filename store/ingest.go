@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -47,7 +48,7 @@ func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchRe
 		return sensors.BatchResult{}, sensors.ErrRegistryChanged
 	}
 	if err != nil {
-		return sensors.BatchResult{}, mapErr(err, "commit batch")
+		return sensors.BatchResult{}, pg.MapErr(err, "commit batch")
 	}
 	return res, nil
 }
@@ -358,7 +359,7 @@ func (db *DB) Stored(ctx context.Context, readings []sensors.Observation) ([]boo
 	}
 	places, err := db.streamPlaces(ctx, readings)
 	if err != nil {
-		return nil, mapErr(err, "look readings up")
+		return nil, pg.MapErr(err, "look readings up")
 	}
 	n := len(readings)
 	retentions, ids, times, values := make([]string, n), make([]int64, n), make([]time.Time, n), make([]float64, n)
@@ -371,9 +372,9 @@ func (db *DB) Stored(ctx context.Context, readings []sensors.Observation) ([]boo
 			or exists (select from observation_conflict c where (c.datastream_id, c.ts, c.value) = (i.datastream_id, i.ts, i.value))`,
 		retentions, ids, times, values)
 	if err != nil {
-		return nil, mapErr(err, "look readings up")
+		return nil, pg.MapErr(err, "look readings up")
 	}
 	var at int64
 	_, err = pgx.ForEachRow(rows, []any{&at}, func() error { out[at-1] = true; return nil })
-	return out, mapErr(err, "look readings up")
+	return out, pg.MapErr(err, "look readings up")
 }

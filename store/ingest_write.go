@@ -3,15 +3,14 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -28,10 +27,7 @@ func (p *batchPlan) allNew() bool {
 }
 
 // known reports whether err says that some of the readings are there already.
-func known(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == "P0V01"
-}
+func known(err error) bool { return pg.Code(err) == "P0V01" }
 
 // unchangedSQL fails when a device of the batch has changed since it was decoded; its arguments are unchangedArgs'.
 const unchangedSQL = `select expect_unchanged($1, $2)`
@@ -45,10 +41,7 @@ func (p *batchPlan) unchangedArgs() []any {
 }
 
 // changed reports whether err says that a device of the batch has changed.
-func changed(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == "P0V02"
-}
+func changed(err error) bool { return pg.Code(err) == "P0V02" }
 
 // writeNew stores a plan all of whose readings are new, in one round trip and one transaction; when they
 // are not, known is true of the error and nothing was stored. Tables are touched in the order in

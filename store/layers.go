@@ -12,6 +12,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
 	"onemap/tiles"
 )
@@ -64,7 +65,7 @@ func scanLayer(row pgx.CollectableRow) (l risk.Layer, err error) {
 func (db *DB) Layers(ctx context.Context, s core.Scope) ([]risk.Layer, error) {
 	all, err := collectLayers(ctx, db.pool, selectLayers, s.Division)
 	if err != nil {
-		return nil, mapErr(err, "list the layers")
+		return nil, pg.MapErr(err, "list the layers")
 	}
 	all = slices.DeleteFunc(all, func(l risk.Layer) bool { return !l.Audience.Admits(s) })
 	order := risk.Themes()
@@ -77,7 +78,7 @@ func (db *DB) Layers(ctx context.Context, s core.Scope) ([]risk.Layer, error) {
 	return all, nil
 }
 
-func collectLayers(ctx context.Context, q querier, sql string, args ...any) ([]risk.Layer, error) {
+func collectLayers(ctx context.Context, q pg.Querier, sql string, args ...any) ([]risk.Layer, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (risk.Layer,
 	name = cleanText(name)
 	found, err := collectLayers(ctx, db.pool, selectLayers+` where l.name = $2`, s.Division, name)
 	if err != nil {
-		return risk.Layer{}, mapErr(err, "read the layer")
+		return risk.Layer{}, pg.MapErr(err, "read the layer")
 	}
 	all, err := admitted(s, found, []string{name})
 	if err != nil {
@@ -106,7 +107,7 @@ func (db *DB) entries(ctx context.Context, s core.Scope, names ...string) ([]ris
 	names = cleanTexts(names)
 	found, err := collectLayers(ctx, db.pool, selectEntries+` where l.name = any($1)`, names)
 	if err != nil {
-		return nil, mapErr(err, "read the layers")
+		return nil, pg.MapErr(err, "read the layers")
 	}
 	return admitted(s, found, names)
 }
@@ -168,7 +169,7 @@ func (db *DB) UpsertLayer(ctx context.Context, l risk.Layer) (risk.Layer, error)
 		}
 		return layerChanged(ctx, tx, out, out.BBox, "", featureChanges{})
 	})
-	return out, mapErr(err, "store the layer")
+	return out, pg.MapErr(err, "store the layer")
 }
 
 // lockLayer takes the layer for this transaction, also the name of one that there is not yet. What
@@ -184,13 +185,13 @@ func lockLayer(ctx context.Context, tx pgx.Tx, name string) (risk.Layer, error) 
 		return l, err
 	}
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(7044, hashtext($1))", name); err != nil {
-		return l, mapErr(err, "the layer is being changed by somebody else")
+		return l, pg.MapErr(err, "the layer is being changed by somebody else")
 	}
 	err := tx.QueryRow(ctx, selectEntries+` where l.name = $1`, name).Scan(layerTargets(&l)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return risk.Layer{}, errNoLayer(name)
 	}
-	return l, mapErr(err, "read the layer")
+	return l, pg.MapErr(err, "read the layer")
 }
 
 // isLayerName reports whether s is [a-z][a-z0-9_]{0,62}.
@@ -222,7 +223,7 @@ func writeLayer(ctx context.Context, tx pgx.Tx, l risk.Layer) (risk.Layer, error
 		l.Name, l.Theme, l.Title.ZH, l.Title.EN, l.Owner.ZH, l.Owner.EN, l.Origin, l.Audience.Kind, roleNames(l.Audience.Roles),
 		l.Source, l.Licence, l.Attribution, l.UpdatedOn, l.CycleDays, l.GeometryType, l.MinZoom, l.MaxZoom, fields, tile,
 	).Scan(&l.ID)
-	return l, mapErr(err, "write the layer")
+	return l, pg.MapErr(err, "write the layer")
 }
 
 func roleNames(roles []core.Role) []string {
@@ -240,7 +241,7 @@ func refreshLayer(ctx context.Context, tx pgx.Tx, l risk.Layer, now time.Time) (
 		from (select count(*) as n, ST_Extent(geom) as e from feature where layer_id = $1) x
 		where id = $1 returning version, feature_count, bbox, modified_at`, l.ID, now).
 		Scan(&l.Version, &l.Count, &l.BBox, &l.ModifiedAt)
-	return l, mapErr(err, "count the layer's features")
+	return l, pg.MapErr(err, "count the layer's features")
 }
 
 var (

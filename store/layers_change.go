@@ -9,6 +9,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
 )
 
@@ -42,7 +43,7 @@ func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string
 		return layerChanged(ctx, tx, changed, changed.BBox, actor, featureChanges{})
 	})
 	if err != nil {
-		return risk.Layer{}, mapErr(err, "change layer "+cleanText(layer))
+		return risk.Layer{}, pg.MapErr(err, "change layer "+cleanText(layer))
 	}
 	return db.Layer(ctx, s, layer) // what a reader of its scope is told
 }

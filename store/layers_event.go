@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/risk"
 )
 
@@ -68,11 +69,11 @@ func (c featureChanges) payload() *layerChanges {
 func layerChanged(ctx context.Context, tx pgx.Tx, l risk.Layer, bbox []float64, actor string, changes featureChanges) error {
 	rows, err := tx.Query(ctx, "select left(code, 4) from division union select left(division_code, 4) from account order by 1")
 	if err != nil {
-		return mapErr(err, "look up the cities")
+		return pg.MapErr(err, "look up the cities")
 	}
 	cities, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return mapErr(err, "look up the cities")
+		return pg.MapErr(err, "look up the cities")
 	}
 	payload := layerPayload{Layer: l.Name, Version: l.Version, BBox: bbox, layerChanges: changes.payload()}
 	e := core.Event{Kind: core.EventLayerChanged, Divisions: cities, Subject: l.Name, Actor: actor}

@@ -11,6 +11,7 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/store"
 	"onemap/store/storetest"
 )
@@ -142,7 +143,7 @@ func TestMigrationFillsHandling(t *testing.T) {
 		ids[name] = id
 		insertOld(t, conn, id, tt.old)
 	}
-	if err := store.Migrate(t.Context(), url, nil); err != nil {
+	if err := pg.Migrate(t.Context(), url, nil); err != nil {
 		t.Fatal(err)
 	}
 	db, err := store.Open(t.Context(), store.Options{URL: url})

@@ -13,8 +13,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/errs"
+	"onemap/internal/pg"
+	"onemap/internal/pg/migrations"
 	"onemap/store"
-	"onemap/store/migrations"
 	"onemap/store/storetest"
 )
 
@@ -35,7 +36,7 @@ func TestConcurrentMigrations(t *testing.T) {
 	errc := make(chan error, 4)
 	for range cap(errc) {
 		go func() {
-			errc <- store.Migrate(t.Context(), url, func(version, total int, name string) {
+			errc <- pg.Migrate(t.Context(), url, func(version, total int, name string) {
 				mu.Lock()
 				defer mu.Unlock()
 				if version < 1 || version > total || !strings.HasSuffix(name, ".sql") {
@@ -95,7 +96,7 @@ func TestMigrationCoversTheMonthsThatAreThere(t *testing.T) {
 		insert into observation select 'long', 7, '2026-01-02Z'::timestamptz + i * interval '1 minute', i, 1, 1, i, '2026-01-03Z' from generate_series(1, 1000) i`); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Migrate(t.Context(), url, nil); err != nil {
+	if err := pg.Migrate(t.Context(), url, nil); err != nil {
 		t.Fatal(err)
 	}
 	var key, options string
@@ -118,7 +119,7 @@ func TestMigrateUpToDateTakesNoLock(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "begin; lock table schema_version in exclusive mode; select pg_advisory_lock(9628173550095224)"); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Migrate(t.Context(), url, func(int, int, string) { t.Error("a migration ran") }); err != nil {
+	if err := pg.Migrate(t.Context(), url, func(int, int, string) { t.Error("a migration ran") }); err != nil {
 		t.Error(err)
 	}
 }
@@ -128,7 +129,7 @@ func TestMigrateRefusesANewerDatabase(t *testing.T) {
 	if _, err := connect(t, url).Exec(t.Context(), "update schema_version set version = 9999"); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Migrate(t.Context(), url, nil); !errs.Is(err, errs.Conflict) || !strings.Contains(err.Error(), "newer") {
+	if err := pg.Migrate(t.Context(), url, nil); !errs.Is(err, errs.Conflict) || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -150,7 +151,7 @@ func TestMigrateWithoutTheRightToExtensions(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.User = url.User(role)
-	err = store.Migrate(t.Context(), u.String(), nil)
+	err = pg.Migrate(t.Context(), u.String(), nil)
 	if !errs.Is(err, errs.Forbidden) || !strings.Contains(err.Error(), "create extension postgis") || !strings.Contains(err.Error(), conn.Config().Database) {
 		t.Fatalf("got %v", err)
 	}
@@ -158,7 +159,7 @@ func TestMigrateWithoutTheRightToExtensions(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "create extension postgis; create extension btree_gist"); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Migrate(t.Context(), u.String(), nil); err != nil {
+	if err := pg.Migrate(t.Context(), u.String(), nil); err != nil {
 		t.Errorf("with the extensions there: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
 	"onemap/tiles"
 )
@@ -58,7 +59,7 @@ const drawnAfter = `
 func (db *DB) Describe(ctx context.Context, s core.Scope, layers []string) ([]tiles.LayerInfo, error) {
 	found, err := collectLayers(ctx, db.pool, selectLayers+` where l.name = any($2)`, s.Division, cleanTexts(layers))
 	if err != nil {
-		return nil, mapErr(err, "read the layers")
+		return nil, pg.MapErr(err, "read the layers")
 	}
 	all, err := admitted(s, found, cleanTexts(layers))
 	if err != nil {
@@ -123,7 +124,7 @@ func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.A
 		l.Name = layers[i]
 		part, err := db.layerTile(ctx, s, l, a)
 		if err != nil {
-			return nil, mapErr(err, "make a tile of "+l.Name)
+			return nil, pg.MapErr(err, "make a tile of "+l.Name)
 		}
 		out = append(out, part...)
 	}

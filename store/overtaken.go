@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 // overtakenWithin bounds how long what others overtake is tried anew, less than what a caller waits for a commit. A
@@ -19,7 +19,7 @@ const overtakenWithin = 10 * time.Second
 // overtaken reports whether err comes of something that another transaction changed in between:
 // planning the batch anew gives another result.
 func overtaken(err error) bool {
-	switch sqlState(err) {
+	switch pg.Code(err) {
 	case "23503", // foreign key: the datastream is gone
 		noPartition, // dropped in between, or not seen yet
 		"40001", "40P01":
@@ -30,13 +30,6 @@ func overtaken(err error) bool {
 
 // noPartition is the SQLSTATE of a row that has no partition; it is any check's.
 const noPartition = "23514"
-
-func sqlState(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
-	}
-	return ""
-}
 
 // untilSettled tries until the error is none of which again is true, with growing pauses. settled is true after a
 // partition was found to be missing: then the try keeps the partitions as they are.
@@ -52,7 +45,7 @@ func (db *DB) untilSettled(ctx context.Context, again func(error) bool, try func
 		}
 		db.partitions.forget()
 		db.places.forget()
-		settled = settled || sqlState(err) == noPartition
+		settled = settled || pg.Code(err) == noPartition
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/store"
 	"onemap/store/storetest"
 )
@@ -25,7 +26,7 @@ func TestAPoolerThatSharesIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url := storetest.PgBouncer(t, storetest.NewURL(t), c.mode, c.more...)
 			_, openErr := store.Open(t.Context(), store.Options{URL: url})
-			for what, err := range map[string]error{"Migrate": store.Migrate(t.Context(), url, nil), "Open": openErr} {
+			for what, err := range map[string]error{"Migrate": pg.Migrate(t.Context(), url, nil), "Open": openErr} {
 				if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "PgBouncer") || !strings.Contains(err.Error(), "pool_mode = session") {
 					t.Errorf("%s: %v", what, err)
 				}
@@ -41,7 +42,7 @@ func TestAPoolerThatSharesIsRefused(t *testing.T) {
 // TestAPoolerInSessionModeIsTaken: the store works through it, notifications and all.
 func TestAPoolerInSessionModeIsTaken(t *testing.T) {
 	url := storetest.PgBouncer(t, storetest.NewEmptyURL(t), "session", "default_pool_size = 40")
-	if err := store.Migrate(t.Context(), url, nil); err != nil {
+	if err := pg.Migrate(t.Context(), url, nil); err != nil {
 		t.Fatal(err)
 	}
 	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 4})

@@ -8,6 +8,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -131,7 +132,7 @@ func (db *DB) LookForSilence(ctx context.Context, l sensors.Look) (sensors.LookR
 			return err
 		})
 	})
-	return r, mapErr(err, "look for silence")
+	return r, pg.MapErr(err, "look for silence")
 }
 
 func look(ctx context.Context, tx pgx.Tx, l sensors.Look, now time.Time) (r sensors.LookResult, err error) {

@@ -12,9 +12,10 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
+	"onemap/internal/pg/migrations"
 	"onemap/risk"
 	"onemap/store"
-	"onemap/store/migrations"
 	"onemap/store/storetest"
 )
 
@@ -242,7 +243,7 @@ func TestMigrationOfFeaturesDrawnByHand(t *testing.T) {
 		select id, key, 'real', 'OurAirports', ST_Point(121, 37, 4326) from layer, (values ('ZSYT'), ('onemap-ABCDEFGHIJKLMNOPQRSTUVWXY2')) k (key)`); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Migrate(t.Context(), url, nil); err != nil {
+	if err := pg.Migrate(t.Context(), url, nil); err != nil {
 		t.Fatal(err)
 	}
 	db, err := store.Open(t.Context(), store.Options{URL: url})

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/pg"
 )
 
 // PrunePolicy says how long what has done its service is kept. A zero duration or number is the
@@ -74,10 +76,10 @@ func (db *DB) Prune(ctx context.Context, policy PrunePolicy) (PruneReport, error
 	var witnesses int64 // nothing that anybody asks for
 	var err error
 	if r.Events, err = db.pruneEvents(ctx, now.Add(-p.Events)); err != nil {
-		return r, mapErr(err, "prune the event log")
+		return r, pg.MapErr(err, "prune the event log")
 	}
 	if r.Changes, err = db.pruneChanges(ctx, now); err != nil {
-		return r, mapErr(err, "prune the change feed")
+		return r, pg.MapErr(err, "prune the change feed")
 	}
 	for _, s := range []struct {
 		what string
@@ -105,7 +107,7 @@ func (db *DB) Prune(ctx context.Context, policy PrunePolicy) (PruneReport, error
 		n, err := db.deleteChunks(ctx, s.sql, s.args...)
 		*s.n += n
 		if err != nil {
-			return r, mapErr(err, "prune "+s.what)
+			return r, pg.MapErr(err, "prune "+s.what)
 		}
 	}
 	if r.Quarantine, err = db.PruneQuarantine(ctx, p); err != nil {
@@ -113,15 +115,15 @@ func (db *DB) Prune(ctx context.Context, policy PrunePolicy) (PruneReport, error
 	}
 	n, err := db.pruneShares(ctx, "observation_conflict", conflictOwners, p.ConflictRows)
 	if r.Conflicts += n; err != nil {
-		return r, mapErr(err, "prune conflicts")
+		return r, pg.MapErr(err, "prune conflicts")
 	}
 	if r.Logins, err = db.pruneLogins(ctx, p, now); err != nil {
-		return r, mapErr(err, "prune the failed logins")
+		return r, pg.MapErr(err, "prune the failed logins")
 	}
 	if r.Partitions, err = db.prunePartitions(ctx, now); err != nil {
-		return r, mapErr(err, "prune observations")
+		return r, pg.MapErr(err, "prune observations")
 	}
-	return r, mapErr(db.makeComing(ctx, now), "make the coming partitions")
+	return r, pg.MapErr(db.makeComing(ctx, now), "make the coming partitions")
 }
 
 // pruneLogins deletes what is no longer kept of failed logins and of where people log in from. A count is of no use

@@ -9,6 +9,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/pg"
 )
 
 // ClientConnected notes that a client is connected to its node now, whoever it was before, and what it says of
@@ -23,7 +24,7 @@ func (db *DB) ClientConnected(ctx context.Context, c auth.Client) error {
 			last_seen = greatest(push_client.last_seen, excluded.last_seen), connected = true, sound = excluded.sound,
 			visible = excluded.visible, alert_id = excluded.alert_id, acting = excluded.acting`,
 		c.ID, c.Node, c.AccountID, c.Division, c.ConnectedAt, c.Status.Sound, c.Status.Visible, c.Status.Alert, c.Status.Acting)
-	return mapErr(err, "note the client")
+	return pg.MapErr(err, "note the client")
 }
 
 // ClientsSeen marks the listed clients of the node as connected at that time, and the node's others
@@ -37,7 +38,7 @@ func (db *DB) ClientsSeen(ctx context.Context, node string, clientIDs []string, 
 		update push_client p set connected = p.client_id = any($2),
 			last_seen = case when p.client_id = any($2) then greatest(p.last_seen, $3) else p.last_seen end
 		from mine where mine.client_id = p.client_id`, node, orEmpty(clientIDs), at)
-	return mapErr(err, "mark the clients as seen")
+	return pg.MapErr(err, "mark the clients as seen")
 }
 
 // ClientGone notes that a client is no longer connected to the node. If it has come back through
@@ -45,7 +46,7 @@ func (db *DB) ClientsSeen(ctx context.Context, node string, clientIDs []string, 
 func (db *DB) ClientGone(ctx context.Context, node, clientID string) error {
 	_, err := db.pool.Exec(ctx, `update push_client set connected = false where client_id = $2 and node = $1 and connected`,
 		node, clientID)
-	return mapErr(err, "note that the client is gone")
+	return pg.MapErr(err, "note that the client is gone")
 }
 
 // SaveReceipt stores that a client's machine has everything visible to the scope up to seq: it never
@@ -70,7 +71,7 @@ func (db *DB) SaveReceipt(ctx context.Context, c auth.Client, s core.Scope, seq 
 			previous, seq, c.AccountID, c.ID, c.Division, at, s.Division, s.Role)
 		return err
 	})
-	return mapErr(err, "store the receipt")
+	return pg.MapErr(err, "store the receipt")
 }
 
 // moveReceipt moves the client's mark forward and gives it as it was, 0 when there was none, and as
@@ -106,7 +107,7 @@ func (db *DB) Present(ctx context.Context) ([]auth.Present, error) {
 		where c.connected and c.last_seen > now() - $1::interval and not p.disabled
 		order by c.client_id`, connectedFor)
 	if err != nil {
-		return nil, mapErr(err, "list who is connected")
+		return nil, pg.MapErr(err, "list who is connected")
 	}
 	present, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p auth.Present, err error) {
 		s := &p.Status
@@ -114,7 +115,7 @@ func (db *DB) Present(ctx context.Context) ([]auth.Present, error) {
 			&s.Alert, &s.Acting, &p.Login, &p.Name, &p.Role, &p.AlertDivision, &p.AlertDivisions)
 		return p, err
 	})
-	return present, mapErr(err, "list who is connected")
+	return present, pg.MapErr(err, "list who is connected")
 }
 
 // AlertPlace gives where an alert lies and whom it is addressed to; errs.NotFound when it is not the scope's.
@@ -124,5 +125,5 @@ func (db *DB) AlertPlace(ctx context.Context, s core.Scope, id int64) (division 
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", nil, errNoAlert(id)
 	}
-	return division, divisions, mapErr(err, "read the place of the alert")
+	return division, divisions, pg.MapErr(err, "read the place of the alert")
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -176,11 +177,11 @@ func (db *DB) PruneQuarantine(ctx context.Context, policy PrunePolicy) (int64, e
 	old, err := db.deleteChunks(ctx, `
 		delete from quarantine where id in (select id from quarantine where at < $2 order by at limit $1)`, db.now().Add(-p.Quarantine))
 	if err != nil {
-		return old, mapErr(err, "prune the quarantine")
+		return old, pg.MapErr(err, "prune the quarantine")
 	}
 	more, err := db.pruneShares(ctx, "quarantine", quarantineOwners, p.QuarantineRows)
 	if err != nil {
-		return old + more, mapErr(err, "prune the quarantine")
+		return old + more, pg.MapErr(err, "prune the quarantine")
 	}
 	var rows, bytes int64
 	err = db.pool.QueryRow(ctx, `select count(*), coalesce(sum(length(payload)), 0) from quarantine`).Scan(&rows, &bytes)
@@ -188,7 +189,7 @@ func (db *DB) PruneQuarantine(ctx context.Context, policy PrunePolicy) (int64, e
 		db.quarantined.rows.Store(rows)
 		db.quarantined.bytes.Store(bytes)
 	}
-	return old + more, mapErr(err, "measure the quarantine")
+	return old + more, pg.MapErr(err, "measure the quarantine")
 }
 
 // pruneShares deletes rows until a table has no more than most: of each owner the oldest, down to the same number for

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
@@ -38,14 +39,14 @@ func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, err
 		}
 		return attachNewest(ctx, tx, out)
 	})
-	return out, mapErr(err, "load the registry")
+	return out, pg.MapErr(err, "load the registry")
 }
 
 // RegistrySeq is the seq of the last registry.changed event, 0 when there is none.
 func (db *DB) RegistrySeq(ctx context.Context) (int64, error) {
 	var seq int64
 	err := db.pool.QueryRow(ctx, `select coalesce(max(seq), 0) from event_log where kind = $1`, core.EventRegistryChanged).Scan(&seq)
-	return seq, mapErr(err, "ask for changes of the devices")
+	return seq, pg.MapErr(err, "ask for changes of the devices")
 }
 
 // newestSQL gives where the newest reading of each datastream stands, and what the device said in it when its
@@ -103,26 +104,26 @@ func attachNewest(ctx context.Context, tx pgx.Tx, devices []sensors.RegisteredDe
 func (db *DB) DatastreamTypes(ctx context.Context) ([]sensors.DatastreamType, error) {
 	rows, err := db.pool.Query(ctx, `select `+typeColumns+` from datastream_type t order by t.code`)
 	if err != nil {
-		return nil, mapErr(err, "list datastream types")
+		return nil, pg.MapErr(err, "list datastream types")
 	}
 	types, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t sensors.DatastreamType, err error) {
 		err = row.Scan(typeTargets(&t)...)
 		return t, err
 	})
-	return types, mapErr(err, "list datastream types")
+	return types, pg.MapErr(err, "list datastream types")
 }
 
 // HazardTypes gives every type by its code.
 func (db *DB) HazardTypes(ctx context.Context) ([]sensors.HazardType, error) {
 	rows, err := db.pool.Query(ctx, `select `+hazardColumns+` from hazard_type h order by h.code`)
 	if err != nil {
-		return nil, mapErr(err, "list hazard types")
+		return nil, pg.MapErr(err, "list hazard types")
 	}
 	types, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h sensors.HazardType, err error) {
 		err = row.Scan(hazardTargets(&h)...)
 		return h, err
 	})
-	return types, mapErr(err, "list hazard types")
+	return types, pg.MapErr(err, "list hazard types")
 }
 
 // The columns of a device d with devicePresence, a datastream s with streamSilence and its
@@ -199,7 +200,7 @@ func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devi
 // inSnapshot runs fn in a read-only transaction that sees one state of the database throughout.
 func (db *DB) inSnapshot(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	o := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return mapErr(pgx.BeginTxFunc(ctx, db.pool, o, fn), "")
+	return pg.MapErr(pgx.BeginTxFunc(ctx, db.pool, o, fn), "")
 }
 
 // everywhere is the divisions to address what concerns everybody: the cities that this database

@@ -6,11 +6,11 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 var _ alerts.RuleStore = (*DB)(nil)
@@ -28,10 +28,10 @@ func scanRule(row pgx.CollectableRow) (r alerts.Rule, err error) {
 func (db *DB) Rules(ctx context.Context) ([]alerts.Rule, error) {
 	rows, err := db.pool.Query(ctx, `select `+ruleColumns+` from rule r where not r.deleted order by r.id`)
 	if err != nil {
-		return nil, mapErr(err, "list rules")
+		return nil, pg.MapErr(err, "list rules")
 	}
 	rules, err := pgx.CollectRows(rows, scanRule)
-	return rules, mapErr(err, "list rules")
+	return rules, pg.MapErr(err, "list rules")
 }
 
 // Rule gives one rule; errs.NotFound when there is none or it is deleted.
@@ -39,16 +39,16 @@ func (db *DB) Rule(ctx context.Context, id int64) (alerts.Rule, error) {
 	return readRule(ctx, db.pool, id, "")
 }
 
-func readRule(ctx context.Context, q querier, id int64, lock string) (alerts.Rule, error) {
+func readRule(ctx context.Context, q pg.Querier, id int64, lock string) (alerts.Rule, error) {
 	rows, err := q.Query(ctx, `select `+ruleColumns+` from rule r where not r.deleted and r.id = $1 `+lock, id)
 	if err != nil {
-		return alerts.Rule{}, mapErr(err, "read the rule")
+		return alerts.Rule{}, pg.MapErr(err, "read the rule")
 	}
 	r, err := pgx.CollectExactlyOneRow(rows, scanRule)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return r, errs.New(errs.NotFound, "there is no such rule")
 	}
-	return r, mapErr(err, "read the rule")
+	return r, pg.MapErr(err, "read the rule")
 }
 
 // CreateRule stores a rule and returns it with its id and version. An unknown type or datastream is
@@ -60,7 +60,7 @@ func (db *DB) CreateRule(ctx context.Context, r alerts.Rule, actor string) (aler
 		}
 		return ruleChanged(ctx, tx, r.ID, actor)
 	})
-	return r, mapErr(err, "create the rule")
+	return r, pg.MapErr(err, "create the rule")
 }
 
 func insertRule(ctx context.Context, tx pgx.Tx, r alerts.Rule, actor string) (alerts.Rule, error) {
@@ -103,7 +103,7 @@ func (db *DB) UpdateRule(ctx context.Context, r alerts.Rule, ifVersion int64, ac
 		}
 		return ruleChanged(ctx, tx, r.ID, actor)
 	})
-	return stored, mapErr(err, "change the rule")
+	return stored, pg.MapErr(err, "change the rule")
 }
 
 // DeleteRule takes a rule that is at ifVersion out of use. Its row stays for its alerts' sake.
@@ -120,7 +120,7 @@ func (db *DB) DeleteRule(ctx context.Context, id, ifVersion int64, actor string)
 		}
 		return ruleChanged(ctx, tx, id, actor)
 	})
-	return mapErr(err, "delete the rule")
+	return pg.MapErr(err, "delete the rule")
 }
 
 // lockRule holds the rule for a change, if it is at the version that the caller saw.
@@ -152,12 +152,8 @@ func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
 
 // explainRule names the field that a constraint of the rule's table refused.
 func explainRule(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
-	}
 	e := &errs.Error{Kind: errs.Invalid, Err: err}
-	switch pg.ConstraintName {
+	switch pg.Constraint(err) {
 	case "rule_type_fkey":
 		e.Field, e.Msg = "datastream_type", "there is no such datastream type"
 	case "rule_datastream_id_fkey":
@@ -203,7 +199,7 @@ func (db *DB) PutRules(ctx context.Context, rules []alerts.Rule) (int, error) {
 		return ruleChanged(ctx, tx, last, "")
 	})
 	if err != nil {
-		return 0, mapErr(err, "store rules")
+		return 0, pg.MapErr(err, "store rules")
 	}
 	return added, nil
 }

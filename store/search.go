@@ -10,6 +10,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
 )
 
@@ -127,10 +128,10 @@ func (db *DB) Search(ctx context.Context, s core.Scope, q string, limit int) ([]
 	rows, err := db.pool.Query(ctx, searchSQL, s.Division, string(s.Role), "%\n"+line+"\n%", "%\n"+line+"%", patterns,
 		min(limit, maxHits), hazards, alertNumber(word), recentClosed, maxCandidates, sameWithin, "%"+line+"%", word)
 	if err != nil {
-		return nil, mapErr(err, "search")
+		return nil, pg.MapErr(err, "search")
 	}
 	hits, err := pgx.CollectRows(rows, scanHit)
-	return hits, mapErr(err, "search")
+	return hits, pg.MapErr(err, "search")
 }
 
 func scanHit(row pgx.CollectableRow) (h risk.Hit, err error) {
@@ -144,7 +145,7 @@ func scanHit(row pgx.CollectableRow) (h risk.Hit, err error) {
 func (db *DB) hazardsCalled(ctx context.Context, words []string) ([]string, error) {
 	rows, err := db.pool.Query(ctx, `select code, title_zh, title_en from hazard_type`)
 	if err != nil {
-		return nil, mapErr(err, "list the hazard types")
+		return nil, pg.MapErr(err, "list the hazard types")
 	}
 	called := make([]string, len(words))
 	var code, zh, en string
@@ -157,7 +158,7 @@ func (db *DB) hazardsCalled(ctx context.Context, words []string) ([]string, erro
 		}
 		return nil
 	})
-	return called, mapErr(err, "list the hazard types")
+	return called, pg.MapErr(err, "list the hazard types")
 }
 
 // alertNumber returns the number of "58" or "#58", -1 for any other word.

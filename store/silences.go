@@ -11,6 +11,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 )
 
 var _ alerts.SilenceStore = (*DB)(nil)
@@ -31,10 +32,10 @@ func (db *DB) Silences(ctx context.Context, s core.Scope, current bool, now time
 		where `+silenceVisible+` and (not $2 or (n.ended_at is null and n.ends > $3))
 			and ($4::bigint <= 0 or n.id < $4) order by n.id desc limit $5`, s.Division, current, now, p.Before, pageLimit(p.Limit))
 	if err != nil {
-		return nil, mapErr(err, "list silences")
+		return nil, pg.MapErr(err, "list silences")
 	}
 	silences, err := pgx.CollectRows(rows, pgx.RowToStructByPos[alerts.Silence])
-	return silences, mapErr(err, "list silences")
+	return silences, pg.MapErr(err, "list silences")
 }
 
 // CreateSilence stores a silence with its event, addressed to whom it concerns.
@@ -56,7 +57,7 @@ func (db *DB) CreateSilence(ctx context.Context, n alerts.Silence, divisions []s
 		}
 		return silenceChanged(ctx, tx, stored, divisions, n.Owner)
 	})
-	return stored, mapErr(err, "store the silence")
+	return stored, pg.MapErr(err, "store the silence")
 }
 
 // EndSilence ends the silence when check, which is given it as locked with whom it concerns, lets it.
@@ -92,7 +93,7 @@ func (db *DB) EndSilence(
 		}
 		return silenceChanged(ctx, tx, n, divisions, actor)
 	})
-	return n, mapErr(err, "end the silence")
+	return n, pg.MapErr(err, "end the silence")
 }
 
 // silenceChanged writes the event. It takes the log's lock, so nothing may come after it.
@@ -115,12 +116,12 @@ func (db *DB) DeviceDivision(ctx context.Context, s core.Scope, device string) (
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", errs.Coded(errs.NotFound, "device_id", errs.NoDevice, device)
 	}
-	return division, mapErr(err, "look up the device")
+	return division, pg.MapErr(err, "look up the device")
 }
 
 // HasDatastreamType reports whether there is a datastream type of the code.
 func (db *DB) HasDatastreamType(ctx context.Context, code string) (bool, error) {
 	var has bool
 	err := db.pool.QueryRow(ctx, `select exists (select from datastream_type where code = $1)`, cleanText(code)).Scan(&has)
-	return has, mapErr(err, "look up the datastream type")
+	return has, pg.MapErr(err, "look up the datastream type")
 }

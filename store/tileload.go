@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/risk"
 	"onemap/tiles"
 )
@@ -20,7 +21,7 @@ var _ tiles.Loader = (*DB)(nil)
 func (db *DB) Specs(ctx context.Context) ([]tiles.Spec, error) {
 	all, err := collectLayers(ctx, db.pool, selectEntries+` order by l.id`)
 	if err != nil {
-		return nil, mapErr(err, "read the layers")
+		return nil, pg.MapErr(err, "read the layers")
 	}
 	out := make([]tiles.Spec, len(all))
 	for i, l := range all {
@@ -96,7 +97,7 @@ func (db *DB) load(ctx context.Context, s tiles.Spec, where string, args []any, 
 	// Planned for this layer alone: the plan for any layer would read a large one by an index.
 	rows, err := db.pool.Query(ctx, sql.String(), append([]any{pgx.QueryExecModeDescribeExec, formats}, args...)...)
 	if err != nil {
-		return mapErr(err, "load layer "+s.Name)
+		return pg.MapErr(err, "load layer "+s.Name)
 	}
 	defer rows.Close()
 	r := newFeatureReader(s)
@@ -109,14 +110,14 @@ func (db *DB) load(ctx context.Context, s tiles.Spec, where string, args []any, 
 			return err
 		}
 	}
-	return mapErr(rows.Err(), "load layer "+s.Name)
+	return pg.MapErr(rows.Err(), "load layer "+s.Name)
 }
 
 // featureReader makes rows of a load features. What it gives is good until it is asked again.
 type featureReader struct {
 	spec    tiles.Spec
 	feature tiles.Feature
-	shapes  shapes
+	shapes  pg.Shapes
 	words   map[string]string // divisions and origins that were seen: a layer has few
 }
 
@@ -134,7 +135,7 @@ func (r *featureReader) read(row [][]byte) (*tiles.Feature, error) {
 	}
 	f.ID = int64(binary.BigEndian.Uint64(row[colID]))
 	f.Geometry, f.Problem = nil, ""
-	if g, err := r.shapes.decode(row[colGeometry]); err != nil {
+	if g, err := r.shapes.Decode(row[colGeometry]); err != nil {
 		f.Problem = err.Error()
 	} else {
 		f.Geometry = g

@@ -2,14 +2,12 @@ package store_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/paulmach/orb"
-	"pgregory.net/rapid"
 
 	"onemap/internal/core"
 	"onemap/risk"
@@ -193,66 +191,6 @@ func TestLoadSaysWhatCannotBeDrawn(t *testing.T) {
 			t.Errorf("%s: %v, the problem %q", wkt, f.Geometry, f.Problem)
 		}
 	}
-}
-
-// sameAsCodec holds the loader's decoder against the codec. The codec refuses more, such as parts of
-// several dimensions; what it takes is the same, or has no place: there is no digit in it, or a number
-// that is none.
-func sameAsCodec(raw []byte, got orb.Geometry, err error) error {
-	want, codec := store.DecodeEWKB(raw, false)
-	text := fmt.Sprintf("%T%v", want, want)
-	switch {
-	case (err == nil) == (got == nil):
-		return fmt.Errorf("both or neither: %v, %w", got, err)
-	case codec != nil:
-		return nil
-	case !strings.ContainsAny(text, "0123456789") || strings.Contains(text, "NaN") || strings.Contains(text, "Inf"):
-		if err == nil {
-			return fmt.Errorf("%s can be drawn", text)
-		}
-		return nil
-	case err != nil || text != fmt.Sprintf("%T%v", got, got):
-		return fmt.Errorf("%v, %w; want %s", got, err, text)
-	}
-	return nil
-}
-
-// The loader's decoder gives what the codec gives, also when its memory is used again.
-func TestShapesAreThoseOfTheCodec(t *testing.T) {
-	decode := store.NewShapes()
-	rapid.Check(t, func(rt *rapid.T) {
-		raw, err := store.MarshalEWKB(drawGeometry(rt, 2))
-		if err != nil {
-			rt.Fatal(err)
-		}
-		got, err := decode(raw)
-		if err := sameAsCodec(raw, got, err); err != nil {
-			rt.Error(err)
-		}
-	})
-}
-
-func FuzzShapes(f *testing.F) {
-	for _, g := range []orb.Geometry{
-		orb.Point{1, 2}, orb.MultiPoint{{1, 2}}, orb.LineString{{1, 2}, {3, 4}}, orb.MultiLineString{{{1, 2}, {3, 4}}},
-		square(1, 2, 3), orb.MultiPolygon{square(1, 2, 3), square(5, 6, 7)}, orb.Collection{orb.Point{1, 2}, orb.Collection{square(1, 2, 3)}},
-	} {
-		raw, err := store.MarshalEWKB(g)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(raw)
-	}
-	f.Add([]byte{0, 0, 0, 0, 1, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0})
-	f.Add([]byte{1, 1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
-	f.Add([]byte{1, 8, 0, 0, 0, 0, 0, 0, 0})
-	decode := store.NewShapes()
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		got, err := decode(raw)
-		if err := sameAsCodec(raw, got, err); err != nil {
-			t.Errorf("%x: %v", raw, err)
-		}
-	})
 }
 
 // A tile of the database obeys the same rules.

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/app"
-	"onemap/store"
+	"onemap/internal/pg"
 	"onemap/store/pgcluster"
 )
 
@@ -23,13 +23,13 @@ import (
 func BenchmarkImportObservations(b *testing.B) {
 	const streams, times = 100, 20_000
 	dir := demoDir(b)
-	pg, err := pgcluster.Start(b.Context(), pgcluster.Options{Dir: dir})
+	server, err := pgcluster.Start(b.Context(), pgcluster.Options{Dir: dir})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer pg.Stop(b.Context()) //nolint:errcheck // its folder is removed
-	url := pg.URL("bench")
-	if err := errors.Join(pg.EnsureDatabase(b.Context(), "bench"), store.Migrate(b.Context(), url, nil)); err != nil {
+	defer server.Stop(b.Context()) //nolint:errcheck // its folder is removed
+	url := server.URL("bench")
+	if err := errors.Join(server.EnsureDatabase(b.Context(), "bench"), pg.Migrate(b.Context(), url, nil)); err != nil {
 		b.Fatal(err)
 	}
 	conn, err := pgx.Connect(b.Context(), url)

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"onemap/data"
+	"onemap/internal/pg"
 	"onemap/risk"
 	"onemap/risk/load"
 	"onemap/store"
@@ -27,7 +28,7 @@ func (p Progress) orNone() Progress {
 // Migrate brings the tables up to this version.
 func Migrate(ctx context.Context, url string, logger *slog.Logger, progress Progress) error {
 	progress = progress.orNone()
-	err := store.Migrate(ctx, url, func(version, total int, name string) {
+	err := pg.Migrate(ctx, url, func(version, total int, name string) {
 		progress("bringing the tables up to date", int64(version), int64(total))
 		logger.InfoContext(ctx, "migrating", "version", version, "of", total, "name", name)
 	})

@@ -11,6 +11,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/app"
 	"onemap/internal/core"
+	"onemap/internal/pg"
 	"onemap/sensors"
 	"onemap/store"
 )
@@ -88,7 +89,7 @@ func newStage(t testing.TB, sz size, s staging) *stage {
 func (s *stage) fill() {
 	s.t.Helper()
 	ctx, url := s.t.Context(), s.pg.URL(database)
-	if err := store.Migrate(ctx, url, nil); err != nil {
+	if err := pg.Migrate(ctx, url, nil); err != nil {
 		s.t.Fatal(err)
 	}
 	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2})

@@ -32,10 +32,10 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	cl.Properties.Will = mochi.Will{} // the broker keeps it: see Broker.ended
 	s.keepAlive(pk.Connect.Keepalive)
 	c.session.Store(s)
-	b.gate.decided(c)
+	b.limiter.authenticated(c)
 	b.metrics.connects.Inc()
-	if times, hasty := b.manners.visit(s.device); hasty {
-		b.manners.note(sensors.TroubleReconnect, s.device, c, errs.Say(errs.ConnectedOften, times))
+	if times, flapping := b.abuse.countConnect(s.device); flapping {
+		b.abuse.report(sensors.TroubleReconnect, s.device, c, errs.Say(errs.ConnectedOften, times))
 	}
 	return s, nil
 }
@@ -48,9 +48,9 @@ func (b *Broker) notAdmitted(c *conn, reason, user string) {
 	}
 	switch reason {
 	case refusedCredentials:
-		b.manners.note(sensors.TroubleCredential, device, c, errs.Say(errs.LoginWrong, user))
+		b.abuse.report(sensors.TroubleCredential, device, c, errs.Say(errs.LoginWrong, user))
 	case refusedAnonymous:
-		b.manners.note(sensors.TroubleCredential, "", c, errs.Say(errs.LoginMissing))
+		b.abuse.report(sensors.TroubleCredential, "", c, errs.Say(errs.LoginMissing))
 	}
 }
 
@@ -104,8 +104,8 @@ func (b *Broker) ended(c *conn, err error) {
 	var code packets.Code
 	if errors.Is(err, packets.ErrPacketTooLarge) {
 		b.refuse(refusedTooLarge, slog.String("device", s.device))
-		b.manners.note(sensors.TroubleOversize, s.device, c, errs.Say(errs.PacketTooLarge, b.opts.maxPacket()))
-		b.manners.offend(s.device)
+		b.abuse.report(sensors.TroubleOversize, s.device, c, errs.Say(errs.PacketTooLarge, b.opts.maxPacket()))
+		b.abuse.countOffense(s.device)
 		b.presence.quarantineOversize(s)
 	} else if errors.As(err, &code) && code.Code >= packets.ErrUnspecifiedError.Code && !refusedBefore(err) {
 		b.refuse(refusedProtocol, slog.String("device", s.device), slog.Any("error", err))
@@ -164,14 +164,14 @@ func (b *Broker) strangerEnded(c *conn, err error) {
 	switch {
 	case c.evicted.Load():
 		b.refuse(refusedHandshake, remote)
-		b.manners.note(sensors.TroubleHandshake, "", c, errs.Say(errs.HelloPushedOut))
+		b.abuse.report(sensors.TroubleHandshake, "", c, errs.Say(errs.HelloPushedOut))
 	case err == nil, errors.Is(err, packets.ErrBadUsernameOrPassword), errors.Is(err, packets.ErrNotAuthorized), errors.Is(err, packets.ErrServerUnavailable):
 	case errs.Is(err, errs.Unauthenticated):
 		b.refuse(refusedCredentials, remote, slog.Any("error", err))
-		b.manners.note(sensors.TroubleCredential, "", c, errs.SaidOf(err))
+		b.abuse.report(sensors.TroubleCredential, "", c, errs.SaidOf(err))
 	case errors.As(err, &timeout) && timeout.Timeout():
 		b.refuse(refusedHandshake, remote)
-		b.manners.note(sensors.TroubleHandshake, "", c, errs.Say(errs.HelloLate))
+		b.abuse.report(sensors.TroubleHandshake, "", c, errs.Say(errs.HelloLate))
 	case errors.As(err, &code), errs.Is(err, errs.Invalid):
 		b.refuse(refusedProtocol, remote, slog.Any("error", err))
 	}

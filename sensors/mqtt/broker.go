@@ -56,8 +56,8 @@ type Broker struct {
 	tls       *tls.Config
 	pair      *keyPair // nil without a TLS listener
 	upgrader  *websocket.Upgrader
-	gate      *gate
-	manners   *manners
+	limiter   *connLimiter
+	abuse     *abuse
 	presence  *presence
 	exchanges *exchanges
 	quotas    quotas
@@ -89,8 +89,8 @@ func New(opts Options, receiver sensors.Receiver, registry *sensors.Registry, lo
 		opts: opts.withDefaults(), receiver: receiver, registry: registry, log: log, clock: clock,
 		loud: newLimiters(), live: liveMap{m: map[string]*session{}}, exchanges: newExchanges(), upgrader: newUpgrader(),
 	}
-	b.gate = newGate(b.opts)
-	b.manners = newManners(b)
+	b.limiter = newConnLimiter(b.opts)
+	b.abuse = newAbuse(b)
 	b.metrics = newMetrics(reg, b)
 	b.presence = newPresence(b)
 	return b
@@ -208,7 +208,7 @@ func (b *Broker) stop(ctx context.Context) error {
 		return nil
 	}
 	b.presence.stop()
-	b.gate.shut()
+	b.limiter.close()
 	for _, l := range b.listeners {
 		l.stopAccepting()
 	}
@@ -231,17 +231,17 @@ func (b *Broker) stop(ctx context.Context) error {
 // dismiss says good-bye to every device, which may take a second, closes what has not got so far as
 // to be one, and waits for all.
 func (b *Broker) dismiss() {
-	b.manners.free()
+	b.abuse.releaseAll()
 	var all sync.WaitGroup
 	b.live.each(func(s *session) { all.Go(func() { s.disconnect(packets.ErrServerShuttingDown) }) })
 	all.Wait()
 	b.cut()
-	b.gate.empty.Wait()
+	b.limiter.open.Wait()
 }
 
 // cut closes every connection.
 func (b *Broker) cut() {
-	for _, c := range b.gate.inside() {
+	for _, c := range b.limiter.list() {
 		_ = c.Close()
 	}
 }

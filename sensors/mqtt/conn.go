@@ -27,9 +27,9 @@ type conn struct {
 	cancel   context.CancelFunc
 
 	opened  time.Time
-	place   *list.Element // in the gate, while it has not said who it is; the gate's
+	place   *list.Element // in the limiter's list of connections that are not authenticated; nil after that
 	evicted atomic.Bool   // to make room
-	parked  *time.Timer   // while it waits for its CONNACK as a penance
+	parked  *time.Timer   // while its CONNACK is delayed
 	wake    func()        // what the timer does
 
 	buf       []byte        // what is read ahead is in it

@@ -52,7 +52,7 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	if !allowed {
 		topic = clip(topic)
 		h.b.refuse(reason, slog.String("device", s.device), slog.String("topic", topic))
-		h.b.manners.note(sensors.TroubleTopic, s.device, s.conn, errs.Say(did, topic))
+		h.b.abuse.report(sensors.TroubleTopic, s.device, s.conn, errs.Say(did, topic))
 		if write && cl.Properties.ProtocolVersion < 5 {
 			cl.Stop(packets.ErrNotAuthorized) // 3.1.1 knows no other answer, and no DISCONNECT from a server
 		}

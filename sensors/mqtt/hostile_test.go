@@ -220,7 +220,7 @@ func TestAFullQueueIsBackpressure(t *testing.T) {
 }
 
 func TestADeviceThatRepeatsWhatIsNotReadWaitsLonger(t *testing.T) {
-	s := newStand(t, newMemory(2), mqtt.Options{Penance: time.Hour}) // bounded by a minute, beyond this test
+	s := newStand(t, newMemory(2), mqtt.Options{Backoff: time.Hour}) // bounded by a minute, beyond this test
 	hello0 := hello{version: 4, user: "dev-0", password: secret("dev-0"), willTopic: statusTopic("dev-0"), will: "offline"}
 	for n := 1; n <= 2; n++ { // the first one is forgiven
 		w := dial(t, s.broker.Addr())
@@ -261,8 +261,8 @@ func TestADeviceThatRepeatsWhatIsNotReadWaitsLonger(t *testing.T) {
 	<-ended
 }
 
-func TestAPenanceEnds(t *testing.T) {
-	s := newStand(t, newMemory(1), mqtt.Options{Penance: time.Millisecond})
+func TestABackoffEnds(t *testing.T) {
+	s := newStand(t, newMemory(1), mqtt.Options{Backoff: time.Millisecond})
 	for range 4 {
 		w := login(t, s.broker.Addr(), "dev-0", 4)
 		_, _ = w.conn.Write([]byte{0x32, 0xff, 0xff, 0x7f})

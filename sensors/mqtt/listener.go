@@ -93,7 +93,7 @@ func (l *listener) Serve(listeners.EstablishFn) {
 		case err != nil:
 			l.b.log.ErrorContext(context.Background(), "accept a connection", "error", err)
 			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-				l.b.gate.giveOne(time.Now())
+				l.b.limiter.evictOne(time.Now())
 			}
 			time.Sleep(100 * time.Millisecond)
 			continue
@@ -102,7 +102,7 @@ func (l *listener) Serve(listeners.EstablishFn) {
 			_ = t.SetWriteBuffer(sendBuffer) // an advice
 		}
 		c := newConn(raw, l.b.opts.WriteTimeout, time.Now())
-		if !l.b.gate.enter(c) {
+		if !l.b.limiter.add(c) {
 			l.b.refuse(refusedTooMany, slog.String("remote", c.remote))
 			_ = c.Close()
 			continue
@@ -117,7 +117,7 @@ func (l *listener) handle(c *conn) {
 		if err := l.greet(c); err != nil {
 			return false, err
 		}
-		if l.b.manners.park(c, func() { l.guard(c, func() (bool, error) { return l.resume(c) }) }) {
+		if l.b.abuse.delay(c, func() { l.guard(c, func() (bool, error) { return l.resume(c) }) }) {
 			return true, nil
 		}
 		return l.connect(c)
@@ -167,7 +167,7 @@ func (l *listener) panicked(c *conn, p any) error {
 func (l *listener) finish(c *conn, err error) {
 	_ = c.Close()
 	l.b.ended(c, err)
-	l.b.gate.leave(c)
+	l.b.limiter.remove(c)
 }
 
 // greet brings a connection so far that its CONNECT is there, all within the handshake's time.

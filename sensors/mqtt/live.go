@@ -78,7 +78,7 @@ func (b *Broker) patrol() {
 		}
 	})
 	for _, s := range slow {
-		b.manners.note(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksUnread))
+		b.abuse.report(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksUnread))
 	}
 	b.exchanges.sweep(b.clock().Add(-keepSession))
 }
@@ -100,4 +100,4 @@ func (b *Broker) Stats() sensors.BrokerStats {
 }
 
 // Troubles lists the devices and the strangers that give trouble, the newest first, at most 100.
-func (b *Broker) Troubles() []sensors.DeviceTrouble { return b.manners.list() }
+func (b *Broker) Troubles() []sensors.DeviceTrouble { return b.abuse.list() }

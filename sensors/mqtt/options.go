@@ -29,7 +29,7 @@ type Options struct {
 	HandshakeTimeout time.Duration // from accept to a complete CONNECT; 10 s
 	MaxKeepAlive     time.Duration // the longest keep-alive, and that of devices that ask for none, at most 65,535 s; 12 h
 	WriteTimeout     time.Duration // for a device to read what is written to it; 30 s
-	Penance          time.Duration // first wait for a CONNACK of a device that repeats what is not read, doubled up to 1 min; 1 s
+	Backoff          time.Duration // first wait for a CONNACK of a device that repeats what is not read, doubled up to 1 min; 1 s
 	FloodAfter       time.Duration // a pause in reading after which a device is shown as one that floods; 250 ms
 	SlowAfter        time.Duration // a write that waits longer shows the device as a slow reader; 5 s
 	PresenceGrace    time.Duration // after the start, for devices to come back; 3 min. Negative: never mark
@@ -65,7 +65,7 @@ func (o Options) withDefaults() Options {
 	pause(&o.HandshakeTimeout, 10*time.Second)
 	pause(&o.MaxKeepAlive, 12*time.Hour)
 	pause(&o.WriteTimeout, 30*time.Second)
-	pause(&o.Penance, time.Second)
+	pause(&o.Backoff, time.Second)
 	pause(&o.FloodAfter, 250*time.Millisecond)
 	pause(&o.SlowAfter, 5*time.Second)
 	pause(&o.PresenceGrace, 3*time.Minute)

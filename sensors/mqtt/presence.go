@@ -11,19 +11,19 @@ import (
 	"onemap/sensors"
 )
 
-// presence speaks for devices that cannot speak for themselves.
+// presence stores the offline status of devices that vanished, and retries what could not be stored.
 type presence struct {
 	b      *Broker
 	cancel context.CancelFunc
 	ended  chan struct{}
 
-	mu   sync.Mutex
-	owed map[string]sensors.Envelope // by device: could not be stored yet
-	told map[string]time.Time        // by device: when an oversize packet was last put to quarantine
+	mu    sync.Mutex
+	retry map[string]sensors.Envelope // by device: could not be stored yet
+	told  map[string]time.Time        // by device: when an oversize packet was last put to quarantine
 }
 
 func newPresence(b *Broker) *presence {
-	return &presence{b: b, ended: make(chan struct{}), owed: map[string]sensors.Envelope{}, told: map[string]time.Time{}}
+	return &presence{b: b, ended: make(chan struct{}), retry: map[string]sensors.Envelope{}, told: map[string]time.Time{}}
 }
 
 func (p *presence) start() {
@@ -54,7 +54,7 @@ func (p *presence) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-retry.C:
-			p.payOwed()
+			p.retryPending()
 			p.b.patrol()
 		case <-grace:
 			if !p.markMissing(ctx) {
@@ -64,7 +64,7 @@ func (p *presence) run(ctx context.Context) {
 	}
 }
 
-// announce stores a status for a device that vanished; what cannot be stored is owed.
+// announce stores a status for a device that vanished; it is retried until it is stored.
 func (p *presence) announce(env sensors.Envelope, retain bool) {
 	if retain {
 		p.b.server.Topics.RetainMessage(packets.Packet{
@@ -76,27 +76,27 @@ func (p *presence) announce(env sensors.Envelope, retain bool) {
 }
 
 func (p *presence) offer(env sensors.Envelope) {
-	owe := func() {
+	later := func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.owed[env.Device] = env
+		p.retry[env.Device] = env
 	}
 	err := p.b.receiver.Accept(env, func(err error) {
 		if err != nil {
-			owe()
+			later()
 		}
 	})
 	if err != nil {
-		owe()
+		later()
 	}
 }
 
-// payOwed offers again what could not be stored, but not of devices that are back: they have spoken
-// since.
-func (p *presence) payOwed() {
+// retryPending stores what could not be stored before, except for devices that are connected again: they have sent
+// a status since.
+func (p *presence) retryPending() {
 	p.mu.Lock()
-	list := p.owed
-	p.owed = map[string]sensors.Envelope{}
+	list := p.retry
+	p.retry = map[string]sensors.Envelope{}
 	p.mu.Unlock()
 	for device, env := range list {
 		if !p.b.live.has(device) {
@@ -105,8 +105,8 @@ func (p *presence) payOwed() {
 	}
 }
 
-// markMissing marks off line who was on line before this server began and has not been seen since,
-// here or by any other node. It reports whether that could be told.
+// markMissing marks devices as offline that were online before this server started and have not been seen since, by
+// any node. It returns false if the registry could not be read.
 func (p *presence) markMissing(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -131,8 +131,7 @@ func (p *presence) markMissing(ctx context.Context) bool {
 	return true
 }
 
-// quarantineOversize notes a packet that was too large to be read; a device that sends it again and
-// again makes one row a minute.
+// quarantineOversize quarantines a packet that was too large to be read, one row a minute and device.
 func (p *presence) quarantineOversize(s *session) {
 	now := p.b.clock()
 	p.mu.Lock()

@@ -35,7 +35,7 @@ func (s *session) publish(env sensors.Envelope, a answer, stored func()) {
 		if err == nil && stored != nil {
 			stored()
 		}
-		s.owe(a.with(err))
+		s.queueAck(a.with(err))
 	}
 	if a.qos == 2 {
 		if done = s.receive(env.Topic, env.Payload, a, done); done == nil {
@@ -63,13 +63,13 @@ func (s *session) receive(topic string, payload []byte, a answer, done func(erro
 	case inboundNew:
 		return func(err error) {
 			for _, w := range x.stored(a.packetID, sum, err) {
-				w.s.owe(w.answer.with(err))
+				w.s.queueAck(w.answer.with(err))
 			}
 			done(err)
 		}
 	case inboundCommitted:
 		s.b.metrics.duplicates.Inc()
-		s.owe(a)
+		s.queueAck(a)
 	case inboundPending:
 		s.b.metrics.duplicates.Inc()
 	default:

@@ -52,7 +52,7 @@ func (s *session) withinQuota(readings int) bool {
 		return true
 	}
 	s.b.metrics.paused.Inc()
-	s.b.manners.note(sensors.TroubleQuota, s.device, s.conn, errs.Say(errs.OverQuota, quota))
+	s.b.abuse.report(sensors.TroubleQuota, s.device, s.conn, errs.Say(errs.OverQuota, quota))
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -21,7 +21,7 @@ type session struct {
 	number    uint64 // of the sessions of this process
 	device    string
 	division  string
-	known     atomic.Pointer[sensors.Known] // the newest that grants the same as the one it was let in by
+	known     atomic.Pointer[sensors.Known] // the newest registry entry that grants the same as the one at the login
 	byCert    bool
 	unlimited bool // it asked for no keep-alive
 	obs       string
@@ -47,7 +47,7 @@ type session struct {
 	writing      bool
 }
 
-// answer is what is owed for one publish.
+// answer is the pending acknowledgement of one publish, or the error because of which there is none.
 type answer struct {
 	packetID uint16
 	qos      byte
@@ -66,7 +66,7 @@ func newSession(b *Broker, cl *mochi.Client, c *conn, known *sensors.Known) *ses
 	return s
 }
 
-// own is one of the device's own topics and its kind; empty for any other.
+// own returns the topic and its kind if it is one of the device's own, and empty strings otherwise.
 func (s *session) own(topic string) (own, kind string) {
 	switch topic {
 	case s.obs:
@@ -77,9 +77,9 @@ func (s *session) own(topic string) (own, kind string) {
 	return "", ""
 }
 
-// owe queues an answer. It never blocks: a goroutine of the session writes while there is something
-// to write, so a device that does not read holds up itself alone.
-func (s *session) owe(a answer) {
+// queueAck queues an answer. It never blocks: a goroutine of the session writes while the queue is not empty, so a
+// device that does not read delays only itself.
+func (s *session) queueAck(a answer) {
 	if a.err != nil {
 		s.order.Lock()
 		s.failed = true
@@ -93,12 +93,12 @@ func (s *session) owe(a answer) {
 	s.answers = append(s.answers, a)
 	if !s.writing {
 		s.writing = true
-		go s.write()
+		go s.writeQueue()
 	}
 }
 
-// write answers in order until nothing is owed, what has gathered in one write.
-func (s *session) write() {
+// writeQueue writes the queued answers in order until the queue is empty, all that are queued in one write.
+func (s *session) writeQueue() {
 	for {
 		s.mu.Lock()
 		batch := s.answers
@@ -109,7 +109,7 @@ func (s *session) write() {
 			return
 		}
 		s.mu.Unlock()
-		s.give(batch)
+		s.writeAcks(batch)
 		readings, bytes := 0, 0
 		for _, a := range batch {
 			readings += a.readings
@@ -121,9 +121,8 @@ func (s *session) write() {
 	}
 }
 
-// give writes the PUBACKs and PUBRECs, or closes the connection for a publish that could not be
-// stored.
-func (s *session) give(batch []answer) {
+// writeAcks writes PUBACKs and PUBRECs, or closes the connection if a publish could not be stored.
+func (s *session) writeAcks(batch []answer) {
 	buf := s.b.getBuffer()
 	defer s.b.putBuffer(buf)
 	out := (*buf)[:0]
@@ -153,7 +152,7 @@ func (s *session) send(out []byte) {
 	if _, err := s.conn.Write(out); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			s.b.refuse(refusedSlowReader)
-			s.b.manners.note(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksPutOut))
+			s.b.abuse.report(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksPutOut))
 		}
 		s.client.Stop(err) // it will send again
 	}
@@ -165,8 +164,8 @@ func (s *session) isDead() bool {
 	return s.dead
 }
 
-// fail ends the connection because a publish was not stored: the one answer that makes a device of
-// either version send again.
+// fail closes the connection because a publish was not stored: it is the only answer after which a device of either
+// version sends again.
 func (s *session) fail(err error) {
 	s.mu.Lock()
 	dead := s.dead
@@ -187,23 +186,23 @@ func (s *session) fail(err error) {
 	s.disconnect(code)
 }
 
-// disconnect closes the connection, with the reason where the version has one, which takes a second at most.
+// disconnect closes the connection, with a reason in version 5, which takes one second at most.
 func (s *session) disconnect(code packets.Code) {
 	s.conn.farewell()
 	if s.client.Properties.ProtocolVersion == 5 {
-		_ = s.b.server.DisconnectClient(s.client, code) // gives the code back
+		_ = s.b.server.DisconnectClient(s.client, code) // returns the code
 		return
 	}
 	s.client.Stop(code)
 }
 
-// revoke puts the device out, since what it was let in by no longer holds. It does not block.
+// revoke disconnects the device because its credentials are no longer valid. It does not block.
 func (s *session) revoke() {
 	if s.revoked.Swap(true) {
 		return
 	}
 	s.b.refuse(refusedRevoked)
-	s.b.manners.note(sensors.TroubleRevoked, s.device, s.conn, errs.Say(errs.AccessEnded))
+	s.b.abuse.report(sensors.TroubleRevoked, s.device, s.conn, errs.Say(errs.AccessEnded))
 	go s.disconnect(packets.ErrNotAuthorized)
 }
 

@@ -46,13 +46,13 @@ func (s *session) keepWill(pk packets.ConnectParams) {
 		return
 	}
 	s.b.refuse(refusedWill, slog.String("device", s.device), slog.String("will_topic", clip(pk.WillTopic)))
-	s.b.manners.note(kind, s.device, s.conn, said)
+	s.b.abuse.report(kind, s.device, s.conn, said)
 }
 
 // checkStatus lists a status that is not understood. It goes to quarantine as any such publish.
 func (s *session) checkStatus(payload []byte) {
 	if _, faults := sensors.DecodeStatus(payload, s.b.clock(), s.device, sensors.TimeLimits{}); faults.Len() > 0 {
-		s.b.manners.note(sensors.TroubleStatus, s.device, s.conn, errs.Say(errs.StatusUnread, legible(payload)))
+		s.b.abuse.report(sensors.TroubleStatus, s.device, s.conn, errs.Say(errs.StatusUnread, legible(payload)))
 	}
 }
 

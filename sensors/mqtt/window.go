@@ -104,7 +104,7 @@ func (s *session) pause(room <-chan struct{}) bool {
 }
 
 func (s *session) flood() {
-	s.b.manners.note(sensors.TroubleFlood, s.device, s.conn, errs.Say(errs.SendsTooFast))
+	s.b.abuse.report(sensors.TroubleFlood, s.device, s.conn, errs.Say(errs.SendsTooFast))
 }
 
 // release gives room back.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/store"
+	"onemap/internal/pg"
 	"onemap/store/pgcluster"
 )
 
@@ -36,7 +36,7 @@ func NewOwn(t testing.TB) *Own {
 	if err := o.EnsureDatabase(t.Context(), "onemap"); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Migrate(t.Context(), o.Database(), nil); err != nil {
+	if err := pg.Migrate(t.Context(), o.Database(), nil); err != nil {
 		t.Fatal(err)
 	}
 	return o

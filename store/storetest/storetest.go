@@ -20,6 +20,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/pg"
 	"onemap/store"
 	"onemap/store/pgcluster"
 )
@@ -106,19 +107,19 @@ func start() (*cluster, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // the server's user must pass
 		return nil, err
 	}
-	pg, err := pgcluster.Start(ctx, pgcluster.Options{Dir: dir, Fast: true, MaxConnections: 200})
+	server, err := pgcluster.Start(ctx, pgcluster.Options{Dir: dir, Fast: true, MaxConnections: 200})
 	if err != nil {
 		_ = pgcluster.Remove(ctx, dir)
 		return nil, err
 	}
-	c := &cluster{Cluster: pg}
-	if c.alive, err = janitor(pg, dir); err != nil {
+	c := &cluster{Cluster: server}
+	if c.alive, err = janitor(server, dir); err != nil {
 		return nil, err
 	}
-	if err := pg.EnsureDatabase(ctx, template); err != nil {
+	if err := server.EnsureDatabase(ctx, template); err != nil {
 		return nil, err
 	}
-	if err := store.Migrate(ctx, pg.URL(template), nil); err != nil {
+	if err := pg.Migrate(ctx, server.URL(template), nil); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -126,7 +127,7 @@ func start() (*cluster, error) {
 
 // janitor starts a shell that waits for this process to end, ends the server at once and removes
 // its folders. No TestMain is needed, and a panic or a kill is cleaned up after too.
-func janitor(pg *pgcluster.Cluster, dir string) (io.WriteCloser, error) {
+func janitor(server *pgcluster.Cluster, dir string) (io.WriteCloser, error) {
 	const script = `
 		cat >/dev/null
 		kill -QUIT "$1" 2>/dev/null
@@ -134,7 +135,7 @@ func janitor(pg *pgcluster.Cluster, dir string) (io.WriteCloser, error) {
 		while kill -0 "$1" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done
 		rm -rf -- "$2" "$3" "$4"`
 	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", script, "janitor",
-		strconv.Itoa(pg.PID()), pg.DataDir, pg.SocketDir, dir)
+		strconv.Itoa(server.PID()), server.DataDir, server.SocketDir, dir)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := cmd.StdinPipe()

@@ -10,8 +10,8 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/pg"
 	"onemap/risk"
-	"onemap/store"
 	"onemap/store/pgcluster"
 	"onemap/tiles"
 	"onemap/tiles/engine"
@@ -67,14 +67,14 @@ func (s *server) stop() {
 // While the database is away the layers are said to be bad and their tiles are served; when it is
 // back, what had been committed is in them, and what comes then.
 func TestTheDatabaseGoesAndComesBack(t *testing.T) {
-	pg := newServer(t)
-	if err := pg.cluster.EnsureDatabase(t.Context(), "map"); err != nil {
+	host := newServer(t)
+	if err := host.cluster.EnsureDatabase(t.Context(), "map"); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Migrate(t.Context(), pg.cluster.URL("map"), nil); err != nil {
+	if err := pg.Migrate(t.Context(), host.cluster.URL("map"), nil); err != nil {
 		t.Fatal(err)
 	}
-	db := connect(t, pg.cluster.URL("map"))
+	db := connect(t, host.cluster.URL("map"))
 	importOK(t, db, risk.Layer{Name: markers, Theme: risk.ThemePlace, Origin: core.OriginReal, Source: "test", MaxZoom: 22}, feature("first", "", 0, 1))
 	importOK(t, db, layerOf("tanks", core.Audience{Kind: core.AudiencePublic}, unthinned()), seeded(t, 1, 200, 20)...)
 	n := start(t, db, engine.Options{Grace: 200 * time.Millisecond, Poll: 100 * time.Millisecond}, nil)
@@ -86,7 +86,7 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 	before := n.get(city, "tanks", known)
 	id := idsOf(t, db, "tanks")["p0000001"]
 	db.exec(t, `update feature set geom = ST_SetSRID('POINT(120.7 37.4)'::geometry, 4326) where id = $1`, id)
-	pg.stop()
+	host.stop()
 	n.until("the layers are bad", func() bool { return !n.engine.Health().OK })
 	if h, s := n.engine.Health(), n.engine.State().Feed; h.Detail == "" || h.Lag <= 0 || s.OK || s.AgeSeconds <= 0 {
 		t.Errorf("while it is away: %+v, %+v", h, s)
@@ -101,7 +101,7 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 		t.Error("a tile that nobody has asked for cannot be made")
 	}
 	n.wants(city, "nothing", known, errs.NotFound)
-	pg.start()
+	host.start()
 	n.until("the layers are good", func() bool { return n.engine.Health().OK })
 	n.until("what was committed before is in the tile", func() bool {
 		return slices.Contains(drawn(t, n.get(city, "tanks", known).Bytes, "tanks"), id)

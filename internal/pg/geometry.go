@@ -1,4 +1,4 @@
-package store
+package pg
 
 import (
 	"context"
@@ -63,7 +63,7 @@ func (p encodeGeometry) Encode(value any, buf []byte) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("encode geometry: %T is no orb.Geometry", value)
 	}
-	b, err := marshalEWKB(g)
+	b, err := MarshalEWKB(g)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (p scanGeometry) Scan(src []byte, target any) error {
 		}
 		return fmt.Errorf("scan geometry: cannot scan NULL into %T", target)
 	}
-	g, err := decodeEWKB(src, p.text)
+	g, err := DecodeEWKB(src, p.text)
 	if err != nil {
 		return err
 	}
@@ -113,10 +113,11 @@ func decodeNullable(src []byte, format int16) (any, error) {
 	if src == nil {
 		return nil, nil //nolint:nilnil // pgx's contract for NULL
 	}
-	return decodeEWKB(src, format == pgtype.TextFormatCode)
+	return DecodeEWKB(src, format == pgtype.TextFormatCode)
 }
 
-func decodeEWKB(src []byte, text bool) (orb.Geometry, error) {
+// DecodeEWKB decodes one EWKB geometry, binary or as hexadecimal text; Z, M and the SRID are dropped.
+func DecodeEWKB(src []byte, text bool) (orb.Geometry, error) {
 	if text {
 		raw := make([]byte, hex.DecodedLen(len(src)))
 		if _, err := hex.Decode(raw, src); err != nil {
@@ -161,8 +162,8 @@ func assignKind[T orb.Geometry](t *T) func(orb.Geometry) bool {
 	}
 }
 
-// marshalEWKB encodes with SRID 4326. A Ring and a Bound become a Polygon: WKB knows neither.
-func marshalEWKB(g orb.Geometry) ([]byte, error) {
+// MarshalEWKB encodes with SRID 4326. A Ring and a Bound become a Polygon: WKB knows neither.
+func MarshalEWKB(g orb.Geometry) ([]byte, error) {
 	t, err := toGeom(g)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package store
+package pg
 
 import (
 	"context"
@@ -63,9 +63,9 @@ func refusedByStorage(pg *pgconn.PgError) bool {
 	return false
 }
 
-// mapErr classifies what the database or the way to it said. What has a kind already keeps it.
+// MapErr maps an error of the database, or of the connection to it, to a kind. An error that has a kind keeps it.
 // pgx.ErrNoRows is errs.NotFound. what says what was tried; it may be empty.
-func mapErr(err error, what string) error {
+func MapErr(err error, what string) error {
 	if err == nil {
 		return nil
 	}
@@ -75,13 +75,13 @@ func mapErr(err error, what string) error {
 		}
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		kind, ok := kindsByCode(pg.Code)
-		if !ok && refusedByStorage(pg) {
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
+		kind, ok := kindsByCode(said.Code)
+		if !ok && refusedByStorage(said) {
 			kind, ok = errs.Unavailable, true
 		}
 		if ok {
-			return errs.Wrap(kind, err, "%s", pgMessage(kind, pg, what))
+			return errs.Wrap(kind, err, "%s", pgMessage(kind, said, what))
 		}
 		return wrapPlain(err, what)
 	}
@@ -130,4 +130,20 @@ func orElse(s, other string) string {
 		return other
 	}
 	return s
+}
+
+// Code is the SQLSTATE of what the database said; empty when err is none of its.
+func Code(err error) string {
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return said.Code
+	}
+	return ""
+}
+
+// Constraint is the name of the constraint that refused a row; empty when none did.
+func Constraint(err error) string {
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return said.ConstraintName
+	}
+	return ""
 }

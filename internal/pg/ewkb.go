@@ -1,4 +1,4 @@
-package store
+package pg
 
 import (
 	"encoding/binary"
@@ -15,9 +15,8 @@ const (
 
 var errShortEWKB = errors.New("it ends before its geometry does")
 
-// walkEWKB checks the form of the EWKB geometry that begins b, and gives what stands behind it. The
-// decoder makes room for as many positions as it is told that there are, and goes as deep as it is
-// told to: only what really is there may tell it.
+// walkEWKB checks the form of the EWKB geometry at the start of b and returns the bytes behind it. The decoder
+// allocates as many positions, and descends as deep, as the bytes claim: so the claims are checked against the length first.
 func walkEWKB(b []byte, depth int) ([]byte, error) {
 	if depth > maxEWKBDepth {
 		return nil, fmt.Errorf("collections are nested deeper than %d", maxEWKBDepth)

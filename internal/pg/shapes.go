@@ -1,4 +1,4 @@
-package store
+package pg
 
 import (
 	"encoding/binary"
@@ -10,18 +10,17 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// shapes decodes stored geometry as decodeEWKB does, but a million of them a second: what it gives
-// lies in memory that the next one takes again. What has no place, or one that is no number, is an
-// error as well.
-type shapes struct {
+// Shapes decodes stored geometry as DecodeEWKB does, but a million of them a second: the result is valid until the next
+// call, which uses its memory again. A geometry without a position, or with one that is not a number, is an error too.
+type Shapes struct {
 	points   []orb.Point
 	rings    []orb.Ring
 	lines    []orb.LineString
 	polygons []orb.Polygon
 }
 
-// decode reads one EWKB geometry; Z and M are dropped. Its error says in words what cannot be drawn.
-func (s *shapes) decode(b []byte) (orb.Geometry, error) {
+// Decode reads one EWKB geometry; Z and M are dropped. The error says why it cannot be drawn.
+func (s *Shapes) Decode(b []byte) (orb.Geometry, error) {
 	rest, err := walkEWKB(b, 0)
 	switch {
 	case err != nil:
@@ -30,7 +29,7 @@ func (s *shapes) decode(b []byte) (orb.Geometry, error) {
 		return nil, fmt.Errorf("%d bytes are left over behind the geometry", len(rest))
 	}
 	if s.points == nil { // parts that are empty are empty, not nil
-		*s = shapes{[]orb.Point{}, []orb.Ring{}, []orb.LineString{}, []orb.Polygon{}}
+		*s = Shapes{[]orb.Point{}, []orb.Ring{}, []orb.LineString{}, []orb.Polygon{}}
 	}
 	s.points, s.rings, s.lines, s.polygons = s.points[:0], s.rings[:0], s.lines[:0], s.polygons[:0]
 	g, _, err := s.geometry(b)
@@ -109,7 +108,7 @@ func ewkbHeaderOf(b []byte) ewkbHeader {
 }
 
 // geometry reads one that walkEWKB has passed, and gives what stands behind it.
-func (s *shapes) geometry(b []byte) (orb.Geometry, []byte, error) {
+func (s *Shapes) geometry(b []byte) (orb.Geometry, []byte, error) {
 	h := ewkbHeaderOf(b)
 	b = b[5:]
 	if h.srid {
@@ -140,7 +139,7 @@ func (h ewkbHeader) point(b []byte) orb.Point {
 	return orb.Point{math.Float64frombits(h.order.Uint64(b)), math.Float64frombits(h.order.Uint64(b[8:]))}
 }
 
-func (s *shapes) positions(h ewkbHeader, b []byte) ([]orb.Point, []byte) {
+func (s *Shapes) positions(h ewkbHeader, b []byte) ([]orb.Point, []byte) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
 	start := len(s.points)
@@ -151,7 +150,7 @@ func (s *shapes) positions(h ewkbHeader, b []byte) ([]orb.Point, []byte) {
 	return s.points[start:len(s.points):len(s.points)], b
 }
 
-func (s *shapes) polygon(h ewkbHeader, b []byte) (orb.Polygon, []byte) {
+func (s *Shapes) polygon(h ewkbHeader, b []byte) (orb.Polygon, []byte) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
 	start := len(s.rings)
@@ -164,7 +163,7 @@ func (s *shapes) polygon(h ewkbHeader, b []byte) (orb.Polygon, []byte) {
 }
 
 // part reads the header of a part, which must be of the kind.
-func (s *shapes) part(b []byte, kind uint32) (ewkbHeader, []byte, error) {
+func (s *Shapes) part(b []byte, kind uint32) (ewkbHeader, []byte, error) {
 	h := ewkbHeaderOf(b)
 	if h.kind != kind {
 		return h, b, fmt.Errorf("a geometry of type %d is part of one of type %d", h.kind, kind+3)
@@ -176,7 +175,7 @@ func (s *shapes) part(b []byte, kind uint32) (ewkbHeader, []byte, error) {
 	return h, b, nil
 }
 
-func (s *shapes) multiPoint(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
+func (s *Shapes) multiPoint(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
 	start := len(s.points)
@@ -194,7 +193,7 @@ func (s *shapes) multiPoint(h ewkbHeader, b []byte) (orb.Geometry, []byte, error
 	return orb.MultiPoint(s.points[start:len(s.points):len(s.points)]), b, nil
 }
 
-func (s *shapes) multiLine(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
+func (s *Shapes) multiLine(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
 	start := len(s.lines)
@@ -210,7 +209,7 @@ func (s *shapes) multiLine(h ewkbHeader, b []byte) (orb.Geometry, []byte, error)
 	return orb.MultiLineString(s.lines[start:len(s.lines):len(s.lines)]), b, nil
 }
 
-func (s *shapes) multiPolygon(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
+func (s *Shapes) multiPolygon(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
 	start := len(s.polygons)
@@ -227,7 +226,7 @@ func (s *shapes) multiPolygon(h ewkbHeader, b []byte) (orb.Geometry, []byte, err
 }
 
 // collection has its parts in memory of its own: one may hold another.
-func (s *shapes) collection(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
+func (s *Shapes) collection(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
 	out := make(orb.Collection, 0, n)

@@ -18,12 +18,12 @@ func knock(t *testing.T, host string, at time.Time) *conn {
 
 func TestAnAddressWithManySlowStrangersGivesItsOldest(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	g := newGate(Options{MaxClients: 100, MaxSlow: 3, HandshakeTimeout: 10 * time.Second})
+	l := newConnLimiter(Options{MaxClients: 100, MaxSlow: 3, HandshakeTimeout: 10 * time.Second})
 	var all []*conn
 	come := func(host string, after time.Duration) {
 		t.Helper()
 		c := knock(t, host, noon.Add(after))
-		if !g.enter(c) {
+		if !l.add(c) {
 			t.Fatalf("%s was not let in", host)
 		}
 		all = append(all, c)
@@ -51,7 +51,7 @@ func TestAnAddressWithManySlowStrangersGivesItsOldest(t *testing.T) {
 		t.Errorf("%d evicted, the oldest %v", n, all[0].evicted.Load())
 	}
 	for _, c := range all[1:20] {
-		g.decided(c) // they have said who they are
+		l.authenticated(c) // they have said who they are
 	}
 	come("gateway", 20*time.Second)
 	if n := evicted(); n != 1 {
@@ -61,23 +61,23 @@ func TestAnAddressWithManySlowStrangersGivesItsOldest(t *testing.T) {
 
 func TestWhenThereIsNoRoomTheAddressWithTheMostGives(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	g := newGate(Options{MaxClients: 5, MaxSlow: 100, HandshakeTimeout: 10 * time.Second})
+	l := newConnLimiter(Options{MaxClients: 5, MaxSlow: 100, HandshakeTimeout: 10 * time.Second})
 	for range 5 {
-		if !g.enter(knock(t, "many", noon)) {
+		if !l.add(knock(t, "many", noon)) {
 			t.Fatal("not let in")
 		}
 	}
-	if g.enter(knock(t, "many", noon.Add(time.Second))) {
+	if l.add(knock(t, "many", noon.Add(time.Second))) {
 		t.Error("the address with the most was let in while none of its own is slow")
 	}
-	if !g.enter(knock(t, "few", noon.Add(time.Second))) {
+	if !l.add(knock(t, "few", noon.Add(time.Second))) {
 		t.Error("another address was not let in")
 	}
-	if !g.enter(knock(t, "many", noon.Add(6*time.Second))) {
+	if !l.add(knock(t, "many", noon.Add(6*time.Second))) {
 		t.Error("not let in for one of its own that is slow")
 	}
-	g.shut()
-	if g.enter(knock(t, "few", noon.Add(7*time.Second))) {
+	l.close()
+	if l.add(knock(t, "few", noon.Add(7*time.Second))) {
 		t.Error("let in after the end")
 	}
 }

@@ -1,4 +1,4 @@
-package store
+package pg
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/tern/v2/migrate"
 
 	"onemap/internal/errs"
-	"onemap/store/migrations"
+	"onemap/internal/pg/migrations"
 )
 
 // versionTable holds the number of the last migration that ran.
@@ -31,7 +31,7 @@ func Migrate(ctx context.Context, url string, progress func(version, total int, 
 	cfg.RuntimeParams["application_name"] = "onemap migrate"
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return mapErr(err, "connect to the database")
+		return MapErr(err, "connect to the database")
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	if err := refuseSharing(ctx, cfg, conn.PgConn()); err != nil {
@@ -42,7 +42,7 @@ func Migrate(ctx context.Context, url string, progress func(version, total int, 
 	if err != nil {
 		return fmt.Errorf("list the migrations: %w", err)
 	}
-	current, err := currentVersion(ctx, conn)
+	current, err := Version(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func Migrate(ctx context.Context, url string, progress func(version, total int, 
 	}
 	m, err := migrate.NewMigrator(ctx, conn, versionTable)
 	if err != nil {
-		return mapErr(err, "prepare the migrations")
+		return MapErr(err, "prepare the migrations")
 	}
 	if err := m.LoadMigrations(migrations.Files); err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
@@ -65,25 +65,25 @@ func Migrate(ctx context.Context, url string, progress func(version, total int, 
 	return explainMigration(m.Migrate(ctx), cfg.Database)
 }
 
-// currentVersion takes no lock; a database without the table is at version 0.
-func currentVersion(ctx context.Context, conn *pgx.Conn) (int, error) {
+// Version returns the number of the last migration that ran; it takes no lock. A database without tables has version 0.
+func Version(ctx context.Context, conn *pgx.Conn) (int, error) {
 	var exists bool
 	if err := conn.QueryRow(ctx, "select to_regclass($1) is not null", versionTable).Scan(&exists); err != nil {
-		return 0, mapErr(err, "look for the database's version")
+		return 0, MapErr(err, "look for the database's version")
 	}
 	if !exists {
 		return 0, nil
 	}
 	var version int
 	err := conn.QueryRow(ctx, "select coalesce(max(version), 0) from "+versionTable).Scan(&version)
-	return version, mapErr(err, "read the database's version")
+	return version, MapErr(err, "read the database's version")
 }
 
 // explainMigration says what a person must do about an extension.
 func explainMigration(err error, database string) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
-		return mapErr(err, "migrate the database")
+		return MapErr(err, "migrate the database")
 	}
 	switch {
 	case pg.Code == "42501" && strings.Contains(pg.Message, "extension"):
@@ -94,5 +94,5 @@ func explainMigration(err error, database string) error {
 		return errs.Wrap(errs.Unavailable, err,
 			"PostGIS is not installed on the database server: apt-get install postgresql-N-postgis-3 there, N being its version")
 	}
-	return mapErr(err, "migrate the database")
+	return MapErr(err, "migrate the database")
 }

@@ -1,4 +1,4 @@
-package store
+package pg
 
 import (
 	"context"
@@ -13,31 +13,32 @@ import (
 	"onemap/internal/errs"
 )
 
-// pooling is how what stands between this program and PostgreSQL shares the server's processes.
-type pooling int
+// Pooling is how a pooler between this program and PostgreSQL shares the server's processes.
+type Pooling int
 
+// The ways of sharing.
 const (
-	poolingNone    pooling = iota // PostgreSQL itself answers
-	poolingSession                // a client has a process for as long as it is connected
-	poolingShared                 // a client has a process for a transaction or a statement
+	PoolingNone    Pooling = iota // PostgreSQL itself answers
+	PoolingSession                // a client has a process for as long as it is connected
+	PoolingShared                 // a client has a process for a transaction or a statement
 )
 
 // poolerTimeout bounds one answer: a pooler without a free connection keeps a client waiting.
 const poolerTimeout = 10 * time.Second
 
-// poolerAdvice is what to do about poolingShared.
-const poolerAdvice = "set pool_mode = session for this database in the pooler, or give the address of PostgreSQL itself"
+// PoolerAdvice is what to do about PoolingShared.
+const PoolerAdvice = "set pool_mode = session for this database in the pooler, or give the address of PostgreSQL itself"
 
 // refuseSharing refuses a database that is behind a pooler in transaction or statement mode. conn is a connection
 // that was made by cfg. The error is of kind errs.Invalid and says what to do.
 func refuseSharing(ctx context.Context, cfg *pgx.ConnConfig, conn *pgconn.PgConn) error {
-	how, err := findPooling(ctx, cfg, conn)
+	how, err := FindPooling(ctx, cfg, conn)
 	if err != nil {
-		return mapErr(err, "look for a pooler before the database")
+		return MapErr(err, "look for a pooler before the database")
 	}
-	if how == poolingShared {
+	if how == PoolingShared {
 		return errs.InvalidField("database", "a pooler (PgBouncer) in transaction or statement mode stands before PostgreSQL: "+
-			"notifications (LISTEN), advisory locks and prepared statements are lost in it; %s", poolerAdvice)
+			"notifications (LISTEN), advisory locks and prepared statements are lost in it; %s", PoolerAdvice)
 	}
 	return nil
 }
@@ -46,39 +47,39 @@ func refuseSharing(ctx context.Context, cfg *pgx.ConnConfig, conn *pgconn.PgConn
 func refuseSharingAt(ctx context.Context, cfg *pgx.ConnConfig) error {
 	conn, err := pgconn.ConnectConfig(ctx, &cfg.Config)
 	if err != nil {
-		return mapErr(err, "reach the database")
+		return MapErr(err, "reach the database")
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	return refuseSharing(ctx, cfg, conn)
 }
 
-// findPooling tells how connections are shared, by what they do. A pooler names a process of its own at the login, so
-// that the server's differs. Whether that process stays the client's is seen with a second connection: a pooler that
-// shares gives it the first one's, or the first one another. Only the simple protocol is used, which every mode passes
-// on.
-func findPooling(ctx context.Context, cfg *pgx.ConnConfig, first *pgconn.PgConn) (pooling, error) {
+// FindPooling finds out how connections are shared, by trying. A pooler reports its own process at the login, so the
+// server's process differs from it. A second connection then shows whether the server's process stays with one client:
+// a pooler that shares hands the first client's process to the second. Only the simple protocol is used, because every
+// mode passes it on.
+func FindPooling(ctx context.Context, cfg *pgx.ConnConfig, first *pgconn.PgConn) (Pooling, error) {
 	process, err := ownProcess(ctx, first, "")
 	if err != nil {
-		return poolingNone, err
+		return PoolingNone, err
 	}
 	if process == first.PID() {
-		return poolingNone, nil
+		return PoolingNone, nil
 	}
 	connectCtx, cancel := context.WithTimeout(ctx, poolerTimeout)
 	defer cancel()
 	second, err := pgconn.ConnectConfig(connectCtx, &cfg.Config)
 	if err != nil {
-		return poolingNone, fmt.Errorf("the pooler has no room for another connection: %w", err)
+		return PoolingNone, fmt.Errorf("the pooler has no room for another connection: %w", err)
 	}
 	defer func() { _ = second.Close(context.WithoutCancel(ctx)) }()
 	const rounds = 3 // others may use the pool at the same time
 	for range rounds {
 		shared, err := swapped(ctx, first, second)
 		if shared || err != nil {
-			return poolingShared, err
+			return PoolingShared, err
 		}
 	}
-	return poolingSession, nil
+	return PoolingSession, nil
 }
 
 // swapped reports whether one of two connections is given another process, or one that the other had. The second's

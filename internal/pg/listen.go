@@ -1,4 +1,4 @@
-package store
+package pg
 
 import (
 	"context"
@@ -7,22 +7,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// listener waits for one channel's notifications on a connection of its own.
-type listener struct {
-	db      *DB
+// Listener waits for one channel's notifications on a connection of its own.
+type Listener struct {
+	pool    *Pool
 	channel string
 	busy    chan struct{} // capacity 1: who holds it may use conn
 	conn    *pgx.Conn     // nil before the first wait and after a failure
 }
 
-// newListener connects with the first wait. channel is a word that needs no quotes.
-func newListener(db *DB, channel string) listener {
-	return listener{db: db, channel: channel, busy: make(chan struct{}, 1)}
+// NewListener returns a listener that connects at its first Wait. channel is a word that needs no quotes.
+func NewListener(p *Pool, channel string) Listener {
+	return Listener{pool: p, channel: channel, busy: make(chan struct{}, 1)}
 }
 
-// wait blocks until the database notifies, or ctx ends, or the connection breaks, which is an error.
+// Wait blocks until the database notifies, or ctx ends, or the connection breaks, which is an error.
 // It also returns once after each (re)connection: what came before it was listening is unknown.
-func (l *listener) wait(ctx context.Context) error {
+func (l *Listener) Wait(ctx context.Context) error {
 	select {
 	case l.busy <- struct{}{}:
 	case <-ctx.Done():
@@ -40,12 +40,12 @@ func (l *listener) wait(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return mapErr(err, "wait for "+l.channel)
+	return MapErr(err, "wait for "+l.channel)
 }
 
 // drain takes what else the database has just said, so that a burst wakes the reader a few times and
 // not once for each.
-func (l *listener) drain(ctx context.Context) {
+func (l *Listener) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
 	defer cancel()
 	for {
@@ -55,31 +55,31 @@ func (l *listener) drain(ctx context.Context) {
 	}
 }
 
-func (l *listener) listen(ctx context.Context) error {
-	conn, err := pgx.ConnectConfig(ctx, l.db.pool.Config().ConnConfig)
+func (l *Listener) listen(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, l.pool.Config().ConnConfig)
 	if err != nil {
-		return mapErr(err, "connect to wait for "+l.channel)
+		return MapErr(err, "connect to wait for "+l.channel)
 	}
 	if _, err := conn.Exec(ctx, "listen "+l.channel); err != nil {
-		closeConn(conn)
-		return mapErr(err, "listen for "+l.channel)
+		CloseConn(conn)
+		return MapErr(err, "listen for "+l.channel)
 	}
 	l.conn = conn
 	return nil
 }
 
-// close ends the connection, after a wait that goes on has ended.
-func (l *listener) close() {
+// Close ends the connection, after a wait that goes on has ended.
+func (l *Listener) Close() {
 	l.busy <- struct{}{}
 	defer func() { <-l.busy }()
 	if l.conn != nil {
-		closeConn(l.conn)
+		CloseConn(l.conn)
 		l.conn = nil
 	}
 }
 
-// closeConn says goodbye to the server, but not for long.
-func closeConn(conn *pgx.Conn) {
+// CloseConn closes a connection and waits for the server for two seconds at most.
+func CloseConn(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	_ = conn.Close(ctx)

@@ -1,0 +1,121 @@
+// Package pg connects to PostgreSQL with PostGIS: the pool, transactions, migrations, notifications, the codec of
+// geometry, and the mapping of the database's errors to kinds. It knows no table.
+//
+// Geometry goes in and out as orb values, [lon, lat], EPSG:4326; times are UTC.
+package pg
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"onemap/internal/errs"
+)
+
+// Options says which database and how. Only URL is needed.
+type Options struct {
+	// URL is a PostgreSQL address, as libpq takes it.
+	URL string
+	// MaxConns bounds the pool; 0 is 16.
+	MaxConns int
+	// Registerer gets the pool's metrics; nil gives none.
+	Registerer prometheus.Registerer
+	// Connected is called after each new connection, before it is used: the server may be another one, or have an
+	// earlier state. It may be nil.
+	Connected func()
+}
+
+// Pool is a pool of connections. It is safe for concurrent use.
+type Pool struct {
+	*pgxpool.Pool
+}
+
+// Querier is what a pool, a connection and a transaction have in common.
+type Querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Open connects to a migrated database. A wrong URL is errs.Invalid, a database that does not
+// answer errs.Unavailable. A pooler before the database that shares connections is errs.Invalid.
+func Open(ctx context.Context, o Options) (*Pool, error) {
+	cfg, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		// pgx's own message would repeat the address, and so a password in it.
+		return nil, errs.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
+	}
+	cfg.MaxConns = 16
+	if o.MaxConns > 0 {
+		cfg.MaxConns = int32(min(o.MaxConns, 10_000))
+	}
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	cfg.ConnConfig.RuntimeParams["application_name"] = "onemap"
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		if o.Connected != nil {
+			o.Connected()
+		}
+		return registerTypes(ctx, c)
+	}
+	if err := refuseSharingAt(ctx, cfg.ConnConfig); err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, MapErr(err, "open the database")
+	}
+	p := &Pool{pool}
+	if err := p.Ping(ctx); err != nil {
+		p.Close()
+		return nil, err
+	}
+	if err := p.registerMetrics(o.Registerer); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Ping asks the database for a sign of life; it returns errs.Unavailable when there is none.
+func (p *Pool) Ping(ctx context.Context) error {
+	return MapErr(p.Pool.Ping(ctx), "reach the database")
+}
+
+// InTx runs fn in one transaction: committed when fn returns nil, rolled back when it fails or
+// panics. The error's kind is mapped.
+func (p *Pool) InTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return MapErr(pgx.BeginFunc(ctx, p.Pool, fn), "")
+}
+
+// registerMetrics shows the pool's connections.
+func (p *Pool) registerMetrics(reg prometheus.Registerer) error {
+	if reg == nil {
+		return nil
+	}
+	gauge := func(name, help string, value func(*pgxpool.Stat) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "store", Name: name, Help: help},
+			func() float64 { return value(p.Stat()) })
+	}
+	for _, c := range []prometheus.Collector{
+		gauge("connections", "Connections to PostgreSQL.", func(s *pgxpool.Stat) float64 { return float64(s.TotalConns()) }),
+		gauge("connections_busy", "Connections in use.", func(s *pgxpool.Stat) float64 { return float64(s.AcquiredConns()) }),
+		gauge("connections_max", "The pool's limit.", func(s *pgxpool.Stat) float64 { return float64(s.MaxConns()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "onemap", Subsystem: "store", Name: "connection_waits_total",
+			Help: "Times that a caller had to wait for a connection.",
+		}, func() float64 { return float64(p.Stat().EmptyAcquireCount()) }),
+	} {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("register the database's metrics: %w", err)
+		}
+	}
+	return nil
+}
