@@ -70,22 +70,37 @@ func (in *Ingest) hold(at int, p *pace) {
 
 // leave tells those whose commit failed that the database is away, and refuses from now on.
 func (in *Ingest) leave(ctx context.Context, entries []*entry, err error) {
-	in.mu.Lock()
-	first := in.since.IsZero()
-	if first {
-		in.since = in.opts.Clock()
-	}
-	in.because = err
-	in.mu.Unlock()
-	in.metrics.away.Set(1)
-	if first {
+	if in.setAway(err) {
 		in.log.ErrorContext(ctx, "the database is away: nothing is acknowledged until it is back", "error", err)
 	}
-	in.queue.refuse(refusedAway)
 	err = unavailable(err)
 	for _, e := range entries {
 		in.finish(e, err)
 	}
+}
+
+// setAway notes that the database is away, and why. It reports whether that is new. That the database is away and that
+// the queue refuses change together, under one lock: committers fail and probe at the same time, and a queue that
+// refuses while nobody probes would refuse for ever.
+func (in *Ingest) setAway(err error) (first bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.because = err
+	if first = in.since.IsZero(); first {
+		in.since = in.opts.Clock()
+		in.metrics.away.Set(1)
+		in.queue.refuse(refusedAway)
+	}
+	return first
+}
+
+// setBack notes that the database answers again.
+func (in *Ingest) setBack() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.because, in.since = nil, time.Time{}
+	in.metrics.away.Set(0)
+	in.queue.admit()
 }
 
 // rest fails everything that still waits in a lane.
@@ -137,17 +152,11 @@ func (in *Ingest) calm() {
 func (in *Ingest) probe(ctx context.Context) {
 	probe, cancel := context.WithTimeout(ctx, in.opts.CommitTimeout)
 	defer cancel()
-	err := in.registry.Reload(probe)
-	in.mu.Lock()
-	if in.because = err; err == nil {
-		in.since = time.Time{}
-	}
-	in.mu.Unlock()
-	if err != nil {
+	if err := in.registry.Reload(probe); err != nil {
+		in.setAway(err)
 		return
 	}
-	in.metrics.away.Set(0)
-	in.queue.admit()
+	in.setBack()
 	in.log.InfoContext(ctx, "the database answers again")
 }
 

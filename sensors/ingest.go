@@ -121,7 +121,7 @@ type Ingest struct {
 	probing chan struct{} // holds a token while a committer asks whether the database is back; guards pause
 	pause   time.Duration
 
-	mu      sync.Mutex // guards what Health reads
+	mu      sync.Mutex // guards what Health reads, and that the queue refuses exactly while the database is away
 	since   time.Time  // away since; zero: not away
 	because error
 	running []time.Time // when each committer's running commit began; zero: none runs

@@ -1,6 +1,9 @@
 package sensors
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -58,6 +61,73 @@ func TestTheDatabaseAway(t *testing.T) {
 		synctest.Wait()
 		if h := in.Health(); !h.OK || stored != 1 {
 			t.Errorf("%+v, %d stored", h, stored)
+		}
+		stop(t, in)
+	})
+}
+
+// slowLog takes a minute for each record, as a log does whose disk is busy.
+type slowLog struct{ slog.Handler }
+
+func (slowLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (slowLog) Handle(context.Context, slog.Record) error {
+	time.Sleep(time.Minute)
+	return nil
+}
+
+// TestCommittersThatFailTogether: while one committer is still about to say that the database is away, another has
+// heard that it is back. Readings must be taken then.
+func TestCommittersThatFailTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		registry := NewRegistry(m, RegistryOptions{}, nil, nil)
+		in := NewIngest(IngestOptions{Committers: 2}, registry, m, slog.New(slowLog{}), nil)
+		var of [2]string // a device of each lane
+		for i := 0; of[0] == "" || of[1] == ""; i++ {
+			id := fmt.Sprintf("dev-%d", i)
+			of[in.queue.newFlow(id).home] = id
+			delete(in.queue.flows, id)
+		}
+		for i, id := range of {
+			m.devices = append(m.devices, device(id))
+			m.devices[i].Streams = []Datastream{{ID: int64(i + 1), DeviceID: id, Name: "level", Type: "water_level"}}
+		}
+		if err := registry.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		in.Start()
+		m.gate, m.away = make(chan struct{}), true
+		var failed, stored atomic.Int64
+		send := func(n int, id string) error {
+			e := level(n)
+			e.Device = id
+			return in.Accept(e, func(err error) {
+				if err != nil {
+					failed.Add(1)
+					return
+				}
+				stored.Add(1)
+			})
+		}
+		for n, id := range of {
+			if err := send(n, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait() // both commits run
+		close(m.gate)
+		time.Sleep(time.Second)
+		m.set(func() { m.away = false })
+		time.Sleep(5 * time.Minute)
+		for n, id := range of {
+			if err := send(10+n, id); err != nil {
+				t.Errorf("five minutes after the database is back: %v", err)
+			}
+		}
+		synctest.Wait()
+		if failed.Load() != 2 || stored.Load() != 2 || !in.Health().OK {
+			t.Errorf("%d failed, %d stored, %+v", failed.Load(), stored.Load(), in.Health())
 		}
 		stop(t, in)
 	})
