@@ -11,6 +11,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/wait"
 	"onemap/sensors"
 )
 
@@ -100,17 +101,10 @@ func NewEngine(o Options, store EngineStore, tail sensors.Tail, log *slog.Logger
 }
 
 // Wake tells the engine that a batch was committed. It never blocks; a poll makes up for a missed one.
-func (e *Engine) Wake() { nudge(e.wake) }
+func (e *Engine) Wake() { wait.Wake(e.wake) }
 
 // ReloadRules tells the engine that rules, devices or datastreams changed. It never blocks.
-func (e *Engine) ReloadRules() { nudge(e.reload) }
-
-func nudge(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+func (e *Engine) ReloadRules() { wait.Wake(e.reload) }
 
 // Health is the part "rules": bad while readings wait longer than Options.LagLimit, while evaluation
 // fails, and until the replay of what was committed before the start is done. The lag is the age of
@@ -165,10 +159,10 @@ func (e *Engine) Run(ctx context.Context) error {
 		case ctx.Err() != nil && !ok:
 		case err != nil:
 			e.failed(ctx, "asking for the lease", err)
-			e.pause(ctx, e.opts.LeaseRetry)
+			wait.For(ctx, e.opts.LeaseRetry)
 		case !ok:
 			e.standBy(ctx)
-			e.pause(ctx, e.opts.LeaseRetry)
+			wait.For(ctx, e.opts.LeaseRetry)
 		default:
 			e.lead(ctx, lost)
 			release()
@@ -201,15 +195,6 @@ func (e *Engine) standBy(ctx context.Context) {
 	})
 }
 
-func (e *Engine) pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
-
 // lead evaluates until the lease is lost or ctx ends. After any failure it forgets everything and
 // begins again from what the store has: a step is applied wholly or not at all, so nothing can be
 // lost or doubled by that.
@@ -235,7 +220,7 @@ func (e *Engine) lead(parent context.Context, lost <-chan struct{}) {
 		}
 		e.failed(ctx, doing, err)
 		seen.begun = time.Time{} // while the store was away no device could be heard
-		e.pause(ctx, e.opts.Backoff)
+		wait.For(ctx, e.opts.Backoff)
 	}
 	e.setStatus(func(s *status) { *s = status{oldest: s.oldest} })
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"onemap/internal/errs"
+	"onemap/internal/wait"
 )
 
 // item is one envelope on its way to a commit, or a ready-made quarantine row.
@@ -201,16 +202,9 @@ func (q *queue) full(more int) bool { return q.items >= q.maxItems || q.bytes+mo
 
 // rouse wakes who may take from a lane.
 func (q *queue) rouse(l *lane) {
-	signal(l.wake)
+	wait.Wake(l.wake)
 	if l.inBulk() && l.turns[light].len() > 0 {
-		signal(q.express)
-	}
-}
-
-func signal(wake chan<- struct{}) {
-	select {
-	case wake <- struct{}{}:
-	default:
+		wait.Wake(q.express)
 	}
 }
 
@@ -250,7 +244,7 @@ func (q *queue) take(at, rows int) []item {
 		if len(out) > 0 {
 			l.last, l.busy = next, true
 			if next == bulk && l.turns[light].len() > 0 {
-				signal(q.express)
+				wait.Wake(q.express)
 			}
 			break
 		}
@@ -413,9 +407,9 @@ func (q *queue) refuse(reason string) {
 		q.roomy = nil
 	}
 	for i := range q.lanes {
-		signal(q.lanes[i].wake)
+		wait.Wake(q.lanes[i].wake)
 	}
-	signal(q.express)
+	wait.Wake(q.express)
 }
 
 // admit takes again, unless the end has come.

@@ -10,6 +10,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 )
 
@@ -118,7 +119,7 @@ func accountChanged(ctx context.Context, tx pgx.Tx, a auth.Account, actor string
 	if err != nil {
 		return err
 	}
-	_, err = appendEvent(ctx, tx, core.Event{
+	_, err = eventlog.Append(ctx, tx, core.Event{
 		Kind: core.EventAccountChanged, Roles: []core.Role{core.RoleAdministrator},
 		Subject: strconv.FormatInt(a.ID, 10), Actor: actor, Payload: payload,
 	})

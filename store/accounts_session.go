@@ -11,6 +11,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 )
 
@@ -135,7 +136,7 @@ func sessionsRevoked(ctx context.Context, tx pgx.Tx, accountID int64, ids []int6
 		if err != nil {
 			return err
 		}
-		_, err = appendEvent(ctx, tx, core.Event{
+		_, err = eventlog.Append(ctx, tx, core.Event{
 			Kind: core.EventSessionRevoked, Roles: []core.Role{core.RoleAdministrator},
 			Subject: strconv.FormatInt(id, 10), Actor: actor, Payload: payload,
 		})

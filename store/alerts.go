@@ -12,6 +12,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 )
 
@@ -31,7 +32,7 @@ func errNoAlert(id int64) error { return errs.Coded(errs.NotFound, "", errs.NoAl
 func (db *DB) Alerts(ctx context.Context, s core.Scope, f alerts.Filter) (alerts.Snapshot, error) {
 	var snap alerts.Snapshot
 	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
-		if snap.Epoch, snap.Head, err = eventHeadOf(ctx, tx); err != nil {
+		if snap.Epoch, snap.Head, err = eventlog.HeadIn(ctx, tx); err != nil {
 			return err
 		}
 		if snap.Alerts, err = listAlerts(ctx, tx, s, f); err != nil || !f.Count {

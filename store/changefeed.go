@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 	"onemap/tiles"
 )
@@ -48,7 +49,7 @@ func (f *ChangeFeed) Close() { f.listener.Close() }
 // Mark is tiles.Feed's.
 func (f *ChangeFeed) Mark(ctx context.Context) (tiles.Mark, error) {
 	var p position
-	err := f.db.pool.QueryRow(ctx, "select "+selectEpoch+", pg_current_snapshot()::text").Scan(&p.epoch, &p.snapshot)
+	err := f.db.pool.QueryRow(ctx, "select "+eventlog.SelectEpoch+", pg_current_snapshot()::text").Scan(&p.epoch, &p.snapshot)
 	if err != nil {
 		return "", pg.MapErr(err, "read the change feed's position")
 	}
@@ -82,7 +83,7 @@ const selectChanges = `
 			e.epoch <> $1 or w.id is null
 				or (g.epoch = e.epoch and g.gone is not null and not snapshot_sees($2::text::pg_snapshot, g.gone)) as lost,
 			coalesce(w.at < $4, false) as old
-		from (select ` + selectEpoch + ` as epoch) e, change_horizon g left join feed_witness w on w.id = $3::uuid
+		from (select ` + eventlog.SelectEpoch + ` as epoch) e, change_horizon g left join feed_witness w on w.id = $3::uuid
 	) h
 	left join feature_change c on not h.lost
 		and (c.xid >= pg_snapshot_xmax($2::text::pg_snapshot) or c.xid = any(array(select pg_snapshot_xip($2::text::pg_snapshot))))

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/eventlog"
 )
 
 // changesKept is how long a row of the change feed can be read at least.
@@ -19,14 +21,14 @@ func (db *DB) pruneChanges(ctx context.Context, now time.Time) (int64, error) {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		var known, due bool
 		err := tx.QueryRow(ctx, `
-			select epoch = `+selectEpoch+` and seen is not null, coalesce(seen_at <= $1, false) from change_horizon for update`,
+			select epoch = `+eventlog.SelectEpoch+` and seen is not null, coalesce(seen_at <= $1, false) from change_horizon for update`,
 			now.Add(-changesKept)).Scan(&known, &due)
 		switch {
 		case err != nil:
 			return err
 		case !known:
 			_, err = tx.Exec(ctx, `
-				update change_horizon set epoch = `+selectEpoch+`, seen = pg_current_snapshot(), seen_at = $1, gone = null`, now)
+				update change_horizon set epoch = `+eventlog.SelectEpoch+`, seen = pg_current_snapshot(), seen_at = $1, gone = null`, now)
 			return err
 		case !due:
 			return nil

@@ -454,7 +454,7 @@ func FuzzMark(f *testing.F) {
 	db := storetest.NewDB(f)
 	feed := db.ChangeFeed()
 	f.Cleanup(feed.Close)
-	here, err := db.Epoch(f.Context())
+	here, err := db.Log().Epoch(f.Context())
 	if err != nil {
 		f.Fatal(err)
 	}

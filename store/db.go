@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 )
 
@@ -34,9 +34,10 @@ type Options struct {
 
 // DB is the store. It is safe for concurrent use.
 type DB struct {
-	pool *pg.Pool
-	log  *slog.Logger
-	now  func() time.Time
+	pool   *pg.Pool
+	events *eventlog.Log
+	log    *slog.Logger
+	now    func() time.Time
 
 	partitions partitionCache
 	places     placeCache
@@ -45,7 +46,6 @@ type DB struct {
 	budget     quarantineBudget
 	openings   openings
 	repeats    atomic.Bool // the last batches held readings that were there already
-	epoch      atomic.Pointer[string]
 
 	quarantined struct{ rows, bytes atomic.Int64 } // as PruneQuarantine found it last
 }
@@ -65,6 +65,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	db.events = eventlog.New(db.pool, db.restored)
 	if err := registerMetrics(o.Registerer, db); err != nil {
 		db.pool.Close()
 		return nil, err
@@ -82,15 +83,10 @@ func (db *DB) Ping(ctx context.Context) error { return db.pool.Ping(ctx) }
 // panics. The error's kind is mapped.
 func (db *DB) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error { return db.pool.InTx(ctx, fn) }
 
-// selectEpoch is the epoch as a column: it names this incarnation of the log. It changes when the content is restored
-// elsewhere (another system), recovered to a point in time or promoted (another timeline), cloned (another database),
-// or restored over itself (the log's table is another file), so that nobody takes its numbers for those of before. A
-// folder that is put back keeps it: therefore a position carries the id of its event as well (core.Mark).
-const selectEpoch = `(
-	select i.id || '-' || to_hex(s.system_identifier) || '-' || d.oid
-	    || '-' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || '-' || pg_relation_filenode('event_log')
-	from instance i, pg_control_system() s, pg_database d
-	where d.datname = current_database())`
+// inSnapshot runs fn in a read-only transaction that sees one state of the database throughout.
+func (db *DB) inSnapshot(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return db.pool.InSnapshot(ctx, fn)
+}
 
 // forget empties what is held of the database.
 func (db *DB) forget() {
@@ -100,51 +96,21 @@ func (db *DB) forget() {
 	db.touched.forget()
 }
 
-// noteEpoch renews the connections when the epoch has changed: a dump that was restored over a database gives its
-// types other numbers, which a connection learns when it is made.
-func (db *DB) noteEpoch(ctx context.Context, epoch string) {
-	if old := db.epoch.Swap(&epoch); old == nil || *old == epoch {
-		return
-	}
+// restored renews the connections: a dump that was restored over a database gives its types other numbers, which a
+// connection learns when it is made.
+func (db *DB) restored(ctx context.Context) {
 	db.log.WarnContext(ctx, "the database was restored: its connections are made anew")
 	db.pool.Reset()
 	db.forget()
 }
 
-// Epoch names this incarnation of the database: numbers of events and batches mean nothing under
-// another one.
-func (db *DB) Epoch(ctx context.Context) (e string, err error) {
-	err = db.pool.QueryRow(ctx, "select "+selectEpoch).Scan(&e)
-	return e, pg.MapErr(err, "read the database's epoch")
-}
+// Log is the event log of this database.
+func (db *DB) Log() *eventlog.Log { return db.events }
 
 // Instance is the UUID that the database was made with; it stays with the data, wherever they are moved.
 func (db *DB) Instance(ctx context.Context) (id string, err error) {
 	err = db.pool.QueryRow(ctx, "select id::text from instance").Scan(&id)
 	return id, pg.MapErr(err, "read the database's identity")
-}
-
-// appendEvent writes a row of the event log and gives its seq. Call it last in the transaction: it
-// takes the log's lock, which is held to the commit. At and Seq of e are not used.
-func appendEvent(ctx context.Context, tx pgx.Tx, e core.Event) (int64, error) {
-	var roles []string
-	if e.Roles != nil {
-		roles = make([]string, len(e.Roles))
-		for i, r := range e.Roles {
-			roles[i] = string(r)
-		}
-	}
-	divisions := e.Divisions
-	if divisions == nil {
-		divisions = []string{}
-	}
-	var seq int64
-	err := tx.QueryRow(ctx, "select append_event($1, $2, $3, $4, $5, $6)",
-		e.Kind, divisions, roles, e.Subject, e.Actor, e.Payload).Scan(&seq)
-	if err != nil {
-		return 0, pg.MapErr(err, "write event "+e.Kind)
-	}
-	return seq, nil
 }
 
 // registerMetrics shows the size of the quarantine.

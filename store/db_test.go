@@ -8,15 +8,15 @@ import (
 
 func TestEpochDiffersBetweenClones(t *testing.T) {
 	a, b := storetest.NewDB(t), storetest.NewDB(t)
-	ea, err := a.Epoch(t.Context())
+	ea, err := a.Log().Epoch(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := a.Epoch(t.Context())
+	again, err := a.Log().Epoch(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	eb, err := b.Epoch(t.Context())
+	eb, err := b.Log().Epoch(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

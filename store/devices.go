@@ -10,6 +10,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -25,7 +26,7 @@ const maxObservations = 50_000
 func (db *DB) Devices(ctx context.Context, s core.Scope, after string, limit int) (sensors.Snapshot, error) {
 	var snap sensors.Snapshot
 	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
-		if snap.Epoch, snap.Head, err = eventHeadOf(ctx, tx); err != nil {
+		if snap.Epoch, snap.Head, err = eventlog.HeadIn(ctx, tx); err != nil {
 			return err
 		}
 		if snap.Batch, err = headBatchOf(ctx, tx); err != nil {

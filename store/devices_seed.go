@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -84,7 +85,7 @@ func (db *DB) PutDevices(
 		if err != nil {
 			return err
 		}
-		_, err = appendEvent(ctx, tx, core.Event{Kind: core.EventRegistryChanged, Divisions: to, Payload: payload})
+		_, err = eventlog.Append(ctx, tx, core.Event{Kind: core.EventRegistryChanged, Divisions: to, Payload: payload})
 		return err
 	})
 	return pg.MapErr(err, "store devices")

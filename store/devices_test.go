@@ -70,7 +70,7 @@ func TestScopesOfReads(t *testing.T) {
 func TestSnapshotNumbers(t *testing.T) {
 	db := newCity(t, 1)
 	res := commit(t, db, reading(streamsOf(t, db)[0], 0, 1))
-	epoch, head, err := db.Head(t.Context())
+	epoch, head, err := db.Log().Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

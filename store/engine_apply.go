@@ -12,6 +12,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 )
 
@@ -221,7 +222,7 @@ func appendAlertEvent(ctx context.Context, tx pgx.Tx, kind, actor string, e aler
 	if err != nil {
 		return err
 	}
-	_, err = appendEvent(ctx, tx, core.Event{
+	_, err = eventlog.Append(ctx, tx, core.Event{
 		Kind: kind, Divisions: e.Alert.Divisions, Subject: alertSubject(e.Alert.ID), Actor: actor, Payload: payload,
 	})
 	return err

@@ -9,73 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
 
 var _ sensors.Tail = (*DB)(nil)
-
-// eventHead is the newest number, as a column. Pruning keeps the newest row, so it never goes back.
-const eventHead = `(select coalesce(max(seq), 0) from event_log)`
-
-// selectEventHead gives the log's epoch, and its newest event's seq and id: 0 and empty when there is none.
-const selectEventHead = `
-	select ` + selectEpoch + `, coalesce(h.seq, 0), coalesce(h.id::text, '')
-	from (values (1)) one left join (select seq, id from event_log order by seq desc limit 1) h on true`
-
-// Head returns the event log's epoch and the mark of its newest row, the zero mark when there is none.
-func (db *DB) Head(ctx context.Context) (epochID string, head core.Mark, err error) {
-	if epochID, head, err = eventHeadOf(ctx, db.pool); err == nil {
-		db.noteEpoch(ctx, epochID)
-	}
-	return epochID, head, pg.MapErr(err, "read the event log's head")
-}
-
-func eventHeadOf(ctx context.Context, q pg.Querier) (epochID string, head core.Mark, err error) {
-	err = q.QueryRow(ctx, selectEventHead).Scan(&epochID, &head.Seq, &head.ID)
-	return epochID, head, err
-}
-
-// EventsAfter returns at most limit events with seq > after, in seq order, and what proves which log they are of.
-// Truncated says that some behind `after` have been pruned, so that what the caller knows cannot be brought up to
-// date. Numbers that are missing in between were never given to anything.
-func (db *DB) EventsAfter(ctx context.Context, after int64, limit int) (page core.EventPage, err error) {
-	err = db.inSnapshot(ctx, func(tx pgx.Tx) error {
-		var batch pgx.Batch
-		batch.Queue(`select `+eventColumns+` from event_log where seq > $1 order by seq limit $2`, after, max(limit, 1)).
-			Query(func(rows pgx.Rows) (err error) {
-				page.Events, err = pgx.CollectRows(rows, scanEvent)
-				return err
-			})
-		batch.Queue(selectEventHead).QueryRow(func(row pgx.Row) error {
-			return row.Scan(&page.Epoch, &page.Head.Seq, &page.Head.ID)
-		})
-		// What has been pruned up to the horizon is known by the last of it.
-		batch.Queue(`
-			select $1 < h.seq, coalesce((select id from event_log where seq <= $1 and seq > h.seq order by seq desc limit 1),
-				case when h.seq <= $1 then h.id end)::text
-			from event_horizon h`, after).QueryRow(func(row pgx.Row) error {
-			var before *string
-			err := row.Scan(&page.Truncated, &before)
-			if before != nil {
-				page.Before = *before
-			}
-			return err
-		})
-		return tx.SendBatch(ctx, &batch).Close()
-	})
-	if err == nil {
-		db.noteEpoch(ctx, page.Epoch)
-	}
-	return page, pg.MapErr(err, "read the event log")
-}
-
-const eventColumns = `seq, id::text, at, kind, divisions, roles, subject, actor, payload`
-
-func scanEvent(row pgx.CollectableRow) (e core.Event, err error) {
-	err = row.Scan(&e.Seq, &e.ID, &e.At, &e.Kind, &e.Divisions, &e.Roles, &e.Subject, &e.Actor, &e.Payload)
-	return e, err
-}
 
 // Events lists the events of some kinds that the scope may see, newest first. Those of a device are its
 // alerts', those that list it, and those of its division that leave something out, which it may be among;
@@ -86,14 +25,14 @@ func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, device s
 	if err != nil {
 		return nil, pg.MapErr(err, "list events")
 	}
-	events, err := pgx.CollectRows(rows, scanEvent)
+	events, err := pgx.CollectRows(rows, eventlog.Scan)
 	return events, pg.MapErr(err, "list events")
 }
 
 func eventsSQL(s core.Scope, kinds []string, device string, p core.Page) (sql string, args []any) {
 	args = []any{orEmpty(kinds), p.Before, s.Division, s.Role, pageLimit(p.Limit)}
 	sql = `
-		select ` + eventColumns + ` from event_log
+		select ` + eventlog.Columns + ` from event_log
 		where kind = any($1) and ($2::bigint <= 0 or seq < $2)
 			and scope_covers_any($3, divisions) and (roles is null or $4 = any(roles))`
 	if device != "" { // its events are found first: in the order of the log, one with few would be looked for in all of it
@@ -185,21 +124,3 @@ func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
 	}
 	return c, nil
 }
-
-// EventFeed is the event log for one reader, with a connection of its own on which the database
-// wakes it. Close it when the reader ends; the DB stays open.
-type EventFeed struct {
-	*DB
-	listener pg.Listener
-}
-
-// EventFeed makes a feed. It connects with the first wait.
-func (db *DB) EventFeed() *EventFeed { return &EventFeed{db, pg.NewListener(db.pool, "onemap_event")} }
-
-// EventsNotified blocks until the database says that there are new events, or ctx ends, or the
-// connection breaks, which is an error. It also returns once after each (re)connection, because
-// what came before it was listening is unknown. It is a hint: readers poll as well.
-func (f *EventFeed) EventsNotified(ctx context.Context) error { return f.listener.Wait(ctx) }
-
-// Close ends the feed's connection, after a wait that goes on has ended; the DB stays open.
-func (f *EventFeed) Close() { f.listener.Close() }

@@ -60,7 +60,7 @@ func TestEventLogHasNoLateComers(t *testing.T) {
 			finished = true
 		default:
 		}
-		page, err := db.EventsAfter(t.Context(), last, 5)
+		page, err := db.Log().EventsAfter(t.Context(), last, 5)
 		if err != nil || page.Truncated {
 			t.Fatalf("truncated %v, %v", page.Truncated, err)
 		}
@@ -81,12 +81,12 @@ func TestEventLogHasNoLateComers(t *testing.T) {
 }
 
 func headOf(ctx context.Context, db *store.DB) (int64, error) {
-	_, head, err := db.Head(ctx)
+	_, head, err := db.Log().Head(ctx)
 	return head.Seq, err
 }
 
 func eventsAfter(ctx context.Context, db *store.DB, after int64, limit int) ([]core.Event, error) {
-	page, err := db.EventsAfter(ctx, after, limit)
+	page, err := db.Log().EventsAfter(ctx, after, limit)
 	return page.Events, err
 }
 
@@ -106,7 +106,7 @@ func TestPrunedEventsAreReported(t *testing.T) {
 		t.Fatalf("pruned: %+v, %v", report, err)
 	}
 	for after, want := range map[int64]bool{0: true, head - 2: true, head - 1: false, head: false} {
-		page, err := db.EventsAfter(t.Context(), after, 10)
+		page, err := db.Log().EventsAfter(t.Context(), after, 10)
 		if err != nil || page.Truncated != want {
 			t.Errorf("after %d: truncated %v, %v; want %v", after, page.Truncated, err, want)
 		}
@@ -124,14 +124,14 @@ func TestPrunedEventsAreReported(t *testing.T) {
 
 func TestEventFeedWakes(t *testing.T) {
 	db := newCity(t, 0)
-	feed := db.EventFeed()
+	feed := db.Log().Listen()
 	defer feed.Close()
-	if err := feed.EventsNotified(t.Context()); err != nil { // once after connecting
+	if err := feed.Wait(t.Context()); err != nil { // once after connecting
 		t.Fatal(err)
 	}
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if err := feed.EventsNotified(short); !errors.Is(err, context.DeadlineExceeded) {
+	if err := feed.Wait(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("nothing new: %v", err)
 	}
 	for range 3 { // said while nobody waits: heard with the next wait
@@ -139,11 +139,11 @@ func TestEventFeedWakes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := feed.EventsNotified(t.Context()); err != nil {
+	if err := feed.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	woken := make(chan error)
-	go func() { woken <- feed.EventsNotified(t.Context()) }()
+	go func() { woken <- feed.Wait(t.Context()) }()
 	if err := appendEvent(t.Context(), db, "test", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -154,9 +154,9 @@ func TestEventFeedWakes(t *testing.T) {
 
 func TestEventFeedReconnects(t *testing.T) {
 	db := newCity(t, 0)
-	feed := db.EventFeed()
+	feed := db.Log().Listen()
 	defer feed.Close()
-	if err := feed.EventsNotified(t.Context()); err != nil {
+	if err := feed.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	n := count(t, db, `
@@ -165,24 +165,24 @@ func TestEventFeedReconnects(t *testing.T) {
 	if n != 1 {
 		t.Fatalf("%d sessions listen, want 1", n)
 	}
-	if err := feed.EventsNotified(t.Context()); err == nil {
+	if err := feed.Wait(t.Context()); err == nil {
 		t.Error("no error when the connection breaks")
 	}
-	if err := feed.EventsNotified(t.Context()); err != nil { // connected again: something may have been missed
+	if err := feed.Wait(t.Context()); err != nil { // connected again: something may have been missed
 		t.Fatal(err)
 	}
 }
 
 func TestFeedEndsWithItsContext(t *testing.T) {
 	db := newCity(t, 0)
-	feed := db.EventFeed()
+	feed := db.Log().Listen()
 	defer feed.Close()
-	if err := feed.EventsNotified(t.Context()); err != nil {
+	if err := feed.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go func() { ended <- feed.EventsNotified(ctx) }()
+	go func() { ended <- feed.Wait(ctx) }()
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 	"onemap/risk"
 )
@@ -97,6 +98,6 @@ func appendLayerChanged(ctx context.Context, tx pgx.Tx, e core.Event, p layerPay
 	if e.Payload, err = jsonBytes(p); err != nil {
 		return fmt.Errorf("encode layer.changed: %w", err)
 	}
-	_, err = appendEvent(ctx, tx, e)
+	_, err = eventlog.Append(ctx, tx, e)
 	return err
 }

@@ -60,7 +60,7 @@ func TestConcurrentMigrations(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if e, err := db.Epoch(t.Context()); err != nil || e == "" {
+	if e, err := db.Log().Epoch(t.Context()); err != nil || e == "" {
 		t.Errorf("epoch %q %v", e, err)
 	}
 }

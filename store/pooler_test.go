@@ -50,7 +50,7 @@ func TestAPoolerInSessionModeIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Epoch(t.Context()); err != nil {
+	if _, err := db.Log().Epoch(t.Context()); err != nil {
 		t.Error(err)
 	}
 	found := diagnosed(t, url, 16)

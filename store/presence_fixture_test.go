@@ -107,7 +107,7 @@ func (s *scene) interval(device string, which, seconds int) *scene {
 // look looks and gives what was told, oldest first.
 func (s *scene) look() []sensors.PresenceChange {
 	s.t.Helper()
-	_, head, err := s.db.Head(s.t.Context())
+	_, head, err := s.db.Log().Head(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}

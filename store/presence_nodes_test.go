@@ -92,7 +92,7 @@ func TestNetworkFalls(t *testing.T) {
 	}
 	look := func(seconds int) []core.Event {
 		t.Helper()
-		_, head, err := s.db.Head(ctx)
+		_, head, err := s.db.Log().Head(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -215,7 +215,7 @@ func TestIntervals(t *testing.T) {
 	if targets, err := s.db.Targets(ctx); err != nil || targets[0].Datastream.IntervalS != 600 {
 		t.Errorf("the rules have %+v, %v", targets, err)
 	}
-	_, head, err := s.db.Head(ctx)
+	_, head, err := s.db.Log().Head(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

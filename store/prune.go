@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 )
 
@@ -167,25 +167,10 @@ func (db *DB) deleteChunks(ctx context.Context, sql string, args ...any) (int64,
 	}
 }
 
-// pruneEvents deletes the events before a time and moves the horizon with them, in one transaction:
-// a reader is told that it has missed something, or misses nothing.
-func (db *DB) pruneEvents(ctx context.Context, before time.Time) (int64, error) {
-	var n int64
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		var to int64
-		err := tx.QueryRow(ctx, `
-			update event_horizon h set seq = e.seq, id = e.id
-			from (select seq, id from event_log where at < $1 and seq < (select max(seq) from event_log) order by seq desc limit 1) e
-			where e.seq > h.seq
-			returning h.seq`, before).Scan(&to)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `delete from event_log where seq <= $1`, to)
-		n = tag.RowsAffected()
+// pruneEvents deletes the events before a time.
+func (db *DB) pruneEvents(ctx context.Context, before time.Time) (n int64, err error) {
+	err = db.inTx(ctx, func(tx pgx.Tx) error {
+		n, err = eventlog.Prune(ctx, tx, before)
 		return err
 	})
 	return n, err

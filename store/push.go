@@ -9,6 +9,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 )
 
@@ -89,8 +90,8 @@ func moveReceipt(ctx context.Context, tx pgx.Tx, c auth.Client, seq int64, at ti
 		return 0, 0, err
 	}
 	err = tx.QueryRow(ctx, `
-		update push_receipt set seq = least($3, `+eventHead+`), at = $4
-		where client_id = $1 and account_id = $2 and seq < least($3, `+eventHead+`) returning seq`,
+		update push_receipt set seq = least($3, `+eventlog.SelectHeadSeq+`), at = $4
+		where client_id = $1 and account_id = $2 and seq < least($3, `+eventlog.SelectHeadSeq+`) returning seq`,
 		c.ID, c.AccountID, seq, at).Scan(&now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return previous, previous, nil

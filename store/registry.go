@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -197,12 +198,6 @@ func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devi
 	return err
 }
 
-// inSnapshot runs fn in a read-only transaction that sees one state of the database throughout.
-func (db *DB) inSnapshot(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	o := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return pg.MapErr(pgx.BeginTxFunc(ctx, db.pool, o, fn), "")
-}
-
 // everywhere is the divisions to address what concerns everybody: the cities that this database
 // knows. Empty, when it knows none, is the city alone.
 func everywhere(ctx context.Context, tx pgx.Tx) ([]string, error) {
@@ -219,7 +214,7 @@ func registryChanged(ctx context.Context, tx pgx.Tx, device, division, actor str
 	if err != nil {
 		return err
 	}
-	_, err = appendEvent(ctx, tx, core.Event{
+	_, err = eventlog.Append(ctx, tx, core.Event{
 		Kind: core.EventRegistryChanged, Divisions: []string{division}, Subject: device, Actor: actor, Payload: payload,
 	})
 	return err

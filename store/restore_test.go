@@ -29,7 +29,7 @@ func readPast(t *testing.T, db *store.DB) (p past) {
 	feed := db.ChangeFeed()
 	defer feed.Close()
 	var err error
-	if p.epoch, p.event, err = db.Head(t.Context()); err != nil {
+	if p.epoch, p.event, err = db.Log().Head(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if p.batch, err = db.HeadBatch(t.Context()); err != nil {
@@ -57,7 +57,7 @@ func live(t *testing.T, db *store.DB, from, n int) {
 // checkPast looks whether the log still has a reader's past, by each of the three ways in.
 func checkPast(t *testing.T, db *store.DB, p past, has bool) {
 	t.Helper()
-	page, err := db.EventsAfter(t.Context(), p.event.Seq, 100)
+	page, err := db.Log().EventsAfter(t.Context(), p.event.Seq, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestFolderPutBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			own.PutBack(saved)
 			db := open()
-			if epoch, err := db.Epoch(t.Context()); err != nil || epoch != after.epoch {
+			if epoch, err := db.Log().Epoch(t.Context()); err != nil || epoch != after.epoch {
 				t.Fatalf("a folder that is put back has the epoch %q, %v; the test expects %q", epoch, err, after.epoch)
 			}
 			live(t, db, 20, n)
@@ -138,7 +138,7 @@ func TestDumpRestored(t *testing.T) {
 	if all := featuresOf(t, db, city, "tanks"); len(all) != 1 || all["restored"].Geometry != orb.Geometry(orb.Point{121.4, 37.5}) {
 		t.Errorf("after an import the layer has %+v", all)
 	}
-	if epoch, err := db.Epoch(t.Context()); err != nil || epoch == before.epoch {
+	if epoch, err := db.Log().Epoch(t.Context()); err != nil || epoch == before.epoch {
 		t.Errorf("the epoch is still %q, %v", epoch, err)
 	}
 }

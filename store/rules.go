@@ -10,6 +10,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 )
 
@@ -144,7 +145,7 @@ func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
 	if err != nil {
 		return err
 	}
-	_, err = appendEvent(ctx, tx, core.Event{
+	_, err = eventlog.Append(ctx, tx, core.Event{
 		Kind: core.EventRuleChanged, Divisions: to, Subject: strconv.FormatInt(id, 10), Actor: actor, Payload: payload,
 	})
 	return err

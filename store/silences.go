@@ -11,6 +11,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 	"onemap/internal/pg"
 )
 
@@ -102,7 +103,7 @@ func silenceChanged(ctx context.Context, tx pgx.Tx, n alerts.Silence, divisions 
 	if err != nil {
 		return err
 	}
-	_, err = appendEvent(ctx, tx, core.Event{
+	_, err = eventlog.Append(ctx, tx, core.Event{
 		Kind: core.EventSilenceChanged, Divisions: divisions, Subject: strconv.FormatInt(n.ID, 10), Actor: actor, Payload: payload,
 	})
 	return err

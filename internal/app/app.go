@@ -19,6 +19,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/config"
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 	"onemap/store"
@@ -56,6 +57,7 @@ type App struct {
 	waysIn   []wayIn
 	engine   *alerts.Engine
 	people   *auth.Service
+	follower *eventlog.Follower
 	hub      *push.Hub
 	tiles    *engine.Engine
 	monitor  *monitor

@@ -16,6 +16,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/tiles/engine"
@@ -51,20 +52,21 @@ func (a *App) startPeople(context.Context) error {
 }
 
 func (a *App) startPush(ctx context.Context) error {
-	feed := a.db.EventFeed()
 	origins, err := a.origins()
 	if err != nil {
 		return err
 	}
+	listener := a.db.Log().Listen()
+	a.life.push("event log's connection", func(context.Context) error { listener.Close(); return nil })
+	a.follower = eventlog.NewFollower(a.db.Log(), listener, eventlog.FollowerOptions{}, a.logger, a.metrics, a.clock)
 	hub, err := push.New(push.Parts{
-		Events: feed, Batches: a.db, Clients: a.db, Directory: a.registry, Health: a.monitor.Health,
+		Events: a.db.Log(), Follower: a.follower, Batches: a.db, Clients: a.db, Directory: a.registry, Health: a.monitor.Health,
 		Recheck: a.people.Recheck, Use: a.people.Use, Present: a.db.Present, AlertPlace: a.db.AlertPlace,
 	}, push.Options{Node: a.o.Node, Origins: origins}, a.logger, a.metrics, a.clock)
 	if err != nil {
 		return fmt.Errorf("make the push hub: %w", err)
 	}
 	a.hub = hub
-	a.life.push("event feed", func(context.Context) error { feed.Close(); return nil })
 	a.mustRun(ctx, "push", hub.Run)
 	a.monitor.add(hub.Health)
 	return nil
@@ -96,23 +98,17 @@ func (a *App) startRules(ctx context.Context) error {
 	return nil
 }
 
+// startFollowing follows the event log for all that this node holds in memory. What authenticates is told first: the hub
+// asks it about the sessions that an event ends.
 func (a *App) startFollowing(ctx context.Context) error {
-	feed := a.db.EventFeed()
-	f := &follower{
-		feed: feed, logger: a.logger,
-		session: a.people.Forget, account: a.people.ForgetAccount, forget: a.people.ForgetAll,
-		registry: func(ctx context.Context) {
-			if err := a.registry.Reload(ctx); err != nil {
-				a.logger.WarnContext(ctx, "reloading the devices", "error", err)
-			}
-		},
-		rules: a.engine.ReloadRules,
+	m := &memory{
+		logger: a.logger, sessions: a.people, reloadRegistry: a.registry.Reload, reloadRules: a.engine.ReloadRules,
+		changed: make(chan struct{}, 1),
 	}
-	if err := f.start(ctx); err != nil {
-		return fmt.Errorf("find the head of the event log: %w", err)
-	}
-	a.life.push("event feed", func(context.Context) error { feed.Close(); return nil })
-	a.life.background(ctx, "event log", f.run)
+	a.follower.Subscribe("this node's memory", m.subscriber())
+	a.follower.Subscribe("push", a.hub.Subscriber())
+	a.life.background(ctx, "registry", m.run)
+	a.life.background(ctx, "event log", a.follower.Run)
 	return nil
 }
 

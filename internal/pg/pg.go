@@ -95,6 +95,12 @@ func (p *Pool) InTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	return MapErr(pgx.BeginFunc(ctx, p.Pool, fn), "")
 }
 
+// InSnapshot runs fn in a read-only transaction that sees one state of the database throughout.
+func (p *Pool) InSnapshot(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	o := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return MapErr(pgx.BeginTxFunc(ctx, p.Pool, o, fn), "")
+}
+
 // registerMetrics shows the pool's connections.
 func (p *Pool) registerMetrics(reg prometheus.Registerer) error {
 	if reg == nil {

@@ -24,6 +24,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/wait"
 	"onemap/tiles"
 )
 
@@ -130,7 +131,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.ready.Store(false)
 		e.forgetContent()
 		e.log.WarnContext(ctx, "loading the layers anew", slog.Any("error", err))
-		pause(ctx, time.Second)
+		wait.For(ctx, time.Second)
 	}
 	return nil
 }
@@ -226,13 +227,4 @@ func (a *ask) admit(s core.Scope) (division string, err error) {
 		}
 	}
 	return division, nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

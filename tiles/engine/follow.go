@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
+	"onemap/internal/wait"
 	"onemap/tiles"
 	"onemap/tiles/memory"
 	"onemap/tiles/shape"
@@ -45,7 +46,7 @@ func (e *Engine) cycle(ctx context.Context) error {
 			return err
 		case ctx.Err() == nil:
 			e.log.WarnContext(ctx, "the change feed cannot be read", slog.Any("error", err))
-			pause(ctx, 250*time.Millisecond)
+			wait.For(ctx, 250*time.Millisecond)
 		}
 		e.await(ctx)
 	}
@@ -54,7 +55,7 @@ func (e *Engine) cycle(ctx context.Context) error {
 
 // await waits until there may be something new: at least Gather, at most Poll.
 func (e *Engine) await(ctx context.Context) {
-	pause(ctx, e.o.Gather)
+	wait.For(ctx, e.o.Gather)
 	waitCtx, cancel := context.WithTimeout(ctx, e.o.Poll)
 	defer cancel()
 	woken := make(chan struct{})

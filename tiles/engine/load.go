@@ -12,6 +12,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/errs"
+	"onemap/internal/wait"
 	"onemap/tiles"
 	"onemap/tiles/memory"
 	"onemap/tiles/shape"
@@ -185,7 +186,7 @@ func (e *Engine) finishLoad(ctx context.Context, done loaded) {
 	if done.err != nil {
 		if ctx.Err() == nil {
 			e.log.WarnContext(ctx, "loading a layer failed; trying again", slog.Any("error", done.err))
-			pause(ctx, time.Second)
+			wait.For(ctx, time.Second)
 			e.loadLater(ctx, l)
 		}
 		return

@@ -111,7 +111,7 @@ func TestSilencesAreToldAndKept(t *testing.T) {
 	if again := end(); first.EndedAt == nil || first.EndedBy != r14 || !again.EndedAt.Equal(*first.EndedAt) {
 		t.Errorf("ended %+v, again %+v", first, again)
 	}
-	page, err := w.db.EventsAfter(t.Context(), 0, 1000)
+	page, err := w.db.Log().EventsAfter(t.Context(), 0, 1000)
 	w.must(err)
 	var told []string
 	for _, e := range page.Events {

@@ -66,7 +66,7 @@ func (h *Hub) recoverable(ctx context.Context, v view, last core.Mark) (bool, er
 		return id == last.ID, nil
 	}
 	if last.Seq > v.head.Seq {
-		nudge(h.eventNudge) // a snapshot from another node can be a moment ahead of this one's tail: only the log knows
+		h.parts.Follower.Wake() // a snapshot from another node can be a moment ahead of this one's tail: only the log knows
 	}
 	page, err := h.parts.Events.EventsAfter(ctx, last.Seq, 1)
 	if err != nil {
@@ -102,7 +102,7 @@ func (h *Hub) exists(ctx context.Context, seq int64) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
 	defer cancel()
-	nudge(h.eventNudge)
+	h.parts.Follower.Wake()
 	_, head, err := h.parts.Events.Head(ctx)
 	return err != nil || seq <= head.Seq
 }

@@ -18,6 +18,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/tiles"
 )
 
@@ -127,13 +128,17 @@ func benchHub(b *testing.B, n int) {
 // ?scope= one of cityScopes.
 func serveBench(b *testing.B, n int) (hub *Hub, log *memLog, url string) {
 	log = newMemLog()
-	hub, err := New(Parts{Events: log, Batches: &memBatches{}}, Options{MaxPerAccount: n, CoalesceTiles: time.Millisecond}, nil, nil, nil)
+	follower := eventlog.NewFollower(log, log, eventlog.FollowerOptions{}, nil, nil, nil)
+	hub, err := New(Parts{Events: log, Follower: follower, Batches: &memBatches{}}, Options{MaxPerAccount: n, CoalesceTiles: time.Millisecond}, nil, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
 	done := make(chan error, 1)
 	go func() { done <- hub.Run(ctx) }()
+	follower.Subscribe("push", hub.Subscriber())
+	var following sync.WaitGroup
+	following.Go(func() { follower.Run(ctx) })
 	scopes := cityScopes()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i, _ := strconv.Atoi(r.URL.Query().Get("scope"))
@@ -146,6 +151,7 @@ func serveBench(b *testing.B, n int) (hub *Hub, log *memLog, url string) {
 		if err := <-done; err != nil {
 			b.Error(err)
 		}
+		following.Wait()
 		srv.Close()
 	})
 	for hub.view().epoch == "" {
@@ -157,7 +163,7 @@ func serveBench(b *testing.B, n int) (hub *Hub, log *memLog, url string) {
 // BenchmarkPublish is what an event costs before the first write, with clients of every scope of a
 // city.
 func BenchmarkPublish(b *testing.B) {
-	h, err := New(Parts{Events: newMemLog(), Batches: &memBatches{}}, Options{}, nil, nil, nil)
+	h, err := New(Parts{Events: newMemLog(), Follower: unfollowed(), Batches: &memBatches{}}, Options{}, nil, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

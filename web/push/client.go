@@ -12,6 +12,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/wait"
 )
 
 // closeGrace is how long a closed connection has for the close frame to go out and to be answered.
@@ -95,7 +96,7 @@ func (c *client) setExpiry(t time.Time) {
 func (c *client) inUse() bool { return c.using.Load() }
 
 // wake tells the writer to look again.
-func (c *client) wake() { nudge(c.wakeup) }
+func (c *client) wake() { wait.Wake(c.wakeup) }
 
 // close ends the connection with a close frame. The first reason counts. It never blocks and takes
 // no lock of the hub.

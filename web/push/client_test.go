@@ -74,7 +74,7 @@ func TestSlowByLag(t *testing.T) {
 
 // TestPace holds the bounds of the protocol page against a client's account.
 func TestPace(t *testing.T) {
-	h, err := New(Parts{Events: newMemLog(), Batches: &memBatches{}}, Options{}, nil, nil, nil)
+	h, err := New(Parts{Events: newMemLog(), Follower: unfollowed(), Batches: &memBatches{}}, Options{}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestReceiptsAtStop(t *testing.T) {
 }
 
 func TestReceiptsBounded(t *testing.T) {
-	h, err := New(Parts{Events: newMemLog(), Batches: &memBatches{}, Clients: newMemClients()}, Options{MaxReceipts: 2}, nil, nil, nil)
+	h, err := New(Parts{Events: newMemLog(), Follower: unfollowed(), Batches: &memBatches{}, Clients: newMemClients()}, Options{MaxReceipts: 2}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

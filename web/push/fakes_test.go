@@ -14,6 +14,8 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
+	"onemap/internal/wait"
 	"onemap/sensors"
 )
 
@@ -33,6 +35,11 @@ type memLog struct {
 	hang     chan struct{} // calls wait for it while it is set
 	hangRows chan struct{} // the same for EventsAfter alone
 	notified chan struct{} // closed and replaced with each append
+}
+
+// unfollowed is a follower that nobody runs.
+func unfollowed() *eventlog.Follower {
+	return eventlog.NewFollower(newMemLog(), nil, eventlog.FollowerOptions{}, nil, nil, nil)
 }
 
 func newMemLog() *memLog { return &memLog{epoch: "e1", notified: make(chan struct{})} }
@@ -115,7 +122,8 @@ func (l *memLog) EventsAfter(ctx context.Context, after int64, limit int) (core.
 	}, nil
 }
 
-func (l *memLog) EventsNotified(ctx context.Context) error {
+// Wait implements eventlog.Waker.
+func (l *memLog) Wait(ctx context.Context) error {
 	l.mu.Lock()
 	wait := l.notified
 	away := l.away
@@ -294,7 +302,7 @@ func (m *memClients) do(f func()) error {
 		return errAway
 	}
 	f()
-	nudge(m.changed)
+	wait.Wake(m.changed)
 	return nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 )
 
 // patience is how long a test waits for what must happen; it never decides what happens.
@@ -37,6 +38,8 @@ type house struct {
 	server    *httptest.Server
 	stop      func()
 	parts     Parts
+	follower  *eventlog.Follower
+	poll      time.Duration // of the follower
 	principal []auth.Principal
 
 	inHandshake func() // runs in each handshake
@@ -63,7 +66,7 @@ func (c *clock) advance(d time.Duration) {
 // fast is a hub's options for tests: what only delays is short, what decides stays.
 func fast() Options {
 	return Options{
-		Node: "n1", Heartbeat: time.Second, Coalesce: 5 * time.Millisecond, PollEvents: 50 * time.Millisecond,
+		Node: "n1", Heartbeat: time.Second, Coalesce: 5 * time.Millisecond,
 		PollBatches: 5 * time.Millisecond, SaveEvery: 5 * time.Millisecond, HelloTimeout: patience, Recheck: time.Hour,
 		StopTimeout: patience, CallTimeout: time.Second, Tick: 20 * time.Millisecond, CoalesceTiles: 5 * time.Millisecond,
 	}
@@ -89,6 +92,9 @@ func principals() []auth.Principal {
 	}
 }
 
+// deaf is a change of a house: its follower does not look at the log by itself.
+func deaf(ho *house) { ho.poll = patience }
+
 func open(t *testing.T, o Options, change ...func(*house)) *house {
 	t.Helper()
 	ho := &house{
@@ -102,9 +108,12 @@ func open(t *testing.T, o Options, change ...func(*house)) *house {
 		Events: ho.log, Batches: ho.batches, Clients: ho.clients, Recheck: ho.people.recheck,
 		Directory: places{"d1": "370602", "d2": "370614", "d3": "3706"},
 	}
+	ho.poll = 50 * time.Millisecond
 	for _, f := range change {
 		f(ho)
 	}
+	ho.follower = eventlog.NewFollower(ho.log, ho.log, eventlog.FollowerOptions{Poll: ho.poll, CallTimeout: o.CallTimeout}, nil, nil, ho.clock.now)
+	ho.parts.Follower = ho.follower
 	hub, err := New(ho.parts, o, nil, nil, ho.clock.now)
 	if err != nil {
 		t.Fatal(err)
@@ -113,8 +122,12 @@ func open(t *testing.T, o Options, change ...func(*house)) *house {
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- hub.Run(ctx) }()
+	ho.follower.Subscribe("push", hub.Subscriber())
+	var following sync.WaitGroup
+	following.Go(func() { ho.follower.Run(ctx) })
 	ho.stop = sync.OnceFunc(func() {
 		cancel()
+		following.Wait()
 		if err := <-ran; err != nil {
 			t.Errorf("Run: %v", err)
 		}

@@ -13,10 +13,11 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/eventlog"
 )
 
-// Hub pushes the event log and the live state to the clients of this node. Make it with New, run it
-// with Run, hand it connections with Serve.
+// Hub pushes the event log and the live state to the clients of this node. Make it with New, subscribe it to the
+// follower of the log, run it with Run, hand it connections with Serve.
 //
 // Events are not queued per client: a client is a position in the log, and its writer takes what
 // comes after it, from the ring in memory or, when it is older, from the source. So a replay and
@@ -47,8 +48,7 @@ type Hub struct {
 	pulse    *pulse
 	replays  chan struct{} // bounds the replays that read the source at the same time
 
-	eventNudge, batchNudge chan struct{}
-	eventTail, batchTail   *tailState
+	batchTail *eventlog.Poller
 }
 
 // stage is where the hub is in its life.
@@ -70,8 +70,8 @@ type class struct {
 // New makes a hub. The logger may be nil (it is silent then), so may the registerer (metrics go
 // nowhere) and the clock (time.Now).
 func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, now func() time.Time) (*Hub, error) {
-	if parts.Events == nil || parts.Batches == nil {
-		return nil, errors.New("push: an event source and a batch source are needed")
+	if parts.Events == nil || parts.Follower == nil || parts.Batches == nil {
+		return nil, errors.New("push: an event source, its follower and a batch source are needed")
 	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -82,12 +82,10 @@ func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, no
 	o = o.withDefaults()
 	h := &Hub{
 		o: o, parts: parts, log: log, now: now, born: time.Now(),
-		classes:    make(map[core.Scope]*class),
-		conns:      make(map[*client]struct{}),
-		accounts:   make(map[int64]int),
-		replays:    make(chan struct{}, 8),
-		eventNudge: make(chan struct{}, 1),
-		batchNudge: make(chan struct{}, 1),
+		classes:  make(map[core.Scope]*class),
+		conns:    make(map[*client]struct{}),
+		accounts: make(map[int64]int),
+		replays:  make(chan struct{}, 8),
 	}
 	h.events.maxEvents, h.events.maxBytes = o.RingEvents, o.RingBytes
 	h.metrics = newMetrics(reg)
@@ -102,16 +100,15 @@ func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, no
 	h.viewers = newViewers()
 	h.receipts = newReceipts(h)
 	h.sessions = newSessions(h)
-	h.eventTail = newTailState("event log", errs.EventsUnread, max(3*o.PollEvents, time.Second), now)
-	h.batchTail = newTailState("ingest batches", errs.BatchesUnread, max(3*o.PollBatches, 3*time.Second), now)
+	h.batchTail = h.newBatchTail()
 	h.pulse = newPulse(h)
 	return h, nil
 }
 
 // Wake tells the hub that an ingest batch was committed on this node. It never blocks.
-func (h *Hub) Wake() { nudge(h.batchNudge) }
+func (h *Hub) Wake() { h.batchTail.Wake() }
 
-// Run reads the event log and the batches and serves the connections until ctx ends; then it takes
+// Run reads the batches and serves the connections until ctx ends; then it takes
 // leave of the clients (4101), saves their receipts and returns. It may run once. The error is nil
 // after a regular stop.
 func (h *Hub) Run(ctx context.Context) error {
@@ -125,7 +122,7 @@ func (h *Hub) Run(ctx context.Context) error {
 
 	var loops sync.WaitGroup
 	for _, loop := range []func(context.Context){
-		h.listen, h.tailEvents, h.tailBatches, h.flushState, h.flushTiles, h.pulse.run, h.keepRoster, h.receipts.run, h.sessions.run,
+		h.batchTail.Run, h.flushState, h.flushTiles, h.pulse.run, h.keepRoster, h.receipts.run, h.sessions.run,
 	} {
 		loops.Go(func() { loop(ctx) })
 	}
@@ -276,20 +273,27 @@ func (h *Hub) restart(ctx context.Context, why *closing) {
 	h.mu.Unlock()
 	h.receipts.forget()
 	h.live.reset()
-	nudge(h.batchNudge)
+	h.batchTail.Wake()
 	h.closeWhere(why, func(*client) bool { return true })
 }
 
 // Health is how well the hub reads what it must push: not OK when the event log or the batches
 // could not be read for a while. It never blocks.
 func (h *Hub) Health() core.Health {
-	part := core.Health{Part: "push", OK: true}
-	for _, t := range []*tailState{h.eventTail, h.batchTail} {
-		if s := t.health(); !s.OK && (part.OK || s.Lag > part.Lag) {
-			part = s
-		}
+	events, unread := h.parts.Follower.Late()
+	batches, late := h.batchTail.Late()
+	switch {
+	case unread && (!late || events >= batches):
+		return unwell(events, errs.EventsUnread)
+	case late:
+		return unwell(batches, errs.BatchesUnread)
 	}
-	return part
+	return core.Health{Part: "push", OK: true}
+}
+
+// unwell is the hub's health when something could not be read for so long.
+func unwell(age time.Duration, code errs.Code) core.Health {
+	return core.Unwell("push", age.Round(100*time.Millisecond).Seconds(), code)
 }
 
 // must is for encodings that cannot fail: of our own structs, with nothing from outside in them.
@@ -298,12 +302,4 @@ func must[T any](v T, err error) T {
 		panic("push: " + err.Error())
 	}
 	return v
-}
-
-// nudge leaves a token in a channel of capacity one.
-func nudge(ch chan struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default:
-	}
 }

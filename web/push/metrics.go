@@ -7,20 +7,20 @@ import (
 
 // metrics are the hub's. Children are resolved once: the writers count every frame.
 type metrics struct {
-	clients    prometheus.Gauge
-	refused    prometheus.Counter
-	frames     map[string]prometheus.Counter
-	bytes      prometheus.Counter
-	closed     map[string]prometheus.Counter
-	joined     map[string]prometheus.Counter
-	replayed   *prometheus.CounterVec
-	head       prometheus.Gauge
-	batch      prometheus.Gauge
-	eventDelay prometheus.Histogram
-	tailErrors *prometheus.CounterVec
-	tailLag    *prometheus.GaugeVec
-	receipts   *prometheus.CounterVec
-	waiting    prometheus.Gauge
+	clients     prometheus.Gauge
+	refused     prometheus.Counter
+	frames      map[string]prometheus.Counter
+	bytes       prometheus.Counter
+	closed      map[string]prometheus.Counter
+	joined      map[string]prometheus.Counter
+	replayed    *prometheus.CounterVec
+	head        prometheus.Gauge
+	batch       prometheus.Gauge
+	eventDelay  prometheus.Histogram
+	batchErrors prometheus.Counter
+	batchAge    prometheus.Gauge
+	receipts    *prometheus.CounterVec
+	waiting     prometheus.Gauge
 
 	tileNotices   prometheus.Counter
 	tileCoarsened prometheus.Counter
@@ -54,13 +54,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help:    "From an event's time in the log to its reading by this node.",
 			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
 		}),
-		tailErrors: counter("tail_errors_total", "Failed readings of the event log or the batches.", "tail"),
-		tailLag: f.NewGaugeVec(prometheus.GaugeOpts{
-			Namespace: "onemap", Subsystem: "push", Name: "tail_age_seconds",
-			Help: "Since the event log or the batches were last read to their end.",
-		}, []string{"tail"}),
-		receipts: counter("receipts_total", "Receipts of clients by what became of them.", "outcome"),
-		waiting:  gauge("receipts_waiting", "Receipts that wait to be saved."),
+		batchErrors: counter("batch_errors_total", "Failed readings of the ingest batches.").WithLabelValues(),
+		batchAge:    gauge("batch_age_seconds", "Since the ingest batches were last read to their end."),
+		receipts:    counter("receipts_total", "Receipts of clients by what became of them.", "outcome"),
+		waiting:     gauge("receipts_waiting", "Receipts that wait to be saved."),
 
 		tileNotices:   counter("tile_notices_total", "Notices of changed tiles from the tile engine.").WithLabelValues(),
 		tileCoarsened: counter("tile_ranges_coarsened_total", "Ranges of changed tiles that went up in coarser ones.").WithLabelValues(),

@@ -7,6 +7,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 )
 
 // Protocol is the WebSocket subprotocol that clients must ask for.
@@ -21,11 +22,12 @@ type Directory interface {
 	DivisionOf(device string) (division string, ok bool)
 }
 
-// Parts is what the hub reads from, writes to and asks. Events and Batches are needed; the others
-// may be nil.
+// Parts is what the hub reads from, writes to and asks. Events, Follower and Batches are needed; the
+// others may be nil.
 type Parts struct {
-	Events  EventSource
-	Batches BatchSource
+	Events   eventlog.Source
+	Follower Follower
+	Batches  BatchSource
 
 	// Clients keeps presence and receipts; nil: nobody does.
 	Clients ClientStore
@@ -57,7 +59,6 @@ type Options struct {
 	Heartbeat     time.Duration // between heartbeats to a client; default 10 s
 	Coalesce      time.Duration // between state frames; default 100 ms
 	CoalesceTiles time.Duration // from the first notice of changed tiles to its frame; default 200 ms
-	PollEvents    time.Duration // between looks at the event log when nothing wakes the hub; default 1 s
 	PollBatches   time.Duration // between looks at the ingest batches; default 200 ms
 	HelloTimeout  time.Duration // from the handshake to the hello; default 10 s
 	CallTimeout   time.Duration // of one call to a store; default 5 s
@@ -88,7 +89,6 @@ func (o Options) withDefaults() Options {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 10*time.Second)
 	o.Coalesce = cmp.Or(o.Coalesce, 100*time.Millisecond)
 	o.CoalesceTiles = cmp.Or(o.CoalesceTiles, 200*time.Millisecond)
-	o.PollEvents = cmp.Or(o.PollEvents, time.Second)
 	o.PollBatches = cmp.Or(o.PollBatches, 200*time.Millisecond)
 	o.HelloTimeout = cmp.Or(o.HelloTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 5*time.Second)

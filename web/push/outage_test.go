@@ -79,8 +79,8 @@ func TestNotReady(t *testing.T) {
 // goes on after a reconnect.
 func TestReplayAway(t *testing.T) {
 	o := fast()
-	o.RingEvents, o.PollEvents = 4, patience // the tail itself does not notice
-	ho := open(t, o, func(ho *house) {
+	o.RingEvents = 4
+	ho := open(t, o, deaf, func(ho *house) {
 		for range 3 * eventPage {
 			ho.log.add("alert.issued", "3706")
 		}

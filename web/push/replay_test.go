@@ -80,9 +80,7 @@ func TestRecovery(t *testing.T) {
 
 // TestAheadOfTail: the snapshot that a client holds may be newer than what this node's tail has read.
 func TestAheadOfTail(t *testing.T) {
-	o := fast()
-	o.PollEvents = patience
-	ho := open(t, o).ready()
+	ho := open(t, fast(), deaf).ready()
 	ho.log.mu.Lock()
 	ho.log.quiet = true // the tail does not learn of it
 	ho.log.mu.Unlock()
@@ -91,9 +89,9 @@ func TestAheadOfTail(t *testing.T) {
 	if !p.welcome.Recovered || p.welcome.Head != 1 {
 		t.Errorf("welcome %s", p.welcome.raw)
 	}
-	nudge(ho.hub.eventNudge)
+	ho.follower.Wake()
 	ho.log.add("alert.issued", "370602")
-	nudge(ho.hub.eventNudge)
+	ho.follower.Wake()
 	if f := p.event(); f.Seq != 2 {
 		t.Errorf("got %s, want event 2 alone", f.raw)
 	}

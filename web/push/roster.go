@@ -11,6 +11,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/wait"
 )
 
 // roster keeps who is connected: in the store for every node to see, and as the clients frame for
@@ -68,7 +69,7 @@ func (r *roster) join(c *client, now time.Time) {
 	status := p.client.Status // of another tab with the same id; this one says its own
 	p.client, p.who = c.record(), c.who
 	p.client.Status = status
-	nudge(r.changed)
+	wait.Wake(r.changed)
 }
 
 func (r *roster) leave(c *client) {
@@ -80,7 +81,7 @@ func (r *roster) leave(c *client) {
 	}
 	if p.refs--; p.refs <= 0 {
 		delete(r.present, c.id)
-		nudge(r.changed)
+		wait.Wake(r.changed)
 	}
 }
 
@@ -130,7 +131,7 @@ func (h *Hub) keepRoster(ctx context.Context) {
 		case <-tick.C:
 			beat = true
 		case <-h.roster.changed:
-			pause(ctx, h.o.Coalesce)
+			wait.For(ctx, h.o.Coalesce)
 		}
 	}
 }

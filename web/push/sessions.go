@@ -11,6 +11,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/errs"
+	"onemap/internal/wait"
 )
 
 // sessions ends connections whose session or role has ended: at once on the events that say so, at
@@ -64,7 +65,7 @@ func (s *sessions) flag(match func(*client) bool) {
 			c.checkAt.Store(-s.flags.Add(1))
 		}
 	}
-	nudge(s.asked)
+	wait.Wake(s.asked)
 }
 
 // run sweeps every Tick, and asks about the sessions whose turn it is.
@@ -102,7 +103,7 @@ func (s *sessions) sweep() {
 			c.close(expired)
 		case c.checkAt.Load() > 0: // negative: it is asked about already
 			c.checkAt.Store(-s.flags.Add(1))
-			nudge(s.asked)
+			wait.Wake(s.asked)
 		}
 		if c.class == nil {
 			continue
@@ -111,9 +112,7 @@ func (s *sessions) sweep() {
 			c.close(why)
 		}
 	}
-	for _, t := range []*tailState{h.eventTail, h.batchTail} {
-		h.metrics.tailLag.WithLabelValues(t.name).Set(t.age().Seconds())
-	}
+	h.metrics.batchAge.Set(h.batchTail.Age().Seconds())
 }
 
 // recheck asks about sessions one after the other: the flagged ones, and each one every Recheck.

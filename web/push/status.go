@@ -7,6 +7,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/errs"
+	"onemap/internal/wait"
 )
 
 // saysStatus takes what a client says of itself. An alert that its scope may not see is no alert: so nobody
@@ -69,7 +70,7 @@ func (r *roster) says(c *client, s clientStatus, place alertPlace) {
 	changed := p.client.Status != s
 	p.client.Status, p.place = s, place
 	if changed {
-		nudge(r.changed)
+		wait.Wake(r.changed)
 	}
 }
 

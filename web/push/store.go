@@ -12,15 +12,12 @@ import (
 	"onemap/sensors"
 )
 
-// EventSource is the event log as the hub reads it.
-type EventSource interface {
-	// Head returns the log's epoch and the mark of its newest row (zero: none).
-	Head(ctx context.Context) (epoch string, head core.Mark, err error)
-	// EventsAfter returns at most limit rows with seq > after in seq order, and what proves which log they are of.
-	EventsAfter(ctx context.Context, after int64, limit int) (core.EventPage, error)
-	// EventsNotified blocks until the database says that there are new rows, or ctx ends. It is a
-	// hint: readers poll as well.
-	EventsNotified(ctx context.Context) error
+// Follower is what follows the event log for this node, and tells the hub's Subscriber.
+type Follower interface {
+	// Wake makes it look at the log now. It never blocks.
+	Wake()
+	// Late returns the time since the log was last read to its end, and whether that is too long.
+	Late() (age time.Duration, late bool)
 }
 
 // BatchSource is the committed readings, for live state.

@@ -20,6 +20,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -60,16 +61,20 @@ func newStage(t *testing.T) *stage {
 	if err := registry.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	feed := s.db.EventFeed()
+	listener := s.db.Log().Listen()
+	follower := eventlog.NewFollower(s.db.Log(), listener, eventlog.FollowerOptions{Poll: 500 * time.Millisecond}, nil, nil, nil)
 	hub, err := push.New(push.Parts{
-		Events: feed, Batches: s.db, Clients: s.db, Directory: registry, Recheck: people.Recheck,
-	}, push.Options{Node: "n1", Heartbeat: patience / 4, Tick: 50 * time.Millisecond, PollEvents: 500 * time.Millisecond}, nil, nil, nil)
+		Events: s.db.Log(), Follower: follower, Batches: s.db, Clients: s.db, Directory: registry, Recheck: people.Recheck,
+	}, push.Options{Node: "n1", Heartbeat: patience / 4, Tick: 50 * time.Millisecond}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- hub.Run(ctx) }()
+	follower.Subscribe("push", hub.Subscriber())
+	var following sync.WaitGroup
+	following.Go(func() { follower.Run(ctx) })
 	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		p := s.logins[r.URL.Query().Get("who")]
@@ -84,7 +89,8 @@ func newStage(t *testing.T) *stage {
 			t.Error(err)
 		}
 		s.server.Close()
-		feed.Close()
+		following.Wait()
+		listener.Close()
 	})
 	return s
 }

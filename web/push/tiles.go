@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
+	"onemap/internal/wait"
 	"onemap/tiles"
 )
 
@@ -94,7 +95,7 @@ func (h *Hub) flushTiles(ctx context.Context) {
 			return
 		case <-h.tiles.due:
 		}
-		pause(ctx, h.o.CoalesceTiles)
+		wait.For(ctx, h.o.CoalesceTiles)
 		if ctx.Err() != nil {
 			return
 		}
@@ -137,7 +138,7 @@ func (t *tileFeed) stage(notices []tiles.Notice) {
 		t.compact()
 	}
 	if idle && (t.all || len(t.staged) > 0) {
-		nudge(t.due)
+		wait.Wake(t.due)
 	}
 }
 

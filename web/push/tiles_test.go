@@ -39,7 +39,7 @@ func (p *peer) tiles() frame {
 // bareHub has a client of each scope, without a connection, and does not run.
 func bareHub(t testing.TB, clientsEach int, scopes ...core.Scope) *Hub {
 	t.Helper()
-	h, err := New(Parts{Events: newMemLog(), Batches: &memBatches{}}, Options{}, nil, nil, nil)
+	h, err := New(Parts{Events: newMemLog(), Follower: unfollowed(), Batches: &memBatches{}}, Options{}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 )
 
 // eventsPerTurn bounds how many events are taken at once: between two turns the heartbeat has its go.
@@ -165,7 +166,7 @@ func (c *client) older(ctx context.Context) (visible []*entry, upTo core.Mark, e
 	defer cancel()
 	page, err := c.hub.parts.Events.EventsAfter(callCtx, c.position.Seq, eventPage)
 	if err == nil {
-		err = inOrder(c.position.Seq, page.Events)
+		err = eventlog.CheckOrder(c.position.Seq, page.Events)
 	}
 	if err != nil {
 		return nil, core.Mark{}, resume(causeReplay, "the replay could not be read: reconnect to go on with it")

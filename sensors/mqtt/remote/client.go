@@ -20,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"onemap/internal/errs"
+	"onemap/internal/wait"
 	"onemap/sensors"
 )
 
@@ -165,7 +166,7 @@ func (c *Client) run(soft, hard context.Context) {
 		if short == shortLives {
 			c.log.WarnContext(soft, "the broker ends each connection at once; does another node use the same client id?", "client_id", c.opts.ClientID)
 		}
-		if !sleep(soft, pause/2+rand.N(pause/2+1)) {
+		if !wait.For(soft, pause/2+rand.N(pause/2+1)) {
 			return
 		}
 		pause = min(2*pause, c.opts.RetryMax)
@@ -183,7 +184,7 @@ func (c *Client) awaitStore(ctx context.Context) bool {
 			return true
 		}
 		c.state.waits(err)
-		if !sleep(ctx, pause/2+rand.N(pause/2+1)) {
+		if !wait.For(ctx, pause/2+rand.N(pause/2+1)) {
 			return false
 		}
 	}
@@ -217,18 +218,6 @@ func (c *Client) live(soft, hard context.Context) error {
 		l.end()
 	}
 	return err
-}
-
-// sleep reports whether ctx lasted.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // owed remembers when publishes were received that were handed on and not acknowledged. The broker

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"onemap/internal/wait"
 )
 
 // slot is one publish between its receipt and its acknowledgement.
@@ -47,13 +49,6 @@ func newWindow(maxItems, maxBytes int) *window {
 	return &window{maxItems: maxItems, maxBytes: maxBytes, came: make(chan struct{}, 1), settled: make(chan struct{}, 1)}
 }
 
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
 // put keeps a publish. When there is no room it reports false, and full is the cut unless the publish
 // asks for no acknowledgement: those are lost one by one.
 func (w *window) put(s *slot, full error) bool {
@@ -66,13 +61,13 @@ func (w *window) put(s *slot, full error) bool {
 	if len(w.slots) >= w.maxItems || (len(w.slots) > 0 && w.bytes+s.size > w.maxBytes) {
 		if s.owes() {
 			w.cut = full
-			signal(w.settled)
+			wait.Wake(w.settled)
 		}
 		return false
 	}
 	w.slots = append(w.slots, s)
 	w.bytes += s.size
-	signal(w.came)
+	wait.Wake(w.came)
 	return true
 }
 
@@ -113,7 +108,7 @@ func (w *window) settle(s *slot, err error) {
 	} else {
 		w.cutFrom(s, err)
 	}
-	signal(w.settled)
+	wait.Wake(w.settled)
 }
 
 // stop lets go of what was not taken.
@@ -121,7 +116,7 @@ func (w *window) stop(why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.drop(w.next, why)
-	signal(w.settled)
+	wait.Wake(w.settled)
 }
 
 func (w *window) cutFrom(s *slot, err error) {
