@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // MaxBulk is how many alerts one bulk step may name.
@@ -31,7 +31,7 @@ func (d *Desk) HandleAll(ctx context.Context, s core.Scope, c Command, shown []S
 		return nil, err
 	}
 	if len(shown) == 0 || len(shown) > MaxBulk {
-		return nil, errs.Refuse("ids", errs.BulkCount, len(shown), MaxBulk)
+		return nil, fault.InvalidCode("ids", CodeBulkCount, len(shown), MaxBulk)
 	}
 	people, err := d.people(ctx, s, c)
 	if err != nil {
@@ -42,7 +42,7 @@ func (d *Desk) HandleAll(ctx context.Context, s core.Scope, c Command, shown []S
 		c.AlertID, c.Level = one.ID, one.Level
 		a, err := d.take(ctx, s, c, people)
 		if ctx.Err() != nil && err != nil {
-			err = errs.Coded(errs.Unavailable, "", errs.AwayNow) // no time is left for this one
+			err = fault.NewCoded(fault.Unavailable, "", fault.CodeAwayNow) // no time is left for this one
 		}
 		results = append(results, Result{ID: one.ID, Alert: a, Err: err})
 	}

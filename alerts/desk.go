@@ -11,7 +11,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // MaxNote is the longest note of a handling step, characters.
@@ -95,8 +95,8 @@ func PossibleFor(s core.Scope, a Alert) []Action {
 
 // Handle takes one step. It counts as a confirmation of the actor's unit at the alert's level. A
 // repetition of a step is no error and changes nothing. Each refusal has a code. The kinds are
-// errs.Invalid (a note or an assignee is missing or wrong), errs.Forbidden (the role or division does
-// not handle this alert), errs.NotFound (no such alert in the scope) and errs.Conflict (the alert is
+// fault.Invalid (a note or an assignee is missing or wrong), fault.Forbidden (the role or division does
+// not handle this alert), fault.NotFound (no such alert in the scope) and fault.Conflict (the alert is
 // not in a state for it, has risen above the level that the person was shown, or has not cleared and
 // the step was not confirmed).
 func (d *Desk) Handle(ctx context.Context, s core.Scope, c Command) (Alert, error) {
@@ -118,7 +118,7 @@ func (d *Desk) take(ctx context.Context, s core.Scope, c Command, people []Assig
 			return a, false, err
 		}
 		if c.Action == ActAssign && !slices.ContainsFunc(people, func(p Assignee) bool { return p.User == c.Assignee && p.handles(a) }) {
-			return a, false, errs.Refuse("assignee", errs.NoAssignee, shorten(c.Assignee), a.Division)
+			return a, false, fault.InvalidCode("assignee", CodeNoAssignee, shorten(c.Assignee), a.Division)
 		}
 		return handle(a, c)
 	})
@@ -161,7 +161,7 @@ func mayTake(s core.Scope, action Action) error {
 // mayHandle refuses a role that does not handle alerts.
 func mayHandle(s core.Scope) error {
 	if !auth.Can(s.Role, auth.PermHandleAlert) {
-		return errs.Coded(errs.Forbidden, "", errs.RoleMayNot, errs.TermOf(s.Role), errs.TermOf(auth.PermHandleAlert))
+		return fault.NewCoded(fault.Forbidden, "", auth.CodeRoleMayNot, fault.TokenOf(s.Role), fault.TokenOf(auth.PermHandleAlert))
 	}
 	return nil
 }
@@ -171,21 +171,21 @@ func (c Command) validate() error {
 	known := slices.ContainsFunc(actions(), func(s handlingStep) bool { return s.action == c.Action })
 	switch {
 	case !known:
-		return errs.Refuse("action", errs.ActionUnknown, shorten(string(c.Action)))
+		return fault.InvalidCode("action", CodeActionUnknown, shorten(string(c.Action)))
 	case c.Actor == "":
-		return errs.Refuse("actor", errs.Required)
+		return fault.InvalidCode("actor", fault.CodeRequired)
 	case !utf8.ValidString(c.Note):
-		return errs.Refuse("note", errs.NoteNotText)
+		return fault.InvalidCode("note", CodeNoteNotText)
 	case utf8.RuneCountInString(c.Note) > MaxNote:
-		return errs.Refuse("note", errs.TooLong, MaxNote)
+		return fault.InvalidCode("note", fault.CodeTooLong, MaxNote)
 	case c.Action == ActResolve && c.Note == "":
-		return errs.Refuse("note", errs.NoteMissing, errs.TermOf(c.Action))
+		return fault.InvalidCode("note", CodeNoteMissing, fault.TokenOf(c.Action))
 	case c.Action == ActAssign && c.Assignee == "":
-		return errs.Refuse("assignee", errs.AssigneeMissing)
+		return fault.InvalidCode("assignee", CodeAssigneeMissing)
 	case c.Action != ActAssign && c.Assignee != "":
-		return errs.Refuse("assignee", errs.AssigneeUnwanted)
+		return fault.InvalidCode("assignee", CodeAssigneeUnwanted)
 	case !c.Level.Valid():
-		return errs.Refuse("level", errs.LevelUnknown)
+		return fault.InvalidCode("level", CodeLevelUnknown)
 	}
 	return nil
 }
@@ -207,9 +207,9 @@ func admits(s core.Scope, c Command, a Alert) error {
 	case mayTake(s, c.Action) != nil:
 		return mayTake(s, c.Action)
 	case !lies && !s.CoversAny(a.Divisions):
-		return errs.Coded(errs.NotFound, "", errs.NoAlert, a.ID)
+		return fault.NewCoded(fault.NotFound, "", CodeNoAlert, a.ID)
 	case !lies && c.Action != ActAcknowledge:
-		return errs.Coded(errs.Forbidden, "", errs.AlertElsewhere, a.Division)
+		return fault.NewCoded(fault.Forbidden, "", CodeAlertElsewhere, a.Division)
 	}
 	return nil
 }
@@ -233,7 +233,7 @@ func handle(a Alert, c Command) (Alert, bool, error) {
 func moveOn(a Alert, c Command) (after Alert, moved bool, err error) {
 	outcome := handlingTable()[a.Handling][c.Action]
 	if outcome == illegal {
-		return a, false, errs.Coded(errs.Conflict, "", errs.StepImpossible, errs.TermOf(a.Handling), errs.TermOf(c.Action))
+		return a, false, fault.NewCoded(fault.Conflict, "", CodeStepImpossible, fault.TokenOf(a.Handling), fault.TokenOf(c.Action))
 	}
 	if err := knowsLevel(a, c); err != nil || outcome == already {
 		return a, false, err
@@ -241,10 +241,10 @@ func moveOn(a Alert, c Command) (after Alert, moved bool, err error) {
 	ends := c.Action == ActResolve || c.Action == ActClose
 	switch {
 	case ends && a.Detection != Cleared && c.Note == "":
-		return a, false, errs.Coded(errs.Conflict, "note", errs.NoteMissing, errs.TermOf(c.Action))
+		return a, false, fault.NewCoded(fault.Conflict, "note", CodeNoteMissing, fault.TokenOf(c.Action))
 	case ends && a.Detection != Cleared && !c.Confirm:
-		return a, false, errs.Coded(errs.Conflict, "confirm", errs.StillFiring,
-			errs.TermOf(a.Detection), errs.Term(a.Level.String()), errs.TermOf(c.Action))
+		return a, false, fault.NewCoded(fault.Conflict, "confirm", CodeStillFiring,
+			fault.TokenOf(a.Detection), fault.Token(a.Level.String()), fault.TokenOf(c.Action))
 	case c.Action == ActAssign && a.Handling == Assigned && a.Assignee == c.Assignee && c.Note == "":
 		return a, false, nil
 	case c.Action == ActAssign:
@@ -262,12 +262,12 @@ func moveOn(a Alert, c Command) (after Alert, moved bool, err error) {
 // must not silence the red that it has become. A command that does not say what was shown is taken only
 // while the alert has not risen since it began, for then no milder level can have been shown.
 func knowsLevel(a Alert, c Command) error {
-	now := errs.Term(a.Level.String())
+	now := fault.Token(a.Level.String())
 	switch {
 	case c.Level != core.None && a.Level.Worse(c.Level):
-		return errs.Coded(errs.Conflict, "level", errs.AlertRisen, now, errs.Term(c.Level.String()), errs.TermOf(c.Action))
+		return fault.NewCoded(fault.Conflict, "level", CodeAlertRisen, now, fault.Token(c.Level.String()), fault.TokenOf(c.Action))
 	case c.Level == core.None && a.RisenFrom != core.None && a.Detection != Cleared:
-		return errs.Coded(errs.Conflict, "level", errs.ShownMissing, now, errs.Term(a.RisenFrom.String()), errs.TermOf(c.Action))
+		return fault.NewCoded(fault.Conflict, "level", CodeShownMissing, now, fault.Token(a.RisenFrom.String()), fault.TokenOf(c.Action))
 	}
 	return nil
 }

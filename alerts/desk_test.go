@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // deskStore keeps one alert; what it does not need for Handle it does not have.
@@ -71,9 +71,9 @@ func TestHandlingTable(t *testing.T) {
 			switch {
 			case legal && (err != nil || got.Handling != to):
 				t.Errorf("%s %s: %s, %v", from, a.action, got.Handling, err)
-			case !legal && !errs.Is(err, errs.Conflict):
+			case !legal && !fault.Is(err, fault.Conflict):
 				t.Errorf("%s %s: %v", from, a.action, err)
-			case !legal && errs.SaidOf(err).Code != errs.StepImpossible.String():
+			case !legal && fault.MessageOf(err).Code != CodeStepImpossible.Name():
 				t.Errorf("%s %s does not say that it is impossible: %v", from, a.action, err)
 			}
 			if legal && s.changed != (from != to || a.action == ActAssign) {
@@ -95,39 +95,39 @@ func TestHandlingRules(t *testing.T) {
 		alert Alert
 		scope core.Scope
 		cmd   Command
-		kind  errs.Kind
+		kind  fault.Kind
 		ok    bool
 	}{
 		"responder at home":             {here, county, command(ActAcknowledge), 0, true},
-		"responder elsewhere":           {here, other, command(ActAcknowledge), errs.NotFound, false},
-		"steward":                       {here, scopeOf(core.RoleSteward, "3706"), command(ActAcknowledge), errs.Forbidden, false},
-		"observer":                      {here, scopeOf(core.RoleObserver, "3706"), command(ActAcknowledge), errs.Forbidden, false},
-		"administrator":                 {here, scopeOf(core.RoleAdministrator, "3706"), command(ActAcknowledge), errs.Forbidden, false},
+		"responder elsewhere":           {here, other, command(ActAcknowledge), fault.NotFound, false},
+		"steward":                       {here, scopeOf(core.RoleSteward, "3706"), command(ActAcknowledge), fault.Forbidden, false},
+		"observer":                      {here, scopeOf(core.RoleObserver, "3706"), command(ActAcknowledge), fault.Forbidden, false},
+		"administrator":                 {here, scopeOf(core.RoleAdministrator, "3706"), command(ActAcknowledge), fault.Forbidden, false},
 		"city-wide, told":               {wide, other, command(ActAcknowledge), 0, true},
-		"city-wide, not theirs":         {wide, other, command(ActAssign), errs.Forbidden, false},
+		"city-wide, not theirs":         {wide, other, command(ActAssign), fault.Forbidden, false},
 		"city-wide, the city's":         {wide, city, Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: "commander"}, 0, true},
-		"no division":                   {here, scopeOf(core.RoleResponder, ""), command(ActAcknowledge), errs.NotFound, false},
-		"unknown action":                {here, city, command("escalate"), errs.Invalid, false},
-		"nobody":                        {here, city, Command{AlertID: 1, Action: ActAcknowledge}, errs.Invalid, false},
-		"assign to nobody":              {here, city, Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: " "}, errs.Invalid, false},
-		"assignee of an acknowledgment": {here, city, Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Assignee: "x"}, errs.Invalid, false},
-		"resolve without a note":        {with(here, func(a *Alert) { a.Handling = Assigned }), city, Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: " "}, errs.Invalid, false},
-		"a long note":                   {here, city, Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Note: strings.Repeat("长", MaxNote+1)}, errs.Invalid, false},
-		"close while firing":            {with(here, func(a *Alert) { a.Handling = Resolved }), city, Command{AlertID: 1, Action: ActClose, Actor: "c"}, errs.Conflict, false},
-		"close unconfirmed":             {with(here, func(a *Alert) { a.Handling = Resolved }), city, Command{AlertID: 1, Action: ActClose, Actor: "c", Note: "why"}, errs.Conflict, false},
-		"resolve unconfirmed":           {here, city, Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: "why"}, errs.Conflict, false},
-		"resolve while stale":           {with(here, func(a *Alert) { a.Detection = Stale }), city, Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: "why"}, errs.Conflict, false},
+		"no division":                   {here, scopeOf(core.RoleResponder, ""), command(ActAcknowledge), fault.NotFound, false},
+		"unknown action":                {here, city, command("escalate"), fault.Invalid, false},
+		"nobody":                        {here, city, Command{AlertID: 1, Action: ActAcknowledge}, fault.Invalid, false},
+		"assign to nobody":              {here, city, Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: " "}, fault.Invalid, false},
+		"assignee of an acknowledgment": {here, city, Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Assignee: "x"}, fault.Invalid, false},
+		"resolve without a note":        {with(here, func(a *Alert) { a.Handling = Assigned }), city, Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: " "}, fault.Invalid, false},
+		"a long note":                   {here, city, Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Note: strings.Repeat("长", MaxNote+1)}, fault.Invalid, false},
+		"close while firing":            {with(here, func(a *Alert) { a.Handling = Resolved }), city, Command{AlertID: 1, Action: ActClose, Actor: "c"}, fault.Conflict, false},
+		"close unconfirmed":             {with(here, func(a *Alert) { a.Handling = Resolved }), city, Command{AlertID: 1, Action: ActClose, Actor: "c", Note: "why"}, fault.Conflict, false},
+		"resolve unconfirmed":           {here, city, Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: "why"}, fault.Conflict, false},
+		"resolve while stale":           {with(here, func(a *Alert) { a.Detection = Stale }), city, Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: "why"}, fault.Conflict, false},
 		"resolve when cleared":          {with(here, func(a *Alert) { a.Detection = Cleared }), city, Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: "why"}, 0, true},
-		"assign to another county":      {here, city, Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: "r370613"}, errs.Invalid, false},
-		"a note of bytes":               {here, city, Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Note: "\xff"}, errs.Invalid, false},
+		"assign to another county":      {here, city, Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: "r370613"}, fault.Invalid, false},
+		"a note of bytes":               {here, city, Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Note: "\xff"}, fault.Invalid, false},
 		"close while firing, with why":  {with(here, func(a *Alert) { a.Handling = Resolved }), city, command(ActClose), 0, true},
 		"close when cleared":            {with(here, func(a *Alert) { a.Handling, a.Detection = Resolved, Cleared }), city, Command{AlertID: 1, Action: ActClose, Actor: "c"}, 0, true},
 	} {
 		_, err := NewDesk(&deskStore{alert: tc.alert}, quiet(), at).Handle(t.Context(), tc.scope, tc.cmd)
-		if tc.ok != (err == nil) || (err != nil && errs.KindOf(err) != tc.kind) {
+		if tc.ok != (err == nil) || (err != nil && fault.KindOf(err) != tc.kind) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if said := errs.SaidOf(err); err != nil && said.Code == errs.Other.String() {
+		if said := fault.MessageOf(err); err != nil && said.Code == fault.CodeOther.Name() {
 			t.Errorf("%s: refused without a code: %v", name, err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestStillFiringSaysHowItStands(t *testing.T) {
 	s := &deskStore{alert: Alert{ID: 1, Handling: New, Detection: Firing, Level: core.Red, Division: "370602"}}
 	_, err := NewDesk(s, quiet(), at).Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: "why"})
 	want := map[string]string{"detection": "firing", "level": "red", "action": "resolve"}
-	if said := errs.SaidOf(err); said.Code != "still-firing" || !cmp.Equal(said.Params, want) {
+	if said := fault.MessageOf(err); said.Code != "still-firing" || !cmp.Equal(said.Params, want) {
 		t.Errorf("%+v", said)
 	}
 }
@@ -201,7 +201,7 @@ func checkShown(t *testing.T, alert Alert, action Action, shown core.Level) {
 	c.Level = shown
 	s := &deskStore{alert: alert}
 	_, err := NewDesk(s, quiet(), at).Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), c)
-	if (err != nil) != (want != "") || (err != nil && (errs.SaidOf(err).Code != want || errs.KindOf(err) != errs.Conflict)) {
+	if (err != nil) != (want != "") || (err != nil && (fault.MessageOf(err).Code != want || fault.KindOf(err) != fault.Conflict)) {
 		t.Errorf("%s of %s %s %s from %s, shown %s: %v, want %q", action, alert.Handling, alert.Detection, alert.Level, alert.RisenFrom, shown, err, want)
 	}
 }
@@ -211,11 +211,11 @@ func TestRisenSaysBothLevels(t *testing.T) {
 	s := &deskStore{alert: Alert{ID: 1, Handling: New, Detection: Firing, Level: core.Red, RisenFrom: core.Yellow, Division: "370602"}}
 	_, err := NewDesk(s, quiet(), at).Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Level: core.Yellow})
 	want := map[string]string{"level": "red", "before": "yellow", "action": "acknowledge"}
-	if said := errs.SaidOf(err); said.Code != "alert-risen" || !cmp.Equal(said.Params, want) {
+	if said := fault.MessageOf(err); said.Code != "alert-risen" || !cmp.Equal(said.Params, want) {
 		t.Errorf("%+v", said)
 	}
 	_, err = NewDesk(s, quiet(), at).Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Level: 5})
-	if said := errs.SaidOf(err); said.Code != "level-unknown" {
+	if said := fault.MessageOf(err); said.Code != "level-unknown" {
 		t.Errorf("level 5: %v", err)
 	}
 }

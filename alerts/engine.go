@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/wait"
 	"onemap/sensors"
 )
@@ -119,17 +119,17 @@ func (e *Engine) Health() core.Health {
 	}
 	switch {
 	case s.failing:
-		h.Say(errs.RulesFailing)
+		h.Say(CodeRulesFailing)
 	case !s.ready && s.leading:
-		h.Say(errs.RulesReplay)
+		h.Say(CodeRulesReplay)
 	case !s.ready:
-		h.Say(errs.PartStarting)
+		h.Say(fault.CodePartStarting)
 	case late:
-		h.Say(errs.RulesLate, e.opts.LagLimit.Seconds())
+		h.Say(CodeRulesLate, e.opts.LagLimit.Seconds())
 	case s.leading:
-		h.Say(errs.RulesHere)
+		h.Say(CodeRulesHere)
 	default:
-		h.Say(errs.RulesElsewhere)
+		h.Say(CodeRulesElsewhere)
 	}
 	h.OK = h.OK && !late
 	return h

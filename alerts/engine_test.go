@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -114,7 +114,7 @@ func TestFailuresPauseAndNothingIsLost(t *testing.T) {
 		a := startNode(t, "a", s, nil)
 		defer a.stop()
 		s.mu.Lock()
-		s.beforeApply = func(Step) error { return errs.New(errs.Unavailable, "the database is away") }
+		s.beforeApply = func(Step) error { return fault.New(fault.Unavailable, "the database is away") }
 		s.mu.Unlock()
 		s.commit(time.Now(), reading(5))
 		time.Sleep(time.Minute)

@@ -11,7 +11,7 @@ import (
 	"onemap/alerts/cap"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -136,14 +136,14 @@ func (s *memStore) Apply(ctx context.Context, st Step) ([]Alert, error) {
 
 func (s *memStore) apply(st Step) ([]Alert, error) {
 	if st.From != s.cursor || st.To.Seq < st.From.Seq {
-		return nil, errs.New(errs.Conflict, "the cursor is at %v, not %v", s.cursor, st.From)
+		return nil, fault.New(fault.Conflict, "the cursor is at %v, not %v", s.cursor, st.From)
 	}
 	seen, ids := map[key]bool{}, map[key]int64{}
 	var stored []Alert
 	for _, c := range st.Changes {
 		k := key{c.Alert.RuleID, c.Alert.DatastreamID}
 		if seen[k] {
-			return nil, errs.New(errs.Internal, "two changes of %v in a step", k)
+			return nil, fault.New(fault.Internal, "two changes of %v in a step", k)
 		}
 		seen[k] = true
 		a := c.Alert
@@ -151,7 +151,7 @@ func (s *memStore) apply(st Step) ([]Alert, error) {
 			if slices.ContainsFunc(s.alerts, func(o Alert) bool {
 				return o.Detection != Cleared && o.RuleID == k.rule && o.DatastreamID == k.datastream
 			}) {
-				return nil, errs.New(errs.Conflict, "%v already has an open alert", k)
+				return nil, fault.New(fault.Conflict, "%v already has an open alert", k)
 			}
 			a.ID = int64(len(s.alerts) + len(ids) + 1)
 			ids[k] = a.ID

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Limits of a rule.
@@ -21,20 +21,20 @@ const (
 const DefaultHoldSeconds = 180
 
 // Validate holds a rule against everything that can be known without the registry. The error is of
-// kind errs.Invalid; it joins one errs.Error for each field at fault, named as in JSON
+// kind fault.Invalid; it joins one fault.Error for each field at fault, named as in JSON
 // ("thresholds[1].clear"). An empty Origin is left to the store's default.
 func (r Rule) Validate() error {
 	c := &complaints{}
-	c.unless(r.Name.ZH != "", "name.zh", errs.NameZHMissing)
+	c.unless(r.Name.ZH != "", "name.zh", CodeNameZHMissing)
 	c.name("name.zh", r.Name.ZH)
 	c.name("name.en", r.Name.EN)
-	c.unless(r.Type != "", "datastream_type", errs.Required)
-	c.unless(r.DatastreamID >= 0, "datastream_id", errs.BelowZero)
-	c.unless(r.Direction == Above || r.Direction == Below, "direction", errs.NeitherOf, Above, Below)
-	c.unless(r.ForSeconds >= 0 && r.ForSeconds <= MaxForSeconds, "for_seconds", errs.ForSeconds, MaxForSeconds)
-	c.unless(r.HoldSeconds >= 0 && r.HoldSeconds <= MaxHoldSeconds, "hold_seconds", errs.HoldSeconds, MaxHoldSeconds)
-	c.unless(r.Origin == "" || r.Origin.Valid(), "origin", errs.NoOrigin, r.Origin)
-	c.unless(len(r.Thresholds) >= 1 && len(r.Thresholds) <= 4, "thresholds", errs.LevelCount, len(r.Thresholds))
+	c.unless(r.Type != "", "datastream_type", fault.CodeRequired)
+	c.unless(r.DatastreamID >= 0, "datastream_id", fault.CodeBelowZero)
+	c.unless(r.Direction == Above || r.Direction == Below, "direction", fault.CodeNeitherOf, Above, Below)
+	c.unless(r.ForSeconds >= 0 && r.ForSeconds <= MaxForSeconds, "for_seconds", CodeSecondsRange, MaxForSeconds)
+	c.unless(r.HoldSeconds >= 0 && r.HoldSeconds <= MaxHoldSeconds, "hold_seconds", CodeSecondsRange, MaxHoldSeconds)
+	c.unless(r.Origin == "" || r.Origin.Valid(), "origin", CodeNoOrigin, r.Origin)
+	c.unless(len(r.Thresholds) >= 1 && len(r.Thresholds) <= 4, "thresholds", CodeLevelCount, len(r.Thresholds))
 	for i := range r.Thresholds {
 		r.validateThreshold(c, i)
 	}
@@ -43,24 +43,24 @@ func (r Rule) Validate() error {
 
 func (r Rule) validateThreshold(c *complaints, i int) {
 	t, at := r.Thresholds[i], fmt.Sprintf("thresholds[%d].", i)
-	c.unless(t.Level.Valid() && t.Level != core.None, at+"level", errs.LevelUnknown)
-	if !c.unless(finite(t.Raise), at+"raise", errs.NotFinite) ||
-		!c.unless(finite(t.Clear), at+"clear", errs.NotFinite) {
+	c.unless(t.Level.Valid() && t.Level != core.None, at+"level", CodeLevelUnknown)
+	if !c.unless(finite(t.Raise), at+"raise", fault.CodeNotFinite) ||
+		!c.unless(finite(t.Clear), at+"clear", fault.CodeNotFinite) {
 		return
 	}
-	c.unless(r.worse(t.Raise, t.Clear), at+"clear", errs.ClearUnsafe, t.Clear, t.Raise)
+	c.unless(r.worse(t.Raise, t.Clear), at+"clear", CodeClearUnsafe, t.Clear, t.Raise)
 	if i == 0 {
 		return
 	}
 	last := r.Thresholds[i-1]
 	switch {
 	case t.Level == last.Level:
-		c.add(at+"level", errs.LevelTwice, colour(t.Level))
+		c.add(at+"level", CodeLevelTwice, colour(t.Level))
 	case !last.Level.Worse(t.Level):
-		c.add(at+"level", errs.LevelOrder, colour(t.Level), colour(last.Level))
+		c.add(at+"level", CodeLevelOrder, colour(t.Level), colour(last.Level))
 	}
-	c.unless(r.worse(last.Raise, t.Raise), at+"raise", errs.RaiseOrder, t.Raise, last.Raise)
-	c.unless(!r.worse(t.Clear, last.Clear), at+"clear", errs.ClearOrder, t.Clear, last.Clear)
+	c.unless(r.worse(last.Raise, t.Raise), at+"raise", CodeRaiseOrder, t.Raise, last.Raise)
+	c.unless(!r.worse(t.Clear, last.Clear), at+"clear", CodeClearOrder, t.Clear, last.Clear)
 }
 
 // worse reports whether a is strictly on the dangerous side of b.
@@ -98,18 +98,18 @@ func (r *Rule) threshold(l core.Level) (Threshold, bool) {
 }
 
 // colour is a level in a sentence.
-func colour(l core.Level) errs.Term { return errs.Term(l.String()) }
+func colour(l core.Level) fault.Token { return fault.Token(l.String()) }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // complaints collects what is wrong, by field.
 type complaints struct{ errs []error }
 
-func (c *complaints) add(field string, code errs.Code, values ...any) {
-	c.errs = append(c.errs, errs.Refuse(field, code, values...))
+func (c *complaints) add(field string, code fault.Code, values ...any) {
+	c.errs = append(c.errs, fault.InvalidCode(field, code, values...))
 }
 
-func (c *complaints) unless(ok bool, field string, code errs.Code, values ...any) bool {
+func (c *complaints) unless(ok bool, field string, code fault.Code, values ...any) bool {
 	if !ok {
 		c.add(field, code, values...)
 	}
@@ -117,5 +117,5 @@ func (c *complaints) unless(ok bool, field string, code errs.Code, values ...any
 }
 
 func (c *complaints) name(field, s string) {
-	c.unless(utf8.ValidString(s) && utf8.RuneCountInString(s) <= MaxRuleName, field, errs.TooLong, MaxRuleName)
+	c.unless(utf8.ValidString(s) && utf8.RuneCountInString(s) <= MaxRuleName, field, fault.CodeTooLong, MaxRuleName)
 }

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -34,7 +34,7 @@ func fields(err error) []string {
 		}
 		return names
 	}
-	if e, ok := errors.AsType[*errs.Error](err); ok {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
 		names = append(names, e.Field)
 	}
 	return names
@@ -86,8 +86,8 @@ func TestRuleValidate(t *testing.T) {
 				t.Errorf("want %v, got %v: %v", tc.want, got, err)
 			}
 		}
-		if !errs.Is(err, errs.Invalid) {
-			t.Errorf("%v: kind %v", tc.want, errs.KindOf(err))
+		if !fault.Is(err, fault.Invalid) {
+			t.Errorf("%v: kind %v", tc.want, fault.KindOf(err))
 		}
 	}
 	swapped := goodRule()

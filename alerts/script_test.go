@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -363,7 +363,7 @@ func (s *script) handle(action Action, args []string) {
 		}
 	}
 	_, _, err := s.store.handle(c)
-	if (err != nil) != (want != "") || (err != nil && errs.SaidOf(err).Code != want) {
+	if (err != nil) != (want != "") || (err != nil && fault.MessageOf(err).Code != want) {
 		s.fatal("%v, want %q", err, want)
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"onemap/auth"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
+	"onemap/sensors"
 )
 
 // The bounds of a silence: its length, how far ahead it may begin, and the characters of its reason.
@@ -39,7 +40,7 @@ type SilenceStore interface {
 	CreateSilence(ctx context.Context, n Silence, divisions []string) (Silence, error)
 	// EndSilence ends the silence as locked when check lets it; what is over stays as it is.
 	EndSilence(ctx context.Context, s core.Scope, id int64, actor string, now time.Time, check func(n Silence, divisions []string) error) (Silence, error)
-	// DeviceDivision is where a device of the scope lies; errs.NotFound when there is none.
+	// DeviceDivision is where a device of the scope lies; fault.NotFound when there is none.
 	DeviceDivision(ctx context.Context, s core.Scope, device string) (string, error)
 	HasDatastreamType(ctx context.Context, code string) (bool, error)
 }
@@ -69,8 +70,8 @@ func (v *Silences) List(ctx context.Context, p auth.Principal, current bool, pag
 }
 
 // Create makes a silence that the principal owns. Who handles alerts makes one for a device or a division
-// of their own; one of a datastream type everywhere is the city's. Each refusal has a code: errs.Invalid
-// names the field, errs.Forbidden what lies outside.
+// of their own; one of a datastream type everywhere is the city's. Each refusal has a code: fault.Invalid
+// names the field, fault.Forbidden what lies outside.
 func (v *Silences) Create(ctx context.Context, p auth.Principal, n NewSilence) (Silence, error) {
 	if err := mayHandle(p.Scope()); err != nil {
 		return Silence{}, err
@@ -101,25 +102,25 @@ func (v *Silences) Create(ctx context.Context, p auth.Principal, n NewSilence) (
 func (s Silence) validate(now time.Time) error {
 	switch {
 	case s.Kind != KindSilence && s.Kind != KindMaintenance:
-		return errs.Refuse("kind", errs.SilenceKind)
+		return fault.InvalidCode("kind", CodeSilenceKind)
 	case s.Level == core.None || !s.Level.Valid():
-		return errs.Refuse("level", errs.LevelUnknown)
+		return fault.InvalidCode("level", CodeLevelUnknown)
 	case s.Reason == "":
-		return errs.Refuse("reason", errs.NotEmpty)
+		return fault.InvalidCode("reason", fault.CodeNotEmpty)
 	case !utf8.ValidString(s.Reason):
-		return errs.Refuse("reason", errs.NoteNotText)
+		return fault.InvalidCode("reason", CodeNoteNotText)
 	case utf8.RuneCountInString(s.Reason) > MaxReason:
-		return errs.Refuse("reason", errs.TooLong, MaxReason)
+		return fault.InvalidCode("reason", fault.CodeTooLong, MaxReason)
 	case s.Ends.IsZero():
-		return errs.Refuse("ends", errs.Required)
+		return fault.InvalidCode("ends", fault.CodeRequired)
 	case !s.Ends.After(now):
-		return errs.Refuse("ends", errs.SilenceOver)
+		return fault.InvalidCode("ends", CodeSilenceOver)
 	case !s.Ends.After(s.Starts):
-		return errs.Refuse("ends", errs.SilenceEnds)
+		return fault.InvalidCode("ends", CodeSilenceEnds)
 	case s.Ends.Sub(s.Starts) > MaxSilence:
-		return errs.Refuse("ends", errs.SilenceLong, int(MaxSilence.Hours()/24))
+		return fault.InvalidCode("ends", CodeSilenceLong, int(MaxSilence.Hours()/24))
 	case s.Starts.Sub(now) > MaxSilenceAhead:
-		return errs.Refuse("starts", errs.SilenceStart, int(MaxSilenceAhead.Hours()/24))
+		return fault.InvalidCode("starts", CodeSilenceStart, int(MaxSilenceAhead.Hours()/24))
 	}
 	return nil
 }
@@ -131,24 +132,24 @@ func (v *Silences) place(ctx context.Context, p auth.Principal, n *Silence, divi
 	if division != "" {
 		code, err := geo.ParseDivision(division)
 		if err != nil {
-			return nil, errs.Refuse("division", errs.NoDivision, shorten(division))
+			return nil, fault.InvalidCode("division", geo.CodeNoDivision, shorten(division))
 		}
 		n.Division = code
 	}
 	switch {
 	case n.DeviceID == "" && n.Type == "" && n.Division == "":
-		return nil, errs.Refuse("device_id", errs.SilenceOfNothing)
+		return nil, fault.InvalidCode("device_id", CodeSilenceOfNothing)
 	case n.Division != "" && !s.Covers(n.Division):
-		return nil, errs.Coded(errs.Forbidden, "division", errs.DivisionOutside, n.Division, s.Division)
+		return nil, fault.NewCoded(fault.Forbidden, "division", auth.CodeDivisionOutside, n.Division, s.Division)
 	case n.DeviceID == "" && n.Division == "" && !s.Covers(""):
-		return nil, errs.Coded(errs.Forbidden, "type", errs.SilenceCityOnly, s.Division)
+		return nil, fault.NewCoded(fault.Forbidden, "type", CodeSilenceCityOnly, s.Division)
 	}
 	if n.Type != "" {
 		switch has, err := v.store.HasDatastreamType(ctx, n.Type); {
 		case err != nil:
 			return nil, err
 		case !has:
-			return nil, errs.Refuse("type", errs.NoDatastreamType, shorten(n.Type))
+			return nil, fault.InvalidCode("type", sensors.CodeNoDatastreamType, shorten(n.Type))
 		}
 	}
 	if n.DeviceID != "" {
@@ -164,12 +165,12 @@ func (v *Silences) place(ctx context.Context, p auth.Principal, n *Silence, divi
 func (v *Silences) placeDevice(ctx context.Context, s core.Scope, n *Silence) ([]string, error) {
 	in, err := v.store.DeviceDivision(ctx, s, n.DeviceID)
 	switch {
-	case errs.Is(err, errs.NotFound):
-		return nil, errs.Refuse("device_id", errs.NoDevice, shorten(n.DeviceID))
+	case fault.Is(err, fault.NotFound):
+		return nil, fault.InvalidCode("device_id", sensors.CodeNoDevice, shorten(n.DeviceID))
 	case err != nil:
 		return nil, err
 	case !strings.HasPrefix(in, n.Division):
-		return nil, errs.Refuse("division", errs.DeviceElsewhere, in)
+		return nil, fault.InvalidCode("division", sensors.CodeDeviceElsewhere, in)
 	}
 	return []string{in}, nil
 }
@@ -184,7 +185,7 @@ func (v *Silences) End(ctx context.Context, p auth.Principal, id int64) (Silence
 	n, err := v.store.EndSilence(ctx, s, id, p.Login, v.clock().UTC().Truncate(time.Millisecond), func(_ Silence, divisions []string) error {
 		for _, d := range divisions {
 			if !s.Covers(d) {
-				return errs.Coded(errs.Forbidden, "", errs.DivisionOutside, d, s.Division)
+				return fault.NewCoded(fault.Forbidden, "", auth.CodeDivisionOutside, d, s.Division)
 			}
 		}
 		return nil

@@ -11,7 +11,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // MaxName is the longest name, in characters.
@@ -35,20 +35,20 @@ type AccountChange struct {
 	Password *string
 }
 
-// Accounts lists the accounts of the actor's scope. Without PermAccounts it is errs.Forbidden.
+// Accounts lists the accounts of the actor's scope. Without PermAccounts it is fault.Forbidden.
 func (v *Service) Accounts(ctx context.Context, actor Principal) ([]Account, error) {
 	if err := mayManage(actor); err != nil {
 		return nil, err
 	}
 	all, err := v.accounts.Accounts(ctx)
 	if err != nil {
-		return nil, errs.Wrap(errs.KindOf(err), err, "the accounts cannot be read now")
+		return nil, fault.Wrap(fault.KindOf(err), err, "the accounts cannot be read now")
 	}
 	return slices.DeleteFunc(all, func(a Account) bool { return !actor.Scope().Covers(a.Division) }), nil
 }
 
-// CreateAccount makes an account in the actor's scope. It returns errs.Invalid naming the field, and
-// errs.Conflict when the login is taken.
+// CreateAccount makes an account in the actor's scope. It returns fault.Invalid naming the field, and
+// fault.Conflict when the login is taken.
 func (v *Service) CreateAccount(ctx context.Context, actor Principal, n NewAccount) (Account, error) {
 	if err := mayManage(actor); err != nil {
 		return Account{}, err
@@ -80,7 +80,7 @@ func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login stri
 		return Account{}, err
 	}
 	if a.ID == actor.AccountID && (a.Disabled || a.Role != known.Role || a.Division != known.Division) {
-		return Account{}, errs.Coded(errs.Conflict, "", errs.OwnAccess)
+		return Account{}, fault.NewCoded(fault.Conflict, "", CodeOwnAccess)
 	}
 	hash := ""
 	if c.Password != nil {
@@ -103,17 +103,17 @@ func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login stri
 }
 
 // managed is the account of a login that the actor may manage; one that there is not and one outside the scope are
-// errs.NotFound alike.
+// fault.NotFound alike.
 func (v *Service) managed(ctx context.Context, actor Principal, login string) (Account, error) {
 	if err := mayManage(actor); err != nil {
 		return Account{}, err
 	}
 	known, err := v.store.CredentialsByLogin(ctx, login)
-	if errs.Is(err, errs.NotFound) || (err == nil && (known.Display != 0 || !actor.Scope().Covers(known.Division))) {
-		return Account{}, errs.New(errs.NotFound, "there is no account %q", login)
+	if fault.Is(err, fault.NotFound) || (err == nil && (known.Display != 0 || !actor.Scope().Covers(known.Division))) {
+		return Account{}, fault.New(fault.NotFound, "there is no account %q", login)
 	}
 	if err != nil {
-		return Account{}, errs.Wrap(errs.KindOf(err), err, "the account cannot be read now")
+		return Account{}, fault.Wrap(fault.KindOf(err), err, "the account cannot be read now")
 	}
 	return known.Account, nil
 }
@@ -156,17 +156,17 @@ func (v *Service) Sessions(ctx context.Context, actor Principal, login string, p
 }
 
 // RevokeSession ends one of the actor's own sessions, or with PermAccounts one of a person in the scope; a session that
-// there is not and one of somebody else are errs.NotFound alike. Ending what has ended already is no error.
+// there is not and one of somebody else are fault.NotFound alike. Ending what has ended already is no error.
 func (v *Service) RevokeSession(ctx context.Context, actor Principal, id int64) error {
 	_, owner, err := v.store.SessionByID(ctx, id)
-	if errs.Is(err, errs.NotFound) || (err == nil && !mayEndSession(actor, owner)) {
-		return errs.New(errs.NotFound, "there is no session %d", id)
+	if fault.Is(err, fault.NotFound) || (err == nil && !mayEndSession(actor, owner)) {
+		return fault.New(fault.NotFound, "there is no session %d", id)
 	}
 	if err != nil {
-		return errs.Wrap(errs.KindOf(err), err, "the session cannot be read now")
+		return fault.Wrap(fault.KindOf(err), err, "the session cannot be read now")
 	}
 	if err := v.store.RevokeSessions(ctx, owner.ID, id, actor.Login); err != nil {
-		return errs.Wrap(errs.KindOf(err), err, "the session cannot be ended now")
+		return fault.Wrap(fault.KindOf(err), err, "the session cannot be ended now")
 	}
 	v.Forget(id)
 	return nil
@@ -179,7 +179,7 @@ func mayEndSession(actor Principal, owner Account) bool {
 
 func mayManage(actor Principal) error {
 	if !Can(actor.Role, PermAccounts) {
-		return errs.New(errs.Forbidden, "managing accounts needs the permission %q", PermAccounts)
+		return fault.New(fault.Forbidden, "managing accounts needs the permission %q", PermAccounts)
 	}
 	return nil
 }
@@ -200,19 +200,19 @@ func checkAccount(actor Principal, a Account) (Account, error) {
 func checkMember(actor Principal, a Account) error {
 	switch {
 	case !loginPattern.MatchString(a.Login):
-		return errs.Refuse("user", errs.LoginShape)
+		return fault.InvalidCode("user", CodeLoginShape)
 	case a.Name == "":
-		return errs.Refuse("name", errs.NotEmpty)
+		return fault.InvalidCode("name", fault.CodeNotEmpty)
 	case utf8.RuneCountInString(a.Name) > MaxName || !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl):
-		return errs.Refuse("name", errs.NameLine, MaxName)
+		return fault.InvalidCode("name", fault.CodeNameLine, MaxName)
 	case !a.Role.Valid():
-		return errs.Refuse("role", errs.NoRole, shorten(string(a.Role), 40))
+		return fault.InvalidCode("role", CodeNoRole, shorten(string(a.Role), 40))
 	case a.Role == core.RoleResponder && len(a.Division) != 6:
-		return errs.Refuse("division", errs.ResponderDivision)
+		return fault.InvalidCode("division", CodeResponderDivision)
 	case a.Role == core.RoleCommander && len(a.Division) > 4:
-		return errs.Refuse("division", errs.CommanderDivision)
+		return fault.InvalidCode("division", CodeCommanderDivision)
 	case !actor.Scope().Covers(a.Division):
-		return errs.Coded(errs.Forbidden, "division", errs.DivisionOutside, a.Division, actor.Division)
+		return fault.NewCoded(fault.Forbidden, "division", CodeDivisionOutside, a.Division, actor.Division)
 	}
 	return nil
 }

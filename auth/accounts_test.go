@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func containsWord(list, word string) bool { return slices.Contains(strings.Fields(list), word) }
@@ -17,36 +17,36 @@ func TestCreateAccountRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*NewAccount)
 		field  string
-		kind   errs.Kind
+		kind   fault.Kind
 	}{
-		"login upper case":      {func(n *NewAccount) { n.Login = "Root" }, "user", errs.Invalid},
-		"login of one letter":   {func(n *NewAccount) { n.Login = "a" }, "user", errs.Invalid},
-		"login too long":        {func(n *NewAccount) { n.Login = strings.Repeat("a", 65) }, "user", errs.Invalid},
-		"login with SQL":        {func(n *NewAccount) { n.Login = "a';drop table account" }, "user", errs.Invalid},
-		"login with line end":   {func(n *NewAccount) { n.Login = "abc\n" }, "user", errs.Invalid},
-		"no name":               {func(n *NewAccount) { n.Name = "  " }, "name", errs.Invalid},
-		"name with line end":    {func(n *NewAccount) { n.Name = "a\nb" }, "name", errs.Invalid},
-		"name too long":         {func(n *NewAccount) { n.Name = strings.Repeat("名", 101) }, "name", errs.Invalid},
-		"name not UTF-8":        {func(n *NewAccount) { n.Name = "\xff" }, "name", errs.Invalid},
-		"role":                  {func(n *NewAccount) { n.Role = "god" }, "role", errs.Invalid},
-		"division with letters": {func(n *NewAccount) { n.Division = "3706ab" }, "division", errs.Invalid},
-		"division of 5 digits":  {func(n *NewAccount) { n.Division = "37060" }, "division", errs.Invalid},
-		"no division":           {func(n *NewAccount) { n.Division = "" }, "division", errs.Invalid},
-		"responder of the city": {func(n *NewAccount) { n.Division = "3706" }, "division", errs.Invalid},
-		"commander of a county": {func(n *NewAccount) { n.Role = core.RoleCommander }, "division", errs.Invalid},
-		"another city":          {func(n *NewAccount) { n.Division = "370202" }, "division", errs.Forbidden},
-		"short password":        {func(n *NewAccount) { n.Password = "123456789" }, "password", errs.Invalid},
-		"password is the login": {func(n *NewAccount) { n.Login, n.Password = "longenough1", "LongEnough1" }, "password", errs.Invalid},
-		"endless password":      {func(n *NewAccount) { n.Password = strings.Repeat("a", 2000) }, "password", errs.Invalid},
-		"password not UTF-8":    {func(n *NewAccount) { n.Password = "\xff\xfe\xfd0123456789" }, "password", errs.Invalid},
-		"login taken":           {func(n *NewAccount) { n.Login = "commander" }, "", errs.Conflict},
+		"login upper case":      {func(n *NewAccount) { n.Login = "Root" }, "user", fault.Invalid},
+		"login of one letter":   {func(n *NewAccount) { n.Login = "a" }, "user", fault.Invalid},
+		"login too long":        {func(n *NewAccount) { n.Login = strings.Repeat("a", 65) }, "user", fault.Invalid},
+		"login with SQL":        {func(n *NewAccount) { n.Login = "a';drop table account" }, "user", fault.Invalid},
+		"login with line end":   {func(n *NewAccount) { n.Login = "abc\n" }, "user", fault.Invalid},
+		"no name":               {func(n *NewAccount) { n.Name = "  " }, "name", fault.Invalid},
+		"name with line end":    {func(n *NewAccount) { n.Name = "a\nb" }, "name", fault.Invalid},
+		"name too long":         {func(n *NewAccount) { n.Name = strings.Repeat("名", 101) }, "name", fault.Invalid},
+		"name not UTF-8":        {func(n *NewAccount) { n.Name = "\xff" }, "name", fault.Invalid},
+		"role":                  {func(n *NewAccount) { n.Role = "god" }, "role", fault.Invalid},
+		"division with letters": {func(n *NewAccount) { n.Division = "3706ab" }, "division", fault.Invalid},
+		"division of 5 digits":  {func(n *NewAccount) { n.Division = "37060" }, "division", fault.Invalid},
+		"no division":           {func(n *NewAccount) { n.Division = "" }, "division", fault.Invalid},
+		"responder of the city": {func(n *NewAccount) { n.Division = "3706" }, "division", fault.Invalid},
+		"commander of a county": {func(n *NewAccount) { n.Role = core.RoleCommander }, "division", fault.Invalid},
+		"another city":          {func(n *NewAccount) { n.Division = "370202" }, "division", fault.Forbidden},
+		"short password":        {func(n *NewAccount) { n.Password = "123456789" }, "password", fault.Invalid},
+		"password is the login": {func(n *NewAccount) { n.Login, n.Password = "longenough1", "LongEnough1" }, "password", fault.Invalid},
+		"endless password":      {func(n *NewAccount) { n.Password = strings.Repeat("a", 2000) }, "password", fault.Invalid},
+		"password not UTF-8":    {func(n *NewAccount) { n.Password = "\xff\xfe\xfd0123456789" }, "password", fault.Invalid},
+		"login taken":           {func(n *NewAccount) { n.Login = "commander" }, "", fault.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, m, _ := newService(t, Options{})
 			n := good
 			c.change(&n)
 			_, err := v.CreateAccount(t.Context(), admin("3706"), n)
-			e, ok := errors.AsType[*errs.Error](err)
+			e, ok := errors.AsType[*fault.Error](err)
 			if !ok || e.Kind != c.kind || e.Field != c.field {
 				t.Errorf("%v (%+v), want %v of field %q", err, e, c.kind, c.field)
 			}
@@ -79,7 +79,7 @@ func TestOnlyAdministratorsManage(t *testing.T) {
 		_, create := v.CreateAccount(t.Context(), actor, NewAccount{})
 		_, update := v.UpdateAccount(t.Context(), actor, "commander", AccountChange{}, 1)
 		for what, err := range map[string]error{"list": list, "create": create, "update": update} {
-			if forbidden := errs.Is(err, errs.Forbidden); forbidden == (role == core.RoleAdministrator) {
+			if forbidden := fault.Is(err, fault.Forbidden); forbidden == (role == core.RoleAdministrator) {
 				t.Errorf("%s: %s: %v", role, what, err)
 			}
 		}
@@ -98,16 +98,16 @@ func TestUpdateAccount(t *testing.T) {
 	if _, _, err := login(v, "r370602", "another password", "192.0.2.1"); err != nil {
 		t.Error(err)
 	}
-	if _, err := v.UpdateAccount(ctx, admin("3706"), "r370602", AccountChange{}, 1); !errs.Is(err, errs.Precondition) {
+	if _, err := v.UpdateAccount(ctx, admin("3706"), "r370602", AccountChange{}, 1); !fault.Is(err, fault.Precondition) {
 		t.Errorf("a stale version: %v", err)
 	}
-	if _, err := v.UpdateAccount(ctx, admin("3706"), "nobody", AccountChange{}, 1); !errs.Is(err, errs.NotFound) {
+	if _, err := v.UpdateAccount(ctx, admin("3706"), "nobody", AccountChange{}, 1); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an unknown login: %v", err)
 	}
-	if _, err := v.UpdateAccount(ctx, admin("370614"), "r370602", AccountChange{}, 2); !errs.Is(err, errs.NotFound) {
+	if _, err := v.UpdateAccount(ctx, admin("370614"), "r370602", AccountChange{}, 2); !fault.Is(err, fault.NotFound) {
 		t.Errorf("outside the scope: %v", err)
 	}
-	if _, err := v.UpdateAccount(ctx, admin("370602"), "r370602", AccountChange{Division: new("370614")}, 2); !errs.Is(err, errs.Forbidden) {
+	if _, err := v.UpdateAccount(ctx, admin("370602"), "r370602", AccountChange{Division: new("370614")}, 2); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("out of the scope: %v", err)
 	}
 	self := admin("3706")

@@ -12,7 +12,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // DisplayMode is what a display may do.
@@ -73,16 +73,16 @@ type NewDisplay struct {
 // DisplayStore is what displays need kept. Link tokens never reach it, only their SHA-256.
 type DisplayStore interface {
 	Displays(ctx context.Context, s core.Scope, p core.Page) ([]Display, error) // newest first
-	// DisplayByID returns a display; errs.NotFound when there is none.
+	// DisplayByID returns a display; fault.NotFound when there is none.
 	DisplayByID(ctx context.Context, id int64) (Display, error)
-	// CreateDisplay stores a display with its account; errs.Conflict when a display in use has the name.
+	// CreateDisplay stores a display with its account; fault.Conflict when a display in use has the name.
 	CreateDisplay(ctx context.Context, d Display, linkSHA256 []byte, actor string) (Display, error)
-	// RenewLink replaces the link of a display; errs.NotFound when there is none, or it is revoked.
+	// RenewLink replaces the link of a display; fault.NotFound when there is none, or it is revoked.
 	RenewLink(ctx context.Context, id int64, linkSHA256 []byte, expires time.Time, actor string) (Display, error)
-	// DisplayByLink returns the display whose unused link this is; errs.NotFound, also when the link has expired.
+	// DisplayByLink returns the display whose unused link this is; fault.NotFound, also when the link has expired.
 	DisplayByLink(ctx context.Context, linkSHA256 []byte, now time.Time) (Display, error)
 	// ClaimLink uses the link up, ends the sessions of the display's former device and stores the new one's.
-	// errs.NotFound as DisplayByLink.
+	// fault.NotFound as DisplayByLink.
 	ClaimLink(ctx context.Context, linkSHA256 []byte, s Session, tokenSHA256 []byte, now time.Time) (Session, Account, error)
 	// RevokeDisplay ends the display, its sessions and its link. Revoking what is revoked changes nothing.
 	RevokeDisplay(ctx context.Context, id int64, actor string) error
@@ -91,17 +91,17 @@ type DisplayStore interface {
 // linkTTL is how long a display's link can be used.
 const linkTTL = 72 * time.Hour
 
-// Displays lists the displays of the actor's scope, the newest first. Without PermAccounts it is errs.Forbidden.
+// Displays lists the displays of the actor's scope, the newest first. Without PermAccounts it is fault.Forbidden.
 func (v *Service) Displays(ctx context.Context, actor Principal, p core.Page) ([]Display, error) {
 	if err := mayManage(actor); err != nil {
 		return nil, err
 	}
 	all, err := v.displays.Displays(ctx, actor.Scope(), p)
-	return all, errs.Wrap(errs.KindOf(err), err, "the displays cannot be read now")
+	return all, fault.Wrap(fault.KindOf(err), err, "the displays cannot be read now")
 }
 
 // CreateDisplay makes a display in the actor's scope, and its link's token, which is given once. It returns
-// errs.Invalid naming the field, and errs.Conflict when a display in use has the name.
+// fault.Invalid naming the field, and fault.Conflict when a display in use has the name.
 func (v *Service) CreateDisplay(ctx context.Context, actor Principal, n NewDisplay) (Display, string, error) {
 	if err := mayManage(actor); err != nil {
 		return Display{}, "", err
@@ -133,14 +133,14 @@ func (v *Service) RevokeDisplay(ctx context.Context, actor Principal, id int64) 
 		return err
 	}
 	if err := v.displays.RevokeDisplay(ctx, id, actor.Login); err != nil {
-		return errs.Wrap(errs.KindOf(err), err, "the display cannot be revoked now")
+		return fault.Wrap(fault.KindOf(err), err, "the display cannot be revoked now")
 	}
 	v.cache.drop(func(p Principal) bool { return p.Display == id })
 	return nil
 }
 
 // PreviewLink returns the display that a link is for, and uses nothing up: a link is opened by previews and by
-// people who only look. A wrong link is errs.NotFound, and slowed like a wrong password.
+// people who only look. A wrong link is fault.NotFound, and slowed like a wrong password.
 func (v *Service) PreviewLink(ctx context.Context, token string, remote netip.Addr) (Display, error) {
 	var d Display
 	err := v.guess(ctx, remote, func() (err error) {
@@ -178,7 +178,7 @@ func (v *Service) guess(ctx context.Context, remote netip.Addr, try func() error
 	}
 	defer v.throttle.end(holds)
 	err := try()
-	if errs.Is(err, errs.NotFound) {
+	if fault.Is(err, fault.NotFound) {
 		v.throttle.fail(holds, nil, v.now())
 	}
 	return err
@@ -191,10 +191,10 @@ func (v *Service) ownDisplay(ctx context.Context, actor Principal, id int64) err
 	}
 	d, err := v.displays.DisplayByID(ctx, id)
 	switch {
-	case errs.Is(err, errs.NotFound) || (err == nil && !actor.Scope().Covers(d.Division)):
-		return errs.New(errs.NotFound, "there is no display %d", id)
+	case fault.Is(err, fault.NotFound) || (err == nil && !actor.Scope().Covers(d.Division)):
+		return fault.New(fault.NotFound, "there is no display %d", id)
 	default:
-		return errs.Wrap(errs.KindOf(err), err, "the display cannot be read now")
+		return fault.Wrap(fault.KindOf(err), err, "the display cannot be read now")
 	}
 }
 
@@ -207,15 +207,15 @@ func checkDisplay(actor Principal, n NewDisplay) (Display, error) {
 	d.Division = division
 	switch {
 	case d.Name == "":
-		return d, errs.Refuse("name", errs.NotEmpty)
+		return d, fault.InvalidCode("name", fault.CodeNotEmpty)
 	case utf8.RuneCountInString(d.Name) > MaxName || !utf8.ValidString(d.Name) || strings.ContainsFunc(d.Name, unicode.IsControl):
-		return d, errs.Refuse("name", errs.NameLine, MaxName)
+		return d, fault.InvalidCode("name", fault.CodeNameLine, MaxName)
 	case d.Mode != DisplayReads && d.Mode != DisplayAcknowledges:
-		return d, errs.Refuse("mode", errs.NeitherOf, string(DisplayReads), string(DisplayAcknowledges))
+		return d, fault.InvalidCode("mode", fault.CodeNeitherOf, string(DisplayReads), string(DisplayAcknowledges))
 	case d.Start != StartWall && d.Start != StartPhone:
-		return d, errs.Refuse("start", errs.NeitherOf, string(StartWall), string(StartPhone))
+		return d, fault.InvalidCode("start", fault.CodeNeitherOf, string(StartWall), string(StartPhone))
 	case !actor.Scope().Covers(d.Division):
-		return d, errs.Coded(errs.Forbidden, "division", errs.DivisionOutside, d.Division, actor.Division)
+		return d, fault.NewCoded(fault.Forbidden, "division", CodeDivisionOutside, d.Division, actor.Division)
 	}
 	return d, nil
 }

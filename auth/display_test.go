@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func newDisplay(t *testing.T, v *Service, mode DisplayMode) (Display, string) {
@@ -32,10 +32,10 @@ func TestDisplayLastsUntilItIsRevoked(t *testing.T) {
 	if err != nil || p.Display != d.ID || p.Login != "display: 值班室大屏" || !p.Ends.IsZero() {
 		t.Fatalf("claim: %+v, %v", p, err)
 	}
-	if _, err := v.PreviewLink(t.Context(), link, here); !errs.Is(err, errs.NotFound) {
+	if _, err := v.PreviewLink(t.Context(), link, here); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the used link still shows: %v", err)
 	}
-	if _, _, err := v.ClaimLink(t.Context(), link, here, "second"); !errs.Is(err, errs.NotFound) {
+	if _, _, err := v.ClaimLink(t.Context(), link, here, "second"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the link is used twice: %v", err)
 	}
 	for range 30 {
@@ -69,7 +69,7 @@ func TestDisplayMovesToAnotherDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.PreviewLink(t.Context(), stale, here); !errs.Is(err, errs.NotFound) {
+	if _, err := v.PreviewLink(t.Context(), stale, here); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a replaced link still holds: %v", err)
 	}
 	fresh, _, err := v.ClaimLink(t.Context(), next, here, "new")
@@ -81,7 +81,7 @@ func TestDisplayMovesToAnotherDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.pass(linkTTL)
-	if _, _, err := v.ClaimLink(t.Context(), late, here, "late"); !errs.Is(err, errs.NotFound) {
+	if _, _, err := v.ClaimLink(t.Context(), late, here, "late"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an expired link holds: %v", err)
 	}
 }
@@ -90,13 +90,13 @@ func TestDisplayIsManagedInItsScope(t *testing.T) {
 	v, _, _ := newService(t, Options{})
 	d, _ := newDisplay(t, v, DisplayReads)
 	_, commander := open(t, v)
-	if _, err := v.Displays(t.Context(), commander, core.Page{}); !errs.Is(err, errs.Forbidden) {
+	if _, err := v.Displays(t.Context(), commander, core.Page{}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a commander lists displays: %v", err)
 	}
 	if all, err := v.Displays(t.Context(), admin("370602"), core.Page{}); err != nil || len(all) != 0 {
 		t.Errorf("a county's administrator sees %v, %v", all, err)
 	}
-	if err := v.RevokeDisplay(t.Context(), admin("370602"), d.ID); !errs.Is(err, errs.NotFound) {
+	if err := v.RevokeDisplay(t.Context(), admin("370602"), d.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a county's administrator revokes the city's: %v", err)
 	}
 	for field, n := range map[string]NewDisplay{
@@ -105,11 +105,11 @@ func TestDisplayIsManagedInItsScope(t *testing.T) {
 		"start": {Name: "x", Division: "3706", Mode: DisplayReads, Start: "admin"},
 	} {
 		_, _, err := v.CreateDisplay(t.Context(), admin("3706"), n)
-		if e, ok := errors.AsType[*errs.Error](err); !ok || e.Field != field {
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	if _, _, err := v.CreateDisplay(t.Context(), admin("370602"), NewDisplay{Name: "x", Division: "3706", Mode: DisplayReads, Start: StartWall}); !errs.Is(err, errs.Forbidden) {
+	if _, _, err := v.CreateDisplay(t.Context(), admin("370602"), NewDisplay{Name: "x", Division: "3706", Mode: DisplayReads, Start: StartWall}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a county's administrator makes the city's: %v", err)
 	}
 }
@@ -119,16 +119,16 @@ func TestDisplayHasNoPassword(t *testing.T) {
 	v, _, _ := newService(t, Options{RemoteFailures: 3})
 	newDisplay(t, v, DisplayReads)
 	for _, password := range []string{"", "x", secret} {
-		if _, _, err := login(v, "display: 值班室大屏", password, "192.0.2.1"); !errs.Is(err, errs.Unauthenticated) {
+		if _, _, err := login(v, "display: 值班室大屏", password, "192.0.2.1"); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("%q: %v", password, err)
 		}
 	}
 	for range 3 {
-		if _, err := v.PreviewLink(t.Context(), newToken(), netip.MustParseAddr("192.0.2.8")); !errs.Is(err, errs.NotFound) {
+		if _, err := v.PreviewLink(t.Context(), newToken(), netip.MustParseAddr("192.0.2.8")); !fault.Is(err, fault.NotFound) {
 			t.Error(err)
 		}
 	}
-	if _, err := v.PreviewLink(t.Context(), newToken(), netip.MustParseAddr("192.0.2.8")); !errs.Is(err, errs.TooMany) {
+	if _, err := v.PreviewLink(t.Context(), newToken(), netip.MustParseAddr("192.0.2.8")); !fault.Is(err, fault.TooMany) {
 		t.Errorf("guesses are not slowed: %v", err)
 	}
 }

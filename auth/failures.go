@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // FailedLogin is what is listed of attempts that failed: those that are alike within a minute are one.
@@ -31,12 +31,12 @@ type FailedLoginFilter struct {
 }
 
 // FailedLogins lists failed logins, the newest first: those of accounts of the actor's scope, and for the city those of
-// names that no account has. Without PermAccounts it is errs.Forbidden.
+// names that no account has. Without PermAccounts it is fault.Forbidden.
 func (v *Service) FailedLogins(ctx context.Context, actor Principal, f FailedLoginFilter) ([]FailedLogin, error) {
 	if err := mayManage(actor); err != nil {
 		return nil, err
 	}
 	f.Scope = actor.Scope()
 	all, err := v.store.FailedLogins(ctx, f)
-	return all, errs.Wrap(errs.KindOf(err), err, "the failed logins cannot be read now")
+	return all, fault.Wrap(fault.KindOf(err), err, "the failed logins cannot be read now")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // memory keeps people in memory, for tests of the domain; the real store's tests are its own, and the
@@ -46,7 +46,7 @@ func (m *memory) enter() (func(), error) {
 	m.mu.Lock()
 	if m.away {
 		m.mu.Unlock()
-		return nil, errs.New(errs.Unavailable, "the database is away")
+		return nil, fault.New(fault.Unavailable, "the database is away")
 	}
 	return m.mu.Unlock, nil
 }
@@ -62,7 +62,7 @@ func (m *memory) CredentialsByLogin(_ context.Context, login string) (Credential
 			return c, nil
 		}
 	}
-	return Credentials{}, errs.New(errs.NotFound, "there is no such account")
+	return Credentials{}, fault.New(fault.NotFound, "there is no such account")
 }
 
 func (m *memory) LoginFacts(_ context.Context, q LoginQuery) (LoginFacts, error) {
@@ -157,7 +157,7 @@ func (m *memory) ChangePassword(_ context.Context, c PasswordHashChange) error {
 	defer leave()
 	account := &m.accounts[c.AccountID-1]
 	if account.PasswordHash != c.Was {
-		return errs.Coded(errs.Conflict, "", errs.PasswordMeanwhile)
+		return fault.NewCoded(fault.Conflict, "", CodePasswordMeanwhile)
 	}
 	account.PasswordHash = c.Becomes
 	at := m.now()
@@ -192,7 +192,7 @@ func (m *memory) SessionByToken(_ context.Context, sum []byte) (Session, Account
 			return s, m.accounts[s.AccountID-1].Account, nil
 		}
 	}
-	return Session{}, Account{}, errs.New(errs.NotFound, "there is no such session")
+	return Session{}, Account{}, fault.New(fault.NotFound, "there is no such session")
 }
 
 func (m *memory) TouchSession(_ context.Context, id int64, at, expires time.Time) error {
@@ -241,7 +241,7 @@ func (m *memory) CreateAccount(_ context.Context, a Account, hash, _ string) (Ac
 	}
 	defer leave()
 	if slices.ContainsFunc(m.accounts, func(c Credentials) bool { return c.Login == a.Login }) {
-		return Account{}, errs.New(errs.Conflict, "the login is taken")
+		return Account{}, fault.New(fault.Conflict, "the login is taken")
 	}
 	a.ID, a.Version = int64(len(m.accounts)+1), 1
 	m.accounts = append(m.accounts, Credentials{Account: a, PasswordHash: hash})
@@ -256,7 +256,7 @@ func (m *memory) UpdateAccount(_ context.Context, a Account, hash string, ifVers
 	defer leave()
 	c := &m.accounts[a.ID-1]
 	if c.Version != ifVersion {
-		return Account{}, errs.New(errs.Precondition, "somebody was faster")
+		return Account{}, fault.New(fault.Precondition, "somebody was faster")
 	}
 	a.Version++
 	c.Account = a
@@ -318,7 +318,7 @@ func (m *memory) SessionByID(_ context.Context, id int64) (Session, Account, err
 			return s, m.accounts[s.AccountID-1].Account, nil
 		}
 	}
-	return Session{}, Account{}, errs.New(errs.NotFound, "there is no such session")
+	return Session{}, Account{}, fault.New(fault.NotFound, "there is no such session")
 }
 
 // The displays of the store: the one kept in memory is made and claimed by its link.
@@ -342,7 +342,7 @@ func (m *memory) DisplayByID(_ context.Context, id int64) (Display, error) {
 			return d, nil
 		}
 	}
-	return Display{}, errs.New(errs.NotFound, "there is no such display")
+	return Display{}, fault.New(fault.NotFound, "there is no such display")
 }
 
 func (m *memory) CreateDisplay(_ context.Context, d Display, link []byte, _ string) (Display, error) {
@@ -380,7 +380,7 @@ func (m *memory) DisplayByLink(_ context.Context, link []byte, now time.Time) (D
 			return d, nil
 		}
 	}
-	return Display{}, errs.Coded(errs.NotFound, "", errs.LinkUsed)
+	return Display{}, fault.NewCoded(fault.NotFound, "", CodeLinkUsed)
 }
 
 func (m *memory) ClaimLink(ctx context.Context, link []byte, s Session, sum []byte, now time.Time) (Session, Account, error) {

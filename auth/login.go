@@ -10,7 +10,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Login is an attempt to log in.
@@ -102,7 +102,7 @@ type LoginStore interface {
 	ForgetFailures(ctx context.Context, key LoginKey) error
 	FailedLogins(ctx context.Context, s FailedLoginFilter) ([]FailedLogin, error)
 	// ChangePassword replaces the hash was by the hash becomes and ends the account's sessions but keep. It returns
-	// errs.Conflict when the hash is another one by now.
+	// fault.Conflict when the hash is another one by now.
 	ChangePassword(ctx context.Context, c PasswordHashChange) error
 }
 
@@ -119,8 +119,8 @@ type attempt struct {
 	lane     string // that it waits in
 }
 
-// Login checks the password and opens a session. Wrong names and wrong passwords are the same errs.Unauthenticated
-// after the same work; who fails too often gets errs.TooMany with RetryAfter, whatever the password.
+// Login checks the password and opens a session. Wrong names and wrong passwords are the same fault.Unauthenticated
+// after the same work; who fails too often gets fault.TooMany with RetryAfter, whatever the password.
 //
 // A failure counts for the account, for the caller (the device, or else the address, with this account) and for the
 // address. A stranger is judged by all three. Who has logged in before from this device or address is judged by what it
@@ -161,7 +161,7 @@ func (v *Service) Login(ctx context.Context, l Login) (tokens Tokens, p Principa
 // waited classifies the end of a wait whose request has ended.
 func waited(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return errs.Wrap(errs.Unavailable, err, "the login waited too long")
+		return fault.Wrap(fault.Unavailable, err, "the login waited too long")
 	}
 	return err
 }
@@ -191,7 +191,7 @@ func (v *Service) look(ctx context.Context, l Login) (*attempt, error) {
 	stamp := v.throttle.stamp()
 	facts, err := v.store.LoginFacts(ctx, q)
 	if err != nil {
-		return nil, errs.Wrap(errs.KindOf(err), err, "the account cannot be read now")
+		return nil, fault.Wrap(fault.KindOf(err), err, "the account cannot be read now")
 	}
 	facts.Known = facts.Known && facts.Credentials.Display == 0 // a display has no password
 	v.throttle.take(q.Keys, facts.Failures, stamp, v.now())
@@ -216,7 +216,7 @@ const familiarFor = 180 * 24 * time.Hour
 func (v *Service) compare(ctx context.Context, a *attempt) (bool, error) {
 	hash, err := v.dummy()
 	if err != nil {
-		return false, errs.Wrap(errs.Internal, err, "hash")
+		return false, fault.Wrap(fault.Internal, err, "hash")
 	}
 	if a.facts.Known {
 		hash = a.facts.Credentials.PasswordHash
@@ -226,7 +226,7 @@ func (v *Service) compare(ctx context.Context, a *attempt) (bool, error) {
 	}
 	defer v.hashers.leave()
 	ok, err := argon2id.ComparePasswordAndHash(a.Password, hash)
-	return ok, errs.Wrap(errs.Internal, err, "compare a password")
+	return ok, fault.Wrap(fault.Internal, err, "compare a password")
 }
 
 // noteWithin is how long the store has to write an attempt down, whether its sender still waits or not.
@@ -255,7 +255,7 @@ func (v *Service) note(ctx context.Context, a *attempt, reason FailureReason, co
 	if len(counts) > 0 {
 		v.throttle.fail(counts, rows, f.At)
 	}
-	return errs.Wrap(errs.KindOf(err), err, "the attempt cannot be recorded now")
+	return fault.Wrap(fault.KindOf(err), err, "the attempt cannot be recorded now")
 }
 
 // failed counts the attempt and returns what its sender is told.
@@ -294,13 +294,13 @@ func (v *Service) succeed(ctx context.Context, a *attempt) (Tokens, Principal, e
 		AccountID: c.ID, Remote: a.Remote.String(), At: v.now(), Callers: []LoginKey{a.device, a.address}, Caller: a.caller.key,
 	})
 	if err != nil {
-		return Tokens{}, Principal{}, errs.Wrap(errs.KindOf(err), err, "the login cannot be recorded now")
+		return Tokens{}, Principal{}, fault.Wrap(fault.KindOf(err), err, "the login cannot be recorded now")
 	}
 	v.throttle.clear(a.caller.key)
 	s := v.newSession(c.Account, a.Remote, a.Agent)
 	sum := sha256.Sum256([]byte(tokens.Session))
 	if s.ID, err = v.store.CreateSession(ctx, s, sum[:]); err != nil {
-		return Tokens{}, Principal{}, errs.Wrap(errs.KindOf(err), err, "the session cannot be stored now")
+		return Tokens{}, Principal{}, fault.Wrap(fault.KindOf(err), err, "the session cannot be stored now")
 	}
 	v.log.InfoContext(ctx, "logged in", slog.String("user", c.Login), slog.Int64("session", s.ID), slog.String("remote", s.Remote))
 	return tokens, principal(s, c.Account), nil

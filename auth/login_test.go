@@ -12,7 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // stranger is an address that nobody has logged in from, another one for each i.
@@ -27,7 +27,7 @@ func guess(t *testing.T, v *Service, c *clock, user string, n int) {
 			c.pass(waitIn(err))
 			_, _, err = login(v, user, "wrong", stranger(1000+i))
 		}
-		if !errs.Is(err, errs.Unauthenticated) {
+		if !fault.Is(err, fault.Unauthenticated) {
 			t.Fatalf("%s, guess %d: %v", user, i, err)
 		}
 	}
@@ -35,7 +35,7 @@ func guess(t *testing.T, v *Service, c *clock, user string, n int) {
 
 // waitIn is how long the error says to wait, 0 when it does not.
 func waitIn(err error) time.Duration {
-	if e, ok := errors.AsType[*errs.Error](err); ok && e.Kind == errs.TooMany {
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.TooMany {
 		return e.RetryAfter
 	}
 	return 0
@@ -46,13 +46,13 @@ func waitIn(err error) time.Duration {
 func TestKnownAndUnknownAreSlowedAlike(t *testing.T) {
 	v, m, c := newService(t, Options{})
 	type answer struct {
-		kind errs.Kind
+		kind fault.Kind
 		said string
 		wait time.Duration
 	}
 	ask := func(v *Service, user, password, remote string) answer {
 		_, _, err := login(v, user, password, remote)
-		return answer{errs.KindOf(err), err.Error(), waitIn(err)}
+		return answer{fault.KindOf(err), err.Error(), waitIn(err)}
 	}
 	for i := range 60 {
 		var got [2]answer
@@ -79,7 +79,7 @@ func TestUnknownUsersCostAHash(t *testing.T) {
 	}
 	for _, user := range []string{"nobody", "commander", "No Such Name", "display: x"} {
 		_, _, err := login(v, user, secret, "192.0.2.1")
-		if e, ok := errors.AsType[*errs.Error](err); !ok || e.Said.Code != errs.LoginBusy.String() || e.RetryAfter <= 0 {
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Message.Code != CodeLoginBusy.Name() || e.RetryAfter <= 0 {
 			t.Errorf("%s: %v, want to be told to come back", user, err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestEndOfARequestThatWaits(t *testing.T) {
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := v.Login(ctx, Login{User: "commander", Password: "wrong"}); !errs.Is(err, errs.Unavailable) {
+		if _, _, err := v.Login(ctx, Login{User: "commander", Password: "wrong"}); !fault.Is(err, fault.Unavailable) {
 			t.Fatalf("%v, want unavailable", err)
 		}
 	}
@@ -150,7 +150,7 @@ func TestParallelGuessesAreSlowed(t *testing.T) {
 		}
 		compared := 0
 		for range guesses {
-			if err := <-outcomes; errs.Is(err, errs.Unauthenticated) {
+			if err := <-outcomes; fault.Is(err, fault.Unauthenticated) {
 				compared++
 			}
 		}
@@ -170,7 +170,7 @@ func TestWaitsOfAnAccount(t *testing.T) {
 			t.Fatalf("after %d failures: %v, want a wait of %v whatever the password", 5+i, err, want)
 		}
 		c.pass(want)
-		if _, _, err := login(v, "commander", "wrong", stranger(i)); !errs.Is(err, errs.Unauthenticated) {
+		if _, _, err := login(v, "commander", "wrong", stranger(i)); !fault.Is(err, fault.Unauthenticated) {
 			t.Fatalf("after the wait: %v", err)
 		}
 		want = min(2*want, 30*time.Second)
@@ -180,7 +180,7 @@ func TestWaitsOfAnAccount(t *testing.T) {
 	if _, _, err := login(v, "commander", secret, "192.0.2.1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := login(v, "commander", "wrong", stranger(50)); !errs.Is(err, errs.Unauthenticated) {
+	if _, _, err := login(v, "commander", "wrong", stranger(50)); !fault.Is(err, fault.Unauthenticated) {
 		t.Fatal(err)
 	}
 	if _, _, err := login(v, "commander", "wrong", stranger(51)); waitIn(err) != 30*time.Second {
@@ -188,7 +188,7 @@ func TestWaitsOfAnAccount(t *testing.T) {
 	}
 	c.pass(90 * time.Minute)
 	for i := range 4 {
-		if _, _, err := login(v, "commander", "wrong", stranger(60+i)); !errs.Is(err, errs.Unauthenticated) {
+		if _, _, err := login(v, "commander", "wrong", stranger(60+i)); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("an hour and a half later: %v", err)
 		}
 	}
@@ -203,7 +203,7 @@ func TestSuccessesDoNotCount(t *testing.T) {
 		}
 	}
 	for range 3 {
-		if _, _, err := login(v, "nobody", "wrong", "192.0.2.1"); !errs.Is(err, errs.Unauthenticated) {
+		if _, _, err := login(v, "nobody", "wrong", "192.0.2.1"); !fault.Is(err, fault.Unauthenticated) {
 			t.Fatal(err)
 		}
 	}
@@ -226,7 +226,7 @@ func TestFailuresOfAnAddress(t *testing.T) {
 		return err
 	}
 	for i := range 200 {
-		if err := try(i); !errs.Is(err, errs.Unauthenticated) {
+		if err := try(i); !fault.Is(err, fault.Unauthenticated) {
 			t.Fatalf("guess %d: %v", i, err)
 		}
 	}
@@ -275,7 +275,7 @@ func TestFamiliarCallers(t *testing.T) {
 	}
 	// It is slowed by what it fails itself, as a stranger is.
 	for range 5 {
-		if _, err := from(v, desk, first.Device, "wrong"); !errs.Is(err, errs.Unauthenticated) {
+		if _, err := from(v, desk, first.Device, "wrong"); !fault.Is(err, fault.Unauthenticated) {
 			t.Fatal(err)
 		}
 	}
@@ -375,7 +375,7 @@ func TestFailedLoginsAreListed(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("listed\n%q, want\n%q", got, want)
 	}
-	if _, err := v.FailedLogins(t.Context(), Principal{Role: "city_commander", Division: "3706"}, FailedLoginFilter{}); !errs.Is(err, errs.Forbidden) {
+	if _, err := v.FailedLogins(t.Context(), Principal{Role: "city_commander", Division: "3706"}, FailedLoginFilter{}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a commander: %v", err)
 	}
 	if m.accounts[0].LastLogin != nil {
@@ -388,7 +388,7 @@ func TestFailuresCountWithoutTheStore(t *testing.T) {
 	v, m, _ := newService(t, Options{})
 	v.store = &unwritable{m}
 	for range 5 {
-		if _, _, err := login(v, "commander", "wrong", "192.0.2.1"); !errs.Is(err, errs.Unavailable) {
+		if _, _, err := login(v, "commander", "wrong", "192.0.2.1"); !fault.Is(err, fault.Unavailable) {
 			t.Fatal(err)
 		}
 	}
@@ -401,7 +401,7 @@ func TestFailuresCountWithoutTheStore(t *testing.T) {
 type unwritable struct{ *memory }
 
 func (unwritable) LoginFailed(context.Context, FailedAttempt) ([]Failures, error) {
-	return nil, errs.New(errs.Unavailable, "read only")
+	return nil, fault.New(fault.Unavailable, "read only")
 }
 
 // Who forgot the password and was slowed gets in with the one that an administrator sets, at once and where they are.

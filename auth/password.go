@@ -9,7 +9,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // The shortest and the longest password that is taken, in characters and in bytes.
@@ -35,18 +35,18 @@ type PasswordHashChange struct {
 	Actor     string
 }
 
-// ChangePassword changes the principal's own password and ends its other sessions. It returns errs.Invalid naming
-// current_password or new_password, errs.TooMany after too many wrong ones, errs.Forbidden for a display, and
-// errs.Conflict when somebody else has set another password meanwhile.
+// ChangePassword changes the principal's own password and ends its other sessions. It returns fault.Invalid naming
+// current_password or new_password, fault.TooMany after too many wrong ones, fault.Forbidden for a display, and
+// fault.Conflict when somebody else has set another password meanwhile.
 func (v *Service) ChangePassword(ctx context.Context, p Principal, c PasswordChange) error {
 	if p.Display != 0 {
-		return errs.Coded(errs.Forbidden, "", errs.DisplayPassword)
+		return fault.NewCoded(fault.Forbidden, "", CodeDisplayPassword)
 	}
 	if err := checkPassword("new_password", p.Login, c.New); err != nil {
 		return err
 	}
 	if c.New == c.Current {
-		return errs.Refuse("new_password", errs.PasswordSame)
+		return fault.InvalidCode("new_password", CodePasswordSame)
 	}
 	wait, cancel := context.WithTimeoutCause(ctx, v.o.Patience, errBusy())
 	defer cancel()
@@ -76,13 +76,13 @@ func (v *Service) confirm(ctx context.Context, p Principal, c PasswordChange) (h
 		holds: []hold{h}, counts: []hold{h}, caller: h,
 	}
 	if len(c.Current) > maxPassword {
-		return "", errs.Refuse("current_password", errs.PasswordWrong)
+		return "", fault.InvalidCode("current_password", CodePasswordWrong)
 	}
 	stamp := v.throttle.stamp()
 	a.facts, err = v.store.LoginFacts(ctx, LoginQuery{Login: p.Login, Keys: []LoginKey{h.key}})
 	switch {
 	case err != nil:
-		return "", errs.Wrap(errs.KindOf(err), err, "the account cannot be read now")
+		return "", fault.Wrap(fault.KindOf(err), err, "the account cannot be read now")
 	case !a.facts.Known || a.facts.Credentials.Disabled:
 		return "", errNoSession()
 	}
@@ -99,21 +99,21 @@ func (v *Service) confirm(ctx context.Context, p Principal, c PasswordChange) (h
 		if err := v.note(ctx, a, FailureChange, a.counts); err != nil {
 			return "", err
 		}
-		return "", errs.Refuse("current_password", errs.PasswordWrong)
+		return "", fault.InvalidCode("current_password", CodePasswordWrong)
 	}
 	v.throttle.clear(h.key)
-	return a.facts.Credentials.PasswordHash, errs.Wrap(errs.Unavailable, v.store.ForgetFailures(ctx, h.key), "the attempt cannot be recorded now")
+	return a.facts.Credentials.PasswordHash, fault.Wrap(fault.Unavailable, v.store.ForgetFailures(ctx, h.key), "the attempt cannot be recorded now")
 }
 
 // checkPassword holds a new password of an account against the rules.
 func checkPassword(field, login, password string) error {
 	switch {
 	case !utf8.ValidString(password) || utf8.RuneCountInString(password) < MinPassword:
-		return errs.Refuse(field, errs.PasswordShort, MinPassword)
+		return fault.InvalidCode(field, CodePasswordShort, MinPassword)
 	case len(password) > maxPassword:
-		return errs.Refuse(field, errs.PasswordLong, maxPassword)
+		return fault.InvalidCode(field, CodePasswordLong, maxPassword)
 	case strings.EqualFold(password, login):
-		return errs.Refuse(field, errs.PasswordLogin)
+		return fault.InvalidCode(field, CodePasswordLogin)
 	}
 	return nil
 }
@@ -125,5 +125,5 @@ func (v *Service) hash(ctx context.Context, caller, password string) (string, er
 	}
 	defer v.hashers.leave()
 	hash, err := argon2id.CreateHash(password, v.o.Params)
-	return hash, errs.Wrap(errs.Internal, err, "hash a password")
+	return hash, fault.Wrap(fault.Internal, err, "hash a password")
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestChangePassword(t *testing.T) {
@@ -19,18 +19,18 @@ func TestChangePassword(t *testing.T) {
 	for name, tt := range map[string]struct {
 		c     PasswordChange
 		field string
-		code  errs.Code
+		code  fault.Code
 	}{
-		"a wrong one": {PasswordChange{Current: "wrong", New: better}, "current_password", errs.PasswordWrong},
-		"none":        {PasswordChange{New: better}, "current_password", errs.PasswordWrong},
-		"a long one":  {PasswordChange{Current: strings.Repeat("x", maxPassword+1), New: better}, "current_password", errs.PasswordWrong},
-		"short":       {PasswordChange{Current: secret, New: "short"}, "new_password", errs.PasswordShort},
-		"long":        {PasswordChange{Current: secret, New: strings.Repeat("x", maxPassword+1)}, "new_password", errs.PasswordLong},
-		"not text":    {PasswordChange{Current: secret, New: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"}, "new_password", errs.PasswordShort},
-		"the same":    {PasswordChange{Current: secret, New: secret}, "new_password", errs.PasswordSame},
+		"a wrong one": {PasswordChange{Current: "wrong", New: better}, "current_password", CodePasswordWrong},
+		"none":        {PasswordChange{New: better}, "current_password", CodePasswordWrong},
+		"a long one":  {PasswordChange{Current: strings.Repeat("x", maxPassword+1), New: better}, "current_password", CodePasswordWrong},
+		"short":       {PasswordChange{Current: secret, New: "short"}, "new_password", CodePasswordShort},
+		"long":        {PasswordChange{Current: secret, New: strings.Repeat("x", maxPassword+1)}, "new_password", CodePasswordLong},
+		"not text":    {PasswordChange{Current: secret, New: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"}, "new_password", CodePasswordShort},
+		"the same":    {PasswordChange{Current: secret, New: secret}, "new_password", CodePasswordSame},
 	} {
-		e, ok := errors.AsType[*errs.Error](v.ChangePassword(t.Context(), p, tt.c))
-		if !ok || e.Kind != errs.Invalid || e.Field != tt.field || e.Said.Code != tt.code.String() {
+		e, ok := errors.AsType[*fault.Error](v.ChangePassword(t.Context(), p, tt.c))
+		if !ok || e.Kind != fault.Invalid || e.Field != tt.field || e.Message.Code != tt.code.Name() {
 			t.Errorf("%s: %v, want %s at %s", name, e, tt.code, tt.field)
 		}
 	}
@@ -40,7 +40,7 @@ func TestChangePassword(t *testing.T) {
 	if !alive(t, v, token) || alive(t, v, other) {
 		t.Errorf("this session lives: %v, the other: %v; want it and not the other", alive(t, v, token), alive(t, v, other))
 	}
-	if _, _, err := login(v, "commander", secret, "192.0.2.1"); !errs.Is(err, errs.Unauthenticated) {
+	if _, _, err := login(v, "commander", secret, "192.0.2.1"); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("with the old password: %v", err)
 	}
 	if _, _, err := login(v, "commander", better, "192.0.2.1"); err != nil {
@@ -61,7 +61,7 @@ func TestChangePasswordIsSlowed(t *testing.T) {
 		return v.ChangePassword(t.Context(), p, PasswordChange{Current: current, New: "staple battery horse", Remote: netip.MustParseAddr("192.0.2.7")})
 	}
 	for i := range 5 {
-		if err := try(v, "wrong"); !errs.Is(err, errs.Invalid) {
+		if err := try(v, "wrong"); !fault.Is(err, fault.Invalid) {
 			t.Fatalf("guess %d: %v", i, err)
 		}
 	}
@@ -93,10 +93,10 @@ func TestDisplayCannotChangePassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.ChangePassword(t.Context(), p, PasswordChange{New: "staple battery horse"}); !errs.Is(err, errs.Forbidden) {
+	if err := v.ChangePassword(t.Context(), p, PasswordChange{New: "staple battery horse"}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("%v, want forbidden", err)
 	}
-	if _, _, err := login(v, "display: wall", "", "192.0.2.1"); !errs.Is(err, errs.Unauthenticated) {
+	if _, _, err := login(v, "display: wall", "", "192.0.2.1"); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("a display's login with an empty password: %v", err)
 	}
 }
@@ -107,7 +107,7 @@ func TestPasswordChangedMeanwhile(t *testing.T) {
 	_, p := open(t, v)
 	v.store = &meanwhile{m}
 	err := v.ChangePassword(t.Context(), p, PasswordChange{Current: secret, New: "staple battery horse"})
-	if !errs.Is(err, errs.Conflict) {
+	if !fault.Is(err, fault.Conflict) {
 		t.Errorf("%v, want a conflict", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Options are the service's settings; the zero value of each is the default beside it.
@@ -142,22 +142,22 @@ func principal(s Session, a Account) Principal {
 }
 
 func errWrong() error {
-	return errs.New(errs.Unauthenticated, "the user name or the password is wrong")
+	return fault.New(fault.Unauthenticated, "the user name or the password is wrong")
 }
 
 func errNoSession() error {
-	return errs.New(errs.Unauthenticated, "there is no live session; log in first")
+	return fault.New(fault.Unauthenticated, "there is no live session; log in first")
 }
 
 func outcome(err error) string {
 	switch {
 	case err == nil:
 		return "ok"
-	case errs.Is(err, errs.Unauthenticated):
+	case fault.Is(err, fault.Unauthenticated):
 		return "wrong"
 	case isSlowed(err):
 		return "slowed"
-	case errs.Is(err, errs.TooMany):
+	case fault.Is(err, fault.TooMany):
 		return "busy"
 	default:
 		return "failed"

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func login(v *Service, user, password, remote string) (string, Principal, error) {
@@ -38,7 +38,7 @@ func TestLoginAndAuthenticate(t *testing.T) {
 		t.Errorf("Authenticate: %+v, %v; want %+v", got, err, p)
 	}
 	for _, bad := range []string{"", "x", strings.Repeat("A", tokenLength), token + "A", strings.Repeat("\x00", tokenLength)} {
-		if _, err := v.Authenticate(t.Context(), bad); !errs.Is(err, errs.Unauthenticated) {
+		if _, err := v.Authenticate(t.Context(), bad); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("Authenticate(%q) = %v", bad, err)
 		}
 	}
@@ -68,7 +68,7 @@ func TestLoginRefusesAlike(t *testing.T) {
 		{User: "commander", Password: strings.Repeat("a", 100_000)}, {User: "a'; drop table account; --", Password: secret},
 	} {
 		_, _, err := v.Login(t.Context(), l)
-		if !errs.Is(err, errs.Unauthenticated) {
+		if !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("Login(%.20q) = %v, want unauthenticated", l.User, err)
 			continue
 		}
@@ -83,7 +83,7 @@ func TestStoreAwayIsNoFailure(t *testing.T) {
 	v, m, _ := newService(t, Options{})
 	m.away = true
 	for range 30 {
-		if _, _, err := login(v, "commander", secret, "192.0.2.1"); !errs.Is(err, errs.Unavailable) {
+		if _, _, err := login(v, "commander", secret, "192.0.2.1"); !fault.Is(err, fault.Unavailable) {
 			t.Fatalf("%v, want unavailable", err)
 		}
 	}

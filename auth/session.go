@@ -8,15 +8,15 @@ import (
 	"sync"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // writeEvery is how exact a session's last_seen is, and how often a use is written: at most once a minute.
 const writeEvery = time.Minute
 
 // Authenticate identifies the bearer of a token and counts it as a use: the session then lasts SessionTTL from now,
-// up to its absolute end. It returns errs.Unauthenticated when there is no such session, it has expired or is
-// revoked, or the account is disabled. A store that is away is errs.Unavailable, so that nobody is logged out by it.
+// up to its absolute end. It returns fault.Unauthenticated when there is no such session, it has expired or is
+// revoked, or the account is disabled. A store that is away is fault.Unavailable, so that nobody is logged out by it.
 func (v *Service) Authenticate(ctx context.Context, token string) (Principal, error) {
 	return v.byToken(ctx, token, true)
 }
@@ -49,8 +49,8 @@ func (v *Service) byToken(ctx context.Context, token string, use bool) (Principa
 	return p, nil
 }
 
-// Recheck returns the principal of a session as it is in the store now: errs.Unauthenticated when the
-// session or its account has ended, errs.Unavailable when nobody can tell.
+// Recheck returns the principal of a session as it is in the store now: fault.Unauthenticated when the
+// session or its account has ended, fault.Unavailable when nobody can tell.
 func (v *Service) Recheck(ctx context.Context, sessionID int64) (Principal, error) {
 	s, a, err := v.store.SessionByID(ctx, sessionID)
 	return v.current(s, a, err)
@@ -75,7 +75,7 @@ func (v *Service) touch(ctx context.Context, s Session, a Account) (Session, err
 	expires := v.expiry(a, now, s.EndsAt)
 	switch err := v.store.TouchSession(ctx, s.ID, now, expires); {
 	case ctx.Err() != nil:
-		return s, errs.Wrap(errs.Unavailable, ctx.Err(), "the session cannot be read now")
+		return s, fault.Wrap(fault.Unavailable, ctx.Err(), "the session cannot be read now")
 	case err != nil:
 		v.log.WarnContext(ctx, "the use of a session is not kept", slog.Int64("session", s.ID), slog.Any("error", err))
 	default:
@@ -122,10 +122,10 @@ func (v *Service) touchEvery(a Account) time.Duration { return min(writeEvery, v
 // current makes a principal of a session as the store gave it, if it still holds.
 func (v *Service) current(s Session, a Account, err error) (Principal, error) {
 	switch {
-	case errs.Is(err, errs.NotFound):
+	case fault.Is(err, fault.NotFound):
 		return Principal{}, errNoSession()
 	case err != nil:
-		return Principal{}, errs.Wrap(errs.KindOf(err), err, "the session cannot be read now")
+		return Principal{}, fault.Wrap(fault.KindOf(err), err, "the session cannot be read now")
 	case s.RevokedAt != nil || a.Disabled:
 		return Principal{}, errNoSession()
 	}
@@ -143,7 +143,7 @@ func live(p Principal, now time.Time) error {
 // Logout ends the principal's session.
 func (v *Service) Logout(ctx context.Context, p Principal) error {
 	if err := v.store.RevokeSessions(ctx, p.AccountID, p.SessionID, p.Login); err != nil {
-		return errs.Wrap(errs.KindOf(err), err, "the session cannot be ended now")
+		return fault.Wrap(fault.KindOf(err), err, "the session cannot be ended now")
 	}
 	v.Forget(p.SessionID)
 	return nil

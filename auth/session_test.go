@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func open(t *testing.T, v *Service) (string, Principal) {
@@ -22,7 +22,7 @@ func open(t *testing.T, v *Service) (string, Principal) {
 func alive(t *testing.T, v *Service, token string) bool {
 	t.Helper()
 	_, err := v.Authenticate(t.Context(), token)
-	if err != nil && !errs.Is(err, errs.Unauthenticated) {
+	if err != nil && !fault.Is(err, fault.Unauthenticated) {
 		t.Fatal(err)
 	}
 	return err == nil
@@ -113,7 +113,7 @@ func TestUseOfAConnectionExtends(t *testing.T) {
 		t.Error("dead before the absolute end")
 	}
 	c.pass(30 * time.Minute)
-	if _, err := v.Use(t.Context(), p.SessionID); !errs.Is(err, errs.Unauthenticated) {
+	if _, err := v.Use(t.Context(), p.SessionID); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("in use after its absolute end: %v", err)
 	}
 }
@@ -126,7 +126,7 @@ func TestUseBringsNothingBack(t *testing.T) {
 	if alive(t, v, token) {
 		t.Error("a use brought an expired session back")
 	}
-	if _, err := v.Use(t.Context(), p.SessionID); !errs.Is(err, errs.Unauthenticated) || m.touched != 0 {
+	if _, err := v.Use(t.Context(), p.SessionID); !fault.Is(err, fault.Unauthenticated) || m.touched != 0 {
 		t.Errorf("used after its end: %v, %d writes", err, m.touched)
 	}
 }
@@ -208,7 +208,7 @@ func TestAuthenticateWithoutAStore(t *testing.T) {
 		t.Error("the cache is not used while the database is away")
 	}
 	c.pass(time.Minute)
-	if _, err := v.Authenticate(t.Context(), token); !errs.Is(err, errs.Unavailable) {
+	if _, err := v.Authenticate(t.Context(), token); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("%v, want unavailable: nobody is logged out because the database is away", err)
 	}
 }
@@ -247,22 +247,22 @@ func TestSessionsOfOthers(t *testing.T) {
 	if err != nil || len(own) != 1 || own[0].Login != "commander" {
 		t.Errorf("own sessions: %+v, %v", own, err)
 	}
-	if _, err := v.Sessions(t.Context(), p, "r370602", core.Page{}); !errs.Is(err, errs.Forbidden) {
+	if _, err := v.Sessions(t.Context(), p, "r370602", core.Page{}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a commander reads another's sessions: %v", err)
 	}
-	if err := v.RevokeSession(t.Context(), p, r.SessionID); !errs.Is(err, errs.NotFound) {
+	if err := v.RevokeSession(t.Context(), p, r.SessionID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a commander ends another's session: %v", err)
 	}
-	if _, err := v.Sessions(t.Context(), admin("370614"), "r370602", core.Page{}); !errs.Is(err, errs.NotFound) {
+	if _, err := v.Sessions(t.Context(), admin("370614"), "r370602", core.Page{}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an administrator of another county: %v", err)
 	}
 	foreign := v.RevokeSession(t.Context(), admin("370614"), r.SessionID)
-	if !errs.Is(foreign, errs.NotFound) {
+	if !fault.Is(foreign, fault.NotFound) {
 		t.Errorf("an administrator of another county: %v", foreign)
 	}
 	const nobodys = 999
 	unknown := v.RevokeSession(t.Context(), admin("370614"), nobodys)
-	if !errs.Is(unknown, errs.NotFound) || strings.ReplaceAll(unknown.Error(), strconv.Itoa(nobodys), strconv.FormatInt(r.SessionID, 10)) != foreign.Error() {
+	if !fault.Is(unknown, fault.NotFound) || strings.ReplaceAll(unknown.Error(), strconv.Itoa(nobodys), strconv.FormatInt(r.SessionID, 10)) != foreign.Error() {
 		t.Errorf("a session that there is not: %v; one of another county: %v", unknown, foreign)
 	}
 	if !alive(t, v, token) {
@@ -352,14 +352,14 @@ func TestRecheckSeesTheStoreAndNotTheCache(t *testing.T) {
 	if err := m.RevokeSessions(t.Context(), p.AccountID, p.SessionID, "x"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.Recheck(t.Context(), p.SessionID); !errs.Is(err, errs.Unauthenticated) {
+	if _, err := v.Recheck(t.Context(), p.SessionID); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("revoked: %v", err)
 	}
-	if _, err := v.Recheck(t.Context(), 99); !errs.Is(err, errs.Unauthenticated) {
+	if _, err := v.Recheck(t.Context(), 99); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("unknown: %v", err)
 	}
 	m.away = true
-	if _, err := v.Recheck(t.Context(), p.SessionID); !errs.Is(err, errs.Unavailable) {
+	if _, err := v.Recheck(t.Context(), p.SessionID); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("away: %v", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // LoginKey is a hash of what failures are counted under, or of a device or an address that logs in. What was typed is
@@ -108,7 +108,7 @@ type counted struct {
 
 func newThrottle() *throttle { return &throttle{seen: map[LoginKey]*counted{}} }
 
-// begin lets an attempt in under all of its keys: each successful begin needs an end. It returns errs.TooMany with
+// begin lets an attempt in under all of its keys: each successful begin needs an end. It returns fault.TooMany with
 // RetryAfter when one of them has to wait for its failures, and ctx's cause when others' attempts do not end in time.
 func (t *throttle) begin(ctx context.Context, holds []hold, now func() time.Time) error {
 	for {
@@ -274,13 +274,13 @@ func (t *throttle) makeRoom(now time.Time) {
 }
 
 func slowed(wait time.Duration) error {
-	e := errs.Coded(errs.TooMany, "", errs.LoginSlowed, int(math.Ceil(wait.Seconds())))
+	e := fault.NewCoded(fault.TooMany, "", CodeLoginSlowed, int(math.Ceil(wait.Seconds())))
 	e.RetryAfter = wait
 	return e
 }
 
 // isSlowed reports whether err is throttle.begin's refusal.
 func isSlowed(err error) bool {
-	e, ok := errors.AsType[*errs.Error](err)
-	return ok && e.Said.Code == errs.LoginSlowed.String()
+	e, ok := errors.AsType[*fault.Error](err)
+	return ok && e.Message.Code == CodeLoginSlowed.Name()
 }

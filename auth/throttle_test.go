@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func testLimit() limit {
@@ -224,8 +224,8 @@ func TestTurnsAreFair(t *testing.T) {
 		enter := func(who string, familiar bool) {
 			go func() {
 				if err := turns.enter(t.Context(), who, familiar); err != nil {
-					e, _ := errors.AsType[*errs.Error](err)
-					served <- who + " " + e.Said.Code
+					e, _ := errors.AsType[*fault.Error](err)
+					served <- who + " " + e.Message.Code
 					return
 				}
 				served <- who

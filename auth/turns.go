@@ -6,14 +6,14 @@ import (
 	"sync"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // busyAfter is what those are told to wait who find no place in a queue.
 const busyAfter = 2 * time.Second
 
 func errBusy() error {
-	e := errs.Coded(errs.TooMany, "", errs.LoginBusy, int(busyAfter.Seconds()))
+	e := fault.NewCoded(fault.TooMany, "", CodeLoginBusy, int(busyAfter.Seconds()))
 	e.RetryAfter = busyAfter
 	return e
 }
@@ -47,7 +47,7 @@ func newTurns(atOnce, limit int) *turns {
 	return t
 }
 
-// enter waits for a turn, which leave ends. It returns errs.TooMany with RetryAfter when too many wait, and ctx's cause
+// enter waits for a turn, which leave ends. It returns fault.TooMany with RetryAfter when too many wait, and ctx's cause
 // when ctx ends first.
 func (t *turns) enter(ctx context.Context, who string, familiar bool) error {
 	w := t.queue(who, familiar)

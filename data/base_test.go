@@ -20,7 +20,7 @@ import (
 	"onemap/data"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -89,7 +89,7 @@ func TestAttribution(t *testing.T) {
 
 func TestBadFoldersAreSaid(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := data.Sources(dir); !errs.Is(err, errs.NotFound) {
+	if _, err := data.Sources(dir); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an empty folder: %v", err)
 	}
 	for text, want := range map[string]string{
@@ -104,7 +104,7 @@ func TestBadFoldersAreSaid(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if _, err := data.Find(t.TempDir()); !errs.Is(err, errs.NotFound) || !strings.Contains(err.Error(), "SOURCES.yaml") {
+	if _, err := data.Find(t.TempDir()); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "SOURCES.yaml") {
 		t.Errorf("a named folder without data: %v", err)
 	}
 	if got, err := data.Find(base); err != nil || got != base {
@@ -123,7 +123,7 @@ func TestFindLooksAround(t *testing.T) {
 		t.Errorf("by the environment: %q, %v", got, err)
 	}
 	t.Setenv(data.BaseEnv, "")
-	if _, err := data.Find(""); err != nil && (!errs.Is(err, errs.NotFound) || !strings.Contains(err.Error(), data.BaseEnv)) {
+	if _, err := data.Find(""); err != nil && (!fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), data.BaseEnv)) {
 		t.Errorf("nowhere: %v", err)
 	}
 	if err := os.MkdirAll("data/base", 0o700); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -87,7 +87,7 @@ func (c *City) addDevices(m *maker) error {
 		}
 	}
 	if len(c.Devices) != cityDevices || streams != cityStreams {
-		return errs.New(errs.Internal, "%d devices with %d datastreams, not %d with %d", len(c.Devices), streams, cityDevices, cityStreams)
+		return fault.New(fault.Internal, "%d devices with %d datastreams, not %d with %d", len(c.Devices), streams, cityDevices, cityStreams)
 	}
 	return nil
 }

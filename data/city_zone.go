@@ -8,7 +8,7 @@ import (
 	orbgeo "github.com/paulmach/orb/geo"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -104,7 +104,7 @@ func (m *maker) zone(kind zoneKind, u *unit) (orb.Polygon, error) {
 		}
 		radius = max(radius*0.985, kind.low/3)
 	}
-	return nil, errs.New(errs.Internal, "no %s zone fits into %s", kind.code, u.code)
+	return nil, fault.New(fault.Internal, "no %s zone fits into %s", kind.code, u.code)
 }
 
 func (m *maker) zoneSeed(kind zoneKind, u *unit) (centre orb.Point, bearing, stretch float64, err error) {

@@ -15,7 +15,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -106,7 +106,7 @@ func Divisions(dir string) ([]risk.Division, error) {
 func readTowns(path string) ([]risk.Division, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, errs.Wrap(errs.NotFound, err, "read base data")
+		return nil, fault.Wrap(fault.NotFound, err, "read base data")
 	}
 	defer func() { _ = f.Close() }() // only read from
 	r := csv.NewReader(f)

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // BaseEnv is the environment variable that names the folder of base data.
@@ -16,7 +16,7 @@ const sourcesFile = "SOURCES.yaml"
 
 // Find gives the folder of base data: the one given, or else the one that BaseEnv names, or else the
 // first there is of data/base in the working directory, data/base beside the program or beside its
-// folder, and /usr/share/onemap/base. The error is errs.NotFound and names where it looked; a folder
+// folder, and /usr/share/onemap/base. The error is fault.NotFound and names where it looked; a folder
 // that was named is not passed over when it is wrong.
 func Find(given string) (string, error) {
 	if given == "" {
@@ -26,7 +26,7 @@ func Find(given string) (string, error) {
 		if isBase(given) {
 			return given, nil
 		}
-		return "", errs.New(errs.NotFound, "%s is no folder of base data: it has no %s", given, sourcesFile)
+		return "", fault.New(fault.NotFound, "%s is no folder of base data: it has no %s", given, sourcesFile)
 	}
 	places := []string{filepath.Join("data", "base")}
 	if program, err := os.Executable(); err == nil {
@@ -42,7 +42,7 @@ func Find(given string) (string, error) {
 			return dir, nil
 		}
 	}
-	return "", errs.New(errs.NotFound, "the base data are not found in %s; name their folder by %s", strings.Join(places, ", "), BaseEnv)
+	return "", fault.New(fault.NotFound, "the base data are not found in %s; name their folder by %s", strings.Join(places, ", "), BaseEnv)
 }
 
 func isBase(dir string) bool {

@@ -14,7 +14,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/risk/load"
 )
@@ -53,7 +53,7 @@ func loadGround(dir string) (*ground, error) {
 	for _, p := range places {
 		at, ok := p.Geometry.(orb.Point)
 		if !ok {
-			return nil, errs.New(errs.Invalid, "places_geonames.geojson: %s is no point", p.Key)
+			return nil, fault.New(fault.Invalid, "places_geonames.geojson: %s is no point", p.Key)
 		}
 		g.places = append(g.places, place{p.Name, at, g.county(at)})
 	}
@@ -74,7 +74,7 @@ func (g *ground) county(p orb.Point) string {
 func readFile(dir, name string, o load.Options) ([]risk.Feature, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
-		return nil, errs.Wrap(errs.NotFound, err, "read base data")
+		return nil, fault.Wrap(fault.NotFound, err, "read base data")
 	}
 	r, err := load.Open(bytes.NewReader(raw), o)
 	if err != nil {
@@ -89,7 +89,7 @@ func readFile(dir, name string, o load.Options) ([]risk.Feature, error) {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", name, err)
 		case refusal != nil:
-			return nil, errs.New(errs.Invalid, "%s: line %d: %s", name, refusal.Line, refusal.Reason)
+			return nil, fault.New(fault.Invalid, "%s: line %d: %s", name, refusal.Line, refusal.Reason)
 		}
 		all = append(all, record.Feature)
 	}
@@ -157,7 +157,7 @@ type grid struct {
 func readGrid(path string) (*grid, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return nil, errs.Wrap(errs.NotFound, err, "read base data")
+		return nil, fault.Wrap(fault.NotFound, err, "read base data")
 	}
 	g := &grid{}
 	head := map[string]*float64{"xllcorner": &g.west, "yllcorner": &g.south, "dx": &g.dx, "dy": &g.dy}
@@ -178,12 +178,12 @@ func readGrid(path string) (*grid, error) {
 			}
 		}
 		if len(g.rows) > 0 && len(row) != len(g.rows[0]) {
-			return nil, errs.New(errs.Invalid, "%s: line %d has %d cells, not %d", path, n+1, len(row), len(g.rows[0]))
+			return nil, fault.New(fault.Invalid, "%s: line %d has %d cells, not %d", path, n+1, len(row), len(g.rows[0]))
 		}
 		g.rows = append(g.rows, row)
 	}
 	if len(g.rows) == 0 || g.dx <= 0 || g.dy <= 0 {
-		return nil, errs.New(errs.Invalid, "%s: no grid", path)
+		return nil, fault.New(fault.Invalid, "%s: no grid", path)
 	}
 	return g, nil
 }

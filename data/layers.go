@@ -14,7 +14,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/risk/load"
 )
@@ -74,7 +74,7 @@ func BaseLayers(dir string) ([]LayerSpec, error) {
 	for _, e := range entries {
 		i := slices.IndexFunc(sources, func(s Source) bool { return s.File == e.File })
 		if i < 0 {
-			return nil, errs.New(errs.Invalid, "layers.yaml: %s: the file %q is not in %s", e.Name, e.File, sourcesFile)
+			return nil, fault.New(fault.Invalid, "layers.yaml: %s: the file %q is not in %s", e.Name, e.File, sourcesFile)
 		}
 		layer, err := e.layer(sources[i])
 		if err != nil {
@@ -91,7 +91,7 @@ func (e layerEntry) layer(s Source) (risk.Layer, error) {
 		return risk.Layer{}, fmt.Errorf("layers.yaml: %s: updated_on: %w", e.Name, err)
 	}
 	if !slices.Contains(risk.Themes(), e.Theme) || !e.Origin.Valid() {
-		return risk.Layer{}, errs.New(errs.Invalid, "layers.yaml: %s: no valid theme or origin", e.Name)
+		return risk.Layer{}, fault.New(fault.Invalid, "layers.yaml: %s: no valid theme or origin", e.Name)
 	}
 	fields := make([]risk.Field, len(e.Fields))
 	for i, f := range e.Fields {
@@ -113,7 +113,7 @@ func (e layerEntry) open(dir string, layer risk.Layer) (risk.Reader, error) {
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, e.File)) // small, and so there is no file to close
 	if err != nil {
-		return nil, errs.Wrap(errs.NotFound, err, "read base data")
+		return nil, fault.Wrap(fault.NotFound, err, "read base data")
 	}
 	or := func(field string) string {
 		if field == "" {

@@ -6,7 +6,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // tries is how often a place is drawn before it is given up.
@@ -22,7 +22,7 @@ func (m *maker) until(u *unit, draw func() orb.Point, right func(orb.Point) bool
 			return p, nil
 		}
 	}
-	return orb.Point{}, errs.New(errs.Internal, "no place is found in %s", u.code)
+	return orb.Point{}, fault.New(fault.Internal, "no place is found in %s", u.code)
 }
 
 func (m *maker) onLand(u *unit, draw func() orb.Point) (orb.Point, error) {
@@ -94,7 +94,7 @@ func inLowland(m *maker, u *unit) (orb.Point, error) {
 // onCoast is on land within some hundred metres of the sea.
 func onCoast(m *maker, u *unit) (orb.Point, error) {
 	if len(u.coast) == 0 {
-		return orb.Point{}, errs.New(errs.Internal, "%s has no coast", u.code)
+		return orb.Point{}, fault.New(fault.Internal, "%s has no coast", u.code)
 	}
 	return m.onLand(u, func() orb.Point { return m.around(pick(m, u.coast).at, 250) })
 }
@@ -102,7 +102,7 @@ func onCoast(m *maker, u *unit) (orb.Point, error) {
 // atSea is one to six kilometres off the unit's coast.
 func atSea(m *maker, u *unit) (orb.Point, error) {
 	if len(u.coast) == 0 {
-		return orb.Point{}, errs.New(errs.Internal, "%s has no coast", u.code)
+		return orb.Point{}, fault.New(fault.Internal, "%s has no coast", u.code)
 	}
 	return m.until(u, func() orb.Point {
 		s := pick(m, u.coast)

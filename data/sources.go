@@ -12,7 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Source says of one file of base data where it is from and under which licence it may be used.
@@ -38,7 +38,7 @@ func Sources(dir string) ([]Source, error) {
 	}
 	for i, s := range all {
 		if s.File == "" || s.Licence == "" || s.Source == "" || !s.Origin.Valid() {
-			return nil, errs.New(errs.Invalid, "%s: entry %d (%s) has no file, source, licence or valid origin", sourcesFile, i+1, s.File)
+			return nil, fault.New(fault.Invalid, "%s: entry %d (%s) has no file, source, licence or valid origin", sourcesFile, i+1, s.File)
 		}
 	}
 	return all, nil
@@ -59,7 +59,7 @@ func Attribution(sources []Source) string {
 func readYAML(path string, to any) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return errs.Wrap(errs.NotFound, err, "read base data")
+		return fault.Wrap(fault.NotFound, err, "read base data")
 	}
 	defer func() { _ = f.Close() }() // only read from
 	if err := yaml.NewDecoder(f, yaml.Strict()).Decode(to); err != nil && !errors.Is(err, io.EOF) {

@@ -9,7 +9,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk/load"
 )
 
@@ -112,7 +112,7 @@ func (t *terrain) addUnits(dir string) error {
 		}
 		i := slices.IndexFunc(t.counties, func(c countyArea) bool { return c.code == host })
 		if i < 0 {
-			return errs.New(errs.Invalid, "divisions.yaml: %s has neither a polygon nor a circle inside one", u.code)
+			return fault.New(fault.Invalid, "divisions.yaml: %s has neither a polygon nor a circle inside one", u.code)
 		}
 		u.area = t.counties[i].area
 		u.towns = []place{{name: e.Name, at: u.centre, county: e.Code}}
@@ -183,7 +183,7 @@ func (t *terrain) addRivers(dir string) error {
 	for _, river := range rivers {
 		line, ok := river.Geometry.(orb.LineString)
 		if !ok {
-			return errs.New(errs.Invalid, "rivers.geojson: %s is no line", river.Key)
+			return fault.New(fault.Invalid, "rivers.geojson: %s is no line", river.Key)
 		}
 		for i := 1; i < len(line); i++ {
 			bearing, length := geo.Bearing(line[i-1], line[i]), geo.Distance(line[i-1], line[i])

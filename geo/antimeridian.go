@@ -6,12 +6,12 @@ import (
 	"github.com/paulmach/orb"
 	orbclip "github.com/paulmach/orb/clip"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // CutAntimeridian cuts lines and areas that cross the meridian of 180° into parts on its two sides, as RFC 7946, section
 // 3.1.9, has them; true says that it did. An edge that is longer than 180° of longitude is taken to go the short way round,
-// but for one from 180 to -180 exactly, which is the edge of a map of the whole world. The error is errs.Invalid: an area
+// but for one from 180 to -180 exactly, which is the edge of a map of the whole world. The error is fault.Invalid: an area
 // round a pole has no such parts.
 func CutAntimeridian(g orb.Geometry) (orb.Geometry, bool, error) {
 	switch g := g.(type) {
@@ -130,7 +130,7 @@ func cutPolygon(p orb.Polygon) (orb.MultiPolygon, error) {
 			flat[i] = append(flat[i], orb.Point{q[0] + turns, q[1]})
 		}
 		if flat[i][0] != flat[i][len(ring)-1] {
-			return nil, errs.New(errs.Invalid, "the ring goes round a pole; cut it at 180°")
+			return nil, fault.New(fault.Invalid, "the ring goes round a pole; cut it at 180°")
 		}
 	}
 	var parts orb.MultiPolygon

@@ -3,7 +3,7 @@ package geo
 import (
 	"strings"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // DivisionLevel is how deep a division code reaches.
@@ -39,7 +39,7 @@ const provinces = " 11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 
 
 // ParseDivision reads a division code as people and files write it, padded with zeros
 // ("370602000000", "370600") or not ("370602", "3706"), and gives it unpadded: 2, 4, 6, 9 or 12
-// digits. Spaces around it are ignored. The error is errs.Invalid and names what is wrong.
+// digits. Spaces around it are ignored. The error is fault.Invalid and names what is wrong.
 //
 // Towns that stand directly under a prefecture without counties (441900003) keep the two zeros of
 // the county that is not there.
@@ -70,8 +70,8 @@ func divisionError(s, want string) error {
 	if len(s) > 32 {
 		s = s[:32] + "…"
 	}
-	e := errs.InvalidField("division", "%q is no division code: one %s", s, want)
-	e.Said = errs.Say(errs.NoDivision, s)
+	e := fault.InvalidField("division", "%q is no division code: one %s", s, want)
+	e.Message = fault.NewMessage(CodeNoDivision, s)
 	return e
 }
 

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestParseDivision(t *testing.T) {
@@ -26,7 +26,7 @@ func TestParseDivision(t *testing.T) {
 		"", "3", "370", "37060", "3706020", "37060200", "37060200100", "3706020000000", "37o602", "００", "990000",
 		"000000", "370002", "370602000001", "-37060", "3７0602", strings.Repeat("3", 500), "37060\n",
 	} {
-		if got, err := geo.ParseDivision(in); !errs.Is(err, errs.Invalid) || got != "" {
+		if got, err := geo.ParseDivision(in); !fault.Is(err, fault.Invalid) || got != "" {
 			t.Errorf("ParseDivision(%q) = %q, %v; want an error of kind invalid", in, got, err)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/project"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Frame is a coordinate frame that data may come in. Nothing but an importer meets another than
@@ -38,7 +38,7 @@ func Frames() []Frame {
 const epsg = "epsg:"
 
 // ParseFrame reads a frame's name; empty is FrameWGS84. EPSG:4326, EPSG:4490 and CRS84 are other
-// names of it; a number alone is an EPSG code. The error is errs.Invalid and lists the names.
+// names of it; a number alone is an EPSG code. The error is fault.Invalid and lists the names.
 func ParseFrame(s string) (Frame, error) {
 	name := strings.ToLower(strings.TrimSpace(s))
 	if _, err := strconv.ParseUint(name, 10, 32); err == nil {
@@ -57,7 +57,7 @@ func ParseFrame(s string) (Frame, error) {
 	if _, ok := GaussKrugerOf(Frame(name)); ok {
 		return Frame(name), nil
 	}
-	return "", errs.InvalidField("frame", "%q is not one of wgs84, gcj02, bd09, epsg:4326, epsg:4490, epsg:3857, or epsg:%d to epsg:%d (CGCS2000 Gauss–Krüger)",
+	return "", fault.InvalidField("frame", "%q is not one of wgs84, gcj02, bd09, epsg:4326, epsg:4490, epsg:3857, or epsg:%d to epsg:%d (CGCS2000 Gauss–Krüger)",
 		clip(s, 40), firstGaussKruger, lastGaussKruger)
 }
 
@@ -65,7 +65,7 @@ func ParseFrame(s string) (Frame, error) {
 func (f Frame) Degrees() bool { return f == FrameWGS84 || f == FrameGCJ02 || f == FrameBD09 || f == "" }
 
 // Check says what is wrong with a point of the frame before it is converted: of a Gauss–Krüger frame the number of another
-// zone, or metres that no place of the zone has. The error is errs.Invalid.
+// zone, or metres that no place of the zone has. The error is fault.Invalid.
 func (f Frame) Check(p orb.Point) error {
 	g, ok := GaussKrugerOf(f)
 	if !ok {

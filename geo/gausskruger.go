@@ -7,7 +7,7 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // GaussKruger is a transverse Mercator projection of CGCS2000 with scale 1 on its central meridian
@@ -77,19 +77,19 @@ func (g GaussKruger) check(f Frame, p orb.Point) error {
 	sixFits := int(g.CentralMeridian)%6 == 3
 	switch {
 	case p == orb.Point{}:
-		return errs.InvalidField("easting", "0, 0 is no place of %s", f)
+		return fault.InvalidField("easting", "0, 0 is no place of %s", f)
 	case math.Abs(p[1]) > northernmostMetre:
 		hint := ""
 		if math.Abs(p[0]) <= northernmostMetre {
 			hint = "; are easting and northing swapped?"
 		}
-		return errs.InvalidField("northing", "%s m is beyond the pole%s", number(p[1]), hint)
+		return fault.InvalidField("northing", "%s m is beyond the pole%s", number(p[1]), hint)
 	case given < 0 || (given > 0 && given != three && (!sixFits || given != six)):
 		hint := ""
 		if p[1] >= 0 && p[1] < millionPerZone && given < 10 {
 			hint = "; are easting and northing swapped?"
 		}
-		return errs.InvalidField("easting", "%s is not of %s, of which the central meridian is %v° and the zone %d%s", number(p[0]), f, g.CentralMeridian, three, hint)
+		return fault.InvalidField("easting", "%s is not of %s, of which the central meridian is %v° and the zone %d%s", number(p[0]), f, g.CentralMeridian, three, hint)
 	}
 	return nil
 }

@@ -9,27 +9,27 @@ import (
 	"github.com/paulmach/orb"
 	"golang.org/x/text/width"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
-// CheckLonLat says whether lon and lat are degrees on the globe. The error is errs.Invalid with the
+// CheckLonLat says whether lon and lat are degrees on the globe. The error is fault.Invalid with the
 // field "lon" or "lat", and asks whether the two are swapped when that would make sense.
 func CheckLonLat(lon, lat float64) error {
 	if math.IsNaN(lon) || math.IsInf(lon, 0) {
-		return errs.InvalidField("lon", "is not a finite number")
+		return fault.InvalidField("lon", "is not a finite number")
 	}
 	if math.IsNaN(lat) || math.IsInf(lat, 0) {
-		return errs.InvalidField("lat", "is not a finite number")
+		return fault.InvalidField("lat", "is not a finite number")
 	}
 	hint := ""
 	if math.Abs(lon) <= 90 && math.Abs(lat) <= 180 {
 		hint = "; are lon and lat swapped?"
 	}
 	if math.Abs(lat) > 90 {
-		return errs.InvalidField("lat", "%s is outside -90 to 90%s", number(lat), hint)
+		return fault.InvalidField("lat", "%s is outside -90 to 90%s", number(lat), hint)
 	}
 	if math.Abs(lon) > 180 {
-		return errs.InvalidField("lon", "%s is outside -180 to 180", number(lon))
+		return fault.InvalidField("lon", "%s is outside -180 to 180", number(lon))
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func CheckInside(b orb.Bound, p orb.Point) error {
 	if b.Contains(orb.Point{p[1], p[0]}) {
 		hint = "; are lon and lat swapped?"
 	}
-	return errs.InvalidField("lon", "%s, %s (lon, lat) is outside the area %s to %s, %s to %s%s", number(p[0]), number(p[1]),
+	return fault.InvalidField("lon", "%s, %s (lon, lat) is outside the area %s to %s, %s to %s%s", number(p[0]), number(p[1]),
 		number(b.Min[0]), number(b.Max[0]), number(b.Min[1]), number(b.Max[1]), hint)
 }
 
@@ -59,7 +59,7 @@ func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 // ParseDegrees reads an angle: decimal degrees ("121.39", "-0.5", "121,39"), or degrees, minutes and seconds
 // with their signs, whichever quotes stand for them ("121°23′40.5″", "121度23分40.5秒", "37°32'9\"N"), with d, m and s, with
 // colons or with spaces between. A letter N, S, E or W or 东经, 西经, 北纬, 南纬, 经度, 纬度 may stand before or after; S and W make it
-// negative. Full-width characters are read as their half-width twins. The range is not checked. The error is errs.Invalid.
+// negative. Full-width characters are read as their half-width twins. The range is not checked. The error is fault.Invalid.
 func ParseDegrees(s string) (float64, error) {
 	t := strings.TrimSpace(width.Fold.String(s))
 	if strings.Count(t, ",") == 1 && !strings.Contains(t, ".") {
@@ -77,7 +77,7 @@ func ParseDegrees(s string) (float64, error) {
 	}
 	v, ok := sexagesimal(t)
 	if !ok {
-		return 0, errs.New(errs.Invalid, "%q is neither decimal degrees nor degrees, minutes and seconds", clip(s, 40))
+		return 0, fault.New(fault.Invalid, "%q is neither decimal degrees nor degrees, minutes and seconds", clip(s, 40))
 	}
 	return sign * v, nil
 }

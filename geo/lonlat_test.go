@@ -8,7 +8,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestCheckLonLat(t *testing.T) {
@@ -22,7 +22,7 @@ func TestCheckLonLat(t *testing.T) {
 		{math.NaN(), 0, "lon: is not a finite"}, {0, math.Inf(1), "lat: is not a finite"}, {math.Inf(-1), 0, "lon: is not"},
 	} {
 		err := geo.CheckLonLat(c.lon, c.lat)
-		if c.want == "" && err != nil || c.want != "" && (!errs.Is(err, errs.Invalid) || !strings.HasPrefix(err.Error(), c.want)) {
+		if c.want == "" && err != nil || c.want != "" && (!fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), c.want)) {
 			t.Errorf("CheckLonLat(%v, %v) = %v; want %q", c.lon, c.lat, err, c.want)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Tile is an address in the Web Mercator pyramid: zoom, column from 180°W, row from the north.
@@ -22,7 +22,7 @@ const MaxMercatorLat = 85.0511287798066
 const MercatorHalf = math.Pi * 6378137
 
 // ParseTile reads the three numbers of a tile's address. Zoom is at most maxZoom. The error is
-// errs.Invalid with the field z, x or y.
+// fault.Invalid with the field z, x or y.
 func ParseTile(z, x, y string, maxZoom uint32) (Tile, error) {
 	var t Tile
 	for _, part := range []struct {
@@ -31,20 +31,20 @@ func ParseTile(z, x, y string, maxZoom uint32) (Tile, error) {
 	}{{"z", z, &t.Z}, {"x", x, &t.X}, {"y", y, &t.Y}} {
 		n, err := strconv.ParseUint(part.text, 10, 32)
 		if err != nil || (len(part.text) > 1 && part.text[0] == '0') {
-			return Tile{}, errs.InvalidField(part.field, "%q is not a whole number", clip(part.text, 20))
+			return Tile{}, fault.InvalidField(part.field, "%q is not a whole number", clip(part.text, 20))
 		}
 		*part.to = uint32(n)
 	}
 	maxZoom = min(maxZoom, MaxTileZoom)
 	if t.Z > maxZoom {
-		return Tile{}, errs.InvalidField("z", "%d is beyond %d", t.Z, maxZoom)
+		return Tile{}, fault.InvalidField("z", "%d is beyond %d", t.Z, maxZoom)
 	}
 	side := uint32(1) << t.Z
 	if t.X >= side {
-		return Tile{}, errs.InvalidField("x", "%d is outside the world: zoom %d has %d columns", t.X, t.Z, side)
+		return Tile{}, fault.InvalidField("x", "%d is outside the world: zoom %d has %d columns", t.X, t.Z, side)
 	}
 	if t.Y >= side {
-		return Tile{}, errs.InvalidField("y", "%d is outside the world: zoom %d has %d rows", t.Y, t.Z, side)
+		return Tile{}, fault.InvalidField("y", "%d is outside the world: zoom %d has %d rows", t.Y, t.Z, side)
 	}
 	return t, nil
 }

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func anywhere(t *rapid.T) orb.Point {
@@ -67,7 +67,7 @@ func TestParseTile(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	for _, bad := range [][3]string{{"23", "0", "0"}, {"1", "2", "0"}, {"1", "0", "2"}, {"-1", "0", "0"}, {"1", "", "0"}, {"1", "0", "00"}, {"a", "0", "0"}, {"0", "4294967296", "0"}, {"4294967295", "0", "0"}} {
-		if got, err := geo.ParseTile(bad[0], bad[1], bad[2], 22); !errs.Is(err, errs.Invalid) {
+		if got, err := geo.ParseTile(bad[0], bad[1], bad[2], 22); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%v gives %v, %v", bad, got, err)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Fingerprint is the SHA-256 of a certificate's DER bytes, by which a device's is known.
@@ -22,11 +22,11 @@ func Fingerprint(der []byte) []byte {
 func ParseFingerprint(s string) ([]byte, error) {
 	s = strings.TrimSpace(s)
 	if len(s) > 3*sha256.Size {
-		return nil, errs.Refuse("sha256", errs.FingerprintShape)
+		return nil, fault.InvalidCode("sha256", CodeFingerprintShape)
 	}
 	sum, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
 	if err != nil || len(sum) != sha256.Size {
-		return nil, errs.Refuse("sha256", errs.FingerprintShape)
+		return nil, fault.InvalidCode("sha256", CodeFingerprintShape)
 	}
 	return sum, nil
 }
@@ -43,13 +43,13 @@ func ParseCertificatePEM(text string, now time.Time) (*x509.Certificate, error) 
 		}
 		switch {
 		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
-			return nil, errs.Refuse("pem", errs.CertificateKey)
+			return nil, fault.InvalidCode("pem", CodeCertificateKey)
 		case block.Type != "CERTIFICATE" || leaf != nil:
 			continue
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			unread := errs.Refuse("pem", errs.CertificateUnread)
+			unread := fault.InvalidCode("pem", CodeCertificateUnread)
 			unread.Err = err
 			return nil, unread
 		}
@@ -57,9 +57,9 @@ func ParseCertificatePEM(text string, now time.Time) (*x509.Certificate, error) 
 	}
 	switch {
 	case leaf == nil:
-		return nil, errs.Refuse("pem", errs.CertificateMissing)
+		return nil, fault.InvalidCode("pem", CodeCertificateMissing)
 	case now.After(leaf.NotAfter):
-		return nil, errs.Refuse("pem", errs.CertificateExpired, leaf.NotAfter.UTC().Format(time.DateOnly))
+		return nil, fault.InvalidCode("pem", CodeCertificateExpired, leaf.NotAfter.UTC().Format(time.DateOnly))
 	}
 	return leaf, nil
 }

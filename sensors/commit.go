@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // run is one committer; the one after the lanes' is the express.
@@ -226,7 +226,7 @@ func (in *Ingest) poison(ctx context.Context, at int, e *entry, cause error) err
 	in.log.ErrorContext(ctx, "the store refuses a publish", "device", e.env.Device, "topic", e.env.Topic, "error", cause)
 	if e.ready == nil {
 		e.observations, e.statuses = nil, nil
-		e.quarantine = []Quarantined{in.row(e.env, OneFault(ReasonRefused, "", errs.StoreRefused, printableText(cause.Error(), 500)))}
+		e.quarantine = []Quarantined{in.row(e.env, OneFault(ReasonRefused, "", CodeStoreRefused, printableText(cause.Error(), 500)))}
 		res, err := in.store(ctx, at, merge([]*entry{e}))
 		switch {
 		case err == nil:
@@ -238,7 +238,7 @@ func (in *Ingest) poison(ctx context.Context, at int, e *entry, cause error) err
 		cause = err
 	}
 	in.log.ErrorContext(ctx, "a publish can be neither stored nor kept in quarantine", "device", e.env.Device, "error", cause)
-	in.finish(e, errs.Wrap(errs.Internal, cause, "not stored"))
+	in.finish(e, fault.Wrap(fault.Internal, cause, "not stored"))
 	return nil
 }
 
@@ -258,12 +258,12 @@ func (in *Ingest) finish(e *entry, err error) {
 
 // isAway reports whether trying again later is right: the kind says so, or time ran out.
 func isAway(err error) bool {
-	return errs.Is(err, errs.Unavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	return fault.Is(err, fault.Unavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 func unavailable(err error) error {
-	if errs.Is(err, errs.Unavailable) {
+	if fault.Is(err, fault.Unavailable) {
 		return err
 	}
-	return errs.Wrap(errs.Unavailable, err, "not stored")
+	return fault.Wrap(fault.Unavailable, err, "not stored")
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Credentials is what one that connects shows of itself.
@@ -16,7 +16,7 @@ type Credentials struct {
 
 // Authenticate gives the device whose credentials these are. A registered certificate is enough, and
 // a user name beside it must be that device's id; otherwise the secret decides. The error is
-// errs.Unauthenticated for an unknown device as for a wrong secret, and errs.Unavailable when that
+// fault.Unauthenticated for an unknown device as for a wrong secret, and fault.Unavailable when that
 // cannot be told now. It asks the database whether anything has changed, so a change that was made on any node
 // holds from the moment when it was answered.
 func (r *Registry) Authenticate(ctx context.Context, c Credentials) (*Known, error) {
@@ -27,7 +27,7 @@ func (r *Registry) Authenticate(ctx context.Context, c Credentials) (*Known, err
 		return k, nil
 	}
 	if len(c.CertSHA256) == 0 && !ValidDeviceID(c.ID) {
-		return nil, errs.New(errs.Unauthenticated, "the user name is not a device id")
+		return nil, fault.New(fault.Unauthenticated, "the user name is not a device id")
 	}
 	if err := r.Miss(ctx); err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (r *Registry) Authenticate(ctx context.Context, c Credentials) (*Known, err
 	if k := r.Match(c); k != nil {
 		return k, nil
 	}
-	return nil, errs.New(errs.Unauthenticated, "unknown device, or wrong secret or certificate")
+	return nil, fault.New(fault.Unauthenticated, "unknown device, or wrong secret or certificate")
 }
 
 // Match is Authenticate by what is in memory; nil when the credentials match nothing there.

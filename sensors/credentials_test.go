@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestACertificateAuthenticates(t *testing.T) {
@@ -39,7 +39,7 @@ func TestACertificateAuthenticates(t *testing.T) {
 		{"an empty certificate", Credentials{CertSHA256: []byte{}}, ""},
 	} {
 		k, err := r.Authenticate(t.Context(), c.shown)
-		if (c.is == "") != errs.Is(err, errs.Unauthenticated) || (k != nil && k.ID != c.is) {
+		if (c.is == "") != fault.Is(err, fault.Unauthenticated) || (k != nil && k.ID != c.is) {
 			t.Errorf("%s: %v, %v", c.what, k, err)
 		}
 	}
@@ -118,7 +118,7 @@ func TestParseCertificatePEM(t *testing.T) {
 		"nothing": {"", "no certificate"}, "a key": {key, "private key"}, "a key behind it": {cert + key, "private key"}, "an old one": {old, "expired"},
 		"nonsense": {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"},
 	} {
-		if _, err := ParseCertificatePEM(c[0], now); !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), c[1]) {
+		if _, err := ParseCertificatePEM(c[0], now); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c[1]) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -149,7 +149,7 @@ func FuzzParseCertificatePEM(f *testing.F) {
 	f.Add(cert + key)
 	f.Add("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if got, err := ParseCertificatePEM(text, now); (got == nil) != (err != nil) || (err != nil && !errs.Is(err, errs.Invalid)) {
+		if got, err := ParseCertificatePEM(text, now); (got == nil) != (err != nil) || (err != nil && !fault.Is(err, fault.Invalid)) {
 			t.Errorf("%v, %v", got, err)
 		}
 	})

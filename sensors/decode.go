@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // The reasons for which a publish, or a part of one, goes to quarantine.
@@ -33,15 +33,15 @@ const maxFaults = 16
 type Fault struct {
 	Reason string `json:"-"`               // one of the Reason codes
 	Field  string `json:"field,omitempty"` // as the sender wrote it: v.level, [3].t
-	errs.Said
+	fault.Message
 }
 
 // String is "field: message".
 func (f Fault) String() string {
 	if f.Field == "" {
-		return f.Said.String()
+		return f.Message.String()
 	}
-	return f.Field + ": " + f.Said.String()
+	return f.Field + ": " + f.Message.String()
 }
 
 // Faults are what is wrong with one payload: the first of them, and how many more there were.
@@ -51,19 +51,19 @@ type Faults struct {
 }
 
 // OneFault is a payload with one thing wrong.
-func OneFault(reason, field string, c errs.Code, values ...any) Faults {
-	return Faults{List: []Fault{{reason, field, errs.Say(c, values...)}}}
+func OneFault(reason, field string, c fault.Code, values ...any) Faults {
+	return Faults{List: []Fault{{reason, field, fault.NewMessage(c, values...)}}}
 }
 
 // Len is how many faults there were.
 func (f *Faults) Len() int { return len(f.List) + f.More }
 
-func (f *Faults) add(reason, field string, c errs.Code, values ...any) {
+func (f *Faults) add(reason, field string, c fault.Code, values ...any) {
 	if len(f.List) == maxFaults {
 		f.More++
 		return
 	}
-	f.List = append(f.List, Fault{reason, field, errs.Say(c, values...)})
+	f.List = append(f.List, Fault{reason, field, fault.NewMessage(c, values...)})
 }
 
 // Reason is the first fault's code; empty when there is none.
@@ -89,7 +89,7 @@ func (f *Faults) All() []Fault {
 	if f.More == 0 {
 		return f.List
 	}
-	return append(slices.Clone(f.List), Fault{Said: errs.Say(errs.MoreFaults, f.More)})
+	return append(slices.Clone(f.List), Fault{Message: fault.NewMessage(fault.CodeMoreFaults, f.More)})
 }
 
 // Detail names every fault in English. It is printable text without control characters, so any store
@@ -166,7 +166,7 @@ func decodeRecords(payload []byte, received time.Time, device *Known, limits Tim
 		received: received.UTC().Truncate(time.Microsecond),
 	}
 	if err := d.payload(); err != nil {
-		return decoded{}, Faults{List: []Fault{{ReasonBadJSON, d.path(), errs.SaidOf(err)}}}
+		return decoded{}, Faults{List: []Fault{{ReasonBadJSON, d.path(), fault.MessageOf(err)}}}
 	}
 	return decoded{d.out, d.records, d.said, d.untrue}, d.faults
 }
@@ -213,7 +213,7 @@ func (d *decoder) payload() error {
 	}
 	d.at = -1
 	if !some {
-		d.faults.add(ReasonBadShape, "", errs.EmptyArray)
+		d.faults.add(ReasonBadShape, "", CodeEmptyArray)
 	}
 	return d.end()
 }
@@ -239,7 +239,7 @@ func (d *decoder) reading(index int) error {
 	d.at, d.record = index, d.record[:0]
 	d.records++
 	if d.peek() != '{' {
-		d.faults.add(ReasonBadShape, d.path(), errs.NotReading, d.kind())
+		d.faults.add(ReasonBadShape, d.path(), CodeNotReading, d.kind())
 		return d.skip(0)
 	}
 	at, source, good := d.received, TimeReceipt, true
@@ -258,9 +258,9 @@ func (d *decoder) reading(index int) error {
 			return d.values()
 		case isT || isV:
 			good = false // which of the two is meant cannot be known
-			d.faults.add(ReasonBadShape, d.field(string(key)), errs.GivenTwice)
+			d.faults.add(ReasonBadShape, d.field(string(key)), CodeGivenTwice)
 		default:
-			d.faults.add(ReasonBadShape, d.field(printable(key)), errs.UnknownMember, "t", "v")
+			d.faults.add(ReasonBadShape, d.field(printable(key)), CodeUnknownMember, "t", "v")
 		}
 		return d.skip(0)
 	})
@@ -268,7 +268,7 @@ func (d *decoder) reading(index int) error {
 		return err
 	}
 	if !valuesSeen {
-		d.faults.add(ReasonBadShape, d.field("v"), errs.Missing)
+		d.faults.add(ReasonBadShape, d.field("v"), fault.CodeRequired)
 	}
 	if good {
 		d.emit(at, source)
@@ -309,7 +309,7 @@ func (d *decoder) emit(at time.Time, source TimeSource) {
 // time takes the value of "t"; ok is false when a fault was noted.
 func (d *decoder) time() (at time.Time, ok bool, err error) {
 	if d.peek() != '"' {
-		d.faults.add(ReasonBadTime, d.field("t"), errs.NotTimeString, d.kind())
+		d.faults.add(ReasonBadTime, d.field("t"), CodeNotTimeString, d.kind())
 		return time.Time{}, false, d.skip(0)
 	}
 	text, err := d.str()
@@ -318,7 +318,7 @@ func (d *decoder) time() (at time.Time, ok bool, err error) {
 	}
 	at, ok = parseTime(text)
 	if !ok {
-		d.faults.add(ReasonBadTime, d.field("t"), errs.NoTime, printable(text))
+		d.faults.add(ReasonBadTime, d.field("t"), CodeNoTime, printable(text))
 	}
 	return at, ok, nil
 }
@@ -331,7 +331,7 @@ func (l TimeLimits) keeps(t, received time.Time) bool {
 // values takes the object of "v".
 func (d *decoder) values() error {
 	if d.peek() != '{' {
-		d.faults.add(ReasonBadShape, d.field("v"), errs.NotNumbers, d.kind())
+		d.faults.add(ReasonBadShape, d.field("v"), CodeNotNumbers, d.kind())
 		return d.skip(0)
 	}
 	some := false
@@ -340,7 +340,7 @@ func (d *decoder) values() error {
 		return d.value(name)
 	})
 	if err == nil && !some {
-		d.faults.add(ReasonBadShape, d.field("v"), errs.Empty)
+		d.faults.add(ReasonBadShape, d.field("v"), fault.CodeNotEmpty)
 	}
 	return err
 }
@@ -353,59 +353,59 @@ func (d *decoder) value(name []byte) error {
 	}
 	stream, known := d.device.byName[string(name)]
 	if !known {
-		d.faults.add(ReasonUnknownDatastream, d.field("v."+printable(name)), errs.NoSuchDatastream)
+		d.faults.add(ReasonUnknownDatastream, d.field("v."+printable(name)), CodeNoDatastream, printable(name))
 		return nil
 	}
 	for i := range d.record {
 		if d.record[i].stream.ID == stream.ID {
 			d.record[i].bad = true
-			d.faults.add(ReasonBadValue, d.field("v."+printable(name)), errs.GivenTwice)
+			d.faults.add(ReasonBadValue, d.field("v."+printable(name)), CodeGivenTwice)
 			return nil
 		}
 	}
-	if wrong != 0 {
+	if wrong != "" {
 		d.faults.add(ReasonBadValue, d.field("v."+printable(name)), wrong, what)
 	}
-	d.record = append(d.record, reading{stream: stream, value: value, bad: wrong != 0})
+	d.record = append(d.record, reading{stream: stream, value: value, bad: wrong != ""})
 	return nil
 }
 
 // number takes a value that should be a finite number; wrong is what is wrong with it, and what stands there.
-func (d *decoder) number() (value float64, wrong errs.Code, what any, err error) {
+func (d *decoder) number() (value float64, wrong fault.Code, what any, err error) {
 	switch d.peek() {
 	case '"', '{', '[':
 		what = d.kind()
-		return 0, errs.NotNumber, what, d.skip(0)
+		return 0, CodeNotNumber, what, d.skip(0)
 	}
 	word := d.word()
 	switch {
 	case len(word) == 0:
-		return 0, 0, nil, d.fail(errs.JSONNumber, d.found())
+		return 0, "", nil, d.fail(CodeJSONNumber, d.found())
 	case !isNumber(word):
-		return 0, errs.NoNumber, printable(word), nil
+		return 0, CodeNotNumber, printable(word), nil
 	}
 	value, err = strconv.ParseFloat(string(word), 64)
 	if err != nil || math.IsInf(value, 0) {
-		return 0, errs.NumberTooLarge, printable(word), nil
+		return 0, CodeNumberTooLarge, printable(word), nil
 	}
-	return value, 0, nil, nil
+	return value, "", nil, nil
 }
 
 // kind names what comes next, for a message.
-func (d *decoder) kind() errs.Term {
+func (d *decoder) kind() fault.Token {
 	switch d.peek() {
 	case '"':
-		return errs.AString
+		return fault.AString
 	case '{':
-		return errs.AnObject
+		return fault.AnObject
 	case '[':
-		return errs.AnArray
+		return fault.AnArray
 	case 't', 'f':
-		return errs.ABoolean
+		return fault.ABoolean
 	case 'n':
-		return errs.ANull
+		return fault.ANull
 	default:
-		return errs.ANumber
+		return fault.ANumber
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 var received = time.Date(2026, 7, 1, 8, 0, 0, 123456789, time.UTC)
@@ -60,11 +60,11 @@ func decodeCases() []decodeCase {
 		{"1e999", `{"v":{"level":1e999}}`, nil, "bad-value: v.level: 1e999 is larger than a number can be"},
 		{"leading zero", `{"v":{"level":01}}`, nil, "bad-value: v.level: 01 is not a number"},
 		{"hex", `{"v":{"level":0x10}}`, nil, "bad-value: v.level: 0x10 is not a number"},
-		{"string", `[{"t":"2026-07-01T07:59:00Z","v":{"rain":3}},{"v":{"level":"4.2"}}]`, []Observation{rain}, "bad-value: [1].v.level: a string, not a number"},
+		{"string", `[{"t":"2026-07-01T07:59:00Z","v":{"rain":3}},{"v":{"level":"4.2"}}]`, []Observation{rain}, "bad-value: [1].v.level: a string is not a number"},
 		{"null", `{"v":{"level":null}}`, nil, "bad-value: v.level: null is not a number"},
-		{"object", `{"t":"2026-07-01T07:59:00Z","v":{"level":{"x":[1,{}]},"rain":3}}`, []Observation{rain}, "bad-value: v.level: an object, not a number"},
-		{"unknown name", `{"t":"2026-07-01T07:59:00Z","v":{"lvl":1,"rain":3}}`, []Observation{rain}, "unknown-datastream: v.lvl: the device has no such datastream"},
-		{"name with NUL", `{"v":{"a\u0000b":1}}`, nil, `unknown-datastream: v."a\x00b": the device has no such datastream`},
+		{"object", `{"t":"2026-07-01T07:59:00Z","v":{"level":{"x":[1,{}]},"rain":3}}`, []Observation{rain}, "bad-value: v.level: an object is not a number"},
+		{"unknown name", `{"t":"2026-07-01T07:59:00Z","v":{"lvl":1,"rain":3}}`, []Observation{rain}, "unknown-datastream: v.lvl: there is no datastream lvl"},
+		{"name with NUL", `{"v":{"a\u0000b":1}}`, nil, `unknown-datastream: v."a\x00b": there is no datastream "a\x00b"`},
 		{"name twice", `{"t":"2026-07-01T07:59:00Z","v":{"level":1,"rain":3,"level":2}}`, []Observation{rain}, "bad-value: v.level: given twice"},
 		{"t twice", `{"t":"2026-07-01T07:59:00Z","v":{"level":1},"t":"2026-07-01T07:58:00Z"}`, nil, "bad-shape: t: given twice"},
 		{"v twice", `{"v":{"level":1},"v":{"level":2}}`, nil, "bad-shape: v: given twice"},
@@ -94,8 +94,8 @@ func decodeCases() []decodeCase {
 		{"31 February", `{"t":"2026-02-31T07:59:00Z","v":{"level":1}}`, nil, "bad-time: t: 2026-02-31T07:59:00Z is not an RFC 3339 time"},
 		{"number as time", `{"t":1782892740,"v":{"level":1}}`, nil, "bad-time: t: a number, not an RFC 3339 string"},
 		{"unknown key", `{"t":"2026-07-01T07:59:00Z","battery":3,"v":{"rain":3}}`, []Observation{rain}, `bad-shape: battery: unknown; only "t" and "v" are read`},
-		{"no v", `{"t":"2026-07-01T07:59:00Z"}`, nil, "bad-shape: v: missing"},
-		{"empty v", `{"v":{}}`, nil, "bad-shape: v: empty"},
+		{"no v", `{"t":"2026-07-01T07:59:00Z"}`, nil, "bad-shape: v: is required"},
+		{"empty v", `{"v":{}}`, nil, "bad-shape: v: must not be empty"},
 		{"v a number", `{"v":3}`, nil, "bad-shape: v: a number, not an object of numbers"},
 		{"empty array", `[]`, nil, "bad-shape: an empty array"},
 		{"array in array", `[[1]]`, nil, `bad-shape: [0]: an array, not an object with "v"`},
@@ -109,7 +109,7 @@ func decodeCases() []decodeCase {
 		{"not UTF-8", "{\"v\":{\"l\xff\":1}}", nil, "bad-json: offset 7: a string that is not UTF-8"},
 		{"half a surrogate", `{"v":{"\ud800":1}}`, nil, "bad-json: offset 13: half of a surrogate pair"},
 		{"deep", `{"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `,"v":{"level":1}}`, nil, "bad-json: offset 22: nested deeper than 16"},
-		{"two faults", `[{"v":{"level":"x"}},{"t":"2026-07-01T07:59:00Z","v":{"rain":3}},{"v":{}}]`, []Observation{rain}, "bad-value: [0].v.level: a string, not a number; [2].v: empty"},
+		{"two faults", `[{"v":{"level":"x"}},{"t":"2026-07-01T07:59:00Z","v":{"rain":3}},{"v":{}}]`, []Observation{rain}, "bad-value: [0].v.level: a string is not a number; [2].v: must not be empty"},
 	}
 }
 
@@ -151,10 +151,10 @@ func TestFaultsSayWhatIsWrongByCodes(t *testing.T) {
 	}
 	want := []said{
 		{"[0].t", "not-time-string", map[string]string{"found": "number"}},
-		{"[0].v.level", "not-number", map[string]string{"found": "string"}},
-		{"[0].v.nosuch", "no-such-datastream", nil},
+		{"[0].v.level", "not-a-number", map[string]string{"found": "string"}},
+		{"[0].v.nosuch", "no-datastream", map[string]string{"id": "nosuch"}},
 		{"[1].t", "no-time", map[string]string{"value": "soon"}},
-		{"[1].v.level", "no-number", map[string]string{"value": "nan"}},
+		{"[1].v.level", "not-a-number", map[string]string{"found": "nan"}},
 	}
 	for i := range maxFaults - len(want) {
 		want = append(want, said{fmt.Sprintf("[%d]", i+2), "not-reading", map[string]string{"found": "number"}})
@@ -164,7 +164,7 @@ func TestFaultsSayWhatIsWrongByCodes(t *testing.T) {
 		t.Error(diff)
 	}
 	_, faults = DecodeObservations([]byte(`{"v":`), received, gauge(), TimeLimits{})
-	if one := faults.List[0]; one.Code != "json-value" || one.Params["offset"] != "5" || one.Params["found"] != string(errs.TheEnd) {
+	if one := faults.List[0]; one.Code != "json-value" || one.Params["offset"] != "5" || one.Params["found"] != string(fault.TheEnd) {
 		t.Errorf("%+v", one)
 	}
 }
@@ -179,7 +179,7 @@ func TestDecodeStatus(t *testing.T) {
 		{`offline`, false, ""},
 		{`{"online":true}`, true, ""},
 		{` {"online":false,"t":"2026-07-01T07:59:00Z"} `, false, ""},
-		{``, false, "empty"},
+		{``, false, "must not be empty"},
 		{`Online`, true, ""}, {`OFFLINE`, false, ""}, {"offline\x00", false, ""}, {"\ufeffOnline\r\n\x00", true, ""}, {`"offline"`, false, ""},
 		{"{\"online\":false}\x00", false, ""}, {`{"online":true,"t":"1970-01-01T00:00:00Z"}`, true, ""}, {`{"online":true,"t":"2026-07-01T15:59:00+0800"}`, true, ""},
 		{`dead`, false, `neither online, offline nor an object; offset 0: '{' expected, "d" found`},
@@ -187,7 +187,7 @@ func TestDecodeStatus(t *testing.T) {
 		{`{"online":1}`, false, "online: a number, not true or false"},
 		{`{"online":truth}`, false, `neither online, offline nor an object; offset 10: true or false expected, "t" found`},
 		{`{"online":true,"online":false}`, false, "online: given twice"},
-		{`{"t":"2026-07-01T07:59:00Z"}`, false, "online: missing"},
+		{`{"t":"2026-07-01T07:59:00Z"}`, false, "online: is required"},
 		{`{"online":true,"t":"now"}`, false, "t: now is not an RFC 3339 time"},
 		{`{"online":true,"x":[1]}`, false, `x: unknown; only "online" and "t" are read`},
 		{`{"online":true}}`, false, `neither online, offline nor an object; offset 15: trailing bytes: "}" found after the end`},

@@ -3,7 +3,7 @@ package sensors
 import (
 	"context"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // granted reports whether the sender may still publish by what it was let in by; when not, the entry is finished: it
@@ -13,7 +13,7 @@ func (in *Ingest) granted(e *entry) bool {
 		return true
 	}
 	e.observations, e.statuses, e.quarantine, e.clocks = nil, nil, nil, nil
-	in.finish(e, errs.New(errs.Unauthenticated, "the device is disabled, or what it was let in by has changed"))
+	in.finish(e, fault.New(fault.Unauthenticated, "the device is disabled, or what it was let in by has changed"))
 	return false
 }
 

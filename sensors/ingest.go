@@ -12,7 +12,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
 )
 
 // Receiver is what a broker hands its publishes to: the embedded one, and a client of an external
@@ -23,13 +22,13 @@ type Receiver interface {
 	// without waiting for what it does:
 	// done(nil) when everything of the envelope is durable, as observation, status or quarantine
 	// row, and an error when it is not and must not be acknowledged. When Accept returns an error
-	// (errs.Unavailable: full, away, or stopping), done is never called.
+	// (fault.Unavailable: full, away, or stopping), done is never called.
 	Accept(env Envelope, done func(error)) error
 	// Quarantine takes a row for what cannot be an envelope, under the same promise.
 	Quarantine(q Quarantined, done func(error)) error
 	// Await blocks while the queue is full, that is while Accept gives an error of which IsFull is true.
 	// It returns nil when there is room again, ctx's error when that ends first, and
-	// errs.Unavailable when nothing is taken at all: the database is away, or the path stops.
+	// fault.Unavailable when nothing is taken at all: the database is away, or the path stops.
 	Await(ctx context.Context) error
 }
 
@@ -238,9 +237,9 @@ func (in *Ingest) Health() core.Health {
 	}
 	switch now := in.opts.Clock(); {
 	case !in.since.IsZero():
-		h = core.Unwell(h.Part, now.Sub(in.since).Seconds(), errs.ReadingsUnstored, in.because)
+		h = core.Unwell(h.Part, now.Sub(in.since).Seconds(), CodeReadingsUnstored, in.because)
 	case !began.IsZero() && now.Sub(began) > slow:
-		h = core.Unwell(h.Part, now.Sub(began).Seconds(), errs.CommitSlow)
+		h = core.Unwell(h.Part, now.Sub(began).Seconds(), CodeCommitSlow)
 	}
 	return h
 }

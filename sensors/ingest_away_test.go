@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestTheDatabaseAway(t *testing.T) {
@@ -23,10 +23,10 @@ func TestTheDatabaseAway(t *testing.T) {
 			switch {
 			case err == nil:
 				stored++
-			case errs.Is(err, errs.Unavailable):
+			case fault.Is(err, fault.Unavailable):
 				failed++
 			default:
-				t.Errorf("kind %v", errs.KindOf(err))
+				t.Errorf("kind %v", fault.KindOf(err))
 			}
 		}
 		for i := range 3 {
@@ -39,7 +39,7 @@ func TestTheDatabaseAway(t *testing.T) {
 		if failed != 3 || stored != 0 {
 			t.Fatalf("%d failed, %d stored", failed, stored)
 		}
-		if err := in.Accept(level(9), done); !errs.Is(err, errs.Unavailable) {
+		if err := in.Accept(level(9), done); !fault.Is(err, fault.Unavailable) {
 			t.Fatalf("while away: %v", err)
 		}
 		if h := in.Health(); h.OK || h.Part != "database" {
@@ -138,7 +138,7 @@ func TestADatabaseThatReadsAndDoesNotWriteIsAskedEverLessOften(t *testing.T) {
 		m := newMemory()
 		in, _ := path(t, m, IngestOptions{})
 		var commits atomic.Int64
-		m.refuses = func(Batch) error { commits.Add(1); return errs.New(errs.Unavailable, "read-only") }
+		m.refuses = func(Batch) error { commits.Add(1); return fault.New(fault.Unavailable, "read-only") }
 		begin := time.Now()
 		for time.Since(begin) < time.Minute {
 			_ = in.Accept(level(1), nil)
@@ -167,7 +167,7 @@ func TestACommitThatHangsCountsAsAway(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if !errs.Is(got, errs.Unavailable) {
+		if !fault.Is(got, fault.Unavailable) {
 			t.Errorf("after 16 s: %v", got)
 		}
 		stop(t, in)
@@ -183,7 +183,7 @@ func TestNothingIsCalledUnknownWhileTheDatabaseIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop(t, in)
-	if !errs.Is(got, errs.Unavailable) || len(m.quarantine()) > 0 {
+	if !fault.Is(got, fault.Unavailable) || len(m.quarantine()) > 0 {
 		t.Errorf("%v, %v", got, m.quarantine())
 	}
 }

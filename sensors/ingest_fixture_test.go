@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // memory is a store in memory: what Committer and RegistryStore promise, without a database.
@@ -44,7 +44,7 @@ func (m *memory) CommitBatch(ctx context.Context, b Batch) (BatchResult, error) 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.away {
-		return BatchResult{}, errs.New(errs.Unavailable, "no connection")
+		return BatchResult{}, fault.New(fault.Unavailable, "no connection")
 	}
 	if m.refuses != nil {
 		if err := m.refuses(b); err != nil {
@@ -75,7 +75,7 @@ func (m *memory) LoadRegistry(context.Context) ([]RegisteredDevice, error) {
 	defer m.mu.Unlock()
 	m.loads++
 	if m.away {
-		return nil, errs.New(errs.Unavailable, "no connection")
+		return nil, fault.New(fault.Unavailable, "no connection")
 	}
 	return slices.Clone(m.devices), nil
 }
@@ -85,7 +85,7 @@ func (m *memory) RegistrySeq(context.Context) (int64, error) {
 	defer m.mu.Unlock()
 	if m.away {
 		m.loads++
-		return 0, errs.New(errs.Unavailable, "no connection")
+		return 0, fault.New(fault.Unavailable, "no connection")
 	}
 	return m.changed, nil
 }

@@ -47,7 +47,7 @@ func TestFaultsAreQuarantinedAndTheRestStored(t *testing.T) {
 		}
 	}
 	want := []string{
-		"unknown-datastream|v.nosuch: the device has no such datastream|28|20|onemap/v1/370602/dev-1/obs",
+		"unknown-datastream|v.nosuch: there is no datastream nosuch|28|20|onemap/v1/370602/dev-1/obs",
 		`bad-json|offset 0: a value expected, "g" found|9|9|onemap/v1/370602/dev-1/obs`,
 		"unknown-device|device: ghost is not registered, or disabled|17|17|onemap/v1/370602/ghost/obs",
 		"bad-topic|division: the device is in 370602|17|17|onemap/v1/370611/dev-1/obs",

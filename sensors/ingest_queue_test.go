@@ -3,7 +3,7 @@ package sensors
 import (
 	"testing"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestTheQueueIsBounded(t *testing.T) {
@@ -25,7 +25,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 					t.Fatalf("%d: %v", i, err)
 				}
 			}
-			if err := in.Accept(one, nil); !errs.Is(err, errs.Unavailable) || !IsFull(err) {
+			if err := in.Accept(one, nil); !fault.Is(err, fault.Unavailable) || !IsFull(err) {
 				t.Errorf("the eleventh, with one being committed: %v", err)
 			}
 			room := make(chan error, 1)
@@ -38,7 +38,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 				t.Errorf("after the wait: %v", err)
 			}
 			stop(t, in)
-			if err := in.Await(t.Context()); !errs.Is(err, errs.Unavailable) || IsFull(err) {
+			if err := in.Await(t.Context()); !fault.Is(err, fault.Unavailable) || IsFull(err) {
 				t.Errorf("waiting for a stopped path: %v", err)
 			}
 			if n := len(m.values()); n != 11 {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestAcceptedIsStoredThenDoneInOrder(t *testing.T) {
@@ -45,7 +45,7 @@ func TestAcceptedIsStoredThenDoneInOrder(t *testing.T) {
 	if v := metric(t, reg, "onemap_ingest_stored_total"); v != n {
 		t.Errorf("the metric says %v", v)
 	}
-	if err := in.Accept(level(1), nil); !errs.Is(err, errs.Unavailable) {
+	if err := in.Accept(level(1), nil); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("after Stop: %v", err)
 	}
 }

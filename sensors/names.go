@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // The bounds of what a device and its datastreams are called, characters, beside core.MaxName.
@@ -18,16 +18,16 @@ const (
 // CheckNames refuses what is too long to be repeated in every list, or no line of text; the error names the field.
 func (d *Device) CheckNames() error {
 	err := errors.Join(
-		errs.CheckLine("name.zh", d.Name.ZH, core.MaxName), errs.CheckLine("name.en", d.Name.EN, core.MaxName),
-		errs.CheckLine("site", d.Site, core.MaxName), errs.CheckLine("source", d.Source, MaxSource),
+		fault.CheckLine("name.zh", d.Name.ZH, core.MaxName), fault.CheckLine("name.en", d.Name.EN, core.MaxName),
+		fault.CheckLine("site", d.Site, core.MaxName), fault.CheckLine("source", d.Source, MaxSource),
 	)
 	if len(d.Streams) > MaxStreams {
-		err = errors.Join(err, errs.InvalidField("datastreams", "a device has %d at most, this one has %d", MaxStreams, len(d.Streams)))
+		err = errors.Join(err, fault.InvalidField("datastreams", "a device has %d at most, this one has %d", MaxStreams, len(d.Streams)))
 	}
 	for i := range d.Streams {
 		s, at := &d.Streams[i], fmt.Sprintf("datastreams[%d].", i)
-		err = errors.Join(err, errs.CheckLine(at+"name", s.Name, MaxStreamName),
-			errs.CheckLine(at+"title.zh", s.Title.ZH, core.MaxName), errs.CheckLine(at+"title.en", s.Title.EN, core.MaxName))
+		err = errors.Join(err, fault.CheckLine(at+"name", s.Name, MaxStreamName),
+			fault.CheckLine(at+"title.zh", s.Title.ZH, core.MaxName), fault.CheckLine(at+"title.en", s.Title.EN, core.MaxName))
 	}
 	return err
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"onemap/internal/errs"
 )
 
 // entry is an item decoded: what one envelope adds to a batch.
@@ -90,11 +88,11 @@ func (in *Ingest) decode(e *entry) (faults Faults) {
 	device := in.registry.Device(env.Device)
 	switch {
 	case len(env.Payload) > in.opts.MaxPayload:
-		faults.add(ReasonTooLarge, "", errs.PayloadTooLarge, len(env.Payload), in.opts.MaxPayload)
+		faults.add(ReasonTooLarge, "", CodePayloadTooLarge, len(env.Payload), in.opts.MaxPayload)
 	case device == nil:
-		faults.add(ReasonUnknownDevice, "device", errs.DeviceUnknown, printable([]byte(env.Device)))
+		faults.add(ReasonUnknownDevice, "device", CodeDeviceUnknown, printable([]byte(env.Device)))
 	case device.Division != env.Division:
-		faults.add(ReasonBadTopic, "division", errs.DeviceElsewhere, device.Division)
+		faults.add(ReasonBadTopic, "division", CodeDeviceElsewhere, device.Division)
 	case env.Kind == KindObs:
 		e.decoded, faults = decodeRecords(env.Payload, env.Received, device, in.opts.Limits)
 		e.observations = e.decoded.observations
@@ -104,7 +102,7 @@ func (in *Ingest) decode(e *entry) (faults Faults) {
 			e.statuses = []Status{s}
 		}
 	default:
-		faults.add(ReasonBadTopic, "", errs.NeitherKind, KindObs, KindStatus)
+		faults.add(ReasonBadTopic, "", CodeNeitherKind, KindObs, KindStatus)
 	}
 	return faults
 }

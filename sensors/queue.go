@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/wait"
 )
 
@@ -460,10 +460,10 @@ func (q *queue) stopping() bool {
 func refusal(reason string) error {
 	switch reason {
 	case refusedFull:
-		return errs.Wrap(errs.Unavailable, errFull, "more is arriving than can be stored")
+		return fault.Wrap(fault.Unavailable, errFull, "more is arriving than can be stored")
 	case refusedAway:
-		return errs.New(errs.Unavailable, "the database is away")
+		return fault.New(fault.Unavailable, "the database is away")
 	default:
-		return errs.New(errs.Unavailable, "the server is stopping")
+		return fault.New(fault.Unavailable, "the server is stopping")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestAuthenticate(t *testing.T) {
@@ -18,7 +18,7 @@ func TestAuthenticate(t *testing.T) {
 		t.Fatalf("the first one loads the registry: %v", err)
 	}
 	for _, c := range [][2]string{{"dev-1", "wrong"}, {"dev-1", ""}, {"ghost", "secret-of-ghost"}, {"", ""}, {"dev-1/x", "secret-of-dev-1"}, {"+", "x"}} {
-		if _, err := r.Authenticate(t.Context(), Credentials{ID: c[0], Secret: c[1]}); !errs.Is(err, errs.Unauthenticated) {
+		if _, err := r.Authenticate(t.Context(), Credentials{ID: c[0], Secret: c[1]}); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("%q: %v", c, err)
 		}
 	}
@@ -31,15 +31,15 @@ func TestAuthenticate(t *testing.T) {
 	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: "changed"}); err != nil {
 		t.Errorf("a changed secret: %v", err)
 	}
-	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: "secret-of-dev-1"}); !errs.Is(err, errs.Unauthenticated) {
+	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: "secret-of-dev-1"}); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("the old secret: %v", err)
 	}
 	now = now.Add(3 * time.Second)
 	m.away = true
-	if _, err := r.Authenticate(t.Context(), Credentials{ID: "ghost", Secret: "x"}); !errs.Is(err, errs.Unavailable) {
+	if _, err := r.Authenticate(t.Context(), Credentials{ID: "ghost", Secret: "x"}); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("a stranger while away: %v", err)
 	}
-	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: "changed"}); !errs.Is(err, errs.Unavailable) {
+	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: "changed"}); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("a known device while away: %v", err)
 	}
 }
@@ -74,7 +74,7 @@ func TestSharedCall(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := shared.do(gone, call); !errs.Is(err, errs.Unavailable) {
+	if err := shared.do(gone, call); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("who gave up got %v", err)
 	}
 	close(gate)
@@ -88,7 +88,7 @@ func TestADeviceWithoutAHashMatchesNothing(t *testing.T) {
 	m := newMemory()
 	m.devices[0].SecretSHA256 = nil
 	r := NewRegistry(m, RegistryOptions{}, nil, nil)
-	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: ""}); !errs.Is(err, errs.Unauthenticated) {
+	if _, err := r.Authenticate(t.Context(), Credentials{ID: "dev-1", Secret: ""}); !fault.Is(err, fault.Unauthenticated) {
 		t.Error(err)
 	}
 }

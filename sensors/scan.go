@@ -6,7 +6,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // maxDepth is how deep a payload may nest where nesting is skipped over; a reading needs three.
@@ -21,8 +21,8 @@ type scanner struct {
 }
 
 // fail says where and why the bytes stop being JSON. Nothing of such a payload can be trusted.
-func (s *scanner) fail(c errs.Code, values ...any) error {
-	return errs.Refuse("", c, append([]any{s.i}, values...)...)
+func (s *scanner) fail(c fault.Code, values ...any) error {
+	return fault.InvalidCode("", c, append([]any{s.i}, values...)...)
 }
 
 // peek is the next byte that is not white space, 0 at the end.
@@ -41,7 +41,7 @@ func (s *scanner) peek() byte {
 // expect takes the byte c.
 func (s *scanner) expect(c byte) error {
 	if s.peek() != c || s.i >= len(s.b) {
-		return s.fail(errs.JSONExpected, strconv.QuoteRune(rune(c)), s.found())
+		return s.fail(CodeJSONExpected, strconv.QuoteRune(rune(c)), s.found())
 	}
 	s.i++
 	return nil
@@ -50,7 +50,7 @@ func (s *scanner) expect(c byte) error {
 // found is what stands here: a byte in quotes, or the end.
 func (s *scanner) found() any {
 	if s.i >= len(s.b) {
-		return errs.TheEnd
+		return fault.TheEnd
 	}
 	return strconv.QuoteToASCII(string(s.b[s.i : s.i+1]))
 }
@@ -67,7 +67,7 @@ func (s *scanner) more(closing byte) (bool, error) {
 			return false, nil
 		}
 	}
-	return false, s.fail(errs.JSONMore, strconv.QuoteRune(rune(closing)), s.found())
+	return false, s.fail(CodeJSONMore, strconv.QuoteRune(rune(closing)), s.found())
 }
 
 // word takes the longest run without structure: a number, a literal, or something that is neither.
@@ -95,17 +95,17 @@ func (s *scanner) str() ([]byte, error) {
 			text := s.b[from:s.i]
 			if !utf8.Valid(text) {
 				s.i = from
-				return nil, s.fail(errs.JSONNotUTF8)
+				return nil, s.fail(CodeJSONNotUTF8)
 			}
 			s.i++
 			return text, nil
 		case c == '\\':
 			return s.escaped(from)
 		case c < 0x20:
-			return nil, s.fail(errs.JSONControl)
+			return nil, s.fail(CodeJSONControl)
 		}
 	}
-	return nil, s.fail(errs.JSONUnended)
+	return nil, s.fail(CodeJSONUnended)
 }
 
 // escaped goes on with a string at its first backslash.
@@ -117,12 +117,12 @@ func (s *scanner) escaped(from int) ([]byte, error) {
 		case c == '"':
 			if !utf8.Valid(out) {
 				s.i = from
-				return nil, s.fail(errs.JSONNotUTF8)
+				return nil, s.fail(CodeJSONNotUTF8)
 			}
 			s.i++
 			return out, nil
 		case c < 0x20:
-			return nil, s.fail(errs.JSONControl)
+			return nil, s.fail(CodeJSONControl)
 		case c != '\\':
 			out = append(out, c)
 			s.i++
@@ -134,14 +134,14 @@ func (s *scanner) escaped(from int) ([]byte, error) {
 			out = utf8.AppendRune(out, r)
 		}
 	}
-	return nil, s.fail(errs.JSONUnended)
+	return nil, s.fail(CodeJSONUnended)
 }
 
 // escape takes one escape sequence, surrogate pairs included.
 func (s *scanner) escape() (rune, error) {
 	const plain, means = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 	if s.i+1 >= len(s.b) {
-		return 0, s.fail(errs.JSONUnended)
+		return 0, s.fail(CodeJSONUnended)
 	}
 	if at := bytes.IndexByte([]byte(plain), s.b[s.i+1]); at >= 0 {
 		s.i += 2
@@ -156,18 +156,18 @@ func (s *scanner) escape() (rune, error) {
 	}
 	low, err := s.hex()
 	if err != nil {
-		return 0, s.fail(errs.JSONSurrogate)
+		return 0, s.fail(CodeJSONSurrogate)
 	}
 	r := utf16.DecodeRune(high, low)
 	if r == utf8.RuneError {
-		return 0, s.fail(errs.JSONSurrogate)
+		return 0, s.fail(CodeJSONSurrogate)
 	}
 	return r, nil
 }
 
 func (s *scanner) hex() (rune, error) {
 	if s.i+6 > len(s.b) || s.b[s.i] != '\\' || s.b[s.i+1] != 'u' {
-		return 0, s.fail(errs.JSONEscape)
+		return 0, s.fail(CodeJSONEscape)
 	}
 	n := rune(0)
 	for _, c := range s.b[s.i+2 : s.i+6] {
@@ -179,7 +179,7 @@ func (s *scanner) hex() (rune, error) {
 		case c >= 'A' && c <= 'F':
 			c -= 'A' - 10
 		default:
-			return 0, s.fail(errs.JSONEscape)
+			return 0, s.fail(CodeJSONEscape)
 		}
 		n = n<<4 | rune(c)
 	}
@@ -190,7 +190,7 @@ func (s *scanner) hex() (rune, error) {
 // skip takes any value without keeping it.
 func (s *scanner) skip(depth int) error {
 	if depth > maxDepth {
-		return s.fail(errs.JSONDeep, maxDepth)
+		return s.fail(CodeJSONDeep, maxDepth)
 	}
 	switch s.peek() {
 	case '"':
@@ -204,7 +204,7 @@ func (s *scanner) skip(depth int) error {
 		at := s.i
 		if w := s.word(); !isNumber(w) && string(w) != "true" && string(w) != "false" && string(w) != "null" {
 			s.i = at
-			return s.fail(errs.JSONValue, s.found())
+			return s.fail(CodeJSONValue, s.found())
 		}
 		return nil
 	}
@@ -262,7 +262,7 @@ func (s *scanner) array(each func(i int) error) error {
 // end wants that nothing but white space is left.
 func (s *scanner) end() error {
 	if s.peek(); s.i < len(s.b) {
-		return s.fail(errs.JSONTrailing, s.found())
+		return s.fail(CodeJSONTrailing, s.found())
 	}
 	return nil
 }

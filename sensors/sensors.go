@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Device is a SensorThings Thing that publishes: one MQTT account, one place.
@@ -177,7 +177,7 @@ func (q Quarantined) Summed() Quarantined {
 	if q.More == 0 {
 		return q
 	}
-	said := Fault{Said: errs.Say(errs.MoreInMinute, q.More, q.MoreBytes)}
+	said := Fault{Message: fault.NewMessage(CodeMoreInMinute, q.More, q.MoreBytes)}
 	q.Faults = append([]Fault{said}, q.Faults...)
 	q.Detail = said.String() + ": " + q.Detail
 	return q
@@ -224,7 +224,7 @@ var ErrRegistryChanged = errors.New("a device of the batch has changed")
 
 // Committer stores a batch in one transaction: observations, latest, device status, quarantine and
 // one ingest_batch row. When it returns nil everything is durable. An error of kind
-// errs.Unavailable means the database is away; nothing was stored.
+// fault.Unavailable means the database is away; nothing was stored.
 type Committer interface {
 	CommitBatch(ctx context.Context, b Batch) (BatchResult, error)
 	// Stored says of each reading whether it is there already: its datastream, time and value.
@@ -280,7 +280,7 @@ type Snapshot struct {
 type DeskStore interface {
 	// Devices gives the devices with ids after the given one, at most limit of them by id; 0 is all.
 	Devices(ctx context.Context, s core.Scope, after string, limit int) (Snapshot, error)
-	// DatastreamType gives the code of a datastream's type; errs.NotFound when the scope does not cover its device.
+	// DatastreamType gives the code of a datastream's type; fault.NotFound when the scope does not cover its device.
 	DatastreamType(ctx context.Context, s core.Scope, id int64) (string, error)
 	Device(ctx context.Context, s core.Scope, id string) (Device, error)
 	// Observations gives at most limit of a datastream's readings in [from, to), newest first when
@@ -295,12 +295,12 @@ type DeskStore interface {
 
 // StewardStore is what making devices needs. Each change writes registry.changed.
 type StewardStore interface {
-	// CreateDevice stores a device with its datastreams (errs.Conflict when the id is taken).
+	// CreateDevice stores a device with its datastreams (fault.Conflict when the id is taken).
 	CreateDevice(ctx context.Context, d Device, secretSHA256 []byte, actor string) (Device, error)
 	SetSecret(ctx context.Context, s core.Scope, id string, secretSHA256 []byte, actor string) error
 	SetEnabled(ctx context.Context, s core.Scope, id string, enabled bool, actor string) error
 	// SetCertificate registers the SHA-256 of a device's client certificate, or nil for none
-	// (errs.Conflict when it is another device's).
+	// (fault.Conflict when it is another device's).
 	SetCertificate(ctx context.Context, s core.Scope, id string, certSHA256 []byte, actor string) error
 	// SetInterval sets the pace expected of a datastream, seconds; 0 is its type's.
 	SetInterval(ctx context.Context, s core.Scope, datastream int64, seconds int, actor string) (Datastream, error)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // sharedCall lets callers at the same time share one call. A caller never gets what came of a call that began before
@@ -22,7 +22,7 @@ type pendingCall struct {
 }
 
 // do waits for a call of f that begins after do. All callers must give the same f, which must end by itself. The
-// error is errs.Unavailable when ctx ends first.
+// error is fault.Unavailable when ctx ends first.
 func (t *sharedCall) do(ctx context.Context, f func() error) error {
 	t.mu.Lock()
 	if t.next == nil {
@@ -38,7 +38,7 @@ func (t *sharedCall) do(ctx context.Context, f func() error) error {
 	case <-mine.done:
 		return mine.err
 	case <-ctx.Done():
-		return errs.Wrap(errs.Unavailable, ctx.Err(), "gave up waiting for the database")
+		return fault.Wrap(fault.Unavailable, ctx.Err(), "gave up waiting for the database")
 	}
 }
 

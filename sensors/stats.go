@@ -3,7 +3,7 @@ package sensors
 import (
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // IngestCounts is how much went through each stage of the ingest path.
@@ -79,14 +79,14 @@ const (
 
 // DeviceTrouble is a device, or a stranger's address, that gives a broker trouble.
 type DeviceTrouble struct {
-	Device    string    `json:"device"` // empty: it never said who it is
-	Remote    string    `json:"remote"`
-	Kind      string    `json:"kind"`
-	Count     uint64    `json:"count"`
-	First     time.Time `json:"first"`
-	Last      time.Time `json:"last"`
-	Detail    string    `json:"detail"` // in English
-	errs.Said           // the same by its code
+	Device        string    `json:"device"` // empty: it never said who it is
+	Remote        string    `json:"remote"`
+	Kind          string    `json:"kind"`
+	Count         uint64    `json:"count"`
+	First         time.Time `json:"first"`
+	Last          time.Time `json:"last"`
+	Detail        string    `json:"detail"` // in English
+	fault.Message           // the same by its code
 }
 
 // Conflict is a reading whose datastream and time were stored already with another value.

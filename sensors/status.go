@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // DecodeStatus reads the payload of a status topic: online, offline, or {"online":bool,"t":RFC 3339}.
@@ -18,12 +18,12 @@ func DecodeStatus(payload []byte, received time.Time, device string, limits Time
 	case "online", "offline":
 		return Status{DeviceID: device, Online: word == "online", At: at}, Faults{}
 	case "":
-		return Status{}, OneFault(ReasonBadStatus, "", errs.Empty)
+		return Status{}, OneFault(ReasonBadStatus, "", fault.CodeNotEmpty)
 	}
 	d := decoder{scanner: scanner{b: payload}, at: -1, received: at, limits: limits.withDefaults()}
 	online, err := d.status()
 	if err != nil {
-		return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", errs.Say(errs.NotStatus)}, {ReasonBadStatus, "", errs.SaidOf(err)}}}
+		return Status{}, Faults{List: []Fault{{ReasonBadStatus, "", fault.NewMessage(CodeNotStatus)}, {ReasonBadStatus, "", fault.MessageOf(err)}}}
 	}
 	if d.faults.Len() > 0 {
 		return Status{}, d.faults
@@ -37,7 +37,7 @@ func (d *decoder) status() (online bool, err error) {
 	err = d.object(func(key []byte) error {
 		name := string(key)
 		if seen[name] {
-			d.faults.add(ReasonBadStatus, printable(key), errs.GivenTwice)
+			d.faults.add(ReasonBadStatus, printable(key), CodeGivenTwice)
 			return d.skip(0)
 		}
 		seen[name] = true
@@ -49,7 +49,7 @@ func (d *decoder) status() (online bool, err error) {
 			_, _, err := d.time()
 			return err
 		default:
-			d.faults.add(ReasonBadStatus, printable(key), errs.UnknownMember, "online", "t")
+			d.faults.add(ReasonBadStatus, printable(key), CodeUnknownMember, "online", "t")
 			return d.skip(0)
 		}
 	})
@@ -57,7 +57,7 @@ func (d *decoder) status() (online bool, err error) {
 		return false, err
 	}
 	if !seen["online"] {
-		d.faults.add(ReasonBadStatus, "online", errs.Missing)
+		d.faults.add(ReasonBadStatus, "online", fault.CodeRequired)
 	}
 	return online, d.end()
 }
@@ -73,8 +73,8 @@ func (d *decoder) boolean() (bool, error) {
 			return false, nil
 		}
 		d.i = at
-		return false, d.fail(errs.JSONBoolean, d.found())
+		return false, d.fail(CodeJSONBoolean, d.found())
 	}
-	d.faults.add(ReasonBadStatus, "online", errs.NotBoolean, d.kind())
+	d.faults.add(ReasonBadStatus, "online", CodeNotBoolean, d.kind())
 	return false, d.skip(0)
 }

@@ -3,7 +3,7 @@ package sensors
 import (
 	"strings"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // topicRoot is the version of the topic tree that devices publish under.
@@ -15,24 +15,24 @@ func Topic(division, device, kind string) string {
 }
 
 // ParseTopic splits onemap/v1/{division}/{device}/{kind} and checks each part. The error is of kind
-// errs.Invalid and names the part.
+// fault.Invalid and names the part.
 func ParseTopic(topic string) (division, device, kind string, err error) {
 	rest, ok := strings.CutPrefix(topic, topicRoot)
 	if !ok {
-		return "", "", "", errs.Refuse("topic", errs.TopicRoot, topicRoot)
+		return "", "", "", fault.InvalidCode("topic", CodeTopicRoot, topicRoot)
 	}
 	parts := strings.Split(rest, "/")
 	if len(parts) != 3 {
-		return "", "", "", errs.Refuse("topic", errs.TopicParts, len(parts), topicRoot)
+		return "", "", "", fault.InvalidCode("topic", CodeTopicParts, len(parts), topicRoot)
 	}
 	division, device, kind = parts[0], parts[1], parts[2]
 	switch {
 	case !validDivision(division):
-		return "", "", "", errs.Refuse("topic", errs.TopicDivision)
+		return "", "", "", fault.InvalidCode("topic", CodeTopicDivision)
 	case !ValidDeviceID(device):
-		return "", "", "", errs.Refuse("topic", errs.TopicDevice)
+		return "", "", "", fault.InvalidCode("topic", CodeTopicDevice)
 	case kind != KindObs && kind != KindStatus && kind != KindCmd:
-		return "", "", "", errs.Refuse("topic", errs.TopicKind, KindObs, KindStatus, KindCmd)
+		return "", "", "", fault.InvalidCode("topic", CodeTopicKind, KindObs, KindStatus, KindCmd)
 	}
 	return division, device, kind, nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -24,7 +24,7 @@ type cutOff struct {
 func (c *cutOff) LookForSilence(ctx context.Context, l sensors.Look) (sensors.LookResult, error) {
 	c.last = l
 	if c.away {
-		return sensors.LookResult{}, errs.New(errs.Unavailable, "away")
+		return sensors.LookResult{}, fault.New(fault.Unavailable, "away")
 	}
 	return c.SilenceStore.LookForSilence(ctx, l)
 }

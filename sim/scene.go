@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Scene is a scripted event: which signals go where, and when, in the scene's own time.
@@ -130,13 +130,13 @@ type Plan struct {
 
 // NewPlan casts the scene: the same seed and devices give the same plan, in whatever order the
 // devices come. The anchor is drawn among the counties that have most of what the scene needs. The
-// error is errs.NotFound when no device fits.
+// error is fault.NotFound when no device fits.
 func NewPlan(scene Scene, devices []Device, seed uint64) (Plan, error) {
 	devices = slices.Clone(devices)
 	slices.SortFunc(devices, func(a, b Device) int { return cmp.Compare(a.ID, b.ID) })
 	anchor, ok := draw(scene, devices, seed)
 	if !ok {
-		return Plan{}, errs.New(errs.NotFound, "the scene %s needs a device that measures %s", scene.Code, scene.Anchor)
+		return Plan{}, fault.New(fault.NotFound, "the scene %s needs a device that measures %s", scene.Code, scene.Anchor)
 	}
 	p := Plan{Division: anchor.Division}
 	if scene.Silence > 0 {

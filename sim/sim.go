@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Device is one that the simulator speaks for.
@@ -74,18 +74,18 @@ func (o Options) withDefaults() Options {
 func (o Options) check() error {
 	switch {
 	case o.Speed < 0:
-		return errs.InvalidField("speed", "must be above 0")
+		return fault.InvalidField("speed", "must be above 0")
 	case o.Interval < 0:
-		return errs.InvalidField("interval", "must be above 0")
+		return fault.InvalidField("interval", "must be above 0")
 	case o.ConnectRate < 0:
-		return errs.InvalidField("connect-rate", "must be above 0")
+		return fault.InvalidField("connect-rate", "must be above 0")
 	case o.SceneAfter < 0:
-		return errs.InvalidField("scene-after", "must not be negative")
+		return fault.InvalidField("scene-after", "must not be negative")
 	}
 	for _, d := range o.Devices {
 		for _, s := range d.Streams {
 			if _, ok := normalOf(s.Type); !ok {
-				return errs.InvalidField("devices", "%s.%s: no signal for the type %q", d.ID, s.Name, s.Type)
+				return fault.InvalidField("devices", "%s.%s: no signal for the type %q", d.ID, s.Name, s.Type)
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func (o Options) check() error {
 }
 
 // Run publishes until ctx ends, then says good-bye for every device. A broker that is away is tried
-// again for ever, at growing intervals with jitter. The error is errs.Invalid for bad options.
+// again for ever, at growing intervals with jitter. The error is fault.Invalid for bad options.
 func Run(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
@@ -132,7 +132,7 @@ func newScript(o Options) (*script, error) {
 	}
 	scene, ok := sceneOf(o.Scene)
 	if !ok {
-		return nil, errs.InvalidField("scene", "%q is not one of %v", o.Scene, Codes())
+		return nil, fault.InvalidField("scene", "%q is not one of %v", o.Scene, Codes())
 	}
 	plan, err := NewPlan(scene, o.Devices, o.Seed)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
@@ -39,7 +39,7 @@ func (db *DB) Accounts(ctx context.Context) ([]auth.Account, error) {
 	return accounts, pg.MapErr(err, "list accounts")
 }
 
-// CreateAccount stores an account and returns it with its id; errs.Conflict when the login is taken.
+// CreateAccount stores an account and returns it with its id; fault.Conflict when the login is taken.
 func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, actor string) (auth.Account, error) {
 	var stored auth.Account
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
@@ -52,7 +52,7 @@ func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, a
 		}
 		stored, err = pgx.CollectExactlyOneRow(rows, scanAccount)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errs.Coded(errs.Conflict, "user", errs.LoginTaken)
+			return fault.NewCoded(fault.Conflict, "user", auth.CodeLoginTaken)
 		}
 		if err != nil {
 			return err
@@ -63,7 +63,7 @@ func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, a
 }
 
 // UpdateAccount changes the account a.Login that is at ifVersion; an empty hash keeps the password.
-// errs.Precondition when somebody was faster. A change of role, division, password or state revokes
+// fault.Precondition when somebody was faster. A change of role, division, password or state revokes
 // the account's sessions.
 func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash string, ifVersion int64, actor string) (auth.Account, error) {
 	var stored auth.Account
@@ -105,10 +105,10 @@ func lockAccount(ctx context.Context, tx pgx.Tx, login string, ifVersion int64) 
 	}
 	a, err := pgx.CollectExactlyOneRow(rows, scanAccount)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return a, errs.New(errs.NotFound, "there is no such account")
+		return a, fault.New(fault.NotFound, "there is no such account")
 	}
 	if err == nil && a.Version != ifVersion {
-		return a, errs.New(errs.Precondition, "the account is at version %s by now", etag(a.Version))
+		return a, fault.New(fault.Precondition, "the account is at version %s by now", etag(a.Version))
 	}
 	return a, err
 }

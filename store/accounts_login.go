@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/auth"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
@@ -156,7 +156,7 @@ func (db *DB) FailedLogins(ctx context.Context, f auth.FailedLoginFilter) ([]aut
 	return all, pg.MapErr(err, "list failed logins")
 }
 
-// ChangePassword replaces the password hash of an account and ends its sessions but one; errs.Conflict when the hash
+// ChangePassword replaces the password hash of an account and ends its sessions but one; fault.Conflict when the hash
 // is another one by now.
 func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordHashChange) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
@@ -168,7 +168,7 @@ func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordHashChange) err
 		}
 		a, err := pgx.CollectExactlyOneRow(rows, scanAccount)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errs.Coded(errs.Conflict, "", errs.PasswordMeanwhile)
+			return fault.NewCoded(fault.Conflict, "", auth.CodePasswordMeanwhile)
 		}
 		if err != nil {
 			return err

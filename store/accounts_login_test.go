@@ -13,7 +13,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -210,7 +210,7 @@ func TestChangePasswordEndsOtherSessions(t *testing.T) {
 	if c, err := db.CredentialsByLogin(t.Context(), "r370602"); err != nil || c.PasswordHash != "new" || c.Version != acc.Version+1 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if err := db.ChangePassword(t.Context(), change); !errs.Is(err, errs.Conflict) {
+	if err := db.ChangePassword(t.Context(), change); !fault.Is(err, fault.Conflict) {
 		t.Errorf("from a hash that is no longer: %v", err)
 	}
 }
@@ -275,7 +275,7 @@ func TestMigrationKnowsWhereSessionsCameFrom(t *testing.T) {
 	for i := range 10 {
 		_ = login("wrong", fmt.Sprintf("198.51.100.%d", i))
 	}
-	if err := login("correct horse battery", "192.0.2.2"); !errs.Is(err, errs.TooMany) {
+	if err := login("correct horse battery", "192.0.2.2"); !fault.Is(err, fault.TooMany) {
 		t.Errorf("a stranger: %v", err)
 	}
 	if err := login("correct horse battery", "192.0.2.1"); err != nil {

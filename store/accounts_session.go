@@ -10,14 +10,14 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
 var _ auth.Store = (*DB)(nil)
 
-// CredentialsByLogin gives an account with its hash; errs.NotFound.
+// CredentialsByLogin gives an account with its hash; fault.NotFound.
 func (db *DB) CredentialsByLogin(ctx context.Context, login string) (auth.Credentials, error) {
 	var c auth.Credentials
 	err := db.pool.QueryRow(ctx, `select `+accountColumns+`, p.password_hash from account p where p.login = $1`,
@@ -42,12 +42,12 @@ func sessionTargets(s *auth.Session) []any {
 }
 
 // SessionByToken gives the session of a token with its account as they are now; a revoked or expired
-// one says so itself. errs.NotFound when the token is unknown.
+// one says so itself. fault.NotFound when the token is unknown.
 func (db *DB) SessionByToken(ctx context.Context, tokenSHA256 []byte) (auth.Session, auth.Account, error) {
 	return db.session(ctx, "s.token_sha256 = $1", tokenSHA256)
 }
 
-// SessionByID gives a session with its account as they are now; errs.NotFound when there is none.
+// SessionByID gives a session with its account as they are now; fault.NotFound when there is none.
 func (db *DB) SessionByID(ctx context.Context, id int64) (auth.Session, auth.Account, error) {
 	return db.session(ctx, "s.id = $1", id)
 }
@@ -86,14 +86,14 @@ func (db *DB) Sessions(ctx context.Context, accountID int64, p core.Page) ([]aut
 }
 
 // RevokeSessions ends one session of the account, or with id 0 all of them, and writes an event for
-// each that was not ended before. errs.NotFound when the account has no such session.
+// each that was not ended before. fault.NotFound when the account has no such session.
 func (db *DB) RevokeSessions(ctx context.Context, accountID, id int64, actor string) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		if id != 0 {
 			var there int64
 			err := tx.QueryRow(ctx, `select id from session where id = $1 and account_id = $2`, id, accountID).Scan(&there)
 			if errors.Is(err, pgx.ErrNoRows) {
-				return errs.New(errs.NotFound, "there is no such session")
+				return fault.New(fault.NotFound, "there is no such session")
 			}
 			if err != nil {
 				return err

@@ -9,7 +9,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/store"
 )
 
@@ -32,7 +32,7 @@ func TestSessionsAndTheirEnd(t *testing.T) {
 	if err != nil || s.ID != one || s.RevokedAt != nil || s.Login != "r370602" || !cmp.Equal(a, acc) {
 		t.Errorf("session: %+v of %+v, %v", s, a, err)
 	}
-	if _, _, err := db.SessionByToken(t.Context(), []byte("three")); !errs.Is(err, errs.NotFound) {
+	if _, _, err := db.SessionByToken(t.Context(), []byte("three")); !fault.Is(err, fault.NotFound) {
 		t.Errorf("unknown token: %v", err)
 	}
 	if err := db.TouchSession(t.Context(), one, noon.Add(time.Hour), noon.Add(13*time.Hour)); err != nil {
@@ -47,7 +47,7 @@ func TestSessionsAndTheirEnd(t *testing.T) {
 	if err := db.RevokeSessions(t.Context(), acc.ID, one, "r370602"); err != nil {
 		t.Error(err)
 	}
-	if err := db.RevokeSessions(t.Context(), acc.ID+1, two, "other"); !errs.Is(err, errs.NotFound) {
+	if err := db.RevokeSessions(t.Context(), acc.ID+1, two, "other"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("somebody else's session: %v", err)
 	}
 	for range 2 { // the second time there is nothing left to end
@@ -115,7 +115,7 @@ func TestAccountChangesEndSessions(t *testing.T) {
 			if err != nil || (s.RevokedAt != nil) != tt.ends {
 				t.Errorf("session: %+v, %v; ends: %v", s, err, tt.ends)
 			}
-			if _, err := db.UpdateAccount(t.Context(), changed, "", acc.Version, "admin"); !errs.Is(err, errs.Precondition) {
+			if _, err := db.UpdateAccount(t.Context(), changed, "", acc.Version, "admin"); !fault.Is(err, fault.Precondition) {
 				t.Errorf("with an old version: %v", err)
 			}
 		})
@@ -125,17 +125,17 @@ func TestAccountChangesEndSessions(t *testing.T) {
 func TestCredentials(t *testing.T) {
 	db := newCity(t, 0)
 	acc := newAccount(t, db, "admin", core.RoleAdministrator, "3706")
-	if _, err := db.CreateAccount(t.Context(), acc, "hash", "x"); !errs.Is(err, errs.Conflict) {
+	if _, err := db.CreateAccount(t.Context(), acc, "hash", "x"); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a taken login: %v", err)
 	}
-	if _, err := db.CredentialsByLogin(t.Context(), "nobody\x00"); !errs.Is(err, errs.NotFound) {
+	if _, err := db.CredentialsByLogin(t.Context(), "nobody\x00"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("unknown login: %v", err)
 	}
 	c, err := db.CredentialsByLogin(t.Context(), "admin")
 	if err != nil || c.PasswordHash != "hash" || c.ID != acc.ID {
 		t.Errorf("credentials: %+v, %v", c, err)
 	}
-	if _, err := db.UpdateAccount(t.Context(), auth.Account{Login: "nobody"}, "", 1, "x"); !errs.Is(err, errs.NotFound) {
+	if _, err := db.UpdateAccount(t.Context(), auth.Account{Login: "nobody"}, "", 1, "x"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("change of nobody: %v", err)
 	}
 	if all, err := db.Accounts(t.Context()); err != nil || len(all) != 1 {

@@ -11,8 +11,8 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
@@ -25,7 +25,7 @@ var (
 const alertVisible = `(scope_covers($1, a.division_code) or scope_covers_any($1, a.divisions))`
 
 // errNoAlert is what a caller hears of an alert that is not there or not in its scope.
-func errNoAlert(id int64) error { return errs.Coded(errs.NotFound, "", errs.NoAlert, id) }
+func errNoAlert(id int64) error { return fault.NewCoded(fault.NotFound, "", alerts.CodeNoAlert, id) }
 
 // Alerts lists the scope's alerts, newest first, as one state of the database with the number up to
 // which the event log is in it.
@@ -43,7 +43,7 @@ func (db *DB) Alerts(ctx context.Context, s core.Scope, f alerts.Filter) (alerts
 	return snap, pg.MapErr(err, "list alerts")
 }
 
-// Alert gives one alert; errs.NotFound when it is not the scope's.
+// Alert gives one alert; fault.NotFound when it is not the scope's.
 func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, error) {
 	var a alerts.Alert
 	err := db.pool.QueryRow(ctx, `select a.body from alert a where `+alertVisible+` and a.id = $2`, s.Division, id).Scan(&a)
@@ -86,7 +86,7 @@ func (db *DB) messages(ctx context.Context, where string, args ...any) ([]alerts
 	return messages, pg.MapErr(err, "read CAP messages")
 }
 
-// MessageByIdentifier gives one CAP message; errs.NotFound when its alert is not the scope's.
+// MessageByIdentifier gives one CAP message; fault.NotFound when its alert is not the scope's.
 func (db *DB) MessageByIdentifier(ctx context.Context, s core.Scope, identifier string) (alerts.Message, error) {
 	found, err := db.messages(ctx, `join alert a on a.id = m.alert_id where `+alertVisible+` and m.identifier = $2`,
 		s.Division, cleanText(identifier))
@@ -94,7 +94,7 @@ func (db *DB) MessageByIdentifier(ctx context.Context, s core.Scope, identifier 
 		return alerts.Message{}, err
 	}
 	if len(found) == 0 {
-		return alerts.Message{}, errs.New(errs.NotFound, "there is no such message")
+		return alerts.Message{}, fault.New(fault.NotFound, "there is no such message")
 	}
 	return found[0], nil
 }
@@ -123,13 +123,13 @@ func handlingEvent(a alerts.Action) (string, error) {
 	case alerts.ActClose:
 		return core.EventAlertClosed, nil
 	}
-	return "", errs.InvalidField("action", "%q is no step of handling", string(a))
+	return "", fault.InvalidField("action", "%q is no step of handling", string(a))
 }
 
 // Handle applies a person's step to the alert as locked. What next makes of it is stored with its
 // audit row and its event. A step that had been taken already leaves nothing, but for the first
 // acknowledgement by an actor whose unit has confirmed: that is a line of the history and an event.
-// errs.NotFound when the alert is not the scope's; what next refuses is returned as it is.
+// fault.NotFound when the alert is not the scope's; what next refuses is returned as it is.
 func (db *DB) Handle(
 	ctx context.Context, s core.Scope, c alerts.Command, next func(alerts.Alert) (alerts.Alert, bool, error),
 ) (alerts.Alert, error) {

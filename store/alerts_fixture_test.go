@@ -10,7 +10,7 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/store"
 )
 
@@ -131,7 +131,7 @@ func checkAlerts(t *testing.T, db *store.DB, s core.Scope, all, visible []int64)
 		}
 		_, errPaper := db.MessageByIdentifier(t.Context(), s, papers[0].Identifier)
 		for what, err := range map[string]error{"read": err, "handle": errHandle, "paper": errPaper} {
-			if (err == nil) != sees || (!sees && !errs.Is(err, errs.NotFound)) {
+			if (err == nil) != sees || (!sees && !fault.Is(err, fault.NotFound)) {
 				t.Errorf("%s of alert %d: %v, sees it: %v", what, id, err, sees)
 			}
 		}

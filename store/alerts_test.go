@@ -13,7 +13,7 @@ import (
 	"onemap/alerts"
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/store"
 )
 
@@ -92,13 +92,13 @@ func TestAssignKeepsWhoAndRefusalLeavesNothing(t *testing.T) {
 	if err != nil || got.Assignee != "r370602" || got.Handling != alerts.Assigned {
 		t.Fatalf("assigned: %+v, %v", got, err)
 	}
-	refusal := errs.New(errs.Conflict, "not now")
+	refusal := fault.New(fault.Conflict, "not now")
 	_, err = db.Handle(t.Context(), city, alerts.Command{AlertID: a.ID, Action: alerts.ActClose, Actor: "commander", At: noon},
 		func(a alerts.Alert) (alerts.Alert, bool, error) { return a, false, refusal })
 	if !errors.Is(err, refusal) {
 		t.Errorf("refused: %v", err)
 	}
-	if _, err := db.Handle(t.Context(), city, alerts.Command{AlertID: a.ID, Action: "explode"}, nil); !errs.Is(err, errs.Invalid) {
+	if _, err := db.Handle(t.Context(), city, alerts.Command{AlertID: a.ID, Action: "explode"}, nil); !fault.Is(err, fault.Invalid) {
 		t.Errorf("an unknown step: %v", err)
 	}
 	history, err := db.History(t.Context(), a.ID)
@@ -179,7 +179,7 @@ func TestCurrentMessages(t *testing.T) {
 	if got := current(core.Scope{Division: "370602"}, 2*time.Minute); !slices.Equal(got, []string{allClear}) {
 		t.Errorf("of one county: %v", got)
 	}
-	if _, err := db.MessageByIdentifier(t.Context(), core.Scope{Division: "370602"}, other); !errs.Is(err, errs.NotFound) {
+	if _, err := db.MessageByIdentifier(t.Context(), core.Scope{Division: "370602"}, other); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's message: %v", err)
 	}
 	if m, err := db.MessageByIdentifier(t.Context(), city, other); err != nil || string(m.XML) != "<alert/>" {
@@ -243,7 +243,7 @@ func TestDeliveries(t *testing.T) {
 	if got, err = db.Deliveries(t.Context(), a.ID); err != nil || len(got[0].Connected) != 0 || len(got[0].Received) != 1 {
 		t.Errorf("after the node forgot its clients: %+v, %v", got, err)
 	}
-	if _, err := db.Deliveries(t.Context(), 999); !errs.Is(err, errs.NotFound) {
+	if _, err := db.Deliveries(t.Context(), 999); !fault.Is(err, fault.NotFound) {
 		t.Errorf("of no alert: %v", err)
 	}
 }

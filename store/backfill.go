@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/sensors/backfill"
 )
@@ -52,7 +52,7 @@ func backfillLock(key [32]byte) int64 {
 }
 
 // OpenBackfill begins the import of a file or goes on with it, and says how far it is. again forgets how
-// far it was. errs.Conflict when another process imports it.
+// far it was. fault.Conflict when another process imports it.
 func (db *DB) OpenBackfill(ctx context.Context, key [32]byte, name string, again bool) (*Backfill, backfill.State, error) {
 	var st backfill.State
 	conn, err := db.pool.Acquire(ctx)
@@ -74,7 +74,7 @@ func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfi
 	}
 	_, err = b.conn.Exec(ctx, `select pg_advisory_lock($1)`, backfillLock(b.key))
 	if pg.Code(err) == "55P03" {
-		return st, errs.New(errs.Conflict, "another process imports this very file")
+		return st, fault.New(fault.Conflict, "another process imports this very file")
 	}
 	if err != nil {
 		return st, err
@@ -121,7 +121,7 @@ func (b *Backfill) Close() {
 // be written without them.
 func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Counts) (_ backfill.Counts, gone []int64, err error) {
 	if len(c.Observations) > backfillRows {
-		return sum, nil, errs.New(errs.Invalid, "a chunk of %d readings; %d are the most", len(c.Observations), backfillRows)
+		return sum, nil, fault.New(fault.Invalid, "a chunk of %d readings; %d are the most", len(c.Observations), backfillRows)
 	}
 	again := func(err error) bool { return overtaken(err) || errors.Is(err, errStreamGone) }
 	now := sum

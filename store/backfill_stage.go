@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"onemap/alerts"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -52,7 +52,7 @@ func (b *Backfill) insert(ctx context.Context, tx pgx.Tx, p *batchPlan) (stored,
 		stored = append(stored, r)
 	}
 	if int64(len(stored)) != n {
-		return nil, nil, errs.New(errs.Internal, "%d readings were stored and %d are there", n, len(stored))
+		return nil, nil, fault.New(fault.Internal, "%d readings were stored and %d are there", n, len(stored))
 	}
 	return stored, known, nil
 }

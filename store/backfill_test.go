@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
 	"onemap/store"
@@ -168,7 +168,7 @@ func TestBackfillIsResumedAndAlone(t *testing.T) {
 	if st.Position != (backfill.Position{}) || st.FinishedAt != nil {
 		t.Errorf("a new file: %+v", st)
 	}
-	if _, _, err := db.OpenBackfill(t.Context(), sha256.Sum256([]byte("file")), "file", false); !errs.Is(err, errs.Conflict) {
+	if _, _, err := db.OpenBackfill(t.Context(), sha256.Sum256([]byte("file")), "file", false); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a second process: %v, want a conflict", err)
 	}
 	end := backfill.Position{Offset: 100, Line: 3}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -33,10 +33,10 @@ func TestCertificatesOfDevices(t *testing.T) {
 	if n := count(t, db, `select count(*) from event_log where kind = 'registry.changed'`); n != before+1 {
 		t.Errorf("%d events more", n-before)
 	}
-	if err := set(city, "dev-01", one); !errs.Is(err, errs.Conflict) || fieldOf(err) != "sha256" {
+	if err := set(city, "dev-01", one); !fault.Is(err, fault.Conflict) || fieldOf(err) != "sha256" {
 		t.Errorf("a certificate of two devices: %v", err)
 	}
-	if err := set(core.Scope{Division: "370602", Role: core.RoleSteward}, "dev-01", two); !errs.Is(err, errs.NotFound) {
+	if err := set(core.Scope{Division: "370602", Role: core.RoleSteward}, "dev-01", two); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's device: %v", err)
 	}
 	if err := set(city, "dev-00", []byte("short")); err == nil {

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
 )
@@ -65,7 +65,7 @@ func TestChartOfAMonth(t *testing.T) {
 	if d := cmp.Diff(all, few.Points); d != "" {
 		t.Errorf("the same hour as a list (-list +chart):\n%s", d)
 	}
-	if _, err := db.Chart(t.Context(), core.Scope{Division: "370614"}, levels[0], from, from.Add(time.Hour), 10); !errs.Is(err, errs.NotFound) {
+	if _, err := db.Chart(t.Context(), core.Scope{Division: "370614"}, levels[0], from, from.Add(time.Hour), 10); !fault.Is(err, fault.NotFound) {
 		t.Errorf("from another county: %v", err)
 	}
 }

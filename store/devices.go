@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -38,10 +38,10 @@ func (db *DB) Devices(ctx context.Context, s core.Scope, after string, limit int
 	return snap, pg.MapErr(err, "list devices")
 }
 
-// Device gives one device; errs.NotFound when the scope does not cover it.
+// Device gives one device; fault.NotFound when the scope does not cover it.
 func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Device, error) {
 	if id == "" {
-		return sensors.Device{}, errs.New(errs.NotFound, "there is no such device")
+		return sensors.Device{}, fault.New(fault.NotFound, "there is no such device")
 	}
 	var found []sensors.Device
 	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
@@ -52,7 +52,7 @@ func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Devi
 		return sensors.Device{}, pg.MapErr(err, "read the device")
 	}
 	if len(found) == 0 {
-		return sensors.Device{}, errs.New(errs.NotFound, "there is no such device")
+		return sensors.Device{}, fault.New(fault.NotFound, "there is no such device")
 	}
 	return found[0], nil
 }
@@ -116,7 +116,7 @@ func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devic
 	return err
 }
 
-// DatastreamType gives the code of a datastream's type; errs.NotFound when the scope does not cover its device.
+// DatastreamType gives the code of a datastream's type; fault.NotFound when the scope does not cover its device.
 func (db *DB) DatastreamType(ctx context.Context, s core.Scope, id int64) (code string, err error) {
 	err = db.pool.QueryRow(ctx, `
 		select s.type from datastream s join device d on d.id = s.device_id where s.id = $2 and scope_covers($1, d.division_code)`,
@@ -125,7 +125,7 @@ func (db *DB) DatastreamType(ctx context.Context, s core.Scope, id int64) (code 
 }
 
 // Observations gives at most limit of a datastream's readings in [from, to), the newest when there
-// are more, in time order. errs.NotFound when the scope does not cover its device.
+// are more, in time order. fault.NotFound when the scope does not cover its device.
 func (db *DB) Observations(
 	ctx context.Context, s core.Scope, datastream int64, from, to time.Time, limit int,
 ) (obs []sensors.Observation, more bool, err error) {

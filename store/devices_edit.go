@@ -8,7 +8,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -16,10 +16,10 @@ import (
 var _ sensors.StewardStore = (*DB)(nil)
 
 // CreateDevice stores a device with its datastreams and returns it with their ids. A taken id is
-// errs.Conflict, an unknown hazard or datastream type errs.Invalid, naming the field.
+// fault.Conflict, an unknown hazard or datastream type fault.Invalid, naming the field.
 func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 []byte, actor string) (sensors.Device, error) {
 	if d.Division == "" {
-		return sensors.Device{}, errs.InvalidField("division", "a device lies in a division")
+		return sensors.Device{}, fault.InvalidField("division", "a device lies in a division")
 	}
 	if d.Origin == "" {
 		d.Origin = core.OriginReal
@@ -38,7 +38,7 @@ func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 [
 			return explainDevice(err)
 		}
 		if tag.RowsAffected() == 0 {
-			return &errs.Error{Kind: errs.Conflict, Field: "id", Msg: "a device with this id is there already"}
+			return &fault.Error{Kind: fault.Conflict, Field: "id", Msg: "a device with this id is there already"}
 		}
 		for i := range d.Streams {
 			s := &d.Streams[i]
@@ -75,7 +75,7 @@ func (db *DB) SetEnabled(ctx context.Context, s core.Scope, id string, enabled b
 }
 
 // SetInterval sets the pace that is expected of a datastream; 0 is its type's. The scope must cover its
-// device; errs.NotFound otherwise.
+// device; fault.NotFound otherwise.
 func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, seconds int, actor string) (sensors.Datastream, error) {
 	var out sensors.Datastream
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
@@ -85,7 +85,7 @@ func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, s
 			where s.id = $1 and d.id = s.device_id and scope_covers($2, d.division_code)
 			returning d.id, d.division_code`, datastream, s.Division, seconds).Scan(&device, &division)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errs.New(errs.NotFound, "there is no such datastream")
+			return fault.New(fault.NotFound, "there is no such datastream")
 		}
 		if err != nil {
 			return explainDevice(err)
@@ -100,14 +100,14 @@ func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, s
 	return out, pg.MapErr(err, "set the datastream's interval")
 }
 
-// changeDevice runs one update of a device in the scope, with its event; errs.NotFound outside.
+// changeDevice runs one update of a device in the scope, with its event; fault.NotFound outside.
 func (db *DB) changeDevice(ctx context.Context, s core.Scope, id, actor, update string, value any) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		var division string
 		err := tx.QueryRow(ctx, update+` where id = $1 and scope_covers($2, division_code) returning division_code`,
 			cleanText(id), s.Division, value).Scan(&division)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errs.New(errs.NotFound, "there is no such device")
+			return fault.New(fault.NotFound, "there is no such device")
 		}
 		if err != nil {
 			return explainDevice(err)
@@ -130,7 +130,7 @@ func explainDevice(err error) error {
 	case "datastream_interval_s_check":
 		field, msg = "datastreams.interval_s", "1 second to 7 days"
 	case "device_cert_sha256_key":
-		taken := errs.Coded(errs.Conflict, "sha256", errs.CertificateTaken)
+		taken := fault.NewCoded(fault.Conflict, "sha256", sensors.CodeCertificateTaken)
 		taken.Err = err
 		return taken
 	case "datastream_device_id_name_key":
@@ -138,7 +138,7 @@ func explainDevice(err error) error {
 	default:
 		return err
 	}
-	return &errs.Error{Kind: errs.Invalid, Field: field, Msg: msg, Err: err}
+	return &fault.Error{Kind: fault.Invalid, Field: field, Msg: msg, Err: err}
 }
 
 // deviceSearch is the text by which a device is found, as Search reads it.

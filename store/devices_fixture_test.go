@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -120,7 +120,7 @@ func pageOf(limit int, before int64) core.Page { return core.Page{Limit: limit, 
 
 // fieldOf is the field that an error names.
 func fieldOf(err error) string {
-	if e, ok := errors.AsType[*errs.Error](err); ok {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e.Field
 	}
 	return ""

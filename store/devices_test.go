@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -58,7 +58,7 @@ func TestScopesOfReads(t *testing.T) {
 				_, err := db.Device(t.Context(), s, id)
 				_, _, errObs := db.Observations(t.Context(), s, ids[2*i], noon, noon.Add(time.Hour), 10)
 				if sees := slices.Contains(tt.devices, id); (err == nil) != sees || (errObs == nil) != sees ||
-					(!sees && (!errs.Is(err, errs.NotFound) || !errs.Is(errObs, errs.NotFound))) {
+					(!sees && (!fault.Is(err, fault.NotFound) || !fault.Is(errObs, fault.NotFound))) {
 					t.Errorf("%s: device %v, observations %v", id, err, errObs)
 				}
 			}
@@ -134,7 +134,7 @@ func TestCreateDevice(t *testing.T) {
 	if err != nil || got.ID != "new-1" || got.Lon != 121.25 || !got.Enabled || len(got.Streams) != 1 || got.Streams[0].ID == 0 {
 		t.Errorf("created: %+v, %v", got, err)
 	}
-	if _, err := db.CreateDevice(t.Context(), d, nil, "steward"); !errs.Is(err, errs.Conflict) && !errs.Is(err, errs.Invalid) {
+	if _, err := db.CreateDevice(t.Context(), d, nil, "steward"); !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Invalid) {
 		t.Errorf("again: %v", err)
 	}
 	for name, change := range map[string]func(*sensors.Device){
@@ -146,7 +146,7 @@ func TestCreateDevice(t *testing.T) {
 		bad := d
 		change(&bad)
 		_, err := db.CreateDevice(t.Context(), bad, secretOf("x"), "steward")
-		if !errs.Is(err, errs.Invalid) || fieldOf(err) != name {
+		if !fault.Is(err, fault.Invalid) || fieldOf(err) != name {
 			t.Errorf("bad %s: %v of field %q", name, err, fieldOf(err))
 		}
 	}
@@ -161,10 +161,10 @@ func TestStewardStaysInHisDivision(t *testing.T) {
 	if err := db.SetSecret(t.Context(), county, "dev-00", []byte("new"), "s"); err != nil {
 		t.Error(err)
 	}
-	if err := db.SetSecret(t.Context(), county, "dev-01", []byte("new"), "s"); !errs.Is(err, errs.NotFound) {
+	if err := db.SetSecret(t.Context(), county, "dev-01", []byte("new"), "s"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's device: %v", err)
 	}
-	if err := db.SetEnabled(t.Context(), county, "dev-01", false, "s"); !errs.Is(err, errs.NotFound) {
+	if err := db.SetEnabled(t.Context(), county, "dev-01", false, "s"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's device: %v", err)
 	}
 	reg, err := db.LoadRegistry(t.Context())

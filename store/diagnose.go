@@ -10,18 +10,18 @@ import (
 	"github.com/jackc/tern/v2/migrate"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/internal/pg/migrations"
 )
 
 // Diagnose looks at a database for what keeps a server from running, or loses what it has committed.
 // pool is how many connections a server will open. Nothing is changed. The error is of kind
-// errs.Invalid when url is no address; that the database is away is a finding.
+// fault.Invalid when url is no address; that the database is away is a finding.
 func Diagnose(ctx context.Context, url string, pool int) ([]core.Finding, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, errs.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
+		return nil, fault.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
 	}
 	cfg.RuntimeParams["application_name"] = "onemap doctor"
 	d := &diagnosis{pool: pool}

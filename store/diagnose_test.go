@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/store"
 	"onemap/store/storetest"
 )
@@ -70,7 +70,7 @@ func TestDiagnoseNoDatabase(t *testing.T) {
 	if len(found) != 1 || f.State != core.FindingBad || strings.Contains(f.Found, "secret-word") {
 		t.Errorf("%+v", found)
 	}
-	if _, err := store.Diagnose(t.Context(), "postgres://a b", 1); !errs.Is(err, errs.Invalid) {
+	if _, err := store.Diagnose(t.Context(), "postgres://a b", 1); !fault.Is(err, fault.Invalid) {
 		t.Errorf("%v", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
@@ -47,7 +47,7 @@ func displaysOf(ctx context.Context, q pg.Querier, where string, args ...any) ([
 func displayOf(ctx context.Context, q pg.Querier, where string, args ...any) (auth.Display, error) {
 	all, err := displaysOf(ctx, q, where, args...)
 	if err == nil && len(all) == 0 {
-		err = errs.New(errs.NotFound, "there is no such display")
+		err = fault.New(fault.NotFound, "there is no such display")
 	}
 	if err != nil {
 		return auth.Display{}, err
@@ -62,7 +62,7 @@ func (db *DB) Displays(ctx context.Context, s core.Scope, p core.Page) ([]auth.D
 	return all, pg.MapErr(err, "list displays")
 }
 
-// DisplayByID gives a display; errs.NotFound when there is none.
+// DisplayByID gives a display; fault.NotFound when there is none.
 func (db *DB) DisplayByID(ctx context.Context, id int64) (auth.Display, error) {
 	d, err := displayOf(ctx, db.pool, "where d.id = $2", id)
 	return d, pg.MapErr(err, "read the display")
@@ -71,7 +71,7 @@ func (db *DB) DisplayByID(ctx context.Context, id int64) (auth.Display, error) {
 // displayLogin is the account's login of a display: what the history of an alert calls it.
 func displayLogin(name string) string { return "display: " + name }
 
-// CreateDisplay stores a display with its account; errs.Conflict when a display in use has the name.
+// CreateDisplay stores a display with its account; fault.Conflict when a display in use has the name.
 func (db *DB) CreateDisplay(ctx context.Context, d auth.Display, linkSHA256 []byte, actor string) (auth.Display, error) {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		var account int64
@@ -80,7 +80,7 @@ func (db *DB) CreateDisplay(ctx context.Context, d auth.Display, linkSHA256 []by
 			values ($1, $2, $3, $4, '', $5) on conflict (login) do nothing returning id`,
 			displayLogin(d.Name), d.Name, d.Role(), d.Division, d.CreatedAt).Scan(&account)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errs.Coded(errs.Conflict, "name", errs.DisplayTaken)
+			return fault.NewCoded(fault.Conflict, "name", auth.CodeDisplayTaken)
 		}
 		if err != nil {
 			return err
@@ -98,7 +98,7 @@ func (db *DB) CreateDisplay(ctx context.Context, d auth.Display, linkSHA256 []by
 	return d, pg.MapErr(err, "create the display")
 }
 
-// RenewLink replaces the link of a display; errs.NotFound when there is none, or it is revoked.
+// RenewLink replaces the link of a display; fault.NotFound when there is none, or it is revoked.
 func (db *DB) RenewLink(ctx context.Context, id int64, linkSHA256 []byte, expires time.Time, _ string) (d auth.Display, err error) {
 	err = db.inTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `update display set link_sha256 = $2, link_expires = $3 where id = $1 and revoked_at is null`, id, linkSHA256, expires)
@@ -111,15 +111,15 @@ func (db *DB) RenewLink(ctx context.Context, id int64, linkSHA256 []byte, expire
 	return d, pg.MapErr(err, "renew the link")
 }
 
-// DisplayByLink returns the display whose unused link this is; errs.NotFound, also when the link has expired.
+// DisplayByLink returns the display whose unused link this is; fault.NotFound, also when the link has expired.
 func (db *DB) DisplayByLink(ctx context.Context, linkSHA256 []byte, now time.Time) (auth.Display, error) {
 	d, err := displayOf(ctx, db.pool, "where d.link_sha256 = $2 and d.link_expires > $3 and d.revoked_at is null", linkSHA256, now)
 	return d, pg.MapErr(linkErr(err), "read the link")
 }
 
 func linkErr(err error) error {
-	if errs.Is(err, errs.NotFound) || errors.Is(err, pgx.ErrNoRows) {
-		return errs.Coded(errs.NotFound, "", errs.LinkUsed)
+	if fault.Is(err, fault.NotFound) || errors.Is(err, pgx.ErrNoRows) {
+		return fault.NewCoded(fault.NotFound, "", auth.CodeLinkUsed)
 	}
 	return err
 }

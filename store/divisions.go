@@ -10,7 +10,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 )
@@ -34,7 +34,7 @@ func (db *DB) UpsertDivisions(ctx context.Context, divisions []risk.Division) er
 		if err != nil {
 			return under(fmt.Sprintf("divisions[%d]", i), err)
 		}
-		if err := cmp.Or(errs.CheckLine("name.zh", d.Name.ZH, core.MaxName), errs.CheckLine("name.en", d.Name.EN, core.MaxName)); err != nil {
+		if err := cmp.Or(fault.CheckLine("name.zh", d.Name.ZH, core.MaxName), fault.CheckLine("name.en", d.Name.EN, core.MaxName)); err != nil {
 			return under(fmt.Sprintf("divisions[%d]", i), err)
 		}
 		if d.Parent == "" {
@@ -71,7 +71,7 @@ func (db *DB) Divisions(ctx context.Context, towns bool) ([]risk.Division, error
 	return all, pg.MapErr(err, "list the divisions")
 }
 
-// Division gives one division by its code, of any level; errs.NotFound when it is in no list.
+// Division gives one division by its code, of any level; fault.NotFound when it is in no list.
 func (db *DB) Division(ctx context.Context, code string) (risk.Division, error) {
 	rows, err := db.pool.Query(ctx, selectDivisions+` where code = $1`, cleanText(code))
 	if err != nil {
@@ -79,7 +79,7 @@ func (db *DB) Division(ctx context.Context, code string) (risk.Division, error) 
 	}
 	d, err := pgx.CollectExactlyOneRow(rows, scanDivision)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return d, errs.New(errs.NotFound, "there is no division %q", code)
+		return d, fault.New(fault.NotFound, "there is no division %q", code)
 	}
 	return d, pg.MapErr(err, "read the division")
 }
@@ -87,14 +87,14 @@ func (db *DB) Division(ctx context.Context, code string) (risk.Division, error) 
 // DivisionName is the division's name, or the code itself when it is in no list.
 func (db *DB) DivisionName(ctx context.Context, code string) (core.Text, error) {
 	d, err := db.Division(ctx, code)
-	if errs.Is(err, errs.NotFound) {
+	if fault.Is(err, fault.NotFound) {
 		return core.Text{ZH: code, EN: code}, nil
 	}
 	return d.Name, err
 }
 
 // CurrentDivision is the code of today: 370684 and what lies below it became 370614. A code that
-// is in use, or in no list, is its own. errs.Invalid when it is no code.
+// is in use, or in no list, is its own. fault.Invalid when it is no code.
 func (db *DB) CurrentDivision(ctx context.Context, code string) (string, error) {
 	code, err := geo.ParseDivision(code)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -43,7 +43,7 @@ func TestDivisions(t *testing.T) {
 			t.Errorf("%s is %v %v", code, name, err)
 		}
 	}
-	if _, err := db.Division(t.Context(), "'; drop table division; --"); !errs.Is(err, errs.NotFound) {
+	if _, err := db.Division(t.Context(), "'; drop table division; --"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a code that is none: %v", err)
 	}
 }
@@ -58,7 +58,7 @@ func TestCurrentDivision(t *testing.T) {
 			t.Errorf("%s is now %q %v, want %s", code, got, err, want)
 		}
 	}
-	if _, err := db.CurrentDivision(t.Context(), "37x"); !errs.Is(err, errs.Invalid) {
+	if _, err := db.CurrentDivision(t.Context(), "37x"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("no code: %v", err)
 	}
 	// a ring of successors ends
@@ -78,11 +78,11 @@ func TestBadDivisionsAreNamed(t *testing.T) {
 		"divisions[1].lat":      {Code: "370602", Lon: 37.5, Lat: 121.4},
 	} {
 		err := db.UpsertDivisions(t.Context(), []risk.Division{{Code: "370613", Name: core.Text{ZH: "莱山区"}}, d})
-		if !errs.Is(err, errs.Invalid) || err.Error()[:len(field)] != field {
+		if !fault.Is(err, fault.Invalid) || err.Error()[:len(field)] != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	if _, err := db.Division(t.Context(), "370613"); !errs.Is(err, errs.NotFound) {
+	if _, err := db.Division(t.Context(), "370613"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("half of a bad list was stored: %v", err)
 	}
 }

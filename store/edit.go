@@ -15,7 +15,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 )
@@ -25,17 +25,17 @@ const maxEdits = 10_000
 
 // EditFeatures changes a layer's features, all or nothing, and gives the layer as it is then and
 // the ids of the created features in their order. Update replaces name, level and, unless nil,
-// properties. errs.Precondition: the layer is not at ifVersion (-1: not checked). errs.Forbidden: a
+// properties. fault.Precondition: the layer is not at ifVersion (-1: not checked). fault.Forbidden: a
 // feature that the scope may see but that lies in another division, or a new one there.
-// errs.NotFound: one that it may not see. errs.Invalid names the change: create[3].geometry.
+// fault.NotFound: one that it may not see. fault.Invalid names the change: create[3].geometry.
 func (db *DB) EditFeatures(
 	ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e risk.Edit,
 ) (risk.Layer, []int64, error) {
 	switch n := len(e.Create) + len(e.Move) + len(e.Update) + len(e.Delete); {
 	case n == 0:
-		return risk.Layer{}, nil, errs.New(errs.Invalid, "there is nothing to change")
+		return risk.Layer{}, nil, fault.New(fault.Invalid, "there is nothing to change")
 	case n > maxEdits:
-		return risk.Layer{}, nil, errs.New(errs.TooLarge, "%d changes are more than the %d of one edit", n, maxEdits)
+		return risk.Layer{}, nil, fault.New(fault.TooLarge, "%d changes are more than the %d of one edit", n, maxEdits)
 	}
 	var out risk.Layer
 	var created []int64
@@ -45,10 +45,10 @@ func (db *DB) EditFeatures(
 			return err
 		}
 		if !l.Audience.Admits(s) {
-			return errs.New(errs.Forbidden, "the layer %s is not for you", l.Name)
+			return fault.New(fault.Forbidden, "the layer %s is not for you", l.Name)
 		}
 		if ifVersion != -1 && ifVersion != l.Version {
-			return errs.New(errs.Precondition, "the layer is at version %s by now", etag(l.Version))
+			return fault.New(fault.Precondition, "the layer is at version %s by now", etag(l.Version))
 		}
 		ed := editor{tx: tx, scope: s, actor: actor, layer: l, now: db.now().UTC().Truncate(time.Microsecond)}
 		if created, err = ed.apply(ctx, e); err != nil {
@@ -141,7 +141,7 @@ func (ed *editor) lockFeatures(ctx context.Context, e risk.Edit) ([]int64, error
 	var ids []int64
 	add := func(where string, id int64, seen map[int64]bool) error {
 		if seen[id] {
-			return errs.InvalidField(where, "the feature %d is there twice", id)
+			return fault.InvalidField(where, "the feature %d is there twice", id)
 		}
 		seen[id] = true
 		if _, ok := at[id]; !ok {
@@ -169,7 +169,7 @@ func (ed *editor) lockFeatures(ctx context.Context, e risk.Edit) ([]int64, error
 
 func notDeleted(deleted map[int64]bool, list string, i int, id int64) error {
 	if deleted[id] {
-		return errs.InvalidField(fmt.Sprintf("%s[%d].id", list, i), "the feature %d is deleted in the same edit", id)
+		return fault.InvalidField(fmt.Sprintf("%s[%d].id", list, i), "the feature %d is deleted in the same edit", id)
 	}
 	return nil
 }
@@ -195,9 +195,9 @@ func (ed *editor) checkOwned(ctx context.Context, ids []int64, at map[int64]stri
 		switch {
 		case covered:
 		case !there || ed.layer.Audience.Kind == core.AudienceDivision:
-			return &errs.Error{Kind: errs.NotFound, Field: at[id], Msg: fmt.Sprintf("there is no feature %d in the layer %s", id, ed.layer.Name)}
+			return &fault.Error{Kind: fault.NotFound, Field: at[id], Msg: fmt.Sprintf("there is no feature %d in the layer %s", id, ed.layer.Name)}
 		default:
-			return &errs.Error{Kind: errs.Forbidden, Field: at[id], Msg: fmt.Sprintf("the feature %d lies outside your division, %s", id, ed.scope.Division)}
+			return &fault.Error{Kind: fault.Forbidden, Field: at[id], Msg: fmt.Sprintf("the feature %d lies outside your division, %s", id, ed.scope.Division)}
 		}
 	}
 	return nil
@@ -249,7 +249,7 @@ func (ed *editor) checkShape(ctx context.Context, at string, f risk.Feature) err
 		return pg.MapErr(err, at+".geometry")
 	}
 	if reason != "Valid Geometry" {
-		return errs.InvalidField(at+".geometry", "%s", reason)
+		return fault.InvalidField(at+".geometry", "%s", reason)
 	}
 	return nil
 }
@@ -292,8 +292,8 @@ func (ed *editor) create(ctx context.Context, at string, f risk.Feature) (int64,
 		return 0, err
 	}
 	if !ed.scope.Covers(c.Division) {
-		return 0, &errs.Error{
-			Kind: errs.Forbidden, Field: at + ".division",
+		return 0, &fault.Error{
+			Kind: fault.Forbidden, Field: at + ".division",
 			Msg: fmt.Sprintf("%s lies outside your division, %s", cmp.Or(c.Division, "a feature without a division"), ed.scope.Division),
 		}
 	}
@@ -303,16 +303,16 @@ func (ed *editor) create(ctx context.Context, at string, f risk.Feature) (int64,
 		values ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12) returning id`,
 		ed.layer.ID, c.Key, c.Division, c.Name.ZH, c.Name.EN, int16(c.Level), c.Origin, risk.ByHand{Drawn: ed.act()}, c.properties, c.search, c.Geometry, ed.now).Scan(&id)
 	if pg.Code(err) == "23505" {
-		return 0, &errs.Error{Kind: errs.Conflict, Field: at + ".key", Msg: fmt.Sprintf("the layer has a feature of the key %q already", c.Key), Err: err}
+		return 0, &fault.Error{Kind: fault.Conflict, Field: at + ".key", Msg: fmt.Sprintf("the layer has a feature of the key %q already", c.Key), Err: err}
 	}
 	return id, pg.MapErr(err, at)
 }
 
 // under puts where a change stands before the field that an error names.
 func under(at string, err error) error {
-	var e *errs.Error
+	var e *fault.Error
 	if !errors.As(err, &e) {
-		return errs.InvalidField(at, "%s", err.Error())
+		return fault.InvalidField(at, "%s", err.Error())
 	}
 	c := *e
 	c.Field = at

@@ -10,7 +10,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/store"
 )
@@ -88,27 +88,27 @@ func TestEditRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		version int64
 		edit    risk.Edit
-		kind    errs.Kind
+		kind    fault.Kind
 		field   string
 		says    string
 	}{
-		"another version":    {7, risk.Edit{Delete: []int64{a}}, errs.Precondition, "", `"1"`},
-		"nothing":            {1, risk.Edit{}, errs.Invalid, "", "nothing"},
-		"too much":           {1, risk.Edit{Delete: make([]int64, 10_001)}, errs.TooLarge, "", "10001"},
-		"unknown id":         {1, risk.Edit{Delete: []int64{a, 999}}, errs.NotFound, "delete[1]", "999"},
-		"another county's":   {1, risk.Edit{Move: []risk.Feature{{ID: far, Geometry: orb.Point{121, 37}}}}, errs.NotFound, "move[0].id", ""},
-		"twice":              {1, risk.Edit{Delete: []int64{a, a}}, errs.Invalid, "delete[1]", "twice"},
-		"moved and deleted":  {1, risk.Edit{Delete: []int64{a}, Move: []risk.Feature{{ID: a, Geometry: orb.Point{121, 37}}}}, errs.Invalid, "move[0].id", "deleted"},
-		"made elsewhere":     {1, risk.Edit{Create: []risk.Feature{good, feature("x", "370614", 121, 37)}}, errs.Forbidden, "create[1].division", "370602"},
-		"made by old code":   {1, risk.Edit{Create: []risk.Feature{feature("x", "370634", 121, 37)}}, errs.Forbidden, "create[0].division", "370614"},
-		"made nowhere":       {1, risk.Edit{Create: []risk.Feature{feature("x", "", 121, 37)}}, errs.Forbidden, "create[0].division", "without a division"},
-		"no geometry":        {1, risk.Edit{Create: []risk.Feature{good, with(nil)}}, errs.Invalid, "create[1].geometry", "no geometry"},
-		"swapped":            {1, risk.Edit{Create: []risk.Feature{with(orb.Point{37.5, 121.4})}}, errs.Invalid, "create[0].geometry", "lon and lat swapped"},
-		"moved off the map":  {1, risk.Edit{Move: []risk.Feature{{ID: a, Geometry: orb.Point{200, 3}}}}, errs.Invalid, "move[0].geometry", "200"},
-		"an unclosed ring":   {1, risk.Edit{Create: []risk.Feature{with(open)}}, errs.Invalid, "create[0].geometry", "not closed"},
-		"a bow tie":          {1, risk.Edit{Create: []risk.Feature{with(bow)}}, errs.Invalid, "create[0].geometry", "Self-intersection"},
-		"a key that is used": {1, risk.Edit{Create: []risk.Feature{good, feature("a", "370602", 121, 37)}}, errs.Conflict, "create[1].key", `"a"`},
-		"a level of 9":       {1, risk.Edit{Update: []risk.Feature{{ID: a, Level: 9}}}, errs.Invalid, "update[0].level", "9"},
+		"another version":    {7, risk.Edit{Delete: []int64{a}}, fault.Precondition, "", `"1"`},
+		"nothing":            {1, risk.Edit{}, fault.Invalid, "", "nothing"},
+		"too much":           {1, risk.Edit{Delete: make([]int64, 10_001)}, fault.TooLarge, "", "10001"},
+		"unknown id":         {1, risk.Edit{Delete: []int64{a, 999}}, fault.NotFound, "delete[1]", "999"},
+		"another county's":   {1, risk.Edit{Move: []risk.Feature{{ID: far, Geometry: orb.Point{121, 37}}}}, fault.NotFound, "move[0].id", ""},
+		"twice":              {1, risk.Edit{Delete: []int64{a, a}}, fault.Invalid, "delete[1]", "twice"},
+		"moved and deleted":  {1, risk.Edit{Delete: []int64{a}, Move: []risk.Feature{{ID: a, Geometry: orb.Point{121, 37}}}}, fault.Invalid, "move[0].id", "deleted"},
+		"made elsewhere":     {1, risk.Edit{Create: []risk.Feature{good, feature("x", "370614", 121, 37)}}, fault.Forbidden, "create[1].division", "370602"},
+		"made by old code":   {1, risk.Edit{Create: []risk.Feature{feature("x", "370634", 121, 37)}}, fault.Forbidden, "create[0].division", "370614"},
+		"made nowhere":       {1, risk.Edit{Create: []risk.Feature{feature("x", "", 121, 37)}}, fault.Forbidden, "create[0].division", "without a division"},
+		"no geometry":        {1, risk.Edit{Create: []risk.Feature{good, with(nil)}}, fault.Invalid, "create[1].geometry", "no geometry"},
+		"swapped":            {1, risk.Edit{Create: []risk.Feature{with(orb.Point{37.5, 121.4})}}, fault.Invalid, "create[0].geometry", "lon and lat swapped"},
+		"moved off the map":  {1, risk.Edit{Move: []risk.Feature{{ID: a, Geometry: orb.Point{200, 3}}}}, fault.Invalid, "move[0].geometry", "200"},
+		"an unclosed ring":   {1, risk.Edit{Create: []risk.Feature{with(open)}}, fault.Invalid, "create[0].geometry", "not closed"},
+		"a bow tie":          {1, risk.Edit{Create: []risk.Feature{with(bow)}}, fault.Invalid, "create[0].geometry", "Self-intersection"},
+		"a key that is used": {1, risk.Edit{Create: []risk.Feature{good, feature("a", "370602", 121, 37)}}, fault.Conflict, "create[1].key", `"a"`},
+		"a level of 9":       {1, risk.Edit{Update: []risk.Feature{{ID: a, Level: 9}}}, fault.Invalid, "update[0].level", "9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.Contains(name, "bow") || strings.Contains(name, "ring") {
@@ -122,7 +122,7 @@ func TestEditRefuses(t *testing.T) {
 				c.version = layer.Version
 			}
 			_, _, err := db.EditFeatures(t.Context(), steward, "li", "tanks", c.version, c.edit)
-			var e *errs.Error
+			var e *fault.Error
 			if !errors.As(err, &e) || e.Kind != c.kind || e.Field != c.field || !strings.Contains(err.Error(), c.says) {
 				if name != "another version" || e == nil || e.Kind != c.kind {
 					t.Errorf("got %v (%+v), want %v of %s that says %s", err, e, c.kind, c.field, c.says)
@@ -145,12 +145,12 @@ func TestEditKeepsToTheLayersKindAndAudience(t *testing.T) {
 	line := feature("x", "370602", 0, 0)
 	line.Geometry = orb.LineString{{121, 37}, {122, 37}}
 	_, _, err := db.EditFeatures(t.Context(), steward, "li", "tanks", -1, risk.Edit{Create: []risk.Feature{line}})
-	if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "holds Points") {
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "holds Points") {
 		t.Errorf("a line on a layer of points: %v", err)
 	}
 	// on a public layer the other county's feature is known, and still not the steward's to change
 	_, _, err = db.EditFeatures(t.Context(), steward, "li", "tanks", -1, risk.Edit{Delete: []int64{before["far"].ID}})
-	if !errs.Is(err, errs.Forbidden) {
+	if !fault.Is(err, fault.Forbidden) {
 		t.Errorf("another county's feature: %v", err)
 	}
 	if _, err := db.UpsertLayer(t.Context(), risk.Layer{
@@ -159,12 +159,12 @@ func TestEditKeepsToTheLayersKindAndAudience(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = db.EditFeatures(t.Context(), steward, "li", "tanks", -1, risk.Edit{Delete: []int64{before["a"].ID}})
-	if !errs.Is(err, errs.Forbidden) {
+	if !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a layer for commanders: %v", err)
 	}
 	for _, name := range []string{"nope", `tanks'; drop table feature; --`, "", "tanks\x00", strings.Repeat("a", 500)} {
 		_, _, err = db.EditFeatures(t.Context(), steward, "li", name, -1, risk.Edit{Delete: []int64{1}})
-		if !errs.Is(err, errs.NotFound) {
+		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("layer %q: %v", name, err)
 		}
 	}
@@ -187,7 +187,7 @@ func TestEditsOfTheSameVersion(t *testing.T) {
 		switch err := <-results; {
 		case err == nil:
 			won++
-		case !errs.Is(err, errs.Precondition):
+		case !fault.Is(err, fault.Precondition):
 			t.Error(err)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
@@ -21,7 +21,7 @@ type episodeKey struct{ rule, datastream int64 }
 
 // Apply commits a step of the engine: the cursor, the alerts with their messages and audit rows, the
 // states, and last the events; or nothing at all. A cursor that is not at s.From, a second open
-// episode of the same rule and datastream, and a message that is there already are errs.Conflict.
+// episode of the same rule and datastream, and a message that is there already are fault.Conflict.
 // It returns the alerts as stored, in the order of the changes.
 func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) {
 	var stored []alerts.Alert
@@ -48,7 +48,7 @@ func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) 
 	return stored, nil
 }
 
-// boundWaits keeps a transaction from waiting long for another's locks; errs.Unavailable then.
+// boundWaits keeps a transaction from waiting long for another's locks; fault.Unavailable then.
 func boundWaits(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `set local lock_timeout = '5s'`)
 	return err
@@ -56,7 +56,7 @@ func boundWaits(ctx context.Context, tx pgx.Tx) error {
 
 func moveCursor(ctx context.Context, tx pgx.Tx, from, to core.Mark) error {
 	if to.Seq < from.Seq {
-		return errs.New(errs.Invalid, "the rules' cursor cannot go back from %d to %d", from.Seq, to.Seq)
+		return fault.New(fault.Invalid, "the rules' cursor cannot go back from %d to %d", from.Seq, to.Seq)
 	}
 	tag, err := tx.Exec(ctx, `
 		update rule_cursor set seq = $3, id = nullif($4, '')::uuid where seq = $1 and coalesce(id::text, '') = $2`,
@@ -65,7 +65,7 @@ func moveCursor(ctx context.Context, tx pgx.Tx, from, to core.Mark) error {
 		return err
 	}
 	if tag.RowsAffected() == 0 {
-		return errs.New(errs.Conflict, "the rules' cursor is not at %d: another node has moved it", from.Seq)
+		return fault.New(fault.Conflict, "the rules' cursor is not at %d: another node has moved it", from.Seq)
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func storeAlert(ctx context.Context, tx pgx.Tx, c alerts.Change) (after, before 
 		return after, before, nil, err
 	}
 	if before.RuleID != c.Alert.RuleID || before.DatastreamID != c.Alert.DatastreamID {
-		return after, before, nil, errs.New(errs.Invalid, "alert %d is of rule %d on datastream %d", before.ID, before.RuleID, before.DatastreamID)
+		return after, before, nil, fault.New(fault.Invalid, "alert %d is of rule %d on datastream %d", before.ID, before.RuleID, before.DatastreamID)
 	}
 	after, reopened = c.Merge(before)
 	return after, before, reopened, updateAlert(ctx, tx, after)

@@ -10,7 +10,7 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/store"
 )
 
@@ -107,7 +107,7 @@ func TestApplyTwiceFromTheSameCursor(t *testing.T) {
 		switch {
 		case err == nil:
 			won++
-		case !errs.Is(err, errs.Conflict):
+		case !fault.Is(err, fault.Conflict):
 			t.Errorf("a loser's error: %v, want conflict", err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestFailedStepLeavesNothing(t *testing.T) {
 	first, second := issued(rule, ids, 0, core.Red), issued(rule, ids, 1, core.Red)
 	second.Message.Identifier = first.Message.Identifier // the second message is there already
 	_, err := db.Apply(t.Context(), alerts.Step{From: core.Mark{}, To: core.Mark{Seq: 7}, Changes: []alerts.Change{first, second}, States: []alerts.State{stateOf(first)}})
-	if !errs.Is(err, errs.Conflict) {
+	if !fault.Is(err, fault.Conflict) {
 		t.Errorf("error %v, want conflict", err)
 	}
 	if cursor, err := db.Cursor(t.Context()); err != nil || cursor != (core.Mark{}) {
@@ -148,7 +148,7 @@ func TestOneOpenEpisodeOfARuleOnADatastream(t *testing.T) {
 	first := apply(t, db, issued(rule, ids, 0, core.Yellow))[0]
 	double := issued(rule, ids, 0, core.Red)
 	double.Message.Identifier = "another"
-	if _, err := db.Apply(t.Context(), alerts.Step{From: core.Mark{Seq: 1}, To: core.Mark{Seq: 2}, Changes: []alerts.Change{double}}); !errs.Is(err, errs.Conflict) {
+	if _, err := db.Apply(t.Context(), alerts.Step{From: core.Mark{Seq: 1}, To: core.Mark{Seq: 2}, Changes: []alerts.Change{double}}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a second open episode: %v, want conflict", err)
 	}
 	apply(t, db, cleared(first, noon.Add(time.Hour)))

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -14,18 +14,18 @@ import (
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	_, err := store.Open(t.Context(), store.Options{URL: "postgres://u:geheim@host:notaport/db"})
-	if !errs.Is(err, errs.Invalid) || strings.Contains(err.Error(), "geheim") {
+	if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "geheim") {
 		t.Errorf("a bad address: %v", err)
 	}
 	_, err = store.Open(t.Context(), store.Options{URL: "postgres:///db?host=" + t.TempDir()})
-	if !errs.Is(err, errs.Unavailable) {
+	if !fault.Is(err, fault.Unavailable) {
 		t.Errorf("nobody there: %v", err)
 	}
-	if err := pg.Migrate(t.Context(), "postgres:///db?host="+t.TempDir(), nil); !errs.Is(err, errs.Unavailable) {
+	if err := pg.Migrate(t.Context(), "postgres:///db?host="+t.TempDir(), nil); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("nobody there to migrate: %v", err)
 	}
 	gone := strings.Replace(storetest.NewURL(t), "/t", "/no_such_t", 1)
-	if _, err = store.Open(t.Context(), store.Options{URL: gone}); !errs.Is(err, errs.Unavailable) {
+	if _, err = store.Open(t.Context(), store.Options{URL: gone}); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("no such database: %v", err)
 	}
 }
@@ -47,14 +47,14 @@ func TestConnectionsAreReplaced(t *testing.T) {
 	if _, err := connect(t, url).Exec(t.Context(), kill); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Layers(t.Context(), city); err != nil && !errs.Is(err, errs.Unavailable) {
+	if _, err := db.Layers(t.Context(), city); err != nil && !fault.Is(err, fault.Unavailable) {
 		t.Errorf("cut off: %v", err)
 	}
 	if _, err := db.Layers(t.Context(), city); err != nil {
 		t.Errorf("after that: %v", err)
 	}
 	db.Close()
-	if err := db.Ping(t.Context()); !errs.Is(err, errs.Unavailable) {
+	if err := db.Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("a closed store: %v", err)
 	}
 }

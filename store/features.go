@@ -9,7 +9,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 )
@@ -60,16 +60,16 @@ func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *o
 func checkBound(b orb.Bound) error {
 	for _, v := range []float64{b.Min[0], b.Min[1], b.Max[0], b.Max[1]} {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return errs.InvalidField("bbox", "has a number that is not finite")
+			return fault.InvalidField("bbox", "has a number that is not finite")
 		}
 	}
 	if b.Min[0] > b.Max[0] || b.Min[1] > b.Max[1] {
-		return errs.InvalidField("bbox", "is west, south, east, north: west and south come first")
+		return fault.InvalidField("bbox", "is west, south, east, north: west and south come first")
 	}
 	return nil
 }
 
-// Feature gives one feature; errs.NotFound also when it is not the scope's.
+// Feature gives one feature; fault.NotFound also when it is not the scope's.
 func (db *DB) Feature(ctx context.Context, s core.Scope, layer string, id int64) (risk.Feature, error) {
 	found, err := db.entries(ctx, s, layer)
 	if err != nil {
@@ -79,7 +79,7 @@ func (db *DB) Feature(ctx context.Context, s core.Scope, layer string, id int64)
 	var f risk.Feature
 	err = db.pool.QueryRow(ctx, selectFeatures+` and f.id = $3`, s.Division, l.ID, id).Scan(featureTargets(&f)...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return risk.Feature{}, errs.New(errs.NotFound, "there is no feature %d in the layer %s", id, l.Name)
+		return risk.Feature{}, fault.New(fault.NotFound, "there is no feature %d in the layer %s", id, l.Name)
 	}
 	return f, pg.MapErr(err, "read the feature")
 }

@@ -13,7 +13,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -104,10 +104,10 @@ type checkedFeature struct {
 func checkFeature(l risk.Layer, f risk.Feature) (checkedFeature, error) {
 	c := checkedFeature{Feature: f}
 	if err := checkGeometry(f.Geometry); err != nil {
-		return c, &errs.Error{Kind: errs.Invalid, Field: "geometry", Msg: err.Error()}
+		return c, &fault.Error{Kind: fault.Invalid, Field: "geometry", Msg: err.Error()}
 	}
 	if kind := kindOf(f.Geometry); l.GeometryType != "" && l.GeometryType != "Geometry" && kind != l.GeometryType {
-		return c, errs.InvalidField("geometry", "is a %s, the layer %s holds %ss", f.Geometry.GeoJSONType(), l.Name, l.GeometryType)
+		return c, fault.InvalidField("geometry", "is a %s, the layer %s holds %ss", f.Geometry.GeoJSONType(), l.Name, l.GeometryType)
 	}
 	if err := checkKey(f.Key); err != nil {
 		return c, err
@@ -127,11 +127,11 @@ func checkFeature(l risk.Layer, f risk.Feature) (checkedFeature, error) {
 func checkKey(key string) error {
 	switch {
 	case key == "" || len(key) > risk.MaxKey:
-		return errs.InvalidField("key", "has 1 to %d bytes", risk.MaxKey)
+		return fault.InvalidField("key", "has 1 to %d bytes", risk.MaxKey)
 	case !storable(key):
 		return notText("key")
 	case key != strings.TrimSpace(key) || strings.ContainsFunc(key, unicode.IsControl):
-		return errs.InvalidField("key", "is a line without spaces around it")
+		return fault.InvalidField("key", "is a line without spaces around it")
 	}
 	return nil
 }
@@ -139,12 +139,12 @@ func checkKey(key string) error {
 // checkWords says what is wrong with all of a feature but its key, its place and its division.
 func (c *checkedFeature) checkWords() error {
 	if !c.Level.Valid() {
-		return errs.InvalidField("level", "%d is not 0 to 4", c.Level)
+		return fault.InvalidField("level", "%d is not 0 to 4", c.Level)
 	}
 	if !c.Origin.Valid() {
-		return errs.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(c.Origin))
+		return fault.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(c.Origin))
 	}
-	err := cmp.Or(errs.CheckLine("name.zh", c.Name.ZH, core.MaxName), errs.CheckLine("name.en", c.Name.EN, core.MaxName))
+	err := cmp.Or(fault.CheckLine("name.zh", c.Name.ZH, core.MaxName), fault.CheckLine("name.en", c.Name.EN, core.MaxName))
 	if err == nil && !storable(c.Source) {
 		err = notText("source")
 	}

@@ -7,14 +7,14 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 )
 
 // FeatureHistory lists a feature's changes before p.Before (0: from the newest), newest first; also those of one that was
 // deleted. Of a layer that is shown by division, changes in a division that the scope does not cover are left out.
-// errs.NotFound: there is no such feature, and no change of one, that the scope may see.
+// fault.NotFound: there is no such feature, and no change of one, that the scope may see.
 func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id int64, p core.Page) ([]risk.FeatureChange, error) {
 	found, err := db.entries(ctx, s, layer)
 	if err != nil {
@@ -33,7 +33,7 @@ func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id
 		return nil, err
 	}
 	if hidden || !known && p.Before == 0 && len(all) == 0 {
-		return nil, errs.New(errs.NotFound, "there is no feature %d in the layer %s", id, l.Name)
+		return nil, fault.New(fault.NotFound, "there is no feature %d in the layer %s", id, l.Name)
 	}
 	return all, nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 )
@@ -53,7 +53,7 @@ func stagingColumns() []string {
 // table; no more than one record is held here. Features keep their ids by the source's key; those
 // whose record is unchanged are not touched; those whose record was refused stay as they are; those
 // that the source no longer has are deleted, but for what people drew. What l leaves empty stays as the catalogue has it. A
-// file of which no record at all can be taken is errs.Invalid, and so is one by which more of the layer
+// file of which no record at all can be taken is fault.Invalid, and so is one by which more of the layer
 // would be deleted than o allows. The report is complete but for the version after such an error.
 func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, o risk.ImportOptions) (risk.ImportReport, error) {
 	rep := risk.ImportReport{Layer: l.Name, Refusals: []risk.Refusal{}, Notes: []string{}}
@@ -108,7 +108,7 @@ func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader) error
 	imp.trimRefusals()
 	if imp.rep.Read > 0 && imp.rep.Read == imp.rep.Refused {
 		first := imp.rep.Refusals[0]
-		return errs.InvalidField(fmt.Sprintf("line %d", first.Line), "none of the %d records can be taken; the first: %s", imp.rep.Read, first.Reason)
+		return fault.InvalidField(fmt.Sprintf("line %d", first.Line), "none of the %d records can be taken; the first: %s", imp.rep.Read, first.Reason)
 	}
 	return imp.merge(ctx, l)
 }
@@ -251,7 +251,7 @@ func (imp *importer) refuseWhere(ctx context.Context, sql string) error {
 // merge makes the layer's features those of the staging table, and tells everybody.
 func (imp *importer) merge(ctx context.Context, l risk.Layer) error {
 	old, err := lockLayer(ctx, imp.tx, l.Name)
-	if err != nil && !errs.Is(err, errs.NotFound) {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
 	now := imp.db.now()

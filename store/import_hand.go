@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
@@ -36,7 +36,7 @@ func (imp *importer) guardDeleting(ctx context.Context, layer int) error {
 	if float64(gone) <= maxDeleted*float64(all) {
 		return nil
 	}
-	return errs.InvalidField("--allow-delete", "%d of the layer's %d features are not in the file and would be deleted, more than %.0f %%; nothing was changed. "+
+	return fault.InvalidField("--allow-delete", "%d of the layer's %d features are not in the file and would be deleted, more than %.0f %%; nothing was changed. "+
 		"Say --allow-delete if that is meant; if the file has them under other keys, name the field by --key", gone, all, maxDeleted*100)
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -31,7 +31,7 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 		t.Errorf("the same file again: %+v", rep)
 	}
 	// One of three that imports brought is a third, though one of six is no fifth.
-	if _, err := db.ImportLayer(t.Context(), tanks(), listed(a, b), risk.ImportOptions{}); !errs.Is(err, errs.Invalid) || !strings.Contains(fmt.Sprint(err), "1 of the layer's 3 features") {
+	if _, err := db.ImportLayer(t.Context(), tanks(), listed(a, b), risk.ImportOptions{}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "1 of the layer's 3 features") {
 		t.Errorf("an import of two: %v", err)
 	}
 	rep, err := db.ImportLayer(t.Context(), tanks(), listed(), risk.ImportOptions{AllowDelete: true})
@@ -138,7 +138,7 @@ func TestBoundsAreThoseOfImportsAndEdits(t *testing.T) {
 			said := rep.Refusals[0].Reason
 			refuses := func(at string, e risk.Edit) {
 				_, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, e)
-				if !errs.Is(err, errs.Invalid) || err.Error() != "edit layer tanks: "+at+said {
+				if !fault.Is(err, fault.Invalid) || err.Error() != "edit layer tanks: "+at+said {
 					t.Errorf("an edit says %.300v, an import %.300s", err, said)
 				}
 			}

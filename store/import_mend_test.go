@@ -11,7 +11,7 @@ import (
 	"github.com/paulmach/orb/planar"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/store/storetest"
 )
@@ -81,7 +81,7 @@ func TestImportDeletesNoMoreThanAFifth(t *testing.T) {
 		switch {
 		case ok && (err != nil || rep.Deleted != 2):
 			t.Errorf("%d of 10 are left: %+v, %v", left, rep, err)
-		case !ok && (!errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "of the layer's 10 features are not in the file")):
+		case !ok && (!fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "of the layer's 10 features are not in the file")):
 			t.Errorf("%d of 10 are left: %v", left, err)
 		case !ok && (rep.Read != int64(left) || rep.Deleted != 0 || len(featuresOf(t, db, city, "tanks")) != 10):
 			t.Errorf("%d of 10 are left: %+v", left, rep)

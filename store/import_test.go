@@ -14,7 +14,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/store/storetest"
 )
@@ -166,7 +166,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 	db := newDivisions(t)
 	importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5), feature("b", "370614", 120.8, 37.8))
 	before, layer := featuresOf(t, db, city, "tanks"), layerOf(t, db, city, "tanks")
-	broken := errs.InvalidField("line 700", "unexpected end of file")
+	broken := fault.InvalidField("line 700", "unexpected end of file")
 	other := tanks()
 	other.Title.ZH = "别的"
 	for name, src := range map[string]*records{
@@ -180,7 +180,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := db.ImportLayer(t.Context(), other, src, risk.ImportOptions{})
-			if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "line ") {
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "line ") {
 				t.Errorf("error: %v", err)
 			}
 			if d := cmp.Diff(before, featuresOf(t, db, city, "tanks")); d != "" {
@@ -217,8 +217,8 @@ func TestImportRefusesABadLayer(t *testing.T) {
 		l := tanks()
 		change(&l)
 		_, err := db.ImportLayer(t.Context(), l, listed(feature("a", "370602", 121, 37)), risk.ImportOptions{})
-		var e *errs.Error
-		if !errors.As(err, &e) || e.Kind != errs.Invalid || e.Field != field {
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Kind != fault.Invalid || e.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/errs"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -33,7 +32,7 @@ const (
 // was stored. What a broker delivers again is recognised by (datastream, time). A reading whose
 // datastream is gone goes to quarantine and does not hold up the others.
 //
-// An error of kind errs.Unavailable means that nothing was stored and that trying again is right;
+// An error of kind fault.Unavailable means that nothing was stored and that trying again is right;
 // sensors.ErrRegistryChanged, that the batch has to be decoded anew.
 func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
 	if len(b.Observations)+len(b.Statuses)+len(b.Quarantine)+len(b.Clocks) == 0 {
@@ -203,11 +202,11 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*ba
 		o.Time, o.ReceivedAt = o.Time.UTC().Truncate(time.Microsecond), o.ReceivedAt.UTC().Truncate(time.Microsecond)
 		place, ok := streams[o.DatastreamID]
 		if !ok {
-			p.setAside(o, "", sensors.OneFault(sensors.ReasonUnknownDatastream, "", errs.DatastreamGone, o.DatastreamID))
+			p.setAside(o, "", sensors.OneFault(sensors.ReasonUnknownDatastream, "", sensors.CodeNoDatastream, o.DatastreamID))
 			continue
 		}
 		if o.Time.Year() < firstYear || o.Time.Sub(o.ReceivedAt) > futureBound {
-			p.setAside(o, place.device, sensors.OneFault(sensors.ReasonBadTime, "t", errs.TimeNotStored, o.Time.Format(time.RFC3339Nano)))
+			p.setAside(o, place.device, sensors.OneFault(sensors.ReasonBadTime, "t", sensors.CodeTimeNotStored, o.Time.Format(time.RFC3339Nano)))
 			continue
 		}
 		if t := touch[place.device]; t.seen == nil || o.ReceivedAt.After(*t.seen) {
@@ -249,12 +248,12 @@ func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, t
 		at := s.At.UTC().Truncate(time.Microsecond)
 		if !known[s.DeviceID] {
 			p.unknown++
-			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, sensors.OneFault(sensors.ReasonUnknownDevice, "", errs.DeviceGone)))
+			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, sensors.OneFault(sensors.ReasonUnknownDevice, "", sensors.CodeDeviceGone)))
 			continue
 		}
 		if at.Year() < firstYear || at.Year() > lastYear {
 			p.unknown++
-			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, sensors.OneFault(sensors.ReasonBadTime, "at", errs.TimeNotStored, at.Format(time.RFC3339Nano))))
+			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, sensors.OneFault(sensors.ReasonBadTime, "at", sensors.CodeTimeNotStored, at.Format(time.RFC3339Nano))))
 			continue
 		}
 		t := touch[s.DeviceID]

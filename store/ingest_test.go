@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
 )
@@ -162,7 +162,7 @@ func TestPoisonDoesNotLoseTheBatch(t *testing.T) {
 		},
 		Quarantine: []sensors.Quarantined{{
 			At: noon, Topic: "a\x00b\xff", Reason: "bad-json", Detail: "nul\x00", Payload: nil, Size: 0,
-			Faults: []sensors.Fault{{Field: "v.\x00", Said: errs.Say(errs.NoNumber, "\x00\xff")}},
+			Faults: []sensors.Fault{{Field: "v.\x00", Message: fault.NewMessage(sensors.CodeNotNumber, "\x00\xff")}},
 		}},
 	})
 	if err != nil {
@@ -400,7 +400,7 @@ func TestDatabaseAwayIsUnavailable(t *testing.T) {
 	id := streamsOf(t, db)[0]
 	db.Close()
 	_, err := db.CommitBatch(t.Context(), sensors.Batch{Observations: []sensors.Observation{reading(id, 0, 1)}})
-	if !errs.Is(err, errs.Unavailable) {
+	if !fault.Is(err, fault.Unavailable) {
 		t.Errorf("error %v, want unavailable", err)
 	}
 }
@@ -420,7 +420,7 @@ func TestLockTimeoutIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = db.CommitBatch(t.Context(), sensors.Batch{Observations: []sensors.Observation{reading(id, 0, 1)}})
-	if !errs.Is(err, errs.Unavailable) {
+	if !fault.Is(err, fault.Unavailable) {
 		t.Errorf("error %v, want unavailable", err)
 	}
 	if err := tx.Rollback(t.Context()); err != nil {

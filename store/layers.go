@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 	"onemap/tiles"
@@ -86,7 +86,7 @@ func collectLayers(ctx context.Context, q pg.Querier, sql string, args ...any) (
 	return pgx.CollectRows(rows, scanLayer)
 }
 
-// Layer gives one layer: errs.NotFound when there is none of that name, errs.Forbidden when its
+// Layer gives one layer: fault.NotFound when there is none of that name, fault.Forbidden when its
 // audience does not admit the scope.
 func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (risk.Layer, error) {
 	name = cleanText(name)
@@ -129,7 +129,7 @@ func admitted(s core.Scope, found []risk.Layer, names []string) ([]risk.Layer, e
 			return nil, errNoLayer(name)
 		}
 		if !found[i].Audience.Admits(s) {
-			return nil, errs.New(errs.Forbidden, "the layer %s is not for you", name)
+			return nil, fault.New(fault.Forbidden, "the layer %s is not for you", name)
 		}
 		out = append(out, found[i])
 	}
@@ -140,7 +140,7 @@ func errNoLayer(name string) error {
 	if r := []rune(name); len(r) > 70 {
 		name = string(r[:70]) + "…"
 	}
-	return errs.New(errs.NotFound, "there is no layer %q", name)
+	return fault.New(fault.NotFound, "there is no layer %q", name)
 }
 
 // UpsertLayer makes a layer's entry in the catalogue, or changes it where l says something: what l
@@ -150,7 +150,7 @@ func (db *DB) UpsertLayer(ctx context.Context, l risk.Layer) (risk.Layer, error)
 	var out risk.Layer
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		old, err := lockLayer(ctx, tx, l.Name)
-		if err != nil && !errs.Is(err, errs.NotFound) {
+		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
 		merged, err := mergeLayer(old, l, db.now())

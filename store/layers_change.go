@@ -8,15 +8,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 )
 
 // ChangeLayer changes how a layer is drawn, and gives it as it is then. What changes anything raises
-// the version and writes layer.changed. errs.Precondition: the layer is not at ifVersion (-1: not
-// checked). errs.Forbidden: its audience does not admit the scope, or the scope is a part of the
-// city, for whose whole the layer is drawn. errs.Invalid names the member: in_tile[2], tile.buffer.
+// the version and writes layer.changed. fault.Precondition: the layer is not at ifVersion (-1: not
+// checked). fault.Forbidden: its audience does not admit the scope, or the scope is a part of the
+// city, for whose whole the layer is drawn. fault.Invalid names the member: in_tile[2], tile.buffer.
 func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, c risk.LayerChange) (risk.Layer, error) {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		old, err := lockLayer(ctx, tx, layer)
@@ -24,11 +24,11 @@ func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string
 		case err != nil:
 			return err
 		case !old.Audience.Admits(s):
-			return errs.New(errs.Forbidden, "the layer %s is not for you", old.Name)
+			return fault.New(fault.Forbidden, "the layer %s is not for you", old.Name)
 		case !s.Covers(""):
-			return errs.New(errs.Forbidden, "the layer is drawn for the whole city, yours is %s", s.Division)
+			return fault.New(fault.Forbidden, "the layer is drawn for the whole city, yours is %s", s.Division)
 		case ifVersion != -1 && ifVersion != old.Version:
-			return errs.New(errs.Precondition, "the layer is at version %s by now", etag(old.Version))
+			return fault.New(fault.Precondition, "the layer is at version %s by now", etag(old.Version))
 		}
 		changed, err := changeLayer(old, c)
 		if err != nil || sameEntry(old, changed) {
@@ -69,9 +69,9 @@ func changeLayer(l risk.Layer, c risk.LayerChange) (risk.Layer, error) {
 			k := slices.IndexFunc(l.Fields, func(f risk.Field) bool { return f.Name == name })
 			switch {
 			case k < 0:
-				return l, errs.Refuse(at, errs.NoField, name[:min(len(name), 70)])
+				return l, fault.InvalidCode(at, risk.CodeNoField, name[:min(len(name), 70)])
 			case l.Fields[k].InTile:
-				return l, errs.Refuse(at, errs.NamedTwice, name)
+				return l, fault.InvalidCode(at, risk.CodeNamedTwice, name)
 			}
 			l.Fields[k].InTile = true
 		}

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -53,22 +53,22 @@ func TestChangeLayer(t *testing.T) {
 		layer   string
 		version int64
 		change  risk.LayerChange
-		kind    errs.Kind
+		kind    fault.Kind
 		field   string
 	}{
-		"another version":  {city, "tanks", 1, risk.LayerChange{MinZoom: &zoom}, errs.Precondition, ""},
-		"no layer":         {city, "none", -1, risk.LayerChange{}, errs.NotFound, ""},
-		"no name":          {city, "'", -1, risk.LayerChange{}, errs.NotFound, ""},
-		"a county":         {zhifu, "tanks", -1, risk.LayerChange{MinZoom: &zoom}, errs.Forbidden, ""},
-		"nobody":           {core.Scope{}, "tanks", -1, risk.LayerChange{MinZoom: &zoom}, errs.Forbidden, ""},
-		"below the ground": {city, "tanks", -1, risk.LayerChange{MinZoom: &no}, errs.Invalid, "min_zoom"},
-		"too deep":         {city, "tanks", -1, risk.LayerChange{MaxZoom: &tooDeep}, errs.Invalid, "max_zoom"},
-		"no field":         {city, "tanks", -1, risk.LayerChange{InTile: []string{"stock", "x"}}, errs.Invalid, "in_tile[1]"},
-		"a wordy severity": {city, "tanks", -1, risk.LayerChange{Tile: &core.TileRules{Severity: "kind"}}, errs.Invalid, "tile.severity"},
-		"no such cell":     {city, "tanks", -1, risk.LayerChange{Tile: &core.TileRules{Cluster: &core.TileGrid{Cell: 3}}}, errs.Invalid, "tile.cluster.cell"},
+		"another version":  {city, "tanks", 1, risk.LayerChange{MinZoom: &zoom}, fault.Precondition, ""},
+		"no layer":         {city, "none", -1, risk.LayerChange{}, fault.NotFound, ""},
+		"no name":          {city, "'", -1, risk.LayerChange{}, fault.NotFound, ""},
+		"a county":         {zhifu, "tanks", -1, risk.LayerChange{MinZoom: &zoom}, fault.Forbidden, ""},
+		"nobody":           {core.Scope{}, "tanks", -1, risk.LayerChange{MinZoom: &zoom}, fault.Forbidden, ""},
+		"below the ground": {city, "tanks", -1, risk.LayerChange{MinZoom: &no}, fault.Invalid, "min_zoom"},
+		"too deep":         {city, "tanks", -1, risk.LayerChange{MaxZoom: &tooDeep}, fault.Invalid, "max_zoom"},
+		"no field":         {city, "tanks", -1, risk.LayerChange{InTile: []string{"stock", "x"}}, fault.Invalid, "in_tile[1]"},
+		"a wordy severity": {city, "tanks", -1, risk.LayerChange{Tile: &core.TileRules{Severity: "kind"}}, fault.Invalid, "tile.severity"},
+		"no such cell":     {city, "tanks", -1, risk.LayerChange{Tile: &core.TileRules{Cluster: &core.TileGrid{Cell: 3}}}, fault.Invalid, "tile.cluster.cell"},
 	} {
 		_, err := db.ChangeLayer(t.Context(), c.scope, "li", c.layer, c.version, c.change)
-		if got := fieldOf(err); errs.KindOf(err) != c.kind || got != c.field {
+		if got := fieldOf(err); fault.KindOf(err) != c.kind || got != c.field {
 			t.Errorf("%s: %v, the field %q", name, err, got)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/tiles"
 )
@@ -80,19 +80,19 @@ func fill[T comparable](to *T, value T) {
 func checkLayer(l risk.Layer) error {
 	switch {
 	case !isLayerName(l.Name):
-		return errs.InvalidField("name", "a layer's name is 1 to 63 of a-z 0-9 _ and begins with a letter")
+		return fault.InvalidField("name", "a layer's name is 1 to 63 of a-z 0-9 _ and begins with a letter")
 	case !slices.Contains(risk.Themes(), l.Theme):
-		return errs.InvalidField("theme", "%q is none of %s", string(l.Theme), join(risk.Themes()))
+		return fault.InvalidField("theme", "%q is none of %s", string(l.Theme), join(risk.Themes()))
 	case !l.Origin.Valid():
-		return errs.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(l.Origin))
+		return fault.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(l.Origin))
 	case l.CycleDays < 0:
-		return errs.InvalidField("cycle_days", "is less than 0")
+		return fault.InvalidField("cycle_days", "is less than 0")
 	case !slices.Contains([]string{"Point", "LineString", "Polygon", "Geometry"}, l.GeometryType):
-		return errs.InvalidField("geometry_type", "%q is none of Point, LineString, Polygon, Geometry", l.GeometryType)
+		return fault.InvalidField("geometry_type", "%q is none of Point, LineString, Polygon, Geometry", l.GeometryType)
 	case l.MaxZoom < 0 || l.MaxZoom > tiles.MaxZoom:
-		return errs.Refuse("max_zoom", errs.OutOfRange, l.MaxZoom, 0, tiles.MaxZoom)
+		return fault.InvalidCode("max_zoom", fault.CodeOutOfRange, l.MaxZoom, 0, tiles.MaxZoom)
 	case l.MinZoom < 0 || l.MinZoom > l.MaxZoom:
-		return errs.Refuse("min_zoom", errs.ZoomRange, l.MinZoom, l.MaxZoom, tiles.MaxZoom)
+		return fault.InvalidCode("min_zoom", risk.CodeZoomRange, l.MinZoom, l.MaxZoom, tiles.MaxZoom)
 	}
 	if err := checkLayerNames(l); err != nil {
 		return err
@@ -109,12 +109,12 @@ func checkLayer(l risk.Layer) error {
 // checkLayerNames bounds what is written into every tile's description and list.
 func checkLayerNames(l risk.Layer) error {
 	err := cmp.Or(
-		errs.CheckLine("title.zh", l.Title.ZH, core.MaxName), errs.CheckLine("title.en", l.Title.EN, core.MaxName),
-		errs.CheckLine("owner.zh", l.Owner.ZH, core.MaxName), errs.CheckLine("owner.en", l.Owner.EN, core.MaxName),
+		fault.CheckLine("title.zh", l.Title.ZH, core.MaxName), fault.CheckLine("title.en", l.Title.EN, core.MaxName),
+		fault.CheckLine("owner.zh", l.Owner.ZH, core.MaxName), fault.CheckLine("owner.en", l.Owner.EN, core.MaxName),
 	)
 	for i, f := range l.Fields {
 		at := fmt.Sprintf("fields[%d].title.", i)
-		err = cmp.Or(err, errs.CheckLine(at+"zh", f.Title.ZH, core.MaxName), errs.CheckLine(at+"en", f.Title.EN, core.MaxName))
+		err = cmp.Or(err, fault.CheckLine(at+"zh", f.Title.ZH, core.MaxName), fault.CheckLine(at+"en", f.Title.EN, core.MaxName))
 	}
 	return err
 }
@@ -126,7 +126,7 @@ func checkRules(l risk.Layer) error {
 	name := l.Tile.Severity
 	numeric := func(f risk.Field) bool { return f.Name == name && (f.Type == "number" || f.Type == "integer") }
 	if name != "" && !slices.ContainsFunc(l.Fields, numeric) {
-		return errs.Refuse("tile.severity", errs.NoNumberField, name)
+		return fault.InvalidCode("tile.severity", risk.CodeNoNumberField, name)
 	}
 	return nil
 }
@@ -138,15 +138,15 @@ func checkAudience(a core.Audience) error {
 	case core.AudienceRoles:
 		for i, r := range a.Roles {
 			if !r.Valid() {
-				return errs.InvalidField(fmt.Sprintf("audience.roles[%d]", i), "%q is no role", string(r))
+				return fault.InvalidField(fmt.Sprintf("audience.roles[%d]", i), "%q is no role", string(r))
 			}
 		}
 		if len(a.Roles) == 0 {
-			return errs.InvalidField("audience.roles", "name the roles that may see the layer")
+			return fault.InvalidField("audience.roles", "name the roles that may see the layer")
 		}
 		return nil
 	}
-	return errs.InvalidField("audience.kind", "%q is none of public, roles, division", string(a.Kind))
+	return fault.InvalidField("audience.kind", "%q is none of public, roles, division", string(a.Kind))
 }
 
 func checkFields(fields []risk.Field) error {
@@ -155,11 +155,11 @@ func checkFields(fields []risk.Field) error {
 		at := fmt.Sprintf("fields[%d]", i)
 		switch {
 		case f.Name == "" || len(f.Name) > 64:
-			return errs.InvalidField(at+".name", "has 1 to 64 bytes")
+			return fault.InvalidField(at+".name", "has 1 to 64 bytes")
 		case seen[f.Name]:
-			return errs.InvalidField(at+".name", "%q is there twice", f.Name)
+			return fault.InvalidField(at+".name", "%q is there twice", f.Name)
 		case !slices.Contains([]string{"string", "number", "integer", "boolean"}, f.Type):
-			return errs.InvalidField(at+".type", "%q is none of string, number, integer, boolean", f.Type)
+			return fault.InvalidField(at+".type", "%q is none of string, number, integer, boolean", f.Type)
 		}
 		seen[f.Name] = true
 	}

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -45,7 +45,7 @@ func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {
 	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 2 {
 		t.Errorf("%d events", n)
 	}
-	if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "no name", Theme: risk.ThemeWater, Origin: core.OriginReal}); !errs.Is(err, errs.Invalid) {
+	if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "no name", Theme: risk.ThemeWater, Origin: core.OriginReal}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a bad name: %v", err)
 	}
 }
@@ -103,12 +103,12 @@ func TestLayersByAudienceAndDivision(t *testing.T) {
 		"feature":  second(db.Feature(t.Context(), zhifu, "secret", 1)),
 		"nobody":   second(db.Layer(t.Context(), core.Scope{}, "coast")),
 	} {
-		if !errs.Is(err, errs.Forbidden) {
+		if !fault.Is(err, fault.Forbidden) {
 			t.Errorf("%s: %v", call, err)
 		}
 	}
 	far := featuresOf(t, db, city, "tanks")["far"]
-	if _, err := db.Feature(t.Context(), zhifu, "tanks", far.ID); !errs.Is(err, errs.NotFound) {
+	if _, err := db.Feature(t.Context(), zhifu, "tanks", far.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's feature: %v", err)
 	}
 	if roles := eventsOf(t, db, core.EventLayerChanged)[1]; roles.VisibleTo(zhifu) || !roles.VisibleTo(city) {
@@ -153,7 +153,7 @@ func TestFeaturesByPageAndBox(t *testing.T) {
 		t.Errorf("inside the square: %v %v", got, err)
 	}
 	crossed := orb.Bound{Min: orb.Point{122, 38}, Max: orb.Point{121, 37}}
-	if _, err := db.Features(t.Context(), city, "tanks", &crossed, 0, 100); !errs.Is(err, errs.Invalid) {
+	if _, err := db.Features(t.Context(), city, "tanks", &crossed, 0, 100); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a crossed box: %v", err)
 	}
 }
@@ -173,7 +173,7 @@ func TestHostileLayerNames(t *testing.T) {
 			"feature":  second(db.Feature(t.Context(), city, name, 1)),
 			"describe": second(db.Describe(t.Context(), city, []string{name})),
 		} {
-			if !errs.Is(err, errs.NotFound) {
+			if !fault.Is(err, fault.NotFound) {
 				t.Errorf("%s of %.40q: %v", call, name, err)
 			}
 			if err != nil && len(err.Error()) > 400 {

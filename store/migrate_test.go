@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/internal/pg/migrations"
 	"onemap/store"
@@ -129,7 +129,7 @@ func TestMigrateRefusesANewerDatabase(t *testing.T) {
 	if _, err := connect(t, url).Exec(t.Context(), "update schema_version set version = 9999"); err != nil {
 		t.Fatal(err)
 	}
-	if err := pg.Migrate(t.Context(), url, nil); !errs.Is(err, errs.Conflict) || !strings.Contains(err.Error(), "newer") {
+	if err := pg.Migrate(t.Context(), url, nil); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -152,7 +152,7 @@ func TestMigrateWithoutTheRightToExtensions(t *testing.T) {
 	}
 	u.User = url.User(role)
 	err = pg.Migrate(t.Context(), u.String(), nil)
-	if !errs.Is(err, errs.Forbidden) || !strings.Contains(err.Error(), "create extension postgis") || !strings.Contains(err.Error(), conn.Config().Database) {
+	if !fault.Is(err, fault.Forbidden) || !strings.Contains(err.Error(), "create extension postgis") || !strings.Contains(err.Error(), conn.Config().Database) {
 		t.Fatalf("got %v", err)
 	}
 	// what the message says to run is enough

@@ -9,7 +9,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 	"onemap/tiles"
@@ -106,7 +106,7 @@ func tileFields(l risk.Layer) []risk.Field {
 // tiles.LabelSuffix a layer's name stands for the points for the names of its polygons.
 func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.Address) ([]byte, error) {
 	if t := geo.Tile(a); a.Z > tiles.MaxZoom || !t.Valid() {
-		return nil, errs.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
+		return nil, fault.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
 	}
 	bases := make([]string, len(layers))
 	for i, name := range layers {

@@ -15,7 +15,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/store"
 	"onemap/tiles"
@@ -140,19 +140,19 @@ func TestTilesByScope(t *testing.T) {
 			}
 		}
 	}
-	if _, err := db.Tile(t.Context(), zhifu, []string{"tanks", "secret"}, a); !errs.Is(err, errs.Forbidden) {
+	if _, err := db.Tile(t.Context(), zhifu, []string{"tanks", "secret"}, a); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a layer for commanders: %v", err)
 	}
 	if got := tileOf(t, db, city, a, "secret"); len(got["secret"]) != 3 {
 		t.Errorf("the commander's: %v", got)
 	}
 	for _, name := range hostile() {
-		if _, err := db.Tile(t.Context(), city, []string{"tanks", name}, a); !errs.Is(err, errs.NotFound) {
+		if _, err := db.Tile(t.Context(), city, []string{"tanks", name}, a); !fault.Is(err, fault.NotFound) {
 			t.Errorf("layer %.40q: %v", name, err)
 		}
 	}
 	for _, bad := range []tiles.Address{{Z: 1, X: 2, Y: 0}, {Z: 0, X: 0, Y: 1}, {Z: 23}, {Z: 4_000_000_000, X: 1, Y: 1}} {
-		if _, err := db.Tile(t.Context(), city, []string{"tanks"}, bad); !errs.Is(err, errs.Invalid) {
+		if _, err := db.Tile(t.Context(), city, []string{"tanks"}, bad); !fault.Is(err, fault.Invalid) {
 			t.Errorf("tile %v: %v", bad, err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/sensors"
 )
@@ -32,15 +32,15 @@ func TestNamesAreBounded(t *testing.T) {
 		"datastreams[0].title.en": func(d *sensors.Device) { d.Streams[0].Title.EN = "\xff" },
 		"datastreams":             func(d *sensors.Device) { d.Streams = make([]sensors.Datastream, 101) },
 	} {
-		var e *errs.Error
-		if err := made(change); !errors.As(err, &e) || e.Kind != errs.Invalid || e.Field != field {
+		var e *fault.Error
+		if err := made(change); !errors.As(err, &e) || e.Kind != fault.Invalid || e.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
 	if err := made(func(*sensors.Device) {}); err != nil {
 		t.Errorf("a name of the most: %v", err)
 	}
-	var e *errs.Error
+	var e *fault.Error
 	err := db.UpsertDivisions(t.Context(), []risk.Division{{Code: "370699", Name: core.Text{ZH: long}}})
 	if !errors.As(err, &e) || e.Field != "divisions[0].name.zh" {
 		t.Errorf("a division: %v", err)

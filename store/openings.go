@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -76,7 +75,7 @@ func (db *DB) boundMonths(ctx context.Context, p *batchPlan, months map[partitio
 	p.fresh = slices.DeleteFunc(p.fresh, func(r reading) bool {
 		k := partitionOf(r.retention, r.Time)
 		if refused[k] {
-			p.setAside(r.Observation, r.device, sensors.OneFault(sensors.ReasonBadTime, "t", errs.MonthNotOpened, r.Time.Format(time.RFC3339Nano), monthsADay))
+			p.setAside(r.Observation, r.device, sensors.OneFault(sensors.ReasonBadTime, "t", sensors.CodeMonthNotOpened, r.Time.Format(time.RFC3339Nano), monthsADay))
 		}
 		return refused[k]
 	})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
@@ -41,7 +41,7 @@ func (db *DB) untilSettled(ctx context.Context, again func(error) bool, try func
 			return err
 		}
 		if time.Since(began) > overtakenWithin {
-			return errs.Wrap(errs.Unavailable, err, "overtaken for %v", time.Since(began).Round(time.Second))
+			return fault.Wrap(fault.Unavailable, err, "overtaken for %v", time.Since(began).Round(time.Second))
 		}
 		db.partitions.forget()
 		db.places.forget()
@@ -49,7 +49,7 @@ func (db *DB) untilSettled(ctx context.Context, again func(error) bool, try func
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return errs.Wrap(errs.Unavailable, errors.Join(err, ctx.Err()), "overtaken until the time was over")
+			return fault.Wrap(fault.Unavailable, errors.Join(err, ctx.Err()), "overtaken until the time was over")
 		}
 	}
 }

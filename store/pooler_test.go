@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -27,7 +27,7 @@ func TestAPoolerThatSharesIsRefused(t *testing.T) {
 			url := storetest.PgBouncer(t, storetest.NewURL(t), c.mode, c.more...)
 			_, openErr := store.Open(t.Context(), store.Options{URL: url})
 			for what, err := range map[string]error{"Migrate": pg.Migrate(t.Context(), url, nil), "Open": openErr} {
-				if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "PgBouncer") || !strings.Contains(err.Error(), "pool_mode = session") {
+				if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "PgBouncer") || !strings.Contains(err.Error(), "pool_mode = session") {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
@@ -70,7 +70,7 @@ func TestAPoolerInSessionModeIsTaken(t *testing.T) {
 func TestAPoolerWithoutRoom(t *testing.T) {
 	url := storetest.PgBouncer(t, storetest.NewURL(t), "session", "default_pool_size = 1", "query_wait_timeout = 1")
 	_, err := store.Open(t.Context(), store.Options{URL: url})
-	if !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), "no room for another connection") {
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "no room for another connection") {
 		t.Errorf("%v", err)
 	}
 	if f := diagnosed(t, url, 16)["database pooler"]; f.State != core.FindingBad || !strings.Contains(f.Advice, "default_pool_size") {

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -123,7 +123,7 @@ const lookSQL = `
 // said that they are on or off line since the last look, and tells of them in one event a division.
 func (db *DB) LookForSilence(ctx context.Context, l sensors.Look) (sensors.LookResult, error) {
 	if l.Node == "" {
-		return sensors.LookResult{}, errs.InvalidField("node", "a node that looks has a name")
+		return sensors.LookResult{}, fault.InvalidField("node", "a node that looks has a name")
 	}
 	var r sensors.LookResult
 	err := db.untilSettled(ctx, overtaken, func(bool) error { // a device was deleted meanwhile

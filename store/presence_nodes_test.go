@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -68,7 +68,7 @@ func TestNodesLookForEachOther(t *testing.T) {
 	if r := look(sensors.Look{Node: "n3", Hearing: s.hearing, Gap: 2 * time.Second}); r.Looked || r.Stale != 2 || r.Offline != 1 {
 		t.Errorf("right after another node's look: %+v", r)
 	}
-	if _, err := s.db.LookForSilence(t.Context(), sensors.Look{}); errs.KindOf(err) != errs.Invalid || fieldOf(err) != "node" {
+	if _, err := s.db.LookForSilence(t.Context(), sensors.Look{}); fault.KindOf(err) != fault.Invalid || fieldOf(err) != "node" {
 		t.Errorf("without a name: %v", err)
 	}
 }

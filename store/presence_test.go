@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -226,10 +226,10 @@ func TestIntervals(t *testing.T) {
 	if err != nil || len(events) != 1 || events[0].Kind != core.EventRegistryChanged || events[0].Subject != d0 || events[0].Actor != "wang" {
 		t.Errorf("%+v, %v", events, err)
 	}
-	if _, err := s.db.SetInterval(ctx, core.Scope{Division: "370614"}, id, 5, "li"); errs.KindOf(err) != errs.NotFound {
+	if _, err := s.db.SetInterval(ctx, core.Scope{Division: "370614"}, id, 5, "li"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("another county: %v", err)
 	}
-	if _, err := s.db.SetInterval(ctx, city, id, 700_000, "li"); errs.KindOf(err) != errs.Invalid || fieldOf(err) != "datastreams.interval_s" {
+	if _, err := s.db.SetInterval(ctx, city, id, 700_000, "li"); fault.KindOf(err) != fault.Invalid || fieldOf(err) != "datastreams.interval_s" {
 		t.Errorf("more than a week: %v", err)
 	}
 	made, err := s.db.CreateDevice(ctx, sensors.Device{

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -19,7 +19,7 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 		return json.RawMessage("{}"), nil
 	}
 	if n := len(properties); n > risk.MaxProperties {
-		return nil, errs.InvalidField("properties", "has %d fields, more than %d", n, risk.MaxProperties)
+		return nil, fault.InvalidField("properties", "has %d fields, more than %d", n, risk.MaxProperties)
 	}
 	growth := 0
 	for name, v := range properties {
@@ -27,7 +27,7 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 		case !storable(name):
 			return nil, notText("properties." + strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", "␀"), "\uFFFD"))
 		case len(name) > risk.MaxPropertyName:
-			return nil, errs.InvalidField("properties", "the name of the field %.40q… is longer than %d bytes", name, risk.MaxPropertyName)
+			return nil, fault.InvalidField("properties", "the name of the field %.40q… is longer than %d bytes", name, risk.MaxPropertyName)
 		}
 		if err := checkValue(v, "properties."+name, 0, &growth); err != nil {
 			return nil, err
@@ -35,7 +35,7 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 	}
 	raw, err := jsonBytes(properties)
 	if err != nil {
-		return nil, &errs.Error{Kind: errs.Invalid, Field: "properties", Msg: "cannot be written as JSON", Err: err}
+		return nil, &fault.Error{Kind: fault.Invalid, Field: "properties", Msg: "cannot be written as JSON", Err: err}
 	}
 	return raw, checkSize(properties, len(raw))
 }
@@ -48,20 +48,20 @@ func checkSize(properties map[string]any, size int) error {
 	for name, v := range properties {
 		raw, err := jsonBytes(v)
 		if err != nil {
-			return &errs.Error{Kind: errs.Invalid, Field: "properties." + name, Msg: "cannot be written as JSON", Err: err}
+			return &fault.Error{Kind: fault.Invalid, Field: "properties." + name, Msg: "cannot be written as JSON", Err: err}
 		}
 		if len(raw) > risk.MaxPropertyBytes {
-			return errs.InvalidField("properties."+name, "takes %d bytes as JSON, more than %d", len(raw), risk.MaxPropertyBytes)
+			return fault.InvalidField("properties."+name, "takes %d bytes as JSON, more than %d", len(raw), risk.MaxPropertyBytes)
 		}
 	}
 	if size > risk.MaxPropertiesBytes {
-		return errs.InvalidField("properties", "take %d bytes as JSON, more than %d", size, risk.MaxPropertiesBytes)
+		return fault.InvalidField("properties", "take %d bytes as JSON, more than %d", size, risk.MaxPropertiesBytes)
 	}
 	return nil
 }
 
 func notText(field string) error {
-	return errs.InvalidField(field, "is not text: it has a NUL or is not UTF-8")
+	return fault.InvalidField(field, "is not text: it has a NUL or is not UTF-8")
 }
 
 // checkValue refuses texts and numbers that jsonb cannot hold, and lists and objects that are too deep; at is the property
@@ -75,10 +75,10 @@ func checkValue(v any, at string, depth int, growth *int) error {
 	case json.Number:
 		plain, ok := core.Plain(v.String())
 		if !ok {
-			return errs.InvalidField(at, "%.40s has more than the %d digits that a number may have", v.String(), core.MaxDigits)
+			return fault.InvalidField(at, "%.40s has more than the %d digits that a number may have", v.String(), core.MaxDigits)
 		}
 		if *growth += max(len(plain)-len(v), 0); *growth > maxGrowth {
-			return errs.InvalidField(at, "the feature's numbers, written without exponents, take more than %d characters more", maxGrowth)
+			return fault.InvalidField(at, "the feature's numbers, written without exponents, take more than %d characters more", maxGrowth)
 		}
 	case map[string]any:
 		if depth == risk.MaxPropertyDepth {
@@ -106,5 +106,5 @@ func checkValue(v any, at string, depth int, growth *int) error {
 }
 
 func tooDeep(at string) error {
-	return errs.InvalidField(at, "has more than %d lists and objects inside each other", risk.MaxPropertyDepth)
+	return fault.InvalidField(at, "has more than %d lists and objects inside each other", risk.MaxPropertyDepth)
 }

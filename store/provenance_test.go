@@ -11,7 +11,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/internal/pg/migrations"
 	"onemap/risk"
@@ -159,7 +159,7 @@ func TestFeatureHistoryKeepsToTheScope(t *testing.T) {
 	}
 	missing := func(s core.Scope, layer string, id int64) {
 		t.Helper()
-		if all, err := db.FeatureHistory(t.Context(), s, layer, id, core.Page{}); !errs.Is(err, errs.NotFound) {
+		if all, err := db.FeatureHistory(t.Context(), s, layer, id, core.Page{}); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%v asks for %s/%d: %v %v", s, layer, id, all, err)
 		}
 	}
@@ -182,7 +182,7 @@ func TestFeatureHistoryKeepsToTheScope(t *testing.T) {
 	if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "tanks", Audience: core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.FeatureHistory(t.Context(), zhifu, "tanks", far, core.Page{}); !errs.Is(err, errs.Forbidden) {
+	if _, err := db.FeatureHistory(t.Context(), zhifu, "tanks", far, core.Page{}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a layer for commanders: %v", err)
 	}
 }
@@ -264,7 +264,7 @@ func TestNumbersThatCannotBeKept(t *testing.T) {
 		f := before["a"]
 		f.Properties = risk.Properties{"ok": 1.0, "deep": []any{map[string]any{"n": json.Number(number)}}}
 		_, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, risk.Edit{Update: []risk.Feature{f}})
-		if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "update[0].properties.deep") {
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "update[0].properties.deep") {
 			t.Errorf("%.20s: %v", number, err)
 		}
 		bad := feature("x", "370602", 121, 37)
@@ -280,7 +280,7 @@ func TestNumbersThatCannotBeKept(t *testing.T) {
 		many = append(many, json.Number("1e1000"))
 	}
 	f.Properties = risk.Properties{"many": many}
-	if _, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, risk.Edit{Update: []risk.Feature{f}}); !errs.Is(err, errs.Invalid) || !strings.Contains(fmt.Sprint(err), "65536") {
+	if _, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, risk.Edit{Update: []risk.Feature{f}}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "65536") {
 		t.Errorf("numbers that grow: %v", err)
 	}
 }

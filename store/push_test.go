@@ -12,7 +12,7 @@ import (
 	"onemap/alerts"
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/store"
 )
 
@@ -200,7 +200,7 @@ func TestStatusOfAClientIsKept(t *testing.T) {
 	if err != nil || division != a.Division {
 		t.Errorf("%q, %v", division, err)
 	}
-	if _, _, err := db.AlertPlace(t.Context(), core.Scope{Division: "370614", Role: core.RoleResponder}, a.ID); !errs.Is(err, errs.NotFound) {
+	if _, _, err := db.AlertPlace(t.Context(), core.Scope{Division: "370614", Role: core.RoleResponder}, a.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's: %v", err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"onemap/internal/errs"
 	"onemap/sensors"
 	"onemap/store"
 )
@@ -18,7 +17,7 @@ func refused(device string, at time.Time, n int) []sensors.Quarantined {
 	out := make([]sensors.Quarantined, n)
 	for i := range out {
 		q := sensors.Quarantined{At: at, DeviceID: device, Topic: "t", Payload: []byte("{"), Size: 10}
-		f := sensors.OneFault(sensors.ReasonBadJSON, "", errs.JSONTrailing, i)
+		f := sensors.OneFault(sensors.ReasonBadJSON, "", sensors.CodeJSONTrailing, i)
 		out[i] = f.Quarantine(q)
 	}
 	return out

@@ -9,8 +9,8 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
@@ -35,7 +35,7 @@ func (db *DB) Rules(ctx context.Context) ([]alerts.Rule, error) {
 	return rules, pg.MapErr(err, "list rules")
 }
 
-// Rule gives one rule; errs.NotFound when there is none or it is deleted.
+// Rule gives one rule; fault.NotFound when there is none or it is deleted.
 func (db *DB) Rule(ctx context.Context, id int64) (alerts.Rule, error) {
 	return readRule(ctx, db.pool, id, "")
 }
@@ -47,13 +47,13 @@ func readRule(ctx context.Context, q pg.Querier, id int64, lock string) (alerts.
 	}
 	r, err := pgx.CollectExactlyOneRow(rows, scanRule)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return r, errs.New(errs.NotFound, "there is no such rule")
+		return r, fault.New(fault.NotFound, "there is no such rule")
 	}
 	return r, pg.MapErr(err, "read the rule")
 }
 
 // CreateRule stores a rule and returns it with its id and version. An unknown type or datastream is
-// errs.Invalid, naming the field.
+// fault.Invalid, naming the field.
 func (db *DB) CreateRule(ctx context.Context, r alerts.Rule, actor string) (alerts.Rule, error) {
 	err := db.inTx(ctx, func(tx pgx.Tx) (err error) {
 		if r, err = insertRule(ctx, tx, r, actor); err != nil {
@@ -79,7 +79,7 @@ func insertRule(ctx context.Context, tx pgx.Tx, r alerts.Rule, actor string) (al
 	return stored, explainRule(err)
 }
 
-// UpdateRule replaces a rule that is at ifVersion; errs.Precondition when somebody was faster.
+// UpdateRule replaces a rule that is at ifVersion; fault.Precondition when somebody was faster.
 func (db *DB) UpdateRule(ctx context.Context, r alerts.Rule, ifVersion int64, actor string) (alerts.Rule, error) {
 	var stored alerts.Rule
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
@@ -131,7 +131,7 @@ func lockRule(ctx context.Context, tx pgx.Tx, id, ifVersion int64) (alerts.Rule,
 		return r, err
 	}
 	if r.Version != ifVersion {
-		return r, errs.New(errs.Precondition, "the rule is at version %s by now", etag(r.Version))
+		return r, fault.New(fault.Precondition, "the rule is at version %s by now", etag(r.Version))
 	}
 	return r, nil
 }
@@ -153,7 +153,7 @@ func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
 
 // explainRule names the field that a constraint of the rule's table refused.
 func explainRule(err error) error {
-	e := &errs.Error{Kind: errs.Invalid, Err: err}
+	e := &fault.Error{Kind: fault.Invalid, Err: err}
 	switch pg.Constraint(err) {
 	case "rule_type_fkey":
 		e.Field, e.Msg = "datastream_type", "there is no such datastream type"

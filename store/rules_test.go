@@ -7,7 +7,7 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestRulesAreEditedByVersion(t *testing.T) {
@@ -22,10 +22,10 @@ func TestRulesAreEditedByVersion(t *testing.T) {
 	if err != nil || got.Version != 2 || got.UpdatedBy != "other" || got.DatastreamID != ids[0] || got.HoldSeconds != 0 || got.Enabled {
 		t.Errorf("edited: %+v, %v", got, err)
 	}
-	if _, err := db.UpdateRule(t.Context(), edited, 1, "slow"); !errs.Is(err, errs.Precondition) {
+	if _, err := db.UpdateRule(t.Context(), edited, 1, "slow"); !fault.Is(err, fault.Precondition) {
 		t.Errorf("by an old version: %v", err)
 	}
-	if err := db.DeleteRule(t.Context(), r.ID, 1, "slow"); !errs.Is(err, errs.Precondition) {
+	if err := db.DeleteRule(t.Context(), r.ID, 1, "slow"); !fault.Is(err, fault.Precondition) {
 		t.Errorf("deletion by an old version: %v", err)
 	}
 	if read, err := db.Rule(t.Context(), r.ID); err != nil || !cmp.Equal(read, got) {
@@ -37,10 +37,10 @@ func TestRulesAreEditedByVersion(t *testing.T) {
 	if all, err := db.Rules(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("rules: %+v, %v", all, err)
 	}
-	if _, err := db.Rule(t.Context(), r.ID); !errs.Is(err, errs.NotFound) {
+	if _, err := db.Rule(t.Context(), r.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("deleted: %v", err)
 	}
-	if err := db.DeleteRule(t.Context(), r.ID, 3, "steward"); !errs.Is(err, errs.NotFound) {
+	if err := db.DeleteRule(t.Context(), r.ID, 3, "steward"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("deleted twice: %v", err)
 	}
 	n := count(t, db, `select count(*) from event_log where kind = 'rule.changed' and divisions = '{3706}'`)
@@ -61,7 +61,7 @@ func TestBadRulesNameTheField(t *testing.T) {
 	} {
 		bad := good
 		change(&bad)
-		if _, err := db.CreateRule(t.Context(), bad, "s"); !errs.Is(err, errs.Invalid) || fieldOf(err) != field {
+		if _, err := db.CreateRule(t.Context(), bad, "s"); !fault.Is(err, fault.Invalid) || fieldOf(err) != field {
 			t.Errorf("bad %s: %v of field %q", field, err, fieldOf(err))
 		}
 	}

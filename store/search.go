@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 )
@@ -103,10 +103,10 @@ const searchSQL = `
 // county and number. Whole matches come first, then beginnings, then the rest; among equals divisions,
 // open alerts, devices, features, alerts that are over, and short names before long ones. limit 0
 // is 20, 100 the most. Nothing to look for finds nothing; more than 100 characters are
-// errs.Invalid.
+// fault.Invalid.
 func (db *DB) Search(ctx context.Context, s core.Scope, q string, limit int) ([]risk.Hit, error) {
 	if utf8.RuneCountInString(q) > maxQuery {
-		return nil, errs.InvalidField("q", "is longer than %d characters", maxQuery)
+		return nil, fault.InvalidField("q", "is longer than %d characters", maxQuery)
 	}
 	word := searchWord(cleanText(q))
 	if word == "" || s.Division == "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/sensors"
 	"onemap/store"
@@ -145,7 +145,7 @@ func TestSearchKeepsToTheScope(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
-	if _, err := db.Search(t.Context(), city, strings.Repeat("烟", 101), 0); !errs.Is(err, errs.Invalid) {
+	if _, err := db.Search(t.Context(), city, strings.Repeat("烟", 101), 0); !fault.Is(err, fault.Invalid) {
 		t.Errorf("an endless search: %v", err)
 	}
 	if _, err := db.Search(t.Context(), city, "\xff'; drop table feature; --\x00", 0); err != nil {

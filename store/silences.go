@@ -10,9 +10,10 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/sensors"
 )
 
 var _ alerts.SilenceStore = (*DB)(nil)
@@ -23,7 +24,9 @@ const silenceColumns = `n.id, n.kind, n.device_id, n.type, n.division_code, n.le
 // silenceVisible says whether the scope $1 may see the silence n: it concerns its division.
 const silenceVisible = `scope_covers_any($1, n.divisions)`
 
-func errNoSilence(id int64) error { return errs.Coded(errs.NotFound, "", errs.NoSilence, id) }
+func errNoSilence(id int64) error {
+	return fault.NewCoded(fault.NotFound, "", alerts.CodeNoSilence, id)
+}
 
 // Silences lists the silences that concern the scope, newest first; current leaves out those that are over
 // at the time given.
@@ -62,7 +65,7 @@ func (db *DB) CreateSilence(ctx context.Context, n alerts.Silence, divisions []s
 }
 
 // EndSilence ends the silence when check, which is given it as locked with whom it concerns, lets it.
-// What has been ended, or is over, stays as it is. errs.NotFound when it is not the scope's.
+// What has been ended, or is over, stays as it is. fault.NotFound when it is not the scope's.
 func (db *DB) EndSilence(
 	ctx context.Context, s core.Scope, id int64, actor string, now time.Time, check func(alerts.Silence, []string) error,
 ) (alerts.Silence, error) {
@@ -109,13 +112,13 @@ func silenceChanged(ctx context.Context, tx pgx.Tx, n alerts.Silence, divisions 
 	return err
 }
 
-// DeviceDivision is where a device lies; errs.NotFound when it is not there or not in the scope.
+// DeviceDivision is where a device lies; fault.NotFound when it is not there or not in the scope.
 func (db *DB) DeviceDivision(ctx context.Context, s core.Scope, device string) (string, error) {
 	var division string
 	err := db.pool.QueryRow(ctx, `select division_code from device where id = $2 and scope_covers($1, division_code)`,
 		s.Division, cleanText(device)).Scan(&division)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", errs.Coded(errs.NotFound, "device_id", errs.NoDevice, device)
+		return "", fault.NewCoded(fault.NotFound, "device_id", sensors.CodeNoDevice, device)
 	}
 	return division, pg.MapErr(err, "look up the device")
 }

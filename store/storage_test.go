@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -61,7 +61,7 @@ func TestFileThatMayNotGrowIsWaitedFor(t *testing.T) {
 		refused = publish(sent)
 	}
 	pgErr, ok := errors.AsType[*pgconn.PgError](refused)
-	if !ok || pgErr.Code != "XX000" || !errs.Is(refused, errs.Unavailable) {
+	if !ok || pgErr.Code != "XX000" || !fault.Is(refused, fault.Unavailable) {
 		t.Fatalf("the %dth is refused with %v", sent, refused)
 	}
 	limitFiles(t, pg, "unlimited")

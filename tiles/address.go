@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // MaxLayers is how many layers one tile may hold.
@@ -25,22 +25,22 @@ func SplitLabel(name string) (layer string, labels bool) { return strings.CutSuf
 // the order of the layers in the tile.
 func ParseLayers(s string) ([]string, error) {
 	if strings.Count(s, ",") >= MaxLayers {
-		return nil, errs.InvalidField("layers", "at most %d layers in one tile", MaxLayers)
+		return nil, fault.InvalidField("layers", "at most %d layers in one tile", MaxLayers)
 	}
 	names := strings.Split(s, ",")
 	for i, name := range names {
 		if !layerName.MatchString(name) {
-			return nil, errs.InvalidField("layers", "%s is no name of a layer: a–z, then a–z, 0–9 and underscore, at most 63, and .label for the points of its names", quote(name))
+			return nil, fault.InvalidField("layers", "%s is no name of a layer: a–z, then a–z, 0–9 and underscore, at most 63, and .label for the points of its names", quote(name))
 		}
 		if slices.Contains(names[:i], name) {
-			return nil, errs.InvalidField("layers", "%q is asked for twice", name)
+			return nil, fault.InvalidField("layers", "%q is asked for twice", name)
 		}
 	}
 	return names, nil
 }
 
 // ParseAddress reads z, x and y (from the north) as they stand in an address: decimal digits without
-// sign or leading zeros, in the world. The error is errs.Invalid with the field z, x or y.
+// sign or leading zeros, in the world. The error is fault.Invalid with the field z, x or y.
 func ParseAddress(z, x, y string) (Address, error) {
 	t, err := geo.ParseTile(z, x, y, MaxZoom)
 	return Address{Z: t.Z, X: t.X, Y: t.Y}, err

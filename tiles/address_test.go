@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestParseAddress(t *testing.T) {
@@ -30,8 +30,8 @@ func TestParseAddress(t *testing.T) {
 	}
 	for in, field := range bad {
 		_, err := ParseAddress(in[0], in[1], in[2])
-		e, ok := errors.AsType[*errs.Error](err)
-		if !ok || e.Kind != errs.Invalid || e.Field != field {
+		e, ok := errors.AsType[*fault.Error](err)
+		if !ok || e.Kind != fault.Invalid || e.Field != field {
 			t.Errorf("ParseAddress(%v): %v, want invalid of %s", in, err, field)
 		}
 		if len(e.Error()) > 200 {
@@ -60,8 +60,8 @@ func TestParseLayers(t *testing.T) {
 		"land)--", "../etc/passwd", "a\x00", "a\n", "图层", "a" + strings.Repeat("b", 63), many(MaxLayers + 1), strings.Repeat(",", 1<<20),
 	} {
 		_, err := ParseLayers(in)
-		e, ok := errors.AsType[*errs.Error](err)
-		if !ok || e.Kind != errs.Invalid || e.Field != "layers" {
+		e, ok := errors.AsType[*fault.Error](err)
+		if !ok || e.Kind != fault.Invalid || e.Field != "layers" {
 			t.Errorf("ParseLayers(%.40q): %v, want invalid", in, err)
 		}
 	}
@@ -84,8 +84,8 @@ func FuzzParseAddress(f *testing.F) {
 	f.Fuzz(func(t *testing.T, z, x, y string) {
 		a, err := ParseAddress(z, x, y)
 		if err != nil {
-			if !errs.Is(err, errs.Invalid) {
-				t.Fatalf("kind %v", errs.KindOf(err))
+			if !fault.Is(err, fault.Invalid) {
+				t.Fatalf("kind %v", fault.KindOf(err))
 			}
 			return
 		}
@@ -102,8 +102,8 @@ func FuzzParseLayers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		names, err := ParseLayers(s)
 		if err != nil {
-			if !errs.Is(err, errs.Invalid) {
-				t.Fatalf("kind %v", errs.KindOf(err))
+			if !fault.Is(err, fault.Invalid) {
+				t.Fatalf("kind %v", fault.KindOf(err))
 			}
 			return
 		}

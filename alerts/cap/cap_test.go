@@ -14,7 +14,7 @@ import (
 	"github.com/paulmach/orb"
 	"pgregory.net/rapid"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -226,7 +226,7 @@ func TestValidateFindsEachBrokenRule(t *testing.T) {
 		if !found {
 			t.Errorf("%s: not among %v", tc.field, Validate(m))
 		}
-		if _, err := Marshal(m); !errs.Is(err, errs.Invalid) {
+		if _, err := Marshal(m); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: marshalled all the same: %v", tc.field, err)
 		}
 	}
@@ -280,12 +280,12 @@ func TestUnmarshalRefuses(t *testing.T) {
 		"trailing":           {string(good) + "<alert/>", "document"},
 	} {
 		_, err := Unmarshal([]byte(tc.doc))
-		var e *errs.Error
-		if !errors.As(err, &e) || e.Kind != errs.Invalid || !strings.HasPrefix(e.Field, tc.field) {
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Kind != fault.Invalid || !strings.HasPrefix(e.Field, tc.field) {
 			t.Errorf("%s: want an error at %q, got %v", name, tc.field, err)
 		}
 	}
-	if _, err := Unmarshal(make([]byte, MaxSize+1)); !errs.Is(err, errs.TooLarge) {
+	if _, err := Unmarshal(make([]byte, MaxSize+1)); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("too large: %v", err)
 	}
 }
@@ -371,7 +371,7 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := Unmarshal(data)
 		if err != nil {
-			if k := errs.KindOf(err); k != errs.Invalid && k != errs.TooLarge {
+			if k := fault.KindOf(err); k != fault.Invalid && k != fault.TooLarge {
 				t.Fatalf("kind %v: %v", k, err)
 			}
 			return

@@ -14,7 +14,7 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 const (
@@ -22,12 +22,12 @@ const (
 	instanceNS  = "http://www.w3.org/2001/XMLSchema-instance"
 )
 
-// Unmarshal reads one CAP 1.2 document. Errors are of kind errs.Invalid (errs.TooLarge past MaxSize)
+// Unmarshal reads one CAP 1.2 document. Errors are of kind fault.Invalid (fault.TooLarge past MaxSize)
 // and name the element, counted from 0 ("info[1].expires"). What it returns has the schema's
 // structure; ask Validate whether it also has its values and the standard's rules.
 func Unmarshal(data []byte) (Message, error) {
 	if len(data) > MaxSize {
-		return Message{}, errs.New(errs.TooLarge, "a CAP message of %d bytes; at most %d are read", len(data), MaxSize)
+		return Message{}, fault.New(fault.TooLarge, "a CAP message of %d bytes; at most %d are read", len(data), MaxSize)
 	}
 	r := &reader{dec: xml.NewDecoder(bytes.NewReader(data))}
 	root, err := r.root()
@@ -35,7 +35,7 @@ func Unmarshal(data []byte) (Message, error) {
 		return Message{}, err
 	}
 	if root.Name.Space != Namespace || root.Name.Local != "alert" {
-		return Message{}, errs.InvalidField(root.Name.Local, "the root must be alert in %s, it is in %q", Namespace, root.Name.Space)
+		return Message{}, fault.InvalidField(root.Name.Local, "the root must be alert in %s, it is in %q", Namespace, root.Name.Space)
 	}
 	if err := attributes("alert", root); err != nil {
 		return Message{}, err
@@ -72,10 +72,10 @@ func (r *reader) token() (xml.Token, error) {
 		case xml.Comment:
 		case xml.ProcInst:
 			if t.Target != "xml" {
-				return nil, errs.InvalidField("?"+t.Target, "processing instructions are not accepted")
+				return nil, fault.InvalidField("?"+t.Target, "processing instructions are not accepted")
 			}
 		case xml.Directive:
-			return nil, errs.InvalidField("!DOCTYPE", "document types are not accepted")
+			return nil, fault.InvalidField("!DOCTYPE", "document types are not accepted")
 		default:
 			return t, nil
 		}
@@ -87,14 +87,14 @@ func syntax(err error) error {
 	if at, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		line = "line " + strconv.Itoa(at.Line)
 	}
-	return &errs.Error{Kind: errs.Invalid, Field: line, Msg: "not well-formed XML", Err: err}
+	return &fault.Error{Kind: fault.Invalid, Field: line, Msg: "not well-formed XML", Err: err}
 }
 
 func (r *reader) root() (xml.StartElement, error) {
 	for {
 		t, err := r.token()
 		if errors.Is(err, io.EOF) {
-			return xml.StartElement{}, errs.InvalidField("alert", "the document is empty")
+			return xml.StartElement{}, fault.InvalidField("alert", "the document is empty")
 		}
 		if err != nil {
 			return xml.StartElement{}, err
@@ -126,13 +126,13 @@ func (r *reader) trailer() error {
 			}
 			continue
 		}
-		return errs.InvalidField("document", "something follows the alert element")
+		return fault.InvalidField("document", "something follows the alert element")
 	}
 }
 
 func blank(path string, text xml.CharData) error {
 	if len(bytes.TrimSpace(text)) > 0 {
-		return errs.InvalidField(path, "text %q between elements", clip(string(text)))
+		return fault.InvalidField(path, "text %q between elements", clip(string(text)))
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func attributes(path string, e xml.StartElement) error {
 		if a.Name.Space == "xmlns" || a.Name.Space == instanceNS || (a.Name.Space == "" && a.Name.Local == "xmlns") {
 			continue
 		}
-		return errs.InvalidField(path, "attribute %s is not part of CAP 1.2", clip(a.Name.Local))
+		return fault.InvalidField(path, "attribute %s is not part of CAP 1.2", clip(a.Name.Local))
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (r *reader) children(path string, fields []field) error {
 	for {
 		t, err := r.token()
 		if errors.Is(err, io.EOF) {
-			return errs.InvalidField(orAlert(path), "the document ends in the middle")
+			return fault.InvalidField(orAlert(path), "the document ends in the middle")
 		}
 		if err != nil {
 			return err
@@ -194,7 +194,7 @@ func place(path string, fields []field, e xml.StartElement, at, count int) (int,
 	name := e.Name.Local
 	where := strings.TrimPrefix(path+"."+clip(name), ".")
 	if e.Name.Space != Namespace {
-		return 0, errs.InvalidField(where, "namespace %q is not CAP 1.2's", clip(e.Name.Space))
+		return 0, fault.InvalidField(where, "namespace %q is not CAP 1.2's", clip(e.Name.Space))
 	}
 	for i, f := range fields {
 		if f.name != name {
@@ -202,13 +202,13 @@ func place(path string, fields []field, e xml.StartElement, at, count int) (int,
 		}
 		switch {
 		case i < at:
-			return 0, errs.InvalidField(where, "stands too late: the order of elements is the schema's")
+			return 0, fault.InvalidField(where, "stands too late: the order of elements is the schema's")
 		case i == at && count > 0 && !f.many:
-			return 0, errs.InvalidField(where, "may stand only once")
+			return 0, fault.InvalidField(where, "may stand only once")
 		}
 		return i, nil
 	}
-	return 0, errs.InvalidField(where, "is not an element of CAP 1.2 at this place")
+	return 0, fault.InvalidField(where, "is not an element of CAP 1.2 at this place")
 }
 
 func (r *reader) read(path string, f field, e xml.StartElement) error {
@@ -223,7 +223,7 @@ func (r *reader) read(path string, f field, e xml.StartElement) error {
 		return err
 	}
 	if err := f.set(text); err != nil {
-		return errs.InvalidField(path, "%s", err.Error())
+		return fault.InvalidField(path, "%s", err.Error())
 	}
 	return nil
 }
@@ -234,7 +234,7 @@ func (r *reader) text(path string) (string, error) {
 	for {
 		t, err := r.token()
 		if errors.Is(err, io.EOF) {
-			return "", errs.InvalidField(path, "the document ends in the middle")
+			return "", fault.InvalidField(path, "the document ends in the middle")
 		}
 		if err != nil {
 			return "", err
@@ -243,7 +243,7 @@ func (r *reader) text(path string) (string, error) {
 		case xml.CharData:
 			b.Write(t)
 		case xml.StartElement:
-			return "", errs.InvalidField(path, "has an element %s in it, it must be text", clip(t.Name.Local))
+			return "", fault.InvalidField(path, "has an element %s in it, it must be text", clip(t.Name.Local))
 		case xml.EndElement:
 			return b.String(), nil
 		}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // The schema's enumerations.
@@ -42,7 +42,7 @@ func certainties() []Certainty {
 // ValidCategory reports whether c is one of the schema's categories.
 func ValidCategory(c string) bool { return slices.Contains(categories(), Category(c)) }
 
-// Check is Validate as one error of kind errs.Invalid, nil when there is no problem. Its Field is
+// Check is Validate as one error of kind fault.Invalid, nil when there is no problem. Its Field is
 // the first problem's.
 func Check(m Message) error {
 	problems := Validate(m)
@@ -56,7 +56,7 @@ func Check(m Message) error {
 			text[i] = p.Field + ": " + p.Msg
 		}
 	}
-	return errs.InvalidField(problems[0].Field, "%s", strings.Join(text, "; "))
+	return fault.InvalidField(problems[0].Field, "%s", strings.Join(text, "; "))
 }
 
 // Validate holds m against the schema's values and against what the standard says in words:

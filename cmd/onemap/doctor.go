@@ -10,7 +10,7 @@ import (
 	"onemap/internal/app"
 	"onemap/internal/config"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 type doctorCmd struct {
@@ -54,7 +54,7 @@ func (c *doctorCmd) Run(ctx context.Context, _ *session) error {
 		}
 	}
 	if bad > 0 {
-		return errs.New(errs.Internal, "%d of %d checks are bad", bad, len(findings))
+		return fault.New(fault.Internal, "%d of %d checks are bad", bad, len(findings))
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"onemap/internal/app"
 	"onemap/internal/config"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/risk/load"
 )
@@ -73,7 +73,7 @@ func (c *importCmd) Run(ctx context.Context, s *session) error {
 	}
 	if c.Base {
 		if c.File != "" {
-			return errs.InvalidField("--base", "takes no file")
+			return fault.InvalidField("--base", "takes no file")
 		}
 		return app.ImportBase(ctx, url, c.BaseData, s.logger, s.progress.Show)
 	}
@@ -93,26 +93,26 @@ func (c *importCmd) Run(ctx context.Context, s *session) error {
 func (c *importCmd) options() (app.ImportOptions, error) {
 	for _, need := range []struct{ flag, value string }{{"--layer", c.Layer}, {"--theme", c.Theme}, {"FILE", c.File}} {
 		if need.value == "" {
-			return app.ImportOptions{}, errs.InvalidField(need.flag, "is missing: onemap import --layer NAME --theme THEME FILE")
+			return app.ImportOptions{}, fault.InvalidField(need.flag, "is missing: onemap import --layer NAME --theme THEME FILE")
 		}
 	}
 	if !risk.Theme(c.Theme).Valid() {
-		return app.ImportOptions{}, errs.InvalidField("--theme", "%q is none of %v", c.Theme, risk.Themes())
+		return app.ImportOptions{}, fault.InvalidField("--theme", "%q is none of %v", c.Theme, risk.Themes())
 	}
 	if core.Origin(c.Origin) == core.OriginSynthetic && !c.Synthetic {
-		return app.ImportOptions{}, errs.InvalidField("--origin", "synthetic data are refused unless --synthetic says that this database may hold them")
+		return app.ImportOptions{}, fault.InvalidField("--origin", "synthetic data are refused unless --synthetic says that this database may hold them")
 	}
 	day := time.Now()
 	if c.UpdatedOn != "" {
 		var err error
 		if day, err = time.Parse(time.DateOnly, c.UpdatedOn); err != nil {
-			return app.ImportOptions{}, errs.InvalidField("--updated-on", "%q is not a date like 2026-11-23", c.UpdatedOn)
+			return app.ImportOptions{}, fault.InvalidField("--updated-on", "%q is not a date like 2026-11-23", c.UpdatedOn)
 		}
 	}
 	audience := core.Audience{Kind: core.AudienceKind(c.Audience)}
 	for _, r := range c.Role {
 		if !core.Role(r).Valid() {
-			return app.ImportOptions{}, errs.InvalidField("--role", "%q is no role", r)
+			return app.ImportOptions{}, fault.InvalidField("--role", "%q is no role", r)
 		}
 		audience.Roles = append(audience.Roles, core.Role(r))
 	}

@@ -18,7 +18,7 @@ import (
 	"onemap/internal/app"
 	"onemap/internal/charset"
 	"onemap/internal/config"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors/backfill"
 )
 
@@ -121,19 +121,19 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 	}
 	encoding, ok := charset.Parse(c.Encoding)
 	if !ok {
-		return o, errs.InvalidField("--encoding", "%q is none of auto, utf-8, gb18030, utf-16le, utf-16be", c.Encoding)
+		return o, fault.InvalidField("--encoding", "%q is none of auto, utf-8, gb18030, utf-16le, utf-16be", c.Encoding)
 	}
 	if encoding != charset.Auto {
 		o.Read.Encoding = encoding
 	}
 	if c.Rejects != "" && len(c.Files) > 1 {
-		return o, errs.InvalidField("--rejects", "names one file, and %d are imported", len(c.Files))
+		return o, fault.InvalidField("--rejects", "names one file, and %d are imported", len(c.Files))
 	}
 	if c.Chunk < 1 {
-		return o, errs.InvalidField("--chunk", "%d is not a number of readings", c.Chunk)
+		return o, fault.InvalidField("--chunk", "%d is not a number of readings", c.Chunk)
 	}
 	if c.Wait < 0 {
-		return o, errs.InvalidField("--wait", "%s is less than no time", c.Wait)
+		return o, fault.InvalidField("--wait", "%s is less than no time", c.Wait)
 	}
 	if c.DayAt != "" {
 		at, err := dayAt(c.DayAt)
@@ -145,7 +145,7 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 	if c.Zone != "" {
 		zone, err := time.LoadLocation(c.Zone)
 		if err != nil || c.Zone == "Local" {
-			return o, errs.InvalidField("--zone", "%q is no zone like Asia/Shanghai or UTC", c.Zone)
+			return o, fault.InvalidField("--zone", "%q is no zone like Asia/Shanghai or UTC", c.Zone)
 		}
 		o.Read.Zone = zone
 	}
@@ -159,7 +159,7 @@ func dayAt(text string) (time.Duration, error) {
 	}
 	at, err := time.Parse("15:04", text)
 	if err != nil {
-		return 0, errs.InvalidField("--day-at", "%q is no time of day like 08:00", text)
+		return 0, fault.InvalidField("--day-at", "%q is no time of day like 08:00", text)
 	}
 	return time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute, nil
 }

@@ -5,7 +5,7 @@ import (
 	"os"
 	"sync"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // logFile is a log that another program may move away: after Reopen it goes on in a new file of the same name.
@@ -19,7 +19,7 @@ type logFile struct {
 func openLog(path string) (*logFile, error) {
 	f, err := appendTo(path)
 	if err != nil {
-		return nil, errs.Wrap(errs.Invalid, err, "--log")
+		return nil, fault.Wrap(fault.Invalid, err, "--log")
 	}
 	return &logFile{path: path, f: f}, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"onemap/internal/config"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // version is set by the linker.
@@ -144,7 +144,7 @@ func report(err error) int {
 	case errors.As(err, &rows):
 		fmt.Fprintln(os.Stderr, "onemap:", err)
 		return rows.code()
-	case errs.Is(err, errs.Invalid):
+	case fault.Is(err, fault.Invalid):
 		fmt.Fprintln(os.Stderr, "onemap:", err)
 		return exitUsage
 	default:

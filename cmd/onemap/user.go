@@ -15,7 +15,7 @@ import (
 	"onemap/internal/app"
 	"onemap/internal/config"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 type userCmd struct {
@@ -117,7 +117,7 @@ func askPassword() (string, error) {
 	if f, ok := os.LookupEnv("ONEMAP_PASSWORD_FILE"); ok {
 		b, err := os.ReadFile(f)
 		if err != nil {
-			return "", errs.Wrap(errs.Invalid, err, "ONEMAP_PASSWORD_FILE cannot be read")
+			return "", fault.Wrap(fault.Invalid, err, "ONEMAP_PASSWORD_FILE cannot be read")
 		}
 		return strings.TrimRight(string(b), "\r\n"), nil
 	}
@@ -140,7 +140,7 @@ func askPassword() (string, error) {
 		typed[i] = string(b)
 	}
 	if typed[0] != typed[1] {
-		return "", errs.InvalidField("password", "the two are not the same")
+		return "", fault.InvalidField("password", "the two are not the same")
 	}
 	return typed[0], nil
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
 	"onemap/store"
@@ -65,7 +65,7 @@ func ImportObservations(ctx context.Context, url string, o BackfillOptions, logg
 		o.Clock = time.Now
 	}
 	if o.ChunkRows < 0 || o.ChunkRows > maxChunkRows {
-		return BackfillReport{}, errs.InvalidField("--chunk", "%d is not between 1 and %d", o.ChunkRows, maxChunkRows)
+		return BackfillReport{}, fault.InvalidField("--chunk", "%d is not between 1 and %d", o.ChunkRows, maxChunkRows)
 	}
 	if o.ChunkRows == 0 {
 		o.ChunkRows = defaultChunkRows
@@ -110,7 +110,7 @@ func (f *backfilling) run(ctx context.Context) error {
 	for {
 		before := f.report.State.Position
 		err := f.attempt(ctx)
-		if ctx.Err() != nil || !errs.Is(err, errs.Unavailable) {
+		if ctx.Err() != nil || !fault.Is(err, fault.Unavailable) {
 			return err
 		}
 		if f.report.State.Position != before {
@@ -307,7 +307,7 @@ func (f *backfilling) observe(rec *backfill.Record, v *backfill.Value, received 
 		return o, refused, nil
 	}
 	if s.Origin == core.OriginSynthetic && !f.o.Synthetic {
-		return o, nil, errs.InvalidField("--synthetic", "line %d: the device %s is synthetic: its readings are refused unless --synthetic says that this database may hold them", rec.Line, s.Device)
+		return o, nil, fault.InvalidField("--synthetic", "line %d: the device %s is synthetic: its readings are refused unless --synthetic says that this database may hold them", rec.Line, s.Device)
 	}
 	o, refused = backfill.Limits{}.Observe(rec, v, s, received, *ahead)
 	if refused == nil && !o.Now.IsZero() {
@@ -321,12 +321,12 @@ func (f *backfilling) observe(rec *backfill.Record, v *backfill.Value, received 
 func (f *backfilling) stops(refusals []backfill.Refusal) error {
 	for _, r := range refusals {
 		if r.Option != "" && !f.some {
-			return errs.InvalidField(r.Option, "line %d: %s", r.Line, r.Detail)
+			return fault.InvalidField(r.Option, "line %d: %s", r.Line, r.Detail)
 		}
 	}
 	if f.o.Strict {
 		r := refusals[0]
-		return errs.InvalidField(fmt.Sprintf("line %d", r.Line), "%s (%s)", r.Detail, r.Reason)
+		return fault.InvalidField(fmt.Sprintf("line %d", r.Line), "%s (%s)", r.Detail, r.Reason)
 	}
 	return nil
 }

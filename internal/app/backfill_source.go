@@ -17,7 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"onemap/internal/charset"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors/backfill"
 )
 
@@ -51,7 +51,7 @@ func openSource(ctx context.Context, o BackfillOptions) (_ *source, err error) {
 		s.file, err = os.Open(o.Path)
 	}
 	if err != nil {
-		return nil, errs.Wrap(errs.Invalid, err, "import")
+		return nil, fault.Wrap(fault.Invalid, err, "import")
 	}
 	if err := s.begin(ctx, o.Read); err != nil {
 		s.close()
@@ -142,7 +142,7 @@ func (s *source) rewind() error {
 	if head, _ := raw.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		text, err := gzip.NewReader(raw)
 		if err != nil {
-			return errs.Wrap(errs.Invalid, err, "not gzip, although it begins so")
+			return fault.Wrap(fault.Invalid, err, "not gzip, although it begins so")
 		}
 		s.text = text
 	}
@@ -194,7 +194,7 @@ func openRejects(path string, length int64) (*rejects, string, error) {
 	var note string
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
-		return nil, "", errs.InvalidField("--rejects", "%v", err)
+		return nil, "", fault.InvalidField("--rejects", "%v", err)
 	}
 	r.file = f
 	st, err := f.Stat()
@@ -212,7 +212,7 @@ func (r *rejects) write(at int64, list []backfill.Refusal) (int64, error) {
 	if r.file == nil {
 		f, err := os.Create(r.path)
 		if err != nil {
-			return at, errs.InvalidField("--rejects", "%v", err)
+			return at, fault.InvalidField("--rejects", "%v", err)
 		}
 		r.file = f
 	}

@@ -20,7 +20,7 @@ import (
 
 	"onemap/internal/app"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
 	"onemap/store"
@@ -220,8 +220,8 @@ func TestImportObservationsStops(t *testing.T) {
 			}
 		}
 		r, err := run(t.Context(), url, c.o)
-		e, ok := errors.AsType[*errs.Error](err)
-		if !ok || e.Kind != errs.Invalid || e.Field != c.field || !strings.Contains(err.Error(), c.contains) || r.Finished {
+		e, ok := errors.AsType[*fault.Error](err)
+		if !ok || e.Kind != fault.Invalid || e.Field != c.field || !strings.Contains(err.Error(), c.contains) || r.Finished {
 			t.Errorf("%s: error %v (%+v), want field %q and %q", name, err, r, c.field, c.contains)
 		}
 	}

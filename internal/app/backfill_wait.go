@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // The pauses between two attempts while the database is away.
@@ -34,7 +34,7 @@ func (f *backfilling) await(ctx context.Context, w *absence, why error) error {
 	}
 	left := f.o.Wait - time.Since(w.since)
 	if left <= 0 {
-		return errs.Wrap(errs.Unavailable, why, "the database has been away for %s; the same command goes on behind line %d", f.o.Wait, line)
+		return fault.Wrap(fault.Unavailable, why, "the database has been away for %s; the same command goes on behind line %d", f.o.Wait, line)
 	}
 	timer := time.NewTimer(min(w.pause, left))
 	defer timer.Stop()

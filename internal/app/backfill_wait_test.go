@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"onemap/internal/app"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/store/storetest"
 )
 
@@ -29,7 +29,7 @@ func TestImportOutlivesTheDatabase(t *testing.T) {
 			}
 		},
 		Waiting: func(why error, line int64) {
-			if !errs.Is(why, errs.Unavailable) || line == 0 {
+			if !fault.Is(why, fault.Unavailable) || line == 0 {
 				t.Errorf("it waits behind line %d because of %v", line, why)
 			}
 			if dead {
@@ -69,7 +69,7 @@ func TestImportGivesUpOnTheDatabase(t *testing.T) {
 	}
 	r, err := importReadings(t.Context(), pg.Database(), o)
 	line := r.State.Position.Line
-	if !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), "the same command goes on behind line ") || r.Finished || line == 0 {
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "the same command goes on behind line ") || r.Finished || line == 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	pg.Start()

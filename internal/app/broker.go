@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors/mqtt"
 )
 
@@ -37,18 +37,18 @@ func brokerOptions(o Options) (*mqtt.Options, error) {
 	secure := o.MQTTTLS != "" || o.MQTTWSS != ""
 	switch {
 	case secure && o.MQTTCert == "":
-		return nil, errs.InvalidField("--mqtt-cert", "--mqtt-tls and --mqtt-wss need a certificate")
+		return nil, fault.InvalidField("--mqtt-cert", "--mqtt-tls and --mqtt-wss need a certificate")
 	case secure && o.MQTTKey == "":
-		return nil, errs.InvalidField("--mqtt-key", "--mqtt-tls and --mqtt-wss need the key of the certificate")
+		return nil, fault.InvalidField("--mqtt-key", "--mqtt-tls and --mqtt-wss need the key of the certificate")
 	case !secure && o.MQTTCert != "":
-		return nil, errs.InvalidField("--mqtt-cert", "is used by --mqtt-tls and --mqtt-wss, and neither is given")
+		return nil, fault.InvalidField("--mqtt-cert", "is used by --mqtt-tls and --mqtt-wss, and neither is given")
 	case !secure && o.MQTTKey != "":
-		return nil, errs.InvalidField("--mqtt-key", "is used by --mqtt-tls and --mqtt-wss, and neither is given")
+		return nil, fault.InvalidField("--mqtt-key", "is used by --mqtt-tls and --mqtt-wss, and neither is given")
 	case o.MQTTKeepAlive != 0 && (o.MQTTKeepAlive < time.Second || o.MQTTKeepAlive > maxKeepAlive):
-		return nil, errs.InvalidField("--mqtt-keepalive", "%s is not 1s to %s", o.MQTTKeepAlive, maxKeepAlive)
+		return nil, fault.InvalidField("--mqtt-keepalive", "%s is not 1s to %s", o.MQTTKeepAlive, maxKeepAlive)
 	case o.MQTT == mqtt.Off && !secure && o.MQTTWS == "":
 		if o.Broker == "" {
-			return nil, errs.InvalidField("--mqtt", "off leaves devices no way in: give --broker, or another listener as --mqtt-tls")
+			return nil, fault.InvalidField("--mqtt", "off leaves devices no way in: give --broker, or another listener as --mqtt-tls")
 		}
 		return nil, nil // and that is no failure
 	}
@@ -62,8 +62,8 @@ func brokerOptions(o Options) (*mqtt.Options, error) {
 func nameBrokerFlag(err error, o mqtt.Options) error {
 	var listen *mqtt.ListenError
 	if !errors.As(err, &listen) {
-		if errs.Is(err, errs.Invalid) {
-			return errs.Wrap(errs.Invalid, err, "--mqtt-cert %s, --mqtt-key %s", o.CertFile, o.KeyFile)
+		if fault.Is(err, fault.Invalid) {
+			return fault.Wrap(fault.Invalid, err, "--mqtt-cert %s, --mqtt-key %s", o.CertFile, o.KeyFile)
 		}
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"onemap/internal/config"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors/mqtt"
 )
 
@@ -22,7 +22,7 @@ func TestBrokerOptionsNameTheFlagAtFault(t *testing.T) {
 		"--mqtt-keepalive:": {MQTTKeepAlive: time.Millisecond},
 	} {
 		got, err := brokerOptions(Options{Server: o})
-		if !errs.Is(err, errs.Invalid) || !strings.HasPrefix(err.Error(), want) || got != nil {
+		if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), want) || got != nil {
 			t.Errorf("%+v: %v, want %s", o, err, want)
 		}
 	}
@@ -43,12 +43,12 @@ func TestABusyBrokerAddressNamesItsFlag(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	o := mqtt.Options{Listen: mqtt.Off, ListenWS: ln.Addr().String()}
 	err = mqtt.New(o, nil, nil, nil, nil, nil).Start(t.Context())
-	if got := nameBrokerFlag(err, o); !errs.Is(got, errs.Invalid) || !strings.HasPrefix(got.Error(), "--mqtt-ws") {
+	if got := nameBrokerFlag(err, o); !fault.Is(got, fault.Invalid) || !strings.HasPrefix(got.Error(), "--mqtt-ws") {
 		t.Errorf("%v", got)
 	}
 	o = mqtt.Options{Listen: mqtt.Off, ListenTLS: "127.0.0.1:0", CertFile: "/nowhere", KeyFile: "/nowhere"}
 	err = mqtt.New(o, nil, nil, nil, nil, nil).Start(t.Context())
-	if got := nameBrokerFlag(err, o); !errs.Is(got, errs.Invalid) || !strings.Contains(got.Error(), "--mqtt-cert /nowhere") {
+	if got := nameBrokerFlag(err, o); !fault.Is(got, fault.Invalid) || !strings.Contains(got.Error(), "--mqtt-cert /nowhere") {
 		t.Errorf("%v", got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"onemap/data"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/web/api"
 )
 
@@ -19,7 +19,7 @@ import (
 // whose base data are elsewhere still serves; it then has no sources to name, and says so in the log.
 func (a *App) sources(ctx context.Context) ([]api.Source, string, error) {
 	dir, err := data.Find(a.o.BaseData)
-	if errs.Is(err, errs.NotFound) && a.o.BaseData == "" {
+	if fault.Is(err, fault.NotFound) && a.o.BaseData == "" {
 		a.logger.WarnContext(ctx, "the base data's sources are not listed", "error", err)
 		return nil, "", nil
 	}
@@ -61,7 +61,7 @@ func (a *App) describeCity(ctx context.Context) (api.City, bool, error) {
 	switch {
 	case err == nil && len(layer.BBox) == 4:
 		bound = orb.Bound{Min: orb.Point{layer.BBox[0], layer.BBox[1]}, Max: orb.Point{layer.BBox[2], layer.BBox[3]}}
-	case err != nil && !errs.Is(err, errs.NotFound):
+	case err != nil && !fault.Is(err, fault.NotFound):
 		return city, false, fmt.Errorf("read the county layer: %w", err)
 	}
 	if bound.IsEmpty() {
@@ -89,7 +89,7 @@ func (a *App) proxies() ([]netip.Prefix, error) {
 	for _, s := range a.o.Proxy {
 		p, err := api.ParseNetwork(s)
 		if err != nil {
-			return nil, errs.InvalidField("--proxy", "%q is neither a network like 10.0.0.0/8 nor an address like 127.0.0.1", s)
+			return nil, fault.InvalidField("--proxy", "%q is neither a network like 10.0.0.0/8 nor an address like 127.0.0.1", s)
 		}
 		out = append(out, p)
 	}
@@ -103,7 +103,7 @@ func (a *App) origins() ([]string, error) {
 		origin := strings.ToLower(strings.TrimSuffix(s, "/"))
 		u, err := url.Parse(origin)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || origin != u.Scheme+"://"+u.Host || u.Host == "" {
-			return nil, errs.InvalidField("--origin", "%q is not an address like https://map.example.org, without a path", s)
+			return nil, fault.InvalidField("--origin", "%q is not an address like https://map.example.org, without a path", s)
 		}
 		out = append(out, origin)
 	}

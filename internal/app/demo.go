@@ -18,7 +18,7 @@ import (
 	"onemap/data"
 	"onemap/internal/config"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 	"onemap/store"
@@ -117,7 +117,7 @@ func lockFolder(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(errs.InvalidField("--data", "%s is in use by a running demo; stop it, or choose another folder with --data DIR", dir), f.Close())
+		return nil, errors.Join(fault.InvalidField("--data", "%s is in use by a running demo; stop it, or choose another folder with --data DIR", dir), f.Close())
 	}
 	return func() { _ = f.Close() }, nil // closing gives the lock back
 }
@@ -125,7 +125,7 @@ func lockFolder(dir string) (unlock func(), err error) {
 // checkSimulator says that the simulator, which speaks MQTT over TCP, has no broker to speak to.
 func (d *Demo) checkSimulator(context.Context) error {
 	if d.o.Simulate && d.o.MQTT == mqtt.Off {
-		return errs.InvalidField("--mqtt", "off leaves the simulator no broker to publish to: add --no-simulate, or give --mqtt an address (port 0 picks a free one)")
+		return fault.InvalidField("--mqtt", "off leaves the simulator no broker to publish to: add --no-simulate, or give --mqtt an address (port 0 picks a free one)")
 	}
 	return nil
 }

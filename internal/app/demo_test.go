@@ -10,7 +10,7 @@ import (
 
 	"onemap/internal/app"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
@@ -19,7 +19,7 @@ func TestDemoWithoutABrokerRefusesItsSimulator(t *testing.T) {
 	o := demoOptions(t, demoDir(t))
 	o.MQTT, o.Simulate = "off", true
 	_, err := app.StartDemo(t.Context(), o)
-	if !errs.Is(err, errs.Invalid) || !strings.HasPrefix(err.Error(), "--mqtt: ") || !strings.Contains(err.Error(), "--no-simulate") {
+	if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), "--mqtt: ") || !strings.Contains(err.Error(), "--no-simulate") {
 		t.Errorf("it says %v", err)
 	}
 	if left, err := os.ReadDir(o.Data); err != nil || len(left) > 0 {

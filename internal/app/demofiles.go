@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // demoPassword is how many characters of a random secret make a demo's password: 80 bits, for a page
@@ -35,10 +35,10 @@ func loadSecrets(dir string, seed uint64) (secrets, error) {
 		return s, fmt.Errorf("read the demo's secrets: %w", err)
 	}
 	if err := json.Unmarshal(b, &s); err != nil {
-		return s, errs.Wrap(errs.Invalid, err, "%s is damaged; `make reset` wipes the demo", filepath.Join(dir, secretsFile))
+		return s, fault.Wrap(fault.Invalid, err, "%s is damaged; `make reset` wipes the demo", filepath.Join(dir, secretsFile))
 	}
 	if s.Seed != seed {
-		return s, errs.InvalidField("--seed", "%s holds the city of seed %d; use --seed %d, another --data, or `make reset`", dir, s.Seed, s.Seed)
+		return s, fault.InvalidField("--seed", "%s holds the city of seed %d; use --seed %d, another --data, or `make reset`", dir, s.Seed, s.Seed)
 	}
 	return s, nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors/mqtt/remote/checkup"
 	"onemap/store"
 )
@@ -19,7 +19,7 @@ type DoctorOptions struct {
 // Doctor looks at a server's surroundings and gives what it finds, in the order in which it looked.
 func Doctor(ctx context.Context, o DoctorOptions) ([]core.Finding, error) {
 	if o.DatabaseURL == "" && o.Broker == "" && o.BrokerConfig == "" {
-		return nil, errs.InvalidField("doctor", "nothing to look at: give --database, --broker or --broker-config")
+		return nil, fault.InvalidField("doctor", "nothing to look at: give --database, --broker or --broker-config")
 	}
 	var all []core.Finding
 	if o.DatabaseURL != "" {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Parts of the server in heartbeats and /readyz, in the order in which they are shown.
@@ -37,7 +37,7 @@ type monitor struct {
 }
 
 func newMonitor(ping func(context.Context) error, logger *slog.Logger) *monitor {
-	return &monitor{ping: ping, logger: logger, state: map[string]core.Health{partDatabase: core.Unwell(partDatabase, 0, errs.PartStarting)}}
+	return &monitor{ping: ping, logger: logger, state: map[string]core.Health{partDatabase: core.Unwell(partDatabase, 0, fault.CodePartStarting)}}
 }
 
 // add takes a part that answers at once.
@@ -70,7 +70,7 @@ func (m *monitor) note(ctx context.Context, part string, check func(context.Cont
 	defer cancel()
 	h := core.Health{Part: part, OK: true}
 	if err := check(ctx); err != nil {
-		h = core.Unwell(part, 0, errs.PartSilent) // everybody sees it; the cause is for the log
+		h = core.Unwell(part, 0, CodePartSilent) // everybody sees it; the cause is for the log
 		m.logger.WarnContext(ctx, "a part does not answer", "part", part, "error", err)
 	}
 	m.mu.Lock()

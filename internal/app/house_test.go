@@ -177,7 +177,7 @@ func TestHouseFindsPlantedViolations(t *testing.T) {
 			t.Errorf("%s: %s in %s passes", name, c.src, c.file)
 		}
 	}
-	ok := `package api; import ("onemap/web/push"; "onemap/alerts/cap"; "onemap/internal/errs"; "net/http")`
+	ok := `package api; import ("onemap/web/push"; "onemap/alerts/cap"; "onemap/internal/fault"; "net/http")`
 	if v := h.violations("web/api/x.go", "web/api", imports(t, "x.go", ok)); len(v) != 0 {
 		t.Errorf("an allowed file is refused: %v", v)
 	}

@@ -15,8 +15,8 @@ import (
 	"onemap/alerts"
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/tiles/engine"
@@ -193,7 +193,7 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 	}
 	base, err := api.ParseBase(a.o.Base)
 	if err != nil {
-		return nil, errs.Wrap(errs.Invalid, err, "--base")
+		return nil, fault.Wrap(fault.Invalid, err, "--base")
 	}
 	a.basePath = base
 	files, err := ui.Files()
@@ -220,7 +220,7 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 // nameBusyFlag turns a failed listen into an error that says which flag to change.
 func nameBusyFlag(err error, flag, addr string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return errs.InvalidField(flag, "%s is in use by another program; choose another address with %s ADDR (port 0 picks a free one)", addr, flag)
+		return fault.InvalidField(flag, "%s is in use by another program; choose another address with %s ADDR (port 0 picks a free one)", addr, flag)
 	}
-	return errs.Wrap(errs.Invalid, err, "%s %s", flag, addr)
+	return fault.Wrap(fault.Invalid, err, "%s %s", flag, addr)
 }

@@ -7,7 +7,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/store"
 )
 
@@ -49,7 +49,7 @@ func (a *Accounts) SetPassword(ctx context.Context, login, password string) erro
 	}
 	i := slices.IndexFunc(all, func(acct auth.Account) bool { return acct.Login == login })
 	if i < 0 {
-		return errs.New(errs.NotFound, "there is no account %q", login)
+		return fault.New(fault.NotFound, "there is no account %q", login)
 	}
 	_, err = a.service.UpdateAccount(ctx, console(all[i].Division), login, auth.AccountChange{Password: &password}, all[i].Version)
 	return err

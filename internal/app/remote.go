@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors/mqtt/remote"
 )
 
@@ -47,7 +47,7 @@ func brokerEndpoint(o Options) (remote.Endpoint, error) {
 	if o.BrokerPasswordFile != "" {
 		b, err := os.ReadFile(o.BrokerPasswordFile)
 		if err != nil {
-			return e, errs.Wrap(errs.Invalid, err, "--broker-password-file cannot be read")
+			return e, fault.Wrap(fault.Invalid, err, "--broker-password-file cannot be read")
 		}
 		e.Password = strings.TrimRight(string(b), "\r\n")
 	}

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"testing"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // The broker's session hangs on the client id, so it must be the same in the next process.
@@ -42,7 +42,7 @@ func TestBrokerPassword(t *testing.T) {
 		t.Errorf("%q, %v", e.Password, err)
 	}
 	o.BrokerPasswordFile = file + ".none"
-	if _, err := brokerEndpoint(o); !errs.Is(err, errs.Invalid) {
+	if _, err := brokerEndpoint(o); !fault.Is(err, fault.Invalid) {
 		t.Errorf("%v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sim"
 	"onemap/store"
@@ -30,11 +30,11 @@ type SimulateOptions struct {
 func Simulate(ctx context.Context, url string, o SimulateOptions, logger *slog.Logger) error {
 	b, err := os.ReadFile(o.Credentials)
 	if err != nil {
-		return errs.Wrap(errs.Invalid, err, "--credentials cannot be read")
+		return fault.Wrap(fault.Invalid, err, "--credentials cannot be read")
 	}
 	var s secrets
 	if err := json.Unmarshal(b, &s); err != nil {
-		return errs.Wrap(errs.Invalid, err, "--credentials %s", o.Credentials)
+		return fault.Wrap(fault.Invalid, err, "--credentials %s", o.Credentials)
 	}
 	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2, Logger: logger})
 	if err != nil {
@@ -52,7 +52,7 @@ func Simulate(ctx context.Context, url string, o SimulateOptions, logger *slog.L
 		}
 	}
 	if len(devices) == 0 {
-		return errs.InvalidField("--credentials", "%s has no secret of a device of this database", o.Credentials)
+		return fault.InvalidField("--credentials", "%s has no secret of a device of this database", o.Credentials)
 	}
 	return simulate(ctx, devices, s.Devices, o, logger)
 }

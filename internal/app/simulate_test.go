@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"onemap/internal/app"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -74,7 +74,7 @@ func TestSimulateNamesBadCredentials(t *testing.T) {
 	}
 	for _, file := range []string{"/no/such.json", garbage} {
 		err := app.Simulate(t.Context(), "postgres://nobody@127.0.0.1:1/none", app.SimulateOptions{Credentials: file}, slog.New(slog.DiscardHandler))
-		if !errs.Is(err, errs.Invalid) {
+		if !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", file, err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Common is what every command takes.
@@ -36,16 +36,16 @@ func (d Database) URL() (string, error) {
 	if d.DatabaseFile != "" {
 		b, err := os.ReadFile(d.DatabaseFile)
 		if err != nil {
-			return "", errs.Wrap(errs.Invalid, err, "--database-file cannot be read")
+			return "", fault.Wrap(fault.Invalid, err, "--database-file cannot be read")
 		}
 		raw = strings.TrimSpace(string(b))
 	}
 	if raw == "" {
-		return "", errs.InvalidField("database", "no PostgreSQL URL: set ONEMAP_DATABASE, --database-file, or `database` in the YAML file; `onemap demo` needs none")
+		return "", fault.InvalidField("database", "no PostgreSQL URL: set ONEMAP_DATABASE, --database-file, or `database` in the YAML file; `onemap demo` needs none")
 	}
 	u, err := url.Parse(raw)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		return "", errs.InvalidField("database", "not a PostgreSQL URL (postgres://user@host:5432/name)")
+		return "", fault.InvalidField("database", "not a PostgreSQL URL (postgres://user@host:5432/name)")
 	}
 	return raw, nil
 }
@@ -132,7 +132,7 @@ func Parse(cli any, args, environ []string, vars kong.Vars, opts ...kong.Option)
 	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		return nil, errs.Wrap(errs.Invalid, err, "options")
+		return nil, fault.Wrap(fault.Invalid, err, "options")
 	}
 	return ctx, nil
 }
@@ -148,7 +148,7 @@ func passwordInArgs(args []string) error {
 			continue
 		}
 		if _, has := u.User.Password(); has || u.Query().Has("password") {
-			return errs.InvalidField("--database", "holds a password, which `ps` would show; set ONEMAP_DATABASE or use --database-file")
+			return fault.InvalidField("--database", "holds a password, which `ps` would show; set ONEMAP_DATABASE or use --database-file")
 		}
 	}
 	return nil
@@ -166,7 +166,7 @@ func unknownVariables(app *kong.Application, environ []string) error {
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
 		if strings.HasPrefix(name, "ONEMAP_") && !known[name] && !notOptions[name] {
-			return errs.InvalidField(name, "no such option; `onemap --help` lists them")
+			return fault.InvalidField(name, "no such option; `onemap --help` lists them")
 		}
 	}
 	return nil

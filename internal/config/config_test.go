@@ -9,7 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 type testCLI struct {
@@ -105,7 +105,7 @@ func TestPasswordsAreRefusedAsFlags(t *testing.T) {
 		{"serve", "--database=postgres://u@h/db?password=secret"},
 	} {
 		_, err := parse(t, args, nil)
-		if !errs.Is(err, errs.Invalid) || strings.Contains(err.Error(), "secret") {
+		if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
@@ -123,7 +123,7 @@ func TestDatabaseURL(t *testing.T) {
 		t.Errorf("from a file: %q, %v", u, err)
 	}
 	for _, d := range []Database{{}, {Database: "mysql://h"}, {DatabaseFile: "/no/such"}, {Database: "://"}} {
-		if _, err := d.URL(); !errs.Is(err, errs.Invalid) {
+		if _, err := d.URL(); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: %v", d, err)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // yamlFile resolves flags from a flat YAML mapping whose keys are the flags' names. Unlike the usual
@@ -23,10 +23,10 @@ func (y *yamlFile) load() error {
 	}
 	b, err := os.ReadFile(y.path)
 	if err != nil {
-		return errs.Wrap(errs.Invalid, err, "--config cannot be read")
+		return fault.Wrap(fault.Invalid, err, "--config cannot be read")
 	}
 	if err := yaml.Unmarshal(b, &y.values); err != nil {
-		return errs.Wrap(errs.Invalid, err, "%s", y.path)
+		return fault.Wrap(fault.Invalid, err, "%s", y.path)
 	}
 	return nil
 }
@@ -39,7 +39,7 @@ func (y *yamlFile) Validate(app *kong.Application) error {
 	}
 	for k := range y.values {
 		if !known[k] || k == "config" {
-			return errs.InvalidField(k, "no such option (in %s)", y.path)
+			return fault.InvalidField(k, "no such option (in %s)", y.path)
 		}
 	}
 	return nil
@@ -59,7 +59,7 @@ func (y *yamlFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	}
 	switch v.(type) {
 	case map[string]any, []any, nil:
-		return nil, errs.InvalidField(flag.Name, "must be a plain value (in %s)", y.path)
+		return nil, fault.InvalidField(flag.Name, "must be a plain value (in %s)", y.path)
 	default:
 		return fmt.Sprint(v), nil
 	}

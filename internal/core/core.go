@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Level is a warning or risk level: 1 red is the worst, 4 blue the mildest, 0 none.
@@ -256,15 +256,15 @@ type Health struct {
 }
 
 // Unwell is the health of a part that is not OK, with a sentence that says why.
-func Unwell(part string, lag float64, c errs.Code, values ...any) Health {
+func Unwell(part string, lag float64, c fault.Code, values ...any) Health {
 	h := Health{Part: part, Lag: lag}
 	h.Say(c, values...)
 	return h
 }
 
 // Say sets the detail to a sentence.
-func (h *Health) Say(c errs.Code, values ...any) {
-	said := errs.Say(c, values...)
+func (h *Health) Say(c fault.Code, values ...any) {
+	said := fault.NewMessage(c, values...)
 	h.Detail, h.Code, h.Params = said.String(), said.Code, said.Params
 }
 

@@ -3,7 +3,7 @@ package core
 import (
 	"math/bits"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // TileExtent is how many units the side of every tile has.
@@ -80,10 +80,10 @@ func (r TileRules) BufferUnits() int {
 // Check says what of the rules cannot be; the fields of its errors are the JSON names.
 func (r TileRules) Check() error {
 	if t := r.Tolerance(); !(t >= 0 && t <= maxSimplify) { // a NaN is neither
-		return errs.Refuse("simplify", errs.OutOfRange, t, 0, maxSimplify)
+		return fault.InvalidCode("simplify", fault.CodeOutOfRange, t, 0, maxSimplify)
 	}
 	if b := r.BufferUnits(); b < 0 || b > maxTileBuffer {
-		return errs.Refuse("buffer", errs.OutOfRange, b, 0, maxTileBuffer)
+		return fault.InvalidCode("buffer", fault.CodeOutOfRange, b, 0, maxTileBuffer)
 	}
 	for _, g := range []struct {
 		field string
@@ -93,15 +93,15 @@ func (r TileRules) Check() error {
 			continue
 		}
 		if c := g.grid.Cell; c < 0 || c > TileExtent || bits.OnesCount(uint(c)) > 1 {
-			return errs.Refuse(g.field+".cell", errs.CellSize, c, TileExtent)
+			return fault.InvalidCode(g.field+".cell", CodeCellSize, c, TileExtent)
 		}
 		if z := g.grid.ToZoom; z < 0 || z > maxTileZoom {
-			return errs.Refuse(g.field+".to_zoom", errs.OutOfRange, z, 0, maxTileZoom)
+			return fault.InvalidCode(g.field+".to_zoom", fault.CodeOutOfRange, z, 0, maxTileZoom)
 		}
 	}
 	switch r.Source {
 	case "", TileSourceMemory, TileSourceDatabase:
 		return nil
 	}
-	return errs.InvalidField("source", "%q is none of memory, database", r.Source)
+	return fault.InvalidField("source", "%q is none of memory, database", r.Source)
 }

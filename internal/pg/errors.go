@@ -12,32 +12,32 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // kindsByCode maps SQLSTATEs of five characters, then classes of two, to kinds.
-func kindsByCode(code string) (errs.Kind, bool) {
+func kindsByCode(code string) (fault.Kind, bool) {
 	switch code {
 	case "23505", "23P01", "23001": // unique, exclusion and restrict violations
-		return errs.Conflict, true
+		return fault.Conflict, true
 	case "40001", "40P01", // serialization failure, deadlock
 		"55P03",                            // lock not available, and lock_timeout
 		"57014",                            // query cancelled, and statement_timeout
 		"57P01", "57P02", "57P03", "57P05", // admin shutdown, crash shutdown, starting up, idle timeout
 		"25006", // read-only: we talk to a replica that is not promoted yet
 		"3D000": // no such database
-		return errs.Unavailable, true
+		return fault.Unavailable, true
 	}
 	if len(code) < 2 {
-		return errs.Internal, false
+		return fault.Internal, false
 	}
 	switch code[:2] {
 	case "08", "53", "58", "28": // connection, resources, disk, authorisation of onemap itself
-		return errs.Unavailable, true
+		return fault.Unavailable, true
 	case "22", "23": // a value that does not fit: not null, check, foreign key, bad encoding
-		return errs.Invalid, true
+		return fault.Invalid, true
 	}
-	return errs.Internal, false
+	return fault.Internal, false
 }
 
 // refusedByStorage reports whether the operating system would not write or open a file of the database. PostgreSQL
@@ -64,12 +64,12 @@ func refusedByStorage(pg *pgconn.PgError) bool {
 }
 
 // MapErr maps an error of the database, or of the connection to it, to a kind. An error that has a kind keeps it.
-// pgx.ErrNoRows is errs.NotFound. what says what was tried; it may be empty.
+// pgx.ErrNoRows is fault.NotFound. what says what was tried; it may be empty.
 func MapErr(err error, what string) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*errs.Error](err); ok {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
 		if what == "" {
 			return err
 		}
@@ -78,20 +78,20 @@ func MapErr(err error, what string) error {
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
 		kind, ok := kindsByCode(said.Code)
 		if !ok && refusedByStorage(said) {
-			kind, ok = errs.Unavailable, true
+			kind, ok = fault.Unavailable, true
 		}
 		if ok {
-			return errs.Wrap(kind, err, "%s", pgMessage(kind, said, what))
+			return fault.Wrap(kind, err, "%s", pgMessage(kind, said, what))
 		}
 		return wrapPlain(err, what)
 	}
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return errs.Wrap(errs.NotFound, err, "%s", orElse(what, "no such row"))
+		return fault.Wrap(fault.NotFound, err, "%s", orElse(what, "no such row"))
 	case errors.Is(err, context.Canceled):
 		return wrapPlain(err, what)
 	case isAway(err):
-		return errs.Wrap(errs.Unavailable, err, "%s", orElse(what, "the database does not answer"))
+		return fault.Wrap(fault.Unavailable, err, "%s", orElse(what, "the database does not answer"))
 	}
 	return wrapPlain(err, what)
 }
@@ -107,11 +107,11 @@ func isAway(err error) bool {
 }
 
 // pgMessage is what the caller may read: never values, only what is wrong.
-func pgMessage(kind errs.Kind, pg *pgconn.PgError, what string) string {
+func pgMessage(kind fault.Kind, pg *pgconn.PgError, what string) string {
 	switch kind {
-	case errs.Conflict:
+	case fault.Conflict:
 		return orElse(what, "it is there already")
-	case errs.Invalid:
+	case fault.Invalid:
 		return orElse(what, "a value was not accepted") + " (" + pg.Message + ")"
 	default:
 		return orElse(what, "the database is not available")

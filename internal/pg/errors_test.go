@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 )
 
@@ -22,47 +22,47 @@ func TestMapErr(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		err  error
-		kind errs.Kind
+		kind fault.Kind
 	}{
-		"file size limit":     {at("XX000", "md.c", "mdextend"), errs.Unavailable},
-		"read-only disk":      {at("42501", "md.c", "mdopenfork"), errs.Unavailable},
-		"quota of temporary":  {at("XX000", "buffile.c", "BufFileDumpBuffer"), errs.Unavailable},
-		"quota of the log":    {at("XX000", "xlog.c", "XLogFileInitInternal"), errs.Unavailable},
-		"quota of a sort":     {at("XX000", "logtape.c", "ltsWriteBlock"), errs.Unavailable},
-		"quota of pg_xact":    {at("XX000", "slru.c", "SlruReportIOError"), errs.Unavailable},
-		"a bug, not the disk": {at("XX000", "execMain.c", "ExecutePlan"), errs.Internal},
-		"a bug in a buffer":   {at("XX000", "buffile.c", "BufFileSeek"), errs.Internal},
-		"a bug in the log":    {at("XX000", "xlog.c", "XLogInsertRecord"), errs.Internal},
-		"a corrupt page":      {at("XX001", "bufmgr.c", "ReadBuffer_common"), errs.Internal},
-		"no right to a table": {at("42501", "aclchk.c", "aclcheck_error"), errs.Internal},
-		"unique":              {code("23505"), errs.Conflict},
-		"immutable":           {code("23001"), errs.Conflict},
-		"foreign key":         {code("23503"), errs.Invalid},
-		"check":               {code("23514"), errs.Invalid},
-		"encoding":            {code("22021"), errs.Invalid},
-		"lock timeout":        {code("55P03"), errs.Unavailable},
-		"deadlock":            {code("40P01"), errs.Unavailable},
-		"serialization":       {code("40001"), errs.Unavailable},
-		"admin shutdown":      {code("57P01"), errs.Unavailable},
-		"starting up":         {code("57P03"), errs.Unavailable},
-		"too many clients":    {code("53300"), errs.Unavailable},
-		"disk full":           {code("53100"), errs.Unavailable},
-		"read only":           {code("25006"), errs.Unavailable},
-		"connection":          {code("08006"), errs.Unavailable},
-		"our own bad SQL":     {code("42601"), errs.Internal},
-		"no code":             {code(""), errs.Internal},
-		"no rows":             {pgx.ErrNoRows, errs.NotFound},
-		"cut off":             {fmt.Errorf("read: %w", io.ErrUnexpectedEOF), errs.Unavailable},
-		"deadline":            {context.DeadlineExceeded, errs.Unavailable},
-		"given up by caller":  {context.Canceled, errs.Internal},
-		"classified already":  {errs.New(errs.Forbidden, "no"), errs.Forbidden},
-		"classified below it": {fmt.Errorf("x: %w", errs.New(errs.TooMany, "no")), errs.TooMany},
-		"anything else":       {errors.New("surprise"), errs.Internal},
+		"file size limit":     {at("XX000", "md.c", "mdextend"), fault.Unavailable},
+		"read-only disk":      {at("42501", "md.c", "mdopenfork"), fault.Unavailable},
+		"quota of temporary":  {at("XX000", "buffile.c", "BufFileDumpBuffer"), fault.Unavailable},
+		"quota of the log":    {at("XX000", "xlog.c", "XLogFileInitInternal"), fault.Unavailable},
+		"quota of a sort":     {at("XX000", "logtape.c", "ltsWriteBlock"), fault.Unavailable},
+		"quota of pg_xact":    {at("XX000", "slru.c", "SlruReportIOError"), fault.Unavailable},
+		"a bug, not the disk": {at("XX000", "execMain.c", "ExecutePlan"), fault.Internal},
+		"a bug in a buffer":   {at("XX000", "buffile.c", "BufFileSeek"), fault.Internal},
+		"a bug in the log":    {at("XX000", "xlog.c", "XLogInsertRecord"), fault.Internal},
+		"a corrupt page":      {at("XX001", "bufmgr.c", "ReadBuffer_common"), fault.Internal},
+		"no right to a table": {at("42501", "aclchk.c", "aclcheck_error"), fault.Internal},
+		"unique":              {code("23505"), fault.Conflict},
+		"immutable":           {code("23001"), fault.Conflict},
+		"foreign key":         {code("23503"), fault.Invalid},
+		"check":               {code("23514"), fault.Invalid},
+		"encoding":            {code("22021"), fault.Invalid},
+		"lock timeout":        {code("55P03"), fault.Unavailable},
+		"deadlock":            {code("40P01"), fault.Unavailable},
+		"serialization":       {code("40001"), fault.Unavailable},
+		"admin shutdown":      {code("57P01"), fault.Unavailable},
+		"starting up":         {code("57P03"), fault.Unavailable},
+		"too many clients":    {code("53300"), fault.Unavailable},
+		"disk full":           {code("53100"), fault.Unavailable},
+		"read only":           {code("25006"), fault.Unavailable},
+		"connection":          {code("08006"), fault.Unavailable},
+		"our own bad SQL":     {code("42601"), fault.Internal},
+		"no code":             {code(""), fault.Internal},
+		"no rows":             {pgx.ErrNoRows, fault.NotFound},
+		"cut off":             {fmt.Errorf("read: %w", io.ErrUnexpectedEOF), fault.Unavailable},
+		"deadline":            {context.DeadlineExceeded, fault.Unavailable},
+		"given up by caller":  {context.Canceled, fault.Internal},
+		"classified already":  {fault.New(fault.Forbidden, "no"), fault.Forbidden},
+		"classified below it": {fmt.Errorf("x: %w", fault.New(fault.TooMany, "no")), fault.TooMany},
+		"anything else":       {errors.New("surprise"), fault.Internal},
 	} {
 		for _, what := range []string{"", "do a thing"} {
 			got := pg.MapErr(c.err, what)
-			if errs.KindOf(got) != c.kind || !errors.Is(got, c.err) || !strings.HasPrefix(got.Error(), what) {
-				t.Errorf("%s: %v is %v, want %v", name, got, errs.KindOf(got), c.kind)
+			if fault.KindOf(got) != c.kind || !errors.Is(got, c.err) || !strings.HasPrefix(got.Error(), what) {
+				t.Errorf("%s: %v is %v, want %v", name, got, fault.KindOf(got), c.kind)
 			}
 		}
 	}

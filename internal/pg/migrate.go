@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/tern/v2/migrate"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg/migrations"
 )
 
@@ -20,13 +20,13 @@ const versionTable = "public.schema_version"
 // Migrate brings the database's tables up to this program's version, one transaction a migration.
 // Several programs may call it at once: an advisory lock lets one do the work and the others wait;
 // a database that is up to date is seen without any lock. progress is told of each migration before
-// it runs, and may be nil. A database made by a newer program is errs.Conflict; one where
-// extensions are missing and may not be created is errs.Forbidden and the message says what to run.
-// A pooler that shares connections before the database is errs.Invalid.
+// it runs, and may be nil. A database made by a newer program is fault.Conflict; one where
+// extensions are missing and may not be created is fault.Forbidden and the message says what to run.
+// A pooler that shares connections before the database is fault.Invalid.
 func Migrate(ctx context.Context, url string, progress func(version, total int, name string)) error {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
-		return errs.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
+		return fault.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
 	}
 	cfg.RuntimeParams["application_name"] = "onemap migrate"
 	conn, err := pgx.ConnectConfig(ctx, cfg)
@@ -50,7 +50,7 @@ func Migrate(ctx context.Context, url string, progress func(version, total int, 
 	case current == len(names):
 		return nil
 	case current > len(names):
-		return errs.New(errs.Conflict, "the database has version %d, this program knows %d: it was used by a newer onemap", current, len(names))
+		return fault.New(fault.Conflict, "the database has version %d, this program knows %d: it was used by a newer onemap", current, len(names))
 	}
 	m, err := migrate.NewMigrator(ctx, conn, versionTable)
 	if err != nil {
@@ -87,11 +87,11 @@ func explainMigration(err error, database string) error {
 	}
 	switch {
 	case pg.Code == "42501" && strings.Contains(pg.Message, "extension"):
-		return errs.Wrap(errs.Forbidden, err,
+		return fault.Wrap(fault.Forbidden, err,
 			"the database user may not create extensions: run as a superuser, in database %s: create extension postgis; create extension btree_gist;", database)
 	case pg.Code == "0A000" && strings.Contains(pg.Message, "extension"),
 		pg.Code == "58P01" && strings.Contains(pg.Message, "extension"):
-		return errs.Wrap(errs.Unavailable, err,
+		return fault.Wrap(fault.Unavailable, err,
 			"PostGIS is not installed on the database server: apt-get install postgresql-N-postgis-3 there, N being its version")
 	}
 	return MapErr(err, "migrate the database")

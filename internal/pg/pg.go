@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Options says which database and how. Only URL is needed.
@@ -42,13 +42,13 @@ type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Open connects to a migrated database. A wrong URL is errs.Invalid, a database that does not
-// answer errs.Unavailable. A pooler before the database that shares connections is errs.Invalid.
+// Open connects to a migrated database. A wrong URL is fault.Invalid, a database that does not
+// answer fault.Unavailable. A pooler before the database that shares connections is fault.Invalid.
 func Open(ctx context.Context, o Options) (*Pool, error) {
 	cfg, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		// pgx's own message would repeat the address, and so a password in it.
-		return nil, errs.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
+		return nil, fault.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
 	}
 	cfg.MaxConns = 16
 	if o.MaxConns > 0 {
@@ -84,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	return p, nil
 }
 
-// Ping asks the database for a sign of life; it returns errs.Unavailable when there is none.
+// Ping asks the database for a sign of life; it returns fault.Unavailable when there is none.
 func (p *Pool) Ping(ctx context.Context) error {
 	return MapErr(p.Pool.Ping(ctx), "reach the database")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Pooling is how a pooler between this program and PostgreSQL shares the server's processes.
@@ -30,14 +30,14 @@ const poolerTimeout = 10 * time.Second
 const PoolerAdvice = "set pool_mode = session for this database in the pooler, or give the address of PostgreSQL itself"
 
 // refuseSharing refuses a database that is behind a pooler in transaction or statement mode. conn is a connection
-// that was made by cfg. The error is of kind errs.Invalid and says what to do.
+// that was made by cfg. The error is of kind fault.Invalid and says what to do.
 func refuseSharing(ctx context.Context, cfg *pgx.ConnConfig, conn *pgconn.PgConn) error {
 	how, err := FindPooling(ctx, cfg, conn)
 	if err != nil {
 		return MapErr(err, "look for a pooler before the database")
 	}
 	if how == PoolingShared {
-		return errs.InvalidField("database", "a pooler (PgBouncer) in transaction or statement mode stands before PostgreSQL: "+
+		return fault.InvalidField("database", "a pooler (PgBouncer) in transaction or statement mode stands before PostgreSQL: "+
 			"notifications (LISTEN), advisory locks and prepared statements are lost in it; %s", PoolerAdvice)
 	}
 	return nil

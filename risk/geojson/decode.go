@@ -12,10 +12,10 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
-// Decode reads a geometry object in lon/lat. The error is errs.Invalid; its field is the member's
+// Decode reads a geometry object in lon/lat. The error is fault.Invalid; its field is the member's
 // path, as "coordinates[0][3]".
 func Decode(raw []byte) (orb.Geometry, error) { return DecodeIn(raw, geo.FrameWGS84) }
 
@@ -27,21 +27,21 @@ func DecodeIn(raw []byte, frame geo.Frame) (orb.Geometry, error) {
 func decode(raw []byte, frame geo.Frame, path string, nested bool) (orb.Geometry, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil || members == nil {
-		return nil, errs.InvalidField(strings.TrimSuffix(path, "."), "a geometry is an object, not %s", kindOf(raw))
+		return nil, fault.InvalidField(strings.TrimSuffix(path, "."), "a geometry is an object, not %s", kindOf(raw))
 	}
 	var kind string
 	if err := json.Unmarshal(members["type"], &kind); err != nil {
-		return nil, errs.InvalidField(path+"type", "is missing or no string")
+		return nil, fault.InvalidField(path+"type", "is missing or no string")
 	}
 	if kind == "GeometryCollection" {
 		if nested {
-			return nil, errs.InvalidField(path+"type", "a GeometryCollection inside another is not taken")
+			return nil, fault.InvalidField(path+"type", "a GeometryCollection inside another is not taken")
 		}
 		return decodeCollection(members["geometries"], frame, path)
 	}
 	coordinates, ok := members["coordinates"]
 	if !ok {
-		return nil, errs.InvalidField(path+"coordinates", "is missing")
+		return nil, fault.InvalidField(path+"coordinates", "is missing")
 	}
 	r := &reader{b: coordinates, frame: frame, root: path + "coordinates"}
 	switch kind {
@@ -58,7 +58,7 @@ func decode(raw []byte, frame geo.Frame, path string, nested bool) (orb.Geometry
 	case "MultiPolygon":
 		return typed(listOf[orb.MultiPolygon](r, 1, "polygons", r.polygon))
 	}
-	return nil, errs.InvalidField(path+"type", "%q is no geometry type of GeoJSON", clip(kind))
+	return nil, fault.InvalidField(path+"type", "%q is no geometry type of GeoJSON", clip(kind))
 }
 
 // typed keeps a failed value from becoming a geometry that is not nil.
@@ -72,10 +72,10 @@ func typed[G orb.Geometry](g G, err error) (orb.Geometry, error) {
 func decodeCollection(raw json.RawMessage, frame geo.Frame, path string) (orb.Geometry, error) {
 	var parts []json.RawMessage
 	if err := json.Unmarshal(raw, &parts); err != nil {
-		return nil, errs.InvalidField(path+"geometries", "is missing or no array")
+		return nil, fault.InvalidField(path+"geometries", "is missing or no array")
 	}
 	if len(parts) == 0 {
-		return nil, errs.InvalidField(path+"geometries", "is empty")
+		return nil, fault.InvalidField(path+"geometries", "is empty")
 	}
 	all := make(orb.Collection, 0, len(parts))
 	for i, part := range parts {
@@ -104,7 +104,7 @@ func (r *reader) wrong(format string, args ...any) error {
 	for _, i := range r.at {
 		path.WriteString("[" + strconv.Itoa(i) + "]")
 	}
-	return errs.InvalidField(path.String(), format, args...)
+	return fault.InvalidField(path.String(), format, args...)
 }
 
 func (r *reader) space() {

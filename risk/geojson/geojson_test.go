@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk/geojson"
 )
 
@@ -118,8 +118,8 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"type":"GeometryCollection","geometries":[{"type":"GeometryCollection","geometries":[]}]}`:        "geometries[0].type: a GeometryCollection inside another is not taken",
 	} {
 		g, err := geojson.Decode([]byte(raw))
-		var e *errs.Error
-		if g != nil || !errors.As(err, &e) || e.Kind != errs.Invalid || !strings.Contains(err.Error(), want) {
+		var e *fault.Error
+		if g != nil || !errors.As(err, &e) || e.Kind != fault.Invalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n got %v, %v\nwant %s", raw, g, err, want)
 		}
 	}
@@ -157,7 +157,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		g, err := geojson.Decode(raw)
 		if err != nil {
-			if !errs.Is(err, errs.Invalid) || g != nil {
+			if !fault.Is(err, fault.Invalid) || g != nil {
 				t.Fatalf("%v, %v", g, err)
 			}
 			return

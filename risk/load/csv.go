@@ -11,7 +11,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -261,9 +261,9 @@ func (t *table) feature(r row) (risk.Feature, error) {
 	none := risk.Feature{Key: who.key}
 	switch {
 	case r.wrong != "":
-		return none, errs.New(errs.Invalid, "%s", r.wrong)
+		return none, fault.New(fault.Invalid, "%s", r.wrong)
 	case len(r.cells) < len(t.header), len(r.cells) > len(t.header) && !isEmptyRow(r.cells[len(t.header):]):
-		return none, errs.New(errs.Invalid, "the row has %d columns, the header %d", len(r.cells), len(t.header))
+		return none, fault.New(fault.Invalid, "the row has %d columns, the header %d", len(r.cells), len(t.header))
 	case wrongKey != nil:
 		return none, wrongKey
 	}
@@ -328,13 +328,13 @@ func (t *table) typed(name, cell string) (any, error) {
 	case "number":
 		v, _, ok := decimal(trimmed)
 		if !ok {
-			return nil, errs.InvalidField(name, "%q is no number of at most %d digits", clip(cell), core.MaxDigits)
+			return nil, fault.InvalidField(name, "%q is no number of at most %d digits", clip(cell), core.MaxDigits)
 		}
 		return v, nil
 	case "integer":
 		v, whole, ok := decimal(trimmed)
 		if !ok || !whole {
-			return nil, errs.InvalidField(name, "%q is no whole number of at most %d digits", clip(cell), core.MaxDigits)
+			return nil, fault.InvalidField(name, "%q is no whole number of at most %d digits", clip(cell), core.MaxDigits)
 		}
 		return v, nil
 	case "boolean":
@@ -344,7 +344,7 @@ func (t *table) typed(name, cell string) (any, error) {
 		case "false", "0", "no", "否":
 			return false, nil
 		}
-		return nil, errs.InvalidField(name, "%q is neither true nor false", clip(cell))
+		return nil, fault.InvalidField(name, "%q is neither true nor false", clip(cell))
 	}
 	return cell, nil
 }
@@ -354,7 +354,7 @@ func (t *table) geometry(cells []string) (orb.Geometry, error) {
 	if i := t.where.place; i >= 0 {
 		g, err := parsePlace(cells[i], t.o.Frame, latitudeFirst(t.header[i]))
 		if err != nil {
-			return nil, errs.InvalidField(t.header[i], "%v", err)
+			return nil, fault.InvalidField(t.header[i], "%v", err)
 		}
 		return g, nil
 	}
@@ -362,7 +362,7 @@ func (t *table) geometry(cells []string) (orb.Geometry, error) {
 	for i, column := range []int{t.where.lon, t.where.lat} {
 		v, err := parseCoordinate(cells[column], t.o.Frame)
 		if err != nil {
-			return nil, errs.InvalidField(t.header[column], "%v", err)
+			return nil, fault.InvalidField(t.header[column], "%v", err)
 		}
 		p[i] = v
 	}

@@ -10,7 +10,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/risk/load"
 )
@@ -90,7 +90,7 @@ func TestBrokenCSV(t *testing.T) {
 		"lon,b\n1,2\n": "line 1: no column holds the latitude",
 	} {
 		_, _, err := readAll(text, load.Options{Format: load.FormatCSV, MaxRecordBytes: 20_000})
-		if !errs.Is(err, errs.Invalid) || !strings.HasPrefix(err.Error(), want) {
+		if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%.60q\n got %v\nwant %s", text, err, want)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/risk/geojson"
 )
@@ -47,7 +47,7 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 	given := named != "" && named != NoField
 	key := strings.TrimSpace(asText(p.value))
 	if lostDigits(key) && given {
-		return who, errs.InvalidField(p.field, "a spreadsheet has shortened the key to %s: format the column as text and export it again", clip(key))
+		return who, fault.InvalidField(p.field, "a spreadsheet has shortened the key to %s: format the column as text and export it again", clip(key))
 	}
 	if lostDigits(key) {
 		key = ""
@@ -58,10 +58,10 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 		key, field = own, ownID
 	}
 	if key == "" && given {
-		return who, errs.InvalidField(named, "the key is missing")
+		return who, fault.InvalidField(named, "the key is missing")
 	}
 	if len(key) > risk.MaxKey {
-		return who, errs.InvalidField(field, "the key is longer than %d bytes", risk.MaxKey)
+		return who, fault.InvalidField(field, "the key is longer than %d bytes", risk.MaxKey)
 	}
 	if err := checkText(field, key); err != nil {
 		return who, err
@@ -81,7 +81,7 @@ func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any)
 	f := risk.Feature{Origin: a.o.Origin, Source: a.o.Source, Key: who.key}
 	whole, cut, err := geo.CutAntimeridian(g)
 	if err != nil {
-		return f, errs.InvalidField("geometry", "%v", err)
+		return f, fault.InvalidField("geometry", "%v", err)
 	}
 	if f.Geometry = whole; cut {
 		a.tally.cut++
@@ -115,7 +115,7 @@ func (a *assembler) checkZero(g orb.Geometry) error {
 		zero = slices.Contains(g, orb.Point{})
 	}
 	if zero {
-		return errs.InvalidField("geometry", "a point at 0, 0 stands for a place that is not known; --allow-zero takes it")
+		return fault.InvalidField("geometry", "a point at 0, 0 stands for a place that is not known; --allow-zero takes it")
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	}
 	rest, err := json.Marshal(valued(properties)) // sorted by name
 	if err != nil {
-		return "", errs.InvalidField("properties", "%v", err)
+		return "", fault.InvalidField("properties", "%v", err)
 	}
 	sum := sha256.Sum256(append(append(shape, '\n'), rest...))
 	return "sha256-" + hex.EncodeToString(sum[:16]), nil
@@ -188,7 +188,7 @@ func (a *assembler) division(g orb.Geometry, p roleField) (string, error) {
 			a.tally.took(roleDivision, p.field)
 			return code, nil
 		case a.roles.given[roleDivision] != "":
-			return "", errs.Wrap(errs.Invalid, err, "%s", p.field)
+			return "", fault.Wrap(fault.Invalid, err, "%s", p.field)
 		}
 		a.tally.noDivision(p.field, text)
 	}
@@ -249,9 +249,9 @@ func valued(v any) any {
 func checkText(field, s string) error {
 	switch {
 	case strings.ContainsRune(s, 0):
-		return errs.InvalidField(field, "holds a NUL character")
+		return fault.InvalidField(field, "holds a NUL character")
 	case strings.ContainsRune(s, utf8.RuneError):
-		return errs.InvalidField(field, "holds U+FFFD: characters were lost by a wrong encoding")
+		return fault.InvalidField(field, "holds U+FFFD: characters were lost by a wrong encoding")
 	}
 	return nil
 }
@@ -262,13 +262,13 @@ func decodeProperties(raw json.RawMessage) (map[string]any, error) {
 		return map[string]any{}, nil
 	}
 	if raw[0] != '{' {
-		return nil, errs.InvalidField("properties", "is no object")
+		return nil, fault.InvalidField("properties", "is no object")
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var all map[string]any
 	if err := d.Decode(&all); err != nil {
-		return nil, errs.InvalidField("properties", "%v", err)
+		return nil, fault.InvalidField("properties", "%v", err)
 	}
 	clean, err := cleanValue(all, "properties")
 	if err != nil {

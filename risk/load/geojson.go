@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/risk/geojson"
 )
@@ -283,7 +283,7 @@ func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
 		return risk.Record{}, nil, err // the file ends, and nothing in what was read begins anew
 	}
 	if whole && v.large {
-		return risk.Record{}, g.refuse(v, "", errs.New(errs.TooLarge, "the feature is larger than %d bytes", g.o.MaxRecordBytes).Error()), nil
+		return risk.Record{}, g.refuse(v, "", fault.New(fault.TooLarge, "the feature is larger than %d bytes", g.o.MaxRecordBytes).Error()), nil
 	}
 	if whole {
 		err = v.check()
@@ -370,11 +370,11 @@ func (g *geoJSON) assemble(members map[string]json.RawMessage, raw json.RawMessa
 	}
 	none.Key = who.key
 	if len(raw) == 0 || string(raw) == "null" {
-		return none, errs.InvalidField("geometry", "is missing or null")
+		return none, fault.InvalidField("geometry", "is missing or null")
 	}
 	geometry, err := geojson.DecodeIn(raw, g.o.Frame)
 	if err != nil {
-		return none, errs.New(errs.Invalid, "geometry.%v", err)
+		return none, fault.New(fault.Invalid, "geometry.%v", err)
 	}
 	feature, err := g.asm.feature(geometry, who, properties)
 	feature.Properties = properties
@@ -402,7 +402,7 @@ func featureID(raw json.RawMessage) (string, error) {
 	case '"':
 		return text(raw), nil
 	case '{', '[', 't', 'f':
-		return "", errs.InvalidField("id", "is neither a string nor a number")
+		return "", fault.InvalidField("id", "is neither a string nor a number")
 	}
 	return string(raw), nil
 }

@@ -14,7 +14,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/risk/geojson"
 	"onemap/risk/load"
@@ -109,7 +109,7 @@ func TestBrokenFilesNameTheLine(t *testing.T) {
 		"{\"type\":\"FeatureCollection\",\"features\":[" + point + "],\n\"crs\":{\"properties\":{\"name\":\"EPSG:4549\"}}}": "line 2: crs: \"EPSG:4549\" stands behind the features",
 	} {
 		_, _, err := readAll(text, load.Options{Format: load.FormatGeoJSON})
-		if !errs.Is(err, errs.Invalid) || !strings.HasPrefix(err.Error(), want) {
+		if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s\n got %v\nwant %s", text, err, want)
 		}
 	}
@@ -262,7 +262,7 @@ func FuzzGeoJSON(f *testing.F) {
 func checkAll(t *testing.T, text string, o load.Options) {
 	t.Helper()
 	records, refusals, err := readAll(text, o)
-	if err != nil && !errs.Is(err, errs.Invalid) {
+	if err != nil && !fault.Is(err, fault.Invalid) {
 		t.Fatalf("%v is not of kind invalid", err)
 	}
 	for _, r := range records {

@@ -14,7 +14,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -93,7 +93,7 @@ type Reader struct {
 // Notes says in sentences what was taken as what so far, and what was left out of records that were taken.
 func (r *Reader) Notes() []string { return append(r.asm.o.found.notes(), r.asm.tally.notes()...) }
 
-// Open begins to read. The error is errs.Invalid and names an option that cannot be, or the first
+// Open begins to read. The error is fault.Invalid and names an option that cannot be, or the first
 // line when that already is wrong.
 func Open(r io.Reader, o Options) (*Reader, error) {
 	if o.MaxRecordBytes <= 0 {
@@ -103,7 +103,7 @@ func Open(r io.Reader, o Options) (*Reader, error) {
 		o.Origin = core.OriginReal
 	}
 	if !o.Origin.Valid() {
-		return nil, errs.InvalidField("origin", "%q is none", string(o.Origin))
+		return nil, fault.InvalidField("origin", "%q is none", string(o.Origin))
 	}
 	if o.Frame != "" {
 		frame, err := geo.ParseFrame(string(o.Frame))
@@ -126,10 +126,10 @@ func Open(r io.Reader, o Options) (*Reader, error) {
 			return readerOf(asm)(newCSV(text, asm))
 		}
 	default:
-		return nil, errs.InvalidField("format", "%q is not auto, geojson or csv", string(o.Format))
+		return nil, fault.InvalidField("format", "%q is not auto, geojson or csv", string(o.Format))
 	}
 	if option := o.ofTables(); option != "" {
-		return nil, errs.InvalidField(option, "is for tables, and the file is GeoJSON")
+		return nil, fault.InvalidField(option, "is for tables, and the file is GeoJSON")
 	}
 	return &Reader{Reader: newGeoJSON(text, asm), asm: asm}, nil
 }
@@ -171,5 +171,5 @@ func looksLikeJSON(text *bufio.Reader) bool {
 
 // fatal is an error at a line.
 func fatal(line int, format string, args ...any) error {
-	return errs.InvalidField("line "+strconv.Itoa(line), format, args...)
+	return fault.InvalidField("line "+strconv.Itoa(line), format, args...)
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/risk/load"
 )
@@ -66,8 +66,8 @@ func TestOptionsAreChecked(t *testing.T) {
 	for field, o := range map[string]load.Options{
 		"format": {Format: "shp"}, "encoding": {Encoding: "latin1"}, "frame": {Frame: "epsg:2433"}, "origin": {Origin: "guess"},
 	} {
-		var e *errs.Error
-		if _, err := load.Open(strings.NewReader("{}"), o); !errors.As(err, &e) || e.Field != field || e.Kind != errs.Invalid {
+		var e *fault.Error
+		if _, err := load.Open(strings.NewReader("{}"), o); !errors.As(err, &e) || e.Field != field || e.Kind != fault.Invalid {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/width"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk/geojson"
 )
 
@@ -18,14 +18,14 @@ import (
 func parseCoordinate(cell string, frame geo.Frame) (float64, error) {
 	if isNothing(cell) {
 		if text := strings.TrimSpace(cell); text != "" {
-			return 0, errs.New(errs.Invalid, "is empty: %q", clip(text))
+			return 0, fault.New(fault.Invalid, "is empty: %q", clip(text))
 		}
-		return 0, errs.New(errs.Invalid, "is empty")
+		return 0, fault.New(fault.Invalid, "is empty")
 	}
 	if frame.Degrees() {
 		v, err := geo.ParseDegrees(cell)
 		if err != nil {
-			return 0, errs.New(errs.Invalid, "%q is no coordinate", clip(cell))
+			return 0, fault.New(fault.Invalid, "%q is no coordinate", clip(cell))
 		}
 		return v, nil
 	}
@@ -40,7 +40,7 @@ func parseCoordinate(cell string, frame geo.Frame) (float64, error) {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0, errs.New(errs.Invalid, "%q is no coordinate", clip(cell))
+		return 0, fault.New(fault.Invalid, "%q is no coordinate", clip(cell))
 	}
 	return v, nil
 }
@@ -54,7 +54,7 @@ func onTheGlobe(p orb.Point, frame geo.Frame) (orb.Geometry, error) {
 		return p, nil // judged by checkZero, whatever the frame
 	}
 	if frame.Degrees() && max(math.Abs(p[0]), math.Abs(p[1])) > maxDegrees {
-		return nil, errs.New(errs.Invalid, "%s, %s are no degrees; if they are metres, name the frame, as --frame 4549",
+		return nil, fault.New(fault.Invalid, "%s, %s are no degrees; if they are metres, name the frame, as --frame 4549",
 			strconv.FormatFloat(p[0], 'f', -1, 64), strconv.FormatFloat(p[1], 'f', -1, 64))
 	}
 	if err := frame.Check(p); err != nil {
@@ -76,7 +76,7 @@ func looksSwapped(p orb.Point) bool {
 // of two numbers the first is the latitude, unless letters or their size tell otherwise.
 func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, error) {
 	if isNothing(cell) {
-		return nil, errs.New(errs.Invalid, "is empty")
+		return nil, fault.New(fault.Invalid, "is empty")
 	}
 	text := strings.TrimSpace(cell)
 	if strings.HasPrefix(text, "{") {
@@ -88,7 +88,7 @@ func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, erro
 	}
 	first, second, ok := splitPair(text)
 	if !ok {
-		return nil, errs.New(errs.Invalid, "%q is no position like 121.39,37.54", clip(cell))
+		return nil, fault.New(fault.Invalid, "%q is no position like 121.39,37.54", clip(cell))
 	}
 	if !frame.Degrees() {
 		return projectedPair(first, second, frame)

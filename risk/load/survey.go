@@ -10,7 +10,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"onemap/internal/charset"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // survey is what only the whole file can tell.
@@ -39,14 +39,14 @@ const (
 func Survey(f io.ReadSeeker, o Options) (Options, error) {
 	start, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return o, errs.Wrap(errs.Unavailable, err, "read the file")
+		return o, fault.Wrap(fault.Unavailable, err, "read the file")
 	}
 	if o.Encoding == EncodingAuto || o.Encoding == "" {
 		if o.Encoding, err = encodingOf(f); err != nil {
-			return o, errs.Wrap(errs.Unavailable, err, "read the file")
+			return o, fault.Wrap(fault.Unavailable, err, "read the file")
 		}
 		if _, err := f.Seek(start, io.SeekStart); err != nil {
-			return o, errs.Wrap(errs.Unavailable, err, "read the file")
+			return o, fault.Wrap(fault.Unavailable, err, "read the file")
 		}
 	}
 	r, err := Open(f, o)
@@ -58,7 +58,7 @@ func Survey(f io.ReadSeeker, o Options) (Options, error) {
 	for err == nil {
 		_, _, err = r.Next()
 	}
-	if !errors.Is(err, io.EOF) && !errs.Is(err, errs.Invalid) {
+	if !errors.Is(err, io.EOF) && !fault.Is(err, fault.Invalid) {
 		return o, err
 	}
 	o.found = survey{noKeys: s.repeating(), scale: scaleOf(s.words)}

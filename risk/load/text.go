@@ -13,7 +13,7 @@ import (
 	"golang.org/x/text/transform"
 
 	"onemap/internal/charset"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // sniffBytes is how much of a file is looked at to tell its encoding and form.
@@ -61,7 +61,7 @@ func decodeText(r io.Reader, e Encoding) (content, error) {
 	raw := bufio.NewReaderSize(r, sniffBytes)
 	head, err := raw.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
-		return content{}, errs.Wrap(errs.Unavailable, err, "read the file")
+		return content{}, fault.Wrap(fault.Unavailable, err, "read the file")
 	}
 	if isSpreadsheet(head) {
 		return content{}, fatal(1, "the file is a spreadsheet or an archive, no text; save the sheet as CSV")
@@ -75,7 +75,7 @@ func decodeText(r io.Reader, e Encoding) (content, error) {
 		return decodeUTF16(raw), nil
 	case EncodingAuto, "":
 	default:
-		return content{}, errs.InvalidField("encoding", "%q is not auto, utf-8, utf-16 or gb18030", string(e))
+		return content{}, fault.InvalidField("encoding", "%q is not auto, utf-8, utf-16 or gb18030", string(e))
 	}
 	var d charset.Detector
 	_, _ = d.Write(head) // it does not fail

@@ -7,7 +7,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk/geojson"
 )
 
@@ -18,7 +18,7 @@ func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 	if srid, rest, ok := strings.Cut(text, ";"); ok && strings.HasPrefix(strings.ToUpper(srid), "SRID=") {
 		of, err := geo.ParseFrame(strings.TrimSpace(srid[len("SRID="):]))
 		if err != nil || (of != frame && of != geo.FrameWGS84) {
-			return nil, errs.New(errs.Invalid, "%s is not the frame %s: name it by --frame", clip(srid), frame)
+			return nil, fault.New(fault.Invalid, "%s is not the frame %s: name it by --frame", clip(srid), frame)
 		}
 		text = rest
 	}
@@ -37,7 +37,7 @@ func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 type wkt struct{ rest string }
 
 func (w *wkt) wrong(want string) error {
-	return errs.New(errs.Invalid, "malformed WKT: %s should be at %q", want, clip(w.rest))
+	return fault.New(fault.Invalid, "malformed WKT: %s should be at %q", want, clip(w.rest))
 }
 
 // word takes the letters that come next, in upper case.
@@ -69,10 +69,10 @@ func (w *wkt) geometry(depth int) (string, error) {
 	word := w.word()
 	kind := wktKind(strings.TrimRight(word, "ZM"))
 	if kind == "" || depth > maxCollections {
-		return "", errs.New(errs.Invalid, "%q is no geometry type of WKT", clip(word))
+		return "", fault.New(fault.Invalid, "%q is no geometry type of WKT", clip(word))
 	}
 	if next := w.word(); next == "EMPTY" {
-		return "", errs.New(errs.Invalid, "the geometry is empty")
+		return "", fault.New(fault.Invalid, "the geometry is empty")
 	}
 	if kind == "GeometryCollection" {
 		var parts []string

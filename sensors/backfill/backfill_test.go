@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/charset"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
 )
@@ -192,7 +192,7 @@ func TestBrokenReader(t *testing.T) {
 
 func TestAFileThatBecameShorter(t *testing.T) {
 	_, err := backfill.Open(strings.NewReader("datastream_id,t,v\n"), backfill.Options{}, backfill.Position{Offset: 100, Line: 4})
-	if !errs.Is(err, errs.Invalid) {
+	if !fault.Is(err, fault.Invalid) {
 		t.Errorf("error %v, want invalid", err)
 	}
 }
@@ -288,7 +288,7 @@ func resumes(t *testing.T, text []byte, o backfill.Options, stop int) {
 	}
 	whole, err := all(bytes.NewReader(text), backfill.Position{})
 	if err != nil {
-		if !errs.Is(err, errs.Invalid) {
+		if !fault.Is(err, fault.Invalid) {
 			t.Fatalf("error %v, want invalid", err)
 		}
 		return

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // maxTitleRows is how many rows are looked at for the names of the columns: titles and remarks may stand before.
@@ -76,7 +76,7 @@ func (t *table) header() error {
 			return first
 		}
 		if err != nil {
-			return errs.Wrap(errs.Invalid, err, "the first row, which names the columns, cannot be read")
+			return fault.Wrap(fault.Invalid, err, "the first row, which names the columns, cannot be read")
 		}
 		row, bad := t.text.utf8(row)
 		switch {
@@ -94,7 +94,7 @@ func (t *table) header() error {
 		}
 	}
 	if first == nil {
-		return errs.New(errs.Invalid, "the first %d rows are empty; a row that names the columns is needed", maxTitleRows)
+		return fault.New(fault.Invalid, "the first %d rows are empty; a row that names the columns is needed", maxTitleRows)
 	}
 	return first
 }
@@ -115,9 +115,9 @@ func (t *table) names(line int64, row []byte, whole bool, bad int) error {
 	t.col = columns{time: -1}
 	switch {
 	case bad >= 0:
-		return errs.InvalidField(field, "byte %d is no text; say the encoding, as --encoding gb18030", bad+1)
+		return fault.InvalidField(field, "byte %d is no text; say the encoding, as --encoding gb18030", bad+1)
 	case !whole:
-		return errs.InvalidField(field, "a quote is not closed")
+		return fault.InvalidField(field, "a quote is not closed")
 	}
 	given := t.comma
 	if len(given) == 0 {
@@ -127,7 +127,7 @@ func (t *table) names(line int64, row []byte, whole bool, bad int) error {
 	msg := t.split(row)
 	var err error
 	if msg != "" {
-		err = errs.InvalidField(field, "%s", msg)
+		err = fault.InvalidField(field, "%s", msg)
 	} else {
 		t.width = len(t.cells)
 		err = t.place(field)
@@ -180,7 +180,7 @@ func (t *table) place(field string) error {
 	} {
 		var err error
 		if *c.at, err = find(names, c.name, c.given); err != nil {
-			return errs.InvalidField(field, "%v; there are: %s", err, clip(strings.Join(t.head, ", ")))
+			return fault.InvalidField(field, "%v; there are: %s", err, clip(strings.Join(t.head, ", ")))
 		}
 	}
 	if given.Time == "" {
@@ -196,7 +196,7 @@ func (t *table) place(field string) error {
 // placeValues finds out whether the table is long or wide, and whether all is there.
 func (t *table) placeValues(field string) error {
 	missing := func(what string) error {
-		return errs.InvalidField(field, "%s; there are: %s", what, clip(strings.Join(t.head, ", ")))
+		return fault.InvalidField(field, "%s; there are: %s", what, clip(strings.Join(t.head, ", ")))
 	}
 	switch {
 	case t.col.time < 0:
@@ -247,13 +247,13 @@ func find(names []string, column, given string) (int, error) {
 				continue
 			}
 			if slices.ContainsFunc(names[i+1:], is) {
-				return -1, errs.New(errs.Invalid, "the column %q is there twice", name)
+				return -1, fault.New(fault.Invalid, "the column %q is there twice", name)
 			}
 			return i, nil
 		}
 	}
 	if given != "" {
-		return -1, errs.New(errs.Invalid, "there is no column %s", clip(given))
+		return -1, fault.New(fault.Invalid, "there is no column %s", clip(given))
 	}
 	return -1, nil
 }

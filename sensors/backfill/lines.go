@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // maxQuoted is how far a quote may reach over line ends, bytes.
@@ -82,7 +82,7 @@ func (l *lines) failed() error {
 	if l.ended == nil || errors.Is(l.ended, io.EOF) {
 		return nil
 	}
-	return errs.Wrap(errs.Invalid, l.ended, "cannot be read beyond line %d", l.pos.Line)
+	return fault.Wrap(fault.Invalid, l.ended, "cannot be read beyond line %d", l.pos.Line)
 }
 
 // next takes the next line, without its end. An unread line that is longer than the limit is passed over:
@@ -200,14 +200,14 @@ func (l *lines) firstLine() ([]byte, error) {
 func (l *lines) skipTo(at Position) error {
 	n := at.Offset - l.pos.Offset
 	if n < 0 {
-		return errs.New(errs.Invalid, "the beginning of the file is longer than it was")
+		return fault.New(fault.Invalid, "the beginning of the file is longer than it was")
 	}
 	have := min(n, int64(l.to-l.from))
 	l.from += int(have)
 	l.pos = at
 	if l.ended != nil && have < n {
-		return errs.New(errs.Invalid, "the file is shorter than it was")
+		return fault.New(fault.Invalid, "the file is shorter than it was")
 	}
 	_, err := io.CopyN(io.Discard, l.r, n-have)
-	return errs.Wrap(errs.Invalid, err, "the file is shorter than it was")
+	return fault.Wrap(fault.Invalid, err, "the file is shorter than it was")
 }

@@ -114,7 +114,7 @@ func (n *ndjson) reading(m members) {
 			return
 		}
 	}
-	var bad fault
+	var bad mistake
 	if v.Time, bad = n.times.read(when); bad.msg != "" {
 		n.rec.refuseFor(ReasonBadTime, "t", bad)
 		return

@@ -29,31 +29,31 @@ type numberReader struct {
 }
 
 // read reads a cell: a decimal, finite number, or a sign that it is missing.
-func (r numberReader) read(b []byte) (v float64, missing bool, bad fault) {
+func (r numberReader) read(b []byte) (v float64, missing bool, bad mistake) {
 	if len(b) == 0 {
-		return 0, true, fault{}
+		return 0, true, mistake{}
 	}
 	v, ok := plain(b)
 	if !ok || r.decimal == DecimalComma {
 		s := strings.TrimSpace(halfWidth(b))
 		if isMissing(s) {
-			return 0, true, fault{}
+			return 0, true, mistake{}
 		}
 		text, option, ok := r.ungrouped(s)
 		if !ok {
 			if option != "" {
-				return 0, false, fault{clip(string(b)) + " may be " + strings.Replace(s, ",", ".", 1) + " or " + strings.ReplaceAll(s, ",", ""), option}
+				return 0, false, mistake{clip(string(b)) + " may be " + strings.Replace(s, ",", ".", 1) + " or " + strings.ReplaceAll(s, ",", ""), option}
 			}
-			return 0, false, fault{msg: clip(string(b)) + " is not a number"}
+			return 0, false, mistake{msg: clip(string(b)) + " is not a number"}
 		}
 		if v, ok = plain([]byte(text)); !ok {
-			return 0, false, fault{msg: clip(string(b)) + " is not a number"}
+			return 0, false, mistake{msg: clip(string(b)) + " is not a number"}
 		}
 	}
 	if math.IsInf(v, 0) {
-		return 0, false, fault{msg: clip(string(b)) + " is larger than a number can be"}
+		return 0, false, mistake{msg: clip(string(b)) + " is larger than a number can be"}
 	}
-	return v, slices.Contains(r.missing, v), fault{}
+	return v, slices.Contains(r.missing, v), mistake{}
 }
 
 // plain reads a number whose decimal sign is a point; one that is too large is infinite.

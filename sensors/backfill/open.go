@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"onemap/internal/charset"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Open reads the beginning of a file and gives a reader of the records behind a position; the zero Position
@@ -29,7 +29,7 @@ func Open(r io.Reader, o Options, at Position) (Reader, error) {
 	switch format {
 	case FormatNDJSON:
 		if option := o.ofTables(); option != "" {
-			return nil, errs.InvalidField(option, "is for tables, and the file is NDJSON")
+			return nil, fault.InvalidField(option, "is for tables, and the file is NDJSON")
 		}
 		n := &ndjson{lines: l, text: text, times: times, numbers: numberReader{missing: o.Missing}}
 		n.rec.Columns = Columns{Device: "device", DatastreamID: "datastream_id", Time: "t"}
@@ -41,7 +41,7 @@ func Open(r io.Reader, o Options, at Position) (Reader, error) {
 		}
 		return t, l.seek(at)
 	default:
-		return nil, errs.InvalidField("format", "%q is neither auto, csv nor ndjson", string(o.Format))
+		return nil, fault.InvalidField("format", "%q is neither auto, csv nor ndjson", string(o.Format))
 	}
 }
 
@@ -88,12 +88,12 @@ func (l *lines) begin(e charset.Encoding) error {
 	case l.failed() != nil:
 		return l.failed()
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
-		return errs.New(errs.Invalid, "the file is a spreadsheet or a zip archive, no text; save the sheet as CSV")
+		return fault.New(fault.Invalid, "the file is a spreadsheet or a zip archive, no text; save the sheet as CSV")
 	}
 	l.skipMarks()
 	l.findLineEnd()
 	if l.to == l.from {
-		return errs.New(errs.Invalid, "the file is empty")
+		return fault.New(fault.Invalid, "the file is empty")
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (r *Record) refusal(reason, column, detail string) *Refusal {
 }
 
 // refuseFor refuses what a reader of times or numbers could not read.
-func (r *Record) refuseFor(reason, column string, bad fault) {
+func (r *Record) refuseFor(reason, column string, bad mistake) {
 	if bad.option != "" {
 		bad.msg += "; " + hint(bad.option)
 	}

@@ -28,8 +28,8 @@ const (
 	DayFirst      DateOrder = "dmy"
 )
 
-// fault says why a text is no time or no number. option is the option with which it would be one.
-type fault struct{ msg, option string }
+// mistake says why a text is no time or no number. option is the option with which it would be one.
+type mistake struct{ msg, option string }
 
 // timeReader reads times. A time is UTC, cut to microseconds.
 type timeReader struct {
@@ -48,9 +48,9 @@ type clock struct {
 }
 
 // read reads a time: first as RFC 3339, then in the other forms of docs/data.md.
-func (r timeReader) read(b []byte) (time.Time, fault) {
+func (r timeReader) read(b []byte) (time.Time, mistake) {
 	if len(b) == 0 {
-		return time.Time{}, fault{msg: "empty"}
+		return time.Time{}, mistake{msg: "empty"}
 	}
 	var c clock
 	if rest, ok := c.standard(b); ok {
@@ -64,7 +64,7 @@ func (r timeReader) read(b []byte) (time.Time, fault) {
 }
 
 // parse reads a text in the forms of timeParser.
-func (r timeReader) parse(s string, text []byte) (time.Time, fault) {
+func (r timeReader) parse(s string, text []byte) (time.Time, mistake) {
 	var c clock
 	p := timeParser{rest: s, order: r.order, dayAt: r.dayAt}
 	zone, bad := p.parse(&c)
@@ -112,24 +112,24 @@ func (c *clock) valid() bool {
 }
 
 // in is a time in the zone that it names, or in the reader's.
-func (r timeReader) in(c *clock, zone, text []byte) (time.Time, fault) {
+func (r timeReader) in(c *clock, zone, text []byte) (time.Time, mistake) {
 	at := func(in *time.Location) time.Time { // 24:00 is the next day's 00:00: time.Date carries
 		return time.Date(c.date[0], time.Month(c.date[1]), c.date[2], c.time[0], c.time[1], c.time[2], c.nanos, in)
 	}
 	if len(zone) == 0 {
 		if r.zone == nil {
-			return time.Time{}, fault{clip(string(text)) + " names no zone", "--zone"}
+			return time.Time{}, mistake{clip(string(text)) + " names no zone", "--zone"}
 		}
-		return at(r.zone).UTC().Truncate(time.Microsecond), fault{}
+		return at(r.zone).UTC().Truncate(time.Microsecond), mistake{}
 	}
 	offset, ok := zoneOffset(zone)
 	if ok && offset < 0 && !c.seconds && !bytes.ContainsAny(zone, "UGug") {
-		return time.Time{}, fault{msg: clip(string(text)) + " may be a span of time, or a time in the zone " + strings.TrimSpace(string(zone)) + "; write seconds before a zone"}
+		return time.Time{}, mistake{msg: clip(string(text)) + " may be a span of time, or a time in the zone " + strings.TrimSpace(string(zone)) + "; write seconds before a zone"}
 	}
 	if !ok {
-		return time.Time{}, fault{msg: clip(string(text)) + " has no zone that can be read"}
+		return time.Time{}, mistake{msg: clip(string(text)) + " has no zone that can be read"}
 	}
-	return at(time.UTC).Add(-offset).Truncate(time.Microsecond), fault{}
+	return at(time.UTC).Add(-offset).Truncate(time.Microsecond), mistake{}
 }
 
 // isNumber reports whether a text is digits with at most one point amid them.
@@ -140,7 +140,7 @@ func isNumber(s string) bool {
 
 // number reads a time that is a number: 202611200805, with or without minutes and seconds, or a day alone, or the time
 // since 1970 in the unit that is given. Which unit is meant is not guessed: a wrong guess is a wrong time.
-func (r timeReader) number(s string, text []byte) (time.Time, fault) {
+func (r timeReader) number(s string, text []byte) (time.Time, mistake) {
 	if (s[:min(2, len(s))] == "19" || s[:min(2, len(s))] == "20") && r.epoch == EpochNone {
 		date := ""
 		switch len(s) {
@@ -160,20 +160,20 @@ func (r timeReader) number(s string, text []byte) (time.Time, fault) {
 	whole, part, _ := strings.Cut(s, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil {
-		return time.Time{}, fault{msg: clip(string(text)) + " is no time"}
+		return time.Time{}, mistake{msg: clip(string(text)) + " is no time"}
 	}
 	looks := epochOf(n)
 	switch {
 	case r.epoch == EpochNone && looks == EpochNone && looksSerial(n):
 		day := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(n))
-		return time.Time{}, fault{msg: clip(string(text)) + " is a number, no time; if it is a spreadsheet's day number, of " + day.Format(time.DateOnly) +
+		return time.Time{}, mistake{msg: clip(string(text)) + " is a number, no time; if it is a spreadsheet's day number, of " + day.Format(time.DateOnly) +
 			", format the column as a date there, as yyyy-mm-dd hh:mm, and save it again"}
 	case r.epoch == EpochNone && looks == EpochNone:
-		return time.Time{}, fault{msg: clip(string(text)) + " is a number, no time like 2026-03-14T12:00:00+08:00"}
+		return time.Time{}, mistake{msg: clip(string(text)) + " is a number, no time like 2026-03-14T12:00:00+08:00"}
 	case r.epoch == EpochNone:
-		return time.Time{}, fault{clip(string(text)) + " looks like a time since 1970 in " + looks.words(), "--epoch " + string(looks)}
+		return time.Time{}, mistake{clip(string(text)) + " looks like a time since 1970 in " + looks.words(), "--epoch " + string(looks)}
 	case looks != EpochNone && looks != r.epoch:
-		return time.Time{}, fault{msg: clip(string(text)) + " looks like a time since 1970 in " + looks.words() + ", and --epoch " + string(r.epoch) + " is given"}
+		return time.Time{}, mistake{msg: clip(string(text)) + " looks like a time since 1970 in " + looks.words() + ", and --epoch " + string(r.epoch) + " is given"}
 	}
 	nanos, _, _ := fraction([]byte("."+part+"0"), true)
 	at := time.Unix(n, int64(nanos))
@@ -181,9 +181,9 @@ func (r timeReader) number(s string, text []byte) (time.Time, fault) {
 		at = time.UnixMilli(n).Add(time.Duration(nanos / 1000))
 	}
 	if strings.HasPrefix(s, "-") || at.Year() > 9999 {
-		return time.Time{}, fault{msg: clip(string(text)) + " is no time in " + r.epoch.words() + " since 1970"}
+		return time.Time{}, mistake{msg: clip(string(text)) + " is no time in " + r.epoch.words() + " since 1970"}
 	}
-	return at.UTC().Truncate(time.Microsecond), fault{}
+	return at.UTC().Truncate(time.Microsecond), mistake{}
 }
 
 // epochOf is the unit in which a number is a time between 1980 and 2100.

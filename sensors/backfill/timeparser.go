@@ -17,7 +17,7 @@ type timeParser struct {
 }
 
 // parse takes the whole text; zone is what stands behind the time of day.
-func (p *timeParser) parse(c *clock) (zone string, bad fault) {
+func (p *timeParser) parse(c *clock) (zone string, bad mistake) {
 	if bad := p.date(c); bad.msg != "" {
 		return "", bad
 	}
@@ -28,37 +28,37 @@ func (p *timeParser) parse(c *clock) (zone string, bad fault) {
 	before := p.meridiem()
 	p.skip()
 	if !p.timeOfDay(c) {
-		return "", fault{msg: notATime}
+		return "", mistake{msg: notATime}
 	}
 	p.skip()
 	after := p.meridiem()
 	p.skip()
 	if before != "" && after != "" || !c.halfDay(before+after) || !c.valid() {
-		return "", fault{msg: notATime}
+		return "", mistake{msg: notATime}
 	}
-	return p.rest, fault{}
+	return p.rest, mistake{}
 }
 
 // wholeDay takes a date without a time of day.
-func (p *timeParser) wholeDay(c *clock) fault {
+func (p *timeParser) wholeDay(c *clock) mistake {
 	switch {
 	case !c.valid():
-		return fault{msg: notATime}
+		return mistake{msg: notATime}
 	case p.dayAt == nil:
-		return fault{"has no time of day", "--day-at"}
+		return mistake{"has no time of day", "--day-at"}
 	}
 	minutes := int(*p.dayAt / time.Minute)
 	c.time = [3]int{minutes / 60, minutes % 60, 0}
-	return fault{}
+	return mistake{}
 }
 
 // date reads 2026-11-20, 2026/1/5, 2026.1.5, 2026年1月5日, 20261120, and dates whose year is last.
-func (p *timeParser) date(c *clock) fault {
-	bad := fault{msg: notATime}
+func (p *timeParser) date(c *clock) mistake {
+	bad := mistake{msg: notATime}
 	first, digits := p.digits()
 	if digits == 8 {
 		c.date = [3]int{first / 10000, first / 100 % 100, first % 100}
-		return fault{}
+		return mistake{}
 	}
 	sign := p.sign("-", "/", ".", "年")
 	second, n := p.digits()
@@ -83,12 +83,12 @@ func (p *timeParser) date(c *clock) fault {
 	default:
 		return bad
 	}
-	return fault{}
+	return mistake{}
 }
 
 // yearLast tells month and day of a date whose year is last apart. It does not guess: a date with points has the day first,
 // any other is read by the order that is given, or else has to have one reading only.
-func (p *timeParser) yearLast(c *clock, date [3]int, sign string) fault {
+func (p *timeParser) yearLast(c *clock, date [3]int, sign string) mistake {
 	first, second, year := date[0], date[1], date[2]
 	monthFirst, dayFirst := clock{date: [3]int{year, first, second}}, clock{date: [3]int{year, second, first}}
 	order := p.order
@@ -100,17 +100,17 @@ func (p *timeParser) yearLast(c *clock, date [3]int, sign string) fault {
 	}
 	switch {
 	case order == DateOrderAuto:
-		return fault{"may be the " + itoa(first) + "th of month " + itoa(second) + " or the " + itoa(second) + "th of month " + itoa(first), "--date-order"}
+		return mistake{"may be the " + itoa(first) + "th of month " + itoa(second) + " or the " + itoa(second) + "th of month " + itoa(first), "--date-order"}
 	case order == MonthFirst && first > 12 && p.order == MonthFirst && dayFirst.valid():
-		return fault{"has no month " + itoa(first) + ", and --date-order mdy says that the month is first", "--date-order dmy"}
+		return mistake{"has no month " + itoa(first) + ", and --date-order mdy says that the month is first", "--date-order dmy"}
 	case order == DayFirst && second > 12 && sign != "." && p.order == DayFirst && monthFirst.valid():
-		return fault{"has no month " + itoa(second) + ", and --date-order dmy says that the day is first", "--date-order mdy"}
+		return mistake{"has no month " + itoa(second) + ", and --date-order dmy says that the day is first", "--date-order mdy"}
 	case order == MonthFirst:
 		c.date = monthFirst.date
 	default:
 		c.date = dayFirst.date
 	}
-	return fault{}
+	return mistake{}
 }
 
 // timeOfDay reads 8:05, 8:05:00.5, 0805, 080500, 8时5分, 8时05分00秒, 8点.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // wideColumn is a column of a wide table: its values are of the datastream name, of the row's device or, when device is
@@ -29,7 +29,7 @@ func (t *table) placeWide(field string) error {
 			c, err = t.deviceColumn(name)
 		}
 		if err != nil {
-			return errs.InvalidField(field, "the column %s: %v", clip(name), err)
+			return fault.InvalidField(field, "the column %s: %v", clip(name), err)
 		}
 		if c.name == nil {
 			t.unread = append(t.unread, clip(name))
@@ -37,7 +37,7 @@ func (t *table) placeWide(field string) error {
 		}
 		c.index = i
 		if twice := slices.IndexFunc(t.wide, func(w wideColumn) bool { return bytes.Equal(w.name, c.name) && bytes.Equal(w.device, c.device) }); twice >= 0 {
-			return errs.InvalidField(field, "the datastream %q has two columns, %s and %s", string(c.name), clip(t.head[t.wide[twice].index]), clip(name))
+			return fault.InvalidField(field, "the datastream %q has two columns, %s and %s", string(c.name), clip(t.head[t.wide[twice].index]), clip(name))
 		}
 		t.wide = append(t.wide, c)
 	}
@@ -47,7 +47,7 @@ func (t *table) placeWide(field string) error {
 // datastreamColumn is the column of a datastream that some device has; without a name if there is none.
 func (t *table) datastreamColumn(name string) (wideColumn, error) {
 	if t.o.ValuesOf != "" {
-		return wideColumn{}, errs.New(errs.Invalid, "--values-of says the datastream of all values, for tables with a column of values or a column a device")
+		return wideColumn{}, fault.New(fault.Invalid, "--values-of says the datastream of all values, for tables with a column of values or a column a device")
 	}
 	for _, name := range [...]string{name, withoutUnit(name)} {
 		if t.o.Registry.Known(name) {
@@ -80,13 +80,13 @@ func (t *table) onlyDatastream(device string, names []string) (wideColumn, error
 	c := wideColumn{device: []byte(device)}
 	switch {
 	case t.o.ValuesOf != "" && !slices.Contains(names, t.o.ValuesOf):
-		return c, errs.New(errs.Invalid, "the device has no datastream %s, which --values-of names; it has %s", clip(t.o.ValuesOf), clip(strings.Join(names, ", ")))
+		return c, fault.New(fault.Invalid, "the device has no datastream %s, which --values-of names; it has %s", clip(t.o.ValuesOf), clip(strings.Join(names, ", ")))
 	case t.o.ValuesOf != "":
 		c.name = []byte(t.o.ValuesOf)
 	case len(names) == 1:
 		c.name = []byte(names[0])
 	default:
-		return c, errs.New(errs.Invalid, "the device has %d datastreams, %s: name the column as %s/%s, or say by --values-of which one all columns mean",
+		return c, fault.New(fault.Invalid, "the device has %d datastreams, %s: name the column as %s/%s, or say by --values-of which one all columns mean",
 			len(names), clip(strings.Join(names, ", ")), device, names[0])
 	}
 	return c, nil

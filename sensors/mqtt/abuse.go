@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -52,7 +52,7 @@ func newAbuse(b *Broker) *abuse {
 }
 
 // report adds to the list of troubles: of a device or, if device is empty, of the address of an unknown client.
-func (a *abuse) report(kind, device string, c *conn, said errs.Said) {
+func (a *abuse) report(kind, device string, c *conn, said fault.Message) {
 	who := device
 	if who == "" {
 		who = c.host
@@ -70,7 +70,7 @@ func (a *abuse) report(kind, device string, c *conn, said errs.Said) {
 		a.troubles[key] = t
 	}
 	t.Count++
-	t.Last, t.Remote, t.Detail, t.Said = now, c.remote, said.String(), said
+	t.Last, t.Remote, t.Detail, t.Message = now, c.remote, said.String(), said
 }
 
 // forgetOne drops the oldest trouble of the most frequent kind, so that one kind cannot hide the others.

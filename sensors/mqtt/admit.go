@@ -9,7 +9,7 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -35,7 +35,7 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	b.limiter.authenticated(c)
 	b.metrics.connects.Inc()
 	if times, flapping := b.abuse.countConnect(s.device); flapping {
-		b.abuse.report(sensors.TroubleReconnect, s.device, c, errs.Say(errs.ConnectedOften, times))
+		b.abuse.report(sensors.TroubleReconnect, s.device, c, fault.NewMessage(CodeConnectedOften, times))
 	}
 	return s, nil
 }
@@ -48,9 +48,9 @@ func (b *Broker) notAdmitted(c *conn, reason, user string) {
 	}
 	switch reason {
 	case refusedCredentials:
-		b.abuse.report(sensors.TroubleCredential, device, c, errs.Say(errs.LoginWrong, user))
+		b.abuse.report(sensors.TroubleCredential, device, c, fault.NewMessage(CodeLoginWrong, user))
 	case refusedAnonymous:
-		b.abuse.report(sensors.TroubleCredential, "", c, errs.Say(errs.LoginMissing))
+		b.abuse.report(sensors.TroubleCredential, "", c, fault.NewMessage(CodeLoginMissing))
 	}
 }
 
@@ -68,9 +68,9 @@ func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	}
 	known, err := b.registry.Authenticate(c.ctx, shown)
 	switch {
-	case errs.Is(err, errs.Unavailable):
+	case fault.Is(err, fault.Unavailable):
 		return nil, refusedUnavailable, packets.ErrServerUnavailable
-	case errs.Is(err, errs.Unauthenticated):
+	case fault.Is(err, fault.Unauthenticated):
 		return nil, refusedCredentials, packets.ErrBadUsernameOrPassword
 	case err != nil:
 		b.log.ErrorContext(context.Background(), "a device could not be looked up", "error", err)
@@ -89,7 +89,7 @@ func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 func (b *Broker) storing() bool {
 	now, cancel := context.WithCancel(context.Background())
 	cancel() // waiting for room is the publish's affair
-	return !errs.Is(b.receiver.Await(now), errs.Unavailable)
+	return !fault.Is(b.receiver.Await(now), fault.Unavailable)
 }
 
 // ended is called once for each connection, authenticated or not, with what ended it.
@@ -104,7 +104,7 @@ func (b *Broker) ended(c *conn, err error) {
 	var code packets.Code
 	if errors.Is(err, packets.ErrPacketTooLarge) {
 		b.refuse(refusedTooLarge, slog.String("device", s.device))
-		b.abuse.report(sensors.TroubleOversize, s.device, c, errs.Say(errs.PacketTooLarge, b.opts.maxPacket()))
+		b.abuse.report(sensors.TroubleOversize, s.device, c, fault.NewMessage(CodePacketTooLarge, b.opts.maxPacket()))
 		b.abuse.countOffense(s.device)
 		b.presence.quarantineOversize(s)
 	} else if errors.As(err, &code) && code.Code >= packets.ErrUnspecifiedError.Code && !refusedBefore(err) {
@@ -164,15 +164,15 @@ func (b *Broker) strangerEnded(c *conn, err error) {
 	switch {
 	case c.evicted.Load():
 		b.refuse(refusedHandshake, remote)
-		b.abuse.report(sensors.TroubleHandshake, "", c, errs.Say(errs.HelloPushedOut))
+		b.abuse.report(sensors.TroubleHandshake, "", c, fault.NewMessage(CodeHelloPushedOut))
 	case err == nil, errors.Is(err, packets.ErrBadUsernameOrPassword), errors.Is(err, packets.ErrNotAuthorized), errors.Is(err, packets.ErrServerUnavailable):
-	case errs.Is(err, errs.Unauthenticated):
+	case fault.Is(err, fault.Unauthenticated):
 		b.refuse(refusedCredentials, remote, slog.Any("error", err))
-		b.abuse.report(sensors.TroubleCredential, "", c, errs.SaidOf(err))
+		b.abuse.report(sensors.TroubleCredential, "", c, fault.MessageOf(err))
 	case errors.As(err, &timeout) && timeout.Timeout():
 		b.refuse(refusedHandshake, remote)
-		b.abuse.report(sensors.TroubleHandshake, "", c, errs.Say(errs.HelloLate))
-	case errors.As(err, &code), errs.Is(err, errs.Invalid):
+		b.abuse.report(sensors.TroubleHandshake, "", c, fault.NewMessage(CodeHelloLate))
+	case errors.As(err, &code), fault.Is(err, fault.Invalid):
 		b.refuse(refusedProtocol, remote, slog.Any("error", err))
 	}
 }

@@ -37,7 +37,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -97,7 +97,7 @@ func New(opts Options, receiver sensors.Receiver, registry *sensors.Registry, lo
 }
 
 // Start binds the addresses and serves. One that cannot be had is a *ListenError; a certificate that
-// cannot be used is errs.Invalid.
+// cannot be used is fault.Invalid.
 func (b *Broker) Start(ctx context.Context) error {
 	if err := b.bind(ctx); err != nil {
 		return errors.Join(err, b.unbind())
@@ -177,13 +177,13 @@ func (b *Broker) Health() core.Health {
 	defer b.mu.RUnlock()
 	switch {
 	case len(b.listeners) == 0:
-		h = core.Unwell(h.Part, 0, errs.PartStarting)
+		h = core.Unwell(h.Part, 0, fault.CodePartStarting)
 	case b.stopping:
-		h = core.Unwell(h.Part, 0, errs.PartStopping)
+		h = core.Unwell(h.Part, 0, fault.CodePartStopping)
 	}
 	for _, l := range b.listeners {
 		if h.OK && !l.serving.Load() {
-			h = core.Unwell(h.Part, 0, errs.ListenerClosed, l.kind)
+			h = core.Unwell(h.Part, 0, CodeListenerClosed, l.kind)
 		}
 	}
 	return h

@@ -16,7 +16,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 )
@@ -60,7 +60,7 @@ func (m *memory) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.Batc
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.away {
-		return sensors.BatchResult{}, errs.New(errs.Unavailable, "no connection")
+		return sensors.BatchResult{}, fault.New(fault.Unavailable, "no connection")
 	}
 	for _, o := range b.Observations {
 		m.rows[fmt.Sprint(o.DatastreamID, o.Time.UnixMicro())] = o.Value
@@ -96,7 +96,7 @@ func (m *memory) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, erro
 	}
 	defer m.mu.Unlock()
 	if m.away {
-		return nil, errs.New(errs.Unavailable, "no connection")
+		return nil, fault.New(fault.Unavailable, "no connection")
 	}
 	return slices.Clone(m.devices), nil
 }
@@ -105,7 +105,7 @@ func (m *memory) RegistrySeq(context.Context) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.away {
-		return 0, errs.New(errs.Unavailable, "no connection")
+		return 0, fault.New(fault.Unavailable, "no connection")
 	}
 	return m.changed, nil
 }

@@ -7,7 +7,7 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -44,15 +44,15 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	if s == nil {
 		return false
 	}
-	allowed, reason, did := topic == s.cmd, refusedSubscribe, errs.SubscribeForeign
+	allowed, reason, did := topic == s.cmd, refusedSubscribe, CodeSubscribeForeign
 	if write {
 		own, _ := s.own(topic)
-		allowed, reason, did = own != "", refusedPublish, errs.PublishForeign
+		allowed, reason, did = own != "", refusedPublish, CodePublishForeign
 	}
 	if !allowed {
 		topic = clip(topic)
 		h.b.refuse(reason, slog.String("device", s.device), slog.String("topic", topic))
-		h.b.abuse.report(sensors.TroubleTopic, s.device, s.conn, errs.Say(did, topic))
+		h.b.abuse.report(sensors.TroubleTopic, s.device, s.conn, fault.NewMessage(did, topic))
 		if write && cl.Properties.ProtocolVersion < 5 {
 			cl.Stop(packets.ErrNotAuthorized) // 3.1.1 knows no other answer, and no DISCONNECT from a server
 		}

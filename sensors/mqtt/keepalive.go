@@ -5,7 +5,7 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -23,7 +23,7 @@ func (s *session) keepAlive(asked uint16) {
 	s.conn.idle = time.Duration(held) * time.Second * 3 / 2
 	s.unlimited = asked == 0
 	if asked > limit && old {
-		s.b.abuse.report(sensors.TroubleKeepAlive, s.device, s.conn, errs.Say(errs.KeepAliveLong, asked, limit))
+		s.b.abuse.report(sensors.TroubleKeepAlive, s.device, s.conn, fault.NewMessage(CodeKeepAliveLong, asked, limit))
 	}
 }
 
@@ -31,7 +31,7 @@ func (s *session) keepAlive(asked uint16) {
 // that had asked for no keep-alive is listed, since it could not know.
 func (s *session) silent() {
 	if s.unlimited && s.client.Properties.ProtocolVersion < 5 {
-		s.b.abuse.report(sensors.TroubleKeepAlive, s.device, s.conn, errs.Say(errs.KeepAliveNone, int(s.conn.idle/time.Second)))
+		s.b.abuse.report(sensors.TroubleKeepAlive, s.device, s.conn, fault.NewMessage(CodeKeepAliveNone, int(s.conn.idle/time.Second)))
 	}
 	s.disconnect(packets.ErrKeepAliveTimeout)
 }

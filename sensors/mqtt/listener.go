@@ -14,7 +14,7 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/listeners"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -203,7 +203,7 @@ func (c *conn) identify(state tls.ConnectionState, now time.Time) error {
 	}
 	leaf := state.PeerCertificates[0]
 	if now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
-		return errs.Coded(errs.Unauthenticated, "", errs.CertificateDates, leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
+		return fault.NewCoded(fault.Unauthenticated, "", CodeCertificateDates, leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	c.cert = sensors.Fingerprint(leaf.Raw)
 	return nil

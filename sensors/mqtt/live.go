@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -78,7 +78,7 @@ func (b *Broker) patrol() {
 		}
 	})
 	for _, s := range slow {
-		b.abuse.report(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksUnread))
+		b.abuse.report(sensors.TroubleSlowReader, s.device, s.conn, fault.NewMessage(CodeAcksUnread))
 	}
 	b.exchanges.sweep(b.clock().Add(-keepSession))
 }

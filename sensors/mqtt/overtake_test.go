@@ -8,7 +8,7 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 )
@@ -18,14 +18,14 @@ type returning struct{ taken atomic.Int64 }
 
 func (r *returning) Accept(_ sensors.Envelope, done func(error)) error {
 	if r.taken.Add(1) == 1 {
-		return errs.New(errs.Unavailable, "away")
+		return fault.New(fault.Unavailable, "away")
 	}
 	go done(nil)
 	return nil
 }
 
 func (r *returning) Quarantine(sensors.Quarantined, func(error)) error {
-	return errs.New(errs.Unavailable, "away")
+	return fault.New(fault.Unavailable, "away")
 }
 
 func (r *returning) Await(context.Context) error { return nil }

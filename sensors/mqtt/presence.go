@@ -7,7 +7,6 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/errs"
 	"onemap/sensors"
 )
 
@@ -143,7 +142,7 @@ func (p *presence) quarantineOversize(s *session) {
 	if again {
 		return
 	}
-	unread := sensors.OneFault(sensors.ReasonTooLarge, "", errs.PacketUnread, p.b.opts.maxPacket())
+	unread := sensors.OneFault(sensors.ReasonTooLarge, "", CodePacketUnread, p.b.opts.maxPacket())
 	err := p.b.receiver.Quarantine(unread.Quarantine(sensors.Quarantined{
 		At: now, DeviceID: s.device, Topic: sensors.Topic(s.division, s.device, sensors.KindObs),
 	}), nil)

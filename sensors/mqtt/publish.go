@@ -5,7 +5,7 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -23,7 +23,7 @@ func (s *session) publish(env sensors.Envelope, a answer, stored func()) {
 		return
 	}
 	if !s.b.begin() {
-		s.fail(errs.New(errs.Unavailable, "the server is stopping"))
+		s.fail(fault.New(fault.Unavailable, "the server is stopping"))
 		return
 	}
 	a.size, a.readings = len(env.Payload)+len(env.Topic)+publishOverhead, max(1, env.Readings)

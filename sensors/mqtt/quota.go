@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -52,7 +52,7 @@ func (s *session) withinQuota(readings int) bool {
 		return true
 	}
 	s.b.metrics.paused.Inc()
-	s.b.abuse.report(sensors.TroubleQuota, s.device, s.conn, errs.Say(errs.OverQuota, quota))
+	s.b.abuse.report(sensors.TroubleQuota, s.device, s.conn, fault.NewMessage(CodeOverQuota, quota))
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

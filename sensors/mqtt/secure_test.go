@@ -26,7 +26,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 )
@@ -258,7 +258,7 @@ func TestTLSNeedsItsFiles(t *testing.T) {
 		{ListenTLS: "127.0.0.1:0"}, {ListenWSS: "127.0.0.1:0", CertFile: id.certFile}, {ListenTLS: "127.0.0.1:0", CertFile: id.certFile, KeyFile: id.certFile},
 	} {
 		o.Listen = mqtt.Off
-		if err := mqtt.New(o, nil, nil, nil, nil, nil).Start(t.Context()); !errs.Is(err, errs.Invalid) {
+		if err := mqtt.New(o, nil, nil, nil, nil, nil).Start(t.Context()); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -152,7 +152,7 @@ func (s *session) send(out []byte) {
 	if _, err := s.conn.Write(out); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			s.b.refuse(refusedSlowReader)
-			s.b.abuse.report(sensors.TroubleSlowReader, s.device, s.conn, errs.Say(errs.AcksPutOut))
+			s.b.abuse.report(sensors.TroubleSlowReader, s.device, s.conn, fault.NewMessage(CodeAcksPutOut))
 		}
 		s.client.Stop(err) // it will send again
 	}
@@ -178,9 +178,9 @@ func (s *session) fail(err error) {
 	switch {
 	case s.b.isStopping():
 		code = packets.ErrServerShuttingDown
-	case errs.Is(err, errs.Unauthenticated):
+	case fault.Is(err, fault.Unauthenticated):
 		code = packets.ErrNotAuthorized
-	case !errs.Is(err, errs.Unavailable):
+	case !fault.Is(err, fault.Unavailable):
 		code = packets.ErrImplementationSpecificError
 	}
 	s.disconnect(code)
@@ -202,7 +202,7 @@ func (s *session) revoke() {
 		return
 	}
 	s.b.refuse(refusedRevoked)
-	s.b.abuse.report(sensors.TroubleRevoked, s.device, s.conn, errs.Say(errs.AccessEnded))
+	s.b.abuse.report(sensors.TroubleRevoked, s.device, s.conn, fault.NewMessage(CodeAccessEnded))
 	go s.disconnect(packets.ErrNotAuthorized)
 }
 

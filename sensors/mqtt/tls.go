@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // keyPair is the server's certificate and key, read anew when a file has changed and when it is told to: a renewal
@@ -37,11 +37,11 @@ const lookEvery = 500 * time.Millisecond
 
 func newKeyPair(certFile, keyFile string, log *slog.Logger, clock func() time.Time) (*keyPair, error) {
 	if certFile == "" || keyFile == "" {
-		return nil, errs.New(errs.Invalid, "a certificate and its key are needed for TLS")
+		return nil, fault.New(fault.Invalid, "a certificate and its key are needed for TLS")
 	}
 	k := &keyPair{certFile: certFile, keyFile: keyFile, log: log, clock: clock}
 	if err := k.load(); err != nil {
-		return nil, errs.Wrap(errs.Invalid, err, "the certificate and key for TLS")
+		return nil, fault.Wrap(fault.Invalid, err, "the certificate and key for TLS")
 	}
 	return k, nil
 }
@@ -122,9 +122,9 @@ func (k *keyPair) health() core.Health {
 	until := k.loaded.Leaf.NotAfter
 	switch {
 	case k.clock().After(until):
-		return core.Unwell(core.PartCertificate, 0, errs.CertificateOver, until.UTC().Format(time.DateTime))
+		return core.Unwell(core.PartCertificate, 0, CodeCertificateOver, until.UTC().Format(time.DateTime))
 	case k.fault != nil:
-		return core.Unwell(core.PartCertificate, 0, errs.CertificateStays, k.fault, until.UTC().Format(time.DateTime))
+		return core.Unwell(core.PartCertificate, 0, CodeCertificateStays, k.fault, until.UTC().Format(time.DateTime))
 	default:
 		return core.Health{Part: core.PartCertificate, OK: true}
 	}

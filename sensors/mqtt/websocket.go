@@ -15,7 +15,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 const maxRequest = 8 << 10 // bytes of an upgrade's request
@@ -58,17 +58,17 @@ func (b *Broker) upgrade(c net.Conn) (net.Conn, error) {
 	case err != nil && from.err != nil:
 		return nil, from.err
 	case err != nil:
-		return nil, errs.Wrap(errs.Invalid, err, "read the request for a WebSocket")
+		return nil, fault.Wrap(fault.Invalid, err, "read the request for a WebSocket")
 	}
 	w := &responder{conn: c, rw: bufio.NewReadWriter(r, bufio.NewWriterSize(c, 512)), header: http.Header{}}
 	offered := websocket.Subprotocols(req)
 	if !slices.ContainsFunc(webSubprotocols(), func(p string) bool { return slices.Contains(offered, p) }) {
 		http.Error(w, "this is MQTT: a WebSocket with the subprotocol mqtt or mqttv3.1", http.StatusBadRequest)
-		return nil, errs.New(errs.Invalid, "a request that does not ask for the subprotocol mqtt or mqttv3.1")
+		return nil, fault.New(fault.Invalid, "a request that does not ask for the subprotocol mqtt or mqttv3.1")
 	}
 	ws, err := b.upgrader.Upgrade(w, req, nil)
 	if err != nil {
-		return nil, errs.Wrap(errs.Invalid, err, "make a WebSocket")
+		return nil, fault.Wrap(fault.Invalid, err, "make a WebSocket")
 	}
 	return &webConn{Conn: c, ws: ws}, nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -31,16 +31,16 @@ func (w *will) payload() []byte {
 // troubles says so. A will on another device's topic is never spoken.
 func (s *session) keepWill(pk packets.ConnectParams) {
 	last, faults := sensors.DecodeStatus(pk.WillPayload, s.b.clock(), s.device, sensors.TimeLimits{})
-	kind, said := sensors.TroubleTopic, errs.Said{}
+	kind, said := sensors.TroubleTopic, fault.Message{}
 	switch {
 	case pk.WillTopic != s.status:
 		if _, device, _, err := sensors.ParseTopic(pk.WillTopic); err == nil && device != s.device {
-			said = errs.Say(errs.WillOfOther, clip(pk.WillTopic))
+			said = fault.NewMessage(CodeWillOfOther, clip(pk.WillTopic))
 		} else {
-			said = errs.Say(errs.WillForeign, clip(pk.WillTopic))
+			said = fault.NewMessage(CodeWillForeign, clip(pk.WillTopic))
 		}
 	case faults.Len() > 0:
-		kind, said = sensors.TroubleStatus, errs.Say(errs.WillUnread, legible(pk.WillPayload))
+		kind, said = sensors.TroubleStatus, fault.NewMessage(CodeWillUnread, legible(pk.WillPayload))
 	default:
 		s.will = &will{online: last.Online, retain: pk.WillRetain}
 		return
@@ -52,7 +52,7 @@ func (s *session) keepWill(pk packets.ConnectParams) {
 // checkStatus lists a status that is not understood. It goes to quarantine as any such publish.
 func (s *session) checkStatus(payload []byte) {
 	if _, faults := sensors.DecodeStatus(payload, s.b.clock(), s.device, sensors.TimeLimits{}); faults.Len() > 0 {
-		s.b.abuse.report(sensors.TroubleStatus, s.device, s.conn, errs.Say(errs.StatusUnread, legible(payload)))
+		s.b.abuse.report(sensors.TroubleStatus, s.device, s.conn, fault.NewMessage(CodeStatusUnread, legible(payload)))
 	}
 }
 

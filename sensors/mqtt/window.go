@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -104,7 +104,7 @@ func (s *session) pause(room <-chan struct{}) bool {
 }
 
 func (s *session) flood() {
-	s.b.abuse.report(sensors.TroubleFlood, s.device, s.conn, errs.Say(errs.SendsTooFast))
+	s.b.abuse.report(sensors.TroubleFlood, s.device, s.conn, fault.NewMessage(CodeSendsTooFast))
 }
 
 // release gives room back.
@@ -147,7 +147,7 @@ func (s *session) offer(env sensors.Envelope, done func(error)) error {
 	s.order.Lock()
 	defer s.order.Unlock()
 	if s.failed {
-		return errs.New(errs.Unavailable, "a publish before it was not stored")
+		return fault.New(fault.Unavailable, "a publish before it was not stored")
 	}
 	return s.b.receiver.Accept(env, done)
 }
@@ -158,7 +158,7 @@ func (s *session) await() error {
 	defer long.Stop()
 	err := s.b.receiver.Await(s.conn.ctx)
 	if err != nil && context.Cause(s.conn.ctx) != nil {
-		return errs.Wrap(errs.Unavailable, err, "the connection ended before there was room")
+		return fault.Wrap(fault.Unavailable, err, "the connection ended before there was room")
 	}
 	return err
 }

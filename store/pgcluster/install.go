@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // minVersion is the oldest PostgreSQL that onemap's SQL runs on.
@@ -35,7 +35,7 @@ func findInstallation(ctx context.Context, data string) (installation, error) {
 		version := strings.TrimSpace(string(made))
 		i := slices.IndexFunc(all, func(in installation) bool { return in.version == version })
 		if i < 0 {
-			return installation{}, errs.New(errs.Unavailable,
+			return installation{}, fault.New(fault.Unavailable,
 				"the data in %s was made by PostgreSQL %s, which is not installed (found: %s): apt-get install postgresql-%s-postgis-3, or wipe the data with make reset",
 				data, version, versions(all), version)
 		}
@@ -47,10 +47,10 @@ func findInstallation(ctx context.Context, data string) (installation, error) {
 		}
 	}
 	if len(all) > 0 {
-		return installation{}, errs.New(errs.Unavailable,
+		return installation{}, fault.New(fault.Unavailable,
 			"PostgreSQL %s is installed without PostGIS: apt-get install postgresql-%s-postgis-3", all[0].version, all[0].version)
 	}
-	return installation{}, errs.New(errs.Unavailable,
+	return installation{}, fault.New(fault.Unavailable,
 		"PostgreSQL %d or newer is not installed (looked in %s/*/bin and PATH): apt-get install postgresql-%d-postgis-3", minVersion, debianRoot, minVersion)
 }
 

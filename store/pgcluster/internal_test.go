@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestInstallationsAreFoundInTheirFoldersAndInThePath(t *testing.T) {
@@ -122,7 +122,7 @@ func TestTheLockGoesBeforeTheCopiesOfItsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockFolder(dir); !errs.Is(err, errs.Conflict) {
+	if _, err := lockFolder(dir); !fault.Is(err, fault.Conflict) {
 		t.Errorf("locked twice: %v", err)
 	}
 	copied, err := syscall.Dup(int(lock.Fd())) // as a fork does
@@ -148,7 +148,7 @@ func TestMissingPackagesAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := findInstallation(t.Context(), data)
-	if !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), "apt-get install postgresql-99-postgis-3") {
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "apt-get install postgresql-99-postgis-3") {
 		t.Errorf("got %v", err)
 	}
 }

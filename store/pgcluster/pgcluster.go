@@ -20,7 +20,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // superuser owns the cluster and everything in it; the socket folder's mode is what guards it.
@@ -59,8 +59,8 @@ type Cluster struct {
 }
 
 // Start makes the cluster when there is none and starts it. A server that a killed onemap left
-// behind on the same data is stopped first; a folder that a living onemap uses is errs.Conflict.
-// Missing packages and data of another PostgreSQL version are errs.Unavailable, and the message
+// behind on the same data is stopped first; a folder that a living onemap uses is fault.Conflict.
+// Missing packages and data of another PostgreSQL version are fault.Unavailable, and the message
 // names the Debian package to install.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
 	o = o.withDefaults()
@@ -150,9 +150,9 @@ func (c *Cluster) waitReady(ctx context.Context, o Options) error {
 		}
 		select {
 		case <-c.server.done:
-			return errs.Wrap(errs.Unavailable, c.server.failure(), "PostgreSQL did not start")
+			return fault.Wrap(fault.Unavailable, c.server.failure(), "PostgreSQL did not start")
 		case <-ctx.Done():
-			return errs.Wrap(errs.Unavailable, fmt.Errorf("%w: %w", ctx.Err(), last), "PostgreSQL is not ready")
+			return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %w", ctx.Err(), last), "PostgreSQL is not ready")
 		case <-tick.C:
 		}
 	}
@@ -171,7 +171,7 @@ func (c *Cluster) URL(database string) string {
 func (c *Cluster) EnsureDatabase(ctx context.Context, name string) error {
 	conn, err := pgx.Connect(ctx, c.URL("postgres"))
 	if err != nil {
-		return errs.Wrap(errs.Unavailable, err, "connect to the private cluster")
+		return fault.Wrap(fault.Unavailable, err, "connect to the private cluster")
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var exists bool
@@ -215,7 +215,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 
 // Remove wipes the cluster of a folder with everything in it, also what lives in the fallback
 // folders under /var/lib and /run. A server that was left behind is stopped; a folder that a living
-// onemap uses is errs.Conflict. A folder that is not there is fine.
+// onemap uses is fault.Conflict. A folder that is not there is fine.
 func Remove(ctx context.Context, dir string) error {
 	dir, err := canonical(dir)
 	if err != nil {
@@ -248,7 +248,7 @@ func Remove(ctx context.Context, dir string) error {
 // has one name, and so one fallback place.
 func canonical(dir string) (string, error) {
 	if dir == "" {
-		return "", errs.InvalidField("dir", "a private cluster needs a folder")
+		return "", fault.InvalidField("dir", "a private cluster needs a folder")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make the cluster's folder: %w", err)
@@ -279,7 +279,7 @@ func lockFolder(dir string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		owner := make([]byte, 20)
 		n, _ := f.Read(owner)
-		return nil, letGo(errs.New(errs.Conflict, "the private cluster in %s is in use by another onemap (pid %s)", dir, owner[:n]), f)
+		return nil, letGo(fault.New(fault.Conflict, "the private cluster in %s is in use by another onemap (pid %s)", dir, owner[:n]), f)
 	}
 	if err := f.Truncate(0); err != nil {
 		return nil, letGo(err, f)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/store/pgcluster"
 )
 
@@ -102,10 +102,10 @@ func TestDataSurvivesAStop(t *testing.T) {
 	}
 
 	_, err := pgcluster.Start(t.Context(), pgcluster.Options{Dir: dir, Fast: true})
-	if !errs.Is(err, errs.Conflict) || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) {
+	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) {
 		t.Errorf("a second start in the same folder: %v", err)
 	}
-	if err := pgcluster.Remove(t.Context(), dir); !errs.Is(err, errs.Conflict) {
+	if err := pgcluster.Remove(t.Context(), dir); !fault.Is(err, fault.Conflict) {
 		t.Errorf("wiping a cluster in use: %v", err)
 	}
 	stop(t, c)
@@ -250,7 +250,7 @@ func TestDataThatIsNotOursToTouch(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := pgcluster.Start(t.Context(), pgcluster.Options{Dir: dir, Fast: true})
-			if !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), c.want) {
+			if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want one that says %q", err, c.want)
 			}
 			if got, err := os.ReadFile(file); err != nil || string(got) != c.content {

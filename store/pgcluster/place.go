@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // maxSocketPath is what sockaddr_un holds, without its terminating zero.
@@ -44,7 +44,7 @@ func findOwner() (owner, error) {
 		}
 		return owner{name: name, cred: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 	}
-	return owner{}, errs.New(errs.Unavailable, "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as")
+	return owner{}, fault.New(fault.Unavailable, "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as")
 }
 
 // command prepares a program of PostgreSQL's to run as the owner, without this process's PG… variables.
@@ -107,7 +107,7 @@ func choosePlace(ctx context.Context, dir string, w owner) (place, error) {
 	reached := w.reaches(ctx, dir)
 	switch here, there := hasData(p.data), hasData(fallbackData(dir)); {
 	case here && !reached:
-		return p, errs.New(errs.Unavailable, "the data in %s cannot be reached by the user %s, who runs PostgreSQL: make its parent folders searchable, or move it", p.data, w.name)
+		return p, fault.New(fault.Unavailable, "the data in %s cannot be reached by the user %s, who runs PostgreSQL: make its parent folders searchable, or move it", p.data, w.name)
 	case here:
 	case there || !reached:
 		p.data = fallbackData(dir)
@@ -123,7 +123,7 @@ func choosePlace(ctx context.Context, dir string, w owner) (place, error) {
 	}
 	p.notice = strings.Join(why, "; ")
 	if err := w.give(p.socket); err != nil {
-		return p, errs.Wrap(errs.Unavailable, err, "make the folder of the database's socket")
+		return p, fault.Wrap(fault.Unavailable, err, "make the folder of the database's socket")
 	}
 	return p, nil
 }

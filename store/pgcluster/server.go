@@ -18,7 +18,7 @@ import (
 	"syscall"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // initialise makes the data folder when there is none. It is made beside and renamed, so a killed
@@ -28,7 +28,7 @@ func initialise(ctx context.Context, o Options, inst installation, w owner, data
 		return nil
 	}
 	if entries, err := os.ReadDir(data); err == nil && len(entries) > 0 {
-		return errs.New(errs.Unavailable, "%s is not empty and holds no PostgreSQL data: not touching it", data)
+		return fault.New(fault.Unavailable, "%s is not empty and holds no PostgreSQL data: not touching it", data)
 	}
 	o.Progress("creating a PostgreSQL " + inst.version + " cluster in " + data)
 	fresh := data + ".new"
@@ -36,7 +36,7 @@ func initialise(ctx context.Context, o Options, inst installation, w owner, data
 		return fmt.Errorf("clear an unfinished cluster: %w", err)
 	}
 	if err := w.give(fresh); err != nil {
-		return errs.Wrap(errs.Unavailable, err, "make the data folder")
+		return fault.Wrap(fault.Unavailable, err, "make the data folder")
 	}
 	args := []string{
 		"-D", fresh, "-U", superuser, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
@@ -47,7 +47,7 @@ func initialise(ctx context.Context, o Options, inst installation, w owner, data
 	cmd := w.command(ctx, "/", inst.program("initdb"), args...)
 	cmd.SysProcAttr.Pdeathsig = 0
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return errs.Wrap(errs.Unavailable, fmt.Errorf("%w: %s", err, lastLines(out, 5)), "initdb failed in %s", fresh)
+		return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %s", err, lastLines(out, 5)), "initdb failed in %s", fresh)
 	}
 	if err := os.Remove(data); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("put the new cluster in place: %w", err)
@@ -153,7 +153,7 @@ func (s *server) stop(ctx context.Context) error {
 		_ = s.cmd.Process.Kill()
 		<-s.done
 	}
-	return errs.Wrap(errs.Unavailable, ctx.Err(), "PostgreSQL was stopped the hard way; it will recover at the next start")
+	return fault.Wrap(fault.Unavailable, ctx.Err(), "PostgreSQL was stopped the hard way; it will recover at the next start")
 }
 
 // output logs what the server prints, and remembers the last lines for an error message.
@@ -236,7 +236,7 @@ func clearOrphans(ctx context.Context, o Options, data string) error {
 		}
 	}
 	if pids := serversIn(resolved); len(pids) > 0 {
-		return errs.New(errs.Unavailable, "PostgreSQL processes %v still work in %s and cannot be ended", pids, data)
+		return fault.New(fault.Unavailable, "PostgreSQL processes %v still work in %s and cannot be ended", pids, data)
 	}
 	if err := os.Remove(filepath.Join(resolved, "postmaster.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a stale pid file: %w", err)
@@ -272,7 +272,7 @@ func waitGone(ctx context.Context, data string, limit time.Duration) error {
 	for len(serversIn(data)) > 0 {
 		select {
 		case <-ctx.Done():
-			return errs.Wrap(errs.Unavailable, ctx.Err(), "a left-over PostgreSQL server in %s has not ended yet", data)
+			return fault.Wrap(fault.Unavailable, ctx.Err(), "a left-over PostgreSQL server in %s has not ended yet", data)
 		case <-enough.C:
 			return nil // the next, harder step decides
 		case <-tick.C:

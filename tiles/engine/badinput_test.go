@@ -12,7 +12,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/tiles"
 	"onemap/tiles/engine"
 )
@@ -30,18 +30,18 @@ func TestBadRequestsAreRefused(t *testing.T) {
 	for _, bad := range []tiles.Address{
 		{Z: 23}, {Z: 32}, {Z: 64, X: 1}, {Z: math.MaxUint32, X: math.MaxUint32, Y: math.MaxUint32}, {Z: 0, X: 1}, {Z: 0, Y: 1}, {Z: 9, X: 512}, {Z: 9, Y: 512}, {Z: 22, X: 1 << 22}, {Z: 9, X: 1 << 31},
 	} {
-		n.wants(city, "open", bad, errs.Invalid)
+		n.wants(city, "open", bad, fault.Invalid)
 	}
 	many := make([]string, tiles.MaxLayers+1)
 	for i := range many {
 		many[i] = fmt.Sprint("l", i)
 	}
-	for layers, kind := range map[string]errs.Kind{
-		"": errs.Invalid, ",": errs.Invalid, "open,": errs.Invalid, "Open": errs.Invalid, "open,open": errs.Invalid, "open;drop": errs.Invalid, "../open": errs.Invalid,
-		".label": errs.Invalid, "open.label.label": errs.Invalid, "open.labels": errs.Invalid, "open\x00": errs.Invalid, strings.Join(many, ","): errs.Invalid,
-		strings.Repeat("a", 1<<20): errs.Invalid,
-		"none":                     errs.NotFound, "open,none": errs.NotFound, "none.label": errs.NotFound, "staff,none": errs.NotFound,
-		"staff": errs.Forbidden, "staff.label": errs.Forbidden, "open,staff": errs.Forbidden, "staff,open": errs.Forbidden, "ours,open,staff.label": errs.Forbidden,
+	for layers, kind := range map[string]fault.Kind{
+		"": fault.Invalid, ",": fault.Invalid, "open,": fault.Invalid, "Open": fault.Invalid, "open,open": fault.Invalid, "open;drop": fault.Invalid, "../open": fault.Invalid,
+		".label": fault.Invalid, "open.label.label": fault.Invalid, "open.labels": fault.Invalid, "open\x00": fault.Invalid, strings.Join(many, ","): fault.Invalid,
+		strings.Repeat("a", 1<<20): fault.Invalid,
+		"none":                     fault.NotFound, "open,none": fault.NotFound, "none.label": fault.NotFound, "staff,none": fault.NotFound,
+		"staff": fault.Forbidden, "staff.label": fault.Forbidden, "open,staff": fault.Forbidden, "staff,open": fault.Forbidden, "ours,open,staff.label": fault.Forbidden,
 	} {
 		for range 2 { // an error is not remembered as a tile
 			if tile := n.wants(city, layers, a, kind); len(tile.Bytes) > 0 || tile.ETag != "" {
@@ -49,8 +49,8 @@ func TestBadRequestsAreRefused(t *testing.T) {
 			}
 		}
 	}
-	n.wants(core.Scope{}, "open", a, errs.Forbidden)
-	n.wants(core.Scope{Role: core.RoleSteward}, "ours,staff", a, errs.Forbidden)
+	n.wants(core.Scope{}, "open", a, fault.Forbidden)
+	n.wants(core.Scope{Role: core.RoleSteward}, "ours,staff", a, fault.Forbidden)
 	for _, good := range []string{"open", "open,ours", "ours.label,ours,open", strings.Join([]string{"open", "open.label"}, ",")} {
 		n.wants(zhifu, good, a, 0)
 	}
@@ -157,8 +157,8 @@ func FuzzTile(f *testing.F) {
 		a := tiles.Address{Z: z, X: x, Y: y}
 		tile, err := n.engine.Tile(t.Context(), s, tiles.Request{Layers: layers, Address: a})
 		if err != nil {
-			switch errs.KindOf(err) {
-			case errs.Invalid, errs.NotFound, errs.Forbidden:
+			switch fault.KindOf(err) {
+			case fault.Invalid, fault.NotFound, fault.Forbidden:
 			default:
 				t.Fatalf("%q %v for %v: %v", layers, a, s, err)
 			}

@@ -6,16 +6,16 @@ import (
 	"testing"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/tiles"
 	"onemap/tiles/engine"
 )
 
 // wants asks for a tile and expects an error of the kind, or none when it is 0.
-func (n *node) wants(s core.Scope, layers string, a tiles.Address, kind errs.Kind) tiles.Tile {
+func (n *node) wants(s core.Scope, layers string, a tiles.Address, kind fault.Kind) tiles.Tile {
 	n.t.Helper()
 	tile, err := n.engine.Tile(n.t.Context(), s, tiles.Request{Layers: layers, Address: a})
-	if kind == 0 && err != nil || kind != 0 && !errs.Is(err, kind) {
+	if kind == 0 && err != nil || kind != 0 && !fault.Is(err, kind) {
 		n.t.Errorf("%s of %s for %v: %v, want %v", layers, s.Division, a, err, kind)
 	}
 	return tile
@@ -53,7 +53,7 @@ func TestTheCatalogueIsFollowed(t *testing.T) {
 	db := newBase(t)
 	n := start(t, db, engine.Options{}, nil)
 	a := address(121.4, 37.5, 10)
-	n.wants(zhifu, "fresh", a, errs.NotFound)
+	n.wants(zhifu, "fresh", a, fault.NotFound)
 	n.taken()
 	importOK(t, db, layerOf("fresh", core.Audience{Kind: core.AudiencePublic}, core.TileRules{}), feature("a", "370602", 121.4, 37.5), feature("b", "370614", 121.41, 37.51))
 	n.settle()
@@ -69,7 +69,7 @@ func TestTheCatalogueIsFollowed(t *testing.T) {
 			t.Errorf("nobody who has %s is told of its new name:%s", name, inNotices(notices))
 		}
 	}
-	n.wants(zhifu, "fresh", a, errs.NotFound)
+	n.wants(zhifu, "fresh", a, fault.NotFound)
 	if got := drawn(t, n.wants(zhifu, "renamed", a, 0).Bytes, "renamed"); len(got) != 2 {
 		t.Errorf("by its new name it has %v", got)
 	}
@@ -79,7 +79,7 @@ func TestTheCatalogueIsFollowed(t *testing.T) {
 
 	n.then(`delete from layer where name = 'renamed'`)
 	n.toldAll("deleted", "renamed", zhifu)
-	n.wants(zhifu, "renamed", a, errs.NotFound)
+	n.wants(zhifu, "renamed", a, fault.NotFound)
 
 	importOK(t, db, layerOf("renamed", core.Audience{Kind: core.AudiencePublic}, core.TileRules{}), feature("a", "370602", 121.4, 37.5))
 	n.settle()
@@ -102,7 +102,7 @@ func (n *node) followsReaders(a tiles.Address) {
 
 	n.then(`update layer set audience = 'roles', audience_roles = '{` + string(core.RoleSteward) + `}' where name = 'renamed'`)
 	n.toldAll("by role", "renamed", zhifu, stewards)
-	n.wants(zhifu, "renamed", a, errs.Forbidden)
+	n.wants(zhifu, "renamed", a, fault.Forbidden)
 	if got := drawn(t, n.wants(stewards, "renamed", a, 0).Bytes, "renamed"); len(got) != 2 {
 		t.Errorf("a steward has %v", got)
 	}

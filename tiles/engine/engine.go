@@ -23,7 +23,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/wait"
 	"onemap/tiles"
 )
@@ -115,7 +115,7 @@ func New(o Options, p Parts, logger *slog.Logger, reg prometheus.Registerer, clo
 		return nil, fmt.Errorf("make the tile cache: %w", err)
 	}
 	e.metrics = newMetrics(reg, e)
-	e.say(errs.PartStarting)
+	e.say(fault.CodePartStarting)
 	return e, nil
 }
 
@@ -147,7 +147,7 @@ func (e *Engine) Health() core.Health {
 		return *e.progress.Load()
 	}
 	if age := e.feedAge(); age > e.o.Grace {
-		return core.Unwell(h.Part, age.Round(100*time.Millisecond).Seconds(), errs.LayersUnread)
+		return core.Unwell(h.Part, age.Round(100*time.Millisecond).Seconds(), CodeLayersUnread)
 	}
 	return h
 }
@@ -156,7 +156,7 @@ func (e *Engine) feedAge() time.Duration {
 	return max(0, time.Duration(e.now().UnixNano()-e.feedAt.Load()))
 }
 
-func (e *Engine) say(c errs.Code, values ...any) {
+func (e *Engine) say(c fault.Code, values ...any) {
 	h := core.Unwell("layers", 0, c, values...)
 	e.progress.Store(&h)
 }
@@ -181,7 +181,7 @@ type askedPart struct {
 
 const maxAsks = 4096 // different lists of names that are remembered
 
-// resolve finds the layers of a list of names. The error is errs.Invalid or errs.NotFound.
+// resolve finds the layers of a list of names. The error is fault.Invalid or fault.NotFound.
 func (e *Engine) resolve(text string) (*ask, error) {
 	e.mu.RLock()
 	a := e.asks[text]
@@ -203,7 +203,7 @@ func (e *Engine) resolve(text string) (*ask, error) {
 		base, labels := tiles.SplitLabel(name)
 		l := e.byName[base]
 		if l == nil {
-			return nil, errs.New(errs.NotFound, "there is no layer %q", base)
+			return nil, fault.New(fault.NotFound, "there is no layer %q", base)
 		}
 		a.parts = append(a.parts, askedPart{l, labels})
 	}
@@ -220,7 +220,7 @@ func (a *ask) admit(s core.Scope) (division string, err error) {
 	for _, p := range a.parts {
 		spec := p.l.spec.Load()
 		if !spec.Audience.Admits(s) {
-			return "", errs.New(errs.Forbidden, "the layer %s is not for you", spec.Name)
+			return "", fault.New(fault.Forbidden, "the layer %s is not for you", spec.Name)
 		}
 		if spec.Audience.Kind == core.AudienceDivision {
 			division = s.Division

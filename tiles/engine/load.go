@@ -11,7 +11,6 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
-	"onemap/internal/errs"
 	"onemap/internal/wait"
 	"onemap/tiles"
 	"onemap/tiles/memory"
@@ -156,7 +155,7 @@ func (e *Engine) load(ctx context.Context, l *layer, told nthOf) loaded {
 			return errTooMany
 		}
 		if told.of > 0 && read%4096 == 1 {
-			e.say(errs.LayerLoading, told.nth, told.of, spec.Name, read, spec.Count)
+			e.say(CodeLayerLoading, told.nth, told.of, spec.Name, read, spec.Count)
 		}
 		if read%logEvery == 0 {
 			e.log.InfoContext(ctx, "loading a layer", slog.String("layer", spec.Name), slog.Int64("features", read), slog.Int64("of", spec.Count))

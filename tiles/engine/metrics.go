@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 type metrics struct {
@@ -53,7 +53,7 @@ func newMetrics(reg prometheus.Registerer, e *Engine) *metrics {
 }
 
 func (m *metrics) refused(err error) {
-	if k := errs.KindOf(err); k == errs.Internal || k == errs.Unavailable {
+	if k := fault.KindOf(err); k == fault.Internal || k == fault.Unavailable {
 		m.failed.Inc()
 		return
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/risk"
 	"onemap/store/pgcluster"
@@ -100,7 +100,7 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 	if got := drawn(t, n.get(city, "tanks", other).Bytes, "tanks"); len(got) == 0 {
 		t.Error("a tile that nobody has asked for cannot be made")
 	}
-	n.wants(city, "nothing", known, errs.NotFound)
+	n.wants(city, "nothing", known, fault.NotFound)
 	host.start()
 	n.until("the layers are good", func() bool { return n.engine.Health().OK })
 	n.until("what was committed before is in the tile", func() bool {

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/tiles"
 	"onemap/tiles/engine"
 	"onemap/tiles/memory"
@@ -110,7 +110,7 @@ func TestNobodyReadsWhatIsNotTheirs(t *testing.T) {
 		for _, name := range asked {
 			layer, _ := tiles.SplitLabel(name)
 			if !alone.specs[layer].Audience.Admits(s) {
-				if !errs.Is(err, errs.Forbidden) || len(tile.Bytes) > 0 {
+				if !fault.Is(err, fault.Forbidden) || len(tile.Bytes) > 0 {
 					rt.Fatalf("%s, %v, with %s in it: %v", s, asked, name, err)
 				}
 				forbidden++

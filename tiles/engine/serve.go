@@ -13,13 +13,13 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/tiles"
 	"onemap/tiles/memory"
 )
 
 // Tile gives one tile in a scope: what the scope does not cover is not in it. The errors are
-// errs.Invalid (the address), errs.NotFound and errs.Forbidden (a layer: then there is no tile at
+// fault.Invalid (the address), fault.NotFound and fault.Forbidden (a layer: then there is no tile at
 // all), and the database's for a layer that is not in memory.
 func (e *Engine) Tile(ctx context.Context, s core.Scope, r tiles.Request) (tiles.Tile, error) {
 	t, err := e.tile(ctx, s, &r)
@@ -37,7 +37,7 @@ func (e *Engine) Tile(ctx context.Context, s core.Scope, r tiles.Request) (tiles
 
 func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*tiles.Tile, error) {
 	if a := r.Address; a.Z > tiles.MaxZoom || !geo.Tile(a).Valid() {
-		return nil, errs.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
+		return nil, fault.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
 	}
 	asked, err := e.resolve(r.Layers)
 	if err != nil {
@@ -129,7 +129,7 @@ func (e *Engine) make(ctx context.Context, s core.Scope, asked *ask, key answerK
 	case t = <-e.turns:
 		defer func() { e.turns <- t }()
 	case <-ctx.Done():
-		return nil, errs.New(errs.Unavailable, "the server has too many tiles to make; try again")
+		return nil, fault.New(fault.Unavailable, "the server has too many tiles to make; try again")
 	}
 	start := time.Now()
 	a := &answer{ask: asked, parts: make([]usedPart, len(asked.parts))}

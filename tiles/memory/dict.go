@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // dict holds the different values of a layer's attributes, each once, as the bytes of an MVT Value
@@ -84,7 +84,7 @@ func (d *dict) take(value []byte) (uint32, error) {
 
 func (d *dict) add(value []byte) (uint32, error) {
 	if len(d.arena)+len(value) > maxArena || len(d.spans) >= maxCodes {
-		return 0, errs.New(errs.TooLarge, "the layer has more different values than fit into memory")
+		return 0, fault.New(fault.TooLarge, "the layer has more different values than fit into memory")
 	}
 	s := span{uint32(len(d.arena)), uint32(len(value))}
 	d.arena = append(d.arena, value...)

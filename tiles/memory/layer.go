@@ -14,7 +14,7 @@ import (
 	"github.com/tidwall/rtree"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/tiles"
 	"onemap/tiles/shape"
 )
@@ -140,7 +140,7 @@ type Extent struct {
 }
 
 // Put makes or replaces a feature and gives where it was and where it is: none, one or two places. The
-// error is errs.TooLarge: it does not fit into memory, and is not there.
+// error is fault.TooLarge: it does not fit into memory, and is not there.
 func (l *Layer) Put(it *Item) (places []Extent, err error) {
 	if was, ok := l.Delete(it.id); ok {
 		places = append(places, was)
@@ -174,7 +174,7 @@ func (it *Item) drawn() bool { return it.point || len(it.shapes) > 0 }
 
 func (l *Layer) newSlot(it *Item) (uint32, error) {
 	if len(l.ids) >= math.MaxInt32 {
-		return 0, errs.New(errs.TooLarge, "the layer has more features than fit into memory")
+		return 0, fault.New(fault.TooLarge, "the layer has more features than fit into memory")
 	}
 	codes := make([]uint32, 0, 16)
 	start := uint32(0)

@@ -14,7 +14,8 @@ import (
 	"onemap/auth"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
+	"onemap/sensors"
 )
 
 // AlertList is a page of alerts; it holds what the event log has up to Seq of Epoch.
@@ -102,13 +103,13 @@ func (in AlertFilter) filter() (alerts.Filter, error) {
 	}
 	switch {
 	case !utf8.ValidString(in.Q) || strings.ContainsRune(in.Q, 0):
-		return f, errs.Refuse("q", errs.QueryText)
+		return f, fault.InvalidCode("q", CodeQueryText)
 	case !in.From.IsZero() && !in.To.IsZero() && !in.From.Before(in.To):
-		return f, errs.Refuse("from", errs.TimeRange)
+		return f, fault.InvalidCode("from", CodeTimeRange)
 	case in.Division != "":
 		code, err := geo.ParseDivision(in.Division)
 		if err != nil {
-			return f, errs.Refuse("division", errs.NoDivision, cut(in.Division))
+			return f, fault.InvalidCode("division", geo.CodeNoDivision, cut(in.Division))
 		}
 		f.Division = code
 	}
@@ -220,7 +221,7 @@ func (s *Server) checkRule(ctx context.Context, p auth.Principal, r alerts.Rule)
 			return s.checkRuleStream(ctx, p, r)
 		}
 	}
-	return errs.Refuse("datastream_type", errs.NoDatastreamType, cut(r.Type))
+	return fault.InvalidCode("datastream_type", sensors.CodeNoDatastreamType, cut(r.Type))
 }
 
 func (s *Server) checkRuleStream(ctx context.Context, p auth.Principal, r alerts.Rule) error {
@@ -229,10 +230,10 @@ func (s *Server) checkRuleStream(ctx context.Context, p auth.Principal, r alerts
 	}
 	observes, err := s.o.Registry.DatastreamType(ctx, p.Scope(), r.DatastreamID)
 	switch {
-	case errs.Is(err, errs.NotFound):
-		return errs.Refuse("datastream_id", errs.NoDatastream, r.DatastreamID)
+	case fault.Is(err, fault.NotFound):
+		return fault.InvalidCode("datastream_id", sensors.CodeNoDatastream, r.DatastreamID)
 	case err == nil && observes != r.Type:
-		return errs.Refuse("datastream_id", errs.DatastreamObserves, r.DatastreamID, observes, r.Type)
+		return fault.InvalidCode("datastream_id", alerts.CodeDatastreamObserves, r.DatastreamID, observes, r.Type)
 	default:
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"onemap/alerts"
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // BulkStep is one step on several alerts.
@@ -29,10 +29,10 @@ type BulkItem struct {
 // shown is each alert with the level that it was shown at.
 func (b BulkStep) shown() ([]alerts.Shown, error) {
 	if len(b.Levels) != 0 && len(b.Levels) != len(b.IDs) {
-		return nil, errs.Refuse("levels", errs.ShownCount, len(b.Levels), len(b.IDs))
+		return nil, fault.InvalidCode("levels", alerts.CodeShownCount, len(b.Levels), len(b.IDs))
 	}
 	if slices.ContainsFunc(b.Levels, func(l int) bool { return l < 0 || l > int(core.Blue) }) {
-		return nil, errs.Refuse("levels", errs.LevelUnknown)
+		return nil, fault.InvalidCode("levels", alerts.CodeLevelUnknown)
 	}
 	shown := make([]alerts.Shown, len(b.IDs))
 	for i, id := range b.IDs {

@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"strings"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 var basePattern = regexp.MustCompile(`^(/[A-Za-z0-9_-][A-Za-z0-9._~-]*)+$`)
@@ -31,12 +31,12 @@ func validBase(base string) error {
 		return nil
 	}
 	if !basePattern.MatchString(base) {
-		return errs.New(errs.Invalid, "%q is not a path like /onemap, of letters, digits, '-', '_', '.' and '~'", base)
+		return fault.New(fault.Invalid, "%q is not a path like /onemap, of letters, digits, '-', '_', '.' and '~'", base)
 	}
 	first, _, _ := strings.Cut(base[1:], "/")
 	switch first {
 	case "api", "tiles", "cap", "ws", "assets", "metrics", "healthz", "readyz":
-		return errs.New(errs.Invalid, "%q begins with an address of the server's own; choose another, as /onemap", base)
+		return fault.New(fault.Invalid, "%q begins with an address of the server's own; choose another, as /onemap", base)
 	default:
 		return nil
 	}

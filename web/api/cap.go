@@ -16,7 +16,7 @@ import (
 	"onemap/alerts"
 	"onemap/alerts/cap"
 	"onemap/auth"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // capMessage answers with one CAP message as it was issued, byte for byte.
@@ -75,11 +75,11 @@ const maxFeedPage = 500
 func feedPage(q url.Values) (after string, limit int, err error) {
 	if limit = maxFeedPage; q.Get("limit") != "" {
 		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > maxFeedPage {
-			return "", 0, errs.InvalidField("limit", "must be 1 to %d", maxFeedPage)
+			return "", 0, fault.InvalidField("limit", "must be 1 to %d", maxFeedPage)
 		}
 	}
 	if after = q.Get("after"); len(after) > 200 {
-		return "", 0, errs.Refuse("after", errs.TooLong, 200)
+		return "", 0, fault.InvalidCode("after", fault.CodeTooLong, 200)
 	}
 	return after, limit, nil
 }

@@ -10,7 +10,7 @@ import (
 	"onemap/auth"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -131,7 +131,7 @@ func (s *Server) deviceRoutes() {
 // cityWide refuses what concerns the whole city to a principal of a part of it.
 func cityWide(p auth.Principal) error {
 	if !p.Scope().Covers("") {
-		return errs.Coded(errs.Forbidden, "", errs.CityWideOnly, p.Division)
+		return fault.NewCoded(fault.Forbidden, "", auth.CodeCityWideOnly, p.Division)
 	}
 	return nil
 }
@@ -202,13 +202,13 @@ func (s *Server) newDevice(ctx context.Context, p auth.Principal, n NewDevice) (
 	case err != nil:
 		return sensors.Device{}, err
 	case !sensors.ValidDeviceID(n.ID):
-		return sensors.Device{}, errs.InvalidField("id", "must be 1 to 64 of A–Z, a–z, 0–9, underscore and hyphen")
+		return sensors.Device{}, fault.InvalidField("id", "must be 1 to 64 of A–Z, a–z, 0–9, underscore and hyphen")
 	case len(division) < 6:
-		return sensors.Device{}, errs.InvalidField("division", "a device stands in a county: 6 digits or more")
+		return sensors.Device{}, fault.InvalidField("division", "a device stands in a county: 6 digits or more")
 	case !p.Scope().Covers(division):
-		return sensors.Device{}, &errs.Error{Kind: errs.Forbidden, Field: "division", Msg: "lies outside your division, " + p.Division}
+		return sensors.Device{}, &fault.Error{Kind: fault.Forbidden, Field: "division", Msg: "lies outside your division, " + p.Division}
 	case strings.TrimSpace(n.Name.ZH) == "":
-		return sensors.Device{}, errs.InvalidField("name.zh", "must not be empty")
+		return sensors.Device{}, fault.InvalidField("name.zh", "must not be empty")
 	}
 	if err := geo.CheckLonLat(n.Lon, n.Lat); err != nil {
 		return sensors.Device{}, err
@@ -231,7 +231,7 @@ func newStreams(n NewDevice, known DatastreamTypes) ([]sensors.Datastream, error
 		hazards[h.Code] = true
 	}
 	if !hazards[n.HazardType] {
-		return nil, errs.InvalidField("hazard_type", "there is no hazard type %q", cut(n.HazardType))
+		return nil, fault.InvalidField("hazard_type", "there is no hazard type %q", cut(n.HazardType))
 	}
 	types := map[string]bool{}
 	for _, t := range known.Items {
@@ -242,11 +242,11 @@ func newStreams(n NewDevice, known DatastreamTypes) ([]sensors.Datastream, error
 	for i, st := range n.Streams {
 		switch {
 		case !streamName.MatchString(st.Name):
-			return nil, errs.InvalidField(at("datastreams", i, "name"), "must be 1 to 64 of A–Z, a–z, 0–9, dot, underscore and hyphen")
+			return nil, fault.InvalidField(at("datastreams", i, "name"), "must be 1 to 64 of A–Z, a–z, 0–9, dot, underscore and hyphen")
 		case names[st.Name]:
-			return nil, errs.InvalidField(at("datastreams", i, "name"), "%q is there twice", st.Name)
+			return nil, fault.InvalidField(at("datastreams", i, "name"), "%q is there twice", st.Name)
 		case !types[st.Type]:
-			return nil, errs.InvalidField(at("datastreams", i, "type"), "there is no datastream type %q", cut(st.Type))
+			return nil, fault.InvalidField(at("datastreams", i, "type"), "there is no datastream type %q", cut(st.Type))
 		}
 		names[st.Name] = true
 		out = append(out, sensors.Datastream{DeviceID: n.ID, Name: st.Name, Type: st.Type, Title: st.Title, IntervalS: st.IntervalS})

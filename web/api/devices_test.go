@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -126,7 +126,7 @@ func TestChartCountsWhatIsFlagged(t *testing.T) {
 func TestQuarantine(t *testing.T) {
 	w := newWorld(t, nil)
 	_, err := w.db.CommitBatch(t.Context(), sensors.Batch{Quarantine: []sensors.Quarantined{
-		{At: w.clock.now(), DeviceID: "dev-02", Topic: "onemap/v1/370602/dev-02/obs", Reason: "bad-json", Detail: "v", Payload: []byte{0xff, 0x00}, Size: 2, Faults: []sensors.Fault{{Field: "v", Said: errs.Say(errs.NotNumbers, errs.AString)}}},
+		{At: w.clock.now(), DeviceID: "dev-02", Topic: "onemap/v1/370602/dev-02/obs", Reason: "bad-json", Detail: "v", Payload: []byte{0xff, 0x00}, Size: 2, Faults: []sensors.Fault{{Field: "v", Message: fault.NewMessage(sensors.CodeNotNumbers, fault.AString)}}},
 	}})
 	w.must(err)
 	var all List[sensors.Quarantined]

@@ -12,7 +12,7 @@ import (
 	"onemap/auth"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/risk/geojson"
 )
@@ -46,7 +46,7 @@ func (s *Server) editFeatures(ctx context.Context, p auth.Principal, in *editInp
 func (e FeatureEdit) read(s core.Scope) (risk.Edit, error) {
 	var out risk.Edit
 	if len(e.Create)+len(e.Move)+len(e.Update)+len(e.Delete) == 0 {
-		return out, errs.InvalidField("body", "has nothing to do: give create, move, update or delete")
+		return out, fault.InvalidField("body", "has nothing to do: give create, move, update or delete")
 	}
 	for i, c := range e.Create {
 		f, err := c.read(s, i)
@@ -58,7 +58,7 @@ func (e FeatureEdit) read(s core.Scope) (risk.Edit, error) {
 	gone := map[int64]bool{}
 	for i, id := range e.Delete {
 		if id < 1 || gone[id] {
-			return out, errs.InvalidField(fmt.Sprintf("delete[%d]", i), "%d is no id, or given twice", id)
+			return out, fault.InvalidField(fmt.Sprintf("delete[%d]", i), "%d is no id, or given twice", id)
 		}
 		gone[id] = true
 	}
@@ -66,7 +66,7 @@ func (e FeatureEdit) read(s core.Scope) (risk.Edit, error) {
 	moved := map[int64]bool{}
 	for i, m := range e.Move {
 		if gone[m.ID] || moved[m.ID] {
-			return out, errs.InvalidField(at("move", i, "id"), "%d is deleted or moved in the same edit", m.ID)
+			return out, fault.InvalidField(at("move", i, "id"), "%d is deleted or moved in the same edit", m.ID)
 		}
 		moved[m.ID] = true
 		g, err := m.Geometry.read(at("move", i, "geometry"))
@@ -78,7 +78,7 @@ func (e FeatureEdit) read(s core.Scope) (risk.Edit, error) {
 	updated := map[int64]bool{}
 	for i, u := range e.Update {
 		if gone[u.ID] || updated[u.ID] {
-			return out, errs.InvalidField(at("update", i, "id"), "%d is deleted or updated in the same edit", u.ID)
+			return out, fault.InvalidField(at("update", i, "id"), "%d is deleted or updated in the same edit", u.ID)
 		}
 		updated[u.ID] = true
 	}
@@ -91,8 +91,8 @@ func (c CreateFeature) read(s core.Scope, i int) (risk.Feature, error) {
 		return risk.Feature{}, under(at("create", i, "properties.division"), err)
 	}
 	if !s.Covers(division) {
-		return risk.Feature{}, &errs.Error{
-			Kind: errs.Forbidden, Field: at("create", i, "properties.division"), Msg: "lies outside your division, " + s.Division,
+		return risk.Feature{}, &fault.Error{
+			Kind: fault.Forbidden, Field: at("create", i, "properties.division"), Msg: "lies outside your division, " + s.Division,
 		}
 	}
 	g, err := c.Geometry.read(at("create", i, "geometry"))
@@ -139,7 +139,7 @@ func (s *Server) whole(ctx context.Context, scope core.Scope, layer string, upda
 func (g Geometry) read(field string) (orb.Geometry, error) {
 	raw, err := json.Marshal(g)
 	if err != nil {
-		return nil, errs.InvalidField(field, "is no GeoJSON geometry")
+		return nil, fault.InvalidField(field, "is no GeoJSON geometry")
 	}
 	out, err := geojson.Decode(raw)
 	if err != nil {
@@ -152,7 +152,7 @@ func at(list string, i int, member string) string { return fmt.Sprintf("%s[%d].%
 
 // under puts where a part stands before the field that its error names.
 func under(field string, err error) error {
-	e, ok := errors.AsType[*errs.Error](err)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"onemap/alerts/export"
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 type exportInput struct {
@@ -39,7 +39,7 @@ func (s *Server) exportRoute() {
 func (s *Server) exportAlerts(ctx context.Context, p auth.Principal, in *exportInput) (*huma.StreamResponse, error) {
 	format := export.Format(in.Format)
 	if format != export.CSV && format != export.XLSX {
-		return nil, errs.Refuse("format", errs.ExportFormat, cut(in.Format))
+		return nil, fault.InvalidCode("format", alerts.CodeExportFormat, cut(in.Format))
 	}
 	f, err := in.filter()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"onemap/auth"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -25,7 +25,7 @@ func (s *Server) ingest(_ context.Context, p auth.Principal, _ *none) (*body[sen
 		return nil, err
 	}
 	if s.o.Ingest == nil {
-		return nil, errs.New(errs.Unavailable, "this node takes no readings in")
+		return nil, fault.New(fault.Unavailable, "this node takes no readings in")
 	}
 	st := s.o.Ingest.IngestStats()
 	st.Samples, st.Troubles = orEmpty(st.Samples), orEmpty(st.Troubles)

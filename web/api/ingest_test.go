@@ -9,8 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/mqtt"
 )
 
 // told is a way in that tells what it was given.
@@ -20,13 +21,13 @@ func (f told) IngestStats() sensors.IngestStats { return f.st }
 
 func TestIngestOfThisNode(t *testing.T) {
 	at := time.Date(2026, 5, 1, 6, 0, 0, 0, time.UTC)
-	said := errs.Say(errs.SendsTooFast)
+	said := fault.NewMessage(mqtt.CodeSendsTooFast)
 	st := sensors.IngestStats{
 		Node: "n1", StartedAt: at, EveryS: 5, MaxQueue: 50_000, MaxBytes: 64 << 20,
 		Totals:   sensors.IngestCounts{Received: 12, Committed: 9, Duplicate: 1, Conflict: 1, Quarantined: 1},
 		Samples:  []sensors.IngestSample{{At: at, IngestCounts: sensors.IngestCounts{Received: 12}, QueueEnvelopes: 3, OldestMS: 4.5, CommitP99MS: 7}},
 		Brokers:  []sensors.BrokerStats{{Name: "embedded", Address: "127.0.0.1:1883", Connected: true, QoS1: 12, Refused: map[string]uint64{"credentials": 2}}},
-		Troubles: []sensors.DeviceTrouble{{Device: "dev-02", Remote: "192.0.2.7", Kind: sensors.TroubleFlood, Count: 3, First: at, Last: at, Detail: said.String(), Said: said}},
+		Troubles: []sensors.DeviceTrouble{{Device: "dev-02", Remote: "192.0.2.7", Kind: sensors.TroubleFlood, Count: 3, First: at, Last: at, Detail: said.String(), Message: said}},
 	}
 	w := newWorld(t, func(o *Options) { o.Ingest = told{st} })
 	var got sensors.IngestStats
@@ -37,7 +38,7 @@ func TestIngestOfThisNode(t *testing.T) {
 	if len(got.Samples) != 1 || got.Samples[0] != st.Samples[0] {
 		t.Errorf("samples: %+v", got.Samples)
 	}
-	if len(got.Brokers) != 1 || got.Brokers[0].Refused["credentials"] != 2 || !cmp.Equal(got.Troubles, st.Troubles, cmpopts.IgnoreUnexported(errs.Said{})) {
+	if len(got.Brokers) != 1 || got.Brokers[0].Refused["credentials"] != 2 || !cmp.Equal(got.Troubles, st.Troubles, cmpopts.IgnoreUnexported(fault.Message{})) {
 		t.Errorf("brokers %+v, troubles %+v", got.Brokers, got.Troubles)
 	}
 }

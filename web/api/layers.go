@@ -9,7 +9,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -185,7 +185,7 @@ func (s *Server) changeLayer(ctx context.Context, p auth.Principal, in *changeLa
 	}
 	c := risk.LayerChange{MinZoom: in.Body.MinZoom, MaxZoom: in.Body.MaxZoom, Tile: in.Body.Tile, InTile: in.Body.InTile}
 	if c.MinZoom == nil && c.MaxZoom == nil && c.Tile == nil && c.InTile == nil {
-		return nil, errs.InvalidField("body", "has nothing to do: give min_zoom, max_zoom, tile or in_tile")
+		return nil, fault.InvalidField("body", "has nothing to do: give min_zoom, max_zoom, tile or in_tile")
 	}
 	l, err := s.o.Editor.ChangeLayer(ctx, p.Scope(), p.Login, in.Layer, version, c)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -274,7 +274,7 @@ func (w *world) fillLists(tag string) {
 		if a := w.send(steward, http.MethodPatch, "/api/v1/layers/shelters/features", renamed, headers...); a.status != http.StatusOK {
 			w.t.Fatalf("%s", a.body)
 		}
-		if _, _, err := w.people.Login(ctx, auth.Login{User: fmt.Sprintf("nobody-%s%d", tag, i), Password: password}); !errs.Is(err, errs.Unauthenticated) {
+		if _, _, err := w.people.Login(ctx, auth.Login{User: fmt.Sprintf("nobody-%s%d", tag, i), Password: password}); !fault.Is(err, fault.Unauthenticated) {
 			w.t.Fatalf("a login of nobody: %v", err)
 		}
 		w.raise("dev-14", nil)

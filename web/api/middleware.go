@@ -17,7 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
+	"onemap/web/push"
 )
 
 // contentSecurityPolicy allows what the built UI loads from this server, and nothing else: no inline
@@ -205,7 +206,7 @@ func (s *Server) sameOrigin(next http.Handler) (http.Handler, error) {
 		origin = origin[:min(len(origin), 200)]
 		s.log.WarnContext(r.Context(), "refused a request of a page at another address; see --origin",
 			slog.String("origin", origin), slog.String("host", r.Host), slog.String("path", r.URL.Path))
-		s.fail(w, r, errs.Coded(errs.Forbidden, "Origin", errs.OriginForeign, origin, r.Host))
+		s.fail(w, r, fault.NewCoded(fault.Forbidden, "Origin", push.CodeOriginForeign, origin, r.Host))
 	}))
 	return p.Handler(next), nil
 }

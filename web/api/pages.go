@@ -13,7 +13,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 const indexPage = "index.html"
@@ -46,7 +46,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, notFound("there is nothing at %s", cut(r.URL.Path)))
 		return
 	case err != nil:
-		s.fail(w, r, errs.Wrap(errs.Internal, err, "read the page %s", name))
+		s.fail(w, r, fault.Wrap(fault.Internal, err, "read the page %s", name))
 		return
 	}
 	s.sendPage(w, r, name, file)

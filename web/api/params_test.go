@@ -9,7 +9,7 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func TestParseBBox(t *testing.T) {
@@ -31,8 +31,8 @@ func TestParseBBox(t *testing.T) {
 		"122,37,121,38", "121,38,122,37", "37,121,38,122", "-181,0,0,0", "0,0,0,91", ",,,", "121;37;122;38", "0x1p1,0,2z,3", strings.Repeat("1", 500) + ",1,1,1",
 	} {
 		_, err := parseBBox(in)
-		e, ok := errors.AsType[*errs.Error](err)
-		if !ok || e.Kind != errs.Invalid || e.Field != "bbox" {
+		e, ok := errors.AsType[*fault.Error](err)
+		if !ok || e.Kind != fault.Invalid || e.Field != "bbox" {
 			t.Errorf("parseBBox(%.30q): %v, want invalid", in, err)
 		}
 	}
@@ -46,8 +46,8 @@ func FuzzParseBBox(f *testing.F) {
 		b, err := parseBBox(s)
 		switch {
 		case err != nil:
-			if !errs.Is(err, errs.Invalid) {
-				t.Fatalf("kind %v", errs.KindOf(err))
+			if !fault.Is(err, fault.Invalid) {
+				t.Fatalf("kind %v", fault.KindOf(err))
 			}
 		case b == nil:
 			if s != "" {
@@ -76,7 +76,7 @@ func TestPeriod(t *testing.T) {
 	for _, c := range []struct{ from, to time.Time }{
 		{at(1), now}, {now, now}, {at(1), time.Time{}}, {time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), now}, {now, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)},
 	} {
-		if _, _, err := period(c.from, c.to, now); !errs.Is(err, errs.Invalid) {
+		if _, _, err := period(c.from, c.to, now); !fault.Is(err, fault.Invalid) {
 			t.Errorf("period(%v, %v): %v, want invalid", c.from, c.to, err)
 		}
 	}
@@ -88,11 +88,11 @@ func TestIfMatch(t *testing.T) {
 			t.Errorf("ifMatch(%s) = %d, %v", etag(v), got, err)
 		}
 	}
-	if _, err := ifMatch(""); !errs.Is(err, errs.PreconditionMissing) {
+	if _, err := ifMatch(""); !fault.Is(err, fault.PreconditionMissing) {
 		t.Errorf("missing: %v", err)
 	}
 	for _, in := range []string{"1", `"1`, `1"`, `""`, `"a"`, `W/"1"`, `"1", "2"`, "*", `"-1"`, `"99999999999999999999"`, `"1"x`} {
-		if _, err := ifMatch(in); !errs.Is(err, errs.Invalid) {
+		if _, err := ifMatch(in); !fault.Is(err, fault.Invalid) {
 			t.Errorf("ifMatch(%s): %v, want invalid", in, err)
 		}
 	}

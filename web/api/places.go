@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 
 	"onemap/auth"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 )
 
@@ -36,7 +36,7 @@ func (s *Server) placeRoutes() {
 		func(ctx context.Context, p auth.Principal, in *searchInput) (*body[Whole[risk.Hit]], error) {
 			q := strings.TrimSpace(in.Q)
 			if q == "" || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
-				return nil, errs.InvalidField("q", "must be a text to look for")
+				return nil, fault.InvalidField("q", "must be a text to look for")
 			}
 			hits, err := s.o.Search.Search(ctx, p.Scope(), q, in.Limit)
 			return list(hits), err

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"onemap/auth"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/tiles"
 )
 
@@ -47,7 +47,7 @@ func (s *Server) plainRoutes() {
 func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 	p, ok := auth.FromContext(r.Context())
 	if !ok {
-		s.fail(w, r, errs.New(errs.Unauthenticated, "log in first"))
+		s.fail(w, r, fault.New(fault.Unauthenticated, "log in first"))
 		return
 	}
 	if err := s.o.Push.Serve(w, r, p); err != nil {
@@ -74,7 +74,7 @@ func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request, allowed []string) {
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	p := newProblem(errs.Invalid, "this takes "+strings.Join(allowed, ", "))
+	p := newProblem(fault.Invalid, "this takes "+strings.Join(allowed, ", "))
 	p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
 	s.fail(w, r, p)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Problem is an error as the client gets it: RFC 9457, with the house's kind and the field at fault.
@@ -57,29 +57,29 @@ func (p *Problem) GetHeaders() http.Header { return p.headers }
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
 // statusOf is the one table of error kinds and HTTP statuses.
-func statusOf(k errs.Kind) int {
+func statusOf(k fault.Kind) int {
 	switch k {
-	case errs.Invalid:
+	case fault.Invalid:
 		return http.StatusBadRequest
-	case errs.NotFound:
+	case fault.NotFound:
 		return http.StatusNotFound
-	case errs.Conflict:
+	case fault.Conflict:
 		return http.StatusConflict
-	case errs.Precondition:
+	case fault.Precondition:
 		return http.StatusPreconditionFailed
-	case errs.PreconditionMissing:
+	case fault.PreconditionMissing:
 		return http.StatusPreconditionRequired
-	case errs.Unauthenticated:
+	case fault.Unauthenticated:
 		return http.StatusUnauthorized
-	case errs.Forbidden:
+	case fault.Forbidden:
 		return http.StatusForbidden
-	case errs.TooMany:
+	case fault.TooMany:
 		return http.StatusTooManyRequests
-	case errs.TooLarge:
+	case fault.TooLarge:
 		return http.StatusRequestEntityTooLarge
-	case errs.Unavailable:
+	case fault.Unavailable:
 		return http.StatusServiceUnavailable
-	case errs.Internal:
+	case fault.Internal:
 		return http.StatusInternalServerError
 	default:
 		return 0 // a kind that the table forgot; a test looks for it
@@ -87,19 +87,19 @@ func statusOf(k errs.Kind) int {
 }
 
 // kindOfStatus is the table read backwards, for what net/http and huma refuse by a status.
-func kindOfStatus(status int) errs.Kind {
-	for _, k := range errs.Kinds() {
+func kindOfStatus(status int) fault.Kind {
+	for _, k := range fault.Kinds() {
 		if statusOf(k) == status {
 			return k
 		}
 	}
 	switch {
 	case status == http.StatusRequestTimeout:
-		return errs.Unavailable
+		return fault.Unavailable
 	case status >= 400 && status < 500:
-		return errs.Invalid
+		return fault.Invalid
 	default:
-		return errs.Internal
+		return fault.Internal
 	}
 }
 
@@ -109,19 +109,19 @@ func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 	if done, ok := errors.AsType[*Problem](err); ok {
 		return done
 	}
-	e, ok := errors.AsType[*errs.Error](err)
+	e, ok := errors.AsType[*fault.Error](err)
 	switch {
-	case ok && e.Kind != errs.Internal:
+	case ok && e.Kind != fault.Internal:
 		return s.classified(ctx, e, err)
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		return &Problem{Type: "about:blank", Title: "Client Closed Request", Status: statusClientGone, Kind: errs.Unavailable.String()}
+		return &Problem{Type: "about:blank", Title: "Client Closed Request", Status: statusClientGone, Kind: fault.Unavailable.String()}
 	case errors.Is(err, context.DeadlineExceeded):
 		s.log.WarnContext(ctx, "a request took too long", slog.String("request_id", requestID(ctx)), slog.Any("error", err))
-		return codedProblem(errs.Unavailable, errs.AwayNow)
+		return codedProblem(fault.Unavailable, fault.CodeAwayNow)
 	}
 	id := requestID(ctx)
 	s.log.ErrorContext(ctx, "internal error", slog.String("request_id", id), slog.Any("error", err))
-	p := codedProblem(errs.Internal, errs.InternalError, id)
+	p := codedProblem(fault.Internal, CodeInternalError, id)
 	p.RequestID = id
 	return p
 }
@@ -141,8 +141,8 @@ func (p *Problem) list(all []FieldDetail) {
 }
 
 // codedProblem is a problem whose detail is the code's sentence.
-func codedProblem(k errs.Kind, c errs.Code, values ...any) *Problem {
-	said := errs.Say(c, values...)
+func codedProblem(k fault.Kind, c fault.Code, values ...any) *Problem {
+	said := fault.NewMessage(c, values...)
 	p := newProblem(k, said.String())
 	p.Code, p.Params = said.Code, said.Params
 	return p
@@ -151,39 +151,39 @@ func codedProblem(k errs.Kind, c errs.Code, values ...any) *Problem {
 // statusClientGone is nginx's 499: for the log, nobody is there to read it.
 const statusClientGone = 499
 
-func (s *Server) classified(ctx context.Context, e *errs.Error, err error) *Problem {
+func (s *Server) classified(ctx context.Context, e *fault.Error, err error) *Problem {
 	if e.Err != nil {
 		s.log.DebugContext(ctx, "refused", slog.String("request_id", requestID(ctx)), slog.Any("error", err))
 	}
 	first := faultOf(e)
 	p := newProblem(e.Kind, first.Detail)
 	p.Field, p.Code, p.Params = first.Field, first.Code, first.Params
-	if p.Code == "" && e.Kind == errs.Unavailable {
-		p.Code = errs.AwayNow.String()
+	if p.Code == "" && e.Kind == fault.Unavailable {
+		p.Code = fault.CodeAwayNow.Name()
 	}
 	p.list(faults(err))
 	if e.RetryAfter > 0 {
 		p.headers.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
-	if e.Kind == errs.Unauthenticated {
+	if e.Kind == fault.Unauthenticated {
 		p.headers.Set("WWW-Authenticate", `Bearer realm="onemap"`)
 	}
 	return p
 }
 
 // faultOf is a classified error as a fault; what it repeats of the input is cut.
-func faultOf(e *errs.Error) FieldDetail {
-	params := maps.Clone(e.Said.Params)
+func faultOf(e *fault.Error) FieldDetail {
+	params := maps.Clone(e.Message.Params)
 	for name, value := range params {
 		params[name] = cutTo(value, maxField)
 	}
-	return FieldDetail{Field: cutTo(e.Field, maxField), Detail: cutTo(e.Msg, maxDetail), Code: e.Said.Code, Params: params}
+	return FieldDetail{Field: cutTo(e.Field, maxField), Detail: cutTo(e.Msg, maxDetail), Code: e.Message.Code, Params: params}
 }
 
 // faults lists the classified errors that are joined in err.
 func faults(err error) []FieldDetail {
 	switch e := err.(type) { //nolint:errorlint // the chain is walked by hand: it is a tree
-	case *errs.Error:
+	case *fault.Error:
 		return []FieldDetail{faultOf(e)}
 	case interface{ Unwrap() []error }:
 		var all []FieldDetail
@@ -198,7 +198,7 @@ func faults(err error) []FieldDetail {
 	}
 }
 
-func newProblem(k errs.Kind, detail string) *Problem {
+func newProblem(k fault.Kind, detail string) *Problem {
 	status := statusOf(k)
 	return &Problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Kind: k.String(), headers: http.Header{},
@@ -232,9 +232,9 @@ func humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 		status, m.Errors = http.StatusBadRequest, []*huma.ErrorDetail{{Location: "body", Message: "its transfer broke off"}}
 	}
 	p := newProblem(kindOfStatus(status), m.Detail)
-	p.Code = errs.Malformed.String()
-	if p.Kind == errs.TooLarge.String() {
-		p.Code = errs.TooMuch.String()
+	p.Code = CodeMalformed.Name()
+	if p.Kind == fault.TooLarge.String() {
+		p.Code = CodeTooMuch.Name()
 	}
 	p.Status, p.Title = status, http.StatusText(status)
 	all := make([]FieldDetail, 0, min(len(m.Errors), maxFaults))
@@ -277,7 +277,7 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 		field = strings.TrimPrefix(field, where)
 	}
 	if member, detail, ok := memberOf(d.Message); ok {
-		return FieldDetail{Field: cutTo(member, maxField), Detail: detail, Code: errs.Malformed.String()}
+		return FieldDetail{Field: cutTo(member, maxField), Detail: detail, Code: CodeMalformed.Name()}
 	}
 	field = cutTo(field, maxField)
 	if name, ok := missingMember(d.Message); ok {
@@ -290,23 +290,23 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 		return FieldDetail{Field: field, Detail: said.String(), Code: said.Code, Params: said.Params}
 	}
 	// The detail says more than the code, which is for readers of other languages.
-	return FieldDetail{Field: field, Detail: cutTo(strings.TrimPrefix(d.Message, "json: "), maxDetail), Code: errs.Malformed.String()}
+	return FieldDetail{Field: field, Detail: cutTo(strings.TrimPrefix(d.Message, "json: "), maxDetail), Code: CodeMalformed.Name()}
 }
 
 // humaSaid words those of huma's messages that the page's own forms can meet.
-func humaSaid(message string) (errs.Said, bool) {
+func humaSaid(message string) (fault.Message, bool) {
 	if message == validation.MsgUnexpectedProperty {
-		return errs.Say(errs.UnknownField), true
+		return fault.NewMessage(CodeUnknownField), true
 	}
 	var limit int
 	if n, err := fmt.Sscanf(message, validation.MsgExpectedMaxLength, &limit); n == 1 && err == nil {
-		return errs.Say(errs.TooLong, limit), true
+		return fault.NewMessage(fault.CodeTooLong, limit), true
 	}
-	return errs.Said{}, false
+	return fault.Message{}, false
 }
 
 func missing(field string) FieldDetail {
-	said := errs.Say(errs.Required)
+	said := fault.NewMessage(fault.CodeRequired)
 	return FieldDetail{Field: field, Detail: said.String(), Code: said.Code}
 }
 
@@ -352,5 +352,5 @@ func (c statusContext) SetStatus(code int) {
 func (c statusContext) Unwrap() huma.Context { return c.humaContext }
 
 func notFound(format string, args ...any) error {
-	return &errs.Error{Kind: errs.NotFound, Msg: fmt.Sprintf(format, args...)}
+	return &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf(format, args...)}
 }

@@ -13,12 +13,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 
-	"onemap/internal/errs"
+	"onemap/alerts"
+	"onemap/auth"
+	"onemap/internal/fault"
 )
 
 func TestEveryKindHasAStatus(t *testing.T) {
-	seen := map[int]errs.Kind{}
-	for _, k := range errs.Kinds() {
+	seen := map[int]fault.Kind{}
+	for _, k := range fault.Kinds() {
 		status := statusOf(k)
 		if status < 400 || http.StatusText(status) == "" {
 			t.Errorf("%v has the status %d", k, status)
@@ -56,19 +58,19 @@ func TestProblemOf(t *testing.T) {
 		err  error
 		want Problem
 	}{
-		"field":            {ctx, fmt.Errorf("wrapped: %w", errs.InvalidField("lon", "is no number")), Problem{Status: 400, Kind: "invalid", Field: "lon", Detail: "is no number"}},
-		"cause stays here": {ctx, errs.Wrap(errs.Unavailable, errors.New("password=x"), "the database is away"), Problem{Status: 503, Kind: "unavailable", Detail: "the database is away", Code: "away-now"}},
+		"field":            {ctx, fmt.Errorf("wrapped: %w", fault.InvalidField("lon", "is no number")), Problem{Status: 400, Kind: "invalid", Field: "lon", Detail: "is no number"}},
+		"cause stays here": {ctx, fault.Wrap(fault.Unavailable, errors.New("password=x"), "the database is away"), Problem{Status: 503, Kind: "unavailable", Detail: "the database is away", Code: "away-now"}},
 		"unmapped":         {ctx, errors.New("secret detail"), Problem{Status: 500, Kind: "internal", Detail: "an internal error; the log has its detail under request REQ", Code: "internal-error", Params: map[string]string{"id": "REQ"}, RequestID: "REQ"}},
-		"internal":         {ctx, errs.New(errs.Internal, "secret detail"), Problem{Status: 500, Kind: "internal", Detail: "an internal error; the log has its detail under request REQ", Code: "internal-error", Params: map[string]string{"id": "REQ"}, RequestID: "REQ"}},
+		"internal":         {ctx, fault.New(fault.Internal, "secret detail"), Problem{Status: 500, Kind: "internal", Detail: "an internal error; the log has its detail under request REQ", Code: "internal-error", Params: map[string]string{"id": "REQ"}, RequestID: "REQ"}},
 		"too slow":         {ctx, fmt.Errorf("query: %w", context.DeadlineExceeded), Problem{Status: 503, Kind: "unavailable", Detail: "a part of the server is away now; try again", Code: "away-now"}},
 		"client gone":      {gone, fmt.Errorf("query: %w", context.Canceled), Problem{Status: 499, Kind: "unavailable"}},
-		"several": {ctx, fmt.Errorf("rule: %w", errors.Join(errs.InvalidField("a", "one"), errs.InvalidField("b", "two"))), Problem{
+		"several": {ctx, fmt.Errorf("rule: %w", errors.Join(fault.InvalidField("a", "one"), fault.InvalidField("b", "two"))), Problem{
 			Status: 400, Kind: "invalid", Field: "a", Detail: "one", Errors: []FieldDetail{{Field: "a", Detail: "one"}, {Field: "b", Detail: "two"}},
 		}},
-		"by a code": {ctx, fmt.Errorf("account: %w", errs.Refuse("password", errs.PasswordShort, 10)), Problem{
+		"by a code": {ctx, fmt.Errorf("account: %w", fault.InvalidCode("password", auth.CodePasswordShort, 10)), Problem{
 			Status: 400, Kind: "invalid", Field: "password", Detail: "must be at least 10 characters", Code: "password-short", Params: map[string]string{"limit": "10"},
 		}},
-		"several by codes": {ctx, errors.Join(errs.Refuse("a", errs.NotEmpty), errs.Refuse("b", errs.LevelTwice, errs.Red)), Problem{
+		"several by codes": {ctx, errors.Join(fault.InvalidCode("a", fault.CodeNotEmpty), fault.InvalidCode("b", alerts.CodeLevelTwice, fault.Red)), Problem{
 			Status: 400, Kind: "invalid", Field: "a", Detail: "must not be empty", Code: "not-empty", Errors: []FieldDetail{
 				{Field: "a", Detail: "must not be empty", Code: "not-empty"}, {Field: "b", Detail: "red stands twice", Code: "level-twice", Params: map[string]string{"level": "red"}},
 			},
@@ -83,7 +85,7 @@ func TestProblemOf(t *testing.T) {
 	if !strings.Contains(log.String(), "secret detail") || !strings.Contains(log.String(), "REQ") {
 		t.Errorf("the log lacks the detail or the request: %s", log.String())
 	}
-	p := s.problemOf(ctx, &errs.Error{Kind: errs.TooMany, Msg: "slow down", RetryAfter: 1500 * time.Millisecond})
+	p := s.problemOf(ctx, &fault.Error{Kind: fault.TooMany, Msg: "slow down", RetryAfter: 1500 * time.Millisecond})
 	if got := p.GetHeaders().Get("Retry-After"); got != "2" {
 		t.Errorf("Retry-After %q, want 2: whole seconds, not too early", got)
 	}

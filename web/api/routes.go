@@ -13,7 +13,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Need is what a route asks of the one who calls it: one of auth's permissions, or one of the words
@@ -100,7 +100,7 @@ func (s *Server) guard(route Route, h http.HandlerFunc) http.HandlerFunc {
 			http.SetCookie(w, &c)
 		}
 		if !route.Need.permits(p.Role) {
-			s.fail(w, r, errs.Coded(errs.Forbidden, "", errs.RoleMayNot, errs.TermOf(p.Role), errs.TermOf(route.Need)))
+			s.fail(w, r, fault.NewCoded(fault.Forbidden, "", auth.CodeRoleMayNot, fault.TokenOf(p.Role), fault.TokenOf(route.Need)))
 			return
 		}
 		h(w, r.WithContext(auth.NewContext(r.Context(), p)))

@@ -24,12 +24,13 @@ import (
 	"onemap/alerts/cap"
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/risk"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/store/storetest"
 	"onemap/tiles/engine"
+	"onemap/web/push"
 )
 
 const password = "correct horse battery"
@@ -434,5 +435,5 @@ func (greeter) Check(_ *http.Request, origin string, _ auth.Principal) error {
 	if origin == "" || origin == "http://map.example" {
 		return nil
 	}
-	return errs.Coded(errs.Forbidden, "Origin", errs.OriginForeign, origin, "map.example")
+	return fault.NewCoded(fault.Forbidden, "Origin", push.CodeOriginForeign, origin, "map.example")
 }

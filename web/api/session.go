@@ -7,7 +7,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Me is who is logged in, with what the pages need to know of the server.
@@ -150,7 +150,7 @@ func (s *Server) logout(ctx context.Context, _ auth.Principal, _ *none) (*logout
 		if err := s.o.Auth.Logout(ctx, p); err != nil {
 			return nil, err
 		}
-	case !errs.Is(err, errs.Unauthenticated):
+	case !fault.Is(err, fault.Unauthenticated):
 		return nil, err
 	}
 	c := s.cookie(r, "")

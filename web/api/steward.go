@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"onemap/auth"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -69,9 +69,9 @@ func (s *Server) stewardRoutes() {
 func (n NewCertificate) read(now time.Time) (Certificate, []byte, error) {
 	switch {
 	case n.SHA256 != "" && n.PEM != "":
-		return Certificate{}, nil, errs.InvalidField("sha256", "give sha256 or pem, not both")
+		return Certificate{}, nil, fault.InvalidField("sha256", "give sha256 or pem, not both")
 	case n.SHA256 == "" && n.PEM == "":
-		return Certificate{}, nil, errs.InvalidField("sha256", "give sha256 or pem")
+		return Certificate{}, nil, fault.InvalidField("sha256", "give sha256 or pem")
 	case n.PEM == "":
 		sum, err := sensors.ParseFingerprint(n.SHA256)
 		return Certificate{SHA256: hex.EncodeToString(sum)}, sum, err

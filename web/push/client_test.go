@@ -16,7 +16,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // TestSlowClient: one that does not read is closed once too much waits for it, others are not held
@@ -286,7 +286,7 @@ func TestStatusOfClients(t *testing.T) {
 	ho := open(t, fast(), func(ho *house) {
 		ho.parts.AlertPlace = func(_ context.Context, s core.Scope, id int64) (string, []string, error) {
 			if id != 58 || !s.Covers("370602") {
-				return "", nil, errs.New(errs.NotFound, "there is no such alert")
+				return "", nil, fault.New(fault.NotFound, "there is no such alert")
 			}
 			return "370602", []string{"370602"}, nil
 		}

@@ -13,13 +13,13 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/internal/wait"
 	"onemap/sensors"
 )
 
-var errAway = errs.New(errs.Unavailable, "the database is away")
+var errAway = fault.New(fault.Unavailable, "the database is away")
 
 // memLog is an event log in memory with the store's contract.
 type memLog struct {
@@ -384,7 +384,7 @@ func (p *people) recheck(_ context.Context, id int64) (auth.Principal, error) {
 	}
 	who, ok := p.sessions[id]
 	if !ok {
-		return auth.Principal{}, errs.New(errs.Unauthenticated, "no such session")
+		return auth.Principal{}, fault.New(fault.Unauthenticated, "no such session")
 	}
 	return who, nil
 }

@@ -15,7 +15,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // badFrames are what a client must not send, and what the close reason must say of it.
@@ -236,12 +236,12 @@ func TestCheckSaysWhatServeWould(t *testing.T) {
 		ho.server.URL: true, "https://map.example.org": true, "https://MAP.example.org": true, "": true,
 		"https://other.example.org": false, "null": false, "http://[": false,
 	} {
-		if err := ho.hub.Check(r, origin, who); (err == nil) != ok || (err != nil && !errs.Is(err, errs.Forbidden)) {
+		if err := ho.hub.Check(r, origin, who); (err == nil) != ok || (err != nil && !fault.Is(err, fault.Forbidden)) {
 			t.Errorf("%q: %v", origin, err)
 		}
 	}
 	ho.join(commander, "p", "e1", 0)
-	if err := ho.hub.Check(r, "", who); !errs.Is(err, errs.TooMany) {
+	if err := ho.hub.Check(r, "", who); !fault.Is(err, fault.TooMany) {
 		t.Errorf("with no connection left: %v", err)
 	}
 }

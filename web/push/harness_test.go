@@ -19,8 +19,8 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 )
 
 // patience is how long a test waits for what must happen; it never decides what happens.
@@ -162,12 +162,12 @@ func (ho *house) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status := http.StatusBadRequest
-	switch errs.KindOf(err) {
-	case errs.Forbidden:
+	switch fault.KindOf(err) {
+	case fault.Forbidden:
 		status = http.StatusForbidden
-	case errs.TooMany:
+	case fault.TooMany:
 		status = http.StatusTooManyRequests
-	case errs.Unavailable:
+	case fault.Unavailable:
 		status = http.StatusServiceUnavailable
 	default:
 	}

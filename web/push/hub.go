@@ -12,8 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 )
 
 // Hub pushes the event log and the live state to the clients of this node. Make it with New, subscribe it to the
@@ -284,15 +284,15 @@ func (h *Hub) Health() core.Health {
 	batches, late := h.batchTail.Late()
 	switch {
 	case unread && (!late || events >= batches):
-		return unwell(events, errs.EventsUnread)
+		return unwell(events, CodeEventsUnread)
 	case late:
-		return unwell(batches, errs.BatchesUnread)
+		return unwell(batches, CodeBatchesUnread)
 	}
 	return core.Health{Part: "push", OK: true}
 }
 
 // unwell is the hub's health when something could not be read for so long.
-func unwell(age time.Duration, code errs.Code) core.Health {
+func unwell(age time.Duration, code fault.Code) core.Health {
 	return core.Unwell("push", age.Round(100*time.Millisecond).Seconds(), code)
 }
 

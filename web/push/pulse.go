@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
 )
 
 // pulse keeps the server's health as the heartbeats carry it. Heartbeats read it and never wait.
@@ -77,7 +76,7 @@ func (p *pulse) withOwn(parts []core.Health) []core.Health {
 func (p *pulse) storeSilence(age time.Duration) {
 	own := p.hub.Health()
 	parts := slices.DeleteFunc(slices.Clone(p.read().parts), func(h core.Health) bool { return h.Part == "health" || h.Part == own.Part })
-	p.store(append(parts, own, core.Unwell("health", age.Round(100*time.Millisecond).Seconds(), errs.PartsUnknown)))
+	p.store(append(parts, own, core.Unwell("health", age.Round(100*time.Millisecond).Seconds(), CodePartsUnknown)))
 }
 
 // store makes the report; a change of what is good or bad wakes every client.

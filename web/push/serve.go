@@ -13,13 +13,13 @@ import (
 	"github.com/gorilla/websocket"
 
 	"onemap/auth"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // Serve takes over a WebSocket handshake of an authenticated principal and returns at once; the
 // connection lives on in goroutines of the hub. When it returns an error nothing has been answered
-// yet, and the error says why: errs.Invalid (no handshake, or not our subprotocol), errs.Forbidden
-// (foreign origin), errs.TooMany, errs.Unavailable (the hub does not run or is full).
+// yet, and the error says why: fault.Invalid (no handshake, or not our subprotocol), fault.Forbidden
+// (foreign origin), fault.TooMany, fault.Unavailable (the hub does not run or is full).
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) error {
 	err := h.mayUpgrade(r)
 	if err != nil {
@@ -38,7 +38,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) er
 		c.close(&closing{websocket.CloseNormalClosure, causeGone, ""})
 		h.forget(c)
 		h.handlers.Done()
-		err = h.refuse(r, errs.Wrap(errs.Invalid, err, "the WebSocket handshake is not valid"))
+		err = h.refuse(r, fault.Wrap(fault.Invalid, err, "the WebSocket handshake is not valid"))
 		if !refused {
 			return nil // it broke after the hub had taken it over: nobody is left to answer
 		}
@@ -61,13 +61,13 @@ func (h *Hub) refuse(r *http.Request, err error) error {
 // mayUpgrade refuses what can be told from the request alone.
 func (h *Hub) mayUpgrade(r *http.Request) error {
 	if !websocket.IsWebSocketUpgrade(r) {
-		return errs.Coded(errs.Invalid, "Upgrade", errs.NotWebSocket)
+		return fault.NewCoded(fault.Invalid, "Upgrade", CodeNotWebSocket)
 	}
 	if !slices.Contains(websocket.Subprotocols(r), Protocol) {
-		return errs.InvalidField("Sec-WebSocket-Protocol", "must offer %s", Protocol)
+		return fault.InvalidField("Sec-WebSocket-Protocol", "must offer %s", Protocol)
 	}
 	if origin := r.Header.Get("Origin"); !h.originAllowed(r, origin) {
-		return errs.Coded(errs.Forbidden, "Origin", errs.OriginForeign, origin, r.Host)
+		return fault.NewCoded(fault.Forbidden, "Origin", CodeOriginForeign, origin, r.Host)
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (h *Hub) mayUpgrade(r *http.Request) error {
 // does not tell a page why its WebSocket was refused: the page asks by a request of its own.
 func (h *Hub) Check(r *http.Request, origin string, p auth.Principal) error {
 	if !h.originAllowed(r, origin) {
-		return errs.Coded(errs.Forbidden, "Origin", errs.OriginForeign, origin, r.Host)
+		return fault.NewCoded(fault.Forbidden, "Origin", CodeOriginForeign, origin, r.Host)
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -113,18 +113,18 @@ func (h *Hub) enter(ctx context.Context, p auth.Principal) (context.Context, *cl
 func (h *Hub) roomLocked(account int64) error {
 	switch {
 	case h.stage != stageRunning:
-		return later(errs.Coded(errs.Unavailable, "", errs.PushNotReady), 2*time.Second)
+		return later(fault.NewCoded(fault.Unavailable, "", CodePushNotReady), 2*time.Second)
 	case len(h.conns) >= h.o.MaxClients:
-		return later(errs.Coded(errs.Unavailable, "", errs.PushFull, len(h.conns)), 10*time.Second)
+		return later(fault.NewCoded(fault.Unavailable, "", CodePushFull, len(h.conns)), 10*time.Second)
 	case h.accounts[account] >= h.o.MaxPerAccount:
-		return later(errs.Coded(errs.TooMany, "", errs.PushAccountFull, h.accounts[account]), 10*time.Second)
+		return later(fault.NewCoded(fault.TooMany, "", CodePushAccountFull, h.accounts[account]), 10*time.Second)
 	default:
 		return nil
 	}
 }
 
 // later is a refusal that may be tried again after a while.
-func later(e *errs.Error, wait time.Duration) error {
+func later(e *fault.Error, wait time.Duration) error {
 	e.RetryAfter = wait
 	return e
 }

@@ -8,7 +8,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 func (l *memLog) revoke(session, account int64) {
@@ -116,7 +116,7 @@ func TestAccountChanged(t *testing.T) {
 		}, CloseScopeChanged, "role or division"},
 		"disabled": {func(s map[int64]auth.Principal) error { delete(s, commander); return nil }, CloseSessionEnded, "has ended"},
 		"forbidden": {func(map[int64]auth.Principal) error {
-			return errs.New(errs.Forbidden, "disabled")
+			return fault.New(fault.Forbidden, "disabled")
 		}, CloseSessionEnded, "has ended"},
 	} {
 		for _, subject := range []string{fmt.Sprint(commander), fmt.Sprintf("u%d", commander), ""} {

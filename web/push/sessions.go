@@ -10,7 +10,7 @@ import (
 
 	"onemap/auth"
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/wait"
 )
 
@@ -185,7 +185,7 @@ func (s *sessions) ask(ctx context.Context, c *client) (why *closing, known bool
 	}
 	p, err := look(ctx, c.who.SessionID)
 	switch {
-	case errs.Is(err, errs.Unauthenticated), errs.Is(err, errs.NotFound), errs.Is(err, errs.Forbidden):
+	case fault.Is(err, fault.Unauthenticated), fault.Is(err, fault.NotFound), fault.Is(err, fault.Forbidden):
 		return &closing{CloseSessionEnded, causeSession, "the session has ended"}, true
 	case err != nil:
 		if ctx.Err() == nil {

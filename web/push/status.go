@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"onemap/auth"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/wait"
 )
 
@@ -51,7 +51,7 @@ func (c *client) placeOf(ctx context.Context, id int64) alertPlace {
 	defer cancel()
 	division, divisions, err := ask(ctx, c.scope, id)
 	if err != nil {
-		if !errs.Is(err, errs.NotFound) {
+		if !fault.Is(err, fault.NotFound) {
 			c.hub.log.WarnContext(ctx, "could not tell who may see the viewers of an alert", slog.Int64("alert", id), slog.Any("error", err))
 		}
 		return alertPlace{}

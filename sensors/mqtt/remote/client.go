@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/internal/wait"
 	"onemap/sensors"
 )
@@ -82,7 +82,7 @@ type Client struct {
 	ended    chan struct{}
 }
 
-// New checks the options (errs.Invalid names the one at fault); Start connects. A nil logger and a nil
+// New checks the options (fault.Invalid names the one at fault); Start connects. A nil logger and a nil
 // registerer are silent, a nil clock is time.Now.
 func New(opts Options, receiver sensors.Receiver, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) (*Client, error) {
 	opts = opts.withDefaults()
@@ -94,7 +94,7 @@ func New(opts Options, receiver sensors.Receiver, log *slog.Logger, reg promethe
 		return nil, err
 	}
 	if opts.Group != "" && !sensors.ValidDeviceID(opts.Group) {
-		return nil, errs.InvalidField("broker-group", "%q is not 1 to 64 of [A-Za-z0-9_-]", opts.Group)
+		return nil, fault.InvalidField("broker-group", "%q is not 1 to 64 of [A-Za-z0-9_-]", opts.Group)
 	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -138,7 +138,7 @@ func (c *Client) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		c.abandon()
 		<-c.ended
-		return errs.Wrap(errs.Unavailable, ctx.Err(), "stopped before everything was acknowledged")
+		return fault.Wrap(fault.Unavailable, ctx.Err(), "stopped before everything was acknowledged")
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -35,16 +35,16 @@ type Target struct {
 	secure bool
 }
 
-// Resolve checks the endpoint and reads its certificates once. An error is of kind errs.Invalid and
+// Resolve checks the endpoint and reads its certificates once. An error is of kind fault.Invalid and
 // names the option.
 func (e Endpoint) Resolve() (*Target, error) {
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Hostname() == "" {
 		// url's own message would repeat the address, and so a password in it
-		return nil, errs.InvalidField("broker", "not the URL of a broker (mqtt://host:1883, mqtts://host:8883)")
+		return nil, fault.InvalidField("broker", "not the URL of a broker (mqtt://host:1883, mqtts://host:8883)")
 	}
 	if _, has := u.User.Password(); has {
-		return nil, errs.InvalidField("broker", "holds a password, which `ps` would show; set ONEMAP_BROKER_PASSWORD or use --broker-password-file")
+		return nil, fault.InvalidField("broker", "holds a password, which `ps` would show; set ONEMAP_BROKER_PASSWORD or use --broker-password-file")
 	}
 	t := &Target{e: e}
 	port := ""
@@ -58,7 +58,7 @@ func (e Endpoint) Resolve() (*Target, error) {
 	case "wss":
 		port, t.secure = "443", true
 	default:
-		return nil, errs.InvalidField("broker", "%s:// is no scheme of a broker; mqtt, mqtts, ws or wss are", u.Scheme)
+		return nil, fault.InvalidField("broker", "%s:// is no scheme of a broker; mqtt, mqtts, ws or wss are", u.Scheme)
 	}
 	if u.User != nil && t.e.User == "" {
 		t.e.User = u.User.Username()
@@ -72,10 +72,10 @@ func (e Endpoint) Resolve() (*Target, error) {
 	}
 	t.url = u
 	if !t.secure && (e.CA != "" || e.Cert != "" || e.Key != "") {
-		return nil, errs.InvalidField("broker", "certificates are given, but %s:// is not encrypted; mqtts:// is", u.Scheme)
+		return nil, fault.InvalidField("broker", "certificates are given, but %s:// is not encrypted; mqtts:// is", u.Scheme)
 	}
 	if e.Password != "" && t.e.User == "" {
-		return nil, errs.InvalidField("broker-user", "a password is given, and no user")
+		return nil, fault.InvalidField("broker-user", "a password is given, and no user")
 	}
 	if _, err := t.tlsConfig(); err != nil {
 		return nil, err
@@ -100,20 +100,20 @@ func (t *Target) tlsConfig() (*tls.Config, error) {
 	if t.e.CA != "" {
 		pem, err := os.ReadFile(t.e.CA)
 		if err != nil {
-			return nil, errs.Wrap(errs.Invalid, err, "--broker-ca cannot be read")
+			return nil, fault.Wrap(fault.Invalid, err, "--broker-ca cannot be read")
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errs.InvalidField("broker-ca", "%s holds no PEM certificate", t.e.CA)
+			return nil, fault.InvalidField("broker-ca", "%s holds no PEM certificate", t.e.CA)
 		}
 	}
 	if (t.e.Cert == "") != (t.e.Key == "") {
-		return nil, errs.InvalidField("broker-cert", "--broker-cert and --broker-key go together")
+		return nil, fault.InvalidField("broker-cert", "--broker-cert and --broker-key go together")
 	}
 	if t.e.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(t.e.Cert, t.e.Key)
 		if err != nil {
-			return nil, errs.Wrap(errs.Invalid, err, "--broker-cert or --broker-key cannot be used")
+			return nil, fault.Wrap(fault.Invalid, err, "--broker-cert or --broker-key cannot be used")
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
@@ -152,7 +152,7 @@ func (t *Target) ClientOptions(clientID string, timeout time.Duration, dial func
 // checkClientID wants what every broker takes.
 func checkClientID(id string) error {
 	if !sensors.ValidDeviceID(id) {
-		return errs.InvalidField("broker-client-id", "%q is not 1 to 64 of [A-Za-z0-9_-]", id)
+		return fault.InvalidField("broker-client-id", "%q is not 1 to 64 of [A-Za-z0-9_-]", id)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/mqtt/remote"
 	"onemap/store"
@@ -58,7 +58,7 @@ type faulty struct {
 
 func (f *faulty) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
 	if f.away.Load() {
-		return sensors.BatchResult{}, errs.New(errs.Unavailable, "no connection")
+		return sensors.BatchResult{}, fault.New(fault.Unavailable, "no connection")
 	}
 	f.hold.Lock()
 	defer f.hold.Unlock()
@@ -67,14 +67,14 @@ func (f *faulty) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.Batc
 
 func (f *faulty) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, error) {
 	if f.away.Load() {
-		return nil, errs.New(errs.Unavailable, "no connection")
+		return nil, fault.New(fault.Unavailable, "no connection")
 	}
 	return f.DB.LoadRegistry(ctx)
 }
 
 func (f *faulty) RegistrySeq(ctx context.Context) (int64, error) {
 	if f.away.Load() {
-		return 0, errs.New(errs.Unavailable, "no connection")
+		return 0, fault.New(fault.Unavailable, "no connection")
 	}
 	return f.DB.RegistrySeq(ctx)
 }

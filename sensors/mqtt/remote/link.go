@@ -14,7 +14,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -54,7 +54,7 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 		return nil, ctx.Err()
 	}
 	if err := tok.Error(); err != nil {
-		return nil, errs.Wrap(errs.Unavailable, err, "connect")
+		return nil, fault.Wrap(fault.Unavailable, err, "connect")
 	}
 	l.present = tok.SessionPresent()
 	if !l.present {
@@ -103,19 +103,19 @@ func (l *link) subscribe(ctx context.Context) error {
 	case err := <-l.lost:
 		return err
 	case <-time.After(l.c.opts.ConnectTimeout):
-		return errs.New(errs.Unavailable, "the broker does not answer the subscription")
+		return fault.New(fault.Unavailable, "the broker does not answer the subscription")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	if err := tok.Error(); err != nil {
-		return errs.Wrap(errs.Unavailable, err, "subscribe")
+		return fault.Wrap(fault.Unavailable, err, "subscribe")
 	}
 	granted := tok.Result()
 	for _, f := range slices.Sorted(maps.Keys(want)) {
 		if code, ok := granted[f]; !ok || code > 2 {
-			return errs.New(errs.Forbidden, "the broker refuses the subscription to %s: let the user %q read it", f, l.c.target.User())
+			return fault.New(fault.Forbidden, "the broker refuses the subscription to %s: let the user %q read it", f, l.c.target.User())
 		} else if code == 0 {
-			return errs.New(errs.Forbidden, "the broker grants %s at QoS 0 only, which loses readings", f)
+			return fault.New(fault.Forbidden, "the broker grants %s at QoS 0 only, which loses readings", f)
 		}
 	}
 	l.c.state.setSubscribed()
@@ -178,7 +178,7 @@ func (l *link) settle(s *slot, err error) {
 		} else {
 			l.c.count.unstored.Add(1)
 		}
-		err = errs.Wrap(errs.Unavailable, err, "a publish was not stored, the broker shall send it again")
+		err = fault.Wrap(fault.Unavailable, err, "a publish was not stored, the broker shall send it again")
 	}
 	l.window.settle(s, err)
 }

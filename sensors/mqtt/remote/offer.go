@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"strconv"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -14,17 +14,17 @@ func (l *link) offer(s *slot) error {
 	division, device, kind, err := sensors.ParseTopic(s.topic)
 	switch {
 	case err == nil && kind == sensors.KindCmd:
-		err = errs.Refuse("topic", errs.TopicRead)
+		err = fault.InvalidCode("topic", CodeTopicRead)
 		fallthrough
 	case err != nil:
 		l.c.count.foreign.Add(1)
-		return l.quarantine(s, l.row(s, sensors.Faults{List: []sensors.Fault{{Reason: sensors.ReasonBadTopic, Field: "topic", Said: errs.SaidOf(err)}}}))
+		return l.quarantine(s, l.row(s, sensors.Faults{List: []sensors.Fault{{Reason: sensors.ReasonBadTopic, Field: "topic", Message: fault.MessageOf(err)}}}))
 	case s.retained && stale(kind, s.payload):
 		l.c.count.retained.Add(1)
 		l.settle(s, nil)
 		return nil
 	case len(s.payload) > l.c.opts.MaxPayload:
-		row := l.row(s, sensors.OneFault(sensors.ReasonTooLarge, "", errs.PayloadTooLarge, len(s.payload), l.c.opts.MaxPayload))
+		row := l.row(s, sensors.OneFault(sensors.ReasonTooLarge, "", sensors.CodePayloadTooLarge, len(s.payload), l.c.opts.MaxPayload))
 		row.DeviceID = device
 		return l.quarantine(s, row)
 	}
@@ -73,11 +73,11 @@ func (l *link) quarantine(s *slot, row sensors.Quarantined) error {
 // reading nor in quarantine would come again for ever and hold up all others: its payload goes to the
 // log, and a row without it to quarantine.
 func (l *link) stored(s *slot, device string, err error) {
-	if err == nil || errs.Is(err, errs.Unavailable) {
+	if err == nil || fault.Is(err, fault.Unavailable) {
 		l.settle(s, err)
 		return
 	}
-	lost := sensors.OneFault(sensors.ReasonRefused, "", errs.PayloadLost)
+	lost := sensors.OneFault(sensors.ReasonRefused, "", CodePayloadLost)
 	row := lost.Quarantine(sensors.Quarantined{At: s.received, DeviceID: device, Size: len(s.payload)})
 	l.c.log.Error("a publish can be neither stored nor kept", "topic", s.topic, "payload", strconv.QuoteToASCII(string(s.payload[:min(len(s.payload), quarantineBytes)])), "error", err)
 	if err := l.c.receiver.Quarantine(row, func(err error) { l.settle(s, err) }); err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -40,7 +40,7 @@ func (r *script) Await(context.Context) error {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		r.failed(errs.New(errs.Unavailable, "the database is away"))
+		r.failed(fault.New(fault.Unavailable, "the database is away"))
 	}()
 	<-told
 	r.failed = nil

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -99,10 +99,10 @@ func (c *Client) Health() core.Health {
 	l, since := c.state.link, c.state.since
 	c.state.mu.Unlock()
 	if l == nil {
-		return core.Unwell(h.Part, now.Sub(since).Seconds(), errs.ExternalAway)
+		return core.Unwell(h.Part, now.Sub(since).Seconds(), CodeExternalAway)
 	}
 	if _, _, oldest := l.window.depth(); !oldest.IsZero() && now.Sub(oldest) > c.opts.Patience {
-		return core.Unwell(h.Part, now.Sub(oldest).Seconds(), errs.ExternalSlow)
+		return core.Unwell(h.Part, now.Sub(oldest).Seconds(), CodeExternalSlow)
 	}
 	return h
 }
@@ -136,7 +136,7 @@ func (c *Client) Stats() sensors.BrokerStats {
 	defer c.state.mu.Unlock()
 	b.Connected = c.state.link != nil
 	if c.state.cause != nil {
-		said := errs.Say(errs.ExternalCause, c.state.cause)
+		said := fault.NewMessage(CodeExternalCause, c.state.cause)
 		b.Detail, b.Code, b.Params = said.String(), said.Code, said.Params
 	}
 	return b

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/mqtt/remote"
 	"onemap/sensors/mqtt/remote/mosquittotest"
@@ -149,7 +149,7 @@ func TestRefusedOptions(t *testing.T) {
 		o := good
 		change(&o)
 		_, err := remote.New(o, nil, nil, nil, nil)
-		if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), strings.TrimSpace(field)) || strings.Contains(err.Error(), "secret-word") {
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), strings.TrimSpace(field)) || strings.Contains(err.Error(), "secret-word") {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

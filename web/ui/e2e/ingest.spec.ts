@@ -23,8 +23,8 @@ test('what is wrong with a payload, and with a login, is said in the language of
   await publish(demo, device, JSON.stringify({ v: { [device.stream]: 'high' } }))
   await expect(publish(demo, { ...device, password: 'wrong' }, 1)).rejects.toThrow()
   for (const [language, value, login] of [
-    ['zh', `v.${device.stream}：是字符串，不是数字`, `设备不认识，或密码、证书不对；用户名 ${device.id}`],
-    ['en', `v.${device.stream}: a string, not a number`, `unknown device, or wrong secret or certificate; user name ${device.id}`],
+    ['zh', `v.${device.stream}：应为数字，实为字符串`, `设备不认识，或密码、证书不对；用户名 ${device.id}`],
+    ['en', `v.${device.stream}: a string is not a number`, `unknown device, or wrong secret or certificate; user name ${device.id}`],
   ] as const) {
     const { page, complaints } = await as('steward', { language })
     await page.goto('/admin/quarantine')

@@ -17,7 +17,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/mqtt/remote"
 )
@@ -61,7 +61,7 @@ func (x *exam) say(check, state, advice, found string, args ...any) {
 	x.findings = append(x.findings, core.Finding{Check: "broker " + check, State: state, Found: fmt.Sprintf(found, args...), Advice: advice})
 }
 
-// Broker looks at a broker. The error is of kind errs.Invalid when the endpoint is wrong; what is wrong
+// Broker looks at a broker. The error is of kind fault.Invalid when the endpoint is wrong; what is wrong
 // with the broker is in the findings.
 func Broker(ctx context.Context, o Options) ([]core.Finding, error) {
 	o = o.withDefaults()
@@ -147,7 +147,7 @@ func (x *exam) wait(ctx context.Context, tok paho.Token) error {
 	case <-tok.Done():
 		return tok.Error()
 	case <-timer.C:
-		return errs.New(errs.Unavailable, "no answer within %v", x.o.Timeout)
+		return fault.New(fault.Unavailable, "no answer within %v", x.o.Timeout)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

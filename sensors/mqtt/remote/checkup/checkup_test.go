@@ -12,7 +12,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors/mqtt/remote"
 	"onemap/sensors/mqtt/remote/checkup"
 	"onemap/sensors/mqtt/remote/mosquittotest"
@@ -168,7 +168,7 @@ func TestNoBroker(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 	expect(t, found, map[string]string{"broker connection": core.FindingBad})
-	if _, err := checkup.Broker(t.Context(), checkup.Options{Endpoint: remote.Endpoint{URL: "nonsense"}}); !errs.Is(err, errs.Invalid) {
+	if _, err := checkup.Broker(t.Context(), checkup.Options{Endpoint: remote.Endpoint{URL: "nonsense"}}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("%v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 )
 
 // settings are the options of a mosquitto.conf; of one given more than once, the last counts.
@@ -35,7 +35,7 @@ func parse(r io.Reader, into settings, include func(dir string) error) error {
 		}
 		option, value, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
 		if strings.ContainsFunc(option, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }) {
-			return errs.InvalidField("broker-config", "line %d: %q is no option of Mosquitto", n, option[:min(len(option), 40)])
+			return fault.InvalidField("broker-config", "line %d: %q is no option of Mosquitto", n, option[:min(len(option), 40)])
 		}
 		value = strings.TrimSpace(value)
 		if option != "include_dir" {
@@ -45,13 +45,13 @@ func parse(r io.Reader, into settings, include func(dir string) error) error {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return errs.Wrap(errs.Invalid, err, "--broker-config cannot be read")
+		return fault.Wrap(fault.Invalid, err, "--broker-config cannot be read")
 	}
 	return nil
 }
 
 // ConfigFile looks at a mosquitto.conf and at the files in the folders that it includes. An error of kind
-// errs.Invalid says why it cannot be read.
+// fault.Invalid says why it cannot be read.
 func ConfigFile(path string) ([]core.Finding, error) {
 	s := settings{}
 	if err := s.read(path, s.readFolder); err != nil {
@@ -63,7 +63,7 @@ func ConfigFile(path string) ([]core.Finding, error) {
 func (s settings) read(path string, include func(dir string) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return errs.Wrap(errs.Invalid, err, "--broker-config cannot be read")
+		return fault.Wrap(fault.Invalid, err, "--broker-config cannot be read")
 	}
 	defer func() { _ = f.Close() }()
 	return parse(f, s, include)
@@ -74,7 +74,7 @@ func (s settings) read(path string, include func(dir string) error) error {
 func (s settings) readFolder(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return errs.Wrap(errs.Invalid, err, "--broker-config: include_dir cannot be read")
+		return fault.Wrap(fault.Invalid, err, "--broker-config: include_dir cannot be read")
 	}
 	var names []string
 	for _, e := range entries {

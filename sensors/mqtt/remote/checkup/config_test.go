@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/core"
-	"onemap/internal/errs"
+	"onemap/internal/fault"
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
@@ -171,7 +171,7 @@ func TestConfigThatCannotBeRead(t *testing.T) {
 		"nowhere.conf": "include_dir DIR/nowhere\n",
 	})
 	for name, says := range map[string]string{"json.conf": "line 1", "nowhere.conf": "include_dir", "none": "none"} {
-		if _, err := ConfigFile(filepath.Join(dir, name)); !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), says) {
+		if _, err := ConfigFile(filepath.Join(dir, name)); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -185,7 +185,7 @@ func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := settings{}
 		if err := parse(strings.NewReader(string(b)), s, func(string) error { return nil }); err != nil {
-			if !errs.Is(err, errs.Invalid) {
+			if !fault.Is(err, fault.Invalid) {
 				t.Fatal(err)
 			}
 			return

@@ -12,18 +12,18 @@ const shown = (language: Language, ...args: Parameters<typeof faultsText>) => {
 
 test('faults are worded in the reader’s language, each with its field', () => {
   const faults: Fault[] = [
-    { field: 'v.level', code: 'not-number', params: { found: 'string' } },
+    { field: 'v.level', code: 'not-a-number', params: { found: 'string' } },
     { code: 'json-expected', params: { offset: '5', want: "'{'", found: '"e"' } },
     { code: 'more-faults', params: { n: '9' } },
   ]
-  expect(shown('zh', faults, 'english')).toBe("v.level：是字符串，不是数字；第 5 字节处应为 '{'，实为 \"e\"；另有 9 处")
-  expect(shown('en', faults, 'english')).toBe("v.level: a string, not a number; offset 5: '{' expected, \"e\" found; and 9 more")
+  expect(shown('zh', faults, 'english')).toBe("v.level：应为数字，实为字符串；第 5 字节处应为 '{'，实为 \"e\"；另有 9 处")
+  expect(shown('en', faults, 'english')).toBe("v.level: a string is not a number; offset 5: '{' expected, \"e\" found; and 9 more")
 })
 
 test('what has no code, or one that is not known here, is shown as the server wrote it', () => {
   expect(shown('zh', undefined, 'old row')).toBe('old row')
   expect(shown('zh', [], 'old row')).toBe('old row')
-  expect(shown('zh', [{ code: 'missing' }, { code: 'of-tomorrow' }], 'missing; odd')).toBe('missing; odd')
+  expect(shown('zh', [{ code: 'required' }, { code: 'of-tomorrow' }], 'missing; odd')).toBe('missing; odd')
   expect(sentence({ code: '' })).toBeNull()
 })
 
@@ -32,9 +32,9 @@ test('a value that looks like a message is a value', () => {
 })
 
 test('a row that stands for many leads to what is wrong with the first', () => {
-  const many = [{ code: 'more-in-minute', params: { n: '340', bytes: '11521' } }, { code: 'empty' }, { code: 'missing' }]
-  expect(shown('zh', many, '')).toBe('本分钟另有 340 条，共 11521 字节，仅计数；首条：为空；缺少')
-  expect(shown('en', many, '')).toBe('340 more in this minute, 11521 bytes in all, which are only counted; of the first: empty; missing')
+  const many = [{ code: 'more-in-minute', params: { n: '340', bytes: '11521' } }, { code: 'not-empty' }, { code: 'required' }]
+  expect(shown('zh', many, '')).toBe('本分钟另有 340 条，共 11521 字节，仅计数；首条：不能为空；必填')
+  expect(shown('en', many, '')).toBe('340 more in this minute, 11521 bytes in all, which are only counted; of the first: must not be empty; is required')
 })
 
 test('the server’s own state is said in the reader’s language', () => {

@@ -1,4 +1,4 @@
-package errs
+package fault
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 // repeated in every list, message and event, so they must be short.
 func CheckLine(field, s string, limit int) error {
 	if utf8.RuneCountInString(s) > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
-		return Refuse(field, NameLine, limit)
+		return InvalidCode(field, CodeNameLine, limit)
 	}
 	return nil
 }

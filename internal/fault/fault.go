@@ -1,9 +1,9 @@
-// Package errs names the kinds of failure that the whole house shares.
+// Package fault names the kinds of failure that the whole house shares.
 //
 // A domain or store function wraps what went wrong with %w and, where a caller must be able to
 // tell, gives it a Kind. The web floor maps kinds to HTTP statuses in one table; what has no kind
 // is Internal, and its detail goes to the log alone.
-package errs
+package fault
 
 import (
 	"errors"
@@ -74,7 +74,7 @@ type Error struct {
 	Kind       Kind
 	Field      string // the field, line or frame at fault, as the sender wrote it; may be empty
 	Msg        string
-	Said       Said // what Msg says, by a code; zero where it has none
+	Message    Message // what Msg says, by a code; zero where it has none
 	Err        error
 	RetryAfter time.Duration // with TooMany and Unavailable: how long to wait; 0 when it is not known
 }
