@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/websocket"
 	"pgregory.net/rapid"
 
 	"onemap/internal/core"
@@ -25,7 +26,8 @@ func (a *away) comesBack() {
 	t.Helper()
 	for {
 		p := a.ho.connect(commander)
-		p.say(helloOf(a.name, "e1", a.last))
+		// It fails when the client is sent away before that, which its reading tells as well.
+		_ = p.conn.WriteMessage(websocket.TextMessage, []byte(helloOf(a.name, "e1", a.last)))
 		done := a.follow(p)
 		_ = p.conn.Close()
 		if done {
