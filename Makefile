@@ -81,14 +81,14 @@ bench: deps-test
 
 # make bench-tiles   the tile engine as it is used, against its bars: about 20 minutes; ARGS="-only cached", ARGS=-h
 bench-tiles: deps-run build
-	$(GO) build -buildvcs=false -o bin/benchtiles ./internal/benchtiles
+	$(GO) build -buildvcs=false -o bin/benchtiles ./bench/tiles
 	@exec ./bin/benchtiles -onemap bin/onemap $(ARGS)
 
 # make torture   what onemap stands on is broken while 1,000 devices publish, and nothing may be lost: about 5 minutes; ARGS="-run TestServerKilled"
 torture: deps-test $(ui)/dist/index.html
-	TORTURE=full $(GO) test -count=1 -timeout 60m -v $(ARGS) ./internal/torture
+	TORTURE=full $(GO) test -count=1 -timeout 60m -v $(ARGS) ./bench/torture
 
 # make bench-ingest   the ingest path as devices use it, against its bars: about 20 minutes; ARGS="-only devices -runs 1", ARGS=-h
 bench-ingest: deps-test build
-	$(GO) build -buildvcs=false -o bin/benchingest ./internal/benchingest
+	$(GO) build -buildvcs=false -o bin/benchingest ./bench/ingest
 	@exec ./bin/benchingest -onemap bin/onemap $(ARGS)

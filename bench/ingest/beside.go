@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"onemap/bench/kit"
+)
+
+const (
+	greedyDevices = 3
+	greedyWindow  = 32                    // publishes on their way: more than a connection may have
+	greedyValues  = 1200                  // readings of one publish, which has some 60 KiB then
+	quietEvery    = 20 * time.Millisecond // between two publishes of the quiet device
+	besideBar     = 5.0
+)
+
+// beside lets a quiet device publish alone and beside three that send batches of 60 KiB as fast as they are taken, by
+// turns, and sets the two times of its PUBACK against each other.
+func (b *bench) beside(ctx context.Context) (err error) {
+	db, err := b.database(ctx, oursDB)
+	if err != nil {
+		return err
+	}
+	if err := empty(ctx, db); err != nil {
+		return err
+	}
+	s, err := b.startServer(ctx, db, "--mqtt=127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var runs []besides
+	for run := range b.o.Runs {
+		one, err := b.besideOnce(ctx, s)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, one)
+		kit.Say("beside, run %d: %s", run+1, one)
+	}
+	reportBesides(b.r, runs)
+	return nil
+}
+
+// besides are the times of one run, ms.
+type besides struct {
+	idle50, idle99 float64 // of the quiet device alone
+	with50, with99 float64 // beside the greedy ones
+	greedy         float64 // readings a second that these had committed
+}
+
+// String tells them.
+func (r besides) String() string {
+	n := kit.Number
+	return fmt.Sprintf("alone: PUBACK p50 %s ms, p99 %s; beside: p50 %s, p99 %s; the greedy: %s readings/s",
+		n(r.idle50), n(r.idle99), n(r.with50), n(r.with99), n(r.greedy))
+}
+
+func (b *bench) besideOnce(ctx context.Context, s *server) (r besides, err error) {
+	if err := settle(ctx, s.db); err != nil {
+		return r, err
+	}
+	quiet := newLink(&b.devices[0], 1, 1)
+	var greedy []*link
+	for _, d := range gateways(b.devices, greedyDevices) {
+		greedy = append(greedy, newLink(&d, greedyWindow, greedyValues))
+	}
+	links := append(slices.Clone(greedy), quiet)
+	defer leaveAll(links)
+	if err := openAll(ctx, s.mqtt, links, 4); err != nil {
+		return r, err
+	}
+	unhook := context.AfterFunc(ctx, func() { cutAll(links) })
+	defer unhook()
+	if r.idle50, r.idle99, err = b.quietly(ctx, quiet); err != nil {
+		return r, err
+	}
+	var stop atomic.Bool
+	var running sync.WaitGroup
+	failed := make([]error, len(greedy))
+	before := time.Now()
+	for i, l := range greedy {
+		running.Go(func() { failed[i] = l.flood(&stop, always) })
+	}
+	kit.SleepUntil(ctx, before.Add(seconds(b.o.warm)))
+	r.with50, r.with99, err = b.quietly(ctx, quiet)
+	stop.Store(true)
+	running.Wait()
+	took := time.Since(before)
+	for _, l := range greedy {
+		r.greedy += float64(l.acked.Load()*greedyValues) / took.Seconds()
+	}
+	if _, more := s.awaitRules(ctx); more != nil { // the next run begins with nothing behind
+		err = errors.Join(err, more)
+	}
+	return r, errors.Join(append(failed, err)...)
+}
+
+// quietly publishes one reading after the other and gives how long their PUBACKs took, ms.
+func (b *bench) quietly(ctx context.Context, l *link) (p50, p99 float64, err error) {
+	var took []time.Duration
+	end := time.Now().Add(seconds(b.o.Seconds))
+	for at := time.Now(); at.Before(end); at = later(at.Add(quietEvery), time.Now()) {
+		if !kit.SleepUntil(ctx, at) {
+			return 0, 0, ctx.Err()
+		}
+		sent := time.Now()
+		if err := l.publish(1, always); err != nil {
+			return 0, 0, err
+		}
+		took = append(took, time.Since(sent))
+	}
+	slices.Sort(took)
+	return kit.MS(kit.Percentile(took, 50)), kit.MS(kit.Percentile(took, 99)), nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func reportBesides(r *kit.Report, runs []besides) {
+	of := func(get func(besides) float64) (string, float64) {
+		all := make([]float64, len(runs))
+		for i, one := range runs {
+			all[i] = get(one)
+		}
+		return kit.Numbers(all), kit.Median(all)
+	}
+	_, idle := of(func(one besides) float64 { return one.idle50 })
+	_, with := of(func(one besides) float64 { return one.with50 })
+	ratios, ratio := of(func(one besides) float64 { return one.with50 / one.idle50 })
+	r.Check("a quiet device beside three that send 60 KiB batches: PUBACK p50 / the same alone", fmt.Sprintf("median < %g", besideBar),
+		fmt.Sprintf("%s; median %s (%s ms of %s ms)", ratios, kit.Number(ratio), kit.Number(with), kit.Number(idle)), ratio < besideBar)
+	_, idle = of(func(one besides) float64 { return one.idle99 })
+	_, with = of(func(one besides) float64 { return one.with99 })
+	ratios, ratio = of(func(one besides) float64 { return one.with99 / one.idle99 })
+	r.Note("a quiet device beside three that send 60 KiB batches: PUBACK p99 / the same alone: %s; median %s (%s ms of %s ms).",
+		ratios, kit.Number(ratio), kit.Number(with), kit.Number(idle))
+	rates, rate := of(func(one besides) float64 { return one.greedy })
+	r.Note("the three meanwhile: %s readings/s; median %s.", rates, kit.Number(rate))
+}

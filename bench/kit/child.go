@@ -1,0 +1,195 @@
+package kit
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Child is a program of ours that runs beside this one and has said on which addresses it serves.
+type Child struct {
+	PID     int
+	Addr    string   // host:port, the first
+	Addrs   []string // all of the line
+	Started time.Time
+
+	cmd     *exec.Cmd
+	words   tail // what it said on stderr
+	done    chan struct{}
+	waitErr error // valid after done
+}
+
+// How long a child may take to serve, and to stop.
+const (
+	StartWithin = 3 * time.Minute
+	StopWithin  = 30 * time.Second
+)
+
+// StartChild starts a program and waits for the line with its addresses.
+func StartChild(ctx context.Context, env []string, program string, args ...string) (*Child, error) {
+	in, out := io.Pipe()
+	c, err := launch(out, env, program, args...)
+	if err != nil {
+		return nil, err
+	}
+	addresses := make(chan []string, 1)
+	go readAddresses(in, addresses)
+	select {
+	case c.Addrs = <-addresses:
+		c.Addr = c.Addrs[0]
+		return c, nil
+	case <-c.done:
+		return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Words())
+	case <-time.After(StartWithin):
+		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.Words()), c.Stop())
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), c.Stop())
+	}
+}
+
+// StartListener starts a program that serves an address without a word, and waits until it does.
+func StartListener(ctx context.Context, addr, program string, args ...string) (*Child, error) {
+	c, err := launch(nil, nil, program, args...)
+	if err != nil {
+		return nil, err
+	}
+	c.Addr, c.Addrs = addr, []string{addr}
+	limit := time.After(StartWithin)
+	for {
+		if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr); err == nil {
+			return c, conn.Close()
+		}
+		select {
+		case <-c.done:
+			return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Words())
+		case <-limit:
+			return nil, errors.Join(fmt.Errorf("%s does not serve %s: %s", program, addr, c.Words()), c.Stop())
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), c.Stop())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// launch starts a program. It has a process group of its own, so that Ctrl-C reaches this program alone,
+// and is told to stop when this one dies. out, unless nil, is closed when the program has ended.
+func launch(out *io.PipeWriter, env []string, program string, args ...string) (*Child, error) {
+	c := &Child{done: make(chan struct{})}
+	c.cmd = exec.Command(program, args...) //nolint:noctx // it is stopped by SIGTERM, in order
+	c.cmd.Env = append(withoutOptions(os.Environ()), env...)
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	c.cmd.Stderr, c.cmd.WaitDelay = &c.words, 5*time.Second
+	if out != nil {
+		c.cmd.Stdout = out
+	}
+	launched := make(chan error, 1)
+	go func() {
+		// the kernel sends the parent-death signal when the thread that forked ends
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(c.done)
+		c.Started = time.Now()
+		err := c.cmd.Start()
+		launched <- err
+		if err == nil {
+			c.waitErr = c.cmd.Wait()
+		}
+		if out != nil {
+			_ = out.Close() // it always gives nil
+		}
+	}()
+	if err := <-launched; err != nil {
+		return nil, fmt.Errorf("start %s: %w", program, err)
+	}
+	c.PID = c.cmd.Process.Pid
+	return c, nil
+}
+
+// withoutOptions leaves out the variables that would be options of the program.
+func withoutOptions(environ []string) []string {
+	var out []string
+	for _, e := range environ {
+		if !strings.HasPrefix(e, "ONEMAP_") {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// readAddresses finds the first line with addresses in what the program prints, and drains the rest.
+func readAddresses(in io.Reader, found chan<- []string) {
+	address := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		if a := address.FindAllString(lines.Text(), -1); a != nil {
+			found <- a
+			break
+		}
+	}
+	_, _ = io.Copy(io.Discard, in) // until the program ends
+}
+
+// Stop ends the program and waits for its end.
+func (c *Child) Stop() error {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	select {
+	case <-c.done:
+	case <-time.After(StopWithin):
+		_ = c.cmd.Process.Kill()
+		<-c.done
+		return fmt.Errorf("%s had to be killed: %s", c.cmd.Path, c.words.String())
+	}
+	var ended *exec.ExitError
+	if errors.As(c.waitErr, &ended) && ended.ExitCode() > 0 {
+		return fmt.Errorf("%s: %w: %s", c.cmd.Path, c.waitErr, c.words.String())
+	}
+	return nil
+}
+
+// Running is a child that is not of this room's making: Stop must not be called on it.
+func Running(addr string) *Child {
+	return &Child{Addr: addr, Addrs: []string{addr}, done: make(chan struct{})}
+}
+
+// Done is closed when the program has ended.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Words are the last that it said on stderr.
+func (c *Child) Words() string { return c.words.String() }
+
+// tail keeps the last words that were written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+const tailBytes = 2000
+
+// Write appends.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if more := len(t.b) - tailBytes; more > 0 {
+		t.b = append(t.b[:0], t.b[more:]...)
+	}
+	return len(p), nil
+}
+
+// String is what was written last.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.b)
+}

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"onemap/bench/kit"
+)
+
+// report is package kit's, with rows of this program's figures.
+type report struct{ kit.Report }
+
+func (r *report) row(name string, clients int, runs []figures) {
+	f := medians(runs)
+	r.Head = strings.Split(" | clients | req/s | p50 ms | p95 ms | p99 ms | CPU ms a tile: server | PostgreSQL | the load | bytes a tile | tiles | others' cores", " | ")
+	r.Row(name, strconv.Itoa(clients), kit.Number(f.rate), kit.Number(f.p50), kit.Number(f.p95), kit.Number(f.p99),
+		kit.Number(f.server), kit.Number(f.postgres), kit.Number(f.client),
+		fmt.Sprintf("%.0f", f.bytes), strconv.Itoa(f.tiles), fmt.Sprintf("%.2f", f.others))
+}
