@@ -17,11 +17,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/data"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 const base = "base"
@@ -137,13 +137,13 @@ func TestFindLooksAround(t *testing.T) {
 	}
 }
 
-func readLayer(t *testing.T, spec data.LayerSpec) []risk.Feature {
+func readLayer(t *testing.T, spec data.LayerSpec) []catalogue.Feature {
 	t.Helper()
 	r, err := spec.Open()
 	if err != nil {
 		t.Fatalf("%s: %v", spec.Name, err)
 	}
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for {
 		record, refusal, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -180,9 +180,9 @@ func TestBaseLayers(t *testing.T) {
 }
 
 // checkLayer holds a catalogue entry and its features against what a map needs of any layer.
-func checkLayer(t *testing.T, l risk.Layer, features []risk.Feature) {
+func checkLayer(t *testing.T, l catalogue.Layer, features []catalogue.Feature) {
 	t.Helper()
-	if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(l.Name) || !slices.Contains(risk.Themes(), l.Theme) || !l.Origin.Valid() ||
+	if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(l.Name) || !slices.Contains(catalogue.Themes(), l.Theme) || !l.Origin.Valid() ||
 		l.Title.ZH == "" || l.Title.EN == "" || l.Owner.ZH == "" || l.Source == "" || l.Licence == "" || l.UpdatedOn.IsZero() || l.MaxZoom <= l.MinZoom {
 		t.Errorf("the layer is not whole: %+v", l)
 	}
@@ -214,7 +214,7 @@ func TestBaseLayersAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	find := func(layer, key string) risk.Feature {
+	find := func(layer, key string) catalogue.Feature {
 		i := slices.IndexFunc(specs, func(s data.LayerSpec) bool { return s.Name == layer })
 		for _, f := range readLayer(t, specs[i]) {
 			if f.Key == key {
@@ -222,7 +222,7 @@ func TestBaseLayersAreNamed(t *testing.T) {
 			}
 		}
 		t.Errorf("%s has no %s", layer, key)
-		return risk.Feature{}
+		return catalogue.Feature{}
 	}
 	if f := find("county", "370602"); f.Name != (core.Text{ZH: "芝罘区", EN: "Zhifu"}) || f.Division != "370602" || f.Origin != core.OriginSchematic {
 		t.Errorf("%+v", f)
@@ -249,7 +249,7 @@ func TestDivisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byCode, counties, towns, tied := map[string]risk.Division{}, 0, 0, 0
+	byCode, counties, towns, tied := map[string]catalogue.Division{}, 0, 0, 0
 	for _, d := range all {
 		if _, twice := byCode[d.Code]; twice {
 			t.Errorf("%s is there twice", d.Code)

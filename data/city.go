@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"onemap/alerts"
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/sensors"
 )
 
@@ -66,13 +66,13 @@ type maker struct {
 }
 
 // addLayer puts a layer of synthetic features into the catalogue.
-func (c *City) addLayer(m *maker, l risk.Layer, features []risk.Feature) {
+func (c *City) addLayer(m *maker, l catalogue.Layer, features []catalogue.Feature) {
 	l.Origin, l.Source, l.Licence, l.Attribution = core.OriginSynthetic, m.source, "onemap", "演示数据 Demo data"
 	l.UpdatedOn, l.CycleDays, l.MaxZoom = cityDay(), 30, 14
 	for i := range features {
 		features[i].Origin, features[i].Source = core.OriginSynthetic, m.source
 	}
-	c.Layers = append(c.Layers, LayerSpec{Layer: l, Open: func() (risk.Reader, error) { return Features(features), nil }})
+	c.Layers = append(c.Layers, LayerSpec{Layer: l, Open: func() (catalogue.Reader, error) { return Features(features), nil }})
 }
 
 // demo makes a name of the place it is near, what it is, and its number.

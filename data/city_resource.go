@@ -3,14 +3,14 @@ package data
 import (
 	"fmt"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 )
 
 // resource is a layer of emergency resources: points in towns, open to every county, for they help
 // each other.
 type resource struct {
-	layer risk.Layer
+	layer catalogue.Layer
 	short string
 	count int
 	kinds []core.Text
@@ -23,7 +23,7 @@ func (c *City) addResource(m *maker, r resource) error {
 	for i := range m.units {
 		weights[i] = m.units[i].weight.people
 	}
-	var features []risk.Feature
+	var features []catalogue.Feature
 	for i, n := range apportion(r.count, weights) {
 		u := &m.units[i]
 		for k := range n {
@@ -34,32 +34,32 @@ func (c *City) addResource(m *maker, r resource) error {
 			kind := pick(m, r.kinds)
 			properties := r.fill(m)
 			properties["kind"], properties["kind_en"] = kind.ZH, kind.EN
-			features = append(features, risk.Feature{
+			features = append(features, catalogue.Feature{
 				Key: fmt.Sprintf("%s-%s-%04d", r.short, u.code, k+1), Division: u.code, Geometry: at, Properties: properties,
 				Name: demo(u.nearest(at).name, kind, k+1),
 			})
 		}
 	}
-	kind := []risk.Field{
+	kind := []catalogue.Field{
 		{Name: "kind", Type: "string", Title: core.Text{ZH: "类别", EN: "Kind"}, InTile: true},
 		{Name: "kind_en", Type: "string", Title: core.Text{ZH: "类别（英文）", EN: "Kind in English"}, InTile: true},
 	}
 	l := r.layer
-	l.Theme, l.GeometryType, l.MinZoom, l.Audience = risk.ThemeResource, "Point", 7, core.Audience{Kind: core.AudiencePublic}
+	l.Theme, l.GeometryType, l.MinZoom, l.Audience = catalogue.ThemeResource, "Point", 7, core.Audience{Kind: core.AudiencePublic}
 	l.Fields = append(kind, l.Fields...)
 	c.addLayer(m, l, features)
 	return nil
 }
 
-func number(name, zh, en, unit string) risk.Field {
-	return risk.Field{Name: name, Type: "integer", Title: core.Text{ZH: zh, EN: en}, Unit: unit}
+func number(name, zh, en, unit string) catalogue.Field {
+	return catalogue.Field{Name: name, Type: "integer", Title: core.Text{ZH: zh, EN: en}, Unit: unit}
 }
 
 func (c *City) addShelters(m *maker) error {
 	return c.addResource(m, resource{
-		layer: risk.Layer{
+		layer: catalogue.Layer{
 			Name: "shelter", Title: core.Text{ZH: "应急避难场所（演示）", EN: "Shelters (demo)"}, Owner: core.Text{ZH: "应急管理局", EN: "Emergency Management"},
-			Fields: []risk.Field{number("capacity", "容纳人数", "Capacity", "人"), number("area_m2", "面积", "Area", "m²")},
+			Fields: []catalogue.Field{number("capacity", "容纳人数", "Capacity", "人"), number("area_m2", "面积", "Area", "m²")},
 		},
 		short: "sh", count: cityShelters,
 		kinds: []core.Text{{ZH: "避难广场", EN: "open shelter"}, {ZH: "室内避难所", EN: "indoor shelter"}, {ZH: "学校避难所", EN: "school shelter"}},
@@ -72,9 +72,9 @@ func (c *City) addShelters(m *maker) error {
 
 func (c *City) addHospitals(m *maker) error {
 	return c.addResource(m, resource{
-		layer: risk.Layer{
+		layer: catalogue.Layer{
 			Name: "hospital", Title: core.Text{ZH: "医院（演示）", EN: "Hospitals (demo)"}, Owner: core.Text{ZH: "卫生健康委员会", EN: "Health Commission"},
-			Fields: []risk.Field{number("beds", "床位", "Beds", "张"), number("icu_beds", "重症床位", "Intensive-care beds", "张"), number("ambulances", "救护车", "Ambulances", "辆")},
+			Fields: []catalogue.Field{number("beds", "床位", "Beds", "张"), number("icu_beds", "重症床位", "Intensive-care beds", "张"), number("ambulances", "救护车", "Ambulances", "辆")},
 		},
 		short: "ho", count: cityHospitals,
 		kinds: []core.Text{{ZH: "综合医院", EN: "general hospital"}, {ZH: "中医医院", EN: "hospital of Chinese medicine"}, {ZH: "卫生院", EN: "health centre"}},
@@ -87,9 +87,9 @@ func (c *City) addHospitals(m *maker) error {
 
 func (c *City) addTeams(m *maker) error {
 	return c.addResource(m, resource{
-		layer: risk.Layer{
+		layer: catalogue.Layer{
 			Name: "rescue_team", Title: core.Text{ZH: "救援队伍（演示）", EN: "Rescue teams (demo)"}, Owner: core.Text{ZH: "应急管理局", EN: "Emergency Management"},
-			Fields: []risk.Field{number("members", "人数", "Members", "人"), number("vehicles", "车辆", "Vehicles", "辆"), number("minutes", "出动时间", "Turn-out time", "min")},
+			Fields: []catalogue.Field{number("members", "人数", "Members", "人"), number("vehicles", "车辆", "Vehicles", "辆"), number("minutes", "出动时间", "Turn-out time", "min")},
 		},
 		short: "rt", count: cityTeams,
 		kinds: []core.Text{

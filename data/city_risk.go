@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 )
 
 // riskKind is a kind of risk source of the synthetic register.
@@ -21,7 +21,7 @@ type riskKind struct {
 
 // riskSector is a sector with its kinds.
 type riskSector struct {
-	code       risk.Sector
+	code       catalogue.Sector
 	short      string // in keys
 	count      int
 	department string
@@ -31,7 +31,7 @@ type riskSector struct {
 
 func riskSectors() []riskSector {
 	return []riskSector{
-		{risk.SectorChemicals, "hc", 700, "应急管理局", func(w unitWeights) float64 { return w.industry }, []riskKind{
+		{catalogue.SectorChemicals, "hc", 700, "应急管理局", func(w unitWeights) float64 { return w.industry }, []riskKind{
 			{name: core.Text{ZH: "液氯储存单元", EN: "chlorine store"}, where: atEdge, share: 2, unit: "t", substance: 1},
 			{name: core.Text{ZH: "液氨制冷单元", EN: "ammonia refrigeration unit"}, where: atEdge, share: 4, unit: "t", substance: 2},
 			{name: core.Text{ZH: "液化石油气储配站", EN: "LPG depot"}, where: atEdge, share: 5, unit: "t", substance: 3},
@@ -39,13 +39,13 @@ func riskSectors() []riskSector {
 			{name: core.Text{ZH: "丁二烯装置", EN: "butadiene unit"}, where: atEdge, share: 1, unit: "t", substance: 5},
 			{name: core.Text{ZH: "成品油库", EN: "petrol depot"}, where: atEdge, share: 4, unit: "t", substance: 6},
 		}},
-		{risk.SectorMines, "mn", 300, "应急管理局", func(w unitWeights) float64 { return w.mines }, []riskKind{
+		{catalogue.SectorMines, "mn", 300, "应急管理局", func(w unitWeights) float64 { return w.mines }, []riskKind{
 			{name: core.Text{ZH: "金矿采区", EN: "gold mine"}, where: inHills, share: 4, low: 100, high: 1200, unit: "m"},
 			{name: core.Text{ZH: "尾矿库", EN: "tailings pond"}, where: inHills, share: 3, low: 50_000, high: 9_000_000, unit: "m³"},
 			{name: core.Text{ZH: "采石场", EN: "quarry"}, where: inHills, share: 4, low: 20_000, high: 2_000_000, unit: "t/a"},
 			{name: core.Text{ZH: "排土场", EN: "waste dump"}, where: inHills, share: 2, low: 20_000, high: 3_000_000, unit: "m³"},
 		}},
-		{risk.SectorFire, "fr", 950, "消防救援支队", func(w unitWeights) float64 { return w.people }, []riskKind{
+		{catalogue.SectorFire, "fr", 950, "消防救援支队", func(w unitWeights) float64 { return w.people }, []riskKind{
 			{name: core.Text{ZH: "高层建筑", EN: "high-rise"}, where: inTown, share: 6, low: 12, high: 54, unit: "层"},
 			{name: core.Text{ZH: "商业综合体", EN: "shopping centre"}, where: inTown, share: 3, low: 5000, high: 180_000, unit: "m²"},
 			{name: core.Text{ZH: "仓储物流园", EN: "warehouse"}, where: atEdge, share: 3, low: 3000, high: 120_000, unit: "m²"},
@@ -53,14 +53,14 @@ func riskSectors() []riskSector {
 			{name: core.Text{ZH: "学校", EN: "school"}, where: inTown, share: 3, low: 200, high: 4000, unit: "人"},
 			{name: core.Text{ZH: "木材加工厂", EN: "timber works"}, where: atEdge, share: 2, low: 1000, high: 40_000, unit: "m²"},
 		}},
-		{risk.SectorDisaster, "nd", 550, "自然资源和规划局", func(w unitWeights) float64 { return w.hills }, []riskKind{
+		{catalogue.SectorDisaster, "nd", 550, "自然资源和规划局", func(w unitWeights) float64 { return w.hills }, []riskKind{
 			{name: core.Text{ZH: "地质灾害隐患点", EN: "unstable slope"}, where: inHills, share: 5, low: 500, high: 400_000, unit: "m³"},
 			{name: core.Text{ZH: "山洪沟", EN: "flash-flood gully"}, where: inHills, share: 3, low: 1, high: 60, unit: "km²"},
 			{name: core.Text{ZH: "小型水库", EN: "small reservoir"}, where: inHills, share: 3, low: 100_000, high: 9_000_000, unit: "m³"},
 			{name: core.Text{ZH: "森林火险区", EN: "forest fire risk area"}, where: inHills, share: 3, low: 5, high: 2000, unit: "hm²"},
 			{name: core.Text{ZH: "低洼岸段", EN: "low shore"}, where: onCoast, share: 2, low: 200, high: 6000, unit: "m", coastal: true},
 		}},
-		{risk.SectorInfrastructure, "in", 500, "住房和城乡建设局", func(w unitWeights) float64 { return w.people }, []riskKind{
+		{catalogue.SectorInfrastructure, "in", 500, "住房和城乡建设局", func(w unitWeights) float64 { return w.people }, []riskKind{
 			{name: core.Text{ZH: "燃气调压站", EN: "gas regulator station"}, where: inTown, share: 4, low: 500, high: 50_000, unit: "m³/h"},
 			{name: core.Text{ZH: "桥梁", EN: "bridge"}, where: inTown, share: 3, low: 20, high: 1800, unit: "m"},
 			{name: core.Text{ZH: "变电站", EN: "substation"}, where: atEdge, share: 3, low: 35, high: 500, unit: "kV"},
@@ -71,19 +71,19 @@ func riskSectors() []riskSector {
 	}
 }
 
-func riskLayer() risk.Layer {
-	text := func(name, zh, en string, tile bool) risk.Field {
-		return risk.Field{Name: name, Type: "string", Title: core.Text{ZH: zh, EN: en}, InTile: tile}
+func riskLayer() catalogue.Layer {
+	text := func(name, zh, en string, tile bool) catalogue.Field {
+		return catalogue.Field{Name: name, Type: "string", Title: core.Text{ZH: zh, EN: en}, InTile: tile}
 	}
-	measure := func(name, zh, en, unit string) risk.Field {
-		return risk.Field{Name: name, Type: "number", Title: core.Text{ZH: zh, EN: en}, Unit: unit}
+	measure := func(name, zh, en, unit string) catalogue.Field {
+		return catalogue.Field{Name: name, Type: "number", Title: core.Text{ZH: zh, EN: en}, Unit: unit}
 	}
-	return risk.Layer{
-		Name: "risk_source", Theme: risk.ThemeHazardSource, GeometryType: "Point", MinZoom: 5,
+	return catalogue.Layer{
+		Name: "risk_source", Theme: catalogue.ThemeHazardSource, GeometryType: "Point", MinZoom: 5,
 		Title: core.Text{ZH: "风险源（演示）", EN: "Risk sources (demo)"}, Owner: core.Text{ZH: "应急管理局", EN: "Emergency Management"},
 		Audience: core.Audience{Kind: core.AudienceDivision},
 		Tile:     core.TileRules{Cluster: &core.TileGrid{Cell: 1024, ToZoom: 10}},
-		Fields: []risk.Field{
+		Fields: []catalogue.Field{
 			text("sector", "行业领域", "Sector", true), text("kind", "类别", "Kind", true), text("kind_en", "类别（英文）", "Kind in English", true),
 			text("operator", "责任单位", "Operator", false), text("department", "监管部门", "Supervised by", false),
 			measure("scale", "规模", "Scale", ""), text("scale_unit", "规模单位", "Unit of the scale", false),
@@ -97,7 +97,7 @@ func riskLayer() risk.Layer {
 }
 
 func (c *City) addRiskSources(m *maker) error {
-	features := make([]risk.Feature, 0, cityRiskSources)
+	features := make([]catalogue.Feature, 0, cityRiskSources)
 	for _, s := range riskSectors() {
 		weights := make([]float64, len(m.units))
 		for i := range m.units {
@@ -118,14 +118,14 @@ func (c *City) addRiskSources(m *maker) error {
 	return nil
 }
 
-func (m *maker) riskSource(s riskSector, u *unit, n int) (risk.Feature, error) {
+func (m *maker) riskSource(s riskSector, u *unit, n int) (catalogue.Feature, error) {
 	kind := m.kind(s, u)
 	at, err := kind.where(m, u)
 	if err != nil {
-		return risk.Feature{}, err
+		return catalogue.Feature{}, err
 	}
 	near := u.nearest(at)
-	f := risk.Feature{
+	f := catalogue.Feature{
 		Key: fmt.Sprintf("rs-%s-%s-%04d", u.code, s.short, n), Division: u.code, Level: m.grade(), Geometry: at,
 		Name: demo(near.name, kind.name, n),
 	}

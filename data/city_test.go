@@ -16,11 +16,11 @@ import (
 	"github.com/paulmach/orb/planar"
 
 	"onemap/alerts"
+	"onemap/catalogue"
+	"onemap/catalogue/geojson"
 	"onemap/data"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/risk"
-	"onemap/risk/geojson"
 	"onemap/sensors"
 )
 
@@ -42,11 +42,11 @@ func city(t *testing.T) data.City {
 func canonical(t *testing.T, c data.City) []byte {
 	t.Helper()
 	type feature struct {
-		risk.Feature
+		catalogue.Feature
 		Geometry json.RawMessage
 	}
 	type layer struct {
-		risk.Layer
+		catalogue.Layer
 		Features []feature
 	}
 	var layers []layer
@@ -300,7 +300,7 @@ func TestEveryCountyHasSomething(t *testing.T) {
 	}
 	want := []string{
 		"risk_source", "hazard_zone", "shelter", "hospital", "rescue_team", "geological", "flood", "forest_fire",
-		string(risk.SectorChemicals), string(risk.SectorMines), string(risk.SectorFire), string(risk.SectorDisaster), string(risk.SectorInfrastructure),
+		string(catalogue.SectorChemicals), string(catalogue.SectorMines), string(catalogue.SectorFire), string(catalogue.SectorDisaster), string(catalogue.SectorInfrastructure),
 		data.WaterLevel, data.Rain, data.WindSpeed, data.CrackWidth, data.GasCl2, data.TankPressure, data.TankLevel, data.SoilMoisture, data.Temperature,
 	}
 	if len(has) != 13 {

@@ -7,9 +7,9 @@ import (
 	"github.com/paulmach/orb"
 	orbgeo "github.com/paulmach/orb/geo"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 // zoneKind is a kind of hazard zone.
@@ -37,12 +37,12 @@ func zoneKinds() []zoneKind {
 	}
 }
 
-func zoneLayer() risk.Layer {
-	return risk.Layer{
-		Name: "hazard_zone", Theme: risk.ThemeRiskPoint, GeometryType: "Polygon", MinZoom: 6,
+func zoneLayer() catalogue.Layer {
+	return catalogue.Layer{
+		Name: "hazard_zone", Theme: catalogue.ThemeRiskPoint, GeometryType: "Polygon", MinZoom: 6,
 		Title: core.Text{ZH: "灾害风险区（演示）", EN: "Hazard zones (demo)"}, Owner: core.Text{ZH: "自然资源和规划局", EN: "Natural Resources and Planning"},
 		Audience: core.Audience{Kind: core.AudienceDivision},
-		Fields: []risk.Field{
+		Fields: []catalogue.Field{
 			{Name: "hazard", Type: "string", Title: core.Text{ZH: "灾种", EN: "Hazard"}, InTile: true},
 			{Name: "area_km2", Type: "number", Title: core.Text{ZH: "面积", EN: "Area"}, Unit: "km²"},
 			{Name: "people", Type: "integer", Title: core.Text{ZH: "受威胁人数", EN: "People at risk"}},
@@ -54,7 +54,7 @@ func zoneLayer() risk.Layer {
 }
 
 func (c *City) addZones(m *maker) error {
-	features := make([]risk.Feature, 0, cityZones)
+	features := make([]catalogue.Feature, 0, cityZones)
 	for _, kind := range zoneKinds() {
 		weights := make([]float64, len(m.units))
 		for i := range m.units {
@@ -75,11 +75,11 @@ func (c *City) addZones(m *maker) error {
 	return nil
 }
 
-func (m *maker) zoneFeature(kind zoneKind, u *unit, shape orb.Polygon, n int) risk.Feature {
+func (m *maker) zoneFeature(kind zoneKind, u *unit, shape orb.Polygon, n int) catalogue.Feature {
 	level := m.grade()
 	households := m.between(1, 30) * (5 - int(level))
 	periods := map[core.Level]int{core.Red: 10, core.Orange: 20, core.Yellow: 50, core.Blue: 100}
-	return risk.Feature{
+	return catalogue.Feature{
 		Key: fmt.Sprintf("hz-%s-%s-%04d", u.code, kind.short, n), Division: u.code, Level: level, Geometry: shape,
 		Name: demo(u.nearest(shape.Bound().Center()).name, kind.name, n),
 		Properties: map[string]any{

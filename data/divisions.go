@@ -13,10 +13,10 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 // divisionEntry is a line of divisions.yaml.
@@ -46,12 +46,12 @@ func readDivisionFile(dir string) (divisionFile, error) {
 // current reports whether the code is valid still.
 func (e divisionEntry) current() bool { return e.ValidTo == "" }
 
-func (e divisionEntry) division() (risk.Division, error) {
+func (e divisionEntry) division() (catalogue.Division, error) {
 	code, err := geo.ParseDivision(e.Code)
 	if err != nil {
-		return risk.Division{}, err
+		return catalogue.Division{}, err
 	}
-	d := risk.Division{Code: code, Name: e.Name, Parent: geo.ParentDivision(code), Successor: e.Successor, Lon: e.Lon, Lat: e.Lat}
+	d := catalogue.Division{Code: code, Name: e.Name, Parent: geo.ParentDivision(code), Successor: e.Successor, Lon: e.Lon, Lat: e.Lat}
 	if d.ValidFrom, err = date(e.ValidFrom); err != nil {
 		return d, err
 	}
@@ -73,12 +73,12 @@ func date(s string) (*time.Time, error) {
 // Divisions gives the city, its county units (also those that are no more, with their successors) and
 // its towns. A town has a point and an English name where it can be tied to a place of the same name
 // inside its county, and 0, 0 otherwise.
-func Divisions(dir string) ([]risk.Division, error) {
+func Divisions(dir string) ([]catalogue.Division, error) {
 	file, err := readDivisionFile(dir)
 	if err != nil {
 		return nil, err
 	}
-	var all []risk.Division
+	var all []catalogue.Division
 	for _, e := range append([]divisionEntry{file.City}, file.Counties...) {
 		d, err := e.division()
 		if err != nil {
@@ -103,7 +103,7 @@ func Divisions(dir string) ([]risk.Division, error) {
 }
 
 // readTowns takes the nine-digit codes of the table of codes and names.
-func readTowns(path string) ([]risk.Division, error) {
+func readTowns(path string) ([]catalogue.Division, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fault.Wrap(fault.NotFound, err, "read base data")
@@ -111,7 +111,7 @@ func readTowns(path string) ([]risk.Division, error) {
 	defer func() { _ = f.Close() }() // only read from
 	r := csv.NewReader(f)
 	r.FieldsPerRecord = 2
-	var towns []risk.Division
+	var towns []catalogue.Division
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -125,7 +125,7 @@ func readTowns(path string) ([]risk.Division, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		if geo.LevelOfDivision(code) == geo.LevelTown {
-			towns = append(towns, risk.Division{Code: code, Name: core.Text{ZH: row[1]}, Parent: geo.ParentDivision(code)})
+			towns = append(towns, catalogue.Division{Code: code, Name: core.Text{ZH: row[1]}, Parent: geo.ParentDivision(code)})
 		}
 	}
 }
@@ -141,7 +141,7 @@ func bareName(s string) string {
 }
 
 // namesake finds the place of the town's name inside its county.
-func (g *ground) namesake(town risk.Division) (place, bool) {
+func (g *ground) namesake(town catalogue.Division) (place, bool) {
 	i := slices.IndexFunc(g.places, func(p place) bool {
 		return p.county == town.Parent && bareName(p.name.ZH) == bareName(town.Name.ZH)
 	})

@@ -13,10 +13,10 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
+	"onemap/catalogue/load"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
-	"onemap/risk/load"
 )
 
 // ground answers what stands where: counties, and the places that names are taken from.
@@ -71,7 +71,7 @@ func (g *ground) county(p orb.Point) string {
 }
 
 // readFile reads every feature of a small file. A refused one is an error: base data are whole.
-func readFile(dir, name string, o load.Options) ([]risk.Feature, error) {
+func readFile(dir, name string, o load.Options) ([]catalogue.Feature, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		return nil, fault.Wrap(fault.NotFound, err, "read base data")
@@ -80,7 +80,7 @@ func readFile(dir, name string, o load.Options) ([]risk.Feature, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for {
 		record, refusal, err := r.Next()
 		switch {

@@ -12,33 +12,33 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
+	"onemap/catalogue/load"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
-	"onemap/risk/load"
 )
 
 // LayerSpec is a layer of the base data: its entry in the catalogue, and its features.
 type LayerSpec struct {
-	risk.Layer
+	catalogue.Layer
 	// Open gives a reader of the features, from the beginning. Nothing needs to be closed.
-	Open func() (risk.Reader, error)
+	Open func() (catalogue.Reader, error)
 }
 
 // layerEntry is an entry of layers.yaml.
 type layerEntry struct {
-	Name         string       `yaml:"name"`
-	Theme        risk.Theme   `yaml:"theme"`
-	Title        core.Text    `yaml:"title"`
-	Owner        core.Text    `yaml:"owner"`
-	Origin       core.Origin  `yaml:"origin"`
-	UpdatedOn    string       `yaml:"updated_on"`
-	CycleDays    int          `yaml:"cycle_days"`
-	GeometryType string       `yaml:"geometry_type"`
-	MinZoom      int          `yaml:"min_zoom"`
-	MaxZoom      int          `yaml:"max_zoom"`
-	Fields       []fieldEntry `yaml:"fields"`
+	Name         string          `yaml:"name"`
+	Theme        catalogue.Theme `yaml:"theme"`
+	Title        core.Text       `yaml:"title"`
+	Owner        core.Text       `yaml:"owner"`
+	Origin       core.Origin     `yaml:"origin"`
+	UpdatedOn    string          `yaml:"updated_on"`
+	CycleDays    int             `yaml:"cycle_days"`
+	GeometryType string          `yaml:"geometry_type"`
+	MinZoom      int             `yaml:"min_zoom"`
+	MaxZoom      int             `yaml:"max_zoom"`
+	Fields       []fieldEntry    `yaml:"fields"`
 
 	File      string `yaml:"file"`
 	Key       string `yaml:"key"`
@@ -80,24 +80,24 @@ func BaseLayers(dir string) ([]LayerSpec, error) {
 		if err != nil {
 			return nil, err
 		}
-		specs = append(specs, LayerSpec{Layer: layer, Open: func() (risk.Reader, error) { return e.open(dir, layer) }})
+		specs = append(specs, LayerSpec{Layer: layer, Open: func() (catalogue.Reader, error) { return e.open(dir, layer) }})
 	}
 	return specs, nil
 }
 
-func (e layerEntry) layer(s Source) (risk.Layer, error) {
+func (e layerEntry) layer(s Source) (catalogue.Layer, error) {
 	day, err := time.Parse(time.DateOnly, e.UpdatedOn)
 	if err != nil {
-		return risk.Layer{}, fmt.Errorf("layers.yaml: %s: updated_on: %w", e.Name, err)
+		return catalogue.Layer{}, fmt.Errorf("layers.yaml: %s: updated_on: %w", e.Name, err)
 	}
-	if !slices.Contains(risk.Themes(), e.Theme) || !e.Origin.Valid() {
-		return risk.Layer{}, fault.New(fault.Invalid, "layers.yaml: %s: no valid theme or origin", e.Name)
+	if !slices.Contains(catalogue.Themes(), e.Theme) || !e.Origin.Valid() {
+		return catalogue.Layer{}, fault.New(fault.Invalid, "layers.yaml: %s: no valid theme or origin", e.Name)
 	}
-	fields := make([]risk.Field, len(e.Fields))
+	fields := make([]catalogue.Field, len(e.Fields))
 	for i, f := range e.Fields {
-		fields[i] = risk.Field(f)
+		fields[i] = catalogue.Field(f)
 	}
-	return risk.Layer{
+	return catalogue.Layer{
 		Name: e.Name, Theme: e.Theme, Title: e.Title, Owner: e.Owner, Origin: e.Origin,
 		Audience: core.Audience{Kind: core.AudiencePublic},
 		Source:   s.Source + " " + s.Version, Licence: s.Licence, Attribution: s.Attribution,
@@ -107,7 +107,7 @@ func (e layerEntry) layer(s Source) (risk.Layer, error) {
 }
 
 // open begins to read the layer's features.
-func (e layerEntry) open(dir string, layer risk.Layer) (risk.Reader, error) {
+func (e layerEntry) open(dir string, layer catalogue.Layer) (catalogue.Reader, error) {
 	if e.Divisions != "" {
 		return e.openDivisions(dir, layer)
 	}
@@ -149,22 +149,22 @@ func (e layerEntry) open(dir string, layer risk.Layer) (risk.Reader, error) {
 
 // baseReader finishes what the file's reader gives: ordinal keys, parts, names.
 type baseReader struct {
-	inner risk.Reader
+	inner catalogue.Reader
 	entry layerEntry
 	names map[string]core.Text
-	parts []risk.Record
+	parts []catalogue.Record
 	n     int
 }
 
 // Next gives the next feature or part of one.
-func (r *baseReader) Next() (risk.Record, *risk.Refusal, error) {
+func (r *baseReader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if len(r.parts) == 0 {
 		record, refusal, err := r.inner.Next()
 		if err != nil && !errors.Is(err, io.EOF) {
 			err = fmt.Errorf("%s: %w", r.entry.File, err)
 		}
 		if err != nil || refusal != nil {
-			return risk.Record{}, refusal, err
+			return catalogue.Record{}, refusal, err
 		}
 		if name, ok := r.names[record.Feature.Key]; ok {
 			record.Feature.Name = name
@@ -204,7 +204,7 @@ func (r *baseReader) split(g orb.Geometry) []orb.Geometry {
 }
 
 // openDivisions makes features of the divisions of a level that are valid and have a point.
-func (e layerEntry) openDivisions(dir string, layer risk.Layer) (risk.Reader, error) {
+func (e layerEntry) openDivisions(dir string, layer catalogue.Layer) (catalogue.Reader, error) {
 	level := geo.LevelCounty
 	if e.Divisions == "town" {
 		level = geo.LevelTown
@@ -213,12 +213,12 @@ func (e layerEntry) openDivisions(dir string, layer risk.Layer) (risk.Reader, er
 	if err != nil {
 		return nil, err
 	}
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for _, d := range divisions {
 		if geo.LevelOfDivision(d.Code) != level || d.ValidTo != nil || (d.Lon == 0 && d.Lat == 0) {
 			continue
 		}
-		all = append(all, risk.Feature{
+		all = append(all, catalogue.Feature{
 			Key: d.Code, Division: d.Code, Name: d.Name, Origin: layer.Origin, Source: layer.Source,
 			Properties: map[string]any{"code": d.Code}, Geometry: orb.Point{d.Lon, d.Lat},
 		})
@@ -227,18 +227,18 @@ func (e layerEntry) openDivisions(dir string, layer risk.Layer) (risk.Reader, er
 }
 
 // Features gives a reader of features that are in memory; their lines are their ordinals.
-func Features(all []risk.Feature) risk.Reader { return &featureReader{all: all} }
+func Features(all []catalogue.Feature) catalogue.Reader { return &featureReader{all: all} }
 
 type featureReader struct {
-	all []risk.Feature
+	all []catalogue.Feature
 	n   int
 }
 
 // Next gives the next feature.
-func (r *featureReader) Next() (risk.Record, *risk.Refusal, error) {
+func (r *featureReader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if r.n == len(r.all) {
-		return risk.Record{}, nil, io.EOF
+		return catalogue.Record{}, nil, io.EOF
 	}
 	r.n++
-	return risk.Record{Line: r.n, Feature: r.all[r.n-1]}, nil, nil
+	return catalogue.Record{Line: r.n, Feature: r.all[r.n-1]}, nil, nil
 }

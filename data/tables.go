@@ -2,15 +2,15 @@ package data
 
 import (
 	"onemap/alerts"
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/sensors"
 )
 
 // HazardTypes is the table of hazards that devices watch for, with what a warning says. Radii and
 // instructions are a sensible beginning, not an authority's text.
 func HazardTypes() []sensors.HazardType {
-	disaster, chemicals := string(risk.SectorDisaster), string(risk.SectorChemicals)
+	disaster, chemicals := string(catalogue.SectorDisaster), string(catalogue.SectorChemicals)
 	return []sensors.HazardType{
 		{
 			Code: "flood", Title: core.Text{ZH: "洪水", EN: "Flood"}, Sector: disaster, CAPCategory: "Met", RadiusM: 1500, LeadMinutes: 120,

@@ -7,10 +7,10 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue/load"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk/load"
 )
 
 // terrain is the ground with what a synthetic thing needs to stand in the right place.

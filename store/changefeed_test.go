@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/store"
 	"onemap/store/storetest"
 	"onemap/tiles"
@@ -131,9 +131,9 @@ func TestFeedOfImportAndEdit(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.want("its entry", entry)
-	l, ids, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, risk.Edit{
-		Create: []risk.Feature{feature("new", "370602", 121.5, 37.5)},
-		Move:   []risk.Feature{{ID: a, Geometry: orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 37}}}}},
+	l, ids, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, catalogue.Edit{
+		Create: []catalogue.Feature{feature("new", "370602", 121.5, 37.5)},
+		Move:   []catalogue.Feature{{ID: a, Geometry: orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 37}}}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestFeedOfImportAndEdit(t *testing.T) {
 	if l.Version != 4 || l.Count != 2 {
 		t.Errorf("the triggers kept the catalogue too: version %d, count %d", l.Version, l.Count)
 	}
-	if _, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, risk.Edit{Delete: []int64{a}, Move: []risk.Feature{{ID: ids[0]}}}); err == nil {
+	if _, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, catalogue.Edit{Delete: []int64{a}, Move: []catalogue.Feature{{ID: ids[0]}}}); err == nil {
 		t.Fatal("an edit without a geometry passes")
 	}
 	f.want("an edit that failed")
@@ -281,7 +281,7 @@ func TestFeedOfEntries(t *testing.T) {
 	}
 	exec(t, db, `update layer set owner_zh = 'x', modified_at = now(), feature_count = 7`)
 	f.want("nothing that tiles need")
-	if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "renamed", MinZoom: 1, MaxZoom: 9}); err != nil {
+	if _, err := db.UpsertLayer(t.Context(), catalogue.Layer{Name: "renamed", MinZoom: 1, MaxZoom: 9}); err != nil {
 		t.Fatal(err)
 	}
 	f.want("by the program", entry)

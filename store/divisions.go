@@ -8,11 +8,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 )
 
 const selectDivisions = `
@@ -20,14 +20,14 @@ const selectDivisions = `
 		coalesce(ST_X(geom), 0), coalesce(ST_Y(geom), 0)
 	from division`
 
-func scanDivision(row pgx.CollectableRow) (d risk.Division, err error) {
+func scanDivision(row pgx.CollectableRow) (d catalogue.Division, err error) {
 	err = row.Scan(&d.Code, &d.Name.ZH, &d.Name.EN, &d.Parent, &d.ValidFrom, &d.ValidTo, &d.Successor, &d.Lon, &d.Lat)
 	return d, err
 }
 
 // UpsertDivisions stores divisions by their codes, replacing what is there. An empty parent is that
 // of the code; lon and lat both 0 is no place.
-func (db *DB) UpsertDivisions(ctx context.Context, divisions []risk.Division) error {
+func (db *DB) UpsertDivisions(ctx context.Context, divisions []catalogue.Division) error {
 	batch := &pgx.Batch{}
 	for i, d := range divisions {
 		code, err := geo.ParseDivision(d.Code)
@@ -58,7 +58,7 @@ func (db *DB) UpsertDivisions(ctx context.Context, divisions []risk.Division) er
 
 // Divisions lists the county units by code, or the towns; those no longer in use too, with the day
 // that they ended and their successor.
-func (db *DB) Divisions(ctx context.Context, towns bool) ([]risk.Division, error) {
+func (db *DB) Divisions(ctx context.Context, towns bool) ([]catalogue.Division, error) {
 	digits := 6
 	if towns {
 		digits = 9
@@ -72,10 +72,10 @@ func (db *DB) Divisions(ctx context.Context, towns bool) ([]risk.Division, error
 }
 
 // Division gives one division by its code, of any level; fault.NotFound when it is in no list.
-func (db *DB) Division(ctx context.Context, code string) (risk.Division, error) {
+func (db *DB) Division(ctx context.Context, code string) (catalogue.Division, error) {
 	rows, err := db.pool.Query(ctx, selectDivisions+` where code = $1`, cleanText(code))
 	if err != nil {
-		return risk.Division{}, pg.MapErr(err, "read the division")
+		return catalogue.Division{}, pg.MapErr(err, "read the division")
 	}
 	d, err := pgx.CollectExactlyOneRow(rows, scanDivision)
 	if errors.Is(err, pgx.ErrNoRows) {

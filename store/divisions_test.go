@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 func TestDivisions(t *testing.T) {
@@ -17,7 +17,7 @@ func TestDivisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []risk.Division{
+	want := []catalogue.Division{
 		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}, Parent: "3706", Lon: 121.4, Lat: 37.54},
 		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Parent: "3706", Lon: 120.76, Lat: 37.81},
 		{Code: "370634", Name: core.Text{ZH: "长岛县", EN: "Changdao"}, Parent: "3706", Successor: "370684"},
@@ -31,7 +31,7 @@ func TestDivisions(t *testing.T) {
 		t.Errorf("towns: %+v %v", towns, err)
 	}
 	end := time.Date(2020, 6, 29, 0, 0, 0, 0, time.UTC)
-	if err := db.UpsertDivisions(t.Context(), []risk.Division{{Code: "370684000000", Name: core.Text{ZH: "蓬莱市", EN: "Penglai City"}, ValidTo: &end, Successor: "370614"}}); err != nil {
+	if err := db.UpsertDivisions(t.Context(), []catalogue.Division{{Code: "370684000000", Name: core.Text{ZH: "蓬莱市", EN: "Penglai City"}, ValidTo: &end, Successor: "370614"}}); err != nil {
 		t.Fatal(err)
 	}
 	d, err := db.Division(t.Context(), "370684")
@@ -62,7 +62,7 @@ func TestCurrentDivision(t *testing.T) {
 		t.Errorf("no code: %v", err)
 	}
 	// a ring of successors ends
-	if err := db.UpsertDivisions(t.Context(), []risk.Division{{Code: "370614", Name: core.Text{ZH: "环"}, Successor: "370684"}}); err != nil {
+	if err := db.UpsertDivisions(t.Context(), []catalogue.Division{{Code: "370614", Name: core.Text{ZH: "环"}, Successor: "370684"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.CurrentDivision(t.Context(), "370634"); err != nil {
@@ -73,11 +73,11 @@ func TestCurrentDivision(t *testing.T) {
 
 func TestBadDivisionsAreNamed(t *testing.T) {
 	db := newDivisions(t)
-	for field, d := range map[string]risk.Division{
+	for field, d := range map[string]catalogue.Division{
 		"divisions[1].division": {Code: "99"},
 		"divisions[1].lat":      {Code: "370602", Lon: 37.5, Lat: 121.4},
 	} {
-		err := db.UpsertDivisions(t.Context(), []risk.Division{{Code: "370613", Name: core.Text{ZH: "莱山区"}}, d})
+		err := db.UpsertDivisions(t.Context(), []catalogue.Division{{Code: "370613", Name: core.Text{ZH: "莱山区"}}, d})
 		if !fault.Is(err, fault.Invalid) || err.Error()[:len(field)] != field {
 			t.Errorf("%s: %v", field, err)
 		}

@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 )
 
 // maxEdits bounds the changes of one edit.
@@ -29,15 +29,15 @@ const maxEdits = 10_000
 // feature that the scope may see but that lies in another division, or a new one there.
 // fault.NotFound: one that it may not see. fault.Invalid names the change: create[3].geometry.
 func (db *DB) EditFeatures(
-	ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e risk.Edit,
-) (risk.Layer, []int64, error) {
+	ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e catalogue.Edit,
+) (catalogue.Layer, []int64, error) {
 	switch n := len(e.Create) + len(e.Move) + len(e.Update) + len(e.Delete); {
 	case n == 0:
-		return risk.Layer{}, nil, fault.New(fault.Invalid, "there is nothing to change")
+		return catalogue.Layer{}, nil, fault.New(fault.Invalid, "there is nothing to change")
 	case n > maxEdits:
-		return risk.Layer{}, nil, fault.New(fault.TooLarge, "%d changes are more than the %d of one edit", n, maxEdits)
+		return catalogue.Layer{}, nil, fault.New(fault.TooLarge, "%d changes are more than the %d of one edit", n, maxEdits)
 	}
-	var out risk.Layer
+	var out catalogue.Layer
 	var created []int64
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		l, err := lockLayer(ctx, tx, layer)
@@ -60,11 +60,11 @@ func (db *DB) EditFeatures(
 		return layerChanged(ctx, tx, out, ed.box, actor, ed.changes(created))
 	})
 	if err != nil {
-		return risk.Layer{}, nil, pg.MapErr(err, "edit layer "+cleanText(layer))
+		return catalogue.Layer{}, nil, pg.MapErr(err, "edit layer "+cleanText(layer))
 	}
 	// The caller is told what a reader of its scope is told.
 	if out, err = db.Layer(ctx, s, layer); err != nil {
-		return risk.Layer{}, nil, err
+		return catalogue.Layer{}, nil, err
 	}
 	return out, created, nil
 }
@@ -74,7 +74,7 @@ type editor struct {
 	tx    pgx.Tx
 	scope core.Scope
 	actor string // the login of who edits
-	layer risk.Layer
+	layer catalogue.Layer
 	now   time.Time
 	box   []float64 // around everything that changed, before and after
 
@@ -91,7 +91,7 @@ func (ed *editor) changes(created []int64) featureChanges {
 	return c
 }
 
-func (ed *editor) apply(ctx context.Context, e risk.Edit) ([]int64, error) {
+func (ed *editor) apply(ctx context.Context, e catalogue.Edit) ([]int64, error) {
 	ed.updated, ed.deleted = map[int64]bool{}, e.Delete
 	if _, err := ed.tx.Exec(ctx, "select set_config('onemap.actor', $1, true), set_config('onemap.at', $2, true)",
 		ed.actor, ed.now.Format(time.RFC3339Nano)); err != nil {
@@ -106,8 +106,8 @@ func (ed *editor) apply(ctx context.Context, e risk.Edit) ([]int64, error) {
 	}
 	for _, step := range []struct {
 		name  string
-		list  []risk.Feature
-		apply func(context.Context, string, risk.Feature) error
+		list  []catalogue.Feature
+		apply func(context.Context, string, catalogue.Feature) error
 	}{{"move", e.Move, ed.move}, {"update", e.Update, ed.update}} {
 		for i, f := range step.list {
 			if err := step.apply(ctx, fmt.Sprintf("%s[%d]", step.name, i), f); err != nil {
@@ -136,7 +136,7 @@ func (ed *editor) apply(ctx context.Context, e risk.Edit) ([]int64, error) {
 
 // lockFeatures takes every feature that is changed, after checking that it is there, is the scope's
 // and is not changed in two ways that contradict each other.
-func (ed *editor) lockFeatures(ctx context.Context, e risk.Edit) ([]int64, error) {
+func (ed *editor) lockFeatures(ctx context.Context, e catalogue.Edit) ([]int64, error) {
 	at := map[int64]string{} // where the edit names an id first
 	var ids []int64
 	add := func(where string, id int64, seen map[int64]bool) error {
@@ -215,19 +215,19 @@ func (ed *editor) grow(ctx context.Context, ids []int64) error {
 	return pg.MapErr(err, "measure the features")
 }
 
-func (ed *editor) move(ctx context.Context, at string, f risk.Feature) error {
+func (ed *editor) move(ctx context.Context, at string, f catalogue.Feature) error {
 	if err := ed.checkShape(ctx, at, f); err != nil {
 		return err
 	}
 	tag, err := ed.tx.Exec(ctx, `
 		update feature set geom = $3, modified_at = $4, by_hand = by_hand || $5::jsonb
 		where layer_id = $1 and id = $2 and ST_AsEWKB(geom) <> ST_AsEWKB($3::geometry)`,
-		ed.layer.ID, f.ID, f.Geometry, ed.now, risk.ByHand{Moved: ed.act()})
+		ed.layer.ID, f.ID, f.Geometry, ed.now, catalogue.ByHand{Moved: ed.act()})
 	return ed.changed(at, f.ID, tag, err)
 }
 
 // act is what the person who edits does now.
-func (ed *editor) act() *risk.Act { return &risk.Act{By: ed.actor, At: &ed.now} }
+func (ed *editor) act() *catalogue.Act { return &catalogue.Act{By: ed.actor, At: &ed.now} }
 
 // changed notes that the statement made the feature another, if it did: who says what a feature is already changes nothing.
 func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error) error {
@@ -238,7 +238,7 @@ func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error)
 }
 
 // checkShape says whether the layer can hold the geometry.
-func (ed *editor) checkShape(ctx context.Context, at string, f risk.Feature) error {
+func (ed *editor) checkShape(ctx context.Context, at string, f catalogue.Feature) error {
 	f.Key = cmp.Or(f.Key, "-")
 	f.Division, f.Origin, f.Level, f.Name, f.Properties = "", ed.layer.Origin, core.None, core.Text{}, nil
 	if _, err := checkFeature(ed.layer, f); err != nil {
@@ -254,7 +254,7 @@ func (ed *editor) checkShape(ctx context.Context, at string, f risk.Feature) err
 	return nil
 }
 
-func (ed *editor) update(ctx context.Context, at string, f risk.Feature) error {
+func (ed *editor) update(ctx context.Context, at string, f catalogue.Feature) error {
 	c := checkedFeature{Feature: f}
 	fill(&c.Origin, ed.layer.Origin)
 	if err := c.checkWords(); err != nil {
@@ -273,11 +273,11 @@ func (ed *editor) update(ctx context.Context, at string, f risk.Feature) error {
 			by_hand = by_hand || $9::jsonb
 		where layer_id = $1 and id = $2
 			and (name_zh, name_en, level, properties::text) is distinct from ($3, $4, $5, coalesce($6::jsonb, properties)::text)`,
-		ed.layer.ID, f.ID, f.Name.ZH, f.Name.EN, int16(f.Level), properties, searchText(f.Name, key), ed.now, risk.ByHand{Edited: ed.act()})
+		ed.layer.ID, f.ID, f.Name.ZH, f.Name.EN, int16(f.Level), properties, searchText(f.Name, key), ed.now, catalogue.ByHand{Edited: ed.act()})
 	return ed.changed(at, f.ID, tag, err)
 }
 
-func (ed *editor) create(ctx context.Context, at string, f risk.Feature) (int64, error) {
+func (ed *editor) create(ctx context.Context, at string, f catalogue.Feature) (int64, error) {
 	if f.Key == "" {
 		f.Key = "onemap-" + rand.Text()
 	}
@@ -301,7 +301,7 @@ func (ed *editor) create(ctx context.Context, at string, f risk.Feature) (int64,
 	err = ed.tx.QueryRow(ctx, `
 		insert into feature (layer_id, source_key, division_code, name_zh, name_en, level, origin, source, by_hand, properties, search, geom, modified_at)
 		values ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12) returning id`,
-		ed.layer.ID, c.Key, c.Division, c.Name.ZH, c.Name.EN, int16(c.Level), c.Origin, risk.ByHand{Drawn: ed.act()}, c.properties, c.search, c.Geometry, ed.now).Scan(&id)
+		ed.layer.ID, c.Key, c.Division, c.Name.ZH, c.Name.EN, int16(c.Level), c.Origin, catalogue.ByHand{Drawn: ed.act()}, c.properties, c.search, c.Geometry, ed.now).Scan(&id)
 	if pg.Code(err) == "23505" {
 		return 0, &fault.Error{Kind: fault.Conflict, Field: at + ".key", Msg: fmt.Sprintf("the layer has a feature of the key %q already", c.Key), Err: err}
 	}

@@ -9,16 +9,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 	"onemap/store"
 )
 
 // steward edits one county's data.
 var steward = core.Scope{Division: "370602", Role: core.RoleSteward}
 
-func newTanks(t *testing.T, l risk.Layer) (*store.DB, map[string]risk.Feature) {
+func newTanks(t *testing.T, l catalogue.Layer) (*store.DB, map[string]catalogue.Feature) {
 	t.Helper()
 	db := newDivisions(t)
 	importOK(t, db, l, feature("a", "370602", 121.4, 37.5), feature("b", "370602", 121.5, 37.6), feature("far", "370614", 120.8, 37.8))
@@ -27,11 +27,11 @@ func newTanks(t *testing.T, l risk.Layer) (*store.DB, map[string]risk.Feature) {
 
 func TestEditChangesAllInOne(t *testing.T) {
 	db, before := newTanks(t, tanks())
-	renamed := risk.Feature{ID: before["b"].ID, Name: core.Text{ZH: "新名"}, Level: core.Red, Properties: map[string]any{"stock": 3.0}}
-	l, ids, err := db.EditFeatures(t.Context(), steward, "li", "tanks", 1, risk.Edit{
-		Create: []risk.Feature{feature("", "370602", 121.45, 37.4), feature("own", "370602000000", 121.46, 37.4)},
-		Move:   []risk.Feature{{ID: before["b"].ID, Geometry: orb.Point{121.7, 37.5}}},
-		Update: []risk.Feature{renamed},
+	renamed := catalogue.Feature{ID: before["b"].ID, Name: core.Text{ZH: "新名"}, Level: core.Red, Properties: map[string]any{"stock": 3.0}}
+	l, ids, err := db.EditFeatures(t.Context(), steward, "li", "tanks", 1, catalogue.Edit{
+		Create: []catalogue.Feature{feature("", "370602", 121.45, 37.4), feature("own", "370602000000", 121.46, 37.4)},
+		Move:   []catalogue.Feature{{ID: before["b"].ID, Geometry: orb.Point{121.7, 37.5}}},
+		Update: []catalogue.Feature{renamed},
 		Delete: []int64{before["a"].ID},
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func TestEditChangesAllInOne(t *testing.T) {
 func TestEditRefuses(t *testing.T) {
 	db, before := newTanks(t, tanks())
 	a, far := before["a"].ID, before["far"].ID
-	with := func(g orb.Geometry) risk.Feature {
+	with := func(g orb.Geometry) catalogue.Feature {
 		f := feature("new", "370602", 0, 0)
 		f.Geometry = g
 		return f
@@ -87,32 +87,32 @@ func TestEditRefuses(t *testing.T) {
 	open := orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 38}}}
 	for name, c := range map[string]struct {
 		version int64
-		edit    risk.Edit
+		edit    catalogue.Edit
 		kind    fault.Kind
 		field   string
 		says    string
 	}{
-		"another version":    {7, risk.Edit{Delete: []int64{a}}, fault.Precondition, "", `"1"`},
-		"nothing":            {1, risk.Edit{}, fault.Invalid, "", "nothing"},
-		"too much":           {1, risk.Edit{Delete: make([]int64, 10_001)}, fault.TooLarge, "", "10001"},
-		"unknown id":         {1, risk.Edit{Delete: []int64{a, 999}}, fault.NotFound, "delete[1]", "999"},
-		"another county's":   {1, risk.Edit{Move: []risk.Feature{{ID: far, Geometry: orb.Point{121, 37}}}}, fault.NotFound, "move[0].id", ""},
-		"twice":              {1, risk.Edit{Delete: []int64{a, a}}, fault.Invalid, "delete[1]", "twice"},
-		"moved and deleted":  {1, risk.Edit{Delete: []int64{a}, Move: []risk.Feature{{ID: a, Geometry: orb.Point{121, 37}}}}, fault.Invalid, "move[0].id", "deleted"},
-		"made elsewhere":     {1, risk.Edit{Create: []risk.Feature{good, feature("x", "370614", 121, 37)}}, fault.Forbidden, "create[1].division", "370602"},
-		"made by old code":   {1, risk.Edit{Create: []risk.Feature{feature("x", "370634", 121, 37)}}, fault.Forbidden, "create[0].division", "370614"},
-		"made nowhere":       {1, risk.Edit{Create: []risk.Feature{feature("x", "", 121, 37)}}, fault.Forbidden, "create[0].division", "without a division"},
-		"no geometry":        {1, risk.Edit{Create: []risk.Feature{good, with(nil)}}, fault.Invalid, "create[1].geometry", "no geometry"},
-		"swapped":            {1, risk.Edit{Create: []risk.Feature{with(orb.Point{37.5, 121.4})}}, fault.Invalid, "create[0].geometry", "lon and lat swapped"},
-		"moved off the map":  {1, risk.Edit{Move: []risk.Feature{{ID: a, Geometry: orb.Point{200, 3}}}}, fault.Invalid, "move[0].geometry", "200"},
-		"an unclosed ring":   {1, risk.Edit{Create: []risk.Feature{with(open)}}, fault.Invalid, "create[0].geometry", "not closed"},
-		"a bow tie":          {1, risk.Edit{Create: []risk.Feature{with(bow)}}, fault.Invalid, "create[0].geometry", "Self-intersection"},
-		"a key that is used": {1, risk.Edit{Create: []risk.Feature{good, feature("a", "370602", 121, 37)}}, fault.Conflict, "create[1].key", `"a"`},
-		"a level of 9":       {1, risk.Edit{Update: []risk.Feature{{ID: a, Level: 9}}}, fault.Invalid, "update[0].level", "9"},
+		"another version":    {7, catalogue.Edit{Delete: []int64{a}}, fault.Precondition, "", `"1"`},
+		"nothing":            {1, catalogue.Edit{}, fault.Invalid, "", "nothing"},
+		"too much":           {1, catalogue.Edit{Delete: make([]int64, 10_001)}, fault.TooLarge, "", "10001"},
+		"unknown id":         {1, catalogue.Edit{Delete: []int64{a, 999}}, fault.NotFound, "delete[1]", "999"},
+		"another county's":   {1, catalogue.Edit{Move: []catalogue.Feature{{ID: far, Geometry: orb.Point{121, 37}}}}, fault.NotFound, "move[0].id", ""},
+		"twice":              {1, catalogue.Edit{Delete: []int64{a, a}}, fault.Invalid, "delete[1]", "twice"},
+		"moved and deleted":  {1, catalogue.Edit{Delete: []int64{a}, Move: []catalogue.Feature{{ID: a, Geometry: orb.Point{121, 37}}}}, fault.Invalid, "move[0].id", "deleted"},
+		"made elsewhere":     {1, catalogue.Edit{Create: []catalogue.Feature{good, feature("x", "370614", 121, 37)}}, fault.Forbidden, "create[1].division", "370602"},
+		"made by old code":   {1, catalogue.Edit{Create: []catalogue.Feature{feature("x", "370634", 121, 37)}}, fault.Forbidden, "create[0].division", "370614"},
+		"made nowhere":       {1, catalogue.Edit{Create: []catalogue.Feature{feature("x", "", 121, 37)}}, fault.Forbidden, "create[0].division", "without a division"},
+		"no geometry":        {1, catalogue.Edit{Create: []catalogue.Feature{good, with(nil)}}, fault.Invalid, "create[1].geometry", "no geometry"},
+		"swapped":            {1, catalogue.Edit{Create: []catalogue.Feature{with(orb.Point{37.5, 121.4})}}, fault.Invalid, "create[0].geometry", "lon and lat swapped"},
+		"moved off the map":  {1, catalogue.Edit{Move: []catalogue.Feature{{ID: a, Geometry: orb.Point{200, 3}}}}, fault.Invalid, "move[0].geometry", "200"},
+		"an unclosed ring":   {1, catalogue.Edit{Create: []catalogue.Feature{with(open)}}, fault.Invalid, "create[0].geometry", "not closed"},
+		"a bow tie":          {1, catalogue.Edit{Create: []catalogue.Feature{with(bow)}}, fault.Invalid, "create[0].geometry", "Self-intersection"},
+		"a key that is used": {1, catalogue.Edit{Create: []catalogue.Feature{good, feature("a", "370602", 121, 37)}}, fault.Conflict, "create[1].key", `"a"`},
+		"a level of 9":       {1, catalogue.Edit{Update: []catalogue.Feature{{ID: a, Level: 9}}}, fault.Invalid, "update[0].level", "9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.Contains(name, "bow") || strings.Contains(name, "ring") {
-				if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "tanks", GeometryType: "Geometry"}); err != nil {
+				if _, err := db.UpsertLayer(t.Context(), catalogue.Layer{Name: "tanks", GeometryType: "Geometry"}); err != nil {
 					t.Fatal(err)
 				}
 				c.version = -1
@@ -144,26 +144,26 @@ func TestEditKeepsToTheLayersKindAndAudience(t *testing.T) {
 	db, before := newTanks(t, public)
 	line := feature("x", "370602", 0, 0)
 	line.Geometry = orb.LineString{{121, 37}, {122, 37}}
-	_, _, err := db.EditFeatures(t.Context(), steward, "li", "tanks", -1, risk.Edit{Create: []risk.Feature{line}})
+	_, _, err := db.EditFeatures(t.Context(), steward, "li", "tanks", -1, catalogue.Edit{Create: []catalogue.Feature{line}})
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "holds Points") {
 		t.Errorf("a line on a layer of points: %v", err)
 	}
 	// on a public layer the other county's feature is known, and still not the steward's to change
-	_, _, err = db.EditFeatures(t.Context(), steward, "li", "tanks", -1, risk.Edit{Delete: []int64{before["far"].ID}})
+	_, _, err = db.EditFeatures(t.Context(), steward, "li", "tanks", -1, catalogue.Edit{Delete: []int64{before["far"].ID}})
 	if !fault.Is(err, fault.Forbidden) {
 		t.Errorf("another county's feature: %v", err)
 	}
-	if _, err := db.UpsertLayer(t.Context(), risk.Layer{
+	if _, err := db.UpsertLayer(t.Context(), catalogue.Layer{
 		Name: "tanks", Audience: core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = db.EditFeatures(t.Context(), steward, "li", "tanks", -1, risk.Edit{Delete: []int64{before["a"].ID}})
+	_, _, err = db.EditFeatures(t.Context(), steward, "li", "tanks", -1, catalogue.Edit{Delete: []int64{before["a"].ID}})
 	if !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a layer for commanders: %v", err)
 	}
 	for _, name := range []string{"nope", `tanks'; drop table feature; --`, "", "tanks\x00", strings.Repeat("a", 500)} {
-		_, _, err = db.EditFeatures(t.Context(), steward, "li", name, -1, risk.Edit{Delete: []int64{1}})
+		_, _, err = db.EditFeatures(t.Context(), steward, "li", name, -1, catalogue.Edit{Delete: []int64{1}})
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("layer %q: %v", name, err)
 		}
@@ -176,8 +176,8 @@ func TestEditsOfTheSameVersion(t *testing.T) {
 	results := make(chan error, 4)
 	for range cap(results) {
 		go func() {
-			_, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", 1, risk.Edit{
-				Update: []risk.Feature{{ID: before["a"].ID, Name: core.Text{ZH: "新"}}},
+			_, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", 1, catalogue.Edit{
+				Update: []catalogue.Feature{{ID: before["a"].ID, Name: core.Text{ZH: "新"}}},
 			})
 			results <- err
 		}()

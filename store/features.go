@@ -8,10 +8,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 )
 
 // maxFeatures bounds one page of features.
@@ -21,7 +21,7 @@ const selectFeatures = `
 	select f.id, f.source_key, f.division_code, f.name_zh, f.name_en, f.level, f.origin, f.source, f.by_hand, f.properties, f.geom, f.modified_at
 	from feature f join layer l on l.id = f.layer_id where ` + featureVisible + ` and f.layer_id = $2`
 
-func featureTargets(f *risk.Feature) []any {
+func featureTargets(f *catalogue.Feature) []any {
 	return []any{
 		&f.ID, &f.Key, &f.Division, &f.Name.ZH, &f.Name.EN, &f.Level, &f.Origin, &f.Source, &f.ByHand, &f.Properties, &f.Geometry, &f.ModifiedAt,
 	}
@@ -29,7 +29,7 @@ func featureTargets(f *risk.Feature) []any {
 
 // Features gives the layer's features that touch the bound (nil: all) with ids after the given one,
 // by id. limit 0 is 1,000; 10,000 is the most.
-func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *orb.Bound, after int64, limit int) ([]risk.Feature, error) {
+func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *orb.Bound, after int64, limit int) ([]catalogue.Feature, error) {
 	found, err := db.entries(ctx, s, layer)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *o
 	if err != nil {
 		return nil, pg.MapErr(err, "list the features")
 	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f risk.Feature, err error) {
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f catalogue.Feature, err error) {
 		err = row.Scan(featureTargets(&f)...)
 		return f, err
 	})
@@ -70,16 +70,16 @@ func checkBound(b orb.Bound) error {
 }
 
 // Feature gives one feature; fault.NotFound also when it is not the scope's.
-func (db *DB) Feature(ctx context.Context, s core.Scope, layer string, id int64) (risk.Feature, error) {
+func (db *DB) Feature(ctx context.Context, s core.Scope, layer string, id int64) (catalogue.Feature, error) {
 	found, err := db.entries(ctx, s, layer)
 	if err != nil {
-		return risk.Feature{}, err
+		return catalogue.Feature{}, err
 	}
 	l := found[0]
-	var f risk.Feature
+	var f catalogue.Feature
 	err = db.pool.QueryRow(ctx, selectFeatures+` and f.id = $3`, s.Division, l.ID, id).Scan(featureTargets(&f)...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return risk.Feature{}, fault.New(fault.NotFound, "there is no feature %d in the layer %s", id, l.Name)
+		return catalogue.Feature{}, fault.New(fault.NotFound, "there is no feature %d in the layer %s", id, l.Name)
 	}
 	return f, pg.MapErr(err, "read the feature")
 }

@@ -11,10 +11,10 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 // checkGeometry says what is wrong with a geometry's form: coordinates off the globe, too few of
@@ -94,14 +94,14 @@ func kindOf(g orb.Geometry) string {
 
 // checkedFeature is a feature that a layer can hold, as it is stored.
 type checkedFeature struct {
-	risk.Feature
+	catalogue.Feature
 	properties json.RawMessage
 	search     string
 }
 
 // checkFeature completes a feature from its layer and says what is wrong with it: the error has the
 // name of the part at fault.
-func checkFeature(l risk.Layer, f risk.Feature) (checkedFeature, error) {
+func checkFeature(l catalogue.Layer, f catalogue.Feature) (checkedFeature, error) {
 	c := checkedFeature{Feature: f}
 	if err := checkGeometry(f.Geometry); err != nil {
 		return c, &fault.Error{Kind: fault.Invalid, Field: "geometry", Msg: err.Error()}
@@ -126,8 +126,8 @@ func checkFeature(l risk.Layer, f risk.Feature) (checkedFeature, error) {
 // checkKey keeps a key inside what an index entry holds and a message shows.
 func checkKey(key string) error {
 	switch {
-	case key == "" || len(key) > risk.MaxKey:
-		return fault.InvalidField("key", "has 1 to %d bytes", risk.MaxKey)
+	case key == "" || len(key) > catalogue.MaxKey:
+		return fault.InvalidField("key", "has 1 to %d bytes", catalogue.MaxKey)
 	case !storable(key):
 		return notText("key")
 	case key != strings.TrimSpace(key) || strings.ContainsFunc(key, unicode.IsControl):

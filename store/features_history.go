@@ -6,16 +6,16 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 )
 
 // FeatureHistory lists a feature's changes before p.Before (0: from the newest), newest first; also those of one that was
 // deleted. Of a layer that is shown by division, changes in a division that the scope does not cover are left out.
 // fault.NotFound: there is no such feature, and no change of one, that the scope may see.
-func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id int64, p core.Page) ([]risk.FeatureChange, error) {
+func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id int64, p core.Page) ([]catalogue.FeatureChange, error) {
 	found, err := db.entries(ctx, s, layer)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id
 	return all, nil
 }
 
-func (db *DB) featureChanges(ctx context.Context, s core.Scope, layer int, id int64, p core.Page) ([]risk.FeatureChange, error) {
+func (db *DB) featureChanges(ctx context.Context, s core.Scope, layer int, id int64, p core.Page) ([]catalogue.FeatureChange, error) {
 	rows, err := db.pool.Query(ctx, `
 		select h.id, h.at, h.kind, h.via, h.actor, h.source, h.before, h.after, h.old_geom, h.new_geom
 		from feature_history h join layer l on l.id = h.layer_id
@@ -52,7 +52,7 @@ func (db *DB) featureChanges(ctx context.Context, s core.Scope, layer int, id in
 	return all, pg.MapErr(err, "list the feature's changes")
 }
 
-func scanFeatureChange(row pgx.CollectableRow) (c risk.FeatureChange, err error) {
+func scanFeatureChange(row pgx.CollectableRow) (c catalogue.FeatureChange, err error) {
 	var before, after orb.Geometry
 	if err = row.Scan(&c.ID, &c.At, &c.Kind, &c.Via, &c.Actor, &c.Source, &c.Before, &c.After, &before, &after); err != nil {
 		return c, err

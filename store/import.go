@@ -11,9 +11,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/catalogue"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 )
 
 const (
@@ -55,8 +55,8 @@ func stagingColumns() []string {
 // that the source no longer has are deleted, but for what people drew. What l leaves empty stays as the catalogue has it. A
 // file of which no record at all can be taken is fault.Invalid, and so is one by which more of the layer
 // would be deleted than o allows. The report is complete but for the version after such an error.
-func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, o risk.ImportOptions) (risk.ImportReport, error) {
-	rep := risk.ImportReport{Layer: l.Name, Refusals: []risk.Refusal{}, Notes: []string{}}
+func (db *DB) ImportLayer(ctx context.Context, l catalogue.Layer, r catalogue.Reader, o catalogue.ImportOptions) (catalogue.ImportReport, error) {
+	rep := catalogue.ImportReport{Layer: l.Name, Refusals: []catalogue.Refusal{}, Notes: []string{}}
 	if o.Progress == nil {
 		o.Progress = func(int64) {}
 	}
@@ -68,7 +68,7 @@ func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, o ri
 		return imp.run(ctx, l, r)
 	})
 	if err != nil {
-		return risk.ImportReport{Layer: l.Name, Read: rep.Read, Refused: rep.Refused, Refusals: rep.Refusals, Notes: rep.Notes}, pg.MapErr(err, "import layer "+l.Name)
+		return catalogue.ImportReport{Layer: l.Name, Read: rep.Read, Refused: rep.Refused, Refusals: rep.Refusals, Notes: rep.Notes}, pg.MapErr(err, "import layer "+l.Name)
 	}
 	return rep, nil
 }
@@ -77,17 +77,17 @@ func (db *DB) ImportLayer(ctx context.Context, l risk.Layer, r risk.Reader, o ri
 type importer struct {
 	db  *DB
 	tx  pgx.Tx
-	rep *risk.ImportReport
-	o   risk.ImportOptions
+	rep *catalogue.ImportReport
+	o   catalogue.ImportOptions
 }
 
-func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader) error {
+func (imp *importer) run(ctx context.Context, l catalogue.Layer, r catalogue.Reader) error {
 	// What the file is checked against; it is read again under the lock.
 	old, err := collectLayers(ctx, imp.tx, selectEntries+` where l.name = $1`, l.Name)
 	if err != nil {
 		return pg.MapErr(err, "read the layer")
 	}
-	entry := risk.Layer{}
+	entry := catalogue.Layer{}
 	if len(old) > 0 {
 		entry = old[0]
 	}
@@ -114,7 +114,7 @@ func (imp *importer) run(ctx context.Context, l risk.Layer, r risk.Reader) error
 }
 
 // stage streams the reader into the temporary table.
-func (imp *importer) stage(ctx context.Context, l risk.Layer, r risk.Reader) error {
+func (imp *importer) stage(ctx context.Context, l catalogue.Layer, r catalogue.Reader) error {
 	if _, err := imp.tx.Exec(ctx, staging); err != nil {
 		return fmt.Errorf("make the staging table: %w", err)
 	}
@@ -132,9 +132,9 @@ func (imp *importer) stage(ctx context.Context, l risk.Layer, r risk.Reader) err
 
 // copySource is pgx's way to read row by row.
 type copySource struct {
-	reader   risk.Reader
-	layer    risk.Layer
-	rep      *risk.ImportReport
+	reader   catalogue.Reader
+	layer    catalogue.Layer
+	rep      *catalogue.ImportReport
 	progress func(int64)
 	row      []any
 	line     int
@@ -171,12 +171,12 @@ func (c *copySource) Next() bool {
 }
 
 // take makes the record the next row, or says why not.
-func (c *copySource) take(rec risk.Record) *risk.Refusal {
+func (c *copySource) take(rec catalogue.Record) *catalogue.Refusal {
 	c.line = rec.Line
 	fill(&rec.Feature.Source, c.layer.Source)
 	f, err := checkFeature(c.layer, rec.Feature)
 	if err != nil {
-		return &risk.Refusal{Line: rec.Line, Offset: rec.Offset, Key: rec.Feature.Key, Reason: err.Error()}
+		return &catalogue.Refusal{Line: rec.Line, Offset: rec.Offset, Key: rec.Feature.Key, Reason: err.Error()}
 	}
 	c.row = []any{
 		c.rep.Read, rec.Line, rec.Offset, nil, f.Key, f.Division, f.Name.ZH, f.Name.EN, int16(f.Level), string(f.Origin), f.Source, f.properties, f.search, f.Geometry,
@@ -191,7 +191,7 @@ func (c *copySource) Values() ([]any, error) { return c.row, nil }
 func (c *copySource) Err() error { return c.err }
 
 // refuse counts a refusal and keeps it when it is one of the first.
-func refuse(rep *risk.ImportReport, r risk.Refusal) {
+func refuse(rep *catalogue.ImportReport, r catalogue.Refusal) {
 	rep.Refused++
 	if len(rep.Refusals) < 3*keptRefusals { // the first of each of the three kinds are among them
 		rep.Refusals = append(rep.Refusals, r)
@@ -200,7 +200,7 @@ func refuse(rep *risk.ImportReport, r risk.Refusal) {
 
 // trimRefusals keeps the first by line, whenever they were found.
 func (imp *importer) trimRefusals() {
-	slices.SortStableFunc(imp.rep.Refusals, func(a, b risk.Refusal) int {
+	slices.SortStableFunc(imp.rep.Refusals, func(a, b catalogue.Refusal) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Number, b.Number))
 	})
 	imp.rep.Refusals = imp.rep.Refusals[:min(len(imp.rep.Refusals), keptRefusals)]
@@ -234,7 +234,7 @@ func (imp *importer) refuseWhere(ctx context.Context, sql string) error {
 		return fmt.Errorf("check the records: %w", err)
 	}
 	start := len(imp.rep.Refusals)
-	var r risk.Refusal
+	var r catalogue.Refusal
 	_, err = pgx.ForEachRow(rows, []any{&r.Line, &r.Number, &r.Offset, &r.Key, &r.Reason}, func() error {
 		imp.rep.Refused++
 		if len(imp.rep.Refusals)-start < keptRefusals {
@@ -249,7 +249,7 @@ func (imp *importer) refuseWhere(ctx context.Context, sql string) error {
 }
 
 // merge makes the layer's features those of the staging table, and tells everybody.
-func (imp *importer) merge(ctx context.Context, l risk.Layer) error {
+func (imp *importer) merge(ctx context.Context, l catalogue.Layer) error {
 	old, err := lockLayer(ctx, imp.tx, l.Name)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err

@@ -8,18 +8,18 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 // What people drew stays over imports that do not have it, to the last byte, and the rule against shrinking does not count it.
 func TestImportKeepsWhatWasDrawn(t *testing.T) {
 	db, _ := newTanks(t, tanks())
-	edit(t, db, "li", "tanks", risk.Edit{Create: []risk.Feature{
+	edit(t, db, "li", "tanks", catalogue.Edit{Create: []catalogue.Feature{
 		feature("", "370602", 121.31, 37.41), feature("", "370602", 121.32, 37.42), feature("own", "370602", 121.33, 37.43),
 	}})
-	drawn := map[string]risk.Feature{}
+	drawn := map[string]catalogue.Feature{}
 	for key, f := range featuresOf(t, db, city, "tanks") {
 		if f.ByHand.Drawn != nil {
 			drawn[key] = f
@@ -31,10 +31,10 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 		t.Errorf("the same file again: %+v", rep)
 	}
 	// One of three that imports brought is a third, though one of six is no fifth.
-	if _, err := db.ImportLayer(t.Context(), tanks(), listed(a, b), risk.ImportOptions{}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "1 of the layer's 3 features") {
+	if _, err := db.ImportLayer(t.Context(), tanks(), listed(a, b), catalogue.ImportOptions{}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "1 of the layer's 3 features") {
 		t.Errorf("an import of two: %v", err)
 	}
-	rep, err := db.ImportLayer(t.Context(), tanks(), listed(), risk.ImportOptions{AllowDelete: true})
+	rep, err := db.ImportLayer(t.Context(), tanks(), listed(), catalogue.ImportOptions{AllowDelete: true})
 	if err != nil || rep.Kept != 3 || rep.Deleted != 3 {
 		t.Errorf("an empty file: %+v %v", rep, err)
 	}
@@ -64,11 +64,11 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 // An import replaces what people made of the features of its file; it counts them, and their history keeps what was.
 func TestImportCountsWhatItReplaces(t *testing.T) {
 	db, before := newTanks(t, tanks())
-	edit(t, db, "wang", "tanks", risk.Edit{Move: []risk.Feature{{ID: before["a"].ID, Geometry: orb.Point{121.41, 37.5}}}})
+	edit(t, db, "wang", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: before["a"].ID, Geometry: orb.Point{121.41, 37.5}}}})
 	b, far := before["b"], before["far"]
 	b.Name.ZH = "新名"
 	far.Level = core.Red
-	edit(t, db, "li", "tanks", risk.Edit{Update: []risk.Feature{b, far}, Create: []risk.Feature{feature("own", "370602", 121.3, 37.4)}})
+	edit(t, db, "li", "tanks", catalogue.Edit{Update: []catalogue.Feature{b, far}, Create: []catalogue.Feature{feature("own", "370602", 121.3, 37.4)}})
 	same := feature("far", "370614", 120.8, 37.8)
 	same.Level = core.Red // what the person said
 	rep := importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5), feature("b", "370602", 121.5, 37.6), same, feature("own", "370602", 121.3, 37.45))
@@ -76,7 +76,7 @@ func TestImportCountsWhatItReplaces(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 	h := historyOf(t, db, city, "tanks", b.ID)
-	if h[0].Via != risk.ViaImport || h[0].Before == nil || h[0].Before.Name == nil || h[0].Before.Name.ZH != "新名" {
+	if h[0].Via != catalogue.ViaImport || h[0].Before == nil || h[0].Before.Name == nil || h[0].Before.Name.ZH != "新名" {
 		t.Errorf("the history of b: %+v", h[0])
 	}
 	if own := featuresOf(t, db, city, "tanks")["own"]; own.Provenance() != "test" {
@@ -90,8 +90,8 @@ func TestImportCountsWhatItReplaces(t *testing.T) {
 // What is beyond the bounds of a feature is refused alike, and by the same name, whether a file or a person says it.
 func TestBoundsAreThoseOfImportsAndEdits(t *testing.T) {
 	db, before := newTanks(t, tanks())
-	many := risk.Properties{}
-	for i := range risk.MaxProperties + 1 {
+	many := catalogue.Properties{}
+	for i := range catalogue.MaxProperties + 1 {
 		many[fmt.Sprint("f", i)] = 1.0
 	}
 	nested := func(depth int) (v any) {
@@ -101,34 +101,36 @@ func TestBoundsAreThoseOfImportsAndEdits(t *testing.T) {
 		}
 		return v
 	}
-	large := strings.Repeat("x", risk.MaxPropertyBytes)
-	of := func(change func(*risk.Feature)) risk.Feature {
+	large := strings.Repeat("x", catalogue.MaxPropertyBytes)
+	of := func(change func(*catalogue.Feature)) catalogue.Feature {
 		f := feature("new", "370602", 121.3, 37.4)
 		change(&f)
 		return f
 	}
 	for name, c := range map[string]struct {
-		f     risk.Feature
+		f     catalogue.Feature
 		field string
 		add   bool // an edit can only say it of a new feature
 	}{
-		"a long name":         {of(func(f *risk.Feature) { f.Name.ZH = strings.Repeat("水", core.MaxName+1) }), "name.zh", false},
-		"a long English name": {of(func(f *risk.Feature) { f.Name.EN = strings.Repeat("x", core.MaxName+1) }), "name.en", false},
-		"a name of two lines": {of(func(f *risk.Feature) { f.Name.ZH = "a\nb" }), "name.zh", false},
-		"a long key":          {of(func(f *risk.Feature) { f.Key = strings.Repeat("k", risk.MaxKey+1) }), "key", true},
-		"a key of two lines":  {of(func(f *risk.Feature) { f.Key = "a\nb" }), "key", true},
-		"a key with spaces":   {of(func(f *risk.Feature) { f.Key = " a" }), "key", true},
-		"too many fields":     {of(func(f *risk.Feature) { f.Properties = many }), "properties", false},
-		"a field with a long name": {of(func(f *risk.Feature) {
-			f.Properties = risk.Properties{strings.Repeat("n", risk.MaxPropertyName+1): 1.0}
+		"a long name":         {of(func(f *catalogue.Feature) { f.Name.ZH = strings.Repeat("水", core.MaxName+1) }), "name.zh", false},
+		"a long English name": {of(func(f *catalogue.Feature) { f.Name.EN = strings.Repeat("x", core.MaxName+1) }), "name.en", false},
+		"a name of two lines": {of(func(f *catalogue.Feature) { f.Name.ZH = "a\nb" }), "name.zh", false},
+		"a long key":          {of(func(f *catalogue.Feature) { f.Key = strings.Repeat("k", catalogue.MaxKey+1) }), "key", true},
+		"a key of two lines":  {of(func(f *catalogue.Feature) { f.Key = "a\nb" }), "key", true},
+		"a key with spaces":   {of(func(f *catalogue.Feature) { f.Key = " a" }), "key", true},
+		"too many fields":     {of(func(f *catalogue.Feature) { f.Properties = many }), "properties", false},
+		"a field with a long name": {of(func(f *catalogue.Feature) {
+			f.Properties = catalogue.Properties{strings.Repeat("n", catalogue.MaxPropertyName+1): 1.0}
 		}), "properties", false},
-		"a large field": {of(func(f *risk.Feature) { f.Properties = risk.Properties{"big": large} }), "properties.big", false},
-		"five fields that are large": {of(func(f *risk.Feature) {
-			f.Properties = risk.Properties{"a": large[9:], "b": large[9:], "c": large[9:], "d": large[9:], "e": "x"}
+		"a large field": {of(func(f *catalogue.Feature) { f.Properties = catalogue.Properties{"big": large} }), "properties.big", false},
+		"five fields that are large": {of(func(f *catalogue.Feature) {
+			f.Properties = catalogue.Properties{"a": large[9:], "b": large[9:], "c": large[9:], "d": large[9:], "e": "x"}
 		}), "properties", false},
-		"a field that is deep":          {of(func(f *risk.Feature) { f.Properties = risk.Properties{"deep": nested(risk.MaxPropertyDepth + 1)} }), "properties.deep", false},
-		"a field deeper than the stack": {of(func(f *risk.Feature) { f.Properties = risk.Properties{"deep": nested(9000)} }), "properties.deep", false},
-		"a field that is no text":       {of(func(f *risk.Feature) { f.Properties = risk.Properties{"x": "\x00"} }), "properties.x", false},
+		"a field that is deep": {of(func(f *catalogue.Feature) {
+			f.Properties = catalogue.Properties{"deep": nested(catalogue.MaxPropertyDepth + 1)}
+		}), "properties.deep", false},
+		"a field deeper than the stack": {of(func(f *catalogue.Feature) { f.Properties = catalogue.Properties{"deep": nested(9000)} }), "properties.deep", false},
+		"a field that is no text":       {of(func(f *catalogue.Feature) { f.Properties = catalogue.Properties{"x": "\x00"} }), "properties.x", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rep := importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5), feature("b", "370602", 121.5, 37.6), feature("far", "370614", 120.8, 37.8), c.f)
@@ -136,22 +138,22 @@ func TestBoundsAreThoseOfImportsAndEdits(t *testing.T) {
 				t.Fatalf("an import: %d refused, %.300v", rep.Refused, rep.Refusals)
 			}
 			said := rep.Refusals[0].Reason
-			refuses := func(at string, e risk.Edit) {
+			refuses := func(at string, e catalogue.Edit) {
 				_, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, e)
 				if !fault.Is(err, fault.Invalid) || err.Error() != "edit layer tanks: "+at+said {
 					t.Errorf("an edit says %.300v, an import %.300s", err, said)
 				}
 			}
-			refuses("create[0].", risk.Edit{Create: []risk.Feature{c.f}})
+			refuses("create[0].", catalogue.Edit{Create: []catalogue.Feature{c.f}})
 			if !c.add {
 				c.f.ID = before["a"].ID
-				refuses("update[0].", risk.Edit{Update: []risk.Feature{c.f}})
+				refuses("update[0].", catalogue.Edit{Update: []catalogue.Feature{c.f}})
 			}
 		})
 	}
-	ok := of(func(f *risk.Feature) {
-		f.Key, f.Name.ZH = strings.Repeat("k", risk.MaxKey), strings.Repeat("水", core.MaxName)
-		f.Properties = risk.Properties{strings.Repeat("n", risk.MaxPropertyName): nested(risk.MaxPropertyDepth), "n": json.Number("1.10")}
+	ok := of(func(f *catalogue.Feature) {
+		f.Key, f.Name.ZH = strings.Repeat("k", catalogue.MaxKey), strings.Repeat("水", core.MaxName)
+		f.Properties = catalogue.Properties{strings.Repeat("n", catalogue.MaxPropertyName): nested(catalogue.MaxPropertyDepth), "n": json.Number("1.10")}
 	})
-	edit(t, db, "li", "tanks", risk.Edit{Create: []risk.Feature{ok}})
+	edit(t, db, "li", "tanks", catalogue.Edit{Create: []catalogue.Feature{ok}})
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"onemap/catalogue"
 	"onemap/internal/pg"
-	"onemap/risk"
 )
 
 // slimDegrees is how wide a part of an area may be that is only there because the area crosses or touches itself: a
@@ -42,7 +42,7 @@ func (imp *importer) mend(ctx context.Context) error {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var r risk.Refusal
+		var r catalogue.Refusal
 		if err := rows.Scan(&r.Line, &r.Number, &r.Offset, &r.Key); err != nil {
 			return fmt.Errorf("mend areas: %w", err)
 		}

@@ -10,13 +10,13 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/planar"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/fault"
-	"onemap/risk"
 	"onemap/store/storetest"
 )
 
-func shape(key string, g orb.Geometry) risk.Feature {
+func shape(key string, g orb.Geometry) catalogue.Feature {
 	f := feature(key, "370602", 121, 37)
 	f.Geometry = g
 	return f
@@ -46,7 +46,7 @@ func TestImportMendsAreas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db := newDivisions(t)
 			for _, repair := range []bool{false, true} {
-				rep, err := db.ImportLayer(t.Context(), tanks(), listed(feature("ok", "370602", 121.3, 37.3), shape("odd", c.g)), risk.ImportOptions{Repair: repair})
+				rep, err := db.ImportLayer(t.Context(), tanks(), listed(feature("ok", "370602", 121.3, 37.3), shape("odd", c.g)), catalogue.ImportOptions{Repair: repair})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -71,13 +71,13 @@ func TestImportMendsAreas(t *testing.T) {
 // An import takes no more of a layer away than it may.
 func TestImportDeletesNoMoreThanAFifth(t *testing.T) {
 	db := newDivisions(t)
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for i := range 10 {
 		all = append(all, feature(keyOf(i), "370602", 121+float64(i)/100, 37.5))
 	}
 	importOK(t, db, tanks(), all...)
 	for left, ok := range map[int]bool{0: false, 1: false, 7: false, 8: true} {
-		rep, err := db.ImportLayer(t.Context(), tanks(), listed(all[:left]...), risk.ImportOptions{})
+		rep, err := db.ImportLayer(t.Context(), tanks(), listed(all[:left]...), catalogue.ImportOptions{})
 		switch {
 		case ok && (err != nil || rep.Deleted != 2):
 			t.Errorf("%d of 10 are left: %+v, %v", left, rep, err)
@@ -91,10 +91,10 @@ func TestImportDeletesNoMoreThanAFifth(t *testing.T) {
 		}
 	}
 	renamed := feature("other", "370602", 121.2, 37.2)
-	if _, err := db.ImportLayer(t.Context(), tanks(), listed(renamed), risk.ImportOptions{}); err == nil {
+	if _, err := db.ImportLayer(t.Context(), tanks(), listed(renamed), catalogue.ImportOptions{}); err == nil {
 		t.Error("a file of other keys replaces the layer")
 	}
-	rep, err := db.ImportLayer(t.Context(), tanks(), listed(), risk.ImportOptions{AllowDelete: true})
+	rep, err := db.ImportLayer(t.Context(), tanks(), listed(), catalogue.ImportOptions{AllowDelete: true})
 	if err != nil || rep.Deleted != 10 {
 		t.Errorf("%+v, %v", rep, err)
 	}

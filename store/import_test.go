@@ -13,16 +13,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 	"onemap/store/storetest"
 )
 
 func TestImportMakesALayer(t *testing.T) {
 	db := newDivisions(t)
 	rep := importOK(t, db, tanks(), feature("a", "370602", 121.4, 37.5), feature("b", "370614000000", 120.8, 37.8), feature("c", "370684101", 120.7, 37.7))
-	want := risk.ImportReport{Layer: "tanks", Read: 3, Created: 3, Refusals: []risk.Refusal{}, Notes: []string{}, Version: 1}
+	want := catalogue.ImportReport{Layer: "tanks", Read: 3, Created: 3, Refusals: []catalogue.Refusal{}, Notes: []string{}, Version: 1}
 	if d := cmp.Diff(want, rep); d != "" {
 		t.Errorf("report (-want +got):\n%s", d)
 	}
@@ -30,7 +30,7 @@ func TestImportMakesALayer(t *testing.T) {
 	if l.Count != 3 || l.Version != 1 || l.GeometryType != "Point" || !cmp.Equal(l.BBox, []float64{120.7, 37.5, 121.4, 37.8}) || l.UpdatedOn.IsZero() {
 		t.Errorf("the layer: %+v", l)
 	}
-	wantFields := []risk.Field{
+	wantFields := []catalogue.Field{
 		{Name: "kind", Type: "string", Title: core.Text{ZH: "kind"}}, {Name: "stock", Type: "integer", Title: core.Text{ZH: "stock"}},
 	}
 	if d := cmp.Diff(wantFields, l.Fields); d != "" {
@@ -70,7 +70,7 @@ func TestImportAgainKeepsIDs(t *testing.T) {
 	db := newDivisions(t)
 	importOK(t, db, tanks(), feature("same", "370602", 121.4, 37.5), feature("moved", "370602", 121.5, 37.5), feature("gone", "370602", 121.6, 37.5))
 	before := featuresOf(t, db, city, "tanks")
-	rep := importOK(t, db, risk.Layer{Name: "tanks"},
+	rep := importOK(t, db, catalogue.Layer{Name: "tanks"},
 		feature("new", "370614", 120.9, 37.7), feature("moved", "370602", 121.55, 37.5), feature("same", "370602", 121.4, 37.5))
 	if rep.Created != 1 || rep.Updated != 1 || rep.Deleted != 1 || rep.Version != 2 {
 		t.Errorf("report: %+v", rep)
@@ -83,7 +83,7 @@ func TestImportAgainKeepsIDs(t *testing.T) {
 		t.Errorf("the unchanged one was touched (-before +after):\n%s", d)
 	}
 	l := layerOf(t, db, city, "tanks")
-	if l.Title.EN != "Tanks" || l.Audience.Kind != core.AudienceDivision || l.Theme != risk.ThemeHazardSource || l.Count != 3 {
+	if l.Title.EN != "Tanks" || l.Audience.Kind != core.AudienceDivision || l.Theme != catalogue.ThemeHazardSource || l.Count != 3 {
 		t.Errorf("what was left empty is lost: %+v", l)
 	}
 }
@@ -110,13 +110,13 @@ func TestImportRefusesByLine(t *testing.T) {
 		feature("nan", "370602", math.NaN(), 37), odd, nul, level, feature("div", "99", 121, 37), feature("", "370602", 121, 37),
 		feature("ok", "370602", 121.41, 37.5), empty, nothing, feature(strings.Repeat("k", 300), "370602", 121, 37))
 	inner := src.next
-	src.next = func(i int) (risk.Record, *risk.Refusal, error) {
+	src.next = func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 		if i == 15 {
-			return risk.Record{}, &risk.Refusal{Line: 17, Reason: "not a feature"}, nil
+			return catalogue.Record{}, &catalogue.Refusal{Line: 17, Reason: "not a feature"}, nil
 		}
 		return inner(i)
 	}
-	rep, err := db.ImportLayer(t.Context(), risk.Layer{Name: "tanks"}, src, risk.ImportOptions{AllowDelete: true})
+	rep, err := db.ImportLayer(t.Context(), catalogue.Layer{Name: "tanks"}, src, catalogue.ImportOptions{AllowDelete: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,16 +144,16 @@ func TestImportRefusesByLine(t *testing.T) {
 
 func TestImportListsTheFirstHundredRefusals(t *testing.T) {
 	db := newDivisions(t)
-	src := &records{next: func(i int) (risk.Record, *risk.Refusal, error) {
+	src := &records{next: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 		switch {
 		case i == 1000:
-			return risk.Record{}, nil, io.EOF
+			return catalogue.Record{}, nil, io.EOF
 		case i%2 == 0:
-			return risk.Record{Line: i + 1, Feature: feature("twin", "370602", 121, 37)}, nil, nil
+			return catalogue.Record{Line: i + 1, Feature: feature("twin", "370602", 121, 37)}, nil, nil
 		}
-		return risk.Record{}, &risk.Refusal{Line: i + 1, Reason: "bad"}, nil
+		return catalogue.Record{}, &catalogue.Refusal{Line: i + 1, Reason: "bad"}, nil
 	}}
-	rep, err := db.ImportLayer(t.Context(), tanks(), src, risk.ImportOptions{})
+	rep, err := db.ImportLayer(t.Context(), tanks(), src, catalogue.ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,16 +170,16 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 	other := tanks()
 	other.Title.ZH = "别的"
 	for name, src := range map[string]*records{
-		"the reader fails": {next: func(i int) (risk.Record, *risk.Refusal, error) {
+		"the reader fails": {next: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 			if i == 700 {
-				return risk.Record{}, nil, broken
+				return catalogue.Record{}, nil, broken
 			}
-			return risk.Record{Line: i + 1, Feature: feature(keyOf(i), "370602", 121, 37)}, nil, nil
+			return catalogue.Record{Line: i + 1, Feature: feature(keyOf(i), "370602", 121, 37)}, nil, nil
 		}},
 		"nothing can be taken": listed(feature("x", "370602", 37, 121)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := db.ImportLayer(t.Context(), other, src, risk.ImportOptions{})
+			_, err := db.ImportLayer(t.Context(), other, src, catalogue.ImportOptions{})
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "line ") {
 				t.Errorf("error: %v", err)
 			}
@@ -194,9 +194,9 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 2 { // of the first import
 		t.Errorf("%d events", n)
 	}
-	_, err := db.ImportLayer(t.Context(), tanks(), &records{next: func(int) (risk.Record, *risk.Refusal, error) {
-		return risk.Record{}, nil, broken
-	}}, risk.ImportOptions{})
+	_, err := db.ImportLayer(t.Context(), tanks(), &records{next: func(int) (catalogue.Record, *catalogue.Refusal, error) {
+		return catalogue.Record{}, nil, broken
+	}}, catalogue.ImportOptions{})
 	if !errors.Is(err, broken) {
 		t.Errorf("the reader's own error is lost: %v", err)
 	}
@@ -204,19 +204,19 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 
 func TestImportRefusesABadLayer(t *testing.T) {
 	db := storetest.NewDB(t)
-	for field, change := range map[string]func(*risk.Layer){
-		"name":           func(l *risk.Layer) { l.Name = `tanks"; drop table feature; --` },
-		"theme":          func(l *risk.Layer) { l.Theme = "" },
-		"origin":         func(l *risk.Layer) { l.Origin = "guess" },
-		"audience.kind":  func(l *risk.Layer) { l.Audience.Kind = "friends" },
-		"audience.roles": func(l *risk.Layer) { l.Audience.Kind = core.AudienceRoles },
-		"min_zoom":       func(l *risk.Layer) { l.MinZoom = 9; l.MaxZoom = 3 },
-		"geometry_type":  func(l *risk.Layer) { l.GeometryType = "Circle" },
-		"fields[0].type": func(l *risk.Layer) { l.Fields = []risk.Field{{Name: "a", Type: "blob"}} },
+	for field, change := range map[string]func(*catalogue.Layer){
+		"name":           func(l *catalogue.Layer) { l.Name = `tanks"; drop table feature; --` },
+		"theme":          func(l *catalogue.Layer) { l.Theme = "" },
+		"origin":         func(l *catalogue.Layer) { l.Origin = "guess" },
+		"audience.kind":  func(l *catalogue.Layer) { l.Audience.Kind = "friends" },
+		"audience.roles": func(l *catalogue.Layer) { l.Audience.Kind = core.AudienceRoles },
+		"min_zoom":       func(l *catalogue.Layer) { l.MinZoom = 9; l.MaxZoom = 3 },
+		"geometry_type":  func(l *catalogue.Layer) { l.GeometryType = "Circle" },
+		"fields[0].type": func(l *catalogue.Layer) { l.Fields = []catalogue.Field{{Name: "a", Type: "blob"}} },
 	} {
 		l := tanks()
 		change(&l)
-		_, err := db.ImportLayer(t.Context(), l, listed(feature("a", "370602", 121, 37)), risk.ImportOptions{})
+		_, err := db.ImportLayer(t.Context(), l, listed(feature("a", "370602", 121, 37)), catalogue.ImportOptions{})
 		var e *fault.Error
 		if !errors.As(err, &e) || e.Kind != fault.Invalid || e.Field != field {
 			t.Errorf("%s: %v", field, err)
@@ -238,18 +238,18 @@ func TestImportStreams(t *testing.T) {
 		return m.HeapAlloc
 	}
 	start, most, told := heap(), uint64(0), int64(0)
-	src := &records{next: func(i int) (risk.Record, *risk.Refusal, error) {
+	src := &records{next: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 		if i == n {
-			return risk.Record{}, nil, io.EOF
+			return catalogue.Record{}, nil, io.EOF
 		}
 		if i%5000 == 4999 {
 			most = max(most, heap())
 		}
 		f := feature(keyOf(i), "370602", 121+float64(i%200)*0.001, 37+float64(i/200)*0.001)
 		f.Properties["padding"] = strings.Repeat(fmt.Sprint(i%10), padding)
-		return risk.Record{Line: i + 1, Feature: f}, nil, nil
+		return catalogue.Record{Line: i + 1, Feature: f}, nil, nil
 	}}
-	rep, err := db.ImportLayer(t.Context(), tanks(), src, risk.ImportOptions{Progress: func(read int64) {
+	rep, err := db.ImportLayer(t.Context(), tanks(), src, catalogue.ImportOptions{Progress: func(read int64) {
 		if read < told || int(read) > src.n {
 			t.Errorf("progress went from %d to %d with %d read", told, read, src.n)
 		}
@@ -261,7 +261,7 @@ func TestImportStreams(t *testing.T) {
 	if held := int64(most) - int64(start); held > n*padding/4 {
 		t.Errorf("%d kB were held during the import of a file of %d kB", held>>10, n*padding>>10)
 	}
-	again, err := db.ImportLayer(t.Context(), tanks(), &records{next: src.next}, risk.ImportOptions{})
+	again, err := db.ImportLayer(t.Context(), tanks(), &records{next: src.next}, catalogue.ImportOptions{})
 	if err != nil || again.Created+again.Updated+again.Deleted != 0 || again.Version != 2 {
 		t.Errorf("the same file again: %+v %v", again, err)
 	}

@@ -10,10 +10,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 	"onemap/tiles"
 )
 
@@ -48,7 +48,7 @@ const selectLayers = layerColumns + `
 		) x
 	) own`
 
-func layerTargets(l *risk.Layer) []any {
+func layerTargets(l *catalogue.Layer) []any {
 	return []any{
 		&l.ID, &l.Name, &l.Theme, &l.Title.ZH, &l.Title.EN, &l.Owner.ZH, &l.Owner.EN, &l.Origin, &l.Audience.Kind, &l.Audience.Roles,
 		&l.Source, &l.Licence, &l.Attribution, &l.UpdatedOn, &l.CycleDays, &l.GeometryType, &l.MinZoom, &l.MaxZoom, &l.Fields,
@@ -56,20 +56,20 @@ func layerTargets(l *risk.Layer) []any {
 	}
 }
 
-func scanLayer(row pgx.CollectableRow) (l risk.Layer, err error) {
+func scanLayer(row pgx.CollectableRow) (l catalogue.Layer, err error) {
 	err = row.Scan(layerTargets(&l)...)
 	return l, err
 }
 
 // Layers lists the layers that the scope may know, by theme in the layer tree's order.
-func (db *DB) Layers(ctx context.Context, s core.Scope) ([]risk.Layer, error) {
+func (db *DB) Layers(ctx context.Context, s core.Scope) ([]catalogue.Layer, error) {
 	all, err := collectLayers(ctx, db.pool, selectLayers, s.Division)
 	if err != nil {
 		return nil, pg.MapErr(err, "list the layers")
 	}
-	all = slices.DeleteFunc(all, func(l risk.Layer) bool { return !l.Audience.Admits(s) })
-	order := risk.Themes()
-	slices.SortStableFunc(all, func(a, b risk.Layer) int {
+	all = slices.DeleteFunc(all, func(l catalogue.Layer) bool { return !l.Audience.Admits(s) })
+	order := catalogue.Themes()
+	slices.SortStableFunc(all, func(a, b catalogue.Layer) int {
 		if d := slices.Index(order, a.Theme) - slices.Index(order, b.Theme); d != 0 {
 			return d
 		}
@@ -78,7 +78,7 @@ func (db *DB) Layers(ctx context.Context, s core.Scope) ([]risk.Layer, error) {
 	return all, nil
 }
 
-func collectLayers(ctx context.Context, q pg.Querier, sql string, args ...any) ([]risk.Layer, error) {
+func collectLayers(ctx context.Context, q pg.Querier, sql string, args ...any) ([]catalogue.Layer, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
@@ -88,22 +88,22 @@ func collectLayers(ctx context.Context, q pg.Querier, sql string, args ...any) (
 
 // Layer gives one layer: fault.NotFound when there is none of that name, fault.Forbidden when its
 // audience does not admit the scope.
-func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (risk.Layer, error) {
+func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (catalogue.Layer, error) {
 	name = cleanText(name)
 	found, err := collectLayers(ctx, db.pool, selectLayers+` where l.name = $2`, s.Division, name)
 	if err != nil {
-		return risk.Layer{}, pg.MapErr(err, "read the layer")
+		return catalogue.Layer{}, pg.MapErr(err, "read the layer")
 	}
 	all, err := admitted(s, found, []string{name})
 	if err != nil {
-		return risk.Layer{}, err
+		return catalogue.Layer{}, err
 	}
 	return all[0], nil
 }
 
 // entries gives the layers in the order of the names, with the number and box of all their
 // features, or says which one there is not, or not for the scope.
-func (db *DB) entries(ctx context.Context, s core.Scope, names ...string) ([]risk.Layer, error) {
+func (db *DB) entries(ctx context.Context, s core.Scope, names ...string) ([]catalogue.Layer, error) {
 	names = cleanTexts(names)
 	found, err := collectLayers(ctx, db.pool, selectEntries+` where l.name = any($1)`, names)
 	if err != nil {
@@ -121,10 +121,10 @@ func cleanTexts(texts []string) []string {
 }
 
 // admitted puts the found layers in the order of the names, if all are there and for the scope.
-func admitted(s core.Scope, found []risk.Layer, names []string) ([]risk.Layer, error) {
-	out := make([]risk.Layer, 0, len(names))
+func admitted(s core.Scope, found []catalogue.Layer, names []string) ([]catalogue.Layer, error) {
+	out := make([]catalogue.Layer, 0, len(names))
 	for _, name := range names {
-		i := slices.IndexFunc(found, func(l risk.Layer) bool { return l.Name == name })
+		i := slices.IndexFunc(found, func(l catalogue.Layer) bool { return l.Name == name })
 		if i < 0 {
 			return nil, errNoLayer(name)
 		}
@@ -146,8 +146,8 @@ func errNoLayer(name string) error {
 // UpsertLayer makes a layer's entry in the catalogue, or changes it where l says something: what l
 // leaves empty stays as it was, or gets its default. Features, counts and ids are not touched. What
 // changes anything raises the version and writes layer.changed.
-func (db *DB) UpsertLayer(ctx context.Context, l risk.Layer) (risk.Layer, error) {
-	var out risk.Layer
+func (db *DB) UpsertLayer(ctx context.Context, l catalogue.Layer) (catalogue.Layer, error) {
+	var out catalogue.Layer
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		old, err := lockLayer(ctx, tx, l.Name)
 		if err != nil && !fault.Is(err, fault.NotFound) {
@@ -174,8 +174,8 @@ func (db *DB) UpsertLayer(ctx context.Context, l risk.Layer) (risk.Layer, error)
 
 // lockLayer takes the layer for this transaction, also the name of one that there is not yet. What
 // changes it or its features then must end with refreshLayer.
-func lockLayer(ctx context.Context, tx pgx.Tx, name string) (risk.Layer, error) {
-	var l risk.Layer
+func lockLayer(ctx context.Context, tx pgx.Tx, name string) (catalogue.Layer, error) {
+	var l catalogue.Layer
 	if !isLayerName(name) {
 		return l, errNoLayer(name)
 	}
@@ -189,7 +189,7 @@ func lockLayer(ctx context.Context, tx pgx.Tx, name string) (risk.Layer, error) 
 	}
 	err := tx.QueryRow(ctx, selectEntries+` where l.name = $1`, name).Scan(layerTargets(&l)...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return risk.Layer{}, errNoLayer(name)
+		return catalogue.Layer{}, errNoLayer(name)
 	}
 	return l, pg.MapErr(err, "read the layer")
 }
@@ -200,7 +200,7 @@ func isLayerName(s string) bool {
 }
 
 // writeLayer stores a whole entry; refreshLayer must follow and give it its version.
-func writeLayer(ctx context.Context, tx pgx.Tx, l risk.Layer) (risk.Layer, error) {
+func writeLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer) (catalogue.Layer, error) {
 	fields, err := jsonBytes(l.Fields)
 	if err != nil {
 		return l, fmt.Errorf("encode the fields: %w", err)
@@ -235,7 +235,7 @@ func roleNames(roles []core.Role) []string {
 }
 
 // refreshLayer counts the layer's features anew, and raises its version.
-func refreshLayer(ctx context.Context, tx pgx.Tx, l risk.Layer, now time.Time) (risk.Layer, error) {
+func refreshLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer, now time.Time) (catalogue.Layer, error) {
 	err := tx.QueryRow(ctx, `
 		update layer set version = version + 1, modified_at = $2, feature_count = x.n, bbox = `+extentOf+`
 		from (select count(*) as n, ST_Extent(geom) as e from feature where layer_id = $1) x
@@ -245,8 +245,8 @@ func refreshLayer(ctx context.Context, tx pgx.Tx, l risk.Layer, now time.Time) (
 }
 
 var (
-	_ risk.Catalogue = (*DB)(nil)
-	_ risk.Editor    = (*DB)(nil)
-	_ risk.Searcher  = (*DB)(nil)
-	_ tiles.Source   = (*DB)(nil)
+	_ catalogue.Catalogue = (*DB)(nil)
+	_ catalogue.Editor    = (*DB)(nil)
+	_ catalogue.Searcher  = (*DB)(nil)
+	_ tiles.Source        = (*DB)(nil)
 )

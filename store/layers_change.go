@@ -7,17 +7,17 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 )
 
 // ChangeLayer changes how a layer is drawn, and gives it as it is then. What changes anything raises
 // the version and writes layer.changed. fault.Precondition: the layer is not at ifVersion (-1: not
 // checked). fault.Forbidden: its audience does not admit the scope, or the scope is a part of the
 // city, for whose whole the layer is drawn. fault.Invalid names the member: in_tile[2], tile.buffer.
-func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, c risk.LayerChange) (risk.Layer, error) {
+func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, c catalogue.LayerChange) (catalogue.Layer, error) {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		old, err := lockLayer(ctx, tx, layer)
 		switch {
@@ -43,13 +43,13 @@ func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string
 		return layerChanged(ctx, tx, changed, changed.BBox, actor, featureChanges{})
 	})
 	if err != nil {
-		return risk.Layer{}, pg.MapErr(err, "change layer "+cleanText(layer))
+		return catalogue.Layer{}, pg.MapErr(err, "change layer "+cleanText(layer))
 	}
 	return db.Layer(ctx, s, layer) // what a reader of its scope is told
 }
 
 // changeLayer is the entry with the change in it.
-func changeLayer(l risk.Layer, c risk.LayerChange) (risk.Layer, error) {
+func changeLayer(l catalogue.Layer, c catalogue.LayerChange) (catalogue.Layer, error) {
 	if c.MinZoom != nil {
 		l.MinZoom = *c.MinZoom
 	}
@@ -66,12 +66,12 @@ func changeLayer(l risk.Layer, c risk.LayerChange) (risk.Layer, error) {
 		}
 		for i, name := range c.InTile {
 			at := fmt.Sprintf("in_tile[%d]", i)
-			k := slices.IndexFunc(l.Fields, func(f risk.Field) bool { return f.Name == name })
+			k := slices.IndexFunc(l.Fields, func(f catalogue.Field) bool { return f.Name == name })
 			switch {
 			case k < 0:
-				return l, fault.InvalidCode(at, risk.CodeNoField, name[:min(len(name), 70)])
+				return l, fault.InvalidCode(at, catalogue.CodeNoField, name[:min(len(name), 70)])
 			case l.Fields[k].InTile:
-				return l, fault.InvalidCode(at, risk.CodeNamedTwice, name)
+				return l, fault.InvalidCode(at, catalogue.CodeNamedTwice, name)
 			}
 			l.Fields[k].InTile = true
 		}

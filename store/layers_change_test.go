@@ -5,27 +5,27 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 func TestChangeLayer(t *testing.T) {
 	db := newDivisions(t)
 	l := tanks()
-	l.Fields = []risk.Field{{Name: "stock", Type: "number", InTile: true}, {Name: "kind", Type: "string"}}
+	l.Fields = []catalogue.Field{{Name: "stock", Type: "number", InTile: true}, {Name: "kind", Type: "string"}}
 	importOK(t, db, l, feature("a", "370602", 121.4, 37.5))
 	before := layerOf(t, db, city, "tanks")
 	f := follow(t, db)
 	zoom, thin := 9, &core.TileGrid{Cell: 16, ToZoom: 7}
 	rules := core.TileRules{Severity: "stock", Thin: thin}
-	got, err := db.ChangeLayer(t.Context(), city, "li", "tanks", before.Version, risk.LayerChange{MaxZoom: &zoom, Tile: &rules, InTile: []string{"kind"}})
+	got, err := db.ChangeLayer(t.Context(), city, "li", "tanks", before.Version, catalogue.LayerChange{MaxZoom: &zoom, Tile: &rules, InTile: []string{"kind"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := before
 	want.MaxZoom, want.Tile, want.Version, want.ModifiedAt = 9, rules, before.Version+1, got.ModifiedAt
-	want.Fields = []risk.Field{{Name: "stock", Type: "number"}, {Name: "kind", Type: "string", InTile: true}}
+	want.Fields = []catalogue.Field{{Name: "stock", Type: "number"}, {Name: "kind", Type: "string", InTile: true}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -36,7 +36,7 @@ func TestChangeLayer(t *testing.T) {
 	if last := events[len(events)-1]; len(events) != 3 || last.Actor != "li" || last.Subject != "tanks" {
 		t.Errorf("events: %+v", events)
 	}
-	if same, err := db.ChangeLayer(t.Context(), city, "li", "tanks", -1, risk.LayerChange{Tile: &core.TileRules{Severity: "stock", Thin: &core.TileGrid{Cell: 16, ToZoom: 7}}}); err != nil || same.Version != got.Version {
+	if same, err := db.ChangeLayer(t.Context(), city, "li", "tanks", -1, catalogue.LayerChange{Tile: &core.TileRules{Severity: "stock", Thin: &core.TileGrid{Cell: 16, ToZoom: 7}}}); err != nil || same.Version != got.Version {
 		t.Errorf("the same again: version %d, %v", same.Version, err)
 	}
 	// An import and an entry that say nothing of the rules leave them.
@@ -45,27 +45,27 @@ func TestChangeLayer(t *testing.T) {
 		t.Errorf("after an import: %+v", kept.Tile)
 	}
 	none, no, tooDeep := core.TileRules{}, -1, 23
-	if back, err := db.ChangeLayer(t.Context(), city, "li", "tanks", -1, risk.LayerChange{Tile: &none, InTile: []string{}}); err != nil || back.Tile != none || back.Fields[1].InTile {
+	if back, err := db.ChangeLayer(t.Context(), city, "li", "tanks", -1, catalogue.LayerChange{Tile: &none, InTile: []string{}}); err != nil || back.Tile != none || back.Fields[1].InTile {
 		t.Errorf("back to the defaults: %+v, %v", back, err)
 	}
 	for name, c := range map[string]struct {
 		scope   core.Scope
 		layer   string
 		version int64
-		change  risk.LayerChange
+		change  catalogue.LayerChange
 		kind    fault.Kind
 		field   string
 	}{
-		"another version":  {city, "tanks", 1, risk.LayerChange{MinZoom: &zoom}, fault.Precondition, ""},
-		"no layer":         {city, "none", -1, risk.LayerChange{}, fault.NotFound, ""},
-		"no name":          {city, "'", -1, risk.LayerChange{}, fault.NotFound, ""},
-		"a county":         {zhifu, "tanks", -1, risk.LayerChange{MinZoom: &zoom}, fault.Forbidden, ""},
-		"nobody":           {core.Scope{}, "tanks", -1, risk.LayerChange{MinZoom: &zoom}, fault.Forbidden, ""},
-		"below the ground": {city, "tanks", -1, risk.LayerChange{MinZoom: &no}, fault.Invalid, "min_zoom"},
-		"too deep":         {city, "tanks", -1, risk.LayerChange{MaxZoom: &tooDeep}, fault.Invalid, "max_zoom"},
-		"no field":         {city, "tanks", -1, risk.LayerChange{InTile: []string{"stock", "x"}}, fault.Invalid, "in_tile[1]"},
-		"a wordy severity": {city, "tanks", -1, risk.LayerChange{Tile: &core.TileRules{Severity: "kind"}}, fault.Invalid, "tile.severity"},
-		"no such cell":     {city, "tanks", -1, risk.LayerChange{Tile: &core.TileRules{Cluster: &core.TileGrid{Cell: 3}}}, fault.Invalid, "tile.cluster.cell"},
+		"another version":  {city, "tanks", 1, catalogue.LayerChange{MinZoom: &zoom}, fault.Precondition, ""},
+		"no layer":         {city, "none", -1, catalogue.LayerChange{}, fault.NotFound, ""},
+		"no name":          {city, "'", -1, catalogue.LayerChange{}, fault.NotFound, ""},
+		"a county":         {zhifu, "tanks", -1, catalogue.LayerChange{MinZoom: &zoom}, fault.Forbidden, ""},
+		"nobody":           {core.Scope{}, "tanks", -1, catalogue.LayerChange{MinZoom: &zoom}, fault.Forbidden, ""},
+		"below the ground": {city, "tanks", -1, catalogue.LayerChange{MinZoom: &no}, fault.Invalid, "min_zoom"},
+		"too deep":         {city, "tanks", -1, catalogue.LayerChange{MaxZoom: &tooDeep}, fault.Invalid, "max_zoom"},
+		"no field":         {city, "tanks", -1, catalogue.LayerChange{InTile: []string{"stock", "x"}}, fault.Invalid, "in_tile[1]"},
+		"a wordy severity": {city, "tanks", -1, catalogue.LayerChange{Tile: &core.TileRules{Severity: "kind"}}, fault.Invalid, "tile.severity"},
+		"no such cell":     {city, "tanks", -1, catalogue.LayerChange{Tile: &core.TileRules{Cluster: &core.TileGrid{Cell: 3}}}, fault.Invalid, "tile.cluster.cell"},
 	} {
 		_, err := db.ChangeLayer(t.Context(), c.scope, "li", c.layer, c.version, c.change)
 		if got := fieldOf(err); fault.KindOf(err) != c.kind || got != c.field {

@@ -6,10 +6,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 	"onemap/internal/pg"
-	"onemap/risk"
 )
 
 // maxEventIDs bounds the ids of each kind in one event.
@@ -67,7 +67,7 @@ func (c featureChanges) payload() *layerChanges {
 // divisions of the changed features alone: whoever holds the layer's version must learn the new one.
 // Of a layer that is shown by division the ids follow in an event of their own to the city alone: a county is not told of
 // others' features.
-func layerChanged(ctx context.Context, tx pgx.Tx, l risk.Layer, bbox []float64, actor string, changes featureChanges) error {
+func layerChanged(ctx context.Context, tx pgx.Tx, l catalogue.Layer, bbox []float64, actor string, changes featureChanges) error {
 	rows, err := tx.Query(ctx, "select left(code, 4) from division union select left(division_code, 4) from account order by 1")
 	if err != nil {
 		return pg.MapErr(err, "look up the cities")

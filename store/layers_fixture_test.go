@@ -7,8 +7,8 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/store"
 	"onemap/store/storetest"
 )
@@ -21,28 +21,28 @@ var (
 
 // records reads from a function: nil, nil, io.EOF ends it. It counts what was asked for.
 type records struct {
-	next func(i int) (risk.Record, *risk.Refusal, error)
+	next func(i int) (catalogue.Record, *catalogue.Refusal, error)
 	n    int
 }
 
-func (r *records) Next() (risk.Record, *risk.Refusal, error) {
+func (r *records) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	r.n++
 	return r.next(r.n - 1)
 }
 
 // listed reads features, one a line from line 2 on.
-func listed(features ...risk.Feature) *records {
-	return &records{next: func(i int) (risk.Record, *risk.Refusal, error) {
+func listed(features ...catalogue.Feature) *records {
+	return &records{next: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 		if i >= len(features) {
-			return risk.Record{}, nil, io.EOF
+			return catalogue.Record{}, nil, io.EOF
 		}
-		return risk.Record{Line: i + 2, Feature: features[i]}, nil, nil
+		return catalogue.Record{Line: i + 2, Feature: features[i]}, nil, nil
 	}}
 }
 
 // feature is a point near Yantai with a key, in a division.
-func feature(key, division string, lon, lat float64) risk.Feature {
-	return risk.Feature{
+func feature(key, division string, lon, lat float64) catalogue.Feature {
+	return catalogue.Feature{
 		Key: key, Division: division, Name: core.Text{ZH: "演示-" + key, EN: "Demo " + key},
 		Properties: map[string]any{"stock": 12.0, "kind": "tank"}, Geometry: orb.Point{lon, lat},
 	}
@@ -53,36 +53,36 @@ func square(lon, lat, side float64) orb.Polygon {
 }
 
 // tanks is a layer of which each county sees its own features.
-func tanks() risk.Layer {
-	return risk.Layer{
-		Name: "tanks", Theme: risk.ThemeHazardSource, Title: core.Text{ZH: "储罐", EN: "Tanks"}, Origin: core.OriginSynthetic,
+func tanks() catalogue.Layer {
+	return catalogue.Layer{
+		Name: "tanks", Theme: catalogue.ThemeHazardSource, Title: core.Text{ZH: "储罐", EN: "Tanks"}, Origin: core.OriginSynthetic,
 		Audience: core.Audience{Kind: core.AudienceDivision}, Source: "test",
 	}
 }
 
-func importOK(t testing.TB, db *store.DB, l risk.Layer, features ...risk.Feature) risk.ImportReport {
+func importOK(t testing.TB, db *store.DB, l catalogue.Layer, features ...catalogue.Feature) catalogue.ImportReport {
 	t.Helper()
-	rep, err := db.ImportLayer(t.Context(), l, listed(features...), risk.ImportOptions{AllowDelete: true})
+	rep, err := db.ImportLayer(t.Context(), l, listed(features...), catalogue.ImportOptions{AllowDelete: true})
 	if err != nil {
 		t.Fatalf("import %s: %v", l.Name, err)
 	}
 	return rep
 }
 
-func featuresOf(t testing.TB, db *store.DB, s core.Scope, layer string) map[string]risk.Feature {
+func featuresOf(t testing.TB, db *store.DB, s core.Scope, layer string) map[string]catalogue.Feature {
 	t.Helper()
 	all, err := db.Features(t.Context(), s, layer, nil, 0, 10_000)
 	if err != nil {
 		t.Fatalf("features of %s: %v", layer, err)
 	}
-	out := make(map[string]risk.Feature, len(all))
+	out := make(map[string]catalogue.Feature, len(all))
 	for _, f := range all {
 		out[f.Key] = f
 	}
 	return out
 }
 
-func layerOf(t testing.TB, db *store.DB, s core.Scope, name string) risk.Layer {
+func layerOf(t testing.TB, db *store.DB, s core.Scope, name string) catalogue.Layer {
 	t.Helper()
 	l, err := db.Layer(t.Context(), s, name)
 	if err != nil {
@@ -95,7 +95,7 @@ func layerOf(t testing.TB, db *store.DB, s core.Scope, name string) risk.Layer {
 func newDivisions(t testing.TB) *store.DB {
 	t.Helper()
 	db := storetest.NewDB(t)
-	err := db.UpsertDivisions(t.Context(), []risk.Division{
+	err := db.UpsertDivisions(t.Context(), []catalogue.Division{
 		{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}},
 		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}, Lon: 121.4, Lat: 37.54},
 		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Lon: 120.76, Lat: 37.81},

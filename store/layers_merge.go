@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 	"onemap/tiles"
 )
 
@@ -18,7 +18,7 @@ import (
 const defaultMaxZoom = 14
 
 // mergeLayer is the entry that old (the zero Layer when there is none) becomes by what l says.
-func mergeLayer(old, l risk.Layer, now time.Time) (risk.Layer, error) {
+func mergeLayer(old, l catalogue.Layer, now time.Time) (catalogue.Layer, error) {
 	out := old
 	out.Name = l.Name
 	keep(&out.Theme, l.Theme)
@@ -55,7 +55,7 @@ func keep[T comparable](to *T, value T) {
 	}
 }
 
-func fillDefaults(l *risk.Layer, now time.Time) {
+func fillDefaults(l *catalogue.Layer, now time.Time) {
 	fill(&l.Title.ZH, l.Name)
 	fill(&l.Audience.Kind, core.AudiencePublic)
 	fill(&l.MaxZoom, defaultMaxZoom)
@@ -65,7 +65,7 @@ func fillDefaults(l *risk.Layer, now time.Time) {
 		l.Audience.Roles = []core.Role{}
 	}
 	if l.Fields == nil {
-		l.Fields = []risk.Field{}
+		l.Fields = []catalogue.Field{}
 	}
 }
 
@@ -77,12 +77,12 @@ func fill[T comparable](to *T, value T) {
 }
 
 // checkLayer says what of an entry cannot be; the fields of its errors are the JSON names.
-func checkLayer(l risk.Layer) error {
+func checkLayer(l catalogue.Layer) error {
 	switch {
 	case !isLayerName(l.Name):
 		return fault.InvalidField("name", "a layer's name is 1 to 63 of a-z 0-9 _ and begins with a letter")
-	case !slices.Contains(risk.Themes(), l.Theme):
-		return fault.InvalidField("theme", "%q is none of %s", string(l.Theme), join(risk.Themes()))
+	case !slices.Contains(catalogue.Themes(), l.Theme):
+		return fault.InvalidField("theme", "%q is none of %s", string(l.Theme), join(catalogue.Themes()))
 	case !l.Origin.Valid():
 		return fault.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(l.Origin))
 	case l.CycleDays < 0:
@@ -92,7 +92,7 @@ func checkLayer(l risk.Layer) error {
 	case l.MaxZoom < 0 || l.MaxZoom > tiles.MaxZoom:
 		return fault.InvalidCode("max_zoom", fault.CodeOutOfRange, l.MaxZoom, 0, tiles.MaxZoom)
 	case l.MinZoom < 0 || l.MinZoom > l.MaxZoom:
-		return fault.InvalidCode("min_zoom", risk.CodeZoomRange, l.MinZoom, l.MaxZoom, tiles.MaxZoom)
+		return fault.InvalidCode("min_zoom", catalogue.CodeZoomRange, l.MinZoom, l.MaxZoom, tiles.MaxZoom)
 	}
 	if err := checkLayerNames(l); err != nil {
 		return err
@@ -107,7 +107,7 @@ func checkLayer(l risk.Layer) error {
 }
 
 // checkLayerNames bounds what is written into every tile's description and list.
-func checkLayerNames(l risk.Layer) error {
+func checkLayerNames(l catalogue.Layer) error {
 	err := cmp.Or(
 		fault.CheckLine("title.zh", l.Title.ZH, core.MaxName), fault.CheckLine("title.en", l.Title.EN, core.MaxName),
 		fault.CheckLine("owner.zh", l.Owner.ZH, core.MaxName), fault.CheckLine("owner.en", l.Owner.EN, core.MaxName),
@@ -119,14 +119,14 @@ func checkLayerNames(l risk.Layer) error {
 	return err
 }
 
-func checkRules(l risk.Layer) error {
+func checkRules(l catalogue.Layer) error {
 	if err := l.Tile.Check(); err != nil {
 		return under("tile", err)
 	}
 	name := l.Tile.Severity
-	numeric := func(f risk.Field) bool { return f.Name == name && (f.Type == "number" || f.Type == "integer") }
+	numeric := func(f catalogue.Field) bool { return f.Name == name && (f.Type == "number" || f.Type == "integer") }
 	if name != "" && !slices.ContainsFunc(l.Fields, numeric) {
-		return fault.InvalidCode("tile.severity", risk.CodeNoNumberField, name)
+		return fault.InvalidCode("tile.severity", catalogue.CodeNoNumberField, name)
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func checkAudience(a core.Audience) error {
 	return fault.InvalidField("audience.kind", "%q is none of public, roles, division", string(a.Kind))
 }
 
-func checkFields(fields []risk.Field) error {
+func checkFields(fields []catalogue.Field) error {
 	seen := map[string]bool{}
 	for i, f := range fields {
 		at := fmt.Sprintf("fields[%d]", i)
@@ -175,7 +175,7 @@ func join[T ~string](words []T) string {
 }
 
 // sameEntry reports whether two entries say the same, whatever their counts and versions.
-func sameEntry(a, b risk.Layer) bool {
+func sameEntry(a, b catalogue.Layer) bool {
 	if !a.UpdatedOn.Equal(b.UpdatedOn) {
 		return false
 	}

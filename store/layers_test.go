@@ -9,9 +9,9 @@ import (
 	"github.com/paulmach/orb"
 	"pgregory.net/rapid"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 	"onemap/store"
 	"onemap/store/storetest"
 )
@@ -20,17 +20,17 @@ func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {
 	db := newDivisions(t)
 	first := tanks()
 	first.Owner = core.Text{ZH: "应急局", EN: "Emergency bureau"}
-	first.Fields = []risk.Field{{Name: "stock", Type: "number", Title: core.Text{ZH: "存量", EN: "Stock"}, Unit: "t", InTile: true}}
+	first.Fields = []catalogue.Field{{Name: "stock", Type: "number", Title: core.Text{ZH: "存量", EN: "Stock"}, Unit: "t", InTile: true}}
 	first.MinZoom, first.MaxZoom, first.CycleDays, first.Attribution = 6, 12, 30, "© somebody"
 	made, err := db.UpsertLayer(t.Context(), first)
 	if err != nil || made.Version != 1 || made.ID == 0 || made.BBox != nil {
 		t.Fatalf("%+v %v", made, err)
 	}
-	same, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "tanks", CycleDays: 30})
+	same, err := db.UpsertLayer(t.Context(), catalogue.Layer{Name: "tanks", CycleDays: 30})
 	if err != nil || same.Version != 1 {
 		t.Errorf("the same again: version %d, %v", same.Version, err)
 	}
-	changed, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "tanks", Title: core.Text{EN: "Vessels"}})
+	changed, err := db.UpsertLayer(t.Context(), catalogue.Layer{Name: "tanks", Title: core.Text{EN: "Vessels"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {
 	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 2 {
 		t.Errorf("%d events", n)
 	}
-	if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "no name", Theme: risk.ThemeWater, Origin: core.OriginReal}); !fault.Is(err, fault.Invalid) {
+	if _, err := db.UpsertLayer(t.Context(), catalogue.Layer{Name: "no name", Theme: catalogue.ThemeWater, Origin: core.OriginReal}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a bad name: %v", err)
 	}
 }
@@ -53,11 +53,11 @@ func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {
 func TestLayersByAudienceAndDivision(t *testing.T) {
 	db := newDivisions(t)
 	byDivision, public, roles := tanks(), tanks(), tanks()
-	public.Name, public.Audience.Kind, public.Theme = "coast", core.AudiencePublic, risk.ThemeLandform
+	public.Name, public.Audience.Kind, public.Theme = "coast", core.AudiencePublic, catalogue.ThemeLandform
 	roles.Name, roles.Audience = "secret", core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}}
-	roles.Theme = risk.ThemeResource
-	all := []risk.Feature{feature("a", "370602", 121.4, 37.5), feature("b", "370602001", 121.5, 37.6), feature("far", "370614", 120.8, 37.8), feature("wide", "", 121, 37)}
-	for _, l := range []risk.Layer{public, roles, byDivision} {
+	roles.Theme = catalogue.ThemeResource
+	all := []catalogue.Feature{feature("a", "370602", 121.4, 37.5), feature("b", "370602001", 121.5, 37.6), feature("far", "370614", 120.8, 37.8), feature("wide", "", 121, 37)}
+	for _, l := range []catalogue.Layer{public, roles, byDivision} {
 		importOK(t, db, l, all...)
 	}
 	type seen struct {
@@ -120,7 +120,7 @@ func second[T any](_ T, err error) error { return err }
 
 func TestFeaturesByPageAndBox(t *testing.T) {
 	db := newDivisions(t)
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for i := range 25 {
 		all = append(all, feature(keyOf(i), "370602", 121+float64(i)*0.01, 37.5))
 	}

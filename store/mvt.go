@@ -7,11 +7,11 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 	"onemap/tiles"
 )
 
@@ -94,9 +94,9 @@ func tileType(fieldType string) string {
 
 // tileFields are the layer's own fields that go into tiles. One that has the name of an attribute
 // which every feature has does not.
-func tileFields(l risk.Layer) []risk.Field {
+func tileFields(l catalogue.Layer) []catalogue.Field {
 	common := []string{"id", "name_zh", "name_en", "level", "division", "origin", "count", "geom", "properties"}
-	return slices.DeleteFunc(slices.Clone(l.Fields), func(f risk.Field) bool {
+	return slices.DeleteFunc(slices.Clone(l.Fields), func(f catalogue.Field) bool {
 		return !f.InTile || slices.Contains(common, f.Name)
 	})
 }
@@ -131,7 +131,7 @@ func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.A
 	return out, nil
 }
 
-func (db *DB) layerTile(ctx context.Context, s core.Scope, l risk.Layer, a tiles.Address) ([]byte, error) {
+func (db *DB) layerTile(ctx context.Context, s core.Scope, l catalogue.Layer, a tiles.Address) ([]byte, error) {
 	fields := tileFields(l)
 	names, types := make([]string, len(fields)), make([]string, len(fields))
 	for i, f := range fields {

@@ -13,10 +13,10 @@ import (
 	"github.com/paulmach/orb/geojson"
 	"pgregory.net/rapid"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 	"onemap/store"
 	"onemap/tiles"
 )
@@ -63,11 +63,11 @@ func address(lon, lat float64, z uint32) tiles.Address {
 func TestTileAttributesAndOrder(t *testing.T) {
 	db := newDivisions(t)
 	l := tanks()
-	l.Fields = []risk.Field{
+	l.Fields = []catalogue.Field{
 		{Name: "stock", Type: "number", InTile: true}, {Name: "kind", Type: "string", InTile: true}, {Name: "open", Type: "boolean", InTile: true},
 		{Name: "number", Type: "string", InTile: true}, {Name: "secret", Type: "string"}, {Name: "level", Type: "string", InTile: true},
 	}
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for i, level := range []core.Level{core.Red, core.None, core.Blue, core.Yellow, core.Orange} {
 		f := feature(keyOf(i), "370602", 121.4, 37.5)
 		f.Level = level
@@ -122,7 +122,7 @@ func TestTilesByScope(t *testing.T) {
 	byDivision, public, roles := tanks(), tanks(), tanks()
 	public.Name, public.Audience.Kind = "coast", core.AudiencePublic
 	roles.Name, roles.Audience = "secret", core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}}
-	for _, l := range []risk.Layer{byDivision, public, roles} {
+	for _, l := range []catalogue.Layer{byDivision, public, roles} {
 		importOK(t, db, l, feature("a", "370602", 121.4, 37.5), feature("far", "370614", 121.41, 37.5), feature("wide", "", 121.42, 37.5))
 	}
 	a := address(121.4, 37.5, 8)
@@ -178,7 +178,7 @@ func TestTileZoomsAndEmptiness(t *testing.T) {
 // of it only within the buffer. None is thinned out.
 func TestTilesHoldTheirPoints(t *testing.T) {
 	db := newDivisions(t)
-	var all []risk.Feature
+	var all []catalogue.Feature
 	points := map[string]orb.Point{}
 	add := func(key string, p orb.Point) {
 		points[key] = p
@@ -243,7 +243,7 @@ func inTile(t geo.Tile, p orb.Point) orb.Point {
 // polygons over the poles do not break the tile.
 func TestTilesOfPolygons(t *testing.T) {
 	db := newDivisions(t)
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for i, p := range []orb.Polygon{square(120, 36, 3), square(121.4, 37.5, 0.01), {{{-180, -90}, {180, -90}, {180, -60}, {-180, -60}, {-180, -90}}}} {
 		f := feature(keyOf(i), "370602", 0, 0)
 		f.Geometry = p
@@ -289,7 +289,7 @@ func TestALayersWordsStayWords(t *testing.T) {
 	db := newDivisions(t)
 	l := tanks()
 	field := `x', (select secret), 'y`
-	l.Fields = []risk.Field{{Name: field, Type: "string", InTile: true}}
+	l.Fields = []catalogue.Field{{Name: field, Type: "string", InTile: true}}
 	f := feature("a", "370602", 121.4, 37.5)
 	f.Properties = map[string]any{field: "it's \" fine"}
 	importOK(t, db, l, f)

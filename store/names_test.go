@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 	"onemap/sensors"
 )
 
@@ -41,7 +41,7 @@ func TestNamesAreBounded(t *testing.T) {
 		t.Errorf("a name of the most: %v", err)
 	}
 	var e *fault.Error
-	err := db.UpsertDivisions(t.Context(), []risk.Division{{Code: "370699", Name: core.Text{ZH: long}}})
+	err := db.UpsertDivisions(t.Context(), []catalogue.Division{{Code: "370699", Name: core.Text{ZH: long}}})
 	if !errors.As(err, &e) || e.Field != "divisions[0].name.zh" {
 		t.Errorf("a division: %v", err)
 	}

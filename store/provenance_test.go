@@ -10,17 +10,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/internal/pg/migrations"
-	"onemap/risk"
 	"onemap/store"
 	"onemap/store/storetest"
 )
 
 // edit makes one change by hand, of a layer whatever its version.
-func edit(t *testing.T, db *store.DB, actor, layer string, e risk.Edit) []int64 {
+func edit(t *testing.T, db *store.DB, actor, layer string, e catalogue.Edit) []int64 {
 	t.Helper()
 	_, ids, err := db.EditFeatures(t.Context(), city, actor, layer, -1, e)
 	if err != nil {
@@ -29,7 +29,7 @@ func edit(t *testing.T, db *store.DB, actor, layer string, e risk.Edit) []int64 
 	return ids
 }
 
-func historyOf(t *testing.T, db *store.DB, s core.Scope, layer string, id int64) []risk.FeatureChange {
+func historyOf(t *testing.T, db *store.DB, s core.Scope, layer string, id int64) []catalogue.FeatureChange {
 	t.Helper()
 	all, err := db.FeatureHistory(t.Context(), s, layer, id, core.Page{})
 	if err != nil {
@@ -57,15 +57,15 @@ func TestProvenance(t *testing.T) {
 	}
 	a := featuresOf(t, db, city, "tanks")["a"]
 	is("a", "OurAirports 2025-11")
-	edit(t, db, "li", "tanks", risk.Edit{Create: []risk.Feature{feature("c", "370602", 121.3, 37.4)}})
+	edit(t, db, "li", "tanks", catalogue.Edit{Create: []catalogue.Feature{feature("c", "370602", 121.3, 37.4)}})
 	is("c", "drawn by li, AT")
 	// What a feature is already is no change.
-	edit(t, db, "li", "tanks", risk.Edit{Move: []risk.Feature{{ID: a.ID, Geometry: a.Geometry}}, Update: []risk.Feature{a}})
+	edit(t, db, "li", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: a.ID, Geometry: a.Geometry}}, Update: []catalogue.Feature{a}})
 	is("a", "OurAirports 2025-11")
-	edit(t, db, "wang", "tanks", risk.Edit{Move: []risk.Feature{{ID: a.ID, Geometry: orb.Point{121.41, 37.5}}}})
+	edit(t, db, "wang", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: a.ID, Geometry: orb.Point{121.41, 37.5}}}})
 	is("a", "OurAirports 2025-11; moved by wang, AT")
 	a.Name.ZH = "新名"
-	edit(t, db, "li", "tanks", risk.Edit{Update: []risk.Feature{a}})
+	edit(t, db, "li", "tanks", catalogue.Edit{Update: []catalogue.Feature{a}})
 	if got := featuresOf(t, db, city, "tanks")["a"].Provenance(); !strings.HasPrefix(got, "OurAirports 2025-11; moved by wang, ") || !strings.Contains(got, "; edited by li, ") {
 		t.Errorf("a, moved and edited, comes from %q", got)
 	}
@@ -83,7 +83,7 @@ func TestProvenance(t *testing.T) {
 	}
 	// The import's own words again where the content is what a person made of it.
 	b := featuresOf(t, db, city, "tanks")["b"]
-	edit(t, db, "li", "tanks", risk.Edit{Move: []risk.Feature{{ID: b.ID, Geometry: orb.Point{121.6, 37.6}}}})
+	edit(t, db, "li", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: b.ID, Geometry: orb.Point{121.6, 37.6}}}})
 	again := feature("b", "370602", 121.6, 37.6)
 	importOK(t, db, l, feature("a", "370602", 121.4, 37.5), again, feature("c", "370602", 121.3, 37.4))
 	is("b", "OurAirports 2025-12")
@@ -93,19 +93,19 @@ func TestProvenance(t *testing.T) {
 func TestFeatureHistory(t *testing.T) {
 	db := newDivisions(t)
 	first := feature("a", "370602", 121.4, 37.5)
-	first.Properties = risk.Properties{"stock": 12.0, "reg": json.Number("370602199001011238"), "gone": true}
+	first.Properties = catalogue.Properties{"stock": 12.0, "reg": json.Number("370602199001011238"), "gone": true}
 	importOK(t, db, tanks(), first, feature("b", "370602", 121.5, 37.6))
 	a := featuresOf(t, db, city, "tanks")["a"]
-	edit(t, db, "wang", "tanks", risk.Edit{Move: []risk.Feature{{ID: a.ID, Geometry: orb.Point{121.41, 37.5}}}})
+	edit(t, db, "wang", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: a.ID, Geometry: orb.Point{121.41, 37.5}}}})
 	changed := a
 	changed.Name.ZH = "新名"
-	changed.Properties = risk.Properties{"stock": 12.0, "reg": json.Number("370602199001011239"), "new": json.Number("1.10")}
-	edit(t, db, "li", "tanks", risk.Edit{Update: []risk.Feature{changed}})
+	changed.Properties = catalogue.Properties{"stock": 12.0, "reg": json.Number("370602199001011239"), "new": json.Number("1.10")}
+	edit(t, db, "li", "tanks", catalogue.Edit{Update: []catalogue.Feature{changed}})
 	importOK(t, db, tanks(), first, feature("b", "370602", 121.5, 37.6))
 	if _, err := db.Pool().Exec(t.Context(), "update feature set level = 2 where id = $1", a.ID); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, db, "li", "tanks", risk.Edit{Delete: []int64{a.ID}})
+	edit(t, db, "li", "tanks", catalogue.Edit{Delete: []int64{a.ID}})
 	got := historyOf(t, db, city, "tanks", a.ID)
 	last := got[0].ID + 1
 	for i := range got {
@@ -117,22 +117,22 @@ func TestFeatureHistory(t *testing.T) {
 	}
 	old, now, none, two, kind, division, source := a.Name, changed.Name, core.None, core.Orange, core.OriginSynthetic, "370602", "test"
 	reg := func(n string) json.Number { return json.Number("37060219900101123" + n) }
-	before := risk.FeatureState{Name: &old, Fields: risk.Properties{"reg": reg("8"), "gone": true}}
-	after := risk.FeatureState{Name: &now, Fields: risk.Properties{"reg": reg("9"), "new": json.Number("1.10")}}
+	before := catalogue.FeatureState{Name: &old, Fields: catalogue.Properties{"reg": reg("8"), "gone": true}}
+	after := catalogue.FeatureState{Name: &now, Fields: catalogue.Properties{"reg": reg("9"), "new": json.Number("1.10")}}
 	back, forth := after, before
 	back.Geometry, forth.Geometry = orb.Point{121.41, 37.5}, orb.Point{121.4, 37.5}
-	want := []risk.FeatureChange{
-		{Kind: "deleted", Via: risk.ViaHand, Actor: "li", Before: &risk.FeatureState{
+	want := []catalogue.FeatureChange{
+		{Kind: "deleted", Via: catalogue.ViaHand, Actor: "li", Before: &catalogue.FeatureState{
 			Division: &division, Name: &old, Level: &two, Origin: &kind, Source: &source, Fields: first.Properties, Geometry: orb.Point{121.4, 37.5},
 		}},
-		{Kind: "updated", Via: risk.ViaDatabase, Actor: got[1].Actor, Before: &risk.FeatureState{Level: &none}, After: &risk.FeatureState{Level: &two}},
-		{Kind: "updated", Via: risk.ViaImport, Source: "test", Before: &back, After: &forth},
-		{Kind: "updated", Via: risk.ViaHand, Actor: "li", Before: &before, After: &after},
+		{Kind: "updated", Via: catalogue.ViaDatabase, Actor: got[1].Actor, Before: &catalogue.FeatureState{Level: &none}, After: &catalogue.FeatureState{Level: &two}},
+		{Kind: "updated", Via: catalogue.ViaImport, Source: "test", Before: &back, After: &forth},
+		{Kind: "updated", Via: catalogue.ViaHand, Actor: "li", Before: &before, After: &after},
 		{
-			Kind: "updated", Via: risk.ViaHand, Actor: "wang", Before: &risk.FeatureState{Geometry: orb.Point{121.4, 37.5}},
-			After: &risk.FeatureState{Geometry: orb.Point{121.41, 37.5}},
+			Kind: "updated", Via: catalogue.ViaHand, Actor: "wang", Before: &catalogue.FeatureState{Geometry: orb.Point{121.4, 37.5}},
+			After: &catalogue.FeatureState{Geometry: orb.Point{121.41, 37.5}},
 		},
-		{Kind: "created", Via: risk.ViaImport, Source: "test"},
+		{Kind: "created", Via: catalogue.ViaImport, Source: "test"},
 	}
 	if d := cmp.Diff(want, got); d != "" || got[1].Actor == "" {
 		t.Errorf("history (-want +got):\n%s", d)
@@ -172,14 +172,14 @@ func TestFeatureHistoryKeepsToTheScope(t *testing.T) {
 		t.Errorf("what the feature was in another county: %+v", got)
 	}
 	missing(penglai, "tanks", far)
-	edit(t, db, "li", "tanks", risk.Edit{Delete: []int64{far}})
+	edit(t, db, "li", "tanks", catalogue.Edit{Delete: []int64{far}})
 	if got := historyOf(t, db, zhifu, "tanks", far); len(got) != 1 || got[0].Kind != "deleted" {
 		t.Errorf("a deleted one: %+v", got)
 	}
 	if got := historyOf(t, db, city, "tanks", far); len(got) != 3 {
 		t.Errorf("the city sees %d entries", len(got))
 	}
-	if _, err := db.UpsertLayer(t.Context(), risk.Layer{Name: "tanks", Audience: core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}}}); err != nil {
+	if _, err := db.UpsertLayer(t.Context(), catalogue.Layer{Name: "tanks", Audience: core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.FeatureHistory(t.Context(), zhifu, "tanks", far, core.Page{}); !fault.Is(err, fault.Forbidden) {
@@ -192,7 +192,7 @@ func TestLayerChangedIsBounded(t *testing.T) {
 	db := newDivisions(t)
 	l := tanks()
 	l.Audience.Kind = core.AudiencePublic
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for i := range 1203 {
 		all = append(all, feature(keyOf(i), "370602", 121, 37))
 	}
@@ -212,7 +212,7 @@ func TestLayerChangedIsBounded(t *testing.T) {
 	for _, f := range featuresOf(t, db, city, "tanks") {
 		ids = append(ids, f.ID)
 	}
-	edit(t, db, "li", "tanks", risk.Edit{Delete: ids})
+	edit(t, db, "li", "tanks", catalogue.Edit{Delete: ids})
 	events = eventsOf(t, db, core.EventLayerChanged)
 	if err := json.Unmarshal(events[1].Payload, &p); err != nil || len(p.Deleted) != 500 || p.Counts["deleted"] != 1203 {
 		t.Errorf("deleted by hand: %d ids, %v %v", len(p.Deleted), p.Counts, err)
@@ -262,8 +262,8 @@ func TestNumbersThatCannotBeKept(t *testing.T) {
 	db, before := newTanks(t, tanks())
 	for number, want := range map[string]string{"1e1100": "1e1100", "-1e-1101": "digits", "1e99999999999999999999": "digits", strings.Repeat("9", 1101): "1100"} {
 		f := before["a"]
-		f.Properties = risk.Properties{"ok": 1.0, "deep": []any{map[string]any{"n": json.Number(number)}}}
-		_, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, risk.Edit{Update: []risk.Feature{f}})
+		f.Properties = catalogue.Properties{"ok": 1.0, "deep": []any{map[string]any{"n": json.Number(number)}}}
+		_, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}})
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "update[0].properties.deep") {
 			t.Errorf("%.20s: %v", number, err)
 		}
@@ -279,8 +279,8 @@ func TestNumbersThatCannotBeKept(t *testing.T) {
 	for range 100 {
 		many = append(many, json.Number("1e1000"))
 	}
-	f.Properties = risk.Properties{"many": many}
-	if _, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, risk.Edit{Update: []risk.Feature{f}}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "65536") {
+	f.Properties = catalogue.Properties{"many": many}
+	if _, _, err := db.EditFeatures(t.Context(), city, "li", "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "65536") {
 		t.Errorf("numbers that grow: %v", err)
 	}
 }

@@ -8,10 +8,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 )
 
 const (
@@ -104,13 +104,13 @@ const searchSQL = `
 // open alerts, devices, features, alerts that are over, and short names before long ones. limit 0
 // is 20, 100 the most. Nothing to look for finds nothing; more than 100 characters are
 // fault.Invalid.
-func (db *DB) Search(ctx context.Context, s core.Scope, q string, limit int) ([]risk.Hit, error) {
+func (db *DB) Search(ctx context.Context, s core.Scope, q string, limit int) ([]catalogue.Hit, error) {
 	if utf8.RuneCountInString(q) > maxQuery {
 		return nil, fault.InvalidField("q", "is longer than %d characters", maxQuery)
 	}
 	word := searchWord(cleanText(q))
 	if word == "" || s.Division == "" {
-		return []risk.Hit{}, nil
+		return []catalogue.Hit{}, nil
 	}
 	if limit <= 0 {
 		limit = 20
@@ -134,7 +134,7 @@ func (db *DB) Search(ctx context.Context, s core.Scope, q string, limit int) ([]
 	return hits, pg.MapErr(err, "search")
 }
 
-func scanHit(row pgx.CollectableRow) (h risk.Hit, err error) {
+func scanHit(row pgx.CollectableRow) (h catalogue.Hit, err error) {
 	err = row.Scan(&h.Kind, &h.Layer, &h.ID, &h.Name.ZH, &h.Name.EN, &h.Division, &h.DivisionName.ZH, &h.DivisionName.EN, &h.Level,
 		&h.Abolished, &h.Lon, &h.Lat)
 	return h, err

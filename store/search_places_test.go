@@ -10,15 +10,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/store"
 )
 
 // Of several entries of one place one is returned, and devices of one name are devices of their own.
 func TestSearchReturnsEachPlaceOnce(t *testing.T) {
 	db := newSearchable(t)
-	at := func(key, division, zh string, lon, lat float64) risk.Feature {
+	at := func(key, division, zh string, lon, lat float64) catalogue.Feature {
 		f := named(key, division, zh, "")
 		f.Geometry = orb.Point{lon, lat}
 		return f
@@ -47,7 +47,7 @@ func TestSearchReturnsEachPlaceOnce(t *testing.T) {
 func TestSearchLeadsFromAbolishedDivisions(t *testing.T) {
 	db := newSearchable(t)
 	end := time.Date(2020, 6, 5, 0, 0, 0, 0, time.UTC)
-	err := db.UpsertDivisions(t.Context(), []risk.Division{
+	err := db.UpsertDivisions(t.Context(), []catalogue.Division{
 		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Lon: 120.76, Lat: 37.8},
 		{Code: "370684", Name: core.Text{ZH: "蓬莱市", EN: "Penglai City"}, Lon: 120.76, Lat: 37.8, ValidTo: &end, Successor: "370614"},
 		{Code: "370634", Name: core.Text{ZH: "长岛县", EN: "Changdao"}, Lon: 120.73, Lat: 37.92, ValidTo: &end, Successor: "370684"},
@@ -57,7 +57,7 @@ func TestSearchLeadsFromAbolishedDivisions(t *testing.T) {
 	}
 	for name, scope := range map[string]core.Scope{"the city": city, "the successor": penglai} {
 		hits, err := db.Search(t.Context(), scope, "长岛县", 0)
-		want := []risk.Hit{{
+		want := []catalogue.Hit{{
 			Kind: "division", ID: "370634", Name: core.Text{ZH: "长岛县", EN: "Changdao"}, Division: "370614",
 			DivisionName: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Abolished: 2020, Lon: 120.73, Lat: 37.92,
 		}}
@@ -87,7 +87,7 @@ func TestSearchHitsNameTheirCounty(t *testing.T) {
 // first, and by those alone who may see them.
 func TestSearchFindsAlerts(t *testing.T) {
 	db := newCity(t, 6)
-	err := db.UpsertDivisions(t.Context(), []risk.Division{
+	err := db.UpsertDivisions(t.Context(), []catalogue.Division{
 		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}}, {Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}},
 	})
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 	"onemap/sensors"
 	"onemap/store"
 )
 
-func named(key, division, zh, en string) risk.Feature {
+func named(key, division, zh, en string) catalogue.Feature {
 	f := feature(key, division, 121.4, 37.5)
 	f.Name = core.Text{ZH: zh, EN: en}
 	return f
@@ -101,7 +101,7 @@ func TestSearchFindsByEveryName(t *testing.T) {
 }
 
 // keyOfHit is the key of a feature, the id of anything else.
-func keyOfHit(t *testing.T, db *store.DB, h risk.Hit) string {
+func keyOfHit(t *testing.T, db *store.DB, h catalogue.Hit) string {
 	t.Helper()
 	if h.Kind != "feature" {
 		return h.ID
@@ -175,7 +175,7 @@ func TestSearchPlacesTownsAtTheirCounty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = db.UpsertDivisions(t.Context(), []risk.Division{{Code: "370602999", Name: core.Text{ZH: "无名街道"}}})
+	err = db.UpsertDivisions(t.Context(), []catalogue.Division{{Code: "370602999", Name: core.Text{ZH: "无名街道"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

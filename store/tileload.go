@@ -9,9 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/pg"
-	"onemap/risk"
 	"onemap/tiles"
 )
 
@@ -30,7 +30,7 @@ func (db *DB) Specs(ctx context.Context) ([]tiles.Spec, error) {
 	return out, nil
 }
 
-func specOf(l risk.Layer) tiles.Spec {
+func specOf(l catalogue.Layer) tiles.Spec {
 	s := tiles.Spec{
 		ID: l.ID, Name: l.Name, Title: l.Title, Audience: l.Audience, MinZoom: l.MinZoom, MaxZoom: l.MaxZoom,
 		Rules: l.Tile, Version: l.Version, Count: l.Count, ModifiedAt: l.ModifiedAt,

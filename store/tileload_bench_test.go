@@ -4,14 +4,14 @@ import (
 	"testing"
 	"time"
 
-	"onemap/risk"
+	"onemap/catalogue"
 	"onemap/store"
 	"onemap/tiles"
 )
 
 // fourFields are the properties that insertPoints gives.
-func fourFields() []risk.Field {
-	return []risk.Field{
+func fourFields() []catalogue.Field {
+	return []catalogue.Field{
 		{Name: "stock", Type: "number", InTile: true}, {Name: "kind", Type: "string", InTile: true},
 		{Name: "beds", Type: "integer", InTile: true}, {Name: "open", Type: "boolean", InTile: true},
 	}
@@ -50,7 +50,7 @@ func BenchmarkLoad(b *testing.B) {
 	exec(b, db, insertPolygons, polygons, 20_000)
 	exec(b, db, `vacuum analyze feature`)
 	for _, name := range []string{"points", "polygons"} {
-		if _, err := db.UpsertLayer(b.Context(), risk.Layer{Name: name, Fields: fourFields()}); err != nil {
+		if _, err := db.UpsertLayer(b.Context(), catalogue.Layer{Name: name, Fields: fourFields()}); err != nil {
 			b.Fatal(err)
 		}
 	}

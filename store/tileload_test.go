@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/store"
 	"onemap/tiles"
 )
@@ -44,10 +44,10 @@ func TestLoadGivesWhatTilesNeed(t *testing.T) {
 	db := newDivisions(t)
 	l := tanks()
 	l.GeometryType = "Geometry"
-	l.Fields = append(fourFields(), risk.Field{Name: "secret", Type: "string"}, risk.Field{Name: "name_zh", Type: "string", InTile: true})
+	l.Fields = append(fourFields(), catalogue.Field{Name: "secret", Type: "string"}, catalogue.Field{Name: "name_zh", Type: "string", InTile: true})
 	l.Tile = core.TileRules{Severity: "beds"}
 	l.MinZoom, l.MaxZoom = 3, 12
-	all := []risk.Feature{feature("a", "370602", 121.4, 37.5), feature("b", "", 121, 37), feature("c", "370614", 120, 36), feature("d", "370602001", 119, 36)}
+	all := []catalogue.Feature{feature("a", "370602", 121.4, 37.5), feature("b", "", 121, 37), feature("c", "370614", 120, 36), feature("d", "370602001", 119, 36)}
 	all[0].Properties = map[string]any{"stock": 12.5, "kind": "罐 \"1\"", "open": true, "beds": 2, "secret": "no"}
 	all[0].Level = core.Blue
 	all[1].Properties = map[string]any{"stock": "many", "kind": 7, "open": "yes", "beds": 2.5}
@@ -197,10 +197,10 @@ func TestLoadSaysWhatCannotBeDrawn(t *testing.T) {
 func TestTileFollowsItsRules(t *testing.T) {
 	db := newDivisions(t)
 	l := tanks()
-	l.Fields = []risk.Field{{Name: "grade", Type: "number"}}
+	l.Fields = []catalogue.Field{{Name: "grade", Type: "number"}}
 	l.Tile = core.TileRules{Severity: "grade"}
 	grades := []any{1, 4.0, 2, 9, "1", 3, nil}
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for i, g := range grades {
 		f := feature(keyOf(i), "370602", 121.4, 37.5)
 		f.Level, f.Properties = core.Red, map[string]any{"grade": g}

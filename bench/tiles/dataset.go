@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb/encoding/ewkb"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/store"
 	"onemap/tiles/testset"
 )
@@ -55,11 +55,11 @@ func makeLayers(ctx context.Context, url string) (map[string]int, error) {
 	defer db.Close()
 	ids := map[string]int{}
 	for _, name := range []string{pointsLayer, polygonsLayer} {
-		l, err := db.UpsertLayer(ctx, risk.Layer{
-			Name: name, Theme: risk.ThemeRiskPoint, Title: core.Text{ZH: "演示 " + name, EN: "Demo " + name},
+		l, err := db.UpsertLayer(ctx, catalogue.Layer{
+			Name: name, Theme: catalogue.ThemeRiskPoint, Title: core.Text{ZH: "演示 " + name, EN: "Demo " + name},
 			Origin: core.OriginSynthetic, Audience: core.Audience{Kind: core.AudiencePublic}, Source: "benchtiles",
 			GeometryType: "Geometry", MaxZoom: 14,
-			Fields: []risk.Field{{Name: "kind", Type: "string", InTile: true}, {Name: "stock", Type: "number", InTile: true}},
+			Fields: []catalogue.Field{{Name: "kind", Type: "string", InTile: true}, {Name: "stock", Type: "number", InTile: true}},
 		})
 		if err != nil {
 			return nil, err

@@ -6,13 +6,13 @@ import (
 	"os"
 	"time"
 
+	"onemap/catalogue"
+	"onemap/catalogue/load"
 	"onemap/geo"
 	"onemap/internal/app"
 	"onemap/internal/config"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
-	"onemap/risk/load"
 )
 
 type importCmd struct {
@@ -96,8 +96,8 @@ func (c *importCmd) options() (app.ImportOptions, error) {
 			return app.ImportOptions{}, fault.InvalidField(need.flag, "is missing: onemap import --layer NAME --theme THEME FILE")
 		}
 	}
-	if !risk.Theme(c.Theme).Valid() {
-		return app.ImportOptions{}, fault.InvalidField("--theme", "%q is none of %v", c.Theme, risk.Themes())
+	if !catalogue.Theme(c.Theme).Valid() {
+		return app.ImportOptions{}, fault.InvalidField("--theme", "%q is none of %v", c.Theme, catalogue.Themes())
 	}
 	if core.Origin(c.Origin) == core.OriginSynthetic && !c.Synthetic {
 		return app.ImportOptions{}, fault.InvalidField("--origin", "synthetic data are refused unless --synthetic says that this database may hold them")
@@ -126,8 +126,8 @@ func (c *importCmd) options() (app.ImportOptions, error) {
 			Format: load.Format(c.Format), Encoding: load.Encoding(c.Encoding), Frame: frame, Columns: c.Columns, AllowZero: c.AllowZero,
 			KeyField: c.Key, NameField: c.Name, NameENField: c.NameEN, LevelField: c.Level, DivisionField: c.Division, LonField: c.Lon, LatField: c.Lat,
 		},
-		Layer: risk.Layer{
-			Name: c.Layer, Theme: risk.Theme(c.Theme), Title: core.Text{ZH: c.TitleZH, EN: c.TitleEN},
+		Layer: catalogue.Layer{
+			Name: c.Layer, Theme: catalogue.Theme(c.Theme), Title: core.Text{ZH: c.TitleZH, EN: c.TitleEN},
 			Owner: core.Text{ZH: c.Owner, EN: c.Owner}, Origin: core.Origin(c.Origin), Audience: audience,
 			Source: c.Source, Licence: c.Licence, Attribution: c.Attribution, UpdatedOn: day,
 			MinZoom: c.MinZoom, MaxZoom: c.MaxZoom,
@@ -143,7 +143,7 @@ func (c *importCmd) frame() (geo.Frame, error) {
 }
 
 // printReport says what an import did. The counts are said of one that changed nothing too.
-func printReport(r risk.ImportReport) {
+func printReport(r catalogue.ImportReport) {
 	if r.Layer == "" {
 		return
 	}

@@ -170,7 +170,7 @@ func TestHouseFindsPlantedViolations(t *testing.T) {
 		"library":      {"alerts/x.go", `package alerts; import "github.com/jackc/pgx/v5"`},
 		"net/http":     {"sensors/x.go", `package sensors; import "net/http"`},
 		"new room":     {"util/x.go", `package util`},
-		"floor two":    {"risk/x.go", `package risk; import "onemap/auth"`},
+		"floor two":    {"catalogue/x.go", `package catalogue; import "onemap/auth"`},
 		"unknown room": {"store/x.go", `package store; import "onemap/helpers"`},
 	} {
 		if v := h.violations(c.file, path.Dir(c.file), imports(t, c.file, c.src)); len(v) == 0 {

@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"os"
 
+	"onemap/catalogue"
+	"onemap/catalogue/load"
 	"onemap/data"
 	"onemap/internal/pg"
-	"onemap/risk"
-	"onemap/risk/load"
 	"onemap/store"
 )
 
@@ -43,15 +43,15 @@ type ImportOptions struct {
 	Path     string
 	Read     load.Options // how to read the file; origin, source and division are Import's. The level is looked for in themes of risk alone, unless it is named
 	BaseData string       // folder of the base data, whose counties place what names no division; "" finds it
-	Layer    risk.Layer
+	Layer    catalogue.Layer
 
-	AllowDelete, Repair bool // see risk.ImportOptions
+	AllowDelete, Repair bool // see catalogue.ImportOptions
 }
 
 // Import creates or replaces a layer from a file, streamed; on an error the layer is as it was. The file is read twice, the
 // first time for what only the whole of it tells.
-func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logger, progress Progress) (risk.ImportReport, error) {
-	none := risk.ImportReport{Layer: o.Layer.Name}
+func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logger, progress Progress) (catalogue.ImportReport, error) {
+	none := catalogue.ImportReport{Layer: o.Layer.Name}
 	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 4, Logger: logger})
 	if err != nil {
 		return none, err
@@ -87,7 +87,7 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	if err != nil {
 		return none, err
 	}
-	report, err := db.ImportLayer(ctx, o.Layer, r, risk.ImportOptions{AllowDelete: o.AllowDelete, Repair: o.Repair})
+	report, err := db.ImportLayer(ctx, o.Layer, r, catalogue.ImportOptions{AllowDelete: o.AllowDelete, Repair: o.Repair})
 	report.Notes = append(r.Notes(), report.Notes...)
 	if err != nil {
 		return report, err
@@ -192,7 +192,7 @@ func importLayers(ctx context.Context, db *store.DB, layers []data.LayerSpec, st
 		if err != nil {
 			return fmt.Errorf("open layer %s: %w", l.Name, err)
 		}
-		report, err := db.ImportLayer(ctx, l.Layer, r, risk.ImportOptions{AllowDelete: true, Progress: func(read int64) { progress(stage, before+read, 0) }})
+		report, err := db.ImportLayer(ctx, l.Layer, r, catalogue.ImportOptions{AllowDelete: true, Progress: func(read int64) { progress(stage, before+read, 0) }})
 		if err != nil {
 			return fmt.Errorf("load layer %s: %w", l.Name, err)
 		}

@@ -13,15 +13,15 @@ import (
 	"github.com/paulmach/orb/geojson"
 	"github.com/paulmach/orb/planar"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/tiles"
 	"onemap/tiles/engine"
 )
 
 // byHand is shapes that a random set does not have.
-func byHand() []risk.Feature {
+func byHand() []catalogue.Feature {
 	hole := orb.Polygon{square(120.2, 36.8, 0.4)[0], square(120.3, 36.9, 0.1)[0], square(120.45, 37.05, 0.1)[0]}
 	slices.Reverse(hole[1])
 	var river, zigzag, seam orb.LineString
@@ -44,11 +44,11 @@ func byHand() []risk.Feature {
 		"east":   orb.Point{180, 10}, "west": orb.Point{-180, 10}, "top": orb.Point{20, 85.05}, "seam": seam,
 		"band": orb.Polygon{{{-180, 50}, {180, 50}, {180, 60}, {-180, 60}, {-180, 50}}}, "dot": square(121.01, 37.01, 0.00001),
 	}
-	var all []risk.Feature
+	var all []catalogue.Feature
 	for key, g := range shapes {
 		all = append(all, shaped(key, "370602", g))
 	}
-	slices.SortFunc(all, func(a, b risk.Feature) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(all, func(a, b catalogue.Feature) int { return cmp.Compare(a.Key, b.Key) })
 	for i := range all {
 		all[i].Level = core.Level(i % 5)
 	}
@@ -57,7 +57,7 @@ func byHand() []risk.Feature {
 
 // comparedTiles lists tiles of zooms 0 to 16: around features and beside them, at the edges of the
 // world, and where nothing is.
-func comparedTiles(all []risk.Feature) []tiles.Address {
+func comparedTiles(all []catalogue.Feature) []tiles.Address {
 	r := rand.New(rand.NewPCG(3, 1))
 	seen := map[tiles.Address]bool{}
 	var out []tiles.Address

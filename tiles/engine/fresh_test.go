@@ -8,9 +8,9 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/tiles"
 	"onemap/tiles/engine"
 )
@@ -142,7 +142,7 @@ func TestEveryWriterIsFollowed(t *testing.T) {
 		places = append(places, f.Geometry.Bound().Center())
 	}
 	list := everyTile(places)
-	edit := func(by *base, layer string, e risk.Edit) func() {
+	edit := func(by *base, layer string, e catalogue.Edit) func() {
 		return func() {
 			if _, _, err := by.EditFeatures(t.Context(), city, "li", layer, -1, e); err != nil {
 				t.Fatal(err)
@@ -155,12 +155,12 @@ func TestEveryWriterIsFollowed(t *testing.T) {
 		what string
 		do   func()
 	}{
-		{"an edit", edit(db, "ours", risk.Edit{
-			Create: []risk.Feature{feature("new", "370602", 120.9, 37.45), shaped("vast", "370602", square(120.8, 37.2, 0.5))},
-			Move:   []risk.Feature{{ID: ids["p0000003"], Geometry: places[0]}, {ID: ids["a0000004"], Geometry: square(121.4, 37.5, 0.03)}},
-			Update: []risk.Feature{{ID: ids["p0000009"], Name: core.Text{ZH: "改"}, Level: core.Red}}, Delete: []int64{ids["p0000011"], ids["a0000012"]},
+		{"an edit", edit(db, "ours", catalogue.Edit{
+			Create: []catalogue.Feature{feature("new", "370602", 120.9, 37.45), shaped("vast", "370602", square(120.8, 37.2, 0.5))},
+			Move:   []catalogue.Feature{{ID: ids["p0000003"], Geometry: places[0]}, {ID: ids["a0000004"], Geometry: square(121.4, 37.5, 0.03)}},
+			Update: []catalogue.Feature{{ID: ids["p0000009"], Name: core.Text{ZH: "改"}, Level: core.Red}}, Delete: []int64{ids["p0000011"], ids["a0000012"]},
 		})},
-		{"an edit by another server", edit(other, "open", risk.Edit{Create: []risk.Feature{shaped("there", "370614", square(119.9, 36.9, 0.002))}})},
+		{"an edit by another server", edit(other, "open", catalogue.Edit{Create: []catalogue.Feature{shaped("there", "370614", square(119.9, 36.9, 0.002))}})},
 		{"an import", func() {
 			importOK(t, db, layerOf("open", core.Audience{Kind: core.AudiencePublic}, core.TileRules{}), append(slices.Clone(all[4:]), moved)...)
 		}},

@@ -17,9 +17,9 @@ import (
 	"github.com/paulmach/orb/geojson"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/store"
 	"onemap/store/storetest"
 	"onemap/tiles"
@@ -53,7 +53,7 @@ type base struct {
 func newBase(t testing.TB) *base {
 	t.Helper()
 	b := connect(t, storetest.NewURL(t))
-	importOK(t, b, risk.Layer{Name: markers, Theme: risk.ThemePlace, Origin: core.OriginReal, Source: "test", MaxZoom: 22}, feature("first", "", 0, 1))
+	importOK(t, b, catalogue.Layer{Name: markers, Theme: catalogue.ThemePlace, Origin: core.OriginReal, Source: "test", MaxZoom: 22}, feature("first", "", 0, 1))
 	return b
 }
 
@@ -281,12 +281,12 @@ func address(lon, lat float64, z uint32) tiles.Address {
 }
 
 // feature is a point with a key, in a division.
-func feature(key, division string, lon, lat float64) risk.Feature {
+func feature(key, division string, lon, lat float64) catalogue.Feature {
 	return shaped(key, division, orb.Point{lon, lat})
 }
 
-func shaped(key, division string, g orb.Geometry) risk.Feature {
-	return risk.Feature{
+func shaped(key, division string, g orb.Geometry) catalogue.Feature {
+	return catalogue.Feature{
 		Key: key, Division: division, Name: core.Text{ZH: "演示 " + key, EN: "Demo " + key}, Level: core.Yellow,
 		Properties: map[string]any{"kind": "tank", "stock": 12.5}, Geometry: g,
 	}
@@ -297,43 +297,43 @@ func square(lon, lat, side float64) orb.Polygon {
 }
 
 // layerOf is an entry of the catalogue with the fields of the test set.
-func layerOf(name string, a core.Audience, rules core.TileRules) risk.Layer {
-	return risk.Layer{
-		Name: name, Theme: risk.ThemeHazardSource, Title: core.Text{ZH: "图层 " + name}, Origin: core.OriginSynthetic, Source: "test", Audience: a,
+func layerOf(name string, a core.Audience, rules core.TileRules) catalogue.Layer {
+	return catalogue.Layer{
+		Name: name, Theme: catalogue.ThemeHazardSource, Title: core.Text{ZH: "图层 " + name}, Origin: core.OriginSynthetic, Source: "test", Audience: a,
 		GeometryType: "Geometry", MaxZoom: 16, Tile: rules,
-		Fields: []risk.Field{{Name: "kind", Type: "string", InTile: true}, {Name: "stock", Type: "number", InTile: true}},
+		Fields: []catalogue.Field{{Name: "kind", Type: "string", InTile: true}, {Name: "stock", Type: "number", InTile: true}},
 	}
 }
 
 // reader gives an import's records one by one.
 type reader struct {
-	all []risk.Feature
+	all []catalogue.Feature
 	at  int
 }
 
-// Next is risk.Reader's.
-func (r *reader) Next() (risk.Record, *risk.Refusal, error) {
+// Next is catalogue.Reader's.
+func (r *reader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if r.at == len(r.all) {
-		return risk.Record{}, nil, io.EOF
+		return catalogue.Record{}, nil, io.EOF
 	}
 	r.at++
-	return risk.Record{Line: r.at, Feature: r.all[r.at-1]}, nil, nil
+	return catalogue.Record{Line: r.at, Feature: r.all[r.at-1]}, nil, nil
 }
 
-func importOK(t testing.TB, db *base, l risk.Layer, all ...risk.Feature) {
+func importOK(t testing.TB, db *base, l catalogue.Layer, all ...catalogue.Feature) {
 	t.Helper()
-	rep, err := db.ImportLayer(t.Context(), l, &reader{all: all}, risk.ImportOptions{AllowDelete: true})
+	rep, err := db.ImportLayer(t.Context(), l, &reader{all: all}, catalogue.ImportOptions{AllowDelete: true})
 	if err != nil || rep.Refused > 0 {
 		t.Fatalf("import %s: %v, %+v", l.Name, err, rep.Refusals)
 	}
 }
 
 // seeded gives a test set's features.
-func seeded(t testing.TB, seed uint64, points, polygons int) []risk.Feature {
+func seeded(t testing.TB, seed uint64, points, polygons int) []catalogue.Feature {
 	t.Helper()
-	var all []risk.Feature
+	var all []catalogue.Feature
 	take := func(f *testset.Feature) error {
-		all = append(all, risk.Feature{
+		all = append(all, catalogue.Feature{
 			Key: f.Key, Division: f.Division, Name: core.Text{ZH: f.Name}, Level: f.Level,
 			Properties: map[string]any{"kind": f.Kind, "stock": f.Stock}, Geometry: f.Geometry,
 		})

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/risk"
 	"onemap/store/pgcluster"
 	"onemap/tiles"
 	"onemap/tiles/engine"
@@ -75,7 +75,7 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := connect(t, host.cluster.URL("map"))
-	importOK(t, db, risk.Layer{Name: markers, Theme: risk.ThemePlace, Origin: core.OriginReal, Source: "test", MaxZoom: 22}, feature("first", "", 0, 1))
+	importOK(t, db, catalogue.Layer{Name: markers, Theme: catalogue.ThemePlace, Origin: core.OriginReal, Source: "test", MaxZoom: 22}, feature("first", "", 0, 1))
 	importOK(t, db, layerOf("tanks", core.Audience{Kind: core.AudiencePublic}, unthinned()), seeded(t, 1, 200, 20)...)
 	n := start(t, db, engine.Options{Grace: 200 * time.Millisecond, Poll: 100 * time.Millisecond}, nil)
 	n.until("all is well at first", func() bool { // a look that a busy machine delays is a bad one, too

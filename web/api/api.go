@@ -23,8 +23,8 @@ import (
 
 	"onemap/alerts"
 	"onemap/auth"
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 	"onemap/sensors"
 	"onemap/tiles"
 )
@@ -52,15 +52,15 @@ type Accounts interface {
 // Divisions knows the division codes.
 type Divisions interface {
 	// Divisions lists the county units, or the towns.
-	Divisions(ctx context.Context, towns bool) ([]risk.Division, error)
+	Divisions(ctx context.Context, towns bool) ([]catalogue.Division, error)
 	// DivisionName is a name, or the code itself when it is in no list.
 	DivisionName(ctx context.Context, code string) (core.Text, error)
 }
 
 // LayerEditor changes the features of a layer, and how it is drawn.
 type LayerEditor interface {
-	EditFeatures(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e risk.Edit) (risk.Layer, []int64, error)
-	ChangeLayer(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, c risk.LayerChange) (risk.Layer, error)
+	EditFeatures(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e catalogue.Edit) (catalogue.Layer, []int64, error)
+	ChangeLayer(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, c catalogue.LayerChange) (catalogue.Layer, error)
 }
 
 // AlertHandler takes people's steps on alerts; alerts.Desk is one.
@@ -124,9 +124,9 @@ type Options struct {
 	Accounts   Accounts
 	Displays   Displays
 	Divisions  Divisions
-	Catalogue  risk.Catalogue
+	Catalogue  catalogue.Catalogue
 	Editor     LayerEditor
-	Search     risk.Searcher
+	Search     catalogue.Searcher
 	Registry   sensors.DeskStore
 	Steward    sensors.StewardStore
 	Alerts     alerts.DeskStore

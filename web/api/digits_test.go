@@ -14,10 +14,10 @@ import (
 	"github.com/paulmach/orb/encoding/mvt"
 	"pgregory.net/rapid"
 
+	"onemap/catalogue"
+	"onemap/catalogue/load"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/risk"
-	"onemap/risk/load"
 	"onemap/tiles"
 )
 
@@ -169,10 +169,10 @@ func TestNoDigitChanges(t *testing.T) {
 		r, err := load.Open(strings.NewReader(fmt.Sprintf(`{"type":"Feature","id":"trip-%d","properties":%s,"geometry":{"type":"Point","coordinates":[121.4,37.5]}}`, trips, d.raw)),
 			load.Options{Division: func(float64, float64) string { return "370602" }})
 		w.must(err)
-		rep, err := w.db.ImportLayer(w.t.Context(), risk.Layer{
-			Name: "numbers", Theme: risk.ThemePlace, Origin: core.OriginReal, Audience: core.Audience{Kind: core.AudiencePublic}, MaxZoom: 14,
-			Fields: []risk.Field{{Name: "n", Type: "number", InTile: true}, {Name: "i", Type: "integer", InTile: true}},
-		}, r, risk.ImportOptions{AllowDelete: true})
+		rep, err := w.db.ImportLayer(w.t.Context(), catalogue.Layer{
+			Name: "numbers", Theme: catalogue.ThemePlace, Origin: core.OriginReal, Audience: core.Audience{Kind: core.AudiencePublic}, MaxZoom: 14,
+			Fields: []catalogue.Field{{Name: "n", Type: "number", InTile: true}, {Name: "i", Type: "integer", InTile: true}},
+		}, r, catalogue.ImportOptions{AllowDelete: true})
 		if err != nil || rep.Refused > 0 {
 			t.Fatalf("%v %+v", err, rep)
 		}

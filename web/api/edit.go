@@ -10,11 +10,11 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/auth"
+	"onemap/catalogue"
+	"onemap/catalogue/geojson"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
-	"onemap/risk/geojson"
 )
 
 // editFeatures applies a batch. What the request leaves out of an update is read first, so that the
@@ -43,8 +43,8 @@ func (s *Server) editFeatures(ctx context.Context, p auth.Principal, in *editInp
 }
 
 // read checks what can be checked without the store: geometries, divisions, ids given twice.
-func (e FeatureEdit) read(s core.Scope) (risk.Edit, error) {
-	var out risk.Edit
+func (e FeatureEdit) read(s core.Scope) (catalogue.Edit, error) {
+	var out catalogue.Edit
 	if len(e.Create)+len(e.Move)+len(e.Update)+len(e.Delete) == 0 {
 		return out, fault.InvalidField("body", "has nothing to do: give create, move, update or delete")
 	}
@@ -73,7 +73,7 @@ func (e FeatureEdit) read(s core.Scope) (risk.Edit, error) {
 		if err != nil {
 			return out, err
 		}
-		out.Move = append(out.Move, risk.Feature{ID: m.ID, Geometry: g})
+		out.Move = append(out.Move, catalogue.Feature{ID: m.ID, Geometry: g})
 	}
 	updated := map[int64]bool{}
 	for i, u := range e.Update {
@@ -85,29 +85,29 @@ func (e FeatureEdit) read(s core.Scope) (risk.Edit, error) {
 	return out, nil
 }
 
-func (c CreateFeature) read(s core.Scope, i int) (risk.Feature, error) {
+func (c CreateFeature) read(s core.Scope, i int) (catalogue.Feature, error) {
 	division, err := geo.ParseDivision(c.Properties.Division)
 	if err != nil {
-		return risk.Feature{}, under(at("create", i, "properties.division"), err)
+		return catalogue.Feature{}, under(at("create", i, "properties.division"), err)
 	}
 	if !s.Covers(division) {
-		return risk.Feature{}, &fault.Error{
+		return catalogue.Feature{}, &fault.Error{
 			Kind: fault.Forbidden, Field: at("create", i, "properties.division"), Msg: "lies outside your division, " + s.Division,
 		}
 	}
 	g, err := c.Geometry.read(at("create", i, "geometry"))
 	if err != nil {
-		return risk.Feature{}, err
+		return catalogue.Feature{}, err
 	}
-	return risk.Feature{
+	return catalogue.Feature{
 		Key: c.Properties.Key, Division: division, Name: c.Properties.Name, Level: c.Properties.Level,
 		Properties: c.Properties.Fields, Geometry: g,
 	}, nil
 }
 
 // whole makes whole features of updates: what is not given is as it is now.
-func (s *Server) whole(ctx context.Context, scope core.Scope, layer string, updates []UpdateFeature) ([]risk.Feature, error) {
-	out := make([]risk.Feature, 0, len(updates))
+func (s *Server) whole(ctx context.Context, scope core.Scope, layer string, updates []UpdateFeature) ([]catalogue.Feature, error) {
+	out := make([]catalogue.Feature, 0, len(updates))
 	for i, u := range updates {
 		f, err := s.o.Catalogue.Feature(ctx, scope, layer, u.ID)
 		if err != nil {
@@ -121,7 +121,7 @@ func (s *Server) whole(ctx context.Context, scope core.Scope, layer string, upda
 		}
 		f.Properties = maps.Clone(f.Properties)
 		if f.Properties == nil {
-			f.Properties = risk.Properties{}
+			f.Properties = catalogue.Properties{}
 		}
 		for name, value := range u.Fields {
 			if value == nil {

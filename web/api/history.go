@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"onemap/auth"
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 )
 
 // FeatureChange is one entry of a feature's history.
@@ -23,7 +23,7 @@ type FeatureChange struct {
 
 // FeatureState is what of a feature a change concerned; what is missing did not differ.
 type FeatureState struct {
-	risk.FeatureState
+	catalogue.FeatureState
 
 	Geometry *Geometry `json:"geometry,omitempty"`
 }
@@ -49,7 +49,7 @@ func (s *Server) featureHistory(ctx context.Context, p auth.Principal, in *featu
 	return paged(out, in.Limit, func(c FeatureChange) int64 { return c.ID }), nil
 }
 
-func wireState(f *risk.FeatureState) *FeatureState {
+func wireState(f *catalogue.FeatureState) *FeatureState {
 	if f == nil {
 		return nil
 	}

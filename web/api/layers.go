@@ -8,21 +8,21 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/auth"
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 // Layers is the catalogue.
 type Layers struct {
-	Items  []risk.Layer `json:"items"`
-	Themes []Theme      `json:"themes" doc:"In the order of the layer tree"`
+	Items  []catalogue.Layer `json:"items"`
+	Themes []Theme           `json:"themes" doc:"In the order of the layer tree"`
 }
 
 // Theme is a theme with its title.
 type Theme struct {
-	Code  risk.Theme `json:"code"`
-	Title core.Text  `json:"title"`
+	Code  catalogue.Theme `json:"code"`
+	Title core.Text       `json:"title"`
 }
 
 // Feature is one thing on a layer, as GeoJSON.
@@ -35,16 +35,16 @@ type Feature struct {
 
 // FeatureProperties are what every feature has; the layer's own fields are in Fields.
 type FeatureProperties struct {
-	Key        string          `json:"key"`
-	Division   string          `json:"division"`
-	Name       core.Text       `json:"name"`
-	Level      core.Level      `json:"level"`
-	Origin     core.Origin     `json:"origin"`
-	Source     string          `json:"source" doc:"Where it comes from, in a sentence: the source of its import, and who drew, moved or edited it by hand and when"`
-	Import     string          `json:"import" doc:"The source of its import alone; empty when it was drawn by hand"`
-	ByHand     risk.ByHand     `json:"by_hand" doc:"What people did to it since"`
-	ModifiedAt time.Time       `json:"modified_at"`
-	Fields     risk.Properties `json:"fields"`
+	Key        string               `json:"key"`
+	Division   string               `json:"division"`
+	Name       core.Text            `json:"name"`
+	Level      core.Level           `json:"level"`
+	Origin     core.Origin          `json:"origin"`
+	Source     string               `json:"source" doc:"Where it comes from, in a sentence: the source of its import, and who drew, moved or edited it by hand and when"`
+	Import     string               `json:"import" doc:"The source of its import alone; empty when it was drawn by hand"`
+	ByHand     catalogue.ByHand     `json:"by_hand" doc:"What people did to it since"`
+	ModifiedAt time.Time            `json:"modified_at"`
+	Fields     catalogue.Properties `json:"fields"`
 }
 
 // FeatureCollection is a page of a layer's features, in the order of their ids.
@@ -74,9 +74,9 @@ type featureInput struct {
 func (s *Server) layerRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/layers", "listLayers", "The catalogue: every layer that the caller may see"), s.layers)
 	register(s, needView, op(http.MethodGet, "/api/v1/layers/{layer}", "getLayer", "One layer of the catalogue"),
-		func(ctx context.Context, p auth.Principal, in *LayerPath) (*tagged[risk.Layer], error) {
+		func(ctx context.Context, p auth.Principal, in *LayerPath) (*tagged[catalogue.Layer], error) {
 			l, err := s.o.Catalogue.Layer(ctx, p.Scope(), in.Layer)
-			return &tagged[risk.Layer]{etag(l.Version), wireLayer(l)}, err
+			return &tagged[catalogue.Layer]{etag(l.Version), wireLayer(l)}, err
 		})
 	register(s, needData, op(http.MethodPatch, "/api/v1/layers/{layer}", "changeLayer",
 		"Change how a layer is drawn: zooms, rules for its tiles, which fields go into them; for the city"), s.changeLayer)
@@ -102,11 +102,11 @@ func (s *Server) layers(ctx context.Context, p auth.Principal, _ *none) (*body[L
 	if err != nil {
 		return nil, err
 	}
-	out := Layers{Items: make([]risk.Layer, 0, len(all))}
+	out := Layers{Items: make([]catalogue.Layer, 0, len(all))}
 	for _, l := range all {
 		out.Items = append(out.Items, wireLayer(l))
 	}
-	for _, t := range risk.Themes() {
+	for _, t := range catalogue.Themes() {
 		out.Themes = append(out.Themes, Theme{t, themeTitle(t)})
 	}
 	return &body[Layers]{out}, nil
@@ -137,15 +137,15 @@ func (s *Server) features(ctx context.Context, p auth.Principal, in *featuresInp
 	return &tagged[FeatureCollection]{etag(l.Version), out}, nil
 }
 
-func wireLayer(l risk.Layer) risk.Layer {
+func wireLayer(l catalogue.Layer) catalogue.Layer {
 	l.Fields = orEmpty(l.Fields)
 	return l
 }
 
-func wireFeature(f risk.Feature) Feature {
+func wireFeature(f catalogue.Feature) Feature {
 	fields := f.Properties
 	if fields == nil {
-		fields = risk.Properties{}
+		fields = catalogue.Properties{}
 	}
 	return Feature{
 		Type: "Feature", ID: f.ID, Geometry: wireGeometry(f.Geometry),
@@ -171,7 +171,7 @@ type changeLayerInput struct {
 }
 
 // changeLayer changes how a layer is drawn.
-func (s *Server) changeLayer(ctx context.Context, p auth.Principal, in *changeLayerInput) (*tagged[risk.Layer], error) {
+func (s *Server) changeLayer(ctx context.Context, p auth.Principal, in *changeLayerInput) (*tagged[catalogue.Layer], error) {
 	// Whether the layer may be known at all comes before what is wrong with the change.
 	if _, err := s.o.Catalogue.Layer(ctx, p.Scope(), in.Layer); err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (s *Server) changeLayer(ctx context.Context, p auth.Principal, in *changeLa
 	if err != nil {
 		return nil, err
 	}
-	c := risk.LayerChange{MinZoom: in.Body.MinZoom, MaxZoom: in.Body.MaxZoom, Tile: in.Body.Tile, InTile: in.Body.InTile}
+	c := catalogue.LayerChange{MinZoom: in.Body.MinZoom, MaxZoom: in.Body.MaxZoom, Tile: in.Body.Tile, InTile: in.Body.InTile}
 	if c.MinZoom == nil && c.MaxZoom == nil && c.Tile == nil && c.InTile == nil {
 		return nil, fault.InvalidField("body", "has nothing to do: give min_zoom, max_zoom, tile or in_tile")
 	}
@@ -191,7 +191,7 @@ func (s *Server) changeLayer(ctx context.Context, p auth.Principal, in *changeLa
 	if err != nil {
 		return nil, err
 	}
-	return &tagged[risk.Layer]{etag(l.Version), wireLayer(l)}, nil
+	return &tagged[catalogue.Layer]{etag(l.Version), wireLayer(l)}, nil
 }
 
 // FeatureEdit is a batch of changes.
@@ -211,11 +211,11 @@ type CreateFeature struct {
 
 // NewFeatureProperties are what a new feature must or may say of itself.
 type NewFeatureProperties struct {
-	Key      string          `json:"key,omitempty" maxLength:"256" doc:"The source's key, of at most 256 bytes; one is made when it is missing"`
-	Division string          `json:"division" doc:"GB/T 2260"`
-	Name     core.Text       `json:"name"`
-	Level    core.Level      `json:"level,omitempty"`
-	Fields   risk.Properties `json:"fields,omitempty"`
+	Key      string               `json:"key,omitempty" maxLength:"256" doc:"The source's key, of at most 256 bytes; one is made when it is missing"`
+	Division string               `json:"division" doc:"GB/T 2260"`
+	Name     core.Text            `json:"name"`
+	Level    core.Level           `json:"level,omitempty"`
+	Fields   catalogue.Properties `json:"fields,omitempty"`
 }
 
 // MoveFeature gives a feature another geometry.
@@ -226,10 +226,10 @@ type MoveFeature struct {
 
 // UpdateFeature gives a feature other words; what is missing stays.
 type UpdateFeature struct {
-	ID     int64           `json:"id" minimum:"1"`
-	Name   *core.Text      `json:"name,omitempty"`
-	Level  *core.Level     `json:"level,omitempty"`
-	Fields risk.Properties `json:"fields,omitempty" doc:"Only the fields that change; null takes one away"`
+	ID     int64                `json:"id" minimum:"1"`
+	Name   *core.Text           `json:"name,omitempty"`
+	Level  *core.Level          `json:"level,omitempty"`
+	Fields catalogue.Properties `json:"fields,omitempty" doc:"Only the fields that change; null takes one away"`
 }
 
 // Edited is what an edit made.
@@ -271,29 +271,29 @@ func wireGeometry(g orb.Geometry) Geometry {
 }
 
 // themeTitle is a theme's title in the layer tree.
-func themeTitle(t risk.Theme) core.Text {
+func themeTitle(t catalogue.Theme) core.Text {
 	switch t {
-	case risk.ThemeHazardSource:
+	case catalogue.ThemeHazardSource:
 		return core.Text{ZH: "危险源", EN: "Hazard sources"}
-	case risk.ThemeRiskPoint:
+	case catalogue.ThemeRiskPoint:
 		return core.Text{ZH: "风险点", EN: "Risk points"}
-	case risk.ThemeResource:
+	case catalogue.ThemeResource:
 		return core.Text{ZH: "应急资源", EN: "Emergency resources"}
-	case risk.ThemeTransport:
+	case catalogue.ThemeTransport:
 		return core.Text{ZH: "交通", EN: "Transport"}
-	case risk.ThemeWater:
+	case catalogue.ThemeWater:
 		return core.Text{ZH: "水系", EN: "Water"}
-	case risk.ThemeBoundary:
+	case catalogue.ThemeBoundary:
 		return core.Text{ZH: "行政区域界线", EN: "Boundaries"}
-	case risk.ThemePlace:
+	case catalogue.ThemePlace:
 		return core.Text{ZH: "地名", EN: "Places"}
-	case risk.ThemeLandform:
+	case catalogue.ThemeLandform:
 		return core.Text{ZH: "地貌", EN: "Landform"}
-	case risk.ThemeVegetation:
+	case catalogue.ThemeVegetation:
 		return core.Text{ZH: "植被", EN: "Vegetation"}
-	case risk.ThemeWeather:
+	case catalogue.ThemeWeather:
 		return core.Text{ZH: "气象", EN: "Weather"}
-	case risk.ThemePopulation:
+	case catalogue.ThemePopulation:
 		return core.Text{ZH: "人口", EN: "Population"}
 	default:
 		return core.Text{ZH: string(t), EN: string(t)}

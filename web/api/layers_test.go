@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 )
 
 func TestCatalogue(t *testing.T) {
@@ -18,7 +18,7 @@ func TestCatalogue(t *testing.T) {
 	names := func(account string) []string {
 		var all Layers
 		w.send(account, http.MethodGet, "/api/v1/layers", nil).decode(t, &all)
-		if len(all.Themes) != len(risk.Themes()) || all.Themes[0].Title.ZH == "" {
+		if len(all.Themes) != len(catalogue.Themes()) || all.Themes[0].Title.ZH == "" {
 			t.Errorf("themes: %+v", all.Themes)
 		}
 		seen := map[string]bool{}
@@ -33,7 +33,7 @@ func TestCatalogue(t *testing.T) {
 	if diff := cmp.Diff([]string{"land", "shelters"}, names(r02)); diff != "" {
 		t.Error(diff)
 	}
-	for _, theme := range risk.Themes() {
+	for _, theme := range catalogue.Themes() {
 		if title := themeTitle(theme); title.ZH == "" || title.EN == "" || title.ZH == string(theme) {
 			t.Errorf("%s has the title %+v", theme, title)
 		}
@@ -127,7 +127,7 @@ func TestChangeLayer(t *testing.T) {
 	buffer := 8
 	rules := core.TileRules{Severity: "beds", Buffer: &buffer, Cluster: &core.TileGrid{Cell: 512, ToZoom: 9}, Source: core.TileSourceDatabase}
 	a := w.send(steward, http.MethodPatch, path, map[string]any{"min_zoom": 0, "max_zoom": 12, "tile": rules, "in_tile": []string{"phone"}}, "If-Match", version)
-	var l, read risk.Layer
+	var l, read catalogue.Layer
 	a.decode(t, &l)
 	w.send(r02, http.MethodGet, path, nil).decode(t, &read)
 	read.Count, read.BBox = l.Count, l.BBox // a county is told its own
@@ -141,7 +141,7 @@ func TestChangeLayer(t *testing.T) {
 	if same.status != http.StatusOK || same.header.Get("ETag") != a.header.Get("ETag") {
 		t.Errorf("no change: %d, %s", same.status, same.header.Get("ETag"))
 	}
-	l = risk.Layer{}
+	l = catalogue.Layer{}
 	w.send(steward, http.MethodPatch, path, `{"tile":{},"in_tile":[]}`, "If-Match", a.header.Get("ETag")).decode(t, &l)
 	if l.Tile != (core.TileRules{}) || l.Fields[0].InTile || l.Fields[1].InTile || l.MaxZoom != 12 {
 		t.Errorf("back to the defaults, and no field: %+v", l)
@@ -157,9 +157,9 @@ func TestEditsHaveBounds(t *testing.T) {
 	for text, field := range map[string]string{
 		name(strings.Repeat("水", core.MaxName+1)): "name.zh", name(`a\nb`): "name.zh",
 		`"fields":{"deep":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`: "properties.deep",
-		`"fields":{"big":"` + strings.Repeat("x", risk.MaxPropertyBytes) + `"}`:           "properties.big",
-		`"fields":{` + members(risk.MaxProperties+1) + `}`:                                "properties",
-		`"fields":{"` + strings.Repeat("n", risk.MaxPropertyName+1) + `":1}`:              "properties",
+		`"fields":{"big":"` + strings.Repeat("x", catalogue.MaxPropertyBytes) + `"}`:      "properties.big",
+		`"fields":{` + members(catalogue.MaxProperties+1) + `}`:                           "properties",
+		`"fields":{"` + strings.Repeat("n", catalogue.MaxPropertyName+1) + `":1}`:         "properties",
 	} {
 		whole := text
 		if !strings.HasPrefix(whole, `"name"`) {

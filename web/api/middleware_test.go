@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 )
 
 // broken is a search that fails as it is told to.
 type broken struct{ fail func() error }
 
-func (b broken) Search(context.Context, core.Scope, string, int) ([]risk.Hit, error) {
+func (b broken) Search(context.Context, core.Scope, string, int) ([]catalogue.Hit, error) {
 	return nil, b.fail()
 }
 
@@ -123,7 +123,7 @@ func TestAnswersEndInTime(t *testing.T) {
 // waiting is a search that waits for the end of its time.
 type waiting struct{}
 
-func (waiting) Search(ctx context.Context, _ core.Scope, _ string, _ int) ([]risk.Hit, error) {
+func (waiting) Search(ctx context.Context, _ core.Scope, _ string, _ int) ([]catalogue.Hit, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }

@@ -13,8 +13,8 @@ import (
 
 	"onemap/alerts"
 	"onemap/auth"
+	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/risk"
 )
 
 const schemas = "#/components/schemas/"
@@ -199,7 +199,7 @@ func enums() map[reflect.Type]reflect.Type {
 		reflect.TypeFor[core.Level]():         reflect.TypeFor[levelNumber](),
 		reflect.TypeFor[auth.Permission]():    reflect.TypeFor[permissionWord](),
 		reflect.TypeFor[auth.FailureReason](): reflect.TypeFor[failureWord](),
-		reflect.TypeFor[risk.Theme]():         reflect.TypeFor[themeWord](),
+		reflect.TypeFor[catalogue.Theme]():    reflect.TypeFor[themeWord](),
 		reflect.TypeFor[alerts.Detection]():   reflect.TypeFor[detectionWord](),
 		reflect.TypeFor[alerts.Handling]():    reflect.TypeFor[handlingWord](),
 		reflect.TypeFor[alerts.Direction]():   reflect.TypeFor[directionWord](),
@@ -249,7 +249,7 @@ func (failureWord) Schema(huma.Registry) *huma.Schema { return words(auth.Failur
 func (permissionWord) Schema(huma.Registry) *huma.Schema { return words(auth.Permissions()...) }
 
 // Schema describes a theme.
-func (themeWord) Schema(huma.Registry) *huma.Schema { return words(risk.Themes()...) }
+func (themeWord) Schema(huma.Registry) *huma.Schema { return words(catalogue.Themes()...) }
 
 // Schema describes what the machine sees of an alert.
 func (detectionWord) Schema(huma.Registry) *huma.Schema {

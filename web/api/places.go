@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 
 	"onemap/auth"
+	"onemap/catalogue"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 type divisionsInput struct {
@@ -28,12 +28,12 @@ type Sources struct {
 
 func (s *Server) placeRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/divisions", "listDivisions", "The county units of the city, or its towns"),
-		func(ctx context.Context, _ auth.Principal, in *divisionsInput) (*body[Whole[risk.Division]], error) {
+		func(ctx context.Context, _ auth.Principal, in *divisionsInput) (*body[Whole[catalogue.Division]], error) {
 			all, err := s.o.Divisions.Divisions(ctx, in.Level == "town")
 			return list(all), err
 		})
 	register(s, needView, op(http.MethodGet, "/api/v1/search", "search", "Find features, devices, divisions and alerts"),
-		func(ctx context.Context, p auth.Principal, in *searchInput) (*body[Whole[risk.Hit]], error) {
+		func(ctx context.Context, p auth.Principal, in *searchInput) (*body[Whole[catalogue.Hit]], error) {
 			q := strings.TrimSpace(in.Q)
 			if q == "" || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
 				return nil, fault.InvalidField("q", "must be a text to look for")

@@ -4,12 +4,12 @@ import (
 	"net/http"
 	"testing"
 
-	"onemap/risk"
+	"onemap/catalogue"
 )
 
 func TestPlaces(t *testing.T) {
 	w := newWorld(t, nil)
-	var all List[risk.Division]
+	var all List[catalogue.Division]
 	w.send(observer, http.MethodGet, "/api/v1/divisions", nil).decode(t, &all)
 	if len(all.Items) != 2 || all.Items[0].Code != "370602" {
 		t.Errorf("counties: %+v", all.Items)
@@ -18,7 +18,7 @@ func TestPlaces(t *testing.T) {
 	if len(all.Items) != 1 || all.Items[0].Code != "370602001" {
 		t.Errorf("towns: %+v", all.Items)
 	}
-	var hits List[risk.Hit]
+	var hits List[catalogue.Hit]
 	w.send(r14, http.MethodGet, "/api/v1/search?q=dev-", nil).decode(t, &hits)
 	for _, h := range hits.Items {
 		if h.Division != "370614" {

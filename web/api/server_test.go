@@ -23,9 +23,9 @@ import (
 	"onemap/alerts"
 	"onemap/alerts/cap"
 	"onemap/auth"
+	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 	"onemap/sensors"
 	"onemap/store"
 	"onemap/store/storetest"
@@ -208,37 +208,37 @@ func (w *world) fillDisplay(role core.Role, division string) {
 	w.must(err)
 }
 
-// records is a risk.Reader over features in memory.
-type records struct{ rest []risk.Feature }
+// records is a catalogue.Reader over features in memory.
+type records struct{ rest []catalogue.Feature }
 
-func (r *records) Next() (risk.Record, *risk.Refusal, error) {
+func (r *records) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if len(r.rest) == 0 {
-		return risk.Record{}, nil, io.EOF
+		return catalogue.Record{}, nil, io.EOF
 	}
 	f := r.rest[0]
 	r.rest = r.rest[1:]
-	return risk.Record{Line: 1, Feature: f}, nil, nil
+	return catalogue.Record{Line: 1, Feature: f}, nil, nil
 }
 
 // fillPlaces loads divisions and three layers: land for everybody, plans for commanders, shelters by
 // division.
 func (w *world) fillPlaces() {
-	w.must(w.db.UpsertDivisions(w.t.Context(), []risk.Division{
+	w.must(w.db.UpsertDivisions(w.t.Context(), []catalogue.Division{
 		{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, Lon: 121.4, Lat: 37.5},
 		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}, Lon: 121.4, Lat: 37.5},
 		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Lon: 120.8, Lat: 37.8},
 		{Code: "370602001", Name: core.Text{ZH: "向阳街道", EN: "Xiangyang"}, Lon: 121.4, Lat: 37.5},
 	}))
-	layer := func(name string, a core.Audience, features ...risk.Feature) {
-		_, err := w.db.ImportLayer(w.t.Context(), risk.Layer{
-			Name: name, Theme: risk.ThemeResource, Title: core.Text{ZH: name, EN: name}, Origin: core.OriginSynthetic, Audience: a,
+	layer := func(name string, a core.Audience, features ...catalogue.Feature) {
+		_, err := w.db.ImportLayer(w.t.Context(), catalogue.Layer{
+			Name: name, Theme: catalogue.ThemeResource, Title: core.Text{ZH: name, EN: name}, Origin: core.OriginSynthetic, Audience: a,
 			Source: "test", GeometryType: "Geometry", MaxZoom: 14, UpdatedOn: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Attribution: "© test",
-			Fields: []risk.Field{{Name: "beds", Type: "integer", Title: core.Text{ZH: "床位", EN: "Beds"}, InTile: true}, {Name: "phone", Type: "string"}},
-		}, &records{features}, risk.ImportOptions{})
+			Fields: []catalogue.Field{{Name: "beds", Type: "integer", Title: core.Text{ZH: "床位", EN: "Beds"}, InTile: true}, {Name: "phone", Type: "string"}},
+		}, &records{features}, catalogue.ImportOptions{})
 		w.must(err)
 	}
-	at := func(key, division string, lon, lat float64) risk.Feature {
-		return risk.Feature{
+	at := func(key, division string, lon, lat float64) catalogue.Feature {
+		return catalogue.Feature{
 			Key: key, Division: division, Name: core.Text{ZH: "演示-" + key, EN: key}, Origin: core.OriginSynthetic, Source: "test",
 			Geometry: orb.Point{lon, lat}, Properties: map[string]any{"beds": 12, "phone": "110"},
 		}

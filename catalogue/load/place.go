@@ -9,9 +9,9 @@ import (
 	"github.com/paulmach/orb"
 	"golang.org/x/text/width"
 
+	"onemap/catalogue/geojson"
 	"onemap/geo"
 	"onemap/internal/fault"
-	"onemap/risk/geojson"
 )
 
 // parseCoordinate reads one number of a position: degrees as geo.ParseDegrees does, or metres.

@@ -12,10 +12,10 @@ import (
 	"io"
 	"strconv"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 // Format is the form of a file.
@@ -68,8 +68,8 @@ type Options struct {
 	LonField      string // CSV; the easting in a projected frame. Alone, or with the same LatField: "lon,lat" or WKT
 	LatField      string // CSV; the northing
 
-	Columns []string     // CSV without a row of names: the names, in order
-	Fields  []risk.Field // types of CSV columns, by name; others stay strings
+	Columns []string          // CSV without a row of names: the names, in order
+	Fields  []catalogue.Field // types of CSV columns, by name; others stay strings
 
 	AllowZero bool // take points at 0, 0
 
@@ -84,9 +84,9 @@ type Options struct {
 	found survey // what Survey found in the whole file
 }
 
-// Reader reads the records of one file. It implements risk.Reader.
+// Reader reads the records of one file. It implements catalogue.Reader.
 type Reader struct {
-	risk.Reader
+	catalogue.Reader
 	asm *assembler
 }
 

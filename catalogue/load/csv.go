@@ -9,10 +9,10 @@ import (
 	"github.com/paulmach/orb"
 	"golang.org/x/text/width"
 
+	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
 )
 
 // table reads CSV, one row a feature.
@@ -220,24 +220,24 @@ func (t *table) useHeader() error {
 }
 
 // Next gives the next row as a feature, a refusal of it, io.EOF, or an error that ends the reading.
-func (t *table) Next() (risk.Record, *risk.Refusal, error) {
+func (t *table) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	for {
 		if t.failed != nil {
-			return risk.Record{}, nil, t.failed
+			return catalogue.Record{}, nil, t.failed
 		}
 		r, err := t.rows.next()
 		if err != nil {
 			t.failed = err
-			return risk.Record{}, nil, err
+			return catalogue.Record{}, nil, err
 		}
 		if r.wrong == "" && isEmptyRow(r.cells) {
 			continue // a spreadsheet's, below the last
 		}
 		feature, err := t.feature(r)
 		if err != nil {
-			return risk.Record{}, &risk.Refusal{Line: r.nr, Offset: r.at, Key: feature.Key, Reason: err.Error()}, nil
+			return catalogue.Record{}, &catalogue.Refusal{Line: r.nr, Offset: r.at, Key: feature.Key, Reason: err.Error()}, nil
 		}
-		return risk.Record{Line: r.nr, Offset: r.at, Feature: feature}, nil, nil
+		return catalogue.Record{Line: r.nr, Offset: r.at, Feature: feature}, nil, nil
 	}
 }
 
@@ -250,7 +250,7 @@ func isEmptyRow(cells []string) bool {
 	return true
 }
 
-func (t *table) feature(r row) (risk.Feature, error) {
+func (t *table) feature(r row) (catalogue.Feature, error) {
 	cells := make(map[string]any, len(r.cells))
 	for i, cell := range r.cells[:min(len(r.cells), len(t.header))] {
 		if i != t.where.lon && i != t.where.lat && i != t.where.place && t.header[i] != "" {
@@ -258,7 +258,7 @@ func (t *table) feature(r row) (risk.Feature, error) {
 		}
 	}
 	who, wrongKey := t.asm.identify(cells, "")
-	none := risk.Feature{Key: who.key}
+	none := catalogue.Feature{Key: who.key}
 	switch {
 	case r.wrong != "":
 		return none, fault.New(fault.Invalid, "%s", r.wrong)

@@ -1,4 +1,4 @@
-package risk
+package catalogue
 
 // The bounds of what a feature says of itself, whether an import or a person writes it. Its names are lines of at most
 // core.MaxName characters.

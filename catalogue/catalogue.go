@@ -1,6 +1,6 @@
-// Package risk is the domain of the one map's content: the catalogue of layers by theme, their
-// features, and the sectors and grades of the risk register. Geometry is orb, lon/lat, EPSG:4326.
-package risk
+// Package catalogue is the content of the one map: layers by theme, their features, provenance and fields. Geometry is
+// orb, [lon, lat], EPSG:4326.
+package catalogue
 
 import (
 	"context"

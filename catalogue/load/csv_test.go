@@ -8,11 +8,11 @@ import (
 	"github.com/paulmach/orb"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
+	"onemap/catalogue"
+	"onemap/catalogue/load"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
-	"onemap/risk/load"
 )
 
 func TestCSVKeepsLineNumbers(t *testing.T) {
@@ -37,19 +37,19 @@ func TestCSVKeepsLineNumbers(t *testing.T) {
 	if d.Name.ZH != `a "b"` || d.Level != core.Blue || d.Geometry != (orb.Point{121.4, 37.5}) {
 		t.Errorf("%+v", d)
 	}
-	if diff := cmp.Diff(risk.Properties{"ID": "d", "名称": `a "b"`, "等级": "蓝色"}, d.Properties); diff != "" {
+	if diff := cmp.Diff(catalogue.Properties{"ID": "d", "名称": `a "b"`, "等级": "蓝色"}, d.Properties); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestCSVTypes(t *testing.T) {
-	o := load.Options{Fields: []risk.Field{{Name: "t", Type: "number"}, {Name: "n", Type: "integer"}, {Name: "b", Type: "boolean"}, {Name: "s", Type: "string"}}}
+	o := load.Options{Fields: []catalogue.Field{{Name: "t", Type: "number"}, {Name: "n", Type: "integer"}, {Name: "b", Type: "boolean"}, {Name: "s", Type: "string"}}}
 	f := one(t, "lon;lat;t;n;b;s;code\n121;37;1.5;7;是;007;007\n", o)
-	if diff := cmp.Diff(risk.Properties{"t": 1.5, "n": 7.0, "b": true, "s": "007", "code": "007"}, f.Properties); diff != "" || f.Key != "007" {
+	if diff := cmp.Diff(catalogue.Properties{"t": 1.5, "n": 7.0, "b": true, "s": "007", "code": "007"}, f.Properties); diff != "" || f.Key != "007" {
 		t.Error(f.Key, diff)
 	}
 	f = one(t, "lon\tlat\tt\tn\tb\ts\n121\t37\t\t \t\t\n", o)
-	if diff := cmp.Diff(risk.Properties{"t": nil, "n": nil, "b": nil, "s": ""}, f.Properties); diff != "" {
+	if diff := cmp.Diff(catalogue.Properties{"t": nil, "n": nil, "b": nil, "s": ""}, f.Properties); diff != "" {
 		t.Error(diff)
 	}
 	for row, want := range map[string]string{

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"pgregory.net/rapid"
 
+	"onemap/catalogue"
+	"onemap/catalogue/geojson"
+	"onemap/catalogue/load"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
-	"onemap/risk/geojson"
-	"onemap/risk/load"
 )
 
 const collection = `{
@@ -219,7 +219,7 @@ func TestGeoJSONIsReadBackEqual(t *testing.T) {
 			if r.Feature.Key != all[i].ID || !orb.Equal(r.Feature.Geometry, shapes[i]) {
 				t.Fatalf("%d: %+v", i, r)
 			}
-			if diff := cmp.Diff(risk.Properties(all[i].Properties), r.Feature.Properties); diff != "" {
+			if diff := cmp.Diff(catalogue.Properties(all[i].Properties), r.Feature.Properties); diff != "" {
 				t.Fatal(diff)
 			}
 			if at := strings.Count(string(text[:nthFeature(text, i)]), "\n") + 1; r.Line != at {

@@ -7,10 +7,10 @@ import (
 	"io"
 	"strings"
 
+	"onemap/catalogue"
+	"onemap/catalogue/geojson"
 	"onemap/geo"
 	"onemap/internal/fault"
-	"onemap/risk"
-	"onemap/risk/geojson"
 )
 
 // geoJSON reads a FeatureCollection member by member, features one after another, bare geometries, and arrays of both.
@@ -43,24 +43,24 @@ func newGeoJSON(text content, asm *assembler) *geoJSON {
 }
 
 // Next gives the next feature, a refusal of it, io.EOF, or an error that ends the reading.
-func (g *geoJSON) Next() (risk.Record, *risk.Refusal, error) {
+func (g *geoJSON) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if g.ended {
 		g.failed = io.EOF
 	}
 	if g.failed != nil {
-		return risk.Record{}, nil, g.failed
+		return catalogue.Record{}, nil, g.failed
 	}
 	record, refusal, err := g.next()
 	g.failed = err
 	return record, refusal, err
 }
 
-func (g *geoJSON) next() (risk.Record, *risk.Refusal, error) {
+func (g *geoJSON) next() (catalogue.Record, *catalogue.Refusal, error) {
 	for {
 		if g.inside {
 			more, err := g.element()
 			if err != nil {
-				return risk.Record{}, nil, err
+				return catalogue.Record{}, nil, err
 			}
 			if more {
 				return g.feature()
@@ -70,18 +70,18 @@ func (g *geoJSON) next() (risk.Record, *risk.Refusal, error) {
 				continue
 			}
 		} else if err := g.openTop(); err != nil {
-			return risk.Record{}, nil, err
+			return catalogue.Record{}, nil, err
 		}
 		if g.inside {
 			continue
 		}
 		done, err := g.restOfTop()
 		if g.top.list == "" && isBroken(err) {
-			refusal := &risk.Refusal{Line: g.top.line, Offset: g.top.at, Key: g.keyOf(g.top.members), Reason: err.Error()}
-			return risk.Record{}, refusal, g.s.skipObject()
+			refusal := &catalogue.Refusal{Line: g.top.line, Offset: g.top.at, Key: g.keyOf(g.top.members), Reason: err.Error()}
+			return catalogue.Record{}, refusal, g.s.skipObject()
 		}
 		if err != nil {
-			return risk.Record{}, nil, err
+			return catalogue.Record{}, nil, err
 		}
 		if done && g.top.list == "" {
 			return g.single()
@@ -251,10 +251,10 @@ func (g *geoJSON) checkCRS(v cut) error {
 }
 
 // single makes the outermost object a feature.
-func (g *geoJSON) single() (risk.Record, *risk.Refusal, error) {
+func (g *geoJSON) single() (catalogue.Record, *catalogue.Refusal, error) {
 	at := cut{line: g.top.line, at: g.top.at}
 	if g.top.wrong != nil {
-		return risk.Record{}, g.refuse(at, g.keyOf(salvageMembers(g.top.members)), g.top.wrong.Error()), nil
+		return catalogue.Record{}, g.refuse(at, g.keyOf(salvageMembers(g.top.members)), g.top.wrong.Error()), nil
 	}
 	record, refusal := g.take(g.top.members, at)
 	return record, refusal, nil
@@ -272,33 +272,33 @@ func salvageMembers(members map[string]json.RawMessage) map[string]json.RawMessa
 }
 
 // feature reads one element of the array. What is no JSON is refused, and the reading goes on behind it.
-func (g *geoJSON) feature() (risk.Record, *risk.Refusal, error) {
+func (g *geoJSON) feature() (catalogue.Record, *catalogue.Refusal, error) {
 	v, err := g.s.cut()
 	whole := err == nil
 	if err != nil && !isBroken(err) && nextStart(g.s.buf, 1) < 0 {
 		if g.s.quoting && endsWhole(g.s.buf) {
 			g.ended = true
-			return risk.Record{}, g.refuse(v, g.keyOf(salvage(g.s.buf)), brokenReason(err)), nil
+			return catalogue.Record{}, g.refuse(v, g.keyOf(salvage(g.s.buf)), brokenReason(err)), nil
 		}
-		return risk.Record{}, nil, err // the file ends, and nothing in what was read begins anew
+		return catalogue.Record{}, nil, err // the file ends, and nothing in what was read begins anew
 	}
 	if whole && v.large {
-		return risk.Record{}, g.refuse(v, "", fault.New(fault.TooLarge, "the feature is larger than %d bytes", g.o.MaxRecordBytes).Error()), nil
+		return catalogue.Record{}, g.refuse(v, "", fault.New(fault.TooLarge, "the feature is larger than %d bytes", g.o.MaxRecordBytes).Error()), nil
 	}
 	if whole {
 		err = v.check()
 	}
 	if err != nil && len(g.s.buf) == 0 {
-		return risk.Record{}, nil, err
+		return catalogue.Record{}, nil, err
 	}
 	if err != nil {
 		refusal := g.refuse(v, g.keyOf(salvage(g.s.buf)), brokenReason(err))
 		g.fresh = true
-		return risk.Record{}, refusal, g.s.resume(v, whole)
+		return catalogue.Record{}, refusal, g.s.resume(v, whole)
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(v.raw, &members); err != nil || members == nil {
-		return risk.Record{}, g.refuse(v, "", "a feature is an object"), nil
+		return catalogue.Record{}, g.refuse(v, "", "a feature is an object"), nil
 	}
 	record, refusal := g.take(members, v)
 	return record, refusal, nil
@@ -312,8 +312,8 @@ func brokenReason(err error) string {
 	return "malformed JSON: a quote or a bracket is not closed"
 }
 
-func (g *geoJSON) refuse(v cut, key, reason string) *risk.Refusal {
-	return &risk.Refusal{Line: v.line, Offset: v.at, Key: key, Reason: reason}
+func (g *geoJSON) refuse(v cut, key, reason string) *catalogue.Refusal {
+	return &catalogue.Refusal{Line: v.line, Offset: v.at, Key: key, Reason: reason}
 }
 
 // keyOf is the key of a feature that cannot be taken, as far as its members say one: by it the feature of the layer stays.
@@ -334,33 +334,33 @@ func (g *geoJSON) keyOf(members map[string]json.RawMessage) string {
 }
 
 // take makes a feature of its members, or of those of a bare geometry.
-func (g *geoJSON) take(members map[string]json.RawMessage, v cut) (risk.Record, *risk.Refusal) {
+func (g *geoJSON) take(members map[string]json.RawMessage, v cut) (catalogue.Record, *catalogue.Refusal) {
 	g.read = true
 	raw := members["geometry"]
 	switch kind := text(members["type"]); {
 	case isGeometry(kind) || kind == "GeometryCollection" && len(members["geometries"]) > 0:
 		var err error
 		if raw, err = json.Marshal(members); err != nil {
-			return risk.Record{}, g.refuse(v, "", err.Error())
+			return catalogue.Record{}, g.refuse(v, "", err.Error())
 		}
 		members = map[string]json.RawMessage{}
 	case kind != "Feature":
-		return risk.Record{}, g.refuse(v, g.keyOf(members), "type: a Feature should be here, not "+clip(string(members["type"])))
+		return catalogue.Record{}, g.refuse(v, g.keyOf(members), "type: a Feature should be here, not "+clip(string(members["type"])))
 	}
 	feature, err := g.assemble(members, raw)
 	if err != nil {
-		return risk.Record{}, g.refuse(v, feature.Key, err.Error())
+		return catalogue.Record{}, g.refuse(v, feature.Key, err.Error())
 	}
-	return risk.Record{Line: v.line, Offset: v.at, Feature: feature}, nil
+	return catalogue.Record{Line: v.line, Offset: v.at, Feature: feature}, nil
 }
 
-func (g *geoJSON) assemble(members map[string]json.RawMessage, raw json.RawMessage) (risk.Feature, error) {
+func (g *geoJSON) assemble(members map[string]json.RawMessage, raw json.RawMessage) (catalogue.Feature, error) {
 	id, err := featureID(members["id"])
 	if err != nil {
-		return risk.Feature{}, err
+		return catalogue.Feature{}, err
 	}
 	properties, err := decodeProperties(members["properties"])
-	none := risk.Feature{Key: id}
+	none := catalogue.Feature{Key: id}
 	if err != nil {
 		return none, err
 	}

@@ -1,17 +1,17 @@
-package risk_test
+package catalogue_test
 
 import (
 	"encoding/json"
 	"testing"
 
-	"onemap/risk"
+	"onemap/catalogue"
 )
 
 // What is read and written again has the digits that it had.
 func TestPropertiesKeepEveryDigit(t *testing.T) {
 	const text = `{"account":370602199001011238,"big":123456789012345678901234567890,"long":0.12345678901234567890123,"small":[1.10,-7,{"deep":9007199254740993}],` +
 		`"plain":3.5,"text":"370602199001011238","whole":7,"yes":true,"zero":null}`
-	var p risk.Properties
+	var p catalogue.Properties
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		t.Fatal(err)
 	}

@@ -13,16 +13,16 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 
+	"onemap/catalogue"
+	"onemap/catalogue/load"
 	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/risk"
-	"onemap/risk/load"
 )
 
 // result is what an import of a file gives: surveyed first, as the command does it.
 type result struct {
-	records  []risk.Record
-	refusals []risk.Refusal
+	records  []catalogue.Record
+	refusals []catalogue.Refusal
 	notes    string
 	err      error
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/paulmach/orb"
 	"pgregory.net/rapid"
 
+	"onemap/catalogue/geojson"
 	"onemap/geo"
 	"onemap/internal/fault"
-	"onemap/risk/geojson"
 )
 
 func drawPoint(t *rapid.T) orb.Point {

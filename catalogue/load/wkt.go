@@ -6,9 +6,9 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue/geojson"
 	"onemap/geo"
 	"onemap/internal/fault"
-	"onemap/risk/geojson"
 )
 
 // decodeWKT reads a geometry in well-known text (OGC 06-103r4, chapter 7), with SRID=…; before it as PostGIS writes it. It

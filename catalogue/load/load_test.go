@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"onemap/catalogue"
+	"onemap/catalogue/load"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
-	"onemap/risk/load"
 )
 
 // readAll gives everything that a file holds.
-func readAll(text string, o load.Options) (records []risk.Record, refusals []risk.Refusal, err error) {
+func readAll(text string, o load.Options) (records []catalogue.Record, refusals []catalogue.Refusal, err error) {
 	r, err := load.Open(strings.NewReader(text), o)
 	if err != nil {
 		return nil, nil, err
@@ -39,7 +39,7 @@ func readAll(text string, o load.Options) (records []risk.Record, refusals []ris
 }
 
 // outcome puts it in one line.
-func outcome(records []risk.Record, refusals []risk.Refusal, err error) string {
+func outcome(records []catalogue.Record, refusals []catalogue.Refusal, err error) string {
 	var b strings.Builder
 	for _, r := range records {
 		fmt.Fprintf(&b, "%d:%s ", r.Line, r.Feature.Key)
@@ -53,7 +53,7 @@ func outcome(records []risk.Record, refusals []risk.Refusal, err error) string {
 	return strings.TrimSpace(b.String())
 }
 
-func one(t *testing.T, text string, o load.Options) risk.Feature {
+func one(t *testing.T, text string, o load.Options) catalogue.Feature {
 	t.Helper()
 	records, refusals, err := readAll(text, o)
 	if err != nil || len(refusals) != 0 || len(records) != 1 {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"onemap/risk"
-	"onemap/risk/load"
+	"onemap/catalogue"
+	"onemap/catalogue/load"
 )
 
 // What a number is written with arrives, in a cell as in a property.
@@ -19,18 +19,18 @@ func TestEveryDigitArrives(t *testing.T) {
 		if deep := f.Properties["deep"].([]any)[0].(map[string]any)["n"]; f.Properties["n"] != want || deep != want {
 			t.Errorf("GeoJSON %s: %#v, in a list %#v, want %#v", number, f.Properties["n"], deep, want)
 		}
-		o := load.Options{Fields: []risk.Field{{Name: "n", Type: "number"}}}
+		o := load.Options{Fields: []catalogue.Field{{Name: "n", Type: "number"}}}
 		if f := one(t, "lon,lat,n,text\n121,37,"+number+","+number+"\n", o); f.Properties["n"] != want || f.Properties["text"] != number {
 			t.Errorf("CSV %s: %#v, want %#v; as a text %#v", number, f.Properties["n"], want, f.Properties["text"])
 		}
 	}
 	for cell, want := range map[string]any{"+5": 5.0, ".5": 0.5, "007": 7.0, "+12345678901234567890": json.Number("12345678901234567890"), "12.0": json.Number("12.0")} {
-		o := load.Options{Fields: []risk.Field{{Name: "n", Type: "number"}}}
+		o := load.Options{Fields: []catalogue.Field{{Name: "n", Type: "number"}}}
 		if f := one(t, "lon,lat,n\n121,37,"+cell+"\n", o); f.Properties["n"] != want {
 			t.Errorf("the cell %s: %#v, want %#v", cell, f.Properties["n"], want)
 		}
 	}
-	o := load.Options{Fields: []risk.Field{{Name: "n", Type: "integer"}}}
+	o := load.Options{Fields: []catalogue.Field{{Name: "n", Type: "integer"}}}
 	if f := one(t, "lon,lat,n\n121,37,12345678901234567890\n", o); f.Properties["n"] != json.Number("12345678901234567890") {
 		t.Errorf("an integer of 20 digits: %#v", f.Properties["n"])
 	}

@@ -10,9 +10,9 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/catalogue/geojson"
+	"onemap/catalogue/load"
 	"onemap/geo"
-	"onemap/risk/geojson"
-	"onemap/risk/load"
 )
 
 // TestALargeFileIsStreamed reads 200,000 points and 20,000 polygons of one collection and watches

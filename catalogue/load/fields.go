@@ -14,11 +14,11 @@ import (
 	"github.com/paulmach/orb"
 	"golang.org/x/text/width"
 
+	"onemap/catalogue"
+	"onemap/catalogue/geojson"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/risk"
-	"onemap/risk/geojson"
 )
 
 // assembler makes features of properties and geometries, by the options, and keeps count of what it takes as what.
@@ -60,8 +60,8 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 	if key == "" && given {
 		return who, fault.InvalidField(named, "the key is missing")
 	}
-	if len(key) > risk.MaxKey {
-		return who, fault.InvalidField(field, "the key is longer than %d bytes", risk.MaxKey)
+	if len(key) > catalogue.MaxKey {
+		return who, fault.InvalidField(field, "the key is longer than %d bytes", catalogue.MaxKey)
 	}
 	if err := checkText(field, key); err != nil {
 		return who, err
@@ -77,8 +77,8 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 const ownID = "the feature's id"
 
 // feature puts a feature together; hashed is what its key is made from when it has none.
-func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any) (risk.Feature, error) {
-	f := risk.Feature{Origin: a.o.Origin, Source: a.o.Source, Key: who.key}
+func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any) (catalogue.Feature, error) {
+	f := catalogue.Feature{Origin: a.o.Origin, Source: a.o.Source, Key: who.key}
 	whole, cut, err := geo.CutAntimeridian(g)
 	if err != nil {
 		return f, fault.InvalidField("geometry", "%v", err)
@@ -256,7 +256,7 @@ func checkText(field, s string) error {
 	return nil
 }
 
-// decodeProperties reads the properties object; null and none are empty. Numbers are as risk.Properties has them.
+// decodeProperties reads the properties object; null and none are empty. Numbers are as catalogue.Properties has them.
 func decodeProperties(raw json.RawMessage) (map[string]any, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return map[string]any{}, nil
@@ -286,7 +286,7 @@ func cleanValue(v any, path string) (any, error) {
 			return nil, err
 		}
 	case json.Number:
-		return risk.ExactNumber(v), nil
+		return catalogue.ExactNumber(v), nil
 	case []any:
 		for i := range v {
 			clean, err := cleanValue(v[i], path+"["+strconv.Itoa(i)+"]")
@@ -310,7 +310,7 @@ func cleanValue(v any, path string) (any, error) {
 	return v, nil
 }
 
-// decimal reads a number of a table with all its digits, as risk.Properties has it, and tells whether it is a whole one.
+// decimal reads a number of a table with all its digits, as catalogue.Properties has it, and tells whether it is a whole one.
 func decimal(cell string) (v any, whole, ok bool) {
 	plain, ok := core.Plain(cell)
 	if !ok {
@@ -320,5 +320,5 @@ func decimal(cell string) (v any, whole, ok bool) {
 	if !json.Valid([]byte(cell)) { // +5, .5, 007
 		number = json.Number(plain)
 	}
-	return risk.ExactNumber(number), !strings.Contains(plain, "."), true
+	return catalogue.ExactNumber(number), !strings.Contains(plain, "."), true
 }
