@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"onemap/store/pgcluster"
+	"onemap/demo/pgcluster"
 )
 
 // Place is a folder and a PostgreSQL cluster of one's own.

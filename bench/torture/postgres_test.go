@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/store/pgcluster"
+	"onemap/demo/pgcluster"
 )
 
 // database is the name of the database under torture.

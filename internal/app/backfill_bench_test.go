@@ -12,9 +12,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/demo/pgcluster"
 	"onemap/internal/app"
 	"onemap/internal/pg"
-	"onemap/store/pgcluster"
 )
 
 // BenchmarkImportObservations imports two million readings into a month's partition of a cluster that writes

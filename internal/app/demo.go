@@ -16,13 +16,13 @@ import (
 	"onemap/alerts"
 	"onemap/auth"
 	"onemap/data"
+	"onemap/demo/pgcluster"
 	"onemap/internal/config"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 	"onemap/store"
-	"onemap/store/pgcluster"
 )
 
 // DemoOptions is what the demo is built from.

@@ -8,9 +8,9 @@ import (
 	"os"
 	"time"
 
+	"onemap/demo/sim"
 	"onemap/internal/fault"
 	"onemap/sensors"
-	"onemap/sim"
 	"onemap/store"
 )
 

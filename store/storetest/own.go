@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"onemap/demo/pgcluster"
 	"onemap/internal/pg"
-	"onemap/store/pgcluster"
 )
 
 // Own is a PostgreSQL that belongs to one test alone, which may break it.

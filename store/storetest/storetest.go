@@ -20,9 +20,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/demo/pgcluster"
 	"onemap/internal/pg"
 	"onemap/store"
-	"onemap/store/pgcluster"
 )
 
 const template = "onemap_template"

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"onemap/catalogue"
+	"onemap/demo/pgcluster"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/store/pgcluster"
 	"onemap/tiles"
 	"onemap/tiles/engine"
 )

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"onemap/demo/sim"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
-	"onemap/sim"
 )
 
 // memory is a store in memory for the real ingest path.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/demo/pgcluster"
 	"onemap/internal/fault"
-	"onemap/store/pgcluster"
 )
 
 // folder gives an empty folder that the server's user can reach, wiped after the test.
