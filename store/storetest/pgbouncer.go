@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -97,11 +98,12 @@ func giveToPostgres(t testing.TB, dir string) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// awaitPgBouncer waits until the socket is there.
+// awaitPgBouncer waits until the socket takes connections, which it does a moment after it is there.
 func awaitPgBouncer(t testing.TB, socket string, ended <-chan error, said *bytes.Buffer) {
 	t.Helper()
 	for {
-		if _, err := os.Stat(socket); err == nil {
+		if conn, err := net.Dial("unix", socket); err == nil {
+			_ = conn.Close()
 			return
 		}
 		select {
