@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"onemap/alerts"
-	"onemap/internal/app"
+	"onemap/demo"
 	"onemap/internal/config"
 )
 
@@ -21,12 +21,12 @@ type demoCmd struct {
 // Run starts the demo, prints how to use it, and serves until Ctrl-C.
 func (c *demoCmd) Run(ctx context.Context, s *session, common *config.Common) error {
 	if c.Reset {
-		return app.ResetDemo(c.Data)
+		return demo.Reset(c.Data)
 	}
 	if err := c.logToData(s, common); err != nil {
 		return err
 	}
-	d, err := app.StartDemo(ctx, app.DemoOptions{
+	d, err := demo.Start(ctx, demo.Options{
 		Server: c.Server, Demo: c.Demo, Version: version, Logger: s.logger,
 		Progress: s.progress.Show,
 		Notice: func(text string) {
@@ -57,7 +57,7 @@ func (c *demoCmd) logToData(s *session, common *config.Common) error {
 }
 
 // printDemo says what a newcomer can do now.
-func printDemo(w io.Writer, d app.DemoInfo, o config.Demo, logPath string) {
+func printDemo(w io.Writer, d demo.Info, o config.Demo, logPath string) {
 	fmt.Fprintf(w, "\nonemap is running. Stop it with Ctrl-C; the data stay for the next run.\n\n")
 	fmt.Fprintf(w, "  map        %s\n  phone page %s/m\n\n", d.HTTP, d.HTTP)
 	fmt.Fprintf(w, "  %-10s %-18s %-8s %s\n", "user", "role", "division", "password")
@@ -76,7 +76,7 @@ func printDemo(w io.Writer, d app.DemoInfo, o config.Demo, logPath string) {
 }
 
 // printPublishing says how to be a sensor.
-func printPublishing(w io.Writer, d app.DemoInfo) {
+func printPublishing(w io.Writer, d demo.Info) {
 	red := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.RedAbove+0.3)
 	normal := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.ClearBelow-0.5)
 	calm := fmt.Sprintf("back to normal, twice, %d s apart (the hold before clearing)", alerts.DefaultHoldSeconds)

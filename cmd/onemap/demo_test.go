@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"onemap/internal/app"
+	"onemap/demo"
 )
 
 // A demo without a listener of its own names no address to publish to.
 func TestPrintPublishing(t *testing.T) {
-	d := app.DemoInfo{MQTT: "127.0.0.1:1884", Device: app.DemoDevice{ID: "a", Password: "secret", Datastream: "level", Topic: "onemap/v1/370602/a/obs", RedAbove: 5, ClearBelow: 2}}
+	d := demo.Info{MQTT: "127.0.0.1:1884", Device: demo.Device{ID: "a", Password: "secret", Datastream: "level", Topic: "onemap/v1/370602/a/obs", RedAbove: 5, ClearBelow: 2}}
 	var b bytes.Buffer
 	printPublishing(&b, d)
 	if want := `mosquitto_pub -h 127.0.0.1 -p 1884 -q 1 -u a -P secret -t onemap/v1/370602/a/obs -m '{"v":{"level":5.3}}'`; !strings.Contains(b.String(), want) {

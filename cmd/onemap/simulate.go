@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"onemap/internal/app"
+	"onemap/demo"
 	"onemap/internal/config"
 )
 
@@ -28,7 +28,7 @@ func (c *simulateCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	fmt.Println("publishing; stop with Ctrl-C")
-	return app.Simulate(ctx, url, app.SimulateOptions{
+	return demo.Simulate(ctx, url, demo.SimulateOptions{
 		Broker: c.MQTT, Credentials: c.Credentials, Seed: c.Seed, Speed: c.Speed, Interval: c.Interval,
 		Scene: c.Scene, SceneAfter: c.SceneAfter,
 	}, s.logger)

@@ -20,6 +20,7 @@ import (
 	"onemap/internal/config"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
+	"onemap/internal/lifecycle"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 	"onemap/store"
@@ -43,7 +44,7 @@ type App struct {
 	logger   *slog.Logger
 	clock    func() time.Time
 	metrics  *prometheus.Registry
-	life     lifecycle
+	life     lifecycle.Stack
 	failed   chan error
 	httpAddr net.Addr
 	basePath string // the path that the pages are below; empty is the root
@@ -80,14 +81,14 @@ func Start(ctx context.Context, o Options) (*App, error) {
 		a.o.Node = fmt.Sprintf("%s-%d", host, os.Getpid())
 	}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	a.life.logger = a.logger
+	a.life.Logger = a.logger
 	for _, step := range []func(context.Context) error{
 		a.startStore, a.startPeople, a.startPush, a.startTiles, a.startRules, a.startIngest, a.startFollowing, a.startMetrics, a.startWeb,
 	} {
 		if err := step(ctx); err != nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
-			return nil, errors.Join(err, a.life.stop(stopCtx))
+			return nil, errors.Join(err, a.life.Stop(stopCtx))
 		}
 	}
 	a.logger.InfoContext(ctx, "serving", "http", a.URL(), "mqtt", a.MQTTAddr(), "node", a.o.Node, "version", o.Version)
@@ -95,7 +96,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 }
 
 // Stop stops everything, last started first. It may be called more than once.
-func (a *App) Stop(ctx context.Context) error { return a.life.stop(ctx) }
+func (a *App) Stop(ctx context.Context) error { return a.life.Stop(ctx) }
 
 // Reload reads anew what may be renewed while the server runs: the certificate for devices. What cannot be used leaves
 // the old in place; the log and the health say so.
@@ -124,7 +125,7 @@ func (a *App) Health() []core.Health { return a.monitor.Health() }
 
 // mustRun runs a part until the server stops; should it end before that, the server fails.
 func (a *App) mustRun(ctx context.Context, name string, run func(context.Context) error) {
-	a.life.background(ctx, name, func(ctx context.Context) {
+	a.life.Background(ctx, name, func(ctx context.Context) {
 		err := run(ctx)
 		if ctx.Err() != nil {
 			return
@@ -132,12 +133,12 @@ func (a *App) mustRun(ctx context.Context, name string, run func(context.Context
 		if err == nil {
 			err = errors.New("ended")
 		}
-		a.fail(fmt.Errorf("%s: %w", name, err))
+		a.Fail(fmt.Errorf("%s: %w", name, err))
 	})
 }
 
-// fail says that a part has failed for good; the first one counts.
-func (a *App) fail(err error) {
+// Fail says that a part has failed for good; the first one counts.
+func (a *App) Fail(err error) {
 	select {
 	case a.failed <- err:
 	default:

@@ -21,7 +21,7 @@ func (a *App) startBroker(ctx context.Context) error {
 		return nameBrokerFlag(err, *o)
 	}
 	a.broker = broker
-	a.life.push("broker", broker.Stop)
+	a.life.Push("broker", broker.Stop)
 	a.addWayIn(broker)
 	if _, secure := broker.CertificateHealth(); secure {
 		a.monitor.add(func() core.Health { h, _ := broker.CertificateHealth(); return h })
@@ -69,13 +69,13 @@ func nameBrokerFlag(err error, o mqtt.Options) error {
 	}
 	switch listen.Kind {
 	case mqtt.KindTLS:
-		return nameBusyFlag(err, "--mqtt-tls", o.ListenTLS)
+		return NameBusyFlag(err, "--mqtt-tls", o.ListenTLS)
 	case mqtt.KindWS:
-		return nameBusyFlag(err, "--mqtt-ws", o.ListenWS)
+		return NameBusyFlag(err, "--mqtt-ws", o.ListenWS)
 	case mqtt.KindWSS:
-		return nameBusyFlag(err, "--mqtt-wss", o.ListenWSS)
+		return NameBusyFlag(err, "--mqtt-wss", o.ListenWSS)
 	default:
-		return nameBusyFlag(err, "--mqtt", o.Listen)
+		return NameBusyFlag(err, "--mqtt", o.Listen)
 	}
 }
 

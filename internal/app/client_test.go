@@ -16,7 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"onemap/alerts"
-	"onemap/internal/app"
+	"onemap/demo"
 	"onemap/internal/core"
 	"onemap/sensors"
 )
@@ -29,10 +29,10 @@ type user struct {
 	t    testing.TB
 	base string
 	http *http.Client
-	acct app.DemoAccount
+	acct demo.Account
 }
 
-func login(t testing.TB, d app.DemoInfo, name string) *user {
+func login(t testing.TB, d demo.Info, name string) *user {
 	t.Helper()
 	acct, ok := d.Account(name)
 	if !ok {

@@ -8,7 +8,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"onemap/internal/app"
+	"onemap/demo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/sensors/mqtt/remote/mosquittotest"
@@ -18,7 +18,7 @@ import (
 func TestDemoWithoutABrokerRefusesItsSimulator(t *testing.T) {
 	o := demoOptions(t, demoDir(t))
 	o.MQTT, o.Simulate = "off", true
-	_, err := app.StartDemo(t.Context(), o)
+	_, err := demo.Start(t.Context(), o)
 	if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), "--mqtt: ") || !strings.Contains(err.Error(), "--no-simulate") {
 		t.Errorf("it says %v", err)
 	}

@@ -113,8 +113,8 @@ func (m *monitor) Health() []core.Health {
 	return out
 }
 
-// waitReady blocks until every part is well, or ctx ends, which is an error that names what is not.
-func (a *App) waitReady(ctx context.Context) error {
+// WaitReady blocks until every part is well, or ctx ends, which is an error that names what is not.
+func (a *App) WaitReady(ctx context.Context) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {

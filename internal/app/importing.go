@@ -17,8 +17,8 @@ import (
 // Progress is told how far a stage of longer work is; total 0 means that nobody knows.
 type Progress func(stage string, done, total int64)
 
-// none is the Progress of nobody.
-func (p Progress) orNone() Progress {
+// OrNone returns a Progress that may be called, also when p is nil.
+func (p Progress) OrNone() Progress {
 	if p == nil {
 		return func(string, int64, int64) {}
 	}
@@ -27,7 +27,7 @@ func (p Progress) orNone() Progress {
 
 // Migrate brings the tables up to this version.
 func Migrate(ctx context.Context, url string, logger *slog.Logger, progress Progress) error {
-	progress = progress.orNone()
+	progress = progress.OrNone()
 	err := pg.Migrate(ctx, url, func(version, total int, name string) {
 		progress("bringing the tables up to date", int64(version), int64(total))
 		logger.InfoContext(ctx, "migrating", "version", version, "of", total, "name", name)
@@ -75,14 +75,14 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	if read.LevelField == "" && !o.Layer.Theme.OfRisk() {
 		read.LevelField = load.NoField
 	}
-	f.tell(progress.orNone(), "looking through "+o.Layer.Name)
+	f.tell(progress.OrNone(), "looking through "+o.Layer.Name)
 	if read, err = load.Survey(f, read); err != nil {
 		return none, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return none, fmt.Errorf("import: %w", err)
 	}
-	f.tell(progress.orNone(), "importing "+o.Layer.Name)
+	f.tell(progress.OrNone(), "importing "+o.Layer.Name)
 	r, err := load.Open(f, read)
 	if err != nil {
 		return none, err
@@ -180,11 +180,11 @@ func ImportBase(ctx context.Context, url, dir string, logger *slog.Logger, progr
 	if err != nil {
 		return err
 	}
-	return importLayers(ctx, db, layers, "loading the base data", logger, progress.orNone())
+	return ImportLayers(ctx, db, layers, "loading the base data", logger, progress.OrNone())
 }
 
-// importLayers imports layers one by one; progress counts features.
-func importLayers(ctx context.Context, db *store.DB, layers []data.LayerSpec, stage string, logger *slog.Logger, progress Progress) error {
+// ImportLayers imports layers one by one; progress counts features.
+func ImportLayers(ctx context.Context, db *store.DB, layers []data.LayerSpec, stage string, logger *slog.Logger, progress Progress) error {
 	var before int64
 	progress(stage, 0, 0)
 	for _, l := range layers {

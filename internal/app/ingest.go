@@ -15,7 +15,7 @@ func (a *App) startIngest(ctx context.Context) error {
 		MaxPayload: a.o.MaxPayload, Committers: a.o.Committers, Node: a.o.Node, Clock: a.clock, OnCommit: a.committed,
 	}, a.registry, a.db, a.logger, a.metrics)
 	a.ingest.Start()
-	a.life.push("ingest", a.ingest.Stop)
+	a.life.Push("ingest", a.ingest.Stop)
 	a.monitor.add(a.ingest.Health)
 	for _, start := range []func(context.Context) error{a.startBroker, a.startRemote, a.startWatch} {
 		if err := start(ctx); err != nil {

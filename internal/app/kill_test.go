@@ -17,7 +17,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/app"
+	"onemap/demo"
 	"onemap/internal/core"
 	"onemap/sensors"
 )
@@ -28,7 +28,7 @@ type process struct {
 	bin  string
 	dir  string
 	cmd  *exec.Cmd
-	info app.DemoInfo
+	info demo.Info
 }
 
 func newProcess(t *testing.T) *process {

@@ -20,27 +20,27 @@ import (
 
 	"onemap/alerts"
 	"onemap/alerts/cap"
-	"onemap/internal/app"
+	"onemap/demo"
 	"onemap/internal/config"
 	"onemap/internal/core"
 )
 
-func startDemo(t testing.TB, dir string) *app.Demo {
+func startDemo(t testing.TB, dir string) *demo.Demo {
 	t.Helper()
 	return startDemoOn(t, demoOptions(t, dir))
 }
 
-func demoOptions(t testing.TB, dir string) app.DemoOptions {
-	return app.DemoOptions{
+func demoOptions(t testing.TB, dir string) demo.Options {
+	return demo.Options{
 		Server: config.Server{HTTP: "127.0.0.1:0", MQTT: "127.0.0.1:0", City: "3706", Sender: "test.onemap", BaseData: filepath.Join("..", "..", "data", "base")},
 		Demo:   config.Demo{Data: dir, Seed: 1},
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 }
 
-func startDemoOn(t testing.TB, o app.DemoOptions) *app.Demo {
+func startDemoOn(t testing.TB, o demo.Options) *demo.Demo {
 	t.Helper()
-	d, err := app.StartDemo(t.Context(), o)
+	d, err := demo.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func demoDir(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := app.ResetDemo(dir); err != nil {
+		if err := demo.Reset(dir); err != nil {
 			t.Errorf("reset: %v", err)
 		}
 		if err := os.RemoveAll(dir); err != nil {
@@ -84,7 +84,7 @@ func demoDir(t testing.TB) string {
 }
 
 // mosquittoPub publishes one reading with Debian's own MQTT client.
-func mosquittoPub(t testing.TB, d app.DemoInfo, version string, value float64) {
+func mosquittoPub(t testing.TB, d demo.Info, version string, value float64) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(d.MQTT)
 	if err != nil {
@@ -165,7 +165,7 @@ func delivered(t *testing.T, u *user, path string) bool {
 	return false
 }
 
-func rowsAreThere(t *testing.T, info app.DemoInfo, a alerts.Alert, seq int64) {
+func rowsAreThere(t *testing.T, info demo.Info, a alerts.Alert, seq int64) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), info.Database)
 	if err != nil {
@@ -221,7 +221,7 @@ func TestDemoFileAndSecondRun(t *testing.T) {
 	if err != nil || st.Mode().Perm() != 0o600 {
 		t.Fatalf("demo.json: %v, %v", st, err)
 	}
-	var info app.DemoInfo
+	var info demo.Info
 	b, err := os.ReadFile(filepath.Join(dir, "demo.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"onemap/internal/app"
+	"onemap/demo"
 )
 
 // logsIn reports whether a device is let in by a node's broker and may publish its status.
-func logsIn(t *testing.T, node app.DemoInfo, division, device, secret string) bool {
+func logsIn(t *testing.T, node demo.Info, division, device, secret string) bool {
 	t.Helper()
 	host, port, _ := strings.Cut(node.MQTT, ":")
 	return exec.CommandContext(t.Context(), "mosquitto_pub", "-h", host, "-p", port, "-V", "mqttv311", "-q", "1", "-u", device, "-P", secret,

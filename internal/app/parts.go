@@ -30,14 +30,14 @@ func (a *App) startStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.life.push("database", func(context.Context) error { db.Close(); return nil })
+	a.life.Push("database", func(context.Context) error { db.Close(); return nil })
 	a.db = db
 	a.registry = sensors.NewRegistry(db, sensors.RegistryOptions{}, a.logger, a.clock)
 	if err := a.registry.Reload(ctx); err != nil {
 		return fmt.Errorf("load the devices: %w", err)
 	}
 	a.monitor = newMonitor(db.Ping, a.logger)
-	a.life.background(ctx, "monitor", a.monitor.run)
+	a.life.Background(ctx, "monitor", a.monitor.run)
 	return nil
 }
 
@@ -57,7 +57,7 @@ func (a *App) startPush(ctx context.Context) error {
 		return err
 	}
 	listener := a.db.Log().Listen()
-	a.life.push("event log's connection", func(context.Context) error { listener.Close(); return nil })
+	a.life.Push("event log's connection", func(context.Context) error { listener.Close(); return nil })
 	a.follower = eventlog.NewFollower(a.db.Log(), listener, eventlog.FollowerOptions{}, a.logger, a.metrics, a.clock)
 	hub, err := push.New(push.Parts{
 		Events: a.db.Log(), Follower: a.follower, Batches: a.db, Clients: a.db, Directory: a.registry, Health: a.monitor.Health,
@@ -83,7 +83,7 @@ func (a *App) startTiles(ctx context.Context) error {
 		return fmt.Errorf("make the tile engine: %w", err)
 	}
 	a.tiles = e
-	a.life.push("change feed", func(context.Context) error { feed.Close(); return nil })
+	a.life.Push("change feed", func(context.Context) error { feed.Close(); return nil })
 	a.mustRun(ctx, "tiles", e.Run)
 	a.monitor.add(e.Health)
 	return nil
@@ -93,8 +93,8 @@ func (a *App) startRules(ctx context.Context) error {
 	a.engine = alerts.NewEngine(alerts.Options{Sender: a.o.Sender, CityCode: a.o.City, Node: a.o.Node}, a.db, a.db, a.logger, a.metrics, a.clock)
 	a.mustRun(ctx, "rules", a.engine.Run)
 	a.monitor.add(a.engine.Health)
-	a.life.background(ctx, "pruning", a.prune)
-	a.life.background(ctx, "pruning the quarantine", a.pruneQuarantine)
+	a.life.Background(ctx, "pruning", a.prune)
+	a.life.Background(ctx, "pruning the quarantine", a.pruneQuarantine)
 	return nil
 }
 
@@ -107,8 +107,8 @@ func (a *App) startFollowing(ctx context.Context) error {
 	}
 	a.follower.Subscribe("this node's memory", m.subscriber())
 	a.follower.Subscribe("push", a.hub.Subscriber())
-	a.life.background(ctx, "registry", m.run)
-	a.life.background(ctx, "event log", a.follower.Run)
+	a.life.Background(ctx, "registry", m.run)
+	a.life.Background(ctx, "event log", a.follower.Run)
 	return nil
 }
 
@@ -122,7 +122,7 @@ func (a *App) startWeb(ctx context.Context) error {
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.o.HTTP)
 	if err != nil {
-		return nameBusyFlag(err, "--http", a.o.HTTP)
+		return NameBusyFlag(err, "--http", a.o.HTTP)
 	}
 	a.httpAddr = ln.Addr()
 	a.serveHTTP("web", handler.HTTPServer(), ln)
@@ -136,7 +136,7 @@ func (a *App) startMetrics(ctx context.Context) error {
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.o.Metrics)
 	if err != nil {
-		return nameBusyFlag(err, "--metrics", a.o.Metrics)
+		return NameBusyFlag(err, "--metrics", a.o.Metrics)
 	}
 	a.metricsAddr = ln.Addr()
 	mux := http.NewServeMux()
@@ -158,10 +158,10 @@ func (a *App) serveHTTP(name string, srv *http.Server, ln net.Listener) {
 	go func() {
 		defer close(done)
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			a.fail(fmt.Errorf("%s server: %w", name, err))
+			a.Fail(fmt.Errorf("%s server: %w", name, err))
 		}
 	}()
-	a.life.push(name, func(ctx context.Context) error {
+	a.life.Push(name, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, shutdownWithin)
 		defer cancel()
 		err := srv.Shutdown(ctx)
@@ -217,8 +217,8 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 	return s, nil
 }
 
-// nameBusyFlag turns a failed listen into an error that says which flag to change.
-func nameBusyFlag(err error, flag, addr string) error {
+// NameBusyFlag turns a failed listen into an error that says which flag to change.
+func NameBusyFlag(err error, flag, addr string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fault.InvalidField(flag, "%s is in use by another program; choose another address with %s ADDR (port 0 picks a free one)", addr, flag)
 	}

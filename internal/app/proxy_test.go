@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"onemap/demo"
 	"onemap/internal/app"
 	"onemap/internal/config"
 )
@@ -24,7 +25,7 @@ type behind struct {
 	from string
 }
 
-func (p *proxy) person(t testing.TB, d app.DemoInfo, base, from, name string) *behind {
+func (p *proxy) person(t testing.TB, d demo.Info, base, from, name string) *behind {
 	t.Helper()
 	acct, ok := d.Account(name)
 	if !ok {
@@ -137,7 +138,7 @@ func metricsStayClosed(t *testing.T, p *proxy, base string) {
 }
 
 // addressesAreTrue looks at what the server makes of a client at 127.0.0.2 that says it is somebody else.
-func addressesAreTrue(t *testing.T, p *proxy, d app.DemoInfo, base string) {
+func addressesAreTrue(t *testing.T, p *proxy, d demo.Info, base string) {
 	b := p.person(t, d, base, "127.0.0.2", "commander")
 	for _, lie := range [][]string{{}, {"X-Forwarded-For", ""}, {"X-Forwarded-For", "203.0.113.7"}, {"X-Forwarded-For", "127.0.0.1", "X-Forwarded-Proto", "https"}} {
 		status, h := b.login(b.acct.Password, lie...)
@@ -176,7 +177,7 @@ func addressesAreTrue(t *testing.T, p *proxy, d app.DemoInfo, base string) {
 
 // guessesAreTheClients: whoever guesses passwords waits, with whatever address it writes into its requests, and another
 // client of the same proxy does not.
-func guessesAreTheClients(t *testing.T, p *proxy, d app.DemoInfo, base string) {
+func guessesAreTheClients(t *testing.T, p *proxy, d demo.Info, base string) {
 	guesser := p.person(t, d, base, "127.0.0.3", "observer")
 	const many = 200
 	refused := false
@@ -196,7 +197,7 @@ func guessesAreTheClients(t *testing.T, p *proxy, d app.DemoInfo, base string) {
 }
 
 // nodeBehind starts another server on a demo's database with options of proxies, and gives its address.
-func nodeBehind(t *testing.T, d app.DemoInfo, o config.Server) string {
+func nodeBehind(t *testing.T, d demo.Info, o config.Server) string {
 	t.Helper()
 	o.HTTP, o.MQTT, o.City, o.Sender, o.Node = "127.0.0.1:0", "127.0.0.1:0", "3706", "test.onemap", "behind"
 	o.BaseData = filepath.Join("..", "..", "data", "base")
@@ -234,7 +235,7 @@ func TestBelowAPath(t *testing.T) {
 	}
 }
 
-func belowPath(t *testing.T, p *proxy, d app.DemoInfo, root string) {
+func belowPath(t *testing.T, p *proxy, d demo.Info, root string) {
 	b := p.person(t, d, root+"/onemap", "127.0.0.2", "steward")
 	status, h := b.login(b.acct.Password)
 	if status != http.StatusOK || !strings.Contains(h.Get("Set-Cookie"), "Path=/onemap/;") {
@@ -297,7 +298,7 @@ func TestHostRewritten(t *testing.T) {
 	}
 }
 
-func refusedForItsOrigin(t *testing.T, p *proxy, d app.DemoInfo, base string) {
+func refusedForItsOrigin(t *testing.T, p *proxy, d demo.Info, base string) {
 	t.Helper()
 	b := p.person(t, d, base, "127.0.0.2", "steward")
 	if status, _ := b.login(b.acct.Password, "Origin", base); status != http.StatusForbidden {

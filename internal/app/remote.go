@@ -32,7 +32,7 @@ func (a *App) startRemote(ctx context.Context) error {
 		return err
 	}
 	client.Start()
-	a.life.push("external broker", client.Stop)
+	a.life.Push("external broker", client.Stop)
 	a.addWayIn(client)
 	a.logger.InfoContext(ctx, "reading from an external broker", "client_id", id, "group", a.o.BrokerGroup)
 	return nil

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/app"
+	"onemap/demo"
 	"onemap/internal/core"
 )
 
@@ -48,7 +48,7 @@ func TestMachinePutBack(t *testing.T) {
 			t.Errorf("remove the copy: %v: %s", err, out)
 		}
 	})
-	stop := func(d *app.Demo) {
+	stop := func(d *demo.Demo) {
 		t.Helper()
 		if err := d.Stop(t.Context()); err != nil {
 			t.Fatal(err)

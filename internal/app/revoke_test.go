@@ -7,11 +7,11 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"onemap/internal/app"
+	"onemap/demo"
 )
 
 // device connects the demo's device to the node and reports when its connection ends.
-func device(t *testing.T, d app.DemoInfo) (ended chan struct{}) {
+func device(t *testing.T, d demo.Info) (ended chan struct{}) {
 	t.Helper()
 	ended = make(chan struct{})
 	o := paho.NewClientOptions().AddBroker("tcp://" + d.MQTT).SetClientID(d.Device.ID).SetUsername(d.Device.ID).SetPassword(d.Device.Password).

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/internal/app"
+	"onemap/demo"
 	"onemap/internal/fault"
 	"onemap/sensors"
 )
@@ -37,7 +37,7 @@ func TestSimulateFeedsTheServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- app.Simulate(ctx, info.Database, app.SimulateOptions{Broker: info.MQTT, Credentials: file, Seed: 1, Interval: time.Second}, slog.New(slog.DiscardHandler))
+		ended <- demo.Simulate(ctx, info.Database, demo.SimulateOptions{Broker: info.MQTT, Credentials: file, Seed: 1, Interval: time.Second}, slog.New(slog.DiscardHandler))
 	}()
 	u := login(t, info, "commander")
 	published := func() map[string]bool {
@@ -73,7 +73,7 @@ func TestSimulateNamesBadCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range []string{"/no/such.json", garbage} {
-		err := app.Simulate(t.Context(), "postgres://nobody@127.0.0.1:1/none", app.SimulateOptions{Credentials: file}, slog.New(slog.DiscardHandler))
+		err := demo.Simulate(t.Context(), "postgres://nobody@127.0.0.1:1/none", demo.SimulateOptions{Credentials: file}, slog.New(slog.DiscardHandler))
 		if !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", file, err)
 		}

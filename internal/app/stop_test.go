@@ -8,7 +8,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"onemap/internal/app"
+	"onemap/demo"
 	"onemap/internal/core"
 	"onemap/sensors"
 )
@@ -90,7 +90,7 @@ func presenceEvents(t *testing.T, u *user) []core.Event {
 }
 
 // deviceWithWill is the visitor's device as most devices are: on line by its word, and with a will.
-func deviceWithWill(t *testing.T, info app.DemoInfo) paho.Client {
+func deviceWithWill(t *testing.T, info demo.Info) paho.Client {
 	t.Helper()
 	topic := sensors.Topic(info.Device.Division, info.Device.ID, sensors.KindStatus)
 	c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://"+info.MQTT).SetClientID(info.Device.ID).

@@ -6,13 +6,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"onemap/demo"
 	"onemap/internal/app"
 	"onemap/internal/config"
 	"onemap/internal/core"
 )
 
 // secondNode starts another server on a demo's database, and gives what a client needs of it.
-func secondNode(t *testing.T, first app.DemoInfo) app.DemoInfo {
+func secondNode(t *testing.T, first demo.Info) demo.Info {
 	t.Helper()
 	second, err := app.Start(t.Context(), app.Options{
 		Server: config.Server{

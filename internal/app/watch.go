@@ -9,7 +9,7 @@ import (
 // startWatch looks for devices and datastreams that fell silent.
 func (a *App) startWatch(ctx context.Context) error {
 	w := sensors.NewWatch(sensors.WatchOptions{Node: a.o.Node, Hears: a.hears(), Clock: a.clock}, a.db, a.logger, a.metrics)
-	a.life.background(ctx, "watch for silence", w.Run)
+	a.life.Background(ctx, "watch for silence", w.Run)
 	return nil
 }
 

@@ -102,7 +102,7 @@ func giveToPostgres(t testing.TB, dir string) *syscall.Credential {
 func awaitPgBouncer(t testing.TB, socket string, ended <-chan error, said *bytes.Buffer) {
 	t.Helper()
 	for {
-		if conn, err := net.Dial("unix", socket); err == nil {
+		if conn, err := (&net.Dialer{}).DialContext(t.Context(), "unix", socket); err == nil {
 			_ = conn.Close()
 			return
 		}

@@ -1,4 +1,4 @@
-package app
+package lifecycle
 
 import (
 	"context"
@@ -9,11 +9,11 @@ import (
 )
 
 func TestLifecycleStopsInReverseAndOnce(t *testing.T) {
-	l := lifecycle{logger: slog.New(slog.DiscardHandler)}
+	l := Stack{Logger: slog.New(slog.DiscardHandler)}
 	var order []string
 	boom := errors.New("boom")
 	for _, name := range []string{"database", "broker", "web"} {
-		l.push(name, func(context.Context) error {
+		l.Push(name, func(context.Context) error {
 			order = append(order, name)
 			if name == "broker" {
 				return boom
@@ -22,26 +22,26 @@ func TestLifecycleStopsInReverseAndOnce(t *testing.T) {
 		})
 	}
 	running := make(chan struct{})
-	l.background(t.Context(), "loop", func(ctx context.Context) { close(running); <-ctx.Done(); order = append(order, "loop") })
+	l.Background(t.Context(), "loop", func(ctx context.Context) { close(running); <-ctx.Done(); order = append(order, "loop") })
 	<-running
-	if err := l.stop(t.Context()); !errors.Is(err, boom) {
+	if err := l.Stop(t.Context()); !errors.Is(err, boom) {
 		t.Errorf("stop: %v", err)
 	}
 	if want := []string{"loop", "web", "broker", "database"}; !slices.Equal(order, want) {
 		t.Errorf("stopped in the order %v, want %v", order, want)
 	}
-	if err := l.stop(t.Context()); err != nil || len(order) != 4 {
+	if err := l.Stop(t.Context()); err != nil || len(order) != 4 {
 		t.Errorf("second stop: %v, %v", err, order)
 	}
 }
 
 func TestLifecycleStopIsBounded(t *testing.T) {
-	l := lifecycle{logger: slog.New(slog.DiscardHandler)}
+	l := Stack{Logger: slog.New(slog.DiscardHandler)}
 	block := make(chan struct{})
-	l.background(t.Context(), "stuck", func(context.Context) { <-block })
+	l.Background(t.Context(), "stuck", func(context.Context) { <-block })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := l.stop(ctx); !errors.Is(err, context.Canceled) {
+	if err := l.Stop(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("stop of a stuck part: %v", err)
 	}
 	close(block)

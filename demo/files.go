@@ -1,4 +1,4 @@
-package app
+package demo
 
 import (
 	"encoding/json"
@@ -11,9 +11,9 @@ import (
 	"onemap/internal/fault"
 )
 
-// demoPassword is how many characters of a random secret make a demo's password: 80 bits, for a page
+// passwordLength is how many characters of a random secret make a demo's password: 80 bits, for a page
 // that listens on loopback.
-const demoPassword = 16
+const passwordLength = 16
 
 // secrets are the demo's passwords, kept in its data folder and nowhere else. The database has only
 // their hashes.
@@ -43,16 +43,16 @@ func loadSecrets(dir string, seed uint64) (secrets, error) {
 	return s, nil
 }
 
-// DemoAccount is one login of the demo.
-type DemoAccount struct {
+// Account is one login of the demo.
+type Account struct {
 	User     string `json:"user"`
 	Password string `json:"password"`
 	Role     string `json:"role"`
 	Division string `json:"division"`
 }
 
-// DemoDevice is the device that the demo leaves to its visitor: the simulator does not publish for it.
-type DemoDevice struct {
+// Device is the device that the demo leaves to its visitor: the simulator does not publish for it.
+type Device struct {
 	ID         string  `json:"id"`
 	Password   string  `json:"password"`
 	Division   string  `json:"division"`
@@ -62,23 +62,23 @@ type DemoDevice struct {
 	ClearBelow float64 `json:"clear_below"`
 }
 
-// DemoInfo is what a script needs to use a running demo.
-type DemoInfo struct {
-	HTTP     string        `json:"http"`
-	MQTT     string        `json:"mqtt"`
-	Database string        `json:"database"`
-	Accounts []DemoAccount `json:"accounts"`
-	Device   DemoDevice    `json:"device"`
+// Info is what a script needs to use a running demo.
+type Info struct {
+	HTTP     string    `json:"http"`
+	MQTT     string    `json:"mqtt"`
+	Database string    `json:"database"`
+	Accounts []Account `json:"accounts"`
+	Device   Device    `json:"device"`
 }
 
 // Account gives the demo's login of that name.
-func (d DemoInfo) Account(user string) (DemoAccount, bool) {
+func (d Info) Account(user string) (Account, bool) {
 	for _, a := range d.Accounts {
 		if a.User == user {
 			return a, true
 		}
 	}
-	return DemoAccount{}, false
+	return Account{}, false
 }
 
 // writeSecret writes v as JSON into dir/name, mode 0600, at once or not at all.

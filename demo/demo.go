@@ -1,4 +1,6 @@
-package app
+// Package demo runs a whole city on one machine: a private PostgreSQL cluster, the synthetic city with its people, the
+// server and the simulator of its devices.
+package demo
 
 import (
 	"context"
@@ -17,50 +19,52 @@ import (
 	"onemap/auth"
 	"onemap/data"
 	"onemap/demo/pgcluster"
+	"onemap/internal/app"
 	"onemap/internal/config"
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/internal/lifecycle"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 	"onemap/store"
 )
 
-// DemoOptions is what the demo is built from.
-type DemoOptions struct {
+// Options is what the demo is built from.
+type Options struct {
 	config.Server
 	config.Demo
 	Version  string
 	Logger   *slog.Logger
-	Progress Progress
+	Progress app.Progress
 	Notice   func(text string) // told what its user should know, as a fallback of the data folder; may be nil
 }
 
 // Demo is a running demo: a server with its own database, city and simulator.
 type Demo struct {
-	*App
-	o       DemoOptions
+	*app.App
+	o       Options
 	logger  *slog.Logger
-	life    lifecycle
+	life    lifecycle.Stack
 	cluster *pgcluster.Cluster
 	url     string
 	base    string
 	city    data.City
 	secret  secrets
-	info    DemoInfo
+	info    Info
 }
 
 const (
-	stopDemoWithin = 30 * time.Second
-	demoDatabase   = "onemap"
-	demoStream     = "water_level" // the type of the visitor's datastream
-	demoDivision   = "370602"
-	clusterDir     = "pg"
-	demoFile       = "demo.json"
-	secretsFile    = "secrets.json"
+	stopWithin       = 30 * time.Second
+	database         = "onemap"
+	visitorsStream   = "water_level" // the type of the visitor's datastream
+	visitorsDivision = "370602"
+	clusterDir       = "pg"
+	infoFile         = "demo.json"
+	secretsFile      = "secrets.json"
 )
 
-// StartDemo starts everything and writes demo.json. What fails stops what had been started.
-func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
+// Start starts everything and writes demo.json. What fails stops what had been started.
+func Start(ctx context.Context, o Options) (*Demo, error) {
 	d := &Demo{o: o, logger: o.Logger}
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
@@ -68,29 +72,29 @@ func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
 	if d.o.Notice == nil {
 		d.o.Notice = func(string) {}
 	}
-	d.o.Progress = o.Progress.orNone()
-	d.life.logger = d.logger
+	d.o.Progress = o.Progress.OrNone()
+	d.life.Logger = d.logger
 	for _, step := range []func(context.Context) error{
 		d.checkSimulator, d.checkPorts, d.openFolder, d.startCluster, d.loadCity, d.makeAccounts, d.startServer, d.startSimulator, d.writeInfo,
 	} {
 		if err := step(ctx); err != nil {
-			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopDemoWithin)
+			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 			defer cancel()
-			return nil, errors.Join(err, d.life.stop(stopCtx))
+			return nil, errors.Join(err, d.life.Stop(stopCtx))
 		}
 	}
 	return d, nil
 }
 
 // Info is how to use the demo.
-func (d *Demo) Info() DemoInfo { return d.info }
+func (d *Demo) Info() Info { return d.info }
 
 // Stop stops everything; the data stay.
-func (d *Demo) Stop(ctx context.Context) error { return d.life.stop(ctx) }
+func (d *Demo) Stop(ctx context.Context) error { return d.life.Stop(ctx) }
 
-// ResetDemo wipes a demo's data folder, and what the cluster keeps elsewhere for it. A folder that is
+// Reset wipes a demo's data folder, and what the cluster keeps elsewhere for it. A folder that is
 // no demo's is refused, and so is one in use.
-func ResetDemo(dir string) error {
+func Reset(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -102,7 +106,7 @@ func ResetDemo(dir string) error {
 	if err := pgcluster.Remove(context.Background(), filepath.Join(dir, clusterDir)); err != nil {
 		return fmt.Errorf("wipe the demo's database: %w", err)
 	}
-	for _, name := range []string{demoFile, secretsFile, "onemap.log"} {
+	for _, name := range []string{infoFile, secretsFile, "onemap.log"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("wipe the demo: %w", err)
 		}
@@ -138,7 +142,7 @@ func (d *Demo) checkPorts(ctx context.Context) error {
 		}
 		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 		if err != nil {
-			return nameBusyFlag(err, flag, addr)
+			return app.NameBusyFlag(err, flag, addr)
 		}
 		if err := ln.Close(); err != nil {
 			return fmt.Errorf("%s: %w", flag, err)
@@ -155,7 +159,7 @@ func (d *Demo) openFolder(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.life.push("folder", func(context.Context) error { unlock(); return nil })
+	d.life.Push("folder", func(context.Context) error { unlock(); return nil })
 	if d.secret, err = loadSecrets(d.o.Data, d.o.Seed); err != nil {
 		return err
 	}
@@ -172,16 +176,16 @@ func (d *Demo) startCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.life.push("PostgreSQL", c.Stop)
+	d.life.Push("PostgreSQL", c.Stop)
 	d.cluster = c
 	if c.Notice != "" {
 		d.o.Notice(c.Notice)
 	}
-	if err := c.EnsureDatabase(ctx, demoDatabase); err != nil {
+	if err := c.EnsureDatabase(ctx, database); err != nil {
 		return err
 	}
-	d.url = c.URL(demoDatabase)
-	return Migrate(ctx, d.url, d.logger, d.o.Progress)
+	d.url = c.URL(database)
+	return app.Migrate(ctx, d.url, d.logger, d.o.Progress)
 }
 
 // loadCity loads the base data and the synthetic city, once.
@@ -205,12 +209,12 @@ func (d *Demo) loadCity(ctx context.Context) error {
 		known[l.Name] = true
 	}
 	if !known["county"] {
-		if err := ImportBase(ctx, d.url, d.base, d.logger, d.o.Progress); err != nil {
+		if err := app.ImportBase(ctx, d.url, d.base, d.logger, d.o.Progress); err != nil {
 			return err
 		}
 	}
 	missing := slices.DeleteFunc(slices.Clone(d.city.Layers), func(l data.LayerSpec) bool { return known[l.Name] })
-	if err := importLayers(ctx, db, missing, "loading the synthetic city", d.logger, d.o.Progress); err != nil {
+	if err := app.ImportLayers(ctx, db, missing, "loading the synthetic city", d.logger, d.o.Progress); err != nil {
 		return err
 	}
 	return d.loadDevices(ctx, db)
@@ -248,8 +252,13 @@ func (d *Demo) loadDevices(ctx context.Context, db *store.DB) error {
 	return err
 }
 
-// demoPeople is who can log in: one for each role at the city, and a responder for each county.
-func (d *Demo) demoPeople(ctx context.Context, db *store.DB) ([]auth.NewAccount, error) {
+// people is who can log in: one for each role at the city, and a responder for each county.
+func (d *Demo) people(ctx context.Context) ([]auth.NewAccount, error) {
+	db, err := store.Open(ctx, store.Options{URL: d.url, MaxConns: 1, Logger: d.logger})
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
 	people := []auth.NewAccount{
 		{Login: "commander", Name: "市级指挥员（演示）", Role: core.RoleCommander, Division: d.o.City},
 		{Login: "steward", Name: "数据管理员（演示）", Role: core.RoleSteward, Division: d.o.City},
@@ -269,19 +278,19 @@ func (d *Demo) demoPeople(ctx context.Context, db *store.DB) ([]auth.NewAccount,
 }
 
 func (d *Demo) makeAccounts(ctx context.Context) error {
-	a, err := OpenAccounts(ctx, d.url, d.logger)
+	a, err := app.OpenAccounts(ctx, d.url, d.logger)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	people, err := d.demoPeople(ctx, a.db)
+	people, err := d.people(ctx)
 	if err != nil {
 		return err
 	}
 	for _, p := range people {
 		if d.secret.Accounts[p.Login] == "" {
 			random, _ := sensors.NewSecret()
-			d.secret.Accounts[p.Login] = random[:demoPassword]
+			d.secret.Accounts[p.Login] = random[:passwordLength]
 		}
 	}
 	if err := writeSecret(d.o.Data, secretsFile, d.secret); err != nil {
@@ -299,27 +308,27 @@ func (d *Demo) makeAccounts(ctx context.Context) error {
 				return err
 			}
 		}
-		d.info.Accounts = append(d.info.Accounts, DemoAccount{User: p.Login, Password: password, Role: string(p.Role), Division: p.Division})
+		d.info.Accounts = append(d.info.Accounts, Account{User: p.Login, Password: password, Role: string(p.Role), Division: p.Division})
 	}
 	return nil
 }
 
 func (d *Demo) startServer(ctx context.Context) error {
 	d.o.Progress("starting the server", 0, 0)
-	a, err := Start(ctx, Options{Server: d.o.Server, DatabaseURL: d.url, Version: d.o.Version, Logger: d.logger})
+	a, err := app.Start(ctx, app.Options{Server: d.o.Server, DatabaseURL: d.url, Version: d.o.Version, Logger: d.logger})
 	if err != nil {
 		return err
 	}
 	d.App = a
-	d.life.push("server", a.Stop)
-	d.life.background(ctx, "watching PostgreSQL", func(ctx context.Context) {
+	d.life.Push("server", a.Stop)
+	d.life.Background(ctx, "watching PostgreSQL", func(ctx context.Context) {
 		select {
 		case <-d.cluster.Done():
-			a.fail(fmt.Errorf("the private PostgreSQL has ended: %w", d.cluster.Err()))
+			a.Fail(fmt.Errorf("the private PostgreSQL has ended: %w", d.cluster.Err()))
 		case <-ctx.Done():
 		}
 	})
-	return a.waitReady(ctx)
+	return a.WaitReady(ctx)
 }
 
 func (d *Demo) startSimulator(ctx context.Context) error {
@@ -332,32 +341,32 @@ func (d *Demo) startSimulator(ctx context.Context) error {
 		return nil
 	}
 	others := slices.DeleteFunc(slices.Clone(d.city.Devices), func(s sensors.Device) bool { return s.ID == dev.ID })
-	d.life.background(ctx, "simulator", func(ctx context.Context) {
+	d.life.Background(ctx, "simulator", func(ctx context.Context) {
 		err := simulate(ctx, others, d.secret.Devices, SimulateOptions{
 			Broker: d.MQTTAddr(), Seed: d.o.Seed, Speed: d.o.Speed, Scene: d.o.Scene, SceneAfter: d.o.SceneAfter, Quiet: true,
 		}, d.logger)
 		if err != nil && ctx.Err() == nil {
-			d.fail(fmt.Errorf("simulator: %w", err))
+			d.Fail(fmt.Errorf("simulator: %w", err))
 		}
 	})
 	return nil
 }
 
 // visitorsDevice is the device that the demo leaves to its visitor.
-func (d *Demo) visitorsDevice() (DemoDevice, error) {
+func (d *Demo) visitorsDevice() (Device, error) {
 	var rule alerts.Rule
 	for _, r := range d.city.Rules {
-		if r.Type == demoStream && len(r.Thresholds) > 0 {
+		if r.Type == visitorsStream && len(r.Thresholds) > 0 {
 			rule = r
 		}
 	}
 	for _, dev := range d.city.Devices {
-		if dev.Division != demoDivision {
+		if dev.Division != visitorsDivision {
 			continue
 		}
 		for _, s := range dev.Streams {
-			if s.Type == demoStream && rule.Type != "" {
-				return DemoDevice{
+			if s.Type == visitorsStream && rule.Type != "" {
+				return Device{
 					ID: dev.ID, Password: d.secret.Devices[dev.ID], Division: dev.Division, Datastream: s.Name,
 					Topic:    fmt.Sprintf("onemap/v1/%s/%s/%s", dev.Division, dev.ID, sensors.KindObs),
 					RedAbove: rule.Thresholds[0].Raise, ClearBelow: rule.Thresholds[len(rule.Thresholds)-1].Clear,
@@ -365,10 +374,10 @@ func (d *Demo) visitorsDevice() (DemoDevice, error) {
 			}
 		}
 	}
-	return DemoDevice{}, fmt.Errorf("the synthetic city has no %s in %s with a rule", demoStream, demoDivision)
+	return Device{}, fmt.Errorf("the synthetic city has no %s in %s with a rule", visitorsStream, visitorsDivision)
 }
 
 func (d *Demo) writeInfo(context.Context) error {
 	d.info.HTTP, d.info.MQTT, d.info.Database = d.URL(), d.MQTTAddr(), d.url
-	return writeSecret(d.o.Data, demoFile, d.info)
+	return writeSecret(d.o.Data, infoFile, d.info)
 }
