@@ -27,8 +27,6 @@ type Options struct {
 	LeaseRetry  time.Duration // how often a standby node asks for the lease; 1 s
 	Backoff     time.Duration // the pause after a failure; 500 ms
 	ReloadEvery time.Duration // how long a missed ReloadRules can delay a rule; 1 min
-	StaleFactor int           // missed intervals that make an episode stale; 3
-	StaleMin    time.Duration // but never sooner than this; 30 s
 	RenewBefore time.Duration // how long before its expiry a message is renewed, at most a quarter of its life; 10 min
 	ClearFor    time.Duration // how long an all-clear stays current; 30 min
 	LagLimit    time.Duration // a lag beyond it is bad health; 10 s
@@ -51,8 +49,6 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.LeaseRetry, time.Second)
 	orDefault(&o.Backoff, 500*time.Millisecond)
 	orDefault(&o.ReloadEvery, time.Minute)
-	orDefault(&o.StaleFactor, 3)
-	orDefault(&o.StaleMin, 30*time.Second)
 	orDefault(&o.RenewBefore, 10*time.Minute)
 	orDefault(&o.ClearFor, 30*time.Minute)
 	orDefault(&o.LagLimit, 10*time.Second)
@@ -356,6 +352,9 @@ func (e *Engine) onTrack(ctx context.Context, s *step, t *track, o sensors.Obser
 		return nil
 	}
 	next, tr := Evaluate(t.rule, t.state, o)
+	if tr.Back && sensors.IsStale(o.EffectiveTime(), time.Time{}, interval(t.target), o.ReceivedAt) {
+		next.Detection, tr.Back = Stale, false // it was as old as if it had not come
+	}
 	if tr.Any() && s.changed(t) {
 		if err := s.tell(ctx); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -89,14 +90,26 @@ func (f *freshness) note(o sensors.Observation) {
 	}
 }
 
-// silence is for how long a datastream has said nothing, by the time of receipt.
-func (f *freshness) silence(datastream int64, now time.Time) time.Duration {
-	last := f.begun
-	if o, ok := f.newest[datastream]; ok && o.ReceivedAt.After(last) {
+// isStale reports whether the target's datastream is stale.
+func (f *freshness) isStale(t *Target, now time.Time) bool {
+	return sensors.IsStale(f.newest[t.Datastream.ID].EffectiveTime(), f.begun, interval(t), now)
+}
+
+// missing says for how long there have been no data, or how late they are.
+func (f *freshness) missing(t *Target, now time.Time) string {
+	o, last := f.newest[t.Datastream.ID], f.begun
+	if o.ReceivedAt.After(last) {
 		last = o.ReceivedAt
 	}
-	return now.Sub(last)
+	if now.Sub(last) < sensors.StaleAfter(interval(t)) {
+		late := seconds(o.ReceivedAt.Sub(o.Time))
+		return note("数据迟到 "+late+"，级别保持", "data arrive "+late+" late, the level is kept")
+	}
+	return note("数据中断 "+seconds(now.Sub(last))+"，级别保持", "no data for "+seconds(now.Sub(last))+", the level is kept")
 }
+
+// interval is the expected time between two observations of the target, in seconds.
+func interval(t *Target) int { return cmp.Or(t.Datastream.IntervalS, t.Type.IntervalS) }
 
 // load reads everything from the store.
 func (e *Engine) load(ctx context.Context, seen *freshness) (*memory, error) {

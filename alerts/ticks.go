@@ -1,12 +1,12 @@
 package alerts
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"onemap/internal/core"
+	"onemap/sensors"
 )
 
 // tick does what time alone brings: episodes whose data stopped, and messages about to expire. It
@@ -15,15 +15,13 @@ import (
 func (e *Engine) tick(ctx context.Context, m *memory) error {
 	now, s := e.clock(), e.newStep(m)
 	for _, t := range m.openTracks() {
-		silence := m.seen.silence(t.target.Datastream.ID, now)
 		switch {
-		case t.state.Detection != Stale && silence > e.staleAfter(t.target):
+		case t.state.Detection != Stale && m.seen.isStale(t.target, now):
 			t.state.Detection = Stale
 			a := *t.alert
 			a.Detection, a.UpdatedAt = Stale, now
 			t.state.recount(&a)
-			s.add(t, Change{Kind: core.EventAlertStale, Alert: a,
-				Note: note("数据中断 "+seconds(silence)+"，级别保持", "no data for "+seconds(silence)+", the level is kept")})
+			s.add(t, Change{Kind: core.EventAlertStale, Alert: a, Note: m.seen.missing(t.target, now)})
 		case t.alert.Expires.Sub(now) <= e.renewBefore(t.target):
 			c, err := e.paper(ctx, t, renewed, t.state.Level)
 			if err != nil {
@@ -43,12 +41,6 @@ func (m *memory) openTracks() []*track {
 	}
 	slices.SortFunc(open, byKey)
 	return open
-}
-
-// staleAfter is how long a datastream may be silent: some of its intervals, and never too little.
-func (e *Engine) staleAfter(t *Target) time.Duration {
-	interval := cmp.Or(t.Datastream.IntervalS, t.Type.IntervalS)
-	return max(e.opts.StaleMin, time.Duration(e.opts.StaleFactor)*time.Duration(interval)*time.Second)
 }
 
 // renewBefore is how long before its expiry a message is renewed. It is a part of its life only, or
@@ -85,7 +77,7 @@ func (e *Engine) settle(ctx context.Context, m *memory) error {
 	}
 	for _, t := range m.edited {
 		o, ok := m.seen.newest[t.target.Datastream.ID]
-		if !ok || t.state.RuleVersion == t.rule.Version || e.clock().Sub(o.ReceivedAt) > e.staleAfter(t.target) {
+		if !ok || t.state.RuleVersion == t.rule.Version || sensors.IsStale(o.EffectiveTime(), time.Time{}, interval(t.target), e.clock()) {
 			continue
 		}
 		if err := e.onTrack(ctx, s, t, o); err != nil {

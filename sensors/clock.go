@@ -182,7 +182,7 @@ func (s *StreamClock) fills(c *ClockState, m saying, elapsed time.Duration) bool
 		return false
 	}
 	hole := s.Said.Sub(s.Before)
-	return elapsed < min(clockBurst, hole/2) || hole >= Patience(int(m.interval.Seconds()))
+	return elapsed < min(clockBurst, hole/2) || hole >= StaleAfter(int(m.interval.Seconds()))
 }
 
 // say takes over what the device said, in a reading that was given a place. A time that is not after the one

@@ -10,18 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// A datastream is stale once it has missed SilenceFactor of its intervals, and never sooner than
-// SilenceLeast after its newest reading.
-const (
-	SilenceFactor = 3
-	SilenceLeast  = 30 * time.Second
-)
-
-// Patience is how long a datastream may be quiet whose expected pace is so many seconds.
-func Patience(intervalS int) time.Duration {
-	return max(SilenceFactor*time.Duration(intervalS)*time.Second, SilenceLeast)
-}
-
 // PresenceLate is the reason of a silence that is none on the wire: readings arrive, and they are as
 // old as if none did.
 const PresenceLate = "late"

@@ -182,7 +182,7 @@ func marksOf(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]mark, error
 	var interval int
 	var qc int16
 	_, err = pgx.ForEachRow(rows, []any{&id, &interval, &m.at, &qc}, func() error {
-		m.usable, m.patience = alerts.Usable(sensors.Observation{QC: sensors.QC(qc)}), sensors.Patience(interval)
+		m.usable, m.patience = alerts.Usable(sensors.Observation{QC: sensors.QC(qc)}), sensors.StaleAfter(interval)
 		marks[id] = m
 		return nil
 	})

@@ -186,7 +186,7 @@ type presenceWrite struct {
 
 // find looks, and counts the stale datastreams and the devices that are off line.
 func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.Time, r *sensors.LookResult) error {
-	rows, err := tx.Query(ctx, lookSQL, now, hearing, sensors.SilenceFactor, int(sensors.SilenceLeast.Seconds()))
+	rows, err := tx.Query(ctx, lookSQL, now, hearing, sensors.StaleIntervals, int(sensors.StaleLeast.Seconds()))
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ const unevaluatedSQL = `
 // lookForUnevaluated finds what has changed of the devices whose readings are not evaluated, and stores it. It gives the events
 // that tell it, one a division.
 func lookForUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (events []unevaluatedEvent, err error) {
-	rows, err := tx.Query(ctx, unevaluatedSQL, now, hearing, sensors.SilenceFactor, int(sensors.SilenceLeast.Seconds()),
+	rows, err := tx.Query(ctx, unevaluatedSQL, now, hearing, sensors.StaleIntervals, int(sensors.StaleLeast.Seconds()),
 		int16(sensors.QCBad), int16(sensors.QCMissing))
 	if err != nil {
 		return nil, err

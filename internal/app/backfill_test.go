@@ -326,7 +326,7 @@ func TestImportObservationsLikeAMap(t *testing.T) {
 		var stale int
 		err := conn.QueryRow(ctx, `select count(*) from latest l full join (select datastream_id, max(ts) as ts from observation group by 1) o using (datastream_id)
 			where l.ts is distinct from o.ts or (o.ts > $1) <> exists (select from ingest_batch b, unnest(b.datastream_ids, b.times) u (id, ts) where u.id = datastream_id and u.ts = o.ts)
-				or exists (select from ingest_batch b, unnest(b.times) u where u <= $1)`, now.Add(-sensors.Patience(60))).Scan(&stale)
+				or exists (select from ingest_batch b, unnest(b.times) u where u <= $1)`, now.Add(-sensors.StaleAfter(60))).Scan(&stale)
 		if err != nil || stale != 0 {
 			rt.Fatalf("of %d datastreams the newest reading is not the latest, or the rules were not told, or were told of history (%v)", stale, err)
 		}

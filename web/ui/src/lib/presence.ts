@@ -3,7 +3,7 @@
 
 import type { Datastream, DatastreamType, Device, PresenceChange, PresenceEvent } from '../api/types'
 
-const silentFactor = 3 // three missed intervals are a gap: sensors.SilenceFactor
+const silentFactor = 3 // three missed intervals are a gap: sensors.StaleIntervals
 const silentLeastS = 30
 const defaultIntervalS = 600
 const longestIntervalS = 604_800 // 7 days: the check of datastream.interval_s
