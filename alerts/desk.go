@@ -12,7 +12,11 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
+
+// maxQuoted is how much of a sender's text a refusal repeats, bytes.
+const maxQuoted = 120
 
 // MaxNote is the longest note of a handling step, characters.
 const MaxNote = 2000
@@ -118,7 +122,7 @@ func (d *Desk) take(ctx context.Context, s core.Scope, c Command, people []Assig
 			return a, false, err
 		}
 		if c.Action == ActAssign && !slices.ContainsFunc(people, func(p Assignee) bool { return p.User == c.Assignee && p.handles(a) }) {
-			return a, false, fault.InvalidCode("assignee", CodeNoAssignee, shorten(c.Assignee), a.Division)
+			return a, false, fault.InvalidCode("assignee", CodeNoAssignee, text.Cut(c.Assignee, maxQuoted), a.Division)
 		}
 		return handle(a, c)
 	})
@@ -171,7 +175,7 @@ func (c Command) validate() error {
 	known := slices.ContainsFunc(actions(), func(s handlingStep) bool { return s.action == c.Action })
 	switch {
 	case !known:
-		return fault.InvalidCode("action", CodeActionUnknown, shorten(string(c.Action)))
+		return fault.InvalidCode("action", CodeActionUnknown, text.Cut(string(c.Action), maxQuoted))
 	case c.Actor == "":
 		return fault.InvalidCode("actor", fault.CodeRequired)
 	case !utf8.ValidString(c.Note):
@@ -188,14 +192,6 @@ func (c Command) validate() error {
 		return fault.InvalidCode("level", CodeLevelUnknown)
 	}
 	return nil
-}
-
-// shorten keeps a refusal from repeating a long text of the sender's.
-func shorten(s string) string {
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:40]) + "…"
-	}
-	return s
 }
 
 // admits says whether a principal of the scope may take the step on the alert. What it may not see

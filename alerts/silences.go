@@ -11,6 +11,7 @@ import (
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/internal/text"
 	"onemap/sensors"
 )
 
@@ -132,7 +133,7 @@ func (v *Silences) place(ctx context.Context, p auth.Principal, n *Silence, divi
 	if division != "" {
 		code, err := geo.ParseDivision(division)
 		if err != nil {
-			return nil, fault.InvalidCode("division", geo.CodeNoDivision, shorten(division))
+			return nil, fault.InvalidCode("division", geo.CodeNoDivision, text.Cut(division, maxQuoted))
 		}
 		n.Division = code
 	}
@@ -149,7 +150,7 @@ func (v *Silences) place(ctx context.Context, p auth.Principal, n *Silence, divi
 		case err != nil:
 			return nil, err
 		case !has:
-			return nil, fault.InvalidCode("type", sensors.CodeNoDatastreamType, shorten(n.Type))
+			return nil, fault.InvalidCode("type", sensors.CodeNoDatastreamType, text.Cut(n.Type, maxQuoted))
 		}
 	}
 	if n.DeviceID != "" {
@@ -166,7 +167,7 @@ func (v *Silences) placeDevice(ctx context.Context, s core.Scope, n *Silence) ([
 	in, err := v.store.DeviceDivision(ctx, s, n.DeviceID)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return nil, fault.InvalidCode("device_id", sensors.CodeNoDevice, shorten(n.DeviceID))
+		return nil, fault.InvalidCode("device_id", sensors.CodeNoDevice, text.Cut(n.DeviceID, maxQuoted))
 	case err != nil:
 		return nil, err
 	case !strings.HasPrefix(in, n.Division):

@@ -12,6 +12,7 @@ import (
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // MaxName is the longest name, in characters.
@@ -206,7 +207,7 @@ func checkMember(actor Principal, a Account) error {
 	case utf8.RuneCountInString(a.Name) > MaxName || !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl):
 		return fault.InvalidCode("name", fault.CodeNameLine, MaxName)
 	case !a.Role.Valid():
-		return fault.InvalidCode("role", CodeNoRole, shorten(string(a.Role), 40))
+		return fault.InvalidCode("role", CodeNoRole, text.Prefix(string(a.Role), 40))
 	case a.Role == core.RoleResponder && len(a.Division) != 6:
 		return fault.InvalidCode("division", CodeResponderDivision)
 	case a.Role == core.RoleCommander && len(a.Division) > 4:

@@ -175,10 +175,3 @@ func remoteKey(a netip.Addr) string {
 	}
 	return a.String()
 }
-
-func shorten(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit]
-}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // writeEvery is how exact a session's last_seen is, and how often a use is written: at most once a minute.
@@ -91,7 +92,7 @@ func (v *Service) touch(ctx context.Context, s Session, a Account) (Session, err
 func (v *Service) newSession(a Account, remote netip.Addr, agent string) Session {
 	now := v.now()
 	s := Session{
-		AccountID: a.ID, Login: a.Login, CreatedAt: now, LastSeen: now, Remote: remote.String(), Agent: shorten(agent, 200),
+		AccountID: a.ID, Login: a.Login, CreatedAt: now, LastSeen: now, Remote: remote.String(), Agent: text.Prefix(agent, 200),
 	}
 	if a.Display == 0 {
 		s.EndsAt = new(now.Add(v.o.SessionMax))

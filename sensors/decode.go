@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // The reasons for which a publish, or a part of one, goes to quarantine.
@@ -415,10 +415,7 @@ func printable(b []byte) string {
 	const limit = 40
 	cut := ""
 	if len(b) > limit {
-		b, cut = b[:limit], "…"
-		for len(b) > 0 && !utf8.RuneStart(b[len(b)-1]) {
-			b = b[:len(b)-1]
-		}
+		b, cut = b[:len(text.Prefix(string(b[:limit+1]), limit))], "…"
 	}
 	for _, c := range b {
 		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"onemap/internal/text"
 )
 
 // entry is an item decoded: what one envelope adds to a batch.
@@ -141,8 +143,5 @@ func printableText(s string, limit int) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "")
-	}
-	return s
+	return text.Prefix(s, limit)
 }

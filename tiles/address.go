@@ -8,6 +8,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // MaxLayers is how many layers one tile may hold.
@@ -48,8 +49,5 @@ func ParseAddress(z, x, y string) (Address, error) {
 
 // quote shows what was sent without repeating all of it.
 func quote(s string) string {
-	if len(s) > 40 {
-		s = s[:40] + "…"
-	}
-	return strconv.Quote(s)
+	return strconv.Quote(text.Cut(s, 40))
 }

@@ -11,17 +11,17 @@ import (
 
 func messageFields(r *reader, m *Message) []field {
 	return []field{
-		{name: "identifier", set: text(&m.Identifier)},
-		{name: "sender", set: text(&m.Sender)},
+		{name: "identifier", set: setText(&m.Identifier)},
+		{name: "sender", set: setText(&m.Sender)},
 		{name: "sent", set: into(&m.Sent, parseTime)},
-		{name: "status", set: text(&m.Status)},
-		{name: "msgType", set: text(&m.MsgType)},
-		{name: "source", set: text(&m.Source)},
-		{name: "scope", set: text(&m.Scope)},
-		{name: "restriction", set: text(&m.Restriction)},
+		{name: "status", set: setText(&m.Status)},
+		{name: "msgType", set: setText(&m.MsgType)},
+		{name: "source", set: setText(&m.Source)},
+		{name: "scope", set: setText(&m.Scope)},
+		{name: "restriction", set: setText(&m.Restriction)},
 		{name: "addresses", set: into(&m.Addresses, splitQuoted)},
 		{name: "code", many: true, set: add(&m.Codes)},
-		{name: "note", set: text(&m.Note)},
+		{name: "note", set: setText(&m.Note)},
 		{name: "references", set: into(&m.References, parseReferences)},
 		{name: "incidents", set: into(&m.Incidents, splitQuoted)},
 		{name: "info", many: true, enter: func(path string) error {
@@ -37,22 +37,22 @@ func infoFields(r *reader, i *Info) []field {
 	return []field{
 		{name: "language", set: into(&i.Language, trimmed)},
 		{name: "category", many: true, set: add(&i.Categories)},
-		{name: "event", set: text(&i.Event)},
+		{name: "event", set: setText(&i.Event)},
 		{name: "responseType", many: true, set: add(&i.ResponseTypes)},
-		{name: "urgency", set: text(&i.Urgency)},
-		{name: "severity", set: text(&i.Severity)},
-		{name: "certainty", set: text(&i.Certainty)},
-		{name: "audience", set: text(&i.Audience)},
+		{name: "urgency", set: setText(&i.Urgency)},
+		{name: "severity", set: setText(&i.Severity)},
+		{name: "certainty", set: setText(&i.Certainty)},
+		{name: "audience", set: setText(&i.Audience)},
 		{name: "eventCode", many: true, enter: r.pair(&i.EventCodes)},
 		{name: "effective", set: into(&i.Effective, parseTime)},
 		{name: "onset", set: into(&i.Onset, parseTime)},
 		{name: "expires", set: into(&i.Expires, parseTime)},
-		{name: "senderName", set: text(&i.SenderName)},
-		{name: "headline", set: text(&i.Headline)},
-		{name: "description", set: text(&i.Description)},
-		{name: "instruction", set: text(&i.Instruction)},
+		{name: "senderName", set: setText(&i.SenderName)},
+		{name: "headline", set: setText(&i.Headline)},
+		{name: "description", set: setText(&i.Description)},
+		{name: "instruction", set: setText(&i.Instruction)},
 		{name: "web", set: into(&i.Web, trimmed)},
-		{name: "contact", set: text(&i.Contact)},
+		{name: "contact", set: setText(&i.Contact)},
 		{name: "parameter", many: true, enter: r.pair(&i.Parameters)},
 		{name: "resource", many: true, enter: func(path string) error {
 			var res Resource
@@ -71,18 +71,18 @@ func infoFields(r *reader, i *Info) []field {
 
 func resourceFields(res *Resource) []field {
 	return []field{
-		{name: "resourceDesc", set: text(&res.Desc)},
-		{name: "mimeType", set: text(&res.MimeType)},
+		{name: "resourceDesc", set: setText(&res.Desc)},
+		{name: "mimeType", set: setText(&res.MimeType)},
 		{name: "size", set: pointer(&res.Size, parseInteger)},
 		{name: "uri", set: into(&res.URI, trimmed)},
-		{name: "derefUri", set: text(&res.DerefURI)},
-		{name: "digest", set: text(&res.Digest)},
+		{name: "derefUri", set: setText(&res.DerefURI)},
+		{name: "digest", set: setText(&res.Digest)},
 	}
 }
 
 func areaFields(r *reader, a *Area) []field {
 	return []field{
-		{name: "areaDesc", set: text(&a.Desc)},
+		{name: "areaDesc", set: setText(&a.Desc)},
 		{name: "polygon", many: true, set: appended(&a.Polygons, parseRing)},
 		{name: "circle", many: true, set: appended(&a.Circles, parseCircle)},
 		{name: "geocode", many: true, enter: r.pair(&a.Geocodes)},
@@ -96,15 +96,15 @@ func (r *reader) pair(to *[]NamedValue) func(path string) error {
 	return func(path string) error {
 		var p NamedValue
 		err := r.children(path, []field{
-			{name: "valueName", set: text(&p.Name)},
-			{name: "value", set: text(&p.Value)},
+			{name: "valueName", set: setText(&p.Name)},
+			{name: "value", set: setText(&p.Value)},
 		})
 		*to = append(*to, p)
 		return err
 	}
 }
 
-func text[T ~string](to *T) func(string) error {
+func setText[T ~string](to *T) func(string) error {
 	return func(s string) error {
 		*to = T(s)
 		return nil

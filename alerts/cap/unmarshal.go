@@ -10,11 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/paulmach/orb"
 
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 const (
@@ -270,15 +270,7 @@ func orAlert(path string) string {
 
 // clip keeps what strangers wrote short in an error.
 func clip(s string) string {
-	const most = 60
-	if len(s) <= most {
-		return s
-	}
-	s = s[:most]
-	for !utf8.ValidString(s) {
-		s = s[:len(s)-1]
-	}
-	return s + "…"
+	return text.Cut(s, 60)
 }
 
 func parseTime(s string) (time.Time, error) {

@@ -13,6 +13,7 @@ import (
 
 	"onemap/geo"
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // Decode reads a geometry object in lon/lat. The error is fault.Invalid; its field is the member's
@@ -58,7 +59,7 @@ func decode(raw []byte, frame geo.Frame, path string, nested bool) (orb.Geometry
 	case "MultiPolygon":
 		return typed(listOf[orb.MultiPolygon](r, 1, "polygons", r.polygon))
 	}
-	return nil, fault.InvalidField(path+"type", "%q is no geometry type of GeoJSON", clip(kind))
+	return nil, fault.InvalidField(path+"type", "%q is no geometry type of GeoJSON", text.Cut(kind, 40))
 }
 
 // typed keeps a failed value from becoming a geometry that is not nil.
@@ -189,13 +190,13 @@ func (r *reader) number() (float64, error) {
 	for r.i < len(r.b) && strings.IndexByte(",] \t\r\n", r.b[r.i]) < 0 {
 		r.i++
 	}
-	text := string(r.b[from:r.i])
-	v, err := strconv.ParseFloat(text, 64)
-	if c := text[:min(1, len(text))]; strings.Trim(c, "-0123456789") != "" || c == "" {
+	word := string(r.b[from:r.i])
+	v, err := strconv.ParseFloat(word, 64)
+	if c := word[:min(1, len(word))]; strings.Trim(c, "-0123456789") != "" || c == "" {
 		return 0, r.wrong("is %s, not a number", kindOf(r.b[from:]))
 	}
 	if err != nil || math.IsInf(v, 0) {
-		return 0, r.wrong("%s is not a finite number", clip(text))
+		return 0, r.wrong("%s is not a finite number", text.Cut(word, 40))
 	}
 	return v, nil
 }
@@ -260,11 +261,4 @@ func kindOf(raw []byte) string {
 	default:
 		return "a number"
 	}
-}
-
-func clip(s string) string {
-	if len(s) > 40 {
-		return strings.ToValidUTF8(s[:40], "") + "…"
-	}
-	return s
 }

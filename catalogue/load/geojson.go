@@ -11,6 +11,7 @@ import (
 	"onemap/catalogue/geojson"
 	"onemap/geo"
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // geoJSON reads a FeatureCollection member by member, features one after another, bare geometries, and arrays of both.
@@ -197,7 +198,7 @@ func (g *geoJSON) member() (bool, error) {
 
 // checkTop judges the outermost object once it is whole. The syntax of a feature or geometry is for single to judge.
 func (g *geoJSON) checkTop() error {
-	kind := text(g.top.members["type"])
+	kind := stringOf(g.top.members["type"])
 	switch list := g.top.list; {
 	case list == "features" && kind != "FeatureCollection":
 		return fatal(g.top.line, "what has features is a FeatureCollection, but its type is %q", clip(kind))
@@ -337,7 +338,7 @@ func (g *geoJSON) keyOf(members map[string]json.RawMessage) string {
 func (g *geoJSON) take(members map[string]json.RawMessage, v cut) (catalogue.Record, *catalogue.Refusal) {
 	g.read = true
 	raw := members["geometry"]
-	switch kind := text(members["type"]); {
+	switch kind := stringOf(members["type"]); {
 	case isGeometry(kind) || kind == "GeometryCollection" && len(members["geometries"]) > 0:
 		var err error
 		if raw, err = json.Marshal(members); err != nil {
@@ -381,8 +382,8 @@ func (g *geoJSON) assemble(members map[string]json.RawMessage, raw json.RawMessa
 	return feature, err
 }
 
-// text is a JSON string's value, empty for anything else.
-func text(raw json.RawMessage) string {
+// stringOf is a JSON string's value, empty for anything else.
+func stringOf(raw json.RawMessage) string {
 	if len(raw) > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : len(raw)-1])
 	}
@@ -400,7 +401,7 @@ func featureID(raw json.RawMessage) (string, error) {
 	}
 	switch raw[0] {
 	case '"':
-		return text(raw), nil
+		return stringOf(raw), nil
 	case '{', '[', 't', 'f':
 		return "", fault.InvalidField("id", "is neither a string nor a number")
 	}
@@ -409,9 +410,5 @@ func featureID(raw json.RawMessage) (string, error) {
 
 // clip shortens what a message quotes, to a line.
 func clip(s string) string {
-	s = oneLine(s)
-	if len(s) > 60 {
-		return strings.ToValidUTF8(s[:60], "") + "…"
-	}
-	return s
+	return text.Cut(oneLine(s), 60)
 }

@@ -107,7 +107,7 @@ func (n *ndjson) reading(m members) {
 		n.rec.refuse(ReasonBadTime, "t", "missing")
 		return
 	}
-	when, ok := text(m.t)
+	when, ok := stringOf(m.t)
 	if !ok {
 		if when = m.t; !isNumber(string(when)) {
 			n.rec.refuse(ReasonBadTime, "t", "not a string")
@@ -209,7 +209,7 @@ func (n *ndjson) onlyOnce() {
 // which is refused.
 func (n *ndjson) finite(to *float64, raw []byte, field string) bool {
 	if c := raw[0]; c != '-' && (c < '0' || c > '9') {
-		word, quoted := text(raw)
+		word, quoted := stringOf(raw)
 		if string(raw) == "null" || quoted && isMissing(strings.TrimSpace(halfWidth(word))) {
 			n.rec.Missing++
 			return false
@@ -236,7 +236,7 @@ func (n *ndjson) name(to *[]byte, raw []byte, field, reason string) bool {
 		n.rec.refuse(reason, field, "missing")
 		return false
 	}
-	s, ok := text(raw)
+	s, ok := stringOf(raw)
 	if !ok || len(s) == 0 {
 		n.rec.refuse(reason, field, "not a name")
 		return false
@@ -245,8 +245,8 @@ func (n *ndjson) name(to *[]byte, raw []byte, field, reason string) bool {
 	return true
 }
 
-// text is a JSON string's, or false when it is something else.
-func text(raw []byte) ([]byte, bool) {
+// stringOf is a JSON string's, or false when it is something else.
+func stringOf(raw []byte) ([]byte, bool) {
 	if raw[0] != '"' {
 		return nil, false
 	}
@@ -278,7 +278,7 @@ func (s *scan) object(each func(key []byte)) {
 	s.peek()
 	s.i++ // {
 	for s.peek() != '}' {
-		key, _ := text(s.value())
+		key, _ := stringOf(s.value())
 		s.peek()
 		s.i++ // :
 		each(key)

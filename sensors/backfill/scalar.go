@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"onemap/internal/text"
 	"onemap/sensors"
 )
 
@@ -45,11 +46,7 @@ func clip(s string) string {
 	const limit = 60
 	cut := ""
 	if len(s) > limit {
-		n := limit
-		for n > 0 && !utf8.RuneStart(s[n]) {
-			n--
-		}
-		s, cut = s[:n], "…"
+		s, cut = text.Prefix(s, limit), "…"
 	}
 	for _, r := range s {
 		if !strconv.IsPrint(r) || r == utf8.RuneError || r == '"' {

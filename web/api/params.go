@@ -11,6 +11,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // parseBBox reads west,south,east,north in degrees; nil for an empty text. A box over the date line
@@ -79,15 +80,7 @@ func ifMatch(header string) (int64, error) {
 }
 
 // cut shortens what a sender wrote for a sentence.
-func cut(s string) string { return cutTo(s, 40) }
-
-// cutTo is the first bytes of s, at most so many, without half a character.
-func cutTo(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func cut(s string) string { return text.Cut(s, 40) }
 
 // contentTag is the weak entity tag of bytes that may be sent compressed.
 func contentTag(b []byte) string {

@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // Problem is an error as the client gets it: RFC 9457, with the house's kind and the field at fault.
@@ -175,9 +176,9 @@ func (s *Server) classified(ctx context.Context, e *fault.Error, err error) *Pro
 func faultOf(e *fault.Error) FieldDetail {
 	params := maps.Clone(e.Message.Params)
 	for name, value := range params {
-		params[name] = cutTo(value, maxField)
+		params[name] = text.Cut(value, maxField)
 	}
-	return FieldDetail{Field: cutTo(e.Field, maxField), Detail: cutTo(e.Msg, maxDetail), Code: e.Message.Code, Params: params}
+	return FieldDetail{Field: text.Cut(e.Field, maxField), Detail: text.Cut(e.Msg, maxDetail), Code: e.Message.Code, Params: params}
 }
 
 // faults lists the classified errors that are joined in err.
@@ -277,9 +278,9 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 		field = strings.TrimPrefix(field, where)
 	}
 	if member, detail, ok := memberOf(d.Message); ok {
-		return FieldDetail{Field: cutTo(member, maxField), Detail: detail, Code: CodeMalformed.Name()}
+		return FieldDetail{Field: text.Cut(member, maxField), Detail: detail, Code: CodeMalformed.Name()}
 	}
-	field = cutTo(field, maxField)
+	field = text.Cut(field, maxField)
 	if name, ok := missingMember(d.Message); ok {
 		if field == "body" {
 			return missing(name)
@@ -290,7 +291,7 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 		return FieldDetail{Field: field, Detail: said.String(), Code: said.Code, Params: said.Params}
 	}
 	// The detail says more than the code, which is for readers of other languages.
-	return FieldDetail{Field: field, Detail: cutTo(strings.TrimPrefix(d.Message, "json: "), maxDetail), Code: CodeMalformed.Name()}
+	return FieldDetail{Field: field, Detail: text.Cut(strings.TrimPrefix(d.Message, "json: "), maxDetail), Code: CodeMalformed.Name()}
 }
 
 // humaSaid words those of huma's messages that the page's own forms can meet.

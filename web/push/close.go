@@ -2,7 +2,6 @@ package push
 
 import (
 	"fmt"
-	"unicode/utf8"
 )
 
 // The close codes of the protocol. 4000 to 4099 are final until something else happens (a fixed
@@ -66,15 +65,3 @@ func goingAway(cause, format string, args ...any) *closing {
 
 // maxReason is what a close frame has room for: 125 bytes with the code.
 const maxReason = 123
-
-// clipped is the reason cut to what a close frame can carry, between characters.
-func clipped(reason string) string {
-	if len(reason) <= maxReason {
-		return reason
-	}
-	cut := maxReason
-	for cut > 0 && !utf8.RuneStart(reason[cut]) {
-		cut--
-	}
-	return reason[:cut]
-}

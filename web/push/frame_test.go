@@ -16,6 +16,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // badFrames are what a client must not send, and what the close reason must say of it.
@@ -101,7 +102,7 @@ func FuzzDecodeFrame(f *testing.F) {
 			if !ok || why.code != CloseBadFrame || why.reason == "" || frame != nil {
 				t.Fatalf("%q: %v, %v", data, frame, err)
 			}
-			if cut := clipped(why.reason); len(cut) > maxReason || !utf8.ValidString(cut) {
+			if cut := text.Prefix(why.reason, maxReason); len(cut) > maxReason || !utf8.ValidString(cut) {
 				t.Fatalf("%q: reason %q is no close reason", data, cut)
 			}
 			return
@@ -127,7 +128,7 @@ func FuzzDecodeFrame(f *testing.F) {
 
 func TestClipped(t *testing.T) {
 	for _, s := range []string{"", "short", strings.Repeat("x", 200), strings.Repeat("烟台", 60), strings.Repeat("a", 122) + "台"} {
-		cut := clipped(s)
+		cut := text.Prefix(s, maxReason)
 		if len(cut) > maxReason || !strings.HasPrefix(s, cut) || !utf8.ValidString(cut) || len(s) <= maxReason && cut != s {
 			t.Errorf("%q becomes %q", s, cut)
 		}

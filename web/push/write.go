@@ -10,6 +10,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
+	"onemap/internal/text"
 )
 
 // eventsPerTurn bounds how many events are taken at once: between two turns the heartbeat has its go.
@@ -31,7 +32,7 @@ func (c *client) write(ctx context.Context) {
 // farewell sends the close frame, waits a moment for the client's and cuts the line.
 func (c *client) farewell(why *closing) {
 	defer c.cut()
-	frame := websocket.FormatCloseMessage(why.code, clipped(why.reason))
+	frame := websocket.FormatCloseMessage(why.code, text.Prefix(why.reason, maxReason))
 	if err := c.conn.WriteControl(websocket.CloseMessage, frame, time.Now().Add(closeGrace)); err != nil {
 		return
 	}
