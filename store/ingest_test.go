@@ -183,10 +183,10 @@ func TestPoisonDoesNotLoseTheBatch(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"bad-json v.\uFFFD no-number map[value:\uFFFD\uFFFD]",
+		"bad-json v.\uFFFD not-a-number map[found:\uFFFD\uFFFD]",
 		"bad-time t time-not-stored map[value:1812-01-01T00:00:00Z]",
 		"bad-time t time-not-stored map[value:" + noon.AddDate(40, 0, 0).Format(time.RFC3339) + "]",
-		"unknown-datastream  datastream-gone map[id:999999]",
+		"unknown-datastream  no-datastream map[id:999999]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
