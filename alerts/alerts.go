@@ -247,12 +247,12 @@ type EngineStore interface {
 	Lease(ctx context.Context) (lost <-chan struct{}, release func(), ok bool, err error)
 	Cursor(ctx context.Context) (core.Mark, error)
 	Rules(ctx context.Context) ([]Rule, error)
-	// Targets gives every datastream, those of disabled devices too. Datastream.Latest, where it is
+	// Targets returns every datastream, those of disabled devices too. Datastream.Latest, where it is
 	// filled, is what a rule that was made while no engine ran looks at first.
 	Targets(ctx context.Context) ([]Target, error)
 	States(ctx context.Context) ([]State, error)
 	OpenAlerts(ctx context.Context) ([]Alert, error)
-	// UnexpiredMessages gives the alert's messages that an Update must reference.
+	// UnexpiredMessages returns the alert's messages that an Update must reference.
 	UnexpiredMessages(ctx context.Context, alertID int64, now time.Time) ([]Message, error)
 	// Apply commits a step and returns the alerts as stored, in the order of Changes.
 	Apply(ctx context.Context, s Step) ([]Alert, error)
@@ -368,7 +368,7 @@ type DeskStore interface {
 // CAPStore is what publishing the papers needs.
 type CAPStore interface {
 	MessageByIdentifier(ctx context.Context, s core.Scope, identifier string) (Message, error)
-	// CurrentMessages gives the newest unexpired message of each open or just cleared alert, newest first, at most limit
+	// CurrentMessages returns the newest unexpired message of each open or just cleared alert, newest first, at most limit
 	// of them after the message of an identifier (empty: from the newest).
 	CurrentMessages(ctx context.Context, s core.Scope, now time.Time, after string, limit int) ([]Message, error)
 	// Instance is the UUID that the database was made with; it stays with the data, wherever they are moved.

@@ -270,7 +270,7 @@ func (s *memStore) entries() []entry {
 	return all
 }
 
-// wrong gives everything about the papers that must not be.
+// wrong returns everything about the papers that must not be.
 func (s *memStore) wrong() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

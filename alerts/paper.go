@@ -200,7 +200,7 @@ func parameters(a Alert) []cap.NamedValue {
 	}
 }
 
-// area gives the place in a language: the polygon, and the codes of the counties addressed.
+// area returns the place in a language: the polygon, and the codes of the counties addressed.
 func (i Issuer) area(a Alert) func(language) cap.Area {
 	shape := cap.Area{}
 	for _, ring := range a.Area[:min(1, len(a.Area))] {

@@ -33,7 +33,7 @@ func (e *Engine) tick(ctx context.Context, m *memory) error {
 	return s.apply(ctx)
 }
 
-// openTracks gives the open episodes in a fixed order.
+// openTracks returns the open episodes in a fixed order.
 func (m *memory) openTracks() []*track {
 	open := make([]*track, 0, len(m.open))
 	for _, t := range m.open {

@@ -38,7 +38,7 @@ func Can(r core.Role, p Permission) bool { return slices.Contains(PermissionsOf(
 
 type principalKey struct{}
 
-// NewContext gives a context that speaks for p.
+// NewContext returns a context that speaks for p.
 func NewContext(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }

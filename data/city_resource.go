@@ -14,7 +14,7 @@ type resource struct {
 	short string
 	count int
 	kinds []core.Text
-	// fill gives the properties of one, without its kind.
+	// fill returns the properties of one, without its kind.
 	fill func(m *maker) map[string]any
 }
 

@@ -70,7 +70,7 @@ func date(s string) (*time.Time, error) {
 	return &t, nil
 }
 
-// Divisions gives the city, its county units (also those that are no more, with their successors) and
+// Divisions returns the city, its county units (also those that are no more, with their successors) and
 // its towns. A town has a point and an English name where it can be tied to a place of the same name
 // inside its county, and 0, 0 otherwise.
 func Divisions(dir string) ([]catalogue.Division, error) {
@@ -151,7 +151,7 @@ func (g *ground) namesake(town catalogue.Division) (place, bool) {
 	return g.places[i], true
 }
 
-// Locate gives the county unit whose schematic polygon holds a place, empty outside the city. It is a
+// Locate returns the county unit whose schematic polygon holds a place, empty outside the city. It is a
 // help where a record names no division, and no more: the polygons are not legal boundaries, and
 // 370671 has none.
 func Locate(dir string) (func(lon, lat float64) string, error) {

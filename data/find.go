@@ -14,7 +14,7 @@ const BaseEnv = "ONEMAP_BASE_DATA"
 // sourcesFile is in every folder of base data, and makes it one.
 const sourcesFile = "SOURCES.yaml"
 
-// Find gives the folder of base data: the one given, or else the one that BaseEnv names, or else the
+// Find returns the folder of base data: the one given, or else the one that BaseEnv names, or else the
 // first there is of data/base in the working directory, data/base beside the program or beside its
 // folder, and /usr/share/onemap/base. The error is fault.NotFound and names where it looked; a folder
 // that was named is not passed over when it is wrong.

@@ -59,7 +59,7 @@ type fieldEntry struct {
 	InTile bool      `yaml:"in_tile"`
 }
 
-// BaseLayers gives the catalogue of the base data in a folder, in drawing order, from layers.yaml and
+// BaseLayers returns the catalogue of the base data in a folder, in drawing order, from layers.yaml and
 // SOURCES.yaml. Everybody may read these layers.
 func BaseLayers(dir string) ([]LayerSpec, error) {
 	var entries []layerEntry
@@ -156,7 +156,7 @@ type baseReader struct {
 	n     int
 }
 
-// Next gives the next feature or part of one.
+// Next returns the next feature or part of one.
 func (r *baseReader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if len(r.parts) == 0 {
 		record, refusal, err := r.inner.Next()
@@ -226,7 +226,7 @@ func (e layerEntry) openDivisions(dir string, layer catalogue.Layer) (catalogue.
 	return Features(all), nil
 }
 
-// Features gives a reader of features that are in memory; their lines are their ordinals.
+// Features returns a reader of features that are in memory; their lines are their ordinals.
 func Features(all []catalogue.Feature) catalogue.Reader { return &featureReader{all: all} }
 
 type featureReader struct {
@@ -234,7 +234,7 @@ type featureReader struct {
 	n   int
 }
 
-// Next gives the next feature.
+// Next returns the next feature.
 func (r *featureReader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if r.n == len(r.all) {
 		return catalogue.Record{}, nil, io.EOF

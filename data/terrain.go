@@ -126,7 +126,7 @@ func (t *terrain) addUnits(dir string) error {
 	return nil
 }
 
-// addCoast gives each unit the points of the shoreline beside it. The land ends at the frame of its
+// addCoast adds to each unit the points of the shoreline beside it. The land ends at the frame of its
 // file, too: what lies on a straight edge there is no coast.
 func (t *terrain) addCoast(land orb.Geometry) {
 	const every, reach = 4, 300.0
@@ -173,7 +173,7 @@ func (u *unit) holds(p orb.Point) bool {
 	return u.area.contains(p) && (u.radius == 0 || geo.Distance(u.centre, p) <= u.radius)
 }
 
-// addRivers gives each unit the points of the schematic rivers inside it, every 300 m.
+// addRivers adds to each unit the points of the schematic rivers inside it, every 300 m.
 func (t *terrain) addRivers(dir string) error {
 	rivers, err := readFile(dir, "rivers.geojson", load.Options{KeyField: "key", NameField: "zh", NameENField: "en"})
 	if err != nil {

@@ -71,7 +71,7 @@ type Info struct {
 	Device   Device    `json:"device"`
 }
 
-// Account gives the demo's login of that name.
+// Account returns the demo's login of that name.
 func (d Info) Account(user string) (Account, bool) {
 	for _, a := range d.Accounts {
 		if a.User == user {

@@ -148,7 +148,7 @@ func conformalTan(tau, e float64) float64 {
 	return tau*math.Hypot(1, sigma) - sigma*math.Hypot(1, tau)
 }
 
-// Inverse gives {lon, lat} of {easting, northing}. Far from the zone the answer is meaningless but
+// Inverse returns {lon, lat} of {easting, northing}. Far from the zone the answer is meaningless but
 // finite input never panics; check the result with CheckPoint.
 func (g GaussKruger) Inverse(p orb.Point) orb.Point {
 	_, beta := kruger()

@@ -196,7 +196,7 @@ func (s *StreamClock) say(m saying) {
 	}
 }
 
-// own gives a reading its own time for its place.
+// own sets a reading's place to its own time.
 func (s *StreamClock) own(m saying) {
 	s.say(m)
 	if s.Place.After(s.Before) { // what was said before was of a clock that was behind
@@ -205,7 +205,7 @@ func (s *StreamClock) own(m saying) {
 	s.Place = m.t
 }
 
-// place gives the next place at or after a moment.
+// place returns the next place at or after a moment.
 func (s *StreamClock) place(at time.Time) time.Time {
 	if !at.After(s.Place) {
 		at = s.Place.Add(time.Microsecond)

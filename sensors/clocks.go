@@ -41,7 +41,7 @@ func (c *clocks) forget(k *Known) {
 	}
 }
 
-// of gives what is known of a device's clock; after a start, that is what the store has.
+// of returns what is known of a device's clock; after a start, that is what the store has.
 func (c *clocks) of(k *Known, limits TimeLimits) *deviceClock {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +59,7 @@ func (c *clocks) of(k *Known, limits TimeLimits) *deviceClock {
 	return d
 }
 
-// stream gives what is known of a datastream's times.
+// stream returns what is known of a datastream's times.
 func (d *deviceClock) stream(k *Known, id int64) *StreamClock {
 	for i := range d.streams {
 		if d.streams[i].id == id {
@@ -152,7 +152,7 @@ func (d *deviceClock) single(k *Known, readings []Observation, m saying) (wrong 
 	return !now.IsZero()
 }
 
-// newest gives the datastream with the newest place of those that have a reading.
+// newest returns the datastream with the newest place of those that have a reading.
 func (d *deviceClock) newest(k *Known, readings []Observation) *StreamClock {
 	for i := range readings { // all of them are known before a pointer is kept
 		d.stream(k, readings[i].DatastreamID)

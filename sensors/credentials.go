@@ -14,7 +14,7 @@ type Credentials struct {
 	CertSHA256 []byte // of the client certificate whose key it has proved to hold; nil: none
 }
 
-// Authenticate gives the device whose credentials these are. A registered certificate is enough, and
+// Authenticate returns the device whose credentials these are. A registered certificate is enough, and
 // a user name beside it must be that device's id; otherwise the secret decides. The error is
 // fault.Unauthenticated for an unknown device as for a wrong secret, and fault.Unavailable when that
 // cannot be told now. It asks the database whether anything has changed, so a change that was made on any node

@@ -105,7 +105,7 @@ func (f *Faults) Detail() string {
 	return b.String()
 }
 
-// Quarantine gives q with what is wrong.
+// Quarantine returns q with what is wrong.
 func (f *Faults) Quarantine(q Quarantined) Quarantined {
 	q.Reason, q.Detail, q.Faults = f.Reason(), f.Detail(), f.All()
 	return q

@@ -178,7 +178,7 @@ func (in *Ingest) Stop(ctx context.Context) error {
 	}
 }
 
-// Accept is Receiver's.
+// Accept implements Receiver.
 func (in *Ingest) Accept(env Envelope, done func(error)) error {
 	if env.Received.IsZero() {
 		env.Received = in.opts.Clock()
@@ -189,7 +189,7 @@ func (in *Ingest) Accept(env Envelope, done func(error)) error {
 	return in.put(item{env: env, done: done, rows: env.Readings})
 }
 
-// Await is Receiver's.
+// Await implements Receiver.
 func (in *Ingest) Await(ctx context.Context) error {
 	for {
 		room, reason := in.queue.room()
@@ -207,7 +207,7 @@ func (in *Ingest) Await(ctx context.Context) error {
 	}
 }
 
-// Quarantine is Receiver's. The payload is cut to the cap.
+// Quarantine implements Receiver. The payload is cut to the cap.
 func (in *Ingest) Quarantine(q Quarantined, done func(error)) error {
 	q = in.capped(q)
 	return in.put(item{ready: &q, done: done})

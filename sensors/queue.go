@@ -65,7 +65,7 @@ func (f *flow) class() class {
 
 func (f *flow) empty() bool { return f.head == len(f.waiting) }
 
-// pop gives the oldest item.
+// pop returns the oldest item.
 func (f *flow) pop() item {
 	it := f.waiting[f.head]
 	f.waiting[f.head] = item{}
@@ -208,7 +208,7 @@ func (q *queue) rouse(l *lane) {
 	}
 }
 
-// wake gives what a committer waits for; the one after the lanes' is the express.
+// wake returns what a committer waits for; the one after the lanes' is the express.
 func (q *queue) wake(at int) <-chan struct{} {
 	if at == len(q.lanes) {
 		return q.express
@@ -216,7 +216,7 @@ func (q *queue) wake(at int) <-chan struct{} {
 	return q.lanes[at].wake
 }
 
-// take gives a committer its next items, of about so many rows. They count as waiting until they are released. A lane's
+// take returns a committer's next items, of about so many rows. They count as waiting until they are released. A lane's
 // committer serves the two classes by turns, the express the light devices of lanes that are in bulk.
 func (q *queue) take(at, rows int) []item {
 	q.mu.Lock()
@@ -299,7 +299,7 @@ func (l *lane) serve(f *flow, out []item, rows int) []item {
 	return out
 }
 
-// drain gives everything of a lane that nobody has taken, in the order of each device.
+// drain returns everything of a lane that nobody has taken, in the order of each device.
 func (q *queue) drain(at int) []item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -379,7 +379,7 @@ func (q *queue) release(at int, entries []*entry) {
 	}
 }
 
-// room gives the reason why put would refuse now, empty when it would not, and a channel that is
+// room returns the reason why put would refuse now, empty when it would not, and a channel that is
 // closed when that may have changed. A queue that was full has room again when a quarter is free.
 func (q *queue) room() (changed <-chan struct{}, reason string) {
 	q.mu.Lock()

@@ -168,7 +168,7 @@ func (r *Reducer) Chart() Chart {
 
 func byTime(a, b Observation) int { return a.Time.Compare(b.Time) }
 
-// evenly gives at most n of a list, from the whole of it.
+// evenly returns at most n of a list, from the whole of it.
 func evenly(list []Observation, n int) []Observation {
 	if len(list) <= n {
 		return list

@@ -189,7 +189,7 @@ func (r *Registry) DeviceOf(datastream int64) (device string, ok bool) {
 	return k.ID, true
 }
 
-// DivisionOf gives the division of a device.
+// DivisionOf returns the division of a device.
 func (r *Registry) DivisionOf(device string) (division string, ok bool) {
 	k := r.Device(device)
 	if k == nil {

@@ -233,7 +233,7 @@ type Committer interface {
 
 // RegistryStore gives the registry what it must know to accept a publish.
 type RegistryStore interface {
-	// LoadRegistry gives every enabled device with its datastreams (without Latest) and its secret's SHA-256.
+	// LoadRegistry returns every enabled device with its datastreams (without Latest) and its secret's SHA-256.
 	LoadRegistry(ctx context.Context) ([]RegisteredDevice, error)
 	// RegistrySeq is the seq of the last registry.changed event, 0 when there is none. Every change of a
 	// device or a datastream writes one in its own transaction.
@@ -278,9 +278,9 @@ type Snapshot struct {
 
 // DeskStore is what looking at devices needs, in a scope.
 type DeskStore interface {
-	// Devices gives the devices with ids after the given one, at most limit of them by id; 0 is all.
+	// Devices returns the devices with ids after the given one, at most limit of them by id; 0 is all.
 	Devices(ctx context.Context, s core.Scope, after string, limit int) (Snapshot, error)
-	// DatastreamType gives the code of a datastream's type; fault.NotFound when the scope does not cover its device.
+	// DatastreamType returns the code of a datastream's type; fault.NotFound when the scope does not cover its device.
 	DatastreamType(ctx context.Context, s core.Scope, id int64) (string, error)
 	Device(ctx context.Context, s core.Scope, id string) (Device, error)
 	// Observations gives at most limit of a datastream's readings in [from, to), newest first when

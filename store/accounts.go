@@ -28,7 +28,7 @@ func scanAccount(row pgx.CollectableRow) (a auth.Account, err error) {
 	return a, err
 }
 
-// Accounts gives every account by its login.
+// Accounts returns every account by its login.
 func (db *DB) Accounts(ctx context.Context) ([]auth.Account, error) {
 	rows, err := db.pool.Query(ctx, `select `+accountColumns+` from account p
 		where not exists (select from display d where d.account_id = p.id) order by p.login`)

@@ -17,7 +17,7 @@ import (
 
 var _ auth.Store = (*DB)(nil)
 
-// CredentialsByLogin gives an account with its hash; fault.NotFound.
+// CredentialsByLogin returns an account with its hash; fault.NotFound.
 func (db *DB) CredentialsByLogin(ctx context.Context, login string) (auth.Credentials, error) {
 	var c auth.Credentials
 	err := db.pool.QueryRow(ctx, `select `+accountColumns+`, p.password_hash from account p where p.login = $1`,
@@ -41,13 +41,13 @@ func sessionTargets(s *auth.Session) []any {
 	return []any{&s.ID, &s.AccountID, &s.Login, &s.CreatedAt, &s.ExpiresAt, &s.EndsAt, &s.LastSeen, &s.RevokedAt, &s.Remote, &s.Agent}
 }
 
-// SessionByToken gives the session of a token with its account as they are now; a revoked or expired
+// SessionByToken returns the session of a token with its account as they are now; a revoked or expired
 // one says so itself. fault.NotFound when the token is unknown.
 func (db *DB) SessionByToken(ctx context.Context, tokenSHA256 []byte) (auth.Session, auth.Account, error) {
 	return db.session(ctx, "s.token_sha256 = $1", tokenSHA256)
 }
 
-// SessionByID gives a session with its account as they are now; fault.NotFound when there is none.
+// SessionByID returns a session with its account as they are now; fault.NotFound when there is none.
 func (db *DB) SessionByID(ctx context.Context, id int64) (auth.Session, auth.Account, error) {
 	return db.session(ctx, "s.id = $1", id)
 }

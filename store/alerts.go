@@ -43,7 +43,7 @@ func (db *DB) Alerts(ctx context.Context, s core.Scope, f alerts.Filter) (alerts
 	return snap, pg.MapErr(err, "list alerts")
 }
 
-// Alert gives one alert; fault.NotFound when it is not the scope's.
+// Alert returns one alert; fault.NotFound when it is not the scope's.
 func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, error) {
 	var a alerts.Alert
 	err := db.pool.QueryRow(ctx, `select a.body from alert a where `+alertVisible+` and a.id = $2`, s.Division, id).Scan(&a)
@@ -56,7 +56,7 @@ func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, 
 // maxHistory bounds what is read of one alert's history, and of its messages.
 const maxHistory = 1000
 
-// History gives the alert's audit rows in their order; the newest 1,000. The caller has checked the scope.
+// History returns the alert's audit rows in their order; the newest 1,000. The caller has checked the scope.
 func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
 	rows, err := db.pool.Query(ctx, `
 		select id, at, actor, division_code, step, before, after, note, level from (
@@ -68,7 +68,7 @@ func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
 	return history, pg.MapErr(err, "read the alert's history")
 }
 
-// Messages gives the alert's CAP messages, oldest first; the newest 1,000. The caller has checked the scope.
+// Messages returns the alert's CAP messages, oldest first; the newest 1,000. The caller has checked the scope.
 func (db *DB) Messages(ctx context.Context, id int64) ([]alerts.Message, error) {
 	return db.messages(ctx, `where m.identifier in (
 		select n.identifier from cap_message n where n.alert_id = $1 order by n.sent desc, n.identifier desc limit $2)
@@ -86,7 +86,7 @@ func (db *DB) messages(ctx context.Context, where string, args ...any) ([]alerts
 	return messages, pg.MapErr(err, "read CAP messages")
 }
 
-// MessageByIdentifier gives one CAP message; fault.NotFound when its alert is not the scope's.
+// MessageByIdentifier returns one CAP message; fault.NotFound when its alert is not the scope's.
 func (db *DB) MessageByIdentifier(ctx context.Context, s core.Scope, identifier string) (alerts.Message, error) {
 	found, err := db.messages(ctx, `join alert a on a.id = m.alert_id where `+alertVisible+` and m.identifier = $2`,
 		s.Division, cleanText(identifier))
@@ -99,7 +99,7 @@ func (db *DB) MessageByIdentifier(ctx context.Context, s core.Scope, identifier 
 	return found[0], nil
 }
 
-// CurrentMessages gives the newest message of each of the scope's alerts, unless it has expired:
+// CurrentMessages returns the newest message of each of the scope's alerts, unless it has expired:
 // of an alert that has cleared, its all-clear. Newest first, at most limit, after the message of an identifier (empty:
 // from the newest).
 func (db *DB) CurrentMessages(ctx context.Context, s core.Scope, now time.Time, after string, limit int) ([]alerts.Message, error) {

@@ -86,7 +86,7 @@ func cleared(a alerts.Alert, at time.Time) alerts.Change {
 	}
 }
 
-// events gives the alert.* events of the log.
+// events returns the alert.* events of the log.
 func events(t testing.TB, db *store.DB) []core.Event {
 	t.Helper()
 	all, err := eventsAfter(t.Context(), db, 0, 10_000)

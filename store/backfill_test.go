@@ -288,7 +288,7 @@ func (m *mixture) imports(t *testing.T, node *store.DB, chunks, perChunk int) {
 	}
 }
 
-// keptOf gives what is stored, as a reading or as a conflict.
+// keptOf returns what is stored, as a reading or as a conflict.
 func keptOf(t *testing.T, db *store.DB) map[sample]bool {
 	t.Helper()
 	rows, err := db.Pool().Query(t.Context(), `select datastream_id, ts, value from observation union all select datastream_id, ts, value from observation_conflict`)

@@ -39,14 +39,14 @@ func (db *DB) ChangeFeed() *ChangeFeed {
 	return &ChangeFeed{db, pg.NewListener(db.pool, "onemap_change")}
 }
 
-// Notified is tiles.Feed's. It also returns once after each (re)connection, because what came before
+// Notified implements tiles.Feed. It also returns once after each (re)connection, because what came before
 // it was listening is unknown; a connection that breaks is an error.
 func (f *ChangeFeed) Notified(ctx context.Context) error { return f.listener.Wait(ctx) }
 
 // Close ends the feed's connection, after a wait that goes on has ended.
 func (f *ChangeFeed) Close() { f.listener.Close() }
 
-// Mark is tiles.Feed's.
+// Mark implements tiles.Feed.
 func (f *ChangeFeed) Mark(ctx context.Context) (tiles.Mark, error) {
 	var p position
 	err := f.db.pool.QueryRow(ctx, "select "+eventlog.SelectEpoch+", pg_current_snapshot()::text").Scan(&p.epoch, &p.snapshot)
@@ -70,7 +70,7 @@ const witnessAge = time.Minute
 // witnessKept is how long a mark can be asked about; what it lacks may be pruned long before.
 const witnessKept = 4 * time.Hour
 
-// selectChanges gives what came after the snapshot $2 of the epoch $1: one row for each row of the
+// selectChanges returns what came after the snapshot $2 of the epoch $1: one row for each row of the
 // feed, and one without a layer when there is none. Each carries the present position, whether
 // the feed still reaches back (the witness $3 is there, and nothing was pruned), and whether the witness is of before $4; all of it is seen by one snapshot. The transactions that $2 does not
 // see are those from its xmax on and those that it lists, so only their rows are looked at, however
@@ -89,7 +89,7 @@ const selectChanges = `
 		and (c.xid >= pg_snapshot_xmax($2::text::pg_snapshot) or c.xid = any(array(select pg_snapshot_xip($2::text::pg_snapshot))))
 		and c.xid < pg_snapshot_xmax(h.now)`
 
-// Since is tiles.Feed's.
+// Since implements tiles.Feed.
 func (f *ChangeFeed) Since(ctx context.Context, m tiles.Mark, each func(tiles.Chunk) error) (tiles.Mark, error) {
 	then, ok := parseMark(m)
 	if !ok {

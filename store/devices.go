@@ -20,7 +20,7 @@ var _ sensors.DeskStore = (*DB)(nil)
 // maxObservations bounds one answer of Observations.
 const maxObservations = 50_000
 
-// Devices gives the scope's devices with ids after the given one, at most limit of them by id (0: all), as one state
+// Devices returns the scope's devices with ids after the given one, at most limit of them by id (0: all), as one state
 // of the database: with the latest readings, the level of each, and the numbers up to which the event log and the
 // batches are in it.
 func (db *DB) Devices(ctx context.Context, s core.Scope, after string, limit int) (sensors.Snapshot, error) {
@@ -38,7 +38,7 @@ func (db *DB) Devices(ctx context.Context, s core.Scope, after string, limit int
 	return snap, pg.MapErr(err, "list devices")
 }
 
-// Device gives one device; fault.NotFound when the scope does not cover it.
+// Device returns one device; fault.NotFound when the scope does not cover it.
 func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Device, error) {
 	if id == "" {
 		return sensors.Device{}, fault.New(fault.NotFound, "there is no such device")
@@ -86,7 +86,7 @@ func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, which string, args 
 	return devices, attachLatest(ctx, tx, byID, ids)
 }
 
-// attachLatest gives each datastream its newest reading, and moves the device's last-seen time on,
+// attachLatest sets each datastream's newest reading, and moves the device's last-seen time on,
 // which the table keeps less exactly.
 func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, ids []string) error {
 	rows, err := tx.Query(ctx, `
@@ -116,7 +116,7 @@ func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devic
 	return err
 }
 
-// DatastreamType gives the code of a datastream's type; fault.NotFound when the scope does not cover its device.
+// DatastreamType returns the code of a datastream's type; fault.NotFound when the scope does not cover its device.
 func (db *DB) DatastreamType(ctx context.Context, s core.Scope, id int64) (code string, err error) {
 	err = db.pool.QueryRow(ctx, `
 		select s.type from datastream s join device d on d.id = s.device_id where s.id = $2 and scope_covers($1, d.division_code)`,

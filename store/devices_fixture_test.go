@@ -73,7 +73,7 @@ func fillCity(t testing.TB, db *store.DB, n int) {
 	}
 }
 
-// streamsOf gives the datastreams' ids: of each device its level, then its rain.
+// streamsOf returns the datastreams' ids: of each device its level, then its rain.
 func streamsOf(t testing.TB, db *store.DB) []int64 {
 	t.Helper()
 	snap, err := db.Devices(t.Context(), city, "", 0)

@@ -12,7 +12,7 @@ import (
 	"onemap/store/storetest"
 )
 
-// diagnosed gives the findings by check.
+// diagnosed returns the findings by check.
 func diagnosed(t *testing.T, url string, pool int) map[string]core.Finding {
 	t.Helper()
 	found, err := store.Diagnose(t.Context(), url, pool)

@@ -62,7 +62,7 @@ func (db *DB) Displays(ctx context.Context, s core.Scope, p core.Page) ([]auth.D
 	return all, pg.MapErr(err, "list displays")
 }
 
-// DisplayByID gives a display; fault.NotFound when there is none.
+// DisplayByID returns a display; fault.NotFound when there is none.
 func (db *DB) DisplayByID(ctx context.Context, id int64) (auth.Display, error) {
 	d, err := displayOf(ctx, db.pool, "where d.id = $2", id)
 	return d, pg.MapErr(err, "read the display")

@@ -71,7 +71,7 @@ func (db *DB) Divisions(ctx context.Context, towns bool) ([]catalogue.Division, 
 	return all, pg.MapErr(err, "list the divisions")
 }
 
-// Division gives one division by its code, of any level; fault.NotFound when it is in no list.
+// Division returns one division by its code, of any level; fault.NotFound when it is in no list.
 func (db *DB) Division(ctx context.Context, code string) (catalogue.Division, error) {
 	rows, err := db.pool.Query(ctx, selectDivisions+` where code = $1`, cleanText(code))
 	if err != nil {

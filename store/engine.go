@@ -22,7 +22,7 @@ func (db *DB) Cursor(ctx context.Context) (at core.Mark, err error) {
 	return at, pg.MapErr(err, "read the rules' cursor")
 }
 
-// Targets gives every datastream with its newest reading, device, type and hazard. Devices carry no
+// Targets returns every datastream with its newest reading, device, type and hazard. Devices carry no
 // level; those that may not publish are among them, Enabled says so.
 func (db *DB) Targets(ctx context.Context) ([]alerts.Target, error) {
 	rows, err := db.pool.Query(ctx, `
@@ -69,7 +69,7 @@ func shared[T any](known map[string]*T, key string, v *T) *T {
 	return v
 }
 
-// States gives what the rules remember.
+// States returns what the rules remember.
 func (db *DB) States(ctx context.Context) ([]alerts.State, error) {
 	rows, err := db.pool.Query(ctx, `
 		select rule_id, datastream_id, detection, level, pending_level, pending_since, last_time, last_value,
@@ -92,7 +92,7 @@ func (db *DB) States(ctx context.Context) ([]alerts.State, error) {
 	return states, pg.MapErr(err, "read the rules' states")
 }
 
-// OpenAlerts gives every episode that has not cleared.
+// OpenAlerts returns every episode that has not cleared.
 func (db *DB) OpenAlerts(ctx context.Context) ([]alerts.Alert, error) {
 	rows, err := db.pool.Query(ctx, `select body from alert where detection <> 'cleared' order by id`)
 	if err != nil {
@@ -102,7 +102,7 @@ func (db *DB) OpenAlerts(ctx context.Context) ([]alerts.Alert, error) {
 	return open, pg.MapErr(err, "list open alerts")
 }
 
-// UnexpiredMessages gives the alert's messages that an Update must reference, oldest first.
+// UnexpiredMessages returns the alert's messages that an Update must reference, oldest first.
 func (db *DB) UnexpiredMessages(ctx context.Context, alertID int64, now time.Time) ([]alerts.Message, error) {
 	return db.messages(ctx, `where alert_id = $1 and expires > $2 order by sent, identifier`, alertID, now)
 }

@@ -12,7 +12,7 @@ import (
 // Pool lets tests look at the tables. Tests are package store_test: storetest imports store.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool.Pool }
 
-// SetClock gives the store another clock.
+// SetClock sets the store's clock.
 func (db *DB) SetClock(clock func() time.Time) { db.now = clock }
 
 // CoversInSQL asks the SQL that filters features.

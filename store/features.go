@@ -27,7 +27,7 @@ func featureTargets(f *catalogue.Feature) []any {
 	}
 }
 
-// Features gives the layer's features that touch the bound (nil: all) with ids after the given one,
+// Features returns the layer's features that touch the bound (nil: all) with ids after the given one,
 // by id. limit 0 is 1,000; 10,000 is the most.
 func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *orb.Bound, after int64, limit int) ([]catalogue.Feature, error) {
 	found, err := db.entries(ctx, s, layer)
@@ -69,7 +69,7 @@ func checkBound(b orb.Bound) error {
 	return nil
 }
 
-// Feature gives one feature; fault.NotFound also when it is not the scope's.
+// Feature returns one feature; fault.NotFound also when it is not the scope's.
 func (db *DB) Feature(ctx context.Context, s core.Scope, layer string, id int64) (catalogue.Feature, error) {
 	found, err := db.entries(ctx, s, layer)
 	if err != nil {

@@ -184,7 +184,7 @@ func (c *copySource) take(rec catalogue.Record) *catalogue.Refusal {
 	return nil
 }
 
-// Values gives the row.
+// Values returns the row.
 func (c *copySource) Values() ([]any, error) { return c.row, nil }
 
 // Err ends the copy with the reader's error.
@@ -361,7 +361,7 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 	return c, nil
 }
 
-// followSuccessors gives records of counties that were renamed the codes of today, as successor does.
+// followSuccessors sets the codes of today in records of counties that were renamed, as successor does.
 func (imp *importer) followSuccessors(ctx context.Context) error {
 	for range 8 {
 		tag, err := imp.tx.Exec(ctx, `

@@ -150,7 +150,7 @@ func (p *batchPlan) setApart() {
 	p.fresh = kept
 }
 
-// newest gives the newest reading of each datastream, in the order of the datastreams.
+// newest returns the newest reading of each datastream, in the order of the datastreams.
 func newest(sorted []reading) []reading {
 	out := make([]reading, 0, min(len(sorted), 1024))
 	for i, r := range sorted {

@@ -117,7 +117,7 @@ func (r *recentBatches) add(c sensors.Committed) {
 	}
 }
 
-// after gives the batches that follow a mark without a gap, at most limit; none when the next one is
+// after returns the batches that follow a mark without a gap, at most limit; none when the next one is
 // not here, or the one of the mark is another than here.
 func (r *recentBatches) after(at core.Mark, limit int) []sensors.Committed {
 	r.mu.Lock()

@@ -32,10 +32,10 @@ const layerColumns = `
 		l.source, l.licence, l.attribution, l.updated_on, l.cycle_days, l.geometry_type, l.min_zoom, l.max_zoom, l.fields,
 		l.tile, l.version, `
 
-// selectEntries gives layers with the number and box of all their features, as they are stored.
+// selectEntries returns layers with the number and box of all their features, as they are stored.
 const selectEntries = layerColumns + `l.feature_count, l.bbox, l.modified_at from layer l`
 
-// selectLayers gives layers as a scope of division $1 sees them: of a layer that is shown by
+// selectLayers returns layers as a scope of division $1 sees them: of a layer that is shown by
 // division, a county is told its own number of features and their box. That takes a look at every
 // feature of such layers, so it is not for what is asked a hundred times a second.
 const selectLayers = layerColumns + `
@@ -86,7 +86,7 @@ func collectLayers(ctx context.Context, q pg.Querier, sql string, args ...any) (
 	return pgx.CollectRows(rows, scanLayer)
 }
 
-// Layer gives one layer: fault.NotFound when there is none of that name, fault.Forbidden when its
+// Layer returns one layer: fault.NotFound when there is none of that name, fault.Forbidden when its
 // audience does not admit the scope.
 func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (catalogue.Layer, error) {
 	name = cleanText(name)
@@ -101,7 +101,7 @@ func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (catalogue.L
 	return all[0], nil
 }
 
-// entries gives the layers in the order of the names, with the number and box of all their
+// entries returns the layers in the order of the names, with the number and box of all their
 // features, or says which one there is not, or not for the scope.
 func (db *DB) entries(ctx context.Context, s core.Scope, names ...string) ([]catalogue.Layer, error) {
 	names = cleanTexts(names)

@@ -55,7 +55,7 @@ const drawnAfter = `
 				else 9 end
 			when f.level = 0 then 9 else f.level end`
 
-// Describe gives what a TileJSON says of the layers, in the order asked for.
+// Describe returns what a TileJSON says of the layers, in the order asked for.
 func (db *DB) Describe(ctx context.Context, s core.Scope, layers []string) ([]tiles.LayerInfo, error) {
 	found, err := collectLayers(ctx, db.pool, selectLayers+` where l.name = any($2)`, s.Division, cleanTexts(layers))
 	if err != nil {

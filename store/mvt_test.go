@@ -21,7 +21,7 @@ import (
 	"onemap/tiles"
 )
 
-// decodeTile gives the tile's features by layer, in tile units, in the tile's order.
+// decodeTile returns the tile's features by layer, in tile units, in the tile's order.
 func decodeTile(t testing.TB, raw []byte) map[string][]*geojson.Feature {
 	t.Helper()
 	layers, err := mvt.Unmarshal(raw)

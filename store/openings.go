@@ -87,7 +87,7 @@ func (db *DB) boundMonths(ctx context.Context, p *batchPlan, months map[partitio
 	return nil
 }
 
-// existing gives those of the months that are there.
+// existing returns those of the months that are there.
 func (db *DB) existing(ctx context.Context, keys []partitionKey) (there []partitionKey, err error) {
 	names := make([]string, len(keys))
 	for i, k := range keys {

@@ -125,7 +125,7 @@ func (s *scene) look() []sensors.PresenceChange {
 	return told
 }
 
-// told gives the presence events after a number.
+// told returns the presence events after a number.
 func (s *scene) told(after int64) []core.Event {
 	s.t.Helper()
 	all, err := eventsAfter(s.t.Context(), s.db, after, 1000)

@@ -16,7 +16,7 @@ import (
 	"onemap/store"
 )
 
-// receipts gives the alerts that a client has received, with the events that brought them.
+// receipts returns the alerts that a client has received, with the events that brought them.
 func receipts(t testing.TB, db *store.DB, client string) (ids, seqs []int64) {
 	t.Helper()
 	err := db.Pool().QueryRow(t.Context(), `

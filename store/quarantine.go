@@ -46,7 +46,7 @@ func owner(q *sensors.Quarantined) string {
 	return q.DeviceID
 }
 
-// split gives the rows that are within the budget, and sums of the others by device and minute. Rows of a minute before
+// split returns the rows that are within the budget, and sums of the others by device and minute. Rows of a minute before
 // the newest count to that.
 func (b *quarantineBudget) split(rows []sensors.Quarantined) (within []sensors.Quarantined, beyond []quarantineMore) {
 	if len(rows) == 0 {

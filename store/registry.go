@@ -14,7 +14,7 @@ import (
 
 var _ sensors.RegistryStore = (*DB)(nil)
 
-// LoadRegistry gives every enabled device with its datastreams, without their latest readings, and
+// LoadRegistry returns every enabled device with its datastreams, without their latest readings, and
 // its secret's SHA-256, in the order of the ids.
 func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, error) {
 	var out []sensors.RegisteredDevice
@@ -50,7 +50,7 @@ func (db *DB) RegistrySeq(ctx context.Context) (int64, error) {
 	return seq, pg.MapErr(err, "ask for changes of the devices")
 }
 
-// newestSQL gives where the newest reading of each datastream stands, and what the device said in it when its
+// newestSQL returns where the newest reading of each datastream stands, and what the device said in it when its
 // clock is behind: about its offset before that.
 const newestSQL = `
 	select s.device_id, l.datastream_id, l.ts, n.said
@@ -69,7 +69,7 @@ const newestSQL = `
 	) n on true
 	where d.enabled`
 
-// attachNewest gives each device the times of its newest readings.
+// attachNewest sets the times of each device's newest readings.
 func attachNewest(ctx context.Context, tx pgx.Tx, devices []sensors.RegisteredDevice) error {
 	byID := make(map[string]*sensors.RegisteredDevice, len(devices))
 	for i := range devices {
@@ -101,7 +101,7 @@ func attachNewest(ctx context.Context, tx pgx.Tx, devices []sensors.RegisteredDe
 	return err
 }
 
-// DatastreamTypes gives every type by its code.
+// DatastreamTypes returns every type by its code.
 func (db *DB) DatastreamTypes(ctx context.Context) ([]sensors.DatastreamType, error) {
 	rows, err := db.pool.Query(ctx, `select `+typeColumns+` from datastream_type t order by t.code`)
 	if err != nil {
@@ -114,7 +114,7 @@ func (db *DB) DatastreamTypes(ctx context.Context) ([]sensors.DatastreamType, er
 	return types, pg.MapErr(err, "list datastream types")
 }
 
-// HazardTypes gives every type by its code.
+// HazardTypes returns every type by its code.
 func (db *DB) HazardTypes(ctx context.Context) ([]sensors.HazardType, error) {
 	rows, err := db.pool.Query(ctx, `select `+hazardColumns+` from hazard_type h order by h.code`)
 	if err != nil {
@@ -179,7 +179,7 @@ func hazardTargets(h *sensors.HazardType) []any {
 	}
 }
 
-// attachStreams gives each device its datastreams. It reads those of the devices of the ids; nil is all.
+// attachStreams sets each device's datastreams. It reads those of the devices of the ids; nil is all.
 func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, ids []string) error {
 	rows, err := tx.Query(ctx, `
 		select `+streamColumns+` from datastream s join datastream_type t on t.code = s.type`+streamSilence+`

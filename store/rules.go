@@ -25,7 +25,7 @@ func scanRule(row pgx.CollectableRow) (r alerts.Rule, err error) {
 	return r, err
 }
 
-// Rules gives every rule that is not deleted, the disabled ones too.
+// Rules returns every rule that is not deleted, the disabled ones too.
 func (db *DB) Rules(ctx context.Context) ([]alerts.Rule, error) {
 	rows, err := db.pool.Query(ctx, `select `+ruleColumns+` from rule r where not r.deleted order by r.id`)
 	if err != nil {
@@ -35,7 +35,7 @@ func (db *DB) Rules(ctx context.Context) ([]alerts.Rule, error) {
 	return rules, pg.MapErr(err, "list rules")
 }
 
-// Rule gives one rule; fault.NotFound when there is none or it is deleted.
+// Rule returns one rule; fault.NotFound when there is none or it is deleted.
 func (db *DB) Rule(ctx context.Context, id int64) (alerts.Rule, error) {
 	return readRule(ctx, db.pool, id, "")
 }

@@ -45,7 +45,7 @@ func searchWord(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// pinyinOf gives the spellings of a Chinese name without tones ("yantaigang") and their initials
+// pinyinOf returns the spellings of a Chinese name without tones ("yantaigang") and their initials
 // ("ytg"). Latin letters and digits stay. Many characters have several readings (长 chang, zhang);
 // beside the usual spelling there is one for each other reading of one character.
 func pinyinOf(zh string) []string {
@@ -80,7 +80,7 @@ func pinyinOf(zh string) []string {
 	return out
 }
 
-// readingsOf gives a character's readings without tones, the usual one first; a Latin letter or a
+// readingsOf returns a character's readings without tones, the usual one first; a Latin letter or a
 // digit reads as itself, anything else as nothing. The library's own way to take the tones off is
 // a hundred times slower, and an import does it for every character of every name.
 func readingsOf(r rune) []string {

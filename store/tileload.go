@@ -41,12 +41,12 @@ func specOf(l catalogue.Layer) tiles.Spec {
 	return s
 }
 
-// Load is tiles.Loader's. It holds one connection, and no more than a few rows, until it ends.
+// Load implements tiles.Loader. It holds one connection, and no more than a few rows, until it ends.
 func (db *DB) Load(ctx context.Context, s tiles.Spec, each func(*tiles.Feature) error) error {
 	return db.load(ctx, s, "", nil, each)
 }
 
-// Fetch is tiles.Loader's.
+// Fetch implements tiles.Loader.
 func (db *DB) Fetch(ctx context.Context, s tiles.Spec, ids []int64, each func(*tiles.Feature) error) error {
 	if len(ids) == 0 {
 		return nil

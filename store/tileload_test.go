@@ -15,7 +15,7 @@ import (
 	"onemap/tiles"
 )
 
-// loaded gives the features of a load by id, copied out of the loader's memory.
+// loaded returns the features of a load by id, copied out of the loader's memory.
 func loaded(t testing.TB, load func(func(*tiles.Feature) error) error) map[int64]tiles.Feature {
 	t.Helper()
 	out := map[int64]tiles.Feature{}

@@ -19,7 +19,7 @@ const LabelSuffix = ".label"
 
 var layerName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}(\.label)?$`)
 
-// SplitLabel gives the layer of a name, and whether its label points are meant.
+// SplitLabel returns the layer of a name, and whether its label points are meant.
 func SplitLabel(name string) (layer string, labels bool) { return strings.CutSuffix(name, LabelSuffix) }
 
 // ParseLayers reads the names of 1 to 20 different layers joined by commas. The order is kept: it is

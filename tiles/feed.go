@@ -47,7 +47,7 @@ type Feature struct {
 
 // Loader reads the catalogue and its features.
 type Loader interface {
-	// Specs gives every layer, whoever may see it.
+	// Specs returns every layer, whoever may see it.
 	Specs(ctx context.Context) ([]Spec, error)
 	// Load gives every feature of a layer, in no order. The feature and all that it points to are
 	// the loader's again when each returns; an error of each ends the loading.
@@ -83,7 +83,7 @@ type Chunk struct {
 type Feed interface {
 	// Mark is the present position: what is loaded after it lacks nothing that was before it.
 	Mark(ctx context.Context) (Mark, error)
-	// Since gives what was committed after the mark, in chunks, and the position then. When each
+	// Since returns what was committed after the mark, in chunks, and the position then. When each
 	// fails nothing was passed: ask again with the old mark. ErrFeedLost: what came after the mark
 	// is no longer known.
 	Since(ctx context.Context, m Mark, each func(Chunk) error) (Mark, error)

@@ -64,7 +64,7 @@ type LayerInfo struct {
 // Source makes tiles. The scope's rules are the source's: a feature that the scope does not cover
 // is not in the bytes; a layer that it may not know is errs.Forbidden, an unknown one errs.NotFound.
 type Source interface {
-	// Describe gives the layers in the order asked for.
+	// Describe returns the layers in the order asked for.
 	Describe(ctx context.Context, s core.Scope, layers []string) ([]LayerInfo, error)
 	// Tile is the concatenation of the layers' MVT blobs, uncompressed; empty when nothing is there.
 	Tile(ctx context.Context, s core.Scope, layers []string, a Address) ([]byte, error)

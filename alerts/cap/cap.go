@@ -4,7 +4,7 @@
 // Unmarshal is strict: the namespace, the order and the multiplicity of elements are the schema's,
 // what the schema does not know is an error that names the element, and only an XML signature (the
 // one extension that the schema allows) is passed over, unverified. Validate adds the rules that the
-// standard gives in words (section 3), which a file can break and still satisfy the schema. Marshal
+// standard says in words (section 3), which a file can break and still satisfy the schema. Marshal
 // writes nothing that Validate refuses.
 //
 // Geometry is lon, lat as everywhere in the house; the wire's "lat,lon" order exists only in here.

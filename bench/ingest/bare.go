@@ -55,10 +55,10 @@ type bareHook struct {
 	sessions sync.Map // *mochi.Client → *bareSession
 }
 
-// ID is mochi.Hook's.
+// ID implements mochi.Hook.
 func (h *bareHook) ID() string { return "bare" }
 
-// Provides is mochi.Hook's.
+// Provides implements mochi.Hook.
 func (h *bareHook) Provides(b byte) bool {
 	return bytes.IndexByte([]byte{mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish, mochi.OnDisconnect}, b) >= 0
 }
@@ -70,7 +70,7 @@ func (h *bareHook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bo
 	return len(streams) > 0
 }
 
-// OnACLCheck is mochi.Hook's.
+// OnACLCheck implements mochi.Hook.
 func (h *bareHook) OnACLCheck(*mochi.Client, string, bool) bool { return true }
 
 // OnDisconnect forgets the session.
@@ -99,7 +99,7 @@ type bareSession struct {
 	writing bool
 }
 
-// next gives the datastreams by turns, as the load publishes them. Only the connection's reader calls it.
+// next returns the datastreams by turns, as the load publishes them. Only the connection's reader calls it.
 func (s *bareSession) next() int64 {
 	s.n++
 	return s.streams[(s.n-1)%len(s.streams)]

@@ -95,7 +95,7 @@ func dialGathered(addr string) (net.Conn, error) {
 	return &gathered{Conn: conn, in: bufio.NewReaderSize(conn, 64<<10)}, nil
 }
 
-// Read is net.Conn's.
+// Read implements net.Conn.
 func (g *gathered) Read(p []byte) (int, error) { return g.in.Read(p) }
 
 // Write is net.Conn's; an error is told to a later call.
@@ -130,23 +130,23 @@ func (g *gathered) write() {
 // keepNothing is paho's store of packets: what is not acknowledged, the broker has.
 type keepNothing struct{}
 
-// Open is paho.Store's.
+// Open implements paho.Store.
 func (keepNothing) Open() {}
 
-// Put is paho.Store's.
+// Put implements paho.Store.
 func (keepNothing) Put(string, packets.ControlPacket) {}
 
-// Get is paho.Store's.
+// Get implements paho.Store.
 func (keepNothing) Get(string) packets.ControlPacket { return nil }
 
-// All is paho.Store's.
+// All implements paho.Store.
 func (keepNothing) All() []string { return nil }
 
-// Del is paho.Store's.
+// Del implements paho.Store.
 func (keepNothing) Del(string) {}
 
-// Close is paho.Store's.
+// Close implements paho.Store.
 func (keepNothing) Close() {}
 
-// Reset is paho.Store's.
+// Reset implements paho.Store.
 func (keepNothing) Reset() {}

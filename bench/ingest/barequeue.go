@@ -38,7 +38,7 @@ func (q *bareQueue) put(o owed) {
 	}
 }
 
-// take gives what waits, as much as fits into a batch.
+// take returns what waits, as much as fits into a batch.
 func (q *bareQueue) take(into []owed) []owed {
 	q.mu.Lock()
 	defer q.mu.Unlock()

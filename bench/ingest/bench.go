@@ -54,7 +54,7 @@ func (b *bench) postgres() int {
 	return b.place.Cluster.PID()
 }
 
-// database gives the URL of a database, with everything in it, made when first asked for.
+// database returns the URL of a database, with everything in it, made when first asked for.
 func (b *bench) database(ctx context.Context, name string) (string, error) {
 	url := b.place.Cluster.URL(name)
 	if b.prepared[name] {

@@ -27,7 +27,7 @@ const mostStreams = 10
 // counties are divisions of the city that the devices lie in, by turns.
 func counties() []string { return []string{"370602", "370611", "370612", "370613", "370614", "370681"} }
 
-// newDevices gives the first n devices: the same in each database.
+// newDevices returns the first n devices: the same in each database.
 func newDevices(n int) []device {
 	all := make([]device, n)
 	in := counties()
@@ -158,7 +158,7 @@ func makeMonth(ctx context.Context, conn *pgx.Conn, month time.Time, fill func(t
 	return err
 }
 
-// streamIDs gives each device's datastreams, in the order of their names.
+// streamIDs returns each device's datastreams, in the order of their names.
 func streamIDs(ctx context.Context, conn *pgx.Conn) (map[string][]int64, error) {
 	rows, err := conn.Query(ctx, `select device_id, id from datastream order by device_id, name`)
 	if err != nil {

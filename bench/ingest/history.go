@@ -127,7 +127,7 @@ type copyRows struct {
 	off     int
 }
 
-// Read is io.Reader's.
+// Read implements io.Reader.
 func (c *copyRows) Read(p []byte) (int, error) {
 	if c.off == len(c.buf) {
 		if c.ended {

@@ -250,7 +250,7 @@ func (e *eye) see(frame []byte, at time.Time) {
 	})
 }
 
-// eachReading gives the times of a state frame's readings, without taking the frame apart: a hundred
+// eachReading returns the times of a state frame's readings, without taking the frame apart: a hundred
 // clients' frames are more than the rest of the load.
 func eachReading(frame []byte, each func(time.Time)) {
 	if !bytes.Contains(frame[:min(len(frame), 64)], []byte(`"type":"state"`)) {

@@ -73,7 +73,7 @@ func accepted(kind byte, body []byte) error {
 	return nil
 }
 
-// acknowledged gives the id in a PUBACK.
+// acknowledged returns the id in a PUBACK.
 func acknowledged(kind byte, body []byte) (uint16, error) {
 	if kind != packetPuback || len(body) != 2 {
 		return 0, fmt.Errorf("packet %#x of %d bytes is no PUBACK", kind, len(body))

@@ -88,7 +88,7 @@ func child(t *testing.T, run func(context.Context, io.Writer) error) string {
 	return regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(string(line[:n]))
 }
 
-// query gives one value of the database.
+// query returns one value of the database.
 func query[T any](t *testing.T, url, sql string, args ...any) (v T) {
 	t.Helper()
 	if err := connected(t.Context(), url, func(conn *pgx.Conn) error {

@@ -39,7 +39,7 @@ func DialPush(ctx context.Context, s *Session, client string) (*websocket.Conn, 
 	return nil, errors.Join(fmt.Errorf("say hello: %w", err), conn.Close())
 }
 
-// ReadFrame gives the next frame's text.
+// ReadFrame returns the next frame's text.
 func ReadFrame(conn *websocket.Conn) ([]byte, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
 		return nil, fmt.Errorf("read a frame: %w", err)

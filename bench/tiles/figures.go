@@ -59,7 +59,7 @@ func newFigures(seen traffic, before, after kit.Clocks) figures {
 	return f
 }
 
-// medians gives the median of each figure.
+// medians returns the median of each figure.
 func medians(runs []figures) figures {
 	of := func(get func(figures) float64) float64 { return kit.MedianOf(runs, get) }
 	tiles := 0

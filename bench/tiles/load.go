@@ -16,7 +16,7 @@ type rounds struct {
 	deadline time.Time
 }
 
-// take gives the index of the next request, false when there is none left.
+// take returns the index of the next request, false when there is none left.
 func (r *rounds) take() (int, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

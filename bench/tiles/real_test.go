@@ -57,7 +57,7 @@ func realServer(t *testing.T) (*bench, *server) {
 	return b, s
 }
 
-// query gives one value of the database as text.
+// query returns one value of the database as text.
 func query(t *testing.T, db, sql string, args ...any) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), db)

@@ -58,7 +58,7 @@ func (s *server) layers(ctx context.Context) (map[string]tiles.LayerState, error
 	return out, nil
 }
 
-// draw gives both layers rules, by SQL, and waits until the server draws by them.
+// draw sets rules of both layers, by SQL, and waits until the server draws by them.
 func (s *server) draw(ctx context.Context, rules core.TileRules) error {
 	text, err := json.Marshal(rules)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // many, as far as there are so many; what zoom 11 has too few is drawn at the deeper ones.
 const mixedTiles = 1126
 
-// mixedList gives the tiles in a random order, and in words how many of each zoom. The same seed
+// mixedList returns the tiles in a random order, and in words how many of each zoom. The same seed
 // gives the same list.
 func mixedList(seed uint64) ([]tiles.Address, string) {
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -34,7 +34,7 @@ func mixedList(seed uint64) ([]tiles.Address, string) {
 	return list, strings.Join(counts, ", ")
 }
 
-// tilesOf gives all tiles of a zoom that touch the data's bound.
+// tilesOf returns all tiles of a zoom that touch the data's bound.
 func tilesOf(z uint32) []tiles.Address {
 	b := testset.Bound()
 	first, last := geo.TileAt(b.LeftTop(), z), geo.TileAt(b.RightBottom(), z)
@@ -47,7 +47,7 @@ func tilesOf(z uint32) []tiles.Address {
 	return all
 }
 
-// drawn gives n tiles of a zoom, or all when there are fewer.
+// drawn returns n tiles of a zoom, or all when there are fewer.
 func drawn(seed uint64, z uint32, n int) []tiles.Address {
 	r := rand.New(rand.NewPCG(seed, 4+uint64(z)))
 	all := tilesOf(z)

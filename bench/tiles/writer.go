@@ -64,7 +64,7 @@ func newWriter(ctx context.Context, db string, seed uint64) (*writer, error) {
 	return w, nil
 }
 
-// places gives a layer's features by id.
+// places returns a layer's features by id.
 func places(ctx context.Context, conn *pgx.Conn, layer string) ([]place, error) {
 	rows, err := conn.Query(ctx, `select f.id, ST_X(ST_Centroid(f.geom)), ST_Y(ST_Centroid(f.geom))
 		from feature f join layer l on l.id = f.layer_id where l.name = $1 order by f.id`, layer)

@@ -89,7 +89,7 @@ func fillUp(t testing.TB, dir string) string {
 // zeros never ends.
 type zeros struct{}
 
-// Read gives zeros.
+// Read returns zeros.
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
 // No page can be added to the table of the month that the devices reach: its file, empty so far, is the

@@ -101,7 +101,7 @@ func (l *ledger) settle(conn *pgx.Conn) {
 	})
 }
 
-// read gives what is stored.
+// read returns what is stored.
 func (l *ledger) read(conn *pgx.Conn) map[key]*stored {
 	l.t.Helper()
 	table := map[key]*stored{}

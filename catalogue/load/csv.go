@@ -219,7 +219,7 @@ func (t *table) useHeader() error {
 	return nil
 }
 
-// Next gives the next row as a feature, a refusal of it, io.EOF, or an error that ends the reading.
+// Next returns the next row as a feature, a refusal of it, io.EOF, or an error that ends the reading.
 func (t *table) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	for {
 		if t.failed != nil {

@@ -43,7 +43,7 @@ func newGeoJSON(text content, asm *assembler) *geoJSON {
 	return &geoJSON{s: newScanner(text, asm.o.MaxRecordBytes), o: asm.o, asm: asm}
 }
 
-// Next gives the next feature, a refusal of it, io.EOF, or an error that ends the reading.
+// Next returns the next feature, a refusal of it, io.EOF, or an error that ends the reading.
 func (g *geoJSON) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if g.ended {
 		g.failed = io.EOF

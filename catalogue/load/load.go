@@ -76,7 +76,7 @@ type Options struct {
 	Origin core.Origin // of every feature; empty is core.OriginReal
 	Source string      // of every feature
 
-	// Division gives the code of a place where the record names none. It may be nil.
+	// Division returns the code of a place where the record names none. It may be nil.
 	Division func(lon, lat float64) string
 
 	MaxRecordBytes int // 0 is DefaultMaxRecord

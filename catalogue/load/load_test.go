@@ -14,7 +14,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// readAll gives everything that a file holds.
+// readAll returns everything that a file holds.
 func readAll(text string, o load.Options) (records []catalogue.Record, refusals []catalogue.Refusal, err error) {
 	r, err := load.Open(strings.NewReader(text), o)
 	if err != nil {

@@ -101,7 +101,7 @@ func (s *scanner) count(read []byte) {
 	s.col = columnBehind(s.col, read)
 }
 
-// peek gives the next byte that is no space, and leaves it there; io.EOF at the end of the file.
+// peek returns the next byte that is no space, and leaves it there; io.EOF at the end of the file.
 func (s *scanner) peek() (byte, error) {
 	for {
 		head, err := s.r.Peek(1)

@@ -19,7 +19,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// folder gives an empty folder that the server's user can reach, wiped after the test.
+// folder returns an empty folder that the server's user can reach, wiped after the test.
 func folder(t *testing.T, mode os.FileMode) string {
 	t.Helper()
 	root, err := os.MkdirTemp("", "pgcluster-")

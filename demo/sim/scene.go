@@ -189,7 +189,7 @@ func (d Device) measures(code string) bool {
 	return slices.ContainsFunc(d.Streams, func(s Stream) bool { return s.Type == code })
 }
 
-// nearest gives the effect's targets: those of the anchor's own site first, then by distance.
+// nearest returns the effect's targets: those of the anchor's own site first, then by distance.
 func nearest(scene Scene, e Effect, anchor Device, devices []Device) []Target {
 	type candidate struct {
 		target  Target

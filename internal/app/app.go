@@ -106,7 +106,7 @@ func (a *App) Reload() {
 	}
 }
 
-// Failed gives an error when a part has failed for good and the server should stop.
+// Failed returns an error when a part has failed for good and the server should stop.
 func (a *App) Failed() <-chan error { return a.failed }
 
 // URL is the address of the page.

@@ -232,7 +232,7 @@ type chunk struct {
 	err      error
 }
 
-// read gives the next chunk.
+// read returns the next chunk.
 func (f *backfilling) read(r backfill.Reader) *chunk {
 	c := &chunk{Chunk: backfill.Chunk{Counts: backfill.Counts{Refused: map[string]int64{}}, End: r.Position()}}
 	c.Observations, c.places = make([]sensors.Observation, 0, f.o.ChunkRows), make([]place, 0, f.o.ChunkRows)

@@ -122,7 +122,7 @@ func fill(b *testing.B, conn *pgx.Conn, devices int) {
 	}
 }
 
-// late gives every datastream a reading of now, so that what is older is late.
+// late stores a reading of now of every datastream, so that what is older is late.
 func late(b *testing.B, conn *pgx.Conn) {
 	if _, err := conn.Exec(b.Context(), `insert into latest select id, now(), 0, 1, 1, now() from datastream`); err != nil {
 		b.Fatal(err)

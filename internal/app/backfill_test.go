@@ -50,7 +50,7 @@ func importReadings(ctx context.Context, url string, o app.BackfillOptions) (app
 	return app.ImportObservations(ctx, url, o, slog.New(slog.DiscardHandler))
 }
 
-// stored gives every stored reading as "device second value", and every conflict with a "!".
+// stored returns every stored reading as "device second value", and every conflict with a "!".
 func stored(t testing.TB, url string) map[string]int {
 	t.Helper()
 	ctx := context.Background()

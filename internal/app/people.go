@@ -55,5 +55,5 @@ func (a *Accounts) SetPassword(ctx context.Context, login, password string) erro
 	return err
 }
 
-// List gives every account.
+// List returns every account.
 func (a *Accounts) List(ctx context.Context) ([]auth.Account, error) { return a.db.Accounts(ctx) }

@@ -31,7 +31,7 @@ type ingester struct {
 	log  strings.Builder
 }
 
-// buildOnemap gives the program.
+// buildOnemap returns the program.
 func buildOnemap(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "onemap")

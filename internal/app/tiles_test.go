@@ -50,7 +50,7 @@ func tileAt(layer string, p orb.Point, z uint32) string {
 	return fmt.Sprintf("/tiles/%s/%d/%d/%d.mvt", layer, at.Z, at.X, at.Y)
 }
 
-// tile gives the features of one layer of a tile.
+// tile returns the features of one layer of a tile.
 func (u *user) tile(layer string, p orb.Point, z uint32) []*geojson.Feature {
 	u.t.Helper()
 	status, raw, head := u.raw(http.MethodGet, tileAt(layer, p, z), nil)

@@ -172,7 +172,7 @@ func unknownVariables(app *kong.Application, environ []string) error {
 	return nil
 }
 
-// allFlags gives the flags of a command and of everything below it.
+// allFlags returns the flags of a command and of everything below it.
 func allFlags(n *kong.Node) []*kong.Flag {
 	flags := append([]*kong.Flag(nil), n.Flags...)
 	for _, c := range n.Children {

@@ -45,7 +45,7 @@ func (y *yamlFile) Validate(app *kong.Application) error {
 	return nil
 }
 
-// Resolve gives a flag's value from the file; nil lets the default stand. The environment comes
+// Resolve returns a flag's value from the file; nil lets the default stand. The environment comes
 // before the file.
 func (y *yamlFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	v, ok := y.values[flag.Name]

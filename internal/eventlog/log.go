@@ -31,7 +31,7 @@ const SelectEpoch = `(
 // SelectHeadSeq is the newest number as a column. Pruning keeps the newest row, so it never goes back.
 const SelectHeadSeq = `(select coalesce(max(seq), 0) from event_log)`
 
-// selectHead gives the log's epoch, and its newest event's seq and id: 0 and empty when there is none.
+// selectHead returns the log's epoch, and its newest event's seq and id: 0 and empty when there is none.
 const selectHead = `
 	select ` + SelectEpoch + `, coalesce(h.seq, 0), coalesce(h.id::text, '')
 	from (values (1)) one left join (select seq, id from event_log order by seq desc limit 1) h on true`

@@ -128,7 +128,7 @@ func DecodeEWKB(src []byte, text bool) (orb.Geometry, error) {
 	return unmarshalEWKB(src)
 }
 
-// assignTo gives the function that puts a geometry into the target, reporting whether it is of the
+// assignTo returns the function that puts a geometry into the target, reporting whether it is of the
 // target's kind; nil when the target is nothing for a geometry.
 func assignTo(target any) func(orb.Geometry) bool {
 	switch t := target.(type) {
@@ -203,7 +203,7 @@ func flatPoints(points []orb.Point) []float64 {
 	return out
 }
 
-// flatRings gives coordinates and ends as go-geom holds a polygon, beginning behind offset.
+// flatRings returns coordinates and ends as go-geom holds a polygon, beginning behind offset.
 func flatRings(rings []orb.Ring, offset int) (coords []float64, ends []int) {
 	for _, r := range rings {
 		coords = append(coords, flatPoints(r)...)

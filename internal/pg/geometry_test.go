@@ -41,7 +41,7 @@ func drawPolygon(t *rapid.T) orb.Polygon {
 	return out
 }
 
-// drawGeometry gives every kind of geometry, the empty ones that PostGIS takes too.
+// drawGeometry returns every kind of geometry, the empty ones that PostGIS takes too.
 func drawGeometry(t *rapid.T, depth int) orb.Geometry {
 	switch kind := rapid.IntRange(0, 6).Draw(t, "kind"); {
 	case kind == 0:

@@ -99,9 +99,9 @@ type Record struct {
 	Columns  Columns // where the parts of the values stand; one that is empty is told by the column of the value
 }
 
-// Reader gives a file's records.
+// Reader returns a file's records.
 type Reader interface {
-	// Next gives the next record, io.EOF at the end, or an error that ends the reading: errs.Invalid
+	// Next returns the next record, io.EOF at the end, or an error that ends the reading: errs.Invalid
 	// when the file as a whole cannot be understood.
 	Next() (*Record, error)
 	// Position is the place behind the last record.
@@ -123,7 +123,7 @@ type Counts struct {
 	Refused    map[string]int64 `json:"refused"`    // by reason
 }
 
-// Add gives the sum.
+// Add returns the sum.
 func (c Counts) Add(d Counts) Counts {
 	c.Records += d.Records
 	c.Stored += d.Stored

@@ -18,7 +18,7 @@ import (
 	"onemap/sensors/backfill"
 )
 
-// read gives every reading and refusal as a line of text.
+// read returns every reading and refusal as a line of text.
 func read(t testing.TB, text string, o backfill.Options) []string {
 	t.Helper()
 	r, err := backfill.Open(strings.NewReader(text), o, backfill.Position{})

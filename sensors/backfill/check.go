@@ -51,7 +51,7 @@ func (r *Record) ColumnOfDatastream(v *Value) string {
 	return cmp.Or(r.Columns.Datastream, v.Column)
 }
 
-// Find gives the datastream of a value of the record, or why there is none.
+// Find returns the datastream of a value of the record, or why there is none.
 func (r *Registry) Find(rec *Record, v *Value) (*Stream, *Refusal) {
 	if v.DatastreamID != 0 {
 		if s := r.byID[v.DatastreamID]; s != nil {

@@ -88,7 +88,7 @@ func (t *table) quoted(b []byte) (cell, rest []byte, ok bool) {
 	}
 }
 
-// Next gives the next row that is not empty.
+// Next returns the next row that is not empty.
 func (t *table) Next() (*Record, error) {
 	for {
 		row, whole, err := t.record()

@@ -109,7 +109,7 @@ func (l *lines) next() ([]byte, error) {
 	}
 }
 
-// take gives the next n bytes as a record, without the newline at its end.
+// take returns the next n bytes as a record, without the newline at its end.
 func (l *lines) take(n int) []byte {
 	l.took, l.before = l.from, l.pos
 	rec := l.buf[l.from : l.from+n]

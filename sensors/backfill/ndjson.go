@@ -17,7 +17,7 @@ type ndjson struct {
 	rec     Record
 }
 
-// Next gives the next line that is not empty.
+// Next returns the next line that is not empty.
 func (n *ndjson) Next() (*Record, error) {
 	for {
 		line, err := n.next()

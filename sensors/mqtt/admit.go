@@ -54,7 +54,7 @@ func (b *Broker) notAdmitted(c *conn, reason, user string) {
 	}
 }
 
-// admit gives the session, or the reason and the code of a refusal.
+// admit returns the session, or the reason and the code of a refusal.
 func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, string, packets.Code) {
 	if b.isStopping() {
 		return nil, refusedUnavailable, packets.ErrServerUnavailable

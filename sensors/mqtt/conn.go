@@ -116,7 +116,7 @@ func (c *conn) SetDeadline(time.Time) error {
 	return c.raw.SetReadDeadline(now.Add(c.idle + c.idle/8))
 }
 
-// Write is net.Conn's. A device that does not read is given up when the write has taken too long.
+// Write implements net.Conn. A device that does not read is given up when the write has taken too long.
 func (c *conn) Write(p []byte) (int, error) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
@@ -142,7 +142,7 @@ func (c *conn) farewell() {
 	_ = c.raw.SetWriteDeadline(time.Now().Add(time.Second)) // fails when it is closed already
 }
 
-// Close is net.Conn's.
+// Close implements net.Conn.
 func (c *conn) Close() error {
 	c.cancel()
 	return c.raw.Close()

@@ -105,7 +105,7 @@ func (e *exchanges) sum(topic string, payload []byte) uint64 {
 	return h.Sum64()
 }
 
-// open gives a session its exchange: the device's last one when its session goes on, of the
+// open sets a session's exchange: the device's last one when its session goes on, of the
 // connection that it takes over or of the one that ended, else a new one.
 func (e *exchanges) open(s, old *session, goesOn bool) {
 	e.mu.Lock()

@@ -291,7 +291,7 @@ func dial(t testing.TB, addr string) *wire {
 
 func newReader(c net.Conn) *bufio.Reader { return bufio.NewReader(c) }
 
-// connect gives the code of the CONNACK.
+// connect returns the code of the CONNACK.
 func (w *wire) connect(h hello) byte {
 	w.t.Helper()
 	if h.version == 0 {

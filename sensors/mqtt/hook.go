@@ -17,10 +17,10 @@ type hook struct {
 	b *Broker
 }
 
-// ID is mochi.Hook's.
+// ID implements mochi.Hook.
 func (h *hook) ID() string { return "onemap" }
 
-// Provides is mochi.Hook's.
+// Provides implements mochi.Hook.
 func (h *hook) Provides(b byte) bool {
 	switch b {
 	case mochi.OnACLCheck, mochi.OnPacketRead, mochi.OnPublish, mochi.OnPacketEncode:

@@ -36,12 +36,12 @@ type ListenError struct {
 	Err  error
 }
 
-// Error is error's.
+// Error implements error.
 func (e *ListenError) Error() string {
 	return "listen for devices by " + e.Kind + ": " + e.Err.Error()
 }
 
-// Unwrap gives the cause, a *net.OpError when the address is taken.
+// Unwrap returns the cause, a *net.OpError when the address is taken.
 func (e *ListenError) Unwrap() error { return e.Err }
 
 // listener is mochi's listener with what mochi's own have not: a deadline for the handshake, a bound
@@ -68,16 +68,16 @@ func (b *Broker) listen(ctx context.Context, kind, addr string) error {
 	return nil
 }
 
-// Init is listeners.Listener's.
+// Init implements listeners.Listener.
 func (l *listener) Init(*slog.Logger) error { return nil }
 
-// ID is listeners.Listener's.
+// ID implements listeners.Listener.
 func (l *listener) ID() string { return l.kind }
 
-// Address is listeners.Listener's.
+// Address implements listeners.Listener.
 func (l *listener) Address() string { return l.ln.Addr().String() }
 
-// Protocol is listeners.Listener's.
+// Protocol implements listeners.Listener.
 func (l *listener) Protocol() string { return l.kind }
 
 // Serve accepts until the listener is closed. Running out of file descriptors pauses it. A connection is
@@ -215,6 +215,6 @@ func (l *listener) stopAccepting() {
 	<-l.looped
 }
 
-// Close is listeners.Listener's. The broker itself ends the connections: the engine's way to close
+// Close implements listeners.Listener. The broker itself ends the connections: the engine's way to close
 // clients takes a read lock twice and so stands still for ever when a device leaves in between.
 func (l *listener) Close(listeners.CloseFn) { l.stopAccepting() }

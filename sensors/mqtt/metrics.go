@@ -46,7 +46,7 @@ type tally struct {
 
 func newTally(c prometheus.Counter) tally { return tally{c, &atomic.Uint64{}} }
 
-// Inc is prometheus.Counter's.
+// Inc implements prometheus.Counter.
 func (t tally) Inc() {
 	t.Counter.Inc()
 	t.n.Add(1)

@@ -16,7 +16,7 @@ type quotas struct {
 	m  map[string]*rate.Limiter
 }
 
-// of gives the device's quota of readings a minute. Those that are whole again are forgotten when there are many.
+// of returns the device's quota of readings a minute. Those that are whole again are forgotten when there are many.
 func (q *quotas) of(device string, perMinute int, now time.Time) *rate.Limiter {
 	q.mu.Lock()
 	defer q.mu.Unlock()

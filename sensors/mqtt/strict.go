@@ -25,7 +25,7 @@ const (
 	propPair
 )
 
-// propertyTypeOf gives the type of a property; 0: there is no such property.
+// propertyTypeOf returns the type of a property; 0: there is no such property.
 func propertyTypeOf(id byte) propertyType {
 	switch id {
 	case packets.PropPayloadFormat, packets.PropRequestProblemInfo, packets.PropRequestResponseInfo, packets.PropMaximumQos,

@@ -79,7 +79,7 @@ type noting struct {
 	err error
 }
 
-// Read is io.Reader's.
+// Read implements io.Reader.
 func (n *noting) Read(p []byte) (int, error) {
 	k, err := n.Reader.Read(p)
 	n.err = err
@@ -94,10 +94,10 @@ type responder struct {
 	headed bool
 }
 
-// Header is http.ResponseWriter's.
+// Header implements http.ResponseWriter.
 func (w *responder) Header() http.Header { return w.header }
 
-// WriteHeader is http.ResponseWriter's.
+// WriteHeader implements http.ResponseWriter.
 func (w *responder) WriteHeader(status int) {
 	if w.headed {
 		return
@@ -111,13 +111,13 @@ func (w *responder) WriteHeader(status int) {
 	}
 }
 
-// Write is http.ResponseWriter's.
+// Write implements http.ResponseWriter.
 func (w *responder) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return w.conn.Write(p)
 }
 
-// Hijack is http.Hijacker's.
+// Hijack implements http.Hijacker.
 func (w *responder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.headed = true
 	return ownDeadlines{w.conn}, w.rw, nil
@@ -127,10 +127,10 @@ func (w *responder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // is there, and those after it are the connection's.
 type ownDeadlines struct{ net.Conn }
 
-// SetDeadline is net.Conn's.
+// SetDeadline implements net.Conn.
 func (ownDeadlines) SetDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline is net.Conn's.
+// SetWriteDeadline implements net.Conn.
 func (ownDeadlines) SetWriteDeadline(time.Time) error { return nil }
 
 // webConn is the stream of bytes that the binary messages of a WebSocket make.
@@ -142,7 +142,7 @@ type webConn struct {
 
 var errText = errors.New("a text message on a WebSocket for MQTT")
 
-// Read is net.Conn's.
+// Read implements net.Conn.
 func (w *webConn) Read(p []byte) (int, error) {
 	for {
 		if w.now == nil {
@@ -165,7 +165,7 @@ func (w *webConn) Read(p []byte) (int, error) {
 	}
 }
 
-// Write is net.Conn's.
+// Write implements net.Conn.
 func (w *webConn) Write(p []byte) (int, error) {
 	if err := w.ws.WriteMessage(websocket.BinaryMessage, p); err != nil {
 		return 0, err

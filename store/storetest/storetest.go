@@ -42,7 +42,7 @@ type cluster struct {
 	alive io.WriteCloser // the janitor's standard input: it cleans up when this process closes it by dying
 }
 
-// NewDB gives an open store on a fresh, migrated, empty database that is dropped after the test.
+// NewDB returns an open store on a fresh, migrated, empty database that is dropped after the test.
 func NewDB(t testing.TB) *store.DB {
 	t.Helper()
 	url := NewURL(t)
@@ -54,13 +54,13 @@ func NewDB(t testing.TB) *store.DB {
 	return db
 }
 
-// NewURL gives the address of a fresh, migrated, empty database that is dropped after the test.
+// NewURL returns the address of a fresh, migrated, empty database that is dropped after the test.
 func NewURL(t testing.TB) string {
 	t.Helper()
 	return newDatabase(t, template)
 }
 
-// NewEmptyURL gives the address of a fresh database without any tables, dropped after the test.
+// NewEmptyURL returns the address of a fresh database without any tables, dropped after the test.
 func NewEmptyURL(t testing.TB) string {
 	t.Helper()
 	return newDatabase(t, "template0")

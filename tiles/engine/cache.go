@@ -76,7 +76,7 @@ func newCaches(size int64) (*otter.Cache[blobKey, *blob], *otter.Cache[answerKey
 	return blobs, answers, err
 }
 
-// kept gives a part from the cache.
+// kept returns a part from the cache.
 func (e *Engine) kept(k blobKey) (*blob, bool) {
 	if e.blobs == nil {
 		return nil, false

@@ -177,7 +177,7 @@ func (n *node) untilTold(what string, wanted func(tiles.Notice) bool) {
 	}
 }
 
-// taken gives the notices since the last time, but for those of the markers.
+// taken returns the notices since the last time, but for those of the markers.
 func (n *node) taken() []tiles.Notice {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -241,7 +241,7 @@ func (n *node) metric(name string) float64 {
 	return 0
 }
 
-// decoded gives the tile's features by layer, in tile units and in the tile's order.
+// decoded returns the tile's features by layer, in tile units and in the tile's order.
 func decoded(t testing.TB, raw []byte) map[string][]*geojson.Feature {
 	t.Helper()
 	layers, err := mvt.Unmarshal(raw)
@@ -258,7 +258,7 @@ func decoded(t testing.TB, raw []byte) map[string][]*geojson.Feature {
 	return out
 }
 
-// drawn gives the ids of a tile's features, in its order.
+// drawn returns the ids of a tile's features, in its order.
 func drawn(t testing.TB, raw []byte, layer string) []int64 {
 	t.Helper()
 	ids := []int64{}
@@ -305,13 +305,13 @@ func layerOf(name string, a core.Audience, rules core.TileRules) catalogue.Layer
 	}
 }
 
-// reader gives an import's records one by one.
+// reader returns an import's records one by one.
 type reader struct {
 	all []catalogue.Feature
 	at  int
 }
 
-// Next is catalogue.Reader's.
+// Next implements catalogue.Reader.
 func (r *reader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if r.at == len(r.all) {
 		return catalogue.Record{}, nil, io.EOF
@@ -328,7 +328,7 @@ func importOK(t testing.TB, db *base, l catalogue.Layer, all ...catalogue.Featur
 	}
 }
 
-// seeded gives a test set's features.
+// seeded returns a test set's features.
 func seeded(t testing.TB, seed uint64, points, polygons int) []catalogue.Feature {
 	t.Helper()
 	var all []catalogue.Feature
@@ -348,7 +348,7 @@ func seeded(t testing.TB, seed uint64, points, polygons int) []catalogue.Feature
 	return all
 }
 
-// idsOf gives the ids of a layer's features by their keys.
+// idsOf returns the ids of a layer's features by their keys.
 func idsOf(t testing.TB, db *base, layer string) map[string]int64 {
 	t.Helper()
 	rows, err := db.sql.Query(t.Context(), `select f.source_key, f.id from feature f join layer l on l.id = f.layer_id where l.name = $1`, layer)

@@ -25,7 +25,7 @@ type gate struct {
 	waits chan struct{}
 }
 
-// Load is tiles.Loader's.
+// Load implements tiles.Loader.
 func (g *gate) Load(ctx context.Context, s tiles.Spec, each func(*tiles.Feature) error) error {
 	if err := g.Loader.Load(ctx, s, each); err != nil || s.Name != g.layer {
 		return err

@@ -18,7 +18,7 @@ import (
 	"onemap/tiles/memory"
 )
 
-// Tile gives one tile in a scope: what the scope does not cover is not in it. The errors are
+// Tile returns one tile in a scope: what the scope does not cover is not in it. The errors are
 // fault.Invalid (the address), fault.NotFound and fault.Forbidden (a layer: then there is no tile at
 // all), and the database's for a layer that is not in memory.
 func (e *Engine) Tile(ctx context.Context, s core.Scope, r tiles.Request) (tiles.Tile, error) {
@@ -72,7 +72,7 @@ func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*til
 	}
 }
 
-// known gives an answer from the cache, nil when there is none that is still true.
+// known returns an answer from the cache, nil when there is none that is still true.
 func (e *Engine) known(key answerKey, asked *ask) *answer {
 	if e.answers == nil {
 		return nil
@@ -195,7 +195,7 @@ func (e *Engine) assemble(a *answer, size int, packed bool, t *turn) {
 	}
 }
 
-// part gives a layer's part of a tile, from the cache or made now.
+// part returns a layer's part of a tile, from the cache or made now.
 func (e *Engine) part(ctx context.Context, s core.Scope, p askedPart, key answerKey, t *turn) (usedPart, error) {
 	l := p.l
 	z, _, _ := key.tile.zxy()

@@ -46,7 +46,7 @@ func (d *dict) value(code uint32) []byte {
 	return d.arena[s.at : s.at+s.length]
 }
 
-// take gives the code of an encoded value and counts one more use of it.
+// take returns the code of an encoded value and counts one more use of it.
 func (d *dict) take(value []byte) (uint32, error) {
 	if len(value) == 0 {
 		return 0, nil

@@ -199,7 +199,7 @@ func (l *Layer) newSlot(it *Item) (uint32, error) {
 	return slot, nil
 }
 
-// row gives an unused slot.
+// row returns an unused slot.
 func (l *Layer) row() uint32 {
 	if n := len(l.free); n > 0 {
 		slot := l.free[n-1]

@@ -36,7 +36,7 @@ func (l *Layer) Ready() {
 	l.sortValues()
 }
 
-// sortValues gives the values that many features share the lowest codes, the most used first, and
+// sortValues sets the lowest codes for the values that many features share, the most used first, and
 // puts the others in the order of the features: so both are near when a tile is made.
 func (l *Layer) sortValues() {
 	var shared, single []uint32
@@ -80,7 +80,7 @@ func (l *Layer) hasLabel(slot uint32) bool {
 	return false
 }
 
-// permute gives the slots the numbers of their order, and takes the unused ones out.
+// permute sets the numbers of the slots to their order, and takes the unused ones out.
 func (l *Layer) permute(order []keyed) {
 	l.ids, l.ranks, l.where = permuted(l.ids, order), permuted(l.ranks, order), permuted(l.where, order)
 	l.x, l.y, l.shapes = permuted(l.x, order), permuted(l.y, order), permuted(l.shapes, order)

@@ -58,7 +58,7 @@ func (s *Scratch) begin(l *Layer) {
 	}
 }
 
-// index gives the place in this tile of the value that is found at low, and whether it is new there.
+// index returns the place in this tile of the value that is found at low, and whether it is new there.
 func (s *Scratch) index(low uint32) (at uint32, added bool) {
 	e := &s.low[low]
 	if e.when == s.now {

@@ -28,7 +28,7 @@ type span struct {
 	grade  uint8
 }
 
-// rank gives each vertex of the chain between its ends its importance: the distance of Douglas and
+// rank sets the importance of each vertex of the chain between its ends: the distance of Douglas and
 // Peucker at which it is dropped, and never more than that of the vertex which split the chain that
 // it lies in. The ends are given nothing. To keep the vertices of a grade and above is then to
 // simplify with that tolerance.

@@ -62,7 +62,7 @@ func (s *Shape) labelPolygon() (x, y uint32) {
 // stretch is the vertices of one ring.
 type stretch struct{ from, end uint32 }
 
-// largest gives the rings of the part whose exterior has the largest area, the exterior first.
+// largest returns the rings of the part whose exterior has the largest area, the exterior first.
 func (s *Shape) largest() []stretch {
 	table := s.partTable()
 	most, best := -1.0, 0

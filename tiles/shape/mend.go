@@ -138,7 +138,7 @@ func (m *mender) reset() {
 	m.hot, m.edges, m.outlines = m.hot[:0], m.edges[:0], m.outlines[:0]
 }
 
-// polygons gives valid polygons, each its exterior and then its holes.
+// polygons returns valid polygons, each its exterior and then its holes.
 func (m *mender) polygons(each func(ring []point, exterior bool)) {
 	m.split()
 	m.wind()

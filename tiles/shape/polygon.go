@@ -151,7 +151,7 @@ func (c *Cutter) drawQuad(b Box) {
 	c.hold(1, true)
 }
 
-// cell gives the unit square that a vertex lies in by its corner.
+// cell returns the unit square that a vertex lies in by its corner.
 func (c *Cutter) cell(v pair) point {
 	half := int64(1) << c.down >> 1
 	return point{

@@ -37,7 +37,7 @@ const (
 	everySide = left | right | top | bottom
 )
 
-// past gives the sides of the view beyond which the box reaches.
+// past returns the sides of the view beyond which the box reaches.
 func (b Box) past(view Box) (sides uint8) {
 	if b.X0 < view.X0 {
 		sides |= left
@@ -54,7 +54,7 @@ func (b Box) past(view Box) (sides uint8) {
 	return sides
 }
 
-// beyond gives the sides of the view beyond which the whole box lies.
+// beyond returns the sides of the view beyond which the whole box lies.
 func (b Box) beyond(view Box) (sides uint8) {
 	if b.X1 < view.X0 {
 		sides |= left
@@ -76,7 +76,7 @@ func OnMap(p orb.Point) bool {
 	return math.Abs(p[0]) <= 180 && math.Abs(p[1]) <= geo.MaxMercatorLat // a NaN is neither
 }
 
-// Project gives the world coordinates of a point (lon, lat in degrees). One that is not OnMap is held
+// Project returns the world coordinates of a point (lon, lat in degrees). One that is not OnMap is held
 // at the edge.
 //
 // They are rounded to odd: down, with the last bit set when something was lost. Rounding that again

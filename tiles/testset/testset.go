@@ -33,7 +33,7 @@ const (
 	counties = 13
 )
 
-// Points gives n points, one after the other.
+// Points returns n points, one after the other.
 func Points(seed uint64, n int, each func(*Feature) error) error {
 	r := rand.New(rand.NewPCG(seed, 1))
 	centres := make([]orb.Point, clusters)

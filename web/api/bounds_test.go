@@ -101,7 +101,7 @@ func TestFeedsKeepTheirNames(t *testing.T) {
 	}
 }
 
-// tell gives an alert a message.
+// tell adds a message to an alert.
 func (w *world) tell(a alerts.Alert, i int) {
 	w.t.Helper()
 	from, err := w.db.Cursor(w.t.Context())

@@ -218,13 +218,13 @@ type NewFeatureProperties struct {
 	Fields   catalogue.Properties `json:"fields,omitempty"`
 }
 
-// MoveFeature gives a feature another geometry.
+// MoveFeature sets a feature's geometry.
 type MoveFeature struct {
 	ID       int64    `json:"id" minimum:"1"`
 	Geometry Geometry `json:"geometry"`
 }
 
-// UpdateFeature gives a feature other words; what is missing stays.
+// UpdateFeature changes a feature's properties; what is missing stays.
 type UpdateFeature struct {
 	ID     int64                `json:"id" minimum:"1"`
 	Name   *core.Text           `json:"name,omitempty"`

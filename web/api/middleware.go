@@ -78,7 +78,7 @@ func (s *Server) middleware(next http.Handler) (http.Handler, error) {
 	return s.recorded(s.recovered(s.addressed(s.secured(s.based(checked))))), nil
 }
 
-// addressed gives a request that came through a trusted proxy the host that the browser asked for.
+// addressed sets the host of a request that came through a trusted proxy to the one that the browser asked for.
 func (s *Server) addressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if host := s.askedHost(r); host != r.Host {

@@ -190,7 +190,7 @@ func (s *Server) plainAnswers(paths map[string]*huma.PathItem) {
 	}
 }
 
-// enums gives the domain's closed sets of words their values in the description, and in the check of
+// enums sets the values of the domain's closed sets of words in the description, and in the check of
 // what comes in.
 func enums() map[reflect.Type]reflect.Type {
 	return map[reflect.Type]reflect.Type{

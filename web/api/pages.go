@@ -145,7 +145,7 @@ func (s *Server) sendPage(w http.ResponseWriter, r *http.Request, name string, f
 	_, _ = w.Write(file)
 }
 
-// pack gives a file compressed: as the build left it beside the file, or made once and kept.
+// pack returns a file compressed: as the build left it beside the file, or made once and kept.
 func (s *Server) pack(name string, file []byte) ([]byte, error) {
 	if name != indexPage { // which is not as the build left it
 		if ready, err := s.readPage(name + ".gz"); err == nil {

@@ -349,7 +349,7 @@ func (c statusContext) SetStatus(code int) {
 	c.humaContext.SetStatus(clientStatus(code))
 }
 
-// Unwrap gives the context beneath, for humago.
+// Unwrap returns the context beneath, for humago.
 func (c statusContext) Unwrap() huma.Context { return c.humaContext }
 
 func notFound(format string, args ...any) error {

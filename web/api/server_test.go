@@ -402,7 +402,7 @@ func (w *world) version(account, layer string) string {
 	return a.header.Get("ETag")
 }
 
-// features gives the ids of a layer's features by their keys, as the city's commander sees them.
+// features returns the ids of a layer's features by their keys, as the city's commander sees them.
 func (w *world) features(layer string) map[string]int64 {
 	w.t.Helper()
 	var c FeatureCollection

@@ -65,7 +65,7 @@ func (s *Server) stewardRoutes() {
 	})
 }
 
-// read gives the certificate's fingerprint from whichever form it was given in.
+// read returns the certificate's fingerprint from whichever form it was given in.
 func (n NewCertificate) read(now time.Time) (Certificate, []byte, error) {
 	switch {
 	case n.SHA256 != "" && n.PEM != "":

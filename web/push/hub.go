@@ -221,7 +221,7 @@ func (h *Hub) entries(ctx context.Context, events []core.Event) []*entry {
 	return entries
 }
 
-// take gives at most limit events after the client's position that it may see. None means that the
+// take returns at most limit events after the client's position that it may see. None means that the
 // client is up to date, and its position is the head. errBehind means that the next one is not in
 // memory any more.
 func (h *Hub) take(c *client, limit int) ([]*entry, error) {

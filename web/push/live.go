@@ -268,7 +268,7 @@ func (l *live) flushDevices(batch int64, divisions map[string]struct{}) []*liveD
 	return list
 }
 
-// since gives the frames with everything visible that came after a batch, and the batch that a
+// since returns the frames with everything visible that came after a batch, and the batch that a
 // client has then. Clients of one scope at the same batch share them.
 func (l *live) since(s core.Scope, from core.Mark) (frames []*message, to core.Mark) {
 	l.mu.Lock()
@@ -351,7 +351,7 @@ func (l *live) changes(s core.Scope, from int64) (readings []readingFrame, statu
 	return readings, status, seen
 }
 
-// ticksAfter gives the ticks after a batch that is older than the newest, nil when not all of them
+// ticksAfter returns the ticks after a batch that is older than the newest, nil when not all of them
 // are remembered.
 func (l *live) ticksAfter(from int64) []tick {
 	if len(l.history) == 0 || from < l.history[0].from.Seq {

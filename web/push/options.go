@@ -18,7 +18,7 @@ const Protocol = "onemap.v1"
 type Directory interface {
 	// DeviceOf gives the device that a datastream belongs to.
 	DeviceOf(datastream int64) (device string, ok bool)
-	// DivisionOf gives the division of a device.
+	// DivisionOf returns the division of a device.
 	DivisionOf(device string) (division string, ok bool)
 }
 
@@ -36,7 +36,7 @@ type Parts struct {
 	// Health is the state of the server's parts for the heartbeat; the hub adds its own. It is called
 	// every Tick, one call at a time; while it hangs, heartbeats say that it does.
 	Health func() []core.Health
-	// Recheck gives the principal of a session as it is now, read from the store and not from a cache:
+	// Recheck returns the principal of a session as it is now, read from the store and not from a cache:
 	// errs.Unauthenticated (or NotFound, Forbidden) when the session or its account has ended,
 	// errs.Unavailable when nobody can tell. nil: a principal holds until it expires.
 	Recheck func(ctx context.Context, sessionID int64) (auth.Principal, error)

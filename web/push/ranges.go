@@ -16,7 +16,7 @@ const (
 	maxSwept = 2048
 )
 
-// unite gives at most maxRanges ranges that cover every given tile, in the order of zoom, row and
+// unite returns at most maxRanges ranges that cover every given tile, in the order of zoom, row and
 // column. Equal, overlapping and adjacent ones become one; there are never more than the different
 // ones given. While that is enough no other tile is covered; when it is not, the zooms with the most
 // ranges are covered in coarser blocks, never beyond what bounds the given ones of the zoom.

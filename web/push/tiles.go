@@ -204,7 +204,7 @@ func (t *tileFeed) unite(n *tiles.Notice) {
 	t.metrics.tileCoarsened.Add(float64(coarsened))
 }
 
-// take gives what was staged, merged, and begins anew.
+// take returns what was staged, merged, and begins anew.
 func (t *tileFeed) take() []tiles.Notice {
 	t.staging.Lock()
 	staged, all := t.staged, t.all
@@ -255,7 +255,7 @@ func (t *tileFeed) position() uint64 {
 	return t.head
 }
 
-// since gives one frame with everything visible that was flushed after a client's position, nil when
+// since returns one frame with everything visible that was flushed after a client's position, nil when
 // there is nothing, and the position that the client has then. Clients of one scope that missed the
 // same share the frame.
 func (t *tileFeed) since(s core.Scope, from uint64) (msg *message, to uint64) {

@@ -206,7 +206,7 @@ func (c *client) awaitSlot(ctx context.Context) error {
 	}
 }
 
-// replayable gives the epoch and the floor of what is in memory; ok is false when the client's
+// replayable returns the epoch and the floor of what is in memory; ok is false when the client's
 // position is of another log.
 func (h *Hub) replayable(c *client) (epoch string, floor core.Mark, ok bool) {
 	h.mu.RLock()

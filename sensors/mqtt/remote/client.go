@@ -244,7 +244,7 @@ func (o *owed) remember(slots []*slot) {
 	}
 }
 
-// recall gives the time of the first receipt.
+// recall returns the time of the first receipt.
 func (o *owed) recall(s *slot) (time.Time, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

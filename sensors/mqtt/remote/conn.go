@@ -35,7 +35,7 @@ func newConn(c net.Conn, limit time.Duration) *conn {
 	return w
 }
 
-// Read is net.Conn's. One read of the network serves many packets: paho asks for a byte at a time.
+// Read implements net.Conn. One read of the network serves many packets: paho asks for a byte at a time.
 func (c *conn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
 // network is the connection itself, which is heard when it is read.
@@ -60,7 +60,7 @@ func (n network) Read(p []byte) (int, error) {
 // silent is how long nothing came.
 func (c *conn) silent() time.Duration { return time.Since(time.Unix(0, c.heard.Load())) }
 
-// Write is net.Conn's. It returns before the bytes are on their way; an error is told to a later call.
+// Write implements net.Conn. It returns before the bytes are on their way; an error is told to a later call.
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,7 +101,7 @@ func (c *conn) write() {
 	c.flush.Broadcast()
 }
 
-// Close is net.Conn's. What was written before it still goes out, within the limit of a write.
+// Close implements net.Conn. What was written before it still goes out, within the limit of a write.
 func (c *conn) Close() error {
 	c.mu.Lock()
 	for c.busy && c.failed == nil {

@@ -21,7 +21,7 @@ type script struct {
 	over   context.CancelFunc
 }
 
-// Accept is sensors.Receiver's.
+// Accept implements sensors.Receiver.
 func (r *script) Accept(env sensors.Envelope, done func(error)) error {
 	switch string(env.Payload) {
 	case "1":
@@ -35,7 +35,7 @@ func (r *script) Accept(env sensors.Envelope, done func(error)) error {
 	return nil
 }
 
-// Await is sensors.Receiver's.
+// Await implements sensors.Receiver.
 func (r *script) Await(context.Context) error {
 	told := make(chan struct{})
 	go func() {
@@ -48,7 +48,7 @@ func (r *script) Await(context.Context) error {
 	return nil
 }
 
-// Quarantine is sensors.Receiver's.
+// Quarantine implements sensors.Receiver.
 func (r *script) Quarantine(q sensors.Quarantined, _ func(error)) error {
 	r.t.Errorf("in quarantine: %+v", q)
 	return nil

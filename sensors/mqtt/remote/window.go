@@ -71,7 +71,7 @@ func (w *window) put(s *slot, full error) bool {
 	return true
 }
 
-// take gives the oldest publish that was not taken.
+// take returns the oldest publish that was not taken.
 func (w *window) take() (*slot, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

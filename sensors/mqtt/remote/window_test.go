@@ -37,7 +37,7 @@ func (m *windowModel) take() bool {
 	return ok
 }
 
-// draw gives the place in taken of one that was taken and not settled.
+// draw returns the place in taken of one that was taken and not settled.
 func (m *windowModel) draw(t *rapid.T) (int, bool) {
 	if len(m.taken) == 0 {
 		return 0, false
