@@ -394,12 +394,12 @@ func (e *Engine) change(ctx context.Context, t *track, tr Transition) (Change, e
 		return Change{Kind: core.EventAlertStale, Alert: a,
 			Note: note("数据恢复，"+a.Level.ColourName().ZH+"告警仍在", "data are back, still "+a.Level.String())}, nil
 	case tr.To == core.None:
-		return e.paper(ctx, t, ended, tr.From)
+		return e.messageChange(ctx, t, ended, tr.From)
 	case tr.From == core.None:
-		return e.paper(ctx, t, begun, tr.From)
+		return e.messageChange(ctx, t, begun, tr.From)
 	case tr.To.Worse(tr.From):
-		return e.paper(ctx, t, rose, tr.From)
+		return e.messageChange(ctx, t, rose, tr.From)
 	default:
-		return e.paper(ctx, t, fell, tr.From)
+		return e.messageChange(ctx, t, fell, tr.From)
 	}
 }

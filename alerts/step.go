@@ -116,8 +116,8 @@ func (s *step) took(ctx context.Context, i int, a Alert) {
 	}
 }
 
-// paper makes a change with its CAP message out of a track whose state is already the new one.
-func (e *Engine) paper(ctx context.Context, t *track, why occasion, before core.Level) (Change, error) {
+// messageChange makes a change with its CAP message out of a track whose state is already the new one.
+func (e *Engine) messageChange(ctx context.Context, t *track, why occasion, before core.Level) (Change, error) {
 	var a Alert
 	if t.alert != nil {
 		a = *t.alert

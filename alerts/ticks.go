@@ -23,7 +23,7 @@ func (e *Engine) tick(ctx context.Context, m *memory) error {
 			t.state.recount(&a)
 			s.add(t, Change{Kind: core.EventAlertStale, Alert: a, Note: m.seen.missing(t.target, now)})
 		case t.alert.Expires.Sub(now) <= e.renewBefore(t.target):
-			c, err := e.paper(ctx, t, renewed, t.state.Level)
+			c, err := e.messageChange(ctx, t, renewed, t.state.Level)
 			if err != nil {
 				return err
 			}

@@ -13,7 +13,7 @@ import (
 func (in *Ingest) run(ctx context.Context, at int) {
 	var pace pace
 	for {
-		in.hold(at, &pace)
+		in.delayForBatch(at, &pace)
 		entries, err := in.gather(ctx, at)
 		if err == nil && len(entries) == 0 {
 			if in.queue.stopping() && in.queue.waits(at) == 0 {
@@ -26,7 +26,7 @@ func (in *Ingest) run(ctx context.Context, at int) {
 			err = in.commit(ctx, at, entries)
 		}
 		if err != nil {
-			in.leave(ctx, entries, err)
+			in.markUnavailable(ctx, entries, err)
 			for _, e := range entries {
 				in.clocks.forget(in.registry.Device(e.env.Device))
 			}
@@ -36,9 +36,9 @@ func (in *Ingest) run(ctx context.Context, at int) {
 			pace.note(in.opts.Clock(), len(entries))
 			continue
 		}
-		in.rest(at, err)
-		if !in.returned(ctx, at) {
-			in.rest(at, err)
+		in.failQueued(at, err)
+		if !in.waitForDatabase(ctx, at) {
+			in.failQueued(at, err)
 			return
 		}
 	}
@@ -57,8 +57,8 @@ func (p *pace) note(now time.Time, envelopes int) {
 	p.last = now
 }
 
-// hold lets a flood gather, unless a good batch waits already.
-func (in *Ingest) hold(at int, p *pace) {
+// delayForBatch lets a flood gather, unless a good batch waits already.
+func (in *Ingest) delayForBatch(at int, p *pace) {
 	const good = 512
 	if in.opts.FloodHold <= 0 || p.rate < in.opts.FloodRate || in.queue.stopping() {
 		return
@@ -68,8 +68,8 @@ func (in *Ingest) hold(at int, p *pace) {
 	}
 }
 
-// leave tells those whose commit failed that the database is away, and refuses from now on.
-func (in *Ingest) leave(ctx context.Context, entries []*entry, err error) {
+// markUnavailable tells those whose commit failed that the database is away, and refuses from now on.
+func (in *Ingest) markUnavailable(ctx context.Context, entries []*entry, err error) {
 	if in.setAway(err) {
 		in.log.ErrorContext(ctx, "the database is away: nothing is acknowledged until it is back", "error", err)
 	}
@@ -103,8 +103,8 @@ func (in *Ingest) setBack() {
 	in.queue.admit()
 }
 
-// rest fails everything that still waits in a lane.
-func (in *Ingest) rest(at int, err error) {
+// failQueued fails everything that still waits in a lane.
+func (in *Ingest) failQueued(at int, err error) {
 	for _, it := range in.queue.drain(at) {
 		e := &entry{item: it}
 		in.finish(e, unavailable(err))
@@ -112,10 +112,10 @@ func (in *Ingest) rest(at int, err error) {
 	}
 }
 
-// returned asks at growing pauses until the database answers; false when Stop came first. Of several
+// waitForDatabase asks at growing pauses until the database answers; false when Stop came first. Of several
 // committers one asks and the others wait for what it hears. The pause shrinks again with the next
 // commit, not with the answer: a database may answer and not store.
-func (in *Ingest) returned(ctx context.Context, at int) bool {
+func (in *Ingest) waitForDatabase(ctx context.Context, at int) bool {
 	in.probing <- struct{}{}
 	defer func() { <-in.probing }()
 	for !in.queue.stopping() {
@@ -138,8 +138,8 @@ func (in *Ingest) returned(ctx context.Context, at int) bool {
 	return false
 }
 
-// calm makes the next absence begin with a short pause.
-func (in *Ingest) calm() {
+// resetBackoff makes the next absence begin with a short pause.
+func (in *Ingest) resetBackoff() {
 	select {
 	case in.probing <- struct{}{}:
 		in.pause = in.opts.ProbeMin
@@ -206,7 +206,7 @@ func (in *Ingest) store(ctx context.Context, at int, b Batch) (BatchResult, erro
 
 // committed counts, wakes the readers, and lets everybody be acknowledged.
 func (in *Ingest) committed(entries []*entry, res BatchResult) {
-	in.calm()
+	in.resetBackoff()
 	in.metrics.stored(res)
 	if res.Seq > 0 && in.opts.OnCommit != nil {
 		in.opts.OnCommit(res.Seq)

@@ -163,7 +163,7 @@ func (in *Ingest) Stop(ctx context.Context) error {
 	in.queue.refuse(refusedStopping)
 	if in.cancel == nil { // never started
 		for at := range in.opts.Committers {
-			in.rest(at, refusal(refusedStopping))
+			in.failQueued(at, refusal(refusedStopping))
 		}
 		return nil
 	}

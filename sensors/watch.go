@@ -24,15 +24,15 @@ const (
 // PresenceListed is how many changes one PresenceEvent lists at most.
 const PresenceListed = 100
 
-// Look is one look for silence.
-type Look struct {
-	Node    string        // which node looks
-	Hearing time.Time     // since when it hears without a break: silence counts from there
-	Gap     time.Duration // no look when another node's was less than this ago
+// StaleCheck is one check for what has fallen silent.
+type StaleCheck struct {
+	Node           string        // which node looks
+	ListeningSince time.Time     // since when it hears without a break: silence counts from there
+	Gap            time.Duration // no look when another node's was less than this ago
 }
 
-// LookResult says what a look found.
-type LookResult struct {
+// StaleReport says what a look found.
+type StaleReport struct {
 	Looked  bool // false: another node does, or just did
 	Stale   int  // datastreams that are stale, of enabled devices, as some node last saw
 	Offline int  // devices that are off line, of those that are enabled and were ever seen; likewise
@@ -40,18 +40,18 @@ type LookResult struct {
 	Events  int  // in how many events
 }
 
-// SilenceStore looks for what fell silent, and tells it in the transaction in which it stores it.
-type SilenceStore interface {
-	LookForSilence(ctx context.Context, l Look) (LookResult, error)
+// StaleStore looks for what fell silent, and tells it in the transaction in which it stores it.
+type StaleStore interface {
+	CheckStale(ctx context.Context, l StaleCheck) (StaleReport, error)
 }
 
 // WatchOptions tunes the look for silence. The zero value of each is the default named.
 type WatchOptions struct {
-	Node    string
-	Every   time.Duration    // 5 s
-	Timeout time.Duration    // of one look; 15 s
-	Hears   func() bool      // whether this node takes readings in; nil: always
-	Clock   func() time.Time // time.Now
+	Node        string
+	Every       time.Duration    // 5 s
+	Timeout     time.Duration    // of one look; 15 s
+	IsListening func() bool      // whether this node takes readings in; nil: always
+	Clock       func() time.Time // time.Now
 }
 
 // Watch looks for devices and datastreams that fell silent. A node that could not hear, because it has
@@ -59,7 +59,7 @@ type WatchOptions struct {
 // silent for that time.
 type Watch struct {
 	opts    WatchOptions
-	store   SilenceStore
+	store   StaleStore
 	log     *slog.Logger
 	hearing time.Time // since when it hears without a break
 	last    time.Time // the last look that came through
@@ -71,10 +71,10 @@ type Watch struct {
 }
 
 // NewWatch makes a watch; Run sets it going. A nil logger and a nil registerer are silent.
-func NewWatch(o WatchOptions, store SilenceStore, log *slog.Logger, reg prometheus.Registerer) *Watch {
+func NewWatch(o WatchOptions, store StaleStore, log *slog.Logger, reg prometheus.Registerer) *Watch {
 	o.Every, o.Timeout = cmp.Or(o.Every, 5*time.Second), cmp.Or(o.Timeout, 15*time.Second)
-	if o.Hears == nil {
-		o.Hears = func() bool { return true }
+	if o.IsListening == nil {
+		o.IsListening = func() bool { return true }
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -129,15 +129,15 @@ func (w *Watch) Run(ctx context.Context) {
 }
 
 // Once looks one time. It must not be called while Run runs.
-func (w *Watch) Once(ctx context.Context) (LookResult, error) {
+func (w *Watch) Once(ctx context.Context) (StaleReport, error) {
 	now := w.opts.Clock()
-	if !w.opts.Hears() || now.Sub(w.last) > 4*w.opts.Every || now.Before(w.last) {
+	if !w.opts.IsListening() || now.Sub(w.last) > 4*w.opts.Every || now.Before(w.last) {
 		w.hearing = now
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.opts.Timeout)
 	defer cancel()
 	began := time.Now()
-	r, err := w.store.LookForSilence(ctx, Look{Node: w.opts.Node, Hearing: w.hearing, Gap: w.opts.Every / 2})
+	r, err := w.store.CheckStale(ctx, StaleCheck{Node: w.opts.Node, ListeningSince: w.hearing, Gap: w.opts.Every / 2})
 	if err != nil {
 		w.failure.Inc()
 		w.last = time.Time{} // the next one begins to hear anew

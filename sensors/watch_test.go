@@ -16,17 +16,17 @@ import (
 
 // cutOff is a store behind a cable that can be pulled. It keeps what it was last asked.
 type cutOff struct {
-	sensors.SilenceStore
+	sensors.StaleStore
 	away bool
-	last sensors.Look
+	last sensors.StaleCheck
 }
 
-func (c *cutOff) LookForSilence(ctx context.Context, l sensors.Look) (sensors.LookResult, error) {
+func (c *cutOff) CheckStale(ctx context.Context, l sensors.StaleCheck) (sensors.StaleReport, error) {
 	c.last = l
 	if c.away {
-		return sensors.LookResult{}, fault.New(fault.Unavailable, "away")
+		return sensors.StaleReport{}, fault.New(fault.Unavailable, "away")
 	}
-	return c.SilenceStore.LookForSilence(ctx, l)
+	return c.StaleStore.CheckStale(ctx, l)
 }
 
 // A node counts silence from its start, from when its database is back, from when its ingest path takes
@@ -40,8 +40,8 @@ func TestWatchHears(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	cable, refusing := &cutOff{SilenceStore: db}, false
-	w := sensors.NewWatch(sensors.WatchOptions{Node: "n1", Hears: func() bool { return !refusing }, Clock: clock}, cable, nil, nil)
+	cable, refusing := &cutOff{StaleStore: db}, false
+	w := sensors.NewWatch(sensors.WatchOptions{Node: "n1", IsListening: func() bool { return !refusing }, Clock: clock}, cable, nil, nil)
 	for _, c := range []struct {
 		name     string
 		at       int // seconds after noon
@@ -69,7 +69,7 @@ func TestWatchHears(t *testing.T) {
 		if _, err := w.Once(t.Context()); (err != nil) != c.away {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		if got := cable.last.Hearing.Sub(noon).Seconds(); got != float64(c.hearing) {
+		if got := cable.last.ListeningSince.Sub(noon).Seconds(); got != float64(c.hearing) {
 			t.Errorf("%s, at %d: it hears since %g, want %d", c.name, c.at, got, c.hearing)
 		}
 	}

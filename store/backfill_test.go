@@ -99,7 +99,7 @@ func TestBackfilledHistoryIsNotJudged(t *testing.T) {
 			t.Errorf("the latest of datastream %d is not its newest reading, received at its own time", id)
 		}
 	}
-	r, err := db.LookForSilence(t.Context(), sensors.Look{Node: "a", Hearing: now.AddDate(0, 0, -1)})
+	r, err := db.CheckStale(t.Context(), sensors.StaleCheck{Node: "a", ListeningSince: now.AddDate(0, 0, -1)})
 	if err != nil || r.Stale != 2 || r.Offline != 1 {
 		t.Errorf("presence: %+v, %v; want both datastreams silent and their device off line", r, err)
 	}
@@ -110,7 +110,7 @@ func TestBackfilledHistoryIsNotJudged(t *testing.T) {
 	if err != nil || len(got) != 1 || len(got[0].Observations) != 1 || got[0].Observations[0].Value != 5 {
 		t.Errorf("batches %+v, error %v; want the young reading alone", got, err)
 	}
-	if r, err = db.LookForSilence(t.Context(), sensors.Look{Node: "a", Hearing: now.AddDate(0, 0, -1)}); err != nil || r.Stale != 1 || r.Offline != 0 {
+	if r, err = db.CheckStale(t.Context(), sensors.StaleCheck{Node: "a", ListeningSince: now.AddDate(0, 0, -1)}); err != nil || r.Stale != 1 || r.Offline != 0 {
 		t.Errorf("presence after that: %+v, %v", r, err)
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"onemap/sensors"
 )
 
-var _ sensors.SilenceStore = (*DB)(nil)
+var _ sensors.StaleStore = (*DB)(nil)
 
 // Device rows say what devices said of themselves; device_presence and datastream_silence hold what was
-// last told of them. LookForSilence takes the one to the other, and is the only writer of these tables, so
+// last told of them. CheckStale takes the one to the other, and is the only writer of these tables, so
 // that every change in them has its line in a presence.changed event of the same transaction.
 
 // lookLock lets one look go on at a time, over all nodes, and tells the planner what it cannot know of
@@ -119,13 +119,13 @@ const lookSQL = `
 	from (select) one left join change c on true
 	order by c.division_code, c.stream > 0, c.device, c.stream`
 
-// LookForSilence finds the devices and datastreams that fell silent or were heard of again, and those that
+// CheckStale finds the devices and datastreams that fell silent or were heard of again, and those that
 // said that they are on or off line since the last look, and tells of them in one event a division.
-func (db *DB) LookForSilence(ctx context.Context, l sensors.Look) (sensors.LookResult, error) {
+func (db *DB) CheckStale(ctx context.Context, l sensors.StaleCheck) (sensors.StaleReport, error) {
 	if l.Node == "" {
-		return sensors.LookResult{}, fault.InvalidField("node", "a node that looks has a name")
+		return sensors.StaleReport{}, fault.InvalidField("node", "a node that looks has a name")
 	}
-	var r sensors.LookResult
+	var r sensors.StaleReport
 	err := db.untilSettled(ctx, overtaken, func(bool) error { // a device was deleted meanwhile
 		return db.inTx(ctx, func(tx pgx.Tx) (err error) {
 			r, err = look(ctx, tx, l, db.now())
@@ -135,10 +135,10 @@ func (db *DB) LookForSilence(ctx context.Context, l sensors.Look) (sensors.LookR
 	return r, pg.MapErr(err, "look for silence")
 }
 
-func look(ctx context.Context, tx pgx.Tx, l sensors.Look, now time.Time) (r sensors.LookResult, err error) {
+func look(ctx context.Context, tx pgx.Tx, l sensors.StaleCheck, now time.Time) (r sensors.StaleReport, err error) {
 	var hearing time.Time
 	var recent bool
-	err = tx.QueryRow(ctx, listenSQL, l.Node, l.Hearing, now, l.Gap).Scan(&hearing, &recent, &r.Stale, &r.Offline)
+	err = tx.QueryRow(ctx, listenSQL, l.Node, l.ListeningSince, now, l.Gap).Scan(&hearing, &recent, &r.Stale, &r.Offline)
 	if err != nil || recent {
 		return r, err
 	}
@@ -159,7 +159,7 @@ func look(ctx context.Context, tx pgx.Tx, l sensors.Look, now time.Time) (r sens
 			return r, err
 		}
 	}
-	unevaluated, err := lookForUnevaluated(ctx, tx, now, hearing)
+	unevaluated, err := checkUnevaluated(ctx, tx, now, hearing)
 	if err != nil {
 		return r, err
 	}
@@ -185,7 +185,7 @@ type presenceWrite struct {
 }
 
 // find looks, and counts the stale datastreams and the devices that are off line.
-func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.Time, r *sensors.LookResult) error {
+func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.Time, r *sensors.StaleReport) error {
 	rows, err := tx.Query(ctx, lookSQL, now, hearing, sensors.StaleIntervals, int(sensors.StaleLeast.Seconds()))
 	if err != nil {
 		return err

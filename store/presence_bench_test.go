@@ -23,8 +23,8 @@ func BenchmarkLook(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	look := func(seconds int) sensors.LookResult {
-		r, err := s.at(seconds).db.LookForSilence(b.Context(), sensors.Look{Node: "n1", Hearing: s.hearing})
+	look := func(seconds int) sensors.StaleReport {
+		r, err := s.at(seconds).db.CheckStale(b.Context(), sensors.StaleCheck{Node: "n1", ListeningSince: s.hearing})
 		if err != nil || !r.Looked {
 			b.Fatalf("%+v, %v", r, err)
 		}

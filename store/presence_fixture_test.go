@@ -111,7 +111,7 @@ func (s *scene) look() []sensors.PresenceChange {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	r, err := s.db.LookForSilence(s.t.Context(), sensors.Look{Node: "n1", Hearing: s.hearing})
+	r, err := s.db.CheckStale(s.t.Context(), sensors.StaleCheck{Node: "n1", ListeningSince: s.hearing})
 	if err != nil {
 		s.t.Fatal(err)
 	}

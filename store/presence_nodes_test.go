@@ -24,7 +24,7 @@ func TestTwoNodesTellOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for _, node := range []string{"n1", "n2", "n3", "n4"} {
 			all.Go(func() {
-				if _, err := s.db.LookForSilence(t.Context(), sensors.Look{Node: node, Hearing: s.hearing}); err != nil {
+				if _, err := s.db.CheckStale(t.Context(), sensors.StaleCheck{Node: node, ListeningSince: s.hearing}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -45,30 +45,30 @@ func TestTwoNodesTellOnce(t *testing.T) {
 func TestNodesLookForEachOther(t *testing.T) {
 	s := newScene(t, 1)
 	s.both(d0).look()
-	look := func(l sensors.Look) sensors.LookResult {
+	look := func(l sensors.StaleCheck) sensors.StaleReport {
 		t.Helper()
-		r, err := s.db.LookForSilence(t.Context(), l)
+		r, err := s.db.CheckStale(t.Context(), l)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
 	s.at(200)
-	if r := look(sensors.Look{Node: "n2", Hearing: s.now, Gap: time.Second}); !r.Looked || r.Changes != 0 {
+	if r := look(sensors.StaleCheck{Node: "n2", ListeningSince: s.now, Gap: time.Second}); !r.Looked || r.Changes != 0 {
 		t.Errorf("a node that has just begun to hear: %+v", r)
 	}
-	if r := look(sensors.Look{Node: "n1", Hearing: s.hearing}); r.Changes != 0 {
+	if r := look(sensors.StaleCheck{Node: "n1", ListeningSince: s.hearing}); r.Changes != 0 {
 		t.Errorf("told a silence that the other node could not hear: %+v", r)
 	}
 	s.at(300) // n2 is gone
-	if r := look(sensors.Look{Node: "n1", Hearing: s.hearing}); r.Changes != 3 || r.Stale != 2 || r.Offline != 1 {
+	if r := look(sensors.StaleCheck{Node: "n1", ListeningSince: s.hearing}); r.Changes != 3 || r.Stale != 2 || r.Offline != 1 {
 		t.Errorf("%+v", r)
 	}
 	s.at(301)
-	if r := look(sensors.Look{Node: "n3", Hearing: s.hearing, Gap: 2 * time.Second}); r.Looked || r.Stale != 2 || r.Offline != 1 {
+	if r := look(sensors.StaleCheck{Node: "n3", ListeningSince: s.hearing, Gap: 2 * time.Second}); r.Looked || r.Stale != 2 || r.Offline != 1 {
 		t.Errorf("right after another node's look: %+v", r)
 	}
-	if _, err := s.db.LookForSilence(t.Context(), sensors.Look{}); fault.KindOf(err) != fault.Invalid || fieldOf(err) != "node" {
+	if _, err := s.db.CheckStale(t.Context(), sensors.StaleCheck{}); fault.KindOf(err) != fault.Invalid || fieldOf(err) != "node" {
 		t.Errorf("without a name: %v", err)
 	}
 }
@@ -96,7 +96,7 @@ func TestNetworkFalls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := s.at(seconds).db.LookForSilence(ctx, sensors.Look{Node: "n1", Hearing: s.hearing})
+		r, err := s.at(seconds).db.CheckStale(ctx, sensors.StaleCheck{Node: "n1", ListeningSince: s.hearing})
 		if err != nil || r.Events != counties {
 			t.Fatalf("%+v, %v", r, err)
 		}

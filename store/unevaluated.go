@@ -58,9 +58,9 @@ const unevaluatedSQL = `
 	where m.evaluated > u.since and not m.some_bad
 	order by 1, 2`
 
-// lookForUnevaluated finds what has changed of the devices whose readings are not evaluated, and stores it. It gives the events
+// checkUnevaluated finds what has changed of the devices whose readings are not evaluated, and stores it. It gives the events
 // that tell it, one a division.
-func lookForUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (events []unevaluatedEvent, err error) {
+func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (events []unevaluatedEvent, err error) {
 	rows, err := tx.Query(ctx, unevaluatedSQL, now, hearing, sensors.StaleIntervals, int(sensors.StaleLeast.Seconds()),
 		int16(sensors.QCBad), int16(sensors.QCMissing))
 	if err != nil {

@@ -38,7 +38,7 @@ func bigFile(rows int) (text string, all map[string]int) {
 func TestKilledImportGoesOn(t *testing.T) {
 	const rows, kills, apart = 40_000, 4, 7300
 	bin := buildOnemap(t)
-	url, _ := village(t, 5)
+	url, _ := seededDatabase(t, 5)
 	text, want := bigFile(rows)
 	good := len(want)
 	path := textFile(t, "big.csv", text)

@@ -84,7 +84,7 @@ func stored(t testing.TB, url string) map[string]int {
 // A file with a fault of each kind: what is right is stored, what is wrong is in the file of rejects, by line,
 // and everything is counted. The same file again does nothing; again by force finds everything there.
 func TestImportObservations(t *testing.T) {
-	url, _ := village(t, 2)
+	url, _ := seededDatabase(t, 2)
 	text := head + row("dev-0", 0, 1) + row("dev-0", 60, 2) + row("dev-0", 60, 2) + row("dev-0", 60, 2.5) +
 		row("nobody", 0, 1) + row("dev-1", 0, "1.5m") + row("dev-1", 0, "NaN") + row("dev-1", 60, 99) + "dev-1,level,yesterday,1\n" + row("dev-1", -9*366*86400, 1) + row("dev-1", 0, 4)
 	path := textFile(t, "a.csv", text)
@@ -130,7 +130,7 @@ func TestImportObservations(t *testing.T) {
 
 // A file is done when all of it is in: one whose device is made later is read once more, and then no more.
 func TestImportObservationsOnceTheDeviceIsThere(t *testing.T) {
-	url, _ := village(t, 1)
+	url, _ := seededDatabase(t, 1)
 	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestImportObservationsInOtherClothes(t *testing.T) {
 		"ndjson": {Path: textFile(t, "a.ndjson", lines)},
 		"zone":   {Path: textFile(t, "b.csv", noZone), Read: backfill.Options{Zone: zone}},
 	} {
-		url, _ := village(t, 1)
+		url, _ := seededDatabase(t, 1)
 		r, err := importReadings(t.Context(), url, o)
 		if err != nil || r.State.Counts.Stored != 2 || r.State.Counts.RefusedAll() != 0 {
 			t.Errorf("%s: %+v, %v", name, r, err)
@@ -195,7 +195,7 @@ func TestImportObservationsInOtherClothes(t *testing.T) {
 
 // What a person must decide stops the import, names the flag or the line, and keeps what came before.
 func TestImportObservationsStops(t *testing.T) {
-	url, _ := village(t, 1)
+	url, _ := seededDatabase(t, 1)
 	good := row("dev-0", 0, 1)
 	for name, c := range map[string]struct {
 		text     string
@@ -284,7 +284,7 @@ func drawnFile(rt *rapid.T, lines int) (string, *plainImport) {
 // Whatever the file, the size of a commit and where it is stopped: what is stored, what conflicts, what is
 // refused and what is counted are those of a map that takes the lines one by one.
 func TestImportObservationsLikeAMap(t *testing.T) {
-	url, _ := village(t, 3)
+	url, _ := seededDatabase(t, 3)
 	ctx := t.Context()
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {

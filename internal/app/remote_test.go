@@ -109,8 +109,8 @@ func (p *ingester) end(sig syscall.Signal) {
 	p.cmd = nil
 }
 
-// village is a database with n devices.
-func village(t *testing.T, n int) (string, []sensors.Device) {
+// seededDatabase is a database with n devices.
+func seededDatabase(t *testing.T, n int) (string, []sensors.Device) {
 	t.Helper()
 	url := storetest.NewURL(t)
 	return url, settle(t, url, n)
@@ -119,7 +119,7 @@ func village(t *testing.T, n int) (string, []sensors.Device) {
 // settle makes the village's devices in an empty database.
 func settle(t *testing.T, url string, n int) []sensors.Device {
 	t.Helper()
-	return storetest.Village(t, url, n, func(string) string { return "secret" })
+	return storetest.SeedDevices(t, url, n, func(string) string { return "secret" })
 }
 
 // publishing is devices that publish to a broker until halt.
@@ -207,7 +207,7 @@ func onceEach(t *testing.T, url string, acked []acknowledged, publishers int) {
 // in the database, once.
 func TestIngesterKilledLosesNothing(t *testing.T) {
 	bin := buildOnemap(t)
-	url, devices := village(t, 20)
+	url, devices := seededDatabase(t, 20)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
 	p := newIngester(t, bin, url, b.URL(), "onemap-a")
 	pub := publishTo(t, b.Addr(), devices)
@@ -225,7 +225,7 @@ func TestIngesterKilledLosesNothing(t *testing.T) {
 // share of the dead one until it is back.
 func TestGroupMemberKilledLosesNothing(t *testing.T) {
 	bin := buildOnemap(t)
-	url, devices := village(t, 20)
+	url, devices := seededDatabase(t, 20)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
 	newIngester(t, bin, url, b.URL(), "onemap-a", "--broker-group", "city")
 	second := newIngester(t, bin, url, b.URL(), "onemap-b", "--broker-group", "city")

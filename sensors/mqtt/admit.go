@@ -110,7 +110,7 @@ func (b *Broker) ended(c *conn, err error) {
 	} else if errors.As(err, &code) && code.Code >= packets.ErrUnspecifiedError.Code && !refusedBefore(err) {
 		b.refuse(refusedProtocol, slog.String("device", s.device), slog.Any("error", err))
 	}
-	b.speakFor(s, newest, err)
+	b.publishWill(s, newest, err)
 }
 
 // refusedBefore reports whether the hook has refused what ended a connection, and counted it by its own reason.
@@ -126,9 +126,9 @@ func outlives(cl *mochi.Client) bool {
 	return !cl.Properties.Clean
 }
 
-// speakFor says what is to be said of a device whose connection has ended: its last will, or, when it
+// publishWill says what is to be said of a device whose connection has ended: its last will, or, when it
 // was put out, that it is off line; a will is no longer its to speak then.
-func (b *Broker) speakFor(s *session, newest bool, err error) {
+func (b *Broker) publishWill(s *session, newest bool, err error) {
 	cause := s.client.StopCause()
 	if cause == nil {
 		cause = err

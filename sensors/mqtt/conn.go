@@ -133,9 +133,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// farewell bounds what is still written: a word of good-bye does not wait for a device that does
+// boundLastWrite bounds what is still written: a word of good-bye does not wait for a device that does
 // not read.
-func (c *conn) farewell() {
+func (c *conn) boundLastWrite() {
 	c.deadlines.Lock()
 	defer c.deadlines.Unlock()
 	c.leaving = true

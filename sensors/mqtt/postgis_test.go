@@ -31,7 +31,7 @@ func newPlace(t *testing.T, o mqtt.Options) place {
 	t.Helper()
 	ctx := t.Context()
 	url := storetest.NewURL(t)
-	storetest.Village(t, url, 1, secret)
+	storetest.SeedDevices(t, url, 1, secret)
 	sql, err := pgxpool.New(ctx, url)
 	if err != nil {
 		t.Fatal(err)

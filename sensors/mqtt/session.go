@@ -188,7 +188,7 @@ func (s *session) fail(err error) {
 
 // disconnect closes the connection, with a reason in version 5, which takes one second at most.
 func (s *session) disconnect(code packets.Code) {
-	s.conn.farewell()
+	s.conn.boundLastWrite()
 	if s.client.Properties.ProtocolVersion == 5 {
 		_ = s.b.server.DisconnectClient(s.client, code) // returns the code
 		return

@@ -18,7 +18,7 @@ import (
 // look tells what the devices' readings have changed.
 func (w *world) look() {
 	w.t.Helper()
-	r, err := w.db.LookForSilence(w.t.Context(), sensors.Look{Node: "n1", Hearing: w.clock.now().Add(-time.Hour)})
+	r, err := w.db.CheckStale(w.t.Context(), sensors.StaleCheck{Node: "n1", ListeningSince: w.clock.now().Add(-time.Hour)})
 	if err != nil || !r.Looked {
 		w.t.Fatalf("%+v, %v", r, err)
 	}

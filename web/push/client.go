@@ -128,7 +128,7 @@ func reason(ctx context.Context) *closing {
 // run reads from the client until the connection ends.
 func (c *client) run(ctx context.Context) {
 	defer c.hub.handlers.Done()
-	err := c.converse(ctx)
+	err := c.readLoop(ctx)
 	why, ours := errors.AsType[*closing](err)
 	if !ours {
 		why = &closing{websocket.CloseNormalClosure, causeGone, ""}
@@ -141,9 +141,9 @@ func (c *client) run(ctx context.Context) {
 	close(c.gone)
 }
 
-// converse handles the client's frames. It returns a *closing when the hub ends the connection, the
+// readLoop handles the client's frames. It returns a *closing when the hub ends the connection, the
 // read's error when the client did.
-func (c *client) converse(ctx context.Context) error {
+func (c *client) readLoop(ctx context.Context) error {
 	h, err := c.readHello()
 	if err != nil {
 		return err

@@ -180,7 +180,7 @@ func (h *Hub) publish(ctx context.Context, events []core.Event) {
 	defer h.mu.Unlock()
 	woken := make(map[*class]bool)
 	for _, e := range entries {
-		h.sessions.heed(ctx, e.Event)
+		h.sessions.handleRevocation(ctx, e.Event)
 		h.events.push(e)
 		for scope, cl := range h.classes {
 			if e.VisibleTo(scope) {

@@ -33,8 +33,8 @@ type revocation struct {
 	Account int64 `json:"account_id"`
 }
 
-// heed acts on an event of the log before anyone is sent it. The hub's lock is held.
-func (s *sessions) heed(ctx context.Context, e core.Event) {
+// handleRevocation acts on an event of the log before anyone is sent it. The hub's lock is held.
+func (s *sessions) handleRevocation(ctx context.Context, e core.Event) {
 	var r revocation
 	switch e.Kind {
 	case core.EventSessionRevoked:

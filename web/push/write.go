@@ -26,11 +26,11 @@ func (c *client) write(ctx context.Context) {
 	if ctx.Err() == nil {
 		c.close(&closing{websocket.CloseNormalClosure, causeGone, ""})
 	}
-	c.farewell(reason(ctx))
+	c.sendClose(reason(ctx))
 }
 
-// farewell sends the close frame, waits a moment for the client's and cuts the line.
-func (c *client) farewell(why *closing) {
+// sendClose sends the close frame, waits a moment for the client's and cuts the line.
+func (c *client) sendClose(why *closing) {
 	defer c.cut()
 	frame := websocket.FormatCloseMessage(why.code, text.Prefix(why.reason, maxReason))
 	if err := c.conn.WriteControl(websocket.CloseMessage, frame, time.Now().Add(closeGrace)); err != nil {

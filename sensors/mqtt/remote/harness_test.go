@@ -35,7 +35,7 @@ func newTown(t *testing.T, devices int) *town {
 	t.Helper()
 	ctx := t.Context()
 	url := storetest.NewURL(t)
-	storetest.Village(t, url, devices, func(string) string { return "secret" })
+	storetest.SeedDevices(t, url, devices, func(string) string { return "secret" })
 	sql, err := pgxpool.New(ctx, url)
 	if err != nil {
 		t.Fatal(err)

@@ -12,18 +12,18 @@ import (
 	"onemap/store"
 )
 
-// Village makes n devices in an empty, migrated database: dev-0, dev-1 and so on in division 370602, each with a
+// SeedDevices makes n devices in an empty, migrated database: dev-0, dev-1 and so on in division 370602, each with a
 // datastream level, whose range is -5 to 30 m and whose pace a minute. secret gives their secrets.
-func Village(t testing.TB, url string, n int, secret func(id string) string) []sensors.Device {
+func SeedDevices(t testing.TB, url string, n int, secret func(id string) string) []sensors.Device {
 	t.Helper()
-	devices, err := village(t.Context(), url, n, secret)
+	devices, err := seedDevices(t.Context(), url, n, secret)
 	if err != nil {
-		t.Fatalf("make the village: %v", err)
+		t.Fatalf("make the devices: %v", err)
 	}
 	return devices
 }
 
-func village(ctx context.Context, url string, n int, secret func(id string) string) ([]sensors.Device, error) {
+func seedDevices(ctx context.Context, url string, n int, secret func(id string) string) ([]sensors.Device, error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return nil, err
