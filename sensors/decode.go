@@ -382,13 +382,25 @@ func (d *decoder) number() (value float64, wrong fault.Code, what any, err error
 	case len(word) == 0:
 		return 0, "", nil, d.fail(CodeJSONNumber, d.found())
 	case !isNumber(word):
-		return 0, CodeNotNumber, printable(word), nil
+		return 0, CodeNotNumber, found(word), nil
 	}
 	value, err = strconv.ParseFloat(string(word), 64)
 	if err != nil || math.IsInf(value, 0) {
 		return 0, CodeNumberTooLarge, printable(word), nil
 	}
 	return value, "", nil, nil
+}
+
+// found is a bare word for a message. One that is spelled as a token is quoted, or the page would translate what the
+// sender wrote.
+func found(word []byte) any {
+	switch token := fault.Token(word); {
+	case token == fault.ANull:
+		return token
+	case slices.Contains(fault.Tokens(), token):
+		return strconv.Quote(string(word))
+	}
+	return printable(word)
 }
 
 // kind names what comes next, for a message.

@@ -62,6 +62,8 @@ func decodeCases() []decodeCase {
 		{"hex", `{"v":{"level":0x10}}`, nil, "bad-value: v.level: 0x10 is not a number"},
 		{"string", `[{"t":"2026-07-01T07:59:00Z","v":{"rain":3}},{"v":{"level":"4.2"}}]`, []Observation{rain}, "bad-value: [1].v.level: a string is not a number"},
 		{"null", `{"v":{"level":null}}`, nil, "bad-value: v.level: null is not a number"},
+		{"a word of ours", `{"v":{"level":red}}`, nil, `bad-value: v.level: "red" is not a number`},
+		{"a kind of ours", `{"v":{"level":string}}`, nil, `bad-value: v.level: "string" is not a number`},
 		{"object", `{"t":"2026-07-01T07:59:00Z","v":{"level":{"x":[1,{}]},"rain":3}}`, []Observation{rain}, "bad-value: v.level: an object is not a number"},
 		{"unknown name", `{"t":"2026-07-01T07:59:00Z","v":{"lvl":1,"rain":3}}`, []Observation{rain}, "unknown-datastream: v.lvl: there is no datastream lvl"},
 		{"name with NUL", `{"v":{"a\u0000b":1}}`, nil, `unknown-datastream: v."a\x00b": there is no datastream "a\x00b"`},
