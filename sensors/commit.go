@@ -68,7 +68,7 @@ func (in *Ingest) delayForBatch(at int, p *pace) {
 	}
 }
 
-// markUnavailable tells those whose commit failed that the database is away, and refuses from now on.
+// markUnavailable fails the entries whose commit failed, and refuses new ones until the database is back.
 func (in *Ingest) markUnavailable(ctx context.Context, entries []*entry, err error) {
 	if in.setAway(err) {
 		in.log.ErrorContext(ctx, "the database is away: nothing is acknowledged until it is back", "error", err)

@@ -31,7 +31,7 @@ type StaleCheck struct {
 	Gap            time.Duration // no look when another node's was less than this ago
 }
 
-// StaleReport says what a look found.
+// StaleReport is the result of a StaleCheck.
 type StaleReport struct {
 	Looked  bool // false: another node does, or just did
 	Stale   int  // datastreams that are stale, of enabled devices, as some node last saw
@@ -40,7 +40,7 @@ type StaleReport struct {
 	Events  int  // in how many events
 }
 
-// StaleStore looks for what fell silent, and tells it in the transaction in which it stores it.
+// StaleStore finds what became stale, and appends the events in the transaction in which it stores that.
 type StaleStore interface {
 	CheckStale(ctx context.Context, l StaleCheck) (StaleReport, error)
 }

@@ -30,7 +30,7 @@ func (c Code) English() string {
 // {handling} and {detection}.
 type Token string
 
-// The terms, by their names.
+// The tokens, by their names.
 const (
 	TheEnd   Token = "end"
 	AString  Token = "string"
@@ -45,7 +45,7 @@ const (
 	Blue     Token = "blue"
 )
 
-// TokenOf is the term of a word of the domain: a role, a permission, a handling step or state, a detection.
+// TokenOf is the token of a word of the domain: a role, a permission, a handling step or state, a detection.
 // Tokens are written with hyphens.
 func TokenOf[T ~string](word T) Token { return Token(strings.ReplaceAll(string(word), "_", "-")) }
 
@@ -61,13 +61,13 @@ func domainTokens() map[Token]string {
 	}
 }
 
-// Tokens lists every term.
+// Tokens lists every token.
 func Tokens() []Token {
 	terms := []Token{TheEnd, AString, AnObject, AnArray, ABoolean, ANull, ANumber, Red, Orange, Yellow, Blue}
 	return slices.AppendSeq(terms, maps.Keys(domainTokens()))
 }
 
-// English is the term in a sentence.
+// English is the token in a sentence.
 func (t Token) English() string {
 	switch t {
 	case TheEnd:

@@ -126,8 +126,8 @@ func outlives(cl *mochi.Client) bool {
 	return !cl.Properties.Clean
 }
 
-// publishWill says what is to be said of a device whose connection has ended: its last will, or, when it
-// was put out, that it is off line; a will is no longer its to speak then.
+// publishWill publishes the status of a device whose connection has ended: its last will, or "offline" if the server
+// has revoked its access; then its will is not published.
 func (b *Broker) publishWill(s *session, newest bool, err error) {
 	cause := s.client.StopCause()
 	if cause == nil {

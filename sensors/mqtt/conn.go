@@ -133,8 +133,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// boundLastWrite bounds what is still written: a word of good-bye does not wait for a device that does
-// not read.
+// boundLastWrite gives the last write one second: a DISCONNECT does not wait for a device that does not read.
 func (c *conn) boundLastWrite() {
 	c.deadlines.Lock()
 	defer c.deadlines.Unlock()
