@@ -85,14 +85,6 @@ type Rule struct {
 	UpdatedBy   string      `json:"updated_by"`
 }
 
-// Target is what the engine must know of a datastream.
-type Target struct {
-	Datastream sensors.Datastream
-	Device     *sensors.Device // these three are others' too, and never changed
-	Type       *sensors.DatastreamType
-	Hazard     *sensors.HazardType
-}
-
 // State is the durable memory of one rule on one datastream.
 type State struct {
 	RuleID       int64
@@ -240,16 +232,21 @@ type Step struct {
 	Changes []Change // a State of the same rule and datastream gets the new alert's ID
 }
 
-// EngineStore is what the engine needs. A refused or failed step leaves nothing behind.
+// Sensors is what the engine reads of the sensors' room.
+type Sensors interface {
+	sensors.Tail
+	// Targets returns every datastream, those of disabled devices too. Datastream.Latest, where it is
+	// filled, is what a rule that was made while no engine ran looks at first.
+	Targets(ctx context.Context) ([]sensors.Target, error)
+}
+
+// EngineStore is what the engine keeps. A refused or failed step leaves nothing behind.
 type EngineStore interface {
 	// Lease tries to become the one evaluating node. It holds until release is called or lost is
 	// closed; ok is false while another node holds it.
 	Lease(ctx context.Context) (lost <-chan struct{}, release func(), ok bool, err error)
 	Cursor(ctx context.Context) (core.Mark, error)
 	Rules(ctx context.Context) ([]Rule, error)
-	// Targets returns every datastream, those of disabled devices too. Datastream.Latest, where it is
-	// filled, is what a rule that was made while no engine ran looks at first.
-	Targets(ctx context.Context) ([]Target, error)
 	States(ctx context.Context) ([]State, error)
 	OpenAlerts(ctx context.Context) ([]Alert, error)
 	// UnexpiredMessages returns the alert's messages that an Update must reference.

@@ -60,7 +60,7 @@ type Engine struct {
 	opts    Options
 	issuer  Issuer
 	store   EngineStore
-	tail    sensors.Tail
+	sensors Sensors
 	log     *slog.Logger
 	clock   func() time.Time
 	metrics metrics
@@ -79,7 +79,7 @@ type status struct {
 
 // NewEngine makes an engine; nothing runs before Run. A nil logger is silent, a nil
 // registerer counts without showing, a nil clock is the system's.
-func NewEngine(o Options, store EngineStore, tail sensors.Tail, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) *Engine {
+func NewEngine(o Options, store EngineStore, seen Sensors, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) *Engine {
 	o = o.withDefaults()
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -89,7 +89,7 @@ func NewEngine(o Options, store EngineStore, tail sensors.Tail, log *slog.Logger
 	}
 	e := &Engine{
 		opts: o, issuer: Issuer{Sender: o.Sender, Unit: o.Unit, CityCode: o.CityCode},
-		store: store, tail: tail, log: log.With("part", "rules", "node", o.Node), clock: clock, metrics: newMetrics(reg),
+		store: store, sensors: seen, log: log.With("part", "rules", "node", o.Node), clock: clock, metrics: newMetrics(reg),
 		wake: make(chan struct{}, 1), reload: make(chan struct{}, 1),
 	}
 	e.status.Store(&status{})
@@ -178,7 +178,7 @@ func (e *Engine) standBy(ctx context.Context) {
 		e.failed(ctx, "reading the cursor", err)
 		return
 	}
-	next, err := e.tail.BatchesAfter(ctx, cursor, 1)
+	next, err := e.sensors.BatchesAfter(ctx, cursor, 1)
 	if err != nil {
 		e.failed(ctx, "reading the batches", err)
 		return
@@ -278,7 +278,7 @@ func (e *Engine) reloaded(ctx context.Context, m *memory) (*memory, error) {
 // catchUp evaluates until there is no batch left.
 func (e *Engine) catchUp(ctx context.Context, m *memory) error {
 	for {
-		batches, err := e.tail.BatchesAfter(ctx, m.read(), e.opts.BatchLimit)
+		batches, err := e.sensors.BatchesAfter(ctx, m.read(), e.opts.BatchLimit)
 		if err != nil {
 			return err
 		}

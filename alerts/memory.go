@@ -16,7 +16,7 @@ type key struct{ rule, datastream int64 }
 // track is one rule on one datastream.
 type track struct {
 	rule   *Rule
-	target *Target
+	target *sensors.Target
 	state  State
 	alert  *Alert // the open episode; nil when there is none
 }
@@ -36,7 +36,7 @@ type memory struct {
 	stray   map[key]State // stored states that have no track
 	orphans []orphan      // open episodes that nothing watches any more
 	edited  []*track      // made or edited since they were last evaluated
-	targets map[int64]*Target
+	targets map[int64]*sensors.Target
 	seen    *freshness
 }
 
@@ -64,7 +64,7 @@ func (m *memory) flush(ctx context.Context) error {
 type orphan struct {
 	alert  Alert
 	rule   *Rule // nil when it is gone
-	target *Target
+	target *sensors.Target
 	state  State
 	why    string // for the event log
 }
@@ -91,12 +91,12 @@ func (f *freshness) note(o sensors.Observation) {
 }
 
 // isStale reports whether the target's datastream is stale.
-func (f *freshness) isStale(t *Target, now time.Time) bool {
+func (f *freshness) isStale(t *sensors.Target, now time.Time) bool {
 	return sensors.IsStale(f.newest[t.Datastream.ID].EffectiveTime(), f.begun, interval(t), now)
 }
 
 // missing says for how long there have been no data, or how late they are.
-func (f *freshness) missing(t *Target, now time.Time) string {
+func (f *freshness) missing(t *sensors.Target, now time.Time) string {
 	o, last := f.newest[t.Datastream.ID], f.begun
 	if o.ReceivedAt.After(last) {
 		last = o.ReceivedAt
@@ -109,11 +109,11 @@ func (f *freshness) missing(t *Target, now time.Time) string {
 }
 
 // interval is the expected time between two observations of the target, in seconds.
-func interval(t *Target) int { return cmp.Or(t.Datastream.IntervalS, t.Type.IntervalS) }
+func interval(t *sensors.Target) int { return cmp.Or(t.Datastream.IntervalS, t.Type.IntervalS) }
 
 // load reads everything from the store.
 func (e *Engine) load(ctx context.Context, seen *freshness) (*memory, error) {
-	m := &memory{watches: map[int64]*watch{}, open: map[key]*track{}, stray: map[key]State{}, targets: map[int64]*Target{}, seen: seen}
+	m := &memory{watches: map[int64]*watch{}, open: map[key]*track{}, stray: map[key]State{}, targets: map[int64]*sensors.Target{}, seen: seen}
 	var err error
 	if m.cursor, err = e.store.Cursor(ctx); err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (e *Engine) load(ctx context.Context, seen *freshness) (*memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	targets, err := e.store.Targets(ctx)
+	targets, err := e.sensors.Targets(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (m *memory) size() int {
 
 // watch lays the rules over the datastreams. A disabled rule or device is as if it were not there; the
 // rules of one datastream take the place of its type's.
-func (m *memory) watch(rules []Rule, targets []Target) {
+func (m *memory) watch(rules []Rule, targets []sensors.Target) {
 	ofType, ofStream := map[string][]*Rule{}, map[int64][]*Rule{}
 	for i := range rules {
 		r := &rules[i]

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"onemap/alerts/cap"
 
 	"onemap/internal/core"
@@ -20,7 +21,7 @@ import (
 type memStore struct {
 	mu       sync.Mutex
 	rules    []Rule
-	targets  []Target
+	targets  []sensors.Target
 	states   map[key]State
 	alerts   []Alert // by ID - 1
 	messages []Message
@@ -76,7 +77,7 @@ func (s *memStore) Rules(context.Context) ([]Rule, error) {
 	return slices.Clone(s.rules), nil
 }
 
-func (s *memStore) Targets(context.Context) ([]Target, error) {
+func (s *memStore) Targets(context.Context) ([]sensors.Target, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.targets), nil
@@ -306,8 +307,8 @@ func (s *memStore) wrong() []string {
 }
 
 // target is a datastream on a device of its own, both named alike.
-func target(id int64, name, typ string) Target {
-	return Target{
+func target(id int64, name, typ string) sensors.Target {
+	return sensors.Target{
 		Datastream: sensors.Datastream{ID: id, DeviceID: name, Name: "v", Type: typ, Title: core.Text{ZH: "水位", EN: "Water level"}},
 		Device: &sensors.Device{ID: name, Division: "370602", Name: core.Text{ZH: "演示-" + name, EN: "Demo " + name}, Lon: 121.39, Lat: 37.54,
 			Origin: core.OriginSynthetic, Enabled: true},

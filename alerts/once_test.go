@@ -80,7 +80,7 @@ func genBatches(t *rapid.T, start time.Time) [][]sensors.Observation {
 
 func newCity(rules []Rule) *memStore {
 	s := newMemStore()
-	s.rules, s.targets = rules, []Target{target(1, "river", "water_level"), target(2, "brook", "water_level")}
+	s.rules, s.targets = rules, []sensors.Target{target(1, "river", "water_level"), target(2, "brook", "water_level")}
 	return s
 }
 

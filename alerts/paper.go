@@ -10,6 +10,7 @@ import (
 
 	"onemap/alerts/cap"
 	"onemap/internal/core"
+	"onemap/sensors"
 )
 
 // Issuer is who signs the messages.
@@ -44,9 +45,9 @@ const (
 type issue struct {
 	why    occasion
 	alert  Alert
-	before core.Level // the level until now
-	rule   *Rule      // nil when it is gone
-	target *Target    // nil when it is gone
+	before core.Level      // the level until now
+	rule   *Rule           // nil when it is gone
+	target *sensors.Target // nil when it is gone
 	sent   time.Time
 	refs   []Message // the unexpired predecessors
 }
@@ -222,7 +223,7 @@ func (i Issuer) area(a Alert) func(language) cap.Area {
 
 // category is the hazard's, but for Met: a message of that category is read as a warning of the
 // meteorological service, and this is none. It is one of general safety then.
-func category(t *Target) cap.Category {
+func category(t *sensors.Target) cap.Category {
 	switch {
 	case t == nil || !cap.ValidCategory(t.Hazard.CAPCategory):
 		return "Other"
@@ -260,7 +261,7 @@ func gradeOf(l core.Level) grade {
 // whole drops the fraction of a second, which CAP cannot carry.
 func whole(t time.Time) time.Time { return t.In(chinaTime()).Truncate(time.Second) }
 
-func lead(t *Target) time.Duration {
+func lead(t *sensors.Target) time.Duration {
 	if t == nil || t.Hazard.LeadMinutes <= 0 {
 		return defaultLead
 	}

@@ -45,7 +45,9 @@ func (m *memory) openTracks() []*track {
 
 // renewBefore is how long before its expiry a message is renewed. It is a part of its life only, or
 // short-lived ones would be renewed with every tick.
-func (e *Engine) renewBefore(t *Target) time.Duration { return min(e.opts.RenewBefore, lead(t)/4) }
+func (e *Engine) renewBefore(t *sensors.Target) time.Duration {
+	return min(e.opts.RenewBefore, lead(t)/4)
+}
 
 // settle makes the episodes fit the rules as they are now. It runs after the readings committed
 // before the change, and does nothing while nothing has changed:

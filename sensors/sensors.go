@@ -241,6 +241,14 @@ type RegistryStore interface {
 	DatastreamTypes(ctx context.Context) ([]DatastreamType, error)
 }
 
+// Target is a datastream with all that a rule must know of it.
+type Target struct {
+	Datastream Datastream
+	Device     *Device // these three are shared between targets, and never changed
+	Type       *DatastreamType
+	Hazard     *HazardType
+}
+
 // RegisteredDevice is a device with what authenticates it.
 type RegisteredDevice struct {
 	Device

@@ -11,7 +11,7 @@ import (
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // cutOff is a store behind a cable that can be pulled. It keeps what it was last asked.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -12,6 +13,7 @@ import (
 	"onemap/internal/eventlog"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 )
 
 var _ auth.AccountStore = (*DB)(nil)
@@ -42,7 +44,7 @@ func (db *DB) Accounts(ctx context.Context) ([]auth.Account, error) {
 // CreateAccount stores an account and returns it with its id; fault.Conflict when the login is taken.
 func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, actor string) (auth.Account, error) {
 	var stored auth.Account
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			insert into account as p (login, name, role, division_code, password_hash, disabled)
 			values ($1, $2, $3, $4, $5, $6) on conflict (login) do nothing returning `+accountColumns,
@@ -67,7 +69,7 @@ func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, a
 // the account's sessions.
 func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash string, ifVersion int64, actor string) (auth.Account, error) {
 	var stored auth.Account
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		old, err := lockAccount(ctx, tx, a.Login, ifVersion)
 		if err != nil {
 			return err
@@ -99,7 +101,7 @@ func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash st
 }
 
 func lockAccount(ctx context.Context, tx pgx.Tx, login string, ifVersion int64) (auth.Account, error) {
-	rows, err := tx.Query(ctx, `select `+accountColumns+` from account p where p.login = $1 for update`, cleanText(login))
+	rows, err := tx.Query(ctx, `select `+accountColumns+` from account p where p.login = $1 for update`, text.MakeStorable(login))
 	if err != nil {
 		return auth.Account{}, err
 	}
@@ -108,14 +110,14 @@ func lockAccount(ctx context.Context, tx pgx.Tx, login string, ifVersion int64) 
 		return a, fault.New(fault.NotFound, "there is no such account")
 	}
 	if err == nil && a.Version != ifVersion {
-		return a, fault.New(fault.Precondition, "the account is at version %s by now", etag(a.Version))
+		return a, fault.New(fault.Precondition, "the account is at version %s by now", pg.ETag(a.Version))
 	}
 	return a, err
 }
 
 // accountChanged writes the event for administrators.
 func accountChanged(ctx context.Context, tx pgx.Tx, a auth.Account, actor string) error {
-	payload, err := jsonBytes(map[string]any{"account_id": a.ID, "user": a.Login, "version": a.Version})
+	payload, err := json.Marshal(map[string]any{"account_id": a.ID, "user": a.Login, "version": a.Version})
 	if err != nil {
 		return err
 	}

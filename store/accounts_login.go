@@ -13,6 +13,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 )
 
 var _ auth.LoginStore = (*DB)(nil)
@@ -85,7 +86,7 @@ func (db *DB) LoginFailed(ctx context.Context, a auth.FailedAttempt) ([]auth.Fai
 		) m
 		on conflict (minute, known, reason, name, remote) do update set attempts = f.attempts + 1, at = greatest(f.at, excluded.at)`,
 		a.At.Truncate(time.Minute), a.At, a.AccountID != 0, string(a.Reason), a.User, a.Remote, nullID(a.AccountID), maxListed)
-	err := db.inTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &b).Close() })
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &b).Close() })
 	if err != nil {
 		return nil, pg.MapErr(err, "record the login")
 	}
@@ -125,7 +126,7 @@ func (db *DB) LoginSucceeded(ctx context.Context, s auth.Success) error {
 		delete from login_caller where account_id = $1 and caller in (
 			select caller from login_caller where account_id = $1 order by at desc, caller offset $2)`, s.AccountID, maxCallers)
 	b.Queue(`delete from login_count where key = $1`, s.Caller[:])
-	err := db.inTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &b).Close() })
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &b).Close() })
 	return pg.MapErr(err, "record the login")
 }
 
@@ -145,7 +146,7 @@ func (db *DB) FailedLogins(ctx context.Context, f auth.FailedLoginFilter) ([]aut
 			and ($4 = '' or strpos(f.name, $4) > 0) and ($5 = '' or starts_with(f.remote, $5))
 			and ($6 = '' or f.reason = $6) and ($7::boolean is null or f.known = $7)
 		order by f.id desc limit $3`,
-		f.Scope.Division, f.Page.Before, pageLimit(f.Page.Limit), cleanText(strings.ToLower(f.User)), cleanText(f.Remote), string(f.Reason), f.Known)
+		f.Scope.Division, f.Page.Before, f.Page.Length(), text.MakeStorable(strings.ToLower(f.User)), text.MakeStorable(f.Remote), string(f.Reason), f.Known)
 	if err != nil {
 		return nil, pg.MapErr(err, "list failed logins")
 	}
@@ -159,7 +160,7 @@ func (db *DB) FailedLogins(ctx context.Context, f auth.FailedLoginFilter) ([]aut
 // ChangePassword replaces the password hash of an account and ends its sessions but one; fault.Conflict when the hash
 // is another one by now.
 func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordHashChange) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			update account p set password_hash = $3, version = version + 1 where id = $1 and password_hash = $2 returning `+accountColumns,
 			c.AccountID, c.Was, c.Becomes)

@@ -12,11 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/auth"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 func key(n byte) auth.LoginKey { return auth.LoginKey{n} }
@@ -233,7 +233,7 @@ func TestFailedLoginsArePruned(t *testing.T) {
 		t.Errorf("at once: %d rows, %v; want the count from the future", r.Logins, err)
 	}
 	failLogin(t, db, noon.Add(time.Minute), key(1))
-	if r, err = db.Prune(t.Context(), store.PrunePolicy{FailedRows: 1}); err != nil || r.Logins != 2 {
+	if r, err = db.Prune(t.Context(), store.PrunePolicy{Logins: store.LoginsPolicy{FailedRows: 1}}); err != nil || r.Logins != 2 {
 		t.Errorf("of three rows of the list one is kept: %d went, %v", r.Logins, err)
 	}
 	clock = noon.Add(365 * 24 * time.Hour)

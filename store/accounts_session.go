@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"onemap/internal/eventlog"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 )
 
 var _ auth.Store = (*DB)(nil)
@@ -21,7 +23,7 @@ var _ auth.Store = (*DB)(nil)
 func (db *DB) CredentialsByLogin(ctx context.Context, login string) (auth.Credentials, error) {
 	var c auth.Credentials
 	err := db.pool.QueryRow(ctx, `select `+accountColumns+`, p.password_hash from account p where p.login = $1`,
-		cleanText(login)).Scan(append(accountTargets(&c.Account), &c.PasswordHash)...)
+		text.MakeStorable(login)).Scan(append(accountTargets(&c.Account), &c.PasswordHash)...)
 	return c, pg.MapErr(err, "there is no such account")
 }
 
@@ -31,7 +33,7 @@ func (db *DB) CreateSession(ctx context.Context, s auth.Session, tokenSHA256 []b
 	err := db.pool.QueryRow(ctx, `
 		insert into session (token_sha256, account_id, created_at, expires_at, ends_at, last_seen, remote, agent)
 		values ($1, $2, $3, $4, $5, $3, $6, $7) returning id`,
-		tokenSHA256, s.AccountID, s.CreatedAt, s.ExpiresAt, s.EndsAt, cleanText(s.Remote), cleanText(s.Agent)).Scan(&id)
+		tokenSHA256, s.AccountID, s.CreatedAt, s.ExpiresAt, s.EndsAt, text.MakeStorable(s.Remote), text.MakeStorable(s.Agent)).Scan(&id)
 	return id, pg.MapErr(err, "create the session")
 }
 
@@ -74,7 +76,7 @@ func (db *DB) Sessions(ctx context.Context, accountID int64, p core.Page) ([]aut
 	rows, err := db.pool.Query(ctx, `
 		select `+sessionColumns+` from session s join account p on p.id = s.account_id
 		where ($1::bigint = 0 or s.account_id = $1) and ($2::bigint <= 0 or s.id < $2) order by s.id desc limit $3`,
-		accountID, p.Before, pageLimit(p.Limit))
+		accountID, p.Before, p.Length())
 	if err != nil {
 		return nil, pg.MapErr(err, "list sessions")
 	}
@@ -88,7 +90,7 @@ func (db *DB) Sessions(ctx context.Context, accountID int64, p core.Page) ([]aut
 // RevokeSessions ends one session of the account, or with id 0 all of them, and writes an event for
 // each that was not ended before. fault.NotFound when the account has no such session.
 func (db *DB) RevokeSessions(ctx context.Context, accountID, id int64, actor string) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if id != 0 {
 			var there int64
 			err := tx.QueryRow(ctx, `select id from session where id = $1 and account_id = $2`, id, accountID).Scan(&there)
@@ -132,7 +134,7 @@ func revokeSessionsBut(ctx context.Context, tx pgx.Tx, accountID, keep int64) ([
 // other than administrators are not told of them.
 func sessionsRevoked(ctx context.Context, tx pgx.Tx, accountID int64, ids []int64, actor string) error {
 	for _, id := range ids {
-		payload, err := jsonBytes(map[string]int64{"session_id": id, "account_id": accountID})
+		payload, err := json.Marshal(map[string]int64{"session_id": id, "account_id": accountID})
 		if err != nil {
 			return err
 		}

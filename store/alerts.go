@@ -14,6 +14,7 @@ import (
 	"onemap/internal/eventlog"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 )
 
 var (
@@ -31,7 +32,7 @@ func errNoAlert(id int64) error { return fault.NewCoded(fault.NotFound, "", aler
 // which the event log is in it.
 func (db *DB) Alerts(ctx context.Context, s core.Scope, f alerts.Filter) (alerts.Snapshot, error) {
 	var snap alerts.Snapshot
-	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
+	err := db.pool.InSnapshot(ctx, func(tx pgx.Tx) (err error) {
 		if snap.Epoch, snap.Head, err = eventlog.HeadIn(ctx, tx); err != nil {
 			return err
 		}
@@ -89,7 +90,7 @@ func (db *DB) messages(ctx context.Context, where string, args ...any) ([]alerts
 // MessageByIdentifier returns one CAP message; fault.NotFound when its alert is not the scope's.
 func (db *DB) MessageByIdentifier(ctx context.Context, s core.Scope, identifier string) (alerts.Message, error) {
 	found, err := db.messages(ctx, `join alert a on a.id = m.alert_id where `+alertVisible+` and m.identifier = $2`,
-		s.Division, cleanText(identifier))
+		s.Division, text.MakeStorable(identifier))
 	if err != nil {
 		return alerts.Message{}, err
 	}
@@ -108,7 +109,7 @@ func (db *DB) CurrentMessages(ctx context.Context, s core.Scope, now time.Time, 
 			and not exists (select from cap_message n where n.alert_id = m.alert_id and (n.sent, n.identifier) > (m.sent, m.identifier))
 			and ($3 = '' or exists (
 				select from cap_message b where b.identifier = $3 and (m.sent < b.sent or (m.sent = b.sent and m.identifier > b.identifier))))
-		order by m.sent desc, m.identifier limit $4`, s.Division, now, cleanText(after), pageLimit(limit))
+		order by m.sent desc, m.identifier limit $4`, s.Division, now, text.MakeStorable(after), core.Page{Limit: limit}.Length())
 }
 
 // handlingEvent is the event that each handling step writes.
@@ -138,8 +139,8 @@ func (db *DB) Handle(
 		return alerts.Alert{}, err
 	}
 	var result alerts.Alert
-	err = db.inTx(ctx, func(tx pgx.Tx) error {
-		if err := boundWaits(ctx, tx); err != nil {
+	err = db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		if err := pg.BoundWaits(ctx, tx); err != nil {
 			return err
 		}
 		var before alerts.Alert
@@ -214,3 +215,6 @@ func firstAcknowledgement(ctx context.Context, tx pgx.Tx, c alerts.Command) (boo
 
 // alertSubject is the alert's id as events carry it.
 func alertSubject(id int64) string { return strconv.FormatInt(id, 10) }
+
+// Instance is the UUID that the database was made with; it stays with the data, wherever they are moved.
+func (db *DB) Instance(ctx context.Context) (string, error) { return db.pool.Instance(ctx) }

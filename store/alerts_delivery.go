@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,9 +12,6 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/pg"
 )
-
-// connectedFor is how long a client counts as connected after its node last said so.
-const connectedFor = 30 * time.Second
 
 // countyDigits is the length of a county's code.
 const countyDigits = 6
@@ -25,7 +21,7 @@ const countyDigits = 6
 // nobody is connected is there with an empty list. The caller has checked the scope.
 func (db *DB) Deliveries(ctx context.Context, id int64) ([]alerts.Delivery, error) {
 	var out []alerts.Delivery
-	err := db.inSnapshot(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InSnapshot(ctx, func(tx pgx.Tx) error {
 		var in string
 		var addressed []string
 		err := tx.QueryRow(ctx, `select division_code, divisions from alert where id = $1`, id).Scan(&in, &addressed)
@@ -113,7 +109,7 @@ func fillDeliveries(ctx context.Context, tx pgx.Tx, out []alerts.Delivery, codes
 		{confirmedSQL, func(d *alerts.Delivery) *[]alerts.Person { return &d.Confirmed }},
 	}
 	for _, m := range marks {
-		rows, err := tx.Query(ctx, m.sql, codes, core.RespondingRoles(), connectedFor, id)
+		rows, err := tx.Query(ctx, m.sql, codes, core.RespondingRoles(), core.ConnectedFor, id)
 		if err != nil {
 			return err
 		}
@@ -131,4 +127,14 @@ func fillDeliveries(ctx context.Context, tx pgx.Tx, out []alerts.Delivery, codes
 		}
 	}
 	return nil
+}
+
+// AlertPlace returns where an alert lies and whom it is addressed to; fault.NotFound when it is not the scope's.
+func (db *DB) AlertPlace(ctx context.Context, s core.Scope, id int64) (division string, divisions []string, err error) {
+	err = db.pool.QueryRow(ctx, `select a.division_code, a.divisions from alert a where `+alertVisible+` and a.id = $2`,
+		s.Division, id).Scan(&division, &divisions)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil, errNoAlert(id)
+	}
+	return division, divisions, pg.MapErr(err, "read the place of the alert")
 }

@@ -10,6 +10,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 )
 
 // The lengths of a list of alerts: when nothing was said, and at most.
@@ -44,8 +45,8 @@ func filterArgs(s core.Scope, f alerts.Filter) []any {
 		state = string(alerts.StateOpen)
 	}
 	return []any{
-		s.Division, state, smallints(f.Levels), handling, cleanText(f.DeviceID), cleanText(f.Query), likeWords(f.Query),
-		timeOrNil(f.From), timeOrNil(f.To), cleanText(f.Division), cleanText(f.Hazard), smallints(f.Peaks),
+		s.Division, state, smallints(f.Levels), handling, text.MakeStorable(f.DeviceID), text.MakeStorable(f.Query), likeWords(f.Query),
+		timeOrNil(f.From), timeOrNil(f.To), text.MakeStorable(f.Division), text.MakeStorable(f.Hazard), smallints(f.Peaks),
 	}
 }
 
@@ -83,7 +84,7 @@ func countAlerts(ctx context.Context, q pg.Querier, s core.Scope, f alerts.Filte
 
 // likeWords makes a pattern that finds q anywhere, whatever characters it has.
 func likeWords(q string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(cleanText(q))) + "%"
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text.MakeStorable(q))) + "%"
 }
 
 // AlertSteps lists the steps that people took on each of the alerts, in their order. The caller has
@@ -114,7 +115,7 @@ func (db *DB) Handlers(ctx context.Context, s core.Scope) ([]alerts.Assignee, er
 				(select max(n.last_seen) from session n where n.account_id = p.id))
 		from account p
 		where scope_covers($1, p.division_code) and p.role = any($2) and not p.disabled order by p.login`,
-		s.Division, handlingRoles(), connectedFor)
+		s.Division, handlingRoles(), core.ConnectedFor)
 	if err != nil {
 		return nil, pg.MapErr(err, "list who handles alerts")
 	}

@@ -13,6 +13,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 	"onemap/sensors/backfill"
 )
 
@@ -98,7 +99,7 @@ func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfi
 			started_at = case when $4 then $3 else observation_import.started_at end,
 			finished_at = case when $4 then null else observation_import.finished_at end
 		returning position, line, rejects_bytes, counts, started_at, finished_at`,
-		b.key[:], cleanText(name), now, again).
+		b.key[:], text.MakeStorable(name), now, again).
 		Scan(&st.Position.Offset, &st.Position.Line, &st.RejectsBytes, &counts, &st.StartedAt, &st.FinishedAt)
 	if err != nil {
 		return st, err
@@ -185,7 +186,7 @@ func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum 
 				return err
 			}
 		}
-		if err := boundWaits(ctx, tx); err != nil {
+		if err := pg.BoundWaits(ctx, tx); err != nil {
 			return err
 		}
 		stored, known, err := b.insert(ctx, tx, p)

@@ -13,12 +13,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 // openBackfill begins an import of the name, or goes on with it.

@@ -13,6 +13,7 @@ import (
 
 	"onemap/internal/eventlog"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 	"onemap/tiles"
 )
 
@@ -200,7 +201,7 @@ func (p position) mark() tiles.Mark {
 // xmin ≤ x < xmax and the list in ascending order, and the witness's id.
 func parseMark(m tiles.Mark) (position, bool) {
 	fields := strings.Split(string(m), " ")
-	if len(fields) != 3 || fields[0] == "" || !storable(fields[0]) {
+	if len(fields) != 3 || fields[0] == "" || !text.Storable(fields[0]) {
 		return position{}, false
 	}
 	p := position{fields[0], fields[1], fields[2]}

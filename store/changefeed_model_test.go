@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/store"
-	"onemap/store/storetest"
 	"onemap/tiles"
 )
 

@@ -7,10 +7,23 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/eventlog"
+	"onemap/internal/pg"
 )
 
 // changesKept is how long a row of the change feed can be read at least.
 const changesKept = 10 * time.Minute
+
+// PruneChanges deletes what nobody can ask the change feed for any more, and says how many changes went. Each can be
+// read for ten minutes at least.
+func (db *DB) PruneChanges(ctx context.Context) (int64, error) {
+	now := db.now()
+	n, err := db.pruneChanges(ctx, now)
+	if err != nil {
+		return n, pg.MapErr(err, "prune the change feed")
+	}
+	_, err = db.pool.DeleteChunks(ctx, `delete from feed_witness where id in (select id from feed_witness where at < $2 limit $1)`, now.Add(-witnessKept))
+	return n, pg.MapErr(err, "prune the witnesses of the change feed")
+}
 
 // pruneChanges deletes those rows of the change feed that its last run saw already, at least
 // changesKept ago: each has been there to be read for as long. What they were is remembered in the
@@ -18,7 +31,7 @@ const changesKept = 10 * time.Minute
 // first run, also the first of another epoch, only looks.
 func (db *DB) pruneChanges(ctx context.Context, now time.Time) (int64, error) {
 	var deleted int64
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var known, due bool
 		err := tx.QueryRow(ctx, `
 			select epoch = `+eventlog.SelectEpoch+` and seen is not null, coalesce(seen_at <= $1, false) from change_horizon for update`,

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/store"
-	"onemap/store/storetest"
 	"onemap/tiles"
 )
 

@@ -16,9 +16,9 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/catalogue"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/store"
-	"onemap/store/storetest"
 	"onemap/tiles"
 )
 

@@ -15,7 +15,7 @@ import (
 // as far as the scope covers their devices; datastream 0 is all. What was stored first is beside each,
 // unless its retention has passed.
 func (db *DB) Conflicts(ctx context.Context, s core.Scope, datastream int64, p core.Page) ([]sensors.Conflict, error) {
-	return db.conflicts(ctx, ``, s, datastream, p.Before, pageLimit(p.Limit))
+	return db.conflicts(ctx, ``, s, datastream, p.Before, p.Length())
 }
 
 // conflictsWithin lists those of a datastream in [from, to), newest first.

@@ -4,14 +4,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
-	"strconv"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"onemap/internal/eventlog"
@@ -47,7 +45,7 @@ type DB struct {
 	openings   openings
 	repeats    atomic.Bool // the last batches held readings that were there already
 
-	quarantined struct{ rows, bytes atomic.Int64 } // as PruneQuarantine found it last
+	quarantined quarantineSize
 }
 
 // Open connects to a migrated database. A wrong URL is errs.Invalid, a database that does not
@@ -79,15 +77,6 @@ func (db *DB) Close() { db.pool.Close() }
 // Ping asks the database for a sign of life; errs.Unavailable when there is none.
 func (db *DB) Ping(ctx context.Context) error { return db.pool.Ping(ctx) }
 
-// inTx runs fn in one transaction: committed when fn gives nil, rolled back when it fails or
-// panics. The error's kind is mapped.
-func (db *DB) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error { return db.pool.InTx(ctx, fn) }
-
-// inSnapshot runs fn in a read-only transaction that sees one state of the database throughout.
-func (db *DB) inSnapshot(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	return db.pool.InSnapshot(ctx, fn)
-}
-
 // forget empties what is held of the database.
 func (db *DB) forget() {
 	db.recent.forget()
@@ -107,31 +96,38 @@ func (db *DB) restored(ctx context.Context) {
 // Log is the event log of this database.
 func (db *DB) Log() *eventlog.Log { return db.events }
 
-// Instance is the UUID that the database was made with; it stays with the data, wherever they are moved.
-func (db *DB) Instance(ctx context.Context) (id string, err error) {
-	err = db.pool.QueryRow(ctx, "select id::text from instance").Scan(&id)
-	return id, pg.MapErr(err, "read the database's identity")
+// PrunePolicy says how long what has done its service is kept. A zero is the default named with it.
+type PrunePolicy struct {
+	Events   time.Duration // of the event log; 30 days. Who was away longer takes a snapshot
+	Clients  time.Duration // of the push, since last seen; 90 days
+	Readings ReadingsPolicy
+	Logins   LoginsPolicy
 }
 
-// registerMetrics shows the size of the quarantine.
-func registerMetrics(reg prometheus.Registerer, db *DB) error {
-	if reg == nil {
-		return nil
-	}
-	size := func(name, help string, value func() int64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "quarantine", Name: name, Help: help},
-			func() float64 { return float64(value()) })
-	}
-	for _, c := range []prometheus.Collector{
-		size("rows", "Rows of the quarantine, as they were counted last, within a minute.", db.quarantined.rows.Load),
-		size("bytes", "Bytes of the payloads that it keeps.", db.quarantined.bytes.Load),
-	} {
-		if err := reg.Register(c); err != nil {
-			return fmt.Errorf("register the store's metrics: %w", err)
-		}
-	}
-	return nil
+// PruneReport says how many rows went, and which tables of observations.
+type PruneReport struct {
+	PrunedReadings
+
+	Events, Changes, Sessions, Clients, Logins int64
 }
 
-// etag is a version as problem messages name it.
-func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
+// Prune deletes what the policy no longer keeps. It may run on every node at any time; what an error left behind is
+// done by the next run.
+func (db *DB) Prune(ctx context.Context, p PrunePolicy) (r PruneReport, err error) {
+	const day = 24 * time.Hour
+	now := db.now()
+	if r.Events, err = db.events.Prune(ctx, now.Add(-cmp.Or(max(p.Events, 0), 30*day))); err != nil {
+		return r, err
+	}
+	if r.Changes, err = db.PruneChanges(ctx); err != nil {
+		return r, err
+	}
+	if r.Clients, err = db.PruneClients(ctx, now.Add(-cmp.Or(max(p.Clients, 0), 90*day))); err != nil {
+		return r, err
+	}
+	if r.Sessions, r.Logins, err = db.PruneLogins(ctx, p.Logins); err != nil {
+		return r, err
+	}
+	r.PrunedReadings, err = db.PruneReadings(ctx, p.Readings)
+	return r, err
+}

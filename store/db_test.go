@@ -3,7 +3,7 @@ package store_test
 import (
 	"testing"
 
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 func TestEpochDiffersBetweenClones(t *testing.T) {

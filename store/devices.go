@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"onemap/internal/eventlog"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 	"onemap/sensors"
 )
 
@@ -25,14 +25,14 @@ const maxObservations = 50_000
 // batches are in it.
 func (db *DB) Devices(ctx context.Context, s core.Scope, after string, limit int) (sensors.Snapshot, error) {
 	var snap sensors.Snapshot
-	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
+	err := db.pool.InSnapshot(ctx, func(tx pgx.Tx) (err error) {
 		if snap.Epoch, snap.Head, err = eventlog.HeadIn(ctx, tx); err != nil {
 			return err
 		}
 		if snap.Batch, err = headBatchOf(ctx, tx); err != nil {
 			return err
 		}
-		snap.Devices, err = devicesOf(ctx, tx, s, `d.id > $2 order by d.id limit nullif($3::bigint, 0)`, cleanText(after), limit)
+		snap.Devices, err = devicesOf(ctx, tx, s, `d.id > $2 order by d.id limit nullif($3::bigint, 0)`, text.MakeStorable(after), limit)
 		return err
 	})
 	return snap, pg.MapErr(err, "list devices")
@@ -44,8 +44,8 @@ func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Devi
 		return sensors.Device{}, fault.New(fault.NotFound, "there is no such device")
 	}
 	var found []sensors.Device
-	err := db.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
-		found, err = devicesOf(ctx, tx, s, `d.id = $2`, cleanText(id))
+	err := db.pool.InSnapshot(ctx, func(tx pgx.Tx) (err error) {
+		found, err = devicesOf(ctx, tx, s, `d.id = $2`, text.MakeStorable(id))
 		return err
 	})
 	if err != nil {
@@ -159,7 +159,7 @@ func (db *DB) Observations(
 func (db *DB) Quarantine(ctx context.Context, p core.Page) ([]sensors.Quarantined, error) {
 	rows, err := db.pool.Query(ctx, `
 		select id, at, device_id, topic, reason, detail, faults, payload, size, more, more_bytes from quarantine
-		where $1::bigint <= 0 or id < $1 order by id desc limit $2`, p.Before, pageLimit(p.Limit))
+		where $1::bigint <= 0 or id < $1 order by id desc limit $2`, p.Before, p.Length())
 	if err != nil {
 		return nil, pg.MapErr(err, "list the quarantine")
 	}
@@ -169,17 +169,3 @@ func (db *DB) Quarantine(ctx context.Context, p core.Page) ([]sensors.Quarantine
 	})
 	return qs, pg.MapErr(err, "list the quarantine")
 }
-
-// maxPage is the longest page of a list; callers ask for one more, to know whether another page follows.
-const maxPage = 1001
-
-// pageLimit is the length of a page: 100 when nothing was said.
-func pageLimit(limit int) int {
-	if limit <= 0 {
-		return 100
-	}
-	return min(limit, maxPage)
-}
-
-// jsonBytes encodes v for a jsonb column.
-func jsonBytes(v any) (json.RawMessage, error) { return json.Marshal(v) }

@@ -10,6 +10,8 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/searchtext"
+	"onemap/internal/text"
 	"onemap/sensors"
 )
 
@@ -27,7 +29,7 @@ func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 [
 	if err := d.CheckNames(); err != nil {
 		return sensors.Device{}, err
 	}
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			insert into device (id, division_code, name_zh, name_en, hazard_type, site, geom, secret_sha256, origin, source, enabled, search)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, true, $11)
@@ -78,7 +80,7 @@ func (db *DB) SetEnabled(ctx context.Context, s core.Scope, id string, enabled b
 // device; fault.NotFound otherwise.
 func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, seconds int, actor string) (sensors.Datastream, error) {
 	var out sensors.Datastream
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var device, division string
 		err := tx.QueryRow(ctx, `
 			update datastream s set interval_s = nullif($3::int, 0) from device d
@@ -102,10 +104,10 @@ func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, s
 
 // changeDevice runs one update of a device in the scope, with its event; fault.NotFound outside.
 func (db *DB) changeDevice(ctx context.Context, s core.Scope, id, actor, update string, value any) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var division string
 		err := tx.QueryRow(ctx, update+` where id = $1 and scope_covers($2, division_code) returning division_code`,
-			cleanText(id), s.Division, value).Scan(&division)
+			text.MakeStorable(id), s.Division, value).Scan(&division)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fault.New(fault.NotFound, "there is no such device")
 		}
@@ -142,4 +144,4 @@ func explainDevice(err error) error {
 }
 
 // deviceSearch is the text by which a device is found, as Search reads it.
-func deviceSearch(d sensors.Device) string { return searchText(d.Name, d.ID, d.Site) }
+func deviceSearch(d sensors.Device) string { return searchtext.Lines(d.Name, d.ID, d.Site) }

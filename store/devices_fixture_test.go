@@ -9,11 +9,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 // noon is the time at which the tests' readings are taken.

@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
+	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -16,7 +18,7 @@ const seedChunk = 500
 
 // PutHazardTypes stores the types by their codes, replacing what is there.
 func (db *DB) PutHazardTypes(ctx context.Context, types []sensors.HazardType) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		for _, h := range types {
 			batch.Queue(`
@@ -36,7 +38,7 @@ func (db *DB) PutHazardTypes(ctx context.Context, types []sensors.HazardType) er
 // PutDatastreamTypes stores the types by their codes, replacing what is there, but for the retention
 // class: readings that are stored keep their place, so it stays as it was first said.
 func (db *DB) PutDatastreamTypes(ctx context.Context, types []sensors.DatastreamType) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		for _, t := range types {
 			retention := t.Retention
@@ -64,7 +66,7 @@ func (db *DB) PutDatastreamTypes(ctx context.Context, types []sensors.Datastream
 func (db *DB) PutDevices(
 	ctx context.Context, devices []sensors.Device, secretSHA256 func(id string) []byte, progress func(done int),
 ) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		for start := 0; start < len(devices); start += seedChunk {
 			chunk := devices[start:min(start+seedChunk, len(devices))]
 			if err := putChunk(ctx, tx, chunk, secretSHA256); err != nil {
@@ -77,11 +79,11 @@ func (db *DB) PutDevices(
 		if len(devices) == 0 {
 			return nil
 		}
-		to, err := everywhere(ctx, tx)
+		to, err := eventlog.Everywhere(ctx, tx)
 		if err != nil {
 			return err
 		}
-		payload, err := jsonBytes(map[string]int{"devices": len(devices)})
+		payload, err := json.Marshal(map[string]int{"devices": len(devices)})
 		if err != nil {
 			return err
 		}
@@ -95,7 +97,7 @@ func putChunk(ctx context.Context, tx pgx.Tx, devices []sensors.Device, secretSH
 	batch := &pgx.Batch{}
 	for _, d := range devices {
 		if err := d.CheckNames(); err != nil {
-			return under("device "+d.ID, err)
+			return fault.Under("device "+d.ID, err)
 		}
 		var secret []byte
 		if secretSHA256 != nil {

@@ -12,6 +12,7 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 )
 
 var _ auth.DisplayStore = (*DB)(nil)
@@ -37,7 +38,7 @@ func scanDisplay(row pgx.CollectableRow) (d auth.Display, err error) {
 }
 
 func displaysOf(ctx context.Context, q pg.Querier, where string, args ...any) ([]auth.Display, error) {
-	rows, err := q.Query(ctx, displayQuery+" "+where, append([]any{connectedFor}, args...)...)
+	rows, err := q.Query(ctx, displayQuery+" "+where, append([]any{core.ConnectedFor}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func displayOf(ctx context.Context, q pg.Querier, where string, args ...any) (au
 // Displays lists the displays of the scope, the newest first.
 func (db *DB) Displays(ctx context.Context, s core.Scope, p core.Page) ([]auth.Display, error) {
 	all, err := displaysOf(ctx, db.pool, `where scope_covers($2, p.division_code) and ($3::bigint <= 0 or d.id < $3) order by d.id desc limit $4`,
-		s.Division, p.Before, pageLimit(p.Limit))
+		s.Division, p.Before, p.Length())
 	return all, pg.MapErr(err, "list displays")
 }
 
@@ -73,7 +74,7 @@ func displayLogin(name string) string { return "display: " + name }
 
 // CreateDisplay stores a display with its account; fault.Conflict when a display in use has the name.
 func (db *DB) CreateDisplay(ctx context.Context, d auth.Display, linkSHA256 []byte, actor string) (auth.Display, error) {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var account int64
 		err := tx.QueryRow(ctx, `
 			insert into account (login, name, role, division_code, password_hash, created_at)
@@ -100,7 +101,7 @@ func (db *DB) CreateDisplay(ctx context.Context, d auth.Display, linkSHA256 []by
 
 // RenewLink replaces the link of a display; fault.NotFound when there is none, or it is revoked.
 func (db *DB) RenewLink(ctx context.Context, id int64, linkSHA256 []byte, expires time.Time, _ string) (d auth.Display, err error) {
-	err = db.inTx(ctx, func(tx pgx.Tx) error {
+	err = db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `update display set link_sha256 = $2, link_expires = $3 where id = $1 and revoked_at is null`, id, linkSHA256, expires)
 		if err != nil {
 			return err
@@ -127,7 +128,7 @@ func linkErr(err error) error {
 // ClaimLink uses a link up, ends the sessions of the display's former device and stores the new one's.
 func (db *DB) ClaimLink(ctx context.Context, linkSHA256 []byte, s auth.Session, tokenSHA256 []byte, now time.Time) (auth.Session, auth.Account, error) {
 	var a auth.Account
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
 			update display set link_sha256 = null, link_expires = null, claimed_at = $2
 			where link_sha256 = $1 and link_expires > $2 and revoked_at is null returning account_id`, linkSHA256, now).Scan(&s.AccountID)
@@ -141,7 +142,7 @@ func (db *DB) ClaimLink(ctx context.Context, linkSHA256 []byte, s auth.Session, 
 		err = tx.QueryRow(ctx, `
 			insert into session (token_sha256, account_id, created_at, expires_at, ends_at, last_seen, remote, agent)
 			values ($1, $2, $3, $4, $5, $3, $6, $7) returning id`,
-			tokenSHA256, s.AccountID, s.CreatedAt, s.ExpiresAt, s.EndsAt, cleanText(s.Remote), cleanText(s.Agent)).Scan(&s.ID)
+			tokenSHA256, s.AccountID, s.CreatedAt, s.ExpiresAt, s.EndsAt, text.MakeStorable(s.Remote), text.MakeStorable(s.Agent)).Scan(&s.ID)
 		if err != nil {
 			return err
 		}
@@ -158,7 +159,7 @@ func (db *DB) ClaimLink(ctx context.Context, linkSHA256 []byte, s auth.Session, 
 // RevokeDisplay ends a display, its sessions and its link, and frees its name. Its account stays, disabled: what it
 // received and acknowledged refers to it.
 func (db *DB) RevokeDisplay(ctx context.Context, id int64, actor string) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var account int64
 		err := tx.QueryRow(ctx, `
 			update display set revoked_at = $2, revoked_by = $3, link_sha256 = null, link_expires = null

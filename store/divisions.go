@@ -13,6 +13,8 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/searchtext"
+	"onemap/internal/text"
 )
 
 const selectDivisions = `
@@ -32,16 +34,16 @@ func (db *DB) UpsertDivisions(ctx context.Context, divisions []catalogue.Divisio
 	for i, d := range divisions {
 		code, err := geo.ParseDivision(d.Code)
 		if err != nil {
-			return under(fmt.Sprintf("divisions[%d]", i), err)
+			return fault.Under(fmt.Sprintf("divisions[%d]", i), err)
 		}
 		if err := cmp.Or(fault.CheckLine("name.zh", d.Name.ZH, core.MaxName), fault.CheckLine("name.en", d.Name.EN, core.MaxName)); err != nil {
-			return under(fmt.Sprintf("divisions[%d]", i), err)
+			return fault.Under(fmt.Sprintf("divisions[%d]", i), err)
 		}
 		if d.Parent == "" {
 			d.Parent = geo.ParentDivision(code)
 		}
 		if err := geo.CheckLonLat(d.Lon, d.Lat); err != nil {
-			return under(fmt.Sprintf("divisions[%d]", i), err)
+			return fault.Under(fmt.Sprintf("divisions[%d]", i), err)
 		}
 		batch.Queue(`
 			insert into division (code, name_zh, name_en, parent, search, valid_from, valid_to, successor, geom)
@@ -50,9 +52,9 @@ func (db *DB) UpsertDivisions(ctx context.Context, divisions []catalogue.Divisio
 			on conflict (code) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, parent = excluded.parent,
 				search = excluded.search, valid_from = excluded.valid_from, valid_to = excluded.valid_to,
 				successor = excluded.successor, geom = excluded.geom`,
-			code, d.Name.ZH, d.Name.EN, d.Parent, searchText(d.Name, code), d.ValidFrom, d.ValidTo, d.Successor, d.Lon, d.Lat)
+			code, d.Name.ZH, d.Name.EN, d.Parent, searchtext.Lines(d.Name, code), d.ValidFrom, d.ValidTo, d.Successor, d.Lon, d.Lat)
 	}
-	err := db.inTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
 	return pg.MapErr(err, "store the divisions")
 }
 
@@ -73,7 +75,7 @@ func (db *DB) Divisions(ctx context.Context, towns bool) ([]catalogue.Division, 
 
 // Division returns one division by its code, of any level; fault.NotFound when it is in no list.
 func (db *DB) Division(ctx context.Context, code string) (catalogue.Division, error) {
-	rows, err := db.pool.Query(ctx, selectDivisions+` where code = $1`, cleanText(code))
+	rows, err := db.pool.Query(ctx, selectDivisions+` where code = $1`, text.MakeStorable(code))
 	if err != nil {
 		return catalogue.Division{}, pg.MapErr(err, "read the division")
 	}

@@ -18,6 +18,8 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/searchtext"
+	"onemap/internal/text"
 )
 
 // maxEdits bounds the changes of one edit.
@@ -39,7 +41,7 @@ func (db *DB) EditFeatures(
 	}
 	var out catalogue.Layer
 	var created []int64
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		l, err := lockLayer(ctx, tx, layer)
 		if err != nil {
 			return err
@@ -48,7 +50,7 @@ func (db *DB) EditFeatures(
 			return fault.New(fault.Forbidden, "the layer %s is not for you", l.Name)
 		}
 		if ifVersion != -1 && ifVersion != l.Version {
-			return fault.New(fault.Precondition, "the layer is at version %s by now", etag(l.Version))
+			return fault.New(fault.Precondition, "the layer is at version %s by now", pg.ETag(l.Version))
 		}
 		ed := editor{tx: tx, scope: s, actor: actor, layer: l, now: db.now().UTC().Truncate(time.Microsecond)}
 		if created, err = ed.apply(ctx, e); err != nil {
@@ -60,7 +62,7 @@ func (db *DB) EditFeatures(
 		return layerChanged(ctx, tx, out, ed.box, actor, ed.changes(created))
 	})
 	if err != nil {
-		return catalogue.Layer{}, nil, pg.MapErr(err, "edit layer "+cleanText(layer))
+		return catalogue.Layer{}, nil, pg.MapErr(err, "edit layer "+text.MakeStorable(layer))
 	}
 	// The caller is told what a reader of its scope is told.
 	if out, err = db.Layer(ctx, s, layer); err != nil {
@@ -242,7 +244,7 @@ func (ed *editor) checkShape(ctx context.Context, at string, f catalogue.Feature
 	f.Key = cmp.Or(f.Key, "-")
 	f.Division, f.Origin, f.Level, f.Name, f.Properties = "", ed.layer.Origin, core.None, core.Text{}, nil
 	if _, err := checkFeature(ed.layer, f); err != nil {
-		return under(at, err)
+		return fault.Under(at, err)
 	}
 	var reason string
 	if err := ed.tx.QueryRow(ctx, "select ST_IsValidReason($1::geometry)", f.Geometry).Scan(&reason); err != nil {
@@ -258,7 +260,7 @@ func (ed *editor) update(ctx context.Context, at string, f catalogue.Feature) er
 	c := checkedFeature{Feature: f}
 	fill(&c.Origin, ed.layer.Origin)
 	if err := c.checkWords(); err != nil {
-		return under(at, err)
+		return fault.Under(at, err)
 	}
 	properties := c.properties
 	if f.Properties == nil {
@@ -273,7 +275,7 @@ func (ed *editor) update(ctx context.Context, at string, f catalogue.Feature) er
 			by_hand = by_hand || $9::jsonb
 		where layer_id = $1 and id = $2
 			and (name_zh, name_en, level, properties::text) is distinct from ($3, $4, $5, coalesce($6::jsonb, properties)::text)`,
-		ed.layer.ID, f.ID, f.Name.ZH, f.Name.EN, int16(f.Level), properties, searchText(f.Name, key), ed.now, catalogue.ByHand{Edited: ed.act()})
+		ed.layer.ID, f.ID, f.Name.ZH, f.Name.EN, int16(f.Level), properties, searchtext.Lines(f.Name, key), ed.now, catalogue.ByHand{Edited: ed.act()})
 	return ed.changed(at, f.ID, tag, err)
 }
 
@@ -283,7 +285,7 @@ func (ed *editor) create(ctx context.Context, at string, f catalogue.Feature) (i
 	}
 	c, err := checkFeature(ed.layer, f)
 	if err != nil {
-		return 0, under(at, err)
+		return 0, fault.Under(at, err)
 	}
 	if err := ed.checkShape(ctx, at, f); err != nil {
 		return 0, err
@@ -306,20 +308,6 @@ func (ed *editor) create(ctx context.Context, at string, f catalogue.Feature) (i
 		return 0, &fault.Error{Kind: fault.Conflict, Field: at + ".key", Msg: fmt.Sprintf("the layer has a feature of the key %q already", c.Key), Err: err}
 	}
 	return id, pg.MapErr(err, at)
-}
-
-// under puts where a change stands before the field that an error names.
-func under(at string, err error) error {
-	var e *fault.Error
-	if !errors.As(err, &e) {
-		return fault.InvalidField(at, "%s", err.Error())
-	}
-	c := *e
-	c.Field = at
-	if e.Field != "" {
-		c.Field += "." + e.Field
-	}
-	return &c
 }
 
 // successor is the code that took over a county's code which is no longer in use, with what stands

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"onemap/internal/eventlog"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 )
 
 // episodeKey is what an alert is an episode of.
@@ -25,8 +27,8 @@ type episodeKey struct{ rule, datastream int64 }
 // It returns the alerts as stored, in the order of the changes.
 func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) {
 	var stored []alerts.Alert
-	err := db.inTx(ctx, func(tx pgx.Tx) (err error) {
-		if err := boundWaits(ctx, tx); err != nil {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
+		if err := pg.BoundWaits(ctx, tx); err != nil {
 			return err
 		}
 		if len(s.Changes) == 0 {
@@ -46,12 +48,6 @@ func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) 
 		return nil, pg.MapErr(err, "apply a step of the rules")
 	}
 	return stored, nil
-}
-
-// boundWaits keeps a transaction from waiting long for another's locks; fault.Unavailable then.
-func boundWaits(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `set local lock_timeout = '5s'`)
-	return err
 }
 
 func moveCursor(ctx context.Context, tx pgx.Tx, from, to core.Mark) error {
@@ -137,7 +133,7 @@ func insertAlert(ctx context.Context, tx pgx.Tx, a alerts.Alert) error {
 		overriding system value
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 		a.ID, a.RuleID, a.DatastreamID, a.DeviceID, a.Detection, a.Handling, int16(a.Level), int16(a.PeakLevel), a.Division,
-		orEmpty(a.Divisions), a.Onset, a.OpenedAt, a.UpdatedAt, a.ClearedAt, a.Assignee, a, areaOrNil(a.Area), a.Version)
+		pg.Array(a.Divisions), a.Onset, a.OpenedAt, a.UpdatedAt, a.ClearedAt, a.Assignee, a, areaOrNil(a.Area), a.Version)
 	return err
 }
 
@@ -146,16 +142,9 @@ func updateAlert(ctx context.Context, tx pgx.Tx, a alerts.Alert) error {
 		update alert set detection = $2, handling = $3, level = $4, peak_level = $5, division_code = $6, divisions = $7,
 			updated_at = $8, cleared_at = $9, assignee = $10, body = $11, geom = $12, version = $13
 		where id = $1`,
-		a.ID, a.Detection, a.Handling, int16(a.Level), int16(a.PeakLevel), a.Division, orEmpty(a.Divisions),
+		a.ID, a.Detection, a.Handling, int16(a.Level), int16(a.PeakLevel), a.Division, pg.Array(a.Divisions),
 		a.UpdatedAt, a.ClearedAt, a.Assignee, a, areaOrNil(a.Area), a.Version)
 	return err
-}
-
-func orEmpty(codes []string) []string {
-	if codes == nil {
-		return []string{}
-	}
-	return codes
 }
 
 func areaOrNil(p orb.Polygon) orb.Geometry {
@@ -193,7 +182,7 @@ func writeAudit(ctx context.Context, tx pgx.Tx, alertID int64, a alerts.Audit) e
 	_, err := tx.Exec(ctx, `
 		insert into alert_audit (alert_id, at, actor, division_code, step, before, after, note, level)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		alertID, a.At, a.Actor, a.Division, a.Step, a.Before, a.After, cleanText(a.Note), int16(a.Level))
+		alertID, a.At, a.Actor, a.Division, a.Step, a.Before, a.After, text.MakeStorable(a.Note), int16(a.Level))
 	return err
 }
 
@@ -218,7 +207,7 @@ func appendAlertEvents(ctx context.Context, tx pgx.Tx, changes []alerts.Change, 
 
 // appendAlertEvent writes an event of an alert, addressed to whom the alert is.
 func appendAlertEvent(ctx context.Context, tx pgx.Tx, kind, actor string, e alerts.Event) error {
-	payload, err := jsonBytes(e)
+	payload, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {

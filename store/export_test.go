@@ -21,12 +21,11 @@ func CoversInSQL(ctx context.Context, db *DB, s core.Scope, division string) (ok
 	return ok, err
 }
 
-// For their tests.
-var (
-	SearchText    = searchText
-	CheckShape    = checkGeometry
-	SelectChanges = selectChanges
-)
+// CheckShape is for its tests.
+var CheckShape = checkGeometry
+
+// SelectChanges is for its tests.
+const SelectChanges = selectChanges
 
 // ChartSQL is what a chart reads.
 const ChartSQL = chartSQL

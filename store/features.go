@@ -30,7 +30,7 @@ func featureTargets(f *catalogue.Feature) []any {
 // Features returns the layer's features that touch the bound (nil: all) with ids after the given one,
 // by id. limit 0 is 1,000; 10,000 is the most.
 func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *orb.Bound, after int64, limit int) ([]catalogue.Feature, error) {
-	found, err := db.entries(ctx, s, layer)
+	found, err := entries(ctx, db.pool, s, layer)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func checkBound(b orb.Bound) error {
 
 // Feature returns one feature; fault.NotFound also when it is not the scope's.
 func (db *DB) Feature(ctx context.Context, s core.Scope, layer string, id int64) (catalogue.Feature, error) {
-	found, err := db.entries(ctx, s, layer)
+	found, err := entries(ctx, db.pool, s, layer)
 	if err != nil {
 		return catalogue.Feature{}, err
 	}

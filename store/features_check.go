@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/paulmach/orb"
 
@@ -15,6 +14,8 @@ import (
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/internal/searchtext"
+	"onemap/internal/text"
 )
 
 // checkGeometry says what is wrong with a geometry's form: coordinates off the globe, too few of
@@ -128,7 +129,7 @@ func checkKey(key string) error {
 	switch {
 	case key == "" || len(key) > catalogue.MaxKey:
 		return fault.InvalidField("key", "has 1 to %d bytes", catalogue.MaxKey)
-	case !storable(key):
+	case !text.Storable(key):
 		return notText("key")
 	case key != strings.TrimSpace(key) || strings.ContainsFunc(key, unicode.IsControl):
 		return fault.InvalidField("key", "is a line without spaces around it")
@@ -145,7 +146,7 @@ func (c *checkedFeature) checkWords() error {
 		return fault.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(c.Origin))
 	}
 	err := cmp.Or(fault.CheckLine("name.zh", c.Name.ZH, core.MaxName), fault.CheckLine("name.en", c.Name.EN, core.MaxName))
-	if err == nil && !storable(c.Source) {
+	if err == nil && !text.Storable(c.Source) {
 		err = notText("source")
 	}
 	if err != nil {
@@ -154,8 +155,6 @@ func (c *checkedFeature) checkWords() error {
 	if c.properties, err = encodeProperties(c.Properties); err != nil {
 		return err
 	}
-	c.search = searchText(c.Name, c.Key)
+	c.search = searchtext.Lines(c.Name, c.Key)
 	return nil
 }
-
-func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }

@@ -16,7 +16,7 @@ import (
 // deleted. Of a layer that is shown by division, changes in a division that the scope does not cover are left out.
 // fault.NotFound: there is no such feature, and no change of one, that the scope may see.
 func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id int64, p core.Page) ([]catalogue.FeatureChange, error) {
-	found, err := db.entries(ctx, s, layer)
+	found, err := entries(ctx, db.pool, s, layer)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (db *DB) featureChanges(ctx context.Context, s core.Scope, layer int, id in
 		from feature_history h join layer l on l.id = h.layer_id
 		where h.layer_id = $2 and h.feature_id = $3 and ($4::bigint <= 0 or h.id < $4)
 			and (l.audience <> 'division' or scope_covers($1, coalesce(h.old_division, h.new_division)) and scope_covers($1, coalesce(h.new_division, h.old_division)))
-		order by h.id desc limit $5`, s.Division, layer, id, p.Before, pageLimit(p.Limit))
+		order by h.id desc limit $5`, s.Division, layer, id, p.Before, p.Length())
 	if err != nil {
 		return nil, pg.MapErr(err, "list the feature's changes")
 	}

@@ -63,7 +63,7 @@ func (db *DB) ImportLayer(ctx context.Context, l catalogue.Layer, r catalogue.Re
 	if !isLayerName(l.Name) {
 		return rep, checkLayer(l)
 	}
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		imp := importer{db: db, tx: tx, rep: &rep, o: o}
 		return imp.run(ctx, l, r)
 	})

@@ -12,8 +12,8 @@ import (
 
 	"onemap/catalogue"
 	"onemap/geo"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/fault"
-	"onemap/store/storetest"
 )
 
 func shape(key string, g orb.Geometry) catalogue.Feature {

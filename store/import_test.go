@@ -14,9 +14,9 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/catalogue"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/store/storetest"
 )
 
 func TestImportMakesALayer(t *testing.T) {
@@ -109,8 +109,8 @@ func TestImportRefusesByLine(t *testing.T) {
 		feature("ok", "370602", 121.4, 37.5), bow, open, feature("swap", "370602", 37.5, 121.4), feature("far", "370602", 191, 37),
 		feature("nan", "370602", math.NaN(), 37), odd, nul, level, feature("div", "99", 121, 37), feature("", "370602", 121, 37),
 		feature("ok", "370602", 121.41, 37.5), empty, nothing, feature(strings.Repeat("k", 300), "370602", 121, 37))
-	inner := src.next
-	src.next = func(i int) (catalogue.Record, *catalogue.Refusal, error) {
+	inner := src.read
+	src.read = func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 		if i == 15 {
 			return catalogue.Record{}, &catalogue.Refusal{Line: 17, Reason: "not a feature"}, nil
 		}
@@ -144,7 +144,7 @@ func TestImportRefusesByLine(t *testing.T) {
 
 func TestImportListsTheFirstHundredRefusals(t *testing.T) {
 	db := newDivisions(t)
-	src := &records{next: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
+	src := &records{read: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 		switch {
 		case i == 1000:
 			return catalogue.Record{}, nil, io.EOF
@@ -170,7 +170,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 	other := tanks()
 	other.Title.ZH = "别的"
 	for name, src := range map[string]*records{
-		"the reader fails": {next: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
+		"the reader fails": {read: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 			if i == 700 {
 				return catalogue.Record{}, nil, broken
 			}
@@ -194,7 +194,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 	if n := len(eventsOf(t, db, core.EventLayerChanged)); n != 2 { // of the first import
 		t.Errorf("%d events", n)
 	}
-	_, err := db.ImportLayer(t.Context(), tanks(), &records{next: func(int) (catalogue.Record, *catalogue.Refusal, error) {
+	_, err := db.ImportLayer(t.Context(), tanks(), &records{read: func(int) (catalogue.Record, *catalogue.Refusal, error) {
 		return catalogue.Record{}, nil, broken
 	}}, catalogue.ImportOptions{})
 	if !errors.Is(err, broken) {
@@ -238,7 +238,7 @@ func TestImportStreams(t *testing.T) {
 		return m.HeapAlloc
 	}
 	start, most, told := heap(), uint64(0), int64(0)
-	src := &records{next: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
+	src := &records{read: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 		if i == n {
 			return catalogue.Record{}, nil, io.EOF
 		}
@@ -261,7 +261,7 @@ func TestImportStreams(t *testing.T) {
 	if held := int64(most) - int64(start); held > n*padding/4 {
 		t.Errorf("%d kB were held during the import of a file of %d kB", held>>10, n*padding>>10)
 	}
-	again, err := db.ImportLayer(t.Context(), tanks(), &records{next: src.next}, catalogue.ImportOptions{})
+	again, err := db.ImportLayer(t.Context(), tanks(), &records{read: src.read}, catalogue.ImportOptions{})
 	if err != nil || again.Created+again.Updated+again.Deleted != 0 || again.Version != 2 {
 		t.Errorf("the same file again: %+v %v", again, err)
 	}

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/pg"
+	"onemap/internal/text"
 	"onemap/sensors"
 )
 
@@ -68,7 +68,7 @@ func (db *DB) tryBatch(ctx context.Context, b sensors.Batch, settled bool) (sens
 		}
 		db.repeats.Store(true)
 	}
-	err = db.inTx(ctx, func(tx pgx.Tx) (err error) {
+	err = db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
 		if settled {
 			if err := holdPartitions(ctx, tx); err != nil {
 				return err
@@ -328,7 +328,7 @@ func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[
 	}
 	ids := make([]string, len(statuses))
 	for i, s := range statuses {
-		ids[i] = cleanText(s.DeviceID)
+		ids[i] = text.MakeStorable(s.DeviceID)
 	}
 	rows, err := db.pool.Query(ctx, `select id from device where id = any($1)`, ids)
 	if err != nil {
@@ -341,12 +341,6 @@ func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[
 		return nil
 	})
 	return known, err
-}
-
-// cleanText makes what came from outside fit a text column: valid UTF-8 without NUL. One bad topic
-// must not hold up the batch that it is quarantined with.
-func cleanText(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // Stored is sensors.Committer's: whether each reading is there already, with its time and its value, as an observation or

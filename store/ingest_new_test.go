@@ -6,10 +6,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/sensors"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 // A clock that runs ahead and is then set right: the readings are in their places, and the present

@@ -77,7 +77,7 @@ func (db *DB) ensurePartitions(ctx context.Context, want map[partitionKey]struct
 	if len(missing) == 0 {
 		return nil
 	}
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, partitionLock); err != nil {
 			return err
 		}

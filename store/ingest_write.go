@@ -120,7 +120,7 @@ func batchSources(rs []reading) []int16 {
 // order, so that two writers never wait for each other; the batch lock is taken last.
 func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResult, kept sensors.Committed, err error) {
 	res.Unknown, res.Beyond = p.unknown, p.countBeyond()
-	if err := boundWaits(ctx, tx); err != nil {
+	if err := pg.BoundWaits(ctx, tx); err != nil {
 		return res, kept, err
 	}
 	if p.registry != nil {

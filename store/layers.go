@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 	"onemap/tiles"
 )
 
@@ -89,7 +91,7 @@ func collectLayers(ctx context.Context, q pg.Querier, sql string, args ...any) (
 // Layer returns one layer: fault.NotFound when there is none of that name, fault.Forbidden when its
 // audience does not admit the scope.
 func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (catalogue.Layer, error) {
-	name = cleanText(name)
+	name = text.MakeStorable(name)
 	found, err := collectLayers(ctx, db.pool, selectLayers+` where l.name = $2`, s.Division, name)
 	if err != nil {
 		return catalogue.Layer{}, pg.MapErr(err, "read the layer")
@@ -103,9 +105,9 @@ func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (catalogue.L
 
 // entries returns the layers in the order of the names, with the number and box of all their
 // features, or says which one there is not, or not for the scope.
-func (db *DB) entries(ctx context.Context, s core.Scope, names ...string) ([]catalogue.Layer, error) {
+func entries(ctx context.Context, q pg.Querier, s core.Scope, names ...string) ([]catalogue.Layer, error) {
 	names = cleanTexts(names)
-	found, err := collectLayers(ctx, db.pool, selectEntries+` where l.name = any($1)`, names)
+	found, err := collectLayers(ctx, q, selectEntries+` where l.name = any($1)`, names)
 	if err != nil {
 		return nil, pg.MapErr(err, "read the layers")
 	}
@@ -115,7 +117,7 @@ func (db *DB) entries(ctx context.Context, s core.Scope, names ...string) ([]cat
 func cleanTexts(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, t := range texts {
-		out[i] = cleanText(t)
+		out[i] = text.MakeStorable(t)
 	}
 	return out
 }
@@ -148,7 +150,7 @@ func errNoLayer(name string) error {
 // changes anything raises the version and writes layer.changed.
 func (db *DB) UpsertLayer(ctx context.Context, l catalogue.Layer) (catalogue.Layer, error) {
 	var out catalogue.Layer
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		old, err := lockLayer(ctx, tx, l.Name)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
@@ -201,11 +203,11 @@ func isLayerName(s string) bool {
 
 // writeLayer stores a whole entry; refreshLayer must follow and give it its version.
 func writeLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer) (catalogue.Layer, error) {
-	fields, err := jsonBytes(l.Fields)
+	fields, err := json.Marshal(l.Fields)
 	if err != nil {
 		return l, fmt.Errorf("encode the fields: %w", err)
 	}
-	tile, err := jsonBytes(l.Tile)
+	tile, err := json.Marshal(l.Tile)
 	if err != nil {
 		return l, fmt.Errorf("encode the rules for tiles: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 )
 
 // ChangeLayer changes how a layer is drawn, and gives it as it is then. What changes anything raises
@@ -18,7 +19,7 @@ import (
 // checked). fault.Forbidden: its audience does not admit the scope, or the scope is a part of the
 // city, for whose whole the layer is drawn. fault.Invalid names the member: in_tile[2], tile.buffer.
 func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, c catalogue.LayerChange) (catalogue.Layer, error) {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		old, err := lockLayer(ctx, tx, layer)
 		switch {
 		case err != nil:
@@ -28,7 +29,7 @@ func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string
 		case !s.Covers(""):
 			return fault.New(fault.Forbidden, "the layer is drawn for the whole city, yours is %s", s.Division)
 		case ifVersion != -1 && ifVersion != old.Version:
-			return fault.New(fault.Precondition, "the layer is at version %s by now", etag(old.Version))
+			return fault.New(fault.Precondition, "the layer is at version %s by now", pg.ETag(old.Version))
 		}
 		changed, err := changeLayer(old, c)
 		if err != nil || sameEntry(old, changed) {
@@ -43,7 +44,7 @@ func (db *DB) ChangeLayer(ctx context.Context, s core.Scope, actor, layer string
 		return layerChanged(ctx, tx, changed, changed.BBox, actor, featureChanges{})
 	})
 	if err != nil {
-		return catalogue.Layer{}, pg.MapErr(err, "change layer "+cleanText(layer))
+		return catalogue.Layer{}, pg.MapErr(err, "change layer "+text.MakeStorable(layer))
 	}
 	return db.Layer(ctx, s, layer) // what a reader of its scope is told
 }

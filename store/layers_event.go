@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -95,7 +96,7 @@ func layerChanged(ctx context.Context, tx pgx.Tx, l catalogue.Layer, bbox []floa
 
 func appendLayerChanged(ctx context.Context, tx pgx.Tx, e core.Event, p layerPayload) error {
 	var err error
-	if e.Payload, err = jsonBytes(p); err != nil {
+	if e.Payload, err = json.Marshal(p); err != nil {
 		return fmt.Errorf("encode layer.changed: %w", err)
 	}
 	_, err = eventlog.Append(ctx, tx, e)

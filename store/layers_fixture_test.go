@@ -8,9 +8,9 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/catalogue"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 // Scopes of the tests about layers.
@@ -21,18 +21,18 @@ var (
 
 // records reads from a function: nil, nil, io.EOF ends it. It counts what was asked for.
 type records struct {
-	next func(i int) (catalogue.Record, *catalogue.Refusal, error)
+	read func(i int) (catalogue.Record, *catalogue.Refusal, error)
 	n    int
 }
 
 func (r *records) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	r.n++
-	return r.next(r.n - 1)
+	return r.read(r.n - 1)
 }
 
 // listed reads features, one a line from line 2 on.
 func listed(features ...catalogue.Feature) *records {
-	return &records{next: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
+	return &records{read: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 		if i >= len(features) {
 			return catalogue.Record{}, nil, io.EOF
 		}

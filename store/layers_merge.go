@@ -121,7 +121,7 @@ func checkLayerNames(l catalogue.Layer) error {
 
 func checkRules(l catalogue.Layer) error {
 	if err := l.Tile.Check(); err != nil {
-		return under("tile", err)
+		return fault.Under("tile", err)
 	}
 	name := l.Tile.Severity
 	numeric := func(f catalogue.Field) bool { return f.Name == name && (f.Type == "number" || f.Type == "integer") }

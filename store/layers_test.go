@@ -10,10 +10,10 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/catalogue"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {

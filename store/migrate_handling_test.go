@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/alerts"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/pg"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 // oldAlert is an alert as it was stored before its confirmations, its peak and its rises were.

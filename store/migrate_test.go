@@ -12,11 +12,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/internal/pg/migrations"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 func connect(t testing.TB, url string) *pgx.Conn {

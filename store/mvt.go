@@ -112,7 +112,7 @@ func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.A
 	for i, name := range layers {
 		bases[i], _ = tiles.SplitLabel(name)
 	}
-	all, err := db.entries(ctx, s, bases...)
+	all, err := entries(ctx, db.pool, s, bases...)
 	if err != nil {
 		return nil, err
 	}

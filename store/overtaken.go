@@ -60,7 +60,7 @@ func (db *DB) settlePartitions(ctx context.Context, want map[partitionKey]struct
 	if err := db.ensurePartitions(ctx, want); err != nil {
 		return err
 	}
-	return db.inTx(ctx, func(tx pgx.Tx) error {
+	return db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, partitionLock); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (db *DB) settlePartitions(ctx context.Context, want map[partitionKey]struct
 
 // holdPartitions waits for who makes or drops partitions, and keeps them as they are until the transaction ends.
 func holdPartitions(ctx context.Context, tx pgx.Tx) error {
-	if err := boundWaits(ctx, tx); err != nil {
+	if err := pg.BoundWaits(ctx, tx); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock_shared(7043, 3)`)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -127,7 +128,7 @@ func (db *DB) CheckStale(ctx context.Context, l sensors.StaleCheck) (sensors.Sta
 	}
 	var r sensors.StaleReport
 	err := db.untilSettled(ctx, overtaken, func(bool) error { // a device was deleted meanwhile
-		return db.inTx(ctx, func(tx pgx.Tx) (err error) {
+		return db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
 			r, err = look(ctx, tx, l, db.now())
 			return err
 		})
@@ -260,7 +261,7 @@ func tellPresence(ctx context.Context, tx pgx.Tx, events []presenceEvent) error 
 	}
 	var batch pgx.Batch
 	for _, e := range events {
-		payload, err := jsonBytes(e.PresenceEvent)
+		payload, err := json.Marshal(e.PresenceEvent)
 		if err != nil {
 			return err
 		}

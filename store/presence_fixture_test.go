@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/sensors"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 // scene is a city of a few devices whose clock the test sets. Its server has heard since an hour before noon.

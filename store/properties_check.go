@@ -7,6 +7,7 @@ import (
 	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/internal/text"
 )
 
 // maxGrowth bounds by how many characters the numbers of a feature may grow when they are written without exponents, as
@@ -24,7 +25,7 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 	growth := 0
 	for name, v := range properties {
 		switch {
-		case !storable(name):
+		case !text.Storable(name):
 			return nil, notText("properties." + strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", "␀"), "\uFFFD"))
 		case len(name) > catalogue.MaxPropertyName:
 			return nil, fault.InvalidField("properties", "the name of the field %.40q… is longer than %d bytes", name, catalogue.MaxPropertyName)
@@ -33,7 +34,7 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	raw, err := jsonBytes(properties)
+	raw, err := json.Marshal(properties)
 	if err != nil {
 		return nil, &fault.Error{Kind: fault.Invalid, Field: "properties", Msg: "cannot be written as JSON", Err: err}
 	}
@@ -46,7 +47,7 @@ func checkSize(properties map[string]any, size int) error {
 		return nil
 	}
 	for name, v := range properties {
-		raw, err := jsonBytes(v)
+		raw, err := json.Marshal(v)
 		if err != nil {
 			return &fault.Error{Kind: fault.Invalid, Field: "properties." + name, Msg: "cannot be written as JSON", Err: err}
 		}
@@ -69,7 +70,7 @@ func notText(field string) error {
 func checkValue(v any, at string, depth int, growth *int) error {
 	switch v := v.(type) {
 	case string:
-		if !storable(v) {
+		if !text.Storable(v) {
 			return notText(at)
 		}
 	case json.Number:
@@ -85,7 +86,7 @@ func checkValue(v any, at string, depth int, growth *int) error {
 			return tooDeep(at)
 		}
 		for name, inner := range v {
-			if !storable(name) {
+			if !text.Storable(name) {
 				return notText(at)
 			}
 			if err := checkValue(inner, at, depth+1, growth); err != nil {

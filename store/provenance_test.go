@@ -11,12 +11,12 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/catalogue"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/internal/pg/migrations"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 // edit makes one change by hand, of a layer whatever its version.

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/sensors"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 func TestPruneKeepsWhatIsNeeded(t *testing.T) {
@@ -31,7 +31,7 @@ func TestPruneKeepsWhatIsNeeded(t *testing.T) {
 	if _, err := db.CommitBatch(t.Context(), sensors.Batch{Quarantine: qs}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := db.Prune(t.Context(), store.PrunePolicy{Batches: time.Nanosecond, QuarantineRows: 6, Sessions: time.Nanosecond})
+	got, err := db.Prune(t.Context(), store.PrunePolicy{Readings: store.ReadingsPolicy{Batches: time.Nanosecond, QuarantineRows: 6}, Logins: store.LoginsPolicy{Sessions: time.Nanosecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestPruneKeepsWhatIsNeeded(t *testing.T) {
 	if _, err := db.Pool().Exec(t.Context(), `update rule_cursor set seq = $1`, seqs[4]); err != nil {
 		t.Fatal(err)
 	}
-	if got, err = db.Prune(t.Context(), store.PrunePolicy{Batches: time.Nanosecond}); err != nil || got.Batches != 1 {
+	if got, err = db.Prune(t.Context(), store.PrunePolicy{Readings: store.ReadingsPolicy{Batches: time.Nanosecond}}); err != nil || got.Batches != 1 {
 		t.Errorf("pruned: %+v, %v; want all but the newest batch", got, err)
 	}
 	if head, err := db.HeadBatch(t.Context()); err != nil || head.Seq != seqs[4] {

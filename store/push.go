@@ -38,7 +38,7 @@ func (db *DB) ClientsSeen(ctx context.Context, node string, clientIDs []string, 
 		)
 		update push_client p set connected = p.client_id = any($2),
 			last_seen = case when p.client_id = any($2) then greatest(p.last_seen, $3) else p.last_seen end
-		from mine where mine.client_id = p.client_id`, node, orEmpty(clientIDs), at)
+		from mine where mine.client_id = p.client_id`, node, pg.Array(clientIDs), at)
 	return pg.MapErr(err, "mark the clients as seen")
 }
 
@@ -55,7 +55,7 @@ func (db *DB) ClientGone(ctx context.Context, node, clientID string) error {
 // alert_receipt. Of a client that says so for the first time, and so has taken a snapshot, those are
 // the unfinished alerts.
 func (db *DB) SaveReceipt(ctx context.Context, c auth.Client, s core.Scope, seq int64, at time.Time) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		previous, seq, err := moveReceipt(ctx, tx, c, seq, at)
 		if err != nil || seq <= previous {
 			return err
@@ -106,7 +106,7 @@ func (db *DB) Present(ctx context.Context) ([]auth.Present, error) {
 			coalesce(a.id, 0), c.acting, p.login, p.name, p.role, coalesce(a.division_code, ''), coalesce(a.divisions, '{}')
 		from push_client c join account p on p.id = c.account_id left join alert a on a.id = c.alert_id
 		where c.connected and c.last_seen > now() - $1::interval and not p.disabled
-		order by c.client_id`, connectedFor)
+		order by c.client_id`, core.ConnectedFor)
 	if err != nil {
 		return nil, pg.MapErr(err, "list who is connected")
 	}
@@ -119,12 +119,10 @@ func (db *DB) Present(ctx context.Context) ([]auth.Present, error) {
 	return present, pg.MapErr(err, "list who is connected")
 }
 
-// AlertPlace gives where an alert lies and whom it is addressed to; errs.NotFound when it is not the scope's.
-func (db *DB) AlertPlace(ctx context.Context, s core.Scope, id int64) (division string, divisions []string, err error) {
-	err = db.pool.QueryRow(ctx, `select a.division_code, a.divisions from alert a where `+alertVisible+` and a.id = $2`,
-		s.Division, id).Scan(&division, &divisions)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil, errNoAlert(id)
-	}
-	return division, divisions, pg.MapErr(err, "read the place of the alert")
+// PruneClients deletes the clients that were seen last before a time, and says how many went.
+func (db *DB) PruneClients(ctx context.Context, before time.Time) (int64, error) {
+	n, err := db.pool.DeleteChunks(ctx, `
+		delete from push_client where client_id in (
+			select client_id from push_client where last_seen < $2 and not connected limit $1)`, before)
+	return n, pg.MapErr(err, "prune clients")
 }

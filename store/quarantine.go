@@ -3,12 +3,17 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"onemap/internal/pg"
+	"onemap/internal/text"
 	"onemap/sensors"
 )
 
@@ -145,8 +150,8 @@ func quarantineArgs(qs []sensors.Quarantined) []any {
 	faults := make([][]sensors.Fault, n)
 	for i, q := range qs {
 		at[i], sizes[i], payloads[i] = q.At, int32(min(q.Size, 1<<31-1)), append([]byte{}, q.Payload...)
-		devices[i], topics[i] = cleanText(q.DeviceID), cleanText(q.Topic)
-		reasons[i], details[i], faults[i] = cleanText(q.Reason), cleanText(q.Detail), cleanFaults(q.Faults)
+		devices[i], topics[i] = text.MakeStorable(q.DeviceID), text.MakeStorable(q.Topic)
+		reasons[i], details[i], faults[i] = text.MakeStorable(q.Reason), text.MakeStorable(q.Detail), cleanFaults(q.Faults)
 	}
 	return []any{at, devices, topics, reasons, details, payloads, sizes, faults}
 }
@@ -155,9 +160,9 @@ func quarantineArgs(qs []sensors.Quarantined) []any {
 func cleanFaults(faults []sensors.Fault) []sensors.Fault {
 	out := make([]sensors.Fault, len(faults))
 	for i, f := range faults {
-		f.Field, f.Code, f.Params = cleanText(f.Field), cleanText(f.Code), maps.Clone(f.Params)
+		f.Field, f.Code, f.Params = text.MakeStorable(f.Field), text.MakeStorable(f.Code), maps.Clone(f.Params)
 		for name, value := range f.Params {
-			f.Params[name] = cleanText(value)
+			f.Params[name] = text.MakeStorable(value)
 		}
 		out[i] = f
 	}
@@ -172,9 +177,9 @@ const (
 
 // PruneQuarantine keeps the quarantine within its policy: no row is older, and there are no more than the policy's. Of
 // those that are too many the oldest of the devices with most go first, so that no device pushes out another's.
-func (db *DB) PruneQuarantine(ctx context.Context, policy PrunePolicy) (int64, error) {
+func (db *DB) PruneQuarantine(ctx context.Context, policy ReadingsPolicy) (int64, error) {
 	p := policy.withDefaults()
-	old, err := db.deleteChunks(ctx, `
+	old, err := db.pool.DeleteChunks(ctx, `
 		delete from quarantine where id in (select id from quarantine where at < $2 order by at limit $1)`, db.now().Add(-p.Quarantine))
 	if err != nil {
 		return old, pg.MapErr(err, "prune the quarantine")
@@ -215,7 +220,7 @@ func (db *DB) pruneShares(ctx context.Context, table, owners string, most int) (
 	if err := rows.Err(); err != nil {
 		return 0, err
 	}
-	return db.deleteChunks(ctx, `
+	return db.pool.DeleteChunks(ctx, `
 		delete from `+table+` where id in (
 			select id from (select id, row_number() over (partition by owner order by at desc, id desc) as place from (`+owners+`) o) p
 			where place > $2 limit $1)`, shareOf(counts, most))
@@ -231,4 +236,27 @@ func shareOf(counts []int, most int) int {
 		most -= n
 	}
 	return most
+}
+
+// quarantineSize is what PruneQuarantine found last.
+type quarantineSize struct{ rows, bytes atomic.Int64 }
+
+// registerMetrics shows the size of the quarantine.
+func registerMetrics(reg prometheus.Registerer, db *DB) error {
+	if reg == nil {
+		return nil
+	}
+	size := func(name, help string, value func() int64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "onemap", Subsystem: "quarantine", Name: name, Help: help},
+			func() float64 { return float64(value()) })
+	}
+	for _, c := range []prometheus.Collector{
+		size("rows", "Rows of the quarantine, as they were counted last, within a minute.", db.quarantined.rows.Load),
+		size("bytes", "Bytes of the payloads that it keeps.", db.quarantined.bytes.Load),
+	} {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("register the store's metrics: %w", err)
+		}
+	}
+	return nil
 }

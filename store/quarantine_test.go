@@ -107,7 +107,7 @@ func TestQuarantineShares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := db.PruneQuarantine(t.Context(), store.PrunePolicy{QuarantineRows: 300})
+	got, err := db.PruneQuarantine(t.Context(), store.ReadingsPolicy{QuarantineRows: 300})
 	if err != nil || got != 740 {
 		t.Errorf("pruned %d, %v", got, err)
 	}
@@ -119,7 +119,7 @@ func TestQuarantineShares(t *testing.T) {
 	if n := count(t, db, `select min(detail::int) from quarantine where device_id = 'dev-00'`); n != 741 {
 		t.Errorf("the oldest that is left of dev-00 is %d, want 741", n)
 	}
-	if got, err := db.PruneQuarantine(t.Context(), store.PrunePolicy{QuarantineRows: 100}); err != nil || got != 200 {
+	if got, err := db.PruneQuarantine(t.Context(), store.ReadingsPolicy{QuarantineRows: 100}); err != nil || got != 200 {
 		t.Errorf("pruned %d more, %v", got, err)
 	}
 	if n := count(t, db, `select count(*) from quarantine where device_id = 'dev-01'`); n != 20 {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +20,7 @@ var _ sensors.RegistryStore = (*DB)(nil)
 func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, error) {
 	var out []sensors.RegisteredDevice
 	db.places.forget() // a datastream's type, or a type's retention, may be another one
-	err := db.inSnapshot(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InSnapshot(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select `+deviceColumns+`, d.secret_sha256, d.cert_sha256 from device d`+devicePresence+` where d.enabled order by d.id`)
 		if err != nil {
 			return err
@@ -198,19 +199,9 @@ func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devi
 	return err
 }
 
-// everywhere is the divisions to address what concerns everybody: the cities that this database
-// knows. Empty, when it knows none, is the city alone.
-func everywhere(ctx context.Context, tx pgx.Tx) ([]string, error) {
-	rows, err := tx.Query(ctx, `select code from division where length(code) = 4 and valid_to is null order by code`)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
 // registryChanged writes the event that a device was made or changed.
 func registryChanged(ctx context.Context, tx pgx.Tx, device, division, actor string) error {
-	payload, err := jsonBytes(map[string]string{"device": device})
+	payload, err := json.Marshal(map[string]string{"device": device})
 	if err != nil {
 		return err
 	}

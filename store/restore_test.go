@@ -8,10 +8,10 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/sensors"
 	"onemap/store"
-	"onemap/store/storetest"
 	"onemap/tiles"
 )
 

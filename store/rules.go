@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -55,7 +56,7 @@ func readRule(ctx context.Context, q pg.Querier, id int64, lock string) (alerts.
 // CreateRule stores a rule and returns it with its id and version. An unknown type or datastream is
 // fault.Invalid, naming the field.
 func (db *DB) CreateRule(ctx context.Context, r alerts.Rule, actor string) (alerts.Rule, error) {
-	err := db.inTx(ctx, func(tx pgx.Tx) (err error) {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
 		if r, err = insertRule(ctx, tx, r, actor); err != nil {
 			return err
 		}
@@ -82,7 +83,7 @@ func insertRule(ctx context.Context, tx pgx.Tx, r alerts.Rule, actor string) (al
 // UpdateRule replaces a rule that is at ifVersion; fault.Precondition when somebody was faster.
 func (db *DB) UpdateRule(ctx context.Context, r alerts.Rule, ifVersion int64, actor string) (alerts.Rule, error) {
 	var stored alerts.Rule
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		old, err := lockRule(ctx, tx, r.ID, ifVersion)
 		if err != nil {
 			return err
@@ -109,7 +110,7 @@ func (db *DB) UpdateRule(ctx context.Context, r alerts.Rule, ifVersion int64, ac
 
 // DeleteRule takes a rule that is at ifVersion out of use. Its row stays for its alerts' sake.
 func (db *DB) DeleteRule(ctx context.Context, id, ifVersion int64, actor string) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := lockRule(ctx, tx, id, ifVersion); err != nil {
 			return err
 		}
@@ -131,17 +132,17 @@ func lockRule(ctx context.Context, tx pgx.Tx, id, ifVersion int64) (alerts.Rule,
 		return r, err
 	}
 	if r.Version != ifVersion {
-		return r, fault.New(fault.Precondition, "the rule is at version %s by now", etag(r.Version))
+		return r, fault.New(fault.Precondition, "the rule is at version %s by now", pg.ETag(r.Version))
 	}
 	return r, nil
 }
 
 func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
-	payload, err := jsonBytes(map[string]int64{"id": id})
+	payload, err := json.Marshal(map[string]int64{"id": id})
 	if err != nil {
 		return err
 	}
-	to, err := everywhere(ctx, tx)
+	to, err := eventlog.Everywhere(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func explainRule(err error) error {
 // rules that a demo begins with come once, and stay edited or deleted.
 func (db *DB) PutRules(ctx context.Context, rules []alerts.Rule) (int, error) {
 	added := 0
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(7043, 4)`); err != nil {
 			return err
 		}

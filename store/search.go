@@ -12,6 +12,8 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/searchtext"
+	"onemap/internal/text"
 )
 
 const (
@@ -108,7 +110,7 @@ func (db *DB) Search(ctx context.Context, s core.Scope, q string, limit int) ([]
 	if utf8.RuneCountInString(q) > maxQuery {
 		return nil, fault.InvalidField("q", "is longer than %d characters", maxQuery)
 	}
-	word := searchWord(cleanText(q))
+	word := searchtext.Word(text.MakeStorable(q))
 	if word == "" || s.Division == "" {
 		return []catalogue.Hit{}, nil
 	}
@@ -150,7 +152,7 @@ func (db *DB) hazardsCalled(ctx context.Context, words []string) ([]string, erro
 	called := make([]string, len(words))
 	var code, zh, en string
 	_, err = pgx.ForEachRow(rows, []any{&code, &zh, &en}, func() error {
-		names := searchText(core.Text{ZH: zh, EN: en}, code)
+		names := searchtext.Lines(core.Text{ZH: zh, EN: en}, code)
 		for i, word := range words {
 			if strings.Contains(names, "\n"+word) {
 				called[i] = strings.TrimSpace(called[i] + " " + code)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"onemap/internal/eventlog"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
+	"onemap/internal/text"
 	"onemap/sensors"
 )
 
@@ -34,7 +36,7 @@ func (db *DB) Silences(ctx context.Context, s core.Scope, current bool, now time
 	rows, err := db.pool.Query(ctx, `
 		select `+silenceColumns+` from silence n
 		where `+silenceVisible+` and (not $2 or (n.ended_at is null and n.ends > $3))
-			and ($4::bigint <= 0 or n.id < $4) order by n.id desc limit $5`, s.Division, current, now, p.Before, pageLimit(p.Limit))
+			and ($4::bigint <= 0 or n.id < $4) order by n.id desc limit $5`, s.Division, current, now, p.Before, p.Length())
 	if err != nil {
 		return nil, pg.MapErr(err, "list silences")
 	}
@@ -45,14 +47,14 @@ func (db *DB) Silences(ctx context.Context, s core.Scope, current bool, now time
 // CreateSilence stores a silence with its event, addressed to whom it concerns.
 func (db *DB) CreateSilence(ctx context.Context, n alerts.Silence, divisions []string) (alerts.Silence, error) {
 	var stored alerts.Silence
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		if err := boundWaits(ctx, tx); err != nil {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		if err := pg.BoundWaits(ctx, tx); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `
 			insert into silence as n (kind, device_id, type, division_code, divisions, level, reason, owner, owner_name, starts, ends, created_at)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning `+silenceColumns,
-			n.Kind, n.DeviceID, n.Type, n.Division, orEmpty(divisions), int16(n.Level), n.Reason, n.Owner, n.OwnerName, n.Starts, n.Ends, n.CreatedAt)
+			n.Kind, n.DeviceID, n.Type, n.Division, pg.Array(divisions), int16(n.Level), n.Reason, n.Owner, n.OwnerName, n.Starts, n.Ends, n.CreatedAt)
 		if err != nil {
 			return err
 		}
@@ -70,8 +72,8 @@ func (db *DB) EndSilence(
 	ctx context.Context, s core.Scope, id int64, actor string, now time.Time, check func(alerts.Silence, []string) error,
 ) (alerts.Silence, error) {
 	var n alerts.Silence
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		if err := boundWaits(ctx, tx); err != nil {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		if err := pg.BoundWaits(ctx, tx); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `select `+silenceColumns+` from silence n where `+silenceVisible+` and n.id = $2 for update`, s.Division, id)
@@ -102,7 +104,7 @@ func (db *DB) EndSilence(
 
 // silenceChanged writes the event. It takes the log's lock, so nothing may come after it.
 func silenceChanged(ctx context.Context, tx pgx.Tx, n alerts.Silence, divisions []string, actor string) error {
-	payload, err := jsonBytes(alerts.SilenceEvent{Silence: n})
+	payload, err := json.Marshal(alerts.SilenceEvent{Silence: n})
 	if err != nil {
 		return err
 	}
@@ -116,7 +118,7 @@ func silenceChanged(ctx context.Context, tx pgx.Tx, n alerts.Silence, divisions 
 func (db *DB) DeviceDivision(ctx context.Context, s core.Scope, device string) (string, error) {
 	var division string
 	err := db.pool.QueryRow(ctx, `select division_code from device where id = $2 and scope_covers($1, division_code)`,
-		s.Division, cleanText(device)).Scan(&division)
+		s.Division, text.MakeStorable(device)).Scan(&division)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", fault.NewCoded(fault.NotFound, "device_id", sensors.CodeNoDevice, device)
 	}
@@ -126,6 +128,6 @@ func (db *DB) DeviceDivision(ctx context.Context, s core.Scope, device string) (
 // HasDatastreamType reports whether there is a datastream type of the code.
 func (db *DB) HasDatastreamType(ctx context.Context, code string) (bool, error) {
 	var has bool
-	err := db.pool.QueryRow(ctx, `select exists (select from datastream_type where code = $1)`, cleanText(code)).Scan(&has)
+	err := db.pool.QueryRow(ctx, `select exists (select from datastream_type where code = $1)`, text.MakeStorable(code)).Scan(&has)
 	return has, pg.MapErr(err, "look up the datastream type")
 }

@@ -13,10 +13,10 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
-	"onemap/store/storetest"
 )
 
 // A table whose file may not grow (EFBIG; a quota is alike) is waited for as a full disk is, although PostgreSQL calls

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -98,7 +99,7 @@ func tellUnevaluated(ctx context.Context, tx pgx.Tx, events []unevaluatedEvent) 
 	}
 	var batch pgx.Batch
 	for _, e := range events {
-		payload, err := jsonBytes(e.UnevaluatedEvent)
+		payload, err := json.Marshal(e.UnevaluatedEvent)
 		if err != nil {
 			return err
 		}

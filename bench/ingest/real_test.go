@@ -17,7 +17,7 @@ import (
 	"onemap/bench/kit"
 	"onemap/internal/app"
 	"onemap/internal/config"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 const testDevices = 40

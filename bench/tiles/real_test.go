@@ -15,7 +15,7 @@ import (
 	"onemap/internal/app"
 	"onemap/internal/config"
 	"onemap/internal/core"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 	"onemap/tiles"
 )
 

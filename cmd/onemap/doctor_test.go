@@ -7,7 +7,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/sensors/mqtt/remote/mosquittotest"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // A broker that drops is found, and so is the tests' database without fsync: exit code 1.

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // hangup tells this process, in which the server runs, that its terminal is gone.

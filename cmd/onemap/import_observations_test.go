@@ -13,7 +13,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"onemap/internal/app"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 func TestImportObservationsCommand(t *testing.T) {

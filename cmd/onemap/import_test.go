@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // Imports as people type them: what is printed, and with which exit code they end.

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // command runs onemap with the arguments and gives its exit code and what it printed.

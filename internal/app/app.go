@@ -151,7 +151,7 @@ func (a *App) prune(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		r, err := a.db.Prune(ctx, store.PrunePolicy{Events: a.o.EventsKeep, Quarantine: a.o.Quarantined})
+		r, err := a.db.Prune(ctx, store.PrunePolicy{Events: a.o.EventsKeep, Readings: store.ReadingsPolicy{Quarantine: a.o.Quarantined}})
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -178,7 +178,7 @@ func (a *App) pruneQuarantine(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if _, err := a.db.PruneQuarantine(ctx, store.PrunePolicy{Quarantine: a.o.Quarantined}); err != nil && ctx.Err() == nil {
+		if _, err := a.db.PruneQuarantine(ctx, store.ReadingsPolicy{Quarantine: a.o.Quarantined}); err != nil && ctx.Err() == nil {
 			a.logger.WarnContext(ctx, "pruning the quarantine", "error", err)
 		}
 	}

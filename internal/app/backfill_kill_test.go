@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // bigFile is a CSV of readings of five devices, each thousandth line of a device that nobody knows. all are

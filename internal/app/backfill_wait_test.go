@@ -8,7 +8,7 @@ import (
 
 	"onemap/internal/app"
 	"onemap/internal/fault"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // PostgreSQL is stopped at once three times in the middle of an import and started again: the import waits and goes

@@ -5,8 +5,8 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/internal/pg"
 	"onemap/sensors/mqtt/remote/checkup"
-	"onemap/store"
 )
 
 // DoctorOptions says what to look at; what is empty is left out.
@@ -23,7 +23,7 @@ func Doctor(ctx context.Context, o DoctorOptions) ([]core.Finding, error) {
 	}
 	var all []core.Finding
 	if o.DatabaseURL != "" {
-		found, err := store.Diagnose(ctx, o.DatabaseURL, o.DatabaseMax)
+		found, err := pg.Diagnose(ctx, o.DatabaseURL, o.DatabaseMax)
 		if err != nil {
 			return nil, err
 		}

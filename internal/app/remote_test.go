@@ -18,7 +18,7 @@ import (
 
 	"onemap/sensors"
 	"onemap/sensors/mqtt/remote/mosquittotest"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // ingester is a real `onemap serve` that reads from an external broker and can be killed.

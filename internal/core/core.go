@@ -284,5 +284,19 @@ type Page struct {
 	Before int64
 }
 
+// maxPage is the longest page of a list. Callers ask for one more, to know whether another page follows.
+const maxPage = 1001
+
+// Length is how many rows the page has at most: 100 when nothing was said, never more than 1,001.
+func (p Page) Length() int {
+	if p.Limit <= 0 {
+		return 100
+	}
+	return min(p.Limit, maxPage)
+}
+
+// ConnectedFor is how long a client counts as connected after its node last said so.
+const ConnectedFor = 30 * time.Second
+
 // String is the scope as a cache key and a log value.
 func (s Scope) String() string { return fmt.Sprintf("%s@%s", s.Role, s.Division) }

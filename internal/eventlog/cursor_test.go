@@ -13,7 +13,7 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 	"onemap/internal/pg"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 func newLog(t *testing.T) (*eventlog.Log, *pg.Pool) {

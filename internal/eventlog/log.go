@@ -150,21 +150,31 @@ func (l *Log) noteEpoch(ctx context.Context, epoch string) {
 	}
 }
 
-// Prune removes the events before a time, but never the newest one, and returns how many. The horizon moves with them,
+// Listener waits for the database's word that there are new events, on a connection of its own.
+type Listener struct{ pg.Listener }
+
+// Listen returns a listener. It connects with its first wait. Close it when its reader ends.
+func (l *Log) Listen() *Listener { return &Listener{pg.NewListener(l.pool, Channel)} }
+
+// Everywhere returns the divisions to address what concerns everybody: the cities that this database knows. Empty, when
+// it knows none, is the city alone.
+func Everywhere(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `select code from division where length(code) = 4 and valid_to is null order by code`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// Prune deletes the events before a time, but never the newest one, and returns how many. The horizon moves with them,
 // in the same transaction: a reader is told that it has missed something, or misses nothing.
-func Prune(ctx context.Context, tx pgx.Tx, before time.Time) (n int64, err error) {
-	tag, err := tx.Exec(ctx, `
+func (l *Log) Prune(ctx context.Context, before time.Time) (n int64, err error) {
+	tag, err := l.pool.Exec(ctx, `
 		with horizon as (
 			update event_horizon h set seq = e.seq, id = e.id
 			from (select seq, id from event_log where at < $1 and seq < (select max(seq) from event_log) order by seq desc limit 1) e
 			where e.seq > h.seq
 			returning h.seq)
 		delete from event_log where seq <= (select seq from horizon)`, before)
-	return tag.RowsAffected(), err
+	return tag.RowsAffected(), pg.MapErr(err, "prune the event log")
 }
-
-// Listener waits for the database's word that there are new events, on a connection of its own.
-type Listener struct{ pg.Listener }
-
-// Listen returns a listener. It connects with its first wait. Close it when its reader ends.
-func (l *Log) Listen() *Listener { return &Listener{pg.NewListener(l.pool, Channel)} }

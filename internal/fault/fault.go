@@ -125,3 +125,18 @@ func KindOf(err error) Kind {
 
 // Is reports whether err is classified as k.
 func Is(err error, k Kind) bool { return err != nil && KindOf(err) == k }
+
+// Under puts where a part stands before the field that its error names: create[3] and geometry are create[3].geometry.
+// An error without a kind is Invalid.
+func Under(at string, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return InvalidField(at, "%s", err.Error())
+	}
+	c := *e
+	c.Field = at
+	if e.Field != "" {
+		c.Field += "." + e.Field
+	}
+	return &c
+}

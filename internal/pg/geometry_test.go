@@ -9,8 +9,8 @@ import (
 	"github.com/paulmach/orb"
 	"pgregory.net/rapid"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/pg"
-	"onemap/store/storetest"
 )
 
 // open connects to a migrated database of the test's own.

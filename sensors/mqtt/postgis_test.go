@@ -9,7 +9,7 @@ import (
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
 	"onemap/store"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // town is a database with one device, dev-0, and the stand on it.

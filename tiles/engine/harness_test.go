@@ -21,7 +21,7 @@ import (
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/store"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 	"onemap/tiles"
 	"onemap/tiles/engine"
 	"onemap/tiles/testset"

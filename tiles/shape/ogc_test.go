@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/data"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 	"onemap/tiles/testset"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/geo"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 	"onemap/tiles/shape"
 )
 

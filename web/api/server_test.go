@@ -28,7 +28,7 @@ import (
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/store"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 	"onemap/tiles/engine"
 	"onemap/web/push"
 )

@@ -23,7 +23,7 @@ import (
 	"onemap/internal/eventlog"
 	"onemap/sensors"
 	"onemap/store"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 	"onemap/web/push"
 )
 

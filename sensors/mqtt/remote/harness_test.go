@@ -17,7 +17,7 @@ import (
 	"onemap/sensors"
 	"onemap/sensors/mqtt/remote"
 	"onemap/store"
-	"onemap/store/storetest"
+	"onemap/internal/app/stores/storetest"
 )
 
 // patience is how long a test waits for what must come; it is no measurement.

@@ -1,14 +1,14 @@
-package store_test
+package pg_test
 
 import (
 	"strings"
 	"testing"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
+	"onemap/internal/eventlog"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
-	"onemap/store"
-	"onemap/store/storetest"
 )
 
 // TestAPoolerThatSharesIsRefused: a real PgBouncer in transaction or statement mode is said in words, by Migrate, Open
@@ -25,7 +25,7 @@ func TestAPoolerThatSharesIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := storetest.PgBouncer(t, storetest.NewURL(t), c.mode, c.more...)
-			_, openErr := store.Open(t.Context(), store.Options{URL: url})
+			_, openErr := pg.Open(t.Context(), pg.Options{URL: url})
 			for what, err := range map[string]error{"Migrate": pg.Migrate(t.Context(), url, nil), "Open": openErr} {
 				if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "PgBouncer") || !strings.Contains(err.Error(), "pool_mode = session") {
 					t.Errorf("%s: %v", what, err)
@@ -45,12 +45,12 @@ func TestAPoolerInSessionModeIsTaken(t *testing.T) {
 	if err := pg.Migrate(t.Context(), url, nil); err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 4})
+	db, err := pg.Open(t.Context(), pg.Options{URL: url, MaxConns: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Log().Epoch(t.Context()); err != nil {
+	if _, err := eventlog.New(db, nil).Epoch(t.Context()); err != nil {
 		t.Error(err)
 	}
 	found := diagnosed(t, url, 16)
@@ -69,7 +69,7 @@ func TestAPoolerInSessionModeIsTaken(t *testing.T) {
 // said that there is no room.
 func TestAPoolerWithoutRoom(t *testing.T) {
 	url := storetest.PgBouncer(t, storetest.NewURL(t), "session", "default_pool_size = 1", "query_wait_timeout = 1")
-	_, err := store.Open(t.Context(), store.Options{URL: url})
+	_, err := pg.Open(t.Context(), pg.Options{URL: url})
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "no room for another connection") {
 		t.Errorf("%v", err)
 	}

@@ -1,4 +1,4 @@
-package store
+package pg
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/internal/pg"
 	"onemap/internal/pg/migrations"
 )
 
@@ -50,16 +49,16 @@ func Diagnose(ctx context.Context, url string, pool int) ([]core.Finding, error)
 
 // pooler looks for what shares the connections to the database, through which nothing else can be looked at.
 func (d *diagnosis) pooler(ctx context.Context, cfg *pgx.ConnConfig) (shared bool, err error) {
-	how, err := pg.FindPooling(ctx, cfg, d.conn.PgConn())
+	how, err := FindPooling(ctx, cfg, d.conn.PgConn())
 	switch {
 	case err != nil:
-	case how == pg.PoolingShared:
-		d.say("pooler", core.FindingBad, pg.PoolerAdvice, "a pooler (PgBouncer) in transaction or statement mode: "+
+	case how == PoolingShared:
+		d.say("pooler", core.FindingBad, PoolerAdvice, "a pooler (PgBouncer) in transaction or statement mode: "+
 			"notifications (LISTEN), advisory locks and prepared statements are lost in it")
-	case how == pg.PoolingSession:
+	case how == PoolingSession:
 		d.say("pooler", core.FindingOK, "", "a pooler in session mode: it must have %d connections for each server", d.pool+fewConnections)
 	}
-	return how == pg.PoolingShared, err
+	return how == PoolingShared, err
 }
 
 type diagnosis struct {
@@ -92,7 +91,7 @@ func (d *diagnosis) schema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	current, err := pg.Version(ctx, d.conn)
+	current, err := Version(ctx, d.conn)
 	switch {
 	case err != nil:
 		return err

@@ -1,4 +1,4 @@
-package store_test
+package pg_test
 
 import (
 	"strings"
@@ -6,16 +6,16 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/store"
-	"onemap/store/storetest"
+	"onemap/internal/pg"
 )
 
 // diagnosed returns the findings by check.
 func diagnosed(t *testing.T, url string, pool int) map[string]core.Finding {
 	t.Helper()
-	found, err := store.Diagnose(t.Context(), url, pool)
+	found, err := pg.Diagnose(t.Context(), url, pool)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestDiagnoseNoDatabase(t *testing.T) {
 	if len(found) != 1 || f.State != core.FindingBad || strings.Contains(f.Found, "secret-word") {
 		t.Errorf("%+v", found)
 	}
-	if _, err := store.Diagnose(t.Context(), "postgres://a b", 1); !fault.Is(err, fault.Invalid) {
+	if _, err := pg.Diagnose(t.Context(), "postgres://a b", 1); !fault.Is(err, fault.Invalid) {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,4 +1,5 @@
-package store
+// Package searchtext makes the text by which a search finds a thing: its names, their pinyin and initials.
+package searchtext
 
 import (
 	"slices"
@@ -13,17 +14,17 @@ import (
 // maxReadings bounds the pinyin spellings that are kept of one name.
 const maxReadings = 12
 
-// searchText is what a thing is found by: its names, the Chinese one's pinyin and its initials, and
+// Lines is what a thing is found by: its names, the Chinese one's pinyin and its initials, and
 // its codes and keys, in lower case, each on a line of its own between line feeds, so that a whole
 // line, a line's beginning and any part of one can be told apart.
-func searchText(name core.Text, more ...string) string {
+func Lines(name core.Text, more ...string) string {
 	words := append([]string{name.ZH, name.EN}, more...)
 	words = append(words, pinyinOf(name.ZH)...)
 	var b strings.Builder
 	b.WriteByte('\n')
 	var seen []string
 	for _, w := range words {
-		w = searchWord(w)
+		w = Word(w)
 		if w == "" || slices.Contains(seen, w) {
 			continue
 		}
@@ -34,8 +35,8 @@ func searchText(name core.Text, more ...string) string {
 	return b.String()
 }
 
-// searchWord is a word as it is compared: lower case, spaces joined, nothing unprintable.
-func searchWord(s string) string {
+// Word is a word as it is compared: lower case, spaces joined, nothing unprintable.
+func Word(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
