@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"onemap/alerts"
 	"onemap/auth"
 	"onemap/data"
@@ -26,7 +28,6 @@ import (
 	"onemap/internal/lifecycle"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
-	"onemap/store"
 )
 
 // Options is what the demo is built from.
@@ -195,12 +196,12 @@ func (d *Demo) loadCity(ctx context.Context) error {
 	if d.city, err = data.NewCity(d.o.Seed, d.base); err != nil {
 		return fmt.Errorf("make the synthetic city: %w", err)
 	}
-	db, err := store.Open(ctx, store.Options{URL: d.url, MaxConns: 4, Logger: d.logger})
+	db, err := stores.Open(ctx, stores.Options{URL: d.url, MaxConns: 4, Logger: d.logger})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	there, err := db.Layers(ctx, core.Scope{Division: d.o.City, Role: core.RoleAdministrator})
+	there, err := db.Catalogue.Layers(ctx, core.Scope{Division: d.o.City, Role: core.RoleAdministrator})
 	if err != nil {
 		return err
 	}
@@ -220,7 +221,7 @@ func (d *Demo) loadCity(ctx context.Context) error {
 	return d.loadDevices(ctx, db)
 }
 
-func (d *Demo) loadDevices(ctx context.Context, db *store.DB) error {
+func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 	for _, dev := range d.city.Devices {
 		if d.secret.Devices[dev.ID] == "" {
 			secret, _ := sensors.NewSecret()
@@ -231,30 +232,30 @@ func (d *Demo) loadDevices(ctx context.Context, db *store.DB) error {
 	if err := writeSecret(d.o.Data, secretsFile, d.secret); err != nil {
 		return err
 	}
-	there, err := db.LoadRegistry(ctx)
+	there, err := db.Sensors.LoadRegistry(ctx)
 	if err != nil || len(there) >= len(d.city.Devices) {
 		return err
 	}
-	if err := db.PutHazardTypes(ctx, d.city.HazardTypes); err != nil {
+	if err := db.Sensors.PutHazardTypes(ctx, d.city.HazardTypes); err != nil {
 		return err
 	}
-	if err := db.PutDatastreamTypes(ctx, d.city.DatastreamTypes); err != nil {
+	if err := db.Sensors.PutDatastreamTypes(ctx, d.city.DatastreamTypes); err != nil {
 		return err
 	}
 	total := int64(len(d.city.Devices))
-	err = db.PutDevices(ctx, d.city.Devices,
+	err = db.Sensors.PutDevices(ctx, d.city.Devices,
 		func(id string) []byte { return sensors.HashSecret(d.secret.Devices[id]) },
 		func(done int) { d.o.Progress("loading the devices", int64(done), total) })
 	if err != nil {
 		return err
 	}
-	_, err = db.PutRules(ctx, d.city.Rules)
+	_, err = db.Alerts.PutRules(ctx, d.city.Rules)
 	return err
 }
 
 // people is who can log in: one for each role at the city, and a responder for each county.
 func (d *Demo) people(ctx context.Context) ([]auth.NewAccount, error) {
-	db, err := store.Open(ctx, store.Options{URL: d.url, MaxConns: 1, Logger: d.logger})
+	db, err := stores.Open(ctx, stores.Options{URL: d.url, MaxConns: 1, Logger: d.logger})
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +266,7 @@ func (d *Demo) people(ctx context.Context) ([]auth.NewAccount, error) {
 		{Login: "observer", Name: "观察员（演示）", Role: core.RoleObserver, Division: d.o.City},
 		{Login: "admin", Name: "系统管理员（演示）", Role: core.RoleAdministrator, Division: d.o.City},
 	}
-	counties, err := db.Divisions(ctx, false)
+	counties, err := db.Catalogue.Divisions(ctx, false)
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,11 @@ import (
 	"os"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"onemap/demo/sim"
 	"onemap/internal/fault"
 	"onemap/sensors"
-	"onemap/store"
 )
 
 // SimulateOptions says how the simulator publishes.
@@ -36,11 +37,11 @@ func Simulate(ctx context.Context, url string, o SimulateOptions, logger *slog.L
 	if err := json.Unmarshal(b, &s); err != nil {
 		return fault.Wrap(fault.Invalid, err, "--credentials %s", o.Credentials)
 	}
-	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2, Logger: logger})
+	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 2, Logger: logger})
 	if err != nil {
 		return err
 	}
-	known, err := db.LoadRegistry(ctx)
+	known, err := db.Sensors.LoadRegistry(ctx)
 	db.Close()
 	if err != nil {
 		return err

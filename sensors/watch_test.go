@@ -5,13 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/sensors"
-	"onemap/store"
-	"onemap/internal/app/stores/storetest"
 )
 
 // cutOff is a store behind a cable that can be pulled. It keeps what it was last asked.
@@ -35,12 +36,12 @@ func TestWatchHears(t *testing.T) {
 	noon := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 	now := noon
 	clock := func() time.Time { return now }
-	db, err := store.Open(t.Context(), store.Options{URL: storetest.NewURL(t), MaxConns: 4, Clock: clock})
+	db, err := stores.Open(t.Context(), stores.Options{URL: storetest.NewURL(t), MaxConns: 4, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	cable, refusing := &cutOff{StaleStore: db}, false
+	cable, refusing := &cutOff{StaleStore: db.Sensors}, false
 	w := sensors.NewWatch(sensors.WatchOptions{Node: "n1", IsListening: func() bool { return !refusing }, Clock: clock}, cable, nil, nil)
 	for _, c := range []struct {
 		name     string
@@ -78,7 +79,7 @@ func TestWatchHears(t *testing.T) {
 func TestWatchMetrics(t *testing.T) {
 	now := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
-	db, err := store.Open(t.Context(), store.Options{URL: storetest.NewURL(t), MaxConns: 4, Clock: clock})
+	db, err := stores.Open(t.Context(), stores.Options{URL: storetest.NewURL(t), MaxConns: 4, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,19 +91,19 @@ func TestWatchMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(db.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "x", CAPCategory: "Met", RadiusM: 1, LeadMinutes: 60}}))
-	must(db.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "level", Title: core.Text{ZH: "水位"}, Unit: "m", Symbol: "m", HazardType: "flood", Max: 10, IntervalS: 1}}))
-	d, err := db.CreateDevice(ctx, sensors.Device{
+	must(db.Sensors.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "x", CAPCategory: "Met", RadiusM: 1, LeadMinutes: 60}}))
+	must(db.Sensors.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "level", Title: core.Text{ZH: "水位"}, Unit: "m", Symbol: "m", HazardType: "flood", Max: 10, IntervalS: 1}}))
+	d, err := db.Sensors.CreateDevice(ctx, sensors.Device{
 		ID: "d1", Division: "370602", Name: core.Text{ZH: "站"}, HazardType: "flood", Lon: 121, Lat: 37,
 		Streams: []sensors.Datastream{{Name: "level", Type: "level"}},
 	}, []byte{1}, "test")
 	must(err)
-	_, err = db.CommitBatch(ctx, sensors.Batch{Observations: []sensors.Observation{{DatastreamID: d.Streams[0].ID, Time: now, ReceivedAt: now}}})
+	_, err = db.Sensors.CommitBatch(ctx, sensors.Batch{Observations: []sensors.Observation{{DatastreamID: d.Streams[0].ID, Time: now, ReceivedAt: now}}})
 	must(err)
 	regs := []*prometheus.Registry{prometheus.NewRegistry(), prometheus.NewRegistry()}
 	var nodes []*sensors.Watch
 	for i, name := range []string{"n1", "n2"} {
-		nodes = append(nodes, sensors.NewWatch(sensors.WatchOptions{Node: name, Clock: clock}, db, nil, regs[i]))
+		nodes = append(nodes, sensors.NewWatch(sensors.WatchOptions{Node: name, Clock: clock}, db.Sensors, nil, regs[i]))
 	}
 	for range 9 {
 		for _, w := range nodes {

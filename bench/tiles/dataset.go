@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 
+	"onemap/internal/app/stores"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb/encoding/ewkb"
 
 	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/store"
 	"onemap/tiles/testset"
 )
 
@@ -48,14 +49,14 @@ func loadData(ctx context.Context, url string, seed uint64, points, polygons int
 
 // makeLayers writes the entries of the catalogue and gives their ids.
 func makeLayers(ctx context.Context, url string) (map[string]int, error) {
-	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 1})
+	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 1})
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
 	ids := map[string]int{}
 	for _, name := range []string{pointsLayer, polygonsLayer} {
-		l, err := db.UpsertLayer(ctx, catalogue.Layer{
+		l, err := db.Catalogue.UpsertLayer(ctx, catalogue.Layer{
 			Name: name, Theme: catalogue.ThemeRiskPoint, Title: core.Text{ZH: "演示 " + name, EN: "Demo " + name},
 			Origin: core.OriginSynthetic, Audience: core.Audience{Kind: core.AudiencePublic}, Source: "benchtiles",
 			GeometryType: "Geometry", MaxZoom: 14,

@@ -8,12 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"onemap/alerts"
 	"onemap/internal/app"
 	"onemap/internal/core"
 	"onemap/internal/pg"
 	"onemap/sensors"
-	"onemap/store"
 )
 
 // patience bounds every wait of these tests; nothing is asserted about how much of it is used.
@@ -92,7 +93,7 @@ func (s *stage) fill() {
 	if err := pg.Migrate(ctx, url, nil); err != nil {
 		s.t.Fatal(err)
 	}
-	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2})
+	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 2})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -104,10 +105,10 @@ func (s *stage) fill() {
 			s.t.Fatal(err)
 		}
 	}
-	must(db.PutHazardTypes(ctx, []sensors.HazardType{{
+	must(db.Sensors.PutHazardTypes(ctx, []sensors.HazardType{{
 		Code: "flood", Title: text("洪水", "Flood"), Sector: "water", CAPCategory: "Met", RadiusM: 1000, LeadMinutes: 600,
 	}}))
-	must(db.PutDatastreamTypes(ctx, []sensors.DatastreamType{{
+	must(db.Sensors.PutDatastreamTypes(ctx, []sensors.DatastreamType{{
 		Code: "water_level", Title: text("水位", "Water level"), Unit: "m", Symbol: "m", HazardType: "flood",
 		Min: -greatest, Max: greatest, IntervalS: 3600,
 	}}))
@@ -120,8 +121,8 @@ func (s *stage) fill() {
 			Streams: []sensors.Datastream{{DeviceID: id, Name: stream, Type: "water_level", Title: text("水位", "Level")}},
 		})
 	}
-	must(db.PutDevices(ctx, list, func(id string) []byte { return sensors.HashSecret(secretOf(id)) }, nil))
-	_, err = db.PutRules(ctx, []alerts.Rule{{
+	must(db.Sensors.PutDevices(ctx, list, func(id string) []byte { return sensors.HashSecret(secretOf(id)) }, nil))
+	_, err = db.Alerts.PutRules(ctx, []alerts.Rule{{
 		Name: text("高水位", "High water"), Type: "water_level", Direction: alerts.Above, Enabled: true, Origin: core.OriginSynthetic,
 		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: red, Clear: allClear}},
 	}})
@@ -134,9 +135,9 @@ func (s *stage) fill() {
 }
 
 // findStreams makes the publishers, which know the ids of their datastreams.
-func (s *stage) findStreams(db *store.DB, list []sensors.Device) {
+func (s *stage) findStreams(db *stores.Stores, list []sensors.Device) {
 	s.t.Helper()
-	known, err := db.LoadRegistry(s.t.Context())
+	known, err := db.Sensors.LoadRegistry(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}

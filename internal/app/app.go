@@ -12,6 +12,9 @@ import (
 	"os"
 	"time"
 
+	"onemap/internal/app/stores"
+	sensorspg "onemap/sensors/pg"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -23,7 +26,6 @@ import (
 	"onemap/internal/lifecycle"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
-	"onemap/store"
 	"onemap/tiles/engine"
 	"onemap/web/push"
 )
@@ -51,7 +53,7 @@ type App struct {
 
 	metricsAddr net.Addr // of the listener of its own, nil without
 
-	db       *store.DB
+	db       *stores.Stores
 	registry *sensors.Registry
 	ingest   *sensors.Ingest
 	broker   *mqtt.Broker
@@ -151,7 +153,7 @@ func (a *App) prune(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		r, err := a.db.Prune(ctx, store.PrunePolicy{Events: a.o.EventsKeep, Readings: store.ReadingsPolicy{Quarantine: a.o.Quarantined}})
+		r, err := a.db.Prune(ctx, stores.PrunePolicy{Events: a.o.EventsKeep, Readings: sensorspg.ReadingsPolicy{Quarantine: a.o.Quarantined}})
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -178,7 +180,7 @@ func (a *App) pruneQuarantine(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if _, err := a.db.PruneQuarantine(ctx, store.ReadingsPolicy{Quarantine: a.o.Quarantined}); err != nil && ctx.Err() == nil {
+		if _, err := a.db.Sensors.PruneQuarantine(ctx, sensorspg.ReadingsPolicy{Quarantine: a.o.Quarantined}); err != nil && ctx.Err() == nil {
 			a.logger.WarnContext(ctx, "pruning the quarantine", "error", err)
 		}
 	}

@@ -10,11 +10,13 @@ import (
 	"slices"
 	"time"
 
+	"onemap/internal/app/stores"
+	sensorspg "onemap/sensors/pg"
+
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
-	"onemap/store"
 )
 
 // BackfillOptions is what the import of a file of readings needs.
@@ -75,7 +77,7 @@ func ImportObservations(ctx context.Context, url string, o BackfillOptions, logg
 		return BackfillReport{}, err
 	}
 	defer src.close()
-	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 4, Logger: logger, Clock: o.Clock})
+	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 4, Logger: logger, Clock: o.Clock})
 	if err != nil {
 		return BackfillReport{}, err
 	}
@@ -92,10 +94,10 @@ func ImportObservations(ctx context.Context, url string, o BackfillOptions, logg
 // backfilling is one run.
 type backfilling struct {
 	o       BackfillOptions
-	db      *store.DB
+	db      *stores.Stores
 	src     *source
 	opened  bool
-	in      *store.Backfill
+	in      *sensorspg.Backfill
 	reg     *backfill.Registry
 	rejects *rejects
 	some    bool // some value was understood; the reading goroutine's
@@ -141,7 +143,7 @@ func (f *backfilling) attempt(ctx context.Context) error {
 		f.report.Already, f.report.Finished = first, true
 		return nil
 	}
-	streams, err := f.db.BackfillStreams(ctx)
+	streams, err := f.db.Sensors.BackfillStreams(ctx)
 	if err != nil {
 		return err
 	}
@@ -163,14 +165,14 @@ func (f *backfilling) attempt(ctx context.Context) error {
 
 // open opens the import. A file that was imported before, and of which readings were refused, is read once more:
 // why they were refused, as an unknown device, may hold no more, and what is stored is known again.
-func (f *backfilling) open(ctx context.Context, first bool) (*store.Backfill, backfill.State, error) {
-	in, st, err := f.db.OpenBackfill(ctx, f.src.key, f.src.name, f.o.Again && first)
+func (f *backfilling) open(ctx context.Context, first bool) (*sensorspg.Backfill, backfill.State, error) {
+	in, st, err := f.db.Sensors.OpenBackfill(ctx, f.src.key, f.src.name, f.o.Again && first)
 	if err != nil || !first || st.FinishedAt == nil || st.Counts.RefusedAll() == 0 {
 		return in, st, err
 	}
 	f.report.Before = st.Counts.RefusedAll()
 	in.Close()
-	return f.db.OpenBackfill(ctx, f.src.key, f.src.name, true)
+	return f.db.Sensors.OpenBackfill(ctx, f.src.key, f.src.name, true)
 }
 
 // notes lists those that say something.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
@@ -23,7 +25,6 @@ import (
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/backfill"
-	"onemap/store"
 )
 
 // importFrom is the moment at which the tests' files begin.
@@ -131,7 +132,7 @@ func TestImportObservations(t *testing.T) {
 // A file is done when all of it is in: one whose device is made later is read once more, and then no more.
 func TestImportObservationsOnceTheDeviceIsThere(t *testing.T) {
 	url, _ := seededDatabase(t, 1)
-	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 2})
+	db, err := stores.Open(t.Context(), stores.Options{URL: url, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestImportObservationsOnceTheDeviceIsThere(t *testing.T) {
 		}
 	}
 	report(app.BackfillReport{})
-	_, err = db.CreateDevice(t.Context(), sensors.Device{
+	_, err = db.Sensors.CreateDevice(t.Context(), sensors.Device{
 		ID: "late", Division: "370602", Name: core.Text{ZH: "水位站"}, HazardType: "flood", Lon: 121.4, Lat: 37.5,
 		Origin: core.OriginSynthetic, Source: "test", Enabled: true, Streams: []sensors.Datastream{{Name: "level", Type: "water_level"}},
 	}, sensors.HashSecret("secret"), "test")

@@ -45,7 +45,7 @@ func (a *App) sources(ctx context.Context) ([]api.Source, string, error) {
 func (a *App) describeCity(ctx context.Context) (api.City, bool, error) {
 	city := api.City{Code: a.o.City}
 	bound := orb.Bound{Min: orb.Point{180, 90}, Max: orb.Point{-180, -90}}
-	divisions, err := a.db.Divisions(ctx, false)
+	divisions, err := a.db.Catalogue.Divisions(ctx, false)
 	if err != nil {
 		return city, false, fmt.Errorf("read the divisions: %w", err)
 	}
@@ -54,10 +54,10 @@ func (a *App) describeCity(ctx context.Context) (api.City, bool, error) {
 			bound = bound.Extend(orb.Point{d.Lon, d.Lat})
 		}
 	}
-	if city.Name, err = a.db.DivisionName(ctx, a.o.City); err != nil {
+	if city.Name, err = a.db.Catalogue.DivisionName(ctx, a.o.City); err != nil {
 		return city, false, fmt.Errorf("read the city's name: %w", err)
 	}
-	layer, err := a.db.Layer(ctx, a.cityScope(), "county")
+	layer, err := a.db.Catalogue.Layer(ctx, a.cityScope(), "county")
 	switch {
 	case err == nil && len(layer.BBox) == 4:
 		bound = orb.Bound{Min: orb.Point{layer.BBox[0], layer.BBox[1]}, Max: orb.Point{layer.BBox[2], layer.BBox[3]}}
@@ -71,7 +71,7 @@ func (a *App) describeCity(ctx context.Context) (api.City, bool, error) {
 	city.BBox = []float64{bound.Min[0], bound.Min[1], bound.Max[0], bound.Max[1]}
 	city.Center = []float64{center[0], center[1]}
 
-	devices, err := a.db.Devices(ctx, a.cityScope(), "", 0)
+	devices, err := a.db.Sensors.Devices(ctx, a.cityScope(), "", 0)
 	if err != nil {
 		return city, false, fmt.Errorf("read the devices: %w", err)
 	}

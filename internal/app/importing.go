@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"os"
 
+	"onemap/internal/app/stores"
+
 	"onemap/catalogue"
 	"onemap/catalogue/load"
 	"onemap/data"
 	"onemap/internal/pg"
-	"onemap/store"
 )
 
 // Progress is told how far a stage of longer work is; total 0 means that nobody knows.
@@ -52,7 +53,7 @@ type ImportOptions struct {
 // first time for what only the whole of it tells.
 func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logger, progress Progress) (catalogue.ImportReport, error) {
 	none := catalogue.ImportReport{Layer: o.Layer.Name}
-	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 4, Logger: logger})
+	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 4, Logger: logger})
 	if err != nil {
 		return none, err
 	}
@@ -87,7 +88,7 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	if err != nil {
 		return none, err
 	}
-	report, err := db.ImportLayer(ctx, o.Layer, r, catalogue.ImportOptions{AllowDelete: o.AllowDelete, Repair: o.Repair})
+	report, err := db.Catalogue.ImportLayer(ctx, o.Layer, r, catalogue.ImportOptions{AllowDelete: o.AllowDelete, Repair: o.Repair})
 	report.Notes = append(r.Notes(), report.Notes...)
 	if err != nil {
 		return report, err
@@ -160,7 +161,7 @@ func (r *rereadable) close() {
 // ImportBase loads the base data: the divisions, and each layer that comes with onemap. Layers that
 // are there are replaced; their features keep their ids.
 func ImportBase(ctx context.Context, url, dir string, logger *slog.Logger, progress Progress) error {
-	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 4, Logger: logger})
+	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 4, Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -173,7 +174,7 @@ func ImportBase(ctx context.Context, url, dir string, logger *slog.Logger, progr
 	if err != nil {
 		return err
 	}
-	if err := db.UpsertDivisions(ctx, divisions); err != nil {
+	if err := db.Catalogue.UpsertDivisions(ctx, divisions); err != nil {
 		return err
 	}
 	layers, err := data.BaseLayers(base)
@@ -184,7 +185,7 @@ func ImportBase(ctx context.Context, url, dir string, logger *slog.Logger, progr
 }
 
 // ImportLayers imports layers one by one; progress counts features.
-func ImportLayers(ctx context.Context, db *store.DB, layers []data.LayerSpec, stage string, logger *slog.Logger, progress Progress) error {
+func ImportLayers(ctx context.Context, db *stores.Stores, layers []data.LayerSpec, stage string, logger *slog.Logger, progress Progress) error {
 	var before int64
 	progress(stage, 0, 0)
 	for _, l := range layers {
@@ -192,7 +193,7 @@ func ImportLayers(ctx context.Context, db *store.DB, layers []data.LayerSpec, st
 		if err != nil {
 			return fmt.Errorf("open layer %s: %w", l.Name, err)
 		}
-		report, err := db.ImportLayer(ctx, l.Layer, r, catalogue.ImportOptions{AllowDelete: true, Progress: func(read int64) { progress(stage, before+read, 0) }})
+		report, err := db.Catalogue.ImportLayer(ctx, l.Layer, r, catalogue.ImportOptions{AllowDelete: true, Progress: func(read int64) { progress(stage, before+read, 0) }})
 		if err != nil {
 			return fmt.Errorf("load layer %s: %w", l.Name, err)
 		}

@@ -13,7 +13,7 @@ import (
 func (a *App) startIngest(ctx context.Context) error {
 	a.ingest = sensors.NewIngest(sensors.IngestOptions{
 		MaxPayload: a.o.MaxPayload, Committers: a.o.Committers, Node: a.o.Node, Clock: a.clock, OnCommit: a.committed,
-	}, a.registry, a.db, a.logger, a.metrics)
+	}, a.registry, a.db.Sensors, a.logger, a.metrics)
 	a.ingest.Start()
 	a.life.Push("ingest", a.ingest.Stop)
 	a.monitor.add(a.ingest.Health)

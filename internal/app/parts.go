@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"onemap/alerts"
@@ -18,7 +20,6 @@ import (
 	"onemap/internal/eventlog"
 	"onemap/internal/fault"
 	"onemap/sensors"
-	"onemap/store"
 	"onemap/tiles/engine"
 	"onemap/web/api"
 	"onemap/web/push"
@@ -26,13 +27,13 @@ import (
 )
 
 func (a *App) startStore(ctx context.Context) error {
-	db, err := store.Open(ctx, store.Options{URL: a.o.DatabaseURL, MaxConns: a.o.DatabaseMax, Logger: a.logger, Registerer: a.metrics, Clock: a.clock})
+	db, err := stores.Open(ctx, stores.Options{URL: a.o.DatabaseURL, MaxConns: a.o.DatabaseMax, Logger: a.logger, Registerer: a.metrics, Clock: a.clock})
 	if err != nil {
 		return err
 	}
 	a.life.Push("database", func(context.Context) error { db.Close(); return nil })
 	a.db = db
-	a.registry = sensors.NewRegistry(db, sensors.RegistryOptions{}, a.logger, a.clock)
+	a.registry = sensors.NewRegistry(db.Sensors, sensors.RegistryOptions{}, a.logger, a.clock)
 	if err := a.registry.Reload(ctx); err != nil {
 		return fmt.Errorf("load the devices: %w", err)
 	}
@@ -47,7 +48,7 @@ func (a *App) cityScope() core.Scope {
 }
 
 func (a *App) startPeople(context.Context) error {
-	a.people = auth.NewService(auth.Options{SessionTTL: a.o.SessionTTL, SessionMax: a.o.SessionMax}, a.db, a.db, a.db, a.logger, a.metrics, a.clock)
+	a.people = auth.NewService(auth.Options{SessionTTL: a.o.SessionTTL, SessionMax: a.o.SessionMax}, a.db.Auth, a.db.Auth, a.db.Auth, a.logger, a.metrics, a.clock)
 	return nil
 }
 
@@ -60,8 +61,8 @@ func (a *App) startPush(ctx context.Context) error {
 	a.life.Push("event log's connection", func(context.Context) error { listener.Close(); return nil })
 	a.follower = eventlog.NewFollower(a.db.Log(), listener, eventlog.FollowerOptions{}, a.logger, a.metrics, a.clock)
 	hub, err := push.New(push.Parts{
-		Events: a.db.Log(), Follower: a.follower, Batches: a.db, Clients: a.db, Directory: a.registry, Health: a.monitor.Health,
-		Recheck: a.people.Recheck, Use: a.people.Use, Present: a.db.Present, AlertPlace: a.db.AlertPlace,
+		Events: a.db.Log(), Follower: a.follower, Batches: a.db.Sensors, Clients: a.db.Push, Directory: a.registry, Health: a.monitor.Health,
+		Recheck: a.people.Recheck, Use: a.people.Use, Present: a.db.Push.Present, AlertPlace: a.db.Alerts.AlertPlace,
 	}, push.Options{Node: a.o.Node, Origins: origins}, a.logger, a.metrics, a.clock)
 	if err != nil {
 		return fmt.Errorf("make the push hub: %w", err)
@@ -75,9 +76,9 @@ func (a *App) startPush(ctx context.Context) error {
 // startTiles loads the layers and follows their changes. The web server answers meanwhile; it is ready
 // when they are loaded.
 func (a *App) startTiles(ctx context.Context) error {
-	feed := a.db.ChangeFeed()
+	feed := a.db.Tiles.ChangeFeed()
 	e, err := engine.New(engine.Options{CacheBytes: int64(a.o.TileCache) << 20, MaxFeatures: a.o.TileMax}, engine.Parts{
-		Loader: a.db, Feed: feed, Database: a.db, Changed: a.hub.TilesChanged,
+		Loader: a.db.Tiles, Feed: feed, Database: a.db.Tiles, Changed: a.hub.TilesChanged,
 	}, a.logger, a.metrics, a.clock)
 	if err != nil {
 		return fmt.Errorf("make the tile engine: %w", err)
@@ -90,7 +91,7 @@ func (a *App) startTiles(ctx context.Context) error {
 }
 
 func (a *App) startRules(ctx context.Context) error {
-	a.engine = alerts.NewEngine(alerts.Options{Sender: a.o.Sender, CityCode: a.o.City, Node: a.o.Node}, a.db, a.db, a.logger, a.metrics, a.clock)
+	a.engine = alerts.NewEngine(alerts.Options{Sender: a.o.Sender, CityCode: a.o.City, Node: a.o.Node}, a.db.Alerts, a.db.Sensors, a.logger, a.metrics, a.clock)
 	a.mustRun(ctx, "rules", a.engine.Run)
 	a.monitor.add(a.engine.Health)
 	a.life.Background(ctx, "pruning", a.prune)
@@ -202,10 +203,10 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 	}
 	s, err := api.New(api.Options{
 		Version: a.o.Version, Node: a.o.Node, City: city, Simulated: simulated, Sources: sources, Attribution: line,
-		Auth: a.people, Accounts: a.people, Displays: a.people, Divisions: a.db, Catalogue: a.db, Editor: a.db, Search: a.db,
-		Registry: a.db, Steward: a.db, Timeline: a.db, Alerts: a.db, Handler: alerts.NewDesk(a.db, a.logger, a.clock),
-		Silences: alerts.NewSilences(a.db, a.logger, a.clock),
-		Rules:    a.db, CAP: a.db, Tiles: a.tiles,
+		Auth: a.people, Accounts: a.people, Displays: a.people, Divisions: a.db.Catalogue, Catalogue: a.db.Catalogue, Editor: a.db.Catalogue, Search: a.db.Catalogue,
+		Registry: a.db.Sensors, Steward: a.db.Sensors, Timeline: a.db.Sensors, Alerts: a.db.Alerts, Handler: alerts.NewDesk(a.db.Alerts, a.logger, a.clock),
+		Silences: alerts.NewSilences(a.db.Alerts, a.logger, a.clock),
+		Rules:    a.db.Alerts, CAP: a.db.Alerts, Tiles: a.tiles,
 		Ingest: a, Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies, Origins: origins,
 		Base: base, OwnMetrics: a.o.Metrics != "",
 		Metrics: a.metricsHandler(),

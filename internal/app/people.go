@@ -5,25 +5,26 @@ import (
 	"log/slog"
 	"slices"
 
+	"onemap/internal/app/stores"
+
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/store"
 )
 
 // Accounts is the command line's way to the accounts, with the rights of whoever holds the database.
 type Accounts struct {
-	db      *store.DB
+	db      *stores.Stores
 	service *auth.Service
 }
 
 // OpenAccounts connects to the database.
 func OpenAccounts(ctx context.Context, url string, logger *slog.Logger) (*Accounts, error) {
-	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2, Logger: logger})
+	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 2, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
-	return &Accounts{db: db, service: auth.NewService(auth.Options{}, db, db, db, logger, nil, nil)}, nil
+	return &Accounts{db: db, service: auth.NewService(auth.Options{}, db.Auth, db.Auth, db.Auth, logger, nil, nil)}, nil
 }
 
 // Close ends the connection.
@@ -56,4 +57,4 @@ func (a *Accounts) SetPassword(ctx context.Context, login, password string) erro
 }
 
 // List returns every account.
-func (a *Accounts) List(ctx context.Context) ([]auth.Account, error) { return a.db.Accounts(ctx) }
+func (a *Accounts) List(ctx context.Context) ([]auth.Account, error) { return a.db.Auth.Accounts(ctx) }

@@ -8,7 +8,7 @@ import (
 
 // startWatch looks for devices and datastreams that fell silent.
 func (a *App) startWatch(ctx context.Context) error {
-	w := sensors.NewWatch(sensors.WatchOptions{Node: a.o.Node, IsListening: a.hears(), Clock: a.clock}, a.db, a.logger, a.metrics)
+	w := sensors.NewWatch(sensors.WatchOptions{Node: a.o.Node, IsListening: a.hears(), Clock: a.clock}, a.db.Sensors, a.logger, a.metrics)
 	a.life.Background(ctx, "watch for silence", w.Run)
 	return nil
 }

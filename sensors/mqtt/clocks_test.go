@@ -25,7 +25,7 @@ type lookout struct {
 func newLookout(t *testing.T) *lookout {
 	t.Helper()
 	l := &lookout{place: newPlace(t, mqtt.Options{Listen: "127.0.0.1:0"}), wires: map[string]*wire{}, ids: map[string]uint16{}}
-	_, err := l.db.PutRules(t.Context(), []alerts.Rule{{
+	_, err := l.db.Alerts.PutRules(t.Context(), []alerts.Rule{{
 		Name: core.Text{ZH: "高水位"}, Type: "water_level", Direction: alerts.Above, Enabled: true, Origin: core.OriginSynthetic,
 		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: 5, Clear: 4}},
 	}})
@@ -34,7 +34,7 @@ func newLookout(t *testing.T) *lookout {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	engine := alerts.NewEngine(alerts.Options{Poll: 20 * time.Millisecond}, l.db, l.db, slog.New(slog.DiscardHandler), nil, nil)
+	engine := alerts.NewEngine(alerts.Options{Poll: 20 * time.Millisecond}, l.db.Alerts, l.db.Sensors, slog.New(slog.DiscardHandler), nil, nil)
 	go func() { done <- engine.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
@@ -138,8 +138,8 @@ func TestAClockThatIsBehindGoesOnAfterAStart(t *testing.T) {
 	l.say(t, "dev-0", false, 1, 0)
 	l.say(t, "dev-0", false, 2, time.Hour+time.Second)
 	next := *l
-	next.registry = sensors.NewRegistry(l.db, sensors.RegistryOptions{}, nil, nil)
-	in := sensors.NewIngest(sensors.IngestOptions{}, next.registry, l.db, nil, nil)
+	next.registry = sensors.NewRegistry(l.db.Sensors, sensors.RegistryOptions{}, nil, nil)
+	in := sensors.NewIngest(sensors.IngestOptions{}, next.registry, l.db.Sensors, nil, nil)
 	in.Start()
 	next.broker = mqtt.New(mqtt.Options{Listen: "127.0.0.1:0"}, in, next.registry, nil, nil, nil)
 	if err := next.broker.Start(t.Context()); err != nil {

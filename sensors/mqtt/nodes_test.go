@@ -44,7 +44,7 @@ func TestAChangeHoldsOnANodeThatWasNotTold(t *testing.T) {
 	}
 	said(w, 1)
 
-	if err := p.db.SetSecret(t.Context(), city, "dev-0", sensors.HashSecret("new"), "test"); err != nil {
+	if err := p.db.Sensors.SetSecret(t.Context(), city, "dev-0", sensors.HashSecret("new"), "test"); err != nil {
 		t.Fatal(err)
 	}
 	if _, code := connect("dev-0", secret("dev-0")); code != packets.ErrBadUsernameOrPassword.Code {
@@ -55,7 +55,7 @@ func TestAChangeHoldsOnANodeThatWasNotTold(t *testing.T) {
 	}
 	said(w, 2)
 
-	if err := p.db.SetSecret(t.Context(), city, "dev-0", sensors.HashSecret("newer"), "test"); err != nil {
+	if err := p.db.Sensors.SetSecret(t.Context(), city, "dev-0", sensors.HashSecret("newer"), "test"); err != nil {
 		t.Fatal(err)
 	}
 	refused(w, 3, "a connection by a secret that was changed")
@@ -64,7 +64,7 @@ func TestAChangeHoldsOnANodeThatWasNotTold(t *testing.T) {
 		t.Fatalf("the newer secret: CONNACK %#x", code)
 	}
 	said(w, 4)
-	if err := p.db.SetEnabled(t.Context(), city, "dev-0", false, "test"); err != nil {
+	if err := p.db.Sensors.SetEnabled(t.Context(), city, "dev-0", false, "test"); err != nil {
 		t.Fatal(err)
 	}
 	refused(w, 5, "a device that was disabled")
@@ -79,7 +79,7 @@ func TestAChangeHoldsOnANodeThatWasNotTold(t *testing.T) {
 		}
 		made := sensors.Device{ID: id, Division: "370602", HazardType: hazardOf(t, p), Lon: 121.4, Lat: 37.5, Origin: core.OriginSynthetic, Source: "test"}
 		made.Name.ZH = id
-		if _, err := p.db.CreateDevice(t.Context(), made, sensors.HashSecret("x"), "test"); err != nil {
+		if _, err := p.db.Sensors.CreateDevice(t.Context(), made, sensors.HashSecret("x"), "test"); err != nil {
 			t.Fatal(err)
 		}
 		if _, code := connect(id, "x"); code != 0 {

@@ -3,13 +3,14 @@ package mqtt_test
 import (
 	"testing"
 
+	"onemap/internal/app/stores"
+
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/sensors"
 	"onemap/sensors/mqtt"
-	"onemap/store"
-	"onemap/internal/app/stores/storetest"
 )
 
 // town is a database with one device, dev-0, and the stand on it.
@@ -22,7 +23,7 @@ func town(t *testing.T) (*pgxpool.Pool, *mqtt.Broker) {
 // place is what town is made of.
 type place struct {
 	sql      *pgxpool.Pool
-	db       *store.DB
+	db       *stores.Stores
 	registry *sensors.Registry
 	broker   *mqtt.Broker
 }
@@ -37,13 +38,13 @@ func newPlace(t *testing.T, o mqtt.Options) place {
 		t.Fatal(err)
 	}
 	t.Cleanup(sql.Close)
-	db, err := store.Open(ctx, store.Options{URL: url})
+	db, err := stores.Open(ctx, stores.Options{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	registry := sensors.NewRegistry(db, sensors.RegistryOptions{}, nil, nil)
-	in := sensors.NewIngest(sensors.IngestOptions{}, registry, db, nil, nil)
+	registry := sensors.NewRegistry(db.Sensors, sensors.RegistryOptions{}, nil, nil)
+	in := sensors.NewIngest(sensors.IngestOptions{}, registry, db.Sensors, nil, nil)
 	in.Start()
 	b := mqtt.New(o, in, registry, nil, nil, nil)
 	if err := b.Start(ctx); err != nil {

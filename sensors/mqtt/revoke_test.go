@@ -31,15 +31,15 @@ func revocations(p place, mine, other []byte) []revocation {
 		}
 	}
 	enable := func(on bool) func(context.Context) error {
-		return func(ctx context.Context) error { return p.db.SetEnabled(ctx, city, "dev-0", on, "test") }
+		return func(ctx context.Context) error { return p.db.Sensors.SetEnabled(ctx, city, "dev-0", on, "test") }
 	}
 	setSecret := func(s string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			return p.db.SetSecret(ctx, city, "dev-0", sensors.HashSecret(s), "test")
+			return p.db.Sensors.SetSecret(ctx, city, "dev-0", sensors.HashSecret(s), "test")
 		}
 	}
 	setCert := func(sum []byte) func(context.Context) error {
-		return func(ctx context.Context) error { return p.db.SetCertificate(ctx, city, "dev-0", sum, "test") }
+		return func(ctx context.Context) error { return p.db.Sensors.SetCertificate(ctx, city, "dev-0", sum, "test") }
 	}
 	return []revocation{
 		{"disabled", enable(false), enable(true), false, true, false},
@@ -76,7 +76,7 @@ func TestRevokingCutsTheConnection(t *testing.T) {
 				continue // once is for good
 			}
 			do(func(ctx context.Context) error {
-				return p.db.SetCertificate(ctx, core.Scope{Division: "3706"}, "dev-0", mine.sum, "test")
+				return p.db.Sensors.SetCertificate(ctx, core.Scope{Division: "3706"}, "dev-0", mine.sum, "test")
 			})
 			w := dial(t, p.broker.Addr())
 			h := hello{version: version, user: "dev-0", password: secret("dev-0"), willTopic: statusTopic("dev-0"), will: "offline"}

@@ -34,7 +34,7 @@ func BenchmarkTile(b *testing.B) {
 	run("made-gzip", engine.Options{CacheBytes: -1}, true)
 	b.Run("ST_AsMVT", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := db.Tile(b.Context(), city, []string{"bench"}, a); err != nil {
+			if _, err := db.Tiles.Tile(b.Context(), city, []string{"bench"}, a); err != nil {
 				b.Fatal(err)
 			}
 		}

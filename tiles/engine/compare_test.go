@@ -112,7 +112,7 @@ func TestTilesAreThoseOfPostGIS(t *testing.T) {
 	c := comparison{t: t, sizes: sizes}
 	list := comparedTiles(all)
 	for _, a := range list {
-		want, err := db.Tile(t.Context(), city, []string{"dots", "shapes"}, a)
+		want, err := db.Tiles.Tile(t.Context(), city, []string{"dots", "shapes"}, a)
 		if err != nil {
 			t.Fatal(err)
 		}

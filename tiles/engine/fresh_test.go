@@ -144,7 +144,7 @@ func TestEveryWriterIsFollowed(t *testing.T) {
 	list := everyTile(places)
 	edit := func(by *base, layer string, e catalogue.Edit) func() {
 		return func() {
-			if _, _, err := by.EditFeatures(t.Context(), city, "li", layer, -1, e); err != nil {
+			if _, _, err := by.Catalogue.EditFeatures(t.Context(), city, "li", layer, -1, e); err != nil {
 				t.Fatal(err)
 			}
 		}

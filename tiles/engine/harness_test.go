@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/paulmach/orb"
@@ -19,9 +21,8 @@ import (
 
 	"onemap/catalogue"
 	"onemap/geo"
-	"onemap/internal/core"
-	"onemap/store"
 	"onemap/internal/app/stores/storetest"
+	"onemap/internal/core"
 	"onemap/tiles"
 	"onemap/tiles/engine"
 	"onemap/tiles/testset"
@@ -42,7 +43,7 @@ const markers = "markers"
 
 // base is a database: by the store, and by hand as at psql.
 type base struct {
-	*store.DB
+	*stores.Stores
 	url string
 	sql *pgxpool.Pool
 	// loader is what an engine loads by; nil is the store.
@@ -60,7 +61,7 @@ func newBase(t testing.TB) *base {
 // connect opens a database that there is, as another server does.
 func connect(t testing.TB, url string) *base {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 8})
+	db, err := stores.Open(t.Context(), stores.Options{URL: url, MaxConns: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func connect(t testing.TB, url string) *base {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return &base{DB: db, url: url, sql: pool}
+	return &base{Stores: db, url: url, sql: pool}
 }
 
 // exec runs a statement by hand.
@@ -111,13 +112,13 @@ func launch(t testing.TB, db *base, o engine.Options, also func(*node, []tiles.N
 	if o.Gather == 0 {
 		o.Gather = time.Millisecond
 	}
-	feed := db.ChangeFeed()
+	feed := db.Tiles.ChangeFeed()
 	loader := db.loader
 	if loader == nil {
-		loader = db.DB
+		loader = db.Stores.Tiles
 	}
 	var err error
-	n.engine, err = engine.New(o, engine.Parts{Loader: loader, Feed: feed, Database: db.DB, Changed: func(ns []tiles.Notice) {
+	n.engine, err = engine.New(o, engine.Parts{Loader: loader, Feed: feed, Database: db.Stores.Tiles, Changed: func(ns []tiles.Notice) {
 		if also != nil {
 			also(n, ns)
 		}
@@ -322,7 +323,7 @@ func (r *reader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 
 func importOK(t testing.TB, db *base, l catalogue.Layer, all ...catalogue.Feature) {
 	t.Helper()
-	rep, err := db.ImportLayer(t.Context(), l, &reader{all: all}, catalogue.ImportOptions{AllowDelete: true})
+	rep, err := db.Catalogue.ImportLayer(t.Context(), l, &reader{all: all}, catalogue.ImportOptions{AllowDelete: true})
 	if err != nil || rep.Refused > 0 {
 		t.Fatalf("import %s: %v, %+v", l.Name, err, rep.Refusals)
 	}

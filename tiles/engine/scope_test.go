@@ -39,7 +39,7 @@ func (r *readable) render(layer string, s core.Scope, a tiles.Address) []byte {
 	if l == nil {
 		l = memory.New(spec, 0)
 		var b shape.Builder
-		err := r.db.Load(r.t.Context(), spec, func(f *tiles.Feature) error {
+		err := r.db.Tiles.Load(r.t.Context(), spec, func(f *tiles.Feature) error {
 			if spec.Audience.Kind == core.AudienceDivision && !s.Covers(f.Division) {
 				return nil
 			}
@@ -89,7 +89,7 @@ func TestNobodyReadsWhatIsNotTheirs(t *testing.T) {
 	db, names := scopedWorld(t)
 	n := start(t, db, engine.Options{}, nil)
 	alone := readable{t, db, map[string]tiles.Spec{}, map[string]*memory.Layer{}}
-	specs, err := db.Specs(t.Context())
+	specs, err := db.Tiles.Specs(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

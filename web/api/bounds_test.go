@@ -104,11 +104,11 @@ func TestFeedsKeepTheirNames(t *testing.T) {
 // tell adds a message to an alert.
 func (w *world) tell(a alerts.Alert, i int) {
 	w.t.Helper()
-	from, err := w.db.Cursor(w.t.Context())
+	from, err := w.db.Alerts.Cursor(w.t.Context())
 	w.must(err)
 	a.Identifier = fmt.Sprintf("onemap-told-%d", i)
 	m := alerts.Message{Identifier: a.Identifier, AlertID: a.ID, MsgType: "Alert", Sent: a.OpenedAt, Expires: a.OpenedAt.Add(time.Hour), XML: []byte("<alert/>")}
-	_, err = w.db.Apply(w.t.Context(), alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: core.EventAlertUpdated, Alert: a, Message: &m}}})
+	_, err = w.db.Alerts.Apply(w.t.Context(), alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: core.EventAlertUpdated, Alert: a, Message: &m}}})
 	w.must(err)
 }
 

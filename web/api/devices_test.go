@@ -36,7 +36,7 @@ func TestDevices(t *testing.T) {
 	}
 	var renewed Secret
 	w.send(steward, http.MethodPost, "/api/v1/devices/new-1/secret", nil).decode(t, &renewed)
-	registered, err := w.db.LoadRegistry(t.Context())
+	registered, err := w.db.Sensors.LoadRegistry(t.Context())
 	w.must(err)
 	for _, d := range registered {
 		if d.ID == "new-1" && (!bytes.Equal(d.SecretSHA256, sensors.HashSecret(renewed.Secret)) || renewed.Secret == made.Secret) {
@@ -112,7 +112,7 @@ func TestChartCountsWhatIsFlagged(t *testing.T) {
 		}
 		b.Observations = append(b.Observations, o)
 	}
-	_, err := w.db.CommitBatch(t.Context(), b)
+	_, err := w.db.Sensors.CommitBatch(t.Context(), b)
 	w.must(err)
 	query := url.Values{"from": {from.Format(time.RFC3339)}, "to": {from.Add(time.Hour).Format(time.RFC3339)}, "points": {"6"}}
 	var c sensors.Chart
@@ -125,7 +125,7 @@ func TestChartCountsWhatIsFlagged(t *testing.T) {
 
 func TestQuarantine(t *testing.T) {
 	w := newWorld(t, nil)
-	_, err := w.db.CommitBatch(t.Context(), sensors.Batch{Quarantine: []sensors.Quarantined{
+	_, err := w.db.Sensors.CommitBatch(t.Context(), sensors.Batch{Quarantine: []sensors.Quarantined{
 		{At: w.clock.now(), DeviceID: "dev-02", Topic: "onemap/v1/370602/dev-02/obs", Reason: "bad-json", Detail: "v", Payload: []byte{0xff, 0x00}, Size: 2, Faults: []sensors.Fault{{Field: "v", Message: fault.NewMessage(sensors.CodeNotNumbers, fault.AString)}}},
 	}})
 	w.must(err)

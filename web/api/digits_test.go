@@ -169,7 +169,7 @@ func TestNoDigitChanges(t *testing.T) {
 		r, err := load.Open(strings.NewReader(fmt.Sprintf(`{"type":"Feature","id":"trip-%d","properties":%s,"geometry":{"type":"Point","coordinates":[121.4,37.5]}}`, trips, d.raw)),
 			load.Options{Division: func(float64, float64) string { return "370602" }})
 		w.must(err)
-		rep, err := w.db.ImportLayer(w.t.Context(), catalogue.Layer{
+		rep, err := w.db.Catalogue.ImportLayer(w.t.Context(), catalogue.Layer{
 			Name: "numbers", Theme: catalogue.ThemePlace, Origin: core.OriginReal, Audience: core.Audience{Kind: core.AudiencePublic}, MaxZoom: 14,
 			Fields: []catalogue.Field{{Name: "n", Type: "number", InTile: true}, {Name: "i", Type: "integer", InTile: true}},
 		}, r, catalogue.ImportOptions{AllowDelete: true})
@@ -185,7 +185,7 @@ func TestNoDigitChanges(t *testing.T) {
 		if second, listed := d.fields(one), d.fields(numbersPath); second != first || listed != first {
 			t.Fatalf("first %s, after another edit %s, in the list %s", first, second, listed)
 		}
-		part, err := w.db.Tile(w.t.Context(), core.Scope{Division: "3706", Role: core.RoleCommander}, []string{"numbers"}, address)
+		part, err := w.db.Tiles.Tile(w.t.Context(), core.Scope{Division: "3706", Role: core.RoleCommander}, []string{"numbers"}, address)
 		if err != nil || !d.drawn("the database's tile", part, name) {
 			t.Fatalf("the database's tile does not hold the feature: %v", err)
 		}

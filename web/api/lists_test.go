@@ -279,7 +279,7 @@ func (w *world) fillLists(tag string) {
 		}
 		w.raise("dev-14", nil)
 		at := w.clock.now().Add(-time.Hour).Truncate(time.Millisecond)
-		_, err = w.db.CommitBatch(ctx, sensors.Batch{
+		_, err = w.db.Sensors.CommitBatch(ctx, sensors.Batch{
 			Observations: []sensors.Observation{{DatastreamID: w.streams["dev-02"], Time: at, Value: float64(i), QC: sensors.QCGood, TimeSource: sensors.TimeDevice, ReceivedAt: at.Add(time.Duration(i) * time.Second)}},
 			Quarantine:   []sensors.Quarantined{{At: at, DeviceID: "dev-02", Topic: "x", Reason: sensors.ReasonBadJSON, Payload: []byte("x"), Size: 1}},
 		})
@@ -290,7 +290,7 @@ func (w *world) fillLists(tag string) {
 // shelter is a feature that is changed again and again.
 func (w *world) shelter() (id int64) {
 	w.t.Helper()
-	features, err := w.db.Features(w.t.Context(), core.Scope{Division: "3706"}, "shelters", nil, 0, 100)
+	features, err := w.db.Catalogue.Features(w.t.Context(), core.Scope{Division: "3706"}, "shelters", nil, 0, 100)
 	w.must(err)
 	for _, f := range features {
 		if f.Key == "s-02" {

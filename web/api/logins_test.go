@@ -22,7 +22,7 @@ func (w *world) restart() {
 	w.t.Helper()
 	people := auth.NewService(auth.Options{
 		Params: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
-	}, w.db, w.db, w.db, nil, nil, w.clock.now)
+	}, w.db.Auth, w.db.Auth, w.db.Auth, nil, nil, w.clock.now)
 	o := w.api.o
 	o.Auth, o.Accounts, o.Displays, o.Registerer = people, people, people, prometheus.NewRegistry()
 	var err error

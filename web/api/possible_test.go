@@ -20,7 +20,7 @@ import (
 func (w *world) raise(device string, change func(*alerts.Alert)) alerts.Alert {
 	w.t.Helper()
 	ctx := w.t.Context()
-	open, err := w.db.OpenAlerts(ctx)
+	open, err := w.db.Alerts.OpenAlerts(ctx)
 	w.must(err)
 	now := w.clock.now().Truncate(time.Second)
 	for _, a := range open {
@@ -28,7 +28,7 @@ func (w *world) raise(device string, change func(*alerts.Alert)) alerts.Alert {
 			w.detect(a, alerts.Cleared)
 		}
 	}
-	from, err := w.db.Cursor(ctx)
+	from, err := w.db.Alerts.Cursor(ctx)
 	w.must(err)
 	a := alerts.Alert{
 		RuleID: w.rule.ID, RuleName: w.rule.Name, DatastreamID: w.streams[device], DeviceID: device, Level: core.Red, PeakLevel: core.Red,
@@ -39,7 +39,7 @@ func (w *world) raise(device string, change func(*alerts.Alert)) alerts.Alert {
 	if change != nil {
 		change(&a)
 	}
-	stored, err := w.db.Apply(ctx, alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: core.EventAlertIssued, Alert: a}}})
+	stored, err := w.db.Alerts.Apply(ctx, alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: core.EventAlertIssued, Alert: a}}})
 	w.must(err)
 	return stored[0]
 }
@@ -47,7 +47,7 @@ func (w *world) raise(device string, change func(*alerts.Alert)) alerts.Alert {
 // detect is what the engine stores of an alert when it sees it otherwise.
 func (w *world) detect(a alerts.Alert, d alerts.Detection) alerts.Alert {
 	w.t.Helper()
-	from, err := w.db.Cursor(w.t.Context())
+	from, err := w.db.Alerts.Cursor(w.t.Context())
 	w.must(err)
 	kind := core.EventAlertUpdated
 	a.Detection, a.UpdatedAt = d, w.clock.now().Truncate(time.Second)
@@ -58,7 +58,7 @@ func (w *world) detect(a alerts.Alert, d alerts.Detection) alerts.Alert {
 		kind = core.EventAlertStale
 	default:
 	}
-	stored, err := w.db.Apply(w.t.Context(), alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: kind, Alert: a}}})
+	stored, err := w.db.Alerts.Apply(w.t.Context(), alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: kind, Alert: a}}})
 	w.must(err)
 	return stored[0]
 }
@@ -181,7 +181,7 @@ func (w *world) prepared(by, addressed string, handling alerts.Handling, detecti
 // stored is the alert as it is stored.
 func (w *world) stored(id int64) alerts.Alert {
 	w.t.Helper()
-	a, err := w.db.Alert(w.t.Context(), core.Scope{Division: "3706"}, id)
+	a, err := w.db.Alerts.Alert(w.t.Context(), core.Scope{Division: "3706"}, id)
 	w.must(err)
 	return a
 }
@@ -247,11 +247,11 @@ func clientOf(a auth.Account) auth.Client {
 // People come with whether they are there: a client that is connected now, or when they were last seen.
 func TestAssigneesSayWhoIsThere(t *testing.T) {
 	w := newWorld(t, nil)
-	accounts, err := w.db.Accounts(t.Context())
+	accounts, err := w.db.Auth.Accounts(t.Context())
 	w.must(err)
 	for _, a := range accounts {
 		if a.Login == r02 {
-			w.must(w.db.ClientConnected(t.Context(), clientOf(a)))
+			w.must(w.db.Push.ClientConnected(t.Context(), clientOf(a)))
 		}
 	}
 	var people List[alerts.Assignee]

@@ -18,7 +18,7 @@ import (
 // look tells what the devices' readings have changed.
 func (w *world) look() {
 	w.t.Helper()
-	r, err := w.db.CheckStale(w.t.Context(), sensors.StaleCheck{Node: "n1", ListeningSince: w.clock.now().Add(-time.Hour)})
+	r, err := w.db.Sensors.CheckStale(w.t.Context(), sensors.StaleCheck{Node: "n1", ListeningSince: w.clock.now().Add(-time.Hour)})
 	if err != nil || !r.Looked {
 		w.t.Fatalf("%+v, %v", r, err)
 	}
@@ -91,7 +91,7 @@ func TestConflictsRoute(t *testing.T) {
 	at := w.clock.now().Add(-10 * time.Minute).Truncate(time.Second).UTC()
 	for i, v := range []float64{1, 7, 8} {
 		for _, id := range []string{"dev-02", "dev-14"} {
-			_, err := w.db.CommitBatch(t.Context(), sensors.Batch{Observations: []sensors.Observation{{
+			_, err := w.db.Sensors.CommitBatch(t.Context(), sensors.Batch{Observations: []sensors.Observation{{
 				DatastreamID: w.streams[id], Time: at, Value: v, QC: sensors.QCGood, TimeSource: sensors.TimeDevice, ReceivedAt: at.Add(time.Duration(i) * time.Second),
 			}}})
 			w.must(err)
@@ -171,7 +171,7 @@ func TestDevicesShowSilence(t *testing.T) {
 	if !d.Online || d.Reason != "reading" || d.StatusAt == nil || d.Streams[0].StaleSince != nil {
 		t.Errorf("heard of: %+v", d)
 	}
-	_, err := w.db.SetInterval(t.Context(), core.Scope{Division: "3706"}, w.streams["dev-02"], 10, "test")
+	_, err := w.db.Sensors.SetInterval(t.Context(), core.Scope{Division: "3706"}, w.streams["dev-02"], 10, "test")
 	w.must(err)
 	w.look()
 	var all DeviceSnapshot

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"github.com/alexedwards/argon2id"
 	"github.com/paulmach/orb"
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,11 +26,10 @@ import (
 	"onemap/alerts/cap"
 	"onemap/auth"
 	"onemap/catalogue"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/sensors"
-	"onemap/store"
-	"onemap/internal/app/stores/storetest"
 	"onemap/tiles/engine"
 	"onemap/web/push"
 )
@@ -41,7 +42,7 @@ func divisions() []string { return []string{"3706", "370602", "370614"} }
 // world is a whole server on a real database, with every role in every division.
 type world struct {
 	t      testing.TB
-	db     *store.DB
+	db     *stores.Stores
 	people *auth.Service
 	api    *Server
 	http   *httptest.Server
@@ -92,8 +93,8 @@ func (l *lockedBuffer) String() string {
 // tiles is a tile engine over the world's database, with its layers loaded.
 func (w *world) tiles(o engine.Options) *engine.Engine {
 	w.t.Helper()
-	feed := w.db.ChangeFeed()
-	e, err := engine.New(o, engine.Parts{Loader: w.db, Feed: feed, Database: w.db}, nil, nil, nil)
+	feed := w.db.Tiles.ChangeFeed()
+	e, err := engine.New(o, engine.Parts{Loader: w.db.Tiles, Feed: feed, Database: w.db.Tiles}, nil, nil, nil)
 	w.must(err)
 	ctx, stop := context.WithCancel(w.t.Context())
 	done := make(chan error)
@@ -119,7 +120,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	}
 	w.people = auth.NewService(auth.Options{
 		Params: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
-	}, w.db, w.db, w.db, nil, nil, w.clock.now)
+	}, w.db.Auth, w.db.Auth, w.db.Auth, nil, nil, w.clock.now)
 	w.fillPlaces()
 	w.fillDevices()
 	w.fillAlerts()
@@ -127,12 +128,12 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	o := Options{
 		Version: "1.2.3", Node: "n1", Simulated: true, Attribution: "credits", Sources: []Source{{File: "land.geojson"}},
 		City: City{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, BBox: []float64{119, 36, 122, 39}, Center: []float64{121, 37}},
-		Auth: w.people, Accounts: w.people, Displays: w.people, Divisions: w.db, Catalogue: w.db, Editor: w.db, Search: w.db, Registry: w.db,
-		Steward: w.db, Alerts: w.db, Handler: alerts.NewDesk(w.db, slog.New(slog.DiscardHandler), w.clock.now),
-		Silences: alerts.NewSilences(w.db, slog.New(slog.DiscardHandler), w.clock.now), Rules: w.db, CAP: w.db,
+		Auth: w.people, Accounts: w.people, Displays: w.people, Divisions: w.db.Catalogue, Catalogue: w.db.Catalogue, Editor: w.db.Catalogue, Search: w.db.Catalogue, Registry: w.db.Sensors,
+		Steward: w.db.Sensors, Alerts: w.db.Alerts, Handler: alerts.NewDesk(w.db.Alerts, slog.New(slog.DiscardHandler), w.clock.now),
+		Silences: alerts.NewSilences(w.db.Alerts, slog.New(slog.DiscardHandler), w.clock.now), Rules: w.db.Alerts, CAP: w.db.Alerts,
 		Tiles:  w.tiles(engine.Options{}),
 		Health: func() []core.Health { return w.health },
-		Push:   greeter{}, Ingest: told{}, Timeline: w.db,
+		Push:   greeter{}, Ingest: told{}, Timeline: w.db.Sensors,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Clock: w.clock.now,
 	}
@@ -172,12 +173,12 @@ func accountOf(role core.Role, division string) string {
 func (w *world) fillPeople() {
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	w.must(err)
-	_, err = w.db.CreateAccount(w.t.Context(), auth.Account{Login: bystander, Name: bystander, Role: core.RoleObserver, Division: "370602"}, hash, "test")
+	_, err = w.db.Auth.CreateAccount(w.t.Context(), auth.Account{Login: bystander, Name: bystander, Role: core.RoleObserver, Division: "370602"}, hash, "test")
 	w.must(err)
 	for _, role := range core.Roles() {
 		for _, division := range divisions() {
 			login := accountOf(role, division)
-			_, err := w.db.CreateAccount(w.t.Context(), auth.Account{Login: login, Name: login, Role: role, Division: division}, hash, "test")
+			_, err := w.db.Auth.CreateAccount(w.t.Context(), auth.Account{Login: login, Name: login, Role: role, Division: division}, hash, "test")
 			w.must(err)
 			tokens, _, err := w.people.Login(w.t.Context(), auth.Login{User: login, Password: password})
 			w.must(err)
@@ -223,14 +224,14 @@ func (r *records) Next() (catalogue.Record, *catalogue.Refusal, error) {
 // fillPlaces loads divisions and three layers: land for everybody, plans for commanders, shelters by
 // division.
 func (w *world) fillPlaces() {
-	w.must(w.db.UpsertDivisions(w.t.Context(), []catalogue.Division{
+	w.must(w.db.Catalogue.UpsertDivisions(w.t.Context(), []catalogue.Division{
 		{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, Lon: 121.4, Lat: 37.5},
 		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}, Lon: 121.4, Lat: 37.5},
 		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Lon: 120.8, Lat: 37.8},
 		{Code: "370602001", Name: core.Text{ZH: "向阳街道", EN: "Xiangyang"}, Lon: 121.4, Lat: 37.5},
 	}))
 	layer := func(name string, a core.Audience, features ...catalogue.Feature) {
-		_, err := w.db.ImportLayer(w.t.Context(), catalogue.Layer{
+		_, err := w.db.Catalogue.ImportLayer(w.t.Context(), catalogue.Layer{
 			Name: name, Theme: catalogue.ThemeResource, Title: core.Text{ZH: name, EN: name}, Origin: core.OriginSynthetic, Audience: a,
 			Source: "test", GeometryType: "Geometry", MaxZoom: 14, UpdatedOn: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Attribution: "© test",
 			Fields: []catalogue.Field{{Name: "beds", Type: "integer", Title: core.Text{ZH: "床位", EN: "Beds"}, InTile: true}, {Name: "phone", Type: "string"}},
@@ -251,22 +252,22 @@ func (w *world) fillPlaces() {
 // fillDevices makes one device in each county: dev-02 and dev-14.
 func (w *world) fillDevices() {
 	ctx := w.t.Context()
-	w.must(w.db.PutHazardTypes(ctx, []sensors.HazardType{{
+	w.must(w.db.Sensors.PutHazardTypes(ctx, []sensors.HazardType{{
 		Code: "flood", Title: core.Text{ZH: "洪水", EN: "Flood"}, Sector: "natural_disaster", CAPCategory: "Met", RadiusM: 2000, LeadMinutes: 60,
 	}}))
-	w.must(w.db.PutDatastreamTypes(ctx, []sensors.DatastreamType{
+	w.must(w.db.Sensors.PutDatastreamTypes(ctx, []sensors.DatastreamType{
 		{Code: "level", Title: core.Text{ZH: "水位", EN: "Water level"}, Unit: "m", Symbol: "m", HazardType: "flood", Min: -10, Max: 100, IntervalS: 60},
 		{Code: "rain", Title: core.Text{ZH: "雨量", EN: "Rain"}, Unit: "mm/h", Symbol: "mm/h", HazardType: "flood", Min: 0, Max: 500, IntervalS: 60},
 	}))
 	for _, id := range []string{"dev-02", "dev-14"} {
-		d, err := w.db.CreateDevice(ctx, sensors.Device{
+		d, err := w.db.Sensors.CreateDevice(ctx, sensors.Device{
 			ID: id, Division: "3706" + id[4:], Name: core.Text{ZH: "演示-" + id}, HazardType: "flood", Lon: 121.4, Lat: 37.5,
 			Origin: core.OriginSynthetic, Source: "test", Enabled: true, Streams: []sensors.Datastream{{Name: "level", Type: "level"}},
 		}, sensors.HashSecret("x"), "test")
 		w.must(err)
 		w.streams[id] = d.Streams[0].ID
 		at := w.clock.now().Add(-time.Minute).Truncate(time.Millisecond)
-		_, err = w.db.CommitBatch(ctx, sensors.Batch{Observations: []sensors.Observation{
+		_, err = w.db.Sensors.CommitBatch(ctx, sensors.Batch{Observations: []sensors.Observation{
 			{DatastreamID: w.streams[id], Time: at, Value: 1, QC: sensors.QCGood, TimeSource: sensors.TimeDevice, ReceivedAt: at},
 			{DatastreamID: w.streams[id], Time: at.Add(time.Second), Value: 2, QC: sensors.QCGood, TimeSource: sensors.TimeDevice, ReceivedAt: at},
 		}})
@@ -278,7 +279,7 @@ func (w *world) fillDevices() {
 func (w *world) fillAlerts() {
 	ctx := w.t.Context()
 	var err error
-	w.rule, err = w.db.CreateRule(ctx, alerts.Rule{
+	w.rule, err = w.db.Alerts.CreateRule(ctx, alerts.Rule{
 		Name: core.Text{ZH: "水位", EN: "Water level"}, Type: "level", Direction: alerts.Above, Enabled: true, Origin: core.OriginReal,
 		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: 5, Clear: 4}},
 	}, "test")
@@ -293,9 +294,9 @@ func (w *world) fillAlerts() {
 		}},
 	})
 	w.must(err)
-	from, err := w.db.Cursor(ctx)
+	from, err := w.db.Alerts.Cursor(ctx)
 	w.must(err)
-	stored, err := w.db.Apply(ctx, alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{
+	stored, err := w.db.Alerts.Apply(ctx, alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{
 		Kind: core.EventAlertIssued,
 		Alert: alerts.Alert{
 			RuleID: w.rule.ID, DatastreamID: w.streams["dev-02"], DeviceID: "dev-02", Level: core.Red, PeakLevel: core.Red,

@@ -130,7 +130,7 @@ func TestRevokedSessionIsOutAtOnce(t *testing.T) {
 	}
 	p, err := w.people.Authenticate(t.Context(), w.tokens[r14])
 	w.must(err)
-	w.must(w.db.RevokeSessions(t.Context(), p.AccountID, p.SessionID, "elsewhere"))
+	w.must(w.db.Auth.RevokeSessions(t.Context(), p.AccountID, p.SessionID, "elsewhere"))
 	w.people.Forget(p.SessionID)
 	if a := w.send(r14, http.MethodGet, "/api/v1/me", nil); a.status != http.StatusUnauthorized {
 		t.Errorf("after the event: %d", a.status)

@@ -84,7 +84,7 @@ func TestSilencesByDivision(t *testing.T) {
 	if got := w.silences(commander, "?current=true"); !slices.Equal(got, []int64{kind.ID}) {
 		t.Errorf("in force: %v", got)
 	}
-	tomorrow, err := w.db.Silences(t.Context(), core.Scope{Division: "3706"}, true, w.clock.now().Add(25*time.Hour), core.Page{})
+	tomorrow, err := w.db.Alerts.Silences(t.Context(), core.Scope{Division: "3706"}, true, w.clock.now().Add(25*time.Hour), core.Page{})
 	if err != nil || len(tomorrow) != 0 {
 		t.Errorf("over, and in force: %v, %v", tomorrow, err)
 	}

@@ -38,7 +38,7 @@ func TestCertificatesAndEnabling(t *testing.T) {
 	}
 	held := func() string {
 		t.Helper()
-		all, err := w.db.LoadRegistry(t.Context())
+		all, err := w.db.Sensors.LoadRegistry(t.Context())
 		w.must(err)
 		for _, d := range all {
 			if d.ID == "dev-02" {

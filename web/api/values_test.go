@@ -106,12 +106,12 @@ func samples(w *world) map[string]sample {
 	}
 	rule := fmt.Sprintf("/api/v1/rules/%d", w.rule.ID)
 	out["PATCH /api/v1/accounts/{user}"] = sample{"/api/v1/accounts/" + bystander, func(w *world, _ string) (any, []string) {
-		a, err := w.db.CredentialsByLogin(w.t.Context(), bystander)
+		a, err := w.db.Auth.CredentialsByLogin(w.t.Context(), bystander)
 		w.must(err)
 		return map[string]any{"name": "x"}, []string{"If-Match", etag(a.Version)}
 	}}
 	out["PUT /api/v1/rules/{id}"] = sample{rule, func(w *world, account string) (any, []string) {
-		r, err := w.db.Rule(w.t.Context(), w.rule.ID)
+		r, err := w.db.Alerts.Rule(w.t.Context(), w.rule.ID)
 		w.must(err)
 		body, _ := newRule(w, account)
 		return body, []string{"If-Match", etag(r.Version)}
@@ -129,7 +129,7 @@ func samples(w *world) map[string]sample {
 			"thin": map[string]any{"cell": 16, "to_zoom": 9}, "cluster": map[string]any{"cell": 16, "to_zoom": 9},
 		}}, []string{"If-Match", w.version(account, "land")}
 	}}
-	gone, err := w.db.CreateRule(w.t.Context(), alerts.Rule{
+	gone, err := w.db.Alerts.CreateRule(w.t.Context(), alerts.Rule{
 		Name: core.Text{ZH: "雨量", EN: "Rain"}, Type: "rain", Direction: alerts.Above, Origin: core.OriginReal,
 		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: 50, Clear: 40}},
 	}, "test")

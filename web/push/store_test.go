@@ -14,16 +14,17 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"onemap/auth"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 	"onemap/sensors"
-	"onemap/store"
-	"onemap/internal/app/stores/storetest"
 	"onemap/web/push"
 )
 
@@ -32,7 +33,7 @@ const patience = 2 * time.Minute
 // stage is a hub over a real database.
 type stage struct {
 	t      *testing.T
-	db     *store.DB
+	db     *stores.Stores
 	sql    *pgxpool.Pool // for what the store does not offer
 	server *httptest.Server
 
@@ -42,7 +43,7 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	url := storetest.NewURL(t)
-	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 8})
+	db, err := stores.Open(t.Context(), stores.Options{URL: url, MaxConns: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +56,8 @@ func newStage(t *testing.T) *stage {
 	s := &stage{t: t, db: db, sql: sql, logins: make(map[string]auth.Principal)}
 	s.exec(`insert into division (code, name_zh, name_en, parent) values
 		('3706', '烟台市', 'Yantai', '37'), ('370602', '芝罘区', 'Zhifu', '3706'), ('370614', '蓬莱区', 'Penglai', '3706')`)
-	people := auth.NewService(auth.Options{}, s.db, s.db, s.db, nil, nil, nil)
-	registry := sensors.NewRegistry(s.db, sensors.RegistryOptions{}, nil, nil)
+	people := auth.NewService(auth.Options{}, s.db.Auth, s.db.Auth, s.db.Auth, nil, nil, nil)
+	registry := sensors.NewRegistry(s.db.Sensors, sensors.RegistryOptions{}, nil, nil)
 	s.addDevices()
 	if err := registry.Reload(t.Context()); err != nil {
 		t.Fatal(err)
@@ -64,7 +65,7 @@ func newStage(t *testing.T) *stage {
 	listener := s.db.Log().Listen()
 	follower := eventlog.NewFollower(s.db.Log(), listener, eventlog.FollowerOptions{Poll: 500 * time.Millisecond}, nil, nil, nil)
 	hub, err := push.New(push.Parts{
-		Events: s.db.Log(), Follower: follower, Batches: s.db, Clients: s.db, Directory: registry, Recheck: people.Recheck,
+		Events: s.db.Log(), Follower: follower, Batches: s.db.Sensors, Clients: s.db.Push, Directory: registry, Recheck: people.Recheck,
 	}, push.Options{Node: "n1", Heartbeat: patience / 4, Tick: 50 * time.Millisecond}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -114,11 +115,11 @@ func (s *stage) addDevices() {
 	s.t.Helper()
 	ctx := s.t.Context()
 	err := errors.Join(
-		s.db.PutHazardTypes(ctx, []sensors.HazardType{{
+		s.db.Sensors.PutHazardTypes(ctx, []sensors.HazardType{{
 			Code: "flood", Title: core.Text{ZH: "洪水", EN: "Flood"}, Sector: "natural_disaster", CAPCategory: "Met",
 			RadiusM: 2000, Instruction: core.Text{ZH: "撤离", EN: "Leave"}, LeadMinutes: 60,
 		}}),
-		s.db.PutDatastreamTypes(ctx, []sensors.DatastreamType{{
+		s.db.Sensors.PutDatastreamTypes(ctx, []sensors.DatastreamType{{
 			Code: "level", Title: core.Text{ZH: "水位", EN: "Water level"}, Unit: "m", Symbol: "m", HazardType: "flood",
 			Min: -10, Max: 100, IntervalS: 60, Retention: "standard",
 		}}))
@@ -130,7 +131,7 @@ func (s *stage) addDevices() {
 		})
 	}
 	secret := func(id string) []byte { sum := sha256.Sum256([]byte(id)); return sum[:] }
-	if err := errors.Join(err, s.db.PutDevices(ctx, devices, secret, nil)); err != nil {
+	if err := errors.Join(err, s.db.Sensors.PutDevices(ctx, devices, secret, nil)); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -139,13 +140,13 @@ func (s *stage) addDevices() {
 func (s *stage) login(user string, role core.Role, division string) (auth.Account, auth.Principal) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	a, err := s.db.CreateAccount(ctx, auth.Account{Login: user, Name: user, Role: role, Division: division}, "hash", "test")
+	a, err := s.db.Auth.CreateAccount(ctx, auth.Account{Login: user, Name: user, Role: role, Division: division}, "hash", "test")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	token := sha256.Sum256([]byte(user))
 	expires := time.Now().Add(time.Hour)
-	id, err := s.db.CreateSession(ctx, auth.Session{AccountID: a.ID, CreatedAt: time.Now(), ExpiresAt: expires, LastSeen: time.Now()}, token[:])
+	id, err := s.db.Auth.CreateSession(ctx, auth.Session{AccountID: a.ID, CreatedAt: time.Now(), ExpiresAt: expires, LastSeen: time.Now()}, token[:])
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -312,7 +313,7 @@ func TestOnDatabase(t *testing.T) {
 	var ds int64
 	for _, d := range []string{"370614", "370602"} {
 		ds = s.count(`select s.id from datastream s where s.device_id = $1`, "dev-"+d)
-		_, err := s.db.CommitBatch(t.Context(), sensors.Batch{Observations: []sensors.Observation{{
+		_, err := s.db.Sensors.CommitBatch(t.Context(), sensors.Batch{Observations: []sensors.Observation{{
 			DatastreamID: ds, Time: time.Now(), Value: 4.5, QC: sensors.QCGood, TimeSource: sensors.TimeDevice, ReceivedAt: time.Now(),
 		}}})
 		if err != nil {
@@ -346,7 +347,7 @@ func TestOnDatabase(t *testing.T) {
 	if f := v.event("missed"); f.Seq != missed {
 		t.Errorf("got %+v", f)
 	}
-	if err := s.db.RevokeSessions(t.Context(), account.ID, 0, "test"); err != nil {
+	if err := s.db.Auth.RevokeSessions(t.Context(), account.ID, 0, "test"); err != nil {
 		t.Fatal(err)
 	}
 	v.wantClosed(push.CloseSessionEnded)
@@ -359,7 +360,7 @@ func TestRoleChangedOnDatabase(t *testing.T) {
 	a, _ := s.login("someone", core.RoleCommander, "3706")
 	v, _ := s.connect("someone", "", core.Mark{})
 	a.Role = core.RoleObserver
-	if _, err := s.db.UpdateAccount(t.Context(), a, "", a.Version, "test"); err != nil {
+	if _, err := s.db.Auth.UpdateAccount(t.Context(), a, "", a.Version, "test"); err != nil {
 		t.Fatal(err)
 	}
 	v.wantClosed(push.CloseSessionEnded, push.CloseScopeChanged)

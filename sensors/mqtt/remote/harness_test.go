@@ -9,15 +9,18 @@ import (
 	"testing"
 	"time"
 
+	sensorspg "onemap/sensors/pg"
+
+	"onemap/internal/app/stores"
+
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/mqtt/remote"
-	"onemap/store"
-	"onemap/internal/app/stores/storetest"
 )
 
 // patience is how long a test waits for what must come; it is no measurement.
@@ -27,7 +30,7 @@ const patience = 2 * time.Minute
 type town struct {
 	t   *testing.T
 	sql *pgxpool.Pool
-	db  *store.DB
+	db  *stores.Stores
 	reg *sensors.Registry
 }
 
@@ -41,17 +44,17 @@ func newTown(t *testing.T, devices int) *town {
 		t.Fatal(err)
 	}
 	t.Cleanup(sql.Close)
-	db, err := store.Open(ctx, store.Options{URL: url})
+	db, err := stores.Open(ctx, stores.Options{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	return &town{t: t, sql: sql, db: db, reg: sensors.NewRegistry(db, sensors.RegistryOptions{}, nil, nil)}
+	return &town{t: t, sql: sql, db: db, reg: sensors.NewRegistry(db.Sensors, sensors.RegistryOptions{}, nil, nil)}
 }
 
 // faulty is a real store that is away when a test says so.
 type faulty struct {
-	*store.DB
+	*sensorspg.DB
 	away atomic.Bool
 	hold sync.Mutex // held: commits wait
 }

@@ -14,7 +14,7 @@ import (
 func TestBrokerKilled(t *testing.T) {
 	w := newTown(t, 10)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
-	c := w.client(quick(b.URL()), w.ingest(sensors.IngestOptions{}, w.db, w.reg))
+	c := w.client(quick(b.URL()), w.ingest(sensors.IngestOptions{}, w.db.Sensors, w.reg))
 	f := launch(t, b.Addr(), 10, 0)
 	unsaved := map[string]map[int]bool{} // by device: acknowledged after the last save before a kill
 	for kill := range 2 {
@@ -61,7 +61,7 @@ func TestBrokerKilled(t *testing.T) {
 func TestBrokerKilledWhileItKeeps(t *testing.T) {
 	w := newTown(t, 5)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
-	in := w.ingest(sensors.IngestOptions{}, w.db, w.reg)
+	in := w.ingest(sensors.IngestOptions{}, w.db.Sensors, w.reg)
 	w.stop(w.client(quick(b.URL()), in))
 	f := launch(t, b.Addr(), 5, 600) // more than Mosquitto's default keeps
 	f.wg.Wait()
@@ -84,7 +84,7 @@ func TestBrokerKilledWhileItKeeps(t *testing.T) {
 func TestBrokerForgetsTheSession(t *testing.T) {
 	w := newTown(t, 1)
 	b := mosquittotest.Start(t, "persistence false\n")
-	c := w.client(quick(b.URL()), w.ingest(sensors.IngestOptions{}, w.db, w.reg))
+	c := w.client(quick(b.URL()), w.ingest(sensors.IngestOptions{}, w.db.Sensors, w.reg))
 	if n := c.Stats().Refused["session-forgotten"]; n != 0 {
 		t.Fatalf("%d sessions were forgotten before anything happened", n)
 	}
@@ -104,7 +104,7 @@ func TestNetworkCut(t *testing.T) {
 	w := newTown(t, 5)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
 	p := newProxy(t, b.Addr())
-	c := w.client(watchful("mqtt://"+p.addr), w.ingest(sensors.IngestOptions{}, w.db, w.reg))
+	c := w.client(watchful("mqtt://"+p.addr), w.ingest(sensors.IngestOptions{}, w.db.Sensors, w.reg))
 	f := launch(t, b.Addr(), 5, 0)
 	for cut := range 2 {
 		eventually(t, "readings are stored", func() bool { return w.stored() > 500*(cut+1) })
@@ -130,7 +130,7 @@ func TestRedeliveredWithoutTime(t *testing.T) {
 	w := newTown(t, 3)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
 	p := newProxy(t, b.Addr())
-	store := &faulty{DB: w.db}
+	store := &faulty{DB: w.db.Sensors}
 	in := w.ingest(sensors.IngestOptions{ProbeMin: 10 * time.Millisecond, ProbeMax: 50 * time.Millisecond}, store, sensors.NewRegistry(store, sensors.RegistryOptions{}, nil, nil))
 	c := w.client(watchful("mqtt://"+p.addr), in)
 	dev := device(t, b.Addr())
@@ -157,7 +157,7 @@ func TestRedeliveredWithoutTime(t *testing.T) {
 func TestDatabaseAway(t *testing.T) {
 	w := newTown(t, 5)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
-	store := &faulty{DB: w.db}
+	store := &faulty{DB: w.db.Sensors}
 	in := w.ingest(sensors.IngestOptions{ProbeMin: 10 * time.Millisecond, ProbeMax: 50 * time.Millisecond}, store, sensors.NewRegistry(store, sensors.RegistryOptions{}, nil, nil))
 	c := w.client(quick(b.URL()), in)
 	f := launch(t, b.Addr(), 5, 0)
@@ -182,7 +182,7 @@ func TestDatabaseAway(t *testing.T) {
 func TestBackpressure(t *testing.T) {
 	w := newTown(t, 20)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
-	store := &faulty{DB: w.db}
+	store := &faulty{DB: w.db.Sensors}
 	in := w.ingest(sensors.IngestOptions{MaxQueue: 4}, store, w.reg)
 	w.stop(w.client(quick(b.URL()), in))
 	f := launch(t, b.Addr(), 20, 100)
@@ -202,7 +202,7 @@ func TestBackpressure(t *testing.T) {
 func TestOverrun(t *testing.T) {
 	w := newTown(t, 5)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
-	store := &faulty{DB: w.db}
+	store := &faulty{DB: w.db.Sensors}
 	in := w.ingest(sensors.IngestOptions{}, store, w.reg)
 	opts := quick(b.URL())
 	w.stop(w.client(opts, in))

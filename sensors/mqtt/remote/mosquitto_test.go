@@ -52,7 +52,7 @@ func TestFromMosquittoToPostGIS(t *testing.T) {
 	publish(t, dev, obsTopic("dev-0"), 1, true, []byte(`{"v":{"level":99}}`))
 	publish(t, dev, status("dev-1"), 1, true, "offline")
 
-	in := w.ingest(sensors.IngestOptions{}, w.db, w.reg)
+	in := w.ingest(sensors.IngestOptions{}, w.db.Sensors, w.reg)
 	c := w.client(quick(b.URL()), in)
 	for i := range 100 {
 		publish(t, dev, obsTopic("dev-0"), byte(i%3), false, reading(from, i))
@@ -110,6 +110,6 @@ func TestRetainedOfflineHolds(t *testing.T) {
 	}
 	b := mosquittotest.Start(t, mosquittotest.Durable)
 	publish(t, device(t, b.Addr()), sensors.Topic("370602", "dev-0", sensors.KindStatus), 1, true, `{"online": false}`)
-	w.client(quick(b.URL()), w.ingest(sensors.IngestOptions{}, w.db, w.reg))
+	w.client(quick(b.URL()), w.ingest(sensors.IngestOptions{}, w.db.Sensors, w.reg))
 	eventually(t, "it is off line", func() bool { return w.count(`select count(*) from device where online`) == 0 })
 }

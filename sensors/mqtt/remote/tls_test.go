@@ -89,7 +89,7 @@ use_identity_as_username true
 `, "DIR", p.dir))
 	good := quick("mqtts://" + b.Addr())
 	good.CA, good.Cert, good.Key = p.file("ca.crt"), p.file("onemap.crt"), p.file("onemap.key")
-	in := w.ingest(sensors.IngestOptions{}, w.db, w.reg)
+	in := w.ingest(sensors.IngestOptions{}, w.db.Sensors, w.reg)
 	c := w.client(good, in)
 	pub := good
 	publishSecurely(t, pub, obsTopic("dev-0"), reading(begin(), 1))

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"testing"
 
+	"onemap/internal/app/stores"
+
 	"github.com/jackc/pgx/v5"
 
 	"onemap/internal/core"
 	"onemap/sensors"
-	"onemap/store"
 )
 
 // SeedDevices makes n devices in an empty, migrated database: dev-0, dev-1 and so on in division 370602, each with a
@@ -32,21 +33,21 @@ func seedDevices(ctx context.Context, url string, n int, secret func(id string) 
 	if _, err := conn.Exec(ctx, `insert into division (code, name_zh, parent) values ('3706', '烟台市', '37'), ('370602', '芝罘区', '3706')`); err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Options{URL: url, MaxConns: 2})
+	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 2})
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	if err := db.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "natural_disaster", CAPCategory: "Met", RadiusM: 2000, LeadMinutes: 60}}); err != nil {
+	if err := db.Sensors.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "natural_disaster", CAPCategory: "Met", RadiusM: 2000, LeadMinutes: 60}}); err != nil {
 		return nil, err
 	}
-	if err := db.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "water_level", Title: core.Text{ZH: "水位"}, Unit: "m", HazardType: "flood", Min: -5, Max: 30, IntervalS: 60, Retention: "standard"}}); err != nil {
+	if err := db.Sensors.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "water_level", Title: core.Text{ZH: "水位"}, Unit: "m", HazardType: "flood", Min: -5, Max: 30, IntervalS: 60, Retention: "standard"}}); err != nil {
 		return nil, err
 	}
 	devices := make([]sensors.Device, n)
 	for i := range devices {
 		id := fmt.Sprintf("dev-%d", i)
-		devices[i], err = db.CreateDevice(ctx, sensors.Device{
+		devices[i], err = db.Sensors.CreateDevice(ctx, sensors.Device{
 			ID: id, Division: "370602", Name: core.Text{ZH: "演示-水位站"}, HazardType: "flood", Lon: 121.4, Lat: 37.5,
 			Origin: core.OriginSynthetic, Source: "test", Enabled: true, Streams: []sensors.Datastream{{Name: "level", Type: "water_level"}},
 		}, sensors.HashSecret(secret(id)), "test")

@@ -18,11 +18,12 @@ import (
 	"testing"
 	"time"
 
+	"onemap/internal/app/stores"
+
 	"github.com/jackc/pgx/v5"
 
 	"onemap/demo/pgcluster"
 	"onemap/internal/pg"
-	"onemap/store"
 )
 
 const template = "onemap_template"
@@ -42,11 +43,16 @@ type cluster struct {
 	alive io.WriteCloser // the janitor's standard input: it cleans up when this process closes it by dying
 }
 
-// NewDB returns an open store on a fresh, migrated, empty database that is dropped after the test.
-func NewDB(t testing.TB) *store.DB {
+// NewDB returns open stores on a fresh, migrated, empty database that is dropped after the test.
+func NewDB(t testing.TB) *stores.Stores {
 	t.Helper()
-	url := NewURL(t)
-	db, err := store.Open(t.Context(), store.Options{URL: url, MaxConns: 8})
+	return NewDBAt(t, nil)
+}
+
+// NewDBAt is NewDB with a clock.
+func NewDBAt(t testing.TB, clock func() time.Time) *stores.Stores {
+	t.Helper()
+	db, err := stores.Open(t.Context(), stores.Options{URL: NewURL(t), MaxConns: 8, Clock: clock})
 	if err != nil {
 		t.Fatalf("open the test database: %v", err)
 	}

@@ -1,0 +1,239 @@
+package alertspg
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+
+	"onemap/alerts"
+	"onemap/internal/core"
+	"onemap/internal/eventlog"
+	"onemap/internal/fault"
+	"onemap/internal/pg"
+	"onemap/internal/text"
+)
+
+// episodeKey is what an alert is an episode of.
+type episodeKey struct{ rule, datastream int64 }
+
+// Apply commits a step of the engine: the cursor, the alerts with their messages and audit rows, the
+// states, and last the events; or nothing at all. A cursor that is not at s.From, a second open
+// episode of the same rule and datastream, and a message that is there already are fault.Conflict.
+// It returns the alerts as stored, in the order of the changes.
+func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) {
+	var stored []alerts.Alert
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
+		if err := pg.BoundWaits(ctx, tx); err != nil {
+			return err
+		}
+		if len(s.Changes) == 0 {
+			// Nothing that anybody was told: should a crash of the database take it back, the same readings
+			// are evaluated again and come to the same. The next step with a change makes it durable, too.
+			if _, err := tx.Exec(ctx, `set local synchronous_commit = off`); err != nil {
+				return err
+			}
+		}
+		if err := moveCursor(ctx, tx, s.From, s.To); err != nil {
+			return err
+		}
+		stored, err = applyChanges(ctx, tx, s)
+		return err
+	})
+	if err != nil {
+		return nil, pg.MapErr(err, "apply a step of the rules")
+	}
+	return stored, nil
+}
+
+func moveCursor(ctx context.Context, tx pgx.Tx, from, to core.Mark) error {
+	if to.Seq < from.Seq {
+		return fault.New(fault.Invalid, "the rules' cursor cannot go back from %d to %d", from.Seq, to.Seq)
+	}
+	tag, err := tx.Exec(ctx, `
+		update rule_cursor set seq = $3, id = nullif($4, '')::uuid where seq = $1 and coalesce(id::text, '') = $2`,
+		from.Seq, from.ID, to.Seq, to.ID)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return fault.New(fault.Conflict, "the rules' cursor is not at %d: another node has moved it", from.Seq)
+	}
+	return nil
+}
+
+func applyChanges(ctx context.Context, tx pgx.Tx, s alerts.Step) ([]alerts.Alert, error) {
+	stored := make([]alerts.Alert, 0, len(s.Changes))
+	begun := make(map[episodeKey]int64)
+	for _, c := range s.Changes {
+		after, before, reopened, err := storeAlert(ctx, tx, c)
+		if err != nil {
+			return nil, fmt.Errorf("%s of rule %d on datastream %d: %w", c.Kind, c.Alert.RuleID, c.Alert.DatastreamID, err)
+		}
+		if c.Alert.ID == 0 && after.Detection != alerts.Cleared {
+			begun[episodeKey{after.RuleID, after.DatastreamID}] = after.ID
+		}
+		if err := storePapers(ctx, tx, c, after, before); err != nil {
+			return nil, err
+		}
+		if reopened != nil {
+			if err := writeAudit(ctx, tx, after.ID, *reopened); err != nil {
+				return nil, err
+			}
+		}
+		stored = append(stored, after)
+	}
+	states := slices.Clone(s.States)
+	for i, st := range states {
+		if id, ok := begun[episodeKey{st.RuleID, st.DatastreamID}]; ok {
+			states[i].AlertID = id
+		}
+	}
+	if err := writeStates(ctx, tx, states); err != nil {
+		return nil, err
+	}
+	return stored, appendAlertEvents(ctx, tx, s.Changes, stored)
+}
+
+// storeAlert begins an episode or changes one, and returns it as stored with what it was before.
+// reopened is the line of the history that says that its handling began anew, nil when it did not.
+func storeAlert(ctx context.Context, tx pgx.Tx, c alerts.Change) (after, before alerts.Alert, reopened *alerts.Audit, err error) {
+	if c.Alert.ID == 0 {
+		after, _ = c.Merge(before)
+		err := tx.QueryRow(ctx, `select nextval(pg_get_serial_sequence('alert', 'id'))`).Scan(&after.ID)
+		if err != nil {
+			return after, before, nil, err
+		}
+		return after, before, nil, insertAlert(ctx, tx, after)
+	}
+	before, err = lockAlert(ctx, tx, c.Alert.ID)
+	if err != nil {
+		return after, before, nil, err
+	}
+	if before.RuleID != c.Alert.RuleID || before.DatastreamID != c.Alert.DatastreamID {
+		return after, before, nil, fault.New(fault.Invalid, "alert %d is of rule %d on datastream %d", before.ID, before.RuleID, before.DatastreamID)
+	}
+	after, reopened = c.Merge(before)
+	return after, before, reopened, updateAlert(ctx, tx, after)
+}
+
+func lockAlert(ctx context.Context, tx pgx.Tx, id int64) (a alerts.Alert, err error) {
+	err = tx.QueryRow(ctx, `select body from alert where id = $1 for no key update`, id).Scan(&a)
+	return a, err
+}
+
+func insertAlert(ctx context.Context, tx pgx.Tx, a alerts.Alert) error {
+	_, err := tx.Exec(ctx, `
+		insert into alert (id, rule_id, datastream_id, device_id, detection, handling, level, peak_level, division_code,
+			divisions, onset, opened_at, updated_at, cleared_at, assignee, body, geom, version)
+		overriding system value
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		a.ID, a.RuleID, a.DatastreamID, a.DeviceID, a.Detection, a.Handling, int16(a.Level), int16(a.PeakLevel), a.Division,
+		pg.Array(a.Divisions), a.Onset, a.OpenedAt, a.UpdatedAt, a.ClearedAt, a.Assignee, a, areaOrNil(a.Area), a.Version)
+	return err
+}
+
+func updateAlert(ctx context.Context, tx pgx.Tx, a alerts.Alert) error {
+	_, err := tx.Exec(ctx, `
+		update alert set detection = $2, handling = $3, level = $4, peak_level = $5, division_code = $6, divisions = $7,
+			updated_at = $8, cleared_at = $9, assignee = $10, body = $11, geom = $12, version = $13
+		where id = $1`,
+		a.ID, a.Detection, a.Handling, int16(a.Level), int16(a.PeakLevel), a.Division, pg.Array(a.Divisions),
+		a.UpdatedAt, a.ClearedAt, a.Assignee, a, areaOrNil(a.Area), a.Version)
+	return err
+}
+
+func areaOrNil(p orb.Polygon) orb.Geometry {
+	if len(p) == 0 {
+		return nil
+	}
+	return p
+}
+
+// storePapers writes the change's CAP message and its line of the history.
+func storePapers(ctx context.Context, tx pgx.Tx, c alerts.Change, after, before alerts.Alert) error {
+	if m := c.Message; m != nil {
+		_, err := tx.Exec(ctx, `
+			insert into cap_message (identifier, alert_id, msg_type, sent, expires, xml) values ($1, $2, $3, $4, $5, $6)`,
+			m.Identifier, after.ID, m.MsgType, m.Sent, m.Expires, m.XML)
+		if err != nil {
+			return fmt.Errorf("message %s: %w", m.Identifier, err)
+		}
+	}
+	return writeAudit(ctx, tx, after.ID, alerts.Audit{
+		At: after.UpdatedAt, Division: after.Division, Step: strings.TrimPrefix(c.Kind, "alert."),
+		Before: detectionWords(before), After: detectionWords(after), Note: c.Note, Level: after.Level,
+	})
+}
+
+// detectionWords is how an alert's detection stands in its history, as "firing orange".
+func detectionWords(a alerts.Alert) string {
+	if a.ID == 0 {
+		return ""
+	}
+	return string(a.Detection) + " " + a.Level.String()
+}
+
+func writeAudit(ctx context.Context, tx pgx.Tx, alertID int64, a alerts.Audit) error {
+	_, err := tx.Exec(ctx, `
+		insert into alert_audit (alert_id, at, actor, division_code, step, before, after, note, level)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		alertID, a.At, a.Actor, a.Division, a.Step, a.Before, a.After, text.MakeStorable(a.Note), int16(a.Level))
+	return err
+}
+
+// appendAlertEvents writes each change's event, with the level that its device has after the step.
+// It takes the log's lock, so nothing may come after it.
+func appendAlertEvents(ctx context.Context, tx pgx.Tx, changes []alerts.Change, stored []alerts.Alert) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	levels, err := deviceLevels(ctx, tx, stored)
+	if err != nil {
+		return err
+	}
+	for i, c := range changes {
+		e := alerts.Event{Alert: stored[i], DeviceLevel: levels[stored[i].DeviceID], Note: c.Note}
+		if err := appendAlertEvent(ctx, tx, c.Kind, "", e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendAlertEvent writes an event of an alert, addressed to whom the alert is.
+func appendAlertEvent(ctx context.Context, tx pgx.Tx, kind, actor string, e alerts.Event) error {
+	payload, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	_, err = eventlog.Append(ctx, tx, core.Event{
+		Kind: kind, Divisions: e.Alert.Divisions, Subject: alertSubject(e.Alert.ID), Actor: actor, Payload: payload,
+	})
+	return err
+}
+
+// deviceLevels is the worst open alert of each of the alerts' devices; None is not in it.
+func deviceLevels(ctx context.Context, tx pgx.Tx, of []alerts.Alert) (map[string]core.Level, error) {
+	ids := make([]string, len(of))
+	for i, a := range of {
+		ids[i] = a.DeviceID
+	}
+	rows, err := tx.Query(ctx, `
+		select device_id, min(level) from alert where device_id = any($1) and detection <> 'cleared' group by device_id`, ids)
+	if err != nil {
+		return nil, err
+	}
+	levels := make(map[string]core.Level, len(ids))
+	var id string
+	var level core.Level
+	_, err = pgx.ForEachRow(rows, []any{&id, &level}, func() error {
+		levels[id] = level
+		return nil
+	})
+	return levels, err
+}

@@ -1,0 +1,207 @@
+package alertspg
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/alerts"
+	"onemap/internal/core"
+	"onemap/internal/eventlog"
+	"onemap/internal/fault"
+	"onemap/internal/pg"
+)
+
+var _ alerts.RuleStore = (*DB)(nil)
+
+const ruleColumns = `r.id, r.name_zh, r.name_en, r.type, coalesce(r.datastream_id, 0), r.direction, r.thresholds,
+	r.for_seconds, r.hold_seconds, r.enabled, r.origin, r.version, r.updated_at, r.updated_by`
+
+func scanRule(row pgx.CollectableRow) (r alerts.Rule, err error) {
+	err = row.Scan(&r.ID, &r.Name.ZH, &r.Name.EN, &r.Type, &r.DatastreamID, &r.Direction, &r.Thresholds,
+		&r.ForSeconds, &r.HoldSeconds, &r.Enabled, &r.Origin, &r.Version, &r.UpdatedAt, &r.UpdatedBy)
+	return r, err
+}
+
+// Rules returns every rule that is not deleted, the disabled ones too.
+func (db *DB) Rules(ctx context.Context) ([]alerts.Rule, error) {
+	rows, err := db.pool.Query(ctx, `select `+ruleColumns+` from rule r where not r.deleted order by r.id`)
+	if err != nil {
+		return nil, pg.MapErr(err, "list rules")
+	}
+	rules, err := pgx.CollectRows(rows, scanRule)
+	return rules, pg.MapErr(err, "list rules")
+}
+
+// Rule returns one rule; fault.NotFound when there is none or it is deleted.
+func (db *DB) Rule(ctx context.Context, id int64) (alerts.Rule, error) {
+	return readRule(ctx, db.pool, id, "")
+}
+
+func readRule(ctx context.Context, q pg.Querier, id int64, lock string) (alerts.Rule, error) {
+	rows, err := q.Query(ctx, `select `+ruleColumns+` from rule r where not r.deleted and r.id = $1 `+lock, id)
+	if err != nil {
+		return alerts.Rule{}, pg.MapErr(err, "read the rule")
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, scanRule)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, fault.New(fault.NotFound, "there is no such rule")
+	}
+	return r, pg.MapErr(err, "read the rule")
+}
+
+// CreateRule stores a rule and returns it with its id and version. An unknown type or datastream is
+// fault.Invalid, naming the field.
+func (db *DB) CreateRule(ctx context.Context, r alerts.Rule, actor string) (alerts.Rule, error) {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
+		if r, err = insertRule(ctx, tx, r, actor); err != nil {
+			return err
+		}
+		return ruleChanged(ctx, tx, r.ID, actor)
+	})
+	return r, pg.MapErr(err, "create the rule")
+}
+
+func insertRule(ctx context.Context, tx pgx.Tx, r alerts.Rule, actor string) (alerts.Rule, error) {
+	if r.Origin == "" {
+		r.Origin = core.OriginReal
+	}
+	rows, err := tx.Query(ctx, `
+		insert into rule as r (name_zh, name_en, type, datastream_id, direction, thresholds, for_seconds, hold_seconds, enabled, origin, updated_by)
+		values ($1, $2, $3, nullif($4::bigint, 0), $5, $6, $7, $8, $9, $10, $11) returning `+ruleColumns,
+		r.Name.ZH, r.Name.EN, r.Type, r.DatastreamID, r.Direction, r.Thresholds, r.ForSeconds, r.HoldSeconds, r.Enabled, r.Origin, actor)
+	if err != nil {
+		return r, err
+	}
+	stored, err := pgx.CollectExactlyOneRow(rows, scanRule)
+	return stored, explainRule(err)
+}
+
+// UpdateRule replaces a rule that is at ifVersion; fault.Precondition when somebody was faster.
+func (db *DB) UpdateRule(ctx context.Context, r alerts.Rule, ifVersion int64, actor string) (alerts.Rule, error) {
+	var stored alerts.Rule
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		old, err := lockRule(ctx, tx, r.ID, ifVersion)
+		if err != nil {
+			return err
+		}
+		if r.Origin == "" {
+			r.Origin = old.Origin
+		}
+		rows, err := tx.Query(ctx, `
+			update rule r set name_zh = $2, name_en = $3, type = $4, datastream_id = nullif($5::bigint, 0), direction = $6,
+				thresholds = $7, for_seconds = $8, hold_seconds = $9, enabled = $10, origin = $11, updated_by = $12, updated_at = now(),
+				version = version + 1
+			where id = $1 returning `+ruleColumns,
+			r.ID, r.Name.ZH, r.Name.EN, r.Type, r.DatastreamID, r.Direction, r.Thresholds, r.ForSeconds, r.HoldSeconds, r.Enabled, r.Origin, actor)
+		if err != nil {
+			return err
+		}
+		if stored, err = pgx.CollectExactlyOneRow(rows, scanRule); err != nil {
+			return explainRule(err)
+		}
+		return ruleChanged(ctx, tx, r.ID, actor)
+	})
+	return stored, pg.MapErr(err, "change the rule")
+}
+
+// DeleteRule takes a rule that is at ifVersion out of use. Its row stays for its alerts' sake.
+func (db *DB) DeleteRule(ctx context.Context, id, ifVersion int64, actor string) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		if _, err := lockRule(ctx, tx, id, ifVersion); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			update rule set deleted = true, enabled = false, version = version + 1, updated_at = now(), updated_by = $2
+			where id = $1`, id, actor)
+		if err != nil {
+			return err
+		}
+		return ruleChanged(ctx, tx, id, actor)
+	})
+	return pg.MapErr(err, "delete the rule")
+}
+
+// lockRule holds the rule for a change, if it is at the version that the caller saw.
+func lockRule(ctx context.Context, tx pgx.Tx, id, ifVersion int64) (alerts.Rule, error) {
+	r, err := readRule(ctx, tx, id, "for update")
+	if err != nil {
+		return r, err
+	}
+	if r.Version != ifVersion {
+		return r, fault.New(fault.Precondition, "the rule is at version %s by now", pg.ETag(r.Version))
+	}
+	return r, nil
+}
+
+func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
+	payload, err := json.Marshal(map[string]int64{"id": id})
+	if err != nil {
+		return err
+	}
+	to, err := eventlog.Everywhere(ctx, tx)
+	if err != nil {
+		return err
+	}
+	_, err = eventlog.Append(ctx, tx, core.Event{
+		Kind: core.EventRuleChanged, Divisions: to, Subject: strconv.FormatInt(id, 10), Actor: actor, Payload: payload,
+	})
+	return err
+}
+
+// explainRule names the field that a constraint of the rule's table refused.
+func explainRule(err error) error {
+	e := &fault.Error{Kind: fault.Invalid, Err: err}
+	switch pg.Constraint(err) {
+	case "rule_type_fkey":
+		e.Field, e.Msg = "datastream_type", "there is no such datastream type"
+	case "rule_datastream_id_fkey":
+		e.Field, e.Msg = "datastream_id", "there is no such datastream"
+	case "rule_direction_check":
+		e.Field, e.Msg = "direction", "above or below"
+	case "rule_for_seconds_check":
+		e.Field, e.Msg = "for_seconds", "0 or more"
+	case "rule_hold_seconds_check":
+		e.Field, e.Msg = "hold_seconds", "0 to 86400"
+	default:
+		return err
+	}
+	return e
+}
+
+// PutRules stores those rules whose Chinese name no rule has or has had, and says how many. So the
+// rules that a demo begins with come once, and stay edited or deleted.
+func (db *DB) PutRules(ctx context.Context, rules []alerts.Rule) (int, error) {
+	added := 0
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(7043, 4)`); err != nil {
+			return err
+		}
+		last := int64(0)
+		for _, r := range rules {
+			var had bool
+			if err := tx.QueryRow(ctx, `select exists (select from rule where name_zh = $1)`, r.Name.ZH).Scan(&had); err != nil {
+				return err
+			}
+			if had {
+				continue
+			}
+			stored, err := insertRule(ctx, tx, r, "")
+			if err != nil {
+				return err
+			}
+			added, last = added+1, stored.ID
+		}
+		if added == 0 {
+			return nil
+		}
+		return ruleChanged(ctx, tx, last, "")
+	})
+	if err != nil {
+		return 0, pg.MapErr(err, "store rules")
+	}
+	return added, nil
+}

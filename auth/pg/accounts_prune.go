@@ -1,0 +1,62 @@
+package authpg
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"onemap/internal/pg"
+)
+
+// LoginsPolicy says how long what came of logins is kept. A zero is the default named with it.
+type LoginsPolicy struct {
+	Sessions     time.Duration // after their end; 30 days
+	Callers      time.Duration // devices and addresses of logins, since the last success; 180 days
+	FailedLogins time.Duration // the list of them; 90 days
+	FailedRows   int           // at most that many rows of it, the newest, and counts of failures; 200,000
+}
+
+func (p LoginsPolicy) withDefaults() LoginsPolicy {
+	const day = 24 * time.Hour
+	return LoginsPolicy{
+		Sessions: cmp.Or(max(p.Sessions, 0), 30*day), Callers: cmp.Or(max(p.Callers, 0), 180*day),
+		FailedLogins: cmp.Or(max(p.FailedLogins, 0), 90*day), FailedRows: cmp.Or(max(p.FailedRows, 0), 200_000),
+	}
+}
+
+// PruneLogins deletes what is no longer kept of sessions, of failed logins and of where people log in from, and says
+// how many rows went. A count is of no use once it is a day old; one of a clock that was a day ahead is wrong.
+func (db *DB) PruneLogins(ctx context.Context, policy LoginsPolicy) (sessions, logins int64, err error) {
+	const day = 24 * time.Hour
+	p, now := policy.withDefaults(), db.now()
+	sessions, err = db.pool.DeleteChunks(ctx, `
+		delete from session where id in (
+			select id from session where least(expires_at, revoked_at) < $2 limit $1)`, now.Add(-p.Sessions))
+	if err != nil {
+		return sessions, 0, pg.MapErr(err, "prune sessions")
+	}
+	for _, s := range []struct {
+		sql  string
+		args []any
+	}{
+		{`delete from login_count where key in (
+			select key from login_count where at < $2 or at > $3 limit $1)`, []any{now.Add(-day), now.Add(day)}},
+		{`delete from login_count where key in (
+			select key from login_count
+			where at <= (select at from login_count order by at desc offset $2 limit 1) order by at limit $1)`, []any{p.FailedRows}},
+		{`delete from login_caller where (account_id, caller) in (
+			select account_id, caller from login_caller where at < $2 limit $1)`, []any{now.Add(-p.Callers)}},
+		{`delete from login_failure where id in (
+			select id from login_failure where at < $2 limit $1)`, []any{now.Add(-p.FailedLogins)}},
+		{`delete from login_failure where id in (
+			select id from login_failure
+			where id <= (select id from login_failure order by id desc offset $2 limit 1) order by id limit $1)`, []any{p.FailedRows}},
+	} {
+		n, err := db.pool.DeleteChunks(ctx, s.sql, s.args...)
+		logins += n
+		if err != nil {
+			return sessions, logins, pg.MapErr(err, "prune the failed logins")
+		}
+	}
+	return sessions, logins, nil
+}

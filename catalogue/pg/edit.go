@@ -1,0 +1,332 @@
+package cataloguepg
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"onemap/catalogue"
+	"onemap/geo"
+	"onemap/internal/core"
+	"onemap/internal/fault"
+	"onemap/internal/pg"
+	"onemap/internal/searchtext"
+	"onemap/internal/text"
+)
+
+// maxEdits bounds the changes of one edit.
+const maxEdits = 10_000
+
+// EditFeatures changes a layer's features, all or nothing, and gives the layer as it is then and
+// the ids of the created features in their order. Update replaces name, level and, unless nil,
+// properties. fault.Precondition: the layer is not at ifVersion (-1: not checked). fault.Forbidden: a
+// feature that the scope may see but that lies in another division, or a new one there.
+// fault.NotFound: one that it may not see. fault.Invalid names the change: create[3].geometry.
+func (db *DB) EditFeatures(
+	ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e catalogue.Edit,
+) (catalogue.Layer, []int64, error) {
+	switch n := len(e.Create) + len(e.Move) + len(e.Update) + len(e.Delete); {
+	case n == 0:
+		return catalogue.Layer{}, nil, fault.New(fault.Invalid, "there is nothing to change")
+	case n > maxEdits:
+		return catalogue.Layer{}, nil, fault.New(fault.TooLarge, "%d changes are more than the %d of one edit", n, maxEdits)
+	}
+	var out catalogue.Layer
+	var created []int64
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		l, err := lockLayer(ctx, tx, layer)
+		if err != nil {
+			return err
+		}
+		if !l.Audience.Admits(s) {
+			return fault.New(fault.Forbidden, "the layer %s is not for you", l.Name)
+		}
+		if ifVersion != -1 && ifVersion != l.Version {
+			return fault.New(fault.Precondition, "the layer is at version %s by now", pg.ETag(l.Version))
+		}
+		ed := editor{tx: tx, scope: s, actor: actor, layer: l, now: db.now().UTC().Truncate(time.Microsecond)}
+		if created, err = ed.apply(ctx, e); err != nil {
+			return err
+		}
+		if out, err = refreshLayer(ctx, tx, l, ed.now); err != nil {
+			return err
+		}
+		return layerChanged(ctx, tx, out, ed.box, actor, ed.changes(created))
+	})
+	if err != nil {
+		return catalogue.Layer{}, nil, pg.MapErr(err, "edit layer "+text.MakeStorable(layer))
+	}
+	// The caller is told what a reader of its scope is told.
+	if out, err = db.Layer(ctx, s, layer); err != nil {
+		return catalogue.Layer{}, nil, err
+	}
+	return out, created, nil
+}
+
+// editor is one edit under way.
+type editor struct {
+	tx    pgx.Tx
+	scope core.Scope
+	actor string // the login of who edits
+	layer catalogue.Layer
+	now   time.Time
+	box   []float64 // around everything that changed, before and after
+
+	updated map[int64]bool // what a move or an update made another
+	deleted []int64
+}
+
+// changes are the features that the edit changed, by id.
+func (ed *editor) changes(created []int64) featureChanges {
+	var c featureChanges
+	c.created.add(created...)
+	c.updated.add(slices.Sorted(maps.Keys(ed.updated))...)
+	c.deleted.add(slices.Sorted(slices.Values(ed.deleted))...)
+	return c
+}
+
+func (ed *editor) apply(ctx context.Context, e catalogue.Edit) ([]int64, error) {
+	ed.updated, ed.deleted = map[int64]bool{}, e.Delete
+	if _, err := ed.tx.Exec(ctx, "select set_config('onemap.actor', $1, true), set_config('onemap.at', $2, true)",
+		ed.actor, ed.now.Format(time.RFC3339Nano)); err != nil {
+		return nil, pg.MapErr(err, "say who changes the features")
+	}
+	ids, err := ed.lockFeatures(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	if err := ed.grow(ctx, ids); err != nil {
+		return nil, err
+	}
+	for _, step := range []struct {
+		name  string
+		list  []catalogue.Feature
+		apply func(context.Context, string, catalogue.Feature) error
+	}{{"move", e.Move, ed.move}, {"update", e.Update, ed.update}} {
+		for i, f := range step.list {
+			if err := step.apply(ctx, fmt.Sprintf("%s[%d]", step.name, i), f); err != nil {
+				return nil, err
+			}
+		}
+	}
+	created := make([]int64, 0, len(e.Create))
+	for i, f := range e.Create {
+		id, err := ed.create(ctx, fmt.Sprintf("create[%d]", i), f)
+		if err != nil {
+			return nil, err
+		}
+		created = append(created, id)
+	}
+	if err := ed.grow(ctx, append(ids, created...)); err != nil {
+		return nil, err
+	}
+	if len(e.Delete) > 0 {
+		if _, err := ed.tx.Exec(ctx, "delete from feature where layer_id = $1 and id = any($2)", ed.layer.ID, e.Delete); err != nil {
+			return nil, pg.MapErr(err, "delete features")
+		}
+	}
+	return created, nil
+}
+
+// lockFeatures takes every feature that is changed, after checking that it is there, is the scope's
+// and is not changed in two ways that contradict each other.
+func (ed *editor) lockFeatures(ctx context.Context, e catalogue.Edit) ([]int64, error) {
+	at := map[int64]string{} // where the edit names an id first
+	var ids []int64
+	add := func(where string, id int64, seen map[int64]bool) error {
+		if seen[id] {
+			return fault.InvalidField(where, "the feature %d is there twice", id)
+		}
+		seen[id] = true
+		if _, ok := at[id]; !ok {
+			at[id] = where
+			ids = append(ids, id)
+		}
+		return nil
+	}
+	deleted, moved, updated := map[int64]bool{}, map[int64]bool{}, map[int64]bool{}
+	var err error
+	for i, id := range e.Delete {
+		err = cmp.Or(err, add(fmt.Sprintf("delete[%d]", i), id, deleted))
+	}
+	for i, f := range e.Move {
+		err = cmp.Or(err, notDeleted(deleted, "move", i, f.ID), add(fmt.Sprintf("move[%d].id", i), f.ID, moved))
+	}
+	for i, f := range e.Update {
+		err = cmp.Or(err, notDeleted(deleted, "update", i, f.ID), add(fmt.Sprintf("update[%d].id", i), f.ID, updated))
+	}
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	return ids, ed.checkOwned(ctx, ids, at)
+}
+
+func notDeleted(deleted map[int64]bool, list string, i int, id int64) error {
+	if deleted[id] {
+		return fault.InvalidField(fmt.Sprintf("%s[%d].id", list, i), "the feature %d is deleted in the same edit", id)
+	}
+	return nil
+}
+
+func (ed *editor) checkOwned(ctx context.Context, ids []int64, at map[int64]string) error {
+	rows, err := ed.tx.Query(ctx,
+		"select id, division_code from feature where layer_id = $1 and id = any($2) order by id for update", ed.layer.ID, ids)
+	if err != nil {
+		return pg.MapErr(err, "lock the features")
+	}
+	divisions := make(map[int64]string, len(ids))
+	var id int64
+	var division string
+	if _, err := pgx.ForEachRow(rows, []any{&id, &division}, func() error {
+		divisions[id] = division
+		return nil
+	}); err != nil {
+		return pg.MapErr(err, "lock the features")
+	}
+	for _, id := range ids {
+		division, there := divisions[id]
+		covered := there && ed.scope.Covers(division)
+		switch {
+		case covered:
+		case !there || ed.layer.Audience.Kind == core.AudienceDivision:
+			return &fault.Error{Kind: fault.NotFound, Field: at[id], Msg: fmt.Sprintf("there is no feature %d in the layer %s", id, ed.layer.Name)}
+		default:
+			return &fault.Error{Kind: fault.Forbidden, Field: at[id], Msg: fmt.Sprintf("the feature %d lies outside your division, %s", id, ed.scope.Division)}
+		}
+	}
+	return nil
+}
+
+// grow widens the box by the features as they are now.
+func (ed *editor) grow(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var box []float64
+	err := ed.tx.QueryRow(ctx, `
+		select `+extentOf+` from (select ST_Extent(geom) as e from feature where layer_id = $1 and id = any($2)) x`, ed.layer.ID, ids).Scan(&box)
+	ed.box = joinBoxes(ed.box, box)
+	return pg.MapErr(err, "measure the features")
+}
+
+func (ed *editor) move(ctx context.Context, at string, f catalogue.Feature) error {
+	if err := ed.checkShape(ctx, at, f); err != nil {
+		return err
+	}
+	tag, err := ed.tx.Exec(ctx, `
+		update feature set geom = $3, modified_at = $4, by_hand = by_hand || $5::jsonb
+		where layer_id = $1 and id = $2 and ST_AsEWKB(geom) <> ST_AsEWKB($3::geometry)`,
+		ed.layer.ID, f.ID, f.Geometry, ed.now, catalogue.ByHand{Moved: ed.act()})
+	return ed.changed(at, f.ID, tag, err)
+}
+
+// act is what the person who edits does now.
+func (ed *editor) act() *catalogue.Act { return &catalogue.Act{By: ed.actor, At: &ed.now} }
+
+// changed notes that the statement made the feature another, if it did: who says what a feature is already changes nothing.
+func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error) error {
+	if tag.RowsAffected() > 0 {
+		ed.updated[id] = true
+	}
+	return pg.MapErr(err, at)
+}
+
+// checkShape says whether the layer can hold the geometry.
+func (ed *editor) checkShape(ctx context.Context, at string, f catalogue.Feature) error {
+	f.Key = cmp.Or(f.Key, "-")
+	f.Division, f.Origin, f.Level, f.Name, f.Properties = "", ed.layer.Origin, core.None, core.Text{}, nil
+	if _, err := checkFeature(ed.layer, f); err != nil {
+		return fault.Under(at, err)
+	}
+	var reason string
+	if err := ed.tx.QueryRow(ctx, "select ST_IsValidReason($1::geometry)", f.Geometry).Scan(&reason); err != nil {
+		return pg.MapErr(err, at+".geometry")
+	}
+	if reason != "Valid Geometry" {
+		return fault.InvalidField(at+".geometry", "%s", reason)
+	}
+	return nil
+}
+
+func (ed *editor) update(ctx context.Context, at string, f catalogue.Feature) error {
+	c := checkedFeature{Feature: f}
+	fill(&c.Origin, ed.layer.Origin)
+	if err := c.checkWords(); err != nil {
+		return fault.Under(at, err)
+	}
+	properties := c.properties
+	if f.Properties == nil {
+		properties = nil
+	}
+	var key string
+	if err := ed.tx.QueryRow(ctx, "select source_key from feature where id = $1", f.ID).Scan(&key); err != nil {
+		return pg.MapErr(err, at)
+	}
+	tag, err := ed.tx.Exec(ctx, `
+		update feature set name_zh = $3, name_en = $4, level = $5, properties = coalesce($6, properties), search = $7, modified_at = $8,
+			by_hand = by_hand || $9::jsonb
+		where layer_id = $1 and id = $2
+			and (name_zh, name_en, level, properties::text) is distinct from ($3, $4, $5, coalesce($6::jsonb, properties)::text)`,
+		ed.layer.ID, f.ID, f.Name.ZH, f.Name.EN, int16(f.Level), properties, searchtext.Lines(f.Name, key), ed.now, catalogue.ByHand{Edited: ed.act()})
+	return ed.changed(at, f.ID, tag, err)
+}
+
+func (ed *editor) create(ctx context.Context, at string, f catalogue.Feature) (int64, error) {
+	if f.Key == "" {
+		f.Key = "onemap-" + rand.Text()
+	}
+	c, err := checkFeature(ed.layer, f)
+	if err != nil {
+		return 0, fault.Under(at, err)
+	}
+	if err := ed.checkShape(ctx, at, f); err != nil {
+		return 0, err
+	}
+	if c.Division, err = successor(ctx, ed.tx, c.Division); err != nil {
+		return 0, err
+	}
+	if !ed.scope.Covers(c.Division) {
+		return 0, &fault.Error{
+			Kind: fault.Forbidden, Field: at + ".division",
+			Msg: fmt.Sprintf("%s lies outside your division, %s", cmp.Or(c.Division, "a feature without a division"), ed.scope.Division),
+		}
+	}
+	var id int64
+	err = ed.tx.QueryRow(ctx, `
+		insert into feature (layer_id, source_key, division_code, name_zh, name_en, level, origin, source, by_hand, properties, search, geom, modified_at)
+		values ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12) returning id`,
+		ed.layer.ID, c.Key, c.Division, c.Name.ZH, c.Name.EN, int16(c.Level), c.Origin, catalogue.ByHand{Drawn: ed.act()}, c.properties, c.search, c.Geometry, ed.now).Scan(&id)
+	if pg.Code(err) == "23505" {
+		return 0, &fault.Error{Kind: fault.Conflict, Field: at + ".key", Msg: fmt.Sprintf("the layer has a feature of the key %q already", c.Key), Err: err}
+	}
+	return id, pg.MapErr(err, at)
+}
+
+// successor is the code that took over a county's code which is no longer in use, with what stands
+// below the county kept; any other code is its own.
+func successor(ctx context.Context, q pg.Querier, code string) (string, error) {
+	county := geo.CountyOfDivision(code)
+	for range 8 { // a chain of renamings, not a ring
+		if county == "" {
+			return code, nil
+		}
+		var next string
+		err := q.QueryRow(ctx, "select successor from division where code = $1 and successor is not null", county).Scan(&next)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return code, nil
+		}
+		if err != nil {
+			return "", pg.MapErr(err, "look up the division")
+		}
+		code, county = next+code[len(county):], next
+	}
+	return code, nil
+}

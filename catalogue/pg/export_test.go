@@ -1,0 +1,16 @@
+package cataloguepg
+
+import (
+	"context"
+
+	"onemap/internal/core"
+)
+
+// CoversInSQL asks the SQL that filters features.
+func CoversInSQL(ctx context.Context, db *DB, s core.Scope, division string) (ok bool, err error) {
+	err = db.pool.QueryRow(ctx, `select `+featureCovered+` from (select $2::text as division_code) f`, s.Division, division).Scan(&ok)
+	return ok, err
+}
+
+// CheckShape is for its tests.
+var CheckShape = checkGeometry

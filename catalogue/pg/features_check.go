@@ -1,0 +1,160 @@
+package cataloguepg
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/paulmach/orb"
+
+	"onemap/catalogue"
+	"onemap/geo"
+	"onemap/internal/core"
+	"onemap/internal/fault"
+	"onemap/internal/searchtext"
+	"onemap/internal/text"
+)
+
+// checkGeometry says what is wrong with a geometry's form: coordinates off the globe, too few of
+// them, rings that are not closed. Whether a ring crosses itself is asked of PostGIS.
+func checkGeometry(g orb.Geometry) error {
+	switch g := g.(type) {
+	case nil:
+		return errors.New("there is no geometry")
+	case orb.Point:
+		return geo.CheckPoint(g)
+	case orb.MultiPoint:
+		return checkPositions("the MultiPoint", g, 1)
+	case orb.LineString:
+		return checkPositions("the line", g, 2)
+	case orb.MultiLineString:
+		return checkParts("line", g, func(l orb.LineString) error { return checkPositions("it", l, 2) })
+	case orb.Ring:
+		return checkRing(g)
+	case orb.Polygon:
+		return checkParts("ring", g, checkRing)
+	case orb.MultiPolygon:
+		return checkParts("polygon", g, func(p orb.Polygon) error { return checkGeometry(p) })
+	case orb.Bound:
+		return checkGeometry(g.ToPolygon())
+	case orb.Collection:
+		return checkParts("geometry", g, checkGeometry)
+	}
+	return fmt.Errorf("%T is no geometry that can be stored", g)
+}
+
+func checkParts[S ~[]T, T any](what string, parts S, check func(T) error) error {
+	if len(parts) == 0 {
+		return fmt.Errorf("there is no %s in it", what)
+	}
+	for i, p := range parts {
+		if err := check(p); err != nil {
+			return fmt.Errorf("%s %d: %w", what, i, err)
+		}
+	}
+	return nil
+}
+
+func checkPositions(what string, points []orb.Point, least int) error {
+	if len(points) < least {
+		return fmt.Errorf("%s has %d positions, %d are the least", what, len(points), least)
+	}
+	for i, p := range points {
+		if err := geo.CheckPoint(p); err != nil {
+			return fmt.Errorf("position %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func checkRing(r orb.Ring) error {
+	if err := checkPositions("it", r, 4); err != nil {
+		return err
+	}
+	if r[0] != r[len(r)-1] {
+		return fmt.Errorf("it is not closed: the last position %v is not the first %v", r[len(r)-1], r[0])
+	}
+	return nil
+}
+
+// kindOf is the geometry type of the catalogue that a geometry belongs to.
+func kindOf(g orb.Geometry) string {
+	switch g.(type) {
+	case orb.Point, orb.MultiPoint:
+		return "Point"
+	case orb.LineString, orb.MultiLineString:
+		return "LineString"
+	case orb.Polygon, orb.MultiPolygon, orb.Ring, orb.Bound:
+		return "Polygon"
+	}
+	return "Geometry"
+}
+
+// checkedFeature is a feature that a layer can hold, as it is stored.
+type checkedFeature struct {
+	catalogue.Feature
+	properties json.RawMessage
+	search     string
+}
+
+// checkFeature completes a feature from its layer and says what is wrong with it: the error has the
+// name of the part at fault.
+func checkFeature(l catalogue.Layer, f catalogue.Feature) (checkedFeature, error) {
+	c := checkedFeature{Feature: f}
+	if err := checkGeometry(f.Geometry); err != nil {
+		return c, &fault.Error{Kind: fault.Invalid, Field: "geometry", Msg: err.Error()}
+	}
+	if kind := kindOf(f.Geometry); l.GeometryType != "" && l.GeometryType != "Geometry" && kind != l.GeometryType {
+		return c, fault.InvalidField("geometry", "is a %s, the layer %s holds %ss", f.Geometry.GeoJSONType(), l.Name, l.GeometryType)
+	}
+	if err := checkKey(f.Key); err != nil {
+		return c, err
+	}
+	if f.Division != "" {
+		code, err := geo.ParseDivision(f.Division)
+		if err != nil {
+			return c, err
+		}
+		c.Division = code
+	}
+	fill(&c.Origin, l.Origin)
+	return c, c.checkWords()
+}
+
+// checkKey keeps a key inside what an index entry holds and a message shows.
+func checkKey(key string) error {
+	switch {
+	case key == "" || len(key) > catalogue.MaxKey:
+		return fault.InvalidField("key", "has 1 to %d bytes", catalogue.MaxKey)
+	case !text.Storable(key):
+		return notText("key")
+	case key != strings.TrimSpace(key) || strings.ContainsFunc(key, unicode.IsControl):
+		return fault.InvalidField("key", "is a line without spaces around it")
+	}
+	return nil
+}
+
+// checkWords says what is wrong with all of a feature but its key, its place and its division.
+func (c *checkedFeature) checkWords() error {
+	if !c.Level.Valid() {
+		return fault.InvalidField("level", "%d is not 0 to 4", c.Level)
+	}
+	if !c.Origin.Valid() {
+		return fault.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(c.Origin))
+	}
+	err := cmp.Or(fault.CheckLine("name.zh", c.Name.ZH, core.MaxName), fault.CheckLine("name.en", c.Name.EN, core.MaxName))
+	if err == nil && !text.Storable(c.Source) {
+		err = notText("source")
+	}
+	if err != nil {
+		return err
+	}
+	if c.properties, err = encodeProperties(c.Properties); err != nil {
+		return err
+	}
+	c.search = searchtext.Lines(c.Name, c.Key)
+	return nil
+}

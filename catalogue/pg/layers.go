@@ -1,0 +1,264 @@
+package cataloguepg
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/catalogue"
+	"onemap/internal/core"
+	"onemap/internal/fault"
+	"onemap/internal/pg"
+	"onemap/internal/text"
+)
+
+// FeatureVisible holds for features f of a layer l that a scope of division $1 covers; it is
+// core.Scope.Covers in SQL. The layer's audience is checked before, in Go.
+const FeatureVisible = `(l.audience <> 'division' or ` + featureCovered + `)`
+
+// featureCovered holds for features f whose division a scope of division $1 covers.
+const featureCovered = `(starts_with(f.division_code, $1) or (f.division_code = '' and length($1) <= 4))`
+
+// extentOf is the box of an extent e as it is stored: west, south, east, north, or null.
+const extentOf = `case when e is not null then array[ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)] end`
+
+const layerColumns = `
+	select l.id, l.name, l.theme, l.title_zh, l.title_en, l.owner_zh, l.owner_en, l.origin, l.audience, l.audience_roles,
+		l.source, l.licence, l.attribution, l.updated_on, l.cycle_days, l.geometry_type, l.min_zoom, l.max_zoom, l.fields,
+		l.tile, l.version, `
+
+// selectEntries returns layers with the number and box of all their features, as they are stored.
+const selectEntries = layerColumns + `l.feature_count, l.bbox, l.modified_at from layer l`
+
+// selectLayers returns layers as a scope of division $1 sees them: of a layer that is shown by
+// division, a county is told its own number of features and their box. That takes a look at every
+// feature of such layers, so it is not for what is asked a hundred times a second.
+const selectLayers = layerColumns + `
+		case when own.counts then own.n else l.feature_count end, case when own.counts then own.box else l.bbox end, l.modified_at
+	from layer l cross join lateral (
+		select l.audience = 'division' and length($1) > 4 as counts, n, ` + extentOf + ` as box
+		from (
+			select count(*) as n, ST_Extent(f.geom) as e from feature f
+			where l.audience = 'division' and length($1) > 4 and f.layer_id = l.id and ` + featureCovered + `
+		) x
+	) own`
+
+func layerTargets(l *catalogue.Layer) []any {
+	return []any{
+		&l.ID, &l.Name, &l.Theme, &l.Title.ZH, &l.Title.EN, &l.Owner.ZH, &l.Owner.EN, &l.Origin, &l.Audience.Kind, &l.Audience.Roles,
+		&l.Source, &l.Licence, &l.Attribution, &l.UpdatedOn, &l.CycleDays, &l.GeometryType, &l.MinZoom, &l.MaxZoom, &l.Fields,
+		&l.Tile, &l.Version, &l.Count, &l.BBox, &l.ModifiedAt,
+	}
+}
+
+func scanLayer(row pgx.CollectableRow) (l catalogue.Layer, err error) {
+	err = row.Scan(layerTargets(&l)...)
+	return l, err
+}
+
+// Layers lists the layers that the scope may know, by theme in the layer tree's order.
+func (db *DB) Layers(ctx context.Context, s core.Scope) ([]catalogue.Layer, error) {
+	all, err := collectLayers(ctx, db.pool, selectLayers, s.Division)
+	if err != nil {
+		return nil, pg.MapErr(err, "list the layers")
+	}
+	all = slices.DeleteFunc(all, func(l catalogue.Layer) bool { return !l.Audience.Admits(s) })
+	order := catalogue.Themes()
+	slices.SortStableFunc(all, func(a, b catalogue.Layer) int {
+		if d := slices.Index(order, a.Theme) - slices.Index(order, b.Theme); d != 0 {
+			return d
+		}
+		return a.ID - b.ID
+	})
+	return all, nil
+}
+
+func collectLayers(ctx context.Context, q pg.Querier, sql string, args ...any) ([]catalogue.Layer, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanLayer)
+}
+
+// Layer returns one layer: fault.NotFound when there is none of that name, fault.Forbidden when its
+// audience does not admit the scope.
+func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (catalogue.Layer, error) {
+	all, err := LayersNamed(ctx, db.pool, s, name)
+	if err != nil {
+		return catalogue.Layer{}, err
+	}
+	return all[0], nil
+}
+
+// Entries returns the layers in the order of the names, with the number and box of all their
+// features, or says which one there is not, or not for the scope.
+func Entries(ctx context.Context, q pg.Querier, s core.Scope, names ...string) ([]catalogue.Layer, error) {
+	names = cleanTexts(names)
+	found, err := collectLayers(ctx, q, selectEntries+` where l.name = any($1)`, names)
+	if err != nil {
+		return nil, pg.MapErr(err, "read the layers")
+	}
+	return admitted(s, found, names)
+}
+
+// AllEntries returns all layers in the order of their ids, with the number and box of all their features.
+func AllEntries(ctx context.Context, q pg.Querier) ([]catalogue.Layer, error) {
+	all, err := collectLayers(ctx, q, selectEntries+` order by l.id`)
+	return all, pg.MapErr(err, "list the layers")
+}
+
+// LayersNamed returns the layers in the order of the names, as the scope sees them, or says which one there is not, or
+// not for the scope.
+func LayersNamed(ctx context.Context, q pg.Querier, s core.Scope, names ...string) ([]catalogue.Layer, error) {
+	names = cleanTexts(names)
+	found, err := collectLayers(ctx, q, selectLayers+` where l.name = any($2)`, s.Division, names)
+	if err != nil {
+		return nil, pg.MapErr(err, "read the layers")
+	}
+	return admitted(s, found, names)
+}
+
+func cleanTexts(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = text.MakeStorable(t)
+	}
+	return out
+}
+
+// admitted puts the found layers in the order of the names, if all are there and for the scope.
+func admitted(s core.Scope, found []catalogue.Layer, names []string) ([]catalogue.Layer, error) {
+	out := make([]catalogue.Layer, 0, len(names))
+	for _, name := range names {
+		i := slices.IndexFunc(found, func(l catalogue.Layer) bool { return l.Name == name })
+		if i < 0 {
+			return nil, errNoLayer(name)
+		}
+		if !found[i].Audience.Admits(s) {
+			return nil, fault.New(fault.Forbidden, "the layer %s is not for you", name)
+		}
+		out = append(out, found[i])
+	}
+	return out, nil
+}
+
+func errNoLayer(name string) error {
+	if r := []rune(name); len(r) > 70 {
+		name = string(r[:70]) + "…"
+	}
+	return fault.New(fault.NotFound, "there is no layer %q", name)
+}
+
+// UpsertLayer makes a layer's entry in the catalogue, or changes it where l says something: what l
+// leaves empty stays as it was, or gets its default. Features, counts and ids are not touched. What
+// changes anything raises the version and writes layer.changed.
+func (db *DB) UpsertLayer(ctx context.Context, l catalogue.Layer) (catalogue.Layer, error) {
+	var out catalogue.Layer
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		old, err := lockLayer(ctx, tx, l.Name)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		merged, err := mergeLayer(old, l, db.now())
+		if err != nil {
+			return err
+		}
+		if old.ID != 0 && sameEntry(old, merged) {
+			out = old
+			return nil
+		}
+		if out, err = writeLayer(ctx, tx, merged); err != nil {
+			return err
+		}
+		if out, err = refreshLayer(ctx, tx, out, db.now()); err != nil {
+			return err
+		}
+		return layerChanged(ctx, tx, out, out.BBox, "", featureChanges{})
+	})
+	return out, pg.MapErr(err, "store the layer")
+}
+
+// lockLayer takes the layer for this transaction, also the name of one that there is not yet. What
+// changes it or its features then must end with refreshLayer.
+func lockLayer(ctx context.Context, tx pgx.Tx, name string) (catalogue.Layer, error) {
+	var l catalogue.Layer
+	if !isLayerName(name) {
+		return l, errNoLayer(name)
+	}
+	// keeps_layer: refreshLayer keeps the catalogue, the triggers need not.
+	const settings = "select set_config('lock_timeout', '10s', true), set_config('onemap.keeps_layer', 'on', true)"
+	if _, err := tx.Exec(ctx, settings); err != nil {
+		return l, err
+	}
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(7044, hashtext($1))", name); err != nil {
+		return l, pg.MapErr(err, "the layer is being changed by somebody else")
+	}
+	err := tx.QueryRow(ctx, selectEntries+` where l.name = $1`, name).Scan(layerTargets(&l)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return catalogue.Layer{}, errNoLayer(name)
+	}
+	return l, pg.MapErr(err, "read the layer")
+}
+
+// isLayerName reports whether s is [a-z][a-z0-9_]{0,62}.
+func isLayerName(s string) bool {
+	return s != "" && len(s) <= 63 && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}
+
+// writeLayer stores a whole entry; refreshLayer must follow and give it its version.
+func writeLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer) (catalogue.Layer, error) {
+	fields, err := json.Marshal(l.Fields)
+	if err != nil {
+		return l, fmt.Errorf("encode the fields: %w", err)
+	}
+	tile, err := json.Marshal(l.Tile)
+	if err != nil {
+		return l, fmt.Errorf("encode the rules for tiles: %w", err)
+	}
+	err = tx.QueryRow(ctx, `
+		insert into layer as l (name, theme, title_zh, title_en, owner_zh, owner_en, origin, audience, audience_roles, source, licence,
+			attribution, updated_on, cycle_days, geometry_type, min_zoom, max_zoom, fields, tile, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0)
+		on conflict (name) do update set theme = excluded.theme, title_zh = excluded.title_zh, title_en = excluded.title_en,
+			owner_zh = excluded.owner_zh, owner_en = excluded.owner_en, origin = excluded.origin, audience = excluded.audience,
+			audience_roles = excluded.audience_roles, source = excluded.source, licence = excluded.licence,
+			attribution = excluded.attribution, updated_on = excluded.updated_on, cycle_days = excluded.cycle_days,
+			geometry_type = excluded.geometry_type, min_zoom = excluded.min_zoom, max_zoom = excluded.max_zoom,
+			fields = excluded.fields, tile = excluded.tile
+		returning l.id`,
+		l.Name, l.Theme, l.Title.ZH, l.Title.EN, l.Owner.ZH, l.Owner.EN, l.Origin, l.Audience.Kind, roleNames(l.Audience.Roles),
+		l.Source, l.Licence, l.Attribution, l.UpdatedOn, l.CycleDays, l.GeometryType, l.MinZoom, l.MaxZoom, fields, tile,
+	).Scan(&l.ID)
+	return l, pg.MapErr(err, "write the layer")
+}
+
+func roleNames(roles []core.Role) []string {
+	out := make([]string, len(roles))
+	for i, r := range roles {
+		out[i] = string(r)
+	}
+	return out
+}
+
+// refreshLayer counts the layer's features anew, and raises its version.
+func refreshLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer, now time.Time) (catalogue.Layer, error) {
+	err := tx.QueryRow(ctx, `
+		update layer set version = version + 1, modified_at = $2, feature_count = x.n, bbox = `+extentOf+`
+		from (select count(*) as n, ST_Extent(geom) as e from feature where layer_id = $1) x
+		where id = $1 returning version, feature_count, bbox, modified_at`, l.ID, now).
+		Scan(&l.Version, &l.Count, &l.BBox, &l.ModifiedAt)
+	return l, pg.MapErr(err, "count the layer's features")
+}
+
+var (
+	_ catalogue.Catalogue = (*DB)(nil)
+	_ catalogue.Editor    = (*DB)(nil)
+	_ catalogue.Searcher  = (*DB)(nil)
+)

@@ -1,0 +1,104 @@
+package cataloguepg
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/catalogue"
+	"onemap/internal/core"
+	"onemap/internal/eventlog"
+	"onemap/internal/pg"
+)
+
+// maxEventIDs bounds the ids of each kind in one event.
+const maxEventIDs = 500
+
+// changedIDs are features that one change of a layer concerned: how many, and at most maxEventIDs of their ids.
+type changedIDs struct {
+	n   int64
+	ids []int64
+}
+
+func (c *changedIDs) add(ids ...int64) {
+	c.n += int64(len(ids))
+	c.ids = append(c.ids, ids[:min(len(ids), maxEventIDs-len(c.ids))]...)
+}
+
+// featureChanges are the features of one change of a layer; the zero value is of a change of its entry alone.
+type featureChanges struct {
+	created, updated, deleted changedIDs
+}
+
+// layerPayload is what layer.changed carries.
+type layerPayload struct {
+	Layer   string    `json:"layer"`
+	Version int64     `json:"version"`
+	BBox    []float64 `json:"bbox"` // around everything that changed, as it was and as it is; null: nothing drawn changed
+	*layerChanges
+}
+
+// layerChanges tells of features by id. Beyond maxEventIDs of a kind the counts alone tell.
+type layerChanges struct {
+	Created []int64      `json:"created"`
+	Updated []int64      `json:"updated"`
+	Deleted []int64      `json:"deleted"`
+	Counts  changeCounts `json:"counts"`
+}
+
+type changeCounts struct {
+	Created int64 `json:"created"`
+	Updated int64 `json:"updated"`
+	Deleted int64 `json:"deleted"`
+}
+
+func (c featureChanges) none() bool { return c.created.n+c.updated.n+c.deleted.n == 0 }
+
+func (c featureChanges) payload() *layerChanges {
+	list := func(ids []int64) []int64 { return append([]int64{}, ids...) } // never null
+	return &layerChanges{
+		Created: list(c.created.ids), Updated: list(c.updated.ids), Deleted: list(c.deleted.ids),
+		Counts: changeCounts{c.created.n, c.updated.n, c.deleted.n},
+	}
+}
+
+// layerChanged tells everybody who may know of the layer. It goes to whole cities, not to the
+// divisions of the changed features alone: whoever holds the layer's version must learn the new one.
+// Of a layer that is shown by division the ids follow in an event of their own to the city alone: a county is not told of
+// others' features.
+func layerChanged(ctx context.Context, tx pgx.Tx, l catalogue.Layer, bbox []float64, actor string, changes featureChanges) error {
+	rows, err := tx.Query(ctx, "select left(code, 4) from division union select left(division_code, 4) from account order by 1")
+	if err != nil {
+		return pg.MapErr(err, "look up the cities")
+	}
+	cities, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return pg.MapErr(err, "look up the cities")
+	}
+	payload := layerPayload{Layer: l.Name, Version: l.Version, BBox: bbox, layerChanges: changes.payload()}
+	e := core.Event{Kind: core.EventLayerChanged, Divisions: cities, Subject: l.Name, Actor: actor}
+	if l.Audience.Kind == core.AudienceRoles {
+		e.Roles = append([]core.Role{}, l.Audience.Roles...)
+	}
+	if l.Audience.Kind != core.AudienceDivision || changes.none() {
+		return appendLayerChanged(ctx, tx, e, payload)
+	}
+	withoutIDs := payload
+	withoutIDs.layerChanges = nil
+	if err := appendLayerChanged(ctx, tx, e, withoutIDs); err != nil {
+		return err
+	}
+	e.Divisions = nil
+	return appendLayerChanged(ctx, tx, e, payload)
+}
+
+func appendLayerChanged(ctx context.Context, tx pgx.Tx, e core.Event, p layerPayload) error {
+	var err error
+	if e.Payload, err = json.Marshal(p); err != nil {
+		return fmt.Errorf("encode layer.changed: %w", err)
+	}
+	_, err = eventlog.Append(ctx, tx, e)
+	return err
+}

@@ -1,0 +1,184 @@
+package cataloguepg
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"onemap/catalogue"
+	"onemap/internal/core"
+	"onemap/internal/fault"
+	"onemap/tiles"
+)
+
+// defaultMaxZoom is a layer's deepest zoom when nobody says another; clients overzoom it.
+const defaultMaxZoom = 14
+
+// mergeLayer is the entry that old (the zero Layer when there is none) becomes by what l says.
+func mergeLayer(old, l catalogue.Layer, now time.Time) (catalogue.Layer, error) {
+	out := old
+	out.Name = l.Name
+	keep(&out.Theme, l.Theme)
+	keep(&out.Title.ZH, l.Title.ZH)
+	keep(&out.Title.EN, l.Title.EN)
+	keep(&out.Owner.ZH, l.Owner.ZH)
+	keep(&out.Owner.EN, l.Owner.EN)
+	keep(&out.Origin, l.Origin)
+	keep(&out.Source, l.Source)
+	keep(&out.Licence, l.Licence)
+	keep(&out.Attribution, l.Attribution)
+	keep(&out.CycleDays, l.CycleDays)
+	keep(&out.GeometryType, l.GeometryType)
+	keep(&out.UpdatedOn, l.UpdatedOn)
+	keep(&out.Tile, l.Tile)
+	if l.Audience.Kind != "" {
+		out.Audience = l.Audience
+	}
+	if l.MinZoom != 0 || l.MaxZoom != 0 {
+		out.MinZoom, out.MaxZoom = l.MinZoom, l.MaxZoom
+	}
+	if l.Fields != nil {
+		out.Fields = l.Fields
+	}
+	fillDefaults(&out, now)
+	return out, checkLayer(out)
+}
+
+// keep takes the new value unless it is empty.
+func keep[T comparable](to *T, value T) {
+	var zero T
+	if value != zero {
+		*to = value
+	}
+}
+
+func fillDefaults(l *catalogue.Layer, now time.Time) {
+	fill(&l.Title.ZH, l.Name)
+	fill(&l.Audience.Kind, core.AudiencePublic)
+	fill(&l.MaxZoom, defaultMaxZoom)
+	fill(&l.GeometryType, "Geometry")
+	fill(&l.UpdatedOn, now.UTC().Truncate(24*time.Hour))
+	if l.Audience.Roles == nil {
+		l.Audience.Roles = []core.Role{}
+	}
+	if l.Fields == nil {
+		l.Fields = []catalogue.Field{}
+	}
+}
+
+func fill[T comparable](to *T, value T) {
+	var zero T
+	if *to == zero {
+		*to = value
+	}
+}
+
+// checkLayer says what of an entry cannot be; the fields of its errors are the JSON names.
+func checkLayer(l catalogue.Layer) error {
+	switch {
+	case !isLayerName(l.Name):
+		return fault.InvalidField("name", "a layer's name is 1 to 63 of a-z 0-9 _ and begins with a letter")
+	case !slices.Contains(catalogue.Themes(), l.Theme):
+		return fault.InvalidField("theme", "%q is none of %s", string(l.Theme), join(catalogue.Themes()))
+	case !l.Origin.Valid():
+		return fault.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(l.Origin))
+	case l.CycleDays < 0:
+		return fault.InvalidField("cycle_days", "is less than 0")
+	case !slices.Contains([]string{"Point", "LineString", "Polygon", "Geometry"}, l.GeometryType):
+		return fault.InvalidField("geometry_type", "%q is none of Point, LineString, Polygon, Geometry", l.GeometryType)
+	case l.MaxZoom < 0 || l.MaxZoom > tiles.MaxZoom:
+		return fault.InvalidCode("max_zoom", fault.CodeOutOfRange, l.MaxZoom, 0, tiles.MaxZoom)
+	case l.MinZoom < 0 || l.MinZoom > l.MaxZoom:
+		return fault.InvalidCode("min_zoom", catalogue.CodeZoomRange, l.MinZoom, l.MaxZoom, tiles.MaxZoom)
+	}
+	if err := checkLayerNames(l); err != nil {
+		return err
+	}
+	if err := checkAudience(l.Audience); err != nil {
+		return err
+	}
+	if err := checkFields(l.Fields); err != nil {
+		return err
+	}
+	return checkRules(l)
+}
+
+// checkLayerNames bounds what is written into every tile's description and list.
+func checkLayerNames(l catalogue.Layer) error {
+	err := cmp.Or(
+		fault.CheckLine("title.zh", l.Title.ZH, core.MaxName), fault.CheckLine("title.en", l.Title.EN, core.MaxName),
+		fault.CheckLine("owner.zh", l.Owner.ZH, core.MaxName), fault.CheckLine("owner.en", l.Owner.EN, core.MaxName),
+	)
+	for i, f := range l.Fields {
+		at := fmt.Sprintf("fields[%d].title.", i)
+		err = cmp.Or(err, fault.CheckLine(at+"zh", f.Title.ZH, core.MaxName), fault.CheckLine(at+"en", f.Title.EN, core.MaxName))
+	}
+	return err
+}
+
+func checkRules(l catalogue.Layer) error {
+	if err := l.Tile.Check(); err != nil {
+		return fault.Under("tile", err)
+	}
+	name := l.Tile.Severity
+	numeric := func(f catalogue.Field) bool { return f.Name == name && (f.Type == "number" || f.Type == "integer") }
+	if name != "" && !slices.ContainsFunc(l.Fields, numeric) {
+		return fault.InvalidCode("tile.severity", catalogue.CodeNoNumberField, name)
+	}
+	return nil
+}
+
+func checkAudience(a core.Audience) error {
+	switch a.Kind {
+	case core.AudiencePublic, core.AudienceDivision:
+		return nil
+	case core.AudienceRoles:
+		for i, r := range a.Roles {
+			if !r.Valid() {
+				return fault.InvalidField(fmt.Sprintf("audience.roles[%d]", i), "%q is no role", string(r))
+			}
+		}
+		if len(a.Roles) == 0 {
+			return fault.InvalidField("audience.roles", "name the roles that may see the layer")
+		}
+		return nil
+	}
+	return fault.InvalidField("audience.kind", "%q is none of public, roles, division", string(a.Kind))
+}
+
+func checkFields(fields []catalogue.Field) error {
+	seen := map[string]bool{}
+	for i, f := range fields {
+		at := fmt.Sprintf("fields[%d]", i)
+		switch {
+		case f.Name == "" || len(f.Name) > 64:
+			return fault.InvalidField(at+".name", "has 1 to 64 bytes")
+		case seen[f.Name]:
+			return fault.InvalidField(at+".name", "%q is there twice", f.Name)
+		case !slices.Contains([]string{"string", "number", "integer", "boolean"}, f.Type):
+			return fault.InvalidField(at+".type", "%q is none of string, number, integer, boolean", f.Type)
+		}
+		seen[f.Name] = true
+	}
+	return nil
+}
+
+func join[T ~string](words []T) string {
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = string(w)
+	}
+	return strings.Join(all, ", ")
+}
+
+// sameEntry reports whether two entries say the same, whatever their counts and versions.
+func sameEntry(a, b catalogue.Layer) bool {
+	if !a.UpdatedOn.Equal(b.UpdatedOn) {
+		return false
+	}
+	b.UpdatedOn = a.UpdatedOn
+	return reflect.DeepEqual(a, b)
+}

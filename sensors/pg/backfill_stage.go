@@ -1,0 +1,217 @@
+package sensorspg
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"onemap/alerts"
+	"onemap/internal/fault"
+	"onemap/internal/pg"
+	"onemap/sensors"
+)
+
+// insert brings the readings into the staging table and from there, in the order of their key, into
+// observation, and tells what was new from what the table, or this chunk, had.
+func (b *Backfill) insert(ctx context.Context, tx pgx.Tx, p *batchPlan) (stored, known []reading, err error) {
+	known = p.again
+	if len(p.fresh) == 0 {
+		return nil, known, nil
+	}
+	base, err := holdStreams(ctx, tx, p.fresh)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.copy = stageRows(b.copy[:0], p.fresh)
+	if _, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(b.copy), `copy pg_temp.backfill_stage from stdin (format binary)`); err != nil {
+		return nil, nil, err
+	}
+	n, err := b.unstage(ctx, tx, base, p.fresh[0].ReceivedAt)
+	if err != nil {
+		return nil, nil, err
+	}
+	if b.repeats = n < int64(len(p.fresh)); !b.repeats {
+		return p.fresh, known, nil
+	}
+	old, err := stagedBefore(ctx, tx, base)
+	if err != nil {
+		return nil, nil, err
+	}
+	known = slices.Clone(known)
+	for i, r := range p.fresh {
+		if len(old) > 0 && int(old[0]) == i {
+			known, old = append(known, r), old[1:]
+			continue
+		}
+		stored = append(stored, r)
+	}
+	if int64(len(stored)) != n {
+		return nil, nil, fault.New(fault.Internal, "%d readings were stored and %d are there", n, len(stored))
+	}
+	return stored, known, nil
+}
+
+// unstage brings the staged readings into observation and says how many were new. Looking out for readings that
+// are there already makes it nearly twice as slow, so that is done only when there was one, in this chunk or in
+// the one before.
+func (b *Backfill) unstage(ctx context.Context, tx pgx.Tx, base int64, received time.Time) (int64, error) {
+	const insert = `
+		insert into observation (retention, datastream_id, ts, value, qc, time_source, seq, received_at)
+		select retention, datastream_id, ts, value, qc, time_source, $1::bigint + place, $2
+		from pg_temp.backfill_stage order by n`
+	if !b.repeats {
+		var tag pgconn.CommandTag
+		err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) (err error) {
+			tag, err = savepoint.Exec(ctx, insert, base, received)
+			return err
+		})
+		if pg.Code(err) != "23505" {
+			return tag.RowsAffected(), err
+		}
+	}
+	tag, err := tx.Exec(ctx, insert+` on conflict do nothing`, base, received)
+	return tag.RowsAffected(), err
+}
+
+// stagedBefore lists the staged readings that were in the table before this chunk. A subselect for each of
+// them keeps the planner at the index, whatever it guesses of the staging table.
+func stagedBefore(ctx context.Context, tx pgx.Tx, base int64) ([]int32, error) {
+	rows, err := tx.Query(ctx, `
+		select s.n from pg_temp.backfill_stage s
+		where (select o.seq from observation o where o.retention = s.retention and o.datastream_id = s.datastream_id and o.ts = s.ts)
+			is distinct from $1::bigint + s.place
+		order by s.n`, base)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int32])
+}
+
+// holdStreams keeps the datastreams from being deleted until the commit, and gives the number at which the
+// readings' arrival begins. fresh is in the order of the datastreams.
+func holdStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, err error) {
+	ids := make([]int64, 0, 64)
+	for i := range fresh {
+		if i == 0 || fresh[i].DatastreamID != fresh[i-1].DatastreamID {
+			ids = append(ids, fresh[i].DatastreamID)
+		}
+	}
+	var held int
+	err = tx.QueryRow(ctx, `
+		select count(*), nextval('observation_seq')
+		from (select id from datastream where id = any($1) order by id for key share) s`, ids).Scan(&held, &base)
+	if err == nil && held < len(ids) {
+		err = errStreamGone
+	}
+	return base, err
+}
+
+// news is what stored readings say that is new: of them, those that may become their datastream's latest and, of
+// these, those of the present. Both are in the order of their states.
+type news struct {
+	all, live     []reading
+	late, history int
+}
+
+// newsOf sorts out the stored readings. Late ones are not newer than their datastream's latest. latest only moves
+// forward, so what is late now stays late, whatever other writers do. When the latest could not be evaluated the rules
+// may not have got as far: then late readings go to them as well, and they decide.
+//
+// What is as old as a silent datastream's latest is history: it may be the latest and says nothing of the present.
+//
+// A file is no sign of life of a device: as news, a reading counts as received at its own time.
+func newsOf(ctx context.Context, tx pgx.Tx, stored []reading, now time.Time) (n news, err error) {
+	if len(stored) == 0 {
+		return n, nil
+	}
+	marks, err := marksOf(ctx, tx, columnsOf(newest(stored)).ids)
+	if err != nil {
+		return n, err
+	}
+	for _, r := range stored {
+		m, state := marks[r.DatastreamID], r.StateTime()
+		late := m.at != nil && !state.After(*m.at)
+		history := !state.Add(m.patience).After(now)
+		switch {
+		case late:
+			n.late++
+		case history:
+			n.history++
+		}
+		if late && (m.usable || history) {
+			continue
+		}
+		if state.Before(r.ReceivedAt) {
+			r.ReceivedAt = state
+		}
+		n.all = append(n.all, r)
+	}
+	n.all = inState(n.all)
+	for _, r := range n.all {
+		if r.StateTime().Add(marks[r.DatastreamID].patience).After(now) {
+			n.live = append(n.live, r)
+		}
+	}
+	return n, nil
+}
+
+// mark is what a datastream had.
+type mark struct {
+	at       *time.Time // of its latest; nil: nothing yet
+	usable   bool       // the latest can be evaluated
+	patience time.Duration
+}
+
+func marksOf(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]mark, error) {
+	rows, err := tx.Query(ctx, `
+		select s.id, coalesce(s.interval_s, t.interval_s), l.ts, coalesce(l.qc, 0)
+		from datastream s join datastream_type t on t.code = s.type left join latest l on l.datastream_id = s.id
+		where s.id = any($1)`, ids)
+	if err != nil {
+		return nil, err
+	}
+	marks := make(map[int64]mark, len(ids))
+	var id int64
+	var m mark
+	var interval int
+	var qc int16
+	_, err = pgx.ForEachRow(rows, []any{&id, &interval, &m.at, &qc}, func() error {
+		m.usable, m.patience = alerts.Usable(sensors.Observation{QC: sensors.QC(qc)}), sensors.StaleAfter(interval)
+		marks[id] = m
+		return nil
+	})
+	return marks, err
+}
+
+// stageRows appends the readings in COPY's binary form.
+func stageRows(b []byte, rs []reading) []byte {
+	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	be := binary.BigEndian
+	int16Of := func(b []byte, v int16) []byte { return be.AppendUint16(be.AppendUint32(b, 2), uint16(v)) }
+	int32Of := func(b []byte, v int32) []byte { return be.AppendUint32(be.AppendUint32(b, 4), uint32(v)) }
+	int64Of := func(b []byte, v int64) []byte { return be.AppendUint64(be.AppendUint32(b, 8), uint64(v)) }
+	b = slices.Grow(b, len(rs)*90+32)
+	b = append(b, header...)
+	for i := range rs {
+		r := &rs[i]
+		b = be.AppendUint16(b, 8)
+		b = int32Of(b, int32(i))
+		b = append(be.AppendUint32(b, uint32(len(r.retention))), r.retention...)
+		b = int64Of(b, r.DatastreamID)
+		b = int64Of(b, r.Time.UnixMicro()-pgEpochMicros)
+		b = int64Of(b, int64(math.Float64bits(r.Value)))
+		b = int16Of(b, int16(r.QC))
+		b = int16Of(b, int16(max(r.TimeSource, sensors.TimeDevice)))
+		b = int32Of(b, r.place)
+	}
+	return be.AppendUint16(b, math.MaxUint16)
+}
+
+// pgEpochMicros is PostgreSQL's zero of time, 2000-01-01, in microseconds of Unix.
+const pgEpochMicros = 946_684_800_000_000

@@ -1,0 +1,96 @@
+package sensorspg
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/internal/pg"
+	"onemap/sensors"
+)
+
+// chartConflicts is how many conflicts a chart shows.
+const chartConflicts = 100
+
+// Chart gives a datastream's readings of [from, to) in at most points points, with what was delivered twice
+// with different values; errs.NotFound when the scope does not cover its device. The rows are read in
+// the order of their key and reduced as they come: reading them twice in SQL, once for the extremes and
+// once for their times, took longer (docs/performance.md).
+func (db *DB) Chart(ctx context.Context, s core.Scope, datastream int64, from, to time.Time, points int) (sensors.Chart, error) {
+	retention, err := db.retentionOf(ctx, s, datastream)
+	if err != nil {
+		return sensors.Chart{}, err
+	}
+	c, err := db.reduce(ctx, retention, datastream, from, to, points)
+	if err != nil {
+		return sensors.Chart{}, pg.MapErr(err, "read the chart")
+	}
+	c.DatastreamID, c.From, c.To = datastream, from.UTC(), to.UTC()
+	if c.Points == nil {
+		c.Points = []sensors.Observation{}
+	}
+	if c.Flagged == nil {
+		c.Flagged = []sensors.Flagged{}
+	}
+	c.Conflicts, err = db.conflictsWithin(ctx, s, datastream, from, to, chartConflicts)
+	return c, err
+}
+
+// retentionOf is the retention class of a datastream that the scope covers.
+func (db *DB) retentionOf(ctx context.Context, s core.Scope, datastream int64) (retention string, err error) {
+	err = db.pool.QueryRow(ctx, `
+		select t.retention from datastream s join device d on d.id = s.device_id join datastream_type t on t.code = s.type
+		where s.id = $1 and scope_covers($2, d.division_code)`, datastream, s.Division).Scan(&retention)
+	return retention, pg.MapErr(err, "there is no such datastream")
+}
+
+// chartSQL reads one series by the primary key of the months in question.
+const chartSQL = `
+	select ts, value, qc, time_source, received_at from observation
+	where retention = $1 and datastream_id = $2 and ts >= $3 and ts < $4 order by ts`
+
+func (db *DB) reduce(ctx context.Context, retention string, datastream int64, from, to time.Time, points int) (sensors.Chart, error) {
+	rows, err := db.pool.Query(ctx, chartSQL, retention, datastream, from, to)
+	if err != nil {
+		return sensors.Chart{}, err
+	}
+	defer rows.Close()
+	r := sensors.NewReducer(from, to, points)
+	o := sensors.Observation{DatastreamID: datastream}
+	for rows.Next() {
+		if err := readObservation(rows, &o); err != nil {
+			return sensors.Chart{}, err
+		}
+		r.Add(&o)
+	}
+	if err := rows.Err(); err != nil {
+		return sensors.Chart{}, err
+	}
+	return r.Chart(), nil
+}
+
+// readObservation decodes a row of chartSQL in the binary format, in which pgx asks for these types: a
+// month of a fast series has millions of them.
+func readObservation(rows pgx.Rows, o *sensors.Observation) error {
+	raw := rows.RawValues()
+	if len(raw) != 5 || len(raw[0]) != 8 || len(raw[1]) != 8 || len(raw[2]) != 2 || len(raw[3]) != 2 || len(raw[4]) != 8 {
+		return fmt.Errorf("a reading of %d columns is not in the binary format", len(raw))
+	}
+	o.Time = pgTime(raw[0])
+	o.Value = math.Float64frombits(binary.BigEndian.Uint64(raw[1]))
+	o.QC = sensors.QC(binary.BigEndian.Uint16(raw[2]))
+	o.TimeSource = sensors.TimeSource(binary.BigEndian.Uint16(raw[3]))
+	o.ReceivedAt = pgTime(raw[4])
+	return nil
+}
+
+// pgTime reads a timestamptz: microseconds since 2000.
+func pgTime(b []byte) time.Time {
+	const epoch = 946684800 * 1_000_000 // 2000-01-01 in Unix microseconds
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(b)) + epoch).UTC()
+}

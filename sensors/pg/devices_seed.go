@@ -1,0 +1,125 @@
+package sensorspg
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/core"
+	"onemap/internal/eventlog"
+	"onemap/internal/fault"
+	"onemap/internal/pg"
+	"onemap/sensors"
+)
+
+// seedChunk is how many devices one statement stores.
+const seedChunk = 500
+
+// PutHazardTypes stores the types by their codes, replacing what is there.
+func (db *DB) PutHazardTypes(ctx context.Context, types []sensors.HazardType) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		batch := &pgx.Batch{}
+		for _, h := range types {
+			batch.Queue(`
+				insert into hazard_type (code, title_zh, title_en, sector, cap_category, radius_m, instruction_zh, instruction_en, lead_minutes)
+				values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+				on conflict (code) do update set title_zh = excluded.title_zh, title_en = excluded.title_en,
+					sector = excluded.sector, cap_category = excluded.cap_category, radius_m = excluded.radius_m,
+					instruction_zh = excluded.instruction_zh, instruction_en = excluded.instruction_en,
+					lead_minutes = excluded.lead_minutes`,
+				h.Code, h.Title.ZH, h.Title.EN, h.Sector, h.CAPCategory, h.RadiusM, h.Instruction.ZH, h.Instruction.EN, h.LeadMinutes)
+		}
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	return pg.MapErr(err, "store hazard types")
+}
+
+// PutDatastreamTypes stores the types by their codes, replacing what is there, but for the retention
+// class: readings that are stored keep their place, so it stays as it was first said.
+func (db *DB) PutDatastreamTypes(ctx context.Context, types []sensors.DatastreamType) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		batch := &pgx.Batch{}
+		for _, t := range types {
+			retention := t.Retention
+			if retention == "" {
+				retention = "standard"
+			}
+			batch.Queue(`
+				insert into datastream_type (code, title_zh, title_en, unit, symbol, hazard_type, gross_min, gross_max, decimals, interval_s, retention)
+				values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+				on conflict (code) do update set title_zh = excluded.title_zh, title_en = excluded.title_en,
+					unit = excluded.unit, symbol = excluded.symbol, hazard_type = excluded.hazard_type,
+					gross_min = excluded.gross_min, gross_max = excluded.gross_max, decimals = excluded.decimals,
+					interval_s = excluded.interval_s`,
+				t.Code, t.Title.ZH, t.Title.EN, t.Unit, t.Symbol, t.HazardType, t.Min, t.Max, t.Decimals, t.IntervalS, retention)
+		}
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	return pg.MapErr(err, "store datastream types")
+}
+
+// PutDevices stores devices with their datastreams in one transaction, keeping the ids of those that
+// are there and what they have published. secretSHA256 gives a device's secret's hash; nil keeps the
+// one that is there, and locks a new device out until it gets one. progress is told the devices
+// stored so far; it may be nil.
+func (db *DB) PutDevices(
+	ctx context.Context, devices []sensors.Device, secretSHA256 func(id string) []byte, progress func(done int),
+) error {
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		for start := 0; start < len(devices); start += seedChunk {
+			chunk := devices[start:min(start+seedChunk, len(devices))]
+			if err := putChunk(ctx, tx, chunk, secretSHA256); err != nil {
+				return err
+			}
+			if progress != nil {
+				progress(start + len(chunk))
+			}
+		}
+		if len(devices) == 0 {
+			return nil
+		}
+		to, err := eventlog.Everywhere(ctx, tx)
+		if err != nil {
+			return err
+		}
+		payload, err := json.Marshal(map[string]int{"devices": len(devices)})
+		if err != nil {
+			return err
+		}
+		_, err = eventlog.Append(ctx, tx, core.Event{Kind: core.EventRegistryChanged, Divisions: to, Payload: payload})
+		return err
+	})
+	return pg.MapErr(err, "store devices")
+}
+
+func putChunk(ctx context.Context, tx pgx.Tx, devices []sensors.Device, secretSHA256 func(id string) []byte) error {
+	batch := &pgx.Batch{}
+	for _, d := range devices {
+		if err := d.CheckNames(); err != nil {
+			return fault.Under("device "+d.ID, err)
+		}
+		var secret []byte
+		if secretSHA256 != nil {
+			secret = secretSHA256(d.ID)
+		}
+		batch.Queue(`
+			insert into device as old (id, division_code, name_zh, name_en, hazard_type, site, geom, secret_sha256, origin, source, search)
+			values ($1, $2, $3, $4, $5, $6, st_setsrid(st_makepoint($7, $8), 4326), coalesce($9, ''::bytea), $10, $11, $12)
+			on conflict (id) do update set division_code = excluded.division_code, name_zh = excluded.name_zh,
+				name_en = excluded.name_en, hazard_type = excluded.hazard_type, site = excluded.site, geom = excluded.geom,
+				secret_sha256 = coalesce($9, old.secret_sha256), origin = excluded.origin, source = excluded.source,
+				search = excluded.search`,
+			d.ID, d.Division, d.Name.ZH, d.Name.EN, d.HazardType, d.Site, d.Lon, d.Lat, secret, d.Origin, d.Source, deviceSearch(d))
+		for _, s := range d.Streams {
+			batch.Queue(`
+				insert into datastream (device_id, name, type, title_zh, title_en) values ($1, $2, $3, $4, $5)
+				on conflict (device_id, name) do update set type = excluded.type, title_zh = excluded.title_zh, title_en = excluded.title_en`,
+				d.ID, s.Name, s.Type, s.Title.ZH, s.Title.EN)
+		}
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return explainDevice(err)
+	}
+	return nil
+}

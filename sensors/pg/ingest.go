@@ -1,0 +1,373 @@
+package sensorspg
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/pg"
+	"onemap/internal/text"
+	"onemap/sensors"
+)
+
+var _ sensors.Committer = (*DB)(nil)
+
+// The earliest event time that is stored, the last year that JSON can say, and how far ahead of the
+// receipt a reading may lie. The domain refuses the far future already; this bounds the partitions
+// that a broken clock could make.
+const (
+	firstYear   = 1970
+	lastYear    = 9999
+	futureBound = 366 * 24 * time.Hour
+)
+
+// CommitBatch stores a batch in one transaction: the readings that are new, the newest of each
+// datastream, the devices' state, the quarantine, and last the ingest_batch row, when anything new
+// was stored. What a broker delivers again is recognised by (datastream, time). A reading whose
+// datastream is gone goes to quarantine and does not hold up the others.
+//
+// An error of kind fault.Unavailable means that nothing was stored and that trying again is right;
+// sensors.ErrRegistryChanged, that the batch has to be decoded anew.
+func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
+	if len(b.Observations)+len(b.Statuses)+len(b.Quarantine)+len(b.Clocks) == 0 {
+		return sensors.BatchResult{}, nil
+	}
+	var res sensors.BatchResult
+	err := db.untilSettled(ctx, overtaken, func(settled bool) (err error) {
+		res, err = db.tryBatch(ctx, b, settled)
+		return err
+	})
+	if changed(err) {
+		return sensors.BatchResult{}, sensors.ErrRegistryChanged
+	}
+	if err != nil {
+		return sensors.BatchResult{}, pg.MapErr(err, "commit batch")
+	}
+	return res, nil
+}
+
+// tryBatch is one try. With settled it waits for whoever makes or drops partitions, and keeps them as they are.
+func (db *DB) tryBatch(ctx context.Context, b sensors.Batch, settled bool) (sensors.BatchResult, error) {
+	p, err := db.planBatch(ctx, b, settled)
+	if err != nil {
+		return sensors.BatchResult{}, err
+	}
+	var res sensors.BatchResult
+	var kept sensors.Committed
+	if p.allNew() && !settled && !db.repeats.Load() {
+		res, kept, err = db.writeNew(ctx, p)
+		if !known(err) {
+			db.committed(p, res, kept, err)
+			return res, err
+		}
+		db.repeats.Store(true)
+	}
+	err = db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
+		if settled {
+			if err := holdPartitions(ctx, tx); err != nil {
+				return err
+			}
+		}
+		res, kept, err = p.write(ctx, tx)
+		return err
+	})
+	if err == nil && len(p.fresh) > 0 && res.Duplicates+res.Conflicts == 0 {
+		db.repeats.Store(false)
+	}
+	db.committed(p, res, kept, err)
+	return res, err
+}
+
+// committed remembers what a commit has stored, or forgets everything after a failure.
+func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Committed, err error) {
+	if err != nil {
+		db.recent.forget()
+		return
+	}
+	db.touched.note(p.devices)
+	db.budget.spend(p.quarantine)
+	if res.Seq > 0 {
+		db.recent.add(kept)
+	}
+}
+
+// batchPlan is a batch sorted out before its transaction begins.
+type batchPlan struct {
+	fresh      []reading // the first of each key, in the order of the keys
+	again      []reading // the same key a second time in this very batch
+	ahead      bool      // one of them is of a clock that is wrong
+	clocks     []sensors.DeviceClock
+	devices    []touched // by id
+	quarantine []sensors.Quarantined
+	beyond     []quarantineMore // beyond the budget of the quarantine
+	unknown    int
+	registry   *int64 // nil: what its devices are now does not matter
+}
+
+// countBeyond is how many are beyond the budget of the quarantine.
+func (p *batchPlan) countBeyond() (n int) {
+	for _, b := range p.beyond {
+		n += int(b.n)
+	}
+	return n
+}
+
+// reading is an observation with the place that its datastream's type gives it.
+type reading struct {
+	sensors.Observation
+	retention string
+	device    string
+	place     int32 // in the order of arrival
+}
+
+// byKey is the order of the table's key; of one key, that of arrival.
+func byKey(a, b reading) int {
+	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), a.Time.Compare(b.Time), cmp.Compare(a.place, b.place))
+}
+
+// byState is the order in which readings take their places in the present.
+func byState(a, b reading) int {
+	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), a.StateTime().Compare(b.StateTime()), cmp.Compare(a.place, b.place))
+}
+
+// setApart sorts the readings by their key, and sets aside those whose key came before.
+func (p *batchPlan) setApart() {
+	slices.SortFunc(p.fresh, byKey)
+	kept := p.fresh[:0]
+	for i, r := range p.fresh {
+		if i > 0 && r.DatastreamID == p.fresh[i-1].DatastreamID && r.Time.Equal(p.fresh[i-1].Time) {
+			p.again = append(p.again, r)
+			continue
+		}
+		kept = append(kept, r)
+	}
+	p.fresh = kept
+}
+
+// newest returns the newest reading of each datastream, in the order of the datastreams.
+func newest(sorted []reading) []reading {
+	out := make([]reading, 0, min(len(sorted), 1024))
+	for i, r := range sorted {
+		if i+1 == len(sorted) || sorted[i+1].DatastreamID != r.DatastreamID {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// inState sorts the readings for those who follow the present.
+func inState(rs []reading) []reading {
+	if slices.IsSortedFunc(rs, byState) {
+		return rs
+	}
+	rs = slices.Clone(rs)
+	slices.SortFunc(rs, byState)
+	return rs
+}
+
+// touched is what a batch says of one device.
+type touched struct {
+	id       string
+	seen     *time.Time // when it last published
+	online   *bool      // its newest announcement, with its time
+	statusAt *time.Time
+}
+
+// planBatch looks up what the batch names, sets aside what is unknown or repeated, and makes the
+// partitions that are missing, so that the transaction itself only inserts.
+func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*batchPlan, error) {
+	streams, err := db.streamPlaces(ctx, b.Observations)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := db.knownDevices(ctx, b.Statuses)
+	if err != nil {
+		return nil, err
+	}
+	p := &batchPlan{quarantine: slices.Clone(b.Quarantine), clocks: b.Clocks, registry: b.Registry}
+	touch := make(map[string]touched)
+	months := make(map[partitionKey]struct{})
+	var month struct { // of the reading before
+		from, to  int64
+		retention string
+	}
+	p.fresh = make([]reading, 0, len(b.Observations))
+	for i, o := range b.Observations {
+		o.Time, o.ReceivedAt = o.Time.UTC().Truncate(time.Microsecond), o.ReceivedAt.UTC().Truncate(time.Microsecond)
+		place, ok := streams[o.DatastreamID]
+		if !ok {
+			p.setAside(o, "", sensors.OneFault(sensors.ReasonUnknownDatastream, "", sensors.CodeNoDatastream, o.DatastreamID))
+			continue
+		}
+		if o.Time.Year() < firstYear || o.Time.Sub(o.ReceivedAt) > futureBound {
+			p.setAside(o, place.device, sensors.OneFault(sensors.ReasonBadTime, "t", sensors.CodeTimeNotStored, o.Time.Format(time.RFC3339Nano)))
+			continue
+		}
+		if t := touch[place.device]; t.seen == nil || o.ReceivedAt.After(*t.seen) {
+			at := o.ReceivedAt // else each reading goes to the heap
+			t.seen = &at
+			touch[place.device] = t
+		}
+		if at := o.Time.UnixMicro(); at < month.from || at >= month.to || place.retention != month.retention {
+			k := partitionOf(place.retention, o.Time)
+			months[k] = struct{}{}
+			month.from, month.to, month.retention = k.from().UnixMicro(), k.to().UnixMicro(), place.retention
+		}
+		if !o.Now.IsZero() {
+			p.ahead = true
+			months[partitionOf(place.retention, o.Now)] = struct{}{} // see insertBeside
+		}
+		p.fresh = append(p.fresh, reading{o, place.retention, place.device, int32(i)})
+	}
+	if err := db.boundMonths(ctx, p, months); err != nil {
+		return nil, err
+	}
+	p.setApart()
+	p.announce(b.Statuses, devices, touch)
+	p.quarantine, p.beyond = db.budget.split(p.quarantine)
+	for _, id := range slices.Sorted(maps.Keys(touch)) {
+		t := touch[id]
+		t.id = id
+		p.devices = append(p.devices, t)
+	}
+	if settled {
+		return p, db.settlePartitions(ctx, months)
+	}
+	return p, db.ensurePartitions(ctx, months)
+}
+
+// announce takes over the newest status of each known device.
+func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, touch map[string]touched) {
+	for _, s := range statuses {
+		at := s.At.UTC().Truncate(time.Microsecond)
+		if !known[s.DeviceID] {
+			p.unknown++
+			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, sensors.OneFault(sensors.ReasonUnknownDevice, "", sensors.CodeDeviceGone)))
+			continue
+		}
+		if at.Year() < firstYear || at.Year() > lastYear {
+			p.unknown++
+			p.quarantine = append(p.quarantine, asQuarantined(s, s.DeviceID, at, sensors.OneFault(sensors.ReasonBadTime, "at", sensors.CodeTimeNotStored, at.Format(time.RFC3339Nano))))
+			continue
+		}
+		t := touch[s.DeviceID]
+		if t.statusAt == nil || !at.Before(*t.statusAt) {
+			t.online, t.statusAt = &s.Online, &at
+		}
+		if s.Online {
+			t.seen = later(t.seen, at)
+		}
+		touch[s.DeviceID] = t
+	}
+}
+
+// setAside puts a reading that cannot be stored where people can see it.
+func (p *batchPlan) setAside(o sensors.Observation, device string, faults sensors.Faults) {
+	p.unknown++
+	p.quarantine = append(p.quarantine, asQuarantined(o, device, o.ReceivedAt, faults))
+}
+
+func asQuarantined(thing any, device string, at time.Time, faults sensors.Faults) sensors.Quarantined {
+	raw, err := json.Marshal(thing)
+	if err != nil { // a year beyond 9999, a NaN: then as Go writes it
+		raw = fmt.Appendf(nil, "%+v", thing)
+	}
+	return faults.Quarantine(sensors.Quarantined{At: at, DeviceID: device, Payload: raw, Size: len(raw)})
+}
+
+func later(a *time.Time, b time.Time) *time.Time {
+	if a != nil && !b.After(*a) {
+		return a
+	}
+	return &b
+}
+
+// streamPlace is where a datastream's readings go, and whose they are.
+type streamPlace struct{ retention, device string }
+
+// streamPlaces gives the places of the readings' datastreams: those that were looked up before, and the
+// others from the database.
+func (db *DB) streamPlaces(ctx context.Context, obs []sensors.Observation) (map[int64]streamPlace, error) {
+	places, unknown := db.places.all(), map[int64]struct{}{}
+	for _, o := range obs {
+		if _, ok := places[o.DatastreamID]; !ok {
+			unknown[o.DatastreamID] = struct{}{}
+		}
+	}
+	if len(unknown) == 0 {
+		return places, nil
+	}
+	rows, err := db.pool.Query(ctx, `
+		select d.id, t.retention, d.device_id from datastream d join datastream_type t on t.code = d.type
+		where d.id = any($1)`, slices.Collect(maps.Keys(unknown)))
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[int64]streamPlace, len(unknown))
+	var id int64
+	var at streamPlace
+	if _, err = pgx.ForEachRow(rows, []any{&id, &at.retention, &at.device}, func() error {
+		found[id] = at
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	db.places.add(found)
+	return joined(places, found), nil // not what is remembered now: that may have been forgotten meanwhile
+}
+
+func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[string]bool, error) {
+	if len(statuses) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(statuses))
+	for i, s := range statuses {
+		ids[i] = text.MakeStorable(s.DeviceID)
+	}
+	rows, err := db.pool.Query(ctx, `select id from device where id = any($1)`, ids)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]bool, len(ids))
+	var id string
+	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
+		known[id] = true
+		return nil
+	})
+	return known, err
+}
+
+// Stored is sensors.Committer's: whether each reading is there already, with its time and its value, as an observation or
+// among the conflicts.
+func (db *DB) Stored(ctx context.Context, readings []sensors.Observation) ([]bool, error) {
+	out := make([]bool, len(readings))
+	if len(readings) == 0 {
+		return out, nil
+	}
+	places, err := db.streamPlaces(ctx, readings)
+	if err != nil {
+		return nil, pg.MapErr(err, "look readings up")
+	}
+	n := len(readings)
+	retentions, ids, times, values := make([]string, n), make([]int64, n), make([]time.Time, n), make([]float64, n)
+	for i, o := range readings {
+		retentions[i], ids[i], times[i], values[i] = places[o.DatastreamID].retention, o.DatastreamID, o.Time, o.Value
+	}
+	rows, err := db.pool.Query(ctx, `
+		select i.n from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::float8[]) with ordinality as i (retention, datastream_id, ts, value, n)
+		where exists (select from observation o where (o.retention, o.datastream_id, o.ts) = (i.retention, i.datastream_id, i.ts) and o.value = i.value)
+			or exists (select from observation_conflict c where (c.datastream_id, c.ts, c.value) = (i.datastream_id, i.ts, i.value))`,
+		retentions, ids, times, values)
+	if err != nil {
+		return nil, pg.MapErr(err, "look readings up")
+	}
+	var at int64
+	_, err = pgx.ForEachRow(rows, []any{&at}, func() error { out[at-1] = true; return nil })
+	return out, pg.MapErr(err, "look readings up")
+}

@@ -1,0 +1,140 @@
+package sensorspg
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// partitionLock serialises the making and dropping of partitions, over all nodes.
+const partitionLock = `select pg_advisory_xact_lock(7043, 3)`
+
+// monthOptions let a month be vacuumed as it grows, so that charts read the key alone. Migration 007 gave
+// the same to the months that were there.
+const monthOptions = `autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000`
+
+// partitionKey is one month of one retention class, in UTC.
+type partitionKey struct {
+	retention string
+	year      int
+	month     time.Month
+}
+
+func partitionOf(retention string, t time.Time) partitionKey {
+	t = t.UTC()
+	return partitionKey{retention, t.Year(), t.Month()}
+}
+
+// class is the table of the retention class, table that of the month.
+func (k partitionKey) class() string { return "observation_" + k.retention }
+
+func (k partitionKey) table() string { return fmt.Sprintf("%s_%04d_%02d", k.class(), k.year, k.month) }
+
+func (k partitionKey) from() time.Time { return time.Date(k.year, k.month, 1, 0, 0, 0, 0, time.UTC) }
+
+func (k partitionKey) to() time.Time { return k.from().AddDate(0, 1, 0) }
+
+// partitionCache remembers which partitions are there. Its zero value is empty and ready.
+type partitionCache struct {
+	mu    sync.RWMutex
+	known map[partitionKey]struct{}
+}
+
+func (c *partitionCache) missing(want map[partitionKey]struct{}) []partitionKey {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var out []partitionKey
+	for k := range want {
+		if _, ok := c.known[k]; !ok {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (c *partitionCache) add(keys []partitionKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil {
+		c.known = make(map[partitionKey]struct{})
+	}
+	for _, k := range keys {
+		c.known[k] = struct{}{}
+	}
+}
+
+// forget empties the cache, when a partition turned out not to be there.
+func (c *partitionCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known = nil
+}
+
+// ensurePartitions makes the months that are not there yet, in a transaction of its own.
+func (db *DB) ensurePartitions(ctx context.Context, want map[partitionKey]struct{}) error {
+	missing := db.partitions.missing(want)
+	if len(missing) == 0 {
+		return nil
+	}
+	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, partitionLock); err != nil {
+			return err
+		}
+		for _, k := range missing {
+			if err := makePartition(ctx, tx, k); err != nil {
+				return fmt.Errorf("partition %s: %w", k.table(), err)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		db.partitions.add(missing)
+	}
+	return err
+}
+
+// makePartition is called under partitionLock. The table is made by itself and then attached: that
+// waits for no writer, and no writer waits for it.
+func makePartition(ctx context.Context, tx pgx.Tx, k partitionKey) error {
+	if err := makeClass(ctx, tx, k); err != nil {
+		return err
+	}
+	there, err := tableExists(ctx, tx, k.table())
+	if err != nil || there {
+		return err
+	}
+	class, table := pgx.Identifier{k.class()}.Sanitize(), pgx.Identifier{k.table()}.Sanitize()
+	if _, err := tx.Exec(ctx, fmt.Sprintf(`create table %s (like %s including all) with (%s)`, table, class, monthOptions)); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, fmt.Sprintf(`alter table %s attach partition %s for values from ('%s') to ('%s')`,
+		class, table, k.from().Format(time.RFC3339), k.to().Format(time.RFC3339)))
+	return err
+}
+
+// makeClass makes the table of a retention class that was added after the migration.
+func makeClass(ctx context.Context, tx pgx.Tx, k partitionKey) error {
+	there, err := tableExists(ctx, tx, k.class())
+	if err != nil || there {
+		return err
+	}
+	class := pgx.Identifier{k.class()}.Sanitize()
+	if _, err := tx.Exec(ctx, fmt.Sprintf(`create table %s (like observation including all) partition by range (ts)`, class)); err != nil {
+		return err
+	}
+	// The code is [a-z]{1,16} by the retention_class table's check.
+	_, err = tx.Exec(ctx, fmt.Sprintf(`alter table observation attach partition %s for values in ('%s')`, class, k.retention))
+	return err
+}
+
+// tableExists reads the catalogue itself: to_regclass may answer from what the session remembers of the time before it
+// waited for partitionLock.
+func tableExists(ctx context.Context, tx pgx.Tx, name string) (bool, error) {
+	var there bool
+	err := tx.QueryRow(ctx, `
+		select exists (select from pg_class where relname = $1 and relnamespace = current_schema()::regnamespace and relispartition)`, name).Scan(&there)
+	return there, err
+}

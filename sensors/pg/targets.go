@@ -1,0 +1,58 @@
+package sensorspg
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"onemap/internal/pg"
+	"onemap/sensors"
+)
+
+// Targets returns every datastream with its newest reading, device, type and hazard. Devices carry no
+// level; those that may not publish are among them, Enabled says so.
+func (db *DB) Targets(ctx context.Context) ([]sensors.Target, error) {
+	rows, err := db.pool.Query(ctx, `
+		select `+streamColumns+`, `+deviceColumns+`, `+typeColumns+`, `+hazardColumns+`,
+			l.ts, coalesce(l.value, 0), coalesce(l.qc, 0), coalesce(l.time_source, 0), l.received_at
+		from datastream s join device d on d.id = s.device_id
+		join datastream_type t on t.code = s.type join hazard_type h on h.code = t.hazard_type
+		left join latest l on l.datastream_id = s.id`+streamSilence+devicePresence+`
+		order by s.id`)
+	if err != nil {
+		return nil, pg.MapErr(err, "list the rules' targets")
+	}
+	devices, types, hazards := map[string]*sensors.Device{}, map[string]*sensors.DatastreamType{}, map[string]*sensors.HazardType{}
+	targets, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t sensors.Target, err error) {
+		var d sensors.Device
+		var ty sensors.DatastreamType
+		var h sensors.HazardType
+		to := streamTargets(&t.Datastream)
+		to = append(to, deviceTargets(&d)...)
+		to = append(to, typeTargets(&ty)...)
+		to = append(to, hazardTargets(&h)...)
+		var at, received *time.Time
+		var o sensors.Observation
+		if err = row.Scan(append(to, &at, &o.Value, &o.QC, &o.TimeSource, &received)...); err != nil {
+			return t, err
+		}
+		t.Device, t.Type, t.Hazard = shared(devices, d.ID, &d), shared(types, ty.Code, &ty), shared(hazards, h.Code, &h)
+		if at == nil {
+			return t, nil
+		}
+		o.DatastreamID, o.Time, o.ReceivedAt = t.Datastream.ID, *at, *received
+		t.Datastream.Latest = &o
+		return t, nil
+	})
+	return targets, pg.MapErr(err, "list the rules' targets")
+}
+
+// shared is the one that is known by the key, or v from now on.
+func shared[T any](known map[string]*T, key string, v *T) *T {
+	if first, ok := known[key]; ok {
+		return first
+	}
+	known[key] = v
+	return v
+}

@@ -1,0 +1,4 @@
+package tilespg
+
+// SelectChanges is for its tests.
+const SelectChanges = selectChanges
