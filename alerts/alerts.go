@@ -344,8 +344,8 @@ type Snapshot struct {
 	Count  int64 // how many match in all, when the filter asks for it
 }
 
-// DeskStore is what reading and handling alerts needs, in a scope.
-type DeskStore interface {
+// AlertStore is what reading and handling alerts needs, in a scope.
+type AlertStore interface {
 	Alerts(ctx context.Context, s core.Scope, f Filter) (Snapshot, error)
 	Alert(ctx context.Context, s core.Scope, id int64) (Alert, error)
 	History(ctx context.Context, id int64) ([]Audit, error)
@@ -370,13 +370,4 @@ type CAPStore interface {
 	CurrentMessages(ctx context.Context, s core.Scope, now time.Time, after string, limit int) ([]Message, error)
 	// Instance is the UUID that the database was made with; it stays with the data, wherever they are moved.
 	Instance(ctx context.Context) (string, error)
-}
-
-// RuleStore is what editing rules needs. Each change writes rule.changed.
-type RuleStore interface {
-	Rules(ctx context.Context) ([]Rule, error)
-	Rule(ctx context.Context, id int64) (Rule, error)
-	CreateRule(ctx context.Context, r Rule, actor string) (Rule, error)
-	UpdateRule(ctx context.Context, r Rule, ifVersion int64, actor string) (Rule, error)
-	DeleteRule(ctx context.Context, id, ifVersion int64, actor string) error // open episodes of it are cleared by the engine, with a note
 }

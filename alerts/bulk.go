@@ -25,8 +25,9 @@ type Result struct {
 
 // HandleAll takes one step on each of the alerts, each in a transaction of its own, and returns what became
 // of each, in the order given. What is wrong with the command itself refuses the whole, as Handle does.
-func (d *Desk) HandleAll(ctx context.Context, s core.Scope, c Command, shown []Shown) ([]Result, error) {
-	c, err := d.prepare(s, c)
+func (d *Desk) HandleAll(ctx context.Context, p core.Principal, c Command, shown []Shown) ([]Result, error) {
+	s := p.Scope()
+	c, err := d.prepare(p, c)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/text"
@@ -23,13 +22,13 @@ const MaxNote = 2000
 
 // Desk takes the handling steps of people.
 type Desk struct {
-	store DeskStore
+	store AlertStore
 	log   *slog.Logger
 	clock func() time.Time
 }
 
 // NewDesk makes a desk; a nil logger is silent, a nil clock the system's.
-func NewDesk(store DeskStore, log *slog.Logger, clock func() time.Time) *Desk {
+func NewDesk(store AlertStore, log *slog.Logger, clock func() time.Time) *Desk {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -103,8 +102,9 @@ func PossibleFor(s core.Scope, a Alert) []Action {
 // not handle this alert), fault.NotFound (no such alert in the scope) and fault.Conflict (the alert is
 // not in a state for it, has risen above the level that the person was shown, or has not cleared and
 // the step was not confirmed).
-func (d *Desk) Handle(ctx context.Context, s core.Scope, c Command) (Alert, error) {
-	c, err := d.prepare(s, c)
+func (d *Desk) Handle(ctx context.Context, p core.Principal, c Command) (Alert, error) {
+	s := p.Scope()
+	c, err := d.prepare(p, c)
 	if err != nil {
 		return Alert{}, err
 	}
@@ -134,12 +134,12 @@ func (d *Desk) take(ctx context.Context, s core.Scope, c Command, people []Assig
 }
 
 // prepare makes the command the principal's, and holds it alone against the rules.
-func (d *Desk) prepare(s core.Scope, c Command) (Command, error) {
-	if err := mayTake(s, c.Action); err != nil {
+func (d *Desk) prepare(p core.Principal, c Command) (Command, error) {
+	if err := mayTake(p.Scope(), c.Action); err != nil {
 		return c, err
 	}
 	c.Note, c.Assignee = strings.TrimSpace(c.Note), strings.TrimSpace(c.Assignee)
-	c.Role, c.Division = s.Role, s.Division
+	c.Actor, c.Name, c.Role, c.Division = p.Login, p.Name, p.Role, p.Division
 	if c.At.IsZero() {
 		c.At = d.clock()
 	}
@@ -156,7 +156,7 @@ func (d *Desk) people(ctx context.Context, s core.Scope, c Command) ([]Assignee,
 
 // mayTake refuses a role that does not take the action: a duty phone acknowledges, and no more.
 func mayTake(s core.Scope, action Action) error {
-	if action == ActAcknowledge && auth.Can(s.Role, auth.PermAcknowledge) {
+	if action == ActAcknowledge && PermAcknowledge.Of(s.Role) {
 		return nil
 	}
 	return mayHandle(s)
@@ -164,8 +164,8 @@ func mayTake(s core.Scope, action Action) error {
 
 // mayHandle refuses a role that does not handle alerts.
 func mayHandle(s core.Scope) error {
-	if !auth.Can(s.Role, auth.PermHandleAlert) {
-		return fault.NewCoded(fault.Forbidden, "", auth.CodeRoleMayNot, fault.TokenOf(s.Role), fault.TokenOf(auth.PermHandleAlert))
+	if !PermHandle.Of(s.Role) {
+		return fault.NewCoded(fault.Forbidden, "", core.CodeRoleMayNot, fault.TokenOf(s.Role), fault.TokenOf(PermHandle.Name()))
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 // deskStore keeps one alert; what it does not need for Handle it does not have.
 type deskStore struct {
-	DeskStore
+	AlertStore
 	alert   Alert
 	changed bool
 	last    Command
@@ -42,6 +42,11 @@ func scopeOf(role core.Role, division string) core.Scope {
 	return core.Scope{Role: role, Division: division}
 }
 
+// by is a principal of the scope.
+func by(s core.Scope) core.Principal {
+	return core.Principal{Login: "commander", Name: "The commander", Role: s.Role, Division: s.Division}
+}
+
 func at() time.Time { return time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC) }
 
 func command(action Action) Command {
@@ -66,7 +71,7 @@ func TestHandlingTable(t *testing.T) {
 			s := &deskStore{alert: Alert{ID: 1, Handling: from, Detection: Cleared, Division: "370602", Divisions: []string{"370602"},
 				Confirmations: []Confirmation{{Division: "3706", Current: from != New}}}}
 			d := NewDesk(s, quiet(), at)
-			got, err := d.Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), command(a.action))
+			got, err := d.Handle(t.Context(), by(scopeOf(core.RoleCommander, "3706")), command(a.action))
 			to, legal := want[from][a.action]
 			switch {
 			case legal && (err != nil || got.Handling != to):
@@ -123,7 +128,7 @@ func TestHandlingRules(t *testing.T) {
 		"close while firing, with why":  {with(here, func(a *Alert) { a.Handling = Resolved }), city, command(ActClose), 0, true},
 		"close when cleared":            {with(here, func(a *Alert) { a.Handling, a.Detection = Resolved, Cleared }), city, Command{AlertID: 1, Action: ActClose, Actor: "c"}, 0, true},
 	} {
-		_, err := NewDesk(&deskStore{alert: tc.alert}, quiet(), at).Handle(t.Context(), tc.scope, tc.cmd)
+		_, err := NewDesk(&deskStore{alert: tc.alert}, quiet(), at).Handle(t.Context(), by(tc.scope), tc.cmd)
 		if tc.ok != (err == nil) || (err != nil && fault.KindOf(err) != tc.kind) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -136,7 +141,7 @@ func TestHandlingRules(t *testing.T) {
 // What is still firing is told with how it stands, so that the page can ask.
 func TestStillFiringSaysHowItStands(t *testing.T) {
 	s := &deskStore{alert: Alert{ID: 1, Handling: New, Detection: Firing, Level: core.Red, Division: "370602"}}
-	_, err := NewDesk(s, quiet(), at).Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: "why"})
+	_, err := NewDesk(s, quiet(), at).Handle(t.Context(), by(scopeOf(core.RoleCommander, "3706")), Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: "why"})
 	want := map[string]string{"detection": "firing", "level": "red", "action": "resolve"}
 	if said := fault.MessageOf(err); said.Code != "still-firing" || !cmp.Equal(said.Params, want) {
 		t.Errorf("%+v", said)
@@ -150,7 +155,7 @@ func TestRepeatedAssignment(t *testing.T) {
 	do := func(assignee, note string) bool {
 		t.Helper()
 		c := Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: assignee, Note: note}
-		if _, err := d.Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), c); err != nil {
+		if _, err := d.Handle(t.Context(), by(scopeOf(core.RoleCommander, "3706")), c); err != nil {
 			t.Fatal(err)
 		}
 		return s.changed
@@ -200,7 +205,7 @@ func checkShown(t *testing.T, alert Alert, action Action, shown core.Level) {
 	c := command(action)
 	c.Level = shown
 	s := &deskStore{alert: alert}
-	_, err := NewDesk(s, quiet(), at).Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), c)
+	_, err := NewDesk(s, quiet(), at).Handle(t.Context(), by(scopeOf(core.RoleCommander, "3706")), c)
 	if (err != nil) != (want != "") || (err != nil && (fault.MessageOf(err).Code != want || fault.KindOf(err) != fault.Conflict)) {
 		t.Errorf("%s of %s %s %s from %s, shown %s: %v, want %q", action, alert.Handling, alert.Detection, alert.Level, alert.RisenFrom, shown, err, want)
 	}
@@ -209,12 +214,12 @@ func checkShown(t *testing.T, alert Alert, action Action, shown core.Level) {
 // What is refused says what it is and what was shown, so that the page can ask again.
 func TestRisenSaysBothLevels(t *testing.T) {
 	s := &deskStore{alert: Alert{ID: 1, Handling: New, Detection: Firing, Level: core.Red, RisenFrom: core.Yellow, Division: "370602"}}
-	_, err := NewDesk(s, quiet(), at).Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Level: core.Yellow})
+	_, err := NewDesk(s, quiet(), at).Handle(t.Context(), by(scopeOf(core.RoleCommander, "3706")), Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Level: core.Yellow})
 	want := map[string]string{"level": "red", "before": "yellow", "action": "acknowledge"}
 	if said := fault.MessageOf(err); said.Code != "alert-risen" || !cmp.Equal(said.Params, want) {
 		t.Errorf("%+v", said)
 	}
-	_, err = NewDesk(s, quiet(), at).Handle(t.Context(), scopeOf(core.RoleCommander, "3706"), Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Level: 5})
+	_, err = NewDesk(s, quiet(), at).Handle(t.Context(), by(scopeOf(core.RoleCommander, "3706")), Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Level: 5})
 	if said := fault.MessageOf(err); said.Code != "level-unknown" {
 		t.Errorf("level 5: %v", err)
 	}

@@ -66,14 +66,14 @@ func NewSilences(store SilenceStore, log *slog.Logger, clock func() time.Time) *
 
 // List lists the silences that concern the principal's division, newest first; current leaves out those
 // that are over.
-func (v *Silences) List(ctx context.Context, p auth.Principal, current bool, page core.Page) ([]Silence, error) {
+func (v *Silences) List(ctx context.Context, p core.Principal, current bool, page core.Page) ([]Silence, error) {
 	return v.store.Silences(ctx, p.Scope(), current, v.clock(), page)
 }
 
 // Create makes a silence that the principal owns. Who handles alerts makes one for a device or a division
 // of their own; one of a datastream type everywhere is the city's. Each refusal has a code: fault.Invalid
 // names the field, fault.Forbidden what lies outside.
-func (v *Silences) Create(ctx context.Context, p auth.Principal, n NewSilence) (Silence, error) {
+func (v *Silences) Create(ctx context.Context, p core.Principal, n NewSilence) (Silence, error) {
 	if err := mayHandle(p.Scope()); err != nil {
 		return Silence{}, err
 	}
@@ -128,7 +128,7 @@ func (s Silence) validate(now time.Time) error {
 
 // place holds what the silence covers against what there is and against the principal's division, and
 // returns the divisions that it concerns.
-func (v *Silences) place(ctx context.Context, p auth.Principal, n *Silence, division string) ([]string, error) {
+func (v *Silences) place(ctx context.Context, p core.Principal, n *Silence, division string) ([]string, error) {
 	s := p.Scope()
 	if division != "" {
 		code, err := geo.ParseDivision(division)
@@ -178,7 +178,7 @@ func (v *Silences) placeDevice(ctx context.Context, s core.Scope, n *Silence) ([
 
 // End ends a silence of the principal's division before its time. Ending what is over is no error and
 // changes nothing.
-func (v *Silences) End(ctx context.Context, p auth.Principal, id int64) (Silence, error) {
+func (v *Silences) End(ctx context.Context, p core.Principal, id int64) (Silence, error) {
 	s := p.Scope()
 	if err := mayHandle(s); err != nil {
 		return Silence{}, err

@@ -37,8 +37,8 @@ type AccountChange struct {
 }
 
 // Accounts lists the accounts of the actor's scope. Without PermAccounts it is fault.Forbidden.
-func (v *Service) Accounts(ctx context.Context, actor Principal) ([]Account, error) {
-	if err := mayManage(actor); err != nil {
+func (v *Service) Accounts(ctx context.Context, actor core.Principal) ([]Account, error) {
+	if err := actor.Need(PermAccounts); err != nil {
 		return nil, err
 	}
 	all, err := v.accounts.Accounts(ctx)
@@ -50,8 +50,8 @@ func (v *Service) Accounts(ctx context.Context, actor Principal) ([]Account, err
 
 // CreateAccount makes an account in the actor's scope. It returns fault.Invalid naming the field, and
 // fault.Conflict when the login is taken.
-func (v *Service) CreateAccount(ctx context.Context, actor Principal, n NewAccount) (Account, error) {
-	if err := mayManage(actor); err != nil {
+func (v *Service) CreateAccount(ctx context.Context, actor core.Principal, n NewAccount) (Account, error) {
+	if err := actor.Need(PermAccounts); err != nil {
 		return Account{}, err
 	}
 	a := Account{Login: n.Login, Name: strings.TrimSpace(n.Name), Role: n.Role, Division: n.Division, CreatedAt: v.now()}
@@ -71,7 +71,7 @@ func (v *Service) CreateAccount(ctx context.Context, actor Principal, n NewAccou
 
 // UpdateAccount changes an account of the actor's scope; ifVersion is the version that the actor
 // saw. The account's sessions end when its role, division, password or state changes.
-func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login string, c AccountChange, ifVersion int64) (Account, error) {
+func (v *Service) UpdateAccount(ctx context.Context, actor core.Principal, login string, c AccountChange, ifVersion int64) (Account, error) {
 	known, err := v.managed(ctx, actor, login)
 	if err != nil {
 		return Account{}, err
@@ -105,8 +105,8 @@ func (v *Service) UpdateAccount(ctx context.Context, actor Principal, login stri
 
 // managed is the account of a login that the actor may manage; one that there is not and one outside the scope are
 // fault.NotFound alike.
-func (v *Service) managed(ctx context.Context, actor Principal, login string) (Account, error) {
-	if err := mayManage(actor); err != nil {
+func (v *Service) managed(ctx context.Context, actor core.Principal, login string) (Account, error) {
+	if err := actor.Need(PermAccounts); err != nil {
 		return Account{}, err
 	}
 	known, err := v.store.CredentialsByLogin(ctx, login)
@@ -145,7 +145,7 @@ func (c AccountChange) apply(a Account) Account {
 
 // Sessions lists the sessions of a login, newest first; an empty login, or the own one, is the actor's own. Other
 // people's need PermAccounts.
-func (v *Service) Sessions(ctx context.Context, actor Principal, login string, p core.Page) ([]Session, error) {
+func (v *Service) Sessions(ctx context.Context, actor core.Principal, login string, p core.Page) ([]Session, error) {
 	if login == "" || login == actor.Login {
 		return v.accounts.Sessions(ctx, actor.AccountID, p)
 	}
@@ -158,7 +158,7 @@ func (v *Service) Sessions(ctx context.Context, actor Principal, login string, p
 
 // RevokeSession ends one of the actor's own sessions, or with PermAccounts one of a person in the scope; a session that
 // there is not and one of somebody else are fault.NotFound alike. Ending what has ended already is no error.
-func (v *Service) RevokeSession(ctx context.Context, actor Principal, id int64) error {
+func (v *Service) RevokeSession(ctx context.Context, actor core.Principal, id int64) error {
 	_, owner, err := v.store.SessionByID(ctx, id)
 	if fault.Is(err, fault.NotFound) || (err == nil && !mayEndSession(actor, owner)) {
 		return fault.New(fault.NotFound, "there is no session %d", id)
@@ -174,22 +174,15 @@ func (v *Service) RevokeSession(ctx context.Context, actor Principal, id int64) 
 }
 
 // mayEndSession reports whether the actor may end a session of the owner. The login of a display ends with its display.
-func mayEndSession(actor Principal, owner Account) bool {
-	return owner.ID == actor.AccountID || (Can(actor.Role, PermAccounts) && owner.Display == 0 && actor.Scope().Covers(owner.Division))
-}
-
-func mayManage(actor Principal) error {
-	if !Can(actor.Role, PermAccounts) {
-		return fault.New(fault.Forbidden, "managing accounts needs the permission %q", PermAccounts)
-	}
-	return nil
+func mayEndSession(actor core.Principal, owner Account) bool {
+	return owner.ID == actor.AccountID || (actor.May(PermAccounts) && owner.Display == 0 && actor.Scope().Covers(owner.Division))
 }
 
 var loginPattern = regexp.MustCompile(`^[a-z0-9._-]{2,64}$`)
 
 // checkAccount holds an account against the rules, in the scope of the one who writes it, and gives
 // it back with its division as it is stored.
-func checkAccount(actor Principal, a Account) (Account, error) {
+func checkAccount(actor core.Principal, a Account) (Account, error) {
 	division, err := geo.ParseDivision(a.Division)
 	if err != nil {
 		return a, err
@@ -198,7 +191,7 @@ func checkAccount(actor Principal, a Account) (Account, error) {
 	return a, checkMember(actor, a)
 }
 
-func checkMember(actor Principal, a Account) error {
+func checkMember(actor core.Principal, a Account) error {
 	switch {
 	case !loginPattern.MatchString(a.Login):
 		return fault.InvalidCode("user", CodeLoginShape)

@@ -25,22 +25,6 @@ type Account struct {
 	Display    int64      `json:"-"` // id of the display that the account is; 0: it is a person's
 }
 
-// Principal is who a request or a connection speaks for.
-type Principal struct {
-	AccountID int64     `json:"account_id"`
-	SessionID int64     `json:"session_id"`
-	Login     string    `json:"user"`
-	Name      string    `json:"name"`
-	Role      core.Role `json:"role"`
-	Division  string    `json:"division"`
-	Expires   time.Time `json:"expires"` // without further use
-	Ends      time.Time `json:"ends"`    // whatever the use; zero: never
-	Display   int64     `json:"display"` // id of the display that is logged in; 0: a person is
-}
-
-// Scope is what the principal may see.
-func (p Principal) Scope() core.Scope { return core.Scope{Division: p.Division, Role: p.Role} }
-
 // Session is one login of an account, as its owner and the administrator see it.
 type Session struct {
 	ID        int64      `json:"id"`
@@ -54,19 +38,6 @@ type Session struct {
 	Remote    string     `json:"remote"`
 	Agent     string     `json:"agent"`
 }
-
-// Permission is something a route can need.
-type Permission string
-
-// The permissions.
-const (
-	PermView        Permission = "view"         // see the map, devices and alerts of one's scope
-	PermAcknowledge Permission = "acknowledge"  // acknowledge alerts
-	PermHandleAlert Permission = "handle-alert" // assign, resolve and close them as well
-	PermEditData    Permission = "edit-data"    // layers, devices, quarantine
-	PermEditRules   Permission = "edit-rules"
-	PermAccounts    Permission = "accounts" // accounts and other people's sessions
-)
 
 // Credentials is an account with its argon2id hash.
 type Credentials struct {

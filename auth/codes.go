@@ -22,6 +22,4 @@ const (
 	CodeLoginBusy         fault.Code = "login-busy: too many people are logging in at this moment; try again in {n} s"
 	CodeDisplayTaken      fault.Code = "display-taken: another display has this name"
 	CodeLinkUsed          fault.Code = "link-used: this link was used, has expired or was replaced; ask for a new one"
-	CodeRoleMayNot        fault.Code = "role-may-not: the role {role} does not have the permission {permission}"
-	CodeCityWideOnly      fault.Code = "city-wide-only: this is for the city, and your division is {own}"
 )

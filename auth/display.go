@@ -92,8 +92,8 @@ type DisplayStore interface {
 const linkTTL = 72 * time.Hour
 
 // Displays lists the displays of the actor's scope, the newest first. Without PermAccounts it is fault.Forbidden.
-func (v *Service) Displays(ctx context.Context, actor Principal, p core.Page) ([]Display, error) {
-	if err := mayManage(actor); err != nil {
+func (v *Service) Displays(ctx context.Context, actor core.Principal, p core.Page) ([]Display, error) {
+	if err := actor.Need(PermAccounts); err != nil {
 		return nil, err
 	}
 	all, err := v.displays.Displays(ctx, actor.Scope(), p)
@@ -102,8 +102,8 @@ func (v *Service) Displays(ctx context.Context, actor Principal, p core.Page) ([
 
 // CreateDisplay makes a display in the actor's scope, and its link's token, which is given once. It returns
 // fault.Invalid naming the field, and fault.Conflict when a display in use has the name.
-func (v *Service) CreateDisplay(ctx context.Context, actor Principal, n NewDisplay) (Display, string, error) {
-	if err := mayManage(actor); err != nil {
+func (v *Service) CreateDisplay(ctx context.Context, actor core.Principal, n NewDisplay) (Display, string, error) {
+	if err := actor.Need(PermAccounts); err != nil {
 		return Display{}, "", err
 	}
 	d, err := checkDisplay(actor, n)
@@ -118,7 +118,7 @@ func (v *Service) CreateDisplay(ctx context.Context, actor Principal, n NewDispl
 }
 
 // RenewLink makes a new link for a display, as for another device. The device in use stays until the link is used.
-func (v *Service) RenewLink(ctx context.Context, actor Principal, id int64) (Display, string, error) {
+func (v *Service) RenewLink(ctx context.Context, actor core.Principal, id int64) (Display, string, error) {
 	if err := v.ownDisplay(ctx, actor, id); err != nil {
 		return Display{}, "", err
 	}
@@ -128,14 +128,14 @@ func (v *Service) RenewLink(ctx context.Context, actor Principal, id int64) (Dis
 }
 
 // RevokeDisplay ends a display and the login of its device.
-func (v *Service) RevokeDisplay(ctx context.Context, actor Principal, id int64) error {
+func (v *Service) RevokeDisplay(ctx context.Context, actor core.Principal, id int64) error {
 	if err := v.ownDisplay(ctx, actor, id); err != nil {
 		return err
 	}
 	if err := v.displays.RevokeDisplay(ctx, id, actor.Login); err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the display cannot be revoked now")
 	}
-	v.cache.drop(func(p Principal) bool { return p.Display == id })
+	v.cache.drop(func(p core.Principal) bool { return p.Display == id })
 	return nil
 }
 
@@ -151,7 +151,7 @@ func (v *Service) PreviewLink(ctx context.Context, token string, remote netip.Ad
 }
 
 // ClaimLink logs a device in as the display of a link, which it uses up. The session's token is given once.
-func (v *Service) ClaimLink(ctx context.Context, link string, remote netip.Addr, agent string) (token string, p Principal, err error) {
+func (v *Service) ClaimLink(ctx context.Context, link string, remote netip.Addr, agent string) (token string, p core.Principal, err error) {
 	token = newToken()
 	var s Session
 	var a Account
@@ -161,9 +161,9 @@ func (v *Service) ClaimLink(ctx context.Context, link string, remote netip.Addr,
 		return err
 	})
 	if err != nil {
-		return "", Principal{}, err
+		return "", core.Principal{}, err
 	}
-	v.cache.drop(func(p Principal) bool { return p.Display == a.Display })
+	v.cache.drop(func(p core.Principal) bool { return p.Display == a.Display })
 	v.log.InfoContext(ctx, "a display logged in", slog.String("user", a.Login), slog.Int64("session", s.ID), slog.String("remote", s.Remote))
 	return token, principal(s, a), nil
 }
@@ -185,8 +185,8 @@ func (v *Service) guess(ctx context.Context, remote netip.Addr, try func() error
 }
 
 // ownDisplay is the error for who may not manage the display.
-func (v *Service) ownDisplay(ctx context.Context, actor Principal, id int64) error {
-	if err := mayManage(actor); err != nil {
+func (v *Service) ownDisplay(ctx context.Context, actor core.Principal, id int64) error {
+	if err := actor.Need(PermAccounts); err != nil {
 		return err
 	}
 	d, err := v.displays.DisplayByID(ctx, id)
@@ -198,7 +198,7 @@ func (v *Service) ownDisplay(ctx context.Context, actor Principal, id int64) err
 	}
 }
 
-func checkDisplay(actor Principal, n NewDisplay) (Display, error) {
+func checkDisplay(actor core.Principal, n NewDisplay) (Display, error) {
 	d := Display{Name: strings.TrimSpace(n.Name), Mode: n.Mode, Start: n.Start}
 	division, err := geo.ParseDivision(n.Division)
 	if err != nil {

@@ -32,8 +32,8 @@ type FailedLoginFilter struct {
 
 // FailedLogins lists failed logins, the newest first: those of accounts of the actor's scope, and for the city those of
 // names that no account has. Without PermAccounts it is fault.Forbidden.
-func (v *Service) FailedLogins(ctx context.Context, actor Principal, f FailedLoginFilter) ([]FailedLogin, error) {
-	if err := mayManage(actor); err != nil {
+func (v *Service) FailedLogins(ctx context.Context, actor core.Principal, f FailedLoginFilter) ([]FailedLogin, error) {
+	if err := actor.Need(PermAccounts); err != nil {
 		return nil, err
 	}
 	f.Scope = actor.Scope()

@@ -283,8 +283,8 @@ func (c *clock) pass(d time.Duration) { c.t = c.t.Add(d) }
 func quick() *argon2id.Params {
 	return &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
-func admin(division string) Principal {
-	return Principal{AccountID: 1000, Login: "root", Role: core.RoleAdministrator, Division: division}
+func admin(division string) core.Principal {
+	return core.Principal{AccountID: 1000, Login: "root", Role: core.RoleAdministrator, Division: division}
 }
 
 const secret = "correct horse battery"

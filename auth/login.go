@@ -10,6 +10,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"onemap/internal/core"
 	"onemap/internal/fault"
 )
 
@@ -125,10 +126,10 @@ type attempt struct {
 // A failure counts for the account, for the caller (the device, or else the address, with this account) and for the
 // address. A stranger is judged by all three. Who has logged in before from this device or address is judged by what it
 // has failed itself: nobody else's failures lock it out.
-func (v *Service) Login(ctx context.Context, l Login) (tokens Tokens, p Principal, err error) {
+func (v *Service) Login(ctx context.Context, l Login) (tokens Tokens, p core.Principal, err error) {
 	defer func() { v.logins.WithLabelValues(outcome(err)).Inc() }()
 	if len(l.User) > 64 || len(l.Password) > maxPassword {
-		return Tokens{}, Principal{}, errWrong()
+		return Tokens{}, core.Principal{}, errWrong()
 	}
 	if !loginPattern.MatchString(l.User) {
 		l.Device = "" // of no use: it can be no account's
@@ -137,15 +138,15 @@ func (v *Service) Login(ctx context.Context, l Login) (tokens Tokens, p Principa
 	defer cancel()
 	a, err := v.look(wait, l)
 	if err != nil {
-		return Tokens{}, Principal{}, waited(err)
+		return Tokens{}, core.Principal{}, waited(err)
 	}
 	if err := v.throttle.begin(wait, a.holds, v.now); err != nil {
-		return Tokens{}, Principal{}, v.refused(wait, a, waited(err))
+		return Tokens{}, core.Principal{}, v.refused(wait, a, waited(err))
 	}
 	defer v.throttle.end(a.holds)
 	ok, err := v.compare(wait, a)
 	if err != nil {
-		return Tokens{}, Principal{}, waited(err)
+		return Tokens{}, core.Principal{}, waited(err)
 	}
 	switch {
 	case !ok || !a.facts.Known:
@@ -155,7 +156,7 @@ func (v *Service) Login(ctx context.Context, l Login) (tokens Tokens, p Principa
 	default:
 		return v.succeed(ctx, a)
 	}
-	return Tokens{}, Principal{}, err
+	return Tokens{}, core.Principal{}, err
 }
 
 // waited classifies the end of a wait whose request has ended.
@@ -283,7 +284,7 @@ func (v *Service) refused(ctx context.Context, a *attempt, refusal error) error 
 
 // succeed makes the caller familiar and opens the session. It forgets what this caller has failed, and nothing that
 // others have.
-func (v *Service) succeed(ctx context.Context, a *attempt) (Tokens, Principal, error) {
+func (v *Service) succeed(ctx context.Context, a *attempt) (Tokens, core.Principal, error) {
 	tokens := Tokens{Session: newToken(), Device: a.Device}
 	if !a.facts.KnownDevice { // a name that somebody else has chosen for this browser is not taken
 		tokens.Device = newToken()
@@ -294,13 +295,13 @@ func (v *Service) succeed(ctx context.Context, a *attempt) (Tokens, Principal, e
 		AccountID: c.ID, Remote: a.Remote.String(), At: v.now(), Callers: []LoginKey{a.device, a.address}, Caller: a.caller.key,
 	})
 	if err != nil {
-		return Tokens{}, Principal{}, fault.Wrap(fault.KindOf(err), err, "the login cannot be recorded now")
+		return Tokens{}, core.Principal{}, fault.Wrap(fault.KindOf(err), err, "the login cannot be recorded now")
 	}
 	v.throttle.clear(a.caller.key)
 	s := v.newSession(c.Account, a.Remote, a.Agent)
 	sum := sha256.Sum256([]byte(tokens.Session))
 	if s.ID, err = v.store.CreateSession(ctx, s, sum[:]); err != nil {
-		return Tokens{}, Principal{}, fault.Wrap(fault.KindOf(err), err, "the session cannot be stored now")
+		return Tokens{}, core.Principal{}, fault.Wrap(fault.KindOf(err), err, "the session cannot be stored now")
 	}
 	v.log.InfoContext(ctx, "logged in", slog.String("user", c.Login), slog.Int64("session", s.ID), slog.String("remote", s.Remote))
 	return tokens, principal(s, c.Account), nil

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"onemap/internal/core"
 	"onemap/internal/fault"
 )
 
@@ -375,7 +376,7 @@ func TestFailedLoginsAreListed(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("listed\n%q, want\n%q", got, want)
 	}
-	if _, err := v.FailedLogins(t.Context(), Principal{Role: "city_commander", Division: "3706"}, FailedLoginFilter{}); !fault.Is(err, fault.Forbidden) {
+	if _, err := v.FailedLogins(t.Context(), core.Principal{Role: "city_commander", Division: "3706"}, FailedLoginFilter{}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a commander: %v", err)
 	}
 	if m.accounts[0].LastLogin != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"onemap/internal/core"
 	"onemap/internal/fault"
 )
 
@@ -38,7 +39,7 @@ type PasswordHashChange struct {
 // ChangePassword changes the principal's own password and ends its other sessions. It returns fault.Invalid naming
 // current_password or new_password, fault.TooMany after too many wrong ones, fault.Forbidden for a display, and
 // fault.Conflict when somebody else has set another password meanwhile.
-func (v *Service) ChangePassword(ctx context.Context, p Principal, c PasswordChange) error {
+func (v *Service) ChangePassword(ctx context.Context, p core.Principal, c PasswordChange) error {
 	if p.Display != 0 {
 		return fault.NewCoded(fault.Forbidden, "", CodeDisplayPassword)
 	}
@@ -69,7 +70,7 @@ func (v *Service) ChangePassword(ctx context.Context, p Principal, c PasswordCha
 
 // confirm compares the current password, slowed as a login is: by what this account's own sessions have failed here,
 // which nobody else can add to. It returns the hash that the password has.
-func (v *Service) confirm(ctx context.Context, p Principal, c PasswordChange) (hash string, err error) {
+func (v *Service) confirm(ctx context.Context, p core.Principal, c PasswordChange) (hash string, err error) {
 	h := hold{loginKey("change", p.Login), v.limits.caller}
 	a := &attempt{
 		Login: Login{User: p.Login, Password: c.Current, Remote: c.Remote}, familiar: true, lane: "change " + p.Login,

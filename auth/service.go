@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"onemap/internal/core"
 	"onemap/internal/fault"
 )
 
@@ -130,8 +131,8 @@ func newToken() string {
 
 const tokenLength = 43
 
-func principal(s Session, a Account) Principal {
-	p := Principal{
+func principal(s Session, a Account) core.Principal {
+	p := core.Principal{
 		AccountID: a.ID, SessionID: s.ID, Login: a.Login, Name: a.Name, Role: a.Role, Division: a.Division,
 		Expires: s.ExpiresAt, Display: a.Display,
 	}

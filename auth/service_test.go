@@ -13,7 +13,7 @@ import (
 	"onemap/internal/fault"
 )
 
-func login(v *Service, user, password, remote string) (string, Principal, error) {
+func login(v *Service, user, password, remote string) (string, core.Principal, error) {
 	tokens, p, err := v.Login(context.Background(), Login{User: user, Password: password, Remote: netip.MustParseAddr(remote), Agent: "test"})
 	return tokens.Session, p, err
 }

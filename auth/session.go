@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/text"
 )
@@ -18,19 +19,19 @@ const writeEvery = time.Minute
 // Authenticate identifies the bearer of a token and counts it as a use: the session then lasts SessionTTL from now,
 // up to its absolute end. It returns fault.Unauthenticated when there is no such session, it has expired or is
 // revoked, or the account is disabled. A store that is away is fault.Unavailable, so that nobody is logged out by it.
-func (v *Service) Authenticate(ctx context.Context, token string) (Principal, error) {
+func (v *Service) Authenticate(ctx context.Context, token string) (core.Principal, error) {
 	return v.byToken(ctx, token, true)
 }
 
 // Identify is Authenticate for a request that is no use, as a page sends them that nobody looks at: the session
 // does not last longer for it.
-func (v *Service) Identify(ctx context.Context, token string) (Principal, error) {
+func (v *Service) Identify(ctx context.Context, token string) (core.Principal, error) {
 	return v.byToken(ctx, token, false)
 }
 
-func (v *Service) byToken(ctx context.Context, token string, use bool) (Principal, error) {
+func (v *Service) byToken(ctx context.Context, token string, use bool) (core.Principal, error) {
 	if len(token) != tokenLength {
-		return Principal{}, errNoSession()
+		return core.Principal{}, errNoSession()
 	}
 	sum := sha256.Sum256([]byte(token))
 	now := v.now()
@@ -44,7 +45,7 @@ func (v *Service) byToken(ctx context.Context, token string, use bool) (Principa
 	}
 	p, err := v.current(s, a, err)
 	if err != nil {
-		return Principal{}, err
+		return core.Principal{}, err
 	}
 	v.cache.put(sum, cached{principal: p, touch: s.LastSeen.Add(v.touchEvery(a))}, now, generation)
 	return p, nil
@@ -52,13 +53,13 @@ func (v *Service) byToken(ctx context.Context, token string, use bool) (Principa
 
 // Recheck returns the principal of a session as it is in the store now: fault.Unauthenticated when the
 // session or its account has ended, fault.Unavailable when nobody can tell.
-func (v *Service) Recheck(ctx context.Context, sessionID int64) (Principal, error) {
+func (v *Service) Recheck(ctx context.Context, sessionID int64) (core.Principal, error) {
 	s, a, err := v.store.SessionByID(ctx, sessionID)
 	return v.current(s, a, err)
 }
 
 // Use is Recheck for a connection that is in use, which extends the session as a request does.
-func (v *Service) Use(ctx context.Context, sessionID int64) (Principal, error) {
+func (v *Service) Use(ctx context.Context, sessionID int64) (core.Principal, error) {
 	s, a, err := v.store.SessionByID(ctx, sessionID)
 	if err == nil {
 		s, err = v.touch(ctx, s, a)
@@ -121,20 +122,20 @@ func (v *Service) ttl(a Account) time.Duration {
 func (v *Service) touchEvery(a Account) time.Duration { return min(writeEvery, v.ttl(a)/4) }
 
 // current makes a principal of a session as the store gave it, if it still holds.
-func (v *Service) current(s Session, a Account, err error) (Principal, error) {
+func (v *Service) current(s Session, a Account, err error) (core.Principal, error) {
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return Principal{}, errNoSession()
+		return core.Principal{}, errNoSession()
 	case err != nil:
-		return Principal{}, fault.Wrap(fault.KindOf(err), err, "the session cannot be read now")
+		return core.Principal{}, fault.Wrap(fault.KindOf(err), err, "the session cannot be read now")
 	case s.RevokedAt != nil || a.Disabled:
-		return Principal{}, errNoSession()
+		return core.Principal{}, errNoSession()
 	}
 	p := principal(s, a)
 	return p, live(p, v.now())
 }
 
-func live(p Principal, now time.Time) error {
+func live(p core.Principal, now time.Time) error {
 	if !now.Before(p.Expires) {
 		return errNoSession()
 	}
@@ -142,7 +143,7 @@ func live(p Principal, now time.Time) error {
 }
 
 // Logout ends the principal's session.
-func (v *Service) Logout(ctx context.Context, p Principal) error {
+func (v *Service) Logout(ctx context.Context, p core.Principal) error {
 	if err := v.store.RevokeSessions(ctx, p.AccountID, p.SessionID, p.Login); err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the session cannot be ended now")
 	}
@@ -152,16 +153,16 @@ func (v *Service) Logout(ctx context.Context, p Principal) error {
 
 // Forget drops a session from this process's memory: call it for each session.revoked event.
 func (v *Service) Forget(sessionID int64) {
-	v.cache.drop(func(p Principal) bool { return p.SessionID == sessionID })
+	v.cache.drop(func(p core.Principal) bool { return p.SessionID == sessionID })
 }
 
 // ForgetAccount drops all sessions of an account: call it for each account.changed event.
 func (v *Service) ForgetAccount(accountID int64) {
-	v.cache.drop(func(p Principal) bool { return p.AccountID == accountID })
+	v.cache.drop(func(p core.Principal) bool { return p.AccountID == accountID })
 }
 
 // ForgetAll drops everything: for when events may have been missed.
-func (v *Service) ForgetAll() { v.cache.drop(func(Principal) bool { return true }) }
+func (v *Service) ForgetAll() { v.cache.drop(func(core.Principal) bool { return true }) }
 
 // maxCached bounds the cache; a city has some hundreds of sessions.
 const maxCached = 10_000
@@ -176,7 +177,7 @@ type sessionCache struct {
 }
 
 type cached struct {
-	principal Principal
+	principal core.Principal
 	touch     time.Time // a use from then on is written
 	until     time.Time
 }
@@ -218,7 +219,7 @@ func (c *sessionCache) put(key [sha256.Size]byte, e cached, now time.Time, gener
 	c.known[key] = e
 }
 
-func (c *sessionCache) drop(which func(Principal) bool) {
+func (c *sessionCache) drop(which func(core.Principal) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gen++

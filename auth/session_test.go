@@ -10,7 +10,7 @@ import (
 	"onemap/internal/fault"
 )
 
-func open(t *testing.T, v *Service) (string, Principal) {
+func open(t *testing.T, v *Service) (string, core.Principal) {
 	t.Helper()
 	token, p, err := login(v, "commander", secret, "192.0.2.1")
 	if err != nil {
@@ -312,33 +312,6 @@ func TestRevokeDisplaySession(t *testing.T) {
 	}
 	if d.Display = 0; !mayEndSession(admin("3706"), d) || mayEndSession(admin("370602"), d) {
 		t.Error("the scope of administrators")
-	}
-}
-
-func TestRolesPermissions(t *testing.T) {
-	// The table of the API's documentation, written out: who may what.
-	want := map[core.Role]string{
-		core.RoleCommander:     "view acknowledge handle-alert edit-rules",
-		core.RoleResponder:     "view acknowledge handle-alert",
-		core.RoleSteward:       "view edit-data edit-rules",
-		core.RoleObserver:      "view",
-		core.RoleDisplay:       "view",
-		core.RoleDisplayAck:    "view acknowledge",
-		core.RoleAdministrator: "view edit-data edit-rules accounts",
-		"nobody":               "",
-		"":                     "",
-	}
-	for role, list := range want {
-		may := map[Permission]bool{}
-		for _, p := range PermissionsOf(role) {
-			may[p] = true
-		}
-		for _, p := range Permissions() {
-			expected := containsWord(list, string(p))
-			if Can(role, p) != expected || may[p] != expected {
-				t.Errorf("Can(%q, %q) = %v, want %v", role, p, Can(role, p), expected)
-			}
-		}
 	}
 }
 

@@ -155,14 +155,6 @@ type ImportOptions struct {
 	Progress func(read int64)
 }
 
-// Edit is a batch of changes to a layer's features, all or none.
-type Edit struct {
-	Create []Feature
-	Move   []Feature // ID and Geometry
-	Update []Feature // ID, Name, Level, Properties as given
-	Delete []int64
-}
-
 // LayerChange is what of a layer's entry can be changed by hand; what is nil stays.
 type LayerChange struct {
 	MinZoom, MaxZoom *int
@@ -181,16 +173,6 @@ type Catalogue interface {
 	// FeatureHistory lists the changes of a feature, newest first, also of one that was deleted. Changes in divisions
 	// that the scope does not cover are left out of layers shown by division.
 	FeatureHistory(ctx context.Context, s core.Scope, layer string, id int64, p core.Page) ([]FeatureChange, error)
-}
-
-// Editor is what changing needs. ifVersion is the layer version that the caller saw (-1: do not
-// check, for the command line alone); a mismatch is errs.Precondition. Each change writes a
-// layer.changed event in the same transaction.
-type Editor interface {
-	// ImportLayer creates or replaces a layer from a stream, in one transaction: on an error the
-	// layer is as it was.
-	ImportLayer(ctx context.Context, l Layer, r Reader, o ImportOptions) (ImportReport, error)
-	EditFeatures(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e Edit) (Layer, []int64, error)
 }
 
 // Hit is one result of a search.

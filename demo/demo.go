@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"onemap/catalogue"
 	"onemap/internal/app/stores"
 
 	"onemap/alerts"
@@ -215,7 +216,7 @@ func (d *Demo) loadCity(ctx context.Context) error {
 		}
 	}
 	missing := slices.DeleteFunc(slices.Clone(d.city.Layers), func(l data.LayerSpec) bool { return known[l.Name] })
-	if err := app.ImportLayers(ctx, db, missing, "loading the synthetic city", d.logger, d.o.Progress); err != nil {
+	if err := app.ImportLayers(ctx, catalogue.NewService(db.Catalogue, nil), missing, "loading the synthetic city", d.logger, d.o.Progress); err != nil {
 		return err
 	}
 	return d.loadDevices(ctx, db)
@@ -236,20 +237,17 @@ func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 	if err != nil || len(there) >= len(d.city.Devices) {
 		return err
 	}
-	if err := db.Sensors.PutHazardTypes(ctx, d.city.HazardTypes); err != nil {
-		return err
-	}
-	if err := db.Sensors.PutDatastreamTypes(ctx, d.city.DatastreamTypes); err != nil {
-		return err
-	}
 	total := int64(len(d.city.Devices))
-	err = db.Sensors.PutDevices(ctx, d.city.Devices,
-		func(id string) []byte { return sensors.HashSecret(d.secret.Devices[id]) },
-		func(done int) { d.o.Progress("loading the devices", int64(done), total) })
+	operator := core.Operator("demo")
+	err = sensors.NewDevices(db.Sensors, db.Sensors, db.Sensors, nil).Plant(ctx, operator, sensors.Seed{
+		HazardTypes: d.city.HazardTypes, DatastreamTypes: d.city.DatastreamTypes, Devices: d.city.Devices,
+		SecretSHA256: func(id string) []byte { return sensors.HashSecret(d.secret.Devices[id]) },
+		Progress:     func(done int) { d.o.Progress("loading the devices", int64(done), total) },
+	})
 	if err != nil {
 		return err
 	}
-	_, err = db.Alerts.PutRules(ctx, d.city.Rules)
+	_, err = alerts.NewRules(db.Alerts, db.Sensors).Plant(ctx, operator, d.city.Rules)
 	return err
 }
 

@@ -15,6 +15,9 @@ type Tile struct{ Z, X, Y uint32 }
 // MaxTileZoom is the deepest zoom that an address may have.
 const MaxTileZoom = 30
 
+// MaxTileServed is the deepest zoom of the tiles that are served.
+const MaxTileServed = 22
+
 // MaxMercatorLat is where the square of Web Mercator ends, degrees.
 const MaxMercatorLat = 85.0511287798066
 

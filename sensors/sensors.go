@@ -284,8 +284,8 @@ type Snapshot struct {
 	Devices []Device
 }
 
-// DeskStore is what looking at devices needs, in a scope.
-type DeskStore interface {
+// DeviceReader reads devices and what they observed, in a scope.
+type DeviceReader interface {
 	// Devices returns the devices with ids after the given one, at most limit of them by id; 0 is all.
 	Devices(ctx context.Context, s core.Scope, after string, limit int) (Snapshot, error)
 	// DatastreamType returns the code of a datastream's type; fault.NotFound when the scope does not cover its device.
@@ -301,8 +301,8 @@ type DeskStore interface {
 	DatastreamTypes(ctx context.Context) ([]DatastreamType, error)
 }
 
-// StewardStore is what making devices needs. Each change writes registry.changed.
-type StewardStore interface {
+// DeviceWriter stores devices as Devices has checked them. Each change writes registry.changed.
+type DeviceWriter interface {
 	// CreateDevice stores a device with its datastreams (fault.Conflict when the id is taken).
 	CreateDevice(ctx context.Context, d Device, secretSHA256 []byte, actor string) (Device, error)
 	SetSecret(ctx context.Context, s core.Scope, id string, secretSHA256 []byte, actor string) error
@@ -312,4 +312,12 @@ type StewardStore interface {
 	SetCertificate(ctx context.Context, s core.Scope, id string, certSHA256 []byte, actor string) error
 	// SetInterval sets the pace expected of a datastream, seconds; 0 is its type's.
 	SetInterval(ctx context.Context, s core.Scope, datastream int64, seconds int, actor string) (Datastream, error)
+}
+
+// DeviceSeeder stores many things at once, by their codes and ids, replacing what is there.
+type DeviceSeeder interface {
+	PutHazardTypes(ctx context.Context, types []HazardType) error
+	PutDatastreamTypes(ctx context.Context, types []DatastreamType) error
+	// PutDevices stores devices with their datastreams in one transaction, and writes registry.changed.
+	PutDevices(ctx context.Context, devices []Device, secretSHA256 func(id string) []byte, progress func(done int)) error
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"strings"
 
+	"onemap/geo"
 	"onemap/internal/core"
 )
 
@@ -15,7 +16,7 @@ import (
 type Address struct{ Z, X, Y uint32 }
 
 // MaxZoom is the deepest zoom that is served.
-const MaxZoom = 22
+const MaxZoom = geo.MaxTileServed
 
 // Request asks for one tile.
 type Request struct {

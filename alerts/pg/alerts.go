@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	_ alerts.DeskStore = (*DB)(nil)
+	_ alerts.AlertStore = (*DB)(nil)
 	_ alerts.CAPStore  = (*DB)(nil)
 )
 

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"onemap/alerts"
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/pg"
 	"onemap/internal/text"
@@ -127,7 +126,7 @@ func (db *DB) Handlers(ctx context.Context, s core.Scope) ([]alerts.Assignee, er
 func handlingRoles() []string {
 	var roles []string
 	for _, r := range core.Roles() {
-		if auth.Can(r, auth.PermHandleAlert) {
+		if alerts.PermHandle.Of(r) {
 			roles = append(roles, string(r))
 		}
 	}

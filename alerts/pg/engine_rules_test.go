@@ -80,7 +80,7 @@ func TestEngineOnTheDatabase(t *testing.T) {
 		t.Fatalf("open: %+v, %v", open, err)
 	}
 	desk := alerts.NewDesk(db.Alerts, nil, nil)
-	if _, err := desk.Handle(t.Context(), storetest.CityScope, alerts.Command{AlertID: open[0].ID, Action: alerts.ActAcknowledge, Actor: "commander"}); err != nil {
+	if _, err := desk.Handle(t.Context(), storetest.Person(storetest.CityScope, "commander"), alerts.Command{AlertID: open[0].ID, Action: alerts.ActAcknowledge}); err != nil {
 		t.Fatal(err)
 	}
 	read(t, db, ds, at.Add(1500*time.Microsecond), 5.5)

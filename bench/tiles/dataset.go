@@ -56,7 +56,7 @@ func makeLayers(ctx context.Context, url string) (map[string]int, error) {
 	defer db.Close()
 	ids := map[string]int{}
 	for _, name := range []string{pointsLayer, polygonsLayer} {
-		l, err := db.Catalogue.UpsertLayer(ctx, catalogue.Layer{
+		l, err := catalogue.NewService(db.Catalogue, nil).PutLayer(ctx, core.Operator("bench"), catalogue.Layer{
 			Name: name, Theme: catalogue.ThemeRiskPoint, Title: core.Text{ZH: "演示 " + name, EN: "Demo " + name},
 			Origin: core.OriginSynthetic, Audience: core.Audience{Kind: core.AudiencePublic}, Source: "benchtiles",
 			GeometryType: "Geometry", MaxZoom: 14,

@@ -1,10 +1,8 @@
 package cataloguepg
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -27,24 +25,10 @@ func scanDivision(row pgx.CollectableRow) (d catalogue.Division, err error) {
 	return d, err
 }
 
-// UpsertDivisions stores divisions by their codes, replacing what is there. An empty parent is that
-// of the code; lon and lat both 0 is no place.
-func (db *DB) UpsertDivisions(ctx context.Context, divisions []catalogue.Division) error {
+// PutDivisions stores divisions by their codes, replacing what is there; lon and lat both 0 is no place.
+func (db *DB) PutDivisions(ctx context.Context, divisions []catalogue.Division) error {
 	batch := &pgx.Batch{}
-	for i, d := range divisions {
-		code, err := geo.ParseDivision(d.Code)
-		if err != nil {
-			return fault.Under(fmt.Sprintf("divisions[%d]", i), err)
-		}
-		if err := cmp.Or(fault.CheckLine("name.zh", d.Name.ZH, core.MaxName), fault.CheckLine("name.en", d.Name.EN, core.MaxName)); err != nil {
-			return fault.Under(fmt.Sprintf("divisions[%d]", i), err)
-		}
-		if d.Parent == "" {
-			d.Parent = geo.ParentDivision(code)
-		}
-		if err := geo.CheckLonLat(d.Lon, d.Lat); err != nil {
-			return fault.Under(fmt.Sprintf("divisions[%d]", i), err)
-		}
+	for _, d := range divisions {
 		batch.Queue(`
 			insert into division (code, name_zh, name_en, parent, search, valid_from, valid_to, successor, geom)
 			values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''),
@@ -52,7 +36,7 @@ func (db *DB) UpsertDivisions(ctx context.Context, divisions []catalogue.Divisio
 			on conflict (code) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, parent = excluded.parent,
 				search = excluded.search, valid_from = excluded.valid_from, valid_to = excluded.valid_to,
 				successor = excluded.successor, geom = excluded.geom`,
-			code, d.Name.ZH, d.Name.EN, d.Parent, searchtext.Lines(d.Name, code), d.ValidFrom, d.ValidTo, d.Successor, d.Lon, d.Lat)
+			d.Code, d.Name.ZH, d.Name.EN, d.Parent, searchtext.Lines(d.Name, d.Code), d.ValidFrom, d.ValidTo, d.Successor, d.Lon, d.Lat)
 	}
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
 	return pg.MapErr(err, "store the divisions")

@@ -32,7 +32,7 @@ func TestDivisions(t *testing.T) {
 		t.Errorf("towns: %+v %v", towns, err)
 	}
 	end := time.Date(2020, 6, 29, 0, 0, 0, 0, time.UTC)
-	if err := db.Catalogue.UpsertDivisions(t.Context(), []catalogue.Division{{Code: "370684000000", Name: core.Text{ZH: "蓬莱市", EN: "Penglai City"}, ValidTo: &end, Successor: "370614"}}); err != nil {
+	if err := storetest.Catalogue(db).PutDivisions(t.Context(), storetest.Root(), []catalogue.Division{{Code: "370684000000", Name: core.Text{ZH: "蓬莱市", EN: "Penglai City"}, ValidTo: &end, Successor: "370614"}}); err != nil {
 		t.Fatal(err)
 	}
 	d, err := db.Catalogue.Division(t.Context(), "370684")
@@ -63,7 +63,7 @@ func TestCurrentDivision(t *testing.T) {
 		t.Errorf("no code: %v", err)
 	}
 	// a ring of successors ends
-	if err := db.Catalogue.UpsertDivisions(t.Context(), []catalogue.Division{{Code: "370614", Name: core.Text{ZH: "环"}, Successor: "370684"}}); err != nil {
+	if err := storetest.Catalogue(db).PutDivisions(t.Context(), storetest.Root(), []catalogue.Division{{Code: "370614", Name: core.Text{ZH: "环"}, Successor: "370684"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Catalogue.CurrentDivision(t.Context(), "370634"); err != nil {
@@ -78,7 +78,7 @@ func TestBadDivisionsAreNamed(t *testing.T) {
 		"divisions[1].division": {Code: "99"},
 		"divisions[1].lat":      {Code: "370602", Lon: 37.5, Lat: 121.4},
 	} {
-		err := db.Catalogue.UpsertDivisions(t.Context(), []catalogue.Division{{Code: "370613", Name: core.Text{ZH: "莱山区"}}, d})
+		err := storetest.Catalogue(db).PutDivisions(t.Context(), storetest.Root(), []catalogue.Division{{Code: "370613", Name: core.Text{ZH: "莱山区"}}, d})
 		if !fault.Is(err, fault.Invalid) || err.Error()[:len(field)] != field {
 			t.Errorf("%s: %v", field, err)
 		}

@@ -1,7 +1,6 @@
 package cataloguepg
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -15,30 +14,16 @@ import (
 
 	"onemap/catalogue"
 	"onemap/geo"
-	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/internal/searchtext"
 	"onemap/internal/text"
 )
 
-// maxEdits bounds the changes of one edit.
-const maxEdits = 10_000
-
-// EditFeatures changes a layer's features, all or nothing, and gives the layer as it is then and
-// the ids of the created features in their order. Update replaces name, level and, unless nil,
-// properties. fault.Precondition: the layer is not at ifVersion (-1: not checked). fault.Forbidden: a
-// feature that the scope may see but that lies in another division, or a new one there.
-// fault.NotFound: one that it may not see. fault.Invalid names the change: create[3].geometry.
-func (db *DB) EditFeatures(
-	ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e catalogue.Edit,
-) (catalogue.Layer, []int64, error) {
-	switch n := len(e.Create) + len(e.Move) + len(e.Update) + len(e.Delete); {
-	case n == 0:
-		return catalogue.Layer{}, nil, fault.New(fault.Invalid, "there is nothing to change")
-	case n > maxEdits:
-		return catalogue.Layer{}, nil, fault.New(fault.TooLarge, "%d changes are more than the %d of one edit", n, maxEdits)
-	}
+// EditFeatures changes a layer's features, all or nothing, and returns the layer as it is then and the ids of the
+// created features in their order. Update replaces name, level and, unless nil, properties. The rules are asked of
+// everything as it is found under the lock. fault.Invalid names the change: create[3].geometry.
+func (db *DB) EditFeatures(ctx context.Context, layer, actor string, e catalogue.Edit, rules catalogue.EditRules) (catalogue.Layer, []int64, error) {
 	var out catalogue.Layer
 	var created []int64
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
@@ -46,13 +31,10 @@ func (db *DB) EditFeatures(
 		if err != nil {
 			return err
 		}
-		if !l.Audience.Admits(s) {
-			return fault.New(fault.Forbidden, "the layer %s is not for you", l.Name)
+		if err := rules.AdmitLayer(l); err != nil {
+			return err
 		}
-		if ifVersion != -1 && ifVersion != l.Version {
-			return fault.New(fault.Precondition, "the layer is at version %s by now", pg.ETag(l.Version))
-		}
-		ed := editor{tx: tx, scope: s, actor: actor, layer: l, now: db.now().UTC().Truncate(time.Microsecond)}
+		ed := editor{tx: tx, rules: rules, actor: actor, layer: l, now: db.now().UTC().Truncate(time.Microsecond)}
 		if created, err = ed.apply(ctx, e); err != nil {
 			return err
 		}
@@ -61,20 +43,13 @@ func (db *DB) EditFeatures(
 		}
 		return layerChanged(ctx, tx, out, ed.box, actor, ed.changes(created))
 	})
-	if err != nil {
-		return catalogue.Layer{}, nil, pg.MapErr(err, "edit layer "+text.MakeStorable(layer))
-	}
-	// The caller is told what a reader of its scope is told.
-	if out, err = db.Layer(ctx, s, layer); err != nil {
-		return catalogue.Layer{}, nil, err
-	}
-	return out, created, nil
+	return out, created, pg.MapErr(err, "edit layer "+text.MakeStorable(layer))
 }
 
 // editor is one edit under way.
 type editor struct {
 	tx    pgx.Tx
-	scope core.Scope
+	rules catalogue.EditRules
 	actor string // the login of who edits
 	layer catalogue.Layer
 	now   time.Time
@@ -136,44 +111,13 @@ func (ed *editor) apply(ctx context.Context, e catalogue.Edit) ([]int64, error) 
 	return created, nil
 }
 
-// lockFeatures takes every feature that is changed, after checking that it is there, is the scope's
-// and is not changed in two ways that contradict each other.
+// lockFeatures takes every feature that is changed, after asking whether it may be.
 func (ed *editor) lockFeatures(ctx context.Context, e catalogue.Edit) ([]int64, error) {
-	at := map[int64]string{} // where the edit names an id first
-	var ids []int64
-	add := func(where string, id int64, seen map[int64]bool) error {
-		if seen[id] {
-			return fault.InvalidField(where, "the feature %d is there twice", id)
-		}
-		seen[id] = true
-		if _, ok := at[id]; !ok {
-			at[id] = where
-			ids = append(ids, id)
-		}
-		return nil
-	}
-	deleted, moved, updated := map[int64]bool{}, map[int64]bool{}, map[int64]bool{}
-	var err error
-	for i, id := range e.Delete {
-		err = cmp.Or(err, add(fmt.Sprintf("delete[%d]", i), id, deleted))
-	}
-	for i, f := range e.Move {
-		err = cmp.Or(err, notDeleted(deleted, "move", i, f.ID), add(fmt.Sprintf("move[%d].id", i), f.ID, moved))
-	}
-	for i, f := range e.Update {
-		err = cmp.Or(err, notDeleted(deleted, "update", i, f.ID), add(fmt.Sprintf("update[%d].id", i), f.ID, updated))
-	}
-	if err != nil || len(ids) == 0 {
-		return nil, err
+	ids, at := e.Touches()
+	if len(ids) == 0 {
+		return nil, nil
 	}
 	return ids, ed.checkOwned(ctx, ids, at)
-}
-
-func notDeleted(deleted map[int64]bool, list string, i int, id int64) error {
-	if deleted[id] {
-		return fault.InvalidField(fmt.Sprintf("%s[%d].id", list, i), "the feature %d is deleted in the same edit", id)
-	}
-	return nil
 }
 
 func (ed *editor) checkOwned(ctx context.Context, ids []int64, at map[int64]string) error {
@@ -193,13 +137,8 @@ func (ed *editor) checkOwned(ctx context.Context, ids []int64, at map[int64]stri
 	}
 	for _, id := range ids {
 		division, there := divisions[id]
-		covered := there && ed.scope.Covers(division)
-		switch {
-		case covered:
-		case !there || ed.layer.Audience.Kind == core.AudienceDivision:
-			return &fault.Error{Kind: fault.NotFound, Field: at[id], Msg: fmt.Sprintf("there is no feature %d in the layer %s", id, ed.layer.Name)}
-		default:
-			return &fault.Error{Kind: fault.Forbidden, Field: at[id], Msg: fmt.Sprintf("the feature %d lies outside your division, %s", id, ed.scope.Division)}
+		if err := ed.rules.AdmitFeature(ed.layer, at[id], id, division, there); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -241,9 +180,7 @@ func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error)
 
 // checkShape says whether the layer can hold the geometry.
 func (ed *editor) checkShape(ctx context.Context, at string, f catalogue.Feature) error {
-	f.Key = cmp.Or(f.Key, "-")
-	f.Division, f.Origin, f.Level, f.Name, f.Properties = "", ed.layer.Origin, core.None, core.Text{}, nil
-	if _, err := checkFeature(ed.layer, f); err != nil {
+	if err := catalogue.CheckShape(ed.layer, f); err != nil {
 		return fault.Under(at, err)
 	}
 	var reason string
@@ -257,14 +194,9 @@ func (ed *editor) checkShape(ctx context.Context, at string, f catalogue.Feature
 }
 
 func (ed *editor) update(ctx context.Context, at string, f catalogue.Feature) error {
-	c := checkedFeature{Feature: f}
-	fill(&c.Origin, ed.layer.Origin)
-	if err := c.checkWords(); err != nil {
+	c, err := catalogue.CheckUpdate(ed.layer, f)
+	if err != nil {
 		return fault.Under(at, err)
-	}
-	properties := c.properties
-	if f.Properties == nil {
-		properties = nil
 	}
 	var key string
 	if err := ed.tx.QueryRow(ctx, "select source_key from feature where id = $1", f.ID).Scan(&key); err != nil {
@@ -275,7 +207,7 @@ func (ed *editor) update(ctx context.Context, at string, f catalogue.Feature) er
 			by_hand = by_hand || $9::jsonb
 		where layer_id = $1 and id = $2
 			and (name_zh, name_en, level, properties::text) is distinct from ($3, $4, $5, coalesce($6::jsonb, properties)::text)`,
-		ed.layer.ID, f.ID, f.Name.ZH, f.Name.EN, int16(f.Level), properties, searchtext.Lines(f.Name, key), ed.now, catalogue.ByHand{Edited: ed.act()})
+		ed.layer.ID, f.ID, f.Name.ZH, f.Name.EN, int16(f.Level), c.JSON, searchtext.Lines(f.Name, key), ed.now, catalogue.ByHand{Edited: ed.act()})
 	return ed.changed(at, f.ID, tag, err)
 }
 
@@ -283,7 +215,7 @@ func (ed *editor) create(ctx context.Context, at string, f catalogue.Feature) (i
 	if f.Key == "" {
 		f.Key = "onemap-" + rand.Text()
 	}
-	c, err := checkFeature(ed.layer, f)
+	c, err := catalogue.CheckFeature(ed.layer, f)
 	if err != nil {
 		return 0, fault.Under(at, err)
 	}
@@ -293,17 +225,14 @@ func (ed *editor) create(ctx context.Context, at string, f catalogue.Feature) (i
 	if c.Division, err = successor(ctx, ed.tx, c.Division); err != nil {
 		return 0, err
 	}
-	if !ed.scope.Covers(c.Division) {
-		return 0, &fault.Error{
-			Kind: fault.Forbidden, Field: at + ".division",
-			Msg: fmt.Sprintf("%s lies outside your division, %s", cmp.Or(c.Division, "a feature without a division"), ed.scope.Division),
-		}
+	if err := ed.rules.AdmitNew(at, c.Division); err != nil {
+		return 0, err
 	}
 	var id int64
 	err = ed.tx.QueryRow(ctx, `
 		insert into feature (layer_id, source_key, division_code, name_zh, name_en, level, origin, source, by_hand, properties, search, geom, modified_at)
 		values ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12) returning id`,
-		ed.layer.ID, c.Key, c.Division, c.Name.ZH, c.Name.EN, int16(c.Level), c.Origin, catalogue.ByHand{Drawn: ed.act()}, c.properties, c.search, c.Geometry, ed.now).Scan(&id)
+		ed.layer.ID, c.Key, c.Division, c.Name.ZH, c.Name.EN, int16(c.Level), c.Origin, catalogue.ByHand{Drawn: ed.act()}, c.JSON, c.Search, c.Geometry, ed.now).Scan(&id)
 	if pg.Code(err) == "23505" {
 		return 0, &fault.Error{Kind: fault.Conflict, Field: at + ".key", Msg: fmt.Sprintf("the layer has a feature of the key %q already", c.Key), Err: err}
 	}

@@ -29,7 +29,7 @@ func newTanks(t *testing.T, l catalogue.Layer) (*stores.Stores, map[string]catal
 func TestEditChangesAllInOne(t *testing.T) {
 	db, before := newTanks(t, storetest.Tanks())
 	renamed := catalogue.Feature{ID: before["b"].ID, Name: core.Text{ZH: "新名"}, Level: core.Red, Properties: map[string]any{"stock": 3.0}}
-	l, ids, err := db.Catalogue.EditFeatures(t.Context(), steward, "li", "tanks", 1, catalogue.Edit{
+	l, ids, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(steward, "li"), "tanks", 1, catalogue.Edit{
 		Create: []catalogue.Feature{storetest.Feature("", "370602", 121.45, 37.4), storetest.Feature("own", "370602000000", 121.46, 37.4)},
 		Move:   []catalogue.Feature{{ID: before["b"].ID, Geometry: orb.Point{121.7, 37.5}}},
 		Update: []catalogue.Feature{renamed},
@@ -113,7 +113,7 @@ func TestEditRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.Contains(name, "bow") || strings.Contains(name, "ring") {
-				if _, err := db.Catalogue.UpsertLayer(t.Context(), catalogue.Layer{Name: "tanks", GeometryType: "Geometry"}); err != nil {
+				if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), catalogue.Layer{Name: "tanks", GeometryType: "Geometry"}); err != nil {
 					t.Fatal(err)
 				}
 				c.version = -1
@@ -122,7 +122,7 @@ func TestEditRefuses(t *testing.T) {
 			if c.version == 1 {
 				c.version = layer.Version
 			}
-			_, _, err := db.Catalogue.EditFeatures(t.Context(), steward, "li", "tanks", c.version, c.edit)
+			_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(steward, "li"), "tanks", c.version, c.edit)
 			var e *fault.Error
 			if !errors.As(err, &e) || e.Kind != c.kind || e.Field != c.field || !strings.Contains(err.Error(), c.says) {
 				if name != "another version" || e == nil || e.Kind != c.kind {
@@ -145,26 +145,26 @@ func TestEditKeepsToTheLayersKindAndAudience(t *testing.T) {
 	db, before := newTanks(t, public)
 	line := storetest.Feature("x", "370602", 0, 0)
 	line.Geometry = orb.LineString{{121, 37}, {122, 37}}
-	_, _, err := db.Catalogue.EditFeatures(t.Context(), steward, "li", "tanks", -1, catalogue.Edit{Create: []catalogue.Feature{line}})
+	_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(steward, "li"), "tanks", -1, catalogue.Edit{Create: []catalogue.Feature{line}})
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "holds Points") {
 		t.Errorf("a line on a layer of points: %v", err)
 	}
 	// on a public layer the other county's feature is known, and still not the steward's to change
-	_, _, err = db.Catalogue.EditFeatures(t.Context(), steward, "li", "tanks", -1, catalogue.Edit{Delete: []int64{before["far"].ID}})
+	_, _, err = storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(steward, "li"), "tanks", -1, catalogue.Edit{Delete: []int64{before["far"].ID}})
 	if !fault.Is(err, fault.Forbidden) {
 		t.Errorf("another county's feature: %v", err)
 	}
-	if _, err := db.Catalogue.UpsertLayer(t.Context(), catalogue.Layer{
+	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), catalogue.Layer{
 		Name: "tanks", Audience: core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = db.Catalogue.EditFeatures(t.Context(), steward, "li", "tanks", -1, catalogue.Edit{Delete: []int64{before["a"].ID}})
+	_, _, err = storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(steward, "li"), "tanks", -1, catalogue.Edit{Delete: []int64{before["a"].ID}})
 	if !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a layer for commanders: %v", err)
 	}
 	for _, name := range []string{"nope", `tanks'; drop table feature; --`, "", "tanks\x00", strings.Repeat("a", 500)} {
-		_, _, err = db.Catalogue.EditFeatures(t.Context(), steward, "li", name, -1, catalogue.Edit{Delete: []int64{1}})
+		_, _, err = storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(steward, "li"), name, -1, catalogue.Edit{Delete: []int64{1}})
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("layer %q: %v", name, err)
 		}
@@ -177,7 +177,7 @@ func TestEditsOfTheSameVersion(t *testing.T) {
 	results := make(chan error, 4)
 	for range cap(results) {
 		go func() {
-			_, _, err := db.Catalogue.EditFeatures(t.Context(), storetest.CityScope, "li", "tanks", 1, catalogue.Edit{
+			_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", 1, catalogue.Edit{
 				Update: []catalogue.Feature{{ID: before["a"].ID, Name: core.Text{ZH: "新"}}},
 			})
 			results <- err

@@ -11,6 +11,3 @@ func CoversInSQL(ctx context.Context, db *DB, s core.Scope, division string) (ok
 	err = db.pool.QueryRow(ctx, `select `+featureCovered+` from (select $2::text as division_code) f`, s.Division, division).Scan(&ok)
 	return ok, err
 }
-
-// CheckShape is for its tests.
-var CheckShape = checkGeometry

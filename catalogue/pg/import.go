@@ -60,9 +60,6 @@ func (db *DB) ImportLayer(ctx context.Context, l catalogue.Layer, r catalogue.Re
 	if o.Progress == nil {
 		o.Progress = func(int64) {}
 	}
-	if !isLayerName(l.Name) {
-		return rep, checkLayer(l)
-	}
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		imp := importer{db: db, tx: tx, rep: &rep, o: o}
 		return imp.run(ctx, l, r)
@@ -91,7 +88,7 @@ func (imp *importer) run(ctx context.Context, l catalogue.Layer, r catalogue.Rea
 	if len(old) > 0 {
 		entry = old[0]
 	}
-	entry, err = mergeLayer(entry, l, imp.db.now())
+	entry, err = catalogue.Merge(entry, l, imp.db.now())
 	if err != nil {
 		return err
 	}
@@ -163,7 +160,7 @@ func (c *copySource) Next() bool {
 		}
 		refusal.Number = c.rep.Read
 		refuse(c.rep, *refusal)
-		if checkKey(refusal.Key) == nil {
+		if catalogue.CheckKey(refusal.Key) == nil {
 			c.row = []any{c.rep.Read, refusal.Line, refusal.Offset, "refused", refusal.Key, nil, nil, nil, nil, nil, nil, nil, nil, nil}
 			return true
 		}
@@ -173,13 +170,13 @@ func (c *copySource) Next() bool {
 // take makes the record the next row, or says why not.
 func (c *copySource) take(rec catalogue.Record) *catalogue.Refusal {
 	c.line = rec.Line
-	fill(&rec.Feature.Source, c.layer.Source)
-	f, err := checkFeature(c.layer, rec.Feature)
+	rec.Feature.Source = cmp.Or(rec.Feature.Source, c.layer.Source)
+	f, err := catalogue.CheckFeature(c.layer, rec.Feature)
 	if err != nil {
 		return &catalogue.Refusal{Line: rec.Line, Offset: rec.Offset, Key: rec.Feature.Key, Reason: err.Error()}
 	}
 	c.row = []any{
-		c.rep.Read, rec.Line, rec.Offset, nil, f.Key, f.Division, f.Name.ZH, f.Name.EN, int16(f.Level), string(f.Origin), f.Source, f.properties, f.search, f.Geometry,
+		c.rep.Read, rec.Line, rec.Offset, nil, f.Key, f.Division, f.Name.ZH, f.Name.EN, int16(f.Level), string(f.Origin), f.Source, f.JSON, f.Search, f.Geometry,
 	}
 	return nil
 }
@@ -255,7 +252,7 @@ func (imp *importer) merge(ctx context.Context, l catalogue.Layer) error {
 		return err
 	}
 	now := imp.db.now()
-	entry, err := mergeLayer(old, l, now)
+	entry, err := catalogue.Merge(old, l, now)
 	if err != nil {
 		return err
 	}

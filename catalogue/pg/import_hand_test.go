@@ -32,10 +32,10 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 		t.Errorf("the same file again: %+v", rep)
 	}
 	// One of three that imports brought is a third, though one of six is no fifth.
-	if _, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), storetest.Listed(a, b), catalogue.ImportOptions{}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "1 of the layer's 3 features") {
+	if _, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), storetest.Listed(a, b), catalogue.ImportOptions{}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "1 of the layer's 3 features") {
 		t.Errorf("an import of two: %v", err)
 	}
-	rep, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), storetest.Listed(), catalogue.ImportOptions{AllowDelete: true})
+	rep, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), storetest.Listed(), catalogue.ImportOptions{AllowDelete: true})
 	if err != nil || rep.Kept != 3 || rep.Deleted != 3 {
 		t.Errorf("an empty file: %+v %v", rep, err)
 	}
@@ -140,7 +140,7 @@ func TestBoundsAreThoseOfImportsAndEdits(t *testing.T) {
 			}
 			said := rep.Refusals[0].Reason
 			refuses := func(at string, e catalogue.Edit) {
-				_, _, err := db.Catalogue.EditFeatures(t.Context(), storetest.CityScope, "li", "tanks", -1, e)
+				_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, e)
 				if !fault.Is(err, fault.Invalid) || err.Error() != "edit layer tanks: "+at+said {
 					t.Errorf("an edit says %.300v, an import %.300s", err, said)
 				}

@@ -46,7 +46,7 @@ func TestImportMendsAreas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db := storetest.NewDivisions(t)
 			for _, repair := range []bool{false, true} {
-				rep, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), storetest.Listed(storetest.Feature("ok", "370602", 121.3, 37.3), shape("odd", c.g)), catalogue.ImportOptions{Repair: repair})
+				rep, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), storetest.Listed(storetest.Feature("ok", "370602", 121.3, 37.3), shape("odd", c.g)), catalogue.ImportOptions{Repair: repair})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -77,7 +77,7 @@ func TestImportDeletesNoMoreThanAFifth(t *testing.T) {
 	}
 	storetest.ImportOK(t, db, storetest.Tanks(), all...)
 	for left, ok := range map[int]bool{0: false, 1: false, 7: false, 8: true} {
-		rep, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), storetest.Listed(all[:left]...), catalogue.ImportOptions{})
+		rep, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), storetest.Listed(all[:left]...), catalogue.ImportOptions{})
 		switch {
 		case ok && (err != nil || rep.Deleted != 2):
 			t.Errorf("%d of 10 are left: %+v, %v", left, rep, err)
@@ -91,10 +91,10 @@ func TestImportDeletesNoMoreThanAFifth(t *testing.T) {
 		}
 	}
 	renamed := storetest.Feature("other", "370602", 121.2, 37.2)
-	if _, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), storetest.Listed(renamed), catalogue.ImportOptions{}); err == nil {
+	if _, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), storetest.Listed(renamed), catalogue.ImportOptions{}); err == nil {
 		t.Error("a file of other keys replaces the layer")
 	}
-	rep, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), storetest.Listed(), catalogue.ImportOptions{AllowDelete: true})
+	rep, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), storetest.Listed(), catalogue.ImportOptions{AllowDelete: true})
 	if err != nil || rep.Deleted != 10 {
 		t.Errorf("%+v, %v", rep, err)
 	}

@@ -116,7 +116,7 @@ func TestImportRefusesByLine(t *testing.T) {
 		}
 		return inner(i)
 	}
-	rep, err := db.Catalogue.ImportLayer(t.Context(), catalogue.Layer{Name: "tanks"}, src, catalogue.ImportOptions{AllowDelete: true})
+	rep, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), catalogue.Layer{Name: "tanks"}, src, catalogue.ImportOptions{AllowDelete: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestImportListsTheFirstHundredRefusals(t *testing.T) {
 		}
 		return catalogue.Record{}, &catalogue.Refusal{Line: i + 1, Reason: "bad"}, nil
 	}}
-	rep, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), src, catalogue.ImportOptions{})
+	rep, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), src, catalogue.ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 		"nothing can be taken": storetest.Listed(storetest.Feature("x", "370602", 37, 121)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := db.Catalogue.ImportLayer(t.Context(), other, src, catalogue.ImportOptions{})
+			_, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), other, src, catalogue.ImportOptions{})
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "line ") {
 				t.Errorf("error: %v", err)
 			}
@@ -194,7 +194,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 	if n := len(storetest.EventsOfKind(t, db, core.EventLayerChanged)); n != 2 { // of the first import
 		t.Errorf("%d events", n)
 	}
-	_, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), &storetest.Records{Read: func(int) (catalogue.Record, *catalogue.Refusal, error) {
+	_, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), &storetest.Records{Read: func(int) (catalogue.Record, *catalogue.Refusal, error) {
 		return catalogue.Record{}, nil, broken
 	}}, catalogue.ImportOptions{})
 	if !errors.Is(err, broken) {
@@ -216,7 +216,7 @@ func TestImportRefusesABadLayer(t *testing.T) {
 	} {
 		l := storetest.Tanks()
 		change(&l)
-		_, err := db.Catalogue.ImportLayer(t.Context(), l, storetest.Listed(storetest.Feature("a", "370602", 121, 37)), catalogue.ImportOptions{})
+		_, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), l, storetest.Listed(storetest.Feature("a", "370602", 121, 37)), catalogue.ImportOptions{})
 		var e *fault.Error
 		if !errors.As(err, &e) || e.Kind != fault.Invalid || e.Field != field {
 			t.Errorf("%s: %v", field, err)
@@ -249,7 +249,7 @@ func TestImportStreams(t *testing.T) {
 		f.Properties["padding"] = strings.Repeat(fmt.Sprint(i%10), padding)
 		return catalogue.Record{Line: i + 1, Feature: f}, nil, nil
 	}}
-	rep, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), src, catalogue.ImportOptions{Progress: func(read int64) {
+	rep, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), src, catalogue.ImportOptions{Progress: func(read int64) {
 		if read < told || int(read) > src.N {
 			t.Errorf("progress went from %d to %d with %d read", told, read, src.N)
 		}
@@ -261,7 +261,7 @@ func TestImportStreams(t *testing.T) {
 	if held := int64(most) - int64(start); held > n*padding/4 {
 		t.Errorf("%d kB were held during the import of a file of %d kB", held>>10, n*padding>>10)
 	}
-	again, err := db.Catalogue.ImportLayer(t.Context(), storetest.Tanks(), &storetest.Records{Read: src.Read}, catalogue.ImportOptions{})
+	again, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), &storetest.Records{Read: src.Read}, catalogue.ImportOptions{})
 	if err != nil || again.Created+again.Updated+again.Deleted != 0 || again.Version != 2 {
 		t.Errorf("the same file again: %+v %v", again, err)
 	}

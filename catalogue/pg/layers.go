@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -139,58 +138,51 @@ func admitted(s core.Scope, found []catalogue.Layer, names []string) ([]catalogu
 	for _, name := range names {
 		i := slices.IndexFunc(found, func(l catalogue.Layer) bool { return l.Name == name })
 		if i < 0 {
-			return nil, errNoLayer(name)
+			return nil, catalogue.NoLayer(name)
 		}
 		if !found[i].Audience.Admits(s) {
-			return nil, fault.New(fault.Forbidden, "the layer %s is not for you", name)
+			return nil, catalogue.NotFor(found[i])
 		}
 		out = append(out, found[i])
 	}
 	return out, nil
 }
 
-func errNoLayer(name string) error {
-	if r := []rune(name); len(r) > 70 {
-		name = string(r[:70]) + "…"
-	}
-	return fault.New(fault.NotFound, "there is no layer %q", name)
-}
-
-// UpsertLayer makes a layer's entry in the catalogue, or changes it where l says something: what l
-// leaves empty stays as it was, or gets its default. Features, counts and ids are not touched. What
-// changes anything raises the version and writes layer.changed.
-func (db *DB) UpsertLayer(ctx context.Context, l catalogue.Layer) (catalogue.Layer, error) {
+// PutLayer stores what change makes of a layer's entry, which it is given as locked: the zero Layer when there is none
+// of the name. What changes anything raises the version and writes layer.changed, by the actor. Features and ids are
+// not touched.
+func (db *DB) PutLayer(ctx context.Context, name, actor string, change func(old catalogue.Layer) (catalogue.Layer, error)) (catalogue.Layer, error) {
 	var out catalogue.Layer
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
-		old, err := lockLayer(ctx, tx, l.Name)
+		old, err := lockLayer(ctx, tx, name)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
-		merged, err := mergeLayer(old, l, db.now())
+		changed, err := change(old)
 		if err != nil {
 			return err
 		}
-		if old.ID != 0 && sameEntry(old, merged) {
+		if old.ID != 0 && catalogue.SameEntry(old, changed) {
 			out = old
 			return nil
 		}
-		if out, err = writeLayer(ctx, tx, merged); err != nil {
+		if out, err = writeLayer(ctx, tx, changed); err != nil {
 			return err
 		}
 		if out, err = refreshLayer(ctx, tx, out, db.now()); err != nil {
 			return err
 		}
-		return layerChanged(ctx, tx, out, out.BBox, "", featureChanges{})
+		return layerChanged(ctx, tx, out, out.BBox, actor, featureChanges{})
 	})
-	return out, pg.MapErr(err, "store the layer")
+	return out, pg.MapErr(err, "store the layer "+text.MakeStorable(name))
 }
 
 // lockLayer takes the layer for this transaction, also the name of one that there is not yet. What
 // changes it or its features then must end with refreshLayer.
 func lockLayer(ctx context.Context, tx pgx.Tx, name string) (catalogue.Layer, error) {
 	var l catalogue.Layer
-	if !isLayerName(name) {
-		return l, errNoLayer(name)
+	if !catalogue.IsLayerName(name) {
+		return l, catalogue.NoLayer(name)
 	}
 	// keeps_layer: refreshLayer keeps the catalogue, the triggers need not.
 	const settings = "select set_config('lock_timeout', '10s', true), set_config('onemap.keeps_layer', 'on', true)"
@@ -202,14 +194,9 @@ func lockLayer(ctx context.Context, tx pgx.Tx, name string) (catalogue.Layer, er
 	}
 	err := tx.QueryRow(ctx, selectEntries+` where l.name = $1`, name).Scan(layerTargets(&l)...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return catalogue.Layer{}, errNoLayer(name)
+		return catalogue.Layer{}, catalogue.NoLayer(name)
 	}
 	return l, pg.MapErr(err, "read the layer")
-}
-
-// isLayerName reports whether s is [a-z][a-z0-9_]{0,62}.
-func isLayerName(s string) bool {
-	return s != "" && len(s) <= 63 && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
 // writeLayer stores a whole entry; refreshLayer must follow and give it its version.
@@ -259,6 +246,6 @@ func refreshLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer, now time.Ti
 
 var (
 	_ catalogue.Catalogue = (*DB)(nil)
-	_ catalogue.Editor    = (*DB)(nil)
+	_ catalogue.Store     = (*DB)(nil)
 	_ catalogue.Searcher  = (*DB)(nil)
 )

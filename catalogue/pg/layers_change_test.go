@@ -20,7 +20,7 @@ func TestChangeLayer(t *testing.T) {
 	f := storetest.Follow(t, db)
 	zoom, thin := 9, &core.TileGrid{Cell: 16, ToZoom: 7}
 	rules := core.TileRules{Severity: "stock", Thin: thin}
-	got, err := db.Catalogue.ChangeLayer(t.Context(), storetest.CityScope, "li", "tanks", before.Version, catalogue.LayerChange{MaxZoom: &zoom, Tile: &rules, InTile: []string{"kind"}})
+	got, err := storetest.Catalogue(db).ChangeLayer(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", before.Version, catalogue.LayerChange{MaxZoom: &zoom, Tile: &rules, InTile: []string{"kind"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestChangeLayer(t *testing.T) {
 	if last := events[len(events)-1]; len(events) != 3 || last.Actor != "li" || last.Subject != "tanks" {
 		t.Errorf("events: %+v", events)
 	}
-	if same, err := db.Catalogue.ChangeLayer(t.Context(), storetest.CityScope, "li", "tanks", -1, catalogue.LayerChange{Tile: &core.TileRules{Severity: "stock", Thin: &core.TileGrid{Cell: 16, ToZoom: 7}}}); err != nil || same.Version != got.Version {
+	if same, err := storetest.Catalogue(db).ChangeLayer(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.LayerChange{Tile: &core.TileRules{Severity: "stock", Thin: &core.TileGrid{Cell: 16, ToZoom: 7}}}); err != nil || same.Version != got.Version {
 		t.Errorf("the same again: version %d, %v", same.Version, err)
 	}
 	// An import and an entry that say nothing of the rules leave them.
@@ -46,7 +46,7 @@ func TestChangeLayer(t *testing.T) {
 		t.Errorf("after an import: %+v", kept.Tile)
 	}
 	none, no, tooDeep := core.TileRules{}, -1, 23
-	if back, err := db.Catalogue.ChangeLayer(t.Context(), storetest.CityScope, "li", "tanks", -1, catalogue.LayerChange{Tile: &none, InTile: []string{}}); err != nil || back.Tile != none || back.Fields[1].InTile {
+	if back, err := storetest.Catalogue(db).ChangeLayer(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.LayerChange{Tile: &none, InTile: []string{}}); err != nil || back.Tile != none || back.Fields[1].InTile {
 		t.Errorf("back to the defaults: %+v, %v", back, err)
 	}
 	for name, c := range map[string]struct {
@@ -68,7 +68,7 @@ func TestChangeLayer(t *testing.T) {
 		"a wordy severity": {storetest.CityScope, "tanks", -1, catalogue.LayerChange{Tile: &core.TileRules{Severity: "kind"}}, fault.Invalid, "tile.severity"},
 		"no such cell":     {storetest.CityScope, "tanks", -1, catalogue.LayerChange{Tile: &core.TileRules{Cluster: &core.TileGrid{Cell: 3}}}, fault.Invalid, "tile.cluster.cell"},
 	} {
-		_, err := db.Catalogue.ChangeLayer(t.Context(), c.scope, "li", c.layer, c.version, c.change)
+		_, err := storetest.Catalogue(db).ChangeLayer(t.Context(), storetest.Editor(c.scope, "li"), c.layer, c.version, c.change)
 		if got := storetest.FieldOf(err); fault.KindOf(err) != c.kind || got != c.field {
 			t.Errorf("%s: %v, the field %q", name, err, got)
 		}

@@ -21,15 +21,15 @@ func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {
 	first.Owner = core.Text{ZH: "应急局", EN: "Emergency bureau"}
 	first.Fields = []catalogue.Field{{Name: "stock", Type: "number", Title: core.Text{ZH: "存量", EN: "Stock"}, Unit: "t", InTile: true}}
 	first.MinZoom, first.MaxZoom, first.CycleDays, first.Attribution = 6, 12, 30, "© somebody"
-	made, err := db.Catalogue.UpsertLayer(t.Context(), first)
+	made, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), first)
 	if err != nil || made.Version != 1 || made.ID == 0 || made.BBox != nil {
 		t.Fatalf("%+v %v", made, err)
 	}
-	same, err := db.Catalogue.UpsertLayer(t.Context(), catalogue.Layer{Name: "tanks", CycleDays: 30})
+	same, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), catalogue.Layer{Name: "tanks", CycleDays: 30})
 	if err != nil || same.Version != 1 {
 		t.Errorf("the same again: version %d, %v", same.Version, err)
 	}
-	changed, err := db.Catalogue.UpsertLayer(t.Context(), catalogue.Layer{Name: "tanks", Title: core.Text{EN: "Vessels"}})
+	changed, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), catalogue.Layer{Name: "tanks", Title: core.Text{EN: "Vessels"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {
 	if n := len(storetest.EventsOfKind(t, db, core.EventLayerChanged)); n != 2 {
 		t.Errorf("%d events", n)
 	}
-	if _, err := db.Catalogue.UpsertLayer(t.Context(), catalogue.Layer{Name: "no name", Theme: catalogue.ThemeWater, Origin: core.OriginReal}); !fault.Is(err, fault.Invalid) {
+	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), catalogue.Layer{Name: "no name", Theme: catalogue.ThemeWater, Origin: core.OriginReal}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a bad name: %v", err)
 	}
 }

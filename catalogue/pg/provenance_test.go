@@ -22,7 +22,7 @@ import (
 // edit makes one change by hand, of a layer whatever its version.
 func edit(t *testing.T, db *stores.Stores, actor, layer string, e catalogue.Edit) []int64 {
 	t.Helper()
-	_, ids, err := db.Catalogue.EditFeatures(t.Context(), storetest.CityScope, actor, layer, -1, e)
+	_, ids, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, actor), layer, -1, e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestFeatureHistoryKeepsToTheScope(t *testing.T) {
 	if got := historyOf(t, db, storetest.CityScope, "tanks", far); len(got) != 3 {
 		t.Errorf("the city sees %d entries", len(got))
 	}
-	if _, err := db.Catalogue.UpsertLayer(t.Context(), catalogue.Layer{Name: "tanks", Audience: core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}}}); err != nil {
+	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), catalogue.Layer{Name: "tanks", Audience: core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Catalogue.FeatureHistory(t.Context(), storetest.Zhifu, "tanks", far, core.Page{}); !fault.Is(err, fault.Forbidden) {
@@ -263,7 +263,7 @@ func TestNumbersThatCannotBeKept(t *testing.T) {
 	for number, want := range map[string]string{"1e1100": "1e1100", "-1e-1101": "digits", "1e99999999999999999999": "digits", strings.Repeat("9", 1101): "1100"} {
 		f := before["a"]
 		f.Properties = catalogue.Properties{"ok": 1.0, "deep": []any{map[string]any{"n": json.Number(number)}}}
-		_, _, err := db.Catalogue.EditFeatures(t.Context(), storetest.CityScope, "li", "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}})
+		_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}})
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "update[0].properties.deep") {
 			t.Errorf("%.20s: %v", number, err)
 		}
@@ -280,7 +280,7 @@ func TestNumbersThatCannotBeKept(t *testing.T) {
 		many = append(many, json.Number("1e1000"))
 	}
 	f.Properties = catalogue.Properties{"many": many}
-	if _, _, err := db.Catalogue.EditFeatures(t.Context(), storetest.CityScope, "li", "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "65536") {
+	if _, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "65536") {
 		t.Errorf("numbers that grow: %v", err)
 	}
 }

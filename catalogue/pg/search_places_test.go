@@ -48,7 +48,7 @@ func TestSearchReturnsEachPlaceOnce(t *testing.T) {
 func TestSearchLeadsFromAbolishedDivisions(t *testing.T) {
 	db := newSearchable(t)
 	end := time.Date(2020, 6, 5, 0, 0, 0, 0, time.UTC)
-	err := db.Catalogue.UpsertDivisions(t.Context(), []catalogue.Division{
+	err := storetest.Catalogue(db).PutDivisions(t.Context(), storetest.Root(), []catalogue.Division{
 		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Lon: 120.76, Lat: 37.8},
 		{Code: "370684", Name: core.Text{ZH: "蓬莱市", EN: "Penglai City"}, Lon: 120.76, Lat: 37.8, ValidTo: &end, Successor: "370614"},
 		{Code: "370634", Name: core.Text{ZH: "长岛县", EN: "Changdao"}, Lon: 120.73, Lat: 37.92, ValidTo: &end, Successor: "370684"},
@@ -88,7 +88,7 @@ func TestSearchHitsNameTheirCounty(t *testing.T) {
 // first, and by those alone who may see them.
 func TestSearchFindsAlerts(t *testing.T) {
 	db := storetest.NewCity(t, 6)
-	err := db.Catalogue.UpsertDivisions(t.Context(), []catalogue.Division{
+	err := storetest.Catalogue(db).PutDivisions(t.Context(), storetest.Root(), []catalogue.Division{
 		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}}, {Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}},
 	})
 	if err != nil {

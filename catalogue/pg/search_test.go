@@ -176,7 +176,7 @@ func TestSearchPlacesTownsAtTheirCounty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = db.Catalogue.UpsertDivisions(t.Context(), []catalogue.Division{{Code: "370602999", Name: core.Text{ZH: "无名街道"}}})
+	err = storetest.Catalogue(db).PutDivisions(t.Context(), storetest.Root(), []catalogue.Division{{Code: "370602999", Name: core.Text{ZH: "无名街道"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

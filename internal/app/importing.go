@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"onemap/internal/app/stores"
+	"onemap/internal/core"
 
 	"onemap/catalogue"
 	"onemap/catalogue/load"
@@ -88,7 +89,7 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	if err != nil {
 		return none, err
 	}
-	report, err := db.Catalogue.ImportLayer(ctx, o.Layer, r, catalogue.ImportOptions{AllowDelete: o.AllowDelete, Repair: o.Repair})
+	report, err := catalogue.NewService(db.Catalogue, nil).ImportLayer(ctx, core.Operator("import"), o.Layer, r, catalogue.ImportOptions{AllowDelete: o.AllowDelete, Repair: o.Repair})
 	report.Notes = append(r.Notes(), report.Notes...)
 	if err != nil {
 		return report, err
@@ -166,6 +167,7 @@ func ImportBase(ctx context.Context, url, dir string, logger *slog.Logger, progr
 		return err
 	}
 	defer db.Close()
+	service := catalogue.NewService(db.Catalogue, nil)
 	base, err := data.Find(dir)
 	if err != nil {
 		return err
@@ -174,18 +176,18 @@ func ImportBase(ctx context.Context, url, dir string, logger *slog.Logger, progr
 	if err != nil {
 		return err
 	}
-	if err := db.Catalogue.UpsertDivisions(ctx, divisions); err != nil {
+	if err := service.PutDivisions(ctx, core.Operator("import"), divisions); err != nil {
 		return err
 	}
 	layers, err := data.BaseLayers(base)
 	if err != nil {
 		return err
 	}
-	return ImportLayers(ctx, db, layers, "loading the base data", logger, progress.OrNone())
+	return ImportLayers(ctx, service, layers, "loading the base data", logger, progress.OrNone())
 }
 
 // ImportLayers imports layers one by one; progress counts features.
-func ImportLayers(ctx context.Context, db *stores.Stores, layers []data.LayerSpec, stage string, logger *slog.Logger, progress Progress) error {
+func ImportLayers(ctx context.Context, service *catalogue.Service, layers []data.LayerSpec, stage string, logger *slog.Logger, progress Progress) error {
 	var before int64
 	progress(stage, 0, 0)
 	for _, l := range layers {
@@ -193,7 +195,7 @@ func ImportLayers(ctx context.Context, db *stores.Stores, layers []data.LayerSpe
 		if err != nil {
 			return fmt.Errorf("open layer %s: %w", l.Name, err)
 		}
-		report, err := db.Catalogue.ImportLayer(ctx, l.Layer, r, catalogue.ImportOptions{AllowDelete: true, Progress: func(read int64) { progress(stage, before+read, 0) }})
+		report, err := service.ImportLayer(ctx, core.Operator("import"), l.Layer, r, catalogue.ImportOptions{AllowDelete: true, Progress: func(read int64) { progress(stage, before+read, 0) }})
 		if err != nil {
 			return fmt.Errorf("load layer %s: %w", l.Name, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"onemap/catalogue"
 	"onemap/internal/app/stores"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -202,11 +203,12 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 		return nil, fmt.Errorf("read the page's files: %w", err)
 	}
 	s, err := api.New(api.Options{
-		Version: a.o.Version, Node: a.o.Node, City: city, Simulated: simulated, Sources: sources, Attribution: line,
-		Auth: a.people, Accounts: a.people, Displays: a.people, Divisions: a.db.Catalogue, Catalogue: a.db.Catalogue, Editor: a.db.Catalogue, Search: a.db.Catalogue,
-		Registry: a.db.Sensors, Steward: a.db.Sensors, Timeline: a.db.Sensors, Alerts: a.db.Alerts, Handler: alerts.NewDesk(a.db.Alerts, a.logger, a.clock),
+		Permissions: permissions(),
+		Version:     a.o.Version, Node: a.o.Node, City: city, Simulated: simulated, Sources: sources, Attribution: line,
+		Auth: a.people, Accounts: a.people, Displays: a.people, Divisions: a.db.Catalogue, Catalogue: a.db.Catalogue, Editor: catalogue.NewService(a.db.Catalogue, a.clock), Search: a.db.Catalogue,
+		Registry: a.db.Sensors, Devices: sensors.NewDevices(a.db.Sensors, a.db.Sensors, a.db.Sensors, a.clock), Timeline: a.db.Sensors, Alerts: a.db.Alerts, Handler: alerts.NewDesk(a.db.Alerts, a.logger, a.clock),
 		Silences: alerts.NewSilences(a.db.Alerts, a.logger, a.clock),
-		Rules:    a.db.Alerts, CAP: a.db.Alerts, Tiles: a.tiles,
+		Rules:    alerts.NewRules(a.db.Alerts, a.db.Sensors), CAP: a.db.Alerts, Tiles: a.tiles,
 		Ingest: a, Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies, Origins: origins,
 		Base: base, OwnMetrics: a.o.Metrics != "",
 		Metrics: a.metricsHandler(),

@@ -32,8 +32,8 @@ func (a *Accounts) Close() { a.db.Close() }
 
 // console is who acts on the command line, with an administrator's rights in the division concerned.
 // No account's login has parentheses.
-func console(division string) auth.Principal {
-	return auth.Principal{Login: "(console)", Role: core.RoleAdministrator, Division: division}
+func console(division string) core.Principal {
+	return core.Principal{Login: "(console)", Role: core.RoleAdministrator, Division: division}
 }
 
 // Add makes an account.

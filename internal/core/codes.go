@@ -2,7 +2,9 @@ package core
 
 import "onemap/internal/fault"
 
-// The codes of the rules of tiles.
+// The codes of rights, and of the rules of tiles.
 const (
-	CodeCellSize fault.Code = "cell-size: {value} is neither 0 nor a power of two to {limit}"
+	CodeRoleMayNot   fault.Code = "role-may-not: the role {role} does not have the permission {permission}"
+	CodeCityWideOnly fault.Code = "city-wide-only: this is for the city, and your division is {own}"
+	CodeCellSize     fault.Code = "cell-size: {value} is neither 0 nor a power of two to {limit}"
 )

@@ -15,7 +15,7 @@ import (
 	"onemap/sensors"
 )
 
-var _ sensors.DeskStore = (*DB)(nil)
+var _ sensors.DeviceReader = (*DB)(nil)
 
 // maxObservations bounds one answer of Observations.
 const maxObservations = 50_000

@@ -15,20 +15,14 @@ import (
 	"onemap/sensors"
 )
 
-var _ sensors.StewardStore = (*DB)(nil)
+var (
+	_ sensors.DeviceWriter = (*DB)(nil)
+	_ sensors.DeviceSeeder = (*DB)(nil)
+)
 
 // CreateDevice stores a device with its datastreams and returns it with their ids. A taken id is
 // fault.Conflict, an unknown hazard or datastream type fault.Invalid, naming the field.
 func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 []byte, actor string) (sensors.Device, error) {
-	if d.Division == "" {
-		return sensors.Device{}, fault.InvalidField("division", "a device lies in a division")
-	}
-	if d.Origin == "" {
-		d.Origin = core.OriginReal
-	}
-	if err := d.CheckNames(); err != nil {
-		return sensors.Device{}, err
-	}
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			insert into device (id, division_code, name_zh, name_en, hazard_type, site, geom, secret_sha256, origin, source, enabled, search)

@@ -8,7 +8,6 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
-	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/sensors"
 )
@@ -96,9 +95,6 @@ func (db *DB) PutDevices(
 func putChunk(ctx context.Context, tx pgx.Tx, devices []sensors.Device, secretSHA256 func(id string) []byte) error {
 	batch := &pgx.Batch{}
 	for _, d := range devices {
-		if err := d.CheckNames(); err != nil {
-			return fault.Under("device "+d.ID, err)
-		}
 		var secret []byte
 		if secretSHA256 != nil {
 			secret = secretSHA256(d.ID)

@@ -10,6 +10,7 @@ import (
 
 	"onemap/catalogue"
 	"onemap/geo"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/tiles"
 	"onemap/tiles/engine"
@@ -144,7 +145,7 @@ func TestEveryWriterIsFollowed(t *testing.T) {
 	list := everyTile(places)
 	edit := func(by *base, layer string, e catalogue.Edit) func() {
 		return func() {
-			if _, _, err := by.Catalogue.EditFeatures(t.Context(), city, "li", layer, -1, e); err != nil {
+			if _, _, err := storetest.Catalogue(by.Stores).EditFeatures(t.Context(), storetest.Editor(city, "li"), layer, -1, e); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -323,7 +323,7 @@ func (r *reader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 
 func importOK(t testing.TB, db *base, l catalogue.Layer, all ...catalogue.Feature) {
 	t.Helper()
-	rep, err := db.Catalogue.ImportLayer(t.Context(), l, &reader{all: all}, catalogue.ImportOptions{AllowDelete: true})
+	rep, err := storetest.Catalogue(db.Stores).ImportLayer(t.Context(), storetest.Root(), l, &reader{all: all}, catalogue.ImportOptions{AllowDelete: true})
 	if err != nil || rep.Refused > 0 {
 		t.Fatalf("import %s: %v, %+v", l.Name, err, rep.Refusals)
 	}

@@ -15,7 +15,7 @@ func fillPoints(t testing.TB, db *stores.Stores, name string, n int) int {
 	t.Helper()
 	l := storetest.Tanks()
 	l.Name = name
-	if _, err := db.Catalogue.UpsertLayer(t.Context(), l); err != nil {
+	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), l); err != nil {
 		t.Fatal(err)
 	}
 	var id int

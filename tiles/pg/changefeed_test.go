@@ -51,11 +51,11 @@ func TestFeedOfImportAndEdit(t *testing.T) {
 		fmt.Sprintf("%d #%d 120.80,37.80,120.80,37.80 370614 → - ", layer, b))
 	mixed := storetest.Tanks()
 	mixed.GeometryType = "Geometry"
-	if _, err := db.Catalogue.UpsertLayer(t.Context(), mixed); err != nil {
+	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), mixed); err != nil {
 		t.Fatal(err)
 	}
 	f.Want("its entry", entry)
-	l, ids, err := db.Catalogue.EditFeatures(t.Context(), storetest.CityScope, "li", "tanks", -1, catalogue.Edit{
+	l, ids, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.Edit{
 		Create: []catalogue.Feature{storetest.Feature("new", "370602", 121.5, 37.5)},
 		Move:   []catalogue.Feature{{ID: a, Geometry: orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 37}}}}},
 	})
@@ -68,7 +68,7 @@ func TestFeedOfImportAndEdit(t *testing.T) {
 	if l.Version != 4 || l.Count != 2 {
 		t.Errorf("the triggers kept the catalogue too: version %d, count %d", l.Version, l.Count)
 	}
-	if _, _, err := db.Catalogue.EditFeatures(t.Context(), storetest.CityScope, "li", "tanks", -1, catalogue.Edit{Delete: []int64{a}, Move: []catalogue.Feature{{ID: ids[0]}}}); err == nil {
+	if _, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.Edit{Delete: []int64{a}, Move: []catalogue.Feature{{ID: ids[0]}}}); err == nil {
 		t.Fatal("an edit without a geometry passes")
 	}
 	f.Want("an edit that failed")
@@ -205,13 +205,13 @@ func TestFeedOfEntries(t *testing.T) {
 	}
 	storetest.Exec(t, db, `update layer set owner_zh = 'x', modified_at = now(), feature_count = 7`)
 	f.Want("nothing that tiles need")
-	if _, err := db.Catalogue.UpsertLayer(t.Context(), catalogue.Layer{Name: "renamed", MinZoom: 1, MaxZoom: 9}); err != nil {
+	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), catalogue.Layer{Name: "renamed", MinZoom: 1, MaxZoom: 9}); err != nil {
 		t.Fatal(err)
 	}
 	f.Want("by the program", entry)
 	storetest.Exec(t, db, `delete from layer`)
 	f.Want("a deleted layer takes its features with it", entry)
-	if _, err := db.Catalogue.UpsertLayer(t.Context(), storetest.Tanks()); err != nil {
+	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), storetest.Tanks()); err != nil {
 		t.Fatal(err)
 	}
 	f.Want("a layer is made", fmt.Sprintf("%d entry", layer+2)) // the import's insert-or-update took a number

@@ -51,7 +51,7 @@ func BenchmarkLoad(b *testing.B) {
 	storetest.Exec(b, db, insertPolygons, polygons, 20_000)
 	storetest.Exec(b, db, `vacuum analyze feature`)
 	for _, name := range []string{"points", "polygons"} {
-		if _, err := db.Catalogue.UpsertLayer(b.Context(), catalogue.Layer{Name: name, Fields: fourFields()}); err != nil {
+		if _, err := storetest.Catalogue(db).PutLayer(b.Context(), storetest.Root(), catalogue.Layer{Name: name, Fields: fourFields()}); err != nil {
 			b.Fatal(err)
 		}
 	}

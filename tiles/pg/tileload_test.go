@@ -226,7 +226,7 @@ func TestTileFollowsItsRules(t *testing.T) {
 		t.Fatalf("%d features in the tile beside", n)
 	}
 	l.Tile.Buffer = &wide
-	if _, err := db.Catalogue.UpsertLayer(t.Context(), l); err != nil {
+	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), l); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(tileOf(t, db, storetest.CityScope, a, "tanks")["tanks"]); n != 7 {

@@ -62,12 +62,12 @@ func (in *failedLoginsInput) filter() auth.FailedLoginFilter {
 
 func (s *Server) accountRoutes() {
 	register(s, needAccounts, op(http.MethodGet, "/api/v1/accounts", "listAccounts", "The accounts of the own division and below"),
-		func(ctx context.Context, p auth.Principal, in *LoginPage) (*body[List[auth.Account]], error) {
+		func(ctx context.Context, p core.Principal, in *LoginPage) (*body[List[auth.Account]], error) {
 			all, err := s.o.Accounts.Accounts(ctx, p)
 			return byLogin(all, *in, func(a auth.Account) string { return a.Login }), err
 		})
 	register(s, needAccounts, may(created(op(http.MethodPost, "/api/v1/accounts", "createAccount", "Make an account")), http.StatusConflict, http.StatusTooManyRequests),
-		func(ctx context.Context, p auth.Principal, in *createAccountInput) (*tagged[auth.Account], error) {
+		func(ctx context.Context, p core.Principal, in *createAccountInput) (*tagged[auth.Account], error) {
 			a, err := s.o.Accounts.CreateAccount(ctx, p, auth.NewAccount{
 				Login: in.Body.User, Name: in.Body.Name, Role: in.Body.Role, Division: in.Body.Division, Password: in.Body.Password,
 			})
@@ -75,7 +75,7 @@ func (s *Server) accountRoutes() {
 		})
 	register(s, needAccounts, may(op(http.MethodPatch, "/api/v1/accounts/{user}", "changeAccount",
 		"Change an account; its sessions end with a change of role, division, password or state"), http.StatusConflict, http.StatusTooManyRequests),
-		func(ctx context.Context, p auth.Principal, in *changeAccountInput) (*tagged[auth.Account], error) {
+		func(ctx context.Context, p core.Principal, in *changeAccountInput) (*tagged[auth.Account], error) {
 			version, err := ifMatch(in.IfMatch)
 			if err != nil {
 				return nil, err
@@ -85,12 +85,12 @@ func (s *Server) accountRoutes() {
 		})
 	register(s, needAccounts, op(http.MethodGet, "/api/v1/failed-logins", "listFailedLogins",
 		"Failed logins of the own division's accounts, newest first, and for the city those of names that no account has; what is alike within a minute is one"),
-		func(ctx context.Context, p auth.Principal, in *failedLoginsInput) (*body[List[auth.FailedLogin]], error) {
+		func(ctx context.Context, p core.Principal, in *failedLoginsInput) (*body[List[auth.FailedLogin]], error) {
 			all, err := s.o.Accounts.FailedLogins(ctx, p, in.filter())
 			return paged(all, in.Limit, func(l auth.FailedLogin) int64 { return l.ID }), err
 		})
 	register(s, needHandle, may(op(http.MethodGet, "/api/v1/assignees", "listAssignees", "Who an alert may be assigned to: exactly those that the step accepts"), http.StatusNotFound, http.StatusConflict),
-		func(ctx context.Context, p auth.Principal, in *assigneesInput) (*body[List[alerts.Assignee]], error) {
+		func(ctx context.Context, p core.Principal, in *assigneesInput) (*body[List[alerts.Assignee]], error) {
 			people, err := s.o.Handler.Assignees(ctx, p.Scope(), in.Alert)
 			return byLogin(people, in.LoginPage, func(a alerts.Assignee) string { return a.User }), err
 		})

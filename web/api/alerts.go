@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,11 +10,9 @@ import (
 	"unicode/utf8"
 
 	"onemap/alerts"
-	"onemap/auth"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/sensors"
 )
 
 // AlertList is a page of alerts; it holds what the event log has up to Seq of Epoch.
@@ -125,7 +122,7 @@ func (in AlertFilter) filter() (alerts.Filter, error) {
 	return f, nil
 }
 
-func (s *Server) alerts(ctx context.Context, p auth.Principal, in *alertsInput) (*body[AlertList], error) {
+func (s *Server) alerts(ctx context.Context, p core.Principal, in *alertsInput) (*body[AlertList], error) {
 	f, err := in.filter()
 	if err != nil {
 		return nil, err
@@ -147,7 +144,7 @@ func (s *Server) alerts(ctx context.Context, p auth.Principal, in *alertsInput) 
 }
 
 // possibleFor is the alert as it goes to a principal, with what they may do with it.
-func possibleFor(p auth.Principal, a alerts.Alert) alerts.Alert {
+func possibleFor(p core.Principal, a alerts.Alert) alerts.Alert {
 	a = wireAlert(a)
 	a.Possible = alerts.PossibleFor(p.Scope(), a)
 	return a
@@ -160,7 +157,7 @@ func wireAlert(a alerts.Alert) alerts.Alert {
 }
 
 // alert reads the alert in the scope first: what follows from its id alone is for those who may see it.
-func (s *Server) alert(ctx context.Context, p auth.Principal, in *alertInput) (*body[AlertDetail], error) {
+func (s *Server) alert(ctx context.Context, p core.Principal, in *alertInput) (*body[AlertDetail], error) {
 	a, err := s.o.Alerts.Alert(ctx, p.Scope(), in.ID)
 	if err != nil {
 		return nil, err
@@ -184,57 +181,18 @@ func (s *Server) alert(ctx context.Context, p auth.Principal, in *alertInput) (*
 	return &body[AlertDetail]{out}, nil
 }
 
-func (s *Server) handleAlert(ctx context.Context, p auth.Principal, in *alertStepInput) (*body[HandledAlert], error) {
+func (s *Server) handleAlert(ctx context.Context, p core.Principal, in *alertStepInput) (*body[HandledAlert], error) {
 	step := AlertStep{}
 	if in.Body != nil {
 		step = *in.Body
 	}
-	after, err := s.o.Handler.Handle(ctx, p.Scope(), s.command(p, in.Action, in.ID, step.StepWords, step.Level))
+	after, err := s.o.Handler.Handle(ctx, p, command(in.Action, in.ID, step.StepWords, step.Level))
 	if err != nil {
 		return nil, err
 	}
 	return &body[HandledAlert]{HandledAlert{possibleFor(p, after)}}, nil
 }
 
-func (s *Server) command(p auth.Principal, action alerts.Action, id int64, step StepWords, shown core.Level) alerts.Command {
-	return alerts.Command{
-		AlertID: id, Action: action, Actor: p.Login, Name: p.Name, Role: p.Role, Division: p.Division,
-		Note: step.Note, Assignee: step.Assignee, Confirm: step.Confirm, Level: shown, At: s.now(),
-	}
-}
-
-// checkRule holds a rule against the rules of rules: for the city alone, well formed, and of a
-// datastream type and a datastream that exist.
-func (s *Server) checkRule(ctx context.Context, p auth.Principal, r alerts.Rule) error {
-	if err := cityWide(p); err != nil {
-		return err
-	}
-	if err := r.Validate(); err != nil {
-		return fmt.Errorf("rule: %w", err)
-	}
-	types, err := s.o.Registry.DatastreamTypes(ctx)
-	if err != nil {
-		return err
-	}
-	for _, t := range types {
-		if t.Code == r.Type {
-			return s.checkRuleStream(ctx, p, r)
-		}
-	}
-	return fault.InvalidCode("datastream_type", sensors.CodeNoDatastreamType, cut(r.Type))
-}
-
-func (s *Server) checkRuleStream(ctx context.Context, p auth.Principal, r alerts.Rule) error {
-	if r.DatastreamID == 0 {
-		return nil
-	}
-	observes, err := s.o.Registry.DatastreamType(ctx, p.Scope(), r.DatastreamID)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return fault.InvalidCode("datastream_id", sensors.CodeNoDatastream, r.DatastreamID)
-	case err == nil && observes != r.Type:
-		return fault.InvalidCode("datastream_id", alerts.CodeDatastreamObserves, r.DatastreamID, observes, r.Type)
-	default:
-		return err
-	}
+func command(action alerts.Action, id int64, step StepWords, shown core.Level) alerts.Command {
+	return alerts.Command{AlertID: id, Action: action, Note: step.Note, Assignee: step.Assignee, Confirm: step.Confirm, Level: shown}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"onemap/alerts"
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 )
@@ -47,12 +46,12 @@ func (b BulkStep) shown() ([]alerts.Shown, error) {
 type bulkInput struct{ Body BulkStep }
 
 // handleAlerts answers in the order of the ids.
-func (s *Server) handleAlerts(ctx context.Context, p auth.Principal, in *bulkInput) (*body[Whole[BulkItem]], error) {
+func (s *Server) handleAlerts(ctx context.Context, p core.Principal, in *bulkInput) (*body[Whole[BulkItem]], error) {
 	shown, err := in.Body.shown()
 	if err != nil {
 		return nil, err
 	}
-	results, err := s.o.Handler.HandleAll(ctx, p.Scope(), s.command(p, in.Body.Action, 0, in.Body.StepWords, core.None), shown)
+	results, err := s.o.Handler.HandleAll(ctx, p, command(in.Body.Action, 0, in.Body.StepWords, core.None), shown)
 	if err != nil {
 		return nil, err
 	}

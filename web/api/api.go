@@ -31,22 +31,22 @@ import (
 
 // Auth is people's sessions and accounts; auth.Service is one.
 type Auth interface {
-	Login(ctx context.Context, l auth.Login) (tokens auth.Tokens, p auth.Principal, err error)
+	Login(ctx context.Context, l auth.Login) (tokens auth.Tokens, p core.Principal, err error)
 	// Authenticate counts as a use of the session, Identify does not.
-	Authenticate(ctx context.Context, token string) (auth.Principal, error)
-	Identify(ctx context.Context, token string) (auth.Principal, error)
-	Logout(ctx context.Context, p auth.Principal) error
-	Sessions(ctx context.Context, actor auth.Principal, login string, p core.Page) ([]auth.Session, error)
-	RevokeSession(ctx context.Context, actor auth.Principal, id int64) error
-	ChangePassword(ctx context.Context, p auth.Principal, c auth.PasswordChange) error
+	Authenticate(ctx context.Context, token string) (core.Principal, error)
+	Identify(ctx context.Context, token string) (core.Principal, error)
+	Logout(ctx context.Context, p core.Principal) error
+	Sessions(ctx context.Context, actor core.Principal, login string, p core.Page) ([]auth.Session, error)
+	RevokeSession(ctx context.Context, actor core.Principal, id int64) error
+	ChangePassword(ctx context.Context, p core.Principal, c auth.PasswordChange) error
 }
 
 // Accounts is the management of accounts; auth.Service is one.
 type Accounts interface {
-	Accounts(ctx context.Context, actor auth.Principal) ([]auth.Account, error)
-	CreateAccount(ctx context.Context, actor auth.Principal, n auth.NewAccount) (auth.Account, error)
-	UpdateAccount(ctx context.Context, actor auth.Principal, login string, c auth.AccountChange, ifVersion int64) (auth.Account, error)
-	FailedLogins(ctx context.Context, actor auth.Principal, f auth.FailedLoginFilter) ([]auth.FailedLogin, error)
+	Accounts(ctx context.Context, actor core.Principal) ([]auth.Account, error)
+	CreateAccount(ctx context.Context, actor core.Principal, n auth.NewAccount) (auth.Account, error)
+	UpdateAccount(ctx context.Context, actor core.Principal, login string, c auth.AccountChange, ifVersion int64) (auth.Account, error)
+	FailedLogins(ctx context.Context, actor core.Principal, f auth.FailedLoginFilter) ([]auth.FailedLogin, error)
 }
 
 // Divisions knows the division codes.
@@ -57,16 +57,16 @@ type Divisions interface {
 	DivisionName(ctx context.Context, code string) (core.Text, error)
 }
 
-// LayerEditor changes the features of a layer, and how it is drawn.
+// LayerEditor changes the features of a layer, and how it is drawn; catalogue.Service is one.
 type LayerEditor interface {
-	EditFeatures(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, e catalogue.Edit) (catalogue.Layer, []int64, error)
-	ChangeLayer(ctx context.Context, s core.Scope, actor, layer string, ifVersion int64, c catalogue.LayerChange) (catalogue.Layer, error)
+	EditFeatures(ctx context.Context, p core.Principal, layer string, ifVersion int64, e catalogue.Edit) (catalogue.Layer, []int64, error)
+	ChangeLayer(ctx context.Context, p core.Principal, layer string, ifVersion int64, c catalogue.LayerChange) (catalogue.Layer, error)
 }
 
 // AlertHandler takes people's steps on alerts; alerts.Desk is one.
 type AlertHandler interface {
-	Handle(ctx context.Context, s core.Scope, c alerts.Command) (alerts.Alert, error)
-	HandleAll(ctx context.Context, s core.Scope, c alerts.Command, shown []alerts.Shown) ([]alerts.Result, error)
+	Handle(ctx context.Context, p core.Principal, c alerts.Command) (alerts.Alert, error)
+	HandleAll(ctx context.Context, p core.Principal, c alerts.Command, shown []alerts.Shown) ([]alerts.Result, error)
 	Assignees(ctx context.Context, s core.Scope, alert int64) ([]alerts.Assignee, error)
 	Export(ctx context.Context, s core.Scope, f alerts.Filter, most int, write func(alerts.Alert, []alerts.Audit) error) (more bool, err error)
 }
@@ -83,9 +83,9 @@ type Tiles interface {
 // Pusher takes over a WebSocket handshake; push.Hub is one. When it gives an error nothing has been
 // answered yet.
 type Pusher interface {
-	Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) error
+	Serve(w http.ResponseWriter, r *http.Request, p core.Principal) error
 	// Check returns the error that Serve would refuse a page of the origin with.
-	Check(r *http.Request, origin string, p auth.Principal) error
+	Check(r *http.Request, origin string, p core.Principal) error
 }
 
 // City is the city that this server is for.
@@ -120,6 +120,8 @@ type Options struct {
 	Sources     []Source
 	Attribution string // the credit line of the map
 
+	Permissions []core.Permission // every domain's
+
 	Auth       Auth
 	Accounts   Accounts
 	Displays   Displays
@@ -127,12 +129,12 @@ type Options struct {
 	Catalogue  catalogue.Catalogue
 	Editor     LayerEditor
 	Search     catalogue.Searcher
-	Registry   sensors.DeskStore
-	Steward    sensors.StewardStore
-	Alerts     alerts.DeskStore
+	Registry   sensors.DeviceReader
+	Devices    *sensors.Devices
+	Alerts     alerts.AlertStore
 	Handler    AlertHandler
 	Silences   Silences
-	Rules      alerts.RuleStore
+	Rules      *alerts.Rules
 	CAP        alerts.CAPStore
 	Tiles      Tiles
 	Health     func() []core.Health
@@ -232,7 +234,7 @@ func build(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.plainRoutes()
-	if err := declared(s.routes); err != nil {
+	if err := declared(s.routes, o.Permissions); err != nil {
 		return nil, err
 	}
 	handler, err := s.middleware(s.mux)

@@ -26,7 +26,7 @@ func TestParseBase(t *testing.T) {
 // Every address works below the base path, and without it for a proxy that takes it off.
 func TestBelowABasePath(t *testing.T) {
 	index := `<!doctype html><meta name="onemap-build" content="b1" /><meta name="onemap-base" content="/" /><script src="./assets/i.js"></script>`
-	s, err := build(Options{Base: "/onemap", UI: fstest.MapFS{"index.html": {Data: []byte(index)}, "assets/i.js": {Data: []byte("1")}}})
+	s, err := build(Options{Permissions: permissions(), Base: "/onemap", UI: fstest.MapFS{"index.html": {Data: []byte(index)}, "assets/i.js": {Data: []byte("1")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestBelowABasePath(t *testing.T) {
 	if err := json.Unmarshal(s.OpenAPI(), &doc); err != nil || len(doc.Servers) != 1 || doc.Servers[0].URL != "/onemap" {
 		t.Errorf("%v %+v", err, doc.Servers)
 	}
-	if _, err := build(Options{Base: "onemap"}); err == nil {
+	if _, err := build(Options{Permissions: permissions(), Base: "onemap"}); err == nil {
 		t.Error("a base path without its slash passes")
 	}
 }

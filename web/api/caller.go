@@ -1,9 +1,12 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
+
+	"onemap/internal/core"
 )
 
 // SessionCookie is the name of the cookie that carries a session's token.
@@ -33,4 +36,17 @@ func token(r *http.Request) string {
 		return c.Value
 	}
 	return ""
+}
+
+type principalKey struct{}
+
+// withPrincipal returns a context that speaks for p.
+func withPrincipal(ctx context.Context, p core.Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// principalOf is whom the context speaks for; ok is false when nobody has been authenticated.
+func principalOf(ctx context.Context) (p core.Principal, ok bool) {
+	p, ok = ctx.Value(principalKey{}).(core.Principal)
+	return p, ok
 }

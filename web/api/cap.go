@@ -15,13 +15,12 @@ import (
 
 	"onemap/alerts"
 	"onemap/alerts/cap"
-	"onemap/auth"
 	"onemap/internal/fault"
 )
 
 // capMessage answers with one CAP message as it was issued, byte for byte.
 func (s *Server) capMessage(w http.ResponseWriter, r *http.Request) {
-	p, _ := auth.FromContext(r.Context())
+	p, _ := principalOf(r.Context())
 	identifier, ok := strings.CutSuffix(r.PathValue("file"), ".xml")
 	if !ok || identifier == "" {
 		s.fail(w, r, notFound("a CAP message's address ends in .xml"))
@@ -99,7 +98,7 @@ func (s *Server) feedID(ctx context.Context, division string) (string, error) {
 
 // capFeed lists the current messages of the scope, newest first as the store gives them, in pages (RFC 5005).
 func (s *Server) capFeed(w http.ResponseWriter, r *http.Request) {
-	p, _ := auth.FromContext(r.Context())
+	p, _ := principalOf(r.Context())
 	after, limit, err := feedPage(r.URL.Query())
 	if err != nil {
 		s.fail(w, r, err)

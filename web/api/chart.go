@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"onemap/auth"
+	"onemap/internal/core"
 	"onemap/sensors"
 )
 
@@ -27,7 +27,7 @@ func (s *Server) chartRoutes() {
 	register(s, needView, o, s.chart)
 }
 
-func (s *Server) chart(ctx context.Context, p auth.Principal, in *chartInput) (*body[sensors.Chart], error) {
+func (s *Server) chart(ctx context.Context, p core.Principal, in *chartInput) (*body[sensors.Chart], error) {
 	from, to, err := period(in.From, in.To, s.now())
 	if err != nil {
 		return nil, err

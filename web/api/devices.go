@@ -3,14 +3,9 @@ package api
 import (
 	"context"
 	"net/http"
-	"regexp"
-	"strings"
 	"time"
 
-	"onemap/auth"
-	"onemap/geo"
 	"onemap/internal/core"
-	"onemap/internal/fault"
 	"onemap/sensors"
 )
 
@@ -102,25 +97,22 @@ type devicesInput struct {
 func (s *Server) deviceRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/devices", "listDevices", "The devices of the scope with their datastreams and their latest readings, by their ids"), s.devices)
 	register(s, needView, op(http.MethodGet, "/api/v1/devices/{id}", "getDevice", "One device"),
-		func(ctx context.Context, p auth.Principal, in *deviceInput) (*body[sensors.Device], error) {
+		func(ctx context.Context, p core.Principal, in *deviceInput) (*body[sensors.Device], error) {
 			d, err := s.o.Registry.Device(ctx, p.Scope(), in.ID)
 			return &body[sensors.Device]{wireDevice(p, d)}, err
 		})
 	register(s, needData, may(created(op(http.MethodPost, "/api/v1/devices", "createDevice", "Make a device with its datastreams; the answer shows its secret once")), http.StatusConflict), s.createDevice)
 	s.stewardRoutes()
 	renew := op(http.MethodPost, "/api/v1/devices/{id}/secret", "renewDeviceSecret", "Give a device a new secret; the old one ends")
-	register(s, needData, renew, func(ctx context.Context, p auth.Principal, in *deviceInput) (*body[Secret], error) {
-		if _, err := s.o.Registry.Device(ctx, p.Scope(), in.ID); err != nil {
-			return nil, err
-		}
-		secret, sum := sensors.NewSecret()
-		return &body[Secret]{Secret{secret}}, s.o.Steward.SetSecret(ctx, p.Scope(), in.ID, sum, p.Login)
+	register(s, needData, renew, func(ctx context.Context, p core.Principal, in *deviceInput) (*body[Secret], error) {
+		secret, err := s.o.Devices.RenewSecret(ctx, p, in.ID)
+		return &body[Secret]{Secret{secret}}, err
 	})
 	register(s, needView, op(http.MethodGet, "/api/v1/datastream-types", "listDatastreamTypes", "What sensors observe, and hazard types"), s.datastreamTypes)
 	register(s, needView, op(http.MethodGet, "/api/v1/datastreams/{id}/observations", "listObservations", "A datastream's readings in [from, to)"), s.observations)
 	register(s, needData, op(http.MethodGet, "/api/v1/quarantine", "listQuarantine", "What devices sent and could not be stored, newest first; for the city"),
-		func(ctx context.Context, p auth.Principal, in *pageInput) (*body[List[sensors.Quarantined]], error) {
-			if err := cityWide(p); err != nil {
+		func(ctx context.Context, p core.Principal, in *pageInput) (*body[List[sensors.Quarantined]], error) {
+			if err := p.NeedCity(); err != nil {
 				return nil, err
 			}
 			all, err := s.o.Registry.Quarantine(ctx, onePage(in.Limit, in.Before))
@@ -128,15 +120,7 @@ func (s *Server) deviceRoutes() {
 		})
 }
 
-// cityWide refuses what concerns the whole city to a principal of a part of it.
-func cityWide(p auth.Principal) error {
-	if !p.Scope().Covers("") {
-		return fault.NewCoded(fault.Forbidden, "", auth.CodeCityWideOnly, p.Division)
-	}
-	return nil
-}
-
-func (s *Server) devices(ctx context.Context, p auth.Principal, in *devicesInput) (*body[DeviceSnapshot], error) {
+func (s *Server) devices(ctx context.Context, p core.Principal, in *devicesInput) (*body[DeviceSnapshot], error) {
 	snap, err := s.o.Registry.Devices(ctx, p.Scope(), in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
@@ -150,15 +134,15 @@ func (s *Server) devices(ctx context.Context, p auth.Principal, in *devicesInput
 }
 
 // wireDevice is the device as the principal may see it.
-func wireDevice(p auth.Principal, d sensors.Device) sensors.Device {
+func wireDevice(p core.Principal, d sensors.Device) sensors.Device {
 	d.Streams = orEmpty(d.Streams)
-	if !needData.permits(p.Role) {
+	if !p.May(core.PermEditData) {
 		d.Certificate = ""
 	}
 	return d
 }
 
-func (s *Server) datastreamTypes(ctx context.Context, _ auth.Principal, _ *none) (*body[DatastreamTypes], error) {
+func (s *Server) datastreamTypes(ctx context.Context, _ core.Principal, _ *none) (*body[DatastreamTypes], error) {
 	kinds, err := s.o.Registry.DatastreamTypes(ctx)
 	if err != nil {
 		return nil, err
@@ -167,7 +151,7 @@ func (s *Server) datastreamTypes(ctx context.Context, _ auth.Principal, _ *none)
 	return &body[DatastreamTypes]{DatastreamTypes{orEmpty(kinds), orEmpty(hazards)}}, err
 }
 
-func (s *Server) observations(ctx context.Context, p auth.Principal, in *observationsInput) (*body[Observations], error) {
+func (s *Server) observations(ctx context.Context, p core.Principal, in *observationsInput) (*body[Observations], error) {
 	from, to, err := period(in.From, in.To, s.now())
 	if err != nil {
 		return nil, err
@@ -183,73 +167,18 @@ func (s *Server) observations(ctx context.Context, p auth.Principal, in *observa
 	return &body[Observations]{out}, nil
 }
 
-func (s *Server) createDevice(ctx context.Context, p auth.Principal, in *createDeviceInput) (*body[DeviceWithSecret], error) {
-	d, err := s.newDevice(ctx, p, in.Body)
-	if err != nil {
-		return nil, err
-	}
-	secret, sum := sensors.NewSecret()
-	made, err := s.o.Steward.CreateDevice(ctx, d, sum, p.Login)
+func (s *Server) createDevice(ctx context.Context, p core.Principal, in *createDeviceInput) (*body[DeviceWithSecret], error) {
+	n := in.Body
+	made, secret, err := s.o.Devices.Create(ctx, p, sensors.NewDevice{
+		ID: n.ID, Division: n.Division, Name: n.Name, HazardType: n.HazardType, Site: n.Site, Lon: n.Lon, Lat: n.Lat, Streams: newStreams(n.Streams),
+	})
 	return &body[DeviceWithSecret]{DeviceWithSecret{Device: wireDevice(p, made), Secret: secret}}, err
 }
 
-var streamName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
-
-// newDevice checks what a device says of itself against the registry's types and the scope.
-func (s *Server) newDevice(ctx context.Context, p auth.Principal, n NewDevice) (sensors.Device, error) {
-	division, err := geo.ParseDivision(n.Division)
-	switch {
-	case err != nil:
-		return sensors.Device{}, err
-	case !sensors.ValidDeviceID(n.ID):
-		return sensors.Device{}, fault.InvalidField("id", "must be 1 to 64 of A–Z, a–z, 0–9, underscore and hyphen")
-	case len(division) < 6:
-		return sensors.Device{}, fault.InvalidField("division", "a device stands in a county: 6 digits or more")
-	case !p.Scope().Covers(division):
-		return sensors.Device{}, &fault.Error{Kind: fault.Forbidden, Field: "division", Msg: "lies outside your division, " + p.Division}
-	case strings.TrimSpace(n.Name.ZH) == "":
-		return sensors.Device{}, fault.InvalidField("name.zh", "must not be empty")
+func newStreams(all []NewDatastream) []sensors.NewDatastream {
+	out := make([]sensors.NewDatastream, len(all))
+	for i, n := range all {
+		out[i] = sensors.NewDatastream(n)
 	}
-	if err := geo.CheckLonLat(n.Lon, n.Lat); err != nil {
-		return sensors.Device{}, err
-	}
-	types, err := s.datastreamTypes(ctx, p, nil)
-	if err != nil {
-		return sensors.Device{}, err
-	}
-	d := sensors.Device{
-		ID: n.ID, Division: division, Name: n.Name, HazardType: n.HazardType, Site: n.Site, Lon: n.Lon, Lat: n.Lat,
-		Origin: core.OriginReal, Source: "onemap: " + p.Login, Enabled: true,
-	}
-	d.Streams, err = newStreams(n, types.Body)
-	return d, err
-}
-
-func newStreams(n NewDevice, known DatastreamTypes) ([]sensors.Datastream, error) {
-	hazards := map[string]bool{}
-	for _, h := range known.HazardTypes {
-		hazards[h.Code] = true
-	}
-	if !hazards[n.HazardType] {
-		return nil, fault.InvalidField("hazard_type", "there is no hazard type %q", cut(n.HazardType))
-	}
-	types := map[string]bool{}
-	for _, t := range known.Items {
-		types[t.Code] = true
-	}
-	names := map[string]bool{}
-	var out []sensors.Datastream
-	for i, st := range n.Streams {
-		switch {
-		case !streamName.MatchString(st.Name):
-			return nil, fault.InvalidField(at("datastreams", i, "name"), "must be 1 to 64 of A–Z, a–z, 0–9, dot, underscore and hyphen")
-		case names[st.Name]:
-			return nil, fault.InvalidField(at("datastreams", i, "name"), "%q is there twice", st.Name)
-		case !types[st.Type]:
-			return nil, fault.InvalidField(at("datastreams", i, "type"), "there is no datastream type %q", cut(st.Type))
-		}
-		names[st.Name] = true
-		out = append(out, sensors.Datastream{DeviceID: n.ID, Name: st.Name, Type: st.Type, Title: st.Title, IntervalS: st.IntervalS})
-	}
-	return out, nil
+	return out
 }

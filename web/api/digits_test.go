@@ -17,6 +17,7 @@ import (
 	"onemap/catalogue"
 	"onemap/catalogue/load"
 	"onemap/geo"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/tiles"
 )
@@ -169,7 +170,7 @@ func TestNoDigitChanges(t *testing.T) {
 		r, err := load.Open(strings.NewReader(fmt.Sprintf(`{"type":"Feature","id":"trip-%d","properties":%s,"geometry":{"type":"Point","coordinates":[121.4,37.5]}}`, trips, d.raw)),
 			load.Options{Division: func(float64, float64) string { return "370602" }})
 		w.must(err)
-		rep, err := w.db.Catalogue.ImportLayer(w.t.Context(), catalogue.Layer{
+		rep, err := storetest.Catalogue(w.db).ImportLayer(w.t.Context(), storetest.Root(), catalogue.Layer{
 			Name: "numbers", Theme: catalogue.ThemePlace, Origin: core.OriginReal, Audience: core.Audience{Kind: core.AudiencePublic}, MaxZoom: 14,
 			Fields: []catalogue.Field{{Name: "n", Type: "number", InTile: true}, {Name: "i", Type: "integer", InTile: true}},
 		}, r, catalogue.ImportOptions{AllowDelete: true})

@@ -13,12 +13,12 @@ import (
 
 // Displays is the management and the login of walls and duty phones; auth.Service is one.
 type Displays interface {
-	Displays(ctx context.Context, actor auth.Principal, p core.Page) ([]auth.Display, error)
-	CreateDisplay(ctx context.Context, actor auth.Principal, n auth.NewDisplay) (auth.Display, string, error)
-	RenewLink(ctx context.Context, actor auth.Principal, id int64) (auth.Display, string, error)
-	RevokeDisplay(ctx context.Context, actor auth.Principal, id int64) error
+	Displays(ctx context.Context, actor core.Principal, p core.Page) ([]auth.Display, error)
+	CreateDisplay(ctx context.Context, actor core.Principal, n auth.NewDisplay) (auth.Display, string, error)
+	RenewLink(ctx context.Context, actor core.Principal, id int64) (auth.Display, string, error)
+	RevokeDisplay(ctx context.Context, actor core.Principal, id int64) error
 	PreviewLink(ctx context.Context, token string, remote netip.Addr) (auth.Display, error)
-	ClaimLink(ctx context.Context, token string, remote netip.Addr, agent string) (string, auth.Principal, error)
+	ClaimLink(ctx context.Context, token string, remote netip.Addr, agent string) (string, core.Principal, error)
 }
 
 // NewDisplay makes a display.
@@ -59,24 +59,24 @@ type linkInput struct{ Body LinkToken }
 
 func (s *Server) displayRoutes() {
 	register(s, needAccounts, op(http.MethodGet, "/api/v1/displays", "listDisplays", "The walls and duty phones of the own division and below"),
-		func(ctx context.Context, p auth.Principal, in *NewestPage) (*body[List[auth.Display]], error) {
+		func(ctx context.Context, p core.Principal, in *NewestPage) (*body[List[auth.Display]], error) {
 			all, err := s.o.Displays.Displays(ctx, p, onePage(in.Limit, in.Before))
 			return paged(all, in.Limit, func(d auth.Display) int64 { return d.ID }), err
 		})
 	register(s, needAccounts, may(created(op(http.MethodPost, "/api/v1/displays", "createDisplay", "Make a display and its link")), http.StatusConflict),
-		func(ctx context.Context, p auth.Principal, in *createDisplayInput) (*body[DisplayLink], error) {
+		func(ctx context.Context, p core.Principal, in *createDisplayInput) (*body[DisplayLink], error) {
 			d, token, err := s.o.Displays.CreateDisplay(ctx, p, auth.NewDisplay{
 				Name: in.Body.Name, Division: in.Body.Division, Mode: auth.DisplayMode(in.Body.Mode), Start: auth.DisplayStart(in.Body.Start),
 			})
 			return &body[DisplayLink]{DisplayLink{d, token}}, err
 		})
 	register(s, needAccounts, op(http.MethodPost, "/api/v1/displays/{id}/link", "renewDisplayLink", "Make a new link for a display; its device stays until the link is used"),
-		func(ctx context.Context, p auth.Principal, in *displayInput) (*body[DisplayLink], error) {
+		func(ctx context.Context, p core.Principal, in *displayInput) (*body[DisplayLink], error) {
 			d, token, err := s.o.Displays.RenewLink(ctx, p, in.ID)
 			return &body[DisplayLink]{DisplayLink{d, token}}, err
 		})
 	register(s, needAccounts, op(http.MethodDelete, "/api/v1/displays/{id}", "revokeDisplay", "Revoke a display: its device is logged out at once"),
-		func(ctx context.Context, p auth.Principal, in *displayInput) (*struct{}, error) {
+		func(ctx context.Context, p core.Principal, in *displayInput) (*struct{}, error) {
 			return nil, s.o.Displays.RevokeDisplay(ctx, p, in.ID)
 		})
 	link := func(o huma.Operation) huma.Operation {
@@ -87,7 +87,7 @@ func (s *Server) displayRoutes() {
 	register(s, NeedNothing, link(op(http.MethodPost, "/api/v1/display-links/claim", "claimDisplayLink", "Log this device in as the display of a link, which is used up: sets the session's cookie")), s.claimLink)
 }
 
-func (s *Server) previewLink(ctx context.Context, _ auth.Principal, in *linkInput) (*body[LinkPreview], error) {
+func (s *Server) previewLink(ctx context.Context, _ core.Principal, in *linkInput) (*body[LinkPreview], error) {
 	d, err := s.o.Displays.PreviewLink(ctx, in.Body.Token, s.remote(requestOf(ctx)))
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (s *Server) previewLink(ctx context.Context, _ auth.Principal, in *linkInpu
 	return &body[LinkPreview]{LinkPreview{d.Name, d.Division, name, string(d.Mode), string(d.Start)}}, err
 }
 
-func (s *Server) claimLink(ctx context.Context, _ auth.Principal, in *linkInput) (*loginOutput, error) {
+func (s *Server) claimLink(ctx context.Context, _ core.Principal, in *linkInput) (*loginOutput, error) {
 	r := requestOf(ctx)
 	token, p, err := s.o.Displays.ClaimLink(ctx, in.Body.Token, s.remote(r), r.UserAgent())
 	if err != nil {

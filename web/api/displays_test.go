@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"onemap/auth"
+	"onemap/internal/core"
 )
 
 // A wall is made, its link looked at and used once, its device seen in the list, and revoked.
@@ -95,7 +96,7 @@ func TestDisplayOverHTTP(t *testing.T) {
 	}
 }
 
-func permissionWords(all []auth.Permission) []string {
+func permissionWords(all []core.Permission) []string {
 	var out []string
 	for _, p := range all {
 		out = append(out, string(p))

@@ -11,7 +11,6 @@ import (
 
 	"onemap/alerts"
 	"onemap/alerts/export"
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 )
@@ -36,7 +35,7 @@ func (s *Server) exportRoute() {
 	}
 }
 
-func (s *Server) exportAlerts(ctx context.Context, p auth.Principal, in *exportInput) (*huma.StreamResponse, error) {
+func (s *Server) exportAlerts(ctx context.Context, p core.Principal, in *exportInput) (*huma.StreamResponse, error) {
 	format := export.Format(in.Format)
 	if format != export.CSV && format != export.XLSX {
 		return nil, fault.InvalidCode("format", alerts.CodeExportFormat, cut(in.Format))
@@ -62,7 +61,7 @@ func (s *Server) exportAlerts(ctx context.Context, p auth.Principal, in *exportI
 }
 
 // writeExport writes the file as it reads it.
-func (s *Server) writeExport(ctx context.Context, p auth.Principal, f alerts.Filter, out io.Writer, format export.Format, lang export.Language) error {
+func (s *Server) writeExport(ctx context.Context, p core.Principal, f alerts.Filter, out io.Writer, format export.Format, lang export.Language) error {
 	w, err := export.NewWriter(out, format, lang)
 	if err != nil {
 		return err

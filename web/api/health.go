@@ -8,7 +8,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/tiles"
 )
@@ -50,14 +49,14 @@ type readyOutput struct {
 
 func (s *Server) healthRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/health", "getHealth", "The state of the server's parts"),
-		func(context.Context, auth.Principal, *none) (*body[ServerHealth], error) {
+		func(context.Context, core.Principal, *none) (*body[ServerHealth], error) {
 			return &body[ServerHealth]{s.health()}, nil
 		})
 	register(s, needData, op(http.MethodGet, "/api/v1/tiles/layers", "getLayerHealth",
 		"How each layer is doing in the tile engine: size, last change, lag, what could not be drawn and why"), s.layerHealth)
 	ready := op(http.MethodGet, "/readyz", "getReadiness", "200 when the server can do its work, 503 with the parts that are away when not")
 	ready.Tags = []string{"health"}
-	register(s, NeedNothing, ready, func(context.Context, auth.Principal, *none) (*readyOutput, error) {
+	register(s, NeedNothing, ready, func(context.Context, core.Principal, *none) (*readyOutput, error) {
 		out := readyOutput{Status: http.StatusOK, Body: s.ready()}
 		if !out.Body.OK {
 			out.Status = http.StatusServiceUnavailable
@@ -74,7 +73,7 @@ type LayerHealth struct {
 	tiles.EngineState
 }
 
-func (s *Server) layerHealth(ctx context.Context, p auth.Principal, _ *none) (*body[LayerHealth], error) {
+func (s *Server) layerHealth(ctx context.Context, p core.Principal, _ *none) (*body[LayerHealth], error) {
 	entries, err := s.o.Catalogue.Layers(ctx, p.Scope())
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"onemap/auth"
 	"onemap/catalogue"
 	"onemap/internal/core"
 )
@@ -35,7 +34,7 @@ type featureHistoryInput struct {
 	Before int64 `query:"before" minimum:"0" doc:"Changes with a smaller id"`
 }
 
-func (s *Server) featureHistory(ctx context.Context, p auth.Principal, in *featureHistoryInput) (*body[List[FeatureChange]], error) {
+func (s *Server) featureHistory(ctx context.Context, p core.Principal, in *featureHistoryInput) (*body[List[FeatureChange]], error) {
 	all, err := s.o.Catalogue.FeatureHistory(ctx, p.Scope(), in.Layer, in.ID, core.Page{Limit: in.Limit + 1, Before: in.Before})
 	if err != nil {
 		return nil, err

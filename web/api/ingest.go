@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"onemap/auth"
+	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/sensors"
 )
@@ -20,8 +20,8 @@ func (s *Server) ingestRoutes() {
 		"How the ingest path of the node that answers is doing: what went through each stage, 15 minutes of samples, its brokers, devices that give trouble; for the city"), s.ingest)
 }
 
-func (s *Server) ingest(_ context.Context, p auth.Principal, _ *none) (*body[sensors.IngestStats], error) {
-	if err := cityWide(p); err != nil {
+func (s *Server) ingest(_ context.Context, p core.Principal, _ *none) (*body[sensors.IngestStats], error) {
+	if err := p.NeedCity(); err != nil {
 		return nil, err
 	}
 	if s.o.Ingest == nil {

@@ -7,10 +7,8 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"onemap/auth"
 	"onemap/catalogue"
 	"onemap/internal/core"
-	"onemap/internal/fault"
 )
 
 // Layers is the catalogue.
@@ -74,7 +72,7 @@ type featureInput struct {
 func (s *Server) layerRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/layers", "listLayers", "The catalogue: every layer that the caller may see"), s.layers)
 	register(s, needView, op(http.MethodGet, "/api/v1/layers/{layer}", "getLayer", "One layer of the catalogue"),
-		func(ctx context.Context, p auth.Principal, in *LayerPath) (*tagged[catalogue.Layer], error) {
+		func(ctx context.Context, p core.Principal, in *LayerPath) (*tagged[catalogue.Layer], error) {
 			l, err := s.o.Catalogue.Layer(ctx, p.Scope(), in.Layer)
 			return &tagged[catalogue.Layer]{etag(l.Version), wireLayer(l)}, err
 		})
@@ -82,7 +80,7 @@ func (s *Server) layerRoutes() {
 		"Change how a layer is drawn: zooms, rules for its tiles, which fields go into them; for the city"), s.changeLayer)
 	register(s, needView, op(http.MethodGet, "/api/v1/layers/{layer}/features", "listFeatures", "A layer's features as GeoJSON; the ETag is the layer's version"), s.features)
 	register(s, needView, op(http.MethodGet, "/api/v1/layers/{layer}/features/{id}", "getFeature", "One feature as GeoJSON"),
-		func(ctx context.Context, p auth.Principal, in *featureInput) (*body[Feature], error) {
+		func(ctx context.Context, p core.Principal, in *featureInput) (*body[Feature], error) {
 			f, err := s.o.Catalogue.Feature(ctx, p.Scope(), in.Layer, in.ID)
 			if err != nil {
 				return nil, err
@@ -97,7 +95,7 @@ func (s *Server) layerRoutes() {
 	register(s, needData, edit, s.editFeatures)
 }
 
-func (s *Server) layers(ctx context.Context, p auth.Principal, _ *none) (*body[Layers], error) {
+func (s *Server) layers(ctx context.Context, p core.Principal, _ *none) (*body[Layers], error) {
 	all, err := s.o.Catalogue.Layers(ctx, p.Scope())
 	if err != nil {
 		return nil, err
@@ -112,7 +110,7 @@ func (s *Server) layers(ctx context.Context, p auth.Principal, _ *none) (*body[L
 	return &body[Layers]{out}, nil
 }
 
-func (s *Server) features(ctx context.Context, p auth.Principal, in *featuresInput) (*tagged[FeatureCollection], error) {
+func (s *Server) features(ctx context.Context, p core.Principal, in *featuresInput) (*tagged[FeatureCollection], error) {
 	bound, err := parseBBox(in.BBox)
 	if err != nil {
 		return nil, err
@@ -171,23 +169,12 @@ type changeLayerInput struct {
 }
 
 // changeLayer changes how a layer is drawn.
-func (s *Server) changeLayer(ctx context.Context, p auth.Principal, in *changeLayerInput) (*tagged[catalogue.Layer], error) {
-	// Whether the layer may be known at all comes before what is wrong with the change.
-	if _, err := s.o.Catalogue.Layer(ctx, p.Scope(), in.Layer); err != nil {
-		return nil, err
-	}
-	if err := cityWide(p); err != nil {
-		return nil, err
-	}
+func (s *Server) changeLayer(ctx context.Context, p core.Principal, in *changeLayerInput) (*tagged[catalogue.Layer], error) {
 	version, err := ifMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
-	c := catalogue.LayerChange{MinZoom: in.Body.MinZoom, MaxZoom: in.Body.MaxZoom, Tile: in.Body.Tile, InTile: in.Body.InTile}
-	if c.MinZoom == nil && c.MaxZoom == nil && c.Tile == nil && c.InTile == nil {
-		return nil, fault.InvalidField("body", "has nothing to do: give min_zoom, max_zoom, tile or in_tile")
-	}
-	l, err := s.o.Editor.ChangeLayer(ctx, p.Scope(), p.Login, in.Layer, version, c)
+	l, err := s.o.Editor.ChangeLayer(ctx, p, in.Layer, version, catalogue.LayerChange(in.Body))
 	if err != nil {
 		return nil, err
 	}

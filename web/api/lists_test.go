@@ -98,7 +98,7 @@ func listsOf(registry huma.Registry, s *huma.Schema, schema string, seen map[str
 
 // Every list of every answer comes in pages, or something bounds it that the table above names.
 func TestListsHaveBounds(t *testing.T) {
-	s, err := build(Options{})
+	s, err := build(Options{Permissions: permissions()})
 	if err != nil {
 		t.Fatal(err)
 	}

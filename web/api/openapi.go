@@ -160,7 +160,7 @@ func (s *Server) plainPaths() map[string]*huma.PathItem {
 func (s *Server) describePlain(p plain) *huma.Operation {
 	statuses := append(slices.Clone(p.statuses), http.StatusServiceUnavailable)
 	o := &huma.Operation{
-		OperationID: p.id, Summary: p.summary, Method: http.MethodGet, Parameters: p.params, Extensions: map[string]any{"x-onemap-needs": string(p.need)},
+		OperationID: p.id, Summary: p.summary, Method: http.MethodGet, Parameters: p.params, Extensions: map[string]any{"x-onemap-needs": p.need.name()},
 	}
 	if p.need != NeedNothing {
 		o.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
@@ -197,7 +197,7 @@ func enums() map[reflect.Type]reflect.Type {
 		reflect.TypeFor[core.Role]():          reflect.TypeFor[roleWord](),
 		reflect.TypeFor[core.Origin]():        reflect.TypeFor[originWord](),
 		reflect.TypeFor[core.Level]():         reflect.TypeFor[levelNumber](),
-		reflect.TypeFor[auth.Permission]():    reflect.TypeFor[permissionWord](),
+		reflect.TypeFor[core.Permission]():    reflect.TypeFor[permissionWord](),
 		reflect.TypeFor[auth.FailureReason](): reflect.TypeFor[failureWord](),
 		reflect.TypeFor[catalogue.Theme]():    reflect.TypeFor[themeWord](),
 		reflect.TypeFor[alerts.Detection]():   reflect.TypeFor[detectionWord](),
@@ -246,7 +246,9 @@ func (levelNumber) Schema(huma.Registry) *huma.Schema {
 func (failureWord) Schema(huma.Registry) *huma.Schema { return words(auth.FailureReasons()...) }
 
 // Schema describes a permission.
-func (permissionWord) Schema(huma.Registry) *huma.Schema { return words(auth.Permissions()...) }
+func (permissionWord) Schema(huma.Registry) *huma.Schema {
+	return words("view", "acknowledge", "handle-alert", "edit-data", "edit-rules", "accounts")
+}
 
 // Schema describes a theme.
 func (themeWord) Schema(huma.Registry) *huma.Schema { return words(catalogue.Themes()...) }

@@ -20,7 +20,7 @@ const goldenOpenAPI = "../../docs/openapi.json"
 
 // TestOpenAPI keeps docs/openapi.json, from which the UI's client is generated.
 func TestOpenAPI(t *testing.T) {
-	s, err := build(Options{})
+	s, err := build(Options{Permissions: permissions()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestOpenAPIIsServed(t *testing.T) {
 // A member that may be null is said to be: what is null in the empty value of a type must be allowed by its schema.
 // Lists, maps and bytes are none of these: handlers never answer null for one.
 func TestWhatMayBeNullIsSaid(t *testing.T) {
-	s, err := build(Options{})
+	s, err := build(Options{Permissions: permissions()})
 	if err != nil {
 		t.Fatal(err)
 	}

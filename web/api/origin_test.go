@@ -12,7 +12,7 @@ import (
 // A page whose address a proxy changes on the way may send what the server knows the address of.
 func TestOriginBehindAProxy(t *testing.T) {
 	log := &lockedBuffer{}
-	o := Options{Origins: []string{"https://map.example.org"}, Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	o := Options{Permissions: permissions(), Origins: []string{"https://map.example.org"}, Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	o.Logger = slog.New(slog.NewTextHandler(log, nil))
 	s, err := build(o)
 	if err != nil {
@@ -54,7 +54,7 @@ func TestOriginBehindAProxy(t *testing.T) {
 
 func TestOriginThatIsNone(t *testing.T) {
 	for _, origin := range []string{"map.example.org", "https://map.example.org/map", "null", ""} {
-		if _, err := build(Options{Origins: []string{origin}}); err == nil {
+		if _, err := build(Options{Permissions: permissions(), Origins: []string{origin}}); err == nil {
 			t.Errorf("the origin %q passes", origin)
 		}
 	}

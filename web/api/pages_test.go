@@ -15,7 +15,7 @@ import (
 
 func pages(t *testing.T, files fstest.MapFS) http.Handler {
 	t.Helper()
-	o := Options{}
+	o := Options{Permissions: permissions()}
 	if files != nil {
 		o.UI = files
 	}

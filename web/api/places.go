@@ -6,8 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"onemap/auth"
 	"onemap/catalogue"
+	"onemap/internal/core"
 	"onemap/internal/fault"
 )
 
@@ -28,12 +28,12 @@ type Sources struct {
 
 func (s *Server) placeRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/divisions", "listDivisions", "The county units of the city, or its towns"),
-		func(ctx context.Context, _ auth.Principal, in *divisionsInput) (*body[Whole[catalogue.Division]], error) {
+		func(ctx context.Context, _ core.Principal, in *divisionsInput) (*body[Whole[catalogue.Division]], error) {
 			all, err := s.o.Divisions.Divisions(ctx, in.Level == "town")
 			return list(all), err
 		})
 	register(s, needView, op(http.MethodGet, "/api/v1/search", "search", "Find features, devices, divisions and alerts"),
-		func(ctx context.Context, p auth.Principal, in *searchInput) (*body[Whole[catalogue.Hit]], error) {
+		func(ctx context.Context, p core.Principal, in *searchInput) (*body[Whole[catalogue.Hit]], error) {
 			q := strings.TrimSpace(in.Q)
 			if q == "" || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
 				return nil, fault.InvalidField("q", "must be a text to look for")
@@ -42,7 +42,7 @@ func (s *Server) placeRoutes() {
 			return list(hits), err
 		})
 	register(s, needView, op(http.MethodGet, "/api/v1/sources", "listSources", "The base data's files with source and licence"),
-		func(context.Context, auth.Principal, *none) (*body[Sources], error) {
+		func(context.Context, core.Principal, *none) (*body[Sources], error) {
 			return &body[Sources]{Sources{Items: orEmpty(s.o.Sources), Attribution: s.o.Attribution}}, nil
 		})
 }

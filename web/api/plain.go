@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"onemap/auth"
 	"onemap/internal/fault"
 	"onemap/tiles"
 )
@@ -45,7 +44,7 @@ func (s *Server) plainRoutes() {
 
 // push hands the connection over to the hub; what it refuses leaves as a problem.
 func (s *Server) push(w http.ResponseWriter, r *http.Request) {
-	p, ok := auth.FromContext(r.Context())
+	p, ok := principalOf(r.Context())
 	if !ok {
 		s.fail(w, r, fault.New(fault.Unauthenticated, "log in first"))
 		return
@@ -85,7 +84,7 @@ const thinnedHeader = "X-Onemap-Thinned"
 
 // tile answers with one tile: always 200 or 304, with an empty body where nothing is.
 func (s *Server) tile(w http.ResponseWriter, r *http.Request) {
-	p, _ := auth.FromContext(r.Context())
+	p, _ := principalOf(r.Context())
 	row, ok := strings.CutSuffix(r.PathValue("y"), ".mvt")
 	if !ok {
 		s.fail(w, r, notFound("a tile's address ends in .mvt"))
@@ -123,7 +122,7 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request) {
-	p, _ := auth.FromContext(r.Context())
+	p, _ := principalOf(r.Context())
 	names, ok := strings.CutSuffix(r.PathValue("layers"), ".json")
 	if !ok {
 		s.fail(w, r, notFound("the description of tiles ends in .json"))

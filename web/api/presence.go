@@ -6,7 +6,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/sensors"
 )
@@ -67,22 +66,22 @@ type datastreamInput struct {
 func (s *Server) presenceRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/events", "listEvents", "What happened in the scope, newest first: devices on and off line, alerts, layers"), s.events)
 	register(s, needView, op(http.MethodGet, "/api/v1/conflicts", "listConflicts", "Readings whose datastream and time were stored already with another value, newest first"),
-		func(ctx context.Context, p auth.Principal, in *conflictsInput) (*body[List[sensors.Conflict]], error) {
+		func(ctx context.Context, p core.Principal, in *conflictsInput) (*body[List[sensors.Conflict]], error) {
 			all, err := s.o.Timeline.Conflicts(ctx, p.Scope(), in.Datastream, onePage(in.Limit, in.Before))
 			return paged(all, in.Limit, func(c sensors.Conflict) int64 { return c.ID }), err
 		})
 	register(s, needData, op(http.MethodPatch, "/api/v1/datastreams/{id}", "changeDatastream", "Say how often a datastream is expected to publish"),
-		func(ctx context.Context, p auth.Principal, in *datastreamInput) (*body[sensors.Datastream], error) {
+		func(ctx context.Context, p core.Principal, in *datastreamInput) (*body[sensors.Datastream], error) {
 			seconds := 0
 			if in.Body.IntervalS != nil {
 				seconds = *in.Body.IntervalS
 			}
-			d, err := s.o.Steward.SetInterval(ctx, p.Scope(), in.ID, seconds, p.Login)
+			d, err := s.o.Devices.SetInterval(ctx, p, in.ID, seconds)
 			return &body[sensors.Datastream]{d}, err
 		})
 }
 
-func (s *Server) events(ctx context.Context, p auth.Principal, in *eventsInput) (*body[List[core.Event]], error) {
+func (s *Server) events(ctx context.Context, p core.Principal, in *eventsInput) (*body[List[core.Event]], error) {
 	kinds := timelineKinds()
 	if len(in.Kind) > 0 {
 		kinds = make([]string, len(in.Kind))

@@ -40,7 +40,7 @@ func TestEveryKindHasAStatus(t *testing.T) {
 
 func problemKinds(t *testing.T) string {
 	t.Helper()
-	s, err := build(Options{})
+	s, err := build(Options{Permissions: permissions()})
 	if err != nil {
 		t.Fatal(err)
 	}

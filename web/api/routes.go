@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"onemap/alerts"
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
@@ -20,16 +21,20 @@ import (
 // below. There is no zero value that lets anybody in: a route without a need is refused at the start.
 type Need string
 
-// The needs beside auth.Permission.
+// The needs beside permissions.
 const (
 	NeedNothing Need = "nothing" // open to everybody
 	NeedSession Need = "session" // any live session
 	NeedMetrics Need = "metrics" // a peer on this machine, not through a proxy; or an administrator
 )
 
-func (n Need) valid() bool {
-	return n == NeedNothing || n == NeedSession || n == NeedMetrics || slices.Contains(auth.Permissions(), auth.Permission(n))
+// valid reports whether the need is one of the words, or one of the permissions that the domains declare.
+func (n Need) valid(declared []core.Permission) bool {
+	return n == NeedNothing || n == NeedSession || n == NeedMetrics || slices.Contains(declared, core.Permission(n))
 }
+
+// name is the need as the description of the API has it.
+func (n Need) name() string { return core.Permission(n).Name() }
 
 // permits reports whether a role with a live session satisfies the need.
 func (n Need) permits(r core.Role) bool {
@@ -39,17 +44,17 @@ func (n Need) permits(r core.Role) bool {
 	case NeedMetrics:
 		return r == core.RoleAdministrator
 	default:
-		return auth.Can(r, auth.Permission(n))
+		return core.Permission(n).Of(r)
 	}
 }
 
 // Needs of permissions, in the words of this table.
 const (
-	needView     = Need(auth.PermView)
-	needAck      = Need(auth.PermAcknowledge)
-	needHandle   = Need(auth.PermHandleAlert)
-	needData     = Need(auth.PermEditData)
-	needRules    = Need(auth.PermEditRules)
+	needView     = Need(core.PermView)
+	needAck      = Need(alerts.PermAcknowledge)
+	needHandle   = Need(alerts.PermHandle)
+	needData     = Need(core.PermEditData)
+	needRules    = Need(alerts.PermEditRules)
 	needAccounts = Need(auth.PermAccounts)
 )
 
@@ -100,10 +105,10 @@ func (s *Server) guard(route Route, h http.HandlerFunc) http.HandlerFunc {
 			http.SetCookie(w, &c)
 		}
 		if !route.Need.permits(p.Role) {
-			s.fail(w, r, fault.NewCoded(fault.Forbidden, "", auth.CodeRoleMayNot, fault.TokenOf(p.Role), fault.TokenOf(route.Need)))
+			s.fail(w, r, fault.NewCoded(fault.Forbidden, "", core.CodeRoleMayNot, fault.TokenOf(p.Role), fault.TokenOf(route.Need.name())))
 			return
 		}
-		h(w, r.WithContext(auth.NewContext(r.Context(), p)))
+		h(w, r.WithContext(withPrincipal(r.Context(), p)))
 	}
 }
 
@@ -138,16 +143,16 @@ type tagged[T any] struct {
 type none struct{}
 
 // register mounts a JSON operation: fn is called with the principal that the need has let in.
-func register[I, O any](s *Server, need Need, op huma.Operation, fn func(ctx context.Context, p auth.Principal, in *I) (*O, error)) {
+func register[I, O any](s *Server, need Need, op huma.Operation, fn func(ctx context.Context, p core.Principal, in *I) (*O, error)) {
 	op.Metadata = map[string]any{needKey: need}
-	op.Extensions = map[string]any{"x-onemap-needs": string(need)}
+	op.Extensions = map[string]any{"x-onemap-needs": need.name()}
 	if need != NeedNothing {
 		op.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
 	}
 	op.Responses = s.problems(refusals(op, need, reflect.TypeFor[I]()))
 	op.Errors = nil
 	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		p, _ := auth.FromContext(ctx)
+		p, _ := principalOf(ctx)
 		out, err := fn(ctx, p, in)
 		if err != nil {
 			return nil, s.problemOf(ctx, err)
@@ -169,9 +174,9 @@ func created(o huma.Operation) huma.Operation {
 }
 
 // declared refuses a table in which a route does not say what it needs.
-func declared(routes []Route) error {
+func declared(routes []Route, permissions []core.Permission) error {
 	for _, r := range routes {
-		if !r.Need.valid() {
+		if !r.Need.valid(permissions) {
 			return fmt.Errorf("api: the route %s %s does not declare what it needs", r.Method, r.Path)
 		}
 	}

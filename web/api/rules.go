@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"onemap/alerts"
-	"onemap/auth"
 	"onemap/internal/core"
 )
 
@@ -61,45 +60,35 @@ type deleteRuleInput struct {
 
 func (s *Server) ruleRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/rules", "listRules", "The rules, oldest first"),
-		func(ctx context.Context, _ auth.Principal, in *rulesInput) (*body[List[alerts.Rule]], error) {
-			all, err := s.o.Rules.Rules(ctx)
+		func(ctx context.Context, _ core.Principal, in *rulesInput) (*body[List[alerts.Rule]], error) {
+			all, err := s.o.Rules.List(ctx)
 			return pagedFrom(all, in.After, in.Limit, func(r alerts.Rule) int64 { return r.ID }, func(id int64) string { return strconv.FormatInt(id, 10) }), err
 		})
 	register(s, needView, op(http.MethodGet, "/api/v1/rules/{id}", "getRule", "One rule"),
-		func(ctx context.Context, _ auth.Principal, in *ruleID) (*tagged[alerts.Rule], error) {
-			return taggedRule(s.o.Rules.Rule(ctx, in.ID))
+		func(ctx context.Context, _ core.Principal, in *ruleID) (*tagged[alerts.Rule], error) {
+			return taggedRule(s.o.Rules.Get(ctx, in.ID))
 		})
 	register(s, needRules, created(op(http.MethodPost, "/api/v1/rules", "createRule", "Make a rule; for the city")),
-		func(ctx context.Context, p auth.Principal, in *createRuleInput) (*tagged[alerts.Rule], error) {
-			r := in.Body.rule()
-			if err := s.checkRule(ctx, p, r); err != nil {
-				return nil, err
-			}
-			return taggedRule(s.o.Rules.CreateRule(ctx, r, p.Login))
+		func(ctx context.Context, p core.Principal, in *createRuleInput) (*tagged[alerts.Rule], error) {
+			return taggedRule(s.o.Rules.Create(ctx, p, in.Body.rule()))
 		})
 	register(s, needRules, op(http.MethodPut, "/api/v1/rules/{id}", "replaceRule", "Change a rule; for the city"),
-		func(ctx context.Context, p auth.Principal, in *replaceRuleInput) (*tagged[alerts.Rule], error) {
-			r := in.Body.rule()
-			if err := s.checkRule(ctx, p, r); err != nil {
-				return nil, err
-			}
+		func(ctx context.Context, p core.Principal, in *replaceRuleInput) (*tagged[alerts.Rule], error) {
 			version, err := ifMatch(in.IfMatch)
 			if err != nil {
 				return nil, err
 			}
+			r := in.Body.rule()
 			r.ID = in.ID
-			return taggedRule(s.o.Rules.UpdateRule(ctx, r, version, p.Login))
+			return taggedRule(s.o.Rules.Replace(ctx, p, r, version))
 		})
 	register(s, needRules, op(http.MethodDelete, "/api/v1/rules/{id}", "deleteRule", "Delete a rule; its open alerts are cleared. For the city"),
-		func(ctx context.Context, p auth.Principal, in *deleteRuleInput) (*struct{}, error) {
-			if err := cityWide(p); err != nil {
-				return nil, err
-			}
+		func(ctx context.Context, p core.Principal, in *deleteRuleInput) (*struct{}, error) {
 			version, err := ifMatch(in.IfMatch)
 			if err != nil {
 				return nil, err
 			}
-			return nil, s.o.Rules.DeleteRule(ctx, in.ID, version, p.Login)
+			return nil, s.o.Rules.Delete(ctx, p, in.ID, version)
 		})
 }
 

@@ -39,6 +39,11 @@ const password = "correct horse battery"
 // divisions are the three that every test's principals come from: the city and two of its counties.
 func divisions() []string { return []string{"3706", "370602", "370614"} }
 
+// permissions are all that the routes of this package need.
+func permissions() []core.Permission {
+	return []core.Permission{core.PermView, alerts.PermAcknowledge, alerts.PermHandle, core.PermEditData, alerts.PermEditRules, auth.PermAccounts}
+}
+
 // world is a whole server on a real database, with every role in every division.
 type world struct {
 	t      testing.TB
@@ -127,10 +132,11 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	reg := prometheus.NewRegistry()
 	o := Options{
 		Version: "1.2.3", Node: "n1", Simulated: true, Attribution: "credits", Sources: []Source{{File: "land.geojson"}},
-		City: City{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, BBox: []float64{119, 36, 122, 39}, Center: []float64{121, 37}},
-		Auth: w.people, Accounts: w.people, Displays: w.people, Divisions: w.db.Catalogue, Catalogue: w.db.Catalogue, Editor: w.db.Catalogue, Search: w.db.Catalogue, Registry: w.db.Sensors,
-		Steward: w.db.Sensors, Alerts: w.db.Alerts, Handler: alerts.NewDesk(w.db.Alerts, slog.New(slog.DiscardHandler), w.clock.now),
-		Silences: alerts.NewSilences(w.db.Alerts, slog.New(slog.DiscardHandler), w.clock.now), Rules: w.db.Alerts, CAP: w.db.Alerts,
+		City:        City{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, BBox: []float64{119, 36, 122, 39}, Center: []float64{121, 37}},
+		Permissions: permissions(),
+		Auth:        w.people, Accounts: w.people, Displays: w.people, Divisions: w.db.Catalogue, Catalogue: w.db.Catalogue, Editor: storetest.Catalogue(w.db), Search: w.db.Catalogue, Registry: w.db.Sensors,
+		Devices: storetest.Devices(w.db), Alerts: w.db.Alerts, Handler: alerts.NewDesk(w.db.Alerts, slog.New(slog.DiscardHandler), w.clock.now),
+		Silences: alerts.NewSilences(w.db.Alerts, slog.New(slog.DiscardHandler), w.clock.now), Rules: storetest.Rules(w.db), CAP: w.db.Alerts,
 		Tiles:  w.tiles(engine.Options{}),
 		Health: func() []core.Health { return w.health },
 		Push:   greeter{}, Ingest: told{}, Timeline: w.db.Sensors,
@@ -201,7 +207,7 @@ func (w *world) fillDisplay(role core.Role, division string) {
 	if role == core.RoleDisplayAck {
 		mode = auth.DisplayAcknowledges
 	}
-	root := auth.Principal{Login: "test", Role: core.RoleAdministrator, Division: "3706"}
+	root := core.Principal{Login: "test", Role: core.RoleAdministrator, Division: "3706"}
 	login := accountOf(role, division)
 	_, link, err := w.people.CreateDisplay(w.t.Context(), root, auth.NewDisplay{Name: login, Division: division, Mode: mode, Start: auth.StartWall})
 	w.must(err)
@@ -224,14 +230,14 @@ func (r *records) Next() (catalogue.Record, *catalogue.Refusal, error) {
 // fillPlaces loads divisions and three layers: land for everybody, plans for commanders, shelters by
 // division.
 func (w *world) fillPlaces() {
-	w.must(w.db.Catalogue.UpsertDivisions(w.t.Context(), []catalogue.Division{
+	w.must(storetest.Catalogue(w.db).PutDivisions(w.t.Context(), storetest.Root(), []catalogue.Division{
 		{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, Lon: 121.4, Lat: 37.5},
 		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}, Lon: 121.4, Lat: 37.5},
 		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Lon: 120.8, Lat: 37.8},
 		{Code: "370602001", Name: core.Text{ZH: "向阳街道", EN: "Xiangyang"}, Lon: 121.4, Lat: 37.5},
 	}))
 	layer := func(name string, a core.Audience, features ...catalogue.Feature) {
-		_, err := w.db.Catalogue.ImportLayer(w.t.Context(), catalogue.Layer{
+		_, err := storetest.Catalogue(w.db).ImportLayer(w.t.Context(), storetest.Root(), catalogue.Layer{
 			Name: name, Theme: catalogue.ThemeResource, Title: core.Text{ZH: name, EN: name}, Origin: core.OriginSynthetic, Audience: a,
 			Source: "test", GeometryType: "Geometry", MaxZoom: 14, UpdatedOn: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Attribution: "© test",
 			Fields: []catalogue.Field{{Name: "beds", Type: "integer", Title: core.Text{ZH: "床位", EN: "Beds"}, InTile: true}, {Name: "phone", Type: "string"}},
@@ -427,12 +433,12 @@ func keys[V any](m map[string]V) []string {
 // greeter stands for the push hub, which has tests of its own: it says who was handed to it.
 type greeter struct{}
 
-func (greeter) Serve(w http.ResponseWriter, _ *http.Request, p auth.Principal) error {
+func (greeter) Serve(w http.ResponseWriter, _ *http.Request, p core.Principal) error {
 	_, err := io.WriteString(w, p.Login)
 	return err
 }
 
-func (greeter) Check(_ *http.Request, origin string, _ auth.Principal) error {
+func (greeter) Check(_ *http.Request, origin string, _ core.Principal) error {
 	if origin == "" || origin == "http://map.example" {
 		return nil
 	}

@@ -17,7 +17,7 @@ type Me struct {
 	Role         core.Role         `json:"role"`
 	Division     string            `json:"division"`
 	DivisionName core.Text         `json:"division_name"`
-	Permissions  []auth.Permission `json:"permissions"`
+	Permissions  []core.Permission `json:"permissions"`
 	Expires      time.Time         `json:"expires" doc:"When the session ends without further use"`
 	Ends         *time.Time        `json:"ends" doc:"When it ends whatever the use; null: never"`
 	Display      *DisplayRef       `json:"display" doc:"The display that is logged in; null: a person is"`
@@ -97,34 +97,34 @@ func (s *Server) sessionRoutes() {
 	register(s, NeedNothing, login, s.login)
 	register(s, NeedNothing, op(http.MethodDelete, "/api/v1/session", "logout", "Log out; without a session it does nothing"), s.logout)
 	register(s, NeedSession, op(http.MethodGet, mePath, "getMe", "Who is logged in, and what the pages must know of the server"),
-		func(ctx context.Context, p auth.Principal, _ *none) (*body[Me], error) {
+		func(ctx context.Context, p core.Principal, _ *none) (*body[Me], error) {
 			me, err := s.me(ctx, p)
 			return &body[Me]{me}, err
 		})
 	password := op(http.MethodPost, "/api/v1/me/password", "changePassword",
 		"Change the own password: ends the other sessions; after too many wrong ones slowed as a login is; not for a display")
 	password.MaxBodyBytes = 8 << 10
-	register(s, NeedSession, password, func(ctx context.Context, p auth.Principal, in *passwordInput) (*struct{}, error) {
+	register(s, NeedSession, password, func(ctx context.Context, p core.Principal, in *passwordInput) (*struct{}, error) {
 		return nil, s.o.Auth.ChangePassword(ctx, p, auth.PasswordChange{
 			Current: in.Body.Current, New: in.Body.New, Remote: s.remote(requestOf(ctx)),
 		})
 	})
 	register(s, NeedSession, may(op(http.MethodGet, "/api/v1/push", "checkPush", "Whether the server lets a page of this address connect to /ws; the problem says why not"), http.StatusForbidden, http.StatusTooManyRequests),
-		func(ctx context.Context, p auth.Principal, in *pushInput) (*struct{}, error) {
+		func(ctx context.Context, p core.Principal, in *pushInput) (*struct{}, error) {
 			return nil, s.o.Push.Check(requestOf(ctx), in.Origin, p)
 		})
 	register(s, NeedSession, may(op(http.MethodGet, "/api/v1/sessions", "listSessions", "The sessions of an account, newest first"), http.StatusForbidden, http.StatusNotFound),
-		func(ctx context.Context, p auth.Principal, in *sessionsInput) (*body[List[auth.Session]], error) {
+		func(ctx context.Context, p core.Principal, in *sessionsInput) (*body[List[auth.Session]], error) {
 			all, err := s.o.Auth.Sessions(ctx, p, in.User, onePage(in.Limit, in.Before))
 			return paged(all, in.Limit, func(v auth.Session) int64 { return v.ID }), err
 		})
 	register(s, NeedSession, op(http.MethodDelete, "/api/v1/sessions/{id}", "revokeSession", "End a session: an own one, or with the permission accounts anybody's"),
-		func(ctx context.Context, p auth.Principal, in *sessionInput) (*struct{}, error) {
+		func(ctx context.Context, p core.Principal, in *sessionInput) (*struct{}, error) {
 			return nil, s.o.Auth.RevokeSession(ctx, p, in.ID)
 		})
 }
 
-func (s *Server) login(ctx context.Context, _ auth.Principal, in *loginInput) (*loginOutput, error) {
+func (s *Server) login(ctx context.Context, _ core.Principal, in *loginInput) (*loginOutput, error) {
 	r := requestOf(ctx)
 	tokens, p, err := s.o.Auth.Login(ctx, auth.Login{
 		User: in.Body.User, Password: in.Body.Password, Remote: s.remote(r), Agent: r.UserAgent(), Device: deviceToken(r),
@@ -141,7 +141,7 @@ func (s *Server) login(ctx context.Context, _ auth.Principal, in *loginInput) (*
 }
 
 // logout ends the session that the request brings, if it brings one, and takes the cookie away.
-func (s *Server) logout(ctx context.Context, _ auth.Principal, _ *none) (*logoutOutput, error) {
+func (s *Server) logout(ctx context.Context, _ core.Principal, _ *none) (*logoutOutput, error) {
 	r := requestOf(ctx)
 	p, err := s.o.Auth.Identify(ctx, token(r))
 	switch {
@@ -159,7 +159,7 @@ func (s *Server) logout(ctx context.Context, _ auth.Principal, _ *none) (*logout
 }
 
 // sessionCookie lasts as long as the session can: use extends the session, and no answer sets the cookie again.
-func (s *Server) sessionCookie(r *http.Request, token string, p auth.Principal) http.Cookie {
+func (s *Server) sessionCookie(r *http.Request, token string, p core.Principal) http.Cookie {
 	c := s.cookie(r, token)
 	if c.Expires = p.Ends; p.Ends.IsZero() {
 		c.Expires = p.Expires
@@ -181,14 +181,14 @@ func (s *Server) cookie(r *http.Request, value string) http.Cookie {
 	}
 }
 
-func (s *Server) me(ctx context.Context, p auth.Principal) (Me, error) {
+func (s *Server) me(ctx context.Context, p core.Principal) (Me, error) {
 	name, err := s.divisionName(ctx, p.Division)
 	if err != nil {
 		return Me{}, err
 	}
 	me := Me{
 		User: p.Login, Name: p.Name, Role: p.Role, Division: p.Division, DivisionName: name,
-		Permissions: auth.PermissionsOf(p.Role), Expires: p.Expires,
+		Permissions: s.permissionsOf(p), Expires: p.Expires,
 		Server: ServerInfo{Version: s.o.Version, Time: s.now().UTC(), Simulated: s.o.Simulated, Node: s.o.Node, Build: s.build},
 		City:   s.o.City, Timezone: s.o.Timezone,
 	}
@@ -207,4 +207,15 @@ func (s *Server) divisionName(ctx context.Context, code string) (core.Text, erro
 		return s.o.City.Name, nil
 	}
 	return s.o.Divisions.DivisionName(ctx, code)
+}
+
+// permissionsOf is what the principal may do.
+func (s *Server) permissionsOf(p core.Principal) []core.Permission {
+	may := []core.Permission{}
+	for _, perm := range s.o.Permissions {
+		if p.May(perm) {
+			may = append(may, perm)
+		}
+	}
+	return may
 }

@@ -254,7 +254,7 @@ func TestAccountsOverHTTP(t *testing.T) {
 	var people List[alerts.Assignee]
 	w.send(r02, http.MethodGet, "/api/v1/assignees", nil).decode(t, &people)
 	for _, one := range people.Items {
-		if one.Division != "370602" || !auth.Can(one.Role, auth.PermHandleAlert) {
+		if one.Division != "370602" || !alerts.PermHandle.Of(one.Role) {
 			t.Errorf("370602 may assign to %+v", one)
 		}
 	}

@@ -6,15 +6,14 @@ import (
 	"time"
 
 	"onemap/alerts"
-	"onemap/auth"
 	"onemap/internal/core"
 )
 
 // Silences makes, ends and lists silences and maintenance windows; alerts.Silences is one.
 type Silences interface {
-	List(ctx context.Context, p auth.Principal, current bool, page core.Page) ([]alerts.Silence, error)
-	Create(ctx context.Context, p auth.Principal, n alerts.NewSilence) (alerts.Silence, error)
-	End(ctx context.Context, p auth.Principal, id int64) (alerts.Silence, error)
+	List(ctx context.Context, p core.Principal, current bool, page core.Page) ([]alerts.Silence, error)
+	Create(ctx context.Context, p core.Principal, n alerts.NewSilence) (alerts.Silence, error)
+	End(ctx context.Context, p core.Principal, id int64) (alerts.Silence, error)
 }
 
 // NewSilence makes a silence; it covers what all of device_id, type and division agree with that are given.
@@ -43,17 +42,17 @@ type newSilenceInput struct{ Body NewSilence }
 
 func (s *Server) silenceRoutes() {
 	register(s, needView, op(http.MethodGet, "/api/v1/silences", "listSilences", "The silences and maintenance windows that concern the own division, newest first"),
-		func(ctx context.Context, p auth.Principal, in *silencesInput) (*body[List[alerts.Silence]], error) {
+		func(ctx context.Context, p core.Principal, in *silencesInput) (*body[List[alerts.Silence]], error) {
 			all, err := s.o.Silences.List(ctx, p, in.Current, onePage(in.Limit, in.Before))
 			return paged(all, in.Limit, func(n alerts.Silence) int64 { return n.ID }), err
 		})
 	register(s, needHandle, created(op(http.MethodPost, "/api/v1/silences", "createSilence", "Silence a device, a datastream type or a division for a time")),
-		func(ctx context.Context, p auth.Principal, in *newSilenceInput) (*body[alerts.Silence], error) {
+		func(ctx context.Context, p core.Principal, in *newSilenceInput) (*body[alerts.Silence], error) {
 			n, err := s.o.Silences.Create(ctx, p, alerts.NewSilence(in.Body))
 			return &body[alerts.Silence]{n}, err
 		})
 	register(s, needHandle, op(http.MethodPost, "/api/v1/silences/{id}/end", "endSilence", "End a silence before its time; a repetition changes nothing"),
-		func(ctx context.Context, p auth.Principal, in *silenceInput) (*body[alerts.Silence], error) {
+		func(ctx context.Context, p core.Principal, in *silenceInput) (*body[alerts.Silence], error) {
 			n, err := s.o.Silences.End(ctx, p, in.ID)
 			return &body[alerts.Silence]{n}, err
 		})

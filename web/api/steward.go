@@ -2,12 +2,10 @@ package api
 
 import (
 	"context"
-	"encoding/hex"
 	"net/http"
 	"time"
 
-	"onemap/auth"
-	"onemap/internal/fault"
+	"onemap/internal/core"
 	"onemap/sensors"
 )
 
@@ -43,43 +41,18 @@ type deviceChangeInput struct {
 // that takes away what a connection was let in by ends it at once.
 func (s *Server) stewardRoutes() {
 	register(s, needData, op(http.MethodPatch, "/api/v1/devices/{id}", "changeDevice", "Let a device publish, or no longer; its connection ends at once"),
-		func(ctx context.Context, p auth.Principal, in *deviceChangeInput) (*body[sensors.Device], error) {
-			if err := s.o.Steward.SetEnabled(ctx, p.Scope(), in.ID, in.Body.Enabled, p.Login); err != nil {
-				return nil, err
-			}
-			d, err := s.o.Registry.Device(ctx, p.Scope(), in.ID)
+		func(ctx context.Context, p core.Principal, in *deviceChangeInput) (*body[sensors.Device], error) {
+			d, err := s.o.Devices.SetEnabled(ctx, p, in.ID, in.Body.Enabled)
 			return &body[sensors.Device]{wireDevice(p, d)}, err
 		})
 	register(s, needData, may(op(http.MethodPut, "/api/v1/devices/{id}/certificate", "putDeviceCertificate", "Register a device's client certificate, by which it may authenticate over TLS; the one before ends"), http.StatusConflict),
-		func(ctx context.Context, p auth.Principal, in *certificateInput) (*body[Certificate], error) {
-			cert, sum, err := in.Body.read(s.now())
-			if err != nil {
-				return nil, err
-			}
-			return &body[Certificate]{cert}, s.o.Steward.SetCertificate(ctx, p.Scope(), in.ID, sum, p.Login)
+		func(ctx context.Context, p core.Principal, in *certificateInput) (*body[Certificate], error) {
+			cert, err := s.o.Devices.PutCertificate(ctx, p, in.ID, sensors.NewCertificate(in.Body))
+			return &body[Certificate]{Certificate(cert)}, err
 		})
 	remove := op(http.MethodDelete, "/api/v1/devices/{id}/certificate", "deleteDeviceCertificate", "Forget a device's client certificate; a connection that it opened ends at once")
 	remove.DefaultStatus = http.StatusNoContent
-	register(s, needData, remove, func(ctx context.Context, p auth.Principal, in *deviceInput) (*none, error) {
-		return &none{}, s.o.Steward.SetCertificate(ctx, p.Scope(), in.ID, nil, p.Login)
+	register(s, needData, remove, func(ctx context.Context, p core.Principal, in *deviceInput) (*none, error) {
+		return &none{}, s.o.Devices.RemoveCertificate(ctx, p, in.ID)
 	})
-}
-
-// read returns the certificate's fingerprint from whichever form it was given in.
-func (n NewCertificate) read(now time.Time) (Certificate, []byte, error) {
-	switch {
-	case n.SHA256 != "" && n.PEM != "":
-		return Certificate{}, nil, fault.InvalidField("sha256", "give sha256 or pem, not both")
-	case n.SHA256 == "" && n.PEM == "":
-		return Certificate{}, nil, fault.InvalidField("sha256", "give sha256 or pem")
-	case n.PEM == "":
-		sum, err := sensors.ParseFingerprint(n.SHA256)
-		return Certificate{SHA256: hex.EncodeToString(sum)}, sum, err
-	}
-	leaf, err := sensors.ParseCertificatePEM(n.PEM, now)
-	if err != nil {
-		return Certificate{}, nil, err
-	}
-	sum, until := sensors.Fingerprint(leaf.Raw), leaf.NotAfter.UTC()
-	return Certificate{SHA256: hex.EncodeToString(sum), Subject: leaf.Subject.String(), NotAfter: &until}, sum, nil
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 	"onemap/tiles"
@@ -142,7 +141,7 @@ func serveBench(b *testing.B, n int) (hub *Hub, log *memLog, url string) {
 	scopes := cityScopes()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i, _ := strconv.Atoi(r.URL.Query().Get("scope"))
-		if err := hub.Serve(w, r, auth.Principal{AccountID: 1, Role: scopes[i].Role, Division: scopes[i].Division}); err != nil {
+		if err := hub.Serve(w, r, core.Principal{AccountID: 1, Role: scopes[i].Role, Division: scopes[i].Division}); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		}
 	}))

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/wait"
 )
@@ -22,7 +21,7 @@ const closeGrace = time.Second
 type client struct {
 	hub    *Hub
 	conn   *websocket.Conn // set by begin
-	who    auth.Principal
+	who    core.Principal
 	scope  core.Scope
 	cancel context.CancelCauseFunc // with the *closing
 	begun  atomic.Bool             // the handshake has been answered
@@ -65,7 +64,7 @@ type client struct {
 	checkAt   atomic.Int64 // when to check the session again, Unix ns
 }
 
-func newClient(h *Hub, p auth.Principal) *client {
+func newClient(h *Hub, p core.Principal) *client {
 	c := &client{
 		hub: h, who: p, scope: p.Scope(),
 		wakeup: make(chan struct{}, 1), ready: make(chan struct{}), gone: make(chan struct{}),

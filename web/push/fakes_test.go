@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 	"onemap/internal/fault"
@@ -370,26 +369,26 @@ func (p places) DivisionOf(device string) (string, bool) {
 // people answers rechecks.
 type people struct {
 	mu       sync.Mutex
-	sessions map[int64]auth.Principal
+	sessions map[int64]core.Principal
 	err      error
 	asked    int
 }
 
-func (p *people) recheck(_ context.Context, id int64) (auth.Principal, error) {
+func (p *people) recheck(_ context.Context, id int64) (core.Principal, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked++
 	if p.err != nil {
-		return auth.Principal{}, p.err
+		return core.Principal{}, p.err
 	}
 	who, ok := p.sessions[id]
 	if !ok {
-		return auth.Principal{}, fault.New(fault.Unauthenticated, "no such session")
+		return core.Principal{}, fault.New(fault.Unauthenticated, "no such session")
 	}
 	return who, nil
 }
 
-func (p *people) set(f func(map[int64]auth.Principal) error) {
+func (p *people) set(f func(map[int64]core.Principal) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.err = f(p.sessions)

@@ -232,7 +232,7 @@ func TestCheckSaysWhatServeWould(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	who := auth.Principal{AccountID: commander}
+	who := core.Principal{AccountID: commander}
 	for origin, ok := range map[string]bool{
 		ho.server.URL: true, "https://map.example.org": true, "https://MAP.example.org": true, "": true,
 		"https://other.example.org": false, "null": false, "http://[": false,

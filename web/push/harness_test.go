@@ -17,7 +17,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 	"onemap/internal/fault"
@@ -40,7 +39,7 @@ type house struct {
 	parts     Parts
 	follower  *eventlog.Follower
 	poll      time.Duration // of the follower
-	principal []auth.Principal
+	principal []core.Principal
 
 	inHandshake func() // runs in each handshake
 }
@@ -81,11 +80,11 @@ const (
 	administrator
 )
 
-func principals() []auth.Principal {
-	who := func(id int64, role core.Role, division string) auth.Principal {
-		return auth.Principal{AccountID: id, SessionID: id, Login: fmt.Sprintf("u%d", id), Role: role, Division: division}
+func principals() []core.Principal {
+	who := func(id int64, role core.Role, division string) core.Principal {
+		return core.Principal{AccountID: id, SessionID: id, Login: fmt.Sprintf("u%d", id), Role: role, Division: division}
 	}
-	return []auth.Principal{
+	return []core.Principal{
 		{}, who(commander, core.RoleCommander, "3706"), who(responder370602, core.RoleResponder, "370602"),
 		who(responder370614, core.RoleResponder, "370614"), who(steward370602, core.RoleSteward, "370602"),
 		who(administrator, core.RoleAdministrator, "3706"),
@@ -99,7 +98,7 @@ func open(t *testing.T, o Options, change ...func(*house)) *house {
 	t.Helper()
 	ho := &house{
 		t: t, log: newMemLog(), batches: &memBatches{}, clients: newMemClients(), clock: &clock{}, principal: principals(),
-		people: &people{sessions: make(map[int64]auth.Principal)},
+		people: &people{sessions: make(map[int64]core.Principal)},
 	}
 	for i, p := range ho.principal {
 		ho.people.sessions[int64(i)] = p

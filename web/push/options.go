@@ -39,10 +39,10 @@ type Parts struct {
 	// Recheck returns the principal of a session as it is now, read from the store and not from a cache:
 	// errs.Unauthenticated (or NotFound, Forbidden) when the session or its account has ended,
 	// errs.Unavailable when nobody can tell. nil: a principal holds until it expires.
-	Recheck func(ctx context.Context, sessionID int64) (auth.Principal, error)
+	Recheck func(ctx context.Context, sessionID int64) (core.Principal, error)
 	// Use is Recheck for a connection whose page is looked at or armed: it extends the session as a request does.
 	// nil: connections extend nothing.
-	Use func(ctx context.Context, sessionID int64) (auth.Principal, error)
+	Use func(ctx context.Context, sessionID int64) (core.Principal, error)
 	// Present lists who is connected to any node; nil: who is connected to this one.
 	Present func(ctx context.Context) ([]auth.Present, error)
 	// AlertPlace gives where an alert lies and whom it is addressed to: errs.NotFound when the scope may not see it.

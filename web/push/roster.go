@@ -31,7 +31,7 @@ type roster struct {
 // one is known to be dead.
 type presence struct {
 	client Client
-	who    auth.Principal
+	who    core.Principal
 	place  alertPlace // of the alert that is open
 	refs   int
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"onemap/auth"
+	"onemap/internal/core"
 	"onemap/internal/fault"
 )
 
@@ -20,7 +20,7 @@ import (
 // connection lives on in goroutines of the hub. When it returns an error nothing has been answered
 // yet, and the error says why: fault.Invalid (no handshake, or not our subprotocol), fault.Forbidden
 // (foreign origin), fault.TooMany, fault.Unavailable (the hub does not run or is full).
-func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p auth.Principal) error {
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p core.Principal) error {
 	err := h.mayUpgrade(r)
 	if err != nil {
 		return h.refuse(r, err)
@@ -74,7 +74,7 @@ func (h *Hub) mayUpgrade(r *http.Request) error {
 
 // Check returns the error that Serve would refuse a page of the origin with, nil when it would let it in. A browser
 // does not tell a page why its WebSocket was refused: the page asks by a request of its own.
-func (h *Hub) Check(r *http.Request, origin string, p auth.Principal) error {
+func (h *Hub) Check(r *http.Request, origin string, p core.Principal) error {
 	if !h.originAllowed(r, origin) {
 		return fault.NewCoded(fault.Forbidden, "Origin", CodeOriginForeign, origin, r.Host)
 	}
@@ -94,7 +94,7 @@ func (h *Hub) originAllowed(r *http.Request, origin string) bool {
 }
 
 // enter makes a connection of an account known to the hub, and refuses it past the bounds.
-func (h *Hub) enter(ctx context.Context, p auth.Principal) (context.Context, *client, error) {
+func (h *Hub) enter(ctx context.Context, p core.Principal) (context.Context, *client, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.roomLocked(p.AccountID); err != nil {

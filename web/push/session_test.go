@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 )
@@ -59,7 +58,7 @@ func TestWhatHappensInTheHandshake(t *testing.T) {
 			heeded(ho, ho.log.add("alert.issued", "3706"))
 		}, CloseSessionEnded, "session was ended"},
 		"the account is changed": {func(ho *house) {
-			ho.people.set(func(s map[int64]auth.Principal) error { delete(s, responder370602); return nil })
+			ho.people.set(func(s map[int64]core.Principal) error { delete(s, responder370602); return nil })
 			ho.log.append(core.Event{Kind: core.EventAccountChanged, Subject: fmt.Sprint(responder370602)})
 			heeded(ho, ho.log.add("alert.issued", "3706"))
 		}, CloseSessionEnded, "has ended"},
@@ -89,7 +88,7 @@ func TestRevokedByNobodyKnowsWhom(t *testing.T) {
 	ho := open(t, fast()).ready()
 	p := ho.join(commander, "p", "e1", 0)
 	q := ho.join(administrator, "q", "e1", 0)
-	ho.people.set(func(s map[int64]auth.Principal) error { delete(s, commander); return nil })
+	ho.people.set(func(s map[int64]core.Principal) error { delete(s, commander); return nil })
 	ho.log.append(core.Event{Kind: core.EventSessionRevoked, Payload: []byte(`{}`)})
 	p.wantClosed(CloseSessionEnded, "has ended")
 	ho.log.add("alert.issued", "3706")
@@ -98,24 +97,24 @@ func TestRevokedByNobodyKnowsWhom(t *testing.T) {
 
 func TestAccountChanged(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(map[int64]auth.Principal) error
+		change func(map[int64]core.Principal) error
 		code   int
 		reason string
 	}{
-		"role": {func(s map[int64]auth.Principal) error {
+		"role": {func(s map[int64]core.Principal) error {
 			p := s[commander]
 			p.Role = core.RoleObserver
 			s[commander] = p
 			return nil
 		}, CloseScopeChanged, "role or division"},
-		"division": {func(s map[int64]auth.Principal) error {
+		"division": {func(s map[int64]core.Principal) error {
 			p := s[commander]
 			p.Division = "370602"
 			s[commander] = p
 			return nil
 		}, CloseScopeChanged, "role or division"},
-		"disabled": {func(s map[int64]auth.Principal) error { delete(s, commander); return nil }, CloseSessionEnded, "has ended"},
-		"forbidden": {func(map[int64]auth.Principal) error {
+		"disabled": {func(s map[int64]core.Principal) error { delete(s, commander); return nil }, CloseSessionEnded, "has ended"},
+		"forbidden": {func(map[int64]core.Principal) error {
 			return fault.New(fault.Forbidden, "disabled")
 		}, CloseSessionEnded, "has ended"},
 	} {
@@ -151,7 +150,7 @@ func TestAccountChangedNameOnly(t *testing.T) {
 // TestRevokedBeforeHello: the API may have let in a session that ended a moment ago.
 func TestRevokedBeforeHello(t *testing.T) {
 	ho := open(t, fast()).ready()
-	ho.people.set(func(s map[int64]auth.Principal) error { delete(s, commander); return nil })
+	ho.people.set(func(s map[int64]core.Principal) error { delete(s, commander); return nil })
 	p := ho.connect(commander)
 	p.say(`{"type":"hello","client":"abcdefgh"}`)
 	p.wantClosed(CloseSessionEnded, "has ended")
@@ -163,11 +162,11 @@ func TestRecheckAway(t *testing.T) {
 	o := fast()
 	o.Recheck = 10 * time.Millisecond
 	ho := open(t, o).ready()
-	ho.people.set(func(map[int64]auth.Principal) error { return errAway })
+	ho.people.set(func(map[int64]core.Principal) error { return errAway })
 	p := ho.join(commander, "p", "e1", 0)
 	ho.log.add("alert.issued", "3706")
 	p.event()
-	ho.people.set(func(s map[int64]auth.Principal) error { delete(s, commander); return nil })
+	ho.people.set(func(s map[int64]core.Principal) error { delete(s, commander); return nil })
 	p.wantClosed(CloseSessionEnded, "has ended")
 }
 
@@ -180,7 +179,7 @@ func TestExtensionReachesTheHub(t *testing.T) {
 	}).ready()
 	p := ho.join(commander, "p", "e1", 0)
 	for range 3 {
-		ho.people.set(func(s map[int64]auth.Principal) error {
+		ho.people.set(func(s map[int64]core.Principal) error {
 			q := s[commander]
 			q.Expires = q.Expires.Add(time.Hour)
 			s[commander] = q
@@ -203,7 +202,7 @@ func TestUseExtends(t *testing.T) {
 			ho := open(t, fast(), func(ho *house) {
 				ho.principal[commander].Expires = ho.clock.now().Add(ttl)
 				ho.people.sessions[commander] = ho.principal[commander]
-				ho.parts.Use = func(_ context.Context, id int64) (auth.Principal, error) {
+				ho.parts.Use = func(_ context.Context, id int64) (core.Principal, error) {
 					ho.people.mu.Lock()
 					defer ho.people.mu.Unlock()
 					q := ho.people.sessions[id]

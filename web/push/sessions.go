@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/wait"
@@ -200,7 +199,7 @@ func (s *sessions) ask(ctx context.Context, c *client) (why *closing, known bool
 
 // next is when to check a session again, Unix ns: after Recheck, or half-way to its end when that is sooner, so that
 // a connection in use extends it in time.
-func (s *sessions) next(p auth.Principal) int64 {
+func (s *sessions) next(p core.Principal) int64 {
 	now, wait := s.hub.now(), s.hub.o.Recheck
 	if half := p.Expires.Sub(now) / 2; !p.Expires.IsZero() && half > 0 {
 		wait = min(wait, half)
@@ -208,7 +207,7 @@ func (s *sessions) next(p auth.Principal) int64 {
 	return now.Add(wait).UnixNano()
 }
 
-func (s *sessions) verdict(c *client, p auth.Principal) *closing {
+func (s *sessions) verdict(c *client, p core.Principal) *closing {
 	switch {
 	case p.AccountID != c.who.AccountID:
 		return &closing{CloseSessionEnded, causeSession, "the session is another account's"}

@@ -38,7 +38,7 @@ type stage struct {
 	server *httptest.Server
 
 	mu     sync.Mutex
-	logins map[string]auth.Principal
+	logins map[string]core.Principal
 }
 
 func newStage(t *testing.T) *stage {
@@ -53,7 +53,7 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(sql.Close)
-	s := &stage{t: t, db: db, sql: sql, logins: make(map[string]auth.Principal)}
+	s := &stage{t: t, db: db, sql: sql, logins: make(map[string]core.Principal)}
 	s.exec(`insert into division (code, name_zh, name_en, parent) values
 		('3706', '烟台市', 'Yantai', '37'), ('370602', '芝罘区', 'Zhifu', '3706'), ('370614', '蓬莱区', 'Penglai', '3706')`)
 	people := auth.NewService(auth.Options{}, s.db.Auth, s.db.Auth, s.db.Auth, nil, nil, nil)
@@ -137,7 +137,7 @@ func (s *stage) addDevices() {
 }
 
 // login makes an account with a session.
-func (s *stage) login(user string, role core.Role, division string) (auth.Account, auth.Principal) {
+func (s *stage) login(user string, role core.Role, division string) (auth.Account, core.Principal) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	a, err := s.db.Auth.CreateAccount(ctx, auth.Account{Login: user, Name: user, Role: role, Division: division}, "hash", "test")
@@ -150,7 +150,7 @@ func (s *stage) login(user string, role core.Role, division string) (auth.Accoun
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p := auth.Principal{AccountID: a.ID, SessionID: id, Login: user, Role: role, Division: division, Expires: expires}
+	p := core.Principal{AccountID: a.ID, SessionID: id, Login: user, Role: role, Division: division, Expires: expires}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.logins[user] = p

@@ -148,9 +148,9 @@ func Ack(t testing.TB, db *stores.Stores, id int64, actor, division string) aler
 // AckAt acknowledges by a page that shows the level.
 func AckAt(t testing.TB, db *stores.Stores, id int64, actor, division string, level core.Level, at time.Time) alerts.Alert {
 	t.Helper()
-	a, err := alerts.NewDesk(db.Alerts, slog.New(slog.DiscardHandler), nil).Handle(t.Context(), core.Scope{Division: division, Role: core.RoleResponder}, alerts.Command{
-		AlertID: id, Action: alerts.ActAcknowledge, Actor: actor, Name: "演示-" + actor, Level: level, At: at,
-	})
+	a, err := alerts.NewDesk(db.Alerts, slog.New(slog.DiscardHandler), nil).Handle(t.Context(), core.Principal{
+		Login: actor, Name: "演示-" + actor, Role: core.RoleResponder, Division: division,
+	}, alerts.Command{AlertID: id, Action: alerts.ActAcknowledge, Level: level, At: at})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func Tanks() catalogue.Layer {
 
 func ImportOK(t testing.TB, db *stores.Stores, l catalogue.Layer, features ...catalogue.Feature) catalogue.ImportReport {
 	t.Helper()
-	rep, err := db.Catalogue.ImportLayer(t.Context(), l, Listed(features...), catalogue.ImportOptions{AllowDelete: true})
+	rep, err := Catalogue(db).ImportLayer(t.Context(), Root(), l, Listed(features...), catalogue.ImportOptions{AllowDelete: true})
 	if err != nil {
 		t.Fatalf("import %s: %v", l.Name, err)
 	}
@@ -95,7 +95,7 @@ func LayerOf(t testing.TB, db *stores.Stores, s core.Scope, name string) catalog
 func NewDivisions(t testing.TB) *stores.Stores {
 	t.Helper()
 	db := NewDB(t)
-	err := db.Catalogue.UpsertDivisions(t.Context(), []catalogue.Division{
+	err := Catalogue(db).PutDivisions(t.Context(), Root(), []catalogue.Division{
 		{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}},
 		{Code: "370602", Name: core.Text{ZH: "芝罘区", EN: "Zhifu"}, Lon: 121.4, Lat: 37.54},
 		{Code: "370614", Name: core.Text{ZH: "蓬莱区", EN: "Penglai"}, Lon: 120.76, Lat: 37.81},

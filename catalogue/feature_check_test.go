@@ -1,17 +1,15 @@
-package cataloguepg_test
+package catalogue
 
 import (
 	"testing"
 
 	"github.com/paulmach/orb"
-
-	cataloguepg "onemap/catalogue/pg"
 )
 
 // Every orb geometry, the nested ones too, is looked at without a panic; none is no geometry.
 func TestEveryGeometryIsChecked(t *testing.T) {
 	for _, g := range orb.AllGeometries {
-		if err := cataloguepg.CheckShape(g); g == nil && err == nil {
+		if err := CheckGeometry(g); g == nil && err == nil {
 			t.Error("no geometry is taken for one")
 		}
 	}

@@ -1,4 +1,4 @@
-package cataloguepg
+package catalogue
 
 import (
 	"cmp"
@@ -10,7 +10,6 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"onemap/catalogue"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
@@ -18,9 +17,9 @@ import (
 	"onemap/internal/text"
 )
 
-// checkGeometry says what is wrong with a geometry's form: coordinates off the globe, too few of
+// CheckGeometry says what is wrong with a geometry's form: coordinates off the globe, too few of
 // them, rings that are not closed. Whether a ring crosses itself is asked of PostGIS.
-func checkGeometry(g orb.Geometry) error {
+func CheckGeometry(g orb.Geometry) error {
 	switch g := g.(type) {
 	case nil:
 		return errors.New("there is no geometry")
@@ -37,11 +36,11 @@ func checkGeometry(g orb.Geometry) error {
 	case orb.Polygon:
 		return checkParts("ring", g, checkRing)
 	case orb.MultiPolygon:
-		return checkParts("polygon", g, func(p orb.Polygon) error { return checkGeometry(p) })
+		return checkParts("polygon", g, func(p orb.Polygon) error { return CheckGeometry(p) })
 	case orb.Bound:
-		return checkGeometry(g.ToPolygon())
+		return CheckGeometry(g.ToPolygon())
 	case orb.Collection:
-		return checkParts("geometry", g, checkGeometry)
+		return checkParts("geometry", g, CheckGeometry)
 	}
 	return fmt.Errorf("%T is no geometry that can be stored", g)
 }
@@ -93,24 +92,25 @@ func kindOf(g orb.Geometry) string {
 	return "Geometry"
 }
 
-// checkedFeature is a feature that a layer can hold, as it is stored.
-type checkedFeature struct {
-	catalogue.Feature
-	properties json.RawMessage
-	search     string
+// CheckedFeature is a feature that a layer can hold, with what is stored beside it.
+type CheckedFeature struct {
+	Feature
+
+	JSON   json.RawMessage // the properties
+	Search string          // the text that a search finds it by
 }
 
-// checkFeature completes a feature from its layer and says what is wrong with it: the error has the
-// name of the part at fault.
-func checkFeature(l catalogue.Layer, f catalogue.Feature) (checkedFeature, error) {
-	c := checkedFeature{Feature: f}
-	if err := checkGeometry(f.Geometry); err != nil {
+// CheckFeature completes a feature from its layer and says what is wrong with it: the error has the
+// name of the part at fault. Whether an area crosses itself is asked of PostGIS.
+func CheckFeature(l Layer, f Feature) (CheckedFeature, error) {
+	c := CheckedFeature{Feature: f}
+	if err := CheckGeometry(f.Geometry); err != nil {
 		return c, &fault.Error{Kind: fault.Invalid, Field: "geometry", Msg: err.Error()}
 	}
 	if kind := kindOf(f.Geometry); l.GeometryType != "" && l.GeometryType != "Geometry" && kind != l.GeometryType {
 		return c, fault.InvalidField("geometry", "is a %s, the layer %s holds %ss", f.Geometry.GeoJSONType(), l.Name, l.GeometryType)
 	}
-	if err := checkKey(f.Key); err != nil {
+	if err := CheckKey(f.Key); err != nil {
 		return c, err
 	}
 	if f.Division != "" {
@@ -124,11 +124,11 @@ func checkFeature(l catalogue.Layer, f catalogue.Feature) (checkedFeature, error
 	return c, c.checkWords()
 }
 
-// checkKey keeps a key inside what an index entry holds and a message shows.
-func checkKey(key string) error {
+// CheckKey keeps a key inside what an index entry holds and a message shows.
+func CheckKey(key string) error {
 	switch {
-	case key == "" || len(key) > catalogue.MaxKey:
-		return fault.InvalidField("key", "has 1 to %d bytes", catalogue.MaxKey)
+	case key == "" || len(key) > MaxKey:
+		return fault.InvalidField("key", "has 1 to %d bytes", MaxKey)
 	case !text.Storable(key):
 		return notText("key")
 	case key != strings.TrimSpace(key) || strings.ContainsFunc(key, unicode.IsControl):
@@ -138,7 +138,7 @@ func checkKey(key string) error {
 }
 
 // checkWords says what is wrong with all of a feature but its key, its place and its division.
-func (c *checkedFeature) checkWords() error {
+func (c *CheckedFeature) checkWords() error {
 	if !c.Level.Valid() {
 		return fault.InvalidField("level", "%d is not 0 to 4", c.Level)
 	}
@@ -152,9 +152,28 @@ func (c *checkedFeature) checkWords() error {
 	if err != nil {
 		return err
 	}
-	if c.properties, err = encodeProperties(c.Properties); err != nil {
+	if c.JSON, err = encodeProperties(c.Properties); err != nil {
 		return err
 	}
-	c.search = searchtext.Lines(c.Name, c.Key)
+	c.Search = searchtext.Lines(c.Name, c.Key)
 	return nil
+}
+
+// CheckShape says whether the layer can hold the geometry of a feature that it has.
+func CheckShape(l Layer, f Feature) error {
+	f.Key = cmp.Or(f.Key, "-")
+	f.Division, f.Origin, f.Level, f.Name, f.Properties = "", l.Origin, core.None, core.Text{}, nil
+	_, err := CheckFeature(l, f)
+	return err
+}
+
+// CheckUpdate completes a feature whose key, place and division stay, and says what is wrong with it.
+func CheckUpdate(l Layer, f Feature) (CheckedFeature, error) {
+	c := CheckedFeature{Feature: f}
+	fill(&c.Origin, l.Origin)
+	err := c.checkWords()
+	if f.Properties == nil {
+		c.JSON = nil // they stay
+	}
+	return c, err
 }

@@ -1,4 +1,4 @@
-package cataloguepg
+package catalogue
 
 import (
 	"cmp"
@@ -8,17 +8,17 @@ import (
 	"strings"
 	"time"
 
-	"onemap/catalogue"
+	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/tiles"
 )
 
 // defaultMaxZoom is a layer's deepest zoom when nobody says another; clients overzoom it.
 const defaultMaxZoom = 14
 
-// mergeLayer is the entry that old (the zero Layer when there is none) becomes by what l says.
-func mergeLayer(old, l catalogue.Layer, now time.Time) (catalogue.Layer, error) {
+// Merge returns the entry that old (the zero Layer when there is none) becomes by what l says: what l leaves empty stays
+// as it was, or gets its default.
+func Merge(old, l Layer, now time.Time) (Layer, error) {
 	out := old
 	out.Name = l.Name
 	keep(&out.Theme, l.Theme)
@@ -44,7 +44,7 @@ func mergeLayer(old, l catalogue.Layer, now time.Time) (catalogue.Layer, error) 
 		out.Fields = l.Fields
 	}
 	fillDefaults(&out, now)
-	return out, checkLayer(out)
+	return out, out.Check()
 }
 
 // keep takes the new value unless it is empty.
@@ -55,7 +55,7 @@ func keep[T comparable](to *T, value T) {
 	}
 }
 
-func fillDefaults(l *catalogue.Layer, now time.Time) {
+func fillDefaults(l *Layer, now time.Time) {
 	fill(&l.Title.ZH, l.Name)
 	fill(&l.Audience.Kind, core.AudiencePublic)
 	fill(&l.MaxZoom, defaultMaxZoom)
@@ -65,7 +65,7 @@ func fillDefaults(l *catalogue.Layer, now time.Time) {
 		l.Audience.Roles = []core.Role{}
 	}
 	if l.Fields == nil {
-		l.Fields = []catalogue.Field{}
+		l.Fields = []Field{}
 	}
 }
 
@@ -76,23 +76,23 @@ func fill[T comparable](to *T, value T) {
 	}
 }
 
-// checkLayer says what of an entry cannot be; the fields of its errors are the JSON names.
-func checkLayer(l catalogue.Layer) error {
+// Check says what of an entry cannot be, with fault.Invalid; the fields of its errors are the JSON names.
+func (l Layer) Check() error {
 	switch {
-	case !isLayerName(l.Name):
+	case !IsLayerName(l.Name):
 		return fault.InvalidField("name", "a layer's name is 1 to 63 of a-z 0-9 _ and begins with a letter")
-	case !slices.Contains(catalogue.Themes(), l.Theme):
-		return fault.InvalidField("theme", "%q is none of %s", string(l.Theme), join(catalogue.Themes()))
+	case !slices.Contains(Themes(), l.Theme):
+		return fault.InvalidField("theme", "%q is none of %s", string(l.Theme), join(Themes()))
 	case !l.Origin.Valid():
 		return fault.InvalidField("origin", "%q is none of real, schematic, synthetic, fact-table", string(l.Origin))
 	case l.CycleDays < 0:
 		return fault.InvalidField("cycle_days", "is less than 0")
 	case !slices.Contains([]string{"Point", "LineString", "Polygon", "Geometry"}, l.GeometryType):
 		return fault.InvalidField("geometry_type", "%q is none of Point, LineString, Polygon, Geometry", l.GeometryType)
-	case l.MaxZoom < 0 || l.MaxZoom > tiles.MaxZoom:
-		return fault.InvalidCode("max_zoom", fault.CodeOutOfRange, l.MaxZoom, 0, tiles.MaxZoom)
+	case l.MaxZoom < 0 || l.MaxZoom > geo.MaxTileServed:
+		return fault.InvalidCode("max_zoom", fault.CodeOutOfRange, l.MaxZoom, 0, geo.MaxTileServed)
 	case l.MinZoom < 0 || l.MinZoom > l.MaxZoom:
-		return fault.InvalidCode("min_zoom", catalogue.CodeZoomRange, l.MinZoom, l.MaxZoom, tiles.MaxZoom)
+		return fault.InvalidCode("min_zoom", CodeZoomRange, l.MinZoom, l.MaxZoom, geo.MaxTileServed)
 	}
 	if err := checkLayerNames(l); err != nil {
 		return err
@@ -107,7 +107,7 @@ func checkLayer(l catalogue.Layer) error {
 }
 
 // checkLayerNames bounds what is written into every tile's description and list.
-func checkLayerNames(l catalogue.Layer) error {
+func checkLayerNames(l Layer) error {
 	err := cmp.Or(
 		fault.CheckLine("title.zh", l.Title.ZH, core.MaxName), fault.CheckLine("title.en", l.Title.EN, core.MaxName),
 		fault.CheckLine("owner.zh", l.Owner.ZH, core.MaxName), fault.CheckLine("owner.en", l.Owner.EN, core.MaxName),
@@ -119,14 +119,14 @@ func checkLayerNames(l catalogue.Layer) error {
 	return err
 }
 
-func checkRules(l catalogue.Layer) error {
+func checkRules(l Layer) error {
 	if err := l.Tile.Check(); err != nil {
 		return fault.Under("tile", err)
 	}
 	name := l.Tile.Severity
-	numeric := func(f catalogue.Field) bool { return f.Name == name && (f.Type == "number" || f.Type == "integer") }
+	numeric := func(f Field) bool { return f.Name == name && (f.Type == "number" || f.Type == "integer") }
 	if name != "" && !slices.ContainsFunc(l.Fields, numeric) {
-		return fault.InvalidCode("tile.severity", catalogue.CodeNoNumberField, name)
+		return fault.InvalidCode("tile.severity", CodeNoNumberField, name)
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func checkAudience(a core.Audience) error {
 	return fault.InvalidField("audience.kind", "%q is none of public, roles, division", string(a.Kind))
 }
 
-func checkFields(fields []catalogue.Field) error {
+func checkFields(fields []Field) error {
 	seen := map[string]bool{}
 	for i, f := range fields {
 		at := fmt.Sprintf("fields[%d]", i)
@@ -174,11 +174,58 @@ func join[T ~string](words []T) string {
 	return strings.Join(all, ", ")
 }
 
-// sameEntry reports whether two entries say the same, whatever their counts and versions.
-func sameEntry(a, b catalogue.Layer) bool {
+// SameEntry reports whether two entries say the same, whatever their counts and versions.
+func SameEntry(a, b Layer) bool {
 	if !a.UpdatedOn.Equal(b.UpdatedOn) {
 		return false
 	}
 	b.UpdatedOn = a.UpdatedOn
 	return reflect.DeepEqual(a, b)
+}
+
+// IsLayerName reports whether s is [a-z][a-z0-9_]{0,62}.
+func IsLayerName(s string) bool {
+	return s != "" && len(s) <= 63 && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}
+
+// NoLayer is the error for a layer that there is not: fault.NotFound.
+func NoLayer(name string) error {
+	if r := []rune(name); len(r) > 70 {
+		name = string(r[:70]) + "…"
+	}
+	return fault.New(fault.NotFound, "there is no layer %q", name)
+}
+
+// NotFor is the error for a layer whose audience does not admit who asks: fault.Forbidden.
+func NotFor(l Layer) error { return fault.New(fault.Forbidden, "the layer %s is not for you", l.Name) }
+
+// with returns the entry with the change in it.
+func (l Layer) with(c LayerChange) (Layer, error) {
+	if c.MinZoom != nil {
+		l.MinZoom = *c.MinZoom
+	}
+	if c.MaxZoom != nil {
+		l.MaxZoom = *c.MaxZoom
+	}
+	if c.Tile != nil {
+		l.Tile = *c.Tile
+	}
+	if c.InTile != nil {
+		l.Fields = slices.Clone(l.Fields)
+		for i := range l.Fields {
+			l.Fields[i].InTile = false
+		}
+		for i, name := range c.InTile {
+			at := fmt.Sprintf("in_tile[%d]", i)
+			k := slices.IndexFunc(l.Fields, func(f Field) bool { return f.Name == name })
+			switch {
+			case k < 0:
+				return l, fault.InvalidCode(at, CodeNoField, name[:min(len(name), 70)])
+			case l.Fields[k].InTile:
+				return l, fault.InvalidCode(at, CodeNamedTwice, name)
+			}
+			l.Fields[k].InTile = true
+		}
+	}
+	return l, l.Check()
 }

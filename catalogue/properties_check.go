@@ -1,10 +1,9 @@
-package cataloguepg
+package catalogue
 
 import (
 	"encoding/json"
 	"strings"
 
-	"onemap/catalogue"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/text"
@@ -19,16 +18,16 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 	if properties == nil {
 		return json.RawMessage("{}"), nil
 	}
-	if n := len(properties); n > catalogue.MaxProperties {
-		return nil, fault.InvalidField("properties", "has %d fields, more than %d", n, catalogue.MaxProperties)
+	if n := len(properties); n > MaxProperties {
+		return nil, fault.InvalidField("properties", "has %d fields, more than %d", n, MaxProperties)
 	}
 	growth := 0
 	for name, v := range properties {
 		switch {
 		case !text.Storable(name):
 			return nil, notText("properties." + strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", "␀"), "\uFFFD"))
-		case len(name) > catalogue.MaxPropertyName:
-			return nil, fault.InvalidField("properties", "the name of the field %.40q… is longer than %d bytes", name, catalogue.MaxPropertyName)
+		case len(name) > MaxPropertyName:
+			return nil, fault.InvalidField("properties", "the name of the field %.40q… is longer than %d bytes", name, MaxPropertyName)
 		}
 		if err := checkValue(v, "properties."+name, 0, &growth); err != nil {
 			return nil, err
@@ -43,7 +42,7 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 
 // checkSize bounds each field and all fields, which take size bytes.
 func checkSize(properties map[string]any, size int) error {
-	if size <= catalogue.MaxPropertyBytes {
+	if size <= MaxPropertyBytes {
 		return nil
 	}
 	for name, v := range properties {
@@ -51,12 +50,12 @@ func checkSize(properties map[string]any, size int) error {
 		if err != nil {
 			return &fault.Error{Kind: fault.Invalid, Field: "properties." + name, Msg: "cannot be written as JSON", Err: err}
 		}
-		if len(raw) > catalogue.MaxPropertyBytes {
-			return fault.InvalidField("properties."+name, "takes %d bytes as JSON, more than %d", len(raw), catalogue.MaxPropertyBytes)
+		if len(raw) > MaxPropertyBytes {
+			return fault.InvalidField("properties."+name, "takes %d bytes as JSON, more than %d", len(raw), MaxPropertyBytes)
 		}
 	}
-	if size > catalogue.MaxPropertiesBytes {
-		return fault.InvalidField("properties", "take %d bytes as JSON, more than %d", size, catalogue.MaxPropertiesBytes)
+	if size > MaxPropertiesBytes {
+		return fault.InvalidField("properties", "take %d bytes as JSON, more than %d", size, MaxPropertiesBytes)
 	}
 	return nil
 }
@@ -82,7 +81,7 @@ func checkValue(v any, at string, depth int, growth *int) error {
 			return fault.InvalidField(at, "the feature's numbers, written without exponents, take more than %d characters more", maxGrowth)
 		}
 	case map[string]any:
-		if depth == catalogue.MaxPropertyDepth {
+		if depth == MaxPropertyDepth {
 			return tooDeep(at)
 		}
 		for name, inner := range v {
@@ -94,7 +93,7 @@ func checkValue(v any, at string, depth int, growth *int) error {
 			}
 		}
 	case []any:
-		if depth == catalogue.MaxPropertyDepth {
+		if depth == MaxPropertyDepth {
 			return tooDeep(at)
 		}
 		for _, inner := range v {
@@ -107,5 +106,5 @@ func checkValue(v any, at string, depth int, growth *int) error {
 }
 
 func tooDeep(at string) error {
-	return fault.InvalidField(at, "has more than %d lists and objects inside each other", catalogue.MaxPropertyDepth)
+	return fault.InvalidField(at, "has more than %d lists and objects inside each other", MaxPropertyDepth)
 }
