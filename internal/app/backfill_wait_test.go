@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"onemap/internal/app"
-	"onemap/internal/fault"
 	"onemap/internal/app/stores/storetest"
+	"onemap/internal/fault"
 )
 
 // PostgreSQL is stopped at once three times in the middle of an import and started again: the import waits and goes

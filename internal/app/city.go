@@ -42,8 +42,8 @@ func (a *App) sources(ctx context.Context) ([]api.Source, string, error) {
 
 // describeCity tells the page what it looks at: the city's name and extent from the divisions, and
 // whether what it shows is simulated.
-func (a *App) describeCity(ctx context.Context) (api.City, bool, error) {
-	city := api.City{Code: a.o.City}
+func (a *App) describeCity(ctx context.Context) (core.City, bool, error) {
+	city := core.City{Code: a.o.City}
 	bound := orb.Bound{Min: orb.Point{180, 90}, Max: orb.Point{-180, -90}}
 	divisions, err := a.db.Catalogue.Divisions(ctx, false)
 	if err != nil {

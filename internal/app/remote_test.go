@@ -16,9 +16,9 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/sensors"
 	"onemap/sensors/mqtt/remote/mosquittotest"
-	"onemap/internal/app/stores/storetest"
 )
 
 // ingester is a real `onemap serve` that reads from an external broker and can be killed.

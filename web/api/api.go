@@ -88,33 +88,12 @@ type Pusher interface {
 	Check(r *http.Request, origin string, p core.Principal) error
 }
 
-// City is the city that this server is for.
-type City struct {
-	Code   string    `json:"code" doc:"GB/T 2260, unpadded"`
-	Name   core.Text `json:"name"`
-	BBox   []float64 `json:"bbox" doc:"west, south, east, north"`
-	Center []float64 `json:"center" doc:"lon, lat"`
-}
-
-// Source is one file of base data with where it comes from, for the credit line and the About page.
-type Source struct {
-	File        string    `json:"file"`
-	Title       core.Text `json:"title"`
-	Source      string    `json:"source"`
-	Version     string    `json:"version"`
-	SHA256      string    `json:"sha256"`
-	Licence     string    `json:"licence"`
-	Origin      string    `json:"origin"`
-	Attribution string    `json:"attribution"`
-	Note        string    `json:"note"`
-}
-
 // Options is everything that the server is made of. The interfaces are required unless said
 // otherwise; New names the one that is missing.
 type Options struct {
 	Version     string
 	Node        string // this process's name, for people who look at several
-	City        City
+	City        core.City
 	Timezone    string // IANA; empty is Asia/Shanghai
 	Simulated   bool   // a simulator feeds this server: said on every page
 	Sources     []Source

@@ -2,14 +2,11 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"onemap/internal/core"
-	"onemap/tiles"
 )
 
 // ServerHealth is the state of the server's parts.
@@ -65,34 +62,4 @@ func (s *Server) healthRoutes() {
 	})
 	answers := s.huma.OpenAPI().Paths["/readyz"].Get.Responses
 	answers["503"] = &huma.Response{Description: "A part is away", Content: answers["200"].Content}
-}
-
-// LayerHealth is how the layers are doing in the tile engine.
-type LayerHealth struct {
-	Items []tiles.LayerState `json:"items"`
-	tiles.EngineState
-}
-
-func (s *Server) layerHealth(ctx context.Context, p core.Principal, _ *none) (*body[LayerHealth], error) {
-	entries, err := s.o.Catalogue.Layers(ctx, p.Scope())
-	if err != nil {
-		return nil, err
-	}
-	versions := make(map[string]int64, len(entries))
-	for _, l := range entries {
-		versions[l.Name] = l.Version
-	}
-	items := s.o.Tiles.Layers(p.Scope())
-	for i := range items {
-		items[i].CatalogueVersion = versions[items[i].Layer]
-	}
-	return &body[LayerHealth]{LayerHealth{Items: orEmpty(items), EngineState: s.o.Tiles.State()}}, nil
-}
-
-// writeJSON answers with a document that is no operation of huma's.
-func (s *Server) writeJSON(w http.ResponseWriter, r *http.Request, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		s.log.DebugContext(r.Context(), "the client went away", slog.Any("error", err))
-	}
 }

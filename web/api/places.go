@@ -46,3 +46,16 @@ func (s *Server) placeRoutes() {
 			return &body[Sources]{Sources{Items: orEmpty(s.o.Sources), Attribution: s.o.Attribution}}, nil
 		})
 }
+
+// Source is one file of base data with where it comes from, for the credit line and the About page.
+type Source struct {
+	File        string    `json:"file"`
+	Title       core.Text `json:"title"`
+	Source      string    `json:"source"`
+	Version     string    `json:"version"`
+	SHA256      string    `json:"sha256"`
+	Licence     string    `json:"licence"`
+	Origin      string    `json:"origin"`
+	Attribution string    `json:"attribution"`
+	Note        string    `json:"note"`
+}

@@ -132,7 +132,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	reg := prometheus.NewRegistry()
 	o := Options{
 		Version: "1.2.3", Node: "n1", Simulated: true, Attribution: "credits", Sources: []Source{{File: "land.geojson"}},
-		City:        City{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, BBox: []float64{119, 36, 122, 39}, Center: []float64{121, 37}},
+		City:        core.City{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, BBox: []float64{119, 36, 122, 39}, Center: []float64{121, 37}},
 		Permissions: permissions(),
 		Auth:        w.people, Accounts: w.people, Displays: w.people, Divisions: w.db.Catalogue, Catalogue: w.db.Catalogue, Editor: storetest.Catalogue(w.db), Search: w.db.Catalogue, Registry: w.db.Sensors,
 		Devices: storetest.Devices(w.db), Alerts: w.db.Alerts, Handler: alerts.NewDesk(w.db.Alerts, slog.New(slog.DiscardHandler), w.clock.now),

@@ -22,7 +22,7 @@ type Me struct {
 	Ends         *time.Time        `json:"ends" doc:"When it ends whatever the use; null: never"`
 	Display      *DisplayRef       `json:"display" doc:"The display that is logged in; null: a person is"`
 	Server       ServerInfo        `json:"server"`
-	City         City              `json:"city"`
+	City         core.City         `json:"city"`
 	Timezone     string            `json:"timezone" doc:"IANA name of the zone that times are shown in"`
 }
 
