@@ -113,7 +113,6 @@ func TestHandlingRules(t *testing.T) {
 		"city-wide, the city's":         {wide, city, Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: "commander"}, 0, true},
 		"no division":                   {here, scopeOf(core.RoleResponder, ""), command(ActAcknowledge), fault.NotFound, false},
 		"unknown action":                {here, city, command("escalate"), fault.Invalid, false},
-		"nobody":                        {here, city, Command{AlertID: 1, Action: ActAcknowledge}, fault.Invalid, false},
 		"assign to nobody":              {here, city, Command{AlertID: 1, Action: ActAssign, Actor: "c", Assignee: " "}, fault.Invalid, false},
 		"assignee of an acknowledgment": {here, city, Command{AlertID: 1, Action: ActAcknowledge, Actor: "c", Assignee: "x"}, fault.Invalid, false},
 		"resolve without a note":        {with(here, func(a *Alert) { a.Handling = Assigned }), city, Command{AlertID: 1, Action: ActResolve, Actor: "c", Note: " "}, fault.Invalid, false},

@@ -94,7 +94,7 @@ func TestWatchMetrics(t *testing.T) {
 	must(db.Sensors.PutHazardTypes(ctx, []sensors.HazardType{{Code: "flood", Title: core.Text{ZH: "洪水"}, Sector: "x", CAPCategory: "Met", RadiusM: 1, LeadMinutes: 60}}))
 	must(db.Sensors.PutDatastreamTypes(ctx, []sensors.DatastreamType{{Code: "level", Title: core.Text{ZH: "水位"}, Unit: "m", Symbol: "m", HazardType: "flood", Max: 10, IntervalS: 1}}))
 	d, err := db.Sensors.CreateDevice(ctx, sensors.Device{
-		ID: "d1", Division: "370602", Name: core.Text{ZH: "站"}, HazardType: "flood", Lon: 121, Lat: 37,
+		ID: "d1", Division: "370602", Name: core.Text{ZH: "站"}, HazardType: "flood", Lon: 121, Lat: 37, Origin: core.OriginReal,
 		Streams: []sensors.Datastream{{Name: "level", Type: "level"}},
 	}, []byte{1}, "test")
 	must(err)

@@ -7,17 +7,19 @@ import (
 	"net/url"
 	"strings"
 
+	catalogueapi "onemap/catalogue/api"
+	"onemap/internal/httpx"
+
 	"github.com/paulmach/orb"
 
 	"onemap/data"
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/web/api"
 )
 
 // sources reads where the base data come from, for the credit line and the About page. A server
 // whose base data are elsewhere still serves; it then has no sources to name, and says so in the log.
-func (a *App) sources(ctx context.Context) ([]api.Source, string, error) {
+func (a *App) sources(ctx context.Context) ([]catalogueapi.Source, string, error) {
 	dir, err := data.Find(a.o.BaseData)
 	if fault.Is(err, fault.NotFound) && a.o.BaseData == "" {
 		a.logger.WarnContext(ctx, "the base data's sources are not listed", "error", err)
@@ -30,9 +32,9 @@ func (a *App) sources(ctx context.Context) ([]api.Source, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	out := make([]api.Source, len(all))
+	out := make([]catalogueapi.Source, len(all))
 	for i, s := range all {
-		out[i] = api.Source{
+		out[i] = catalogueapi.Source{
 			File: s.File, Title: s.Title, Source: s.Source, Version: s.Version, SHA256: s.SHA256, Licence: s.Licence,
 			Origin: string(s.Origin), Attribution: s.Attribution, Note: s.Note,
 		}
@@ -87,7 +89,7 @@ func (a *App) describeCity(ctx context.Context) (core.City, bool, error) {
 func (a *App) proxies() ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, s := range a.o.Proxy {
-		p, err := api.ParseNetwork(s)
+		p, err := httpx.ParseNetwork(s)
 		if err != nil {
 			return nil, fault.InvalidField("--proxy", "%q is neither a network like 10.0.0.0/8 nor an address like 127.0.0.1", s)
 		}

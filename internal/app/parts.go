@@ -10,6 +10,15 @@ import (
 	"syscall"
 	"time"
 
+	alertsapi "onemap/alerts/api"
+	authapi "onemap/auth/api"
+	catalogueapi "onemap/catalogue/api"
+	"onemap/internal/httpx"
+	sensorsapi "onemap/sensors/api"
+	tilesapi "onemap/tiles/api"
+	pushapi "onemap/web/push/api"
+	"onemap/web/server"
+
 	"onemap/catalogue"
 	"onemap/internal/app/stores"
 
@@ -22,7 +31,6 @@ import (
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/tiles/engine"
-	"onemap/web/api"
 	"onemap/web/push"
 	"onemap/web/ui"
 )
@@ -176,7 +184,7 @@ func (a *App) serveHTTP(name string, srv *http.Server, ln net.Listener) {
 }
 
 // handler builds the web server over the parts.
-func (a *App) handler(ctx context.Context) (*api.Server, error) {
+func (a *App) handler(ctx context.Context) (*server.Server, error) {
 	sources, line, err := a.sources(ctx)
 	if err != nil {
 		return nil, err
@@ -193,7 +201,7 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := api.ParseBase(a.o.Base)
+	base, err := httpx.ParseBase(a.o.Base)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "--base")
 	}
@@ -202,17 +210,28 @@ func (a *App) handler(ctx context.Context) (*api.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the page's files: %w", err)
 	}
-	s, err := api.New(api.Options{
-		Permissions: permissions(),
-		Version:     a.o.Version, Node: a.o.Node, City: city, Simulated: simulated, Sources: sources, Attribution: line,
-		Auth: a.people, Accounts: a.people, Displays: a.people, Divisions: a.db.Catalogue, Catalogue: a.db.Catalogue, Editor: catalogue.NewService(a.db.Catalogue, a.clock), Search: a.db.Catalogue,
-		Registry: a.db.Sensors, Devices: sensors.NewDevices(a.db.Sensors, a.db.Sensors, a.db.Sensors, a.clock), Timeline: a.db.Sensors, Alerts: a.db.Alerts, Handler: alerts.NewDesk(a.db.Alerts, a.logger, a.clock),
-		Silences: alerts.NewSilences(a.db.Alerts, a.logger, a.clock),
-		Rules:    alerts.NewRules(a.db.Alerts, a.db.Sensors), CAP: a.db.Alerts, Tiles: a.tiles,
-		Ingest: a, Health: a.monitor.Health, Push: a.hub, UI: files, Proxies: proxies, Origins: origins,
-		Base: base, OwnMetrics: a.o.Metrics != "",
-		Metrics: a.metricsHandler(),
-		Logger:  a.logger, Registerer: a.metrics, Clock: a.clock,
+	s, err := server.New(server.Options{
+		HTTP: httpx.Options{
+			Sessions: a.people, Permissions: permissions(), Proxies: proxies, Origins: origins, Base: base, OwnMetrics: a.o.Metrics != "",
+			Logger: a.logger, Registerer: a.metrics, Clock: a.clock,
+		},
+		Auth: authapi.Options{
+			Sessions: a.people, Accounts: a.people, Displays: a.people, Divisions: a.db.Catalogue,
+			City: city, Version: a.o.Version, Node: a.o.Node, Simulated: simulated,
+		},
+		Alerts: alertsapi.Options{
+			Alerts: a.db.Alerts, Handler: alerts.NewDesk(a.db.Alerts, a.logger, a.clock), Silences: alerts.NewSilences(a.db.Alerts, a.logger, a.clock),
+			Rules: alerts.NewRules(a.db.Alerts, a.db.Sensors), CAP: a.db.Alerts, Divisions: a.db.Catalogue, City: city,
+		},
+		Sensors: sensorsapi.Options{
+			Reader: a.db.Sensors, Devices: sensors.NewDevices(a.db.Sensors, a.db.Sensors, a.db.Sensors, a.clock), Timeline: a.db.Sensors, Ingest: a,
+		},
+		Catalogue: catalogueapi.Options{
+			Catalogue: a.db.Catalogue, Editor: catalogue.NewService(a.db.Catalogue, a.clock), Search: a.db.Catalogue, Divisions: a.db.Catalogue,
+			Sources: sources, Attribution: line,
+		},
+		Tiles: tilesapi.Options{Tiles: a.tiles, Catalogue: a.db.Catalogue}, Push: pushapi.Options{Push: a.hub},
+		UI: files, Health: a.monitor.Health, Metrics: a.metricsHandler(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the web server: %w", err)

@@ -4,7 +4,6 @@ import "onemap/internal/fault"
 
 // The codes of live connections.
 const (
-	CodeOriginForeign   fault.Code = "origin-foreign: the page is at {origin}, and its requests arrive here for {host}: start the server with --origin {origin}, or let the proxy send X-Forwarded-Host"
 	CodeNotWebSocket    fault.Code = "not-websocket: the request arrives without Upgrade: websocket: a proxy before the server must pass Upgrade and Connection on"
 	CodePushNotReady    fault.Code = "push-not-ready: the server is starting or stopping and takes no live connections yet"
 	CodePushFull        fault.Code = "push-full: the server has {n} live connections, as many as it takes"

@@ -14,6 +14,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/internal/httpx"
 )
 
 // Serve takes over a WebSocket handshake of an authenticated principal and returns at once; the
@@ -67,7 +68,7 @@ func (h *Hub) mayUpgrade(r *http.Request) error {
 		return fault.InvalidField("Sec-WebSocket-Protocol", "must offer %s", Protocol)
 	}
 	if origin := r.Header.Get("Origin"); !h.originAllowed(r, origin) {
-		return fault.NewCoded(fault.Forbidden, "Origin", CodeOriginForeign, origin, r.Host)
+		return fault.NewCoded(fault.Forbidden, "Origin", httpx.CodeOriginForeign, origin, r.Host)
 	}
 	return nil
 }
@@ -76,7 +77,7 @@ func (h *Hub) mayUpgrade(r *http.Request) error {
 // does not tell a page why its WebSocket was refused: the page asks by a request of its own.
 func (h *Hub) Check(r *http.Request, origin string, p core.Principal) error {
 	if !h.originAllowed(r, origin) {
-		return fault.NewCoded(fault.Forbidden, "Origin", CodeOriginForeign, origin, r.Host)
+		return fault.NewCoded(fault.Forbidden, "Origin", httpx.CodeOriginForeign, origin, r.Host)
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()

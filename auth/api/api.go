@@ -1,0 +1,108 @@
+// Package authapi is the HTTP API of accounts, sessions and displays.
+package authapi
+
+import (
+	"context"
+	"errors"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"onemap/auth"
+	"onemap/internal/core"
+	"onemap/internal/httpx"
+)
+
+// needAccounts is what managing accounts needs.
+const needAccounts = httpx.Need(auth.PermAccounts)
+
+// Sessions is people's sessions; auth.Service is one.
+type Sessions interface {
+	Login(ctx context.Context, l auth.Login) (tokens auth.Tokens, p core.Principal, err error)
+	// Identify does not count as a use of the session.
+	Identify(ctx context.Context, token string) (core.Principal, error)
+	Logout(ctx context.Context, p core.Principal) error
+	Sessions(ctx context.Context, actor core.Principal, login string, p core.Page) ([]auth.Session, error)
+	RevokeSession(ctx context.Context, actor core.Principal, id int64) error
+	ChangePassword(ctx context.Context, p core.Principal, c auth.PasswordChange) error
+}
+
+// Accounts is the management of accounts; auth.Service is one.
+type Accounts interface {
+	Accounts(ctx context.Context, actor core.Principal) ([]auth.Account, error)
+	CreateAccount(ctx context.Context, actor core.Principal, n auth.NewAccount) (auth.Account, error)
+	UpdateAccount(ctx context.Context, actor core.Principal, login string, c auth.AccountChange, ifVersion int64) (auth.Account, error)
+	FailedLogins(ctx context.Context, actor core.Principal, f auth.FailedLoginFilter) ([]auth.FailedLogin, error)
+}
+
+// DivisionNames knows what divisions are called.
+type DivisionNames interface {
+	// DivisionName is a name, or the code itself when it is in no list.
+	DivisionName(ctx context.Context, code string) (core.Text, error)
+}
+
+// Options is what the routes stand on, and what every page is told of the server.
+type Options struct {
+	Sessions  Sessions
+	Accounts  Accounts
+	Displays  Displays
+	Divisions DivisionNames
+
+	City      core.City
+	Version   string
+	Node      string // this process's name, for people who look at several
+	Timezone  string // IANA; empty is Asia/Shanghai
+	Simulated bool   // a simulator feeds this server: said on every page
+}
+
+// Complete reports the first required part that is missing.
+func (o Options) Complete() error {
+	if o.City.Code == "" {
+		return errors.New("authapi: Options.City is missing")
+	}
+	return httpx.Complete("authapi", o)
+}
+
+// API answers what is asked of accounts.
+type API struct {
+	*httpx.Server
+
+	o Options
+}
+
+// Mount puts the routes on the server.
+func Mount(h *httpx.Server, o Options) {
+	if o.Timezone == "" {
+		o.Timezone = "Asia/Shanghai"
+	}
+	s := &API{h, o}
+	httpx.Enum[auth.FailureReason, failureWord](h)
+	s.sessionRoutes()
+	s.accountRoutes()
+	s.displayRoutes()
+	s.texts()
+	h.Amend(func(doc *huma.OpenAPI) {
+		words := doc.Components.Schemas.Map()["Me"].Properties["permissions"].Items
+		for _, p := range h.Permissions() {
+			words.Enum = append(words.Enum, p.Name())
+		}
+	})
+}
+
+type failureWord string
+
+// Schema lists the reasons.
+func (failureWord) Schema(huma.Registry) *huma.Schema { return httpx.Words(auth.FailureReasons()...) }
+
+// texts says what the texts of the bodies must be.
+func (s *API) texts() {
+	division, name := httpx.Pattern{Regexp: httpx.DivisionPattern}, httpx.Pattern{Min: 1, Max: auth.MaxName}
+	s.Text("NewAccount.user", httpx.Pattern{Regexp: `^[a-z0-9._-]{2,64}$`})
+	s.Text("NewAccount.name", name)
+	s.Text("NewAccount.division", division)
+	s.Text("NewAccount.password", httpx.Pattern{Min: auth.MinPassword})
+	s.Text("AccountChange.name", name)
+	s.Text("AccountChange.division", division)
+	s.Text("AccountChange.password", httpx.Pattern{Min: auth.MinPassword})
+	s.Text("NewDisplay.name", name)
+	s.Text("NewDisplay.division", division)
+}

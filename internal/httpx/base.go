@@ -1,0 +1,78 @@
+package httpx
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"onemap/internal/fault"
+)
+
+var basePattern = regexp.MustCompile(`^(/[A-Za-z0-9_-][A-Za-z0-9._~-]*)+$`)
+
+// ParseBase reads the path that the product is served below: "/onemap", "onemap/" and "/onemap/" are the same, "" and
+// "/" are the root, for which it returns "".
+func ParseBase(text string) (string, error) {
+	trimmed := strings.Trim(text, "/")
+	if trimmed == "" {
+		return "", nil
+	}
+	base := "/" + trimmed
+	return base, validBase(base)
+}
+
+// validBase refuses a path that is none, and one that begins as an address of this server does: with the base path taken
+// off by a proxy, nobody could tell the two apart.
+func validBase(base string) error {
+	if base == "" {
+		return nil
+	}
+	if !basePattern.MatchString(base) {
+		return fault.New(fault.Invalid, "%q is not a path like /onemap, of letters, digits, '-', '_', '.' and '~'", base)
+	}
+	first, _, _ := strings.Cut(base[1:], "/")
+	switch first {
+	case "api", "tiles", "cap", "ws", "assets", "metrics", "healthz", "readyz":
+		return fault.New(fault.Invalid, "%q begins with an address of the server's own; choose another, as /onemap", base)
+	default:
+		return nil
+	}
+}
+
+// based takes the base path off a request. A request without it is served too: a proxy may have taken it off, and
+// programs beside the server ask without.
+func (s *Server) based(next http.Handler) http.Handler {
+	if s.o.Base == "" {
+		return next
+	}
+	below := http.StripPrefix(s.o.Base, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w = &relocated{ResponseWriter: w, base: s.o.Base}
+		switch {
+		case r.URL.Path == s.o.Base:
+			http.Redirect(w, r, (&url.URL{Path: "/", RawQuery: r.URL.RawQuery}).String(), http.StatusPermanentRedirect)
+		case strings.HasPrefix(r.URL.Path, s.o.Base+"/"):
+			below.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// relocated puts the base path before the path that a redirect leads to.
+type relocated struct {
+	http.ResponseWriter
+	base string
+}
+
+// WriteHeader changes a redirect's Location.
+func (r *relocated) WriteHeader(code int) {
+	if to := r.Header().Get("Location"); strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//") {
+		r.Header().Set("Location", r.base+to)
+	}
+	r.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap is for http.ResponseController.
+func (r *relocated) Unwrap() http.ResponseWriter { return r.ResponseWriter }

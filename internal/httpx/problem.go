@@ -1,0 +1,357 @@
+package httpx
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
+
+	"onemap/internal/fault"
+	"onemap/internal/text"
+)
+
+// Problem is an error as the client gets it: RFC 9457, with the house's kind and the field at fault.
+type Problem struct {
+	Type      string            `json:"type" example:"about:blank"`
+	Title     string            `json:"title" doc:"The status in words"`
+	Status    int               `json:"status"`
+	Detail    string            `json:"detail,omitempty" doc:"What went wrong, for the person who sent the request"`
+	Kind      string            `json:"kind" enum:"internal,invalid,not-found,conflict,precondition,precondition-missing,unauthenticated,forbidden,too-many,too-large,unavailable"`
+	Field     string            `json:"field,omitempty" doc:"The field, parameter, header or line at fault"`
+	Code      string            `json:"code,omitempty" doc:"Names the sentence of detail, where it has a name; then the page words it in either language"`
+	Params    map[string]string `json:"params,omitempty" doc:"What goes into the sentence, by its names"`
+	Errors    []FieldDetail     `json:"errors,omitempty" nullable:"false" maxItems:"100" doc:"The faults that were found, when there are several: the first 100"`
+	Faults    int               `json:"faults,omitempty" doc:"How many faults were found, when errors does not have them all"`
+	RequestID string            `json:"request_id,omitempty" doc:"With an internal error: what to look for in the log"`
+
+	headers http.Header
+}
+
+// FieldDetail is one fault of several.
+type FieldDetail struct {
+	Field  string            `json:"field"`
+	Detail string            `json:"detail"`
+	Code   string            `json:"code,omitempty" doc:"Names the sentence of detail, where it has a name"`
+	Params map[string]string `json:"params,omitempty" doc:"What goes into the sentence, by its names"`
+}
+
+// Error is the detail; with it and the next three methods a Problem is what huma answers with.
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// GetStatus is the HTTP status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders are the headers that go with it: Retry-After, WWW-Authenticate.
+func (p *Problem) GetHeaders() http.Header { return p.headers }
+
+// ContentType is application/problem+json.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// statusOf is the one table of error kinds and HTTP statuses.
+func statusOf(k fault.Kind) int {
+	switch k {
+	case fault.Invalid:
+		return http.StatusBadRequest
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.Precondition:
+		return http.StatusPreconditionFailed
+	case fault.PreconditionMissing:
+		return http.StatusPreconditionRequired
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.TooMany:
+		return http.StatusTooManyRequests
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
+	case fault.Internal:
+		return http.StatusInternalServerError
+	default:
+		return 0 // a kind that the table forgot; a test looks for it
+	}
+}
+
+// kindOfStatus is the table read backwards, for what net/http and huma refuse by a status.
+func kindOfStatus(status int) fault.Kind {
+	for _, k := range fault.Kinds() {
+		if statusOf(k) == status {
+			return k
+		}
+	}
+	switch {
+	case status == http.StatusRequestTimeout:
+		return fault.Unavailable
+	case status >= 400 && status < 500:
+		return fault.Invalid
+	default:
+		return fault.Internal
+	}
+}
+
+// ProblemOf makes of an error what the client may know of it. What is internal is logged with its
+// detail and leaves as a bare 500 with the request's id.
+func (s *Server) ProblemOf(ctx context.Context, err error) *Problem {
+	if done, ok := errors.AsType[*Problem](err); ok {
+		return done
+	}
+	e, ok := errors.AsType[*fault.Error](err)
+	switch {
+	case ok && e.Kind != fault.Internal:
+		return s.classified(ctx, e, err)
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return &Problem{Type: "about:blank", Title: "Client Closed Request", Status: statusClientGone, Kind: fault.Unavailable.String()}
+	case errors.Is(err, context.DeadlineExceeded):
+		s.log.WarnContext(ctx, "a request took too long", slog.String("request_id", RequestID(ctx)), slog.Any("error", err))
+		return codedProblem(fault.Unavailable, fault.CodeAwayNow)
+	}
+	id := RequestID(ctx)
+	s.log.ErrorContext(ctx, "internal error", slog.String("request_id", id), slog.Any("error", err))
+	p := codedProblem(fault.Internal, CodeInternalError, id)
+	p.RequestID = id
+	return p
+}
+
+// maxFaults bounds the faults that a problem lists: an answer does not grow with what was sent.
+const maxFaults = 100
+
+// list writes the faults into the problem when there are several: the first ones, and how many there are.
+func (p *Problem) list(all []FieldDetail) {
+	if len(all) > maxFaults {
+		p.Faults = len(all)
+		all = all[:maxFaults]
+	}
+	if len(all) > 1 {
+		p.Errors = all
+	}
+}
+
+// codedProblem is a problem whose detail is the code's sentence.
+func codedProblem(k fault.Kind, c fault.Code, values ...any) *Problem {
+	said := fault.NewMessage(c, values...)
+	p := newProblem(k, said.String())
+	p.Code, p.Params = said.Code, said.Params
+	return p
+}
+
+// statusClientGone is nginx's 499: for the log, nobody is there to read it.
+const statusClientGone = 499
+
+func (s *Server) classified(ctx context.Context, e *fault.Error, err error) *Problem {
+	if e.Err != nil {
+		s.log.DebugContext(ctx, "refused", slog.String("request_id", RequestID(ctx)), slog.Any("error", err))
+	}
+	first := faultOf(e)
+	p := newProblem(e.Kind, first.Detail)
+	p.Field, p.Code, p.Params = first.Field, first.Code, first.Params
+	if p.Code == "" && e.Kind == fault.Unavailable {
+		p.Code = fault.CodeAwayNow.Name()
+	}
+	p.list(faults(err))
+	if e.RetryAfter > 0 {
+		p.headers.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if e.Kind == fault.Unauthenticated {
+		p.headers.Set("WWW-Authenticate", `Bearer realm="onemap"`)
+	}
+	return p
+}
+
+// faultOf is a classified error as a fault; what it repeats of the input is cut.
+func faultOf(e *fault.Error) FieldDetail {
+	params := maps.Clone(e.Message.Params)
+	for name, value := range params {
+		params[name] = text.Cut(value, maxField)
+	}
+	return FieldDetail{Field: text.Cut(e.Field, maxField), Detail: text.Cut(e.Msg, maxDetail), Code: e.Message.Code, Params: params}
+}
+
+// faults lists the classified errors that are joined in err.
+func faults(err error) []FieldDetail {
+	switch e := err.(type) { //nolint:errorlint // the chain is walked by hand: it is a tree
+	case *fault.Error:
+		return []FieldDetail{faultOf(e)}
+	case interface{ Unwrap() []error }:
+		var all []FieldDetail
+		for _, one := range e.Unwrap() {
+			all = append(all, faults(one)...)
+		}
+		return all
+	case interface{ Unwrap() error }:
+		return faults(e.Unwrap())
+	default:
+		return nil
+	}
+}
+
+func newProblem(k fault.Kind, detail string) *Problem {
+	status := statusOf(k)
+	return &Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Kind: k.String(), headers: http.Header{},
+	}
+}
+
+// Fail answers a request with the problem of err.
+func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.ProblemOf(r.Context(), err)
+	maps.Copy(w.Header(), p.headers)
+	w.Header().Del("ETag")
+	w.Header().Del("Content-Encoding")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		s.log.DebugContext(r.Context(), "the client went away", slog.Any("error", err))
+	}
+}
+
+// humaProblem turns what huma itself refuses (a body that is no JSON, a member that is not known, a
+// number out of range) into our shape. It is a huma.Transformer: it sees every answer, and leaves
+// all but huma's own errors as they are.
+func humaProblem(ctx huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	status := clientStatus(m.Status)
+	if c, ok := ctx.(statusContext); ok && c.body.broken && m.Status == http.StatusInternalServerError {
+		status, m.Errors = http.StatusBadRequest, []*huma.ErrorDetail{{Location: "body", Message: "its transfer broke off"}}
+	}
+	p := newProblem(kindOfStatus(status), m.Detail)
+	p.Code = CodeMalformed.Name()
+	if p.Kind == fault.TooLarge.String() {
+		p.Code = CodeTooMuch.Name()
+	}
+	p.Status, p.Title = status, http.StatusText(status)
+	all := make([]FieldDetail, 0, min(len(m.Errors), maxFaults))
+	for _, d := range m.Errors[:cap(all)] {
+		all = append(all, fieldDetail(d))
+	}
+	if len(all) > 0 {
+		p.Field, p.Code, p.Params = all[0].Field, all[0].Code, all[0].Params
+		p.Detail = all[0].Detail
+		if p.Field != "" {
+			p.Detail = p.Field + ": " + p.Detail
+		}
+	}
+	p.list(all)
+	if len(m.Errors) > maxFaults {
+		p.Faults = len(m.Errors)
+	}
+	return p, nil
+}
+
+// clientStatus maps huma's statuses to ours: what is wrong with the input is a 400.
+func clientStatus(status int) int {
+	if status == http.StatusUnprocessableEntity {
+		return http.StatusBadRequest
+	}
+	return status
+}
+
+// The longest field and sentence of a fault, in bytes: both can repeat what was sent.
+const (
+	maxField  = 200
+	maxDetail = 500
+)
+
+// fieldDetail names the field as the sender wrote it: "limit" for query.limit, "items[3].id" for
+// body.items[3].id, the missing member for a body that lacks one.
+func fieldDetail(d *huma.ErrorDetail) FieldDetail {
+	field := d.Location
+	for _, where := range []string{"body.", "query.", "path.", "header."} {
+		field = strings.TrimPrefix(field, where)
+	}
+	if member, detail, ok := memberOf(d.Message); ok {
+		return FieldDetail{Field: text.Cut(member, maxField), Detail: detail, Code: CodeMalformed.Name()}
+	}
+	field = text.Cut(field, maxField)
+	if name, ok := missingMember(d.Message); ok {
+		if field == "body" {
+			return missing(name)
+		}
+		return missing(field + "." + name)
+	}
+	if said, ok := humaSaid(d.Message); ok {
+		return FieldDetail{Field: field, Detail: said.String(), Code: said.Code, Params: said.Params}
+	}
+	// The detail says more than the code, which is for readers of other languages.
+	return FieldDetail{Field: field, Detail: text.Cut(strings.TrimPrefix(d.Message, "json: "), maxDetail), Code: CodeMalformed.Name()}
+}
+
+// humaSaid words those of huma's messages that the page's own forms can meet.
+func humaSaid(message string) (fault.Message, bool) {
+	if message == validation.MsgUnexpectedProperty {
+		return fault.NewMessage(CodeUnknownField), true
+	}
+	var limit int
+	if n, err := fmt.Sscanf(message, validation.MsgExpectedMaxLength, &limit); n == 1 && err == nil {
+		return fault.NewMessage(fault.CodeTooLong, limit), true
+	}
+	return fault.Message{}, false
+}
+
+func missing(field string) FieldDetail {
+	said := fault.NewMessage(fault.CodeRequired)
+	return FieldDetail{Field: field, Detail: said.String(), Code: said.Code}
+}
+
+func missingMember(msg string) (string, bool) {
+	rest, ok := strings.CutPrefix(msg, "expected required property ")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(rest, " to be present")
+}
+
+// statusContext is a huma.Context that writes our statuses for huma's.
+type statusContext struct {
+	humaContext
+	body *readBody
+}
+
+// readBody notes that a body could not be read to its end. huma answers that with a 500, and it is the sender's fault.
+type readBody struct {
+	io.ReadCloser
+	broken bool
+}
+
+// Read reads from the body.
+func (b *readBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.broken = b.broken || (err != nil && !errors.Is(err, io.EOF))
+	return n, err
+}
+
+// humaContext has another name because a huma.Context has a method Context.
+type humaContext huma.Context
+
+// SetStatus writes the status.
+func (c statusContext) SetStatus(code int) {
+	if code == http.StatusInternalServerError && c.body.broken {
+		code = http.StatusBadRequest
+	}
+	c.humaContext.SetStatus(clientStatus(code))
+}
+
+// Unwrap returns the context beneath, for humago.
+func (c statusContext) Unwrap() huma.Context { return c.humaContext }
+
+func NotFound(format string, args ...any) error {
+	return &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,42 @@
+package httpx
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"onemap/internal/fault"
+)
+
+// Unknown answers what no route takes: 405 when another method would do, else 404.
+func (s *Server) Unknown(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		probe := r.Clone(r.Context())
+		probe.Method = m
+		if _, pattern := s.mux.Handler(probe); strings.HasPrefix(pattern, m+" ") {
+			allowed = append(allowed, m)
+		}
+	}
+	if len(allowed) > 0 {
+		s.MethodNotAllowed(w, r, allowed)
+		return
+	}
+	s.Fail(w, r, NotFound("there is nothing at %s", Cut(r.URL.Path)))
+}
+
+func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed []string) {
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	p := newProblem(fault.Invalid, "this takes "+strings.Join(allowed, ", "))
+	p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+	s.Fail(w, r, p)
+}
+
+// WriteJSON answers with a document that is no operation of huma's.
+func (s *Server) WriteJSON(w http.ResponseWriter, r *http.Request, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		s.log.DebugContext(r.Context(), "the client went away", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,59 @@
+package sensorsapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"onemap/internal/core"
+	"onemap/internal/httpx"
+	"onemap/sensors"
+)
+
+// NewCertificate is a device's client certificate, by its fingerprint or as a whole.
+type NewCertificate struct {
+	SHA256 string `json:"sha256,omitempty" maxLength:"96" doc:"Of the DER bytes, in hexadecimal, with or without colons"`
+	PEM    string `json:"pem,omitempty" maxLength:"65536" doc:"The certificate itself, or a chain that begins with it; without its key"`
+}
+
+// Certificate is what is kept of a device's client certificate.
+type Certificate struct {
+	SHA256   string     `json:"sha256" doc:"Of the DER bytes, in hexadecimal"`
+	Subject  string     `json:"subject,omitempty" doc:"When the certificate was given as a whole"`
+	NotAfter *time.Time `json:"not_after" doc:"When the certificate was given as a whole: from then on it is refused"`
+}
+
+// DeviceChange lets a device publish, or no longer.
+type DeviceChange struct {
+	Enabled bool `json:"enabled" doc:"Whether it may publish; false ends its connection at once"`
+}
+
+type certificateInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body NewCertificate
+}
+
+type deviceChangeInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body DeviceChange
+}
+
+// stewardRoutes change devices that are there. Each change reaches the brokers of all nodes, and one
+// that takes away what a connection was let in by ends it at once.
+func (s *API) stewardRoutes() {
+	httpx.Register(s.Server, httpx.EditData, httpx.Op(http.MethodPatch, "/api/v1/devices/{id}", "changeDevice", "Let a device publish, or no longer; its connection ends at once"),
+		func(ctx context.Context, p core.Principal, in *deviceChangeInput) (*httpx.Body[sensors.Device], error) {
+			d, err := s.o.Devices.SetEnabled(ctx, p, in.ID, in.Body.Enabled)
+			return httpx.Answer(wireDevice(p, d)), err
+		})
+	httpx.Register(s.Server, httpx.EditData, httpx.May(httpx.Op(http.MethodPut, "/api/v1/devices/{id}/certificate", "putDeviceCertificate", "Register a device's client certificate, by which it may authenticate over TLS; the one before ends"), http.StatusConflict),
+		func(ctx context.Context, p core.Principal, in *certificateInput) (*httpx.Body[Certificate], error) {
+			cert, err := s.o.Devices.PutCertificate(ctx, p, in.ID, sensors.NewCertificate(in.Body))
+			return httpx.Answer(Certificate(cert)), err
+		})
+	remove := httpx.Op(http.MethodDelete, "/api/v1/devices/{id}/certificate", "deleteDeviceCertificate", "Forget a device's client certificate; a connection that it opened ends at once")
+	remove.DefaultStatus = http.StatusNoContent
+	httpx.Register(s.Server, httpx.EditData, remove, func(ctx context.Context, p core.Principal, in *deviceInput) (*httpx.None, error) {
+		return &httpx.None{}, s.o.Devices.RemoveCertificate(ctx, p, in.ID)
+	})
+}
