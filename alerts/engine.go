@@ -333,7 +333,7 @@ func (e *Engine) evaluate(ctx context.Context, m *memory, batches []sensors.Comm
 // reading evaluates one observation by every rule that watches its datastream.
 func (e *Engine) reading(ctx context.Context, s *step, o sensors.Observation) error {
 	w, ok := s.m.watches[o.DatastreamID]
-	if !ok || !Usable(o) {
+	if !ok || !o.Usable() {
 		return nil
 	}
 	s.m.seen.note(o)

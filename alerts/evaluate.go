@@ -21,11 +21,6 @@ type Transition struct {
 // Any reports whether there is something to tell.
 func (t Transition) Any() bool { return t.Back || t.Flapping || t.From != t.To }
 
-// Usable reports whether a reading may be evaluated at all: not QCBad, not QCMissing, and a number.
-func Usable(o sensors.Observation) bool {
-	return o.QC != sensors.QCBad && o.QC != sensors.QCMissing && finite(o.Value)
-}
-
 // Late reports whether a reading is too old to be evaluated: at or before the newest evaluated one.
 // A rule that was made or edited since may look at that newest one again.
 func Late(r *Rule, s *State, t time.Time) bool {
@@ -52,7 +47,7 @@ func Late(r *Rule, s *State, t time.Time) bool {
 //   - An edited rule counts ForSeconds and HoldSeconds anew and judges the level by its new values. A level
 //     that it no longer has is left at once.
 func Evaluate(r *Rule, s State, o sensors.Observation) (State, Transition) {
-	if !Usable(o) || Late(r, &s, o.Time) {
+	if !o.Usable() || Late(r, &s, o.Time) {
 		return s, Transition{From: s.Level, To: s.Level}
 	}
 	if s.RuleVersion != r.Version {

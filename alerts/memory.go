@@ -203,7 +203,7 @@ func (m *memory) watch(rules []Rule, targets []sensors.Target) {
 				RuleID: r.ID, DatastreamID: t.Datastream.ID, Detection: Normal,
 			}})
 		}
-		if latest := t.Datastream.Latest; latest != nil && Usable(*latest) {
+		if latest := t.Datastream.Latest; latest != nil && latest.Usable() {
 			m.seen.note(*latest)
 		}
 	}

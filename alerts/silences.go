@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"onemap/auth"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
@@ -141,7 +140,7 @@ func (v *Silences) place(ctx context.Context, p core.Principal, n *Silence, divi
 	case n.DeviceID == "" && n.Type == "" && n.Division == "":
 		return nil, fault.InvalidCode("device_id", CodeSilenceOfNothing)
 	case n.Division != "" && !s.Covers(n.Division):
-		return nil, fault.NewCoded(fault.Forbidden, "division", auth.CodeDivisionOutside, n.Division, s.Division)
+		return nil, fault.NewCoded(fault.Forbidden, "division", core.CodeDivisionOutside, n.Division, s.Division)
 	case n.DeviceID == "" && n.Division == "" && !s.Covers(""):
 		return nil, fault.NewCoded(fault.Forbidden, "type", CodeSilenceCityOnly, s.Division)
 	}
@@ -186,7 +185,7 @@ func (v *Silences) End(ctx context.Context, p core.Principal, id int64) (Silence
 	n, err := v.store.EndSilence(ctx, s, id, p.Login, v.clock().UTC().Truncate(time.Millisecond), func(_ Silence, divisions []string) error {
 		for _, d := range divisions {
 			if !s.Covers(d) {
-				return fault.NewCoded(fault.Forbidden, "", auth.CodeDivisionOutside, d, s.Division)
+				return fault.NewCoded(fault.Forbidden, "", core.CodeDivisionOutside, d, s.Division)
 			}
 		}
 		return nil

@@ -206,7 +206,7 @@ func checkMember(actor core.Principal, a Account) error {
 	case a.Role == core.RoleCommander && len(a.Division) > 4:
 		return fault.InvalidCode("division", CodeCommanderDivision)
 	case !actor.Scope().Covers(a.Division):
-		return fault.NewCoded(fault.Forbidden, "division", CodeDivisionOutside, a.Division, actor.Division)
+		return fault.NewCoded(fault.Forbidden, "division", core.CodeDivisionOutside, a.Division, actor.Division)
 	}
 	return nil
 }

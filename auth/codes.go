@@ -9,7 +9,6 @@ const (
 	CodeNoRole            fault.Code = `no-role: there is no role "{value}"`
 	CodeResponderDivision fault.Code = "responder-division: a county responder belongs to a county: 6 digits"
 	CodeCommanderDivision fault.Code = "commander-division: a city commander belongs to the city: 4 digits"
-	CodeDivisionOutside   fault.Code = "division-outside: the division {value} lies outside your own, {own}"
 	CodeOwnAccess         fault.Code = "own-access: nobody takes the own role, division or access away: ask another administrator"
 	CodePasswordShort     fault.Code = "password-short: must be at least {limit} characters"
 	CodePasswordLong      fault.Code = "password-long: must be at most {limit} bytes"

@@ -215,7 +215,7 @@ func checkDisplay(actor core.Principal, n NewDisplay) (Display, error) {
 	case d.Start != StartWall && d.Start != StartPhone:
 		return d, fault.InvalidCode("start", fault.CodeNeitherOf, string(StartWall), string(StartPhone))
 	case !actor.Scope().Covers(d.Division):
-		return d, fault.NewCoded(fault.Forbidden, "division", CodeDivisionOutside, d.Division, actor.Division)
+		return d, fault.NewCoded(fault.Forbidden, "division", core.CodeDivisionOutside, d.Division, actor.Division)
 	}
 	return d, nil
 }

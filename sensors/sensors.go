@@ -8,6 +8,7 @@ package sensors
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"onemap/internal/core"
@@ -239,6 +240,11 @@ type RegistryStore interface {
 	// device or a datastream writes one in its own transaction.
 	RegistrySeq(ctx context.Context) (int64, error)
 	DatastreamTypes(ctx context.Context) ([]DatastreamType, error)
+}
+
+// Usable reports whether a rule may evaluate the reading at all: not QCBad, not QCMissing, and a number.
+func (o Observation) Usable() bool {
+	return o.QC != QCBad && o.QC != QCMissing && !math.IsNaN(o.Value) && !math.IsInf(o.Value, 0)
 }
 
 // Target is a datastream with all that a rule must know of it.

@@ -16,6 +16,7 @@ import (
 	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/httpx"
+	"onemap/web/push"
 	"onemap/web/server/servertest"
 )
 
@@ -196,8 +197,8 @@ func TestAssigneesAreWhomTheServerAccepts(t *testing.T) {
 }
 
 // clientOf is a connected client of an account.
-func clientOf(a auth.Account) auth.Client {
-	return auth.Client{ID: "client-" + a.Login, Node: "n1", AccountID: a.ID, Division: a.Division, ConnectedAt: time.Now()}
+func clientOf(a auth.Account) push.Client {
+	return push.Client{ID: "client-" + a.Login, Node: "n1", AccountID: a.ID, Division: a.Division, ConnectedAt: time.Now()}
 }
 
 // People come with whether they are there: a client that is connected now, or when they were last seen.

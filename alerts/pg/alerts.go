@@ -19,7 +19,7 @@ import (
 
 var (
 	_ alerts.AlertStore = (*DB)(nil)
-	_ alerts.CAPStore  = (*DB)(nil)
+	_ alerts.CAPStore   = (*DB)(nil)
 )
 
 // alertVisible says whether the scope $1 may see the alert a: it lies there, or is addressed there.

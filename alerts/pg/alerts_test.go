@@ -14,6 +14,7 @@ import (
 	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/web/push"
 )
 
 func TestHandlingIsIdempotentAndAudited(t *testing.T) {
@@ -178,7 +179,7 @@ func TestDeliveries(t *testing.T) {
 	a := storetest.Apply(t, db, change)[0]
 	now := time.Now()
 	for _, acc := range []auth.Account{one, observer} {
-		c := auth.Client{ID: "client-" + acc.Login, Node: "n1", AccountID: acc.ID, Division: acc.Division, ConnectedAt: now}
+		c := push.Client{ID: "client-" + acc.Login, Node: "n1", AccountID: acc.ID, Division: acc.Division, ConnectedAt: now}
 		if err := db.Push.ClientConnected(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}

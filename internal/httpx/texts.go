@@ -53,3 +53,6 @@ func (s *Server) withTexts(components map[string]*huma.Schema, fn func() error) 
 	}
 	return err
 }
+
+// Texts are the patterns of texts, by schema and member.
+func (s *Server) Texts() map[string]Pattern { return s.texts }

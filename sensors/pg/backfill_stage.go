@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"onemap/alerts"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/sensors"
@@ -182,7 +181,7 @@ func marksOf(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]mark, error
 	var interval int
 	var qc int16
 	_, err = pgx.ForEachRow(rows, []any{&id, &interval, &m.at, &qc}, func() error {
-		m.usable, m.patience = alerts.Usable(sensors.Observation{QC: sensors.QC(qc)}), sensors.StaleAfter(interval)
+		m.usable, m.patience = sensors.Observation{QC: sensors.QC(qc)}.Usable(), sensors.StaleAfter(interval)
 		marks[id] = m
 		return nil
 	})

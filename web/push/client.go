@@ -170,7 +170,7 @@ func (c *client) readLoop(ctx context.Context) error {
 		switch f := frame.(type) {
 		case ack:
 			err = c.acknowledge(ctx, f.Seq)
-		case clientStatus:
+		case ClientStatus:
 			err = c.saysStatus(ctx, f)
 		default:
 			err = badFrame("type: hello was said already")

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 )
@@ -262,15 +261,15 @@ func TestPresence(t *testing.T) {
 // TestRespondersOfAllNodes: where the store counts them, its word is sent.
 func TestRespondersOfAllNodes(t *testing.T) {
 	ho := open(t, fast(), func(ho *house) {
-		elsewhere := func(account int64, sound auth.Sound, alert int64) auth.Present {
-			return auth.Present{
+		elsewhere := func(account int64, sound Sound, alert int64) Present {
+			return Present{
 				Client: Client{ID: fmt.Sprintf("elsewhere-%d", account), Node: "n2", AccountID: account, Division: "370685",
-					Status: auth.ClientStatus{Sound: sound, Alert: alert}},
+					Status: ClientStatus{Sound: sound, Alert: alert}},
 				Login: "r370685", Name: "招远", Role: core.RoleResponder, AlertDivision: "370685",
 			}
 		}
-		ho.parts.Present = func(context.Context) ([]auth.Present, error) {
-			return []auth.Present{elsewhere(101, auth.SoundArmed, 7), elsewhere(102, auth.SoundOff, 0)}, nil
+		ho.parts.Present = func(context.Context) ([]Present, error) {
+			return []Present{elsewhere(101, SoundArmed, 7), elsewhere(102, SoundOff, 0)}, nil
 		}
 	}).ready()
 	city := ho.join(commander, "city", "e1", 0)
@@ -304,8 +303,8 @@ func TestStatusOfClients(t *testing.T) {
 	until(t, "the store has what they said", func() bool {
 		a, _ := ho.clients.client(clientID("near"))
 		b, _ := ho.clients.client(clientID("far"))
-		return a.Status == auth.ClientStatus{Sound: auth.SoundArmed, Visible: true, Alert: 58, Acting: true} &&
-			b.Status == auth.ClientStatus{Sound: auth.SoundOff, Visible: true}
+		return a.Status == ClientStatus{Sound: SoundArmed, Visible: true, Alert: 58, Acting: true} &&
+			b.Status == ClientStatus{Sound: SoundOff, Visible: true}
 	})
 	late := ho.join(commander, "late", "e1", 0)
 	late.await("the armed", func(f frame) bool { return f.Type == typeClients && strings.Contains(f.raw, `"armed":{"370602":1}`) })

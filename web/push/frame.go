@@ -12,7 +12,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/sensors"
 	"onemap/tiles"
@@ -51,9 +50,6 @@ type hello struct {
 
 // ack is the machine's cumulative receipt.
 type ack struct{ Seq int64 }
-
-// clientStatus is what a client says of itself: whether it would be heard, and which alert is open on it.
-type clientStatus = auth.ClientStatus
 
 // decodeFrame reads one text frame of a client: a hello, an ack or a status. The error, a *closing, names the
 // member at fault. Members that are not known are left alone, so that newer clients can talk to
@@ -112,13 +108,13 @@ func decodeFrame(data []byte) (any, error) {
 		if f.Sound == nil {
 			return nil, badFrame("sound: is required")
 		}
-		return checkStatus(clientStatus{Sound: auth.Sound(*f.Sound), Visible: f.Visible, Alert: f.Alert, Acting: f.Acting})
+		return checkStatus(ClientStatus{Sound: Sound(*f.Sound), Visible: f.Visible, Alert: f.Alert, Acting: f.Acting})
 	default:
 		return nil, badFrame("type: must be hello, ack or status, not %.40q", *f.Type)
 	}
 }
 
-func checkStatus(s clientStatus) (any, error) {
+func checkStatus(s ClientStatus) (any, error) {
 	if !s.Sound.Valid() {
 		return nil, badFrame("sound: must be armed, off, muted or suspended, not %.40q", string(s.Sound))
 	}

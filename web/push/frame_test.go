@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/text"
@@ -65,8 +64,8 @@ func TestDecodeFrame(t *testing.T) {
 			"abcdefgh", "e", core.Mark{Seq: 7, ID: "i"}, &core.Mark{Seq: 9, ID: "b"},
 		},
 		`{"type":"ack","seq":9007199254740991}`:                                     ack{maxSeq},
-		`{"type":"status","sound":"armed","visible":true,"alert":58,"acting":true}`: clientStatus{Sound: auth.SoundArmed, Visible: true, Alert: 58, Acting: true},
-		`{"type":"status","sound":"off","acting":true}`:                             clientStatus{Sound: auth.SoundOff}, // acting on nothing
+		`{"type":"status","sound":"armed","visible":true,"alert":58,"acting":true}`: ClientStatus{Sound: SoundArmed, Visible: true, Alert: 58, Acting: true},
+		`{"type":"status","sound":"off","acting":true}`:                             ClientStatus{Sound: SoundOff}, // acting on nothing
 	} {
 		f, err := decodeFrame([]byte(text))
 		if diff := cmp.Diff(want, f); err != nil || diff != "" {
@@ -116,7 +115,7 @@ func FuzzDecodeFrame(f *testing.F) {
 			if v.Seq < 0 || v.Seq > maxSeq {
 				t.Fatalf("%q: took %+v", data, v)
 			}
-		case clientStatus:
+		case ClientStatus:
 			if !v.Sound.Valid() || v.Alert < 0 || v.Alert > maxSeq || (v.Acting && v.Alert == 0) {
 				t.Fatalf("%q: took %+v", data, v)
 			}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"time"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 )
@@ -44,7 +43,7 @@ type Parts struct {
 	// nil: connections extend nothing.
 	Use func(ctx context.Context, sessionID int64) (core.Principal, error)
 	// Present lists who is connected to any node; nil: who is connected to this one.
-	Present func(ctx context.Context) ([]auth.Present, error)
+	Present func(ctx context.Context) ([]Present, error)
 	// AlertPlace gives where an alert lies and whom it is addressed to: errs.NotFound when the scope may not see it.
 	// nil: no client has an alert open.
 	AlertPlace func(ctx context.Context, s core.Scope, id int64) (division string, divisions []string, err error)

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/wait"
 )
@@ -23,7 +22,7 @@ type roster struct {
 
 	recorded map[string]Client // what the store knows; the roster's goroutine alone
 	told     clientsFrame      // the last frame; likewise
-	others   []auth.Present    // at other nodes, by the store's last word; likewise
+	others   []Present         // at other nodes, by the store's last word; likewise
 	latest   atomic.Pointer[rosterFrame]
 }
 
@@ -96,13 +95,13 @@ func (r *roster) news(c *client) *message {
 }
 
 // here lists the clients of this node.
-func (r *roster) here() (clients map[string]Client, present []auth.Present) {
+func (r *roster) here() (clients map[string]Client, present []Present) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clients = make(map[string]Client, len(r.present))
 	for id, p := range r.present {
 		clients[id] = p.client
-		present = append(present, auth.Present{
+		present = append(present, Present{
 			Client: p.client, Login: p.who.Login, Name: p.who.Name, Role: p.who.Role,
 			AlertDivision: p.place.division, AlertDivisions: p.place.divisions,
 		})
@@ -178,7 +177,7 @@ func (h *Hub) recordPresence(ctx context.Context, clients map[string]Client, bea
 
 // askPresent asks the store who is connected to the other nodes. While it cannot be asked, what it said last
 // stands.
-func (h *Hub) askPresent(ctx context.Context, here []auth.Present) {
+func (h *Hub) askPresent(ctx context.Context, here []Present) {
 	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
 	defer cancel()
 	all, err := h.parts.Present(ctx)
@@ -197,7 +196,7 @@ func (h *Hub) askPresent(ctx context.Context, here []auth.Present) {
 
 // withOthers is who is connected: here, and by the store's last word at other nodes. A client that has come here
 // from another node counts once.
-func (h *Hub) withOthers(here []auth.Present) []auth.Present {
+func (h *Hub) withOthers(here []Present) []Present {
 	ids := make(map[string]bool, len(here))
 	for _, p := range here {
 		ids[p.ID] = true
@@ -213,7 +212,7 @@ func (h *Hub) withOthers(here []auth.Present) []auth.Present {
 
 // responders counts the responders by division, and those at whose machine an alarm sounds. A person with two
 // machines counts once.
-func responders(present []auth.Present) clientsFrame {
+func responders(present []Present) clientsFrame {
 	f := clientsFrame{Type: typeClients, Divisions: map[string]int{}, Armed: map[string]int{}}
 	counted, armed := map[int64]bool{}, map[int64]bool{}
 	for _, p := range present {
@@ -224,7 +223,7 @@ func responders(present []auth.Present) clientsFrame {
 			counted[p.AccountID] = true
 			f.Divisions[p.Division]++
 		}
-		if p.Status.Sound == auth.SoundArmed && !armed[p.AccountID] {
+		if p.Status.Sound == SoundArmed && !armed[p.AccountID] {
 			armed[p.AccountID] = true
 			f.Armed[p.Division]++
 		}
@@ -234,7 +233,7 @@ func responders(present []auth.Present) clientsFrame {
 
 // announce makes the clients frame when the counts have changed, and the viewers frames when who has which alert
 // open has, and wakes those who may see them.
-func (h *Hub) announce(present []auth.Present) {
+func (h *Hub) announce(present []Present) {
 	r, f := h.roster, responders(present)
 	old := r.latest.Load()
 	counts := old.version == 0 || !maps.Equal(f.Divisions, r.told.Divisions) || !maps.Equal(f.Armed, r.told.Armed)

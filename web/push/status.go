@@ -5,14 +5,13 @@ import (
 	"log/slog"
 	"time"
 
-	"onemap/auth"
 	"onemap/internal/fault"
 	"onemap/internal/wait"
 )
 
 // saysStatus takes what a client says of itself. An alert that its scope may not see is no alert: so nobody
 // learns from an answer whether there is one.
-func (c *client) saysStatus(ctx context.Context, s clientStatus) error {
+func (c *client) saysStatus(ctx context.Context, s ClientStatus) error {
 	now := time.Now()
 	if now.Sub(c.statusFrom) > c.hub.o.Heartbeat {
 		c.statusFrom, c.statuses = now, 0
@@ -20,7 +19,7 @@ func (c *client) saysStatus(ctx context.Context, s clientStatus) error {
 	if c.statuses++; c.statuses > c.hub.o.MaxStatus {
 		return badFrame("more than %d status frames in %v", c.hub.o.MaxStatus, c.hub.o.Heartbeat)
 	}
-	c.using.Store(s.Visible || s.Sound == auth.SoundArmed)
+	c.using.Store(s.Visible || s.Sound == SoundArmed)
 	place := alertPlace{}
 	if s.Alert != 0 {
 		if place = c.placeOf(ctx, s.Alert); !place.known {
@@ -59,8 +58,8 @@ func (c *client) placeOf(ctx context.Context, id int64) alertPlace {
 	return alertPlace{known: true, division: division, divisions: divisions}
 }
 
-// says notes a client's clientStatus.
-func (r *roster) says(c *client, s clientStatus, place alertPlace) {
+// says notes a client's ClientStatus.
+func (r *roster) says(c *client, s ClientStatus, place alertPlace) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.present[c.id]

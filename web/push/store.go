@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/sensors"
 )
@@ -37,7 +36,3 @@ type ClientStore interface {
 	// visible to the scope in (previous, seq] becomes an alert_receipt row of the client.
 	SaveReceipt(ctx context.Context, c Client, s core.Scope, seq int64, at time.Time) error
 }
-
-// Client is one connected browser or integrator. It lives in package auth, so that a store on this
-// floor can keep it.
-type Client = auth.Client

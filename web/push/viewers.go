@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	"onemap/auth"
 	"onemap/internal/core"
 )
 
@@ -37,7 +36,7 @@ type scopeViewers struct {
 func newViewers() *viewers { return &viewers{cache: make(map[core.Scope]scopeViewers)} }
 
 // take takes who is connected and reports whether who has what open has changed.
-func (v *viewers) take(present []auth.Present) bool {
+func (v *viewers) take(present []Present) bool {
 	byAlert := map[int64]*openAlert{}
 	for _, p := range present {
 		if p.Status.Alert == 0 {

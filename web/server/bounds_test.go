@@ -63,7 +63,7 @@ func TestBrokenTransfers(t *testing.T) {
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
 	w.Must(err)
-	if p := (servertest.Answer{res.StatusCode, res.Header, raw}).Problem(t); res.StatusCode != http.StatusBadRequest || p.Field != "body" {
+	if p := (servertest.Answer{Status: res.StatusCode, Header: res.Header, Body: raw}).Problem(t); res.StatusCode != http.StatusBadRequest || p.Field != "body" {
 		t.Errorf("%d: %s", res.StatusCode, raw)
 	}
 }
@@ -137,9 +137,9 @@ func TestPagesOfTheFeed(t *testing.T) {
 		t.Errorf("the pages have %v, the feed %v", got, all)
 	}
 	w.Refuse(t, []servertest.Wrong{
-		{"no limit", servertest.Commander, http.MethodGet, "/cap/feed.atom?limit=0", nil, nil, 400, "limit"},
-		{"too long a page", servertest.Commander, http.MethodGet, "/cap/feed.atom?limit=501", nil, nil, 400, "limit"},
-		{"a limit beyond 64 bits", servertest.Commander, http.MethodGet, "/cap/feed.atom?limit=99999999999999999999", nil, nil, 400, "limit"},
-		{"a long identifier", servertest.Commander, http.MethodGet, "/cap/feed.atom?after=" + strings.Repeat("a", 201), nil, nil, 400, "after"},
+		{Name: "no limit", Account: servertest.Commander, Method: http.MethodGet, Path: "/cap/feed.atom?limit=0", Body: nil, Headers: nil, Status: 400, Field: "limit"},
+		{Name: "too long a page", Account: servertest.Commander, Method: http.MethodGet, Path: "/cap/feed.atom?limit=501", Body: nil, Headers: nil, Status: 400, Field: "limit"},
+		{Name: "a limit beyond 64 bits", Account: servertest.Commander, Method: http.MethodGet, Path: "/cap/feed.atom?limit=99999999999999999999", Body: nil, Headers: nil, Status: 400, Field: "limit"},
+		{Name: "a long identifier", Account: servertest.Commander, Method: http.MethodGet, Path: "/cap/feed.atom?after=" + strings.Repeat("a", 201), Body: nil, Headers: nil, Status: 400, Field: "after"},
 	})
 }

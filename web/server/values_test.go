@@ -456,7 +456,7 @@ func (w *world) check(t *testing.T, what string, one try, a servertest.Answer) {
 		return
 	}
 	if a.Status < 400 {
-		wantPattern(t, what, one)
+		w.wantPattern(t, what, one)
 		return
 	}
 	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
@@ -473,9 +473,9 @@ func (w *world) check(t *testing.T, what string, one try, a servertest.Answer) {
 }
 
 // wantPattern holds a text that was taken against what the description says of it; spaces around it are not counted.
-func wantPattern(t *testing.T, what string, one try) {
+func (w *world) wantPattern(t *testing.T, what string, one try) {
 	t.Helper()
-	p, described := server.Patterns()[one.member]
+	p, described := w.API.Texts()[one.member]
 	var text string
 	if !described || json.Unmarshal([]byte(one.value), &text) != nil || one.value == "null" {
 		return
@@ -518,5 +518,5 @@ func (w *world) attempt(account string, r sending) servertest.Answer {
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
 	w.Must(err)
-	return servertest.Answer{res.StatusCode, res.Header, raw}
+	return servertest.Answer{Status: res.StatusCode, Header: res.Header, Body: raw}
 }

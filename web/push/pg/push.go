@@ -7,15 +7,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 	"onemap/internal/pg"
+	"onemap/web/push"
 )
 
 // ClientConnected notes that a client is connected to its node now, whoever it was before, and what it says of
 // itself.
-func (db *DB) ClientConnected(ctx context.Context, c auth.Client) error {
+func (db *DB) ClientConnected(ctx context.Context, c push.Client) error {
 	_, err := db.pool.Exec(ctx, `
 		insert into push_client (client_id, node, account_id, division_code, connected_at, last_seen, connected,
 			sound, visible, alert_id, acting)
@@ -54,7 +54,7 @@ func (db *DB) ClientGone(ctx context.Context, node, clientID string) error {
 // goes back, nor beyond the log's head. Each alert that an event in between brought becomes a row of
 // alert_receipt. Of a client that says so for the first time, and so has taken a snapshot, those are
 // the unfinished alerts.
-func (db *DB) SaveReceipt(ctx context.Context, c auth.Client, s core.Scope, seq int64, at time.Time) error {
+func (db *DB) SaveReceipt(ctx context.Context, c push.Client, s core.Scope, seq int64, at time.Time) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		previous, seq, err := moveReceipt(ctx, tx, c, seq, at)
 		if err != nil || seq <= previous {
@@ -77,7 +77,7 @@ func (db *DB) SaveReceipt(ctx context.Context, c auth.Client, s core.Scope, seq 
 
 // moveReceipt moves the client's mark forward and gives it as it was, 0 when there was none, and as
 // it is.
-func moveReceipt(ctx context.Context, tx pgx.Tx, c auth.Client, seq int64, at time.Time) (previous, now int64, err error) {
+func moveReceipt(ctx context.Context, tx pgx.Tx, c push.Client, seq int64, at time.Time) (previous, now int64, err error) {
 	_, err = tx.Exec(ctx, `
 		insert into push_receipt (client_id, account_id, seq, at) values ($1, $2, 0, $3) on conflict do nothing`,
 		c.ID, c.AccountID, at)
@@ -100,7 +100,7 @@ func moveReceipt(ctx context.Context, tx pgx.Tx, c auth.Client, seq int64, at ti
 }
 
 // Present lists the clients that are connected to any node, with their people, in the order of their ids.
-func (db *DB) Present(ctx context.Context) ([]auth.Present, error) {
+func (db *DB) Present(ctx context.Context) ([]push.Present, error) {
 	rows, err := db.pool.Query(ctx, `
 		select c.client_id, c.node, c.account_id, c.division_code, c.connected_at, c.sound, c.visible,
 			coalesce(a.id, 0), c.acting, p.login, p.name, p.role, coalesce(a.division_code, ''), coalesce(a.divisions, '{}')
@@ -110,7 +110,7 @@ func (db *DB) Present(ctx context.Context) ([]auth.Present, error) {
 	if err != nil {
 		return nil, pg.MapErr(err, "list who is connected")
 	}
-	present, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p auth.Present, err error) {
+	present, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p push.Present, err error) {
 		s := &p.Status
 		err = row.Scan(&p.ID, &p.Node, &p.AccountID, &p.Division, &p.ConnectedAt, &s.Sound, &s.Visible,
 			&s.Alert, &s.Acting, &p.Login, &p.Name, &p.Role, &p.AlertDivision, &p.AlertDivisions)

@@ -15,6 +15,7 @@ import (
 	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/fault"
+	"onemap/web/push"
 )
 
 // receipts returns the alerts that a client has received, with the events that brought them.
@@ -33,7 +34,7 @@ func TestReceiptsAreCumulativeAndScoped(t *testing.T) {
 	db := storetest.NewCity(t, 4)
 	ids, rule := storetest.StreamsOf(t, db), storetest.NewRule(t, db)
 	acc := storetest.NewAccount(t, db, "r370602", core.RoleResponder, "370602")
-	c := auth.Client{ID: "client-1", Node: "n", AccountID: acc.ID, Division: "370602", ConnectedAt: storetest.Noon}
+	c := push.Client{ID: "client-1", Node: "n", AccountID: acc.ID, Division: "370602", ConnectedAt: storetest.Noon}
 	scope := core.Scope{Division: "370602", Role: core.RoleResponder}
 	save := func(seq int64) {
 		t.Helper()
@@ -111,7 +112,7 @@ func TestWhoIsConnected(t *testing.T) {
 	acc := storetest.NewAccount(t, db, "r370602", core.RoleResponder, "370602")
 	connect := func(node, id string, s int) {
 		t.Helper()
-		c := auth.Client{ID: id, Node: node, AccountID: acc.ID, Division: "370602", ConnectedAt: storetest.Noon.Add(time.Duration(s) * time.Second)}
+		c := push.Client{ID: id, Node: node, AccountID: acc.ID, Division: "370602", ConnectedAt: storetest.Noon.Add(time.Duration(s) * time.Second)}
 		if err := db.Push.ClientConnected(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +155,7 @@ func TestPresentIsWhoIsConnectedToAnyNode(t *testing.T) {
 	now := time.Now()
 	connect := func(client, node string, acc auth.Account) {
 		t.Helper()
-		c := auth.Client{ID: client, Node: node, AccountID: acc.ID, Division: acc.Division, ConnectedAt: now}
+		c := push.Client{ID: client, Node: node, AccountID: acc.ID, Division: acc.Division, ConnectedAt: now}
 		if err := db.Push.ClientConnected(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
@@ -185,8 +186,8 @@ func TestStatusOfAClientIsKept(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	a := storetest.Apply(t, db, storetest.Issued(storetest.NewRule(t, db), storetest.StreamsOf(t, db), 0, core.Red))[0]
 	acc := storetest.NewAccount(t, db, "r370602", core.RoleResponder, "370602")
-	c := auth.Client{ID: "a-phone", Node: "one", AccountID: acc.ID, Division: acc.Division, ConnectedAt: time.Now(),
-		Status: auth.ClientStatus{Sound: auth.SoundArmed, Visible: true, Alert: a.ID, Acting: true}}
+	c := push.Client{ID: "a-phone", Node: "one", AccountID: acc.ID, Division: acc.Division, ConnectedAt: time.Now(),
+		Status: push.ClientStatus{Sound: push.SoundArmed, Visible: true, Alert: a.ID, Acting: true}}
 	if err := db.Push.ClientConnected(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
