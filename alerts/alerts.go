@@ -215,7 +215,7 @@ type Message struct {
 // and its audit rows in one transaction. What is stored is what Merge makes of it with the alert as
 // locked: handling, assignee and confirmations are the people's, whatever the Change says.
 type Change struct {
-	Kind    string   // core.EventAlertIssued, …Updated, …Cleared, …Stale
+	Kind    string   // EventIssued, …Updated, …Cleared, …Stale
 	Alert   Alert    // ID 0 for a new episode: the store gives it, and the message and state take it over
 	Message *Message // nil: the change has no paper (stale, and back from it)
 	Note    string

@@ -389,9 +389,9 @@ func (e *Engine) change(ctx context.Context, t *track, tr Transition) (Change, e
 		a.Detection, a.UpdatedAt = t.state.Detection, e.clock()
 		t.state.recount(&a)
 		if !tr.Back {
-			return Change{Kind: core.EventAlertUpdated, Alert: a}, nil
+			return Change{Kind: EventUpdated, Alert: a}, nil
 		}
-		return Change{Kind: core.EventAlertStale, Alert: a,
+		return Change{Kind: EventStale, Alert: a,
 			Note: note("数据恢复，"+a.Level.ColourName().ZH+"告警仍在", "data are back, still "+a.Level.String())}, nil
 	case tr.To == core.None:
 		return e.messageChange(ctx, t, ended, tr.From)

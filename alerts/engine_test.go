@@ -232,7 +232,7 @@ func TestLoadRepairs(t *testing.T) {
 	if st := w.m.find(key{1, 2}).state; st.AlertID != 0 || st.Level != core.None || st.Detection != Normal {
 		t.Errorf("a state without its alert: %+v", st)
 	}
-	if diff := cmp.Diff([]entry{{Alert: 2, Kind: core.EventAlertCleared, Detection: Cleared, Level: core.Red, Peak: core.Red,
+	if diff := cmp.Diff([]entry{{Alert: 2, Kind: EventCleared, Detection: Cleared, Level: core.Red, Peak: core.Red,
 		Value: 5, ValueAt: at, PeakValue: 6, PeakAt: at, Number: "1"}}, s.entries()); diff != "" {
 		t.Errorf("an alert of a datastream that is gone:\n%s", diff)
 	}

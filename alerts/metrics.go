@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"onemap/internal/core"
 )
 
 // metrics are the engine's numbers. Without a registerer they are counted and not shown.
@@ -40,7 +38,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		unwritten: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "onemap_rules_messages_unwritten_total", Help: "Changes of alerts whose CAP message could not be written."}),
 	}
-	for _, kind := range []string{core.EventAlertIssued, core.EventAlertUpdated, core.EventAlertCleared, core.EventAlertStale} {
+	for _, kind := range []string{EventIssued, EventUpdated, EventCleared, EventStale} {
 		m.transitions.WithLabelValues(kind)
 	}
 	if reg != nil {

@@ -54,7 +54,7 @@ func (s Silence) runs(now time.Time) bool {
 // Over reports whether the silence will cover nothing any more.
 func (s Silence) Over(now time.Time) bool { return s.EndedAt != nil || !now.Before(s.Ends) }
 
-// SilenceEvent is the payload of core.EventSilenceChanged.
+// SilenceEvent is the payload of EventSilenceChanged.
 type SilenceEvent struct {
 	Silence Silence `json:"silence"`
 }

@@ -33,7 +33,7 @@ type NewSilence struct {
 	Ends     time.Time
 }
 
-// SilenceStore is what silences need. Each change writes core.EventSilenceChanged.
+// SilenceStore is what silences need. Each change writes EventSilenceChanged.
 type SilenceStore interface {
 	Silences(ctx context.Context, s core.Scope, current bool, now time.Time, p core.Page) ([]Silence, error)
 	// CreateSilence stores it; divisions are those that it concerns, none: the city alone.

@@ -124,15 +124,15 @@ func (e *Engine) messageChange(ctx context.Context, t *track, why occasion, befo
 	} else {
 		a = e.begin(t)
 	}
-	st, c := t.state, Change{Kind: core.EventAlertUpdated}
+	st, c := t.state, Change{Kind: EventUpdated}
 	a.Detection = st.Detection
 	a.Value, a.ValueAt = st.LastValue, *st.LastTime
 	st.recount(&a)
 	switch why {
 	case begun:
-		c.Kind = core.EventAlertIssued
+		c.Kind = EventIssued
 	case ended, withdrawn:
-		c.Kind, a.Detection = core.EventAlertCleared, Cleared
+		c.Kind, a.Detection = EventCleared, Cleared
 	case rose, fell, renewed:
 	}
 	if a.Detection != Cleared {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"onemap/internal/core"
 	"onemap/sensors"
 )
 
@@ -21,7 +20,7 @@ func (e *Engine) tick(ctx context.Context, m *memory) error {
 			a := *t.alert
 			a.Detection, a.UpdatedAt = Stale, now
 			t.state.recount(&a)
-			s.add(t, Change{Kind: core.EventAlertStale, Alert: a, Note: m.seen.missing(t.target, now)})
+			s.add(t, Change{Kind: EventStale, Alert: a, Note: m.seen.missing(t.target, now)})
 		case t.alert.Expires.Sub(now) <= e.renewBefore(t.target):
 			c, err := e.messageChange(ctx, t, renewed, t.state.Level)
 			if err != nil {
@@ -64,7 +63,7 @@ func (e *Engine) settle(ctx context.Context, m *memory) error {
 	}
 	s := e.newStep(m)
 	for _, o := range m.orphans {
-		c := Change{Kind: core.EventAlertCleared, Alert: o.alert, Note: o.why}
+		c := Change{Kind: EventCleared, Alert: o.alert, Note: o.why}
 		c.Alert.Detection = Cleared
 		if o.state.AlertID == o.alert.ID && !o.state.PeakAt.IsZero() {
 			o.state.recount(&c.Alert)

@@ -144,7 +144,7 @@ type PresenceChange struct {
 	Since        time.Time `json:"since"`
 }
 
-// PresenceEvent is the payload of core.EventPresenceChanged: one a division and look, so that a
+// PresenceEvent is the payload of EventPresenceChanged: one a division and look, so that a
 // network that falls does not write an event for each of its devices.
 type PresenceEvent struct {
 	Changes []PresenceChange `json:"changes"` // at most 100
@@ -165,7 +165,7 @@ type UnevaluatedChange struct {
 	Since  time.Time `json:"since"`
 }
 
-// UnevaluatedEvent is the payload of core.EventDeviceUnevaluated: one a division and look.
+// UnevaluatedEvent is the payload of EventUnevaluated: one a division and look.
 type UnevaluatedEvent struct {
 	Changes []UnevaluatedChange `json:"changes"` // at most 100
 	More    int                 `json:"more"`    // that the list leaves out

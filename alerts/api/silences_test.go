@@ -117,7 +117,7 @@ func TestSilencesAreToldAndKept(t *testing.T) {
 	w.Must(err)
 	var told []string
 	for _, e := range page.Events {
-		if e.Kind != core.EventSilenceChanged {
+		if e.Kind != alerts.EventSilenceChanged {
 			continue
 		}
 		var p alerts.SilenceEvent

@@ -116,13 +116,13 @@ func (db *DB) CurrentMessages(ctx context.Context, s core.Scope, now time.Time, 
 func handlingEvent(a alerts.Action) (string, error) {
 	switch a {
 	case alerts.ActAcknowledge:
-		return core.EventAlertAcknowledged, nil
+		return alerts.EventAcknowledged, nil
 	case alerts.ActAssign:
-		return core.EventAlertAssigned, nil
+		return alerts.EventAssigned, nil
 	case alerts.ActResolve:
-		return core.EventAlertResolved, nil
+		return alerts.EventResolved, nil
 	case alerts.ActClose:
-		return core.EventAlertClosed, nil
+		return alerts.EventClosed, nil
 	}
 	return "", fault.InvalidField("action", "%q is no step of handling", string(a))
 }

@@ -10,7 +10,6 @@ import (
 
 	"onemap/alerts"
 	"onemap/internal/app/stores/storetest"
-	"onemap/internal/core"
 )
 
 // TestFlappingOnTheDatabase: readings that swing around a threshold are one alert of the real store, whose hold,
@@ -34,7 +33,7 @@ func TestFlappingOnTheDatabase(t *testing.T) {
 	read(t, db, ds, safe.Add(29*time.Second), 2)
 	waitForCursor(t, db)
 	read(t, db, ds, safe.Add(30*time.Second), 2)
-	want := []string{core.EventAlertIssued, core.EventAlertUpdated, core.EventAlertCleared}
+	want := []string{alerts.EventIssued, alerts.EventUpdated, alerts.EventCleared}
 	if d := cmp.Diff(want, steps(t, db, len(want))); d != "" {
 		t.Fatalf("events (-want +got):\n%s", d)
 	}

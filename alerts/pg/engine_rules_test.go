@@ -90,8 +90,8 @@ func TestEngineOnTheDatabase(t *testing.T) {
 	read(t, db, ds, at.Add(4*time.Second), 6)
 	stop = evaluating(t, db)
 	defer func() { stop() }()
-	want := []string{core.EventAlertIssued, core.EventAlertAcknowledged, core.EventAlertUpdated, core.EventAlertUpdated,
-		core.EventAlertCleared, core.EventAlertIssued}
+	want := []string{alerts.EventIssued, alerts.EventAcknowledged, alerts.EventUpdated, alerts.EventUpdated,
+		alerts.EventCleared, alerts.EventIssued}
 	if d := cmp.Diff(want, steps(t, db, len(want))); d != "" {
 		t.Fatalf("events (-want +got):\n%s", d)
 	}
@@ -102,7 +102,7 @@ func TestEngineOnTheDatabase(t *testing.T) {
 	if err := db.Alerts.DeleteRule(t.Context(), rule.ID, rule.Version, "steward"); err != nil {
 		t.Fatal(err)
 	}
-	want = append(want, core.EventAlertCleared)
+	want = append(want, alerts.EventCleared)
 	steps(t, db, len(want))
 	stop()
 	stop = evaluating(t, db) // once more over everything: nothing new
@@ -176,7 +176,7 @@ func TestTargetsCarryTheNewestReading(t *testing.T) {
 		}
 	}
 	defer evaluating(t, db)()
-	if d := cmp.Diff([]string{core.EventAlertIssued}, steps(t, db, 1)); d != "" {
+	if d := cmp.Diff([]string{alerts.EventIssued}, steps(t, db, 1)); d != "" {
 		t.Error(d)
 	}
 }

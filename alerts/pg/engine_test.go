@@ -48,7 +48,7 @@ func TestApplyStoresAStepWhole(t *testing.T) {
 		t.Errorf("history: %+v, %v", history, err)
 	}
 	es := storetest.AlertEvents(t, db)
-	if len(es) != 1 || es[0].Kind != core.EventAlertIssued || !cmp.Equal(es[0].Divisions, []string{"370602"}) {
+	if len(es) != 1 || es[0].Kind != alerts.EventIssued || !cmp.Equal(es[0].Divisions, []string{"370602"}) {
 		t.Fatalf("events: %+v", es)
 	}
 	var payload alerts.Event
@@ -166,13 +166,13 @@ func TestApplyKeepsWhatPeopleDid(t *testing.T) {
 	storetest.Ack(t, db, a.ID, "r370602", "370602")
 	milder := a
 	milder.Level, milder.UpdatedAt = core.Blue, storetest.Noon.Add(2*time.Minute)
-	got := storetest.Apply(t, db, alerts.Change{Kind: core.EventAlertUpdated, Alert: milder})[0]
+	got := storetest.Apply(t, db, alerts.Change{Kind: alerts.EventUpdated, Alert: milder})[0]
 	if got.Handling != alerts.Acknowledged || got.Level != core.Blue || got.Version != 3 || !got.ConfirmedBy("370602") {
 		t.Errorf("after acknowledgement and update: %+v", got)
 	}
 	worse := a
 	worse.Level, worse.PeakLevel, worse.UpdatedAt = core.Red, core.Red, storetest.Noon.Add(3*time.Minute)
-	got = storetest.Apply(t, db, alerts.Change{Kind: core.EventAlertUpdated, Alert: worse})[0]
+	got = storetest.Apply(t, db, alerts.Change{Kind: alerts.EventUpdated, Alert: worse})[0]
 	checkReopened(t, db, got)
 	d, err := db.Sensors.Device(t.Context(), storetest.CityScope, "dev-00")
 	if err != nil || d.Level != core.Red {

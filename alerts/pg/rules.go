@@ -147,7 +147,7 @@ func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
 		return err
 	}
 	_, err = eventlog.Append(ctx, tx, core.Event{
-		Kind: core.EventRuleChanged, Divisions: to, Subject: strconv.FormatInt(id, 10), Actor: actor, Payload: payload,
+		Kind: alerts.EventRuleChanged, Divisions: to, Subject: strconv.FormatInt(id, 10), Actor: actor, Payload: payload,
 	})
 	return err
 }

@@ -109,7 +109,7 @@ func silenceChanged(ctx context.Context, tx pgx.Tx, n alerts.Silence, divisions 
 		return err
 	}
 	_, err = eventlog.Append(ctx, tx, core.Event{
-		Kind: core.EventSilenceChanged, Divisions: divisions, Subject: strconv.FormatInt(n.ID, 10), Actor: actor, Payload: payload,
+		Kind: alerts.EventSilenceChanged, Divisions: divisions, Subject: strconv.FormatInt(n.ID, 10), Actor: actor, Payload: payload,
 	})
 	return err
 }

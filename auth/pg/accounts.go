@@ -122,7 +122,7 @@ func accountChanged(ctx context.Context, tx pgx.Tx, a auth.Account, actor string
 		return err
 	}
 	_, err = eventlog.Append(ctx, tx, core.Event{
-		Kind: core.EventAccountChanged, Roles: []core.Role{core.RoleAdministrator},
+		Kind: auth.EventAccountChanged, Roles: []core.Role{core.RoleAdministrator},
 		Subject: strconv.FormatInt(a.ID, 10), Actor: actor, Payload: payload,
 	})
 	return err

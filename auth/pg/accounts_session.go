@@ -139,7 +139,7 @@ func sessionsRevoked(ctx context.Context, tx pgx.Tx, accountID int64, ids []int6
 			return err
 		}
 		_, err = eventlog.Append(ctx, tx, core.Event{
-			Kind: core.EventSessionRevoked, Roles: []core.Role{core.RoleAdministrator},
+			Kind: auth.EventSessionRevoked, Roles: []core.Role{core.RoleAdministrator},
 			Subject: strconv.FormatInt(id, 10), Actor: actor, Payload: payload,
 		})
 		if err != nil {

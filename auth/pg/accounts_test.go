@@ -64,7 +64,7 @@ func revocations(t testing.TB, db *stores.Stores) (ids []int64) {
 		var p struct {
 			SessionID int64 `json:"session_id"`
 		}
-		if e.Kind == core.EventSessionRevoked {
+		if e.Kind == auth.EventSessionRevoked {
 			if err := json.Unmarshal(e.Payload, &p); err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"onemap/alerts"
 	"onemap/internal/core"
 )
 
@@ -116,7 +117,7 @@ func (f *follower) take(one frame, first chan struct{}) {
 		f.epoch = one.Epoch
 	case "event":
 		f.last = core.Mark{Seq: one.Seq, ID: one.ID}
-		if one.Kind == core.EventAlertIssued {
+		if one.Kind == alerts.EventIssued {
 			f.issued[one.Seq]++
 		}
 	}
@@ -128,7 +129,7 @@ func (f *follower) check() {
 	s.t.Helper()
 	var want []int64
 	conn := s.pg.connect(database)
-	if err := conn.QueryRow(s.t.Context(), `select array_agg(seq) from event_log where kind = $1`, core.EventAlertIssued).Scan(&want); err != nil {
+	if err := conn.QueryRow(s.t.Context(), `select array_agg(seq) from event_log where kind = $1`, alerts.EventIssued).Scan(&want); err != nil {
 		s.t.Fatal(err)
 	}
 	eventually(s.t, "whoever follows the push has every alert", func() bool {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/core"
+	"onemap/alerts"
 	"onemap/sensors"
 )
 
@@ -234,7 +234,7 @@ func (l *ledger) compareAlerts(conn *pgx.Conn, out *loss, table map[key]*stored)
 			(select count(*) from event_log e where e.kind = $1 and e.subject = a.id::text),
 			(select count(*) from event_log e where e.kind = $2 and e.subject = a.id::text),
 			(select string_agg(msg_type, ' ' order by sent, msg_type) from cap_message m where m.alert_id = a.id)
-		from alert a`, core.EventAlertIssued, core.EventAlertCleared)
+		from alert a`, alerts.EventIssued, alerts.EventCleared)
 	if err != nil {
 		l.t.Fatal(err)
 	}

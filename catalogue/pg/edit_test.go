@@ -53,7 +53,7 @@ func TestEditChangesAllInOne(t *testing.T) {
 	if err != nil || !strings.HasPrefix(made.Key, "onemap-") {
 		t.Errorf("a key is made where none is given: %+v %v", made, err)
 	}
-	events := storetest.EventsOfKind(t, db, core.EventLayerChanged)
+	events := storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)
 	last := events[len(events)-1]
 	var payload struct {
 		Version                   int64

@@ -44,7 +44,7 @@ func TestImportMakesALayer(t *testing.T) {
 	if got["b"].Division != "370614" || got["c"].Division != "370614101" {
 		t.Errorf("divisions: %q, %q", got["b"].Division, got["c"].Division)
 	}
-	events := storetest.EventsOfKind(t, db, core.EventLayerChanged)
+	events := storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)
 	if len(events) != 2 || !events[0].VisibleTo(storetest.Zhifu) || events[0].Subject != "tanks" || events[1].VisibleTo(storetest.Zhifu) || !events[1].VisibleTo(storetest.CityScope) {
 		t.Fatalf("events: %+v", events)
 	}
@@ -191,7 +191,7 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 			}
 		})
 	}
-	if n := len(storetest.EventsOfKind(t, db, core.EventLayerChanged)); n != 2 { // of the first import
+	if n := len(storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)); n != 2 { // of the first import
 		t.Errorf("%d events", n)
 	}
 	_, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), &storetest.Records{Read: func(int) (catalogue.Record, *catalogue.Refusal, error) {

@@ -33,7 +33,7 @@ func TestChangeLayer(t *testing.T) {
 	if len(f.Next()) != 1 {
 		t.Error("the change feed does not have the change")
 	}
-	events := storetest.EventsOfKind(t, db, core.EventLayerChanged)
+	events := storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)
 	if last := events[len(events)-1]; len(events) != 3 || last.Actor != "li" || last.Subject != "tanks" {
 		t.Errorf("events: %+v", events)
 	}

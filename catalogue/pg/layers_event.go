@@ -78,7 +78,7 @@ func layerChanged(ctx context.Context, tx pgx.Tx, l catalogue.Layer, bbox []floa
 		return pg.MapErr(err, "look up the cities")
 	}
 	payload := layerPayload{Layer: l.Name, Version: l.Version, BBox: bbox, layerChanges: changes.payload()}
-	e := core.Event{Kind: core.EventLayerChanged, Divisions: cities, Subject: l.Name, Actor: actor}
+	e := core.Event{Kind: catalogue.EventLayerChanged, Divisions: cities, Subject: l.Name, Actor: actor}
 	if l.Audience.Kind == core.AudienceRoles {
 		e.Roles = append([]core.Role{}, l.Audience.Roles...)
 	}

@@ -41,7 +41,7 @@ func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {
 	if d := cmp.Diff(changed, storetest.LayerOf(t, db, storetest.CityScope, "tanks")); d != "" {
 		t.Errorf("what is read differs (-answered +read):\n%s", d)
 	}
-	if n := len(storetest.EventsOfKind(t, db, core.EventLayerChanged)); n != 2 {
+	if n := len(storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)); n != 2 {
 		t.Errorf("%d events", n)
 	}
 	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), catalogue.Layer{Name: "no name", Theme: catalogue.ThemeWater, Origin: core.OriginReal}); !fault.Is(err, fault.Invalid) {
@@ -110,7 +110,7 @@ func TestLayersByAudienceAndDivision(t *testing.T) {
 	if _, err := db.Catalogue.Feature(t.Context(), storetest.Zhifu, "tanks", far.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's feature: %v", err)
 	}
-	if roles := storetest.EventsOfKind(t, db, core.EventLayerChanged)[1]; roles.VisibleTo(storetest.Zhifu) || !roles.VisibleTo(storetest.CityScope) {
+	if roles := storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)[1]; roles.VisibleTo(storetest.Zhifu) || !roles.VisibleTo(storetest.CityScope) {
 		t.Errorf("the event of a commanders' layer: %+v", roles)
 	}
 }

@@ -197,7 +197,7 @@ func TestLayerChangedIsBounded(t *testing.T) {
 		all = append(all, storetest.Feature(storetest.KeyOf(i), "370602", 121, 37))
 	}
 	storetest.ImportOK(t, db, l, all...)
-	events := storetest.EventsOfKind(t, db, core.EventLayerChanged)
+	events := storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)
 	var p struct {
 		Created, Updated, Deleted []int64
 		Counts                    map[string]int64
@@ -213,7 +213,7 @@ func TestLayerChangedIsBounded(t *testing.T) {
 		ids = append(ids, f.ID)
 	}
 	edit(t, db, "li", "tanks", catalogue.Edit{Delete: ids})
-	events = storetest.EventsOfKind(t, db, core.EventLayerChanged)
+	events = storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)
 	if err := json.Unmarshal(events[1].Payload, &p); err != nil || len(p.Deleted) != 500 || p.Counts["deleted"] != 1203 {
 		t.Errorf("deleted by hand: %d ids, %v %v", len(p.Deleted), p.Counts, err)
 	}

@@ -9,6 +9,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/jackc/pgx/v5"
 
+	"onemap/alerts"
 	"onemap/internal/core"
 )
 
@@ -43,10 +44,10 @@ func BenchmarkReadingToResponder(b *testing.B) {
 	for b.Loop() {
 		start := time.Now()
 		publish(info.Device.RedAbove + 0.3)
-		l.untilAlert(core.EventAlertIssued, info.Device.ID)
+		l.untilAlert(alerts.EventIssued, info.Device.ID)
 		alert = append(alert, time.Since(start))
 		publish(info.Device.ClearBelow - 0.5)
-		l.untilAlert(core.EventAlertCleared, info.Device.ID)
+		l.untilAlert(alerts.EventCleared, info.Device.ID)
 
 		start = time.Now()
 		if _, err := conn.Exec(b.Context(), "insert into bench_baseline values (1)"); err != nil {

@@ -5,9 +5,12 @@ import (
 	"log/slog"
 	"time"
 
+	"onemap/alerts"
+	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 	"onemap/internal/wait"
+	"onemap/sensors"
 )
 
 // memory keeps what this node holds in memory as new as the event log: it forgets what an event has changed, on
@@ -40,13 +43,13 @@ func (m *memory) subscriber() eventlog.Subscriber {
 			m.sessions.ForgetAccount(p.AccountID)
 		}
 	}
-	eventlog.On(h, core.EventSessionRevoked, ended)
-	eventlog.On(h, core.EventAccountChanged, ended)
-	eventlog.On(h, core.EventRegistryChanged, func(context.Context, struct{}) {
+	eventlog.On(h, auth.EventSessionRevoked, ended)
+	eventlog.On(h, auth.EventAccountChanged, ended)
+	eventlog.On(h, sensors.EventRegistryChanged, func(context.Context, struct{}) {
 		wait.Wake(m.changed)
 		m.reloadRules()
 	})
-	eventlog.On(h, core.EventRuleChanged, func(context.Context, struct{}) { m.reloadRules() })
+	eventlog.On(h, alerts.EventRuleChanged, func(context.Context, struct{}) { m.reloadRules() })
 	h.OnUnreadable = func(context.Context, core.Event) { m.sessions.ForgetAll() }
 	return h
 }

@@ -107,11 +107,11 @@ func TestMainJob(t *testing.T) {
 	cityLive, hereLive, thereLive := city.connect("client-city", "", core.Mark{}), here.connect("client-370602", "", core.Mark{}), there.connect("client-370614", "", core.Mark{})
 
 	mosquittoPub(t, info, "mqttv311", info.Device.RedAbove+0.3)
-	issued, event := hereLive.untilAlert(core.EventAlertIssued, info.Device.ID)
+	issued, event := hereLive.untilAlert(alerts.EventIssued, info.Device.ID)
 	if event.Alert.Level != core.Red || event.DeviceLevel != core.Red || event.Alert.Division != "370602" {
 		t.Errorf("the alert is %+v", event)
 	}
-	cityLive.untilAlert(core.EventAlertIssued, info.Device.ID)
+	cityLive.untilAlert(alerts.EventIssued, info.Device.ID)
 	thereLive.passes(issued.Seq)
 	for _, f := range thereLive.seen {
 		if f.Type == "event" && strings.HasPrefix(f.Kind, "alert.") {
@@ -134,14 +134,14 @@ func TestMainJob(t *testing.T) {
 	if code := here.call(http.MethodPost, path+"/acknowledge", struct{}{}, nil); code != http.StatusOK {
 		t.Fatalf("acknowledge: status %d", code)
 	}
-	_, acked := cityLive.untilAlert(core.EventAlertAcknowledged, info.Device.ID)
+	_, acked := cityLive.untilAlert(alerts.EventAcknowledged, info.Device.ID)
 	if acked.Alert.Handling != alerts.Acknowledged {
 		t.Errorf("after the acknowledgement the city sees %q", acked.Alert.Handling)
 	}
 	eventually(t, "the receipt of 370602's machine", func() bool { return delivered(t, city, path) })
 
 	mosquittoPub(t, info, "mqttv5", info.Device.ClearBelow-0.5)
-	_, cleared := hereLive.untilAlert(core.EventAlertCleared, info.Device.ID)
+	_, cleared := hereLive.untilAlert(alerts.EventCleared, info.Device.ID)
 	if cleared.Alert.ID != event.Alert.ID || cleared.DeviceLevel != core.None {
 		t.Errorf("cleared: %+v", cleared)
 	}

@@ -224,14 +224,14 @@ func (a *App) handler(ctx context.Context) (*server.Server, error) {
 			Rules: alerts.NewRules(a.db.Alerts, a.db.Sensors), CAP: a.db.Alerts, Divisions: a.db.Catalogue, City: city,
 		},
 		Sensors: sensorsapi.Options{
-			Reader: a.db.Sensors, Devices: sensors.NewDevices(a.db.Sensors, a.db.Sensors, a.db.Sensors, a.clock), Timeline: a.db.Sensors, Ingest: a,
+			Reader: a.db.Sensors, Devices: sensors.NewDevices(a.db.Sensors, a.db.Sensors, a.db.Sensors, a.clock), Conflicts: a.db.Sensors, Ingest: a,
 		},
 		Catalogue: catalogueapi.Options{
 			Catalogue: a.db.Catalogue, Editor: catalogue.NewService(a.db.Catalogue, a.clock), Search: a.db.Catalogue, Divisions: a.db.Catalogue,
 			Sources: sources, Attribution: line,
 		},
 		Tiles: tilesapi.Options{Tiles: a.tiles, Catalogue: a.db.Catalogue}, Push: pushapi.Options{Push: a.hub},
-		UI: files, Health: a.monitor.Health, Metrics: a.metricsHandler(),
+		Timeline: a.db.Sensors, UI: files, Health: a.monitor.Health, Metrics: a.metricsHandler(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the web server: %w", err)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"onemap/alerts"
 	"onemap/demo"
 	"onemap/internal/app"
 	"onemap/internal/config"
@@ -50,7 +51,7 @@ func TestTwoNodes(t *testing.T) {
 	elsewhere := login(t, there, "r370602")
 	l := elsewhere.connect("client-second-node", "", core.Mark{})
 	mosquittoPub(t, first.Info(), "mqttv311", first.Info().Device.RedAbove+0.3)
-	_, issued := l.untilAlert(core.EventAlertIssued, first.Info().Device.ID)
+	_, issued := l.untilAlert(alerts.EventIssued, first.Info().Device.ID)
 
 	var sessions struct {
 		Items []struct {
@@ -84,7 +85,7 @@ func TestTwoNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	mosquittoPub(t, there, "mqttv311", there.Device.ClearBelow-0.5)
-	_, cleared := city.untilAlert(core.EventAlertCleared, there.Device.ID)
+	_, cleared := city.untilAlert(alerts.EventCleared, there.Device.ID)
 	if cleared.Alert.ID != issued.Alert.ID {
 		t.Errorf("alert %d was issued, %d cleared", issued.Alert.ID, cleared.Alert.ID)
 	}

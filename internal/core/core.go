@@ -224,26 +224,6 @@ func (e Event) VisibleTo(s Scope) bool {
 	return s.CoversAny(e.Divisions)
 }
 
-// The kinds of event.
-const (
-	EventAlertIssued       = "alert.issued"       // an episode began; payload alerts.Event
-	EventAlertUpdated      = "alert.updated"      // its level changed or its message was renewed
-	EventAlertCleared      = "alert.cleared"      // the episode ended
-	EventAlertAcknowledged = "alert.acknowledged" // handling steps
-	EventAlertAssigned     = "alert.assigned"
-	EventAlertResolved     = "alert.resolved"
-	EventAlertClosed       = "alert.closed"
-	EventAlertStale        = "alert.stale"        // its data stopped or came back
-	EventLayerChanged      = "layer.changed"      // features were edited or imported; payload: docs/push-protocol.md
-	EventRuleChanged       = "rule.changed"       // payload {id}
-	EventAccountChanged    = "account.changed"    // role, division, password or state changed; roles administrator
-	EventSessionRevoked    = "session.revoked"    // payload {session_id, account_id}
-	EventRegistryChanged   = "registry.changed"   // a device or datastream was made or changed
-	EventSilenceChanged    = "silence.changed"    // a silence was made or ended; payload alerts.SilenceEvent
-	EventDeviceUnevaluated = "device.unevaluated" // devices are heard of and their readings not evaluated, or are again; payload sensors.UnevaluatedEvent
-	EventPresenceChanged   = "presence.changed"   // devices went on or off line, datastreams fell silent; payload sensors.PresenceEvent
-)
-
 // Health is the state of one part, as the heartbeat and /readyz carry it.
 type Health struct {
 	Part   string  `json:"part"` // database, broker, rules, layers

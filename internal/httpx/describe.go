@@ -147,6 +147,9 @@ func (s *Server) describePlain(p Plain) *huma.Operation {
 	o.Responses["200"] = &huma.Response{
 		Description: "OK", Content: map[string]*huma.MediaType{p.ContentType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
 	}
+	if p.Amend != nil {
+		p.Amend(o)
+	}
 	return o
 }
 

@@ -8,10 +8,10 @@ import (
 
 // Options is what the routes stand on.
 type Options struct {
-	Reader   sensors.DeviceReader
-	Devices  *sensors.Devices
-	Timeline Timeline
-	Ingest   Ingest // optional: a node that takes readings in
+	Reader    sensors.DeviceReader
+	Devices   *sensors.Devices
+	Conflicts Conflicts
+	Ingest    Ingest // optional: a node that takes readings in
 }
 
 // Complete reports the first required part that is missing.

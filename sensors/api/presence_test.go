@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/internal/httpx"
 	"onemap/sensors"
@@ -45,7 +46,7 @@ func TestEventsRoute(t *testing.T) {
 		return n
 	}
 	all := kinds(servertest.Commander, "")
-	if all[core.EventPresenceChanged] != 2 || all[core.EventAlertIssued] != 1 || all[core.EventRegistryChanged]+all[core.EventRuleChanged] != 0 {
+	if all[sensors.EventPresenceChanged] != 2 || all[alerts.EventIssued] != 1 || all[sensors.EventRegistryChanged]+all[alerts.EventRuleChanged] != 0 {
 		t.Errorf("the city sees %v", all)
 	}
 	mine := events(servertest.R02, "?kind=presence.changed")
@@ -59,7 +60,7 @@ func TestEventsRoute(t *testing.T) {
 	if len(p.Changes) != 1 || p.Changes[0].Device != "dev-02" || p.Changes[0].State != sensors.PresenceOnline || p.Changes[0].Reason != "reading" {
 		t.Errorf("%+v", p)
 	}
-	if diff := cmp.Diff(map[string]int{core.EventPresenceChanged: 1}, kinds(servertest.R14, "?kind=presence.changed,alert.issued")); diff != "" {
+	if diff := cmp.Diff(map[string]int{sensors.EventPresenceChanged: 1}, kinds(servertest.R14, "?kind=presence.changed,alert.issued")); diff != "" {
 		t.Errorf("370614 (-want +got)\n%s", diff)
 	}
 	both := events(servertest.Commander, "?kind=presence.changed")
@@ -72,8 +73,8 @@ func TestEventsRoute(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]map[string]int{
-		"?device=dev-02": {core.EventPresenceChanged: 1, core.EventAlertIssued: 1}, "?device=dev-14": {core.EventPresenceChanged: 1}, "?device=dev": {},
-		"?device=dev-02&kind=alert.issued": {core.EventAlertIssued: 1},
+		"?device=dev-02": {sensors.EventPresenceChanged: 1, alerts.EventIssued: 1}, "?device=dev-14": {sensors.EventPresenceChanged: 1}, "?device=dev": {},
+		"?device=dev-02&kind=alert.issued": {alerts.EventIssued: 1},
 	} {
 		if diff := cmp.Diff(want, kinds(servertest.Commander, query)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", query, diff)

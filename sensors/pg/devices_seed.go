@@ -86,7 +86,7 @@ func (db *DB) PutDevices(
 		if err != nil {
 			return err
 		}
-		_, err = eventlog.Append(ctx, tx, core.Event{Kind: core.EventRegistryChanged, Divisions: to, Payload: payload})
+		_, err = eventlog.Append(ctx, tx, core.Event{Kind: sensors.EventRegistryChanged, Divisions: to, Payload: payload})
 		return err
 	})
 	return pg.MapErr(err, "store devices")

@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/pg"
 	"onemap/sensors"
@@ -269,7 +268,7 @@ func tellPresence(ctx context.Context, tx pgx.Tx, events []presenceEvent) error 
 		if e.division == "" {
 			divisions = []string{}
 		}
-		batch.Queue(`select append_event($1, $2, null, '', '', $3)`, core.EventPresenceChanged, divisions, payload)
+		batch.Queue(`select append_event($1, $2, null, '', '', $3)`, sensors.EventPresenceChanged, divisions, payload)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
 }

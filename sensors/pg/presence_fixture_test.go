@@ -132,7 +132,7 @@ func (s *scene) told(after int64) []core.Event {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return slices.DeleteFunc(all, func(e core.Event) bool { return e.Kind != core.EventPresenceChanged })
+	return slices.DeleteFunc(all, func(e core.Event) bool { return e.Kind != sensors.EventPresenceChanged })
 }
 
 func payloadOf(t testing.TB, e core.Event) sensors.PresenceEvent {

@@ -224,7 +224,7 @@ func TestIntervals(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	events, err := storetest.EventsAfter(ctx, s.db, head.Seq, 10)
-	if err != nil || len(events) != 1 || events[0].Kind != core.EventRegistryChanged || events[0].Subject != d0 || events[0].Actor != "wang" {
+	if err != nil || len(events) != 1 || events[0].Kind != sensors.EventRegistryChanged || events[0].Subject != d0 || events[0].Actor != "wang" {
 		t.Errorf("%+v, %v", events, err)
 	}
 	if _, err := s.db.Sensors.SetInterval(ctx, core.Scope{Division: "370614"}, id, 5, "li"); fault.KindOf(err) != fault.NotFound {

@@ -47,7 +47,7 @@ func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, err
 // RegistrySeq is the seq of the last registry.changed event, 0 when there is none.
 func (db *DB) RegistrySeq(ctx context.Context) (int64, error) {
 	var seq int64
-	err := db.pool.QueryRow(ctx, `select coalesce(max(seq), 0) from event_log where kind = $1`, core.EventRegistryChanged).Scan(&seq)
+	err := db.pool.QueryRow(ctx, `select coalesce(max(seq), 0) from event_log where kind = $1`, sensors.EventRegistryChanged).Scan(&seq)
 	return seq, pg.MapErr(err, "ask for changes of the devices")
 }
 
@@ -206,7 +206,7 @@ func registryChanged(ctx context.Context, tx pgx.Tx, device, division, actor str
 		return err
 	}
 	_, err = eventlog.Append(ctx, tx, core.Event{
-		Kind: core.EventRegistryChanged, Divisions: []string{division}, Subject: device, Actor: actor, Payload: payload,
+		Kind: sensors.EventRegistryChanged, Divisions: []string{division}, Subject: device, Actor: actor, Payload: payload,
 	})
 	return err
 }

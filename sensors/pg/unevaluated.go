@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"onemap/internal/core"
 	"onemap/sensors"
 )
 
@@ -103,7 +102,7 @@ func tellUnevaluated(ctx context.Context, tx pgx.Tx, events []unevaluatedEvent) 
 		if err != nil {
 			return err
 		}
-		batch.Queue(`select append_event($1, $2, null, '', '', $3)`, core.EventDeviceUnevaluated, []string{e.division}, payload)
+		batch.Queue(`select append_event($1, $2, null, '', '', $3)`, sensors.EventUnevaluated, []string{e.division}, payload)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onemap/internal/app/stores/storetest"
-	"onemap/internal/core"
 	"onemap/sensors"
 )
 
@@ -22,7 +21,7 @@ func (s *scene) unevaluated() []string {
 	}
 	told := []string{}
 	for _, e := range events {
-		if e.Kind != core.EventDeviceUnevaluated {
+		if e.Kind != sensors.EventUnevaluated {
 			continue
 		}
 		var p sensors.UnevaluatedEvent

@@ -15,7 +15,6 @@ import (
 
 	"onemap/catalogue"
 	"onemap/internal/app/stores/storetest"
-	"onemap/internal/core"
 	"onemap/tiles"
 	tilespg "onemap/tiles/pg"
 )
@@ -114,7 +113,7 @@ func TestFeedOfHandWrittenSQL(t *testing.T) {
 	if l := storetest.LayerOf(t, db, storetest.CityScope, "tanks"); l.Count != 0 || l.BBox != nil {
 		t.Errorf("the catalogue after truncate: %+v", l)
 	}
-	if n := len(storetest.EventsOfKind(t, db, core.EventLayerChanged)); n != 3 { // one import is of a layer shown by division
+	if n := len(storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)); n != 3 { // one import is of a layer shown by division
 		t.Errorf("%d events, want those of the two imports", n)
 	}
 }

@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 )
 
 func (l *memLog) revoke(session, account int64) {
 	l.append(core.Event{
-		Kind: core.EventSessionRevoked, Subject: fmt.Sprint(account), Roles: []core.Role{core.RoleAdministrator},
+		Kind: auth.EventSessionRevoked, Subject: fmt.Sprint(account), Roles: []core.Role{core.RoleAdministrator},
 		Payload: fmt.Appendf(nil, `{"session_id":%d,"account_id":%d}`, session, account),
 	})
 }
@@ -59,7 +60,7 @@ func TestWhatHappensInTheHandshake(t *testing.T) {
 		}, CloseSessionEnded, "session was ended"},
 		"the account is changed": {func(ho *house) {
 			ho.people.set(func(s map[int64]core.Principal) error { delete(s, responder370602); return nil })
-			ho.log.append(core.Event{Kind: core.EventAccountChanged, Subject: fmt.Sprint(responder370602)})
+			ho.log.append(core.Event{Kind: auth.EventAccountChanged, Subject: fmt.Sprint(responder370602)})
 			heeded(ho, ho.log.add("alert.issued", "3706"))
 		}, CloseSessionEnded, "has ended"},
 		"the log is another one": {func(ho *house) {
@@ -89,7 +90,7 @@ func TestRevokedByNobodyKnowsWhom(t *testing.T) {
 	p := ho.join(commander, "p", "e1", 0)
 	q := ho.join(administrator, "q", "e1", 0)
 	ho.people.set(func(s map[int64]core.Principal) error { delete(s, commander); return nil })
-	ho.log.append(core.Event{Kind: core.EventSessionRevoked, Payload: []byte(`{}`)})
+	ho.log.append(core.Event{Kind: auth.EventSessionRevoked, Payload: []byte(`{}`)})
 	p.wantClosed(CloseSessionEnded, "has ended")
 	ho.log.add("alert.issued", "3706")
 	q.await("the event after it", func(f frame) bool { return f.Kind == "alert.issued" })
@@ -123,7 +124,7 @@ func TestAccountChanged(t *testing.T) {
 				ho := open(t, fast()).ready()
 				p := ho.join(commander, "p", "e1", 0)
 				ho.people.set(c.change)
-				ho.log.append(core.Event{Kind: core.EventAccountChanged, Subject: subject, Roles: []core.Role{core.RoleAdministrator}})
+				ho.log.append(core.Event{Kind: auth.EventAccountChanged, Subject: subject, Roles: []core.Role{core.RoleAdministrator}})
 				p.wantClosed(c.code, c.reason)
 			})
 		}
@@ -137,7 +138,7 @@ func TestAccountChangedNameOnly(t *testing.T) {
 	ho.people.mu.Lock()
 	before := ho.people.asked
 	ho.people.mu.Unlock()
-	ho.log.append(core.Event{Kind: core.EventAccountChanged, Subject: fmt.Sprint(commander)})
+	ho.log.append(core.Event{Kind: auth.EventAccountChanged, Subject: fmt.Sprint(commander)})
 	until(t, "the session was looked up", func() bool {
 		ho.people.mu.Lock()
 		defer ho.people.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"onemap/auth"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/internal/wait"
@@ -36,7 +37,7 @@ type revocation struct {
 func (s *sessions) handleRevocation(ctx context.Context, e core.Event) {
 	var r revocation
 	switch e.Kind {
-	case core.EventSessionRevoked:
+	case auth.EventSessionRevoked:
 		if err := json.Unmarshal(e.Payload, &r); err != nil || (r.Session == 0 && r.Account == 0) {
 			s.hub.log.ErrorContext(ctx, "cannot tell whose session was revoked; asking for all", slog.Int64("seq", e.Seq))
 			s.flag(func(*client) bool { return true })
@@ -48,7 +49,7 @@ func (s *sessions) handleRevocation(ctx context.Context, e core.Event) {
 				c.close(why)
 			}
 		}
-	case core.EventAccountChanged:
+	case auth.EventAccountChanged:
 		_ = json.Unmarshal(e.Payload, &r) // the subject names the account as well
 		s.flag(func(c *client) bool {
 			return c.who.AccountID == r.Account || e.Subject == c.who.Login ||

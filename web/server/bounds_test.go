@@ -102,7 +102,7 @@ func (w *world) tell(a alerts.Alert, i int) {
 	w.Must(err)
 	a.Identifier = fmt.Sprintf("onemap-told-%d", i)
 	m := alerts.Message{Identifier: a.Identifier, AlertID: a.ID, MsgType: "Alert", Sent: a.OpenedAt, Expires: a.OpenedAt.Add(time.Hour), XML: []byte("<alert/>")}
-	_, err = w.DB.Alerts.Apply(w.T.Context(), alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: core.EventAlertUpdated, Alert: a, Message: &m}}})
+	_, err = w.DB.Alerts.Apply(w.T.Context(), alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: alerts.EventUpdated, Alert: a, Message: &m}}})
 	w.Must(err)
 }
 

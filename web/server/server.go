@@ -29,6 +29,7 @@ type Options struct {
 	Tiles     tilesapi.Options
 	Push      pushapi.Options
 	UI        fs.FS // the built pages; optional
+	Timeline  Timeline
 	Health    func() []core.Health
 	Metrics   http.Handler
 }
@@ -73,6 +74,7 @@ func Assemble(o Options) (*Server, error) {
 	tilesapi.Mount(h, o.Tiles)
 	pushapi.Mount(h, o.Push)
 	s.healthRoutes()
+	s.timelineRoutes()
 	s.ownRoutes()
 	pages.Mount(h)
 	return s, h.Seal()

@@ -154,7 +154,7 @@ func TestMigrationFillsHandling(t *testing.T) {
 	told := map[string]alerts.Event{}
 	for _, e := range storetest.AlertEvents(t, db) {
 		var payload alerts.Event
-		if err := json.Unmarshal(e.Payload, &payload); err != nil || e.Kind != core.EventAlertUpdated {
+		if err := json.Unmarshal(e.Payload, &payload); err != nil || e.Kind != alerts.EventUpdated {
 			t.Fatalf("event %+v: %v", e, err)
 		}
 		told[e.Subject] = payload

@@ -39,7 +39,7 @@ func (w *World) Raise(device string, change func(*alerts.Alert)) alerts.Alert {
 	if change != nil {
 		change(&a)
 	}
-	stored, err := w.DB.Alerts.Apply(ctx, alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: core.EventAlertIssued, Alert: a}}})
+	stored, err := w.DB.Alerts.Apply(ctx, alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: alerts.EventIssued, Alert: a}}})
 	w.Must(err)
 	return stored[0]
 }
@@ -49,13 +49,13 @@ func (w *World) Detect(a alerts.Alert, d alerts.Detection) alerts.Alert {
 	w.T.Helper()
 	from, err := w.DB.Alerts.Cursor(w.T.Context())
 	w.Must(err)
-	kind := core.EventAlertUpdated
+	kind := alerts.EventUpdated
 	a.Detection, a.UpdatedAt = d, w.Clock.Now().Truncate(time.Second)
 	switch d {
 	case alerts.Cleared:
-		kind, a.ClearedAt = core.EventAlertCleared, &a.UpdatedAt
+		kind, a.ClearedAt = alerts.EventCleared, &a.UpdatedAt
 	case alerts.Stale:
-		kind = core.EventAlertStale
+		kind = alerts.EventStale
 	default:
 	}
 	stored, err := w.DB.Alerts.Apply(w.T.Context(), alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{Kind: kind, Alert: a}}})

@@ -150,13 +150,13 @@ func NewWorld(t testing.TB, change func(*server.Options)) *World {
 			Alerts: w.DB.Alerts, Handler: alerts.NewDesk(w.DB.Alerts, quiet, w.Clock.Now), Silences: alerts.NewSilences(w.DB.Alerts, quiet, w.Clock.Now),
 			Rules: storetest.Rules(w.DB), CAP: w.DB.Alerts, Divisions: w.DB.Catalogue, City: city,
 		},
-		Sensors: sensorsapi.Options{Reader: w.DB.Sensors, Devices: storetest.Devices(w.DB), Timeline: w.DB.Sensors, Ingest: Told{}},
+		Sensors: sensorsapi.Options{Reader: w.DB.Sensors, Devices: storetest.Devices(w.DB), Conflicts: w.DB.Sensors, Ingest: Told{}},
 		Catalogue: catalogueapi.Options{
 			Catalogue: w.DB.Catalogue, Editor: storetest.Catalogue(w.DB), Search: w.DB.Catalogue, Divisions: w.DB.Catalogue,
 			Sources: []catalogueapi.Source{{File: "land.geojson"}}, Attribution: "credits",
 		},
 		Tiles: tilesapi.Options{Tiles: w.Tiles(engine.Options{}), Catalogue: w.DB.Catalogue}, Push: pushapi.Options{Push: greeter{}},
-		Health: func() []core.Health { return w.Health }, Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}),
+		Timeline: w.DB.Sensors, Health: func() []core.Health { return w.Health }, Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}),
 	}
 	if change != nil {
 		change(&o)
@@ -324,7 +324,7 @@ func (w *World) fillAlerts() {
 	from, err := w.DB.Alerts.Cursor(ctx)
 	w.Must(err)
 	stored, err := w.DB.Alerts.Apply(ctx, alerts.Step{From: from, To: core.Mark{Seq: from.Seq + 1}, Changes: []alerts.Change{{
-		Kind: core.EventAlertIssued,
+		Kind: alerts.EventIssued,
 		Alert: alerts.Alert{
 			RuleID: w.Rule.ID, DatastreamID: w.Streams["dev-02"], DeviceID: "dev-02", Level: core.Red, PeakLevel: core.Red,
 			Detection: alerts.Firing, Handling: alerts.New, Division: "370602", Divisions: []string{"370602"},

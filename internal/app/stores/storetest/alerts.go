@@ -33,7 +33,7 @@ func NewRule(t testing.TB, db *stores.Stores) alerts.Rule {
 func Issued(r alerts.Rule, ids []int64, n int, level core.Level) alerts.Change {
 	division := []string{"370602", "370614"}[n%2]
 	return alerts.Change{
-		Kind: core.EventAlertIssued,
+		Kind: alerts.EventIssued,
 		Note: "issued by a test",
 		Alert: alerts.Alert{
 			RuleID: r.ID, RuleName: r.Name, DatastreamID: ids[2*n], DeviceID: fmt.Sprintf("dev-%02d", n),
@@ -80,7 +80,7 @@ func Apply(t testing.TB, db *stores.Stores, changes ...alerts.Change) []alerts.A
 func Cleared(a alerts.Alert, at time.Time) alerts.Change {
 	a.Detection, a.ClearedAt, a.UpdatedAt = alerts.Cleared, &at, at
 	return alerts.Change{
-		Kind: core.EventAlertCleared, Alert: a,
+		Kind: alerts.EventCleared, Alert: a,
 		Message: &alerts.Message{
 			Identifier: fmt.Sprintf("clear-%d", a.ID), MsgType: "Update", Sent: at, Expires: at.Add(10 * time.Minute), XML: []byte("<alert/>"),
 		},
