@@ -1,74 +1,11 @@
 package auth
 
 import (
-	"errors"
-	"slices"
-	"strings"
 	"testing"
 
 	"onemap/internal/core"
 	"onemap/internal/fault"
 )
-
-func containsWord(list, word string) bool { return slices.Contains(strings.Fields(list), word) }
-
-func TestCreateAccountRefuses(t *testing.T) {
-	good := NewAccount{Login: "r370614", Name: "蓬莱区", Role: core.RoleResponder, Division: "370614", Password: "ten letters"}
-	for name, c := range map[string]struct {
-		change func(*NewAccount)
-		field  string
-		kind   fault.Kind
-	}{
-		"login upper case":      {func(n *NewAccount) { n.Login = "Root" }, "user", fault.Invalid},
-		"login of one letter":   {func(n *NewAccount) { n.Login = "a" }, "user", fault.Invalid},
-		"login too long":        {func(n *NewAccount) { n.Login = strings.Repeat("a", 65) }, "user", fault.Invalid},
-		"login with SQL":        {func(n *NewAccount) { n.Login = "a';drop table account" }, "user", fault.Invalid},
-		"login with line end":   {func(n *NewAccount) { n.Login = "abc\n" }, "user", fault.Invalid},
-		"no name":               {func(n *NewAccount) { n.Name = "  " }, "name", fault.Invalid},
-		"name with line end":    {func(n *NewAccount) { n.Name = "a\nb" }, "name", fault.Invalid},
-		"name too long":         {func(n *NewAccount) { n.Name = strings.Repeat("名", 101) }, "name", fault.Invalid},
-		"name not UTF-8":        {func(n *NewAccount) { n.Name = "\xff" }, "name", fault.Invalid},
-		"role":                  {func(n *NewAccount) { n.Role = "god" }, "role", fault.Invalid},
-		"division with letters": {func(n *NewAccount) { n.Division = "3706ab" }, "division", fault.Invalid},
-		"division of 5 digits":  {func(n *NewAccount) { n.Division = "37060" }, "division", fault.Invalid},
-		"no division":           {func(n *NewAccount) { n.Division = "" }, "division", fault.Invalid},
-		"responder of the city": {func(n *NewAccount) { n.Division = "3706" }, "division", fault.Invalid},
-		"commander of a county": {func(n *NewAccount) { n.Role = core.RoleCommander }, "division", fault.Invalid},
-		"another city":          {func(n *NewAccount) { n.Division = "370202" }, "division", fault.Forbidden},
-		"short password":        {func(n *NewAccount) { n.Password = "123456789" }, "password", fault.Invalid},
-		"password is the login": {func(n *NewAccount) { n.Login, n.Password = "longenough1", "LongEnough1" }, "password", fault.Invalid},
-		"endless password":      {func(n *NewAccount) { n.Password = strings.Repeat("a", 2000) }, "password", fault.Invalid},
-		"password not UTF-8":    {func(n *NewAccount) { n.Password = "\xff\xfe\xfd0123456789" }, "password", fault.Invalid},
-		"login taken":           {func(n *NewAccount) { n.Login = "commander" }, "", fault.Conflict},
-	} {
-		t.Run(name, func(t *testing.T) {
-			v, m, _ := newService(t, Options{})
-			n := good
-			c.change(&n)
-			_, err := v.CreateAccount(t.Context(), admin("3706"), n)
-			e, ok := errors.AsType[*fault.Error](err)
-			if !ok || e.Kind != c.kind || e.Field != c.field {
-				t.Errorf("%v (%+v), want %v of field %q", err, e, c.kind, c.field)
-			}
-			if len(m.accounts) != 2 {
-				t.Error("it was stored")
-			}
-		})
-	}
-	v, m, _ := newService(t, Options{})
-	made, err := v.CreateAccount(t.Context(), admin("3706"), good)
-	if err != nil || made.Version != 1 {
-		t.Fatal(made, err)
-	}
-	if hash := m.accounts[2].PasswordHash; !strings.HasPrefix(hash, "$argon2id$") || strings.Contains(hash, good.Password) {
-		t.Errorf("stored %q", hash)
-	}
-	padded := good
-	padded.Login, padded.Division = "r370685", "370685000000"
-	if made, err = v.CreateAccount(t.Context(), admin("3706"), padded); err != nil || made.Division != "370685" {
-		t.Errorf("a padded code: %+v, %v", made, err)
-	}
-}
 
 func TestOnlyAdministratorsManage(t *testing.T) {
 	v, _, _ := newService(t, Options{})

@@ -22,7 +22,7 @@ var (
 	_ alerts.CAPStore   = (*DB)(nil)
 )
 
-// alertVisible says whether the scope $1 may see the alert a: it lies there, or is addressed there.
+// Visible says whether the scope $1 may see the alert a: it lies there, or is addressed there.
 const Visible = `(scope_covers($1, a.division_code) or scope_covers_any($1, a.divisions))`
 
 // errNoAlert is what a caller hears of an alert that is not there or not in its scope.

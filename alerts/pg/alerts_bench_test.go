@@ -51,14 +51,14 @@ func BenchmarkHistory(b *testing.B) {
 		s    core.Scope
 		f    alerts.Filter
 	}{
-		{"newest page of all", storetest.CityScope, alerts.Filter{State: alerts.StateAll}},
-		{"newest page, counted", storetest.CityScope, alerts.Filter{State: alerts.StateAll, Count: true}},
+		{"newest page of all", storetest.CityScope(), alerts.Filter{State: alerts.StateAll}},
+		{"newest page, counted", storetest.CityScope(), alerts.Filter{State: alerts.StateAll, Count: true}},
 		{"closed of a county, counted", county, alerts.Filter{State: alerts.StateClosed, Count: true}},
-		{"a day, counted", storetest.CityScope, alerts.Filter{State: alerts.StateAll, Count: true, From: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)}},
-		{"a hazard of a division, counted", storetest.CityScope, alerts.Filter{State: alerts.StateClosed, Count: true, Hazard: "gas", Division: "370605"}},
-		{"the oldest page", storetest.CityScope, alerts.Filter{State: alerts.StateAll, Before: 300}},
-		{"text that nothing has, counted", storetest.CityScope, alerts.Filter{State: alerts.StateAll, Count: true, Query: "nothing"}},
-		{"open", storetest.CityScope, alerts.Filter{Open: true}},
+		{"a day, counted", storetest.CityScope(), alerts.Filter{State: alerts.StateAll, Count: true, From: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)}},
+		{"a hazard of a division, counted", storetest.CityScope(), alerts.Filter{State: alerts.StateClosed, Count: true, Hazard: "gas", Division: "370605"}},
+		{"the oldest page", storetest.CityScope(), alerts.Filter{State: alerts.StateAll, Before: 300}},
+		{"text that nothing has, counted", storetest.CityScope(), alerts.Filter{State: alerts.StateAll, Count: true, Query: "nothing"}},
+		{"open", storetest.CityScope(), alerts.Filter{Open: true}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			c.f.Limit = 200
@@ -77,7 +77,7 @@ func BenchmarkHistory(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				more, err := desk.Export(b.Context(), storetest.CityScope, alerts.Filter{}, alerts.MaxExport, func(a alerts.Alert, steps []alerts.Audit) error {
+				more, err := desk.Export(b.Context(), storetest.CityScope(), alerts.Filter{}, alerts.MaxExport, func(a alerts.Alert, steps []alerts.Audit) error {
 					return w.Write(export.Row{Alert: a, Steps: steps})
 				})
 				if err != nil || !more {

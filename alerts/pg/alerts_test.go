@@ -27,7 +27,7 @@ func TestHandlingIsIdempotentAndAudited(t *testing.T) {
 		t.Errorf("acknowledged: %+v", first)
 	}
 	mark := func(actor string) alerts.Confirmation {
-		return alerts.Confirmation{Division: actor[1:7], User: actor, Name: "演示-" + actor, Level: core.Red, At: storetest.Noon.Add(time.Minute), Current: true}
+		return alerts.Confirmation{Division: actor[1:7], User: actor, Name: "演示-" + actor, Level: core.Red, At: storetest.Noon().Add(time.Minute), Current: true}
 	}
 	// the same person again, another of the county twice, then the other county, twice
 	both := first
@@ -66,8 +66,8 @@ func TestHandlingIsIdempotentAndAudited(t *testing.T) {
 func TestAssignKeepsWhoAndRefusalLeavesNothing(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	a := storetest.Apply(t, db, storetest.Issued(storetest.NewRule(t, db), storetest.StreamsOf(t, db), 0, core.Red))[0]
-	assign := alerts.Command{AlertID: a.ID, Action: alerts.ActAssign, Actor: "commander", Division: "3706", Note: "请处置", Assignee: "r370602", At: storetest.Noon}
-	got, err := db.Alerts.Handle(t.Context(), storetest.CityScope, assign, func(a alerts.Alert) (alerts.Alert, bool, error) {
+	assign := alerts.Command{AlertID: a.ID, Action: alerts.ActAssign, Actor: "commander", Division: "3706", Note: "请处置", Assignee: "r370602", At: storetest.Noon()}
+	got, err := db.Alerts.Handle(t.Context(), storetest.CityScope(), assign, func(a alerts.Alert) (alerts.Alert, bool, error) {
 		a.Handling, a.Assignee = alerts.Assigned, assign.Assignee
 		return a, true, nil
 	})
@@ -75,19 +75,19 @@ func TestAssignKeepsWhoAndRefusalLeavesNothing(t *testing.T) {
 		t.Fatalf("assigned: %+v, %v", got, err)
 	}
 	refusal := fault.New(fault.Conflict, "not now")
-	_, err = db.Alerts.Handle(t.Context(), storetest.CityScope, alerts.Command{AlertID: a.ID, Action: alerts.ActClose, Actor: "commander", At: storetest.Noon},
+	_, err = db.Alerts.Handle(t.Context(), storetest.CityScope(), alerts.Command{AlertID: a.ID, Action: alerts.ActClose, Actor: "commander", At: storetest.Noon()},
 		func(a alerts.Alert) (alerts.Alert, bool, error) { return a, false, refusal })
 	if !errors.Is(err, refusal) {
 		t.Errorf("refused: %v", err)
 	}
-	if _, err := db.Alerts.Handle(t.Context(), storetest.CityScope, alerts.Command{AlertID: a.ID, Action: "explode"}, nil); !fault.Is(err, fault.Invalid) {
+	if _, err := db.Alerts.Handle(t.Context(), storetest.CityScope(), alerts.Command{AlertID: a.ID, Action: "explode"}, nil); !fault.Is(err, fault.Invalid) {
 		t.Errorf("an unknown step: %v", err)
 	}
 	history, err := db.Alerts.History(t.Context(), a.ID)
 	if err != nil || len(history) != 2 || history[1].Note != "→ r370602: 请处置" {
 		t.Errorf("history: %+v, %v", history, err)
 	}
-	if stored, err := db.Alerts.Alert(t.Context(), storetest.CityScope, a.ID); err != nil || !cmp.Equal(stored, got) {
+	if stored, err := db.Alerts.Alert(t.Context(), storetest.CityScope(), a.ID); err != nil || !cmp.Equal(stored, got) {
 		t.Errorf("stored: %+v, %v", stored, err)
 	}
 }
@@ -99,7 +99,7 @@ func TestAlertFilters(t *testing.T) {
 	for n, level := range []core.Level{core.Red, core.Orange, core.Yellow, core.Blue} {
 		all = append(all, storetest.Apply(t, db, storetest.Issued(rule, ids, n, level))...)
 	}
-	all[3] = storetest.Apply(t, db, storetest.Cleared(all[3], storetest.Noon.Add(time.Hour)))[0]
+	all[3] = storetest.Apply(t, db, storetest.Cleared(all[3], storetest.Noon().Add(time.Hour)))[0]
 	all[1] = storetest.Ack(t, db, all[1].ID, "r370614", "370614")
 	tests := map[string]struct {
 		f    alerts.Filter
@@ -117,7 +117,7 @@ func TestAlertFilters(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			snap, err := db.Alerts.Alerts(t.Context(), storetest.CityScope, tt.f)
+			snap, err := db.Alerts.Alerts(t.Context(), storetest.CityScope(), tt.f)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,9 +140,9 @@ func TestCurrentMessages(t *testing.T) {
 	ids, rule := storetest.StreamsOf(t, db), storetest.NewRule(t, db)
 	a := storetest.Apply(t, db, storetest.Issued(rule, ids, 0, core.Red))[0]
 	storetest.Apply(t, db, storetest.Issued(rule, ids, 1, core.Red))
-	storetest.Apply(t, db, storetest.Cleared(a, storetest.Noon.Add(time.Minute)))
+	storetest.Apply(t, db, storetest.Cleared(a, storetest.Noon().Add(time.Minute)))
 	current := func(s core.Scope, after time.Duration) (ids []string) {
-		msgs, err := db.Alerts.CurrentMessages(t.Context(), s, storetest.Noon.Add(after), "", 100)
+		msgs, err := db.Alerts.CurrentMessages(t.Context(), s, storetest.Noon().Add(after), "", 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,10 +152,10 @@ func TestCurrentMessages(t *testing.T) {
 		return ids
 	}
 	allClear, other := fmt.Sprintf("clear-%d", a.ID), fmt.Sprintf("id-%d-1", rule.ID)
-	if got := current(storetest.CityScope, 2*time.Minute); !slices.Equal(got, []string{allClear, other}) {
+	if got := current(storetest.CityScope(), 2*time.Minute); !slices.Equal(got, []string{allClear, other}) {
 		t.Errorf("just cleared: %v", got)
 	}
-	if got := current(storetest.CityScope, 20*time.Minute); !slices.Equal(got, []string{other}) {
+	if got := current(storetest.CityScope(), 20*time.Minute); !slices.Equal(got, []string{other}) {
 		t.Errorf("when the all-clear has expired: %v", got)
 	}
 	if got := current(core.Scope{Division: "370602"}, 2*time.Minute); !slices.Equal(got, []string{allClear}) {
@@ -164,7 +164,7 @@ func TestCurrentMessages(t *testing.T) {
 	if _, err := db.Alerts.MessageByIdentifier(t.Context(), core.Scope{Division: "370602"}, other); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's message: %v", err)
 	}
-	if m, err := db.Alerts.MessageByIdentifier(t.Context(), storetest.CityScope, other); err != nil || string(m.XML) != "<alert/>" {
+	if m, err := db.Alerts.MessageByIdentifier(t.Context(), storetest.CityScope(), other); err != nil || string(m.XML) != "<alert/>" {
 		t.Errorf("message: %+v, %v", m, err)
 	}
 }
@@ -195,7 +195,7 @@ func TestDeliveries(t *testing.T) {
 	person := func(at time.Time) []alerts.Person {
 		return []alerts.Person{{User: "r370602", Name: "演示-r370602", At: at.UTC().Truncate(time.Microsecond)}}
 	}
-	confirmed := person(storetest.Noon.Add(time.Minute))
+	confirmed := person(storetest.Noon().Add(time.Minute))
 	confirmed[0].Level, confirmed[0].Current = core.Red, true
 	want := []alerts.Delivery{
 		{

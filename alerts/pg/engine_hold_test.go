@@ -37,7 +37,7 @@ func TestFlappingOnTheDatabase(t *testing.T) {
 	if d := cmp.Diff(want, steps(t, db, len(want))); d != "" {
 		t.Fatalf("events (-want +got):\n%s", d)
 	}
-	snap, err := db.Alerts.Alerts(t.Context(), storetest.CityScope, alerts.Filter{})
+	snap, err := db.Alerts.Alerts(t.Context(), storetest.CityScope(), alerts.Filter{})
 	if err != nil || len(snap.Alerts) != 1 {
 		t.Fatalf("alerts: %+v, %v", snap.Alerts, err)
 	}

@@ -80,7 +80,7 @@ func TestEngineOnTheDatabase(t *testing.T) {
 		t.Fatalf("open: %+v, %v", open, err)
 	}
 	desk := alerts.NewDesk(db.Alerts, nil, nil)
-	if _, err := desk.Handle(t.Context(), storetest.Person(storetest.CityScope, "commander"), alerts.Command{AlertID: open[0].ID, Action: alerts.ActAcknowledge}); err != nil {
+	if _, err := desk.Handle(t.Context(), storetest.Person(storetest.CityScope(), "commander"), alerts.Command{AlertID: open[0].ID, Action: alerts.ActAcknowledge}); err != nil {
 		t.Fatal(err)
 	}
 	read(t, db, ds, at.Add(1500*time.Microsecond), 5.5)
@@ -95,7 +95,7 @@ func TestEngineOnTheDatabase(t *testing.T) {
 	if d := cmp.Diff(want, steps(t, db, len(want))); d != "" {
 		t.Fatalf("events (-want +got):\n%s", d)
 	}
-	first, err := db.Alerts.Alert(t.Context(), storetest.CityScope, open[0].ID)
+	first, err := db.Alerts.Alert(t.Context(), storetest.CityScope(), open[0].ID)
 	if err != nil || first.Handling != alerts.New || first.Reopened == nil || first.Detection != alerts.Cleared || first.PeakLevel != core.Red {
 		t.Errorf("first episode: %+v, %v", first, err)
 	}

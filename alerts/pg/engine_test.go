@@ -36,11 +36,11 @@ func TestApplyStoresAStepWhole(t *testing.T) {
 	if err != nil || len(states) != 1 || states[0].AlertID != want.ID {
 		t.Errorf("states: %+v, %v", states, err)
 	}
-	msgs, err := db.Alerts.UnexpiredMessages(t.Context(), want.ID, storetest.Noon)
+	msgs, err := db.Alerts.UnexpiredMessages(t.Context(), want.ID, storetest.Noon())
 	if err != nil || len(msgs) != 1 || msgs[0].AlertID != want.ID {
 		t.Errorf("messages: %+v, %v", msgs, err)
 	}
-	if msgs, err = db.Alerts.UnexpiredMessages(t.Context(), want.ID, storetest.Noon.Add(time.Hour)); err != nil || len(msgs) != 0 {
+	if msgs, err = db.Alerts.UnexpiredMessages(t.Context(), want.ID, storetest.Noon().Add(time.Hour)); err != nil || len(msgs) != 0 {
 		t.Errorf("messages when they have expired: %+v, %v", msgs, err)
 	}
 	history, err := db.Alerts.History(t.Context(), want.ID)
@@ -63,13 +63,13 @@ func TestApplyStoresAStepWhole(t *testing.T) {
 func TestStatesComeBackAsTheyWere(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	ids, rule := storetest.StreamsOf(t, db), storetest.NewRule(t, db)
-	since, last := storetest.Noon.Add(time.Minute), storetest.Noon.Add(2*time.Minute)
+	since, last := storetest.Noon().Add(time.Minute), storetest.Noon().Add(2*time.Minute)
 	want := alerts.State{
 		RuleID: rule.ID, DatastreamID: ids[0], Detection: alerts.Pending, PendingLevel: core.Red, PendingSince: &since,
 		LastTime: &last, LastValue: 5.25, RuleVersion: 3,
 	}
-	want.Raised[core.Red], want.Raised[core.Blue] = since, storetest.Noon
-	want.Calm[core.Orange], want.PeakValue, want.PeakAt, want.Flaps = last, 7.5, storetest.Noon, 4
+	want.Raised[core.Red], want.Raised[core.Blue] = since, storetest.Noon()
+	want.Calm[core.Orange], want.PeakValue, want.PeakAt, want.Flaps = last, 7.5, storetest.Noon(), 4
 	gone := want
 	gone.DatastreamID = 999_999 // deleted meanwhile: dropped, not an error
 	for range 2 {
@@ -152,7 +152,7 @@ func TestOneOpenEpisodeOfARuleOnADatastream(t *testing.T) {
 	if _, err := db.Alerts.Apply(t.Context(), alerts.Step{From: core.Mark{Seq: 1}, To: core.Mark{Seq: 2}, Changes: []alerts.Change{double}}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a second open episode: %v, want conflict", err)
 	}
-	storetest.Apply(t, db, storetest.Cleared(first, storetest.Noon.Add(time.Hour)))
+	storetest.Apply(t, db, storetest.Cleared(first, storetest.Noon().Add(time.Hour)))
 	if second := storetest.Apply(t, db, double)[0]; second.ID == first.ID {
 		t.Error("after the first has cleared, the second has its id")
 	}
@@ -165,20 +165,20 @@ func TestApplyKeepsWhatPeopleDid(t *testing.T) {
 	a := storetest.Apply(t, db, storetest.Issued(rule, ids, 0, core.Yellow))[0]
 	storetest.Ack(t, db, a.ID, "r370602", "370602")
 	milder := a
-	milder.Level, milder.UpdatedAt = core.Blue, storetest.Noon.Add(2*time.Minute)
+	milder.Level, milder.UpdatedAt = core.Blue, storetest.Noon().Add(2*time.Minute)
 	got := storetest.Apply(t, db, alerts.Change{Kind: alerts.EventUpdated, Alert: milder})[0]
 	if got.Handling != alerts.Acknowledged || got.Level != core.Blue || got.Version != 3 || !got.ConfirmedBy("370602") {
 		t.Errorf("after acknowledgement and update: %+v", got)
 	}
 	worse := a
-	worse.Level, worse.PeakLevel, worse.UpdatedAt = core.Red, core.Red, storetest.Noon.Add(3*time.Minute)
+	worse.Level, worse.PeakLevel, worse.UpdatedAt = core.Red, core.Red, storetest.Noon().Add(3*time.Minute)
 	got = storetest.Apply(t, db, alerts.Change{Kind: alerts.EventUpdated, Alert: worse})[0]
 	checkReopened(t, db, got)
-	d, err := db.Sensors.Device(t.Context(), storetest.CityScope, "dev-00")
+	d, err := db.Sensors.Device(t.Context(), storetest.CityScope(), "dev-00")
 	if err != nil || d.Level != core.Red {
 		t.Errorf("the device's level: %v, %v", d.Level, err)
 	}
-	cl := storetest.Apply(t, db, storetest.Cleared(got, storetest.Noon.Add(time.Hour)))[0]
+	cl := storetest.Apply(t, db, storetest.Cleared(got, storetest.Noon().Add(time.Hour)))[0]
 	es := storetest.AlertEvents(t, db)
 	var last alerts.Event
 	if err := json.Unmarshal(es[len(es)-1].Payload, &last); err != nil || last.DeviceLevel != core.None || cl.Detection != alerts.Cleared {
@@ -218,7 +218,7 @@ func checkReopened(t *testing.T, db *stores.Stores, a alerts.Alert) {
 	if err := json.Unmarshal(es[len(es)-1].Payload, &told); err != nil || !cmp.Equal(told.Alert, a) {
 		t.Errorf("the event: %+v, %v", told.Alert, err)
 	}
-	again := storetest.AckAt(t, db, a.ID, "r370602", "370602", core.Red, storetest.Noon.Add(4*time.Minute)) // the same person, at red
+	again := storetest.AckAt(t, db, a.ID, "r370602", "370602", core.Red, storetest.Noon().Add(4*time.Minute)) // the same person, at red
 	if level, current := confirmedAt(); again.Handling != alerts.Acknowledged || again.HandledLevel != core.Red || level != core.Red || !current {
 		t.Errorf("acknowledged again: %+v, confirmed at %s, still: %v", again, level, current)
 	}

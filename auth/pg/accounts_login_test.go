@@ -38,7 +38,7 @@ func failLogin(t testing.TB, db *stores.Stores, at time.Time, keys ...auth.Login
 
 func TestFailuresAreCountedAndForgotten(t *testing.T) {
 	db := storetest.NewCity(t, 0)
-	at := storetest.Noon
+	at := storetest.Noon()
 	for _, step := range []struct {
 		after time.Duration
 		want  float64
@@ -79,9 +79,9 @@ func TestCallersBecomeFamiliar(t *testing.T) {
 	a := storetest.NewAccount(t, db, "r370602", core.RoleResponder, "370602")
 	b := storetest.NewAccount(t, db, "r370614", core.RoleResponder, "370614")
 	device, address := key(1), key(2)
-	failLogin(t, db, storetest.Noon, key(7), key(8))
+	failLogin(t, db, storetest.Noon(), key(7), key(8))
 	if err := db.Auth.LoginSucceeded(t.Context(), auth.Success{
-		AccountID: a.ID, Remote: "192.0.2.1", At: storetest.Noon, Callers: []auth.LoginKey{device, address}, Caller: key(7),
+		AccountID: a.ID, Remote: "192.0.2.1", At: storetest.Noon(), Callers: []auth.LoginKey{device, address}, Caller: key(7),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestCallersBecomeFamiliar(t *testing.T) {
 		"another browser": {auth.LoginQuery{Login: "r370602", Device: key(3), Address: address}, facts{true, false, true, false}},
 		"another account": {auth.LoginQuery{Login: "r370614", Device: device, Address: address}, facts{true, false, false, true}},
 		"nobody":          {auth.LoginQuery{Login: "nobody", Device: device, Address: address}, facts{false, false, false, true}},
-		"long ago":        {auth.LoginQuery{Login: "r370602", Device: device, Address: address, Since: storetest.Noon}, facts{true, false, false, false}},
+		"long ago":        {auth.LoginQuery{Login: "r370602", Device: device, Address: address, Since: storetest.Noon()}, facts{true, false, false, false}},
 	} {
 		f, err := db.Auth.LoginFacts(t.Context(), tt.q)
 		got := facts{f.Known, f.FamiliarDevice, f.FamiliarAddress, f.KnownDevice}
@@ -107,11 +107,11 @@ func TestCallersBecomeFamiliar(t *testing.T) {
 	if err != nil || len(f.Failures) != 1 || f.Failures[key(8)].Count != 1 {
 		t.Errorf("a success forgot %+v, %v; want the caller's failures gone and the others' there", f.Failures, err)
 	}
-	if c := f.Credentials; c.LastLogin == nil || !c.LastLogin.Equal(storetest.Noon) || c.LastRemote != "192.0.2.1" || c.PasswordHash != "hash" {
+	if c := f.Credentials; c.LastLogin == nil || !c.LastLogin.Equal(storetest.Noon()) || c.LastRemote != "192.0.2.1" || c.PasswordHash != "hash" {
 		t.Errorf("credentials: %+v", c)
 	}
 	for i := range 120 {
-		if err := db.Auth.LoginSucceeded(t.Context(), auth.Success{AccountID: b.ID, At: storetest.Noon.Add(time.Duration(i) * time.Second), Callers: []auth.LoginKey{{1, byte(i)}}}); err != nil {
+		if err := db.Auth.LoginSucceeded(t.Context(), auth.Success{AccountID: b.ID, At: storetest.Noon().Add(time.Duration(i) * time.Second), Callers: []auth.LoginKey{{1, byte(i)}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,13 +141,13 @@ func TestListOfFailedLoginsIsBounded(t *testing.T) {
 		}
 	}
 	for i := range 300 {
-		fail(fmt.Sprintf("name%d", i%100), 0, "192.0.2.1", auth.FailurePassword, storetest.Noon.Add(time.Second))
+		fail(fmt.Sprintf("name%d", i%100), 0, "192.0.2.1", auth.FailurePassword, storetest.Noon().Add(time.Second))
 	}
 	for range 7 {
-		fail("r370602", acc.ID, "192.0.2.1", auth.FailurePassword, storetest.Noon.Add(2*time.Second))
+		fail("r370602", acc.ID, "192.0.2.1", auth.FailurePassword, storetest.Noon().Add(2*time.Second))
 	}
-	fail("r370602", acc.ID, "192.0.2.1", auth.FailureLocked, storetest.Noon.Add(3*time.Second))
-	fail("r370602", acc.ID, "192.0.2.1", auth.FailurePassword, storetest.Noon.Add(time.Minute))
+	fail("r370602", acc.ID, "192.0.2.1", auth.FailureLocked, storetest.Noon().Add(3*time.Second))
+	fail("r370602", acc.ID, "192.0.2.1", auth.FailurePassword, storetest.Noon().Add(time.Minute))
 
 	list := func(f auth.FailedLoginFilter) []auth.FailedLogin {
 		t.Helper()
@@ -171,7 +171,7 @@ func TestListOfFailedLoginsIsBounded(t *testing.T) {
 		t.Errorf("the rest: %+v", rest)
 	}
 	known := list(auth.FailedLoginFilter{Known: &yes})
-	if len(known) != 3 || known[0].At != storetest.Noon.Add(time.Minute) || known[2].Attempts != 7 || known[2].Division != "370602" || !known[2].Known {
+	if len(known) != 3 || known[0].At != storetest.Noon().Add(time.Minute) || known[2].Attempts != 7 || known[2].Division != "370602" || !known[2].Known {
 		t.Errorf("of the account: %+v", known)
 	}
 	if page := list(auth.FailedLoginFilter{Page: core.Page{Limit: 2, Before: known[0].ID}}); len(page) != 2 || page[0].ID != known[1].ID {
@@ -217,27 +217,27 @@ func TestChangePasswordEndsOtherSessions(t *testing.T) {
 }
 
 func TestFailedLoginsArePruned(t *testing.T) {
-	clock := storetest.Noon
+	clock := storetest.Noon()
 	db, err := stores.Open(t.Context(), stores.Options{URL: storetest.NewURL(t), MaxConns: 4, Clock: func() time.Time { return clock }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
 	acc := storetest.NewAccount(t, db, "r370602", core.RoleResponder, "370602")
-	failLogin(t, db, storetest.Noon, key(1))
-	failLogin(t, db, storetest.Noon.Add(48*time.Hour), key(2)) // a clock that was ahead
-	if err := db.Auth.LoginSucceeded(t.Context(), auth.Success{AccountID: acc.ID, At: storetest.Noon, Callers: []auth.LoginKey{key(5)}}); err != nil {
+	failLogin(t, db, storetest.Noon(), key(1))
+	failLogin(t, db, storetest.Noon().Add(48*time.Hour), key(2)) // a clock that was ahead
+	if err := db.Auth.LoginSucceeded(t.Context(), auth.Success{AccountID: acc.ID, At: storetest.Noon(), Callers: []auth.LoginKey{key(5)}}); err != nil {
 		t.Fatal(err)
 	}
 	r, err := db.Prune(t.Context(), stores.PrunePolicy{})
 	if err != nil || r.Logins != 1 {
 		t.Errorf("at once: %d rows, %v; want the count from the future", r.Logins, err)
 	}
-	failLogin(t, db, storetest.Noon.Add(time.Minute), key(1))
+	failLogin(t, db, storetest.Noon().Add(time.Minute), key(1))
 	if r, err = db.Prune(t.Context(), stores.PrunePolicy{Logins: authpg.LoginsPolicy{FailedRows: 1}}); err != nil || r.Logins != 2 {
 		t.Errorf("of three rows of the list one is kept: %d went, %v", r.Logins, err)
 	}
-	clock = storetest.Noon.Add(365 * 24 * time.Hour)
+	clock = storetest.Noon().Add(365 * 24 * time.Hour)
 	if r, err = db.Prune(t.Context(), stores.PrunePolicy{}); err != nil || r.Logins != 3 {
 		t.Errorf("a year later %d rows, %v; want a count, a caller and a failure", r.Logins, err)
 	}

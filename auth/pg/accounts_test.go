@@ -25,13 +25,13 @@ func TestSessionsAndTheirEnd(t *testing.T) {
 	if _, _, err := db.Auth.SessionByToken(t.Context(), []byte("three")); !fault.Is(err, fault.NotFound) {
 		t.Errorf("unknown token: %v", err)
 	}
-	if err := db.Auth.TouchSession(t.Context(), one, storetest.Noon.Add(time.Hour), storetest.Noon.Add(13*time.Hour)); err != nil {
+	if err := db.Auth.TouchSession(t.Context(), one, storetest.Noon().Add(time.Hour), storetest.Noon().Add(13*time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if err := db.Auth.TouchSession(t.Context(), one, storetest.Noon, storetest.Noon.Add(12*time.Hour)); err != nil {
+	if err := db.Auth.TouchSession(t.Context(), one, storetest.Noon(), storetest.Noon().Add(12*time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if s, _, _ = db.Auth.SessionByToken(t.Context(), []byte("one")); !s.LastSeen.Equal(storetest.Noon.Add(time.Hour)) || !s.ExpiresAt.Equal(storetest.Noon.Add(13*time.Hour)) {
+	if s, _, _ = db.Auth.SessionByToken(t.Context(), []byte("one")); !s.LastSeen.Equal(storetest.Noon().Add(time.Hour)) || !s.ExpiresAt.Equal(storetest.Noon().Add(13*time.Hour)) {
 		t.Errorf("last seen %v, expires %v", s.LastSeen, s.ExpiresAt)
 	}
 	if err := db.Auth.RevokeSessions(t.Context(), acc.ID, one, "r370602"); err != nil {
@@ -68,7 +68,7 @@ func revocations(t testing.TB, db *stores.Stores) (ids []int64) {
 			if err := json.Unmarshal(e.Payload, &p); err != nil {
 				t.Fatal(err)
 			}
-			if e.VisibleTo(storetest.CityScope) || !e.VisibleTo(core.Scope{Division: "3706", Role: core.RoleAdministrator}) {
+			if e.VisibleTo(storetest.CityScope()) || !e.VisibleTo(core.Scope{Division: "3706", Role: core.RoleAdministrator}) {
 				t.Errorf("event %d is not for administrators alone", e.Seq)
 			}
 			ids = append(ids, p.SessionID)

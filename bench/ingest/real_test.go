@@ -16,8 +16,8 @@ import (
 
 	"onemap/bench/kit"
 	"onemap/internal/app"
-	"onemap/internal/config"
 	"onemap/internal/app/stores/storetest"
+	"onemap/internal/config"
 )
 
 const testDevices = 40

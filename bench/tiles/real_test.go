@@ -13,9 +13,9 @@ import (
 
 	"onemap/bench/kit"
 	"onemap/internal/app"
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/config"
 	"onemap/internal/core"
-	"onemap/internal/app/stores/storetest"
 	"onemap/tiles"
 )
 

@@ -23,7 +23,7 @@ func newTanks(t *testing.T, l catalogue.Layer) (*stores.Stores, map[string]catal
 	t.Helper()
 	db := storetest.NewDivisions(t)
 	storetest.ImportOK(t, db, l, storetest.Feature("a", "370602", 121.4, 37.5), storetest.Feature("b", "370602", 121.5, 37.6), storetest.Feature("far", "370614", 120.8, 37.8))
-	return db, storetest.FeaturesOf(t, db, storetest.CityScope, l.Name)
+	return db, storetest.FeaturesOf(t, db, storetest.CityScope(), l.Name)
 }
 
 func TestEditChangesAllInOne(t *testing.T) {
@@ -41,7 +41,7 @@ func TestEditChangesAllInOne(t *testing.T) {
 	if l.Version != 2 || l.Count != 3 || len(ids) != 2 {
 		t.Errorf("the steward is told version %d, count %d (of its own county), ids %v", l.Version, l.Count, ids)
 	}
-	after := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+	after := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 	b := after["b"]
 	if len(after) != 4 || b.ID != before["b"].ID || b.Geometry != (orb.Point{121.7, 37.5}) || b.Name.ZH != "新名" || b.Level != core.Red || b.Properties["stock"] != 3.0 {
 		t.Errorf("after: %+v", after)
@@ -69,7 +69,7 @@ func TestEditChangesAllInOne(t *testing.T) {
 	if len(events) != 4 || last.Actor != "li" || payload.Version != 2 || !cmp.Equal(payload.BBox, []float64{121.4, 37.4, 121.7, 37.6}) {
 		t.Errorf("event: %+v %+v", last, payload)
 	}
-	hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope, "xinming", 0)
+	hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope(), "xinming", 0)
 	if err != nil || len(hits) != 1 {
 		t.Errorf("the new name is not found: %v %v", hits, err)
 	}
@@ -118,7 +118,7 @@ func TestEditRefuses(t *testing.T) {
 				}
 				c.version = -1
 			}
-			layer, features := storetest.LayerOf(t, db, storetest.CityScope, "tanks"), storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+			layer, features := storetest.LayerOf(t, db, storetest.CityScope(), "tanks"), storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 			if c.version == 1 {
 				c.version = layer.Version
 			}
@@ -129,10 +129,10 @@ func TestEditRefuses(t *testing.T) {
 					t.Errorf("got %v (%+v), want %v of %s that says %s", err, e, c.kind, c.field, c.says)
 				}
 			}
-			if d := cmp.Diff(features, storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")); d != "" {
+			if d := cmp.Diff(features, storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")); d != "" {
 				t.Errorf("features changed:\n%s", d)
 			}
-			if d := cmp.Diff(layer, storetest.LayerOf(t, db, storetest.CityScope, "tanks")); d != "" {
+			if d := cmp.Diff(layer, storetest.LayerOf(t, db, storetest.CityScope(), "tanks")); d != "" {
 				t.Errorf("the layer changed:\n%s", d)
 			}
 		})
@@ -177,7 +177,7 @@ func TestEditsOfTheSameVersion(t *testing.T) {
 	results := make(chan error, 4)
 	for range cap(results) {
 		go func() {
-			_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", 1, catalogue.Edit{
+			_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope(), "li"), "tanks", 1, catalogue.Edit{
 				Update: []catalogue.Feature{{ID: before["a"].ID, Name: core.Text{ZH: "新"}}},
 			})
 			results <- err
@@ -192,7 +192,7 @@ func TestEditsOfTheSameVersion(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if l := storetest.LayerOf(t, db, storetest.CityScope, "tanks"); won != 1 || l.Version != 2 {
+	if l := storetest.LayerOf(t, db, storetest.CityScope(), "tanks"); won != 1 || l.Version != 2 {
 		t.Errorf("%d won, the layer is at version %d", won, l.Version)
 	}
 }

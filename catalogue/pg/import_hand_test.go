@@ -21,7 +21,7 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 		storetest.Feature("", "370602", 121.31, 37.41), storetest.Feature("", "370602", 121.32, 37.42), storetest.Feature("own", "370602", 121.33, 37.43),
 	}})
 	drawn := map[string]catalogue.Feature{}
-	for key, f := range storetest.FeaturesOf(t, db, storetest.CityScope, "tanks") {
+	for key, f := range storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks") {
 		if f.ByHand.Drawn != nil {
 			drawn[key] = f
 		}
@@ -39,7 +39,7 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 	if err != nil || rep.Kept != 3 || rep.Deleted != 3 {
 		t.Errorf("an empty file: %+v %v", rep, err)
 	}
-	after := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+	after := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 	if len(after) != 3 || len(drawn) != 3 {
 		t.Errorf("%d drawn, %d after: %+v", len(drawn), len(after), after)
 	}
@@ -47,18 +47,18 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 		if is := after[key]; is.ID != was.ID || is.Provenance() != was.Provenance() || !is.ModifiedAt.Equal(was.ModifiedAt) || is.Geometry != was.Geometry {
 			t.Errorf("%s is %+v, was %+v", key, is, was)
 		}
-		if h := historyOf(t, db, storetest.CityScope, "tanks", was.ID); len(h) != 1 {
+		if h := historyOf(t, db, storetest.CityScope(), "tanks", was.ID); len(h) != 1 {
 			t.Errorf("%s has %d entries of history", key, len(h))
 		}
 	}
-	if l := storetest.LayerOf(t, db, storetest.CityScope, "tanks"); l.GeometryType != "Point" || l.Count != 3 {
+	if l := storetest.LayerOf(t, db, storetest.CityScope(), "tanks"); l.GeometryType != "Point" || l.Count != 3 {
 		t.Errorf("the layer: %+v", l)
 	}
 	// What is drawn decides the kind of the layer too.
 	line := a
 	line.Geometry = orb.LineString{{121, 37}, {121.1, 37}}
-	if storetest.ImportOK(t, db, storetest.Tanks(), line); storetest.LayerOf(t, db, storetest.CityScope, "tanks").GeometryType != "Geometry" {
-		t.Errorf("a layer of lines and drawn points is one of %ss", storetest.LayerOf(t, db, storetest.CityScope, "tanks").GeometryType)
+	if storetest.ImportOK(t, db, storetest.Tanks(), line); storetest.LayerOf(t, db, storetest.CityScope(), "tanks").GeometryType != "Geometry" {
+		t.Errorf("a layer of lines and drawn points is one of %ss", storetest.LayerOf(t, db, storetest.CityScope(), "tanks").GeometryType)
 	}
 }
 
@@ -76,11 +76,11 @@ func TestImportCountsWhatItReplaces(t *testing.T) {
 	if rep.Updated != 4 || rep.Replaced != 3 || rep.Kept != 0 {
 		t.Errorf("%+v", rep)
 	}
-	h := historyOf(t, db, storetest.CityScope, "tanks", b.ID)
+	h := historyOf(t, db, storetest.CityScope(), "tanks", b.ID)
 	if h[0].Via != catalogue.ViaImport || h[0].Before == nil || h[0].Before.Name == nil || h[0].Before.Name.ZH != "新名" {
 		t.Errorf("the history of b: %+v", h[0])
 	}
-	if own := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")["own"]; own.Provenance() != "test" {
+	if own := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["own"]; own.Provenance() != "test" {
 		t.Errorf("what was drawn under a key of the file comes from %q", own.Provenance())
 	}
 	if rep := storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("a", "370602", 121.4, 37.5), storetest.Feature("b", "370602", 121.5, 37.6), same, storetest.Feature("own", "370602", 121.3, 37.45)); rep.Updated != 0 || rep.Replaced != 0 {
@@ -140,7 +140,7 @@ func TestBoundsAreThoseOfImportsAndEdits(t *testing.T) {
 			}
 			said := rep.Refusals[0].Reason
 			refuses := func(at string, e catalogue.Edit) {
-				_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, e)
+				_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope(), "li"), "tanks", -1, e)
 				if !fault.Is(err, fault.Invalid) || err.Error() != "edit layer tanks: "+at+said {
 					t.Errorf("an edit says %.300v, an import %.300s", err, said)
 				}

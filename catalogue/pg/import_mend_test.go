@@ -59,7 +59,7 @@ func TestImportMendsAreas(t *testing.T) {
 				if rep.Mended != 1 || rep.Refused != 0 || len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0], "key odd: the area crossed or touched itself") {
 					t.Fatalf("repair %v: %+v", repair, rep)
 				}
-				got := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")["odd"].Geometry
+				got := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["odd"].Geometry
 				if area := math.Abs(planar.Area(got)); math.Abs(area-c.area) > 0.03*c.area {
 					t.Errorf("repair %v: area %v, want %v: %v", repair, area, c.area, got)
 				}
@@ -83,7 +83,7 @@ func TestImportDeletesNoMoreThanAFifth(t *testing.T) {
 			t.Errorf("%d of 10 are left: %+v, %v", left, rep, err)
 		case !ok && (!fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "of the layer's 10 features are not in the file")):
 			t.Errorf("%d of 10 are left: %v", left, err)
-		case !ok && (rep.Read != int64(left) || rep.Deleted != 0 || len(storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")) != 10):
+		case !ok && (rep.Read != int64(left) || rep.Deleted != 0 || len(storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")) != 10):
 			t.Errorf("%d of 10 are left: %+v", left, rep)
 		}
 		if ok {

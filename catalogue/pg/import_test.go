@@ -26,7 +26,7 @@ func TestImportMakesALayer(t *testing.T) {
 	if d := cmp.Diff(want, rep); d != "" {
 		t.Errorf("report (-want +got):\n%s", d)
 	}
-	l := storetest.LayerOf(t, db, storetest.CityScope, "tanks")
+	l := storetest.LayerOf(t, db, storetest.CityScope(), "tanks")
 	if l.Count != 3 || l.Version != 1 || l.GeometryType != "Point" || !cmp.Equal(l.BBox, []float64{120.7, 37.5, 121.4, 37.8}) || l.UpdatedOn.IsZero() {
 		t.Errorf("the layer: %+v", l)
 	}
@@ -36,7 +36,7 @@ func TestImportMakesALayer(t *testing.T) {
 	if d := cmp.Diff(wantFields, l.Fields); d != "" {
 		t.Errorf("fields (-want +got):\n%s", d)
 	}
-	got := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+	got := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 	a := got["a"]
 	if a.Name.ZH != "演示-a" || a.Origin != core.OriginSynthetic || a.Source != "test" || a.Geometry != (orb.Point{121.4, 37.5}) || a.Properties["stock"] != 12.0 {
 		t.Errorf("the feature: %+v", a)
@@ -45,7 +45,7 @@ func TestImportMakesALayer(t *testing.T) {
 		t.Errorf("divisions: %q, %q", got["b"].Division, got["c"].Division)
 	}
 	events := storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)
-	if len(events) != 2 || !events[0].VisibleTo(storetest.Zhifu) || events[0].Subject != "tanks" || events[1].VisibleTo(storetest.Zhifu) || !events[1].VisibleTo(storetest.CityScope) {
+	if len(events) != 2 || !events[0].VisibleTo(storetest.Zhifu()) || events[0].Subject != "tanks" || events[1].VisibleTo(storetest.Zhifu()) || !events[1].VisibleTo(storetest.CityScope()) {
 		t.Fatalf("events: %+v", events)
 	}
 	var payload map[string]any
@@ -69,20 +69,20 @@ func TestImportMakesALayer(t *testing.T) {
 func TestImportAgainKeepsIDs(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("same", "370602", 121.4, 37.5), storetest.Feature("moved", "370602", 121.5, 37.5), storetest.Feature("gone", "370602", 121.6, 37.5))
-	before := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+	before := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 	rep := storetest.ImportOK(t, db, catalogue.Layer{Name: "tanks"},
 		storetest.Feature("new", "370614", 120.9, 37.7), storetest.Feature("moved", "370602", 121.55, 37.5), storetest.Feature("same", "370602", 121.4, 37.5))
 	if rep.Created != 1 || rep.Updated != 1 || rep.Deleted != 1 || rep.Version != 2 {
 		t.Errorf("report: %+v", rep)
 	}
-	after := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+	after := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 	if len(after) != 3 || after["moved"].ID != before["moved"].ID || after["moved"].Geometry != (orb.Point{121.55, 37.5}) {
 		t.Errorf("after: %+v", after)
 	}
 	if d := cmp.Diff(before["same"], after["same"]); d != "" {
 		t.Errorf("the unchanged one was touched (-before +after):\n%s", d)
 	}
-	l := storetest.LayerOf(t, db, storetest.CityScope, "tanks")
+	l := storetest.LayerOf(t, db, storetest.CityScope(), "tanks")
 	if l.Title.EN != "Tanks" || l.Audience.Kind != core.AudienceDivision || l.Theme != catalogue.ThemeHazardSource || l.Count != 3 {
 		t.Errorf("what was left empty is lost: %+v", l)
 	}
@@ -136,7 +136,7 @@ func TestImportRefusesByLine(t *testing.T) {
 			t.Errorf("refusal %d: %+v, want line %d and %q", i, r, w.line, w.says)
 		}
 	}
-	got := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+	got := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 	if _, kept := got["bow"]; !kept || len(got) != 2 || rep.Deleted != 1 {
 		t.Errorf("a feature whose record was refused must stay, one that is gone must go: %v", got)
 	}
@@ -165,7 +165,7 @@ func TestImportListsTheFirstHundredRefusals(t *testing.T) {
 func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("a", "370602", 121.4, 37.5), storetest.Feature("b", "370614", 120.8, 37.8))
-	before, layer := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks"), storetest.LayerOf(t, db, storetest.CityScope, "tanks")
+	before, layer := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks"), storetest.LayerOf(t, db, storetest.CityScope(), "tanks")
 	broken := fault.InvalidField("line 700", "unexpected end of file")
 	other := storetest.Tanks()
 	other.Title.ZH = "别的"
@@ -183,10 +183,10 @@ func TestImportFailingHalfWayLeavesTheLayer(t *testing.T) {
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "line ") {
 				t.Errorf("error: %v", err)
 			}
-			if d := cmp.Diff(before, storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")); d != "" {
+			if d := cmp.Diff(before, storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")); d != "" {
 				t.Errorf("features changed:\n%s", d)
 			}
-			if d := cmp.Diff(layer, storetest.LayerOf(t, db, storetest.CityScope, "tanks")); d != "" {
+			if d := cmp.Diff(layer, storetest.LayerOf(t, db, storetest.CityScope(), "tanks")); d != "" {
 				t.Errorf("the layer changed:\n%s", d)
 			}
 		})
@@ -222,7 +222,7 @@ func TestImportRefusesABadLayer(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	if all, err := db.Catalogue.Layers(t.Context(), storetest.CityScope); err != nil || len(all) != 0 {
+	if all, err := db.Catalogue.Layers(t.Context(), storetest.CityScope()); err != nil || len(all) != 0 {
 		t.Errorf("layers: %v %v", all, err)
 	}
 }

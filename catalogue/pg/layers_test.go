@@ -38,7 +38,7 @@ func TestUpsertLayerKeepsWhatIsNotSaid(t *testing.T) {
 	if d := cmp.Diff(want, changed); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(changed, storetest.LayerOf(t, db, storetest.CityScope, "tanks")); d != "" {
+	if d := cmp.Diff(changed, storetest.LayerOf(t, db, storetest.CityScope(), "tanks")); d != "" {
 		t.Errorf("what is read differs (-answered +read):\n%s", d)
 	}
 	if n := len(storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)); n != 2 {
@@ -69,9 +69,9 @@ func TestLayersByAudienceAndDivision(t *testing.T) {
 		scope core.Scope
 		want  seen
 	}{
-		"the city":       {storetest.CityScope, seen{[]string{"tanks", "secret", "coast"}, []string{"a", "b", "far", "wide"}, 4, 4}},
-		"a county":       {storetest.Zhifu, seen{[]string{"tanks", "coast"}, []string{"a", "b"}, 2, 4}},
-		"another county": {storetest.Penglai, seen{[]string{"tanks", "coast"}, []string{"far"}, 1, 4}},
+		"the city":       {storetest.CityScope(), seen{[]string{"tanks", "secret", "coast"}, []string{"a", "b", "far", "wide"}, 4, 4}},
+		"a county":       {storetest.Zhifu(), seen{[]string{"tanks", "coast"}, []string{"a", "b"}, 2, 4}},
+		"another county": {storetest.Penglai(), seen{[]string{"tanks", "coast"}, []string{"far"}, 1, 4}},
 		"another city":   {core.Scope{Division: "3707", Role: core.RoleObserver}, seen{[]string{"tanks", "coast"}, []string{"wide"}, 4, 4}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,24 +93,24 @@ func TestLayersByAudienceAndDivision(t *testing.T) {
 			}
 		})
 	}
-	if l := storetest.LayerOf(t, db, storetest.Zhifu, "tanks"); !cmp.Equal(l.BBox, []float64{121.4, 37.5, 121.5, 37.6}) {
+	if l := storetest.LayerOf(t, db, storetest.Zhifu(), "tanks"); !cmp.Equal(l.BBox, []float64{121.4, 37.5, 121.5, 37.6}) {
 		t.Errorf("the county's box: %v", l.BBox)
 	}
 	for call, err := range map[string]error{
-		"layer":    second(db.Catalogue.Layer(t.Context(), storetest.Zhifu, "secret")),
-		"features": second(db.Catalogue.Features(t.Context(), storetest.Zhifu, "secret", nil, 0, 0)),
-		"feature":  second(db.Catalogue.Feature(t.Context(), storetest.Zhifu, "secret", 1)),
+		"layer":    second(db.Catalogue.Layer(t.Context(), storetest.Zhifu(), "secret")),
+		"features": second(db.Catalogue.Features(t.Context(), storetest.Zhifu(), "secret", nil, 0, 0)),
+		"feature":  second(db.Catalogue.Feature(t.Context(), storetest.Zhifu(), "secret", 1)),
 		"nobody":   second(db.Catalogue.Layer(t.Context(), core.Scope{}, "coast")),
 	} {
 		if !fault.Is(err, fault.Forbidden) {
 			t.Errorf("%s: %v", call, err)
 		}
 	}
-	far := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")["far"]
-	if _, err := db.Catalogue.Feature(t.Context(), storetest.Zhifu, "tanks", far.ID); !fault.Is(err, fault.NotFound) {
+	far := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["far"]
+	if _, err := db.Catalogue.Feature(t.Context(), storetest.Zhifu(), "tanks", far.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's feature: %v", err)
 	}
-	if roles := storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)[1]; roles.VisibleTo(storetest.Zhifu) || !roles.VisibleTo(storetest.CityScope) {
+	if roles := storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)[1]; roles.VisibleTo(storetest.Zhifu()) || !roles.VisibleTo(storetest.CityScope()) {
 		t.Errorf("the event of a commanders' layer: %+v", roles)
 	}
 }
@@ -128,7 +128,7 @@ func TestFeaturesByPageAndBox(t *testing.T) {
 	var keys []string
 	after := int64(0)
 	for {
-		page, err := db.Catalogue.Features(t.Context(), storetest.CityScope, "tanks", nil, after, 10)
+		page, err := db.Catalogue.Features(t.Context(), storetest.CityScope(), "tanks", nil, after, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,16 +143,16 @@ func TestFeaturesByPageAndBox(t *testing.T) {
 		t.Errorf("by pages: %v", keys)
 	}
 	box := orb.Bound{Min: orb.Point{121.095, 37.4}, Max: orb.Point{121.125, 37.6}}
-	got, err := db.Catalogue.Features(t.Context(), storetest.CityScope, "tanks", &box, 0, 100)
+	got, err := db.Catalogue.Features(t.Context(), storetest.CityScope(), "tanks", &box, 0, 100)
 	if err != nil || len(got) != 3 {
 		t.Errorf("in the box: %v %v", got, err)
 	}
 	inside := orb.Bound{Min: orb.Point{121.7, 37.2}, Max: orb.Point{121.71, 37.21}}
-	if got, err = db.Catalogue.Features(t.Context(), storetest.CityScope, "tanks", &inside, 0, 100); err != nil || len(got) != 1 || got[0].Key != "k00024" {
+	if got, err = db.Catalogue.Features(t.Context(), storetest.CityScope(), "tanks", &inside, 0, 100); err != nil || len(got) != 1 || got[0].Key != "k00024" {
 		t.Errorf("inside the square: %v %v", got, err)
 	}
 	crossed := orb.Bound{Min: orb.Point{122, 38}, Max: orb.Point{121, 37}}
-	if _, err := db.Catalogue.Features(t.Context(), storetest.CityScope, "tanks", &crossed, 0, 100); !fault.Is(err, fault.Invalid) {
+	if _, err := db.Catalogue.Features(t.Context(), storetest.CityScope(), "tanks", &crossed, 0, 100); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a crossed box: %v", err)
 	}
 }
@@ -162,10 +162,10 @@ func TestHostileLayerNames(t *testing.T) {
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("a", "370602", 121.4, 37.5))
 	for _, name := range storetest.Hostile() {
 		for call, err := range map[string]error{
-			"layer":    second(db.Catalogue.Layer(t.Context(), storetest.CityScope, name)),
-			"features": second(db.Catalogue.Features(t.Context(), storetest.CityScope, name, nil, 0, 0)),
-			"feature":  second(db.Catalogue.Feature(t.Context(), storetest.CityScope, name, 1)),
-			"describe": second(db.Tiles.Describe(t.Context(), storetest.CityScope, []string{name})),
+			"layer":    second(db.Catalogue.Layer(t.Context(), storetest.CityScope(), name)),
+			"features": second(db.Catalogue.Features(t.Context(), storetest.CityScope(), name, nil, 0, 0)),
+			"feature":  second(db.Catalogue.Feature(t.Context(), storetest.CityScope(), name, 1)),
+			"describe": second(db.Tiles.Describe(t.Context(), storetest.CityScope(), []string{name})),
 		} {
 			if !fault.Is(err, fault.NotFound) {
 				t.Errorf("%s of %.40q: %v", call, name, err)
@@ -175,7 +175,7 @@ func TestHostileLayerNames(t *testing.T) {
 			}
 		}
 	}
-	if n := len(storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")); n != 1 {
+	if n := len(storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")); n != 1 {
 		t.Errorf("%d features are left", n)
 	}
 }
@@ -204,7 +204,7 @@ func TestFeaturesBesideAnEmptyOne(t *testing.T) {
 	if _, err := db.Pool().Exec(t.Context(), "update feature set geom = 'SRID=4326;POINT EMPTY' where source_key = 'a'"); err != nil {
 		t.Fatal(err)
 	}
-	got := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+	got := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 	if len(got) != 2 || !orb.Equal(got["a"].Geometry, orb.MultiPoint{}) {
 		t.Errorf("%v", got)
 	}

@@ -22,7 +22,7 @@ import (
 // edit makes one change by hand, of a layer whatever its version.
 func edit(t *testing.T, db *stores.Stores, actor, layer string, e catalogue.Edit) []int64 {
 	t.Helper()
-	_, ids, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, actor), layer, -1, e)
+	_, ids, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope(), actor), layer, -1, e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestProvenance(t *testing.T) {
 	storetest.ImportOK(t, db, l, storetest.Feature("a", "370602", 121.4, 37.5), storetest.Feature("b", "370602", 121.5, 37.6))
 	is := func(key, want string) {
 		t.Helper()
-		f := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")[key]
+		f := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")[key]
 		got := f.Provenance()
 		if at := f.ModifiedAt.UTC().Format(time.RFC3339); strings.Contains(want, "AT") {
 			want = strings.ReplaceAll(want, "AT", at)
@@ -55,7 +55,7 @@ func TestProvenance(t *testing.T) {
 			t.Errorf("%s comes from %q, want %q", key, got, want)
 		}
 	}
-	a := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")["a"]
+	a := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["a"]
 	is("a", "OurAirports 2025-11")
 	edit(t, db, "li", "tanks", catalogue.Edit{Create: []catalogue.Feature{storetest.Feature("c", "370602", 121.3, 37.4)}})
 	is("c", "drawn by li, AT")
@@ -66,11 +66,11 @@ func TestProvenance(t *testing.T) {
 	is("a", "OurAirports 2025-11; moved by wang, AT")
 	a.Name.ZH = "新名"
 	edit(t, db, "li", "tanks", catalogue.Edit{Update: []catalogue.Feature{a}})
-	if got := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")["a"].Provenance(); !strings.HasPrefix(got, "OurAirports 2025-11; moved by wang, ") || !strings.Contains(got, "; edited by li, ") {
+	if got := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["a"].Provenance(); !strings.HasPrefix(got, "OurAirports 2025-11; moved by wang, ") || !strings.Contains(got, "; edited by li, ") {
 		t.Errorf("a, moved and edited, comes from %q", got)
 	}
 	is("b", "OurAirports 2025-11")
-	if of := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")["a"].Origin; of != core.OriginSynthetic {
+	if of := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["a"].Origin; of != core.OriginSynthetic {
 		t.Errorf("the mark of a feature edited by hand is %s", of)
 	}
 	l.Source = "OurAirports 2025-12"
@@ -82,7 +82,7 @@ func TestProvenance(t *testing.T) {
 		is(key, "OurAirports 2025-12")
 	}
 	// The import's own words again where the content is what a person made of it.
-	b := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")["b"]
+	b := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["b"]
 	edit(t, db, "li", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: b.ID, Geometry: orb.Point{121.6, 37.6}}}})
 	again := storetest.Feature("b", "370602", 121.6, 37.6)
 	storetest.ImportOK(t, db, l, storetest.Feature("a", "370602", 121.4, 37.5), again, storetest.Feature("c", "370602", 121.3, 37.4))
@@ -95,7 +95,7 @@ func TestFeatureHistory(t *testing.T) {
 	first := storetest.Feature("a", "370602", 121.4, 37.5)
 	first.Properties = catalogue.Properties{"stock": 12.0, "reg": json.Number("370602199001011238"), "gone": true}
 	storetest.ImportOK(t, db, storetest.Tanks(), first, storetest.Feature("b", "370602", 121.5, 37.6))
-	a := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")["a"]
+	a := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["a"]
 	edit(t, db, "wang", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: a.ID, Geometry: orb.Point{121.41, 37.5}}}})
 	changed := a
 	changed.Name.ZH = "新名"
@@ -106,7 +106,7 @@ func TestFeatureHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, db, "li", "tanks", catalogue.Edit{Delete: []int64{a.ID}})
-	got := historyOf(t, db, storetest.CityScope, "tanks", a.ID)
+	got := historyOf(t, db, storetest.CityScope(), "tanks", a.ID)
 	last := got[0].ID + 1
 	for i := range got {
 		if got[i].At.IsZero() || got[i].ID >= last {
@@ -137,15 +137,15 @@ func TestFeatureHistory(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" || got[1].Actor == "" {
 		t.Errorf("history (-want +got):\n%s", d)
 	}
-	page, err := db.Catalogue.FeatureHistory(t.Context(), storetest.CityScope, "tanks", a.ID, core.Page{Limit: 2})
+	page, err := db.Catalogue.FeatureHistory(t.Context(), storetest.CityScope(), "tanks", a.ID, core.Page{Limit: 2})
 	if err != nil || len(page) != 2 {
 		t.Fatalf("a page: %d entries, %v", len(page), err)
 	}
-	rest, err := db.Catalogue.FeatureHistory(t.Context(), storetest.CityScope, "tanks", a.ID, core.Page{Limit: 100, Before: page[1].ID})
+	rest, err := db.Catalogue.FeatureHistory(t.Context(), storetest.CityScope(), "tanks", a.ID, core.Page{Limit: 100, Before: page[1].ID})
 	if err != nil || len(rest) != 4 || rest[0].ID >= page[1].ID {
 		t.Errorf("the rest: %d entries, %v", len(rest), err)
 	}
-	if b := historyOf(t, db, storetest.CityScope, "tanks", storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")["b"].ID); len(b) != 1 {
+	if b := historyOf(t, db, storetest.CityScope(), "tanks", storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["b"].ID); len(b) != 1 {
 		t.Errorf("what no import changed has %d entries", len(b))
 	}
 }
@@ -154,7 +154,7 @@ func TestFeatureHistory(t *testing.T) {
 func TestFeatureHistoryKeepsToTheScope(t *testing.T) {
 	db, before := newTanks(t, storetest.Tanks())
 	far := before["far"].ID
-	if got := historyOf(t, db, storetest.Penglai, "tanks", far); len(got) != 1 {
+	if got := historyOf(t, db, storetest.Penglai(), "tanks", far); len(got) != 1 {
 		t.Errorf("its own county sees %d entries", len(got))
 	}
 	missing := func(s core.Scope, layer string, id int64) {
@@ -163,26 +163,26 @@ func TestFeatureHistoryKeepsToTheScope(t *testing.T) {
 			t.Errorf("%v asks for %s/%d: %v %v", s, layer, id, all, err)
 		}
 	}
-	missing(storetest.Zhifu, "tanks", far)
-	missing(storetest.CityScope, "tanks", 999_999)
-	missing(storetest.CityScope, "nothing", far)
+	missing(storetest.Zhifu(), "tanks", far)
+	missing(storetest.CityScope(), "tanks", 999_999)
+	missing(storetest.CityScope(), "nothing", far)
 	moved := storetest.Feature("far", "370602", 120.8, 37.8)
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("a", "370602", 121.4, 37.5), storetest.Feature("b", "370602", 121.5, 37.6), moved)
-	if got := historyOf(t, db, storetest.Zhifu, "tanks", far); len(got) != 0 {
+	if got := historyOf(t, db, storetest.Zhifu(), "tanks", far); len(got) != 0 {
 		t.Errorf("what the feature was in another county: %+v", got)
 	}
-	missing(storetest.Penglai, "tanks", far)
+	missing(storetest.Penglai(), "tanks", far)
 	edit(t, db, "li", "tanks", catalogue.Edit{Delete: []int64{far}})
-	if got := historyOf(t, db, storetest.Zhifu, "tanks", far); len(got) != 1 || got[0].Kind != "deleted" {
+	if got := historyOf(t, db, storetest.Zhifu(), "tanks", far); len(got) != 1 || got[0].Kind != "deleted" {
 		t.Errorf("a deleted one: %+v", got)
 	}
-	if got := historyOf(t, db, storetest.CityScope, "tanks", far); len(got) != 3 {
+	if got := historyOf(t, db, storetest.CityScope(), "tanks", far); len(got) != 3 {
 		t.Errorf("the city sees %d entries", len(got))
 	}
 	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), catalogue.Layer{Name: "tanks", Audience: core.Audience{Kind: core.AudienceRoles, Roles: []core.Role{core.RoleCommander}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Catalogue.FeatureHistory(t.Context(), storetest.Zhifu, "tanks", far, core.Page{}); !fault.Is(err, fault.Forbidden) {
+	if _, err := db.Catalogue.FeatureHistory(t.Context(), storetest.Zhifu(), "tanks", far, core.Page{}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a layer for commanders: %v", err)
 	}
 }
@@ -209,7 +209,7 @@ func TestLayerChangedIsBounded(t *testing.T) {
 		t.Errorf("%d events, %d ids, %v", len(events), len(p.Created), p.Counts)
 	}
 	var ids []int64
-	for _, f := range storetest.FeaturesOf(t, db, storetest.CityScope, "tanks") {
+	for _, f := range storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks") {
 		ids = append(ids, f.ID)
 	}
 	edit(t, db, "li", "tanks", catalogue.Edit{Delete: ids})
@@ -251,7 +251,7 @@ func TestMigrationOfFeaturesDrawnByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	got := storetest.FeaturesOf(t, db, storetest.CityScope, "airport")
+	got := storetest.FeaturesOf(t, db, storetest.CityScope(), "airport")
 	if imported, drawn := got["ZSYT"], got["onemap-ABCDEFGHIJKLMNOPQRSTUVWXY2"]; imported.Provenance() != "OurAirports" || drawn.Provenance() != "drawn by hand" {
 		t.Errorf("imported: %q; drawn: %q", imported.Provenance(), drawn.Provenance())
 	}
@@ -263,7 +263,7 @@ func TestNumbersThatCannotBeKept(t *testing.T) {
 	for number, want := range map[string]string{"1e1100": "1e1100", "-1e-1101": "digits", "1e99999999999999999999": "digits", strings.Repeat("9", 1101): "1100"} {
 		f := before["a"]
 		f.Properties = catalogue.Properties{"ok": 1.0, "deep": []any{map[string]any{"n": json.Number(number)}}}
-		_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}})
+		_, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope(), "li"), "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}})
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "update[0].properties.deep") {
 			t.Errorf("%.20s: %v", number, err)
 		}
@@ -280,7 +280,7 @@ func TestNumbersThatCannotBeKept(t *testing.T) {
 		many = append(many, json.Number("1e1000"))
 	}
 	f.Properties = catalogue.Properties{"many": many}
-	if _, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "65536") {
+	if _, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope(), "li"), "tanks", -1, catalogue.Edit{Update: []catalogue.Feature{f}}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "65536") {
 		t.Errorf("numbers that grow: %v", err)
 	}
 }

@@ -37,7 +37,7 @@ func TestSearchReturnsEachPlaceOnce(t *testing.T) {
 		"南长山": {"N-1", "N-4", "N-5"}, // another place, and another county
 		"e-":  {"E-1", "E-2"},        // no name is not one name
 	} {
-		got := keysFound(t, db, storetest.CityScope, q)
+		got := keysFound(t, db, storetest.CityScope(), q)
 		slices.Sort(got)
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%q (-want +got):\n%s", q, d)
@@ -56,7 +56,7 @@ func TestSearchLeadsFromAbolishedDivisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, scope := range map[string]core.Scope{"the city": storetest.CityScope, "the successor": storetest.Penglai} {
+	for name, scope := range map[string]core.Scope{"the city": storetest.CityScope(), "the successor": storetest.Penglai()} {
 		hits, err := db.Catalogue.Search(t.Context(), scope, "长岛县", 0)
 		want := []catalogue.Hit{{
 			Kind: "division", ID: "370634", Name: core.Text{ZH: "长岛县", EN: "Changdao"}, Division: "370614",
@@ -66,10 +66,10 @@ func TestSearchLeadsFromAbolishedDivisions(t *testing.T) {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, d)
 		}
 	}
-	if got := keysFound(t, db, storetest.CityScope, "penglai"); !slices.Equal(got, []string{"370614"}) {
+	if got := keysFound(t, db, storetest.CityScope(), "penglai"); !slices.Equal(got, []string{"370614"}) {
 		t.Errorf("the successor is found by the same words: %v", got)
 	}
-	if got := keysFound(t, db, storetest.Zhifu, "长岛县"); len(got) > 0 {
+	if got := keysFound(t, db, storetest.Zhifu(), "长岛县"); len(got) > 0 {
 		t.Errorf("another county finds %v", got)
 	}
 }
@@ -77,7 +77,7 @@ func TestSearchLeadsFromAbolishedDivisions(t *testing.T) {
 func TestSearchHitsNameTheirCounty(t *testing.T) {
 	db := newSearchable(t)
 	for q, want := range map[string]string{"SQ-9": "蓬莱区", "向阳街道": "芝罘区", "大沽": "芝罘区"} {
-		hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope, q, 1)
+		hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope(), q, 1)
 		if err != nil || len(hits) != 1 || hits[0].DivisionName.ZH != want {
 			t.Errorf("%q: %+v %v", q, hits, err)
 		}
@@ -102,7 +102,7 @@ func TestSearchFindsAlerts(t *testing.T) {
 		change.Alert.Headline = core.Text{ZH: fmt.Sprintf("第%d号河段超限", n), EN: "High water"}
 		a := storetest.Apply(t, db, change)[0]
 		if n == 0 {
-			over := storetest.Cleared(a, storetest.Noon.Add(time.Hour))
+			over := storetest.Cleared(a, storetest.Noon().Add(time.Hour))
 			over.Alert.Level = core.Blue // how it ended; it is named by its worst
 			storetest.Apply(t, db, over)
 		}
@@ -114,22 +114,22 @@ func TestSearchFindsAlerts(t *testing.T) {
 		q     string
 		want  []string
 	}{
-		{storetest.CityScope, "洪水", []string{all[4], all[3], all[2], all[1], all[0]}},
-		{storetest.CityScope, "FLOOD", []string{all[4], all[3], all[2], all[1], all[0]}},
-		{storetest.CityScope, "hongshui", []string{all[4], all[3], all[2], all[1], all[0]}},
-		{storetest.Zhifu, "洪水", []string{all[4], all[2], all[0]}},
-		{storetest.Penglai, "洪水", []string{all[3], all[1]}},
+		{storetest.CityScope(), "洪水", []string{all[4], all[3], all[2], all[1], all[0]}},
+		{storetest.CityScope(), "FLOOD", []string{all[4], all[3], all[2], all[1], all[0]}},
+		{storetest.CityScope(), "hongshui", []string{all[4], all[3], all[2], all[1], all[0]}},
+		{storetest.Zhifu(), "洪水", []string{all[4], all[2], all[0]}},
+		{storetest.Penglai(), "洪水", []string{all[3], all[1]}},
 		{core.Scope{}, "洪水", nil},
-		{storetest.CityScope, "dev-03", []string{all[3]}},
-		{storetest.CityScope, "第1号河段", []string{all[1]}},
-		{storetest.CityScope, "芝罘", []string{all[4], all[2], all[0]}},
-		{storetest.CityScope, "洪水 蓬莱", []string{all[3], all[1]}},
-		{storetest.CityScope, "penglai hongshui", []string{all[3], all[1]}},
-		{storetest.CityScope, "芝罘 第2号", []string{all[2]}},
-		{storetest.CityScope, "芝罘 干旱", nil},
-		{storetest.CityScope, "#" + all[0], []string{all[0]}},
-		{storetest.Penglai, "#" + all[0], nil},
-		{storetest.CityScope, "干旱", nil},
+		{storetest.CityScope(), "dev-03", []string{all[3]}},
+		{storetest.CityScope(), "第1号河段", []string{all[1]}},
+		{storetest.CityScope(), "芝罘", []string{all[4], all[2], all[0]}},
+		{storetest.CityScope(), "洪水 蓬莱", []string{all[3], all[1]}},
+		{storetest.CityScope(), "penglai hongshui", []string{all[3], all[1]}},
+		{storetest.CityScope(), "芝罘 第2号", []string{all[2]}},
+		{storetest.CityScope(), "芝罘 干旱", nil},
+		{storetest.CityScope(), "#" + all[0], []string{all[0]}},
+		{storetest.Penglai(), "#" + all[0], nil},
+		{storetest.CityScope(), "干旱", nil},
 	} {
 		hits, err := db.Catalogue.Search(t.Context(), c.scope, c.q, 50)
 		if err != nil {
@@ -159,7 +159,7 @@ func TestSearchLeavesRoomBesideAlerts(t *testing.T) {
 		change.Alert.Headline = core.Text{ZH: "dev-"}
 		storetest.Apply(t, db, change)
 	}
-	hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope, "dev-", 12)
+	hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope(), "dev-", 12)
 	if err != nil || len(hits) != 12 {
 		t.Fatalf("%d hits, %v", len(hits), err)
 	}

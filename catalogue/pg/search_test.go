@@ -80,7 +80,7 @@ func TestSearchFindsByEveryName(t *testing.T) {
 		" \t\n":          {},
 		"没有的":            {},
 	} {
-		hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope, q, 0)
+		hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope(), q, 0)
 		if err != nil {
 			t.Errorf("%q: %v", q, err)
 			continue
@@ -121,13 +121,13 @@ func TestSearchKeepsToTheScope(t *testing.T) {
 		q     string
 		want  []string
 	}{
-		"own county":       {storetest.Zhifu, "烟台港", []string{"T-1", "T-3"}},
-		"another county":   {storetest.Penglai, "烟台港", []string{"T-2"}},
-		"its device":       {storetest.Penglai, "大沽", nil},
-		"its division":     {storetest.Penglai, "zhifu", nil},
+		"own county":       {storetest.Zhifu(), "烟台港", []string{"T-1", "T-3"}},
+		"another county":   {storetest.Penglai(), "烟台港", []string{"T-2"}},
+		"its device":       {storetest.Penglai(), "大沽", nil},
+		"its division":     {storetest.Penglai(), "zhifu", nil},
 		"nobody":           {core.Scope{}, "烟台", nil},
 		"not a commander":  {core.Scope{Division: "3706", Role: core.RoleObserver}, "秘密", nil},
-		"a commander":      {storetest.CityScope, "秘密", []string{"S-1"}},
+		"a commander":      {storetest.CityScope(), "秘密", []string{"S-1"}},
 		"one hit of three": {core.Scope{Division: "37", Role: core.RoleObserver}, "烟台港", []string{"T-2"}},
 	} {
 		limit := 0
@@ -146,17 +146,17 @@ func TestSearchKeepsToTheScope(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
-	if _, err := db.Catalogue.Search(t.Context(), storetest.CityScope, strings.Repeat("烟", 101), 0); !fault.Is(err, fault.Invalid) {
+	if _, err := db.Catalogue.Search(t.Context(), storetest.CityScope(), strings.Repeat("烟", 101), 0); !fault.Is(err, fault.Invalid) {
 		t.Errorf("an endless search: %v", err)
 	}
-	if _, err := db.Catalogue.Search(t.Context(), storetest.CityScope, "\xff'; drop table feature; --\x00", 0); err != nil {
+	if _, err := db.Catalogue.Search(t.Context(), storetest.CityScope(), "\xff'; drop table feature; --\x00", 0); err != nil {
 		t.Errorf("a hostile search: %v", err)
 	}
 }
 
 func TestSearchHitsHaveAPlace(t *testing.T) {
 	db := newSearchable(t)
-	hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope, "SQ-9", 0)
+	hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope(), "SQ-9", 0)
 	if err != nil || len(hits) != 1 {
 		t.Fatalf("%v %v", hits, err)
 	}
@@ -164,7 +164,7 @@ func TestSearchHitsHaveAPlace(t *testing.T) {
 	if !square2().Bound().Contains(orb.Point{h.Lon, h.Lat}) || h.Layer != "tanks" || h.Division != "370614" {
 		t.Errorf("%+v", h)
 	}
-	if hits, err = db.Catalogue.Search(t.Context(), storetest.CityScope, "370602", 1); err != nil || len(hits) != 1 || hits[0].Lon != 121.4 || hits[0].Name.EN != "Zhifu" {
+	if hits, err = db.Catalogue.Search(t.Context(), storetest.CityScope(), "370602", 1); err != nil || len(hits) != 1 || hits[0].Lon != 121.4 || hits[0].Name.EN != "Zhifu" {
 		t.Errorf("%+v %v", hits, err)
 	}
 }

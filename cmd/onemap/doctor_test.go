@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/sensors/mqtt/remote/mosquittotest"
-	"onemap/internal/app/stores/storetest"
 )
 
 // A broker that drops is found, and so is the tests' database without fsync: exit code 1.

@@ -152,7 +152,7 @@ func (h house) between(here, pkg, own string) string {
 
 // within reports whether a package lies in a room; */pg is the SQL of any room.
 func within(pkg, room string) bool {
-	if door, any := strings.CutPrefix(room, "*/"); any {
+	if door, anywhere := strings.CutPrefix(room, "*/"); anywhere {
 		return path.Base(pkg) == door
 	}
 	return pkg == room || strings.HasPrefix(pkg, room+"/")

@@ -10,10 +10,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"onemap/internal/app/stores/storetest"
 	"onemap/internal/core"
 	"onemap/internal/eventlog"
 	"onemap/internal/pg"
-	"onemap/internal/app/stores/storetest"
 )
 
 func newLog(t *testing.T) (*eventlog.Log, *pg.Pool) {

@@ -55,6 +55,7 @@ func (s *Server) problems(statuses []int) map[string]*huma.Response {
 	return out
 }
 
+// TextHeader describes an answer's header.
 func TextHeader(doc string) *huma.Param {
 	return &huma.Param{Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
 }

@@ -78,6 +78,7 @@ func WholeList[T any](items []T) *Body[Whole[T]] {
 	return &Body[Whole[T]]{Whole[T]{Items: OrEmpty(items)}}
 }
 
+// OrEmpty returns an empty list for none: an answer never has null for a list.
 func OrEmpty[T any](items []T) []T {
 	if items == nil {
 		return []T{}

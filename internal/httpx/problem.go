@@ -352,6 +352,7 @@ func (c statusContext) SetStatus(code int) {
 // Unwrap returns the context beneath, for humago.
 func (c statusContext) Unwrap() huma.Context { return c.humaContext }
 
+// NotFound is the error for an address that there is nothing at.
 func NotFound(format string, args ...any) error {
 	return &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf(format, args...)}
 }

@@ -26,6 +26,7 @@ func (s *Server) Unknown(w http.ResponseWriter, r *http.Request) {
 	s.Fail(w, r, NotFound("there is nothing at %s", Cut(r.URL.Path)))
 }
 
+// MethodNotAllowed answers 405 with the methods that the address takes.
 func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed []string) {
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	p := newProblem(fault.Invalid, "this takes "+strings.Join(allowed, ", "))

@@ -318,7 +318,7 @@ func TestBackfillBesideTwoNodes(t *testing.T) {
 	for i := range nodes {
 		o := stores.Options{URL: url, MaxConns: 6}
 		if i == 2 {
-			o.Clock = func() time.Time { return storetest.Noon.AddDate(0, 0, 1) }
+			o.Clock = func() time.Time { return storetest.Noon().AddDate(0, 0, 1) }
 		}
 		db, err := stores.Open(t.Context(), o)
 		if err != nil {

@@ -25,7 +25,7 @@ func TestCertificatesOfDevices(t *testing.T) {
 		return [2][]byte{reg[0].CertSHA256, reg[1].CertSHA256}
 	}
 	before := storetest.Count(t, db, `select count(*) from event_log where kind = 'registry.changed'`)
-	if err := set(storetest.CityScope, "dev-00", one); err != nil {
+	if err := set(storetest.CityScope(), "dev-00", one); err != nil {
 		t.Fatal(err)
 	}
 	if got := held(); !bytes.Equal(got[0], one) || got[1] != nil {
@@ -34,17 +34,17 @@ func TestCertificatesOfDevices(t *testing.T) {
 	if n := storetest.Count(t, db, `select count(*) from event_log where kind = 'registry.changed'`); n != before+1 {
 		t.Errorf("%d events more", n-before)
 	}
-	if err := set(storetest.CityScope, "dev-01", one); !fault.Is(err, fault.Conflict) || storetest.FieldOf(err) != "sha256" {
+	if err := set(storetest.CityScope(), "dev-01", one); !fault.Is(err, fault.Conflict) || storetest.FieldOf(err) != "sha256" {
 		t.Errorf("a certificate of two devices: %v", err)
 	}
 	if err := set(core.Scope{Division: "370602", Role: core.RoleSteward}, "dev-01", two); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another county's device: %v", err)
 	}
-	if err := set(storetest.CityScope, "dev-00", []byte("short")); err == nil {
+	if err := set(storetest.CityScope(), "dev-00", []byte("short")); err == nil {
 		t.Error("no SHA-256, and it was taken")
 	}
 	for _, id := range []string{"dev-00", "dev-01"} { // none is not unique
-		if err := set(storetest.CityScope, id, nil); err != nil {
+		if err := set(storetest.CityScope(), id, nil); err != nil {
 			t.Error(err)
 		}
 	}

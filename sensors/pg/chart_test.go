@@ -45,7 +45,7 @@ func TestChartOfAMonth(t *testing.T) {
 	levels := []int64{ids[0], ids[2]}
 	from := time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
 	fillSeries(t, db, levels, from, time.Minute, 30*24*60)
-	c, err := db.Sensors.Chart(t.Context(), storetest.CityScope, levels[0], from, from.AddDate(0, 0, 30), 2000)
+	c, err := db.Sensors.Chart(t.Context(), storetest.CityScope(), levels[0], from, from.AddDate(0, 0, 30), 2000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,11 +56,11 @@ func TestChartOfAMonth(t *testing.T) {
 	if !peak || c.Rows != 30*24*60 || c.Exact || len(c.Points) > 2000 || len(c.Points) < 1500 || c.BucketS <= 60 {
 		t.Errorf("%d points of %d rows, exact %t, buckets of %g s, peak %t", len(c.Points), c.Rows, c.Exact, c.BucketS, peak)
 	}
-	few, err := db.Sensors.Chart(t.Context(), storetest.CityScope, levels[0], from, from.Add(time.Hour), 2000)
+	few, err := db.Sensors.Chart(t.Context(), storetest.CityScope(), levels[0], from, from.Add(time.Hour), 2000)
 	if err != nil || !few.Exact || len(few.Points) != 60 {
 		t.Fatalf("an hour: %d points, %v", len(few.Points), err)
 	}
-	all, _, err := db.Sensors.Observations(t.Context(), storetest.CityScope, levels[0], from, from.Add(time.Hour), 100)
+	all, _, err := db.Sensors.Observations(t.Context(), storetest.CityScope(), levels[0], from, from.Add(time.Hour), 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestChartCountsWhatIsFlagged(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		begin := from.Add(time.Duration(rapid.IntRange(0, rows-1).Draw(rt, "begin")) * time.Minute)
 		end := begin.Add(time.Duration(rapid.IntRange(1, rows).Draw(rt, "seconds")) * 60 * time.Second)
-		c, err := db.Sensors.Chart(t.Context(), storetest.CityScope, id, begin, end, rapid.SampledFrom([]int{4, 7, 30, 300, 2000}).Draw(rt, "points"))
+		c, err := db.Sensors.Chart(t.Context(), storetest.CityScope(), id, begin, end, rapid.SampledFrom([]int{4, 7, 30, 300, 2000}).Draw(rt, "points"))
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestChartShowsConflictsOfItsPeriod(t *testing.T) {
 	id := storetest.StreamsOf(t, db)[0]
 	storetest.Commit(t, db, storetest.Reading(id, 0, 1), storetest.Reading(id, 7200, 2))
 	storetest.Commit(t, db, storetest.Reading(id, 0, 5), storetest.Reading(id, 7200, 6))
-	c, err := db.Sensors.Chart(t.Context(), storetest.CityScope, id, storetest.Noon.Add(-time.Hour), storetest.Noon.Add(time.Hour), 100)
+	c, err := db.Sensors.Chart(t.Context(), storetest.CityScope(), id, storetest.Noon().Add(-time.Hour), storetest.Noon().Add(time.Hour), 100)
 	if err != nil || len(c.Conflicts) != 1 || c.Conflicts[0].Value != 5 || c.Conflicts[0].Stored == nil || *c.Conflicts[0].Stored != 1 {
 		t.Errorf("%+v, %v", c.Conflicts, err)
 	}
@@ -205,7 +205,7 @@ func BenchmarkChartOfSeconds(b *testing.B) {
 func benchCharts(b *testing.B, db *stores.Stores, id int64, from, to time.Time) {
 	b.Run("chart", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := db.Sensors.Chart(b.Context(), storetest.CityScope, id, from, to, 2000); err != nil {
+			if _, err := db.Sensors.Chart(b.Context(), storetest.CityScope(), id, from, to, 2000); err != nil {
 				b.Fatal(err)
 			}
 		}

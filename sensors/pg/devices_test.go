@@ -57,7 +57,7 @@ func TestScopesOfReads(t *testing.T) {
 			}
 			for i, id := range []string{"dev-00", "dev-01"} {
 				_, err := db.Sensors.Device(t.Context(), s, id)
-				_, _, errObs := db.Sensors.Observations(t.Context(), s, ids[2*i], storetest.Noon, storetest.Noon.Add(time.Hour), 10)
+				_, _, errObs := db.Sensors.Observations(t.Context(), s, ids[2*i], storetest.Noon(), storetest.Noon().Add(time.Hour), 10)
 				if sees := slices.Contains(tt.devices, id); (err == nil) != sees || (errObs == nil) != sees ||
 					(!sees && (!fault.Is(err, fault.NotFound) || !fault.Is(errObs, fault.NotFound))) {
 					t.Errorf("%s: device %v, observations %v", id, err, errObs)
@@ -75,7 +75,7 @@ func TestSnapshotNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap, err := db.Sensors.Devices(t.Context(), storetest.CityScope, "", 0)
+	snap, err := db.Sensors.Devices(t.Context(), storetest.CityScope(), "", 0)
 	if err != nil || snap.Epoch != epoch || snap.Head != head || snap.Batch.Seq != res.Seq || epoch == "" || head.Seq == 0 || head.ID == "" || snap.Batch.ID == "" {
 		t.Errorf("snapshot of %q at %v and %v, %v; want %q at %v and %d", snap.Epoch, snap.Head, snap.Batch, err, epoch, head, res.Seq)
 	}
@@ -89,21 +89,21 @@ func TestObservationsAreTheNewestInOrder(t *testing.T) {
 		obs = append(obs, storetest.Reading(id, 60*i, float64(i)))
 	}
 	storetest.Commit(t, db, obs...)
-	got, more, err := db.Sensors.Observations(t.Context(), storetest.CityScope, id, storetest.Noon, storetest.Noon.Add(9*time.Minute), 3)
+	got, more, err := db.Sensors.Observations(t.Context(), storetest.CityScope(), id, storetest.Noon(), storetest.Noon().Add(9*time.Minute), 3)
 	if err != nil || !more {
 		t.Fatalf("more %v, %v", more, err)
 	}
 	if d := cmp.Diff(obs[6:9], got); d != "" {
 		t.Errorf("observations (-want +got):\n%s", d)
 	}
-	if got, more, err = db.Sensors.Observations(t.Context(), storetest.CityScope, id, storetest.Noon, storetest.Noon.Add(time.Hour), 10); err != nil || more || len(got) != 10 {
+	if got, more, err = db.Sensors.Observations(t.Context(), storetest.CityScope(), id, storetest.Noon(), storetest.Noon().Add(time.Hour), 10); err != nil || more || len(got) != 10 {
 		t.Errorf("all: %d, more %v, %v", len(got), more, err)
 	}
 }
 
 func TestRegistryHasTheEnabledDevices(t *testing.T) {
 	db := storetest.NewCity(t, 3)
-	if err := db.Sensors.SetEnabled(t.Context(), storetest.CityScope, "dev-01", false, "steward"); err != nil {
+	if err := db.Sensors.SetEnabled(t.Context(), storetest.CityScope(), "dev-01", false, "steward"); err != nil {
 		t.Fatal(err)
 	}
 	got, err := db.Sensors.LoadRegistry(t.Context())
@@ -179,7 +179,7 @@ func TestPutDevicesKeepsIDs(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	before := storetest.StreamsOf(t, db)
 	storetest.Commit(t, db, storetest.Reading(before[0], 0, 1))
-	if err := db.Sensors.SetSecret(t.Context(), storetest.CityScope, "dev-00", []byte("changed"), "s"); err != nil {
+	if err := db.Sensors.SetSecret(t.Context(), storetest.CityScope(), "dev-00", []byte("changed"), "s"); err != nil {
 		t.Fatal(err)
 	}
 	var told []int
@@ -193,7 +193,7 @@ func TestPutDevicesKeepsIDs(t *testing.T) {
 	if after := storetest.StreamsOf(t, db); !slices.Equal(before, after) || !slices.Equal(told, []int{2}) {
 		t.Errorf("datastreams %v, before %v; progress %v", after, before, told)
 	}
-	d, err := db.Sensors.Device(t.Context(), storetest.CityScope, "dev-00")
+	d, err := db.Sensors.Device(t.Context(), storetest.CityScope(), "dev-00")
 	if err != nil || d.Name.ZH != "改名" || d.Streams[0].Latest == nil {
 		t.Errorf("device: %+v, %v", d, err)
 	}
@@ -206,7 +206,7 @@ func TestPutDevicesKeepsIDs(t *testing.T) {
 func TestDevicesAreFound(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	for q, want := range map[string]string{"dev-01": "dev-01", "shuiweizhan0": "dev-00", "水位站1": "dev-01"} {
-		hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope, q, 10)
+		hits, err := db.Catalogue.Search(t.Context(), storetest.CityScope(), q, 10)
 		if err != nil || len(hits) == 0 || hits[0].Kind != "device" || hits[0].ID != want {
 			t.Errorf("%q: %+v, %v; want %s", q, hits, err, want)
 		}

@@ -35,7 +35,7 @@ func BenchmarkDevices(b *testing.B) {
 		storetest.Commit(b, db, storetest.Reading(id, 0, 1))
 	}
 	for b.Loop() {
-		if _, err := db.Sensors.Devices(b.Context(), storetest.CityScope, "", 0); err != nil {
+		if _, err := db.Sensors.Devices(b.Context(), storetest.CityScope(), "", 0); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,7 +19,7 @@ func TestAClockThatRanAheadDoesNotHideWhatFollows(t *testing.T) {
 	id := storetest.StreamsOf(t, db)[0]
 	ahead := func(seconds int, v float64, n int) sensors.Observation {
 		o := storetest.Reading(id, 3600+seconds, v)
-		o.ReceivedAt, o.TimeSource = storetest.Noon.Add(time.Duration(seconds)*time.Second), sensors.TimeWrong
+		o.ReceivedAt, o.TimeSource = storetest.Noon().Add(time.Duration(seconds)*time.Second), sensors.TimeWrong
 		o.Now = o.ReceivedAt.Add(time.Duration(n) * time.Microsecond)
 		return o
 	}
@@ -44,7 +44,7 @@ func TestAClockThatRanAheadDoesNotHideWhatFollows(t *testing.T) {
 	if d := cmp.Diff([]float64{2, 3, 4}, values); d != "" {
 		t.Errorf("in the present (-want +got):\n%s", d)
 	}
-	d, err := db.Sensors.Device(t.Context(), storetest.CityScope, "dev-00")
+	d, err := db.Sensors.Device(t.Context(), storetest.CityScope(), "dev-00")
 	if err != nil || d.Streams[0].Latest == nil || d.Streams[0].Latest.Value != 4 {
 		t.Errorf("latest: %+v, %v", d.Streams[0].Latest, err)
 	}
@@ -74,7 +74,7 @@ func TestOwnBatchesAreReadAsOthersReadThem(t *testing.T) {
 			db = two
 		}
 		ahead, without := storetest.Reading(ids[1], 900+i, 0), storetest.Reading(ids[2], i, 0)
-		ahead.TimeSource, ahead.ReceivedAt, ahead.Now = sensors.TimeWrong, storetest.Noon.Add(time.Duration(i)*time.Second), storetest.Noon.Add(time.Duration(i)*time.Second)
+		ahead.TimeSource, ahead.ReceivedAt, ahead.Now = sensors.TimeWrong, storetest.Noon().Add(time.Duration(i)*time.Second), storetest.Noon().Add(time.Duration(i)*time.Second)
 		without.TimeSource, without.QC = sensors.TimeReceipt, sensors.QCBad
 		storetest.Commit(t, db, storetest.Reading(ids[0], i, float64(i)), ahead, without)
 		if i%4 == 3 { // the other way of writing a batch

@@ -94,7 +94,7 @@ func TestLatestNeverGoesBack(t *testing.T) {
 	storetest.Commit(t, db, storetest.Reading(id, 60, 6), storetest.Reading(id, 120, 12), storetest.Reading(id, 90, 9))
 	storetest.Commit(t, db, storetest.Reading(id, 30, 3))
 	storetest.Commit(t, db, storetest.Reading(id, 120, 99)) // a conflict changes nothing
-	d, err := db.Sensors.Device(t.Context(), storetest.CityScope, "dev-00")
+	d, err := db.Sensors.Device(t.Context(), storetest.CityScope(), "dev-00")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,14 +105,14 @@ func TestLatestNeverGoesBack(t *testing.T) {
 	if d.Streams[1].Latest != nil {
 		t.Errorf("rain has %+v, want nothing", d.Streams[1].Latest)
 	}
-	if want := storetest.Noon.Add(121 * time.Second); d.LastSeen == nil || !d.LastSeen.Equal(want) {
+	if want := storetest.Noon().Add(121 * time.Second); d.LastSeen == nil || !d.LastSeen.Equal(want) {
 		t.Errorf("last seen %v, want %v", d.LastSeen, want)
 	}
 }
 
 func TestStatuses(t *testing.T) {
 	db := storetest.NewCity(t, 2)
-	at := func(s int) time.Time { return storetest.Noon.Add(time.Duration(s) * time.Second) }
+	at := func(s int) time.Time { return storetest.Noon().Add(time.Duration(s) * time.Second) }
 	say := func(ss ...sensors.Status) sensors.BatchResult {
 		res, err := db.Sensors.CommitBatch(t.Context(), sensors.Batch{Statuses: ss})
 		if err != nil {
@@ -137,7 +137,7 @@ func TestStatuses(t *testing.T) {
 		t.Errorf("one known and one not: %+v", res)
 	}
 	for id, online := range map[string]bool{"dev-00": true, "dev-01": false} {
-		d, err := db.Sensors.Device(t.Context(), storetest.CityScope, id)
+		d, err := db.Sensors.Device(t.Context(), storetest.CityScope(), id)
 		if err != nil || d.Online != online {
 			t.Errorf("%s: online %v, %v", id, d.Online, err)
 		}
@@ -158,11 +158,11 @@ func TestPoisonDoesNotLoseTheBatch(t *testing.T) {
 	res, err := db.Sensors.CommitBatch(t.Context(), sensors.Batch{
 		Observations: []sensors.Observation{
 			storetest.Reading(999_999, 0, 1), storetest.Reading(id, 0, 1),
-			{DatastreamID: id, Time: time.Date(1812, 1, 1, 0, 0, 0, 0, time.UTC), ReceivedAt: storetest.Noon},
-			{DatastreamID: id, Time: storetest.Noon.AddDate(40, 0, 0), ReceivedAt: storetest.Noon},
+			{DatastreamID: id, Time: time.Date(1812, 1, 1, 0, 0, 0, 0, time.UTC), ReceivedAt: storetest.Noon()},
+			{DatastreamID: id, Time: storetest.Noon().AddDate(40, 0, 0), ReceivedAt: storetest.Noon()},
 		},
 		Quarantine: []sensors.Quarantined{{
-			At: storetest.Noon, Topic: "a\x00b\xff", Reason: "bad-json", Detail: "nul\x00", Payload: nil, Size: 0,
+			At: storetest.Noon(), Topic: "a\x00b\xff", Reason: "bad-json", Detail: "nul\x00", Payload: nil, Size: 0,
 			Faults: []sensors.Fault{{Field: "v.\x00", Message: fault.NewMessage(sensors.CodeNotNumber, "\x00\xff")}},
 		}},
 	})
@@ -186,7 +186,7 @@ func TestPoisonDoesNotLoseTheBatch(t *testing.T) {
 	want := []string{
 		"bad-json v.\uFFFD not-a-number map[found:\uFFFD\uFFFD]",
 		"bad-time t time-not-stored map[value:1812-01-01T00:00:00Z]",
-		"bad-time t time-not-stored map[value:" + storetest.Noon.AddDate(40, 0, 0).Format(time.RFC3339) + "]",
+		"bad-time t time-not-stored map[value:" + storetest.Noon().AddDate(40, 0, 0).Format(time.RFC3339) + "]",
 		"unknown-datastream  no-datastream map[id:999999]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -197,7 +197,7 @@ func TestPoisonDoesNotLoseTheBatch(t *testing.T) {
 func TestQuarantineOfBeforeCodesWereKept(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	_, err := db.Pool().Exec(t.Context(), `
-		insert into quarantine (at, topic, reason, detail, payload, size) values ($1, 't', 'bad-json', 'offset 0: odd', '', 0)`, storetest.Noon)
+		insert into quarantine (at, topic, reason, detail, payload, size) values ($1, 't', 'bad-json', 'offset 0: odd', '', 0)`, storetest.Noon())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestTailHasNoLateComers(t *testing.T) {
 					obs = append(obs, storetest.Reading(ids[rng.IntN(len(ids))], rng.IntN(60), float64(rng.IntN(2))))
 				}
 				b := sensors.Batch{Observations: obs, Statuses: []sensors.Status{{
-					DeviceID: fmt.Sprintf("dev-%02d", rng.IntN(4)), Online: rng.IntN(2) == 0, At: storetest.Noon.Add(time.Duration(rng.IntN(5)) * time.Second),
+					DeviceID: fmt.Sprintf("dev-%02d", rng.IntN(4)), Online: rng.IntN(2) == 0, At: storetest.Noon().Add(time.Duration(rng.IntN(5)) * time.Second),
 				}}}
 				if _, err := db.Sensors.CommitBatch(t.Context(), b); err != nil {
 					t.Error(err)

@@ -24,7 +24,7 @@ type scene struct {
 
 func newScene(t testing.TB, devices int) *scene {
 	t.Helper()
-	s := &scene{t: t, now: storetest.Noon, hearing: storetest.Noon.Add(-time.Hour), streams: map[string][2]int64{}}
+	s := &scene{t: t, now: storetest.Noon(), hearing: storetest.Noon().Add(-time.Hour), streams: map[string][2]int64{}}
 	db, err := stores.Open(t.Context(), stores.Options{URL: storetest.NewURL(t), MaxConns: 8, Clock: func() time.Time { return s.now }})
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func newScene(t testing.TB, devices int) *scene {
 
 func (s *scene) snapshot() []sensors.Device {
 	s.t.Helper()
-	snap, err := s.db.Sensors.Devices(s.t.Context(), storetest.CityScope, "", 0)
+	snap, err := s.db.Sensors.Devices(s.t.Context(), storetest.CityScope(), "", 0)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func (s *scene) snapshot() []sensors.Device {
 
 func (s *scene) device(id string) sensors.Device {
 	s.t.Helper()
-	d, err := s.db.Sensors.Device(s.t.Context(), storetest.CityScope, id)
+	d, err := s.db.Sensors.Device(s.t.Context(), storetest.CityScope(), id)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func (s *scene) at(seconds int) *scene {
 	return s
 }
 
-func after(seconds int) time.Time { return storetest.Noon.Add(time.Duration(seconds) * time.Second) }
+func after(seconds int) time.Time { return storetest.Noon().Add(time.Duration(seconds) * time.Second) }
 
 // hears commits a reading that is received now and was taken some seconds before.
 func (s *scene) hears(stream int64, age int) *scene {
@@ -97,7 +97,7 @@ func (s *scene) says(device string, online bool) *scene {
 // interval sets the pace of a device's datastream.
 func (s *scene) interval(device string, which, seconds int) *scene {
 	s.t.Helper()
-	got, err := s.db.Sensors.SetInterval(s.t.Context(), storetest.CityScope, s.streams[device][which], seconds, "wang")
+	got, err := s.db.Sensors.SetInterval(s.t.Context(), storetest.CityScope(), s.streams[device][which], seconds, "wang")
 	if err != nil || (seconds > 0 && got.IntervalS != seconds) {
 		s.t.Fatalf("%+v, %v", got, err)
 	}
@@ -161,7 +161,7 @@ func lines(changes []sensors.PresenceChange) []string {
 		if c.DatastreamID != 0 {
 			thing += "/" + c.Datastream
 		}
-		out = append(out, fmt.Sprintf("%s %s %s %g", thing, c.State, c.Reason, c.Since.Sub(storetest.Noon).Seconds()))
+		out = append(out, fmt.Sprintf("%s %s %s %g", thing, c.State, c.Reason, c.Since.Sub(storetest.Noon()).Seconds()))
 	}
 	return out
 }

@@ -220,7 +220,7 @@ func TestIntervals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.db.Sensors.SetInterval(ctx, storetest.CityScope, id, 0, "wang"); err != nil || got.IntervalS != 60 || got.ID != id || got.Name != "level" {
+	if got, err := s.db.Sensors.SetInterval(ctx, storetest.CityScope(), id, 0, "wang"); err != nil || got.IntervalS != 60 || got.ID != id || got.Name != "level" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	events, err := storetest.EventsAfter(ctx, s.db, head.Seq, 10)
@@ -230,7 +230,7 @@ func TestIntervals(t *testing.T) {
 	if _, err := s.db.Sensors.SetInterval(ctx, core.Scope{Division: "370614"}, id, 5, "li"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("another county: %v", err)
 	}
-	if _, err := s.db.Sensors.SetInterval(ctx, storetest.CityScope, id, 700_000, "li"); fault.KindOf(err) != fault.Invalid || storetest.FieldOf(err) != "datastreams.interval_s" {
+	if _, err := s.db.Sensors.SetInterval(ctx, storetest.CityScope(), id, 700_000, "li"); fault.KindOf(err) != fault.Invalid || storetest.FieldOf(err) != "datastreams.interval_s" {
 		t.Errorf("more than a week: %v", err)
 	}
 	made, err := s.db.Sensors.CreateDevice(ctx, sensors.Device{

@@ -35,16 +35,16 @@ func TestQuarantineHasABudget(t *testing.T) {
 		}
 		return res
 	}
-	if res := put(refused("dev-00", storetest.Noon, 200)...); res.Beyond != 140 {
+	if res := put(refused("dev-00", storetest.Noon(), 200)...); res.Beyond != 140 {
 		t.Errorf("beyond the budget are %d, want 140", res.Beyond)
 	}
 	for range 10 {
-		put(refused("dev-00", storetest.Noon.Add(30*time.Second), 100)...)
+		put(refused("dev-00", storetest.Noon().Add(30*time.Second), 100)...)
 	}
-	if res := put(refused("dev-01", storetest.Noon, 5)...); res.Beyond != 0 {
+	if res := put(refused("dev-01", storetest.Noon(), 5)...); res.Beyond != 0 {
 		t.Errorf("another device: %+v", res)
 	}
-	put(refused("dev-00", storetest.Noon.Add(time.Minute), 61)...)
+	put(refused("dev-00", storetest.Noon().Add(time.Minute), 61)...)
 	qs, err := db.Sensors.Quarantine(t.Context(), storetest.PageOf(1000, 0))
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestQuarantineHasABudget(t *testing.T) {
 			rows[q.DeviceID]++
 			continue
 		}
-		sums = append(sums, fmt.Sprintf("%s +%v: %d, %d bytes, %s, %d faults, %s", q.DeviceID, q.At.Sub(storetest.Noon), q.More, q.MoreBytes, q.Reason, len(q.Faults), q.Faults[0].Code))
+		sums = append(sums, fmt.Sprintf("%s +%v: %d, %d bytes, %s, %d faults, %s", q.DeviceID, q.At.Sub(storetest.Noon()), q.More, q.MoreBytes, q.Reason, len(q.Faults), q.Faults[0].Code))
 		if !strings.HasPrefix(q.Detail, fmt.Sprintf("%d more in this minute, %d bytes in all", q.More, q.MoreBytes)) {
 			t.Errorf("the row says %q", q.Detail)
 		}
@@ -75,12 +75,12 @@ func TestQuarantineBudgetOfAll(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	var qs []sensors.Quarantined
 	for i := range 200 {
-		q := refused(fmt.Sprint("made-up-", i), storetest.Noon, 1)[0]
+		q := refused(fmt.Sprint("made-up-", i), storetest.Noon(), 1)[0]
 		q.Reason = sensors.ReasonUnknownDevice
 		qs = append(qs, q)
 	}
 	for i := range 500 { // of 50 each, 25,000 in all
-		qs = append(qs, refused(fmt.Sprint("dev-", i), storetest.Noon, 50)...)
+		qs = append(qs, refused(fmt.Sprint("dev-", i), storetest.Noon(), 50)...)
 	}
 	res, err := db.Sensors.CommitBatch(t.Context(), sensors.Batch{Quarantine: qs})
 	if err != nil {

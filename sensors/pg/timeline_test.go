@@ -60,7 +60,7 @@ func TestEventsAreThosePushed(t *testing.T) {
 			}
 		}
 	}
-	if none, err := db.Sensors.Events(ctx, storetest.CityScope, nil, "", storetest.PageOf(7, 0)); err != nil || len(none) != 0 {
+	if none, err := db.Sensors.Events(ctx, storetest.CityScope(), nil, "", storetest.PageOf(7, 0)); err != nil || len(none) != 0 {
 		t.Errorf("of no kind: %v, %v", none, err)
 	}
 }
@@ -111,10 +111,10 @@ func TestEventsOfADevice(t *testing.T) {
 	for _, c := range []struct {
 		got, want []string
 	}{
-		{list(storetest.CityScope, "dev-00", everything...), []string{"its alert", "left out", "both"}},
-		{list(storetest.CityScope, "dev-00", "presence.changed"), []string{"left out", "both"}},
-		{list(storetest.CityScope, "dev-0", everything...), nil},
-		{list(storetest.CityScope, "dev-00\x00", "alert.issued"), nil},
+		{list(storetest.CityScope(), "dev-00", everything...), []string{"its alert", "left out", "both"}},
+		{list(storetest.CityScope(), "dev-00", "presence.changed"), []string{"left out", "both"}},
+		{list(storetest.CityScope(), "dev-0", everything...), nil},
+		{list(storetest.CityScope(), "dev-00\x00", "alert.issued"), nil},
 		{list(elsewhere, "dev-00", everything...), nil},
 		{list(elsewhere, "dev-01", everything...), []string{"left out elsewhere"}},
 	} {
@@ -122,7 +122,7 @@ func TestEventsOfADevice(t *testing.T) {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 	}
-	if page, err := db.Sensors.Events(ctx, storetest.CityScope, everything, "dev-00", storetest.PageOf(1, 0)); err != nil || len(page) != 1 || page[0].Subject != "its alert" {
+	if page, err := db.Sensors.Events(ctx, storetest.CityScope(), everything, "dev-00", storetest.PageOf(1, 0)); err != nil || len(page) != 1 || page[0].Subject != "its alert" {
 		t.Errorf("the first page: %+v, %v", page, err)
 	}
 }
@@ -141,7 +141,7 @@ func TestEventsOfADeviceAreIndexed(t *testing.T) {
 	if _, err := db.Pool().Exec(ctx, `analyze event_log`); err != nil {
 		t.Fatal(err)
 	}
-	sql, _ := sensorspg.EventsSQL(storetest.CityScope, []string{"presence.changed"}, "other-7", storetest.PageOf(50, 0))
+	sql, _ := sensorspg.EventsSQL(storetest.CityScope(), []string{"presence.changed"}, "other-7", storetest.PageOf(50, 0))
 	conn := storetest.Connect(t, db.Pool().Config().ConnString())
 	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 		if _, err := conn.Exec(ctx, "set plan_cache_mode = "+mode+"; prepare "+mode+" as "+sql); err != nil {
@@ -162,7 +162,7 @@ func TestEventsOfADeviceAreIndexed(t *testing.T) {
 			}
 		}
 	}
-	page, err := db.Sensors.Events(ctx, storetest.CityScope, []string{"presence.changed"}, "other-7", storetest.PageOf(200, 0))
+	page, err := db.Sensors.Events(ctx, storetest.CityScope(), []string{"presence.changed"}, "other-7", storetest.PageOf(200, 0))
 	if err != nil || len(page) != 100 {
 		t.Errorf("%d events, %v", len(page), err)
 	}
@@ -189,7 +189,7 @@ func TestConflictsOutliveTheirReading(t *testing.T) {
 		return out
 	}
 	one := 1.0
-	if diff := cmp.Diff(map[float64]*float64{2: &one, 3: &one, 4: &one}, list(storetest.CityScope)); diff != "" {
+	if diff := cmp.Diff(map[float64]*float64{2: &one, 3: &one, 4: &one}, list(storetest.CityScope())); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	if diff := cmp.Diff(map[float64]*float64{4: &one}, list(core.Scope{Division: "370614"})); diff != "" {
@@ -201,7 +201,7 @@ func TestConflictsOutliveTheirReading(t *testing.T) {
 	if _, err := db.Pool().Exec(t.Context(), `delete from datastream where id = $1`, ids[0]); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[float64]*float64{3: nil, 4: &one}, list(storetest.CityScope)); diff != "" {
+	if diff := cmp.Diff(map[float64]*float64{3: nil, 4: &one}, list(storetest.CityScope())); diff != "" {
 		t.Errorf("later (-want +got)\n%s", diff)
 	}
 }

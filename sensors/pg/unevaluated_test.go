@@ -29,7 +29,7 @@ func (s *scene) unevaluated() []string {
 			s.t.Fatalf("%s: %v", e.Payload, err)
 		}
 		for _, c := range p.Changes {
-			told = append(told, fmt.Sprintf("%s %q %v", c.Device, c.Reason, c.Since.Sub(storetest.Noon).Seconds()))
+			told = append(told, fmt.Sprintf("%s %q %v", c.Device, c.Reason, c.Since.Sub(storetest.Noon()).Seconds()))
 		}
 	}
 	return told

@@ -115,10 +115,10 @@ func launch(t testing.TB, db *base, o engine.Options, also func(*node, []tiles.N
 	feed := db.Tiles.ChangeFeed()
 	loader := db.loader
 	if loader == nil {
-		loader = db.Stores.Tiles
+		loader = db.Tiles
 	}
 	var err error
-	n.engine, err = engine.New(o, engine.Parts{Loader: loader, Feed: feed, Database: db.Stores.Tiles, Changed: func(ns []tiles.Notice) {
+	n.engine, err = engine.New(o, engine.Parts{Loader: loader, Feed: feed, Database: db.Tiles, Changed: func(ns []tiles.Notice) {
 		if also != nil {
 			also(n, ns)
 		}

@@ -60,7 +60,7 @@ func (g *gate) hold() chan error {
 // memory when it is there; and a load that another has overtaken, or that failed, is not used.
 func TestChangesWhileALayerIsLoaded(t *testing.T) {
 	db := smallWorld(t)
-	g := &gate{Loader: db.Stores.Tiles, layer: "ours", waits: make(chan struct{}, 8)}
+	g := &gate{Loader: db.Tiles, layer: "ours", waits: make(chan struct{}, 8)}
 	db.loader = g
 	n := start(t, db, engine.Options{}, nil)
 	ids := idsOf(t, db, "ours")

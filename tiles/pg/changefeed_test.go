@@ -38,7 +38,7 @@ func TestFeedOfImportAndEdit(t *testing.T) {
 	f := storetest.Follow(t, db)
 	f.Want("nothing")
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("a", "370602", 121.4, 37.5), storetest.Feature("b", "370614", 120.8, 37.8))
-	before := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+	before := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 	a, b := before["a"].ID, before["b"].ID
 	layer := int(storetest.Count(t, db, `select id from layer`))
 	entry := fmt.Sprintf("%d entry", layer)
@@ -54,7 +54,7 @@ func TestFeedOfImportAndEdit(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Want("its entry", entry)
-	l, ids, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.Edit{
+	l, ids, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope(), "li"), "tanks", -1, catalogue.Edit{
 		Create: []catalogue.Feature{storetest.Feature("new", "370602", 121.5, 37.5)},
 		Move:   []catalogue.Feature{{ID: a, Geometry: orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 37}}}}},
 	})
@@ -67,7 +67,7 @@ func TestFeedOfImportAndEdit(t *testing.T) {
 	if l.Version != 4 || l.Count != 2 {
 		t.Errorf("the triggers kept the catalogue too: version %d, count %d", l.Version, l.Count)
 	}
-	if _, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope, "li"), "tanks", -1, catalogue.Edit{Delete: []int64{a}, Move: []catalogue.Feature{{ID: ids[0]}}}); err == nil {
+	if _, _, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope(), "li"), "tanks", -1, catalogue.Edit{Delete: []int64{a}, Move: []catalogue.Feature{{ID: ids[0]}}}); err == nil {
 		t.Fatal("an edit without a geometry passes")
 	}
 	f.Want("an edit that failed")
@@ -79,12 +79,12 @@ func TestFeedOfHandWrittenSQL(t *testing.T) {
 	other := storetest.Tanks()
 	other.Name = "other"
 	storetest.ImportOK(t, db, other)
-	l, o := storetest.LayerOf(t, db, storetest.CityScope, "tanks"), storetest.LayerOf(t, db, storetest.CityScope, "other")
+	l, o := storetest.LayerOf(t, db, storetest.CityScope(), "tanks"), storetest.LayerOf(t, db, storetest.CityScope(), "other")
 	tank, second := int(storetest.Count(t, db, `select id from layer where name = 'tanks'`)), int(storetest.Count(t, db, `select id from layer where name = 'other'`))
 	f := storetest.Follow(t, db)
 	id := insertByHand(t, db.Pool(), tank, "x", "370614", "LINESTRING(120 36, 121.5 37)")
 	f.Want("insert", fmt.Sprintf("%d #%d -  → 120.00,36.00,121.50,37.00 370614", tank, id))
-	now := storetest.LayerOf(t, db, storetest.CityScope, "tanks")
+	now := storetest.LayerOf(t, db, storetest.CityScope(), "tanks")
 	if now.Version != l.Version+1 || now.Count != 2 || !cmp.Equal(now.BBox, []float64{120, 36, 121.5, 37.5}) || !now.ModifiedAt.After(l.ModifiedAt) {
 		t.Errorf("the catalogue after an insert: %+v", now)
 	}
@@ -96,7 +96,7 @@ func TestFeedOfHandWrittenSQL(t *testing.T) {
 	f.Want("no row")
 	storetest.Exec(t, db, `update feature set layer_id = $2 where id = $1`, id, second)
 	f.Want("another layer", fmt.Sprintf("%d #%d 119.00,36.00,119.00,36.00  → - ", tank, id), fmt.Sprintf("%d #%d -  → 119.00,36.00,119.00,36.00 ", second, id))
-	if a, b := storetest.LayerOf(t, db, storetest.CityScope, "tanks"), storetest.LayerOf(t, db, storetest.CityScope, "other"); a.Version != l.Version+3 || a.Count != 1 || b.Version != o.Version+1 || b.Count != 1 {
+	if a, b := storetest.LayerOf(t, db, storetest.CityScope(), "tanks"), storetest.LayerOf(t, db, storetest.CityScope(), "other"); a.Version != l.Version+3 || a.Count != 1 || b.Version != o.Version+1 || b.Count != 1 {
 		t.Errorf("the catalogue after that: %+v\n%+v", a, b)
 	}
 	storetest.Exec(t, db, `update feature set id = default where id = $1`, id)
@@ -110,7 +110,7 @@ func TestFeedOfHandWrittenSQL(t *testing.T) {
 	f.Want("a point that is empty", fmt.Sprintf("%d #%d -  → - ", second, empty))
 	storetest.Exec(t, db, `truncate feature`)
 	f.Want("truncate", fmt.Sprintf("%d whole", tank), fmt.Sprintf("%d whole", second))
-	if l := storetest.LayerOf(t, db, storetest.CityScope, "tanks"); l.Count != 0 || l.BBox != nil {
+	if l := storetest.LayerOf(t, db, storetest.CityScope(), "tanks"); l.Count != 0 || l.BBox != nil {
 		t.Errorf("the catalogue after truncate: %+v", l)
 	}
 	if n := len(storetest.EventsOfKind(t, db, catalogue.EventLayerChanged)); n != 3 { // one import is of a layer shown by division

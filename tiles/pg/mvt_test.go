@@ -78,8 +78,8 @@ func TestTileAttributesAndOrder(t *testing.T) {
 	all[4].Name.EN = ""
 	all[4].Properties = map[string]any{"stock": "many", "kind": nil}
 	storetest.ImportOK(t, db, l, all...)
-	ids := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
-	got := tileOf(t, db, storetest.CityScope, address(121.4, 37.5, 10), "tanks")["tanks"]
+	ids := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
+	got := tileOf(t, db, storetest.CityScope(), address(121.4, 37.5, 10), "tanks")["tanks"]
 	if len(got) != 5 {
 		t.Fatalf("%d features", len(got))
 	}
@@ -105,7 +105,7 @@ func TestTileAttributesAndOrder(t *testing.T) {
 	if d := cmp.Diff(want, orange.Properties); d != "" {
 		t.Errorf("values of the wrong type or none (-want +got):\n%s", d)
 	}
-	infos, err := db.Tiles.Describe(t.Context(), storetest.CityScope, []string{"tanks"})
+	infos, err := db.Tiles.Describe(t.Context(), storetest.CityScope(), []string{"tanks"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestTilesByScope(t *testing.T) {
 	for name, c := range map[string]struct {
 		scope        core.Scope
 		tanks, coast int
-	}{"city": {storetest.CityScope, 3, 3}, "county": {storetest.Zhifu, 1, 3}, "other county": {storetest.Penglai, 1, 3}} {
+	}{"city": {storetest.CityScope(), 3, 3}, "county": {storetest.Zhifu(), 1, 3}, "other county": {storetest.Penglai(), 1, 3}} {
 		got := tileOf(t, db, c.scope, a, "tanks", "coast", "tanks")
 		if len(got["tanks"]) != c.tanks || len(got["coast"]) != c.coast {
 			t.Errorf("%s: %d tanks, %d of the coast", name, len(got["tanks"]), len(got["coast"]))
@@ -141,19 +141,19 @@ func TestTilesByScope(t *testing.T) {
 			}
 		}
 	}
-	if _, err := db.Tiles.Tile(t.Context(), storetest.Zhifu, []string{"tanks", "secret"}, a); !fault.Is(err, fault.Forbidden) {
+	if _, err := db.Tiles.Tile(t.Context(), storetest.Zhifu(), []string{"tanks", "secret"}, a); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a layer for commanders: %v", err)
 	}
-	if got := tileOf(t, db, storetest.CityScope, a, "secret"); len(got["secret"]) != 3 {
+	if got := tileOf(t, db, storetest.CityScope(), a, "secret"); len(got["secret"]) != 3 {
 		t.Errorf("the commander's: %v", got)
 	}
 	for _, name := range storetest.Hostile() {
-		if _, err := db.Tiles.Tile(t.Context(), storetest.CityScope, []string{"tanks", name}, a); !fault.Is(err, fault.NotFound) {
+		if _, err := db.Tiles.Tile(t.Context(), storetest.CityScope(), []string{"tanks", name}, a); !fault.Is(err, fault.NotFound) {
 			t.Errorf("layer %.40q: %v", name, err)
 		}
 	}
 	for _, bad := range []tiles.Address{{Z: 1, X: 2, Y: 0}, {Z: 0, X: 0, Y: 1}, {Z: 23}, {Z: 4_000_000_000, X: 1, Y: 1}} {
-		if _, err := db.Tiles.Tile(t.Context(), storetest.CityScope, []string{"tanks"}, bad); !fault.Is(err, fault.Invalid) {
+		if _, err := db.Tiles.Tile(t.Context(), storetest.CityScope(), []string{"tanks"}, bad); !fault.Is(err, fault.Invalid) {
 			t.Errorf("tile %v: %v", bad, err)
 		}
 	}
@@ -165,11 +165,11 @@ func TestTileZoomsAndEmptiness(t *testing.T) {
 	l.MinZoom, l.MaxZoom = 8, 12
 	storetest.ImportOK(t, db, l, storetest.Feature("a", "370602", 121.4, 37.5))
 	for z, want := range map[uint32]int{0: 0, 7: 0, 8: 1, 12: 1, 13: 1, 18: 1, 22: 1} {
-		if got := tileOf(t, db, storetest.CityScope, address(121.4, 37.5, z), "tanks")["tanks"]; len(got) != want {
+		if got := tileOf(t, db, storetest.CityScope(), address(121.4, 37.5, z), "tanks")["tanks"]; len(got) != want {
 			t.Errorf("zoom %d: %d features, want %d", z, len(got), want)
 		}
 	}
-	raw, err := db.Tiles.Tile(t.Context(), storetest.CityScope, []string{"tanks"}, address(0, 0, 9))
+	raw, err := db.Tiles.Tile(t.Context(), storetest.CityScope(), []string{"tanks"}, address(0, 0, 9))
 	if err != nil || len(raw) != 0 {
 		t.Errorf("where nothing is: %d bytes, %v", len(raw), err)
 	}
@@ -194,10 +194,10 @@ func TestTilesHoldTheirPoints(t *testing.T) {
 	add("pole", orb.Point{0, 90})
 	storetest.ImportOK(t, db, storetest.Tanks(), all...)
 	byID := map[int64]string{}
-	for key, f := range storetest.FeaturesOf(t, db, storetest.CityScope, "tanks") {
+	for key, f := range storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks") {
 		byID[f.ID] = key
 	}
-	if got := tileOf(t, db, storetest.CityScope, tiles.Address{}, "tanks")["tanks"]; len(got) != len(all)-1 { // all but the pole
+	if got := tileOf(t, db, storetest.CityScope(), tiles.Address{}, "tanks")["tanks"]; len(got) != len(all)-1 { // all but the pole
 		t.Errorf("the world has %d of %d points", len(got), len(all))
 	}
 	keys := make([]string, 0, len(points))
@@ -213,7 +213,7 @@ func TestTilesHoldTheirPoints(t *testing.T) {
 		}
 		tile := geo.TileAt(points[key], z)
 		found := false
-		for _, f := range tileOf(t, db, storetest.CityScope, tiles.Address(tile), "tanks")["tanks"] {
+		for _, f := range tileOf(t, db, storetest.CityScope(), tiles.Address(tile), "tanks")["tanks"] {
 			p, at := points[byID[int64(f.ID.(float64))]], f.Geometry.(orb.Point)
 			want := inTile(tile, p)
 			if math.Abs(at[0]-want[0]) > 1 || math.Abs(at[1]-want[1]) > 1 {
@@ -251,7 +251,7 @@ func TestTilesOfPolygons(t *testing.T) {
 		all = append(all, f)
 	}
 	storetest.ImportOK(t, db, storetest.Tanks(), all...)
-	got := tileOf(t, db, storetest.CityScope, address(121.2, 37.2, 14), "tanks")["tanks"]
+	got := tileOf(t, db, storetest.CityScope(), address(121.2, 37.2, 14), "tanks")["tanks"]
 	if len(got) != 1 {
 		t.Fatalf("%d features", len(got))
 	}
@@ -259,12 +259,12 @@ func TestTilesOfPolygons(t *testing.T) {
 	if want := (orb.Bound{Min: orb.Point{-64, -64}, Max: orb.Point{4160, 4160}}); b != want {
 		t.Errorf("the polygon covers %v, want %v", b, want)
 	}
-	world := tileOf(t, db, storetest.CityScope, tiles.Address{}, "tanks")["tanks"]
+	world := tileOf(t, db, storetest.CityScope(), tiles.Address{}, "tanks")["tanks"]
 	if len(world) < 2 {
 		t.Errorf("the world has %d polygons", len(world))
 	}
 	for z := range uint32(12) {
-		if n := len(tileOf(t, db, storetest.CityScope, address(121.4, 37.5, z), "tanks")["tanks"]); n < 1 {
+		if n := len(tileOf(t, db, storetest.CityScope(), address(121.4, 37.5, z), "tanks")["tanks"]); n < 1 {
 			t.Errorf("zoom %d: nothing", z)
 		}
 	}
@@ -276,8 +276,8 @@ func TestLabelsOfPolygons(t *testing.T) {
 	area := storetest.Feature("area", "370602", 0, 0)
 	area.Geometry = storetest.Square(121.2, 37.2, 0.4)
 	storetest.ImportOK(t, db, storetest.Tanks(), area, storetest.Feature("point", "370602", 121.4, 37.5))
-	ids := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
-	got := tileOf(t, db, storetest.CityScope, address(121.4, 37.4, 8), "tanks.label")["tanks.label"]
+	ids := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
+	got := tileOf(t, db, storetest.CityScope(), address(121.4, 37.4, 8), "tanks.label")["tanks.label"]
 	if len(got) != 1 || int64(got[0].ID.(float64)) != ids["area"].ID {
 		t.Fatalf("labels: %v", got)
 	}
@@ -294,7 +294,7 @@ func TestALayersWordsStayWords(t *testing.T) {
 	f := storetest.Feature("a", "370602", 121.4, 37.5)
 	f.Properties = map[string]any{field: "it's \" fine"}
 	storetest.ImportOK(t, db, l, f)
-	got := tileOf(t, db, storetest.CityScope, address(121.4, 37.5, 9), "tanks")["tanks"]
+	got := tileOf(t, db, storetest.CityScope(), address(121.4, 37.5, 9), "tanks")["tanks"]
 	if len(got) != 1 || got[0].Properties[field] != "it's \" fine" {
 		t.Errorf("got %v", got)
 	}

@@ -59,12 +59,12 @@ func TestLoadGivesWhatTilesNeed(t *testing.T) {
 	all[3].Name = core.Text{ZH: "四"}
 	storetest.ImportOK(t, db, l, all...)
 	storetest.Exec(t, db, `update feature set properties = properties || '{"beds": 3.00, "stock": 10000000000000000000000000000000000000001}' where source_key = 'd'`)
-	ids := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks")
+	ids := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")
 	s := specNamed(t, db, "tanks")
 	if want := []tiles.Field{{Name: "stock", Type: "number"}, {Name: "kind", Type: "string"}, {Name: "beds", Type: "integer"}, {Name: "open", Type: "boolean"}}; !cmp.Equal(s.Fields, want) {
 		t.Errorf("fields: %+v", s.Fields)
 	}
-	now := storetest.LayerOf(t, db, storetest.CityScope, "tanks")
+	now := storetest.LayerOf(t, db, storetest.CityScope(), "tanks")
 	if s.Name != "tanks" || s.Title != l.Title || s.Audience.Kind != core.AudienceDivision || s.MinZoom != 3 || s.MaxZoom != 12 ||
 		s.Rules.Severity != "beds" || s.Version != now.Version || s.Count != 4 || !s.ModifiedAt.Equal(now.ModifiedAt) {
 		t.Errorf("spec: %+v", s)
@@ -210,7 +210,7 @@ func TestTileFollowsItsRules(t *testing.T) {
 	storetest.ImportOK(t, db, l, all...)
 	a := address(121.4, 37.5, 10)
 	var keys []string
-	for _, f := range tileOf(t, db, storetest.CityScope, a, "tanks")["tanks"] {
+	for _, f := range tileOf(t, db, storetest.CityScope(), a, "tanks")["tanks"] {
 		keys = append(keys, f.Properties["name_en"].(string)[len("Demo k0000"):])
 		if _, there := f.Properties["grade"]; there {
 			t.Errorf("a field that is not for tiles: %v", f.Properties)
@@ -222,14 +222,14 @@ func TestTileFollowsItsRules(t *testing.T) {
 	// Its neighbour to the west sees them, some 210 units away, by a wide buffer alone.
 	wide, a := 1024, address(121.4, 37.5, 14)
 	a.X--
-	if n := len(tileOf(t, db, storetest.CityScope, a, "tanks")["tanks"]); n != 0 {
+	if n := len(tileOf(t, db, storetest.CityScope(), a, "tanks")["tanks"]); n != 0 {
 		t.Fatalf("%d features in the tile beside", n)
 	}
 	l.Tile.Buffer = &wide
 	if _, err := storetest.Catalogue(db).PutLayer(t.Context(), storetest.Root(), l); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(tileOf(t, db, storetest.CityScope, a, "tanks")["tanks"]); n != 7 {
+	if n := len(tileOf(t, db, storetest.CityScope(), a, "tanks")["tanks"]); n != 7 {
 		t.Errorf("%d features by a buffer of %d", n, wide)
 	}
 }

@@ -11,6 +11,8 @@ import (
 )
 
 // ServerHealth is the state of the server's parts.
+//
+//nolint:revive // its name in the description of the API
 type ServerHealth struct {
 	OK    bool          `json:"ok"`
 	Parts []core.Health `json:"parts"`

@@ -47,10 +47,10 @@ func TestConnectionsAreReplaced(t *testing.T) {
 	if _, err := storetest.Connect(t, url).Exec(t.Context(), kill); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Catalogue.Layers(t.Context(), storetest.CityScope); err != nil && !fault.Is(err, fault.Unavailable) {
+	if _, err := db.Catalogue.Layers(t.Context(), storetest.CityScope()); err != nil && !fault.Is(err, fault.Unavailable) {
 		t.Errorf("cut off: %v", err)
 	}
-	if _, err := db.Catalogue.Layers(t.Context(), storetest.CityScope); err != nil {
+	if _, err := db.Catalogue.Layers(t.Context(), storetest.CityScope()); err != nil {
 		t.Errorf("after that: %v", err)
 	}
 	db.Close()

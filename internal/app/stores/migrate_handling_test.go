@@ -32,9 +32,9 @@ func insertOld(t *testing.T, conn *pgx.Conn, id int64, a oldAlert) {
 	body := map[string]any{
 		"id": id, "rule_id": 1, "datastream_id": id, "device_id": "dev-00", "level": a.level, "peak_level": a.peak,
 		"detection": a.detection, "handling": a.handling, "division": "370602", "divisions": []string{"370602"},
-		"headline": core.Text{ZH: "烟台市应急管理局发布洪水红色预警（水位站 4.62 m）", EN: "Yantai Bureau issues red warning: Flood (gauge, 4.62 m)"}, "area": [][][2]float64{}, "onset": storetest.Noon, "opened_at": storetest.Noon, "updated_at": storetest.Noon, "cleared_at": nil,
-		"value": a.value, "value_at": storetest.Noon.Add(time.Hour), "threshold": 3, "direction": a.direction, "origin": "real",
-		"assignee": a.assignee, "expires": storetest.Noon, "version": 5,
+		"headline": core.Text{ZH: "烟台市应急管理局发布洪水红色预警（水位站 4.62 m）", EN: "Yantai Bureau issues red warning: Flood (gauge, 4.62 m)"}, "area": [][][2]float64{}, "onset": storetest.Noon(), "opened_at": storetest.Noon(), "updated_at": storetest.Noon(), "cleared_at": nil,
+		"value": a.value, "value_at": storetest.Noon().Add(time.Hour), "threshold": 3, "direction": a.direction, "origin": "real",
+		"assignee": a.assignee, "expires": storetest.Noon(), "version": 5,
 	}
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -49,15 +49,15 @@ func insertOld(t *testing.T, conn *pgx.Conn, id int64, a oldAlert) {
 	exec(`insert into alert (id, rule_id, datastream_id, device_id, detection, handling, level, peak_level, division_code, divisions,
 			onset, opened_at, updated_at, assignee, body, version) overriding system value
 		values ($1, 1, $1, 'dev-00', $2, $3, $4, $5, '370602', '{370602}', $6, $6, $6, $7, $8, 5)`,
-		id, a.detection, a.handling, int16(a.level), int16(a.peak), storetest.Noon, a.assignee, raw)
+		id, a.detection, a.handling, int16(a.level), int16(a.peak), storetest.Noon(), a.assignee, raw)
 	exec(`insert into rule_state (rule_id, datastream_id, detection, level, alert_id) values (1, $1, $2, $3, $1)`, id, a.detection, int16(a.level))
 	for i, v := range a.messages {
 		xml := fmt.Sprintf("<parameter>\n<valueName>threshold</valueName>\n<value>999</value>\n</parameter>\n<parameter>\n<valueName>value</valueName>\n      <value>%v</value>\n</parameter>", v)
-		exec(`insert into cap_message values ($1, $2, 'Update', $3, $3, $4)`, fmt.Sprintf("m-%d-%d", id, i), id, storetest.Noon.Add(time.Duration(i)*time.Minute), []byte(xml))
+		exec(`insert into cap_message values ($1, $2, 'Update', $3, $3, $4)`, fmt.Sprintf("m-%d-%d", id, i), id, storetest.Noon().Add(time.Duration(i)*time.Minute), []byte(xml))
 	}
 	for i, h := range a.history {
 		exec(`insert into alert_audit (alert_id, at, actor, division_code, step, before, after) values ($1, $2, $3, $4, $5, $6, $7)`,
-			id, storetest.Noon.Add(time.Duration(i)*time.Minute), h[0], h[1], h[2], h[3], h[4])
+			id, storetest.Noon().Add(time.Duration(i)*time.Minute), h[0], h[1], h[2], h[3], h[4])
 	}
 }
 
@@ -69,7 +69,7 @@ func step(actor, division, step, before, after string) [5]string {
 func change(kind, before, after string) [5]string { return step("", "370602", kind, before, after) }
 
 func confirmed(division, user string, level core.Level, minute int, current bool) alerts.Confirmation {
-	return alerts.Confirmation{Division: division, User: user, Name: user, Level: level, At: storetest.Noon.Add(time.Duration(minute) * time.Minute).UTC(), Current: current}
+	return alerts.Confirmation{Division: division, User: user, Name: user, Level: level, At: storetest.Noon().Add(time.Duration(minute) * time.Minute).UTC(), Current: current}
 }
 
 // TestMigrationFillsHandling: alerts of before get what their history and their messages say, and those that
@@ -87,7 +87,7 @@ func TestMigrationFillsHandling(t *testing.T) {
 		why       alerts.ReopenWhy
 		marks     []alerts.Confirmation
 	}
-	minute := func(n int) time.Time { return storetest.Noon.Add(time.Duration(n) * time.Minute) }
+	minute := func(n int) time.Time { return storetest.Noon().Add(time.Duration(n) * time.Minute) }
 	tests := map[string]struct {
 		old  oldAlert
 		want want
@@ -161,11 +161,11 @@ func TestMigrationFillsHandling(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			a, err := db.Alerts.Alert(t.Context(), storetest.CityScope, ids[name])
+			a, err := db.Alerts.Alert(t.Context(), storetest.CityScope(), ids[name])
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := want{a.Handling, a.HandledLevel, a.Assignee, a.PeakValue, a.PeakAt.UTC(), int(a.RisenAt.Sub(storetest.Noon).Minutes()), a.RisenFrom, "", a.Confirmations}
+			got := want{a.Handling, a.HandledLevel, a.Assignee, a.PeakValue, a.PeakAt.UTC(), int(a.RisenAt.Sub(storetest.Noon()).Minutes()), a.RisenFrom, "", a.Confirmations}
 			for i := range got.marks {
 				got.marks[i].At = got.marks[i].At.UTC()
 			}

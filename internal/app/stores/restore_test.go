@@ -135,7 +135,7 @@ func TestDumpRestored(t *testing.T) {
 	checkPast(t, db, after, false)
 	// A server that runs goes on, although PostGIS was installed anew and its types have other numbers.
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("restored", "370602", 121.4, 37.5))
-	if all := storetest.FeaturesOf(t, db, storetest.CityScope, "tanks"); len(all) != 1 || all["restored"].Geometry != orb.Geometry(orb.Point{121.4, 37.5}) {
+	if all := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks"); len(all) != 1 || all["restored"].Geometry != orb.Geometry(orb.Point{121.4, 37.5}) {
 		t.Errorf("after an import the layer has %+v", all)
 	}
 	if epoch, err := db.Log().Epoch(t.Context()); err != nil || epoch == before.epoch {

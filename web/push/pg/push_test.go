@@ -34,16 +34,16 @@ func TestReceiptsAreCumulativeAndScoped(t *testing.T) {
 	db := storetest.NewCity(t, 4)
 	ids, rule := storetest.StreamsOf(t, db), storetest.NewRule(t, db)
 	acc := storetest.NewAccount(t, db, "r370602", core.RoleResponder, "370602")
-	c := push.Client{ID: "client-1", Node: "n", AccountID: acc.ID, Division: "370602", ConnectedAt: storetest.Noon}
+	c := push.Client{ID: "client-1", Node: "n", AccountID: acc.ID, Division: "370602", ConnectedAt: storetest.Noon()}
 	scope := core.Scope{Division: "370602", Role: core.RoleResponder}
 	save := func(seq int64) {
 		t.Helper()
-		if err := db.Push.SaveReceipt(t.Context(), c, scope, seq, storetest.Noon); err != nil {
+		if err := db.Push.SaveReceipt(t.Context(), c, scope, seq, storetest.Noon()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	finished := storetest.Apply(t, db, storetest.Issued(rule, ids, 0, core.Red))[0]
-	finished = storetest.Apply(t, db, storetest.Cleared(finished, storetest.Noon))[0]
+	finished = storetest.Apply(t, db, storetest.Cleared(finished, storetest.Noon()))[0]
 	if _, err := db.Pool().Exec(t.Context(), `update alert set handling = 'closed' where id = $1`, finished.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -87,13 +87,13 @@ func TestReceiptsDoNotHoldUpTheRules(t *testing.T) {
 	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
 	if _, err := tx.Exec(t.Context(), `
 		insert into alert_receipt (alert_id, account_id, client_id, division_code, seq, received_at) values ($1, $2, 'client-1', '370602', 1, $3)`,
-		a.ID, acc.ID, storetest.Noon); err != nil {
+		a.ID, acc.ID, storetest.Noon()); err != nil {
 		t.Fatal(err)
 	}
 	if got := storetest.Ack(t, db, a.ID, "r370602", "370602"); got.Handling != alerts.Acknowledged {
 		t.Errorf("acknowledged: %+v", got)
 	}
-	if got := storetest.Apply(t, db, storetest.Cleared(a, storetest.Noon.Add(time.Minute)))[0]; got.Detection != alerts.Cleared {
+	if got := storetest.Apply(t, db, storetest.Cleared(a, storetest.Noon().Add(time.Minute)))[0]; got.Detection != alerts.Cleared {
 		t.Errorf("cleared: %+v", got)
 	}
 	if err := tx.Commit(t.Context()); err != nil {
@@ -112,7 +112,7 @@ func TestWhoIsConnected(t *testing.T) {
 	acc := storetest.NewAccount(t, db, "r370602", core.RoleResponder, "370602")
 	connect := func(node, id string, s int) {
 		t.Helper()
-		c := push.Client{ID: id, Node: node, AccountID: acc.ID, Division: "370602", ConnectedAt: storetest.Noon.Add(time.Duration(s) * time.Second)}
+		c := push.Client{ID: id, Node: node, AccountID: acc.ID, Division: "370602", ConnectedAt: storetest.Noon().Add(time.Duration(s) * time.Second)}
 		if err := db.Push.ClientConnected(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
@@ -135,15 +135,15 @@ func TestWhoIsConnected(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("one has moved", "a@n2", "b@n1", "c@n2")
-	if err := db.Push.ClientsSeen(t.Context(), "n2", []string{"c"}, storetest.Noon.Add(time.Minute)); err != nil {
+	if err := db.Push.ClientsSeen(t.Context(), "n2", []string{"c"}, storetest.Noon().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	check("one is not listed", "b@n1", "c@n2")
-	if err := db.Push.ClientsSeen(t.Context(), "n2", []string{"a", "c"}, storetest.Noon.Add(time.Minute)); err != nil {
+	if err := db.Push.ClientsSeen(t.Context(), "n2", []string{"a", "c"}, storetest.Noon().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	check("listed again", "a@n2", "b@n1", "c@n2")
-	if err := db.Push.ClientsSeen(t.Context(), "n1", nil, storetest.Noon); err != nil {
+	if err := db.Push.ClientsSeen(t.Context(), "n1", nil, storetest.Noon()); err != nil {
 		t.Fatal(err)
 	}
 	check("a node that has just started", "a@n2", "c@n2")

@@ -7,8 +7,10 @@ import (
 	"onemap/internal/core"
 )
 
+// RuleBody is a rule as the API takes it.
 const RuleBody = `{"name":{"zh":"a","en":"a"},"datastream_type":"level","direction":"above","enabled":true,"thresholds":[{"level":1,"raise":5,"clear":4}]}`
 
+// NewRule is a rule for the table of routes.
 func NewRule(*World, string) (any, []string) {
 	return map[string]any{
 		"name": map[string]string{"zh": "雨量", "en": "Rain"}, "datastream_type": "rain", "direction": "above", "enabled": true,

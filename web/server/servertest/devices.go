@@ -9,6 +9,7 @@ import (
 // Told is a way in that tells what it was given.
 type Told struct{ Stats sensors.IngestStats }
 
+// IngestStats returns what it was made with.
 func (f Told) IngestStats() sensors.IngestStats { return f.Stats }
 
 // Device is a new device in 370602, another one for each account.

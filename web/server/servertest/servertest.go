@@ -1,3 +1,4 @@
+// Package servertest gives tests a whole server on a real database, with every role in every division.
 package servertest
 
 import (
@@ -40,6 +41,7 @@ import (
 	"onemap/web/server"
 )
 
+// Password is that of every account.
 const Password = "correct horse battery"
 
 // Divisions are the three that every test's principals come from: the city and two of its counties.
@@ -68,23 +70,27 @@ type World struct {
 	Rule    alerts.Rule
 }
 
+// TestClock is a clock that the test sets.
 type TestClock struct {
 	mu sync.Mutex
 	t  time.Time
 }
 
+// Now is its time.
 func (c *TestClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.t
 }
 
+// Pass lets time go by.
 func (c *TestClock) Pass(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.t = c.t.Add(d)
 }
 
+// LockedBuffer keeps a log that several goroutines write.
 type LockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -180,6 +186,7 @@ func (w *World) Serve(o server.Options) {
 	})
 }
 
+// Must ends the test when there is an error.
 func (w *World) Must(err error) {
 	w.T.Helper()
 	if err != nil {
@@ -345,6 +352,7 @@ type Answer struct {
 	Body   []byte
 }
 
+// Problem decodes an answer that refuses.
 func (a Answer) Problem(t testing.TB) httpx.Problem {
 	t.Helper()
 	var p httpx.Problem
@@ -360,6 +368,7 @@ func (a Answer) Problem(t testing.TB) httpx.Problem {
 	return p
 }
 
+// Decode decodes an answer that is none.
 func (a Answer) Decode(t testing.TB, into any) {
 	t.Helper()
 	if a.Status >= 300 {
@@ -410,14 +419,14 @@ func (w *World) Send(account, method, path string, body any, headers ...string) 
 }
 
 // The principals that most tests speak as.
-var (
-	Commander = AccountOf(core.RoleCommander, "3706")
-	Steward   = AccountOf(core.RoleSteward, "3706")
-	Admin     = AccountOf(core.RoleAdministrator, "3706")
-	Observer  = AccountOf(core.RoleObserver, "3706")
-	R02       = AccountOf(core.RoleResponder, "370602")
-	R14       = AccountOf(core.RoleResponder, "370614")
-	Steward14 = AccountOf(core.RoleSteward, "370614")
+const (
+	Commander = "city-commander.3706"
+	Steward   = "data-steward.3706"
+	Admin     = "administrator.3706"
+	Observer  = "observer.3706"
+	R02       = "county-responder.370602"
+	R14       = "county-responder.370614"
+	Steward14 = "data-steward.370614"
 )
 
 // Version is the ETag of a layer as the account sees it.
@@ -442,6 +451,7 @@ func (w *World) Features(layer string) map[string]int64 {
 	return ids
 }
 
+// Keys are those of a map, sorted.
 func Keys[V any](m map[string]V) []string {
 	var all []string
 	for k := range m {
@@ -466,6 +476,7 @@ func (greeter) Check(_ *http.Request, origin string, _ core.Principal) error {
 	return fault.NewCoded(fault.Forbidden, "Origin", httpx.CodeOriginForeign, origin, "map.example")
 }
 
+// LogIn logs a person in.
 func (w *World) LogIn(user, password string, headers ...string) Answer {
 	w.T.Helper()
 	return w.Send("", http.MethodPost, "/api/v1/session", map[string]string{"user": user, "password": password}, headers...)

@@ -18,6 +18,7 @@ type Wrong struct {
 	Field   string // of the problem
 }
 
+// Refuse sends each request and looks at how it is refused.
 func (w *World) Refuse(t *testing.T, cases []Wrong) {
 	t.Helper()
 	for _, c := range cases {

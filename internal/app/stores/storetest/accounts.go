@@ -9,10 +9,11 @@ import (
 	"onemap/internal/core"
 )
 
+// NewSession stores a session of an account, which has ended by the clock of today.
 func NewSession(t testing.TB, db *stores.Stores, account int64, token string) int64 {
 	t.Helper()
 	id, err := db.Auth.CreateSession(t.Context(), auth.Session{
-		AccountID: account, CreatedAt: Noon, ExpiresAt: Noon.Add(12 * time.Hour), Remote: "127.0.0.1", Agent: "test\x00",
+		AccountID: account, CreatedAt: Noon(), ExpiresAt: Noon().Add(12 * time.Hour), Remote: "127.0.0.1", Agent: "test\x00",
 	}, []byte(token))
 	if err != nil {
 		t.Fatal(err)
@@ -20,6 +21,7 @@ func NewSession(t testing.TB, db *stores.Stores, account int64, token string) in
 	return id
 }
 
+// NewAccount stores an account without a password.
 func NewAccount(t testing.TB, db *stores.Stores, login string, role core.Role, division string) auth.Account {
 	t.Helper()
 	a, err := db.Auth.CreateAccount(t.Context(), auth.Account{Login: login, Name: "演示-" + login, Role: role, Division: division}, "hash", "admin")

@@ -40,11 +40,11 @@ func Issued(r alerts.Rule, ids []int64, n int, level core.Level) alerts.Change {
 			Level: level, PeakLevel: level, Detection: alerts.Firing, Handling: alerts.New,
 			Division: division, Divisions: []string{division}, Headline: core.Text{ZH: "发布洪水预警", EN: "Flood warning"},
 			Lon: 121.4, Lat: 37.5, Area: orb.Polygon{{{121, 37}, {122, 37}, {122, 38}, {121, 37}}},
-			Onset: Noon, OpenedAt: Noon.Add(time.Second), UpdatedAt: Noon.Add(time.Second),
-			Value: 5.5, ValueAt: Noon, Threshold: 5, Direction: alerts.Above, Origin: core.OriginSynthetic,
+			Onset: Noon(), OpenedAt: Noon().Add(time.Second), UpdatedAt: Noon().Add(time.Second),
+			Value: 5.5, ValueAt: Noon(), Threshold: 5, Direction: alerts.Above, Origin: core.OriginSynthetic,
 		},
 		Message: &alerts.Message{
-			Identifier: fmt.Sprintf("id-%d-%d", r.ID, n), MsgType: "Alert", Sent: Noon, Expires: Noon.Add(time.Hour), XML: []byte("<alert/>"),
+			Identifier: fmt.Sprintf("id-%d-%d", r.ID, n), MsgType: "Alert", Sent: Noon(), Expires: Noon().Add(time.Hour), XML: []byte("<alert/>"),
 		},
 	}
 }
@@ -87,7 +87,7 @@ func Cleared(a alerts.Alert, at time.Time) alerts.Change {
 	}
 }
 
-// events returns the alert.* events of the log.
+// AlertEvents returns the events of alerts, oldest first.
 func AlertEvents(t testing.TB, db *stores.Stores) []core.Event {
 	t.Helper()
 	all, err := EventsAfter(t.Context(), db, 0, 10_000)
@@ -117,14 +117,14 @@ func CheckAlerts(t *testing.T, db *stores.Stores, s core.Scope, all, visible []i
 	if !slices.Equal(got, visible) {
 		t.Errorf("alerts %v, want %v", got, visible)
 	}
-	msgs, err := db.Alerts.CurrentMessages(t.Context(), s, Noon, "", 100)
+	msgs, err := db.Alerts.CurrentMessages(t.Context(), s, Noon(), "", 100)
 	if err != nil || len(msgs) != len(visible) {
 		t.Errorf("%d messages, %v; want %d", len(msgs), err, len(visible))
 	}
 	for _, id := range all {
 		sees := slices.Contains(visible, id)
 		_, err := db.Alerts.Alert(t.Context(), s, id)
-		_, errHandle := db.Alerts.Handle(t.Context(), s, alerts.Command{AlertID: id, Action: alerts.ActResolve, At: Noon},
+		_, errHandle := db.Alerts.Handle(t.Context(), s, alerts.Command{AlertID: id, Action: alerts.ActResolve, At: Noon()},
 			func(a alerts.Alert) (alerts.Alert, bool, error) { return a, false, nil })
 		papers, errPapers := db.Alerts.Messages(t.Context(), id)
 		if errPapers != nil || len(papers) != 1 {
@@ -142,7 +142,7 @@ func CheckAlerts(t *testing.T, db *stores.Stores, s core.Scope, all, visible []i
 // Ack acknowledges the alert by the desk, as a person of the division.
 func Ack(t testing.TB, db *stores.Stores, id int64, actor, division string) alerts.Alert {
 	t.Helper()
-	return AckAt(t, db, id, actor, division, 0, Noon.Add(time.Minute))
+	return AckAt(t, db, id, actor, division, 0, Noon().Add(time.Minute))
 }
 
 // AckAt acknowledges by a page that shows the level.

@@ -21,6 +21,7 @@ type Follower struct {
 	Mark tiles.Mark
 }
 
+// Follow begins to read the change feed.
 func Follow(t testing.TB, db *stores.Stores) *Follower {
 	t.Helper()
 	f := &Follower{t: t, Feed: db.Tiles.ChangeFeed()}
@@ -73,6 +74,7 @@ func BoxWords(b tiles.Box) string {
 	return fmt.Sprintf("%.2f,%.2f,%.2f,%.2f", b[0], b[1], b[2], b[3])
 }
 
+// Want compares everything since the last time with what is expected, in words.
 func (f *Follower) Want(what string, want ...string) {
 	f.t.Helper()
 	slices.Sort(want)

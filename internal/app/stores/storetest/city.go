@@ -14,11 +14,12 @@ import (
 )
 
 // Noon is the time at which the tests' readings are taken.
-var Noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+func Noon() time.Time { return time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC) }
 
-// city is the scope of the whole city.
-var CityScope = core.Scope{Division: "3706", Role: core.RoleCommander}
+// CityScope is the scope of the whole city.
+func CityScope() core.Scope { return core.Scope{Division: "3706", Role: core.RoleCommander} }
 
+// SecretOf is the hash of a device's secret.
 func SecretOf(id string) []byte {
 	sum := sha256.Sum256([]byte(id))
 	return sum[:]
@@ -41,12 +42,13 @@ func NewCityAt(t testing.TB, n int, clock func() time.Time) *stores.Stores {
 	return db
 }
 
+// FillCity makes the divisions, types and devices of NewCity in a database.
 func FillCity(t testing.TB, db *stores.Stores, n int) {
 	t.Helper()
 	ctx := t.Context()
 	_, err := db.Pool().Exec(ctx, `
 		insert into division (code, name_zh, name_en, parent) values
-			('3706', '烟台市', 'Yantai', '37'), ('370602', '芝罘区', 'Zhifu', '3706'), ('370614', '蓬莱区', 'Penglai', '3706')`)
+			('3706', '烟台市', 'Yantai', '37'), ('370602', '芝罘区', 'Zhifu()', '3706'), ('370614', '蓬莱区', 'Penglai()', '3706')`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,7 @@ func FillCity(t testing.TB, db *stores.Stores, n int) {
 // StreamsOf returns the datastreams' ids: of each device its level, then its rain.
 func StreamsOf(t testing.TB, db *stores.Stores) []int64 {
 	t.Helper()
-	snap, err := db.Sensors.Devices(t.Context(), CityScope, "", 0)
+	snap, err := db.Sensors.Devices(t.Context(), CityScope(), "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,12 +98,13 @@ func StreamsOf(t testing.TB, db *stores.Stores) []int64 {
 
 // Reading is an observation taken some seconds after noon and received a second later.
 func Reading(stream int64, seconds int, value float64) sensors.Observation {
-	at := Noon.Add(time.Duration(seconds) * time.Second)
+	at := Noon().Add(time.Duration(seconds) * time.Second)
 	return sensors.Observation{
 		DatastreamID: stream, Time: at, Value: value, QC: sensors.QCGood, TimeSource: sensors.TimeDevice, ReceivedAt: at.Add(time.Second),
 	}
 }
 
+// Commit stores observations as one batch.
 func Commit(t testing.TB, db *stores.Stores, obs ...sensors.Observation) sensors.BatchResult {
 	t.Helper()
 	res, err := db.Sensors.CommitBatch(t.Context(), sensors.Batch{Observations: obs})
@@ -121,6 +124,7 @@ func Count(t testing.TB, db *stores.Stores, sql string, args ...any) int64 {
 	return n
 }
 
+// PageOf bounds a list.
 func PageOf(limit int, before int64) core.Page { return core.Page{Limit: limit, Before: before} }
 
 // FieldOf is the field that an error names.

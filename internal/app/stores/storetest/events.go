@@ -9,6 +9,7 @@ import (
 	"onemap/internal/core"
 )
 
+// Exec runs a statement.
 func Exec(t testing.TB, db *stores.Stores, sql string, args ...any) {
 	t.Helper()
 	if _, err := db.Pool().Exec(t.Context(), sql, args...); err != nil {
@@ -22,6 +23,7 @@ func AppendEvent(ctx context.Context, db *stores.Stores, kind string, divisions 
 	return err
 }
 
+// EventsAfter returns the events after a number, oldest first.
 func EventsAfter(ctx context.Context, db *stores.Stores, after int64, limit int) ([]core.Event, error) {
 	page, err := db.Log().EventsAfter(ctx, after, limit)
 	return page.Events, err

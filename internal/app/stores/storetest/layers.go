@@ -13,11 +13,11 @@ import (
 	"onemap/internal/core"
 )
 
-// Scopes of the tests about layers.
-var (
-	Zhifu   = core.Scope{Division: "370602", Role: core.RoleResponder}
-	Penglai = core.Scope{Division: "370614", Role: core.RoleResponder}
-)
+// Zhifu is the scope of a responder of 370602.
+func Zhifu() core.Scope { return core.Scope{Division: "370602", Role: core.RoleResponder} }
+
+// Penglai is the scope of a responder of 370614.
+func Penglai() core.Scope { return core.Scope{Division: "370614", Role: core.RoleResponder} }
 
 // Records reads from a function: nil, nil, io.EOF ends it. It counts what was asked for.
 type Records struct {
@@ -25,6 +25,7 @@ type Records struct {
 	N    int
 }
 
+// Next implements catalogue.Reader.
 func (r *Records) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	r.N++
 	return r.Read(r.N - 1)
@@ -48,6 +49,7 @@ func Feature(key, division string, lon, lat float64) catalogue.Feature {
 	}
 }
 
+// Square is an area with its lower left corner at a place; degrees.
 func Square(lon, lat, side float64) orb.Polygon {
 	return orb.Polygon{{{lon, lat}, {lon + side, lat}, {lon + side, lat + side}, {lon, lat + side}, {lon, lat}}}
 }
@@ -60,6 +62,7 @@ func Tanks() catalogue.Layer {
 	}
 }
 
+// ImportOK imports features into a layer.
 func ImportOK(t testing.TB, db *stores.Stores, l catalogue.Layer, features ...catalogue.Feature) catalogue.ImportReport {
 	t.Helper()
 	rep, err := Catalogue(db).ImportLayer(t.Context(), Root(), l, Listed(features...), catalogue.ImportOptions{AllowDelete: true})
@@ -69,6 +72,7 @@ func ImportOK(t testing.TB, db *stores.Stores, l catalogue.Layer, features ...ca
 	return rep
 }
 
+// FeaturesOf returns the features of a layer that the scope sees, by their keys.
 func FeaturesOf(t testing.TB, db *stores.Stores, s core.Scope, layer string) map[string]catalogue.Feature {
 	t.Helper()
 	all, err := db.Catalogue.Features(t.Context(), s, layer, nil, 0, 10_000)
@@ -82,6 +86,7 @@ func FeaturesOf(t testing.TB, db *stores.Stores, s core.Scope, layer string) map
 	return out
 }
 
+// LayerOf returns a layer as the scope sees it.
 func LayerOf(t testing.TB, db *stores.Stores, s core.Scope, name string) catalogue.Layer {
 	t.Helper()
 	l, err := db.Catalogue.Layer(t.Context(), s, name)
@@ -109,7 +114,7 @@ func NewDivisions(t testing.TB) *stores.Stores {
 	return db
 }
 
-// eventsOf gives the events of a kind with whom they go to, in words.
+// EventsOfKind returns the events of a kind, oldest first.
 func EventsOfKind(t testing.TB, db *stores.Stores, kind string) []core.Event {
 	t.Helper()
 	all, err := EventsAfter(t.Context(), db, 0, 1000)
@@ -125,6 +130,7 @@ func EventsOfKind(t testing.TB, db *stores.Stores, kind string) []core.Event {
 	return out
 }
 
+// KeyOf is the key of the feature of a number.
 func KeyOf(i int) string { return fmt.Sprintf("k%05d", i) }
 
 // Hostile are layer names that are none.

@@ -11,6 +11,7 @@ import (
 	"onemap/internal/pg/migrations"
 )
 
+// Connect opens a connection of its own, which is closed after the test.
 func Connect(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
