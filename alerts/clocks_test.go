@@ -357,7 +357,7 @@ func (s *shelf) CommitBatch(_ context.Context, b sensors.Batch) (res sensors.Bat
 	return res, nil
 }
 
-// insert stores a reading that is new: see store/ingest_conflicts.go for one whose time another one has.
+// insert stores a reading that is new: see sensors/pg/ingest_conflicts.go for one whose time another one has.
 func (s *shelf) insert(o sensors.Observation) (sensors.Observation, bool) {
 	said, lag := o.Time, o.ReceivedAt.Sub(o.Time)
 	if had, ok := s.rows[rowKey(o.Time.UnixMicro())]; ok {

@@ -171,6 +171,6 @@ func featuresIn(ctx context.Context, s *server, list []tiles.Address) (int, erro
 
 // writers names where the cost of the change feed's triggers is measured.
 func (b *bench) writers(_ context.Context) error {
-	b.r.Note("What the change feed costs those who write: `go test ./store -run '^$' -bench BenchmarkChangeTriggers`.")
+	b.r.Note("What the change feed costs those who write: `go test ./tiles/pg -run '^$' -bench BenchmarkChangeTriggers`.")
 	return nil
 }

@@ -38,7 +38,7 @@ func TestOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(s.OpenAPI(), want) {
-		t.Error("docs/openapi.json is not what the routes say: go test ./web/api -run TestOpenAPI -update, then rebuild the UI's client")
+		t.Error("docs/openapi.json is not what the routes say: go test ./web/server -run TestOpenAPI -update, then rebuild the UI's client")
 	}
 }
 
