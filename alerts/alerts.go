@@ -226,7 +226,7 @@ type Change struct {
 // rule and datastream in a step, and it has a State in it. Applying readings once more is harmless
 // (see Evaluate), so a step may hold states of batches that To does not cover yet.
 type Step struct {
-	From    core.Mark // the cursor as read; a store whose cursor is elsewhere refuses with errs.Conflict
+	From    core.Mark // the cursor as read; a store whose cursor is elsewhere refuses with fault.Conflict
 	To      core.Mark
 	States  []State
 	Changes []Change // a State of the same rule and datastream gets the new alert's ID

@@ -25,8 +25,8 @@ func (p Assignee) handles(a Alert) bool {
 }
 
 // Assignees lists whom the principal may assign the alert to: exactly those that Handle accepts. Of alert
-// 0 it is everybody of the scope who handles alerts. errs.NotFound when the alert is not the scope's,
-// errs.Forbidden when the principal does not assign it.
+// 0 it is everybody of the scope who handles alerts. fault.NotFound when the alert is not the scope's,
+// fault.Forbidden when the principal does not assign it.
 func (d *Desk) Assignees(ctx context.Context, s core.Scope, alert int64) ([]Assignee, error) {
 	if err := mayHandle(s); err != nil {
 		return nil, err

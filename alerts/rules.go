@@ -71,9 +71,9 @@ func (v *Rules) Delete(ctx context.Context, p core.Principal, id, ifVersion int6
 	return v.store.DeleteRule(ctx, id, ifVersion, p.Login)
 }
 
-// Plant stores those rules whose Chinese name no rule has or has had, and says how many. So the rules that a demo begins
+// Seed stores those rules whose Chinese name no rule has or has had, and says how many. So the rules that a demo begins
 // with come once, and stay edited or deleted.
-func (v *Rules) Plant(ctx context.Context, p core.Principal, rules []Rule) (int, error) {
+func (v *Rules) Seed(ctx context.Context, p core.Principal, rules []Rule) (int, error) {
 	for _, r := range rules {
 		if err := v.check(ctx, p, r); err != nil {
 			return 0, fmt.Errorf("the rule %s: %w", r.Name.ZH, err)

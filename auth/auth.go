@@ -48,9 +48,9 @@ type Credentials struct {
 // Store is what people need kept. Tokens never reach it, only their SHA-256.
 type Store interface {
 	LoginStore
-	CredentialsByLogin(ctx context.Context, login string) (Credentials, error) // errs.NotFound
+	CredentialsByLogin(ctx context.Context, login string) (Credentials, error) // fault.NotFound
 	CreateSession(ctx context.Context, s Session, tokenSHA256 []byte) (int64, error)
-	SessionByToken(ctx context.Context, tokenSHA256 []byte) (Session, Account, error) // errs.NotFound when unknown; revoked and expired ones are returned as such
+	SessionByToken(ctx context.Context, tokenSHA256 []byte) (Session, Account, error) // fault.NotFound when unknown; revoked and expired ones are returned as such
 	SessionByID(ctx context.Context, id int64) (Session, Account, error)              // the same by its id
 	// TouchSession notes a use: last_seen becomes at, expires_at the later of itself and expires. It does nothing to a
 	// session that was used after at, or that is revoked.
@@ -63,7 +63,7 @@ type Store interface {
 // role, division, password or state also revokes the account's sessions.
 type AccountStore interface {
 	Accounts(ctx context.Context) ([]Account, error)
-	CreateAccount(ctx context.Context, a Account, passwordHash, actor string) (Account, error) // errs.Conflict when the login is taken
+	CreateAccount(ctx context.Context, a Account, passwordHash, actor string) (Account, error) // fault.Conflict when the login is taken
 	UpdateAccount(ctx context.Context, a Account, passwordHash string, ifVersion int64, actor string) (Account, error)
 	Sessions(ctx context.Context, accountID int64, p core.Page) ([]Session, error) // newest first
 }

@@ -164,7 +164,7 @@ type LayerChange struct {
 
 // Catalogue is what reading needs from a store. Scope is applied by the store: features that the
 // scope does not cover are not in the answer; a layer whose audience does not admit it is
-// errs.Forbidden, an unknown one errs.NotFound.
+// fault.Forbidden, an unknown one fault.NotFound.
 type Catalogue interface {
 	Layers(ctx context.Context, s core.Scope) ([]Layer, error)
 	Layer(ctx context.Context, s core.Scope, name string) (Layer, error)

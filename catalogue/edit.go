@@ -104,7 +104,7 @@ func (e Edit) check(s core.Scope) error {
 func checkNewPlace(s core.Scope, at, division string) error {
 	code, err := geo.ParseDivision(division)
 	if err != nil {
-		return fault.At(at, err)
+		return fault.InField(at, err)
 	}
 	if !s.Covers(code) {
 		return &fault.Error{Kind: fault.Forbidden, Field: at, Msg: "lies outside your division, " + s.Division}
@@ -182,7 +182,7 @@ func (v *Service) whole(ctx context.Context, s core.Scope, layer string, patches
 	for i, p := range patches {
 		f, err := v.store.Feature(ctx, s, layer, p.ID)
 		if err != nil {
-			return nil, fault.At(fmt.Sprintf("update[%d].id", i), err)
+			return nil, fault.InField(fmt.Sprintf("update[%d].id", i), err)
 		}
 		out = append(out, p.apply(f))
 	}

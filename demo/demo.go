@@ -239,7 +239,7 @@ func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 	}
 	total := int64(len(d.city.Devices))
 	operator := core.Operator("demo")
-	err = sensors.NewDevices(db.Sensors, db.Sensors, db.Sensors, nil).Plant(ctx, operator, sensors.Seed{
+	err = sensors.NewDevices(db.Sensors, db.Sensors, db.Sensors, nil).Seed(ctx, operator, sensors.SeedData{
 		HazardTypes: d.city.HazardTypes, DatastreamTypes: d.city.DatastreamTypes, Devices: d.city.Devices,
 		SecretSHA256: func(id string) []byte { return sensors.HashSecret(d.secret.Devices[id]) },
 		Progress:     func(done int) { d.o.Progress("loading the devices", int64(done), total) },
@@ -247,7 +247,7 @@ func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 	if err != nil {
 		return err
 	}
-	_, err = alerts.NewRules(db.Alerts, db.Sensors).Plant(ctx, operator, d.city.Rules)
+	_, err = alerts.NewRules(db.Alerts, db.Sensors).Seed(ctx, operator, d.city.Rules)
 	return err
 }
 

@@ -99,7 +99,7 @@ func (r *Registry) OnReload(f func()) {
 	r.reloaded = append(r.reloaded, f)
 }
 
-// Reload reads every enabled device anew. On an error (errs.Unavailable when the database is away)
+// Reload reads every enabled device anew. On an error (fault.Unavailable when the database is away)
 // what was known stays.
 func (r *Registry) Reload(ctx context.Context) error {
 	r.loading.Lock()
@@ -149,7 +149,7 @@ func (r *Registry) reload(ctx context.Context) error {
 
 // Current makes what is known at least as new as this call: it asks the database for the number of the last
 // change, and reads the devices anew when there was one. Callers at the same time share one question, so the
-// logins of a whole city cost the database a few of them. The error is errs.Unavailable when the database is away.
+// logins of a whole city cost the database a few of them. The error is fault.Unavailable when the database is away.
 func (r *Registry) Current(ctx context.Context) error {
 	return r.asking.do(ctx, func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.ReloadTimeout)
@@ -212,7 +212,7 @@ func (r *Registry) All() []*Known {
 }
 
 // Find is Device, and on a miss reloads once (at most every MissInterval) before it gives nil. The
-// error is errs.Unavailable when the miss could not be looked up because the database is away, so
+// error is fault.Unavailable when the miss could not be looked up because the database is away, so
 // that nobody is called unknown who is not.
 func (r *Registry) Find(ctx context.Context, id string) (*Known, error) {
 	if k := r.Device(id); k != nil {
@@ -225,7 +225,7 @@ func (r *Registry) Find(ctx context.Context, id string) (*Known, error) {
 }
 
 // Miss reloads because something was not found, at most every MissInterval; between reloads it
-// returns at once what the last one came to. The error is errs.Unavailable when the store is away.
+// returns at once what the last one came to. The error is fault.Unavailable when the store is away.
 func (r *Registry) Miss(ctx context.Context) error {
 	r.loading.Lock()
 	defer r.loading.Unlock()

@@ -235,8 +235,8 @@ func (n NewCertificate) read(now time.Time) (Certificate, []byte, error) {
 	return Certificate{SHA256: hex.EncodeToString(sum), Subject: leaf.Subject.String(), NotAfter: &until}, sum, nil
 }
 
-// Seed is a registry to begin with.
-type Seed struct {
+// SeedData is a registry to begin with.
+type SeedData struct {
 	HazardTypes     []HazardType
 	DatastreamTypes []DatastreamType
 	Devices         []Device
@@ -247,9 +247,9 @@ type Seed struct {
 	Progress func(done int)
 }
 
-// Plant stores types and devices by their codes and ids, replacing what is there and keeping what devices have
+// Seed stores types and devices by their codes and ids, replacing what is there and keeping what devices have
 // published. It is for the whole city.
-func (v *Devices) Plant(ctx context.Context, p core.Principal, s Seed) error {
+func (v *Devices) Seed(ctx context.Context, p core.Principal, s SeedData) error {
 	if err := cmp.Or(p.Need(core.PermEditData), p.NeedCity()); err != nil {
 		return err
 	}

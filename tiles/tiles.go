@@ -63,7 +63,7 @@ type LayerInfo struct {
 }
 
 // Source makes tiles. The scope's rules are the source's: a feature that the scope does not cover
-// is not in the bytes; a layer that it may not know is errs.Forbidden, an unknown one errs.NotFound.
+// is not in the bytes; a layer that it may not know is fault.Forbidden, an unknown one fault.NotFound.
 type Source interface {
 	// Describe returns the layers in the order asked for.
 	Describe(ctx context.Context, s core.Scope, layers []string) ([]LayerInfo, error)

@@ -11,7 +11,7 @@ import (
 )
 
 // Marshal writes m as an indented UTF-8 document with the elements in the schema's order. The error
-// is of kind errs.Invalid and lists what Validate found.
+// is of kind fault.Invalid and lists what Validate found.
 func Marshal(m Message) ([]byte, error) {
 	if err := Check(m); err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func (g Geometry) read(field string) (orb.Geometry, error) {
 	}
 	out, err := geojson.Decode(raw)
 	if err != nil {
-		return nil, fault.At(field, err)
+		return nil, fault.InField(field, err)
 	}
 	return out, nil
 }

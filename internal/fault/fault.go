@@ -141,9 +141,9 @@ func Under(at string, err error) error {
 	return &c
 }
 
-// At says where in a request an error's field stands. The name that the error gave it goes into the sentence, where it
+// InField says where in a request an error's field stands. The name that the error gave it goes into the sentence, where it
 // says more.
-func At(field string, err error) error {
+func InField(field string, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return err

@@ -101,7 +101,7 @@ type Record struct {
 
 // Reader returns a file's records.
 type Reader interface {
-	// Next returns the next record, io.EOF at the end, or an error that ends the reading: errs.Invalid
+	// Next returns the next record, io.EOF at the end, or an error that ends the reading: fault.Invalid
 	// when the file as a whole cannot be understood.
 	Next() (*Record, error)
 	// Position is the place behind the last record.

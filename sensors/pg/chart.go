@@ -18,7 +18,7 @@ import (
 const chartConflicts = 100
 
 // Chart gives a datastream's readings of [from, to) in at most points points, with what was delivered twice
-// with different values; errs.NotFound when the scope does not cover its device. The rows are read in
+// with different values; fault.NotFound when the scope does not cover its device. The rows are read in
 // the order of their key and reduced as they come: reading them twice in SQL, once for the extremes and
 // once for their times, took longer (docs/performance.md).
 func (db *DB) Chart(ctx context.Context, s core.Scope, datastream int64, from, to time.Time, points int) (sensors.Chart, error) {

@@ -36,15 +36,15 @@ type Parts struct {
 	// every Tick, one call at a time; while it hangs, heartbeats say that it does.
 	Health func() []core.Health
 	// Recheck returns the principal of a session as it is now, read from the store and not from a cache:
-	// errs.Unauthenticated (or NotFound, Forbidden) when the session or its account has ended,
-	// errs.Unavailable when nobody can tell. nil: a principal holds until it expires.
+	// fault.Unauthenticated (or NotFound, Forbidden) when the session or its account has ended,
+	// fault.Unavailable when nobody can tell. nil: a principal holds until it expires.
 	Recheck func(ctx context.Context, sessionID int64) (core.Principal, error)
 	// Use is Recheck for a connection whose page is looked at or armed: it extends the session as a request does.
 	// nil: connections extend nothing.
 	Use func(ctx context.Context, sessionID int64) (core.Principal, error)
 	// Present lists who is connected to any node; nil: who is connected to this one.
 	Present func(ctx context.Context) ([]Present, error)
-	// AlertPlace gives where an alert lies and whom it is addressed to: errs.NotFound when the scope may not see it.
+	// AlertPlace gives where an alert lies and whom it is addressed to: fault.NotFound when the scope may not see it.
 	// nil: no client has an alert open.
 	AlertPlace func(ctx context.Context, s core.Scope, id int64) (division string, divisions []string, err error)
 }

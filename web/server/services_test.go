@@ -403,8 +403,8 @@ func (w *world) serviceCalls(s services) []serviceCall {
 			return err
 		}, ruleKeepers(cityOnly)},
 		{"alerts.Rules.Delete", func(p core.Principal) error { return s.rules.Delete(ctx, p, w.Rule.ID, 99) }, ruleKeepers(cityOnly)},
-		{"alerts.Rules.Plant", func(p core.Principal) error {
-			_, err := s.rules.Plant(ctx, p, []alerts.Rule{rule})
+		{"alerts.Rules.Seed", func(p core.Principal) error {
+			_, err := s.rules.Seed(ctx, p, []alerts.Rule{rule})
 			return err
 		}, ruleKeepers(cityOnly)},
 		{"alerts.Desk.Handle", func(p core.Principal) error {
@@ -456,7 +456,7 @@ func (w *world) serviceCalls(s services) []serviceCall {
 			return err
 		}, dataKeepers(mine)},
 		{"sensors.Devices.RemoveCertificate", func(p core.Principal) error { return s.devices.RemoveCertificate(ctx, p, "dev-02") }, dataKeepers(mine)},
-		{"sensors.Devices.Plant", func(p core.Principal) error { return s.devices.Plant(ctx, p, sensors.Seed{}) }, dataKeepers(cityOnly)},
+		{"sensors.Devices.Seed", func(p core.Principal) error { return s.devices.Seed(ctx, p, sensors.SeedData{}) }, dataKeepers(cityOnly)},
 
 		{"catalogue.Service.EditFeatures", func(p core.Principal) error {
 			_, _, err := s.catalogue.EditFeatures(ctx, p, "shelters", -1, edit)
