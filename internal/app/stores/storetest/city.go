@@ -48,7 +48,7 @@ func FillCity(t testing.TB, db *stores.Stores, n int) {
 	ctx := t.Context()
 	_, err := db.Pool().Exec(ctx, `
 		insert into division (code, name_zh, name_en, parent) values
-			('3706', '烟台市', 'Yantai', '37'), ('370602', '芝罘区', 'Zhifu()', '3706'), ('370614', '蓬莱区', 'Penglai()', '3706')`)
+			('3706', '烟台市', 'Yantai', '37'), ('370602', '芝罘区', 'Zhifu', '3706'), ('370614', '蓬莱区', 'Penglai', '3706')`)
 	if err != nil {
 		t.Fatal(err)
 	}
