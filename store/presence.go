@@ -149,7 +149,6 @@ func loadCandidates(ctx context.Context, tx pgx.Tx, now time.Time) ([]*candidate
 	known := map[string]*candidate{}
 	var c candidate
 	var s sensors.StreamFacts
-	orZero := func(t *time.Time) *zeronull.Timestamptz { return (*zeronull.Timestamptz)(t) }
 	targets := []any{
 		&c.ID, &c.division, &c.enabled, &c.Said, orZero(&c.SaidAt), orZero(&c.LastSeen), &c.LastTold.Online, &c.LastTold.Reason, orZero(&c.LastTold.Since),
 		&s.ID, &s.Name, &s.IntervalS, orZero(&s.NewestAt), orZero(&s.Received), &s.LastTold.Reason, orZero(&s.LastTold.Since),
@@ -167,6 +166,9 @@ func loadCandidates(ctx context.Context, tx pgx.Tx, now time.Time) ([]*candidate
 	})
 	return all, err
 }
+
+// orZero lets a null be read as the zero time.
+func orZero(t *time.Time) *zeronull.Timestamptz { return (*zeronull.Timestamptz)(t) }
 
 // find judges the candidates, and counts the stale datastreams and the devices that are off line.
 func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.Time, r *sensors.StaleReport) error {
