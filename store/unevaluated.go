@@ -46,11 +46,15 @@ const evaluationSQL = `
 	)
 	select d.id, d.division_code, d.enabled, m.interval_s, d.last_seen, d.status_at, m.evaluated, m.some_bad, r.first, r.last,
 		coalesce(u.reason, ''), u.since, coalesce(b.interval_s, 0), b.since, b.received
-	from device d join device_streams m on m.device_id = d.id
+	from (
+		select device_id as id from device_unevaluated
+		union select device_id from bad
+		union select id from refused where seen or last is not null
+	) candidate join device d on d.id = candidate.id
+	join device_streams m on m.device_id = d.id
 	left join device_unevaluated u on u.device_id = d.id
 	left join bad b on b.device_id = d.id
-	left join refused r on r.id = d.id
-	where u.device_id is not null or d.enabled and b.device_id is not null or r.seen or r.last is not null`
+	left join refused r on r.id = d.id`
 
 // evaluated is a device whose evaluation is judged.
 type evaluated struct {
