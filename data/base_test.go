@@ -3,12 +3,9 @@ package data_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +16,7 @@ import (
 
 	"onemap/catalogue"
 	"onemap/data"
+	"onemap/data/datatest"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
@@ -137,25 +135,6 @@ func TestFindLooksAround(t *testing.T) {
 	}
 }
 
-func readLayer(t *testing.T, spec data.LayerSpec) []catalogue.Feature {
-	t.Helper()
-	r, err := spec.Open()
-	if err != nil {
-		t.Fatalf("%s: %v", spec.Name, err)
-	}
-	var all []catalogue.Feature
-	for {
-		record, refusal, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		if err != nil || refusal != nil {
-			t.Fatalf("%s: %v, %v", spec.Name, refusal, err)
-		}
-		all = append(all, record.Feature)
-	}
-}
-
 func TestBaseLayers(t *testing.T) {
 	specs, err := data.BaseLayers(base)
 	if err != nil {
@@ -163,10 +142,10 @@ func TestBaseLayers(t *testing.T) {
 	}
 	counts := map[string]int{}
 	for _, spec := range specs {
-		features := readLayer(t, spec)
+		features := datatest.ReadLayer(t, spec)
 		counts[spec.Name] = len(features)
-		checkLayer(t, spec.Layer, features)
-		if again := readLayer(t, spec); len(again) != len(features) {
+		datatest.CheckLayer(t, spec.Layer, features)
+		if again := datatest.ReadLayer(t, spec); len(again) != len(features) {
 			t.Errorf("%s: opened again it has %d features", spec.Name, len(again))
 		}
 	}
@@ -179,36 +158,6 @@ func TestBaseLayers(t *testing.T) {
 	}
 }
 
-// checkLayer holds a catalogue entry and its features against what a map needs of any layer.
-func checkLayer(t *testing.T, l catalogue.Layer, features []catalogue.Feature) {
-	t.Helper()
-	if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(l.Name) || !slices.Contains(catalogue.Themes(), l.Theme) || !l.Origin.Valid() ||
-		l.Title.ZH == "" || l.Title.EN == "" || l.Owner.ZH == "" || l.Source == "" || l.Licence == "" || l.UpdatedOn.IsZero() || l.MaxZoom <= l.MinZoom {
-		t.Errorf("the layer is not whole: %+v", l)
-	}
-	keys := map[string]bool{}
-	for _, f := range features {
-		if f.Key == "" || keys[f.Key] {
-			t.Errorf("%s: the key %q is empty or there twice", l.Name, f.Key)
-		}
-		keys[f.Key] = true
-		if f.Origin != l.Origin || f.Source == "" {
-			t.Errorf("%s: %s has origin %q, source %q", l.Name, f.Key, f.Origin, f.Source)
-		}
-		if p, ok := geo.PointOn(f.Geometry); !ok || geo.CheckPoint(p) != nil {
-			t.Errorf("%s: %s stands nowhere", l.Name, f.Key)
-		}
-		if l.GeometryType != "Geometry" && f.Geometry.GeoJSONType() != l.GeometryType {
-			t.Errorf("%s: %s is a %s, not a %s", l.Name, f.Key, f.Geometry.GeoJSONType(), l.GeometryType)
-		}
-		for _, field := range l.Fields {
-			if _, ok := f.Properties[field.Name]; !ok {
-				t.Errorf("%s: %s has no %s", l.Name, f.Key, field.Name)
-			}
-		}
-	}
-}
-
 func TestBaseLayersAreNamed(t *testing.T) {
 	specs, err := data.BaseLayers(base)
 	if err != nil {
@@ -216,7 +165,7 @@ func TestBaseLayersAreNamed(t *testing.T) {
 	}
 	find := func(layer, key string) catalogue.Feature {
 		i := slices.IndexFunc(specs, func(s data.LayerSpec) bool { return s.Name == layer })
-		for _, f := range readLayer(t, specs[i]) {
+		for _, f := range datatest.ReadLayer(t, specs[i]) {
 			if f.Key == key {
 				return f
 			}

@@ -43,6 +43,29 @@ func readDivisionFile(dir string) (divisionFile, error) {
 	return f, err
 }
 
+// CountyUnit is a county unit of the city, of those whose code is valid today.
+type CountyUnit struct {
+	Code    string
+	Name    core.Text
+	Seat    orb.Point // lon, lat of the county seat
+	RadiusM float64   // metres around the seat: the circle that replaces the polygon of a unit without one; 0 where there is a polygon
+}
+
+// CountyUnits returns the county units of the city whose codes are valid today.
+func CountyUnits(dir string) ([]CountyUnit, error) {
+	file, err := readDivisionFile(dir)
+	if err != nil {
+		return nil, err
+	}
+	var units []CountyUnit
+	for _, e := range file.Counties {
+		if e.current() {
+			units = append(units, CountyUnit{Code: e.Code, Name: e.Name, Seat: orb.Point{e.Lon, e.Lat}, RadiusM: e.RadiusM})
+		}
+	}
+	return units, nil
+}
+
 // current reports whether the code is valid still.
 func (e divisionEntry) current() bool { return e.ValidTo == "" }
 
@@ -90,13 +113,13 @@ func Divisions(dir string) ([]catalogue.Division, error) {
 	if err != nil {
 		return nil, err
 	}
-	ground, err := loadGround(dir)
+	ground, err := LoadGround(dir)
 	if err != nil {
 		return nil, err
 	}
 	for i, town := range towns {
 		if p, ok := ground.namesake(town); ok {
-			towns[i].Name.EN, towns[i].Lon, towns[i].Lat = p.name.EN, p.at[0], p.at[1]
+			towns[i].Name.EN, towns[i].Lon, towns[i].Lat = p.Name.EN, p.At[0], p.At[1]
 		}
 	}
 	return append(all, towns...), nil
@@ -141,23 +164,23 @@ func bareName(s string) string {
 }
 
 // namesake finds the place of the town's name inside its county.
-func (g *ground) namesake(town catalogue.Division) (place, bool) {
-	i := slices.IndexFunc(g.places, func(p place) bool {
-		return p.county == town.Parent && bareName(p.name.ZH) == bareName(town.Name.ZH)
+func (g *Ground) namesake(town catalogue.Division) (Place, bool) {
+	i := slices.IndexFunc(g.Places, func(p Place) bool {
+		return p.County == town.Parent && bareName(p.Name.ZH) == bareName(town.Name.ZH)
 	})
 	if i < 0 {
-		return place{}, false
+		return Place{}, false
 	}
-	return g.places[i], true
+	return g.Places[i], true
 }
 
 // Locate returns the county unit whose schematic polygon holds a place, empty outside the city. It is a
 // help where a record names no division, and no more: the polygons are not legal boundaries, and
 // 370671 has none.
 func Locate(dir string) (func(lon, lat float64) string, error) {
-	ground, err := loadGround(dir)
+	ground, err := LoadGround(dir)
 	if err != nil {
 		return nil, err
 	}
-	return func(lon, lat float64) string { return ground.county(orb.Point{lon, lat}) }, nil
+	return func(lon, lat float64) string { return ground.County(orb.Point{lon, lat}) }, nil
 }

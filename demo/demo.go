@@ -21,6 +21,7 @@ import (
 	"onemap/alerts"
 	"onemap/auth"
 	"onemap/data"
+	"onemap/demo/city"
 	"onemap/demo/pgcluster"
 	"onemap/internal/app"
 	"onemap/internal/config"
@@ -50,7 +51,7 @@ type Demo struct {
 	cluster *pgcluster.Cluster
 	url     string
 	base    string
-	city    data.City
+	city    city.City
 	secret  secrets
 	info    Info
 }
@@ -194,7 +195,7 @@ func (d *Demo) startCluster(ctx context.Context) error {
 func (d *Demo) loadCity(ctx context.Context) error {
 	d.o.Progress("making the synthetic city", 0, 0)
 	var err error
-	if d.city, err = data.NewCity(d.o.Seed, d.base); err != nil {
+	if d.city, err = city.New(d.o.Seed, d.base); err != nil {
 		return fmt.Errorf("make the synthetic city: %w", err)
 	}
 	db, err := stores.Open(ctx, stores.Options{URL: d.url, MaxConns: 4, Logger: d.logger})

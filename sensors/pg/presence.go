@@ -1,11 +1,15 @@
 package sensorspg
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"onemap/internal/fault"
 	"onemap/internal/pg"
@@ -37,87 +41,30 @@ const listenSQL = `
 		coalesce((array_agg(stale order by looked desc))[1], 0), coalesce((array_agg(offline order by looked desc))[1], 0)
 	from ingest_listener`
 
-// lookSQL finds what has changed against what was last told; the totals stand in every row, and there is one
-// at least. $1 is now, $2 since when is heard, $3 how many intervals make silence, $4 the least of it in seconds.
-//
-// A reading counts from its effective time, the earlier of its own and its receipt's: a device whose clock
-// is behind delivers no news. What is stale stays so until it is heard of, whatever $2 says; nothing becomes
-// so before it had its intervals since $2 (hold). Of devices that are on line, heard of and have said nothing,
-// nothing more is asked (doubtful).
-const lookSQL = `
+// candidateSQL loads what presence depends on for the devices whose state could change or is not the usual one, one row for
+// each of their datastreams. sensors.JudgePresence decides; this statement only leaves out the devices that are on line, have
+// said nothing since, and whose datastreams are all fresh and were told as that. They are almost all devices on almost
+// every look. $1 is now, $2 how many intervals make a datastream stale, $3 the least of it in seconds.
+const candidateSQL = `
 	with stream as materialized (
-		select s.id, s.device_id, s.name, greatest($3::int * coalesce(s.interval_s, t.interval_s), $4::int) * interval '1 second' as patience,
-			least(l.ts, l.received_at) as at, l.received_at as received, z.reason as was, z.since
+		select s.id, s.device_id, s.name, coalesce(s.interval_s, t.interval_s) as interval_s,
+			least(l.ts, l.received_at) as newest_at, l.received_at, z.reason, z.since
 		from datastream s join datastream_type t on t.code = s.type
 		left join latest l on l.datastream_id = s.id
 		left join datastream_silence z on z.datastream_id = s.id
-	), doubtful as materialized (
-		select device_id as id from stream where was is not null or at is null or at + patience <= $1::timestamptz
+	), candidate as materialized (
+		select device_id as id from stream
+		where reason is not null or newest_at is null
+			or newest_at + greatest($2::int * interval_s, $3::int) * interval '1 second' <= $1::timestamptz
 		union
 		select d.id from device d left join device_presence p on p.device_id = d.id
 		where p.device_id is null or not p.online or d.status_at > p.since
-	), seen as materialized (
-		select d.id, d.division_code, d.enabled, d.online as said, d.status_at, p.online as was, p.reason as was_reason, p.since as was_since,
-			m.at, h.heard, coalesce(m.all_stale, false) as all_stale,
-			not d.online and d.status_at is not null and (h.heard is null or d.status_at >= h.heard) as said_off,
-			case when m.patience is null then d.online
-				else coalesce(greatest(m.until, case when d.online then d.status_at + m.patience end) > $1::timestamptz, false) end as alive,
-			coalesce($2::timestamptz + m.patience > $1::timestamptz, true) as hold,
-			coalesce(h.heard + m.patience > $1::timestamptz, false) as received
-		from device d
-		left join device_presence p on p.device_id = d.id
-		left join (
-			select device_id, max(at + patience) as until, max(patience) as patience, max(received) as received, max(at) as at,
-				bool_and(at + patience <= $1::timestamptz) filter (where at is not null) as all_stale
-			from stream where device_id in (select id from doubtful) group by device_id
-		) m on m.device_id = d.id
-		cross join lateral (select greatest(d.last_seen, m.received) as heard) h
-		where d.id in (select id from doubtful) and (d.status_at is not null or h.heard is not null)
-	), decided as (
-		select *, not said_off and (alive or coalesce(was and hold, false)) as is_on from seen
-		where was is not null or said_off or alive or not hold
-	), judged as (
-		-- misled: who went by what the device said since the last change holds the wrong state
-		select *, coalesce(was is not null and said <> is_on and status_at > was_since, false) as misled from decided
-	), device_next as materialized (
-		select *, case
-				when said_off then 'status'
-				when is_on and was and not misled then was_reason
-				when is_on and said and status_at > coalesce(was_since, '-infinity') then 'status'
-				when is_on then 'reading'
-				when received then 'late'
-				when hold then was_reason
-				else 'silence' end as reason
-		from judged
-	), stream_next as materialized (
-		select x.*, v.division_code, v.enabled, case
-				when x.at + x.patience > $1::timestamptz then null
-				when x.was is null and $2::timestamptz + x.patience > $1::timestamptz then null
-				when greatest(x.received, case when v.all_stale and (v.status_at is null or v.heard > v.status_at) then v.heard end)
-					+ x.patience > $1::timestamptz then 'late'
-				when x.was is not null and $2::timestamptz + x.patience > $1::timestamptz then x.was
-				else 'silence' end as reason
-		from stream x join seen v on v.id = x.device_id
-		where x.was is not null or x.at + x.patience <= $1::timestamptz
-	), change as (
-		select division_code, id as device, 0::bigint as stream, '' as name,
-			case when is_on then 'online' else 'offline' end as state, reason, greatest(was_since, case
-				when reason = 'status' then status_at
-				when reason = 'late' then coalesce(at, heard)
-				else greatest(heard, status_at) end, case when said <> is_on then status_at end) as since -- it holds against what was said
-		from device_next
-		where was is null or is_on <> was or reason <> was_reason or misled
-		union all
-		select division_code, device_id, id, name, case when reason is null then 'fresh' else 'stale' end,
-			coalesce(reason, 'reading'), case when reason is null then received else coalesce(since, at) end
-		from stream_next where reason is distinct from was
 	)
-	select (select count(*) from stream_next where reason is not null and enabled),
-		(select count(*) from device_next where not is_on and enabled),
-		coalesce(c.division_code, ''), coalesce(c.device, ''), coalesce(c.stream, 0), coalesce(c.name, ''),
-		coalesce(c.state, ''), coalesce(c.reason, ''), coalesce(c.since, 'epoch')
-	from (select) one left join change c on true
-	order by c.division_code, c.stream > 0, c.device, c.stream`
+	select d.id, d.division_code, d.enabled, d.online, d.status_at, d.last_seen, coalesce(p.online, false), coalesce(p.reason, ''), p.since,
+		coalesce(s.id, 0), coalesce(s.name, ''), coalesce(s.interval_s, 0), s.newest_at, s.received_at, coalesce(s.reason, ''), s.since
+	from candidate c join device d on d.id = c.id
+	left join device_presence p on p.device_id = d.id
+	left join stream s on s.device_id = d.id`
 
 // CheckStale finds the devices and datastreams that fell silent or were heard of again, and those that
 // said that they are on or off line since the last look, and tells of them in one event a division.
@@ -145,6 +92,7 @@ func look(ctx context.Context, tx pgx.Tx, l sensors.StaleCheck, now time.Time) (
 	if err := tx.QueryRow(ctx, lookLock).Scan(&r.Looked, nil, nil); err != nil || !r.Looked {
 		return r, err
 	}
+	r.Stale, r.Offline = 0, 0
 	var w presenceWrite
 	if err := w.find(ctx, tx, now, hearing, &r); err != nil {
 		return r, err
@@ -184,22 +132,80 @@ type presenceWrite struct {
 	changes int
 }
 
-// find looks, and counts the stale datastreams and the devices that are off line.
-func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.Time, r *sensors.StaleReport) error {
-	rows, err := tx.Query(ctx, lookSQL, now, hearing, sensors.StaleIntervals, int(sensors.StaleLeast.Seconds()))
+// candidate is a device whose state could change.
+type candidate struct {
+	division string
+	enabled  bool
+	sensors.DeviceFacts
+}
+
+// loadCandidates returns the candidates in no particular order.
+func loadCandidates(ctx context.Context, tx pgx.Tx, now time.Time) ([]*candidate, error) {
+	rows, err := tx.Query(ctx, candidateSQL, now, sensors.StaleIntervals, int(sensors.StaleLeast.Seconds()))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var division string
-	var c sensors.PresenceChange
-	targets := []any{&r.Stale, &r.Offline, &division, &c.Device, &c.DatastreamID, &c.Datastream, &c.State, &c.Reason, &c.Since}
+	var all []*candidate
+	known := map[string]*candidate{}
+	var c candidate
+	var s sensors.StreamFacts
+	targets := []any{
+		&c.ID, &c.division, &c.enabled, &c.Said, orZero(&c.SaidAt), orZero(&c.LastSeen), &c.LastTold.Online, &c.LastTold.Reason, orZero(&c.LastTold.Since),
+		&s.ID, &s.Name, &s.IntervalS, orZero(&s.NewestAt), orZero(&s.Received), &s.LastTold.Reason, orZero(&s.LastTold.Since),
+	}
 	_, err = pgx.ForEachRow(rows, targets, func() error {
-		if c.Device != "" {
-			w.add(division, c)
+		device := known[c.ID]
+		if device == nil {
+			device = &candidate{c.division, c.enabled, c.DeviceFacts}
+			known[c.ID], all = device, append(all, device)
+		}
+		if s.ID != 0 { // 0: a device without datastreams
+			device.Datastreams = append(device.Datastreams, s)
 		}
 		return nil
 	})
-	return err
+	return all, err
+}
+
+// orZero lets a null be read as the zero time.
+func orZero(t *time.Time) *zeronull.Timestamptz { return (*zeronull.Timestamptz)(t) }
+
+// find judges the candidates, and counts the stale datastreams and the devices that are off line.
+func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.Time, r *sensors.StaleReport) error {
+	candidates, err := loadCandidates(ctx, tx, now)
+	if err != nil {
+		return err
+	}
+	var found []divisionChange
+	for _, c := range candidates {
+		v := sensors.JudgePresence(c.DeviceFacts, now, hearing)
+		if c.enabled {
+			r.Stale += v.StaleDatastreams()
+			if v.Device.Reason != "" && !v.Device.Online {
+				r.Offline++
+			}
+		}
+		for _, change := range v.Changes {
+			found = append(found, divisionChange{c.division, change})
+		}
+	}
+	slices.SortFunc(found, divisionChange.compare)
+	for _, f := range found {
+		w.add(f.division, f.PresenceChange)
+	}
+	return nil
+}
+
+// divisionChange is a change with the division whose people are told of it.
+type divisionChange struct {
+	division string
+	sensors.PresenceChange
+}
+
+// compare orders changes by division; in a division devices come before datastreams.
+func (c divisionChange) compare(d divisionChange) int {
+	return cmp.Or(strings.Compare(c.division, d.division), cmp.Compare(min(c.DatastreamID, 1), min(d.DatastreamID, 1)),
+		strings.Compare(c.Device, d.Device), cmp.Compare(c.DatastreamID, d.DatastreamID))
 }
 
 // add takes one change. Those of a division come one after another.

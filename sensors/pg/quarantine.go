@@ -156,7 +156,7 @@ func quarantineArgs(qs []sensors.Quarantined) []any {
 	return []any{at, devices, topics, reasons, details, payloads, sizes, faults}
 }
 
-// cleanFaults is cleanText of all that faults say: a NUL fits no jsonb column either.
+// cleanFaults is text.MakeStorable of all that faults say: a NUL fits no jsonb column either.
 func cleanFaults(faults []sensors.Fault) []sensors.Fault {
 	out := make([]sensors.Fault, len(faults))
 	for i, f := range faults {

@@ -1,8 +1,11 @@
 package sensorspg
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,80 +13,113 @@ import (
 	"onemap/sensors"
 )
 
-// unevaluatedSQL finds the enabled devices that are heard of and none of whose readings the rules have looked at for
-// three intervals, and those of which that was told and is so no more. A reading that the rules look at moves latest, and is
-// not of a bad quality. Its arguments are lookSQL's.
-//
-// A device that only says its status is not heard of in this sense. What was told stays until a reading is evaluated,
-// whether the device is heard of meanwhile or not.
-const unevaluatedSQL = `
+// evaluationSQL loads what sensors.JudgeEvaluation needs for the devices whose state could change: those of which it was told,
+// and the enabled ones that send and have sent nothing good of late. A device has one row, or one for each of its bad
+// datastreams. $1 is now, $2 how many intervals make a datastream stale, $3 the least of it in seconds, $4 and $5 the
+// qualities that are bad.
+const evaluationSQL = `
 	with stream as materialized (
-		select s.device_id, t.retention, s.id, greatest($3::int * coalesce(s.interval_s, t.interval_s), $4::int) * interval '1 second' as patience,
-			l.received_at as moved, coalesce(l.qc in ($5, $6), false) as bad
+		select s.device_id, t.retention, s.id, x.interval_s, greatest($2::int * x.interval_s, $3::int) * interval '1 second' as patience,
+			l.received_at as received, coalesce(l.qc in ($4, $5), false) as bad
 		from datastream s join datastream_type t on t.code = s.type left join latest l on l.datastream_id = s.id
+		cross join lateral (select coalesce(s.interval_s, t.interval_s) as interval_s) x
 	), bad as materialized (
-		-- bad for as long as the patience: of a reading before that, and of none that is good since
-		select x.device_id, min(o.received_at) as since from stream x
+		select x.device_id, x.interval_s, x.received, o.since from stream x
 		cross join lateral (
-			select min(o.received_at) as received_at from observation o
+			select min(o.received_at) as since from observation o
 			where o.retention = x.retention and o.datastream_id = x.id and o.ts > $1::timestamptz - 2 * x.patience
-			having bool_and(o.qc in ($5, $6)) and min(o.received_at) <= $1::timestamptz - x.patience
+			having bool_and(o.qc in ($4, $5))
 		) o
-		where x.bad and x.moved + x.patience > $1::timestamptz
-		group by x.device_id
+		where x.bad and x.received + x.patience > $1::timestamptz
 	), device_streams as materialized (
-		select device_id, max(patience) as patience, max(moved) filter (where not bad) as evaluated, bool_or(bad) as some_bad
+		select device_id, max(interval_s) as interval_s, max(patience) as patience, max(received) filter (where not bad) as evaluated, bool_or(bad) as some_bad
 		from stream group by device_id
 	), quiet as materialized (
-		select d.id, d.division_code, m.patience, m.evaluated, d.last_seen, d.status_at
+		select d.id, d.last_seen + m.patience > $1::timestamptz as seen, m.patience
 		from device d join device_streams m on m.device_id = d.id
 		where d.enabled and not m.some_bad and coalesce(m.evaluated + m.patience <= $1::timestamptz, true)
-	), found as (
-		select d.id, d.division_code, 'bad' as reason, b.since from bad b join device d on d.id = b.device_id
-		join device_streams m on m.device_id = d.id where d.enabled and $2::timestamptz + m.patience <= $1::timestamptz
-		union all
-		select q.id, q.division_code, case when h.quarantined is null then 'late' else 'quarantine' end, coalesce(q.evaluated, h.first)
-		from quiet q cross join lateral (
-			select max(at) filter (where at > $1::timestamptz - q.patience) as quarantined, min(at) as first from quarantine
-			where device_id = q.id and at > $1::timestamptz - 2 * q.patience
+	), refused as materialized (
+		select q.id, q.seen, h.first, h.last from quiet q
+		cross join lateral (
+			select min(at) as first, max(at) as last from quarantine where device_id = q.id and at > $1::timestamptz - 2 * q.patience
 		) h
-		where $2::timestamptz + q.patience <= $1::timestamptz and coalesce(q.evaluated, h.first) + q.patience <= $1::timestamptz
-			and (h.quarantined is not null
-				or q.last_seen + q.patience > $1::timestamptz and q.last_seen > q.evaluated and q.last_seen is distinct from q.status_at)
 	)
-	select f.division_code, f.id, f.reason, f.since from found f left join device_unevaluated u on u.device_id = f.id where u.device_id is null
-	union all
-	select d.division_code, d.id, '', m.evaluated
-	from device_unevaluated u join device d on d.id = u.device_id left join device_streams m on m.device_id = d.id
-	where m.evaluated > u.since and not m.some_bad
-	order by 1, 2`
+	select d.id, d.division_code, d.enabled, m.interval_s, d.last_seen, d.status_at, m.evaluated, m.some_bad, r.first, r.last,
+		coalesce(u.reason, ''), u.since, coalesce(b.interval_s, 0), b.since, b.received
+	from (
+		select device_id as id from device_unevaluated
+		union select device_id from bad
+		union select id from refused where seen or last is not null
+	) candidate join device d on d.id = candidate.id
+	join device_streams m on m.device_id = d.id
+	left join device_unevaluated u on u.device_id = d.id
+	left join bad b on b.device_id = d.id
+	left join refused r on r.id = d.id`
 
-// checkUnevaluated finds what has changed of the devices whose readings are not evaluated, and stores it. It gives the events
+// evaluated is a device whose evaluation is judged.
+type evaluated struct {
+	division string
+	sensors.EvaluationFacts
+}
+
+// loadEvaluated returns the devices whose evaluation could change, ordered by division and id.
+func loadEvaluated(ctx context.Context, tx pgx.Tx, now time.Time) ([]*evaluated, error) {
+	rows, err := tx.Query(ctx, evaluationSQL, now, sensors.StaleIntervals, int(sensors.StaleLeast.Seconds()), int16(sensors.QCBad), int16(sensors.QCMissing))
+	if err != nil {
+		return nil, err
+	}
+	var all []*evaluated
+	known := map[string]*evaluated{}
+	var f evaluated
+	var b sensors.BadStream
+	targets := []any{
+		&f.ID, &f.division, &f.Enabled, &f.IntervalS, orZero(&f.LastSeen), orZero(&f.SaidAt), orZero(&f.Evaluated), &f.Bad,
+		orZero(&f.Quarantined.First), orZero(&f.Quarantined.Last), &f.LastTold.Reason, orZero(&f.LastTold.Since),
+		&b.IntervalS, orZero(&b.Since), orZero(&b.Received),
+	}
+	_, err = pgx.ForEachRow(rows, targets, func() error {
+		device := known[f.ID]
+		if device == nil {
+			device = &evaluated{f.division, f.EvaluationFacts}
+			known[f.ID], all = device, append(all, device)
+		}
+		if !b.Since.IsZero() {
+			device.BadStreams = append(device.BadStreams, b)
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b *evaluated) int {
+		return cmp.Or(strings.Compare(a.division, b.division), strings.Compare(a.ID, b.ID))
+	})
+	return all, err
+}
+
+// checkUnevaluated finds what has changed of the devices whose readings are not evaluated, and stores it. It returns the events
 // that tell it, one a division.
 func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (events []unevaluatedEvent, err error) {
-	rows, err := tx.Query(ctx, unevaluatedSQL, now, hearing, sensors.StaleIntervals, int(sensors.StaleLeast.Seconds()),
-		int16(sensors.QCBad), int16(sensors.QCMissing))
+	devices, err := loadEvaluated(ctx, tx, now)
 	if err != nil {
 		return nil, err
 	}
 	var began, ended, reasons []string
 	var since []time.Time
-	var division string
-	var c sensors.UnevaluatedChange
-	if _, err := pgx.ForEachRow(rows, []any{&division, &c.Device, &c.Reason, &c.Since}, func() error {
-		c.Since = c.Since.UTC()
-		if n := len(events); n == 0 || events[n-1].division != division {
-			events = append(events, unevaluatedEvent{division: division})
+	for _, d := range devices {
+		state, changed := sensors.JudgeEvaluation(d.EvaluationFacts, now, hearing)
+		if !changed {
+			continue
 		}
-		events[len(events)-1].add(c)
-		if c.Reason == "" {
-			ended = append(ended, c.Device)
+		if n := len(events); n == 0 || events[n-1].division != d.division {
+			events = append(events, unevaluatedEvent{division: d.division})
+		}
+		events[len(events)-1].add(sensors.UnevaluatedChange{Device: d.ID, Reason: state.Reason, Since: state.Since.UTC()})
+		if state.Reason == "" {
+			ended = append(ended, d.ID)
 		} else {
-			began, reasons, since = append(began, c.Device), append(reasons, c.Reason), append(since, c.Since)
+			began, reasons, since = append(began, d.ID), append(reasons, state.Reason), append(since, state.Since)
 		}
-		return nil
-	}); err != nil || len(events) == 0 {
-		return nil, err
+	}
+	if len(events) == 0 {
+		return nil, nil
 	}
 	var batch pgx.Batch
 	batch.Queue(`delete from device_unevaluated where device_id = any($1::text[])`, ended)

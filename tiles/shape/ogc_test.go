@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"onemap/data"
+	"onemap/demo/city"
 	"onemap/internal/app/stores/storetest"
 	"onemap/tiles/testset"
 )
@@ -82,11 +83,11 @@ func eachPolygon(t testing.TB, each func(name string, g orb.Geometry)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	city, err := data.NewCity(1, dir)
+	synthetic, err := city.New(1, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range append(layers, city.Layers...) {
+	for _, l := range append(layers, synthetic.Layers...) {
 		r, err := l.Open()
 		if err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package data
+package city
 
 import (
 	"fmt"
@@ -127,12 +127,12 @@ func (m *maker) riskSource(s riskSector, u *unit, n int) (catalogue.Feature, err
 	near := u.nearest(at)
 	f := catalogue.Feature{
 		Key: fmt.Sprintf("rs-%s-%s-%04d", u.code, s.short, n), Division: u.code, Level: m.grade(), Geometry: at,
-		Name: demo(near.name, kind.name, n),
+		Name: demo(near.Name, kind.name, n),
 	}
 	people := m.residents(u)
 	f.Properties = map[string]any{
 		"sector": string(s.code), "kind": kind.name.ZH, "kind_en": kind.name.EN,
-		"operator": fmt.Sprintf("演示-%s责任单位%02d", near.name.ZH, m.between(1, 40)), "department": u.name.ZH + s.department,
+		"operator": fmt.Sprintf("演示-%s责任单位%02d", near.Name.ZH, m.between(1, 40)), "department": u.name.ZH + s.department,
 		"scale": nil, "scale_unit": kind.unit, "substance": nil, "storage_t": nil, "s_value": nil, "r_value": nil, "hazard_grade": nil,
 		"people_500m": people, "inspected_on": m.day(),
 	}

@@ -1,4 +1,4 @@
-package data
+package city
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/paulmach/orb"
 
+	"onemap/data"
 	"onemap/internal/core"
 	"onemap/internal/fault"
 	"onemap/sensors"
@@ -29,21 +30,21 @@ func deviceKinds() []deviceKind {
 	people := func(u *unit) float64 { return u.weight.people }
 	industry := func(u *unit) float64 { return u.weight.industry }
 	return []deviceKind{
-		{"wl", 130, core.Text{ZH: "水位站", EN: "water level station"}, "flood", []string{WaterLevel, Rain}, byWater, func(u *unit) float64 {
+		{"wl", 130, core.Text{ZH: "水位站", EN: "water level station"}, "flood", []string{data.WaterLevel, data.Rain}, byWater, func(u *unit) float64 {
 			return 1.5 + float64(len(u.rivers))/40 + math.Sqrt(float64(len(u.coast)))/10
 		}},
-		{"wb", 40, core.Text{ZH: "海浪浮标", EN: "wave buoy"}, "storm_surge", []string{WaveHeight, WindSpeed}, atSea, func(u *unit) float64 {
+		{"wb", 40, core.Text{ZH: "海浪浮标", EN: "wave buoy"}, "storm_surge", []string{data.WaveHeight, data.WindSpeed}, atSea, func(u *unit) float64 {
 			if len(u.coast) < 10 {
 				return 0
 			}
 			return 1 + math.Sqrt(float64(len(u.coast)))/10
 		}},
-		{"sm", 120, core.Text{ZH: "土壤墒情站", EN: "soil moisture station"}, "landslide", []string{SoilMoisture, Rain}, inHills, hills},
-		{"ck", 100, core.Text{ZH: "裂缝监测点", EN: "crack monitor"}, "landslide", []string{CrackWidth, Rain}, inHills, hills},
-		{"tk", 80, core.Text{ZH: "储罐监测点", EN: "tank monitor"}, "tank", []string{TankPressure, TankLevel, GasCl2}, atEdge, industry},
-		{"gs", 50, core.Text{ZH: "有毒气体监测点", EN: "toxic gas monitor"}, "gas_leak", []string{GasCl2}, atEdge, industry},
-		{"ws", 50, core.Text{ZH: "自动气象站", EN: "weather station"}, "gale", []string{WindSpeed, Temperature}, anywhere, hills},
-		{"tp", 30, core.Text{ZH: "城区气温站", EN: "town thermometer"}, "drought_heat", []string{Temperature}, inTown, people},
+		{"sm", 120, core.Text{ZH: "土壤墒情站", EN: "soil moisture station"}, "landslide", []string{data.SoilMoisture, data.Rain}, inHills, hills},
+		{"ck", 100, core.Text{ZH: "裂缝监测点", EN: "crack monitor"}, "landslide", []string{data.CrackWidth, data.Rain}, inHills, hills},
+		{"tk", 80, core.Text{ZH: "储罐监测点", EN: "tank monitor"}, "tank", []string{data.TankPressure, data.TankLevel, data.GasCl2}, atEdge, industry},
+		{"gs", 50, core.Text{ZH: "有毒气体监测点", EN: "toxic gas monitor"}, "gas_leak", []string{data.GasCl2}, atEdge, industry},
+		{"ws", 50, core.Text{ZH: "自动气象站", EN: "weather station"}, "gale", []string{data.WindSpeed, data.Temperature}, anywhere, hills},
+		{"tp", 30, core.Text{ZH: "城区气温站", EN: "town thermometer"}, "drought_heat", []string{data.Temperature}, inTown, people},
 	}
 }
 
@@ -95,7 +96,7 @@ func (c *City) addDevices(m *maker) error {
 func (m *maker) device(kind deviceKind, u *unit, at orb.Point, n int) sensors.Device {
 	near := u.nearest(at)
 	return sensors.Device{
-		ID: fmt.Sprintf("yt-%s-%s-%04d", u.code, kind.short, n), Division: u.code, Name: station(near.name, kind.name, n), HazardType: kind.hazard,
+		ID: fmt.Sprintf("yt-%s-%s-%04d", u.code, kind.short, n), Division: u.code, Name: station(near.Name, kind.name, n), HazardType: kind.hazard,
 		Site: m.siteName(kind, u, near, at), Lon: at[0], Lat: at[1], Origin: core.OriginSynthetic, Source: m.source, Enabled: true,
 	}
 }
@@ -110,25 +111,25 @@ func station(near, what core.Text, n int) core.Text {
 }
 
 // siteName says what a device stands on.
-func (m *maker) siteName(kind deviceKind, u *unit, near place, at orb.Point) string {
+func (m *maker) siteName(kind deviceKind, u *unit, near data.Place, at orb.Point) string {
 	switch kind.short {
 	case "wl":
 		const beside = 0.005 // degrees, about 500 m
 		for _, r := range u.rivers {
 			if math.Abs(r.at[0]-at[0]) < beside && math.Abs(r.at[1]-at[1]) < beside {
-				return r.name.ZH + near.name.ZH + "段"
+				return r.name.ZH + near.Name.ZH + "段"
 			}
 		}
-		return near.name.ZH + "岸段"
+		return near.Name.ZH + "岸段"
 	case "wb":
 		return u.name.ZH + "近海"
 	case "tk":
-		return fmt.Sprintf("%s储罐区 T-%02d", near.name.ZH, m.between(1, 24))
+		return fmt.Sprintf("%s储罐区 T-%02d", near.Name.ZH, m.between(1, 24))
 	case "gs":
-		return near.name.ZH + "厂区边界"
+		return near.Name.ZH + "厂区边界"
 	case "sm", "ck":
-		return near.name.ZH + "山坡"
+		return near.Name.ZH + "山坡"
 	default:
-		return near.name.ZH
+		return near.Name.ZH
 	}
 }

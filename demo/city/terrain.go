@@ -1,4 +1,4 @@
-package data
+package city
 
 import (
 	"math"
@@ -8,6 +8,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"onemap/catalogue/load"
+	"onemap/data"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/internal/fault"
@@ -15,8 +16,8 @@ import (
 
 // terrain is the ground with what a synthetic thing needs to stand in the right place.
 type terrain struct {
-	*ground
-	land   *area
+	*data.Ground
+	land   *data.Area
 	height *grid
 	units  []unit
 }
@@ -26,13 +27,13 @@ type terrain struct {
 type unit struct {
 	code   string
 	name   core.Text
-	area   *area       // its polygon, or the polygon that its circle lies in
-	centre orb.Point   // of the county seat
-	radius float64     // metres around centre that a unit without a polygon has; 0: the polygon is all
-	towns  []place     // named places inside, and the seat
-	coast  []shore     // may be empty
-	rivers []shore     // may be empty
-	weight unitWeights //
+	area   *data.Area   // its polygon, or the polygon that its circle lies in
+	centre orb.Point    // of the county seat
+	radius float64      // metres around centre that a unit without a polygon has; 0: the polygon is all
+	towns  []data.Place // named places inside, and the seat
+	coast  []shore      // may be empty
+	rivers []shore      // may be empty
+	weight unitWeights
 }
 
 type unitWeights struct{ people, industry, mines, hills float64 }
@@ -76,19 +77,19 @@ func weightsOf(code string) unitWeights {
 }
 
 func loadTerrain(dir string) (*terrain, error) {
-	g, err := loadGround(dir)
+	g, err := data.LoadGround(dir)
 	if err != nil {
 		return nil, err
 	}
-	t := &terrain{ground: g}
+	t := &terrain{Ground: g}
 	if t.height, err = readGrid(filepath.Join(dir, "etopo5_yt.asc")); err != nil {
 		return nil, err
 	}
-	land, err := readFile(dir, "land_dcw.geojson", load.Options{})
+	land, err := data.ReadFile(dir, "land_dcw.geojson", load.Options{})
 	if err != nil {
 		return nil, err
 	}
-	t.land = newArea(land[0].Geometry)
+	t.land = data.NewArea(land[0].Geometry)
 	if err := t.addUnits(dir); err != nil {
 		return nil, err
 	}
@@ -97,27 +98,24 @@ func loadTerrain(dir string) (*terrain, error) {
 }
 
 func (t *terrain) addUnits(dir string) error {
-	file, err := readDivisionFile(dir)
+	units, err := data.CountyUnits(dir)
 	if err != nil {
 		return err
 	}
-	for _, e := range file.Counties {
-		if !e.current() {
-			continue
-		}
-		u := unit{code: e.Code, name: e.Name, centre: orb.Point{e.Lon, e.Lat}, radius: e.RadiusM, weight: weightsOf(e.Code)}
+	for _, e := range units {
+		u := unit{code: e.Code, name: e.Name, centre: e.Seat, radius: e.RadiusM, weight: weightsOf(e.Code)}
 		host := u.code
 		if u.radius > 0 {
-			host = t.county(u.centre)
+			host = t.County(u.centre)
 		}
-		i := slices.IndexFunc(t.counties, func(c countyArea) bool { return c.code == host })
+		i := slices.IndexFunc(t.Counties, func(c data.CountyArea) bool { return c.Code == host })
 		if i < 0 {
 			return fault.New(fault.Invalid, "divisions.yaml: %s has neither a polygon nor a circle inside one", u.code)
 		}
-		u.area = t.counties[i].area
-		u.towns = []place{{name: e.Name, at: u.centre, county: e.Code}}
-		for _, p := range t.places {
-			if p.county == u.code {
+		u.area = t.Counties[i].Area
+		u.towns = []data.Place{{Name: e.Name, At: u.centre, County: e.Code}}
+		for _, p := range t.Places {
+			if p.County == u.code {
 				u.towns = append(u.towns, p)
 			}
 		}
@@ -157,7 +155,7 @@ func (t *terrain) addCoast(land orb.Geometry) {
 
 // beside reports whether a point within reach metres of p lies in the unit.
 func (u *unit) beside(p orb.Point, reach float64) bool {
-	if !u.area.bound.Pad(0.01).Contains(p) {
+	if !u.area.Bound().Pad(0.01).Contains(p) {
 		return false
 	}
 	for k := range 8 {
@@ -170,12 +168,12 @@ func (u *unit) beside(p orb.Point, reach float64) bool {
 
 // holds reports whether the point is the unit's.
 func (u *unit) holds(p orb.Point) bool {
-	return u.area.contains(p) && (u.radius == 0 || geo.Distance(u.centre, p) <= u.radius)
+	return u.area.Contains(p) && (u.radius == 0 || geo.Distance(u.centre, p) <= u.radius)
 }
 
 // addRivers adds to each unit the points of the schematic rivers inside it, every 300 m.
 func (t *terrain) addRivers(dir string) error {
-	rivers, err := readFile(dir, "rivers.geojson", load.Options{KeyField: "key", NameField: "zh", NameENField: "en"})
+	rivers, err := data.ReadFile(dir, "rivers.geojson", load.Options{KeyField: "key", NameField: "zh", NameENField: "en"})
 	if err != nil {
 		return err
 	}
@@ -190,7 +188,7 @@ func (t *terrain) addRivers(dir string) error {
 			for d := 0.0; d < length; d += step {
 				p := geo.Toward(line[i-1], bearing, d)
 				for k := range t.units {
-					if t.units[k].radius == 0 && t.units[k].holds(p) && t.land.contains(p) {
+					if t.units[k].radius == 0 && t.units[k].holds(p) && t.land.Contains(p) {
 						t.units[k].rivers = append(t.units[k].rivers, shore{p, bearing, river.Name})
 					}
 				}
@@ -206,4 +204,4 @@ func round5(p orb.Point) orb.Point {
 }
 
 // dry reports whether a point is on land and the unit's.
-func (t *terrain) dry(u *unit, p orb.Point) bool { return u.holds(p) && t.land.contains(p) }
+func (t *terrain) dry(u *unit, p orb.Point) bool { return u.holds(p) && t.land.Contains(p) }

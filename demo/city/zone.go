@@ -1,4 +1,4 @@
-package data
+package city
 
 import (
 	"fmt"
@@ -81,7 +81,7 @@ func (m *maker) zoneFeature(kind zoneKind, u *unit, shape orb.Polygon, n int) ca
 	periods := map[core.Level]int{core.Red: 10, core.Orange: 20, core.Yellow: 50, core.Blue: 100}
 	return catalogue.Feature{
 		Key: fmt.Sprintf("hz-%s-%s-%04d", u.code, kind.short, n), Division: u.code, Level: level, Geometry: shape,
-		Name: demo(u.nearest(shape.Bound().Center()).name, kind.name, n),
+		Name: demo(u.nearest(shape.Bound().Center()).Name, kind.name, n),
 		Properties: map[string]any{
 			"hazard": kind.code, "area_km2": math.Round(math.Abs(orbgeo.Area(shape))/1e4) / 100, "people": households*3 + m.r.IntN(households),
 			"households": households, "return_period_a": periods[level], "surveyed_on": m.day(),

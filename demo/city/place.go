@@ -1,10 +1,11 @@
-package data
+package city
 
 import (
 	"math"
 
 	"github.com/paulmach/orb"
 
+	"onemap/data"
 	"onemap/geo"
 	"onemap/internal/fault"
 )
@@ -40,7 +41,7 @@ func anywhere(m *maker, u *unit) (orb.Point, error) {
 		if u.radius > 0 {
 			return geo.Toward(u.centre, m.r.Float64()*360, math.Sqrt(m.r.Float64())*u.radius)
 		}
-		b := u.area.bound
+		b := u.area.Bound()
 		return orb.Point{b.Min[0] + m.r.Float64()*(b.Max[0]-b.Min[0]), b.Min[1] + m.r.Float64()*(b.Max[1]-b.Min[1])}
 	})
 }
@@ -51,7 +52,7 @@ func inTown(m *maker, u *unit) (orb.Point, error) {
 		if m.r.IntN(2) == 0 {
 			return m.around(u.centre, 1800)
 		}
-		return m.around(pick(m, u.towns).at, 1300)
+		return m.around(pick(m, u.towns).At, 1300)
 	})
 }
 
@@ -61,7 +62,7 @@ func atEdge(m *maker, u *unit) (orb.Point, error) {
 		if len(u.coast) > 0 && m.r.IntN(3) == 0 {
 			return m.around(pick(m, u.coast).at, 1500)
 		}
-		return geo.Toward(pick(m, u.towns).at, m.r.Float64()*360, 800+m.r.Float64()*2500)
+		return geo.Toward(pick(m, u.towns).At, m.r.Float64()*360, 800+m.r.Float64()*2500)
 	})
 }
 
@@ -112,15 +113,15 @@ func atSea(m *maker, u *unit) (orb.Point, error) {
 
 // offshore reports whether there is sea for 500 m around, inside the frame of the land.
 func (t *terrain) offshore(p orb.Point) bool {
-	if !t.land.bound.Contains(p) {
+	if !t.land.Bound().Contains(p) {
 		return false
 	}
 	for k := range 8 {
-		if t.land.contains(geo.Toward(p, float64(k)*45, 500)) {
+		if t.land.Contains(geo.Toward(p, float64(k)*45, 500)) {
 			return false
 		}
 	}
-	return !t.land.contains(p)
+	return !t.land.Contains(p)
 }
 
 // blob is an irregular polygon around a point: a circle of the radius in metres, waved, stretched
@@ -149,10 +150,10 @@ func (m *maker) blob(centre orb.Point, radius, stretch, bearing float64) orb.Pol
 }
 
 // nearest is the named place of the unit that is nearest to a point.
-func (u *unit) nearest(p orb.Point) place {
+func (u *unit) nearest(p orb.Point) data.Place {
 	found := u.towns[0]
 	for _, t := range u.towns {
-		if geo.Distance(t.at, p) < geo.Distance(found.at, p) {
+		if geo.Distance(t.At, p) < geo.Distance(found.At, p) {
 			found = t
 		}
 	}

@@ -1,4 +1,4 @@
-package data
+package city
 
 import (
 	"fmt"
@@ -36,7 +36,7 @@ func (c *City) addResource(m *maker, r resource) error {
 			properties["kind"], properties["kind_en"] = kind.ZH, kind.EN
 			features = append(features, catalogue.Feature{
 				Key: fmt.Sprintf("%s-%s-%04d", r.short, u.code, k+1), Division: u.code, Geometry: at, Properties: properties,
-				Name: demo(u.nearest(at).name, kind, k+1),
+				Name: demo(u.nearest(at).Name, kind, k+1),
 			})
 		}
 	}

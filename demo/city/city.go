@@ -1,4 +1,10 @@
-package data
+// Package city makes the synthetic city of the demo from a seed: risk sources, hazard zones, shelters,
+// hospitals, rescue teams, and devices with their datastreams. Nothing of it exists.
+//
+// The things stand where real ones would: a buoy at sea, a crack monitor in the hills, a tank at the edge of a
+// town. The base data tell where that is: county areas, land, elevations, coast, rivers and named places.
+// Coordinates are lon, lat in EPSG:4326.
+package city
 
 import (
 	"fmt"
@@ -9,6 +15,7 @@ import (
 
 	"onemap/alerts"
 	"onemap/catalogue"
+	"onemap/data"
 	"onemap/internal/core"
 	"onemap/sensors"
 )
@@ -16,7 +23,7 @@ import (
 // City is a synthetic city: nothing of it exists. Every feature and device has origin synthetic and a
 // name that begins with 演示 in Chinese and Demo in English.
 type City struct {
-	Layers          []LayerSpec
+	Layers          []data.LayerSpec
 	HazardTypes     []sensors.HazardType
 	DatastreamTypes []sensors.DatastreamType
 	Devices         []sensors.Device // with their datastreams; ids and times are the store's to give
@@ -38,14 +45,14 @@ const (
 // city on every day.
 func cityDay() time.Time { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC) }
 
-// NewCity makes the synthetic city of a seed on the base data in dir. The same seed and the same base
+// New makes the synthetic city of a seed on the base data in dir. The same seed and the same base
 // data give the same city to the byte.
-func NewCity(seed uint64, dir string) (City, error) {
+func New(seed uint64, dir string) (City, error) {
 	t, err := loadTerrain(dir)
 	if err != nil {
 		return City{}, err
 	}
-	c := City{HazardTypes: HazardTypes(), DatastreamTypes: DatastreamTypes(), Rules: DefaultRules()}
+	c := City{HazardTypes: data.HazardTypes(), DatastreamTypes: data.DatastreamTypes(), Rules: data.DefaultRules()}
 	for n, part := range []func(*maker) error{
 		(&c).addRiskSources, (&c).addZones, (&c).addShelters, (&c).addHospitals, (&c).addTeams, (&c).addDevices,
 	} {
@@ -72,7 +79,7 @@ func (c *City) addLayer(m *maker, l catalogue.Layer, features []catalogue.Featur
 	for i := range features {
 		features[i].Origin, features[i].Source = core.OriginSynthetic, m.source
 	}
-	c.Layers = append(c.Layers, LayerSpec{Layer: l, Open: func() (catalogue.Reader, error) { return Features(features), nil }})
+	c.Layers = append(c.Layers, data.LayerSpec{Layer: l, Open: func() (catalogue.Reader, error) { return data.Features(features), nil }})
 }
 
 // demo makes a name of the place it is near, what it is, and its number.

@@ -1,4 +1,4 @@
-package data_test
+package city_test
 
 import (
 	"crypto/sha256"
@@ -15,10 +15,11 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/planar"
 
-	"onemap/alerts"
 	"onemap/catalogue"
 	"onemap/catalogue/geojson"
 	"onemap/data"
+	"onemap/data/datatest"
+	"onemap/demo/city"
 	"onemap/geo"
 	"onemap/internal/core"
 	"onemap/sensors"
@@ -26,10 +27,13 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// cityOne is made once: it takes a second.
-var cityOne = sync.OnceValues(func() (data.City, error) { return data.NewCity(1, base) })
+// base is the folder of the base data.
+var base = filepath.Join("..", "..", "data", "base")
 
-func city(t *testing.T) data.City {
+// cityOne is made once: it takes a second.
+var cityOne = sync.OnceValues(func() (city.City, error) { return city.New(1, base) })
+
+func made(t *testing.T) city.City {
 	t.Helper()
 	c, err := cityOne()
 	if err != nil {
@@ -39,7 +43,7 @@ func city(t *testing.T) data.City {
 }
 
 // canonical writes a city down, every byte of it.
-func canonical(t *testing.T, c data.City) []byte {
+func canonical(t *testing.T, c city.City) []byte {
 	t.Helper()
 	type feature struct {
 		catalogue.Feature
@@ -52,7 +56,7 @@ func canonical(t *testing.T, c data.City) []byte {
 	var layers []layer
 	for _, spec := range c.Layers {
 		l := layer{Layer: spec.Layer}
-		for _, f := range readLayer(t, spec) {
+		for _, f := range datatest.ReadLayer(t, spec) {
 			raw, err := geojson.Encode(f.Geometry)
 			if err != nil {
 				t.Fatal(err)
@@ -69,8 +73,8 @@ func canonical(t *testing.T, c data.City) []byte {
 }
 
 func TestSameSeedSameBytes(t *testing.T) {
-	first := canonical(t, city(t))
-	again, err := data.NewCity(1, base)
+	first := canonical(t, made(t))
+	again, err := city.New(1, base)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +83,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 	if other := sha256.Sum256(canonical(t, again)); other != sum {
 		t.Error("the same seed gives another city")
 	}
-	golden := filepath.Join("testdata", "city_seed1.sha256")
+	golden := filepath.Join("testdata", "seed1.sha256")
 	if *update {
 		if err := os.WriteFile(golden, []byte(got+"\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -90,9 +94,9 @@ func TestSameSeedSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.TrimSpace(string(want)) != got {
-		t.Errorf("the city of seed 1 is %s, not %s; when it was meant to change, run go test ./data -update", got, want)
+		t.Errorf("the city of seed 1 is %s, not %s; when it was meant to change, run go test ./demo/city -update", got, want)
 	}
-	other, err := data.NewCity(2, base)
+	other, err := city.New(2, base)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,11 +106,11 @@ func TestSameSeedSameBytes(t *testing.T) {
 }
 
 func TestCityCounts(t *testing.T) {
-	c := city(t)
+	c := made(t)
 	want := map[string]int{"risk_source": 3000, "hazard_zone": 400, "shelter": 260, "hospital": 90, "rescue_team": 110}
 	for _, spec := range c.Layers {
-		features := readLayer(t, spec)
-		checkLayer(t, spec.Layer, features)
+		features := datatest.ReadLayer(t, spec)
+		datatest.CheckLayer(t, spec.Layer, features)
 		if len(features) != want[spec.Name] {
 			t.Errorf("%s has %d features, not %d", spec.Name, len(features), want[spec.Name])
 		}
@@ -135,11 +139,11 @@ func TestCityCounts(t *testing.T) {
 }
 
 func TestGradesAreSkewed(t *testing.T) {
-	for _, spec := range city(t).Layers {
+	for _, spec := range made(t).Layers {
 		if spec.Name != "risk_source" && spec.Name != "hazard_zone" {
 			continue
 		}
-		features := readLayer(t, spec)
+		features := datatest.ReadLayer(t, spec)
 		share := map[core.Level]float64{}
 		for _, f := range features {
 			share[f.Level] += 100 / float64(len(features))
@@ -169,15 +173,15 @@ func loadCityGround(t *testing.T) cityGround {
 	for _, spec := range specs {
 		switch spec.Name {
 		case "county":
-			for _, f := range readLayer(t, spec) {
+			for _, f := range datatest.ReadLayer(t, spec) {
 				g.counties[f.Key] = f.Geometry
 			}
 		case "land":
-			for _, f := range readLayer(t, spec) {
+			for _, f := range datatest.ReadLayer(t, spec) {
 				g.land = append(g.land, f.Geometry.(orb.Polygon))
 			}
 		case "county_point":
-			for _, f := range readLayer(t, spec) {
+			for _, f := range datatest.ReadLayer(t, spec) {
 				if f.Key == "370671" {
 					g.hightech = f.Geometry.(orb.Point)
 				}
@@ -217,7 +221,7 @@ func (g cityGround) inDivision(code string, p orb.Point) bool {
 
 func TestEverythingStandsInItsCounty(t *testing.T) {
 	g := loadCityGround(t)
-	c := city(t)
+	c := made(t)
 	check := func(what, division string, p orb.Point, land bool) {
 		if !g.inDivision(division, p) {
 			t.Errorf("%s at %v is not in %s", what, p, division)
@@ -227,7 +231,7 @@ func TestEverythingStandsInItsCounty(t *testing.T) {
 		}
 	}
 	for _, spec := range c.Layers {
-		for i, f := range readLayer(t, spec) {
+		for i, f := range datatest.ReadLayer(t, spec) {
 			switch shape := f.Geometry.(type) {
 			case orb.Point:
 				check(f.Key, f.Division, shape, i%20 == 0) // the land has 38,000 corners
@@ -274,7 +278,7 @@ func simple(ring orb.Ring) bool {
 
 // TestEveryCountyHasSomething counts what a responder of each county sees.
 func TestEveryCountyHasSomething(t *testing.T) {
-	c := city(t)
+	c := made(t)
 	has := map[string]map[string]int{}
 	count := func(division, what string) {
 		if has[division] == nil {
@@ -283,7 +287,7 @@ func TestEveryCountyHasSomething(t *testing.T) {
 		has[division][what]++
 	}
 	for _, spec := range c.Layers {
-		for _, f := range readLayer(t, spec) {
+		for _, f := range datatest.ReadLayer(t, spec) {
 			count(f.Division, spec.Name)
 			if s, ok := f.Properties["sector"].(string); ok {
 				count(f.Division, s)
@@ -324,7 +328,7 @@ func TestEveryCountyHasSomething(t *testing.T) {
 }
 
 func TestDevicesAreWhole(t *testing.T) {
-	c := city(t)
+	c := made(t)
 	types, hazards, used := map[string]sensors.DatastreamType{}, map[string]bool{}, map[string]bool{}
 	for _, h := range c.HazardTypes {
 		hazards[h.Code] = true
@@ -362,35 +366,11 @@ func TestDevicesAreWhole(t *testing.T) {
 	}
 }
 
-func TestDefaultRulesHold(t *testing.T) {
-	types := map[string]sensors.DatastreamType{}
-	for _, d := range data.DatastreamTypes() {
-		types[d.Code] = d
-	}
-	for _, r := range data.DefaultRules() {
-		if err := r.Validate(); err != nil {
-			t.Errorf("%s: %v", r.Type, err)
-		}
-		if len(r.Thresholds) != 4 || r.ForSeconds != 0 || r.HoldSeconds != alerts.DefaultHoldSeconds || !r.Enabled {
-			t.Errorf("%+v", r)
-		}
-		for _, th := range r.Thresholds {
-			if th.Raise > types[r.Type].Max || th.Clear < types[r.Type].Min {
-				t.Errorf("%s: %+v is outside the gross range", r.Type, th)
-			}
-		}
-		delete(types, r.Type)
-	}
-	if len(types) > 0 {
-		t.Errorf("without a rule: %v", types)
-	}
-}
-
 // TestChemicalsFollowGB18218 works S, R and the grade out again from the record's own figures.
 func TestChemicalsFollowGB18218(t *testing.T) {
 	q := map[string][2]float64{"液氯": {5, 4}, "氨": {10, 2}, "液化石油气": {50, 1.5}, "苯": {50, 1}, "1,3-丁二烯": {5, 1.5}, "汽油": {200, 1}}
 	n := 0
-	for _, f := range readLayer(t, city(t).Layers[0]) {
+	for _, f := range datatest.ReadLayer(t, made(t).Layers[0]) {
 		name, ok := f.Properties["substance"].(string)
 		if !ok {
 			continue

@@ -1,0 +1,230 @@
+package sensors
+
+import "time"
+
+// DeviceState is what was last told of a device. The zero value says that nothing was told yet.
+type DeviceState struct {
+	Online bool
+	Reason string    // status, reading, silence or late; empty: nothing was told
+	Since  time.Time // from when the state holds
+}
+
+// StreamState is what was last told of a datastream. The zero value says that it is fresh.
+type StreamState struct {
+	Reason string    // silence or late; empty: it is fresh
+	Since  time.Time // the effective time of the newest observation when it became stale
+}
+
+// DeviceFacts is all that presence depends on for one device. A zero time says that there was no such moment.
+type DeviceFacts struct {
+	ID          string
+	Said        bool      // the last status, or the last will: on line or off line
+	SaidAt      time.Time // when that status was received
+	LastSeen    time.Time // when the last message of any kind was received
+	LastTold    DeviceState
+	Datastreams []StreamFacts
+}
+
+// StreamFacts is all that presence depends on for one datastream.
+type StreamFacts struct {
+	ID        int64
+	Name      string
+	IntervalS int       // seconds between two observations
+	NewestAt  time.Time // effective time of the newest observation
+	Received  time.Time // when the newest observation was received
+	LastTold  StreamState
+}
+
+// PresenceVerdict is the result of JudgePresence.
+type PresenceVerdict struct {
+	Device      DeviceState      // what holds now
+	Datastreams []StreamState    // what holds now, in the order of DeviceFacts.Datastreams
+	Changes     []PresenceChange // the difference to what was last told: the device's change first
+}
+
+// StaleDatastreams returns how many datastreams of the device are stale.
+func (v PresenceVerdict) StaleDatastreams() int {
+	n := 0
+	for _, s := range v.Datastreams {
+		if s.Reason != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// JudgePresence decides whether a device is on line and which of its datastreams are stale, and what has to be told.
+// It depends on its arguments alone: the same state, facts and times give the same verdict.
+//
+// listening is the time since when the server can receive without a break. Silence counts from there: the server
+// must not blame a device for a time in which it could not receive. docs/presence.md has the table of states.
+func JudgePresence(d DeviceFacts, now, listening time.Time) PresenceVerdict {
+	v := PresenceVerdict{Device: d.LastTold}
+	s := sumUp(d, now)
+	if s.heard.IsZero() && d.SaidAt.IsZero() {
+		return v // never seen, and so neither on line nor off line
+	}
+	if state, told := judgeDevice(d, s, now, listening); told {
+		v.Device = state
+		v.Changes = append(v.Changes, state.change(d.ID))
+	}
+	v.Datastreams = make([]StreamState, len(d.Datastreams))
+	for i, stream := range d.Datastreams {
+		state := judgeStream(stream, d, s, now, listening)
+		if v.Datastreams[i] = state; state.Reason != stream.LastTold.Reason {
+			v.Changes = append(v.Changes, state.change(d.ID, stream))
+		}
+	}
+	return v
+}
+
+// deviceSum is what the facts of a device come to at one moment.
+type deviceSum struct {
+	heard      time.Time     // when the last message of any kind was received
+	newestAt   time.Time     // effective time of the newest observation of all datastreams
+	freshUntil time.Time     // when the last of its datastreams becomes stale
+	patience   time.Duration // the longest StaleAfter of its datastreams; 0: it has none
+	allStale   bool          // it has published, and each datastream that has is stale
+}
+
+func sumUp(d DeviceFacts, now time.Time) deviceSum {
+	s := deviceSum{heard: d.LastSeen}
+	fresh, stale := false, false
+	for _, stream := range d.Datastreams {
+		patience := StaleAfter(stream.IntervalS)
+		s.patience = max(s.patience, patience)
+		if stream.NewestAt.IsZero() {
+			continue
+		}
+		s.heard, s.newestAt = later(s.heard, stream.Received), later(s.newestAt, stream.NewestAt)
+		s.freshUntil = later(s.freshUntil, stream.NewestAt.Add(patience))
+		if stream.freshAt(now) {
+			fresh = true
+		} else {
+			stale = true
+		}
+	}
+	s.allStale = stale && !fresh
+	return s
+}
+
+// judgeDevice returns the state of a device that was seen, and whether it has to be told.
+func judgeDevice(d DeviceFacts, s deviceSum, now, listening time.Time) (DeviceState, bool) {
+	told, known := d.LastTold, d.LastTold.Reason != ""
+	saidOff := !d.Said && !d.SaidAt.IsZero() && !d.SaidAt.Before(s.heard) // and has published nothing since
+	alive := s.aliveAt(d, now)
+	hold := s.patience == 0 || listening.Add(s.patience).After(now) // the server could not hear for long enough to judge
+	if !known && !saidOff && !alive && hold {
+		return told, false // not decided yet
+	}
+	online := !saidOff && (alive || told.Online && hold)
+	// The pages take over a status as soon as it arrives. So a status that came after the last change and that the
+	// state contradicts has misled them, and the state must be told again.
+	misled := known && d.Said != online && d.SaidAt.After(told.Since)
+
+	next := DeviceState{Online: online}
+	switch {
+	case saidOff:
+		next.Reason = PresenceByStatus
+	case online && told.Online && !misled:
+		next.Reason = told.Reason
+	case online && d.Said && d.SaidAt.After(told.Since):
+		next.Reason = PresenceByStatus
+	case online:
+		next.Reason = PresenceByReading
+	case s.patience > 0 && s.heard.Add(s.patience).After(now):
+		next.Reason = PresenceLate
+	case hold:
+		next.Reason = told.Reason
+	default:
+		next.Reason = PresenceBySilence
+	}
+	if known && online == told.Online && next.Reason == told.Reason && !misled {
+		return told, false
+	}
+	next.Since = s.since(d, next)
+	return next, true
+}
+
+// aliveAt reports whether something of the device is young enough: an observation, or its word that it is on line.
+// Of a device without datastreams only its word is known.
+func (s deviceSum) aliveAt(d DeviceFacts, now time.Time) bool {
+	if s.patience == 0 {
+		return d.Said
+	}
+	return s.freshUntil.After(now) || d.Said && d.SaidAt.Add(s.patience).After(now)
+}
+
+// since returns from when a new state of a device holds: never before the state that was told last, and never before
+// a status that it contradicts.
+func (s deviceSum) since(d DeviceFacts, next DeviceState) time.Time {
+	at := later(s.heard, d.SaidAt)
+	switch {
+	case next.Reason == PresenceByStatus:
+		at = d.SaidAt
+	case next.Reason == PresenceLate && !s.newestAt.IsZero():
+		at = s.newestAt
+	case next.Reason == PresenceLate:
+		at = s.heard
+	}
+	if d.Said != next.Online {
+		at = later(at, d.SaidAt)
+	}
+	return later(at, d.LastTold.Since)
+}
+
+// judgeStream returns the state of a datastream. A datastream that never published is fresh: nothing of it can be
+// taken for current.
+func judgeStream(stream StreamFacts, d DeviceFacts, s deviceSum, now, listening time.Time) StreamState {
+	told, stale := stream.LastTold, stream.LastTold.Reason != ""
+	hold := listening.Add(StaleAfter(stream.IntervalS)).After(now)
+	if stream.freshAt(now) || !stale && (hold || stream.NewestAt.IsZero()) {
+		return StreamState{}
+	}
+	// Observations that are older than the newest one do not move it. They show only in the device's last message,
+	// which is an observation when it is later than its status.
+	received := stream.Received
+	if s.allStale && (d.SaidAt.IsZero() || s.heard.After(d.SaidAt)) {
+		received = later(received, s.heard)
+	}
+	next := StreamState{Reason: PresenceBySilence, Since: stream.NewestAt}
+	if stale {
+		next.Since = told.Since
+	}
+	switch {
+	case received.Add(StaleAfter(stream.IntervalS)).After(now):
+		next.Reason = PresenceLate
+	case stale && hold:
+		next.Reason = told.Reason
+	}
+	return next
+}
+
+// freshAt reports whether there is an observation that is young enough, whatever the server could receive since.
+func (s StreamFacts) freshAt(now time.Time) bool {
+	return !s.NewestAt.IsZero() && !IsStale(s.NewestAt, time.Time{}, s.IntervalS, now)
+}
+
+func (s DeviceState) change(device string) PresenceChange {
+	c := PresenceChange{Device: device, State: PresenceOffline, Reason: s.Reason, Since: s.Since}
+	if s.Online {
+		c.State = PresenceOnline
+	}
+	return c
+}
+
+func (s StreamState) change(device string, stream StreamFacts) PresenceChange {
+	c := PresenceChange{Device: device, DatastreamID: stream.ID, Datastream: stream.Name, State: PresenceStale, Reason: s.Reason, Since: s.Since}
+	if s.Reason == "" {
+		c.State, c.Reason, c.Since = PresenceFresh, PresenceByReading, stream.Received
+	}
+	return c
+}
+
+// later returns the later of two times. The zero time is before every other.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
