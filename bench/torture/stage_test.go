@@ -13,6 +13,7 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/pg"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/store"
 )
 
@@ -146,7 +147,7 @@ func (s *stage) findStreams(db *store.DB, list []sensors.Device) {
 	}
 	for _, d := range list {
 		s.devices = append(s.devices, &device{
-			id: d.ID, secret: secretOf(d.ID), datastream: ids[d.ID], topic: sensors.Topic(division, d.ID, sensors.KindObs), messages: s.size.messages,
+			id: d.ID, secret: secretOf(d.ID), datastream: ids[d.ID], topic: mqttjson.Topic(division, d.ID, mqttjson.KindObs), messages: s.size.messages,
 		})
 	}
 }

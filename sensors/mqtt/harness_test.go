@@ -18,6 +18,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt"
 )
 
@@ -162,13 +163,13 @@ func newMemory(n int) *memory {
 
 func secret(device string) string { return "secret-of-" + device }
 
-func obsTopic(device string) string    { return sensors.Topic("370602", device, sensors.KindObs) }
-func statusTopic(device string) string { return sensors.Topic("370602", device, sensors.KindStatus) }
+func obsTopic(device string) string    { return mqttjson.Topic("370602", device, mqttjson.KindObs) }
+func statusTopic(device string) string { return mqttjson.Topic("370602", device, mqttjson.KindStatus) }
 
 // reading is a payload whose time tells n apart.
 func reading(n int) []byte {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Millisecond)
-	return sensors.EncodeReadings(sensors.Reading{Time: at, Values: []sensors.Value{{Name: "level", Number: float64(n)}}})
+	return mqttjson.Encode(sensors.Reading{Time: at, Values: []sensors.Value{{Name: "level", Number: float64(n)}}})
 }
 
 // stand is a broker on the ingest path on a memory.

@@ -9,6 +9,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // hook is where the broker's engine asks.
@@ -105,14 +106,13 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	topic, kind := s.own(pk.TopicName)
 	var stored func()
-	if kind == sensors.KindStatus {
+	if kind == mqttjson.KindStatus {
 		s.checkStatus(pk.Payload)
 	}
-	if pk.FixedHeader.Retain && kind == sensors.KindStatus {
+	if pk.FixedHeader.Retain && kind == mqttjson.KindStatus {
 		stored = s.retaining(pk)
 	}
-	env := s.envelope(topic, kind, pk.Payload, pk.FixedHeader.Qos, pk.FixedHeader.Dup)
-	s.publish(env, answer{packetID: pk.PacketID, qos: pk.FixedHeader.Qos}, stored)
+	s.publish(s.message(topic, kind, pk.Payload, pk.FixedHeader.Dup), answer{packetID: pk.PacketID, qos: pk.FixedHeader.Qos}, stored)
 	return pk, packets.ErrRejectPacket
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // session is one authenticated connection.
@@ -57,10 +58,10 @@ type answer struct {
 }
 
 func newSession(b *Broker, cl *mochi.Client, c *conn, known *sensors.Known) *session {
-	topic := func(kind string) string { return sensors.Topic(known.Division, known.ID, kind) }
+	topic := func(kind string) string { return mqttjson.Topic(known.Division, known.ID, kind) }
 	s := &session{
 		b: b, client: cl, conn: c, number: b.sessions.Add(1), device: known.ID, division: known.Division,
-		obs: topic(sensors.KindObs), status: topic(sensors.KindStatus), cmd: topic(sensors.KindCmd),
+		obs: topic(mqttjson.KindObs), status: topic(mqttjson.KindStatus), cmd: topic(mqttjson.KindCmd),
 	}
 	s.known.Store(known)
 	return s
@@ -70,9 +71,9 @@ func newSession(b *Broker, cl *mochi.Client, c *conn, known *sensors.Known) *ses
 func (s *session) own(topic string) (own, kind string) {
 	switch topic {
 	case s.obs:
-		return s.obs, sensors.KindObs
+		return s.obs, mqttjson.KindObs
 	case s.status:
-		return s.status, sensors.KindStatus
+		return s.status, mqttjson.KindStatus
 	}
 	return "", ""
 }
