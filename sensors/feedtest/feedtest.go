@@ -5,6 +5,7 @@ package feedtest
 import (
 	"bytes"
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -206,12 +207,12 @@ func (s *stand) wantLevels(t *testing.T, want ...float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same := len(got) == len(want)
-	for i := 0; same && i < len(want); i++ {
-		same = got[i].Value == want[i]
+	levels := make([]float64, len(got))
+	for i := range got {
+		levels[i] = got[i].Value
 	}
-	if !same {
-		t.Fatalf("stored: %v, want %v", got, want)
+	if !slices.Equal(levels, want) {
+		t.Fatalf("stored: %v, want %v", levels, want)
 	}
 }
 

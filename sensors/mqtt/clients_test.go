@@ -146,36 +146,6 @@ func pahoClient(t *testing.T, addr, device, password string) paho.Client {
 	return c
 }
 
-// TestPahoLosesNothingWhileTheDatabaseComesAndGoes publishes from several devices at once while the
-// store fails now and then: in the end everything is stored.
-func TestPahoLosesNothingWhileTheDatabaseComesAndGoes(t *testing.T) {
-	const devices, each = 5, 200
-	m := newMemory(devices)
-	s := newStand(t, m, mqtt.Options{Window: 8})
-	var wg sync.WaitGroup
-	for i := range devices {
-		id := fmt.Sprintf("dev-%d", i)
-		c := pahoClient(t, s.broker.Addr(), id, secret(id))
-		wg.Go(func() {
-			tokens := make([]paho.Token, 0, each)
-			for n := range each {
-				tokens = append(tokens, c.Publish(obsTopic(id), 1, false, reading(n)))
-			}
-			for _, token := range tokens {
-				token.Wait() // a token may end with an error when the connection does; paho sends again
-			}
-		})
-	}
-	for range 3 {
-		m.change(func() { m.away = true })
-		time.Sleep(20 * time.Millisecond)
-		m.change(func() { m.away = false })
-		time.Sleep(20 * time.Millisecond)
-	}
-	wg.Wait()
-	eventually(t, "everything is stored", func() bool { return m.stored() == devices*each })
-}
-
 // TestAcknowledgedIsStoredUnderFire cuts connections and fails commits at random; what a client has
 // been acknowledged must be there.
 func TestAcknowledgedIsStoredUnderFire(t *testing.T) {
