@@ -101,7 +101,6 @@ func (b *Broker) ended(c *conn, err error) {
 		return
 	}
 	newest := b.live.drop(s)
-	b.exchanges.close(s, outlives(s.client), b.clock())
 	var code packets.Code
 	if errors.Is(err, packets.ErrPacketTooLarge) {
 		b.refuse(refusedTooLarge, slog.String("device", s.device))

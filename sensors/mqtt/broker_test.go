@@ -94,10 +94,8 @@ func TestQoS2IsReceivedAfterTheCommitAndOnce(t *testing.T) {
 		w.expect(packets.Pubrec, 9)
 		w.send(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pubrel}, PacketID: 9})
 		w.expect(packets.Pubcomp, 9)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.arrived != 1 {
-			t.Errorf("handed on %d times", m.arrived)
+		if n := m.stored(); n != 1 {
+			t.Errorf("%d stored", n)
 		}
 	})
 }

@@ -38,7 +38,6 @@ type memory struct {
 	loads    int
 	changed  int64 // how often the devices were changed
 	rows     map[string]float64
-	arrived  int
 	statuses []sensors.Status
 	set      []sensors.Quarantined
 	seq      int64
@@ -65,7 +64,6 @@ func (m *memory) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.Batc
 	}
 	for _, o := range b.Observations {
 		m.rows[fmt.Sprint(o.DatastreamID, o.Time.UnixMicro())] = o.Value
-		m.arrived++
 	}
 	m.statuses = append(m.statuses, b.Statuses...)
 	m.set = append(m.set, b.Quarantine...)

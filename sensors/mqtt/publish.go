@@ -3,8 +3,6 @@ package mqtt
 import (
 	"log/slog"
 
-	"github.com/mochi-mqtt/server/v2/packets"
-
 	"onemap/internal/fault"
 	"onemap/sensors"
 	"onemap/sensors/feed/mqttjson"
@@ -36,11 +34,6 @@ func (s *session) publish(m sensors.Message, a answer, stored func()) {
 		}
 		s.queueAck(a.with(err))
 	}
-	if a.qos == 2 {
-		if done = s.receive(m.Subject, m.Raw, a, done); done == nil {
-			return
-		}
-	}
 	m.Received = s.b.clock()
 	if err := s.accept(m, done); err != nil {
 		s.b.refuse(refusedUnavailable, slog.String("device", s.device), slog.Any("error", err))
@@ -52,32 +45,6 @@ func (s *session) publish(m sensors.Message, a answer, stored func()) {
 func (a answer) with(err error) answer {
 	a.err = err
 	return a
-}
-
-// receive looks whether a QoS 2 publish is one that was delivered before. It gives what is to be done
-// when it is stored, or nil when it is not to be stored again.
-func (s *session) receive(topic string, payload []byte, a answer, done func(error)) func(error) {
-	x, sum := s.exchange, s.b.exchanges.sum(topic, payload)
-	switch x.begin(a.packetID, sum, max(4*s.b.opts.Window, 1024), again{s, a}) {
-	case inboundNew:
-		return func(err error) {
-			for _, w := range x.stored(a.packetID, sum, err) {
-				w.s.queueAck(w.answer.with(err))
-			}
-			done(err)
-		}
-	case inboundCommitted:
-		s.b.metrics.duplicates.Inc()
-		s.queueAck(a)
-	case inboundPending:
-		s.b.metrics.duplicates.Inc()
-	default:
-		s.b.refuse(refusedUnreleased, slog.String("device", s.device))
-		s.release(1, a.readings, a.size)
-		s.b.pending.Done()
-		s.disconnect(packets.ErrReceiveMaximum)
-	}
-	return nil
 }
 
 // message is a publish before its receipt is noted: that is when there is room for it.

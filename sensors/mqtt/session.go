@@ -29,10 +29,8 @@ type session struct {
 	status    string
 	cmd       string
 	will      *will
-	exchange  *exchange
 	revoked   atomic.Bool
-	released  uint16 // the packet whose PUBREL is being answered; the reader's
-	delivers  bool   // publishes to the device are written; the reader's
+	delivers  bool // publishes to the device are written; the reader's
 
 	order  sync.Mutex
 	failed bool // a publish was not stored: none after it is taken
