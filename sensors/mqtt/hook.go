@@ -73,7 +73,7 @@ func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet
 // OnPacketEncode tells a version 5 device how large a packet may be and what it cannot subscribe to, before it
 // tries in vain. It makes each PUBCOMP a success: a publish is stored before its PUBREC, so what a device releases is
 // complete, and the engine, which was not given the publish, would say that it does not know it.
-func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packet {
+func (h *hook) OnPacketEncode(_ *mochi.Client, pk packets.Packet) packets.Packet {
 	switch pk.FixedHeader.Type {
 	case packets.Connack:
 		if pk.ReasonCode == packets.CodeSuccess.Code {
