@@ -8,18 +8,18 @@ import (
 	"onemap/internal/fault"
 )
 
-// Decoder knows a protocol: it says what the bytes of one message mean. A feed has one Decoder for each form of message
-// that it receives, and gives it with the Message. The methods must not change the Decoder: they are called from several
-// goroutines at once, and more than once for the same message.
+// Decoder decodes the messages of a protocol. A feed has one Decoder for each form of message that it receives and sets it
+// in the Message. The methods must not change the Decoder: they are called from several goroutines at once, and more than
+// once for the same message.
 //
-// A feed that has decoded a message already gives a Decoded, which is a Decoder.
+// A feed that has decoded a message already uses Decoded, which implements Decoder.
 type Decoder interface {
 	// Count returns about how many values the message holds. It is called before the message is queued, so it should
 	// be much cheaper than Decode. It only decides how much of a device is stored at once: a wrong count loses nothing.
 	Count(raw []byte) int
 	// Decode puts what the message says into d. It is called shortly before the commit, so that the queue holds bytes
-	// and no values, and again when the device's datastreams have changed meanwhile. It must not keep raw, of which it
-	// must not change anything, nor d.
+	// and no values, and again if the device's datastreams have changed since. It must not change raw, and must keep
+	// neither raw nor d.
 	Decode(raw []byte, d *Decoding)
 }
 
@@ -39,7 +39,7 @@ type Value struct {
 type Decoded struct {
 	Readings []Reading
 	Online   *bool  // the device says that it is on or off line; nil: it says nothing of that
-	Faults   Faults // what is wrong with the rest of the message: it goes to quarantine, and costs the readings nothing
+	Faults   Faults // what is wrong with the rest of the message; then it goes to quarantine too, and the readings are stored
 }
 
 // Count implements Decoder.

@@ -1,9 +1,9 @@
 // Package sensors is the domain of observation: Things (devices), their Datastreams, Observations,
 // and the path that every reading takes from a feed to a commit. It knows no SQL and no protocol:
-// feeds give Messages to a Receiver, a store implements Committer and RegistryStore.
+// feeds pass Messages to a Receiver; a store implements Committer and RegistryStore.
 //
-// A feed is what receives from devices, whatever they speak: sensors/mqtt and sensors/mqtt/remote are two. To write another,
-// read Message, Receiver and Decoder, see the example of Receiver, and hold it against sensors/feedtest.
+// A feed receives from devices by one protocol; sensors/mqtt and sensors/mqtt/remote are two feeds. To write another, read
+// Message, Receiver and Decoder and the example of Receiver, and run sensors/feedtest in the feed's own tests.
 //
 // Names are OGC SensorThings'. Units are UCUM codes. Coordinates are lon, lat in EPSG:4326.
 package sensors
