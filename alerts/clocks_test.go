@@ -11,6 +11,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // TestClocksAndLinksAgainstModel: a device with any clock over any link. Its messages are decoded, judged, stored and
@@ -42,7 +43,7 @@ type world struct {
 	missed  int // live readings in a row that were not evaluated
 	session uint64
 	next    int // number of the next reading, which is its value
-	sent    []sensors.Envelope
+	sent    []sensors.Message
 	untrue  map[float64]bool // readings whose time cannot be true: they are stored at their receipt, and so again when they are sent again
 }
 
@@ -86,23 +87,23 @@ func (w *world) isRight() bool { return w.stands.IsZero() && w.ahead.Abs() < tim
 func (w *world) pass(d time.Duration) { w.now = w.now.Add(d) }
 
 // measure makes the next reading by the device's clock of now.
-func (w *world) measure() sensors.Envelope {
+func (w *world) measure() sensors.Message {
 	v := float64(w.next)
 	w.next++
 	if behind := w.now.Sub(w.clock()); behind > 10*366*24*time.Hour || behind < -31*24*time.Hour {
 		w.untrue[v] = true
 	}
-	return w.envelope(fmt.Sprintf(`{"t":%q,"v":{"level":%v}}`, w.clock().Format(time.RFC3339Nano), v))
+	return w.message(fmt.Sprintf(`{"t":%q,"v":{"level":%v}}`, w.clock().Format(time.RFC3339Nano), v))
 }
 
-func (w *world) envelope(payload string) sensors.Envelope {
-	return sensors.Envelope{Topic: "onemap/v1/370602/dev-1/obs", Division: "370602", Device: "dev-1", Kind: sensors.KindObs, QoS: 1, Payload: []byte(payload)}
+func (w *world) message(payload string) sensors.Message {
+	return sensors.Message{Device: "dev-1", Division: "370602", Subject: "onemap/v1/370602/dev-1/obs", Raw: []byte(payload), Decoder: mqttjson.Decoder(mqttjson.KindObs)}
 }
 
 // send delivers messages one shortly after another and waits until they are stored.
-func (w *world) send(rt *rapid.T, envelopes ...sensors.Envelope) {
-	done := make(chan error, len(envelopes))
-	for _, e := range envelopes {
+func (w *world) send(rt *rapid.T, messages ...sensors.Message) {
+	done := make(chan error, len(messages))
+	for _, e := range messages {
 		w.pass(50 * time.Millisecond)
 		if e.Received = w.now; !w.external {
 			e.Session = w.session
@@ -111,12 +112,12 @@ func (w *world) send(rt *rapid.T, envelopes ...sensors.Envelope) {
 			rt.Fatal(err)
 		}
 	}
-	for range envelopes {
+	for range messages {
 		if err := <-done; err != nil {
 			rt.Fatal(err)
 		}
 	}
-	w.sent = append(w.sent, envelopes...)
+	w.sent = append(w.sent, messages...)
 }
 
 // live measures and sends at once.
@@ -175,7 +176,7 @@ func (w *world) event(rt *rapid.T) {
 		w.deliver(rt, slices.Clone(w.sent[len(w.sent)-n:]))
 		w.live(rt, 3)
 	case "kill": // what was on its way is not stored, and comes again to the next server
-		var lost []sensors.Envelope
+		var lost []sensors.Message
 		for range rapid.IntRange(1, 5).Draw(rt, "messages") {
 			w.pass(w.interval)
 			lost = append(lost, w.measure())
@@ -194,10 +195,10 @@ func (w *world) event(rt *rapid.T) {
 }
 
 // deliver sends messages that may have been delivered before, with a word of that or without.
-func (w *world) deliver(rt *rapid.T, messages []sensors.Envelope) {
+func (w *world) deliver(rt *rapid.T, messages []sensors.Message) {
 	said := w.external || rapid.Bool().Draw(rt, "says so") // a broker always does
 	for i := range messages {
-		messages[i].Dup = said
+		messages[i].Redelivered = said
 	}
 	w.send(rt, messages...)
 }
@@ -229,7 +230,7 @@ func (w *world) turn(rt *rapid.T) {
 // outage is a link that is away: the device keeps what it measures, and sends it in its own way.
 func (w *world) outage(rt *rapid.T) {
 	wasRight := w.isRight() && w.right > 3
-	var kept []sensors.Envelope
+	var kept []sensors.Message
 	first := w.next
 	for range rapid.IntRange(0, 8).Draw(rt, "kept") {
 		w.pass(w.interval)
@@ -261,10 +262,10 @@ func (w *world) outage(rt *rapid.T) {
 			if i > 0 {
 				all = append(all, ',')
 			}
-			all = append(all, e.Payload...)
+			all = append(all, e.Raw...)
 		}
 		if len(kept) > 1 {
-			w.send(rt, w.envelope("["+string(all)+"]"))
+			w.send(rt, w.message("["+string(all)+"]"))
 		} else {
 			last = first
 		}
@@ -294,7 +295,7 @@ func (w *world) check(rt *rapid.T) {
 	}
 	for _, e := range w.sent {
 		var v float64
-		if n, err := fmt.Sscanf(string(e.Payload[len(e.Payload)-len(`"level":0000}}`):]), `%v`, &v); n == 1 && err == nil && !w.shelf.kept[v] {
+		if n, err := fmt.Sscanf(string(e.Raw[len(e.Raw)-len(`"level":0000}}`):]), `%v`, &v); n == 1 && err == nil && !w.shelf.kept[v] {
 			rt.Fatalf("reading %v is not stored", v)
 		}
 	}

@@ -29,6 +29,7 @@ import (
 	"onemap/internal/fault"
 	"onemap/internal/lifecycle"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt"
 )
 
@@ -368,7 +369,7 @@ func (d *Demo) visitorsDevice() (Device, error) {
 			if s.Type == visitorsStream && rule.Type != "" {
 				return Device{
 					ID: dev.ID, Password: d.secret.Devices[dev.ID], Division: dev.Division, Datastream: s.Name,
-					Topic:    fmt.Sprintf("onemap/v1/%s/%s/%s", dev.Division, dev.ID, sensors.KindObs),
+					Topic:    fmt.Sprintf("onemap/v1/%s/%s/%s", dev.Division, dev.ID, mqttjson.KindObs),
 					RedAbove: rule.Thresholds[0].Raise, ClearBelow: rule.Thresholds[len(rule.Thresholds)-1].Clear,
 				}, nil
 			}

@@ -102,7 +102,7 @@ func (m said) of(value float64) said { m.value = value; return m }
 func (m said) again() said           { m.dup = true; return m }
 func (m said) arr() said             { m.array = true; return m }
 
-// clockPath is the way from an envelope to what the rules look at, with a store in memory.
+// clockPath is the way from a message to what the rules look at, with a store in memory.
 type clockPath struct {
 	in    *Ingest
 	rows  map[string]float64
@@ -207,26 +207,25 @@ func (p *clockPath) follow(t *testing.T, messages []said) {
 		if m.value == 0 {
 			m.value = 10 + float64(i)/100
 		}
-		e := env(m.payload())
-		e.Received, e.Session, e.Dup = moment(m.at), session, m.dup
+		e := message("a reading", m.readings()...)
+		e.Received, e.Session, e.Redelivered = moment(m.at), session, m.dup
 		if got := strings.Join(p.send(t, e), " "); !strings.HasSuffix(got, m.want) {
 			t.Errorf("message %d, at %v with %v: %s, want %s", i, m.at, m.t, got, m.want)
 		}
 	}
 }
 
-func (m said) payload() string {
-	r := fmt.Sprintf(`{"t":%q,"v":{"level":%v}}`, moment(m.t).Format(time.RFC3339Nano), m.value)
+func (m said) readings() (list []Reading) {
 	if m.array {
-		return fmt.Sprintf(`[{"t":%q,"v":{"level":%v}},%s]`, moment(m.t-1).Format(time.RFC3339Nano), m.value, r)
+		list = append(list, reading(moment(m.t-1), "level", m.value))
 	}
-	return r
+	return append(list, reading(moment(m.t), "level", m.value))
 }
 
-// send takes envelopes in as one batch.
-func (p *clockPath) send(t *testing.T, envelopes ...Envelope) []string {
+// send takes messages in as one batch.
+func (p *clockPath) send(t *testing.T, messages ...Message) []string {
 	t.Helper()
-	for _, e := range envelopes {
+	for _, e := range messages {
 		if err := p.in.Accept(e, nil); err != nil {
 			t.Fatal(err)
 		}

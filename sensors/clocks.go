@@ -80,16 +80,16 @@ func (d *deviceClock) stream(k *Known, id int64) *StreamClock {
 // judge puts the readings of one message in their place, and gives the offset of the device's clock when that is
 // another than was noted.
 func (c *clocks) judge(k *Known, e *entry, past *past, limits TimeLimits) []DeviceClock {
-	d, received := c.of(k, limits), e.env.Received.UTC().Truncate(time.Microsecond)
-	wrong, right := e.decoded.untrue, false
+	d, received := c.of(k, limits), e.message.Received.UTC().Truncate(time.Microsecond)
+	wrong, right := e.untrue, false
 	if e.hasOneTime() {
 		m := e.saying(k, received)
-		m.again = e.env.Dup || past.has(e.observations)
+		m.again = e.message.Redelivered || past.has(e.observations)
 		wrong = d.single(k, e.observations, m)
 		right = !wrong && !d.Behind && m.offset().Abs() <= clockSlack
 	} else {
 		d.several(k, e, received)
-		right = !wrong && !e.decoded.said.IsZero() && received.Sub(e.decoded.said).Abs() <= clockSlack
+		right = !wrong && !e.said.IsZero() && received.Sub(e.said).Abs() <= clockSlack
 		if wrong || right {
 			d.Behind = false
 		}
@@ -98,8 +98,8 @@ func (c *clocks) judge(k *Known, e *entry, past *past, limits TimeLimits) []Devi
 	switch {
 	case right:
 		return d.note(k.ID, 0, received)
-	case e.decoded.untrue:
-		return d.note(k.ID, e.decoded.said.Sub(received), received)
+	case e.untrue:
+		return d.note(k.ID, e.said.Sub(received), received)
 	case wrong && d.Behind:
 		return d.note(k.ID, -d.By, received)
 	}
@@ -117,12 +117,12 @@ func (d *deviceClock) note(device string, offset time.Duration, at time.Time) []
 
 // hasOneTime reports whether a message is one record with a time that can be true.
 func (e *entry) hasOneTime() bool {
-	return e.decoded.records == 1 && !e.decoded.said.IsZero() && !e.decoded.untrue && len(e.observations) > 0
+	return e.records == 1 && !e.said.IsZero() && !e.untrue && len(e.observations) > 0
 }
 
 // saying is what a message that has one time says.
 func (e *entry) saying(k *Known, received time.Time) saying {
-	m := saying{t: e.decoded.said, received: received, session: e.env.Session}
+	m := saying{t: e.said, received: received, session: e.message.Session}
 	for i := range e.observations {
 		m.interval = max(m.interval, k.interval(e.observations[i].DatastreamID))
 	}
@@ -169,12 +169,12 @@ func (d *deviceClock) newest(k *Known, readings []Observation) *StreamClock {
 // several takes over the places of readings that are not judged: an array's, which is a backlog up to its
 // newest, and those of the receipt.
 func (d *deviceClock) several(k *Known, e *entry, received time.Time) {
-	d.enter(e.env.Session, received, false)
+	d.enter(e.message.Session, received, false)
 	d.Heard = received
 	for i := range e.observations {
 		o := &e.observations[i]
 		s := d.stream(k, o.DatastreamID)
-		s.enter(e.env.Session)
+		s.enter(e.message.Session)
 		m := saying{t: o.StateTime(), received: received, interval: k.interval(o.DatastreamID)}
 		switch {
 		case o.TimeSource != TimeDevice:
@@ -227,7 +227,7 @@ func (p *past) add(readings []Observation) {
 func (in *Ingest) setTimes(ctx context.Context, entries []*entry) error {
 	var past past
 	for i, e := range entries {
-		k := in.registry.Device(e.env.Device)
+		k := in.registry.Device(e.message.Device)
 		if len(e.observations) == 0 || k == nil {
 			continue
 		}
@@ -249,11 +249,11 @@ func (in *Ingest) setTimes(ctx context.Context, entries []*entry) error {
 
 // doubts reports whether the judgement of a message has to know what is stored.
 func (c *clocks) doubts(k *Known, e *entry, limits TimeLimits) bool {
-	if !e.hasOneTime() || e.env.Dup {
+	if !e.hasOneTime() || e.message.Redelivered {
 		return false
 	}
 	d := c.of(k, limits)
-	return d.needsStore(d.newest(k, e.observations), e.saying(k, e.env.Received))
+	return d.needsStore(d.newest(k, e.observations), e.saying(k, e.message.Received))
 }
 
 // lookBack asks the store for all that a batch has from entry i on and that may be there, in one go. What comes
@@ -265,7 +265,7 @@ func (in *Ingest) lookBack(ctx context.Context, entries []*entry, i int) (past, 
 	}
 	var ask []Observation
 	for _, e := range entries[i:] {
-		if e.hasOneTime() && !e.env.Dup {
+		if e.hasOneTime() && !e.message.Redelivered {
 			ask = append(ask, e.observations...)
 		}
 	}

@@ -28,7 +28,7 @@ func (in *Ingest) run(ctx context.Context, at int) {
 		if err != nil {
 			in.markUnavailable(ctx, entries, err)
 			for _, e := range entries {
-				in.clocks.forget(in.registry.Device(e.env.Device))
+				in.clocks.forget(in.registry.Device(e.message.Device))
 			}
 		}
 		in.queue.release(at, entries)
@@ -44,15 +44,15 @@ func (in *Ingest) run(ctx context.Context, at int) {
 	}
 }
 
-// pace is how fast a committer's envelopes have been coming.
+// pace is how fast a committer's messages have been coming.
 type pace struct {
 	last time.Time
 	rate float64 // a second
 }
 
-func (p *pace) note(now time.Time, envelopes int) {
+func (p *pace) note(now time.Time, messages int) {
 	if passed := now.Sub(p.last).Seconds(); passed > 0 {
-		p.rate += (float64(envelopes)/passed - p.rate) / 8
+		p.rate += (float64(messages)/passed - p.rate) / 8
 	}
 	p.last = now
 }
@@ -223,10 +223,10 @@ func (in *Ingest) committed(entries []*entry, res BatchResult) {
 // poison puts to quarantine what the store refuses by itself, so that it is kept and can be
 // acknowledged. When not even that can be stored, it is not acknowledged.
 func (in *Ingest) poison(ctx context.Context, at int, e *entry, cause error) error {
-	in.log.ErrorContext(ctx, "the store refuses a publish", "device", e.env.Device, "topic", e.env.Topic, "error", cause)
+	in.log.ErrorContext(ctx, "the store refuses a publish", "device", e.message.Device, "topic", e.message.Subject, "error", cause)
 	if e.ready == nil {
 		e.observations, e.statuses = nil, nil
-		e.quarantine = []Quarantined{in.row(e.env, OneFault(ReasonRefused, "", CodeStoreRefused, printableText(cause.Error(), 500)))}
+		e.quarantine = []Quarantined{in.row(e.message, OneFault(ReasonRefused, "", CodeStoreRefused, printableText(cause.Error(), 500)))}
 		res, err := in.store(ctx, at, merge([]*entry{e}))
 		switch {
 		case err == nil:
@@ -237,7 +237,7 @@ func (in *Ingest) poison(ctx context.Context, at int, e *entry, cause error) err
 		}
 		cause = err
 	}
-	in.log.ErrorContext(ctx, "a publish can be neither stored nor kept in quarantine", "device", e.env.Device, "error", cause)
+	in.log.ErrorContext(ctx, "a publish can be neither stored nor kept in quarantine", "device", e.message.Device, "error", cause)
 	in.finish(e, fault.Wrap(fault.Internal, cause, "not stored"))
 	return nil
 }

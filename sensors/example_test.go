@@ -5,63 +5,73 @@ import (
 	"fmt"
 	"time"
 
-	"onemap/internal/core"
 	"onemap/sensors"
 )
 
-// oneDevice is a registry of one device: a water level gauge that is expected to send each minute.
-type oneDevice struct{}
+// printer is a store that prints what it is to commit. A server has a database in its place.
+type printer struct{}
 
-func (oneDevice) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, error) {
-	gauge := sensors.Device{ID: "gauge-7", Enabled: true, Streams: []sensors.Datastream{{ID: 41, DeviceID: "gauge-7", Name: "level", Type: "water_level", IntervalS: 60}}}
-	return []sensors.RegisteredDevice{{Device: gauge}}, nil
+func (printer) CommitBatch(_ context.Context, b sensors.Batch) (sensors.BatchResult, error) {
+	for _, o := range b.Observations {
+		fmt.Printf("datastream %d: %v at %s\n", o.DatastreamID, o.Value, o.Time.Format(time.RFC3339))
+	}
+	for _, q := range b.Quarantine {
+		fmt.Printf("quarantine: %q from %s: %s\n", q.Payload, q.Topic, q.Detail)
+	}
+	return sensors.BatchResult{Stored: len(b.Observations)}, nil
 }
 
-func (oneDevice) RegistrySeq(context.Context) (int64, error) { return 0, nil }
-
-func (oneDevice) DatastreamTypes(context.Context) ([]sensors.DatastreamType, error) {
-	return []sensors.DatastreamType{{Code: "water_level", Title: core.Text{EN: "Water level"}, Symbol: "m", Min: -5, Max: 20, IntervalS: 60}}, nil
+func (printer) Stored(_ context.Context, o []sensors.Observation) ([]bool, error) {
+	return make([]bool, len(o)), nil
 }
 
-// A payload is an object with a time and values by the names of datastreams, or an array of such objects. What is wrong costs
-// nothing else: the fault names the field.
-func ExampleDecodeObservations() {
-	ctx := context.Background()
-	registry := sensors.NewRegistry(oneDevice{}, sensors.RegistryOptions{}, nil, nil)
-	if err := registry.Reload(ctx); err != nil {
-		fmt.Println(err)
+func (printer) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, error) {
+	return []sensors.RegisteredDevice{{Device: sensors.Device{
+		ID: "tank-7", Division: "370602", Streams: []sensors.Datastream{{ID: 42, Name: "w01018", Type: "cod"}},
+	}}}, nil
+}
+
+func (printer) RegistrySeq(context.Context) (int64, error) { return 1, nil }
+
+func (printer) DatastreamTypes(context.Context) ([]sensors.DatastreamType, error) {
+	return []sensors.DatastreamType{{Code: "cod", Min: 0, Max: 2000}}, nil
+}
+
+// A feed that has decoded a frame gives what it found to the receiver, and answers the device when done is called. This
+// frame is of HJ 212; its factor codes are the names of the datastreams.
+func ExampleReceiver() {
+	registry := sensors.NewRegistry(printer{}, sensors.RegistryOptions{}, nil, nil)
+	ingest := sensors.NewIngest(sensors.IngestOptions{}, registry, printer{}, nil, nil)
+	ingest.Start()
+
+	var receiver sensors.Receiver = ingest
+	frame := []byte("QN=20260701160000000;ST=32;CN=2011;MN=tank-7;CP=&&DataTime=20260701160000;w01018-Rtd=31.5,w99-Rtd=1&&")
+	answered := make(chan struct{})
+	err := receiver.Accept(sensors.Message{
+		Device:   "tank-7",             // MN
+		Subject:  "tcp 10.0.0.7:41022", // whom the people who look at the quarantine can ask
+		Raw:      frame,
+		Received: time.Date(2026, 7, 1, 8, 0, 2, 0, time.UTC),
+		Decoder: sensors.Decoded{Readings: []sensors.Reading{{
+			Time:   time.Date(2026, 7, 1, 16, 0, 0, 0, time.FixedZone("CST", 8*3600)), // DataTime
+			Values: []sensors.Value{{Name: "w01018", Number: 31.5}, {Name: "w99", Number: 1}},
+		}}},
+	}, func(err error) {
+		if err == nil {
+			fmt.Println("stored: now the device gets its answer, CN=9014")
+		} // else it gets none, and sends the frame again
+		close(answered)
+	})
+	if err != nil {
+		fmt.Println("not taken: no answer", err)
 		return
 	}
-	received := time.Date(2026, 11, 1, 0, 0, 2, 0, time.UTC)
-	payload := `{"t": "2026-11-01T08:00:00+08:00", "v": {"level": 3.62, "rain": 0.2}}`
-	observations, faults := sensors.DecodeObservations([]byte(payload), received, registry.Device("gauge-7"), sensors.TimeLimits{})
-	for _, o := range observations {
-		fmt.Println("datastream", o.DatastreamID, "is", o.Value, "at", o.Time)
-	}
-	fmt.Println(faults.Reason(), "|", faults.Detail())
-	// Output:
-	// datastream 41 is 3.62 at 2026-11-01 00:00:00 +0000 UTC
-	// unknown-datastream | v.rain: there is no datastream rain
-}
-
-// A device that published each minute falls silent: three minutes later its datastream is stale, and the device is off line.
-func ExampleJudgePresence() {
-	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	device := sensors.DeviceFacts{
-		ID: "gauge-7", LastSeen: noon, LastTold: sensors.DeviceState{Online: true, Reason: sensors.PresenceByReading, Since: noon.Add(-time.Hour)},
-		Datastreams: []sensors.StreamFacts{{ID: 41, Name: "level", IntervalS: 60, NewestAt: noon, Received: noon}},
-	}
-	listening := noon.Add(-24 * time.Hour)
-	for _, now := range []time.Time{noon.Add(179 * time.Second), noon.Add(180 * time.Second)} {
-		verdict := sensors.JudgePresence(device, now, listening)
-		fmt.Println(now.Format(time.TimeOnly), "changes:", len(verdict.Changes))
-		for _, c := range verdict.Changes {
-			fmt.Println(" ", c.Device, c.Datastream, c.State, c.Reason)
-		}
+	<-answered
+	if err := ingest.Stop(context.Background()); err != nil {
+		fmt.Println(err)
 	}
 	// Output:
-	// 12:02:59 changes: 0
-	// 12:03:00 changes: 2
-	//   gauge-7  offline silence
-	//   gauge-7 level stale silence
+	// datastream 42: 31.5 at 2026-07-01T08:00:00Z
+	// quarantine: "QN=20260701160000000;ST=32;CN=2011;MN=tank-7;CP=&&DataTime=20260701160000;w01018-Rtd=31.5,w99-Rtd=1&&" from tcp 10.0.0.7:41022: w99: there is no datastream w99
+	// stored: now the device gets its answer, CN=9014
 }

@@ -9,10 +9,10 @@ import (
 // granted reports whether the sender may still publish by what it was let in by; when not, the entry is finished: it
 // is not stored and not acknowledged. A sender at an external broker is that broker's to let in.
 func (in *Ingest) granted(e *entry) bool {
-	if e.env.Login == nil || in.registry.Device(e.env.Device).Grants(e.env.Login, e.env.ByCert) {
+	if e.message.Login == nil || in.registry.Device(e.message.Device).Grants(e.message.Login, e.message.ByCert) {
 		return true
 	}
-	e.observations, e.statuses, e.quarantine, e.clocks = nil, nil, nil, nil
+	e.decoded, e.statuses, e.quarantine, e.clocks = decoded{}, nil, nil, nil
 	in.finish(e, fault.New(fault.Unauthenticated, "the device is disabled, or what it was let in by has changed"))
 	return false
 }
@@ -28,9 +28,9 @@ func (in *Ingest) anew(ctx context.Context, at int, entries []*entry) error {
 		if e.ready != nil || !in.granted(e) {
 			continue
 		}
-		if k := in.registry.Device(e.env.Device); k == nil || k.Division != e.env.Division {
-			faults := in.decode(e)
-			e.clocks, e.quarantine = nil, []Quarantined{in.row(e.env, faults)}
+		if k := in.registry.Device(e.message.Device); k == nil || k.Division != e.message.Division {
+			faults := in.decode(at, e)
+			e.clocks, e.quarantine = nil, []Quarantined{in.row(e.message, faults)}
 		}
 	}
 	return in.commit(ctx, at, entries)

@@ -2,7 +2,6 @@ package sensors
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,35 +11,12 @@ import (
 	"golang.org/x/time/rate"
 
 	"onemap/internal/core"
+	"onemap/internal/fault"
 )
-
-// Receiver is what a broker hands its publishes to: the embedded one, and a client of an external
-// one, alike.
-type Receiver interface {
-	// Accept takes the envelope and never blocks. When it returns nil, done is called exactly once,
-	// from another goroutine, for the envelopes of one device in the order of acceptance, and
-	// without waiting for what it does:
-	// done(nil) when everything of the envelope is durable, as observation, status or quarantine
-	// row, and an error when it is not and must not be acknowledged. When Accept returns an error
-	// (fault.Unavailable: full, away, or stopping), done is never called.
-	Accept(env Envelope, done func(error)) error
-	// Quarantine takes a row for what cannot be an envelope, under the same promise.
-	Quarantine(q Quarantined, done func(error)) error
-	// Await blocks while the queue is full, that is while Accept gives an error of which IsFull is true.
-	// It returns nil when there is room again, ctx's error when that ends first, and
-	// fault.Unavailable when nothing is taken at all: the database is away, or the path stops.
-	Await(ctx context.Context) error
-}
-
-// errFull is the cause of a refusal that only means: later.
-var errFull = errors.New("the queue is full")
-
-// IsFull reports whether Accept refused because the queue is full: wait for Await and try again.
-func IsFull(err error) bool { return errors.Is(err, errFull) }
 
 // IngestOptions tunes the ingest path. The zero value of each is the default named.
 type IngestOptions struct {
-	MaxQueue        int              // envelopes that may wait; 65,536
+	MaxQueue        int              // messages that may wait; 65,536
 	MaxQueueBytes   int              // bytes that may wait; 64 MiB
 	MaxBatch        int              // rows after which a batch is closed; 5,000
 	MaxPayload      int              // larger payloads go to quarantine, bytes; 64 KiB
@@ -49,7 +25,7 @@ type IngestOptions struct {
 	ProbeMin        time.Duration    // first pause before an absent database is asked again; 250 ms
 	ProbeMax        time.Duration    // the longest such pause; 5 s
 	Committers      int              // commits that may run side by side, beside that of the devices that send little; 2
-	FloodRate       float64          // envelopes a second and committer from which batches are let grow; 4,000
+	FloodRate       float64          // messages a second and committer from which batches are let grow; 4,000
 	FloodHold       time.Duration    // how long they may grow then; 4 ms. Negative: never
 	SampleEvery     time.Duration    // length of a sample of Stats; 5 s
 	Node            string           // what Stats calls this node
@@ -90,7 +66,7 @@ func (o IngestOptions) withDefaults() IngestOptions {
 	return o
 }
 
-// Ingest decodes envelopes and commits them in groups: a lone reading at once, and while a commit
+// Ingest implements Receiver: it decodes messages and commits them in groups: a lone reading at once, and while a commit
 // runs the next group gathers. In a flood it lets the next group gather for a few milliseconds more,
 // since what a commit costs beside its rows is better spent on many. What is accepted is acknowledged
 // after its commit and not before.
@@ -100,7 +76,7 @@ func (o IngestOptions) withDefaults() IngestOptions {
 // for those that send much: while these are committed, a committer of its own takes the others' readings.
 //
 // While the database is away it refuses fast, asks at growing intervals whether it is back, and
-// resumes by itself. An envelope that the database will not have for a reason of its own is found by
+// resumes by itself. A message that the database will not have for a reason of its own is found by
 // halving the batch and put to quarantine, so it never holds up others.
 type Ingest struct {
 	opts      IngestOptions
@@ -124,6 +100,8 @@ type Ingest struct {
 	since   time.Time  // away since; zero: not away
 	because error
 	running []time.Time // when each committer's running commit began; zero: none runs
+
+	decodings []Decoding // one for each committer, used again for each message
 }
 
 // NewIngest builds the path; Start sets it going. A nil logger and a nil registerer are silent.
@@ -137,6 +115,7 @@ func NewIngest(opts IngestOptions, registry *Registry, committer Committer, log 
 		opts: opts, registry: registry, committer: committer, log: log, queue: q, pause: opts.ProbeMin,
 		loud:    rate.Sometimes{First: 3, Interval: 10 * time.Second},
 		probing: make(chan struct{}, 1), ended: make(chan struct{}), running: make([]time.Time, opts.Committers+1),
+		decodings: make([]Decoding, opts.Committers+1),
 	}
 	in.metrics = newIngestMetrics(reg, q, opts.Clock)
 	in.sampler = newSampler(opts, q, in.metrics)
@@ -179,14 +158,17 @@ func (in *Ingest) Stop(ctx context.Context) error {
 }
 
 // Accept implements Receiver.
-func (in *Ingest) Accept(env Envelope, done func(error)) error {
-	if env.Received.IsZero() {
-		env.Received = in.opts.Clock()
+func (in *Ingest) Accept(m Message, done func(error)) error {
+	if m.Decoder == nil {
+		return fault.New(fault.Internal, "a message without a decoder")
 	}
-	if env.Readings == 0 && env.Kind == KindObs {
-		env.Readings = CountReadings(env.Payload)
+	if m.Received.IsZero() {
+		m.Received = in.opts.Clock()
 	}
-	return in.put(item{env: env, done: done, rows: env.Readings})
+	if m.Values == 0 {
+		m.Values = m.Decoder.Count(m.Raw)
+	}
+	return in.put(item{message: m, done: done, rows: m.Values})
 }
 
 // Await implements Receiver.

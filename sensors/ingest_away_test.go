@@ -179,7 +179,7 @@ func TestNothingIsCalledUnknownWhileTheDatabaseIsAway(t *testing.T) {
 	in, _ := path(t, m, IngestOptions{})
 	m.set(func() { m.away = true })
 	var got error
-	if err := in.Accept(env(`{"v":{"extra":7}}`), func(err error) { got = err }); err != nil {
+	if err := in.Accept(message("extra=7", reading(time.Time{}, "extra", 7)), func(err error) { got = err }); err != nil {
 		t.Fatal(err)
 	}
 	stop(t, in)

@@ -153,13 +153,27 @@ func path(t *testing.T, m *memory, opts IngestOptions) (*Ingest, *prometheus.Reg
 	return in, reg
 }
 
-func env(payload string) Envelope {
-	return Envelope{Topic: "onemap/v1/370602/dev-1/obs", Division: "370602", Device: "dev-1", Kind: KindObs, Payload: []byte(payload), QoS: 1}
+// message is of dev-1, with its readings decoded.
+func message(raw string, readings ...Reading) Message {
+	return Message{Device: "dev-1", Division: "370602", Subject: "line 1", Raw: []byte(raw), Decoder: Decoded{Readings: readings}}
 }
 
-// level is an envelope of one reading, n microseconds before now, of value n.
-func level(n int) Envelope {
-	return env(fmt.Sprintf(`{"t":%q,"v":{"level":%d}}`, time.Now().Add(-time.Duration(n)*time.Microsecond).UTC().Format(time.RFC3339Nano), n))
+// reading is of one value.
+func reading(at time.Time, name string, value float64) Reading {
+	return Reading{Time: at, Values: []Value{{name, value}}}
+}
+
+// level is a message of one reading, n microseconds before now, of value n.
+func level(n int) Message {
+	at := time.Now().Add(-time.Duration(n) * time.Microsecond)
+	return message(fmt.Sprintf("%s level=%d", at.UTC().Format(time.RFC3339Nano), n), reading(at, "level", float64(n)))
+}
+
+// garbage is a message that its feed could not read.
+func garbage(raw string) Message {
+	m := message(raw)
+	m.Decoder = Decoded{Faults: OneFault(ReasonBadShape, "", CodeNotReading, Printable(m.Raw))}
+	return m
 }
 
 // metric is the sum of a counter or gauge over its labels.

@@ -3,9 +3,11 @@ package sensors
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -13,18 +15,21 @@ import (
 func TestFaultsAreQuarantinedAndTheRestStored(t *testing.T) {
 	m := newMemory()
 	in, _ := path(t, m, IngestOptions{QuarantineBytes: 20})
-	payload := `{"v":{"level":3,"nosuch":4}}`
+	online := true
+	one := Decoded{Readings: []Reading{reading(time.Time{}, "level", 1)}}
+	two := Reading{Values: []Value{{"level", 3}, {"nosuch", 4}, {"level", math.Inf(1)}}}
 	errsSeen := 0
-	for _, e := range []Envelope{
-		env(payload),
-		env("garbage\x00\xff"),
-		{Topic: "onemap/v1/370602/ghost/obs", Division: "370602", Device: "ghost", Kind: KindObs, Payload: []byte(`{"v":{"level":1}}`)},
-		{Topic: "onemap/v1/370611/dev-1/obs", Division: "370611", Device: "dev-1", Kind: KindObs, Payload: []byte(`{"v":{"level":1}}`)},
-		{Topic: "x\x00", Division: "370602", Device: "dev-1", Kind: KindCmd, Payload: nil},
-		{Topic: "onemap/v1/370602/dev-1/status", Division: "370602", Device: "dev-1", Kind: KindStatus, Payload: []byte("online")},
-		env(strings.Repeat(" ", 64<<10) + "1"),
+	for _, m := range []Message{
+		message("level=5 nosuch=4 of all that", reading(time.Time{}, "level", 5), reading(time.Time{}, "nosuch", 4)),
+		message("level=3 nosuch=4 level=inf", two),
+		message("level=NaN", reading(time.Time{}, "level", math.NaN())),
+		garbage("garbage\x00\xff"),
+		{Subject: "line 2", Device: "ghost", Raw: []byte("level=1"), Decoder: one},
+		{Subject: "line 3", Division: "370611", Device: "dev-1", Raw: []byte("level=1"), Decoder: one},
+		{Subject: "x\x00", Device: "dev-1", Raw: []byte("online"), Decoder: Decoded{Online: &online}},
+		message(strings.Repeat(" ", 64<<10) + "1"),
 	} {
-		if err := in.Accept(e, func(err error) {
+		if err := in.Accept(m, func(err error) {
 			if err != nil {
 				errsSeen++
 			}
@@ -36,7 +41,7 @@ func TestFaultsAreQuarantinedAndTheRestStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop(t, in)
-	if diff := cmp.Diff([]float64{3}, m.values()); diff != "" || errsSeen > 0 {
+	if diff := cmp.Diff([]float64{5}, m.values()); diff != "" || errsSeen > 0 {
 		t.Error(diff, errsSeen)
 	}
 	var got []string
@@ -47,23 +52,28 @@ func TestFaultsAreQuarantinedAndTheRestStored(t *testing.T) {
 		}
 	}
 	want := []string{
-		"unknown-datastream|v.nosuch: there is no datastream nosuch|28|20|onemap/v1/370602/dev-1/obs",
-		`bad-json|offset 0: a value expected, "g" found|9|9|onemap/v1/370602/dev-1/obs`,
-		"unknown-device|device: ghost is not registered, or disabled|17|17|onemap/v1/370602/ghost/obs",
-		"bad-topic|division: the device is in 370602|17|17|onemap/v1/370611/dev-1/obs",
-		"bad-topic|neither obs nor status|0|0|x ",
-		"too-large|the payload is larger than is taken: 65537 bytes, at most 65536|65537|20|onemap/v1/370602/dev-1/obs",
+		"unknown-datastream|[1].nosuch: there is no datastream nosuch|28|20|line 1",
+		"unknown-datastream|nosuch: there is no datastream nosuch; level: given twice|26|20|line 1",
+		"bad-value|level: NaN is not a number|9|9|line 1",
+		`bad-shape|"garbage\x00\xff", not an object with "v"|9|9|line 1`,
+		"unknown-device|device: ghost is not registered, or disabled|7|7|line 2",
+		"bad-topic|division: the device is in 370602|7|7|line 3",
+		"too-large|the payload is larger than is taken: 65537 bytes, at most 65536|65537|20|line 1",
 		"too-large||10485760|0|",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if s := m.batches[len(m.batches)-1].Statuses; len(s) > 1 {
-		t.Errorf("statuses %v", s)
+	var statuses []Status
+	for _, b := range m.batches {
+		statuses = append(statuses, b.Statuses...)
+	}
+	if len(statuses) != 1 || !statuses[0].Online || statuses[0].DeviceID != "dev-1" {
+		t.Errorf("statuses %v", statuses)
 	}
 }
 
-func TestAPoisonedEnvelopeHoldsUpNobody(t *testing.T) {
+func TestAPoisonedMessageHoldsUpNobody(t *testing.T) {
 	m := newMemory()
 	m.gate = make(chan struct{})
 	in, _ := path(t, m, IngestOptions{})
@@ -91,7 +101,7 @@ func TestAPoisonedEnvelopeHoldsUpNobody(t *testing.T) {
 		t.Errorf("stored %v, %d failed", got, failed)
 	}
 	q := m.quarantine()
-	if len(q) != 2 || q[0].Reason != ReasonRefused || !strings.Contains(q[0].Detail, "numeric field overflow ") || !strings.Contains(string(q[0].Payload), `"level":13`) {
+	if len(q) != 2 || q[0].Reason != ReasonRefused || !strings.Contains(q[0].Detail, "numeric field overflow ") || !strings.Contains(string(q[0].Payload), `level=13`) {
 		t.Errorf("%+v", q)
 	}
 }
@@ -114,7 +124,7 @@ func TestANewDatastreamIsFoundWithoutARestart(t *testing.T) {
 	m := newMemory()
 	in, _ := path(t, m, IngestOptions{})
 	m.set(func() { m.devices = []RegisteredDevice{device("dev-1", "level", "extra")} })
-	if err := in.Accept(env(`{"v":{"extra":7}}`), nil); err != nil {
+	if err := in.Accept(message("extra=7", reading(time.Time{}, "extra", 7)), nil); err != nil {
 		t.Fatal(err)
 	}
 	stop(t, in)

@@ -48,4 +48,4 @@ func TestTheQueueIsBounded(t *testing.T) {
 	}
 }
 
-func (e Envelope) size() int { return item{env: e}.size() }
+func (m Message) size() int { return item{message: m}.size() }

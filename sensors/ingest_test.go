@@ -88,9 +88,9 @@ func TestSeveralCommittersKeepEachDevicesOrder(t *testing.T) {
 	for i := range each {
 		for d := range devices {
 			id := fmt.Sprintf("dev-%d", d)
-			env := level(i)
-			env.Device, env.Topic = id, Topic("370602", id, KindObs)
-			if err := in.Accept(env, func(err error) {
+			m := level(i)
+			m.Device = id
+			if err := in.Accept(m, func(err error) {
 				mu.Lock()
 				defer mu.Unlock()
 				answered[id] = append(answered[id], i)

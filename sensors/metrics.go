@@ -63,7 +63,7 @@ func newIngestMetrics(reg prometheus.Registerer, q *queue, clock func() time.Tim
 	return m
 }
 
-// age is how long the oldest envelope has been waiting for its answer.
+// age is how long the oldest message has been waiting for its answer.
 func age(q *queue, now time.Time) time.Duration {
 	at := q.oldest()
 	if at.IsZero() {

@@ -31,3 +31,19 @@ func (d *Device) CheckNames() error {
 	}
 	return err
 }
+
+// ValidDeviceID reports whether id is 1 to 64 of [A-Za-z0-9_-].
+func ValidDeviceID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		switch {
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}

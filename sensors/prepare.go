@@ -10,17 +10,16 @@ import (
 	"onemap/internal/text"
 )
 
-// entry is an item decoded: what one envelope adds to a batch.
+// entry is an item decoded: what one message adds to a batch.
 type entry struct {
 	item
-	observations []Observation
-	statuses     []Status
-	quarantine   []Quarantined
-	clocks       []DeviceClock
-	decoded      decoded // of a payload of readings
-	registry     *int64  // RegistrySeq that it was decoded by
-	wrong        int     // observations of a clock that is wrong
-	finished     bool
+	decoded
+	statuses   []Status
+	quarantine []Quarantined
+	clocks     []DeviceClock
+	registry   *int64 // RegistrySeq that it was decoded by
+	wrong      int    // observations of a clock that is wrong
+	finished   bool
 }
 
 // merge makes one batch, in order of arrival.
@@ -50,7 +49,7 @@ func (in *Ingest) gather(ctx context.Context, at int) ([]*entry, error) {
 		entries[i] = &room[i]
 	}
 	for _, e := range entries {
-		if err := in.prepare(ctx, e); err != nil {
+		if err := in.prepare(ctx, at, e); err != nil {
 			return entries, err
 		}
 	}
@@ -58,7 +57,7 @@ func (in *Ingest) gather(ctx context.Context, at int) ([]*entry, error) {
 }
 
 // prepare decodes one item. What names something unknown is tried again after a reload.
-func (in *Ingest) prepare(ctx context.Context, e *entry) error {
+func (in *Ingest) prepare(ctx context.Context, at int, e *entry) error {
 	e.registry = in.registry.seq.Load()
 	if e.ready != nil {
 		e.quarantine = []Quarantined{*e.ready}
@@ -67,52 +66,50 @@ func (in *Ingest) prepare(ctx context.Context, e *entry) error {
 	if !in.granted(e) {
 		return nil
 	}
-	faults := in.decode(e)
+	faults := in.decode(at, e)
 	if faults.Has(ReasonUnknownDevice) || faults.Has(ReasonUnknownDatastream) {
 		if err := in.registry.Miss(ctx); err != nil {
 			return err // it cannot be said now that it is unknown
 		}
-		faults = in.decode(e)
+		faults = in.decode(at, e)
 	}
 	if faults.Len() > 0 {
-		e.quarantine = []Quarantined{in.row(e.env, faults)}
+		e.quarantine = []Quarantined{in.row(e.message, faults)}
 		in.loud.Do(func() {
-			in.log.WarnContext(ctx, "a publish went to quarantine", "device", e.env.Device, "topic", e.env.Topic, "reason", faults.Reason(), "detail", faults.Detail())
+			in.log.WarnContext(ctx, "a publish went to quarantine", "device", e.message.Device, "topic", e.message.Subject, "reason", faults.Reason(), "detail", faults.Detail())
 		})
 	}
 	return nil
 }
 
-// decode fills the entry's observations and statuses.
-func (in *Ingest) decode(e *entry) (faults Faults) {
-	env := e.env
-	e.observations, e.statuses, e.decoded = nil, nil, decoded{}
-	device := in.registry.Device(env.Device)
+// decode fills the entry's observations and statuses. It is one committer's work.
+func (in *Ingest) decode(at int, e *entry) (faults Faults) {
+	m := &e.message
+	e.decoded, e.statuses = decoded{}, nil
+	device := in.registry.Device(m.Device)
 	switch {
-	case len(env.Payload) > in.opts.MaxPayload:
-		faults.add(ReasonTooLarge, "", CodePayloadTooLarge, len(env.Payload), in.opts.MaxPayload)
+	case len(m.Raw) > in.opts.MaxPayload:
+		faults.Add(ReasonTooLarge, "", CodePayloadTooLarge, len(m.Raw), in.opts.MaxPayload)
 	case device == nil:
-		faults.add(ReasonUnknownDevice, "device", CodeDeviceUnknown, printable([]byte(env.Device)))
-	case device.Division != env.Division:
-		faults.add(ReasonBadTopic, "division", CodeDeviceElsewhere, device.Division)
-	case env.Kind == KindObs:
-		e.decoded, faults = decodeRecords(env.Payload, env.Received, device, in.opts.Limits)
-		e.observations = e.decoded.observations
-	case env.Kind == KindStatus:
-		var s Status
-		if s, faults = DecodeStatus(env.Payload, env.Received, env.Device, in.opts.Limits); faults.Len() == 0 {
-			e.statuses = []Status{s}
-		}
+		faults.Add(ReasonUnknownDevice, "device", CodeDeviceUnknown, Printable([]byte(m.Device)))
+	case m.Division != "" && device.Division != m.Division:
+		faults.Add(ReasonBadTopic, "division", CodeDeviceElsewhere, device.Division)
 	default:
-		faults.add(ReasonBadTopic, "", CodeNeitherKind, KindObs, KindStatus)
+		d := &in.decodings[at]
+		d.reset(device, m.Received, in.opts.Limits, m.Values)
+		m.Decoder.Decode(m.Raw, d)
+		e.decoded, faults = d.decoded, d.faults
+		if d.status != nil {
+			e.statuses = []Status{*d.status}
+		}
 	}
 	return faults
 }
 
-// row is the quarantine row of an envelope.
-func (in *Ingest) row(env Envelope, faults Faults) Quarantined {
+// row is the quarantine row of a message.
+func (in *Ingest) row(m Message, faults Faults) Quarantined {
 	return in.capped(faults.Quarantine(Quarantined{
-		At: env.Received, DeviceID: env.Device, Topic: env.Topic, Payload: env.Payload, Size: len(env.Payload),
+		At: m.Received, DeviceID: m.Device, Topic: m.Subject, Payload: m.Raw, Size: len(m.Raw),
 	}))
 }
 

@@ -9,22 +9,22 @@ import (
 	"onemap/internal/wait"
 )
 
-// item is one envelope on its way to a commit, or a ready-made quarantine row.
+// item is one message on its way to a commit, or a ready-made quarantine row.
 type item struct {
-	env   Envelope
-	ready *Quarantined // nil: env is to be decoded
-	done  func(error)
-	rows  int   // that it adds to a batch, about
-	place int64 // in the order of arrival
-	flow  *flow // the queue's
+	message Message
+	ready   *Quarantined // nil: the message is to be decoded
+	done    func(error)
+	rows    int   // that it adds to a batch, about
+	place   int64 // in the order of arrival
+	flow    *flow // the queue's
 }
 
-// itemOverhead is what an item costs in memory beside its payload, bytes, roughly.
+// itemOverhead is what an item costs in memory beside its bytes, roughly.
 const itemOverhead = 256
 
-func (it item) size() int { return len(it.env.Payload) + len(it.env.Topic) + itemOverhead }
+func (it item) size() int { return len(it.message.Raw) + len(it.message.Subject) + itemOverhead }
 
-// The reasons for which an envelope is refused before it is queued.
+// The reasons for which a message is refused before it is queued.
 const (
 	refusedFull     = "queue-full"
 	refusedAway     = "database-away"
@@ -335,14 +335,14 @@ func (it item) device() string {
 	if it.ready != nil {
 		return it.ready.DeviceID
 	}
-	return it.env.Device
+	return it.message.Device
 }
 
 func (it item) received() time.Time {
 	if it.ready != nil {
 		return it.ready.At
 	}
-	return it.env.Received
+	return it.message.Received
 }
 
 // release gives back the room of entries that a committer took: all of them are answered. What their devices have sent

@@ -2,27 +2,22 @@ package sensors
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 )
 
-// backlog is an envelope of n readings of a device.
-func backlog(device string, n int) Envelope {
+// backlog is a message of n readings of a device.
+func backlog(device string, n int) Message {
 	at := time.Now().Add(-time.Hour).UTC()
-	records := make([]string, n)
-	for i := range records {
-		records[i] = fmt.Sprintf(`{"t":%q,"v":{"level":%d}}`, at.Add(time.Duration(i)*time.Second).Format(time.RFC3339Nano), i)
+	readings := make([]Reading, n)
+	for i := range readings {
+		readings[i] = reading(at.Add(time.Duration(i)*time.Second), "level", float64(i))
 	}
-	return of(device, "["+strings.Join(records, ",")+"]")
-}
-
-func of(device, payload string) Envelope {
-	e := env(payload)
-	e.Device, e.Topic = device, Topic("370602", device, KindObs)
-	return e
+	m := message("a backlog", readings...)
+	m.Device = device
+	return m
 }
 
 // A device that sends little is committed while the commit of one that sends much goes on.
@@ -37,7 +32,7 @@ func TestALightDeviceDoesNotWaitForABulkOne(t *testing.T) {
 		t.Fatalf("the first commit has %d readings", n)
 	}
 	answered := make(chan error, 1)
-	if err := in.Accept(of("light", `{"v":{"level":1}}`), func(err error) { answered <- err }); err != nil {
+	if err := in.Accept(backlog("light", 1), func(err error) { answered <- err }); err != nil {
 		t.Fatal(err)
 	}
 	if n := <-m.entered; n != 1 {
@@ -56,7 +51,7 @@ func TestBulkDevicesShareABatch(t *testing.T) {
 	m := &memory{devices: []RegisteredDevice{device("first", "level"), device("much", "level"), device("late", "level")}}
 	m.gate, m.entered = make(chan struct{}), make(chan int)
 	in, _ := path(t, m, IngestOptions{MaxBatch: 800})
-	accept := func(e Envelope) {
+	accept := func(e Message) {
 		t.Helper()
 		if err := in.Accept(e, nil); err != nil {
 			t.Fatal(err)
@@ -90,14 +85,14 @@ func TestQueueKeepsOrder(t *testing.T) {
 		taken := make([][]*entry, lanes+1)
 		release := func(at int) {
 			for _, e := range taken[at] {
-				delete(held, e.env.Device)
+				delete(held, e.message.Device)
 			}
 			q.release(at, taken[at])
 			taken[at] = nil
 		}
 		take := func(at int) int {
 			for _, it := range q.take(at, 600) {
-				device, n := it.env.Device, int(it.env.Session)
+				device, n := it.message.Device, int(it.message.Session)
 				if by, ok := held[device]; ok && by != at {
 					rt.Fatalf("%s is with %d and %d", device, by, at)
 				}
@@ -114,8 +109,8 @@ func TestQueueKeepsOrder(t *testing.T) {
 			case rapid.Bool().Draw(rt, "put"):
 				device := fmt.Sprint("d", rapid.IntRange(0, 5).Draw(rt, "device"))
 				sent[device]++
-				e := Envelope{Device: device, Session: uint64(sent[device]), Received: time.Now()}
-				if refused := q.put(item{env: e, rows: rapid.SampledFrom([]int{0, 1, 200, 1200}).Draw(rt, "rows")}); refused != "" {
+				m := Message{Device: device, Session: uint64(sent[device]), Received: time.Now()}
+				if refused := q.put(item{message: m, rows: rapid.SampledFrom([]int{0, 1, 200, 1200}).Draw(rt, "rows")}); refused != "" {
 					rt.Fatal(refused)
 				}
 			case taken[at] != nil:
@@ -139,26 +134,6 @@ func TestQueueKeepsOrder(t *testing.T) {
 		}
 		if items, bytes := q.depth(); items != 0 || bytes != 0 || len(q.flows) != 0 {
 			rt.Errorf("%d items, %d bytes and %d flows are left", items, bytes, len(q.flows))
-		}
-	})
-}
-
-// The count of a payload is that of its readings, and never less than what is decoded of it.
-func TestCountReadings(t *testing.T) {
-	for payload, want := range map[string]int{
-		``: 0, `{}`: 0, `online`: 0, `{"v":{}}`: 0, `{"v":{"level":1}}`: 1, `{ "t" : "2026-07-01T08:00:00Z" , "v" : { "level" : 1 , "rain" : 2 } }`: 2,
-		`[{"v":{"level":1}},{"v":{"level":2,"a:b{\"}":3}}]`: 3, `{"v":{"a\\":1,"b":2}}`: 2, `"`: 0, `\`: 0,
-	} {
-		if got := CountReadings([]byte(payload)); got != want {
-			t.Errorf("%s: %d, want %d", payload, got, want)
-		}
-	}
-	k := gauge()
-	rapid.Check(t, func(rt *rapid.T) {
-		payload := []byte(rapid.StringMatching(`\[?(\{"t":"2026-07-01T08:00:0[0-9]Z","v":\{"level":[0-9]+(,"rain":"?[0-9]"?)?\}\}[,\]]?){0,4}`).Draw(rt, "payload"))
-		obs, _ := DecodeObservations(payload, time.Now(), k, TimeLimits{})
-		if n := CountReadings(payload); n < len(obs) || n > len(payload) {
-			rt.Errorf("%s: counted %d of %d", payload, n, len(obs))
 		}
 	})
 }

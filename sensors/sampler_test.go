@@ -14,16 +14,16 @@ func TestSamplesAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
 		in, _ := path(t, m, IngestOptions{Node: "n1", SampleEvery: time.Second})
-		send := func(envs ...Envelope) {
-			for _, e := range envs {
-				if err := in.Accept(e, nil); err != nil {
+		send := func(messages ...Message) {
+			for _, m := range messages {
+				if err := in.Accept(m, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
 		}
-		send(level(1), level(2), env("garbage"))
+		send(level(1), level(2), garbage("garbage"))
 		send()
 		m.set(func() { m.gate = make(chan struct{}) })
 		send(level(3))
@@ -92,10 +92,9 @@ func TestSeveralCommittersSeeTheDatabaseGoAndReturn(t *testing.T) {
 		answers := make(chan error, 1000)
 		send := func() (refused int) {
 			for d := range devices {
-				env := level(d)
-				env.Device = fmt.Sprintf("dev-%d", d)
-				env.Topic = Topic("370602", env.Device, KindObs)
-				if err := in.Accept(env, func(err error) { answers <- err }); err != nil {
+				m := level(d)
+				m.Device = fmt.Sprintf("dev-%d", d)
+				if err := in.Accept(m, func(err error) { answers <- err }); err != nil {
 					refused++
 				}
 			}

@@ -1,6 +1,9 @@
 // Package sensors is the domain of observation: Things (devices), their Datastreams, Observations,
-// and the path that every reading takes from a broker to a commit. It knows no SQL and no MQTT:
-// brokers hand it Envelopes, a store implements Committer and RegistryStore.
+// and the path that every reading takes from a feed to a commit. It knows no SQL and no protocol:
+// feeds pass Messages to a Receiver; a store implements Committer and RegistryStore.
+//
+// A feed receives from devices by one protocol; sensors/mqtt and sensors/mqtt/remote are two feeds. To write another, read
+// Message, Receiver and Decoder and the example of Receiver, and run sensors/feedtest in the feed's own tests.
 //
 // Names are OGC SensorThings'. Units are UCUM codes. Coordinates are lon, lat in EPSG:4326.
 package sensors
@@ -127,29 +130,6 @@ func (o *Observation) StateTime() time.Time {
 	return o.Now
 }
 
-// Topic kinds of onemap/v1/{adcode6}/{device}/{kind}.
-const (
-	KindObs    = "obs"
-	KindStatus = "status"
-	KindCmd    = "cmd"
-)
-
-// Envelope is one publish as it came from a broker, authenticated but not decoded.
-type Envelope struct {
-	Topic    string
-	Division string // the adcode of the topic
-	Device   string // the device of the topic
-	Kind     string // KindObs or KindStatus
-	Payload  []byte // owned by the receiver
-	QoS      byte
-	Received time.Time
-	Session  uint64 // the device's connection, another number for each; 0: not known, as through an external broker
-	Login    *Known // as whom the sender was let in; nil: by an external broker
-	ByCert   bool   // and whether by its certificate
-	Readings int    // that CountReadings finds in the payload; 0: not counted yet
-	Dup      bool   // it says that it may have been delivered before (MQTT's DUP flag)
-}
-
 // Status is a device's announcement that it is on or off line.
 type Status struct {
 	DeviceID string    `json:"device"`
@@ -157,12 +137,12 @@ type Status struct {
 	At       time.Time `json:"at"`
 }
 
-// Quarantined is a publish, or one value of it, that could not be stored as an observation.
+// Quarantined is a message, or one value of it, that could not be stored as an observation.
 type Quarantined struct {
 	ID       int64     `json:"id"`
 	At       time.Time `json:"at"`
 	DeviceID string    `json:"device_id"`
-	Topic    string    `json:"topic"`
+	Topic    string    `json:"topic"`  // the Subject of its message: an MQTT topic
 	Reason   string    `json:"reason"` // a short code: bad-json, unknown-datastream, bad-time, bad-value, too-large, unknown-device …
 	Detail   string    `json:"detail"` // names the field, in English
 	Faults   []Fault   `json:"faults,omitempty" doc:"The detail by codes, so that it can be worded in any language; rows of before codes were kept have none"`
@@ -232,7 +212,7 @@ type Committer interface {
 	Stored(ctx context.Context, readings []Observation) ([]bool, error)
 }
 
-// RegistryStore gives the registry what it must know to accept a publish.
+// RegistryStore gives the registry what it must know to accept a message.
 type RegistryStore interface {
 	// LoadRegistry returns every enabled device with its datastreams (without Latest) and its secret's SHA-256.
 	LoadRegistry(ctx context.Context) ([]RegisteredDevice, error)

@@ -8,14 +8,14 @@ import (
 
 // IngestCounts is how much went through each stage of the ingest path.
 type IngestCounts struct {
-	Received    uint64 `json:"received"`    // envelopes taken into the queue
+	Received    uint64 `json:"received"`    // messages taken into the queue
 	Committed   uint64 `json:"committed"`   // observations stored that were new
 	Duplicate   uint64 `json:"duplicate"`   // there already, with the same value
 	Conflict    uint64 `json:"conflict"`    // there already, with another value: kept beside it
 	Late        uint64 `json:"late"`        // stored, and older than what its datastream had
 	Future      uint64 `json:"future"`      // stored and flagged: ahead of the time of receipt
 	Quarantined uint64 `json:"quarantined"` // rows put to quarantine
-	Refused     uint64 `json:"refused"`     // envelopes refused before the queue
+	Refused     uint64 `json:"refused"`     // messages refused before the queue
 	Failed      uint64 `json:"failed"`      // taken and not stored: not acknowledged
 	Batches     uint64 `json:"batches"`     // commits
 }
@@ -26,7 +26,7 @@ type IngestSample struct {
 	IngestCounts
 	QueueEnvelopes int     `json:"queue_envelopes"` // that waited at its end
 	QueueBytes     int     `json:"queue_bytes"`
-	OldestMS       float64 `json:"oldest_ms"`     // age of the oldest envelope not yet acknowledged, at its end
+	OldestMS       float64 `json:"oldest_ms"`     // age of the oldest message not yet acknowledged, at its end
 	CommitP50MS    float64 `json:"commit_p50_ms"` // of the commits of the interval; 0: there were none
 	CommitP99MS    float64 `json:"commit_p99_ms"`
 	BatchRows      float64 `json:"batch_rows"` // rows of a commit, the mean; 0: there were none

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // Every reading is sent again and again, some of it with another value.
@@ -45,7 +45,7 @@ func repeated(sz size, s *stage, d *device) []row {
 			r.value += other
 		case 5:
 			again.value += other + red
-			return message{topic: d.topic, qos: qosOf(n), payload: sensors.EncodeReadings(r.reading(), again.reading())}
+			return message{topic: d.topic, qos: qosOf(n), payload: mqttjson.Encode(r.reading(), again.reading())}
 		}
 		return message{topic: d.topic, qos: qosOf(n), payload: r.payload()}
 	}

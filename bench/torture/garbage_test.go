@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // A tenth of what the devices send is garbage. All of it is in quarantine or refused, and counted.
@@ -175,7 +176,7 @@ func littered(s *stage, d *device) []row {
 		m.payload, m.ends = g.payload(rows[n]), g.ends
 		switch {
 		case g.status:
-			m.topic = strings.TrimSuffix(d.topic, sensors.KindObs) + sensors.KindStatus
+			m.topic = strings.TrimSuffix(d.topic, mqttjson.KindObs) + mqttjson.KindStatus
 		case g.reason == foreign:
 			m.topic = stolen
 		}

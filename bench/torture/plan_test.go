@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // row is one reading that must be stored, once, when its message is acknowledged.
@@ -39,7 +40,7 @@ func qosOf(n int) byte {
 	return 1
 }
 
-func (r row) payload() []byte { return sensors.EncodeReadings(r.reading()) }
+func (r row) payload() []byte { return mqttjson.Encode(r.reading()) }
 
 func (r row) reading() sensors.Reading {
 	return sensors.Reading{Time: r.at, Values: []sensors.Value{{Name: stream, Number: r.value}}}

@@ -15,6 +15,7 @@ import (
 	"onemap/internal/core"
 	"onemap/internal/pg"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // patience bounds every wait of these tests; nothing is asserted about how much of it is used.
@@ -147,7 +148,7 @@ func (s *stage) findStreams(db *stores.Stores, list []sensors.Device) {
 	}
 	for _, d := range list {
 		s.devices = append(s.devices, &device{
-			id: d.ID, secret: secretOf(d.ID), datastream: ids[d.ID], topic: sensors.Topic(division, d.ID, sensors.KindObs), messages: s.size.messages,
+			id: d.ID, secret: secretOf(d.ID), datastream: ids[d.ID], topic: mqttjson.Topic(division, d.ID, mqttjson.KindObs), messages: s.size.messages,
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // How a device behaves towards its broker.
@@ -94,11 +95,11 @@ func (a *actor) session(ctx context.Context) error {
 		case a.o.Quiet:
 			l.disconnect()
 		default:
-			l.goodbye(a.topic(sensors.KindStatus))
+			l.goodbye(a.topic(mqttjson.KindStatus))
 		}
 		l.cut()
 	}()
-	if err := l.publish(ctx, a.topic(sensors.KindStatus), true, []byte("online")); err != nil {
+	if err := l.publish(ctx, a.topic(mqttjson.KindStatus), true, []byte("online")); err != nil {
 		return err
 	}
 	for {
@@ -116,7 +117,7 @@ func (a *actor) session(ctx context.Context) error {
 	}
 }
 
-func (a *actor) topic(kind string) string { return sensors.Topic(a.d.Division, a.d.ID, kind) }
+func (a *actor) topic(kind string) string { return mqttjson.Topic(a.d.Division, a.d.ID, kind) }
 
 // untilNext is the wait until the device's next reading: each has its own place in the interval, so
 // that 600 of them make a stream and not a volley.
@@ -146,7 +147,7 @@ func (a *actor) measure(now time.Time) {
 func (a *actor) deliver(ctx context.Context, l *link) error {
 	for len(a.backlog) > 0 {
 		n := min(len(a.backlog), batchMax)
-		if err := l.publish(ctx, a.topic(sensors.KindObs), false, sensors.EncodeReadings(a.backlog[:n]...)); err != nil {
+		if err := l.publish(ctx, a.topic(mqttjson.KindObs), false, mqttjson.Encode(a.backlog[:n]...)); err != nil {
 			return err
 		}
 		a.backlog = append(a.backlog[:0], a.backlog[n:]...)
@@ -179,7 +180,7 @@ func (a *actor) connect() (*link, error) {
 		SetClientID(a.d.ID).SetUsername(a.d.ID).SetPassword(a.d.Secret).SetProtocolVersion(4).
 		SetCleanSession(true).SetAutoReconnect(false).SetOrderMatters(false).
 		SetKeepAlive(60*time.Second).SetConnectTimeout(10*time.Second).SetWriteTimeout(patience).
-		SetWill(a.topic(sensors.KindStatus), "offline", 1, true).
+		SetWill(a.topic(mqttjson.KindStatus), "offline", 1, true).
 		SetConnectionLostHandler(func(paho.Client, error) { once.Do(func() { close(l.lost) }) }).
 		SetCustomOpenConnectionFn(l.dial)
 	l.client = paho.NewClient(o)

@@ -18,6 +18,7 @@ import (
 
 	"onemap/internal/app/stores/storetest"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
@@ -159,8 +160,8 @@ func (p *publishing) device(t *testing.T, broker string, d sensors.Device) {
 		case <-time.After(5 * time.Millisecond):
 		}
 		r := acknowledged{datastream: d.Streams[0].ID, at: begin.Add(time.Duration(i) * time.Second), value: float64(i%10000) / 1000}
-		payload := sensors.EncodeReadings(sensors.Reading{Time: r.at, Values: []sensors.Value{{Name: "level", Number: r.value}}})
-		tok := c.Publish(sensors.Topic(d.Division, d.ID, sensors.KindObs), 1, false, payload)
+		payload := mqttjson.Encode(sensors.Reading{Time: r.at, Values: []sensors.Value{{Name: "level", Number: r.value}}})
+		tok := c.Publish(mqttjson.Topic(d.Division, d.ID, mqttjson.KindObs), 1, false, payload)
 		if !tok.WaitTimeout(patience) || tok.Error() != nil || !c.IsConnectionOpen() {
 			t.Errorf("%s: the broker does not acknowledge: %v", d.ID, tok.Error())
 			return

@@ -11,6 +11,7 @@ import (
 	"onemap/demo"
 	"onemap/internal/core"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // TestTheServersEndIsNotTheDevices: an orderly stop puts every device out, and of none of them anybody is told that
@@ -92,7 +93,7 @@ func presenceEvents(t *testing.T, u *user) []core.Event {
 // deviceWithWill is the visitor's device as most devices are: on line by its word, and with a will.
 func deviceWithWill(t *testing.T, info demo.Info) paho.Client {
 	t.Helper()
-	topic := sensors.Topic(info.Device.Division, info.Device.ID, sensors.KindStatus)
+	topic := mqttjson.Topic(info.Device.Division, info.Device.ID, mqttjson.KindStatus)
 	c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://"+info.MQTT).SetClientID(info.Device.ID).
 		SetUsername(info.Device.ID).SetPassword(info.Device.Password).SetAutoReconnect(false).SetConnectTimeout(patience).
 		SetWill(topic, "offline", 1, true))

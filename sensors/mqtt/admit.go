@@ -11,6 +11,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // letIn authenticates and checks the will; both before anything else may happen. It answers a refusal.
@@ -100,7 +101,6 @@ func (b *Broker) ended(c *conn, err error) {
 		return
 	}
 	newest := b.live.drop(s)
-	b.exchanges.close(s, outlives(s.client), b.clock())
 	var code packets.Code
 	if errors.Is(err, packets.ErrPacketTooLarge) {
 		b.refuse(refusedTooLarge, slog.String("device", s.device))
@@ -139,20 +139,20 @@ func (b *Broker) publishWill(s *session, newest bool, err error) {
 	if !newest || !established || b.isStopping() {
 		return
 	}
-	env := s.envelope(s.status, sensors.KindStatus, nil, 1, false)
-	env.Received, env.Login = b.clock(), nil // the server says it
+	m := s.message(s.status, mqttjson.KindStatus, nil, false)
+	m.Received, m.Login = b.clock(), nil // the server says it
 	switch {
 	case s.revoked.Load():
 		k := b.registry.Device(s.device)
 		if k == nil {
 			return // disabled or gone: nothing is taken of it
 		}
-		env.Division, env.Topic, env.Payload = k.Division, sensors.Topic(k.Division, k.ID, sensors.KindStatus), []byte("offline")
-		b.presence.offer(env)
+		m.Division, m.Subject, m.Raw = k.Division, mqttjson.Topic(k.Division, k.ID, mqttjson.KindStatus), []byte("offline")
+		b.presence.offer(m)
 	case s.will != nil && !errors.Is(cause, packets.CodeDisconnect):
 		b.metrics.wills.Inc()
-		env.Payload = s.will.payload()
-		b.presence.announce(env, s.will.retain)
+		m.Raw = s.will.payload()
+		b.presence.announce(m, s.will.retain)
 	}
 }
 

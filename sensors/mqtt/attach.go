@@ -67,7 +67,6 @@ func (b *Broker) establish(s *session, pk packets.Packet) (present bool, old *se
 	old = b.live.put(s)
 	last, ok := b.server.Clients.Get(s.client.ID)
 	present = ok && !pk.Connect.Clean && (last.Properties.ProtocolVersion == 5 || !last.Properties.Clean)
-	b.exchanges.open(s, old, present)
 	switch {
 	case present:
 		s.inherit(last)

@@ -21,7 +21,7 @@ import (
 // instant is a receiver that has committed as soon as it is handed something.
 type instant struct{ taken atomic.Uint64 }
 
-func (r *instant) Accept(_ sensors.Envelope, done func(error)) error {
+func (r *instant) Accept(_ sensors.Message, done func(error)) error {
 	r.taken.Add(1)
 	done(nil)
 	return nil

@@ -4,9 +4,9 @@
 // everything else is refused and counted. Nobody may read what another device publishes.
 //
 // A QoS 1 publish is acknowledged after the commit and not before, without holding up the publishes
-// behind it; QoS 2 is received (PUBREC) after the commit and stored once, however often it is
-// delivered before it is released; QoS 0 is stored the same way, without an answer. When a publish
-// cannot be stored its connection is closed, so that the device sends again.
+// behind it; QoS 2 is received (PUBREC) after the commit; QoS 0 is stored the same way, without an answer. When a
+// publish cannot be stored its connection is closed, so that the device sends again. A publish that is delivered again is
+// known by the times of its readings, whatever its QoS.
 //
 // What a connection has sent and has no answer to is bounded, by count and by bytes, and so is what
 // all of them have together: then reading pauses, and the device's own buffers fill. Nothing that one
@@ -59,7 +59,6 @@ type Broker struct {
 	limiter   *connLimiter
 	abuse     *abuse
 	presence  *presence
-	exchanges *exchanges
 	quotas    quotas
 	live      liveMap
 	sessions  atomic.Uint64 // how many there were
@@ -87,7 +86,7 @@ func New(opts Options, receiver sensors.Receiver, registry *sensors.Registry, lo
 	}
 	b := &Broker{
 		opts: opts.withDefaults(), receiver: receiver, registry: registry, log: log, clock: clock,
-		loud: newLimiters(), live: liveMap{m: map[string]*session{}}, exchanges: newExchanges(), upgrader: newUpgrader(),
+		loud: newLimiters(), live: liveMap{m: map[string]*session{}}, upgrader: newUpgrader(),
 	}
 	b.limiter = newConnLimiter(b.opts)
 	b.abuse = newAbuse(b)

@@ -13,6 +13,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt"
 )
 
@@ -93,10 +94,8 @@ func TestQoS2IsReceivedAfterTheCommitAndOnce(t *testing.T) {
 		w.expect(packets.Pubrec, 9)
 		w.send(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pubrel}, PacketID: 9})
 		w.expect(packets.Pubcomp, 9)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.arrived != 1 {
-			t.Errorf("handed on %d times", m.arrived)
+		if n := m.stored(); n != 1 {
+			t.Errorf("%d stored", n)
 		}
 	})
 }
@@ -201,7 +200,7 @@ func TestWhoMayConnect(t *testing.T) {
 }
 
 func TestForeignTopicsAreRefusedAndCounted(t *testing.T) {
-	foreign := []string{obsTopic("dev-1"), statusTopic("dev-1"), sensors.Topic("370611", "dev-0", sensors.KindObs), sensors.Topic("370602", "dev-0", sensors.KindCmd), "somewhere", "onemap/v1/370602/dev-0/obs/"}
+	foreign := []string{obsTopic("dev-1"), statusTopic("dev-1"), mqttjson.Topic("370611", "dev-0", mqttjson.KindObs), mqttjson.Topic("370602", "dev-0", mqttjson.KindCmd), "somewhere", "onemap/v1/370602/dev-0/obs/"}
 	s := newStand(t, newMemory(2), mqtt.Options{})
 	for i, topic := range foreign {
 		w := login(t, s.broker.Addr(), "dev-0", 4)
@@ -235,8 +234,8 @@ func TestForeignTopicsAreRefusedAndCounted(t *testing.T) {
 
 func TestWhoMaySubscribe(t *testing.T) {
 	s := newStand(t, newMemory(2), mqtt.Options{})
-	own := sensors.Topic("370602", "dev-0", sensors.KindCmd)
-	filters := []string{own, "#", "$SYS/#", "$SYS/broker/version", "onemap/v1/370602/+/obs", obsTopic("dev-1"), obsTopic("dev-0"), statusTopic("dev-0"), "$share/x/" + own, sensors.Topic("370602", "dev-1", sensors.KindCmd)}
+	own := mqttjson.Topic("370602", "dev-0", mqttjson.KindCmd)
+	filters := []string{own, "#", "$SYS/#", "$SYS/broker/version", "onemap/v1/370602/+/obs", obsTopic("dev-1"), obsTopic("dev-0"), statusTopic("dev-0"), "$share/x/" + own, mqttjson.Topic("370602", "dev-1", mqttjson.KindCmd)}
 	bothVersions(t, func(t *testing.T, version byte) {
 		w := login(t, s.broker.Addr(), "dev-0", version)
 		pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Subscribe}, PacketID: 5}

@@ -12,7 +12,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt"
 )
 
@@ -65,7 +65,7 @@ func TestMosquittoByCertificate(t *testing.T) {
 	if _, err := run("mosquitto_pub", s.unregistered, "-q", "1", "-t", obsTopic("dev-0"), "-m", "x"); err == nil {
 		t.Error("a certificate that nobody registered was good")
 	}
-	for topic, denied := range map[string]bool{sensors.Topic("370602", "dev-0", sensors.KindCmd): false, obsTopic("dev-1"): true, "#": true} {
+	for topic, denied := range map[string]bool{mqttjson.Topic("370602", "dev-0", mqttjson.KindCmd): false, obsTopic("dev-1"): true, "#": true} {
 		out, err := run("mosquitto_sub", s.mine, "-E", "-t", topic)
 		if err != nil || strings.Contains(out, "denied") != denied {
 			t.Errorf("%s: %v, %q", topic, err, out)
@@ -128,49 +128,22 @@ func TestPahoOnEveryListener(t *testing.T) {
 	}
 }
 
-// pahoClient is a client of the reference library, 3.1.1, that keeps what is not acknowledged.
+// pahoOptions are of a client of the reference library, 3.1.1, that connects again and sends again.
+func pahoOptions(addr, device, password string) *paho.ClientOptions {
+	return paho.NewClientOptions().AddBroker("tcp://"+addr).SetClientID(device).SetUsername(device).SetPassword(password).
+		SetProtocolVersion(4).SetCleanSession(false).SetAutoReconnect(true).SetMaxReconnectInterval(20*time.Millisecond).
+		SetWill(statusTopic(device), "offline", 1, true)
+}
+
+// pahoClient is a client that keeps what is not acknowledged.
 func pahoClient(t *testing.T, addr, device, password string) paho.Client {
 	t.Helper()
-	o := paho.NewClientOptions().AddBroker("tcp://"+addr).SetClientID(device).SetUsername(device).SetPassword(password).
-		SetProtocolVersion(4).SetCleanSession(false).SetAutoReconnect(true).SetMaxReconnectInterval(20*time.Millisecond).
-		SetWill(statusTopic(device), "offline", 1, true).
-		SetStore(newPahoStore(t))
-	c := paho.NewClient(o)
+	c := paho.NewClient(pahoOptions(addr, device, password).SetStore(newPahoStore(t)))
 	if token := c.Connect(); token.Wait() && token.Error() != nil {
 		t.Fatal(token.Error())
 	}
 	t.Cleanup(func() { c.Disconnect(5000) })
 	return c
-}
-
-// TestPahoLosesNothingWhileTheDatabaseComesAndGoes publishes from several devices at once while the
-// store fails now and then: in the end everything is stored.
-func TestPahoLosesNothingWhileTheDatabaseComesAndGoes(t *testing.T) {
-	const devices, each = 5, 200
-	m := newMemory(devices)
-	s := newStand(t, m, mqtt.Options{Window: 8})
-	var wg sync.WaitGroup
-	for i := range devices {
-		id := fmt.Sprintf("dev-%d", i)
-		c := pahoClient(t, s.broker.Addr(), id, secret(id))
-		wg.Go(func() {
-			tokens := make([]paho.Token, 0, each)
-			for n := range each {
-				tokens = append(tokens, c.Publish(obsTopic(id), 1, false, reading(n)))
-			}
-			for _, token := range tokens {
-				token.Wait() // a token may end with an error when the connection does; paho sends again
-			}
-		})
-	}
-	for range 3 {
-		m.change(func() { m.away = true })
-		time.Sleep(20 * time.Millisecond)
-		m.change(func() { m.away = false })
-		time.Sleep(20 * time.Millisecond)
-	}
-	wg.Wait()
-	eventually(t, "everything is stored", func() bool { return m.stored() == devices*each })
 }
 
 // TestAcknowledgedIsStoredUnderFire cuts connections and fails commits at random; what a client has

@@ -12,6 +12,7 @@ import (
 	"onemap/alerts"
 	"onemap/internal/core"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt"
 )
 
@@ -63,7 +64,7 @@ func (l *lookout) say(t *testing.T, device string, again bool, value float64, ag
 	}
 	l.ids[device]++
 	w := l.wires[device]
-	w.publish(1, l.ids[device], obsTopic(device), sensors.EncodeReadings(readings...), again)
+	w.publish(1, l.ids[device], obsTopic(device), mqttjson.Encode(readings...), again)
 	w.expect(packets.Puback, l.ids[device])
 }
 
@@ -152,7 +153,7 @@ func TestAClockThatIsBehindGoesOnAfterAStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := next.wires["dev-0"]
-	w.publish(1, 77, obsTopic("dev-0"), sensors.EncodeReadings(sensors.Reading{Time: said, Values: []sensors.Value{{Name: "level", Number: 2}}}), false)
+	w.publish(1, 77, obsTopic("dev-0"), mqttjson.Encode(sensors.Reading{Time: said, Values: []sensors.Value{{Name: "level", Number: 2}}}), false)
 	w.expect(packets.Puback, 77)
 	if n := count(t, l.sql, `select count(*) from observation where value = 2`); n != 1 {
 		t.Errorf("%d rows of what was sent again", n)

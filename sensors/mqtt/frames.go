@@ -7,7 +7,7 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // How much is read from a connection at once, bytes: most devices say little, and wait between.
@@ -146,7 +146,7 @@ func (c *conn) take(s *session, whole, body int) error {
 			return err
 		}
 	}
-	s.publish(s.envelope(s.obs, sensors.KindObs, payload, qos, dup), answer{packetID: id, qos: qos}, nil)
+	s.publish(s.message(s.obs, mqttjson.KindObs, payload, dup), answer{packetID: id, qos: qos}, nil)
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt"
 )
 
@@ -37,7 +38,6 @@ type memory struct {
 	loads    int
 	changed  int64 // how often the devices were changed
 	rows     map[string]float64
-	arrived  int
 	statuses []sensors.Status
 	set      []sensors.Quarantined
 	seq      int64
@@ -64,7 +64,6 @@ func (m *memory) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.Batc
 	}
 	for _, o := range b.Observations {
 		m.rows[fmt.Sprint(o.DatastreamID, o.Time.UnixMicro())] = o.Value
-		m.arrived++
 	}
 	m.statuses = append(m.statuses, b.Statuses...)
 	m.set = append(m.set, b.Quarantine...)
@@ -162,13 +161,13 @@ func newMemory(n int) *memory {
 
 func secret(device string) string { return "secret-of-" + device }
 
-func obsTopic(device string) string    { return sensors.Topic("370602", device, sensors.KindObs) }
-func statusTopic(device string) string { return sensors.Topic("370602", device, sensors.KindStatus) }
+func obsTopic(device string) string    { return mqttjson.Topic("370602", device, mqttjson.KindObs) }
+func statusTopic(device string) string { return mqttjson.Topic("370602", device, mqttjson.KindStatus) }
 
 // reading is a payload whose time tells n apart.
 func reading(n int) []byte {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Millisecond)
-	return sensors.EncodeReadings(sensors.Reading{Time: at, Values: []sensors.Value{{Name: "level", Number: float64(n)}}})
+	return mqttjson.Encode(sensors.Reading{Time: at, Values: []sensors.Value{{Name: "level", Number: float64(n)}}})
 }
 
 // stand is a broker on the ingest path on a memory.

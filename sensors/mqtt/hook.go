@@ -9,6 +9,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // hook is where the broker's engine asks.
@@ -61,25 +62,18 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 }
 
 // OnPacketRead ends connections that publish to $ topics: the engine would drop that without a word.
-// It notes a PUBREL, for which the engine knows no publish.
 func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
-	switch pk.FixedHeader.Type {
-	case packets.Publish:
-		if strings.HasPrefix(pk.TopicName, "$") {
-			h.b.refuse(refusedPublish, slog.String("device", cl.ID), slog.String("topic", clip(pk.TopicName)))
-			return pk, packets.ErrRejectPacket
-		}
-	case packets.Pubrel:
-		if s := sessionOf(cl); s != nil && s.exchange.release(pk.PacketID) {
-			s.released = pk.PacketID
-		}
+	if pk.FixedHeader.Type == packets.Publish && strings.HasPrefix(pk.TopicName, "$") {
+		h.b.refuse(refusedPublish, slog.String("device", cl.ID), slog.String("topic", clip(pk.TopicName)))
+		return pk, packets.ErrRejectPacket
 	}
 	return pk, nil
 }
 
 // OnPacketEncode tells a version 5 device how large a packet may be and what it cannot subscribe to, before it
-// tries in vain, and that a publish that was released is complete.
-func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packet {
+// tries in vain. It makes each PUBCOMP a success: a publish is stored before its PUBREC, so what a device releases is
+// complete, and the engine, which was not given the publish, would say that it does not know it.
+func (h *hook) OnPacketEncode(_ *mochi.Client, pk packets.Packet) packets.Packet {
 	switch pk.FixedHeader.Type {
 	case packets.Connack:
 		if pk.ReasonCode == packets.CodeSuccess.Code {
@@ -87,11 +81,8 @@ func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packe
 			p.MaximumPacketSize = uint32(h.b.opts.maxPacket())
 			p.WildcardSubAvailableFlag, p.SubIDAvailableFlag, p.SharedSubAvailableFlag = true, true, true // and not available
 		}
-	case packets.Pubcomp: // written by the reader itself
-		if s := sessionOf(cl); s != nil && s.released == pk.PacketID && s.released != 0 {
-			s.released = 0
-			pk.ReasonCode, pk.Properties = packets.CodeSuccess.Code, packets.Properties{}
-		}
+	case packets.Pubcomp:
+		pk.ReasonCode, pk.Properties = packets.CodeSuccess.Code, packets.Properties{}
 	}
 	return pk
 }
@@ -105,14 +96,13 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	topic, kind := s.own(pk.TopicName)
 	var stored func()
-	if kind == sensors.KindStatus {
+	if kind == mqttjson.KindStatus {
 		s.checkStatus(pk.Payload)
 	}
-	if pk.FixedHeader.Retain && kind == sensors.KindStatus {
+	if pk.FixedHeader.Retain && kind == mqttjson.KindStatus {
 		stored = s.retaining(pk)
 	}
-	env := s.envelope(topic, kind, pk.Payload, pk.FixedHeader.Qos, pk.FixedHeader.Dup)
-	s.publish(env, answer{packetID: pk.PacketID, qos: pk.FixedHeader.Qos}, stored)
+	s.publish(s.message(topic, kind, pk.Payload, pk.FixedHeader.Dup), answer{packetID: pk.PacketID, qos: pk.FixedHeader.Qos}, stored)
 	return pk, packets.ErrRejectPacket
 }
 

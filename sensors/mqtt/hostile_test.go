@@ -16,12 +16,12 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// shelf is a receiver that stores at once, except for the devices whose envelopes it keeps back.
+// shelf is a receiver that stores at once, except for the devices whose messages it keeps back.
 type shelf struct {
 	mu    sync.Mutex
 	back  func(device string) bool
 	kept  []func(error)
-	held  map[string]int // of each device, envelopes kept back
+	held  map[string]int // of each device, messages kept back
 	bytes map[string]int
 	most  int // kept back at the same time
 	taken int
@@ -31,20 +31,20 @@ func newShelf(back func(device string) bool) *shelf {
 	return &shelf{back: back, held: map[string]int{}, bytes: map[string]int{}}
 }
 
-func (r *shelf) Accept(env sensors.Envelope, done func(error)) error {
+func (r *shelf) Accept(m sensors.Message, done func(error)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.taken++
-	if !r.back(env.Device) {
+	if !r.back(m.Device) {
 		go done(nil)
 		return nil
 	}
-	size := len(env.Payload)
-	r.held[env.Device]++
-	r.bytes[env.Device] += size
+	size := len(m.Raw)
+	r.held[m.Device]++
+	r.bytes[m.Device] += size
 	r.kept = append(r.kept, func(err error) {
-		r.held[env.Device]--
-		r.bytes[env.Device] -= size
+		r.held[m.Device]--
+		r.bytes[m.Device] -= size
 		go done(err)
 	})
 	r.most = max(r.most, len(r.kept))
@@ -183,7 +183,7 @@ func TestManyFloodsShareWhatIsInFlight(t *testing.T) {
 	r.kept, r.back = nil, is("nobody")
 }
 
-// TestAFullQueueIsBackpressure has a path that takes four envelopes: nobody is put out, and everything
+// TestAFullQueueIsBackpressure has a path that takes four messages: nobody is put out, and everything
 // is acknowledged in the end.
 func TestAFullQueueIsBackpressure(t *testing.T) {
 	const devices, each = 8, 200

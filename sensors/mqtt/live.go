@@ -68,7 +68,7 @@ func (b *Broker) recheck(s *session) {
 	s.known.Store(now) // and lets go of the old registry
 }
 
-// patrol looks for what no packet tells: devices that do not read, sessions that are never resumed.
+// patrol looks for what no packet tells: devices that do not read.
 func (b *Broker) patrol() {
 	now := time.Now()
 	var slow []*session
@@ -80,7 +80,6 @@ func (b *Broker) patrol() {
 	for _, s := range slow {
 		b.abuse.report(sensors.TroubleSlowReader, s.device, s.conn, fault.NewMessage(CodeAcksUnread))
 	}
-	b.exchanges.sweep(b.clock().Add(-keepSession))
 }
 
 // Stats is what the broker tells of itself.

@@ -26,7 +26,6 @@ const (
 	refusedHandshake   = "handshake"
 	refusedTooMany     = "too-many-connections"
 	refusedSlowReader  = "slow-reader"
-	refusedUnreleased  = "unreleased" // QoS 2 publishes without end that are never released
 	refusedPanic       = "panic"
 )
 
@@ -34,7 +33,7 @@ func reasons() []string {
 	return []string{
 		refusedAnonymous, refusedCredentials, refusedUnavailable, refusedWill, refusedPublish, refusedSubscribe,
 		refusedRevoked, refusedTooLarge, refusedProtocol, refusedHandshake, refusedTooMany, refusedSlowReader,
-		refusedUnreleased, refusedPanic,
+		refusedPanic,
 	}
 }
 
@@ -53,14 +52,13 @@ func (t tally) Inc() {
 }
 
 type metrics struct {
-	connects   prometheus.Counter
-	takeovers  prometheus.Counter
-	wills      prometheus.Counter
-	paused     prometheus.Counter
-	duplicates prometheus.Counter
-	unstored   prometheus.Counter
-	published  [3]tally
-	refused    map[string]tally
+	connects  prometheus.Counter
+	takeovers prometheus.Counter
+	wills     prometheus.Counter
+	paused    prometheus.Counter
+	unstored  prometheus.Counter
+	published [3]tally
+	refused   map[string]tally
 }
 
 func newMetrics(reg prometheus.Registerer, b *Broker) metrics {
@@ -78,13 +76,12 @@ func newMetrics(reg prometheus.Registerer, b *Broker) metrics {
 	gauge("in_flight", "Publishes that wait for their commit.", func() float64 { return float64(b.load.publishes.Load()) })
 	gauge("in_flight_bytes", "What they hold of memory, roughly.", func() float64 { return float64(b.load.bytes.Load()) })
 	m := metrics{
-		connects:   counter("connects_total", "Connections that authenticated."),
-		takeovers:  counter("takeovers_total", "Connections that replaced one of the same device."),
-		wills:      counter("wills_total", "Last wills spoken for devices that vanished."),
-		paused:     counter("paused_total", "Times that reading from a device stopped until there was room."),
-		duplicates: counter("duplicates_total", "QoS 2 publishes delivered again before their release: not stored twice."),
-		unstored:   counter("unstored_total", "Publishes taken that could not be stored: not acknowledged, connection closed."),
-		refused:    map[string]tally{},
+		connects:  counter("connects_total", "Connections that authenticated."),
+		takeovers: counter("takeovers_total", "Connections that replaced one of the same device."),
+		wills:     counter("wills_total", "Last wills spoken for devices that vanished."),
+		paused:    counter("paused_total", "Times that reading from a device stopped until there was room."),
+		unstored:  counter("unstored_total", "Publishes taken that could not be stored: not acknowledged, connection closed."),
+		refused:   map[string]tally{},
 	}
 	published := vec("published_total", "Publishes to a device's own topics, by QoS.", "qos")
 	for qos := range m.published {

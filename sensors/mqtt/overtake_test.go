@@ -16,7 +16,7 @@ import (
 // returning is a database that is away for the first publish and back for all others.
 type returning struct{ taken atomic.Int64 }
 
-func (r *returning) Accept(_ sensors.Envelope, done func(error)) error {
+func (r *returning) Accept(_ sensors.Message, done func(error)) error {
 	if r.taken.Add(1) == 1 {
 		return fault.New(fault.Unavailable, "away")
 	}

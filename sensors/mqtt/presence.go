@@ -8,6 +8,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // presence stores the offline status of devices that vanished, and retries what could not be stored.
@@ -17,12 +18,12 @@ type presence struct {
 	ended  chan struct{}
 
 	mu    sync.Mutex
-	retry map[string]sensors.Envelope // by device: could not be stored yet
-	told  map[string]time.Time        // by device: when an oversize packet was last put to quarantine
+	retry map[string]sensors.Message // by device: could not be stored yet
+	told  map[string]time.Time       // by device: when an oversize packet was last put to quarantine
 }
 
 func newPresence(b *Broker) *presence {
-	return &presence{b: b, ended: make(chan struct{}), retry: map[string]sensors.Envelope{}, told: map[string]time.Time{}}
+	return &presence{b: b, ended: make(chan struct{}), retry: map[string]sensors.Message{}, told: map[string]time.Time{}}
 }
 
 func (p *presence) start() {
@@ -64,23 +65,23 @@ func (p *presence) run(ctx context.Context) {
 }
 
 // announce stores a status for a device that vanished; it is retried until it is stored.
-func (p *presence) announce(env sensors.Envelope, retain bool) {
+func (p *presence) announce(m sensors.Message, retain bool) {
 	if retain {
 		p.b.server.Topics.RetainMessage(packets.Packet{
 			FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true, Qos: 1},
-			TopicName:   env.Topic, Payload: env.Payload, Created: env.Received.Unix(), Origin: env.Device,
+			TopicName:   m.Subject, Payload: m.Raw, Created: m.Received.Unix(), Origin: m.Device,
 		})
 	}
-	p.offer(env)
+	p.offer(m)
 }
 
-func (p *presence) offer(env sensors.Envelope) {
+func (p *presence) offer(m sensors.Message) {
 	later := func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.retry[env.Device] = env
+		p.retry[m.Device] = m
 	}
-	err := p.b.receiver.Accept(env, func(err error) {
+	err := p.b.receiver.Accept(m, func(err error) {
 		if err != nil {
 			later()
 		}
@@ -95,11 +96,11 @@ func (p *presence) offer(env sensors.Envelope) {
 func (p *presence) retryPending() {
 	p.mu.Lock()
 	list := p.retry
-	p.retry = map[string]sensors.Envelope{}
+	p.retry = map[string]sensors.Message{}
 	p.mu.Unlock()
-	for device, env := range list {
+	for device, m := range list {
 		if !p.b.live.has(device) {
-			p.offer(env)
+			p.offer(m)
 		}
 	}
 }
@@ -119,9 +120,9 @@ func (p *presence) markMissing(ctx context.Context) bool {
 			continue
 		}
 		missing++
-		p.offer(sensors.Envelope{
-			Topic: sensors.Topic(k.Division, k.ID, sensors.KindStatus), Division: k.Division, Device: k.ID,
-			Kind: sensors.KindStatus, Payload: []byte("offline"), QoS: 1, Received: p.b.clock(),
+		p.offer(sensors.Message{
+			Device: k.ID, Division: k.Division, Subject: mqttjson.Topic(k.Division, k.ID, mqttjson.KindStatus),
+			Raw: []byte("offline"), Decoder: mqttjson.Decoder(mqttjson.KindStatus), Received: p.b.clock(),
 		})
 	}
 	if missing > 0 {
@@ -144,7 +145,7 @@ func (p *presence) quarantineOversize(s *session) {
 	}
 	unread := sensors.OneFault(sensors.ReasonTooLarge, "", CodePacketUnread, p.b.opts.maxPacket())
 	err := p.b.receiver.Quarantine(unread.Quarantine(sensors.Quarantined{
-		At: now, DeviceID: s.device, Topic: sensors.Topic(s.division, s.device, sensors.KindObs),
+		At: now, DeviceID: s.device, Topic: mqttjson.Topic(s.division, s.device, mqttjson.KindObs),
 	}), nil)
 	if err != nil {
 		p.b.log.DebugContext(context.Background(), "an oversize packet could not be noted", "device", s.device, "error", err)

@@ -3,30 +3,27 @@ package mqtt
 import (
 	"log/slog"
 
-	"github.com/mochi-mqtt/server/v2/packets"
-
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // publish hands one publish to the ingest path. A full window blocks here, and with it the reading of
 // this one connection. stored may be nil; it is called when the publish is.
-func (s *session) publish(env sensors.Envelope, a answer, stored func()) {
+func (s *session) publish(m sensors.Message, a answer, stored func()) {
 	if s.revoked.Load() {
 		return
 	}
 	s.b.metrics.published[min(a.qos, 2)].Inc()
-	if env.Kind == sensors.KindObs {
-		env.Readings = sensors.CountReadings(env.Payload)
-	}
-	if !s.withinQuota(env.Readings) {
+	m.Values = m.Decoder.Count(m.Raw)
+	if !s.withinQuota(m.Values) {
 		return
 	}
 	if !s.b.begin() {
 		s.fail(fault.New(fault.Unavailable, "the server is stopping"))
 		return
 	}
-	a.size, a.readings = len(env.Payload)+len(env.Topic)+publishOverhead, max(1, env.Readings)
+	a.size, a.readings = len(m.Raw)+len(m.Subject)+publishOverhead, max(1, m.Values)
 	if !s.take(a.readings, a.size) {
 		s.b.pending.Done()
 		return
@@ -37,13 +34,8 @@ func (s *session) publish(env sensors.Envelope, a answer, stored func()) {
 		}
 		s.queueAck(a.with(err))
 	}
-	if a.qos == 2 {
-		if done = s.receive(env.Topic, env.Payload, a, done); done == nil {
-			return
-		}
-	}
-	env.Received = s.b.clock()
-	if err := s.accept(env, done); err != nil {
+	m.Received = s.b.clock()
+	if err := s.accept(m, done); err != nil {
 		s.b.refuse(refusedUnavailable, slog.String("device", s.device), slog.Any("error", err))
 		done(err)
 	}
@@ -55,36 +47,10 @@ func (a answer) with(err error) answer {
 	return a
 }
 
-// receive looks whether a QoS 2 publish is one that was delivered before. It gives what is to be done
-// when it is stored, or nil when it is not to be stored again.
-func (s *session) receive(topic string, payload []byte, a answer, done func(error)) func(error) {
-	x, sum := s.exchange, s.b.exchanges.sum(topic, payload)
-	switch x.begin(a.packetID, sum, max(4*s.b.opts.Window, 1024), again{s, a}) {
-	case inboundNew:
-		return func(err error) {
-			for _, w := range x.stored(a.packetID, sum, err) {
-				w.s.queueAck(w.answer.with(err))
-			}
-			done(err)
-		}
-	case inboundCommitted:
-		s.b.metrics.duplicates.Inc()
-		s.queueAck(a)
-	case inboundPending:
-		s.b.metrics.duplicates.Inc()
-	default:
-		s.b.refuse(refusedUnreleased, slog.String("device", s.device))
-		s.release(1, a.readings, a.size)
-		s.b.pending.Done()
-		s.disconnect(packets.ErrReceiveMaximum)
-	}
-	return nil
-}
-
-// envelope is a publish before its receipt is noted: that is when there is room for it.
-func (s *session) envelope(topic, kind string, payload []byte, qos byte, dup bool) sensors.Envelope {
-	return sensors.Envelope{
-		Topic: topic, Division: s.division, Device: s.device, Kind: kind, Payload: payload, QoS: qos, Session: s.number, Dup: dup,
+// message is a publish before its receipt is noted: that is when there is room for it.
+func (s *session) message(topic, kind string, payload []byte, dup bool) sensors.Message {
+	return sensors.Message{
+		Device: s.device, Division: s.division, Subject: topic, Raw: payload, Decoder: mqttjson.Decoder(kind), Session: s.number, Redelivered: dup,
 		Login: s.known.Load(), ByCert: s.byCert,
 	}
 }

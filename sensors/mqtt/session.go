@@ -11,6 +11,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // session is one authenticated connection.
@@ -28,10 +29,8 @@ type session struct {
 	status    string
 	cmd       string
 	will      *will
-	exchange  *exchange
 	revoked   atomic.Bool
-	released  uint16 // the packet whose PUBREL is being answered; the reader's
-	delivers  bool   // publishes to the device are written; the reader's
+	delivers  bool // publishes to the device are written; the reader's
 
 	order  sync.Mutex
 	failed bool // a publish was not stored: none after it is taken
@@ -57,10 +56,10 @@ type answer struct {
 }
 
 func newSession(b *Broker, cl *mochi.Client, c *conn, known *sensors.Known) *session {
-	topic := func(kind string) string { return sensors.Topic(known.Division, known.ID, kind) }
+	topic := func(kind string) string { return mqttjson.Topic(known.Division, known.ID, kind) }
 	s := &session{
 		b: b, client: cl, conn: c, number: b.sessions.Add(1), device: known.ID, division: known.Division,
-		obs: topic(sensors.KindObs), status: topic(sensors.KindStatus), cmd: topic(sensors.KindCmd),
+		obs: topic(mqttjson.KindObs), status: topic(mqttjson.KindStatus), cmd: topic(mqttjson.KindCmd),
 	}
 	s.known.Store(known)
 	return s
@@ -70,9 +69,9 @@ func newSession(b *Broker, cl *mochi.Client, c *conn, known *sensors.Known) *ses
 func (s *session) own(topic string) (own, kind string) {
 	switch topic {
 	case s.obs:
-		return s.obs, sensors.KindObs
+		return s.obs, mqttjson.KindObs
 	case s.status:
-		return s.status, sensors.KindStatus
+		return s.status, mqttjson.KindStatus
 	}
 	return "", ""
 }

@@ -8,11 +8,11 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt"
 )
 
-func cmdTopic(device string) string { return sensors.Topic("370602", device, sensors.KindCmd) }
+func cmdTopic(device string) string { return mqttjson.Topic("370602", device, mqttjson.KindCmd) }
 
 func (w *wire) subscribe(id uint16, filter string) {
 	w.t.Helper()

@@ -9,6 +9,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // will is what is to be said when the device vanishes.
@@ -30,11 +31,11 @@ func (w *will) payload() []byte {
 // device's readings matter more than a will that is not: it is let in, the will is not spoken, and the list of
 // troubles says so. A will on another device's topic is never spoken.
 func (s *session) keepWill(pk packets.ConnectParams) {
-	last, faults := sensors.DecodeStatus(pk.WillPayload, s.b.clock(), s.device, sensors.TimeLimits{})
+	online, faults := mqttjson.ParseStatus(pk.WillPayload)
 	kind, said := sensors.TroubleTopic, fault.Message{}
 	switch {
 	case pk.WillTopic != s.status:
-		if _, device, _, err := sensors.ParseTopic(pk.WillTopic); err == nil && device != s.device {
+		if _, device, _, err := mqttjson.ParseTopic(pk.WillTopic); err == nil && device != s.device {
 			said = fault.NewMessage(CodeWillOfOther, clip(pk.WillTopic))
 		} else {
 			said = fault.NewMessage(CodeWillForeign, clip(pk.WillTopic))
@@ -42,7 +43,7 @@ func (s *session) keepWill(pk packets.ConnectParams) {
 	case faults.Len() > 0:
 		kind, said = sensors.TroubleStatus, fault.NewMessage(CodeWillUnread, legible(pk.WillPayload))
 	default:
-		s.will = &will{online: last.Online, retain: pk.WillRetain}
+		s.will = &will{online: online, retain: pk.WillRetain}
 		return
 	}
 	s.b.refuse(refusedWill, slog.String("device", s.device), slog.String("will_topic", clip(pk.WillTopic)))
@@ -51,7 +52,7 @@ func (s *session) keepWill(pk packets.ConnectParams) {
 
 // checkStatus lists a status that is not understood. It goes to quarantine as any such publish.
 func (s *session) checkStatus(payload []byte) {
-	if _, faults := sensors.DecodeStatus(payload, s.b.clock(), s.device, sensors.TimeLimits{}); faults.Len() > 0 {
+	if _, faults := mqttjson.ParseStatus(payload); faults.Len() > 0 {
 		s.b.abuse.report(sensors.TroubleStatus, s.device, s.conn, fault.NewMessage(CodeStatusUnread, legible(payload)))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt"
 )
 
@@ -33,7 +34,7 @@ func TestWills(t *testing.T) {
 		{own, "离线", sensors.TroubleStatus, "离线"},
 		{own, "", sensors.TroubleStatus, ""},
 		{own, "off\x00line", sensors.TroubleStatus, "off\ufffdline"},
-		{sensors.Topic("370602", "dev-0", "lwt"), "offline", sensors.TroubleTopic, "/lwt"},
+		{mqttjson.Topic("370602", "dev-0", "lwt"), "offline", sensors.TroubleTopic, "/lwt"},
 		{obsTopic("dev-0"), "offline", sensors.TroubleTopic, "/obs"},
 		{"lwt/dev-0", "offline", sensors.TroubleTopic, "lwt/dev-0"},
 		{"a/+/#", "offline", sensors.TroubleTopic, "a/+/#"},

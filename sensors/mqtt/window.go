@@ -127,12 +127,12 @@ func (s *session) release(publishes, readings, bytes int) {
 	}
 }
 
-// accept hands an envelope on, and waits while the path's queue is full: that is no reason to put a
+// accept hands a message on, and waits while the path's queue is full: that is no reason to put a
 // device out. Nothing is taken after a publish that was not stored: the device sends that again over its
 // next connection, and must not find it overtaken by then, for the rules do not look at what is late.
-func (s *session) accept(env sensors.Envelope, done func(error)) error {
+func (s *session) accept(m sensors.Message, done func(error)) error {
 	for {
-		err := s.offer(env, done)
+		err := s.offer(m, done)
 		if !sensors.IsFull(err) {
 			return err
 		}
@@ -143,13 +143,13 @@ func (s *session) accept(env sensors.Envelope, done func(error)) error {
 }
 
 // offer looks whether a publish failed and hands the next one on, with no failure in between.
-func (s *session) offer(env sensors.Envelope, done func(error)) error {
+func (s *session) offer(m sensors.Message, done func(error)) error {
 	s.order.Lock()
 	defer s.order.Unlock()
 	if s.failed {
 		return fault.New(fault.Unavailable, "a publish before it was not stored")
 	}
-	return s.b.receiver.Accept(env, done)
+	return s.b.receiver.Accept(m, done)
 }
 
 func (s *session) await() error {

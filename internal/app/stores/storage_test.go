@@ -17,6 +17,7 @@ import (
 	"onemap/internal/app/stores/storetest"
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // A table whose file may not grow (EFBIG; a quota is alike) is waited for as a full disk is, although PostgreSQL calls
@@ -48,8 +49,8 @@ func TestFileThatMayNotGrowIsWaitedFor(t *testing.T) {
 	publish := func(n int) error {
 		stored := make(chan error, 1)
 		payload := fmt.Sprintf(`{"t":%q,"v":{"level":1}}`, base.Add(-time.Duration(n)*time.Millisecond).Format(time.RFC3339Nano))
-		err := in.Accept(sensors.Envelope{
-			Topic: "onemap/v1/370602/dev-00/obs", Division: "370602", Device: "dev-00", Kind: sensors.KindObs, Payload: []byte(payload), QoS: 1,
+		err := in.Accept(sensors.Message{
+			Device: "dev-00", Division: "370602", Subject: "onemap/v1/370602/dev-00/obs", Raw: []byte(payload), Decoder: mqttjson.Decoder(mqttjson.KindObs),
 		}, func(err error) { stored <- err })
 		if err != nil {
 			return err

@@ -20,6 +20,7 @@ import (
 	"onemap/internal/app/stores/storetest"
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt/remote"
 )
 
@@ -154,14 +155,14 @@ func eventually(t testing.TB, what string, f func() bool) {
 	}
 }
 
-func obsTopic(device string) string { return sensors.Topic("370602", device, sensors.KindObs) }
+func obsTopic(device string) string { return mqttjson.Topic("370602", device, mqttjson.KindObs) }
 
 // begin is the time of the first reading of a test, in a month that is kept.
 func begin() time.Time { return time.Now().UTC().Add(-6 * time.Hour).Truncate(time.Hour) }
 
 // reading is a payload whose time and value tell n apart.
 func reading(from time.Time, n int) []byte {
-	return sensors.EncodeReadings(sensors.Reading{Time: from.Add(time.Duration(n) * time.Millisecond), Values: []sensors.Value{{Name: "level", Number: float64(n)}}})
+	return mqttjson.Encode(sensors.Reading{Time: from.Add(time.Duration(n) * time.Millisecond), Values: []sensors.Value{{Name: "level", Number: float64(n)}}})
 }
 
 // fleet is devices that publish numbered readings, one after the other each, and say a reading again

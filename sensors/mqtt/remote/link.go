@@ -16,6 +16,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 var (
@@ -79,7 +80,7 @@ func (c *Client) filters() []string {
 	if c.opts.Group != "" {
 		prefix = "$share/" + c.opts.Group + "/"
 	}
-	return []string{prefix + sensors.Topic("+", "+", sensors.KindObs), prefix + sensors.Topic("+", "+", sensors.KindStatus)}
+	return []string{prefix + mqttjson.Topic("+", "+", mqttjson.KindObs), prefix + mqttjson.Topic("+", "+", mqttjson.KindStatus)}
 }
 
 // subscribe asks for the publishes when the session may not have the subscription: it is new, or this

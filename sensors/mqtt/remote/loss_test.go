@@ -153,31 +153,6 @@ func TestRedeliveredWithoutTime(t *testing.T) {
 	w.noneTwice(4)
 }
 
-// While the database is away nothing is acknowledged, and the broker keeps what comes.
-func TestDatabaseAway(t *testing.T) {
-	w := newTown(t, 5)
-	b := mosquittotest.Start(t, mosquittotest.Durable)
-	store := &faulty{DB: w.db.Sensors}
-	in := w.ingest(sensors.IngestOptions{ProbeMin: 10 * time.Millisecond, ProbeMax: 50 * time.Millisecond}, store, sensors.NewRegistry(store, sensors.RegistryOptions{}, nil, nil))
-	c := w.client(quick(b.URL()), in)
-	f := launch(t, b.Addr(), 5, 0)
-	for round := range 3 {
-		eventually(t, "readings are stored", func() bool { return w.stored() > 300*(round+1) })
-		store.away.Store(true)
-		eventually(t, "the connection is dropped", func() bool { return !c.Connected() })
-		at := f.count.Load()
-		eventually(t, "devices publish meanwhile", func() bool { return f.count.Load() > at+300 })
-		store.away.Store(false)
-		eventually(t, "it is connected again", c.Connected)
-	}
-	f.halt()
-	eventually(t, "everything acknowledged is stored", func() bool { return w.missing(f, f.snapshot()) == 0 })
-	w.noneTwice(int(f.count.Load()) + 5)
-	if n := c.Stats().Refused["unstored"]; n == 0 {
-		t.Error("nothing was ever refused: the test tests nothing")
-	}
-}
-
 // A full queue is waited for on the connection: the broker's in-flight window holds the rest.
 func TestBackpressure(t *testing.T) {
 	w := newTown(t, 20)

@@ -8,6 +8,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt/remote"
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
@@ -44,7 +45,7 @@ func TestFromMosquittoToPostGIS(t *testing.T) {
 	w := newTown(t, 2)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
 	dev := device(t, b.Addr())
-	status := func(d string) string { return sensors.Topic("370602", d, sensors.KindStatus) }
+	status := func(d string) string { return mqttjson.Topic("370602", d, mqttjson.KindStatus) }
 	from := begin()
 
 	// what the broker retains from before says nothing of now, but for an off-line
@@ -63,9 +64,9 @@ func TestFromMosquittoToPostGIS(t *testing.T) {
 	publish(t, dev, obsTopic("dev-0"), 1, false, bytes.Repeat([]byte("x"), 100_000))
 	publish(t, dev, "onemap/v1/nowhere/dev-0/obs", 1, false, reading(from, 1))
 	publish(t, dev, "onemap/v1/370602/d v/obs", 1, false, reading(from, 1))
-	publish(t, dev, sensors.Topic("370602", "stranger", sensors.KindObs), 1, false, reading(from, 1))
-	publish(t, dev, sensors.Topic("370611", "dev-1", sensors.KindObs), 1, false, reading(from, 1))
-	publish(t, dev, sensors.Topic("370602", "dev-0", sensors.KindCmd), 1, false, "for devices")
+	publish(t, dev, mqttjson.Topic("370602", "stranger", mqttjson.KindObs), 1, false, reading(from, 1))
+	publish(t, dev, mqttjson.Topic("370611", "dev-1", mqttjson.KindObs), 1, false, reading(from, 1))
+	publish(t, dev, mqttjson.Topic("370602", "dev-0", mqttjson.KindCmd), 1, false, "for devices")
 	publish(t, dev, status("dev-1"), 1, false, "online")
 	for i := 100; i < 200; i++ {
 		publish(t, dev, obsTopic("dev-0"), 1, false, reading(from, i))
@@ -109,7 +110,7 @@ func TestRetainedOfflineHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := mosquittotest.Start(t, mosquittotest.Durable)
-	publish(t, device(t, b.Addr()), sensors.Topic("370602", "dev-0", sensors.KindStatus), 1, true, `{"online": false}`)
+	publish(t, device(t, b.Addr()), mqttjson.Topic("370602", "dev-0", mqttjson.KindStatus), 1, true, `{"online": false}`)
 	w.client(quick(b.URL()), w.ingest(sensors.IngestOptions{}, w.db.Sensors, w.reg))
 	eventually(t, "it is off line", func() bool { return w.count(`select count(*) from device where online`) == 0 })
 }

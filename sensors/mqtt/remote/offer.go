@@ -7,13 +7,14 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // offer hands a publish to the ingest path. What it gives is Receiver.Accept's, or errLetGo.
 func (l *link) offer(s *slot) error {
-	division, device, kind, err := sensors.ParseTopic(s.topic)
+	division, device, kind, err := mqttjson.ParseTopic(s.topic)
 	switch {
-	case err == nil && kind == sensors.KindCmd:
+	case err == nil && kind == mqttjson.KindCmd:
 		err = fault.InvalidCode("topic", CodeTopicRead)
 		fallthrough
 	case err != nil:
@@ -28,14 +29,11 @@ func (l *link) offer(s *slot) error {
 		row.DeviceID = device
 		return l.quarantine(s, row)
 	}
-	env := sensors.Envelope{
-		Topic: s.topic, Division: division, Device: device, Kind: kind, Payload: s.payload, QoS: 1, Received: s.received, Dup: s.dup,
-	}
-	if !s.owes() {
-		env.QoS = 0
+	m := sensors.Message{
+		Device: device, Division: division, Subject: s.topic, Raw: s.payload, Decoder: mqttjson.Decoder(kind), Received: s.received, Redelivered: s.dup,
 	}
 	return l.window.hand(s, func() error {
-		return l.c.receiver.Accept(env, func(err error) { l.stored(s, device, err) })
+		return l.c.receiver.Accept(m, func(err error) { l.stored(s, device, err) })
 	})
 }
 
@@ -44,7 +42,7 @@ func (l *link) offer(s *slot) error {
 // holds: the device is off line until it says otherwise. That it was on line once is no news, and a
 // retained reading would be taken for one of now.
 func stale(kind string, payload []byte) bool {
-	if kind != sensors.KindStatus {
+	if kind != mqttjson.KindStatus {
 		return true
 	}
 	if string(payload) == "offline" {

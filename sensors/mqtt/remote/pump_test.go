@@ -9,6 +9,7 @@ import (
 
 	"onemap/internal/fault"
 	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 )
 
 // script is an ingest path whose queue is full for the second publish. While that is waited for, the first cannot be
@@ -22,8 +23,8 @@ type script struct {
 }
 
 // Accept implements sensors.Receiver.
-func (r *script) Accept(env sensors.Envelope, done func(error)) error {
-	switch string(env.Payload) {
+func (r *script) Accept(m sensors.Message, done func(error)) error {
+	switch string(m.Raw) {
 	case "1":
 		r.failed = done
 	case "2":
@@ -31,7 +32,7 @@ func (r *script) Accept(env sensors.Envelope, done func(error)) error {
 			return r.full
 		}
 	}
-	r.taken = append(r.taken, string(env.Payload))
+	r.taken = append(r.taken, string(m.Raw))
 	return nil
 }
 
@@ -65,7 +66,7 @@ func TestPumpDoesNotOvertake(t *testing.T) {
 		window: newWindow(10, 1000),
 	}
 	for i, payload := range []string{"1", "2"} {
-		l.window.put(&slot{topic: sensors.Topic("370602", "dev-0", sensors.KindObs), payload: []byte(payload), size: 1, id: uint16(i + 1), qos: 1}, errOverrun)
+		l.window.put(&slot{topic: mqttjson.Topic("370602", "dev-0", mqttjson.KindObs), payload: []byte(payload), size: 1, id: uint16(i + 1), qos: 1}, errOverrun)
 	}
 	l.pump(ctx)
 	if !slices.Equal(r.taken, []string{"1"}) {
@@ -85,7 +86,7 @@ func fullQueue(t *testing.T) error {
 	in := sensors.NewIngest(sensors.IngestOptions{MaxQueue: 1}, nil, nil, nil, nil)
 	var err error
 	for range 2 {
-		err = in.Accept(sensors.Envelope{Device: "dev-0"}, func(error) {})
+		err = in.Accept(sensors.Message{Device: "dev-0", Decoder: sensors.Decoded{}}, func(error) {})
 	}
 	if !sensors.IsFull(err) {
 		t.Fatalf("a full queue says %v", err)

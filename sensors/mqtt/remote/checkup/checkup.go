@@ -18,7 +18,7 @@ import (
 
 	"onemap/internal/core"
 	"onemap/internal/fault"
-	"onemap/sensors"
+	"onemap/sensors/feed/mqttjson"
 	"onemap/sensors/mqtt/remote"
 )
 
@@ -239,5 +239,5 @@ func (g *guest) publish(ctx context.Context, topic string, n int) error {
 
 // filters are what a server subscribes to.
 func filters() []string {
-	return []string{sensors.Topic("+", "+", sensors.KindObs), sensors.Topic("+", "+", sensors.KindStatus)}
+	return []string{mqttjson.Topic("+", "+", mqttjson.KindObs), mqttjson.Topic("+", "+", mqttjson.KindStatus)}
 }

@@ -32,7 +32,6 @@ export default {
     'device-unknown': '{device} is not registered, or disabled',
     'device-gone': 'there is no such device any more',
     'device-elsewhere': 'the device is in {division}',
-    'neither-kind': 'neither {one} nor {other}',
     'payload-too-large': 'the payload is larger than is taken: {size} bytes, at most {limit}',
     'packet-unread': 'a packet larger than {limit} bytes; it was not read, so its topic, size and content are not known',
     'store-refused': 'the store will not have it: {error}',

@@ -32,7 +32,6 @@ export default {
     'device-unknown': '{device} 未登记或已停用',
     'device-gone': '设备已不存在',
     'device-elsewhere': '设备属于 {division}',
-    'neither-kind': '既不是 {one} 也不是 {other}',
     'payload-too-large': '内容超过上限：{size} 字节，最多 {limit} 字节',
     'packet-unread': '报文超过 {limit} 字节，没有读取，因此主题、大小和内容不详',
     'store-refused': '数据库拒绝入库：{error}',

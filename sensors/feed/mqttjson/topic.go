@@ -1,13 +1,21 @@
-package sensors
+package mqttjson
 
 import (
 	"strings"
 
 	"onemap/internal/fault"
+	"onemap/sensors"
 )
 
 // topicRoot is the version of the topic tree that devices publish under.
 const topicRoot = "onemap/v1/"
+
+// The kinds of topics, the last part of a topic.
+const (
+	KindObs    = "obs"    // readings, published by the device
+	KindStatus = "status" // on or off line, published by the device and as its last will
+	KindCmd    = "cmd"    // for later use; the device subscribes
+)
 
 // Topic is onemap/v1/{division}/{device}/{kind}.
 func Topic(division, device, kind string) string {
@@ -29,7 +37,7 @@ func ParseTopic(topic string) (division, device, kind string, err error) {
 	switch {
 	case !validDivision(division):
 		return "", "", "", fault.InvalidCode("topic", CodeTopicDivision)
-	case !ValidDeviceID(device):
+	case !sensors.ValidDeviceID(device):
 		return "", "", "", fault.InvalidCode("topic", CodeTopicDevice)
 	case kind != KindObs && kind != KindStatus && kind != KindCmd:
 		return "", "", "", fault.InvalidCode("topic", CodeTopicKind, KindObs, KindStatus, KindCmd)
@@ -43,22 +51,6 @@ func validDivision(code string) bool {
 	}
 	for i := range len(code) {
 		if code[i] < '0' || code[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-// ValidDeviceID reports whether id is 1 to 64 of [A-Za-z0-9_-].
-func ValidDeviceID(id string) bool {
-	if id == "" || len(id) > 64 {
-		return false
-	}
-	for i := range len(id) {
-		c := id[i]
-		switch {
-		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '_', c == '-':
-		default:
 			return false
 		}
 	}

@@ -1,4 +1,4 @@
-package sensors
+package mqttjson
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"onemap/sensors"
 )
 
 // Times that devices write in the place of RFC 3339, all of the same moment, and those that say none.
@@ -39,8 +41,8 @@ func TestTimesThatDevicesWrite(t *testing.T) {
 // A clock that was never set is a time that cannot be true, and no mistake in the payload.
 func TestClockThatWasNeverSet(t *testing.T) {
 	for _, text := range []string{"0000-00-00T00:00:00Z", "2000-00-00 00:00:00+08:00", "20000000T000000Z", "2000-01-00T08:05:00+0800"} {
-		all, faults := DecodeObservations([]byte(`{"t":"`+text+`","v":{"level":4.9}}`), received, gauge(), TimeLimits{})
-		if len(all) != 1 || faults.Len() > 0 || !all[0].Time.Equal(received.Truncate(time.Microsecond)) || all[0].TimeSource != TimeWrong {
+		all, faults := decode(`{"t":"`+text+`","v":{"level":4.9}}`, gauge(t))
+		if len(all) != 1 || faults.Len() > 0 || !all[0].Time.Equal(received.Truncate(time.Microsecond)) || all[0].TimeSource != sensors.TimeWrong {
 			t.Errorf("%s: %+v, %s", text, all, faults.Detail())
 		}
 	}
@@ -61,20 +63,20 @@ func TestLeapSecond(t *testing.T) {
 
 // Whatever stands around a payload that devices put there, what it says is the same.
 func TestWhatStandsAroundAPayload(t *testing.T) {
-	device := gauge()
+	device := gauge(t)
 	rapid.Check(t, func(t *rapid.T) {
 		before := strings.Repeat("\ufeff", rapid.IntRange(0, 2).Draw(t, "marks"))
 		after := rapid.StringOfN(rapid.RuneFrom([]rune{0, 0x1a, ' ', '\t', '\r', '\n'}), 0, 8, -1).Draw(t, "after")
 		level := rapid.Float64Range(0, 10).Draw(t, "level")
 		plain := fmt.Sprintf(`{"t":"2026-07-01T07:59:00Z","v":{"level":%g}}`, level)
-		want, _ := DecodeObservations([]byte(plain), received, device, TimeLimits{})
-		got, faults := DecodeObservations([]byte(before+plain+after), received, device, TimeLimits{})
+		want, _ := decode(plain, device)
+		got, faults := decode(before+plain+after, device)
 		if len(want) != 1 || len(got) != 1 || faults.Len() > 0 || got[0] != want[0] {
 			t.Fatalf("%+v, %s, want %+v", got, faults.Detail(), want)
 		}
 		word := rapid.SampledFrom([]string{"offline", "Offline", "OFFLINE", `"offline"`, `{"online":false}`}).Draw(t, "word")
-		if s, faults := DecodeStatus([]byte(before+word+after), received, "d", TimeLimits{}); s.Online || faults.Len() > 0 {
-			t.Fatalf("%+v, %s", s, faults.Detail())
+		if online, faults := ParseStatus([]byte(before + word + after)); online || faults.Len() > 0 {
+			t.Fatalf("%v, %s", online, faults.Detail())
 		}
 	})
 }

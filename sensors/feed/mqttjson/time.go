@@ -1,4 +1,4 @@
-package sensors
+package mqttjson
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ func parseTime(text []byte) (at time.Time, ok bool) {
 			return time.Time{}, false
 		}
 	}
-	at = at.UTC().Truncate(time.Microsecond)
+	at = at.UTC()
 	return at, at.Year() >= 0 && at.Year() <= 9999
 }
 

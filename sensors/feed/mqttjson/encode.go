@@ -1,26 +1,14 @@
-package sensors
+package mqttjson
 
 import (
 	"strconv"
 	"time"
+
+	"onemap/sensors"
 )
 
-// Value is one named number of a Reading.
-type Value struct {
-	Name   string
-	Number float64 // finite
-}
-
-// Reading is what a device measures at one time. A zero Time is left out of the payload: then the
-// time of receipt counts.
-type Reading struct {
-	Time   time.Time
-	Values []Value
-}
-
-// EncodeReadings is the payload of an obs topic: one object for one reading, an array for several.
-// It is what DecodeObservations reads.
-func EncodeReadings(readings ...Reading) []byte {
+// Encode returns the payload of an obs topic: one object for one reading, an array for several.
+func Encode(readings ...sensors.Reading) []byte {
 	var b []byte
 	if len(readings) != 1 {
 		b = append(b, '[')
@@ -37,7 +25,7 @@ func EncodeReadings(readings ...Reading) []byte {
 	return b
 }
 
-func appendReading(b []byte, r Reading) []byte {
+func appendReading(b []byte, r sensors.Reading) []byte {
 	b = append(b, '{')
 	if !r.Time.IsZero() {
 		b = append(b, `"t":"`...)

@@ -1,4 +1,4 @@
-package sensors
+package mqttjson
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"onemap/internal/fault"
+	"onemap/sensors"
 )
 
 // maxDepth is how deep a payload may nest where nesting is skipped over; a reading needs three.
@@ -41,7 +42,7 @@ func (s *scanner) peek() byte {
 // expect takes the byte c.
 func (s *scanner) expect(c byte) error {
 	if s.peek() != c || s.i >= len(s.b) {
-		return s.fail(CodeJSONExpected, strconv.QuoteRune(rune(c)), s.found())
+		return s.fail(sensors.CodeJSONExpected, strconv.QuoteRune(rune(c)), s.found())
 	}
 	s.i++
 	return nil
@@ -67,7 +68,7 @@ func (s *scanner) more(closing byte) (bool, error) {
 			return false, nil
 		}
 	}
-	return false, s.fail(CodeJSONMore, strconv.QuoteRune(rune(closing)), s.found())
+	return false, s.fail(sensors.CodeJSONMore, strconv.QuoteRune(rune(closing)), s.found())
 }
 
 // word takes the longest run without structure: a number, a literal, or something that is neither.
@@ -95,17 +96,17 @@ func (s *scanner) str() ([]byte, error) {
 			text := s.b[from:s.i]
 			if !utf8.Valid(text) {
 				s.i = from
-				return nil, s.fail(CodeJSONNotUTF8)
+				return nil, s.fail(sensors.CodeJSONNotUTF8)
 			}
 			s.i++
 			return text, nil
 		case c == '\\':
 			return s.escaped(from)
 		case c < 0x20:
-			return nil, s.fail(CodeJSONControl)
+			return nil, s.fail(sensors.CodeJSONControl)
 		}
 	}
-	return nil, s.fail(CodeJSONUnended)
+	return nil, s.fail(sensors.CodeJSONUnended)
 }
 
 // escaped goes on with a string at its first backslash.
@@ -117,12 +118,12 @@ func (s *scanner) escaped(from int) ([]byte, error) {
 		case c == '"':
 			if !utf8.Valid(out) {
 				s.i = from
-				return nil, s.fail(CodeJSONNotUTF8)
+				return nil, s.fail(sensors.CodeJSONNotUTF8)
 			}
 			s.i++
 			return out, nil
 		case c < 0x20:
-			return nil, s.fail(CodeJSONControl)
+			return nil, s.fail(sensors.CodeJSONControl)
 		case c != '\\':
 			out = append(out, c)
 			s.i++
@@ -134,14 +135,14 @@ func (s *scanner) escaped(from int) ([]byte, error) {
 			out = utf8.AppendRune(out, r)
 		}
 	}
-	return nil, s.fail(CodeJSONUnended)
+	return nil, s.fail(sensors.CodeJSONUnended)
 }
 
 // escape takes one escape sequence, surrogate pairs included.
 func (s *scanner) escape() (rune, error) {
 	const plain, means = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 	if s.i+1 >= len(s.b) {
-		return 0, s.fail(CodeJSONUnended)
+		return 0, s.fail(sensors.CodeJSONUnended)
 	}
 	if at := bytes.IndexByte([]byte(plain), s.b[s.i+1]); at >= 0 {
 		s.i += 2
@@ -156,18 +157,18 @@ func (s *scanner) escape() (rune, error) {
 	}
 	low, err := s.hex()
 	if err != nil {
-		return 0, s.fail(CodeJSONSurrogate)
+		return 0, s.fail(sensors.CodeJSONSurrogate)
 	}
 	r := utf16.DecodeRune(high, low)
 	if r == utf8.RuneError {
-		return 0, s.fail(CodeJSONSurrogate)
+		return 0, s.fail(sensors.CodeJSONSurrogate)
 	}
 	return r, nil
 }
 
 func (s *scanner) hex() (rune, error) {
 	if s.i+6 > len(s.b) || s.b[s.i] != '\\' || s.b[s.i+1] != 'u' {
-		return 0, s.fail(CodeJSONEscape)
+		return 0, s.fail(sensors.CodeJSONEscape)
 	}
 	n := rune(0)
 	for _, c := range s.b[s.i+2 : s.i+6] {
@@ -179,7 +180,7 @@ func (s *scanner) hex() (rune, error) {
 		case c >= 'A' && c <= 'F':
 			c -= 'A' - 10
 		default:
-			return 0, s.fail(CodeJSONEscape)
+			return 0, s.fail(sensors.CodeJSONEscape)
 		}
 		n = n<<4 | rune(c)
 	}
@@ -190,7 +191,7 @@ func (s *scanner) hex() (rune, error) {
 // skip takes any value without keeping it.
 func (s *scanner) skip(depth int) error {
 	if depth > maxDepth {
-		return s.fail(CodeJSONDeep, maxDepth)
+		return s.fail(sensors.CodeJSONDeep, maxDepth)
 	}
 	switch s.peek() {
 	case '"':
@@ -204,7 +205,7 @@ func (s *scanner) skip(depth int) error {
 		at := s.i
 		if w := s.word(); !isNumber(w) && string(w) != "true" && string(w) != "false" && string(w) != "null" {
 			s.i = at
-			return s.fail(CodeJSONValue, s.found())
+			return s.fail(sensors.CodeJSONValue, s.found())
 		}
 		return nil
 	}
@@ -262,7 +263,7 @@ func (s *scanner) array(each func(i int) error) error {
 // end wants that nothing but white space is left.
 func (s *scanner) end() error {
 	if s.peek(); s.i < len(s.b) {
-		return s.fail(CodeJSONTrailing, s.found())
+		return s.fail(sensors.CodeJSONTrailing, s.found())
 	}
 	return nil
 }

@@ -1,0 +1,267 @@
+package sensors
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"onemap/internal/fault"
+)
+
+// Decoder decodes the messages of a protocol. A feed has one Decoder for each form of message that it receives and sets it
+// in the Message. The methods must not change the Decoder: they are called from several goroutines at once, and more than
+// once for the same message.
+//
+// A feed that has decoded a message already uses Decoded, which implements Decoder.
+type Decoder interface {
+	// Count returns about how many values the message holds. It is called before the message is queued, so it should
+	// be much cheaper than Decode. It only decides how much of a device is stored at once: a wrong count loses nothing.
+	Count(raw []byte) int
+	// Decode puts what the message says into d. It is called shortly before the commit, so that the queue holds bytes
+	// and no values, and again if the device's datastreams have changed since. It must not change raw, and must keep
+	// neither raw nor d.
+	Decode(raw []byte, d *Decoding)
+}
+
+// Reading is what a device measured at one time.
+type Reading struct {
+	Time   time.Time // zero: the device did not say one, and the time of receipt counts
+	Values []Value
+}
+
+// Value is one named number of a Reading, in the unit of its datastream's type.
+type Value struct {
+	Name   string // of the datastream
+	Number float64
+}
+
+// Decoded is a message that its feed has decoded already. It implements Decoder.
+type Decoded struct {
+	Readings []Reading
+	Online   *bool  // the device says that it is on or off line; nil: it says nothing of that
+	Faults   Faults // what is wrong with the rest of the message; then it goes to quarantine too, and the readings are stored
+}
+
+// Count implements Decoder.
+func (m Decoded) Count([]byte) int {
+	n := 0
+	for i := range m.Readings {
+		n += len(m.Readings[i].Values)
+	}
+	return n
+}
+
+// Decode implements Decoder.
+func (m Decoded) Decode(_ []byte, d *Decoding) {
+	d.faults = Faults{List: append([]Fault(nil), m.Faults.List...), More: m.Faults.More}
+	for i, r := range m.Readings {
+		d.Begin()
+		if !r.Time.IsZero() {
+			d.Time(r.Time)
+		}
+		for _, v := range r.Values {
+			if verdict := d.add(d.device.byName[v.Name], v.Number); verdict != Taken {
+				field := Printable([]byte(v.Name))
+				if len(m.Readings) > 1 {
+					field = "[" + strconv.Itoa(i) + "]." + field
+				}
+				d.FaultOf(verdict, field, []byte(v.Name), v.Number)
+			}
+		}
+		d.End()
+	}
+	if m.Online != nil {
+		d.Status(*m.Online)
+	}
+}
+
+// Verdict says what became of a value.
+type Verdict int
+
+// The verdicts.
+const (
+	Taken     Verdict = iota
+	NoStream          // the device has no datastream of that name
+	Twice             // the record has a value of that datastream already: neither of the two is stored
+	NotFinite         // it is NaN or infinite
+)
+
+// Decoding collects what one message says. A Decoder calls, for each record of the message, Begin, then Time and Value in
+// any order, then End. A record that does not get to its End adds nothing.
+//
+// What is the same for all protocols is decided here: which datastream a name means, whether a value is plausible (one
+// outside the range of its type is stored and flagged QCBad) and whether a time can be true. A time ahead of the receipt is
+// kept and flagged TimeWrong; the receipt takes the place of one that cannot be true, flagged the same. Times are UTC
+// with microseconds.
+type Decoding struct {
+	device   *Known
+	received time.Time
+	limits   TimeLimits
+	values   int // about how many the message has
+
+	record []value // of the record that has begun
+	at     time.Time
+	timed  bool // it has a time of its own
+
+	decoded
+	status *Status
+	faults Faults
+	ahead  int // records that are ahead of their receipt, or whose time cannot be true
+}
+
+// value is one value of a record whose time is not known yet.
+type value struct {
+	stream *Stream
+	number float64
+	bad    bool // it is not stored
+}
+
+// decoded is what came of a message, with what its times say of the device's clock.
+type decoded struct {
+	observations []Observation
+	records      int
+	said         time.Time // by the last record that has a time, whatever it is; zero: none has
+	untrue       bool      // that time is ahead of the receipt, or cannot be true
+}
+
+// reset makes d ready for a message of about so many values.
+func (d *Decoding) reset(device *Known, received time.Time, limits TimeLimits, values int) {
+	*d = Decoding{device: device, received: received.UTC().Truncate(time.Microsecond), limits: limits, values: values, record: d.record[:0]}
+}
+
+// Begin starts a record: values of one time.
+func (d *Decoding) Begin() {
+	d.records++
+	d.record, d.at, d.timed = d.record[:0], d.received, false
+}
+
+// Time is when the device says that the record was measured. Without it the time of receipt counts, and the observations
+// say so.
+func (d *Decoding) Time(at time.Time) {
+	d.at, d.timed = at.UTC().Truncate(time.Microsecond), true
+}
+
+// Value adds the value of a datastream to the record, and says whether it is taken. When it is not, the Decoder notes a
+// fault: FaultOf, or one that words it better.
+func (d *Decoding) Value(name []byte, number float64) Verdict {
+	return d.add(d.device.byName[string(name)], number)
+}
+
+func (d *Decoding) add(stream *Stream, number float64) Verdict {
+	if stream == nil {
+		return NoStream
+	}
+	for i := range d.record {
+		if d.record[i].stream.ID == stream.ID {
+			d.record[i].bad = true
+			return Twice
+		}
+	}
+	bad := math.IsNaN(number) || math.IsInf(number, 0)
+	d.record = append(d.record, value{stream: stream, number: number, bad: bad})
+	if bad {
+		return NotFinite
+	}
+	return Taken
+}
+
+// End makes observations of the record.
+func (d *Decoding) End() {
+	at, source, now := d.at, TimeReceipt, time.Time{}
+	if d.timed {
+		source = TimeDevice
+		d.said, d.untrue = at, at.Sub(d.received) > d.limits.Ahead || !d.limits.keeps(at, d.received)
+		if d.untrue {
+			now, source = d.received.Add(time.Duration(d.ahead)*time.Microsecond), TimeWrong
+			d.ahead++ // each a moment later, or the second would count as late
+			if !d.limits.keeps(at, d.received) {
+				at = now
+			}
+		}
+	}
+	for _, v := range d.record {
+		if v.bad {
+			continue
+		}
+		if d.observations == nil {
+			const most = 256 // the count is only a guess, and the sender's
+			d.observations = make([]Observation, 0, max(len(d.record), min(d.values, most)))
+		}
+		qc := QCNotEvaluated
+		if v.stream.Ranged {
+			qc = QCGood
+			if v.number < v.stream.Min || v.number > v.stream.Max {
+				qc = QCBad
+			}
+		}
+		d.observations = append(d.observations, Observation{
+			DatastreamID: v.stream.ID, Time: at, Value: v.number, QC: qc, TimeSource: source, ReceivedAt: d.received, Now: now,
+		})
+	}
+	d.record = d.record[:0]
+}
+
+// Status says that the device is on or off line. It counts from the receipt: presence is in the order in which the
+// server saw it, and a device whose clock runs ahead would otherwise outlive its own last will.
+func (d *Decoding) Status(online bool) {
+	d.status = &Status{DeviceID: d.device.ID, Online: online, At: d.received}
+}
+
+// Fault notes what is wrong with a part of the message. The message goes to quarantine with it, and what else it says is
+// stored all the same. reason is one of the Reason codes; field is the part, as the sender would name it: v.level, [3].t.
+func (d *Decoding) Fault(reason, field string, c fault.Code, values ...any) {
+	d.faults.Add(reason, field, c, values...)
+}
+
+// FaultOf notes the fault of a value that was not taken.
+func (d *Decoding) FaultOf(v Verdict, field string, name []byte, number float64) {
+	switch v {
+	case Taken:
+	case NoStream:
+		d.Fault(ReasonUnknownDatastream, field, CodeNoDatastream, Printable(name))
+	case Twice:
+		d.Fault(ReasonBadValue, field, CodeGivenTwice)
+	case NotFinite:
+		d.Fault(ReasonBadValue, field, CodeNotNumber, strconv.FormatFloat(number, 'g', -1, 64))
+	}
+}
+
+// Reject puts the whole message to quarantine: nothing of it is stored, since its bytes are not of the protocol and cannot
+// be trusted. The faults take the place of those that were noted.
+func (d *Decoding) Reject(faults Faults) {
+	d.decoded, d.status, d.faults = decoded{}, nil, faults
+}
+
+// TimeLimits say which event times are believed.
+type TimeLimits struct {
+	Ahead  time.Duration // how far ahead of receipt without being flagged TimeWrong; 0 is 10 s
+	Future time.Duration // how far ahead of receipt a time may be kept; 0 is 31 days, for which there are partitions
+	Age    time.Duration // how far behind receipt a time may be kept; 0 is 10 years
+}
+
+func (l TimeLimits) withDefaults() TimeLimits {
+	if l.Ahead == 0 {
+		l.Ahead = 10 * time.Second
+	}
+	if l.Future == 0 {
+		l.Future = 31 * 24 * time.Hour
+	}
+	if l.Age == 0 {
+		l.Age = 10 * 366 * 24 * time.Hour
+	}
+	return l
+}
+
+// keeps reports whether a time can be true, so that the reading is stored under it.
+func (l TimeLimits) keeps(t, received time.Time) bool {
+	return t.Year() > 1980 && t.Sub(received) <= l.Future && received.Sub(t) <= l.Age
+}
+
+// DecodeFor returns what a Decoder makes of one message of a device: what is stored of it, and what is wrong with it. It is
+// for the tests of Decoders; the ingest path does the same.
+func DecodeFor(device *Known, decoder Decoder, raw []byte, received time.Time, limits TimeLimits) ([]Observation, *Status, Faults) {
+	var d Decoding
+	d.reset(device, received, limits.withDefaults(), decoder.Count(raw))
+	decoder.Decode(raw, &d)
+	return d.observations, d.status, d.faults
+}

@@ -1,0 +1,87 @@
+package mqttjson
+
+import (
+	"strings"
+
+	"onemap/internal/fault"
+	"onemap/sensors"
+)
+
+// ParseStatus reads the payload of a status topic or of a last will: online, offline, or {"online":bool,"t":RFC 3339}.
+// The words may be in any case, in quotes, and end in NUL or white space. What the device says of the time is checked and
+// not used: see sensors.Decoding.Status.
+func ParseStatus(payload []byte) (online bool, faults sensors.Faults) {
+	payload = bare(payload)
+	switch word := strings.ToLower(strings.Trim(string(payload), "\" \t\r\n")); word {
+	case "online", "offline":
+		return word == "online", faults
+	case "":
+		return false, sensors.OneFault(sensors.ReasonBadStatus, "", fault.CodeNotEmpty)
+	}
+	d := statusDecoder{scanner: scanner{b: payload}}
+	if err := d.status(); err != nil {
+		return false, sensors.Faults{List: []sensors.Fault{
+			{Reason: sensors.ReasonBadStatus, Message: fault.NewMessage(sensors.CodeNotStatus)}, {Reason: sensors.ReasonBadStatus, Message: fault.MessageOf(err)},
+		}}
+	}
+	return d.online, d.faults
+}
+
+// statusDecoder is one status that is an object.
+type statusDecoder struct {
+	scanner
+	online bool
+	faults sensors.Faults
+}
+
+// status takes {"online":bool,"t":…}.
+func (d *statusDecoder) status() error {
+	seen := map[string]bool{}
+	err := d.object(func(key []byte) error {
+		name := string(key)
+		if seen[name] {
+			d.faults.Add(sensors.ReasonBadStatus, sensors.Printable(key), sensors.CodeGivenTwice)
+			return d.skip(0)
+		}
+		seen[name] = true
+		switch name {
+		case "online":
+			return d.boolean()
+		case "t":
+			_, wrong, what, err := d.time()
+			if wrong != "" {
+				d.faults.Add(sensors.ReasonBadTime, "t", wrong, what)
+			}
+			return err
+		default:
+			d.faults.Add(sensors.ReasonBadStatus, sensors.Printable(key), sensors.CodeUnknownMember, "online", "t")
+			return d.skip(0)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if !seen["online"] {
+		d.faults.Add(sensors.ReasonBadStatus, "online", fault.CodeRequired)
+	}
+	return d.end()
+}
+
+func (d *statusDecoder) boolean() error {
+	switch d.peek() {
+	case 't', 'f':
+		at := d.i
+		switch string(d.word()) {
+		case "true":
+			d.online = true
+			return nil
+		case "false":
+			d.online = false
+			return nil
+		}
+		d.i = at
+		return d.fail(sensors.CodeJSONBoolean, d.found())
+	}
+	d.faults.Add(sensors.ReasonBadStatus, "online", sensors.CodeNotBoolean, d.kind())
+	return d.skip(0)
+}

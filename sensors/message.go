@@ -1,0 +1,70 @@
+package sensors
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Message is one message of a device as a feed received it: a publish, a frame, an answer to a question.
+//
+// Device, Raw and Decoder are required. The zero value of the others is right for a feed that does not know them.
+type Message struct {
+	Device   string    // id of the registered device that sent it; one that is not registered goes to quarantine
+	Division string    // of the device, as the protocol's address says it; a message with another than the device's goes to quarantine; empty: not said
+	Subject  string    // where the message came in, for the people who look at the quarantine: an MQTT topic, the address of the peer
+	Raw      []byte    // the bytes as they came, which quarantine keeps; the feed must not change them after Accept
+	Decoder  Decoder   // decodes Raw; Decoded when the feed has done so already
+	Received time.Time // when it came; zero: now
+	Values   int       // about how many values it holds; 0: Decoder.Count is asked
+
+	// Session is the number of the connection that it came by, unique in the process; 0 when connections are not known, as
+	// those to an external broker. It helps to tell a wrong clock from readings that a device has kept.
+	Session uint64
+	// Redelivered is set when the sender says that it may have sent the message before (MQTT's DUP flag).
+	Redelivered bool
+
+	// Login is the entry that Registry.Authenticate returned for the sender, and ByCert whether it was authenticated by its
+	// certificate. If the device has been disabled or its credentials have changed since, the message is not stored and done
+	// is called with fault.Unauthenticated. nil: the feed does not authenticate its senders, or an external broker does.
+	Login  *Known
+	ByCert bool
+}
+
+// Receiver takes the messages of all feeds. Ingest implements it.
+//
+// A feed passes each message to Accept and answers its sender when done is called:
+//
+//   - done(nil): everything that the message says is committed, as observations, as a status, or as a row of the
+//     quarantine. The feed acknowledges now, and not before. What could not be decoded is acknowledged too: it would be
+//     no better when it is sent again.
+//   - done(err) with fault.Unauthenticated: the sender may not send any more. The feed does not acknowledge, and ends the
+//     connection.
+//   - done(err) with any other error, most often fault.Unavailable: nothing is stored. The feed does not acknowledge, so that
+//     the sender sends the message again. Messages that the same connection sends after it must not be passed on, or
+//     they would be stored before it; the simplest way is to close the connection.
+//
+// A message may be delivered more than once: an observation is identified by its datastream, time and value, and is stored
+// once. An observation without a time, or with a time that cannot be true, is stored at each delivery. So a feed that knows a
+// message to be a redelivery should set Received to the time of the first delivery.
+type Receiver interface {
+	// Accept takes a message and never blocks. When it returns nil, done is called exactly once, from another goroutine,
+	// for the messages of one device in the order of Accept; done must not block and may be nil. When Accept returns an
+	// error, done is never called and the message is not stored. The error is of kind fault.Unavailable when the receiver
+	// stops, the database is away or the queue is full; when IsFull reports true, wait for Await and try again. It is of kind
+	// fault.Internal when the message has no Decoder.
+	Accept(m Message, done func(error)) error
+	// Quarantine takes a row for what cannot be a Message, because the feed does not know its device or has not read it
+	// whole. done is called as Accept calls it.
+	Quarantine(q Quarantined, done func(error)) error
+	// Await blocks while the queue is full, that is while Accept returns an error of which IsFull is true.
+	// It returns nil when there is room again, ctx's error when that ends first, and
+	// fault.Unavailable when nothing is taken at all: the database is away, or the path stops.
+	Await(ctx context.Context) error
+}
+
+// errFull is the cause of a refusal that only means: later.
+var errFull = errors.New("the queue is full")
+
+// IsFull reports whether Accept refused because the queue is full: wait for Await and try again.
+func IsFull(err error) bool { return errors.Is(err, errFull) }
