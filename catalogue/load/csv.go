@@ -241,6 +241,7 @@ func (t *table) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	}
 }
 
+// isEmptyRow reports whether no cell has anything but spaces.
 func isEmptyRow(cells []string) bool {
 	for _, cell := range cells {
 		if strings.TrimSpace(cell) != "" {
@@ -250,6 +251,7 @@ func isEmptyRow(cells []string) bool {
 	return true
 }
 
+// feature makes a feature of a row. The key is found first, so that a refusal can name it.
 func (t *table) feature(r row) (catalogue.Feature, error) {
 	cells := make(map[string]any, len(r.cells))
 	for i, cell := range r.cells[:min(len(r.cells), len(t.header))] {
@@ -293,6 +295,7 @@ func hashed(cells map[string]any, key string) map[string]any {
 	return all
 }
 
+// properties are all named columns but those of the position, with the types of the options.
 func (t *table) properties(cells []string) (map[string]any, error) {
 	all := make(map[string]any, len(t.header))
 	for i, name := range t.header {

@@ -134,6 +134,8 @@ func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	return "sha256-" + hex.EncodeToString(sum[:16]), nil
 }
 
+// name returns the name of a feature. One that has an English name alone is called that in both languages, so that
+// nothing on the map is nameless.
 func (a *assembler) name(who identity) (core.Text, error) {
 	var t core.Text
 	for _, part := range []struct {

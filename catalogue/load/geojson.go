@@ -39,6 +39,7 @@ type topObject struct {
 	wrong   error                      // of a member that is no JSON
 }
 
+// newGeoJSON reads nothing yet: errors come with the first Next.
 func newGeoJSON(text content, asm *assembler) *geoJSON {
 	return &geoJSON{s: newScanner(text, asm.o.MaxRecordBytes), o: asm.o, asm: asm}
 }
@@ -56,6 +57,8 @@ func (g *geoJSON) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	return record, refusal, err
 }
 
+// next goes through the outermost objects one by one. One with a list of features or geometries gives its elements
+// while it is read. Any other one is read whole, and is a feature or a geometry itself.
 func (g *geoJSON) next() (catalogue.Record, *catalogue.Refusal, error) {
 	for {
 		if g.inside {
@@ -355,6 +358,8 @@ func (g *geoJSON) take(members map[string]json.RawMessage, v cut) (catalogue.Rec
 	return catalogue.Record{Line: v.line, Offset: v.at, Feature: feature}, nil
 }
 
+// assemble makes a feature of its members. The key is found before the geometry is decoded, so that a refusal can
+// name it.
 func (g *geoJSON) assemble(members map[string]json.RawMessage, raw json.RawMessage) (catalogue.Feature, error) {
 	id, err := featureID(members["id"])
 	if err != nil {

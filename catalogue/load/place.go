@@ -113,6 +113,8 @@ func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, erro
 	return onTheGlobe(orb.Point{lon, lat}, frame)
 }
 
+// projectedPair reads two numbers of a projected frame, in metres. Surveyors write the northing first and call it
+// X, so the order is decided by the size of the numbers.
 func projectedPair(first, second string, frame geo.Frame) (orb.Geometry, error) {
 	x, err := parseCoordinate(first, frame)
 	if err != nil {
@@ -128,6 +130,7 @@ func projectedPair(first, second string, frame geo.Frame) (orb.Geometry, error) 
 	return onTheGlobe(orb.Point{x, y}, frame)
 }
 
+// wordEnd is where the letters at the beginning of s end.
 func wordEnd(s string) int {
 	if n := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsLetter(r) }); n >= 0 {
 		return n

@@ -97,6 +97,7 @@ func (s *surveyed) watch(properties map[string]any, id string) {
 	}
 }
 
+// key returns the estimate for a field that may be a key.
 func (s *surveyed) key(field string) *distinct {
 	d := s.keys[field]
 	if d == nil {
@@ -125,6 +126,8 @@ type distinct struct {
 	n, again int64 // of the values that are kept
 }
 
+// add takes one value. When too many are kept, the mask grows by one bit and about half of them are forgotten,
+// with half of the counts.
 func (d *distinct) add(value string) {
 	h := xxhash.Sum64String(value)
 	if h&d.mask != 0 {
@@ -148,6 +151,7 @@ func (d *distinct) add(value string) {
 	d.n, d.again = d.n/2, d.again/2
 }
 
+// repeats reports whether so many values are there more than once that the field cannot be a key.
 func (d *distinct) repeats() bool { return float64(d.again) > maxRepeats*float64(d.n) }
 
 // notes say which fields were looked at as a key and are none.

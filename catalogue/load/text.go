@@ -106,6 +106,7 @@ func encodingFound(d *charset.Detector) Encoding {
 	return EncodingUTF8
 }
 
+// hasUTF16Mark reports whether a text begins with a byte order mark of UTF-16.
 func hasUTF16Mark(head []byte) bool {
 	mark := charset.Mark(head)
 	return mark == charset.UTF16LE || mark == charset.UTF16BE
@@ -123,6 +124,8 @@ func skipMarks(raw *bufio.Reader) content {
 	}
 }
 
+// decodeGB reads GB18030 as UTF-8. The width of a character is that in the file, so that offsets in refusals are
+// those of the file: a byte order mark is three bytes in UTF-8 and four in GB18030.
 func decodeGB(raw *bufio.Reader) content {
 	text := skipMarks(bufio.NewReaderSize(transform.NewReader(raw, simplifiedchinese.GB18030.NewDecoder()), sniffBytes))
 	encoder := simplifiedchinese.GB18030.NewEncoder()
@@ -140,6 +143,8 @@ func decodeGB(raw *bufio.Reader) content {
 	return text
 }
 
+// decodeUTF16 reads UTF-16 as UTF-8, little-endian unless a mark says otherwise. Characters beyond U+FFFF are
+// pairs of two units.
 func decodeUTF16(raw *bufio.Reader) content {
 	utf16 := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder()
 	marked := int64(0)

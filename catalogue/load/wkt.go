@@ -36,6 +36,7 @@ func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 // wkt writes what is left of a text as GeoJSON.
 type wkt struct{ rest string }
 
+// wrong is the error of a text that has something else where want should be.
 func (w *wkt) wrong(want string) error {
 	return fault.New(fault.Invalid, "malformed WKT: %s should be at %q", want, clip(w.rest))
 }
@@ -65,6 +66,7 @@ func (w *wkt) take(c byte) bool {
 // maxCollections is how deep collections are followed.
 const maxCollections = 4
 
+// geometry writes one geometry as a GeoJSON object. Z, M and ZM after the type are read and not kept.
 func (w *wkt) geometry(depth int) (string, error) {
 	word := w.word()
 	kind := wktKind(strings.TrimRight(word, "ZM"))
@@ -87,6 +89,7 @@ func (w *wkt) geometry(depth int) (string, error) {
 	return `{"type":"` + kind + `","coordinates":` + coordinates + `}`, err
 }
 
+// wktKind is the type of GeoJSON for a word of WKT; empty for any other word.
 func wktKind(word string) string {
 	for _, kind := range []string{"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection"} {
 		if strings.EqualFold(word, kind) {
@@ -141,6 +144,7 @@ func (w *wkt) coordinates(kind string, depth int) (string, error) {
 	return "[" + strings.Join(parts, ",") + "]", err
 }
 
+// position writes one position as a JSON array: x before y, which is lon before lat in degrees.
 func (w *wkt) position() (string, error) {
 	n := strings.IndexAny(w.rest, ",()")
 	if n < 0 {

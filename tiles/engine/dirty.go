@@ -57,6 +57,8 @@ func (e *Engine) dropAll(l *layer) {
 	e.sweep(func(k blobKey) bool { return k.layer == int32(l.id) })
 }
 
+// sweep goes through all keys of the cache and drops those that are gone. It is for changes that touch more tiles
+// than can be named one by one.
 func (e *Engine) sweep(gone func(blobKey) bool) {
 	if e.blobs == nil {
 		return
@@ -105,6 +107,8 @@ func touched(b shape.Box, buffer int, z uint32) tiles.Range {
 // are drawn larger than they are.
 const pixels = 8
 
+// covers reports whether a tile lies in one of the wide ranges, whatever the division: dropping more than needed
+// costs time and is never wrong.
 func (d *dirty) covers(t tileID) bool {
 	z, x, y := t.zxy()
 	for _, ranges := range d.wide {

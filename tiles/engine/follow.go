@@ -110,6 +110,8 @@ type changes struct {
 	since  time.Time // when the oldest was written
 }
 
+// add takes one chunk of the feed into the batch. A change has two places, where the feature was and where it is:
+// tiles at both are no longer true.
 func (b *batch) add(c tiles.Chunk) {
 	b.entries = b.entries || c.Entry
 	if !c.Whole && len(c.Changes) == 0 {
@@ -138,6 +140,8 @@ func (b *batch) add(c tiles.Chunk) {
 	b.size += len(c.Changes)
 }
 
+// apply brings the layers of a batch up to date. Changes of features come before changes of the catalogue: a
+// feature of a new layer is read when that layer is loaded.
 func (e *Engine) apply(ctx context.Context, b batch) error {
 	for _, id := range slices.Sorted(maps.Keys(b.layers)) {
 		e.mu.RLock()

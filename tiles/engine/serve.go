@@ -35,6 +35,8 @@ func (e *Engine) Tile(ctx context.Context, s core.Scope, r tiles.Request) (tiles
 	return *t, nil
 }
 
+// tile returns an answer from the cache, or makes it. Those who ask for the same tile at the same time wait for
+// one making.
 func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*tiles.Tile, error) {
 	if a := r.Address; a.Z > tiles.MaxZoom || !geo.Tile(a).Valid() {
 		return nil, fault.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
@@ -103,6 +105,7 @@ func (e *Engine) good(a *answer, asked *ask) bool {
 	return true
 }
 
+// flightName names a making: what is asked for and the versions of its layers.
 func flightName(k answerKey, asked *ask) string {
 	b := make([]byte, 0, len(k.layers)+len(k.division)+16+8*len(asked.parts))
 	b = append(append(append(b, k.layers...), 0), k.division...)

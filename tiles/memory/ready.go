@@ -66,11 +66,13 @@ func (l *Layer) sortValues() {
 	}
 }
 
+// keyed is a slot or a form with the Morton code that it is sorted by.
 type keyed struct {
 	key  uint64
 	slot uint32
 }
 
+// hasLabel reports whether one of the shapes of a slot is a polygon: only polygons have a place for their name.
 func (l *Layer) hasLabel(slot uint32) bool {
 	for at := l.shapes[slot]; at != noShape; at = l.forms[at].next {
 		if l.forms[at].Kind == shape.Polygon {
@@ -101,6 +103,7 @@ func (l *Layer) permute(order []keyed) {
 	}
 }
 
+// permuted returns a column in a new order. Slots that the order does not name are left out.
 func permuted[T any](old []T, order []keyed) []T {
 	if old == nil {
 		return nil
