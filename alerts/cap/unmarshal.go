@@ -170,6 +170,7 @@ func (r *reader) children(path string, fields []field) error {
 				return err
 			}
 		case xml.StartElement:
+			// The schema allows one foreign element: a signature at the end of alert. It is passed over, unverified.
 			if t.Name.Space == signatureNS && path == "" {
 				if err := r.dec.Skip(); err != nil {
 					return syntax(err)
@@ -288,6 +289,7 @@ func parseTime(s string) (time.Time, error) {
 	if err != nil || len(s) != len(timeLayout) {
 		return time.Time{}, fmt.Errorf("%q is no CAP time, as 2026-11-23T14:58:01+08:00", clip(s))
 	}
+	// The year 1 is the zero time, which stands for an element that is not there.
 	if _, offset := t.Zone(); offset > maxOffset || offset < -maxOffset || t.IsZero() {
 		return time.Time{}, fmt.Errorf("%q is out of range", clip(s))
 	}

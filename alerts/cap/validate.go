@@ -201,6 +201,7 @@ func (c *checker) references(m Message) {
 	if slices.Contains([]MsgType{TypeUpdate, TypeCancel, TypeAck, TypeError}, m.MsgType) && len(m.References) == 0 {
 		c.add("references", "is missing: %s is about earlier messages", m.MsgType)
 	}
+	// A message is known by its sender and identifier; the time in the triple only confirms it.
 	seen := map[[2]string]bool{}
 	for i, r := range m.References {
 		at := fmt.Sprintf("references[%d]", i)
@@ -227,6 +228,7 @@ func (c *checker) info(m Message, n int) {
 	if i.Language != "" && !isLanguage(i.Language) {
 		c.add(at+"language", "%q is no language tag", clip(i.Language))
 	}
+	// Several infos of one language are allowed when they are about different places.
 	for k, earlier := range m.Infos[:n] {
 		if strings.EqualFold(language(earlier), language(i)) && sameAreas(earlier, i) {
 			c.add(at+"language", "info[%d] already speaks %s for the same area", k, language(i))

@@ -362,6 +362,7 @@ func (t *table) geometry(cells []string) (orb.Geometry, error) {
 		return g, nil
 	}
 	var p orb.Point
+	// p is lon, lat in degrees, and easting, northing in a projected frame.
 	for i, column := range []int{t.where.lon, t.where.lat} {
 		v, err := parseCoordinate(cells[column], t.o.Frame)
 		if err != nil {

@@ -127,6 +127,7 @@ func indexOf(names []string, name string) int {
 func (a *assembler) columns(names []string) columns {
 	where := columns{-1, -1, -1}
 	lon, lat := a.o.LonField, a.o.LatField
+	// Both columns are named: nothing is guessed, and a name that is not there is an error of the caller.
 	if lon != "" && lat != "" && lat != lon {
 		where.lon, where.lat = indexOf(names, lon), indexOf(names, lat)
 		return where

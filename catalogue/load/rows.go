@@ -218,6 +218,8 @@ func (r *rows) row(first line) (row, error) {
 		}
 	}
 	out.cells = r.split.cells
+	// A cell of several lines that leaves the row with another number of cells than the header has began with a quote that
+	// was never closed, and has swallowed the rows after it.
 	if len(ahead) > 0 && r.width > 0 && len(out.cells) != r.width {
 		return r.unclosed(out, alone, ahead), nil
 	}

@@ -278,6 +278,7 @@ func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err 
 		} else if err != nil {
 			return large, fatal(s.line, "cannot be read: %v", err)
 		}
+		// Bytes are looked at in the buffer of the reader and copied once, instead of one call of the reader for each.
 		chunk, _ := s.r.Peek(s.r.Buffered()) // buffered, so it is there
 		n, last := 0, false
 		for n < len(chunk) && !last && err == nil {

@@ -27,6 +27,7 @@ type dirty struct {
 func (e *Engine) drop(l *layer, places []memory.Extent) dirty {
 	spec := l.spec.Load()
 	d := dirty{spec: spec, tiles: map[string]map[tileID]struct{}{}, wide: map[string][]tiles.Range{}}
+	// Clients draw zooms beyond the layer's own from its deepest tiles; some ask for deeper ones all the same.
 	deepest := max(l.deepest.Load(), uint32(spec.MaxZoom))
 	for _, p := range places {
 		d.add(p, deepest)
@@ -40,6 +41,7 @@ func (e *Engine) drop(l *layer, places []memory.Extent) dirty {
 			if byDivision(spec) && !(core.Scope{Division: scope}).Covers(division) {
 				continue
 			}
+			// Labels are a part of their own and lie in the same tiles.
 			for t := range set {
 				e.blobs.Invalidate(blobKey{int32(l.id), false, t, scope})
 				e.blobs.Invalidate(blobKey{int32(l.id), true, t, scope})
@@ -97,6 +99,7 @@ func (d *dirty) add(p memory.Extent, deepest uint32) {
 
 // touched is the tiles of a zoom that a box lies in or within the buffer of.
 func touched(b shape.Box, buffer int, z uint32) tiles.Range {
+	// World units: a tile unit is 2^20 of them at zoom 0, and half as many at each zoom below.
 	reach := uint64(buffer+pixels) << 20 >> z
 	low := func(v uint32) uint32 { return uint32((uint64(v) - min(uint64(v), reach)) >> (32 - z)) }
 	high := func(v uint32) uint32 { return uint32(min(uint64(v)+reach, 1<<32-1) >> (32 - z)) }

@@ -18,6 +18,8 @@ import (
 
 // cycle loads every layer and follows the feed until that is lost or ctx ends.
 func (e *Engine) cycle(ctx context.Context) error {
+	// The mark comes before the loading: what changes while the layers are read is told again afterwards, and nothing falls
+	// between the two.
 	mark, err := e.parts.Feed.Mark(ctx)
 	if err != nil {
 		return fmt.Errorf("find the place in the change feed: %w", err)
@@ -178,6 +180,8 @@ func (e *Engine) applyTo(ctx context.Context, l *layer, c *changes) error {
 	if err != nil {
 		return err
 	}
+	// What the feed says and what the layer held are both dropped. They can differ: a feature that changed twice is read as
+	// it is now, and was drawn as it was before both.
 	places := c.places
 	l.mu.Lock()
 	switch l.place {

@@ -193,6 +193,7 @@ func (e *Engine) finishLoad(ctx context.Context, done loaded) {
 		return
 	}
 	l.mu.RLock()
+	// Another load has begun since, because the entry or the whole content changed: this one is of the past.
 	stale := l.loads != done.nth
 	pending := make(map[int64]struct{}, len(l.pending))
 	for id := range l.pending {

@@ -82,6 +82,7 @@ func (p *points) insert(key uint64, slot uint32, ids []int64) {
 	if len(b.keys) < blockSize {
 		return
 	}
+	// Both halves are cloned: a half that shared the array of the whole would keep all of it in memory.
 	half := blockSize / 2
 	upper := block{slices.Clone(b.keys[half:]), slices.Clone(b.slots[half:])}
 	b.keys, b.slots = slices.Clone(b.keys[:half]), slices.Clone(b.slots[:half])

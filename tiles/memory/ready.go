@@ -16,6 +16,7 @@ func (l *Layer) Ready() {
 	for _, slot := range l.slotOf {
 		order = append(order, keyed{morton(l.x[slot], l.y[slot]), slot})
 	}
+	// Points at one place are ordered by id, as insert orders them later.
 	slices.SortFunc(order, func(a, b keyed) int {
 		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(l.ids[a.slot], l.ids[b.slot]))
 	})

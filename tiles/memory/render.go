@@ -91,6 +91,7 @@ func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
 	if room <= 0 || step >= coarsest {
 		room = math.MaxInt
 	}
+	// A bit for each rank that any point has: ranks without points are passed over.
 	var ranks uint
 	for i := range s.dots {
 		ranks |= 1 << s.dots[i].rank
@@ -204,6 +205,8 @@ func (s *Scratch) close(start int) {
 
 // attributes writes the tags of a feature that stands for count.
 func (s *Scratch) attributes(l *Layer, slot, count uint32) {
+	// Each different value is written once into a tile. A value that one feature alone has needs no look-up, when that
+	// feature is drawn once.
 	once := l.drawnOnce(slot)
 	for c, col := range l.cols {
 		if col == nil || col[slot] == 0 {

@@ -123,6 +123,7 @@ func (s *Scratch) scanPoints(l *Layer, q *Query, view, box shape.Box, r raster) 
 	}
 	s.runs = cover(s.runs[:0], box.X0, box.Y0, box.X1, box.Y1, min(uint(q.Z)+4, 32))
 	g := gather{s: s, l: l, view: view, grid: r.dots, cluster: r.cluster, judged: q.Judged}
+	// The runs are in order and so are the points: each search begins where the last one ended.
 	var pos position
 	for _, run := range s.runs {
 		pos = p.seek(pos, run.from)
@@ -217,6 +218,7 @@ func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) 
 		s.found = append(s.found, at)
 		return true
 	})
+	// The tree gives shapes in no order, so thin and settle decide by level and id alone.
 	s.cells.clear()
 	for _, at := range s.found {
 		f := &l.forms[at]
