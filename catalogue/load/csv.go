@@ -37,6 +37,7 @@ func newCSV(text content, asm *assembler) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The head is read, and given back: what it is made of decides how it has to be cut into cells.
 	head := lines.peek(headLines, headBytes)
 	t.rows = &rows{lines: lines}
 	if len(t.o.Columns) > 0 {
@@ -253,6 +254,7 @@ func isEmptyRow(cells []string) bool {
 
 // feature makes a feature of a row. The key is found first, so that a refusal can name it.
 func (t *table) feature(r row) (catalogue.Feature, error) {
+	// Columns of the position are no properties, and a column without a name has none to be kept under.
 	cells := make(map[string]any, len(r.cells))
 	for i, cell := range r.cells[:min(len(r.cells), len(t.header))] {
 		if i != t.where.lon && i != t.where.lat && i != t.where.place && t.header[i] != "" {
@@ -326,6 +328,7 @@ func (t *table) typed(name, cell string) (any, error) {
 	if isNothing(cell) {
 		return nil, nil // JSON's null
 	}
+	// Full-width digits (１２３) are read as their half-width twins.
 	trimmed := strings.TrimSpace(width.Fold.String(cell))
 	switch kind {
 	case "number":

@@ -54,6 +54,7 @@ func Survey(f io.ReadSeeker, o Options) (Options, error) {
 		return o, err
 	}
 	s := &surveyed{asm: r.asm, keys: map[string]*distinct{}, words: map[string]bool{}}
+	// The survey needs no county of a place.
 	r.asm.watch, r.asm.o.Division = s.watch, nil
 	for err == nil {
 		_, _, err = r.Next()
@@ -129,6 +130,7 @@ type distinct struct {
 // add takes one value. When too many are kept, the mask grows by one bit and about half of them are forgotten,
 // with half of the counts.
 func (d *distinct) add(value string) {
+	// Hashes are kept in place of values: 8 bytes each, however long a value is.
 	h := xxhash.Sum64String(value)
 	if h&d.mask != 0 {
 		return

@@ -42,6 +42,7 @@ type position struct {
 
 // pass goes on behind a piece of the text.
 func (p *position) pass(text []byte) {
+	// A piece may end in the middle of a character. What is there of it is counted with the next piece.
 	if len(p.part) > 0 {
 		text = append(p.part, text...)
 	}
@@ -63,6 +64,7 @@ func decodeText(r io.Reader, e Encoding) (content, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		return content{}, fault.Wrap(fault.Unavailable, err, "read the file")
 	}
+	// An .xlsx file is a ZIP archive and an .xls file is no text either: the sentence says what to do.
 	if isSpreadsheet(head) {
 		return content{}, fatal(1, "the file is a spreadsheet or an archive, no text; save the sheet as CSV")
 	}

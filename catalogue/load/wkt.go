@@ -23,6 +23,7 @@ func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 		text = rest
 	}
 	w := &wkt{rest: text}
+	// Depth is bounded, because the text is a stranger's and each bracket is a call.
 	object, err := w.geometry(0)
 	if err == nil && strings.TrimSpace(w.rest) != "" {
 		err = w.wrong("the end")
@@ -128,6 +129,7 @@ func (w *wkt) coordinates(kind string, depth int) (string, error) {
 				return w.wrong("a position")
 			}
 			part, err := w.coordinates(kind, depth+1)
+			// MULTIPOINT ((1 2), (3 4)) and MULTIPOINT (1 2, 3 4) are the same.
 			if err == nil && kind == "MultiPoint" {
 				part = strings.TrimSuffix(strings.TrimPrefix(part, "["), "]")
 			}
