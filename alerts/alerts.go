@@ -1,6 +1,15 @@
 // Package alerts turns committed observations into alerts, and alerts into CAP messages. An alert
-// is one episode of (rule, datastream) until it clears; its CAP messages are its papers and never
+// is one episode of (rule, datastream) until it clears; its CAP messages never
 // change. Detection (the machine's view) and handling (the people's) are independent.
+//
+// Evaluate is detection as a pure function: a rule, the state before and one observation give the state after and what
+// has to be told. Time in it is event time, the time at which a value was measured. The Engine runs it on one node over
+// the committed batches, from a durable cursor, and stores what it found in one transaction with the messages. The Desk is
+// the way in for what people do with an alert.
+//
+// Where to read: rule.go and evaluate.go are the rules; engine.go, memory.go and step.go run them; ticks.go looks for
+// alerts whose data have stopped and for messages that expire; paper.go and words.go write the messages; desk.go,
+// merge.go and bulk.go are handling; silence.go and silences.go are silences.
 package alerts
 
 import (

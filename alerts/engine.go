@@ -32,6 +32,7 @@ type Options struct {
 	LagLimit    time.Duration // a lag beyond it is bad health; 10 s
 }
 
+// orDefault sets a value that is the zero value of its type.
 func orDefault[T comparable](v *T, d T) {
 	var zero T
 	if *v == zero {
@@ -39,6 +40,7 @@ func orDefault[T comparable](v *T, d T) {
 	}
 }
 
+// withDefaults returns the options with the defaults that are named beside them.
 func (o Options) withDefaults() Options {
 	orDefault(&o.Sender, "onemap")
 	orDefault(&o.Unit, core.Text{ZH: "烟台市应急管理局", EN: "Yantai Emergency Management Bureau"})

@@ -152,6 +152,8 @@ func setPending(r *Rule, s *State) {
 	}
 }
 
+// detection returns the state of detection after an observation, of which from was the level before. It is the
+// trend that counts: an episode whose level fell stays Recovering until it rises again or ends.
 func detection(s State, from core.Level) Detection {
 	switch {
 	case s.Level == core.None && s.PendingLevel != core.None:

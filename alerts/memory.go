@@ -157,6 +157,7 @@ func (e *Engine) load(ctx context.Context, seen *freshness) (*memory, error) {
 
 func byKey(a, b *track) int { return compareKeys(a.key(), b.key()) }
 
+// compareKeys orders by rule, then by datastream.
 func compareKeys(a, b key) int {
 	if a.rule != b.rule {
 		return int(min(max(a.rule-b.rule, -1), 1))
@@ -164,6 +165,7 @@ func compareKeys(a, b key) int {
 	return int(min(max(a.datastream-b.datastream, -1), 1))
 }
 
+// size is how many pairs of rule and datastream are evaluated.
 func (m *memory) size() int {
 	n := 0
 	for _, w := range m.watches {
@@ -209,6 +211,7 @@ func (m *memory) watch(rules []Rule, targets []sensors.Target) {
 	}
 }
 
+// find returns the track of a rule on a datastream, nil when the rule does not apply to it.
 func (m *memory) find(k key) *track {
 	w, ok := m.watches[k.datastream]
 	if !ok {
@@ -222,6 +225,8 @@ func (m *memory) find(k key) *track {
 	return nil
 }
 
+// restore gives the stored states to their tracks. A state without a track is kept apart: an open alert may still
+// belong to it.
 func (m *memory) restore(states []State) {
 	for _, s := range states {
 		k := key{s.RuleID, s.DatastreamID}
@@ -268,6 +273,7 @@ func (m *memory) adopt(rules []Rule, open []Alert) {
 	}
 }
 
+// orphan says why nothing watches an open alert any more. The text goes into the history of the alert.
 func (m *memory) orphan(rules []Rule, a Alert) orphan {
 	o := orphan{alert: a, target: m.targets[a.DatastreamID], state: m.stray[key{a.RuleID, a.DatastreamID}], why: note("规则已删除", "the rule was deleted")}
 	for i := range rules {

@@ -68,6 +68,7 @@ func (a *Alert) reopen(stored Alert, why ReopenWhy) *Audit {
 	}
 }
 
+// reopenNote is the line of the history that says why handling begins anew, in both languages.
 func reopenNote(a *Alert, stored Alert) string {
 	now, handled := a.Level.ColourName(), a.Reopened.Level.ColourName()
 	zh := fmt.Sprintf("升至%s，处置时为%s", now.ZH, handled.ZH)

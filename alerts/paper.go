@@ -77,6 +77,7 @@ func nextIdentifier(last string) (string, bool) {
 	return stem + "-" + strconv.Itoa(count+1), true
 }
 
+// cutLast cuts s around the last sep, as strings.Cut does around the first.
 func cutLast(s, sep string) (before, after string, ok bool) {
 	i := strings.LastIndex(s, sep)
 	if i < 0 {
@@ -154,6 +155,9 @@ func event(a Alert, lang language) string {
 	return name + " monitoring alarm"
 }
 
+// info says in one language what holds now: the colour as severity and urgency, and when it began. An alert that
+// is cleared is Past and Minor with the response AllClear. One that was withdrawn is Unknown: nobody measured that
+// it is over. One without data is Likely and no longer Observed.
 func (i Issuer) info(is issue, lang language) cap.Info {
 	a, grade := is.alert, gradeOf(is.alert.Level)
 	info := cap.Info{
@@ -184,6 +188,9 @@ func (i Issuer) info(is issue, lang language) cap.Info {
 	return info
 }
 
+// parameters are what CAP has no element for, by name: the colour, the property with its value, unit and
+// threshold, and the worst of the episode. Numbers are written with all their digits and without an exponent;
+// times are RFC 3339.
 func parameters(a Alert) []cap.NamedValue {
 	level, value, at := a.peak()
 	return []cap.NamedValue{
@@ -261,6 +268,7 @@ func gradeOf(l core.Level) grade {
 // whole drops the fraction of a second, which CAP cannot carry.
 func whole(t time.Time) time.Time { return t.In(chinaTime()).Truncate(time.Second) }
 
+// lead is how long a message holds: the lead time of the hazard, or two hours.
 func lead(t *sensors.Target) time.Duration {
 	if t == nil || t.Hazard.LeadMinutes <= 0 {
 		return defaultLead
@@ -268,6 +276,8 @@ func lead(t *sensors.Target) time.Duration {
 	return time.Duration(t.Hazard.LeadMinutes) * time.Minute
 }
 
+// orElse returns the first of two texts that is not blank, and "-" if both are: CAP refuses an empty event or
+// area.
 func orElse(s, other string) string {
 	if s = strings.TrimSpace(clean(s)); s != "" {
 		return s

@@ -41,6 +41,9 @@ func (r Rule) Validate() error {
 	return errors.Join(c.errs...)
 }
 
+// validateThreshold checks one pair of values, and its order against the pair before it. Levels go from the worst
+// to the mildest; each raise value is on the safe side of the one before, and each clear value on the safe side of
+// its own raise value. So a level is never entered and left by the same value.
 func (r Rule) validateThreshold(c *complaints, i int) {
 	t, at := r.Thresholds[i], fmt.Sprintf("thresholds[%d].", i)
 	c.unless(t.Level.Valid() && t.Level != core.None, at+"level", CodeLevelUnknown)
@@ -109,6 +112,7 @@ func (c *complaints) add(field string, code fault.Code, values ...any) {
 	c.errs = append(c.errs, fault.InvalidCode(field, code, values...))
 }
 
+// unless adds a complaint when ok is false, and returns ok.
 func (c *complaints) unless(ok bool, field string, code fault.Code, values ...any) bool {
 	if !ok {
 		c.add(field, code, values...)

@@ -81,6 +81,8 @@ func (s *step) tell(ctx context.Context) error {
 	return nil
 }
 
+// commit stores a step in one transaction and takes over what the store made of it. The states are sorted, so that
+// every node writes them in the same order.
 func (s *step) commit(ctx context.Context, out Step) error {
 	slices.SortFunc(out.States, func(a, b State) int {
 		return compareKeys(key{a.RuleID, a.DatastreamID}, key{b.RuleID, b.DatastreamID})

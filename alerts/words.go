@@ -125,6 +125,7 @@ func noWarning() core.Text {
 		EN: "This is an automatic monitoring alarm of a sensor, for the people on duty. It is no public warning."}
 }
 
+// sayChinese says in one sentence why the message is issued.
 func sayChinese(is issue, decimals int) string {
 	now, before := is.alert.Level.ColourName().ZH, is.before.ColourName().ZH
 	switch is.why {
@@ -146,6 +147,7 @@ func sayChinese(is issue, decimals int) string {
 	return fmt.Sprintf("读数达到%s告警值。", now)
 }
 
+// sayEnglish says the same as sayChinese.
 func sayEnglish(is issue, decimals int) string {
 	now, before := is.alert.Level.String(), is.before.String()
 	switch is.why {

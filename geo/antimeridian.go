@@ -58,6 +58,7 @@ func jump(a, b float64) float64 {
 	return -360 * math.Copysign(1, d)
 }
 
+// crosses reports whether an edge of the polygon goes the short way over the meridian of 180°.
 func crosses(p orb.Polygon) bool {
 	for _, ring := range p {
 		for i := 1; i < len(ring); i++ {
@@ -69,6 +70,8 @@ func crosses(p orb.Polygon) bool {
 	return false
 }
 
+// cutLine cuts a line where it crosses the meridian of 180°. Each part ends at the meridian, at the latitude that
+// a straight edge in lon, lat has there.
 func cutLine(l orb.LineString) orb.MultiLineString {
 	parts := orb.MultiLineString{{}}
 	for i, p := range l {
@@ -99,6 +102,7 @@ func cutLine(l orb.LineString) orb.MultiLineString {
 	return whole
 }
 
+// cutPolygons cuts those polygons that cross. On an error the geometry is returned as it was.
 func cutPolygons(g orb.MultiPolygon) (orb.Geometry, bool, error) {
 	var all orb.MultiPolygon
 	some := false

@@ -66,6 +66,7 @@ func ParseDivision(s string) (string, error) {
 	return code, nil
 }
 
+// divisionError names the text, cut to 32 bytes, and what a code has.
 func divisionError(s, want string) error {
 	if len(s) > 32 {
 		s = s[:32] + "…"

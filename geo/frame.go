@@ -133,6 +133,9 @@ func WGS84ToGCJ02(p orb.Point) orb.Point {
 	return addShift(p)
 }
 
+// addShift adds the shift of GCJ-02 to a point (lon, lat in degrees of WGS 84), wherever it is. The shift is a
+// polynomial with sine waves around 105°E, 35°N, in metres; the last lines turn metres into degrees on the
+// ellipsoid.
 func addShift(p orb.Point) orb.Point {
 	x, y := p[0]-105, p[1]-35
 	dLat := -100 + 2*x + 3*y + 0.2*y*y + 0.1*x*y + 0.2*math.Sqrt(math.Abs(x)) + wave(x) +
@@ -147,6 +150,7 @@ func addShift(p orb.Point) orb.Point {
 	return orb.Point{p[0] + dLon, p[1] + dLat}
 }
 
+// wave is the part of the shift that latitude and longitude share, in metres.
 func wave(x float64) float64 {
 	return (20*math.Sin(6*x*math.Pi) + 20*math.Sin(2*x*math.Pi)) * 2 / 3
 }
@@ -170,6 +174,7 @@ func GCJ02ToWGS84(p orb.Point) orb.Point {
 	return w
 }
 
+// baiduPi is the constant of Baidu's formula: its waves have a period of 0.12 degrees.
 const baiduPi = math.Pi * 3000 / 180
 
 // GCJ02ToBD09 applies Baidu's further shift, everywhere.

@@ -85,6 +85,7 @@ func ParseDegrees(s string) (float64, error) {
 // isPlain refuses what strconv takes beyond a decimal number: Inf, NaN, hexadecimals, underscores.
 func isPlain(s string) bool { return strings.Trim(s, "+-.0123456789eE") == "" }
 
+// clip cuts a text of strangers to n characters, for an error.
 func clip(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s

@@ -65,6 +65,7 @@ func PointOn(g orb.Geometry) (orb.Point, bool) {
 	return orb.Point{}, false
 }
 
+// middle returns the middle vertex.
 func middle[S ~[]orb.Point](s S) (orb.Point, bool) {
 	if len(s) == 0 {
 		return orb.Point{}, false
@@ -72,6 +73,7 @@ func middle[S ~[]orb.Point](s S) (orb.Point, bool) {
 	return s[len(s)/2], true
 }
 
+// longest returns the middle vertex of the line with the most vertices.
 func longest(lines orb.MultiLineString) (orb.Point, bool) {
 	var best orb.LineString
 	for _, l := range lines {
@@ -82,6 +84,8 @@ func longest(lines orb.MultiLineString) (orb.Point, bool) {
 	return middle(best)
 }
 
+// inArea returns a point for the name of areas: the centroid of the largest one when that lies inside, and a
+// corner of it otherwise. Areas are compared in square degrees, which is enough for a choice.
 func inArea(areas orb.MultiPolygon) (orb.Point, bool) {
 	var largest orb.Polygon
 	size := -1.0

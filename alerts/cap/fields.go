@@ -9,6 +9,8 @@ import (
 
 // The tables that follow are the schema's sequences, in its order.
 
+// messageFields are the children of alert, CAP 1.2 section 3.2.1. code and info may stand more than once; the
+// lists of addresses, references and incidents are one element each.
 func messageFields(r *reader, m *Message) []field {
 	return []field{
 		{name: "identifier", set: setText(&m.Identifier)},
@@ -33,6 +35,7 @@ func messageFields(r *reader, m *Message) []field {
 	}
 }
 
+// infoFields are the children of info, section 3.2.2.
 func infoFields(r *reader, i *Info) []field {
 	return []field{
 		{name: "language", set: into(&i.Language, trimmed)},
@@ -69,6 +72,7 @@ func infoFields(r *reader, i *Info) []field {
 	}
 }
 
+// resourceFields are the children of resource, section 3.2.3. The size is in bytes.
 func resourceFields(res *Resource) []field {
 	return []field{
 		{name: "resourceDesc", set: setText(&res.Desc)},
@@ -80,6 +84,7 @@ func resourceFields(res *Resource) []field {
 	}
 }
 
+// areaFields are the children of area, section 3.2.4. Altitude and ceiling are in feet above mean sea level.
 func areaFields(r *reader, a *Area) []field {
 	return []field{
 		{name: "areaDesc", set: setText(&a.Desc)},
@@ -104,6 +109,8 @@ func (r *reader) pair(to *[]NamedValue) func(path string) error {
 	}
 }
 
+// setText returns a setter that takes the text as it stands. Whether the value is one of a list is for Validate to
+// say.
 func setText[T ~string](to *T) func(string) error {
 	return func(s string) error {
 		*to = T(s)
@@ -111,6 +118,7 @@ func setText[T ~string](to *T) func(string) error {
 	}
 }
 
+// add returns a setter for an element that may stand more than once.
 func add[T ~string](to *[]T) func(string) error {
 	return func(s string) error {
 		*to = append(*to, T(s))
@@ -118,6 +126,7 @@ func add[T ~string](to *[]T) func(string) error {
 	}
 }
 
+// into returns a setter that parses the text. The reader puts the path of the element before the error.
 func into[T any](to *T, parse func(string) (T, error)) func(string) error {
 	return func(s string) (err error) {
 		*to, err = parse(s)
@@ -125,6 +134,7 @@ func into[T any](to *T, parse func(string) (T, error)) func(string) error {
 	}
 }
 
+// appended is into for an element that may stand more than once.
 func appended[T any](to *[]T, parse func(string) (T, error)) func(string) error {
 	return func(s string) error {
 		v, err := parse(s)
@@ -133,6 +143,7 @@ func appended[T any](to *[]T, parse func(string) (T, error)) func(string) error 
 	}
 }
 
+// pointer is into for a number whose absence is not the same as zero.
 func pointer[T any](to **T, parse func(string) (T, error)) func(string) error {
 	return func(s string) error {
 		v, err := parse(s)
@@ -144,6 +155,7 @@ func pointer[T any](to **T, parse func(string) (T, error)) func(string) error {
 // trimmed is for the types whose white space the schema collapses.
 func trimmed(s string) (string, error) { return strings.TrimSpace(s), nil }
 
+// parseInteger reads an xs:integer. White space around it is collapsed, as the schema has it.
 func parseInteger(s string) (int64, error) {
 	v, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	if err != nil {

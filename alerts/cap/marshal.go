@@ -66,6 +66,7 @@ func (w *writer) time(name string, t time.Time) {
 	}
 }
 
+// pairs writes the name and the value of each. An empty value stays: the schema demands the element.
 func (w *writer) pairs(name string, pairs []NamedValue) {
 	for _, p := range pairs {
 		w.open(name)
@@ -75,6 +76,8 @@ func (w *writer) pairs(name string, pairs []NamedValue) {
 	}
 }
 
+// message writes the children of alert in the order of the schema, which is a sequence: another order is not
+// valid.
 func (w *writer) message(m Message) {
 	w.text("identifier", m.Identifier)
 	w.text("sender", m.Sender)
@@ -98,6 +101,7 @@ func (w *writer) message(m Message) {
 	}
 }
 
+// info writes an info element in the order of the schema.
 func (w *writer) info(i Info) {
 	w.optional("language", i.Language)
 	for _, c := range i.Categories {
@@ -130,6 +134,7 @@ func (w *writer) info(i Info) {
 	}
 }
 
+// resource writes a resource element. A size of 0 is written, none is not.
 func (w *writer) resource(r Resource) {
 	w.open("resource")
 	w.text("resourceDesc", r.Desc)
@@ -143,6 +148,7 @@ func (w *writer) resource(r Resource) {
 	w.close("resource")
 }
 
+// area writes an area element: polygons and circles as "lat,lon", radii in kilometres, altitudes in feet.
 func (w *writer) area(a Area) {
 	w.open("area")
 	w.text("areaDesc", a.Desc)
@@ -168,6 +174,7 @@ func formatFloat(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) 
 // formatPoint turns our lon, lat into the wire's "lat,lon".
 func formatPoint(p orb.Point) string { return formatFloat(p.Lat()) + "," + formatFloat(p.Lon()) }
 
+// formatRing writes a closed ring as pairs of "lat,lon" with spaces between them.
 func formatRing(r orb.Ring) string {
 	pairs := make([]string, len(r))
 	for i, p := range r {
@@ -176,6 +183,8 @@ func formatRing(r orb.Ring) string {
 	return strings.Join(pairs, " ")
 }
 
+// joinReferences writes triples of "sender,identifier,sent" with spaces between them. Therefore neither of the two
+// names may have a space or a comma.
 func joinReferences(refs []Reference) string {
 	triples := make([]string, len(refs))
 	for i, r := range refs {

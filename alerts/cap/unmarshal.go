@@ -82,6 +82,7 @@ func (r *reader) token() (xml.Token, error) {
 	}
 }
 
+// syntax turns an error of the XML parser into one that names the line.
 func syntax(err error) error {
 	line := "document"
 	if at, ok := errors.AsType[*xml.SyntaxError](err); ok {
@@ -90,6 +91,7 @@ func syntax(err error) error {
 	return &fault.Error{Kind: fault.Invalid, Field: line, Msg: "not well-formed XML", Err: err}
 }
 
+// root returns the first element. Only white space, comments and the XML declaration may stand before it.
 func (r *reader) root() (xml.StartElement, error) {
 	for {
 		t, err := r.token()
@@ -130,6 +132,7 @@ func (r *reader) trailer() error {
 	}
 }
 
+// blank refuses text where only elements may stand. White space between elements has no meaning.
 func blank(path string, text xml.CharData) error {
 	if len(bytes.TrimSpace(text)) > 0 {
 		return fault.InvalidField(path, "text %q between elements", clip(string(text)))
@@ -167,6 +170,7 @@ func (r *reader) children(path string, fields []field) error {
 				return err
 			}
 		case xml.StartElement:
+			// The schema allows one foreign element: a signature at the end of alert. It is passed over, unverified.
 			if t.Name.Space == signatureNS && path == "" {
 				if err := r.dec.Skip(); err != nil {
 					return syntax(err)
@@ -211,6 +215,7 @@ func place(path string, fields []field, e xml.StartElement, at, count int) (int,
 	return 0, fault.InvalidField(where, "is not an element of CAP 1.2 at this place")
 }
 
+// read reads the content of one element and hands it to its field.
 func (r *reader) read(path string, f field, e xml.StartElement) error {
 	if err := attributes(path, e); err != nil {
 		return err
@@ -250,6 +255,7 @@ func (r *reader) text(path string) (string, error) {
 	}
 }
 
+// join is the path of a field: the n-th of those that may stand more than once has its number in brackets.
 func join(path string, f field, n int) string {
 	s := f.name
 	if path != "" {
@@ -261,6 +267,7 @@ func join(path string, f field, n int) string {
 	return s
 }
 
+// orAlert names the root, whose own path is empty so that the paths of its children are short.
 func orAlert(path string) string {
 	if path == "" {
 		return "alert"
@@ -273,12 +280,16 @@ func clip(s string) string {
 	return text.Cut(s, 60)
 }
 
+// parseTime reads the one form of time that the standard allows (section 3.3.2): whole seconds with a numeric
+// offset. Z is not allowed; UTC is -00:00. The length is compared because time.Parse accepts a fraction that the
+// layout does not have.
 func parseTime(s string) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	t, err := time.Parse(timeLayout, s)
 	if err != nil || len(s) != len(timeLayout) {
 		return time.Time{}, fmt.Errorf("%q is no CAP time, as 2026-11-23T14:58:01+08:00", clip(s))
 	}
+	// The year 1 is the zero time, which stands for an element that is not there.
 	if _, offset := t.Zone(); offset > maxOffset || offset < -maxOffset || t.IsZero() {
 		return time.Time{}, fmt.Errorf("%q is out of range", clip(s))
 	}
@@ -315,6 +326,7 @@ func parsePoint(s string) (orb.Point, error) {
 	return orb.Point{x, y}, nil
 }
 
+// parseRing reads pairs of "lat,lon". Whether the ring is closed is for Validate to say.
 func parseRing(s string) (orb.Ring, error) {
 	var ring orb.Ring
 	for pair := range strings.FieldsSeq(s) {
@@ -327,6 +339,7 @@ func parseRing(s string) (orb.Ring, error) {
 	return ring, nil
 }
 
+// parseCircle reads "lat,lon radius" with the radius in kilometres.
 func parseCircle(s string) (Circle, error) {
 	parts := strings.Fields(s)
 	if len(parts) != 2 {
@@ -340,6 +353,8 @@ func parseCircle(s string) (Circle, error) {
 	return Circle{Centre: centre, RadiusKM: radius}, err
 }
 
+// parseReferences reads triples of "sender,identifier,sent". The time is in the form of parseTime, which has no
+// comma.
 func parseReferences(s string) ([]Reference, error) {
 	var refs []Reference
 	for triple := range strings.FieldsSeq(s) {

@@ -98,12 +98,15 @@ func Validate(m Message) []Problem {
 // speaks reports whether the message tells people something, rather than systems.
 func speaks(m Message) bool { return m.MsgType == TypeAlert || m.MsgType == TypeUpdate }
 
+// checker collects what is wrong with a message. It goes on after a problem, so that a person corrects all of them
+// at once.
 type checker struct{ problems []Problem }
 
 func (c *checker) add(field, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Field: field, Msg: fmt.Sprintf(format, args...)})
 }
 
+// enum checks a value that must be there and must be one of a list.
 func enum[T ~string](c *checker, field string, v T, allowed []T) {
 	switch {
 	case v == "":
@@ -146,6 +149,8 @@ func (c *checker) token(field, s string) {
 	c.xml(field, s)
 }
 
+// when checks a time against what parseTime can read back: a year of four digits, whole seconds, and an offset of
+// whole minutes up to 14 hours, as xs:dateTime has it.
 func (c *checker) when(field string, t time.Time, required bool) {
 	if t.IsZero() {
 		if required {
@@ -164,6 +169,7 @@ func (c *checker) when(field string, t time.Time, required bool) {
 	}
 }
 
+// audience checks who a message is for: section 3.2.1, restriction and addresses.
 func (c *checker) audience(m Message) {
 	c.xml("restriction", m.Restriction)
 	switch {
@@ -178,6 +184,8 @@ func (c *checker) audience(m Message) {
 	c.quoted("addresses", m.Addresses)
 }
 
+// quoted checks a list whose items are joined by spaces, and quoted when they have one themselves. An item with a
+// quotation mark could not be read back.
 func (c *checker) quoted(field string, items []string) {
 	for i, s := range items {
 		at := fmt.Sprintf("%s[%d]", field, i)
@@ -188,10 +196,12 @@ func (c *checker) quoted(field string, items []string) {
 	}
 }
 
+// references checks that a message about earlier ones names them, each once, and none that is sent later.
 func (c *checker) references(m Message) {
 	if slices.Contains([]MsgType{TypeUpdate, TypeCancel, TypeAck, TypeError}, m.MsgType) && len(m.References) == 0 {
 		c.add("references", "is missing: %s is about earlier messages", m.MsgType)
 	}
+	// A message is known by its sender and identifier; the time in the triple only confirms it.
 	seen := map[[2]string]bool{}
 	for i, r := range m.References {
 		at := fmt.Sprintf("references[%d]", i)
@@ -211,11 +221,14 @@ func (c *checker) references(m Message) {
 	}
 }
 
+// info checks one info element. Whether another one says the same in the same language is part of it, because a
+// reader chooses an info by its language.
 func (c *checker) info(m Message, n int) {
 	i, at := m.Infos[n], fmt.Sprintf("info[%d].", n)
 	if i.Language != "" && !isLanguage(i.Language) {
 		c.add(at+"language", "%q is no language tag", clip(i.Language))
 	}
+	// Several infos of one language are allowed when they are about different places.
 	for k, earlier := range m.Infos[:n] {
 		if strings.EqualFold(language(earlier), language(i)) && sameAreas(earlier, i) {
 			c.add(at+"language", "info[%d] already speaks %s for the same area", k, language(i))
@@ -266,6 +279,7 @@ func isLanguage(s string) bool {
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+// language is the language that an info is in, also when it does not say.
 func language(i Info) string {
 	if i.Language == "" {
 		return DefaultLanguage
@@ -273,10 +287,12 @@ func language(i Info) string {
 	return i.Language
 }
 
+// sameAreas reports whether two infos name the same areas in the same order. The names decide, not the shapes.
 func sameAreas(a, b Info) bool {
 	return slices.EqualFunc(a.Areas, b.Areas, func(x, y Area) bool { return x.Desc == y.Desc })
 }
 
+// list checks values of which each must be one of a list and none may stand twice.
 func list[T ~string](c *checker, field string, vs, allowed []T) {
 	for i, v := range vs {
 		at := fmt.Sprintf("%s[%d]", field, i)
@@ -287,6 +303,8 @@ func list[T ~string](c *checker, field string, vs, allowed []T) {
 	}
 }
 
+// times checks that an info is not over before it begins: expires is after sent and effective, and not before
+// onset.
 func (c *checker) times(at string, sent time.Time, i Info) {
 	c.when(at+"effective", i.Effective, false)
 	c.when(at+"onset", i.Onset, false)
@@ -305,6 +323,7 @@ func (c *checker) times(at string, sent time.Time, i Info) {
 	}
 }
 
+// uri checks an absolute URI, as web must be (section 3.2.2).
 func (c *checker) uri(field, s string) {
 	if s == "" {
 		return
@@ -315,6 +334,7 @@ func (c *checker) uri(field, s string) {
 	}
 }
 
+// pairs checks that each pair has a name. The value may be empty.
 func (c *checker) pairs(field string, pairs []NamedValue) {
 	for i, p := range pairs {
 		c.words(fmt.Sprintf("%s[%d].valueName", field, i), p.Name)
@@ -322,6 +342,7 @@ func (c *checker) pairs(field string, pairs []NamedValue) {
 	}
 }
 
+// resource checks a resource element, section 3.2.3. The digest is SHA-1 in hexadecimal: 20 bytes.
 func (c *checker) resource(at string, r Resource) {
 	c.words(at+"resourceDesc", r.Desc)
 	c.words(at+"mimeType", r.MimeType)
@@ -343,6 +364,8 @@ func (c *checker) resource(at string, r Resource) {
 	}
 }
 
+// area checks an area element, section 3.2.4. Polygons are closed rings of lon, lat, a radius is in kilometres. A
+// radius that would cover more than the Earth is most likely in metres.
 func (c *checker) area(at string, a Area) {
 	c.words(at+"areaDesc", a.Desc)
 	for i, p := range a.Polygons {
@@ -371,8 +394,10 @@ func (c *checker) area(at string, a Area) {
 // halfEarthKM is half the Earth's circumference: the disc that covers everything.
 const halfEarthKM = 20038
 
+// finite reports whether v is a number that decimal digits can write.
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
+// point checks a lon, lat pair in degrees. Latitudes beyond 90 are most often pairs in the wrong order.
 func (c *checker) point(field string, p orb.Point) bool {
 	ok := finite(p.Lon()) && finite(p.Lat()) && math.Abs(p.Lon()) <= 180 && math.Abs(p.Lat()) <= 90
 	if !ok {
@@ -381,6 +406,7 @@ func (c *checker) point(field string, p orb.Point) bool {
 	return ok
 }
 
+// ring checks a polygon: the standard demands four pairs at least, the last of them the first again.
 func (c *checker) ring(field string, r orb.Ring) {
 	if len(r) < 4 {
 		c.add(field, "has %d pairs, a polygon has at least 4", len(r))

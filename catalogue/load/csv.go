@@ -37,6 +37,7 @@ func newCSV(text content, asm *assembler) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The head is read, and given back: what it is made of decides how it has to be cut into cells.
 	head := lines.peek(headLines, headBytes)
 	t.rows = &rows{lines: lines}
 	if len(t.o.Columns) > 0 {
@@ -241,6 +242,7 @@ func (t *table) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	}
 }
 
+// isEmptyRow reports whether no cell has anything but spaces.
 func isEmptyRow(cells []string) bool {
 	for _, cell := range cells {
 		if strings.TrimSpace(cell) != "" {
@@ -250,7 +252,9 @@ func isEmptyRow(cells []string) bool {
 	return true
 }
 
+// feature makes a feature of a row. The key is found first, so that a refusal can name it.
 func (t *table) feature(r row) (catalogue.Feature, error) {
+	// Columns of the position are no properties, and a column without a name has none to be kept under.
 	cells := make(map[string]any, len(r.cells))
 	for i, cell := range r.cells[:min(len(r.cells), len(t.header))] {
 		if i != t.where.lon && i != t.where.lat && i != t.where.place && t.header[i] != "" {
@@ -293,6 +297,7 @@ func hashed(cells map[string]any, key string) map[string]any {
 	return all
 }
 
+// properties are all named columns but those of the position, with the types of the options.
 func (t *table) properties(cells []string) (map[string]any, error) {
 	all := make(map[string]any, len(t.header))
 	for i, name := range t.header {
@@ -323,6 +328,7 @@ func (t *table) typed(name, cell string) (any, error) {
 	if isNothing(cell) {
 		return nil, nil // JSON's null
 	}
+	// Full-width digits (１２３) are read as their half-width twins.
 	trimmed := strings.TrimSpace(width.Fold.String(cell))
 	switch kind {
 	case "number":
@@ -359,6 +365,7 @@ func (t *table) geometry(cells []string) (orb.Geometry, error) {
 		return g, nil
 	}
 	var p orb.Point
+	// p is lon, lat in degrees, and easting, northing in a projected frame.
 	for i, column := range []int{t.where.lon, t.where.lat} {
 		v, err := parseCoordinate(cells[column], t.o.Frame)
 		if err != nil {

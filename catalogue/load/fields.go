@@ -46,6 +46,8 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 	p, named := who.fields[roleKey], a.roles.given[roleKey]
 	given := named != "" && named != NoField
 	key := strings.TrimSpace(asText(p.value))
+	// A spreadsheet writes 370602000017 as 3.70602E+11. Two features would then have one key, so a key that was asked for is
+	// an error and one that was only found is not used.
 	if lostDigits(key) && given {
 		return who, fault.InvalidField(p.field, "a spreadsheet has shortened the key to %s: format the column as text and export it again", clip(key))
 	}
@@ -79,6 +81,7 @@ const ownID = "the feature's id"
 // feature puts a feature together; hashed is what its key is made from when it has none.
 func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any) (catalogue.Feature, error) {
 	f := catalogue.Feature{Origin: a.o.Origin, Source: a.o.Source, Key: who.key}
+	// The map has an edge at 180°: a line over it would be drawn all around the world.
 	whole, cut, err := geo.CutAntimeridian(g)
 	if err != nil {
 		return f, fault.InvalidField("geometry", "%v", err)
@@ -96,6 +99,7 @@ func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any)
 	if f.Division, err = a.division(f.Geometry, who.fields[roleDivision]); err != nil {
 		return f, err
 	}
+	// Without a key of its own a feature is known by what it is: the same file imported again makes the same features.
 	if f.Key == "" {
 		f.Key, err = contentKey(f.Geometry, hashed)
 	}
@@ -134,6 +138,8 @@ func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	return "sha256-" + hex.EncodeToString(sum[:16]), nil
 }
 
+// name returns the name of a feature. One that has an English name alone is called that in both languages, so that
+// nothing on the map is nameless.
 func (a *assembler) name(who identity) (core.Text, error) {
 	var t core.Text
 	for _, part := range []struct {

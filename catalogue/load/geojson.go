@@ -39,6 +39,7 @@ type topObject struct {
 	wrong   error                      // of a member that is no JSON
 }
 
+// newGeoJSON reads nothing yet: errors come with the first Next.
 func newGeoJSON(text content, asm *assembler) *geoJSON {
 	return &geoJSON{s: newScanner(text, asm.o.MaxRecordBytes), o: asm.o, asm: asm}
 }
@@ -56,6 +57,8 @@ func (g *geoJSON) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	return record, refusal, err
 }
 
+// next goes through the outermost objects one by one. One with a list of features or geometries gives its elements
+// while it is read. Any other one is read whole, and is a feature or a geometry itself.
 func (g *geoJSON) next() (catalogue.Record, *catalogue.Refusal, error) {
 	for {
 		if g.inside {
@@ -121,6 +124,7 @@ func (g *geoJSON) element() (bool, error) {
 		_, err = g.s.next()
 		return false, err
 	}
+	// Behind a broken element it is not known whether its comma was read with it, so both are taken.
 	if !g.fresh || c == ',' {
 		if err := g.s.take(','); err != nil {
 			return false, err
@@ -164,6 +168,7 @@ func (g *geoJSON) member() (bool, error) {
 		return false, err
 	}
 	if name == "features" || name == "geometries" {
+		// The features before this member have been given out already, and cannot be taken back.
 		if g.top.list != "" {
 			return false, fatal(g.s.line, "there is a second %s member", name)
 		}
@@ -184,6 +189,7 @@ func (g *geoJSON) member() (bool, error) {
 	if v.large {
 		return false, fatal(v.line, "the member %q is larger than %d bytes", clip(name), g.o.MaxRecordBytes)
 	}
+	// Which members the object needs is known only at its end: its type may be the last of them.
 	switch name {
 	case "type", "id", "geometry", "properties", "coordinates":
 		if g.top.wrong == nil {
@@ -232,6 +238,7 @@ func (g *geoJSON) checkCRS(v cut) error {
 	if err := json.Unmarshal(v.raw, &crs); err != nil || crs.Properties.Name == "" {
 		return fatal(v.line, "crs: is not understood; GeoJSON is in WGS 84 lon/lat (RFC 7946)")
 	}
+	// The member is of GeoJSON 2008; RFC 7946 took it out. Programs write it as a URN, as a URL, or short.
 	name := strings.ToLower(crs.Properties.Name)
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "urn:ogc:def:crs:"), "http://www.opengis.net/def/crs/")
 	short := strings.NewReplacer("epsg::", "epsg:", "epsg/0/", "epsg:", "ogc:1.3:", "", "ogc/1.3/", "", "ogc::", "").Replace(name)
@@ -297,6 +304,7 @@ func (g *geoJSON) feature() (catalogue.Record, *catalogue.Refusal, error) {
 		g.fresh = true
 		return catalogue.Record{}, refusal, g.s.resume(v, whole)
 	}
+	// RawMessage keeps the text of numbers, so that no digit of a property changes on the way.
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(v.raw, &members); err != nil || members == nil {
 		return catalogue.Record{}, g.refuse(v, "", "a feature is an object"), nil
@@ -313,6 +321,7 @@ func brokenReason(err error) string {
 	return "malformed JSON: a quote or a bracket is not closed"
 }
 
+// refuse is the refusal of what stands at v.
 func (g *geoJSON) refuse(v cut, key, reason string) *catalogue.Refusal {
 	return &catalogue.Refusal{Line: v.line, Offset: v.at, Key: key, Reason: reason}
 }
@@ -355,6 +364,8 @@ func (g *geoJSON) take(members map[string]json.RawMessage, v cut) (catalogue.Rec
 	return catalogue.Record{Line: v.line, Offset: v.at, Feature: feature}, nil
 }
 
+// assemble makes a feature of its members. The key is found before the geometry is decoded, so that a refusal can
+// name it.
 func (g *geoJSON) assemble(members map[string]json.RawMessage, raw json.RawMessage) (catalogue.Feature, error) {
 	id, err := featureID(members["id"])
 	if err != nil {

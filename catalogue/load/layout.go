@@ -23,6 +23,7 @@ type layout struct {
 // columns are where the position is; lat and lon are -1 when place is not.
 type columns struct{ lon, lat, place int }
 
+// found reports whether there is a position: one column of it, or both of two.
 func (c columns) found() bool { return c.place >= 0 || (c.lon >= 0 && c.lat >= 0) }
 
 // delimiters are those that are looked for, the usual one first.
@@ -97,6 +98,8 @@ func headOf(head []line, comma string) [][]string {
 	}
 }
 
+// columnNames takes spaces and byte order marks off the names. They stay as they are otherwise: they become names
+// of properties.
 func columnNames(cells []string) []string {
 	names := make([]string, len(cells))
 	for i, name := range cells {
@@ -124,6 +127,7 @@ func indexOf(names []string, name string) int {
 func (a *assembler) columns(names []string) columns {
 	where := columns{-1, -1, -1}
 	lon, lat := a.o.LonField, a.o.LatField
+	// Both columns are named: nothing is guessed, and a name that is not there is an error of the caller.
 	if lon != "" && lat != "" && lat != lon {
 		where.lon, where.lat = indexOf(names, lon), indexOf(names, lat)
 		return where

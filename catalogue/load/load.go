@@ -5,6 +5,15 @@
 // A record that is wrong is a Refusal with its line and offset, and the rest goes on. A file that is wrong, so
 // that what follows cannot be told, is an error with its line: an import must then leave its layer
 // as it was.
+//
+// Coordinates come out as lon, lat in EPSG:4326, whatever frame the file has. Levels are the four colours, from the
+// words and numbers that departments use (level.go). Division codes are unpadded.
+//
+// Where to read: text.go finds the encoding; scan.go cuts JSON values out of a stream and geojson.go makes features of
+// them, recover.go goes on after a broken one; rows.go cuts rows, layout.go finds the row of names and csv.go makes
+// features; place.go and wkt.go read positions; roles.go and fields.go decide which field is the key, the name, the level
+// and the division; survey.go reads the file once before, for what only the whole of it tells; notes.go says what was
+// taken as what.
 package load
 
 import (
@@ -147,6 +156,7 @@ func (o Options) ofTables() string {
 	return ""
 }
 
+// readerOf turns a table and its error into a Reader and its error.
 func readerOf(asm *assembler) func(*table, error) (*Reader, error) {
 	return func(t *table, err error) (*Reader, error) {
 		if err != nil {

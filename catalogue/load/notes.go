@@ -28,6 +28,7 @@ type counts struct {
 	each map[string]int64
 }
 
+// add counts a text. The text is cloned, because it may point into a large buffer.
 func (c *counts) add(text string) {
 	c.n++
 	if c.each == nil {
@@ -61,13 +62,16 @@ func (c *counts) String() string {
 	return strings.Join(words, ", ")
 }
 
+// levelCount counts the levels of a field, and the words that are no levels.
 type levelCount struct {
 	by      [core.Blue + 1]int64
 	unknown counts
 }
 
+// took counts a record in which the field had the role.
 func (t *tally) took(r role, field string) { t.roles[r].add(field) }
 
+// level counts a word of a field of levels; ok says that it was understood.
 func (t *tally) level(field string, l core.Level, word string, ok bool) {
 	if t.levels == nil {
 		t.levels = map[string]*levelCount{}
@@ -84,10 +88,13 @@ func (t *tally) level(field string, l core.Level, word string, ok bool) {
 	c.by[l]++
 }
 
+// noDivision counts a text that should be a division code and is none.
 func (t *tally) noDivision(field, text string) { addTo(&t.divisions, field, text) }
 
+// short counts a number that a spreadsheet wrote as 3.70602E+11: its last digits are lost.
 func (t *tally) short(column, text string) { addTo(&t.shortened, column, text) }
 
+// addTo counts a text under a field.
 func addTo(all *map[string]counts, field, text string) {
 	if *all == nil {
 		*all = map[string]counts{}

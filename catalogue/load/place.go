@@ -29,6 +29,7 @@ func parseCoordinate(cell string, frame geo.Frame) (float64, error) {
 		}
 		return v, nil
 	}
+	// Metres: with a unit, with spaces or commas between thousands, or with a decimal comma.
 	text := strings.TrimSuffix(strings.TrimSpace(width.Fold.String(cell)), "m")
 	text = strings.ReplaceAll(strings.TrimSpace(text), " ", "")
 	head, tail, comma := strings.Cut(text, ",")
@@ -57,6 +58,7 @@ func onTheGlobe(p orb.Point, frame geo.Frame) (orb.Geometry, error) {
 		return nil, fault.New(fault.Invalid, "%s, %s are no degrees; if they are metres, name the frame, as --frame 4549",
 			strconv.FormatFloat(p[0], 'f', -1, 64), strconv.FormatFloat(p[1], 'f', -1, 64))
 	}
+	// The frame is checked before the conversion: metres of another zone become a place that looks like any other.
 	if err := frame.Check(p); err != nil {
 		return nil, err
 	}
@@ -93,6 +95,7 @@ func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, erro
 	if !frame.Degrees() {
 		return projectedPair(first, second, frame)
 	}
+	// A letter or a word (N, 北纬) decides, whatever the name of the column says.
 	if saysLatitude(first) != saysLatitude(second) {
 		latFirst = saysLatitude(first)
 	}
@@ -113,6 +116,8 @@ func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, erro
 	return onTheGlobe(orb.Point{lon, lat}, frame)
 }
 
+// projectedPair reads two numbers of a projected frame, in metres. Surveyors write the northing first and call it
+// X, so the order is decided by the size of the numbers.
 func projectedPair(first, second string, frame geo.Frame) (orb.Geometry, error) {
 	x, err := parseCoordinate(first, frame)
 	if err != nil {
@@ -128,6 +133,7 @@ func projectedPair(first, second string, frame geo.Frame) (orb.Geometry, error) 
 	return onTheGlobe(orb.Point{x, y}, frame)
 }
 
+// wordEnd is where the letters at the beginning of s end.
 func wordEnd(s string) int {
 	if n := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsLetter(r) }); n >= 0 {
 		return n

@@ -63,6 +63,7 @@ func firstMember(text []byte) (key, value string, ok bool) {
 	return key, value, true
 }
 
+// shortString reads a JSON string without escapes, and returns what follows it.
 func shortString(text []byte) (string, []byte, bool) {
 	if len(text) == 0 || text[0] != '"' {
 		return "", nil, false
@@ -192,6 +193,7 @@ func withoutNaN(text []byte) []byte {
 	return out
 }
 
+// nanLength is the length of a number that JSON does not have and some programs write; 0 when there is none.
 func nanLength(text []byte) int {
 	for _, word := range []string{"-Infinity", "+Infinity", "Infinity", "-NaN", "NaN", "nan", "-inf", "inf", "Inf", "-Inf"} {
 		if bytes.HasPrefix(text, []byte(word)) {

@@ -133,6 +133,7 @@ type candidate struct {
 
 const knownNames = 4096
 
+// newRoleFinder takes the names of the options, and the usual names of the roles that the options leave open.
 func newRoleFinder(o Options) roleFinder {
 	c := roleFinder{
 		given: [nRoles]string{o.KeyField, o.NameField, o.NameENField, o.LevelField, o.DivisionField, o.LonField, o.LatField, ""},

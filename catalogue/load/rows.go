@@ -27,6 +27,8 @@ type lines struct {
 	position
 }
 
+// newLines looks at the beginning of the text for how its lines end. A carriage return alone ends the lines of old
+// spreadsheets.
 func newLines(text content, limit int) *lines {
 	head, _ := text.Peek(sniffBytes)
 	return &lines{
@@ -159,6 +161,7 @@ func (s *splitter) feed(text string) bool {
 	}
 }
 
+// endCell ends a quoted cell.
 func (s *splitter) endCell() {
 	s.cells = append(s.cells, s.cell.String())
 	s.cell.Reset()
@@ -188,6 +191,8 @@ func (r *rows) next() (row, error) {
 	}
 }
 
+// row reads a row that begins with a line. A quoted cell may have several lines. They are read ahead and given
+// back when the quote turns out not to be closed, so that one bad row does not cost the rows after it.
 func (r *rows) row(first line) (row, error) {
 	out := row{nr: first.nr, at: first.offset}
 	if first.large {
@@ -213,6 +218,8 @@ func (r *rows) row(first line) (row, error) {
 		}
 	}
 	out.cells = r.split.cells
+	// A cell of several lines that leaves the row with another number of cells than the header has began with a quote that
+	// was never closed, and has swallowed the rows after it.
 	if len(ahead) > 0 && r.width > 0 && len(out.cells) != r.width {
 		return r.unclosed(out, alone, ahead), nil
 	}
@@ -225,6 +232,7 @@ func (r *rows) row(first line) (row, error) {
 	return out, nil
 }
 
+// unclosed refuses a row and gives the lines that were read ahead back.
 func (r *rows) unclosed(out row, cells []string, ahead []line) row {
 	r.lines.unread(ahead)
 	out.cells, out.wrong = cells, `malformed CSV: a quote (") is not closed`

@@ -27,6 +27,7 @@ type scanner struct {
 	quoting bool
 }
 
+// newScanner counts lines from 1. limit is how many bytes one value may have.
 func newScanner(text content, limit int) *scanner {
 	f := &feed{rest: text}
 	return &scanner{r: bufio.NewReaderSize(f, sniffBytes), feed: f, position: position{width: text.width, at: text.start}, line: 1, max: limit}
@@ -77,6 +78,7 @@ func isBroken(err error) bool {
 	return ok
 }
 
+// malformed is an error of the syntax at a line. It is broken: what follows may be read.
 func malformed(line int, format string, args ...any) error {
 	return broken{fatal(line, "malformed JSON: "+format, args...)}
 }
@@ -241,6 +243,7 @@ func (s *scanner) nested() (large bool, err error) {
 	})
 }
 
+// quoted takes a string up to its closing quote.
 func (s *scanner) quoted() (large bool, err error) {
 	first, escaped := true, false
 	return s.span(func(c byte) (bool, error) {
@@ -260,6 +263,8 @@ func (s *scanner) quoted() (large bool, err error) {
 	})
 }
 
+// openString is the error of a string with a line end in it, which JSON does not allow. Reading on to the next
+// quote would swallow the features after it.
 func (s *scanner) openString() error {
 	return malformed(s.line, "a string is not closed before the line ends")
 }
@@ -273,6 +278,7 @@ func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err 
 		} else if err != nil {
 			return large, fatal(s.line, "cannot be read: %v", err)
 		}
+		// Bytes are looked at in the buffer of the reader and copied once, instead of one call of the reader for each.
 		chunk, _ := s.r.Peek(s.r.Buffered()) // buffered, so it is there
 		n, last := 0, false
 		for n < len(chunk) && !last && err == nil {
@@ -294,6 +300,7 @@ func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err 
 	}
 }
 
+// scalar takes a number or a word: everything up to the next character that cannot be part of one.
 func (s *scanner) scalar() error {
 	for {
 		head, err := s.r.Peek(1)

@@ -54,6 +54,7 @@ func Survey(f io.ReadSeeker, o Options) (Options, error) {
 		return o, err
 	}
 	s := &surveyed{asm: r.asm, keys: map[string]*distinct{}, words: map[string]bool{}}
+	// The survey needs no county of a place.
 	r.asm.watch, r.asm.o.Division = s.watch, nil
 	for err == nil {
 		_, _, err = r.Next()
@@ -97,6 +98,7 @@ func (s *surveyed) watch(properties map[string]any, id string) {
 	}
 }
 
+// key returns the estimate for a field that may be a key.
 func (s *surveyed) key(field string) *distinct {
 	d := s.keys[field]
 	if d == nil {
@@ -125,7 +127,10 @@ type distinct struct {
 	n, again int64 // of the values that are kept
 }
 
+// add takes one value. When too many are kept, the mask grows by one bit and about half of them are forgotten,
+// with half of the counts.
 func (d *distinct) add(value string) {
+	// Hashes are kept in place of values: 8 bytes each, however long a value is.
 	h := xxhash.Sum64String(value)
 	if h&d.mask != 0 {
 		return
@@ -148,6 +153,7 @@ func (d *distinct) add(value string) {
 	d.n, d.again = d.n/2, d.again/2
 }
 
+// repeats reports whether so many values are there more than once that the field cannot be a key.
 func (d *distinct) repeats() bool { return float64(d.again) > maxRepeats*float64(d.n) }
 
 // notes say which fields were looked at as a key and are none.

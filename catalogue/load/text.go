@@ -42,6 +42,7 @@ type position struct {
 
 // pass goes on behind a piece of the text.
 func (p *position) pass(text []byte) {
+	// A piece may end in the middle of a character. What is there of it is counted with the next piece.
 	if len(p.part) > 0 {
 		text = append(p.part, text...)
 	}
@@ -63,6 +64,7 @@ func decodeText(r io.Reader, e Encoding) (content, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		return content{}, fault.Wrap(fault.Unavailable, err, "read the file")
 	}
+	// An .xlsx file is a ZIP archive and an .xls file is no text either: the sentence says what to do.
 	if isSpreadsheet(head) {
 		return content{}, fatal(1, "the file is a spreadsheet or an archive, no text; save the sheet as CSV")
 	}
@@ -106,6 +108,7 @@ func encodingFound(d *charset.Detector) Encoding {
 	return EncodingUTF8
 }
 
+// hasUTF16Mark reports whether a text begins with a byte order mark of UTF-16.
 func hasUTF16Mark(head []byte) bool {
 	mark := charset.Mark(head)
 	return mark == charset.UTF16LE || mark == charset.UTF16BE
@@ -123,6 +126,8 @@ func skipMarks(raw *bufio.Reader) content {
 	}
 }
 
+// decodeGB reads GB18030 as UTF-8. The width of a character is that in the file, so that offsets in refusals are
+// those of the file: a byte order mark is three bytes in UTF-8 and four in GB18030.
 func decodeGB(raw *bufio.Reader) content {
 	text := skipMarks(bufio.NewReaderSize(transform.NewReader(raw, simplifiedchinese.GB18030.NewDecoder()), sniffBytes))
 	encoder := simplifiedchinese.GB18030.NewEncoder()
@@ -140,6 +145,8 @@ func decodeGB(raw *bufio.Reader) content {
 	return text
 }
 
+// decodeUTF16 reads UTF-16 as UTF-8, little-endian unless a mark says otherwise. Characters beyond U+FFFF are
+// pairs of two units.
 func decodeUTF16(raw *bufio.Reader) content {
 	utf16 := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder()
 	marked := int64(0)

@@ -23,6 +23,7 @@ func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 		text = rest
 	}
 	w := &wkt{rest: text}
+	// Depth is bounded, because the text is a stranger's and each bracket is a call.
 	object, err := w.geometry(0)
 	if err == nil && strings.TrimSpace(w.rest) != "" {
 		err = w.wrong("the end")
@@ -36,6 +37,7 @@ func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 // wkt writes what is left of a text as GeoJSON.
 type wkt struct{ rest string }
 
+// wrong is the error of a text that has something else where want should be.
 func (w *wkt) wrong(want string) error {
 	return fault.New(fault.Invalid, "malformed WKT: %s should be at %q", want, clip(w.rest))
 }
@@ -65,6 +67,7 @@ func (w *wkt) take(c byte) bool {
 // maxCollections is how deep collections are followed.
 const maxCollections = 4
 
+// geometry writes one geometry as a GeoJSON object. Z, M and ZM after the type are read and not kept.
 func (w *wkt) geometry(depth int) (string, error) {
 	word := w.word()
 	kind := wktKind(strings.TrimRight(word, "ZM"))
@@ -87,6 +90,7 @@ func (w *wkt) geometry(depth int) (string, error) {
 	return `{"type":"` + kind + `","coordinates":` + coordinates + `}`, err
 }
 
+// wktKind is the type of GeoJSON for a word of WKT; empty for any other word.
 func wktKind(word string) string {
 	for _, kind := range []string{"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection"} {
 		if strings.EqualFold(word, kind) {
@@ -125,6 +129,7 @@ func (w *wkt) coordinates(kind string, depth int) (string, error) {
 				return w.wrong("a position")
 			}
 			part, err := w.coordinates(kind, depth+1)
+			// MULTIPOINT ((1 2), (3 4)) and MULTIPOINT (1 2, 3 4) are the same.
 			if err == nil && kind == "MultiPoint" {
 				part = strings.TrimSuffix(strings.TrimPrefix(part, "["), "]")
 			}
@@ -141,6 +146,7 @@ func (w *wkt) coordinates(kind string, depth int) (string, error) {
 	return "[" + strings.Join(parts, ",") + "]", err
 }
 
+// position writes one position as a JSON array: x before y, which is lon before lat in degrees.
 func (w *wkt) position() (string, error) {
 	n := strings.IndexAny(w.rest, ",()")
 	if n < 0 {

@@ -19,8 +19,11 @@ type blobKey struct {
 // tileID is a tile in one number: zoom, row, column.
 type tileID uint64
 
+// tileOf packs an address: 6 bits of zoom, 29 of the row, 29 of the column. So tiles sort by zoom, then by row,
+// then by column.
 func tileOf(z, x, y uint32) tileID { return tileID(z)<<58 | tileID(y)<<29 | tileID(x) }
 
+// zxy is the opposite of tileOf.
 func (t tileID) zxy() (z, x, y uint32) {
 	return uint32(t >> 58), uint32(t) & (1<<29 - 1), uint32(t>>29) & (1<<29 - 1)
 }
@@ -46,6 +49,7 @@ type answer struct {
 	parts []usedPart
 }
 
+// usedPart is a part that went into an answer, with what it takes to see whether it is still the one in the cache.
 type usedPart struct {
 	spec *tiles.Spec
 	key  blobKey
@@ -57,6 +61,7 @@ const (
 	answerOverhead = 400
 )
 
+// newCaches makes the two caches, with half of the bytes each. It returns none when the size is below 0.
 func newCaches(size int64) (*otter.Cache[blobKey, *blob], *otter.Cache[answerKey, *answer], error) {
 	if size < 0 {
 		return nil, nil, nil
@@ -84,6 +89,8 @@ func (e *Engine) kept(k blobKey) (*blob, bool) {
 	return e.blobs.GetIfPresent(k)
 }
 
+// keep puts a part into the cache. The caller holds the read lock of its layer, so no change comes between the
+// making and the keeping.
 func (e *Engine) keep(k blobKey, b *blob) {
 	if e.blobs != nil {
 		e.blobs.Set(k, b)
@@ -111,6 +118,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// newTurn makes the scratch of one goroutine. It is kept for the life of the engine, because a gzip writer is large.
 func newTurn() *turn {
 	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the levels are valid: no error
 	large, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed+1)

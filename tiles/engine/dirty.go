@@ -27,6 +27,7 @@ type dirty struct {
 func (e *Engine) drop(l *layer, places []memory.Extent) dirty {
 	spec := l.spec.Load()
 	d := dirty{spec: spec, tiles: map[string]map[tileID]struct{}{}, wide: map[string][]tiles.Range{}}
+	// Clients draw zooms beyond the layer's own from its deepest tiles; some ask for deeper ones all the same.
 	deepest := max(l.deepest.Load(), uint32(spec.MaxZoom))
 	for _, p := range places {
 		d.add(p, deepest)
@@ -40,6 +41,7 @@ func (e *Engine) drop(l *layer, places []memory.Extent) dirty {
 			if byDivision(spec) && !(core.Scope{Division: scope}).Covers(division) {
 				continue
 			}
+			// Labels are a part of their own and lie in the same tiles.
 			for t := range set {
 				e.blobs.Invalidate(blobKey{int32(l.id), false, t, scope})
 				e.blobs.Invalidate(blobKey{int32(l.id), true, t, scope})
@@ -57,6 +59,8 @@ func (e *Engine) dropAll(l *layer) {
 	e.sweep(func(k blobKey) bool { return k.layer == int32(l.id) })
 }
 
+// sweep goes through all keys of the cache and drops those that are gone. It is for changes that touch more tiles
+// than can be named one by one.
 func (e *Engine) sweep(gone func(blobKey) bool) {
 	if e.blobs == nil {
 		return
@@ -95,6 +99,7 @@ func (d *dirty) add(p memory.Extent, deepest uint32) {
 
 // touched is the tiles of a zoom that a box lies in or within the buffer of.
 func touched(b shape.Box, buffer int, z uint32) tiles.Range {
+	// World units: a tile unit is 2^20 of them at zoom 0, and half as many at each zoom below.
 	reach := uint64(buffer+pixels) << 20 >> z
 	low := func(v uint32) uint32 { return uint32((uint64(v) - min(uint64(v), reach)) >> (32 - z)) }
 	high := func(v uint32) uint32 { return uint32(min(uint64(v)+reach, 1<<32-1) >> (32 - z)) }
@@ -105,6 +110,8 @@ func touched(b shape.Box, buffer int, z uint32) tiles.Range {
 // are drawn larger than they are.
 const pixels = 8
 
+// covers reports whether a tile lies in one of the wide ranges, whatever the division: dropping more than needed
+// costs time and is never wrong.
 func (d *dirty) covers(t tileID) bool {
 	z, x, y := t.zxy()
 	for _, ranges := range d.wide {

@@ -5,6 +5,12 @@
 // lock; a change is applied, and exactly the parts that it touches are dropped, under the write lock.
 // So nothing can be made from what was and stored after it. An answer made of several parts is kept
 // beside them and is good as long as each of its parts is still in the cache.
+//
+// Where to read: serve.go has the way of a request, follow.go that of a change, load.go how a layer comes into memory,
+// dirty.go which tiles a change touches, cache.go the keys of what is kept.
+//
+// The order of locks is Engine.mu, then layer.mu, then layer.scopesMu. Changed is called with none of them held. A
+// layer is never loaded under a lock: while it is read the database makes its tiles.
 package engine
 
 import (
@@ -40,6 +46,7 @@ type Options struct {
 	Grace       time.Duration // 3 s: how long the feed may be unread before the layers are said to be bad
 }
 
+// withDefaults replaces zero values. A CacheBytes below 0 stays: it means that nothing is kept.
 func (o Options) withDefaults() Options {
 	o.CacheBytes = cmp.Or(o.CacheBytes, 256<<20)
 	o.PartBytes = cmp.Or(o.PartBytes, 1<<20)
@@ -152,15 +159,19 @@ func (e *Engine) Health() core.Health {
 	return h
 }
 
+// feedAge is how long ago the change feed was last read.
 func (e *Engine) feedAge() time.Duration {
 	return max(0, time.Duration(e.now().UnixNano()-e.feedAt.Load()))
 }
 
+// say sets what Health tells until the layers are loaded.
 func (e *Engine) say(c fault.Code, values ...any) {
 	h := core.Unwell("layers", 0, c, values...)
 	e.progress.Store(&h)
 }
 
+// tell passes on which tiles changed. It is called without a lock held, after the cache has dropped them: who asks
+// at once gets the new ones.
 func (e *Engine) tell(notices []tiles.Notice) {
 	if e.parts.Changed != nil && len(notices) > 0 {
 		e.parts.Changed(notices)
@@ -174,6 +185,7 @@ type ask struct {
 	parts []askedPart
 }
 
+// askedPart is a layer of an address, or the labels of its polygons.
 type askedPart struct {
 	l      *layer
 	labels bool

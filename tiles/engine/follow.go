@@ -18,6 +18,8 @@ import (
 
 // cycle loads every layer and follows the feed until that is lost or ctx ends.
 func (e *Engine) cycle(ctx context.Context) error {
+	// The mark comes before the loading: what changes while the layers are read is told again afterwards, and nothing falls
+	// between the two.
 	mark, err := e.parts.Feed.Mark(ctx)
 	if err != nil {
 		return fmt.Errorf("find the place in the change feed: %w", err)
@@ -110,6 +112,8 @@ type changes struct {
 	since  time.Time // when the oldest was written
 }
 
+// add takes one chunk of the feed into the batch. A change has two places, where the feature was and where it is:
+// tiles at both are no longer true.
 func (b *batch) add(c tiles.Chunk) {
 	b.entries = b.entries || c.Entry
 	if !c.Whole && len(c.Changes) == 0 {
@@ -138,6 +142,8 @@ func (b *batch) add(c tiles.Chunk) {
 	b.size += len(c.Changes)
 }
 
+// apply brings the layers of a batch up to date. Changes of features come before changes of the catalogue: a
+// feature of a new layer is read when that layer is loaded.
 func (e *Engine) apply(ctx context.Context, b batch) error {
 	for _, id := range slices.Sorted(maps.Keys(b.layers)) {
 		e.mu.RLock()
@@ -174,6 +180,8 @@ func (e *Engine) applyTo(ctx context.Context, l *layer, c *changes) error {
 	if err != nil {
 		return err
 	}
+	// What the feed says and what the layer held are both dropped. They can differ: a feature that changed twice is read as
+	// it is now, and was drawn as it was before both.
 	places := c.places
 	l.mu.Lock()
 	switch l.place {

@@ -35,6 +35,7 @@ func (e *Engine) Layers(s core.Scope) []tiles.LayerState {
 	return out
 }
 
+// countKept counts the parts in the cache by layer.
 func (e *Engine) countKept(kept map[int32]int) {
 	if e.blobs == nil {
 		return
@@ -44,6 +45,7 @@ func (e *Engine) countKept(kept map[int32]int) {
 	}
 }
 
+// state describes one layer to a reader. Of a layer by division only what the reader may see is counted.
 func (l *layer) state(s core.Scope) tiles.LayerState {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -66,6 +68,7 @@ func (l *layer) state(s core.Scope) tiles.LayerState {
 	return state
 }
 
+// whenSet returns nil for the zero time, which JSON then leaves out.
 func whenSet(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -82,6 +85,7 @@ func (e *Engine) State() tiles.EngineState {
 	}
 }
 
+// cacheBytes returns what both caches hold.
 func (e *Engine) cacheBytes() int64 {
 	if e.blobs == nil {
 		return 0

@@ -41,6 +41,7 @@ const (
 	inDatabase
 )
 
+// String returns the word of the API for the place.
 func (p place) String() string {
 	switch p {
 	case inMemory:
@@ -61,6 +62,7 @@ type facts struct {
 	changes    int64
 }
 
+// newLayer makes a layer of an entry of the catalogue. It is not loaded: its place is the zero value.
 func newLayer(s tiles.Spec) *layer {
 	l := &layer{id: s.ID, scopes: map[string]struct{}{}}
 	l.spec.Store(&s)
@@ -79,6 +81,8 @@ func (o Options) placeOf(s *tiles.Spec) place {
 	}
 }
 
+// noteScope remembers for which readers and to which zoom parts were kept. A change must drop parts of all of
+// them, and looks for no others.
 func (l *layer) noteScope(division string, zoom uint32) {
 	for old := l.deepest.Load(); zoom > old && !l.deepest.CompareAndSwap(old, zoom); old = l.deepest.Load() {
 		continue
@@ -88,6 +92,7 @@ func (l *layer) noteScope(division string, zoom uint32) {
 	l.scopes[division] = struct{}{}
 }
 
+// knownScopes returns a copy, so that the caller can go through it without the lock.
 func (l *layer) knownScopes() []string {
 	l.scopesMu.Lock()
 	defer l.scopesMu.Unlock()

@@ -138,6 +138,8 @@ func (e *Engine) loadLater(ctx context.Context, l *layer) {
 	})
 }
 
+// load reads a layer into memory of its own. It holds no lock meanwhile: tiles come from the database until
+// install. A result without mem and without an error says that the layer is too large for memory.
 func (e *Engine) load(ctx context.Context, l *layer, told nthOf) loaded {
 	l.mu.RLock()
 	spec, nth := *l.spec.Load(), l.loads
@@ -191,6 +193,7 @@ func (e *Engine) finishLoad(ctx context.Context, done loaded) {
 		return
 	}
 	l.mu.RLock()
+	// Another load has begun since, because the entry or the whole content changed: this one is of the past.
 	stale := l.loads != done.nth
 	pending := make(map[int64]struct{}, len(l.pending))
 	for id := range l.pending {

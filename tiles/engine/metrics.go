@@ -10,12 +10,14 @@ import (
 	"onemap/internal/fault"
 )
 
+// metrics are the counters of /metrics.
 type metrics struct {
 	sent, unchanged, bad, failed prometheus.Counter
 	seconds, bytes, lag          prometheus.Histogram
 	thinned                      *prometheus.CounterVec
 }
 
+// newMetrics registers them. With a nil registerer they count and nobody reads them.
 func newMetrics(reg prometheus.Registerer, e *Engine) *metrics {
 	f := promauto.With(reg)
 	answers := f.NewCounterVec(prometheus.CounterOpts{
@@ -52,6 +54,7 @@ func newMetrics(reg prometheus.Registerer, e *Engine) *metrics {
 	}
 }
 
+// refused counts an error: failed when the server is at fault, refused when the request is.
 func (m *metrics) refused(err error) {
 	if k := fault.KindOf(err); k == fault.Internal || k == fault.Unavailable {
 		m.failed.Inc()

@@ -35,6 +35,8 @@ func (e *Engine) Tile(ctx context.Context, s core.Scope, r tiles.Request) (tiles
 	return *t, nil
 }
 
+// tile returns an answer from the cache, or makes it. Those who ask for the same tile at the same time wait for
+// one making.
 func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*tiles.Tile, error) {
 	if a := r.Address; a.Z > tiles.MaxZoom || !geo.Tile(a).Valid() {
 		return nil, fault.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
@@ -103,6 +105,7 @@ func (e *Engine) good(a *answer, asked *ask) bool {
 	return true
 }
 
+// flightName names a making: what is asked for and the versions of its layers.
 func flightName(k answerKey, asked *ask) string {
 	b := make([]byte, 0, len(k.layers)+len(k.division)+16+8*len(asked.parts))
 	b = append(append(append(b, k.layers...), 0), k.division...)
@@ -159,6 +162,8 @@ func (e *Engine) make(ctx context.Context, s core.Scope, asked *ask, key answerK
 
 // assemble joins the parts: a tile is the concatenation of its layers.
 func (e *Engine) assemble(a *answer, size int, packed bool, t *turn) {
+	// The tag is made of the sums of the parts, in their order. It depends on the content alone, so it is the same on every
+	// node, and compressing does not change it: it is a weak one.
 	sums := make([]byte, 0, 8*len(a.parts))
 	for _, p := range a.parts {
 		if p.blob != nil && len(p.blob.Bytes) > 0 {
@@ -179,6 +184,7 @@ func (e *Engine) assemble(a *answer, size int, packed bool, t *turn) {
 			}
 		}
 		_ = w.Close()
+		// A tile that compression makes no smaller is sent as it is.
 		if len(t.packed.b) < size {
 			a.Bytes, a.Gzip = bytes.Clone(t.packed.b), true
 			return
@@ -188,6 +194,7 @@ func (e *Engine) assemble(a *answer, size int, packed bool, t *turn) {
 		switch {
 		case p.blob == nil || len(p.blob.Bytes) == 0:
 		case len(p.blob.Bytes) == size:
+			// The only part that is not empty: the answer shares its bytes.
 			a.Bytes = p.blob.Bytes
 		default:
 			a.Bytes = append(a.Bytes, p.blob.Bytes...)
@@ -246,6 +253,8 @@ func (e *Engine) render(l *layer, k blobKey, t *turn) (*blob, bool) {
 
 // fromDatabase makes a part that is not in memory. It is kept when nothing changed meanwhile.
 func (e *Engine) fromDatabase(ctx context.Context, s core.Scope, l *layer, k blobKey) (*blob, error) {
+	// The version is read first. A change that comes while the database draws makes it another one, and what was drawn is
+	// then sent and not kept.
 	version, spec := l.version.Load(), l.spec.Load()
 	z, x, y := k.tile.zxy()
 	name := spec.Name

@@ -82,6 +82,8 @@ func (d *dict) take(value []byte) (uint32, error) {
 	return code, nil
 }
 
+// add stores a value that is not there yet and returns its code. It returns fault.TooLarge when there are more
+// values, or more bytes of them, than codes and offsets can name.
 func (d *dict) add(value []byte) (uint32, error) {
 	if len(d.arena)+len(value) > maxArena || len(d.spans) >= maxCodes {
 		return 0, fault.New(fault.TooLarge, "the layer has more different values than fit into memory")
@@ -172,6 +174,7 @@ func (d *dict) reorder(order []uint32) []uint32 {
 	return now
 }
 
+// bytes returns how much memory the dictionary takes, without the headers of its slices.
 func (d *dict) bytes() int64 {
 	return int64(cap(d.arena) + 8*cap(d.spans) + 4*cap(d.uses) + 4*cap(d.free) + 4*cap(d.slots))
 }
@@ -211,6 +214,7 @@ func appendNumber(b []byte, v float64) []byte {
 	}
 }
 
+// appendUint appends a whole number that is not negative as a layer's value.
 func appendUint(b []byte, v uint64) []byte {
 	b = append(b, tagValue, byte(1+uvarintLen(v)), tagUint)
 	return binary.AppendUvarint(b, v)
@@ -239,6 +243,7 @@ func appendTyped(b []byte, kind string, text []byte) []byte {
 	}
 }
 
+// uvarintLen returns how many bytes a number takes as a varint: one for each seven bits.
 func uvarintLen(v uint64) int {
 	n := 1
 	for ; v >= 0x80; v >>= 7 {

@@ -8,6 +8,7 @@ type divisions struct {
 	free    []uint32
 }
 
+// take returns the number of a division code and counts one more use of it.
 func (d *divisions) take(code string) uint32 {
 	if n, ok := d.numbers[code]; ok {
 		d.uses[n]++
@@ -28,6 +29,7 @@ func (d *divisions) take(code string) uint32 {
 	return n
 }
 
+// drop takes one use back. A number that nobody uses is given to the next new code.
 func (d *divisions) drop(n uint32) {
 	if d.uses[n]--; d.uses[n] == 0 {
 		delete(d.numbers, d.codes[n])

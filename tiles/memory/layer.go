@@ -2,6 +2,18 @@
 // part of a tile: points in the order of their Morton codes, lines and polygons in an R-tree,
 // attributes as codes of a dictionary. What a tile costs grows with what is in it, not with the layer.
 //
+// A feature is a slot, a number from 0: a row of columns (ids, levels, places, codes of attributes). Columns take much
+// less memory than one struct a feature, and give the garbage collector nothing to follow. The three indexes over the
+// slots are points (points by Morton code), labels (the places of polygons' names, likewise) and tree (boxes of lines
+// and polygons).
+//
+// Morton codes interleave the bits of x and y. So the points of a tile, and those of each cell in it, follow each
+// other, and a tile is read in a few runs.
+//
+// Render does this: scanPoints and scanShapes collect what the view needs, thinned to one feature a cell where the
+// layer's rules say so; draw encodes them, the worst level last, so that it lies on top; and when that is more than the
+// budget of bytes, it begins again with larger cells.
+//
 // A Layer is not safe for concurrent changes: many may Render at once, one may Put or Delete alone.
 package memory
 
@@ -115,6 +127,8 @@ func (l *Layer) Prepare(f *tiles.Feature, b *shape.Builder) Item {
 	return it
 }
 
+// encodeValues writes the attributes of a feature as MVT values, in the order of the columns. They are kept
+// encoded, so that a tile copies bytes and formats nothing.
 func (l *Layer) encodeValues(it *Item, f *tiles.Feature) {
 	it.ends = make([]uint32, 0, len(l.cols))
 	it.values = make([]byte, 0, 96)
@@ -172,6 +186,8 @@ func (it *Item) ID() int64 { return it.id }
 
 func (it *Item) drawn() bool { return it.point || len(it.shapes) > 0 }
 
+// newSlot fills a row with a feature. When the dictionary is full, what was taken so far is given back and nothing
+// of the feature stays.
 func (l *Layer) newSlot(it *Item) (uint32, error) {
 	if len(l.ids) >= math.MaxInt32 {
 		return 0, fault.New(fault.TooLarge, "the layer has more features than fit into memory")
@@ -219,6 +235,7 @@ func (l *Layer) row() uint32 {
 	return uint32(len(l.ids) - 1)
 }
 
+// set writes the code of one attribute. A column takes no memory until a feature has a value in it.
 func (l *Layer) set(column int, slot, code uint32) {
 	if l.cols[column] == nil {
 		if code == 0 {
@@ -229,6 +246,7 @@ func (l *Layer) set(column int, slot, code uint32) {
 	l.cols[column][slot] = code
 }
 
+// code returns the code of one attribute; 0 when there is none.
 func (l *Layer) code(column int, slot uint32) uint32 {
 	if c := l.cols[column]; c != nil {
 		return c[slot]
@@ -244,12 +262,17 @@ func rank(level core.Level) uint8 {
 	return uint8(5 - level)
 }
 
+// addPoint puts a slot into the order of places. While the layer is loading nothing is ordered: Ready sorts all of
+// them at once, which is much faster than one insertion after another.
 func (l *Layer) addPoint(p *points, slot uint32) {
 	if !l.loading {
 		p.insert(morton(l.x[slot], l.y[slot]), slot, l.ids)
 	}
 }
 
+// addShapes stores the shapes of a feature as a linked list of forms and puts their boxes into the tree. A
+// collection may have shapes of several kinds; a feature with a polygon has one label, whatever the number of its
+// polygons.
 func (l *Layer) addShapes(slot uint32, shapes []shape.Shape) {
 	if l.shapes == nil {
 		l.shapes = make([]uint32, len(l.ids), cap(l.ids))
@@ -274,6 +297,7 @@ func (l *Layer) addShapes(slot uint32, shapes []shape.Shape) {
 	}
 }
 
+// newForm stores a form in a free place or at the end, and returns where.
 func (l *Layer) newForm(f form) uint32 {
 	if n := len(l.freeForm); n > 0 {
 		at := l.freeForm[n-1]
@@ -290,6 +314,8 @@ func corners(b shape.Box) (low, high [2]float32) {
 	return [2]float32{below(b.X0), below(b.Y0)}, [2]float32{above(b.X1), above(b.Y1)}
 }
 
+// below and above round a world coordinate to a float32 so that a box only grows. float32 has 24 bits of precision
+// and a coordinate 32, so what the tree finds is checked again against the exact box.
 func below(v uint32) float32 {
 	f := float32(v)
 	if float64(f) > float64(v) {
@@ -329,12 +355,14 @@ func (l *Layer) Delete(id int64) (was Extent, ok bool) {
 	return was, true
 }
 
+// removePoint is the opposite of addPoint.
 func (l *Layer) removePoint(p *points, slot uint32) {
 	if !l.loading {
 		p.remove(morton(l.x[slot], l.y[slot]), slot, l.ids)
 	}
 }
 
+// removeShapes is the opposite of addShapes. The forms are free for the next feature.
 func (l *Layer) removeShapes(slot uint32) {
 	label := false
 	for at := l.shapes[slot]; at != noShape; {
@@ -357,8 +385,10 @@ func (l *Layer) removeShapes(slot uint32) {
 	}
 }
 
+// isPoint reports whether a slot is a point: it has no shapes.
 func (l *Layer) isPoint(slot uint32) bool { return l.shapes == nil || l.shapes[slot] == noShape }
 
+// extent returns the box around all shapes of a slot, or the point itself as a box without a size.
 func (l *Layer) extent(slot uint32) Extent {
 	e := Extent{Division: l.areas.code(l.where[slot])}
 	if l.isPoint(slot) {

@@ -15,6 +15,8 @@ type points struct {
 	n      int
 }
 
+// block is a part of the order. keys and slots have the same length; keys are kept beside the slots because a
+// search looks at keys alone.
 type block struct {
 	keys  []uint64
 	slots []uint32
@@ -64,6 +66,9 @@ func (p *points) find(key uint64, id int64, ids []int64) (at, in int) {
 	return at, in
 }
 
+// insert puts a point into its place. A block that is full is split into two halves, so an insertion moves
+// blockSize points at most. ids has the feature ids by slot: points at one place are ordered by them, so that
+// every node draws the same.
 func (p *points) insert(key uint64, slot uint32, ids []int64) {
 	p.n++
 	at, in := p.find(key, ids[slot], ids)
@@ -77,6 +82,7 @@ func (p *points) insert(key uint64, slot uint32, ids []int64) {
 	if len(b.keys) < blockSize {
 		return
 	}
+	// Both halves are cloned: a half that shared the array of the whole would keep all of it in memory.
 	half := blockSize / 2
 	upper := block{slices.Clone(b.keys[half:]), slices.Clone(b.slots[half:])}
 	b.keys, b.slots = slices.Clone(b.keys[:half]), slices.Clone(b.slots[:half])
@@ -138,6 +144,7 @@ func (p *points) seek(from position, key uint64) position {
 	return position{at, from.in + sort.Search(len(keys), func(i int) bool { return keys[i] >= key })}
 }
 
+// last is the largest key of a block.
 func last(b *block) uint64 { return b.keys[len(b.keys)-1] }
 
 // run is a run of Morton codes, its ends included.
@@ -173,6 +180,7 @@ func coverCell(dst []run, x, y uint32, size uint, x0, y0, x1, y1 uint32, least u
 	return coverCell(dst, x|half, y|half, size, x0, y0, x1, y1, least)
 }
 
+// bytes returns how much memory the order takes.
 func (p *points) bytes() int64 {
 	n := int64(cap(p.blocks)) * 48
 	for i := range p.blocks {

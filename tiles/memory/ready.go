@@ -16,6 +16,7 @@ func (l *Layer) Ready() {
 	for _, slot := range l.slotOf {
 		order = append(order, keyed{morton(l.x[slot], l.y[slot]), slot})
 	}
+	// Points at one place are ordered by id, as insert orders them later.
 	slices.SortFunc(order, func(a, b keyed) int {
 		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(l.ids[a.slot], l.ids[b.slot]))
 	})
@@ -66,11 +67,13 @@ func (l *Layer) sortValues() {
 	}
 }
 
+// keyed is a slot or a form with the Morton code that it is sorted by.
 type keyed struct {
 	key  uint64
 	slot uint32
 }
 
+// hasLabel reports whether one of the shapes of a slot is a polygon: only polygons have a place for their name.
 func (l *Layer) hasLabel(slot uint32) bool {
 	for at := l.shapes[slot]; at != noShape; at = l.forms[at].next {
 		if l.forms[at].Kind == shape.Polygon {
@@ -101,6 +104,7 @@ func (l *Layer) permute(order []keyed) {
 	}
 }
 
+// permuted returns a column in a new order. Slots that the order does not name are left out.
 func permuted[T any](old []T, order []keyed) []T {
 	if old == nil {
 		return nil

@@ -91,6 +91,7 @@ func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
 	if room <= 0 || step >= coarsest {
 		room = math.MaxInt
 	}
+	// A bit for each rank that any point has: ranks without points are passed over.
 	var ranks uint
 	for i := range s.dots {
 		ranks |= 1 << s.dots[i].rank
@@ -117,6 +118,7 @@ func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
 	return true
 }
 
+// total returns how many features what is drawn stands for: a cell or a cluster counts all of its own.
 func (s *Scratch) total() int {
 	n := 0
 	for i := range s.dots {
@@ -128,6 +130,9 @@ func (s *Scratch) total() int {
 	return n
 }
 
+// addDot encodes a point as a Feature message. A cluster is no feature: it has no id and no attributes but its
+// worst level and its count. The least severe ones come first, so those that do not fit (leave) are the first of
+// them.
 func (s *Scratch) addDot(l *Layer, d *dot, view *shape.View) {
 	if s.left < s.leave {
 		s.left++
@@ -151,6 +156,7 @@ func (s *Scratch) addDot(l *Layer, d *dot, view *shape.View) {
 	s.close(start)
 }
 
+// addFigure encodes a line or a polygon as a Feature message, cut to the view.
 func (s *Scratch) addFigure(l *Layer, f *figure, view *shape.View) {
 	form := &l.forms[f.at]
 	s.shape = s.cutter.Commands(s.shape[:0], &form.Shape, view)
@@ -199,6 +205,8 @@ func (s *Scratch) close(start int) {
 
 // attributes writes the tags of a feature that stands for count.
 func (s *Scratch) attributes(l *Layer, slot, count uint32) {
+	// Each different value is written once into a tile. A value that one feature alone has needs no look-up, when that
+	// feature is drawn once.
 	once := l.drawnOnce(slot)
 	for c, col := range l.cols {
 		if col == nil || col[slot] == 0 {
@@ -255,6 +263,8 @@ func (s *Scratch) number(l *Layer, v uint64) {
 	s.tag(l, len(l.keys)-1, at)
 }
 
+// tag writes a pair of indices into the layer's keys and values (MVT 2.1, section 4.4). A key is written when the
+// first feature of the tile needs it.
 func (s *Scratch) tag(l *Layer, column int, value uint32) {
 	if s.keyAt[column] == 0 {
 		s.keyCount++
@@ -293,11 +303,13 @@ func (s *Scratch) inner(name string, labels bool) int {
 	return 2 + 1 + uvarintLen(uint64(n)) + n + len(s.features) + len(s.keys) + len(s.values) + 3
 }
 
+// size returns the length of the whole part, with the tag and the length of its Layer message.
 func (s *Scratch) size(name string, labels bool) int {
 	n := s.inner(name, labels)
 	return 1 + uvarintLen(uint64(n)) + n
 }
 
+// assemble writes the Layer message around what was drawn. Readers accept its fields in any order.
 func (s *Scratch) assemble(b []byte, name string, labels bool) []byte {
 	b = append(b, tagLayer)
 	b = binary.AppendUvarint(b, uint64(s.inner(name, labels)))
@@ -329,8 +341,11 @@ func tileUnits(v, tile, z uint32) int64 {
 	return (int64(v) - int64(uint64(tile)<<(32-z))) << (z - 20)
 }
 
+// zigzag makes a small signed number a small unsigned one: 0, -1, 1, -2 become 0, 1, 2, 3 (MVT 2.1, section
+// 4.3.2).
 func zigzag(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }
 
+// levelOf is the opposite of rank.
 func levelOf(rank uint8) core.Level {
 	if rank == 0 {
 		return core.None

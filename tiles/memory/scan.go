@@ -49,6 +49,8 @@ type raster struct {
 	coarse  bool   // coarser than the rules say
 }
 
+// raster returns how the layer is thinned at the zoom of the query. step is how often the part has been found too
+// large: each step doubles the sides of the cells, up to a whole tile.
 func (q *Query) raster(step int) raster {
 	thin, cluster := q.Rules.Thinning(q.MaxZoom), q.Rules.Clustering()
 	coarser := func(cell int) grid { return gridOf(min(cell<<step, core.TileExtent), q.Z) }
@@ -121,6 +123,7 @@ func (s *Scratch) scanPoints(l *Layer, q *Query, view, box shape.Box, r raster) 
 	}
 	s.runs = cover(s.runs[:0], box.X0, box.Y0, box.X1, box.Y1, min(uint(q.Z)+4, 32))
 	g := gather{s: s, l: l, view: view, grid: r.dots, cluster: r.cluster, judged: q.Judged}
+	// The runs are in order and so are the points: each search begins where the last one ended.
 	var pos position
 	for _, run := range s.runs {
 		pos = p.seek(pos, run.from)
@@ -145,6 +148,9 @@ type gather struct {
 	sumX, sumY uint64
 }
 
+// walk takes the points from a position up to a Morton code. A run of codes may reach beyond the box, so each
+// point is compared with the box. Points of one cell have the same upper bits of their code, and so follow each
+// other.
 func (g *gather) walk(p *points, pos position, to uint64, box shape.Box) position {
 	for ; pos.at < len(p.blocks); pos = (position{pos.at + 1, 0}) {
 		b := &p.blocks[pos.at]
@@ -173,6 +179,8 @@ func (g *gather) walk(p *points, pos position, to uint64, box shape.Box) positio
 	return pos
 }
 
+// add takes a point into the cell. The worst one stands for the cell; of equally bad ones the one of the lowest
+// id, so that every node draws the same.
 func (g *gather) add(d dot) {
 	if g.n == 0 || d.rank > g.best.rank || (d.rank == g.best.rank && g.l.ids[d.slot] < g.l.ids[g.best.slot]) {
 		g.best = d
@@ -210,6 +218,7 @@ func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) 
 		s.found = append(s.found, at)
 		return true
 	})
+	// The tree gives shapes in no order, so thin and settle decide by level and id alone.
 	s.cells.clear()
 	for _, at := range s.found {
 		f := &l.forms[at]

@@ -76,12 +76,14 @@ type table struct {
 	n     int
 }
 
+// entry is a slot of a table. It is empty unless when is the table's now, so clearing the table is one addition.
 type entry struct {
 	key  uint64
 	when uint32
 	to   uint32
 }
 
+// clear forgets all entries. When the counter overflows, old entries could look new, so the slots are made anew.
 func (t *table) clear() {
 	t.n = 0
 	t.now++
@@ -111,6 +113,7 @@ func (t *table) at(key uint64, to uint32) (value uint32, there bool) {
 	}
 }
 
+// grow doubles the slots. At most half of them are in use, so a search ends soon.
 func (t *table) grow() {
 	old, now := t.slots, t.now
 	t.slots, t.now, t.n = make([]entry, 2*len(old)), 1, 0

@@ -63,6 +63,7 @@ func (b *Builder) add(g orb.Geometry, kind Kind) {
 	}
 }
 
+// addPoints adds the points of a geometry; other kinds are left to another shape of the same feature.
 func (b *Builder) addPoints(g orb.Geometry) {
 	switch g := g.(type) {
 	case orb.Point:
@@ -74,6 +75,7 @@ func (b *Builder) addPoints(g orb.Geometry) {
 	}
 }
 
+// addLines adds the lines of a geometry.
 func (b *Builder) addLines(g orb.Geometry) {
 	switch g := g.(type) {
 	case orb.LineString:
@@ -85,6 +87,7 @@ func (b *Builder) addLines(g orb.Geometry) {
 	}
 }
 
+// addPolygons adds the areas of a geometry. The first ring of a polygon is its exterior, the others are holes.
 func (b *Builder) addPolygons(g orb.Geometry) {
 	switch g := g.(type) {
 	case orb.Ring:
@@ -102,6 +105,7 @@ func (b *Builder) addPolygons(g orb.Geometry) {
 	}
 }
 
+// addPoint projects a point (lon, lat in degrees). One that Web Mercator cannot show is noted and left out.
 func (b *Builder) addPoint(p orb.Point) {
 	if !OnMap(p) {
 		if finite(p) {
@@ -115,6 +119,8 @@ func (b *Builder) addPoint(p orb.Point) {
 	b.vertices = append(b.vertices, pair{x, y})
 }
 
+// addLine projects a line. What lies beyond the edge of Web Mercator is cut off first, which may leave several
+// pieces.
 func (b *Builder) addLine(l orb.LineString) {
 	if !b.mustTrim(l) {
 		b.project(l)
@@ -254,6 +260,7 @@ func (b *Builder) shape(kind Kind) Shape {
 	return s
 }
 
+// boxOf is the smallest box around vertices. Of no vertices it is empty: its lower corner is above its upper one.
 func boxOf(vertices []pair) Box {
 	b := Box{worldMax, worldMax, 0, 0}
 	for _, v := range vertices {

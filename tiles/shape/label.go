@@ -23,6 +23,7 @@ func (s *Shape) Label() (x, y uint32) {
 	}
 }
 
+// labelLine returns the middle vertex of the longest string, by its length in world units.
 func (s *Shape) labelLine() (x, y uint32) {
 	var from uint32
 	longest, middle := -1.0, s.vertices()[0]
@@ -35,6 +36,8 @@ func (s *Shape) labelLine() (x, y uint32) {
 	return middle.x, middle.y
 }
 
+// labelPolygon lays seven horizontal lines through the largest part and takes the middle of the widest stretch that
+// lies inside. The point is inside the polygon, whatever its shape, which a centroid is not.
 func (s *Shape) labelPolygon() (x, y uint32) {
 	rings := s.largest()
 	box := boxOf(s.vertices()[rings[0].from:rings[0].end])

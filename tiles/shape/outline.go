@@ -79,6 +79,8 @@ func (p *polygonOf) holds(hole []point) bool {
 	return false
 }
 
+// onRing reports whether a point lies on an edge of a ring, the ends included. The arithmetic is exact:
+// coordinates are whole numbers.
 func onRing(ring []point, p point) bool {
 	a := ring[len(ring)-1]
 	for _, b := range ring {

@@ -38,6 +38,9 @@ func (p *pen) ring(points []point) {
 	p.dst = append(p.dst, 1<<3|closePath)
 }
 
+// command writes a command with its points (MVT 2.1, section 4.3). The header is the count times 8 plus the id.
+// Parameters are differences to the point before, zigzag-encoded. Most of them fit into a byte, so that case is
+// written apart.
 func (p *pen) command(id uint32, points []point) {
 	at := len(p.dst)
 	p.dst = slices.Grow(p.dst, headerBytes+pointBytes*len(points))
@@ -58,8 +61,11 @@ func (p *pen) command(id uint32, points []point) {
 	p.x, p.y, p.dst = x, y, buf[:at]
 }
 
+// zigzag makes a small signed number a small unsigned one: 0, -1, 1, -2 become 0, 1, 2, 3.
 func zigzag(d int64) uint32 { return uint32(d<<1 ^ d>>63) }
 
+// putVarint writes a number in groups of seven bits, the lowest first, and returns where it ends. The buffer must
+// have room.
 func putVarint(buf []byte, at int, v uint32) int {
 	for v >= 0x80 {
 		buf[at] = byte(v) | 0x80

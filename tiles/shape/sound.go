@@ -218,6 +218,7 @@ type ringBox struct {
 	polygon  int
 }
 
+// quadOf is the smallest box around a ring of at least one point.
 func quadOf(ring []point) quad {
 	q := quad{ring[0].x, ring[0].y, ring[0].x, ring[0].y}
 	for _, p := range ring {

@@ -88,6 +88,7 @@ func Project(p orb.Point) (x, y uint32) {
 	return toOdd((p[0] + 180) / 360), toOdd((1 - math.Asinh(math.Tan(lat*math.Pi/180))/math.Pi) / 2)
 }
 
+// toOdd turns a fraction of the world's side into a world coordinate, rounded to odd.
 func toOdd(fraction float64) uint32 {
 	v := fraction * worldSide
 	if !(v > 0) { // nor a NaN
