@@ -270,7 +270,7 @@ type faulty struct {
 	begun   atomic.Int64
 	away    atomic.Bool
 	refused atomic.Int64
-	stored  func() // called when a batch is stored, before CommitBatch returns; set while hold is held
+	stored  func() // called when the next batch is stored, before CommitBatch returns; guarded by hold
 }
 
 func (f *faulty) err() error {
@@ -292,6 +292,7 @@ func (f *faulty) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.Batc
 	res, err := f.Store.CommitBatch(ctx, b)
 	if f.stored != nil && err == nil {
 		f.stored()
+		f.stored = nil // what is committed later, as a last will, follows an acknowledgement
 	}
 	return res, err
 }
