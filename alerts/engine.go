@@ -323,7 +323,7 @@ func (e *Engine) evaluate(ctx context.Context, m *memory, batches []sensors.Comm
 		e.metrics.evaluated.Add(float64(len(b.Observations)))
 		s.to = b.Mark()
 	}
-	if err := s.tell(ctx); err != nil {
+	if err := s.notify(ctx); err != nil {
 		return err
 	}
 	if len(s.touched) >= stepTracks {
@@ -358,7 +358,7 @@ func (e *Engine) onTrack(ctx context.Context, s *step, t *track, o sensors.Obser
 		next.Detection, tr.Back = Stale, false // it was as old as if it had not come
 	}
 	if tr.Any() && s.changed(t) {
-		if err := s.tell(ctx); err != nil {
+		if err := s.notify(ctx); err != nil {
 			return err
 		}
 	}

@@ -61,9 +61,9 @@ func (s *step) apply(ctx context.Context) error {
 	return nil
 }
 
-// tell commits the changes and their tracks' states alone, for somebody waits for these. The cursor stays: after
+// notify commits the changes and their tracks' states alone, for somebody waits for these. The cursor stays: after
 // a failure what the step holds beside them is evaluated again, and they are not, because they have been.
-func (s *step) tell(ctx context.Context) error {
+func (s *step) notify(ctx context.Context) error {
 	if len(s.changes) == 0 {
 		return nil
 	}

@@ -91,10 +91,10 @@ func (i Issuer) description(is issue, lang language) string {
 	var parts []string
 	if lang == chinese {
 		parts = append(parts, fmt.Sprintf("%s：%s（北京时间）%s为 %s，%s告警值为 %s。", name, at.Format("2006年1月2日 15:04:05"),
-			property, value, a.Level.ColourName().ZH, raise), sayChinese(is, decimals))
+			property, value, a.Level.ColourName().ZH, raise), writeChinese(is, decimals))
 	} else {
 		parts = append(parts, fmt.Sprintf("%s: %s of %s at %s (Asia/Shanghai); the %s level begins at %s.", name, property,
-			value, at.Format("2006-01-02 15:04:05"), a.Level, raise), sayEnglish(is, decimals))
+			value, at.Format("2006-01-02 15:04:05"), a.Level, raise), writeEnglish(is, decimals))
 	}
 	if a.Detection == Cleared {
 		parts = append(parts, peakWords(a, decimals, lang))
@@ -126,7 +126,7 @@ func noWarning() core.Text {
 }
 
 // sayChinese says in one sentence why the message is issued.
-func sayChinese(is issue, decimals int) string {
+func writeChinese(is issue, decimals int) string {
 	now, before := is.alert.Level.ColourName().ZH, is.before.ColourName().ZH
 	switch is.why {
 	case rose:
@@ -148,7 +148,7 @@ func sayChinese(is issue, decimals int) string {
 }
 
 // sayEnglish says the same as sayChinese.
-func sayEnglish(is issue, decimals int) string {
+func writeEnglish(is issue, decimals int) string {
 	now, before := is.alert.Level.String(), is.before.String()
 	switch is.why {
 	case rose:

@@ -74,8 +74,8 @@ type Service struct {
 	log      *slog.Logger
 	now      func() time.Time
 
-	lookups *turns // of logins that ask the store
-	hashers *turns // of argon2id computations
+	lookups *loginQueue // of logins that ask the store
+	hashers *loginQueue // of argon2id computations
 	dummy   func() (string, error)
 
 	throttle *throttle
@@ -105,8 +105,8 @@ func NewService(o Options, s Store, a AccountStore, d DisplayStore, log *slog.Lo
 	}
 	v := &Service{
 		o: o, store: s, accounts: a, displays: d, log: log, now: clock,
-		lookups:  newTurns(lookupsAtOnce, o.Waiting),
-		hashers:  newTurns(o.Hashers, o.Waiting),
+		lookups:  newLoginQueue(lookupsAtOnce, o.Waiting),
+		hashers:  newLoginQueue(o.Hashers, o.Waiting),
 		throttle: newThrottle(),
 		limits: limits{
 			account: limit{o.MaxFailures, o.FirstDelay, o.AccountDelay, o.Forget},

@@ -216,7 +216,7 @@ func TestThrottleIsBounded(t *testing.T) {
 // One address with a thousand attempts holds another's up by one, and a familiar caller's by none.
 func TestTurnsAreFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(1, 8)
+		turns := newLoginQueue(1, 8)
 		if err := turns.enter(t.Context(), "first", false); err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +265,7 @@ func TestTurnsAreFair(t *testing.T) {
 
 func TestTurnsLetGoOfWhoLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(1, 8)
+		turns := newLoginQueue(1, 8)
 		if err := turns.enter(t.Context(), "a", false); err != nil {
 			t.Fatal(err)
 		}

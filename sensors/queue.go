@@ -107,7 +107,7 @@ type queue struct {
 
 // lane is the part of the queue that one committer empties.
 type lane struct {
-	turns   [classes]turns
+	turns   [classes]laneTurns
 	waiting int           // items that nobody has taken
 	last    class         // what its committer took last
 	busy    bool          // it has not released that
@@ -118,16 +118,16 @@ type lane struct {
 func (l *lane) inBulk() bool { return l.busy && l.last == bulk }
 
 // turns are the flows of a class that wait, in the order in which they are served.
-type turns struct {
+type laneTurns struct {
 	list []*flow
 	head int
 }
 
-func (t *turns) len() int { return len(t.list) - t.head }
+func (t *laneTurns) len() int { return len(t.list) - t.head }
 
-func (t *turns) push(f *flow) { t.list = append(t.list, f) }
+func (t *laneTurns) push(f *flow) { t.list = append(t.list, f) }
 
-func (t *turns) pop() *flow {
+func (t *laneTurns) pop() *flow {
 	f := t.list[t.head]
 	t.list[t.head] = nil
 	if t.head++; t.head == len(t.list) {
@@ -319,7 +319,7 @@ func (q *queue) drain(at int) []item {
 			q.forget(f)
 		}
 	}
-	l.waiting, l.turns = 0, [classes]turns{}
+	l.waiting, l.turns = 0, [classes]laneTurns{}
 	return out
 }
 

@@ -77,7 +77,7 @@ func applyChanges(ctx context.Context, tx pgx.Tx, s alerts.Step) ([]alerts.Alert
 		if c.Alert.ID == 0 && after.Detection != alerts.Cleared {
 			begun[episodeKey{after.RuleID, after.DatastreamID}] = after.ID
 		}
-		if err := storePapers(ctx, tx, c, after, before); err != nil {
+		if err := storeMessage(ctx, tx, c, after, before); err != nil {
 			return nil, err
 		}
 		if reopened != nil {
@@ -155,7 +155,7 @@ func areaOrNil(p orb.Polygon) orb.Geometry {
 }
 
 // storePapers writes the change's CAP message and its line of the history.
-func storePapers(ctx context.Context, tx pgx.Tx, c alerts.Change, after, before alerts.Alert) error {
+func storeMessage(ctx context.Context, tx pgx.Tx, c alerts.Change, after, before alerts.Alert) error {
 	if m := c.Message; m != nil {
 		_, err := tx.Exec(ctx, `
 			insert into cap_message (identifier, alert_id, msg_type, sent, expires, xml) values ($1, $2, $3, $4, $5, $6)`,

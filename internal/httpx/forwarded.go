@@ -98,7 +98,7 @@ func (s *Server) Remote(r *http.Request) netip.Addr {
 // said is what the outermost trusted proxy wrote into a header; empty when there is none. Each proxy adds at most one
 // element, so what stands further in front is the client's own. Where X-Forwarded-For does not tell how many proxies
 // there are, it is the first element.
-func (s *Server) said(r *http.Request, name string) string {
+func (s *Server) forwardedValue(r *http.Request, name string) string {
 	_, proxies := s.cameFrom(r)
 	all := elements(r, name)
 	if proxies == 0 || len(all) == 0 {
@@ -117,7 +117,7 @@ func (s *Server) Secure(r *http.Request) bool {
 	if s.o.Secure || r.TLS != nil || (strings.HasPrefix(origin, "https://") && slices.Contains(s.o.Origins, origin)) {
 		return true
 	}
-	proto := strings.ToLower(s.said(r, forwardedProto))
+	proto := strings.ToLower(s.forwardedValue(r, forwardedProto))
 	return proto == "https" || proto == "wss"
 }
 
@@ -125,7 +125,7 @@ func (s *Server) Secure(r *http.Request) bool {
 // left out where it is the scheme's own, as browsers write it in Origin.
 func (s *Server) askedHost(r *http.Request) string {
 	host := r.Host
-	if h := s.said(r, forwardedHost); h != "" {
+	if h := s.forwardedValue(r, forwardedHost); h != "" {
 		if u, err := url.Parse("http://" + h); err == nil && u.Host == h {
 			host = h
 		}
@@ -158,7 +158,7 @@ func (s *Server) Address(r *http.Request) string {
 			own = origin
 		}
 	}
-	if len(s.o.Origins) > 0 && !slices.Contains(s.o.Origins, own) && s.said(r, forwardedHost) == "" {
+	if len(s.o.Origins) > 0 && !slices.Contains(s.o.Origins, own) && s.forwardedValue(r, forwardedHost) == "" {
 		own = s.o.Origins[0]
 	}
 	return own + s.o.Base

@@ -287,7 +287,7 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 		}
 		return missing(field + "." + name)
 	}
-	if said, ok := humaSaid(d.Message); ok {
+	if said, ok := knownMessage(d.Message); ok {
 		return FieldDetail{Field: field, Detail: said.String(), Code: said.Code, Params: said.Params}
 	}
 	// The detail says more than the code, which is for readers of other languages.
@@ -295,7 +295,7 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 }
 
 // humaSaid words those of huma's messages that the page's own forms can meet.
-func humaSaid(message string) (fault.Message, bool) {
+func knownMessage(message string) (fault.Message, bool) {
 	if message == validation.MsgUnexpectedProperty {
 		return fault.NewMessage(CodeUnknownField), true
 	}

@@ -21,7 +21,7 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 		user := clip(string(pk.Connect.Username))
 		b.refuse(reason, slog.String("device", user), slog.String("remote", c.remote), slog.String("will_topic", clip(pk.Connect.WillTopic)))
 		b.notAdmitted(c, reason, user)
-		c.turnAway(pk, code)
+		c.refuse(pk, code)
 		return nil, code
 	}
 	// One session a device, whatever client id it uses: ids are not secret, and a session that

@@ -26,7 +26,7 @@ func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, er
 	pk, length, err := c.hello()
 	if err != nil {
 		if code, ok := errors.AsType[packets.Code](err); ok {
-			c.turnAway(pk, code)
+			c.refuse(pk, code)
 		}
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func judgeConnect(b []byte) (version byte, code packets.Code) {
 
 // turnAway answers a CONNECT that is refused, in the version of the device. Version 3.1.1 has no word for what is
 // not MQTT: then the connection just ends.
-func (c *conn) turnAway(pk packets.Packet, code packets.Code) {
+func (c *conn) refuse(pk packets.Packet, code packets.Code) {
 	var ack []byte
 	switch pk.ProtocolVersion {
 	case 0:

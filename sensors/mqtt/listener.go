@@ -114,7 +114,7 @@ func (l *listener) Serve(listeners.EstablishFn) {
 // handle greets a connection and lets it in, or puts it aside for a while.
 func (l *listener) handle(c *conn) {
 	l.guard(c, func() (goesOn bool, err error) {
-		if err := l.greet(c); err != nil {
+		if err := l.accept(c); err != nil {
 			return false, err
 		}
 		if l.b.abuse.delay(c, func() { l.guard(c, func() (bool, error) { return l.resume(c) }) }) {
@@ -171,7 +171,7 @@ func (l *listener) finish(c *conn, err error) {
 }
 
 // greet brings a connection so far that its CONNECT is there, all within the handshake's time.
-func (l *listener) greet(c *conn) error {
+func (l *listener) accept(c *conn) error {
 	if err := c.raw.SetDeadline(c.opened.Add(l.b.opts.HandshakeTimeout)); err != nil {
 		return err
 	}

@@ -111,10 +111,10 @@ func look(ctx context.Context, tx pgx.Tx, l sensors.StaleCheck, now time.Time) (
 	if err != nil {
 		return r, err
 	}
-	if err := tellPresence(ctx, tx, w.events); err != nil {
+	if err := appendPresence(ctx, tx, w.events); err != nil {
 		return r, err
 	}
-	return r, tellUnevaluated(ctx, tx, unevaluated)
+	return r, appendUnevaluated(ctx, tx, unevaluated)
 }
 
 // presenceWrite is what a look has to write.
@@ -260,7 +260,7 @@ func (e *presenceEvent) add(c sensors.PresenceChange) {
 
 // tellPresence writes the events in one round trip, the last of the transaction: the log's lock is held
 // from here to the commit.
-func tellPresence(ctx context.Context, tx pgx.Tx, events []presenceEvent) error {
+func appendPresence(ctx context.Context, tx pgx.Tx, events []presenceEvent) error {
 	if len(events) == 0 {
 		return nil
 	}

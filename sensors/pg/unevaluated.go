@@ -128,7 +128,7 @@ func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (e
 }
 
 // tellUnevaluated writes the events, the last of the transaction: see tellPresence.
-func tellUnevaluated(ctx context.Context, tx pgx.Tx, events []unevaluatedEvent) error {
+func appendUnevaluated(ctx context.Context, tx pgx.Tx, events []unevaluatedEvent) error {
 	if len(events) == 0 {
 		return nil
 	}

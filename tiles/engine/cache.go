@@ -9,7 +9,7 @@ import (
 )
 
 // blobKey names a layer's part of a tile for the readers of a division; empty is for everybody.
-type blobKey struct {
+type layerTileKey struct {
 	layer    int32
 	labels   bool
 	tile     tileID
@@ -29,7 +29,7 @@ func (t tileID) zxy() (z, x, y uint32) {
 }
 
 // blob is a layer's part of a tile.
-type blob struct {
+type layerTile struct {
 	memory.Part
 	sum uint64 // xxhash of the bytes: of the content alone, so the same on every node
 }
@@ -45,31 +45,31 @@ type answerKey struct {
 // answer is a whole tile, good as long as each of its parts is the one in the cache.
 type answer struct {
 	tiles.Tile
-	ask   *ask
+	ask   *layerSet
 	parts []usedPart
 }
 
 // usedPart is a part that went into an answer, with what it takes to see whether it is still the one in the cache.
 type usedPart struct {
 	spec *tiles.Spec
-	key  blobKey
-	blob *blob // nil: the layer is not drawn at this zoom
+	key  layerTileKey
+	blob *layerTile // nil: the layer is not drawn at this zoom
 }
 
 const (
-	blobOverhead   = 200 // bytes beside the tile's own, near enough
-	answerOverhead = 400
+	layerTileOverhead = 200 // bytes beside the tile's own, near enough
+	answerOverhead    = 400
 )
 
 // newCaches makes the two caches, with half of the bytes each. It returns none when the size is below 0.
-func newCaches(size int64) (*otter.Cache[blobKey, *blob], *otter.Cache[answerKey, *answer], error) {
+func newCaches(size int64) (*otter.Cache[layerTileKey, *layerTile], *otter.Cache[answerKey, *answer], error) {
 	if size < 0 {
 		return nil, nil, nil
 	}
 	half := uint64(max(size/2, 1))
-	blobs, err := otter.New(&otter.Options[blobKey, *blob]{
+	blobs, err := otter.New(&otter.Options[layerTileKey, *layerTile]{
 		MaximumWeight: half,
-		Weigher:       func(_ blobKey, b *blob) uint32 { return uint32(len(b.Bytes) + blobOverhead) },
+		Weigher:       func(_ layerTileKey, b *layerTile) uint32 { return uint32(len(b.Bytes) + layerTileOverhead) },
 	})
 	if err != nil {
 		return nil, nil, err
@@ -81,24 +81,24 @@ func newCaches(size int64) (*otter.Cache[blobKey, *blob], *otter.Cache[answerKey
 	return blobs, answers, err
 }
 
-// kept returns a part from the cache.
-func (e *Engine) kept(k blobKey) (*blob, bool) {
+// cachedTile returns a part from the cache.
+func (e *Engine) cachedTile(k layerTileKey) (*layerTile, bool) {
 	if e.blobs == nil {
 		return nil, false
 	}
 	return e.blobs.GetIfPresent(k)
 }
 
-// keep puts a part into the cache. The caller holds the read lock of its layer, so no change comes between the
+// cacheTile puts a part into the cache. The caller holds the read lock of its layer, so no change comes between the
 // making and the keeping.
-func (e *Engine) keep(k blobKey, b *blob) {
+func (e *Engine) cacheTile(k layerTileKey, b *layerTile) {
 	if e.blobs != nil {
 		e.blobs.Set(k, b)
 	}
 }
 
-// turn is what one goroutine needs to make a tile. Their number bounds how many are made at once.
-type turn struct {
+// renderSlot is what one goroutine needs to make a tile. Their number bounds how many are made at once.
+type renderSlot struct {
 	scratch   memory.Scratch
 	gzip      *gzip.Writer
 	gzipLarge *gzip.Writer
@@ -119,8 +119,8 @@ func (w *writer) Write(p []byte) (int, error) {
 }
 
 // newTurn makes the scratch of one goroutine. It is kept for the life of the engine, because a gzip writer is large.
-func newTurn() *turn {
+func newRenderSlot() *renderSlot {
 	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the levels are valid: no error
 	large, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed+1)
-	return &turn{gzip: w, gzipLarge: large}
+	return &renderSlot{gzip: w, gzipLarge: large}
 }

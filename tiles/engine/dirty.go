@@ -43,25 +43,25 @@ func (e *Engine) drop(l *layer, places []memory.Extent) dirty {
 			}
 			// Labels are a part of their own and lie in the same tiles.
 			for t := range set {
-				e.blobs.Invalidate(blobKey{int32(l.id), false, t, scope})
-				e.blobs.Invalidate(blobKey{int32(l.id), true, t, scope})
+				e.blobs.Invalidate(layerTileKey{int32(l.id), false, t, scope})
+				e.blobs.Invalidate(layerTileKey{int32(l.id), true, t, scope})
 			}
 		}
 	}
 	if len(d.wide) > 0 {
-		e.sweep(func(k blobKey) bool { return k.layer == int32(l.id) && d.covers(k.tile) })
+		e.sweep(func(k layerTileKey) bool { return k.layer == int32(l.id) && d.covers(k.tile) })
 	}
 	return d
 }
 
 // dropAll takes every part of a layer out of the cache. The layer's lock is held for writing.
 func (e *Engine) dropAll(l *layer) {
-	e.sweep(func(k blobKey) bool { return k.layer == int32(l.id) })
+	e.sweep(func(k layerTileKey) bool { return k.layer == int32(l.id) })
 }
 
 // sweep goes through all keys of the cache and drops those that are gone. It is for changes that touch more tiles
 // than can be named one by one.
-func (e *Engine) sweep(gone func(blobKey) bool) {
+func (e *Engine) sweep(gone func(layerTileKey) bool) {
 	if e.blobs == nil {
 		return
 	}

@@ -78,15 +78,15 @@ type Engine struct {
 	now     func() time.Time
 	metrics *metrics
 
-	mu     sync.RWMutex
-	byName map[string]*layer
-	byID   map[int]*layer
-	asks   map[string]*ask // what a list of layers' names stands for
+	mu        sync.RWMutex
+	byName    map[string]*layer
+	byID      map[int]*layer
+	layerSets map[string]*layerSet // what a list of layers' names stands for
 
-	blobs   *otter.Cache[blobKey, *blob]
+	blobs   *otter.Cache[layerTileKey, *layerTile]
 	answers *otter.Cache[answerKey, *answer]
 	flights singleflight.Group
-	turns   chan *turn
+	turns   chan *renderSlot
 	hits    atomic.Int64
 	misses  atomic.Int64
 
@@ -105,8 +105,8 @@ func New(o Options, p Parts, logger *slog.Logger, reg prometheus.Registerer, clo
 	o = o.withDefaults()
 	e := &Engine{
 		o: o, parts: p, log: logger, now: clock,
-		byName: map[string]*layer{}, byID: map[int]*layer{}, asks: map[string]*ask{},
-		turns: make(chan *turn, o.AtOnce), loaded: make(chan loaded, 16),
+		byName: map[string]*layer{}, byID: map[int]*layer{}, layerSets: map[string]*layerSet{},
+		turns: make(chan *renderSlot, o.AtOnce), loaded: make(chan loaded, 16),
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -115,14 +115,14 @@ func New(o Options, p Parts, logger *slog.Logger, reg prometheus.Registerer, clo
 		e.now = time.Now
 	}
 	for range o.AtOnce {
-		e.turns <- newTurn()
+		e.turns <- newRenderSlot()
 	}
 	var err error
 	if e.blobs, e.answers, err = newCaches(o.CacheBytes); err != nil {
 		return nil, fmt.Errorf("make the tile cache: %w", err)
 	}
 	e.metrics = newMetrics(reg, e)
-	e.say(fault.CodePartStarting)
+	e.setProgress(fault.CodePartStarting)
 	return e, nil
 }
 
@@ -164,39 +164,39 @@ func (e *Engine) feedAge() time.Duration {
 	return max(0, time.Duration(e.now().UnixNano()-e.feedAt.Load()))
 }
 
-// say sets what Health tells until the layers are loaded.
-func (e *Engine) say(c fault.Code, values ...any) {
+// setProgress sets what Health reports until the layers are loaded.
+func (e *Engine) setProgress(c fault.Code, values ...any) {
 	h := core.Unwell("layers", 0, c, values...)
 	e.progress.Store(&h)
 }
 
-// tell passes on which tiles changed. It is called without a lock held, after the cache has dropped them: who asks
+// notify passes on which tiles changed. It is called without a lock held, after the cache has dropped them: who asks
 // at once gets the new ones.
-func (e *Engine) tell(notices []tiles.Notice) {
+func (e *Engine) notify(notices []tiles.Notice) {
 	if e.parts.Changed != nil && len(notices) > 0 {
 		e.parts.Changed(notices)
 	}
 }
 
-// ask is what a list of layers' names in an address stands for.
-type ask struct {
+// layerSet is the layers that an address names.
+type layerSet struct {
 	text  string
 	names []string
-	parts []askedPart
+	parts []layerRef
 }
 
-// askedPart is a layer of an address, or the labels of its polygons.
-type askedPart struct {
+// layerRef is a layer of an address, or the labels of its polygons.
+type layerRef struct {
 	l      *layer
 	labels bool
 }
 
-const maxAsks = 4096 // different lists of names that are remembered
+const maxLayerSets = 4096 // different lists of names that are remembered
 
 // resolve finds the layers of a list of names. The error is fault.Invalid or fault.NotFound.
-func (e *Engine) resolve(text string) (*ask, error) {
+func (e *Engine) resolve(text string) (*layerSet, error) {
 	e.mu.RLock()
-	a := e.asks[text]
+	a := e.layerSets[text]
 	e.mu.RUnlock()
 	if a != nil {
 		return a, nil
@@ -207,28 +207,28 @@ func (e *Engine) resolve(text string) (*ask, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if a = e.asks[text]; a != nil { // somebody else has just asked: an answer is known by its ask
+	if a = e.layerSets[text]; a != nil { // somebody else has just asked: an answer is known by its layerSet
 		return a, nil
 	}
-	a = &ask{text: text, names: names}
+	a = &layerSet{text: text, names: names}
 	for _, name := range names {
 		base, labels := tiles.SplitLabel(name)
 		l := e.byName[base]
 		if l == nil {
 			return nil, fault.New(fault.NotFound, "there is no layer %q", base)
 		}
-		a.parts = append(a.parts, askedPart{l, labels})
+		a.parts = append(a.parts, layerRef{l, labels})
 	}
-	if len(e.asks) >= maxAsks {
-		clear(e.asks)
+	if len(e.layerSets) >= maxLayerSets {
+		clear(e.layerSets)
 	}
-	e.asks[text] = a
+	e.layerSets[text] = a
 	return a, nil
 }
 
 // admit checks every layer of the list against the reader, and gives the division by which what the
 // reader may see differs from what others may; empty when it does not.
-func (a *ask) admit(s core.Scope) (division string, err error) {
+func (a *layerSet) admit(s core.Scope) (division string, err error) {
 	for _, p := range a.parts {
 		spec := p.l.spec.Load()
 		if !spec.Audience.Admits(s) {

@@ -37,7 +37,7 @@ func (e *Engine) cycle(ctx context.Context) error {
 	}
 	e.ready.Store(true)
 	e.log.InfoContext(ctx, "the layers are loaded", slog.Int("layers", len(specs)))
-	e.tell([]tiles.Notice{{}})
+	e.notify([]tiles.Notice{{}})
 	for ctx.Err() == nil {
 		next, err := e.step(ctx, mark)
 		switch {
@@ -205,7 +205,7 @@ func (e *Engine) applyTo(ctx context.Context, l *layer, c *changes) error {
 	l.facts.changes += int64(len(c.ids))
 	l.mu.Unlock()
 	e.metrics.lag.Observe(max(0, e.now().Sub(c.since).Seconds()))
-	e.tell(gone.notices())
+	e.notify(gone.notices())
 	return nil
 }
 

@@ -22,7 +22,7 @@ import (
 func (e *Engine) adopt(specs []tiles.Spec) (load []*layer) {
 	var notices []tiles.Notice
 	e.mu.Lock()
-	clear(e.asks)
+	clear(e.layerSets)
 	byName, byID := make(map[string]*layer, len(specs)), make(map[int]*layer, len(specs))
 	for i := range specs {
 		s := &specs[i]
@@ -49,7 +49,7 @@ func (e *Engine) adopt(specs []tiles.Spec) (load []*layer) {
 	for _, l := range load {
 		e.unload(l)
 	}
-	e.tell(notices)
+	e.notify(notices)
 	return load
 }
 
@@ -157,7 +157,7 @@ func (e *Engine) load(ctx context.Context, l *layer, told nthOf) loaded {
 			return errTooMany
 		}
 		if told.of > 0 && read%4096 == 1 {
-			e.say(CodeLayerLoading, told.nth, told.of, spec.Name, read, spec.Count)
+			e.setProgress(CodeLayerLoading, told.nth, told.of, spec.Name, read, spec.Count)
 		}
 		if read%logEvery == 0 {
 			e.log.InfoContext(ctx, "loading a layer", slog.String("layer", spec.Name), slog.Int64("features", read), slog.Int64("of", spec.Count))
@@ -210,7 +210,7 @@ func (e *Engine) finishLoad(ctx context.Context, done loaded) {
 		}
 	}
 	e.install(ctx, done)
-	e.tell([]tiles.Notice{{Layer: done.spec.Name, Audience: done.spec.Audience}})
+	e.notify([]tiles.Notice{{Layer: done.spec.Name, Audience: done.spec.Audience}})
 }
 
 // catchUp applies what changed while a layer was loaded.

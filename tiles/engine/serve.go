@@ -75,7 +75,7 @@ func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*til
 }
 
 // known returns an answer from the cache, nil when there is none that is still true.
-func (e *Engine) known(key answerKey, asked *ask) *answer {
+func (e *Engine) known(key answerKey, asked *layerSet) *answer {
 	if e.answers == nil {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (e *Engine) known(key answerKey, asked *ask) *answer {
 }
 
 // good reports whether every part of an answer is still the one in the cache.
-func (e *Engine) good(a *answer, asked *ask) bool {
+func (e *Engine) good(a *answer, asked *layerSet) bool {
 	if a.ask != asked {
 		return false
 	}
@@ -106,7 +106,7 @@ func (e *Engine) good(a *answer, asked *ask) bool {
 }
 
 // flightName names a making: what is asked for and the versions of its layers.
-func flightName(k answerKey, asked *ask) string {
+func flightName(k answerKey, asked *layerSet) string {
 	b := make([]byte, 0, len(k.layers)+len(k.division)+16+8*len(asked.parts))
 	b = append(append(append(b, k.layers...), 0), k.division...)
 	b = append(b, 0)
@@ -124,10 +124,10 @@ func flightName(k answerKey, asked *ask) string {
 const makeWithin = 20 * time.Second
 
 // make makes an answer. It goes on when the one who asked first has gone: others wait for it.
-func (e *Engine) make(ctx context.Context, s core.Scope, asked *ask, key answerKey) (*answer, error) {
+func (e *Engine) make(ctx context.Context, s core.Scope, asked *layerSet, key answerKey) (*answer, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeWithin)
 	defer cancel()
-	var t *turn
+	var t *renderSlot
 	select {
 	case t = <-e.turns:
 		defer func() { e.turns <- t }()
@@ -161,7 +161,7 @@ func (e *Engine) make(ctx context.Context, s core.Scope, asked *ask, key answerK
 }
 
 // assemble joins the parts: a tile is the concatenation of its layers.
-func (e *Engine) assemble(a *answer, size int, packed bool, t *turn) {
+func (e *Engine) assemble(a *answer, size int, packed bool, t *renderSlot) {
 	// The tag is made of the sums of the parts, in their order. It depends on the content alone, so it is the same on every
 	// node, and compressing does not change it: it is a weak one.
 	sums := make([]byte, 0, 8*len(a.parts))
@@ -203,7 +203,7 @@ func (e *Engine) assemble(a *answer, size int, packed bool, t *turn) {
 }
 
 // part returns a layer's part of a tile, from the cache or made now.
-func (e *Engine) part(ctx context.Context, s core.Scope, p askedPart, key answerKey, t *turn) (usedPart, error) {
+func (e *Engine) part(ctx context.Context, s core.Scope, p layerRef, key answerKey, t *renderSlot) (usedPart, error) {
 	l := p.l
 	z, _, _ := key.tile.zxy()
 	spec := l.spec.Load()
@@ -214,8 +214,8 @@ func (e *Engine) part(ctx context.Context, s core.Scope, p askedPart, key answer
 	if spec.Audience.Kind == core.AudienceDivision {
 		division = key.division
 	}
-	k := blobKey{int32(l.id), p.labels, key.tile, division}
-	if b, ok := e.kept(k); ok {
+	k := layerTileKey{int32(l.id), p.labels, key.tile, division}
+	if b, ok := e.cachedTile(k); ok {
 		return usedPart{spec, k, b}, nil
 	}
 	b, here := e.render(l, k, t)
@@ -229,7 +229,7 @@ func (e *Engine) part(ctx context.Context, s core.Scope, p askedPart, key answer
 }
 
 // render makes a part of a layer that is in memory, and keeps it before any change can come between.
-func (e *Engine) render(l *layer, k blobKey, t *turn) (*blob, bool) {
+func (e *Engine) render(l *layer, k layerTileKey, t *renderSlot) (*layerTile, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.place != inMemory {
@@ -237,7 +237,7 @@ func (e *Engine) render(l *layer, k blobKey, t *turn) (*blob, bool) {
 	}
 	spec := l.spec.Load()
 	z, x, y := k.tile.zxy()
-	b := &blob{Part: l.mem.Render(memory.Query{
+	b := &layerTile{Part: l.mem.Render(memory.Query{
 		Z: z, X: x, Y: y, Labels: k.labels, Scope: k.division, Judged: spec.Audience.Kind == core.AudienceDivision,
 		Rules: spec.Rules, MaxZoom: spec.MaxZoom, Budget: e.o.PartBytes,
 	}, &t.scratch)}
@@ -247,12 +247,12 @@ func (e *Engine) render(l *layer, k blobKey, t *turn) (*blob, bool) {
 	}
 	b.sum = xxhash.Sum64(b.Bytes)
 	l.noteScope(k.division, z)
-	e.keep(k, b)
+	e.cacheTile(k, b)
 	return b, true
 }
 
 // fromDatabase makes a part that is not in memory. It is kept when nothing changed meanwhile.
-func (e *Engine) fromDatabase(ctx context.Context, s core.Scope, l *layer, k blobKey) (*blob, error) {
+func (e *Engine) fromDatabase(ctx context.Context, s core.Scope, l *layer, k layerTileKey) (*layerTile, error) {
 	// The version is read first. A change that comes while the database draws makes it another one, and what was drawn is
 	// then sent and not kept.
 	version, spec := l.version.Load(), l.spec.Load()
@@ -265,12 +265,12 @@ func (e *Engine) fromDatabase(ctx context.Context, s core.Scope, l *layer, k blo
 	if err != nil {
 		return nil, err
 	}
-	b := &blob{Part: memory.Part{Bytes: raw}, sum: xxhash.Sum64(raw)}
+	b := &layerTile{Part: memory.Part{Bytes: raw}, sum: xxhash.Sum64(raw)}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.place == inDatabase && l.version.Load() == version {
 		l.noteScope(k.division, z)
-		e.keep(k, b)
+		e.cacheTile(k, b)
 	}
 	return b, nil
 }

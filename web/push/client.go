@@ -171,7 +171,7 @@ func (c *client) readLoop(ctx context.Context) error {
 		case ack:
 			err = c.acknowledge(ctx, f.Seq)
 		case ClientStatus:
-			err = c.saysStatus(ctx, f)
+			err = c.receiveStatus(ctx, f)
 		default:
 			err = badFrame("type: hello was said already")
 		}

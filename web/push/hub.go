@@ -45,7 +45,7 @@ type Hub struct {
 	viewers  *viewers
 	receipts *receipts
 	sessions *sessions
-	pulse    *pulse
+	pulse    *healthReporter
 	replays  chan struct{} // bounds the replays that read the source at the same time
 
 	batchTail *eventlog.Poller
@@ -101,7 +101,7 @@ func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, no
 	h.receipts = newReceipts(h)
 	h.sessions = newSessions(h)
 	h.batchTail = h.newBatchTail()
-	h.pulse = newPulse(h)
+	h.pulse = newHealthReporter(h)
 	return h, nil
 }
 

@@ -121,7 +121,7 @@ func (h *Hub) keepRoster(ctx context.Context) {
 			h.log.WarnContext(ctx, "could not record who is connected", slog.Any("error", err))
 		}
 		if h.parts.Present != nil {
-			h.askPresent(ctx, present)
+			h.readPresent(ctx, present)
 		}
 		beat = false
 		select {
@@ -177,7 +177,7 @@ func (h *Hub) recordPresence(ctx context.Context, clients map[string]Client, bea
 
 // askPresent asks the store who is connected to the other nodes. While it cannot be asked, what it said last
 // stands.
-func (h *Hub) askPresent(ctx context.Context, here []Present) {
+func (h *Hub) readPresent(ctx context.Context, here []Present) {
 	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
 	defer cancel()
 	all, err := h.parts.Present(ctx)

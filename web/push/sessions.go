@@ -133,7 +133,7 @@ func (s *sessions) recheck(ctx context.Context) {
 		}
 		for _, c := range s.due() {
 			callCtx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
-			why, known := s.ask(callCtx, c)
+			why, known := s.lookUp(callCtx, c)
 			cancel()
 			if !known {
 				break
@@ -164,7 +164,7 @@ func (s *sessions) check(ctx context.Context, c *client) error {
 	if s.hub.parts.Recheck == nil {
 		return nil
 	}
-	why, known := s.ask(ctx, c)
+	why, known := s.lookUp(ctx, c)
 	if !known {
 		c.checkAt.Store(-s.flags.Add(1))
 		return nil
@@ -175,9 +175,9 @@ func (s *sessions) check(ctx context.Context, c *client) error {
 	return nil
 }
 
-// ask looks a connection's session up. why is the reason to close it, nil when it holds; known is
+// lookUp looks a connection's session up. why is the reason to close it, nil when it holds; known is
 // false when nobody can tell now.
-func (s *sessions) ask(ctx context.Context, c *client) (why *closing, known bool) {
+func (s *sessions) lookUp(ctx context.Context, c *client) (why *closing, known bool) {
 	flagged := c.checkAt.Load()
 	look := s.hub.parts.Recheck
 	if s.hub.parts.Use != nil && c.inUse() {

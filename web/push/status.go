@@ -11,7 +11,7 @@ import (
 
 // saysStatus takes what a client says of itself. An alert that its scope may not see is no alert: so nobody
 // learns from an answer whether there is one.
-func (c *client) saysStatus(ctx context.Context, s ClientStatus) error {
+func (c *client) receiveStatus(ctx context.Context, s ClientStatus) error {
 	now := time.Now()
 	if now.Sub(c.statusFrom) > c.hub.o.Heartbeat {
 		c.statusFrom, c.statuses = now, 0
@@ -26,7 +26,7 @@ func (c *client) saysStatus(ctx context.Context, s ClientStatus) error {
 			s.Alert, s.Acting = 0, false
 		}
 	}
-	c.hub.roster.says(c, s, place)
+	c.hub.roster.setStatus(c, s, place)
 	return nil
 }
 
@@ -58,8 +58,8 @@ func (c *client) placeOf(ctx context.Context, id int64) alertPlace {
 	return alertPlace{known: true, division: division, divisions: divisions}
 }
 
-// says notes a client's ClientStatus.
-func (r *roster) says(c *client, s ClientStatus, place alertPlace) {
+// setStatus stores a client's ClientStatus.
+func (r *roster) setStatus(c *client, s ClientStatus, place alertPlace) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.present[c.id]

@@ -60,7 +60,7 @@ func (c *client) deliver(ctx context.Context) error {
 		if err := c.beatIfDue(ctx); err != nil {
 			return err
 		}
-		more, err := c.turn(ctx)
+		more, err := c.writeNext(ctx)
 		if err != nil {
 			return err
 		}
@@ -77,9 +77,9 @@ func (c *client) deliver(ctx context.Context) error {
 	}
 }
 
-// turn sends what is most urgent: events, and only when there are none the roster, which tiles have
+// writeNext sends what is most urgent: events, and only when there are none the roster, which tiles have
 // changed, or one state frame. more says that there may be something else.
-func (c *client) turn(ctx context.Context) (more bool, err error) {
+func (c *client) writeNext(ctx context.Context) (more bool, err error) {
 	wasReplaying := c.replaying.Load()
 	events, err := c.hub.take(c, eventsPerTurn)
 	switch {

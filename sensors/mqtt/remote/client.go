@@ -75,7 +75,7 @@ type Client struct {
 	count    counts
 	loud     rate.Sometimes // bounds what strangers' publishes can write into the log
 	state    state
-	owed     owed
+	pending  pendingAcks
 
 	stopping context.CancelFunc // no more is taken
 	abandon  context.CancelFunc // what was taken is not waited for
@@ -196,7 +196,7 @@ func (c *Client) live(soft, hard context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { c.owed.remember(l.window.owed()) }()
+	defer func() { c.pending.remember(l.window.unacked()) }()
 	ctx, cancel := context.WithCancel(hard)
 	pumped := make(chan struct{})
 	defer func() { cancel(); <-pumped }() // it hands nothing on beside the next connection's
@@ -220,32 +220,32 @@ func (c *Client) live(soft, hard context.Context) error {
 	return err
 }
 
-// owed remembers when publishes were received that were handed on and not acknowledged. The broker
+// pendingAcks remembers when publishes were received that were handed on and not acknowledged. The broker
 // sends them again under the same packet id, and one that says no time of its own must not become a
 // second reading by that.
-type owed struct {
+type pendingAcks struct {
 	mu sync.Mutex
-	by map[uint16]debt // by packet id, which the broker may not use anew before the acknowledgement
+	by map[uint16]pendingAck // by packet id, which the broker may not use anew before the acknowledgement
 }
 
-type debt struct {
+type pendingAck struct {
 	sum uint64 // of topic and payload
 	at  time.Time
 }
 
-func (o *owed) remember(slots []*slot) {
+func (o *pendingAcks) remember(slots []*slot) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.by == nil {
-		o.by = map[uint16]debt{}
+		o.by = map[uint16]pendingAck{}
 	}
 	for _, s := range slots {
-		o.by[s.id] = debt{s.sum(), s.received}
+		o.by[s.id] = pendingAck{s.sum(), s.received}
 	}
 }
 
 // recall returns the time of the first receipt.
-func (o *owed) recall(s *slot) (time.Time, bool) {
+func (o *pendingAcks) recall(s *slot) (time.Time, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d, ok := o.by[s.id]
@@ -268,7 +268,7 @@ func (s *slot) sum() uint64 {
 	return h.Sum64()
 }
 
-func (o *owed) forget() {
+func (o *pendingAcks) forget() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.by = nil

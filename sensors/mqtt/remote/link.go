@@ -59,7 +59,7 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 	}
 	l.present = tok.SessionPresent()
 	if !l.present {
-		c.owed.forget() // the packet ids mean nothing any more
+		c.pending.forget() // the packet ids mean nothing any more
 	}
 	return l, nil
 }
@@ -132,13 +132,13 @@ func (l *link) receive(_ paho.Client, m paho.Message) {
 		topic: m.Topic(), payload: m.Payload(), size: len(m.Payload()) + len(m.Topic()) + 256,
 		qos: m.Qos(), retained: m.Retained(), dup: m.Duplicate(), id: m.MessageID(), received: c.clock(),
 	}
-	if s.owes() && m.Duplicate() {
+	if s.needsAck() && m.Duplicate() {
 		c.count.redelivered.Add(1)
-		if at, ok := c.owed.recall(s); ok {
+		if at, ok := c.pending.recall(s); ok {
 			s.received = at
 		}
 	}
-	if !l.window.put(s, errOverrun) && !s.owes() {
+	if !l.window.put(s, errOverrun) && !s.needsAck() {
 		c.count.lost.Add(1)
 	}
 }
@@ -174,7 +174,7 @@ func (l *link) pump(ctx context.Context) {
 // settle says what became of a publish.
 func (l *link) settle(s *slot, err error) {
 	if err != nil {
-		if !s.owes() {
+		if !s.needsAck() {
 			l.c.count.lost.Add(1)
 		} else {
 			l.c.count.unstored.Add(1)

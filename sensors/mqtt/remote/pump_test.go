@@ -75,7 +75,7 @@ func TestPumpDoesNotOvertake(t *testing.T) {
 	if stored, cut := l.window.ready(); len(stored) != 0 || cut == nil {
 		t.Errorf("%d are to be acknowledged, cut %v", len(stored), cut)
 	}
-	if owed := l.window.owed(); len(owed) != 2 {
+	if owed := l.window.unacked(); len(owed) != 2 {
 		t.Errorf("%d are owed, want both", len(owed))
 	}
 }

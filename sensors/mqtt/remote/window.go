@@ -23,7 +23,7 @@ type slot struct {
 }
 
 // owes reports whether the broker waits for an acknowledgement.
-func (s *slot) owes() bool { return s.qos > 0 }
+func (s *slot) needsAck() bool { return s.qos > 0 }
 
 // window holds what a connection has received and not acknowledged. MQTT wants acknowledgements in
 // the order of receipt (MQTT-4.6.0), and the ingest path stores in any order between devices: so only
@@ -59,7 +59,7 @@ func (w *window) put(s *slot, full error) bool {
 	}
 	// a publish larger than the bound passes alone
 	if len(w.slots) >= w.maxItems || (len(w.slots) > 0 && w.bytes+s.size > w.maxBytes) {
-		if s.owes() {
+		if s.needsAck() {
 			w.cut = full
 			wait.Wake(w.settled)
 		}
@@ -103,7 +103,7 @@ func (w *window) hand(s *slot, accept func() error) error {
 func (w *window) settle(s *slot, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err == nil || !s.owes() {
+	if err == nil || !s.needsAck() {
 		s.stored = true
 	} else {
 		w.cutFrom(s, err)
@@ -136,7 +136,7 @@ func (w *window) drop(from int, why error) {
 	for i, s := range w.slots[from:] {
 		w.bytes -= s.size
 		s.dropped = true
-		if from+i < w.next && s.owes() {
+		if from+i < w.next && s.needsAck() {
 			w.gone = append(w.gone, s)
 		}
 	}
@@ -169,13 +169,13 @@ func (w *window) ready() (stored []*slot, cut error) {
 	return stored, nil
 }
 
-// owed is what was handed to the ingest path and not acknowledged.
-func (w *window) owed() []*slot {
+// unacked returns what was handed to the ingest path and not acknowledged.
+func (w *window) unacked() []*slot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	owed := append([]*slot(nil), w.gone...)
 	for _, s := range w.slots[:w.next] {
-		if s.owes() {
+		if s.needsAck() {
 			owed = append(owed, s)
 		}
 	}

@@ -165,7 +165,7 @@ func (i Issuer) info(is issue, lang language) cap.Info {
 		ResponseTypes: []cap.ResponseType{grade.response},
 		Urgency:       grade.urgency, Severity: grade.severity, Certainty: cap.CertaintyObserved,
 		EventCodes: []cap.NamedValue{{Name: "onemap:hazard", Value: clean(a.Hazard)}},
-		Onset:      whole(a.Onset), Expires: a.Expires.In(chinaTime()),
+		Onset:      wholeSecond(a.Onset), Expires: a.Expires.In(chinaTime()),
 		SenderName: i.senderName(lang), Headline: clean(lang.of(a.Headline)), Description: i.description(is, lang),
 		Parameters: parameters(a),
 	}
@@ -203,7 +203,7 @@ func parameters(a Alert) []cap.NamedValue {
 		{Name: "threshold", Value: strconv.FormatFloat(a.Threshold, 'f', -1, 64)},
 		{Name: "peak_colour", Value: level.String()},
 		{Name: "peak_value", Value: strconv.FormatFloat(value, 'f', -1, 64)},
-		{Name: "peak_time", Value: whole(at).Format(time.RFC3339)},
+		{Name: "peak_time", Value: wholeSecond(at).Format(time.RFC3339)},
 		{Name: "origin", Value: string(a.Origin)},
 	}
 }
@@ -266,7 +266,7 @@ func gradeOf(l core.Level) grade {
 }
 
 // whole drops the fraction of a second, which CAP cannot carry.
-func whole(t time.Time) time.Time { return t.In(chinaTime()).Truncate(time.Second) }
+func wholeSecond(t time.Time) time.Time { return t.In(chinaTime()).Truncate(time.Second) }
 
 // lead is how long a message holds: the lead time of the hazard, or two hours.
 func lead(t *sensors.Target) time.Duration {

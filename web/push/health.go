@@ -11,31 +11,31 @@ import (
 	"onemap/internal/core"
 )
 
-// pulse keeps the server's health as the heartbeats carry it. Heartbeats read it and never wait.
-type pulse struct {
+// healthReporter keeps the server's health as the heartbeats carry it. Heartbeats read it and never wait.
+type healthReporter struct {
 	hub  *Hub
-	last atomic.Pointer[pulseReport]
+	last atomic.Pointer[healthSnapshot]
 }
 
-// pulseReport is one report. Its version grows when a part has gone bad or good.
-type pulseReport struct {
+// healthSnapshot is one report. Its version grows when a part has gone bad or good.
+type healthSnapshot struct {
 	version uint64
 	parts   []core.Health
 	report  []byte // JSON of a healthReport
 }
 
-func newPulse(h *Hub) *pulse {
-	p := &pulse{hub: h}
-	p.last.Store(&pulseReport{})
+func newHealthReporter(h *Hub) *healthReporter {
+	p := &healthReporter{hub: h}
+	p.last.Store(&healthSnapshot{})
 	p.store([]core.Health{h.Health()})
 	return p
 }
 
-func (p *pulse) read() *pulseReport { return p.last.Load() }
+func (p *healthReporter) read() *healthSnapshot { return p.last.Load() }
 
 // run refreshes the report every Tick. The health function runs apart, one call at a time: while
 // it hangs, the report says so.
-func (p *pulse) run(ctx context.Context) {
+func (p *healthReporter) run(ctx context.Context) {
 	ask := p.hub.parts.Health
 	if ask == nil {
 		ask = func() []core.Health { return nil }
@@ -64,7 +64,7 @@ func (p *pulse) run(ctx context.Context) {
 }
 
 // withOwn adds the hub's own part, unless it is there.
-func (p *pulse) withOwn(parts []core.Health) []core.Health {
+func (p *healthReporter) withOwn(parts []core.Health) []core.Health {
 	own := p.hub.Health()
 	if slices.ContainsFunc(parts, func(h core.Health) bool { return h.Part == own.Part }) {
 		return slices.Clone(parts)
@@ -73,14 +73,14 @@ func (p *pulse) withOwn(parts []core.Health) []core.Health {
 }
 
 // storeSilence keeps the last report with a part that says how old it is.
-func (p *pulse) storeSilence(age time.Duration) {
+func (p *healthReporter) storeSilence(age time.Duration) {
 	own := p.hub.Health()
 	parts := slices.DeleteFunc(slices.Clone(p.read().parts), func(h core.Health) bool { return h.Part == "health" || h.Part == own.Part })
 	p.store(append(parts, own, core.Unwell("health", age.Round(100*time.Millisecond).Seconds(), CodePartsUnknown)))
 }
 
 // store makes the report; a change of what is good or bad wakes every client.
-func (p *pulse) store(parts []core.Health) {
+func (p *healthReporter) store(parts []core.Health) {
 	old := p.read()
 	for i, h := range parts {
 		if math.IsNaN(h.Lag) || math.IsInf(h.Lag, 0) {
@@ -88,7 +88,7 @@ func (p *pulse) store(parts []core.Health) {
 		}
 	}
 	ok := !slices.ContainsFunc(parts, func(h core.Health) bool { return !h.Ready() })
-	next := &pulseReport{
+	next := &healthSnapshot{
 		version: old.version, parts: parts,
 		report: must(json.Marshal(healthReport{OK: ok, Parts: parts})),
 	}

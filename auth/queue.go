@@ -21,7 +21,7 @@ func errBusy() error {
 // turns lets so many work at once and bounds how many wait. Those who wait are served by turns of where they come
 // from, a familiar one and a stranger in turn: a thousand attempts of one address hold another's up by one. When
 // no more may wait, the last of the longest queue is sent away for who has fewer there.
-type turns struct {
+type loginQueue struct {
 	limit int // of those who wait
 
 	mu      sync.Mutex
@@ -39,8 +39,8 @@ type line struct {
 
 type waiter struct{ done chan error } // nil: it is its turn
 
-func newTurns(atOnce, limit int) *turns {
-	t := &turns{limit: limit, free: atOnce}
+func newLoginQueue(atOnce, limit int) *loginQueue {
+	t := &loginQueue{limit: limit, free: atOnce}
 	for i := range t.lines {
 		t.lines[i].queues = map[string][]*waiter{}
 	}
@@ -49,7 +49,7 @@ func newTurns(atOnce, limit int) *turns {
 
 // enter waits for a turn, which leave ends. It returns fault.TooMany with RetryAfter when too many wait, and ctx's cause
 // when ctx ends first.
-func (t *turns) enter(ctx context.Context, who string, familiar bool) error {
+func (t *loginQueue) enter(ctx context.Context, who string, familiar bool) error {
 	w := t.queue(who, familiar)
 	if w == nil {
 		return nil
@@ -66,7 +66,7 @@ func (t *turns) enter(ctx context.Context, who string, familiar bool) error {
 }
 
 // queue returns nil when it is who's turn at once.
-func (t *turns) queue(who string, familiar bool) *waiter {
+func (t *loginQueue) queue(who string, familiar bool) *waiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.free > 0 {
@@ -88,7 +88,7 @@ func (t *turns) queue(who string, familiar bool) *waiter {
 }
 
 // leave ends a turn: the next one's begins.
-func (t *turns) leave() {
+func (t *loginQueue) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.waiting == 0 {
@@ -111,7 +111,7 @@ func (t *turns) leave() {
 
 // sendAway makes room for one more of who: the last of the longest queue goes, if that stays no shorter than who's
 // becomes; for a familiar caller a stranger always does.
-func (t *turns) sendAway(who string, familiar bool) bool {
+func (t *loginQueue) sendAway(who string, familiar bool) bool {
 	own := len(t.lineOf(familiar).queues[who]) + 1
 	for i := range t.lines {
 		longest, n := t.lines[i].longest()
@@ -127,7 +127,7 @@ func (t *turns) sendAway(who string, familiar bool) bool {
 }
 
 // withdraw takes a waiter out of its queue; false when it has left it already.
-func (t *turns) withdraw(who string, familiar bool, w *waiter) bool {
+func (t *loginQueue) withdraw(who string, familiar bool, w *waiter) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.lineOf(familiar)
@@ -140,7 +140,7 @@ func (t *turns) withdraw(who string, familiar bool, w *waiter) bool {
 	return true
 }
 
-func (t *turns) lineOf(familiar bool) *line {
+func (t *loginQueue) lineOf(familiar bool) *line {
 	if familiar {
 		return &t.lines[1]
 	}
