@@ -43,7 +43,7 @@ function dropWoff(): Plugin {
 // Names the build in index.html, and writes the service worker with the files that it keeps: scripts and styles, not the
 // hundred parts of the font, which it keeps as they are used.
 function shell(): Plugin {
-  const source = fileURLToPath(new URL('./src/shell/sw.ts', import.meta.url))
+  const source = fileURLToPath(new URL('./src/app/sw.ts', import.meta.url))
   return {
     name: 'onemap-shell',
     apply: 'build',
@@ -63,6 +63,7 @@ function shell(): Plugin {
 
 export default defineConfig({
   base: './', // the server puts its base path in: web/api/base.go
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   plugins: [emptyDistButGitkeep(), dropWoff(), vue(), shell()],
   build: {
     target: 'es2022',

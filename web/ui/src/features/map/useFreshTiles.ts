@@ -1,0 +1,38 @@
+import { onBeforeUnmount, type ShallowRef } from 'vue'
+import type { MapController } from './engine/controller'
+import { useLayers } from '@/features/layers/layers'
+import { useLive } from '@/shared/live/live'
+
+const catalogueMs = 2000 // counts and times in the layer tree may be so old
+
+/** Keeps a map's tiles, and the catalogue beside it, as the server has them. */
+export function useFreshTiles(controller: ShallowRef<MapController | null>): void {
+  const layers = useLayers()
+  const live = useLive()
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const reload = () => {
+    clearTimeout(timer)
+    timer = undefined
+    layers.load().catch(() => reloadSoon()) // what failed is in the store, and shown by the layer panel
+  }
+  const reloadSoon = () => {
+    timer ??= setTimeout(reload, catalogueMs)
+  }
+
+  const stops = [
+    live.onTiles((frame) => {
+      controller.value?.tiles.notice(frame)
+      reloadSoon()
+    }),
+    live.onWelcome(() => {
+      controller.value?.tiles.doubt()
+      reloadSoon()
+    }),
+    live.onLayerChanged(reload),
+  ]
+  onBeforeUnmount(() => {
+    stops.forEach((stop) => stop())
+    clearTimeout(timer)
+  })
+}
