@@ -70,8 +70,8 @@ export function useSessionWatch(): void {
     },
   )
   const seen = () => document.visibilityState === 'visible' && session.me && ask()
-  const offWelcome = live.onWelcome(ask)
-  const offRefused = live.onRefused(() => now.value - asked >= retryMs && ask()) // it tries every few seconds
+  const offWelcome = live.on('welcome', ask)
+  const offRefused = live.on('refused', () => now.value - asked >= retryMs && ask()) // it tries every few seconds
   onMounted(() => document.addEventListener('visibilitychange', seen))
   onBeforeUnmount(() => {
     offWelcome()

@@ -2,6 +2,7 @@ import { onBeforeUnmount, watch } from 'vue'
 import { useRoute } from 'vue-router'
 import { useAlerts } from '@/features/alerts/alerts'
 import { useDevices } from '@/features/devices/devices'
+import { feedStores } from './feed'
 import { useLive } from '@/shared/live/live'
 import { usePhone } from '@/features/phone/phone'
 import { useSession } from '@/shared/session/session'
@@ -12,6 +13,7 @@ import { useSilences } from '@/features/alerts/silences/silences'
  * in the log over reloads, so that what was missed is told.
  */
 export function useConnection(): void {
+  feedStores()
   const route = useRoute()
   const session = useSession()
   const live = useLive()

@@ -81,10 +81,10 @@ export function useWatchdog(): void {
     },
   )
   let refused = 0
-  const offRefused = live.onRefused(async () => {
+  const offRefused = live.on('refused', async () => {
     if (mustAsk(++refused)) state.report('origin', await refusal(refused, () => api.checkPush(location.origin)))
   })
-  const offWelcome = live.onWelcome(() => {
+  const offWelcome = live.on('welcome', () => {
     refused = 0
     state.report('origin', null)
   })

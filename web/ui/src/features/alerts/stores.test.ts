@@ -1,7 +1,8 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { Alert, Device } from '@/shared/api/types'
-import { alertAreas, boundsOf, deviceFeatures, deviceSignature, distance } from '@/features/map/engine/features'
+import { alertAreas, deviceFeatures, deviceSignature } from '@/features/map/engine/features'
+import { boundsOf, distance } from '@/shared/geo/geo'
 import { compareAlerts, countByLevel, matches, useAlerts } from './alerts'
 import { applyState, healthOf, mergeDevice, useDevices } from '@/features/devices/devices'
 

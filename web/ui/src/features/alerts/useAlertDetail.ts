@@ -31,7 +31,7 @@ export function useAlertDetail(id: MaybeRefOrGetter<number>) {
   }
 
   const poll = setInterval(() => void load(), pollMs)
-  const stop = live.onAlertEvent((frame) => frame.subject === String(toValue(id)) && void load())
+  const stop = live.onEvent('alert.', (frame) => frame.subject === String(toValue(id)) && void load())
   watch(() => toValue(id), () => {
     detail.value = null
     points.value = []

@@ -3,7 +3,13 @@ import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/shared/api/endpoints'
 import type { Layer, Text } from '@/shared/api/types'
 import { ApiError } from '@/shared/api/client'
-import type { LayerSetting } from '@/features/map/engine/style-context'
+
+/** How the viewer wants a layer drawn. */
+export interface LayerSetting {
+  visible: boolean
+  /** 0 to 1. */
+  opacity: number
+}
 
 /** What a layer's switch and slider are before anyone moves them. */
 export const plain: LayerSetting = { visible: true, opacity: 1 }

@@ -3,7 +3,7 @@
 
 import type { LayerTileChange } from '@/shared/api/endpoints'
 import type { Layer, TileGrid, TileRules } from '@/shared/api/types'
-import type { Fault } from '@/features/rules/ruleform'
+import type { Message } from '@/shared/i18n'
 
 /** A grid that is the default, switched off, or one's own. */
 export interface GridForm {
@@ -54,8 +54,8 @@ export function tileForm(layer: Layer): TileForm {
 const whole = (text: string, max: number) => /^\d{1,6}$/.test(text.trim()) && Number(text) <= max
 
 /** What of the form the server would refuse, by the names of its fields. */
-export function checkTileForm(form: TileForm): Map<string, Fault> {
-  const faults = new Map<string, Fault>()
+export function checkTileForm(form: TileForm): Map<string, Message> {
+  const faults = new Map<string, Message>()
   const zoom = (field: string, text: string) => {
     if (!whole(text, most.zoom)) faults.set(field, { key: 'layers.rule.zoomRange' })
   }

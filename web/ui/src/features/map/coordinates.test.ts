@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { parsePlaces, type LonLat } from './coordinates'
+import type { LonLat } from '@/shared/geo/geo'
+import { parsePlaces } from './coordinates'
 
 const near = (a: LonLat, b: LonLat, within: number) => Math.abs(a[0] - b[0]) <= within && Math.abs(a[1] - b[1]) <= within
 

@@ -4,8 +4,7 @@
 // or words, before or after (N, E, 北纬, 东经); labels (lon, lat, 经度, 纬度); either order; full-width characters;
 // decimal commas where they can be nothing else; brackets. Coordinates are WGS 84 or CGCS2000, which agree to a metre.
 
-/** Degrees: longitude, latitude. */
-export type LonLat = [lon: number, lat: number]
+import type { LonLat } from '@/shared/geo/geo'
 
 type Axis = 'lon' | 'lat'
 type Unit = 0 | 1 | 2 // degrees, minutes, seconds

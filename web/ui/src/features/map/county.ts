@@ -1,7 +1,7 @@
 // Where a county unit is.
 
 import * as api from '@/shared/api/endpoints'
-import { boundsOf } from './engine/features'
+import { boundsOf } from '@/shared/geo/geo'
 
 const mostCounties = 100
 

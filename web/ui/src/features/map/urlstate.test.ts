@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { decodeSettings, encodeSettings } from '@/features/layers/layers'
-import { plainDrawer, plainFilter, readUrl, writeUrl, type UrlState } from './urlstate'
+import { plainDrawer } from '@/shared/workspace/ui'
+import { plainFilter, readUrl, writeUrl, type UrlState } from './urlstate'
 
 const state: UrlState = {
   view: { zoom: 9.5, lon: 121.39, lat: 37.54 },

@@ -2,20 +2,10 @@
 
 import type { Handling, Level } from '@/shared/api/types'
 import type { AlertFilter } from '@/features/alerts/alerts'
-import type { Card } from '@/shared/workspace/ui'
+import { plainDrawer, type Card, type DrawerState } from '@/shared/workspace/ui'
 import { linkPrefs, type LinkPrefs } from '@/shared/prefs/prefs'
-import type { LonLat } from './coordinates'
+import type { LonLat } from '@/shared/geo/geo'
 import { periodOf } from '@/shared/charts/series'
-
-/** The lower drawer: its tab, the time range of its charts, and what its table shows. */
-export interface DrawerState {
-  tab: 'charts' | 'table'
-  hours: number
-  /** A range of one's own, as two local times of the city; null: the last hours. */
-  own: { from: string; to: string } | null
-  which: 'firing' | 'offline' | 'all'
-  query: string
-}
 
 export interface UrlState {
   view: { zoom: number; lon: number; lat: number } | null
@@ -36,7 +26,6 @@ export interface UrlState {
 type Query = Record<string, string | (string | null)[] | null | undefined>
 
 export const plainFilter = (): AlertFilter => ({ levels: [], handling: [], query: '', cleared: true })
-export const plainDrawer = (): DrawerState => ({ tab: 'charts', hours: 6, own: null, which: 'firing', query: '' })
 
 /** The hours that the charts offer. */
 export const chartHours = [1, 6, 24, 7 * 24, 30 * 24] as const

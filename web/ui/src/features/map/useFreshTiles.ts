@@ -21,15 +21,15 @@ export function useFreshTiles(controller: ShallowRef<MapController | null>): voi
   }
 
   const stops = [
-    live.onTiles((frame) => {
+    live.on('tiles', (frame) => {
       controller.value?.tiles.notice(frame)
       reloadSoon()
     }),
-    live.onWelcome(() => {
+    live.on('welcome', () => {
       controller.value?.tiles.doubt()
       reloadSoon()
     }),
-    live.onLayerChanged(reload),
+    live.onEvent('layer.changed', reload),
   ]
   onBeforeUnmount(() => {
     stops.forEach((stop) => stop())

@@ -2,7 +2,7 @@ import { nextTick, onBeforeUnmount, ref, shallowRef, watch, type Ref, type Shall
 import { ApiError } from '@/shared/api/client'
 import * as api from '@/shared/api/endpoints'
 import type { MapController } from './engine/controller'
-import { boundsOf } from './engine/features'
+import { boundsOf } from '@/shared/geo/geo'
 import { wayOut } from './engine/free'
 import { standsAlone } from './engine/style'
 import { useAlerts } from '@/features/alerts/alerts'

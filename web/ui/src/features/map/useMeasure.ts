@@ -1,6 +1,6 @@
 import type { FeatureCollection } from 'geojson'
 import { computed, ref } from 'vue'
-import { distance } from './engine/features'
+import { distance } from '@/shared/geo/geo'
 import { useUi } from '@/shared/workspace/ui'
 
 /** Measuring along a line: clicks add points, a double click ends it. */

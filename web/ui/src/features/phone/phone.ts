@@ -151,7 +151,7 @@ export const usePhone = defineStore('phone', () => {
     const user = session.me?.user ?? ''
     memory.value = parseMemory(localStorage.getItem(memoryKey(user)), newClientId)
     save()
-    stops.push(live.onWelcome(welcomed), live.onAlertEvent(event))
+    stops.push(live.on('welcome', welcomed), live.onEvent('alert.', event))
     stops.push(watch(() => live.status, (status) => {
       if (status !== 'live') return
       savePosition()

@@ -2,7 +2,7 @@
 
 import type { RuleBody } from '@/shared/api/endpoints'
 import type { Direction, Level, Rule } from '@/shared/api/types'
-import type { MessageKey } from '@/shared/i18n'
+import type { Message } from '@/shared/i18n'
 import { levels } from '@/shared/format/levels'
 
 export interface LevelRow {
@@ -24,11 +24,6 @@ export interface RuleForm {
   forSeconds: string
   holdSeconds: string
   enabled: boolean
-}
-
-export interface Fault {
-  key: MessageKey
-  params?: Record<string, string | number>
 }
 
 const maxName = 100
@@ -111,8 +106,8 @@ export function formFieldOf(field: string, form: RuleForm): string {
  * What is wrong, by field: nameZh, nameEn, type, stream, forSeconds, holdSeconds, levels, and for a level's values
  * "1.raise", "1.clear". level names a level in the reader's language.
  */
-export function check(form: RuleForm, levelName: (level: Level) => string): Map<string, Fault> {
-  const faults = new Map<string, Fault>()
+export function check(form: RuleForm, levelName: (level: Level) => string): Map<string, Message> {
+  const faults = new Map<string, Message>()
   if (!form.nameZh.trim()) faults.set('nameZh', { key: 'admin.ruleError.nameMissing' })
   if ([...form.nameZh.trim()].length > maxName) faults.set('nameZh', { key: 'admin.ruleError.nameLong' })
   if ([...form.nameEn.trim()].length > maxName) faults.set('nameEn', { key: 'admin.ruleError.nameLong' })
@@ -126,7 +121,7 @@ export function check(form: RuleForm, levelName: (level: Level) => string): Map<
 }
 
 // From the worst level down: each must be safer than the one before.
-function checkLevels(form: RuleForm, levelName: (level: Level) => string, faults: Map<string, Fault>): void {
+function checkLevels(form: RuleForm, levelName: (level: Level) => string, faults: Map<string, Message>): void {
   const above = form.direction === 'above'
   const worse = (a: number, b: number) => (above ? a > b : a < b)
   let last: { level: Level; raise: number; clear: number } | null = null

@@ -1,20 +1,14 @@
 import { defineStore } from 'pinia'
 import { shallowRef } from 'vue'
 import * as api from '@/shared/api/endpoints'
-import type { Datastream, Level, Rule } from '@/shared/api/types'
+import type { Datastream, Rule } from '@/shared/api/types'
+import type { Band } from '@/shared/charts/series'
 
 /** The rules that watch a datastream: its own, or those of its type. Switched-off ones watch nothing. */
 export function rulesFor(rules: Rule[], stream: Pick<Datastream, 'id' | 'type'>): Rule[] {
   const on = rules.filter((r) => r.enabled)
   const own = on.filter((r) => r.datastream_id === stream.id)
   return own.length ? own : on.filter((r) => !r.datastream_id && r.datastream_type === stream.type)
-}
-
-export interface Band {
-  level: Level
-  /** The band's bounds; ±Infinity is open. */
-  from: number
-  to: number
 }
 
 /** Where a chart is coloured: each level from its raise value to the next worse one's. */

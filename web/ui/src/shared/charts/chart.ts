@@ -7,8 +7,7 @@ import { connect, init, use, type EChartsType } from 'echarts/core'
 import { CanvasRenderer } from 'echarts/renderers'
 import type { EChartsCoreOption } from 'echarts/core'
 import { axisTime, exactTime } from '@/shared/format/format'
-import type { Flag, FlagKind, Sample } from './series'
-import type { Band } from '@/features/rules/rules'
+import type { Band, Flag, FlagKind, Sample } from './series'
 import { fontFamily, roman, tokens, type ThemeName } from '@/shared/theme/tokens'
 
 use([LineChart, ScatterChart, GridComponent, TooltipComponent, MarkAreaComponent, MarkLineComponent, CanvasRenderer])

@@ -1,7 +1,14 @@
 // What a chart draws from readings, made without a chart.
 
-import type { ChartData, ChartPoint } from '@/shared/api/types'
-import type { Band } from '@/features/rules/rules'
+import type { ChartData, ChartPoint, Level } from '@/shared/api/types'
+
+/** The values of one level. */
+export interface Band {
+  level: Level
+  /** The band's bounds; ±Infinity is open. */
+  from: number
+  to: number
+}
 
 /** A period of time, milliseconds since the epoch. */
 export interface Period {

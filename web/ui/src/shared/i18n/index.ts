@@ -15,6 +15,12 @@ type Leaves<T> = T extends string
 /** Every message key, as "level.1" or "command.alerts.title". */
 export type MessageKey = Leaves<typeof zh>
 
+/** A message to be shown, with what fills its {names}. */
+export interface Message {
+  key: MessageKey
+  params?: Record<string, string | number>
+}
+
 export const messages = { zh, en }
 
 export const i18n = createI18n({

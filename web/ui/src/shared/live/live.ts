@@ -4,12 +4,9 @@ import type { Health } from '@/shared/api/types'
 import { serverNow, setServerTime, useNow } from '@/shared/time/clock'
 import { openSocket } from './socket'
 import { LiveClient, type EndReason, type LiveStatus, nowhere, type Position } from './client'
-import type { EventFrame, PageStatus, TilesFrame, WelcomeFrame } from './frames'
-import { useAlerts } from '@/features/alerts/alerts'
-import { useDevices } from '@/features/devices/devices'
+import { emitter } from './emitter'
+import type { EventFrame, PageStatus, StateFrame, TilesFrame, ViewersFrame, WelcomeFrame } from './frames'
 import { useSession } from '@/shared/session/session'
-import { useSilences } from '@/features/alerts/silences/silences'
-import { useViewers } from '@/features/alerts/handling/viewers'
 
 const bannerAfterMs = 4000 // a reconnection that takes no longer than this is no news
 
@@ -17,6 +14,19 @@ const bannerAfterMs = 4000 // a reconnection that takes no longer than this is n
 export function commonPosition(a: Position, b: Position): Position {
   if (a.epoch !== b.epoch || (a.seq === b.seq && a.id !== b.id)) throw new Error('the snapshots are of different logs')
   return a.seq <= b.seq ? a : b
+}
+
+/** What the connection tells. A listener that changes what is shown registers before those that only look. */
+export interface LiveEvents {
+  /** An event of the log, also one that was missed and is replayed. */
+  event: [frame: EventFrame]
+  state: [frame: StateFrame]
+  /** Tiles changed while connected; after a welcome any may have. */
+  tiles: [frame: TilesFrame]
+  viewers: [frame: ViewersFrame]
+  welcome: [frame: WelcomeFrame, had: Position]
+  /** A connection could not be made; the browser does not say why. */
+  refused: []
 }
 
 /** How a page's connection begins. Without options it is a new client of this tab that has missed nothing. */
@@ -42,13 +52,9 @@ function clientId(): string {
   return made
 }
 
-/** The page's one live connection: it feeds the stores, and knows whether they can be trusted. */
+/** The page's one live connection: it tells what the server sends, and knows whether what is shown can be trusted. */
 export const useLive = defineStore('live', () => {
-  const devices = useDevices()
-  const alerts = useAlerts()
   const session = useSession()
-  const silences = useSilences()
-  const viewers = useViewers()
   const now = useNow()
   /** A page has asked for live data. */
   const active = ref(false)
@@ -63,37 +69,10 @@ export const useLive = defineStore('live', () => {
   /** The name of this page's connection to the server; empty while there is none. */
   const name = ref('')
   const lastFrameAt = ref(0)
-  const layerListeners = new Set<(frame: EventFrame) => void>()
-  const presenceListeners = new Set<(frame: EventFrame) => void>()
-  const alertListeners = new Set<(frame: EventFrame) => void>()
-  const tileListeners = new Set<(frame: TilesFrame) => void>()
-  const welcomeListeners = new Set<(frame: WelcomeFrame, had: Position) => void>()
-  const refusedListeners = new Set<() => void>()
+  const { on, emit } = emitter<LiveEvents>()
+  /** Fetches all that this page shows anew. The page's shell says how. */
+  let snapshot: () => Promise<Position> = () => Promise.reject(new Error('no snapshot'))
   let client: LiveClient | null = null
-
-  async function snapshot(): Promise<Position> {
-    const [d, a] = await Promise.all([devices.refresh(), alerts.refresh()])
-    return commonPosition(d, a)
-  }
-
-  function event(frame: EventFrame) {
-    if (frame.kind.startsWith('alert.')) {
-      const payload = alerts.takeEvent(frame)
-      if (payload) devices.setLevel(payload.alert.device_id, payload.device_level)
-      alertListeners.forEach((f) => f(frame))
-    } else if (frame.kind === 'silence.changed') {
-      silences.takeEvent(frame)
-    } else if (frame.kind === 'layer.changed') {
-      layerListeners.forEach((f) => f(frame))
-    } else if (frame.kind === 'presence.changed') {
-      void devices.takePresence(frame).catch(() => client?.poke())
-      presenceListeners.forEach((f) => f(frame))
-    } else if (frame.kind === 'device.unevaluated') {
-      void devices.takeUnevaluated(frame).catch(() => client?.poke())
-    } else if (frame.kind === 'registry.changed') {
-      void devices.refresh().catch(() => client?.poke())
-    }
-  }
 
   function make(id: string): LiveClient {
     return new LiveClient(
@@ -105,34 +84,25 @@ export const useLive = defineStore('live', () => {
         clearTimer: (id) => clearTimeout(id as ReturnType<typeof setTimeout>),
       },
       {
-        snapshot,
-        event,
-        state: devices.takeState,
+        snapshot: () => snapshot(),
+        event: (frame) => emit('event', frame),
+        state: (frame) => emit('state', frame),
         clients: (frame) => {
           connected.value = frame.divisions
           armed.value = frame.armed ?? {}
         },
-        tiles: (frame) => tileListeners.forEach((f) => f(frame)),
-        viewers: viewers.take,
-        welcome: (frame, had) => {
-          // Beside the snapshots, not one of them: without silences everything rings, which is the safe side.
-          if (!frame.recovered || !silences.loaded) void silences.refresh()
-          if (!frame.recovered) {
-            alerts.doubt()
-            devices.doubt()
-          }
-          welcomeListeners.forEach((f) => f(frame, had))
-        },
+        tiles: (frame) => emit('tiles', frame),
+        viewers: (frame) => emit('viewers', frame),
+        welcome: (frame, had) => emit('welcome', frame, had),
         health: (next) => (health.value = next),
         time: setServerTime,
         status: (next, why) => {
           if (status.value === 'live' || next === 'live') since.value = serverNow()
           status.value = next
-          if (next !== 'live') viewers.forget()
           reason.value = why ?? ''
           if (why === 'session') void session.load(true).catch(() => undefined)
         },
-        refused: () => refusedListeners.forEach((f) => f()),
+        refused: () => emit('refused'),
       },
       { clientId: id },
     )
@@ -190,37 +160,17 @@ export const useLive = defineStore('live', () => {
   const untrusted = computed(() => status.value !== 'live' && (status.value === 'ended' || now.value - since.value > bannerAfterMs))
   const age = computed(() => (lastFrameAt.value ? Math.max(0, Math.round((now.value - lastFrameAt.value) / 1000)) : null))
 
-  function onLayerChanged(f: (frame: EventFrame) => void): () => void {
-    layerListeners.add(f)
-    return () => layerListeners.delete(f)
+  /** Calls f for events of a kind, as 'layer.changed', or of all kinds that begin with one, as 'alert.'. */
+  function onEvent(kind: string, f: (frame: EventFrame) => void): () => void {
+    return on('event', (frame) => (kind.endsWith('.') ? frame.kind.startsWith(kind) : frame.kind === kind) && f(frame))
   }
-  /** Tells which tiles changed while connected; after a welcome any may have. */
-  function onTiles(f: (frame: TilesFrame) => void): () => void {
-    tileListeners.add(f)
-    return () => tileListeners.delete(f)
-  }
-  function onAlertEvent(f: (frame: EventFrame) => void): () => void {
-    alertListeners.add(f)
-    return () => alertListeners.delete(f)
-  }
-
-  function onPresence(f: (frame: EventFrame) => void): () => void {
-    presenceListeners.add(f)
-    return () => presenceListeners.delete(f)
-  }
-  function onWelcome(f: (frame: WelcomeFrame, had: Position) => void): () => void {
-    welcomeListeners.add(f)
-    return () => welcomeListeners.delete(f)
-  }
-  /** Tells that a connection could not be made; the browser does not say why. */
-  function onRefused(f: () => void): () => void {
-    refusedListeners.add(f)
-    return () => refusedListeners.delete(f)
-  }
+  const useSnapshot = (fetch: () => Promise<Position>) => void (snapshot = fetch)
+  /** Looks at once whether the connection still holds: something was missed. */
+  const check = () => client?.poke()
   /** Connects at once, also after an end. */
   const revive = () => client?.revive()
   /** Where this page stands in the event log; no epoch before the first connection. */
   const position = (): Position => ({ ...(client?.position ?? nowhere) })
 
-  return { active, name, status, reason, health, connected, armed, say, since, age, badParts, untrusted, start, stop, onLayerChanged, onTiles, onAlertEvent, onPresence, onWelcome, onRefused, revive, position }
+  return { active, name, status, reason, health, connected, armed, say, since, age, badParts, untrusted, start, stop, on, onEvent, useSnapshot, check, revive, position }
 })

@@ -3,14 +3,12 @@
 
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import type { MessageKey } from '@/shared/i18n'
+import type { Message, MessageKey } from '@/shared/i18n'
 
 /** broken: the page no longer does its work. warning: it still does, and somebody should know. */
 export type Severity = 'broken' | 'warning'
 
-export interface WatchProblem {
-  key: MessageKey
-  params?: Record<string, string | number>
+export interface WatchProblem extends Message {
   severity: Severity
   action?: { key: MessageKey; run: () => void }
 }

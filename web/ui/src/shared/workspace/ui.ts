@@ -1,11 +1,22 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef } from 'vue'
 import type { Level, Text } from '@/shared/api/types'
-import type { LonLat } from '@/features/map/coordinates'
-import { plainDrawer, type DrawerState } from '@/features/map/urlstate'
+import type { LonLat } from '@/shared/geo/geo'
 
 /** What the card shows. */
 export type Card = { kind: 'device'; id: string } | { kind: 'feature'; layer: string; id: string }
+
+/** The lower drawer: its tab, the time range of its charts, and what its table shows. */
+export interface DrawerState {
+  tab: 'charts' | 'table'
+  hours: number
+  /** A range of one's own, as two local times of the city; null: the last hours. */
+  own: { from: string; to: string } | null
+  which: 'firing' | 'offline' | 'all'
+  query: string
+}
+
+export const plainDrawer = (): DrawerState => ({ tab: 'charts', hours: 6, own: null, which: 'firing', query: '' })
 
 /** One of several things under the pointer. */
 export interface Pick {

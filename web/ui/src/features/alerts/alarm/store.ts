@@ -83,7 +83,7 @@ export const useAlarm = defineStore('alarm', () => {
   function start(): () => void {
     const stops = [
       watch([() => [...alerts.all.values()], () => alerts.loaded, () => silences.items, () => session.me, () => ({ ...page }), () => health.broken], step, { immediate: true }),
-      live.onWelcome((frame, had) => {
+      live.on('welcome', (frame, had) => {
         if (!frame.recovered && had.epoch) memory.value = forget(memory.value)
       }),
       startTicker(() => {

@@ -1,7 +1,5 @@
 import { onBeforeUnmount, onMounted, watch } from 'vue'
 import { useRoute } from 'vue-router'
-import { useLive } from '@/shared/live/live'
-import { usePhone } from '@/features/phone/phone'
 import { useUi } from '@/shared/workspace/ui'
 import { useAlarm } from './store'
 
@@ -56,19 +54,6 @@ export function usePageState() {
     void keepAwake()
   }
 
-  // The city sees whether a county's page would be heard, and people see who is on an alert.
-  const live = useLive()
-  const phone = usePhone()
-  watch(
-    () => ({
-      sound: alarm.page.sound === 'failed' ? ('off' as const) : alarm.page.sound,
-      visible: alarm.page.visible,
-      alert: route.name === 'command' ? (ui.alertId ?? 0) : route.name === 'mobile' ? (phone.focus?.id ?? 0) : 0,
-      acting: route.name === 'command' && ui.acting,
-    }),
-    live.say,
-    { immediate: true },
-  )
   watch([() => alarm.page.sound, () => route.name, () => ui.wall], () => void keepAwake())
   onMounted(() => {
     alarm.page.visible = document.visibilityState === 'visible'

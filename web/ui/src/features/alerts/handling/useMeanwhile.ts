@@ -42,7 +42,7 @@ export function useMeanwhile(alert: () => Alert) {
   /** The event of an own step may come before its answer: while it is on its way it tells nothing. */
   const sending = shallowRef(false)
 
-  const stop = live.onAlertEvent((frame: EventFrame) => {
+  const stop = live.onEvent('alert.', (frame: EventFrame) => {
     const next = (frame.payload as AlertEvent | undefined)?.alert
     if (!next || frame.subject !== String(seen.id)) return
     if (sending.value && frame.actor === session.me?.user) {

@@ -1,14 +1,9 @@
 // What the parts of the style share: their input, and which layers are which.
 
+import type { LayerSetting } from '@/features/layers/layers'
 import type { Layer } from '@/shared/api/types'
 import type { Language } from '@/shared/i18n'
 import type { ThemeName, tokens } from '@/shared/theme/tokens'
-
-export interface LayerSetting {
-  visible: boolean
-  /** 0 to 1. */
-  opacity: number
-}
 
 export interface FontFace {
   url: string

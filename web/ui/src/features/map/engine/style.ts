@@ -8,7 +8,8 @@ import { tokens } from '@/shared/theme/tokens'
 import { baseLayers } from './style-base'
 import { deviceClusterProperties } from './style-device-clusters'
 import { alertLayers, deviceLayers } from './style-live'
-import { baseNames, deepest, fontStack, isLabelled, labelName, type LayerSetting, type StyleContext, type StyleInput } from './style-context'
+import { baseNames, deepest, fontStack, isLabelled, labelName, type StyleContext, type StyleInput } from './style-context'
+import type { LayerSetting } from '@/features/layers/layers'
 import { areaNames, genericLayers, hazardLayers, resourceLayers, riskLayers } from './style-themes'
 
 export const empty = { type: 'FeatureCollection' as const, features: [] }
