@@ -23,7 +23,6 @@ export default {
     field: '{field}: {detail}',
   },
   accounts: {
-    title: 'Accounts',
     user: 'User name',
     name: 'Name',
     role: 'Role',
@@ -71,7 +70,6 @@ export default {
     none: 'No live session',
   },
   rules: {
-    title: 'Alarm rules',
     add: 'New rule',
     change: 'Change rule',
     name: 'Name',
@@ -143,7 +141,6 @@ export default {
     gone: 'No longer kept',
   },
   quarantine: {
-    title: 'Quarantine',
     tab: 'Not stored',
     intro: 'What devices sent and could not be stored. Kept as it came, to find what is wrong with the device or its settings.',
     time: 'Time',

@@ -31,6 +31,7 @@ export default {
     login: 'Log in',
     logout: 'Log out',
   },
+  workspace: { map: 'Map', alerts: 'Alarms', command: 'Command', risk: 'Risk', resources: 'Resources', duty: 'Duty', data: 'Data', system: 'System' },
   action: { close: 'Close', cancel: 'Cancel', retry: 'Try again' },
   state: {
     late: 'Nothing new could be fetched for {age}: {detail}. What is below is old.',

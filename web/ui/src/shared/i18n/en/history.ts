@@ -1,6 +1,5 @@
 // The history of alerts.
 export default {
-  title: 'Alarm history',
   intro: 'With cleared and closed alarms. The filter is in the address: send it on.',
   state: 'State',
   states: { all: 'All', open: 'Open', cleared: 'Cleared, not closed', closed: 'Closed' },

@@ -1,5 +1,4 @@
 export default {
-  title: 'Ingest',
   node: 'Answered by node {node}, started {since}',
   asOf: 'Figures of {time} (fetched {age}, every {every} s)',
   noSamples: 'There are no samples yet: the node has just been started, the first comes within {n} s.',

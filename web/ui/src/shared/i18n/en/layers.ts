@@ -1,5 +1,4 @@
 export default {
-  title: 'Layer health',
   intro: 'How the tiles of each layer are doing on this node ({node}). Fetched again every 5 seconds.',
   filter: 'Filter by name',
   sort: 'Sort by',

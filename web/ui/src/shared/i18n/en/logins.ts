@@ -20,7 +20,6 @@ export default {
     ended: 'Your session has ended: nothing was changed. Please log in again.',
   },
   failedLogins: {
-    title: 'Failed logins',
     intro: 'Attempts to log in that failed. What is alike within a minute is one row. Kept for 90 days.',
     time: 'Time',
     user: 'User name',

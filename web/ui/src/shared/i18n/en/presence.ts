@@ -1,5 +1,4 @@
 export default {
-  title: 'Device events',
   intro: 'When devices went on and off line, and which datastreams fell silent or were heard of again; newest first, every 5 s.',
   late: 'Nothing new could be fetched for {age}; this may not be the newest.',
   empty: 'There are no device events yet. They appear when a device goes on or off line, or its data stop.',

@@ -23,7 +23,6 @@ export default {
     field: '{field}：{detail}',
   },
   accounts: {
-    title: '账号',
     user: '用户名',
     name: '姓名',
     role: '角色',
@@ -71,7 +70,6 @@ export default {
     none: '没有有效会话',
   },
   rules: {
-    title: '告警规则',
     add: '新建规则',
     change: '修改规则',
     name: '名称',
@@ -143,7 +141,6 @@ export default {
     gone: '已过保存期',
   },
   quarantine: {
-    title: '隔离数据',
     tab: '未能入库',
     intro: '设备发来但无法入库的数据。原样保留，供排查设备或配置。',
     time: '时间',

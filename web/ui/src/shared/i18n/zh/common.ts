@@ -31,6 +31,7 @@ export default {
     login: '登录',
     logout: '退出登录',
   },
+  workspace: { map: '一张图', alerts: '告警', command: '指挥', risk: '风险', resources: '资源', duty: '值守', data: '数据', system: '系统' },
   action: { close: '关闭', cancel: '取消', retry: '重试' },
   state: {
     late: '已有 {age} 没有取到新数据：{detail}。以下内容是旧的。',

@@ -1,6 +1,5 @@
 // 历史告警。
 export default {
-  title: '历史告警',
   intro: '包括已解除、已关闭的告警。筛选条件写在网址里，可以转发。',
   state: '状态',
   states: { all: '全部', open: '未了结', cleared: '已解除未关闭', closed: '已关闭' },

@@ -1,5 +1,4 @@
 export default {
-  title: '接入监测',
   node: '应答节点 {node}，{since}启动',
   asOf: '数据时间 {time}（{age}取得，每 {every} 秒更新）',
   noSamples: '还没有采样：节点刚启动，{n} 秒内出现第一个。',

@@ -1,5 +1,4 @@
 export default {
-  title: '图层状态',
   intro: '各图层的瓦片在本节点（{node}）上的状态，每 5 秒刷新一次。',
   filter: '按名称筛选',
   sort: '排序',

@@ -20,7 +20,6 @@ export default {
     ended: '您的登录已失效，密码没有修改。请重新登录。',
   },
   failedLogins: {
-    title: '登录失败记录',
     intro: '没有成功的登录尝试。一分钟内相同的合并为一条，保留 90 天。',
     time: '时间',
     user: '用户名',
