@@ -21,7 +21,7 @@ const edges: Record<string, string[]> = {
 }
 
 const messages = /^shared\/i18n\/(zh|en)\.ts$/
-const ofMessages = /^features\/[^/]+\/i18n\/(zh|en)$/
+const ofMessages = /^(app|features\/[^/]+)\/i18n\/(zh|en)$/
 
 function files(dir: string): string[] {
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
@@ -80,4 +80,26 @@ test('an import that is not allowed is found, however it is written', () => {
   expect(faultsOf('features/alerts/x.vue', '<style scoped src="../map/command.css"></style>')).toHaveLength(1)
   expect(faultsOf('shared/i18n/zh.ts', "import map from '@/features/map/i18n/zh'")).toEqual([])
   expect(faultsOf('shared/i18n/zh.ts', "import map from '@/features/map/map'")).toHaveLength(1)
+})
+
+/** Which room the messages of a first name are of, as 'alarm' of features/alerts. */
+const owners = new Map(
+  [...sources.keys()]
+    .filter((file) => /\/i18n\/zh\.ts$/.test(file) && file !== 'shared/i18n/zh.ts')
+    .flatMap((file) => [...sources.get(file)!.matchAll(/^ {2}(\w+):/gm)].map((m) => [m[1]!, file.split('/i18n/')[0]!] as const)),
+)
+
+test('a room shows its own messages, those that all share, and those of rooms that it may import', () => {
+  const faults = [...sources].flatMap(([file, text]) => {
+    const [part, name = ''] = file.split('/')
+    if ((part !== 'features' && part !== 'shared') || file.includes('/i18n/')) return []
+    const used = new Set([...text.matchAll(/\bt\(\s*['`](\w+)\./g)].map((m) => m[1]!))
+    return [...used].flatMap((first) => {
+      const owner = owners.get(first) ?? 'shared'
+      const allowed = owner.startsWith('shared') || owner === `${part}/${name}` || (part === 'features' && edges[name]?.some((other) => owner === `features/${other}`))
+      return allowed ? [] : [`${file} shows ${first} of ${owner}`]
+    })
+  })
+  expect(owners.size).toBeGreaterThan(30)
+  expect(faults).toEqual([])
 })

@@ -21,7 +21,7 @@ const lostAfter = 4 // refused connections: a server that has just come back tak
 const knownParts = ['database', 'broker', 'rules', 'layers', 'push', 'health']
 
 function partName(part: string): string {
-  return knownParts.includes(part) ? t(`command.part.${part}` as MessageKey) : t('command.part.other', { name: part })
+  return knownParts.includes(part) ? t(`part.${part}` as MessageKey) : t('part.other', { name: part })
 }
 
 function partProblem(p: PartHealth): WatchProblem {

@@ -10,7 +10,7 @@ const colours = ['red', 'orange', 'yellow', 'blue']
 function stateWords(text: string): { state: string; level: string } {
   const [state = '', colour = ''] = text.split(' ')
   const level = colours.indexOf(colour) + 1
-  const key = [`command.handling.${state}`, `command.detection.${state}`].find((k) => i18n.global.te(k))
+  const key = [`alerts.handling.${state}`, `alerts.detection.${state}`].find((k) => i18n.global.te(k))
   return { state: key ? t(key as MessageKey) : '', level: level ? t(`levelShort.${level}` as MessageKey) : '' }
 }
 

@@ -21,7 +21,7 @@ export function useAlertFacts(source: MaybeRefOrGetter<Alert | undefined>) {
     return {
       reading: measured(alert.value, alert.symbol, decimals),
       latest: newest && { text: measured(newest.v, alert.symbol, decimals), at: newest.t },
-      threshold: alert.direction === 'below' ? t('command.alert.below', { v: threshold }) : t('command.alert.above', { v: threshold }),
+      threshold: alert.direction === 'below' ? t('alerts.detail.below', { v: threshold }) : t('alerts.detail.above', { v: threshold }),
       instruction: tx(devices.hazards.get(alert.hazard)?.instruction),
       stream,
     }

@@ -42,7 +42,7 @@ export function useAlertNews(alert: () => Alert | undefined) {
     const a = alert()
     const step = a?.reopened && stepOf[a.reopened.from]
     if (!a?.reopened || !step || a.handling !== 'new') return ''
-    const said = t(`command.handling.${a.reopened.from}`)
+    const said = t(`alerts.handling.${a.reopened.from}`)
     return a.reopened.why === 'data' || rank(a.reopened.level) <= rank(a.level)
       ? t('handling.row.reopenedData', { step: said })
       : t('handling.row.reopenedRise', { step: said, before: t(`level.${a.reopened.level}`), now: t(`level.${a.level}`) })

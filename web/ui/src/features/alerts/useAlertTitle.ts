@@ -10,7 +10,7 @@ export function useAlertTitle(alert: () => Alert | undefined) {
   return computed(() => {
     const a = alert()
     if (!a) return ''
-    return t('command.alerts.item', {
+    return t('alerts.list.item', {
       division: divisions.name(a.division),
       hazard: tx(a.hazard_name),
       level: t(`level.${namedLevel(a)}`),

@@ -9,7 +9,7 @@ function form(values: [string, string][], direction: 'above' | 'below' = 'above'
   f.rows = f.rows.map((row, i) => ({ ...row, used: i < values.length, raise: values[i]?.[0] ?? '', clear: values[i]?.[1] ?? '' }))
   return f
 }
-const faults = (f: RuleForm) => Object.fromEntries([...check(f, names)].map(([field, fault]) => [field, fault.key.replace('admin.ruleError.', '')]))
+const faults = (f: RuleForm) => Object.fromEntries([...check(f, names)].map(([field, fault]) => [field, fault.key.replace('ruleError.', '')]))
 
 test('a good rule has no faults, in either direction', () => {
   expect(faults(form([['4.5', '4.3'], ['4', '3.8'], ['3.5', '3.3'], ['3', '2.8']]))).toEqual({})

@@ -108,14 +108,14 @@ export function formFieldOf(field: string, form: RuleForm): string {
  */
 export function check(form: RuleForm, levelName: (level: Level) => string): Map<string, Message> {
   const faults = new Map<string, Message>()
-  if (!form.nameZh.trim()) faults.set('nameZh', { key: 'admin.ruleError.nameMissing' })
-  if ([...form.nameZh.trim()].length > maxName) faults.set('nameZh', { key: 'admin.ruleError.nameLong' })
-  if ([...form.nameEn.trim()].length > maxName) faults.set('nameEn', { key: 'admin.ruleError.nameLong' })
-  if (form.scope === 'type' && !form.type) faults.set('type', { key: 'admin.ruleError.typeMissing' })
-  if (form.scope === 'stream' && !form.datastreamId) faults.set('stream', { key: 'admin.ruleError.streamMissing' })
-  if (!isSeconds(form.forSeconds, maxForSeconds)) faults.set('forSeconds', { key: 'admin.ruleError.forRange' })
-  if (!isSeconds(form.holdSeconds, maxHoldSeconds)) faults.set('holdSeconds', { key: 'admin.ruleError.forRange' })
-  if (!form.rows.some((row) => row.used)) faults.set('levels', { key: 'admin.ruleError.noLevel' })
+  if (!form.nameZh.trim()) faults.set('nameZh', { key: 'ruleError.nameMissing' })
+  if ([...form.nameZh.trim()].length > maxName) faults.set('nameZh', { key: 'ruleError.nameLong' })
+  if ([...form.nameEn.trim()].length > maxName) faults.set('nameEn', { key: 'ruleError.nameLong' })
+  if (form.scope === 'type' && !form.type) faults.set('type', { key: 'ruleError.typeMissing' })
+  if (form.scope === 'stream' && !form.datastreamId) faults.set('stream', { key: 'ruleError.streamMissing' })
+  if (!isSeconds(form.forSeconds, maxForSeconds)) faults.set('forSeconds', { key: 'ruleError.forRange' })
+  if (!isSeconds(form.holdSeconds, maxHoldSeconds)) faults.set('holdSeconds', { key: 'ruleError.forRange' })
+  if (!form.rows.some((row) => row.used)) faults.set('levels', { key: 'ruleError.noLevel' })
   checkLevels(form, levelName, faults)
   return faults
 }
@@ -129,17 +129,17 @@ function checkLevels(form: RuleForm, levelName: (level: Level) => string, faults
     if (!row.used) continue
     const raise = numberOf(row.raise)
     const clear = numberOf(row.clear)
-    if (!Number.isFinite(raise)) faults.set(`${row.level}.raise`, { key: 'admin.ruleError.number' })
-    if (!Number.isFinite(clear)) faults.set(`${row.level}.clear`, { key: 'admin.ruleError.number' })
+    if (!Number.isFinite(raise)) faults.set(`${row.level}.raise`, { key: 'ruleError.number' })
+    if (!Number.isFinite(clear)) faults.set(`${row.level}.clear`, { key: 'ruleError.number' })
     if (!Number.isFinite(raise) || !Number.isFinite(clear)) continue
     if (last && !worse(last.raise, raise)) {
-      faults.set(`${row.level}.raise`, { key: above ? 'admin.ruleError.raiseAbove' : 'admin.ruleError.raiseBelow', params: { level: levelName(last.level), v: last.raise } })
+      faults.set(`${row.level}.raise`, { key: above ? 'ruleError.raiseAbove' : 'ruleError.raiseBelow', params: { level: levelName(last.level), v: last.raise } })
     }
     if (last && worse(clear, last.clear)) {
-      faults.set(`${row.level}.clear`, { key: above ? 'admin.ruleError.clearAbove' : 'admin.ruleError.clearBelow', params: { level: levelName(last.level), v: last.clear } })
+      faults.set(`${row.level}.clear`, { key: above ? 'ruleError.clearAbove' : 'ruleError.clearBelow', params: { level: levelName(last.level), v: last.clear } })
     }
     if (!worse(raise, clear)) {
-      faults.set(`${row.level}.clear`, { key: above ? 'admin.ruleError.hysteresisAbove' : 'admin.ruleError.hysteresisBelow' })
+      faults.set(`${row.level}.clear`, { key: above ? 'ruleError.hysteresisAbove' : 'ruleError.hysteresisBelow' })
     }
     last = { level: row.level, raise, clear }
   }

@@ -8,15 +8,15 @@ import { sentence } from './faults'
 
 /** The kinds of refusal that need no code to be said. */
 const byStatus: Record<number, MessageKey> = {
-  0: 'handling.reason.away',
-  400: 'handling.reason.unfit',
-  422: 'handling.reason.unfit',
-  401: 'handling.reason.session',
-  403: 'handling.reason.forbidden',
-  404: 'handling.reason.missing',
-  409: 'handling.reason.changed',
-  412: 'handling.reason.changed',
-  429: 'handling.reason.often',
+  0: 'refusal.reason.away',
+  400: 'refusal.reason.unfit',
+  422: 'refusal.reason.unfit',
+  401: 'refusal.reason.session',
+  403: 'refusal.reason.forbidden',
+  404: 'refusal.reason.missing',
+  409: 'refusal.reason.changed',
+  412: 'refusal.reason.changed',
+  429: 'refusal.reason.often',
 }
 
 /** What a problem says: by its code, by its status, and in English by the server's own sentence. */
@@ -25,8 +25,8 @@ export function reasonOf(problem: Problem): string {
   if (said) return said
   if (language() === 'en' && problem.detail) return problem.detail
   const status = problem.status ?? 0
-  const key = byStatus[status] ?? (status >= 500 ? 'handling.reason.fault' : undefined)
-  return key ? t(key) : t('handling.reason.other', { status })
+  const key = byStatus[status] ?? (status >= 500 ? 'refusal.reason.fault' : undefined)
+  return key ? t(key) : t('refusal.reason.other', { status })
 }
 
 /** Whether nobody answered: nothing is known to have changed, and the same may be sent again. */
@@ -38,11 +38,11 @@ export const isRisen = (error: unknown) => error instanceof ApiError && hasRisen
 
 /** Why an attempt failed, as a clause without a stop. */
 export function failureReason(error: unknown): string {
-  if (!(error instanceof ApiError)) return t('handling.reason.page')
+  if (!(error instanceof ApiError)) return t('refusal.reason.page')
   return reasonOf({ ...error.problem, status: error.status })
 }
 
 /** One sentence for a step that was not taken. */
 export function refusalText(error: unknown): string {
-  return isNotReached(error) ? t('handling.notReached') : t('handling.refused', { detail: failureReason(error) })
+  return isNotReached(error) ? t('refusal.notReached') : t('refusal.refused', { detail: failureReason(error) })
 }

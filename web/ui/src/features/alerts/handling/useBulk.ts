@@ -42,7 +42,7 @@ export function useBulk(chosen: () => Alert[]) {
 
   function result(item: BulkItem): BulkResult {
     if (item.alert) alerts.put(answered(item.alert))
-    return { id: item.id, why: item.problem ? reasonOf(item.problem) : item.alert ? '' : t('handling.reason.fault') }
+    return { id: item.id, why: item.problem ? reasonOf(item.problem) : item.alert ? '' : t('refusal.reason.fault') }
   }
 
   /** Takes the step on alerts as they were shown. */

@@ -35,7 +35,7 @@ export function useStep(done: (alert: Alert) => void) {
     try {
       const answer = await api.handleAlert(id, action, body, { signal: AbortSignal.timeout(answerWithinMs) })
       alerts.put(answered(answer.alert))
-      said.value = t('command.act.done', { step: t(`command.step.${action}`) })
+      said.value = t('alerts.act.done', { step: t(`alerts.step.${action}`) })
       done(answered(answer.alert))
       return true
     } catch (error) {

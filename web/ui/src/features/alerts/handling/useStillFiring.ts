@@ -47,7 +47,7 @@ export function useStillFiring(alert: () => Alert, action: () => AlertAction | n
     return t(`handling.ask.${kind}`, {
       value: measured(value, a.symbol, devices.types.get(a.property)?.decimals),
       over,
-      step: t(`command.act.${step}`),
+      step: t(`alerts.act.${step}`),
     })
   })
   return { asks, question, trend }
