@@ -9,7 +9,7 @@ const src = join(__dirname, '..')
 
 /** Each feature with the features that it may import, and why. Those below are imported by those above. */
 const edges: Record<string, string[]> = {
-  phone: ['map', 'alerts', 'devices', 'layers'], // the responder's page: an alert, its devices, and the map around them
+  phone: ['map', 'alerts', 'layers'], // the responder's page: an alert, and the map around it
   map: ['alerts', 'devices', 'layers'], // the command page draws all of them
   alerts: ['devices'], // an alert is about a device's reading
   ingest: ['devices'], // a conflict names its device

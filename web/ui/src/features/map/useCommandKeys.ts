@@ -1,9 +1,9 @@
-import { ref, type Ref } from 'vue'
+import { ref } from 'vue'
 import { t } from '@/shared/i18n'
 import { focusInto } from '@/shared/ui/focus'
 import { rank } from '@/shared/format/levels'
 import { nextOf } from './nextalert'
-import type { MapController } from './engine/controller'
+import { useMap } from '@/shared/map/map'
 import { isActive, useAlerts } from '@/features/alerts/alerts'
 import { useDevices } from '@/features/devices/devices'
 import { useUi, type Pick } from '@/shared/workspace/ui'
@@ -17,7 +17,6 @@ interface Parts {
   search(): void
   home(): void
   move(by: number): void
-  map: Ref<{ controller: MapController | null } | undefined>
 }
 
 /** The keys of the command page, and what they say when there is nothing to do. */
@@ -27,6 +26,7 @@ export function useCommandKeys(parts: Parts) {
   const devices = useDevices()
   const said = ref('')
   const wall = useWall()
+  const map = useMap()
 
   /** Opens the next alarm that is active and not confirmed, and moves the focus into its card. */
   function next() {
@@ -47,7 +47,7 @@ export function useCommandKeys(parts: Parts) {
 
   /** Lists the devices that the map shows, the worst first: what clusters hide from the keyboard. */
   function inView() {
-    const box = parts.map.value?.controller?.bounds()
+    const box = map.bounds()
     if (!box) return
     const [west, south, east, north] = box
     const found = devices.list

@@ -7,7 +7,9 @@ import { wayOut } from './engine/free'
 import { standsAlone } from './engine/style'
 import { useAlerts } from '@/features/alerts/alerts'
 import { useDevices } from '@/features/devices/devices'
-import { useUi, type Flight, type Subject } from '@/shared/workspace/ui'
+import type { Bounds, LonLat } from '@/shared/geo/geo'
+import type { MapCommands, Subject } from '@/shared/map/map'
+import { useUi } from '@/shared/workspace/ui'
 import { useCovers } from './useCovers'
 
 /** Where something is: bounds are west, south, east, north. */
@@ -19,10 +21,21 @@ export interface Place {
   geometry?: GeoJSON.Geometry
 }
 
+/** A movement to somewhere that is known. */
+interface Flight {
+  center?: LonLat
+  /** Of a center; for bounds the deepest. */
+  zoom?: number
+  bounds?: Bounds
+  /** What an open card covers is not left out. */
+  whole?: boolean
+}
+
 /** A movement that is still to be made. */
 type Goal = { flight: Flight } | { to: Subject; ms: number }
 
 const deviceZoom = 13.2
+const flightMs = 900
 const retryMs = 4000
 
 /** Waiting for data is no failure: the goal is taken up again when they are there. */
@@ -70,7 +83,7 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
   const ui = useUi()
   const alerts = useAlerts()
   const devices = useDevices()
-  const goal = shallowRef<Goal | null>(null)
+  let goal: Goal | null = null
   /** What must not be covered: lon, lat. */
   const held = ref<[number, number] | null>(null)
   const selection = shallowRef<Place | null>(null)
@@ -79,7 +92,7 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
 
   function uncover() {
     const map = controller.value
-    if (!held.value || !ready.value || goal.value || !map || !host.value || map.map.isMoving()) return
+    if (!held.value || !ready.value || goal || !map || !host.value || map.map.isMoving()) return
     const { clientWidth: width, clientHeight: height } = host.value
     const at = map.map.project(held.value)
     if (at.x < 0 || at.y < 0 || at.x > width || at.y > height) return // the viewer's own view does not show it
@@ -92,20 +105,20 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
     else map.flyTo(place.at, place.zoom, insets(), ms)
   }
 
-  function fly(map: MapController, { bounds, center, zoom, home }: Flight) {
-    const room = insets(home ? 'card' : '')
+  function fly(map: MapController, { bounds, center, zoom, whole }: Flight) {
+    const room = insets(whole ? 'card' : '')
     if (bounds) map.fit(bounds, room, { most: zoom })
     else if (center) map.flyTo(center, zoom, room)
   }
 
   async function pursue() {
     clearTimeout(retry)
-    const mine = goal.value
+    const mine = goal
     if (!mine || !ready.value) return
     let place: Place | null = null
     if ('to' in mine) {
       const found = await placeOf(mine.to).catch(() => undefined)
-      if (goal.value !== mine || found === notYet) return
+      if (goal !== mine || found === notYet) return
       if (found === undefined) {
         retry = setTimeout(() => void pursue(), retryMs) // the server was not reached
         return
@@ -114,10 +127,10 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
     }
     await nextTick() // panels that came with the goal are there now
     const map = controller.value
-    if (goal.value !== mine || !map || !ready.value) return
-    goal.value = null
+    if (goal !== mine || !map || !ready.value) return
+    goal = null
     if (!('to' in mine)) {
-      held.value = mine.flight.home ? null : (mine.flight.center ?? held.value)
+      held.value = mine.flight.whole ? null : (mine.flight.center ?? held.value)
       fly(map, mine.flight)
     } else if (place) {
       held.value = place.at
@@ -140,15 +153,22 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
   function start() {
     const to: Subject | null = ui.card ?? (ui.alertId === null ? null : { kind: 'alert', id: ui.alertId })
     if (!to) return
-    if (!ui.view) goal.value = { to, ms: 0 }
+    if (!ui.view) goal = { to, ms: 0 }
     else if (to.kind === 'alert') void placeOf(to).then((place) => place && place !== notYet && (held.value ??= place.at), () => undefined)
   }
 
+  function want(next: Goal) {
+    goal = next
+    void pursue()
+  }
+  const commands: Pick<MapCommands, 'flyTo' | 'fit' | 'reveal'> = {
+    flyTo: (center, zoom) => want({ flight: { center, zoom } }),
+    fit: (bounds, { most, whole } = {}) => want({ flight: { bounds, zoom: most, whole } }),
+    reveal: (to) => want({ to, ms: flightMs }),
+  }
+
   start()
-  watch(() => ui.flight, (flight) => flight && (goal.value = { flight }))
-  watch(() => ui.errand, (errand) => errand && (goal.value = { to: errand.to, ms: 900 }))
-  watch(() => ui.alertId, (id) => id !== null && (goal.value = { to: { kind: 'alert', id }, ms: 900 }))
-  watch([goal, ready, () => alerts.loaded, () => devices.loaded], () => void pursue())
+  watch([ready, () => alerts.loaded, () => devices.loaded], () => void pursue())
   watch(() => ui.card, (card) => card || (held.value = null))
   watch([() => ui.card, () => devices.loaded], () => void select(), { immediate: true })
   onBeforeUnmount(() => clearTimeout(retry))
@@ -156,7 +176,7 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
   /** The viewer moved the map by hand: what they see now is what they want to see. */
   function taken() {
     held.value = null
-    goal.value = null
+    goal = null
   }
-  return { insets, selection, taken, rested: uncover }
+  return { commands, insets, selection, taken, rested: uncover }
 }

@@ -1,10 +1,10 @@
 import type { FeatureCollection } from 'geojson'
-import { computed, ref } from 'vue'
+import { computed, ref, watch } from 'vue'
 import { distance } from '@/shared/geo/geo'
 import { useUi } from '@/shared/workspace/ui'
 
 /** Measuring along a line: clicks add points, a double click ends it. */
-export function useMeasure(draw: (data: FeatureCollection) => void) {
+export function useMeasure(draw: (data: FeatureCollection) => void, drawing: (on: boolean) => void) {
   const ui = useUi()
   const points = ref<[number, number][]>([])
   const done = ref(false)
@@ -40,11 +40,15 @@ export function useMeasure(draw: (data: FeatureCollection) => void) {
     done.value = false
     redraw()
   }
+  watch(() => ui.measuring, (on) => {
+    drawing(on)
+    reset()
+  })
 
   const length = computed(() => {
     let metres = 0
     for (let i = 1; i < points.value.length; i++) metres += distance(points.value[i - 1]!, points.value[i]!)
     return metres ? (metres / 1000).toFixed(metres < 10_000 ? 2 : 1) : ''
   })
-  return { add, reset, redraw, length, active: computed(() => ui.measuring) }
+  return { add, redraw, length, active: computed(() => ui.measuring) }
 }

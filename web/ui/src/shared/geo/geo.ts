@@ -1,10 +1,11 @@
 // Places on the earth in degrees, lon before lat.
 
 export type LonLat = [lon: number, lat: number]
+export type Bounds = [west: number, south: number, east: number, north: number]
 
 /** [west, south, east, north] of any nest of positions, lon before lat; null of none. */
-export function boundsOf(coordinates: unknown): [number, number, number, number] | null {
-  let box: [number, number, number, number] | null = null
+export function boundsOf(coordinates: unknown): Bounds | null {
+  let box: Bounds | null = null
   const walk = (node: unknown) => {
     if (!Array.isArray(node)) return
     if (typeof node[0] === 'number' && typeof node[1] === 'number') {

@@ -2,9 +2,10 @@ import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef } from 'vue'
 import type { Level, Text } from '@/shared/api/types'
 import type { LonLat } from '@/shared/geo/geo'
+import { useMap, type Subject } from '@/shared/map/map'
 
 /** What the card shows. */
-export type Card = { kind: 'device'; id: string } | { kind: 'feature'; layer: string; id: string }
+export type Card = Exclude<Subject, { kind: 'alert' }>
 
 /** The lower drawer: its tab, the time range of its charts, and what its table shows. */
 export interface DrawerState {
@@ -29,20 +30,6 @@ export interface Pick {
   at?: [number, number]
 }
 
-/** A wish to move the map, kept until the map is there; n makes the same wish twice two wishes. */
-export interface Flight {
-  n: number
-  center?: [number, number]
-  /** Of a center; for bounds the deepest. */
-  zoom?: number
-  bounds?: [number, number, number, number]
-  /** The whole city: what an open card covers is not left out. */
-  home?: boolean
-}
-
-/** Something that has a place on the map. */
-export type Subject = { kind: 'alert'; id: number } | Card
-
 /** What is open, chosen and folded on the command page. */
 export const useUi = defineStore('ui', () => {
   const panels = reactive({ layers: true, alerts: true, drawer: false })
@@ -66,20 +53,8 @@ export const useUi = defineStore('ui', () => {
   const sheet = ref(false)
   const printing = ref(false)
   const onPaper = computed(() => sheet.value || printing.value)
-  const flight = shallowRef<Flight | null>(null)
   const pointer = shallowRef<[number, number] | null>(null)
   const view = shallowRef<{ zoom: number; lon: number; lat: number } | null>(null)
-  let flights = 0
-
-  function fly(to: Omit<Flight, 'n'>) {
-    flight.value = { ...to, n: ++flights }
-  }
-
-  /** A wish to go to a thing: the map waits for what is not loaded yet. */
-  const errand = shallowRef<{ to: Subject; n: number } | null>(null)
-  function goTo(to: Subject) {
-    errand.value = { to, n: ++flights }
-  }
 
   function openCard(next: Card | null) {
     picks.value = null
@@ -88,6 +63,7 @@ export const useUi = defineStore('ui', () => {
 
   function openAlert(id: number | null) {
     picks.value = null
+    if (id !== null && id !== alertId.value) useMap().reveal({ kind: 'alert', id })
     alertId.value = id
     if (id !== null) panels.alerts = true
   }
@@ -116,5 +92,5 @@ export const useUi = defineStore('ui', () => {
 
   const selectedKey = computed(() => (card.value ? `${card.value.kind}:${card.value.id}` : ''))
 
-  return { panels, alertId, acting, chosen, card, picks, help, searching, measuring, wall, sheet, printing, onPaper, flight, pointer, view, selectedKey, errand, fly, goTo, openCard, openAlert, escape, pin, drawer, leaveWall, inView }
+  return { panels, alertId, acting, chosen, card, picks, help, searching, measuring, wall, sheet, printing, onPaper, pointer, view, selectedKey, openCard, openAlert, escape, pin, drawer, leaveWall, inView }
 })
