@@ -1,6 +1,7 @@
 // Keeps the session of a page that is in use, says when it will end, and notices at once when it has.
 
-import { computed, onBeforeUnmount, onMounted, watch } from 'vue'
+import { useEventListener } from '@vueuse/core'
+import { computed, onBeforeUnmount, watch } from 'vue'
 import { setIdle } from '@/shared/api/client'
 import type { Me } from '@/shared/api/types'
 import { useNow } from '@/shared/time/clock'
@@ -69,13 +70,11 @@ export function useSessionWatch(): void {
       state.relogin = ended && !session.me?.display && !typing()
     },
   )
-  const seen = () => document.visibilityState === 'visible' && session.me && ask()
+  useEventListener(document, 'visibilitychange', () => document.visibilityState === 'visible' && session.me && ask())
   const offWelcome = live.on('welcome', ask)
   const offRefused = live.on('refused', () => now.value - asked >= retryMs && ask()) // it tries every few seconds
-  onMounted(() => document.addEventListener('visibilitychange', seen))
   onBeforeUnmount(() => {
     offWelcome()
     offRefused()
-    document.removeEventListener('visibilitychange', seen)
   })
 }

@@ -1,6 +1,7 @@
 // What the shell itself sees of the page's health: the network, the live feed, the parts of the server.
 
-import { onBeforeUnmount, onMounted, ref, watch } from 'vue'
+import { useEventListener } from '@vueuse/core'
+import { onBeforeUnmount, ref, watch } from 'vue'
 import type { PartHealth } from '@/shared/api/types'
 import { t, type MessageKey } from '@/shared/i18n'
 import { serverNow, useNow } from '@/shared/time/clock'
@@ -62,7 +63,7 @@ export function useWatchdog(): void {
   const live = useLive()
   const now = useNow()
   const offlineSince = ref(navigator.onLine ? 0 : serverNow())
-  const network = () => (offlineSince.value = navigator.onLine ? 0 : serverNow())
+  useEventListener(window, ['online', 'offline'], () => (offlineSince.value = navigator.onLine ? 0 : serverNow()))
 
   watch(
     [offlineSince, now],
@@ -89,14 +90,8 @@ export function useWatchdog(): void {
     state.report('origin', null)
   })
   usePicture()
-  onMounted(() => {
-    window.addEventListener('online', network)
-    window.addEventListener('offline', network)
-  })
   onBeforeUnmount(() => {
     offRefused()
     offWelcome()
-    window.removeEventListener('online', network)
-    window.removeEventListener('offline', network)
   })
 }

@@ -1,3 +1,4 @@
+import { useIntervalFn } from '@vueuse/core'
 import { onBeforeUnmount, shallowRef, toValue, watch, type MaybeRefOrGetter } from 'vue'
 import * as api from '@/shared/api/endpoints'
 import type { AlertDetail, ChartPoint } from '@/shared/api/types'
@@ -30,16 +31,13 @@ export function useAlertDetail(id: MaybeRefOrGetter<number>) {
     }
   }
 
-  const poll = setInterval(() => void load(), pollMs)
+  useIntervalFn(load, pollMs)
   const stop = live.onEvent('alert.', (frame) => frame.subject === String(toValue(id)) && void load())
   watch(() => toValue(id), () => {
     detail.value = null
     points.value = []
     void load()
   }, { immediate: true })
-  onBeforeUnmount(() => {
-    stop()
-    clearInterval(poll)
-  })
+  onBeforeUnmount(stop)
   return { detail, points, failed }
 }

@@ -1,4 +1,5 @@
-import { computed, onBeforeUnmount, ref, shallowRef } from 'vue'
+import { useTimeoutFn } from '@vueuse/core'
+import { computed, ref, shallowRef } from 'vue'
 import type { Alert } from '@/shared/api/types'
 import { heldRows, waitingUpdates, type Held } from './heldorder'
 
@@ -10,17 +11,16 @@ export function useHeldOrder(shown: () => Alert[], newest: (id: number) => Alert
   const held = shallowRef<Held | null>(null)
   const pointer = ref(false)
   const focus = ref(false)
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const { start: waitIdle, stop: cancel } = useTimeoutFn(release, idleMs, { immediate: false })
 
   function release() {
-    clearTimeout(timer)
+    cancel()
     held.value = null
   }
   /** Somebody aims at a row: from now on rows stay. */
   function aim() {
     held.value ??= { rows: shown() }
-    clearTimeout(timer)
-    timer = setTimeout(release, idleMs)
+    waitIdle()
   }
   function leave(what: 'pointer' | 'focus') {
     if (what === 'pointer') pointer.value = false
@@ -35,7 +35,6 @@ export function useHeldOrder(shown: () => Alert[], newest: (id: number) => Alert
     focusout: (e: FocusEvent) => !(e.currentTarget as HTMLElement).contains(e.relatedTarget as Node | null) && leave('focus'),
     keydown: aim,
   }
-  onBeforeUnmount(() => clearTimeout(timer))
 
   const rows = computed(() => heldRows(held.value, shown(), newest))
   const updates = computed(() => waitingUpdates(held.value, shown()))

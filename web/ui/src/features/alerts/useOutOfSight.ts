@@ -1,3 +1,4 @@
+import { useResizeObserver } from '@vueuse/core'
 import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref } from 'vue'
 import type { Alert, Level } from '@/shared/api/types'
 import { isActive } from './alerts'
@@ -44,15 +45,9 @@ export function useOutOfSight(list: Ref<HTMLElement | undefined>, rows: () => Al
   function look() {
     frame ||= requestAnimationFrame(measure)
   }
-  const sized = new ResizeObserver(look)
-  onMounted(() => {
-    if (list.value) sized.observe(list.value)
-    look()
-  })
+  useResizeObserver(list, look)
+  onMounted(look)
   watch(rows, look, { flush: 'post' })
-  onBeforeUnmount(() => {
-    sized.disconnect()
-    cancelAnimationFrame(frame)
-  })
+  onBeforeUnmount(() => cancelAnimationFrame(frame))
   return { above, below, look }
 }

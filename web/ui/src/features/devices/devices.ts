@@ -1,3 +1,4 @@
+import { useTimeoutFn } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import * as api from '@/shared/api/endpoints'
@@ -108,13 +109,10 @@ export const useDevices = defineStore('devices', () => {
   const loaded = ref(false)
   let epoch = ''
   let heldSeq = 0
-  let bump: ReturnType<typeof setTimeout> | undefined
+  const bump = useTimeoutFn(() => revision.value++, 250, { immediate: false })
 
   function changed() {
-    bump ??= setTimeout(() => {
-      bump = undefined
-      revision.value++
-    }, 250)
+    if (!bump.isPending.value) bump.start()
   }
 
   function takeSnapshot(snapshot: DeviceSnapshot): Position {
@@ -152,8 +150,7 @@ export const useDevices = defineStore('devices', () => {
   async function takePresence(frame: EventFrame): Promise<void> {
     const event = presenceEvent(frame.payload)
     if (event && frame.seq > heldSeq && applyPresence(all, event, frame.at)) {
-      clearTimeout(bump)
-      bump = undefined
+      bump.stop()
       revision.value++
     }
     if (!event || event.more > 0) await refresh()

@@ -1,4 +1,5 @@
-import { nextTick, onBeforeUnmount, watch, type Ref } from 'vue'
+import { useResizeObserver } from '@vueuse/core'
+import { nextTick, shallowRef, watch, type Ref } from 'vue'
 import type { Insets } from './engine/controller'
 import { freeBox, type Box } from './engine/free'
 
@@ -19,7 +20,8 @@ function coversOf(host: HTMLElement, without: string): Box[] {
  * scale, and what has been loaded into them. `changed` is called when one came, went or grew.
  */
 export function useCovers(host: Ref<HTMLElement | undefined>, open: () => unknown, changed: () => void) {
-  const observer = new ResizeObserver(changed)
+  const observed = shallowRef<HTMLElement[]>([])
+  useResizeObserver(observed, changed)
   const covers = (without = '') => (host.value ? coversOf(host.value, without) : [])
 
   function insets(without = ''): Insets {
@@ -30,9 +32,7 @@ export function useCovers(host: Ref<HTMLElement | undefined>, open: () => unknow
 
   watch(open, async () => {
     await nextTick()
-    observer.disconnect()
-    for (const element of document.querySelectorAll(selector)) observer.observe(element) // calls back at once
+    observed.value = [...document.querySelectorAll<HTMLElement>(selector)] // calls back at once
   }, { immediate: true, flush: 'post' })
-  onBeforeUnmount(() => observer.disconnect())
   return { covers, insets }
 }

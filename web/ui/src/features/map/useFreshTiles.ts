@@ -1,3 +1,4 @@
+import { useTimeoutFn } from '@vueuse/core'
 import { onBeforeUnmount, type ShallowRef } from 'vue'
 import type { MapController } from './engine/controller'
 import { useLayers } from '@/features/layers/layers'
@@ -9,15 +10,14 @@ const catalogueMs = 2000 // counts and times in the layer tree may be so old
 export function useFreshTiles(controller: ShallowRef<MapController | null>): void {
   const layers = useLayers()
   const live = useLive()
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const { start, stop: cancel, isPending } = useTimeoutFn(reload, catalogueMs, { immediate: false })
 
-  const reload = () => {
-    clearTimeout(timer)
-    timer = undefined
+  function reload() {
+    cancel()
     layers.load().catch(() => reloadSoon()) // what failed is in the store, and shown by the layer panel
   }
-  const reloadSoon = () => {
-    timer ??= setTimeout(reload, catalogueMs)
+  function reloadSoon() {
+    if (!isPending.value) start()
   }
 
   const stops = [
@@ -31,8 +31,5 @@ export function useFreshTiles(controller: ShallowRef<MapController | null>): voi
     }),
     live.onEvent('layer.changed', reload),
   ]
-  onBeforeUnmount(() => {
-    stops.forEach((stop) => stop())
-    clearTimeout(timer)
-  })
+  onBeforeUnmount(() => stops.forEach((stop) => stop()))
 }

@@ -1,4 +1,5 @@
-import { nextTick, onBeforeUnmount, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
+import { useTimeoutFn } from '@vueuse/core'
+import { nextTick, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 import { ApiError } from '@/shared/api/client'
 import * as api from '@/shared/api/endpoints'
 import type { MapController } from './engine/controller'
@@ -87,7 +88,7 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
   /** What must not be covered: lon, lat. */
   const held = ref<[number, number] | null>(null)
   const selection = shallowRef<Place | null>(null)
-  let retry: ReturnType<typeof setTimeout> | undefined
+  const { start: retry, stop: cancel } = useTimeoutFn(pursue, retryMs, { immediate: false })
   const { covers, insets } = useCovers(host, () => [ui.card, ui.picks, ui.alertId, ui.wall, ui.panels.layers, ui.panels.alerts, ui.panels.drawer], uncover)
 
   function uncover() {
@@ -112,7 +113,7 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
   }
 
   async function pursue() {
-    clearTimeout(retry)
+    cancel()
     const mine = goal
     if (!mine || !ready.value) return
     let place: Place | null = null
@@ -120,7 +121,7 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
       const found = await placeOf(mine.to).catch(() => undefined)
       if (goal !== mine || found === notYet) return
       if (found === undefined) {
-        retry = setTimeout(() => void pursue(), retryMs) // the server was not reached
+        retry() // the server was not reached
         return
       }
       place = found
@@ -171,7 +172,6 @@ export function useGoal(host: Ref<HTMLElement | undefined>, controller: ShallowR
   watch([ready, () => alerts.loaded, () => devices.loaded], () => void pursue())
   watch(() => ui.card, (card) => card || (held.value = null))
   watch([() => ui.card, () => devices.loaded], () => void select(), { immediate: true })
-  onBeforeUnmount(() => clearTimeout(retry))
 
   /** The viewer moved the map by hand: what they see now is what they want to see. */
   function taken() {

@@ -1,4 +1,4 @@
-import { onBeforeUnmount, onMounted } from 'vue'
+import { useEventListener } from '@vueuse/core'
 import { dialogOpen, isTyping } from '@/shared/ui/focus'
 import { usePrefs } from '@/shared/prefs/prefs'
 import { useUi } from '@/shared/workspace/ui'
@@ -83,6 +83,5 @@ export function useKeyboard(actions: KeyActions) {
     event.preventDefault()
     if (!event.repeat) act()
   }
-  onMounted(() => window.addEventListener('keydown', key))
-  onBeforeUnmount(() => window.removeEventListener('keydown', key))
+  useEventListener(window, 'keydown', key)
 }

@@ -1,3 +1,4 @@
+import { useTimeoutFn } from '@vueuse/core'
 import { onBeforeUnmount, onMounted, ref, shallowRef, type Ref } from 'vue'
 import { t } from '@/shared/i18n'
 import { exposeDebug } from './debug'
@@ -23,21 +24,24 @@ export function useLiveMap(host: Ref<HTMLElement | undefined>, make: (at: HTMLEl
   /** Why there is no map; empty: there is one, or it is being opened. */
   const broken = ref('')
   const watchdog = useWatch()
-  let timers: ReturnType<typeof setTimeout>[] = []
+  /** How long the next rebuilding waits. */
+  const wait = ref(rebuildMs)
   let pause = rebuildMs
+  const reportSoon = useTimeoutFn(() => watchdog.report('map', mapRebuilding), reportMs, { immediate: false })
+  const rebuildSoon = useTimeoutFn(rebuild, wait, { immediate: false })
 
-  const later = (ms: number, f: () => void) => timers.push(setTimeout(f, ms))
   function settle() {
-    timers.forEach(clearTimeout)
-    timers = []
+    reportSoon.stop()
+    rebuildSoon.stop()
   }
 
   function lost(now: boolean) {
     settle()
     if (!now) return // the style comes back with the context, and with it `ready`
     opened.value = false
-    later(reportMs, () => watchdog.report('map', mapRebuilding))
-    later(rebuildMs, rebuild)
+    reportSoon.start()
+    wait.value = rebuildMs
+    rebuildSoon.start()
   }
   function ready() {
     settle()
@@ -76,13 +80,10 @@ export function useLiveMap(host: Ref<HTMLElement | undefined>, make: (at: HTMLEl
 
   function rebuild() {
     close()
-    if (open()) {
-      // It says when it is ready; one that does not is made anew, too.
-      later((pause = Math.min(pause * 2, longestMs)), rebuild)
-      return
-    }
-    watchdog.report('map', mapLost)
-    later((pause = Math.min(pause * 2, longestMs)), rebuild)
+    if (!open()) watchdog.report('map', mapLost)
+    // A new map says when it is ready; one that does not is made anew, too.
+    wait.value = pause = Math.min(pause * 2, longestMs)
+    rebuildSoon.start()
   }
 
   onMounted(() => {

@@ -1,3 +1,4 @@
+import { useTimeoutFn } from '@vueuse/core'
 import { onBeforeUnmount, watch, type Ref, type ShallowRef } from 'vue'
 import { useAlerts } from '@/features/alerts/alerts'
 import { useSilences } from '@/features/alerts/silences/silences'
@@ -30,17 +31,16 @@ export function useMapSources(controller: ShallowRef<MapController | null>, open
 
   // Devices: at once when a level changed, otherwise at the pace of readings, and only when the picture would differ.
   let drawn = ''
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const { start, stop: cancel, isPending } = useTimeoutFn(drawDevices, shown.readingsMs, { immediate: false })
   function drawDevices() {
-    clearTimeout(timer)
-    timer = undefined
+    cancel()
     const data = deviceFeatures(devices.all.values(), devices.stale, (d) => silences.ofDevice(d).length > 0)
     const signature = deviceSignature(data)
     if (signature === drawn) return
     drawn = signature
     controller.value?.setData('devices', data)
   }
-  const drawDevicesSoon = () => (timer ??= setTimeout(drawDevices, shown.readingsMs))
+  const drawDevicesSoon = () => isPending.value || start()
   const levelsChanged = paced(drawDevices, burstMs)
 
   const drawAreas = () => controller.value?.setData('alert-areas', alertAreas(alerts.all.values(), shown.alert()))
@@ -62,7 +62,6 @@ export function useMapSources(controller: ShallowRef<MapController | null>, open
     if (all) for (const a of risen(all, serverNow())) controller.value?.flash([a.lon, a.lat], a.level)
   }, { immediate: true })
   onBeforeUnmount(() => {
-    clearTimeout(timer)
     levelsChanged.stop()
     alertsChanged.stop()
   })

@@ -1,4 +1,5 @@
-import { onBeforeUnmount, onMounted, watch, type ShallowRef } from 'vue'
+import { useEventListener } from '@vueuse/core'
+import { onBeforeUnmount, watch, type ShallowRef } from 'vue'
 import type { Insets, MapController } from './engine/controller'
 import { usePrefs } from '@/shared/prefs/prefs'
 import { useUi } from '@/shared/workspace/ui'
@@ -12,7 +13,6 @@ import { useUi } from '@/shared/workspace/ui'
 export function useSheet(controller: ShallowRef<MapController | null>, insets: () => Insets, restyle: () => void) {
   const ui = useUi()
   const root = document.documentElement
-  const media = matchMedia('print')
   const prefs = usePrefs()
   let back: (() => void) | null = null
   let atOnce = false
@@ -42,32 +42,22 @@ export function useSheet(controller: ShallowRef<MapController | null>, insets: (
 
   watch(() => ui.onPaper, (on) => (on ? enter() : leave()), { flush: 'sync' })
 
-  function before() {
+  useEventListener(window, 'beforeprint', () => {
     atOnce = true
     ui.printing = true
-  }
-  function after() {
+  })
+  useEventListener(window, 'afterprint', () => {
     ui.printing = false
     atOnce = false
-  }
+  })
   // The media may become print without a print command, as in a browser's tools: there is time then.
-  const change = (event: MediaQueryListEvent) => atOnce || (ui.printing = event.matches)
-  function key(event: KeyboardEvent) {
+  useEventListener(matchMedia('print'), 'change', (event: MediaQueryListEvent) => atOnce || (ui.printing = event.matches))
+  useEventListener(window, 'keydown', (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== 'p' || ui.sheet) return
     event.preventDefault()
     ui.sheet = true
-  }
-  onMounted(() => {
-    window.addEventListener('beforeprint', before)
-    window.addEventListener('afterprint', after)
-    media.addEventListener('change', change)
-    window.addEventListener('keydown', key)
   })
   onBeforeUnmount(() => {
-    window.removeEventListener('beforeprint', before)
-    window.removeEventListener('afterprint', after)
-    media.removeEventListener('change', change)
-    window.removeEventListener('keydown', key)
     ui.sheet = ui.printing = false
   })
 }

@@ -1,3 +1,4 @@
+import { useIntervalFn } from '@vueuse/core'
 import { onBeforeUnmount, watch } from 'vue'
 import { useAlarm } from '@/features/alerts/alarm/store'
 import { paced } from '@/shared/time/paced'
@@ -13,7 +14,7 @@ export function useTour(home: () => void) {
   const ui = useUi()
   const alerts = useAlerts()
   const alarm = useAlarm()
-  let timer: ReturnType<typeof setInterval> | undefined
+  const { pause, resume } = useIntervalFn(next, stayMs, { immediate: false })
   let at = -1
 
   function next() {
@@ -31,9 +32,9 @@ export function useTour(home: () => void) {
   watch(
     () => ui.wall,
     (on) => {
-      clearInterval(timer)
+      pause()
       at = -1
-      if (on) timer = setInterval(next, stayMs)
+      if (on) resume()
     },
     { immediate: true },
   )
@@ -45,14 +46,10 @@ export function useTour(home: () => void) {
     if (now === shown) return
     shown = now
     if (!now || !alarm.front) return
-    clearInterval(timer)
     ui.openAlert(alarm.front.id)
     at = -1
-    timer = setInterval(next, stayMs)
+    resume()
   }, burstMs)
   watch(toFront, showFront, { immediate: true })
-  onBeforeUnmount(() => {
-    clearInterval(timer)
-    showFront.stop()
-  })
+  onBeforeUnmount(() => showFront.stop())
 }

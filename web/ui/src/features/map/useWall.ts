@@ -1,4 +1,4 @@
-import { onBeforeUnmount, onMounted } from 'vue'
+import { useEventListener } from '@vueuse/core'
 import { useUi } from '@/shared/workspace/ui'
 
 /**
@@ -18,12 +18,10 @@ export function useWall() {
     // Refused where the browser's owner forbids it: the wall is there all the same.
     await document.documentElement.requestFullscreen?.().catch(() => undefined)
   }
-  function changed() {
+  useEventListener(document, 'fullscreenchange', () => {
     const now = document.fullscreenElement !== null
     if (whole && !now) ui.leaveWall()
     whole = now
-  }
-  onMounted(() => document.addEventListener('fullscreenchange', changed))
-  onBeforeUnmount(() => document.removeEventListener('fullscreenchange', changed))
+  })
   return { toggle }
 }

@@ -1,3 +1,4 @@
+import { useEventListener, useTimeoutFn } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { computed, ref, shallowReactive, shallowRef, watch } from 'vue'
 import { useAlarm } from '@/features/alerts/alarm/store'
@@ -45,7 +46,7 @@ export const usePhone = defineStore('phone', () => {
   const details = shallowReactive(new Map<number, AlertDetail>())
   const stops: (() => void)[] = []
   let replay: { from: number; to: number } | null = null
-  let retry: ReturnType<typeof setTimeout> | undefined
+  const retry = useTimeoutFn(resend, ackRetryMs, { immediate: false })
 
   function save(change: Partial<PhoneMemory> = {}) {
     memory.value = { ...memory.value, ...change }
@@ -109,7 +110,7 @@ export const usePhone = defineStore('phone', () => {
     } catch (error) {
       if (isPassing(error)) {
         acks.set(id, { step: 'waiting' })
-        retry ??= setTimeout(resend, ackRetryMs)
+        if (!retry.isPending.value) retry.start()
         return
       }
       if (error instanceof ApiError && error.status === 401) {
@@ -125,8 +126,7 @@ export const usePhone = defineStore('phone', () => {
     save({ pending: memory.value.pending.filter((tap) => tap.id !== id) })
   }
   function resend() {
-    clearTimeout(retry)
-    retry = undefined
+    retry.stop()
     for (const tap of memory.value.pending) {
       if (acks.get(tap.id)?.step === 'refused') continue
       // Of an alert that has risen since, the server refuses it, and it is asked for again.
@@ -164,15 +164,13 @@ export const usePhone = defineStore('phone', () => {
     stops.push(watch(() => focus.value?.id, (id) => {
       if (id !== undefined && !details.has(id)) void loadDetail(id)
     }, { immediate: true }))
-    window.addEventListener('online', resend)
+    stops.push(useEventListener(window, 'online', resend))
     return { clientId: memory.value.client, from: memory.value.position ?? undefined }
   }
 
   function stop() {
     for (const f of stops.splice(0)) f()
-    window.removeEventListener('online', resend)
-    clearTimeout(retry)
-    retry = undefined
+    retry.stop()
     chosen.value = null
     missed.value = []
     acks.clear()

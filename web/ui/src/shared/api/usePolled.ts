@@ -1,3 +1,4 @@
+import { useEventListener, useTimeoutFn } from '@vueuse/core'
 import { computed, onBeforeUnmount, onMounted, ref, shallowRef } from 'vue'
 import { useNow } from '@/shared/time/clock'
 
@@ -12,13 +13,13 @@ export function usePolled<T>(fetch: (signal: AbortSignal) => Promise<T>, everyMs
   const data = shallowRef<T | null>(null)
   const error = shallowRef<unknown>(null)
   const fetchedAt = ref(0)
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const { start: loadLater, stop: cancel } = useTimeoutFn(load, everyMs, { immediate: false })
   let busy = false
   let ended = false
 
   async function load() {
     if (busy) return
-    clearTimeout(timer)
+    cancel()
     if (document.visibilityState === 'visible') {
       busy = true
       try {
@@ -31,7 +32,7 @@ export function usePolled<T>(fetch: (signal: AbortSignal) => Promise<T>, everyMs
         busy = false
       }
     }
-    if (!ended) timer = setTimeout(load, everyMs)
+    if (!ended) loadLater()
   }
 
   /** Seconds since it was fetched; null before the first time. */
@@ -42,15 +43,10 @@ export function usePolled<T>(fetch: (signal: AbortSignal) => Promise<T>, everyMs
   /** It could not be fetched anew, or has not been for three times as long as it should. */
   const late = computed(() => age.value !== null && (error.value !== null || age.value * 1000 > everyMs * 3 + giveUpMs))
 
-  const seen = () => document.visibilityState === 'visible' && void load()
-  onMounted(() => {
-    document.addEventListener('visibilitychange', seen)
-    void load()
-  })
+  useEventListener(document, 'visibilitychange', () => document.visibilityState === 'visible' && void load())
+  onMounted(load)
   onBeforeUnmount(() => {
     ended = true
-    clearTimeout(timer)
-    document.removeEventListener('visibilitychange', seen)
   })
   return { data, error, age, late, load }
 }

@@ -1,3 +1,4 @@
+import { useResizeObserver } from '@vueuse/core'
 import { onBeforeUnmount, onMounted, ref, type Ref } from 'vue'
 import { makeChart, type Chart } from './chart'
 
@@ -8,7 +9,6 @@ import { makeChart, type Chart } from './chart'
 export function useChart(host: Ref<HTMLElement | undefined>, height: () => number, draw: (chart: Chart, scale: number) => void, group?: () => string | undefined) {
   const scale = ref(1)
   let chart: Chart | null = null
-  let observer: ResizeObserver | null = null
 
   function fit() {
     const el = host.value
@@ -25,17 +25,15 @@ export function useChart(host: Ref<HTMLElement | undefined>, height: () => numbe
   onMounted(() => {
     if (!host.value) return
     chart = makeChart(host.value, group?.())
-    observer = new ResizeObserver(() => {
-      const before = scale.value
-      fit()
-      if (scale.value !== before) redraw()
-    })
-    observer.observe(host.value.parentElement ?? host.value)
     fit()
     redraw()
   })
+  useResizeObserver(() => host.value?.parentElement ?? host.value, () => {
+    const before = scale.value
+    fit()
+    if (scale.value !== before) redraw()
+  })
   onBeforeUnmount(() => {
-    observer?.disconnect()
     chart?.dispose()
     chart = null
   })

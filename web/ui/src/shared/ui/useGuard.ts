@@ -1,4 +1,5 @@
-import { onBeforeUnmount, ref, watch, type Ref, type WatchSource } from 'vue'
+import { useTimeoutFn } from '@vueuse/core'
+import { watch, type Ref, type WatchSource } from 'vue'
 
 const guardMs = 700
 
@@ -7,16 +8,8 @@ const guardMs = 700
  * finger was going for. counts: which changes do; atOnce: its appearing does, too.
  */
 export function useGuard<T>(source: WatchSource<T>, counts: (now: T, before: T) => boolean = () => true, atOnce = false): Ref<boolean> {
-  const guarded = ref(false)
-  let timer: ReturnType<typeof setTimeout> | undefined
-  function guard() {
-    guarded.value = true
-    clearTimeout(timer)
-    timer = setTimeout(() => (guarded.value = false), guardMs)
-  }
-  if (atOnce) guard()
+  const { isPending, start } = useTimeoutFn(() => {}, guardMs, { immediate: atOnce })
   // Before the change is drawn, so that it is never there without its guard.
-  watch(source, (now, before) => counts(now, before as T) && guard(), { flush: 'sync' })
-  onBeforeUnmount(() => clearTimeout(timer))
-  return guarded
+  watch(source, (now, before) => counts(now, before as T) && start(), { flush: 'sync' })
+  return isPending
 }

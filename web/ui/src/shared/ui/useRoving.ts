@@ -1,4 +1,5 @@
-import { onBeforeUnmount, onMounted, watch, type Ref } from 'vue'
+import { useEventListener, useMutationObserver } from '@vueuse/core'
+import { onMounted, watch, type Ref } from 'vue'
 import { rovingTarget, type RovingKeys } from './roving'
 
 export interface Roving {
@@ -15,7 +16,6 @@ export interface Roving {
  */
 export function useRoving(root: Ref<HTMLElement | null | undefined>, selector: string, keys: RovingKeys = 'vertical'): Roving {
   let at: HTMLElement | null = null
-  let observer: MutationObserver | null = null
 
   const items = () => [...(root.value?.querySelectorAll<HTMLElement>(selector) ?? [])].filter((e) => !(e as HTMLButtonElement).disabled)
 
@@ -51,20 +51,11 @@ export function useRoving(root: Ref<HTMLElement | null | undefined>, selector: s
     event.preventDefault()
     go(all[next])
   }
-  function attach(el: HTMLElement | null | undefined, old?: HTMLElement | null) {
-    observer?.disconnect()
-    old?.removeEventListener('keydown', pressed)
-    old?.removeEventListener('focusin', focused)
-    if (!el) return
-    el.addEventListener('keydown', pressed)
-    el.addEventListener('focusin', focused)
-    observer = new MutationObserver(refresh)
-    observer.observe(el, { childList: true, subtree: true, attributes: true, attributeFilter: ['disabled', 'tabindex'] })
-    refresh()
-  }
-  onMounted(() => attach(root.value))
-  watch(root, (el, old) => attach(el, old), { flush: 'post' })
-  onBeforeUnmount(() => attach(null, root.value))
+  useEventListener(root, 'keydown', pressed)
+  useEventListener(root, 'focusin', focused)
+  useMutationObserver(root, refresh, { childList: true, subtree: true, attributes: true, attributeFilter: ['disabled', 'tabindex'] })
+  onMounted(refresh)
+  watch(root, (el) => el && refresh(), { flush: 'post' })
 
   return {
     move(by) {

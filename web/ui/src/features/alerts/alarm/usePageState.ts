@@ -1,3 +1,4 @@
+import { useEventListener } from '@vueuse/core'
 import { onBeforeUnmount, onMounted, watch } from 'vue'
 import { useRoute } from 'vue-router'
 import { useUi } from '@/shared/workspace/ui'
@@ -48,20 +49,18 @@ export function usePageState() {
     alarm.page.throttled = lateAt > 0 && at - lateAt < saidForMs
   })
 
-  function seen() {
+  useEventListener(document, 'visibilitychange', () => {
     alarm.page.visible = document.visibilityState === 'visible'
     if (!alarm.page.visible) wasHidden = true
     void keepAwake()
-  }
+  })
 
   watch([() => alarm.page.sound, () => route.name, () => ui.wall], () => void keepAwake())
   onMounted(() => {
     alarm.page.visible = document.visibilityState === 'visible'
-    document.addEventListener('visibilitychange', seen)
   })
   onBeforeUnmount(() => {
     stopTicks()
-    document.removeEventListener('visibilitychange', seen)
     void lock?.release().catch(() => undefined)
   })
 }

@@ -1,3 +1,4 @@
+import { useEventListener } from '@vueuse/core'
 import { onBeforeUnmount, onMounted, watch } from 'vue'
 import { usePrefs } from '@/shared/prefs/prefs'
 import { useWatch } from '@/shared/watch/watch'
@@ -36,9 +37,10 @@ export function useVoice() {
     if (isOwnButton(event.target) || prefs.muted || voice.state === 'armed') return
     void voice.arm()
   }
-  const seen = () => {
+  useEventListener(window, ['click', 'keydown'], gesture)
+  useEventListener(document, 'visibilitychange', () => {
     if (document.visibilityState === 'visible' && voice.state === 'suspended') void voice.arm()
-  }
+  })
 
   const stopRings = alarm.onRing((tone) => {
     if (!prefs.muted) voice.play(tone)
@@ -71,17 +73,9 @@ export function useVoice() {
   }
   alarm.useSound({ test, mute })
 
-  onMounted(() => {
-    said()
-    window.addEventListener('click', gesture)
-    window.addEventListener('keydown', gesture)
-    document.addEventListener('visibilitychange', seen)
-  })
+  onMounted(said)
   onBeforeUnmount(() => {
     stopRings()
-    window.removeEventListener('click', gesture)
-    window.removeEventListener('keydown', gesture)
-    document.removeEventListener('visibilitychange', seen)
     voice.close()
   })
 }

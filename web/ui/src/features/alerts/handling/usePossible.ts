@@ -1,4 +1,5 @@
-import { computed, onBeforeUnmount, shallowRef, watch } from 'vue'
+import { useTimeoutFn } from '@vueuse/core'
+import { computed, onBeforeUnmount, ref, shallowRef, watch } from 'vue'
 import * as api from '@/shared/api/endpoints'
 import type { Alert, AlertAction } from '@/shared/api/types'
 import { answered, useAlerts } from '../alerts'
@@ -16,7 +17,8 @@ export function usePossible(alert: () => Alert) {
   const error = shallowRef<unknown>(null)
   /** An alert that is no longer in the list keeps its answer here. */
   const asked = shallowRef<Alert | null>(null)
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const pauseMs = ref(askAfterMs)
+  const { start, stop: cancel, isPending } = useTimeoutFn(ask, pauseMs, { immediate: false })
   let left = false
 
   const now = computed<AlertAction[] | null>(() => {
@@ -28,8 +30,7 @@ export function usePossible(alert: () => Alert) {
   const steps = computed(() => now.value ?? before.value)
 
   async function ask(): Promise<void> {
-    clearTimeout(timer)
-    timer = undefined
+    cancel()
     const { id } = alert()
     try {
       const answer = answered((await api.alert(id)).alert)
@@ -44,20 +45,20 @@ export function usePossible(alert: () => Alert) {
     if (!known.value) askSoon(error.value ? retryMs : askAfterMs)
   }
   function askSoon(ms = askAfterMs) {
-    timer ??= setTimeout(() => void ask(), ms)
+    if (isPending.value) return
+    pauseMs.value = ms
+    start()
   }
 
   watch(() => alert().id, () => {
     before.value = []
     error.value = null
-    clearTimeout(timer)
-    timer = undefined
+    cancel()
   })
   watch(now, (next) => next && (before.value = next), { immediate: true })
   watch(() => [alert().id, alert().version, known.value] as const, () => !known.value && askSoon(), { immediate: true })
   onBeforeUnmount(() => {
     left = true
-    clearTimeout(timer)
   })
   return { steps, known, error, ask }
 }

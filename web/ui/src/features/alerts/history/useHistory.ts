@@ -1,3 +1,4 @@
+import { useTimeoutFn } from '@vueuse/core'
 import { onBeforeUnmount, ref, shallowRef, watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import * as api from '@/shared/api/endpoints'
@@ -19,11 +20,11 @@ export function useHistory() {
   const busy = ref(false)
   const ended = ref(false)
   let asked = 0
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const { start: loadSoon, stop: cancelLoad } = useTimeoutFn(load, settleMs, { immediate: false })
   let cancel: AbortController | undefined
 
   async function load(more = false): Promise<void> {
-    clearTimeout(timer)
+    cancelLoad()
     if (badRange(filter.value)) return
     cancel?.abort()
     const mine = ++asked
@@ -48,12 +49,10 @@ export function useHistory() {
   const link = keepLink(router, 'alerts', () => writeHistory(filter.value))
   watch(filter, () => {
     link.changed()
-    clearTimeout(timer)
-    timer = setTimeout(() => void load(), settleMs)
+    loadSoon()
   }, { deep: true })
   onBeforeUnmount(() => {
     link.stop()
-    clearTimeout(timer)
     cancel?.abort()
   })
   return { filter, items, count, error, busy, ended, load }

@@ -1,3 +1,4 @@
+import { useTimeoutFn } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { computed, ref, shallowReactive, shallowRef } from 'vue'
 import { inForce, silenceOf } from './inforce'
@@ -21,7 +22,7 @@ export const useSilences = defineStore('silences', () => {
   const loaded = ref(false)
   const error = shallowRef<unknown>(null)
   const now = useNow()
-  let retry: ReturnType<typeof setTimeout> | undefined
+  const { start: retry, stop: cancel } = useTimeoutFn(refresh, retryMs, { immediate: false })
   let asked = 0
   /** What events told since the snapshot on its way was asked for: it may not hold them. */
   let told: Silence[] = []
@@ -30,7 +31,7 @@ export const useSilences = defineStore('silences', () => {
     all.set(s.id, s)
   }
   async function refresh(): Promise<void> {
-    clearTimeout(retry)
+    cancel()
     const mine = ++asked
     told = []
     try {
@@ -44,7 +45,7 @@ export const useSilences = defineStore('silences', () => {
     } catch (cause) {
       if (mine !== asked) return
       error.value = cause
-      retry = setTimeout(() => void refresh(), retryMs)
+      retry()
     }
   }
   function takeEvent(frame: EventFrame) {
@@ -56,7 +57,7 @@ export const useSilences = defineStore('silences', () => {
 
   /** Another person uses the page: nothing stays. */
   function forget() {
-    clearTimeout(retry)
+    cancel()
     asked++
     all.clear()
     loaded.value = false
