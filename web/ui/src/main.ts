@@ -1,7 +1,7 @@
 import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import '@fontsource/noto-sans-sc/400.css'
-import 'element-plus/dist/index.css'
+import 'element-plus/es/components/base/style/css'
 import 'element-plus/theme-chalk/dark/css-vars.css'
 import '@/shared/theme/sizes.css'
 import '@/shared/theme/base.css'
