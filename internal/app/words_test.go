@@ -125,7 +125,7 @@ func TestEveryCodeHasItsWords(t *testing.T) {
 // wordsOf reads the page's sentences, one a line: key: 'sentence'.
 func wordsOf(t *testing.T, language string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("../../web/ui/src/i18n/" + language + "/faults.ts")
+	text, err := os.ReadFile("../../web/ui/src/shared/i18n/faults/" + language + ".ts")
 	if err != nil {
 		t.Fatal(err)
 	}

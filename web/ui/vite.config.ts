@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import ts from 'typescript'
 import { defineConfig, type Plugin } from 'vite'
+import { withMedia } from './src/shared/theme/breakpoints'
 
 const backend = process.env.ONEMAP_BACKEND ?? 'http://127.0.0.1:8080'
 const dist = fileURLToPath(new URL('./dist', import.meta.url))
@@ -40,10 +41,21 @@ function dropWoff(): Plugin {
   }
 }
 
+// Puts the conditions of the breakpoints into the styles.
+function breakpoints(): Plugin {
+  return {
+    name: 'onemap-breakpoints',
+    enforce: 'pre',
+    transform(code, id) {
+      return /\.css($|\?)|\blang\.css/.test(id) && code.includes('(--') ? withMedia(code) : null
+    },
+  }
+}
+
 // Names the build in index.html, and writes the service worker with the files that it keeps: scripts and styles, not the
 // hundred parts of the font, which it keeps as they are used.
 function shell(): Plugin {
-  const source = fileURLToPath(new URL('./src/shell/sw.ts', import.meta.url))
+  const source = fileURLToPath(new URL('./src/app/sw.ts', import.meta.url))
   return {
     name: 'onemap-shell',
     apply: 'build',
@@ -63,7 +75,8 @@ function shell(): Plugin {
 
 export default defineConfig({
   base: './', // the server puts its base path in: web/api/base.go
-  plugins: [emptyDistButGitkeep(), dropWoff(), vue(), shell()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  plugins: [emptyDistButGitkeep(), dropWoff(), breakpoints(), vue(), shell()],
   build: {
     target: 'es2022',
     emptyOutDir: false,

@@ -15,13 +15,13 @@ test.describe('without a service worker', () => {
     page.on('framenavigated', (frame) => {
       if (frame === page.mainFrame()) loads++
     })
-    await page.route('**/assets/RulesView*', (route) => route.fulfill({ status: 404, body: 'gone' }))
+    await page.route('**/assets/RuleList*', (route) => route.fulfill({ status: 404, body: 'gone' }))
     await page.getByTestId('user-menu').click()
     await page.getByRole('menuitem', { name: '告警规则' }).click()
     // The page was loaded anew; the part is still missing, and that is said instead of trying for ever.
     await expect(page.getByTestId('banner-version')).toContainText('刷新页面')
     expect(loads).toBeLessThan(4)
-    await page.unroute('**/assets/RulesView*')
+    await page.unroute('**/assets/RuleList*')
     await page.getByTestId('banner-version').getByRole('button').click()
     await expect(page.getByTestId('rule-1')).toBeVisible()
   })
