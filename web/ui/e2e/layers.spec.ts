@@ -23,7 +23,7 @@ test('layers, their numbers and order; a rule is changed, and nobody overwrites 
   await openForm(page)
   await page.getByTestId('rule-simplify').fill('300')
   await page.getByTestId('rules-save').click()
-  await expect(page.getByTestId('fault-simplify')).toContainText('0–256')
+  await expect(page.getByTestId('fault-simplify')).toContainText('300 不在 0 至 256 之间')
   await page.getByTestId('rule-simplify').fill('')
 
   const { page: other } = await as('steward')
