@@ -3,11 +3,15 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Alert, Device, Silence } from '@/shared/api/types'
 import { anEvent } from '@/shared/testing/fixtures'
 import { endOf, groupOf } from './groups'
+import { setServerTime } from '@/shared/time/clock'
 import { useSession } from '@/shared/session/session'
 import { useSilences } from './silences'
 import { useViewers } from '../handling/viewers'
 
-beforeEach(() => setActivePinia(createPinia()))
+beforeEach(() => {
+  setActivePinia(createPinia())
+  setServerTime(new Date().toISOString()) // the page's clock ticks once a second: it is of now, however slow the machine
+})
 afterEach(() => vi.unstubAllGlobals())
 
 const at = (s: number) => new Date(Date.now() + s * 1000).toISOString()
