@@ -329,6 +329,9 @@ func (p *peer) read() (frame, error) {
 	if h.kind != websocket.TextMessage {
 		return frame{}, fmt.Errorf("a frame of kind %d", h.kind)
 	}
+	if err := CheckServerFrame(string(h.data)); err != nil {
+		p.t.Errorf("%.500s: %v", h.data, err)
+	}
 	f := frame{raw: string(h.data)}
 	if err := json.Unmarshal(h.data, &f); err != nil {
 		return frame{}, fmt.Errorf("%s: %w", h.data, err)

@@ -227,7 +227,14 @@ func (v *viewer) send(format string, args ...any) {
 }
 
 func (v *viewer) read() (f say, err error) {
-	err = v.conn.ReadJSON(&f)
+	_, data, err := v.conn.ReadMessage()
+	if err != nil {
+		return say{}, err
+	}
+	if err := push.CheckServerFrame(string(data)); err != nil {
+		v.t.Errorf("%.500s: %v", data, err)
+	}
+	err = json.Unmarshal(data, &f)
 	return f, err
 }
 

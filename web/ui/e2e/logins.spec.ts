@@ -64,11 +64,15 @@ for (const { name, path, menu, item, context, language } of places) {
 
     // What is wrong is said at its field, by the page and by the server.
     await page.getByTestId('password-save').click()
-    await expect(form.locator('.fault')).toHaveText([said('请填写', 'Please fill in'), said('请填写', 'Please fill in')])
-    await page.getByTestId('password-current').fill('not the password')
+    await expect(form.locator('.fault')).toHaveText([said('必填', 'is required'), said('必填', 'is required')])
+    await page.getByTestId('password-current').fill(first)
     await page.getByTestId('password-new').fill('short')
     await page.getByTestId('password-repeat').fill('other')
-    await expect(form.locator('.fault')).toHaveText([said('至少 10 个字符，现在只有 5 个', 'At least 10 characters; this has 5'), said('与上面输入的不一致', 'This is not the same as above')])
+    await expect(form.locator('.fault')).toHaveText([said('与上面输入的不一致', 'This is not the same as above')])
+    await page.getByTestId('password-repeat').fill('short')
+    await page.getByTestId('password-save').click()
+    await expect(form.locator('.fault')).toHaveText([said('至少 10 个字符', 'must be at least 10 characters')])
+    await page.getByTestId('password-current').fill('not the password')
     await page.getByTestId('password-new').fill(second)
     await page.getByTestId('password-repeat').fill(second)
     await page.getByTestId('password-save').click()

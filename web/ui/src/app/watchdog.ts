@@ -2,7 +2,7 @@
 
 import { useEventListener } from '@vueuse/core'
 import { onBeforeUnmount, ref, watch } from 'vue'
-import type { PartHealth } from '@/shared/api/types'
+import type { Health } from '@/shared/api/types'
 import { t, type MessageKey } from '@/shared/i18n'
 import { serverNow, useNow } from '@/shared/time/clock'
 import { relativeTime } from '@/shared/format/format'
@@ -25,7 +25,7 @@ function partName(part: string): string {
   return knownParts.includes(part) ? t(`part.${part}` as MessageKey) : t('part.other', { name: part })
 }
 
-function partProblem(p: PartHealth): WatchProblem {
+function partProblem(p: Health): WatchProblem {
   if (p.part === 'certificate') return { key: 'watch.certificate', severity: 'warning' }
   return { key: 'watch.part', severity: 'warning', params: { part: partName(p.part), detail: stateText(p) || t('watch.noDetail') } }
 }
@@ -76,7 +76,7 @@ export function useWatchdog(): void {
   })
   watch(
     () => live.badParts,
-    (parts: PartHealth[], before: PartHealth[] = []) => {
+    (parts: Health[], before: Health[] = []) => {
       for (const p of before) if (!parts.some((q) => q.part === p.part)) state.report(`part:${p.part}`, null)
       for (const p of parts) state.report(`part:${p.part}`, partProblem(p))
     },

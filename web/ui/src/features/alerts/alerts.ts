@@ -1,19 +1,12 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowReactive } from 'vue'
 import * as api from '@/shared/api/endpoints'
-import type { Alert, AlertSnapshot, Handling, Level } from '@/shared/api/types'
+import type { Alert, AlertList, Handling, Level } from '@/shared/api/types'
 import { rank } from '@/shared/format/levels'
 import type { Position } from '@/shared/live/client'
-import type { EventFrame } from '@/shared/live/frames'
+import type { AlertEvent, EventFrame } from '@/shared/live/frames'
 
 const pageSize = 500 // the most that the server gives at once
-
-/** The payload of every alert.* event: alerts.Event. */
-export interface AlertEvent {
-  alert: Alert
-  device_level: Level
-  note?: string
-}
 
 export interface AlertFilter {
   levels: Level[]
@@ -86,7 +79,7 @@ export const useAlerts = defineStore('alerts', () => {
     return true
   }
 
-  function takeSnapshot(snapshot: AlertSnapshot): Position {
+  function takeSnapshot(snapshot: AlertList): Position {
     const items = snapshot.items ?? []
     const held = new Map(snapshot.epoch === epoch ? all : [])
     epoch = snapshot.epoch

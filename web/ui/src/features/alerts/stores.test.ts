@@ -1,5 +1,6 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { beforeEach, expect, test, vi } from 'vitest'
+import { aDevice, anAlert, anEvent, aState, at } from '@/shared/testing/fixtures'
 import type { Alert, Device } from '@/shared/api/types'
 import { alertAreas, deviceFeatures, deviceSignature } from '@/features/map/engine/features'
 import { boundsOf, distance } from '@/shared/geo/geo'
@@ -8,32 +9,10 @@ import { applyState, healthOf, mergeDevice, useDevices } from '@/features/device
 
 beforeEach(() => setActivePinia(createPinia()))
 
-const time = (s: number) => new Date(Date.parse('2026-11-23T06:00:00Z') + s * 1000).toISOString()
-
-function device(over: Partial<Device> = {}): Device {
-  return {
-    id: 'D1', division: '370602', name: { zh: '甲', en: 'A' }, hazard_type: 'flood', lon: 121, lat: 37, origin: 'synthetic', source: '',
-    enabled: true, online: true, status_at: time(0), reason: 'status', last_seen: time(0), level: 0,
-    datastreams: [{ id: 1, device_id: 'D1', name: 'wl', type: 'water_level', title: { zh: '', en: '' }, interval_s: 60, stale_since: null, latest: { datastream_id: 1, t: time(0), v: 1, qc: 1, received_at: time(0) } }],
-    ...over,
-  }
-}
-
-function alert(id: number, over: Partial<Alert> = {}): Alert {
-  return {
-    id, rule_id: 1, rule_name: { zh: '', en: '' }, datastream_id: 1, device_id: 'D1', device_name: { zh: '甲站', en: 'Station A' },
-    hazard: 'flood', hazard_name: { zh: '洪水', en: 'Flood' }, property: 'water_level', property_name: { zh: '水位', en: 'Level' }, symbol: 'm',
-    level: 3, peak_level: 3, detection: 'firing', handling: 'new', division: '370602', divisions: ['370602'], headline: { zh: '洪水', en: 'Flood' },
-    lon: 121, lat: 37, area: [[[121, 37], [121.1, 37], [121.1, 37.1], [121, 37]]], onset: time(0), opened_at: time(id), updated_at: time(id), cleared_at: null,
-    value: 4, value_at: time(0), threshold: 3, direction: 'above', origin: 'synthetic', identifier: '', expires: time(3600), assignee: '', version: 1,
-    peak_value: 4, peak_at: time(0), risen_at: time(id), risen_from: 0, confirmations: [], flaps: 0,
-    ...over,
-  }
-}
-
-const event = (seq: number, kind: string, a: Alert, device_level: Alert['level']) => ({
-  type: 'event' as const, seq, id: `e${seq}`, at: time(0), kind, subject: String(a.id), payload: { alert: a, device_level },
-})
+const time = at
+const device = aDevice
+const alert = anAlert
+const event = (seq: number, kind: string, a: Alert, device_level: Alert['level']) => anEvent(seq, kind, { alert: a, device_level })
 
 test('a snapshot sets nothing back that came live while it was on its way', () => {
   const live = device({ online: false, status_at: time(20), last_seen: time(19) })
@@ -45,17 +24,17 @@ test('a snapshot sets nothing back that came live while it was on its way', () =
 
 test('state moves forward only, and what is unknown is passed over', () => {
   const all = new Map([['D1', device()]])
-  const frame = (t: string, v: number) => ({ type: 'state' as const, at: t, batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t, v, qc: 1 }] })
+  const frame = (t: string, v: number) => aState({ at: t, batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t, v, qc: 1 }] })
   expect(applyState(all, frame(time(5), 2))).toBe(true)
   expect(applyState(all, frame(time(4), 3))).toBe(false)
   expect(all.get('D1')!.datastreams![0]!.latest!.v).toBe(2)
   expect(all.get('D1')!.datastreams![0]!.latest!.time_source).toBe(1)
-  applyState(all, { type: 'state', at: time(6), batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t: time(6), v: 2, qc: 1, src: 3 }] })
+  applyState(all, aState({ at: time(6), batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t: time(6), v: 2, qc: 1, src: 3 }] }))
   expect(all.get('D1')!.datastreams![0]!.latest!.time_source).toBe(3)
-  expect(applyState(all, { type: 'state', at: time(9), batch: 2, batch_id: 'b2', readings: [{ ds: 99, device: 'D1', t: time(9), v: 1, qc: 1 }], status: [{ device: 'D9', online: false, at: time(9) }] })).toBe(false)
-  applyState(all, { type: 'state', at: time(9), batch: 3, batch_id: 'b3', status: [{ device: 'D1', online: false, at: time(9) }], seen: { D1: time(8) } })
+  expect(applyState(all, aState({ at: time(9), batch: 2, batch_id: 'b2', readings: [{ ds: 99, device: 'D1', t: time(9), v: 1, qc: 1 }], status: [{ device: 'D9', online: false, at: time(9) }] }))).toBe(false)
+  applyState(all, aState({ at: time(9), batch: 3, batch_id: 'b3', status: [{ device: 'D1', online: false, at: time(9) }], seen: { D1: time(8) } }))
   expect(all.get('D1')).toMatchObject({ online: false, last_seen: time(8) })
-  expect(applyState(all, { type: 'state', at: time(9), batch: 4, batch_id: 'b4', status: [{ device: 'D1', online: true, at: time(1) }] })).toBe(false)
+  expect(applyState(all, aState({ at: time(9), batch: 4, batch_id: 'b4', status: [{ device: 'D1', online: true, at: time(1) }] }))).toBe(false)
 })
 
 test('presence of an event that a snapshot holds already changes nothing; one that leaves devices out asks for them', async () => {
@@ -92,7 +71,7 @@ test('a device whose readings are not evaluated is marked by its event, and by n
   await devices.takeUnevaluated(told(8, 'late'))
   expect(devices.all.get('D1')).toMatchObject({ unevaluated: 'late', unevaluated_since: time(1) })
   await devices.takeUnevaluated(told(9, ''))
-  expect(devices.all.get('D1')).toMatchObject({ unevaluated: '', unevaluated_since: null })
+  expect(devices.all.get('D1')).toMatchObject({ unevaluated: '', unevaluated_since: undefined })
 })
 
 test('a reading of now ends a silence; one that is as old as the silence does not', () => {
@@ -102,10 +81,10 @@ test('a reading of now ends a silence; one that is as old as the silence does no
     return new Map([['D1', d]])
   }
   const heard = quiet()
-  applyState(heard, { type: 'state', at: time(500), batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t: time(499), v: 2, qc: 1 }] })
+  applyState(heard, aState({ at: time(500), batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t: time(499), v: 2, qc: 1 }] }))
   expect(heard.get('D1')!.datastreams![0]!.stale_since).toBeNull()
   const late = quiet()
-  applyState(late, { type: 'state', at: time(500), batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t: time(60), v: 2, qc: 1 }] })
+  applyState(late, aState({ at: time(500), batch: 1, batch_id: 'b1', readings: [{ ds: 1, device: 'D1', t: time(60), v: 2, qc: 1 }] }))
   expect(late.get('D1')!.datastreams![0]!.stale_since).toBe(time(0))
 })
 
@@ -162,7 +141,7 @@ test('what the map draws of a device: level, rank and age', () => {
 })
 
 test('areas of active alerts are drawn, a cleared one’s only while it is chosen', () => {
-  const all = [alert(1), alert(2, { detection: 'cleared' }), alert(3, { area: null })]
+  const all = [alert(1), alert(2, { detection: 'cleared' }), alert(3, { area: [] })]
   expect(alertAreas(all, null).features).toHaveLength(1)
   expect(alertAreas(all, 2).features.map((f) => f.properties)).toMatchObject([{ id: 1, chosen: false }, { id: 2, chosen: true }])
   expect(boundsOf(all[0]!.area)).toEqual([121, 37, 121.1, 37.1])

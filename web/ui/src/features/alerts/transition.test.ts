@@ -4,7 +4,7 @@ import { setLanguage } from '@/shared/i18n'
 import { transition } from './transition'
 
 afterEach(() => setLanguage('zh'))
-const step = (over: Partial<Audit>): Audit => ({ id: 1, at: '', actor: '', division: '', step: 'updated', before: '', after: '', note: '', ...over })
+const step = (over: Partial<Audit>): Audit => ({ id: 1, at: '', actor: '', division: '', step: 'updated', before: '', after: '', note: '', level: 0, ...over })
 
 test('a line of the history says from what to what', () => {
   expect(transition(step({ before: 'firing yellow', after: 'firing orange' }), 'mm/h')).toBe('黄 → 橙')

@@ -1,7 +1,7 @@
 import { useIntervalFn } from '@vueuse/core'
 import { onBeforeUnmount, shallowRef, toValue, watch, type MaybeRefOrGetter } from 'vue'
 import * as api from '@/shared/api/endpoints'
-import type { AlertDetail, ChartPoint } from '@/shared/api/types'
+import type { AlertDetail, Observation } from '@/shared/api/types'
 import { serverNow } from '@/shared/time/clock'
 import { useLive } from '@/shared/live/live'
 
@@ -12,7 +12,7 @@ const windowMs = 30 * 60_000
 export function useAlertDetail(id: MaybeRefOrGetter<number>) {
   const live = useLive()
   const detail = shallowRef<AlertDetail | null>(null)
-  const points = shallowRef<ChartPoint[]>([])
+  const points = shallowRef<Observation[]>([])
   /** Whether the newest attempt to fetch it failed. */
   const failed = shallowRef(false)
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import type { Datastream, Device, DatastreamType, PresenceChange } from '@/shared/api/types'
+import type { Datastream, Device, DatastreamType } from '@/shared/api/types'
+import { aDevice } from '@/shared/testing/fixtures'
+import type { PresenceChange } from '@/shared/live/frames'
 import { applyPresence, isSilent, parseInterval, presenceEvent, presenceOf, staleSince } from './presence'
 
 const base = Date.parse('2026-11-23T06:00:00Z')
@@ -10,12 +12,7 @@ function stream(id: number, latestAt: number | null, over: Partial<Datastream> =
   const latest = latestAt === null ? null : { datastream_id: id, t: time(latestAt), v: 1, qc: 1, received_at: time(latestAt) }
   return { id, device_id: 'D1', name: `s${id}`, type: 'water_level', title: { zh: '', en: '' }, latest, interval_s: 0, stale_since: null, ...over }
 }
-function device(over: Partial<Device> = {}): Device {
-  return {
-    id: 'D1', division: '370602', name: { zh: '甲', en: 'A' }, hazard_type: 'flood', lon: 121, lat: 37, origin: 'synthetic', source: '',
-    enabled: true, online: true, status_at: time(0), reason: 'status', last_seen: time(0), level: 0, datastreams: [stream(1, 0), stream(2, 0)], ...over,
-  }
-}
+const device = (over: Partial<Device> = {}) => aDevice({ datastreams: [stream(1, 0), stream(2, 0)], ...over })
 const change = (over: Partial<PresenceChange>): PresenceChange => ({ device: 'D1', state: 'offline', reason: 'silence', since: time(100), ...over })
 
 test('an event sets a device off line with its reason, and on again', () => {

@@ -1,12 +1,13 @@
 // Whether devices are heard of: what presence.changed events say, applied to the devices held, and
 // what a page says of it. The server judges; a page only ages what it shows.
 
-import type { Datastream, DatastreamType, Device, PresenceChange, PresenceEvent } from '@/shared/api/types'
+import { limits } from '@/shared/api/limits.gen'
+import type { Datastream, DatastreamType, Device } from '@/shared/api/types'
+import type { PresenceChange, PresenceEvent } from '@/shared/live/frames'
 
 const silentFactor = 3 // three missed intervals are a gap: sensors.StaleIntervals
 const silentLeastS = 30
 const defaultIntervalS = 600
-const longestIntervalS = 604_800 // 7 days: the check of datastream.interval_s
 
 type Types = ReadonlyMap<string, DatastreamType>
 
@@ -68,12 +69,14 @@ export function intervalOf(stream: Datastream, types: Types): number {
   return stream.interval_s || types.get(stream.type)?.interval_s || defaultIntervalS
 }
 
+const pace = limits.DatastreamChange.interval_s
+
 /** Reads a pace in seconds; null is empty, that of the type, undefined none that the server takes. */
 export function parseInterval(text: string): number | null | undefined {
   const digits = text.trim()
   if (!digits) return null
   const n = /^\d{1,6}$/.test(digits) ? Number(digits) : 0
-  return n >= 1 && n <= longestIntervalS ? n : undefined
+  return n >= pace.minimum && n <= pace.maximum ? n : undefined
 }
 
 /** How long a datastream may be unheard of, milliseconds. */

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import type { PresenceChange, TimelineEvent } from '@/shared/api/types'
+import type { LogEvent } from '@/shared/api/types'
+import type { PresenceChange } from '@/shared/live/frames'
 import { joined, matching, refreshed, rows } from './timeline'
 
 const since = '2026-11-23T06:00:00Z'
 const change = (device: string, over: Partial<PresenceChange> = {}): PresenceChange => ({ device, state: 'offline', reason: 'silence', since, ...over })
-const event = (seq: number, payload: unknown): TimelineEvent => ({ seq, id: `e${seq}`, at: since, kind: 'presence.changed', divisions: ['370602'], subject: '', payload })
+const event = (seq: number, payload: unknown): LogEvent => ({ seq, id: `e${seq}`, at: since, kind: 'presence.changed', divisions: ['370602'], subject: '', payload })
 
 test('each change is a line, and what an event left out is said', () => {
   const list = rows([event(2, { changes: [change('A'), change('B', { datastream_id: 3, datastream: 'wl', state: 'stale' })], more: 40 }), event(1, 'broken')])
@@ -13,7 +14,7 @@ test('each change is a line, and what an event left out is said', () => {
 })
 
 test('events are joined once each, newest first', () => {
-  const seqs = (list: TimelineEvent[]) => list.map((e) => e.seq)
+  const seqs = (list: LogEvent[]) => list.map((e) => e.seq)
   expect(seqs(joined([event(4, {}), event(3, {})], [event(3, {}), event(2, {})]))).toEqual([4, 3, 2])
   expect(seqs(joined([event(1, {})], [event(3, {}), event(2, {})]))).toEqual([3, 2, 1])
 })

@@ -1,6 +1,7 @@
 // Events of presence as the lines of a list.
 
-import type { PresenceChange, TimelineEvent } from '@/shared/api/types'
+import type { LogEvent } from '@/shared/api/types'
+import type { PresenceChange } from '@/shared/live/frames'
 import { presenceEvent } from './presence'
 
 export interface TimelineRow {
@@ -14,7 +15,7 @@ export interface TimelineRow {
 }
 
 /** The changes of events that are newest first, in the same order; an event that cannot be read is passed over. */
-export function rows(events: TimelineEvent[]): TimelineRow[] {
+export function rows(events: LogEvent[]): TimelineRow[] {
   return events.flatMap((e) => {
     const told = presenceEvent(e.payload)
     if (!told) return []
@@ -26,13 +27,13 @@ export function rows(events: TimelineEvent[]): TimelineRow[] {
 }
 
 /** Newer events and those held, each once, newest first. */
-export function joined(newer: TimelineEvent[], held: TimelineEvent[]): TimelineEvent[] {
+export function joined(newer: LogEvent[], held: LogEvent[]): LogEvent[] {
   const known = new Set(held.map((e) => e.seq))
   return [...newer.filter((e) => !known.has(e.seq)), ...held].sort((a, b) => b.seq - a.seq)
 }
 
 /** The newest page and those held; a full page that does not reach down to them stands alone, so that nothing is missing in between. */
-export function refreshed(page: TimelineEvent[], held: TimelineEvent[], full: number): TimelineEvent[] {
+export function refreshed(page: LogEvent[], held: LogEvent[], full: number): LogEvent[] {
   const newest = held[0]?.seq ?? Infinity
   return page.length < full || page.at(-1)!.seq <= newest ? joined(page, held) : page
 }

@@ -4,7 +4,7 @@ import { setLanguage } from '@/shared/i18n'
 import { applyUnevaluated, unevaluatedEvent, unevaluatedWords } from './unevaluated'
 
 const since = '2026-11-23T06:00:00Z'
-const device = () => ({ id: 'D1', unevaluated: '', unevaluated_since: null }) as unknown as Device
+const device = () => ({ id: 'D1', unevaluated: '', unevaluated_since: undefined }) as unknown as Device
 
 test('an event marks a device, and the next one takes the mark away', () => {
   const all = new Map([['D1', device()]])
@@ -13,7 +13,7 @@ test('an event marks a device, and the next one takes the mark away', () => {
   expect(all.get('D1')).toMatchObject({ unevaluated: 'late', unevaluated_since: since })
   expect(unevaluatedWords(all.get('D1')!)).not.toBe('')
   applyUnevaluated(all, told(''))
-  expect(all.get('D1')).toMatchObject({ unevaluated: '', unevaluated_since: null })
+  expect(all.get('D1')).toMatchObject({ unevaluated: '', unevaluated_since: undefined })
   expect(unevaluatedWords(all.get('D1')!)).toBe('')
 })
 

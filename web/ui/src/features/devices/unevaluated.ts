@@ -1,7 +1,8 @@
 // Devices that are heard of and whose readings the rules do not look at: what device.unevaluated events say,
 // applied to the devices held, and the words of it.
 
-import type { Device, UnevaluatedChange, UnevaluatedEvent } from '@/shared/api/types'
+import type { Device } from '@/shared/api/types'
+import type { UnevaluatedChange, UnevaluatedEvent } from '@/shared/live/frames'
 import { t } from '@/shared/i18n'
 
 const reasons = ['late', 'bad', 'quarantine'] as const
@@ -27,7 +28,7 @@ export function applyUnevaluated(devices: ReadonlyMap<string, Device>, event: Un
     const device = devices.get(c.device)
     if (!device) continue
     device.unevaluated = c.reason
-    device.unevaluated_since = c.reason ? c.since : null
+    device.unevaluated_since = c.reason ? c.since : undefined
     changed = true
   }
   return changed

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import type { LayerHealth, Text } from '@/shared/api/types'
+import type { LayerState, Text } from '@/shared/api/types'
 import { matching, sorted, totals } from './layerhealth'
 
-const health = (layer: string, over: Partial<LayerHealth> = {}): LayerHealth => ({
+const health = (layer: string, over: Partial<LayerState> = {}): LayerState => ({
   layer, title: { zh: layer, en: layer.toUpperCase() }, source: 'memory', features: 1, vertices: 1, bytes: 1, catalogue_version: 1,
-  load_seconds: 0, changes: 0, lag_seconds: 0, tiles_cached: 0, thinned: 0, undrawn_count: 0, undrawn: null, rules: {}, ...over,
+  load_seconds: 0, changes: 0, lag_seconds: 0, tiles_cached: 0, thinned: 0, undrawn_count: 0, undrawn: [], rules: {}, ...over,
 })
 const zh = (text: Text) => text.zh
-const names = (items: LayerHealth[]) => items.map((l) => l.layer).join()
+const names = (items: LayerState[]) => items.map((l) => l.layer).join()
 
 test('sorts by a number, a name and a time; equal ones stay by name', () => {
   const all = [health('c', { features: 2, last_change: '2026-01-01T00:00:00Z' }), health('a', { features: 10 }), health('b', { features: 2 })]

@@ -1,6 +1,6 @@
 // The table of layer health without a table: what is shown of it, and in which order.
 
-import type { LayerHealth, Text } from '@/shared/api/types'
+import type { LayerState, Text } from '@/shared/api/types'
 
 export const columns = ['layer', 'source', 'features', 'vertices', 'bytes', 'version', 'change', 'lag', 'cached', 'thinned', 'undrawn'] as const
 export type Column = (typeof columns)[number]
@@ -11,12 +11,12 @@ export interface Sorting {
 }
 
 /** Layers whose name or title holds the words. */
-export function matching(items: LayerHealth[], query: string): LayerHealth[] {
+export function matching(items: LayerState[], query: string): LayerState[] {
   const q = query.trim().toLowerCase()
   return items.filter((l) => !q || [l.layer, l.title.zh, l.title.en].some((s) => s.toLowerCase().includes(q)))
 }
 
-function valueOf(l: LayerHealth, by: Column, title: (text: Text) => string): string | number {
+function valueOf(l: LayerState, by: Column, title: (text: Text) => string): string | number {
   switch (by) {
     case 'layer':
       return title(l.title) || l.layer
@@ -38,7 +38,7 @@ function valueOf(l: LayerHealth, by: Column, title: (text: Text) => string): str
 }
 
 /** In the order asked for; equal ones by name, so that nothing jumps when it is fetched again. */
-export function sorted(items: LayerHealth[], { by, down }: Sorting, title: (text: Text) => string): LayerHealth[] {
+export function sorted(items: LayerState[], { by, down }: Sorting, title: (text: Text) => string): LayerState[] {
   return [...items].sort((a, b) => {
     const [x, y] = [valueOf(a, by, title), valueOf(b, by, title)]
     const order = typeof x === 'string' ? x.localeCompare(String(y), 'zh-CN') : x - Number(y)
@@ -47,8 +47,8 @@ export function sorted(items: LayerHealth[], { by, down }: Sorting, title: (text
 }
 
 /** Sums over all layers, and the share of tiles that came from the cache; null before the first. */
-export function totals(items: LayerHealth[], cache: { hits: number; misses: number }) {
-  const sum = (of: (l: LayerHealth) => number) => items.reduce((n, l) => n + of(l), 0)
+export function totals(items: LayerState[], cache: { hits: number; misses: number }) {
+  const sum = (of: (l: LayerState) => number) => items.reduce((n, l) => n + of(l), 0)
   const asked = cache.hits + cache.misses
   return {
     layers: items.length,

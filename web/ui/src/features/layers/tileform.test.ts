@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import type { Layer, TileRules } from '@/shared/api/types'
-import { changeOf, checkTileForm, formField, rulesOf, tileForm } from './tileform'
+import { changeOf, formField, rulesOf, tileDefaults, tileFaults, tileForm } from './tileform'
 
 function layer(tile: TileRules = {}, over: Partial<Layer> = {}): Layer {
   return {
-    name: 'risk_source', geometry_type: 'Point', theme: 'hazard-source', title: { zh: '', en: '' }, owner: { zh: '', en: '' }, origin: 'real',
+    name: 'risk_source', geometry_type: 'Point', theme: 'hazard_source', title: { zh: '', en: '' }, owner: { zh: '', en: '' }, origin: 'real',
     audience: { kind: 'public' }, source: '', licence: '', attribution: '', updated_on: '', cycle_days: 0, min_zoom: 5, max_zoom: 14, version: 3, count: 1,
     bbox: null, modified_at: '', tile,
     fields: [
@@ -22,7 +22,7 @@ test.each<[string, TileRules]>([
   ['no simplification', { simplify: 0 }],
 ])('rules survive the form: %s', (_, rules) => {
   const form = tileForm(layer(rules))
-  expect(checkTileForm(form).size).toBe(0)
+  expect(tileFaults(form).size).toBe(0)
   expect(rulesOf(form)).toEqual(rules)
   expect(changeOf(form, layer(rules))).toBeNull()
 })
@@ -36,19 +36,26 @@ test('only what was changed is sent, rules as a whole', () => {
   expect(changeOf({ ...tileForm(from), inTile: [] }, from)).toEqual({ in_tile: [] })
 })
 
-test('says what the server would refuse, at its field', () => {
+test('says what cannot be sent, at its field', () => {
   const form = tileForm(layer())
-  const faulty = (over: Partial<typeof form>) => [...checkTileForm({ ...form, ...over }).keys()]
-  expect(faulty({ minZoom: '' })).toEqual(['min_zoom'])
-  expect(faulty({ maxZoom: '23' })).toEqual(['max_zoom'])
-  expect(faulty({ minZoom: '9', maxZoom: '8' })).toEqual(['max_zoom'])
-  expect(faulty({ simplify: '257' })).toEqual(['simplify'])
-  expect(faulty({ simplify: '-1' })).toEqual(['simplify'])
-  expect(faulty({ simplify: '1e2' })).toEqual(['simplify'])
-  expect(faulty({ buffer: '1025' })).toEqual(['buffer'])
-  expect(faulty({ buffer: '1.5' })).toEqual(['buffer'])
-  expect(faulty({ thin: { use: 'own', cell: 8, toZoom: 'x' }, cluster: { use: 'own', cell: 8, toZoom: '' } })).toEqual(['thin.to_zoom', 'cluster.to_zoom'])
-  expect(faulty({ thin: { use: 'default', cell: 8, toZoom: 'x' }, cluster: { use: 'off', cell: 8, toZoom: '' } })).toEqual([])
+  const faulty = (over: Partial<typeof form>) => Object.fromEntries(tileFaults({ ...form, ...over }))
+  expect(faulty({ minZoom: '' })).toEqual({ min_zoom: '必填' })
+  expect(faulty({ maxZoom: '23' })).toEqual({ max_zoom: '23 不在 0 至 22 之间' })
+  expect(faulty({ simplify: 'x' })).toEqual({ simplify: '应为有限的数字' })
+  expect(faulty({ buffer: '1.5' })).toEqual({ buffer: '应为整数' })
+  expect(faulty({ thin: { use: 'own', cell: 8, toZoom: 'x' }, cluster: { use: 'own', cell: 8, toZoom: '' } })).toEqual({ 'thin.to_zoom': '应为有限的数字', 'cluster.to_zoom': '必填' })
+  expect(faulty({ thin: { use: 'default', cell: 8, toZoom: 'x' }, cluster: { use: 'off', cell: 8, toZoom: '' } })).toEqual({})
+})
+
+test('what only the server judges is sent: the order of the zooms, and limits that the schema does not have', () => {
+  const form = { ...tileForm(layer()), minZoom: '9', maxZoom: '8', simplify: '257', buffer: '1025' }
+  expect(tileFaults(form).size).toBe(0)
+  expect(changeOf(form, layer())).toEqual({ min_zoom: 9, max_zoom: 8, tile: { simplify: 257, buffer: 1025 } })
+})
+
+test('begins where the server does', () => {
+  expect(tileDefaults).toEqual({ simplify: 4, thinCell: 16, clusterCell: 512, buffer: 64 })
+  expect(tileForm(layer()).thin).toEqual({ use: 'default', cell: 16, toZoom: '13' })
 })
 
 test('finds the field of the form that the server means', () => {

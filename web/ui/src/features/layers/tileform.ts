@@ -1,9 +1,8 @@
-// The state of the form for a layer's tile rules, and the server's rules for it (core.TileRules.Check)
-// said while one types. What stands at its default is left out of what is sent.
+// The state of the form for a layer's tile rules, and what of it cannot be sent. What stands at its default is left out.
 
-import type { LayerTileChange } from '@/shared/api/endpoints'
-import type { Layer, TileGrid, TileRules } from '@/shared/api/types'
-import type { Message } from '@/shared/i18n'
+import type { Layer, LayerChange, TileGrid, TileRules } from '@/shared/api/types'
+import { numberFault, type Limits } from '@/shared/api/limits'
+import { limits } from '@/shared/api/limits.gen'
 
 /** A grid that is the default, switched off, or one's own. */
 export interface GridForm {
@@ -28,8 +27,8 @@ export interface TileForm {
 
 /** Sides that a cell may have: powers of two. */
 export const cells = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
-export const tileDefaults = { simplify: 4, thinCell: 8, clusterCell: 512, buffer: 64 }
-const most = { zoom: 22, simplify: 256, buffer: 1024 }
+/** What the server takes where nothing is given. Clusters are off by default: theirs is where an own cell begins. */
+export const tileDefaults = { simplify: limits.TileRules.simplify.default, thinCell: limits.TileRules.thin.default, clusterCell: 512, buffer: limits.TileRules.buffer.default }
 
 function gridForm(grid: TileGrid | undefined, cell: number, toZoom: number): GridForm {
   if (!grid) return { use: 'default', cell, toZoom: String(toZoom) }
@@ -51,25 +50,19 @@ export function tileForm(layer: Layer): TileForm {
   }
 }
 
-const whole = (text: string, max: number) => /^\d{1,6}$/.test(text.trim()) && Number(text) <= max
-
-/** What of the form the server would refuse, by the names of its fields. */
-export function checkTileForm(form: TileForm): Map<string, Message> {
-  const faults = new Map<string, Message>()
-  const zoom = (field: string, text: string) => {
-    if (!whole(text, most.zoom)) faults.set(field, { key: 'layers.rule.zoomRange' })
-  }
-  zoom('min_zoom', form.minZoom)
-  zoom('max_zoom', form.maxZoom)
-  if (!faults.size && Number(form.maxZoom) < Number(form.minZoom)) faults.set('max_zoom', { key: 'layers.rule.zoomOrder' })
-  if (form.thin.use === 'own') zoom('thin.to_zoom', form.thin.toZoom)
-  if (form.cluster.use === 'own') zoom('cluster.to_zoom', form.cluster.toZoom)
-  const simplify = form.simplify.trim()
-  if (simplify && !(/^\d{1,3}(\.\d{1,6})?$/.test(simplify) && Number(simplify) <= most.simplify)) {
-    faults.set('simplify', { key: 'layers.rule.number', params: { most: most.simplify } })
-  }
-  if (form.buffer.trim() && !whole(form.buffer, most.buffer)) faults.set('buffer', { key: 'layers.rule.whole', params: { most: most.buffer } })
-  return faults
+/** What of the form cannot be sent, by the names of its fields, in the reader's language. */
+export function tileFaults(form: TileForm): Map<string, string> {
+  const needed = (l: Limits) => ({ ...l, required: true })
+  const toZoom = needed(limits.TileGrid.to_zoom)
+  const all: [field: string, fault: string][] = [
+    ['min_zoom', numberFault(needed(limits.LayerChange.min_zoom), form.minZoom)],
+    ['max_zoom', numberFault(needed(limits.LayerChange.max_zoom), form.maxZoom)],
+    ['thin.to_zoom', form.thin.use === 'own' ? numberFault(toZoom, form.thin.toZoom) : ''],
+    ['cluster.to_zoom', form.cluster.use === 'own' ? numberFault(toZoom, form.cluster.toZoom) : ''],
+    ['simplify', numberFault(limits.TileRules.simplify, form.simplify)],
+    ['buffer', numberFault(limits.TileRules.buffer, form.buffer)],
+  ]
+  return new Map(all.filter(([, fault]) => fault))
 }
 
 function gridOf(form: GridForm): TileGrid | undefined {
@@ -92,11 +85,11 @@ export function rulesOf(form: TileForm): TileRules {
 }
 
 /** What a form without faults changes of the layer; null is nothing. */
-export function changeOf(form: TileForm, layer: Layer): LayerTileChange | null {
+export function changeOf(form: TileForm, layer: Layer): LayerChange | null {
   const was = tileForm(layer)
   const rules = rulesOf(form)
   const fields = (names: string[]) => [...names].sort().join()
-  const change: LayerTileChange = {
+  const change: LayerChange = {
     ...(Number(form.minZoom) !== layer.min_zoom ? { min_zoom: Number(form.minZoom) } : {}),
     ...(Number(form.maxZoom) !== layer.max_zoom ? { max_zoom: Number(form.maxZoom) } : {}),
     ...(JSON.stringify(rules) !== JSON.stringify(rulesOf(was)) ? { tile: rules } : {}),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Alert, ChartPoint, Delivery } from '@/shared/api/types'
+import type { Alert, Observation, Delivery } from '@/shared/api/types'
 import { toldOf, trendOf, wallRows } from './wall'
 
 const alert = (id: number, detection = 'firing') => ({ id, detection }) as Alert
@@ -18,7 +18,7 @@ test.each([
   expect(ids(wallRows([...all].reverse(), room))[1]).toBe(want[1]) // whatever the order, live ones come first
 })
 
-const point = (minute: number, v: number, qc = 1) => ({ t: new Date(Date.UTC(2026, 10, 28, 3, minute)).toISOString(), v, qc }) as ChartPoint
+const point = (minute: number, v: number, qc = 1) => ({ t: new Date(Date.UTC(2026, 10, 28, 3, minute)).toISOString(), v, qc }) as Observation
 
 test('the trend is that of the last ten minutes, in any order and without bad readings', () => {
   expect(trendOf([point(0, 1), point(20, 2), point(25, 3), point(30, 4.5)])).toEqual({ change: 2.5, minutes: 10 })

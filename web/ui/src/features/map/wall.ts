@@ -1,6 +1,6 @@
 // What a wall shows, where nobody can scroll or click.
 
-import type { Alert, ChartPoint, Delivery } from '@/shared/api/types'
+import type { Alert, Observation, Delivery } from '@/shared/api/types'
 import { isActive } from '@/features/alerts/alerts'
 
 /**
@@ -22,7 +22,7 @@ const trendMs = 10 * 60_000
  * How far a value moved over about the last ten minutes before its newest reading; null: there is nothing to
  * compare with. Readings out of range and missing ones do not count.
  */
-export function trendOf(points: readonly ChartPoint[]): { change: number; minutes: number } | null {
+export function trendOf(points: readonly Observation[]): { change: number; minutes: number } | null {
   const good = points.filter((p) => p.qc !== 4 && p.qc !== 9).sort((a, b) => Date.parse(a.t) - Date.parse(b.t))
   const last = good.at(-1)
   if (!last) return null

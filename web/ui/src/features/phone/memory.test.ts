@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest'
 import type { Alert } from '@/shared/api/types'
 import type { EventFrame } from '@/shared/live/frames'
+import { anEvent } from '@/shared/testing/fixtures'
 import { addMissed, asksForAck, inReplay, parseMemory, phoneOrder, type Missed } from './memory'
 
 const alert = (change: Partial<Alert>): Alert =>
   ({ id: 1, level: 1, detection: 'firing', handling: 'new', risen_at: '2026-11-23T10:00:00Z', confirmations: [], ...change }) as Alert
-const frame = (seq: number, kind: string, a: Alert): EventFrame => ({
-  type: 'event', seq, id: `e${seq}`, at: `2026-11-23T10:00:0${seq}Z`, kind, subject: String(a.id), payload: { alert: a, device_level: a.level },
-})
+const frame = (seq: number, kind: string, a: Alert): EventFrame => anEvent(seq, kind, { alert: a, device_level: a.level })
 
 test('memory that is broken or foreign is begun anew', () => {
   const id = 'a'.repeat(32)

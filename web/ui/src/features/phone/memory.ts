@@ -4,8 +4,7 @@
 import { confirmedBy } from '@/features/alerts/alarm/machine'
 import type { Alert, Level } from '@/shared/api/types'
 import type { Position } from '@/shared/live/client'
-import type { EventFrame } from '@/shared/live/frames'
-import type { AlertEvent } from '@/features/alerts/alerts'
+import type { AlertEvent, EventFrame } from '@/shared/live/frames'
 import { rank } from '@/shared/format/levels'
 
 /** What this browser keeps for one user: its name to the server, its place in the log, taps not yet taken. */

@@ -1,8 +1,9 @@
-// The rule form's own state, and the server's rules for it (alerts.Rule.Validate) said while one types.
+// The rule form's own state, and what of it cannot be sent. Whether the levels fit together is the server's to judge.
 
-import type { RuleBody } from '@/shared/api/endpoints'
-import type { Direction, Level, Rule } from '@/shared/api/types'
-import type { Message } from '@/shared/i18n'
+import type { Direction, Level, Rule, RuleInput } from '@/shared/api/types'
+import { numberFault, numberOf, textFault } from '@/shared/api/limits'
+import { limits } from '@/shared/api/limits.gen'
+import { sentence } from '@/shared/api/faults'
 import { levels } from '@/shared/format/levels'
 
 export interface LevelRow {
@@ -25,10 +26,6 @@ export interface RuleForm {
   holdSeconds: string
   enabled: boolean
 }
-
-const maxName = 100
-const maxForSeconds = 86_400
-const maxHoldSeconds = 86_400
 
 export function emptyForm(): RuleForm {
   return {
@@ -63,19 +60,8 @@ export function formOf(rule: Rule): RuleForm {
   }
 }
 
-/** A typed number; NaN for anything else, an empty field among it. */
-export function numberOf(text: string | number): number {
-  const trimmed = String(text).trim()
-  return trimmed === '' ? NaN : Number(trimmed)
-}
-
-function isSeconds(text: string, most: number): boolean {
-  const seconds = numberOf(text)
-  return Number.isInteger(seconds) && seconds >= 0 && seconds <= most
-}
-
-/** What the server gets. Only to be sent when check finds nothing. */
-export function bodyOf(form: RuleForm, before?: Rule): RuleBody {
+/** What the server gets. Only to be sent when formFaults finds nothing. */
+export function bodyOf(form: RuleForm, before?: Rule): RuleInput {
   return {
     name: { zh: form.nameZh.trim(), en: form.nameEn.trim() },
     datastream_type: form.type,
@@ -93,7 +79,7 @@ export function bodyOf(form: RuleForm, before?: Rule): RuleBody {
 
 const fieldsOfForm: Record<string, string> = { 'name.zh': 'nameZh', 'name.en': 'nameEn', for_seconds: 'forSeconds', hold_seconds: 'holdSeconds', thresholds: 'levels' }
 
-/** Where on the form a field of the body stands, as check names it; '' for one that the form does not have. */
+/** Where on the form a field of the body stands, as formFaults names it; '' for one that the form does not have. */
 export function formFieldOf(field: string, form: RuleForm): string {
   if (field === 'datastream_type' || field === 'datastream_id') return form.scope === 'type' ? 'type' : 'stream'
   const at = /^thresholds\[(\d+)\](?:\.(\w+))?$/.exec(field)
@@ -102,47 +88,19 @@ export function formFieldOf(field: string, form: RuleForm): string {
   return row && (at[2] === 'raise' || at[2] === 'clear') ? `${row.level}.${at[2]}` : 'levels'
 }
 
-/**
- * What is wrong, by field: nameZh, nameEn, type, stream, forSeconds, holdSeconds, levels, and for a level's values
- * "1.raise", "1.clear". level names a level in the reader's language.
- */
-export function check(form: RuleForm, levelName: (level: Level) => string): Map<string, Message> {
-  const faults = new Map<string, Message>()
-  if (!form.nameZh.trim()) faults.set('nameZh', { key: 'ruleError.nameMissing' })
-  if ([...form.nameZh.trim()].length > maxName) faults.set('nameZh', { key: 'ruleError.nameLong' })
-  if ([...form.nameEn.trim()].length > maxName) faults.set('nameEn', { key: 'ruleError.nameLong' })
-  if (form.scope === 'type' && !form.type) faults.set('type', { key: 'ruleError.typeMissing' })
-  if (form.scope === 'stream' && !form.datastreamId) faults.set('stream', { key: 'ruleError.streamMissing' })
-  if (!isSeconds(form.forSeconds, maxForSeconds)) faults.set('forSeconds', { key: 'ruleError.forRange' })
-  if (!isSeconds(form.holdSeconds, maxHoldSeconds)) faults.set('holdSeconds', { key: 'ruleError.forRange' })
-  if (!form.rows.some((row) => row.used)) faults.set('levels', { key: 'ruleError.noLevel' })
-  checkLevels(form, levelName, faults)
-  return faults
-}
-
-// From the worst level down: each must be safer than the one before.
-function checkLevels(form: RuleForm, levelName: (level: Level) => string, faults: Map<string, Message>): void {
-  const above = form.direction === 'above'
-  const worse = (a: number, b: number) => (above ? a > b : a < b)
-  let last: { level: Level; raise: number; clear: number } | null = null
-  for (const row of form.rows) {
-    if (!row.used) continue
-    const raise = numberOf(row.raise)
-    const clear = numberOf(row.clear)
-    if (!Number.isFinite(raise)) faults.set(`${row.level}.raise`, { key: 'ruleError.number' })
-    if (!Number.isFinite(clear)) faults.set(`${row.level}.clear`, { key: 'ruleError.number' })
-    if (!Number.isFinite(raise) || !Number.isFinite(clear)) continue
-    if (last && !worse(last.raise, raise)) {
-      faults.set(`${row.level}.raise`, { key: above ? 'ruleError.raiseAbove' : 'ruleError.raiseBelow', params: { level: levelName(last.level), v: last.raise } })
-    }
-    if (last && worse(clear, last.clear)) {
-      faults.set(`${row.level}.clear`, { key: above ? 'ruleError.clearAbove' : 'ruleError.clearBelow', params: { level: levelName(last.level), v: last.clear } })
-    }
-    if (!worse(raise, clear)) {
-      faults.set(`${row.level}.clear`, { key: above ? 'ruleError.hysteresisAbove' : 'ruleError.hysteresisBelow' })
-    }
-    last = { level: row.level, raise, clear }
-  }
+/** What cannot be sent, by field: type, stream, forSeconds, holdSeconds, levels, and for a level's values "1.raise", "1.clear". */
+export function formFaults(form: RuleForm): Map<string, string> {
+  const all: [field: string, fault: string][] = [
+    form.scope === 'type' ? ['type', textFault(limits.RuleInput.datastream_type, form.type)] : ['stream', form.datastreamId ? '' : textFault({ required: true }, '')],
+    ['forSeconds', numberFault({ ...limits.RuleInput.for_seconds, required: true }, form.forSeconds)],
+    ['holdSeconds', numberFault({ ...limits.RuleInput.hold_seconds, required: true }, form.holdSeconds)],
+    ['levels', form.rows.some((row) => row.used) ? '' : (sentence({ code: 'level-count', params: { n: '0' } }) ?? '')],
+    ...form.rows.filter((row) => row.used).flatMap((row): [string, string][] => [
+      [`${row.level}.raise`, numberFault({ required: true }, row.raise)],
+      [`${row.level}.clear`, numberFault({ required: true }, row.clear)],
+    ]),
+  ]
+  return new Map(all.filter(([, fault]) => fault))
 }
 
 export interface PreviewBand {

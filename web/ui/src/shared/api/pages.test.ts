@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { everyPage, type Page } from './pages'
+import { everyPage } from './pages'
+import type { Page } from './types'
 
 /** A list of so many numbers in pages of two. */
 const pagesOf = (n: number) => {

@@ -1,10 +1,6 @@
 // Lists come in pages. The pages of the UI that show a list whole read them all.
 
-/** A page of a list; next asks for what follows it. */
-export interface Page<T> {
-  items: T[] | null
-  next?: string
-}
+import type { Page } from './types'
 
 /** Reads a list to its end: ask is called with the cursor of each page, first without one. The first page's other members stay. */
 export async function everyPage<T, P extends Page<T>>(ask: (cursor?: string) => Promise<P>): Promise<P> {

@@ -1,12 +1,12 @@
 // A refused change in the words of the person who made it.
 
 import { ApiError } from './client'
-import type { ProblemFault } from './types'
+import type { FieldDetail } from './types'
 import { t } from '@/shared/i18n'
 import { sentence } from './faults'
 
 /** In the reader's language where the server gives a code, in its English otherwise. */
-const worded = ({ code, params, detail }: Partial<ProblemFault>) => sentence({ code: code ?? '', params }) ?? detail ?? ''
+const worded = ({ code, params, detail }: Partial<FieldDetail>) => sentence({ code: code ?? '', params }) ?? detail ?? ''
 
 /** The fields at fault, as the server named them, with what is wrong with them. */
 export function fieldFaults(error: unknown): Map<string, string> {

@@ -1,305 +1,129 @@
-// The wire shapes, from the json tags of the Go domain types. Times are RFC 3339 strings in UTC,
-// coordinates are lon, lat in EPSG:4326, units are UCUM with a readable symbol.
+// The names under which the page uses the types of the HTTP API. They are generated from docs/openapi.json (npm run gen);
+// what is written out here is what the schema leaves open. Times are RFC 3339 texts in UTC, coordinates are [lon, lat].
 
 import type { Level } from '@/shared/theme/tokens'
-import type { Page } from './pages'
+import type { components, operations } from './schema'
+
+type S = components['schemas']
+type Query<Name extends keyof operations> = NonNullable<operations[Name]['parameters']['query']>
+/** A filter as the page holds it: lists are joined by commas, an empty text is no filter. */
+type Filter<Q> = { [K in keyof Q]?: NonNullable<Q[K]> extends boolean ? boolean : NonNullable<Q[K]> extends readonly unknown[] ? string : NonNullable<Q[K]> | '' }
 
 export type { Level }
-export type * from './types-alerts'
-export type * from './types-desk'
-export type * from './types-displays'
-export type * from './types-layers'
-export type * from './types-sensing'
+export type Text = S['Text']
+/** A page of a list; next asks for what follows it. */
+export type Page<T> = { items: T[] | null; next?: string }
 
-export interface Text {
-  zh: string
-  en: string
-}
+// People and displays.
+export type Role = S['Account']['role']
+export type Permission = S['Me']['permissions'][number]
+/** The schema leaves the lengths of the box and the point open. */
+export type Me = Omit<S['Me'], 'city'> & { city: Omit<S['City'], 'bbox' | 'center'> & { bbox: [number, number, number, number]; center: [number, number] } }
+export type Account = S['Account']
+export type NewAccount = S['NewAccount']
+export type AccountChange = S['AccountChange']
+export type Session = S['Session']
+export type FailedLogin = S['FailedLogin']
+export type FailureReason = FailedLogin['reason']
+export type FailedLoginFilter = Omit<Filter<Query<'listFailedLogins'>>, 'limit' | 'before'>
+export type Assignee = S['Assignee']
+/** The schema has mode and start as texts. */
+export type Display = Omit<S['Display'], 'mode' | 'start'> & Pick<NewDisplay, 'mode' | 'start'>
+export type DisplayLink = Omit<S['DisplayLink'], 'display'> & { display: Display }
+export type LinkPreview = S['LinkPreview']
+export type NewDisplay = S['NewDisplay']
+export type DisplayMode = NewDisplay['mode']
+export type DisplayStart = NewDisplay['start']
 
-export type Origin = 'real' | 'schematic' | 'synthetic' | 'fact-table'
-export type Role =
-  | 'city_commander'
-  | 'county_responder'
-  | 'data_steward'
-  | 'observer'
-  | 'administrator'
-  | 'display'
-  | 'display_acknowledge'
-export type Permission = 'view' | 'acknowledge' | 'handle-alert' | 'edit-data' | 'edit-rules' | 'accounts'
+// What went wrong.
+/** What the server answers to a request that it refuses. A proxy's answer has none of it. */
+export type Problem = Partial<S['Problem']>
+export type FieldDetail = S['FieldDetail']
+export type Fault = S['Fault']
 
-/** One fault of several; detail is English, and code and params say the same where it has a code. */
-export interface ProblemFault {
-  field: string
-  detail: string
-  code?: string
-  params?: Record<string, string>
-}
+// Sensing.
+export type Device = S['Device']
+export type DeviceSnapshot = S['DeviceSnapshot']
+export type Datastream = S['Datastream']
+export type DatastreamType = S['DatastreamType']
+export type DatastreamTypes = S['DatastreamTypes']
+export type HazardType = S['HazardType']
+export type Observation = S['Observation']
+export type Certificate = S['Certificate']
+export type NewCertificate = S['NewCertificate']
+export type Conflict = S['Conflict']
+export type Quarantined = S['Quarantined']
+export type Chart = S['Chart']
+export type Flagged = S['Flagged']
+export type IngestStats = S['IngestStats']
+export type IngestCounts = S['IngestCounts']
+export type IngestSample = S['IngestSample']
+export type BrokerStats = S['BrokerStats']
+export type DeviceTrouble = S['DeviceTrouble']
+/** A line of the event log. */
+export type LogEvent = S['Event']
 
-export interface Problem {
-  type?: string
-  title?: string
-  status?: number
-  detail?: string
-  kind?: string
-  field?: string
-  code?: string
-  params?: Record<string, string>
-  errors?: ProblemFault[]
-  /** How many faults there are, when errors does not have them all. */
-  faults?: number
-}
+// Rules and alerts.
+export type Rule = S['Rule']
+export type RuleInput = S['RuleInput']
+export type Threshold = S['Threshold']
+export type Direction = Rule['direction']
+export type Origin = Rule['origin']
+/** The schema has it as a text. */
+export type AlertAction = 'acknowledge' | 'assign' | 'resolve' | 'close'
+export type Alert = Omit<S['Alert'], 'possible'> & { possible?: AlertAction[] | null }
+export type Detection = Alert['detection']
+export type Handling = Alert['handling']
+export type Reopened = S['Reopened']
+export type Confirmation = S['Confirmation']
+export type AlertList = Omit<S['AlertList'], 'items'> & Page<Alert>
+export type AlertDetail = Omit<S['AlertDetail'], 'alert'> & { alert: Alert }
+export type AlertStep = S['AlertStep']
+export type Audit = S['Audit']
+/** A CAP message of an alert. */
+export type CapMessage = S['Message']
+export type Person = S['Person']
+export type Delivery = S['Delivery']
+export type BulkItem = Omit<S['BulkItem'], 'alert'> & { alert?: Alert }
+export type AlertFilter = Omit<Filter<Query<'listAlerts'>>, 'count' | 'limit' | 'before'>
+/** The schema has it as a text. */
+export type SilenceKind = 'silence' | 'maintenance'
+export type Silence = Omit<S['Silence'], 'kind'> & { kind: SilenceKind }
+export type NewSilence = S['NewSilence']
 
-export interface Me {
-  user: string
-  name: string
-  role: Role
-  division: string
-  division_name: Text
-  permissions: Permission[]
-  /** When the session ends without further use. */
-  expires: string
-  /** When it ends whatever the use; null: never. */
-  ends: string | null
-  /** The display that is logged in; null: a person is. */
-  display: { id: number; name: string } | null
-  server: { version: string; time: string; simulated: boolean; node: string; build: string }
-  city: { code: string; name: Text; bbox: [number, number, number, number]; center: [number, number] }
-  timezone: string
-}
+// Layers and their tiles.
+export type Layer = S['Layer']
+export type Layers = S['Layers']
+export type LayerChange = S['LayerChange']
+export type LayerState = S['LayerState']
+export type LayerHealth = S['LayerHealth']
+export type Field = S['Field']
+export type TileRules = S['TileRules']
+export type TileGrid = S['TileGrid']
+export type Undrawn = S['Undrawn']
+export type FeedState = S['FeedState']
+export type CacheState = S['CacheState']
+export type FeatureProperties = S['FeatureProperties']
+export type Act = S['Act']
+export type ByHand = S['ByHand']
 
-export interface Account {
-  id: number
-  user: string
-  name: string
-  role: Role
-  division: string
-  disabled: boolean
-  created_at: string
-  version: number
-  /** Null: none has succeeded. */
-  last_login_at: string | null
-  last_login_from: string
-}
+export type Position = number[]
+/** The schema leaves the coordinates open, because they differ by the type: RFC 7946, section 3.1. */
+export type Geometry =
+  | { type: 'Point'; coordinates: Position }
+  | { type: 'MultiPoint' | 'LineString'; coordinates: Position[] }
+  | { type: 'Polygon' | 'MultiLineString'; coordinates: Position[][] }
+  | { type: 'MultiPolygon'; coordinates: Position[][][] }
+export type Feature = Omit<S['Feature'], 'geometry'> & { geometry: Geometry }
+export type FeatureCollection = Omit<S['FeatureCollection'], 'features'> & { features: Feature[] }
+export type FeatureState = Omit<S['FeatureState'], 'geometry'> & { geometry?: Geometry }
+export type FeatureChange = Omit<S['FeatureChange'], 'before' | 'after'> & { before?: FeatureState; after?: FeatureState }
 
-export type FailureReason = 'password' | 'disabled' | 'locked' | 'change' | 'rest'
-
-/** Attempts to log in that failed alike within a minute. */
-export interface FailedLogin {
-  id: number
-  at: string
-  /** Empty: what was typed can be no user name. */
-  user: string
-  /** Whether there is such an account. */
-  known: boolean
-  division: string
-  remote: string
-  reason: FailureReason
-  attempts: number
-}
-
-export interface FailedLoginFilter {
-  user?: string
-  remote?: string
-  reason?: FailureReason | ''
-  account?: 'known' | 'unknown' | ''
-}
-
-export interface Session {
-  id: number
-  account_id: number
-  user: string
-  created_at: string
-  expires_at: string
-  ends_at: string | null
-  last_seen: string
-  revoked_at: string | null
-  remote: string
-  agent: string
-}
-
-export interface Division {
-  code: string
-  name: Text
-  parent: string
-  valid_from?: string
-  valid_to?: string
-  successor?: string
-  lon: number
-  lat: number
-}
-
-export interface Observation {
-  datastream_id: number
-  t: string
-  v: number
-  qc: number
-  time_source?: number
-  received_at: string
-}
-
-export interface Datastream {
-  id: number
-  device_id: string
-  name: string
-  type: string
-  title: Text
-  latest: Observation | null
-  /** Expected pace, seconds. */
-  interval_s: number
-  /** Since when it is silent, three intervals missed. */
-  stale_since: string | null
-}
-
-export interface Device {
-  id: string
-  division: string
-  name: Text
-  hazard_type: string
-  site?: string
-  lon: number
-  lat: number
-  origin: Origin
-  source: string
-  enabled: boolean
-  online: boolean
-  status_at: string | null
-  /** Why online is what it is: status, silence, reading; empty: never seen. */
-  reason: string
-  last_seen: string | null
-  /** By how much its clock is wrong, its time less ours, seconds: negative is behind; null: it is right. */
-  clock_offset_s?: number | null
-  /** Why the rules have not looked at its readings for three intervals, although it is heard of: late, bad, quarantine; empty: they do. */
-  unevaluated?: string
-  unevaluated_since?: string | null
-  level: Level
-  datastreams: Datastream[] | null
-  /** Of its client certificate, for those who may manage it. */
-  cert_sha256?: string
-}
-
-export interface DeviceSnapshot {
-  epoch: string
-  seq: number
-  seq_id: string
-  batch: number
-  batch_id: string
-  at: string
-  items: Device[]
-  next?: string
-}
-
-export interface DatastreamType {
-  code: string
-  title: Text
-  unit: string
-  symbol: string
-  hazard_type: string
-  min: number
-  max: number
-  decimals: number
-  interval_s: number
-  retention: string
-}
-
-export interface HazardType {
-  code: string
-  title: Text
-  sector: string
-  cap_category: string
-  radius_m: number
-  instruction: Text
-  lead_minutes: number
-}
-
-export type Direction = 'above' | 'below'
-
-export interface Threshold {
-  level: Level
-  raise: number
-  clear: number
-}
-
-export interface Rule {
-  id: number
-  name: Text
-  datastream_type: string
-  datastream_id?: number
-  direction: Direction
-  thresholds: Threshold[]
-  for_seconds: number
-  /** How long the value must stay at the safe side before the alert leaves a level, in event time. */
-  hold_seconds: number
-  enabled: boolean
-  origin: Origin
-  version: number
-  updated_at: string
-  updated_by: string
-}
-
-/** One thing that is wrong, by a code and what goes into its sentence. */
-export interface Fault {
-  field?: string
-  code: string
-  params?: Record<string, string>
-}
-
-export interface Quarantined {
-  id: number
-  at: string
-  device_id: string
-  topic: string
-  reason: string
-  /** In English. */
-  detail: string
-  /** The same by codes; rows of before codes were kept have none. */
-  faults?: Fault[]
-  payload: string
-  size: number
-  /** Above 0 the row stands for so many payloads of a minute, which have so many bytes. */
-  more?: number
-  more_bytes?: number
-}
-
-export interface Hit {
-  kind: 'feature' | 'device' | 'division' | 'alert'
-  layer?: string
-  id: string
-  name: Text
-  /** Where it is today: of an abolished division its successor. */
-  division: string
-  division_name: Text
-  /** Of a division that is no longer in use: the year in which it ended. */
-  abolished?: number
-  level: Level
-  lon: number
-  lat: number
-}
-
-export interface PartHealth {
-  part: string
-  ok: boolean
-  lag_s?: number
-  /** In English; code and params say the same. */
-  detail?: string
-  code?: string
-  params?: Record<string, string>
-}
-
-export interface Health {
-  ok: boolean
-  parts: PartHealth[] | null
-}
-
-export interface SourceFile {
-  file: string
-  title: Text
-  source: string
-  version: string
-  sha256: string
-  licence: string
-  origin: Origin
-  attribution: string
-  note: string
-}
-
-export type Items<T> = Page<T>
+// The city, the server and the search.
+export type Division = S['Division']
+export type Hit = S['Hit']
+export type Health = S['Health']
+export type ServerHealth = S['ServerHealth']
+/** The schema has the origin as a text. */
+export type Source = Omit<S['Source'], 'origin'> & { origin: Origin }
+export type Sources = Omit<S['Sources'], 'items'> & { items: Source[] }

@@ -1,6 +1,6 @@
 // What a chart draws from readings, made without a chart.
 
-import type { ChartData, ChartPoint, Level } from '@/shared/api/types'
+import type { Chart, Observation, Level } from '@/shared/api/types'
 
 /** The values of one level. */
 export interface Band {
@@ -62,7 +62,7 @@ export interface Flag {
 }
 
 /** Why a reading is to be looked at twice; null: it is not. */
-export function flagOf(reading: Pick<ChartPoint, 'qc' | 'time_source'>): Exclude<FlagKind, 'conflict'> | null {
+export function flagOf(reading: Pick<Observation, 'qc' | 'time_source'>): Exclude<FlagKind, 'conflict'> | null {
   return reading.qc === 4 ? 'bad' : reading.qc === 9 ? 'missing' : reading.qc === 3 ? 'suspect' : reading.time_source === 3 ? 'ahead' : null
 }
 
@@ -71,8 +71,8 @@ export function flagOf(reading: Pick<ChartPoint, 'qc' | 'time_source'>): Exclude
  * chart has no point of is in the count of the first that it has of the bucket, or in the bucket's middle.
  * What came since is in no bucket.
  */
-export function flagsOf(chart: Pick<ChartData, 'points' | 'conflicts' | 'flagged' | 'bucket_s'>, since: ChartPoint[] = []): Flag[] {
-  const flagged = (points: ChartPoint[]) =>
+export function flagsOf(chart: Pick<Chart, 'points' | 'conflicts' | 'flagged' | 'bucket_s'>, since: Observation[] = []): Flag[] {
+  const flagged = (points: Observation[]) =>
     points.flatMap((p): Flag[] => {
       const kind = flagOf(p)
       return kind ? [{ at: Date.parse(p.t), value: kind === 'missing' ? null : p.v, kind }] : []

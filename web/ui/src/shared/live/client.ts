@@ -2,7 +2,7 @@
 // outside, so that every path is tested. Its promise: nothing is silently lost or stale. Whenever it
 // is not certain that the page shows what the server knows, its status is something other than "live".
 
-import type { Health } from '@/shared/api/types'
+import type { ServerHealth } from '@/shared/api/types'
 import { closeCode, parseFrame, type ClientsFrame, type EventFrame, type StateFrame, type PageStatus, type TilesFrame, type ViewersFrame, type WelcomeFrame } from './frames'
 
 export type LiveStatus =
@@ -55,7 +55,7 @@ export interface LiveHandlers {
   viewers?(frame: ViewersFrame): void
   /** The server let us in. had is where this client stood: events of a replay are had.seq+1 to frame.head. */
   welcome?(frame: WelcomeFrame, had: Position): void
-  health(health: Health): void
+  health(health: ServerHealth): void
   time(iso: string): void
   status(status: LiveStatus, reason?: EndReason): void
   /** A connection could not be made: a good moment to ask over HTTP whether the session still lives. */

@@ -1,94 +1,45 @@
 // The frames of subprotocol onemap.v1, and the one place that decides whether a text is one.
 
-import type { Health } from '@/shared/api/types'
+import type { Alert, Silence } from '@/shared/api/types'
+import type { components } from './frames.gen'
 
-export interface WelcomeFrame {
-  type: 'welcome'
-  epoch: string
-  head: number
-  head_id: string
-  recovered: boolean
-  time: string
-}
+type S = components['schemas']
 
-export interface EventFrame {
-  type: 'event'
-  seq: number
-  id: string
-  at: string
-  kind: string
-  subject: string
-  actor?: string
-  divisions?: string[] | null
-  payload: unknown
-}
-
-export interface StateFrame {
-  type: 'state'
-  at: string
-  batch: number
-  batch_id: string
-  /** src: where t comes from when it is not the device's plain time, as an observation's time_source. */
-  readings?: { ds: number; device: string; t: string; v: number; qc: number; src?: number }[] | null
-  status?: { device: string; online: boolean; at: string }[] | null
-  seen?: Record<string, string> | null
-}
-
-export interface HeartbeatFrame {
-  type: 'hb'
-  head: number
-  head_id: string
-  time: string
-  health: Health
-}
-
-export interface ClientsFrame {
-  type: 'clients'
-  /** Connected responders by division, and those of them at whose machine an alarm sounds. */
-  divisions: Record<string, number>
-  armed?: Record<string, number>
-}
-
-/** Whether an alarm would be heard: armed; off: no gesture has allowed it yet; muted by a person; suspended by the browser. */
-export type SoundState = 'armed' | 'off' | 'muted' | 'suspended'
-
-/** What a page says of itself. */
-export interface PageStatus {
-  sound: SoundState
-  visible: boolean
-  /** The alert that is open, 0: none. */
-  alert: number
-  /** A handling step of it is being written. */
-  acting: boolean
-}
-
+export type WelcomeFrame = S['WelcomeFrame']
+export type EventFrame = S['EventFrame']
+export type StateFrame = S['StateFrame']
+export type HeartbeatFrame = S['HeartbeatFrame']
+export type ClientsFrame = S['ClientsFrame']
+export type ViewersFrame = S['ViewersFrame']
 /** Who has an alert open now; acting: a handling step of it is being written. */
-export interface Viewer {
-  user: string
-  name: string
-  division: string
-  acting: boolean
-}
+export type Viewer = S['Viewer']
+export type TileRange = S['TileRange']
+export type HelloFrame = S['HelloFrame']
+export type AckFrame = S['AckFrame']
+export type StatusFrame = S['StatusFrame']
+export type ClientFrame = S['ClientFrame']
+export type SoundState = StatusFrame['sound']
+/** What a page says of itself. */
+export type PageStatus = Required<Omit<StatusFrame, 'type'>>
 
-/** Everybody who has an alert open: the whole state each time. */
-export interface ViewersFrame {
-  type: 'viewers'
-  alerts: { alert: number; people: Viewer[] | null }[] | null
-}
-
-/** Zoom, then west, north, east and south columns and rows of tiles, the ends included. */
-export type TileRange = [z: number, x0: number, y0: number, x1: number, y1: number]
-
-/** Which tiles are not what they were. */
+/** Which tiles are not what they were. Ranges of null are all of the layer's tiles. */
 export interface TilesFrame {
   type: 'tiles'
   /** All tiles of every layer. */
   all: boolean
-  /** Ranges of null are all of the layer's tiles. */
   layers: { layer: string; ranges: TileRange[] | null }[]
 }
 
-export type Frame = WelcomeFrame | EventFrame | StateFrame | HeartbeatFrame | ClientsFrame | TilesFrame | ViewersFrame
+export type Frame = Exclude<S['ServerFrame'], S['TilesFrame']> | TilesFrame
+
+// What events carry, by their kind: EventPayloads of the schema.
+export type AlertEvent = Omit<S['AlertEvent'], 'alert'> & { alert: Alert }
+export type LayerEvent = S['LayerEvent']
+export type SilenceEvent = Omit<S['SilenceEvent'], 'silence'> & { silence: Silence }
+export type PresenceEvent = S['PresenceEvent']
+export type PresenceChange = S['PresenceChange']
+export type UnevaluatedEvent = S['UnevaluatedEvent']
+export type UnevaluatedChange = S['UnevaluatedChange']
 
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v)
 const isSeq = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v >= 0
@@ -121,7 +72,7 @@ const isViewer = (v: unknown): v is Viewer => isObject(v) && typeof v.user === '
 /** Entries that cannot be read are left out: presence is a help, and the next frame is whole again. */
 function viewersFrame(raw: Record<string, unknown>): ViewersFrame | null {
   if (raw.alerts !== null && !Array.isArray(raw.alerts)) return null
-  const alerts: NonNullable<ViewersFrame['alerts']> = []
+  const alerts: ViewersFrame['alerts'] = []
   for (const entry of (raw.alerts ?? []) as unknown[]) {
     if (!isObject(entry) || !isSeq(entry.alert)) continue
     const people = (Array.isArray(entry.people) ? (entry.people as unknown[]) : []).filter(isViewer)

@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import type { Health } from '@/shared/api/types'
+import type { ServerHealth } from '@/shared/api/types'
 import { serverNow, setServerTime, useNow } from '@/shared/time/clock'
 import { openSocket } from './socket'
 import { LiveClient, type EndReason, type LiveStatus, nowhere, type Position } from './client'
@@ -60,7 +60,7 @@ export const useLive = defineStore('live', () => {
   const active = ref(false)
   const status = ref<LiveStatus>('connecting')
   const reason = ref<EndReason | ''>('')
-  const health = shallowRef<Health | null>(null)
+  const health = shallowRef<ServerHealth | null>(null)
   const connected = shallowRef<Record<string, number>>({})
   /** Of the connected responders, those at whose machine an alarm sounds, by division. */
   const armed = shallowRef<Record<string, number>>({})

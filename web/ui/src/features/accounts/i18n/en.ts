@@ -23,12 +23,6 @@ export default {
     filter: 'Filter by user, name or division',
     empty: 'There are no accounts yet',
     self: 'This is your own account: another administrator must change its role, division or state',
-    countyOnly: 'A county responder needs a county',
-    cityOnly: 'A city commander needs the whole city',
-    required: 'Please fill in',
-    badUser: 'Only 2 to 64 of a–z, 0–9, dot, underscore, hyphen',
-    short: 'At least 10 characters',
-    sameAsUser: 'Must not be the user name',
   },
   sessions: {
     title: 'Sessions of {user}',
@@ -102,7 +96,6 @@ export default {
     copied: 'Copied',
     qr: 'QR code of the link',
     done: 'Done',
-    required: 'Please fill in',
   },
   device: {
     title: 'Register this device as “{name}”',

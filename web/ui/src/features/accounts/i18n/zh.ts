@@ -23,12 +23,6 @@ export default {
     filter: '按用户名、姓名或辖区筛选',
     empty: '还没有账号',
     self: '这是您自己的账号：角色、辖区和停用须由其他管理员修改',
-    countyOnly: '县级处置员须选择县级辖区',
-    cityOnly: '市级指挥员须选择全市',
-    required: '请填写',
-    badUser: '只能用 2–64 个小写字母、数字、点、下划线或连字符',
-    short: '至少 10 个字符',
-    sameAsUser: '不能与用户名相同',
   },
   sessions: {
     title: '{user} 的会话',
@@ -102,7 +96,6 @@ export default {
     copied: '已复制',
     qr: '链接的二维码',
     done: '完成',
-    required: '请填写',
   },
   device: {
     title: '把此设备登记为“{name}”',

@@ -421,7 +421,7 @@ test('a confirmation is the unit\'s own and of the level that the alert has', ()
   expect(confirmedBy({ confirmations: [mark] }, unit)).toBe(true)
   expect(confirmedBy({ confirmations: [{ ...mark, current: false }] }, unit)).toBe(false)
   expect(confirmedBy({ confirmations: [mark] }, '3706')).toBe(false)
-  expect(confirmedBy({ confirmations: null }, unit)).toBe(false)
+  expect(confirmedBy({ confirmations: [] }, unit)).toBe(false)
 })
 
 test('what is asked for again rings and comes to the front, though it was snoozed or waits already; what is answered does not', () => {

@@ -28,7 +28,6 @@ test('every detection that has not cleared asks, and a cleared one does not', ()
   expect(at('firing', 118)).toBe('rising')
   expect(at('recovering', 90)).toBe('recovering')
   expect(at('stale', 118)).toBe('stale')
-  expect(at('pending', 118)).toBe('rising')
   expect(at('cleared', 8)).toBeNull()
 })
 

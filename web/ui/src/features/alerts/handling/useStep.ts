@@ -2,7 +2,7 @@ import { ref, shallowRef } from 'vue'
 import { useAlarm } from '../alarm/store'
 import { ApiError } from '@/shared/api/client'
 import * as api from '@/shared/api/endpoints'
-import type { Alert, AlertAction } from '@/shared/api/types'
+import type { Alert, AlertAction, AlertStep } from '@/shared/api/types'
 import { t } from '@/shared/i18n'
 import { isRisen, refusalText } from '@/shared/api/refusal'
 import { answered, useAlerts } from '../alerts'
@@ -12,7 +12,7 @@ const answerWithinMs = 15_000
 interface Sent {
   id: number
   action: AlertAction
-  body: api.AlertStep
+  body: AlertStep
 }
 
 /** Sends handling steps of one alert: what was answered or refused, and the same once more after a failure. */
@@ -29,7 +29,7 @@ export function useStep(done: (alert: Alert) => void) {
     said.value = ''
   }
 
-  async function send(id: number, action: AlertAction, body: api.AlertStep = {}): Promise<boolean> {
+  async function send(id: number, action: AlertAction, body: AlertStep = {}): Promise<boolean> {
     busy.value = true
     forget()
     try {

@@ -1,12 +1,17 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Alert, Device, Silence } from '@/shared/api/types'
+import { anEvent } from '@/shared/testing/fixtures'
 import { endOf, groupOf } from './groups'
+import { setServerTime } from '@/shared/time/clock'
 import { useSession } from '@/shared/session/session'
 import { useSilences } from './silences'
 import { useViewers } from '../handling/viewers'
 
-beforeEach(() => setActivePinia(createPinia()))
+beforeEach(() => {
+  setActivePinia(createPinia())
+  setServerTime(new Date().toISOString()) // the page's clock ticks once a second: it is of now, however slow the machine
+})
 afterEach(() => vi.unstubAllGlobals())
 
 const at = (s: number) => new Date(Date.now() + s * 1000).toISOString()
@@ -15,7 +20,7 @@ const silence = (id: number, over: Partial<Silence> = {}): Silence => ({
 })
 const alert = (over: Partial<Alert> = {}) => ({ device_id: 'D1', property: 'water_level', division: '370602', level: 3, ...over }) as Alert
 const device = { id: 'D1', division: '370602', datastreams: [{ type: 'water_level' }] } as unknown as Device
-const event = (s: Silence) => ({ type: 'event' as const, seq: 1, id: 'e1', at: at(0), kind: 'silence.changed', subject: String(s.id), payload: { silence: s } })
+const event = (s: Silence) => anEvent(1, 'silence.changed', { silence: s })
 
 test('a silence of a live event covers its device, never a worse level, and ends by the next event', () => {
   const store = useSilences()
@@ -68,6 +73,6 @@ test('others at an alert: not oneself, each once, who writes first', () => {
   viewers.take({ type: 'viewers', alerts: [{ alert: 5, people: [person('me', true), person('a'), person('b'), person('b', true)] }] })
   expect(viewers.others(5)).toMatchObject([{ user: 'b', acting: true }, { user: 'a', acting: false }])
   expect(viewers.others(6)).toEqual([])
-  viewers.take({ type: 'viewers', alerts: null })
+  viewers.take({ type: 'viewers', alerts: [] })
   expect(viewers.others(5)).toEqual([])
 })

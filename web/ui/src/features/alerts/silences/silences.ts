@@ -3,10 +3,10 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowReactive, shallowRef } from 'vue'
 import { inForce, silenceOf } from './inforce'
 import * as api from '@/shared/api/endpoints'
-import type { Alert, Device, Silence, SilenceEvent } from '@/shared/api/types'
+import type { Alert, Device, Silence } from '@/shared/api/types'
 import { useNow } from '@/shared/time/clock'
 import { rank } from '@/shared/format/levels'
-import type { EventFrame } from '@/shared/live/frames'
+import type { EventFrame, SilenceEvent } from '@/shared/live/frames'
 
 const retryMs = 15_000
 

@@ -8,7 +8,9 @@ export const pixelRatio = 2
 /** A cluster's ring has so many parts: an icon is drawn for each way to share them out. */
 export const ringParts = 12
 
-export type ResourceIcon = 'shelter' | 'hospital' | 'rescue_team' | 'airport' | 'port'
+/** The symbols that a style may name as "res:…". */
+export const resourceIcons = ['shelter', 'hospital', 'rescue_team', 'airport', 'port'] as const
+export type ResourceIcon = (typeof resourceIcons)[number]
 
 /** The names of the icons, so that a style and this file cannot disagree. */
 export const iconName = {
@@ -16,11 +18,7 @@ export const iconName = {
   cluster: (theme: ThemeName) => `om:${theme}:cluster:`,
   /** rank of the worst, 9 for none; parts of the ring that fire and that have no data. */
   deviceCluster: (theme: ThemeName, rank: number, firing: number, stale: number) => `om:${theme}:cluster:${rank}:${firing}:${stale}`,
-  risk: (theme: ThemeName, level: number | string) => `om:${theme}:risk:${level}`,
-  riskCluster: (theme: ThemeName) => `om:${theme}:riskcluster:`,
-  resource: (theme: ThemeName, kind: ResourceIcon) => `om:${theme}:res:${kind}`,
   silence: (theme: ThemeName) => `om:${theme}:silence`,
-  hatch: (theme: ThemeName) => `om:${theme}:hatch`,
 }
 
 type Pen = CanvasRenderingContext2D
@@ -295,6 +293,7 @@ const sizes: Record<string, number> = { device: 36, cluster: 62, risk: 20, riskc
 export function parseIcon(id: string): { theme: ThemeName; kind: string; args: string[] } | null {
   const [om, theme, kind, ...args] = id.split(':')
   if (om !== 'om' || (theme !== 'dark' && theme !== 'light') || !kind || !(kind in sizes)) return null
+  if (kind === 'res' && !resourceIcons.includes(args[0] as ResourceIcon)) return null // a style of the catalogue may name any
   return { theme, kind, args }
 }
 

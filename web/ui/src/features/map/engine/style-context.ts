@@ -29,7 +29,6 @@ export interface StyleInput {
 export interface StyleContext extends StyleInput {
   t: (typeof tokens)[ThemeName]
   scale: number
-  has: (layer: string) => boolean
   on: (layer: string) => boolean
   opacity: (layer: string) => number
   source: (layer: string) => string
@@ -38,30 +37,7 @@ export interface StyleContext extends StyleInput {
 
 export const fontStack = ['Noto Sans SC']
 
-/** Layers that are the background of everything; they share sources, so that a view needs few requests. */
-export const baseNames = ['land_surroundings', 'land', 'urban', 'coast', 'sea', 'river', 'county', 'county_point', 'town', 'place', 'airport', 'port']
-/** Switches of the layer tree that are no layers of the catalogue. */
-export const liveNames = ['@devices', '@areas']
-export const resourceNames = ['shelter', 'hospital', 'rescue_team']
-
-
-/** Whether the server draws points of the layer that stand close as one. */
-export const isClustered = (layer: Layer) => (layer.tile.cluster?.cell ?? 0) > 0
-
-const polygons = ['Polygon', 'MultiPolygon']
-/** Base layers are named by points of their own; of the other layers of areas the server gives label points. */
-export const isLabelled = (layer: Layer) => polygons.includes(layer.geometry_type) && !baseNames.includes(layer.name)
-export const labelName = (layer: string) => `${layer}.label`
-
 /** How many zoom levels tiles are made for; beyond it they are overzoomed: nothing in them gets finer. */
 export const deepest = 14
 
 export const visibility = (on: boolean) => (on ? 'visible' : 'none') as 'visible' | 'none'
-
-const resourcesFrom = 8
-
-/** The zoom from which a layer is drawn: facilities when they do not cover each other. */
-export function drawnFrom(l: Layer): number {
-  const own: Record<string, number> = { shelter: resourcesFrom, hospital: resourcesFrom, rescue_team: resourcesFrom, airport: 7, port: 7, town: 9, place: 10 }
-  return Math.max(l.min_zoom, own[l.name] ?? 0)
-}

@@ -5,8 +5,10 @@ import type { LayerSpecification } from 'maplibre-gl'
 import { iconName } from './icons'
 import { deviceClusters } from './style-device-clusters'
 import { fontStack, visibility, type StyleContext } from './style-context'
-import { levelColour } from './style-themes'
+import { fillIn } from './layer-style'
+import { levelColour } from './layer-themes'
 
+const colourOf = (c: StyleContext) => fillIn(levelColour, c, '')
 
 export function alertLayers(c: StyleContext): LayerSpecification[] {
   const shown = { visibility: visibility(c.on('@areas')) }
@@ -17,7 +19,7 @@ export function alertLayers(c: StyleContext): LayerSpecification[] {
       type: 'fill',
       source: 'alert-areas',
       layout: shown,
-      paint: { 'fill-color': levelColour(c) as never, 'fill-opacity': ['case', chosen, 0.14, 0.06] as never },
+      paint: { 'fill-color': colourOf(c) as never, 'fill-opacity': ['case', chosen, 0.14, 0.06] as never },
     },
     {
       id: 'alert-area-line',
@@ -25,7 +27,7 @@ export function alertLayers(c: StyleContext): LayerSpecification[] {
       source: 'alert-areas',
       layout: { ...shown, 'line-join': 'round' },
       paint: {
-        'line-color': levelColour(c) as never,
+        'line-color': colourOf(c) as never,
         'line-width': ['case', chosen, 3 * c.scale, 1 * c.scale] as never,
         'line-opacity': ['case', chosen, 1, 0.6] as never,
       },

@@ -6,7 +6,8 @@ import { parseIcon, ringParts } from './icons'
 import { buildStyle, sourceGroups } from './style'
 import { clusterOf } from './pick'
 import { clusterCountText, clusterRank, isClusterFeature } from './style-clusters'
-import { baseNames, type StyleInput } from './style-context'
+import { baseNames } from './layer-themes'
+import type { StyleInput } from './style-context'
 import { clusterIcon, clusterText, deviceClusterProperties } from './style-device-clusters'
 
 function layer(name: string, geometry_type: string, over: Partial<Layer> = {}): Layer {

@@ -1,16 +1,16 @@
 // The map's style is a pure function of theme, language and what is switched on. It names no glyphs
-// and no sprite: text is drawn from local fonts, icons by icons.ts. Layers that it does not know, an
-// import's, are drawn by their geometry and level.
+// and no sprite: text is drawn from local fonts, icons by icons.ts. How a layer of the catalogue is drawn is data:
+// layer-themes.ts.
 
 import type { LayerSpecification, SourceSpecification, StyleSpecification } from 'maplibre-gl'
 import type { Layer } from '@/shared/api/types'
 import { tokens } from '@/shared/theme/tokens'
-import { baseLayers } from './style-base'
+import { hasLabels, labelName, renderLayer, slots, type LayerStyle, type Slot } from './layer-style'
+import { areaNames, baseNames, builtIn, styleOf } from './layer-themes'
 import { deviceClusterProperties } from './style-device-clusters'
 import { alertLayers, deviceLayers } from './style-live'
-import { baseNames, deepest, fontStack, isLabelled, labelName, type StyleContext, type StyleInput } from './style-context'
+import { deepest, fontStack, type StyleContext, type StyleInput } from './style-context'
 import type { LayerSetting } from '@/features/layers/layers'
-import { areaNames, genericLayers, hazardLayers, resourceLayers, riskLayers } from './style-themes'
 
 export const empty = { type: 'FeatureCollection' as const, features: [] }
 
@@ -24,7 +24,7 @@ export function setting(input: Pick<StyleInput, 'settings'>, layer: string): Lay
 }
 
 function tileSource(layers: Layer[], address: string): SourceSpecification {
-  const names = layers.flatMap((l) => (isLabelled(l) ? [l.name, labelName(l.name)] : [l.name])).join(',')
+  const names = layers.flatMap((l) => (hasLabels(l, styleOf(l)) ? [l.name, labelName(l.name)] : [l.name])).join(',')
   const attribution = [...new Set(layers.map((l) => l.attribution).filter(Boolean))].join(' · ')
   return {
     type: 'vector',
@@ -69,9 +69,21 @@ function nameExpression(language: StyleInput['language']): unknown[] {
   return ['case', ['!=', text(first), ''], ['to-string', ['get', first]], ['to-string', text(second)]]
 }
 
+/** What the catalogue's layers are drawn with, by slot: built-in layers in their own order, then the others as the catalogue has them. */
+function catalogueLayers(c: StyleContext): Record<Slot, LayerSpecification[]> {
+  const all = Object.fromEntries(slots.map((slot) => [slot, [] as LayerSpecification[]])) as Record<Slot, LayerSpecification[]>
+  const place = new Map(Object.keys(builtIn).map((name, i) => [name, i]))
+  const byPlace = [...c.layers].sort((a, b) => (place.get(a.name) ?? place.size) - (place.get(b.name) ?? place.size))
+  const draw = (layer: Layer, style: LayerStyle | undefined) => {
+    if (style) for (const made of renderLayer(layer, style, c)) all[made.slot].push(made.layer)
+  }
+  for (const layer of byPlace) draw(layer, styleOf(layer))
+  for (const layer of c.layers) if (hasLabels(layer, styleOf(layer))) draw(layer, areaNames)
+  return all
+}
+
 /** The whole style. */
 export function buildStyle(input: StyleInput): StyleSpecification {
-  const names = new Set(input.layers.map((l) => l.name))
   const groups = sourceGroups(input.layers)
   const sourceOf = new Map([...groups].flatMap(([key, layers]) => layers.map((l) => [l.name, key] as const)))
   const language = input.language
@@ -79,27 +91,24 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     ...input,
     scale: input.scale ?? 1,
     t: tokens[input.theme],
-    has: (layer) => names.has(layer),
     on: (layer) => setting(input, layer).visible,
     opacity: (layer) => setting(input, layer).opacity,
     source: (layer) => sourceOf.get(layer) ?? '',
     name: nameExpression(language),
   }
-  const base = baseLayers(context)
+  const of = catalogueLayers(context)
   const layers: LayerSpecification[] = [
     { id: 'sea', type: 'background', paint: { 'background-color': context.t.sea } },
-    ...base.ground,
-    ...hazardLayers(context),
-    ...genericLayers(context, 'areas'),
-    ...base.lines,
-    ...genericLayers(context, 'lines'),
+    ...of.ground,
+    ...of.areas,
+    ...of.lines,
     ...alertLayers(context),
-    ...base.labels,
-    ...areaNames(context),
-    ...genericLayers(context, 'points'),
-    ...resourceLayers(context),
-    ...riskLayers(context),
-    ...base.names,
+    ...of.labels,
+    ...of.names,
+    ...of.points,
+    ...of.markers,
+    ...of.risks,
+    ...of.titles,
     ...deviceLayers(context),
   ]
   return {
