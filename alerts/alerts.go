@@ -8,7 +8,7 @@
 // the way in for what people do with an alert.
 //
 // Where to read: rule.go and evaluate.go are the rules; engine.go, memory.go and step.go run them; ticks.go looks for
-// alerts whose data have stopped and for messages that expire; paper.go and words.go write the messages; desk.go,
+// alerts whose data have stopped and for messages that expire; message.go and words.go write the messages; desk.go,
 // merge.go and bulk.go are handling; silence.go and silences.go are silences.
 package alerts
 
@@ -226,7 +226,7 @@ type Message struct {
 type Change struct {
 	Kind    string   // EventIssued, …Updated, …Cleared, …Stale
 	Alert   Alert    // ID 0 for a new episode: the store gives it, and the message and state take it over
-	Message *Message // nil: the change has no paper (stale, and back from it)
+	Message *Message // nil: the change has no message (stale, and back from it)
 	Note    string
 }
 
@@ -371,7 +371,7 @@ type AlertStore interface {
 	Handlers(ctx context.Context, s core.Scope) ([]Assignee, error)
 }
 
-// CAPStore is what publishing the papers needs.
+// CAPStore is what publishing the messages needs.
 type CAPStore interface {
 	MessageByIdentifier(ctx context.Context, s core.Scope, identifier string) (Message, error)
 	// CurrentMessages returns the newest unexpired message of each open or just cleared alert, newest first, at most limit

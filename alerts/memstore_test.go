@@ -271,7 +271,7 @@ func (s *memStore) entries() []entry {
 	return all
 }
 
-// wrong returns everything about the papers that must not be.
+// wrong returns everything about the messages that must not be.
 func (s *memStore) wrong() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -291,7 +291,7 @@ func (s *memStore) wrong() []string {
 		}
 		seen[m.Identifier] = true
 		if m.Identifier != doc.Identifier || !m.Sent.Equal(doc.Sent) || m.MsgType != string(doc.MsgType) || !m.Expires.Equal(doc.Infos[0].Expires) {
-			wrong = append(wrong, m.Identifier+": the row and the paper differ")
+			wrong = append(wrong, m.Identifier+": the row and the message differ")
 		}
 		if before, ok := last[m.AlertID]; ok {
 			refers := slices.ContainsFunc(doc.References, func(r cap.Reference) bool { return r.Identifier == before.Identifier && r.Sent.Equal(before.Sent) })

@@ -21,8 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// papers are messages of every occasion.
-func papers(t *testing.T) map[string]Message {
+// messages returns a message of every occasion.
+func messages(t *testing.T) map[string]Message {
 	t.Helper()
 	sent := time.Date(2026, 11, 23, 6, 58, 1, 0, time.UTC)
 	g, rule := target(7, "ytj-0007", "water_level"), goodRule()
@@ -69,7 +69,7 @@ func papers(t *testing.T) map[string]Message {
 
 func TestPapers(t *testing.T) {
 	var files []string
-	for name, m := range papers(t) {
+	for name, m := range messages(t) {
 		path := filepath.Join("testdata", name+".xml")
 		files = append(files, path)
 		if *update {
@@ -101,7 +101,7 @@ func TestPapers(t *testing.T) {
 }
 
 func TestPapersSayWhatTheyMust(t *testing.T) {
-	all := papers(t)
+	all := messages(t)
 	for name, wants := range map[string][]string{
 		"issued": {"<status>Test</status>", "<msgType>Alert</msgType>", "模拟数据", "<headline>烟台市应急管理局监测告警：洪水红色（演示-ytj-0007水位 4.62 m）</headline>", "<scope>Restricted</scope>",
 			"<event>洪水监测告警</event>", "<event>Flood monitoring alarm</event>", "（自动监测）</senderName>", "<category>Safety</category>", "<value>monitoring-alarm</value>", "<severity>Extreme</severity>",

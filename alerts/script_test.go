@@ -313,11 +313,11 @@ func (s *script) changes(want []string) {
 	defer s.store.mu.Unlock()
 	got := []string{}
 	for _, c := range s.store.log[s.told:] {
-		paper := ""
+		message := ""
 		if c.Message != nil {
-			paper = "+"
+			message = "+"
 		}
-		got = append(got, fmt.Sprintf("%s:%s%s:%s", c.Alert.DeviceID, strings.TrimPrefix(c.Kind, "alert."), paper, c.Alert.Level))
+		got = append(got, fmt.Sprintf("%s:%s%s:%s", c.Alert.DeviceID, strings.TrimPrefix(c.Kind, "alert."), message, c.Alert.Level))
 	}
 	s.told = len(s.store.log)
 	if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {

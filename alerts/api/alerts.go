@@ -26,7 +26,7 @@ type AlertList struct {
 	Count *int64         `json:"count,omitempty" doc:"How many match in all, when it was asked for"`
 }
 
-// AlertDetail is an alert with its papers and its people.
+// AlertDetail is an alert with its messages and its people.
 type AlertDetail struct {
 	Alert      alerts.Alert      `json:"alert"`
 	History    []alerts.Audit    `json:"history" doc:"Oldest first; the newest 1,000"`

@@ -60,7 +60,7 @@ func read(t *testing.T, db *stores.Stores, ds int64, at time.Time, v float64) {
 }
 
 // TestEngineOnTheDatabase: the rules over the real store, with the engine killed between a commit and
-// its evaluation: every alert comes, once, with valid papers, and a rise above what was acknowledged begins handling anew.
+// its evaluation: every alert comes, once, with valid messages, and a rise above what was acknowledged begins handling anew.
 func TestEngineOnTheDatabase(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	ds := storetest.StreamsOf(t, db)[0]
@@ -133,11 +133,11 @@ func waitForCursor(t *testing.T, db *stores.Stores) {
 // checkPapers holds an alert's messages against CAP's rules.
 func checkPapers(t *testing.T, db *stores.Stores, alert int64, n int) {
 	t.Helper()
-	papers, err := db.Alerts.Messages(t.Context(), alert)
-	if err != nil || len(papers) != n {
-		t.Fatalf("alert %d has %d papers, want %d, %v", alert, len(papers), n, err)
+	messages, err := db.Alerts.Messages(t.Context(), alert)
+	if err != nil || len(messages) != n {
+		t.Fatalf("alert %d has %d messages, want %d, %v", alert, len(messages), n, err)
 	}
-	for i, p := range papers {
+	for i, p := range messages {
 		m, err := cap.Unmarshal(p.XML)
 		if err == nil {
 			err = cap.Check(m)

@@ -239,18 +239,18 @@ func (l *ledger) compareAlerts(conn *pgx.Conn, out *loss, table map[key]*stored)
 		l.t.Fatal(err)
 	}
 	var e episode
-	var detection, papers string
+	var detection, messages string
 	var issued, cleared int
-	if _, err := pgx.ForEachRow(rows, []any{&e.datastream, &e.onset, &detection, &issued, &cleared, &papers}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&e.datastream, &e.onset, &detection, &issued, &cleared, &messages}, func() error {
 		e.onset = e.onset.UTC()
 		out.alerts++
 		if _, ok := want[e]; !ok {
 			l.t.Errorf("datastream %d has an alert of %s, and nothing was crossed then", e.datastream, e.onset)
 		}
 		want[e]++
-		if detection != "cleared" || issued != 1 || cleared != 1 || papers != "Alert Update" {
+		if detection != "cleared" || issued != 1 || cleared != 1 || messages != "Alert Update" {
 			l.t.Errorf("the alert of datastream %d and %s is %s; %d events issued it, %d cleared it; its messages are %s",
-				e.datastream, e.onset, detection, issued, cleared, papers)
+				e.datastream, e.onset, detection, issued, cleared, messages)
 		}
 		return nil
 	}); err != nil {

@@ -253,10 +253,10 @@ func TestKillBetweenCommitAndEvaluation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer check.Close(t.Context()) //nolint:errcheck // a test's reader
-	var alerts, events, papers int
+	var alerts, events, messages int
 	err = check.QueryRow(t.Context(), `select (select count(*) from alert where device_id = $1),
-		(select count(*) from event_log where kind = 'alert.issued'), (select count(*) from cap_message)`, p.info.Device.ID).Scan(&alerts, &events, &papers)
-	if err != nil || alerts != 1 || events != 1 || papers != 1 {
-		t.Errorf("%d alerts, %d events, %d messages; want one of each (%v)", alerts, events, papers, err)
+		(select count(*) from event_log where kind = 'alert.issued'), (select count(*) from cap_message)`, p.info.Device.ID).Scan(&alerts, &events, &messages)
+	if err != nil || alerts != 1 || events != 1 || messages != 1 {
+		t.Errorf("%d alerts, %d events, %d messages; want one of each (%v)", alerts, events, messages, err)
 	}
 }

@@ -98,7 +98,7 @@ func mosquittoPub(t testing.TB, d demo.Info, version string, value float64) {
 }
 
 // A sensor publishes with a real client, the county's responder has the alert and another county's
-// has not, the rows are in the database, the paper is valid CAP, and an acknowledgement reaches the city.
+// has not, the rows are in the database, the message is valid CAP, and an acknowledgement reaches the city.
 func TestMainJob(t *testing.T) {
 	d := startDemo(t, demoDir(t))
 	info := d.Info()

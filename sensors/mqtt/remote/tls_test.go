@@ -21,24 +21,24 @@ import (
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
-// papers is a certificate authority in a folder.
-type papers struct {
+// certificates is a certificate authority in a folder.
+type certificates struct {
 	t    *testing.T
 	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newPapers(t *testing.T) *papers {
-	p := &papers{t: t, dir: t.TempDir()}
+func newCertificates(t *testing.T) *certificates {
+	p := &certificates{t: t, dir: t.TempDir()}
 	p.issue("ca", nil)
 	return p
 }
 
-func (p *papers) file(name string) string { return filepath.Join(p.dir, name) }
+func (p *certificates) file(name string) string { return filepath.Join(p.dir, name) }
 
 // issue writes name.crt and name.key; the first one signs itself and all others.
-func (p *papers) issue(name string, ips []net.IP) {
+func (p *certificates) issue(name string, ips []net.IP) {
 	p.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -77,7 +77,7 @@ func (p *papers) issue(name string, ips []net.IP) {
 
 func TestTLSWithClientCertificate(t *testing.T) {
 	w := newTown(t, 1)
-	p := newPapers(t)
+	p := newCertificates(t)
 	p.issue("broker", []net.IP{net.IPv4(127, 0, 0, 1)})
 	p.issue("onemap", nil)
 	b := mosquittotest.Start(t, strings.ReplaceAll(`
@@ -133,7 +133,7 @@ func publishSecurely(t *testing.T, o remote.Options, topic string, payload []byt
 
 // Mistakes are named before anything is connected.
 func TestRefusedOptions(t *testing.T) {
-	p := newPapers(t)
+	p := newCertificates(t)
 	good := quick("mqtt://127.0.0.1:1")
 	for field, change := range map[string]func(*remote.Options){
 		"broker":           func(o *remote.Options) { o.URL = "127.0.0.1:1883" },

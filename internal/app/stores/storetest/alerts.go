@@ -126,12 +126,12 @@ func CheckAlerts(t *testing.T, db *stores.Stores, s core.Scope, all, visible []i
 		_, err := db.Alerts.Alert(t.Context(), s, id)
 		_, errHandle := db.Alerts.Handle(t.Context(), s, alerts.Command{AlertID: id, Action: alerts.ActResolve, At: Noon()},
 			func(a alerts.Alert) (alerts.Alert, bool, error) { return a, false, nil })
-		papers, errPapers := db.Alerts.Messages(t.Context(), id)
-		if errPapers != nil || len(papers) != 1 {
-			t.Fatalf("papers of %d: %v, %v", id, papers, errPapers)
+		messages, errMessages := db.Alerts.Messages(t.Context(), id)
+		if errMessages != nil || len(messages) != 1 {
+			t.Fatalf("messages of %d: %v, %v", id, messages, errMessages)
 		}
-		_, errPaper := db.Alerts.MessageByIdentifier(t.Context(), s, papers[0].Identifier)
-		for what, err := range map[string]error{"read": err, "handle": errHandle, "paper": errPaper} {
+		_, errMessage := db.Alerts.MessageByIdentifier(t.Context(), s, messages[0].Identifier)
+		for what, err := range map[string]error{"read": err, "handle": errHandle, "message": errMessage} {
 			if (err == nil) != sees || (!sees && !fault.Is(err, fault.NotFound)) {
 				t.Errorf("%s of alert %d: %v, sees it: %v", what, id, err, sees)
 			}
