@@ -57,6 +57,8 @@ type Datastream struct {
 	Latest     *Observation `json:"latest"`      // nil: nothing yet
 	IntervalS  int          `json:"interval_s"`  // expected pace, seconds: its own, or its type's
 	StaleSince *time.Time   `json:"stale_since"` // since when it is silent, three intervals missed; nil: it is not
+	// StaleAfterS is StaleAfter of IntervalS, seconds, so that pages have no definition of their own; WithStaleAfter sets it.
+	StaleAfterS int `json:"stale_after_s" doc:"How long it may be without a new observation, seconds: three intervals, and never less than 30"`
 }
 
 // DatastreamType is an ObservedProperty with its unit, plausible range and pace.

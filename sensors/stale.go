@@ -31,3 +31,9 @@ func IsStale(newest, listening time.Time, intervalS int, now time.Time) bool {
 	}
 	return now.Sub(newest) >= StaleAfter(intervalS)
 }
+
+// WithStaleAfter returns the datastream with StaleAfterS set.
+func (s Datastream) WithStaleAfter() Datastream {
+	s.StaleAfterS = int(StaleAfter(s.IntervalS) / time.Second)
+	return s
+}

@@ -3,6 +3,7 @@ package sensorsapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"onemap/internal/core"
@@ -136,7 +137,10 @@ func (s *API) devices(ctx context.Context, p core.Principal, in *devicesInput) (
 
 // wireDevice is the device as the principal may see it.
 func wireDevice(p core.Principal, d sensors.Device) sensors.Device {
-	d.Streams = httpx.OrEmpty(d.Streams)
+	d.Streams = slices.Clone(httpx.OrEmpty(d.Streams))
+	for i, stream := range d.Streams {
+		d.Streams[i] = stream.WithStaleAfter()
+	}
 	if !p.May(core.PermEditData) {
 		d.Certificate = ""
 	}

@@ -44,6 +44,6 @@ func (s *API) presenceRoutes() {
 				seconds = *in.Body.IntervalS
 			}
 			d, err := s.o.Devices.SetInterval(ctx, p, in.ID, seconds)
-			return httpx.Answer(d), err
+			return httpx.Answer(d.WithStaleAfter()), err
 		})
 }

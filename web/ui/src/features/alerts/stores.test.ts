@@ -165,11 +165,11 @@ test.each([
 ])('the health of %i devices with data, %i off line, %i switched off', (on, off, disabled, want) => {
   const some = (n: number, over: Partial<Device>) => Array.from({ length: n }, () => device(over))
   const all = [...some(on, {}), ...some(off, { online: false }), ...some(disabled, { enabled: false, online: false })]
-  expect(healthOf(all, new Map(), Date.parse(time(10)))).toEqual(want)
+  expect(healthOf(all, Date.parse(time(10)))).toEqual(want)
 })
 
 test('devices on line whose readings stopped have no data', () => {
-  expect(healthOf([device(), device()], new Map(), Date.parse(time(3600)))).toEqual({ all: 2, missing: 2, tone: 'bad' })
+  expect(healthOf([device(), device()], Date.parse(time(3600)))).toEqual({ all: 2, missing: 2, tone: 'bad' })
 })
 
 test('after a welcome that recovers nothing, a snapshot of the same epoch takes the place of what was held', () => {

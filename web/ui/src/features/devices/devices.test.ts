@@ -61,8 +61,8 @@ test('a pace that a steward gave is shown before the registry says it', () => {
   const store = useDevices()
   store.takeSnapshot(snapshot())
   const before = store.revision
-  store.setPace(1, 300)
-  store.setPace(99, 300)
+  store.setPace({ id: 1, interval_s: 300, stale_after_s: 900 })
+  store.setPace({ id: 99, interval_s: 300, stale_after_s: 900 })
   expect([store.get('D1')!.datastreams[0]!.interval_s, store.revision - before]).toEqual([300, 1])
 })
 
@@ -100,10 +100,9 @@ test('nothing stays for another person', () => {
 })
 
 test('grey is what is off line, switched off, or silent', () => {
-  const types = new Map([[type.code, type]])
   const now = Date.parse(at(60))
-  expect(isStale(aDevice(), types, now)).toBe(false)
-  expect(isStale(aDevice({ online: false }), types, now)).toBe(true)
-  expect(isStale(aDevice({ enabled: false }), types, now)).toBe(true)
-  expect(isStale(aDevice(), types, Date.parse(at(3600)))).toBe(true)
+  expect(isStale(aDevice(), now)).toBe(false)
+  expect(isStale(aDevice({ online: false }), now)).toBe(true)
+  expect(isStale(aDevice({ enabled: false }), now)).toBe(true)
+  expect(isStale(aDevice(), Date.parse(at(3600)))).toBe(true)
 })

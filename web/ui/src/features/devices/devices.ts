@@ -4,7 +4,7 @@ import { computed, ref } from 'vue'
 import * as api from '@/shared/api/endpoints'
 import type { Datastream, DatastreamType, Device, DeviceSnapshot, HazardType, Level, Observation } from '@/shared/api/types'
 import { serverNow, useNow } from '@/shared/time/clock'
-import { applyPresence, effectiveTime, isSilent, patienceMs, presenceEvent, presenceOf, staleSince } from './presence'
+import { applyPresence, effectiveTime, isSilent, presenceEvent, presenceOf, staleAfterMs, staleSince } from './presence'
 import { applyUnevaluated, unevaluatedEvent } from './unevaluated'
 import type { Position } from '@/shared/live/client'
 import type { EventFrame, StateFrame } from '@/shared/live/frames'
@@ -36,7 +36,7 @@ export function mergeDevice(next: Device, old: Device | undefined): Device {
 function hear(stream: Datastream, latest: Observation) {
   stream.latest = latest
   const age = Date.parse(latest.received_at) - Date.parse(effectiveTime(latest))
-  if (stream.stale_since && later(latest.received_at, stream.stale_since) && age <= patienceMs(stream.interval_s)) stream.stale_since = null
+  if (stream.stale_since && later(latest.received_at, stream.stale_since) && age <= staleAfterMs(stream)) stream.stale_since = null
 }
 
 /** Applies one state frame; tells whether anything changed. A reading older than the one held is passed over. */
@@ -69,8 +69,8 @@ export function applyState(devices: Map<string, Device>, frame: StateFrame): boo
 }
 
 /** Drawn grey with a hatch: off line, switched off, or silent. */
-export function isStale(device: Device, types: ReadonlyMap<string, DatastreamType>, now: number): boolean {
-  return !device.online || !device.enabled || isSilent(device, types, now)
+export function isStale(device: Device, now: number): boolean {
+  return !device.online || !device.enabled || isSilent(device, now)
 }
 
 export interface DeviceHealth {
@@ -83,13 +83,13 @@ export interface DeviceHealth {
 }
 
 /** Sums up the devices. One that a steward switched off is not missed. */
-export function healthOf(devices: Iterable<Device>, types: ReadonlyMap<string, DatastreamType>, now: number): DeviceHealth {
+export function healthOf(devices: Iterable<Device>, now: number): DeviceHealth {
   let all = 0
   let missing = 0
   for (const d of devices) {
     if (!d.enabled) continue
     all++
-    if (isStale(d, types, now)) missing++
+    if (isStale(d, now)) missing++
   }
   const share = all ? (all - missing) / all : 1
   return { all, missing, tone: share < 0.8 ? 'bad' : share < 0.95 ? 'warn' : 'ok' }
@@ -189,10 +189,12 @@ export const useDevices = defineStore('devices', () => {
   }
 
   /** The pace that a steward gave a datastream; the registry's event will bring the same. */
-  function setPace(id: number, seconds: number) {
-    const stream = all.get(byStream.get(id) ?? '')?.datastreams?.find((s) => s.id === id)
+  /** Takes over what the server answered to another interval. */
+  function setPace(changed: Pick<Datastream, 'id' | 'interval_s' | 'stale_after_s'>) {
+    const stream = all.get(byStream.get(changed.id) ?? '')?.datastreams?.find((s) => s.id === changed.id)
     if (!stream) return
-    stream.interval_s = seconds
+    stream.interval_s = changed.interval_s
+    stream.stale_after_s = changed.stale_after_s
     revision.value++
   }
 
@@ -205,15 +207,15 @@ export const useDevices = defineStore('devices', () => {
   const now = useNow()
   const aged = computed(() => Math.floor(now.value / 5000)) // silence comes with time alone, too
   /** How many of the devices that are switched on have data now. */
-  const health = computed(() => (void aged.value, healthOf(list.value, types, serverNow())))
+  const health = computed(() => (void aged.value, healthOf(list.value, serverNow())))
 
   function get(id: string): Device | undefined {
     void revision.value
     return all.get(id)
   }
-  const stale = (device: Device) => isStale(device, types, serverNow())
-  const presence = (device: Device) => presenceOf(device, types, serverNow())
-  const silentSince = (stream: Datastream) => staleSince(stream, types, serverNow())
+  const stale = (device: Device) => isStale(device, serverNow())
+  const presence = (device: Device) => presenceOf(device, serverNow())
+  const silentSince = (stream: Datastream) => staleSince(stream, serverNow())
 
   return { all, byStream, types, hazards, revision, levelRevision, loaded, list, online, health, get, stale, presence, silentSince, refresh, takeSnapshot, doubt, forget, takeState, takePresence, takeUnevaluated, setLevel, setPace }
 })

@@ -1,16 +1,15 @@
 import { expect, test } from 'vitest'
-import type { Datastream, Device, DatastreamType } from '@/shared/api/types'
+import type { Datastream, Device } from '@/shared/api/types'
 import { aDevice } from '@/shared/testing/fixtures'
 import type { PresenceChange } from '@/shared/live/frames'
 import { applyPresence, isSilent, parseInterval, presenceEvent, presenceOf, staleSince } from './presence'
 
 const base = Date.parse('2026-11-23T06:00:00Z')
 const time = (s: number) => new Date(base + s * 1000).toISOString()
-const types = new Map([['water_level', { interval_s: 60 } as DatastreamType]])
 
 function stream(id: number, latestAt: number | null, over: Partial<Datastream> = {}): Datastream {
   const latest = latestAt === null ? null : { datastream_id: id, t: time(latestAt), v: 1, qc: 1, received_at: time(latestAt) }
-  return { id, device_id: 'D1', name: `s${id}`, type: 'water_level', title: { zh: '', en: '' }, latest, interval_s: 0, stale_since: null, ...over }
+  return { id, device_id: 'D1', name: `s${id}`, type: 'water_level', title: { zh: '', en: '' }, latest, interval_s: 60, stale_after_s: 180, stale_since: null, ...over }
 }
 const device = (over: Partial<Device> = {}) => aDevice({ datastreams: [stream(1, 0), stream(2, 0)], ...over })
 const change = (over: Partial<PresenceChange>): PresenceChange => ({ device: 'D1', state: 'offline', reason: 'silence', since: time(100), ...over })
@@ -19,7 +18,7 @@ test('an event sets a device off line with its reason, and on again', () => {
   const all = new Map([['D1', device()]])
   expect(applyPresence(all, { changes: [change({})], more: 0 }, time(300))).toBe(true)
   expect(all.get('D1')).toMatchObject({ online: false, reason: 'silence', status_at: time(100) })
-  expect(presenceOf(all.get('D1')!, types, base + 300_000)).toEqual({ word: 'offline', why: 'silence', since: time(100) })
+  expect(presenceOf(all.get('D1')!, base + 300_000)).toEqual({ word: 'offline', why: 'silence', since: time(100) })
   applyPresence(all, { changes: [change({ state: 'online', reason: 'reading', since: time(310) })], more: 0 }, time(312))
   expect(all.get('D1')).toMatchObject({ online: true, reason: 'reading' })
 })
@@ -45,36 +44,38 @@ test('a stale datastream that was heard of since the event stays fresh; stranger
   expect(applyPresence(all, { changes: [stale, change({ device: 'D9' }), change({ datastream_id: 77, state: 'stale' })], more: 0 }, time(200))).toBe(false)
 })
 
-test('three missed intervals are silence, never sooner than 30 s; a reading of a late clock counts from its own time', () => {
-  expect(staleSince(stream(1, 0), types, base + 179_000)).toBeNull()
-  expect(staleSince(stream(1, 0), types, base + 181_000)).toBe(time(0))
-  expect(staleSince(stream(1, 0, { interval_s: 2 }), types, base + 29_000)).toBeNull()
-  expect(staleSince(stream(1, 0, { interval_s: 2 }), types, base + 31_000)).toBe(time(0))
+test('a datastream is silent as long after as the server says; a reading of a late clock counts from its own time', () => {
+  expect(staleSince(stream(1, 0), base + 179_000)).toBeNull()
+  expect(staleSince(stream(1, 0), base + 180_000)).toBe(time(0))
+  expect(staleSince(stream(1, 0, { interval_s: 2, stale_after_s: 30 }), base + 29_000)).toBeNull()
+  expect(staleSince(stream(1, 0, { interval_s: 2, stale_after_s: 30 }), base + 30_000)).toBe(time(0))
   const late = stream(1, 0)
   late.latest!.received_at = time(500)
-  expect(staleSince(late, types, base + 501_000)).toBe(time(0))
+  expect(staleSince(late, base + 501_000)).toBe(time(0))
   const ahead = stream(1, 900)
   ahead.latest!.received_at = time(0)
-  expect(staleSince(ahead, types, base + 200_000)).toBe(time(0))
-  expect(staleSince(stream(1, null), types, base)).toBeNull()
+  expect(staleSince(ahead, base + 200_000)).toBe(time(0))
+  expect(staleSince(stream(1, null), base)).toBeNull()
 })
 
 test('a device is silent when all of its datastreams that ever spoke are', () => {
   const now = base + 200_000
-  expect(isSilent(device({ datastreams: [stream(1, 0), stream(2, 100)] }), types, now)).toBe(false)
-  expect(isSilent(device({ datastreams: [stream(1, 0), stream(2, null)] }), types, now)).toBe(true)
-  expect(isSilent(device({ datastreams: [], last_seen: null }), types, now)).toBe(true)
-  expect(isSilent(device({ datastreams: [stream(1, null)], last_seen: time(100) }), types, now)).toBe(false)
+  expect(isSilent(device({ datastreams: [stream(1, 0), stream(2, 100)] }), now)).toBe(false)
+  expect(isSilent(device({ datastreams: [stream(1, 0), stream(2, null)] }), now)).toBe(true)
+  expect(isSilent(device({ datastreams: [], last_seen: null, status_at: null }), now)).toBe(true)
+  const mute = [stream(1, null), stream(2, null, { stale_after_s: 300 })]
+  expect(isSilent(device({ datastreams: mute, status_at: time(0) }), base + 299_000)).toBe(false)
+  expect(isSilent(device({ datastreams: mute, status_at: time(0) }), base + 300_000)).toBe(true)
 })
 
 test('words: disabled, never seen, late, said so, silent though on line', () => {
   const now = base + 200_000
-  expect(presenceOf(device({ enabled: false }), types, now).word).toBe('disabled')
-  expect(presenceOf(device({ online: false, last_seen: null, status_at: null, reason: '' }), types, now).word).toBe('never')
-  expect(presenceOf(device({ online: false, reason: 'late' }), types, now)).toMatchObject({ word: 'offline', why: 'late' })
-  expect(presenceOf(device({ online: false }), types, now)).toMatchObject({ word: 'offline', why: 'status_off', since: time(0) })
-  expect(presenceOf(device(), types, now)).toEqual({ word: 'silent', why: 'silence', since: time(0) })
-  expect(presenceOf(device({ datastreams: [stream(1, 150)] }), types, now)).toMatchObject({ word: 'online', why: 'status_on' })
+  expect(presenceOf(device({ enabled: false }), now).word).toBe('disabled')
+  expect(presenceOf(device({ online: false, last_seen: null, status_at: null, reason: '' }), now).word).toBe('never')
+  expect(presenceOf(device({ online: false, reason: 'late' }), now)).toMatchObject({ word: 'offline', why: 'late' })
+  expect(presenceOf(device({ online: false }), now)).toMatchObject({ word: 'offline', why: 'status_off', since: time(0) })
+  expect(presenceOf(device(), now)).toEqual({ word: 'silent', why: 'silence', since: time(0) })
+  expect(presenceOf(device({ datastreams: [stream(1, 150)] }), now)).toMatchObject({ word: 'online', why: 'status_on' })
 })
 
 test('a payload that cannot be read is none', () => {

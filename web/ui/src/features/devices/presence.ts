@@ -2,14 +2,8 @@
 // what a page says of it. The server judges; a page only ages what it shows.
 
 import { limits } from '@/shared/api/limits.gen'
-import type { Datastream, DatastreamType, Device } from '@/shared/api/types'
+import type { Datastream, Device } from '@/shared/api/types'
 import type { PresenceChange, PresenceEvent } from '@/shared/live/frames'
-
-const silentFactor = 3 // three missed intervals are a gap: sensors.StaleIntervals
-const silentLeastS = 30
-const defaultIntervalS = 600
-
-type Types = ReadonlyMap<string, DatastreamType>
 
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v)
 const states = ['online', 'offline', 'stale', 'fresh']
@@ -65,10 +59,6 @@ export function effectiveTime(reading: { t: string; received_at: string }): stri
   return Date.parse(reading.received_at) < Date.parse(reading.t) ? reading.received_at : reading.t
 }
 
-export function intervalOf(stream: Datastream, types: Types): number {
-  return stream.interval_s || types.get(stream.type)?.interval_s || defaultIntervalS
-}
-
 const pace = limits.DatastreamChange.interval_s
 
 /** Reads a pace in seconds; null is empty, that of the type, undefined none that the server takes. */
@@ -79,26 +69,28 @@ export function parseInterval(text: string): number | null | undefined {
   return n >= pace.minimum && n <= pace.maximum ? n : undefined
 }
 
-/** How long a datastream may be unheard of, milliseconds. */
-export function patienceMs(intervalS: number): number {
-  return Math.max(intervalS * silentFactor, silentLeastS) * 1000
-}
+/** How long a datastream may be without a new observation, milliseconds; the server says how many seconds. */
+export const staleAfterMs = (stream: Datastream) => stream.stale_after_s * 1000
 
 /** Since when a datastream is silent, by the server or by its own age; null: it is not, or never spoke. */
-export function staleSince(stream: Datastream, types: Types, now: number): string | null {
+export function staleSince(stream: Datastream, now: number): string | null {
   if (stream.stale_since) return stream.stale_since
   if (!stream.latest) return null
   const at = effectiveTime(stream.latest)
-  return now - Date.parse(at) > patienceMs(intervalOf(stream, types)) ? at : null
+  return now - Date.parse(at) >= staleAfterMs(stream) ? at : null
 }
 
-/** Every datastream that ever spoke is silent; of a device without readings, when it was last seen is too long ago. */
-export function isSilent(device: Device, types: Types, now: number): boolean {
-  const spoke = (device.datastreams ?? []).filter((s) => s.latest)
-  if (spoke.length) return spoke.every((s) => staleSince(s, types, now) !== null)
-  if (!device.last_seen) return true
-  const fastest = Math.min(...(device.datastreams ?? []).map((s) => intervalOf(s, types)), Infinity)
-  return now - Date.parse(device.last_seen) > patienceMs(fastest === Infinity ? defaultIntervalS : fastest)
+/**
+ * Every datastream that ever spoke is silent; a device without readings counts from its status, with the longest time of
+ * its datastreams.
+ */
+export function isSilent(device: Device, now: number): boolean {
+  const streams = device.datastreams ?? []
+  const spoke = streams.filter((s) => s.latest)
+  if (spoke.length) return spoke.every((s) => staleSince(s, now) !== null)
+  const said = device.status_at ?? device.last_seen
+  if (!said || !streams.length) return !said
+  return now - Date.parse(said) >= Math.max(...streams.map(staleAfterMs))
 }
 
 export type PresenceWord = 'online' | 'offline' | 'silent' | 'disabled' | 'never'
@@ -111,15 +103,15 @@ export interface Presence {
 }
 
 /** What is said of a device: the word, why, and since when. */
-export function presenceOf(device: Device, types: Types, now: number): Presence {
+export function presenceOf(device: Device, now: number): Presence {
   if (!device.enabled) return { word: 'disabled', why: '', since: null }
   if (!device.last_seen && !device.status_at) return { word: 'never', why: '', since: null }
   if (!device.online) {
     const why = device.reason === 'silence' || device.reason === 'late' ? device.reason : device.reason === 'status' ? 'status_off' : ''
     return { word: 'offline', why, since: device.status_at }
   }
-  if (isSilent(device, types, now)) {
-    const newest = (device.datastreams ?? []).map((s) => staleSince(s, types, now)).filter((s) => s !== null).sort().at(-1)
+  if (isSilent(device, now)) {
+    const newest = (device.datastreams ?? []).map((s) => staleSince(s, now)).filter((s) => s !== null).sort().at(-1)
     return { word: 'silent', why: 'silence', since: newest ?? device.last_seen }
   }
   return { word: 'online', why: device.reason === 'status' ? 'status_on' : device.reason === 'reading' ? 'reading' : '', since: device.status_at }

@@ -1286,6 +1286,11 @@ export interface components {
             interval_s: number;
             latest: components["schemas"]["Observation"] | null;
             name: string;
+            /**
+             * Format: int64
+             * @description How long it may be without a new observation, seconds: three intervals, and never less than 30
+             */
+            stale_after_s: number;
             /** Format: date-time */
             stale_since: string | null;
             title: components["schemas"]["Text"];

@@ -10,7 +10,7 @@ export const at = (seconds: number) => new Date(start + seconds * 1000).toISOStr
 export const text = (zh: string, en = zh) => ({ zh, en })
 
 export const aStream = (id: number, over: Partial<Datastream> = {}): Datastream => ({
-  id, device_id: 'D1', name: `s${id}`, type: 'water_level', title: text(''), interval_s: 60, stale_since: null,
+  id, device_id: 'D1', name: `s${id}`, type: 'water_level', title: text(''), interval_s: 60, stale_after_s: 180, stale_since: null,
   latest: { datastream_id: id, t: at(0), v: 1, qc: 1, received_at: at(0) },
   ...over,
 })
