@@ -130,12 +130,12 @@ func Lasting(o huma.Operation) huma.Operation {
 func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
 	need, _ := op.Metadata[needKey].(Need)
 	limit, _ := op.Metadata[timeKey].(Time)
-	a.s.Handle(Route{Method: op.Method, Path: op.Path, Need: need, Time: limit}, a.s.compressing(func(w http.ResponseWriter, r *http.Request) {
+	a.s.Handle(Route{Method: op.Method, Path: op.Path, Need: need, Time: limit}, a.s.compress(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, r))
 		body := &readBody{ReadCloser: r.Body}
 		r.Body = body
 		h(statusContext{humago.NewContext(op, r, w), body})
-	}))
+	})))
 }
 
 // ServeHTTP is huma's way to test operations.

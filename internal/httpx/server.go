@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -47,19 +46,19 @@ type Options struct {
 
 // Server answers HTTP. Domains mount their routes on it; Seal ends that.
 type Server struct {
-	o       Options
-	log     *slog.Logger
-	now     func() time.Time
-	mux     *http.ServeMux
-	huma    huma.API
-	routes  []Route
-	plain   []Plain
-	amend   []func(*huma.OpenAPI)
-	texts   map[string]Pattern // by schema and member
-	openapi []byte
-	metrics metrics
-	handler http.Handler
-	writers *sync.Pool
+	o        Options
+	log      *slog.Logger
+	now      func() time.Time
+	mux      *http.ServeMux
+	huma     huma.API
+	routes   []Route
+	plain    []Plain
+	amend    []func(*huma.OpenAPI)
+	texts    map[string]Pattern // by schema and member
+	openapi  []byte
+	metrics  metrics
+	handler  http.Handler
+	compress func(http.Handler) http.HandlerFunc
 }
 
 // New makes a server without routes. An error names what of the options is wrong.
@@ -69,13 +68,17 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), now: o.Clock, mux: http.NewServeMux(),
-		texts: map[string]Pattern{}, metrics: newMetrics(o.Registerer), writers: newWriters(),
+		texts: map[string]Pattern{}, metrics: newMetrics(o.Registerer),
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	if s.o.Timeout <= 0 {
 		s.o.Timeout = 30 * time.Second
+	}
+	var err error
+	if s.compress, err = newCompressor(); err != nil {
+		return nil, err
 	}
 	s.huma = s.newHuma()
 	return s, nil

@@ -234,7 +234,7 @@ func TestIntervals(t *testing.T) {
 		t.Errorf("more than a week: %v", err)
 	}
 	made, err := s.db.Sensors.CreateDevice(ctx, sensors.Device{
-		ID: "new", Division: "370602", Name: core.Text{ZH: "新"}, HazardType: "flood", Lon: 121, Lat: 37,
+		ID: "new", Division: "370602", Name: core.Text{ZH: "新"}, HazardType: "flood", Lon: 121, Lat: 37, Origin: core.OriginReal,
 		Streams: []sensors.Datastream{{Name: "a", Type: "level", IntervalS: 5}, {Name: "b", Type: "level"}},
 	}, storetest.SecretOf("new"), "wang")
 	if err != nil || made.Streams[0].IntervalS != 5 || made.Streams[1].IntervalS != 60 {
