@@ -85,7 +85,7 @@ test('a wall logs in by a link that is used once, and is revoked', async ({ as, 
   await admin.goto('/admin/displays')
   await admin.getByTestId('display-add').click()
   await admin.getByTestId('display-save').click()
-  await expect(admin.getByText('请填写')).toBeVisible()
+  await expect(admin.getByTestId('display-form')).toContainText('必填')
   await admin.getByTestId('display-name').fill('西厅大屏')
   await admin.getByTestId('display-save').click()
   const link = await admin.getByTestId('display-url').inputValue()
