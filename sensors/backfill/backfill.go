@@ -56,7 +56,7 @@ type Options struct {
 	Decimal        Decimal
 	Missing        []float64 // values that mean a missing value, such as -9999
 	ValuesOf       string    // datastream of all values, in a table without a column for the datastream; "": none
-	Registry       *Registry // registry of the datastreams that the columns of a wide table may name; nil: wide tables are not read
+	Registry       *Registry // registry of the datastreams that the columns of a wide table may name; nil: no datastream is known
 	MaxRecordBytes int       // 0 is 1 MiB
 }
 

@@ -58,7 +58,7 @@ func (o Options) ofTables() string {
 	return ""
 }
 
-// seek is skipTo, from the beginning no step at all.
+// seek skips to the position; it does nothing for the zero Position.
 func (l *lines) seek(at Position) error {
 	if at == (Position{}) {
 		return nil
