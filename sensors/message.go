@@ -11,7 +11,7 @@ import (
 // Device, Raw and Decoder are required. The zero value of the others is right for a feed that does not know them.
 type Message struct {
 	Device   string    // id of the registered device that sent it; one that is not registered goes to quarantine
-	Division string    // of the device, from the protocol's address; if it differs from the registered one, the message goes to quarantine; empty: unknown
+	Division string    // of the device, from the protocol's address; a message with another than the device's goes to quarantine; empty: unknown
 	Subject  string    // where the message came in, for the people who look at the quarantine: an MQTT topic, the address of the peer
 	Raw      []byte    // the bytes as they came, which quarantine keeps; the feed must not change them after Accept
 	Decoder  Decoder   // decodes Raw; Decoded when the feed has done so already

@@ -32,7 +32,7 @@ type Device struct {
 	Enabled    bool        `json:"enabled"`
 	Online     bool        `json:"online"`
 	StatusAt   *time.Time  `json:"status_at"` // when Online last changed; nil: never seen
-	Reason     string      `json:"reason"`    // the reason for the value of Online: status (its message or its last will), silence, reading, late; empty: never seen
+	Reason     string      `json:"reason"`    // reason of Online: status (message or last will), silence, reading, late; empty: never seen
 	LastSeen   *time.Time  `json:"last_seen"` // when it last published; nil: never
 	// ClockOffsetS is the offset of its clock in seconds: device time minus server time. Negative: behind; nil: the clock is right.
 	ClockOffsetS *float64 `json:"clock_offset_s"`

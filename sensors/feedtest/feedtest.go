@@ -172,7 +172,7 @@ type stand struct {
 
 func begin(t *testing.T, h Harness) *stand {
 	t.Helper()
-	s := &stand{store: &faulty{Store: h.Store(t)}, from: time.Now().UTC().Add(-6 * time.Hour).Truncate(time.Hour)} // the month must be within the retention period
+	s := &stand{store: &faulty{Store: h.Store(t)}, from: time.Now().UTC().Add(-6 * time.Hour).Truncate(time.Hour)} // within the retention
 	registry := sensors.NewRegistry(s.store, sensors.RegistryOptions{MissInterval: time.Nanosecond}, nil, nil)
 	if err := registry.Reload(t.Context()); err != nil {
 		t.Fatal(err)
