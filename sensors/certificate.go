@@ -11,14 +11,14 @@ import (
 	"onemap/internal/fault"
 )
 
-// Fingerprint is the SHA-256 of a certificate's DER bytes, by which a device's is known.
+// Fingerprint returns the SHA-256 of a certificate's DER bytes, by which the registry identifies the certificate of a device.
 func Fingerprint(der []byte) []byte {
 	sum := sha256.Sum256(der)
 	return sum[:]
 }
 
-// ParseFingerprint reads a SHA-256 in hexadecimal, with or without colons, as openssl and browsers
-// show it. The error names the field sha256.
+// ParseFingerprint parses a SHA-256 in hexadecimal, with or without colons, in the form that openssl and browsers show. The error
+// names the field sha256.
 func ParseFingerprint(s string) ([]byte, error) {
 	s = strings.TrimSpace(s)
 	if len(s) > 3*sha256.Size {
@@ -31,9 +31,8 @@ func ParseFingerprint(s string) ([]byte, error) {
 	return sum, nil
 }
 
-// ParseCertificatePEM reads the first certificate of a PEM text: a chain begins with the leaf. One
-// that has expired is refused, and so is a private key beside it, which nobody should send. Errors
-// name the field pem.
+// ParseCertificatePEM parses the first certificate of a PEM text; a chain begins with the leaf. It refuses an expired certificate.
+// It also refuses a text that contains a private key, because a private key must not be sent. Errors name the field pem.
 func ParseCertificatePEM(text string, now time.Time) (*x509.Certificate, error) {
 	var leaf *x509.Certificate
 	for rest := []byte(text); ; {

@@ -2,20 +2,20 @@ package sensors
 
 import "time"
 
-// The bounds of the judgement of clocks. docs/devices.md has the table of what follows from them.
+// The limits for the judgement of clocks. docs/devices.md has the table of their effects.
 const (
-	clockSlack   = 30 * time.Second // a reading this much older than its receipt is a delay, no wrong clock
-	clockJitter  = 2 * time.Second  // a reading this much older than the newest one was overtaken on its way
+	clockSlack   = 30 * time.Second // a reading up to this much older than its receipt is delayed; its clock is not wrong
+	clockJitter  = 2 * time.Second  // a reading up to this much older than the newest one was overtaken during transmission
 	clockDrift   = 2 * time.Second  // two offsets that differ by less are of the same clock
-	clockPace    = time.Second      // messages closer than this at their receipt tell nothing of a clock's pace
-	clockBurst   = 5 * time.Second  // what fills a hole within a session comes faster than this
-	clockRefresh = time.Minute      // an offset is noted again when it has changed by more than this
-	steadyRun    = 2                // messages at one offset that show a clock that is behind, where an old time would be late
-	steadyRise   = 3                // and where the times rise, so that the readings are evaluated in any case
+	clockPace    = time.Second      // messages received closer together than this do not show the pace of a clock
+	clockBurst   = 5 * time.Second  // readings that fill a hole within a session arrive faster than this
+	clockRefresh = time.Minute      // an offset is stored again when it has changed by more than this
+	steadyRun    = 2                // number of messages at one offset that prove a clock behind, if the reading would otherwise be late
+	steadyRise   = 3                // the same number if the times rise, so that the readings are evaluated in both cases
 )
 
-// ClockState is what is remembered of a device's clock between two of its messages. The zero value is
-// a device of which nothing is known. Offsets are the receipt less the device's time: positive is behind.
+// ClockState is the state of a device's clock between two of its messages. The zero value is the state of an unknown device.
+// Offsets are time of receipt minus device time: positive means that the clock is behind.
 type ClockState struct {
 	Session uint64    // of the last message; 0: not known
 	Begun   time.Time // receipt of the first message of that session
@@ -28,11 +28,11 @@ type ClockState struct {
 	Run      int // how many, those too close to the one before not counted
 
 	Behind bool          // the clock is known to be behind
-	By     time.Duration // by so much
-	Loose  bool          // By is from before the start of the server, so roughly
+	By     time.Duration // the offset by which it is behind
+	Loose  bool          // By was determined before the start of the server, so it is approximate
 }
 
-// StreamClock is what is remembered of the times of one datastream.
+// StreamClock holds the state of the times of one datastream.
 type StreamClock struct {
 	Place  time.Time // the newest place that a reading was given among the present, its own time or its receipt
 	Said   time.Time // the newest time that the device said since its clock was last set back; zero: none
@@ -149,7 +149,7 @@ func (c *ClockState) likeKnown(s *StreamClock, m saying) bool {
 	return (m.offset() - c.By).Abs() <= min(near, c.By/2)
 }
 
-// behind takes over that the clock is behind, unless it has only lost what it was ahead, and gives the reading its place.
+// behind sets that the clock is behind, unless it was ahead before and has only been corrected. It returns the place of the reading.
 func (c *ClockState) behind(s *StreamClock, m saying) time.Time {
 	c.Behind, c.By, c.Loose = m.offset() > clockJitter, m.offset(), false
 	s.say(m)
@@ -196,7 +196,7 @@ func (s *StreamClock) say(m saying) {
 	}
 }
 
-// own sets a reading's place to its own time.
+// own sets the place of a reading to its own time.
 func (s *StreamClock) own(m saying) {
 	s.say(m)
 	if s.Place.After(s.Before) { // what was said before was of a clock that was behind

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// DeviceClock is by how much a device's clock is wrong, as a commit notes it.
+// DeviceClock is the offset of a device's clock, as a commit stores it.
 type DeviceClock struct {
 	DeviceID string
-	Offset   time.Duration // the device's time less ours: negative is behind; 0: it is right
+	Offset   time.Duration // device time minus server time: negative is behind; 0: the clock is right
 	At       time.Time
 }
 
-// clocks are the clocks of the devices. What is known of one is used by the committer alone that has its messages. The
-// zero value is empty and ready.
+// clocks holds the clocks of the devices. The mutex guards only the map: a deviceClock is used only by the committer that
+// processes the messages of its device. The zero value is empty and ready for use.
 type clocks struct {
 	mu sync.Mutex
 	m  map[string]*deviceClock
@@ -23,8 +23,8 @@ type clocks struct {
 // deviceClock is the clock of one device, with the times of its datastreams.
 type deviceClock struct {
 	ClockState
-	noted   time.Duration // what was noted last; 0: the clock was right
-	streams []streamClock // of those that have had a reading
+	noted   time.Duration // the offset that was last stored; 0: the clock was right
+	streams []streamClock // the datastreams that have a reading
 }
 
 type streamClock struct {
@@ -32,7 +32,7 @@ type streamClock struct {
 	StreamClock
 }
 
-// forget drops what is known of a device: what came of it was not stored, and will come again.
+// forget removes the clock of a device. It is called when messages of the device were not stored and will be sent again.
 func (c *clocks) forget(k *Known) {
 	if k != nil {
 		c.mu.Lock()
@@ -41,7 +41,7 @@ func (c *clocks) forget(k *Known) {
 	}
 }
 
-// of returns what is known of a device's clock; after a start, that is what the store has.
+// of returns the clock of a device. If it is not in memory, as after a start, it begins with the offset from the store.
 func (c *clocks) of(k *Known, limits TimeLimits) *deviceClock {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +59,8 @@ func (c *clocks) of(k *Known, limits TimeLimits) *deviceClock {
 	return d
 }
 
-// stream returns what is known of a datastream's times.
+// stream returns the times of a datastream. If they are not in memory, they begin with those from the store. The pointer is valid
+// until the next datastream is added.
 func (d *deviceClock) stream(k *Known, id int64) *StreamClock {
 	for i := range d.streams {
 		if d.streams[i].id == id {
@@ -77,8 +78,8 @@ func (d *deviceClock) stream(k *Known, id int64) *StreamClock {
 	return &d.streams[len(d.streams)-1].StreamClock
 }
 
-// judge puts the readings of one message in their place, and gives the offset of the device's clock when that is
-// another than was noted.
+// judge sets the times by which the readings of one message count. It returns the offset of the device's clock if that differs
+// from the one stored last.
 func (c *clocks) judge(k *Known, e *entry, past *past, limits TimeLimits) []DeviceClock {
 	d, received := c.of(k, limits), e.message.Received.UTC().Truncate(time.Microsecond)
 	wrong, right := e.untrue, false
@@ -106,7 +107,8 @@ func (c *clocks) judge(k *Known, e *entry, past *past, limits TimeLimits) []Devi
 	return nil
 }
 
-// note says what is to be noted, if the offset is another than was noted last.
+// note returns the offset to store, if it differs enough from the one stored last. Small differences (clockRefresh plus 1 %) are
+// ignored, unless the clock becomes right or wrong.
 func (d *deviceClock) note(device string, offset time.Duration, at time.Time) []DeviceClock {
 	if (offset == 0) == (d.noted == 0) && (offset-d.noted).Abs() <= clockRefresh+d.noted.Abs()/100 {
 		return nil
@@ -115,12 +117,12 @@ func (d *deviceClock) note(device string, offset time.Duration, at time.Time) []
 	return []DeviceClock{{DeviceID: device, Offset: offset, At: at}}
 }
 
-// hasOneTime reports whether a message is one record with a time that can be true.
+// hasOneTime reports whether a message consists of one record with a plausible time.
 func (e *entry) hasOneTime() bool {
 	return e.records == 1 && !e.said.IsZero() && !e.untrue && len(e.observations) > 0
 }
 
-// saying is what a message that has one time says.
+// saying returns the facts about the clock from a message with one time.
 func (e *entry) saying(k *Known, received time.Time) saying {
 	m := saying{t: e.said, received: received, session: e.message.Session}
 	for i := range e.observations {
@@ -129,7 +131,8 @@ func (e *entry) saying(k *Known, received time.Time) saying {
 	return m
 }
 
-// single judges a message with one record by the newest of what its datastreams had.
+// single judges a message with one record, by the datastream of the message that has the newest place. It reports whether the
+// clock is wrong.
 func (d *deviceClock) single(k *Known, readings []Observation, m saying) (wrong bool) {
 	now := d.judge(d.newest(k, readings), m)
 	for i := range readings {
@@ -142,7 +145,7 @@ func (d *deviceClock) single(k *Known, readings []Observation, m saying) (wrong 
 				s.own(m)
 			}
 		default:
-			if now.After(s.Place) { // not the one that it was judged by
+			if now.After(s.Place) { // false for the datastream by which the message was judged: it has this place already
 				s.say(m)
 				s.Place = now
 			}
@@ -154,7 +157,7 @@ func (d *deviceClock) single(k *Known, readings []Observation, m saying) (wrong 
 
 // newest returns the datastream with the newest place of those that have a reading.
 func (d *deviceClock) newest(k *Known, readings []Observation) *StreamClock {
-	for i := range readings { // all of them are known before a pointer is kept
+	for i := range readings { // add all datastreams first: adding one invalidates the pointers
 		d.stream(k, readings[i].DatastreamID)
 	}
 	newest := d.stream(k, readings[0].DatastreamID)
@@ -166,8 +169,8 @@ func (d *deviceClock) newest(k *Known, readings []Observation) *StreamClock {
 	return newest
 }
 
-// several takes over the places of readings that are not judged: an array's, which is a backlog up to its
-// newest, and those of the receipt.
+// several updates the places from readings that are not judged: the readings of an array, which is a backlog up to its newest
+// reading, and the readings that count at their receipt.
 func (d *deviceClock) several(k *Known, e *entry, received time.Time) {
 	d.enter(e.message.Session, received, false)
 	d.Heard = received
@@ -178,7 +181,7 @@ func (d *deviceClock) several(k *Known, e *entry, received time.Time) {
 		m := saying{t: o.StateTime(), received: received, interval: k.interval(o.DatastreamID)}
 		switch {
 		case o.TimeSource != TimeDevice:
-			if s.Place.After(received) { // by a clock that was a little ahead
+			if s.Place.After(received) { // the place was set by a clock that was slightly ahead
 				o.Now = s.place(m.t)
 			}
 			if m.t.After(s.Place) {
@@ -192,7 +195,7 @@ func (d *deviceClock) several(k *Known, e *entry, received time.Time) {
 	}
 }
 
-// past are readings that are stored, or come before in the batch. A nil past has none.
+// past is the set of readings that are stored already or occur earlier in the batch. A nil past is empty.
 type past map[readingKey]struct{}
 
 type readingKey struct {
@@ -213,7 +216,7 @@ func (p *past) has(readings []Observation) bool {
 	return false
 }
 
-// add takes readings over, once the past is asked for.
+// add adds readings to the set. It does nothing if the past is nil, because then the batch does not need it.
 func (p *past) add(readings []Observation) {
 	if *p == nil {
 		return
@@ -223,7 +226,7 @@ func (p *past) add(readings []Observation) {
 	}
 }
 
-// setTimes judges the clocks that the times of a batch come from.
+// setTimes judges the device clocks for all entries of a batch and sets the times by which the readings count.
 func (in *Ingest) setTimes(ctx context.Context, entries []*entry) error {
 	var past past
 	for i, e := range entries {
@@ -247,7 +250,7 @@ func (in *Ingest) setTimes(ctx context.Context, entries []*entry) error {
 	return nil
 }
 
-// doubts reports whether the judgement of a message has to know what is stored.
+// doubts reports whether judging a message requires a query for stored readings.
 func (c *clocks) doubts(k *Known, e *entry, limits TimeLimits) bool {
 	if !e.hasOneTime() || e.message.Redelivered {
 		return false
@@ -256,8 +259,8 @@ func (c *clocks) doubts(k *Known, e *entry, limits TimeLimits) bool {
 	return d.needsStore(d.newest(k, e.observations), e.saying(k, e.message.Received))
 }
 
-// lookBack asks the store for all that a batch has from entry i on and that may be there, in one go. What comes
-// before i in the batch counts as stored.
+// lookBack asks the store, in one query, which readings of the entries from i on are stored already. The readings of the entries
+// before i count as stored.
 func (in *Ingest) lookBack(ctx context.Context, entries []*entry, i int) (past, error) {
 	p := past{}
 	for _, e := range entries[:i] {

@@ -9,7 +9,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// run is one committer; the one after the lanes' is the express.
+// run is the loop of one committer. The last index, after those of the lanes, is the express committer.
 func (in *Ingest) run(ctx context.Context, at int) {
 	var pace pace
 	for {
@@ -44,10 +44,11 @@ func (in *Ingest) run(ctx context.Context, at int) {
 	}
 }
 
-// pace is how fast a committer's messages have been coming.
+// pace is the rate at which messages have arrived at a committer. note updates the rate as an exponential moving average
+// with weight 1/8.
 type pace struct {
 	last time.Time
-	rate float64 // a second
+	rate float64 // messages per second
 }
 
 func (p *pace) note(now time.Time, messages int) {
@@ -57,7 +58,8 @@ func (p *pace) note(now time.Time, messages int) {
 	p.last = now
 }
 
-// delayForBatch lets a flood gather, unless a good batch waits already.
+// delayForBatch waits for FloodHold when messages arrive fast, so that the next batch is larger. It does not wait if enough
+// messages for a good batch are waiting already, because a larger batch would not be cheaper per row.
 func (in *Ingest) delayForBatch(at int, p *pace) {
 	const good = 512
 	if in.opts.FloodHold <= 0 || p.rate < in.opts.FloodRate || in.queue.stopping() {
@@ -79,9 +81,9 @@ func (in *Ingest) markUnavailable(ctx context.Context, entries []*entry, err err
 	}
 }
 
-// setAway notes that the database is away, and why. It reports whether that is new. That the database is away and that
-// the queue refuses change together, under one lock: committers fail and probe at the same time, and a queue that
-// refuses while nobody probes would refuse for ever.
+// setAway records that the database is unavailable, and the cause. It reports whether this is a change. The unavailable flag
+// and the refusal of the queue change together, under one lock: committers fail and probe at the same time, and a queue that
+// refuses while no committer probes would refuse for ever.
 func (in *Ingest) setAway(err error) (first bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -94,7 +96,7 @@ func (in *Ingest) setAway(err error) (first bool) {
 	return first
 }
 
-// setBack notes that the database answers again.
+// setBack records that the database is available again.
 func (in *Ingest) setBack() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -103,7 +105,7 @@ func (in *Ingest) setBack() {
 	in.queue.admit()
 }
 
-// failQueued fails everything that still waits in a lane.
+// failQueued fails all items that still wait in a lane.
 func (in *Ingest) failQueued(at int, err error) {
 	for _, it := range in.queue.drain(at) {
 		e := &entry{item: it}
@@ -112,9 +114,9 @@ func (in *Ingest) failQueued(at int, err error) {
 	}
 }
 
-// waitForDatabase asks at growing pauses until the database answers; false when Stop came first. Of several
-// committers one asks and the others wait for what it hears. The pause shrinks again with the next
-// commit, not with the answer: a database may answer and not store.
+// waitForDatabase probes the database, with growing pauses, until it answers. It returns false if Stop is called first.
+// Only one committer probes; the others wait for its result. The pause is reset by the next successful commit, not by the
+// answer to a probe: a database may answer queries and still fail to store.
 func (in *Ingest) waitForDatabase(ctx context.Context, at int) bool {
 	in.probing <- struct{}{}
 	defer func() { <-in.probing }()
@@ -122,12 +124,12 @@ func (in *Ingest) waitForDatabase(ctx context.Context, at int) bool {
 		in.mu.Lock()
 		back := in.since.IsZero()
 		in.mu.Unlock()
-		if back { // another committer has heard it
+		if back { // another committer has found the database available
 			return true
 		}
 		timer := time.NewTimer(in.pause)
 		select {
-		case <-in.queue.wake(at): // Stop, or a straggler from before the refusal
+		case <-in.queue.wake(at): // Stop, or an item that was queued just before the refusal
 			timer.Stop()
 			continue
 		case <-timer.C:
@@ -138,17 +140,17 @@ func (in *Ingest) waitForDatabase(ctx context.Context, at int) bool {
 	return false
 }
 
-// resetBackoff makes the next absence begin with a short pause.
+// resetBackoff makes the next outage begin with the shortest pause.
 func (in *Ingest) resetBackoff() {
 	select {
 	case in.probing <- struct{}{}:
 		in.pause = in.opts.ProbeMin
 		<-in.probing
-	default: // who holds it has found the database away meanwhile
+	default: // another committer holds the token: it has found the database unavailable in the meantime
 	}
 }
 
-// probe asks the database once, and takes again when it answers.
+// probe queries the database once. If the query succeeds, the queue accepts messages again.
 func (in *Ingest) probe(ctx context.Context) {
 	probe, cancel := context.WithTimeout(ctx, in.opts.CommitTimeout)
 	defer cancel()
@@ -160,8 +162,8 @@ func (in *Ingest) probe(ctx context.Context) {
 	in.log.InfoContext(ctx, "the database answers again")
 }
 
-// commit stores the entries, halving a batch that the database will not have. The error means that
-// the database is away; entries already finished stay finished.
+// commit stores the entries. If the database refuses a batch, commit splits it into two halves and commits each of them. An
+// error means that the database is unavailable; entries already finished stay finished.
 func (in *Ingest) commit(ctx context.Context, at int, entries []*entry) error {
 	b := merge(entries)
 	b.Registry = entries[0].registry
@@ -204,7 +206,7 @@ func (in *Ingest) store(ctx context.Context, at int, b Batch) (BatchResult, erro
 	return res, nil
 }
 
-// committed counts, wakes the readers, and lets everybody be acknowledged.
+// committed updates the metrics, wakes the readers of the batches, and acknowledges all entries.
 func (in *Ingest) committed(entries []*entry, res BatchResult) {
 	in.resetBackoff()
 	in.metrics.stored(res)
@@ -220,8 +222,8 @@ func (in *Ingest) committed(entries []*entry, res BatchResult) {
 	}
 }
 
-// poison puts to quarantine what the store refuses by itself, so that it is kept and can be
-// acknowledged. When not even that can be stored, it is not acknowledged.
+// poison puts a message that the store refuses even alone into quarantine, so that it is kept and can be acknowledged. If the
+// quarantine row cannot be stored either, the message is not acknowledged.
 func (in *Ingest) poison(ctx context.Context, at int, e *entry, cause error) error {
 	in.log.ErrorContext(ctx, "the store refuses a publish", "device", e.message.Device, "topic", e.message.Subject, "error", cause)
 	if e.ready == nil {
@@ -242,7 +244,7 @@ func (in *Ingest) poison(ctx context.Context, at int, e *entry, cause error) err
 	return nil
 }
 
-// finish calls done once.
+// finish calls done of the entry, at most once.
 func (in *Ingest) finish(e *entry, err error) {
 	if e.finished {
 		return
@@ -256,7 +258,7 @@ func (in *Ingest) finish(e *entry, err error) {
 	}
 }
 
-// isAway reports whether trying again later is right: the kind says so, or time ran out.
+// isAway reports whether a later retry can succeed: the error is of kind fault.Unavailable, a timeout or a cancellation.
 func isAway(err error) bool {
 	return fault.Is(err, fault.Unavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }

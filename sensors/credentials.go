@@ -7,18 +7,17 @@ import (
 	"onemap/internal/fault"
 )
 
-// Credentials is what one that connects shows of itself.
+// Credentials holds the credentials that a connecting client presents.
 type Credentials struct {
 	ID         string // the user name; may be empty with a certificate
 	Secret     string
-	CertSHA256 []byte // of the client certificate whose key it has proved to hold; nil: none
+	CertSHA256 []byte // SHA-256 of the client certificate, whose private key the client has proved to hold; nil: none
 }
 
-// Authenticate returns the device whose credentials these are. A registered certificate is enough, and
-// a user name beside it must be that device's id; otherwise the secret decides. The error is
-// fault.Unauthenticated for an unknown device as for a wrong secret, and fault.Unavailable when that
-// cannot be told now. It asks the database whether anything has changed, so a change that was made on any node
-// holds from the moment when it was answered.
+// Authenticate returns the device with these credentials. A registered certificate is sufficient; a user name beside it must be
+// the id of that device. Without a registered certificate the secret decides. Authenticate returns fault.Unauthenticated both for
+// an unknown device and for a wrong secret. It returns fault.Unavailable if the database is unavailable. It asks the database for
+// changes at each call, so a change made on any node applies as soon as it is committed.
 func (r *Registry) Authenticate(ctx context.Context, c Credentials) (*Known, error) {
 	if err := r.Current(ctx); err != nil {
 		return nil, err
@@ -38,11 +37,11 @@ func (r *Registry) Authenticate(ctx context.Context, c Credentials) (*Known, err
 	return nil, fault.New(fault.Unauthenticated, "unknown device, or wrong secret or certificate")
 }
 
-// Match is Authenticate by what is in memory; nil when the credentials match nothing there.
+// Match returns the device with these credentials like Authenticate, but uses only the memory; it returns nil if no device matches.
 func (r *Registry) Match(c Credentials) *Known {
 	if k := (*r.certs.Load())[string(c.CertSHA256)]; k != nil && len(c.CertSHA256) > 0 {
 		if c.ID != "" && c.ID != k.ID {
-			return nil // another device's name on this device's certificate
+			return nil // the user name of one device with the certificate of another
 		}
 		return k
 	}
@@ -57,8 +56,8 @@ func (r *Registry) Match(c Credentials) *Known {
 	return k
 }
 
-// Grants reports whether k, of a newer state of the registry, still lets in whom was lets in before:
-// in the same division, by the certificate or by the secret that was shown then.
+// Grants reports whether a connection that was accepted as was is still valid for k, the same device in a newer state of the
+// registry. The division must be the same, and so must the certificate or the secret that the connection used.
 func (k *Known) Grants(was *Known, byCertificate bool) bool {
 	switch {
 	case k == was:

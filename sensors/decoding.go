@@ -14,18 +14,18 @@ import (
 //
 // A feed that has decoded a message already uses Decoded, which implements Decoder.
 type Decoder interface {
-	// Count returns about how many values the message holds. It is called before the message is queued, so it should
-	// be much cheaper than Decode. It only decides how much of a device is stored at once: a wrong count loses nothing.
+	// Count returns an estimate of the number of values in the message. It is called before the message is queued, so it should
+	// be much cheaper than Decode. It only affects how much data of a device is stored at once: a wrong count loses no data.
 	Count(raw []byte) int
-	// Decode puts what the message says into d. It is called shortly before the commit, so that the queue holds bytes
-	// and no values, and again if the device's datastreams have changed since. It must not change raw, and must keep
-	// neither raw nor d.
+	// Decode adds the content of the message to d. It is called shortly before the commit, so that the queue holds bytes and not
+	// values. It is called again if the device's datastreams have changed since. It must not change raw, and must not keep raw
+	// or d.
 	Decode(raw []byte, d *Decoding)
 }
 
-// Reading is what a device measured at one time.
+// Reading holds the values that a device measured at one time.
 type Reading struct {
-	Time   time.Time // zero: the device did not say one, and the time of receipt counts
+	Time   time.Time // zero: the device sent no time, and the time of receipt is used
 	Values []Value
 }
 
@@ -97,11 +97,11 @@ type Decoding struct {
 	device   *Known
 	received time.Time
 	limits   TimeLimits
-	values   int // about how many the message has
+	values   int // estimated number of values in the message
 
-	record []value // of the record that has begun
+	record []value // values of the current record
 	at     time.Time
-	timed  bool // it has a time of its own
+	timed  bool // the current record has its own time
 
 	decoded
 	status *Status

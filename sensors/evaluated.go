@@ -2,38 +2,39 @@ package sensors
 
 import "time"
 
-// UnevaluatedState is what was last told of a device whose observations the rules do not evaluate. The zero value says that they
-// are evaluated.
+// UnevaluatedState is the state last published about whether the rules evaluate the observations of a device. The zero value
+// means that they are evaluated.
 type UnevaluatedState struct {
 	Reason string // late, bad or quarantine; empty: they are evaluated
 	Since  time.Time
 }
 
-// EvaluationFacts is all that JudgeEvaluation depends on for one device. A zero time says that there was no such moment.
+// EvaluationFacts holds everything that JudgeEvaluation depends on for one device. A zero time means that the event never happened.
 type EvaluationFacts struct {
 	ID        string
 	Enabled   bool
 	IntervalS int       // the longest of its datastreams' intervals, in seconds
 	LastSeen  time.Time // when the last message of any kind was received
 	SaidAt    time.Time // when its last status was received
-	// Evaluated is when the newest observation that the rules evaluate was received: one that is the newest of its datastream, and not bad.
+	// Evaluated is the time of receipt of the newest observation that the rules evaluate. The rules evaluate an observation if it is
+	// the newest of its datastream and not bad.
 	Evaluated time.Time
-	// Bad says that the newest observation of one datastream is bad: outside the range of its type, or missing.
+	// Bad is true if the newest observation of at least one datastream is bad: outside the range of its type, or missing.
 	Bad         bool
 	BadStreams  []BadStream
-	Quarantined struct{ First, Last time.Time } // payloads of the last two times StaleAfter
+	Quarantined struct{ First, Last time.Time } // payloads received in the last 2 × StaleAfter
 	LastTold    UnevaluatedState
 }
 
-// BadStream is a datastream of which all observations of the last two times StaleAfter are bad.
+// BadStream is a datastream whose observations of the last 2 × StaleAfter are all bad.
 type BadStream struct {
 	IntervalS int
 	Since     time.Time // when the first of them was received
 	Received  time.Time // when the newest was received
 }
 
-// JudgeEvaluation decides whether a device sends and the rules evaluate nothing of it, and whether that has to be told.
-// What was told stays until an observation is evaluated. listening is as for JudgePresence.
+// JudgeEvaluation decides whether a device sends data of which the rules evaluate nothing, and whether that state has changed
+// and must be published. A published state stays until an observation is evaluated. listening is as for JudgePresence.
 func JudgeEvaluation(f EvaluationFacts, now, listening time.Time) (state UnevaluatedState, changed bool) {
 	if f.LastTold.Reason != "" {
 		if f.Evaluated.After(f.LastTold.Since) && !f.Bad {
@@ -56,7 +57,8 @@ func JudgeEvaluation(f EvaluationFacts, now, listening time.Time) (state Unevalu
 	return state, true
 }
 
-// badSince returns since when a datastream that still sends has sent nothing good for its StaleAfter, the earliest of them.
+// badSince returns the earliest time since which a datastream has sent only bad observations. It considers only datastreams
+// that still send and that have been bad for at least their StaleAfter. It returns the zero time if there is no such datastream.
 func (f EvaluationFacts) badSince(now time.Time) (since time.Time) {
 	for _, s := range f.BadStreams {
 		patience := StaleAfter(s.IntervalS)
@@ -70,7 +72,7 @@ func (f EvaluationFacts) badSince(now time.Time) (since time.Time) {
 	return since
 }
 
-// unheard returns the state of a device none of whose datastreams is bad. Its time is zero when the device is evaluated, or silent.
+// unheard returns the state of a device that has no bad datastream. Since is zero if the device is evaluated or silent.
 func (f EvaluationFacts) unheard(now time.Time, patience time.Duration) UnevaluatedState {
 	since := f.Evaluated
 	if since.IsZero() {
@@ -82,7 +84,7 @@ func (f EvaluationFacts) unheard(now time.Time, patience time.Duration) Unevalua
 	case f.Quarantined.Last.Add(patience).After(now):
 		return UnevaluatedState{UnevaluatedQuarantine, since}
 	case f.LastSeen.Add(patience).After(now) && !f.Evaluated.IsZero() && f.LastSeen.After(f.Evaluated) && !f.LastSeen.Equal(f.SaidAt):
-		// A device that only says its status is not late: its last message is that status.
+		// A device that sends only its status is not late: its last message is that status.
 		return UnevaluatedState{UnevaluatedLate, since}
 	default:
 		return UnevaluatedState{}

@@ -16,20 +16,20 @@ import (
 
 // IngestOptions tunes the ingest path. The zero value of each is the default named.
 type IngestOptions struct {
-	MaxQueue        int              // messages that may wait; 65,536
-	MaxQueueBytes   int              // bytes that may wait; 64 MiB
-	MaxBatch        int              // rows after which a batch is closed; 5,000
+	MaxQueue        int              // largest number of messages in the queue; 65,536
+	MaxQueueBytes   int              // largest number of bytes in the queue; 64 MiB
+	MaxBatch        int              // number of rows after which a batch is closed; 5,000
 	MaxPayload      int              // larger payloads go to quarantine, bytes; 64 KiB
-	QuarantineBytes int              // of a payload that quarantine keeps; 4 KiB
-	CommitTimeout   time.Duration    // a commit that takes longer counts as the database away; 15 s
-	ProbeMin        time.Duration    // first pause before an absent database is asked again; 250 ms
+	QuarantineBytes int              // number of bytes of a payload that quarantine keeps; 4 KiB
+	CommitTimeout   time.Duration    // if a commit takes longer, the database counts as unavailable; 15 s
+	ProbeMin        time.Duration    // first pause before an unavailable database is probed again; 250 ms
 	ProbeMax        time.Duration    // the longest such pause; 5 s
-	Committers      int              // commits that may run side by side, beside that of the devices that send little; 2
-	FloodRate       float64          // messages a second and committer from which batches are let grow; 4,000
-	FloodHold       time.Duration    // how long they may grow then; 4 ms. Negative: never
+	Committers      int              // commits that may run in parallel, not counting the express committer for light devices; 2
+	FloodRate       float64          // rate from which batches may wait to grow, messages per second and committer; 4,000
+	FloodHold       time.Duration    // how long such a batch waits; 4 ms. Negative: never
 	SampleEvery     time.Duration    // length of a sample of Stats; 5 s
-	Node            string           // what Stats calls this node
-	Limits          TimeLimits       // which event times are believed
+	Node            string           // name of this node in Stats
+	Limits          TimeLimits       // range of the event times that are accepted
 	OnCommit        func(seq int64)  // called after each commit of an ingest_batch row; must not block
 	Clock           func() time.Time // time.Now
 }
@@ -66,18 +66,17 @@ func (o IngestOptions) withDefaults() IngestOptions {
 	return o
 }
 
-// Ingest implements Receiver: it decodes messages and commits them in groups: a lone reading at once, and while a commit
-// runs the next group gathers. In a flood it lets the next group gather for a few milliseconds more,
-// since what a commit costs beside its rows is better spent on many. What is accepted is acknowledged
-// after its commit and not before.
+// Ingest implements Receiver. It decodes messages and commits them in batches. A single message is committed at once. While
+// a commit runs, the next batch gathers. When messages arrive fast, the next batch waits a few milliseconds longer: a commit
+// has a fixed cost, which is better shared by many rows. A message is acknowledged after its commit, never before.
 //
-// Several committers share the work by device: what one device sends is committed in its order, and no
-// two committers ever write the same datastream. Devices are served by turns, and one that sends little does not wait
-// for those that send much: while these are committed, a committer of its own takes the others' readings.
+// Several committers share the work by device. The messages of one device are committed in order, and two committers never
+// write the same datastream at the same time. Devices are served in turn. A device that sends little does not wait for devices
+// that send much: while the data of the latter is committed, a separate committer takes the messages of the former.
 //
-// While the database is away it refuses fast, asks at growing intervals whether it is back, and
-// resumes by itself. A message that the database will not have for a reason of its own is found by
-// halving the batch and put to quarantine, so it never holds up others.
+// While the database is unavailable, Ingest refuses at once, probes the database at growing intervals, and resumes by itself.
+// If the database refuses a message because of its content, Ingest finds that message by halving the batch and puts it into
+// quarantine, so that it never delays other messages.
 type Ingest struct {
 	opts      IngestOptions
 	registry  *Registry
@@ -86,25 +85,25 @@ type Ingest struct {
 	metrics   *ingestMetrics
 	queue     *queue
 	sampler   *sampler
-	clocks    clocks         // of the devices
-	loud      rate.Sometimes // bounds what strange payloads can write into the log
+	clocks    clocks         // the state of the devices' clocks
+	loud      rate.Sometimes // limits how many log lines undecodable payloads can cause
 
 	cancel context.CancelFunc
 	lanes  sync.WaitGroup
 	ended  chan struct{}
 
-	probing chan struct{} // holds a token while a committer asks whether the database is back; guards pause
+	probing chan struct{} // holds a token while a committer probes the database; guards pause
 	pause   time.Duration
 
-	mu      sync.Mutex // guards what Health reads, and that the queue refuses exactly while the database is away
-	since   time.Time  // away since; zero: not away
+	mu      sync.Mutex // guards the fields that Health reads; also ensures that the queue refuses exactly while the database is unavailable
+	since   time.Time  // start of the outage; zero: the database is available
 	because error
-	running []time.Time // when each committer's running commit began; zero: none runs
+	running []time.Time // start of each committer's current commit; zero: no commit runs
 
-	decodings []Decoding // one for each committer, used again for each message
+	decodings []Decoding // one per committer, reused for each message
 }
 
-// NewIngest builds the path; Start sets it going. A nil logger and a nil registerer are silent.
+// NewIngest returns an Ingest; Start starts it. With a nil logger nothing is logged; with a nil registerer no metrics are registered.
 func NewIngest(opts IngestOptions, registry *Registry, committer Committer, log *slog.Logger, reg prometheus.Registerer) *Ingest {
 	opts = opts.withDefaults()
 	if log == nil {
@@ -122,7 +121,7 @@ func NewIngest(opts IngestOptions, registry *Registry, committer Committer, log 
 	return in
 }
 
-// Start begins to commit. It must be called once.
+// Start starts the committers. It must be called once.
 func (in *Ingest) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	in.cancel = cancel
@@ -136,8 +135,8 @@ func (in *Ingest) Start() {
 	}()
 }
 
-// Stop refuses what comes from now on and commits what was accepted. When ctx ends first, the rest
-// is not stored and each done is told so; either way no done is left uncalled.
+// Stop refuses new messages and commits the accepted ones. If ctx ends first, the remaining messages are not stored and their
+// done functions are called with an error. In both cases every done function is called.
 func (in *Ingest) Stop(ctx context.Context) error {
 	in.queue.refuse(refusedStopping)
 	if in.cancel == nil { // never started
@@ -189,7 +188,7 @@ func (in *Ingest) Await(ctx context.Context) error {
 	}
 }
 
-// Quarantine implements Receiver. The payload is cut to the cap.
+// Quarantine implements Receiver. It cuts the payload to QuarantineBytes.
 func (in *Ingest) Quarantine(q Quarantined, done func(error)) error {
 	q = in.capped(q)
 	return in.put(item{ready: &q, done: done})
@@ -204,8 +203,8 @@ func (in *Ingest) put(it item) error {
 	return nil
 }
 
-// Health says whether readings are being stored: part "database", with the seconds since they are
-// not.
+// Health reports whether readings are being stored. The part is "database". If they are not stored, the value is the number of
+// seconds since then. A commit that runs longer than 5 s is reported too.
 func (in *Ingest) Health() core.Health {
 	in.mu.Lock()
 	defer in.mu.Unlock()

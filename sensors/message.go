@@ -11,17 +11,17 @@ import (
 // Device, Raw and Decoder are required. The zero value of the others is right for a feed that does not know them.
 type Message struct {
 	Device   string    // id of the registered device that sent it; one that is not registered goes to quarantine
-	Division string    // of the device, as the protocol's address says it; a message with another than the device's goes to quarantine; empty: not said
+	Division string    // of the device, from the protocol's address; a message with another than the device's goes to quarantine; empty: unknown
 	Subject  string    // where the message came in, for the people who look at the quarantine: an MQTT topic, the address of the peer
 	Raw      []byte    // the bytes as they came, which quarantine keeps; the feed must not change them after Accept
 	Decoder  Decoder   // decodes Raw; Decoded when the feed has done so already
 	Received time.Time // when it came; zero: now
-	Values   int       // about how many values it holds; 0: Decoder.Count is asked
+	Values   int       // estimated number of values in it; 0: Decoder.Count estimates it
 
-	// Session is the number of the connection that it came by, unique in the process; 0 when connections are not known, as
-	// those to an external broker. It helps to tell a wrong clock from readings that a device has kept.
+	// Session is the number of the connection that the message came by, unique in the process. It is 0 if the connection is
+	// not known, as with an external broker. It helps to distinguish a wrong clock from readings that a device has buffered.
 	Session uint64
-	// Redelivered is set when the sender says that it may have sent the message before (MQTT's DUP flag).
+	// Redelivered is true if the sender marks the message as a possible duplicate (MQTT's DUP flag).
 	Redelivered bool
 
 	// Login is the entry that Registry.Authenticate returned for the sender, and ByCert whether it was authenticated by its
@@ -35,9 +35,9 @@ type Message struct {
 //
 // A feed passes each message to Accept and answers its sender when done is called:
 //
-//   - done(nil): everything that the message says is committed, as observations, as a status, or as a row of the
-//     quarantine. The feed acknowledges now, and not before. What could not be decoded is acknowledged too: it would be
-//     no better when it is sent again.
+//   - done(nil): the whole content of the message is committed, as observations, as a status, or as a row of the
+//     quarantine. The feed acknowledges now, and not before. A message that could not be decoded is acknowledged too:
+//     a second delivery could not be decoded either.
 //   - done(err) with fault.Unauthenticated: the sender may not send any more. The feed does not acknowledge, and ends the
 //     connection.
 //   - done(err) with any other error, most often fault.Unavailable: nothing is stored. The feed does not acknowledge, so that
@@ -51,19 +51,19 @@ type Receiver interface {
 	// Accept takes a message and never blocks. When it returns nil, done is called exactly once, from another goroutine,
 	// for the messages of one device in the order of Accept; done must not block and may be nil. When Accept returns an
 	// error, done is never called and the message is not stored. The error is of kind fault.Unavailable when the receiver
-	// stops, the database is away or the queue is full; when IsFull reports true, wait for Await and try again. It is of kind
+	// stops, the database is unavailable or the queue is full; when IsFull reports true, wait for Await and try again. It is of kind
 	// fault.Internal when the message has no Decoder.
 	Accept(m Message, done func(error)) error
-	// Quarantine takes a row for what cannot be a Message, because the feed does not know its device or has not read it
-	// whole. done is called as Accept calls it.
+	// Quarantine stores a row for data that cannot become a Message, because the feed does not know its device or has not
+	// read it completely. It calls done in the same way as Accept.
 	Quarantine(q Quarantined, done func(error)) error
-	// Await blocks while the queue is full, that is while Accept returns an error of which IsFull is true.
-	// It returns nil when there is room again, ctx's error when that ends first, and
-	// fault.Unavailable when nothing is taken at all: the database is away, or the path stops.
+	// Await blocks while the queue is full, that is, while Accept returns an error for which IsFull returns true.
+	// It returns nil when there is room again, and ctx's error if ctx ends first. It returns fault.Unavailable if the
+	// receiver accepts nothing at all, because the database is unavailable or the receiver is stopping.
 	Await(ctx context.Context) error
 }
 
-// errFull is the cause of a refusal that only means: later.
+// errFull is the cause of a refusal after which the caller should try again later.
 var errFull = errors.New("the queue is full")
 
 // IsFull reports whether Accept refused because the queue is full: wait for Await and try again.

@@ -8,8 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// ingestMetrics count what went through the ingest path: for Stats, and for a registerer when there
-// is one.
+// ingestMetrics holds the counters of the ingest path. Stats reads them; they are exported if there is a registerer.
 type ingestMetrics struct {
 	received, committed, duplicate, conflict, late, future, quarantined, beyond, refused, failed, batches atomic.Uint64
 
@@ -63,7 +62,7 @@ func newIngestMetrics(reg prometheus.Registerer, q *queue, clock func() time.Tim
 	return m
 }
 
-// age is how long the oldest message has been waiting for its answer.
+// age returns how long the oldest message in the queue has been waiting for its acknowledgement.
 func age(q *queue, now time.Time) time.Duration {
 	at := q.oldest()
 	if at.IsZero() {
@@ -96,7 +95,7 @@ func (m *ingestMetrics) batch(took time.Duration, rows int) {
 	m.rows.Observe(float64(rows))
 }
 
-// counts is what the counters say now.
+// counts returns the current values of the counters.
 func (m *ingestMetrics) counts() IngestCounts {
 	return IngestCounts{
 		Received: m.received.Load(), Committed: m.committed.Load(), Duplicate: m.duplicate.Load(), Conflict: m.conflict.Load(),

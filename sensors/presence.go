@@ -2,20 +2,20 @@ package sensors
 
 import "time"
 
-// DeviceState is what was last told of a device. The zero value says that nothing was told yet.
+// DeviceState is the presence state of a device that was last published. The zero value means that no state was published yet.
 type DeviceState struct {
 	Online bool
-	Reason string    // status, reading, silence or late; empty: nothing was told
+	Reason string    // status, reading, silence or late; empty: no state was published
 	Since  time.Time // from when the state holds
 }
 
-// StreamState is what was last told of a datastream. The zero value says that it is fresh.
+// StreamState is the presence state of a datastream that was last published. The zero value means that the datastream is fresh.
 type StreamState struct {
 	Reason string    // silence or late; empty: it is fresh
 	Since  time.Time // the effective time of the newest observation when it became stale
 }
 
-// DeviceFacts is all that presence depends on for one device. A zero time says that there was no such moment.
+// DeviceFacts holds everything that the presence of one device depends on. A zero time means that the event never happened.
 type DeviceFacts struct {
 	ID          string
 	Said        bool      // the last status, or the last will: on line or off line
@@ -25,7 +25,7 @@ type DeviceFacts struct {
 	Datastreams []StreamFacts
 }
 
-// StreamFacts is all that presence depends on for one datastream.
+// StreamFacts holds everything that the presence of one datastream depends on.
 type StreamFacts struct {
 	ID        int64
 	Name      string
@@ -37,9 +37,9 @@ type StreamFacts struct {
 
 // PresenceVerdict is the result of JudgePresence.
 type PresenceVerdict struct {
-	Device      DeviceState      // what holds now
-	Datastreams []StreamState    // what holds now, in the order of DeviceFacts.Datastreams
-	Changes     []PresenceChange // the difference to what was last told: the device's change first
+	Device      DeviceState      // the current state
+	Datastreams []StreamState    // the current states, in the order of DeviceFacts.Datastreams
+	Changes     []PresenceChange // the differences to the states last published; the device's change is first
 }
 
 // StaleDatastreams returns how many datastreams of the device are stale.
@@ -53,8 +53,8 @@ func (v PresenceVerdict) StaleDatastreams() int {
 	return n
 }
 
-// JudgePresence decides whether a device is on line and which of its datastreams are stale, and what has to be told.
-// It depends on its arguments alone: the same state, facts and times give the same verdict.
+// JudgePresence decides whether a device is on line, which of its datastreams are stale, and which changes must be published.
+// It depends only on its arguments: the same state, facts and times produce the same verdict.
 //
 // listening is the time since when the server can receive without a break. Silence counts from there: the server
 // must not blame a device for a time in which it could not receive. docs/presence.md has the table of states.
@@ -78,13 +78,13 @@ func JudgePresence(d DeviceFacts, now, listening time.Time) PresenceVerdict {
 	return v
 }
 
-// deviceSum is what the facts of a device come to at one moment.
+// deviceSum summarizes the facts of a device at one moment.
 type deviceSum struct {
 	heard      time.Time     // when the last message of any kind was received
 	newestAt   time.Time     // effective time of the newest observation of all datastreams
 	freshUntil time.Time     // when the last of its datastreams becomes stale
-	patience   time.Duration // the longest StaleAfter of its datastreams; 0: it has none
-	allStale   bool          // it has published, and each datastream that has is stale
+	patience   time.Duration // the longest StaleAfter of its datastreams; 0: the device has no datastreams
+	allStale   bool          // at least one datastream has observations, and every datastream that has observations is stale
 }
 
 func sumUp(d DeviceFacts, now time.Time) deviceSum {
@@ -108,18 +108,18 @@ func sumUp(d DeviceFacts, now time.Time) deviceSum {
 	return s
 }
 
-// judgeDevice returns the state of a device that was seen, and whether it has to be told.
+// judgeDevice returns the state of a device that was seen at least once, and whether that state must be published.
 func judgeDevice(d DeviceFacts, s deviceSum, now, listening time.Time) (DeviceState, bool) {
 	told, known := d.LastTold, d.LastTold.Reason != ""
-	saidOff := !d.Said && !d.SaidAt.IsZero() && !d.SaidAt.Before(s.heard) // and has published nothing since
+	saidOff := !d.Said && !d.SaidAt.IsZero() && !d.SaidAt.Before(s.heard) // and nothing was received after that status
 	alive := s.aliveAt(d, now)
-	hold := s.patience == 0 || listening.Add(s.patience).After(now) // the server could not hear for long enough to judge
+	hold := s.patience == 0 || listening.Add(s.patience).After(now) // the server has not received for long enough to decide
 	if !known && !saidOff && !alive && hold {
 		return told, false // not decided yet
 	}
 	online := !saidOff && (alive || told.Online && hold)
-	// The pages take over a status as soon as it arrives. So a status that came after the last change and that the
-	// state contradicts has misled them, and the state must be told again.
+	// The pages apply a status as soon as it arrives. If a status arrived after the last change and contradicts the
+	// state, the pages show a wrong state. The state must then be published again.
 	misled := known && d.Said != online && d.SaidAt.After(told.Since)
 
 	next := DeviceState{Online: online}
@@ -146,8 +146,8 @@ func judgeDevice(d DeviceFacts, s deviceSum, now, listening time.Time) (DeviceSt
 	return next, true
 }
 
-// aliveAt reports whether something of the device is young enough: an observation, or its word that it is on line.
-// Of a device without datastreams only its word is known.
+// aliveAt reports whether the device has recent data: a fresh observation, or a recent status that says on line.
+// For a device without datastreams only the status is known.
 func (s deviceSum) aliveAt(d DeviceFacts, now time.Time) bool {
 	if s.patience == 0 {
 		return d.Said
@@ -155,8 +155,8 @@ func (s deviceSum) aliveAt(d DeviceFacts, now time.Time) bool {
 	return s.freshUntil.After(now) || d.Said && d.SaidAt.Add(s.patience).After(now)
 }
 
-// since returns from when a new state of a device holds: never before the state that was told last, and never before
-// a status that it contradicts.
+// since returns the time from which a new state of a device holds. This time is never before the state that was last
+// published, and never before a status that the new state contradicts.
 func (s deviceSum) since(d DeviceFacts, next DeviceState) time.Time {
 	at := later(s.heard, d.SaidAt)
 	switch {
@@ -173,16 +173,16 @@ func (s deviceSum) since(d DeviceFacts, next DeviceState) time.Time {
 	return later(at, d.LastTold.Since)
 }
 
-// judgeStream returns the state of a datastream. A datastream that never published is fresh: nothing of it can be
-// taken for current.
+// judgeStream returns the state of a datastream. A datastream without any observation is fresh: it has no old value
+// that could be mistaken for a current one.
 func judgeStream(stream StreamFacts, d DeviceFacts, s deviceSum, now, listening time.Time) StreamState {
 	told, stale := stream.LastTold, stream.LastTold.Reason != ""
 	hold := listening.Add(StaleAfter(stream.IntervalS)).After(now)
 	if stream.freshAt(now) || !stale && (hold || stream.NewestAt.IsZero()) {
 		return StreamState{}
 	}
-	// Observations that are older than the newest one do not move it. They show only in the device's last message,
-	// which is an observation when it is later than its status.
+	// An observation that is older than the newest one does not change the newest time. It is visible only in the time of
+	// the device's last message. That message is an observation if it is later than the last status.
 	received := stream.Received
 	if s.allStale && (d.SaidAt.IsZero() || s.heard.After(d.SaidAt)) {
 		received = later(received, s.heard)
@@ -200,7 +200,7 @@ func judgeStream(stream StreamFacts, d DeviceFacts, s deviceSum, now, listening 
 	return next
 }
 
-// freshAt reports whether there is an observation that is young enough, whatever the server could receive since.
+// freshAt reports whether the newest observation is recent enough. It ignores whether the server could receive since then.
 func (s StreamFacts) freshAt(now time.Time) bool {
 	return !s.NewestAt.IsZero() && !IsStale(s.NewestAt, time.Time{}, s.IntervalS, now)
 }

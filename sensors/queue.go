@@ -14,12 +14,12 @@ type item struct {
 	message Message
 	ready   *Quarantined // nil: the message is to be decoded
 	done    func(error)
-	rows    int   // that it adds to a batch, about
-	place   int64 // in the order of arrival
-	flow    *flow // the queue's
+	rows    int   // estimated number of rows that it adds to a batch
+	place   int64 // position in the order of arrival
+	flow    *flow // the flow of the item's device; the queue sets it
 }
 
-// itemOverhead is what an item costs in memory beside its bytes, roughly.
+// itemOverhead is the approximate memory of an item in addition to its payload and subject, in bytes.
 const itemOverhead = 256
 
 func (it item) size() int { return len(it.message.Raw) + len(it.message.Subject) + itemOverhead }
@@ -31,29 +31,29 @@ const (
 	refusedStopping = "stopping"
 )
 
-// bulkRows is how many rows a device may have waiting and still be served as one that sends little.
+// bulkRows is the largest number of waiting rows with which a device is still in the light class.
 const bulkRows = 256
 
-// class is how a device is served, by how much it has waiting.
+// class is the service class of a device. It depends on the number of its waiting rows.
 type class int
 
-// The classes: all of a light device is taken at its turn, and no more than its share of a bulk one.
+// The classes. At its turn, a light device is served completely; a bulk device is served only its share of the rows.
 const (
 	light class = iota
 	bulk
 	classes
 )
 
-// flow is what one device has accepted and not released, in its order. While it is with a committer nobody else takes
-// of it, so no two committers ever write the same datastream.
+// flow holds the items of one device that are accepted and not released, in the order of arrival. While one committer
+// processes a flow, no other committer takes items from it. So two committers never write the same datastream at the same time.
 type flow struct {
 	device  string
 	home    int // its lane
 	waiting []item
 	head    int
-	rows    int       // that wait
-	busy    bool      // it is with a committer
-	taken   time.Time // when the oldest item that the committer has was received
+	rows    int       // number of waiting rows
+	busy    bool      // a committer processes items of this flow
+	taken   time.Time // time of receipt of the oldest item that the committer processes
 }
 
 func (f *flow) class() class {
@@ -74,7 +74,7 @@ func (f *flow) pop() item {
 	switch {
 	case f.empty():
 		if cap(f.waiting) > 4096 {
-			f.waiting = nil // let go of what a flood has grown
+			f.waiting = nil // release the memory that a burst has allocated
 		}
 		f.waiting, f.head = f.waiting[:0], 0
 	case f.head > 1024 && f.head*2 > len(f.waiting):
@@ -85,39 +85,39 @@ func (f *flow) pop() item {
 	return it
 }
 
-// queue holds what was accepted, and gives it out by turns: the devices of a lane one after the other, so that one with
-// much to store does not hold up those behind it. Each committer has a lane of its own; one more, the express, takes the
-// light devices of a lane while its committer stores what bulk ones have sent. The queue is bounded by count and by bytes,
-// over all lanes and until the commit, and never blocks who puts.
+// queue holds the accepted items. It serves the devices of a lane in turn, so that a device with much data does not delay the
+// devices behind it. Each committer has its own lane. One additional committer, the express, takes the items of the light
+// devices of a lane while the committer of that lane stores the items of bulk devices. The queue is bounded by the number of
+// items and by bytes, over all lanes and until the commit. put never blocks.
 type queue struct {
 	maxItems, maxBytes int
 	seed               maphash.Seed
 
 	mu       sync.Mutex
 	flows    map[string]*flow // by device
-	spare    []*flow          // to be used again
+	spare    []*flow          // empty flows, for reuse
 	lanes    []lane
-	express  chan struct{} // wakes the one that takes from all lanes
-	arrived  int64         // items so far
-	items    int           // accepted and not released
-	bytes    int           // of those
-	refusing string        // one of the reasons; empty: taking
+	express  chan struct{} // wakes the express committer, which takes from all lanes
+	arrived  int64         // number of items accepted since the start
+	items    int           // number of items accepted and not released
+	bytes    int           // size of those items
+	refusing string        // one of the refusal reasons; empty: the queue accepts items
 	roomy    chan struct{}
 }
 
 // lane is the part of the queue that one committer empties.
 type lane struct {
 	turns   [classes]laneTurns
-	waiting int           // items that nobody has taken
-	last    class         // what its committer took last
-	busy    bool          // it has not released that
-	wake    chan struct{} // something came, or the end did
+	waiting int           // number of items that no committer has taken
+	last    class         // the class that its committer took last
+	busy    bool          // its committer has not released those items yet
+	wake    chan struct{} // signals a new item or the stop
 }
 
-// inBulk reports whether the lane's committer is busy with what bulk devices have sent.
+// inBulk reports whether the lane's committer is storing items of bulk devices.
 func (l *lane) inBulk() bool { return l.busy && l.last == bulk }
 
-// turns are the flows of a class that wait, in the order in which they are served.
+// laneTurns holds the waiting flows of one class, in the order in which they are served.
 type laneTurns struct {
 	list []*flow
 	head int
@@ -151,7 +151,7 @@ func newQueue(lanes, maxItems, maxBytes int) *queue {
 	return q
 }
 
-// put appends, or gives the reason why not.
+// put appends the item to the flow of its device; it returns the reason if the queue refuses the item, and "" otherwise.
 func (q *queue) put(it item) (refused string) {
 	device, size := it.device(), it.size()
 	it.rows = max(1, it.rows)
@@ -175,7 +175,7 @@ func (q *queue) put(it item) (refused string) {
 	l.waiting++
 	q.items++
 	q.bytes += size
-	if !f.busy { // else its turn comes when it is released
+	if !f.busy { // if it is busy, release adds it to the turns
 		if first {
 			l.turns[f.class()].push(f)
 		}
@@ -184,7 +184,7 @@ func (q *queue) put(it item) (refused string) {
 	return ""
 }
 
-// maxSpare is how many flows are kept to be used again.
+// maxSpare is the largest number of empty flows that are kept for reuse.
 const maxSpare = 4096
 
 func (q *queue) newFlow(device string) *flow {
@@ -200,7 +200,7 @@ func (q *queue) newFlow(device string) *flow {
 
 func (q *queue) full(more int) bool { return q.items >= q.maxItems || q.bytes+more > q.maxBytes }
 
-// rouse wakes who may take from a lane.
+// rouse wakes the committers that may take from a lane.
 func (q *queue) rouse(l *lane) {
 	wait.Wake(l.wake)
 	if l.inBulk() && l.turns[light].len() > 0 {
@@ -208,7 +208,7 @@ func (q *queue) rouse(l *lane) {
 	}
 }
 
-// wake returns what a committer waits for; the one after the lanes' is the express.
+// wake returns the channel on which a committer waits. The last index, after those of the lanes, is the express committer.
 func (q *queue) wake(at int) <-chan struct{} {
 	if at == len(q.lanes) {
 		return q.express
@@ -216,8 +216,9 @@ func (q *queue) wake(at int) <-chan struct{} {
 	return q.lanes[at].wake
 }
 
-// take returns a committer's next items, of about so many rows. They count as waiting until they are released. A lane's
-// committer serves the two classes by turns, the express the light devices of lanes that are in bulk.
+// take returns the next items for a committer, about rows rows in all. The items count against the bounds of the queue until
+// they are released. The committer of a lane serves the two classes in turn. The express serves the light devices of the lanes
+// whose committers store items of bulk devices.
 func (q *queue) take(at, rows int) []item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -253,7 +254,7 @@ func (q *queue) take(at, rows int) []item {
 	return out
 }
 
-// takeLight takes what light devices have; one that has become bulk while it waited goes to the others.
+// takeLight takes the items of light devices. A device that has become bulk while it waited moves to the bulk turns.
 func (l *lane) takeLight(out []item, rows int) []item {
 	for t := &l.turns[light]; t.len() > 0 && rows > 0; {
 		f := t.pop()
@@ -268,7 +269,7 @@ func (l *lane) takeLight(out []item, rows int) []item {
 	return out
 }
 
-// takeBulk takes of each bulk device its share of the rows.
+// takeBulk takes from each bulk device its share of the rows: an equal part, but at least bulkRows.
 func (l *lane) takeBulk(out []item, rows int) []item {
 	t := &l.turns[bulk]
 	for n := t.len(); n > 0 && rows > 0; n-- {
@@ -287,7 +288,7 @@ func rowsOf(items []item) (n int) {
 	return n
 }
 
-// serve takes items of a flow, one at least, until they have so many rows.
+// serve takes items of a flow, at least one, while their sum does not exceed rows.
 func (l *lane) serve(f *flow, out []item, rows int) []item {
 	f.busy, f.taken = true, f.waiting[f.head].received()
 	for first := true; !f.empty() && (first || f.waiting[f.head].rows <= rows); first = false {
@@ -299,7 +300,7 @@ func (l *lane) serve(f *flow, out []item, rows int) []item {
 	return out
 }
 
-// drain returns everything of a lane that nobody has taken, in the order of each device.
+// drain removes and returns all items of a lane that no committer has taken. The items of each device are in order of arrival.
 func (q *queue) drain(at int) []item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -323,7 +324,7 @@ func (q *queue) drain(at int) []item {
 	return out
 }
 
-// forget drops a flow that has nothing.
+// forget removes a flow that has no items.
 func (q *queue) forget(f *flow) {
 	delete(q.flows, f.device)
 	if len(q.spare) < maxSpare && cap(f.waiting) <= bulkRows {
@@ -345,8 +346,8 @@ func (it item) received() time.Time {
 	return it.message.Received
 }
 
-// release gives back the room of entries that a committer took: all of them are answered. What their devices have sent
-// meanwhile is next.
+// release frees the queue space of entries that a committer took and that are all answered. If their devices have sent more
+// in the meantime, their flows get the next turns.
 func (q *queue) release(at int, entries []*entry) {
 	bytes := 0
 	for _, e := range entries {
@@ -359,7 +360,7 @@ func (q *queue) release(at int, entries []*entry) {
 	}
 	for _, e := range entries {
 		f := e.flow
-		if f == nil || !f.busy { // it had several
+		if f == nil || !f.busy { // not busy: an earlier entry of the same flow released it
 			continue
 		}
 		f.busy = false
@@ -379,8 +380,8 @@ func (q *queue) release(at int, entries []*entry) {
 	}
 }
 
-// room returns the reason why put would refuse now, empty when it would not, and a channel that is
-// closed when that may have changed. A queue that was full has room again when a quarter is free.
+// room returns the reason for which put would refuse now, or "" if put would accept. If the queue is full, it also returns a
+// channel that is closed when this may have changed. A queue that was full has room again when a quarter of it is free.
 func (q *queue) room() (changed <-chan struct{}, reason string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -395,11 +396,11 @@ func (q *queue) room() (changed <-chan struct{}, reason string) {
 	return q.roomy, refusedFull
 }
 
-// refuse stops taking for the reason.
+// refuse makes put refuse for the given reason; "" makes it accept again.
 func (q *queue) refuse(reason string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.refusing != refusedStopping { // which is for good
+	if q.refusing != refusedStopping { // stopping is permanent
 		q.refusing = reason
 	}
 	if q.roomy != nil {
@@ -412,17 +413,17 @@ func (q *queue) refuse(reason string) {
 	wait.Wake(q.express)
 }
 
-// admit takes again, unless the end has come.
+// admit makes put accept again, unless the queue is stopping.
 func (q *queue) admit() { q.refuse("") }
 
-// depth is how many items and bytes are accepted and not answered.
+// depth returns the number of items, and of their bytes, that are accepted and not released.
 func (q *queue) depth() (items, bytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.items, q.bytes
 }
 
-// oldest is when the oldest of them was received; zero when there is none.
+// oldest returns the time of receipt of the oldest item that is accepted and not released; it returns zero if there is none.
 func (q *queue) oldest() time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -430,7 +431,7 @@ func (q *queue) oldest() time.Time {
 	for _, f := range q.flows {
 		at := f.taken
 		if !f.busy {
-			at = f.waiting[f.head].received() // one that is with nobody has something
+			at = f.waiting[f.head].received() // a flow that is not busy has at least one item
 		}
 		if oldest.IsZero() || at.Before(oldest) {
 			oldest = at
@@ -439,7 +440,7 @@ func (q *queue) oldest() time.Time {
 	return oldest
 }
 
-// waits is how many items of a lane nobody has taken. The express has none of its own.
+// waits returns the number of items of a lane that no committer has taken. It returns 0 for the express, which has no lane.
 func (q *queue) waits(at int) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -456,7 +457,7 @@ func (q *queue) stopping() bool {
 	return q.refusing == refusedStopping
 }
 
-// refusal is the error that a reason is for who publishes.
+// refusal returns the error that the publisher gets for a refusal reason.
 func refusal(reason string) error {
 	switch reason {
 	case refusedFull:

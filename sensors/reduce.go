@@ -6,30 +6,29 @@ import (
 	"time"
 )
 
-// ChartLimit is how many points a chart has at most, and how many it has when nobody says otherwise.
+// ChartLimit is the largest and the default number of points in a chart.
 const ChartLimit = 2000
 
-// Reducer makes a chart of a datastream's readings, given in time order one by one. As long as they are no
-// more than the limit, the chart has them all. Then the period is cut into equal buckets, and each keeps
-// its least and its greatest believed reading, at their own times: no peak is lost. Readings that are
-// not believed (QCBad, QCMissing, no number) do not count as extremes, or one broken value would hide
-// what it stands among; the first of them in a bucket is kept beside, and when those are more than a
-// tenth of the points, that many of them, from the whole period. Of readings that are believed and to be
-// looked at twice (QCSuspect, TimeWrong), the first of each bucket is kept beside too, as many as there is
-// still room for, from the whole period. How many of either a bucket has is counted (Flagged): none goes
-// without a word. The first and the last reading are always kept; a limit below four leaves room for
-// nothing else.
+// Reducer makes a chart from the readings of a datastream, which are added one by one in time order. If there are no more
+// readings than the limit, the chart contains all of them. Otherwise the period is divided into equal buckets. Each bucket keeps
+// its least and its greatest believed reading, at their own times, so that no peak is lost.
+//
+// Readings that are not believed (QCBad, QCMissing, not a number) do not count as extremes, because one broken value would hide
+// the readings around it. The first of them in each bucket is kept in addition, at most a tenth of the limit, spread over the
+// whole period. Of the readings that are believed but suspicious (QCSuspect, TimeWrong), the first of each bucket is kept too,
+// as many as fit into the limit, spread over the whole period. Both kinds are counted per bucket (Flagged), so that none is
+// dropped silently. The first and the last reading are always kept; a limit below four has no room for others.
 type Reducer struct {
 	from    time.Time
 	buckets int64
 	width   time.Duration // of a bucket
 	limit   int
 	rows    int64
-	every   []Observation // all of them, while they are few
+	every   []Observation // all readings, while there are no more than limit
 	points  []Observation
-	aside   []Observation // of readings that are not believed, the first of each bucket
-	marked  []Observation // of those that are, and are to be looked at twice, the first of each bucket
-	flagged []Flagged     // what the buckets have of both
+	aside   []Observation // the first reading of each bucket that is not believed
+	marked  []Observation // the first reading of each bucket that is believed but suspicious
+	flagged []Flagged     // the counts of both kinds per bucket
 	bucket  int64
 	least   *Observation
 	most    *Observation
@@ -39,7 +38,7 @@ type Reducer struct {
 	reduced bool
 }
 
-// NewReducer makes a reducer of [from, to) to at most limit points, 2 at least.
+// NewReducer returns a Reducer that reduces [from, to) to at most limit points; a limit below 2 counts as 2.
 func NewReducer(from, to time.Time, limit int) *Reducer {
 	limit = max(limit, 2)
 	r := &Reducer{from: from, limit: limit, bucket: -1}
@@ -49,7 +48,7 @@ func NewReducer(from, to time.Time, limit int) *Reducer {
 	return r
 }
 
-// Add takes the next reading.
+// Add adds the next reading, in time order.
 func (r *Reducer) Add(o *Observation) {
 	r.rows++
 	if !r.reduced {
@@ -96,7 +95,7 @@ func (r *Reducer) take(o *Observation) {
 	}
 }
 
-// count counts a reading that is to be looked at twice.
+// count counts a reading in Flagged if it is not believed or is suspicious.
 func (r *Reducer) count(o *Observation) {
 	if o.QC != QCBad && o.QC != QCMissing && o.QC != QCSuspect && o.TimeSource != TimeWrong {
 		return
@@ -134,7 +133,7 @@ func first(had, o *Observation) *Observation {
 	return clone(o)
 }
 
-// flush ends a bucket.
+// flush ends the current bucket and keeps its readings.
 func (r *Reducer) flush() {
 	if r.least != nil {
 		r.points = append(r.points, *r.least, *r.most)
@@ -148,7 +147,7 @@ func (r *Reducer) flush() {
 	r.least, r.most, r.beside, r.mark = nil, nil, nil, nil
 }
 
-// Chart is what came of it: Rows, Exact, BucketS, Points and Flagged.
+// Chart returns the result, with Rows, Exact, BucketS, Points and Flagged set.
 func (r *Reducer) Chart() Chart {
 	if !r.reduced {
 		return Chart{Rows: r.rows, Exact: true, Points: r.every}
@@ -168,7 +167,7 @@ func (r *Reducer) Chart() Chart {
 
 func byTime(a, b Observation) int { return a.Time.Compare(b.Time) }
 
-// evenly returns at most n of a list, from the whole of it.
+// evenly returns at most n elements of a list, evenly spread over the list.
 func evenly(list []Observation, n int) []Observation {
 	if len(list) <= n {
 		return list

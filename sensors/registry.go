@@ -11,28 +11,28 @@ import (
 
 // RegistryOptions tunes the registry.
 type RegistryOptions struct {
-	// MissInterval is how long after one reload a miss may cause the next; 0 is 2 s. It bounds what
-	// strangers who try names can cost the database.
+	// MissInterval is the shortest time between two reloads that misses cause; 0 is 2 s. It limits the load on the
+	// database when strangers try device names.
 	MissInterval time.Duration
-	// ReloadTimeout bounds a reload that a miss or a login has caused; 0 is 5 s.
+	// ReloadTimeout is the time limit of a reload that a miss or a login causes; 0 is 5 s.
 	ReloadTimeout time.Duration
 }
 
-// Stream is a datastream with what its type says of plausible values.
+// Stream is a datastream with the range of plausible values of its type.
 type Stream struct {
 	Datastream
-	Min, Max float64 // gross range, both inside
+	Min, Max float64 // gross range, inclusive
 	Ranged   bool    // false: the type is unknown, and no range is checked
 }
 
 // Known is a device of the registry. It is shared and must not be changed.
 type Known struct {
 	RegisteredDevice
-	Clock  time.Duration // how wrong its clock was when the registry was read, its time less ours; 0: right
+	Clock  time.Duration // offset of its clock when the registry was read: device time minus server time; 0: the clock is right
 	byName map[string]*Stream
 }
 
-// Stream looks a datastream up by its name in payloads.
+// Stream returns the datastream with the given name in payloads; it returns false if the device has no such datastream.
 func (k *Known) Stream(name string) (Stream, bool) {
 	s, ok := k.byName[name]
 	if !ok {
@@ -41,7 +41,7 @@ func (k *Known) Stream(name string) (Stream, bool) {
 	return *s, true
 }
 
-// interval is the pace expected of a datastream; 0 when the device does not have it.
+// interval returns the expected interval of a datastream; it returns 0 if the device does not have the datastream.
 func (k *Known) interval(stream int64) time.Duration {
 	for i := range k.Streams {
 		if k.Streams[i].ID == stream {
@@ -51,8 +51,8 @@ func (k *Known) interval(stream int64) time.Duration {
 	return 0
 }
 
-// Registry holds in memory who may publish what. It is safe for concurrent use: readers take one
-// atomic load.
+// Registry is the in-memory copy of the devices that may publish, with their datastreams. It is safe for concurrent use:
+// a lookup is one atomic load.
 type Registry struct {
 	store RegistryStore
 	opts  RegistryOptions
@@ -62,15 +62,15 @@ type Registry struct {
 	devices   atomic.Pointer[map[string]*Known]
 	certs     atomic.Pointer[map[string]*Known] // by the SHA-256 of a client certificate
 	owners    atomic.Pointer[map[int64]*Known]  // by datastream
-	seq       atomic.Pointer[int64]             // RegistrySeq before what is known was read; nil: nothing was
-	asking    sharedCall                        // of Current
-	loading   sync.Mutex                        // one reload at a time; guards what follows
+	seq       atomic.Pointer[int64]             // RegistrySeq just before the last successful load; nil: never loaded
+	asking    sharedCall                        // shares the query of concurrent calls of Current
+	loading   sync.Mutex                        // allows one reload at a time; guards the fields below
 	attempted time.Time                         // when a miss last caused a reload
-	missErr   error                             // how that ended
+	missErr   error                             // the result of that reload
 	reloaded  []func()
 }
 
-// NewRegistry makes an empty registry: Reload fills it, or the first miss does.
+// NewRegistry returns an empty registry. Reload or the first miss fills it.
 func NewRegistry(store RegistryStore, opts RegistryOptions, log *slog.Logger, clock func() time.Time) *Registry {
 	if opts.MissInterval == 0 {
 		opts.MissInterval = 2 * time.Second
@@ -91,16 +91,16 @@ func NewRegistry(store RegistryStore, opts RegistryOptions, log *slog.Logger, cl
 	return r
 }
 
-// OnReload lets f be called after each reload, before Reload returns: with what is known now, those
-// who were let in before can be looked at again. f must not block and not reload.
+// OnReload registers f, which is called after each reload, before Reload returns. f can check connections that were accepted
+// before against the new content of the registry. f must not block and must not reload.
 func (r *Registry) OnReload(f func()) {
 	r.loading.Lock()
 	defer r.loading.Unlock()
 	r.reloaded = append(r.reloaded, f)
 }
 
-// Reload reads every enabled device anew. On an error (fault.Unavailable when the database is away)
-// what was known stays.
+// Reload reads all enabled devices again. If it returns an error, the registry keeps its previous content. The error is
+// fault.Unavailable if the database is unavailable.
 func (r *Registry) Reload(ctx context.Context) error {
 	r.loading.Lock()
 	defer r.loading.Unlock()
@@ -108,7 +108,7 @@ func (r *Registry) Reload(ctx context.Context) error {
 }
 
 func (r *Registry) reload(ctx context.Context) error {
-	seq, err := r.store.RegistrySeq(ctx) // before what it counts: what is known is as new as that at least
+	seq, err := r.store.RegistrySeq(ctx) // read before the devices, so that the devices are at least as new as this number
 	if err != nil {
 		return fmt.Errorf("ask for changes of the devices: %w", err)
 	}
@@ -147,9 +147,9 @@ func (r *Registry) reload(ctx context.Context) error {
 	return nil
 }
 
-// Current makes what is known at least as new as this call: it asks the database for the number of the last
-// change, and reads the devices anew when there was one. Callers at the same time share one question, so the
-// logins of a whole city cost the database a few of them. The error is fault.Unavailable when the database is away.
+// Current ensures that the registry is at least as new as this call. It reads the number of the last change from the
+// database and reloads the devices if that number has changed. Concurrent callers share one query, so that the logins of a
+// whole city cost only a few queries. It returns fault.Unavailable if the database is unavailable.
 func (r *Registry) Current(ctx context.Context) error {
 	return r.asking.do(ctx, func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.ReloadTimeout)
@@ -177,10 +177,10 @@ func newKnown(d RegisteredDevice, types map[string]DatastreamType) *Known {
 	return k
 }
 
-// Device looks a device up in memory; nil when it is unknown or disabled.
+// Device returns a device from memory; it returns nil if the device is unknown or disabled.
 func (r *Registry) Device(id string) *Known { return (*r.devices.Load())[id] }
 
-// DeviceOf gives the device that a datastream belongs to.
+// DeviceOf returns the id of the device that a datastream belongs to; it returns false if the datastream is unknown.
 func (r *Registry) DeviceOf(datastream int64) (device string, ok bool) {
 	k, ok := (*r.owners.Load())[datastream]
 	if !ok {
@@ -189,7 +189,7 @@ func (r *Registry) DeviceOf(datastream int64) (device string, ok bool) {
 	return k.ID, true
 }
 
-// DivisionOf returns the division of a device.
+// DivisionOf returns the division of a device; it returns false if the device is unknown or disabled.
 func (r *Registry) DivisionOf(device string) (division string, ok bool) {
 	k := r.Device(device)
 	if k == nil {
@@ -198,10 +198,10 @@ func (r *Registry) DivisionOf(device string) (division string, ok bool) {
 	return k.Division, true
 }
 
-// Devices is how many devices are known.
+// Devices returns the number of enabled devices.
 func (r *Registry) Devices() int { return len(*r.devices.Load()) }
 
-// All lists what is known, in no order. The devices are shared and must not be changed.
+// All returns all enabled devices, in no particular order. The devices are shared and must not be changed.
 func (r *Registry) All() []*Known {
 	m := *r.devices.Load()
 	list := make([]*Known, 0, len(m))
@@ -211,9 +211,9 @@ func (r *Registry) All() []*Known {
 	return list
 }
 
-// Find is Device, and on a miss reloads once (at most every MissInterval) before it gives nil. The
-// error is fault.Unavailable when the miss could not be looked up because the database is away, so
-// that nobody is called unknown who is not.
+// Find returns a device like Device. On a miss it reloads once (at most every MissInterval) before it returns nil. It returns
+// fault.Unavailable if the reload failed because the database is unavailable. A caller can thus distinguish an unknown device
+// from one that could not be looked up.
 func (r *Registry) Find(ctx context.Context, id string) (*Known, error) {
 	if k := r.Device(id); k != nil {
 		return k, nil
@@ -224,8 +224,8 @@ func (r *Registry) Find(ctx context.Context, id string) (*Known, error) {
 	return r.Device(id), nil
 }
 
-// Miss reloads because something was not found, at most every MissInterval; between reloads it
-// returns at once what the last one came to. The error is fault.Unavailable when the store is away.
+// Miss reloads because a lookup failed, at most every MissInterval. Between reloads it returns the result of the last reload
+// at once. The error is fault.Unavailable if the store is unavailable.
 func (r *Registry) Miss(ctx context.Context) error {
 	r.loading.Lock()
 	defer r.loading.Unlock()

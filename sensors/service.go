@@ -15,8 +15,8 @@ import (
 	"onemap/internal/text"
 )
 
-// Devices is the one way in for every change of a device by people, by a command or by a demo. It needs
-// core.PermEditData for each. What devices themselves send comes in by Ingest.
+// Devices is the service for all changes of devices by users, commands and demos. Each change requires core.PermEditData. The
+// messages that devices send are handled by Ingest.
 type Devices struct {
 	writer DeviceWriter
 	reader DeviceReader
@@ -24,7 +24,7 @@ type Devices struct {
 	now    func() time.Time
 }
 
-// NewDevices makes the service; a nil clock is the system's.
+// NewDevices returns the service; a nil clock means the system clock.
 func NewDevices(writer DeviceWriter, reader DeviceReader, seeder DeviceSeeder, clock func() time.Time) *Devices {
 	if clock == nil {
 		clock = time.Now
@@ -32,7 +32,7 @@ func NewDevices(writer DeviceWriter, reader DeviceReader, seeder DeviceSeeder, c
 	return &Devices{writer: writer, reader: reader, seeder: seeder, now: clock}
 }
 
-// NewDevice is what makes a device.
+// NewDevice holds the data to create a device.
 type NewDevice struct {
 	ID         string // 1 to 64 of A–Z, a–z, 0–9, underscore, hyphen; the MQTT user name
 	Division   string // a county's code or one below it
@@ -48,12 +48,12 @@ type NewDatastream struct {
 	Name      string // the key in a payload's v; unique in the device
 	Type      string // a code of the datastream types
 	Title     core.Text
-	IntervalS int // the expected pace, seconds; 0 is its type's
+	IntervalS int // expected interval, seconds; 0: the interval of its type
 }
 
-// Create makes a device with its datastreams, and returns it with its secret, which is not kept. fault.Invalid names
-// the field, as datastreams[1].type; fault.Forbidden is a division outside of the principal's; fault.Conflict an id that
-// is taken.
+// Create creates a device with its datastreams, and returns it with its secret, which is not stored. It returns fault.Invalid
+// with the name of the field, such as datastreams[1].type; fault.Forbidden if the division is outside the principal's scope;
+// fault.Conflict if the id is taken.
 func (v *Devices) Create(ctx context.Context, p core.Principal, n NewDevice) (Device, string, error) {
 	if err := p.Need(core.PermEditData); err != nil {
 		return Device{}, "", err
@@ -69,7 +69,7 @@ func (v *Devices) Create(ctx context.Context, p core.Principal, n NewDevice) (De
 
 var streamName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
-// complete holds what a device says of itself against the registry's types and the principal's scope.
+// complete checks the data of a new device against the types of the registry and the principal's scope.
 func (v *Devices) complete(ctx context.Context, p core.Principal, n NewDevice) (Device, error) {
 	division, err := geo.ParseDivision(n.Division)
 	switch {
@@ -97,10 +97,10 @@ func (v *Devices) complete(ctx context.Context, p core.Principal, n NewDevice) (
 	return d, d.CheckNames()
 }
 
-// maxQuoted is how much of a sender's text a refusal repeats, bytes.
+// maxQuoted is the largest part of a sender's text that a refusal repeats, in bytes.
 const maxQuoted = 40
 
-// streams holds the datastreams of a new device against the types that there are.
+// streams checks the datastreams of a new device against the existing types.
 func (v *Devices) streams(ctx context.Context, n NewDevice) ([]Datastream, error) {
 	types, hazards, err := v.codes(ctx)
 	switch {
@@ -127,7 +127,7 @@ func (v *Devices) streams(ctx context.Context, n NewDevice) ([]Datastream, error
 	return out, nil
 }
 
-// codes are those of the datastream types and of the hazard types.
+// codes returns the codes of the datastream types and of the hazard types.
 func (v *Devices) codes(ctx context.Context) (types, hazards map[string]bool, err error) {
 	kinds, err := v.reader.DatastreamTypes(ctx)
 	if err != nil {
@@ -147,8 +147,8 @@ func (v *Devices) codes(ctx context.Context) (types, hazards map[string]bool, er
 	return types, hazards, nil
 }
 
-// RenewSecret gives a device a new secret, which is returned and not kept; the old one ends. fault.NotFound when there
-// is no such device in the scope, here and below.
+// RenewSecret replaces the secret of a device and returns the new one, which is not stored. The old secret becomes invalid. This
+// method and those below return fault.NotFound if there is no such device in the scope.
 func (v *Devices) RenewSecret(ctx context.Context, p core.Principal, id string) (string, error) {
 	if err := p.Need(core.PermEditData); err != nil {
 		return "", err
@@ -157,7 +157,7 @@ func (v *Devices) RenewSecret(ctx context.Context, p core.Principal, id string) 
 	return secret, v.writer.SetSecret(ctx, p.Scope(), id, sum, p.Login)
 }
 
-// SetEnabled lets a device publish, or no longer, and returns it. A connection that it may no longer have ends at once.
+// SetEnabled enables or disables a device and returns it. If the device is disabled, its connection ends at once.
 func (v *Devices) SetEnabled(ctx context.Context, p core.Principal, id string, enabled bool) (Device, error) {
 	if err := p.Need(core.PermEditData); err != nil {
 		return Device{}, err
@@ -168,10 +168,10 @@ func (v *Devices) SetEnabled(ctx context.Context, p core.Principal, id string, e
 	return v.reader.Device(ctx, p.Scope(), id)
 }
 
-// MaxIntervalS is the longest pace that can be expected of a datastream, seconds: 7 days.
+// MaxIntervalS is the longest expected interval of a datastream, in seconds: 7 days.
 const MaxIntervalS = 7 * 24 * 60 * 60
 
-// SetInterval says how often a datastream is expected to publish, seconds, and returns it; 0 is its type's pace.
+// SetInterval sets the expected interval of a datastream in seconds, and returns the datastream; 0 means the interval of its type.
 func (v *Devices) SetInterval(ctx context.Context, p core.Principal, datastream int64, seconds int) (Datastream, error) {
 	if err := p.Need(core.PermEditData); err != nil {
 		return Datastream{}, err
@@ -188,15 +188,15 @@ type NewCertificate struct {
 	PEM    string // the certificate, or a chain that begins with it; without its key
 }
 
-// Certificate is what is kept of a device's client certificate.
+// Certificate is the stored data of a device's client certificate.
 type Certificate struct {
 	SHA256   string
-	Subject  string     // when the certificate was given as a whole
-	NotAfter *time.Time // likewise: from then on it is refused
+	Subject  string     // set only if the whole certificate was given
+	NotAfter *time.Time // set only if the whole certificate was given; from this time on it is refused
 }
 
-// PutCertificate registers a device's client certificate, by which it may authenticate over TLS; the one before ends.
-// fault.Conflict when it is another device's.
+// PutCertificate registers a device's client certificate, with which the device may authenticate over TLS. It replaces the
+// previous one. It returns fault.Conflict if the certificate belongs to another device.
 func (v *Devices) PutCertificate(ctx context.Context, p core.Principal, id string, n NewCertificate) (Certificate, error) {
 	if err := p.Need(core.PermEditData); err != nil {
 		return Certificate{}, err
@@ -208,7 +208,7 @@ func (v *Devices) PutCertificate(ctx context.Context, p core.Principal, id strin
 	return cert, v.writer.SetCertificate(ctx, p.Scope(), id, sum, p.Login)
 }
 
-// RemoveCertificate forgets a device's client certificate; a connection that it opened ends at once.
+// RemoveCertificate removes a device's client certificate. A connection that was authenticated by it ends at once.
 func (v *Devices) RemoveCertificate(ctx context.Context, p core.Principal, id string) error {
 	if err := p.Need(core.PermEditData); err != nil {
 		return err
@@ -235,20 +235,20 @@ func (n NewCertificate) read(now time.Time) (Certificate, []byte, error) {
 	return Certificate{SHA256: hex.EncodeToString(sum), Subject: leaf.Subject.String(), NotAfter: &until}, sum, nil
 }
 
-// SeedData is a registry to begin with.
+// SeedData is the initial content of the registry.
 type SeedData struct {
 	HazardTypes     []HazardType
 	DatastreamTypes []DatastreamType
 	Devices         []Device
-	// SecretSHA256 returns a device's secret's hash; nil keeps those that are there, and locks a new device out until it
-	// gets one.
+	// SecretSHA256 returns the hash of a device's secret. If it is nil or returns nil, existing secrets are kept, and a new device
+	// cannot log in until it gets one.
 	SecretSHA256 func(id string) []byte
-	// Progress is told the devices stored so far; it may be nil.
+	// Progress is called with the number of devices stored so far; it may be nil.
 	Progress func(done int)
 }
 
-// Seed stores types and devices by their codes and ids, replacing what is there and keeping what devices have
-// published. It is for the whole city.
+// Seed stores types by their codes and devices by their ids. It replaces existing ones and keeps the observations of devices. It
+// requires the scope of the whole city.
 func (v *Devices) Seed(ctx context.Context, p core.Principal, s SeedData) error {
 	if err := cmp.Or(p.Need(core.PermEditData), p.NeedCity()); err != nil {
 		return err

@@ -7,22 +7,22 @@ import (
 	"onemap/internal/fault"
 )
 
-// sharedCall lets callers at the same time share one call. A caller never gets what came of a call that began before
-// it asked. Its zero value is ready.
+// sharedCall lets concurrent callers share one call. A caller never gets the result of a call that began before its own call of
+// do. The zero value is ready for use.
 type sharedCall struct {
 	mu      sync.Mutex
 	running bool
-	next    *pendingCall // of those who wait for the next call; nil: nobody does
+	next    *pendingCall // the call that has not begun yet; nil: no caller waits for one
 }
 
 // pendingCall is one call that callers wait for.
 type pendingCall struct {
 	done chan struct{}
-	err  error // when done
+	err  error // valid when done is closed
 }
 
-// do waits for a call of f that begins after do. All callers must give the same f, which must end by itself. The
-// error is fault.Unavailable when ctx ends first.
+// do waits for a call of f that begins after do was called, and returns its result. All callers must pass the same f, and f must
+// end by itself. do returns fault.Unavailable if ctx ends first.
 func (t *sharedCall) do(ctx context.Context, f func() error) error {
 	t.mu.Lock()
 	if t.next == nil {

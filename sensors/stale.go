@@ -14,8 +14,8 @@ func StaleAfter(intervalS int) time.Duration {
 	return max(StaleIntervals*time.Duration(intervalS)*time.Second, StaleLeast)
 }
 
-// EffectiveTime is the time of which an observation is news: the earlier of its own time and that of its receipt. What a
-// device sends late is no news of now, although the device is there.
+// EffectiveTime returns the earlier of the observation's own time and its time of receipt. An observation that is sent late does
+// not describe the present, although the device is on line.
 func (o Observation) EffectiveTime() time.Time {
 	if o.ReceivedAt.Before(o.Time) {
 		return o.ReceivedAt
@@ -24,7 +24,7 @@ func (o Observation) EffectiveTime() time.Time {
 }
 
 // IsStale reports whether a datastream is stale at a time: newest is the effective time of its newest observation, and
-// listening is since when the server can hear without a break. Nothing is stale before it had its intervals since then.
+// listening is since when the server can receive without a break. A datastream is not stale before StaleAfter has passed since then.
 func IsStale(newest, listening time.Time, intervalS int, now time.Time) bool {
 	if listening.After(newest) {
 		newest = listening

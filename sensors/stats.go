@@ -6,25 +6,25 @@ import (
 	"onemap/internal/fault"
 )
 
-// IngestCounts is how much went through each stage of the ingest path.
+// IngestCounts holds the counts of the stages of the ingest path.
 type IngestCounts struct {
 	Received    uint64 `json:"received"`    // messages taken into the queue
 	Committed   uint64 `json:"committed"`   // observations stored that were new
-	Duplicate   uint64 `json:"duplicate"`   // there already, with the same value
-	Conflict    uint64 `json:"conflict"`    // there already, with another value: kept beside it
-	Late        uint64 `json:"late"`        // stored, and older than what its datastream had
-	Future      uint64 `json:"future"`      // stored and flagged: ahead of the time of receipt
-	Quarantined uint64 `json:"quarantined"` // rows put to quarantine
+	Duplicate   uint64 `json:"duplicate"`   // observations that were stored before with the same value
+	Conflict    uint64 `json:"conflict"`    // observations that were stored before with another value: kept as conflicts
+	Late        uint64 `json:"late"`        // observations stored that are older than the latest of their datastream
+	Future      uint64 `json:"future"`      // observations stored and flagged because their clock is wrong
+	Quarantined uint64 `json:"quarantined"` // rows put into quarantine
 	Refused     uint64 `json:"refused"`     // messages refused before the queue
-	Failed      uint64 `json:"failed"`      // taken and not stored: not acknowledged
+	Failed      uint64 `json:"failed"`      // messages accepted and not stored: not acknowledged
 	Batches     uint64 `json:"batches"`     // commits
 }
 
-// IngestSample is one interval of a node's ingest path: the counts are those of the interval.
+// IngestSample describes one interval of a node's ingest path. The counts are those of the interval.
 type IngestSample struct {
 	At time.Time `json:"at"` // its end
 	IngestCounts
-	QueueEnvelopes int     `json:"queue_envelopes"` // that waited at its end
+	QueueEnvelopes int     `json:"queue_envelopes"` // messages that waited at the end of the interval
 	QueueBytes     int     `json:"queue_bytes"`
 	OldestMS       float64 `json:"oldest_ms"`     // age of the oldest message not yet acknowledged, at its end
 	CommitP50MS    float64 `json:"commit_p50_ms"` // of the commits of the interval; 0: there were none
@@ -32,7 +32,7 @@ type IngestSample struct {
 	BatchRows      float64 `json:"batch_rows"` // rows of a commit, the mean; 0: there were none
 }
 
-// IngestStats is what a node tells of its ingest path.
+// IngestStats holds the statistics of a node's ingest path.
 type IngestStats struct {
 	Node      string          `json:"node"`
 	StartedAt time.Time       `json:"started_at"`
@@ -45,7 +45,7 @@ type IngestStats struct {
 	Troubles  []DeviceTrouble `json:"troubles"` // newest first, at most 100
 }
 
-// BrokerStats is what one way in tells of itself.
+// BrokerStats holds the statistics of one broker: the embedded one or an external one.
 type BrokerStats struct {
 	Name        string            `json:"name"`    // embedded, external
 	Address     string            `json:"address"` // without credentials
@@ -58,8 +58,8 @@ type BrokerStats struct {
 	Refused     map[string]uint64 `json:"refused"` // by reason
 	Reconnects  uint64            `json:"reconnects"`
 
-	Code   string            `json:"code,omitempty"`   // names the sentence of the detail
-	Params map[string]string `json:"params,omitempty"` // what goes into it
+	Code   string            `json:"code,omitempty"`   // code of the sentence in Detail
+	Params map[string]string `json:"params,omitempty"` // parameters of that sentence
 }
 
 // The kinds of DeviceTrouble.
@@ -67,19 +67,19 @@ const (
 	TroubleFlood      = "flood"       // sends faster than it may: its reading is paused
 	TroubleQuota      = "quota"       // sends more readings than its quota: its reading is paused
 	TroubleOversize   = "oversize"    // sends packets larger than are read
-	TroubleHandshake  = "handshake"   // connects and does not say who it is
+	TroubleHandshake  = "handshake"   // connects and does not identify itself
 	TroubleCredential = "credentials" // wrong secret or certificate
-	TroubleTopic      = "topic"       // publishes or subscribes where it may not
-	TroubleStatus     = "status"      // its status or its last will says neither online nor offline
+	TroubleTopic      = "topic"       // publishes or subscribes to a topic without permission
+	TroubleStatus     = "status"      // its status or its last will is neither online nor offline
 	TroubleKeepAlive  = "keep-alive"  // asks for a longer keep-alive than the limit, or for none and falls silent
 	TroubleSlowReader = "slow-reader" // does not read its acknowledgements
 	TroubleReconnect  = "reconnect"   // connects again and again
 	TroubleRevoked    = "revoked"     // publishes although it was disabled
 )
 
-// DeviceTrouble is a device, or a stranger's address, that gives a broker trouble.
+// DeviceTrouble is a device, or the address of an unknown client, that causes trouble at a broker.
 type DeviceTrouble struct {
-	Device        string    `json:"device"` // empty: it never said who it is
+	Device        string    `json:"device"` // empty: the client never identified itself
 	Remote        string    `json:"remote"`
 	Kind          string    `json:"kind"`
 	Count         uint64    `json:"count"`
@@ -97,13 +97,13 @@ type Conflict struct {
 	Name         string    `json:"name"` // of the datastream
 	Division     string    `json:"division"`
 	Time         time.Time `json:"t"`
-	Stored       *float64  `json:"stored"` // what the first delivery said and charts show; nil: no longer kept
-	Value        float64   `json:"v"`      // what this one said
+	Stored       *float64  `json:"stored"` // the value of the first delivery, which charts show; nil: no longer stored
+	Value        float64   `json:"v"`      // the conflicting value
 	ReceivedAt   time.Time `json:"received_at"`
 }
 
-// Flagged counts the readings of one bucket of a chart that are to be looked at twice: each once, as what it is first in
-// this order.
+// Flagged counts the readings of one bucket of a chart that need attention. A reading with several properties counts once, under
+// the first of them in the order of the fields.
 type Flagged struct {
 	Time    time.Time `json:"t" doc:"The bucket's beginning"`
 	Bad     int64     `json:"bad" doc:"qc 4"`
@@ -112,8 +112,8 @@ type Flagged struct {
 	Ahead   int64     `json:"ahead" doc:"time_source 3"`
 }
 
-// Chart is a datastream's period in at most a given number of points: of each bucket of time the
-// least and the greatest reading, so that no peak is lost.
+// Chart holds the readings of a datastream in a period, reduced to at most a given number of points. It contains the least and
+// the greatest reading of each time bucket, so that no peak is lost.
 type Chart struct {
 	DatastreamID int64         `json:"datastream_id"`
 	From         time.Time     `json:"from"`
@@ -130,32 +130,32 @@ type Chart struct {
 const (
 	PresenceOnline  = "online"
 	PresenceOffline = "offline"
-	PresenceStale   = "stale" // of a datastream: it missed three of its intervals
-	PresenceFresh   = "fresh" // of a datastream: it is heard of again
+	PresenceStale   = "stale" // of a datastream: no observation for three of its intervals
+	PresenceFresh   = "fresh" // of a datastream: it has a recent observation again
 )
 
 // PresenceChange is one line of a presence.changed event.
 type PresenceChange struct {
 	Device       string    `json:"device"`
-	DatastreamID int64     `json:"datastream_id,omitempty"` // 0: of the device
+	DatastreamID int64     `json:"datastream_id,omitempty"` // 0: the change is of the device
 	Datastream   string    `json:"datastream,omitempty"`    // its name
 	State        string    `json:"state"`
-	Reason       string    `json:"reason"` // status (it said so, or its last will), silence, reading
+	Reason       string    `json:"reason"` // status (its message or its last will), silence, reading, late
 	Since        time.Time `json:"since"`
 }
 
-// PresenceEvent is the payload of EventPresenceChanged: one a division and look, so that a
-// network that falls does not write an event for each of its devices.
+// PresenceEvent is the payload of EventPresenceChanged. There is one event per division and check, so that the failure of a
+// network does not write one event for each device.
 type PresenceEvent struct {
 	Changes []PresenceChange `json:"changes"` // at most 100
 	More    int              `json:"more"`    // that the list leaves out
 }
 
-// The reasons for which the readings of a device that is heard of are not evaluated.
+// The reasons for which the readings of a device that sends are not evaluated.
 const (
-	UnevaluatedLate       = "late"       // their times are before those that are known
+	UnevaluatedLate       = "late"       // their times are before the newest ones stored
 	UnevaluatedBad        = "bad"        // they are outside the range of their type, or missing
-	UnevaluatedQuarantine = "quarantine" // they cannot be read
+	UnevaluatedQuarantine = "quarantine" // they cannot be decoded
 )
 
 // UnevaluatedChange is one line of a device.unevaluated event.
@@ -165,7 +165,7 @@ type UnevaluatedChange struct {
 	Since  time.Time `json:"since"`
 }
 
-// UnevaluatedEvent is the payload of EventUnevaluated: one a division and look.
+// UnevaluatedEvent is the payload of EventUnevaluated. There is one event per division and check.
 type UnevaluatedEvent struct {
 	Changes []UnevaluatedChange `json:"changes"` // at most 100
 	More    int                 `json:"more"`    // that the list leaves out

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// PresenceLate is the reason of a silence that is none on the wire: readings arrive, and they are as
-// old as if none did.
+// PresenceLate is the reason when readings do arrive, but their event times are so old that the device or datastream counts
+// as stale.
 const PresenceLate = "late"
 
 // The other reasons of a PresenceChange and of Device.Reason.
@@ -21,48 +21,49 @@ const (
 	PresenceByReading = "reading"
 )
 
-// PresenceListed is how many changes one PresenceEvent lists at most.
+// PresenceListed is the largest number of changes that one PresenceEvent lists.
 const PresenceListed = 100
 
-// StaleCheck is one check for what has fallen silent.
+// StaleCheck holds the parameters of one check for stale devices and datastreams.
 type StaleCheck struct {
-	Node           string        // which node looks
-	ListeningSince time.Time     // since when it hears without a break: silence counts from there
-	Gap            time.Duration // no look when another node's was less than this ago
+	Node           string        // the node that checks
+	ListeningSince time.Time     // since when the node receives without a break; silence counts from this time
+	Gap            time.Duration // the check is skipped if another node checked less than this time ago
 }
 
 // StaleReport is the result of a StaleCheck.
 type StaleReport struct {
-	Looked  bool // false: another node does, or just did
-	Stale   int  // datastreams that are stale, of enabled devices, as some node last saw
-	Offline int  // devices that are off line, of those that are enabled and were ever seen; likewise
-	Changes int  // what it told
-	Events  int  // in how many events
+	Looked  bool // false: another node is checking, or has just checked
+	Stale   int  // number of stale datastreams of enabled devices, at the last check of any node
+	Offline int  // number of off-line devices among those that are enabled and were seen at least once, at the last check of any node
+	Changes int  // number of changes that this check published
+	Events  int  // number of events that contain these changes
 }
 
-// StaleStore finds what became stale, and appends the events in the transaction in which it stores that.
+// StaleStore finds the devices and datastreams whose presence changed. It stores the changes and appends their events in the
+// same transaction.
 type StaleStore interface {
 	CheckStale(ctx context.Context, l StaleCheck) (StaleReport, error)
 }
 
-// WatchOptions tunes the look for silence. The zero value of each is the default named.
+// WatchOptions configures a Watch. The zero value of each field stands for the default that its comment names.
 type WatchOptions struct {
 	Node        string
 	Every       time.Duration    // 5 s
-	Timeout     time.Duration    // of one look; 15 s
-	IsListening func() bool      // whether this node takes readings in; nil: always
+	Timeout     time.Duration    // time limit of one check; 15 s
+	IsListening func() bool      // reports whether this node accepts readings; nil: always
 	Clock       func() time.Time // time.Now
 }
 
-// Watch looks for devices and datastreams that fell silent. A node that could not hear, because it has
-// just started, its database was away, its ingest path refused or the process stood still, calls nobody
-// silent for that time.
+// Watch regularly checks for devices and datastreams that became stale. A node does not count a time in which it could not
+// receive as silence of a device. It cannot receive before it has started, while its database is unavailable, while its ingest
+// path refuses, and while the process is suspended.
 type Watch struct {
 	opts    WatchOptions
 	store   StaleStore
 	log     *slog.Logger
-	hearing time.Time // since when it hears without a break
-	last    time.Time // the last look that came through
+	hearing time.Time // since when the node receives without a break
+	last    time.Time // time of the last check; zero: the last check failed, or there was none
 	failing bool
 
 	stale, offline   prometheus.Gauge
@@ -70,7 +71,7 @@ type Watch struct {
 	changes, failure prometheus.Counter
 }
 
-// NewWatch makes a watch; Run sets it going. A nil logger and a nil registerer are silent.
+// NewWatch returns a Watch; Run starts it. With a nil logger nothing is logged; with a nil registerer no metrics are registered.
 func NewWatch(o WatchOptions, store StaleStore, log *slog.Logger, reg prometheus.Registerer) *Watch {
 	o.Every, o.Timeout = cmp.Or(o.Every, 5*time.Second), cmp.Or(o.Timeout, 15*time.Second)
 	if o.IsListening == nil {
@@ -103,7 +104,7 @@ func NewWatch(o WatchOptions, store StaleStore, log *slog.Logger, reg prometheus
 	}
 }
 
-// Run looks every WatchOptions.Every until ctx ends.
+// Run checks every WatchOptions.Every until ctx ends. It logs a failure once, when the failures begin and when they end.
 func (w *Watch) Run(ctx context.Context) {
 	tick := time.NewTicker(w.opts.Every)
 	defer tick.Stop()
@@ -128,7 +129,8 @@ func (w *Watch) Run(ctx context.Context) {
 	}
 }
 
-// Once looks one time. It must not be called while Run runs.
+// Once runs one check. It must not be called while Run runs. If the ingest path does not accept readings, or more than
+// 4 × Every passed since the last successful check, or the clock was set back, silence counts from now.
 func (w *Watch) Once(ctx context.Context) (StaleReport, error) {
 	now := w.opts.Clock()
 	if !w.opts.IsListening() || now.Sub(w.last) > 4*w.opts.Every || now.Before(w.last) {
@@ -140,7 +142,7 @@ func (w *Watch) Once(ctx context.Context) (StaleReport, error) {
 	r, err := w.store.CheckStale(ctx, StaleCheck{Node: w.opts.Node, ListeningSince: w.hearing, Gap: w.opts.Every / 2})
 	if err != nil {
 		w.failure.Inc()
-		w.last = time.Time{} // the next one begins to hear anew
+		w.last = time.Time{} // so that the next check counts silence from its own time
 		return r, err
 	}
 	w.last = now

@@ -17,7 +17,7 @@ type Options struct {
 // Complete reports the first required part that is missing.
 func (o Options) Complete() error { return httpx.Complete("sensorsapi", o, "Ingest") }
 
-// API answers what is asked of devices.
+// API serves the HTTP API of devices.
 type API struct {
 	*httpx.Server
 

@@ -38,8 +38,8 @@ type deviceChangeInput struct {
 	Body DeviceChange
 }
 
-// stewardRoutes change devices that are there. Each change reaches the brokers of all nodes, and one
-// that takes away what a connection was let in by ends it at once.
+// stewardRoutes registers the routes that change existing devices. Each change reaches the brokers of all nodes. A change that
+// invalidates the credentials of a connection ends that connection at once.
 func (s *API) stewardRoutes() {
 	httpx.Register(s.Server, httpx.EditData, httpx.Op(http.MethodPatch, "/api/v1/devices/{id}", "changeDevice", "Let a device publish, or no longer; its connection ends at once"),
 		func(ctx context.Context, p core.Principal, in *deviceChangeInput) (*httpx.Body[sensors.Device], error) {

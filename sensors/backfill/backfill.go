@@ -1,5 +1,5 @@
-// Package backfill reads files of readings, CSV or NDJSON, record by record: what is wrong with one
-// record is a refusal of it, by line, and costs no other. It knows no SQL and opens no file.
+// Package backfill reads files of readings, CSV or NDJSON, record by record. A faulty record is refused, with its line number,
+// and does not affect other records. The package contains no SQL and opens no file.
 package backfill
 
 import (
@@ -11,11 +11,11 @@ import (
 	"onemap/sensors"
 )
 
-// The reasons for which a record, or a value of one, is refused; those of a publish that apply, and these.
+// The reasons for which a record, or one of its values, is refused: some are those of a publish, the others are only for files.
 const (
-	ReasonBadText    = "bad-text" // a byte that is no text in the file's encoding
-	ReasonBadQC      = "bad-qc"   // no quality flag of QARTOD
-	ReasonExpired    = "expired"  // older than its retention class keeps
+	ReasonBadText    = "bad-text" // a byte that is invalid in the file's encoding
+	ReasonBadQC      = "bad-qc"   // not a QARTOD quality flag
+	ReasonExpired    = "expired"  // older than the period that its retention class keeps
 	ReasonBadJSON    = sensors.ReasonBadJSON
 	ReasonBadShape   = sensors.ReasonBadShape
 	ReasonBadTime    = sensors.ReasonBadTime
@@ -23,103 +23,104 @@ const (
 	ReasonTooLarge   = sensors.ReasonTooLarge
 	ReasonNoDevice   = sensors.ReasonUnknownDevice
 	ReasonNoStream   = sensors.ReasonUnknownDatastream
-	maxValues        = 4096    // of one record
+	maxValues        = 4096    // largest number of values in one record
 	defaultMaxRecord = 1 << 20 // bytes
 )
 
 // Format is the form of a file.
 type Format string
 
-// The forms; FormatAuto tells NDJSON by its first brace.
+// The formats. FormatAuto takes a file whose first character is a brace for NDJSON, and any other file for CSV.
 const (
 	FormatAuto   Format = "auto"
 	FormatCSV    Format = "csv"
 	FormatNDJSON Format = "ndjson"
 )
 
-// Columns names columns of a CSV file or members of an object; in Options an empty name is one of the usual names.
+// Columns holds the names of the columns of a CSV file, or of the members of an object. In Options an empty name means that the
+// usual names are tried.
 type Columns struct {
 	Device, Datastream, DatastreamID, Time, Value, QC string
 }
 
-// Options says how a file is read. The zero value reads both forms, and refuses times without a zone, times that
-// are numbers and what else can be read in two ways.
+// Options configures how a file is read. The zero value reads both formats. It refuses times without a zone, times that are
+// numbers, and other ambiguous input.
 type Options struct {
 	Format         Format
-	Encoding       charset.Encoding // UTF-16 is told by its mark; any other text is UTF-8 unless this is GB18030
+	Encoding       charset.Encoding // UTF-16 is detected by its byte order mark; any other text is UTF-8 unless this is GB18030
 	Columns        Columns
-	Zone           *time.Location // of times that name none; nil refuses them
-	Epoch          Epoch          // of times that are numbers
+	Zone           *time.Location // zone of times without one; nil: such times are refused
+	Epoch          Epoch          // meaning of times that are numbers
 	DateOrder      DateOrder
-	DayAt          *time.Duration // the time of day, since midnight, of dates without one; nil refuses them
+	DayAt          *time.Duration // time of day, since midnight, of dates without one; nil: such dates are refused
 	Decimal        Decimal
-	Missing        []float64 // values that stand for a missing one, as -9999
-	ValuesOf       string    // the datastream of all values, in a table without a column of its name; "": there is none
-	Registry       *Registry // whose datastreams the columns of a wide table may name; nil: of none
+	Missing        []float64 // values that mean a missing value, such as -9999
+	ValuesOf       string    // datastream of all values, in a table without a column for the datastream; "": none
+	Registry       *Registry // registry of the datastreams that the columns of a wide table may name; nil: no datastream is known
 	MaxRecordBytes int       // 0 is 1 MiB
 }
 
-// Position is a place between two records.
+// Position is a position between two records.
 type Position struct {
-	Offset int64 // bytes before it, decompressed
-	Line   int64 // lines before it
+	Offset int64 // number of bytes before it, decompressed
+	Line   int64 // number of lines before it
 }
 
-// Value is one reading of a record, its datastream not looked up yet.
+// Value is one reading of a record, before its datastream is looked up.
 type Value struct {
 	Device       []byte // valid until the next record, as is Datastream
-	Datastream   []byte // its name in the device
-	DatastreamID int64  // 0: it is named by Device and Datastream
+	Datastream   []byte // name of the datastream in the device
+	DatastreamID int64  // 0: Device and Datastream identify the datastream
 	Time         time.Time
 	Value        float64
-	QC           sensors.QC // 0: not given
-	Column       string     // of the value
+	QC           sensors.QC // 0: the file has no flag
+	Column       string     // column of the value
 }
 
-// Refusal is what is wrong with a record, or with one value of it.
+// Refusal describes the fault of a record, or of one of its values.
 type Refusal struct {
-	Line   int64  // of its first line, from 1
-	Offset int64  // of its first byte, or of the first byte that is no text, in the decompressed file; UTF-16 counts as UTF-8
-	Column string // the column or member that is wrong; "" is the whole record
+	Line   int64  // number of the record's first line, from 1
+	Offset int64  // offset of its first byte, or of the first invalid byte, in the decompressed file; UTF-16 counts as UTF-8
+	Column string // the faulty column or member; "": the whole record
 	Reason string
 	Detail string // printable; begins with the column
-	Option string // with this option of the command the record can be read; "": none helps
+	Option string // the command option with which the record can be read; "": no option helps
 	Record []byte // as UTF-8, valid until the next record
 }
 
-// Record is one line of NDJSON or one row of CSV: its readings, what is missing and its refusals. It is valid
-// until the next one.
+// Record is one line of NDJSON or one row of CSV, with its readings, the number of missing values and its refusals. It is valid
+// until the next call of Next.
 type Record struct {
 	Line     int64
 	Offset   int64
 	Raw      []byte // as UTF-8
 	Values   []Value
-	Missing  int64 // values that the file says are missing
+	Missing  int64 // number of values that the file marks as missing
 	Refusals []Refusal
-	Columns  Columns // where the parts of the values stand; one that is empty is told by the column of the value
+	Columns  Columns // columns of the parts of the values; an empty one is determined by the column of the value
 }
 
 // Reader returns a file's records.
 type Reader interface {
-	// Next returns the next record, io.EOF at the end, or an error that ends the reading: fault.Invalid
-	// when the file as a whole cannot be understood.
+	// Next returns the next record; it returns io.EOF at the end. Any other error ends the reading; it is fault.Invalid if the
+	// file as a whole cannot be parsed.
 	Next() (*Record, error)
-	// Position is the place behind the last record.
+	// Position returns the position after the last record.
 	Position() Position
-	// Note is what a person should know of how the file is read, or "".
+	// Note returns a note for the user on how the file is read, or "".
 	Note() string
 }
 
-// Counts is what became of a file's readings so far.
+// Counts holds the results for the readings of a file so far.
 type Counts struct {
 	Records    int64            `json:"records"`    // lines of NDJSON, rows of CSV
 	Stored     int64            `json:"stored"`     // readings that were new to the table
-	Late       int64            `json:"late"`       // of these, older than what their datastream had
-	History    int64            `json:"history"`    // and of the others, those too old for the rules: as old as silence
-	Duplicates int64            `json:"duplicates"` // there already, with the same value
-	Conflicts  int64            `json:"conflicts"`  // there already, with another value: kept beside it
-	Bad        int64            `json:"bad"`        // kept and flagged: out of the range of their type
-	Missing    int64            `json:"missing"`    // values that the file says are missing: not stored
+	Late       int64            `json:"late"`       // stored readings that are older than the latest of their datastream
+	History    int64            `json:"history"`    // the other stored readings that are too old for the rules: a datastream that old is stale
+	Duplicates int64            `json:"duplicates"` // readings that were stored before with the same value
+	Conflicts  int64            `json:"conflicts"`  // readings that were stored before with another value: kept as conflicts
+	Bad        int64            `json:"bad"`        // readings stored and flagged: out of the range of their type
+	Missing    int64            `json:"missing"`    // values that the file marks as missing: not stored
 	Refused    map[string]int64 `json:"refused"`    // by reason
 }
 
@@ -142,7 +143,7 @@ func (c Counts) Add(d Counts) Counts {
 	return c
 }
 
-// RefusedAll is how many were refused, whatever the reason.
+// RefusedAll returns the number of refusals for all reasons.
 func (c Counts) RefusedAll() (n int64) {
 	for _, one := range c.Refused {
 		n += one
@@ -150,36 +151,36 @@ func (c Counts) RefusedAll() (n int64) {
 	return n
 }
 
-// Taken is how many values were understood: stored, known already or missing.
+// Taken returns the number of values that could be read: stored now, stored before, or missing.
 func (c Counts) Taken() int64 { return c.Stored + c.Duplicates + c.Conflicts + c.Missing }
 
-// AllRefused reports whether there was something to import, and all of it was refused.
+// AllRefused reports whether the file had data and all of it was refused.
 func (c Counts) AllRefused() bool { return c.Taken() == 0 && c.RefusedAll() > 0 }
 
-// State is how far a file is.
+// State is the progress of the import of a file.
 type State struct {
 	Position     Position
 	RejectsBytes int64 // length of the file of refused records
 	Counts       Counts
 	StartedAt    time.Time
-	FinishedAt   *time.Time // nil: it is not finished
+	FinishedAt   *time.Time // nil: not finished
 }
 
-// Chunk is what one commit of an import stores, with where the file is after it.
+// Chunk holds the readings that one commit of an import stores, and the position in the file after them.
 type Chunk struct {
-	Observations []sensors.Observation // in the order of the file; received as the first of them
-	Counts       Counts                // of what was read for it: records, refusals, flags
+	Observations []sensors.Observation // in the order of the file; all have the time of receipt of the first
+	Counts       Counts                // counts of the data read for the chunk: records, refusals, flags
 	End          Position
 	RejectsBytes int64
 	Finished     bool
 }
 
-// Stream is a datastream with what an import needs of it.
+// Stream is a datastream with the data that an import needs.
 type Stream struct {
 	ID       int64
 	Device   string
 	Name     string
 	Origin   core.Origin
-	Min, Max float64   // gross range, both inside
-	Oldest   time.Time // older readings are no longer kept
+	Min, Max float64   // gross range, inclusive
+	Oldest   time.Time // readings before this time are outside the retention period
 }

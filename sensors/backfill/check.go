@@ -17,7 +17,7 @@ type Registry struct {
 	names  map[string]bool // of datastreams
 }
 
-// NewRegistry makes one of a list.
+// NewRegistry returns a Registry with the given datastreams.
 func NewRegistry(streams []Stream) *Registry {
 	r := &Registry{byID: make(map[int64]*Stream, len(streams)), byName: map[string]map[string]*Stream{}, names: map[string]bool{}}
 	for i := range streams {
@@ -35,7 +35,7 @@ func NewRegistry(streams []Stream) *Registry {
 // Known reports whether a device has a datastream of the name.
 func (r *Registry) Known(name string) bool { return r != nil && r.names[name] }
 
-// Names are the names of a device's datastreams; nil when there is no such device.
+// Names returns the names of a device's datastreams; it returns nil if there is no such device.
 func (r *Registry) Names(device string) []string {
 	if r == nil || r.byName[device] == nil {
 		return nil
@@ -43,7 +43,7 @@ func (r *Registry) Names(device string) []string {
 	return slices.Sorted(maps.Keys(r.byName[device]))
 }
 
-// ColumnOfDatastream names the column or member that tells the datastream of a value of the record.
+// ColumnOfDatastream returns the name of the column or member that identifies the datastream of a value of the record.
 func (r *Record) ColumnOfDatastream(v *Value) string {
 	if v.DatastreamID != 0 {
 		return cmp.Or(r.Columns.DatastreamID, v.Column)
@@ -51,7 +51,7 @@ func (r *Record) ColumnOfDatastream(v *Value) string {
 	return cmp.Or(r.Columns.Datastream, v.Column)
 }
 
-// Find returns the datastream of a value of the record, or why there is none.
+// Find returns the datastream of a value of the record, or a refusal if there is none.
 func (r *Registry) Find(rec *Record, v *Value) (*Stream, *Refusal) {
 	if v.DatastreamID != 0 {
 		if s := r.byID[v.DatastreamID]; s != nil {
@@ -69,15 +69,15 @@ func (r *Registry) Find(rec *Record, v *Value) (*Stream, *Refusal) {
 	return nil, rec.refusal(ReasonNoStream, rec.ColumnOfDatastream(v), "the device "+clip(string(v.Device))+" has no "+clip(string(v.Datastream)))
 }
 
-// Limits say which times are believed; those that are zero are sensors.TimeLimits'.
+// Limits holds the range of accepted times; a zero value means the default of sensors.TimeLimits.
 type Limits struct {
 	Ahead  time.Duration // how far ahead of the import without being flagged; 0 is 10 s
 	Future time.Duration // how far ahead at all; 0 is 31 days
 }
 
-// Observe makes an observation of a value as the ingest path does: one out of its type's range is kept and
-// flagged, one ahead of received is kept and flagged, too. A flag that the file gives is kept, unless the
-// range says worse. A refusal says why there is none. nth tells apart those that are ahead.
+// Observe converts a value to an observation in the same way as the ingest path. An observation outside the range of its type, or
+// ahead of received, is kept and flagged. A flag from the file is kept, unless the range check results in a worse one. If there is
+// no observation, refused contains the reason. nth distinguishes the observations that are ahead.
 func (l Limits) Observe(rec *Record, v *Value, s *Stream, received time.Time, nth int) (o sensors.Observation, refused *Refusal) {
 	ahead, future := l.Ahead, l.Future
 	if ahead == 0 {

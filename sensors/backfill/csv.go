@@ -8,8 +8,8 @@ import (
 	"onemap/internal/charset"
 )
 
-// table reads CSV, RFC 4180, one row a reading, or a row a time of a device and a column a datastream (a wide
-// table).
+// table reads CSV (RFC 4180). Either each row is one reading, or each row is one time of a device with one column per datastream
+// (a wide table).
 type table struct {
 	*lines
 	o       Options
@@ -18,18 +18,18 @@ type table struct {
 	numbers numberReader
 	comma   []byte   // the delimiter
 	head    []string // the names of the columns
-	width   int      // columns
+	width   int      // number of columns
 	col     columns
-	wide    []wideColumn // nil: one row a reading
-	all     []byte       // the datastream of every value; nil: a column names it
-	unread  []string     // columns of a wide table that name neither a datastream nor a device
+	wide    []wideColumn // nil: one reading per row
+	all     []byte       // the datastream of every value; nil: a column contains it
+	unread  []string     // columns of a wide table that match neither a datastream nor a device
 	cells   [][]byte
 	scratch []byte
 	joined  []byte // date and time of day
 	rec     Record
 }
 
-// split cuts a row into its cells; msg is what is wrong with it.
+// split splits a row into its cells; msg is the fault of the row, or "".
 func (t *table) split(row []byte) (msg string) {
 	t.cells, t.scratch = t.cells[:0], t.scratch[:0]
 	for {
@@ -70,7 +70,7 @@ func (t *table) delimiter(row []byte) int {
 	return bytes.Index(row, t.comma)
 }
 
-// quoted takes a cell behind its opening quote and gives what follows the closing one.
+// quoted reads a cell after its opening quote. It returns the cell and the rest of the row after the closing quote.
 func (t *table) quoted(b []byte) (cell, rest []byte, ok bool) {
 	from := len(t.scratch)
 	for {
@@ -103,7 +103,7 @@ func (t *table) Next() (*Record, error) {
 			continue
 		}
 		if !t.row(row, whole) && bytes.IndexByte(row, '\n') >= 0 {
-			// two quotes that have nothing to do with each other must not cost the rows between them
+			// two unrelated quotes must not make the rows between them one record
 			if row, err = t.firstLine(); err != nil {
 				return nil, err
 			}
@@ -114,10 +114,10 @@ func (t *table) Next() (*Record, error) {
 	}
 }
 
-// Position is the place behind the last row.
+// Position returns the position after the last row.
 func (t *table) Position() Position { return t.pos }
 
-// Note names the columns of a wide table that are not read.
+// Note returns the names of the columns of a wide table that are not read.
 func (t *table) Note() string {
 	if len(t.wide) == 0 || len(t.unread) == 0 {
 		return ""
@@ -129,7 +129,7 @@ func (t *table) Note() string {
 	return "columns that name " + what + " are not read: " + clip(strings.Join(t.unread, ", "))
 }
 
-// row takes a row; it reports whether the row has the shape of one.
+// row parses a row; it reports whether the row is well-formed.
 func (t *table) row(row []byte, whole bool) bool {
 	text, bad := t.text.utf8(row)
 	t.rec.Raw = text
@@ -159,18 +159,18 @@ func (t *table) row(row []byte, whole bool) bool {
 	return true
 }
 
-// columnOf names the column in which a byte of the row is no text.
+// columnOf returns the name of the column that contains the invalid byte of a row.
 func (t *table) columnOf(text []byte, bad int) string {
 	if t.text.gb {
-		bad = bytes.IndexRune(text, utf8.RuneError) // the byte was one of the row before it was decoded
+		bad = bytes.IndexRune(text, utf8.RuneError) // bad is an index into the row before decoding
 	}
 	if t.split(text[:max(bad, 0)]) != "" {
-		return t.column(len(t.cells)) // in quotes
+		return t.column(len(t.cells)) // inside a quoted cell
 	}
 	return t.column(len(t.cells) - 1)
 }
 
-// column is the name of a column; "" of one that the header does not have.
+// column returns the name of a column; it returns "" if the header does not have the column.
 func (t *table) column(i int) string {
 	if i < 0 || i >= len(t.head) {
 		return ""
@@ -178,7 +178,7 @@ func (t *table) column(i int) string {
 	return t.head[i]
 }
 
-// value makes readings of the cells.
+// value converts the cells to readings.
 func (t *table) value() {
 	var v Value
 	if !t.whose(&v) || !t.when(&v) {
@@ -203,7 +203,7 @@ func (t *table) value() {
 	}
 }
 
-// reading takes the value of a cell.
+// reading reads the value of a cell.
 func (t *table) reading(v *Value, cell int) {
 	value, missing, bad := t.numbers.read(t.cells[cell])
 	switch {
@@ -217,7 +217,7 @@ func (t *table) reading(v *Value, cell int) {
 	}
 }
 
-// when reads the time, with the date of a column of its own if there is one.
+// when reads the time. If the table has a separate column for the date, it joins date and time of day.
 func (t *table) when(v *Value) bool {
 	cell := t.cells[t.col.time]
 	at, bad := t.times.read(cell)
@@ -236,7 +236,7 @@ func (t *table) when(v *Value) bool {
 	return true
 }
 
-// whose names the datastream: by its id, when the row has one. In a wide table it names the device alone.
+// whose sets the datastream of v, by its id if the row has one. In a wide table it sets only the device.
 func (t *table) whose(v *Value) bool {
 	if t.wide == nil && t.col.id >= 0 && (len(t.cells[t.col.id]) > 0 || t.col.device < 0 || t.col.datastream < 0) {
 		var msg string
@@ -246,7 +246,7 @@ func (t *table) whose(v *Value) bool {
 		}
 		return true
 	}
-	if t.col.device < 0 { // the columns name the devices
+	if t.col.device < 0 { // the column headings contain the devices
 		return true
 	}
 	v.Device = t.cells[t.col.device]

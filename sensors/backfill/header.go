@@ -11,13 +11,13 @@ import (
 	"onemap/internal/fault"
 )
 
-// maxTitleRows is how many rows are looked at for the names of the columns: titles and remarks may stand before.
+// maxTitleRows is the number of rows in which the column names are searched, because titles and remarks may come before them.
 const maxTitleRows = 20
 
-// columns are the indexes of the columns that are read; -1 is none.
+// columns holds the indexes of the columns that are read; -1 means that there is no such column.
 type columns struct{ device, datastream, id, date, time, value, qc int }
 
-// usual names a column may have when none is given, as nameOf makes them.
+// usual returns the names that are tried for a column without a given name, in the form of nameOf.
 func usual(column string) []string {
 	switch column {
 	case "device":
@@ -50,13 +50,13 @@ func usual(column string) []string {
 	}
 }
 
-// nameOf makes a column's name comparable: lower case, half-width, without signs that people add.
+// nameOf normalizes a column name for comparison: lower case, half-width, without added signs.
 func nameOf(cell []byte) string {
 	name := strings.ToLower(strings.TrimSpace(halfWidth(cell)))
 	return strings.NewReplacer(" ", "_", "-", "_").Replace(name)
 }
 
-// withoutUnit takes a unit or a remark in brackets off the end of a name: 水位(m), rain [mm].
+// withoutUnit removes a unit or a remark in brackets from the end of a name: 水位(m), rain [mm].
 func withoutUnit(name string) string {
 	for _, pair := range [...][2]string{{"(", ")"}, {"[", "]"}, {"（", "）"}, {"【", "】"}} {
 		if i := strings.Index(name, pair[0]); i > 0 && strings.HasSuffix(name, pair[1]) {
@@ -68,7 +68,7 @@ func withoutUnit(name string) string {
 
 // header finds the row that names the columns, and reads it.
 func (t *table) header() error {
-	var first error // what is wrong with the first row that is none of names, or with the first that has a column of times
+	var first error // the fault of the first row that does not contain column names, or of the first row that has a time column
 	timed := false
 	for range maxTitleRows {
 		row, whole, err := t.record()
@@ -99,7 +99,7 @@ func (t *table) header() error {
 	return first
 }
 
-// delimiterLine takes a line like sep=; by which spreadsheets name the delimiter.
+// delimiterLine reads a line such as sep=; with which spreadsheets declare the delimiter.
 func (t *table) delimiterLine(row []byte) bool {
 	row = bytes.Trim(bytes.TrimRight(row, " \r\n"), `"`)
 	if len(row) < 5 || !bytes.EqualFold(row[:4], []byte("sep=")) || len(row) > 7 {
@@ -109,7 +109,7 @@ func (t *table) delimiterLine(row []byte) bool {
 	return true
 }
 
-// names reads a row as the one that names the columns.
+// names reads a row as the header row with the column names.
 func (t *table) names(line int64, row []byte, whole bool, bad int) error {
 	field := "line " + itoa(int(line))
 	t.col = columns{time: -1}
@@ -138,7 +138,7 @@ func (t *table) names(line int64, row []byte, whole bool, bad int) error {
 	return err
 }
 
-// delimiterOf is the sign that a row has most of; the comma when it has none.
+// delimiterOf returns the delimiter that occurs most often in a row; it returns the comma if there is none.
 func delimiterOf(row []byte) []byte {
 	best, most := []byte(","), bytes.Count(row, []byte(","))
 	for _, sign := range [...]string{"\t", ";", "|", "，", "；"} {
@@ -149,7 +149,7 @@ func delimiterOf(row []byte) []byte {
 	return best
 }
 
-// leanDecimal says what a comma in a number is when it may be both.
+// leanDecimal decides the meaning of a comma in a number if it is ambiguous.
 func (t *table) leanDecimal() {
 	switch string(t.comma) {
 	case ";", "；":
@@ -161,8 +161,8 @@ func (t *table) leanDecimal() {
 	}
 }
 
-// place finds the columns that are needed: of the time, and either of the value and its datastream (its id, or
-// the device and its name), or of the device and one a datastream.
+// place finds the required columns: the time, and in addition either the value and its datastream (its id, or the device and the
+// name), or the device and one column per datastream.
 func (t *table) place(field string) error {
 	t.head = make([]string, len(t.cells))
 	names := make([]string, len(t.cells))
@@ -193,7 +193,7 @@ func (t *table) place(field string) error {
 	return t.placeValues(field)
 }
 
-// placeValues finds out whether the table is long or wide, and whether all is there.
+// placeValues determines whether the table is long or wide, and whether all required columns exist.
 func (t *table) placeValues(field string) error {
 	missing := func(what string) error {
 		return fault.InvalidField(field, "%s; there are: %s", what, clip(strings.Join(t.head, ", ")))
@@ -232,8 +232,8 @@ func (t *table) named() error {
 	return nil
 }
 
-// find returns the index of a column, by the name given or a usual one, or -1. A unit behind the name is
-// overlooked when no name is the whole. It fails when a name that is given is not there, or one is there twice.
+// find returns the index of a column, by the given name or a usual one, or -1. If no full name matches, it ignores a unit after the
+// name. It returns an error if the given name does not exist, or if a name exists twice.
 func find(names []string, column, given string) (int, error) {
 	want := usual(column)
 	if given != "" {

@@ -8,33 +8,33 @@ import (
 	"onemap/internal/fault"
 )
 
-// maxQuoted is how far a quote may reach over line ends, bytes.
+// maxQuoted is the largest length of a quoted cell that contains line ends, in bytes.
 const maxQuoted = 64 << 10
 
-// errTooLong says that a record does not end within the limit.
+// errTooLong means that a record does not end within the limit.
 var errTooLong = errors.New("the record is too long")
 
-// lines cuts a stream into lines, or into records of several lines where quotes hold them together. The
-// bytes that it gives are valid until the next call.
+// lines splits a stream into lines, or into records of several lines if quotes join them. The returned bytes are valid until the
+// next call.
 type lines struct {
 	r     io.Reader
 	limit int
 	buf   []byte
-	from  int // of the bytes not taken yet
+	from  int // start of the bytes that are not consumed yet
 	to    int
-	ended error // what the reader ended with
+	ended error // the error with which the reader ended
 	cr    bool  // lines end by a carriage return alone
 	pos   Position
 
-	took   int      // where the last record begins in buf
-	before Position // and in the file
+	took   int      // start of the last record in buf
+	before Position // start of the last record in the file
 }
 
 func newLines(r io.Reader, limit int, at Position) *lines {
 	return &lines{r: r, limit: limit, buf: make([]byte, min(limit, 1<<16)), pos: at}
 }
 
-// fill reads more; it reports false at the end or when the limit is reached.
+// fill reads more data; it returns false at the end or if the limit is reached.
 func (l *lines) fill() bool {
 	if l.ended != nil || l.to-l.from >= l.limit {
 		return false
@@ -65,7 +65,7 @@ func (l *lines) fill() bool {
 	return false
 }
 
-// newlines makes carriage returns newlines where they end lines.
+// newlines replaces carriage returns by newlines, if carriage returns end the lines.
 func (l *lines) newlines(b []byte) {
 	if !l.cr {
 		return
@@ -77,7 +77,7 @@ func (l *lines) newlines(b []byte) {
 	}
 }
 
-// failed is why the reader ended, when that is not the end of the file.
+// failed returns the error of the reader; it returns nil if the reader has not ended or has reached the end of the file.
 func (l *lines) failed() error {
 	if l.ended == nil || errors.Is(l.ended, io.EOF) {
 		return nil
@@ -85,9 +85,8 @@ func (l *lines) failed() error {
 	return fault.Wrap(fault.Invalid, l.ended, "cannot be read beyond line %d", l.pos.Line)
 }
 
-// next takes the next line, without its end. An unread line that is longer than the limit is passed over:
-// its beginning comes with errTooLong. What came before a failure of the reader, and was not ended by a
-// newline, is not given: it may be half of a line.
+// next returns the next line, without its end. It skips a line that is longer than the limit, and returns its beginning with
+// errTooLong. If the reader fails, data without a newline is not returned, because it may be a part of a line.
 func (l *lines) next() ([]byte, error) {
 	seen := 0
 	for {
@@ -130,7 +129,7 @@ func trimCR(b []byte) []byte {
 	return b
 }
 
-// passOver takes a line whose end is not in the buffer, which is full.
+// passOver skips a line whose end is not in the full buffer.
 func (l *lines) passOver() ([]byte, error) {
 	l.before = l.pos
 	head := bytes.Clone(l.buf[l.from:min(l.to, l.from+256)])

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// ndjson reads one JSON object a line: {"device":…,"datastream":…,"t":…,"v":number}, with
-// "datastream_id" for the two names, or, as devices publish, {"device":…,"t":…,"v":{"name":number,…}}.
-// Other keys are not read.
+// ndjson reads one JSON object per line: {"device":…,"datastream":…,"t":…,"v":number}. "datastream_id" may replace the two names.
+// The form that devices publish is read too: {"device":…,"t":…,"v":{"name":number,…}}. Other keys are ignored.
 type ndjson struct {
 	*lines
 	text    decoding
@@ -36,13 +35,13 @@ func (n *ndjson) Next() (*Record, error) {
 	}
 }
 
-// Position is the place behind the last line.
+// Position returns the position after the last line.
 func (n *ndjson) Position() Position { return n.pos }
 
-// Note is empty.
+// Note implements Reader. It returns "".
 func (n *ndjson) Note() string { return "" }
 
-// members are the raw values of the keys that are read; nil where one is missing.
+// members holds the raw values of the keys that are read; nil: the key is missing.
 type members struct {
 	device, datastream, id, t, v, qc []byte
 }
@@ -100,7 +99,7 @@ func (n *ndjson) line(b []byte) {
 	n.reading(m)
 }
 
-// reading makes values of a line's members.
+// reading converts the members of a line to values.
 func (n *ndjson) reading(m members) {
 	var v Value
 	if m.t == nil {
@@ -136,7 +135,7 @@ func (n *ndjson) reading(m members) {
 	}
 }
 
-// one takes a line with one value.
+// one reads a line with one value.
 func (n *ndjson) one(m members, v Value) {
 	if !n.finite(&v.Value, m.v, "v") {
 		return
@@ -154,7 +153,7 @@ func (n *ndjson) one(m members, v Value) {
 	n.rec.Values = append(n.rec.Values, v)
 }
 
-// several takes the shape that devices publish; each value that is wrong costs itself alone.
+// several reads the form that devices publish. A faulty value does not affect the other values of the line.
 func (n *ndjson) several(m members, v Value) {
 	if !n.name(&v.Device, m.device, "device", ReasonNoDevice) {
 		return
@@ -182,7 +181,7 @@ func (n *ndjson) several(m members, v Value) {
 	}
 }
 
-// onlyOnce refuses the names that are given twice: which of the values is meant cannot be known.
+// onlyOnce refuses names that occur twice, because it is not known which of the values is meant.
 func (n *ndjson) onlyOnce() {
 	if len(n.rec.Values) < 2 {
 		return
@@ -205,8 +204,7 @@ func (n *ndjson) onlyOnce() {
 	n.rec.Values = kept
 }
 
-// finite takes a JSON number. It reports false for what is missing, as null and "--", and for what else it is,
-// which is refused.
+// finite reads a JSON number. It returns false for a missing value, such as null or "--", and for anything else, which it refuses.
 func (n *ndjson) finite(to *float64, raw []byte, field string) bool {
 	if c := raw[0]; c != '-' && (c < '0' || c > '9') {
 		word, quoted := stringOf(raw)
@@ -230,7 +228,7 @@ func (n *ndjson) finite(to *float64, raw []byte, field string) bool {
 	return false
 }
 
-// name takes a string that must not be empty.
+// name reads a string that must not be empty.
 func (n *ndjson) name(to *[]byte, raw []byte, field, reason string) bool {
 	if raw == nil {
 		n.rec.refuse(reason, field, "missing")
@@ -245,7 +243,7 @@ func (n *ndjson) name(to *[]byte, raw []byte, field, reason string) bool {
 	return true
 }
 
-// stringOf is a JSON string's, or false when it is something else.
+// stringOf returns the content of a JSON string; it returns false if raw is not a string.
 func stringOf(raw []byte) ([]byte, bool) {
 	if raw[0] != '"' {
 		return nil, false
@@ -260,7 +258,7 @@ func stringOf(raw []byte) ([]byte, bool) {
 	return []byte(s), true
 }
 
-// scan goes through bytes that are known to be JSON.
+// scan iterates over bytes that are known to be valid JSON.
 type scan struct {
 	b []byte
 	i int
@@ -273,7 +271,7 @@ func (s *scan) peek() byte {
 	return s.b[s.i]
 }
 
-// object goes through an object; each must take the value of the key that it is given.
+// object iterates over the keys of an object. The function each must read the value of the key that it gets.
 func (s *scan) object(each func(key []byte)) {
 	s.peek()
 	s.i++ // {
@@ -289,7 +287,7 @@ func (s *scan) object(each func(key []byte)) {
 	s.i++
 }
 
-// value takes any value and gives its bytes.
+// value reads a value of any type and returns its bytes.
 func (s *scan) value() []byte {
 	s.peek()
 	from, depth := s.i, 0
@@ -318,7 +316,7 @@ func (s *scan) value() []byte {
 	}
 }
 
-// word takes a number or a literal.
+// word reads a number or a literal.
 func (s *scan) word() {
 	for ; s.i < len(s.b); s.i++ {
 		switch s.b[s.i] {

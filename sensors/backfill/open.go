@@ -10,8 +10,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// Open reads the beginning of a file and gives a reader of the records behind a position; the zero Position
-// is the beginning. r is at the beginning of the file, decompressed.
+// Open reads the beginning of a file and returns a Reader of the records after a position. The zero Position is the beginning of
+// the file. r must be at the beginning of the file, and decompressed.
 func Open(r io.Reader, o Options, at Position) (Reader, error) {
 	if o.MaxRecordBytes == 0 {
 		o.MaxRecordBytes = defaultMaxRecord
@@ -45,7 +45,7 @@ func Open(r io.Reader, o Options, at Position) (Reader, error) {
 	}
 }
 
-// ofTables is an option that is given and has no meaning for NDJSON; "" if there is none.
+// ofTables returns the name of a set option that has no meaning for NDJSON; it returns "" if there is none.
 func (o Options) ofTables() string {
 	for _, c := range []struct{ option, given string }{
 		{"--device", o.Columns.Device}, {"--datastream", o.Columns.Datastream}, {"--datastream-id", o.Columns.DatastreamID}, {"--time", o.Columns.Time},
@@ -58,7 +58,7 @@ func (o Options) ofTables() string {
 	return ""
 }
 
-// seek is skipTo, from the beginning no step at all.
+// seek skips to the position; it does nothing for the zero Position.
 func (l *lines) seek(at Position) error {
 	if at == (Position{}) {
 		return nil
@@ -66,7 +66,7 @@ func (l *lines) seek(at Position) error {
 	return l.skipTo(at)
 }
 
-// begin decodes UTF-16, takes the marks at the beginning and finds out how lines end.
+// begin decodes UTF-16, skips the byte order marks at the beginning and detects the line ends.
 func (l *lines) begin(e charset.Encoding) error {
 	for l.to < 4 && l.fill() {
 		continue
@@ -98,13 +98,14 @@ func (l *lines) begin(e charset.Encoding) error {
 	return nil
 }
 
-// failing is a reader that has ended.
+// failing is a reader that always returns err.
 type failing struct{ err error }
 
-// Read fails.
+// Read implements io.Reader. It returns the error.
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// skipMarks takes the marks of UTF-8 at the beginning: programs that join files or save twice leave more than one.
+// skipMarks skips the UTF-8 byte order marks at the beginning. There can be more than one, from programs that join files or save
+// twice.
 func (l *lines) skipMarks() {
 	const mark = "\xef\xbb\xbf"
 	for {
@@ -119,7 +120,7 @@ func (l *lines) skipMarks() {
 	}
 }
 
-// findLineEnd looks at the end of the first line: a carriage return without a newline ends all lines then.
+// findLineEnd examines the end of the first line. If it is a carriage return without a newline, a carriage return ends every line.
 func (l *lines) findLineEnd() {
 	for seen := 0; ; {
 		have := l.buf[l.from:l.to]
@@ -140,7 +141,7 @@ func (l *lines) findLineEnd() {
 	l.newlines(l.buf[l.from:l.to])
 }
 
-// sniff tells the form by the first byte that is not white space.
+// sniff detects the format by the first byte that is not white space.
 func (l *lines) sniff() Format {
 	if head := bytes.TrimLeft(l.buf[l.from:l.to], " \t\r\n"); len(head) > 0 && head[0] == '{' {
 		return FormatNDJSON
@@ -148,13 +149,13 @@ func (l *lines) sniff() Format {
 	return FormatCSV
 }
 
-// decoding makes UTF-8 of records.
+// decoding converts records to UTF-8.
 type decoding struct {
 	gb      bool
 	decoder charset.Decoder
 }
 
-// utf8 returns a record as UTF-8, and the index of the first byte that is no text, or -1.
+// utf8 returns a record as UTF-8, and the index of the first invalid byte, or -1.
 func (d *decoding) utf8(record []byte) (text []byte, bad int) {
 	if d.gb {
 		return d.decoder.Decode(record)
@@ -162,7 +163,7 @@ func (d *decoding) utf8(record []byte) (text []byte, bad int) {
 	return record, charset.FirstInvalid(record)
 }
 
-// refuse notes a refusal of the record, for what is wrong with one of its columns; "" is none of them.
+// refuse adds a refusal of the record for a fault in one of its columns; "" means the whole record.
 func (r *Record) refuse(reason, column, detail string) {
 	r.Refusals = append(r.Refusals, *r.refusal(reason, column, detail))
 }
@@ -174,7 +175,7 @@ func (r *Record) refusal(reason, column, detail string) *Refusal {
 	return &Refusal{Line: r.Line, Offset: r.Offset, Column: column, Reason: reason, Detail: detail, Record: r.Raw}
 }
 
-// refuseFor refuses what a reader of times or numbers could not read.
+// refuseFor refuses a value that could not be parsed as a time or a number.
 func (r *Record) refuseFor(reason, column string, bad mistake) {
 	if bad.option != "" {
 		bad.msg += "; " + hint(bad.option)
@@ -183,7 +184,7 @@ func (r *Record) refuseFor(reason, column string, bad mistake) {
 	r.Refusals[len(r.Refusals)-1].Option, _, _ = strings.Cut(bad.option, " ")
 }
 
-// hint says how to give an option.
+// hint returns how to use an option of the command.
 func hint(option string) string {
 	switch option {
 	case "--zone":
@@ -203,7 +204,7 @@ func hint(option string) string {
 	}
 }
 
-// refuseText refuses a record whose byte bad, in the column, is no text.
+// refuseText refuses a record that has an invalid byte at index bad, in the given column.
 func (r *Record) refuseText(column string, bad int, gb bool) {
 	encoding := "UTF-8"
 	if gb {
@@ -213,12 +214,12 @@ func (r *Record) refuseText(column string, bad int, gb bool) {
 	r.Refusals[len(r.Refusals)-1].Offset += int64(bad)
 }
 
-// begin makes the record ready for the next one.
+// begin resets the record for the next line or row.
 func (r *Record) begin(at Position, raw []byte) {
 	*r = Record{Line: at.Line + 1, Offset: at.Offset, Raw: raw, Values: r.Values[:0], Refusals: r.Refusals[:0], Columns: r.Columns}
 }
 
-// tooLong is the refusal of a record that does not end, told by its beginning.
+// tooLong refuses a record that is longer than the limit. The refusal contains the beginning of the record.
 func (r *Record) tooLong(err error, limit int) bool {
 	if !errors.Is(err, errTooLong) {
 		return false

@@ -10,7 +10,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// parseQC reads a flag of QARTOD; empty is none.
+// parseQC parses a QARTOD flag; an empty text means no flag.
 func parseQC(b []byte) (sensors.QC, string) {
 	if len(b) == 0 {
 		return 0, ""
@@ -24,7 +24,7 @@ func parseQC(b []byte) (sensors.QC, string) {
 	return 0, clip(string(b)) + " is none of 1, 2, 3, 4, 9"
 }
 
-// parseID reads the id of a datastream.
+// parseID parses the id of a datastream.
 func parseID(b []byte) (int64, string) {
 	id, err := strconv.ParseInt(string(b), 10, 64)
 	if err != nil || id <= 0 {
@@ -41,7 +41,7 @@ func clipName(name string) string {
 	return clip(name)
 }
 
-// clip makes outside text fit for a message: printable, at most 60 bytes.
+// clip converts external text for use in a message: printable, at most 60 bytes.
 func clip(s string) string {
 	const limit = 60
 	cut := ""

@@ -1,5 +1,5 @@
-// Package feedtest is the test that every feed must pass: what sensors.Receiver asks of a feed, seen from the device that
-// sends and from the database. A feed's own tests call Run with a Harness.
+// Package feedtest is the conformance test of feeds. It tests the requirements of sensors.Receiver from the side of the sending
+// device and from the side of the database. The tests of a feed call Run with a Harness.
 package feedtest
 
 import (
@@ -16,29 +16,29 @@ import (
 	"onemap/sensors"
 )
 
-// patience is how long a test waits for what must come; it is no measurement.
+// patience is how long a test waits for an expected event. It is long, because the tests do not measure time.
 const patience = 2 * time.Minute
 
-// The device that the messages are of, which every Harness.Store has, and its datastream.
+// The device that sends the messages, and its datastream. Every Harness.Store must contain both.
 const (
 	Device = "dev-0"
 	Stream = "level"
 )
 
-// Harness brings a feed to the test.
+// Harness connects a feed to the test.
 type Harness struct {
-	// Store returns a real, empty store with Device, which has Stream without a range that excludes 0 to 10,000.
+	// Store returns a real store without observations. It contains Device with Stream. The range of Stream must include 0 to 10,000.
 	Store func(t *testing.T) Store
-	// Start starts the feed and returns it when it takes connections. It stops before what it gives messages to does:
-	// that is stopped by a t.Cleanup that was registered before.
+	// Start starts the feed and returns it when it accepts connections. The feed must stop before the receiver r. The suite has
+	// registered a t.Cleanup that stops r, and cleanups run in reverse order, so Start should stop the feed in a t.Cleanup.
 	Start func(t *testing.T, r sensors.Receiver, registry *sensors.Registry) Feed
-	// Encode returns a message of Device that says one reading of Stream.
+	// Encode returns a message of Device with one reading of Stream.
 	Encode func(at time.Time, level float64) []byte
-	// Garbage is a message that the feed's protocol cannot read, although it knows whose it is.
+	// Garbage is a message that the feed cannot decode, although it knows the device that sent it.
 	Garbage []byte
 }
 
-// Store is what the suite needs of a database. *store.DB implements it.
+// Store is the part of a database that the suite needs. *store.DB implements it.
 type Store interface {
 	sensors.Committer
 	sensors.RegistryStore
@@ -46,22 +46,22 @@ type Store interface {
 	Quarantine(ctx context.Context, p core.Page) ([]sensors.Quarantined, error)
 }
 
-// Feed is a feed that runs.
+// Feed is a running feed.
 type Feed interface {
-	// Connect lets a device connect. It returns an error when the feed does not let it in.
+	// Connect connects a device; it returns an error if the feed refuses the device.
 	Connect(t *testing.T, device string) (Sender, error)
 }
 
-// Sender is a device's side of the protocol. It sends a message again until that is acknowledged, over a new connection
-// when the last one has ended.
+// Sender is a device's side of the protocol. It sends a message again until it is acknowledged. If the connection has ended, it
+// connects again.
 type Sender interface {
-	// Send begins to send a message and does not wait for its acknowledgement.
+	// Send starts to send a message and does not wait for its acknowledgement.
 	Send(t *testing.T, message []byte)
-	// Acknowledged is how many of the messages were acknowledged, each counted once.
+	// Acknowledged returns the number of acknowledged messages; each message counts once.
 	Acknowledged() int
 }
 
-// Run tests the feed.
+// Run runs all tests on the feed.
 func Run(t *testing.T, h Harness) {
 	t.Run("acknowledged after the commit", func(t *testing.T) { acknowledged(t, h) })
 	t.Run("a redelivery is stored once", func(t *testing.T) { redelivered(t, h) })
@@ -70,14 +70,14 @@ func Run(t *testing.T, h Harness) {
 	t.Run("a device that is not registered", func(t *testing.T) { refused(t, h) })
 }
 
-// acknowledged: no acknowledgement reaches the device while the commit runs.
+// acknowledged tests that no acknowledgement reaches the device while the commit runs.
 func acknowledged(t *testing.T, h Harness) {
 	s := begin(t, h)
 	sender := s.connect(t, Device)
 	s.store.hold.Lock()
 	sender.Send(t, h.Encode(s.at(0), 1))
 	s.eventually(t, "a commit begins", func() bool { return s.store.begun.Load() > 0 })
-	s.store.stored = func() { // still within the commit: everything is durable and nothing may be known
+	s.store.stored = func() { // the commit still runs: the data is durable, but must not be acknowledged yet
 		if n := sender.Acknowledged(); n != 0 {
 			t.Errorf("%d acknowledged before the commit has ended", n)
 		}
@@ -87,7 +87,7 @@ func acknowledged(t *testing.T, h Harness) {
 	s.wantLevels(t, 1)
 }
 
-// redelivered: a message that comes again is acknowledged again, and is one observation.
+// redelivered tests that a repeated message is acknowledged again and is stored as one observation.
 func redelivered(t *testing.T, h Harness) {
 	s := begin(t, h)
 	sender := s.connect(t, Device)
@@ -98,7 +98,8 @@ func redelivered(t *testing.T, h Harness) {
 	}
 }
 
-// outage: while the database is away nothing is acknowledged; what is sent again after it is stored once.
+// outage tests that nothing is acknowledged while the database is unavailable, and that the messages sent again after the
+// outage are stored once.
 func outage(t *testing.T, h Harness) {
 	const each = 50
 	s := begin(t, h)
@@ -123,7 +124,8 @@ func outage(t *testing.T, h Harness) {
 	}
 }
 
-// undecodable: bytes that nobody can read are kept as they are, acknowledged, and hold up nothing.
+// undecodable tests that a message that cannot be decoded is kept unchanged in quarantine, is acknowledged, and does not delay
+// later messages.
 func undecodable(t *testing.T, h Harness) {
 	s := begin(t, h)
 	sender := s.connect(t, Device)
@@ -140,8 +142,8 @@ func undecodable(t *testing.T, h Harness) {
 	}
 }
 
-// refused: a device that is not registered is not let in, or what it sends goes to quarantine and is acknowledged: it never
-// counts as an observation, and it holds up nobody.
+// refused tests a device that is not registered. Either the feed refuses its connection, or its messages go to quarantine and
+// are acknowledged. They are never stored as observations and do not delay other devices.
 func refused(t *testing.T, h Harness) {
 	const stranger = "stranger"
 	s := begin(t, h)
@@ -161,7 +163,7 @@ func refused(t *testing.T, h Harness) {
 	s.wantLevels(t, 1)
 }
 
-// stand is a feed on the real path to a real store.
+// stand is a feed with the real ingest path and a real store.
 type stand struct {
 	store *faulty
 	feed  Feed
@@ -170,7 +172,7 @@ type stand struct {
 
 func begin(t *testing.T, h Harness) *stand {
 	t.Helper()
-	s := &stand{store: &faulty{Store: h.Store(t)}, from: time.Now().UTC().Add(-6 * time.Hour).Truncate(time.Hour)} // in a month that is kept
+	s := &stand{store: &faulty{Store: h.Store(t)}, from: time.Now().UTC().Add(-6 * time.Hour).Truncate(time.Hour)} // within the retention
 	registry := sensors.NewRegistry(s.store, sensors.RegistryOptions{MissInterval: time.Nanosecond}, nil, nil)
 	if err := registry.Reload(t.Context()); err != nil {
 		t.Fatal(err)
@@ -197,10 +199,10 @@ func (s *stand) connect(t *testing.T, device string) Sender {
 	return sender
 }
 
-// at is the time of the nth reading.
+// at returns the time of the nth reading.
 func (s *stand) at(n int) time.Time { return s.from.Add(time.Duration(n) * time.Second) }
 
-// wantLevels holds the stored observations of Stream against the list, in the order of time.
+// wantLevels compares the stored observations of Stream, in the order of time, with the list.
 func (s *stand) wantLevels(t *testing.T, want ...float64) {
 	t.Helper()
 	got, _, err := s.store.Observations(t.Context(), everything(), s.datastream(t), s.from, s.from.Add(24*time.Hour), 10_000)
@@ -251,7 +253,7 @@ func (s *stand) onlyRow(t *testing.T) sensors.Quarantined {
 	return rows[0]
 }
 
-// everything is a scope that covers all devices.
+// everything returns a scope that covers all devices.
 func everything() core.Scope { return core.Scope{Division: "37", Role: core.RoleAdministrator} }
 
 func (s *stand) eventually(t *testing.T, what string, f func() bool) {
@@ -263,10 +265,10 @@ func (s *stand) eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
-// faulty is a real store that is away, or slow, when a test says so.
+// faulty is a real store that a test can make unavailable or slow.
 type faulty struct {
 	Store
-	hold    sync.Mutex // held: commits wait
+	hold    sync.Mutex // commits wait while a test holds it
 	begun   atomic.Int64
 	away    atomic.Bool
 	refused atomic.Int64
@@ -292,7 +294,7 @@ func (f *faulty) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.Batc
 	res, err := f.Store.CommitBatch(ctx, b)
 	if f.stored != nil && err == nil {
 		f.stored()
-		f.stored = nil // what is committed later, as a last will, follows an acknowledgement
+		f.stored = nil // only for the first commit: a later one, such as a last will, may follow an acknowledgement
 	}
 	return res, err
 }

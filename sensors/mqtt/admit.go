@@ -14,7 +14,7 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// letIn authenticates and checks the will; both before anything else may happen. It answers a refusal.
+// letIn authenticates the device and checks its will, before anything else is processed. If it refuses, it sends the answer.
 func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, error) {
 	s, reason, code := b.admit(cl, c, pk)
 	if reason != "" {
@@ -24,13 +24,13 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 		c.refuse(pk, code)
 		return nil, code
 	}
-	// One session a device, whatever client id it uses: ids are not secret, and a session that
-	// could be taken over by its id could be taken over by another device.
+	// Each device has one session, independent of the client id. Client ids are not secret: if the client id selected the
+	// session, another device could take it over.
 	cl.ID = s.device
 	if cl.Properties.Props.AssignedClientID != "" {
 		cl.Properties.Props.AssignedClientID = s.device
 	}
-	cl.Properties.Will = mochi.Will{} // the broker keeps it: see Broker.ended
+	cl.Properties.Will = mochi.Will{} // the broker publishes the will itself: see Broker.ended
 	s.keepAlive(pk.Connect.Keepalive)
 	c.session.Store(s)
 	b.limiter.authenticated(c)
@@ -41,7 +41,7 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	return s, nil
 }
 
-// notAdmitted shows who cannot be let in.
+// notAdmitted reports a client that was refused.
 func (b *Broker) notAdmitted(c *conn, reason, user string) {
 	device := ""
 	if b.registry.Device(user) != nil {
@@ -85,15 +85,15 @@ func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	return s, "", packets.CodeSuccess
 }
 
-// storing reports whether the ingest path takes anything at all: with the database away a device is better told to
-// come back than let in and put out at its first publish.
+// storing reports whether the ingest path accepts messages. While the database is unavailable, it is better to refuse a device at
+// once than to accept it and disconnect it at its first publish.
 func (b *Broker) storing() bool {
 	now, cancel := context.WithCancel(context.Background())
-	cancel() // waiting for room is the publish's affair
+	cancel() // do not wait for room in the queue: the publishes do that
 	return !fault.Is(b.receiver.Await(now), fault.Unavailable)
 }
 
-// ended is called once for each connection, authenticated or not, with what ended it.
+// ended is called once for each connection, authenticated or not, with the cause of its end.
 func (b *Broker) ended(c *conn, err error) {
 	s := c.session.Load()
 	if s == nil {
@@ -113,12 +113,13 @@ func (b *Broker) ended(c *conn, err error) {
 	b.publishWill(s, newest, err)
 }
 
-// refusedBefore reports whether the hook has refused what ended a connection, and counted it by its own reason.
+// refusedBefore reports whether the hook has refused the packet that ended a connection. The hook has then counted it already,
+// under its own reason.
 func refusedBefore(err error) bool {
 	return errors.Is(err, packets.ErrRejectPacket) || errors.Is(err, packets.ErrNotAuthorized)
 }
 
-// outlives reports whether the device's session goes on after its connection.
+// outlives reports whether the session of the device is kept after its connection.
 func outlives(cl *mochi.Client) bool {
 	if cl.Properties.ProtocolVersion == 5 {
 		return cl.Properties.Props.SessionExpiryInterval > 0
@@ -140,12 +141,12 @@ func (b *Broker) publishWill(s *session, newest bool, err error) {
 		return
 	}
 	m := s.message(s.status, mqttjson.KindStatus, nil, false)
-	m.Received, m.Login = b.clock(), nil // the server says it
+	m.Received, m.Login = b.clock(), nil // the server sends this message, not the device
 	switch {
 	case s.revoked.Load():
 		k := b.registry.Device(s.device)
 		if k == nil {
-			return // disabled or gone: nothing is taken of it
+			return // disabled or deleted: messages of the device are not stored
 		}
 		m.Division, m.Subject, m.Raw = k.Division, mqttjson.Topic(k.Division, k.ID, mqttjson.KindStatus), []byte("offline")
 		b.presence.offer(m)
@@ -156,7 +157,7 @@ func (b *Broker) publishWill(s *session, newest bool, err error) {
 	}
 }
 
-// strangerEnded counts connections that never authenticated. Refused credentials were counted then.
+// strangerEnded counts connections that never authenticated. Refused credentials have been counted already.
 func (b *Broker) strangerEnded(c *conn, err error) {
 	var code packets.Code
 	remote := slog.String("remote", c.remote)

@@ -9,9 +9,9 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// connect takes a device in: what the engine's own way to attach a client does up to the CONNACK. That way
-// would then read from within itself, on a stack which is five times as large as reading needs, and keep a
-// second goroutine for deliveries that hardly any device asks for.
+// connect accepts a device. It does the same as the engine's own attach function up to the CONNACK. The engine's function is
+// not used, because it would then read in the same call, on a stack five times as large as reading needs. It would also keep a
+// second goroutine for deliveries, although almost no device subscribes.
 func (b *Broker) connect(kind string, c *conn) (*session, error) {
 	cl := b.server.NewClient(c, kind, "", false)
 	s, err := b.introduce(kind, cl, c)
@@ -36,11 +36,11 @@ func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, er
 	if err != nil {
 		return nil, err
 	}
-	_ = c.SetDeadline(time.Time{}) // its own from here on; fails when it is closed, and so will reading
+	_ = c.SetDeadline(time.Time{}) // from here on conn sets its own deadlines; an error means that it is closed, and reading reports that
 	present, old := b.establish(s, pk)
 	if old != nil {
 		b.metrics.takeovers.Inc()
-		old.disconnect(packets.ErrSessionTakenOver) // before the device hears that it is in
+		old.disconnect(packets.ErrSessionTakenOver) // before the new connection gets its CONNACK
 	}
 	if err := b.server.SendConnack(cl, packets.CodeSuccess, present, nil); err != nil {
 		b.forget(s)
@@ -54,13 +54,13 @@ func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, er
 		}
 	}
 	s.mu.Lock()
-	s.established = true // from now on its will holds
+	s.established = true // from now on its will is published when the connection is lost
 	s.mu.Unlock()
 	return s, nil
 }
 
-// establish makes s the device's session, and reports whether it goes on with what the last one left. It
-// gives the session that is connected still, whose end will be known to be a takeover.
+// establish makes s the session of the device. present reports whether s continues the state of the last session. old is the
+// session that is still connected, or nil; its end will be recognized as a takeover.
 func (b *Broker) establish(s *session, pk packets.Packet) (present bool, old *session) {
 	b.attaching.Lock()
 	defer b.attaching.Unlock()
@@ -75,12 +75,12 @@ func (b *Broker) establish(s *session, pk packets.Packet) (present bool, old *se
 		last.ClearInflights()
 	}
 	b.server.Clients.Add(s.client)
-	b.recheck(s) // it may have been revoked since it was looked up
+	b.recheck(s) // the device may have been revoked since it was looked up
 	return present, old
 }
 
-// inherit moves the subscriptions and the deliveries of the device's last session. The engine finds who
-// subscribes by the device, so nothing is missed meanwhile.
+// inherit moves the subscriptions and the pending deliveries from the device's last session to s. The engine finds
+// subscribers by the device id, so no message is missed in the meantime.
 func (s *session) inherit(last *mochi.Client) {
 	s.client.State.Inflight = last.State.Inflight.Clone()
 	s.client.State.Inflight.ResetReceiveQuota(int32(s.b.server.Options.Capabilities.ReceiveMaximum))
@@ -92,7 +92,7 @@ func (s *session) inherit(last *mochi.Client) {
 	}
 }
 
-// forget ends what does not outlive its connection, unless a newer session has taken over.
+// forget removes a session that must not outlive its connection, unless a newer session has taken over.
 func (b *Broker) forget(s *session) {
 	b.attaching.Lock()
 	defer b.attaching.Unlock()
@@ -104,7 +104,7 @@ func (b *Broker) forget(s *session) {
 	b.server.Clients.Delete(s.client.ID)
 }
 
-// attend reads until the connection ends, and gives what ended it; nil is that the device said good-bye.
+// attend reads packets until the connection ends, and returns the cause; it returns nil if the device sent a DISCONNECT.
 func (s *session) attend() (err error) {
 	defer func() {
 		s.client.Stop(err)
@@ -118,7 +118,7 @@ func (s *session) attend() (err error) {
 	return err
 }
 
-// deliver starts what writes publishes to the device. The reader calls it, when there is a subscription.
+// deliver starts the goroutine that writes publishes to the device. It is called only when there is a subscription.
 func (s *session) deliver() {
 	if !s.delivers {
 		s.delivers = true
@@ -126,8 +126,9 @@ func (s *session) deliver() {
 	}
 }
 
-// engine lets the engine read the packet of that length, 0 for none, whose body begins there, and do what it asks
-// for. Version 5 is told why its connection ends. It stays a function of its own: a packet takes kilobytes of stack.
+// engine passes one packet to the engine, which reads and processes it. whole is the length of the packet, 0 if the length is
+// malformed; body is the offset of its body. If the connection ends, a device of version 5 gets the reason in a DISCONNECT. It
+// is a separate function, and not inlined, because processing a packet takes kilobytes of stack.
 //
 //go:noinline
 func (s *session) engine(whole, body int) error {
@@ -158,7 +159,7 @@ func (s *session) process(whole, body int) error {
 		return code
 	}
 	if version == 5 && first>>4 == packets.Disconnect && len(sent) == 1 && sent[0] == packets.CodeDisconnectWillMessage.Code {
-		return packets.CodeDisconnectWillMessage // the engine does not read a reason without properties
+		return packets.CodeDisconnectWillMessage // the engine does not read a reason code without properties
 	}
 	s.conn.pass = whole
 	var head packets.FixedHeader

@@ -1,23 +1,23 @@
-// Package mqtt brings devices' publishes to the ingest path: an embedded MQTT broker (3.1.1 and 5)
-// on TCP, TLS and WebSockets. A device authenticates with its id and its secret, or with its client
-// certificate, and may publish to its own obs and status topics and subscribe to its own cmd topic;
-// everything else is refused and counted. Nobody may read what another device publishes.
+// Package mqtt is an embedded MQTT broker (3.1.1 and 5) on TCP, TLS and WebSockets. It passes the publishes of devices to
+// the ingest path. A device authenticates with its id and its secret, or with its client certificate. It may publish to its own
+// obs and status topics and subscribe to its own cmd topic. Everything else is refused and counted. A device cannot read the
+// publishes of another device.
 //
-// A QoS 1 publish is acknowledged after the commit and not before, without holding up the publishes
-// behind it; QoS 2 is received (PUBREC) after the commit; QoS 0 is stored the same way, without an answer. When a
-// publish cannot be stored its connection is closed, so that the device sends again. A publish that is delivered again is
-// known by the times of its readings, whatever its QoS.
+// A QoS 1 publish is acknowledged after the commit and not before. This does not delay the publishes behind it. A QoS 2 publish
+// is received (PUBREC) after the commit. A QoS 0 publish is stored in the same way, without an answer. If a publish cannot be
+// stored, its connection is closed, so that the device sends it again. A repeated publish is recognized by the times of its
+// readings, at every QoS.
 //
-// What a connection has sent and has no answer to is bounded, by count and by bytes, and so is what
-// all of them have together: then reading pauses, and the device's own buffers fill. Nothing that one
-// device does holds up another, and who gives trouble is listed.
+// The unacknowledged publishes of a connection are limited, by count and by bytes, and so are those of all connections
+// together. At the limit the broker stops reading, and the device must buffer. One device cannot delay another. Devices that
+// cause trouble are listed.
 //
-// Presence is what a device says on its status topic, and its last will. The broker keeps the wills
-// itself and speaks one only for a device that is gone: not when the device said good-bye, not when
-// a newer connection of the same device has taken over, not when it was put out, and not because this
-// server stops. An offline that cannot be stored at once is kept and stored later, unless the device
-// is back by then. A device that was on line before this server began, and has neither come back nor
-// been heard of by any node within a grace period, is marked off line then.
+// The presence of a device comes from its status topic and its last will. The broker keeps the wills itself. It publishes a
+// will only if the device is lost. It does not publish it if the device sent a DISCONNECT, if a newer connection of the same
+// device has taken over, if the broker disconnected the device, or if this server stops. An offline status that cannot be
+// stored at once is kept and stored later, unless the device has connected again by then. A device may have been on line before
+// this server started. If it does not connect again and no node receives anything from it within a grace period, it is marked
+// off line.
 package mqtt
 
 import (

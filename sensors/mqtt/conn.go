@@ -11,41 +11,42 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// maxConnect is the largest CONNECT that is read, bytes: ours are small, and who sends one is a stranger.
+// maxConnect is the largest CONNECT that is read, in bytes. It is small because the CONNECT packets of devices are small, and
+// because the sender is not authenticated yet.
 const maxConnect = 8 << 10
 
-// conn is a device's connection as the engine sees it, whatever carries it. It keeps the deadlines
-// itself: the engine moves them with every packet and leaves out those of a keep-alive of zero.
+// conn is the connection of a device, over any transport. The engine uses it as a net.Conn. It manages the deadlines itself,
+// because the engine sets them with every packet, and sets none for a keep-alive of zero.
 type conn struct {
 	net.Conn          // TCP, TLS or WebSocket
-	raw      net.Conn // what carries that: may be closed, and given deadlines, at any time
+	raw      net.Conn // the underlying connection; it may be closed, and its deadlines set, at any time
 	host     string
 	remote   string
-	cert     []byte // SHA-256 of a client certificate that is in date, nil: none
+	cert     []byte // SHA-256 of a client certificate that is currently valid; nil: none
 	session  atomic.Pointer[session]
-	ctx      context.Context // the connection's life
+	ctx      context.Context // ends when the connection is closed
 	cancel   context.CancelFunc
 
 	opened  time.Time
-	place   *list.Element // in the limiter's list of connections that are not authenticated; nil after that
-	evicted atomic.Bool   // to make room
-	parked  *time.Timer   // while its CONNACK is delayed
-	wake    func()        // what the timer does
+	place   *list.Element // element in the limiter's list of unauthenticated connections; nil after authentication
+	evicted atomic.Bool   // closed to make room for other connections
+	parked  *time.Timer   // set while its CONNACK is delayed
+	wake    func()        // the function of the timer
 
-	buf       []byte        // what is read ahead is in it
-	ahead     []byte        // read and not yet taken
-	busy      bool          // the last reading gave all that was asked for
-	pass      int           // bytes from here on that the engine reads
-	idle      time.Duration // silence after which it ends; 0: the handshake's deadline holds
-	refreshed time.Time     // when the deadline for reading was last moved
+	buf       []byte        // buffer of ahead
+	ahead     []byte        // bytes that are read and not yet processed
+	busy      bool          // the last read filled the buffer
+	pass      int           // number of the next bytes that the engine may read
+	idle      time.Duration // silence after which the connection ends; 0: the deadline of the handshake applies
+	refreshed time.Time     // when the read deadline was last set
 
-	writes  sync.Mutex // one at a time: the engine's and ours
+	writes  sync.Mutex // serializes the writes of the engine and of this package
 	writing atomic.Int64
-	patient time.Duration // how long one write may take
+	patient time.Duration // time limit of one write
 
 	deadlines sync.Mutex
-	leaving   bool      // its last write is bounded, and nobody moves the deadline again
-	armed     time.Time // when the deadline for writing was last moved
+	leaving   bool      // the deadline of the last write is set and must not be changed any more
+	armed     time.Time // when the write deadline was last set
 }
 
 func newConn(c net.Conn, patient time.Duration, now time.Time) *conn {
@@ -58,8 +59,8 @@ func newConn(c net.Conn, patient time.Duration, now time.Time) *conn {
 	return &conn{Conn: c, raw: c, host: host, remote: remote, ctx: ctx, cancel: cancel, opened: now, patient: patient}
 }
 
-// readConnect reads until the whole CONNECT is there, so that nothing larger is set up for who does
-// not send one.
+// readConnect reads until the CONNECT is complete. Larger structures are allocated only after that, so that a client that
+// sends no CONNECT costs little memory.
 func (c *conn) readConnect() error {
 	buf := make([]byte, 0, 256)
 	for {
@@ -82,7 +83,8 @@ func (c *conn) readConnect() error {
 	}
 }
 
-// connectLength is how long the packet at the beginning is in all, 0 while that cannot be told.
+// connectLength returns the total length in bytes of the CONNECT packet at the beginning of b; it returns 0 if b is too short to
+// know the length.
 func connectLength(b []byte) (int, error) {
 	if len(b) > 0 && b[0] != packets.Connect<<4 {
 		return 0, packets.ErrProtocolViolationRequireFirstConnect
@@ -102,8 +104,8 @@ func connectLength(b []byte) (int, error) {
 	return 0, nil
 }
 
-// SetDeadline is called before a packet is read. The deadline is the connection's own, for the whole
-// packet, and it is moved only when an eighth of it is over.
+// SetDeadline is called before a packet is read. It ignores its argument: the connection sets its own read deadline, for the
+// whole packet. To save system calls, it sets the deadline only if an eighth of idle has passed since the last time.
 func (c *conn) SetDeadline(time.Time) error {
 	if c.idle == 0 {
 		return nil
@@ -116,7 +118,7 @@ func (c *conn) SetDeadline(time.Time) error {
 	return c.raw.SetReadDeadline(now.Add(c.idle + c.idle/8))
 }
 
-// Write implements net.Conn. A device that does not read is given up when the write has taken too long.
+// Write implements net.Conn. It fails if a device does not read and the write takes longer than patient.
 func (c *conn) Write(p []byte) (int, error) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
@@ -124,7 +126,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	c.deadlines.Lock()
 	if !c.leaving && now.Sub(c.armed) > c.patient/8 {
 		c.armed = now
-		_ = c.raw.SetWriteDeadline(now.Add(c.patient)) // fails when it is closed, and so will the write
+		_ = c.raw.SetWriteDeadline(now.Add(c.patient)) // an error means that it is closed; the write then fails too
 	}
 	c.deadlines.Unlock()
 	c.writing.Store(now.UnixNano())
@@ -133,12 +135,12 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// boundLastWrite gives the last write one second: a DISCONNECT does not wait for a device that does not read.
+// boundLastWrite limits the last write to one second: a DISCONNECT must not wait for a device that does not read.
 func (c *conn) boundLastWrite() {
 	c.deadlines.Lock()
 	defer c.deadlines.Unlock()
 	c.leaving = true
-	_ = c.raw.SetWriteDeadline(time.Now().Add(time.Second)) // fails when it is closed already
+	_ = c.raw.SetWriteDeadline(time.Now().Add(time.Second)) // an error means that it is closed already
 }
 
 // Close implements net.Conn.
@@ -147,7 +149,7 @@ func (c *conn) Close() error {
 	return c.raw.Close()
 }
 
-// stuck is since when a write waits for the device to read; zero when none does.
+// stuck returns the start of the write that waits for the device to read; it returns zero if no write is running.
 func (c *conn) stuck() time.Time {
 	if at := c.writing.Load(); at != 0 {
 		return time.Unix(0, at)

@@ -10,16 +10,15 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// How much is read from a connection at once, bytes: most devices say little, and wait between.
+// The sizes of one read from a connection, in bytes. They are small because most devices send little data, with long pauses.
 const (
 	readLittle = 512
 	readAhead  = 2048
 )
 
-// packets reads one packet after the other, until the connection ends. A plain publish of readings is taken
-// here and goes to the session at once: the engine would copy it several times. All other packets, and
-// whatever is not one, go to the engine as they are. While it waits its stack is small, which is the most
-// that a connection costs.
+// packets reads packets until the connection ends. It processes a plain publish of readings itself and passes it to the
+// session directly, because the engine would copy it several times. All other packets, and all malformed data, go to the
+// engine unchanged. While packets waits for data its stack is small; the stack is the largest part of a connection's memory.
 func (c *conn) packets(s *session) error {
 	for !s.client.Closed() {
 		whole, body, err := c.frame()
@@ -45,7 +44,7 @@ func (c *conn) packets(s *session) error {
 	return nil
 }
 
-// Read is net.Conn's: it gives the engine the packet that is its own, and no more.
+// Read implements net.Conn for the engine. It returns the bytes of the packet that was passed to the engine, and no more.
 func (c *conn) Read(p []byte) (n int, err error) {
 	if p = p[:min(len(p), c.pass)]; len(p) == 0 {
 		return 0, io.ErrUnexpectedEOF
@@ -53,7 +52,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	if len(c.ahead) > 0 {
 		n = copy(p, c.ahead)
 		if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
-			c.ahead = nil // lets go of a large packet
+			c.ahead = nil // releases the memory of a large packet
 		}
 	} else {
 		n, err = c.Conn.Read(p)
@@ -62,11 +61,11 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// frame reads until the length of the packet at the beginning is known, and gives it with where its
-// body begins; 0 when it is none.
+// frame reads until the length of the next packet is known. It returns that length and the offset of the body, in bytes; it
+// returns 0 if the length is malformed.
 func (c *conn) frame() (whole, body int, err error) {
 	if len(c.ahead) == 0 {
-		_ = c.SetDeadline(time.Time{}) // for the next packet; fails when it is closed, and so will reading
+		_ = c.SetDeadline(time.Time{}) // for the next packet; an error means that it is closed, and the read then fails too
 	}
 	for {
 		length := 0
@@ -85,7 +84,7 @@ func (c *conn) frame() (whole, body int, err error) {
 	}
 }
 
-// fill reads once more behind what is there.
+// fill reads once from the connection and appends the bytes to ahead.
 func (c *conn) fill() error {
 	size := readLittle
 	if c.busy || len(c.ahead) >= size {
@@ -107,7 +106,7 @@ func (c *conn) fill() error {
 	return err
 }
 
-// gather reads until the whole packet is there; its size is bounded by then.
+// gather reads until the packet is complete. The caller has checked its size against the limit.
 func (c *conn) gather(whole int) error {
 	if len(c.ahead) >= whole {
 		return nil
@@ -120,16 +119,16 @@ func (c *conn) gather(whole int) error {
 	return nil
 }
 
-// plain reports whether a packet that begins so may be a publish that is taken here.
+// plain reports whether a packet with this first byte may be a publish that take can process.
 func (s *session) plain(first byte) bool {
 	const dup, retain = 8, 1
 	qos := first >> 1 & 3
 	return first>>4 == packets.Publish && first&retain == 0 && qos < 3 && (qos > 0 || first&dup == 0)
 }
 
-// take takes a publish, or leaves it to the engine when there is more to it than readings.
+// take processes a publish of readings. It passes the packet to the engine if it is not a plain publish of readings.
 func (c *conn) take(s *session, whole, body int) error {
-	for len(c.ahead) < min(whole, readAhead) { // as much as fits, so that its topic is there
+	for len(c.ahead) < min(whole, readAhead) { // reads as much as fits, so that ahead contains the topic
 		if err := c.fill(); err != nil {
 			return err
 		}
@@ -150,8 +149,8 @@ func (c *conn) take(s *session, whole, body int) error {
 	return nil
 }
 
-// readings tells where the payload of a publish to the device's own obs begins in its body, and its
-// packet id; 0 for any other.
+// readings returns the offset of the payload in the body of a publish to the device's own obs topic, and the packet id. It
+// returns 0 for any other packet.
 func (s *session) readings(b []byte, qos byte, length int) (at int, id uint16) {
 	at = 2 + len(s.obs)
 	if len(b) < at || int(b[0])<<8|int(b[1]) != len(s.obs) || string(b[2:at]) != s.obs {

@@ -24,8 +24,8 @@ const (
 	flagWillRetain = 1 << 5
 )
 
-// hello decodes the CONNECT that was read ahead, and gives its length. The error is a packets.Code; the version
-// that it has to be told in is that of the packet, 0 when not even that is known.
+// hello decodes the CONNECT that was read ahead, and returns it with its length in bytes. The error is a packets.Code. The
+// refusal must be sent in the protocol version of the returned packet, which is 0 if the version is not known.
 func (c *conn) hello() (pk packets.Packet, length int, err error) {
 	pk = packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connect}}
 	whole, err := connectLength(c.ahead)
@@ -51,7 +51,7 @@ func (c *conn) hello() (pk packets.Packet, length int, err error) {
 	return pk, whole, nil
 }
 
-// judgeConnect judges what the engine's decoder does not see, or sees too late, and gives the protocol's version.
+// judgeConnect checks what the engine's decoder does not check, or checks too late. It returns the protocol version.
 func judgeConnect(b []byte) (version byte, code packets.Code) {
 	name, b, ok := cutBytes(b)
 	if !ok || len(b) < 4 {
@@ -62,12 +62,12 @@ func judgeConnect(b []byte) (version byte, code packets.Code) {
 	case !known && version != 5:
 		return 0, packets.ErrProtocolViolationProtocolName
 	case string(name) == "MQTT" && (version == 4 || version == 5), string(name) == "MQIsdp" && version == 3:
-	case known: // whatever it is, it began with these names when 3.1.1 did not know more
+	case known: // an unknown version under a known name: it is answered as 3.1.1
 		return 4, packets.ErrUnsupportedProtocolVersion
 	default:
 		return 5, packets.ErrUnsupportedProtocolVersion
 	}
-	// A QoS of a will that is not there hurts nobody, and devices send it.
+	// A will QoS without a will is accepted: it does no harm, and some devices send it.
 	if flags&flagReserved != 0 || flags&flagWillQoS == flagWillQoS || (flags&flagWill == 0 && flags&flagWillRetain != 0) {
 		return version, packets.ErrMalformedFlags
 	}
@@ -87,8 +87,8 @@ func judgeConnect(b []byte) (version byte, code packets.Code) {
 	return version, packets.CodeSuccess
 }
 
-// turnAway answers a CONNECT that is refused, in the version of the device. Version 3.1.1 has no word for what is
-// not MQTT: then the connection just ends.
+// refuse answers a refused CONNECT in the protocol version of the device. If the packet is not MQTT, or version 3.1.1 has no
+// return code for the reason, the connection ends without an answer.
 func (c *conn) refuse(pk packets.Packet, code packets.Code) {
 	var ack []byte
 	switch pk.ProtocolVersion {
@@ -101,11 +101,11 @@ func (c *conn) refuse(pk packets.Packet, code packets.Code) {
 		}
 	}
 	if len(ack) > 0 {
-		_, _ = c.Write(ack) // the connection ends either way
+		_, _ = c.Write(ack) // an error is ignored: the connection ends in both cases
 	}
 }
 
-// refusal3 is the return code of version 3.1.1; 0: it has none.
+// refusal3 returns the CONNACK return code of version 3.1.1; it returns 0 if that version has none for the reason.
 func refusal3(code packets.Code) byte {
 	switch code.Code {
 	case packets.ErrUnsupportedProtocolVersion.Code:
@@ -120,7 +120,8 @@ func refusal3(code packets.Code) byte {
 	return 0
 }
 
-// refusal5 is a CONNACK of version 5, with its reason in words when the device takes a packet so large.
+// refusal5 returns a CONNACK packet of version 5. It contains the reason string unless the packet would exceed limit, the
+// maximum packet size of the device in bytes (0: no limit).
 func refusal5(code packets.Code, limit uint32) []byte {
 	said := append([]byte{packets.PropReasonString}, binary.BigEndian.AppendUint16(nil, uint16(len(code.Reason)))...)
 	said = append(said, code.Reason...)

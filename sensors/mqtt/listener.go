@@ -26,11 +26,11 @@ const (
 	KindWSS = "wss"
 )
 
-// sendBuffer bounds what the kernel keeps for a device that does not read: it is sent a few bytes
-// an acknowledgement.
+// sendBuffer limits the kernel's send buffer for a device that does not read, in bytes. It can be small, because an
+// acknowledgement is only a few bytes.
 const sendBuffer = 64 << 10
 
-// ListenError says which listener could not be had.
+// ListenError is the error of a listener that could not be opened.
 type ListenError struct {
 	Kind string // one of the kinds
 	Err  error
@@ -44,9 +44,8 @@ func (e *ListenError) Error() string {
 // Unwrap returns the cause, a *net.OpError when the address is taken.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// listener is mochi's listener with what mochi's own have not: a deadline for the handshake, a bound
-// on connections that have not said who they are, an end to every connection when it closes, and a
-// panic of one connection that does not take the server with it.
+// listener implements mochi's listeners.Listener. Unlike mochi's own listeners, it has a deadline for the handshake, limits the
+// number of unauthenticated connections, ends every connection when it closes, and recovers from a panic in one connection.
 type listener struct {
 	b       *Broker
 	kind    string
@@ -56,7 +55,7 @@ type listener struct {
 }
 
 func (b *Broker) listen(ctx context.Context, kind, addr string) error {
-	// probes find what is half open within minutes, and do not keep 15,000 devices' radios awake
+	// the probes detect a half-open connection within minutes, and are rare enough to let the radios of 15,000 devices sleep
 	probes := net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 20 * time.Second, Count: 4}
 	ln, err := (&net.ListenConfig{KeepAliveConfig: probes}).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -80,8 +79,8 @@ func (l *listener) Address() string { return l.ln.Addr().String() }
 // Protocol implements listeners.Listener.
 func (l *listener) Protocol() string { return l.kind }
 
-// Serve accepts until the listener is closed. Running out of file descriptors pauses it. A connection is
-// attached by the broker itself.
+// Serve accepts connections until the listener is closed. It pauses if the process has no free file descriptors. It does not use
+// the given function: the broker attaches the connections itself.
 func (l *listener) Serve(listeners.EstablishFn) {
 	defer close(l.looped)
 	defer l.serving.Store(false)
@@ -99,7 +98,7 @@ func (l *listener) Serve(listeners.EstablishFn) {
 			continue
 		}
 		if t, ok := raw.(*net.TCPConn); ok {
-			_ = t.SetWriteBuffer(sendBuffer) // an advice
+			_ = t.SetWriteBuffer(sendBuffer) // an error is ignored: the size is only a hint
 		}
 		c := newConn(raw, l.b.opts.WriteTimeout, time.Now())
 		if !l.b.limiter.add(c) {
@@ -111,7 +110,7 @@ func (l *listener) Serve(listeners.EstablishFn) {
 	}
 }
 
-// handle greets a connection and lets it in, or puts it aside for a while.
+// handle reads the CONNECT of a connection and connects it, or delays it for a while.
 func (l *listener) handle(c *conn) {
 	l.guard(c, func() (goesOn bool, err error) {
 		if err := l.accept(c); err != nil {
@@ -124,7 +123,7 @@ func (l *listener) handle(c *conn) {
 	})
 }
 
-// resume goes on with a connection that was put aside.
+// resume continues a connection that was delayed.
 func (l *listener) resume(c *conn) (goesOn bool, err error) {
 	if err := c.raw.SetDeadline(time.Now().Add(l.b.opts.HandshakeTimeout)); err != nil {
 		return false, err
@@ -132,8 +131,8 @@ func (l *listener) resume(c *conn) (goesOn bool, err error) {
 	return l.connect(c)
 }
 
-// connect lets the device in. Its session goes on in a goroutine of its own, whose stack has not grown over
-// the CONNECT.
+// connect connects the device. The session continues in a new goroutine, because the stack of this one has grown while it
+// processed the CONNECT.
 func (l *listener) connect(c *conn) (goesOn bool, err error) {
 	s, err := l.b.connect(l.kind, c)
 	if err != nil {
@@ -143,8 +142,8 @@ func (l *listener) connect(c *conn) (goesOn bool, err error) {
 	return true, nil
 }
 
-// guard does a part of what a connection comes to. Unless it goes on elsewhere, the connection has ended
-// then.
+// guard runs one part of the processing of a connection. If the connection does not continue elsewhere, it has ended after part
+// returns.
 func (l *listener) guard(c *conn, part func() (goesOn bool, err error)) {
 	var err error
 	goesOn := false
@@ -170,7 +169,7 @@ func (l *listener) finish(c *conn, err error) {
 	l.b.limiter.remove(c)
 }
 
-// greet brings a connection so far that its CONNECT is there, all within the handshake's time.
+// accept runs the handshake of a connection and reads its CONNECT, within the time limit of the handshake.
 func (l *listener) accept(c *conn) error {
 	if err := c.raw.SetDeadline(c.opened.Add(l.b.opts.HandshakeTimeout)); err != nil {
 		return err
@@ -195,8 +194,8 @@ func (l *listener) accept(c *conn) error {
 	return c.readConnect()
 }
 
-// identify notes the client's certificate. Its key was proved in the handshake; who it is decides the
-// registry, so what remains to be seen here is its time.
+// identify stores the fingerprint of the client's certificate. The handshake has proved that the client has the private key, and
+// the registry finds the device. So only the validity period is checked here.
 func (c *conn) identify(state tls.ConnectionState, now time.Time) error {
 	if len(state.PeerCertificates) == 0 {
 		return nil
@@ -215,6 +214,6 @@ func (l *listener) stopAccepting() {
 	<-l.looped
 }
 
-// Close implements listeners.Listener. The broker itself ends the connections: the engine's way to close
-// clients takes a read lock twice and so stands still for ever when a device leaves in between.
+// Close implements listeners.Listener. The broker itself ends the connections. The engine's function to close clients is not
+// used, because it takes a read lock twice and so deadlocks if a device disconnects in between.
 func (l *listener) Close(listeners.CloseFn) { l.stopAccepting() }

@@ -8,13 +8,13 @@ import (
 	"onemap/sensors"
 )
 
-// liveMap is the newest session of each device.
+// liveMap holds the newest session of each device.
 type liveMap struct {
 	mu sync.Mutex
 	m  map[string]*session
 }
 
-// put makes s the device's session and gives the one that it replaces.
+// put makes s the session of its device and returns the session that it replaces, or nil.
 func (l *liveMap) put(s *session) (old *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -23,7 +23,7 @@ func (l *liveMap) put(s *session) (old *session) {
 	return old
 }
 
-// drop takes s away and reports whether it was still the device's session.
+// drop removes s and reports whether it was still the session of its device.
 func (l *liveMap) drop(s *session) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,7 +46,7 @@ func (l *liveMap) count() int {
 	return len(l.m)
 }
 
-// each calls f for every session, and holds the map meanwhile.
+// each calls f for every session while it holds the lock of the map.
 func (l *liveMap) each(f func(*session)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,8 +55,8 @@ func (l *liveMap) each(f func(*session)) {
 	}
 }
 
-// Recheck looks at every connected device anew and puts out those that the registry no longer lets
-// in. The registry asks for it after each reload.
+// Recheck checks every connected device again, and disconnects those that the registry no longer accepts. It is called after
+// each reload of the registry.
 func (b *Broker) Recheck() { b.live.each(b.recheck) }
 
 func (b *Broker) recheck(s *session) {
@@ -65,10 +65,10 @@ func (b *Broker) recheck(s *session) {
 		s.revoke()
 		return
 	}
-	s.known.Store(now) // and lets go of the old registry
+	s.known.Store(now) // so that the memory of the old registry is released
 }
 
-// patrol looks for what no packet tells: devices that do not read.
+// patrol finds devices that do not read. No packet shows this, so it is checked at intervals.
 func (b *Broker) patrol() {
 	now := time.Now()
 	var slow []*session
@@ -82,7 +82,7 @@ func (b *Broker) patrol() {
 	}
 }
 
-// Stats is what the broker tells of itself.
+// Stats returns the statistics of the broker.
 func (b *Broker) Stats() sensors.BrokerStats {
 	h := b.Health()
 	s := sensors.BrokerStats{
@@ -98,5 +98,5 @@ func (b *Broker) Stats() sensors.BrokerStats {
 	return s
 }
 
-// Troubles lists the devices and the strangers that give trouble, the newest first, at most 100.
+// Troubles returns the devices and unknown addresses that cause trouble, newest first, at most 100.
 func (b *Broker) Troubles() []sensors.DeviceTrouble { return b.abuse.list() }

@@ -12,17 +12,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// The reasons for which the broker refuses, as the metric and the log name them.
+// The reasons for which the broker refuses, as used in the metric and the log.
 const (
 	refusedAnonymous   = "anonymous"
 	refusedCredentials = "credentials"
-	refusedUnavailable = "unavailable" // the ingest path does not take it: away, or stopping
+	refusedUnavailable = "unavailable" // the ingest path does not accept it: the database is unavailable, or it is stopping
 	refusedWill        = "will"
 	refusedPublish     = "publish-topic"
 	refusedSubscribe   = "subscribe-topic"
-	refusedRevoked     = "revoked" // disabled, or what it authenticated with was changed
+	refusedRevoked     = "revoked" // the device was disabled, or its credentials were changed
 	refusedTooLarge    = "too-large"
-	refusedProtocol    = "protocol" // what is not MQTT
+	refusedProtocol    = "protocol" // the data is not valid MQTT
 	refusedHandshake   = "handshake"
 	refusedTooMany     = "too-many-connections"
 	refusedSlowReader  = "slow-reader"
@@ -37,7 +37,7 @@ func reasons() []string {
 	}
 }
 
-// tally is a counter that can be read.
+// tally is a Prometheus counter whose value can be read.
 type tally struct {
 	prometheus.Counter
 	n *atomic.Uint64
@@ -94,7 +94,7 @@ func newMetrics(reg prometheus.Registerer, b *Broker) metrics {
 	return m
 }
 
-// limiter bounds one kind of log line, so that a broken device cannot fill a disk.
+// limiter limits how often one kind of log line is written, so that a faulty device cannot fill the disk.
 type limiter struct{ rate.Sometimes }
 
 func newLimiters() map[string]*limiter {
@@ -105,7 +105,7 @@ func newLimiters() map[string]*limiter {
 	return m
 }
 
-// refuse counts, and logs a few of them.
+// refuse counts a refusal and logs a few of them.
 func (b *Broker) refuse(reason string, attrs ...slog.Attr) {
 	b.metrics.refused[reason].Inc()
 	b.loud[reason].Do(func() {

@@ -7,36 +7,36 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 )
 
-// Options tunes the embedded broker. The zero value of each is the default named.
+// Options configures the embedded broker. The zero value of each field stands for the default that its comment names.
 type Options struct {
-	Listen    string // TCP address; 127.0.0.1:1883. Port 0 picks a free one; off: no such listener
-	ListenTLS string // of the TLS listener; none
-	ListenWS  string // of the WebSocket listener; none
-	ListenWSS string // of the WebSocket listener over TLS; none
-	CertFile  string // certificate chain for TLS, PEM; read anew when it changes
+	Listen    string // TCP address; 127.0.0.1:1883. Port 0 selects a free port; off: no TCP listener
+	ListenTLS string // address of the TLS listener; none
+	ListenWS  string // address of the WebSocket listener; none
+	ListenWSS string // address of the WebSocket listener over TLS; none
+	CertFile  string // certificate chain for TLS, PEM; read again when it changes
 	KeyFile   string // its private key
 
-	MaxPayload       int           // bytes; 64 KiB. Larger payloads are put to quarantine; packets beyond twice that end the connection unread
-	Window           int           // publishes of one connection that may wait for their commit; 256. Then reading pauses
-	WindowReadings   int           // and their readings; 4,096
-	WindowBytes      int           // and their bytes; 1 MiB
-	InFlight         int           // publishes of all connections after which each has its share only; 16,384
-	InFlightReadings int           // and their readings; 65,536
-	InFlightBytes    int           // and their bytes; 16 MiB
-	Quota            int           // readings a minute that a device may send; 0: as many as it can. Then reading pauses
-	MaxClients       int           // connections; 20,000
-	MaxSlow          int           // of one address, that take longer than half the handshake's time; 1,024. Then the oldest goes
+	MaxPayload       int           // bytes; 64 KiB. Larger payloads go to quarantine; a packet of more than about twice this size ends the connection
+	Window           int           // publishes of one connection that may wait for their commit; 256. At the limit reading pauses
+	WindowReadings   int           // limit of their readings; 4,096
+	WindowBytes      int           // limit of their bytes; 1 MiB
+	InFlight         int           // waiting publishes of all connections above which each connection gets only a share; 16,384
+	InFlightReadings int           // the same for their readings; 65,536
+	InFlightBytes    int           // the same for their bytes; 16 MiB
+	Quota            int           // readings per minute that a device may send; 0: no limit. At the limit reading pauses
+	MaxClients       int           // largest number of connections; 20,000
+	MaxSlow          int           // connections of one address that take more than half of HandshakeTimeout; 1,024. Then the oldest is closed
 	HandshakeTimeout time.Duration // from accept to a complete CONNECT; 10 s
-	MaxKeepAlive     time.Duration // the longest keep-alive, and that of devices that ask for none, at most 65,535 s; 12 h
-	WriteTimeout     time.Duration // for a device to read what is written to it; 30 s
-	Backoff          time.Duration // first wait for a CONNACK of a device that repeats what is not read, doubled up to 1 min; 1 s
-	FloodAfter       time.Duration // a pause in reading after which a device is shown as one that floods; 250 ms
-	SlowAfter        time.Duration // a write that waits longer shows the device as a slow reader; 5 s
-	PresenceGrace    time.Duration // after the start, for devices to come back; 3 min. Negative: never mark
-	PresenceRetry    time.Duration // between attempts to store an offline that could not be; 2 s
+	MaxKeepAlive     time.Duration // the longest keep-alive, also used for devices that ask for none, at most 65,535 s; 12 h
+	WriteTimeout     time.Duration // time limit for a device to read the data written to it; 30 s
+	Backoff          time.Duration // first delay of the CONNACK of a device that repeats unreadable packets, doubled up to 1 min; 1 s
+	FloodAfter       time.Duration // a device whose reading pauses longer than this is reported as flooding; 250 ms
+	SlowAfter        time.Duration // a device for which a write waits longer than this is reported as a slow reader; 5 s
+	PresenceGrace    time.Duration // time after the start for devices to connect again; 3 min. Negative: devices are never marked off line
+	PresenceRetry    time.Duration // pause between attempts to store an offline status; 2 s
 }
 
-// Off is the address of a listener that is not wanted.
+// Off is the address that disables a listener.
 const Off = "off"
 
 func (o Options) withDefaults() Options {
@@ -73,14 +73,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// maxPacket is the largest MQTT packet that is read at all, bytes.
+// maxPacket returns the size of the largest MQTT packet that is read, in bytes.
 func (o Options) maxPacket() int { return 2*o.MaxPayload + 1024 }
 
-// keepSession is how long the session of a device that stays away is kept.
+// keepSession is how long the session of a disconnected device is kept.
 const keepSession = time.Hour
 
-// mochiOptions keeps what a connection may cost small: no aliases, few pending writes, bounded
-// packets. mochi's own log would hold payloads and passwords; ours names what matters.
+// mochiOptions returns engine options that limit the memory of a connection: no aliases, few pending writes, limited packets.
+// The log of mochi is discarded, because it would contain payloads and passwords; this package writes its own log.
 func (b *Broker) mochiOptions() *mochi.Options {
 	caps := mochi.NewDefaultServerCapabilities()
 	caps.MaximumClients = int64(b.opts.MaxClients)
@@ -94,8 +94,8 @@ func (b *Broker) mochiOptions() *mochi.Options {
 	caps.SubIDAvailable = 0
 	return &mochi.Options{
 		Capabilities:            caps,
-		ClientNetReadBufferSize: 64, // the connection has its own
+		ClientNetReadBufferSize: 64, // the connection has its own buffer
 		Logger:                  slog.New(slog.DiscardHandler),
-		SysTopicResendInterval:  24 * 3600, // nobody may read them
+		SysTopicResendInterval:  24 * 3600, // no client may read the $SYS topics
 	}
 }

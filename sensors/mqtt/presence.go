@@ -18,8 +18,8 @@ type presence struct {
 	ended  chan struct{}
 
 	mu    sync.Mutex
-	retry map[string]sensors.Message // by device: could not be stored yet
-	told  map[string]time.Time       // by device: when an oversize packet was last put to quarantine
+	retry map[string]sensors.Message // by device: messages that could not be stored yet
+	told  map[string]time.Time       // by device: when an oversize packet was last put into quarantine
 }
 
 func newPresence(b *Broker) *presence {
@@ -58,7 +58,7 @@ func (p *presence) run(ctx context.Context) {
 			p.b.patrol()
 		case <-grace:
 			if !p.markMissing(ctx) {
-				grace = time.After(p.b.opts.PresenceRetry) // not known yet: the database is away
+				grace = time.After(p.b.opts.PresenceRetry) // not known yet: the database is unavailable
 			}
 		}
 	}
@@ -131,7 +131,7 @@ func (p *presence) markMissing(ctx context.Context) bool {
 	return true
 }
 
-// quarantineOversize quarantines a packet that was too large to be read, one row a minute and device.
+// quarantineOversize quarantines a packet that was too large to be read, at most one row per minute and device.
 func (p *presence) quarantineOversize(s *session) {
 	now := p.b.clock()
 	p.mu.Lock()

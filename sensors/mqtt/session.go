@@ -24,7 +24,7 @@ type session struct {
 	division  string
 	known     atomic.Pointer[sensors.Known] // the newest registry entry that grants the same as the one at the login
 	byCert    bool
-	unlimited bool // it asked for no keep-alive
+	unlimited bool // the device asked for no keep-alive
 	obs       string
 	status    string
 	cmd       string
@@ -41,7 +41,7 @@ type session struct {
 	held         int  // publishes that wait for their answer
 	heldReadings int
 	heldBytes    int
-	room         chan struct{} // closed when there is room; nil: nobody waits
+	room         chan struct{} // closed when there is room; nil: no goroutine waits for room
 	answers      []answer
 	writing      bool
 }

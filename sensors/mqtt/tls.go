@@ -13,8 +13,9 @@ import (
 	"onemap/internal/fault"
 )
 
-// keyPair is the server's certificate and key, read anew when a file has changed and when it is told to: a renewal
-// needs no restart. What cannot be used leaves the last good pair in place, and is a fault until the files are mended.
+// keyPair is the server's certificate and key. It reads the files again when one has changed or when reload is called, so that a
+// renewal needs no restart. If the new files cannot be used, it keeps the last good pair and reports a fault until the files are
+// corrected.
 type keyPair struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -24,7 +25,7 @@ type keyPair struct {
 	loaded  *tls.Certificate
 	version [2]fileVersion
 	looked  time.Time
-	fault   error // of the last attempt; nil when it was good
+	fault   error // error of the last attempt; nil: it succeeded
 }
 
 type fileVersion struct {
@@ -32,7 +33,7 @@ type fileVersion struct {
 	size    int64
 }
 
-// lookEvery bounds what a flood of handshakes asks of the file system.
+// lookEvery is the shortest time between two checks of the files. It limits the file system load of many handshakes.
 const lookEvery = 500 * time.Millisecond
 
 func newKeyPair(certFile, keyFile string, log *slog.Logger, clock func() time.Time) (*keyPair, error) {
@@ -46,8 +47,8 @@ func newKeyPair(certFile, keyFile string, log *slog.Logger, clock func() time.Ti
 	return k, nil
 }
 
-// load reads both files. A certificate that is over is taken when there is none yet: devices that do not check dates
-// still get in, and health says so.
+// load reads both files. An expired certificate is accepted if there is no other yet: devices that do not check dates can still
+// connect, and health reports it.
 func (k *keyPair) load() error {
 	version, err := k.versions()
 	if err != nil {
@@ -75,7 +76,7 @@ func (k *keyPair) versions() (v [2]fileVersion, err error) {
 	return v, nil
 }
 
-// get is tls.Config's GetCertificate.
+// get implements tls.Config.GetCertificate.
 func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -92,7 +93,7 @@ func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return k.loaded, nil
 }
 
-// reload reads the files whether they have changed or not.
+// reload reads the files, even if they have not changed.
 func (k *keyPair) reload() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -103,7 +104,7 @@ func (k *keyPair) reload() {
 	}
 }
 
-// note keeps how the last attempt went, and logs what changed by it.
+// note stores the result of the last attempt and logs a change.
 func (k *keyPair) note(err error) {
 	switch {
 	case err != nil:
@@ -115,7 +116,7 @@ func (k *keyPair) note(err error) {
 	k.fault = err
 }
 
-// health is the state of the certificate that is in use.
+// health returns the state of the certificate in use.
 func (k *keyPair) health() core.Health {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -130,21 +131,21 @@ func (k *keyPair) health() core.Health {
 	}
 }
 
-// config asks for a client certificate and takes any: what counts is its fingerprint, which the
-// registry knows, and that the client holds its key, which the handshake proves.
+// config returns a TLS configuration that requests a client certificate and accepts any. The certificate is checked by its
+// fingerprint in the registry; the handshake proves that the client has the private key.
 func (k *keyPair) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.get, ClientAuth: tls.RequestClientCert}
 }
 
-// ReloadCertificate reads the certificate and key for devices anew. What cannot be used leaves the last pair in place,
-// and is in the log and in CertificateHealth until the files are mended.
+// ReloadCertificate reads the certificate and key for devices again. If they cannot be used, the last pair stays in use, and the
+// log and CertificateHealth report the fault until the files are corrected.
 func (b *Broker) ReloadCertificate() {
 	if b.pair != nil {
 		b.pair.reload()
 	}
 }
 
-// CertificateHealth is the state of the certificate for devices; ok is false without a TLS listener.
+// CertificateHealth returns the state of the certificate for devices; ok is false if there is no TLS listener.
 func (b *Broker) CertificateHealth() (h core.Health, ok bool) {
 	if b.pair == nil {
 		return core.Health{}, false

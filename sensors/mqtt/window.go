@@ -9,24 +9,24 @@ import (
 	"onemap/sensors"
 )
 
-// publishOverhead is what a publish costs in memory beside its payload, bytes, roughly.
+// publishOverhead is the approximate memory of a publish in addition to its payload, in bytes.
 const publishOverhead = 256
 
-// load is what all connections together have sent and have no answer to.
+// load is the total of the unacknowledged publishes of all connections.
 type load struct {
 	publishes, readings, bytes atomic.Int64
-	active                     atomic.Int64 // connections that wait for an answer
+	active                     atomic.Int64 // number of connections that wait for an acknowledgement
 }
 
-// minShare is what a connection may have in flight however much the others have.
+// minShare is the number of publishes that a connection may always have in flight, independent of the other connections.
 const minShare = 4
 
 // room is how much a connection may have in flight.
 type room struct{ publishes, readings, bytes int }
 
-// window is how much one connection may have in flight now. When all of them together have much, each
-// has its share, and when they have twice that, hardly anything: a thousand that flood then leave the
-// queue room for those that do not.
+// window returns how much one connection may have in flight now. If all connections together are above the limits of Options,
+// each connection gets only its share. If they are above twice the limits, each gets almost nothing. So a thousand flooding
+// connections leave room in the queue for the others.
 func (b *Broker) window() room {
 	most := room{b.opts.Window, b.opts.WindowReadings, b.opts.WindowBytes}
 	n, readings, size := int(b.load.publishes.Load()), int(b.load.readings.Load()), int(b.load.bytes.Load())
@@ -49,7 +49,7 @@ func (b *Broker) window() room {
 	}
 }
 
-// fits reports whether one more may be in flight; the first always may. The caller holds the lock.
+// fits reports whether one more publish may be in flight; the first is always allowed. The caller must hold the lock.
 func (s *session) fits(readings, size int) bool {
 	if s.held == 0 {
 		return true
@@ -58,8 +58,7 @@ func (s *session) fits(readings, size int) bool {
 	return s.held < w.publishes && s.heldReadings+readings <= w.readings && s.heldBytes+size <= w.bytes
 }
 
-// take waits for room in the window, and with it the reading of this one connection; false when the
-// connection ends first.
+// take waits for room in the window. While it waits, this connection is not read. It returns false if the connection ends first.
 func (s *session) take(readings, size int) bool {
 	for {
 		s.mu.Lock()
@@ -87,7 +86,7 @@ func (s *session) take(readings, size int) bool {
 	}
 }
 
-// pause waits for the room; when that takes long, the device is shown as one that floods.
+// pause waits for room. If this takes longer than FloodAfter, the device is reported as flooding.
 func (s *session) pause(room <-chan struct{}) bool {
 	long := time.NewTimer(s.b.opts.FloodAfter)
 	defer long.Stop()
@@ -107,7 +106,7 @@ func (s *session) flood() {
 	s.b.abuse.report(sensors.TroubleFlood, s.device, s.conn, fault.NewMessage(CodeSendsTooFast))
 }
 
-// release gives room back.
+// release returns room to the window of the session.
 func (s *session) release(publishes, readings, bytes int) {
 	s.mu.Lock()
 	s.held -= publishes
@@ -127,9 +126,9 @@ func (s *session) release(publishes, readings, bytes int) {
 	}
 }
 
-// accept hands a message on, and waits while the path's queue is full: that is no reason to put a
-// device out. Nothing is taken after a publish that was not stored: the device sends that again over its
-// next connection, and must not find it overtaken by then, for the rules do not look at what is late.
+// accept passes a message to the receiver, and waits while the queue is full, because a full queue is no reason to disconnect a
+// device. After a publish that was not stored, it accepts no more. The device sends that publish again over its next connection.
+// If later publishes were stored before it, its readings would be late, and the rules do not evaluate late readings.
 func (s *session) accept(m sensors.Message, done func(error)) error {
 	for {
 		err := s.offer(m, done)
@@ -142,7 +141,8 @@ func (s *session) accept(m sensors.Message, done func(error)) error {
 	}
 }
 
-// offer looks whether a publish failed and hands the next one on, with no failure in between.
+// offer checks whether a publish has failed and passes the next one on. Both happen under one lock, so that no failure can come
+// in between.
 func (s *session) offer(m sensors.Message, done func(error)) error {
 	s.order.Lock()
 	defer s.order.Unlock()

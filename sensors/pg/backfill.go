@@ -17,7 +17,7 @@ import (
 	"onemap/sensors/backfill"
 )
 
-// BackfillStreams lists every datastream, those of disabled devices too: history outlives a device's account.
+// BackfillStreams returns all datastreams, including those of disabled devices, because history may be imported for them too.
 func (db *DB) BackfillStreams(ctx context.Context) ([]backfill.Stream, error) {
 	rows, err := db.pool.Query(ctx, `
 		select s.id, s.device_id, s.name, d.origin, t.gross_min, t.gross_max, r.keep_months
@@ -36,24 +36,24 @@ func (db *DB) BackfillStreams(ctx context.Context) ([]backfill.Stream, error) {
 	return all, pg.MapErr(err, "list datastreams")
 }
 
-// Backfill is the import of one file: a connection of its own, which holds the lock that keeps a second
-// process off the same file, and a staging table.
+// Backfill is the import of one file. It has its own connection, with a staging table and with a lock that prevents a second
+// process from importing the same file.
 type Backfill struct {
 	db   *DB
 	conn *pgxpool.Conn
 	key  [32]byte
 	copy []byte
 
-	repeats bool // the last chunk held readings that were there already
+	repeats bool // the last chunk contained readings that were stored already
 }
 
-// backfillLock is the lock of a file, by a part of its key.
+// backfillLock returns the number of the advisory lock of a file, from the first 8 bytes of its key.
 func backfillLock(key [32]byte) int64 {
 	return int64(binary.BigEndian.Uint64(key[:8]) >> 1)
 }
 
-// OpenBackfill begins the import of a file or goes on with it, and says how far it is. again forgets how
-// far it was. fault.Conflict when another process imports it.
+// OpenBackfill starts or resumes the import of a file, and returns its progress. If again is true, the import starts from the
+// beginning. It returns fault.Conflict if another process imports the file.
 func (db *DB) OpenBackfill(ctx context.Context, key [32]byte, name string, again bool) (*Backfill, backfill.State, error) {
 	var st backfill.State
 	conn, err := db.pool.Acquire(ctx)
@@ -69,7 +69,7 @@ func (db *DB) OpenBackfill(ctx context.Context, key [32]byte, name string, again
 }
 
 func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfill.State, err error) {
-	// The session of a process that was killed a moment ago may still be ending: hence the wait.
+	// The database session of a process that was just killed may still hold the lock, so wait for it.
 	if _, err := b.conn.Exec(ctx, `set lock_timeout = '5s'`); err != nil {
 		return st, err
 	}
@@ -107,7 +107,7 @@ func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfi
 	return st, json.Unmarshal(counts, &st.Counts)
 }
 
-// Close gives the connection up, and with it the lock and the staging table.
+// Close closes the connection, which releases the lock and drops the staging table.
 func (b *Backfill) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -115,11 +115,11 @@ func (b *Backfill) Close() {
 	b.conn.Release()
 }
 
-// Write stores a chunk in one transaction: its readings, each once, and how far the file then is. Readings
-// that are newer than their datastream's latest become the latest; those of them that are younger than the
-// datastream may be silent go the way of live ones: rules and screens are told of them. sum is the counts of the file so far; with what became of the chunk they are
-// returned. gone are datastreams that were deleted meanwhile: then nothing was stored, and the chunk is to
-// be written without them.
+// Write stores a chunk in one transaction: its readings, each once, and the progress of the file. A reading that is newer
+// than the latest of its datastream becomes the latest. If it is also recent enough that the datastream is not stale, it is
+// published like a live reading, to rules and pages. sum holds the counts of the file so far; Write returns them with those of
+// the chunk added. gone lists datastreams that were deleted in the meantime. If gone is not empty, nothing was stored, and the
+// caller must write the chunk again without them.
 func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Counts) (_ backfill.Counts, gone []int64, err error) {
 	if len(c.Observations) > backfillRows {
 		return sum, nil, fault.New(fault.Invalid, "a chunk of %d readings; %d are the most", len(c.Observations), backfillRows)
@@ -140,7 +140,7 @@ func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Cou
 	return now, nil, nil
 }
 
-// plan sorts the readings by their key and makes the partitions that are missing.
+// plan sorts the readings by their key and creates the missing partitions.
 func (b *Backfill) plan(ctx context.Context, c backfill.Chunk, settled bool) (p *batchPlan, gone []int64, err error) {
 	places, err := b.db.streamPlaces(ctx, c.Observations)
 	if err != nil {
@@ -172,13 +172,13 @@ func (b *Backfill) plan(ctx context.Context, c backfill.Chunk, settled bool) (p 
 	return p, nil, b.db.ensurePartitions(ctx, months)
 }
 
-// backfillRows bounds a chunk: its rows share a block of observation_seq.
+// backfillRows is the largest number of readings in a chunk: the rows of a chunk share one block of observation_seq.
 const backfillRows = 60_000
 
-// errStreamGone says that a datastream was deleted between the plan and the transaction.
+// errStreamGone means that a datastream was deleted between the plan and the transaction.
 var errStreamGone = errors.New("a datastream is gone")
 
-// try writes a chunk in one transaction; the tables are touched in the order in which a live batch does.
+// try writes a chunk in one transaction. It writes the tables in the same order as a live batch, so that the two do not deadlock.
 func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum backfill.Counts, settled bool) (backfill.Counts, error) {
 	err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error {
 		if settled {
@@ -221,7 +221,7 @@ func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum 
 	return sum, err
 }
 
-// note writes down how far the file is.
+// note stores the progress of the file.
 func (b *Backfill) note(ctx context.Context, tx pgx.Tx, c backfill.Chunk, sum backfill.Counts) error {
 	counts, err := json.Marshal(sum)
 	if err != nil {

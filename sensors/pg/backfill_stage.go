@@ -16,8 +16,8 @@ import (
 	"onemap/sensors"
 )
 
-// insert brings the readings into the staging table and from there, in the order of their key, into
-// observation, and tells what was new from what the table, or this chunk, had.
+// insert copies the readings into the staging table and from there, in the order of their key, into observation. stored are the
+// new readings; known are those whose key exists in the table or occurs earlier in the chunk.
 func (b *Backfill) insert(ctx context.Context, tx pgx.Tx, p *batchPlan) (stored, known []reading, err error) {
 	known = p.again
 	if len(p.fresh) == 0 {
@@ -56,9 +56,8 @@ func (b *Backfill) insert(ctx context.Context, tx pgx.Tx, p *batchPlan) (stored,
 	return stored, known, nil
 }
 
-// unstage brings the staged readings into observation and says how many were new. Looking out for readings that
-// are there already makes it nearly twice as slow, so that is done only when there was one, in this chunk or in
-// the one before.
+// unstage inserts the staged readings into observation and returns how many were new. Checking for existing readings makes the
+// insert nearly twice as slow. So it checks only if this chunk or the one before had an existing reading.
 func (b *Backfill) unstage(ctx context.Context, tx pgx.Tx, base int64, received time.Time) (int64, error) {
 	const insert = `
 		insert into observation (retention, datastream_id, ts, value, qc, time_source, seq, received_at)
@@ -78,8 +77,8 @@ func (b *Backfill) unstage(ctx context.Context, tx pgx.Tx, base int64, received 
 	return tag.RowsAffected(), err
 }
 
-// stagedBefore lists the staged readings that were in the table before this chunk. A subselect for each of
-// them keeps the planner at the index, whatever it guesses of the staging table.
+// stagedBefore returns the staged readings that were in the table before this chunk. A subselect for each of them makes the
+// planner use the index, even if its estimate of the staging table is wrong.
 func stagedBefore(ctx context.Context, tx pgx.Tx, base int64) ([]int32, error) {
 	rows, err := tx.Query(ctx, `
 		select s.n from pg_temp.backfill_stage s
@@ -92,8 +91,8 @@ func stagedBefore(ctx context.Context, tx pgx.Tx, base int64) ([]int32, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[int32])
 }
 
-// holdStreams keeps the datastreams from being deleted until the commit, and gives the number at which the
-// readings' arrival begins. fresh is in the order of the datastreams.
+// holdStreams locks the datastreams against deletion until the commit. It returns the first arrival number for the readings.
+// fresh must be in the order of the datastreams.
 func holdStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, err error) {
 	ids := make([]int64, 0, 64)
 	for i := range fresh {
@@ -111,8 +110,8 @@ func holdStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, e
 	return base, err
 }
 
-// news is what stored readings say that is new: of them, those that may become their datastream's latest and, of
-// these, those of the present. Both are in the order of their states.
+// news holds the stored readings that may become the latest of their datastream (all), and those of them that are recent (live).
+// Both are in the order of their state times.
 type news struct {
 	all, live     []reading
 	late, history int
@@ -160,7 +159,7 @@ func newsOf(ctx context.Context, tx pgx.Tx, stored []reading, now time.Time) (n 
 	return n, nil
 }
 
-// mark is what a datastream had.
+// mark is the state of a datastream before the chunk.
 type mark struct {
 	at       *time.Time // of its latest; nil: nothing yet
 	usable   bool       // the latest can be evaluated
@@ -188,7 +187,7 @@ func marksOf(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]mark, error
 	return marks, err
 }
 
-// stageRows appends the readings in COPY's binary form.
+// stageRows appends the readings in the binary format of COPY.
 func stageRows(b []byte, rs []reading) []byte {
 	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	be := binary.BigEndian
@@ -212,5 +211,5 @@ func stageRows(b []byte, rs []reading) []byte {
 	return be.AppendUint16(b, math.MaxUint16)
 }
 
-// pgEpochMicros is PostgreSQL's zero of time, 2000-01-01, in microseconds of Unix.
+// pgEpochMicros is the epoch of PostgreSQL timestamps, 2000-01-01, in Unix microseconds.
 const pgEpochMicros = 946_684_800_000_000

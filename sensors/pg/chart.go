@@ -14,13 +14,13 @@ import (
 	"onemap/sensors"
 )
 
-// chartConflicts is how many conflicts a chart shows.
+// chartConflicts is the largest number of conflicts in a chart.
 const chartConflicts = 100
 
-// Chart gives a datastream's readings of [from, to) in at most points points, with what was delivered twice
-// with different values; fault.NotFound when the scope does not cover its device. The rows are read in
-// the order of their key and reduced as they come: reading them twice in SQL, once for the extremes and
-// once for their times, took longer (docs/performance.md).
+// Chart returns a datastream's readings in [from, to), reduced to at most points points, with the conflicts: readings that were
+// delivered again with another value. It returns fault.NotFound if the scope does not cover the device. The rows are read in the
+// order of their key and reduced one by one. Reading them twice in SQL, once for the extremes and once for their times, was
+// slower (docs/performance.md).
 func (db *DB) Chart(ctx context.Context, s core.Scope, datastream int64, from, to time.Time, points int) (sensors.Chart, error) {
 	retention, err := db.retentionOf(ctx, s, datastream)
 	if err != nil {
@@ -41,7 +41,7 @@ func (db *DB) Chart(ctx context.Context, s core.Scope, datastream int64, from, t
 	return c, err
 }
 
-// retentionOf is the retention class of a datastream that the scope covers.
+// retentionOf returns the retention class of a datastream that the scope covers.
 func (db *DB) retentionOf(ctx context.Context, s core.Scope, datastream int64) (retention string, err error) {
 	err = db.pool.QueryRow(ctx, `
 		select t.retention from datastream s join device d on d.id = s.device_id join datastream_type t on t.code = s.type
@@ -49,7 +49,7 @@ func (db *DB) retentionOf(ctx context.Context, s core.Scope, datastream int64) (
 	return retention, pg.MapErr(err, "there is no such datastream")
 }
 
-// chartSQL reads one series by the primary key of the months in question.
+// chartSQL reads the readings of one datastream by the primary key of the month partitions in the period.
 const chartSQL = `
 	select ts, value, qc, time_source, received_at from observation
 	where retention = $1 and datastream_id = $2 and ts >= $3 and ts < $4 order by ts`

@@ -17,7 +17,7 @@ import (
 
 var _ sensors.DeviceReader = (*DB)(nil)
 
-// maxObservations bounds one answer of Observations.
+// maxObservations is the largest number of readings that Observations returns.
 const maxObservations = 50_000
 
 // Devices returns the scope's devices with ids after the given one, at most limit of them by id (0: all), as one state
@@ -86,8 +86,8 @@ func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, which string, args 
 	return devices, attachLatest(ctx, tx, byID, ids)
 }
 
-// attachLatest sets each datastream's newest reading, and moves the device's last-seen time on,
-// which the table keeps less exactly.
+// attachLatest sets the newest reading of each datastream. It also updates the device's last-seen time from it, because the
+// column last_seen is less exact.
 func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, ids []string) error {
 	rows, err := tx.Query(ctx, `
 		select s.device_id, l.datastream_id, l.ts, l.value, l.qc, l.time_source, l.received_at
@@ -124,8 +124,8 @@ func (db *DB) DatastreamType(ctx context.Context, s core.Scope, id int64) (code 
 	return code, pg.MapErr(err, "there is no such datastream")
 }
 
-// Observations gives at most limit of a datastream's readings in [from, to), the newest when there
-// are more, in time order. fault.NotFound when the scope does not cover its device.
+// Observations returns at most limit readings of a datastream in [from, to), in time order. If there are more, it returns the
+// newest. It returns fault.NotFound if the scope does not cover the device.
 func (db *DB) Observations(
 	ctx context.Context, s core.Scope, datastream int64, from, to time.Time, limit int,
 ) (obs []sensors.Observation, more bool, err error) {
@@ -155,7 +155,7 @@ func (db *DB) Observations(
 	return obs, more, nil
 }
 
-// Quarantine lists what could not be stored, newest first.
+// Quarantine returns rows of the quarantine, newest first.
 func (db *DB) Quarantine(ctx context.Context, p core.Page) ([]sensors.Quarantined, error) {
 	rows, err := db.pool.Query(ctx, `
 		select id, at, device_id, topic, reason, detail, faults, payload, size, more, more_bytes from quarantine

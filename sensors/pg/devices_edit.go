@@ -60,18 +60,18 @@ func (db *DB) SetSecret(ctx context.Context, s core.Scope, id string, secretSHA2
 	return db.changeDevice(ctx, s, id, actor, `update device set secret_sha256 = $3`, secretSHA256)
 }
 
-// SetCertificate replaces the fingerprint of a device's client certificate; nil takes it away.
+// SetCertificate replaces the fingerprint of a device's client certificate; nil removes it.
 func (db *DB) SetCertificate(ctx context.Context, s core.Scope, id string, certSHA256 []byte, actor string) error {
 	return db.changeDevice(ctx, s, id, actor, `update device set cert_sha256 = $3`, certSHA256)
 }
 
-// SetEnabled lets a device publish, or no longer.
+// SetEnabled enables or disables a device. A disabled device cannot publish.
 func (db *DB) SetEnabled(ctx context.Context, s core.Scope, id string, enabled bool, actor string) error {
 	return db.changeDevice(ctx, s, id, actor, `update device set enabled = $3`, enabled)
 }
 
-// SetInterval sets the pace that is expected of a datastream; 0 is its type's. The scope must cover its
-// device; fault.NotFound otherwise.
+// SetInterval sets the expected interval of a datastream in seconds; 0 means the interval of its type. It returns fault.NotFound
+// if the scope does not cover the device.
 func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, seconds int, actor string) (sensors.Datastream, error) {
 	var out sensors.Datastream
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
@@ -96,7 +96,7 @@ func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, s
 	return out, pg.MapErr(err, "set the datastream's interval")
 }
 
-// changeDevice runs one update of a device in the scope, with its event; fault.NotFound outside.
+// changeDevice runs one update of a device and writes its event; it returns fault.NotFound if the scope does not cover the device.
 func (db *DB) changeDevice(ctx context.Context, s core.Scope, id, actor, update string, value any) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var division string
@@ -113,7 +113,7 @@ func (db *DB) changeDevice(ctx context.Context, s core.Scope, id, actor, update 
 	return pg.MapErr(err, "change the device")
 }
 
-// explainDevice names the field that a constraint of the device's tables refused.
+// explainDevice converts a constraint violation of the device tables to an error that names the field.
 func explainDevice(err error) error {
 	field, msg := "", ""
 	switch pg.Constraint(err) {
@@ -137,5 +137,5 @@ func explainDevice(err error) error {
 	return &fault.Error{Kind: fault.Invalid, Field: field, Msg: msg, Err: err}
 }
 
-// deviceSearch is the text by which a device is found, as Search reads it.
+// deviceSearch returns the text by which Search finds a device.
 func deviceSearch(d sensors.Device) string { return searchtext.Lines(d.Name, d.ID, d.Site) }

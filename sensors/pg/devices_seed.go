@@ -12,10 +12,10 @@ import (
 	"onemap/sensors"
 )
 
-// seedChunk is how many devices one statement stores.
+// seedChunk is the number of devices that one statement stores.
 const seedChunk = 500
 
-// PutHazardTypes stores the types by their codes, replacing what is there.
+// PutHazardTypes stores the types by their codes. It replaces existing types.
 func (db *DB) PutHazardTypes(ctx context.Context, types []sensors.HazardType) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
@@ -34,8 +34,8 @@ func (db *DB) PutHazardTypes(ctx context.Context, types []sensors.HazardType) er
 	return pg.MapErr(err, "store hazard types")
 }
 
-// PutDatastreamTypes stores the types by their codes, replacing what is there, but for the retention
-// class: readings that are stored keep their place, so it stays as it was first said.
+// PutDatastreamTypes stores the types by their codes. It replaces existing types, except their retention class: stored readings
+// are not moved to another partition, so the first retention class stays.
 func (db *DB) PutDatastreamTypes(ctx context.Context, types []sensors.DatastreamType) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
@@ -58,10 +58,9 @@ func (db *DB) PutDatastreamTypes(ctx context.Context, types []sensors.Datastream
 	return pg.MapErr(err, "store datastream types")
 }
 
-// PutDevices stores devices with their datastreams in one transaction, keeping the ids of those that
-// are there and what they have published. secretSHA256 gives a device's secret's hash; nil keeps the
-// one that is there, and locks a new device out until it gets one. progress is told the devices
-// stored so far; it may be nil.
+// PutDevices stores devices with their datastreams in one transaction. Existing datastreams keep their ids and their
+// observations. secretSHA256 returns the hash of a device's secret. If it returns nil, an existing device keeps its secret, and a
+// new device cannot log in until it gets one. progress is called with the number of devices stored so far; it may be nil.
 func (db *DB) PutDevices(
 	ctx context.Context, devices []sensors.Device, secretSHA256 func(id string) []byte, progress func(done int),
 ) error {

@@ -52,7 +52,8 @@ func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchRe
 	return res, nil
 }
 
-// tryBatch is one try. With settled it waits for whoever makes or drops partitions, and keeps them as they are.
+// tryBatch tries to store the batch once. If settled is true, it waits for transactions that create or drop partitions, and locks
+// the set of partitions.
 func (db *DB) tryBatch(ctx context.Context, b sensors.Batch, settled bool) (sensors.BatchResult, error) {
 	p, err := db.planBatch(ctx, b, settled)
 	if err != nil {
@@ -84,7 +85,7 @@ func (db *DB) tryBatch(ctx context.Context, b sensors.Batch, settled bool) (sens
 	return res, err
 }
 
-// committed remembers what a commit has stored, or forgets everything after a failure.
+// committed updates the caches after a commit. After a failure it clears the cache of recent batches.
 func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Committed, err error) {
 	if err != nil {
 		db.recent.forget()
@@ -97,20 +98,20 @@ func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Comm
 	}
 }
 
-// batchPlan is a batch sorted out before its transaction begins.
+// batchPlan is a batch that is sorted and classified before its transaction begins.
 type batchPlan struct {
 	fresh      []reading // the first of each key, in the order of the keys
-	again      []reading // the same key a second time in this very batch
-	ahead      bool      // one of them is of a clock that is wrong
+	again      []reading // readings whose key occurs earlier in the same batch
+	ahead      bool      // at least one reading comes from a wrong clock
 	clocks     []sensors.DeviceClock
 	devices    []touched // by id
 	quarantine []sensors.Quarantined
-	beyond     []quarantineMore // beyond the budget of the quarantine
+	beyond     []quarantineMore // payloads beyond the budget of the quarantine
 	unknown    int
-	registry   *int64 // nil: what its devices are now does not matter
+	registry   *int64 // Batch.Registry; nil: changes of its devices are not checked
 }
 
-// countBeyond is how many are beyond the budget of the quarantine.
+// countBeyond returns the number of payloads beyond the budget of the quarantine.
 func (p *batchPlan) countBeyond() (n int) {
 	for _, b := range p.beyond {
 		n += int(b.n)
@@ -118,15 +119,15 @@ func (p *batchPlan) countBeyond() (n int) {
 	return n
 }
 
-// reading is an observation with the place that its datastream's type gives it.
+// reading is an observation with its retention class, which depends on the type of its datastream.
 type reading struct {
 	sensors.Observation
 	retention string
 	device    string
-	place     int32 // in the order of arrival
+	place     int32 // index in the order of arrival
 }
 
-// byKey is the order of the table's key; of one key, that of arrival.
+// byKey orders readings by the key of the table; readings with the same key are in the order of arrival.
 func byKey(a, b reading) int {
 	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), a.Time.Compare(b.Time), cmp.Compare(a.place, b.place))
 }
@@ -288,11 +289,10 @@ func later(a *time.Time, b time.Time) *time.Time {
 	return &b
 }
 
-// streamPlace is where a datastream's readings go, and whose they are.
+// streamPlace is the retention class of a datastream's readings, and the device of the datastream.
 type streamPlace struct{ retention, device string }
 
-// streamPlaces gives the places of the readings' datastreams: those that were looked up before, and the
-// others from the database.
+// streamPlaces returns the places of the readings' datastreams: from the cache, or from the database if they are not cached.
 func (db *DB) streamPlaces(ctx context.Context, obs []sensors.Observation) (map[int64]streamPlace, error) {
 	places, unknown := db.places.all(), map[int64]struct{}{}
 	for _, o := range obs {
@@ -319,7 +319,7 @@ func (db *DB) streamPlaces(ctx context.Context, obs []sensors.Observation) (map[
 		return nil, err
 	}
 	db.places.add(found)
-	return joined(places, found), nil // not what is remembered now: that may have been forgotten meanwhile
+	return joined(places, found), nil // not the cache, which may have been cleared in the meantime
 }
 
 func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[string]bool, error) {

@@ -11,13 +11,13 @@ import (
 	"onemap/sensors"
 )
 
-// conflictsEach is how many other values of one reading are kept: enough to see that a device, or two of one name, do not
-// agree with themselves.
+// conflictsEach is the largest number of conflicting values that are kept for one reading. This is enough to see that a device,
+// or two devices with the same name, send contradictory values.
 const conflictsEach = 16
 
-// insertConflicts keeps those of the known readings whose value is not the stored one, each once, and gives
-// the places in known of those that were not kept before. It is a statement of its own, so that it sees what a
-// concurrent writer has committed meanwhile.
+// insertConflicts stores the known readings whose value differs from the stored one, each once. It returns the indexes in known
+// of those that were not stored as conflicts before. It is a separate statement, so that it sees rows that a concurrent writer
+// has committed in the meantime.
 func insertConflicts(ctx context.Context, tx pgx.Tx, known []reading) (map[int]struct{}, error) {
 	if len(known) == 0 {
 		return nil, nil
@@ -52,10 +52,10 @@ func insertConflicts(ctx context.Context, tx pgx.Tx, known []reading) (map[int]s
 	return kept, err
 }
 
-// besideSQL finds those of the readings whose time another reading has, although they are no repeats of it: they
-// are of a clock that is wrong now, or the stored one is of a clock that was wrong. One of now with the stored value is another
-// reading when the two were said by different clocks. Its arguments are columns of the readings, whether each
-// is a conflict that was not kept before, and whether it is of now.
+// besideSQL finds readings that have the same time as a stored reading but do not repeat it. Either the clock of the new reading
+// is wrong now ("now": it counts at its receipt), or the stored reading comes from a clock that was wrong. A "now" reading with
+// the stored value is a different reading if the clock offsets of the two differ by more than 120 s. The arguments are the
+// columns of the readings, whether each reading is a conflict that was not stored before, and whether it is a "now" reading.
 const besideSQL = `
 	select i.n from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::float8[], $5::timestamptz[], $6::boolean[], $7::boolean[])
 		with ordinality as i (retention, datastream_id, ts, value, received_at, conflict, now, n)
@@ -66,8 +66,8 @@ const besideSQL = `
 		else i.now and o.value = i.value and i.received_at - i.ts > interval '30 seconds'
 			and abs(extract(epoch from (i.received_at - i.ts) - (o.received_at - o.ts))) > 120 end`
 
-// insertBeside stores known readings whose time another reading has: one of now at its receipt, any other a
-// microsecond later. It gives what it stored, by the places in known.
+// insertBeside stores known readings whose time another reading has already. A reading of a clock that is wrong now is stored at
+// its time of receipt; any other reading is stored one microsecond later. It returns the stored readings by their index in known.
 func insertBeside(ctx context.Context, tx pgx.Tx, known []reading, conflicts map[int]struct{}) (map[int]reading, error) {
 	isConflict, isNow, some := make([]bool, len(known)), make([]bool, len(known)), false
 	for i := range known {

@@ -10,14 +10,14 @@ import (
 	"onemap/sensors"
 )
 
-// placeCache remembers the places of datastreams. Its zero value is empty and ready. What it says of a
-// datastream that was deleted is found out by the commit: latest refers to the datastream.
+// placeCache caches the places of datastreams. Its zero value is empty and ready for use. An entry of a deleted datastream
+// does no harm: the commit fails, because the table latest has a foreign key to datastream.
 type placeCache struct {
-	mu    sync.Mutex // held to change it
+	mu    sync.Mutex // serializes changes; readers do not need it
 	known atomic.Pointer[map[int64]streamPlace]
 }
 
-// all is what is known; it must not be changed.
+// all returns the cached places; the map must not be changed.
 func (c *placeCache) all() map[int64]streamPlace {
 	if m := c.known.Load(); m != nil {
 		return *m
@@ -25,7 +25,7 @@ func (c *placeCache) all() map[int64]streamPlace {
 	return nil
 }
 
-// add remembers more places.
+// add caches more places. It copies the map, because readers use the old one without a lock.
 func (c *placeCache) add(more map[int64]streamPlace) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,14 +46,15 @@ func (c *placeCache) forget() {
 	c.known.Store(nil)
 }
 
-// touchCache remembers when each device's row was last told that it published, so that it is not asked
-// about with every reading. Its zero value is empty and ready.
+// touchCache caches the last_seen that was last written to each device's row, so that the row is not written with every
+// reading. Its zero value is empty and ready for use.
 type touchCache struct {
 	mu   sync.Mutex
 	seen map[string]time.Time
 }
 
-// due leaves out the devices whose row need not be told.
+// due returns the devices whose row must be updated: those with a status, those not in the cache, and those whose cached
+// last_seen is at least seenStep old.
 func (c *touchCache) due(devices []touched) []touched {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,7 +73,7 @@ func (c *touchCache) forget() {
 	c.seen = nil
 }
 
-// note takes over what was committed.
+// note caches the last_seen of devices after a commit.
 func (c *touchCache) note(devices []touched) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,12 +87,12 @@ func (c *touchCache) note(devices []touched) {
 	}
 }
 
-// recentRows bounds the batches that a node keeps, in readings; one counts at least sixteen.
+// recentRows limits the size of the batches that a node keeps, in readings. Each batch counts as at least sixteen readings.
 const recentRows = 100_000
 
-// recentBatches are the batches that this node committed last, so that those who follow them need not
-// read them back. A number follows another without a gap only if nothing was committed between them,
-// so a reader that finds the next number here has missed nothing. Its zero value is empty and ready.
+// recentBatches keeps the batches that this node committed last, so that followers need not read them from the database. Two
+// batches have consecutive numbers only if nothing was committed between them. So a reader that finds the next number here has
+// missed nothing. The zero value is empty and ready for use.
 type recentBatches struct {
 	mu     sync.Mutex
 	bySeq  map[int64]sensors.Committed
@@ -117,8 +118,8 @@ func (r *recentBatches) add(c sensors.Committed) {
 	}
 }
 
-// after returns the batches that follow a mark without a gap, at most limit; none when the next one is
-// not here, or the one of the mark is another than here.
+// after returns at most limit batches that follow a mark without a gap. It returns none if the next batch is not kept, or if
+// the kept batch with the mark's number has another id than the mark.
 func (r *recentBatches) after(at core.Mark, limit int) []sensors.Committed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,7 +139,7 @@ func (r *recentBatches) after(at core.Mark, limit int) []sensors.Committed {
 	return list
 }
 
-// forget empties it: the database may be another one, with numbers of its own.
+// forget removes all batches: the database may be a different one, with different numbers.
 func (r *recentBatches) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

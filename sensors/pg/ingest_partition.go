@@ -37,7 +37,7 @@ func (k partitionKey) from() time.Time { return time.Date(k.year, k.month, 1, 0,
 
 func (k partitionKey) to() time.Time { return k.from().AddDate(0, 1, 0) }
 
-// partitionCache remembers which partitions are there. Its zero value is empty and ready.
+// partitionCache caches which partitions exist. Its zero value is empty and ready for use.
 type partitionCache struct {
 	mu    sync.RWMutex
 	known map[partitionKey]struct{}
@@ -66,14 +66,14 @@ func (c *partitionCache) add(keys []partitionKey) {
 	}
 }
 
-// forget empties the cache, when a partition turned out not to be there.
+// forget clears the cache. It is called when a cached partition turns out to be missing.
 func (c *partitionCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known = nil
 }
 
-// ensurePartitions makes the months that are not there yet, in a transaction of its own.
+// ensurePartitions creates the missing month partitions in a separate transaction.
 func (db *DB) ensurePartitions(ctx context.Context, want map[partitionKey]struct{}) error {
 	missing := db.partitions.missing(want)
 	if len(missing) == 0 {
@@ -96,8 +96,8 @@ func (db *DB) ensurePartitions(ctx context.Context, want map[partitionKey]struct
 	return err
 }
 
-// makePartition is called under partitionLock. The table is made by itself and then attached: that
-// waits for no writer, and no writer waits for it.
+// makePartition must be called with partitionLock held. It creates a separate table and then attaches it: this does not wait for
+// writers, and writers do not wait for it.
 func makePartition(ctx context.Context, tx pgx.Tx, k partitionKey) error {
 	if err := makeClass(ctx, tx, k); err != nil {
 		return err
@@ -115,7 +115,7 @@ func makePartition(ctx context.Context, tx pgx.Tx, k partitionKey) error {
 	return err
 }
 
-// makeClass makes the table of a retention class that was added after the migration.
+// makeClass creates the table of a retention class that was added after the migration.
 func makeClass(ctx context.Context, tx pgx.Tx, k partitionKey) error {
 	there, err := tableExists(ctx, tx, k.class())
 	if err != nil || there {

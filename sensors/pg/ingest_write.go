@@ -323,8 +323,8 @@ func upsertLatest(ctx context.Context, tx pgx.Tx, stored []reading) (late int, e
 	return late, nil
 }
 
-// touchSQL notes who published and who announced itself, and gives what became of it. The rows are locked
-// in the order of their ids. Its arguments are touchArgs'.
+// touchSQL stores when devices published, and the statuses that they reported. It returns the new state of each changed row. It
+// locks the rows in the order of their ids, to avoid deadlocks. touchArgs returns its arguments.
 const touchSQL = `
 		with said as (
 			select d.id, u.seen, u.online, u.status_at,
@@ -351,8 +351,8 @@ func touchArgs(devices []touched) []any {
 	return []any{ids, seen, online, at, seenStep}
 }
 
-// touchDevices notes who published and who announced itself, and returns the announcements that
-// were news. The rows are locked in the order of their ids.
+// touchDevices stores when devices published, and the statuses that they reported. It returns the statuses that were new. It
+// locks the rows in the order of their ids.
 func (p *batchPlan) touchDevices(ctx context.Context, tx pgx.Tx) ([]sensors.Status, error) {
 	if len(p.devices) == 0 {
 		return nil, nil
@@ -375,12 +375,12 @@ func (p *batchPlan) touchDevices(ctx context.Context, tx pgx.Tx) ([]sensors.Stat
 	return news, err
 }
 
-// appendSQL writes the row that rules and live state are made from. It takes the lock that puts batches in
-// the order of their commits, so nothing may come after it.
+// appendSQL writes the ingest_batch row that rules and live state read. It takes the lock that keeps batches in the order of
+// their commits, so it must be the last statement of the transaction.
 const appendSQL = `select append_ingest_batch($1, $2, $3, $4, $5, $6, $7, $8), clock_timestamp()`
 
-// appendBatch writes the batch of stored readings, in the order of their states, and statuses, and gives
-// it as its readers will see it. Call it last in the transaction.
+// appendBatch writes the batch of stored readings, in the order of their state times, and statuses. It returns the batch in the
+// form that its readers see. It must be the last call in the transaction.
 func appendBatch(ctx context.Context, tx pgx.Tx, stored []reading, statuses []sensors.Status) (sensors.Committed, error) {
 	c := columnsOf(stored)
 	if statuses == nil {

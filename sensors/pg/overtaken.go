@@ -12,27 +12,28 @@ import (
 	"onemap/internal/pg"
 )
 
-// overtakenWithin bounds how long what others overtake is tried anew, less than what a caller waits for a commit. A
-// number of tries would say nothing: each may be over before the other transaction has got a core.
+// overtakenWithin limits how long a transaction that conflicts with others is retried. It is shorter than the time that a
+// caller waits for a commit. A limit on the number of tries would not work: all tries may end before the other transaction
+// gets CPU time.
 const overtakenWithin = 10 * time.Second
 
-// overtaken reports whether err comes of something that another transaction changed in between:
-// planning the batch anew gives another result.
+// overtaken reports whether another transaction caused err by a change in the meantime, so that a retry with a new plan can
+// succeed.
 func overtaken(err error) bool {
 	switch pg.Code(err) {
-	case "23503", // foreign key: the datastream is gone
-		noPartition, // dropped in between, or not seen yet
+	case "23503", // foreign key violation: the datastream was deleted
+		noPartition, // the partition was dropped in the meantime, or this session does not see it yet
 		"40001", "40P01":
 		return true
 	}
 	return false
 }
 
-// noPartition is the SQLSTATE of a row that has no partition; it is any check's.
+// noPartition is the SQLSTATE (check_violation) of a row without a partition. Every other failed check constraint has it too.
 const noPartition = "23514"
 
-// untilSettled tries until the error is none of which again is true, with growing pauses. settled is true after a
-// partition was found to be missing: then the try keeps the partitions as they are.
+// untilSettled calls try, with growing pauses, until it succeeds or again returns false for its error. It passes settled as
+// true after a partition was found missing: try must then lock the set of partitions.
 func (db *DB) untilSettled(ctx context.Context, again func(error) bool, try func(settled bool) error) error {
 	began, settled := time.Now(), false
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
@@ -54,8 +55,9 @@ func (db *DB) untilSettled(ctx context.Context, again func(error) bool, try func
 	}
 }
 
-// settlePartitions makes the months that are not there yet, and lets every session read anew which there are: one that
-// read them while another attached a month can have missed it, and would until the table changes again.
+// settlePartitions creates the missing month partitions and makes every session read the list of partitions again. A session
+// that read the list while another session attached a month can have missed that month. It would not see it until the table
+// changes again.
 func (db *DB) settlePartitions(ctx context.Context, want map[partitionKey]struct{}) error {
 	if err := db.ensurePartitions(ctx, want); err != nil {
 		return err
@@ -70,7 +72,8 @@ func (db *DB) settlePartitions(ctx context.Context, want map[partitionKey]struct
 				continue
 			}
 			told[k.class()] = true
-			// This changes nothing, needs no lock that a writer has, and is told to all sessions.
+			// This statement changes nothing and does not conflict with the locks of writers. It makes all sessions reload
+			// the definition of the table.
 			sql := fmt.Sprintf(`alter table only %s alter column value set statistics -1`, pgx.Identifier{k.class()}.Sanitize())
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
@@ -80,7 +83,7 @@ func (db *DB) settlePartitions(ctx context.Context, want map[partitionKey]struct
 	})
 }
 
-// holdPartitions waits for who makes or drops partitions, and keeps them as they are until the transaction ends.
+// holdPartitions waits for transactions that create or drop partitions, and locks the set of partitions until the transaction ends.
 func holdPartitions(ctx context.Context, tx pgx.Tx) error {
 	if err := pg.BoundWaits(ctx, tx); err != nil {
 		return err

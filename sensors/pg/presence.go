@@ -18,17 +18,18 @@ import (
 
 var _ sensors.StaleStore = (*DB)(nil)
 
-// Device rows say what devices said of themselves; device_presence and datastream_silence hold what was
-// last told of them. CheckStale takes the one to the other, and is the only writer of these tables, so
-// that every change in them has its line in a presence.changed event of the same transaction.
+// The table device holds the status that devices report themselves. The tables device_presence and datastream_silence hold
+// the states that were last published. CheckStale updates these two tables, and is their only writer. So every change in them
+// is listed in a presence.changed event of the same transaction.
 
-// lookLock lets one look go on at a time, over all nodes, and tells the planner what it cannot know of
-// intermediate results: nested loops over them would take minutes, and compiling takes longer than running.
+// lookLock allows one check at a time over all nodes. It also disables nested loops and JIT: the planner cannot know the size
+// of the intermediate results, nested loops over them would take minutes, and JIT compilation takes longer than the query.
 const lookLock = `
 	select pg_try_advisory_xact_lock(7043, 9), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)`
 
-// listenSQL notes since when this node hears, and gives since when all of them do, and the last look of
-// any. A node that has said nothing for a minute is gone. $1 node, $2 since, $3 now.
+// listenSQL stores since when this node receives. It returns since when all nodes receive, whether any node checked within the
+// last $4, and the counts of the last check. A node that has not reported for a minute does not count. $1 node, $2 since,
+// $3 now, $4 the least time between two checks.
 const listenSQL = `
 	with gone as (
 		delete from ingest_listener where node <> $1 and seen < $3::timestamptz - interval '1 hour'
@@ -41,10 +42,10 @@ const listenSQL = `
 		coalesce((array_agg(stale order by looked desc))[1], 0), coalesce((array_agg(offline order by looked desc))[1], 0)
 	from ingest_listener`
 
-// candidateSQL loads what presence depends on for the devices whose state could change or is not the usual one, one row for
-// each of their datastreams. sensors.JudgePresence decides; this statement only leaves out the devices that are on line, have
-// said nothing since, and whose datastreams are all fresh and were told as that. They are almost all devices on almost
-// every look. $1 is now, $2 how many intervals make a datastream stale, $3 the least of it in seconds.
+// candidateSQL loads the presence facts of the devices whose state could change or is not the usual one, one row for each of
+// their datastreams. sensors.JudgePresence decides. This statement only leaves out the devices that are on line, have sent no
+// status since, and whose datastreams are all fresh and published as fresh. In almost every check these are almost all devices.
+// $1 is now, $2 the number of intervals after which a datastream is stale, $3 the least such time in seconds.
 const candidateSQL = `
 	with stream as materialized (
 		select s.id, s.device_id, s.name, coalesce(s.interval_s, t.interval_s) as interval_s,
@@ -66,14 +67,14 @@ const candidateSQL = `
 	left join device_presence p on p.device_id = d.id
 	left join stream s on s.device_id = d.id`
 
-// CheckStale finds the devices and datastreams that fell silent or were heard of again, and those that
-// said that they are on or off line since the last look, and tells of them in one event a division.
+// CheckStale implements sensors.StaleStore. It finds the devices and datastreams that became stale or fresh again, and the
+// devices that reported on line or off line since the last check. It publishes the changes in one event per division.
 func (db *DB) CheckStale(ctx context.Context, l sensors.StaleCheck) (sensors.StaleReport, error) {
 	if l.Node == "" {
 		return sensors.StaleReport{}, fault.InvalidField("node", "a node that looks has a name")
 	}
 	var r sensors.StaleReport
-	err := db.untilSettled(ctx, overtaken, func(bool) error { // a device was deleted meanwhile
+	err := db.untilSettled(ctx, overtaken, func(bool) error { // retried if a device was deleted in the meantime
 		return db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
 			r, err = look(ctx, tx, l, db.now())
 			return err
@@ -117,7 +118,7 @@ func look(ctx context.Context, tx pgx.Tx, l sensors.StaleCheck, now time.Time) (
 	return r, appendUnevaluated(ctx, tx, unevaluated)
 }
 
-// presenceWrite is what a look has to write.
+// presenceWrite holds the rows and events that a check must write.
 type presenceWrite struct {
 	devices, deviceReasons []string
 	online                 []bool
@@ -167,10 +168,10 @@ func loadCandidates(ctx context.Context, tx pgx.Tx, now time.Time) ([]*candidate
 	return all, err
 }
 
-// orZero lets a null be read as the zero time.
+// orZero returns a scan target that reads null as the zero time.
 func orZero(t *time.Time) *zeronull.Timestamptz { return (*zeronull.Timestamptz)(t) }
 
-// find judges the candidates, and counts the stale datastreams and the devices that are off line.
+// find judges the candidates and collects their changes. It counts the stale datastreams and the off-line devices in r.
 func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.Time, r *sensors.StaleReport) error {
 	candidates, err := loadCandidates(ctx, tx, now)
 	if err != nil {
@@ -196,19 +197,19 @@ func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.T
 	return nil
 }
 
-// divisionChange is a change with the division whose people are told of it.
+// divisionChange is a change with the division of its device, for which the event is published.
 type divisionChange struct {
 	division string
 	sensors.PresenceChange
 }
 
-// compare orders changes by division; in a division devices come before datastreams.
+// compare orders changes by division. Within a division, the changes of devices come before those of datastreams.
 func (c divisionChange) compare(d divisionChange) int {
 	return cmp.Or(strings.Compare(c.division, d.division), cmp.Compare(min(c.DatastreamID, 1), min(d.DatastreamID, 1)),
 		strings.Compare(c.Device, d.Device), cmp.Compare(c.DatastreamID, d.DatastreamID))
 }
 
-// add takes one change. Those of a division come one after another.
+// add adds one change to the event of its division. The caller must add all changes of a division one after another.
 func (w *presenceWrite) add(division string, c sensors.PresenceChange) {
 	c.Since = c.Since.UTC()
 	w.changes++
@@ -227,7 +228,7 @@ func (w *presenceWrite) add(division string, c sensors.PresenceChange) {
 	}
 }
 
-// store moves what is told to what was found.
+// store updates the published states in the database.
 func (w *presenceWrite) store(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
 	batch.Queue(`delete from datastream_silence where datastream_id = any($1::bigint[])`, w.fresh)
@@ -243,13 +244,14 @@ func (w *presenceWrite) store(ctx context.Context, tx pgx.Tx) error {
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
-// presenceEvent is the event of one division while it is gathered.
+// presenceEvent is the event of one division while its changes are collected.
 type presenceEvent struct {
 	division string
 	sensors.PresenceEvent
 }
 
-// add lists a change, or counts it. The devices' changes come before their datastreams'.
+// add lists a change, or only counts it if PresenceListed changes are listed already. The changes of devices are added first,
+// so they are listed before those of datastreams.
 func (e *presenceEvent) add(c sensors.PresenceChange) {
 	if len(e.Changes) == sensors.PresenceListed {
 		e.More++
@@ -258,8 +260,8 @@ func (e *presenceEvent) add(c sensors.PresenceChange) {
 	e.Changes = append(e.Changes, c)
 }
 
-// tellPresence writes the events in one round trip, the last of the transaction: the log's lock is held
-// from here to the commit.
+// appendPresence writes the events in one round trip. It runs near the end of the transaction, because the lock of the event
+// log is held from here to the commit.
 func appendPresence(ctx context.Context, tx pgx.Tx, events []presenceEvent) error {
 	if len(events) == 0 {
 		return nil

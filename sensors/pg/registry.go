@@ -19,7 +19,7 @@ var _ sensors.RegistryStore = (*DB)(nil)
 // its secret's SHA-256, in the order of the ids.
 func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, error) {
 	var out []sensors.RegisteredDevice
-	db.places.forget() // a datastream's type, or a type's retention, may be another one
+	db.places.forget() // the type of a datastream, or the retention class of a type, may have changed
 	err := db.pool.InSnapshot(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select `+deviceColumns+`, d.secret_sha256, d.cert_sha256 from device d`+devicePresence+` where d.enabled order by d.id`)
 		if err != nil {
@@ -51,8 +51,8 @@ func (db *DB) RegistrySeq(ctx context.Context) (int64, error) {
 	return seq, pg.MapErr(err, "ask for changes of the devices")
 }
 
-// newestSQL returns where the newest reading of each datastream stands, and what the device said in it when its
-// clock is behind: about its offset before that.
+// newestSQL returns the state time of the newest reading of each datastream. If the device's clock is behind, it also returns the
+// event time that the device sent for it, which is about the clock offset before the state time.
 const newestSQL = `
 	select s.device_id, l.datastream_id, l.ts, n.said
 	from latest l join datastream s on s.id = l.datastream_id join device d on d.id = s.device_id
@@ -128,8 +128,8 @@ func (db *DB) HazardTypes(ctx context.Context) ([]sensors.HazardType, error) {
 	return types, pg.MapErr(err, "list hazard types")
 }
 
-// The columns of a device d with devicePresence, a datastream s with streamSilence and its
-// datastream_type t, and a hazard_type h, with where they are scanned to.
+// The columns of a device d with devicePresence, of a datastream s with streamSilence and its datastream_type t, and of a
+// hazard_type h. The functions below return their scan targets.
 const (
 	deviceColumns = `d.id, d.division_code, d.name_zh, d.name_en, d.hazard_type, d.site, st_x(d.geom), st_y(d.geom),
 		d.origin, d.source, d.enabled, case when n.news then d.online else coalesce(p.online, d.online) end,
@@ -142,8 +142,8 @@ const (
 		h.instruction_en, h.lead_minutes`
 )
 
-// devicePresence joins what was last told of a device d; n.news is true when it has said since then that it
-// is not so. streamSilence joins the silence of a datastream s.
+// devicePresence joins the presence state of a device d that was last published. n.news is true if the device has since then
+// reported a status that contradicts this state. streamSilence joins the stale state of a datastream s.
 const (
 	devicePresence = `
 		left join device_presence p on p.device_id = d.id
@@ -180,7 +180,7 @@ func hazardTargets(h *sensors.HazardType) []any {
 	}
 }
 
-// attachStreams sets each device's datastreams. It reads those of the devices of the ids; nil is all.
+// attachStreams sets the datastreams of each device. It reads those of the devices with the given ids; nil means all devices.
 func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Device, ids []string) error {
 	rows, err := tx.Query(ctx, `
 		select `+streamColumns+` from datastream s join datastream_type t on t.code = s.type`+streamSilence+`
@@ -199,7 +199,7 @@ func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devi
 	return err
 }
 
-// registryChanged writes the event that a device was made or changed.
+// registryChanged writes the event that a device was created or changed.
 func registryChanged(ctx context.Context, tx pgx.Tx, device, division, actor string) error {
 	payload, err := json.Marshal(map[string]string{"device": device})
 	if err != nil {

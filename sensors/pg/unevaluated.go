@@ -13,10 +13,10 @@ import (
 	"onemap/sensors"
 )
 
-// evaluationSQL loads what sensors.JudgeEvaluation needs for the devices whose state could change: those of which it was told,
-// and the enabled ones that send and have sent nothing good of late. A device has one row, or one for each of its bad
-// datastreams. $1 is now, $2 how many intervals make a datastream stale, $3 the least of it in seconds, $4 and $5 the
-// qualities that are bad.
+// evaluationSQL loads the facts for sensors.JudgeEvaluation of the devices whose state could change: those with a published state,
+// and the enabled ones that send but have recently sent nothing that the rules evaluate. A device has one row, or one row for each
+// of its bad datastreams. $1 is now, $2 the number of intervals after which a datastream is stale, $3 the least such time in
+// seconds, $4 and $5 the quality flags that are bad.
 const evaluationSQL = `
 	with stream as materialized (
 		select s.device_id, t.retention, s.id, x.interval_s, greatest($2::int * x.interval_s, $3::int) * interval '1 second' as patience,
@@ -94,8 +94,8 @@ func loadEvaluated(ctx context.Context, tx pgx.Tx, now time.Time) ([]*evaluated,
 	return all, err
 }
 
-// checkUnevaluated finds what has changed of the devices whose readings are not evaluated, and stores it. It returns the events
-// that tell it, one a division.
+// checkUnevaluated finds the changes of the devices whose readings are not evaluated, and stores them. It returns the events for
+// the changes, one per division.
 func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (events []unevaluatedEvent, err error) {
 	devices, err := loadEvaluated(ctx, tx, now)
 	if err != nil {
@@ -127,7 +127,7 @@ func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (e
 	return events, tx.SendBatch(ctx, &batch).Close()
 }
 
-// tellUnevaluated writes the events, the last of the transaction: see tellPresence.
+// appendUnevaluated writes the events. It must be last in the transaction, for the same reason as appendPresence.
 func appendUnevaluated(ctx context.Context, tx pgx.Tx, events []unevaluatedEvent) error {
 	if len(events) == 0 {
 		return nil
@@ -143,7 +143,7 @@ func appendUnevaluated(ctx context.Context, tx pgx.Tx, events []unevaluatedEvent
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
-// unevaluatedEvent is the event of one division while it is gathered.
+// unevaluatedEvent is the event of one division while its changes are collected.
 type unevaluatedEvent struct {
 	division string
 	sensors.UnevaluatedEvent

@@ -1,7 +1,7 @@
 package mqttjson
 
-// Count is how many readings a payload holds, without decoding it: the names within the "v" of its records. Of
-// what is not readings it gives a number that means nothing, and that is never more than the payload has bytes.
+// Count returns the number of readings in a payload without decoding it: it counts the names within the "v" of its records. For
+// other payloads the number has no meaning; it is never greater than the length of the payload in bytes.
 func Count(payload []byte) int {
 	const inValues = 2 // braces deep
 	n, depth, text := 0, 0, false

@@ -84,7 +84,7 @@ func (s *scanner) word() []byte {
 	return s.b[from:]
 }
 
-// str takes a string and gives its bytes, unescaped; they alias the payload where nothing was.
+// str reads a string and returns its bytes, unescaped. If it contains no escapes, the bytes alias the payload.
 func (s *scanner) str() ([]byte, error) {
 	if err := s.expect('"'); err != nil {
 		return nil, err

@@ -220,9 +220,8 @@ func (c *Client) live(soft, hard context.Context) error {
 	return err
 }
 
-// pendingAcks remembers when publishes were received that were handed on and not acknowledged. The broker
-// sends them again under the same packet id, and one that says no time of its own must not become a
-// second reading by that.
+// pendingAcks stores the times of receipt of publishes that were passed on and not acknowledged. The broker sends them again with
+// the same packet id. A publish without its own time must not become a second reading, so it keeps its first time of receipt.
 type pendingAcks struct {
 	mu sync.Mutex
 	by map[uint16]pendingAck // by packet id, which the broker may not use anew before the acknowledgement

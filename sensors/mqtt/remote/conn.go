@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// conn is a network connection that is read in large pieces, that gives up on a write which does not
-// end, and that knows when the broker was last heard of.
+// conn is a network connection to the broker. It reads in large blocks, limits the time of a write, and records when data was
+// last received.
 type conn struct {
 	net.Conn
 	in    *bufio.Reader
-	limit time.Duration // of a write
-	heard atomic.Int64  // Unix nanoseconds
+	limit time.Duration // time limit of a write
+	heard atomic.Int64  // when data was last received, Unix nanoseconds
 
 	mu     sync.Mutex
-	out    []byte // acknowledgements that gather while others are written
-	busy   bool   // a flush runs
+	out    []byte // packets that wait while others are written
+	busy   bool   // write is running
 	failed error
 	flush  sync.Cond
 }
 
-// gatherMost is how many bytes may wait to be written, about 16,000 acknowledgements.
+// gatherMost is the number of waiting bytes above which Write blocks, about 16,000 acknowledgements.
 const gatherMost = 64 << 10
 
 func newConn(c net.Conn, limit time.Duration) *conn {
@@ -35,10 +35,10 @@ func newConn(c net.Conn, limit time.Duration) *conn {
 	return w
 }
 
-// Read implements net.Conn. One read of the network serves many packets: paho asks for a byte at a time.
+// Read implements net.Conn. It is buffered, because paho reads single bytes: one read of the network serves many packets.
 func (c *conn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
-// network is the connection itself, which is heard when it is read.
+// network reads from the connection without a buffer and records the time of receipt.
 type network struct{ *conn }
 
 func (n network) Read(p []byte) (int, error) {
@@ -47,7 +47,7 @@ func (n network) Read(p []byte) (int, error) {
 		n.heard.Store(time.Now().UnixNano())
 	}
 	if errors.Is(err, net.ErrClosed) {
-		// paho takes a closed connection for one that it closed itself, and would wait: it has to see why.
+		// paho assumes that it closed a closed connection itself, and would wait. So it must get the original error.
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if n.failed != nil {
@@ -57,10 +57,10 @@ func (n network) Read(p []byte) (int, error) {
 	return got, err
 }
 
-// silent is how long nothing came.
+// silent returns the time since data was last received.
 func (c *conn) silent() time.Duration { return time.Since(time.Unix(0, c.heard.Load())) }
 
-// Write implements net.Conn. It returns before the bytes are on their way; an error is told to a later call.
+// Write implements net.Conn. It returns before the bytes are sent; a later call returns the error.
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,7 +78,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// write writes what has gathered until nothing is left.
+// write sends the waiting bytes until none are left.
 func (c *conn) write() {
 	var spare []byte
 	c.mu.Lock()
@@ -87,13 +87,13 @@ func (c *conn) write() {
 		out := c.out
 		c.out = spare[:0]
 		c.mu.Unlock()
-		_ = c.SetWriteDeadline(time.Now().Add(c.limit)) // a closed connection fails in the next line
+		_ = c.SetWriteDeadline(time.Now().Add(c.limit)) // an error is ignored: on a closed connection the next line fails too
 		_, err := c.Conn.Write(out)
 		c.mu.Lock()
 		spare = out
 		if err != nil {
 			c.failed = err
-			_ = c.Conn.Close() // the reader is told, and with it paho
+			_ = c.Conn.Close() // so that the reader, and thus paho, gets the error
 		}
 		c.flush.Broadcast()
 	}
@@ -101,7 +101,7 @@ func (c *conn) write() {
 	c.flush.Broadcast()
 }
 
-// Close implements net.Conn. What was written before it still goes out, within the limit of a write.
+// Close implements net.Conn. It first sends the bytes that were written before, within the time limit of a write.
 func (c *conn) Close() error {
 	c.mu.Lock()
 	for c.busy && c.failed == nil {
@@ -114,5 +114,5 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// cut ends the connection at once.
+// cut closes the connection at once, without sending the waiting bytes.
 func (c *conn) cut() { _ = c.Conn.Close() }

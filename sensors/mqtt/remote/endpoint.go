@@ -88,7 +88,7 @@ func (t *Target) websocket(u *url.URL) bool { return strings.HasPrefix(u.Scheme,
 // Address is the URL without credentials.
 func (t *Target) Address() string { return t.url.String() }
 
-// User is who connects; empty when nobody is named.
+// User returns the user name of the connection; it returns "" if none is set.
 func (t *Target) User() string { return t.e.User }
 
 // tlsConfig reads the certificates; nil when the connection is not encrypted.
@@ -120,7 +120,7 @@ func (t *Target) tlsConfig() (*tls.Config, error) {
 	return c, nil
 }
 
-// Dial opens the network connection, without a word of MQTT.
+// Dial opens the network connection. It sends no MQTT packet.
 func (t *Target) Dial(ctx context.Context, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

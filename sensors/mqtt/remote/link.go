@@ -236,7 +236,7 @@ func (l *link) acknowledge(ctx context.Context) error {
 			acks = s.appendAck(acks)
 		}
 		if len(acks) > 0 {
-			// waits for the network, never for longer than a write may take; the reader is told of an error too
+			// Write waits for the network, at most for the time limit of a write. The reader gets an error too.
 			if _, err := l.conn.Load().Write(acks); err == nil {
 				l.c.count.acked.Add(uint64(len(acks) / ackLen))
 			}

@@ -10,7 +10,7 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// offer hands a publish to the ingest path. What it gives is Receiver.Accept's, or errLetGo.
+// offer passes a publish to the ingest path. It returns the error of Receiver.Accept, or errLetGo.
 func (l *link) offer(s *slot) error {
 	division, device, kind, err := mqttjson.ParseTopic(s.topic)
 	switch {

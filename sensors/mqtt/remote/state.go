@@ -54,7 +54,7 @@ func (s *state) down(*link) {
 	s.link = nil
 }
 
-// lost notes why there is no connection, and gives how many in a row ended within 2 s.
+// lost records why there is no connection. It returns how many successive connections ended within 2 s.
 func (s *state) lost(now time.Time, err error) (short int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

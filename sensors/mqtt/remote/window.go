@@ -22,7 +22,7 @@ type slot struct {
 	dropped  bool // let go of by a cut; guarded by the window
 }
 
-// owes reports whether the broker waits for an acknowledgement.
+// needsAck reports whether the broker waits for an acknowledgement.
 func (s *slot) needsAck() bool { return s.qos > 0 }
 
 // window holds what a connection has received and not acknowledged. MQTT wants acknowledgements in
@@ -145,8 +145,7 @@ func (w *window) drop(from int, why error) {
 	w.next = min(w.next, from)
 }
 
-// ready removes and gives the prefix that is stored. cut is not nil when that was all there will
-// ever be.
+// ready removes and returns the stored publishes at the beginning of the window. cut is not nil if no more will follow.
 func (w *window) ready() (stored []*slot, cut error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package checkup looks at an external MQTT broker from outside, and at a mosquitto.conf, for what
-// loses messages that the broker has acknowledged. It measures by private topics under onemap/doctor/
-// and sessions of its own, and removes those again; it never touches the session of a server.
+// Package checkup checks an external MQTT broker from outside, and a mosquitto.conf, for settings that lose messages which the
+// broker has acknowledged. It measures with private topics under onemap/doctor/ and with its own sessions, and removes these
+// sessions afterwards. It never touches the session of a server.
 package checkup
 
 import (
@@ -22,14 +22,14 @@ import (
 	"onemap/sensors/mqtt/remote"
 )
 
-// Options says which broker and how thoroughly. Only the endpoint is needed.
+// Options holds the broker to check and the extent of the check. Only the endpoint is required.
 type Options struct {
 	remote.Endpoint
-	Messages   int           // published while a session is away, to see whether they are kept; 2,000
-	Payload    int           // the largest payload that must pass, bytes; 64 KiB
-	Quiet      time.Duration // nothing more is expected after this long without anything; 2 s
-	Timeout    time.Duration // of one step; 30 s
-	ConfigSeen bool          // the broker's configuration is checked too: say nothing of what only that shows
+	Messages   int           // number of messages published while a client is disconnected, to test whether they are kept; 2,000
+	Payload    int           // the largest payload that the broker must accept, bytes; 64 KiB
+	Quiet      time.Duration // after this time without a message, no more are expected; 2 s
+	Timeout    time.Duration // time limit of one step; 30 s
+	ConfigSeen bool          // the configuration is checked too, so do not advise to check what only the configuration shows
 }
 
 func (o Options) withDefaults() Options {
@@ -48,11 +48,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// exam is one look at one broker.
+// exam is one check of one broker.
 type exam struct {
 	o        Options
 	target   *remote.Target
-	name     string // of this exam: prefix of the client ids
+	name     string // name of this check: prefix of the client ids
 	topic    string // prefix of the private topics
 	findings []core.Finding
 }
@@ -99,7 +99,7 @@ func Broker(ctx context.Context, o Options) ([]core.Finding, error) {
 	return x.findings, nil
 }
 
-// explain says what to do about a connection that fails.
+// explain returns advice for a connection error.
 func explain(err error) string {
 	text := err.Error()
 	switch {
@@ -112,7 +112,7 @@ func explain(err error) string {
 	}
 }
 
-// guest is a client that gathers what comes.
+// guest is a client that collects the messages that it receives.
 type guest struct {
 	paho.Client
 	present bool
@@ -121,11 +121,11 @@ type guest struct {
 
 	mu   sync.Mutex
 	got  []paho.Message
-	ack  bool // acknowledge what comes; else keep it unacknowledged
+	ack  bool // true: acknowledge each message at receipt; false: do not acknowledge
 	last time.Time
 }
 
-// connect makes a client of a session of its own; a clean one ends with the connection.
+// connect connects a client with its own session. A clean session ends with the connection.
 func (x *exam) connect(ctx context.Context, t *remote.Target, name string, clean bool) (*guest, error) {
 	g := &guest{x: x, id: x.name + "-" + name, ack: clean, last: time.Now()}
 	dial := func() (net.Conn, error) { return t.Dial(ctx, x.o.Timeout) }
@@ -161,11 +161,11 @@ func (g *guest) receive(_ paho.Client, m paho.Message) {
 	g.got = append(g.got, m)
 	g.last = time.Now()
 	if g.ack {
-		go m.Ack() // which may wait for the network
+		go m.Ack() // in a goroutine, because it may wait for the network
 	}
 }
 
-// acknowledge acknowledges what came, and from now on what comes.
+// acknowledge acknowledges all received messages, and from now on each message at receipt.
 func (g *guest) acknowledge() {
 	g.mu.Lock()
 	held := append([]paho.Message(nil), g.got...)
@@ -176,7 +176,7 @@ func (g *guest) acknowledge() {
 	}
 }
 
-// distinct counts the payloads on a topic, each once.
+// distinct returns the number of different payloads received on a topic.
 func (g *guest) distinct(topic string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -189,7 +189,8 @@ func (g *guest) distinct(topic string) int {
 	return len(seen)
 }
 
-// quiet waits until n payloads came on the topic, or nothing came for a while.
+// quiet waits until n different payloads were received on the topic, or nothing was received for Quiet. It returns the number
+// of different payloads.
 func (g *guest) quiet(ctx context.Context, topic string, n int) int {
 	for {
 		got := g.distinct(topic)
@@ -237,7 +238,7 @@ func (g *guest) publish(ctx context.Context, topic string, n int) error {
 	return nil
 }
 
-// filters are what a server subscribes to.
+// filters returns the topic filters that a server subscribes to.
 func filters() []string {
 	return []string{mqttjson.Topic("+", "+", mqttjson.KindObs), mqttjson.Topic("+", "+", mqttjson.KindStatus)}
 }

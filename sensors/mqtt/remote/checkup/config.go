@@ -17,14 +17,14 @@ import (
 	"onemap/internal/fault"
 )
 
-// settings are the options of a mosquitto.conf; of one given more than once, the last counts.
+// settings holds the options of a mosquitto.conf. If an option occurs more than once, the last value applies.
 type settings map[string]string
 
-// maxConfig is the largest configuration that is read, bytes.
+// maxConfig is the largest configuration file that is read, in bytes.
 const maxConfig = 1 << 20
 
-// parse reads the lines of a mosquitto.conf: an option, blanks, its value; # begins a comment line. The folder of
-// an include_dir is handed to include where it stands, for the lines below it count more.
+// parse reads the lines of a mosquitto.conf: an option, blanks, its value. A line that begins with # is a comment. For an
+// include_dir line, parse calls include with the folder at that position, because the lines below override the included files.
 func parse(r io.Reader, into settings, include func(dir string) error) error {
 	lines := bufio.NewScanner(io.LimitReader(r, maxConfig))
 	lines.Buffer(make([]byte, 0, 4096), maxConfig)
@@ -50,8 +50,8 @@ func parse(r io.Reader, into settings, include func(dir string) error) error {
 	return nil
 }
 
-// ConfigFile looks at a mosquitto.conf and at the files in the folders that it includes. An error of kind
-// fault.Invalid says why it cannot be read.
+// ConfigFile checks a mosquitto.conf and the files in the folders that it includes. It returns an error of kind fault.Invalid
+// if a file cannot be read.
 func ConfigFile(path string) ([]core.Finding, error) {
 	s := settings{}
 	if err := s.read(path, s.readFolder); err != nil {
@@ -69,8 +69,8 @@ func (s settings) read(path string, include func(dir string) error) error {
 	return parse(f, s, include)
 }
 
-// readFolder reads the files of a folder whose names end in .conf, in Mosquitto's order. A folder named in one of
-// them is not read, as Mosquitto does not.
+// readFolder reads the files of a folder whose names end in .conf, in Mosquitto's order. Like Mosquitto, it ignores an
+// include_dir in these files.
 func (s settings) readFolder(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s settings) readFolder(dir string) error {
 	return nil
 }
 
-// byLetter is the order of a folder's files: by letters, of one letter the upper case first.
+// byLetter compares file names in Mosquitto's order: by letters without regard to case; for the same letter, upper case first.
 func byLetter(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {
@@ -108,7 +108,8 @@ func upper(c byte) byte {
 	return c
 }
 
-// number is an option's value, or def when it is not given; what is no number is bad.
+// number returns the value of an option, or def if the option is not set. It returns false if the value is not a number or is
+// negative.
 func (s settings) number(option string, def int) (int, bool) {
 	v, ok := s[option]
 	if !ok {
@@ -118,10 +119,10 @@ func (s settings) number(option string, def int) (int, bool) {
 	return n, err == nil && n >= 0
 }
 
-// isTrue is an option that is true or false.
+// isTrue reports whether an option is set to "true".
 func (s settings) isTrue(option string) bool { return s[option] == "true" }
 
-// judge goes through the options that decide what is lost. Mosquitto's defaults are those of 2.0.
+// judge checks the options that can cause a loss of messages. The defaults are those of Mosquitto 2.0.
 func (s settings) judge() []core.Finding {
 	return []core.Finding{
 		s.persistence(), s.location(), s.autosave(),
@@ -160,7 +161,7 @@ func (s settings) location() core.Finding {
 	}
 }
 
-// autosave judges how much Mosquitto may have acknowledged and not saved when it is killed.
+// autosave checks how much data Mosquitto may have acknowledged and not saved when it is killed.
 func (s settings) autosave() core.Finding {
 	const option, advice = "autosave_interval", "autosave_interval 1; or autosave_on_changes true with autosave_interval 100. Each save writes all that waits"
 	n, ok := s.number(option, 1800)
@@ -184,7 +185,7 @@ func (s settings) autosave() core.Finding {
 	}
 }
 
-// limit judges an option for which 0 is no limit.
+// limit checks an option for which 0 means no limit.
 func (s settings) limit(option string, def, large int, what, advice string) core.Finding {
 	n, ok := s.number(option, def)
 	switch {
@@ -211,7 +212,7 @@ func (s settings) window() core.Finding {
 	}
 }
 
-// size judges a limit of what a device sends at once: of a payload, or of a packet with what is round it.
+// size checks a limit of one message of a device: of the payload, or of the whole packet with its header. need is in bytes.
 func (s settings) size(option string, need int) core.Finding {
 	advice := option + " 1048576"
 	switch n, ok := s.number(option, 0); {
@@ -226,7 +227,7 @@ func (s settings) size(option string, need int) core.Finding {
 	}
 }
 
-// expiration judges how long a server may be away before its session is removed.
+// expiration checks how long a server may be disconnected before its session is removed.
 func (s settings) expiration() core.Finding {
 	const option = "persistent_client_expiration"
 	v, ok := s[option]
@@ -244,7 +245,7 @@ func (s settings) expiration() core.Finding {
 	}
 }
 
-// span reads a number with h, d, w, m or y: hours to years.
+// span parses a number with a unit: h (hours), d (days), w (weeks), m (months of 30 days) or y (years of 365 days).
 func span(v string) (time.Duration, bool) {
 	if v == "" {
 		return 0, false
@@ -270,7 +271,7 @@ func (s settings) anonymous() core.Finding {
 	return finding(option, core.FindingOK, "", "who gives no credentials is refused")
 }
 
-// access judges who may publish what.
+// access checks whether the rights to publish are restricted.
 func (s settings) access() core.Finding {
 	const option = "acl_file"
 	for _, by := range []string{"plugin", "auth_plugin"} {
@@ -284,7 +285,7 @@ func (s settings) access() core.Finding {
 	return s.file(option)
 }
 
-// file judges whether a file that an option names is there.
+// file checks whether the file that an option names exists.
 func (s settings) file(option string) core.Finding {
 	name := s[option]
 	if name == "" {

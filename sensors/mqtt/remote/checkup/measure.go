@@ -16,7 +16,7 @@ import (
 	"onemap/sensors/mqtt/remote"
 )
 
-// version asks the broker what it is. Not every one tells.
+// version reads the version of the broker from $SYS. Not every broker publishes it.
 func (x *exam) version(ctx context.Context, g *guest) {
 	const topic = "$SYS/broker/version"
 	if err := g.subscribe(ctx, topic); err != nil || g.quiet(ctx, topic, 1) == 0 {
@@ -33,7 +33,7 @@ func (x *exam) version(ctx context.Context, g *guest) {
 	}
 }
 
-// protocol tries MQTT 5, in which a broker says more of its limits. The server reads by 3.1.1.
+// protocol tries MQTT 5, because in this version a broker reports more of its limits. The server itself uses 3.1.1.
 func (x *exam) protocol(ctx context.Context) {
 	ack, err := x.connectV5(ctx)
 	switch {
@@ -74,7 +74,7 @@ func (x *exam) connectV5(ctx context.Context) (mochi.Packet, error) {
 	return readConnack(bufio.NewReader(conn))
 }
 
-// readConnack reads a CONNACK of version 5 that lets the client in.
+// readConnack reads a CONNACK of version 5. It returns an error if the CONNACK refuses the client.
 func readConnack(r *bufio.Reader) (mochi.Packet, error) {
 	pk := mochi.Packet{ProtocolVersion: 5}
 	first, err := r.ReadByte()
@@ -101,7 +101,7 @@ func readConnack(r *bufio.Reader) (mochi.Packet, error) {
 	return pk, nil
 }
 
-// anonymous tries to connect as nobody: who can do that can publish as any device.
+// anonymous tries to connect without credentials. If the broker allows this, every client can publish as any device.
 func (x *exam) anonymous(ctx context.Context) {
 	e := remote.Endpoint{URL: x.target.Address(), CA: x.o.CA}
 	nobody, err := e.Resolve()
@@ -117,7 +117,7 @@ func (x *exam) anonymous(ctx context.Context) {
 	x.say("anonymous", core.FindingWarn, "allow_anonymous false, and let each device publish to its own topics alone (acl_file)", "anybody may connect without credentials, and publish as a device")
 }
 
-// access asks for what a server asks for, in a session that ends with it.
+// access subscribes to the topic filters of a server, in a session that ends with the connection.
 func (x *exam) access(ctx context.Context) {
 	g, err := x.connect(ctx, x.target, "access", true)
 	if err != nil {
@@ -134,7 +134,7 @@ func (x *exam) access(ctx context.Context) {
 	x.say("access", core.FindingOK, "", "%s may be read", strings.Join(filters(), " and "))
 }
 
-// private reports whether a message to a private topic comes back, which all that follows needs.
+// private reports whether a message to a private topic comes back. All later measurements need this.
 func (x *exam) private(ctx context.Context, live *guest) bool {
 	topic := x.topic + "/echo"
 	err := live.subscribe(ctx, topic)
@@ -152,10 +152,10 @@ func (x *exam) private(ctx context.Context, live *guest) bool {
 	return false
 }
 
-// size publishes the largest payload that is taken.
+// size tests whether the broker passes a payload of Options.Payload bytes.
 func (x *exam) size(ctx context.Context, live *guest) {
 	topic := x.topic + "/size"
-	g, err := x.connect(ctx, x.target, "size", true) // a broker may end the connection for it
+	g, err := x.connect(ctx, x.target, "size", true) // its own connection, because a broker may close it for a large payload
 	if err == nil {
 		defer g.close()
 		if err = live.subscribe(ctx, topic); err == nil {
@@ -169,8 +169,8 @@ func (x *exam) size(ctx context.Context, live *guest) {
 	x.say("size", core.FindingOK, "", "payloads of %d bytes pass", x.o.Payload)
 }
 
-// queue measures what a session keeps while its client is away, and how much the broker sends ahead of
-// the acknowledgements.
+// queue measures how many messages a session keeps while its client is disconnected, and how many messages the broker sends
+// ahead of the acknowledgements.
 func (x *exam) queue(ctx context.Context, live *guest) {
 	topic := x.topic + "/queue"
 	g, err := x.connect(ctx, x.target, "queue", false)
@@ -211,7 +211,8 @@ func (x *exam) judgeQueue(kept int) {
 	x.say("queue", core.FindingOK, "", "all of %d messages were kept while the client was away", kept)
 }
 
-// smallWindow is what a commit should be able to take at once.
+// smallWindow is the least number of unacknowledged messages that a broker should send. A commit cannot take more messages than
+// the broker sends ahead of the acknowledgements.
 const smallWindow = 100
 
 func (x *exam) judgeWindow(window, kept int) {
@@ -237,7 +238,7 @@ func (x *exam) forget(ctx context.Context, name string) {
 	g.close()
 }
 
-// share lets two members of a group read what is published: each message must come to one of them.
+// share tests a shared subscription with two members: each message must reach exactly one of them.
 func (x *exam) share(ctx context.Context, live *guest) {
 	const n = 50
 	topic := x.topic + "/share"

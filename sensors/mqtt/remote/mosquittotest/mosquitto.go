@@ -1,5 +1,5 @@
-// Package mosquittotest gives tests a real Mosquitto on a configuration and a port of its own, which
-// they may kill. It fails, and never skips, when mosquitto is missing.
+// Package mosquittotest starts a real Mosquitto for tests, with its own configuration and port. Tests may kill it. If mosquitto is
+// missing, the tests fail; they are never skipped.
 package mosquittotest
 
 import (
@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// patience is how long Mosquitto may take to do what it was told; it is no measurement.
+// patience is the time limit for Mosquitto to react. It is long, because the tests do not measure time.
 const patience = 2 * time.Minute
 
 // Durable is a configuration that loses as little as Mosquitto can: everything that waits for a client
@@ -63,8 +63,8 @@ func Start(t testing.TB, conf string) *Broker {
 	return b
 }
 
-// freePort is one for Mosquitto, which cannot choose a port itself, and takes the same again after a kill: so not one
-// of those that the kernel gives to whoever connects meanwhile, from 32768 on.
+// freePort returns a free port for Mosquitto, which cannot choose a port itself and uses the same port again after a kill. So the
+// port must not be in the range from 32768 on, from which the kernel assigns ports to other connections in the meantime.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
