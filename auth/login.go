@@ -292,7 +292,7 @@ func (v *Service) refused(ctx context.Context, a *attempt, refusal error) error 
 // others.
 func (v *Service) succeed(ctx context.Context, a *attempt) (Tokens, core.Principal, error) {
 	tokens := Tokens{Session: newToken(), Device: a.Device}
-	if !a.facts.KnownDevice { // a device token that this server did not issue is replaced: another person may know it
+	if !a.facts.KnownDevice { // replace an unknown device token: another person may have chosen it for this browser
 		tokens.Device = newToken()
 		a.device = loginKey("device", tokens.Device)
 	}
