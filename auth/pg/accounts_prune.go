@@ -13,7 +13,7 @@ type LoginsPolicy struct {
 	Sessions     time.Duration // sessions, after their end; default 30 days
 	Callers      time.Duration // familiar devices and addresses, since the last success; default 180 days
 	FailedLogins time.Duration // rows of failed logins; default 90 days
-	FailedRows   int           // largest number of rows of failed logins, and of counts of failures; default 200,000
+	FailedRows   int           // how many of the newest failed logins, and of the newest counts, are kept; default 200,000
 }
 
 func (p LoginsPolicy) withDefaults() LoginsPolicy {
