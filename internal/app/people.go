@@ -12,7 +12,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Accounts is the command line's way to the accounts, with the rights of whoever holds the database.
+// Accounts gives the command line access to the accounts. The access to the database is the only permission that it needs.
 type Accounts struct {
 	db      *stores.Stores
 	service *auth.Service
