@@ -12,7 +12,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Accounts gives the command line access to the accounts. The access to the database is the only permission that it needs.
+// Accounts manages the accounts for the command line. A person who can access the database needs no other permission.
 type Accounts struct {
 	db      *stores.Stores
 	service *auth.Service
