@@ -18,7 +18,7 @@ import (
 // MaxName is the longest name, in characters.
 const MaxName = 100
 
-// NewAccount is what makes an account.
+// NewAccount holds the fields of an account to create.
 type NewAccount struct {
 	Login    string
 	Name     string
@@ -27,7 +27,7 @@ type NewAccount struct {
 	Password string
 }
 
-// AccountChange is what changes of an account; nil stays.
+// AccountChange holds the fields of an account to change. A nil field stays as it is.
 type AccountChange struct {
 	Name     *string
 	Role     *core.Role
@@ -36,7 +36,7 @@ type AccountChange struct {
 	Password *string
 }
 
-// Accounts lists the accounts of the actor's scope. Without PermAccounts it is fault.Forbidden.
+// Accounts returns the accounts of the actor's scope. It returns fault.Forbidden if the actor lacks PermAccounts.
 func (v *Service) Accounts(ctx context.Context, actor core.Principal) ([]Account, error) {
 	if err := actor.Need(PermAccounts); err != nil {
 		return nil, err
@@ -48,8 +48,8 @@ func (v *Service) Accounts(ctx context.Context, actor core.Principal) ([]Account
 	return slices.DeleteFunc(all, func(a Account) bool { return !actor.Scope().Covers(a.Division) }), nil
 }
 
-// CreateAccount makes an account in the actor's scope. It returns fault.Invalid naming the field, and
-// fault.Conflict when the login is taken.
+// CreateAccount creates an account in the actor's scope. It returns fault.Invalid with the field if a field is not
+// valid, and fault.Conflict if the login is taken.
 func (v *Service) CreateAccount(ctx context.Context, actor core.Principal, n NewAccount) (Account, error) {
 	if err := actor.Need(PermAccounts); err != nil {
 		return Account{}, err
@@ -69,8 +69,8 @@ func (v *Service) CreateAccount(ctx context.Context, actor core.Principal, n New
 	return v.accounts.CreateAccount(ctx, a, hash, actor.Login)
 }
 
-// UpdateAccount changes an account of the actor's scope; ifVersion is the version that the actor
-// saw. The account's sessions end when its role, division, password or state changes.
+// UpdateAccount changes an account of the actor's scope. ifVersion is the version that the actor has read. The
+// account's sessions end if its role, division, password or state changes.
 func (v *Service) UpdateAccount(ctx context.Context, actor core.Principal, login string, c AccountChange, ifVersion int64) (Account, error) {
 	known, err := v.managed(ctx, actor, login)
 	if err != nil {
@@ -103,8 +103,8 @@ func (v *Service) UpdateAccount(ctx context.Context, actor core.Principal, login
 	return changed, nil
 }
 
-// managed is the account of a login that the actor may manage; one that there is not and one outside the scope are
-// fault.NotFound alike.
+// managed returns the account of a login that the actor may manage. It returns fault.NotFound if the account does not
+// exist, and also if it is outside the actor's scope, so that the actor cannot find out whether it exists.
 func (v *Service) managed(ctx context.Context, actor core.Principal, login string) (Account, error) {
 	if err := actor.Need(PermAccounts); err != nil {
 		return Account{}, err
@@ -119,9 +119,9 @@ func (v *Service) managed(ctx context.Context, actor core.Principal, login strin
 	return known.Account, nil
 }
 
-// unlock forgets what was failed on an account that got a new password, whoever failed it.
+// unlock resets the failed logins of an account that has a new password, for all callers.
 func (v *Service) unlock(ctx context.Context, login string) {
-	v.throttle.clear(accountKey(login)) // the next attempt finds the other counts gone from the store
+	v.throttle.clear(accountKey(login)) // the other counts are reset when the next attempt reads the store
 	if err := v.store.ForgetFailures(ctx, accountKey(login)); err != nil {
 		v.log.WarnContext(ctx, "the failed logins of an account still count", slog.String("user", login), slog.Any("error", err))
 	}
@@ -143,8 +143,8 @@ func (c AccountChange) apply(a Account) Account {
 	return a
 }
 
-// Sessions lists the sessions of a login, newest first; an empty login, or the own one, is the actor's own. Other
-// people's need PermAccounts.
+// Sessions returns the sessions of a login, newest first. An empty login means the actor. The sessions of other people
+// require PermAccounts.
 func (v *Service) Sessions(ctx context.Context, actor core.Principal, login string, p core.Page) ([]Session, error) {
 	if login == "" || login == actor.Login {
 		return v.accounts.Sessions(ctx, actor.AccountID, p)
@@ -156,8 +156,9 @@ func (v *Service) Sessions(ctx context.Context, actor core.Principal, login stri
 	return v.accounts.Sessions(ctx, known.ID, p)
 }
 
-// RevokeSession ends one of the actor's own sessions, or with PermAccounts one of a person in the scope; a session that
-// there is not and one of somebody else are fault.NotFound alike. Ending what has ended already is no error.
+// RevokeSession ends one of the actor's own sessions or, with PermAccounts, a session of a person in the scope. It
+// returns fault.NotFound if the session does not exist or the actor may not end it. It is no error if the session has
+// already ended.
 func (v *Service) RevokeSession(ctx context.Context, actor core.Principal, id int64) error {
 	_, owner, err := v.store.SessionByID(ctx, id)
 	if fault.Is(err, fault.NotFound) || (err == nil && !mayEndSession(actor, owner)) {
@@ -173,15 +174,15 @@ func (v *Service) RevokeSession(ctx context.Context, actor core.Principal, id in
 	return nil
 }
 
-// mayEndSession reports whether the actor may end a session of the owner. The login of a display ends with its display.
+// mayEndSession reports whether the actor may end a session of the owner. A display's session cannot be ended here; it
+// ends when the display is revoked.
 func mayEndSession(actor core.Principal, owner Account) bool {
 	return owner.ID == actor.AccountID || (actor.May(PermAccounts) && owner.Display == 0 && actor.Scope().Covers(owner.Division))
 }
 
 var loginPattern = regexp.MustCompile(`^[a-z0-9._-]{2,64}$`)
 
-// checkAccount holds an account against the rules, in the scope of the one who writes it, and gives
-// it back with its division as it is stored.
+// checkAccount validates an account in the scope of the actor and returns it with its division in the stored form.
 func checkAccount(actor core.Principal, a Account) (Account, error) {
 	division, err := geo.ParseDivision(a.Division)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package auth knows people: accounts with a role and a division, their sessions, and what each
-// role may do. Devices are not people; their secrets are package sensors' business.
+// Package auth manages people: accounts with a role and a division, their sessions, and the permissions of each role.
+// Devices are not people; package sensors manages their secrets.
 package auth
 
 import (
@@ -19,10 +19,10 @@ type Account struct {
 	Disabled  bool      `json:"disabled"`
 	CreatedAt time.Time `json:"created_at"`
 	Version   int64     `json:"version"` // the ETag
-	// When and from which address the last login that succeeded came; null and empty: none has.
+	// The time and the address of the last successful login; null and empty: there was none.
 	LastLogin  *time.Time `json:"last_login_at"`
 	LastRemote string     `json:"last_login_from"`
-	Display    int64      `json:"-"` // id of the display that the account is; 0: it is a person's
+	Display    int64      `json:"-"` // id of the display that the account belongs to; 0: a person's account
 }
 
 // Session is one login of an account, as its owner and the administrator see it.
@@ -32,7 +32,7 @@ type Session struct {
 	Login     string     `json:"user"`
 	CreatedAt time.Time  `json:"created_at"`
 	ExpiresAt time.Time  `json:"expires_at"` // without further use
-	EndsAt    *time.Time `json:"ends_at"`    // whatever the use; null: never
+	EndsAt    *time.Time `json:"ends_at"`    // the absolute end; use does not extend it; null: never
 	LastSeen  time.Time  `json:"last_seen"`
 	RevokedAt *time.Time `json:"revoked_at"`
 	Remote    string     `json:"remote"`
@@ -45,22 +45,22 @@ type Credentials struct {
 	PasswordHash string
 }
 
-// Store is what people need kept. Tokens never reach it, only their SHA-256.
+// Store stores accounts and sessions. It receives only the SHA-256 of tokens, never the tokens.
 type Store interface {
 	LoginStore
 	CredentialsByLogin(ctx context.Context, login string) (Credentials, error) // fault.NotFound
 	CreateSession(ctx context.Context, s Session, tokenSHA256 []byte) (int64, error)
 	SessionByToken(ctx context.Context, tokenSHA256 []byte) (Session, Account, error) // fault.NotFound when unknown; revoked and expired ones are returned as such
 	SessionByID(ctx context.Context, id int64) (Session, Account, error)              // the same by its id
-	// TouchSession notes a use: last_seen becomes at, expires_at the later of itself and expires. It does nothing to a
-	// session that was used after at, or that is revoked.
+	// TouchSession records a use: last_seen becomes at, and expires_at becomes the later of itself and expires. It does
+	// not change a session that was used after at or that is revoked.
 	TouchSession(ctx context.Context, id int64, at, expires time.Time) error
 	// RevokeSessions revokes one session (id > 0) or all of an account and writes session.revoked.
 	RevokeSessions(ctx context.Context, accountID, id int64, actor string) error
 }
 
-// AccountStore is what managing accounts needs. Each change writes account.changed; a change of
-// role, division, password or state also revokes the account's sessions.
+// AccountStore stores accounts for their management. Each change writes account.changed; a change of role, division,
+// password or state also revokes the account's sessions.
 type AccountStore interface {
 	Accounts(ctx context.Context) ([]Account, error)
 	CreateAccount(ctx context.Context, a Account, passwordHash, actor string) (Account, error) // fault.Conflict when the login is taken

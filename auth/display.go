@@ -15,13 +15,13 @@ import (
 	"onemap/internal/fault"
 )
 
-// DisplayMode is what a display may do.
+// DisplayMode defines what a display may do.
 type DisplayMode string
 
 // The modes of a display.
 const (
 	DisplayReads        DisplayMode = "read"        // sees the map and the alerts of its division
-	DisplayAcknowledges DisplayMode = "acknowledge" // and acknowledges them
+	DisplayAcknowledges DisplayMode = "acknowledge" // also acknowledges the alerts
 )
 
 // DisplayStart is the page that a display opens.
@@ -33,8 +33,8 @@ const (
 	StartPhone DisplayStart = "phone"
 )
 
-// Display is a wall or a duty phone that is logged in without a person: one link, used once, makes one device's
-// login, which lasts until it is revoked.
+// Display is a wall screen or a duty phone that is logged in without a person. A link can be used once and logs in one
+// device. This login lasts until it is revoked.
 type Display struct {
 	ID          int64        `json:"id"`
 	Name        string       `json:"name"`
@@ -43,18 +43,18 @@ type Display struct {
 	Start       DisplayStart `json:"start"`
 	CreatedAt   time.Time    `json:"created_at"`
 	CreatedBy   string       `json:"created_by"`
-	LinkExpires *time.Time   `json:"link_expires"` // until when its unused link can be used; null: there is none
-	ClaimedAt   *time.Time   `json:"claimed_at"`   // when a device last used a link; null: none has
+	LinkExpires *time.Time   `json:"link_expires"` // expiry of the unused link; null: there is no unused link
+	ClaimedAt   *time.Time   `json:"claimed_at"`   // when a device last used a link; null: never
 	LastSeen    *time.Time   `json:"last_seen"`    // of the device, to the minute
-	Connected   bool         `json:"connected"`    // to the live feed, now
+	Connected   bool         `json:"connected"`    // the device is connected to the push now
 	Agent       string       `json:"agent"`        // the device's browser
-	Remote      string       `json:"remote"`       // where it logged in from
+	Remote      string       `json:"remote"`       // the address that the device logged in from
 	RevokedAt   *time.Time   `json:"revoked_at"`
 	RevokedBy   string       `json:"revoked_by"`
 	AccountID   int64        `json:"-"`
 }
 
-// Role is the role of the display's account.
+// Role returns the role of the display's account.
 func (d Display) Role() core.Role {
 	if d.Mode == DisplayAcknowledges {
 		return core.RoleDisplayAck
@@ -62,7 +62,7 @@ func (d Display) Role() core.Role {
 	return core.RoleDisplay
 }
 
-// NewDisplay is what makes a display.
+// NewDisplay holds the fields of a display to create.
 type NewDisplay struct {
 	Name     string
 	Division string
@@ -70,28 +70,30 @@ type NewDisplay struct {
 	Start    DisplayStart
 }
 
-// DisplayStore is what displays need kept. Link tokens never reach it, only their SHA-256.
+// DisplayStore stores displays. It receives only the SHA-256 of link tokens, never the tokens.
 type DisplayStore interface {
 	Displays(ctx context.Context, s core.Scope, p core.Page) ([]Display, error) // newest first
-	// DisplayByID returns a display; fault.NotFound when there is none.
+	// DisplayByID returns a display; it returns fault.NotFound if it does not exist.
 	DisplayByID(ctx context.Context, id int64) (Display, error)
-	// CreateDisplay stores a display with its account; fault.Conflict when a display in use has the name.
+	// CreateDisplay stores a display with its account; it returns fault.Conflict if a display in use has the name.
 	CreateDisplay(ctx context.Context, d Display, linkSHA256 []byte, actor string) (Display, error)
-	// RenewLink replaces the link of a display; fault.NotFound when there is none, or it is revoked.
+	// RenewLink replaces the link of a display; it returns fault.NotFound if the display does not exist or is revoked.
 	RenewLink(ctx context.Context, id int64, linkSHA256 []byte, expires time.Time, actor string) (Display, error)
-	// DisplayByLink returns the display whose unused link this is; fault.NotFound, also when the link has expired.
+	// DisplayByLink returns the display of an unused link; it returns fault.NotFound if the link is unknown, used or
+	// expired.
 	DisplayByLink(ctx context.Context, linkSHA256 []byte, now time.Time) (Display, error)
-	// ClaimLink uses the link up, ends the sessions of the display's former device and stores the new one's.
-	// fault.NotFound as DisplayByLink.
+	// ClaimLink marks the link as used, ends the sessions of the display's previous device and stores the session of the
+	// new one. It returns fault.NotFound as DisplayByLink does.
 	ClaimLink(ctx context.Context, linkSHA256 []byte, s Session, tokenSHA256 []byte, now time.Time) (Session, Account, error)
-	// RevokeDisplay ends the display, its sessions and its link. Revoking what is revoked changes nothing.
+	// RevokeDisplay ends the display, its sessions and its link. It changes nothing if the display is already revoked.
 	RevokeDisplay(ctx context.Context, id int64, actor string) error
 }
 
 // linkTTL is how long a display's link can be used.
 const linkTTL = 72 * time.Hour
 
-// Displays lists the displays of the actor's scope, the newest first. Without PermAccounts it is fault.Forbidden.
+// Displays returns the displays of the actor's scope, newest first. It returns fault.Forbidden if the actor lacks
+// PermAccounts.
 func (v *Service) Displays(ctx context.Context, actor core.Principal, p core.Page) ([]Display, error) {
 	if err := actor.Need(PermAccounts); err != nil {
 		return nil, err
@@ -100,8 +102,9 @@ func (v *Service) Displays(ctx context.Context, actor core.Principal, p core.Pag
 	return all, fault.Wrap(fault.KindOf(err), err, "the displays cannot be read now")
 }
 
-// CreateDisplay makes a display in the actor's scope, and its link's token, which is given once. It returns
-// fault.Invalid naming the field, and fault.Conflict when a display in use has the name.
+// CreateDisplay creates a display in the actor's scope and returns it with the token of its link. The token is returned
+// only once. It returns fault.Invalid with the field if a field is not valid, and fault.Conflict if a display in use has
+// the name.
 func (v *Service) CreateDisplay(ctx context.Context, actor core.Principal, n NewDisplay) (Display, string, error) {
 	if err := actor.Need(PermAccounts); err != nil {
 		return Display{}, "", err
@@ -117,7 +120,8 @@ func (v *Service) CreateDisplay(ctx context.Context, actor core.Principal, n New
 	return d, token, err
 }
 
-// RenewLink makes a new link for a display, as for another device. The device in use stays until the link is used.
+// RenewLink creates a new link for a display, for example for another device. The current device stays logged in until
+// the link is used.
 func (v *Service) RenewLink(ctx context.Context, actor core.Principal, id int64) (Display, string, error) {
 	if err := v.ownDisplay(ctx, actor, id); err != nil {
 		return Display{}, "", err
@@ -139,8 +143,9 @@ func (v *Service) RevokeDisplay(ctx context.Context, actor core.Principal, id in
 	return nil
 }
 
-// PreviewLink returns the display that a link is for, and uses nothing up: a link is opened by previews and by
-// people who only look. A wrong link is fault.NotFound, and slowed like a wrong password.
+// PreviewLink returns the display of a link. It does not use the link, because chat programs open links for a preview
+// and people open them only to look. It returns fault.NotFound for a wrong link; wrong links delay further attempts as
+// wrong passwords do.
 func (v *Service) PreviewLink(ctx context.Context, token string, remote netip.Addr) (Display, error) {
 	var d Display
 	err := v.guess(ctx, remote, func() (err error) {
@@ -150,7 +155,8 @@ func (v *Service) PreviewLink(ctx context.Context, token string, remote netip.Ad
 	return d, err
 }
 
-// ClaimLink logs a device in as the display of a link, which it uses up. The session's token is given once.
+// ClaimLink logs a device in as the display of a link and marks the link as used. The session's token is returned only
+// once.
 func (v *Service) ClaimLink(ctx context.Context, link string, remote netip.Addr, agent string) (token string, p core.Principal, err error) {
 	token = newToken()
 	var s Session
@@ -168,7 +174,8 @@ func (v *Service) ClaimLink(ctx context.Context, link string, remote netip.Addr,
 	return token, principal(s, a), nil
 }
 
-// guess counts a try of a link from an address against a limit of its own, unless it was right or could not be checked.
+// guess calls try under the limit for links of the address. It counts a failure only if try returns fault.NotFound, not
+// if the link was correct or could not be checked.
 func (v *Service) guess(ctx context.Context, remote netip.Addr, try func() error) error {
 	holds := []hold{{loginKey("link", remoteKey(remote)), v.limits.address}}
 	wait, cancel := context.WithTimeoutCause(ctx, v.o.Patience, errBusy())
@@ -184,7 +191,8 @@ func (v *Service) guess(ctx context.Context, remote netip.Addr, try func() error
 	return err
 }
 
-// ownDisplay is the error for who may not manage the display.
+// ownDisplay returns nil if the actor may manage the display. It returns fault.Forbidden if the actor lacks PermAccounts,
+// and fault.NotFound if the display does not exist or is outside the actor's scope.
 func (v *Service) ownDisplay(ctx context.Context, actor core.Principal, id int64) error {
 	if err := actor.Need(PermAccounts); err != nil {
 		return err

@@ -18,26 +18,26 @@ import (
 type Login struct {
 	User     string
 	Password string
-	Remote   netip.Addr // whom the attempt comes from; the zero address counts as one
-	Agent    string     // the browser's name for itself
-	Device   string     // the token that an earlier login gave this browser; empty: none
+	Remote   netip.Addr // the client's address; attempts without an address count as one address
+	Agent    string     // the User-Agent of the browser
+	Device   string     // the device token that this browser received at an earlier login; empty: none
 }
 
-// Tokens are given once by a login: the store keeps their SHA-256.
+// Tokens are the tokens of a login. They are returned only once: the store keeps only their SHA-256.
 type Tokens struct {
 	Session string
-	Device  string // names the browser from now on: its owner is not slowed by what others fail
+	Device  string // identifies the browser from now on, so that the failures of others do not delay its owner
 }
 
-// FailureReason says why an attempt was refused.
+// FailureReason is why an attempt was refused.
 type FailureReason string
 
-// The reasons. FailureRest is a row that counts what was beyond the budget of its minute.
+// The reasons. FailureRest is a row that counts the failures above the budget of its minute.
 const (
-	FailurePassword FailureReason = "password" // a wrong password, or a name that there is not
-	FailureDisabled FailureReason = "disabled" // the right password of a disabled account
-	FailureLocked   FailureReason = "locked"   // not compared: too many failures before
-	FailureChange   FailureReason = "change"   // a wrong current password, where one was to be changed
+	FailurePassword FailureReason = "password" // a wrong password or an unknown user name
+	FailureDisabled FailureReason = "disabled" // the correct password of a disabled account
+	FailureLocked   FailureReason = "locked"   // the password was not compared: too many failures before
+	FailureChange   FailureReason = "change"   // a wrong current password in a change of password
 	FailureRest     FailureReason = "rest"
 )
 
@@ -46,93 +46,96 @@ func FailureReasons() []FailureReason {
 	return []FailureReason{FailurePassword, FailureDisabled, FailureLocked, FailureChange, FailureRest}
 }
 
-// LoginQuery asks for what must be known before a password is compared.
+// LoginQuery selects the facts that are needed before a password is compared.
 type LoginQuery struct {
-	Login   string // empty: what was typed can be no account's
+	Login   string // empty: the typed text cannot be a user name
 	Device  LoginKey
 	Address LoginKey
-	Since   time.Time // who has logged in from there after it is familiar
+	Since   time.Time // a device or address is familiar if the account has logged in from it after this time
 	Keys    []LoginKey
 }
 
-// LoginFacts is what a LoginQuery found.
+// LoginFacts is the result of a LoginQuery.
 type LoginFacts struct {
-	Known           bool // there is such an account
+	Known           bool // the account exists
 	Credentials     Credentials
-	FamiliarDevice  bool // the account has logged in from there
-	FamiliarAddress bool
-	KnownDevice     bool // some account has
+	FamiliarDevice  bool // the account has logged in from this device
+	FamiliarAddress bool // the account has logged in from this address
+	KnownDevice     bool // any account has logged in from this device
 	Failures        map[LoginKey]Failures
 }
 
 // FailedAttempt is an attempt that the store counts and lists.
 type FailedAttempt struct {
-	User      string // as it is listed; empty: what was typed can be no account's
-	AccountID int64  // 0: there is no such account
+	User      string // the listed user name; empty: the typed text cannot be a user name
+	AccountID int64  // 0: the account does not exist
 	Remote    string
 	Reason    FailureReason
 	At        time.Time
-	Counts    []FailureCount // none for an attempt that was not compared
+	Counts    []FailureCount // empty if the password was not compared
 }
 
 // FailureCount is a key that a failure is counted under.
 type FailureCount struct {
 	Key     LoginKey
-	Account LoginKey      // whose new password forgets the count; zero: none's
-	Forget  time.Duration // one failure is forgotten in each of these
-	Highest float64       // beyond it nothing is added
+	Account LoginKey      // the account whose change of password resets the count; zero: none
+	Forget  time.Duration // one failure is forgotten per this period
+	Highest float64       // the largest count
 }
 
-// Success is a login with the right password.
+// Success is a login with the correct password.
 type Success struct {
 	AccountID int64
 	Remote    string
 	At        time.Time
-	Callers   []LoginKey // the device and the address, which are familiar from now on
-	Caller    LoginKey   // whose failures are forgotten
+	Callers   []LoginKey // the device and the address: they are familiar from now on
+	Caller    LoginKey   // the failures under this key are reset
 }
 
-// LoginStore is what logging in needs kept.
+// LoginStore stores the data of logins.
 type LoginStore interface {
-	// LoginFacts reads by the same queries whether there is such an account or not.
+	// LoginFacts returns the facts for q. It runs the same queries for existing and for unknown accounts, so that the
+	// time of the answer does not differ.
 	LoginFacts(ctx context.Context, q LoginQuery) (LoginFacts, error)
-	// LoginFailed counts the attempt under its keys and lists it. It returns the counts in the order of f.Counts.
+	// LoginFailed counts the attempt under its keys and adds it to the list of failed logins. It returns the new counts
+	// in the order of f.Counts.
 	LoginFailed(ctx context.Context, f FailedAttempt) ([]Failures, error)
 	LoginSucceeded(ctx context.Context, s Success) error
-	// ForgetFailures forgets what is counted under the key, and what is counted for the account of that key.
+	// ForgetFailures resets the count of the key and all counts whose Account is this key.
 	ForgetFailures(ctx context.Context, key LoginKey) error
 	FailedLogins(ctx context.Context, s FailedLoginFilter) ([]FailedLogin, error)
-	// ChangePassword replaces the hash was by the hash becomes and ends the account's sessions but keep. It returns
-	// fault.Conflict when the hash is another one by now.
+	// ChangePassword replaces the hash was with the hash becomes and ends all sessions of the account except keep. It
+	// returns fault.Conflict if the stored hash is no longer was.
 	ChangePassword(ctx context.Context, c PasswordHashChange) error
 }
 
-// attempt is a login under way.
+// attempt is a login in progress.
 type attempt struct {
 	Login
 	facts    LoginFacts
 	device   LoginKey
 	address  LoginKey
 	familiar bool
-	holds    []hold // that it is judged by: they are all of counts for a stranger
-	counts   []hold // that a failure counts under
+	holds    []hold // keys that may delay the attempt: all of counts for a stranger, only caller for a familiar one
+	counts   []hold // keys under which a failure is counted
 	caller   hold
-	lane     string // that it waits in
+	lane     string // name of its queue
 }
 
-// Login checks the password and opens a session. Wrong names and wrong passwords are the same fault.Unauthenticated
-// after the same work; who fails too often gets fault.TooMany with RetryAfter, whatever the password.
+// Login checks the password and opens a session. It returns fault.Unauthenticated if the user name or the password is
+// wrong; both cases do the same work, so that an attacker cannot find out which names exist. It returns fault.TooMany
+// with RetryAfter after too many failures, also for the correct password.
 //
-// A failure counts for the account, for the caller (the device, or else the address, with this account) and for the
-// address. A stranger is judged by all three. Who has logged in before from this device or address is judged by what it
-// has failed itself: nobody else's failures lock it out.
+// A failure counts for the account, for the caller (the device, or without one the address, together with this account)
+// and for the address. All three counts can delay a stranger. A caller is familiar if the account has logged in before
+// from this device or address; only its own failures can delay it, so that others cannot lock it out.
 func (v *Service) Login(ctx context.Context, l Login) (tokens Tokens, p core.Principal, err error) {
 	defer func() { v.logins.WithLabelValues(outcome(err)).Inc() }()
 	if len(l.User) > 64 || len(l.Password) > maxPassword {
 		return Tokens{}, core.Principal{}, errWrong()
 	}
 	if !loginPattern.MatchString(l.User) {
-		l.Device = "" // of no use: it can be no account's
+		l.Device = "" // ignore the device: the typed text cannot be a user name
 	}
 	wait, cancel := context.WithTimeoutCause(ctx, v.o.Patience, errBusy())
 	defer cancel()
@@ -159,7 +162,7 @@ func (v *Service) Login(ctx context.Context, l Login) (tokens Tokens, p core.Pri
 	return Tokens{}, core.Principal{}, err
 }
 
-// waited classifies the end of a wait whose request has ended.
+// waited returns fault.Unavailable for the error of a context that has ended; it returns other errors unchanged.
 func waited(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fault.Wrap(fault.Unavailable, err, "the login waited too long")
@@ -167,7 +170,8 @@ func waited(err error) error {
 	return err
 }
 
-// look reads what is known of the attempt, a few at a time: a flood of refused attempts leaves the database to others.
+// look reads the facts for the attempt. A queue limits how many attempts read at the same time, so that a flood of
+// refused attempts does not occupy the database.
 func (v *Service) look(ctx context.Context, l Login) (*attempt, error) {
 	from := remoteKey(l.Remote)
 	a := &attempt{Login: l, address: loginKey("address", from), lane: from}
@@ -210,10 +214,11 @@ func (v *Service) look(ctx context.Context, l Login) (*attempt, error) {
 	return a, nil
 }
 
-// familiarFor is how long a device or an address is known that an account has logged in from.
+// familiarFor is how long a device or an address stays familiar after a login.
 const familiarFor = 180 * 24 * time.Hour
 
-// compare is argon2id under the limit of computations at once, at the same cost when there is no account.
+// compare compares the password with the argon2id hash. A queue limits the number of computations at the same time. For
+// an unknown account it uses a dummy hash, so that the cost is the same.
 func (v *Service) compare(ctx context.Context, a *attempt) (bool, error) {
 	hash, err := v.dummy()
 	if err != nil {
@@ -230,10 +235,10 @@ func (v *Service) compare(ctx context.Context, a *attempt) (bool, error) {
 	return ok, fault.Wrap(fault.Internal, err, "compare a password")
 }
 
-// noteWithin is how long the store has to write an attempt down, whether its sender still waits or not.
+// noteWithin is the time limit for the write of an attempt. It does not depend on whether the client still waits.
 const noteWithin = 10 * time.Second
 
-// note counts and lists an attempt that the store should know of even when its sender has gone.
+// note counts the attempt under counts and lists it. It writes to the store even if the client has disconnected.
 func (v *Service) note(ctx context.Context, a *attempt, reason FailureReason, counts []hold) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteWithin)
 	defer cancel()
@@ -242,7 +247,7 @@ func (v *Service) note(ctx context.Context, a *attempt, reason FailureReason, co
 		f.AccountID = 0
 	}
 	if loginPattern.MatchString(a.User) {
-		f.User = a.User // anything else may be a password in the wrong field
+		f.User = a.User // other text is not stored: it may be a password in the wrong field
 	}
 	for _, h := range counts {
 		c := FailureCount{Key: h.key, Forget: h.limit.forget, Highest: h.limit.highest()}
@@ -259,7 +264,7 @@ func (v *Service) note(ctx context.Context, a *attempt, reason FailureReason, co
 	return fault.Wrap(fault.KindOf(err), err, "the attempt cannot be recorded now")
 }
 
-// failed counts the attempt and returns what its sender is told.
+// failed counts the attempt and returns the error for the client.
 func (v *Service) failed(ctx context.Context, a *attempt, reason FailureReason) error {
 	if err := v.note(ctx, a, reason, a.counts); err != nil {
 		return err
@@ -267,7 +272,8 @@ func (v *Service) failed(ctx context.Context, a *attempt, reason FailureReason) 
 	return errWrong()
 }
 
-// refused lists an attempt that was slowed; one that found too many others waiting is not listed.
+// refused lists an attempt that the throttle refused, and returns the refusal. An attempt that was refused because too
+// many others wait is not listed.
 func (v *Service) refused(ctx context.Context, a *attempt, refusal error) error {
 	if !isSlowed(refusal) {
 		return refusal
@@ -282,11 +288,11 @@ func (v *Service) refused(ctx context.Context, a *attempt, refusal error) error 
 	return refusal
 }
 
-// succeed makes the caller familiar and opens the session. It forgets what this caller has failed, and nothing that
-// others have.
+// succeed makes the caller familiar and opens the session. It resets the failures of this caller only, not those of
+// others.
 func (v *Service) succeed(ctx context.Context, a *attempt) (Tokens, core.Principal, error) {
 	tokens := Tokens{Session: newToken(), Device: a.Device}
-	if !a.facts.KnownDevice { // a name that somebody else has chosen for this browser is not taken
+	if !a.facts.KnownDevice { // replace an unknown device token: another person may have chosen it for this browser
 		tokens.Device = newToken()
 		a.device = loginKey("device", tokens.Device)
 	}

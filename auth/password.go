@@ -13,21 +13,20 @@ import (
 	"onemap/internal/fault"
 )
 
-// The shortest and the longest password that is taken, in characters and in bytes.
+// The shortest accepted password in characters, and the longest in bytes.
 const (
 	MinPassword = 10
 	maxPassword = 1024
 )
 
-// PasswordChange is a person's change of the own password.
+// PasswordChange is a change of the person's own password.
 type PasswordChange struct {
 	Current string
 	New     string
-	Remote  netip.Addr // whom it comes from
+	Remote  netip.Addr // the client's address
 }
 
-// PasswordHashChange is what the store changes: the hash Was of an account becomes Becomes, and its sessions end but
-// Keep.
+// PasswordHashChange replaces the hash Was of an account with Becomes and ends all its sessions except Keep.
 type PasswordHashChange struct {
 	AccountID int64
 	Keep      int64
@@ -36,9 +35,9 @@ type PasswordHashChange struct {
 	Actor     string
 }
 
-// ChangePassword changes the principal's own password and ends its other sessions. It returns fault.Invalid naming
-// current_password or new_password, fault.TooMany after too many wrong ones, fault.Forbidden for a display, and
-// fault.Conflict when somebody else has set another password meanwhile.
+// ChangePassword changes the principal's own password and ends its other sessions. It returns fault.Invalid with the
+// field current_password or new_password, fault.TooMany after too many wrong current passwords, fault.Forbidden for a
+// display, and fault.Conflict if the password was changed by another request in the meantime.
 func (v *Service) ChangePassword(ctx context.Context, p core.Principal, c PasswordChange) error {
 	if p.Display != 0 {
 		return fault.NewCoded(fault.Forbidden, "", CodeDisplayPassword)
@@ -68,8 +67,8 @@ func (v *Service) ChangePassword(ctx context.Context, p core.Principal, c Passwo
 	return nil
 }
 
-// confirm compares the current password, slowed as a login is: by what this account's own sessions have failed here,
-// which nobody else can add to. It returns the hash that the password has.
+// confirm checks the current password and returns its hash. Failures delay it as they delay a login, but under a
+// separate key that only sessions of this account can increase.
 func (v *Service) confirm(ctx context.Context, p core.Principal, c PasswordChange) (hash string, err error) {
 	h := hold{loginKey("change", p.Login), v.limits.caller}
 	a := &attempt{
@@ -106,7 +105,7 @@ func (v *Service) confirm(ctx context.Context, p core.Principal, c PasswordChang
 	return a.facts.Credentials.PasswordHash, fault.Wrap(fault.Unavailable, v.store.ForgetFailures(ctx, h.key), "the attempt cannot be recorded now")
 }
 
-// checkPassword holds a new password of an account against the rules.
+// checkPassword validates a new password of an account.
 func checkPassword(field, login, password string) error {
 	switch {
 	case !utf8.ValidString(password) || utf8.RuneCountInString(password) < MinPassword:
@@ -119,7 +118,7 @@ func checkPassword(field, login, password string) error {
 	return nil
 }
 
-// hash hashes a new password for an account that its caller manages.
+// hash returns the argon2id hash of a new password. caller is the login of the actor; it selects the queue.
 func (v *Service) hash(ctx context.Context, caller, password string) (string, error) {
 	if err := v.hashers.enter(ctx, "change "+caller, true); err != nil {
 		return "", err

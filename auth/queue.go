@@ -9,7 +9,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// busyAfter is what those are told to wait who find no place in a queue.
+// busyAfter is the RetryAfter of an attempt that is refused because a queue is full.
 const busyAfter = 2 * time.Second
 
 func errBusy() error {
@@ -18,26 +18,27 @@ func errBusy() error {
 	return e
 }
 
-// turns lets so many work at once and bounds how many wait. Those who wait are served by turns of where they come
-// from, a familiar one and a stranger in turn: a thousand attempts of one address hold another's up by one. When
-// no more may wait, the last of the longest queue is sent away for who has fewer there.
+// loginQueue limits how many attempts run at the same time and how many wait. Each caller has its own queue. The callers
+// are served in rotation, alternating between familiar callers and strangers, so that a thousand attempts from one
+// address delay an attempt from another address by one turn only. When the limit of waiting attempts is reached, the
+// last attempt of the longest queue is refused in favor of a caller with a shorter queue.
 type loginQueue struct {
-	limit int // of those who wait
+	limit int // largest number of waiting attempts
 
 	mu      sync.Mutex
 	free    int
 	waiting int
-	lines   [2]line // of strangers and of familiar callers
-	next    int     // which of them is served next
+	lines   [2]line // 0: strangers, 1: familiar callers
+	next    int     // index of the line that is served next
 }
 
-// line is the queues of callers, served one after the other.
+// line holds the queues of several callers. The callers are served in rotation.
 type line struct {
-	order  []string // callers with a queue
+	order  []string // callers with a queue, in the order of service
 	queues map[string][]*waiter
 }
 
-type waiter struct{ done chan error } // nil: it is its turn
+type waiter struct{ done chan error } // receives nil when the turn begins, or the error of the refusal
 
 func newLoginQueue(atOnce, limit int) *loginQueue {
 	t := &loginQueue{limit: limit, free: atOnce}
@@ -47,8 +48,8 @@ func newLoginQueue(atOnce, limit int) *loginQueue {
 	return t
 }
 
-// enter waits for a turn, which leave ends. It returns fault.TooMany with RetryAfter when too many wait, and ctx's cause
-// when ctx ends first.
+// enter waits for a turn; call leave to end the turn. It returns fault.TooMany with RetryAfter if too many attempts wait,
+// and ctx's cause if ctx ends first.
 func (t *loginQueue) enter(ctx context.Context, who string, familiar bool) error {
 	w := t.queue(who, familiar)
 	if w == nil {
@@ -59,13 +60,13 @@ func (t *loginQueue) enter(ctx context.Context, who string, familiar bool) error
 		return err
 	case <-ctx.Done():
 		if !t.withdraw(who, familiar, w) && <-w.done == nil {
-			t.leave() // its turn had come at the same moment
+			t.leave() // the turn began at the moment when ctx ended
 		}
 		return context.Cause(ctx)
 	}
 }
 
-// queue returns nil when it is who's turn at once.
+// queue adds an attempt of who to its queue. It returns nil if the turn of the attempt begins at once.
 func (t *loginQueue) queue(who string, familiar bool) *waiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,7 +88,7 @@ func (t *loginQueue) queue(who string, familiar bool) *waiter {
 	return w
 }
 
-// leave ends a turn: the next one's begins.
+// leave ends a turn and begins the turn of the next waiting attempt.
 func (t *loginQueue) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,8 +110,9 @@ func (t *loginQueue) leave() {
 	w.done <- nil
 }
 
-// sendAway makes room for one more of who: the last of the longest queue goes, if that stays no shorter than who's
-// becomes; for a familiar caller a stranger always does.
+// sendAway makes room for one more attempt of who and reports whether it could. It refuses the last attempt of the
+// longest queue of a line if that queue is longer than who's queue would become. For a familiar caller it always refuses
+// the last attempt of the longest queue of strangers, if there is one.
 func (t *loginQueue) sendAway(who string, familiar bool) bool {
 	own := len(t.lineOf(familiar).queues[who]) + 1
 	for i := range t.lines {
@@ -126,7 +128,7 @@ func (t *loginQueue) sendAway(who string, familiar bool) bool {
 	return false
 }
 
-// withdraw takes a waiter out of its queue; false when it has left it already.
+// withdraw removes a waiter from its queue. It returns false if the waiter is no longer in the queue.
 func (t *loginQueue) withdraw(who string, familiar bool, w *waiter) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -147,7 +149,7 @@ func (t *loginQueue) lineOf(familiar bool) *line {
 	return &t.lines[0]
 }
 
-// longest is the caller with the most waiting, and how many.
+// longest returns the caller with the most waiting attempts, and their number.
 func (l *line) longest() (who string, n int) {
 	for w, q := range l.queues {
 		if len(q) > n {
@@ -157,7 +159,7 @@ func (l *line) longest() (who string, n int) {
 	return who, n
 }
 
-// remove takes the i-th of who's queue out.
+// remove removes the i-th attempt from who's queue, and the caller if its queue is then empty.
 func (l *line) remove(who string, i int) {
 	q := slices.Delete(l.queues[who], i, i+1)
 	if len(q) > 0 {

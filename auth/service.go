@@ -16,30 +16,30 @@ import (
 	"onemap/internal/fault"
 )
 
-// Options are the service's settings; the zero value of each is the default beside it.
+// Options configures the service. The zero value of a field means the default that its comment begins with.
 type Options struct {
 	SessionTTL     time.Duration // 12 h: how long a login lasts without being used
-	SessionMax     time.Duration // 7 days: how long it lasts whatever the use
+	SessionMax     time.Duration // 7 days: how long a login lasts at most, also when it is used
 	DisplayTTL     time.Duration // 400 days: how long a display's login lasts without being used; it has no other end
-	CacheTTL       time.Duration // 15 s: how long a session is believed without asking the store again
-	MaxFailures    int           // 5: failed logins of one account, and of one caller of it, before the next has to wait
-	RemoteFailures int           // 200: the same of one address, behind which many people may sit
+	CacheTTL       time.Duration // 15 s: how long a session is cached before it is read from the store again
+	MaxFailures    int           // 5: failed logins of one account, and of one caller of it, before the next must wait
+	RemoteFailures int           // 200: failed logins of one address; it is higher because many people may share an address
 	FirstDelay     time.Duration // 1 s: the first wait; each further failure doubles it
-	AccountDelay   time.Duration // 30 s: the longest wait of strangers to an account
+	AccountDelay   time.Duration // 30 s: the longest wait of a stranger because of the failures of an account
 	CallerDelay    time.Duration // 5 min: the longest wait of a device or an address with one account
-	RemoteDelay    time.Duration // 15 min: the longest wait of strangers at an address
-	Forget         time.Duration // 10 min: in each of these one failure of an account or a caller is forgotten
-	RemoteForget   time.Duration // 1 min: the same of an address
-	Hashers        int           // 2: argon2id computations at once
-	Waiting        int           // 256: logins that may wait for one; the next is told to come back
-	Patience       time.Duration // 20 s: how long each may wait
+	RemoteDelay    time.Duration // 15 min: the longest wait of a stranger because of the failures of an address
+	Forget         time.Duration // 10 min: one failure of an account or a caller is forgotten per this period
+	RemoteForget   time.Duration // 1 min: one failure of an address is forgotten per this period
+	Hashers        int           // 2: argon2id computations at the same time
+	Waiting        int           // 256: logins that may wait for a computation; further ones get fault.TooMany
+	Patience       time.Duration // 20 s: how long a login may wait
 	Params         *argon2id.Params
 }
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.SessionTTL, 12*time.Hour)
 	setDefault(&o.SessionMax, 7*24*time.Hour)
-	setDefault(&o.DisplayTTL, 400*24*time.Hour) // as long as a browser keeps a cookie
+	setDefault(&o.DisplayTTL, 400*24*time.Hour) // browsers keep a cookie for at most 400 days
 	setDefault(&o.CacheTTL, 15*time.Second)
 	setDefault(&o.MaxFailures, 5)
 	setDefault(&o.RemoteFailures, 200)
@@ -65,7 +65,7 @@ func setDefault[T int | time.Duration](v *T, def T) {
 	}
 }
 
-// Service logs people in and knows them again. It is safe for concurrent use.
+// Service logs people in and authenticates their requests. It is safe for concurrent use.
 type Service struct {
 	o        Options
 	store    Store
@@ -74,8 +74,8 @@ type Service struct {
 	log      *slog.Logger
 	now      func() time.Time
 
-	lookups *loginQueue // of logins that ask the store
-	hashers *loginQueue // of argon2id computations
+	lookups *loginQueue // limits the logins that read the store at the same time
+	hashers *loginQueue // limits the argon2id computations at the same time
 	dummy   func() (string, error)
 
 	throttle *throttle
@@ -84,17 +84,17 @@ type Service struct {
 	logins   *prometheus.CounterVec
 }
 
-// limits are those of what failures are counted under.
+// limits holds the limit of each kind of key.
 type limits struct {
-	account limit // whoever fails
-	caller  limit // a device or an address, with one account
-	address limit // whatever the account
+	account limit // one account, failures of all callers
+	caller  limit // one device or address with one account
+	address limit // one address, failures for all accounts
 }
 
-// lookupsAtOnce is how many logins ask the store at a time.
+// lookupsAtOnce is how many logins read the store at the same time.
 const lookupsAtOnce = 4
 
-// NewService makes the service. reg may be nil; a nil clock is time.Now.
+// NewService returns the service. log and reg may be nil; a nil clock means time.Now.
 func NewService(o Options, s Store, a AccountStore, d DisplayStore, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) *Service {
 	o = o.withDefaults()
 	if log == nil {
@@ -122,10 +122,10 @@ func NewService(o Options, s Store, a AccountStore, d DisplayStore, log *slog.Lo
 	return v
 }
 
-// newToken is 256 random bits, 43 characters that need no escape in a cookie.
+// newToken returns 256 random bits as 43 base64url characters, which need no escape in a cookie.
 func newToken() string {
 	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // never fails: it ends the program instead
+	_, _ = rand.Read(raw) // Read never returns an error: it crashes the program instead
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
@@ -165,8 +165,8 @@ func outcome(err error) string {
 	}
 }
 
-// remoteKey is the address that failures are counted for: one IPv4 address, or the /64 of an IPv6
-// one, within which a single machine can choose freely.
+// remoteKey returns the address under which failures are counted: an IPv4 address, or the /64 prefix of an IPv6
+// address, because one machine can use any address within its /64.
 func remoteKey(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	if a.Is6() {

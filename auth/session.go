@@ -13,18 +13,19 @@ import (
 	"onemap/internal/text"
 )
 
-// writeEvery is how exact a session's last_seen is, and how often a use is written: at most once a minute.
+// writeEvery is the precision of a session's last_seen: a use is written at most once a minute.
 const writeEvery = time.Minute
 
-// Authenticate identifies the bearer of a token and counts it as a use: the session then lasts SessionTTL from now,
-// up to its absolute end. It returns fault.Unauthenticated when there is no such session, it has expired or is
-// revoked, or the account is disabled. A store that is away is fault.Unavailable, so that nobody is logged out by it.
+// Authenticate returns the principal of a token and counts the request as a use: the session then lasts SessionTTL from
+// now, up to its absolute end. It returns fault.Unauthenticated if there is no such session, if it has expired or is
+// revoked, or if the account is disabled. It returns fault.Unavailable if the store cannot be reached, so that an outage
+// does not log users out.
 func (v *Service) Authenticate(ctx context.Context, token string) (core.Principal, error) {
 	return v.byToken(ctx, token, true)
 }
 
-// Identify is Authenticate for a request that is no use, as a page sends them that nobody looks at: the session
-// does not last longer for it.
+// Identify is Authenticate for a request that does not count as a use, such as a request of a hidden page. It does not
+// extend the session.
 func (v *Service) Identify(ctx context.Context, token string) (core.Principal, error) {
 	return v.byToken(ctx, token, false)
 }
@@ -51,14 +52,14 @@ func (v *Service) byToken(ctx context.Context, token string, use bool) (core.Pri
 	return p, nil
 }
 
-// Recheck returns the principal of a session as it is in the store now: fault.Unauthenticated when the
-// session or its account has ended, fault.Unavailable when nobody can tell.
+// Recheck returns the current principal of a session from the store. It returns fault.Unauthenticated if the session or
+// its account has ended, and fault.Unavailable if the store cannot be reached.
 func (v *Service) Recheck(ctx context.Context, sessionID int64) (core.Principal, error) {
 	s, a, err := v.store.SessionByID(ctx, sessionID)
 	return v.current(s, a, err)
 }
 
-// Use is Recheck for a connection that is in use, which extends the session as a request does.
+// Use is Recheck for a connection in use. It extends the session as a request does.
 func (v *Service) Use(ctx context.Context, sessionID int64) (core.Principal, error) {
 	s, a, err := v.store.SessionByID(ctx, sessionID)
 	if err == nil {
@@ -67,8 +68,8 @@ func (v *Service) Use(ctx context.Context, sessionID int64) (core.Principal, err
 	return v.current(s, a, err)
 }
 
-// touch extends a live session by its use now, when the last use that was written is long enough ago. A use that
-// cannot be written is logged and does not count.
+// touch records a use of a valid session and extends it, if the last recorded use is at least touchEvery ago. If the
+// write fails, touch logs the error and the use does not count. It returns fault.Unavailable if ctx ends.
 func (v *Service) touch(ctx context.Context, s Session, a Account) (Session, error) {
 	now := v.now()
 	if s.RevokedAt != nil || a.Disabled || !now.Before(s.ExpiresAt) || now.Sub(s.LastSeen) < v.touchEvery(a) {
@@ -89,7 +90,7 @@ func (v *Service) touch(ctx context.Context, s Session, a Account) (Session, err
 	return s, nil
 }
 
-// newSession is a session that begins now.
+// newSession returns a session that begins now. A display's session has no absolute end.
 func (v *Service) newSession(a Account, remote netip.Addr, agent string) Session {
 	now := v.now()
 	s := Session{
@@ -102,7 +103,7 @@ func (v *Service) newSession(a Account, remote netip.Addr, agent string) Session
 	return s
 }
 
-// expiry is when a session that is used now expires.
+// expiry returns the time at which a session that is used now expires.
 func (v *Service) expiry(a Account, now time.Time, ends *time.Time) time.Time {
 	expires := now.Add(v.ttl(a))
 	if ends != nil && ends.Before(expires) {
@@ -118,10 +119,12 @@ func (v *Service) ttl(a Account) time.Duration {
 	return v.o.SessionTTL
 }
 
-// touchEvery is a minute, or less where sessions last only minutes.
+// touchEvery returns the interval between recorded uses: writeEvery, or a quarter of the session's lifetime if that is
+// shorter.
 func (v *Service) touchEvery(a Account) time.Duration { return min(writeEvery, v.ttl(a)/4) }
 
-// current makes a principal of a session as the store gave it, if it still holds.
+// current returns the principal of a session that was read from the store; err is the error of that read. It returns
+// fault.Unauthenticated if the session is not valid.
 func (v *Service) current(s Session, a Account, err error) (core.Principal, error) {
 	switch {
 	case fault.Is(err, fault.NotFound):
@@ -151,34 +154,34 @@ func (v *Service) Logout(ctx context.Context, p core.Principal) error {
 	return nil
 }
 
-// Forget drops a session from this process's memory: call it for each session.revoked event.
+// Forget drops a session from this process's cache. Call it for each session.revoked event.
 func (v *Service) Forget(sessionID int64) {
 	v.cache.drop(func(p core.Principal) bool { return p.SessionID == sessionID })
 }
 
-// ForgetAccount drops all sessions of an account: call it for each account.changed event.
+// ForgetAccount drops all sessions of an account from the cache. Call it for each account.changed event.
 func (v *Service) ForgetAccount(accountID int64) {
 	v.cache.drop(func(p core.Principal) bool { return p.AccountID == accountID })
 }
 
-// ForgetAll drops everything: for when events may have been missed.
+// ForgetAll empties the cache. Call it when events may have been missed.
 func (v *Service) ForgetAll() { v.cache.drop(func(core.Principal) bool { return true }) }
 
-// maxCached bounds the cache; a city has some hundreds of sessions.
+// maxCached is the largest number of cached sessions. A city has some hundreds of sessions.
 const maxCached = 10_000
 
-// sessionCache remembers principals by their token's SHA-256 for a short time.
+// sessionCache caches principals by the SHA-256 of their token for the time ttl.
 type sessionCache struct {
 	ttl time.Duration
 
 	mu    sync.RWMutex
-	gen   uint64 // grows with every drop, so that what was read before one is not kept after it
+	gen   uint64 // increases with every drop, so that a session that was read before a drop is not cached after it
 	known map[[sha256.Size]byte]cached
 }
 
 type cached struct {
 	principal core.Principal
-	touch     time.Time // a use from then on is written
+	touch     time.Time // a use from this time on is written to the store
 	until     time.Time
 }
 

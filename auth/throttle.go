@@ -13,27 +13,27 @@ import (
 	"onemap/internal/fault"
 )
 
-// LoginKey is a hash of what failures are counted under, or of a device or an address that logs in. What was typed is
-// not kept.
+// LoginKey is a hash of an account, a device or an address under which failed logins are counted. The typed text itself
+// is not kept.
 type LoginKey [16]byte
 
-// loginKey is the key of the parts; only the last may hold a NUL.
+// loginKey returns the key of the parts. Only the last part may contain a NUL, because NUL is the separator.
 func loginKey(parts ...string) LoginKey {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return LoginKey(sum[:len(LoginKey{})])
 }
 
-// accountKey is what everybody's failures on a user name are counted under.
+// accountKey returns the key under which all failures for a user name are counted.
 func accountKey(user string) LoginKey { return loginKey("account", user) }
 
-// Failures is how many logins have failed under a key, as of a time. It falls from then on.
+// Failures is the number of failed logins under a key at a time. The number decreases from then on.
 type Failures struct {
 	Count float64
 	At    time.Time
 }
 
-// NoteSlack is how far the times of attempts that are noted together may lie apart. The store does not set a row's
-// time back by less; by more, the clock has gone back.
+// NoteSlack is the largest time difference between attempts that are recorded together. The store does not set a row's
+// time back by less than this. A larger difference means that the clock has gone back.
 const NoteSlack = time.Minute
 
 // laterThan reports whether the store has written a row of the same key after other.
@@ -42,15 +42,15 @@ func (f Failures) laterThan(other Failures) bool {
 	return ahead > 0 && ahead <= NoteSlack || ahead == 0 && f.Count > other.Count
 }
 
-// limit is how logins are slowed that fail under one key.
+// limit defines how failed logins under one key delay the next login.
 type limit struct {
-	free   int           // failures without a wait
+	free   int           // number of failures without a wait
 	first  time.Duration // the first wait; each further failure doubles it
 	most   time.Duration // the longest wait
-	forget time.Duration // one failure is forgotten in each of these
+	forget time.Duration // one failure is forgotten per this period
 }
 
-// wait is the wait after so many failures.
+// wait returns the wait after a number of failures: first * 2^(failures-free), at most most.
 func (l limit) wait(failures int) time.Duration {
 	if failures < l.free {
 		return 0
@@ -64,7 +64,7 @@ func (l limit) wait(failures int) time.Duration {
 	return min(d, l.most)
 }
 
-// highest is the count beyond which nothing is added: with it the wait is the longest.
+// highest returns the largest useful count: the smallest one that causes the longest wait. Counts do not exceed it.
 func (l limit) highest() float64 {
 	n := l.free
 	for l.wait(n) < l.most {
@@ -73,43 +73,45 @@ func (l limit) highest() float64 {
 	return float64(n)
 }
 
-// left is how many of the failures still count. A time in the future is one of now.
+// left returns how many of the failures still count: Count - (now - At) / forget, at least 0. A time in the future is
+// treated as now.
 func (l limit) left(f Failures, now time.Time) float64 {
 	return max(0, f.Count-float64(max(0, now.Sub(f.At)))/float64(l.forget))
 }
 
-// hold is a key under which an attempt is judged and counted.
+// hold is a key under which an attempt is limited and counted, with its limit.
 type hold struct {
 	key   LoginKey
 	limit limit
 }
 
-// maxKeys bounds a throttle's memory. When it is full the oldest half is forgotten here: the store still has it.
+// maxKeys is the largest number of keys in memory. Above it the older half is evicted; the store still has these rows.
 const maxKeys = 100_000
 
-// throttle decides which attempts may be compared. An attempt counts when it has failed; until then it takes one of
-// the key's free failures, and who finds none left waits for the outcome of those under way. So a burst of guesses is
-// slowed as a row of them is, and right passwords that arrive together are all let in.
+// throttle decides which attempts may have their password compared. An attempt counts only after it has failed. While it
+// is pending it occupies one of the key's free failures. An attempt that finds no free failure waits for the result of
+// the pending ones. So simultaneous guesses are delayed like successive ones, and correct passwords that arrive together
+// are all accepted.
 type throttle struct {
 	mu   sync.Mutex
 	seen map[LoginKey]*counted
-	seq  uint64 // grows with every change made here
+	seq  uint64 // increases with every change made by this process
 }
 
-// counted is what a throttle knows of a key.
+// counted is the state of one key.
 type counted struct {
 	Failures
 	stored  Failures      // the row that was last read from the store or written to it
-	changed uint64        // the throttle's seq at the last change made here
-	pending int           // attempts under way
-	queued  int           // attempts that wait for those
-	freed   chan struct{} // closed when one of those ends; nil while nobody waits
+	changed uint64        // the throttle's seq at the last change made by this process
+	pending int           // attempts in progress
+	queued  int           // attempts that wait for a pending one
+	freed   chan struct{} // closed when a pending attempt ends; nil while no attempt waits
 }
 
 func newThrottle() *throttle { return &throttle{seen: map[LoginKey]*counted{}} }
 
-// begin lets an attempt in under all of its keys: each successful begin needs an end. It returns fault.TooMany with
-// RetryAfter when one of them has to wait for its failures, and ctx's cause when others' attempts do not end in time.
+// begin admits an attempt under all of its keys. Each successful begin needs an end. It returns fault.TooMany with
+// RetryAfter if the failures of a key require a wait, and ctx's cause if the pending attempts do not end in time.
 func (t *throttle) begin(ctx context.Context, holds []hold, now func() time.Time) error {
 	for {
 		at, err := t.enter(holds, now())
@@ -126,13 +128,15 @@ func (t *throttle) begin(ctx context.Context, holds []hold, now func() time.Time
 	}
 }
 
-// place is where an attempt waits: a key without room, and what is closed when that may have changed.
+// place is what a queued attempt waits for: a key without a free failure, and the channel that is closed when an attempt
+// under this key ends.
 type place struct {
 	key   *counted
 	freed chan struct{}
 }
 
-// enter takes room under all keys, refuses, or names the place to wait at.
+// enter marks the attempt as pending under all keys and returns nil. It returns the place to wait at if a key has no
+// free failure, and fault.TooMany if the failures of a key require a wait.
 func (t *throttle) enter(holds []hold, now time.Time) (*place, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -142,8 +146,10 @@ func (t *throttle) enter(holds []hold, now time.Time) (*place, error) {
 	for _, h := range holds {
 		c := t.of(h.key)
 		if c.At.After(now) {
-			c.At = now // the clock went back: the wait is no longer than it was
+			c.At = now // the clock went back; this keeps the wait from growing
 		}
+		// A failure that is only partly forgotten counts in full. The 1e-6 absorbs rounding errors, so that a whole
+		// number does not round up.
 		failures := int(math.Ceil(h.limit.left(c.Failures, now) - 1e-6))
 		wait = max(wait, h.limit.wait(failures)-now.Sub(c.At))
 		if c.pending >= max(1, h.limit.free-failures) {
@@ -172,7 +178,7 @@ func (t *throttle) unqueue(p *place) {
 	p.key.queued--
 }
 
-// end gives the room back that begin took.
+// end ends an attempt that begin has admitted and wakes the attempts that wait for it.
 func (t *throttle) end(holds []hold) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -186,8 +192,9 @@ func (t *throttle) end(holds []hold) {
 	}
 }
 
-// fail counts a failure under each key. rows is what the store has written for them; without it the count is this
-// process's alone. Of attempts that fail together the row that was written last may come first: it counts them all.
+// fail counts a failure under each key. rows are the rows that the store has written for the keys; without them only
+// this process counts the failure. When attempts fail at the same time, the row that was written last may arrive first;
+// it includes all of them, so an older row does not replace it.
 func (t *throttle) fail(holds []hold, rows []Failures, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -205,7 +212,7 @@ func (t *throttle) fail(holds []hold, rows []Failures, now time.Time) {
 	}
 }
 
-// clear forgets the failures of a key.
+// clear resets the failures of a key.
 func (t *throttle) clear(key LoginKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -215,16 +222,16 @@ func (t *throttle) clear(key LoginKey) {
 	}
 }
 
-// stamp is what take needs of the moment before the store is read.
+// stamp returns the current seq. Call it before the read of the store and pass it to take.
 func (t *throttle) stamp() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.seq
 }
 
-// take believes the store's rows of the keys, which were read after the stamp: other nodes, and this one before its
-// restart, have counted there. A row that is known already, or older than a change made here, changes nothing. A time
-// in the future, of a clock that was ahead, becomes now, once: nobody waits for it.
+// take merges the store's rows of the keys, which were read after the stamp. They contain the counts of other nodes and
+// of this node before its restart. A row that is already known, or that is older than a change of this process, is
+// ignored. A time in the future comes from a clock that was ahead; it is replaced with now once, so that it adds no wait.
 func (t *throttle) take(keys []LoginKey, rows map[LoginKey]Failures, stamp uint64, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -245,7 +252,7 @@ func (t *throttle) take(keys []LoginKey, rows map[LoginKey]Failures, stamp uint6
 	}
 }
 
-// of is what is known of a key, made when there is nothing.
+// of returns the state of a key and creates it if there is none. The caller holds the lock.
 func (t *throttle) of(key LoginKey) *counted {
 	c := t.seen[key]
 	if c == nil {
@@ -255,7 +262,8 @@ func (t *throttle) of(key LoginKey) *counted {
 	return c
 }
 
-// makeRoom drops the older half of what nobody is in, when the memory is full.
+// makeRoom evicts the older half of the keys if the memory is full. Keys with pending or queued attempts stay. The caller
+// holds the lock.
 func (t *throttle) makeRoom(now time.Time) {
 	if len(t.seen) < maxKeys {
 		return
@@ -279,7 +287,7 @@ func slowed(wait time.Duration) error {
 	return e
 }
 
-// isSlowed reports whether err is throttle.begin's refusal.
+// isSlowed reports whether err is the fault.TooMany of throttle.begin.
 func isSlowed(err error) bool {
 	e, ok := errors.AsType[*fault.Error](err)
 	return ok && e.Message.Code == CodeLoginSlowed.Name()

@@ -9,7 +9,7 @@ import (
 	"onemap/internal/httpx"
 )
 
-// NewAccount makes an account.
+// NewAccount is the body of a request to create an account.
 type NewAccount struct {
 	User     string    `json:"user" doc:"2 to 64 of a–z, 0–9, dot, underscore, hyphen"`
 	Name     string    `json:"name"`
@@ -18,7 +18,7 @@ type NewAccount struct {
 	Password string    `json:"password" doc:"At least 10 characters" maxLength:"1024"`
 }
 
-// AccountChange changes what it has of an account.
+// AccountChange is the body of a request to change an account. Only the members that are present change.
 type AccountChange struct {
 	Name     *string    `json:"name,omitempty"`
 	Role     *core.Role `json:"role,omitempty"`

@@ -12,13 +12,13 @@ import (
 	"onemap/internal/httpx"
 )
 
-// needAccounts is what managing accounts needs.
+// needAccounts is the permission that the management of accounts needs.
 const needAccounts = httpx.Need(auth.PermAccounts)
 
-// Sessions is people's sessions; auth.Service is one.
+// Sessions manages people's sessions. auth.Service implements it.
 type Sessions interface {
 	Login(ctx context.Context, l auth.Login) (tokens auth.Tokens, p core.Principal, err error)
-	// Identify does not count as a use of the session.
+	// Identify authenticates a token without counting a use of the session.
 	Identify(ctx context.Context, token string) (core.Principal, error)
 	Logout(ctx context.Context, p core.Principal) error
 	Sessions(ctx context.Context, actor core.Principal, login string, p core.Page) ([]auth.Session, error)
@@ -26,7 +26,7 @@ type Sessions interface {
 	ChangePassword(ctx context.Context, p core.Principal, c auth.PasswordChange) error
 }
 
-// Accounts is the management of accounts; auth.Service is one.
+// Accounts manages accounts. auth.Service implements it.
 type Accounts interface {
 	Accounts(ctx context.Context, actor core.Principal) ([]auth.Account, error)
 	CreateAccount(ctx context.Context, actor core.Principal, n auth.NewAccount) (auth.Account, error)
@@ -34,13 +34,13 @@ type Accounts interface {
 	FailedLogins(ctx context.Context, actor core.Principal, f auth.FailedLoginFilter) ([]auth.FailedLogin, error)
 }
 
-// DivisionNames knows what divisions are called.
+// DivisionNames returns the names of divisions.
 type DivisionNames interface {
-	// DivisionName is a name, or the code itself when it is in no list.
+	// DivisionName returns the name of a division, or the code itself if it is in no list.
 	DivisionName(ctx context.Context, code string) (core.Text, error)
 }
 
-// Options is what the routes stand on, and what every page is told of the server.
+// Options holds the dependencies of the routes and the facts about the server that every page receives.
 type Options struct {
 	Sessions  Sessions
 	Accounts  Accounts
@@ -49,12 +49,12 @@ type Options struct {
 
 	City      core.City
 	Version   string
-	Node      string // this process's name, for people who look at several
-	Timezone  string // IANA; empty is Asia/Shanghai
-	Simulated bool   // a simulator feeds this server: said on every page
+	Node      string // name of this process; it helps people who run several
+	Timezone  string // IANA name; empty means Asia/Shanghai
+	Simulated bool   // a simulator sends the data of this server; every page shows it
 }
 
-// Complete reports the first required part that is missing.
+// Complete returns an error that names the first required part that is missing.
 func (o Options) Complete() error {
 	if o.City.Code == "" {
 		return errors.New("authapi: Options.City is missing")
@@ -62,14 +62,14 @@ func (o Options) Complete() error {
 	return httpx.Complete("authapi", o)
 }
 
-// API answers what is asked of accounts.
+// API implements the routes of accounts, sessions and displays.
 type API struct {
 	*httpx.Server
 
 	o Options
 }
 
-// Mount puts the routes on the server.
+// Mount registers the routes on the server.
 func Mount(h *httpx.Server, o Options) {
 	if o.Timezone == "" {
 		o.Timezone = "Asia/Shanghai"
@@ -90,10 +90,10 @@ func Mount(h *httpx.Server, o Options) {
 
 type failureWord string
 
-// Schema lists the reasons.
+// Schema returns the schema with all failure reasons.
 func (failureWord) Schema(huma.Registry) *huma.Schema { return httpx.Words(auth.FailureReasons()...) }
 
-// texts says what the texts of the bodies must be.
+// texts registers the rules for the text members of the bodies.
 func (s *API) texts() {
 	division, name := httpx.Pattern{Regexp: httpx.DivisionPattern}, httpx.Pattern{Min: 1, Max: auth.MaxName}
 	s.Text("NewAccount.user", httpx.Pattern{Regexp: `^[a-z0-9._-]{2,64}$`})

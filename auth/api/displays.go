@@ -12,7 +12,7 @@ import (
 	"onemap/internal/httpx"
 )
 
-// Displays is the management and the login of walls and duty phones; auth.Service is one.
+// Displays manages walls and duty phones and logs them in. auth.Service implements it.
 type Displays interface {
 	Displays(ctx context.Context, actor core.Principal, p core.Page) ([]auth.Display, error)
 	CreateDisplay(ctx context.Context, actor core.Principal, n auth.NewDisplay) (auth.Display, string, error)
@@ -22,7 +22,7 @@ type Displays interface {
 	ClaimLink(ctx context.Context, token string, remote netip.Addr, agent string) (string, core.Principal, error)
 }
 
-// NewDisplay makes a display.
+// NewDisplay is the body of a request to create a display.
 type NewDisplay struct {
 	Name     string `json:"name" doc:"What people call it; the history of alerts names it so"`
 	Division string `json:"division" doc:"GB/T 2260; what it may see"`
@@ -30,13 +30,13 @@ type NewDisplay struct {
 	Start    string `json:"start" enum:"wall,phone" doc:"The page that it opens"`
 }
 
-// DisplayLink is a display with the token of its link, which is given once.
+// DisplayLink is a display with the token of its link. The token is returned only once.
 type DisplayLink struct {
 	Display auth.Display `json:"display"`
 	Token   string       `json:"token" doc:"The link is /display#TOKEN at the address of the pages"`
 }
 
-// LinkPreview is what a device is told before it uses a link.
+// LinkPreview describes the display of a link to a device that has not used the link yet.
 type LinkPreview struct {
 	Name         string    `json:"name"`
 	Division     string    `json:"division"`
@@ -45,7 +45,7 @@ type LinkPreview struct {
 	Start        string    `json:"start" enum:"wall,phone"`
 }
 
-// LinkToken is the token of a display's link. It is never part of an address that a server sees.
+// LinkToken is the token of a display's link. It is never part of a URL that a server receives.
 type LinkToken struct {
 	Token string `json:"token" maxLength:"64"`
 }

@@ -11,7 +11,7 @@ import (
 	"onemap/internal/httpx"
 )
 
-// Me is who is logged in, with what the pages need to know of the server.
+// Me is the logged-in principal, with the facts about the server that the pages need.
 type Me struct {
 	User         string            `json:"user"`
 	Name         string            `json:"name"`
@@ -27,13 +27,13 @@ type Me struct {
 	Timezone     string            `json:"timezone" doc:"IANA name of the zone that times are shown in"`
 }
 
-// DisplayRef names a display.
+// DisplayRef is the id and the name of a display.
 type DisplayRef struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
 }
 
-// ServerInfo is what a page shows of the server.
+// ServerInfo holds the facts about the server that a page shows.
 type ServerInfo struct {
 	Version   string    `json:"version"`
 	Time      time.Time `json:"time" doc:"Now, by the server's clock"`
@@ -42,7 +42,7 @@ type ServerInfo struct {
 	Build     string    `json:"build" doc:"Names the build of the pages, which an open page compares with its own"`
 }
 
-// Credentials is what a person logs in with.
+// Credentials is the body of a login request.
 type Credentials struct {
 	User     string `json:"user" maxLength:"64"`
 	Password string `json:"password" maxLength:"1024"`
@@ -60,7 +60,7 @@ type meOutput struct {
 	Body      Me
 }
 
-// PasswordChange is a person's change of the own password.
+// PasswordChange is the body of a request to change the person's own password.
 type PasswordChange struct {
 	Current string `json:"current_password" maxLength:"1024"`
 	New     string `json:"new_password" maxLength:"1024" doc:"At least 10 characters, and neither the user name nor the current one"`
@@ -82,13 +82,13 @@ type sessionInput struct {
 	ID int64 `path:"id" minimum:"1"`
 }
 
-// DeviceCookie is the name of the cookie by which a browser that has logged in before is known at its next login.
+// DeviceCookie is the name of the cookie that identifies a browser that has logged in before at its next login.
 const DeviceCookie = "onemap_device"
 
 // deviceCookieTTL is the longest that a browser keeps a cookie.
 const deviceCookieTTL = 400 * 24 * time.Hour
 
-// deviceToken is the token of a browser that has logged in before; empty: it brings none.
+// deviceToken returns the device token of the request, empty if it has none.
 func deviceToken(r *http.Request) string {
 	c, err := r.Cookie(DeviceCookie)
 	if err != nil {
@@ -97,7 +97,7 @@ func deviceToken(r *http.Request) string {
 	return c.Value
 }
 
-// maxOpenBody bounds a body that is read of somebody who has not logged in.
+// maxOpenBody is the largest request body, in bytes, that is read from a client that has not logged in.
 const maxOpenBody = 8 << 10
 
 func (s *API) sessionRoutes() {
@@ -149,7 +149,7 @@ func (s *API) login(ctx context.Context, _ core.Principal, in *loginInput) (*log
 	return &loginOutput{SetCookie: []http.Cookie{s.sessionCookie(r, tokens.Session, p), s.deviceCookie(r, tokens.Device)}, Body: me}, nil
 }
 
-// logout ends the session that the request brings, if it brings one, and takes the cookie away.
+// logout ends the session of the request, if it has one, and deletes the cookie.
 func (s *API) logout(ctx context.Context, _ core.Principal, _ *httpx.None) (*logoutOutput, error) {
 	r := httpx.RequestOf(ctx)
 	p, err := s.o.Sessions.Identify(ctx, httpx.Token(r))
@@ -167,7 +167,8 @@ func (s *API) logout(ctx context.Context, _ core.Principal, _ *httpx.None) (*log
 	return &logoutOutput{SetCookie: c}, nil
 }
 
-// sessionCookie lasts as long as the session can: use extends the session, and no answer sets the cookie again.
+// sessionCookie returns the session's cookie. It lasts as long as the session can last at most, because use extends the
+// session but no later response sets the cookie again.
 func (s *API) sessionCookie(r *http.Request, token string, p core.Principal) http.Cookie {
 	c := s.cookie(r, token)
 	if c.Expires = p.Ends; p.Ends.IsZero() {
@@ -176,7 +177,7 @@ func (s *API) sessionCookie(r *http.Request, token string, p core.Principal) htt
 	return c
 }
 
-// deviceCookie stays when the person logs out.
+// deviceCookie returns the device's cookie. It stays after a logout.
 func (s *API) deviceCookie(r *http.Request, token string) http.Cookie {
 	c := s.cookie(r, token)
 	c.Name, c.SameSite = DeviceCookie, http.SameSiteStrictMode
@@ -210,7 +211,7 @@ func (s *API) me(ctx context.Context, p core.Principal) (Me, error) {
 	return me, nil
 }
 
-// divisionName is the name of a code; the city needs no list of divisions for its own.
+// divisionName returns the name of a division. The name of the city itself needs no list of divisions.
 func (s *API) divisionName(ctx context.Context, code string) (core.Text, error) {
 	if code == s.o.City.Code {
 		return s.o.City.Name, nil
@@ -218,7 +219,7 @@ func (s *API) divisionName(ctx context.Context, code string) (core.Text, error) 
 	return s.o.Divisions.DivisionName(ctx, code)
 }
 
-// permissionsOf is what the principal may do.
+// permissionsOf returns the permissions of the principal.
 func (s *API) permissionsOf(p core.Principal) []core.Permission {
 	may := []core.Permission{}
 	for _, perm := range s.Permissions() {

@@ -30,7 +30,7 @@ func scanAccount(row pgx.CollectableRow) (a auth.Account, err error) {
 	return a, err
 }
 
-// Accounts returns every account by its login.
+// Accounts returns all accounts, ordered by login.
 func (db *DB) Accounts(ctx context.Context) ([]auth.Account, error) {
 	rows, err := db.pool.Query(ctx, `select `+accountColumns+` from account p
 		where not exists (select from display d where d.account_id = p.id) order by p.login`)
@@ -41,7 +41,7 @@ func (db *DB) Accounts(ctx context.Context) ([]auth.Account, error) {
 	return accounts, pg.MapErr(err, "list accounts")
 }
 
-// CreateAccount stores an account and returns it with its id; fault.Conflict when the login is taken.
+// CreateAccount stores an account and returns it with its id; it returns fault.Conflict if the login is taken.
 func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, actor string) (auth.Account, error) {
 	var stored auth.Account
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
@@ -64,9 +64,8 @@ func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, a
 	return stored, pg.MapErr(err, "create the account")
 }
 
-// UpdateAccount changes the account a.Login that is at ifVersion; an empty hash keeps the password.
-// fault.Precondition when somebody was faster. A change of role, division, password or state revokes
-// the account's sessions.
+// UpdateAccount changes the account a.Login if its version is ifVersion; otherwise it returns fault.Precondition. An
+// empty hash keeps the password. A change of role, division, password or state revokes the account's sessions.
 func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash string, ifVersion int64, actor string) (auth.Account, error) {
 	var stored auth.Account
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {

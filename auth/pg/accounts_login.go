@@ -18,15 +18,15 @@ import (
 
 var _ auth.LoginStore = (*DB)(nil)
 
-// maxCallers is how many devices and addresses an account is known from, the latest.
+// maxCallers is how many familiar devices and addresses are kept per account: the latest ones.
 const maxCallers = 100
 
-// maxListed is how many rows of failed logins a minute has at most, of accounts that there are and of names that there
-// are not; one more row of each counts the rest.
+// maxListed is the largest number of rows of failed logins per minute, separately for existing accounts and for unknown
+// names. One more row of each counts the rest.
 const maxListed = 20
 
-// LoginFacts reads what is known before a password is compared, in one round trip, by the same queries for a name that
-// there is not.
+// LoginFacts reads the facts that are needed before a password is compared, in one round trip. The queries are the same
+// for an unknown name.
 func (db *DB) LoginFacts(ctx context.Context, q auth.LoginQuery) (auth.LoginFacts, error) {
 	f := auth.LoginFacts{Failures: map[auth.LoginKey]auth.Failures{}}
 	var b pgx.Batch
@@ -66,7 +66,7 @@ func (db *DB) LoginFacts(ctx context.Context, q auth.LoginQuery) (auth.LoginFact
 func (db *DB) LoginFailed(ctx context.Context, a auth.FailedAttempt) ([]auth.Failures, error) {
 	counts := make([]auth.Failures, len(a.Counts))
 	var b pgx.Batch
-	for _, i := range inKeyOrder(a.Counts) { // so that two attempts never wait for each other
+	for _, i := range inKeyOrder(a.Counts) { // one lock order for all attempts, so that two attempts cannot deadlock
 		c := a.Counts[i]
 		b.Queue(`
 			insert into login_count as c (key, failures, at, account) values ($1, 1, $2, $5)
@@ -100,7 +100,7 @@ func nullID(id int64) *int64 {
 	return &id
 }
 
-// inKeyOrder is the indexes of the counts in the order of their keys.
+// inKeyOrder returns the indexes of the counts in the order of their keys.
 func inKeyOrder(counts []auth.FailureCount) []int {
 	order := make([]int, len(counts))
 	for i := range order {
@@ -110,7 +110,7 @@ func inKeyOrder(counts []auth.FailureCount) []int {
 	return order
 }
 
-// LoginSucceeded makes the callers familiar to the account, notes the login and forgets what its caller has failed.
+// LoginSucceeded makes the callers familiar to the account, records the login and resets the caller's failures.
 func (db *DB) LoginSucceeded(ctx context.Context, s auth.Success) error {
 	var b pgx.Batch
 	callers := make([][]byte, len(s.Callers))
@@ -130,14 +130,14 @@ func (db *DB) LoginSucceeded(ctx context.Context, s auth.Success) error {
 	return pg.MapErr(err, "record the login")
 }
 
-// ForgetFailures deletes the count under the key, and those of the account that has the key.
+// ForgetFailures deletes the count of the key and all counts whose account is this key.
 func (db *DB) ForgetFailures(ctx context.Context, key auth.LoginKey) error {
 	_, err := db.pool.Exec(ctx, `delete from login_count where key = $1 or account = $1`, key[:])
 	return pg.MapErr(err, "forget failed logins")
 }
 
-// FailedLogins lists failed logins, newest first: those of accounts within the scope, and for the city those of names
-// that no account has.
+// FailedLogins returns failed logins, newest first: those of accounts in the scope and, for a city-wide scope, those of
+// unknown names.
 func (db *DB) FailedLogins(ctx context.Context, f auth.FailedLoginFilter) ([]auth.FailedLogin, error) {
 	rows, err := db.pool.Query(ctx, `
 		select f.id, f.at, f.name, f.known, coalesce(p.division_code, ''), f.remote, f.reason, f.attempts
@@ -157,8 +157,8 @@ func (db *DB) FailedLogins(ctx context.Context, f auth.FailedLoginFilter) ([]aut
 	return all, pg.MapErr(err, "list failed logins")
 }
 
-// ChangePassword replaces the password hash of an account and ends its sessions but one; fault.Conflict when the hash
-// is another one by now.
+// ChangePassword replaces the password hash of an account and ends all its sessions except one. It returns
+// fault.Conflict if the hash has changed in the meantime.
 func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordHashChange) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `

@@ -8,12 +8,12 @@ import (
 	"onemap/internal/pg"
 )
 
-// LoginsPolicy says how long what came of logins is kept. A zero is the default named with it.
+// LoginsPolicy defines how long the data of logins is kept. A zero field means the default in its comment.
 type LoginsPolicy struct {
-	Sessions     time.Duration // after their end; 30 days
-	Callers      time.Duration // devices and addresses of logins, since the last success; 180 days
-	FailedLogins time.Duration // the list of them; 90 days
-	FailedRows   int           // at most that many rows of it, the newest, and counts of failures; 200,000
+	Sessions     time.Duration // sessions, after their end; default 30 days
+	Callers      time.Duration // familiar devices and addresses, since the last success; default 180 days
+	FailedLogins time.Duration // rows of failed logins; default 90 days
+	FailedRows   int           // how many of the newest failed logins, and of the newest counts, are kept; default 200,000
 }
 
 func (p LoginsPolicy) withDefaults() LoginsPolicy {
@@ -24,8 +24,9 @@ func (p LoginsPolicy) withDefaults() LoginsPolicy {
 	}
 }
 
-// PruneLogins deletes what is no longer kept of sessions, of failed logins and of where people log in from, and says
-// how many rows went. A count is of no use once it is a day old; one of a clock that was a day ahead is wrong.
+// PruneLogins deletes sessions, failed logins and familiar devices and addresses that the policy no longer keeps, and
+// returns the numbers of deleted rows. It also deletes counts that are more than a day old, because they no longer count,
+// and counts that are more than a day in the future, because they come from a wrong clock.
 func (db *DB) PruneLogins(ctx context.Context, policy LoginsPolicy) (sessions, logins int64, err error) {
 	const day = 24 * time.Hour
 	p, now := policy.withDefaults(), db.now()

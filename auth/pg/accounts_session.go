@@ -19,7 +19,7 @@ import (
 
 var _ auth.Store = (*DB)(nil)
 
-// CredentialsByLogin returns an account with its hash; fault.NotFound.
+// CredentialsByLogin returns an account with its hash; it returns fault.NotFound if the account does not exist.
 func (db *DB) CredentialsByLogin(ctx context.Context, login string) (auth.Credentials, error) {
 	var c auth.Credentials
 	err := db.pool.QueryRow(ctx, `select `+accountColumns+`, p.password_hash from account p where p.login = $1`,
@@ -27,7 +27,7 @@ func (db *DB) CredentialsByLogin(ctx context.Context, login string) (auth.Creden
 	return c, pg.MapErr(err, "there is no such account")
 }
 
-// CreateSession stores a session under its token's SHA-256 and gives its id.
+// CreateSession stores a session under its token's SHA-256 and returns its id.
 func (db *DB) CreateSession(ctx context.Context, s auth.Session, tokenSHA256 []byte) (int64, error) {
 	var id int64
 	err := db.pool.QueryRow(ctx, `
@@ -43,13 +43,13 @@ func sessionTargets(s *auth.Session) []any {
 	return []any{&s.ID, &s.AccountID, &s.Login, &s.CreatedAt, &s.ExpiresAt, &s.EndsAt, &s.LastSeen, &s.RevokedAt, &s.Remote, &s.Agent}
 }
 
-// SessionByToken returns the session of a token with its account as they are now; a revoked or expired
-// one says so itself. fault.NotFound when the token is unknown.
+// SessionByToken returns the session of a token with its account in their current state. It also returns revoked and
+// expired sessions; their fields show it. It returns fault.NotFound if the token is unknown.
 func (db *DB) SessionByToken(ctx context.Context, tokenSHA256 []byte) (auth.Session, auth.Account, error) {
 	return db.session(ctx, "s.token_sha256 = $1", tokenSHA256)
 }
 
-// SessionByID returns a session with its account as they are now; fault.NotFound when there is none.
+// SessionByID returns a session with its account in their current state; it returns fault.NotFound if there is none.
 func (db *DB) SessionByID(ctx context.Context, id int64) (auth.Session, auth.Account, error) {
 	return db.session(ctx, "s.id = $1", id)
 }
@@ -61,8 +61,8 @@ func (db *DB) session(ctx context.Context, where string, arg any) (s auth.Sessio
 	return s, a, pg.MapErr(err, "there is no such session")
 }
 
-// TouchSession notes that a session was used, and that it lasts until expires; neither time goes back, and
-// expires_at does not go beyond ends_at.
+// TouchSession records that a session was used and extends it until expires. Neither time moves back, and expires_at
+// does not exceed ends_at.
 func (db *DB) TouchSession(ctx context.Context, id int64, at, expires time.Time) error {
 	_, err := db.pool.Exec(ctx, `
 		update session set last_seen = $2, expires_at = greatest(expires_at, least($3, ends_at))
@@ -70,8 +70,8 @@ func (db *DB) TouchSession(ctx context.Context, id int64, at, expires time.Time)
 	return pg.MapErr(err, "touch the session")
 }
 
-// Sessions lists an account's sessions, or with 0 everybody's, newest first: the current ones, and
-// those that ended and have not been pruned.
+// Sessions returns the sessions of an account, newest first; account 0 means all accounts. It includes ended sessions
+// that have not been pruned.
 func (db *DB) Sessions(ctx context.Context, accountID int64, p core.Page) ([]auth.Session, error) {
 	rows, err := db.pool.Query(ctx, `
 		select `+sessionColumns+` from session s join account p on p.id = s.account_id
@@ -87,8 +87,8 @@ func (db *DB) Sessions(ctx context.Context, accountID int64, p core.Page) ([]aut
 	return sessions, pg.MapErr(err, "list sessions")
 }
 
-// RevokeSessions ends one session of the account, or with id 0 all of them, and writes an event for
-// each that was not ended before. fault.NotFound when the account has no such session.
+// RevokeSessions ends one session of the account, or all of them if id is 0, and writes an event for each session that
+// had not ended before. It returns fault.NotFound if the account has no such session.
 func (db *DB) RevokeSessions(ctx context.Context, accountID, id int64, actor string) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if id != 0 {
@@ -120,7 +120,7 @@ func revokeSessions(ctx context.Context, tx pgx.Tx, accountID, id int64) ([]int6
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
-// revokeSessionsBut ends all sessions of the account but one.
+// revokeSessionsBut ends all sessions of the account except keep.
 func revokeSessionsBut(ctx context.Context, tx pgx.Tx, accountID, keep int64) ([]int64, error) {
 	rows, err := tx.Query(ctx, `
 		update session set revoked_at = now() where account_id = $1 and id <> $2 and revoked_at is null returning id`, accountID, keep)
@@ -130,8 +130,8 @@ func revokeSessionsBut(ctx context.Context, tx pgx.Tx, accountID, keep int64) ([
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
-// sessionsRevoked writes the events by which every node drops the sessions from its memory. People
-// other than administrators are not told of them.
+// sessionsRevoked writes the events that make every node drop the sessions from its cache. Only administrators may see
+// these events.
 func sessionsRevoked(ctx context.Context, tx pgx.Tx, accountID int64, ids []int64, actor string) error {
 	for _, id := range ids {
 		payload, err := json.Marshal(map[string]int64{"session_id": id, "account_id": accountID})

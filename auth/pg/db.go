@@ -1,4 +1,4 @@
-// Package authpg keeps accounts, sessions, displays and what is known of logins in PostgreSQL.
+// Package authpg stores accounts, sessions, displays and the data of logins in PostgreSQL.
 package authpg
 
 import (
@@ -13,7 +13,7 @@ type DB struct {
 	now  func() time.Time
 }
 
-// New makes the store over a migrated database; a nil clock is the system's.
+// New returns the store on a migrated database; a nil clock means the system clock.
 func New(pool *pg.Pool, clock func() time.Time) *DB {
 	if clock == nil {
 		clock = time.Now

@@ -17,7 +17,8 @@ import (
 
 var _ auth.DisplayStore = (*DB)(nil)
 
-// displayQuery reads displays with what is known of their devices; $1 is how long a connection is believed.
+// displayQuery reads displays with the state of their devices; $1 is how long a client counts as connected after it was
+// last seen.
 const displayQuery = `
 	select d.id, d.name, p.division_code, p.role, d.start, d.created_at, d.created_by, d.link_expires, d.claimed_at,
 		s.last_seen, coalesce(s.agent, ''), coalesce(s.remote, ''), d.revoked_at, d.revoked_by, d.account_id,
@@ -56,23 +57,23 @@ func displayOf(ctx context.Context, q pg.Querier, where string, args ...any) (au
 	return all[0], nil
 }
 
-// Displays lists the displays of the scope, the newest first.
+// Displays returns the displays of the scope, newest first.
 func (db *DB) Displays(ctx context.Context, s core.Scope, p core.Page) ([]auth.Display, error) {
 	all, err := displaysOf(ctx, db.pool, `where scope_covers($2, p.division_code) and ($3::bigint <= 0 or d.id < $3) order by d.id desc limit $4`,
 		s.Division, p.Before, p.Length())
 	return all, pg.MapErr(err, "list displays")
 }
 
-// DisplayByID returns a display; fault.NotFound when there is none.
+// DisplayByID returns a display; it returns fault.NotFound if there is none.
 func (db *DB) DisplayByID(ctx context.Context, id int64) (auth.Display, error) {
 	d, err := displayOf(ctx, db.pool, "where d.id = $2", id)
 	return d, pg.MapErr(err, "read the display")
 }
 
-// displayLogin is the account's login of a display: what the history of an alert calls it.
+// displayLogin returns the login of a display's account. The history of an alert shows it.
 func displayLogin(name string) string { return "display: " + name }
 
-// CreateDisplay stores a display with its account; fault.Conflict when a display in use has the name.
+// CreateDisplay stores a display with its account; it returns fault.Conflict if a display in use has the name.
 func (db *DB) CreateDisplay(ctx context.Context, d auth.Display, linkSHA256 []byte, actor string) (auth.Display, error) {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var account int64
@@ -99,7 +100,7 @@ func (db *DB) CreateDisplay(ctx context.Context, d auth.Display, linkSHA256 []by
 	return d, pg.MapErr(err, "create the display")
 }
 
-// RenewLink replaces the link of a display; fault.NotFound when there is none, or it is revoked.
+// RenewLink replaces the link of a display; it returns fault.NotFound if the display does not exist or is revoked.
 func (db *DB) RenewLink(ctx context.Context, id int64, linkSHA256 []byte, expires time.Time, _ string) (d auth.Display, err error) {
 	err = db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `update display set link_sha256 = $2, link_expires = $3 where id = $1 and revoked_at is null`, id, linkSHA256, expires)
@@ -112,7 +113,7 @@ func (db *DB) RenewLink(ctx context.Context, id int64, linkSHA256 []byte, expire
 	return d, pg.MapErr(err, "renew the link")
 }
 
-// DisplayByLink returns the display whose unused link this is; fault.NotFound, also when the link has expired.
+// DisplayByLink returns the display of an unused link; it returns fault.NotFound if the link is unknown, used or expired.
 func (db *DB) DisplayByLink(ctx context.Context, linkSHA256 []byte, now time.Time) (auth.Display, error) {
 	d, err := displayOf(ctx, db.pool, "where d.link_sha256 = $2 and d.link_expires > $3 and d.revoked_at is null", linkSHA256, now)
 	return d, pg.MapErr(linkErr(err), "read the link")
@@ -125,7 +126,7 @@ func linkErr(err error) error {
 	return err
 }
 
-// ClaimLink uses a link up, ends the sessions of the display's former device and stores the new one's.
+// ClaimLink marks a link as used, ends the sessions of the display's previous device and stores the new session.
 func (db *DB) ClaimLink(ctx context.Context, linkSHA256 []byte, s auth.Session, tokenSHA256 []byte, now time.Time) (auth.Session, auth.Account, error) {
 	var a auth.Account
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
@@ -156,8 +157,8 @@ func (db *DB) ClaimLink(ctx context.Context, linkSHA256 []byte, s auth.Session, 
 	return s, a, pg.MapErr(err, "use the link")
 }
 
-// RevokeDisplay ends a display, its sessions and its link, and frees its name. Its account stays, disabled: what it
-// received and acknowledged refers to it.
+// RevokeDisplay ends a display, its sessions and its link, and frees its name. Its account stays, but disabled, because
+// receipts and acknowledgements refer to it.
 func (db *DB) RevokeDisplay(ctx context.Context, id int64, actor string) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var account int64

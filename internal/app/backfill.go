@@ -19,35 +19,35 @@ import (
 	"onemap/sensors/backfill"
 )
 
-// BackfillOptions is what the import of a file of readings needs.
+// BackfillOptions configures the import of a file of readings.
 type BackfillOptions struct {
 	Path      string    // "-" is Stdin
 	Stdin     io.Reader // nil is os.Stdin
 	Read      backfill.Options
-	Rejects   string // file of what is refused; "" is Path with .rejects.csv
+	Rejects   string // file for the refused readings; "" means Path with .rejects.csv
 	Strict    bool   // stop at the first refusal
-	Again     bool   // import although it was imported
-	Synthetic bool   // take readings of synthetic devices
-	ChunkRows int    // readings of a commit; 0 is 20,000
+	Again     bool   // import the file again although it was imported before
+	Synthetic bool   // accept readings of synthetic devices
+	ChunkRows int    // readings per commit; 0 means 20,000
 	Clock     func() time.Time
-	Wait      time.Duration               // how long a database that was there is waited for; 0: not at all
-	Waiting   func(why error, line int64) // told once when a wait begins, and behind which line; may be nil
+	Wait      time.Duration               // how long to wait for a database that becomes unavailable; 0: do not wait
+	Waiting   func(why error, line int64) // called once when a wait begins; line is the last imported line; may be nil
 	Progress  func(BackfillProgress)
 }
 
-// BackfillProgress is how far an import is.
+// BackfillProgress is the progress of an import.
 type BackfillProgress struct {
-	Done, Total int64 // bytes of the file as it lies on the disk
-	Rows        int64 // readings stored or known, of this run
+	Done, Total int64 // bytes of the file on the disk (compressed, if it is compressed)
+	Rows        int64 // readings of this run that were stored or already known
 	Elapsed     time.Duration
 }
 
-// BackfillReport is what became of a file.
+// BackfillReport is the result of an import.
 type BackfillReport struct {
 	Path, Rejects string
-	Resumed       int64 // the line behind which this run began; 0: at the beginning
-	Already       bool  // it was imported before: nothing was done
-	Before        int64 // how many of its readings were refused before; this run read it once more
+	Resumed       int64 // this run began after this line; 0: at the beginning
+	Already       bool  // the file was imported before, and this run did nothing
+	Before        int64 // readings that an earlier run refused; this run has read the file again because of them
 	Finished      bool
 	State         backfill.State
 	Rows          int64 // readings of this run
@@ -60,8 +60,9 @@ const (
 	maxChunkRows     = 50_000
 )
 
-// ImportObservations imports a file of readings, and goes on where an earlier run of it has ended, however
-// that ended. A database that goes away meanwhile is waited for. What it stored stays on an error.
+// ImportObservations imports a file of readings. It continues where an earlier run for the same file ended, also after a
+// crash. If the database becomes unavailable during the import, it waits up to Wait. If it returns an error, the readings
+// that it has committed stay in the database.
 func ImportObservations(ctx context.Context, url string, o BackfillOptions, logger *slog.Logger) (BackfillReport, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -100,12 +101,12 @@ type backfilling struct {
 	in      *sensorspg.Backfill
 	reg     *backfill.Registry
 	rejects *rejects
-	some    bool // some value was understood; the reading goroutine's
+	some    bool // at least one value was understood; used only by the reading goroutine
 	began   time.Time
 	report  BackfillReport
 }
 
-// run tries until the file is imported, the database has been away for too long, or something else is wrong.
+// run retries until the file is imported, the database has been unavailable for too long, or another error occurs.
 func (f *backfilling) run(ctx context.Context) error {
 	f.report.Path, f.report.Rejects = f.src.name, f.src.rejects
 	var w absence
@@ -127,7 +128,7 @@ func (f *backfilling) run(ctx context.Context) error {
 	}
 }
 
-// attempt goes on from where the file is, over one connection.
+// attempt continues the import at its stored position, on one connection.
 func (f *backfilling) attempt(ctx context.Context) error {
 	first := !f.opened
 	in, st, err := f.open(ctx, first)
@@ -139,7 +140,7 @@ func (f *backfilling) attempt(ctx context.Context) error {
 	if first {
 		f.report.Resumed = st.Position.Line
 	}
-	if st.FinishedAt != nil { // not first: by this very run, when the answer to its last commit was lost
+	if st.FinishedAt != nil { // if not first, this run finished it, but the answer to its last commit was lost
 		f.report.Already, f.report.Finished = first, true
 		return nil
 	}
@@ -163,8 +164,8 @@ func (f *backfilling) attempt(ctx context.Context) error {
 	return f.chunks(ctx, r)
 }
 
-// open opens the import. A file that was imported before, and of which readings were refused, is read once more:
-// why they were refused, as an unknown device, may hold no more, and what is stored is known again.
+// open opens the import. If an earlier run finished but refused readings, the file is read again, because the reason, for
+// example an unknown device, may no longer apply. Readings that are already stored are recognized.
 func (f *backfilling) open(ctx context.Context, first bool) (*sensorspg.Backfill, backfill.State, error) {
 	in, st, err := f.db.Sensors.OpenBackfill(ctx, f.src.key, f.src.name, f.o.Again && first)
 	if err != nil || !first || st.FinishedAt == nil || st.Counts.RefusedAll() == 0 {
@@ -175,12 +176,12 @@ func (f *backfilling) open(ctx context.Context, first bool) (*sensorspg.Backfill
 	return f.db.Sensors.OpenBackfill(ctx, f.src.key, f.src.name, true)
 }
 
-// notes lists those that say something.
+// notes returns the notes that are not empty.
 func notes(all ...string) []string {
 	return slices.DeleteFunc(all, func(note string) bool { return note == "" })
 }
 
-// chunks reads ahead, one chunk, of what is being stored.
+// chunks stores the chunks of a file. A goroutine reads one chunk ahead while the previous one is stored.
 func (f *backfilling) chunks(ctx context.Context, r backfill.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	ready := make(chan *chunk)
@@ -219,13 +220,13 @@ func (f *backfilling) chunks(ctx context.Context, r backfill.Reader) error {
 	}
 }
 
-// place is where a reading stands in its file; column is the one that tells its datastream.
+// place is the position of a reading in its file. column is the column that identifies the datastream.
 type place struct {
 	line, offset int64
 	column       string
 }
 
-// chunk is a store's chunk with what was refused in it, and with the error that ended the reading behind it.
+// chunk is a chunk for the store, with the readings that were refused in it and the error that ended reading after it.
 type chunk struct {
 	backfill.Chunk
 	places   []place // of the observations
@@ -295,14 +296,15 @@ func (f *backfilling) take(c *chunk, rec *backfill.Record, received time.Time, a
 	return nil
 }
 
-// refuse notes a refusal; the record's bytes are copied, since the reader uses them again.
+// refuse records a refusal. It copies the record's bytes, because the reader reuses its buffer.
 func (c *chunk) refuse(r backfill.Refusal) {
 	c.Counts.Refused[r.Reason]++
 	r.Record = append([]byte(nil), r.Record[:min(len(r.Record), maxRejectBytes)]...)
 	c.refusals = append(c.refusals, r)
 }
 
-// observe looks a value's datastream up and makes an observation of it, or says why not.
+// observe finds the datastream of a value and returns the observation, or the refusal if the value cannot be stored. An
+// error ends the import.
 func (f *backfilling) observe(rec *backfill.Record, v *backfill.Value, received time.Time, ahead *int) (o sensors.Observation, refused *backfill.Refusal, err error) {
 	s, refused := f.reg.Find(rec, v)
 	if s == nil {
@@ -318,8 +320,8 @@ func (f *backfilling) observe(rec *backfill.Record, v *backfill.Value, received 
 	return o, refused, nil
 }
 
-// stops says whether refusals of a record end the import: with --strict each does, and while no value has been
-// understood, one that an option would spare, for the whole file may be refused for the lack of it.
+// stops returns an error if the refusals of a record end the import. With --strict every refusal does. While no value has
+// been understood, so does a refusal that an option would avoid, because without the option the whole file may be refused.
 func (f *backfilling) stops(refusals []backfill.Refusal) error {
 	for _, r := range refusals {
 		if r.Option != "" && !f.some {
@@ -333,7 +335,7 @@ func (f *backfilling) stops(refusals []backfill.Refusal) error {
 	return nil
 }
 
-// write stores a chunk. What is refused is on the disk before the commit that counts it.
+// write stores a chunk. It writes the refused readings to the disk before the commit that counts them.
 func (f *backfilling) write(ctx context.Context, c *chunk) error {
 	st := &f.report.State
 	for {
@@ -379,7 +381,7 @@ func (c *chunk) drop(gone []int64) {
 	c.Observations, c.places = kept, places
 }
 
-// removeTemp is for what only this run needs.
+// removeTemp closes and deletes a temporary file.
 func removeTemp(f *os.File) {
 	_ = f.Close()
 	_ = os.Remove(f.Name())

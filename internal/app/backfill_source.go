@@ -204,7 +204,7 @@ func openRejects(path string, length int64) (*rejects, string, error) {
 	return r, note, err
 }
 
-// write puts the refusals at a place of the file, drops what was behind it, and gives its new length.
+// write writes the refusals at an offset of the file, truncates the file after them, and returns its new length.
 func (r *rejects) write(at int64, list []backfill.Refusal) (int64, error) {
 	if len(list) == 0 {
 		return at, nil

@@ -7,20 +7,21 @@ import (
 	"onemap/internal/fault"
 )
 
-// The pauses between two attempts while the database is away.
+// The shortest and the longest pause between two attempts while the database is unavailable.
 const (
 	shortestWait = 250 * time.Millisecond
 	longestWait  = 10 * time.Second
 )
 
-// absence is how long the database has been away; its zero value is not at all.
+// absence records since when the database has been unavailable. The zero value means that it is available.
 type absence struct {
 	since time.Time
 	pause time.Duration
 }
 
-// await pauses before the next attempt. It fails with why when the database has been away for too long, and with
-// ctx's error when that ends first.
+// await pauses before the next attempt. The pause doubles each time, up to longestWait. It returns fault.Unavailable with
+// the cause why if the database has been unavailable for longer than Wait, why itself if Wait is 0, and ctx's error if ctx
+// ends first.
 func (f *backfilling) await(ctx context.Context, w *absence, why error) error {
 	if f.o.Wait <= 0 {
 		return why

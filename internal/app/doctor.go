@@ -16,7 +16,7 @@ type DoctorOptions struct {
 	Messages     int    // published to see whether the broker keeps them; 0 is checkup's default
 }
 
-// Doctor looks at a server's surroundings and gives what it finds, in the order in which it looked.
+// Doctor checks the database and the broker of a server and returns the findings in the order of the checks.
 func Doctor(ctx context.Context, o DoctorOptions) ([]core.Finding, error) {
 	if o.DatabaseURL == "" && o.Broker == "" && o.BrokerConfig == "" {
 		return nil, fault.InvalidField("doctor", "nothing to look at: give --database, --broker or --broker-config")

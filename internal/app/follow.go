@@ -19,8 +19,8 @@ type memory struct {
 	logger   *slog.Logger
 	sessions interface {
 		Forget(session int64)        // a session ended
-		ForgetAccount(account int64) // an account changed: all its sessions are asked anew
-		ForgetAll()                  // every session is asked anew
+		ForgetAccount(account int64) // an account changed: drop all its sessions from the cache
+		ForgetAll()                  // drop all sessions from the cache
 	}
 	reloadRegistry func(context.Context) error
 	reloadRules    func()

@@ -25,8 +25,8 @@ const (
 	healthTimeout = 3 * time.Second
 )
 
-// monitor asks the database, which can hang, at a fixed pace, so that nobody who wants to know its
-// state has to wait for it. The other parts are asked directly.
+// monitor checks the database at a fixed interval, because a check can hang and a caller must not wait for it. The health
+// of the other parts is read directly.
 type monitor struct {
 	ping   func(context.Context) error
 	logger *slog.Logger

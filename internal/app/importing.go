@@ -16,10 +16,10 @@ import (
 	"onemap/internal/pg"
 )
 
-// Progress is told how far a stage of longer work is; total 0 means that nobody knows.
+// Progress receives the progress of a stage of longer work. total 0 means that the total is not known.
 type Progress func(stage string, done, total int64)
 
-// OrNone returns a Progress that may be called, also when p is nil.
+// OrNone returns p, or a Progress that does nothing if p is nil.
 func (p Progress) OrNone() Progress {
 	if p == nil {
 		return func(string, int64, int64) {}
@@ -27,7 +27,7 @@ func (p Progress) OrNone() Progress {
 	return p
 }
 
-// Migrate brings the tables up to this version.
+// Migrate migrates the tables to the version of this program.
 func Migrate(ctx context.Context, url string, logger *slog.Logger, progress Progress) error {
 	progress = progress.OrNone()
 	err := pg.Migrate(ctx, url, func(version, total int, name string) {
@@ -40,7 +40,7 @@ func Migrate(ctx context.Context, url string, logger *slog.Logger, progress Prog
 	return nil
 }
 
-// ImportOptions is what an import of one file needs.
+// ImportOptions configures the import of one file.
 type ImportOptions struct {
 	Path     string
 	Read     load.Options // how to read the file; origin, source and division are Import's. The level is looked for in themes of risk alone, unless it is named
@@ -50,8 +50,8 @@ type ImportOptions struct {
 	AllowDelete, Repair bool // see catalogue.ImportOptions
 }
 
-// Import creates or replaces a layer from a file, streamed; on an error the layer is as it was. The file is read twice, the
-// first time for what only the whole of it tells.
+// Import creates or replaces a layer from a file, which it streams. If it returns an error, the layer has not changed. It
+// reads the file twice: the first pass collects facts that depend on the whole file.
 func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logger, progress Progress) (catalogue.ImportReport, error) {
 	none := catalogue.ImportReport{Layer: o.Layer.Name}
 	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 4, Logger: logger})
@@ -98,7 +98,7 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	return report, nil
 }
 
-// rereadable is a file that can be read from its beginning again, and says how far it is.
+// rereadable is a file that can be read again from its beginning. It reports the progress of reading.
 type rereadable struct {
 	file *os.File
 	size int64
@@ -107,12 +107,12 @@ type rereadable struct {
 	told func(at int64)
 }
 
-// tell says from now on to progress how far the file has been read.
+// tell sets progress as the receiver of the read progress, in kB (1,024 bytes).
 func (r *rereadable) tell(progress Progress, stage string) {
 	r.told = func(at int64) { progress(stage+", kB", at>>10, (r.size+1023)>>10) }
 }
 
-// Read reads and tells.
+// Read implements io.Reader and reports the progress.
 func (r *rereadable) Read(p []byte) (int, error) {
 	n, err := r.file.Read(p)
 	r.at += int64(n)
@@ -120,14 +120,14 @@ func (r *rereadable) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek goes to a place in the file.
+// Seek implements io.Seeker.
 func (r *rereadable) Seek(offset int64, whence int) (int64, error) {
 	at, err := r.file.Seek(offset, whence)
 	r.at = at
 	return at, err
 }
 
-// openTwice opens a file; what cannot be read again, as a pipe, is first written to a temporary file.
+// openTwice opens a file. If it cannot be read twice, for example a pipe, openTwice first copies it to a temporary file.
 func openTwice(ctx context.Context, path string) (*rereadable, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -159,8 +159,8 @@ func (r *rereadable) close() {
 	_ = r.file.Close()
 }
 
-// ImportBase loads the base data: the divisions, and each layer that comes with onemap. Layers that
-// are there are replaced; their features keep their ids.
+// ImportBase loads the base data: the divisions and each layer that is part of onemap. It replaces existing layers; their
+// features keep their ids.
 func ImportBase(ctx context.Context, url, dir string, logger *slog.Logger, progress Progress) error {
 	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 4, Logger: logger})
 	if err != nil {

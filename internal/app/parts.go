@@ -108,8 +108,8 @@ func (a *App) startRules(ctx context.Context) error {
 	return nil
 }
 
-// startFollowing follows the event log for all that this node holds in memory. What authenticates is told first: the hub
-// asks it about the sessions that an event ends.
+// startFollowing follows the event log for all state that this node holds in memory. The sessions are subscribed before
+// the hub, because the hub checks with them the sessions that an event ends.
 func (a *App) startFollowing(ctx context.Context) error {
 	m := &memory{
 		logger: a.logger, sessions: a.people, reloadRegistry: a.registry.Reload, reloadRules: a.engine.ReloadRules,

@@ -12,7 +12,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Accounts is the command line's way to the accounts, with the rights of whoever holds the database.
+// Accounts manages the accounts for the command line. A person who can access the database needs no other permission.
 type Accounts struct {
 	db      *stores.Stores
 	service *auth.Service

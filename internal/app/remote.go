@@ -57,9 +57,9 @@ func brokerEndpoint(o Options) (remote.Endpoint, error) {
 	return e, nil
 }
 
-// stableClientID names this node at the broker. A node that nobody named has the process in its name,
-// which the broker's session must not hang on: it would be another after each start, and what the
-// broker keeps for the old one would never be read.
+// stableClientID returns the MQTT client id of this node, at most 64 characters. The default node name contains the
+// process id. The client id must not, because it would change at each start, and the messages that the broker keeps in
+// the old session would never be read.
 func stableClientID(node string) (string, error) {
 	host, err := os.Hostname()
 	if err != nil {

@@ -13,8 +13,8 @@ func (a *App) startWatch(ctx context.Context) error {
 	return nil
 }
 
-// hears tells, each time that it is asked, whether this node has taken in what devices sent since the last
-// time: its database is there, and it refused nothing.
+// isListening returns a function that reports whether this node has accepted everything that devices have sent since the
+// previous call: ingest is healthy and has refused nothing.
 func (a *App) isListening() func() bool {
 	refused := a.ingest.Stats().Totals.Refused
 	return func() bool {

@@ -1,5 +1,5 @@
-// Package core holds the few words that every domain shares: levels, origins, bilingual text,
-// scopes, and the record of the event log. It is pure.
+// Package core defines the types that all domains share: levels, origins, bilingual text, scopes, and the event of the
+// event log. It does no I/O.
 package core
 
 import (
@@ -35,7 +35,7 @@ func (l Level) Worse(other Level) bool {
 	return other == None || l < other
 }
 
-// Worst is the worst of the levels given, None of none.
+// Worst returns the worst of the levels, None if there are none.
 func Worst(levels ...Level) Level {
 	worst := None
 	for _, l := range levels {
@@ -46,7 +46,7 @@ func Worst(levels ...Level) Level {
 	return worst
 }
 
-// MaxName is how long the name or the title of a device, a datastream, a division or a layer may be, characters.
+// MaxName is the longest name or title of a device, a datastream, a division or a layer, in characters.
 const MaxName = 200
 
 // Text is a text in both languages. English falls back to Chinese in the viewer.
@@ -55,7 +55,7 @@ type Text struct {
 	EN string `json:"en"`
 }
 
-// ColourName is the level's colour as it is read out.
+// ColourName returns the name of the level's colour in both languages.
 func (l Level) ColourName() Text {
 	switch l {
 	case Red:
@@ -71,10 +71,10 @@ func (l Level) ColourName() Text {
 	}
 }
 
-// String is the English colour in lower case, for logs and metrics.
+// String returns the English colour in lower case, for logs and metrics.
 func (l Level) String() string { return strings.ToLower(l.ColourName().EN) }
 
-// Origin says where a feature or series comes from. Nothing is shown without it.
+// Origin is the kind of source of a feature or a series. The pages always show it with the data.
 type Origin string
 
 // The origins.
@@ -90,7 +90,7 @@ func (o Origin) Valid() bool {
 	return o == OriginReal || o == OriginSchematic || o == OriginSynthetic || o == OriginFactTable
 }
 
-// Role is what an account is for.
+// Role is the role of an account.
 type Role string
 
 // The five roles.
@@ -102,29 +102,29 @@ const (
 	RoleAdministrator Role = "administrator"
 )
 
-// The two roles of displays, which are no people: a wall or a duty phone that only shows, and one that acknowledges.
+// The two roles of displays, which are not people: a wall or a duty phone that only shows, and one that can acknowledge.
 const (
 	RoleDisplay    Role = "display"
 	RoleDisplayAck Role = "display_acknowledge"
 )
 
-// Roles lists every role of people.
+// Roles returns all roles of people.
 func Roles() []Role {
 	return []Role{RoleCommander, RoleResponder, RoleSteward, RoleObserver, RoleAdministrator}
 }
 
-// RespondingRoles lists the roles that a county is reached through: its responders, and its duty phones.
+// RespondingRoles returns the roles of those who respond for a county: its responders and its duty phones.
 func RespondingRoles() []Role { return []Role{RoleResponder, RoleDisplayAck} }
 
-// DisplayRoles lists the roles of displays.
+// DisplayRoles returns the roles of displays.
 func DisplayRoles() []Role { return []Role{RoleDisplay, RoleDisplayAck} }
 
 // Valid reports whether r is one of the five of people.
 func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
-// Scope is what a principal may see: everything that lies in, or is addressed to, its division and
-// below. Division codes are GB/T 2260 without padding ("37", "3706", "370602", "370602001"), so
-// "below" is "has it as a prefix".
+// Scope defines what a principal may see: everything that lies in, or is addressed to, its division and the divisions
+// below it. Division codes are GB/T 2260 codes without padding ("37", "3706", "370602", "370602001"), so a division is
+// below another one if its code begins with the code of the other.
 type Scope struct {
 	Division string
 	Role     Role
@@ -142,8 +142,8 @@ func (s Scope) Covers(division string) bool {
 	return strings.HasPrefix(division, s.Division)
 }
 
-// CoversAny reports whether the scope covers one of the codes; an empty list is city-wide. What is
-// addressed to a wider division ("3706") reaches every scope below it, too.
+// CoversAny reports whether the scope covers at least one of the codes. An empty list is city-wide. A thing that is
+// addressed to a larger division ("3706") is also covered by every scope below that division.
 func (s Scope) CoversAny(divisions []string) bool {
 	if len(divisions) == 0 {
 		return s.Covers("")
@@ -153,7 +153,7 @@ func (s Scope) CoversAny(divisions []string) bool {
 	})
 }
 
-// AudienceKind is how a layer's readers are chosen.
+// AudienceKind defines how the readers of a layer are selected.
 type AudienceKind string
 
 // The audiences: every logged-in principal, the named roles, or by each feature's division.
@@ -163,14 +163,14 @@ const (
 	AudienceDivision AudienceKind = "division"
 )
 
-// Audience says who may read a layer.
+// Audience defines who may read a layer.
 type Audience struct {
 	Kind  AudienceKind `json:"kind"`
 	Roles []Role       `json:"roles,omitempty"`
 }
 
-// Admits reports whether a principal of the scope may know of the layer at all. With
-// AudienceDivision each feature is judged by Scope.Covers in addition.
+// Admits reports whether a principal of the scope may know that the layer exists. With AudienceDivision, the caller must
+// also check each feature with Scope.Covers.
 func (a Audience) Admits(s Scope) bool {
 	switch a.Kind {
 	case AudiencePublic, AudienceDivision:
@@ -182,38 +182,38 @@ func (a Audience) Admits(s Scope) bool {
 	}
 }
 
-// Mark is a position in a log of numbered rows: everything up to Seq. ID is the random id of the newest row at or
-// before Seq, empty when there is none. A log that was restored may give out the same numbers again, never the same
-// ids: a log that has this id at this position has this past.
+// Mark is a position in a log of numbered rows: everything up to Seq. ID is the random id of the newest row at or before
+// Seq, empty if there is none. After a restore the log may assign the same numbers again, but never the same ids. So a log
+// that has this id at this position contains the same rows up to it.
 type Mark struct {
 	Seq int64
 	ID  string
 }
 
-// EventPage is a part of the event log, read from one state of the database.
+// EventPage is a part of the event log that was read from one snapshot of the database.
 type EventPage struct {
 	Epoch     string // of the log
 	Head      Mark   // the newest event
-	Before    string // the id of the newest event at or before the seq that was asked for; empty: there is none
-	Truncated bool   // events after that seq have been pruned: the answer is not complete
+	Before    string // id of the newest event at or before the requested seq; empty: there is none
+	Truncated bool   // events after the requested seq have been pruned: the page is not complete
 	Events    []Event
 }
 
-// Event is one row of the event log: something that a person must not miss. Seq is in commit order:
-// who has seen n has seen all below n.
+// Event is one row of the event log: something that a person must not miss. Seq is in commit order, so a reader that has
+// event n has read all events below n.
 type Event struct {
 	Seq       int64           `json:"seq"`
 	ID        string          `json:"id"` // random; with Seq it proves which log the event is of
 	At        time.Time       `json:"at"`
 	Kind      string          `json:"kind"`
-	Divisions []string        `json:"divisions"`       // whom it is addressed to; empty is the city alone
-	Roles     []Role          `json:"roles,omitempty"` // nil is every role
-	Subject   string          `json:"subject"`         // the thing's id: an alert's, a layer's, an account's
-	Actor     string          `json:"actor,omitempty"` // who did it; empty is the system
+	Divisions []string        `json:"divisions"`       // the divisions that it is addressed to; empty: city-wide scopes only
+	Roles     []Role          `json:"roles,omitempty"` // the roles that may see it; nil: every role
+	Subject   string          `json:"subject"`         // id of the thing: an alert, a layer, an account
+	Actor     string          `json:"actor,omitempty"` // the account that caused it; empty: the system
 	Payload   json.RawMessage `json:"payload"`
 }
 
-// Mark is the position right after the event.
+// Mark returns the position directly after the event.
 func (e Event) Mark() Mark { return Mark{Seq: e.Seq, ID: e.ID} }
 
 // VisibleTo reports whether a principal of the scope may see the event.
@@ -224,50 +224,51 @@ func (e Event) VisibleTo(s Scope) bool {
 	return s.CoversAny(e.Divisions)
 }
 
-// Health is the state of one part, as the heartbeat and /readyz carry it.
+// Health is the state of one part, as in the heartbeat and in /readyz.
 type Health struct {
 	Part   string  `json:"part"` // database, broker, rules, layers
 	OK     bool    `json:"ok"`
 	Lag    float64 `json:"lag_s,omitempty"`  // seconds behind, where the part can lag
 	Detail string  `json:"detail,omitempty"` // in English
 
-	Code   string            `json:"code,omitempty"`   // names the sentence of the detail
-	Params map[string]string `json:"params,omitempty"` // what goes into it
+	Code   string            `json:"code,omitempty"`   // code of the detail; see fault.Code
+	Params map[string]string `json:"params,omitempty"` // values of the placeholders in the detail
 }
 
-// Unwell is the health of a part that is not OK, with a sentence that says why.
+// Unwell returns the health of a part that is not OK, with the reason as its detail. Unit of lag: seconds.
 func Unwell(part string, lag float64, c fault.Code, values ...any) Health {
 	h := Health{Part: part, Lag: lag}
 	h.Say(c, values...)
 	return h
 }
 
-// Say sets the detail to a sentence.
+// Say sets the detail to the sentence of a code.
 func (h *Health) Say(c fault.Code, values ...any) {
 	said := fault.NewMessage(c, values...)
 	h.Detail, h.Code, h.Params = said.String(), said.Code, said.Params
 }
 
-// String is the part with its detail, in English.
+// String returns the part with its detail, in English.
 func (h Health) String() string { return h.Part + ": " + h.Detail }
 
-// PartCertificate is the part of Health that the TLS certificate for devices is.
+// PartCertificate is the name of the Health part of the TLS certificate for devices.
 const PartCertificate = "certificate"
 
-// Ready reports whether the part lets the server do its work. A certificate that could not be renewed does, until it
-// is over: a load balancer must not take every node away for it.
+// Ready reports whether the server can work in this state of the part. It is always true for the certificate: a certificate
+// that could not be renewed works until it expires, and a load balancer must not remove every node because of it.
 func (h Health) Ready() bool { return h.OK || h.Part == PartCertificate }
 
-// Page bounds a listing: at most Limit items before the id Before (0: from the newest).
+// Page selects a part of a list: at most Limit items with an id below Before; 0: from the newest item.
 type Page struct {
 	Limit  int
 	Before int64
 }
 
-// maxPage is the longest page of a list. Callers ask for one more, to know whether another page follows.
+// maxPage is the largest number of rows of a page: 1,000 and one more, with which callers find out whether another page
+// follows.
 const maxPage = 1001
 
-// Length is how many rows the page has at most: 100 when nothing was said, never more than 1,001.
+// Length returns the largest number of rows of the page: Limit, but 100 if Limit is 0 or less, and never more than 1,001.
 func (p Page) Length() int {
 	if p.Limit <= 0 {
 		return 100
@@ -275,8 +276,8 @@ func (p Page) Length() int {
 	return min(p.Limit, maxPage)
 }
 
-// ConnectedFor is how long a client counts as connected after its node last said so.
+// ConnectedFor is how long a client counts as connected after its node last reported it.
 const ConnectedFor = 30 * time.Second
 
-// String is the scope as a cache key and a log value.
+// String returns the scope as "role@division", for cache keys and the log.
 func (s Scope) String() string { return fmt.Sprintf("%s@%s", s.Role, s.Division) }

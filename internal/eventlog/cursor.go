@@ -11,8 +11,8 @@ import (
 	"onemap/internal/pg"
 )
 
-// Cursor is a named position in the log that is kept in the database. It is for work that must be done once for each
-// event, on whichever node: the work is written in the transaction that moves the cursor.
+// Cursor is a named position in the log that is stored in the database. It is for work that must be done once for each
+// event, on any node: the transaction that moves the cursor also writes the result of the work.
 type Cursor struct {
 	log  *Log
 	name string
@@ -22,14 +22,14 @@ type Cursor struct {
 // where it is until Reset.
 var ErrGap = errors.New("events behind the cursor are missing")
 
-// Cursor returns the cursor of a name, a word like "channel.sms". It is made by the first Next or Reset.
+// Cursor returns the cursor with a name like "channel.sms". The first Next or Reset creates it in the database.
 func (l *Log) Cursor(name string) *Cursor { return &Cursor{log: l, name: name} }
 
-// Next hands at most limit events behind the cursor to f and moves the cursor behind them, all in one transaction: when
-// f or the commit fails, nothing has happened. It returns how many there were. Of several nodes one at a time has the
-// cursor; the others wait. A new cursor begins at the log's end.
+// Next passes at most limit events after the cursor to f and moves the cursor after them, in one transaction. If f or the
+// commit fails, nothing changes. It returns the number of events, and ErrGap if events are missing. One node at a time
+// holds the cursor; the others wait. A new cursor begins at the log's end.
 //
-// What f writes to tx happens exactly once. What it does elsewhere may happen again.
+// Writes of f to tx take effect exactly once. Other effects of f may happen more than once.
 func (c *Cursor) Next(ctx context.Context, limit int, f func(ctx context.Context, tx pgx.Tx, events []core.Event) error) (n int, err error) {
 	err = c.log.pool.InTx(ctx, func(tx pgx.Tx) error {
 		epoch, at, err := c.lock(ctx, tx)
@@ -57,7 +57,7 @@ func (c *Cursor) Next(ctx context.Context, limit int, f func(ctx context.Context
 	return n, nil
 }
 
-// Reset moves the cursor to the log's end: what is behind it then is lost to its reader, who must know that.
+// Reset moves the cursor to the log's end. The reader of the cursor does not receive the skipped events.
 func (c *Cursor) Reset(ctx context.Context) error {
 	return c.log.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if _, _, err := c.lock(ctx, tx); err != nil {
@@ -71,8 +71,8 @@ func (c *Cursor) Reset(ctx context.Context) error {
 	})
 }
 
-// lock returns the cursor's position. Until the transaction ends it keeps other nodes from the cursor, and events from
-// being pruned, so that all statements see the same log but for new events.
+// lock returns the cursor's position. Until the transaction ends, other nodes cannot use the cursor and events cannot be
+// pruned. So all statements of the transaction see the same log, except for new events.
 func (c *Cursor) lock(ctx context.Context, tx pgx.Tx) (epoch string, at core.Mark, err error) {
 	if _, err = tx.Exec(ctx, `select from event_horizon for share`); err != nil {
 		return "", at, pg.MapErr(err, "keep the event log")

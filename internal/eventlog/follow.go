@@ -19,25 +19,25 @@ import (
 type Source interface {
 	// Head returns the log's epoch and the mark of its newest event (zero: none).
 	Head(ctx context.Context) (epoch string, head core.Mark, err error)
-	// EventsAfter returns at most limit events with seq > after in seq order, and what proves which log they are of.
+	// EventsAfter returns at most limit events with seq > after in seq order, and the marks that identify their log.
 	EventsAfter(ctx context.Context, after int64, limit int) (core.EventPage, error)
 }
 
-// Waker waits for the database's word that there are new events.
+// Waker waits for a notification of the database that there are new events.
 type Waker interface {
-	// Wait blocks until there may be new events, or ctx ends, or the connection breaks, which is an error. It is a
-	// hint: the follower polls as well.
+	// Wait blocks until there may be new events or ctx ends. It returns an error if the connection breaks. The
+	// notification is only a hint, because the follower also polls.
 	Wait(ctx context.Context) error
 }
 
-// Cause is why a subscriber begins (again).
+// Cause is why Begin is called.
 type Cause int
 
 // The causes.
 const (
-	Started  Cause = iota // the follower has begun
-	Restored              // the log is another one than before: the database was restored
-	Pruned                // events were pruned before the follower has read them
+	Started  Cause = iota // the follower has started
+	Restored              // the log is not the same as before: the database was restored
+	Pruned                // events were pruned before the follower read them
 )
 
 // Position is a place in one incarnation of the log.
@@ -46,22 +46,23 @@ type Position struct {
 	Mark  core.Mark
 }
 
-// Subscriber is told of events in the order of the log. The follower calls it from one goroutine, so it must not block
-// on anything but Begin's own reading of the database.
+// Subscriber receives events in the order of the log. The follower calls it from one goroutine, so it must not block,
+// except for reads of the database in Begin.
 type Subscriber interface {
-	// Begin says that the next events come after this position: at the start, and when something between the last
-	// event and this position is missing. What the subscriber holds may be out of date then. When Begin fails, it is
-	// called again, perhaps with a newer position, and the subscriber is told of no event meanwhile.
+	// Begin sets the position after which the next events come. The follower calls it at the start, and when events
+	// between the last event and this position are missing; the state of the subscriber may then be out of date. If
+	// Begin fails, the follower calls it again, perhaps with a newer position. The subscriber receives no events until
+	// Begin succeeds.
 	Begin(ctx context.Context, at Position, why Cause) error
-	// Receive is told of the next events.
+	// Receive handles the next events.
 	Receive(ctx context.Context, events []core.Event)
 }
 
-// FollowerOptions tunes a follower. The zero value of each field stands for its default.
+// FollowerOptions configures a follower. The zero value of a field means the default at the end of its comment.
 type FollowerOptions struct {
-	Poll        time.Duration // between looks at the log when nothing wakes the follower; 1 s
+	Poll        time.Duration // between polls of the log if nothing wakes the follower; 1 s
 	CallTimeout time.Duration // of one call to the source, and of one Begin; 5 s
-	Page        int           // events that are read at once; 500
+	Page        int           // events per read; 500
 }
 
 // Follower reads the log once for all subscribers of a node.
@@ -71,21 +72,21 @@ type Follower struct {
 	source Source
 	waker  Waker
 
-	// Of Run's goroutine alone.
+	// Used only by the goroutine of Run.
 	subscribers []*subscription
-	at          Position // what every subscriber that has begun has been told up to; zero: nothing was read
+	at          Position // every subscriber that has begun has received all events up to it; zero: nothing was read
 }
 
-// subscription is a subscriber and what it must still be told.
+// subscription is a subscriber and the Begin that is due, if any.
 type subscription struct {
 	Subscriber
 	name  string
 	begun bool
-	why   Cause // of the Begin that is due
+	why   Cause // cause of the due Begin
 }
 
-// NewFollower returns a follower of a log. Add subscribers, then Run it. The logger may be nil (silent), so may the
-// waker (it only polls), the registerer and the clock.
+// NewFollower returns a follower of a log. Add the subscribers before Run. The logger may be nil (no log), the waker may
+// be nil (it only polls), and the registerer and the clock may be nil.
 func NewFollower(source Source, waker Waker, o FollowerOptions, log *slog.Logger, reg prometheus.Registerer, now func() time.Time) *Follower {
 	o.Poll = cmp.Or(o.Poll, time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 5*time.Second)
@@ -104,8 +105,8 @@ func NewFollower(source Source, waker Waker, o FollowerOptions, log *slog.Logger
 	return f
 }
 
-// Subscribe adds a subscriber; the name is for the log. Call it before Run. Subscribers are told in the order in which
-// they were added.
+// Subscribe adds a subscriber. The name appears in the log. Call Subscribe before Run. Subscribers receive events in the
+// order in which they were added.
 func (f *Follower) Subscribe(name string, s Subscriber) {
 	f.subscribers = append(f.subscribers, &subscription{Subscriber: s, name: name})
 }
@@ -120,7 +121,7 @@ func (f *Follower) Run(ctx context.Context) {
 	f.Poller.Run(ctx)
 }
 
-// listen turns the database's notifications into Wake.
+// listen calls Wake for each notification of the database.
 func (f *Follower) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := f.waker.Wait(ctx)
@@ -131,8 +132,8 @@ func (f *Follower) listen(ctx context.Context) {
 	}
 }
 
-// step begins the subscribers that have not begun, and tells all of them the next page. more is true when there may be
-// another page.
+// step calls Begin of the subscribers that have not begun, then passes the next page to all subscribers. more is true if
+// there may be another page.
 func (f *Follower) step(ctx context.Context) (more bool, err error) {
 	if f.at.Epoch == "" {
 		if err := f.locate(ctx); err != nil {
@@ -148,7 +149,7 @@ func (f *Follower) step(ctx context.Context) (more bool, err error) {
 	}
 	switch {
 	case page.Epoch != f.at.Epoch, page.Before != f.at.Mark.ID && !page.Truncated:
-		f.restart(ctx, Restored) // the epoch, or the same numbers with another past: a folder that was put back
+		f.restart(ctx, Restored) // another epoch, or the same epoch with other events: a data folder was restored
 		return true, nil
 	case page.Truncated:
 		f.restart(ctx, Pruned)
@@ -172,7 +173,7 @@ func (f *Follower) read(ctx context.Context) (core.EventPage, error) {
 	return f.source.EventsAfter(ctx, f.at.Mark.Seq, f.o.Page)
 }
 
-// locate finds where the log ends now.
+// locate sets the position to the end of the log.
 func (f *Follower) locate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, f.o.CallTimeout)
 	defer cancel()
@@ -184,8 +185,8 @@ func (f *Follower) locate(ctx context.Context) error {
 	return nil
 }
 
-// begin begins every subscriber that has not begun. When one fails, all begin again at the log's end as it is then: the
-// log may have been restored meanwhile, and all subscribers are at the same position.
+// begin calls Begin of every subscriber that has not begun. If one fails, all subscribers begin again at the log's end of
+// that time, because the log may have been restored in the meantime and all subscribers must be at the same position.
 func (f *Follower) begin(ctx context.Context) error {
 	for _, s := range f.subscribers {
 		if s.begun {
@@ -223,7 +224,8 @@ func (f *Follower) rewind() {
 	}
 }
 
-// CheckOrder checks what a source promises: events in strictly ascending order, after a seq.
+// CheckOrder returns an error if the events are not in strictly ascending order of seq, or not all after the seq after.
+// Every Source must keep this order.
 func CheckOrder(after int64, events []core.Event) error {
 	for _, e := range events {
 		if e.Seq <= after {

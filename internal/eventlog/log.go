@@ -1,7 +1,7 @@
-// Package eventlog is the log of everything that a person must not miss: it appends events, reads them in the order of
-// their commits, follows them for a node's subscribers, and keeps named cursors for what must happen once.
+// Package eventlog is the log of everything that a person must not miss. It appends events, reads them in commit order,
+// follows them for a node's subscribers, and stores named cursors for work that must be done exactly once.
 //
-// It knows no kind of event. Whoever raises an event declares its kind and its payload.
+// It does not know the kinds of events. The package that raises an event declares its kind and its payload.
 package eventlog
 
 import (
@@ -18,25 +18,26 @@ import (
 // Channel is the PostgreSQL channel on which a commit with new events notifies.
 const Channel = "onemap_event"
 
-// SelectEpoch is the epoch as a column: it names this incarnation of the log. It changes when the content is restored
-// elsewhere (another system), recovered to a point in time or promoted (another timeline), cloned (another database),
-// or restored over itself (the log's table is another file), so that nobody takes its numbers for those of before. A
-// folder that is put back keeps it: therefore a position carries the id of its event as well (core.Mark).
+// SelectEpoch is the SQL expression of the epoch, which identifies this incarnation of the log. The epoch changes when
+// the content is restored on another system, recovered to a point in time or promoted (another timeline), cloned
+// (another database), or restored over itself (the log's table is another file). So a reader does not mistake the new
+// event numbers for the old ones. The epoch does not change when a data folder is copied back; therefore a position also
+// carries the id of its event (core.Mark).
 const SelectEpoch = `(
 	select i.id || '-' || to_hex(s.system_identifier) || '-' || d.oid
 	    || '-' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || '-' || pg_relation_filenode('event_log')
 	from instance i, pg_control_system() s, pg_database d
 	where d.datname = current_database())`
 
-// SelectHeadSeq is the newest number as a column. Pruning keeps the newest row, so it never goes back.
+// SelectHeadSeq is the SQL expression of the newest seq. Pruning keeps the newest row, so the value never decreases.
 const SelectHeadSeq = `(select coalesce(max(seq), 0) from event_log)`
 
-// selectHead returns the log's epoch, and its newest event's seq and id: 0 and empty when there is none.
+// selectHead is the query of the log's epoch and of the seq and id of its newest event, 0 and empty if there is none.
 const selectHead = `
 	select ` + SelectEpoch + `, coalesce(h.seq, 0), coalesce(h.id::text, '')
 	from (values (1)) one left join (select seq, id from event_log order by seq desc limit 1) h on true`
 
-// Columns are what Scan reads.
+// Columns are the columns that Scan reads.
 const Columns = `seq, id::text, at, kind, divisions, roles, subject, actor, payload`
 
 // Scan reads one row of Columns.
@@ -45,8 +46,9 @@ func Scan(row pgx.CollectableRow) (e core.Event, err error) {
 	return e, err
 }
 
-// Append writes an event and returns its seq. It must be the last statement of the transaction: it takes the log's
-// lock, which is held to the commit, so that the order of seq is the order of commits. At, Seq and ID of e are not used.
+// Append writes an event and returns its seq. It must be the last statement of the transaction, because it takes the
+// log's lock and holds it until the commit. The lock makes the order of seq equal to the order of commits. At, Seq and ID
+// of e are ignored.
 func Append(ctx context.Context, tx pgx.Tx, e core.Event) (int64, error) {
 	var roles []string
 	if e.Roles != nil {
@@ -98,9 +100,9 @@ func (l *Log) Head(ctx context.Context) (epoch string, head core.Mark, err error
 	return epoch, head, pg.MapErr(err, "read the event log's head")
 }
 
-// EventsAfter returns at most limit events with seq > after, in seq order, and what proves which log they are of.
-// Truncated says that some behind `after` have been pruned, so that what the caller knows cannot be brought up to
-// date. Numbers that are missing in between were never given to anything.
+// EventsAfter returns at most limit events with seq > after, in seq order, and the marks that identify their log.
+// Truncated is true if events after `after` have been pruned, so that the caller's state cannot be brought up to date.
+// Numbers that are missing between two events were never assigned.
 func (l *Log) EventsAfter(ctx context.Context, after int64, limit int) (page core.EventPage, err error) {
 	err = l.pool.InSnapshot(ctx, func(tx pgx.Tx) error {
 		page, err = pageIn(ctx, tx, after, limit)
@@ -112,7 +114,7 @@ func (l *Log) EventsAfter(ctx context.Context, after int64, limit int) (page cor
 	return page, pg.MapErr(err, "read the event log")
 }
 
-// pageIn reads a page as the transaction sees it, which must see one state throughout.
+// pageIn reads a page in a transaction. All statements of the transaction must see the same state of the database.
 func pageIn(ctx context.Context, tx pgx.Tx, after int64, limit int) (page core.EventPage, err error) {
 	var batch pgx.Batch
 	batch.Queue(`select `+Columns+` from event_log where seq > $1 order by seq limit $2`, after, max(limit, 1)).
@@ -123,7 +125,7 @@ func pageIn(ctx context.Context, tx pgx.Tx, after int64, limit int) (page core.E
 	batch.Queue(selectHead).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&page.Epoch, &page.Head.Seq, &page.Head.ID)
 	})
-	// The event before the horizon, if the log has been pruned up to it, is known by the horizon's own id.
+	// If the log has been pruned up to the event before `after`, the horizon holds the id of that event.
 	batch.Queue(`
 		select $1 < h.seq, coalesce((select id from event_log where seq <= $1 and seq > h.seq order by seq desc limit 1),
 			case when h.seq <= $1 then h.id end)::text
@@ -138,7 +140,8 @@ func pageIn(ctx context.Context, tx pgx.Tx, after int64, limit int) (page core.E
 	return page, tx.SendBatch(ctx, &batch).Close()
 }
 
-// Epoch names this incarnation of the database: numbers of events and batches mean nothing under another one.
+// Epoch returns the epoch, which identifies this incarnation of the database. Numbers of events and batches are valid only
+// within one epoch.
 func (l *Log) Epoch(ctx context.Context) (e string, err error) {
 	err = l.pool.QueryRow(ctx, "select "+SelectEpoch).Scan(&e)
 	return e, pg.MapErr(err, "read the database's epoch")
@@ -150,14 +153,14 @@ func (l *Log) noteEpoch(ctx context.Context, epoch string) {
 	}
 }
 
-// Listener waits for the database's word that there are new events, on a connection of its own.
+// Listener waits for notifications of new events on its own connection. It implements Waker.
 type Listener struct{ pg.Listener }
 
-// Listen returns a listener. It connects with its first wait. Close it when its reader ends.
+// Listen returns a listener. It connects at its first Wait. Close it when its reader ends.
 func (l *Log) Listen() *Listener { return &Listener{pg.NewListener(l.pool, Channel)} }
 
-// Everywhere returns the divisions to address what concerns everybody: the cities that this database knows. Empty, when
-// it knows none, is the city alone.
+// Everywhere returns the divisions of an event that concerns everybody: the cities in this database. The result is empty
+// if there is none; an event with no divisions is visible to city-wide scopes only.
 func Everywhere(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `select code from division where length(code) = 4 and valid_to is null order by code`)
 	if err != nil {
@@ -166,8 +169,8 @@ func Everywhere(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// Prune deletes the events before a time, but never the newest one, and returns how many. The horizon moves with them,
-// in the same transaction: a reader is told that it has missed something, or misses nothing.
+// Prune deletes the events before a time, but never the newest one, and returns how many. It moves the horizon in the
+// same transaction, so that a reader that has missed events always finds out.
 func (l *Log) Prune(ctx context.Context, before time.Time) (n int64, err error) {
 	tag, err := l.pool.Exec(ctx, `
 		with horizon as (

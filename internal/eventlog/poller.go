@@ -11,19 +11,19 @@ import (
 	"onemap/internal/wait"
 )
 
-// PollerOptions says what a Poller reads and how. All fields but Logger, Errors and Clock are needed.
+// PollerOptions configures a Poller. All fields except Logger, Errors and Clock are required.
 type PollerOptions struct {
-	Name  string        // of what is read, for the log
-	Poll  time.Duration // between readings when nothing wakes the poller
-	Grace time.Duration // the age from which on something is wrong
+	Name  string        // name of the source, for the log
+	Poll  time.Duration // between reads if nothing wakes the poller
+	Grace time.Duration // the age above which the source counts as late
 	// Read reads the next part; more is true when there may be another one.
 	Read   func(ctx context.Context) (more bool, err error)
 	Logger *slog.Logger       // nil: silent
-	Errors prometheus.Counter // failed readings; nil: not counted
+	Errors prometheus.Counter // counts failed reads; nil: not counted
 	Clock  func() time.Time   // nil: time.Now
 }
 
-// Poller reads something again and again: at once while there is more, when it is woken, and every Poll.
+// Poller reads a source repeatedly: at once while there is more, when it is woken, and every Poll.
 type Poller struct {
 	PollerOptions
 	woken chan struct{}
@@ -52,14 +52,14 @@ func (p *Poller) Wake() {
 	wait.Wake(p.woken)
 }
 
-// Age is the time since the last reading to the end. It grows while readings fail, and while one hangs.
+// Age returns the time since the source was last read to its end. It grows while reads fail or a read hangs.
 func (p *Poller) Age() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return max(0, p.Clock().Sub(p.okAt))
 }
 
-// Late returns the age when it is beyond the grace: then something is wrong.
+// Late returns the age and whether it exceeds the grace.
 func (p *Poller) Late() (age time.Duration, late bool) {
 	age = p.Age()
 	return age, age > p.Grace
@@ -91,7 +91,7 @@ func (p *Poller) Run(ctx context.Context) {
 	}
 }
 
-// report notes the outcome of a reading. Failures are logged when they begin and when they end.
+// report records the result of a read. It logs only the first failure and the first success after failures.
 func (p *Poller) report(ctx context.Context, err error) {
 	p.mu.Lock()
 	if err == nil {

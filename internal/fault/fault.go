@@ -1,8 +1,8 @@
-// Package fault names the kinds of failure that the whole house shares.
+// Package fault defines the kinds of error that all packages share.
 //
-// A domain or store function wraps what went wrong with %w and, where a caller must be able to
-// tell, gives it a Kind. The web floor maps kinds to HTTP statuses in one table; what has no kind
-// is Internal, and its detail goes to the log alone.
+// A domain or store function wraps an error with %w and sets its Kind where a caller must distinguish errors. Package
+// httpx maps kinds to HTTP statuses in one table. An error without a kind is Internal; its detail is written only to the
+// log.
 package fault
 
 import (
@@ -11,25 +11,25 @@ import (
 	"time"
 )
 
-// Kind classifies a failure by what the caller can do about it.
+// Kind classifies an error by what the caller can do about it.
 type Kind uint8
 
-// The kinds. The zero value is Internal: what nobody classified is our fault, not the caller's.
+// The kinds. The zero value is Internal: an error that is not classified is a fault of the server, not of the caller.
 const (
-	Internal            Kind = iota // a defect or an unforeseen failure of ours
-	Invalid                         // the input is wrong; Error.Field names what
-	NotFound                        // no such thing, or none that the caller may know of
+	Internal            Kind = iota // a defect or an unexpected failure of the server
+	Invalid                         // the input is wrong; Error.Field names the field
+	NotFound                        // the thing does not exist, or the caller may not know that it exists
 	Conflict                        // the thing is not in the state that the request needs
-	Precondition                    // If-Match does not hold: somebody else was faster
-	PreconditionMissing             // there is no If-Match, and the change needs one
+	Precondition                    // If-Match does not match: another request changed the thing first
+	PreconditionMissing             // the change needs If-Match, and the request has none
 	Unauthenticated                 // no valid session
 	Forbidden                       // a valid session that may not do this
-	TooMany                         // slow down; Error.RetryAfter says how long
-	TooLarge                        // the input is larger than is accepted
-	Unavailable                     // a part is away; trying again later is right
+	TooMany                         // too many requests; Error.RetryAfter is the time to wait
+	TooLarge                        // the input is larger than the limit
+	Unavailable                     // a part is not available; the caller should try again later
 )
 
-// Kinds lists every kind, so that a table over them can be tested for completeness.
+// Kinds returns every kind, so that a test can check that a table of kinds is complete.
 func Kinds() []Kind {
 	var all []Kind
 	for k := Internal; k <= Unavailable; k++ {
@@ -38,7 +38,7 @@ func Kinds() []Kind {
 	return all
 }
 
-// String is the kind's name as it stands in problem+json and in logs.
+// String returns the kind's name in problem+json and in logs.
 func (k Kind) String() string {
 	switch k {
 	case Internal:
@@ -68,18 +68,17 @@ func (k Kind) String() string {
 	}
 }
 
-// Error is a classified failure. Msg is written for the person who sent the input; the wrapped
-// error is for the log.
+// Error is a classified error. Msg is for the person who sent the input; the wrapped error is for the log.
 type Error struct {
 	Kind       Kind
-	Field      string // the field, line or frame at fault, as the sender wrote it; may be empty
+	Field      string // the wrong field, line or frame, as the sender wrote it; may be empty
 	Msg        string
-	Message    Message // what Msg says, by a code; zero where it has none
+	Message    Message // Msg with its code and values; zero if it has no code
 	Err        error
-	RetryAfter time.Duration // with TooMany and Unavailable: how long to wait; 0 when it is not known
+	RetryAfter time.Duration // for TooMany and Unavailable: how long to wait; 0: not known
 }
 
-// Error joins the field, the message and the cause.
+// Error returns the field, the message and the cause, joined with colons.
 func (e *Error) Error() string {
 	s := e.Msg
 	if e.Field != "" {
@@ -97,12 +96,12 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// New makes an error of a kind with a message for the caller.
+// New returns an error of a kind with a message for the caller.
 func New(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...)}
 }
 
-// Wrap classifies err and keeps it as the cause; nil stays nil.
+// Wrap returns an error of a kind with err as the cause; it returns nil if err is nil.
 func Wrap(k Kind, err error, format string, args ...any) error {
 	if err == nil {
 		return nil
@@ -110,12 +109,12 @@ func Wrap(k Kind, err error, format string, args ...any) error {
 	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...), Err: err}
 }
 
-// InvalidField says what is wrong with one field (or line, or frame) of the input.
+// InvalidField returns an Invalid error for one field, line or frame of the input.
 func InvalidField(field, format string, args ...any) *Error {
 	return &Error{Kind: Invalid, Field: field, Msg: fmt.Sprintf(format, args...)}
 }
 
-// KindOf is the kind of the outermost classified error in err's chain, Internal when there is none.
+// KindOf returns the kind of the outermost *Error in err's chain, Internal if there is none.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
@@ -126,8 +125,8 @@ func KindOf(err error) Kind {
 // Is reports whether err is classified as k.
 func Is(err error, k Kind) bool { return err != nil && KindOf(err) == k }
 
-// Under puts where a part stands before the field that its error names: create[3] and geometry are create[3].geometry.
-// An error without a kind is Invalid.
+// Under returns err with at as the prefix of its field: create[3] and geometry become create[3].geometry. An error
+// without a kind becomes Invalid.
 func Under(at string, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -141,8 +140,8 @@ func Under(at string, err error) error {
 	return &c
 }
 
-// InField says where in a request an error's field stands. The name that the error gave it goes into the sentence, where it
-// says more.
+// InField returns err with its field replaced by a field of the request. The previous field name becomes the prefix of the
+// message, except "division", which adds no information. An error without a kind is returned unchanged.
 func InField(field string, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {

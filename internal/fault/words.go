@@ -8,26 +8,26 @@ import (
 	"strings"
 )
 
-// Code names a sentence that people read in their own language: a constant "name: sentence in English", declared in the
-// domain that says it. The name is kept, by the store and by whoever reads the API: it may be taken away, but never be
-// given to another sentence. In a sentence, {words} in braces stand for values.
+// Code identifies a sentence that people read in their own language. It is a constant "name: sentence in English",
+// declared in the domain that uses it. The store and API clients keep the name, so a name may be removed but never
+// reused for a different sentence. In a sentence, {words} in braces are placeholders for values.
 type Code string
 
-// Name is the code's name.
+// Name returns the code's name.
 func (c Code) Name() string {
 	name, _, _ := strings.Cut(string(c), ": ")
 	return name
 }
 
-// English is the code's sentence.
+// English returns the code's sentence.
 func (c Code) English() string {
 	_, sentence, _ := strings.Cut(string(c), ": ")
 	return sentence
 }
 
-// Token is a value that is itself a word of our language, and not a sender's: it is worded like a sentence.
-// The names of a sentence that may hold one are {found}, {level}, {before}, {role}, {permission}, {action},
-// {handling} and {detection}.
+// Token is a value that is a word of this product and not text of the sender. It is translated like a sentence. The
+// placeholders that may hold a token are {found}, {level}, {before}, {role}, {permission}, {action}, {handling} and
+// {detection}.
 type Token string
 
 // The tokens, by their names.
@@ -45,11 +45,11 @@ const (
 	Blue     Token = "blue"
 )
 
-// TokenOf is the token of a word of the domain: a role, a permission, a handling step or state, a detection.
-// Tokens are written with hyphens.
+// TokenOf returns the token of a domain word: a role, a permission, a handling step or state, or a detection. Tokens
+// contain hyphens in place of underscores.
 func TokenOf[T ~string](word T) Token { return Token(strings.ReplaceAll(string(word), "_", "-")) }
 
-// domainTokens are the words of the domain that TokenOf gives, with their English.
+// domainTokens returns the tokens that TokenOf can return, with their English.
 func domainTokens() map[Token]string {
 	return map[Token]string{
 		"city-commander": "city commander", "county-responder": "county responder", "data-steward": "data steward",
@@ -61,13 +61,13 @@ func domainTokens() map[Token]string {
 	}
 }
 
-// Tokens lists every token.
+// Tokens returns every token.
 func Tokens() []Token {
 	terms := []Token{TheEnd, AString, AnObject, AnArray, ABoolean, ANull, ANumber, Red, Orange, Yellow, Blue}
 	return slices.AppendSeq(terms, maps.Keys(domainTokens()))
 }
 
-// English is the token in a sentence.
+// English returns the form of the token in an English sentence.
 func (t Token) English() string {
 	switch t {
 	case TheEnd:
@@ -86,7 +86,7 @@ func (t Token) English() string {
 	}
 }
 
-// Message is a sentence with what goes into it, as it leaves the house and is stored.
+// Message is a sentence with its values, as the API sends it and the store keeps it.
 type Message struct {
 	Code   string            `json:"code" doc:"Names the sentence; a page that does not know it shows the English one"`
 	Params map[string]string `json:"params,omitempty" doc:"What goes into the sentence, by its names"`
@@ -94,10 +94,10 @@ type Message struct {
 	text string
 }
 
-// String is the sentence in English.
+// String returns the sentence in English.
 func (s Message) String() string { return s.text }
 
-// NewMessage makes a sentence of a code and the values of its names, in the order in which its English has them.
+// NewMessage returns the sentence of a code with values for its placeholders, in the order of the English sentence.
 func NewMessage(c Code, values ...any) Message {
 	s := Message{Code: c.Name()}
 	var text strings.Builder
@@ -123,8 +123,8 @@ func NewMessage(c Code, values ...any) Message {
 	return s
 }
 
-// MessageOf is the sentence of the first classified error in err's chain that has one; of another it is the
-// error itself, in English.
+// MessageOf returns the message of the first *Error in err's chain that has a code. If there is none, it returns a message
+// with the code CodeOther and the text of err.
 func MessageOf(err error) Message {
 	for e, ok := errors.AsType[*Error](err); ok; e, ok = errors.AsType[*Error](e.Err) {
 		if e.Message.Code != "" {
@@ -134,7 +134,8 @@ func MessageOf(err error) Message {
 	return NewMessage(CodeOther, err)
 }
 
-// nextName cuts what stands before the next {name} off rest, and the name.
+// nextName removes the text up to and including the next {name} from rest, and returns the text before it and the name.
+// ok is false if there is no further placeholder.
 func nextName(rest *string) (before, name string, ok bool) {
 	open := strings.IndexByte(*rest, '{')
 	if open < 0 {
@@ -146,13 +147,12 @@ func nextName(rest *string) (before, name string, ok bool) {
 	return before, name, true
 }
 
-// InvalidCode says what is wrong with one field of the input by a code: the page has words for it in both
-// languages.
+// InvalidCode returns an Invalid error for one field of the input, with a code that the page can show in both languages.
 func InvalidCode(field string, c Code, values ...any) *Error {
 	return NewCoded(Invalid, field, c, values...)
 }
 
-// NewCoded is an error of any kind that says by a code what is wrong; field may be empty.
+// NewCoded returns an error of a kind with the message of a code; field may be empty.
 func NewCoded(k Kind, field string, c Code, values ...any) *Error {
 	said := NewMessage(c, values...)
 	return &Error{Kind: k, Field: field, Msg: said.String(), Message: said}

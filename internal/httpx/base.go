@@ -22,8 +22,8 @@ func ParseBase(text string) (string, error) {
 	return base, validBase(base)
 }
 
-// validBase refuses a path that is none, and one that begins as an address of this server does: with the base path taken
-// off by a proxy, nobody could tell the two apart.
+// validBase returns an error if base is not a valid path, or if it begins like a path of this server. If a proxy removes
+// the base path, the server could not distinguish the two.
 func validBase(base string) error {
 	if base == "" {
 		return nil

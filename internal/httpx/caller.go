@@ -29,7 +29,7 @@ func withPrincipal(ctx context.Context, p core.Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// PrincipalOf is whom the context speaks for; ok is false when nobody has been authenticated.
+// PrincipalOf returns the principal of the context; ok is false if the request is not authenticated.
 func PrincipalOf(ctx context.Context) (p core.Principal, ok bool) {
 	p, ok = ctx.Value(principalKey{}).(core.Principal)
 	return p, ok

@@ -8,20 +8,21 @@ import (
 	"strings"
 )
 
-// The headers by which a proxy says whom it asks for. Forwarded (RFC 7239) is not read: a proxy that
-// writes the X- headers lets a client's own Forwarded pass.
+// The headers in which a proxy describes the original request. Forwarded (RFC 7239) is not read, because a proxy that
+// writes the X- headers passes a client's own Forwarded header on.
 const (
 	forwardedFor   = "X-Forwarded-For"
 	forwardedProto = "X-Forwarded-Proto"
 	forwardedHost  = "X-Forwarded-Host"
 )
 
-// passedOnHeaders are headers that proxies add. One of them, also an empty one, says that a request was not made here.
+// passedOnHeaders returns the headers that proxies add. If a request has one of them, even an empty one, it came through
+// a proxy.
 func passedOnHeaders() []string {
 	return []string{forwardedFor, forwardedProto, forwardedHost, "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Real-Ip", "Forwarded", "Via"}
 }
 
-// peer is the other end of the connection.
+// peer returns the address of the other end of the connection.
 func peer(r *http.Request) netip.Addr {
 	a, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -30,14 +31,14 @@ func peer(r *http.Request) netip.Addr {
 	return bareAddr(a.Addr())
 }
 
-// bareAddr is an address as networks are compared with: IPv4 is not written as IPv6, and there is no zone.
+// bareAddr returns an address in the form for comparison with networks: IPv4-mapped IPv6 becomes IPv4, without a zone.
 func bareAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 func (s *Server) trusted(a netip.Addr) bool {
 	return slices.ContainsFunc(s.o.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// elements are the elements of a list header, over all its lines, without the empty ones.
+// elements returns the elements of a list header from all its lines, without empty ones.
 func elements(r *http.Request, name string) []string {
 	var all []string
 	for _, line := range r.Header.Values(name) {
@@ -50,8 +51,8 @@ func elements(r *http.Request, name string) []string {
 	return all
 }
 
-// hop reads an element of X-Forwarded-For: an address, with or without brackets, quotes and a port. The zero Addr is
-// what is none, as "unknown".
+// hop parses an element of X-Forwarded-For: an address, with or without brackets, quotes and a port. It returns the zero
+// Addr if the element is not an address, for example "unknown".
 func hop(e string) netip.Addr {
 	e = strings.Trim(e, `"`)
 	if a, err := netip.ParseAddrPort(e); err == nil {
@@ -67,9 +68,10 @@ func hop(e string) netip.Addr {
 	return bareAddr(a)
 }
 
-// cameFrom is whom a request comes from, and how many trusted proxies it came through: the peer, or behind trusted
-// proxies the last address of X-Forwarded-For that is none of them. What a client itself wrote in front of that is not
-// believed. A trusted proxy that names no address is itself the one.
+// cameFrom returns the client's address and the number of trusted proxies that the request came through. The client is
+// the peer or, behind trusted proxies, the last address of X-Forwarded-For that is not a trusted proxy. The elements
+// before it are ignored, because a client can write them itself. If a trusted proxy names no address, the proxy counts
+// as the client.
 func (s *Server) cameFrom(r *http.Request) (from netip.Addr, proxies int) {
 	from = peer(r)
 	for _, e := range slices.Backward(elements(r, forwardedFor)) {
@@ -89,15 +91,15 @@ func (s *Server) cameFrom(r *http.Request) (from netip.Addr, proxies int) {
 	return from, proxies
 }
 
-// Remote is the address that a request comes from, behind trusted proxies the client's; see cameFrom.
+// Remote returns the address of the client, also behind trusted proxies; see cameFrom.
 func (s *Server) Remote(r *http.Request) netip.Addr {
 	from, _ := s.cameFrom(r)
 	return from
 }
 
-// said is what the outermost trusted proxy wrote into a header; empty when there is none. Each proxy adds at most one
-// element, so what stands further in front is the client's own. Where X-Forwarded-For does not tell how many proxies
-// there are, it is the first element.
+// forwardedValue returns the value that the outermost trusted proxy wrote into a header, empty if there is none. Each
+// proxy adds at most one element, so elements further in front come from the client and are ignored. If there is no
+// X-Forwarded-For, the number of proxies is not known and it returns the first element.
 func (s *Server) forwardedValue(r *http.Request, name string) string {
 	_, proxies := s.cameFrom(r)
 	all := elements(r, name)
@@ -110,8 +112,8 @@ func (s *Server) forwardedValue(r *http.Request, name string) string {
 	return all[max(len(all)-proxies, 0)]
 }
 
-// Secure reports whether the browser speaks TLS: to us, to a trusted proxy, by the address of the page that sends the
-// request (an --origin), or always by Options.Secure. Proxies say "wss" for a WebSocket.
+// Secure reports whether the browser uses TLS: to this server, to a trusted proxy, because the page's origin is an https
+// --origin, or because Options.Secure is set. For a WebSocket, proxies send "wss".
 func (s *Server) Secure(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if s.o.Secure || r.TLS != nil || (strings.HasPrefix(origin, "https://") && slices.Contains(s.o.Origins, origin)) {
@@ -121,8 +123,8 @@ func (s *Server) Secure(r *http.Request) bool {
 	return proto == "https" || proto == "wss"
 }
 
-// askedHost is the host that the browser asked a trusted proxy for, else the one that the request names. Its port is
-// left out where it is the scheme's own, as browsers write it in Origin.
+// askedHost returns the host that the browser requested from a trusted proxy, otherwise the host of the request. It omits
+// the default port of the scheme, as browsers do in Origin.
 func (s *Server) askedHost(r *http.Request) string {
 	host := r.Host
 	if h := s.forwardedValue(r, forwardedHost); h != "" {
@@ -136,8 +138,8 @@ func (s *Server) askedHost(r *http.Request) string {
 	return strings.TrimSuffix(host, ":80")
 }
 
-// local reports whether the request was made on this machine and did not come through a proxy here. Behind proxies,
-// which an option of theirs tells, nobody is local: a proxy that adds no header looks as a program here does.
+// local reports whether the request comes from this machine and not through a proxy on it. If an option shows that the
+// server is behind a proxy, no request is local, because a proxy that adds no header looks like a local program.
 func (s *Server) local(r *http.Request) bool {
 	if len(s.o.Proxies) > 0 || len(s.o.Origins) > 0 || s.o.Base != "" || s.o.OwnMetrics || !peer(r).IsLoopback() {
 		return false
@@ -145,8 +147,8 @@ func (s *Server) local(r *http.Request) bool {
 	return !slices.ContainsFunc(passedOnHeaders(), func(name string) bool { return len(r.Header.Values(name)) > 0 })
 }
 
-// Address is what stands before the path in the addresses of this server, as people open it: an --origin when the
-// request names none of their hosts.
+// Address returns the part before the path in the public URLs of this server: scheme, host and base path. It uses the
+// first --origin if the request's host is not one of the origins and no proxy has forwarded a host.
 func (s *Server) Address(r *http.Request) string {
 	scheme := "http://"
 	if s.Secure(r) {
@@ -164,7 +166,7 @@ func (s *Server) Address(r *http.Request) string {
 	return own + s.o.Base
 }
 
-// ParseNetwork reads a network of proxies: 10.0.0.0/8, 2001:db8::/32, or one address. IPv4 written as IPv6 is IPv4.
+// ParseNetwork parses a network of proxies: 10.0.0.0/8, 2001:db8::/32, or one address. IPv4-mapped IPv6 becomes IPv4.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(text); err == nil {
 		return netip.PrefixFrom(bareAddr(a), bareAddr(a).BitLen()), nil

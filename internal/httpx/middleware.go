@@ -19,16 +19,16 @@ import (
 	"onemap/internal/fault"
 )
 
-// contentSecurityPolicy allows what the built UI loads from this server, and nothing else: no inline
-// script, no eval, no frame. connect-src 'self' includes the WebSocket of the same origin.
+// contentSecurityPolicy allows only what the built UI loads from this server: no inline script, no eval, no frame.
+// connect-src 'self' includes the WebSocket of the same origin.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
 	"font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; " +
 	"frame-ancestors 'none'"
 
-// exchange is what one request gathers on its way for the log and the metrics.
+// exchange collects the data of one request for the log and the metrics.
 type exchange struct {
 	id    string
-	route string // the pattern; empty until a route took the request
+	route string // the route pattern; empty until a route has matched
 	user  string
 
 	upgrade bool
@@ -36,7 +36,7 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// exchangeOf never gives nil: outside of a request it is an empty one.
+// exchangeOf returns the exchange of a request. It never returns nil: outside of a request it returns an empty one.
 func exchangeOf(ctx context.Context) *exchange {
 	if ex, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 		return ex
@@ -44,10 +44,10 @@ func exchangeOf(ctx context.Context) *exchange {
 	return &exchange{}
 }
 
-// NoteUser says in the log of the request who it was, where the request itself logs somebody in.
+// NoteUser sets the user in the request's log entry. It is for a request that logs a person in.
 func NoteUser(ctx context.Context, login string) { exchangeOf(ctx).user = login }
 
-// RequestID is the id by which the log has the request.
+// RequestID returns the id of the request in the log.
 func RequestID(ctx context.Context) string { return exchangeOf(ctx).id }
 
 type metrics struct {
@@ -70,9 +70,9 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	}
 }
 
-// middleware is what every request passes before the mux, from outside in: the record of it, its
-// recovery from a panic, the host that it was sent to, the security headers, the base path, the check of its origin.
-// An error names an origin of the options that is none.
+// middleware wraps next in the handlers that every request passes before the mux. From the outside in: log and metrics,
+// recovery from a panic, the requested host, the security headers, the base path, and the check of the origin. It returns
+// an error if Options.Origins contains an invalid origin.
 func (s *Server) middleware(next http.Handler) (http.Handler, error) {
 	checked, err := s.sameOrigin(next)
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Server) middleware(next http.Handler) (http.Handler, error) {
 	return s.recorded(s.recovered(s.addressed(s.secured(s.based(checked))))), nil
 }
 
-// addressed sets the host of a request that came through a trusted proxy to the one that the browser asked for.
+// addressed sets r.Host to the host that the browser requested, for requests through a trusted proxy.
 func (s *Server) addressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if host := s.askedHost(r); host != r.Host {
@@ -120,7 +120,7 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 	})
 }
 
-// method bounds the metric's label: a client can write any word.
+// method returns the method for the metric's label. It limits the number of labels, because a client can send any word.
 func method(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -130,8 +130,8 @@ func method(r *http.Request) string {
 	}
 }
 
-// logLevel keeps what changes something or fails; plain reading (a map is thousands of tiles) is for
-// debugging.
+// logLevel returns the log level of a request. Requests that change something or fail are logged; plain reads only at
+// debug level, because one map needs thousands of tiles.
 func logLevel(method string, status int) slog.Level {
 	switch {
 	case status >= 500:
@@ -156,7 +156,7 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 			s.log.ErrorContext(r.Context(), "panic", slog.String("request_id", RequestID(r.Context())),
 				slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			if rec, ok := w.(*recorder); ok && rec.status != 0 {
-				panic(http.ErrAbortHandler) // half an answer is out: cut the connection rather than end it well
+				panic(http.ErrAbortHandler) // part of the response is sent: abort the connection, so that it does not look complete
 			}
 			s.Fail(w, r, fmt.Errorf("panic: %v", v))
 		}()
@@ -164,10 +164,10 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 	})
 }
 
-// buildHeader carries the name of the pages' build: an open page compares it with its own.
+// buildHeader is the header with the build name of the pages. An open page compares it with its own build.
 const buildHeader = "X-Onemap-Build"
 
-// securityHeaders are on every answer. The lists are shared: nobody may change one in place.
+// securityHeaders returns the headers of every response. All responses share the slices, so they must not be modified.
 func securityHeaders() map[string][]string {
 	return map[string][]string{
 		"Content-Security-Policy":      {contentSecurityPolicy},
@@ -177,7 +177,7 @@ func securityHeaders() map[string][]string {
 		"Cross-Origin-Opener-Policy":   {"same-origin"},
 		"Cross-Origin-Resource-Policy": {"same-origin"},
 		"Permissions-Policy":           {"camera=(), microphone=(), geolocation=(self)"},
-		"Cache-Control":                {"no-store"}, // what may be kept says so itself
+		"Cache-Control":                {"no-store"}, // a handler whose response may be cached overwrites it
 	}
 }
 
@@ -196,7 +196,7 @@ func (s *Server) secured(next http.Handler) http.Handler {
 	})
 }
 
-// sameOrigin refuses what a page of another origin makes a browser send.
+// sameOrigin refuses requests that a page of a foreign origin makes a browser send (CSRF).
 func (s *Server) sameOrigin(next http.Handler) (http.Handler, error) {
 	p := http.NewCrossOriginProtection()
 	for _, origin := range s.o.Origins {
@@ -214,7 +214,7 @@ func (s *Server) sameOrigin(next http.Handler) (http.Handler, error) {
 	return p.Handler(next), nil
 }
 
-// limited ends a request's context after the time that its route's answer may take.
+// limited cancels a request's context after the time limit of its route.
 func (s *Server) limited(route Route, h http.HandlerFunc) http.HandlerFunc {
 	timeout := s.o.Timeout
 	switch route.Time {
@@ -231,14 +231,14 @@ func (s *Server) limited(route Route, h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// recorder notes the status and the size of an answer.
+// recorder records the status and the size of a response.
 type recorder struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
 }
 
-// WriteHeader notes the first status.
+// WriteHeader records the first final status.
 func (r *recorder) WriteHeader(code int) {
 	if r.status == 0 && code >= 200 {
 		r.status = code
@@ -256,10 +256,10 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the wrapped writer, for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// Hijack hands the connection over to the push endpoint.
+// Hijack implements http.Hijacker for the push endpoint.
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(r.ResponseWriter).Hijack()
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // ETag is the entity tag of a version.
 func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// IfMatch reads the version that an If-Match header asks for. A request without one is refused:
-// whoever changes a thing says which version of it they saw.
+// IfMatch returns the version in an If-Match header. It returns fault.PreconditionMissing if the header is empty, because
+// a client that changes a thing must send the version that it has read.
 func IfMatch(header string) (int64, error) {
 	if header == "" {
 		return 0, &fault.Error{Kind: fault.PreconditionMissing, Field: "If-Match", Msg: "send the ETag of the version that you saw"}

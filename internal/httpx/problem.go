@@ -20,7 +20,7 @@ import (
 	"onemap/internal/text"
 )
 
-// Problem is an error as the client gets it: RFC 9457, with the house's kind and the field at fault.
+// Problem is an error response as in RFC 9457, extended with the error kind and the wrong field.
 type Problem struct {
 	Type      string            `json:"type" example:"about:blank"`
 	Title     string            `json:"title" doc:"The status in words"`
@@ -37,7 +37,7 @@ type Problem struct {
 	headers http.Header
 }
 
-// FieldDetail is one fault of several.
+// FieldDetail is one of several faults.
 type FieldDetail struct {
 	Field  string            `json:"field"`
 	Detail string            `json:"detail"`
@@ -45,19 +45,20 @@ type FieldDetail struct {
 	Params map[string]string `json:"params,omitempty" doc:"What goes into the sentence, by its names"`
 }
 
-// Error is the detail; with it and the next three methods a Problem is what huma answers with.
+// Error returns the title and the detail. With this method and the next three, Problem implements huma.StatusError and the
+// other interfaces of huma's error responses.
 func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 
-// GetStatus is the HTTP status.
+// GetStatus returns the HTTP status.
 func (p *Problem) GetStatus() int { return p.Status }
 
-// GetHeaders are the headers that go with it: Retry-After, WWW-Authenticate.
+// GetHeaders returns the headers of the response: Retry-After, WWW-Authenticate.
 func (p *Problem) GetHeaders() http.Header { return p.headers }
 
-// ContentType is application/problem+json.
+// ContentType returns application/problem+json.
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
-// statusOf is the one table of error kinds and HTTP statuses.
+// statusOf returns the HTTP status of an error kind. It is the only table of kinds and statuses.
 func statusOf(k fault.Kind) int {
 	switch k {
 	case fault.Invalid:
@@ -83,11 +84,11 @@ func statusOf(k fault.Kind) int {
 	case fault.Internal:
 		return http.StatusInternalServerError
 	default:
-		return 0 // a kind that the table forgot; a test looks for it
+		return 0 // the kind is missing in this table; a test checks that none is
 	}
 }
 
-// kindOfStatus is the table read backwards, for what net/http and huma refuse by a status.
+// kindOfStatus returns the kind of a status, for errors of net/http and huma, which have only a status.
 func kindOfStatus(status int) fault.Kind {
 	for _, k := range fault.Kinds() {
 		if statusOf(k) == status {
@@ -104,8 +105,8 @@ func kindOfStatus(status int) fault.Kind {
 	}
 }
 
-// ProblemOf makes of an error what the client may know of it. What is internal is logged with its
-// detail and leaves as a bare 500 with the request's id.
+// ProblemOf returns the part of an error that the client may see. An internal error is logged with its detail; the client
+// receives a 500 that contains only the request's id.
 func (s *Server) ProblemOf(ctx context.Context, err error) *Problem {
 	if done, ok := errors.AsType[*Problem](err); ok {
 		return done
@@ -127,10 +128,10 @@ func (s *Server) ProblemOf(ctx context.Context, err error) *Problem {
 	return p
 }
 
-// maxFaults bounds the faults that a problem lists: an answer does not grow with what was sent.
+// maxFaults is the largest number of faults in a problem, so that the size of a response does not grow with the request.
 const maxFaults = 100
 
-// list writes the faults into the problem when there are several: the first ones, and how many there are.
+// list adds the faults to the problem if there are several: the first maxFaults and, above that, the number of all.
 func (p *Problem) list(all []FieldDetail) {
 	if len(all) > maxFaults {
 		p.Faults = len(all)
@@ -141,7 +142,7 @@ func (p *Problem) list(all []FieldDetail) {
 	}
 }
 
-// codedProblem is a problem whose detail is the code's sentence.
+// codedProblem returns a problem with the sentence of a code as its detail.
 func codedProblem(k fault.Kind, c fault.Code, values ...any) *Problem {
 	said := fault.NewMessage(c, values...)
 	p := newProblem(k, said.String())
@@ -149,7 +150,7 @@ func codedProblem(k fault.Kind, c fault.Code, values ...any) *Problem {
 	return p
 }
 
-// statusClientGone is nginx's 499: for the log, nobody is there to read it.
+// statusClientGone is nginx's status 499. It appears only in the log, because the client has disconnected.
 const statusClientGone = 499
 
 func (s *Server) classified(ctx context.Context, e *fault.Error, err error) *Problem {
@@ -172,7 +173,7 @@ func (s *Server) classified(ctx context.Context, e *fault.Error, err error) *Pro
 	return p
 }
 
-// faultOf is a classified error as a fault; what it repeats of the input is cut.
+// faultOf returns a classified error as a FieldDetail. Text that it repeats from the input is truncated.
 func faultOf(e *fault.Error) FieldDetail {
 	params := maps.Clone(e.Message.Params)
 	for name, value := range params {
@@ -206,7 +207,7 @@ func newProblem(k fault.Kind, detail string) *Problem {
 	}
 }
 
-// Fail answers a request with the problem of err.
+// Fail writes the problem of err as the response.
 func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.ProblemOf(r.Context(), err)
 	maps.Copy(w.Header(), p.headers)
@@ -220,9 +221,8 @@ func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// humaProblem turns what huma itself refuses (a body that is no JSON, a member that is not known, a
-// number out of range) into our shape. It is a huma.Transformer: it sees every answer, and leaves
-// all but huma's own errors as they are.
+// humaProblem converts huma's own errors (a body that is not JSON, an unknown member, a number out of range) into a
+// Problem. It is a huma.Transformer, so it receives every response; it returns all others unchanged.
 func humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
@@ -256,7 +256,7 @@ func humaProblem(ctx huma.Context, _ string, v any) (any, error) {
 	return p, nil
 }
 
-// clientStatus maps huma's statuses to ours: what is wrong with the input is a 400.
+// clientStatus maps huma's status 422 for invalid input to 400.
 func clientStatus(status int) int {
 	if status == http.StatusUnprocessableEntity {
 		return http.StatusBadRequest
@@ -264,14 +264,14 @@ func clientStatus(status int) int {
 	return status
 }
 
-// The longest field and sentence of a fault, in bytes: both can repeat what was sent.
+// The longest field and detail of a fault, in bytes. They are limited because both can repeat text of the request.
 const (
 	maxField  = 200
 	maxDetail = 500
 )
 
-// fieldDetail names the field as the sender wrote it: "limit" for query.limit, "items[3].id" for
-// body.items[3].id, the missing member for a body that lacks one.
+// fieldDetail converts a fault of huma and names the field as the sender wrote it: "limit" for query.limit, "items[3].id"
+// for body.items[3].id, and the name of a missing member.
 func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 	field := d.Location
 	for _, where := range []string{"body.", "query.", "path.", "header."} {
@@ -290,11 +290,11 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 	if said, ok := knownMessage(d.Message); ok {
 		return FieldDetail{Field: field, Detail: said.String(), Code: said.Code, Params: said.Params}
 	}
-	// The detail says more than the code, which is for readers of other languages.
+	// The detail is more precise than the code. The code is for readers of other languages.
 	return FieldDetail{Field: field, Detail: text.Cut(strings.TrimPrefix(d.Message, "json: "), maxDetail), Code: CodeMalformed.Name()}
 }
 
-// humaSaid words those of huma's messages that the page's own forms can meet.
+// knownMessage returns the message with a code for those of huma's texts that the page's own forms can cause.
 func knownMessage(message string) (fault.Message, bool) {
 	if message == validation.MsgUnexpectedProperty {
 		return fault.NewMessage(CodeUnknownField), true
@@ -319,13 +319,13 @@ func missingMember(msg string) (string, bool) {
 	return strings.CutSuffix(rest, " to be present")
 }
 
-// statusContext is a huma.Context that writes our statuses for huma's.
+// statusContext is a huma.Context that replaces huma's statuses with those of this API.
 type statusContext struct {
 	humaContext
 	body *readBody
 }
 
-// readBody notes that a body could not be read to its end. huma answers that with a 500, and it is the sender's fault.
+// readBody records whether the read of a body failed. huma answers such a request with 500, but the client is the cause.
 type readBody struct {
 	io.ReadCloser
 	broken bool
@@ -338,7 +338,7 @@ func (b *readBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// humaContext has another name because a huma.Context has a method Context.
+// humaContext renames huma.Context for embedding: the interface has a method Context, which would collide with the field.
 type humaContext huma.Context
 
 // SetStatus writes the status.
@@ -349,10 +349,10 @@ func (c statusContext) SetStatus(code int) {
 	c.humaContext.SetStatus(clientStatus(code))
 }
 
-// Unwrap returns the context beneath, for humago.
+// Unwrap returns the wrapped context, for humago.
 func (c statusContext) Unwrap() huma.Context { return c.humaContext }
 
-// NotFound is the error for an address that there is nothing at.
+// NotFound returns the error for a path that does not exist.
 func NotFound(format string, args ...any) error {
 	return &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf(format, args...)}
 }

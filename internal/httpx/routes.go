@@ -73,8 +73,8 @@ const (
 	Endless             // it has a bound of its own, or none by design
 )
 
-// idleHeader marks a request that nobody is behind: a page sends it that is hidden and not armed. It does not extend
-// the session.
+// idleHeader marks a request that no person has caused. A page sends it while it is hidden and not armed. Such a request
+// does not extend the session.
 const idleHeader = "X-Onemap-Idle"
 
 // Handle is the only way onto the mux: it writes the route into the table and puts its guard before

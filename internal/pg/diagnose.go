@@ -14,9 +14,9 @@ import (
 	"onemap/internal/pg/migrations"
 )
 
-// Diagnose looks at a database for what keeps a server from running, or loses what it has committed.
-// pool is how many connections a server will open. Nothing is changed. The error is of kind
-// fault.Invalid when url is no address; that the database is away is a finding.
+// Diagnose checks a database for conditions that prevent a server from running or that can lose committed data. It changes
+// nothing. pool is the number of connections that a server will open. It returns fault.Invalid if url is not a valid
+// address. A database that is unavailable is a finding, not an error.
 func Diagnose(ctx context.Context, url string, pool int) ([]core.Finding, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {

@@ -132,7 +132,7 @@ func orElse(s, other string) string {
 	return s
 }
 
-// Code is the SQLSTATE of what the database said; empty when err is none of its.
+// Code returns the SQLSTATE of a database error, empty if err is not a database error.
 func Code(err error) string {
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return said.Code

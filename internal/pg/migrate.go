@@ -17,12 +17,11 @@ import (
 // versionTable holds the number of the last migration that ran.
 const versionTable = "public.schema_version"
 
-// Migrate brings the database's tables up to this program's version, one transaction a migration.
-// Several programs may call it at once: an advisory lock lets one do the work and the others wait;
-// a database that is up to date is seen without any lock. progress is told of each migration before
-// it runs, and may be nil. A database made by a newer program is fault.Conflict; one where
-// extensions are missing and may not be created is fault.Forbidden and the message says what to run.
-// A pooler that shares connections before the database is fault.Invalid.
+// Migrate migrates the database's tables to this program's version, with one transaction per migration. Several programs
+// may call it at the same time: with an advisory lock, one does the work and the others wait. If the database is up to
+// date, it takes no lock. Migrate calls progress before each migration; progress may be nil. It returns fault.Conflict if
+// a newer program has migrated the database, fault.Forbidden if extensions are missing and may not be created (the message
+// says what to run), and fault.Invalid if a pooler in front of the database shares connections.
 func Migrate(ctx context.Context, url string, progress func(version, total int, name string)) error {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {

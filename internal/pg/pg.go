@@ -23,7 +23,7 @@ type Options struct {
 	URL string
 	// MaxConns bounds the pool; 0 is 16.
 	MaxConns int
-	// Registerer gets the pool's metrics; nil gives none.
+	// Registerer receives the pool's metrics; nil: no metrics.
 	Registerer prometheus.Registerer
 	// Connected is called after each new connection, before it is used: the server may be another one, or have an
 	// earlier state. It may be nil.

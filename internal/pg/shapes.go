@@ -107,7 +107,7 @@ func ewkbHeaderOf(b []byte) ewkbHeader {
 	return h
 }
 
-// geometry reads one that walkEWKB has passed, and gives what stands behind it.
+// geometry decodes a geometry that walkEWKB has checked, and returns it with the bytes after it.
 func (s *Shapes) geometry(b []byte) (orb.Geometry, []byte, error) {
 	h := ewkbHeaderOf(b)
 	b = b[5:]

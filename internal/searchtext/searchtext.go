@@ -14,9 +14,9 @@ import (
 // maxReadings bounds the pinyin spellings that are kept of one name.
 const maxReadings = 12
 
-// Lines is what a thing is found by: its names, the Chinese one's pinyin and its initials, and
-// its codes and keys, in lower case, each on a line of its own between line feeds, so that a whole
-// line, a line's beginning and any part of one can be told apart.
+// Lines returns the search text of a thing: its names, the pinyin of the Chinese name and its initials, and its codes and
+// keys, all in lower case. Each term is on its own line between line feeds, so that a search can distinguish a whole term,
+// the beginning of a term and any part of a term.
 func Lines(name core.Text, more ...string) string {
 	words := append([]string{name.ZH, name.EN}, more...)
 	words = append(words, pinyinOf(name.ZH)...)

@@ -6,18 +6,18 @@ import (
 	"onemap/internal/core"
 )
 
-// admit answers a hello: it checks that the session still holds, decides whether the client can be
-// brought up to date by a replay, and lets it in. The error is a *closing.
+// admit handles a hello: it checks that the session is still valid, decides whether a replay can bring the client up to
+// date, and joins the client to its class. The error is a *closing.
 func (h *Hub) admit(ctx context.Context, c *client, hi hello) error {
 	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
 	defer cancel()
-	// The connection is known to the hub since before this check, so a session that ends from now on
-	// closes it, and one that ended before is seen here.
+	// The connection was registered with the hub before this check. So a session that ends from now on closes the
+	// connection, and this check finds a session that ended before.
 	if err := h.sessions.check(ctx, c); err != nil {
 		return err
 	}
 	c.id = hi.Client
-	for ctx.Err() == nil { // again when the log was reset in between, until the call's time is over
+	for ctx.Err() == nil { // repeat if the log was reset in between, until CallTimeout
 		v := h.view()
 		if v.epoch == "" {
 			break
@@ -40,7 +40,7 @@ func (h *Hub) admit(ctx context.Context, c *client, hi hello) error {
 	return goingAway(causeNotReady, "the event log cannot be read now: try again in a moment")
 }
 
-// view is what the hub knows of the log at one moment.
+// view is the state of the hub's ring at one moment.
 type view struct {
 	epoch       string
 	gen         uint64
@@ -53,8 +53,8 @@ func (h *Hub) view() view {
 	return view{h.events.epoch, h.events.gen, h.events.floor, h.events.head}
 }
 
-// recoverable reports whether this log has the client's past, up to the very event that it names, and everything
-// after that is still there to be sent.
+// recoverable reports whether a replay can bring the client up to date: this log contains the event that the client
+// names, with the same id, everything after it can still be read, and the client is at most MaxReplay events behind.
 func (h *Hub) recoverable(ctx context.Context, v view, last core.Mark) (bool, error) {
 	if v.head.Seq-last.Seq > int64(h.o.MaxReplay) {
 		return false, nil
@@ -66,7 +66,7 @@ func (h *Hub) recoverable(ctx context.Context, v view, last core.Mark) (bool, er
 		return id == last.ID, nil
 	}
 	if last.Seq > v.head.Seq {
-		h.parts.Follower.Wake() // a snapshot from another node can be a moment ahead of this one's tail: only the log knows
+		h.parts.Follower.Wake() // a snapshot from another node can be slightly ahead of this node: read the log itself
 	}
 	page, err := h.parts.Events.EventsAfter(ctx, last.Seq, 1)
 	if err != nil {
@@ -75,8 +75,8 @@ func (h *Hub) recoverable(ctx context.Context, v view, last core.Mark) (bool, er
 	return page.Epoch == v.epoch && !page.Truncated && page.Before == last.ID && last.Seq <= page.Head.Seq, nil
 }
 
-// provenBatch returns the batch that a client's state is of, nil when the log has another one in its place, or it is
-// not known any more.
+// provenBatch returns the batch of a client's state after a check of its id. It returns nil if the client names none, if
+// the log has a different batch at this seq, or if the batch is no longer known.
 func (h *Hub) provenBatch(ctx context.Context, at *core.Mark) (*core.Mark, error) {
 	if at == nil {
 		return nil, nil
@@ -94,7 +94,7 @@ func (h *Hub) provenBatch(ctx context.Context, at *core.Mark) (*core.Mark, error
 	return at, nil
 }
 
-// exists reports whether the log has given out a seq. When nobody can tell, it may have.
+// exists reports whether the log has assigned a seq. If the log cannot be read, it returns true.
 func (h *Hub) exists(ctx context.Context, seq int64) bool {
 	v := h.view()
 	if seq <= v.head.Seq {
@@ -107,8 +107,8 @@ func (h *Hub) exists(ctx context.Context, seq int64) bool {
 	return err != nil || seq <= head.Seq
 }
 
-// join makes the client a member of its scope's class, at its position in the log. It fails when
-// the log is not the one that the decision was made for.
+// join adds the client to the class of its scope and sets its position in the log. It returns false if the log was reset
+// since recovered was decided.
 func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -127,7 +127,7 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	c.sent.Store(c.position.Seq)
 	var continued bool
 	c.stateAt, continued = h.live.resume(hi.Batch, recovered)
-	c.tilesAt = h.tiles.position() // tiles that are fetched after the welcome are no older
+	c.tilesAt = h.tiles.position() // tiles that the client fetches after the welcome are at least this new
 	head := furthest(h.events.head, c.position)
 	c.welcome = must(marshalMessage(typeWelcome, welcomeFrame{
 		Type: typeWelcome, Epoch: h.events.epoch, Head: head.Seq, HeadID: head.ID,
@@ -146,7 +146,7 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	return true
 }
 
-// furthest returns the mark that is further on of the two.
+// furthest returns the mark with the greater seq.
 func furthest(a, b core.Mark) core.Mark {
 	if b.Seq > a.Seq {
 		return b

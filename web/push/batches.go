@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	eventPage = 500 // events that are read at once
-	batchPage = 200 // likewise batches
-	// maxBatchBacklog is how many batches are caught up with one by one after an outage; past it
-	// clients take a new snapshot.
+	eventPage = 500 // events per read
+	batchPage = 200 // batches per read
+	// maxBatchBacklog is the largest number of batches that are read one by one after an outage. Above it, clients take
+	// a new snapshot.
 	maxBatchBacklog = 5000
 )
 
-// newBatchTail returns what follows the ingest batches.
+// newBatchTail returns the poller that follows the ingest batches.
 func (h *Hub) newBatchTail() *eventlog.Poller {
 	return eventlog.NewPoller(eventlog.PollerOptions{
 		Name: "ingest batches", Poll: h.o.PollBatches, Grace: max(3*h.o.PollBatches, 3*time.Second), Logger: h.log, Clock: h.now,
@@ -32,8 +32,9 @@ func (h *Hub) newBatchTail() *eventlog.Poller {
 	})
 }
 
-// readBatches applies the next page of committed batches to the live state. Where it must begin, or
-// is too far behind to read every batch, it starts at the newest one: clients then take a snapshot.
+// readBatches applies the next page of committed batches to the live state. At the first call, or if it is too far
+// behind to read every batch, it starts at the newest batch; clients then take a snapshot. more is true if there may be
+// another page.
 func (h *Hub) readBatches(ctx context.Context) (more bool, err error) {
 	pos, begun := h.live.position()
 	if _, late := h.batchTail.Late(); !begun || late {
@@ -69,7 +70,8 @@ func (h *Hub) readBatches(ctx context.Context) (more bool, err error) {
 	return len(batches) == batchPage, nil
 }
 
-// renewLive begins the live state anew after a batch and sends every client away to take a snapshot.
+// renewLive resets the live state to start after a batch and closes every connection, so that the clients take a
+// snapshot.
 func (h *Hub) renewLive(head core.Mark) {
 	h.live.begin(head)
 	h.closeWhere(resume(causeRestored, "the live state was started anew"), func(*client) bool { return true })

@@ -14,54 +14,54 @@ import (
 	"onemap/internal/wait"
 )
 
-// closeGrace is how long a closed connection has for the close frame to go out and to be answered.
+// closeGrace is the time limit for sending the close frame, and again for the client's answer.
 const closeGrace = time.Second
 
-// client is one connection: a reader (run) and a writer (write), and a position in the log.
+// client is one connection: a reader goroutine (run), a writer goroutine (write) and a position in the log.
 type client struct {
 	hub    *Hub
 	conn   *websocket.Conn // set by begin
 	who    core.Principal
 	scope  core.Scope
-	cancel context.CancelCauseFunc // with the *closing
+	cancel context.CancelCauseFunc // the cause is a *closing
 	begun  atomic.Bool             // the handshake has been answered
 	closed atomic.Bool
 
 	wakeup chan struct{}
-	ready  chan struct{} // closed when the hello has been answered: what is below is set
+	ready  chan struct{} // closed when the hello has been accepted: the fields from id on are set
 	gone   chan struct{} // closed when the reader has ended
 
-	statusFrom time.Time // of the span in which statuses are counted; the reader's alone
-	statuses   int       // so are these
+	statusFrom time.Time // start of the period in which status frames are counted; used only by the reader
+	statuses   int       // status frames in that period; used only by the reader
 
 	id      string
 	since   time.Time
-	class   *class // nil until welcomed; its fields are under the hub's lock
+	class   *class // nil until welcomed; the hub's lock guards its fields
 	welcome *message
-	gen     uint64 // of the ring that the position belongs to
+	gen     uint64 // generation of the ring that the position belongs to
 
-	// The writer's alone, once ready.
+	// Only the writer uses these fields after ready is closed.
 	position   core.Mark // all visible events up to it have been written
-	stateAt    core.Mark // so have all visible readings up to this batch
-	tilesAt    uint64    // so have all visible changes of tiles up to this flush
+	stateAt    core.Mark // all visible readings up to this batch have been written
+	tilesAt    uint64    // all visible tile changes up to this flush have been written
 	states     []*message
 	statesTo   core.Mark
 	nextBeat   time.Time
 	pulseSeen  uint64
 	rosterSeen uint64
-	viewers    *message // the last that was sent
+	viewers    *message // the last viewers frame that was sent
 
-	sent      atomic.Int64 // everything visible up to it has been sent
-	claimed   atomic.Int64 // what the client says that it has
-	acked     atomic.Int64 // what it has a receipt for: the smaller of the two
+	sent      atomic.Int64 // seq: everything visible up to it has been sent
+	claimed   atomic.Int64 // seq that the client has acknowledged
+	acked     atomic.Int64 // seq of the receipt: the smaller of sent and claimed
 	replaying atomic.Bool
-	doneCount atomic.Int64 // of class.count
-	doneBytes atomic.Int64
-	waited    atomic.Int64 // for writes since it was last up to date, ns
-	writing   atomic.Int64 // since when a write has been going on, ns after hub.born; 0: none
-	expires   atomic.Int64 // of the session, Unix ns; 0: never
-	using     atomic.Bool  // the page is looked at, or armed to sound
-	checkAt   atomic.Int64 // when to check the session again, Unix ns
+	doneCount atomic.Int64 // the part of class.count that this client has received
+	doneBytes atomic.Int64 // the part of class.bytes that this client has received
+	waited    atomic.Int64 // time spent in writes since the client was last up to date, ns
+	writing   atomic.Int64 // start of the current write, ns after hub.born; 0: no write
+	expires   atomic.Int64 // expiry of the session, Unix ns; 0: never
+	using     atomic.Bool  // the page is visible, or its alarm sound is armed
+	checkAt   atomic.Int64 // time of the next session check, Unix ns; negative: flagged for a check now
 }
 
 func newClient(h *Hub, p core.Principal) *client {
@@ -74,11 +74,12 @@ func newClient(h *Hub, p core.Principal) *client {
 	return c
 }
 
-// begin starts the connection's two goroutines. One that was closed during its handshake ends with its close frame.
+// begin starts the connection's two goroutines. A connection that was closed during its handshake then sends its close
+// frame and ends.
 func (c *client) begin(ctx context.Context, conn *websocket.Conn) {
 	c.conn = conn
 	c.begun.Store(true)
-	c.hub.handlers.Add(1) // with the one of the handshake: two
+	c.hub.handlers.Add(1) // enter has added one already: two goroutines
 	go c.run(ctx)
 	go c.write(ctx)
 }
@@ -91,32 +92,32 @@ func (c *client) setExpiry(t time.Time) {
 	c.expires.Store(t.UnixNano())
 }
 
-// inUse reports whether somebody uses the page: it is looked at, or armed to sound.
+// inUse reports whether the page is in use: it is visible, or its alarm sound is armed.
 func (c *client) inUse() bool { return c.using.Load() }
 
-// wake tells the writer to look again.
+// wake makes the writer check again for something to send. It never blocks.
 func (c *client) wake() { wait.Wake(c.wakeup) }
 
-// close ends the connection with a close frame. The first reason counts. It never blocks and takes
-// no lock of the hub.
+// close ends the connection with a close frame. Only the first call has an effect. It never blocks and takes no lock of
+// the hub.
 func (c *client) close(why *closing) {
 	if c.closed.Swap(true) {
 		return
 	}
-	if c.begun.Load() { // a writer that is stuck in a write must come out of it to say why
+	if c.begun.Load() { // the deadline ends a blocked write, so that the writer can send the close frame
 		_ = c.conn.NetConn().SetWriteDeadline(time.Now().Add(closeGrace))
 	}
 	c.cancel(why)
 }
 
-// cut ends the connection without a word. One in its handshake is bounded by the handshake's own patience.
+// cut closes the connection without a close frame. It does nothing during the handshake, which has its own timeout.
 func (c *client) cut() {
 	if c.begun.Load() {
 		_ = c.conn.Close()
 	}
 }
 
-// reason is why the connection was closed.
+// reason returns why the connection was closed.
 func reason(ctx context.Context) *closing {
 	if why, ok := errors.AsType[*closing](context.Cause(ctx)); ok {
 		return why
@@ -140,8 +141,8 @@ func (c *client) run(ctx context.Context) {
 	close(c.gone)
 }
 
-// readLoop handles the client's frames. It returns a *closing when the hub ends the connection, the
-// read's error when the client did.
+// readLoop handles the client's frames. It returns a *closing if the hub ends the connection, and the read error if the
+// client ended it.
 func (c *client) readLoop(ctx context.Context) error {
 	h, err := c.readHello()
 	if err != nil {
@@ -152,7 +153,7 @@ func (c *client) readLoop(ctx context.Context) error {
 	}
 	close(c.ready)
 
-	// The writer pings with each heartbeat: three without an answer, and nobody is there.
+	// The writer pings with each heartbeat. After three pings without a pong the connection counts as dead.
 	idle := 3*c.hub.o.Heartbeat + c.hub.o.Heartbeat/2
 	alive := func(string) error { return c.conn.SetReadDeadline(time.Now().Add(idle)) }
 	c.conn.SetPongHandler(alive)
@@ -219,9 +220,9 @@ func isTimeout(err error) bool {
 	return ok && netErr.Timeout()
 }
 
-// acknowledge takes a receipt. It may run ahead of what was sent here: a snapshot brought the client
-// further than its stream has come. Then it counts as far as the stream is, and on with it. What the
-// log does not have nobody can have received.
+// acknowledge handles an ack. The ack may be ahead of what this connection has sent, because a snapshot can bring the
+// client further than its stream. The receipt then follows the stream up to the acknowledged seq. An ack beyond the
+// head of the log is an error, because no client can have received such an event.
 func (c *client) acknowledge(ctx context.Context, seq int64) error {
 	if seq > c.sent.Load() && !c.hub.exists(ctx, seq) {
 		return badFrame("seq: %d is beyond the head of the event log", seq)
@@ -233,8 +234,8 @@ func (c *client) acknowledge(ctx context.Context, seq int64) error {
 	return nil
 }
 
-// advance notes that everything visible up to seq has been sent. The writer alone calls it, before
-// the write: the receipt may be faster than the line after it.
+// advance records that everything visible up to seq has been sent. Only the writer calls it, and before the write:
+// the client's ack may arrive before the write call returns.
 func (c *client) advance(seq int64) {
 	if seq <= c.sent.Load() {
 		return
@@ -245,7 +246,8 @@ func (c *client) advance(seq int64) {
 	}
 }
 
-// settle saves the receipt of what the client claims and was sent.
+// settle queues the receipt for the smaller of claimed and sent. The reader and the writer both call it, so it moves
+// acked with compare-and-swap and never backwards.
 func (c *client) settle() {
 	n := min(c.claimed.Load(), c.sent.Load())
 	for old := c.acked.Load(); n > old; old = c.acked.Load() {
@@ -256,7 +258,8 @@ func (c *client) settle() {
 	}
 }
 
-// drain reads on, so that the close frame is not lost to a reset; the writer ends it.
+// drain reads and drops the client's frames until the writer closes the connection. Without it, unread input would
+// cause a TCP reset, and the close frame could be lost.
 func (c *client) drain() {
 	for {
 		if _, _, err := c.conn.NextReader(); err != nil {
@@ -265,7 +268,7 @@ func (c *client) drain() {
 	}
 }
 
-// caughtUp notes that the client is up to date. The hub's lock is held for reading.
+// caughtUp records that the client is up to date. The caller holds the hub's read lock.
 func (c *client) caughtUp() {
 	c.replaying.Store(false)
 	c.doneCount.Store(c.class.count)
@@ -273,9 +276,9 @@ func (c *client) caughtUp() {
 	c.waited.Store(0)
 }
 
-// pace is why the client is too slow to be kept, nil when it is not. The hub's lock is held. What
-// counts is how long the client has kept the hub waiting since it was last up to date: a burst of
-// events, or a busy server, is not its fault.
+// pace returns the reason to close a client that is too slow, nil if it is fast enough. The caller holds the hub's
+// lock. The measure is the time spent in writes to the client since it was last up to date, so a burst of events or a
+// busy server does not count against the client.
 func (c *client) pace() *closing {
 	o := &c.hub.o
 	waited := time.Duration(c.waited.Load())

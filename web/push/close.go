@@ -4,28 +4,28 @@ import (
 	"fmt"
 )
 
-// The close codes of the protocol. 4000 to 4099 are final until something else happens (a fixed
-// client, a login); on 4100 and above the client reconnects with its last_seq.
+// The close codes of the protocol. After 4000 to 4099 the client must not reconnect until the cause is removed (a fixed
+// client, a login). After 4100 and above the client reconnects with its last_seq.
 const (
-	CloseBadFrame     = 4000 // the reason names what was wrong
+	CloseBadFrame     = 4000 // the reason names the error
 	CloseSessionEnded = 4001 // log in again
-	CloseNoHello      = 4002 // no hello came in time, or something else came first
-	CloseScopeChanged = 4003 // role or division changed, and not by the API, which ends the session: reconnect at once, take a snapshot
+	CloseNoHello      = 4002 // no hello arrived in time, or another frame arrived first
+	CloseScopeChanged = 4003 // role or division changed without the API (the API ends the session): reconnect at once, take a snapshot
 	CloseResume       = 4100 // too slow, or the log was restored: reconnect at once
 	CloseGoingAway    = 4101 // the server stops or cannot serve yet: reconnect with jitter
 )
 
-// closing is why a connection ends. As an error it goes up from where the fault was found.
+// closing is the reason why a connection ends. It implements error, so that it can be returned from where it occurs.
 type closing struct {
 	code   int
 	cause  string // the metric's label
 	reason string // for the client
 }
 
-// Error is the reason.
+// Error returns the reason.
 func (c *closing) Error() string { return c.reason }
 
-// The causes, as labels of onemap_push_closed_total.
+// The causes: label values of onemap_push_closed_total.
 const (
 	causeGone     = "gone"
 	causeBadFrame = "bad-frame"
@@ -63,5 +63,6 @@ func goingAway(cause, format string, args ...any) *closing {
 	return &closing{CloseGoingAway, cause, fmt.Sprintf(format, args...)}
 }
 
-// maxReason is what a close frame has room for: 125 bytes with the code.
+// maxReason is the longest reason in a close frame, in bytes. A control frame holds 125 bytes (RFC 6455, section 5.5), and
+// the code takes 2.
 const maxReason = 123

@@ -9,14 +9,15 @@ import (
 	"onemap/internal/eventlog"
 )
 
-// Subscriber is the hub as a subscriber of the event log.
+// Subscriber returns the hub as a subscriber of the event log.
 func (h *Hub) Subscriber() eventlog.Subscriber { return subscriber{h} }
 
 // subscriber implements eventlog.Subscriber.
 type subscriber struct{ hub *Hub }
 
-// Begin reads the newest events up to the position into the ring, so that the clients that come back after a restart of
-// the server are replayed from memory. When the log does not continue, every client is sent away to take up the new one.
+// Begin reads the newest events up to the position into the ring, so that clients that reconnect after a restart of the
+// server are replayed from memory. If the log does not continue, it closes every connection, so that the clients
+// reconnect to the new log.
 func (s subscriber) Begin(ctx context.Context, at eventlog.Position, why eventlog.Cause) error {
 	switch why {
 	case eventlog.Started:
@@ -46,7 +47,7 @@ func (h *Hub) begin(ctx context.Context, at eventlog.Position) error {
 		switch {
 		case page.Epoch != at.Epoch, len(held) > 0 && !page.Truncated && page.Before != held[len(held)-1].ID:
 			return errors.New("the log was restored while it was read")
-		case page.Truncated: // begin after what was pruned, of which Before is the last
+		case page.Truncated: // begin after the pruned events; Before is the id of the last pruned one
 			held, floor = nil, at.Mark
 			if len(page.Events) > 0 {
 				floor = core.Mark{Seq: page.Events[0].Seq - 1, ID: page.Before}
@@ -60,7 +61,7 @@ func (h *Hub) begin(ctx context.Context, at eventlog.Position) error {
 		}
 		pos = held[len(held)-1].Seq
 	}
-	for len(held) > 0 && held[len(held)-1].Seq > at.Mark.Seq { // newer ones, which follow
+	for len(held) > 0 && held[len(held)-1].Seq > at.Mark.Seq { // drop newer events: Receive delivers them later
 		held = held[:len(held)-1]
 	}
 	if len(held) > 0 && held[len(held)-1].ID != at.Mark.ID {

@@ -17,7 +17,7 @@ import (
 	"onemap/tiles"
 )
 
-// The types of frame, in "type".
+// The values of the frame member "type".
 const (
 	typeHello   = "hello"
 	typeAck     = "ack"
@@ -31,29 +31,28 @@ const (
 	typeViewers = "viewers"
 )
 
-// maxClientFrame bounds what a client may send, bytes.
+// maxClientFrame is the largest frame that a client may send, in bytes.
 const maxClientFrame = 4 << 10
 
-// maxEpoch bounds the epoch that a client may say, bytes.
+// maxEpoch is the longest epoch that a client may send, in bytes.
 const maxEpoch = 200
 
-// maxSeq is the largest integer that every JSON reader keeps exactly.
+// maxSeq is the largest integer that every JSON parser represents exactly: 2^53-1, the limit of a float64.
 const maxSeq = 1<<53 - 1
 
 // hello is the client's first frame.
 type hello struct {
 	Client string
 	Epoch  string
-	Last   core.Mark  // up to it the client has every event
-	Batch  *core.Mark // the newest state that the client holds; nil: none
+	Last   core.Mark  // the client has every event up to it
+	Batch  *core.Mark // the newest batch in the client's state; nil: none
 }
 
-// ack is the machine's cumulative receipt.
+// ack is a cumulative receipt: the client's machine has every visible event up to Seq.
 type ack struct{ Seq int64 }
 
-// decodeFrame reads one text frame of a client: a hello, an ack or a status. The error, a *closing, names the
-// member at fault. Members that are not known are left alone, so that newer clients can talk to
-// older servers.
+// decodeFrame decodes one text frame of a client: a hello, an ack or a status. It returns a *closing that names the wrong
+// member. It ignores unknown members, so that newer clients work with older servers.
 func decodeFrame(data []byte) (any, error) {
 	if len(data) > maxClientFrame {
 		return nil, badFrame("the frame is larger than %d bytes", maxClientFrame)
@@ -91,7 +90,7 @@ func decodeFrame(data []byte) (any, error) {
 			h.Batch = &core.Mark{Seq: *f.Batch, ID: f.BatchID}
 		}
 		if f.Client == nil {
-			h.Client = rand.Text() // its receipts are this connection's alone
+			h.Client = rand.Text() // a client without an id gets one for this connection only
 		} else {
 			h.Client = *f.Client
 		}
@@ -150,7 +149,7 @@ func checkSeq(name string, n int64) error {
 	return nil
 }
 
-// badJSON says what encoding/json found, in the client's words.
+// badJSON converts an error of encoding/json into a message for the client.
 func badJSON(err error) *closing {
 	var typeErr *json.UnmarshalTypeError
 	var syntaxErr *json.SyntaxError
@@ -185,10 +184,10 @@ func validClientID(s string) bool {
 	return true
 }
 
-// message is a text frame that is made once and written to many.
+// message is a text frame that is encoded once and written to many clients.
 type message struct {
 	kind string
-	size int // of the payload, bytes
+	size int // size of the payload, bytes
 	wire *websocket.PreparedMessage
 }
 
@@ -200,7 +199,7 @@ func newMessage(kind string, payload []byte) (*message, error) {
 	return &message{kind: kind, size: len(payload), wire: wire}, nil
 }
 
-// marshalMessage is newMessage of v's JSON.
+// marshalMessage returns a message with v encoded as JSON.
 func marshalMessage(kind string, v any) (*message, error) {
 	payload, err := json.Marshal(v)
 	if err != nil {
@@ -231,7 +230,7 @@ type eventFrame struct {
 	Payload   json.RawMessage `json:"payload"`
 }
 
-// eventOf is the frame of an event: the same for everyone who may see it.
+// eventOf returns the frame of an event. It is the same for all clients that may see the event.
 func eventOf(e core.Event) eventFrame {
 	f := eventFrame{
 		Type: typeEvent, Seq: e.Seq, ID: e.ID, At: e.At.UTC(), Kind: e.Kind, Subject: e.Subject, Actor: e.Actor,
@@ -246,7 +245,7 @@ func eventOf(e core.Event) eventFrame {
 	return f
 }
 
-// encodable reports whether JSON has a form for t.
+// encodable reports whether encoding/json can encode t: RFC 3339 allows the years 0 to 9999.
 func encodable(t time.Time) bool { return t.UTC().Year() >= 0 && t.UTC().Year() <= 9999 }
 
 type readingFrame struct {
@@ -256,7 +255,7 @@ type readingFrame struct {
 	Value      float64    `json:"v"`
 	QC         sensors.QC `json:"qc"`
 
-	Source sensors.TimeSource `json:"src,omitempty"` // 0 is the device's plain time
+	Source sensors.TimeSource `json:"src,omitempty"` // 0: the device's own time
 }
 
 type stateFrame struct {
@@ -293,10 +292,10 @@ func layerTilesOf(n tiles.Notice) layerTiles {
 type clientsFrame struct {
 	Type      string         `json:"type"`
 	Divisions map[string]int `json:"divisions"` // connected responders
-	Armed     map[string]int `json:"armed"`     // those of them at whose machine an alarm sounds
+	Armed     map[string]int `json:"armed"`     // connected responders with an armed alarm sound
 }
 
-// viewersFrame is who has an alert open, of the alerts that the receiver may see.
+// viewersFrame lists, for each open alert that the receiver may see, the people who have it open.
 type viewersFrame struct {
 	Type   string         `json:"type"`
 	Alerts []alertViewers `json:"alerts"`
@@ -319,14 +318,14 @@ type healthReport struct {
 	Parts []core.Health `json:"parts"`
 }
 
-// beatFrame is a heartbeat, put together from JSON that is already there: it is made for each
-// client, because head is the client's own.
+// beatFrame returns a heartbeat frame. It is built for each client, because head is the client's own position; so it
+// appends the prepared JSON of the health without encoding it again.
 func beatFrame(head core.Mark, at time.Time, health []byte) []byte {
 	b := make([]byte, 0, 80+len(health))
 	b = append(b, `{"type":"hb","head":`...)
 	b = strconv.AppendInt(b, head.Seq, 10)
 	b = append(b, `,"head_id":"`...)
-	b = append(b, head.ID...) // a uuid or nothing: no character of it has to be escaped
+	b = append(b, head.ID...) // a UUID or empty: it needs no JSON escape
 	b = append(b, '"')
 	b = append(b, `,"time":"`...)
 	b = at.UTC().AppendFormat(b, time.RFC3339Nano)

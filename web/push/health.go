@@ -11,13 +11,13 @@ import (
 	"onemap/internal/core"
 )
 
-// healthReporter keeps the server's health as the heartbeats carry it. Heartbeats read it and never wait.
+// healthReporter keeps the server's health report for the heartbeats. Heartbeats read it without waiting.
 type healthReporter struct {
 	hub  *Hub
 	last atomic.Pointer[healthSnapshot]
 }
 
-// healthSnapshot is one report. Its version grows when a part has gone bad or good.
+// healthSnapshot is one report. Its version increases when a part becomes OK or not OK.
 type healthSnapshot struct {
 	version uint64
 	parts   []core.Health
@@ -33,8 +33,8 @@ func newHealthReporter(h *Hub) *healthReporter {
 
 func (p *healthReporter) read() *healthSnapshot { return p.last.Load() }
 
-// run refreshes the report every Tick. The health function runs apart, one call at a time: while
-// it hangs, the report says so.
+// run updates the report every Tick. The health function runs in a separate goroutine, one call at a time. While a call
+// hangs, the report says so.
 func (p *healthReporter) run(ctx context.Context) {
 	ask := p.hub.parts.Health
 	if ask == nil {
@@ -63,7 +63,7 @@ func (p *healthReporter) run(ctx context.Context) {
 	}
 }
 
-// withOwn adds the hub's own part, unless it is there.
+// withOwn returns a copy of parts with the hub's own part, which it adds only if it is missing.
 func (p *healthReporter) withOwn(parts []core.Health) []core.Health {
 	own := p.hub.Health()
 	if slices.ContainsFunc(parts, func(h core.Health) bool { return h.Part == own.Part }) {
@@ -72,19 +72,19 @@ func (p *healthReporter) withOwn(parts []core.Health) []core.Health {
 	return append(slices.Clone(parts), own)
 }
 
-// storeSilence keeps the last report with a part that says how old it is.
+// storeSilence stores the last report with the additional part "health", which is not OK and carries the report's age.
 func (p *healthReporter) storeSilence(age time.Duration) {
 	own := p.hub.Health()
 	parts := slices.DeleteFunc(slices.Clone(p.read().parts), func(h core.Health) bool { return h.Part == "health" || h.Part == own.Part })
 	p.store(append(parts, own, core.Unwell("health", age.Round(100*time.Millisecond).Seconds(), CodePartsUnknown)))
 }
 
-// store makes the report; a change of what is good or bad wakes every client.
+// store stores a report of parts. It wakes every client if a part has become OK or not OK.
 func (p *healthReporter) store(parts []core.Health) {
 	old := p.read()
 	for i, h := range parts {
 		if math.IsNaN(h.Lag) || math.IsInf(h.Lag, 0) {
-			parts[i].Lag = 0 // has no JSON
+			parts[i].Lag = 0 // NaN and Inf cannot be encoded as JSON
 		}
 	}
 	ok := !slices.ContainsFunc(parts, func(h core.Health) bool { return !h.Ready() })

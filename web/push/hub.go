@@ -16,18 +16,18 @@ import (
 	"onemap/internal/fault"
 )
 
-// Hub pushes the event log and the live state to the clients of this node. Make it with New, subscribe it to the
-// follower of the log, run it with Run, hand it connections with Serve.
+// Hub pushes the event log and the live state to the clients of this node. Create it with New, subscribe it to the
+// follower of the log, run it with Run, and pass connections to Serve.
 //
-// Events are not queued per client: a client is a position in the log, and its writer takes what
-// comes after it, from the ring in memory or, when it is older, from the source. So a replay and
-// what follows it are one movement, with no hand-over that could lose or double an event.
+// Events are not queued per client. The hub keeps each client's position in the log. The client's writer reads the
+// events after this position, from the ring in memory or, if they are older, from the source. So a replay continues
+// into live events without a hand-over that could lose or duplicate an event.
 type Hub struct {
 	o        Options
 	parts    Parts
 	log      *slog.Logger
 	now      func() time.Time
-	born     time.Time // a monotonic zero for the writers
+	born     time.Time // zero of the writers' monotonic time
 	metrics  *metrics
 	upgrader websocket.Upgrader
 
@@ -37,7 +37,7 @@ type Hub struct {
 	conns    map[*client]struct{} // every connection, from before its handshake is answered
 	accounts map[int64]int        // connections by account
 	stage    stage
-	handlers sync.WaitGroup // one for a handshake, two goroutines a connection
+	handlers sync.WaitGroup // counts one per handshake and two goroutines per connection
 
 	live     *live
 	tiles    *tileFeed
@@ -46,12 +46,12 @@ type Hub struct {
 	receipts *receipts
 	sessions *sessions
 	pulse    *healthReporter
-	replays  chan struct{} // bounds the replays that read the source at the same time
+	replays  chan struct{} // semaphore: limits the replays that read the source at the same time
 
 	batchTail *eventlog.Poller
 }
 
-// stage is where the hub is in its life.
+// stage is the lifecycle state of the hub.
 type stage uint8
 
 const (
@@ -60,15 +60,15 @@ const (
 	stageStopped
 )
 
-// class is the welcomed clients of one scope: what one may see, all may.
+// class is the set of welcomed clients of one scope. All of them may see the same events.
 type class struct {
 	members map[*client]struct{}
 	count   int64 // visible events published since the class began
 	bytes   int64
 }
 
-// New makes a hub. The logger may be nil (it is silent then), so may the registerer (metrics go
-// nowhere) and the clock (time.Now).
+// New returns a hub; it returns an error if a required part is missing. The logger may be nil (no log), the registerer
+// may be nil (no metrics), and the clock may be nil (time.Now).
 func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, now func() time.Time) (*Hub, error) {
 	if parts.Events == nil || parts.Follower == nil || parts.Batches == nil {
 		return nil, errors.New("push: an event source, its follower and a batch source are needed")
@@ -105,12 +105,11 @@ func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, no
 	return h, nil
 }
 
-// Wake tells the hub that an ingest batch was committed on this node. It never blocks.
+// Wake notifies the hub that an ingest batch was committed on this node. It never blocks.
 func (h *Hub) Wake() { h.batchTail.Wake() }
 
-// Run reads the batches and serves the connections until ctx ends; then it takes
-// leave of the clients (4101), saves their receipts and returns. It may run once. The error is nil
-// after a regular stop.
+// Run reads the batches and serves the connections until ctx ends. Then it closes the connections with code 4101,
+// saves their receipts and returns nil. Run may be called once; a second call returns an error.
 func (h *Hub) Run(ctx context.Context) error {
 	h.mu.Lock()
 	if h.stage != stageNew {
@@ -133,7 +132,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	return nil
 }
 
-// dismiss closes every connection and waits for them, at most StopTimeout.
+// dismiss closes every connection and waits for them. After StopTimeout it cuts the remaining ones without a close
+// handshake.
 func (h *Hub) dismiss() {
 	h.mu.Lock()
 	h.stage = stageStopped
@@ -156,7 +156,7 @@ func (h *Hub) dismiss() {
 	<-left
 }
 
-// settle writes what is left: receipts, and that nobody is connected here any more.
+// settle saves the remaining receipts and records that this node has no connected clients.
 func (h *Hub) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
 	defer cancel()
@@ -169,8 +169,8 @@ func (h *Hub) settle(ctx context.Context) {
 	}
 }
 
-// publish appends events to the ring and wakes those who may see them. Sessions that an event ends
-// are closed first, so nothing after it reaches them.
+// publish appends events to the ring and wakes the clients that may see them. If an event ends a session, its
+// connections are closed first, so that they receive nothing after that event.
 func (h *Hub) publish(ctx context.Context, events []core.Event) {
 	entries := h.entries(ctx, events)
 	for _, e := range entries {
@@ -201,8 +201,8 @@ func (h *Hub) publish(ctx context.Context, events []core.Event) {
 	h.metrics.head.Set(float64(h.events.head.Seq))
 }
 
-// entries makes the frames of events. The log holds JSON only, so a payload that is none is a defect;
-// the event itself must not be lost with it.
+// entries encodes events as frames. The log holds JSON only, so a payload that is not JSON is a defect. Such an event
+// is sent without its payload, because the event itself must not be lost.
 func (h *Hub) entries(ctx context.Context, events []core.Event) []*entry {
 	entries := make([]*entry, len(events))
 	now := h.now()
@@ -221,9 +221,9 @@ func (h *Hub) entries(ctx context.Context, events []core.Event) []*entry {
 	return entries
 }
 
-// take returns at most limit events after the client's position that it may see. None means that the
-// client is up to date, and its position is the head. errBehind means that the next one is not in
-// memory any more.
+// take returns at most limit events after the client's position that the client may see. If there are none, the client
+// is up to date and take moves its position to the head. It returns errBehind if the next event is no longer in
+// memory, and errOtherEpoch if the log was reset.
 func (h *Hub) take(c *client, limit int) ([]*entry, error) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -253,7 +253,7 @@ var (
 	errOtherEpoch = errors.New("the log was reset")
 )
 
-// closeWhere closes the connections that match.
+// closeWhere closes the connections for which match returns true.
 func (h *Hub) closeWhere(why *closing, match func(*client) bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -264,8 +264,8 @@ func (h *Hub) closeWhere(why *closing, match func(*client) bool) {
 	}
 }
 
-// restart forgets the log in memory and sends every client away to take up the new one. Which tiles
-// have changed is nothing of the log's: whoever comes back looks at all of its tiles again.
+// restart drops the log in memory and closes every connection, so that the clients reconnect to the new log. The tile
+// feed is not reset, because it does not depend on the log: a client that reconnects checks all of its tiles again.
 func (h *Hub) restart(ctx context.Context, why *closing) {
 	h.log.WarnContext(ctx, "starting over with the event log", slog.String("reason", why.reason))
 	h.mu.Lock()
@@ -277,8 +277,8 @@ func (h *Hub) restart(ctx context.Context, why *closing) {
 	h.closeWhere(why, func(*client) bool { return true })
 }
 
-// Health is how well the hub reads what it must push: not OK when the event log or the batches
-// could not be read for a while. It never blocks.
+// Health returns the health of the hub. It is not OK when the event log or the batches could not be read for too long.
+// It never blocks.
 func (h *Hub) Health() core.Health {
 	events, unread := h.parts.Follower.Late()
 	batches, late := h.batchTail.Late()
@@ -291,12 +291,12 @@ func (h *Hub) Health() core.Health {
 	return core.Health{Part: "push", OK: true}
 }
 
-// unwell is the hub's health when something could not be read for so long.
+// unwell returns the hub's health when a source could not be read; age is the time since the last complete read.
 func unwell(age time.Duration, code fault.Code) core.Health {
 	return core.Unwell("push", age.Round(100*time.Millisecond).Seconds(), code)
 }
 
-// must is for encodings that cannot fail: of our own structs, with nothing from outside in them.
+// must panics on err. Use it only for encodings that cannot fail: our own structs without external input.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic("push: " + err.Error())

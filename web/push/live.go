@@ -13,25 +13,25 @@ import (
 	"onemap/sensors"
 )
 
-// readingsPerFrame bounds one state frame; what is more goes into several.
+// readingsPerFrame is the largest number of readings in one state frame. More readings are split into several frames.
 const readingsPerFrame = 2000
 
-// historyTicks is how many ticks are remembered one by one. Who is further behind is given what it
-// needs by going through everything.
+// historyTicks is the number of ticks kept separately. For a client that is further behind, the changes are found by a
+// scan of the whole state.
 const historyTicks = 128
 
-// live is the newest reading of every datastream and the newest status of every device, each with
-// the batch that brought it. A client is a batch number: what it needs is everything newer, once.
-// So a slow client's state is merged by itself, and nothing is queued for it.
+// live is the newest reading of every datastream and the newest status of every device, each with the batch that
+// brought it. The hub keeps one batch mark per client and sends everything newer once. So the state for a slow client
+// is merged automatically, and nothing is queued for it.
 type live struct {
 	where Directory
 
 	mu      sync.Mutex
 	begun   bool
-	floor   core.Mark   // the batch at which it began: it knows nothing of older ones
-	applied core.Mark   // everything up to it is held, some of it staged
-	flushed core.Mark   // everything up to it is shown
-	marks   []core.Mark // of the newest batches, oldest first; the floor is among them at the beginning
+	floor   core.Mark   // the batch at which the state began; older batches are unknown
+	applied core.Mark   // all batches up to it are applied; the newest may still be staged
+	flushed core.Mark   // all batches up to it are published
+	marks   []core.Mark // marks of the newest batches, oldest first; at the beginning it contains the floor
 	at      time.Time
 
 	readings map[int64]*liveReading
@@ -57,7 +57,7 @@ type liveDevice struct {
 	seenBatch    int64
 }
 
-// delta is what the batches since the last tick have brought, the newest of each.
+// delta is the newest reading, status and time of each datastream and device in the batches since the last tick.
 type delta struct {
 	readings map[int64]readingFrame
 	status   map[string]sensors.Status
@@ -68,9 +68,9 @@ func newDelta() delta {
 	return delta{make(map[int64]readingFrame), make(map[string]sensors.Status), make(map[string]time.Time)}
 }
 
-// tick is what one flush has changed.
+// tick is the set of changes of one flush.
 type tick struct {
-	from, to core.Mark // it took the state from one batch to the other
+	from, to core.Mark // the flush moved the state from batch from to batch to
 	readings []*liveReading
 	devices  []*liveDevice
 }
@@ -86,7 +86,7 @@ func newLive(where Directory) *live {
 	return l
 }
 
-// reset forgets everything.
+// reset drops the whole state.
 func (l *live) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,7 +100,7 @@ func (l *live) clear() {
 	l.frames = make(map[frameKey][]*message)
 }
 
-// begin starts anew after a batch.
+// begin resets the state and starts after a batch.
 func (l *live) begin(batch core.Mark) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,16 +108,18 @@ func (l *live) begin(batch core.Mark) {
 	l.begun, l.floor, l.applied, l.flushed, l.marks = true, batch, batch, batch, []core.Mark{batch}
 }
 
-// position is the newest batch that was applied.
+// position returns the newest applied batch; begun is false before begin.
 func (l *live) position() (batch core.Mark, begun bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.applied, l.begun
 }
 
-// resume is the batch from which a client's state goes on, and whether that is without a gap: from the
-// one that it names, when everything since is known here and its log is the same (recovered). One
-// that names none is given all that this node knows. Who takes a snapshot needs only what comes.
+// resume returns the batch after which a client's state continues, and whether it continues without a gap.
+//
+// A client that takes a snapshot (recovered is false) needs only what is newer than the flushed batch. A client of the
+// same log that names a batch continues from it if this node knows everything since. In all other cases the client
+// receives everything that this node knows, with a gap.
 func (l *live) resume(batch *core.Mark, recovered bool) (from core.Mark, continued bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -131,7 +133,7 @@ func (l *live) resume(batch *core.Mark, recovered bool) (from core.Mark, continu
 	}
 }
 
-// apply stages batches that follow after. It does nothing when the state was started anew meanwhile.
+// apply stages the batches that follow after. It does nothing if the state was reset in the meantime.
 func (l *live) apply(after core.Mark, batches []sensors.Committed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -152,7 +154,8 @@ func (l *live) apply(after core.Mark, batches []sensors.Committed) {
 	}
 }
 
-// marksKept bounds the batches whose ids are remembered: about ten minutes of a busy node.
+// marksKept is the number of batches whose ids are kept: about ten minutes of a busy node. remember deletes old marks in
+// blocks of this size, so that between marksKept and twice as many are held.
 const marksKept = 4096
 
 func (l *live) remember(m core.Mark) {
@@ -162,7 +165,7 @@ func (l *live) remember(m core.Mark) {
 	l.marks = append(l.marks, m)
 }
 
-// idAt returns the id of the newest batch at or before seq; ok is false when that is not remembered.
+// idAt returns the id of the newest batch at or before seq; ok is false if this mark is not kept.
 func (l *live) idAt(seq int64) (id string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -176,7 +179,7 @@ func (l *live) idAt(seq int64) (id string, ok bool) {
 	return l.marks[i-1].ID, true
 }
 
-// stage takes a reading when it is the newest of its datastream since the last tick.
+// stage stages a reading if it is the newest of its datastream since the last tick.
 func (l *live) stage(o sensors.Observation) {
 	device := ""
 	if l.where != nil {
@@ -186,7 +189,7 @@ func (l *live) stage(o sensors.Observation) {
 		l.staged.seen[device] = o.ReceivedAt.UTC()
 	}
 	if math.IsNaN(o.Value) || math.IsInf(o.Value, 0) || !encodable(o.Time) {
-		return // has no JSON; the path in refuses it
+		return // the value cannot be encoded as JSON; ingest refuses it
 	}
 	if old, ok := l.staged.readings[o.DatastreamID]; ok && o.Time.Before(old.Time) {
 		return
@@ -204,7 +207,8 @@ func (l *live) divisionOf(device string) string {
 	return division
 }
 
-// flush shows what was staged, and lists the divisions that it concerns; none: nothing has changed.
+// flush publishes the staged changes and returns the divisions that they belong to. It returns an empty set if nothing
+// has changed.
 func (l *live) flush(now time.Time) (divisions map[string]struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -216,7 +220,7 @@ func (l *live) flush(now time.Time) (divisions map[string]struct{}) {
 	for id, f := range l.staged.readings {
 		old := l.readings[id]
 		if old != nil && f.Time.Before(old.Time) {
-			continue // late: what is shown is newer
+			continue // the reading is late: the published one is newer
 		}
 		r := &liveReading{readingFrame: f, division: l.divisionOf(f.Device), batch: t.to.Seq}
 		l.readings[id] = r
@@ -268,8 +272,8 @@ func (l *live) flushDevices(batch int64, divisions map[string]struct{}) []*liveD
 	return list
 }
 
-// since returns the frames with everything visible that came after a batch, and the batch that a
-// client has then. Clients of one scope at the same batch share them.
+// since returns the frames with everything visible after a batch, and the batch that the client has after them. Clients
+// of one scope at the same batch share the frames.
 func (l *live) since(s core.Scope, from core.Mark) (frames []*message, to core.Mark) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -287,8 +291,8 @@ func (l *live) since(s core.Scope, from core.Mark) (frames []*message, to core.M
 	return frames, l.flushed
 }
 
-// build makes the frames of what came after from. In all but the last, batch is still from: the
-// client has everything only then.
+// build returns the frames of the changes after from. In all frames but the last, batch is still from, because the
+// client has the whole state only after the last frame.
 func (l *live) build(s core.Scope, from core.Mark) []stateFrame {
 	readings, status, seen := l.changes(s, from.Seq)
 	if len(readings) == 0 && len(status) == 0 && len(seen) == 0 {
@@ -307,8 +311,8 @@ func (l *live) build(s core.Scope, from core.Mark) []stateFrame {
 	})
 }
 
-// changes collects what is visible and newer than from: out of the ticks since, when they are
-// remembered, out of everything else.
+// changes returns the visible changes that are newer than from. It reads the ticks since from if all of them are kept,
+// otherwise the whole state.
 func (l *live) changes(s core.Scope, from int64) (readings []readingFrame, status []sensors.Status, seen map[string]time.Time) {
 	readings, status, seen = []readingFrame{}, []sensors.Status{}, make(map[string]time.Time)
 	add := func(d *liveDevice) {
@@ -351,8 +355,8 @@ func (l *live) changes(s core.Scope, from int64) (readings []readingFrame, statu
 	return readings, status, seen
 }
 
-// ticksAfter returns the ticks after a batch that is older than the newest, nil when not all of them
-// are remembered.
+// ticksAfter returns the ticks after a batch, which must be older than the newest one. It returns nil if not all of
+// these ticks are kept.
 func (l *live) ticksAfter(from int64) []tick {
 	if len(l.history) == 0 || from < l.history[0].from.Seq {
 		return nil
@@ -361,7 +365,7 @@ func (l *live) ticksAfter(from int64) []tick {
 	return l.history[i:]
 }
 
-// flushState shows the live state every Coalesce and wakes those whom it concerns.
+// flushState publishes the live state every Coalesce and wakes the clients that may see a change.
 func (h *Hub) flushState(ctx context.Context) {
 	tick := time.NewTicker(h.o.Coalesce)
 	defer tick.Stop()

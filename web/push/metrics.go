@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics are the hub's. Children are resolved once: the writers count every frame.
+// metrics are the hub's metrics. The labelled children are resolved once, because the writers count every frame.
 type metrics struct {
 	clients     prometheus.Gauge
 	refused     prometheus.Counter
@@ -27,7 +27,7 @@ type metrics struct {
 	tileBehind    prometheus.Counter
 }
 
-// How a hello was answered, as labels of onemap_push_joined_total.
+// The label values of onemap_push_joined_total: how a hello was answered.
 const (
 	joinedFresh     = "snapshot"  // recovered: false
 	joinedLive      = "live"      // nothing was missed

@@ -12,77 +12,75 @@ import (
 // Protocol is the WebSocket subprotocol that clients must ask for.
 const Protocol = "onemap.v1"
 
-// Directory tells where readings belong. Both answers come from memory: the hub asks for each
-// reading. What is unknown here is shown to city-wide scopes alone.
+// Directory maps datastreams to devices and devices to divisions. Both methods must answer from memory, because the
+// hub calls them for each reading. Readings of unknown devices are visible to city-wide scopes only.
 type Directory interface {
-	// DeviceOf gives the device that a datastream belongs to.
+	// DeviceOf returns the device that a datastream belongs to; ok is false if the datastream is unknown.
 	DeviceOf(datastream int64) (device string, ok bool)
-	// DivisionOf returns the division of a device.
+	// DivisionOf returns the division of a device; ok is false if the device is unknown.
 	DivisionOf(device string) (division string, ok bool)
 }
 
-// Parts is what the hub reads from, writes to and asks. Events, Follower and Batches are needed; the
-// others may be nil.
+// Parts holds the dependencies of the hub. Events, Follower and Batches are required; the others may be nil.
 type Parts struct {
 	Events   eventlog.Source
 	Follower Follower
 	Batches  BatchSource
 
-	// Clients keeps presence and receipts; nil: nobody does.
+	// Clients stores presence and receipts; nil: they are not stored.
 	Clients ClientStore
-	// Directory places readings; nil: every device is unknown.
+	// Directory maps readings to divisions; nil: every device is unknown.
 	Directory Directory
-	// Health is the state of the server's parts for the heartbeat; the hub adds its own. It is called
-	// every Tick, one call at a time; while it hangs, heartbeats say that it does.
+	// Health returns the health of the server's parts for the heartbeat; the hub adds its own part. The hub calls it
+	// every Tick, one call at a time. While a call hangs, the heartbeats report that.
 	Health func() []core.Health
-	// Recheck returns the principal of a session as it is now, read from the store and not from a cache:
-	// fault.Unauthenticated (or NotFound, Forbidden) when the session or its account has ended,
-	// fault.Unavailable when nobody can tell. nil: a principal holds until it expires.
+	// Recheck returns the current principal of a session, read from the store and not from a cache. It returns
+	// fault.Unauthenticated, NotFound or Forbidden if the session or its account has ended, and fault.Unavailable if
+	// the store cannot be read. nil: a principal is valid until it expires.
 	Recheck func(ctx context.Context, sessionID int64) (core.Principal, error)
-	// Use is Recheck for a connection whose page is looked at or armed: it extends the session as a request does.
-	// nil: connections extend nothing.
+	// Use is Recheck for a connection whose page is visible or armed: it also extends the session, as a request does.
+	// nil: connections do not extend sessions.
 	Use func(ctx context.Context, sessionID int64) (core.Principal, error)
-	// Present lists who is connected to any node; nil: who is connected to this one.
+	// Present returns the clients of all nodes; nil: only the clients of this node are known.
 	Present func(ctx context.Context) ([]Present, error)
-	// AlertPlace gives where an alert lies and whom it is addressed to: fault.NotFound when the scope may not see it.
-	// nil: no client has an alert open.
+	// AlertPlace returns the division of an alert and the divisions that it is addressed to. It returns fault.NotFound
+	// if the scope may not see the alert. nil: open alerts are not tracked.
 	AlertPlace func(ctx context.Context, s core.Scope, id int64) (division string, divisions []string, err error)
 }
 
-// Options tunes a hub. The zero value of each field stands for its default, which is what
-// docs/push-protocol.md promises.
+// Options configures a hub. The zero value of a field means its default; docs/push-protocol.md documents the defaults.
 type Options struct {
-	Node    string   // this process among its peers; default "onemap"
-	Origins []string // other origins ("https://host") that pages may connect from, besides the server's own
+	Node    string   // name of this process, unique among the nodes; default "onemap"
+	Origins []string // origins ("https://host") that pages may connect from, in addition to the server's own
 
 	Heartbeat     time.Duration // between heartbeats to a client; default 10 s
 	Coalesce      time.Duration // between state frames; default 100 ms
 	CoalesceTiles time.Duration // from the first notice of changed tiles to its frame; default 200 ms
-	PollBatches   time.Duration // between looks at the ingest batches; default 200 ms
+	PollBatches   time.Duration // between polls of the ingest batches; default 200 ms
 	HelloTimeout  time.Duration // from the handshake to the hello; default 10 s
 	CallTimeout   time.Duration // of one call to a store; default 5 s
-	Tick          time.Duration // between looks at health, expiry and pace; default 1 s
+	Tick          time.Duration // between checks of health, expiry and pace; default 1 s
 	Recheck       time.Duration // between checks of a connection's session; default 60 s
 	SaveEvery     time.Duration // between writes of receipts; default 100 ms
-	StopTimeout   time.Duration // for taking leave of the clients; default 3 s
+	StopTimeout   time.Duration // for closing the client connections at shutdown; default 3 s
 
-	MaxReplay     int           // a client further behind takes a snapshot; default 10,000 events
+	MaxReplay     int           // a client that is further behind must take a snapshot; default 10,000 events
 	RingEvents    int           // newest events kept in memory for replay; default 4,096
-	RingBytes     int           // bound of the same in bytes; default 32 MiB
+	RingBytes     int           // largest size of the ring in bytes; default 32 MiB
 	QueueMessages int           // events waiting for one client; default 256
-	QueueBytes    int           // the same in bytes; default 1 MiB
-	QueueStall    time.Duration // how long a client past these two may keep the hub waiting; default 1 s
-	QueueLag      time.Duration // how long any client may keep the hub waiting, and each write; default 5 s
-	ReplayLag     time.Duration // the same while it is replaying; default 60 s
+	QueueBytes    int           // bytes waiting for one client; default 1 MiB
+	QueueStall    time.Duration // how long a client above QueueMessages or QueueBytes may block its writer; default 1 s
+	QueueLag      time.Duration // how long any client, or one write, may block the writer; default 5 s
+	ReplayLag     time.Duration // QueueLag while the client is replaying; default 60 s
 	SendBuffer    int           // the socket's send buffer; default 16 KiB
 
 	MaxClients    int // connections of this node; default 20,000
 	MaxPerAccount int // connections of one account on this node; default 256
 	MaxReceipts   int // receipts waiting to be saved; default 20,000
-	MaxStatus     int // status frames of one client in a Heartbeat; default 200
+	MaxStatus     int // status frames of one client within one Heartbeat; default 200
 }
 
-// withDefaults fills in what is zero.
+// withDefaults returns the options with the default in each zero field.
 func (o Options) withDefaults() Options {
 	o.Node = cmp.Or(o.Node, "onemap")
 	o.Heartbeat = cmp.Or(o.Heartbeat, 10*time.Second)

@@ -6,7 +6,7 @@ import (
 	"onemap/internal/core"
 )
 
-// Client is one connected browser or integrator of an account: whose it is, where it is connected.
+// Client is one connected browser or integrator: its account, its node and its last status.
 type Client struct {
 	ID          string // made and kept by the client, [A-Za-z0-9_-]{8,64}
 	Node        string
@@ -16,38 +16,38 @@ type Client struct {
 	Status      ClientStatus
 }
 
-// Sound is whether an alarm would be heard at a client.
+// Sound is the state of the alarm sound at a client.
 type Sound string
 
-// The states of a client's sound. Unknown is a client that has not said.
+// The states of a client's sound. A client that has not sent a status is SoundUnknown.
 const (
 	SoundUnknown   Sound = ""
 	SoundArmed     Sound = "armed"     // an alarm sounds
-	SoundOff       Sound = "off"       // nobody has allowed sound since the page was opened
-	SoundMuted     Sound = "muted"     // a person has switched it off
-	SoundSuspended Sound = "suspended" // it was armed, and the browser has stopped it
+	SoundOff       Sound = "off"       // sound has not been allowed since the page was opened
+	SoundMuted     Sound = "muted"     // a person has switched the sound off
+	SoundSuspended Sound = "suspended" // the sound was armed, and the browser has stopped it
 )
 
-// Valid reports whether s is one of the states that a client may say.
+// Valid reports whether s is a state that a client may send.
 func (s Sound) Valid() bool {
 	return s == SoundArmed || s == SoundOff || s == SoundMuted || s == SoundSuspended
 }
 
-// ClientStatus is what a client says of itself. The zero value is a client that has said nothing.
+// ClientStatus is the content of a client's status frame. The zero value means that the client has sent none.
 type ClientStatus struct {
 	Sound   Sound
 	Visible bool  // a person can see the page: its tab is in front
-	Alert   int64 // the alert that is open on it, 0: none
+	Alert   int64 // the alert that is open on the page; 0: none
 	Acting  bool  // a handling step of that alert is being written
 }
 
-// Present is a client that is connected to any node, with whose it is.
+// Present is a client that is connected to any node, with its account's login, name and role.
 type Present struct {
 	Client
 	Login string
 	Name  string
 	Role  core.Role
-	// Where the alert of Status lies and whom it is addressed to; both empty when none is open.
+	// The division of the open alert and the divisions that it is addressed to; both are empty if no alert is open.
 	AlertDivision  string
 	AlertDivisions []string
 }

@@ -8,20 +8,19 @@ import (
 )
 
 const (
-	// maxRanges bounds the ranges of a layer in one frame. It is more than there are zooms, so that
-	// there is always room for one of each.
+	// maxRanges is the largest number of ranges of a layer in one frame. It is greater than the number of zooms, so that
+	// at least one range per zoom always fits.
 	maxRanges = 64
-	// maxSwept bounds the ranges of one zoom that are united exactly: the cost of that can grow with
-	// their square.
+	// maxSwept is the largest number of ranges of one zoom that are united exactly. The cost of sweep can grow with the
+	// square of this number.
 	maxSwept = 2048
 )
 
-// unite returns at most maxRanges ranges that cover every given tile, in the order of zoom, row and
-// column. Equal, overlapping and adjacent ones become one; there are never more than the different
-// ones given. While that is enough no other tile is covered; when it is not, the zooms with the most
-// ranges are covered in coarser blocks, never beyond what bounds the given ones of the zoom.
-// coarsened counts the ranges that went up in such blocks. What lies outside the world is no tile.
-// The given slice is the function's to change.
+// unite returns at most maxRanges ranges that cover every given tile, ordered by zoom, row and column. It merges equal,
+// overlapping and adjacent ranges; the result never has more ranges than there are different given ones. If that is
+// enough, the result covers no other tile. If not, the zooms with the most ranges are covered with coarser blocks, which
+// stay within the bounds of the given ranges of the zoom. coarsened is the number of ranges that were merged into such
+// blocks. Parts outside the world are dropped. unite modifies the given slice.
 func unite(given []tiles.Range) (ranges []tiles.Range, coarsened int) {
 	given = distinct(inWorld(given))
 	var zooms []*zoomRanges
@@ -55,15 +54,15 @@ func unite(given []tiles.Range) (ranges []tiles.Range, coarsened int) {
 	return ranges, coarsened
 }
 
-// zoomRanges are the ranges of one zoom, in order.
+// zoomRanges holds the ranges of one zoom, in order.
 type zoomRanges struct {
 	ranges []tiles.Range
-	bounds tiles.Range // of what was given
-	block  uint32      // log2 of the side of the blocks that they are made of, tiles
+	bounds tiles.Range // bounds of the given ranges
+	block  uint32      // log2 of the side of the blocks, in tiles
 }
 
-// coarsen doubles the side of the blocks, and says how many ranges became the same by that. At a
-// block as large as the world one is left.
+// coarsen doubles the side of the blocks and returns how many ranges became equal to others. When the block is as large as
+// the world, one range is left.
 func (z *zoomRanges) coarsen() (fewer int) {
 	before := len(z.ranges)
 	z.block++
@@ -78,16 +77,16 @@ func (z *zoomRanges) coarsen() (fewer int) {
 	return before - len(z.ranges)
 }
 
-// unite makes fewer ranges of the same tiles, where it can.
+// unite replaces the ranges with fewer ones that cover the same tiles, if sweep finds fewer.
 func (z *zoomRanges) unite() {
 	if swept := sweep(z.ranges); len(swept) < len(z.ranges) {
 		z.ranges = swept
 	}
 }
 
-// sweep covers the tiles of ranges of one zoom, which are in order, with ranges that lie apart: it
-// goes down from row to row where something begins or ends, unites what lies there, and lets what is
-// as wide as above it grow on.
+// sweep returns disjoint ranges that cover the tiles of the given ranges of one zoom, which are in order. It goes down
+// through the rows at which a range begins or ends, unites the ranges in each strip, and extends a range of the strip
+// above downwards if it has the same columns.
 func sweep(ranges []tiles.Range) []tiles.Range {
 	var done, growing, active []tiles.Range
 	next := 0
@@ -107,7 +106,7 @@ func sweep(ranges []tiles.Range) []tiles.Range {
 	return done
 }
 
-// rowEdges are the rows at which a range begins, or the one before has ended, ascending.
+// rowEdges returns, in ascending order, the rows at which a range begins and the rows directly after the end of a range.
 func rowEdges(ranges []tiles.Range) []uint32 {
 	edges := make([]uint32, 0, 2*len(ranges))
 	for _, r := range ranges {
@@ -117,8 +116,8 @@ func rowEdges(ranges []tiles.Range) []uint32 {
 	return slices.Compact(edges)
 }
 
-// strip is what ranges that all go through the rows from top to bottom cover of them, from west to
-// east. It reorders the ranges.
+// strip returns the union of ranges within the rows top to bottom, from west to east. Each range must span all of these
+// rows. It reorders the ranges.
 func strip(ranges []tiles.Range, top, bottom uint32) []tiles.Range {
 	slices.SortFunc(ranges, func(a, b tiles.Range) int { return cmp.Compare(a.X0, b.X0) })
 	var row []tiles.Range
@@ -132,8 +131,8 @@ func strip(ranges []tiles.Range, top, bottom uint32) []tiles.Range {
 	return row
 }
 
-// grow joins a row to the ranges right above it: those as wide go on in it, the others have ended.
-// Both are from west to east.
+// grow joins a strip to the ranges directly above it. A range above with the same columns continues in the strip; the
+// others have ended. Both inputs are ordered from west to east.
 func grow(above, row []tiles.Range) (growing, ended []tiles.Range) {
 	i := 0
 	for _, r := range row {
@@ -149,7 +148,7 @@ func grow(above, row []tiles.Range) (growing, ended []tiles.Range) {
 	return growing, append(ended, above[i:]...)
 }
 
-// inWorld cuts ranges at the edge of the world and lets go of those that hold no tile.
+// inWorld clips ranges at the edge of the world and drops those that contain no tile. It reuses the given slice.
 func inWorld(ranges []tiles.Range) []tiles.Range {
 	kept := ranges[:0]
 	for _, r := range ranges {
@@ -165,13 +164,13 @@ func inWorld(ranges []tiles.Range) []tiles.Range {
 	return kept
 }
 
-// distinct puts ranges in order, equal ones once.
+// distinct sorts ranges and removes duplicates.
 func distinct(ranges []tiles.Range) []tiles.Range {
 	slices.SortFunc(ranges, compareRanges)
 	return slices.Compact(ranges)
 }
 
-// compareRanges orders by zoom, row and column.
+// compareRanges compares ranges by zoom, row and column.
 func compareRanges(a, b tiles.Range) int {
 	return cmp.Or(
 		cmp.Compare(a.Z, b.Z), cmp.Compare(a.Y0, b.Y0), cmp.Compare(a.X0, b.X0),
@@ -179,7 +178,7 @@ func compareRanges(a, b tiles.Range) int {
 	)
 }
 
-// boundsOf is the smallest range around ranges of one zoom, of which there is at least one.
+// boundsOf returns the smallest range that contains all ranges of one zoom. There must be at least one.
 func boundsOf(ranges []tiles.Range) tiles.Range {
 	b := ranges[0]
 	for _, r := range ranges[1:] {

@@ -9,8 +9,8 @@ import (
 	"onemap/internal/core"
 )
 
-// receipts saves what the clients' machines have acknowledged. A newer receipt takes the place of
-// the one that still waits, so what waits is bounded by the number of clients.
+// receipts saves the acknowledgements of the clients' machines. A newer receipt replaces the waiting one of the same
+// client, so the number of waiting receipts is limited by the number of clients.
 type receipts struct {
 	hub *Hub
 
@@ -34,8 +34,8 @@ func newReceipts(h *Hub) *receipts {
 	return &receipts{hub: h, waiting: make(map[receiptKey]receipt)}
 }
 
-// put takes a receipt. Past MaxReceipts it is refused and counted: the client's next one says it
-// again.
+// put queues a receipt. Above MaxReceipts it refuses and counts the receipt; nothing is lost, because the client's next
+// receipt is cumulative.
 func (r *receipts) put(c *client, seq int64) {
 	if r.hub.parts.Clients == nil {
 		return
@@ -62,7 +62,7 @@ func (r *receipts) merge(rec receipt) bool {
 	return true
 }
 
-// forget drops what waits: its seqs belong to a log that is no more.
+// forget drops the waiting receipts, because their seqs belong to the previous log.
 func (r *receipts) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,17 +79,17 @@ func (r *receipts) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return // the rest is saved when the clients have left
+			return // Hub.settle saves the rest after the clients have left
 		case <-tick.C:
 			r.save(ctx)
 		}
 	}
 }
 
-// saveWorkers is how many receipts are saved at the same time.
+// saveWorkers is the number of receipts that are saved at the same time.
 const saveWorkers = 4
 
-// save writes everything that waits. What fails waits again.
+// save writes all waiting receipts. A receipt that cannot be saved waits again.
 func (r *receipts) save(ctx context.Context) {
 	r.mu.Lock()
 	batch := r.waiting

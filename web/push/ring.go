@@ -14,11 +14,11 @@ type entry struct {
 	got time.Time // when this node read it
 }
 
-// ring holds the newest events of one epoch in seq order: every event of the log with a seq in
-// (floor, head]; the ids of both are known. It is not safe for concurrent use; the hub's lock guards it.
+// ring holds the newest events of one epoch in seq order: every event of the log with a seq in (floor, head]. The ids at
+// floor and head are known. It is not safe for concurrent use; the hub's lock guards it.
 type ring struct {
 	epoch   string // empty: the log has not been read yet
-	gen     uint64 // grows with each reset: entries of different generations do not mix
+	gen     uint64 // increases with each reset; a position is valid only in its own generation
 	floor   core.Mark
 	head    core.Mark
 	entries []*entry
@@ -27,14 +27,14 @@ type ring struct {
 	maxEvents, maxBytes int
 }
 
-// reset begins anew at an epoch with nothing held.
+// reset empties the ring and starts at a mark of an epoch.
 func (r *ring) reset(epoch string, at core.Mark) {
 	r.gen++
 	r.epoch, r.floor, r.head = epoch, at, at
 	r.entries, r.bytes = nil, 0
 }
 
-// push appends the next event and lets go of the oldest beyond the bounds.
+// push appends the next event and evicts the oldest ones above the limits.
 func (r *ring) push(e *entry) {
 	r.entries = append(r.entries, e)
 	r.bytes += e.msg.size
@@ -49,12 +49,12 @@ func (r *ring) push(e *entry) {
 	r.entries = r.entries[drop:]
 }
 
-// idAt returns the id of the newest event at or before seq; ok is false when that is not in memory.
+// idAt returns the id of the newest event at or before seq; ok is false if it is not in memory.
 func (r *ring) idAt(seq int64) (id string, ok bool) {
 	switch i := r.after(seq); {
 	case seq < r.floor.Seq || seq > r.head.Seq:
 		return "", false
-	case i == len(r.entries): // nothing is held after it: the head may be one that is not held either
+	case i == len(r.entries): // no later entry; return head.ID, because the ring may have no entry for the head
 		return r.head.ID, true
 	case i == 0:
 		return r.floor.ID, true
@@ -63,7 +63,7 @@ func (r *ring) idAt(seq int64) (id string, ok bool) {
 	}
 }
 
-// after is the index of the first entry with a greater seq.
+// after returns the index of the first entry with a greater seq.
 func (r *ring) after(seq int64) int {
 	return sort.Search(len(r.entries), func(i int) bool { return r.entries[i].Seq > seq })
 }

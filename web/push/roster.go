@@ -13,25 +13,25 @@ import (
 	"onemap/internal/wait"
 )
 
-// roster keeps who is connected: in the store for every node to see, and as the clients frame for
-// city-wide scopes.
+// roster keeps the list of connected clients. It writes the list to the store, where every node reads it, and builds
+// the clients frame for city-wide scopes.
 type roster struct {
 	mu      sync.Mutex
 	present map[string]*presence // by client id
 	changed chan struct{}
 
-	recorded map[string]Client // what the store knows; the roster's goroutine alone
-	told     clientsFrame      // the last frame; likewise
-	others   []Present         // at other nodes, by the store's last word; likewise
+	recorded map[string]Client // the clients in the store; used only by the keepRoster goroutine
+	told     clientsFrame      // the last frame; used only by the keepRoster goroutine
+	others   []Present         // clients of other nodes, as last read from the store; used only by the keepRoster goroutine
 	latest   atomic.Pointer[rosterFrame]
 }
 
-// presence is one client id. Two tabs may share it, and a new connection may come before the old
-// one is known to be dead.
+// presence is the state of one client id. Two tabs may share an id, and a new connection may arrive before the hub
+// notices that the old one is dead; refs counts the connections.
 type presence struct {
 	client Client
 	who    core.Principal
-	place  alertPlace // of the alert that is open
+	place  alertPlace // the place of the open alert
 	refs   int
 }
 
@@ -48,7 +48,7 @@ func newRoster() *roster {
 	return r
 }
 
-// record is the client as the store keeps it.
+// record returns the client as it is stored.
 func (c *client) record() Client {
 	return Client{
 		ID: c.id, Node: c.hub.o.Node, AccountID: c.who.AccountID, Division: c.who.Division, ConnectedAt: c.since,
@@ -65,7 +65,7 @@ func (r *roster) join(c *client, now time.Time) {
 		r.present[c.id] = p
 	}
 	p.refs++
-	status := p.client.Status // of another tab with the same id; this one says its own
+	status := p.client.Status // keep the status of another tab with the same id; this tab sends its own later
 	p.client, p.who = c.record(), c.who
 	p.client.Status = status
 	wait.Wake(r.changed)
@@ -84,7 +84,7 @@ func (r *roster) leave(c *client) {
 	}
 }
 
-// news is the clients frame when the client may see it and has not had it.
+// news returns the clients frame, or nil if the client may not see it or already has it.
 func (r *roster) news(c *client) *message {
 	f := r.latest.Load()
 	if f.version == c.rosterSeen || !c.scope.Covers("") {
@@ -94,7 +94,7 @@ func (r *roster) news(c *client) *message {
 	return f.msg
 }
 
-// here lists the clients of this node.
+// here returns the clients of this node.
 func (r *roster) here() (clients map[string]Client, present []Present) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,8 +109,7 @@ func (r *roster) here() (clients map[string]Client, present []Present) {
 	return clients, present
 }
 
-// keepRoster brings the store and the clients frame up to date: after each change, and every
-// heartbeat.
+// keepRoster updates the store and the clients frame after each change and at every heartbeat.
 func (h *Hub) keepRoster(ctx context.Context) {
 	tick := time.NewTicker(h.o.Heartbeat)
 	defer tick.Stop()
@@ -135,8 +134,8 @@ func (h *Hub) keepRoster(ctx context.Context) {
 	}
 }
 
-// recordPresence tells the store what has changed, and with each beat that the others are alive. It
-// stops at the first failure; what was not told is told next time.
+// recordPresence writes the changed clients to the store. If beat is true it also updates the last-seen time of all
+// clients. It stops at the first error; the next call writes what is missing.
 func (h *Hub) recordPresence(ctx context.Context, clients map[string]Client, beat bool) error {
 	store, r := h.parts.Clients, h.roster
 	if store == nil {
@@ -175,8 +174,8 @@ func (h *Hub) recordPresence(ctx context.Context, clients map[string]Client, bea
 	return call(func(ctx context.Context) error { return store.ClientsSeen(ctx, h.o.Node, ids, h.now()) })
 }
 
-// askPresent asks the store who is connected to the other nodes. While it cannot be asked, what it said last
-// stands.
+// readPresent reads the clients of the other nodes from the store. If the store is unavailable, the last result
+// stays in use.
 func (h *Hub) readPresent(ctx context.Context, here []Present) {
 	ctx, cancel := context.WithTimeout(ctx, h.o.CallTimeout)
 	defer cancel()
@@ -194,8 +193,8 @@ func (h *Hub) readPresent(ctx context.Context, here []Present) {
 	h.announce(h.withOthers(here))
 }
 
-// withOthers is who is connected: here, and by the store's last word at other nodes. A client that has come here
-// from another node counts once.
+// withOthers returns the clients of this node and, as last read from the store, of the other nodes. A client that
+// moved here from another node is listed once.
 func (h *Hub) withOthers(here []Present) []Present {
 	ids := make(map[string]bool, len(here))
 	for _, p := range here {
@@ -210,8 +209,8 @@ func (h *Hub) withOthers(here []Present) []Present {
 	return all
 }
 
-// responders counts the responders by division, and those at whose machine an alarm sounds. A person with two
-// machines counts once.
+// responders counts, by division, the connected responders and the responders with an armed alarm sound. A person
+// with two machines counts once.
 func responders(present []Present) clientsFrame {
 	f := clientsFrame{Type: typeClients, Divisions: map[string]int{}, Armed: map[string]int{}}
 	counted, armed := map[int64]bool{}, map[int64]bool{}
@@ -231,8 +230,8 @@ func responders(present []Present) clientsFrame {
 	return f
 }
 
-// announce makes the clients frame when the counts have changed, and the viewers frames when who has which alert
-// open has, and wakes those who may see them.
+// announce builds the clients frame if the counts have changed and updates the viewers if the open alerts have
+// changed. It then wakes the clients that may see these frames.
 func (h *Hub) announce(present []Present) {
 	r, f := h.roster, responders(present)
 	old := r.latest.Load()

@@ -17,16 +17,17 @@ import (
 	"onemap/internal/httpx"
 )
 
-// Serve takes over a WebSocket handshake of an authenticated principal and returns at once; the
-// connection lives on in goroutines of the hub. When it returns an error nothing has been answered
-// yet, and the error says why: fault.Invalid (no handshake, or not our subprotocol), fault.Forbidden
-// (foreign origin), fault.TooMany, fault.Unavailable (the hub does not run or is full).
+// Serve upgrades the request of an authenticated principal to a WebSocket and returns at once; goroutines of the hub
+// serve the connection. If it returns an error, no response has been written yet. It returns fault.Invalid if the
+// request is not a valid handshake or does not offer Protocol, fault.Forbidden if the origin is not allowed,
+// fault.TooMany if the account has too many connections, and fault.Unavailable if the hub does not run or is full.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p core.Principal) error {
 	err := h.mayUpgrade(r)
 	if err != nil {
 		return h.refuse(r, err)
 	}
-	// Known before the handshake is answered: what ends a session closes its connections from the 101 on.
+	// Register the connection before the handshake is answered, so that the end of the session closes the connection
+	// from the 101 response on.
 	ctx, c, err := h.enter(context.WithoutCancel(r.Context()), p)
 	if err != nil {
 		return h.refuse(r, err)
@@ -41,7 +42,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p core.Principal) er
 		h.handlers.Done()
 		err = h.refuse(r, fault.Wrap(fault.Invalid, err, "the WebSocket handshake is not valid"))
 		if !refused {
-			return nil // it broke after the hub had taken it over: nobody is left to answer
+			return nil // the connection broke after the hijack: no response can be written
 		}
 		return err
 	}
@@ -50,7 +51,8 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p core.Principal) er
 	return nil
 }
 
-// refuse counts and logs a refused connection, and returns err: a browser's page is not told why.
+// refuse counts and logs a refused connection and returns err. The log is needed because a browser does not show the
+// reason to the page.
 func (h *Hub) refuse(r *http.Request, err error) error {
 	h.metrics.refused.Inc()
 	origin := r.Header.Get("Origin")
@@ -59,7 +61,8 @@ func (h *Hub) refuse(r *http.Request, err error) error {
 	return err
 }
 
-// mayUpgrade refuses what can be told from the request alone.
+// mayUpgrade checks the request itself: the handshake, the subprotocol and the origin. It returns fault.Invalid or
+// fault.Forbidden.
 func (h *Hub) mayUpgrade(r *http.Request) error {
 	if !websocket.IsWebSocketUpgrade(r) {
 		return fault.NewCoded(fault.Invalid, "Upgrade", CodeNotWebSocket)
@@ -73,8 +76,8 @@ func (h *Hub) mayUpgrade(r *http.Request) error {
 	return nil
 }
 
-// Check returns the error that Serve would refuse a page of the origin with, nil when it would let it in. A browser
-// does not tell a page why its WebSocket was refused: the page asks by a request of its own.
+// Check returns the error with which Serve would refuse a page of the origin, nil if Serve would accept it. A browser
+// does not show a page why its WebSocket was refused, so the page sends this separate request.
 func (h *Hub) Check(r *http.Request, origin string, p core.Principal) error {
 	if !h.originAllowed(r, origin) {
 		return fault.NewCoded(fault.Forbidden, "Origin", httpx.CodeOriginForeign, origin, r.Host)
@@ -84,8 +87,8 @@ func (h *Hub) Check(r *http.Request, origin string, p core.Principal) error {
 	return h.roomLocked(p.AccountID)
 }
 
-// originAllowed admits the server's own origin, the configured ones, and clients that are no
-// browsers and so send none.
+// originAllowed reports whether the origin is the server's own, a configured one, or empty. Clients that are not
+// browsers send no origin.
 func (h *Hub) originAllowed(r *http.Request, origin string) bool {
 	if origin == "" || slices.ContainsFunc(h.o.Origins, func(o string) bool { return strings.EqualFold(o, origin) }) {
 		return true
@@ -94,7 +97,7 @@ func (h *Hub) originAllowed(r *http.Request, origin string) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }
 
-// enter makes a connection of an account known to the hub, and refuses it past the bounds.
+// enter registers a connection of an account; it returns the error of roomLocked if a limit is reached.
 func (h *Hub) enter(ctx context.Context, p core.Principal) (context.Context, *client, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -110,7 +113,8 @@ func (h *Hub) enter(ctx context.Context, p core.Principal) (context.Context, *cl
 	return ctx, c, nil
 }
 
-// roomLocked is why there is no room for another connection of an account, nil when there is.
+// roomLocked returns nil if the account may open another connection. It returns fault.Unavailable if the hub does not
+// run or is full, and fault.TooMany if the account has MaxPerAccount connections. The caller holds the hub's lock.
 func (h *Hub) roomLocked(account int64) error {
 	switch {
 	case h.stage != stageRunning:
@@ -124,13 +128,13 @@ func (h *Hub) roomLocked(account int64) error {
 	}
 }
 
-// later is a refusal that may be tried again after a while.
+// later returns e with RetryAfter set to wait.
 func later(e *fault.Error, wait time.Duration) error {
 	e.RetryAfter = wait
 	return e
 }
 
-// forget takes back what enter did.
+// forget unregisters a connection that enter has registered.
 func (h *Hub) forget(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -147,7 +151,7 @@ func (h *Hub) forget(c *client) {
 	h.metrics.clients.Set(float64(len(h.conns)))
 }
 
-// leave forgets a connection that had been established.
+// leave unregisters an established connection, removes it from the roster and counts the cause.
 func (h *Hub) leave(c *client, cause string) {
 	h.forget(c)
 	if c.class != nil {
@@ -158,8 +162,7 @@ func (h *Hub) leave(c *client, cause string) {
 	}
 }
 
-// hijackable finds the writer that can be taken over beneath the wrappers of middleware, the way
-// http.ResponseController does.
+// hijackable unwraps the wrappers of middleware until it finds an http.Hijacker, as http.ResponseController does.
 func hijackable(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		if _, ok := w.(http.Hijacker); ok {
@@ -173,11 +176,12 @@ func hijackable(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// setSendBuffer bounds what the kernel takes for a client that does not read, so that it is noticed.
+// setSendBuffer limits the kernel's send buffer, in bytes. With a small buffer, writes to a client that does not read
+// block soon, and the hub notices it.
 func setSendBuffer(conn net.Conn, size int) {
 	for {
 		if tcp, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
-			_ = tcp.SetWriteBuffer(size) // a smaller bound is better, not needed
+			_ = tcp.SetWriteBuffer(size) // an error is ignored: a smaller buffer helps but is not required
 			return
 		}
 		wrapped, ok := conn.(interface{ NetConn() net.Conn })

@@ -14,26 +14,25 @@ import (
 	"onemap/internal/wait"
 )
 
-// sessions ends connections whose session or role has ended: at once on the events that say so, at
-// expiry, and by asking again from time to time. A connection that is in use extends its session with each question.
+// sessions closes connections whose session or role has ended: at once on a revocation event, at expiry, and after a
+// periodic check in the store. The check of a connection in use extends its session.
 type sessions struct {
 	hub   *Hub
-	asked chan struct{} // somebody was flagged
-	flags atomic.Int64  // numbers the flags, so that a second one is told from the first
+	asked chan struct{} // signals that a connection was flagged
+	flags atomic.Int64  // numbers the flags, so that a second flag differs from the first
 }
 
 func newSessions(h *Hub) *sessions {
 	return &sessions{hub: h, asked: make(chan struct{}, 1)}
 }
 
-// revocation is what session.revoked and account.changed may carry; session 0 is every one of the
-// account.
+// revocation is the payload of session.revoked and account.changed. Session 0 means every session of the account.
 type revocation struct {
 	Session int64 `json:"session_id"`
 	Account int64 `json:"account_id"`
 }
 
-// handleRevocation acts on an event of the log before anyone is sent it. The hub's lock is held.
+// handleRevocation handles an event of the log before it is sent to any client. The caller holds the hub's lock.
 func (s *sessions) handleRevocation(ctx context.Context, e core.Event) {
 	var r revocation
 	switch e.Kind {
@@ -50,7 +49,7 @@ func (s *sessions) handleRevocation(ctx context.Context, e core.Event) {
 			}
 		}
 	case auth.EventAccountChanged:
-		_ = json.Unmarshal(e.Payload, &r) // the subject names the account as well
+		_ = json.Unmarshal(e.Payload, &r) // an error is ignored: the subject also names the account
 		s.flag(func(c *client) bool {
 			return c.who.AccountID == r.Account || e.Subject == c.who.Login ||
 				e.Subject == strconv.FormatInt(c.who.AccountID, 10) || (e.Subject == "" && r.Account == 0)
@@ -58,7 +57,7 @@ func (s *sessions) handleRevocation(ctx context.Context, e core.Event) {
 	}
 }
 
-// flag has the sessions of the matching connections checked now. The hub's lock is held.
+// flag requests an immediate session check for the matching connections. The caller holds the hub's lock.
 func (s *sessions) flag(match func(*client) bool) {
 	for c := range s.hub.conns {
 		if match(c) {
@@ -68,7 +67,7 @@ func (s *sessions) flag(match func(*client) bool) {
 	wait.Wake(s.asked)
 }
 
-// run sweeps every Tick, and asks about the sessions whose turn it is.
+// run sweeps every Tick and checks the sessions that are due.
 func (s *sessions) run(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
@@ -88,8 +87,8 @@ func (s *sessions) run(ctx context.Context) {
 	}
 }
 
-// sweep has sessions checked that have expired as far as this node knows, and closes what is too slow. The session
-// may have been extended by a request to another node: only the store can tell.
+// sweep requests a check of each session that has expired on this node, and closes the clients that are too slow.
+// Expiry on this node is not final: a request to another node may have extended the session, so the store decides.
 func (s *sessions) sweep() {
 	h := s.hub
 	now := h.now().UnixNano()
@@ -101,7 +100,7 @@ func (s *sessions) sweep() {
 		case expires == 0 || now < expires:
 		case h.parts.Recheck == nil:
 			c.close(expired)
-		case c.checkAt.Load() > 0: // negative: it is asked about already
+		case c.checkAt.Load() > 0: // negative: a check is already requested
 			c.checkAt.Store(-s.flags.Add(1))
 			wait.Wake(s.asked)
 		}
@@ -115,8 +114,8 @@ func (s *sessions) sweep() {
 	h.metrics.batchAge.Set(h.batchTail.Age().Seconds())
 }
 
-// recheck asks about sessions one after the other: the flagged ones, and each one every Recheck.
-// When the store cannot tell, the connections stay and the rest is asked later.
+// recheck checks sessions one after the other: the flagged ones at once, and each session every Recheck. When the
+// store is unavailable, the connections stay open and the remaining checks are done later.
 func (s *sessions) recheck(ctx context.Context) {
 	h := s.hub
 	if h.parts.Recheck == nil {
@@ -145,6 +144,7 @@ func (s *sessions) recheck(ctx context.Context) {
 	}
 }
 
+// due returns the connections whose session must be checked now. A flagged connection has a negative checkAt.
 func (s *sessions) due() []*client {
 	h := s.hub
 	now := h.now().UnixNano()
@@ -159,7 +159,8 @@ func (s *sessions) due() []*client {
 	return due
 }
 
-// check is ask for a hello: when the store cannot tell, the API's word of a moment ago holds.
+// check checks the session at the hello. When the store is unavailable it accepts the client, because the HTTP API
+// authenticated the same request a moment ago, and requests another check.
 func (s *sessions) check(ctx context.Context, c *client) error {
 	if s.hub.parts.Recheck == nil {
 		return nil
@@ -175,8 +176,8 @@ func (s *sessions) check(ctx context.Context, c *client) error {
 	return nil
 }
 
-// lookUp looks a connection's session up. why is the reason to close it, nil when it holds; known is
-// false when nobody can tell now.
+// lookUp reads a connection's session. why is the reason to close the connection, nil when the session is valid; known
+// is false when the store is unavailable.
 func (s *sessions) lookUp(ctx context.Context, c *client) (why *closing, known bool) {
 	flagged := c.checkAt.Load()
 	look := s.hub.parts.Recheck
@@ -193,13 +194,13 @@ func (s *sessions) lookUp(ctx context.Context, c *client) (why *closing, known b
 		}
 		return nil, false
 	}
-	// Not when it was flagged again meanwhile: then what was read may be too old.
+	// The swap fails when the connection was flagged again during the read: the result may then be too old.
 	c.checkAt.CompareAndSwap(flagged, s.next(p))
 	return s.verdict(c, p), true
 }
 
-// next is when to check a session again, Unix ns: after Recheck, or half-way to its end when that is sooner, so that
-// a connection in use extends it in time.
+// next returns the time of the next session check, in Unix ns: after Recheck, or at half of the remaining time when
+// that is sooner, so that a connection in use extends its session in time.
 func (s *sessions) next(p core.Principal) int64 {
 	now, wait := s.hub.now(), s.hub.o.Recheck
 	if half := p.Expires.Sub(now) / 2; !p.Expires.IsZero() && half > 0 {
@@ -208,6 +209,7 @@ func (s *sessions) next(p core.Principal) int64 {
 	return now.Add(wait).UnixNano()
 }
 
+// verdict returns the reason to close the connection for its current principal, nil when the session is valid.
 func (s *sessions) verdict(c *client, p core.Principal) *closing {
 	switch {
 	case p.AccountID != c.who.AccountID:

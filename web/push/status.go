@@ -9,8 +9,9 @@ import (
 	"onemap/internal/wait"
 )
 
-// saysStatus takes what a client says of itself. An alert that its scope may not see is no alert: so nobody
-// learns from an answer whether there is one.
+// receiveStatus handles a status frame. An alert that the client's scope may not see is treated as no alert, so that the
+// client cannot find out whether such an alert exists. It returns an error if the client sends more than MaxStatus
+// frames in one Heartbeat.
 func (c *client) receiveStatus(ctx context.Context, s ClientStatus) error {
 	now := time.Now()
 	if now.Sub(c.statusFrom) > c.hub.o.Heartbeat {
@@ -30,14 +31,14 @@ func (c *client) receiveStatus(ctx context.Context, s ClientStatus) error {
 	return nil
 }
 
-// alertPlace is where an alert lies, for who may be told of its viewers.
+// alertPlace holds the divisions of an alert. They decide which scopes see its viewers.
 type alertPlace struct {
 	known     bool
 	division  string
 	divisions []string
 }
 
-// placeOf asks where an alert lies, unless the client had it open already.
+// placeOf returns the place of an alert. It calls AlertPlace unless the client already has the alert open.
 func (c *client) placeOf(ctx context.Context, id int64) alertPlace {
 	if place, ok := c.hub.roster.placeOf(c, id); ok {
 		return place
@@ -73,7 +74,7 @@ func (r *roster) setStatus(c *client, s ClientStatus, place alertPlace) {
 	}
 }
 
-// placeOf is the place of the alert that the client has open, if it is the one asked for.
+// placeOf returns the place of the client's open alert; ok is false if the open alert is not id.
 func (r *roster) placeOf(c *client, id int64) (alertPlace, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

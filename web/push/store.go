@@ -1,6 +1,6 @@
-// Package push is the live side of the web: one WebSocket endpoint that replays what a client
-// missed, then pushes events, coalesced state and heartbeats, each checked against the client's
-// scope. docs/push-protocol.md describes the frames. It is the only importer of gorilla/websocket.
+// Package push implements the WebSocket endpoint. It replays the events that a client has missed, then pushes events,
+// coalesced state and heartbeats, and sends only what the client's scope may see. docs/push-protocol.md describes the
+// frames. No other package imports gorilla/websocket.
 package push
 
 import (
@@ -11,25 +11,25 @@ import (
 	"onemap/sensors"
 )
 
-// Follower is what follows the event log for this node, and tells the hub's Subscriber.
+// Follower follows the event log for this node and passes the events to the hub's Subscriber.
 type Follower interface {
-	// Wake makes it look at the log now. It never blocks.
+	// Wake makes the follower read the log now. It never blocks.
 	Wake()
 	// Late returns the time since the log was last read to its end, and whether that is too long.
 	Late() (age time.Duration, late bool)
 }
 
-// BatchSource is the committed readings, for live state.
+// BatchSource reads the committed ingest batches for the live state.
 type BatchSource interface {
 	sensors.Tail
 	// BatchAt returns the id of the newest batch at or before seq, empty when that is not known.
 	BatchAt(ctx context.Context, seq int64) (string, error)
 }
 
-// ClientStore keeps who is connected and what their machines received.
+// ClientStore stores the connected clients and their receipts.
 type ClientStore interface {
 	ClientConnected(ctx context.Context, c Client) error
-	// ClientsSeen marks this node's clients as alive, and forgets those of its own that are not listed.
+	// ClientsSeen marks the listed clients of the node as connected, and the node's other clients as gone.
 	ClientsSeen(ctx context.Context, node string, clientIDs []string, at time.Time) error
 	ClientGone(ctx context.Context, node, clientID string) error
 	// SaveReceipt stores a cumulative receipt: it never goes backwards, and each alert.* event that was

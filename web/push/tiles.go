@@ -14,55 +14,55 @@ import (
 )
 
 const (
-	// maxStagedRanges bounds what waits for the next flush; past it ranges are made coarser.
+	// maxStagedRanges is the largest number of ranges that wait for the next flush. Above it, ranges are merged into
+	// coarser ones.
 	maxStagedRanges = 1 << 16
-	// tileFlushes is how many flushes are remembered: 6 s of constant edits. A client that is further
-	// behind is told that every tile may have changed.
+	// tileFlushes is the number of flushes kept in memory: 6 s of constant edits. A client that is further behind
+	// receives a frame with all = true, which means that every tile may have changed.
 	tileFlushes = 32
-	// maxHeldRanges bounds the ranges of all of them.
+	// maxHeldRanges is the largest total number of ranges in the kept flushes.
 	maxHeldRanges = 1 << 16
 )
 
-// tileFeed tells clients which tiles have changed. Like events and state it queues nothing for a
-// client: a client is the number of the last flush that it knows of, and what it needs is the union
-// of those since.
+// tileFeed publishes the list of changed tiles to clients. Like events and state, it keeps no queue per client: the
+// hub keeps the number of the last flush that a client has, and the next frame is the union of all later flushes.
 //
-// It has nothing to do with the event log, and outlives a restart of it: numbers only grow, and
-// whoever comes back begins at the newest.
+// It does not depend on the event log and continues when the log is reset: flush numbers only increase, and a client
+// that reconnects starts at the newest flush.
 type tileFeed struct {
 	metrics *metrics
-	due     chan struct{} // something is staged
+	due     chan struct{} // signals that something is staged
 
 	staging sync.Mutex
 	staged  map[noticeKey]*tiles.Notice
-	all     bool // everything may have changed: nothing else needs to be staged
-	ranges  int  // staged
+	all     bool // every tile may have changed, so nothing else needs to be staged
+	ranges  int  // number of staged ranges
 
 	mu      sync.Mutex
-	head    uint64 // the newest flush; 0: none yet
+	head    uint64 // number of the newest flush; 0: no flush yet
 	at      time.Time
 	flushes []tileFlush // oldest first
-	held    int         // ranges in them
-	// forgotten is the newest flush that is not held any more, of those that a scope could see: a
-	// client for whom only others' changes were forgotten has missed nothing.
+	held    int         // number of ranges in flushes
+	// forgotten is, for each scope, the newest evicted flush that was visible to the scope. A client missed nothing
+	// when the evicted flushes were visible to other scopes only.
 	forgotten map[core.Scope]uint64
 	frames    map[tileFrameKey]*message
 }
 
-// tileFlush is what one flush has shown.
+// tileFlush is the result of one flush.
 type tileFlush struct {
 	seq     uint64
 	notices []tiles.Notice
-	seen    map[core.Scope]bool // the scopes with clients that may learn of something in it
+	seen    map[core.Scope]bool // the scopes with connected clients that may see at least one notice
 }
 
-// noticeKey tells notices apart that not the same people may see.
+// noticeKey groups notices that are visible to the same clients.
 type noticeKey struct {
 	layer, audience, division string
 	whole                     bool
 }
 
-// tileFrameKey is a scope, and the first flush that the frame tells of; 0: of every tile.
+// tileFrameKey is a scope and the first flush that the frame contains; 0: the frame covers every tile.
 type tileFrameKey struct {
 	scope core.Scope
 	first uint64
@@ -75,10 +75,10 @@ func newTileFeed(m *metrics) *tileFeed {
 	}
 }
 
-// TilesChanged tells the clients of this node that tiles are not what they were. The tiles that the
-// node serves must be the new ones already. Notices are gathered for Options.CoalesceTiles and merged;
-// each client is told of what its scope may know. It never blocks on a client, and keeps nothing of
-// the notices' slices. Before Run and after it, it does no harm.
+// TilesChanged notifies the clients of this node that tiles have changed. The node must already serve the new tiles.
+// Notices are collected for Options.CoalesceTiles and merged; each client receives only what its scope may see.
+// TilesChanged never blocks on a client and does not keep the slices of the notices. A call before Run or after it
+// is safe.
 func (h *Hub) TilesChanged(notices []tiles.Notice) {
 	if len(notices) == 0 {
 		return
@@ -87,7 +87,7 @@ func (h *Hub) TilesChanged(notices []tiles.Notice) {
 	h.tiles.stage(notices)
 }
 
-// flushTiles shows what was staged: CoalesceTiles after the first notice.
+// flushTiles publishes the staged notices CoalesceTiles after the first one.
 func (h *Hub) flushTiles(ctx context.Context) {
 	for {
 		select {
@@ -103,11 +103,11 @@ func (h *Hub) flushTiles(ctx context.Context) {
 	}
 }
 
-// showTiles flushes once, and wakes those whom it concerns. What no client may see is not kept: one
-// that comes later fetches its tiles after its welcome.
+// showTiles does one flush and wakes the clients that may see part of it. A flush that no connected client may see is
+// not kept: a client that connects later fetches its tiles after its welcome.
 func (h *Hub) showTiles() {
 	notices := h.tiles.take()
-	h.mu.RLock() // nobody is welcomed between the look at the scopes and the flush
+	h.mu.RLock() // no client can join between reading the scopes and the flush
 	defer h.mu.RUnlock()
 	seen := make(map[core.Scope]bool)
 	for scope := range h.classes {
@@ -126,7 +126,7 @@ func (h *Hub) showTiles() {
 	}
 }
 
-// stage takes notices for the next flush.
+// stage adds notices to the next flush.
 func (t *tileFeed) stage(notices []tiles.Notice) {
 	t.staging.Lock()
 	defer t.staging.Unlock()
@@ -166,7 +166,7 @@ func (t *tileFeed) stageAll() {
 	clear(t.staged)
 }
 
-// keyOf leaves out of a notice what does not decide who may see it.
+// keyOf returns the key of a notice: only the fields that decide who may see it.
 func keyOf(n tiles.Notice) noticeKey {
 	key := noticeKey{layer: n.Layer, audience: string(n.Audience.Kind), whole: n.Ranges == nil}
 	switch {
@@ -180,8 +180,8 @@ func keyOf(n tiles.Notice) noticeKey {
 	return key
 }
 
-// compact makes what is staged smaller; when there are so many kinds of notices that it does not help,
-// everything may have changed.
+// compact merges the staged ranges. If more than half of maxStagedRanges remain, because there are too many groups of
+// notices, it replaces them with "everything may have changed".
 func (t *tileFeed) compact() {
 	t.ranges = 0
 	for _, n := range t.staged {
@@ -194,7 +194,7 @@ func (t *tileFeed) compact() {
 	}
 }
 
-// unite merges the ranges of a notice that has some.
+// unite merges the ranges of a notice. A notice without ranges (nil) covers the whole layer and does not change.
 func (t *tileFeed) unite(n *tiles.Notice) {
 	if n.Ranges == nil {
 		return
@@ -204,7 +204,7 @@ func (t *tileFeed) unite(n *tiles.Notice) {
 	t.metrics.tileCoarsened.Add(float64(coarsened))
 }
 
-// take returns what was staged, merged, and begins anew.
+// take returns the staged notices, merged, and empties the stage.
 func (t *tileFeed) take() []tiles.Notice {
 	t.staging.Lock()
 	staged, all := t.staged, t.all
@@ -222,7 +222,7 @@ func (t *tileFeed) take() []tiles.Notice {
 	return notices
 }
 
-// push remembers a flush and lets go of the oldest beyond the bounds.
+// push keeps a flush and evicts the oldest ones above the limits.
 func (t *tileFeed) push(notices []tiles.Notice, seen map[core.Scope]bool, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -248,16 +248,16 @@ func rangesIn(notices []tiles.Notice) (n int) {
 	return n
 }
 
-// position is the newest flush.
+// position returns the number of the newest flush.
 func (t *tileFeed) position() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.head
 }
 
-// since returns one frame with everything visible that was flushed after a client's position, nil when
-// there is nothing, and the position that the client has then. Clients of one scope that missed the
-// same share the frame.
+// since returns one frame with everything visible that was flushed after a client's position, and the client's new
+// position. The frame is nil when nothing visible was flushed. Clients of one scope that missed the same flushes share
+// the frame.
 func (t *tileFeed) since(s core.Scope, from uint64) (msg *message, to uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -282,7 +282,7 @@ func (t *tileFeed) since(s core.Scope, from uint64) (msg *message, to uint64) {
 	return msg, t.head
 }
 
-// build makes the frame of all flushes from the key's first one on.
+// build returns the frame of all flushes from key.first on.
 func (t *tileFeed) build(key tileFrameKey) tilesFrame {
 	everything := tilesFrame{Type: typeTiles, At: t.at.UTC(), All: true, Layers: []layerTiles{}}
 	if key.first == 0 {
@@ -312,7 +312,7 @@ func (t *tileFeed) build(key tileFrameKey) tilesFrame {
 	return frame
 }
 
-// gather adds a notice to what is known of its layer; all of a layer holds every range of it.
+// gather merges a notice into the entry of its layer. Nil ranges mean the whole layer, which includes every range.
 func gather(changed map[string]*tiles.Notice, n tiles.Notice) {
 	known := changed[n.Layer]
 	switch {

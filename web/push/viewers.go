@@ -11,31 +11,31 @@ import (
 	"onemap/internal/core"
 )
 
-// viewers tells each scope who has one of its alerts open. Every frame is the whole state; a scope whose state
-// is what it was gets none.
+// viewers builds, for each scope, the frame of the people who have an alert of the scope open. Every frame is the whole
+// state; no frame is sent to a scope whose state has not changed.
 type viewers struct {
 	mu    sync.Mutex
 	open  []openAlert
 	cache map[core.Scope]scopeViewers
-	turn  uint64 // grows with every change of open
+	turn  uint64 // increases with every change of open
 }
 
-// openAlert is an alert that somebody has open.
+// openAlert is an alert that at least one client has open.
 type openAlert struct {
 	place  alertPlace
 	people alertViewers
 }
 
-// scopeViewers is the last frame of a scope and the turn that it was made in.
+// scopeViewers is the last frame of a scope and the turn for which it was built.
 type scopeViewers struct {
 	turn    uint64
 	payload []byte
-	msg     *message // nil: nobody has had an alert of the scope open yet
+	msg     *message // nil: no alert of the scope has been open yet
 }
 
 func newViewers() *viewers { return &viewers{cache: make(map[core.Scope]scopeViewers)} }
 
-// take takes who is connected and reports whether who has what open has changed.
+// take reads the open alerts from the connected clients and reports whether they have changed.
 func (v *viewers) take(present []Present) bool {
 	byAlert := map[int64]*openAlert{}
 	for _, p := range present {
@@ -65,7 +65,7 @@ func (v *viewers) take(present []Present) bool {
 	return true
 }
 
-// add puts a person on the alert, once, acting if they act on any of their machines.
+// add adds a person to the alert once. The person is acting if they act on any of their machines.
 func (o *openAlert) add(p alertViewer) {
 	for i := range o.people.People {
 		if known := &o.people.People[i]; known.User == p.User {
@@ -76,7 +76,7 @@ func (o *openAlert) add(p alertViewer) {
 	o.people.People = append(o.people.People, p)
 }
 
-// news is the frame of the client's scope when the client has not had it.
+// news returns the frame of the client's scope, nil if the client already has it.
 func (v *viewers) news(c *client) *message {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -92,7 +92,7 @@ func (v *viewers) news(c *client) *message {
 	return s.msg
 }
 
-// scoped makes the frame of a scope. The one of before stays when nothing of the scope's has changed.
+// scoped builds the frame of a scope. It keeps the frame of before if the scope's state has not changed.
 func (v *viewers) scoped(scope core.Scope, before scopeViewers) scopeViewers {
 	f := viewersFrame{Type: typeViewers, Alerts: []alertViewers{}}
 	for _, o := range v.open {

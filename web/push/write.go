@@ -13,10 +13,10 @@ import (
 	"onemap/internal/text"
 )
 
-// eventsPerTurn bounds how many events are taken at once: between two turns the heartbeat has its go.
+// eventsPerTurn is the largest number of events taken at once. A due heartbeat is sent between two turns.
 const eventsPerTurn = 32
 
-// write is the client's writer: whatever is sent to it goes through here, events first.
+// write runs the client's writer goroutine. Only this goroutine sends frames to the client; events have priority.
 func (c *client) write(ctx context.Context) {
 	defer c.hub.handlers.Done()
 	err := c.deliver(ctx)
@@ -29,7 +29,7 @@ func (c *client) write(ctx context.Context) {
 	c.sendClose(reason(ctx))
 }
 
-// sendClose sends the close frame, waits a moment for the client's and cuts the line.
+// sendClose sends the close frame, waits at most closeGrace for the reader to end, and closes the connection.
 func (c *client) sendClose(why *closing) {
 	defer c.cut()
 	frame := websocket.FormatCloseMessage(why.code, text.Prefix(why.reason, maxReason))
@@ -44,7 +44,7 @@ func (c *client) sendClose(why *closing) {
 	}
 }
 
-// deliver sends until the connection ends.
+// deliver sends the welcome and then frames until the connection ends.
 func (c *client) deliver(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -77,8 +77,8 @@ func (c *client) deliver(ctx context.Context) error {
 	}
 }
 
-// writeNext sends what is most urgent: events, and only when there are none the roster, which tiles have
-// changed, or one state frame. more says that there may be something else.
+// writeNext sends the most urgent frames: events first; if there are none, the clients frame, the viewers frame, the
+// changed tiles, or one state frame. more is true if there may be something else to send.
 func (c *client) writeNext(ctx context.Context) (more bool, err error) {
 	wasReplaying := c.replaying.Load()
 	events, err := c.hub.take(c, eventsPerTurn)
@@ -92,7 +92,7 @@ func (c *client) writeNext(ctx context.Context) (more bool, err error) {
 	}
 	c.advance(c.position.Seq)
 	if wasReplaying {
-		c.nextBeat = time.Time{} // the client learns at once that it is up to date
+		c.nextBeat = time.Time{} // a heartbeat is due at once: it shows the client that it is up to date
 		return true, nil
 	}
 	if msg := c.hub.roster.news(c); msg != nil {
@@ -119,7 +119,7 @@ func (c *client) writeNext(ctx context.Context) (more bool, err error) {
 	return true, c.send(ctx, msg)
 }
 
-// sendEvents sends events that the client may see, in their order.
+// sendEvents sends events, which the client may see, in log order.
 func (c *client) sendEvents(ctx context.Context, events []*entry, from string) error {
 	if c.replaying.Load() {
 		c.hub.metrics.replayed.WithLabelValues(from).Add(float64(len(events)))
@@ -139,7 +139,7 @@ func (c *client) sendEvents(ctx context.Context, events []*entry, from string) e
 	return nil
 }
 
-// replay sends one page of what is not in memory any more.
+// replay sends one page of events that are no longer in memory.
 func (c *client) replay(ctx context.Context) error {
 	events, upTo, err := c.older(ctx)
 	if err != nil {
@@ -152,8 +152,8 @@ func (c *client) replay(ctx context.Context) error {
 	return nil
 }
 
-// older reads a page after the client's position from the source, and up to where it reaches. What
-// is in memory is left to take.
+// older reads one page after the client's position from the source and returns the visible events and the mark that the
+// page reaches. It leaves out events that are in memory, because take returns those.
 func (c *client) older(ctx context.Context) (visible []*entry, upTo core.Mark, err error) {
 	if err := c.awaitSlot(ctx); err != nil {
 		return nil, core.Mark{}, err
@@ -187,7 +187,7 @@ func (c *client) older(ctx context.Context) (visible []*entry, upTo core.Mark, e
 	return c.hub.entries(ctx, visibleUpTo(page.Events, upTo.Seq, c.scope)), upTo, nil
 }
 
-// awaitSlot waits for a turn to read the source, with heartbeats meanwhile.
+// awaitSlot waits for a free replay slot and sends heartbeats while it waits.
 func (c *client) awaitSlot(ctx context.Context) error {
 	for {
 		timer := time.NewTimer(time.Until(c.nextBeat))
@@ -206,8 +206,7 @@ func (c *client) awaitSlot(ctx context.Context) error {
 	}
 }
 
-// replayable returns the epoch and the floor of what is in memory; ok is false when the client's
-// position is of another log.
+// replayable returns the epoch and the floor of the ring; ok is false if the client's position belongs to another log.
 func (h *Hub) replayable(c *client) (epoch string, floor core.Mark, ok bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -224,8 +223,8 @@ func visibleUpTo(page []core.Event, upTo int64, s core.Scope) []core.Event {
 	return visible
 }
 
-// beatIfDue sends a heartbeat when it is time or the health has changed. Its head is the client's
-// own: everything visible up to it has been written before.
+// beatIfDue sends a heartbeat and a ping if one is due or the health has changed. The head in the heartbeat is the
+// client's own position: everything visible up to it has already been written.
 func (c *client) beatIfDue(ctx context.Context) error {
 	pulse := c.hub.pulse.read()
 	now := time.Now()
@@ -244,20 +243,20 @@ func (c *client) beatIfDue(ctx context.Context) error {
 	})
 }
 
-// send writes a prebuilt frame.
+// send writes a prepared frame.
 func (c *client) send(ctx context.Context, m *message) error {
 	return c.put(ctx, m.kind, m.size, func() error { return c.conn.WritePreparedMessage(m.wire) })
 }
 
-// put writes one frame within QueueLag and keeps account of how long it took. A client that does not
-// take it in that time is too slow; a success only says that the kernel has it.
+// put writes one frame within QueueLag and adds the write time to waited. If the write times out, the client is too
+// slow. A successful write only means that the kernel has accepted the frame.
 func (c *client) put(ctx context.Context, kind string, size int, write func() error) error {
 	if ctx.Err() != nil {
 		return reason(ctx)
 	}
 	start := time.Now()
 	c.writing.Store(max(1, int64(start.Sub(c.hub.born))))
-	_ = c.conn.SetWriteDeadline(start.Add(c.hub.o.QueueLag)) // gorilla notes it for the next write
+	_ = c.conn.SetWriteDeadline(start.Add(c.hub.o.QueueLag)) // gorilla stores it for the next write and returns nil
 	err := write()
 	c.writing.Store(0)
 	c.waited.Add(int64(time.Since(start)))

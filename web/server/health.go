@@ -10,7 +10,7 @@ import (
 	"onemap/internal/httpx"
 )
 
-// ServerHealth is the state of the server's parts.
+// ServerHealth is the health of the server's parts.
 //
 //nolint:revive // its name in the description of the API
 type ServerHealth struct {
@@ -26,7 +26,8 @@ func (s *Server) health() ServerHealth {
 	return h
 }
 
-// ready is what everybody may know: which part is away, not why; and how far the layers are loaded.
+// ready returns the health that requests without a session may see: which parts are not OK, but not why, and the loading
+// progress of the layers.
 func (s *Server) ready() ServerHealth {
 	h := s.health()
 	h.OK = true

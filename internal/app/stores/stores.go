@@ -1,4 +1,4 @@
-// Package stores opens the database for every domain: one pool of connections, and over it each domain's own store.
+// Package stores opens the database for all domains: one pool of connections, and each domain's own store on it.
 package stores
 
 import (
@@ -20,21 +20,21 @@ import (
 	pushpg "onemap/web/push/pg"
 )
 
-// Options says which database and how. Only URL is needed.
+// Options configures the connection. Only URL is required.
 type Options struct {
-	// URL is a PostgreSQL address, as libpq takes it.
+	// URL is a PostgreSQL connection string in libpq's format.
 	URL string
-	// MaxConns bounds the pool; 0 is 16.
+	// MaxConns is the largest number of connections in the pool; 0 means 16.
 	MaxConns int
-	// Logger is for what no caller is told; nil discards it.
+	// Logger receives messages that are not returned to a caller; nil discards them.
 	Logger *slog.Logger
-	// Registerer gets the metrics of the pool and the stores; nil shows none.
+	// Registerer receives the metrics of the pool and the stores; nil: no metrics.
 	Registerer prometheus.Registerer
-	// Clock is the time of everything that the stores stamp themselves; nil is time.Now.
+	// Clock is the clock for the timestamps that the stores set themselves; nil means time.Now.
 	Clock func() time.Time
 }
 
-// Stores are the domains' stores over one pool.
+// Stores holds the domains' stores on one pool.
 type Stores struct {
 	Auth      *authpg.DB
 	Alerts    *alertspg.DB
@@ -49,14 +49,14 @@ type Stores struct {
 	now    func() time.Time
 }
 
-// Open connects to a migrated database. A wrong URL is fault.Invalid, a database that does not
-// answer fault.Unavailable. A pooler before the database that shares connections is fault.Invalid.
+// Open connects to a migrated database. It returns fault.Invalid if the URL is wrong or if a pooler in front of the
+// database shares connections, and fault.Unavailable if the database does not answer.
 func Open(ctx context.Context, o Options) (*Stores, error) {
 	s := &Stores{log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), now: o.Clock}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	var sensed atomic.Pointer[sensorspg.DB] // the first connection is made before there is a store
+	var sensed atomic.Pointer[sensorspg.DB] // nil at first: the pool connects before the store exists
 	forget := func() {
 		if db := sensed.Load(); db != nil {
 			db.Forget()
@@ -77,43 +77,43 @@ func Open(ctx context.Context, o Options) (*Stores, error) {
 	return s, nil
 }
 
-// Close ends every connection; what still runs is waited for.
+// Close closes all connections. It waits for running queries.
 func (s *Stores) Close() { s.pool.Close() }
 
-// Ping asks the database for a sign of life; fault.Unavailable when there is none.
+// Ping checks that the database answers; it returns fault.Unavailable if it does not.
 func (s *Stores) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
-// Pool is the pool of connections, for what belongs to no domain.
+// Pool returns the pool of connections, for queries that belong to no domain.
 func (s *Stores) Pool() *pg.Pool { return s.pool }
 
-// Log is the event log of this database.
+// Log returns the event log of this database.
 func (s *Stores) Log() *eventlog.Log { return s.events }
 
-// restored renews the connections: a dump that was restored over a database gives its types other numbers, which a
-// connection learns when it is made.
+// restored reconnects after a dump was restored over the database. The restored types have other OIDs, which a connection
+// reads only when it is opened.
 func (s *Stores) restored(ctx context.Context) {
 	s.log.WarnContext(ctx, "the database was restored: its connections are made anew")
 	s.pool.Reset()
 	s.Sensors.Forget()
 }
 
-// PrunePolicy says how long what has done its service is kept. A zero is the default named with it.
+// PrunePolicy defines how long old data is kept. A zero field means the default in its comment.
 type PrunePolicy struct {
-	Events   time.Duration // of the event log; 30 days. Who was away longer takes a snapshot
-	Clients  time.Duration // of the push, since last seen; 90 days
+	Events   time.Duration // events of the log; default 30 days. A client that was offline longer takes a snapshot
+	Clients  time.Duration // clients of the push, since they were last seen; default 90 days
 	Readings sensorspg.ReadingsPolicy
 	Logins   authpg.LoginsPolicy
 }
 
-// PruneReport says how many rows went, and which tables of observations.
+// PruneReport holds the numbers of deleted rows and the dropped tables of observations.
 type PruneReport struct {
 	sensorspg.PrunedReadings
 
 	Events, Changes, Sessions, Clients, Logins int64
 }
 
-// Prune deletes what the policy no longer keeps. It may run on every node at any time; what an error left behind is
-// done by the next run.
+// Prune deletes the data that the policy no longer keeps. It may run on every node at any time. After an error, the next
+// run deletes the rest.
 func (s *Stores) Prune(ctx context.Context, p PrunePolicy) (r PruneReport, err error) {
 	const day = 24 * time.Hour
 	now := s.now()

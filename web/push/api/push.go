@@ -1,4 +1,4 @@
-// Package pushapi mounts the push on the HTTP server.
+// Package pushapi registers the push endpoint on the HTTP server.
 package pushapi
 
 import (
@@ -12,23 +12,23 @@ import (
 	"onemap/internal/httpx"
 )
 
-// Pusher takes over a WebSocket handshake; push.Hub is one. When it returns an error nothing has been
-// answered yet.
+// Pusher upgrades a request to a WebSocket. push.Hub implements it. If Serve returns an error, no response has been
+// written yet.
 type Pusher interface {
 	Serve(w http.ResponseWriter, r *http.Request, p core.Principal) error
-	// Check returns the error that Serve would refuse a page of the origin with.
+	// Check returns the error with which Serve would refuse a page of the origin, nil if Serve would accept it.
 	Check(r *http.Request, origin string, p core.Principal) error
 }
 
-// Options is what the routes stand on.
+// Options holds the dependencies of the routes.
 type Options struct {
 	Push Pusher
 }
 
-// Complete reports the first required part that is missing.
+// Complete returns an error that names the first required part that is missing.
 func (o Options) Complete() error { return httpx.Complete("pushapi", o) }
 
-// API answers what is asked of the push.
+// API implements the routes of the push.
 type API struct {
 	*httpx.Server
 
@@ -39,7 +39,7 @@ type pushInput struct {
 	Origin string `query:"origin" maxLength:"300" doc:"The page's own address, as https://map.example.org"`
 }
 
-// Mount puts the routes on the server.
+// Mount registers the routes on the server.
 func Mount(h *httpx.Server, o Options) {
 	s := &API{h, o}
 	httpx.Register(s.Server, httpx.NeedSession, httpx.May(httpx.Op(http.MethodGet, "/api/v1/push", "checkPush", "Whether the server lets a page of this address connect to /ws; the problem says why not"), http.StatusForbidden, http.StatusTooManyRequests),
@@ -57,7 +57,7 @@ func Mount(h *httpx.Server, o Options) {
 	}, s.push)
 }
 
-// push hands the connection over to the hub; what it refuses leaves as a problem.
+// push passes the connection to the hub. If the hub refuses it, push answers with a problem.
 func (s *API) push(w http.ResponseWriter, r *http.Request) {
 	p, ok := httpx.PrincipalOf(r.Context())
 	if !ok {

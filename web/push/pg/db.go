@@ -1,4 +1,4 @@
-// Package pushpg keeps who is connected to the push, and what their machines have received, in PostgreSQL.
+// Package pushpg stores the connected clients of the push and their receipts in PostgreSQL.
 package pushpg
 
 import "onemap/internal/pg"
@@ -6,5 +6,5 @@ import "onemap/internal/pg"
 // DB implements the stores of package push. It is safe for concurrent use.
 type DB struct{ pool *pg.Pool }
 
-// New makes the store over a migrated database.
+// New returns the store on a migrated database.
 func New(pool *pg.Pool) *DB { return &DB{pool: pool} }

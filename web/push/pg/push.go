@@ -13,8 +13,8 @@ import (
 	"onemap/web/push"
 )
 
-// ClientConnected notes that a client is connected to its node now, whoever it was before, and what it says of
-// itself.
+// ClientConnected stores that a client is connected to its node, with its status. It replaces the account and the node
+// of an earlier connection with the same id.
 func (db *DB) ClientConnected(ctx context.Context, c push.Client) error {
 	_, err := db.pool.Exec(ctx, `
 		insert into push_client (client_id, node, account_id, division_code, connected_at, last_seen, connected,
@@ -28,8 +28,8 @@ func (db *DB) ClientConnected(ctx context.Context, c push.Client) error {
 	return pg.MapErr(err, "note the client")
 }
 
-// ClientsSeen marks the listed clients of the node as connected at that time, and the node's others
-// as gone: a node that has just started forgets those of its life before with an empty list.
+// ClientsSeen marks the listed clients of the node as connected at that time, and the other clients of the node as gone.
+// A node that has just started calls it with an empty list to mark the clients of its previous run as gone.
 func (db *DB) ClientsSeen(ctx context.Context, node string, clientIDs []string, at time.Time) error {
 	_, err := db.pool.Exec(ctx, `
 		with mine as (
@@ -42,18 +42,18 @@ func (db *DB) ClientsSeen(ctx context.Context, node string, clientIDs []string, 
 	return pg.MapErr(err, "mark the clients as seen")
 }
 
-// ClientGone notes that a client is no longer connected to the node. If it has come back through
-// another one by then, it stays connected there.
+// ClientGone stores that a client is no longer connected to the node. A client that has reconnected to another node in
+// the meantime stays connected there.
 func (db *DB) ClientGone(ctx context.Context, node, clientID string) error {
 	_, err := db.pool.Exec(ctx, `update push_client set connected = false where client_id = $2 and node = $1 and connected`,
 		node, clientID)
 	return pg.MapErr(err, "note that the client is gone")
 }
 
-// SaveReceipt stores that a client's machine has everything visible to the scope up to seq: it never
-// goes back, nor beyond the log's head. Each alert that an event in between brought becomes a row of
-// alert_receipt. Of a client that says so for the first time, and so has taken a snapshot, those are
-// the unfinished alerts.
+// SaveReceipt stores that a client's machine has received everything visible to the scope up to seq. The stored seq
+// never moves back and never exceeds the log's head. Each alert with a visible event between the previous seq and the
+// new one becomes a row of alert_receipt. The first receipt of a client follows a snapshot, so it counts only the
+// alerts that are not finished.
 func (db *DB) SaveReceipt(ctx context.Context, c push.Client, s core.Scope, seq int64, at time.Time) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		previous, seq, err := moveReceipt(ctx, tx, c, seq, at)
@@ -75,8 +75,7 @@ func (db *DB) SaveReceipt(ctx context.Context, c push.Client, s core.Scope, seq 
 	return pg.MapErr(err, "store the receipt")
 }
 
-// moveReceipt moves the client's mark forward and gives it as it was, 0 when there was none, and as
-// it is.
+// moveReceipt moves the client's receipt forward. It returns the previous seq, 0 if there was none, and the new one.
 func moveReceipt(ctx context.Context, tx pgx.Tx, c push.Client, seq int64, at time.Time) (previous, now int64, err error) {
 	_, err = tx.Exec(ctx, `
 		insert into push_receipt (client_id, account_id, seq, at) values ($1, $2, 0, $3) on conflict do nothing`,
@@ -99,7 +98,7 @@ func moveReceipt(ctx context.Context, tx pgx.Tx, c push.Client, seq int64, at ti
 	return previous, now, err
 }
 
-// Present lists the clients that are connected to any node, with their people, in the order of their ids.
+// Present returns the clients that are connected to any node, with their accounts, ordered by client id.
 func (db *DB) Present(ctx context.Context) ([]push.Present, error) {
 	rows, err := db.pool.Query(ctx, `
 		select c.client_id, c.node, c.account_id, c.division_code, c.connected_at, c.sound, c.visible,
@@ -119,7 +118,7 @@ func (db *DB) Present(ctx context.Context) ([]push.Present, error) {
 	return present, pg.MapErr(err, "list who is connected")
 }
 
-// PruneClients deletes the clients that were seen last before a time, and says how many went.
+// PruneClients deletes the disconnected clients that were last seen before a time, and returns how many.
 func (db *DB) PruneClients(ctx context.Context, before time.Time) (int64, error) {
 	n, err := db.pool.DeleteChunks(ctx, `
 		delete from push_client where client_id in (

@@ -1,4 +1,4 @@
-// Package servertest gives tests a whole server on a real database, with every role in every division.
+// Package servertest provides a complete server on a real database for tests, with every role in every division.
 package servertest
 
 import (
@@ -379,8 +379,8 @@ func (a Answer) Decode(t testing.TB, into any) {
 	}
 }
 
-// Send sends a request as an account; an empty one is nobody. A body that is no string is sent as
-// JSON. headers are names and values in turn.
+// Send sends a request as an account. An empty account sends no session. A body that is not a string is sent as JSON.
+// headers are alternating names and values.
 func (w *World) Send(account, method, path string, body any, headers ...string) Answer {
 	w.T.Helper()
 	var reader io.Reader

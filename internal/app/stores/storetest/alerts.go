@@ -58,7 +58,7 @@ func StateOf(c alerts.Change) alerts.State {
 	}
 }
 
-// Apply applies changes with their states, moving the cursor by one, and gives the alerts.
+// Apply applies changes with their states, moves the cursor by one, and returns the alerts.
 func Apply(t testing.TB, db *stores.Stores, changes ...alerts.Change) []alerts.Alert {
 	t.Helper()
 	from, err := db.Alerts.Cursor(t.Context())

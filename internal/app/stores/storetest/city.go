@@ -114,7 +114,7 @@ func Commit(t testing.TB, db *stores.Stores, obs ...sensors.Observation) sensors
 	return res
 }
 
-// Count runs a query that gives one number.
+// Count runs a query and returns its single number.
 func Count(t testing.TB, db *stores.Stores, sql string, args ...any) int64 {
 	t.Helper()
 	var n int64

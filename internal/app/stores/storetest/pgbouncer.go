@@ -32,8 +32,8 @@ max_client_conn = 500
 %s
 `
 
-// PgBouncer starts Debian's PgBouncer before a database of this package, and gives the address of the database through
-// it. mode is session, transaction or statement; more are lines of its configuration. It ends after the test.
+// PgBouncer starts Debian's PgBouncer in front of a database of this package and returns the database's address through
+// it. mode is session, transaction or statement; more are additional lines of its configuration. It stops after the test.
 func PgBouncer(t testing.TB, database, mode string, more ...string) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -76,8 +76,8 @@ func PgBouncer(t testing.TB, database, mode string, more ...string) string {
 	return through
 }
 
-// giveToPostgres gives a folder to the user that the cluster runs as when this process is root, since PgBouncer refuses
-// to run as root too.
+// giveToPostgres changes the owner of a folder to the user of the cluster if this process is root, because PgBouncer, like
+// PostgreSQL, refuses to run as root.
 func giveToPostgres(t testing.TB, dir string) *syscall.Credential {
 	t.Helper()
 	if os.Geteuid() != 0 {

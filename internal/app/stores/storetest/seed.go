@@ -13,8 +13,8 @@ import (
 	"onemap/sensors"
 )
 
-// SeedDevices makes n devices in an empty, migrated database: dev-0, dev-1 and so on in division 370602, each with a
-// datastream level, whose range is -5 to 30 m and whose pace a minute. secret gives their secrets.
+// SeedDevices creates n devices in an empty, migrated database: dev-0, dev-1 and so on in division 370602. Each has a
+// datastream "level" with the range -5 to 30 m and an interval of one minute. secret returns the secret of a device.
 func SeedDevices(t testing.TB, url string, n int, secret func(id string) string) []sensors.Device {
 	t.Helper()
 	devices, err := seedDevices(t.Context(), url, n, secret)

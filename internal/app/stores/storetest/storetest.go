@@ -1,6 +1,6 @@
-// Package storetest gives tests a real database: a private PostgreSQL cluster a test process, one
-// migrated template in it, and a clone of that for each test. It fails, and never skips, when
-// PostgreSQL or PostGIS is missing. Everything is gone when the process ends, however it ends.
+// Package storetest provides a real database for tests: one private PostgreSQL cluster per test process, one migrated
+// template in it, and a clone of the template for each test. If PostgreSQL or PostGIS is missing, the tests fail; they are
+// never skipped. Everything is removed when the process ends, also after a crash.
 package storetest
 
 import (
