@@ -312,7 +312,7 @@ type Person struct {
 type Delivery struct {
 	Division  string    `json:"division"`
 	Name      core.Text `json:"name"`
-	Connected []Person  `json:"connected"` // now; empty is shown as "nobody connected"
+	Connected []Person  `json:"connected"` // people who are connected now; the page shows a text if there are none
 	Received  []Person  `json:"received"`  // people whose machine has received the alert
 	Confirmed []Person  `json:"confirmed"` // people who took a handling step themselves
 }

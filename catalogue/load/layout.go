@@ -170,7 +170,8 @@ func (a *assembler) columns(names []string) columns {
 	return where
 }
 
-// separatorLine takes a first line "sep=;", by which spreadsheets are told the delimiter.
+// separatorLine consumes a first line "sep=;" and returns its delimiter. Spreadsheet programs use such a line. It returns
+// "" if there is none.
 func separatorLine(l *lines) (string, error) {
 	first, err := l.next()
 	if errors.Is(err, io.EOF) {

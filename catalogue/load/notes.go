@@ -71,7 +71,7 @@ type levelCount struct {
 // took counts a record in which the field had the role.
 func (t *tally) took(r role, field string) { t.roles[r].add(field) }
 
-// level counts a word of a field of levels; ok says that it was understood.
+// level counts a word of a level field. ok is true if the word was understood.
 func (t *tally) level(field string, l core.Level, word string, ok bool) {
 	if t.levels == nil {
 		t.levels = map[string]*levelCount{}

@@ -46,7 +46,7 @@ func parseCoordinate(cell string, frame geo.Frame) (float64, error) {
 	return v, nil
 }
 
-// maxDegrees is a number beyond which nobody has written degrees.
+// maxDegrees is the limit above which a number cannot be meant as degrees. It is probably in metres.
 const maxDegrees = 1000
 
 // onTheGlobe converts a position of the frame.

@@ -133,7 +133,7 @@ func decodeGB(raw *bufio.Reader) content {
 	encoder := simplifiedchinese.GB18030.NewEncoder()
 	text.width = widthOf(func(r rune) int64 {
 		if r == utf8.RuneError {
-			return 1 // a byte that is none of the encoding
+			return 1 // a byte that is not valid in the encoding
 		}
 		encoded, err := encoder.String(string(r))
 		if err != nil {
