@@ -166,9 +166,9 @@ func clipList(names []string) string {
 	return strings.Join(all, ", ")
 }
 
-// renameTwice gives a number to a name that is there twice.
+// renameTwice adds a number to a column name that occurs more than once.
 func (t *table) renameTwice() {
-	taken := make(map[string]int, len(t.header)) // the last number that a name was given
+	taken := make(map[string]int, len(t.header)) // the last number that was added to a name
 	for _, name := range t.header {
 		taken[name] = 1
 	}

@@ -106,7 +106,8 @@ func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any)
 	return f, err
 }
 
-// checkZero refuses points at 0, 0: in the files of departments they stand for places that nobody knows.
+// checkZero returns an error for points at 0, 0, unless the options allow them. In the files of departments such a point
+// means that the place is unknown.
 func (a *assembler) checkZero(g orb.Geometry) error {
 	if a.o.AllowZero {
 		return nil

@@ -2,9 +2,9 @@
 // features one after another, as newline-delimited GeoJSON and RFC 8142 have them) and CSV with columns of
 // longitude and latitude, or one of WKT. It streams: no more than one record is held, whatever the file's size.
 //
-// A record that is wrong is a Refusal with its line and offset, and the rest goes on. A file that is wrong, so
-// that what follows cannot be told, is an error with its line: an import must then leave its layer
-// as it was.
+// For a wrong record the reader returns a Refusal with its line and offset, and continues. If the file itself is wrong,
+// so that the records after the error cannot be found, it returns an error with the line. An import must then not change
+// its layer.
 //
 // Coordinates come out as lon, lat in EPSG:4326, whatever frame the file has. Levels are the four colours, from the
 // words and numbers that departments use (level.go). Division codes are unpadded.

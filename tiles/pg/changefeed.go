@@ -27,9 +27,9 @@ var _ tiles.Feed = (*ChangeFeed)(nil)
 // needed: a transaction that began long ago and commits now is in the next answer, one that was rolled back never is,
 // and none is passed twice from mark to mark.
 //
-// The witness is a row that was committed after the snapshot was taken. While it is there, so is everything that the
-// snapshot sees; a database that was put back to an earlier moment, and gives out the same transaction numbers again,
-// does not have it.
+// The witness is a row that was committed after the snapshot was taken. While this row exists, everything that the
+// snapshot sees exists too. A database that was restored to an earlier moment does not have the row, although it assigns
+// the same transaction numbers again.
 type ChangeFeed struct {
 	db       *DB
 	listener pg.Listener
@@ -76,7 +76,7 @@ const witnessKept = 4 * time.Hour
 // the feed still reaches back (the witness $3 is there, and nothing was pruned), and whether the witness is of before $4; all of it is seen by one snapshot. The transactions that $2 does not
 // see are those from its xmax on and those that it lists, so only their rows are looked at, however
 // old the oldest transaction is. Rows that a dump has brought from another cluster have that
-// cluster's numbers; none of them may lie in the future.
+// cluster's numbers; a row with a number in the future is not read.
 const selectChanges = `
 	select h.epoch, h.now::text, h.lost, h.old, c.layer_id, c.at, c.kind, c.ids, c.old_boxes, c.new_boxes, c.old_divisions, c.new_divisions
 	from (

@@ -67,7 +67,7 @@ func (c *Cutter) findChains() bool {
 		}
 	}
 	if len(c.chains) == 0 {
-		return true // no point of the ring touches a side in this way
+		return true // the ring has no chain
 	}
 	if c.chains[0].first < 0 {
 		last := c.chains[len(c.chains)-1]
