@@ -35,7 +35,7 @@ func scaleOf(words map[string]bool) scale {
 	}
 }
 
-// gradeWord returns a grade without prefixes and suffixes that do not change it: 高风险 → 高.
+// gradeWord returns a grade in lower case and half width, without suffixes that do not change it: 高风险区 → 高.
 func gradeWord(s string) string {
 	s = strings.ToLower(strings.TrimFunc(width.Fold.String(s), unicode.IsSpace))
 	for {
