@@ -57,15 +57,16 @@ func (f *ChangeFeed) Mark(ctx context.Context) (tiles.Mark, error) {
 	return f.witnessed(ctx, p)
 }
 
-// witnessed leaves a witness of a position and returns the mark. Earlier marks keep theirs until it is pruned.
+// witnessed stores a witness for a position and returns the mark. The witnesses of earlier marks stay until they are
+// pruned.
 func (f *ChangeFeed) witnessed(ctx context.Context, p position) (tiles.Mark, error) {
 	p.witness = uuid.NewString()
 	_, err := f.db.pool.Exec(ctx, `insert into feed_witness (id, at) values ($1, $2)`, p.witness, f.db.now())
 	return p.mark(), pg.MapErr(err, "note how far the change feed is read")
 }
 
-// witnessAge is how old a follower's witness gets while nothing changes: then it moves on, so that what has been
-// pruned is never what it has not seen.
+// witnessAge is the age at which a follower replaces its witness although nothing has changed. Its mark is then always
+// newer than the pruned changes.
 const witnessAge = time.Minute
 
 // witnessKept is the longest age of a usable mark. The changes after the mark may be pruned long before that.
