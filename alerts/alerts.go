@@ -1,11 +1,11 @@
 // Package alerts turns committed observations into alerts, and alerts into CAP messages. An alert
 // is one episode of (rule, datastream) until it clears; its CAP messages never
-// change. Detection (the machine's view) and handling (the people's) are independent.
+// change. Detection, by the rules, and handling, by people, are independent.
 //
-// Evaluate is detection as a pure function: a rule, the state before and one observation give the state after and what
-// has to be told. Time in it is event time, the time at which a value was measured. The Engine runs it on one node over
-// the committed batches, from a durable cursor, and stores what it found in one transaction with the messages. The Desk is
-// the way in for what people do with an alert.
+// Evaluate is detection as a pure function: from a rule, the state and one observation it computes the next state and
+// the transition. It uses event time, which is the time at which a value was measured. The Engine runs it on one node
+// over the committed batches, from a durable cursor, and stores the results and the messages in one transaction. The
+// Desk takes the handling steps of people.
 //
 // Where to read: rule.go and evaluate.go are the rules; engine.go, memory.go and step.go run them; ticks.go looks for
 // alerts whose data have stopped and for messages that expire; message.go and words.go write the messages; desk.go,
@@ -220,22 +220,22 @@ type Message struct {
 	XML        []byte    `json:"-"`
 }
 
-// Change is what one evaluation makes of one episode; the store writes it, its event, its message
-// and its audit rows in one transaction. What is stored is what Merge makes of it with the alert as
-// locked: handling, assignee and confirmations are the people's, whatever the Change says.
+// Change is the result of one evaluation for one episode. The store writes it, its event, its message
+// and its audit rows in one transaction. The store writes the result of Merge with the locked alert: handling, assignee
+// and confirmations come from the stored alert, not from the Change.
 type Change struct {
 	Kind    string   // EventIssued, …Updated, …Cleared, …Stale
-	Alert   Alert    // ID 0 for a new episode: the store gives it, and the message and state take it over
+	Alert   Alert    // ID 0 for a new episode: the store assigns the ID and sets it in the message and the state
 	Message *Message // nil: the change has no message (stale, and back from it)
 	Note    string
 }
 
-// Step is one advance of the engine: everything that the batches up to To made, or nothing. To may
-// equal From: what the clock or an edited rule made has no batch. There is at most one Change for a
-// rule and datastream in a step, and it has a State in it. Applying readings once more is harmless
-// (see Evaluate), so a step may hold states of batches that To does not cover yet.
+// Step is one advance of the engine. The store applies it completely or not at all. To may equal From, because changes
+// by the clock or by an edited rule have no batch. A step has at most one Change for a rule and datastream, and a State
+// with it. Readings can be evaluated again without harm (see Evaluate), so a step may hold states from batches
+// after To.
 type Step struct {
-	From    core.Mark // the cursor as read; a store whose cursor is elsewhere refuses with fault.Conflict
+	From    core.Mark // the cursor as read; the store returns fault.Conflict if its cursor differs
 	To      core.Mark
 	States  []State
 	Changes []Change // a State of the same rule and datastream gets the new alert's ID
@@ -244,12 +244,12 @@ type Step struct {
 // Sensors is what the engine reads of the sensors' room.
 type Sensors interface {
 	sensors.Tail
-	// Targets returns every datastream, those of disabled devices too. Datastream.Latest, where it is
-	// filled, is what a rule that was made while no engine ran looks at first.
+	// Targets returns every datastream, also those of disabled devices. If Datastream.Latest is set, it is the first
+	// observation for a rule that was created while no engine ran.
 	Targets(ctx context.Context) ([]sensors.Target, error)
 }
 
-// EngineStore is what the engine keeps. A refused or failed step leaves nothing behind.
+// EngineStore stores the state of the engine. A refused or failed step changes nothing.
 type EngineStore interface {
 	// Lease tries to become the one evaluating node. It holds until release is called or lost is
 	// closed; ok is false while another node holds it.
@@ -274,8 +274,8 @@ type Command struct {
 	Division string // the actor's
 	Note     string
 	Assignee string // for ActAssign: a login
-	Confirm  bool   // to resolve or close what has not cleared, with a note
-	// Level is the level that the person was shown; 0: not known. A worse alert refuses the step.
+	Confirm  bool   // required, with a note, to resolve or close an alert that has not cleared
+	// Level is the level that the person saw; 0: not known. The step is refused if the alert is worse.
 	Level core.Level
 	At    time.Time
 }
@@ -299,12 +299,12 @@ type Person struct {
 	User string    `json:"user"`
 	Name string    `json:"name"`
 	At   time.Time `json:"at"`
-	// Level and Current are of who confirmed: the level of the alert then, and whether that still holds (see
-	// Confirmation.Current).
+	// Level and Current are set for a confirmation: the level of the alert at that time, and whether the confirmation is
+	// still current (see Confirmation.Current).
 	Level   core.Level `json:"level,omitempty"`
 	Current bool       `json:"current,omitempty"`
-	// Sound is of who is connected: armed (an alarm sounds at one of their machines), off, muted, suspended, or empty
-	// when none of them has said.
+	// Sound is set for a connected person: armed (an alarm sounds on one of their machines), off, muted or suspended. It is
+	// empty if no machine has reported it.
 	Sound string `json:"sound,omitempty"`
 }
 
@@ -312,15 +312,15 @@ type Person struct {
 type Delivery struct {
 	Division  string    `json:"division"`
 	Name      core.Text `json:"name"`
-	Connected []Person  `json:"connected"` // now; empty is shown as "nobody connected"
-	Received  []Person  `json:"received"`  // their machine has it
-	Confirmed []Person  `json:"confirmed"` // they took a handling step themselves
+	Connected []Person  `json:"connected"` // people who are connected now; the page shows a text if there are none
+	Received  []Person  `json:"received"`  // people whose machine has received the alert
+	Confirmed []Person  `json:"confirmed"` // people who took a handling step themselves
 }
 
-// FilterState is how far alerts of a list are.
+// FilterState selects alerts by detection and handling.
 type FilterState string
 
-// The states of a filter; one that is closed while it still fires is open, too.
+// The states of a filter. An alert that was closed while it still fires also counts as open.
 const (
 	StateAll     FilterState = "all"
 	StateOpen    FilterState = "open"    // not cleared, or not closed
@@ -328,17 +328,17 @@ const (
 	StateClosed  FilterState = "closed"
 )
 
-// Filter selects alerts for a list. What is empty does not narrow it.
+// Filter selects alerts for a list. An empty field does not restrict the list.
 type Filter struct {
-	Open     bool // as StateOpen, and without a limit it is all of them
+	Open     bool // as StateOpen; without a limit the list has all of them
 	State    FilterState
 	Levels   []core.Level
 	Peaks    []core.Level
 	Handling []Handling
 	DeviceID string
 	Hazard   string
-	Division string    // where it lies: this code, or below it
-	From, To time.Time // when it was opened: from From, before To
+	Division string    // the alert lies in this division or in a part of it
+	From, To time.Time // the alert was opened at or after From, and before To
 	Query    string
 	Count    bool // count all that match
 	Limit    int
@@ -362,12 +362,11 @@ type AlertStore interface {
 	AlertSteps(ctx context.Context, ids []int64) (map[int64][]Audit, error)
 	Messages(ctx context.Context, id int64) ([]Message, error)
 	Deliveries(ctx context.Context, id int64) ([]Delivery, error)
-	// Handle applies a command with next, which is given the alert as locked and says what becomes
-	// of it; changed false means that the step had been taken already (idempotent): then nothing is
-	// written, but for the first acknowledgement by an actor whose unit has confirmed already, which is
-	// an audit row and an event.
+	// Handle applies a command. It calls next with the locked alert; next returns the alert to store. If changed is false,
+	// the step was already taken (it is idempotent), and Handle writes nothing. There is one exception: the first
+	// acknowledgement by an actor whose unit has already confirmed writes an audit row and an event.
 	Handle(ctx context.Context, s core.Scope, c Command, next func(Alert) (after Alert, changed bool, err error)) (Alert, error)
-	// Handlers lists the people of the scope who handle alerts, by their logins, with whether they are there.
+	// Handlers lists the people of the scope who handle alerts, sorted by login, with whether they are connected.
 	Handlers(ctx context.Context, s core.Scope) ([]Assignee, error)
 }
 

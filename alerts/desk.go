@@ -14,7 +14,7 @@ import (
 	"onemap/internal/text"
 )
 
-// maxQuoted is how much of a sender's text a refusal repeats, bytes.
+// maxQuoted is the largest part of a request's text that an error message repeats. Units: bytes.
 const maxQuoted = 120
 
 // MaxNote is the longest note of a handling step, characters.
@@ -27,7 +27,7 @@ type Desk struct {
 	clock func() time.Time
 }
 
-// NewDesk makes a desk; a nil logger is silent, a nil clock the system's.
+// NewDesk returns a desk. With a nil logger it does not log. With a nil clock it uses the system clock.
 func NewDesk(store AlertStore, log *slog.Logger, clock func() time.Time) *Desk {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -38,13 +38,13 @@ func NewDesk(store AlertStore, log *slog.Logger, clock func() time.Time) *Desk {
 	return &Desk{store: store, log: log, clock: clock}
 }
 
-// outcome is what an action makes of an alert in one state of handling.
+// outcome is the result of an action in one state of handling.
 type outcome uint8
 
 const (
 	illegal outcome = iota
-	move            // to the action's own state
-	already         // it has been done, or more than it: nothing changes
+	move            // the alert moves to the state of the action
+	already         // the step, or a later one, was already taken: nothing changes
 )
 
 // handlingTable is the whole state machine:
@@ -56,7 +56,7 @@ const (
 //	resolved     already      illegal   already   move
 //	closed       illegal      illegal   illegal   already
 //
-// It gives for each state what each action does.
+// It returns the outcome of each action, by state. A missing action is illegal.
 func handlingTable() map[Handling]map[Action]outcome {
 	return map[Handling]map[Action]outcome{
 		New:          {ActAcknowledge: move, ActAssign: move, ActResolve: move},
@@ -78,13 +78,13 @@ func actions() []handlingStep {
 	return []handlingStep{{ActAcknowledge, Acknowledged}, {ActAssign, Assigned}, {ActResolve, Resolved}, {ActClose, Closed}}
 }
 
-// PossibleFor lists what a principal of the scope may do with the alert now, in the order in which steps
-// are taken: what Handle accepts of it and what changes something. Of those that only repeat what is done,
-// acknowledge is in it while the principal's unit has not confirmed the alert.
+// PossibleFor returns the actions that a principal of the scope may take on the alert now, in the order of the steps. An
+// action is listed if Handle accepts it and it changes something. A repeated acknowledge is listed only while the
+// principal's unit has not confirmed the alert.
 func PossibleFor(s core.Scope, a Alert) []Action {
 	possible := []Action{}
 	for _, step := range actions() {
-		// The command has all that the action can need, so what refuses it is the principal or the alert.
+		// The command has every field that an action can need, so only the principal or the alert can cause a refusal.
 		c := Command{Action: step.action, Division: s.Division, Role: s.Role, Note: "-", Confirm: true, Level: a.Level}
 		if admits(s, c, a) != nil {
 			continue
@@ -96,12 +96,11 @@ func PossibleFor(s core.Scope, a Alert) []Action {
 	return possible
 }
 
-// Handle takes one step. It counts as a confirmation of the actor's unit at the alert's level. A
-// repetition of a step is no error and changes nothing. Each refusal has a code. The kinds are
-// fault.Invalid (a note or an assignee is missing or wrong), fault.Forbidden (the role or division does
-// not handle this alert), fault.NotFound (no such alert in the scope) and fault.Conflict (the alert is
-// not in a state for it, has risen above the level that the person was shown, or has not cleared and
-// the step was not confirmed).
+// Handle takes one step. The step is also a confirmation by the actor's unit at the alert's level. A repeated step
+// returns no error and changes nothing. Each error has a code. Handle returns fault.Invalid if a note or an assignee is
+// missing or wrong, fault.Forbidden if the role or division does not handle this alert, fault.NotFound if the scope has
+// no such alert, and fault.Conflict if the state of the alert does not allow the step, if the alert has risen above the
+// level that the person saw, or if the alert has not cleared and the command does not set Confirm.
 func (d *Desk) Handle(ctx context.Context, p core.Principal, c Command) (Alert, error) {
 	s := p.Scope()
 	c, err := d.prepare(p, c)
@@ -115,7 +114,7 @@ func (d *Desk) Handle(ctx context.Context, p core.Principal, c Command) (Alert, 
 	return d.take(ctx, s, c, people)
 }
 
-// take takes a step that prepare has checked; people are those whom the principal may assign to.
+// take takes a step that prepare has checked. people are the people to whom the principal may assign alerts.
 func (d *Desk) take(ctx context.Context, s core.Scope, c Command, people []Assignee) (Alert, error) {
 	a, err := d.store.Handle(ctx, s, c, func(a Alert) (Alert, bool, error) {
 		if err := admits(s, c, a); err != nil {
@@ -133,7 +132,7 @@ func (d *Desk) take(ctx context.Context, s core.Scope, c Command, people []Assig
 	return a, nil
 }
 
-// prepare makes the command the principal's, and holds it alone against the rules.
+// prepare sets the principal as the actor of the command and validates the command without the alert.
 func (d *Desk) prepare(p core.Principal, c Command) (Command, error) {
 	if err := mayTake(p.Scope(), c.Action); err != nil {
 		return c, err
@@ -146,7 +145,7 @@ func (d *Desk) prepare(p core.Principal, c Command) (Command, error) {
 	return c, c.validate()
 }
 
-// people are those whom the principal may assign to; none for a command that assigns nobody.
+// people returns the people to whom the principal may assign alerts. It returns nil if the action is not assign.
 func (d *Desk) people(ctx context.Context, s core.Scope, c Command) ([]Assignee, error) {
 	if c.Action != ActAssign {
 		return nil, nil
@@ -154,7 +153,7 @@ func (d *Desk) people(ctx context.Context, s core.Scope, c Command) ([]Assignee,
 	return d.store.Handlers(ctx, s)
 }
 
-// mayTake refuses a role that does not take the action: a duty phone acknowledges, and no more.
+// mayTake returns an error if the role may not take the action. A duty phone may only acknowledge.
 func mayTake(s core.Scope, action Action) error {
 	if action == ActAcknowledge && PermAcknowledge.Of(s.Role) {
 		return nil
@@ -162,7 +161,7 @@ func mayTake(s core.Scope, action Action) error {
 	return mayHandle(s)
 }
 
-// mayHandle refuses a role that does not handle alerts.
+// mayHandle returns fault.Forbidden if the role does not handle alerts.
 func mayHandle(s core.Scope) error {
 	if !PermHandle.Of(s.Role) {
 		return fault.NewCoded(fault.Forbidden, "", core.CodeRoleMayNot, fault.TokenOf(s.Role), fault.TokenOf(PermHandle.Name()))
@@ -170,7 +169,7 @@ func mayHandle(s core.Scope) error {
 	return nil
 }
 
-// validate holds the command alone against the rules.
+// validate checks the command without the alert. It returns fault.Invalid for a wrong field.
 func (c Command) validate() error {
 	known := slices.ContainsFunc(actions(), func(s handlingStep) bool { return s.action == c.Action })
 	switch {
@@ -194,9 +193,9 @@ func (c Command) validate() error {
 	return nil
 }
 
-// admits says whether a principal of the scope may take the step on the alert. What it may not see
-// does not exist for it. Who was only told, because the alert is addressed to a wider division, may
-// confirm that with acknowledge; the other steps are for those whose division the alert lies in.
+// admits checks whether a principal of the scope may take the step on the alert. It returns fault.NotFound for an alert
+// that the principal may not see. If the alert is only addressed to the principal's division and lies in another one,
+// the principal may acknowledge it. The other steps require that the alert lies in the principal's division.
 func admits(s core.Scope, c Command, a Alert) error {
 	lies := s.Covers(a.Division)
 	switch {
@@ -210,8 +209,8 @@ func admits(s core.Scope, c Command, a Alert) error {
 	return nil
 }
 
-// handle takes the step: pure. Whatever the step, the actor's unit has confirmed the alert by it. An
-// acknowledgement of what is acknowledged changes something where the unit had not confirmed it.
+// handle returns the alert after the step. It is pure. Every step is also a confirmation by the actor's unit. A repeated
+// acknowledgement changes the alert only if the unit had not confirmed it.
 func handle(a Alert, c Command) (Alert, bool, error) {
 	after, moved, err := moveOn(a, c)
 	if err != nil || (!moved && (c.Action != ActAcknowledge || a.ConfirmedBy(c.Division))) {
@@ -225,7 +224,7 @@ func handle(a Alert, c Command) (Alert, bool, error) {
 	return after, true, nil
 }
 
-// moveOn is the state machine's step; moved is false when it had been taken already.
+// moveOn applies the step to the state machine. moved is false if the step was already taken.
 func moveOn(a Alert, c Command) (after Alert, moved bool, err error) {
 	outcome := handlingTable()[a.Handling][c.Action]
 	if outcome == illegal {
@@ -254,9 +253,9 @@ func moveOn(a Alert, c Command) (after Alert, moved bool, err error) {
 	return a, true, nil
 }
 
-// knowsLevel refuses a step of somebody who was shown a milder level than the alert has: a tap on yellow
-// must not silence the red that it has become. A command that does not say what was shown is taken only
-// while the alert has not risen since it began, for then no milder level can have been shown.
+// knowsLevel returns fault.Conflict if the person saw a milder level than the alert has now. For example, a step on a
+// yellow alert must not silence it after it has become red. A command without a level is accepted only while the alert
+// has not risen, because the person cannot have seen a milder level then, or after it has cleared.
 func knowsLevel(a Alert, c Command) error {
 	now := fault.Token(a.Level.String())
 	switch {

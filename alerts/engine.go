@@ -15,21 +15,21 @@ import (
 	"onemap/sensors"
 )
 
-// Options are the engine's. Zero values become the defaults named.
+// Options are the engine's settings. A zero value means the default that the comment of the field states.
 type Options struct {
 	Sender      string        // CAP sender; "onemap"
-	Unit        core.Text     // who issues; 烟台市应急管理局
+	Unit        core.Text     // the unit that issues the messages; 烟台市应急管理局
 	CityCode    string        // GB/T 2260; "3706"
 	Node        string        // this node's name, for logs
-	BatchLimit  int           // batches read and applied at once; 64
-	Poll        time.Duration // how long a missed Wake can delay a reading; 200 ms
-	Tick        time.Duration // how often stale and expiring episodes are looked for, and what told nobody anything is stored; 1 s
+	BatchLimit  int           // largest number of batches that are read at once; 64
+	Poll        time.Duration // longest delay of a reading after a missed Wake; 200 ms
+	Tick        time.Duration // interval of the check for stale and expiring alerts, and of storing steps without a notice; 1 s
 	LeaseRetry  time.Duration // how often a standby node asks for the lease; 1 s
 	Backoff     time.Duration // the pause after a failure; 500 ms
-	ReloadEvery time.Duration // how long a missed ReloadRules can delay a rule; 1 min
-	RenewBefore time.Duration // how long before its expiry a message is renewed, at most a quarter of its life; 10 min
-	ClearFor    time.Duration // how long an all-clear stays current; 30 min
-	LagLimit    time.Duration // a lag beyond it is bad health; 10 s
+	ReloadEvery time.Duration // longest delay of a rule after a missed ReloadRules; 1 min
+	RenewBefore time.Duration // a message is renewed this long before it expires, at most a quarter of its life; 10 min
+	ClearFor    time.Duration // life of an all-clear message; 30 min
+	LagLimit    time.Duration // Health is bad if the lag is longer; 10 s
 }
 
 // orDefault sets a value that is the zero value of its type.
@@ -40,7 +40,7 @@ func orDefault[T comparable](v *T, d T) {
 	}
 }
 
-// withDefaults returns the options with the defaults that are named beside them.
+// withDefaults returns the options with the defaults in place of zero values.
 func (o Options) withDefaults() Options {
 	orDefault(&o.Sender, "onemap")
 	orDefault(&o.Unit, core.Text{ZH: "烟台市应急管理局", EN: "Yantai Emergency Management Bureau"})
@@ -57,7 +57,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Engine is the one evaluating node, or one that waits to become it. All nodes run one.
+// Engine evaluates the rules. Every node runs an engine, and only the node that holds the lease evaluates.
 type Engine struct {
 	opts    Options
 	issuer  Issuer
@@ -71,16 +71,16 @@ type Engine struct {
 	status  atomic.Pointer[status]
 }
 
-// status is what Health tells.
+// status is the state that Health reports.
 type status struct {
 	leading bool
-	oldest  time.Time // commit time of the oldest batch known not to be evaluated; zero: none
-	failing bool      // the last pass failed; why is in the log
+	oldest  time.Time // commit time of the oldest known batch that is not evaluated; zero: none
+	failing bool      // the last pass failed; the reason is in the log
 	ready   bool      // the replay is done, or another node leads
 }
 
-// NewEngine makes an engine; nothing runs before Run. A nil logger is silent, a nil
-// registerer counts without showing, a nil clock is the system's.
+// NewEngine returns an engine; Run starts it. With a nil logger it does not log. With a nil registerer the metrics are
+// not exported. With a nil clock it uses the system clock.
 func NewEngine(o Options, store EngineStore, seen Sensors, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) *Engine {
 	o = o.withDefaults()
 	if log == nil {
@@ -98,15 +98,16 @@ func NewEngine(o Options, store EngineStore, seen Sensors, log *slog.Logger, reg
 	return e
 }
 
-// Wake tells the engine that a batch was committed. It never blocks; a poll makes up for a missed one.
+// Wake signals the engine that a batch was committed. It never blocks. The engine also polls, so a missed Wake only
+// causes a delay.
 func (e *Engine) Wake() { wait.Wake(e.wake) }
 
-// ReloadRules tells the engine that rules, devices or datastreams changed. It never blocks.
+// ReloadRules signals the engine that rules, devices or datastreams changed. It never blocks.
 func (e *Engine) ReloadRules() { wait.Wake(e.reload) }
 
-// Health is the part "rules": bad while readings wait longer than Options.LagLimit, while evaluation
-// fails, and until the replay of what was committed before the start is done. The lag is the age of
-// the oldest batch that is not evaluated; a standby node reports the leader's.
+// Health returns the health of the part "rules". It is bad while readings wait longer than Options.LagLimit, while
+// evaluation fails, and until the batches that were committed before the start are evaluated. The lag is the age of
+// the oldest batch that is not evaluated, in seconds. A standby node reports the lag of the leader.
 func (e *Engine) Health() core.Health {
 	s := e.status.Load()
 	h := core.Health{Part: "rules", OK: s.ready && !s.failing}
@@ -133,7 +134,7 @@ func (e *Engine) Health() core.Health {
 	return h
 }
 
-// setStatus changes what Health tells. Only the goroutine of Run calls it.
+// setStatus changes the status that Health reports. Only the goroutine of Run calls it, so load and store need no lock.
 func (e *Engine) setStatus(change func(*status)) {
 	s := *e.status.Load()
 	change(&s)
@@ -141,15 +142,15 @@ func (e *Engine) setStatus(change func(*status)) {
 	e.metrics.observe(s, e.clock())
 }
 
-// failed notes a failure; what only the log should have is not told to people.
+// failed logs and counts a failure. The error is in the log only; Health does not show it.
 func (e *Engine) failed(ctx context.Context, doing string, err error) {
 	e.log.WarnContext(ctx, "the rules pause", "doing", doing, "error", err)
 	e.metrics.failures.Inc()
 	e.setStatus(func(s *status) { s.failing = true })
 }
 
-// Run evaluates while this node holds the lease and stands by while another does, until ctx ends. It
-// returns nil then; failures are retried for ever, for there is nobody else to watch the readings.
+// Run evaluates while this node holds the lease, and stands by while another node holds it, until ctx ends. It then
+// returns nil. It retries after every failure without a limit, because no other part watches the readings.
 func (e *Engine) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		lost, release, ok, err := e.store.Lease(ctx)
@@ -173,7 +174,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// standBy looks how far the leader is.
+// standBy reads the leader's cursor and the next batch after it, so that Health reports the leader's lag.
 func (e *Engine) standBy(ctx context.Context) {
 	cursor, err := e.store.Cursor(ctx)
 	if err != nil {
@@ -193,9 +194,8 @@ func (e *Engine) standBy(ctx context.Context) {
 	})
 }
 
-// lead evaluates until the lease is lost or ctx ends. After any failure it forgets everything and
-// begins again from what the store has: a step is applied wholly or not at all, so nothing can be
-// lost or doubled by that.
+// lead evaluates until the lease is lost or ctx ends. After a failure it discards its memory and loads again from the
+// store. The store applies a step completely or not at all, so no change is lost or applied twice.
 func (e *Engine) lead(parent context.Context, lost <-chan struct{}) {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
@@ -217,13 +217,14 @@ func (e *Engine) lead(parent context.Context, lost <-chan struct{}) {
 			break
 		}
 		e.failed(ctx, doing, err)
-		seen.begun = time.Time{} // while the store was away no device could be heard
+		seen.begun = time.Time{} // while the store was not available, no readings could arrive; the stale clocks restart
 		wait.For(ctx, e.opts.Backoff)
 	}
 	e.setStatus(func(s *status) { *s = status{oldest: s.oldest} })
 }
 
-// session loads, replays and follows until something fails, and says what.
+// session loads the rules, replays the batches and follows new ones until a step fails. It returns the name of that
+// step and the error.
 func (e *Engine) session(ctx context.Context, seen *freshness) (doing string, err error) {
 	m, err := e.load(ctx, seen)
 	if err != nil {
@@ -241,7 +242,8 @@ func (e *Engine) session(ctx context.Context, seen *freshness) (doing string, er
 		if err := e.settle(ctx, m); err != nil {
 			return "applying changed rules", err
 		}
-		if due { // after the readings, or it would call stale what has only not been read yet
+		// The tick runs after catchUp. Otherwise it would mark a datastream as stale whose readings are not read yet.
+		if due {
 			if err := m.flush(ctx); err != nil {
 				return "storing how far the rules are", err
 			}
@@ -269,7 +271,8 @@ func (e *Engine) session(ctx context.Context, seen *freshness) (doing string, er
 	}
 }
 
-// reloaded is the memory of a store whose rules, devices or datastreams may have changed.
+// reloaded stores the pending step and returns a new memory from the store, because rules, devices or datastreams may
+// have changed.
 func (e *Engine) reloaded(ctx context.Context, m *memory) (*memory, error) {
 	if err := m.flush(ctx); err != nil {
 		return nil, err
@@ -295,7 +298,7 @@ func (e *Engine) catchUp(ctx context.Context, m *memory) error {
 			}
 			fresh.ignore(batches)
 			*m = *fresh
-			continue // from the cursor as it is stored
+			continue // read again from the stored cursor
 		}
 		if err := e.evaluate(ctx, m, batches); err != nil {
 			return err
@@ -303,12 +306,13 @@ func (e *Engine) catchUp(ctx context.Context, m *memory) error {
 	}
 }
 
-// stepTracks is how many tracks a step gathers before it is applied: a change waits for that to end.
+// stepTracks is the number of tracks in a step at which it is applied. It is limited because a change waits until the
+// step is applied.
 const stepTracks = 8192
 
-// evaluate takes batches in their order and gathers what they make in as few steps as there can be. A change
-// that somebody is to be told is applied at once. What is none waits for the tick: should it be lost, the same
-// readings are evaluated again, to the same end.
+// evaluate evaluates batches in their order and collects the results in as few steps as possible. It stores a change,
+// of which people are notified, at once. Other results wait for the tick. If these are lost, the same readings are
+// evaluated again with the same result.
 func (e *Engine) evaluate(ctx context.Context, m *memory, batches []sensors.Committed) error {
 	if m.step == nil {
 		m.step = e.newStep(m)
@@ -347,15 +351,15 @@ func (e *Engine) reading(ctx context.Context, s *step, o sensors.Observation) er
 	return nil
 }
 
-// onTrack evaluates one reading by one rule. A second change of an episode needs the alert as the
-// first one was stored, so that is told before it.
+// onTrack evaluates one reading by one rule. A second change of an episode needs the alert as stored by the first
+// change, so the first change is stored before it.
 func (e *Engine) onTrack(ctx context.Context, s *step, t *track, o sensors.Observation) error {
 	if Late(t.rule, &t.state, o.Time) {
 		return nil
 	}
 	next, tr := Evaluate(t.rule, t.state, o)
 	if tr.Back && sensors.IsStale(o.EffectiveTime(), time.Time{}, interval(t.target), o.ReceivedAt) {
-		next.Detection, tr.Back = Stale, false // it was as old as if it had not come
+		next.Detection, tr.Back = Stale, false // the reading is too old to end the stale state
 	}
 	if tr.Any() && s.changed(t) {
 		if err := s.notify(ctx); err != nil {
@@ -370,7 +374,7 @@ func (e *Engine) onTrack(ctx context.Context, s *step, t *track, o sensors.Obser
 	return e.transition(ctx, s, t, tr)
 }
 
-// transition adds what a reading changed to the step.
+// transition adds the change that a reading caused to the step.
 func (e *Engine) transition(ctx context.Context, s *step, t *track, tr Transition) error {
 	c, err := e.change(ctx, t, tr)
 	if err != nil {
@@ -383,7 +387,7 @@ func (e *Engine) transition(ctx context.Context, s *step, t *track, tr Transitio
 	return nil
 }
 
-// change is what a transition makes of the track's alert. A change of level has a CAP message.
+// change returns the change of the track's alert for a transition. A change of level has a CAP message.
 func (e *Engine) change(ctx context.Context, t *track, tr Transition) (Change, error) {
 	switch {
 	case tr.From == tr.To:

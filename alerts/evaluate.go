@@ -7,22 +7,21 @@ import (
 	"onemap/sensors"
 )
 
-// FlapsTold is the number of broken holds at which people are told that an alert flaps.
+// FlapsTold is the number of broken holds at which people are notified that an alert flaps.
 const FlapsTold = 3
 
-// Transition is what one reading did to one episode. The zero value is: nothing that anybody must
-// be told.
+// Transition is the effect of one reading on one episode. The zero value means that no notification is necessary.
 type Transition struct {
 	From, To core.Level // equal: no change of level
-	Back     bool       // data came back to a stale episode and left its level as it was
+	Back     bool       // data arrived for a stale episode, and its level did not change
 	Flapping bool       // the reading broke the FlapsTold-th hold of the episode
 }
 
-// Any reports whether there is something to tell.
+// Any reports whether people must be notified of the transition.
 func (t Transition) Any() bool { return t.Back || t.Flapping || t.From != t.To }
 
-// Late reports whether a reading is too old to be evaluated: at or before the newest evaluated one.
-// A rule that was made or edited since may look at that newest one again.
+// Late reports whether a reading is too old to be evaluated: its time is before or equal to that of the newest evaluated
+// reading. A rule that was created or edited since then may evaluate the newest reading again.
 func Late(r *Rule, s *State, t time.Time) bool {
 	if s.LastTime == nil {
 		return false
@@ -30,22 +29,22 @@ func Late(r *Rule, s *State, t time.Time) bool {
 	return t.Before(*s.LastTime) || (t.Equal(*s.LastTime) && s.RuleVersion == r.Version)
 }
 
-// Evaluate is the whole of detection: what one reading makes of a rule's state on a datastream. It is
-// pure and in event time, and because of State.LastTime it is idempotent: readings that were evaluated
-// before change nothing, so replaying too much is harmless.
+// Evaluate applies one reading to a rule's state on a datastream and returns the next state and the transition. It is
+// pure and uses event time. It is idempotent because of State.LastTime: a reading that was evaluated before changes
+// nothing, so a replay of too many readings is harmless.
 //
-//   - A level is raised from the first reading at or past its Raise for as long as none is short of it.
-//     The alert rises to the worst level that has been raised for ForSeconds: 0 is at once. Time
-//     without readings counts, too: silence after a dangerous reading is no reason to wait.
-//   - A level is left when no reading has been short of its Clear for HoldSeconds: 0 is at once. Then it
-//     falls to the worst milder level that is not left itself, or to none, which ends the episode. Falls to
-//     a milder level are held, too, for each of them is a message. It takes a reading to end a hold.
-//   - A reading that is short of the Clear of the alert's level again breaks the hold: that is a flap.
-//   - Firing is an episode whose level last rose (or whose data came back); Recovering is one whose
-//     level last fell but that still has one. Pending is no episode yet, only a level being raised.
-//   - An unusable or late reading changes nothing. No reading never clears anything.
-//   - An edited rule counts ForSeconds and HoldSeconds anew and judges the level by its new values. A level
-//     that it no longer has is left at once.
+//   - A level is raised from the first reading that meets its Raise, until a reading does not meet it. The alert
+//     rises to the worst level that has been raised for ForSeconds (0: at once). Time without readings counts too,
+//     because missing data after a dangerous reading is no reason to wait.
+//   - A level is left when every reading has passed its Clear for HoldSeconds (0: at once). The alert then falls to
+//     the worst milder level that is not left, or to no level, which ends the episode. A fall to a milder level is
+//     held too, because each fall sends a message. Only a reading can end a hold.
+//   - A reading that no longer passes the Clear of the alert's level breaks the hold. This is a flap.
+//   - Firing is an episode whose level last rose, or whose data returned. Recovering is an episode whose level last
+//     fell and is not none. Pending is not an episode: a level is raised, and ForSeconds has not passed.
+//   - An unusable or late reading changes nothing. Missing readings never clear an alert.
+//   - An edited rule restarts ForSeconds and HoldSeconds and evaluates the level by its new values. A level that the
+//     rule no longer has is left at once.
 func Evaluate(r *Rule, s State, o sensors.Observation) (State, Transition) {
 	if !o.Usable() || Late(r, &s, o.Time) {
 		return s, Transition{From: s.Level, To: s.Level}
@@ -70,7 +69,7 @@ func Evaluate(r *Rule, s State, o sensors.Observation) (State, Transition) {
 	return s, Transition{From: from, To: s.Level, Back: back, Flapping: flapping}
 }
 
-// remember keeps what the episode has been through, and reports whether it has just come to FlapsTold flaps.
+// remember updates the peak and the flaps of the episode. It reports whether the flaps have just reached FlapsTold.
 func remember(r *Rule, s *State, o sensors.Observation, from core.Level, broken bool) bool {
 	switch {
 	case s.Level == core.None:
@@ -88,7 +87,7 @@ func remember(r *Rule, s *State, o sensors.Observation, from core.Level, broken 
 	return broken && s.Flaps == FlapsTold
 }
 
-// raise notes which levels are raised since when, and gives the worst one that has been for long enough.
+// raise records since when each level is raised. It returns the worst level that has been raised for ForSeconds, or none.
 func raise(r *Rule, s *State, o sensors.Observation) core.Level {
 	held, enough := core.None, time.Duration(r.ForSeconds)*time.Second
 	for _, t := range r.Thresholds {
@@ -107,8 +106,8 @@ func raise(r *Rule, s *State, o sensors.Observation) core.Level {
 	return held
 }
 
-// calm notes which levels' clear values are passed since when. broken says that the reading is short of that of
-// the alert's level again, after one that was past it.
+// calm records since when the clear value of each level is passed. broken is true if the reading no longer passes the
+// clear value of the alert's level, and an earlier reading did.
 func calm(r *Rule, s *State, o sensors.Observation) (broken bool) {
 	for _, t := range r.Thresholds {
 		since := &s.Calm[t.Level]
@@ -123,8 +122,8 @@ func calm(r *Rule, s *State, o sensors.Observation) (broken bool) {
 	return broken
 }
 
-// settle is the level that the alert has after a reading that raised none: its own, or the worst milder one
-// that it has not left.
+// settle returns the level of the alert after a reading that raised no worse level: the same level, or the worst milder
+// level that is not left, or none.
 func settle(r *Rule, s *State, o sensors.Observation) core.Level {
 	hold := time.Duration(r.HoldSeconds) * time.Second
 	_, known := r.threshold(s.Level)
@@ -141,7 +140,7 @@ func settle(r *Rule, s *State, o sensors.Observation) core.Level {
 	return to
 }
 
-// setPending says which level is on its way, for people to see.
+// setPending sets the worst level that is raised and above the alert's level. It is for display.
 func setPending(r *Rule, s *State) {
 	s.PendingLevel, s.PendingSince = core.None, nil
 	for _, t := range r.Thresholds {
@@ -152,8 +151,8 @@ func setPending(r *Rule, s *State) {
 	}
 }
 
-// detection returns the state of detection after an observation, of which from was the level before. It is the
-// trend that counts: an episode whose level fell stays Recovering until it rises again or ends.
+// detection returns the state of detection after an observation. from is the level before it. An episode whose level
+// fell stays Recovering until its level rises again or it ends.
 func detection(s State, from core.Level) Detection {
 	switch {
 	case s.Level == core.None && s.PendingLevel != core.None:

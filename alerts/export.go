@@ -12,9 +12,9 @@ const (
 	exportPage = 500
 )
 
-// Export reads the scope's alerts that the filter matches, newest first, page by page, and gives each to
-// write with the steps that people took on it. cut says that there are more than the most that one export
-// has. An error of write ends it and is returned as it is.
+// Export reads the alerts of the scope that the filter matches, newest first, page by page. It calls write for each
+// alert with the steps that people took on it. cut is true if there are more than most alerts. Export stops at an error
+// of write and returns it unchanged.
 func (d *Desk) Export(ctx context.Context, s core.Scope, f Filter, most int, write func(Alert, []Audit) error) (cut bool, err error) {
 	f.Count, f.Before = false, 0
 	for written := 0; ; {

@@ -10,7 +10,7 @@ import (
 	"onemap/sensors"
 )
 
-// key is what an episode is of.
+// key identifies an episode: the rule and the datastream.
 type key struct{ rule, datastream int64 }
 
 // track is one rule on one datastream.
@@ -23,24 +23,24 @@ type track struct {
 
 func (t *track) key() key { return key{t.rule.ID, t.target.Datastream.ID} }
 
-// watch is everything that looks at one datastream; without tracks no rule does.
+// watch holds the tracks of one datastream. It has none if no rule applies to the datastream.
 type watch struct{ tracks []*track }
 
-// memory is what the leader knows. It is a copy of the store's at the cursor, and thrown away whenever
-// that is in doubt.
+// memory is the leader's copy of the store's content at the cursor. The leader discards it when it may differ from the
+// store.
 type memory struct {
 	cursor  core.Mark        // as it is stored
-	step    *step            // evaluated and not applied; nil: none
+	step    *step            // results that are evaluated and not applied; nil: none
 	watches map[int64]*watch // by datastream
 	open    map[key]*track
 	stray   map[key]State // stored states that have no track
-	orphans []orphan      // open episodes that nothing watches any more
-	edited  []*track      // made or edited since they were last evaluated
+	orphans []orphan      // open episodes without a track
+	edited  []*track      // tracks whose rule was created or edited after their last evaluation
 	targets map[int64]*sensors.Target
 	seen    *freshness
 }
 
-// read is how far the batches are evaluated.
+// read returns the position up to which the batches are evaluated.
 func (m *memory) read() core.Mark {
 	if m.step != nil {
 		return m.step.to
@@ -48,7 +48,7 @@ func (m *memory) read() core.Mark {
 	return m.cursor
 }
 
-// flush applies what waits to be.
+// flush applies the pending step, if there is one.
 func (m *memory) flush(ctx context.Context) error {
 	if m.step == nil {
 		return nil
@@ -69,9 +69,9 @@ type orphan struct {
 	why    string // for the event log
 }
 
-// freshness is what a leader knows of its datastreams beyond the store: it survives a reload.
+// freshness is the leader's knowledge of the datastreams that is not in the store. It is kept across a reload.
 type freshness struct {
-	begun  time.Time // when the replay was done: stale clocks start here; zero before
+	begun  time.Time // when the replay ended; the stale clocks start then; zero before
 	newest map[int64]sensors.Observation
 }
 
@@ -83,7 +83,7 @@ func (f *freshness) begin(now time.Time) {
 	}
 }
 
-// note keeps the newest usable reading. A late one tells nothing about now.
+// note keeps the newest usable reading. It ignores a late reading, which does not describe the present.
 func (f *freshness) note(o sensors.Observation) {
 	if last, ok := f.newest[o.DatastreamID]; !ok || o.Time.After(last.Time) {
 		f.newest[o.DatastreamID] = o
@@ -95,7 +95,7 @@ func (f *freshness) isStale(t *sensors.Target, now time.Time) bool {
 	return sensors.IsStale(f.newest[t.Datastream.ID].EffectiveTime(), f.begun, interval(t), now)
 }
 
-// missing says for how long there have been no data, or how late they are.
+// missing returns a text that states for how long there have been no data, or how late the data are.
 func (f *freshness) missing(t *sensors.Target, now time.Time) string {
 	o, last := f.newest[t.Datastream.ID], f.begun
 	if o.ReceivedAt.After(last) {
@@ -111,7 +111,7 @@ func (f *freshness) missing(t *sensors.Target, now time.Time) string {
 // interval is the expected time between two observations of the target, in seconds.
 func interval(t *sensors.Target) int { return cmp.Or(t.Datastream.IntervalS, t.Type.IntervalS) }
 
-// load reads everything from the store.
+// load returns a memory with the rules, targets, states and open alerts of the store. It disables an invalid rule.
 func (e *Engine) load(ctx context.Context, seen *freshness) (*memory, error) {
 	m := &memory{watches: map[int64]*watch{}, open: map[key]*track{}, stray: map[key]State{}, targets: map[int64]*sensors.Target{}, seen: seen}
 	var err error
@@ -165,7 +165,7 @@ func compareKeys(a, b key) int {
 	return int(min(max(a.datastream-b.datastream, -1), 1))
 }
 
-// size is how many pairs of rule and datastream are evaluated.
+// size returns the number of tracks.
 func (m *memory) size() int {
 	n := 0
 	for _, w := range m.watches {
@@ -174,8 +174,8 @@ func (m *memory) size() int {
 	return n
 }
 
-// watch lays the rules over the datastreams. A disabled rule or device is as if it were not there; the
-// rules of one datastream take the place of its type's.
+// watch creates a track for each rule that applies to a datastream. It skips disabled rules and devices. If a datastream
+// has rules of its own, they replace the rules of its type.
 func (m *memory) watch(rules []Rule, targets []sensors.Target) {
 	ofType, ofStream := map[string][]*Rule{}, map[int64][]*Rule{}
 	for i := range rules {
@@ -225,8 +225,8 @@ func (m *memory) find(k key) *track {
 	return nil
 }
 
-// restore gives the stored states to their tracks. A state without a track is kept apart: an open alert may still
-// belong to it.
+// restore sets the stored state of each track. It keeps a state without a track in m.stray, because an open alert may
+// still belong to it.
 func (m *memory) restore(states []State) {
 	for _, s := range states {
 		k := key{s.RuleID, s.DatastreamID}
@@ -236,13 +236,13 @@ func (m *memory) restore(states []State) {
 			continue
 		}
 		t.state = s
-		if s.AlertID == 0 { // a level without an episode cannot be
+		if s.AlertID == 0 { // without an episode there is no level
 			t.state.Level = core.None
 		}
 	}
 }
 
-// adopt gives the open alerts to their tracks. The alert decides: it is what people see.
+// adopt sets the open alert of each track. If alert and state differ, the alert takes precedence, because people see it.
 func (m *memory) adopt(rules []Rule, open []Alert) {
 	claimed := map[key]bool{}
 	for _, a := range open {
@@ -273,7 +273,7 @@ func (m *memory) adopt(rules []Rule, open []Alert) {
 	}
 }
 
-// orphan says why nothing watches an open alert any more. The text goes into the history of the alert.
+// orphan returns an open alert without a track, with the reason. The reason goes into the history of the alert.
 func (m *memory) orphan(rules []Rule, a Alert) orphan {
 	o := orphan{alert: a, target: m.targets[a.DatastreamID], state: m.stray[key{a.RuleID, a.DatastreamID}], why: note("规则已删除", "the rule was deleted")}
 	for i := range rules {
@@ -295,7 +295,7 @@ func (m *memory) orphan(rules []Rule, a Alert) orphan {
 	return o
 }
 
-// lacks reports whether the batches have a datastream that was made since the load.
+// lacks reports whether the batches contain a datastream that memory does not know. It was created after the load.
 func (m *memory) lacks(batches []sensors.Committed) bool {
 	for _, b := range batches {
 		for i := range b.Observations {
@@ -307,7 +307,8 @@ func (m *memory) lacks(batches []sensors.Committed) bool {
 	return false
 }
 
-// ignore notes the datastreams that not even a fresh load knows.
+// ignore adds an empty watch for each datastream of the batches that is unknown even after a fresh load, so that lacks
+// does not request another load.
 func (m *memory) ignore(batches []sensors.Committed) {
 	for _, b := range batches {
 		for i := range b.Observations {

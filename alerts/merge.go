@@ -7,19 +7,19 @@ import (
 	"onemap/internal/core"
 )
 
-// StepReopened is the step of the audit row that says that handling began anew.
+// StepReopened is the step of the audit row for handling that restarted.
 const StepReopened = "reopened"
 
-// Merge puts what people have done with the stored alert into the change and returns the alert to
-// store, without writing anything: the zero Alert as stored begins an episode. It is to be called with
-// the alert as locked, for the engine may not know of the newest handling step. reopened is the audit
-// row of a handling that began anew, nil when it did not.
+// Merge combines the change with the handling of the stored alert and returns the alert to store. It writes nothing. If
+// stored is the zero Alert, an episode begins. The caller passes the locked alert, because the engine may not know the
+// newest handling step. reopened is the audit row if the handling restarts, and nil if not.
 //
-//   - A rise makes the confirmations at milder levels no longer current. Data that come back to a stale
-//     alert do so with all of them, for nobody knows what happened meanwhile.
-//   - Handling begins anew with a rise above the level it was handled at, and with data that come back.
-//     Nobody is assigned any more then, and no confirmation is current.
-//   - What is resolved or closed was over at the level that the alert fell to: any rise begins it anew.
+//   - After a rise, the confirmations at milder levels are no longer current. When data return to a stale alert, no
+//     confirmation is current, because the situation in between is unknown.
+//   - The handling restarts after a rise above the level at which the alert was handled, and when data return. The
+//     alert then has no assignee and no current confirmation.
+//   - A resolved or closed alert counts as handled at the level to which it fell, so any later rise restarts the
+//     handling.
 func (c Change) Merge(stored Alert) (after Alert, reopened *Audit) {
 	after = c.Alert
 	if stored.ID == 0 {
@@ -55,7 +55,7 @@ func (c Change) Merge(stored Alert) (after Alert, reopened *Audit) {
 	return after, reopened
 }
 
-// reopen begins the handling anew and returns the line of the history that says so.
+// reopen restarts the handling and returns its audit row.
 func (a *Alert) reopen(stored Alert, why ReopenWhy) *Audit {
 	a.Reopened = &Reopened{At: a.UpdatedAt, From: stored.Handling, Level: stored.HandledLevel, Why: why}
 	a.Handling, a.Assignee, a.HandledLevel = New, "", core.None
@@ -68,7 +68,7 @@ func (a *Alert) reopen(stored Alert, why ReopenWhy) *Audit {
 	}
 }
 
-// reopenNote is the line of the history that says why handling begins anew, in both languages.
+// reopenNote returns the reason why the handling restarts, in both languages.
 func reopenNote(a *Alert, stored Alert) string {
 	now, handled := a.Level.ColourName(), a.Reopened.Level.ColourName()
 	zh := fmt.Sprintf("升至%s，处置时为%s", now.ZH, handled.ZH)
@@ -82,18 +82,18 @@ func reopenNote(a *Alert, stored Alert) string {
 	return note(zh, en)
 }
 
-// ConfirmedBy reports whether the unit has a confirmation that is current.
+// ConfirmedBy reports whether the unit has a current confirmation.
 func (a Alert) ConfirmedBy(division string) bool {
 	return slices.ContainsFunc(a.Confirmations, func(c Confirmation) bool { return c.Division == division && c.Current })
 }
 
-// confirm notes that a person of the command's unit knows of the alert as it is.
+// confirm sets the current confirmation of the command's unit at the alert's level.
 func (a *Alert) confirm(c Command) {
 	mark := Confirmation{Division: c.Division, User: c.Actor, Name: c.Name, Level: a.Level, At: c.At, Current: true}
 	if mark.Name == "" {
 		mark.Name = c.Actor
 	}
-	a.Confirmations = append([]Confirmation{}, a.Confirmations...) // the caller's stay as they are
+	a.Confirmations = append([]Confirmation{}, a.Confirmations...) // a copy, because the caller keeps the old slice
 	for i := range a.Confirmations {
 		if a.Confirmations[i].Division == c.Division {
 			a.Confirmations[i] = mark

@@ -20,7 +20,7 @@ type Issuer struct {
 	CityCode string    // GB/T 2260, the first part of identifiers
 }
 
-// defaultLead is how long a message holds when its hazard does not say.
+// defaultLead is the life of a message whose hazard does not define one.
 const defaultLead = 2 * time.Hour
 
 // simulated is the note of every message about synthetic data.
@@ -36,12 +36,12 @@ const (
 	rose                      // to a worse level
 	fell                      // to a milder one
 	renewed                   // still open, and the last message is about to expire
-	ended                     // the value is back
-	withdrawn                 // a person took away what watched it
+	ended                     // the value has returned to normal
+	withdrawn                 // a person deleted, disabled or replaced the rule, the device or the datastream
 )
 
-// issue is everything that one message is written from. The alert is as it is after the change,
-// with the identifier and the expiry of this message.
+// issue holds the input of one message. alert is the alert after the change, with the identifier and the expiry of this
+// message.
 type issue struct {
 	why    occasion
 	alert  Alert
@@ -138,7 +138,7 @@ func restriction() string {
 	return "应急值守人员 / for the people on duty"
 }
 
-// senderName is who signs: the bureau's monitoring, no person of it.
+// senderName returns the issuing unit with the note that the monitoring is automatic. It never names a person.
 func (i Issuer) senderName(lang language) string {
 	if lang == chinese {
 		return clean(lang.of(i.Unit)) + "（自动监测）"
@@ -146,7 +146,7 @@ func (i Issuer) senderName(lang language) string {
 	return clean(lang.of(i.Unit)) + " (automatic monitoring)"
 }
 
-// event is the hazard with what kind of message it is.
+// event returns the name of the hazard with the kind of the message.
 func event(a Alert, lang language) string {
 	name := orElse(lang.of(a.HazardName), a.Hazard)
 	if lang == chinese {
@@ -155,9 +155,9 @@ func event(a Alert, lang language) string {
 	return name + " monitoring alarm"
 }
 
-// info says in one language what holds now: the colour as severity and urgency, and when it began. An alert that
-// is cleared is Past and Minor with the response AllClear. One that was withdrawn is Unknown: nobody measured that
-// it is over. One without data is Likely and no longer Observed.
+// info returns the CAP info of the alert in one language. Severity and urgency follow from the colour. A cleared alert
+// is Past and Minor with the response AllClear. A withdrawn alert is Unknown, because no measurement shows that it is
+// over. A stale alert is Likely instead of Observed.
 func (i Issuer) info(is issue, lang language) cap.Info {
 	a, grade := is.alert, gradeOf(is.alert.Level)
 	info := cap.Info{
@@ -169,11 +169,11 @@ func (i Issuer) info(is issue, lang language) cap.Info {
 		SenderName: i.senderName(lang), Headline: clean(lang.of(a.Headline)), Description: i.description(is, lang),
 		Parameters: parameters(a),
 	}
-	if info.Onset.After(info.Expires) { // a device's clock that runs ahead
+	if info.Onset.After(info.Expires) { // the clock of the device is ahead
 		info.Onset = is.sent.In(chinaTime())
 	}
 	switch {
-	case is.why == withdrawn: // nobody measured that it is over
+	case is.why == withdrawn: // no measurement shows that it is over
 		info.ResponseTypes = []cap.ResponseType{cap.ResponseAssess}
 		info.Urgency, info.Severity, info.Certainty = cap.UrgencyUnknown, cap.SeverityUnknown, cap.CertaintyUnknown
 	case a.Detection == Cleared:
@@ -188,9 +188,8 @@ func (i Issuer) info(is issue, lang language) cap.Info {
 	return info
 }
 
-// parameters are what CAP has no element for, by name: the colour, the property with its value, unit and
-// threshold, and the worst of the episode. Numbers are written with all their digits and without an exponent;
-// times are RFC 3339.
+// parameters returns the values for which CAP has no element: the colour, the property with its value, unit and
+// threshold, and the peak of the episode. Numbers have all their digits and no exponent. Times are RFC 3339.
 func parameters(a Alert) []cap.NamedValue {
 	level, value, at := a.peak()
 	return []cap.NamedValue{

@@ -18,7 +18,7 @@ type metrics struct {
 	unwritten   prometheus.Counter
 }
 
-// newMetrics registers the metrics of the engine. With a nil registerer they count and nobody reads them.
+// newMetrics returns the metrics of the engine and registers them. If the registerer is nil, they are not exported.
 func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
 		evaluated: prometheus.NewCounter(prometheus.CounterOpts{

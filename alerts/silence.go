@@ -31,7 +31,7 @@ type Silence struct {
 	Starts    time.Time   `json:"starts"`
 	Ends      time.Time   `json:"ends"` // at most MaxSilence after Starts
 	CreatedAt time.Time   `json:"created_at"`
-	EndedAt   *time.Time  `json:"ended_at"` // somebody ended it before its time; null: nobody did
+	EndedAt   *time.Time  `json:"ended_at"` // when a person ended it before Ends; null if no person did
 	EndedBy   string      `json:"ended_by"` // a login
 }
 

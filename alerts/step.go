@@ -9,16 +9,16 @@ import (
 	"onemap/internal/core"
 )
 
-// step gathers what is applied together.
+// step collects the states and changes that are applied together.
 type step struct {
 	e       *Engine
 	m       *memory
 	to      core.Mark
 	touched map[*track]struct{}
 	changes []Change
-	of      []*track            // of each change; nil for an orphan's
-	twice   map[*track]struct{} // tracks that have a change in it
-	gone    []State             // of orphans
+	of      []*track            // the track of each change; nil for an orphan
+	twice   map[*track]struct{} // tracks that have a change in this step
+	gone    []State             // states of orphans
 }
 
 func (e *Engine) newStep(m *memory) *step {
@@ -32,8 +32,8 @@ func (s *step) changed(t *track) bool {
 	return ok
 }
 
-// add puts a change of a track into the step. The track has the alert as it will be from now on, so
-// that its state is written with it.
+// add adds a change of a track to the step. It sets the alert's ID in the state of the track, because both are stored
+// together.
 func (s *step) add(t *track, c Change) {
 	s.touch(t)
 	s.twice[t] = struct{}{}
@@ -44,7 +44,7 @@ func (s *step) add(t *track, c Change) {
 	}
 }
 
-// apply commits what was gathered and takes over what was stored. The step is empty afterwards.
+// apply commits the step, advances the cursor and copies the stored alerts into memory. The step is empty afterwards.
 func (s *step) apply(ctx context.Context) error {
 	if s.to == s.m.cursor && len(s.touched) == 0 && len(s.changes) == 0 {
 		return nil
@@ -61,8 +61,9 @@ func (s *step) apply(ctx context.Context) error {
 	return nil
 }
 
-// notify commits the changes and their tracks' states alone, for somebody waits for these. The cursor stays: after
-// a failure what the step holds beside them is evaluated again, and they are not, because they have been.
+// notify commits the changes and the states of their tracks, because people wait for the changes. It does not advance
+// the cursor. After a failure the other readings of the step are evaluated again. The readings of the committed tracks
+// are then late and change nothing.
 func (s *step) notify(ctx context.Context) error {
 	if len(s.changes) == 0 {
 		return nil
@@ -81,8 +82,8 @@ func (s *step) notify(ctx context.Context) error {
 	return nil
 }
 
-// commit stores a step in one transaction and takes over what the store made of it. The states are sorted, so that
-// every node writes them in the same order.
+// commit stores a step in one transaction and copies the stored alerts into memory. It sorts the states, so that every
+// node writes them in the same order.
 func (s *step) commit(ctx context.Context, out Step) error {
 	slices.SortFunc(out.States, func(a, b State) int {
 		return compareKeys(key{a.RuleID, a.DatastreamID}, key{b.RuleID, b.DatastreamID})
@@ -101,7 +102,7 @@ func (s *step) commit(ctx context.Context, out Step) error {
 	return nil
 }
 
-// took takes over one alert as it was stored.
+// took copies one stored alert into memory, logs it and counts it.
 func (s *step) took(ctx context.Context, i int, a Alert) {
 	s.e.metrics.transitions.WithLabelValues(s.changes[i].Kind).Inc()
 	s.e.log.InfoContext(ctx, "alert", "kind", s.changes[i].Kind, "alert", a.ID, "rule", a.RuleID, "datastream", a.DatastreamID,
@@ -118,7 +119,7 @@ func (s *step) took(ctx context.Context, i int, a Alert) {
 	}
 }
 
-// messageChange makes a change with its CAP message out of a track whose state is already the new one.
+// messageChange returns a change with its CAP message. The state of the track is already the new one.
 func (e *Engine) messageChange(ctx context.Context, t *track, why occasion, before core.Level) (Change, error) {
 	var a Alert
 	if t.alert != nil {
@@ -150,16 +151,16 @@ func (e *Engine) messageChange(ctx context.Context, t *track, why occasion, befo
 	return e.sign(ctx, c, issue{why: why, before: before, rule: t.rule, target: t.target})
 }
 
-// recount puts what the state has counted of an episode into its alert.
+// recount copies the peak and the flaps from the state to the alert.
 func (s State) recount(a *Alert) {
 	a.PeakValue, a.PeakAt, a.Flaps = s.PeakValue, s.PeakAt, s.Flaps
 }
 
-// begin is a new episode of a track: everything that does not change while it lasts.
+// begin returns the alert of a new episode, with the fields that do not change during the episode.
 func (e *Engine) begin(t *track) Alert {
 	g := t.target
 	origin := g.Device.Origin
-	if t.rule.Origin == core.OriginSynthetic { // made-up thresholds make no real alarm
+	if t.rule.Origin == core.OriginSynthetic { // an alert from synthetic thresholds is not a real alarm
 		origin = core.OriginSynthetic
 	}
 	return Alert{
@@ -172,8 +173,8 @@ func (e *Engine) begin(t *track) Alert {
 	}
 }
 
-// addressed is whom an alert goes to: the county of the device, for its people must act. The city
-// sees everything that lies in it without being addressed.
+// addressed returns the divisions to which an alert is sent: the county of the device, because its people must act. The
+// city is not addressed; it sees every alert in its area anyway.
 func addressed(division string) []string {
 	if division == "" {
 		return []string{}
@@ -181,8 +182,8 @@ func addressed(division string) []string {
 	return []string{countyOf(division)}
 }
 
-// sign writes the change's message and puts its identifier, expiry and headline into the alert. A
-// message that cannot be written does not hold the alert back: it goes without, and that is logged.
+// sign writes the message of the change and sets the identifier, expiry and headline of the alert. If the message cannot
+// be written, sign logs the error and returns the change without a message, so that the alert is not delayed.
 func (e *Engine) sign(ctx context.Context, c Change, is issue) (Change, error) {
 	a := &c.Alert
 	now := e.clock()
@@ -193,7 +194,9 @@ func (e *Engine) sign(ctx context.Context, c Change, is issue) (Change, error) {
 			return c, err
 		}
 		is.refs = refs
-		for _, p := range refs { // a node whose clock is behind the last one's
+		// A message must not be sent before its predecessors. The clock of this node may be behind the clock of the node
+		// that sent them.
+		for _, p := range refs {
 			if p.Sent.After(is.sent) {
 				is.sent = p.Sent
 			}

@@ -8,9 +8,8 @@ import (
 	"onemap/sensors"
 )
 
-// tick does what time alone brings: episodes whose data stopped, and messages about to expire. It
-// only runs once the replay is done, so that a server that was down for an hour does not call its
-// devices silent.
+// tick marks the open alerts whose data have stopped as stale, and renews the messages that are about to expire. It runs
+// only after the replay, so that a server that was down for an hour does not mark its devices as stale.
 func (e *Engine) tick(ctx context.Context, m *memory) error {
 	now, s := e.clock(), e.newStep(m)
 	for _, t := range m.openTracks() {
@@ -42,18 +41,18 @@ func (m *memory) openTracks() []*track {
 	return open
 }
 
-// renewBefore is how long before its expiry a message is renewed. It is a part of its life only, or
-// short-lived ones would be renewed with every tick.
+// renewBefore returns how long before its expiry a message is renewed. It is at most a quarter of the message's life,
+// because a short-lived message would otherwise be renewed with every tick.
 func (e *Engine) renewBefore(t *sensors.Target) time.Duration {
 	return min(e.opts.RenewBefore, lead(t)/4)
 }
 
-// settle makes the episodes fit the rules as they are now. It runs after the readings committed
-// before the change, and does nothing while nothing has changed:
+// settle applies changed rules to the open episodes. It runs after the readings that were committed before the change.
+// It does nothing if no rule has changed:
 //
-//   - An episode that nothing watches any more is cleared, with a note that says why.
-//   - A new or edited rule looks at the newest reading, if that is not older than what counts as
-//     stale: whoever writes a rule for a river that is already too high wants to know now.
+//   - An episode without a rule, device or datastream is cleared, with a note that states the reason.
+//   - A new or edited rule evaluates the newest reading, unless that reading is stale. A new rule for a river that is
+//     already too high then fires at once.
 func (e *Engine) settle(ctx context.Context, m *memory) error {
 	if len(m.orphans) == 0 && len(m.edited) == 0 {
 		return nil

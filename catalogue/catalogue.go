@@ -151,7 +151,7 @@ type ImportOptions struct {
 	AllowDelete bool
 	// Repair mends areas that cross themselves; without it only those are mended that do so by less than 1e-7°.
 	Repair bool
-	// Progress is told the records read so far. It may be nil.
+	// Progress receives the number of records read so far. It may be nil.
 	Progress func(read int64)
 }
 

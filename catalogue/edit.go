@@ -28,7 +28,7 @@ type Patch struct {
 	ID     int64
 	Name   *core.Text
 	Level  *core.Level
-	Fields Properties // only the fields that change; a nil value takes one away
+	Fields Properties // only the fields that change; a nil value removes a field
 }
 
 // apply returns the feature with the patch in it.

@@ -13,11 +13,11 @@ import (
 	"onemap/internal/fault"
 )
 
-// defaultMaxZoom is a layer's deepest zoom when nobody says another; clients overzoom it.
+// defaultMaxZoom is the deepest zoom of a layer that does not set one. Clients overzoom its tiles at deeper zooms.
 const defaultMaxZoom = 14
 
-// Merge returns the entry that old (the zero Layer when there is none) becomes by what l says: what l leaves empty stays
-// as it was, or gets its default.
+// Merge returns the old entry with the fields of l that are not empty. old is the zero Layer if there is no entry. An
+// empty field of l keeps its old value, or gets its default. Merge returns fault.Invalid if the result is not valid.
 func Merge(old, l Layer, now time.Time) (Layer, error) {
 	out := old
 	out.Name = l.Name
@@ -47,7 +47,7 @@ func Merge(old, l Layer, now time.Time) (Layer, error) {
 	return out, out.Check()
 }
 
-// keep takes the new value unless it is empty.
+// keep sets the new value unless it is the zero value.
 func keep[T comparable](to *T, value T) {
 	var zero T
 	if value != zero {
@@ -76,7 +76,7 @@ func fill[T comparable](to *T, value T) {
 	}
 }
 
-// Check says what of an entry cannot be, with fault.Invalid; the fields of its errors are the JSON names.
+// Check returns fault.Invalid if the entry is not valid. The fields of its errors are the JSON names.
 func (l Layer) Check() error {
 	switch {
 	case !IsLayerName(l.Name):
@@ -106,7 +106,7 @@ func (l Layer) Check() error {
 	return checkRules(l)
 }
 
-// checkLayerNames bounds what is written into every tile's description and list.
+// checkLayerNames limits the length of titles and owners, because every TileJSON and every list contains them.
 func checkLayerNames(l Layer) error {
 	err := cmp.Or(
 		fault.CheckLine("title.zh", l.Title.ZH, core.MaxName), fault.CheckLine("title.en", l.Title.EN, core.MaxName),
@@ -174,7 +174,7 @@ func join[T ~string](words []T) string {
 	return strings.Join(all, ", ")
 }
 
-// SameEntry reports whether two entries say the same, whatever their counts and versions.
+// SameEntry reports whether two entries are equal. It compares UpdatedOn as a time, so the time zone does not matter.
 func SameEntry(a, b Layer) bool {
 	if !a.UpdatedOn.Equal(b.UpdatedOn) {
 		return false
@@ -188,7 +188,7 @@ func IsLayerName(s string) bool {
 	return s != "" && len(s) <= 63 && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
-// NoLayer is the error for a layer that there is not: fault.NotFound.
+// NoLayer returns the fault.NotFound for a layer that does not exist.
 func NoLayer(name string) error {
 	if r := []rune(name); len(r) > 70 {
 		name = string(r[:70]) + "…"
@@ -196,10 +196,10 @@ func NoLayer(name string) error {
 	return fault.New(fault.NotFound, "there is no layer %q", name)
 }
 
-// NotFor is the error for a layer whose audience does not admit who asks: fault.Forbidden.
+// NotFor returns the fault.Forbidden for a layer whose audience does not admit the caller.
 func NotFor(l Layer) error { return fault.New(fault.Forbidden, "the layer %s is not for you", l.Name) }
 
-// with returns the entry with the change in it.
+// with returns the entry with the change applied. It returns fault.Invalid if the result is not valid.
 func (l Layer) with(c LayerChange) (Layer, error) {
 	if c.MinZoom != nil {
 		l.MinZoom = *c.MinZoom

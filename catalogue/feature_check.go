@@ -17,8 +17,8 @@ import (
 	"onemap/internal/text"
 )
 
-// CheckGeometry says what is wrong with a geometry's form: coordinates off the globe, too few of
-// them, rings that are not closed. Whether a ring crosses itself is asked of PostGIS.
+// CheckGeometry returns an error if the form of a geometry is wrong: coordinates outside the globe, too few
+// coordinates, or a ring that is not closed. PostGIS checks whether a ring crosses itself.
 func CheckGeometry(g orb.Geometry) error {
 	switch g := g.(type) {
 	case nil:
@@ -79,7 +79,7 @@ func checkRing(r orb.Ring) error {
 	return nil
 }
 
-// kindOf is the geometry type of the catalogue that a geometry belongs to.
+// kindOf returns the geometry type of the catalogue for a geometry. A multi-geometry has the type of its parts.
 func kindOf(g orb.Geometry) string {
 	switch g.(type) {
 	case orb.Point, orb.MultiPoint:
@@ -92,16 +92,16 @@ func kindOf(g orb.Geometry) string {
 	return "Geometry"
 }
 
-// CheckedFeature is a feature that a layer can hold, with what is stored beside it.
+// CheckedFeature is a feature that passed the checks, with the derived values that are stored with it.
 type CheckedFeature struct {
 	Feature
 
 	JSON   json.RawMessage // the properties
-	Search string          // the text that a search finds it by
+	Search string          // the text for the full-text search
 }
 
-// CheckFeature completes a feature from its layer and says what is wrong with it: the error has the
-// name of the part at fault. Whether an area crosses itself is asked of PostGIS.
+// CheckFeature checks a feature and completes it from its layer. It returns fault.Invalid with the name of the wrong
+// field. PostGIS checks whether an area crosses itself.
 func CheckFeature(l Layer, f Feature) (CheckedFeature, error) {
 	c := CheckedFeature{Feature: f}
 	if err := CheckGeometry(f.Geometry); err != nil {
@@ -124,7 +124,8 @@ func CheckFeature(l Layer, f Feature) (CheckedFeature, error) {
 	return c, c.checkWords()
 }
 
-// CheckKey keeps a key inside what an index entry holds and a message shows.
+// CheckKey returns fault.Invalid if a key is empty, too long for an index entry, or not one line of text that a message
+// can show.
 func CheckKey(key string) error {
 	switch {
 	case key == "" || len(key) > MaxKey:
@@ -137,7 +138,7 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// checkWords says what is wrong with all of a feature but its key, its place and its division.
+// checkWords checks all fields of a feature except its key, geometry and division. It sets JSON and Search.
 func (c *CheckedFeature) checkWords() error {
 	if !c.Level.Valid() {
 		return fault.InvalidField("level", "%d is not 0 to 4", c.Level)
@@ -159,7 +160,7 @@ func (c *CheckedFeature) checkWords() error {
 	return nil
 }
 
-// CheckShape says whether the layer can hold the geometry of a feature that it has.
+// CheckShape checks whether the layer can hold the geometry of an existing feature. It ignores the other fields.
 func CheckShape(l Layer, f Feature) error {
 	f.Key = cmp.Or(f.Key, "-")
 	f.Division, f.Origin, f.Level, f.Name, f.Properties = "", l.Origin, core.None, core.Text{}, nil
@@ -167,13 +168,13 @@ func CheckShape(l Layer, f Feature) error {
 	return err
 }
 
-// CheckUpdate completes a feature whose key, place and division stay, and says what is wrong with it.
+// CheckUpdate checks and completes an update that does not change the key, geometry and division of a feature.
 func CheckUpdate(l Layer, f Feature) (CheckedFeature, error) {
 	c := CheckedFeature{Feature: f}
 	fill(&c.Origin, l.Origin)
 	err := c.checkWords()
 	if f.Properties == nil {
-		c.JSON = nil // they stay
+		c.JSON = nil // the stored properties do not change
 	}
 	return c, err
 }

@@ -11,28 +11,29 @@ import (
 	"onemap/internal/fault"
 )
 
-// Store keeps layers, features and divisions. It stores what it is given: the rights and the rules are the Service's.
-// Each change of a layer writes layer.changed in its own transaction.
+// Store stores layers, features and divisions. It does not check permissions and rules; the Service does. Each change of
+// a layer writes the event layer.changed in the same transaction.
 type Store interface {
 	Layer(ctx context.Context, s core.Scope, name string) (Layer, error)
 	Feature(ctx context.Context, s core.Scope, layer string, id int64) (Feature, error)
-	// PutLayer stores what change makes of the entry as locked; the zero Layer is none of that name.
+	// PutLayer calls change with the locked entry and stores the result. The entry is the zero Layer if there is no layer
+	// of that name.
 	PutLayer(ctx context.Context, name, actor string, change func(old Layer) (Layer, error)) (Layer, error)
 	// ImportLayer creates or replaces a layer from a stream, in one transaction: on an error the
 	// layer is as it was.
 	ImportLayer(ctx context.Context, l Layer, r Reader, o ImportOptions) (ImportReport, error)
-	// EditFeatures asks the rules of what it finds under its lock.
+	// EditFeatures applies an edit. It checks the rules against the rows that it has locked.
 	EditFeatures(ctx context.Context, layer, actor string, e Edit, rules EditRules) (Layer, []int64, error)
 	PutDivisions(ctx context.Context, divisions []Division) error
 }
 
-// Service is the one way in for every write to the catalogue. It needs core.PermEditData for each.
+// Service is the only entry point for writes to the catalogue. Each write needs core.PermEditData.
 type Service struct {
 	store Store
 	now   func() time.Time
 }
 
-// NewService makes the service; a nil clock is the system's.
+// NewService returns the service. With a nil clock it uses the system clock.
 func NewService(store Store, clock func() time.Time) *Service {
 	if clock == nil {
 		clock = time.Now
@@ -49,7 +50,7 @@ func (v *Service) EditFeatures(ctx context.Context, p core.Principal, layer stri
 	if err := p.Need(core.PermEditData); err != nil {
 		return Layer{}, nil, err
 	}
-	// Whether the layer may be known at all comes before what is wrong with the edit.
+	// This check comes first, because the errors of the edit would reveal a layer that the principal may not see.
 	if _, err := v.store.Layer(ctx, p.Scope(), layer); err != nil {
 		return Layer{}, nil, err
 	}
@@ -65,7 +66,7 @@ func (v *Service) EditFeatures(ctx context.Context, p core.Principal, layer stri
 	if err != nil {
 		return Layer{}, nil, err
 	}
-	l, err := v.store.Layer(ctx, p.Scope(), layer) // what a reader of the scope is told
+	l, err := v.store.Layer(ctx, p.Scope(), layer) // the layer as the scope sees it
 	return l, created, err
 }
 
@@ -76,7 +77,7 @@ func (v *Service) ChangeLayer(ctx context.Context, p core.Principal, layer strin
 	if err := p.Need(core.PermEditData); err != nil {
 		return Layer{}, err
 	}
-	// Whether the layer may be known at all comes before what is wrong with the change.
+	// This check comes first, because the errors of the change would reveal a layer that the principal may not see.
 	if _, err := v.store.Layer(ctx, p.Scope(), layer); err != nil {
 		return Layer{}, err
 	}
@@ -141,7 +142,7 @@ func (v *Service) PutDivisions(ctx context.Context, p core.Principal, divisions 
 	return v.store.PutDivisions(ctx, checked)
 }
 
-// check completes a division and says what is wrong with it.
+// check completes a division. It returns fault.Invalid if the division is not valid.
 func (d Division) check() (Division, error) {
 	code, err := geo.ParseDivision(d.Code)
 	if err != nil {
@@ -153,7 +154,7 @@ func (d Division) check() (Division, error) {
 	)
 }
 
-// mayReplace refuses who may not replace what the whole city sees.
+// mayReplace returns fault.Forbidden if the principal may not replace data of the whole city.
 func mayReplace(p core.Principal) error {
 	return cmp.Or(p.Need(core.PermEditData), p.NeedCity())
 }

@@ -22,7 +22,7 @@ import (
 // LayerSpec is a layer of the base data: its entry in the catalogue, and its features.
 type LayerSpec struct {
 	catalogue.Layer
-	// Open gives a reader of the features, from the beginning. Nothing needs to be closed.
+	// Open returns a reader that begins at the first feature. The caller need not close it.
 	Open func() (catalogue.Reader, error)
 }
 
@@ -147,7 +147,7 @@ func (e layerEntry) open(dir string, layer catalogue.Layer) (catalogue.Reader, e
 	return r, nil
 }
 
-// baseReader finishes what the file's reader gives: ordinal keys, parts, names.
+// baseReader completes the records of the file's reader: ordinal keys, parts, names.
 type baseReader struct {
 	inner catalogue.Reader
 	entry layerEntry

@@ -40,7 +40,7 @@ type Options struct {
 	Version  string
 	Logger   *slog.Logger
 	Progress app.Progress
-	Notice   func(text string) // told what its user should know, as a fallback of the data folder; may be nil
+	Notice   func(text string) // receives notices for the user, for example a fallback of the data folder; may be nil
 }
 
 // Demo is a running demo: a server with its own database, city and simulator.
@@ -127,7 +127,7 @@ func lockFolder(dir string) (unlock func(), err error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(fault.InvalidField("--data", "%s is in use by a running demo; stop it, or choose another folder with --data DIR", dir), f.Close())
 	}
-	return func() { _ = f.Close() }, nil // closing gives the lock back
+	return func() { _ = f.Close() }, nil // Close releases the lock
 }
 
 // checkSimulator says that the simulator, which speaks MQTT over TCP, has no broker to speak to.
@@ -231,7 +231,7 @@ func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 			d.secret.Devices[dev.ID] = secret
 		}
 	}
-	// before the database has their hashes: a secret that nobody has kept could not be used again
+	// The file is written before the hashes are stored in the database. A secret without the file could not be used again.
 	if err := writeSecret(d.o.Data, secretsFile, d.secret); err != nil {
 		return err
 	}

@@ -38,8 +38,8 @@ func (l DivisionLevel) digits() int {
 const provinces = " 11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 "
 
 // ParseDivision reads a division code as people and files write it, padded with zeros
-// ("370602000000", "370600") or not ("370602", "3706"), and gives it unpadded: 2, 4, 6, 9 or 12
-// digits. Spaces around it are ignored. The error is fault.Invalid and names what is wrong.
+// ("370602000000", "370600") or not ("370602", "3706"), and returns it unpadded: 2, 4, 6, 9 or 12
+// digits. It ignores spaces around the code. It returns fault.Invalid with the reason if the code is wrong.
 //
 // Towns that stand directly under a prefecture without counties (441900003) keep the two zeros of
 // the county that is not there.
@@ -95,7 +95,7 @@ func PadDivision(code string) string {
 	return code + strings.Repeat("0", 12-len(code))
 }
 
-// LevelOfDivision is the level of an unpadded code, 0 when it has none of the five lengths.
+// LevelOfDivision returns the level of an unpadded code. It returns 0 if the length of the code is not 2, 4, 6, 9 or 12.
 func LevelOfDivision(code string) DivisionLevel {
 	for l := LevelProvince; l <= LevelVillage; l++ {
 		if l.digits() == len(code) {

@@ -17,8 +17,8 @@ func Bearing(a, b orb.Point) float64 {
 	return math.Mod(orbgeo.Bearing(a, b)+360, 360)
 }
 
-// Toward is the point that lies metres away in the direction of bearing, degrees clockwise from
-// north.
+// Toward returns the point at a distance of metres from p in the direction of bearing. Units: metres, degrees clockwise
+// from north.
 func Toward(p orb.Point, bearing, metres float64) orb.Point {
 	return orbgeo.PointAtBearingAndDistance(p, bearing, metres)
 }

@@ -47,12 +47,12 @@ type Feature struct {
 
 // Loader reads the catalogue and its features.
 type Loader interface {
-	// Specs returns every layer, whoever may see it.
+	// Specs returns every layer, without a check of the audience.
 	Specs(ctx context.Context) ([]Spec, error)
-	// Load gives every feature of a layer, in no order. The feature and all that it points to are
-	// the loader's again when each returns; an error of each ends the loading.
+	// Load calls each for every feature of a layer, in no fixed order. When each returns, the loader may reuse the feature
+	// and the memory that it points to. Load stops at an error of each and returns it.
 	Load(ctx context.Context, s Spec, each func(*Feature) error) error
-	// Fetch is Load of some features: those of the ids that exist in the layer.
+	// Fetch is like Load for the features with the given ids. It skips ids that are not in the layer.
 	Fetch(ctx context.Context, s Spec, ids []int64, each func(*Feature) error) error
 }
 
@@ -98,8 +98,7 @@ var ErrFeedLost = errors.New("tiles: the change feed does not reach back to this
 // Range is a rectangle of tiles of one zoom, its ends included.
 type Range struct{ Z, X0, Y0, X1, Y1 uint32 }
 
-// Notice says which tiles of a layer are not what they were. It is given after the engine's own tiles
-// are the new ones.
+// Notice names the tiles of a layer that have changed. The engine sends it after its own tiles are up to date.
 type Notice struct {
 	Layer    string // empty: all of every layer
 	Audience core.Audience

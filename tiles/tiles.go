@@ -1,7 +1,7 @@
-// Package tiles serves the risk map as Mapbox Vector Tiles 2.1. Here are its words: what is asked
-// for and answered, what the engine needs of a store, what it tells. tiles/engine serves from memory
-// and follows the changes, tiles/memory holds a layer and makes its part of a tile, tiles/shape is
-// the geometry. A Source, the database's ST_AsMVT, is the reference, and draws what is too large.
+// Package tiles serves the risk map as Mapbox Vector Tiles 2.1. This package defines the types: requests and tiles, the
+// interfaces that the engine needs of a store, and the notices that it sends. tiles/engine serves tiles from memory and
+// follows the changes, tiles/memory holds a layer and makes its part of a tile, tiles/shape is the geometry. A Source is
+// the database with ST_AsMVT. It is the reference, and makes the tiles of layers that are too large for memory.
 package tiles
 
 import (

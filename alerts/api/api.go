@@ -46,7 +46,7 @@ type Options struct {
 // Complete reports the first required part that is missing.
 func (o Options) Complete() error { return httpx.Complete("alertsapi", o) }
 
-// API answers what is asked of alerts.
+// API serves the HTTP endpoints for alerts.
 type API struct {
 	*httpx.Server
 

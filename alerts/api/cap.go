@@ -95,7 +95,7 @@ type (
 // maxFeedPage is the longest page of the feed.
 const maxFeedPage = 500
 
-// feedPage reads which page of the feed is asked for: at most limit messages after the one of an identifier.
+// feedPage parses the page of the feed from the query: at most limit messages after the message of an identifier.
 func feedPage(q url.Values) (after string, limit int, err error) {
 	if limit = maxFeedPage; q.Get("limit") != "" {
 		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > maxFeedPage {
@@ -121,7 +121,7 @@ func (s *API) feedID(ctx context.Context, division string) (string, error) {
 	return uuid.NewSHA1(space, []byte("cap/feed/"+division)).URN(), nil
 }
 
-// capFeed lists the current messages of the scope, newest first as the store gives them, in pages (RFC 5005).
+// capFeed lists the current messages of the scope in pages (RFC 5005). They have the order of the store, newest first.
 func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 	p, _ := httpx.PrincipalOf(r.Context())
 	after, limit, err := feedPage(r.URL.Query())

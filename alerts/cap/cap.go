@@ -1,13 +1,12 @@
-// Package cap is a codec of the OASIS Common Alerting Protocol 1.2: the messages that an alert is
-// published by. It is pure: bytes in, a Message out, and back.
+// Package cap encodes and decodes messages of the OASIS Common Alerting Protocol 1.2. It is pure: it converts bytes to a
+// Message and back.
 //
-// Unmarshal is strict: the namespace, the order and the multiplicity of elements are the schema's,
-// what the schema does not know is an error that names the element, and only an XML signature (the
-// one extension that the schema allows) is passed over, unverified. Validate adds the rules that the
-// standard says in words (section 3), which a file can break and still satisfy the schema. Marshal
-// writes nothing that Validate refuses.
+// Unmarshal is strict. It checks the namespace, the order and the multiplicity of elements against the schema, and
+// returns an error that names an unknown element. It skips an XML signature, which is the one extension that the schema
+// allows, and does not verify it. Validate checks the rules that the standard states only in its text (section 3); a
+// document can break them and still satisfy the schema. Marshal returns an error for a message that Validate refuses.
 //
-// Geometry is lon, lat as everywhere in the house; the wire's "lat,lon" order exists only in here.
+// Geometry is lon, lat as in the rest of the project. Only this package uses the order "lat,lon" of CAP documents.
 package cap
 
 import (
@@ -16,16 +15,17 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// Namespace is CAP 1.2's.
+// Namespace is the XML namespace of CAP 1.2.
 const Namespace = "urn:oasis:names:tc:emergency:cap:1.2"
 
-// MaxSize is the largest document that Unmarshal accepts, bytes.
+// MaxSize is the largest document that Unmarshal accepts, in bytes. It bounds the memory that a document from outside can
+// use.
 const MaxSize = 1 << 20
 
-// DefaultLanguage is an info's language when it names none.
+// DefaultLanguage is the language of an info without a language element (section 3.2.2).
 const DefaultLanguage = "en-US"
 
-// Status is how a message is to be handled.
+// Status is how recipients must handle a message.
 type Status string
 
 // The statuses. Test is for "technical testing only, all recipients disregard".
@@ -37,7 +37,7 @@ const (
 	StatusDraft    Status = "Draft"
 )
 
-// MsgType is what a message does to its predecessors.
+// MsgType is the kind of a message, and its effect on earlier messages.
 type MsgType string
 
 // The message types.
@@ -49,7 +49,7 @@ const (
 	TypeError  MsgType = "Error"
 )
 
-// Scope is who a message is meant for.
+// Scope is the intended audience of a message.
 type Scope string
 
 // The scopes. Restricted needs Message.Restriction, Private needs Message.Addresses.
@@ -65,7 +65,7 @@ type Category string
 // ResponseType is what the audience should do.
 type ResponseType string
 
-// The response types that the house issues.
+// The response types that onemap issues. Validate accepts the others of the schema too.
 const (
 	ResponseExecute  ResponseType = "Execute"
 	ResponsePrepare  ResponseType = "Prepare"
@@ -86,7 +86,7 @@ const (
 	UrgencyUnknown   Urgency = "Unknown"
 )
 
-// Severity is how bad it is.
+// Severity is the severity of the event.
 type Severity string
 
 // The severities.
@@ -98,7 +98,7 @@ const (
 	SeverityUnknown  Severity = "Unknown"
 )
 
-// Certainty is how sure the sender is.
+// Certainty is how certain the sender is of the event.
 type Certainty string
 
 // The certainties.
@@ -110,11 +110,11 @@ const (
 	CertaintyUnknown  Certainty = "Unknown"
 )
 
-// Message is a CAP alert element. Zero values of optional fields are absent. Times are whole seconds
-// and keep their offset on the wire.
+// Message is a CAP alert element. An optional field with a zero value is not in the document. Times have whole seconds
+// and keep their offset in the document.
 type Message struct {
-	Identifier  string // unique to the sender; no spaces, commas, < or &
-	Sender      string // globally unique, as a domain-like name; same characters
+	Identifier  string // unique for the sender; no spaces, commas, < or &
+	Sender      string // globally unique, like a domain name; no spaces, commas, < or &
 	Sent        time.Time
 	Status      Status
 	MsgType     MsgType
@@ -136,12 +136,12 @@ type Reference struct {
 	Sent       time.Time
 }
 
-// Reference is how later messages refer to m.
+// Reference returns the reference with which later messages name m.
 func (m Message) Reference() Reference {
 	return Reference{Sender: m.Sender, Identifier: m.Identifier, Sent: m.Sent}
 }
 
-// Info is what is said, in one language.
+// Info is the content of a message in one language.
 type Info struct {
 	Language      string // RFC 3066; empty is DefaultLanguage
 	Categories    []Category
@@ -166,13 +166,13 @@ type Info struct {
 	Areas         []Area
 }
 
-// NamedValue is a value in a system that the name names: an event code, a parameter, a geocode.
+// NamedValue is a value with the name of its code system: an event code, a parameter or a geocode.
 type NamedValue struct {
 	Name  string
 	Value string
 }
 
-// Resource is a file that goes with an info.
+// Resource is a file that belongs to an info.
 type Resource struct {
 	Desc     string
 	MimeType string
@@ -182,32 +182,32 @@ type Resource struct {
 	Digest   string // SHA-1, hexadecimal
 }
 
-// Area is where the info holds: the union of its parts.
+// Area is the area of an info: the union of its polygons, circles and geocodes.
 type Area struct {
 	Desc     string
 	Polygons []orb.Ring // closed rings of lon, lat
 	Circles  []Circle
 	Geocodes []NamedValue
-	Altitude *float64 // feet above mean sea level, the lower bound when there is a Ceiling
+	Altitude *float64 // feet above mean sea level; the lower bound if there is a Ceiling
 	Ceiling  *float64 // feet above mean sea level; only with Altitude
 }
 
-// Circle is a disc on the ground.
+// Circle is a circular area on the ground.
 type Circle struct {
 	Centre   orb.Point // lon, lat
-	RadiusKM float64   // kilometres (12379's dialect has metres)
+	RadiusKM float64   // kilometres (the variant in 12379 uses metres)
 }
 
 // Problem is one rule that a message breaks.
 type Problem struct {
-	Field string // as "info[0].area[0].polygon[0]", counted from 0
+	Field string // for example "info[0].area[0].polygon[0]"; indexes start at 0
 	Msg   string
 }
 
-// timeLayout is the schema's pattern: numeric offset, no Z, no fractions.
+// timeLayout is the pattern of the schema: a numeric offset, no Z, no fraction of a second.
 const timeLayout = "2006-01-02T15:04:05-07:00"
 
-// FormatTime writes t as CAP does. UTC is "-00:00", as section 3.3.2 of the standard has it.
+// FormatTime returns t in the format of CAP. The offset of UTC is "-00:00" (section 3.3.2 of the standard).
 func FormatTime(t time.Time) string {
 	s := t.Format(timeLayout)
 	if _, offset := t.Zone(); offset == 0 {

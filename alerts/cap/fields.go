@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The tables that follow are the schema's sequences, in its order.
+// The tables that follow are the sequences of the schema. The order of the rows is the order of the elements.
 
 // messageFields are the children of alert, CAP 1.2 section 3.2.1. code and info may stand more than once; the
 // lists of addresses, references and incidents are one element each.
@@ -152,10 +152,10 @@ func pointer[T any](to **T, parse func(string) (T, error)) func(string) error {
 	}
 }
 
-// trimmed is for the types whose white space the schema collapses.
+// trimmed removes the white space around a value. It is for the types whose white space the schema collapses.
 func trimmed(s string) (string, error) { return strings.TrimSpace(s), nil }
 
-// parseInteger reads an xs:integer. White space around it is collapsed, as the schema has it.
+// parseInteger parses an xs:integer. It ignores white space around the number, because the schema collapses it.
 func parseInteger(s string) (int64, error) {
 	v, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	if err != nil {
@@ -164,5 +164,5 @@ func parseInteger(s string) (int64, error) {
 	return v, nil
 }
 
-// maxOffset is the largest offset of an xs:dateTime, seconds.
+// maxOffset is the largest time zone offset of an xs:dateTime: 14 hours. Units: seconds.
 const maxOffset = int(14 * time.Hour / time.Second)

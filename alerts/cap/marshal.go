@@ -10,8 +10,8 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// Marshal writes m as an indented UTF-8 document with the elements in the schema's order. The error
-// is of kind fault.Invalid and lists what Validate found.
+// Marshal returns m as an indented UTF-8 document with the elements in the order of the schema. It returns fault.Invalid
+// with the problems if Validate finds any.
 func Marshal(m Message) ([]byte, error) {
 	if err := Check(m); err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func Marshal(m Message) ([]byte, error) {
 	return w.buf.Bytes(), nil
 }
 
-// writer writes elements, one a line. Writing to a bytes.Buffer cannot fail.
+// writer writes one element per line. It returns no errors, because a write to a bytes.Buffer cannot fail.
 type writer struct {
 	buf   bytes.Buffer
 	depth int
@@ -66,7 +66,8 @@ func (w *writer) time(name string, t time.Time) {
 	}
 }
 
-// pairs writes the name and the value of each. An empty value stays: the schema demands the element.
+// pairs writes the name and the value of each pair. It writes an empty value too, because the schema requires the
+// element.
 func (w *writer) pairs(name string, pairs []NamedValue) {
 	for _, p := range pairs {
 		w.open(name)
@@ -76,7 +77,7 @@ func (w *writer) pairs(name string, pairs []NamedValue) {
 	}
 }
 
-// message writes the children of alert in the order of the schema, which is a sequence: another order is not
+// message writes the children of alert in the order of the schema. The schema is a sequence, so another order is not
 // valid.
 func (w *writer) message(m Message) {
 	w.text("identifier", m.Identifier)
@@ -134,7 +135,7 @@ func (w *writer) info(i Info) {
 	}
 }
 
-// resource writes a resource element. A size of 0 is written, none is not.
+// resource writes a resource element. It writes a size of 0 and omits a nil size.
 func (w *writer) resource(r Resource) {
 	w.open("resource")
 	w.text("resourceDesc", r.Desc)
@@ -168,10 +169,10 @@ func (w *writer) area(a Area) {
 	w.close("area")
 }
 
-// formatFloat is an xs:decimal: never an exponent.
+// formatFloat returns v as an xs:decimal, which has no exponent.
 func formatFloat(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// formatPoint turns our lon, lat into the wire's "lat,lon".
+// formatPoint returns a lon, lat point as "lat,lon", the order of CAP.
 func formatPoint(p orb.Point) string { return formatFloat(p.Lat()) + "," + formatFloat(p.Lon()) }
 
 // formatRing writes a closed ring as pairs of "lat,lon" with spaces between them.
@@ -183,8 +184,8 @@ func formatRing(r orb.Ring) string {
 	return strings.Join(pairs, " ")
 }
 
-// joinReferences writes triples of "sender,identifier,sent" with spaces between them. Therefore neither of the two
-// names may have a space or a comma.
+// joinReferences returns triples of "sender,identifier,sent" with spaces between them. Sender and identifier must not
+// contain a space or a comma for this reason.
 func joinReferences(refs []Reference) string {
 	triples := make([]string, len(refs))
 	for i, r := range refs {
@@ -193,7 +194,8 @@ func joinReferences(refs []Reference) string {
 	return strings.Join(triples, " ")
 }
 
-// joinQuoted joins with spaces and quotes what has a space in it, as addresses and incidents want.
+// joinQuoted joins the items with spaces and quotes an item that contains white space. The elements addresses and
+// incidents use this form (section 3.2.1).
 func joinQuoted(items []string) string {
 	quoted := make([]string, len(items))
 	for i, s := range items {

@@ -17,14 +17,15 @@ import (
 	"onemap/internal/text"
 )
 
+// The namespaces that the schema allows beside that of CAP: XML signatures, and xsi attributes.
 const (
 	signatureNS = "http://www.w3.org/2000/09/xmldsig#"
 	instanceNS  = "http://www.w3.org/2001/XMLSchema-instance"
 )
 
-// Unmarshal reads one CAP 1.2 document. Errors are of kind fault.Invalid (fault.TooLarge past MaxSize)
-// and name the element, counted from 0 ("info[1].expires"). What it returns has the schema's
-// structure; ask Validate whether it also has its values and the standard's rules.
+// Unmarshal parses one CAP 1.2 document. It returns fault.TooLarge if data is larger than MaxSize, and fault.Invalid if
+// the document does not have the structure of the schema. The error names the element; indexes start at 0
+// ("info[1].expires"). Unmarshal does not check values; use Validate for the values and the rules of the standard.
 func Unmarshal(data []byte) (Message, error) {
 	if len(data) > MaxSize {
 		return Message{}, fault.New(fault.TooLarge, "a CAP message of %d bytes; at most %d are read", len(data), MaxSize)
@@ -47,10 +48,11 @@ func Unmarshal(data []byte) (Message, error) {
 	return m, r.trailer()
 }
 
-// reader walks a document by tables of fields.
+// reader reads a document with tables of fields. It rejects document types and processing instructions, so a document
+// cannot define entities.
 type reader struct{ dec *xml.Decoder }
 
-// field is one element that may stand at a place. Exactly one of set and enter is there.
+// field is one element that the schema allows at a place. Either set (text) or enter (child elements) is not nil.
 type field struct {
 	name  string
 	many  bool
@@ -58,7 +60,7 @@ type field struct {
 	enter func(path string) error
 }
 
-// token is the next token that matters: comments and the XML declaration do not.
+// token returns the next token. It skips comments and the XML declaration. It returns io.EOF at the end.
 func (r *reader) token() (xml.Token, error) {
 	for {
 		t, err := r.dec.Token()
@@ -82,7 +84,7 @@ func (r *reader) token() (xml.Token, error) {
 	}
 }
 
-// syntax turns an error of the XML parser into one that names the line.
+// syntax converts an error of the XML parser to a fault.Invalid that names the line.
 func syntax(err error) error {
 	line := "document"
 	if at, ok := errors.AsType[*xml.SyntaxError](err); ok {
@@ -91,7 +93,7 @@ func syntax(err error) error {
 	return &fault.Error{Kind: fault.Invalid, Field: line, Msg: "not well-formed XML", Err: err}
 }
 
-// root returns the first element. Only white space, comments and the XML declaration may stand before it.
+// root returns the first element. Only white space, comments and the XML declaration are allowed before it.
 func (r *reader) root() (xml.StartElement, error) {
 	for {
 		t, err := r.token()
@@ -112,7 +114,7 @@ func (r *reader) root() (xml.StartElement, error) {
 	}
 }
 
-// trailer makes sure that nothing follows the root.
+// trailer returns fault.Invalid if an element or text follows the root.
 func (r *reader) trailer() error {
 	for {
 		t, err := r.token()
@@ -132,7 +134,7 @@ func (r *reader) trailer() error {
 	}
 }
 
-// blank refuses text where only elements may stand. White space between elements has no meaning.
+// blank returns fault.Invalid for text between elements. White space between elements is allowed; it has no meaning.
 func blank(path string, text xml.CharData) error {
 	if len(bytes.TrimSpace(text)) > 0 {
 		return fault.InvalidField(path, "text %q between elements", clip(string(text)))
@@ -140,7 +142,8 @@ func blank(path string, text xml.CharData) error {
 	return nil
 }
 
-// attributes allows namespace declarations and xsi hints only, as the schema does.
+// attributes returns fault.Invalid for an attribute that is not a namespace declaration and not in the xsi namespace. The
+// schema allows only these.
 func attributes(path string, e xml.StartElement) error {
 	for _, a := range e.Attr {
 		if a.Name.Space == "xmlns" || a.Name.Space == instanceNS || (a.Name.Space == "" && a.Name.Local == "xmlns") {
@@ -153,7 +156,7 @@ func attributes(path string, e xml.StartElement) error {
 
 // children reads the content of an element: the fields in their order, then its end.
 func (r *reader) children(path string, fields []field) error {
-	at, count := 0, 0 // the field that the last element was, and how many of it there were
+	at, count := 0, 0 // the index of the last element's field, and the number of its elements
 	for {
 		t, err := r.token()
 		if errors.Is(err, io.EOF) {
@@ -170,7 +173,8 @@ func (r *reader) children(path string, fields []field) error {
 				return err
 			}
 		case xml.StartElement:
-			// The schema allows one foreign element: a signature at the end of alert. It is passed over, unverified.
+			// The schema allows one foreign element: a signature at the end of alert. It is skipped and not verified. No element
+			// of CAP may follow it.
 			if t.Name.Space == signatureNS && path == "" {
 				if err := r.dec.Skip(); err != nil {
 					return syntax(err)
@@ -193,7 +197,8 @@ func (r *reader) children(path string, fields []field) error {
 	}
 }
 
-// place finds the field of an element and holds it against the order and multiplicity.
+// place returns the index of an element's field. It returns fault.Invalid if the element is unknown, too late in the
+// order, or repeated when the schema allows it only once.
 func place(path string, fields []field, e xml.StartElement, at, count int) (int, error) {
 	name := e.Name.Local
 	where := strings.TrimPrefix(path+"."+clip(name), ".")
@@ -215,7 +220,7 @@ func place(path string, fields []field, e xml.StartElement, at, count int) (int,
 	return 0, fault.InvalidField(where, "is not an element of CAP 1.2 at this place")
 }
 
-// read reads the content of one element and hands it to its field.
+// read reads the content of one element and passes it to the set or enter function of its field.
 func (r *reader) read(path string, f field, e xml.StartElement) error {
 	if err := attributes(path, e); err != nil {
 		return err
@@ -255,7 +260,7 @@ func (r *reader) text(path string) (string, error) {
 	}
 }
 
-// join is the path of a field: the n-th of those that may stand more than once has its number in brackets.
+// join returns the path of a field. If the field may be repeated, the path ends with its index n in brackets.
 func join(path string, f field, n int) string {
 	s := f.name
 	if path != "" {
@@ -267,7 +272,7 @@ func join(path string, f field, n int) string {
 	return s
 }
 
-// orAlert names the root, whose own path is empty so that the paths of its children are short.
+// orAlert returns "alert" for the root. The path of the root is empty, so that the paths of its children are short.
 func orAlert(path string) string {
 	if path == "" {
 		return "alert"
@@ -275,28 +280,29 @@ func orAlert(path string) string {
 	return path
 }
 
-// clip keeps what strangers wrote short in an error.
+// clip shortens text of a document for an error message, because the text comes from outside and can be long.
 func clip(s string) string {
 	return text.Cut(s, 60)
 }
 
-// parseTime reads the one form of time that the standard allows (section 3.3.2): whole seconds with a numeric
-// offset. Z is not allowed; UTC is -00:00. The length is compared because time.Parse accepts a fraction that the
-// layout does not have.
+// parseTime parses a time in the only form that the standard allows (section 3.3.2): whole seconds with a numeric
+// offset. Z is not allowed; UTC is -00:00. It compares the length, because time.Parse accepts a fraction of a second that
+// is not in the layout.
 func parseTime(s string) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	t, err := time.Parse(timeLayout, s)
 	if err != nil || len(s) != len(timeLayout) {
 		return time.Time{}, fmt.Errorf("%q is no CAP time, as 2026-11-23T14:58:01+08:00", clip(s))
 	}
-	// The year 1 is the zero time, which stands for an element that is not there.
+	// The zero time (year 1) is refused, because it means that the element is absent.
 	if _, offset := t.Zone(); offset > maxOffset || offset < -maxOffset || t.IsZero() {
 		return time.Time{}, fmt.Errorf("%q is out of range", clip(s))
 	}
 	return t, nil
 }
 
-// parseDecimal reads an xs:decimal: no exponent, no INF, no hexadecimal.
+// parseDecimal parses an xs:decimal. It checks the characters first, because strconv.ParseFloat also accepts an exponent,
+// INF and hexadecimal.
 func parseDecimal(s string) (float64, error) {
 	s = strings.TrimSpace(s)
 	if s == "" || strings.Trim(s, "+-.0123456789") != "" {
@@ -309,7 +315,7 @@ func parseDecimal(s string) (float64, error) {
 	return v, nil
 }
 
-// parsePoint turns the wire's "lat,lon" into our lon, lat.
+// parsePoint parses "lat,lon", the order of CAP, and returns a lon, lat point.
 func parsePoint(s string) (orb.Point, error) {
 	lat, lon, ok := strings.Cut(s, ",")
 	if !ok {
@@ -326,7 +332,7 @@ func parsePoint(s string) (orb.Point, error) {
 	return orb.Point{x, y}, nil
 }
 
-// parseRing reads pairs of "lat,lon". Whether the ring is closed is for Validate to say.
+// parseRing parses pairs of "lat,lon". Validate checks that the ring is closed.
 func parseRing(s string) (orb.Ring, error) {
 	var ring orb.Ring
 	for pair := range strings.FieldsSeq(s) {
@@ -339,7 +345,7 @@ func parseRing(s string) (orb.Ring, error) {
 	return ring, nil
 }
 
-// parseCircle reads "lat,lon radius" with the radius in kilometres.
+// parseCircle parses "lat,lon radius". The radius is in kilometres.
 func parseCircle(s string) (Circle, error) {
 	parts := strings.Fields(s)
 	if len(parts) != 2 {
@@ -353,8 +359,8 @@ func parseCircle(s string) (Circle, error) {
 	return Circle{Centre: centre, RadiusKM: radius}, err
 }
 
-// parseReferences reads triples of "sender,identifier,sent". The time is in the form of parseTime, which has no
-// comma.
+// parseReferences parses triples of "sender,identifier,sent". A comma separates the parts, because none of them may
+// contain one.
 func parseReferences(s string) ([]Reference, error) {
 	var refs []Reference
 	for triple := range strings.FieldsSeq(s) {
@@ -371,7 +377,7 @@ func parseReferences(s string) ([]Reference, error) {
 	return refs, nil
 }
 
-// splitQuoted undoes joinQuoted.
+// splitQuoted splits a list that joinQuoted wrote. It is the inverse of joinQuoted.
 func splitQuoted(s string) ([]string, error) {
 	var items []string
 	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {

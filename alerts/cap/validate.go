@@ -42,8 +42,8 @@ func certainties() []Certainty {
 // ValidCategory reports whether c is one of the schema's categories.
 func ValidCategory(c string) bool { return slices.Contains(categories(), Category(c)) }
 
-// Check is Validate as one error of kind fault.Invalid, nil when there is no problem. Its Field is
-// the first problem's.
+// Check calls Validate. It returns nil if there is no problem, or one fault.Invalid with the text of all problems. The
+// Field of the error is the field of the first problem.
 func Check(m Message) error {
 	problems := Validate(m)
 	if len(problems) == 0 {
@@ -59,17 +59,17 @@ func Check(m Message) error {
 	return fault.InvalidField(problems[0].Field, "%s", strings.Join(text, "; "))
 }
 
-// Validate holds m against the schema's values and against what the standard says in words:
+// Validate checks m against the values of the schema and against the rules in the text of the standard:
 //
 //   - identifier and sender have no spaces, commas, < or &; times have whole seconds;
-//   - Update, Cancel, Ack and Error refer to something, and nothing refers to itself or ahead;
-//   - restriction stands exactly with Restricted, addresses at least with Private;
-//   - an info expires after it was sent and takes effect; two infos of one language are for
-//     different areas;
-//   - polygons are closed, of at least four pairs, and in range; a ceiling has an altitude below it.
+//   - Update, Cancel, Ack and Error have references; no message refers to itself or to a later message;
+//   - restriction is required with the scope Restricted and not allowed with another; addresses is required with
+//     Private;
+//   - an info expires after sent and after effective; two infos of one language are for different areas;
+//   - a polygon is closed, has at least four pairs, and its coordinates are in range; a ceiling has an altitude below it.
 //
-// Where the standard leaves it open, it also asks that an Alert or Update says something about some
-// place: at least one info, and an area in each.
+// Validate also requires at least one info in an Alert or Update, and at least one area in each of these infos. The
+// standard makes both optional.
 func Validate(m Message) []Problem {
 	c := &checker{}
 	c.token("identifier", m.Identifier)
@@ -95,18 +95,18 @@ func Validate(m Message) []Problem {
 	return c.problems
 }
 
-// speaks reports whether the message tells people something, rather than systems.
+// speaks reports whether the message is for people (Alert, Update) and not for systems (Cancel, Ack, Error).
 func speaks(m Message) bool { return m.MsgType == TypeAlert || m.MsgType == TypeUpdate }
 
-// checker collects what is wrong with a message. It goes on after a problem, so that a person corrects all of them
-// at once.
+// checker collects the problems of a message. It continues after a problem, so that a person can correct all problems at
+// once.
 type checker struct{ problems []Problem }
 
 func (c *checker) add(field, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Field: field, Msg: fmt.Sprintf(format, args...)})
 }
 
-// enum checks a value that must be there and must be one of a list.
+// enum checks a required value that must be in a list.
 func enum[T ~string](c *checker, field string, v T, allowed []T) {
 	switch {
 	case v == "":
@@ -116,7 +116,7 @@ func enum[T ~string](c *checker, field string, v T, allowed []T) {
 	}
 }
 
-// xml refuses what an XML document cannot carry.
+// xml adds a problem if s contains a character that XML 1.0 does not allow, or bytes that are not UTF-8.
 func (c *checker) xml(field, s string) {
 	for i, r := range s {
 		bad := r == 0xFFFE || r == 0xFFFF || (r < 0x20 && r != '\t' && r != '\n' && r != '\r')
@@ -127,7 +127,7 @@ func (c *checker) xml(field, s string) {
 	}
 }
 
-// words is a text that must not be empty.
+// words checks a required text.
 func (c *checker) words(field, s string) {
 	if strings.TrimSpace(s) == "" {
 		c.add(field, "is missing")
@@ -136,7 +136,8 @@ func (c *checker) words(field, s string) {
 	c.xml(field, s)
 }
 
-// token is an identifier or a sender.
+// token checks an identifier or a sender. The element references joins them with commas and spaces, so they must not
+// contain these.
 func (c *checker) token(field, s string) {
 	if s == "" {
 		c.add(field, "is missing")
@@ -149,8 +150,8 @@ func (c *checker) token(field, s string) {
 	c.xml(field, s)
 }
 
-// when checks a time against what parseTime can read back: a year of four digits, whole seconds, and an offset of
-// whole minutes up to 14 hours, as xs:dateTime has it.
+// when checks that parseTime can read the written time again. The year has four digits, the seconds are whole, and the
+// offset is whole minutes up to 14 hours (xs:dateTime).
 func (c *checker) when(field string, t time.Time, required bool) {
 	if t.IsZero() {
 		if required {
@@ -169,7 +170,7 @@ func (c *checker) when(field string, t time.Time, required bool) {
 	}
 }
 
-// audience checks who a message is for: section 3.2.1, restriction and addresses.
+// audience checks restriction and addresses against the scope (section 3.2.1).
 func (c *checker) audience(m Message) {
 	c.xml("restriction", m.Restriction)
 	switch {
@@ -184,8 +185,8 @@ func (c *checker) audience(m Message) {
 	c.quoted("addresses", m.Addresses)
 }
 
-// quoted checks a list whose items are joined by spaces, and quoted when they have one themselves. An item with a
-// quotation mark could not be read back.
+// quoted checks the items of a list that joinQuoted writes. An item must not contain a quotation mark, because
+// splitQuoted could not read it again.
 func (c *checker) quoted(field string, items []string) {
 	for i, s := range items {
 		at := fmt.Sprintf("%s[%d]", field, i)
@@ -196,12 +197,12 @@ func (c *checker) quoted(field string, items []string) {
 	}
 }
 
-// references checks that a message about earlier ones names them, each once, and none that is sent later.
+// references checks that a message about earlier messages names each of them once, and no later message.
 func (c *checker) references(m Message) {
 	if slices.Contains([]MsgType{TypeUpdate, TypeCancel, TypeAck, TypeError}, m.MsgType) && len(m.References) == 0 {
 		c.add("references", "is missing: %s is about earlier messages", m.MsgType)
 	}
-	// A message is known by its sender and identifier; the time in the triple only confirms it.
+	// Sender and identifier identify a message. The time in the triple is not part of the key.
 	seen := map[[2]string]bool{}
 	for i, r := range m.References {
 		at := fmt.Sprintf("references[%d]", i)
@@ -221,14 +222,14 @@ func (c *checker) references(m Message) {
 	}
 }
 
-// info checks one info element. Whether another one says the same in the same language is part of it, because a
-// reader chooses an info by its language.
+// info checks one info element. It also checks that no earlier info has the same language and the same areas, because a
+// reader selects an info by its language.
 func (c *checker) info(m Message, n int) {
 	i, at := m.Infos[n], fmt.Sprintf("info[%d].", n)
 	if i.Language != "" && !isLanguage(i.Language) {
 		c.add(at+"language", "%q is no language tag", clip(i.Language))
 	}
-	// Several infos of one language are allowed when they are about different places.
+	// Several infos of one language are allowed if their areas differ.
 	for k, earlier := range m.Infos[:n] {
 		if strings.EqualFold(language(earlier), language(i)) && sameAreas(earlier, i) {
 			c.add(at+"language", "info[%d] already speaks %s for the same area", k, language(i))
@@ -262,8 +263,8 @@ func (c *checker) info(m Message, n int) {
 	}
 }
 
-// isLanguage reports whether s has the form of xs:language: subtags of 1 to 8 letters, digits too
-// after the first.
+// isLanguage reports whether s has the form of xs:language: subtags of 1 to 8 letters, and also digits after the first
+// subtag.
 func isLanguage(s string) bool {
 	for i, tag := range strings.Split(s, "-") {
 		allowed := letters
@@ -279,7 +280,7 @@ func isLanguage(s string) bool {
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// language is the language that an info is in, also when it does not say.
+// language returns the language of an info, or DefaultLanguage if it has none.
 func language(i Info) string {
 	if i.Language == "" {
 		return DefaultLanguage
@@ -287,12 +288,13 @@ func language(i Info) string {
 	return i.Language
 }
 
-// sameAreas reports whether two infos name the same areas in the same order. The names decide, not the shapes.
+// sameAreas reports whether two infos name the same areas in the same order. It compares the descriptions, not the
+// shapes.
 func sameAreas(a, b Info) bool {
 	return slices.EqualFunc(a.Areas, b.Areas, func(x, y Area) bool { return x.Desc == y.Desc })
 }
 
-// list checks values of which each must be one of a list and none may stand twice.
+// list checks that each value is in a list of allowed values and occurs once.
 func list[T ~string](c *checker, field string, vs, allowed []T) {
 	for i, v := range vs {
 		at := fmt.Sprintf("%s[%d]", field, i)
@@ -303,8 +305,7 @@ func list[T ~string](c *checker, field string, vs, allowed []T) {
 	}
 }
 
-// times checks that an info is not over before it begins: expires is after sent and effective, and not before
-// onset.
+// times checks that an info does not end before it begins: expires is after sent and effective, and not before onset.
 func (c *checker) times(at string, sent time.Time, i Info) {
 	c.when(at+"effective", i.Effective, false)
 	c.when(at+"onset", i.Onset, false)
@@ -323,7 +324,7 @@ func (c *checker) times(at string, sent time.Time, i Info) {
 	}
 }
 
-// uri checks an absolute URI, as web must be (section 3.2.2).
+// uri checks an absolute URI. The element web requires one (section 3.2.2).
 func (c *checker) uri(field, s string) {
 	if s == "" {
 		return
@@ -342,7 +343,7 @@ func (c *checker) pairs(field string, pairs []NamedValue) {
 	}
 }
 
-// resource checks a resource element, section 3.2.3. The digest is SHA-1 in hexadecimal: 20 bytes.
+// resource checks a resource element (section 3.2.3). The digest is a SHA-1 of 20 bytes, in hexadecimal.
 func (c *checker) resource(at string, r Resource) {
 	c.words(at+"resourceDesc", r.Desc)
 	c.words(at+"mimeType", r.MimeType)
@@ -352,7 +353,7 @@ func (c *checker) resource(at string, r Resource) {
 	if r.Size != nil && *r.Size < 0 {
 		c.add(at+"size", "is negative")
 	}
-	if r.URI != "" { // a relative one names the derefUri's file
+	if r.URI != "" { // a relative URI is the file name of the content in derefUri
 		c.xml(at+"uri", r.URI)
 		if _, err := url.Parse(r.URI); err != nil || strings.ContainsAny(r.URI, " \t\r\n") {
 			c.add(at+"uri", "%q is no URI", clip(r.URI))
@@ -364,8 +365,8 @@ func (c *checker) resource(at string, r Resource) {
 	}
 }
 
-// area checks an area element, section 3.2.4. Polygons are closed rings of lon, lat, a radius is in kilometres. A
-// radius that would cover more than the Earth is most likely in metres.
+// area checks an area element (section 3.2.4). Polygons are closed rings of lon, lat. A radius is in kilometres; a radius
+// of more than halfEarthKM is refused, because it is probably in metres.
 func (c *checker) area(at string, a Area) {
 	c.words(at+"areaDesc", a.Desc)
 	for i, p := range a.Polygons {
@@ -391,13 +392,14 @@ func (c *checker) area(at string, a Area) {
 	}
 }
 
-// halfEarthKM is half the Earth's circumference: the disc that covers everything.
+// halfEarthKM is half the circumference of the Earth at the equator, in kilometres. A circle of this radius covers the
+// whole Earth.
 const halfEarthKM = 20038
 
-// finite reports whether v is a number that decimal digits can write.
+// finite reports whether v is neither NaN nor infinite. xs:decimal has no form for these.
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// point checks a lon, lat pair in degrees. Latitudes beyond 90 are most often pairs in the wrong order.
+// point checks a lon, lat pair in degrees. A latitude beyond 90 usually means that the pair is in the wrong order.
 func (c *checker) point(field string, p orb.Point) bool {
 	ok := finite(p.Lon()) && finite(p.Lat()) && math.Abs(p.Lon()) <= 180 && math.Abs(p.Lat()) <= 90
 	if !ok {
@@ -406,7 +408,7 @@ func (c *checker) point(field string, p orb.Point) bool {
 	return ok
 }
 
-// ring checks a polygon: the standard demands four pairs at least, the last of them the first again.
+// ring checks a polygon. The standard requires at least four pairs, and the last pair must be equal to the first.
 func (c *checker) ring(field string, r orb.Ring) {
 	if len(r) < 4 {
 		c.add(field, "has %d pairs, a polygon has at least 4", len(r))

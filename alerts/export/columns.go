@@ -81,7 +81,7 @@ func steps(all []alerts.Audit, l Language) string {
 	return strings.Join(lines, "\n")
 }
 
-// word is a word of the domain as people read it; one that is not known stands as it is.
+// word returns the displayed text of a state or an action. It returns an unknown word unchanged.
 func word(w string, l Language) string {
 	words := map[string]core.Text{
 		"firing": {ZH: "触发中", EN: "firing"}, "recovering": {ZH: "恢复中", EN: "recovering"}, "stale": {ZH: "数据中断", EN: "stale"},

@@ -16,9 +16,9 @@ import (
 // countyDigits is the length of a county's code.
 const countyDigits = 6
 
-// Deliveries says for each county that the alert is addressed to or lies in what its responders
-// have: who is connected now, whose machine has received it, who has confirmed it. A county where
-// nobody is connected is there with an empty list. The caller has checked the scope.
+// Deliveries returns a delivery for each county that the alert is addressed to or lies in. A delivery lists the
+// responders who are connected now, whose machine has received the alert, and who have confirmed it. A county without
+// connected responders has an empty list. The caller has checked the scope.
 func (db *DB) Deliveries(ctx context.Context, id int64) ([]alerts.Delivery, error) {
 	var out []alerts.Delivery
 	err := db.pool.InSnapshot(ctx, func(tx pgx.Tx) error {

@@ -76,7 +76,7 @@ func listAlerts(ctx context.Context, q pg.Querier, s core.Scope, f alerts.Filter
 	return pgx.CollectRows(rows, pgx.RowTo[alerts.Alert])
 }
 
-// countAlerts says how many alerts the filter matches, whatever page of them is asked for.
+// countAlerts sets n to the number of alerts that the filter matches, on all pages.
 func countAlerts(ctx context.Context, q pg.Querier, s core.Scope, f alerts.Filter, n *int64) error {
 	return q.QueryRow(ctx, `select count(*) from alert a where `+alertMatches, filterArgs(s, f)...).Scan(n)
 }

@@ -32,8 +32,8 @@ func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) 
 			return err
 		}
 		if len(s.Changes) == 0 {
-			// Nothing that anybody was told: should a crash of the database take it back, the same readings
-			// are evaluated again and come to the same. The next step with a change makes it durable, too.
+			// Without changes there is no notification. If a crash of the database loses this commit, the same readings are
+			// evaluated again with the same result. The next step with a change makes this commit durable too.
 			if _, err := tx.Exec(ctx, `set local synchronous_commit = off`); err != nil {
 				return err
 			}

@@ -10,16 +10,16 @@ import (
 	"onemap/internal/pg"
 )
 
-// How often a lease's connection is asked for a sign of life, and how long it may take to answer.
+// The interval between two checks of the lease's connection, and the time in which the database must answer.
 const (
 	leaseBeat     = 2 * time.Second
 	leasePatience = 3 * time.Second
 )
 
-// Lease tries to become the one node that evaluates rules, by an advisory lock on a connection of
-// its own. lost is closed when that connection dies; release gives the lease back, and may be called
-// more than once. Between the server's giving up a connection and this node's noticing, another
-// node may hold the lease as well: Apply's cursor is what keeps their work apart.
+// Lease tries to become the one node that evaluates rules. It takes an advisory lock on its own connection. lost is
+// closed when that connection fails. release returns the lease; it may be called more than once. When the server has
+// closed the connection and this node has not noticed it yet, another node may hold the lease too. The cursor in Apply
+// then prevents that both nodes store results.
 func (db *DB) Lease(ctx context.Context) (lost <-chan struct{}, release func(), ok bool, err error) {
 	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
 	if err != nil {

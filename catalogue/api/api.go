@@ -36,7 +36,7 @@ type Options struct {
 // Complete reports the first required part that is missing.
 func (o Options) Complete() error { return httpx.Complete("catalogueapi", o) }
 
-// API answers what is asked of the catalogue.
+// API serves the HTTP endpoints of the catalogue.
 type API struct {
 	*httpx.Server
 

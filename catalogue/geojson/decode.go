@@ -20,7 +20,7 @@ import (
 // path, as "coordinates[0][3]".
 func Decode(raw []byte) (orb.Geometry, error) { return DecodeIn(raw, geo.FrameWGS84) }
 
-// DecodeIn is Decode of a geometry in another frame; what it gives is lon/lat.
+// DecodeIn is like Decode for a geometry in another frame. It returns lon/lat.
 func DecodeIn(raw []byte, frame geo.Frame) (orb.Geometry, error) {
 	return decode(raw, frame, "", false)
 }

@@ -15,7 +15,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// table reads CSV, one row a feature.
+// table reads a CSV file. Each row is a feature.
 type table struct {
 	rows   *rows
 	o      Options
@@ -26,7 +26,7 @@ type table struct {
 	failed error
 }
 
-// newCSV reads up to the row of names.
+// newCSV returns a reader of a CSV file. It reads the file up to the row of column names.
 func newCSV(text content, asm *assembler) (*table, error) {
 	if asm.o.Frame == "" {
 		asm.o.Frame = geo.FrameWGS84
@@ -37,7 +37,7 @@ func newCSV(text content, asm *assembler) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The head is read, and given back: what it is made of decides how it has to be cut into cells.
+	// The head is read ahead and put back, because its content decides how rows are split into cells.
 	head := lines.peek(headLines, headBytes)
 	t.rows = &rows{lines: lines}
 	if len(t.o.Columns) > 0 {
@@ -54,7 +54,7 @@ func newCSV(text content, asm *assembler) (*table, error) {
 	return t, t.useHeader()
 }
 
-// findHeader reads the titles above the row of names, and that row.
+// findHeader reads the titles above the row of column names, and the row itself.
 func (t *table) findHeader(head []line, separator string) error {
 	l := findLayout(head, separator, t.asm)
 	t.rows.split.comma = l.comma
@@ -81,7 +81,7 @@ func (t *table) findHeader(head []line, separator string) error {
 	return nil
 }
 
-// leaveOut says that a row above the names is not read.
+// leaveOut adds a note that a row above the column names is skipped.
 func (t *table) leaveOut(above row) {
 	if above.cells != nil {
 		t.asm.tally.said = append(t.asm.tally.said, "line "+strconv.Itoa(above.nr)+" stands above the column names and is left out: "+
@@ -89,8 +89,8 @@ func (t *table) leaveOut(above row) {
 	}
 }
 
-// nameFrom names the columns that the row of names leaves empty by the row above it, if that is one of names too and no
-// title: a name in a cell that was merged over both rows stands in the upper one.
+// nameFrom takes the missing column names from the row above, if that row has names and is not a title. A cell that was
+// merged over both rows has its name in the upper row.
 func (t *table) nameFrom(above row, line int) {
 	upper := columnNames(above.cells)
 	named, filled := 0, false
@@ -111,7 +111,7 @@ func (t *table) nameFrom(above row, line int) {
 	t.asm.tally.said = append(t.asm.tally.said, "lines "+strconv.Itoa(above.nr)+" and "+strconv.Itoa(line)+" name the columns together: "+clipList(t.header))
 }
 
-// useColumns takes the names from the options. A first row that has these names is left out.
+// useColumns takes the column names from the options. It skips the first row if that row has the same names.
 func (t *table) useColumns(head []line, separator string) error {
 	t.header = columnNames(t.o.Columns)
 	if t.rows.split.comma = separator; separator == "" {
@@ -134,7 +134,7 @@ func (t *table) useColumns(head []line, separator string) error {
 	return nil
 }
 
-// noPosition says which column is missing, and what to do.
+// noPosition returns the error for a missing position column. The message explains what to do.
 func (t *table) noPosition(names []string) error {
 	there := "; there are: " + clipList(names)
 	where := t.asm.columns(names)
@@ -153,7 +153,7 @@ func (t *table) noPosition(names []string) error {
 	return missing("latitude", "--lat", t.o.LatField, roleLat)
 }
 
-// clipList names columns, so many of them.
+// clipList returns the names of at most 20 columns, and the number of the others.
 func clipList(names []string) string {
 	const listed = 20
 	var all []string
@@ -166,9 +166,9 @@ func clipList(names []string) string {
 	return strings.Join(all, ", ")
 }
 
-// renameTwice gives a number to a name that is there twice.
+// renameTwice adds a number to a column name that occurs more than once.
 func (t *table) renameTwice() {
-	taken := make(map[string]int, len(t.header)) // the last number that a name was given
+	taken := make(map[string]int, len(t.header)) // the last number that was added to a name
 	for _, name := range t.header {
 		taken[name] = 1
 	}
@@ -195,7 +195,7 @@ func (t *table) renameTwice() {
 	}
 }
 
-// useHeader finds the columns of the position and those that the options name.
+// useHeader finds the columns of the position and the columns that the options name.
 func (t *table) useHeader() error {
 	t.where = t.asm.columns(t.header)
 	t.rows.width = len(t.header)
@@ -232,7 +232,7 @@ func (t *table) Next() (catalogue.Record, *catalogue.Refusal, error) {
 			return catalogue.Record{}, nil, err
 		}
 		if r.wrong == "" && isEmptyRow(r.cells) {
-			continue // a spreadsheet's, below the last
+			continue // an empty row, which spreadsheet programs write below the last row
 		}
 		feature, err := t.feature(r)
 		if err != nil {

@@ -21,23 +21,23 @@ import (
 	"onemap/internal/fault"
 )
 
-// assembler makes features of properties and geometries, by the options, and keeps count of what it takes as what.
+// assembler makes features from properties and geometries, according to the options. It counts how it uses the fields.
 type assembler struct {
 	o     Options
 	roles roleFinder
 	tally tally
-	watch func(properties map[string]any, id string) // Survey's; nil otherwise
+	watch func(properties map[string]any, id string) // set during Survey; nil otherwise
 }
 
 func newAssembler(o Options) *assembler { return &assembler{o: o, roles: newRoleFinder(o)} }
 
-// identity is what a record says of itself, before its geometry is known.
+// identity holds the key and the fields of a record, before its geometry is decoded.
 type identity struct {
-	key    string // empty: one is made from the content
+	key    string // empty: the key is made from the content
 	fields [nRoles]roleField
 }
 
-// identify finds the fields that have roles, and the key. The error names the field at fault.
+// identify finds the key and the fields that have roles. Its errors name the wrong field.
 func (a *assembler) identify(properties map[string]any, id string) (identity, error) {
 	if a.watch != nil {
 		a.watch(properties, id)
@@ -46,8 +46,8 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 	p, named := who.fields[roleKey], a.roles.given[roleKey]
 	given := named != "" && named != NoField
 	key := strings.TrimSpace(asText(p.value))
-	// A spreadsheet writes 370602000017 as 3.70602E+11. Two features would then have one key, so a key that was asked for is
-	// an error and one that was only found is not used.
+	// A spreadsheet writes 370602000017 as 3.70602E+11. Two features could then have the same key. Such a key is an error
+	// if the options name its field, and is ignored if not.
 	if lostDigits(key) && given {
 		return who, fault.InvalidField(p.field, "a spreadsheet has shortened the key to %s: format the column as text and export it again", clip(key))
 	}
@@ -55,7 +55,7 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 		key = ""
 	}
 	field := p.field
-	// A feature's own id goes before a property that only has the name of a key.
+	// The id of a feature takes precedence over a property that was only found by its name.
 	if own := strings.TrimSpace(id); own != "" && (key == "" || !given) && !a.o.found.noKeys[ownID] {
 		key, field = own, ownID
 	}
@@ -75,13 +75,13 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 	return who, nil
 }
 
-// ownID is how a note calls the "id" member of a GeoJSON feature itself.
+// ownID is the name of the "id" member of a GeoJSON feature in notes.
 const ownID = "the feature's id"
 
-// feature puts a feature together; hashed is what its key is made from when it has none.
+// feature returns a feature. If it has no key, the key is made from its geometry and hashed.
 func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any) (catalogue.Feature, error) {
 	f := catalogue.Feature{Origin: a.o.Origin, Source: a.o.Source, Key: who.key}
-	// The map has an edge at 180°: a line over it would be drawn all around the world.
+	// The map ends at 180°. Without the cut, a line across it would be drawn around the whole world.
 	whole, cut, err := geo.CutAntimeridian(g)
 	if err != nil {
 		return f, fault.InvalidField("geometry", "%v", err)
@@ -99,14 +99,15 @@ func (a *assembler) feature(g orb.Geometry, who identity, hashed map[string]any)
 	if f.Division, err = a.division(f.Geometry, who.fields[roleDivision]); err != nil {
 		return f, err
 	}
-	// Without a key of its own a feature is known by what it is: the same file imported again makes the same features.
+	// A feature without a key gets a key from its content, so that a second import of the same file makes the same features.
 	if f.Key == "" {
 		f.Key, err = contentKey(f.Geometry, hashed)
 	}
 	return f, err
 }
 
-// checkZero refuses points at 0, 0: in the files of departments they stand for places that nobody knows.
+// checkZero returns an error for points at 0, 0, unless the options allow them. In the files of departments such a point
+// means that the place is unknown.
 func (a *assembler) checkZero(g orb.Geometry) error {
 	if a.o.AllowZero {
 		return nil

@@ -20,26 +20,26 @@ type geoJSON struct {
 	o      Options
 	asm    *assembler
 	inside bool      // in an array of features or geometries
-	bare   bool      // the array is the file's own, in no object
-	fresh  bool      // no element of the array has been read, or the last was broken: no comma needs to come
-	begun  bool      // something has been read
-	read   bool      // a record has been read, in the frame that was known
-	ended  bool      // the last record swallowed the end of the file
+	bare   bool      // the array is the top level of the file, not a member of an object
+	fresh  bool      // no element of the array was read, or the last one was broken: a comma is not required
+	begun  bool      // at least one value was read
+	read   bool      // a record was read with the current frame; a later crs member cannot change it
+	ended  bool      // the last record was not closed and contains the end of the file
 	top    topObject // the object around the array
 	failed error
 }
 
-// topObject is what is known of the outermost object.
+// topObject holds what was read of the outermost object.
 type topObject struct {
 	line    int
 	at      int64
-	members map[string]json.RawMessage // those of a feature or a geometry, where they came
+	members map[string]json.RawMessage // the members of a feature or a geometry that were read
 	list    string                     // the member that is an array of features or geometries, once it has begun
 	first   bool                       // no member has been read
-	wrong   error                      // of a member that is no JSON
+	wrong   error                      // the error of a member that is not valid JSON
 }
 
-// newGeoJSON reads nothing yet: errors come with the first Next.
+// newGeoJSON returns a reader. It does not read; the first Next returns errors.
 func newGeoJSON(text content, asm *assembler) *geoJSON {
 	return &geoJSON{s: newScanner(text, asm.o.MaxRecordBytes), o: asm.o, asm: asm}
 }
@@ -57,8 +57,9 @@ func (g *geoJSON) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	return record, refusal, err
 }
 
-// next goes through the outermost objects one by one. One with a list of features or geometries gives its elements
-// while it is read. Any other one is read whole, and is a feature or a geometry itself.
+// next reads the outermost objects one by one. From an object with a list of features or geometries it returns each
+// element as it reads it, so that the list is never in memory as a whole. It reads any other object completely; such an
+// object is a feature or a geometry.
 func (g *geoJSON) next() (catalogue.Record, *catalogue.Refusal, error) {
 	for {
 		if g.inside {
@@ -93,7 +94,7 @@ func (g *geoJSON) next() (catalogue.Record, *catalogue.Refusal, error) {
 	}
 }
 
-// openTop begins the next outermost object; io.EOF when there is none.
+// openTop begins the next outermost object. It returns io.EOF if there is none.
 func (g *geoJSON) openTop() error {
 	c, err := g.s.peek()
 	if errors.Is(err, io.EOF) && !g.begun {
@@ -114,7 +115,7 @@ func (g *geoJSON) openTop() error {
 	return err
 }
 
-// element steps to the next element of the array; false at its end.
+// element moves to the next element of the array. It returns false at the end of the array.
 func (g *geoJSON) element() (bool, error) {
 	c, err := g.s.must()
 	if err != nil {
@@ -124,7 +125,7 @@ func (g *geoJSON) element() (bool, error) {
 		_, err = g.s.next()
 		return false, err
 	}
-	// Behind a broken element it is not known whether its comma was read with it, so both are taken.
+	// After a broken element the comma may already be consumed, so an element without a comma is accepted too.
 	if !g.fresh || c == ',' {
 		if err := g.s.take(','); err != nil {
 			return false, err
@@ -160,15 +161,15 @@ func (g *geoJSON) restOfTop() (ended bool, err error) {
 	}
 }
 
-// member reads one member of the outermost object; true when it is an array of features or geometries, of which the
-// bracket has been taken.
+// member reads one member of the outermost object. It returns true if the member is an array of features or geometries;
+// the opening bracket is then consumed.
 func (g *geoJSON) member() (bool, error) {
 	name, err := g.s.key()
 	if err != nil {
 		return false, err
 	}
 	if name == "features" || name == "geometries" {
-		// The features before this member have been given out already, and cannot be taken back.
+		// The features of the first list were already returned, so a second list cannot replace it.
 		if g.top.list != "" {
 			return false, fatal(g.s.line, "there is a second %s member", name)
 		}
@@ -189,7 +190,7 @@ func (g *geoJSON) member() (bool, error) {
 	if v.large {
 		return false, fatal(v.line, "the member %q is larger than %d bytes", clip(name), g.o.MaxRecordBytes)
 	}
-	// Which members the object needs is known only at its end: its type may be the last of them.
+	// The type may be the last member, so all members that a feature or a geometry can need are kept until the end.
 	switch name {
 	case "type", "id", "geometry", "properties", "coordinates":
 		if g.top.wrong == nil {
@@ -202,7 +203,7 @@ func (g *geoJSON) member() (bool, error) {
 	return false, nil
 }
 
-// checkTop judges the outermost object once it is whole. The syntax of a feature or geometry is for single to judge.
+// checkTop checks the type of the complete outermost object. single checks the syntax of a feature or geometry.
 func (g *geoJSON) checkTop() error {
 	kind := stringOf(g.top.members["type"])
 	switch list := g.top.list; {
@@ -216,7 +217,7 @@ func (g *geoJSON) checkTop() error {
 	return nil
 }
 
-// isGeometry reports whether a type is one of the geometries that stand alone.
+// isGeometry reports whether a type is a geometry type other than GeometryCollection.
 func isGeometry(kind string) bool {
 	switch kind {
 	case "Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon":
@@ -225,7 +226,8 @@ func isGeometry(kind string) bool {
 	return false
 }
 
-// checkCRS takes the names of lon/lat frames, and the one that the options say.
+// checkCRS accepts the names of lon/lat frames and the frame of the options. If the options name no frame, it sets the
+// frame from the member.
 func (g *geoJSON) checkCRS(v cut) error {
 	if string(v.raw) == "null" {
 		return nil
@@ -258,7 +260,7 @@ func (g *geoJSON) checkCRS(v cut) error {
 	return nil
 }
 
-// single makes the outermost object a feature.
+// single returns the outermost object as a feature.
 func (g *geoJSON) single() (catalogue.Record, *catalogue.Refusal, error) {
 	at := cut{line: g.top.line, at: g.top.at}
 	if g.top.wrong != nil {
@@ -268,7 +270,7 @@ func (g *geoJSON) single() (catalogue.Record, *catalogue.Refusal, error) {
 	return record, refusal, nil
 }
 
-// salvageMembers are the members whose syntax can be mended.
+// salvageMembers returns the members whose syntax can be repaired.
 func salvageMembers(members map[string]json.RawMessage) map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}
 	for name, raw := range members {
@@ -279,7 +281,8 @@ func salvageMembers(members map[string]json.RawMessage) map[string]json.RawMessa
 	return out
 }
 
-// feature reads one element of the array. What is no JSON is refused, and the reading goes on behind it.
+// feature reads one element of the array. It returns a refusal for an element that is not valid JSON, and continues after
+// it.
 func (g *geoJSON) feature() (catalogue.Record, *catalogue.Refusal, error) {
 	v, err := g.s.cut()
 	whole := err == nil
@@ -288,7 +291,7 @@ func (g *geoJSON) feature() (catalogue.Record, *catalogue.Refusal, error) {
 			g.ended = true
 			return catalogue.Record{}, g.refuse(v, g.keyOf(salvage(g.s.buf)), brokenReason(err)), nil
 		}
-		return catalogue.Record{}, nil, err // the file ends, and nothing in what was read begins anew
+		return catalogue.Record{}, nil, err // the file ends, and no other feature begins in the bytes that were read
 	}
 	if whole && v.large {
 		return catalogue.Record{}, g.refuse(v, "", fault.New(fault.TooLarge, "the feature is larger than %d bytes", g.o.MaxRecordBytes).Error()), nil
@@ -304,7 +307,7 @@ func (g *geoJSON) feature() (catalogue.Record, *catalogue.Refusal, error) {
 		g.fresh = true
 		return catalogue.Record{}, refusal, g.s.resume(v, whole)
 	}
-	// RawMessage keeps the text of numbers, so that no digit of a property changes on the way.
+	// RawMessage keeps the text of a number, so no digit of a property changes.
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(v.raw, &members); err != nil || members == nil {
 		return catalogue.Record{}, g.refuse(v, "", "a feature is an object"), nil
@@ -313,7 +316,7 @@ func (g *geoJSON) feature() (catalogue.Record, *catalogue.Refusal, error) {
 	return record, refusal, nil
 }
 
-// brokenReason is the error of a feature whose end was not found, or of its syntax.
+// brokenReason returns the text of a syntax error, or of a feature whose end was not found.
 func brokenReason(err error) string {
 	if isBroken(err) {
 		return err.Error()
@@ -321,12 +324,13 @@ func brokenReason(err error) string {
 	return "malformed JSON: a quote or a bracket is not closed"
 }
 
-// refuse is the refusal of what stands at v.
+// refuse returns the refusal of the value v.
 func (g *geoJSON) refuse(v cut, key, reason string) *catalogue.Refusal {
 	return &catalogue.Refusal{Line: v.line, Offset: v.at, Key: key, Reason: reason}
 }
 
-// keyOf is the key of a feature that cannot be taken, as far as its members say one: by it the feature of the layer stays.
+// keyOf returns the key of a refused feature, or "" if its members do not contain one. With the key, the import keeps the
+// existing feature of the layer.
 func (g *geoJSON) keyOf(members map[string]json.RawMessage) string {
 	id, err := featureID(members["id"])
 	if err != nil {
@@ -343,7 +347,7 @@ func (g *geoJSON) keyOf(members map[string]json.RawMessage) string {
 	return who.key
 }
 
-// take makes a feature of its members, or of those of a bare geometry.
+// take returns a feature from its members, or from the members of a bare geometry.
 func (g *geoJSON) take(members map[string]json.RawMessage, v cut) (catalogue.Record, *catalogue.Refusal) {
 	g.read = true
 	raw := members["geometry"]
@@ -364,8 +368,8 @@ func (g *geoJSON) take(members map[string]json.RawMessage, v cut) (catalogue.Rec
 	return catalogue.Record{Line: v.line, Offset: v.at, Feature: feature}, nil
 }
 
-// assemble makes a feature of its members. The key is found before the geometry is decoded, so that a refusal can
-// name it.
+// assemble returns a feature from its members. It finds the key before it decodes the geometry, so that a refusal can
+// contain the key.
 func (g *geoJSON) assemble(members map[string]json.RawMessage, raw json.RawMessage) (catalogue.Feature, error) {
 	id, err := featureID(members["id"])
 	if err != nil {
@@ -393,7 +397,7 @@ func (g *geoJSON) assemble(members map[string]json.RawMessage, raw json.RawMessa
 	return feature, err
 }
 
-// stringOf is a JSON string's value, empty for anything else.
+// stringOf returns the value of a JSON string, or "" for any other value.
 func stringOf(raw json.RawMessage) string {
 	if len(raw) > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : len(raw)-1])
@@ -405,7 +409,7 @@ func stringOf(raw json.RawMessage) string {
 	return s
 }
 
-// featureID reads a feature's own id: a string, a number, or none.
+// featureID returns the id member of a feature: the string, the text of the number, or "" if there is none.
 func featureID(raw json.RawMessage) (string, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return "", nil
@@ -419,7 +423,7 @@ func featureID(raw json.RawMessage) (string, error) {
 	return string(raw), nil
 }
 
-// clip shortens what a message quotes, to a line.
+// clip shortens a quoted text to one line of a message.
 func clip(s string) string {
 	return text.Cut(oneLine(s), 60)
 }

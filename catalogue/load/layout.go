@@ -6,31 +6,32 @@ import (
 	"strings"
 )
 
-// The row of names is looked for among so many lines, of so many bytes, below titles, dates and who made it.
+// The row of column names is searched in this number of lines and bytes, because titles, dates and authors may precede
+// it.
 const (
 	headLines = 20
 	headBytes = 1 << 20
 )
 
-// layout is how a table is written.
+// layout is the format of a table.
 type layout struct {
 	comma  string
-	titles int // rows above the row of names
+	titles int // number of rows above the row of column names
 	names  []string
 	where  columns
 }
 
-// columns are where the position is; lat and lon are -1 when place is not.
+// columns holds the indexes of the columns with the position; -1 means none. Either lon and lat are set, or place.
 type columns struct{ lon, lat, place int }
 
-// found reports whether there is a position: one column of it, or both of two.
+// found reports whether the position was found: either the place column, or both lon and lat.
 func (c columns) found() bool { return c.place >= 0 || (c.lon >= 0 && c.lat >= 0) }
 
-// delimiters are those that are looked for, the usual one first.
+// delimiters returns the delimiters that are tried, the most common first.
 func delimiters() []string { return []string{",", ";", "\t", "|", "，"} }
 
-// findLayout tries each delimiter on the head of the table and takes the one by which a row of names has a position. of is
-// what a line "sep=;" says.
+// findLayout tries each delimiter on the head of the table. It returns the best layout in which a row of names has the
+// columns of a position. of is the delimiter of a line "sep=;", or "".
 func findLayout(head []line, of string, asm *assembler) layout {
 	commas := delimiters()
 	if of != "" {
@@ -53,8 +54,8 @@ func findLayout(head []line, of string, asm *assembler) layout {
 	return best
 }
 
-// betterThan compares two rows of names: one with two columns for the position goes before one with a column that may be an
-// address, then the first one, then the one with more names.
+// betterThan compares two rows of names. A row with two columns for the position is better than a row with one column,
+// which may be an address. Then the earlier row is better, then the row with more names.
 func (l layout) betterThan(other layout) bool {
 	switch {
 	case other.titles < 0:
@@ -67,7 +68,7 @@ func (l layout) betterThan(other layout) bool {
 	return len(l.names) > len(other.names)
 }
 
-// delimiterFor is the delimiter by which most of the first rows have n cells.
+// delimiterFor returns the delimiter with which most of the first rows have n cells.
 func delimiterFor(head []line, n int) string {
 	best, most := ",", 0
 	for _, comma := range delimiters() {
@@ -84,7 +85,7 @@ func delimiterFor(head []line, n int) string {
 	return best
 }
 
-// headOf are the first rows of a table.
+// headOf returns the rows of the head of a table, split at comma.
 func headOf(head []line, comma string) [][]string {
 	r := &rows{lines: &lines{max: headBytes + DefaultMaxRecord}, split: splitter{comma: comma}}
 	r.lines.unread(head)
@@ -98,8 +99,8 @@ func headOf(head []line, comma string) [][]string {
 	}
 }
 
-// columnNames takes spaces and byte order marks off the names. They stay as they are otherwise: they become names
-// of properties.
+// columnNames removes spaces and byte order marks around the names. It does not change them otherwise, because they
+// become the names of properties.
 func columnNames(cells []string) []string {
 	names := make([]string, len(cells))
 	for i, name := range cells {
@@ -108,7 +109,7 @@ func columnNames(cells []string) []string {
 	return names
 }
 
-// indexOf finds a column by its name; the name as it stands goes before one that only folds to it.
+// indexOf returns the index of a column by its name, or -1. An exact match is preferred to a match of the folded names.
 func indexOf(names []string, name string) int {
 	folded := -1
 	want := foldName(name)
@@ -123,11 +124,11 @@ func indexOf(names []string, name string) int {
 	return folded
 }
 
-// columns finds the position among the names: by the options, as two columns, or as one.
+// columns finds the columns of the position: by the names in the options, as two columns, or as one column.
 func (a *assembler) columns(names []string) columns {
 	where := columns{-1, -1, -1}
 	lon, lat := a.o.LonField, a.o.LatField
-	// Both columns are named: nothing is guessed, and a name that is not there is an error of the caller.
+	// If the options name both columns, no other names are tried. A missing column is an error of the caller.
 	if lon != "" && lat != "" && lat != lon {
 		where.lon, where.lat = indexOf(names, lon), indexOf(names, lat)
 		return where
@@ -170,7 +171,8 @@ func (a *assembler) columns(names []string) columns {
 	return where
 }
 
-// separatorLine takes a first line "sep=;", by which spreadsheets are told the delimiter.
+// separatorLine consumes a first line "sep=;" and returns its delimiter. Spreadsheet programs use such a line. It returns
+// "" if there is none.
 func separatorLine(l *lines) (string, error) {
 	first, err := l.next()
 	if errors.Is(err, io.EOF) {

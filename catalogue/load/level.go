@@ -10,15 +10,15 @@ import (
 	"onemap/internal/core"
 )
 
-// scale is how a file grades. The same word is another level in another scale: 重大 is the worst of four grades of risk, and
-// the second of four grades of incidents, of which 特别重大 is the worst.
+// scale is the grading scale of a file. The same word can be a different level in another scale: 重大 is the worst of
+// four grades of risk, but the second of four grades of incidents, where 特别重大 is the worst.
 type scale struct {
 	fromExtreme bool // 极高 高 中 低: the high is orange
 	fromGreat   bool // 特别重大 重大 较大 一般: the great is orange; likewise 特别严重 严重 较重 一般
 	noMiddle    bool // 高 较高 较低 低: the lower one is yellow
 }
 
-// scaleOf finds the scale of the words of a file.
+// scaleOf returns the scale of a file, from the set of its level words.
 func scaleOf(words map[string]bool) scale {
 	has := func(list ...string) bool {
 		for _, w := range list {
@@ -35,7 +35,7 @@ func scaleOf(words map[string]bool) scale {
 	}
 }
 
-// gradeWord is a grade without what is written around it: 风险等级：高风险 → 高.
+// gradeWord returns a grade in lower case and half width, without suffixes that do not change it: 高风险区 → 高.
 func gradeWord(s string) string {
 	s = strings.ToLower(strings.TrimFunc(width.Fold.String(s), unicode.IsSpace))
 	for {
@@ -51,8 +51,8 @@ func gradeWord(s string) string {
 	}
 }
 
-// parseLevel reads a grade as departments write it; ok is false for what is none. Two words of which one is in brackets,
-// 一级(红色), have to say the same.
+// parseLevel parses a grade as departments write it. ok is false if the text is not a grade. If a second word is in
+// brackets, as in 一级(红色), both words must mean the same level.
 func (s scale) parseLevel(text string) (core.Level, bool) {
 	if isNothing(text) {
 		return core.None, true
@@ -76,8 +76,8 @@ func (s scale) parseLevel(text string) (core.Level, bool) {
 	return b, okB
 }
 
-// word reads one word by the scales of risks (GB/T 33859 and the four colours of 双重预防机制), of warnings and incidents
-// (突发事件应对法, article 42; 特别重大 to 一般), and of the risk survey (极高 to 低).
+// word returns the level of one word. Sources: the scales of risks (GB/T 33859 and the four colours of 双重预防机制), of
+// warnings and incidents (突发事件应对法, article 42; 特别重大 to 一般), and of the risk survey (极高 to 低).
 func (s scale) word(w string) (core.Level, bool) {
 	second := func(yes bool, first core.Level) core.Level {
 		if yes {
@@ -108,7 +108,7 @@ func (s scale) word(w string) (core.Level, bool) {
 		return second(!s.noMiddle, core.Yellow), true
 	}
 	if f, err := strconv.ParseFloat(w, 64); err == nil && f == float64(int(f)) && f >= 0 && f <= 4 && strings.Contains(w, ".") {
-		return core.Level(f), true // 2.0, of a spreadsheet
+		return core.Level(f), true // a spreadsheet writes 2 as 2.0
 	}
 	return core.None, false
 }

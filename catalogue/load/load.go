@@ -2,9 +2,9 @@
 // features one after another, as newline-delimited GeoJSON and RFC 8142 have them) and CSV with columns of
 // longitude and latitude, or one of WKT. It streams: no more than one record is held, whatever the file's size.
 //
-// A record that is wrong is a Refusal with its line and offset, and the rest goes on. A file that is wrong, so
-// that what follows cannot be told, is an error with its line: an import must then leave its layer
-// as it was.
+// For a wrong record the reader returns a Refusal with its line and offset, and continues. If the file itself is wrong,
+// so that the records after the error cannot be found, it returns an error with the line. An import must then not change
+// its layer.
 //
 // Coordinates come out as lon, lat in EPSG:4326, whatever frame the file has. Levels are the four colours, from the
 // words and numbers that departments use (level.go). Division codes are unpadded.
@@ -27,17 +27,17 @@ import (
 	"onemap/internal/fault"
 )
 
-// Format is the form of a file.
+// Format is the format of a file.
 type Format string
 
-// The formats. FormatAuto looks at the first character: a brace or a bracket begins GeoJSON.
+// The formats. FormatAuto detects the format from the first character: a brace or a bracket begins GeoJSON.
 const (
 	FormatAuto    Format = "auto"
 	FormatGeoJSON Format = "geojson"
 	FormatCSV     Format = "csv"
 )
 
-// Encoding is how a file writes characters.
+// Encoding is the character encoding of a file.
 type Encoding string
 
 // The encodings. EncodingAuto takes UTF-8 (with or without a byte order mark), UTF-16 with a mark,
@@ -50,17 +50,16 @@ const (
 	EncodingUTF16   Encoding = "utf-16" // little-endian, unless a mark says otherwise
 )
 
-// NoField in one of the field options says that the file has none, and that none is looked for.
+// NoField in one of the field options means that the file has no such field, so the reader does not search for one.
 const NoField = "-"
 
-// DefaultMaxRecord is how large one record may be, bytes.
+// DefaultMaxRecord is the largest size of one record, in bytes. It bounds the memory of a reader.
 const DefaultMaxRecord = 16 << 20
 
-// Options say how to read a file. The zero value looks for everything itself.
+// Options control how a file is read. With the zero value the reader detects everything.
 //
-// A field option that is empty takes the first of its usual names that the record has: see
-// usualNames. One that is given must be there, or the record is refused (a CSV without it is an
-// error).
+// An empty field option means the first of its usual names that the record has (see usualNames). A field that an option
+// names is required: a record without it is refused, and a CSV file without the column is an error.
 type Options struct {
 	Format   Format
 	Encoding Encoding
@@ -99,11 +98,11 @@ type Reader struct {
 	asm *assembler
 }
 
-// Notes says in sentences what was taken as what so far, and what was left out of records that were taken.
+// Notes returns sentences that state how the fields were used so far, and which values of the records were left out.
 func (r *Reader) Notes() []string { return append(r.asm.o.found.notes(), r.asm.tally.notes()...) }
 
-// Open begins to read. The error is fault.Invalid and names an option that cannot be, or the first
-// line when that already is wrong.
+// Open returns a reader of the file. It returns fault.Invalid if an option is not valid, or if the beginning of the file
+// is wrong; the error names the option or the line.
 func Open(r io.Reader, o Options) (*Reader, error) {
 	if o.MaxRecordBytes <= 0 {
 		o.MaxRecordBytes = DefaultMaxRecord

@@ -9,20 +9,21 @@ import (
 	"onemap/internal/core"
 )
 
-// maxWords is how many different words or fields a note names; all are counted.
+// maxWords is the largest number of different words or fields that a note lists. All of them are counted. It bounds the
+// memory and the length of the note.
 const maxWords = 8
 
-// tally counts what was taken as what, for the notes of an import.
+// tally counts how the fields of the records were used, for the notes of an import.
 type tally struct {
 	roles     [nRoles]counts // records by the field that has the role
 	levels    map[string]*levelCount
-	divisions map[string]counts // by field: the texts that are no codes
-	shortened map[string]counts // by column: the numbers that a spreadsheet shortened
+	divisions map[string]counts // by field: texts that are not division codes
+	shortened map[string]counts // by column: numbers that a spreadsheet shortened
 	cut       int64             // geometries that were cut at 180°
-	said      []string          // what is known from the beginning
+	said      []string          // notes that do not depend on the counts
 }
 
-// counts counts texts, of which it keeps only so many.
+// counts counts texts. It keeps at most maxWords different texts.
 type counts struct {
 	n    int64
 	each map[string]int64
@@ -39,7 +40,7 @@ func (c *counts) add(text string) {
 	}
 }
 
-// String is "特大型 (2), 小型", the most frequent first.
+// String implements fmt.Stringer. It lists the texts, the most frequent first: "特大型 (2), 小型".
 func (c *counts) String() string {
 	words := slices.SortedFunc(maps.Keys(c.each), func(a, b string) int {
 		if c.each[a] != c.each[b] {
@@ -62,7 +63,7 @@ func (c *counts) String() string {
 	return strings.Join(words, ", ")
 }
 
-// levelCount counts the levels of a field, and the words that are no levels.
+// levelCount counts the levels of a field, and the words that are not levels.
 type levelCount struct {
 	by      [core.Blue + 1]int64
 	unknown counts
@@ -71,7 +72,7 @@ type levelCount struct {
 // took counts a record in which the field had the role.
 func (t *tally) took(r role, field string) { t.roles[r].add(field) }
 
-// level counts a word of a field of levels; ok says that it was understood.
+// level counts a word of a level field. ok is true if the word was understood.
 func (t *tally) level(field string, l core.Level, word string, ok bool) {
 	if t.levels == nil {
 		t.levels = map[string]*levelCount{}
@@ -88,7 +89,7 @@ func (t *tally) level(field string, l core.Level, word string, ok bool) {
 	c.by[l]++
 }
 
-// noDivision counts a text that should be a division code and is none.
+// noDivision counts a text that should be a division code and is not.
 func (t *tally) noDivision(field, text string) { addTo(&t.divisions, field, text) }
 
 // short counts a number that a spreadsheet wrote as 3.70602E+11: its last digits are lost.
@@ -104,7 +105,7 @@ func addTo(all *map[string]counts, field, text string) {
 	(*all)[field] = c
 }
 
-// notes are the sentences of the report, the fields first.
+// notes returns the sentences for the report of the import.
 func (t *tally) notes() []string {
 	notes := slices.Clone(t.said)
 	var taken []string
@@ -134,7 +135,7 @@ func (t *tally) notes() []string {
 	return notes
 }
 
-// fields are the names alone.
+// fields returns the names without their counts.
 func (c *counts) fields() string {
 	names := slices.Sorted(maps.Keys(c.each))
 	for i, name := range names {

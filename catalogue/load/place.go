@@ -46,19 +46,19 @@ func parseCoordinate(cell string, frame geo.Frame) (float64, error) {
 	return v, nil
 }
 
-// maxDegrees is a number beyond which nobody has written degrees.
+// maxDegrees is the limit above which a number cannot be meant as degrees. It is probably in metres.
 const maxDegrees = 1000
 
 // onTheGlobe converts a position of the frame.
 func onTheGlobe(p orb.Point, frame geo.Frame) (orb.Geometry, error) {
 	if p == (orb.Point{}) {
-		return p, nil // judged by checkZero, whatever the frame
+		return p, nil // checkZero checks this point, for every frame
 	}
 	if frame.Degrees() && max(math.Abs(p[0]), math.Abs(p[1])) > maxDegrees {
 		return nil, fault.New(fault.Invalid, "%s, %s are no degrees; if they are metres, name the frame, as --frame 4549",
 			strconv.FormatFloat(p[0], 'f', -1, 64), strconv.FormatFloat(p[1], 'f', -1, 64))
 	}
-	// The frame is checked before the conversion: metres of another zone become a place that looks like any other.
+	// The frame is checked before the conversion, because metres of another zone convert to a valid but wrong place.
 	if err := frame.Check(p); err != nil {
 		return nil, err
 	}
@@ -66,16 +66,16 @@ func onTheGlobe(p orb.Point, frame geo.Frame) (orb.Geometry, error) {
 	return p, geo.CheckPoint(p)
 }
 
-// looksSwapped reports whether a projected position has its northing first: in China northings have seven digits, and
-// eastings six, or eight with the number of the zone.
+// looksSwapped reports whether a projected position has its northing first. In China a northing has seven digits. An
+// easting has six digits, or eight with the number of the zone.
 func looksSwapped(p orb.Point) bool {
 	northing := func(v float64) bool { return v >= 1e6 && v < 1e7 }
 	easting := func(v float64) bool { return v >= 0 && v < 1e6 || v >= 1e7 && v < 1e8 }
 	return northing(p[0]) && easting(p[1])
 }
 
-// parsePlace reads a position or a geometry out of one cell: "121.39,37.54", 东经…北纬…, WKT, or GeoJSON. latFirst says that
-// of two numbers the first is the latitude, unless letters or their size tell otherwise.
+// parsePlace parses a position or a geometry from one cell: "121.39,37.54", 东经…北纬…, WKT, or GeoJSON. If latFirst is
+// true, the first of two numbers is the latitude, unless letters or the size of the numbers show another order.
 func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, error) {
 	if isNothing(cell) {
 		return nil, fault.New(fault.Invalid, "is empty")
@@ -95,7 +95,7 @@ func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, erro
 	if !frame.Degrees() {
 		return projectedPair(first, second, frame)
 	}
-	// A letter or a word (N, 北纬) decides, whatever the name of the column says.
+	// A letter or a word (N, 北纬) takes precedence over the name of the column.
 	if saysLatitude(first) != saysLatitude(second) {
 		latFirst = saysLatitude(first)
 	}
@@ -110,7 +110,7 @@ func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, erro
 	if err != nil {
 		return nil, err
 	}
-	if math.Abs(lat) > 90 && math.Abs(lon) <= 90 { // no latitude: the other order
+	if math.Abs(lat) > 90 && math.Abs(lon) <= 90 { // more than 90 cannot be a latitude, so the order is reversed
 		lon, lat = lat, lon
 	}
 	return onTheGlobe(orb.Point{lon, lat}, frame)
@@ -133,7 +133,7 @@ func projectedPair(first, second string, frame geo.Frame) (orb.Geometry, error) 
 	return onTheGlobe(orb.Point{x, y}, frame)
 }
 
-// wordEnd is where the letters at the beginning of s end.
+// wordEnd returns the offset at which the letters at the beginning of s end.
 func wordEnd(s string) int {
 	if n := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsLetter(r) }); n >= 0 {
 		return n
@@ -141,7 +141,7 @@ func wordEnd(s string) int {
 	return len(s)
 }
 
-// splitPair cuts a pair at its comma, semicolon or space, whichever leaves two parts.
+// splitPair splits a pair at the first kind of separator that results in two parts, or at a word or letter of direction.
 func splitPair(text string) (first, second string, ok bool) {
 	text = strings.Trim(width.Fold.String(text), " ()[]")
 	for _, at := range []string{";", ",", "、", "/", "|", "\t", " "} {
@@ -166,7 +166,7 @@ func splitPair(text string) (first, second string, ok bool) {
 	return "", "", false
 }
 
-// saysLatitude reports whether a text calls itself a latitude.
+// saysLatitude reports whether a text contains a mark of a latitude: N, S or 纬.
 func saysLatitude(s string) bool {
 	return strings.ContainsAny(strings.ToUpper(s), "NS") && !strings.ContainsAny(s, "dD") || strings.Contains(s, "纬")
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// overrunBytes is how large a value may grow before it is asked whether another feature has begun in it: that of a value of
-// which a quote or a bracket is not closed.
+// overrunBytes is the size of a value above which the scanner checks whether another feature begins inside it. A value
+// grows so large if a quote or a bracket is not closed.
 const overrunBytes = 1 << 20
 
-// overrun reports whether the value that is being taken has grown over the next feature.
+// overrun reports whether the value that is being read contains the beginning of the next feature.
 func (s *scanner) overrun() bool {
 	if len(s.buf) <= overrunBytes {
 		return false
@@ -22,11 +22,11 @@ func (s *scanner) overrun() bool {
 	return nextStart(s.buf, from) > 0
 }
 
-// memberBytes is within how many bytes the first member of a feature stands.
+// memberBytes is the number of bytes at the beginning of a feature in which its first member is searched.
 const memberBytes = 200
 
-// nextStart is where in the text of a feature the next one begins, at from or later: behind a comma, with the same first
-// member as this one. It is -1 when there is none.
+// nextStart returns the offset at which the next feature begins in the text of a feature, at from or later. The next
+// feature follows a comma or a closing brace, and its first member has the same name. It returns -1 if there is none.
 func nextStart(text []byte, from int) int {
 	key, _, ok := firstMember(text)
 	if !ok {
@@ -48,7 +48,7 @@ func nextStart(text []byte, from int) int {
 	return -1
 }
 
-// firstMember reads the name of an object's first member, and its value when that is a string.
+// firstMember returns the name of an object's first member, and its value if the value is a string.
 func firstMember(text []byte) (key, value string, ok bool) {
 	rest := bytes.TrimLeft(text[min(1, len(text)):min(len(text), memberBytes)], " \t\r\n")
 	key, rest, ok = shortString(rest)
@@ -63,7 +63,7 @@ func firstMember(text []byte) (key, value string, ok bool) {
 	return key, value, true
 }
 
-// shortString reads a JSON string without escapes, and returns what follows it.
+// shortString reads a JSON string without escapes. It returns the string and the text after it.
 func shortString(text []byte) (string, []byte, bool) {
 	if len(text) == 0 || text[0] != '"' {
 		return "", nil, false
@@ -75,8 +75,9 @@ func shortString(text []byte) (string, []byte, bool) {
 	return string(text[1 : 1+end]), text[end+2:], true
 }
 
-// resume goes on behind a feature whose syntax is broken, of which the scanner has read s.buf: to the next feature within that,
-// or, when the value had no end, to the next line that begins with one or ends the list.
+// resume moves the scanner past a broken feature. s.buf holds the bytes that were read of it. If the next feature begins
+// in s.buf, the scanner moves back to it. Otherwise, if the value had no end, the scanner moves to the next line that
+// begins with a feature or ends the list.
 func (s *scanner) resume(v cut, whole bool) error {
 	if at := nextStart(s.buf, 1); at > 0 {
 		s.unread(s.buf[at:])
@@ -93,7 +94,7 @@ func (s *scanner) resume(v cut, whole bool) error {
 		}
 		c, err := s.peek()
 		if errors.Is(err, io.EOF) {
-			return nil // said by who reads on
+			return nil // the next read returns the error for the end of the file
 		}
 		if err != nil {
 			return err
@@ -112,21 +113,21 @@ func (s *scanner) resume(v cut, whole bool) error {
 	}
 }
 
-// closesList reports whether a line holds nothing but the end of a list of features and of what is around it.
+// closesList reports whether a line contains only the end of a list of features and of the objects around it.
 func closesList(head []byte) bool {
 	line, _, _ := bytes.Cut(head, []byte("\n"))
 	rest := strings.Trim(string(line), "]} \t\r")
 	return rest == "" || rest == "," || strings.HasPrefix(rest, ",\"") || strings.HasPrefix(rest, ", \"")
 }
 
-// endsWhole reports whether a text ends as a list of features does: a file whose last feature has a quote that is not closed
-// ends so, one that is cut off does not.
+// endsWhole reports whether a text ends like a list of features. A file whose last feature has a quote that is not
+// closed ends in this way. A truncated file does not.
 func endsWhole(text []byte) bool {
 	end := strings.Join(strings.Fields(string(text[max(0, len(text)-memberBytes):])), "")
 	return strings.HasSuffix(end, "}]}") || strings.HasSuffix(end, "}]")
 }
 
-// skipLine takes the rest of the line.
+// skipLine consumes the rest of the line.
 func (s *scanner) skipLine() error {
 	for {
 		piece, err := s.r.ReadSlice('\n')
@@ -140,7 +141,7 @@ func (s *scanner) skipLine() error {
 	}
 }
 
-// skipObject goes on behind an object on a line of its own that is broken: to the next line that begins with one.
+// skipObject moves past a broken object that has its own line, to the next line that begins with an object.
 func (s *scanner) skipObject() error {
 	for {
 		if err := s.skipLine(); err != nil {
@@ -148,13 +149,13 @@ func (s *scanner) skipObject() error {
 		}
 		head, err := s.r.Peek(1)
 		if err != nil || head[0] == '{' || head[0] == recordSeparator || head[0] == byteOrderMark[0] {
-			return nil // an end is met again by who reads on
+			return nil // the next read meets an error or the end of the file again
 		}
 	}
 }
 
-// salvage reads what it can of a feature that is no JSON: its members, with null for NaN and Infinity and U+FFFD for bytes
-// that are no characters, or its id alone.
+// salvage returns the readable members of a feature that is not valid JSON. It replaces NaN and Infinity by null, and
+// invalid bytes by U+FFFD. If the members cannot be read, it returns only the id.
 func salvage(raw []byte) map[string]json.RawMessage {
 	text := bytes.ToValidUTF8(raw, []byte("\ufffd"))
 	var members map[string]json.RawMessage
@@ -168,7 +169,7 @@ func salvage(raw []byte) map[string]json.RawMessage {
 	return members
 }
 
-// withoutNaN writes null for NaN and Infinity outside of strings.
+// withoutNaN replaces NaN and Infinity outside strings by null.
 func withoutNaN(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	inString := false
@@ -193,7 +194,8 @@ func withoutNaN(text []byte) []byte {
 	return out
 }
 
-// nanLength is the length of a number that JSON does not have and some programs write; 0 when there is none.
+// nanLength returns the length of a NaN or Infinity at the beginning of text, or 0. JSON does not have them, and some
+// programs write them.
 func nanLength(text []byte) int {
 	for _, word := range []string{"-Infinity", "+Infinity", "Infinity", "-NaN", "NaN", "nan", "-inf", "inf", "Inf", "-Inf"} {
 		if bytes.HasPrefix(text, []byte(word)) {
@@ -203,7 +205,7 @@ func nanLength(text []byte) int {
 	return 0
 }
 
-// idBefore is the id member of an object, when it comes before the place at which the object is broken.
+// idBefore returns the id member of a broken object if it is before the syntax error, or nil.
 func idBefore(text []byte) json.RawMessage {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if _, err := d.Token(); err != nil {

@@ -14,21 +14,21 @@ type line struct {
 	text   []byte
 	nr     int   // from 1
 	offset int64 // of its first byte in the file
-	large  bool  // it was longer than a record may be, and is empty here
+	large  bool  // the line was longer than a record may be; text is empty then
 }
 
-// lines cuts a text into lines and takes back lines that were read too far.
+// lines splits a text into lines. unread returns lines to it that were read ahead.
 type lines struct {
-	text  content // without a reader, only what was taken back is left
+	text  content // if its reader is nil, only the lines in taken are left
 	max   int
 	cr    bool // the only line ends are carriage returns
 	nr    int
-	taken []line // given back, the next one last
+	taken []line // lines from unread, in reverse order
 	position
 }
 
-// newLines looks at the beginning of the text for how its lines end. A carriage return alone ends the lines of old
-// spreadsheets.
+// newLines detects the line end from the beginning of the text. Files of old spreadsheets end a line with a single
+// carriage return.
 func newLines(text content, limit int) *lines {
 	head, _ := text.Peek(sniffBytes)
 	return &lines{
@@ -37,7 +37,8 @@ func newLines(text content, limit int) *lines {
 	}
 }
 
-// next is the next line; io.EOF when there is none.
+// next returns the next line. It returns io.EOF at the end. It drops the text of a line that is longer than max, to bound
+// the memory.
 func (l *lines) next() (line, error) {
 	if n := len(l.taken); n > 0 {
 		next := l.taken[n-1]
@@ -73,20 +74,21 @@ func (l *lines) next() (line, error) {
 	}
 }
 
-// unread gives lines back, which come next in their order.
+// unread puts lines back. next returns them again in the same order.
 func (l *lines) unread(read []line) {
 	for _, r := range slices.Backward(read) {
 		l.taken = append(l.taken, r)
 	}
 }
 
-// peek is what stands at the beginning: so many lines, or the first alone when it is long.
+// peek returns the next n lines without consuming them. It stops early after size bytes, so a long first line is the only
+// one.
 func (l *lines) peek(n, size int) []line {
 	var head []line
 	for len(head) < n && size > 0 {
 		next, err := l.next()
 		if err != nil {
-			break // met again when it is read
+			break // the caller meets the error again when it calls next
 		}
 		head = append(head, next)
 		size -= len(next.text)
@@ -100,15 +102,15 @@ type row struct {
 	cells []string
 	nr    int
 	at    int64
-	wrong string // why it cannot be taken; the cells are what could be read
+	wrong string // the reason if the row is refused; cells then holds the cells that could be read
 }
 
-// splitter cuts rows into cells, RFC 4180, a line at a time.
+// splitter splits rows into cells (RFC 4180), line by line.
 type splitter struct {
 	comma  string
 	cells  []string
 	cell   strings.Builder
-	quoted bool // in a cell whose quote is open
+	quoted bool // inside a quoted cell whose closing quote is not read yet
 	lines  int
 }
 
@@ -117,8 +119,8 @@ func (s *splitter) reset() {
 	s.cell.Reset()
 }
 
-// feed takes the next line of the row. It reports false when a quote in a cell of several lines is followed by text: the
-// quote before was no beginning of a cell. In a cell of one line such a quote is a character like any other: 121°23'42"E.
+// feed adds the next line of the row. It returns false if text follows a quote in a cell of several lines: the opening
+// quote did not begin a cell. In a cell of one line such a quote is a normal character, as in 121°23'42"E.
 func (s *splitter) feed(text string) bool {
 	s.lines++
 	if s.quoted {
@@ -142,7 +144,7 @@ func (s *splitter) feed(text string) bool {
 		s.cell.WriteString(before)
 		switch {
 		case !found:
-			return true // the cell goes on in the next line
+			return true // the cell continues in the next line
 		case strings.HasPrefix(after, `"`):
 			s.cell.WriteByte('"')
 			text = after[1:]
@@ -168,22 +170,22 @@ func (s *splitter) endCell() {
 	s.quoted = false
 }
 
-// rows reads rows of a width; 0 is any.
+// rows reads rows. width is the expected number of cells; 0 means any.
 type rows struct {
 	lines *lines
 	split splitter
 	width int
 }
 
-// next is the next row that is not blank; io.EOF when there is none. A quote that is not closed spoils the row in whose line it
-// is, and no other.
+// next returns the next row that is not blank. It returns io.EOF at the end. A quote that is not closed only affects the
+// row of its line.
 func (r *rows) next() (row, error) {
 	for {
 		first, err := r.lines.next()
 		if err != nil {
 			return row{}, err
 		}
-		first.text = bytes.TrimPrefix(first.text, []byte(byteOrderMark)) // of files that were put together
+		first.text = bytes.TrimPrefix(first.text, []byte(byteOrderMark)) // inside a file that was concatenated from others
 		if len(bytes.TrimSpace(first.text)) == 0 && !first.large {
 			continue
 		}
@@ -191,8 +193,8 @@ func (r *rows) next() (row, error) {
 	}
 }
 
-// row reads a row that begins with a line. A quoted cell may have several lines. They are read ahead and given
-// back when the quote turns out not to be closed, so that one bad row does not cost the rows after it.
+// row reads the row that begins with the line first. A quoted cell may have several lines. These lines are read ahead,
+// and put back if the quote is not closed, so that one bad row does not affect the rows after it.
 func (r *rows) row(first line) (row, error) {
 	out := row{nr: first.nr, at: first.offset}
 	if first.large {
@@ -218,8 +220,8 @@ func (r *rows) row(first line) (row, error) {
 		}
 	}
 	out.cells = r.split.cells
-	// A cell of several lines that leaves the row with another number of cells than the header has began with a quote that
-	// was never closed, and has swallowed the rows after it.
+	// If a row with a cell of several lines does not have as many cells as the header, its quote was not closed, and the
+	// cell contains the rows after it.
 	if len(ahead) > 0 && r.width > 0 && len(out.cells) != r.width {
 		return r.unclosed(out, alone, ahead), nil
 	}
@@ -232,7 +234,7 @@ func (r *rows) row(first line) (row, error) {
 	return out, nil
 }
 
-// unclosed refuses a row and gives the lines that were read ahead back.
+// unclosed returns a refused row and puts back the lines that were read ahead.
 func (r *rows) unclosed(out row, cells []string, ahead []line) row {
 	r.lines.unread(ahead)
 	out.cells, out.wrong = cells, `malformed CSV: a quote (") is not closed`

@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// recordSeparator may stand before each text of RFC 8142.
+// recordSeparator may precede each text of a GeoJSON text sequence (RFC 8142).
 const recordSeparator = 0x1e
 
-// scanner cuts JSON values out of a stream, knowing the line, without parsing what it cuts.
+// scanner reads JSON values from a stream as raw bytes, with their line and offset. It does not parse the values.
 type scanner struct {
 	position
 	r    *bufio.Reader
@@ -21,25 +21,25 @@ type scanner struct {
 	col  int // bytes of the line before the next one
 	max  int
 	buf  []byte
-	// looked is how much of buf has been searched for the next feature.
+	// looked is the number of bytes of buf that were searched for the next feature.
 	looked int
-	// quoting says that the value that was taken last ended in a string.
+	// quoting is true if the last value ended inside a string.
 	quoting bool
 }
 
-// newScanner counts lines from 1. limit is how many bytes one value may have.
+// newScanner returns a scanner that counts lines from 1. limit is the largest size of a value in bytes.
 func newScanner(text content, limit int) *scanner {
 	f := &feed{rest: text}
 	return &scanner{r: bufio.NewReaderSize(f, sniffBytes), feed: f, position: position{width: text.width, at: text.start}, line: 1, max: limit}
 }
 
-// feed is a reader that takes back what was read too far.
+// feed is a reader to which unread can return bytes that were read too far.
 type feed struct {
 	back []byte
 	rest io.Reader
 }
 
-// Read gives what was taken back first.
+// Read implements io.Reader. It returns the bytes in back first.
 func (f *feed) Read(p []byte) (int, error) {
 	if len(f.back) > 0 {
 		n := copy(p, f.back)
@@ -49,7 +49,7 @@ func (f *feed) Read(p []byte) (int, error) {
 	return f.rest.Read(p)
 }
 
-// columnBehind is the column behind a text that begins at one.
+// columnBehind returns the column after a text that begins at column col.
 func columnBehind(col int, text []byte) int {
 	if last := bytes.LastIndexByte(text, '\n'); last >= 0 {
 		return len(text) - last - 1
@@ -57,9 +57,10 @@ func columnBehind(col int, text []byte) int {
 	return col + len(text)
 }
 
-// unread gives the end of the text that was read back, and goes back to where it began; the column is the caller's to set.
+// unread puts back the last bytes that were read, and resets the offset and the line to their beginning. The caller sets
+// the column.
 func (s *scanner) unread(tail []byte) {
-	buffered, _ := s.r.Peek(s.r.Buffered()) // buffered, so it is there
+	buffered, _ := s.r.Peek(s.r.Buffered()) // no error, because the bytes are in the buffer
 	back := make([]byte, 0, len(tail)+len(buffered)+len(s.feed.back))
 	s.feed.back = append(append(append(back, tail...), buffered...), s.feed.back...)
 	s.r.Reset(s.feed)
@@ -67,10 +68,10 @@ func (s *scanner) unread(tail []byte) {
 	s.line -= bytes.Count(tail, []byte("\n"))
 }
 
-// broken is an error of the syntax: what comes later may be whole.
+// broken is a syntax error in one value. Later values may be correct.
 type broken struct{ error }
 
-// Unwrap is the error for the reader of the file.
+// Unwrap returns the error without the mark.
 func (b broken) Unwrap() error { return b.error }
 
 func isBroken(err error) bool {
@@ -78,12 +79,12 @@ func isBroken(err error) bool {
 	return ok
 }
 
-// malformed is an error of the syntax at a line. It is broken: what follows may be read.
+// malformed returns a syntax error at a line. It is broken, so the caller may read on after the value.
 func malformed(line int, format string, args ...any) error {
 	return broken{fatal(line, "malformed JSON: "+format, args...)}
 }
 
-// next takes one byte. The end of the file is an error here: something was to come.
+// next consumes one byte. The end of the file is an error, because the value is not complete.
 func (s *scanner) next() (byte, error) {
 	c, err := s.r.ReadByte()
 	if errors.Is(err, io.EOF) {
@@ -96,14 +97,14 @@ func (s *scanner) next() (byte, error) {
 	return c, nil
 }
 
-// count goes on behind bytes that were read.
+// count advances line, offset and column past the bytes that were read.
 func (s *scanner) count(read []byte) {
 	s.line += bytes.Count(read, []byte("\n"))
 	s.pass(read)
 	s.col = columnBehind(s.col, read)
 }
 
-// peek returns the next byte that is no space, and leaves it there; io.EOF at the end of the file.
+// peek returns the next byte that is not white space and does not consume it. It returns io.EOF at the end of the file.
 func (s *scanner) peek() (byte, error) {
 	for {
 		head, err := s.r.Peek(1)
@@ -118,19 +119,19 @@ func (s *scanner) peek() (byte, error) {
 			if _, err := s.next(); err != nil {
 				return 0, err
 			}
-		case byteOrderMark[0]: // of files that were put together
+		case byteOrderMark[0]: // inside a file that was concatenated from others
 			if mark, _ := s.r.Peek(len(byteOrderMark)); string(mark) != byteOrderMark {
 				return head[0], nil
 			}
 			s.count([]byte(byteOrderMark))
-			_, _ = s.r.Discard(len(byteOrderMark)) // peeked, so it is there
+			_, _ = s.r.Discard(len(byteOrderMark)) // no error, because the bytes are in the buffer
 		default:
 			return head[0], nil
 		}
 	}
 }
 
-// must is peek where something has to come.
+// must is peek, with an error at the end of the file.
 func (s *scanner) must() (byte, error) {
 	c, err := s.peek()
 	if errors.Is(err, io.EOF) {
@@ -139,7 +140,7 @@ func (s *scanner) must() (byte, error) {
 	return c, err
 }
 
-// take takes the byte that must come next.
+// take consumes the next byte, which must be want.
 func (s *scanner) take(want byte) error {
 	c, err := s.must()
 	if err != nil {
@@ -152,16 +153,16 @@ func (s *scanner) take(want byte) error {
 	return err
 }
 
-// cut is one value as it stood in the file. raw is valid until the next cut.
+// cut is one value as raw bytes of the file. raw is valid until the next call of scanner.cut.
 type cut struct {
 	raw   []byte
 	line  int   // where it begins
 	at    int64 // the offset in the file
-	col   int   // the bytes of the line before it
+	col   int   // number of bytes before it in its line
 	large bool
 }
 
-// value takes one JSON value and checks its syntax.
+// value reads one JSON value and checks its syntax.
 func (s *scanner) value() (cut, error) {
 	v, err := s.cut()
 	if err != nil || v.large {
@@ -170,7 +171,7 @@ func (s *scanner) value() (cut, error) {
 	return v, v.check()
 }
 
-// check says what is wrong with the syntax of a value that is whole.
+// check returns an error if a complete value has wrong syntax or is not UTF-8.
 func (v cut) check() error {
 	if !utf8.Valid(v.raw) {
 		return broken{fatal(v.line, "the text is not UTF-8 here; if the file is GBK, say so by --encoding")}
@@ -182,8 +183,8 @@ func (v cut) check() error {
 	return v.explain(json.Unmarshal(v.raw, &whole))
 }
 
-// cut takes one value, of at most max bytes: of a larger one large is set, raw is empty and the rest is
-// skipped. Brackets and quotes are balanced; the rest of its syntax is for the caller to check.
+// cut reads one value of at most max bytes. If the value is larger, cut sets large, leaves raw empty and skips the rest.
+// Brackets and quotes of the value are balanced; the caller checks the rest of the syntax.
 func (s *scanner) cut() (cut, error) {
 	c, err := s.must()
 	if err != nil {
@@ -209,7 +210,7 @@ func (s *scanner) cut() (cut, error) {
 	return v, nil
 }
 
-// explain gives an error of encoding/json the line at which it is.
+// explain adds the line to an error of encoding/json.
 func (v cut) explain(err error) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at := min(int(syntax.Offset), len(v.raw))
@@ -218,7 +219,7 @@ func (v cut) explain(err error) error {
 	return malformed(v.line, "%v", err)
 }
 
-// nested takes an object or array up to its closing bracket; quoted takes a string.
+// nested reads an object or array up to its closing bracket. It ignores brackets inside strings.
 func (s *scanner) nested() (large bool, err error) {
 	depth, inString, escaped := 0, false, false
 	defer func() { s.quoting = inString }()
@@ -243,7 +244,7 @@ func (s *scanner) nested() (large bool, err error) {
 	})
 }
 
-// quoted takes a string up to its closing quote.
+// quoted reads a string up to its closing quote.
 func (s *scanner) quoted() (large bool, err error) {
 	first, escaped := true, false
 	return s.span(func(c byte) (bool, error) {
@@ -263,14 +264,14 @@ func (s *scanner) quoted() (large bool, err error) {
 	})
 }
 
-// openString is the error of a string with a line end in it, which JSON does not allow. Reading on to the next
-// quote would swallow the features after it.
+// openString returns the error for a string that contains a line end. JSON does not allow it. If the scanner continued to
+// the next quote, the string would contain the features after it.
 func (s *scanner) openString() error {
 	return malformed(s.line, "a string is not closed before the line ends")
 }
 
-// span takes bytes up to the one that step calls the last, as many at a time as the buffer has. What
-// does not fit into max bytes is dropped.
+// span reads bytes until step reports the last one. It copies at most max bytes to s.buf and drops the rest; large is
+// then true.
 func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err error) {
 	for {
 		if _, err := s.r.Peek(1); errors.Is(err, io.EOF) {
@@ -278,8 +279,8 @@ func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err 
 		} else if err != nil {
 			return large, fatal(s.line, "cannot be read: %v", err)
 		}
-		// Bytes are looked at in the buffer of the reader and copied once, instead of one call of the reader for each.
-		chunk, _ := s.r.Peek(s.r.Buffered()) // buffered, so it is there
+		// The bytes are checked in the buffer of the reader and copied once. This is faster than one read for each byte.
+		chunk, _ := s.r.Peek(s.r.Buffered()) // no error, because the bytes are in the buffer
 		n, last := 0, false
 		for n < len(chunk) && !last && err == nil {
 			if last, err = step(chunk[n]); err == nil {
@@ -300,7 +301,7 @@ func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err 
 	}
 }
 
-// scalar takes a number or a word: everything up to the next character that cannot be part of one.
+// scalar reads a number or a literal, up to the next character that cannot be part of one. It stops after 4096 bytes.
 func (s *scanner) scalar() error {
 	for {
 		head, err := s.r.Peek(1)
@@ -320,7 +321,7 @@ func (s *scanner) scalar() error {
 	}
 }
 
-// key takes a member's name and the colon after it.
+// key reads a member's name and the colon after it.
 func (s *scanner) key() (string, error) {
 	c, err := s.must()
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 	"onemap/internal/fault"
 )
 
-// sniffBytes is how much of a file is looked at to tell its encoding and form.
+// sniffBytes is the number of bytes at the beginning of a file from which its encoding and format are detected.
 const sniffBytes = 64 << 10
 
-// byteOrderMark is U+FEFF in UTF-8. Files that were put together have several.
+// byteOrderMark is U+FEFF in UTF-8. A file that was concatenated from others has several.
 const byteOrderMark = "\ufeff"
 
 // content is a file's text as UTF-8 without byte order marks at its beginning.
@@ -29,20 +29,20 @@ type content struct {
 	width widthFunc
 }
 
-// widthFunc says how many bytes of the file a piece of the text was, and how many bytes at its end are of a character that is not
-// whole; these are not counted.
+// widthFunc returns the number of bytes that a piece of the text has in the file. left is the number of bytes of an
+// incomplete character at its end; n does not include these.
 type widthFunc func(text []byte) (n int64, left int)
 
-// position is how far a text has been read.
+// position is the offset in the file up to which a text has been read.
 type position struct {
 	width widthFunc
 	at    int64  // the offset in the file of the next byte
-	part  []byte // of a character of which only this has been read
+	part  []byte // the bytes of an incomplete character that have been read
 }
 
-// pass goes on behind a piece of the text.
+// pass advances the position past a piece of the text.
 func (p *position) pass(text []byte) {
-	// A piece may end in the middle of a character. What is there of it is counted with the next piece.
+	// A piece may end in the middle of a character. The bytes of such a character are counted with the next piece.
 	if len(p.part) > 0 {
 		text = append(p.part, text...)
 	}
@@ -51,20 +51,20 @@ func (p *position) pass(text []byte) {
 	p.part = bytes.Clone(text[len(text)-left:])
 }
 
-// back goes back to where a piece that has been passed begins.
+// back moves the position back to the beginning of a piece that pass has counted.
 func (p *position) back(text []byte) {
 	n, _ := p.width(text)
 	p.at, p.part = p.at-n, nil
 }
 
-// decodeText finds out how the file writes characters, unless e says it.
+// decodeText returns the text of the file as UTF-8. It detects the encoding if e is EncodingAuto or empty.
 func decodeText(r io.Reader, e Encoding) (content, error) {
 	raw := bufio.NewReaderSize(r, sniffBytes)
 	head, err := raw.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		return content{}, fault.Wrap(fault.Unavailable, err, "read the file")
 	}
-	// An .xlsx file is a ZIP archive and an .xls file is no text either: the sentence says what to do.
+	// An .xlsx file is a ZIP archive, and an .xls file is not text either. The error message explains what to do.
 	if isSpreadsheet(head) {
 		return content{}, fatal(1, "the file is a spreadsheet or an archive, no text; save the sheet as CSV")
 	}
@@ -80,7 +80,7 @@ func decodeText(r io.Reader, e Encoding) (content, error) {
 		return content{}, fault.InvalidField("encoding", "%q is not auto, utf-8, utf-16 or gb18030", string(e))
 	}
 	var d charset.Detector
-	_, _ = d.Write(head) // it does not fail
+	_, _ = d.Write(head) // Write of the detector returns no error
 	switch encodingFound(&d) {
 	case EncodingUTF16:
 		return decodeUTF16(raw), nil
@@ -91,12 +91,12 @@ func decodeText(r io.Reader, e Encoding) (content, error) {
 	return skipMarks(raw), nil
 }
 
-// isSpreadsheet tells the files of spreadsheets, and the archives that the newer ones are, by their first bytes.
+// isSpreadsheet reports whether a file is a spreadsheet or a ZIP archive, by its first bytes.
 func isSpreadsheet(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0"))
 }
 
-// encodingFound is what a detector has found, as an option.
+// encodingFound returns the detected encoding. It returns EncodingUTF8 if none was detected.
 func encodingFound(d *charset.Detector) Encoding {
 	switch d.Encoding() {
 	case charset.UTF16LE, charset.UTF16BE:
@@ -114,26 +114,26 @@ func hasUTF16Mark(head []byte) bool {
 	return mark == charset.UTF16LE || mark == charset.UTF16BE
 }
 
-// skipMarks takes the text as UTF-8.
+// skipMarks returns a UTF-8 text without the byte order marks at its beginning.
 func skipMarks(raw *bufio.Reader) content {
 	c := content{Reader: raw, width: func(text []byte) (int64, int) { return int64(len(text)), 0 }}
 	for {
 		if head, _ := raw.Peek(len(byteOrderMark)); string(head) != byteOrderMark {
 			return c
 		}
-		n, _ := raw.Discard(len(byteOrderMark)) // peeked, so it is there
+		n, _ := raw.Discard(len(byteOrderMark)) // no error, because the bytes are in the buffer
 		c.start += int64(n)
 	}
 }
 
-// decodeGB reads GB18030 as UTF-8. The width of a character is that in the file, so that offsets in refusals are
-// those of the file: a byte order mark is three bytes in UTF-8 and four in GB18030.
+// decodeGB converts GB18030 to UTF-8. It uses the width of each character in the file, so that the offsets in refusals
+// are offsets in the file. A byte order mark has three bytes in UTF-8 and four in GB18030.
 func decodeGB(raw *bufio.Reader) content {
 	text := skipMarks(bufio.NewReaderSize(transform.NewReader(raw, simplifiedchinese.GB18030.NewDecoder()), sniffBytes))
 	encoder := simplifiedchinese.GB18030.NewEncoder()
 	text.width = widthOf(func(r rune) int64 {
 		if r == utf8.RuneError {
-			return 1 // a byte that is none of the encoding
+			return 1 // a byte that is not valid in the encoding
 		}
 		encoded, err := encoder.String(string(r))
 		if err != nil {
@@ -145,8 +145,8 @@ func decodeGB(raw *bufio.Reader) content {
 	return text
 }
 
-// decodeUTF16 reads UTF-16 as UTF-8, little-endian unless a mark says otherwise. Characters beyond U+FFFF are
-// pairs of two units.
+// decodeUTF16 converts UTF-16 to UTF-8. The byte order is little-endian, unless a byte order mark differs. A character
+// beyond U+FFFF has two units of two bytes.
 func decodeUTF16(raw *bufio.Reader) content {
 	utf16 := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder()
 	marked := int64(0)
@@ -164,7 +164,8 @@ func decodeUTF16(raw *bufio.Reader) content {
 	return text
 }
 
-// widthOf adds up the widths of a text's characters; those of ASCII are asked for once.
+// widthOf returns a widthFunc that adds the widths of the characters. It calls each only once for all ASCII characters,
+// because they have the same width.
 func widthOf(each func(rune) int64) widthFunc {
 	ascii := each('a')
 	return func(text []byte) (int64, int) {

@@ -90,7 +90,7 @@ func (w *wkt) geometry(depth int) (string, error) {
 	return `{"type":"` + kind + `","coordinates":` + coordinates + `}`, err
 }
 
-// wktKind is the type of GeoJSON for a word of WKT; empty for any other word.
+// wktKind returns the GeoJSON type for a WKT keyword, or "" for any other text.
 func wktKind(word string) string {
 	for _, kind := range []string{"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection"} {
 		if strings.EqualFold(word, kind) {

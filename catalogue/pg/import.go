@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	keptRefusals  = 100 // how many a report lists; all are counted
-	progressEvery = 500 // records between two words on progress
-	maxDeleted    = 0.2 // of a layer's features, that an import deletes without being told to
+	keptRefusals  = 100 // the largest number of refusals that a report lists; all are counted
+	progressEvery = 500 // number of records between two progress reports
+	maxDeleted    = 0.2 // the largest share of a layer's features that an import deletes without AllowDelete
 )
 
-// staging is the temporary table that a file is read into. A row with a reason is a record that was
-// refused: it is not taken, but the feature of its key, if there is one, is not taken away either.
+// staging creates the temporary table into which a file is read. A row with a reason is a refused record. It is not
+// imported, and the existing feature with its key is not deleted either.
 const staging = `
 	create temporary table import_stage (
 		ord           bigint not null,
@@ -374,7 +374,7 @@ func (imp *importer) followSuccessors(ctx context.Context) error {
 	return nil
 }
 
-// inferFields describes the properties of a layer whose fields nobody has described.
+// inferFields sets the fields of a layer from the properties of its features, for a layer without described fields.
 func (imp *importer) inferFields(ctx context.Context, layer int) error {
 	_, err := imp.tx.Exec(ctx, `
 		update layer set fields = coalesce((
@@ -393,7 +393,7 @@ func (imp *importer) inferFields(ctx context.Context, layer int) error {
 	return pg.MapErr(err, "describe the layer's fields")
 }
 
-// joinBoxes is the box around both; nil is an empty one.
+// joinBoxes returns the box around both boxes. A nil box is empty.
 func joinBoxes(a, b []float64) []float64 {
 	switch {
 	case len(a) != 4:

@@ -20,8 +20,8 @@ const (
 		or ST_AsEWKB(f.geom) <> ST_AsEWKB(s.geom))`
 )
 
-// guardDeleting refuses a file that takes too much of what imports brought away: an empty one, one of another layer, half
-// an export.
+// guardDeleting returns an error if the file would delete too many of the imported features. Such a file is probably
+// empty, of another layer, or an incomplete export.
 func (imp *importer) guardDeleting(ctx context.Context, layer int) error {
 	if imp.o.AllowDelete {
 		return nil

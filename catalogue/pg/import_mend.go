@@ -8,16 +8,17 @@ import (
 	"onemap/internal/pg"
 )
 
-// slimDegrees is how wide a part of an area may be that is only there because the area crosses or touches itself: a
-// centimetre, which comes of rounding.
+// slimDegrees is the largest width of a part that exists only because an area crosses or touches itself. It is about
+// one centimetre, which is an effect of rounding. Units: degrees.
 const slimDegrees = 1e-7
 
-// mend makes areas valid that are not: those that touch themselves, or cross themselves by so little that nobody drew it,
-// and with Repair all others too. What cannot be mended stays, to be refused.
+// mend repairs invalid areas. It repairs areas that touch themselves, and areas that cross themselves by so little that
+// it cannot be intended. With Repair it repairs all other areas too. An area that cannot be repaired is not changed, and
+// is refused later.
 //
-// Whether a crossing is slim is told by the faces into which the outlines cut the plane. The area by which the mended shape
-// differs from that of the outline as it was drawn has to be that of faces that are slim: a bow-tie differs by its two
-// wings. A face is slim whose area is less than its outline times slimDegrees.
+// The outlines divide the plane into faces. A face is slim if its area is less than the length of its outline times
+// slimDegrees. A crossing is slim if the area of the repaired shape differs from the area of the original outline only
+// by slim faces. A bow-tie, for example, differs by its two wings and is not slim.
 func (imp *importer) mend(ctx context.Context) error {
 	rows, err := imp.tx.Query(ctx, `
 		with broken as (
@@ -53,5 +54,5 @@ func (imp *importer) mend(ctx context.Context) error {
 	return pg.MapErr(rows.Err(), "mend areas")
 }
 
-// keptMended is how many mended areas are named; all are counted.
+// keptMended is the largest number of repaired areas that the notes list. All of them are counted.
 const keptMended = 20

@@ -35,9 +35,9 @@ const layerColumns = `
 // selectEntries returns layers with the number and box of all their features, as they are stored.
 const selectEntries = layerColumns + `l.feature_count, l.bbox, l.modified_at from layer l`
 
-// selectLayers returns layers as a scope of division $1 sees them: of a layer that is shown by
-// division, a county is told its own number of features and their box. That takes a look at every
-// feature of such layers, so it is not for what is asked a hundred times a second.
+// selectLayers returns layers as a scope of division $1 sees them. For a layer that is shown by division, a county gets
+// the number and the box of its own features. The query reads every feature of such layers, so it is too slow for
+// frequent requests.
 const selectLayers = layerColumns + `
 		case when own.counts then own.n else l.feature_count end, case when own.counts then own.box else l.bbox end, l.modified_at
 	from layer l cross join lateral (
@@ -86,7 +86,7 @@ func collectLayers(ctx context.Context, q pg.Querier, sql string, args ...any) (
 	return pgx.CollectRows(rows, scanLayer)
 }
 
-// Layer returns one layer: fault.NotFound when there is none of that name, fault.Forbidden when its
+// Layer returns one layer. It returns fault.NotFound if there is no layer of that name, and fault.Forbidden if its
 // audience does not admit the scope.
 func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (catalogue.Layer, error) {
 	all, err := LayersNamed(ctx, db.pool, s, name)
@@ -96,8 +96,8 @@ func (db *DB) Layer(ctx context.Context, s core.Scope, name string) (catalogue.L
 	return all[0], nil
 }
 
-// Entries returns the layers in the order of the names, with the number and box of all their
-// features, or says which one there is not, or not for the scope.
+// Entries returns the layers in the order of the names, with the number and box of all their features. It returns an
+// error that names the layer if one does not exist or the scope may not see it.
 func Entries(ctx context.Context, q pg.Querier, s core.Scope, names ...string) ([]catalogue.Layer, error) {
 	names = cleanTexts(names)
 	found, err := collectLayers(ctx, q, selectEntries+` where l.name = any($1)`, names)

@@ -64,10 +64,10 @@ func (c featureChanges) payload() *layerChanges {
 	}
 }
 
-// layerChanged tells everybody who may know of the layer. It goes to whole cities, not to the
-// divisions of the changed features alone: whoever holds the layer's version must learn the new one.
-// Of a layer that is shown by division the ids follow in an event of their own to the city alone: a county is not told of
-// others' features.
+// layerChanged writes the event for everyone who may see the layer. The event goes to whole cities, not only to the
+// divisions of the changed features, because every client that has the layer's version needs the new one. If the layer
+// is shown by division, the ids are in a second event for the city only, because a county must not learn of the
+// features of other counties.
 func layerChanged(ctx context.Context, tx pgx.Tx, l catalogue.Layer, bbox []float64, actor string, changes featureChanges) error {
 	rows, err := tx.Query(ctx, "select left(code, 4) from division union select left(division_code, 4) from account order by 1")
 	if err != nil {

@@ -41,8 +41,8 @@ const (
 	cityStreams     = 1200
 )
 
-// cityDay is the day as of which the synthetic city holds. It is fixed: the same seed gives the same
-// city on every day.
+// cityDay is the reference day of the synthetic city. It is fixed, so that the same seed produces the same city on every
+// day.
 func cityDay() time.Time { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC) }
 
 // New makes the synthetic city of a seed on the base data in dir. The same seed and the same base
@@ -115,8 +115,8 @@ func (m *maker) day() string {
 // pick draws one of a list.
 func pick[T any](m *maker, list []T) T { return list[m.r.IntN(len(list))] }
 
-// apportion divides n by weights, by largest remainders, and gives each at least one. An entry of
-// weight 0 gets none.
+// apportion divides n in proportion to the weights with the method of largest remainders. Each entry gets at least one,
+// except an entry of weight 0, which gets none.
 func apportion(n int, weights []float64) []int {
 	sum, least := 0.0, 0
 	for _, w := range weights {

@@ -244,7 +244,7 @@ func (h installation) level() core.Level {
 	}
 }
 
-// installation draws a quantity that gives the level.
+// installation draws a random quantity that results in the level.
 func (m *maker) installation(s substance, residents int, level core.Level) installation {
 	low, high := 0.4, 9.5
 	switch level {

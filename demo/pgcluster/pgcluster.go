@@ -1,6 +1,6 @@
 // Package pgcluster runs a private PostgreSQL cluster under a folder, for the demo and for tests. The
 // server listens on a unix socket in a folder that only its owner may enter, is a child of this
-// process and is told to stop when this process dies. It needs Linux and the machine's own
+// process and receives a stop signal when this process dies. It needs Linux and the machine's own
 // PostgreSQL packages; anything bigger is a cluster of one's own, given to onemap by its URL.
 package pgcluster
 
@@ -32,14 +32,14 @@ type Options struct {
 	Dir string
 	// Logger gets what the server prints and what the cluster does; nil discards it.
 	Logger *slog.Logger
-	// Fast gives up durability (no fsync) for speed: for tests alone. What was committed survives the
-	// server's death, not the machine's.
+	// Fast turns fsync off for speed. It is for tests only. Committed data survive a crash of the server, but not a crash
+	// of the machine.
 	Fast bool
 	// MaxConnections is the server's limit; 0 is 120.
 	MaxConnections int
 	// StartTimeout bounds the wait for the server, crash recovery included; 0 is 3 minutes.
 	StartTimeout time.Duration
-	// Progress is told of each longer step, in words; nil is fine.
+	// Progress receives a text for each longer step. It may be nil.
 	Progress func(step string)
 }
 
@@ -167,7 +167,7 @@ func (c *Cluster) URL(database string) string {
 	return u.String()
 }
 
-// EnsureDatabase makes the database when the cluster has none of that name.
+// EnsureDatabase creates the database if the cluster has no database of that name.
 func (c *Cluster) EnsureDatabase(ctx context.Context, name string) error {
 	conn, err := pgx.Connect(ctx, c.URL("postgres"))
 	if err != nil {

@@ -27,7 +27,8 @@ type owner struct {
 	cred *syscall.Credential // nil: this process's own user
 }
 
-// findOwner is this process's user, or postgres, else nobody, when that is root.
+// findOwner returns the user of this process. If that is root, it returns the user "postgres", or the user "nobody" if
+// there is no user "postgres". It returns fault.Unavailable if neither exists.
 func findOwner() (owner, error) {
 	if os.Geteuid() != 0 {
 		return owner{name: "uid " + strconv.Itoa(os.Geteuid())}, nil

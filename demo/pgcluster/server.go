@@ -206,10 +206,10 @@ func lastLines(out []byte, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], " | ")
 }
 
-// clearOrphans ends what a killed onemap left running on the data, and removes the pid file that
-// would keep the next server out. The caller holds the folder's lock, so nobody's living server is
-// hit; and the pid file goes only when no process works in the data folder any more, because a
-// stray backend beside a new server would ruin it.
+// clearOrphans ends the server processes that a killed onemap left running on the data, and removes the pid file that
+// prevents the start of a new server. The caller holds the lock of the folder, so it cannot end a server that is in use.
+// It removes the pid file only when no process works in the data folder, because an old backend beside a new server
+// would damage the data.
 func clearOrphans(ctx context.Context, o Options, data string) error {
 	resolved, err := filepath.EvalSymlinks(data)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 	patience     = 20 * time.Second // for an acknowledgement, then the connection counts as dead
 	backoffLeast = time.Second      // before the first reconnection, half of it at random
 	backoffMax   = 30 * time.Second
-	backlogMax   = 120 // readings that a device keeps while nobody takes them; then the oldest go
+	backlogMax   = 120 // readings that a device keeps while it cannot publish; it then drops the oldest
 	batchMax     = 60  // readings of one publish
 	goodbyeWait  = 2 * time.Second
 )

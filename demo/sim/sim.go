@@ -92,8 +92,8 @@ func (o Options) check() error {
 	return nil
 }
 
-// Run publishes until ctx ends, then says good-bye for every device. A broker that is away is tried
-// again for ever, at growing intervals with jitter. The error is fault.Invalid for bad options.
+// Run publishes until ctx ends, and then publishes a good-bye for every device. If the broker is not available, it
+// reconnects without a limit, at growing intervals with jitter. It returns fault.Invalid for bad options.
 func Run(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {

@@ -38,7 +38,7 @@ type Options struct {
 // Complete reports the first required part that is missing.
 func (o Options) Complete() error { return httpx.Complete("tilesapi", o) }
 
-// API answers what is asked of tiles.
+// API serves the HTTP endpoints for tiles.
 type API struct {
 	*httpx.Server
 

@@ -8,7 +8,8 @@ import (
 	"onemap/tiles/memory"
 )
 
-// blobKey names a layer's part of a tile for the readers of a division; empty is for everybody.
+// layerTileKey is the cache key of a layer's part of a tile. The part is for the readers of one division, or for all
+// readers if division is "".
 type layerTileKey struct {
 	layer    int32
 	labels   bool
@@ -16,25 +17,25 @@ type layerTileKey struct {
 	division string
 }
 
-// tileID is a tile in one number: zoom, row, column.
+// tileID is the address of a tile in one number: zoom, row, column.
 type tileID uint64
 
-// tileOf packs an address: 6 bits of zoom, 29 of the row, 29 of the column. So tiles sort by zoom, then by row,
-// then by column.
+// tileOf packs an address into a tileID: 6 bits of zoom, 29 bits of the row, 29 bits of the column. Tiles then sort by
+// zoom, row and column.
 func tileOf(z, x, y uint32) tileID { return tileID(z)<<58 | tileID(y)<<29 | tileID(x) }
 
-// zxy is the opposite of tileOf.
+// zxy unpacks a tileID. It is the inverse of tileOf.
 func (t tileID) zxy() (z, x, y uint32) {
 	return uint32(t >> 58), uint32(t) & (1<<29 - 1), uint32(t>>29) & (1<<29 - 1)
 }
 
-// blob is a layer's part of a tile.
+// layerTile is a layer's part of a tile.
 type layerTile struct {
 	memory.Part
-	sum uint64 // xxhash of the bytes: of the content alone, so the same on every node
+	sum uint64 // xxhash of the bytes; it depends only on the content, so it is the same on every node
 }
 
-// answerKey names a whole tile in the form in which it is sent.
+// answerKey is the cache key of a whole tile, compressed or not.
 type answerKey struct {
 	layers   string
 	division string
@@ -42,26 +43,27 @@ type answerKey struct {
 	gzip     bool
 }
 
-// answer is a whole tile, good as long as each of its parts is the one in the cache.
+// answer is a whole tile. It is valid while each of its parts is still in the cache.
 type answer struct {
 	tiles.Tile
 	ask   *layerSet
 	parts []usedPart
 }
 
-// usedPart is a part that went into an answer, with what it takes to see whether it is still the one in the cache.
+// usedPart is a part of an answer, with its key, so that good can compare it with the part in the cache.
 type usedPart struct {
 	spec *tiles.Spec
 	key  layerTileKey
-	blob *layerTile // nil: the layer is not drawn at this zoom
+	blob *layerTile // nil if the zoom is below the layer's MinZoom
 }
 
+// The estimated memory of a cache entry without the bytes of its tile, in bytes. Empty tiles thus have a weight.
 const (
-	layerTileOverhead = 200 // bytes beside the tile's own, near enough
+	layerTileOverhead = 200
 	answerOverhead    = 400
 )
 
-// newCaches makes the two caches, with half of the bytes each. It returns none when the size is below 0.
+// newCaches returns the two caches, each with half of the bytes. It returns nil caches if size is below 0.
 func newCaches(size int64) (*otter.Cache[layerTileKey, *layerTile], *otter.Cache[answerKey, *answer], error) {
 	if size < 0 {
 		return nil, nil, nil
@@ -81,7 +83,7 @@ func newCaches(size int64) (*otter.Cache[layerTileKey, *layerTile], *otter.Cache
 	return blobs, answers, err
 }
 
-// cachedTile returns a part from the cache.
+// cachedTile returns a part from the cache, and false if it is not there.
 func (e *Engine) cachedTile(k layerTileKey) (*layerTile, bool) {
 	if e.blobs == nil {
 		return nil, false
@@ -89,15 +91,16 @@ func (e *Engine) cachedTile(k layerTileKey) (*layerTile, bool) {
 	return e.blobs.GetIfPresent(k)
 }
 
-// cacheTile puts a part into the cache. The caller holds the read lock of its layer, so no change comes between the
-// making and the keeping.
+// cacheTile puts a part into the cache. The caller holds the read lock of the layer, so no change can happen between
+// making the part and caching it.
 func (e *Engine) cacheTile(k layerTileKey, b *layerTile) {
 	if e.blobs != nil {
 		e.blobs.Set(k, b)
 	}
 }
 
-// renderSlot is what one goroutine needs to make a tile. Their number bounds how many are made at once.
+// renderSlot holds the buffers with which one goroutine makes a tile. The number of slots limits how many tiles are
+// made at the same time.
 type renderSlot struct {
 	scratch   memory.Scratch
 	gzip      *gzip.Writer
@@ -105,20 +108,20 @@ type renderSlot struct {
 	packed    writer
 }
 
-// largeTile is from how many bytes on the second level of compression is not only tighter but also
-// faster than the first: there is more to be found than it costs to look for it.
+// largeTile is the size in bytes above which gzip level 2 is used. For such tiles level 2 compresses better and is also
+// faster than level 1.
 const largeTile = 128 << 10
 
-// writer collects bytes in a buffer that is used again.
+// writer appends to a buffer that is reused for the next tile.
 type writer struct{ b []byte }
 
-// Write appends.
+// Write implements io.Writer. It returns no error.
 func (w *writer) Write(p []byte) (int, error) {
 	w.b = append(w.b, p...)
 	return len(p), nil
 }
 
-// newTurn makes the scratch of one goroutine. It is kept for the life of the engine, because a gzip writer is large.
+// newRenderSlot returns a slot. The engine reuses its slots, because a gzip writer needs much memory.
 func newRenderSlot() *renderSlot {
 	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the levels are valid: no error
 	large, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed+1)

@@ -11,23 +11,24 @@ import (
 	"onemap/tiles/shape"
 )
 
-// manyTiles is how many tiles of one place and zoom are named one by one.
+// manyTiles is the largest number of tiles of one place and zoom that are listed one by one. A larger number is kept as
+// a range, and the whole cache is searched for it.
 const manyTiles = 256
 
-// dirty is the tiles that are no longer true, by the division whose readers see the difference; all
-// readers' stand under the empty one when the layer is not by division.
+// dirty holds the tiles that are out of date, by the division whose readers see the change. If the layer is not by
+// division, all tiles have the division "".
 type dirty struct {
 	spec  *tiles.Spec
 	tiles map[string]map[tileID]struct{}
-	wide  map[string][]tiles.Range // of large things at deep zooms
+	wide  map[string][]tiles.Range // ranges of more than manyTiles, of large features at deep zooms
 }
 
-// drop finds the tiles that changed places touch and takes them out of the cache. The layer's lock is
-// held for writing.
+// drop finds the tiles that the changed places touch and removes them from the cache. The caller holds the write lock of
+// the layer.
 func (e *Engine) drop(l *layer, places []memory.Extent) dirty {
 	spec := l.spec.Load()
 	d := dirty{spec: spec, tiles: map[string]map[tileID]struct{}{}, wide: map[string][]tiles.Range{}}
-	// Clients draw zooms beyond the layer's own from its deepest tiles; some ask for deeper ones all the same.
+	// Clients usually overzoom the deepest tiles of the layer. Some clients request deeper tiles, so these are dropped too.
 	deepest := max(l.deepest.Load(), uint32(spec.MaxZoom))
 	for _, p := range places {
 		d.add(p, deepest)
@@ -41,7 +42,7 @@ func (e *Engine) drop(l *layer, places []memory.Extent) dirty {
 			if byDivision(spec) && !(core.Scope{Division: scope}).Covers(division) {
 				continue
 			}
-			// Labels are a part of their own and lie in the same tiles.
+			// The labels of a layer have their own part in the same tile.
 			for t := range set {
 				e.blobs.Invalidate(layerTileKey{int32(l.id), false, t, scope})
 				e.blobs.Invalidate(layerTileKey{int32(l.id), true, t, scope})
@@ -54,13 +55,13 @@ func (e *Engine) drop(l *layer, places []memory.Extent) dirty {
 	return d
 }
 
-// dropAll takes every part of a layer out of the cache. The layer's lock is held for writing.
+// dropAll removes every part of a layer from the cache. The caller holds the write lock of the layer.
 func (e *Engine) dropAll(l *layer) {
 	e.sweep(func(k layerTileKey) bool { return k.layer == int32(l.id) })
 }
 
-// sweep goes through all keys of the cache and drops those that are gone. It is for changes that touch more tiles
-// than can be named one by one.
+// sweep checks every key of the cache and removes the keys for which gone returns true. It is for changes that touch too
+// many tiles to list them.
 func (e *Engine) sweep(gone func(layerTileKey) bool) {
 	if e.blobs == nil {
 		return
@@ -72,7 +73,7 @@ func (e *Engine) sweep(gone func(layerTileKey) bool) {
 	}
 }
 
-// add notes the tiles of all zooms in which something of the place may show.
+// add adds the tiles of all zooms that may show a part of the place.
 func (d *dirty) add(p memory.Extent, deepest uint32) {
 	division := ""
 	if byDivision(d.spec) {
@@ -97,21 +98,21 @@ func (d *dirty) add(p memory.Extent, deepest uint32) {
 	}
 }
 
-// touched is the tiles of a zoom that a box lies in or within the buffer of.
+// touched returns the tiles of a zoom whose area, with the buffer, overlaps the box. Units of buffer: tile units.
 func touched(b shape.Box, buffer int, z uint32) tiles.Range {
-	// World units: a tile unit is 2^20 of them at zoom 0, and half as many at each zoom below.
+	// reach is in world units. A tile unit is 2^20 world units at zoom 0, and half as many at each deeper zoom.
 	reach := uint64(buffer+pixels) << 20 >> z
 	low := func(v uint32) uint32 { return uint32((uint64(v) - min(uint64(v), reach)) >> (32 - z)) }
 	high := func(v uint32) uint32 { return uint32(min(uint64(v)+reach, 1<<32-1) >> (32 - z)) }
 	return tiles.Range{Z: z, X0: low(b.X0), Y0: low(b.Y0), X1: high(b.X1), Y1: high(b.Y1)}
 }
 
-// pixels is by how many tile units what is drawn of a thing may lie outside of its box: small things
-// are drawn larger than they are.
+// pixels is the distance, in tile units, by which the drawing of a feature may exceed its box. Small features are drawn
+// larger than they are.
 const pixels = 8
 
-// covers reports whether a tile lies in one of the wide ranges, whatever the division: dropping more than needed
-// costs time and is never wrong.
+// covers reports whether a tile lies in one of the wide ranges of any division. It may drop more tiles than necessary;
+// that costs time and is never wrong.
 func (d *dirty) covers(t tileID) bool {
 	z, x, y := t.zxy()
 	for _, ranges := range d.wide {
@@ -124,7 +125,7 @@ func (d *dirty) covers(t tileID) bool {
 	return false
 }
 
-// notices tells of the tiles that clients may have: those of the layer's own zooms.
+// notices returns the notices for the tiles that clients may have: the tiles of the layer's own zooms.
 func (d *dirty) notices() []tiles.Notice {
 	var all []tiles.Notice
 	for _, division := range slices.Sorted(maps.Keys(d.tiles)) {
@@ -141,7 +142,7 @@ func (d *dirty) notices() []tiles.Notice {
 	return all
 }
 
-// runs joins tiles that lie side by side.
+// runs joins adjacent tiles of a row into ranges, and equal ranges of adjacent rows into rectangles.
 func runs(set map[tileID]struct{}, maxZoom uint32) []tiles.Range {
 	all := slices.Sorted(maps.Keys(set)) // by zoom, row, column
 	var out []tiles.Range
@@ -161,7 +162,7 @@ func runs(set map[tileID]struct{}, maxZoom uint32) []tiles.Range {
 	return joinRows(out)
 }
 
-// joinRows joins runs of the same columns in rows that follow each other.
+// joinRows joins ranges of the same columns in adjacent rows.
 func joinRows(rows []tiles.Range) []tiles.Range {
 	slices.SortFunc(rows, func(a, b tiles.Range) int {
 		return cmp.Or(cmp.Compare(a.Z, b.Z), cmp.Compare(a.X0, b.X0), cmp.Compare(a.X1, b.X1), cmp.Compare(a.Y0, b.Y0))

@@ -1,16 +1,16 @@
 // Package engine serves the risk map's tiles from memory: it loads the catalogue's layers at the
-// start, follows the change feed afterwards, and keeps what it made until it is no longer true.
+// start, follows the change feed afterwards, and caches the tiles until a change touches them.
 //
-// Freshness rests on one lock a layer. A part of a tile is made and put into the cache under the read
-// lock; a change is applied, and exactly the parts that it touches are dropped, under the write lock.
-// So nothing can be made from what was and stored after it. An answer made of several parts is kept
-// beside them and is good as long as each of its parts is still in the cache.
+// Each layer has one lock that keeps the cache correct. The engine makes a part of a tile and caches it under the
+// read lock. It applies a change, and drops the parts that the change touches, under the write lock. So a part that
+// was made from old content cannot enter the cache after the change. An answer that consists of several parts has its
+// own cache. An answer is valid while each of its parts is still in the cache.
 //
-// Where to read: serve.go has the way of a request, follow.go that of a change, load.go how a layer comes into memory,
-// dirty.go which tiles a change touches, cache.go the keys of what is kept.
+// Where to read: serve.go handles a request, follow.go handles a change, load.go loads a layer into memory,
+// dirty.go finds the tiles that a change touches, cache.go defines the keys of the cache.
 //
-// The order of locks is Engine.mu, then layer.mu, then layer.scopesMu. Changed is called with none of them held. A
-// layer is never loaded under a lock: while it is read the database makes its tiles.
+// Lock order: Engine.mu, then layer.mu, then layer.scopesMu. Changed is called without any of these locks. A layer
+// is never loaded under a lock; the database makes its tiles during the load.
 package engine
 
 import (
@@ -37,16 +37,16 @@ import (
 // Options are the engine's settings; the zero value of each is the default beside it.
 type Options struct {
 	CacheBytes  int64         // 256 MiB: for parts of tiles and for answers, half each; below 0: no cache
-	PartBytes   int           // 1 MiB: a layer's part of a tile beyond it is thinned, and says so
-	MaxFeatures int64         // 5,000,000: layers with more are drawn by the database
-	AtOnce      int           // tiles that are made at the same time; as many as there are processors
+	PartBytes   int           // 1 MiB: a layer's part of a tile that is larger is thinned, and the tile reports it
+	MaxFeatures int64         // 5,000,000: the database makes the tiles of a layer with more features
+	AtOnce      int           // number of tiles that are made at the same time; the number of processors
 	GzipMin     int           // 512: the smallest tile, in bytes, that is compressed
-	Gather      time.Duration // 40 ms: least time between two looks at the change feed
-	Poll        time.Duration // 1 s: longest time between two looks
-	Grace       time.Duration // 3 s: how long the feed may be unread before the layers are said to be bad
+	Gather      time.Duration // 40 ms: shortest time between two reads of the change feed
+	Poll        time.Duration // 1 s: longest time between two reads
+	Grace       time.Duration // 3 s: Health reports the layers as bad when the feed was not read for longer
 }
 
-// withDefaults replaces zero values. A CacheBytes below 0 stays: it means that nothing is kept.
+// withDefaults replaces zero values. It keeps a CacheBytes below 0, which means that there is no cache.
 func (o Options) withDefaults() Options {
 	o.CacheBytes = cmp.Or(o.CacheBytes, 256<<20)
 	o.PartBytes = cmp.Or(o.PartBytes, 1<<20)
@@ -59,14 +59,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Parts is what the engine is made over.
+// Parts are the services that the engine uses.
 type Parts struct {
 	Loader tiles.Loader
 	Feed   tiles.Feed
 	// Database makes tiles of layers that are not in memory, and describes layers for TileJSON.
 	Database tiles.Source
-	// Changed is told which tiles are no longer what they were, after the engine's own are the new
-	// ones. It must not block. May be nil.
+	// Changed receives the tiles that have changed. The engine calls it when its own tiles are already up to date.
+	// It must not block. It may be nil.
 	Changed func([]tiles.Notice)
 }
 
@@ -81,7 +81,7 @@ type Engine struct {
 	mu        sync.RWMutex
 	byName    map[string]*layer
 	byID      map[int]*layer
-	layerSets map[string]*layerSet // what a list of layers' names stands for
+	layerSets map[string]*layerSet // the layers of each list of names
 
 	blobs   *otter.Cache[layerTileKey, *layerTile]
 	answers *otter.Cache[answerKey, *answer]
@@ -90,14 +90,15 @@ type Engine struct {
 	hits    atomic.Int64
 	misses  atomic.Int64
 
-	loaded   chan loaded // layers that were loaded beside the following
+	loaded   chan loaded // results of loadLater
 	loads    sync.WaitGroup
 	ready    atomic.Bool
-	progress atomic.Pointer[core.Health] // what Health tells until it is ready
+	progress atomic.Pointer[core.Health] // what Health returns until the engine is ready
 	feedAt   atomic.Int64                // when the feed was last read, Unix ns; 0: never
 }
 
-// New makes an engine; nothing is loaded before Run. reg may be nil.
+// New returns an engine. Run loads the layers. logger, reg and clock may be nil. New returns an error if p lacks the
+// loader, the feed or the database.
 func New(o Options, p Parts, logger *slog.Logger, reg prometheus.Registerer, clock func() time.Time) (*Engine, error) {
 	if p.Loader == nil || p.Feed == nil || p.Database == nil {
 		return nil, errors.New("tiles: the engine needs a loader, a feed and a database")
@@ -126,8 +127,8 @@ func New(o Options, p Parts, logger *slog.Logger, reg prometheus.Registerer, clo
 	return e, nil
 }
 
-// Run loads the layers and follows the changes until ctx ends. It returns nil then, and never fails:
-// while the database is away it serves what it has, and Health says how old that is.
+// Run loads the layers and follows the changes until ctx ends, and then returns nil. It never fails. While the
+// database is not available, the engine serves the content in memory, and Health reports its age.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.loads.Wait()
 	for ctx.Err() == nil {
@@ -146,8 +147,8 @@ func (e *Engine) Run(ctx context.Context) error {
 // Ready reports whether every layer has been loaded.
 func (e *Engine) Ready() bool { return e.ready.Load() }
 
-// Health is the state of the layers: not OK while they are loaded, and while the change feed cannot
-// be read, because then nobody knows whether they are still true.
+// Health returns the state of the layers. It is not OK while the layers are loaded. It is also not OK when the change
+// feed was not read for longer than Options.Grace, because the layers may then be out of date.
 func (e *Engine) Health() core.Health {
 	h := core.Health{Part: "layers", OK: true}
 	if !e.ready.Load() {
@@ -159,7 +160,7 @@ func (e *Engine) Health() core.Health {
 	return h
 }
 
-// feedAge is how long ago the change feed was last read.
+// feedAge returns the time since the change feed was last read.
 func (e *Engine) feedAge() time.Duration {
 	return max(0, time.Duration(e.now().UnixNano()-e.feedAt.Load()))
 }
@@ -170,30 +171,32 @@ func (e *Engine) setProgress(c fault.Code, values ...any) {
 	e.progress.Store(&h)
 }
 
-// notify passes on which tiles changed. It is called without a lock held, after the cache has dropped them: who asks
-// at once gets the new ones.
+// notify passes the notices to Parts.Changed. The caller holds no lock and has already dropped the tiles from the cache,
+// so a client that requests them at once receives the new tiles.
 func (e *Engine) notify(notices []tiles.Notice) {
 	if e.parts.Changed != nil && len(notices) > 0 {
 		e.parts.Changed(notices)
 	}
 }
 
-// layerSet is the layers that an address names.
+// layerSet holds the layers that the path of a request names.
 type layerSet struct {
 	text  string
 	names []string
 	parts []layerRef
 }
 
-// layerRef is a layer of an address, or the labels of its polygons.
+// layerRef is one layer of a layerSet, or the labels of its polygons.
 type layerRef struct {
 	l      *layer
 	labels bool
 }
 
-const maxLayerSets = 4096 // different lists of names that are remembered
+// maxLayerSets is the number of lists of names that are cached. It bounds the memory, because clients choose the lists.
+const maxLayerSets = 4096
 
-// resolve finds the layers of a list of names. The error is fault.Invalid or fault.NotFound.
+// resolve returns the layers of a list of names. It returns fault.Invalid for a bad list, fault.NotFound for an unknown
+// layer.
 func (e *Engine) resolve(text string) (*layerSet, error) {
 	e.mu.RLock()
 	a := e.layerSets[text]
@@ -207,7 +210,9 @@ func (e *Engine) resolve(text string) (*layerSet, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if a = e.layerSets[text]; a != nil { // somebody else has just asked: an answer is known by its layerSet
+	// Another request may have stored the same list since the read lock. There must be one layerSet for a list, because
+	// a cached answer is valid only for the same pointer.
+	if a = e.layerSets[text]; a != nil {
 		return a, nil
 	}
 	a = &layerSet{text: text, names: names}
@@ -226,8 +231,8 @@ func (e *Engine) resolve(text string) (*layerSet, error) {
 	return a, nil
 }
 
-// admit checks every layer of the list against the reader, and gives the division by which what the
-// reader may see differs from what others may; empty when it does not.
+// admit checks that the reader may see every layer of the list; it returns fault.Forbidden if not. It returns the
+// reader's division if at least one layer has different features for each division, and "" if all readers see the same.
 func (a *layerSet) admit(s core.Scope) (division string, err error) {
 	for _, p := range a.parts {
 		spec := p.l.spec.Load()

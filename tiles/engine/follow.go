@@ -16,10 +16,11 @@ import (
 	"onemap/tiles/shape"
 )
 
-// cycle loads every layer and follows the feed until that is lost or ctx ends.
+// cycle loads every layer and follows the change feed until ctx ends. It returns an error if the load fails or the feed
+// is lost.
 func (e *Engine) cycle(ctx context.Context) error {
-	// The mark comes before the loading: what changes while the layers are read is told again afterwards, and nothing falls
-	// between the two.
+	// The mark is read before the layers. The feed then repeats the changes that happen during the load, so no change is
+	// missed.
 	mark, err := e.parts.Feed.Mark(ctx)
 	if err != nil {
 		return fmt.Errorf("find the place in the change feed: %w", err)
@@ -55,7 +56,7 @@ func (e *Engine) cycle(ctx context.Context) error {
 	return nil
 }
 
-// await waits until there may be something new: at least Gather, at most Poll.
+// await waits until the feed may have new changes: at least Gather, and then at most Poll.
 func (e *Engine) await(ctx context.Context) {
 	wait.For(ctx, e.o.Gather)
 	waitCtx, cancel := context.WithTimeout(ctx, e.o.Poll)
@@ -64,7 +65,7 @@ func (e *Engine) await(ctx context.Context) {
 	go func() {
 		defer close(woken)
 		if err := e.parts.Feed.Notified(waitCtx); err != nil {
-			<-waitCtx.Done() // the database is away: no busy loop
+			<-waitCtx.Done() // the database is not available; the wait prevents a busy loop
 		}
 	}()
 	select {
@@ -76,7 +77,7 @@ func (e *Engine) await(ctx context.Context) {
 	}
 }
 
-// step reads the feed once and applies what it gives.
+// step reads the feed once, applies the changes and returns the next mark. It returns the old mark if the read fails.
 func (e *Engine) step(ctx context.Context, mark tiles.Mark) (tiles.Mark, error) {
 	b := batch{}
 	next, err := e.parts.Feed.Since(ctx, mark, func(c tiles.Chunk) error {
@@ -94,26 +95,27 @@ func (e *Engine) step(ctx context.Context, mark tiles.Mark) (tiles.Mark, error) 
 	return next, e.apply(ctx, b)
 }
 
-// applyAtOnce is how many changed features are applied under one lock.
+// applyAtOnce is the number of changed features that are applied under one lock. It bounds the time for which requests
+// wait for the lock, and the memory of a batch.
 const applyAtOnce = 5000
 
-// batch is what is applied together.
+// batch holds the changes that are applied together.
 type batch struct {
 	layers  map[int]*changes
 	entries bool
 	size    int
 }
 
-// changes are those of one layer.
+// changes holds the changes of one layer.
 type changes struct {
 	ids    map[int64]struct{}
-	places []memory.Extent // as the feed tells them
-	whole  bool
-	since  time.Time // when the oldest was written
+	places []memory.Extent // the old and the new places, from the feed
+	whole  bool            // the whole layer must be loaded again
+	since  time.Time       // when the oldest change was written
 }
 
-// add takes one chunk of the feed into the batch. A change has two places, where the feature was and where it is:
-// tiles at both are no longer true.
+// add adds one chunk of the feed to the batch. A change has an old and a new place of the feature; the tiles at both
+// places are out of date.
 func (b *batch) add(c tiles.Chunk) {
 	b.entries = b.entries || c.Entry
 	if !c.Whole && len(c.Changes) == 0 {
@@ -142,15 +144,15 @@ func (b *batch) add(c tiles.Chunk) {
 	b.size += len(c.Changes)
 }
 
-// apply brings the layers of a batch up to date. Changes of features come before changes of the catalogue: a
-// feature of a new layer is read when that layer is loaded.
+// apply applies a batch to the layers. It applies changes of features before changes of the catalogue: the features of
+// a new layer are read when that layer is loaded.
 func (e *Engine) apply(ctx context.Context, b batch) error {
 	for _, id := range slices.Sorted(maps.Keys(b.layers)) {
 		e.mu.RLock()
 		l := e.byID[id]
 		e.mu.RUnlock()
 		if l == nil {
-			continue // its entry comes, or has gone
+			continue // the entry of the layer is later in the batch, or was deleted
 		}
 		if err := e.applyTo(ctx, l, b.layers[id]); err != nil {
 			return err
@@ -169,7 +171,7 @@ func (e *Engine) apply(ctx context.Context, b batch) error {
 	return nil
 }
 
-// applyTo brings one layer up to date, drops the tiles that are no longer true, and tells.
+// applyTo applies changes to one layer, drops the tiles that are out of date, and sends the notices.
 func (e *Engine) applyTo(ctx context.Context, l *layer, c *changes) error {
 	if c.whole {
 		e.unload(l)
@@ -180,8 +182,8 @@ func (e *Engine) applyTo(ctx context.Context, l *layer, c *changes) error {
 	if err != nil {
 		return err
 	}
-	// What the feed says and what the layer held are both dropped. They can differ: a feature that changed twice is read as
-	// it is now, and was drawn as it was before both.
+	// The tiles at the feed's places and at the layer's own places are dropped. The places can differ: if a feature
+	// changed twice, the fetch returns its newest state, and the cached tiles show the state before both changes.
 	places := c.places
 	l.mu.Lock()
 	switch l.place {
@@ -209,8 +211,9 @@ func (e *Engine) applyTo(ctx context.Context, l *layer, c *changes) error {
 	return nil
 }
 
-// fetch reads features as they are now, ready to be put. They are never older than the feed's word:
-// what changes after they were read comes again.
+// fetch reads the current state of features, prepared for memory.Layer.Put. The state is never older than the changes
+// from the feed. The feed repeats every change that happens after the read. It returns nil if the layer is not in
+// memory.
 func (e *Engine) fetch(ctx context.Context, l *layer, ids []int64) ([]memory.Item, error) {
 	l.mu.RLock()
 	mem := l.mem
@@ -232,7 +235,8 @@ func (e *Engine) fetch(ctx context.Context, l *layer, ids []int64) ([]memory.Ite
 	return items, nil
 }
 
-// replace puts what was fetched and deletes what was not, and gives all places that had or have something.
+// replace stores the fetched features and deletes the ids that were not fetched. It returns the old and the new places
+// of all of them.
 func replace(mem *memory.Layer, ids map[int64]struct{}, items []memory.Item) ([]memory.Extent, error) {
 	places := make([]memory.Extent, 0, 2*len(ids))
 	there := make(map[int64]struct{}, len(items))
@@ -255,9 +259,10 @@ func replace(mem *memory.Layer, ids map[int64]struct{}, items []memory.Item) ([]
 	return places, nil
 }
 
-// worldBox is a box of degrees in world coordinates, a little larger than it is.
+// worldBox converts a box of degrees to world coordinates and adds 2 units on each side, for rounding. It returns false
+// for an empty box.
 func worldBox(b tiles.Box) (shape.Box, bool) {
-	if !(b[0] <= b[2] && b[1] <= b[3]) { // a NaN is not
+	if !(b[0] <= b[2] && b[1] <= b[3]) { // also true for NaN, which means no box
 		return shape.Box{}, false
 	}
 	x0, y0 := shape.Project(clampLonLat(b[0], b[3]))
@@ -265,5 +270,5 @@ func worldBox(b tiles.Box) (shape.Box, bool) {
 	return shape.Box{X0: x0 - min(x0, 2), Y0: y0 - min(y0, 2), X1: x1 + min(^x1, 2), Y1: y1 + min(^y1, 2)}, true
 }
 
-// byDivision reports whether who may see what of a layer depends on the feature.
+// byDivision reports whether the division of each feature decides who may see it.
 func byDivision(s *tiles.Spec) bool { return s.Audience.Kind == core.AudienceDivision }

@@ -9,11 +9,11 @@ import (
 	"onemap/tiles"
 )
 
-// undrawnListed is how many features of a layer that are not shown are named; all are counted.
+// undrawnListed is the largest number of undrawn features that are listed for a layer. All of them are counted.
 const undrawnListed = 100
 
-// Layers tells how each layer that the scope may know of is doing, by name. Features, and those that are
-// not shown, are counted as far as the scope covers them.
+// Layers returns the state of each layer that the scope may see, sorted by name. It counts the features and the undrawn
+// features that the scope covers.
 func (e *Engine) Layers(s core.Scope) []tiles.LayerState {
 	kept := map[int32]int{}
 	e.countKept(kept)
@@ -45,7 +45,8 @@ func (e *Engine) countKept(kept map[int32]int) {
 	}
 }
 
-// state describes one layer to a reader. Of a layer by division only what the reader may see is counted.
+// state returns the state of one layer for a scope. In a layer by division it counts only the features that the scope
+// covers.
 func (l *layer) state(s core.Scope) tiles.LayerState {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -68,7 +69,7 @@ func (l *layer) state(s core.Scope) tiles.LayerState {
 	return state
 }
 
-// whenSet returns nil for the zero time, which JSON then leaves out.
+// whenSet returns nil for the zero time, so that JSON omits it.
 func whenSet(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -76,7 +77,7 @@ func whenSet(t time.Time) *time.Time {
 	return &t
 }
 
-// State tells how the engine is doing.
+// State returns the state of the engine: the change feed and the cache.
 func (e *Engine) State() tiles.EngineState {
 	h := e.Health()
 	return tiles.EngineState{
@@ -85,7 +86,7 @@ func (e *Engine) State() tiles.EngineState {
 	}
 }
 
-// cacheBytes returns what both caches hold.
+// cacheBytes returns the weight of both caches in bytes.
 func (e *Engine) cacheBytes() int64 {
 	if e.blobs == nil {
 		return 0

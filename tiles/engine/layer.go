@@ -16,32 +16,32 @@ type layer struct {
 	spec atomic.Pointer[tiles.Spec] // written under mu
 	// version grows with every change of the entry or of the content.
 	version atomic.Uint64
-	deepest atomic.Uint32 // zoom of any part that was ever kept
+	deepest atomic.Uint32 // deepest zoom of all parts that were ever cached
 	thinned atomic.Int64
-	readers atomic.Bool // its readers are others now
-	told    atomic.Bool // its entry changed: it is told of as a whole
+	readers atomic.Bool // the readers changed; adopt must send a notice to all readers
+	told    atomic.Bool // the entry changed; adopt must send a notice for the whole layer
 
 	mu      sync.RWMutex
 	place   place
 	mem     *memory.Layer      // nil unless inMemory
-	pending map[int64]struct{} // what changed while it is loaded
-	loads   int                // counts the loads: one that another has overtaken is not used
+	pending map[int64]struct{} // ids of the features that changed during the load
+	loads   int                // number of the newest load; the results of older loads are not used
 	facts   facts
 
 	scopesMu sync.Mutex
-	scopes   map[string]struct{} // for which parts may be kept
+	scopes   map[string]struct{} // the divisions for which parts may be in the cache
 }
 
 // place is where a layer's tiles are made.
 type place uint8
 
 const (
-	beingLoaded place = iota // by the database until it is here; nothing is kept
+	beingLoaded place = iota // by the database until the layer is loaded; no part is cached
 	inMemory
 	inDatabase
 )
 
-// String returns the word of the API for the place.
+// String implements fmt.Stringer. It returns the place as the API writes it.
 func (p place) String() string {
 	switch p {
 	case inMemory:
@@ -53,7 +53,7 @@ func (p place) String() string {
 	}
 }
 
-// facts are what the health page tells.
+// facts are the numbers for the health page.
 type facts struct {
 	loadedAt   time.Time
 	loadTook   time.Duration
@@ -62,14 +62,14 @@ type facts struct {
 	changes    int64
 }
 
-// newLayer makes a layer of an entry of the catalogue. It is not loaded: its place is the zero value.
+// newLayer returns a layer for an entry of the catalogue. The layer is not loaded; its place is beingLoaded.
 func newLayer(s tiles.Spec) *layer {
 	l := &layer{id: s.ID, scopes: map[string]struct{}{}}
 	l.spec.Store(&s)
 	return l
 }
 
-// placeOf decides where a layer's tiles are made.
+// placeOf returns where a layer's tiles are made. The rules of the layer come first, then the number of features.
 func (o Options) placeOf(s *tiles.Spec) place {
 	switch {
 	case s.Rules.Source == core.TileSourceDatabase:
@@ -81,8 +81,8 @@ func (o Options) placeOf(s *tiles.Spec) place {
 	}
 }
 
-// noteScope remembers for which readers and to which zoom parts were kept. A change must drop parts of all of
-// them, and looks for no others.
+// noteScope records the division and the zoom of a cached part. A change drops the parts of the recorded divisions and
+// zooms only.
 func (l *layer) noteScope(division string, zoom uint32) {
 	for old := l.deepest.Load(); zoom > old && !l.deepest.CompareAndSwap(old, zoom); old = l.deepest.Load() {
 		continue
@@ -92,7 +92,7 @@ func (l *layer) noteScope(division string, zoom uint32) {
 	l.scopes[division] = struct{}{}
 }
 
-// knownScopes returns a copy, so that the caller can go through it without the lock.
+// knownScopes returns a copy of the recorded divisions, so that the caller can iterate without the lock.
 func (l *layer) knownScopes() []string {
 	l.scopesMu.Lock()
 	defer l.scopesMu.Unlock()

@@ -17,8 +17,8 @@ import (
 	"onemap/tiles/shape"
 )
 
-// adopt brings the layers in line with the catalogue and gives those that must be loaded. A layer whose
-// entry changed is told of as a whole: its rules, its zooms or its readers may be others.
+// adopt updates the layers to match the catalogue and returns the layers that must be loaded. A changed entry
+// leads to a notice for the whole layer, because its rules, zooms or readers may have changed.
 func (e *Engine) adopt(specs []tiles.Spec) (load []*layer) {
 	var notices []tiles.Notice
 	e.mu.Lock()
@@ -41,7 +41,7 @@ func (e *Engine) adopt(specs []tiles.Spec) (load []*layer) {
 			notices = append(notices, tiles.Notice{Layer: l.spec.Load().Name, Audience: l.spec.Load().Audience})
 		}
 		if l.readers.Swap(false) {
-			notices = []tiles.Notice{{}} // also for those who may no longer read it
+			notices = []tiles.Notice{{}} // for all readers, including those that have lost access to the layer
 		}
 	}
 	e.byName, e.byID = byName, byID
@@ -53,7 +53,7 @@ func (e *Engine) adopt(specs []tiles.Spec) (load []*layer) {
 	return load
 }
 
-// change takes a new entry and reports whether the layer must be loaded anew.
+// change stores a new entry and reports whether the layer must be loaded again.
 func (e *Engine) change(l *layer, s *tiles.Spec) (reload bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,14 +72,14 @@ func (e *Engine) change(l *layer, s *tiles.Spec) (reload bool) {
 	return reload
 }
 
-// sameDrawing reports whether tiles look the same, to the same readers, by both entries.
+// sameDrawing reports whether both entries produce the same tiles for the same readers.
 func sameDrawing(a, b *tiles.Spec) bool {
 	x, y := *a, *b
 	x.Version, x.Count, x.ModifiedAt, x.Title = y.Version, y.Count, y.ModifiedAt, y.Title
 	return reflect.DeepEqual(x, y)
 }
 
-// unload hands a layer over to the database until it has been loaded.
+// unload removes a layer from memory. The database makes its tiles until it is loaded again.
 func (e *Engine) unload(l *layer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,7 +89,7 @@ func (e *Engine) unload(l *layer) {
 	e.dropAll(l)
 }
 
-// forgetContent unloads every layer: nobody knows what changed.
+// forgetContent unloads every layer. It is used when the changes since the last load are unknown.
 func (e *Engine) forgetContent() {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -98,7 +98,7 @@ func (e *Engine) forgetContent() {
 	}
 }
 
-// errTooMany says that a layer is too large for memory: the database draws it.
+// errTooMany means that a layer is too large for memory. The database then makes its tiles.
 var errTooMany = errors.New("too large for memory")
 
 // loaded is a layer's content, ready to be used.
@@ -111,13 +111,14 @@ type loaded struct {
 	err  error
 }
 
-// logEvery is how many features are loaded between two words in the log.
+// logEvery is the number of features that are loaded between two progress lines in the log.
 const logEvery = 200_000
 
-// nthOf says which layer is loaded, of how many; of is 0 where nobody is told how far the loading is.
+// nthOf is the position of a layer in a sequence of loads, for progress reports. An of of 0 means that no progress is
+// reported.
 type nthOf struct{ nth, of int }
 
-// loadNow loads a layer and waits for it.
+// loadNow loads a layer and installs it before it returns.
 func (e *Engine) loadNow(ctx context.Context, l *layer, told nthOf) error {
 	done := e.load(ctx, l, told)
 	if done.err != nil {
@@ -127,7 +128,7 @@ func (e *Engine) loadNow(ctx context.Context, l *layer, told nthOf) error {
 	return nil
 }
 
-// loadLater loads a layer beside the following; finishLoad takes it over.
+// loadLater loads a layer in a goroutine while the engine follows the change feed. finishLoad installs the result.
 func (e *Engine) loadLater(ctx context.Context, l *layer) {
 	e.loads.Go(func() {
 		done := e.load(ctx, l, nthOf{})
@@ -138,8 +139,9 @@ func (e *Engine) loadLater(ctx context.Context, l *layer) {
 	})
 }
 
-// load reads a layer into memory of its own. It holds no lock meanwhile: tiles come from the database until
-// install. A result without mem and without an error says that the layer is too large for memory.
+// load reads a layer into a new memory.Layer. It holds no lock while it reads; the database makes the tiles until
+// install. A result without mem and without an error means that the database makes the layer's tiles: the layer is
+// too large for memory, or its rules say so.
 func (e *Engine) load(ctx context.Context, l *layer, told nthOf) loaded {
 	l.mu.RLock()
 	spec, nth := *l.spec.Load(), l.loads
@@ -151,6 +153,8 @@ func (e *Engine) load(ctx context.Context, l *layer, told nthOf) loaded {
 	start := time.Now()
 	mem := memory.New(spec, int(spec.Count))
 	var b shape.Builder
+	// The limit applies to the features read, because spec.Count may be out of date. A layer whose rules name a source
+	// has no limit.
 	read := int64(0)
 	err := e.parts.Loader.Load(ctx, spec, func(f *tiles.Feature) error {
 		if read++; read > e.o.MaxFeatures && spec.Rules.Source == "" {
@@ -181,7 +185,7 @@ func (e *Engine) load(ctx context.Context, l *layer, told nthOf) loaded {
 	return done
 }
 
-// finishLoad takes a layer over that was loaded beside the following.
+// finishLoad installs a layer that loadLater has loaded. After a failure it starts the load again.
 func (e *Engine) finishLoad(ctx context.Context, done loaded) {
 	l := done.l
 	if done.err != nil {
@@ -193,7 +197,7 @@ func (e *Engine) finishLoad(ctx context.Context, done loaded) {
 		return
 	}
 	l.mu.RLock()
-	// Another load has begun since, because the entry or the whole content changed: this one is of the past.
+	// A newer load has begun, because the entry or the whole content changed. The result of this load is obsolete.
 	stale := l.loads != done.nth
 	pending := make(map[int64]struct{}, len(l.pending))
 	for id := range l.pending {
@@ -213,7 +217,7 @@ func (e *Engine) finishLoad(ctx context.Context, done loaded) {
 	e.notify([]tiles.Notice{{Layer: done.spec.Name, Audience: done.spec.Audience}})
 }
 
-// catchUp applies what changed while a layer was loaded.
+// catchUp applies the changes that arrived while the layer was loaded.
 func (e *Engine) catchUp(ctx context.Context, done loaded, pending map[int64]struct{}) error {
 	ids := make([]int64, 0, len(pending))
 	for id := range pending {
@@ -231,7 +235,8 @@ func (e *Engine) catchUp(ctx context.Context, done loaded, pending map[int64]str
 	return err
 }
 
-// install makes the loaded content the layer's.
+// install replaces the content of the layer with the loaded content. It drops every cached part, because the parts
+// were made from the old content. It does nothing if a newer load has begun.
 func (e *Engine) install(ctx context.Context, done loaded) {
 	l := done.l
 	l.mu.Lock()
@@ -250,7 +255,7 @@ func (e *Engine) install(ctx context.Context, done loaded) {
 	e.dropAll(l)
 }
 
-// clampLonLat holds a place inside the map's square.
+// clampLonLat limits a position to the square of Web Mercator. Units: degrees.
 func clampLonLat(lon, lat float64) orb.Point {
 	return orb.Point{min(max(lon, -180), 180), min(max(lat, -geo.MaxMercatorLat), geo.MaxMercatorLat)}
 }

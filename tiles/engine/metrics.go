@@ -17,7 +17,7 @@ type metrics struct {
 	thinned                      *prometheus.CounterVec
 }
 
-// newMetrics registers them. With a nil registerer they count and nobody reads them.
+// newMetrics returns the metrics and registers them with reg. If reg is nil, they count and are not exported.
 func newMetrics(reg prometheus.Registerer, e *Engine) *metrics {
 	f := promauto.With(reg)
 	answers := f.NewCounterVec(prometheus.CounterOpts{
@@ -54,7 +54,7 @@ func newMetrics(reg prometheus.Registerer, e *Engine) *metrics {
 	}
 }
 
-// refused counts an error: failed when the server is at fault, refused when the request is.
+// refused counts an error. It counts as failed if the server is the cause, and as refused if the request is.
 func (m *metrics) refused(err error) {
 	if k := fault.KindOf(err); k == fault.Internal || k == fault.Unavailable {
 		m.failed.Inc()

@@ -18,9 +18,9 @@ import (
 	"onemap/tiles/memory"
 )
 
-// Tile returns one tile in a scope: what the scope does not cover is not in it. The errors are
-// fault.Invalid (the address), fault.NotFound and fault.Forbidden (a layer: then there is no tile at
-// all), and the database's for a layer that is not in memory.
+// Tile returns one tile. It contains only the features that the scope covers. It returns fault.Invalid if the address
+// is not valid, fault.NotFound if a layer is unknown, fault.Forbidden if the scope may not see a layer, and the
+// database's error for a layer that is not in memory. After an error there is no tile, not even of the other layers.
 func (e *Engine) Tile(ctx context.Context, s core.Scope, r tiles.Request) (tiles.Tile, error) {
 	t, err := e.tile(ctx, s, &r)
 	switch {
@@ -35,8 +35,7 @@ func (e *Engine) Tile(ctx context.Context, s core.Scope, r tiles.Request) (tiles
 	return *t, nil
 }
 
-// tile returns an answer from the cache, or makes it. Those who ask for the same tile at the same time wait for
-// one making.
+// tile returns an answer from the cache, or makes it. Concurrent requests for the same tile share one render.
 func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*tiles.Tile, error) {
 	if a := r.Address; a.Z > tiles.MaxZoom || !geo.Tile(a).Valid() {
 		return nil, fault.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
@@ -55,10 +54,10 @@ func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*til
 		return &a.Tile, nil
 	}
 	e.misses.Add(1)
-	// Whoever asks after a change must not join a flight that began before it: the versions are in
-	// the flight's name.
+	// A request that arrives after a change must not share a flight that began before the change. The name of the
+	// flight contains the versions of the layers for this reason.
 	ch := e.flights.DoChan(flightName(key, asked), func() (any, error) {
-		if a := e.known(key, asked); a != nil { // a flight has landed between the look and this one
+		if a := e.known(key, asked); a != nil { // another flight ended after the first lookup
 			return a, nil
 		}
 		return e.make(ctx, s, asked, key)
@@ -74,7 +73,7 @@ func (e *Engine) tile(ctx context.Context, s core.Scope, r *tiles.Request) (*til
 	}
 }
 
-// known returns an answer from the cache, nil when there is none that is still true.
+// known returns a valid answer from the cache, or nil if there is none.
 func (e *Engine) known(key answerKey, asked *layerSet) *answer {
 	if e.answers == nil {
 		return nil
@@ -85,7 +84,8 @@ func (e *Engine) known(key answerKey, asked *layerSet) *answer {
 	return nil
 }
 
-// good reports whether every part of an answer is still the one in the cache.
+// good reports whether a cached answer is valid: every part of it must still be in the cache. A part that was not made,
+// because the zoom is below the layer's, is valid while the layer has the same entry.
 func (e *Engine) good(a *answer, asked *layerSet) bool {
 	if a.ask != asked {
 		return false
@@ -105,7 +105,7 @@ func (e *Engine) good(a *answer, asked *layerSet) bool {
 	return true
 }
 
-// flightName names a making: what is asked for and the versions of its layers.
+// flightName returns the name of a flight: the key of the answer and the versions of its layers.
 func flightName(k answerKey, asked *layerSet) string {
 	b := make([]byte, 0, len(k.layers)+len(k.division)+16+8*len(asked.parts))
 	b = append(append(append(b, k.layers...), 0), k.division...)
@@ -120,10 +120,11 @@ func flightName(k answerKey, asked *layerSet) string {
 	return string(b)
 }
 
-// makeWithin bounds how long a tile may take that the database makes.
+// makeWithin is the longest time to make an answer, with the wait for a slot and the database.
 const makeWithin = 20 * time.Second
 
-// make makes an answer. It goes on when the one who asked first has gone: others wait for it.
+// make makes an answer. It continues when the first request is cancelled, because other requests may wait for the same
+// answer. It returns fault.Unavailable if no slot is free within makeWithin.
 func (e *Engine) make(ctx context.Context, s core.Scope, asked *layerSet, key answerKey) (*answer, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeWithin)
 	defer cancel()
@@ -160,10 +161,10 @@ func (e *Engine) make(ctx context.Context, s core.Scope, asked *layerSet, key an
 	return a, nil
 }
 
-// assemble joins the parts: a tile is the concatenation of its layers.
+// assemble joins the parts into the answer. An MVT tile is the concatenation of its layers.
 func (e *Engine) assemble(a *answer, size int, packed bool, t *renderSlot) {
-	// The tag is made of the sums of the parts, in their order. It depends on the content alone, so it is the same on every
-	// node, and compressing does not change it: it is a weak one.
+	// The ETag is a hash of the sums of the parts, in their order. It depends only on the content, so it is the same on
+	// every node. It is a weak tag, because the compressed and the uncompressed tile share it.
 	sums := make([]byte, 0, 8*len(a.parts))
 	for _, p := range a.parts {
 		if p.blob != nil && len(p.blob.Bytes) > 0 {
@@ -180,11 +181,11 @@ func (e *Engine) assemble(a *answer, size int, packed bool, t *renderSlot) {
 		w.Reset(&t.packed)
 		for _, p := range a.parts {
 			if p.blob != nil {
-				_, _ = w.Write(p.blob.Bytes) // into memory: it cannot fail
+				_, _ = w.Write(p.blob.Bytes) // the writer is a buffer in memory and returns no error
 			}
 		}
 		_ = w.Close()
-		// A tile that compression makes no smaller is sent as it is.
+		// The tile is sent uncompressed if compression does not make it smaller.
 		if len(t.packed.b) < size {
 			a.Bytes, a.Gzip = bytes.Clone(t.packed.b), true
 			return
@@ -194,7 +195,7 @@ func (e *Engine) assemble(a *answer, size int, packed bool, t *renderSlot) {
 		switch {
 		case p.blob == nil || len(p.blob.Bytes) == 0:
 		case len(p.blob.Bytes) == size:
-			// The only part that is not empty: the answer shares its bytes.
+			// This is the only part that is not empty. The answer shares its bytes, which nothing changes.
 			a.Bytes = p.blob.Bytes
 		default:
 			a.Bytes = append(a.Bytes, p.blob.Bytes...)
@@ -202,7 +203,7 @@ func (e *Engine) assemble(a *answer, size int, packed bool, t *renderSlot) {
 	}
 }
 
-// part returns a layer's part of a tile, from the cache or made now.
+// part returns a layer's part of a tile, from the cache, from memory or from the database.
 func (e *Engine) part(ctx context.Context, s core.Scope, p layerRef, key answerKey, t *renderSlot) (usedPart, error) {
 	l := p.l
 	z, _, _ := key.tile.zxy()
@@ -228,7 +229,8 @@ func (e *Engine) part(ctx context.Context, s core.Scope, p layerRef, key answerK
 	return usedPart{spec, k, b}, nil
 }
 
-// render makes a part of a layer that is in memory, and keeps it before any change can come between.
+// render makes a part of a layer in memory and caches it. It holds the read lock for both, so no change can happen
+// between them. It returns false if the layer is not in memory.
 func (e *Engine) render(l *layer, k layerTileKey, t *renderSlot) (*layerTile, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -251,10 +253,9 @@ func (e *Engine) render(l *layer, k layerTileKey, t *renderSlot) (*layerTile, bo
 	return b, true
 }
 
-// fromDatabase makes a part that is not in memory. It is kept when nothing changed meanwhile.
+// fromDatabase makes a part of a layer that is not in memory. It caches the part if the layer has not changed since.
 func (e *Engine) fromDatabase(ctx context.Context, s core.Scope, l *layer, k layerTileKey) (*layerTile, error) {
-	// The version is read first. A change that comes while the database draws makes it another one, and what was drawn is
-	// then sent and not kept.
+	// The version is read before the query. A change during the query increments it. The part is then sent and not cached.
 	version, spec := l.version.Load(), l.spec.Load()
 	z, x, y := k.tile.zxy()
 	name := spec.Name
@@ -275,7 +276,7 @@ func (e *Engine) fromDatabase(ctx context.Context, s core.Scope, l *layer, k lay
 	return b, nil
 }
 
-// TileJSON describes the layers to a scope; base is the server's address before /tiles.
+// TileJSON returns the description of the layers for a scope. base is the URL of the server without /tiles.
 func (e *Engine) TileJSON(ctx context.Context, s core.Scope, layers []string, base string) (tiles.TileJSON, error) {
 	names := make([]string, len(layers))
 	for i, name := range layers {

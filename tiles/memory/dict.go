@@ -9,18 +9,18 @@ import (
 	"onemap/internal/fault"
 )
 
-// dict holds the different values of a layer's attributes, each once, as the bytes of an MVT Value
-// ready to be copied into a tile. A code names a value for as long as something uses it; 0 is no
-// value. Values that nobody uses any more give their code and, when there are many, their room back.
+// dict holds the distinct values of a layer's attributes, each once. A value is stored as the bytes of an MVT Value that
+// can be copied into a tile. A code identifies a value while it has uses; 0 means no value. When a value has no more
+// uses, its code becomes free. compact frees the memory of unused values when there are many.
 type dict struct {
 	seed   maphash.Seed
 	arena  []byte
 	spans  []span   // by code
 	uses   []uint32 // by code
 	free   []uint32 // codes that are not in use
-	slots  []uint32 // open addressing: codes; 0 is empty, deleted is a grave
-	filled int      // slots that are not empty
-	dead   int      // bytes of the arena that nobody uses
+	slots  []uint32 // hash table with open addressing: codes; 0 is empty, grave is deleted
+	filled int      // number of slots that are not empty, with the deleted ones
+	dead   int      // number of unused bytes in the arena
 }
 
 // span is where a value's bytes are; their length is at most maxValue.
@@ -40,7 +40,7 @@ func newDict() *dict {
 	return &dict{seed: maphash.MakeSeed(), spans: make([]span, 1), uses: make([]uint32, 1), slots: make([]uint32, firstSize)}
 }
 
-// value is the bytes of a code, with the tag and length of a layer's values.
+// value returns the bytes of a code, with the tag and the length of a value field in an MVT layer.
 func (d *dict) value(code uint32) []byte {
 	s := d.spans[code]
 	return d.arena[s.at : s.at+s.length]
@@ -100,7 +100,7 @@ func (d *dict) add(value []byte) (uint32, error) {
 	return uint32(len(d.spans) - 1), nil
 }
 
-// drop takes one use of a code back.
+// drop removes one use of a code. Without uses the code becomes free.
 func (d *dict) drop(code uint32) {
 	if code == 0 {
 		return
@@ -123,7 +123,7 @@ func (d *dict) drop(code uint32) {
 	}
 }
 
-// compact moves what is used together; codes stay.
+// compact copies the used values to a new arena. The codes do not change.
 func (d *dict) compact() {
 	arena := make([]byte, 0, (len(d.arena)-d.dead)*5/4)
 	for code, s := range d.spans {
@@ -137,7 +137,7 @@ func (d *dict) compact() {
 	d.rehash()
 }
 
-// rehash makes room in the table, and none for what is gone.
+// rehash builds a new hash table of the live values. It removes the deleted slots.
 func (d *dict) rehash() {
 	live := len(d.spans) - 1 - len(d.free)
 	size := firstSize
@@ -158,8 +158,8 @@ func (d *dict) rehash() {
 	}
 }
 
-// reorder numbers the values anew in the given order of their codes, and gives the new codes by the
-// old ones. The room for growth that a bulk load leaves is given back.
+// reorder assigns new codes to the values, in the given order of their old codes. It returns the new codes, indexed by
+// the old ones. It also frees the spare memory that remains after a bulk load.
 func (d *dict) reorder(order []uint32) []uint32 {
 	now := make([]uint32, len(d.spans))
 	arena := make([]byte, 0, len(d.arena)-d.dead)

@@ -29,7 +29,7 @@ func (d *divisions) take(code string) uint32 {
 	return n
 }
 
-// drop takes one use back. A number that nobody uses is given to the next new code.
+// drop removes one use of a number. A number without uses is reused for the next new code.
 func (d *divisions) drop(n uint32) {
 	if d.uses[n]--; d.uses[n] == 0 {
 		delete(d.numbers, d.codes[n])

@@ -153,8 +153,8 @@ type Extent struct {
 	Division string
 }
 
-// Put makes or replaces a feature and gives where it was and where it is: none, one or two places. The
-// error is fault.TooLarge: it does not fit into memory, and is not there.
+// Put adds or replaces a feature and returns its old and its new place: none, one or two places. It returns
+// fault.TooLarge if the feature does not fit into memory; the layer then does not have the feature.
 func (l *Layer) Put(it *Item) (places []Extent, err error) {
 	if was, ok := l.Delete(it.id); ok {
 		places = append(places, was)
@@ -332,7 +332,7 @@ func above(v uint32) float32 {
 	return f
 }
 
-// Delete takes a feature out, if it is there, and gives where it was.
+// Delete removes a feature and returns its place. ok is false if the feature is not in the layer.
 func (l *Layer) Delete(id int64) (was Extent, ok bool) {
 	delete(l.undrawn, id)
 	slot, ok := l.slotOf[id]

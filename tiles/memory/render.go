@@ -82,8 +82,8 @@ func (s *Scratch) steps(size, budget int) int {
 // more than the budget and it can be made coarser.
 func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
 	s.begin(l)
-	// However coarse the cells are made, only what lies in those of the rules has a say: what is
-	// farther away may change without this tile being told.
+	// Coarser cells still use only the features in the cells of the rules. A change of a feature outside these cells does
+	// not mark this tile as out of date.
 	r, least, box := q.raster(step), q.raster(0), view.Box()
 	s.scanPoints(l, q, box, least.dots.align(box), r)
 	s.scanShapes(l, q, box, least.shapes.align(box), r)
@@ -177,8 +177,8 @@ func (s *Scratch) addFigure(l *Layer, f *figure, view *shape.View) {
 	s.close(start)
 }
 
-// open begins a Feature message and gives where its content begins; close ends it. The tags are open
-// within it. A feature of a negative id has none in the tile: MVT's ids are unsigned.
+// open begins a Feature message and its tags, and returns the offset of its content. close ends the message. A feature
+// with a negative id has no id in the tile, because ids in MVT are unsigned.
 func (s *Scratch) open(id int64, named bool) (start int) {
 	s.starts = append(s.starts, len(s.features)+len(s.values))
 	b := append(s.features, tagFeature, 0)

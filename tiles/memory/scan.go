@@ -218,7 +218,7 @@ func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) 
 		s.found = append(s.found, at)
 		return true
 	})
-	// The tree gives shapes in no order, so thin and settle decide by level and id alone.
+	// The tree returns shapes in no fixed order, so thin and settle decide only by level and id.
 	s.cells.clear()
 	for _, at := range s.found {
 		f := &l.forms[at]

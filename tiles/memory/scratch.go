@@ -92,7 +92,7 @@ func (t *table) clear() {
 	}
 }
 
-// at gives what a key maps to; one that is new is mapped to to.
+// at returns the value of a key. It sets a new key to the value to and returns there as false.
 func (t *table) at(key uint64, to uint32) (value uint32, there bool) {
 	if t.n*2 >= len(t.slots) {
 		t.grow()

@@ -19,17 +19,17 @@ import (
 
 var _ tiles.Feed = (*ChangeFeed)(nil)
 
-// ChangeFeed is the change feed for one reader, with a connection of its own on which the database
-// wakes it. It must read from the primary. Close it when the reader ends; the DB stays open.
+// ChangeFeed is the change feed for one reader. It has its own connection, on which the database notifies it of
+// changes. It must read from the primary. Close it when the reader ends; the DB stays open.
 //
-// A mark is the database's epoch, a snapshot of it (which transactions had ended), and a witness. What came after is
-// the rows of the transactions that the snapshot does not see and the present one does. So no lock and no order is
-// needed: a transaction that began long ago and commits now is in the next answer, one that was rolled back never is,
-// and none is passed twice from mark to mark.
+// A mark is the epoch of the database, a snapshot (the transactions that had ended), and a witness. The changes after a
+// mark are the rows of the transactions that the snapshot does not see and the present snapshot sees. This needs no lock
+// and no order: a transaction that began long ago and commits now is in the next answer, a transaction that was rolled
+// back is in no answer, and no transaction is in two answers.
 //
-// The witness is a row that was committed after the snapshot was taken. While it is there, so is everything that the
-// snapshot sees; a database that was put back to an earlier moment, and gives out the same transaction numbers again,
-// does not have it.
+// The witness is a row that was committed after the snapshot was taken. While this row exists, everything that the
+// snapshot sees exists too. A database that was restored to an earlier moment does not have the row, although it assigns
+// the same transaction numbers again.
 type ChangeFeed struct {
 	db       *DB
 	listener pg.Listener
@@ -57,26 +57,27 @@ func (f *ChangeFeed) Mark(ctx context.Context) (tiles.Mark, error) {
 	return f.witnessed(ctx, p)
 }
 
-// witnessed leaves a witness of a position and returns the mark. Earlier marks keep theirs until it is pruned.
+// witnessed stores a witness for a position and returns the mark. The witnesses of earlier marks stay until they are
+// pruned.
 func (f *ChangeFeed) witnessed(ctx context.Context, p position) (tiles.Mark, error) {
 	p.witness = uuid.NewString()
 	_, err := f.db.pool.Exec(ctx, `insert into feed_witness (id, at) values ($1, $2)`, p.witness, f.db.now())
 	return p.mark(), pg.MapErr(err, "note how far the change feed is read")
 }
 
-// witnessAge is how old a follower's witness gets while nothing changes: then it moves on, so that what has been
-// pruned is never what it has not seen.
+// witnessAge is the age at which a follower replaces its witness although nothing has changed. Its mark is then always
+// newer than the pruned changes.
 const witnessAge = time.Minute
 
-// witnessKept is how long a mark can be asked about; what it lacks may be pruned long before.
+// witnessKept is the longest age of a usable mark. The changes after the mark may be pruned long before that.
 const witnessKept = 4 * time.Hour
 
-// selectChanges returns what came after the snapshot $2 of the epoch $1: one row for each row of the
-// feed, and one without a layer when there is none. Each carries the present position, whether
-// the feed still reaches back (the witness $3 is there, and nothing was pruned), and whether the witness is of before $4; all of it is seen by one snapshot. The transactions that $2 does not
-// see are those from its xmax on and those that it lists, so only their rows are looked at, however
-// old the oldest transaction is. Rows that a dump has brought from another cluster have that
-// cluster's numbers; none of them may lie in the future.
+// selectChanges returns the changes after the snapshot $2 of the epoch $1: one row for each row of the feed, or one row
+// without a layer if there is none. Each row has the present position, whether the changes are lost (the witness $3 does
+// not exist, or unseen rows were pruned), and whether the witness is older than $4. One snapshot sees all of it. The
+// transactions that $2 does not see are those from its xmax on and those that it lists, so the query reads only their
+// rows, however old the oldest transaction is. Rows from a dump of another cluster have the transaction numbers of that
+// cluster; a row with a number in the future is not read.
 const selectChanges = `
 	select h.epoch, h.now::text, h.lost, h.old, c.layer_id, c.at, c.kind, c.ids, c.old_boxes, c.new_boxes, c.old_divisions, c.new_divisions
 	from (

@@ -10,11 +10,11 @@ import (
 	"onemap/internal/pg"
 )
 
-// changesKept is how long a row of the change feed can be read at least.
+// changesKept is the shortest time for which a row of the change feed can be read.
 const changesKept = 10 * time.Minute
 
-// PruneChanges deletes what nobody can ask the change feed for any more, and says how many changes went. Each can be
-// read for ten minutes at least.
+// PruneChanges deletes old rows of the change feed and returns the number of deleted changes. Each change can be read for
+// at least ten minutes.
 func (db *DB) PruneChanges(ctx context.Context) (int64, error) {
 	now := db.now()
 	n, err := db.pruneChanges(ctx, now)
@@ -25,10 +25,9 @@ func (db *DB) PruneChanges(ctx context.Context) (int64, error) {
 	return n, pg.MapErr(err, "prune the witnesses of the change feed")
 }
 
-// pruneChanges deletes those rows of the change feed that its last run saw already, at least
-// changesKept ago: each has been there to be read for as long. What they were is remembered in the
-// same transaction, so that a reader is told that it has missed something, or misses nothing. A
-// first run, also the first of another epoch, only looks.
+// pruneChanges deletes the rows of the change feed that its last run saw, if that run was at least changesKept ago. Each
+// row could thus be read for that time. The same transaction stores which rows were deleted, so that a reader that has
+// missed some of them gets an error. The first run, also the first run of a new epoch, deletes nothing.
 func (db *DB) pruneChanges(ctx context.Context, now time.Time) (int64, error) {
 	var deleted int64
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
@@ -46,7 +45,7 @@ func (db *DB) pruneChanges(ctx context.Context, now time.Time) (int64, error) {
 		case !due:
 			return nil
 		}
-		// Rows of the future are a dump's, from another cluster: nobody can ever ask for them.
+		// Rows with a future transaction number come from a dump of another cluster. No reader can ever request them.
 		tag, err := tx.Exec(ctx, `
 			delete from feature_change c using change_horizon h
 			where (c.xid < pg_snapshot_xmax(h.seen) and pg_visible_in_snapshot(c.xid, h.seen)) or c.xid >= pg_snapshot_xmax(pg_current_snapshot())`)

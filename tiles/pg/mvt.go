@@ -98,9 +98,9 @@ func tileFields(l catalogue.Layer) []catalogue.Field {
 	})
 }
 
-// Tile makes the layers' parts of a tile, one after the other. Below its least zoom a layer is not
-// in it; beyond its deepest it still is, for whoever asks. Points are never thinned out. With
-// tiles.LabelSuffix a layer's name stands for the points for the names of its polygons.
+// Tile makes the layers' parts of a tile, one after the other. The tile does not contain a layer below the layer's
+// MinZoom. It contains the layer above its MaxZoom too. Points are never thinned. A layer's name with
+// tiles.LabelSuffix means the label points of its polygons.
 func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.Address) ([]byte, error) {
 	if t := geo.Tile(a); a.Z > tiles.MaxZoom || !t.Valid() {
 		return nil, fault.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)

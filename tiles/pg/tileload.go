@@ -18,7 +18,7 @@ import (
 
 var _ tiles.Loader = (*DB)(nil)
 
-// Specs is tiles.Loader's: every layer, whoever may see it.
+// Specs implements tiles.Loader. It returns every layer, without a check of the audience.
 func (db *DB) Specs(ctx context.Context) ([]tiles.Spec, error) {
 	all, err := cataloguepg.AllEntries(ctx, db.pool)
 	if err != nil {
@@ -114,7 +114,7 @@ func (db *DB) load(ctx context.Context, s tiles.Spec, where string, args []any, 
 	return pg.MapErr(rows.Err(), "load layer "+s.Name)
 }
 
-// featureReader makes rows of a load features. What it gives is good until it is asked again.
+// featureReader converts the rows of a load to features. A feature is valid until the next call.
 type featureReader struct {
 	spec    tiles.Spec
 	feature tiles.Feature

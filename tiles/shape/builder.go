@@ -207,7 +207,7 @@ func (b *Builder) finishRing(exterior bool) bool {
 	return true
 }
 
-// grow adds a part's vertices to the shape's and gives them, with their importance, all zero.
+// grow adds the vertices of a part to the shape. It returns the added vertices and their importance, which is zero.
 func (b *Builder) grow(part []pair) (vertices []pair, importance []uint8) {
 	at := len(b.vertices)
 	b.vertices = append(b.vertices, part...)

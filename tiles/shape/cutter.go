@@ -9,21 +9,21 @@ import (
 
 // Cutter cuts shapes into tiles. It holds one goroutine's scratch; the zero value is ready.
 type Cutter struct {
-	view   View // what the fields down to hi are of
+	view   View // the view for which the fields from valid to unit are set
 	valid  bool
 	world  Box
-	up     uint  // bits that a world coordinate is moved up to be a tile unit, beyond zoom 20
-	down   uint  // bits that it is moved down, before
-	biasX  int64 // what is added between: half a unit, less the tile's corner
+	up     uint  // left shift from world coordinates to tile units at zooms deeper than unitZoom
+	down   uint  // right shift from world coordinates to tile units at the other zooms
+	biasX  int64 // added between the two shifts: half a unit for rounding, minus the corner of the tile
 	biasY  int64
-	lo, hi int64  // where the buffer ends, tile units
+	lo, hi int64  // the ends of the buffer, in tile units
 	keep   uint64 // see keeping
 	unit   float64
 
 	points []point // the part that is being cut
 	spare  []point
 	pen    pen
-	last   quad // the box that was drawn last, so as not to draw it again
+	last   quad // the last box that was drawn, so that it is not drawn twice
 
 	held    []point // the polygons that are being drawn
 	rings   []heldRing
@@ -39,14 +39,14 @@ type Cutter struct {
 // point is a vertex in tile units from the tile's corner.
 type point struct{ x, y int64 }
 
-// Commands appends the geometry commands of the shape in the view, encoded as the packed field's
-// bytes are, to dst. Nothing of it in the view appends nothing.
+// Commands appends the geometry commands of the shape in the view to dst, in the encoding of a packed field. It appends
+// nothing if no part of the shape is in the view.
 //
-// A polygon is valid by OGC Simple Features, whatever the shape is: where simplification or rounding makes
-// its rings cross or touch along a line, it is mended, and may come in other parts. It has the winding and
-// the order of rings of MVT 2.1, no repeated point, no point on the straight line between its neighbours,
-// and no ring without area; what simplification or rounding
-// would make vanish is drawn at least a unit wide. It does not allocate beyond dst and its scratch.
+// A polygon in the output is always valid by OGC Simple Features. If simplification or rounding makes its rings cross or
+// touch along a line, Commands repairs it; the number of its parts may then change. It has the winding and the order of
+// rings of MVT 2.1, no repeated point, no point on the straight line between its neighbours, and no ring without area.
+// A part that would vanish by simplification or rounding is drawn at least one unit wide. Commands allocates only dst
+// and its scratch.
 func (c *Cutter) Commands(dst []byte, s *Shape, v *View) []byte {
 	if c.view != *v || !c.valid {
 		c.look(*v)
@@ -57,7 +57,7 @@ func (c *Cutter) Commands(dst []byte, s *Shape, v *View) []byte {
 	c.pen = pen{dst: dst}
 	sides := s.Box.past(c.world)
 	if c.up > 0 {
-		sides = everySide // the view's box is wider than the view
+		sides = everySide // the box of the view, in world units, is larger than the view
 	}
 	switch s.Kind {
 	case Point:
@@ -71,7 +71,7 @@ func (c *Cutter) Commands(dst []byte, s *Shape, v *View) []byte {
 	return dst
 }
 
-// look takes a view up.
+// look sets the view and computes the values that depend on it.
 func (c *Cutter) look(v View) {
 	c.view, c.valid = v, v.valid()
 	if !c.valid {
@@ -97,7 +97,7 @@ func (c *Cutter) look(v View) {
 	}
 }
 
-// at gives a vertex in tile units, rounded to the nearest; half rounds up.
+// at returns a vertex in tile units, rounded to the nearest unit; a half is rounded up.
 func (c *Cutter) at(v pair) point {
 	return point{
 		(edge(v.x)<<(c.up&63) + c.biasX) >> (c.down & 63),
@@ -105,7 +105,8 @@ func (c *Cutter) at(v pair) point {
 	}
 }
 
-// edge takes the last world coordinate for the edge that it stands for.
+// edge returns a world coordinate as an int64. It returns 2^32 for the largest coordinate, which stands for the edge of
+// the world.
 func edge(v uint32) int64 {
 	w := int64(v)
 	return w + (w+1)>>32
@@ -114,11 +115,12 @@ func edge(v uint32) int64 {
 // keepAll keeps every vertex.
 const keepAll = 0x8080808080808080
 
-// keeping is what to add to eight bytes of importance at once, so that the high bits say which are of
-// a grade or above. No byte of importance is above 127: none overflows into the next.
+// keeping returns the number to add to eight bytes of importance at once. The high bit of each byte of the sum is then
+// set if its importance is at least grade. A byte of importance is at most 127, so no byte overflows into the next.
 func keeping(grade uint8) uint64 { return (128 - uint64(grade)) * 0x0101010101010101 }
 
-// kept gives the high bits of vertices 8·word to 8·word+7 that are kept and lie in from to end.
+// kept returns a mask for the vertices 8·word to 8·word+7. The high bit of a byte is set if its vertex is kept and its
+// index is in [from, end).
 func kept(importance []pair, word, from, end uint32, keep uint64) uint64 {
 	p := importance[word]
 	m := (uint64(p.x) | uint64(p.y)<<32) + keep
@@ -132,9 +134,8 @@ func kept(importance []pair, word, from, end uint32, keep uint64) uint64 {
 	return m
 }
 
-// gather puts the kept vertices from, …, end-1 of the shape into c.points. Of chunks that lie beyond
-// one of the sides, as far as these are asked for, it takes the first and the last alone: inside the
-// view that draws the same.
+// gather puts the kept vertices from, …, end-1 of the shape into c.points. If a chunk lies completely beyond one of the
+// given sides, it takes only the first and the last vertex of the chunk. The result inside the view is the same.
 func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
 	c.points = slices.Grow(c.points[:0], int(end-from)+1)
 	boxes := s.chunks()
@@ -142,9 +143,9 @@ func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
 		c.take(s, from, end, keep)
 		return
 	}
-	var away uint8 // sides beyond which all lies since the last vertex that was taken
+	var away uint8 // the sides beyond which all vertices after the last taken one lie
 	var behind uint32
-	held := false // whether vertex behind is still to be taken
+	held := false // true while the vertex behind is not taken yet
 	for a := from; a < end; {
 		chunk := a >> chunkBits
 		b := min((chunk+1)<<chunkBits, end)
@@ -174,7 +175,7 @@ func (c *Cutter) gather(s *Shape, from, end uint32, keep uint64, sides uint8) {
 	}
 }
 
-// elsewhere reports whether vertices from to end-1 are known to lie all beyond one of the sides.
+// elsewhere reports whether all vertices from to end-1 are known to lie beyond the same side.
 func (c *Cutter) elsewhere(s *Shape, from, end uint32, sides uint8) bool {
 	boxes := s.chunks()
 	if boxes == nil {
@@ -186,7 +187,7 @@ func (c *Cutter) elsewhere(s *Shape, from, end uint32, sides uint8) bool {
 	return sides != 0
 }
 
-// take appends the kept vertices a to b-1, for which there is room.
+// take appends the kept vertices a to b-1 to c.points. The caller has reserved the capacity.
 func (c *Cutter) take(s *Shape, a, b uint32, keep uint64) {
 	vertices, importance := s.vertices(), s.importance()
 	biasX, biasY, up, down := c.biasX, c.biasY, c.up&63, c.down&63
@@ -202,7 +203,7 @@ func (c *Cutter) take(s *Shape, a, b uint32, keep uint64) {
 	c.points = points[:n]
 }
 
-// ends gives the first and the last kept vertex of a to b-1, if there are some.
+// ends returns the first and the last kept vertex of a to b-1. some is false if none of them is kept.
 func ends(s *Shape, a, b uint32, keep uint64) (first, last uint32, some bool) {
 	importance := s.importance()
 	for word := a >> 3; word<<3 < b; word++ {
@@ -218,7 +219,7 @@ func ends(s *Shape, a, b uint32, keep uint64) (first, last uint32, some bool) {
 	return first, last, some
 }
 
-// drawPoints draws the points in the view, one of several that fall on each other in a row.
+// drawPoints draws the points in the view. It draws consecutive equal points once.
 func (c *Cutter) drawPoints(s *Shape, sides uint8) {
 	c.points = c.points[:0]
 	if s.count == 1 {
@@ -238,7 +239,8 @@ func (c *Cutter) drawPoints(s *Shape, sides uint8) {
 	c.pen.points(c.points)
 }
 
-// addPoint adds a point to c.points unless it is beyond one of the sides or the same as the last.
+// addPoint adds a point to c.points, unless it is outside the buffer or equal to the last point. It checks the buffer only
+// if sides is not 0.
 func (c *Cutter) addPoint(v pair, sides uint8) {
 	p := c.at(v)
 	if sides != 0 && (p.x < c.lo || p.x > c.hi || p.y < c.lo || p.y > c.hi) {
@@ -249,7 +251,7 @@ func (c *Cutter) addPoint(v pair, sides uint8) {
 	}
 }
 
-// boxAt is the box of a chunk.
+// boxAt returns the box of a chunk.
 func boxAt(boxes []pair, chunk int) Box {
 	lo, hi := boxes[2*chunk], boxes[2*chunk+1]
 	return Box{lo.x, lo.y, hi.x, hi.y}

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// follow follows the outlines of the inside and gives each polygon's exterior and then its holes.
+// follow follows the outlines of the inside. It calls each for the exterior of each polygon and then for its holes.
 //
-// A walk keeps the same connected inside to its left. It is cut into loops where it comes to a point again, so
-// that none of them touches itself: one that runs around the inside is an exterior, the others are holes in it.
+// A walk has the same connected inside on its left. It is split into loops at each point that it visits twice, so that no
+// loop touches itself. A loop that runs around the inside is an exterior. The other loops are holes in it.
 func (m *mender) follow(each func(ring []point, exterior bool)) {
 	for _, e := range m.edges {
 		switch {
@@ -23,7 +23,7 @@ func (m *mender) follow(each func(ring []point, exterior bool)) {
 		m.seen = map[point]int{}
 	}
 	var found []polygonOf
-	var loose [][]point // holes whose exterior is another walk's
+	var loose [][]point // holes whose exterior belongs to another walk
 	for i := range m.outlines {
 		if m.outlines[i].used {
 			continue
@@ -62,14 +62,14 @@ func (m *mender) follow(each func(ring []point, exterior bool)) {
 	}
 }
 
-// polygonOf is an exterior, its double area, and its holes.
+// polygonOf is an exterior, its holes, and twice the area of the exterior.
 type polygonOf struct {
 	exterior []point
 	holes    [][]point
 	area     int64
 }
 
-// holds reports whether a hole lies in the exterior: the first of its points that is not on it does.
+// holds reports whether a hole lies in the exterior. It tests the first point of the hole that is not on the exterior.
 func (p *polygonOf) holds(hole []point) bool {
 	for _, at := range hole {
 		if !onRing(p.exterior, at) {
@@ -79,8 +79,8 @@ func (p *polygonOf) holds(hole []point) bool {
 	return false
 }
 
-// onRing reports whether a point lies on an edge of a ring, the ends included. The arithmetic is exact:
-// coordinates are whole numbers.
+// onRing reports whether a point lies on an edge of a ring or on its ends. The arithmetic is exact, because coordinates
+// are integers.
 func onRing(ring []point, p point) bool {
 	a := ring[len(ring)-1]
 	for _, b := range ring {
@@ -92,7 +92,8 @@ func onRing(ring []point, p point) bool {
 	return false
 }
 
-// loopsFrom walks along the outlines from one of them until it comes back, and gives the loops of the walk.
+// loopsFrom walks along the outlines from the first one until it returns to a used outline. It returns the loops of the
+// walk.
 func (m *mender) loopsFrom(first int) (loops [][]point) {
 	clear(m.seen)
 	m.walk = m.walk[:0]
@@ -119,8 +120,8 @@ func (m *mender) loopsFrom(first int) (loops [][]point) {
 	}
 }
 
-// next is the outline that bounds the same inside behind one: of those that begin at its end, the first clockwise
-// from it, seen with y upwards.
+// next returns the outline that follows the outline at and bounds the same inside. Of the outlines that begin at its end,
+// it is the first one clockwise, seen with y upwards.
 func (m *mender) next(at int) int {
 	o := m.outlines[at]
 	from, _ := slices.BinarySearchFunc(m.outlines, o.b, func(e outline, p point) int { return before(e.a, p) })
@@ -135,7 +136,7 @@ func (m *mender) next(at int) int {
 
 // clockwise reports whether, turning clockwise around a point from the direction of back, p comes before q.
 func clockwise(around, back, p, q point) bool {
-	half := func(to point) int { // of the turn: the first, straight ahead, the second
+	half := func(to point) int { // -1: first half of the turn, 0: straight ahead or back, 1: second half
 		return cmp.Compare(turn(around, back, to), 0)
 	}
 	if h, g := half(p), half(q); h != g {
@@ -144,7 +145,7 @@ func clockwise(around, back, p, q point) bool {
 	return turn(around, p, q) < 0
 }
 
-// loopArea is twice a ring's area, positive for what runs around its inside.
+// loopArea returns twice the area of a ring (shoelace formula). It is positive for a ring that runs around its inside.
 func loopArea(ring []point) (area int64) {
 	a := ring[len(ring)-1]
 	for _, b := range ring {

@@ -35,7 +35,7 @@ func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 	c.finish()
 }
 
-// cutRing brings a ring into c.points, cut, rounded and tidied, and gives twice its area.
+// cutRing cuts, rounds and tidies a ring into c.points. It returns twice the area of the result.
 func (c *Cutter) cutRing(s *Shape, from, end uint32, keep uint64, sides uint8) int64 {
 	c.gather(s, from, end, keep, sides)
 	alone := s.parts == 1

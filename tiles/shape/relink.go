@@ -1,16 +1,16 @@
 package shape
 
-// chain is a stretch of a cut ring between two sides of the view: indexes of its first and last point, where these
-// are along the view's sides, and whether it has been taken.
+// chain is a part of a cut ring between two sides of the view. first and last are the indexes of its end points. from and
+// to are the positions of these points along the sides of the view. taken marks a chain that is already used.
 type chain struct {
 	first, last int
 	from, to    int64
 	taken       bool
 }
 
-// relink makes the one ring that is held, which reaches beyond the view, the rings that it comes to in it: the cut
-// leaves sides on each other where the ring leaves the view and comes back. It reports false, and leaves the ring as
-// it was, when the result is not known to be valid. Of a ring that was valid before, only what was cut is looked at.
+// relink replaces the one held ring, which extends beyond the view, by the rings that it forms inside the view. After the
+// cut, sides of the ring overlap where it leaves the view and returns. relink returns false and restores the ring if the
+// result is not known to be valid. If the ring was valid before the cut, it checks only the sides that were cut.
 func (c *Cutter) relink() bool {
 	if !c.findChains() {
 		return false
@@ -34,8 +34,8 @@ func (c *Cutter) relink() bool {
 	return false
 }
 
-// findChains finds the chains of the ring. It reports false when there is none, or when one touches a side of the
-// view on its way, where more than its ends must be looked at.
+// findChains finds the chains of the ring. It returns false if a chain touches a side of the view between its ends,
+// because a check of the ends is then not enough, or if the ring has only one incomplete chain.
 func (c *Cutter) findChains() bool {
 	c.chains = c.chains[:0]
 	n := len(c.held)
@@ -59,7 +59,7 @@ func (c *Cutter) findChains() bool {
 		}
 		if on {
 			if len(c.chains) == 0 {
-				c.chains = append(c.chains, chain{first: -1}) // it began before the first point: its beginning comes last
+				c.chains = append(c.chains, chain{first: -1}) // the chain begins before point 0; its first point is found last
 			}
 			last := &c.chains[len(c.chains)-1]
 			touches = touches || last.taken
@@ -67,7 +67,7 @@ func (c *Cutter) findChains() bool {
 		}
 	}
 	if len(c.chains) == 0 {
-		return true // the ring ends on no side
+		return true // the ring has no chain
 	}
 	if c.chains[0].first < 0 {
 		last := c.chains[len(c.chains)-1]
@@ -89,8 +89,8 @@ func (c *Cutter) alongSide(a, b point) bool {
 	return a.x == b.x && (a.x == c.lo || a.x == c.hi) || a.y == b.y && (a.y == c.lo || a.y == c.hi)
 }
 
-// around is how far along the view's sides a point on them is, from the corner of the lowest coordinates and in the
-// direction of an exterior.
+// around returns the position of a point along the sides of the view, in tile units. It starts at the corner with the
+// lowest coordinates and runs in the direction of an exterior ring.
 func (c *Cutter) around(p point) int64 {
 	side := c.hi - c.lo
 	switch {
@@ -105,8 +105,8 @@ func (c *Cutter) around(p point) int64 {
 	}
 }
 
-// linkChains holds the rings that the chains make: each goes on, along the sides of the view, in the chain that
-// begins next.
+// linkChains holds the rings that the chains form. The end of a chain is connected, along the sides of the view, with the
+// next chain that begins there. It returns false if the result is not known to be correct.
 func (c *Cutter) linkChains(ring []point) bool {
 	side, sum := c.hi-c.lo, int64(0)
 	corners := [4]point{{c.lo, c.lo}, {c.hi, c.lo}, {c.hi, c.hi}, {c.lo, c.hi}}
@@ -131,7 +131,7 @@ func (c *Cutter) linkChains(ring []point) bool {
 				}
 			}
 			if far == 0 {
-				return false // it is not told apart where one ends and the other begins
+				return false // the end of one chain and the beginning of the next are the same point, so their order is unknown
 			}
 			for corner := one.to/side + 1; corner*side < one.to+far; corner++ {
 				c.points = append(c.points, corners[corner%4])
@@ -149,11 +149,12 @@ func (c *Cutter) linkChains(ring []point) bool {
 			return false
 		}
 	}
-	return sum > 0 && sum == loopArea(ring) // or the ring runs the other way in a part of the view
+	// The areas differ if the ring runs in the other direction in a part of the view.
+	return sum > 0 && sum == loopArea(ring)
 }
 
-// cutSidesMeet reports whether sides of the rings that end on a side of the view, which the cut has moved, have a
-// point in common with others that are not their neighbours.
+// cutSidesMeet reports whether a side of a ring that ends on a side of the view has a point in common with a side that is
+// not its neighbour. Only such sides are checked, because the cut has moved only these.
 func (c *Cutter) cutSidesMeet() bool {
 	from := 0
 	for _, r := range c.rings {
@@ -181,8 +182,8 @@ func (c *Cutter) cutSidesMeet() bool {
 	return false
 }
 
-// sideMeets reports whether the side from a to b has a point in common with one that is neither itself nor its
-// neighbour: these are those that end in the held points not.
+// sideMeets reports whether the side from a to b has a point in common with another side. It skips the sides that end in
+// the held points not: the side itself and its neighbours.
 func (c *Cutter) sideMeets(a, b point, not [3]int) bool {
 	s := side{a: a, b: b}
 	x0, x1, y0, y1 := min(a.x, b.x), max(a.x, b.x), min(a.y, b.y), max(a.y, b.y)

@@ -80,7 +80,7 @@ func OnMap(p orb.Point) bool {
 // at the edge.
 //
 // They are rounded to odd: down, with the last bit set when something was lost. Rounding that again
-// to tile units, to zoom 18, is then the same as rounding the exact value once, and gives the
+// to tile units, to zoom 18, is then the same as rounding the exact value once, and results in the
 // coordinates of PostGIS' ST_AsMVTGeom. See Boldo and Melquiond, "Emulation of a FMA and correctly
 // rounded sums: proved algorithms using rounding to odd", 2008.
 func Project(p orb.Point) (x, y uint32) {
@@ -133,7 +133,7 @@ func (v View) Box() Box {
 	return b
 }
 
-// Single reports whether the shape is one point, and gives its place.
+// Single returns the position of a shape that is one point. ok is false for any other shape.
 func (s *Shape) Single() (x, y uint32, ok bool) {
 	return s.Box.X0, s.Box.Y0, s.Kind == Point && s.Box.X0 == s.Box.X1 && s.Box.Y0 == s.Box.Y1
 }

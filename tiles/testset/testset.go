@@ -53,7 +53,7 @@ func Points(seed uint64, n int, each func(*Feature) error) error {
 	return nil
 }
 
-// Polygons gives n polygons of a radius of 0.2 to 3 km.
+// Polygons calls each with n polygons that have a radius of 0.2 to 3 km.
 func Polygons(seed uint64, n int, each func(*Feature) error) error {
 	r := rand.New(rand.NewPCG(seed, 2))
 	for i := range n {
