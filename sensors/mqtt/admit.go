@@ -100,6 +100,7 @@ func (b *Broker) ended(c *conn, err error) {
 		b.strangerEnded(c, err)
 		return
 	}
+	stopping := b.isStopping() // asked before the device is counted out: what is lost before the stop has its will published
 	newest := b.live.drop(s)
 	var code packets.Code
 	if errors.Is(err, packets.ErrPacketTooLarge) {
@@ -110,7 +111,9 @@ func (b *Broker) ended(c *conn, err error) {
 	} else if errors.As(err, &code) && code.Code >= packets.ErrUnspecifiedError.Code && !refusedBefore(err) {
 		b.refuse(refusedProtocol, slog.String("device", s.device), slog.Any("error", err))
 	}
-	b.publishWill(s, newest, err)
+	if newest && !stopping {
+		b.publishWill(s, err)
+	}
 }
 
 // refusedBefore reports whether the hook has refused the packet that ended a connection. The hook has then counted it already,
@@ -129,7 +132,7 @@ func outlives(cl *mochi.Client) bool {
 
 // publishWill publishes the status of a device whose connection has ended: its last will, or "offline" if the server
 // has revoked its access; then its will is not published.
-func (b *Broker) publishWill(s *session, newest bool, err error) {
+func (b *Broker) publishWill(s *session, err error) {
 	cause := s.client.StopCause()
 	if cause == nil {
 		cause = err
@@ -137,7 +140,7 @@ func (b *Broker) publishWill(s *session, newest bool, err error) {
 	s.mu.Lock()
 	established := s.established
 	s.mu.Unlock()
-	if !newest || !established || b.isStopping() {
+	if !established {
 		return
 	}
 	m := s.message(s.status, mqttjson.KindStatus, nil, false)
