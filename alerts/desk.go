@@ -73,9 +73,18 @@ type handlingStep struct {
 	to     Handling
 }
 
-// actions lists the actions in the order in which they are taken.
+// actions lists the actions with the states that they lead to, in the order in which they are taken.
 func actions() []handlingStep {
 	return []handlingStep{{ActAcknowledge, Acknowledged}, {ActAssign, Assigned}, {ActResolve, Resolved}, {ActClose, Closed}}
+}
+
+// Actions lists the actions in the order in which they are taken.
+func Actions() []Action {
+	var all []Action
+	for _, step := range actions() {
+		all = append(all, step.action)
+	}
+	return all
 }
 
 // PossibleFor returns the actions that a principal of the scope may take on the alert now, in the order of the steps. An

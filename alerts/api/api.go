@@ -67,6 +67,9 @@ func Mount(h *httpx.Server, o Options) {
 	h.Text("NewSilence.division", httpx.Pattern{Regexp: httpx.DivisionPattern})
 	h.Text("NewSilence.reason", httpx.Pattern{Min: 1, Max: alerts.MaxReason})
 	h.Text("RuleInput.datastream_type", httpx.Pattern{Min: 1})
+	httpx.OneOf(h, "NewSilence.kind", alerts.KindSilence, alerts.KindMaintenance)
+	httpx.OneOf(h, "Silence.kind", alerts.KindSilence, alerts.KindMaintenance)
+	httpx.OneOf(h, "Alert.possible", alerts.Actions()...)
 	h.Text("AlertStep.note", httpx.Pattern{Max: alerts.MaxNote})
 	h.Text("BulkStep.note", httpx.Pattern{Max: alerts.MaxNote})
 }

@@ -93,7 +93,7 @@ type failureWord string
 // Schema returns the schema with all failure reasons.
 func (failureWord) Schema(huma.Registry) *huma.Schema { return httpx.Words(auth.FailureReasons()...) }
 
-// texts registers the rules for the text members of the bodies.
+// texts states the rules for the text members of the bodies.
 func (s *API) texts() {
 	division, name := httpx.Pattern{Regexp: httpx.DivisionPattern}, httpx.Pattern{Min: 1, Max: auth.MaxName}
 	s.Text("NewAccount.user", httpx.Pattern{Regexp: `^[a-z0-9._-]{2,64}$`})
@@ -103,6 +103,9 @@ func (s *API) texts() {
 	s.Text("AccountChange.name", name)
 	s.Text("AccountChange.division", division)
 	s.Text("AccountChange.password", httpx.Pattern{Min: auth.MinPassword})
+	s.Text("PasswordChange.new_password", httpx.Pattern{Min: auth.MinPassword})
 	s.Text("NewDisplay.name", name)
 	s.Text("NewDisplay.division", division)
+	httpx.OneOf(s.Server, "Display.mode", auth.DisplayReads, auth.DisplayAcknowledges)
+	httpx.OneOf(s.Server, "Display.start", auth.StartWall, auth.StartPhone)
 }

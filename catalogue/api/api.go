@@ -50,9 +50,18 @@ func Mount(h *httpx.Server, o Options) {
 	s.placeRoutes()
 	s.layerRoutes()
 	h.Text("NewFeatureProperties.division", httpx.Pattern{Regexp: httpx.DivisionPattern})
+	s.statedTileRules()
 	h.Amend(func(doc *huma.OpenAPI) {
 		doc.Components.Schemas.Map()["Layer"].Properties["bbox"].Nullable = true // of a layer without features
 	})
+}
+
+// statedTileRules states the limits of tile rules.
+func (s *API) statedTileRules() {
+	s.Number("TileRules.simplify", httpx.Range{Max: core.MaxSimplify})
+	s.Number("TileRules.buffer", httpx.Range{Max: core.MaxTileBuffer})
+	s.Number("TileGrid.cell", httpx.Range{Max: core.TileExtent})
+	s.Number("TileGrid.to_zoom", httpx.Range{Max: core.MaxGridZoom})
 }
 
 type themeWord string

@@ -50,13 +50,13 @@ func (s *API) placeRoutes() {
 
 // Source is one file of base data with where it comes from, for the credit line and the About page.
 type Source struct {
-	File        string    `json:"file"`
-	Title       core.Text `json:"title"`
-	Source      string    `json:"source"`
-	Version     string    `json:"version"`
-	SHA256      string    `json:"sha256"`
-	Licence     string    `json:"licence"`
-	Origin      string    `json:"origin"`
-	Attribution string    `json:"attribution"`
-	Note        string    `json:"note"`
+	File        string      `json:"file"`
+	Title       core.Text   `json:"title"`
+	Source      string      `json:"source"`
+	Version     string      `json:"version"`
+	SHA256      string      `json:"sha256"`
+	Licence     string      `json:"licence"`
+	Origin      core.Origin `json:"origin"`
+	Attribution string      `json:"attribution"`
+	Note        string      `json:"note"`
 }

@@ -36,7 +36,7 @@ func (a *App) sources(ctx context.Context) ([]catalogueapi.Source, string, error
 	for i, s := range all {
 		out[i] = catalogueapi.Source{
 			File: s.File, Title: s.Title, Source: s.Source, Version: s.Version, SHA256: s.SHA256, Licence: s.Licence,
-			Origin: string(s.Origin), Attribution: s.Attribution, Note: s.Note,
+			Origin: s.Origin, Attribution: s.Attribution, Note: s.Note,
 		}
 	}
 	return out, data.Attribution(all), nil

@@ -37,9 +37,13 @@ const (
 	defaultSimplify = 4.0
 	defaultThinCell = 16 // two CSS pixels: no symbol is drawn smaller
 	defaultBuffer   = 64
-	maxSimplify     = 256
-	maxTileBuffer   = 1024
-	maxTileZoom     = 22
+)
+
+// The largest values that the rules of a layer may have.
+const (
+	MaxSimplify   = 256  // tile units
+	MaxTileBuffer = 1024 // tile units
+	MaxGridZoom   = 22
 )
 
 // Tolerance is Simplify or its default, tile units.
@@ -79,11 +83,11 @@ func (r TileRules) BufferUnits() int {
 
 // Check says what of the rules cannot be; the fields of its errors are the JSON names.
 func (r TileRules) Check() error {
-	if t := r.Tolerance(); !(t >= 0 && t <= maxSimplify) { // a NaN is neither
-		return fault.InvalidCode("simplify", fault.CodeOutOfRange, t, 0, maxSimplify)
+	if t := r.Tolerance(); !(t >= 0 && t <= MaxSimplify) { // a NaN is neither
+		return fault.InvalidCode("simplify", fault.CodeOutOfRange, t, 0, MaxSimplify)
 	}
-	if b := r.BufferUnits(); b < 0 || b > maxTileBuffer {
-		return fault.InvalidCode("buffer", fault.CodeOutOfRange, b, 0, maxTileBuffer)
+	if b := r.BufferUnits(); b < 0 || b > MaxTileBuffer {
+		return fault.InvalidCode("buffer", fault.CodeOutOfRange, b, 0, MaxTileBuffer)
 	}
 	for _, g := range []struct {
 		field string
@@ -95,8 +99,8 @@ func (r TileRules) Check() error {
 		if c := g.grid.Cell; c < 0 || c > TileExtent || bits.OnesCount(uint(c)) > 1 {
 			return fault.InvalidCode(g.field+".cell", CodeCellSize, c, TileExtent)
 		}
-		if z := g.grid.ToZoom; z < 0 || z > maxTileZoom {
-			return fault.InvalidCode(g.field+".to_zoom", fault.CodeOutOfRange, z, 0, maxTileZoom)
+		if z := g.grid.ToZoom; z < 0 || z > MaxGridZoom {
+			return fault.InvalidCode(g.field+".to_zoom", fault.CodeOutOfRange, z, 0, MaxGridZoom)
 		}
 	}
 	switch r.Source {

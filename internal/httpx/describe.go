@@ -69,7 +69,7 @@ func (s *Server) describe() error {
 		doc.Servers = []*huma.Server{{URL: s.o.Base}}
 	}
 	var raw []byte
-	err := s.withTexts(components, func() (err error) {
+	err := s.withStated(components, func() (err error) {
 		raw, err = json.MarshalIndent(doc, "", "  ")
 		return err
 	})

@@ -54,7 +54,8 @@ type Server struct {
 	routes   []Route
 	plain    []Plain
 	amend    []func(*huma.OpenAPI)
-	texts    map[string]Pattern // by schema and member
+	texts    map[string]Pattern            // by place: see Text
+	stated   map[string]func(*huma.Schema) // by place: what the description states of the member
 	openapi  []byte
 	metrics  metrics
 	handler  http.Handler
@@ -68,7 +69,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), now: o.Clock, mux: http.NewServeMux(),
-		texts: map[string]Pattern{}, metrics: newMetrics(o.Registerer),
+		texts: map[string]Pattern{}, stated: map[string]func(*huma.Schema){}, metrics: newMetrics(o.Registerer),
 	}
 	if s.now == nil {
 		s.now = time.Now

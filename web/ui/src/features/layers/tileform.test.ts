@@ -43,14 +43,15 @@ test('says what cannot be sent, at its field', () => {
   expect(faulty({ maxZoom: '23' })).toEqual({ max_zoom: '23 不在 0 至 22 之间' })
   expect(faulty({ simplify: 'x' })).toEqual({ simplify: '应为有限的数字' })
   expect(faulty({ buffer: '1.5' })).toEqual({ buffer: '应为整数' })
+  expect(faulty({ simplify: '257', buffer: '1025' })).toEqual({ simplify: '257 不在 0 至 256 之间', buffer: '1025 不在 0 至 1024 之间' })
   expect(faulty({ thin: { use: 'own', cell: 8, toZoom: 'x' }, cluster: { use: 'own', cell: 8, toZoom: '' } })).toEqual({ 'thin.to_zoom': '应为有限的数字', 'cluster.to_zoom': '必填' })
   expect(faulty({ thin: { use: 'default', cell: 8, toZoom: 'x' }, cluster: { use: 'off', cell: 8, toZoom: '' } })).toEqual({})
 })
 
-test('what only the server judges is sent: the order of the zooms, and limits that the schema does not have', () => {
-  const form = { ...tileForm(layer()), minZoom: '9', maxZoom: '8', simplify: '257', buffer: '1025' }
+test('what only the server judges is sent: the order of the zooms', () => {
+  const form = { ...tileForm(layer()), minZoom: '9', maxZoom: '8' }
   expect(tileFaults(form).size).toBe(0)
-  expect(changeOf(form, layer())).toEqual({ min_zoom: 9, max_zoom: 8, tile: { simplify: 257, buffer: 1025 } })
+  expect(changeOf(form, layer())).toEqual({ min_zoom: 9, max_zoom: 8 })
 })
 
 test('begins where the server does', () => {

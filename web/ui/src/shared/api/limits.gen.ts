@@ -56,7 +56,7 @@ export const limits = {
     device_id: {"pattern":"^[A-Za-z0-9_-]{1,64}$"},
     division: {"pattern":"^(\\d{2}|\\d{4}|\\d{6}|\\d{9}|\\d{12})$"},
     ends: {"required":true},
-    kind: {"required":true},
+    kind: {"required":true,"enum":["silence","maintenance"]},
     level: {"required":true,"integer":true,"minimum":0,"maximum":4},
     reason: {"required":true,"minLength":1,"maxLength":500},
     starts: {},
@@ -64,7 +64,7 @@ export const limits = {
   },
   PasswordChange: {
     current_password: {"required":true,"maxLength":1024},
-    new_password: {"required":true,"maxLength":1024},
+    new_password: {"required":true,"minLength":10,"maxLength":1024},
   },
   RuleInput: {
     datastream_id: {"integer":true,"minimum":0},
@@ -78,14 +78,14 @@ export const limits = {
     thresholds: {"required":true,"minItems":1,"maxItems":4},
   },
   TileGrid: {
-    cell: {"required":true,"integer":true},
-    to_zoom: {"required":true,"integer":true},
+    cell: {"required":true,"integer":true,"minimum":0,"maximum":4096},
+    to_zoom: {"required":true,"integer":true,"minimum":0,"maximum":22},
   },
   TileRules: {
-    buffer: {"integer":true,"default":64},
+    buffer: {"integer":true,"minimum":0,"maximum":1024,"default":64},
     cluster: {},
     severity: {},
-    simplify: {"default":4},
+    simplify: {"minimum":0,"maximum":256,"default":4},
     source: {"enum":["","memory","database"]},
     thin: {"default":16},
   },

@@ -1050,7 +1050,7 @@ export interface components {
              * @description The worst value since the episode began, in the unit of symbol
              */
             peak_value: number;
-            possible?: string[];
+            possible?: ("acknowledge" | "assign" | "resolve" | "close")[];
             property: string;
             property_name: components["schemas"]["Text"];
             /** @description Why handling last began anew; null: it never did */
@@ -1421,13 +1421,15 @@ export interface components {
             last_seen: string | null;
             /** Format: date-time */
             link_expires: string | null;
-            mode: string;
+            /** @enum {string} */
+            mode: "read" | "acknowledge";
             name: string;
             remote: string;
             /** Format: date-time */
             revoked_at: string | null;
             revoked_by: string;
-            start: string;
+            /** @enum {string} */
+            start: "wall" | "phone";
         };
         DisplayLink: {
             display: components["schemas"]["Display"];
@@ -2058,8 +2060,11 @@ export interface components {
              * @description At most 7 days after it starts
              */
             ends: string;
-            /** @description silence or maintenance */
-            kind: string;
+            /**
+             * @description silence or maintenance
+             * @enum {string}
+             */
+            kind: "silence" | "maintenance";
             /** @description Alerts of it or milder are covered, never worse ones */
             level: 0 | 1 | 2 | 3 | 4;
             reason: string;
@@ -2293,7 +2298,8 @@ export interface components {
             ends: string;
             /** Format: int64 */
             id: number;
-            kind: string;
+            /** @enum {string} */
+            kind: "silence" | "maintenance";
             /** @description 1 red, 2 orange, 3 yellow, 4 blue, 0 none */
             level: 0 | 1 | 2 | 3 | 4;
             owner: string;
@@ -2308,7 +2314,8 @@ export interface components {
             file: string;
             licence: string;
             note: string;
-            origin: string;
+            /** @enum {string} */
+            origin: "real" | "schematic" | "synthetic" | "fact-table";
             sha256: string;
             source: string;
             title: components["schemas"]["Text"];

@@ -27,9 +27,8 @@ export type FailedLogin = S['FailedLogin']
 export type FailureReason = FailedLogin['reason']
 export type FailedLoginFilter = Omit<Filter<Query<'listFailedLogins'>>, 'limit' | 'before'>
 export type Assignee = S['Assignee']
-/** The schema has mode and start as texts. */
-export type Display = Omit<S['Display'], 'mode' | 'start'> & Pick<NewDisplay, 'mode' | 'start'>
-export type DisplayLink = Omit<S['DisplayLink'], 'display'> & { display: Display }
+export type Display = S['Display']
+export type DisplayLink = S['DisplayLink']
 export type LinkPreview = S['LinkPreview']
 export type NewDisplay = S['NewDisplay']
 export type DisplayMode = NewDisplay['mode']
@@ -69,26 +68,24 @@ export type RuleInput = S['RuleInput']
 export type Threshold = S['Threshold']
 export type Direction = Rule['direction']
 export type Origin = Rule['origin']
-/** The schema has it as a text. */
-export type AlertAction = 'acknowledge' | 'assign' | 'resolve' | 'close'
-export type Alert = Omit<S['Alert'], 'possible'> & { possible?: AlertAction[] | null }
+export type Alert = S['Alert']
+export type AlertAction = NonNullable<Alert['possible']>[number]
 export type Detection = Alert['detection']
 export type Handling = Alert['handling']
 export type Reopened = S['Reopened']
 export type Confirmation = S['Confirmation']
-export type AlertList = Omit<S['AlertList'], 'items'> & Page<Alert>
-export type AlertDetail = Omit<S['AlertDetail'], 'alert'> & { alert: Alert }
+export type AlertList = S['AlertList']
+export type AlertDetail = S['AlertDetail']
 export type AlertStep = S['AlertStep']
 export type Audit = S['Audit']
 /** A CAP message of an alert. */
 export type CapMessage = S['Message']
 export type Person = S['Person']
 export type Delivery = S['Delivery']
-export type BulkItem = Omit<S['BulkItem'], 'alert'> & { alert?: Alert }
+export type BulkItem = S['BulkItem']
 export type AlertFilter = Omit<Filter<Query<'listAlerts'>>, 'count' | 'limit' | 'before'>
-/** The schema has it as a text. */
-export type SilenceKind = 'silence' | 'maintenance'
-export type Silence = Omit<S['Silence'], 'kind'> & { kind: SilenceKind }
+export type Silence = S['Silence']
+export type SilenceKind = Silence['kind']
 export type NewSilence = S['NewSilence']
 
 // Layers and their tiles.
@@ -124,6 +121,5 @@ export type Division = S['Division']
 export type Hit = S['Hit']
 export type Health = S['Health']
 export type ServerHealth = S['ServerHealth']
-/** The schema has the origin as a text. */
-export type Source = Omit<S['Source'], 'origin'> & { origin: Origin }
-export type Sources = Omit<S['Sources'], 'items'> & { items: Source[] }
+export type Source = S['Source']
+export type Sources = S['Sources']
