@@ -99,7 +99,7 @@ export const usePhone = defineStore('phone', () => {
   async function acknowledge(id: number, level: Level): Promise<void> {
     if (acks.get(id)?.step === 'sending') return
     acks.set(id, { step: 'sending' })
-    if (!memory.value.pending.some((tap) => tap.id === id)) save({ pending: [...memory.value.pending, { id, level }] })
+    save({ pending: [...memory.value.pending.filter((tap) => tap.id !== id), { id, level }] })
     try {
       const answer = await api.handleAlert(id, 'acknowledge', level ? { level } : {}, { signal: AbortSignal.timeout(ackTimeoutMs) })
       alerts.put(answered(answer.alert))
