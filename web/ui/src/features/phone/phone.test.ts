@@ -166,6 +166,16 @@ test('a refusal ends a tap and is said; what was refused is not sent again by it
   expect([calls.filter((c) => c.method === 'POST').length, kept().pending]).toEqual([1, []])
 })
 
+test('a refusal is said only while the alert asks for a tap', async () => {
+  const { phone } = await livePhone([anAlert(1)])
+  aServer({ [`POST ${path(1)}`]: refusal(403) })
+  await phone.acknowledge(1, 3)
+  push.event(6, 'alert.updated', { alert: anAlert(1, { version: 2, value: 5 }), device_level: 3 })
+  expect(phone.acks.get(1)?.step).toBe('refused')
+  push.event(7, 'alert.acknowledged', { alert: acked(1, { version: 3 }), device_level: 3 }, { actor: 'other' })
+  expect(phone.acks.has(1)).toBe(false)
+})
+
 test('a tap after the session’s end waits for the next login', async () => {
   const { phone } = await livePhone([anAlert(1)])
   aServer({ [`POST ${path(1)}`]: refusal(401) })

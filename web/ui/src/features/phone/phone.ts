@@ -75,6 +75,8 @@ export const usePhone = defineStore('phone', () => {
       const mine = frame.actor !== undefined && frame.actor === session.me?.user // no news to who did it
       if (!mine && inReplay(frame.seq, replay)) missed.value = addMissed(missed.value, frame)
       if (details.has(id)) void loadDetail(id)
+      // Somebody else has answered: should the alert rise later, the refusal is not of that rise.
+      if (acks.get(id)?.step === 'refused' && !asks(payload.alert)) acks.delete(id)
     }
     queueMicrotask(savePosition) // the client moves its position when the event is taken
   }
