@@ -274,7 +274,7 @@ test('tiles are refreshed by their notice, all of them after a welcome; the cata
   push.event(2, 'layer.changed', {})
   await settled()
   expect([catalogue(calls), useLayers().error?.status, useLayers().items.length]).toEqual([1, 503, 1])
-  calls = aServer({ ...routes, 'GET /api/v1/layers': { items: [aLayer('land'), aLayer('sea')], themes: [] } })
+  aServer({ ...routes, 'GET /api/v1/layers': { items: [aLayer('land'), aLayer('sea')], themes: [] } })
   await vi.advanceTimersByTimeAsync(2000)
   expect([useLayers().items.length, useLayers().error]).toEqual([2, null])
 })

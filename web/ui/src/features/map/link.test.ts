@@ -77,7 +77,7 @@ test('what a link has wrong is dropped from it, and a page that is left writes n
   expect(written).not.toHaveBeenCalled()
 })
 
-const layers = { items: [aLayer('land', { theme: 'ground' }), aLayer('hospital'), aLayer('odd', { theme: 'none' })], themes: [{ code: 'place', title: text('地点') }, { code: 'empty', title: text('空') }, { code: 'ground', title: text('地面') }] }
+const layers = { items: [aLayer('land', { theme: 'landform' }), aLayer('hospital'), aLayer('odd', { theme: 'weather' })], themes: [{ code: 'place', title: text('地点') }, { code: 'empty', title: text('空') }, { code: 'landform', title: text('地面') }] }
 
 test('a map opens when the catalogue and the account are there; until then they are asked for again', async () => {
   aServer({ 'GET /api/v1/me': refusal(503) })
@@ -98,7 +98,7 @@ test('layers stand by theme in the order of the themes; a theme without any is l
   aServer({ 'GET /api/v1/layers': layers })
   const store = useLayers()
   await store.load()
-  expect(store.byTheme.map((theme) => [theme.code, theme.layers.map((l) => l.name)])).toEqual([['place', ['hospital']], ['ground', ['land']]])
+  expect(store.byTheme.map((theme) => [theme.code, theme.layers.map((l) => l.name)])).toEqual([['place', ['hospital']], ['landform', ['land']]])
   expect([store.attribution, store.get('odd')?.name, store.get('gone')]).toEqual(['', 'odd', undefined]) // sources that cannot be had cost no map
   store.set('land', { opacity: 0.4 })
   store.set('land', { visible: false })

@@ -19,7 +19,7 @@ const key = memoryKey('me')
 const client = 'a'.repeat(32)
 let browser: Browser
 let push: PushServer
-let stops: (() => void)[] = []
+const stops: (() => void)[] = []
 
 beforeAll(() => void vi.useFakeTimers({ now: Date.parse(at(0)) }))
 afterAll(() => void vi.useRealTimers())

@@ -312,7 +312,7 @@ async function tiled() {
   page.map.tiles = { land: 'https://map.example/tiles/land,land.label/{z}/{x}/{y}.mvt' }
   let etag = '"1"'
   vi.stubGlobal('fetch', async () => new Response('x', { headers: { ETag: etag } }))
-  const { url } = page.controller.tiles.transformRequest(address, 'Tile')
+  const { url } = page.controller.tiles.transformRequest(address, 'Tile' as never)
   const load = () => protocols.get(url.split('://')[0]!)!({ url }, new AbortController())
   page.load()
   page.map.fire('sourcedataloading', seen(etag))
@@ -325,7 +325,7 @@ test('tiles go through the page’s own loader, everything else does not', async
   const { controller, url } = await tiled()
   expect(url).toMatch(/^tiles-[a-z0-9]+:\/\/https:\/\/map\.example/)
   const sprite = 'https://map.example/sprite.json'
-  expect([controller.tiles.transformRequest(sprite, 'SpriteJSON').url, controller.tiles.transformRequest(address, 'Glyphs').url]).toEqual([sprite, address])
+  expect([controller.tiles.transformRequest(sprite, 'SpriteJSON' as never).url, controller.tiles.transformRequest(address, 'Glyphs' as never).url]).toEqual([sprite, address])
 })
 
 test('a notice refreshes the tiles that it names, and no others', async () => {
