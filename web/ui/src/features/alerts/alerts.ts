@@ -132,8 +132,6 @@ export const useAlerts = defineStore('alerts', () => {
   /** What is held may be of another past than the server's: the next snapshot takes its place whole. */
   function doubt() {
     epoch = ''
-    heldSeq = 0
-    left.clear()
   }
 
   /** Another person uses the page: nothing stays. */
@@ -142,7 +140,7 @@ export const useAlerts = defineStore('alerts', () => {
     loaded.value = false
     arrived.value = null
     filter.value = { levels: [], handling: [], query: '', cleared: true }
-    doubt()
+    epoch = ''
   }
 
   const sorted = computed(() => [...all.values()].sort(compareAlerts))

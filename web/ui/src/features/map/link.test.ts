@@ -2,6 +2,7 @@
 
 import { createPinia, setActivePinia } from 'pinia'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { nextTick } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import { useAlerts } from '@/features/alerts/alerts'
 import { useLayers } from '@/features/layers/layers'
@@ -70,9 +71,10 @@ test('what a link has wrong is dropped from it, and a page that is left writes n
   expect([ui.view, ui.alertId]).toEqual([null, null])
   ui.wall = true
   expect(await shown()).toEqual({ wall: '1' })
-  unmount()
   const written = vi.spyOn(router, 'replace')
   ui.alertId = 9
+  await nextTick()
+  unmount()
   await shown()
   expect(written).not.toHaveBeenCalled()
 })

@@ -115,6 +115,9 @@ test('after an event it is not known what is possible until the server is asked,
   expect([result.known.value, result.steps.value, calls.length]).toEqual([true, ['close'], 1])
   await vi.advanceTimersByTimeAsync(60_000)
   expect(calls).toHaveLength(1)
+  alert.value = anAlert(1, { version: 4 })
+  await nextTick()
+  expect(result.known.value).toBe(false) // the answer was of the version before
 })
 
 test('steps that could not be asked for are asked for again, and an answer without any is none', async () => {
