@@ -1,9 +1,12 @@
+import { useTimeoutFn } from '@vueuse/core'
 import { watch } from 'vue'
 import { useAlerts } from '@/features/alerts/alerts'
 import { useViewers } from '@/features/alerts/handling/viewers'
 import { useSilences } from '@/features/alerts/silences/silences'
 import { useDevices } from '@/features/devices/devices'
 import { commonPosition, useLive } from '@/shared/live/live'
+
+const retryMs = 5000
 
 /**
  * Keeps the stores at what the live connection tells. Called once, before anything else listens to it: who looks at an
@@ -15,8 +18,19 @@ export function feedStores(): void {
   const devices = useDevices()
   const silences = useSilences()
   const viewers = useViewers()
-  /** What could not be fetched was missed: the connection finds out. */
-  const fetched = (work: Promise<unknown>) => void work.catch(live.check)
+  const { start: retry } = useTimeoutFn(refetch, retryMs, { immediate: false })
+
+  /** What could not be fetched was missed: the connection finds out whether it holds, and the devices are asked for until they come. */
+  function fetched(work: Promise<unknown>) {
+    work.catch(() => {
+      live.check()
+      retry()
+    })
+  }
+  function refetch() {
+    if (live.status === 'live') fetched(devices.refresh())
+    else if (live.active) retry()
+  }
 
   live.useSnapshot(async () => {
     const [d, a] = await Promise.all([devices.refresh(), alerts.refresh()])

@@ -97,6 +97,36 @@ test('pages of two logs are no list', async () => {
   await expect(useAlerts().refresh()).rejects.toThrow('replaced')
 })
 
+test('a late answer does not bring back an alert that is over, its reopening does', () => {
+  const store = useAlerts()
+  store.takeSnapshot(list([anAlert(1)]))
+  store.takeEvent(anEvent(2, 'alert.closed', { alert: anAlert(1, { version: 3, detection: 'cleared', handling: 'closed' }), device_level: 0 }))
+  expect(store.put(answered(anAlert(1, { version: 2 })))).toBe(false) // asked for before it was closed
+  expect(store.sorted).toEqual([])
+  expect(store.put(anAlert(1, { version: 4 }))).toBe(true)
+  expect(store.put(anAlert(1, { version: 4, level: 1 }))).toBe(true)
+  expect(store.sorted.map((a) => a.level)).toEqual([1])
+})
+
+test('a replay from before the snapshot does not begin alerts that have ended since', () => {
+  const store = useAlerts()
+  store.takeSnapshot(list([anAlert(2)], { seq: 9 }))
+  const told = store.takeEvent(anEvent(5, 'alert.issued', { alert: anAlert(1, { level: 1 }), device_level: 1 }))
+  expect([told?.device_level, store.all.has(1), store.arrived]).toEqual([1, false, null])
+  store.takeEvent(anEvent(10, 'alert.issued', { alert: anAlert(3), device_level: 3 }))
+  expect(store.sorted.map((a) => a.id)).toEqual([3, 2])
+})
+
+test('of another past nothing counts as over or held', () => {
+  const store = useAlerts()
+  store.takeSnapshot(list([], { seq: 9 }))
+  store.put(anAlert(1, { version: 8, detection: 'cleared', handling: 'closed' }))
+  store.doubt()
+  store.takeSnapshot(list([], { seq: 2 }))
+  store.takeEvent(anEvent(3, 'alert.issued', { alert: anAlert(1, { version: 1 }), device_level: 3 }))
+  expect(store.sorted.map((a) => a.id)).toEqual([1])
+})
+
 test('nothing stays for another person', () => {
   const store = useAlerts()
   store.takeSnapshot(list([anAlert(1)]))

@@ -67,22 +67,32 @@ export const useAlerts = defineStore('alerts', () => {
   const arrived = ref<{ id: number; level: Level; n: number } | null>(null)
   let arrivals = 0
   let epoch = ''
+  let heldSeq = 0
+  /** The versions at which alerts left the list. */
+  const left = new Map<number, number>()
 
-  /** Takes an alert unless a newer version of it is held. */
+  /** Takes an alert unless a newer version of it is held, or has left the list: a late answer does not bring it back. */
   function put(next: Alert): boolean {
     const old = all.get(next.id)
-    if (old && old.version > next.version) return false
+    if ((old?.version ?? left.get(next.id) ?? 0) > next.version) return false
     // An event does not say what the viewer may do; an answer about the same version did.
     const possible = next.possible ?? (old?.version === next.version ? old.possible : undefined)
-    if (isOpen(next)) all.set(next.id, possible === next.possible ? next : { ...next, possible })
-    else all.delete(next.id)
+    if (isOpen(next)) {
+      all.set(next.id, possible === next.possible ? next : { ...next, possible })
+      left.delete(next.id)
+    } else {
+      all.delete(next.id)
+      left.set(next.id, next.version)
+    }
     return true
   }
 
   function takeSnapshot(snapshot: AlertList): Position {
     const items = snapshot.items ?? []
     const held = new Map(snapshot.epoch === epoch ? all : [])
+    if (snapshot.epoch !== epoch) left.clear()
     epoch = snapshot.epoch
+    heldSeq = snapshot.seq
     all.clear()
     for (const a of items.map(answered)) {
       const old = held.get(a.id)
@@ -110,7 +120,8 @@ export const useAlerts = defineStore('alerts', () => {
     const payload = frame.payload as AlertEvent | undefined
     if (!payload?.alert) return null
     const before = all.get(payload.alert.id)
-    if (!put(payload.alert)) return payload
+    // A replay begins before the snapshot: of an alert that has ended since, its first events are no news.
+    if (frame.seq <= heldSeq || !put(payload.alert)) return payload
     const rose = before ? rank(payload.alert.level) < rank(before.level) : frame.kind === 'alert.issued'
     if (rose && isActive(payload.alert)) {
       arrived.value = { id: payload.alert.id, level: payload.alert.level, n: ++arrivals }

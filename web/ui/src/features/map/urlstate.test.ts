@@ -38,7 +38,7 @@ test('nonsense in a link is no state', () => {
   const q = { v: '9/91/0', alert: '-1', card: 'device:<script>', theme: 'pink', lang: 'de', wall: 'yes', pin: '200,1', levels: '0.7.x', handling: 'none', range: '2026-13-40T00:00~', tab: 'x', devices: 'y' }
   expect(readUrl(q)).toEqual(plain)
   for (const pin of ['1', '1,91', 'a,b', '1,2,3', ',']) expect(readUrl({ pin }).pin, pin).toBeNull()
-  for (const v of ['', '9', '9/37', '9/37/121/4', 'a/b/c', '9//121x']) expect(readUrl({ v }).view, v).toBeNull()
+  for (const v of ['', '9', '9/37', '9/37/121/4', 'a/b/c', '9//121x', '9//121', '//']) expect(readUrl({ v }).view, v).toBeNull()
 })
 
 test('layer settings go through a link, and only what differs', () => {

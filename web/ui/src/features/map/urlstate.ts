@@ -38,7 +38,7 @@ const one = (q: Query, key: string): string => {
 }
 
 function parseView(text: string): UrlState['view'] {
-  const [zoom, lat, lon, rest] = text.split('/').map(Number)
+  const [zoom, lat, lon, rest] = text.split('/').map((part) => (part ? Number(part) : NaN))
   if (rest !== undefined || ![zoom, lat, lon].every((n) => n !== undefined && Number.isFinite(n))) return null
   if (Math.abs(lat!) > 85 || Math.abs(lon!) > 180 || zoom! < 0 || zoom! > 24) return null
   return { zoom: zoom!, lon: lon!, lat: lat! }

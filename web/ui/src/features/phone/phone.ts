@@ -75,6 +75,8 @@ export const usePhone = defineStore('phone', () => {
       const mine = frame.actor !== undefined && frame.actor === session.me?.user // no news to who did it
       if (!mine && inReplay(frame.seq, replay)) missed.value = addMissed(missed.value, frame)
       if (details.has(id)) void loadDetail(id)
+      // Somebody else has answered: should the alert rise later, the refusal is not of that rise.
+      if (acks.get(id)?.step === 'refused' && !asks(payload.alert)) acks.delete(id)
     }
     queueMicrotask(savePosition) // the client moves its position when the event is taken
   }
@@ -99,7 +101,7 @@ export const usePhone = defineStore('phone', () => {
   async function acknowledge(id: number, level: Level): Promise<void> {
     if (acks.get(id)?.step === 'sending') return
     acks.set(id, { step: 'sending' })
-    if (!memory.value.pending.some((tap) => tap.id === id)) save({ pending: [...memory.value.pending, { id, level }] })
+    save({ pending: [...memory.value.pending.filter((tap) => tap.id !== id), { id, level }] })
     try {
       const answer = await api.handleAlert(id, 'acknowledge', level ? { level } : {}, { signal: AbortSignal.timeout(ackTimeoutMs) })
       alerts.put(answered(answer.alert))

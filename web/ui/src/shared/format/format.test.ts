@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { setLanguage } from '@/shared/i18n'
-import { byteSize, clockTime, coordinates, exactTime, fieldValue, measured, relativeTime, span, until } from './format'
+import { axisTime, byteSize, clockDate, clockTime, coordinates, dateOnly, exactTime, fieldValue, measured, milliseconds, rate, relativeTime, span, timeLeft, until } from './format'
 
 const now = Date.parse('2026-11-23T06:00:00Z')
 beforeEach(() => setLanguage('zh'))
@@ -84,4 +84,45 @@ test('fields of any shape are shown', () => {
 test('sizes and spans are short', () => {
   expect([0, 1023, 1024, 1_500_000, 268_435_456, 5 * 1024 ** 4].map(byteSize)).toEqual(['0 B', '1,023 B', '1 KiB', '1.43 MiB', '256 MiB', '5 TiB'])
   expect([0, 0.0004, 0.012, 0.8, 12.34, 600, 7200].map(span)).toEqual(['0 ms', '1 ms', '12 ms', '0.8 s', '12 s', '10 分钟', '2 小时'])
+})
+
+test('the city’s day begins at 16:00 UTC, in summer as in winter', () => {
+  expect(exactTime('2026-07-01T15:59:59Z')).toBe('2026-07-01 23:59:59')
+  expect(exactTime('2026-07-01T16:00:00Z')).toBe('2026-07-02 00:00:00')
+  expect(exactTime('2026-12-31T16:00:00Z')).toBe('2027-01-01 00:00:00')
+  expect([dateOnly('2026-12-31T16:00:00Z'), dateOnly(null), clockTime(Date.parse('2026-12-31T16:00:00Z'))]).toEqual(['2027-01-01', '–', '00:00:00'])
+  expect(exactTime(0)).toBe('1970-01-01 08:00:00')
+})
+
+test('until midnight is today, midnight is not', () => {
+  const late = Date.parse('2026-11-23T15:50:00Z') // 23:50 in the city
+  expect(until(late + 9 * 60_000, late)).toBe('23:59（还有 9 分钟）')
+  expect(until(late + 10 * 60_000, late)).toBe('11-24 00:00（还有 10 分钟）')
+  const lastDay = Date.parse('2026-12-31T15:50:00Z')
+  expect(until(lastDay + 10 * 60_000, lastDay)).toBe('2027-01-01 00:00（还有 10 分钟）')
+})
+
+test('what is left of a time never rounds to a unit that is full', () => {
+  const cases: [ms: number, zh: string][] = [
+    [-5, '0 秒'], [59_400, '59 秒'], [59_500, '1 分钟'], [59.6 * 60_000, '1 小时'], [119.6 * 60_000, '2 小时'], [47.6 * 3_600_000, '2 天'], [71.6 * 3_600_000, '3 天'],
+  ]
+  for (const [ms, zh] of cases) expect(timeLeft(ms), String(ms)).toBe(zh)
+})
+
+test('an axis has hours, or days where it is longer than two', () => {
+  const ms = Date.parse('2026-11-23T16:30:00Z')
+  expect([axisTime(ms), axisTime(ms, 48 * 3_600_000), axisTime(ms, 49 * 3_600_000)]).toEqual(['00:30', '00:30', '11/24'])
+  expect(clockDate(ms)).toMatch(/^11月24日.*周二$/)
+  setLanguage('en')
+  expect(clockDate(ms)).toMatch(/Tue.*24.*Nov/)
+})
+
+test('rates and short times have as many digits as they need', () => {
+  expect([null, 0, 0.04, 0.25, 12.34, 99.95, 1834.2].map(rate)).toEqual(['–', '0', '0', '0.3', '12.3', '100', '1,834'])
+  expect([0, 0.04, 0.44, 9.94, 9.96, 850, 2500].map(milliseconds)).toEqual(['0 ms', '0 ms', '0.4 ms', '9.9 ms', '10 ms', '0.85 s', '2.5 s'])
+})
+
+test('a half-known text is said in the language that there is', () => {
+  setLanguage('en')
+  expect([fieldValue({ zh: '甲', en: '' }), fieldValue({ en: 'A' }), fieldValue(false), fieldValue('')]).toEqual(['甲', 'A', 'no', '–'])
 })

@@ -143,6 +143,10 @@ export const useLive = defineStore('live', () => {
     active.value = false
     status.value = 'connecting'
     reason.value = ''
+    health.value = null
+    connected.value = {}
+    armed.value = {}
+    lastFrameAt.value = 0
     window.removeEventListener('online', poke)
     window.removeEventListener('offline', doubt)
     document.removeEventListener('visibilitychange', poke)

@@ -75,6 +75,8 @@ export const useAlarm = defineStore('alarm', () => {
     const next = advance(memory.value, situation)
     memory.value = next.memory
     state.value = keepSame(next.state, state.value)
+    // Somebody else has answered: should the alert rise later, the refusal is not of that rise.
+    for (const [id, ack] of acks) if (ack.step === 'refused' && !next.memory.waiting.has(id)) acks.delete(id)
     if (next.state.news.length) newsListeners.forEach((f) => f(next.state.news))
     if (next.state.ring) ringListeners.forEach((f) => f(next.state.ring!))
   }

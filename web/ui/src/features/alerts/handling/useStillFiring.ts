@@ -4,11 +4,13 @@ import type { Alert, AlertAction } from '@/shared/api/types'
 import { t } from '@/shared/i18n'
 import { serverNow } from '@/shared/time/clock'
 import { measured } from '@/shared/format/format'
-import { percentBeyond, putsAway, questionOf, trendOf, type Trend } from './handling'
+import { percentBeyond, putsAway, questionOf, trendOf, type Question, type Trend } from './handling'
 import { useDevices } from '@/features/devices/devices'
 
 const trendOverMs = 30 * 60_000
 const points = 60
+/** The question of an alert whose danger is below its threshold: there a reading that gets worse goes down. */
+const ofBelow: Partial<Record<Question, 'sinking' | 'low' | 'climbing'>> = { rising: 'sinking', steady: 'low', falling: 'climbing' }
 
 /** The question before a step that puts away an alert which has not cleared: its reading, where it goes, how far over. */
 export function useStillFiring(alert: () => Alert, action: () => AlertAction | null) {
@@ -44,7 +46,7 @@ export function useStillFiring(alert: () => Alert, action: () => AlertAction | n
     if (!kind) return ''
     const percent = percentBeyond(value, a.threshold, a.direction)
     const over = percent === null ? '' : t(a.direction === 'below' ? 'handling.ask.under' : 'handling.ask.over', { level: t(`level.${a.level}`), percent })
-    return t(`handling.ask.${kind}`, {
+    return t(`handling.ask.${(a.direction === 'below' && ofBelow[kind]) || kind}`, {
       value: measured(value, a.symbol, devices.types.get(a.property)?.decimals),
       over,
       step: t(`alerts.act.${step}`),

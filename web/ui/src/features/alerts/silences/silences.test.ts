@@ -76,3 +76,44 @@ test('others at an alert: not oneself, each once, who writes first', () => {
   viewers.take({ type: 'viewers', alerts: [] })
   expect(viewers.others(5)).toEqual([])
 })
+
+test('a list that could not be fetched is asked for again', async () => {
+  vi.useFakeTimers()
+  const store = useSilences()
+  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no network')))
+  await store.refresh()
+  vi.stubGlobal('fetch', async () => new Response(JSON.stringify({ items: [silence(4)] })))
+  await vi.advanceTimersByTimeAsync(15_000)
+  expect([[...store.all.keys()], store.loaded, store.error]).toEqual([[4], true, null])
+  vi.useRealTimers()
+})
+
+test('of two lists on their way the later question counts, and none for somebody who has left', async () => {
+  const store = useSilences()
+  const answers: ((r: Response) => void)[] = []
+  vi.stubGlobal('fetch', () => new Promise<Response>((resolve) => answers.push(resolve)))
+  const [first, second] = [store.refresh(), store.refresh()]
+  answers[1]!(new Response(JSON.stringify({ items: [silence(2)] })))
+  await second
+  answers[0]!(new Response(JSON.stringify({ items: [silence(1)] })))
+  await first
+  expect([...store.all.keys()]).toEqual([2])
+  const third = store.refresh()
+  store.forget()
+  answers[2]!(new Response(JSON.stringify({ items: [silence(3)] })))
+  await third
+  expect([store.all.size, store.loaded]).toEqual([0, false])
+})
+
+test('a device’s silences: by itself, by type, by division and all below it, the worst level first', () => {
+  const store = useSilences()
+  store.put(silence(1, { level: 4 }))
+  store.put(silence(2, { device_id: '', type: 'water_level', level: 2 }))
+  store.put(silence(3, { device_id: '', division: '3706', level: 3 }))
+  store.put(silence(4, { device_id: 'D2' }))
+  store.put(silence(5, { device_id: '', type: 'rain' }))
+  store.put(silence(6, { device_id: '', division: '370611' }))
+  store.put(silence(7, { device_id: '' })) // it names nothing
+  store.put(silence(8, { starts: at(60) }))
+  expect(store.ofDevice(device).map((s) => s.id)).toEqual([2, 3, 1])
+})
