@@ -187,7 +187,7 @@ func storeMessage(ctx context.Context, tx pgx.Tx, c alerts.Change, after, before
 }
 
 // detectionWords returns the detection and the level for an audit row, such as "firing orange". It returns an empty text
-// for the alert before its begin. stillConfirms parses these texts.
+// for the alert before its beginning. stillConfirms parses these texts.
 func detectionWords(a alerts.Alert) string {
 	if a.ID == 0 {
 		return ""

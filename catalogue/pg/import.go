@@ -292,9 +292,9 @@ func (imp *importer) merge(ctx context.Context, l catalogue.Layer) error {
 	return layerChanged(ctx, imp.tx, entry, joinBoxes(old.BBox, entry.BBox), "", changes)
 }
 
-// geometryType returns the geometry type of the layer. It is said if the caller names one. Otherwise it is the type that
-// all records and all remaining drawn features share, where a multi type counts as its single type, or "Geometry" if they
-// are mixed.
+// geometryType returns the geometry type of the layer. It returns said, the type that the caller names, if it is not empty.
+// Otherwise it returns the type that all records and all remaining drawn features share, where a multi type counts as its
+// single type, or "Geometry" if they are mixed.
 func (imp *importer) geometryType(ctx context.Context, said string, layer int) (string, error) {
 	if said != "" {
 		return said, nil

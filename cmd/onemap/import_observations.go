@@ -172,7 +172,7 @@ func dayAt(text string) (time.Duration, error) {
 	return time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute, nil
 }
 
-// rateNote returns the share that is done, the rate, and the estimated time for the rest. It is empty at the begin, when no
+// rateNote returns the share that is done, the rate, and the estimated time for the rest. It is empty at the beginning, when no
 // rate is known. Done and Total are bytes, Rows are readings.
 func rateNote(p app.BackfillProgress) string {
 	if p.Elapsed <= 0 || p.Done <= 0 {

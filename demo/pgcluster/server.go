@@ -162,7 +162,7 @@ func (s *server) stop(ctx context.Context) error {
 	return fault.Wrap(fault.Unavailable, ctx.Err(), "PostgreSQL was stopped the hard way; it will recover at the next start")
 }
 
-// output logs the output of the server and keeps the last lines for an error message. rest is the begin of a line that has
+// output logs the output of the server and keeps the last lines for an error message. rest is the beginning of a line that has
 // no end yet.
 type output struct {
 	log   *slog.Logger

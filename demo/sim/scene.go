@@ -10,7 +10,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Scene is a scripted event: which signals change, by how much and when. Its times count from the begin of the scene, at
+// Scene is a scripted event: which signals change, by how much and when. Its times count from the beginning of the scene, at
 // speed 1.
 type Scene struct {
 	Code    string

@@ -292,7 +292,7 @@ func appendUvarint(b []byte, v uint64) []byte {
 	return binary.AppendUvarint(b, v)
 }
 
-// excess returns how many features at the begin of the part must be left out to save over bytes. It counts each feature with
+// excess returns how many features at the beginning of the part must be left out to save over bytes. It counts each feature with
 // the values that it was the first to use.
 func (s *Scratch) excess(over int) int {
 	n, _ := slices.BinarySearch(s.starts, over)
