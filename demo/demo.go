@@ -227,6 +227,7 @@ func (d *Demo) loadCity(ctx context.Context) error {
 			return err
 		}
 	}
+	// A layer that exists is not imported again, so that changes of the user stay.
 	missing := slices.DeleteFunc(slices.Clone(d.city.Layers), func(l data.LayerSpec) bool { return known[l.Name] })
 	if err := app.ImportLayers(ctx, catalogue.NewService(db.Catalogue, nil), missing, "loading the synthetic city", d.logger, d.o.Progress); err != nil {
 		return err
@@ -246,6 +247,7 @@ func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 	if err := writeSecret(d.o.Data, secretsFile, d.secret); err != nil {
 		return err
 	}
+	// The devices are complete if there are as many as in the city. An interrupted start has fewer and stores them again.
 	there, err := db.Sensors.LoadRegistry(ctx)
 	if err != nil || len(there) >= len(d.city.Devices) {
 		return err
@@ -359,6 +361,7 @@ func (d *Demo) startSimulator(ctx context.Context) error {
 	if !d.o.Simulate {
 		return nil
 	}
+	// The simulator does not publish for the device of the user, so that the device only has the values of the user.
 	others := slices.DeleteFunc(slices.Clone(d.city.Devices), func(s sensors.Device) bool { return s.ID == dev.ID })
 	d.life.Background(ctx, "simulator", func(ctx context.Context) {
 		err := simulate(ctx, others, d.secret.Devices, SimulateOptions{

@@ -139,6 +139,7 @@ func (s *API) alerts(ctx context.Context, p core.Principal, in *alertsInput) (*h
 	if err != nil {
 		return nil, err
 	}
+	// Pages follow the ids, which grow with time. A page stays the same when new alerts open, unlike pages by offset.
 	f.Count, f.Limit, f.Before = in.Count, in.Limit+1, in.Before
 	snap, err := s.o.Alerts.Alerts(ctx, p.Scope(), f)
 	if err != nil {

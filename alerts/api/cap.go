@@ -144,6 +144,7 @@ func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, err)
 		return
 	}
+	// One message more than the limit shows whether a page follows.
 	messages, err := s.o.CAP.CurrentMessages(r.Context(), p.Scope(), s.Now(), after, limit+1)
 	if err != nil {
 		s.Fail(w, r, err)
@@ -159,6 +160,7 @@ func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: self}},
 	}
 	messages, next := httpx.CutPage(messages, limit, func(m alerts.Message) string { return m.Identifier })
+	// The cursor is the identifier of the last message and not a number, so it stays valid when new messages arrive.
 	if next != "" {
 		q := url.Values{"after": {next}, "limit": {strconv.Itoa(limit)}}
 		feed.Links = append(feed.Links, atomLink{Rel: "next", Type: "application/atom+xml", Href: here + "?" + q.Encode()})
@@ -169,6 +171,7 @@ func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 		}
 		feed.Entries = append(feed.Entries, s.atomEntry(r, m))
 	}
+	// A client must ask for the feed again each time, because any new message changes it. The messages themselves may be kept.
 	w.Header().Set("Content-Type", "application/atom+xml; charset=utf-8")
 	w.Header().Set("Cache-Control", "private, no-cache")
 	if _, err := w.Write([]byte(xml.Header)); err == nil {

@@ -140,7 +140,7 @@ func handlingEvent(a alerts.Action) (string, error) {
 // people cannot change the alert between the decision and the write. next returns false if the step changes nothing. Then
 // nothing is written, with one exception: the first acknowledgement by a person whose unit has already confirmed writes
 // an audit row and an event. Handle returns the alert after the step. It returns fault.NotFound if the scope has no such
-// alert, and an error of next unchanged.
+// alert. An error of next is wrapped and keeps its kind and code.
 func (db *DB) Handle(
 	ctx context.Context, s core.Scope, c alerts.Command, next func(alerts.Alert) (alerts.Alert, bool, error),
 ) (alerts.Alert, error) {

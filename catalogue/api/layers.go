@@ -164,7 +164,8 @@ func wireFeature(f catalogue.Feature) Feature {
 	}
 }
 
-// LayerChange is the body of a request that changes how a layer is drawn. A member that is missing keeps its value.
+// LayerChange is the body of a request that changes how a layer is drawn. A member that is missing keeps its value. It has
+// the fields of catalogue.LayerChange in the same order, so that the handler can convert it.
 type LayerChange struct {
 	MinZoom *int            `json:"min_zoom,omitempty" minimum:"0" maximum:"22"`
 	MaxZoom *int            `json:"max_zoom,omitempty" minimum:"0" maximum:"22"`
@@ -221,7 +222,8 @@ type MoveFeature struct {
 	Geometry Geometry `json:"geometry"`
 }
 
-// UpdateFeature changes the properties of a feature. A member that is missing keeps its value.
+// UpdateFeature changes the properties of a feature. A member that is missing keeps its value. It has the fields of
+// catalogue.Patch in the same order, so that edit can convert it.
 type UpdateFeature struct {
 	ID     int64                `json:"id" minimum:"1"`
 	Name   *core.Text           `json:"name,omitempty"`

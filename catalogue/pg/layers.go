@@ -156,8 +156,8 @@ func admitted(s core.Scope, found []catalogue.Layer, names []string) ([]catalogu
 
 // PutLayer creates or changes the entry of a layer. It locks the layer and calls change with the stored entry, or with the
 // zero Layer if there is none of the name, and stores the result. If the result equals the stored entry, it writes
-// nothing. Otherwise it increases the version and writes layer.changed with the actor. It does not change features. It
-// returns an error of change unchanged.
+// nothing. Otherwise it increases the version and writes layer.changed with the actor. It does not change features. An
+// error of change is wrapped and keeps its kind.
 func (db *DB) PutLayer(ctx context.Context, name, actor string, change func(old catalogue.Layer) (catalogue.Layer, error)) (catalogue.Layer, error) {
 	var out catalogue.Layer
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {

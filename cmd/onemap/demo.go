@@ -25,6 +25,7 @@ func (c *demoCmd) Run(ctx context.Context, s *session, common *config.Common) er
 	if c.Reset {
 		return demo.Reset(c.Data)
 	}
+	// The log file is opened before the start, so that it has the messages of the start too.
 	if err := c.logToData(s, common); err != nil {
 		return err
 	}

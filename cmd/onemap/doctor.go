@@ -49,6 +49,7 @@ func (c *doctorCmd) Run(ctx context.Context, _ *session) error {
 	if err := c.print(findings); err != nil {
 		return err
 	}
+	// Only bad findings change the exit code. A warning is printed, but a script that runs doctor need not stop for it.
 	bad := 0
 	for _, f := range findings {
 		if f.State == core.FindingBad {

@@ -108,6 +108,7 @@ func (c *importCmd) options() (app.ImportOptions, error) {
 	if core.Origin(c.Origin) == core.OriginSynthetic && !c.Synthetic {
 		return app.ImportOptions{}, fault.InvalidField("--origin", "synthetic data are refused unless --synthetic says that this database may hold them")
 	}
+	// The import is of today if no day is given, because a new file usually has the newest state.
 	day := time.Now()
 	if c.UpdatedOn != "" {
 		var err error
@@ -149,8 +150,9 @@ func (c *importCmd) frame() (geo.Frame, error) {
 	return geo.ParseFrame(c.Frame)
 }
 
-// printReport prints the report of an import: counts and notes to standard output, refusals to standard error. A version of 0
-// means that the import failed and the layer is unchanged. It prints nothing if the import did not begin.
+// printReport prints the report of an import: counts and notes to standard output, refusals to standard error, so that a
+// script can collect them separately. A version of 0 means that the import failed and the layer is unchanged. It prints
+// nothing if the import did not begin.
 func printReport(r catalogue.ImportReport) {
 	if r.Layer == "" {
 		return

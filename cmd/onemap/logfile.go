@@ -44,6 +44,7 @@ func (l *logFile) Reopen() error {
 	if err != nil {
 		return fmt.Errorf("open the log anew: %w", err)
 	}
+	// The new file is open before the old one is closed, so no line of the log is lost.
 	l.mu.Lock()
 	old := l.f
 	l.f = f

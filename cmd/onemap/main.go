@@ -133,6 +133,7 @@ func run(ctx context.Context, args []string) int {
 		}
 	}
 	defer s.close()
+	// kong passes these values to the Run method of the subcommand, by the types of its arguments.
 	k.BindTo(ctx, (*context.Context)(nil))
 	k.Bind(&c.Common)
 	err = k.Run(s)

@@ -129,6 +129,7 @@ func askPassword() (string, error) {
 		}
 		return strings.TrimRight(string(b), "\r\n"), nil
 	}
+	// Without a terminal, such as in a script, the first line of standard input is the password.
 	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
 		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
