@@ -2,8 +2,8 @@ package data
 
 import "github.com/paulmach/orb"
 
-// Area tests whether a point is inside polygons, with the even-odd rule. The edges are stored by bands of latitude, so that
-// one test reads only the edges of one band.
+// Area tests whether a point is inside polygons, with the even-odd rule. The edges are stored by bands of latitude, so
+// that one test reads only the edges of one band.
 type Area struct {
 	bound orb.Bound
 	bands [][][2]orb.Point

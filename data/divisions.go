@@ -129,7 +129,8 @@ func Divisions(dir string) ([]catalogue.Division, error) {
 	return append(all, towns...), nil
 }
 
-// readTowns reads the towns (nine digits) of a CSV file with the columns code and name. It ignores codes of other levels.
+// readTowns reads the towns (nine digits) of a CSV file with the columns code and name. It ignores codes of other
+// levels.
 func readTowns(path string) ([]catalogue.Division, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -180,8 +181,8 @@ func (g *Ground) namesake(town catalogue.Division) (Place, bool) {
 }
 
 // Locate returns a function that returns the code of the county unit whose schematic polygon contains a place, and ""
-// outside the city. It is only an aid for records without a division: the polygons are not legal boundaries, and the unit
-// 370671 has no polygon.
+// outside the city. It is only an aid for records without a division: the polygons are not legal boundaries, and the
+// unit 370671 has no polygon.
 func Locate(dir string) (func(lon, lat float64) string, error) {
 	ground, err := LoadGround(dir)
 	if err != nil {

@@ -26,9 +26,10 @@ type LayerSpec struct {
 	Open func() (catalogue.Reader, error)
 }
 
-// layerEntry is an entry of layers.yaml. The first group of members is the entry of the catalogue. The second group states
-// how the features are read: File is the file in the folder, Key, NameZH, NameEN and Division name the fields of a feature.
-// Locate finds the division of a feature by its place. Explode makes one feature of each part of a multi geometry.
+// layerEntry is an entry of layers.yaml. The first group of members is the entry of the catalogue. The second group
+// states how the features are read: File is the file in the folder, Key, NameZH, NameEN and Division name the fields of
+// a feature. Locate finds the division of a feature by its place. Explode makes one feature of each part of a multi
+// geometry.
 type layerEntry struct {
 	Name         string          `yaml:"name"`
 	Theme        catalogue.Theme `yaml:"theme"`
@@ -53,8 +54,8 @@ type layerEntry struct {
 	Divisions string `yaml:"divisions"` // "county" or "town": the features are the divisions of this level that have a point
 }
 
-// fieldEntry is a field of a layer in layers.yaml. It has the members of catalogue.Field in the same order, so that layer
-// can convert it.
+// fieldEntry is a field of a layer in layers.yaml. It has the members of catalogue.Field in the same order, so that
+// layer can convert it.
 type fieldEntry struct {
 	Name   string    `yaml:"name"`
 	Type   string    `yaml:"type"`
@@ -63,9 +64,9 @@ type fieldEntry struct {
 	InTile bool      `yaml:"in_tile"`
 }
 
-// BaseLayers returns the layers of the base data in a folder, in drawing order. It reads the entries from layers.yaml and
-// the source and licence of each file from SOURCES.yaml. It does not read the features. The audience of the layers is
-// public. It returns fault.Invalid if the file of an entry has no source.
+// BaseLayers returns the layers of the base data in a folder, in drawing order. It reads the entries from layers.yaml
+// and the source and licence of each file from SOURCES.yaml. It does not read the features. The audience of the layers
+// is public. It returns fault.Invalid if the file of an entry has no source.
 func BaseLayers(dir string) ([]LayerSpec, error) {
 	var entries []layerEntry
 	if err := readYAML(filepath.Join(dir, "layers.yaml"), &entries); err != nil {
@@ -112,8 +113,8 @@ func (e layerEntry) layer(s Source) (catalogue.Layer, error) {
 	}, nil
 }
 
-// open returns a reader of the layer's features. A field that the entry does not name is not searched in the file, because
-// base data are described completely.
+// open returns a reader of the layer's features. A field that the entry does not name is not searched in the file,
+// because base data are described completely.
 func (e layerEntry) open(dir string, layer catalogue.Layer) (catalogue.Reader, error) {
 	if e.Divisions != "" {
 		return e.openDivisions(dir, layer)

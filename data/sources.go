@@ -30,8 +30,9 @@ type Source struct {
 	Note        string      `yaml:"note" json:"note"`
 }
 
-// Sources reads SOURCES.yaml of a folder of base data. It returns fault.NotFound if there is no such file, and fault.Invalid
-// if an entry has no file, source, licence or valid origin. An error of the YAML names the file and the line.
+// Sources reads SOURCES.yaml of a folder of base data. It returns fault.NotFound if there is no such file, and
+// fault.Invalid if an entry has no file, source, licence or valid origin. An error of the YAML names the file and the
+// line.
 func Sources(dir string) ([]Source, error) {
 	var all []Source
 	if err := readYAML(filepath.Join(dir, sourcesFile), &all); err != nil {

@@ -1,8 +1,8 @@
-// Package demo runs onemap with a synthetic city on one machine: a private PostgreSQL cluster, the base data, the synthetic
-// city with its accounts, the server, and the simulator of the devices.
+// Package demo runs onemap with a synthetic city on one machine: a private PostgreSQL cluster, the base data, the
+// synthetic city with its accounts, the server, and the simulator of the devices.
 //
-// All data are in one folder: the cluster, secrets.json (passwords) and demo.json (how to use the running demo). A second
-// start with the same folder and seed continues with the same data.
+// All data are in one folder: the cluster, secrets.json (passwords) and demo.json (how to use the running demo). A
+// second start with the same folder and seed continues with the same data.
 package demo
 
 import (
@@ -70,9 +70,9 @@ const (
 	secretsFile      = "secrets.json"
 )
 
-// Start starts all parts of the demo and writes demo.json. The order matters: each step uses what the steps before it have
-// made, and the checks come before the steps that take long. If a step fails, Start stops the parts that it has started, in
-// reverse order.
+// Start starts all parts of the demo and writes demo.json. The order matters: each step uses what the steps before it
+// have made, and the checks come before the steps that take long. If a step fails, Start stops the parts that it has
+// started, in reverse order.
 func Start(ctx context.Context, o Options) (*Demo, error) {
 	d := &Demo{o: o, logger: o.Logger}
 	if d.logger == nil {
@@ -101,8 +101,8 @@ func (d *Demo) Info() Info { return d.info }
 // Stop stops all parts in reverse order. The data stay in the folder.
 func (d *Demo) Stop(ctx context.Context) error { return d.life.Stop(ctx) }
 
-// Reset deletes the files of a demo in its data folder, and the files of its cluster in fallback folders. It leaves other
-// files in the folder. It returns fault.Invalid if a demo uses the folder. A missing folder is no error.
+// Reset deletes the files of a demo in its data folder, and the files of its cluster in fallback folders. It leaves
+// other files in the folder. It returns fault.Invalid if a demo uses the folder. A missing folder is no error.
 func Reset(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -123,8 +123,8 @@ func Reset(dir string) error {
 	return nil
 }
 
-// lockFolder locks the data folder, so that two demos cannot use it. It returns fault.Invalid if it is locked. The kernel
-// releases the lock when the process ends.
+// lockFolder locks the data folder, so that two demos cannot use it. It returns fault.Invalid if it is locked. The
+// kernel releases the lock when the process ends.
 func lockFolder(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -136,8 +136,8 @@ func lockFolder(dir string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil // Close releases the lock
 }
 
-// checkSimulator returns fault.Invalid if the simulator is on and the broker's TCP listener is off, because the simulator
-// uses MQTT over TCP.
+// checkSimulator returns fault.Invalid if the simulator is on and the broker's TCP listener is off, because the
+// simulator uses MQTT over TCP.
 func (d *Demo) checkSimulator(context.Context) error {
 	if d.o.Simulate && d.o.MQTT == mqtt.Off {
 		return fault.InvalidField("--mqtt", "off leaves the simulator no broker to publish to: add --no-simulate, or give --mqtt an address (port 0 picks a free one)")
@@ -266,7 +266,8 @@ func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 	return err
 }
 
-// people returns the accounts of the demo: one of each role of the city, and one responder for each county that is in use.
+// people returns the accounts of the demo: one of each role of the city, and one responder for each county that is in
+// use.
 func (d *Demo) people(ctx context.Context) ([]auth.NewAccount, error) {
 	db, err := stores.Open(ctx, stores.Options{URL: d.url, MaxConns: 1, Logger: d.logger})
 	if err != nil {
@@ -291,9 +292,9 @@ func (d *Demo) people(ctx context.Context) ([]auth.NewAccount, error) {
 	return people, nil
 }
 
-// makeAccounts creates the missing accounts with random passwords. The passwords are written to secrets.json first, because
-// the database has only hashes. It does not change an account that exists, so a password that a person changed in the page
-// differs from the one in demo.json.
+// makeAccounts creates the missing accounts with random passwords. The passwords are written to secrets.json first,
+// because the database has only hashes. It does not change an account that exists, so a password that a person changed
+// in the page differs from the one in demo.json.
 func (d *Demo) makeAccounts(ctx context.Context) error {
 	a, err := app.OpenAccounts(ctx, d.url, d.logger)
 	if err != nil {
@@ -330,8 +331,8 @@ func (d *Demo) makeAccounts(ctx context.Context) error {
 	return nil
 }
 
-// startServer starts the server on the database and waits until it is ready. If the private PostgreSQL ends later, the server
-// fails with its error.
+// startServer starts the server on the database and waits until it is ready. If the private PostgreSQL ends later, the
+// server fails with its error.
 func (d *Demo) startServer(ctx context.Context) error {
 	d.o.Progress("starting the server", 0, 0)
 	a, err := app.Start(ctx, app.Options{Server: d.o.Server, DatabaseURL: d.url, Version: d.o.Version, Logger: d.logger})
@@ -350,8 +351,8 @@ func (d *Demo) startServer(ctx context.Context) error {
 	return a.WaitReady(ctx)
 }
 
-// startSimulator starts the simulator for all devices except the one of the user. The server stops after the simulator and
-// the devices are quiet, so that a stopped demo does not leave hundreds of devices as offline.
+// startSimulator starts the simulator for all devices except the one of the user. The server stops after the simulator
+// and the devices are quiet, so that a stopped demo does not leave hundreds of devices as offline.
 func (d *Demo) startSimulator(ctx context.Context) error {
 	dev, err := d.visitorsDevice()
 	if err != nil {

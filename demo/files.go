@@ -11,20 +11,20 @@ import (
 	"onemap/internal/fault"
 )
 
-// passwordLength is the length of a password of the demo, in characters of base 32. That is 80 random bits, which is enough
-// because the demo listens on the loopback address by default.
+// passwordLength is the length of a password of the demo, in characters of base 32. That is 80 random bits, which is
+// enough because the demo listens on the loopback address by default.
 const passwordLength = 16
 
-// secrets is the file secrets.json in the data folder: the passwords of the accounts and devices of the demo. The database
-// has only their hashes.
+// secrets is the file secrets.json in the data folder: the passwords of the accounts and devices of the demo. The
+// database has only their hashes.
 type secrets struct {
 	Seed     uint64            `json:"seed"`     // of the city in this folder
 	Accounts map[string]string `json:"accounts"` // password by login
 	Devices  map[string]string `json:"devices"`  // secret by device id
 }
 
-// loadSecrets reads the secrets of a data folder, or returns empty ones if there is no file. It returns fault.Invalid if the
-// folder has the city of another seed, because its city would become a mixture of two.
+// loadSecrets reads the secrets of a data folder, or returns empty ones if there is no file. It returns fault.Invalid
+// if the folder has the city of another seed, because its city would become a mixture of two.
 func loadSecrets(dir string, seed uint64) (secrets, error) {
 	s := secrets{Seed: seed, Accounts: map[string]string{}, Devices: map[string]string{}}
 	b, err := os.ReadFile(filepath.Join(dir, secretsFile))
@@ -81,8 +81,8 @@ func (d Info) Account(user string) (Account, bool) {
 	return Account{}, false
 }
 
-// writeSecret writes v as JSON to dir/name with mode 0600. It writes a temporary file and renames it, so that a crash never
-// leaves a half file.
+// writeSecret writes v as JSON to dir/name with mode 0600. It writes a temporary file and renames it, so that a crash
+// never leaves a half file.
 func writeSecret(dir, name string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

@@ -27,8 +27,9 @@ type SimulateOptions struct {
 	Quiet       bool // for a simulator that ends together with its server: the devices do not publish "offline"
 }
 
-// Simulate publishes for the devices of the database whose secrets are in the file, until ctx ends. It reads the devices once
-// at the start. It returns fault.Invalid if the file cannot be read or has no secret of a device of the database.
+// Simulate publishes for the devices of the database whose secrets are in the file, until ctx ends. It reads the
+// devices once at the start. It returns fault.Invalid if the file cannot be read or has no secret of a device of the
+// database.
 func Simulate(ctx context.Context, url string, o SimulateOptions, logger *slog.Logger) error {
 	b, err := os.ReadFile(o.Credentials)
 	if err != nil {

@@ -9,10 +9,11 @@ import (
 	"onemap/internal/fault"
 )
 
-// CutAntimeridian cuts lines and areas that cross the meridian of 180° into parts on its two sides, as RFC 7946, section
-// 3.1.9, recommends. It returns true if it cut something. An edge that spans more than 180° of longitude is taken as the
-// short way around the globe. An edge from exactly 180 to -180 is not, because it is the edge of a map of the whole world.
-// It returns fault.Invalid if an area surrounds a pole, because such an area cannot be cut in this way.
+// CutAntimeridian cuts lines and areas that cross the meridian of 180° into parts on its two sides, as RFC 7946,
+// section 3.1.9, recommends. It returns true if it cut something. An edge that spans more than 180° of longitude is
+// taken as the short way around the globe. An edge from exactly 180 to -180 is not, because it is the edge of a map of
+// the whole world. It returns fault.Invalid if an area surrounds a pole, because such an area cannot be cut in this
+// way.
 func CutAntimeridian(g orb.Geometry) (orb.Geometry, bool, error) {
 	switch g := g.(type) {
 	case orb.LineString:
@@ -49,8 +50,8 @@ func CutAntimeridian(g orb.Geometry) (orb.Geometry, bool, error) {
 	return g, false, nil
 }
 
-// jump returns the degrees (-360, 0 or 360) that must be added to the longitude b, so that the edge from a to b takes the
-// short way around the globe.
+// jump returns the degrees (-360, 0 or 360) that must be added to the longitude b, so that the edge from a to b takes
+// the short way around the globe.
 func jump(a, b float64) float64 {
 	d := b - a
 	if math.Abs(d) <= 180 || math.Abs(d) >= 360 {
@@ -122,9 +123,9 @@ func cutPolygons(g orb.MultiPolygon) (orb.Geometry, bool, error) {
 	return all, some, nil
 }
 
-// cutPolygon shifts the vertices by whole turns, so that no edge jumps and longitudes may be beyond ±180. It then clips the
-// result to the bands -540 to -180, -180 to 180 and 180 to 540 and shifts each part back. A ring that does not close after
-// the shift surrounds a pole.
+// cutPolygon shifts the vertices by whole turns, so that no edge jumps and longitudes may be beyond ±180. It then clips
+// the result to the bands -540 to -180, -180 to 180 and 180 to 540 and shifts each part back. A ring that does not
+// close after the shift surrounds a pole.
 func cutPolygon(p orb.Polygon) (orb.MultiPolygon, error) {
 	flat := make(orb.Polygon, len(p))
 	for i, ring := range p {

@@ -105,8 +105,8 @@ func LevelOfDivision(code string) DivisionLevel {
 	return 0
 }
 
-// ParentDivision returns the unpadded code of the division one level above. It returns "" for a province and for a text of
-// another length.
+// ParentDivision returns the unpadded code of the division one level above. It returns "" for a province and for a text
+// of another length.
 func ParentDivision(code string) string {
 	l := LevelOfDivision(code)
 	if l <= LevelProvince {

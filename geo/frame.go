@@ -38,8 +38,8 @@ func Frames() []Frame {
 
 const epsg = "epsg:"
 
-// ParseFrame parses the name of a frame. An empty text, EPSG:4326, EPSG:4490 and CRS84 mean FrameWGS84. A number alone is
-// an EPSG code. It returns fault.Invalid with the list of names if the name is not known.
+// ParseFrame parses the name of a frame. An empty text, EPSG:4326, EPSG:4490 and CRS84 mean FrameWGS84. A number alone
+// is an EPSG code. It returns fault.Invalid with the list of names if the name is not known.
 func ParseFrame(s string) (Frame, error) {
 	name := strings.ToLower(strings.TrimSpace(s))
 	if _, err := strconv.ParseUint(name, 10, 32); err == nil {
@@ -114,14 +114,15 @@ func (f Frame) FromWGS84(p orb.Point) orb.Point {
 	return p
 }
 
-// The ellipsoid of the GCJ-02 formula, Krassovsky 1940: the semi-major axis in metres and the square of the eccentricity.
+// The ellipsoid of the GCJ-02 formula, Krassovsky 1940: the semi-major axis in metres and the square of the
+// eccentricity.
 const (
 	krassovskyA  = 6378245.0
 	krassovskyE2 = 0.00669342162296594323
 )
 
-// InChina reports whether GCJ-02 shifts the point. It is the rectangle that the formula uses, which also contains Korea and
-// parts of other countries, so it is not a test of the national border.
+// InChina reports whether GCJ-02 shifts the point. It is the rectangle that the formula uses, which also contains Korea
+// and parts of other countries, so it is not a test of the national border.
 func InChina(p orb.Point) bool {
 	return p[0] >= 72.004 && p[0] <= 137.8347 && p[1] >= 0.8293 && p[1] <= 55.8271
 }
@@ -157,8 +158,8 @@ func wave(x float64) float64 {
 	return (20*math.Sin(6*x*math.Pi) + 20*math.Sin(2*x*math.Pi)) * 2 / 3
 }
 
-// GCJ02ToWGS84 removes the shift of GCJ-02 by iteration, with an error below one millimetre. The result is undefined within
-// one kilometre of the edge of InChina. It returns any other point outside InChina unchanged.
+// GCJ02ToWGS84 removes the shift of GCJ-02 by iteration, with an error below one millimetre. The result is undefined
+// within one kilometre of the edge of InChina. It returns any other point outside InChina unchanged.
 func GCJ02ToWGS84(p orb.Point) orb.Point {
 	if !InChina(p) {
 		return p

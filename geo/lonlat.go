@@ -12,8 +12,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// CheckLonLat returns fault.Invalid with the field "lon" or "lat" if the number is not finite or not in the range -180 to
-// 180 or -90 to 90 degrees. The error asks whether the two are swapped if the swapped numbers would be valid.
+// CheckLonLat returns fault.Invalid with the field "lon" or "lat" if the number is not finite or not in the range -180
+// to 180 or -90 to 90 degrees. The error asks whether the two are swapped if the swapped numbers would be valid.
 func CheckLonLat(lon, lat float64) error {
 	if math.IsNaN(lon) || math.IsInf(lon, 0) {
 		return fault.InvalidField("lon", "is not a finite number")
@@ -63,8 +63,8 @@ func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 //     spaces: "121°23′40.5″", "121度23分40.5秒", "37°32'9\"N", "121:23:42".
 //
 // N, S, E, W, 东经, 西经, 北纬, 南纬, 经度 or 纬度 may stand before or after the angle. S, W, 南纬 and 西经 make it negative.
-// Full-width characters are read as half-width characters. ParseDegrees does not check the range. It returns fault.Invalid
-// if the text is not an angle.
+// Full-width characters are read as half-width characters. ParseDegrees does not check the range. It returns
+// fault.Invalid if the text is not an angle.
 func ParseDegrees(s string) (float64, error) {
 	t := strings.TrimSpace(width.Fold.String(s))
 	if strings.Count(t, ",") == 1 && !strings.Contains(t, ".") {
@@ -99,8 +99,8 @@ func clip(s string, n int) string {
 	return string([]rune(s)[:n]) + "…"
 }
 
-// hemisphere removes a leading or trailing N, S, E, W or the Chinese word from s. It returns the rest and the sign, which is
-// 0 if there was no such word.
+// hemisphere removes a leading or trailing N, S, E, W or the Chinese word from s. It returns the rest and the sign,
+// which is 0 if there was no such word.
 func hemisphere(s string) (string, float64) {
 	for _, h := range []struct {
 		word string
@@ -132,8 +132,8 @@ func markReplacer() *strings.Replacer {
 		"秒", "″", "\"", "″", "”", "″", "“", "″", "〃", "″", "ʺ", "″", "s", "″", "S", "″")
 }
 
-// sexagesimal parses unsigned degrees with optional minutes and seconds. It returns false if the text has another form or if
-// minutes or seconds are 60 or more.
+// sexagesimal parses unsigned degrees with optional minutes and seconds. It returns false if the text has another form
+// or if minutes or seconds are 60 or more.
 func sexagesimal(s string) (float64, bool) {
 	rest := markReplacer().Replace(s)
 	if !strings.ContainsAny(rest, "°′″") {

@@ -24,9 +24,9 @@ const MaxMercatorLat = 85.0511287798066
 // MercatorHalf is half the side of the square of EPSG:3857. Units: metres.
 const MercatorHalf = math.Pi * 6378137
 
-// ParseTile parses the three numbers of a tile's address. It returns fault.Invalid with the field z, x or y if a number has
-// leading zeros or another character than digits, if the zoom is above maxZoom, or if the tile is outside the world. An
-// address has only one valid form, so that caches keep each tile once.
+// ParseTile parses the three numbers of a tile's address. It returns fault.Invalid with the field z, x or y if a number
+// has leading zeros or another character than digits, if the zoom is above maxZoom, or if the tile is outside the
+// world. An address has only one valid form, so that caches keep each tile once.
 func ParseTile(z, x, y string, maxZoom uint32) (Tile, error) {
 	var t Tile
 	for _, part := range []struct {

@@ -16,8 +16,8 @@ import (
 	"onemap/internal/httpx"
 )
 
-// AlertList is a page of alerts. It includes every event up to Seq of the event log Epoch. A client can therefore show the
-// page, open the WebSocket with this position, and apply the later events without a gap.
+// AlertList is a page of alerts. It includes every event up to Seq of the event log Epoch. A client can therefore show
+// the page, open the WebSocket with this position, and apply the later events without a gap.
 type AlertList struct {
 	Epoch string         `json:"epoch"`
 	Seq   int64          `json:"seq"`
@@ -88,8 +88,8 @@ type alertStepInput struct {
 	Body   *AlertStep
 }
 
-// alertRoutes registers the routes of alerts. The two routes of handling steps require only the permission to acknowledge,
-// which a duty display has too. The service requires the permission to handle for the other actions.
+// alertRoutes registers the routes of alerts. The two routes of handling steps require only the permission to
+// acknowledge, which a duty display has too. The service requires the permission to handle for the other actions.
 func (s *API) alertRoutes() {
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/alerts", "listAlerts", "The alerts of the scope, newest first"), s.alerts)
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/alerts/{id}", "getAlert", "One alert with its history, messages and deliveries"), s.alert)
@@ -209,8 +209,8 @@ func (s *API) handleAlert(ctx context.Context, p core.Principal, in *alertStepIn
 	return httpx.Answer(HandledAlert{possibleFor(p, after)}), nil
 }
 
-// command returns the command for the service. shown is the level at which the person saw the alert; core.None: not known.
-// The service adds the actor and the time.
+// command returns the command for the service. shown is the level at which the person saw the alert; core.None: not
+// known. The service adds the actor and the time.
 func command(action alerts.Action, id int64, step StepWords, shown core.Level) alerts.Command {
 	return alerts.Command{AlertID: id, Action: action, Note: step.Note, Assignee: step.Assignee, Confirm: step.Confirm, Level: shown}
 }

@@ -10,8 +10,8 @@ import (
 	"onemap/internal/httpx"
 )
 
-// BulkStep is one handling step on several alerts. The service takes the step on each alert in a separate transaction, so
-// some alerts may be refused while others change.
+// BulkStep is one handling step on several alerts. The service takes the step on each alert in a separate transaction,
+// so some alerts may be refused while others change.
 type BulkStep struct {
 	StepWords
 
@@ -27,8 +27,8 @@ type BulkItem struct {
 	Problem *httpx.Problem `json:"problem,omitempty"`
 }
 
-// shown returns the alerts of the step, each with the level at which the person saw it. It returns fault.Invalid if there
-// are levels but not one for each alert, or if a level is not 0 to 4.
+// shown returns the alerts of the step, each with the level at which the person saw it. It returns fault.Invalid if
+// there are levels but not one for each alert, or if a level is not 0 to 4.
 func (b BulkStep) shown() ([]alerts.Shown, error) {
 	if len(b.Levels) != 0 && len(b.Levels) != len(b.IDs) {
 		return nil, fault.InvalidCode("levels", alerts.CodeShownCount, len(b.Levels), len(b.IDs))
@@ -48,8 +48,8 @@ func (b BulkStep) shown() ([]alerts.Shown, error) {
 
 type bulkInput struct{ Body BulkStep }
 
-// handleAlerts takes the step on each alert. The answer has one item for each id, in the order of the ids. An error of one
-// alert is in its item. Only an error of the command itself refuses the whole request.
+// handleAlerts takes the step on each alert. The answer has one item for each id, in the order of the ids. An error of
+// one alert is in its item. Only an error of the command itself refuses the whole request.
 func (s *API) handleAlerts(ctx context.Context, p core.Principal, in *bulkInput) (*httpx.Body[httpx.Whole[BulkItem]], error) {
 	shown, err := in.Body.shown()
 	if err != nil {

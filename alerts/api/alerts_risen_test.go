@@ -21,8 +21,8 @@ func (w *world) rise(a alerts.Alert, to core.Level) alerts.Alert {
 	return w.Detect(a, alerts.Firing)
 }
 
-// A step by a person who still sees yellow does not handle an alert that has risen to red. This holds for every step, for one
-// alert and for several, and for a client that does not send the level that it showed.
+// A step by a person who still sees yellow does not handle an alert that has risen to red. This holds for every step,
+// for one alert and for several, and for a client that does not send the level that it showed.
 func TestStepOnALevelThatWasNotShown(t *testing.T) {
 	w := newWorld(t, nil)
 	yellow := w.Raise("dev-02", func(a *alerts.Alert) { a.Level, a.PeakLevel = core.Yellow, core.Yellow })
@@ -59,8 +59,8 @@ func TestStepOnALevelThatWasNotShown(t *testing.T) {
 	}
 }
 
-// A step on several alerts is refused for those that have risen since they were shown, each with its reason. The others are
-// handled.
+// A step on several alerts is refused for those that have risen since they were shown, each with its reason. The others
+// are handled.
 func TestBulkStepOnALevelThatWasNotShown(t *testing.T) {
 	w := newWorld(t, nil)
 	blue := func(a *alerts.Alert) { a.Level, a.PeakLevel = core.Blue, core.Blue }

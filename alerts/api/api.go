@@ -78,8 +78,8 @@ func Mount(h *httpx.Server, o Options) {
 	h.Text("BulkStep.note", httpx.Pattern{Max: alerts.MaxNote})
 }
 
-// These types only carry the Schema methods below. The schema of an alerts type then lists its allowed words, and package
-// alerts does not need to import huma.
+// These types only carry the Schema methods below. The schema of an alerts type then lists its allowed words, and
+// package alerts does not need to import huma.
 type (
 	detectionWord string
 	handlingWord  string

@@ -68,8 +68,8 @@ func (s *API) capMessage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(m.XML)
 }
 
-// AtomFeed and the types below are the elements of an Atom feed (RFC 4287) that a reader of CAP needs. Times are RFC 3339
-// in UTC.
+// AtomFeed and the types below are the elements of an Atom feed (RFC 4287) that a reader of CAP needs. Times are RFC
+// 3339 in UTC.
 type (
 	AtomFeed struct {
 		XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
@@ -101,8 +101,8 @@ type (
 // maxFeedPage is the largest number of messages in one page of the feed, and the default.
 const maxFeedPage = 500
 
-// feedPage parses the page of the feed from the query: at most limit messages after the message with the identifier after.
-// It returns fault.Invalid if the limit is not 1 to maxFeedPage or after has more than 200 bytes.
+// feedPage parses the page of the feed from the query: at most limit messages after the message with the identifier
+// after. It returns fault.Invalid if the limit is not 1 to maxFeedPage or after has more than 200 bytes.
 func feedPage(q url.Values) (after string, limit int, err error) {
 	if limit = maxFeedPage; q.Get("limit") != "" {
 		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > maxFeedPage {
@@ -115,9 +115,9 @@ func feedPage(q url.Values) (after string, limit int, err error) {
 	return after, limit, nil
 }
 
-// feedID returns the Atom id of a division's feed, a urn:uuid. RFC 4287, section 4.2.6, requires an id that stays the same
-// when the feed moves to another address. The id is therefore a UUID of version 5 from the UUID of the database and the
-// division's code.
+// feedID returns the Atom id of a division's feed, a urn:uuid. RFC 4287, section 4.2.6, requires an id that stays the
+// same when the feed moves to another address. The id is therefore a UUID of version 5 from the UUID of the database
+// and the division's code.
 func (s *API) feedID(ctx context.Context, division string) (string, error) {
 	instance, err := s.o.CAP.Instance(ctx)
 	if err != nil {
@@ -130,8 +130,8 @@ func (s *API) feedID(ctx context.Context, division string) (string, error) {
 	return uuid.NewSHA1(space, []byte("cap/feed/"+division)).URN(), nil
 }
 
-// capFeed answers with one page of the scope's current messages as an Atom feed (paging: RFC 5005, section 3). The entries
-// keep the order of the store, newest first, so updated of the feed is the time of the first entry.
+// capFeed answers with one page of the scope's current messages as an Atom feed (paging: RFC 5005, section 3). The
+// entries keep the order of the store, newest first, so updated of the feed is the time of the first entry.
 func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 	p, _ := httpx.PrincipalOf(r.Context())
 	after, limit, err := feedPage(r.URL.Query())
@@ -171,7 +171,8 @@ func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 		}
 		feed.Entries = append(feed.Entries, s.atomEntry(r, m))
 	}
-	// A client must ask for the feed again each time, because any new message changes it. The messages themselves may be kept.
+	// A client must ask for the feed again each time, because any new message changes it. The messages themselves may be
+	// kept.
 	w.Header().Set("Content-Type", "application/atom+xml; charset=utf-8")
 	w.Header().Set("Cache-Control", "private, no-cache")
 	if _, err := w.Write([]byte(xml.Header)); err == nil {
@@ -182,8 +183,8 @@ func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// atomEntry returns the entry of one message. Its title and summary come from the first info block that has a headline. If
-// the stored XML cannot be parsed, the title is the identifier and the feed stays readable.
+// atomEntry returns the entry of one message. Its title and summary come from the first info block that has a headline.
+// If the stored XML cannot be parsed, the title is the identifier and the feed stays readable.
 func (s *API) atomEntry(r *http.Request, m alerts.Message) atomEntry {
 	e := atomEntry{
 		ID: "urn:cap:" + m.Identifier, Title: m.Identifier, Updated: atomTime(m.Sent), Published: atomTime(m.Sent),

@@ -49,9 +49,9 @@ func wayTo(to alerts.Handling) []alerts.Action {
 	}
 }
 
-// The server accepts every action that an answer lists as possible, and the action changes something. Every other action is
-// refused with a code or changes nothing. This holds for each role, division, handling and detection, and whether or not the
-// unit has handled the alert before.
+// The server accepts every action that an answer lists as possible, and the action changes something. Every other
+// action is refused with a code or changes nothing. This holds for each role, division, handling and detection, and
+// whether or not the unit has handled the alert before.
 func TestPossibleIsWhatTheServerAccepts(t *testing.T) {
 	w := newWorld(t, nil)
 	offered := map[alerts.Action]int{}
@@ -78,8 +78,8 @@ func TestPossibleIsWhatTheServerAccepts(t *testing.T) {
 	}
 }
 
-// checkPossible tries every action. It tries all impossible actions on one alert, which must not change, and each possible
-// action on a new alert.
+// checkPossible tries every action. It tries all impossible actions on one alert, which must not change, and each
+// possible action on a new alert.
 func (w *world) checkPossible(t *testing.T, account, by, addressed string, handling alerts.Handling, detection alerts.Detection, offered map[alerts.Action]int) {
 	t.Helper()
 	what := fmt.Sprintf("%s, an alert to %s that is %s and %s by %s", account, addressed, detection, handling, by)
@@ -143,8 +143,8 @@ func (w *world) stored(id int64) alerts.Alert {
 	return a
 }
 
-// possible returns the alert as the account sees it, and nil if the account may not see it. It checks that the detail and the
-// list agree.
+// possible returns the alert as the account sees it, and nil if the account may not see it. It checks that the detail
+// and the list agree.
 func (w *world) possible(t *testing.T, account string, id int64) *alerts.Alert {
 	t.Helper()
 	a := w.Send(account, http.MethodGet, fmt.Sprintf("/api/v1/alerts/%d", id), nil)

@@ -24,8 +24,8 @@ type RuleInput struct {
 	Origin       core.Origin        `json:"origin,omitempty"`
 }
 
-// rule returns the rule with the defaults of the fields that are not given. HoldSeconds is a pointer, because 0 is a valid
-// value that differs from "not given".
+// rule returns the rule with the defaults of the fields that are not given. HoldSeconds is a pointer, because 0 is a
+// valid value that differs from "not given".
 func (r RuleInput) rule() alerts.Rule {
 	out := alerts.Rule{
 		Name: r.Name, Type: r.Type, DatastreamID: r.DatastreamID, Direction: r.Direction, Thresholds: r.Thresholds,

@@ -19,8 +19,8 @@ type Silences interface {
 }
 
 // NewSilence is the body of a request that creates a silence. A silence covers an alert that matches every one of
-// device_id, type and division that is given. At least one of them must be given. It has the fields of alerts.NewSilence in
-// the same order, so that the handler can convert it; the tags are the description for OpenAPI.
+// device_id, type and division that is given. At least one of them must be given. It has the fields of
+// alerts.NewSilence in the same order, so that the handler can convert it; the tags are the description for OpenAPI.
 type NewSilence struct {
 	Kind     alerts.SilenceKind `json:"kind" doc:"silence or maintenance"`
 	DeviceID string             `json:"device_id,omitempty"`

@@ -95,8 +95,8 @@ func TestSilencesByDivision(t *testing.T) {
 	}
 }
 
-// There is an event when a silence is created and when it is ended, addressed to the divisions that it concerns, with the
-// person as the actor. To end it again writes no event and changes nothing.
+// There is an event when a silence is created and when it is ended, addressed to the divisions that it concerns, with
+// the person as the actor. To end it again writes no event and changes nothing.
 func TestSilencesAreToldAndKept(t *testing.T) {
 	w := newWorld(t, nil)
 	n := w.silence(servertest.Commander, map[string]any{"device_id": "dev-14", "starts": w.Clock.Now().Add(-time.Hour)})

@@ -100,8 +100,8 @@ func word(w string, l Language) string {
 	return w
 }
 
-// originWords returns the displayed text of the origin of the data. It returns an unknown origin unchanged. A reader of the
-// file can thereby tell simulated alerts from real ones.
+// originWords returns the displayed text of the origin of the data. It returns an unknown origin unchanged. A reader of
+// the file can thereby tell simulated alerts from real ones.
 func originWords(o core.Origin, l Language) string {
 	switch o {
 	case core.OriginReal:

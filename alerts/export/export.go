@@ -70,9 +70,9 @@ type Writer struct {
 	lang  Language
 }
 
-// NewWriter returns a Writer and writes the row of titles. A CSV file is UTF-8 with a byte order mark, because without it
-// spreadsheet programs read Chinese text wrongly. An XLSX file is kept in memory or a temporary file, and Close writes it
-// to out.
+// NewWriter returns a Writer and writes the row of titles. A CSV file is UTF-8 with a byte order mark, because without
+// it spreadsheet programs read Chinese text wrongly. An XLSX file is kept in memory or a temporary file, and Close
+// writes it to out.
 func NewWriter(out io.Writer, f Format, lang Language) (*Writer, error) {
 	w := &Writer{lang: lang}
 	var err error
@@ -104,8 +104,8 @@ func (w *Writer) Write(r Row) error {
 	return w.table.write(cells)
 }
 
-// Close ends the file. If cut is above 0, the file has only the newest cut rows of more alerts, and Close adds a last row
-// that states this. With cut 0 the file is complete.
+// Close ends the file. If cut is above 0, the file has only the newest cut rows of more alerts, and Close adds a last
+// row that states this. With cut 0 the file is complete.
 func (w *Writer) Close(cut int) error {
 	if cut > 0 {
 		said := core.Text{
@@ -122,10 +122,10 @@ func (w *Writer) Close(cut int) error {
 // maxCell is the largest number of characters of a cell. It is below the limit of Excel, 32,767.
 const maxCell = 32_000
 
-// plain returns a text that no spreadsheet program runs as a formula (CSV injection; see OWASP). A text gets an apostrophe
-// in front if its first character after spaces and control characters is = + - or @, also in the full-width form, or if
-// it begins with a tab or a line break. A control character that a cell cannot hold becomes a space. A text longer than
-// maxCell is cut.
+// plain returns a text that no spreadsheet program runs as a formula (CSV injection; see OWASP). A text gets an
+// apostrophe in front if its first character after spaces and control characters is = + - or @, also in the full-width
+// form, or if it begins with a tab or a line break. A control character that a cell cannot hold becomes a space. A text
+// longer than maxCell is cut.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' || r == unicode.ReplacementChar || r == '\uFFFE' || r == '\uFFFF' {

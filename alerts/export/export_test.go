@@ -130,7 +130,8 @@ func TestFormulasAreTexts(t *testing.T) {
 	}
 }
 
-// FuzzPlain checks that no text from a device or a person makes a cell run as a formula, and that both files can be read.
+// FuzzPlain checks that no text from a device or a person makes a cell run as a formula, and that both files can be
+// read.
 func FuzzPlain(f *testing.F) {
 	for _, s := range []string{"=1", "洪水", "\t@", "\xff\xfe", "a\x00b", "\u2028=1", "'=1"} {
 		f.Add(s)

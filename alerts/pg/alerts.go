@@ -22,13 +22,13 @@ var (
 	_ alerts.CAPStore   = (*DB)(nil)
 )
 
-// Visible is the SQL condition that the scope $1 may see the alert a: the alert lies in the scope, or it is addressed to
-// a division inside or above the scope. A statement that uses it must name the table alert a and pass the division of the
-// scope as its first argument.
+// Visible is the SQL condition that the scope $1 may see the alert a: the alert lies in the scope, or it is addressed
+// to a division inside or above the scope. A statement that uses it must name the table alert a and pass the division
+// of the scope as its first argument.
 const Visible = `(scope_covers($1, a.division_code) or scope_covers_any($1, a.divisions))`
 
-// errNoAlert returns the error for an alert that does not exist or is not in the scope of the caller. Both cases have the
-// same error, so that a caller cannot find out whether an alert of another division exists.
+// errNoAlert returns the error for an alert that does not exist or is not in the scope of the caller. Both cases have
+// the same error, so that a caller cannot find out whether an alert of another division exists.
 func errNoAlert(id int64) error { return fault.NewCoded(fault.NotFound, "", alerts.CodeNoAlert, id) }
 
 // Alerts lists the alerts of the scope that match the filter, newest first. The head of the event log comes from the
@@ -73,16 +73,16 @@ func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
 	return history, pg.MapErr(err, "read the alert's history")
 }
 
-// Messages returns the newest maxHistory CAP messages of the alert, oldest first. It does not check the scope; the caller
-// must.
+// Messages returns the newest maxHistory CAP messages of the alert, oldest first. It does not check the scope; the
+// caller must.
 func (db *DB) Messages(ctx context.Context, id int64) ([]alerts.Message, error) {
 	return db.messages(ctx, `where m.identifier in (
 		select n.identifier from cap_message n where n.alert_id = $1 order by n.sent desc, n.identifier desc limit $2)
 		order by sent, identifier`, id, maxHistory)
 }
 
-// messages reads CAP messages. where is the rest of the statement after "from cap_message m": joins, condition, order and
-// limit.
+// messages reads CAP messages. where is the rest of the statement after "from cap_message m": joins, condition, order
+// and limit.
 func (db *DB) messages(ctx context.Context, where string, args ...any) ([]alerts.Message, error) {
 	rows, err := db.pool.Query(ctx, `
 		select m.identifier, m.alert_id, m.msg_type, m.sent, m.expires, m.xml from cap_message m `+where, args...)
@@ -120,7 +120,8 @@ func (db *DB) CurrentMessages(ctx context.Context, s core.Scope, now time.Time, 
 		order by m.sent desc, m.identifier limit $4`, s.Division, now, text.MakeStorable(after), core.Page{Limit: limit}.Length())
 }
 
-// handlingEvent returns the kind of event that a handling step writes. It returns fault.Invalid if the action is unknown.
+// handlingEvent returns the kind of event that a handling step writes. It returns fault.Invalid if the action is
+// unknown.
 func handlingEvent(a alerts.Action) (string, error) {
 	switch a {
 	case alerts.ActAcknowledge:
@@ -135,12 +136,12 @@ func handlingEvent(a alerts.Action) (string, error) {
 	return "", fault.InvalidField("action", "%q is no step of handling", string(a))
 }
 
-// Handle takes one handling step. It locks the alert, calls next with it, and stores the result of next with an audit row
-// and an event, in one transaction. next holds the rules of handling; it sees the locked row, so the engine and other
-// people cannot change the alert between the decision and the write. next returns false if the step changes nothing. Then
-// nothing is written, with one exception: the first acknowledgement by a person whose unit has already confirmed writes
-// an audit row and an event. Handle returns the alert after the step. It returns fault.NotFound if the scope has no such
-// alert. An error of next is wrapped and keeps its kind and code.
+// Handle takes one handling step. It locks the alert, calls next with it, and stores the result of next with an audit
+// row and an event, in one transaction. next holds the rules of handling; it sees the locked row, so the engine and
+// other people cannot change the alert between the decision and the write. next returns false if the step changes
+// nothing. Then nothing is written, with one exception: the first acknowledgement by a person whose unit has already
+// confirmed writes an audit row and an event. Handle returns the alert after the step. It returns fault.NotFound if the
+// scope has no such alert. An error of next is wrapped and keeps its kind and code.
 func (db *DB) Handle(
 	ctx context.Context, s core.Scope, c alerts.Command, next func(alerts.Alert) (alerts.Alert, bool, error),
 ) (alerts.Alert, error) {
@@ -174,8 +175,8 @@ func (db *DB) Handle(
 	return result, pg.MapErr(err, "handle the alert")
 }
 
-// storeHandling writes a step: the alert if it changed, then the audit row, and last the event. It returns the alert after
-// the step. It copies only the fields of handling from after.
+// storeHandling writes a step: the alert if it changed, then the audit row, and last the event. It returns the alert
+// after the step. It copies only the fields of handling from after.
 func storeHandling(
 	ctx context.Context, tx pgx.Tx, c alerts.Command, kind string, before, after alerts.Alert, changed bool,
 ) (alerts.Alert, error) {

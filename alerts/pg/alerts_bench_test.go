@@ -13,8 +13,8 @@ import (
 	"onemap/internal/core"
 )
 
-// hundredThousand returns a city with a history of 100,000 alerts. Each has two steps of people. All except the newest 500 are
-// closed.
+// hundredThousand returns a city with a history of 100,000 alerts. Each has two steps of people. All except the newest
+// 500 are closed.
 func hundredThousand(b *testing.B) *stores.Stores {
 	b.Helper()
 	db := storetest.NewCity(b, 2)

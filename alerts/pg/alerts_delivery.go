@@ -13,8 +13,8 @@ import (
 	"onemap/internal/pg"
 )
 
-// countyDigits is the length of a county's code in GB/T 2260. A longer code is of a part of the county and begins with the
-// code of the county.
+// countyDigits is the length of a county's code in GB/T 2260. A longer code is of a part of the county and begins with
+// the code of the county.
 const countyDigits = 6
 
 // Deliveries returns a delivery for each county that the alert is addressed to or lies in. A delivery lists the
@@ -41,8 +41,8 @@ func (db *DB) Deliveries(ctx context.Context, id int64) ([]alerts.Delivery, erro
 	return out, pg.MapErr(err, "read the alert's deliveries")
 }
 
-// counties returns the county codes of the divisions, sorted and without duplicates. A city or a province is wider than a
-// county and has no county code.
+// counties returns the county codes of the divisions, sorted and without duplicates. A city or a province is wider than
+// a county and has no county code.
 func counties(divisions []string) []string {
 	set := make(map[string]struct{})
 	for _, d := range divisions {
@@ -72,8 +72,8 @@ func emptyDeliveries(ctx context.Context, tx pgx.Tx, codes []string) ([]alerts.D
 // The three statements that list the people of a delivery. They have the same arguments and the same columns, so that
 // fillDeliveries can run them in one loop. Arguments: $1 county codes, $2 the roles of responders, $3 how long a client
 // counts as connected, $4 the alert. A statement that does not need $3 or $4 has a condition on it that is always true,
-// because PostgreSQL must learn the type of each argument. Columns: county, login, name, time, level, current, sound. The
-// sound is 'armed' if a machine of the person has an armed alarm.
+// because PostgreSQL must learn the type of each argument. Columns: county, login, name, time, level, current, sound.
+// The sound is 'armed' if a machine of the person has an armed alarm.
 const (
 	connectedSQL = `
 		select left(c.division_code, 6), p.login, p.name, min(c.connected_at), 0, false,
@@ -101,8 +101,8 @@ const (
 
 	// stillConfirms is the SQL condition that the step u of a person still confirms the alert, as
 	// alerts.Confirmation.Current defines it. No later step v of the engine may have restarted the handling, raised the
-	// alert above the level of u (a smaller number is a worse level), or ended a gap in the data. The steps of the engine have
-	// no actor, and their columns before and after have the form "stale red".
+	// alert above the level of u (a smaller number is a worse level), or ended a gap in the data. The steps of the engine
+	// have no actor, and their columns before and after have the form "stale red".
 	stillConfirms = `not exists (
 		select from alert_audit v where v.alert_id = u.alert_id and v.id > u.id and v.actor = ''
 			and (v.step = 'reopened' or (v.level > 0 and v.level < u.level)

@@ -19,10 +19,10 @@ const (
 )
 
 // alertMatches is the SQL condition that the alert a matches a filter. filterArgs returns its arguments: $1 scope, $2
-// state, $3 levels, $4 handling, $5 device, $6 query, $7 the query as a like pattern, $8 and $9 the range of opened_at, $10
-// division, $11 hazard, $12 peak levels. An empty array or text and a null time do not restrict the result. A query matches
-// the exact id, or a part of the device id, of the headline, or of the name of the device or rule. The names are joined
-// with line breaks, so that a query does not match across two of them.
+// state, $3 levels, $4 handling, $5 device, $6 query, $7 the query as a like pattern, $8 and $9 the range of opened_at,
+// $10 division, $11 hazard, $12 peak levels. An empty array or text and a null time do not restrict the result. A query
+// matches the exact id, or a part of the device id, of the headline, or of the name of the device or rule. The names
+// are joined with line breaks, so that a query does not match across two of them.
 const alertMatches = Visible + `
 	and case $2 when 'open' then a.detection <> 'cleared' or a.handling <> 'closed'
 		when 'cleared' then a.detection = 'cleared' and a.handling <> 'closed'
@@ -96,8 +96,8 @@ func likeWords(q string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text.MakeStorable(q))) + "%"
 }
 
-// AlertSteps returns the handling steps of people, oldest first, by alert id. It leaves out the audit rows of the engine,
-// which have no actor. It does not check the scope; the caller must.
+// AlertSteps returns the handling steps of people, oldest first, by alert id. It leaves out the audit rows of the
+// engine, which have no actor. It does not check the scope; the caller must.
 func (db *DB) AlertSteps(ctx context.Context, ids []int64) (map[int64][]alerts.Audit, error) {
 	rows, err := db.pool.Query(ctx, `
 		select alert_id, at, actor, division_code, step, note from alert_audit

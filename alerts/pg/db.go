@@ -1,7 +1,7 @@
 // Package alertspg stores rules, alerts, their CAP messages and silences in PostgreSQL.
 //
-// A transaction that changes an alert, a rule or a silence writes its event last, because the event takes the lock of the
-// event log and holds it until the commit (see eventlog.Append). Rows of cap_message and alert_audit are immutable;
+// A transaction that changes an alert, a rule or a silence writes its event last, because the event takes the lock of
+// the event log and holds it until the commit (see eventlog.Append). Rows of cap_message and alert_audit are immutable;
 // triggers refuse every update and delete.
 package alertspg
 

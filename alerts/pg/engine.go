@@ -55,8 +55,8 @@ func (db *DB) OpenAlerts(ctx context.Context) ([]alerts.Alert, error) {
 	return open, pg.MapErr(err, "list open alerts")
 }
 
-// UnexpiredMessages returns the messages of the alert that have not expired at now, oldest first. The next message of the
-// alert is an Update that references all of them (CAP 1.2, section 3.2.1, element references).
+// UnexpiredMessages returns the messages of the alert that have not expired at now, oldest first. The next message of
+// the alert is an Update that references all of them (CAP 1.2, section 3.2.1, element references).
 func (db *DB) UnexpiredMessages(ctx context.Context, alertID int64, now time.Time) ([]alerts.Message, error) {
 	return db.messages(ctx, `where alert_id = $1 and expires > $2 order by sent, identifier`, alertID, now)
 }
@@ -90,8 +90,8 @@ func timeOrNil(t time.Time) *time.Time {
 	return &t
 }
 
-// stateColumns holds states as one array for each column of rule_state. One statement with unnest then writes all of them,
-// which is much faster than one statement for each state.
+// stateColumns holds states as one array for each column of rule_state. One statement with unnest then writes all of
+// them, which is much faster than one statement for each state.
 type stateColumns struct {
 	rules, streams, versions []int64
 	alerts                   []*int64

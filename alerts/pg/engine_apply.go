@@ -23,9 +23,9 @@ import (
 type episodeKey struct{ rule, datastream int64 }
 
 // Apply commits a step of the engine in one transaction: the cursor, the alerts with their messages and audit rows, the
-// states, and last the events. Because all of it commits together, the cursor never passes a reading whose results are not
-// stored. Apply returns the stored alerts in the order of the changes. It returns fault.Conflict if the cursor is not at
-// s.From, if the rule already has an open episode on the datastream, or if the message already exists.
+// states, and last the events. Because all of it commits together, the cursor never passes a reading whose results are
+// not stored. Apply returns the stored alerts in the order of the changes. It returns fault.Conflict if the cursor is
+// not at s.From, if the rule already has an open episode on the datastream, or if the message already exists.
 func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) {
 	var stored []alerts.Alert
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
@@ -70,9 +70,9 @@ func moveCursor(ctx context.Context, tx pgx.Tx, from, to core.Mark) error {
 	return nil
 }
 
-// applyChanges stores the changes of a step, then its states and events, and returns the stored alerts. The engine does not
-// know the id of an alert that begins in this step. begun therefore collects the new ids, and the states get them before
-// they are written. s.States is cloned, so that the slice of the caller does not change.
+// applyChanges stores the changes of a step, then its states and events, and returns the stored alerts. The engine does
+// not know the id of an alert that begins in this step. begun therefore collects the new ids, and the states get them
+// before they are written. s.States is cloned, so that the slice of the caller does not change.
 func applyChanges(ctx context.Context, tx pgx.Tx, s alerts.Step) ([]alerts.Alert, error) {
 	stored := make([]alerts.Alert, 0, len(s.Changes))
 	begun := make(map[episodeKey]int64)
@@ -106,8 +106,8 @@ func applyChanges(ctx context.Context, tx pgx.Tx, s alerts.Step) ([]alerts.Alert
 	return stored, appendAlertEvents(ctx, tx, s.Changes, stored)
 }
 
-// storeAlert inserts a new alert, or merges the change into the locked stored alert. It returns the alert after and before
-// the change. reopened is the audit row if the handling restarts (see Change.Merge), and nil if not. It returns
+// storeAlert inserts a new alert, or merges the change into the locked stored alert. It returns the alert after and
+// before the change. reopened is the audit row if the handling restarts (see Change.Merge), and nil if not. It returns
 // fault.Invalid if the stored alert is of another rule or datastream.
 func storeAlert(ctx context.Context, tx pgx.Tx, c alerts.Change) (after, before alerts.Alert, reopened *alerts.Audit, err error) {
 	if c.Alert.ID == 0 {
@@ -169,8 +169,8 @@ func areaOrNil(p orb.Polygon) orb.Geometry {
 	return p
 }
 
-// storeMessage writes the CAP message of the change, if it has one, and the audit row of the change. The step of the audit
-// row is the kind of the event without "alert.".
+// storeMessage writes the CAP message of the change, if it has one, and the audit row of the change. The step of the
+// audit row is the kind of the event without "alert.".
 func storeMessage(ctx context.Context, tx pgx.Tx, c alerts.Change, after, before alerts.Alert) error {
 	if m := c.Message; m != nil {
 		_, err := tx.Exec(ctx, `
@@ -204,8 +204,8 @@ func writeAudit(ctx context.Context, tx pgx.Tx, alertID int64, a alerts.Audit) e
 	return err
 }
 
-// appendAlertEvents writes the event of each change, with the level of the device after the whole step. It takes the lock
-// of the event log, so it must be the last write of the transaction.
+// appendAlertEvents writes the event of each change, with the level of the device after the whole step. It takes the
+// lock of the event log, so it must be the last write of the transaction.
 func appendAlertEvents(ctx context.Context, tx pgx.Tx, changes []alerts.Change, stored []alerts.Alert) error {
 	if len(changes) == 0 {
 		return nil
@@ -223,7 +223,8 @@ func appendAlertEvents(ctx context.Context, tx pgx.Tx, changes []alerts.Change, 
 	return nil
 }
 
-// appendAlertEvent writes one event of an alert. The event is addressed to the divisions to which the alert is addressed.
+// appendAlertEvent writes one event of an alert. The event is addressed to the divisions to which the alert is
+// addressed.
 func appendAlertEvent(ctx context.Context, tx pgx.Tx, kind, actor string, e alerts.Event) error {
 	payload, err := json.Marshal(e)
 	if err != nil {

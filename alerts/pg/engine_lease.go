@@ -45,9 +45,9 @@ func (db *DB) Lease(ctx context.Context) (lost <-chan struct{}, release func(), 
 	return gone, func() { stop(); keeper.Wait() }, true, nil
 }
 
-// keepLease watches the connection. It returns true when ctx ends, and false when the connection has failed. It waits in a
-// read and not in a sleep, so that it notices a closed connection at once. After each leaseBeat without an error of the
-// connection it pings the server, to notice a connection that is open but does not answer.
+// keepLease watches the connection. It returns true when ctx ends, and false when the connection has failed. It waits
+// in a read and not in a sleep, so that it notices a closed connection at once. After each leaseBeat without an error
+// of the connection it pings the server, to notice a connection that is open but does not answer.
 func keepLease(ctx context.Context, conn *pgx.Conn) bool {
 	for {
 		beat, cancel := context.WithTimeout(ctx, leaseBeat)

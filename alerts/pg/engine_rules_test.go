@@ -59,8 +59,8 @@ func read(t *testing.T, db *stores.Stores, ds int64, at time.Time, v float64) {
 	}
 }
 
-// TestEngineOnTheDatabase runs the rules on the real store and kills the engine between a commit and its evaluation. Every alert
-// is raised once, with valid messages, and a rise above the acknowledged level restarts the handling.
+// TestEngineOnTheDatabase runs the rules on the real store and kills the engine between a commit and its evaluation.
+// Every alert is raised once, with valid messages, and a rise above the acknowledged level restarts the handling.
 func TestEngineOnTheDatabase(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	ds := storetest.StreamsOf(t, db)[0]

@@ -186,8 +186,8 @@ func TestApplyKeepsWhatPeopleDid(t *testing.T) {
 	}
 }
 
-// checkReopened checks that the handling has restarted for an alert that rose to red after its county acknowledged it at yellow:
-// in the body, the history, the event and the confirmation of the county.
+// checkReopened checks that the handling has restarted for an alert that rose to red after its county acknowledged it
+// at yellow: in the body, the history, the event and the confirmation of the county.
 func checkReopened(t *testing.T, db *stores.Stores, a alerts.Alert) {
 	t.Helper()
 	confirmedAt := func() (level core.Level, current bool) {
@@ -268,7 +268,8 @@ func TestLeaseHasOneHolder(t *testing.T) {
 	leaseAgain(t, db)()
 }
 
-// leaseAgain waits until the lease is free and takes it. The server releases the lock a moment after the connection has ended.
+// leaseAgain waits until the lease is free and takes it. The server releases the lock a moment after the connection has
+// ended.
 func leaseAgain(t *testing.T, db *stores.Stores) (release func()) {
 	t.Helper()
 	storetest.Eventually(t, "the lease is free", func() bool {

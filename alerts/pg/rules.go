@@ -17,8 +17,8 @@ import (
 
 var _ alerts.RuleStore = (*DB)(nil)
 
-// ruleColumns are the columns that scanRule reads. A datastream id of 0 means that the rule is for all datastreams of the
-// type.
+// ruleColumns are the columns that scanRule reads. A datastream id of 0 means that the rule is for all datastreams of
+// the type.
 const ruleColumns = `r.id, r.name_zh, r.name_en, r.type, coalesce(r.datastream_id, 0), r.direction, r.thresholds,
 	r.for_seconds, r.hold_seconds, r.enabled, r.origin, r.version, r.updated_at, r.updated_by`
 
@@ -133,8 +133,8 @@ func (db *DB) DeleteRule(ctx context.Context, id, ifVersion int64, actor string)
 	return pg.MapErr(err, "delete the rule")
 }
 
-// lockRule reads a rule and locks it until the end of the transaction. It returns fault.Precondition if the version of the
-// rule is not ifVersion. The lock keeps the version the same until the write.
+// lockRule reads a rule and locks it until the end of the transaction. It returns fault.Precondition if the version of
+// the rule is not ifVersion. The lock keeps the version the same until the write.
 func lockRule(ctx context.Context, tx pgx.Tx, id, ifVersion int64) (alerts.Rule, error) {
 	r, err := readRule(ctx, tx, id, "for update")
 	if err != nil {
@@ -146,8 +146,8 @@ func lockRule(ctx context.Context, tx pgx.Tx, id, ifVersion int64) (alerts.Rule,
 	return r, nil
 }
 
-// ruleChanged writes the event of a changed rule, addressed to every city. Each node reloads its rules after this event. It
-// takes the lock of the event log, so it must be the last write of the transaction.
+// ruleChanged writes the event of a changed rule, addressed to every city. Each node reloads its rules after this
+// event. It takes the lock of the event log, so it must be the last write of the transaction.
 func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
 	payload, err := json.Marshal(map[string]int64{"id": id})
 	if err != nil {
@@ -163,8 +163,8 @@ func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
 	return err
 }
 
-// explainRule converts the error of a constraint of the table rule to fault.Invalid with the name of the field. It returns
-// any other error, and nil, unchanged.
+// explainRule converts the error of a constraint of the table rule to fault.Invalid with the name of the field. It
+// returns any other error, and nil, unchanged.
 func explainRule(err error) error {
 	e := &fault.Error{Kind: fault.Invalid, Err: err}
 	switch pg.Constraint(err) {
@@ -184,9 +184,10 @@ func explainRule(err error) error {
 	return e
 }
 
-// PutRules stores the rules whose Chinese name no stored rule has, and returns how many it stored. A deleted rule keeps its
-// name, so a rule of the demo that a person has changed or deleted does not come back at the next start. The advisory lock
-// makes two calls run one after the other, so that they cannot store a rule twice. One event announces all new rules.
+// PutRules stores the rules whose Chinese name no stored rule has, and returns how many it stored. A deleted rule keeps
+// its name, so a rule of the demo that a person has changed or deleted does not come back at the next start. The
+// advisory lock makes two calls run one after the other, so that they cannot store a rule twice. One event announces
+// all new rules.
 func (db *DB) PutRules(ctx context.Context, rules []alerts.Rule) (int, error) {
 	added := 0
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {

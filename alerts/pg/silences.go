@@ -70,9 +70,10 @@ func (db *DB) CreateSilence(ctx context.Context, n alerts.Silence, divisions []s
 	return stored, pg.MapErr(err, "store the silence")
 }
 
-// EndSilence ends a silence at now. It locks the silence and calls check with it and with the divisions that it concerns.
-// An error of check refuses the change and is returned. A silence that is already over stays unchanged and is no error.
-// EndSilence returns the silence as it is afterwards. It returns fault.NotFound if the silence does not concern the scope.
+// EndSilence ends a silence at now. It locks the silence and calls check with it and with the divisions that it
+// concerns. An error of check refuses the change and is returned. A silence that is already over stays unchanged and is
+// no error. EndSilence returns the silence as it is afterwards. It returns fault.NotFound if the silence does not
+// concern the scope.
 func (db *DB) EndSilence(
 	ctx context.Context, s core.Scope, id int64, actor string, now time.Time, check func(alerts.Silence, []string) error,
 ) (alerts.Silence, error) {
@@ -120,8 +121,8 @@ func silenceChanged(ctx context.Context, tx pgx.Tx, n alerts.Silence, divisions 
 	return err
 }
 
-// DeviceDivision returns the division code of a device. It returns fault.NotFound if the device does not exist or is not in
-// the scope.
+// DeviceDivision returns the division code of a device. It returns fault.NotFound if the device does not exist or is
+// not in the scope.
 func (db *DB) DeviceDivision(ctx context.Context, s core.Scope, device string) (string, error) {
 	var division string
 	err := db.pool.QueryRow(ctx, `select division_code from device where id = $2 and scope_covers($1, division_code)`,

@@ -12,8 +12,8 @@ import (
 	"onemap/internal/httpx"
 )
 
-// Editor changes the features of a layer and how the layer is drawn. catalogue.Service implements Editor and documents the
-// errors. ifVersion is the version of the layer that the caller saw.
+// Editor changes the features of a layer and how the layer is drawn. catalogue.Service implements Editor and documents
+// the errors. ifVersion is the version of the layer that the caller saw.
 type Editor interface {
 	EditFeatures(ctx context.Context, p core.Principal, layer string, ifVersion int64, e catalogue.Edit) (catalogue.Layer, []int64, error)
 	ChangeLayer(ctx context.Context, p core.Principal, layer string, ifVersion int64, c catalogue.LayerChange) (catalogue.Layer, error)

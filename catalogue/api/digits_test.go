@@ -158,8 +158,8 @@ func (d *digitsTrip) drawn(where string, tile []byte, name string) bool {
 	return false
 }
 
-// No digit of a number changes on its way from a file to the answers, the tiles of both kinds, the list of features and the
-// history, also after an edit of another part of the feature.
+// No digit of a number changes on its way from a file to the answers, the tiles of both kinds, the list of features and
+// the history, also after an edit of another part of the feature.
 func TestNoDigitChanges(t *testing.T) {
 	w := newWorld(t, nil)
 	at, trips := orb.Point{121.4, 37.5}, 0
@@ -240,8 +240,8 @@ func (d *digitsTrip) keepsHistory(one string) {
 	}
 }
 
-// A number that cannot be stored is refused with the name of its field, and so is a number that is too large for a float64 where
-// a float64 is required.
+// A number that cannot be stored is refused with the name of its field, and so is a number that is too large for a
+// float64 where a float64 is required.
 func TestNumbersThatAreRefused(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.Features("land")["land-1"]

@@ -14,8 +14,8 @@ import (
 	"onemap/internal/httpx"
 )
 
-// editFeatures applies a batch of changes, all or none. The answer has the new version of the layer, as a member and as the
-// ETag, so that the client can send the next edit without reading the layer again.
+// editFeatures applies a batch of changes, all or none. The answer has the new version of the layer, as a member and as
+// the ETag, so that the client can send the next edit without reading the layer again.
 func (s *API) editFeatures(ctx context.Context, p core.Principal, in *editInput) (*httpx.Tagged[Edited], error) {
 	version, err := httpx.IfMatch(in.IfMatch)
 	if err != nil {

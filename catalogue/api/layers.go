@@ -122,8 +122,8 @@ func (s *API) features(ctx context.Context, p core.Principal, in *featuresInput)
 		return nil, err
 	}
 	// The version is read before the features. If the features change in between, the ETag is too old, and an edit with it
-	// is refused. In the other order an ETag could be newer than the features, and an edit could overwrite a change that the
-	// person has not seen.
+	// is refused. In the other order an ETag could be newer than the features, and an edit could overwrite a change that
+	// the person has not seen.
 	l, err := s.o.Catalogue.Layer(ctx, p.Scope(), in.Layer)
 	if err != nil {
 		return nil, err
@@ -164,8 +164,8 @@ func wireFeature(f catalogue.Feature) Feature {
 	}
 }
 
-// LayerChange is the body of a request that changes how a layer is drawn. A member that is missing keeps its value. It has
-// the fields of catalogue.LayerChange in the same order, so that the handler can convert it.
+// LayerChange is the body of a request that changes how a layer is drawn. A member that is missing keeps its value. It
+// has the fields of catalogue.LayerChange in the same order, so that the handler can convert it.
 type LayerChange struct {
 	MinZoom *int            `json:"min_zoom,omitempty" minimum:"0" maximum:"22"`
 	MaxZoom *int            `json:"max_zoom,omitempty" minimum:"0" maximum:"22"`

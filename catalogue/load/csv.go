@@ -284,9 +284,9 @@ func (t *table) feature(r row) (catalogue.Feature, error) {
 	return f, err
 }
 
-// hashed returns the values from which the key of a row without a key is made: the cells by their names, and again by the
-// names in lower case. It returns nil if the row has a key. This must never change: with other keys, a second import of the
-// same file would replace all its features.
+// hashed returns the values from which the key of a row without a key is made: the cells by their names, and again by
+// the names in lower case. It returns nil if the row has a key. This must never change: with other keys, a second
+// import of the same file would replace all its features.
 func hashed(cells map[string]any, key string) map[string]any {
 	if key != "" {
 		return nil
@@ -314,8 +314,8 @@ func (t *table) properties(cells []string) (map[string]any, error) {
 	return all, nil
 }
 
-// typed returns a cell with the type of its field. An empty cell of a number or boolean is nil. It returns fault.Invalid if the
-// cell does not have the type.
+// typed returns a cell with the type of its field. An empty cell of a number or boolean is nil. It returns
+// fault.Invalid if the cell does not have the type.
 func (t *table) typed(name, cell string) (any, error) {
 	if err := checkText(name, cell); err != nil {
 		return nil, err
@@ -381,8 +381,8 @@ func (t *table) geometry(cells []string) (orb.Geometry, error) {
 	return onTheGlobe(p, t.o.Frame)
 }
 
-// ambiguous reports whether the position columns are called x and y and no option names them. Surveyors call the northing x;
-// most other people call the easting x.
+// ambiguous reports whether the position columns are called x and y and no option names them. Surveyors call the
+// northing x; most other people call the easting x.
 func (t *table) ambiguous() bool {
 	return t.o.LonField == "" && strings.Contains(foldName(t.header[t.where.lon]), "x") != strings.Contains(foldName(t.header[t.where.lon]), "y")
 }

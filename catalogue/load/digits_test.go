@@ -36,7 +36,8 @@ func TestEveryDigitArrives(t *testing.T) {
 	}
 }
 
-// Keys from the content of features differ if long numbers differ, and are equal if only the form of the numbers differs.
+// Keys from the content of features differ if long numbers differ, and are equal if only the form of the numbers
+// differs.
 func TestKeysOfLongNumbers(t *testing.T) {
 	feature := func(properties string) string {
 		return `{"type":"Feature","properties":{` + properties + `},"geometry":{"type":"Point","coordinates":[121,37]}}`

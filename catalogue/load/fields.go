@@ -126,8 +126,8 @@ func (a *assembler) checkZero(g orb.Geometry) error {
 	return nil
 }
 
-// contentKey returns a key that is made from the content of a feature: the first 16 bytes of the SHA-256 of its geometry and
-// properties. Numbers are compared by value, so that 1 and 1.0 result in the same key.
+// contentKey returns a key that is made from the content of a feature: the first 16 bytes of the SHA-256 of its
+// geometry and properties. Numbers are compared by value, so that 1 and 1.0 result in the same key.
 func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	shape, err := geojson.Encode(g)
 	if err != nil {
@@ -141,8 +141,8 @@ func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	return "sha256-" + hex.EncodeToString(sum[:16]), nil
 }
 
-// name returns the name of a feature. If it has only an English name, this name is used in both languages, so that the feature
-// is not without a name on the map.
+// name returns the name of a feature. If it has only an English name, this name is used in both languages, so that the
+// feature is not without a name on the map.
 func (a *assembler) name(who identity) (core.Text, error) {
 	var t core.Text
 	for _, part := range []struct {
@@ -164,8 +164,8 @@ func (a *assembler) name(who identity) (core.Text, error) {
 	return t, nil
 }
 
-// oneLine replaces control characters, such as line ends and tabs, by spaces, because a name has one line. It does not change a
-// text with a NUL character, which checkText refuses.
+// oneLine replaces control characters, such as line ends and tabs, by spaces, because a name has one line. It does not
+// change a text with a NUL character, which checkText refuses.
 func oneLine(s string) string {
 	if strings.IndexFunc(s, unicode.IsControl) < 0 || strings.IndexByte(s, 0) >= 0 {
 		return s
@@ -178,8 +178,8 @@ func oneLine(s string) string {
 	}, strings.ReplaceAll(s, "\r\n", "\n"))
 }
 
-// level returns the level of a grade. It returns core.None and counts the word if the word is not a grade. The word is still in
-// the properties.
+// level returns the level of a grade. It returns core.None and counts the word if the word is not a grade. The word is
+// still in the properties.
 func (a *assembler) level(p roleField) core.Level {
 	if p.field == "" {
 		return core.None
@@ -189,8 +189,9 @@ func (a *assembler) level(p roleField) core.Level {
 	return level
 }
 
-// division returns the division code of the record, or the code of its place if the record has none. A wrong code refuses the
-// record if an option names the field. In a field that was found by its usual name, a wrong code is counted and ignored.
+// division returns the division code of the record, or the code of its place if the record has none. A wrong code
+// refuses the record if an option names the field. In a field that was found by its usual name, a wrong code is counted
+// and ignored.
 func (a *assembler) division(g orb.Geometry, p roleField) (string, error) {
 	if text := width.Fold.String(asText(p.value)); text != "" {
 		code, err := geo.ParseDivision(text)
@@ -232,8 +233,8 @@ func asText(v any) string {
 	}
 }
 
-// valued returns a copy of v in which equal numbers have the same form: a float64 if it holds the number exactly, and the plain
-// decimal number otherwise.
+// valued returns a copy of v in which equal numbers have the same form: a float64 if it holds the number exactly, and
+// the plain decimal number otherwise.
 func valued(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -257,8 +258,8 @@ func valued(v any) any {
 	return v
 }
 
-// checkText returns fault.Invalid if the text has a NUL character, which PostgreSQL cannot store, or U+FFFD, which means that a
-// wrong encoding has destroyed characters.
+// checkText returns fault.Invalid if the text has a NUL character, which PostgreSQL cannot store, or U+FFFD, which
+// means that a wrong encoding has destroyed characters.
 func checkText(field, s string) error {
 	switch {
 	case strings.ContainsRune(s, 0):
@@ -324,8 +325,8 @@ func cleanValue(v any, path string) (any, error) {
 	return v, nil
 }
 
-// decimal parses a number in a cell and keeps all its digits, as catalogue.Properties does. whole is true if it is a whole
-// number, and ok is false if the cell is not a number.
+// decimal parses a number in a cell and keeps all its digits, as catalogue.Properties does. whole is true if it is a
+// whole number, and ok is false if the cell is not a number.
 func decimal(cell string) (v any, whole, ok bool) {
 	plain, ok := core.Plain(cell)
 	if !ok {

@@ -9,11 +9,11 @@
 // Coordinates come out as lon, lat in EPSG:4326, whatever frame the file has. Levels are the four colours, from the
 // words and numbers that departments use (level.go). Division codes are unpadded.
 //
-// The files: text.go detects the encoding. scan.go cuts JSON values out of a stream, geojson.go makes features of them, and
-// recover.go continues after a broken one. rows.go cuts rows, layout.go finds the row of column names, and csv.go makes
-// features of rows. place.go and wkt.go parse positions. roles.go and fields.go decide which field is the key, the name, the
-// level and the division. survey.go reads the whole file once before, for decisions that need the whole file. notes.go
-// reports how the fields were used.
+// The files: text.go detects the encoding. scan.go cuts JSON values out of a stream, geojson.go makes features of them,
+// and recover.go continues after a broken one. rows.go cuts rows, layout.go finds the row of column names, and csv.go
+// makes features of rows. place.go and wkt.go parse positions. roles.go and fields.go decide which field is the key,
+// the name, the level and the division. survey.go reads the whole file once before, for decisions that need the whole
+// file. notes.go reports how the fields were used.
 package load
 
 import (
@@ -64,9 +64,9 @@ type Options struct {
 	Encoding Encoding
 	Frame    geo.Frame // of the file's coordinates; empty is WGS 84, or what the crs of a GeoJSON file says
 
-	// KeyField is the field with the source's own key. A second import finds the stored feature, and so its id, by this key. A
-	// GeoJSON feature without this field uses its "id". A feature without both gets a key from its content: an unchanged feature
-	// has the same key at the next import, and a changed feature becomes a new one.
+	// KeyField is the field with the source's own key. A second import finds the stored feature, and so its id, by this
+	// key. A GeoJSON feature without this field uses its "id". A feature without both gets a key from its content: an
+	// unchanged feature has the same key at the next import, and a changed feature becomes a new one.
 	KeyField      string
 	NameField     string // Chinese, or the only name
 	NameENField   string

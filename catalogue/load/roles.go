@@ -30,8 +30,9 @@ func (r role) String() string {
 	return [...]string{"key", "name", "English name", "level", "division", "longitude", "latitude", "position"}[r]
 }
 
-// usualNames returns the usual names of a field with the role, the preferred name first, in the form of foldName. They are used
-// if no option names the field. In a projected frame of China, 坐标X may be the northing, so the names contain both.
+// usualNames returns the usual names of a field with the role, the preferred name first, in the form of foldName. They
+// are used if no option names the field. In a projected frame of China, 坐标X may be the northing, so the names contain
+// both.
 func usualNames(r role, f geo.Frame) []string {
 	switch r {
 	case roleKey:
@@ -70,8 +71,8 @@ func usualNames(r role, f geo.Frame) []string {
 	return nil
 }
 
-// foldName returns the name of a field in the form in which names are compared: lower case, half width, without a unit at the
-// end ("经度（°）"), and without spaces inside Chinese words.
+// foldName returns the name of a field in the form in which names are compared: lower case, half width, without a unit
+// at the end ("经度（°）"), and without spaces inside Chinese words.
 func foldName(name string) string {
 	name = strings.ToLower(strings.Trim(name, " \t\r\n"+byteOrderMark))
 	if strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
@@ -104,8 +105,8 @@ func isNothing(s string) bool {
 	return false
 }
 
-// lostDigits reports whether a text is a long number that a spreadsheet program has shortened, such as 1.2E+17. The programs do
-// this from 12 digits on.
+// lostDigits reports whether a text is a long number that a spreadsheet program has shortened, such as 1.2E+17. The
+// programs do this from 12 digits on.
 func lostDigits(s string) bool {
 	if !strings.ContainsAny(s, "eE\uff25\uff45") { // E and e, half and full width
 		return false
@@ -132,10 +133,12 @@ type candidate struct {
 	rank int
 }
 
-// knownNames is the largest number of cached names. It bounds the memory for a file with a different name in each feature.
+// knownNames is the largest number of cached names. It bounds the memory for a file with a different name in each
+// feature.
 const knownNames = 4096
 
-// newRoleFinder returns a finder with the names in the options, and the usual names of the roles that the options do not name.
+// newRoleFinder returns a finder with the names in the options, and the usual names of the roles that the options do
+// not name.
 func newRoleFinder(o Options) roleFinder {
 	c := roleFinder{
 		given: [nRoles]string{o.KeyField, o.NameField, o.NameENField, o.LevelField, o.DivisionField, o.LonField, o.LatField, ""},
@@ -180,8 +183,8 @@ type roleField struct {
 	value any
 }
 
-// fields returns the field of each role in the properties of a record. A field without a value has no role. barred are the
-// fields that must not be the key because their values repeat, unless an option names the key.
+// fields returns the field of each role in the properties of a record. A field without a value has no role. barred are
+// the fields that must not be the key because their values repeat, unless an option names the key.
 func (c *roleFinder) fields(properties map[string]any, barred map[string]bool) [nRoles]roleField {
 	var all [nRoles]roleField
 	var ranks [nRoles]int

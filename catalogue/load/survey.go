@@ -32,11 +32,11 @@ const (
 	distinctValues = 1 << 17 // largest number of hashes that are kept of a field
 )
 
-// Survey reads a file once from its present offset to its end. It returns the options with the properties that only the whole
-// file shows: its encoding, the fields that have the name of a key but are not keys because their values repeat, and its
-// grading scale. The caller must seek back and read the file again with the returned options. An error in the content of the
-// file is not an error of Survey, because the second reading returns it. Survey returns an error if an option is not valid or
-// the file cannot be read.
+// Survey reads a file once from its present offset to its end. It returns the options with the properties that only the
+// whole file shows: its encoding, the fields that have the name of a key but are not keys because their values repeat,
+// and its grading scale. The caller must seek back and read the file again with the returned options. An error in the
+// content of the file is not an error of Survey, because the second reading returns it. Survey returns an error if an
+// option is not valid or the file cannot be read.
 func Survey(f io.ReadSeeker, o Options) (Options, error) {
 	start, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -109,7 +109,8 @@ func (s *surveyed) key(field string) *distinct {
 	return d
 }
 
-// repeating returns the fields that are not keys because their values repeat. It returns none if an option names the key.
+// repeating returns the fields that are not keys because their values repeat. It returns none if an option names the
+// key.
 func (s *surveyed) repeating() map[string]bool {
 	out := map[string]bool{}
 	for field, d := range s.keys {
@@ -120,17 +121,17 @@ func (s *surveyed) repeating() map[string]bool {
 	return out
 }
 
-// distinct estimates the share of repeated values of a field in bounded memory. If there are many values, it keeps only those
-// whose hash ends with a growing number of zero bits. A repeated value has the same hash each time, so it is either always kept
-// or never.
+// distinct estimates the share of repeated values of a field in bounded memory. If there are many values, it keeps only
+// those whose hash ends with a growing number of zero bits. A repeated value has the same hash each time, so it is
+// either always kept or never.
 type distinct struct {
 	seen     map[uint64]struct{} // hashes of the kept values
 	mask     uint64              // bits that must be zero in a kept hash
 	n, again int64               // number of kept values, and how many of them repeat an earlier one
 }
 
-// add adds one value. If too many hashes are kept, the mask grows by one bit, which removes about half of them, and the counts
-// are halved.
+// add adds one value. If too many hashes are kept, the mask grows by one bit, which removes about half of them, and the
+// counts are halved.
 func (d *distinct) add(value string) {
 	// A hash has 8 bytes, no matter how long the value is.
 	h := xxhash.Sum64String(value)

@@ -11,9 +11,9 @@ import (
 	"onemap/internal/fault"
 )
 
-// decodeWKT parses a geometry in well-known text (OGC 06-103r4, chapter 7), with an optional SRID=…; in front, as PostGIS
-// writes it. It converts the text to GeoJSON and decodes that, so that both formats have the same rules. The numbers of a
-// position after the second one are ignored.
+// decodeWKT parses a geometry in well-known text (OGC 06-103r4, chapter 7), with an optional SRID=…; in front, as
+// PostGIS writes it. It converts the text to GeoJSON and decodes that, so that both formats have the same rules. The
+// numbers of a position after the second one are ignored.
 func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 	text = strings.TrimSpace(text)
 	if srid, rest, ok := strings.Cut(text, ";"); ok && strings.HasPrefix(strings.ToUpper(srid), "SRID=") {
@@ -119,8 +119,8 @@ func (w *wkt) list(each func() error) error {
 	}
 }
 
-// coordinates returns nested lists of positions as JSON. The position of a Point is not in a list. The points of a MultiPoint
-// may have brackets or not.
+// coordinates returns nested lists of positions as JSON. The position of a Point is not in a list. The points of a
+// MultiPoint may have brackets or not.
 func (w *wkt) coordinates(kind string, depth int) (string, error) {
 	var parts []string
 	err := w.list(func() error {

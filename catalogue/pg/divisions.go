@@ -26,8 +26,8 @@ func scanDivision(row pgx.CollectableRow) (d catalogue.Division, err error) {
 	return d, err
 }
 
-// PutDivisions inserts divisions, or replaces those with the same code, in one transaction. A division with lon and lat 0
-// is stored without a place.
+// PutDivisions inserts divisions, or replaces those with the same code, in one transaction. A division with lon and lat
+// 0 is stored without a place.
 func (db *DB) PutDivisions(ctx context.Context, divisions []catalogue.Division) error {
 	batch := &pgx.Batch{}
 	for _, d := range divisions {
@@ -72,7 +72,8 @@ func (db *DB) Division(ctx context.Context, code string) (catalogue.Division, er
 	return d, pg.MapErr(err, "read the division")
 }
 
-// DivisionName returns the name of a division. It returns the code itself in both languages if the division is not known.
+// DivisionName returns the name of a division. It returns the code itself in both languages if the division is not
+// known.
 func (db *DB) DivisionName(ctx context.Context, code string) (core.Text, error) {
 	d, err := db.Division(ctx, code)
 	if fault.Is(err, fault.NotFound) {
@@ -81,9 +82,9 @@ func (db *DB) DivisionName(ctx context.Context, code string) (core.Text, error) 
 	return d.Name, err
 }
 
-// CurrentDivision returns the code of today for a division code. For example, 370684 and the codes below it became 370614
-// and the codes below that. A code that is in use or not known is returned without change. It returns fault.Invalid if the
-// text is not a division code.
+// CurrentDivision returns the code of today for a division code. For example, 370684 and the codes below it became
+// 370614 and the codes below that. A code that is in use or not known is returned without change. It returns
+// fault.Invalid if the text is not a division code.
 func (db *DB) CurrentDivision(ctx context.Context, code string) (string, error) {
 	code, err := geo.ParseDivision(code)
 	if err != nil {

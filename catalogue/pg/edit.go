@@ -21,10 +21,10 @@ import (
 )
 
 // EditFeatures changes the features of a layer, all or nothing. It returns the layer after the edit and the ids of the
-// created features in the order of e.Create. An update replaces name and level, and properties if they are not nil. e.Patch
-// is ignored; the service converts patches to updates. The rules are checked against the locked rows. It returns
-// fault.Invalid with the place of the change, such as create[3].geometry, fault.Conflict if the key of a new feature
-// exists, and any error of the rules.
+// created features in the order of e.Create. An update replaces name and level, and properties if they are not nil.
+// e.Patch is ignored; the service converts patches to updates. The rules are checked against the locked rows. It
+// returns fault.Invalid with the place of the change, such as create[3].geometry, fault.Conflict if the key of a new
+// feature exists, and any error of the rules.
 func (db *DB) EditFeatures(ctx context.Context, layer, actor string, e catalogue.Edit, rules catalogue.EditRules) (catalogue.Layer, []int64, error) {
 	var out catalogue.Layer
 	var created []int64
@@ -70,9 +70,10 @@ func (ed *editor) changes(created []int64) featureChanges {
 	return c
 }
 
-// apply runs the edit and returns the ids of the created features. The settings onemap.actor and onemap.at tell the trigger
-// of feature_history who changes the features and when. The box is measured twice, before and after the changes, because
-// a moved feature changes the map at both places. Deletes come last, so that the second measure can still read all rows.
+// apply runs the edit and returns the ids of the created features. The settings onemap.actor and onemap.at tell the
+// trigger of feature_history who changes the features and when. The box is measured twice, before and after the
+// changes, because a moved feature changes the map at both places. Deletes come last, so that the second measure can
+// still read all rows.
 func (ed *editor) apply(ctx context.Context, e catalogue.Edit) ([]int64, error) {
 	ed.updated, ed.deleted = map[int64]bool{}, e.Delete
 	if _, err := ed.tx.Exec(ctx, "select set_config('onemap.actor', $1, true), set_config('onemap.at', $2, true)",
@@ -116,8 +117,8 @@ func (ed *editor) apply(ctx context.Context, e catalogue.Edit) ([]int64, error) 
 	return created, nil
 }
 
-// lockFeatures locks the features that the edit changes, then checks whether each of them may be changed. It returns their
-// ids.
+// lockFeatures locks the features that the edit changes, then checks whether each of them may be changed. It returns
+// their ids.
 func (ed *editor) lockFeatures(ctx context.Context, e catalogue.Edit) ([]int64, error) {
 	ids, at := e.Touches()
 	if len(ids) == 0 {
@@ -126,8 +127,9 @@ func (ed *editor) lockFeatures(ctx context.Context, e catalogue.Edit) ([]int64, 
 	return ids, ed.checkOwned(ctx, ids, at)
 }
 
-// checkOwned locks the features in the order of their ids, so that two edits cannot deadlock. It returns the error of the
-// rules for the first feature that does not exist or may not be changed. at holds the place of each id in the request.
+// checkOwned locks the features in the order of their ids, so that two edits cannot deadlock. It returns the error of
+// the rules for the first feature that does not exist or may not be changed. at holds the place of each id in the
+// request.
 func (ed *editor) checkOwned(ctx context.Context, ids []int64, at map[int64]string) error {
 	rows, err := ed.tx.Query(ctx,
 		"select id, division_code from feature where layer_id = $1 and id = any($2) order by id for update", ed.layer.ID, ids)
@@ -179,8 +181,8 @@ func (ed *editor) move(ctx context.Context, at string, f catalogue.Feature) erro
 // act returns the entry for by_hand: the person and the time.
 func (ed *editor) act() *catalogue.Act { return &catalogue.Act{By: ed.actor, At: &ed.now} }
 
-// changed records the feature as updated if the statement changed a row. A step that sets the values that a feature already
-// has changes no row.
+// changed records the feature as updated if the statement changed a row. A step that sets the values that a feature
+// already has changes no row.
 func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error) error {
 	if tag.RowsAffected() > 0 {
 		ed.updated[id] = true
@@ -188,8 +190,8 @@ func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error)
 	return pg.MapErr(err, at)
 }
 
-// checkShape returns fault.Invalid if the layer does not accept the type of the geometry, or if PostGIS finds the geometry
-// invalid, for example because an outline crosses itself.
+// checkShape returns fault.Invalid if the layer does not accept the type of the geometry, or if PostGIS finds the
+// geometry invalid, for example because an outline crosses itself.
 func (ed *editor) checkShape(ctx context.Context, at string, f catalogue.Feature) error {
 	if err := catalogue.CheckShape(ed.layer, f); err != nil {
 		return fault.Under(at, err)

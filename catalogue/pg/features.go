@@ -29,9 +29,9 @@ func featureTargets(f *catalogue.Feature) []any {
 }
 
 // Features returns one page of a layer's features, ordered by id, starting after the id after. With a bound (degrees,
-// EPSG:4326) it returns only features that intersect it. A limit of 0 means 1,000; the largest limit is 10,000. It returns
-// fault.NotFound if there is no such layer, fault.Forbidden if its audience does not admit the scope, and fault.Invalid if
-// the bound is not valid.
+// EPSG:4326) it returns only features that intersect it. A limit of 0 means 1,000; the largest limit is 10,000. It
+// returns fault.NotFound if there is no such layer, fault.Forbidden if its audience does not admit the scope, and
+// fault.Invalid if the bound is not valid.
 func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *orb.Bound, after int64, limit int) ([]catalogue.Feature, error) {
 	found, err := Entries(ctx, db.pool, s, layer)
 	if err != nil {

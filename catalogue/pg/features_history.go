@@ -12,10 +12,10 @@ import (
 	"onemap/internal/pg"
 )
 
-// FeatureHistory lists the changes of a feature, newest first, before the change p.Before (0: from the newest). A deleted
-// feature still has its history. If the layer is shown by division, changes are left out whose division before or after
-// the change is not in the scope. It returns fault.NotFound if the feature exists but the scope may not see it, and if
-// there is neither a feature nor a change that the scope may see.
+// FeatureHistory lists the changes of a feature, newest first, before the change p.Before (0: from the newest). A
+// deleted feature still has its history. If the layer is shown by division, changes are left out whose division before
+// or after the change is not in the scope. It returns fault.NotFound if the feature exists but the scope may not see
+// it, and if there is neither a feature nor a change that the scope may see.
 func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id int64, p core.Page) ([]catalogue.FeatureChange, error) {
 	found, err := Entries(ctx, db.pool, s, layer)
 	if err != nil {
@@ -39,8 +39,8 @@ func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id
 	return all, nil
 }
 
-// featureChanges reads one page of a feature's changes. The first change has no old division and the last one of a deleted
-// feature no new division, so each stands for the other if it is null.
+// featureChanges reads one page of a feature's changes. The first change has no old division and the last one of a
+// deleted feature no new division, so each stands for the other if it is null.
 func (db *DB) featureChanges(ctx context.Context, s core.Scope, layer int, id int64, p core.Page) ([]catalogue.FeatureChange, error) {
 	rows, err := db.pool.Query(ctx, `
 		select h.id, h.at, h.kind, h.via, h.actor, h.source, h.before, h.after, h.old_geom, h.new_geom
@@ -61,7 +61,8 @@ func scanFeatureChange(row pgx.CollectableRow) (c catalogue.FeatureChange, err e
 	if err = row.Scan(&c.ID, &c.At, &c.Kind, &c.Via, &c.Actor, &c.Source, &c.Before, &c.After, &before, &after); err != nil {
 		return c, err
 	}
-	// The trigger stores a geometry only together with the other members, so Before and After are not nil where there is one.
+	// The trigger stores a geometry only together with the other members, so Before and After are not nil where there is
+	// one.
 	if c.Before != nil {
 		c.Before.Geometry = before
 	}

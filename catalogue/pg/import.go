@@ -48,12 +48,12 @@ func stagingColumns() []string {
 	}
 }
 
-// ImportLayer creates the layer, or replaces its features by those of the reader, in one transaction. Readers see the old
-// layer until the commit, and after any error the layer is unchanged. The file is streamed into a temporary table, so this
-// process holds only one record at a time. An empty field of l keeps its value in the catalogue.
+// ImportLayer creates the layer, or replaces its features by those of the reader, in one transaction. Readers see the
+// old layer until the commit, and after any error the layer is unchanged. The file is streamed into a temporary table,
+// so this process holds only one record at a time. An empty field of l keeps its value in the catalogue.
 //
-// A feature keeps its id if the file has its key. A feature whose record is equal or was refused is not changed. A feature
-// that the file no longer has is deleted, unless a person drew it.
+// A feature keeps its id if the file has its key. A feature whose record is equal or was refused is not changed. A
+// feature that the file no longer has is deleted, unless a person drew it.
 //
 // ImportLayer returns fault.Invalid if no record can be imported, or if the import would delete more features than o
 // allows. The report after an error has the number of records, the refusals and the notes, and no other counts.
@@ -292,9 +292,9 @@ func (imp *importer) merge(ctx context.Context, l catalogue.Layer) error {
 	return layerChanged(ctx, imp.tx, entry, joinBoxes(old.BBox, entry.BBox), "", changes)
 }
 
-// geometryType returns the geometry type of the layer. It returns said, the type that the caller names, if it is not empty.
-// Otherwise it returns the type that all records and all remaining drawn features share, where a multi type counts as its
-// single type, or "Geometry" if they are mixed.
+// geometryType returns the geometry type of the layer. It returns said, the type that the caller names, if it is not
+// empty. Otherwise it returns the type that all records and all remaining drawn features share, where a multi type
+// counts as its single type, or "Geometry" if they are mixed.
 func (imp *importer) geometryType(ctx context.Context, said string, layer int) (string, error) {
 	if said != "" {
 		return said, nil
@@ -323,9 +323,9 @@ func (imp *importer) geometryType(ctx context.Context, said string, layer int) (
 	return "Geometry", nil
 }
 
-// mergeFeatures deletes, updates and inserts features and returns what it changed. The settings onemap.import and onemap.at
-// tell the trigger of feature_history that an import makes the changes. The checks of deletions and the counts of work by
-// hand run before the changes, because they compare the file with the old features.
+// mergeFeatures deletes, updates and inserts features and returns what it changed. The settings onemap.import and
+// onemap.at tell the trigger of feature_history that an import makes the changes. The checks of deletions and the
+// counts of work by hand run before the changes, because they compare the file with the old features.
 func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time) (featureChanges, error) {
 	var c featureChanges
 	steps := []struct {

@@ -43,9 +43,9 @@ func (imp *importer) guardDeleting(ctx context.Context, layer int) error {
 		"Say --allow-delete if that is meant; if the file has them under other keys, name the field by --key", gone, all, maxDeleted*100)
 }
 
-// countByHand counts, for the report, the effect of the import on the work of people. Kept is the number of drawn features
-// that the file does not have; they stay. Replaced is the number of features that people drew, moved or edited and that
-// the file has in another form; the import replaces them.
+// countByHand counts, for the report, the effect of the import on the work of people. Kept is the number of drawn
+// features that the file does not have; they stay. Replaced is the number of features that people drew, moved or edited
+// and that the file has in another form; the import replaces them.
 func (imp *importer) countByHand(ctx context.Context, layer int) error {
 	err := imp.tx.QueryRow(ctx, `
 		select (select count(*) from feature f where `+drawnFeatures+` and `+notInFile+`),

@@ -14,7 +14,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// Features that people drew stay unchanged over imports that do not have them. The limit for deletions does not count them.
+// Features that people drew stay unchanged over imports that do not have them. The limit for deletions does not count
+// them.
 func TestImportKeepsWhatWasDrawn(t *testing.T) {
 	db, _ := newTanks(t, storetest.Tanks())
 	edit(t, db, "li", "tanks", catalogue.Edit{Create: []catalogue.Feature{
@@ -62,7 +63,8 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 	}
 }
 
-// An import replaces the changes of people to the features of its file. The report counts them, and the history has the changes.
+// An import replaces the changes of people to the features of its file. The report counts them, and the history has the
+// changes.
 func TestImportCountsWhatItReplaces(t *testing.T) {
 	db, before := newTanks(t, storetest.Tanks())
 	edit(t, db, "wang", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: before["a"].ID, Geometry: orb.Point{121.41, 37.5}}}})

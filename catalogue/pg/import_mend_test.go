@@ -22,7 +22,8 @@ func shape(key string, g orb.Geometry) catalogue.Feature {
 	return f
 }
 
-// Areas that touch themselves are repaired. Areas that visibly cross themselves are repaired only with the option Repair.
+// Areas that touch themselves are repaired. Areas that visibly cross themselves are repaired only with the option
+// Repair.
 func TestImportMendsAreas(t *testing.T) {
 	box := func(x, y, side float64) orb.Ring {
 		return orb.Ring{{x, y}, {x + side, y}, {x + side, y + side}, {x, y + side}, {x, y}}

@@ -17,8 +17,9 @@ import (
 	"onemap/internal/text"
 )
 
-// FeatureVisible is the SQL condition that a scope of division $1 may see the feature f of the layer l. Only a layer with
-// the audience "division" restricts its features. The caller must have checked the audience of the layer itself, in Go.
+// FeatureVisible is the SQL condition that a scope of division $1 may see the feature f of the layer l. Only a layer
+// with the audience "division" restricts its features. The caller must have checked the audience of the layer itself,
+// in Go.
 const FeatureVisible = `(l.audience <> 'division' or ` + featureCovered + `)`
 
 // featureCovered is the SQL condition that a scope of division $1 covers the division of f. It is core.Scope.Covers in
@@ -116,9 +117,9 @@ func AllEntries(ctx context.Context, q pg.Querier) ([]catalogue.Layer, error) {
 	return all, pg.MapErr(err, "list the layers")
 }
 
-// LayersNamed returns the layers in the order of the names, with the number and box of the features that the scope sees.
-// It returns fault.NotFound or fault.Forbidden with the name of the first layer that does not exist or whose audience does
-// not admit the scope. It is slower than Entries; see selectLayers.
+// LayersNamed returns the layers in the order of the names, with the number and box of the features that the scope
+// sees. It returns fault.NotFound or fault.Forbidden with the name of the first layer that does not exist or whose
+// audience does not admit the scope. It is slower than Entries; see selectLayers.
 func LayersNamed(ctx context.Context, q pg.Querier, s core.Scope, names ...string) ([]catalogue.Layer, error) {
 	names = cleanTexts(names)
 	found, err := collectLayers(ctx, q, selectLayers+` where l.name = any($2)`, s.Division, names)
@@ -137,8 +138,8 @@ func cleanTexts(texts []string) []string {
 	return out
 }
 
-// admitted returns the found layers in the order of the names. It returns an error if one is missing or its audience does
-// not admit the scope.
+// admitted returns the found layers in the order of the names. It returns an error if one is missing or its audience
+// does not admit the scope.
 func admitted(s core.Scope, found []catalogue.Layer, names []string) ([]catalogue.Layer, error) {
 	out := make([]catalogue.Layer, 0, len(names))
 	for _, name := range names {
@@ -154,8 +155,8 @@ func admitted(s core.Scope, found []catalogue.Layer, names []string) ([]catalogu
 	return out, nil
 }
 
-// PutLayer creates or changes the entry of a layer. It locks the layer and calls change with the stored entry, or with the
-// zero Layer if there is none of the name, and stores the result. If the result equals the stored entry, it writes
+// PutLayer creates or changes the entry of a layer. It locks the layer and calls change with the stored entry, or with
+// the zero Layer if there is none of the name, and stores the result. If the result equals the stored entry, it writes
 // nothing. Otherwise it increases the version and writes layer.changed with the actor. It does not change features. An
 // error of change is wrapped and keeps its kind.
 func (db *DB) PutLayer(ctx context.Context, name, actor string, change func(old catalogue.Layer) (catalogue.Layer, error)) (catalogue.Layer, error) {
@@ -184,9 +185,9 @@ func (db *DB) PutLayer(ctx context.Context, name, actor string, change func(old 
 	return out, pg.MapErr(err, "store the layer "+text.MakeStorable(name))
 }
 
-// lockLayer locks the name of a layer until the end of the transaction and returns the layer. It returns fault.NotFound if
-// there is no such layer, but then it holds the lock too. The lock is an advisory lock and not a row lock, because the
-// layer may not exist yet. A transaction that changes the layer or its features must call refreshLayer at its end.
+// lockLayer locks the name of a layer until the end of the transaction and returns the layer. It returns fault.NotFound
+// if there is no such layer, but then it holds the lock too. The lock is an advisory lock and not a row lock, because
+// the layer may not exist yet. A transaction that changes the layer or its features must call refreshLayer at its end.
 func lockLayer(ctx context.Context, tx pgx.Tx, name string) (catalogue.Layer, error) {
 	var l catalogue.Layer
 	if !catalogue.IsLayerName(name) {
@@ -208,8 +209,8 @@ func lockLayer(ctx context.Context, tx pgx.Tx, name string) (catalogue.Layer, er
 	return l, pg.MapErr(err, "read the layer")
 }
 
-// writeLayer inserts or replaces a whole entry and sets its id. It does not set version, count and box; the caller must call
-// refreshLayer.
+// writeLayer inserts or replaces a whole entry and sets its id. It does not set version, count and box; the caller must
+// call refreshLayer.
 func writeLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer) (catalogue.Layer, error) {
 	fields, err := json.Marshal(l.Fields)
 	if err != nil {
@@ -245,8 +246,8 @@ func roleNames(roles []core.Role) []string {
 	return out
 }
 
-// refreshLayer counts the features of the layer, computes their box, increases the version and sets the time of the change.
-// It returns the layer with these values.
+// refreshLayer counts the features of the layer, computes their box, increases the version and sets the time of the
+// change. It returns the layer with these values.
 func refreshLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer, now time.Time) (catalogue.Layer, error) {
 	err := tx.QueryRow(ctx, `
 		update layer set version = version + 1, modified_at = $2, feature_count = x.n, bbox = `+extentOf+`

@@ -33,7 +33,8 @@ type featureChanges struct {
 	created, updated, deleted changedIDs
 }
 
-// layerPayload is the payload of the event layer.changed. Its form is a contract with clients; see docs/push-protocol.md.
+// layerPayload is the payload of the event layer.changed. Its form is a contract with clients; see
+// docs/push-protocol.md.
 type layerPayload struct {
 	Layer   string    `json:"layer"`
 	Version int64     `json:"version"`
@@ -95,7 +96,8 @@ func layerChanged(ctx context.Context, tx pgx.Tx, l catalogue.Layer, bbox []floa
 	return appendLayerChanged(ctx, tx, e, payload)
 }
 
-// appendLayerChanged writes one event with the payload. It takes the lock of the event log, so no other write may follow.
+// appendLayerChanged writes one event with the payload. It takes the lock of the event log, so no other write may
+// follow.
 func appendLayerChanged(ctx context.Context, tx pgx.Tx, e core.Event, p layerPayload) error {
 	var err error
 	if e.Payload, err = json.Marshal(p); err != nil {

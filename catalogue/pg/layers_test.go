@@ -197,7 +197,8 @@ func TestFeatureScopeInSQLIsScopeInGo(t *testing.T) {
 	})
 }
 
-// A feature with an empty geometry, which only a person with psql can create, does not hide the other features of the layer.
+// A feature with an empty geometry, which only a person with psql can create, does not hide the other features of the
+// layer.
 func TestFeaturesBesideAnEmptyOne(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("a", "370602", 121.4, 37.5), storetest.Feature("b", "370602", 121.5, 37.5))

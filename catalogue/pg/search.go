@@ -32,16 +32,16 @@ const (
 
 // searchSQL searches the search text of each thing, which has one term a line (see searchtext.Lines).
 //
-// Arguments: $1 the division and $2 the role of the scope; like patterns of the whole query: $3 as a whole line, $4 as the
-// beginning of a line, $12 anywhere; $5 the like pattern of each word; $6 the limit; $7 for each word the codes of the
-// hazard types that it names; $8 the number of an alert, or -1; $9 recentClosed; $10 maxCandidates; $11 sameWithin; $13 the
-// query without pattern characters.
+// Arguments: $1 the division and $2 the role of the scope; like patterns of the whole query: $3 as a whole line, $4 as
+// the beginning of a line, $12 anywhere; $5 the like pattern of each word; $6 the limit; $7 for each word the codes of
+// the hazard types that it names; $8 the number of an alert, or -1; $9 recentClosed; $10 maxCandidates; $11 sameWithin;
+// $13 the query without pattern characters.
 //
-// Steps: heir and today map each division code to its code of today, over at most 8 renamings. found collects the things
-// that contain every word. A word may also be in the name of the county of a device or an alert, or name the hazard of an
-// alert; at least one word must be in the device itself. Alerts are limited to a third of $6, at least 4, so that they do
-// not push out places. candidate ranks the things. The last select removes duplicates and computes a point on each hit
-// that is left.
+// Steps: heir and today map each division code to its code of today, over at most 8 renamings. found collects the
+// things that contain every word. A word may also be in the name of the county of a device or an alert, or name the
+// hazard of an alert; at least one word must be in the device itself. Alerts are limited to a third of $6, at least 4,
+// so that they do not push out places. candidate ranks the things. The last select removes duplicates and computes a
+// point on each hit that is left.
 //
 // A place is returned once. Of several divisions and features with one name in one county that are near each other, the
 // best ranked one is returned. The name is compared without 街道, 镇, 区 and the like at its end. Devices and alerts are
@@ -110,10 +110,10 @@ const searchSQL = `
 // Search returns divisions, alerts, devices and features of the scope whose Chinese or English name, pinyin, initials,
 // code or key contains all words of the query. Alerts are also found by their hazard, headline, county and number.
 //
-// Order: a term that equals the query, then a term that begins with it, then a term that contains it, then the rest. With
-// equal rank: divisions, alerts that have not cleared, devices, features, cleared alerts; then short names before long
-// ones. A limit of 0 means 20; the largest limit is 100. An empty query finds nothing. Search returns fault.Invalid if the
-// query has more than 100 characters.
+// Order: a term that equals the query, then a term that begins with it, then a term that contains it, then the rest.
+// With equal rank: divisions, alerts that have not cleared, devices, features, cleared alerts; then short names before
+// long ones. A limit of 0 means 20; the largest limit is 100. An empty query finds nothing. Search returns
+// fault.Invalid if the query has more than 100 characters.
 func (db *DB) Search(ctx context.Context, s core.Scope, q string, limit int) ([]catalogue.Hit, error) {
 	if utf8.RuneCountInString(q) > maxQuery {
 		return nil, fault.InvalidField("q", "is longer than %d characters", maxQuery)
@@ -150,8 +150,8 @@ func scanHit(row pgx.CollectableRow) (h catalogue.Hit, err error) {
 	return h, err
 }
 
-// hazardsCalled returns, for each word, the codes of the hazard types whose name, pinyin or code begins with the word. The
-// codes of one word are separated by spaces, because a text array cannot have rows of different length.
+// hazardsCalled returns, for each word, the codes of the hazard types whose name, pinyin or code begins with the word.
+// The codes of one word are separated by spaces, because a text array cannot have rows of different length.
 func (db *DB) hazardsCalled(ctx context.Context, words []string) ([]string, error) {
 	rows, err := db.pool.Query(ctx, `select code, title_zh, title_en from hazard_type`)
 	if err != nil {

@@ -84,8 +84,8 @@ func TestSearchHitsNameTheirCounty(t *testing.T) {
 	}
 }
 
-// Alerts are found by hazard, device, headline and number, and only in the scopes that may see them. Open alerts come first,
-// the worst of them at the top.
+// Alerts are found by hazard, device, headline and number, and only in the scopes that may see them. Open alerts come
+// first, the worst of them at the top.
 func TestSearchFindsAlerts(t *testing.T) {
 	db := storetest.NewCity(t, 6)
 	err := storetest.Catalogue(db).PutDivisions(t.Context(), storetest.Root(), []catalogue.Division{

@@ -19,8 +19,8 @@ type demoCmd struct {
 	config.Demo
 }
 
-// Run starts the demo, prints how to use it, and runs until Ctrl-C. With --reset it deletes the data of the demo and does not
-// start.
+// Run starts the demo, prints how to use it, and runs until Ctrl-C. With --reset it deletes the data of the demo and
+// does not start.
 func (c *demoCmd) Run(ctx context.Context, s *session, common *config.Common) error {
 	if c.Reset {
 		return demo.Reset(c.Data)
@@ -47,8 +47,8 @@ func (c *demoCmd) Run(ctx context.Context, s *session, common *config.Common) er
 	return err
 }
 
-// logToData makes the log a file in the data folder, unless --log names another file. The terminal then shows only the lines
-// that the user needs.
+// logToData makes the log a file in the data folder, unless --log names another file. The terminal then shows only the
+// lines that the user needs.
 func (c *demoCmd) logToData(s *session, common *config.Common) error {
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
 		return fmt.Errorf("--data: %w", err)
@@ -59,8 +59,8 @@ func (c *demoCmd) logToData(s *session, common *config.Common) error {
 	return s.logTo(filepath.Join(c.Data, "onemap.log"), *common)
 }
 
-// printDemo prints the addresses and accounts of the demo and how to publish. Of the responders it prints two counties as
-// examples; demo.json has all of them.
+// printDemo prints the addresses and accounts of the demo and how to publish. Of the responders it prints two counties
+// as examples; demo.json has all of them.
 func printDemo(w io.Writer, d demo.Info, o config.Demo, logPath string) {
 	fmt.Fprintf(w, "\nonemap is running. Stop it with Ctrl-C; the data stay for the next run.\n\n")
 	fmt.Fprintf(w, "  map        %s\n  phone page %s/m\n\n", d.HTTP, d.HTTP)
@@ -79,8 +79,9 @@ func printDemo(w io.Writer, d demo.Info, o config.Demo, logPath string) {
 	fmt.Fprintf(w, "Everything here is simulated. Log: %s\n", logPath)
 }
 
-// printPublishing prints a command that publishes a value above the red threshold and one that returns to normal. The second
-// value must be sent twice, because the alert clears only after the value was normal for the hold time of the rule.
+// printPublishing prints a command that publishes a value above the red threshold and one that returns to normal. The
+// second value must be sent twice, because the alert clears only after the value was normal for the hold time of the
+// rule.
 func printPublishing(w io.Writer, d demo.Info) {
 	red := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.RedAbove+0.3)
 	normal := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.ClearBelow-0.5)

@@ -28,8 +28,8 @@ type doctorCmd struct {
 	JSON               bool   `name:"json" help:"Print JSON."`
 }
 
-// Run prints one line for each check. It returns an error if the result of a check is bad. The database is only checked if
-// its URL is given.
+// Run prints one line for each check. It returns an error if the result of a check is bad. The database is only checked
+// if its URL is given.
 func (c *doctorCmd) Run(ctx context.Context, _ *session) error {
 	o := app.DoctorOptions{BrokerConfig: c.BrokerConfig, Messages: c.Messages}
 	o.Broker, o.BrokerUser, o.BrokerPasswordFile = c.Broker, c.BrokerUser, c.BrokerPasswordFile

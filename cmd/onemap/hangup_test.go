@@ -40,8 +40,8 @@ func logged(ctx context.Context, t *testing.T, path, words string) {
 	}
 }
 
-// One or several SIGHUP end neither a server nor a demo. A log that was moved away continues in a new file, or in the old file
-// if a new one cannot be created.
+// One or several SIGHUP end neither a server nor a demo. A log that was moved away continues in a new file, or in the
+// old file if a new one cannot be created.
 func TestAHangupOpensTheLogAnewAndEndsNothing(t *testing.T) {
 	t.Setenv("ONEMAP_BASE_DATA", filepath.Join("..", "..", "data", "base"))
 	for name, args := range map[string]func(dir string) []string{

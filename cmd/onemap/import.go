@@ -15,8 +15,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// importCmd is the subcommand import. A flag for a field or a column that is not given means that the import looks for the
-// usual names; see load.Options.
+// importCmd is the subcommand import. A flag for a field or a column that is not given means that the import looks for
+// the usual names; see load.Options.
 type importCmd struct {
 	config.Database
 	File string `arg:"" optional:"" help:"GeoJSON (a collection, or one feature a line) or CSV (with columns of longitude and latitude, or one of 'lon,lat' or WKT)." type:"existingfile"`
@@ -67,8 +67,8 @@ func (c *importCmd) Help() string {
 What was taken as what is printed. Exit codes: 0 all is in; 2 nothing is in, the command or the file is wrong; 3 some records were refused and named, all others are in; 1 anything else. See docs/data.md.`
 }
 
-// Run imports a file or the base data. It prints the counts, and each refused record with its line and the reason. It prints
-// the report after an error too, because the refusals often explain the error.
+// Run imports a file or the base data. It prints the counts, and each refused record with its line and the reason. It
+// prints the report after an error too, because the refusals often explain the error.
 func (c *importCmd) Run(ctx context.Context, s *session) error {
 	url, err := c.URL()
 	if err != nil {
@@ -93,9 +93,9 @@ func (c *importCmd) Run(ctx context.Context, s *session) error {
 	return refused(report.Read-report.Refused, report.Refused)
 }
 
-// options returns the options of the import. It returns fault.Invalid with the name of the flag if a required flag is missing
-// or a value is wrong. It refuses synthetic data unless --synthetic is given, so that they cannot get into a production
-// database by accident.
+// options returns the options of the import. It returns fault.Invalid with the name of the flag if a required flag is
+// missing or a value is wrong. It refuses synthetic data unless --synthetic is given, so that they cannot get into a
+// production database by accident.
 func (c *importCmd) options() (app.ImportOptions, error) {
 	for _, need := range []struct{ flag, value string }{{"--layer", c.Layer}, {"--theme", c.Theme}, {"FILE", c.File}} {
 		if need.value == "" {
@@ -142,7 +142,8 @@ func (c *importCmd) options() (app.ImportOptions, error) {
 	}, nil
 }
 
-// frame returns the coordinate frame of the file. It is empty if no flag is given; a GeoJSON file may then name its frame.
+// frame returns the coordinate frame of the file. It is empty if no flag is given; a GeoJSON file may then name its
+// frame.
 func (c *importCmd) frame() (geo.Frame, error) {
 	if c.Frame == "" {
 		return "", nil

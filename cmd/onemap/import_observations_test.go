@@ -81,7 +81,8 @@ func oneDevice(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-// If the database ends during an import, the command prints that it waits, for how long and why, and at the end what to do.
+// If the database ends during an import, the command prints that it waits, for how long and why, and at the end what to
+// do.
 func TestImportObservationsWaits(t *testing.T) {
 	pg := storetest.NewOwn(t)
 	t.Setenv("ONEMAP_DATABASE", pg.Database())

@@ -8,8 +8,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// logFile is a log file that can be rotated: another program renames the file, then Reopen continues in a new file with the
-// old name. It is safe for concurrent use. mu guards f.
+// logFile is a log file that can be rotated: another program renames the file, then Reopen continues in a new file with
+// the old name. It is safe for concurrent use. mu guards f.
 type logFile struct {
 	path string
 	mu   sync.Mutex

@@ -1,5 +1,5 @@
-// Command onemap is the one map server and its tools. Each subcommand has a file of its own. The flags of a subcommand are
-// the fields of its struct, which kong parses; the tags contain the help.
+// Command onemap is the one map server and its tools. Each subcommand has a file of its own. The flags of a subcommand
+// are the fields of its struct, which kong parses; the tags contain the help.
 package main
 
 import (
@@ -72,8 +72,8 @@ const (
 	exitRefused = 3
 )
 
-// refusedRows is the error of an import of a layer or of readings that refused rows. The rows themselves have already been
-// printed or written to a file.
+// refusedRows is the error of an import of a layer or of readings that refused rows. The rows themselves have already
+// been printed or written to a file.
 type refusedRows struct{ taken, refused int64 }
 
 // Error implements error. It states the number of refused rows and whether the others were imported.
@@ -107,8 +107,8 @@ func main() {
 	os.Exit(code)
 }
 
-// run runs the program with its arguments and returns the exit code. It is separate from main, so that tests can call it and
-// deferred functions run before os.Exit. Without arguments it prints the help.
+// run runs the program with its arguments and returns the exit code. It is separate from main, so that tests can call
+// it and deferred functions run before os.Exit. Without arguments it prints the help.
 func run(ctx context.Context, args []string) int {
 	// SIGHUP is caught first, because without a handler it would end a server that is still starting. The channel keeps one
 	// signal; several signals that arrive before it is read cause one reload.

@@ -58,8 +58,8 @@ const points = `{"type":"FeatureCollection","features":[
 {"type":"Feature","properties":{"code":"A3","name":"南岸避难所"},"geometry":{"type":"Point","coordinates":[121.4,37.4]}}
 ]}`
 
-// The first steps on an empty database: migrate, base data, accounts, an import that refuses one line with a reason, and the
-// same import again.
+// The first steps on an empty database: migrate, base data, accounts, an import that refuses one line with a reason,
+// and the same import again.
 func TestToolsOnARealDatabase(t *testing.T) {
 	t.Setenv("ONEMAP_DATABASE", storetest.NewEmptyURL(t))
 	t.Setenv("ONEMAP_BASE_DATA", filepath.Join("..", "..", "data", "base"))

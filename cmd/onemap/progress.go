@@ -36,8 +36,8 @@ const (
 	barWidth    = 24                     // characters
 )
 
-// Show shows how much of a stage is done. The stage is its name, and optionally a comma and the unit of the numbers, such as
-// "importing school, kB". A total of 0 means that the total is not known. A new stage ends the one before it.
+// Show shows how much of a stage is done. The stage is its name, and optionally a comma and the unit of the numbers,
+// such as "importing school, kB". A total of 0 means that the total is not known. A new stage ends the one before it.
 func (p *progress) Show(stage string, done, total int64) { p.ShowNote(stage, done, total, "") }
 
 // ShowNote is Show with a note after the numbers.
@@ -78,8 +78,8 @@ func (p *progress) Done() {
 	p.stage = ""
 }
 
-// finish prints the duration of the running stage. Off a terminal it prints nothing for a stage shorter than one second. The
-// caller holds mu.
+// finish prints the duration of the running stage. Off a terminal it prints nothing for a stage shorter than one
+// second. The caller holds mu.
 func (p *progress) finish(now time.Time) {
 	if p.stage == "" {
 		return

@@ -55,9 +55,9 @@ func (s *session) reload(ctx context.Context, a server) {
 	a.Reload()
 }
 
-// spareCollections sets the target of the garbage collector to 200 %: the heap may grow to three times the live data before
-// the next collection, instead of twice. A collection reads all devices, rules and layers in memory, so fewer collections
-// save time at the price of memory. The environment variable GOGC takes precedence.
+// spareCollections sets the target of the garbage collector to 200 %: the heap may grow to three times the live data
+// before the next collection, instead of twice. A collection reads all devices, rules and layers in memory, so fewer
+// collections save time at the price of memory. The environment variable GOGC takes precedence.
 func spareCollections() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
@@ -71,9 +71,9 @@ type server interface {
 	Stop(context.Context) error
 }
 
-// wait blocks until the context ends or a part of the server fails, and then stops the server within stopWithin. Until then
-// it handles SIGHUP. It returns the error of the failed part, or else the error of the stop. The stop has a context of its
-// own, because the first one has ended.
+// wait blocks until the context ends or a part of the server fails, and then stops the server within stopWithin. Until
+// then it handles SIGHUP. It returns the error of the failed part, or else the error of the stop. The stop has a
+// context of its own, because the first one has ended.
 func (s *session) wait(ctx context.Context, a server) error {
 	var failure error
 	for running := true; running; {

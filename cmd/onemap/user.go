@@ -18,8 +18,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// userCmd is the subcommand user with its own subcommands. They work on the database directly, so the first account can be
-// made before anybody can log in.
+// userCmd is the subcommand user with its own subcommands. They work on the database directly, so the first account can
+// be made before anybody can log in.
 type userCmd struct {
 	Add    userAddCmd    `cmd:"" help:"Make an account. The password is asked for, or read from ONEMAP_PASSWORD or ONEMAP_PASSWORD_FILE."`
 	Passwd userPasswdCmd `cmd:"" help:"Set an account's password and end its sessions."`
@@ -115,9 +115,9 @@ func withAccounts(ctx context.Context, s *session, d config.Database, f func(*ap
 }
 
 // askPassword returns a password from the first of these sources: the variable ONEMAP_PASSWORD, the file that
-// ONEMAP_PASSWORD_FILE names, the terminal (typed twice, without echo), or the first line of standard input. There is no flag
-// for it, because other users of the machine can see the arguments of a process. It returns fault.Invalid if the file cannot
-// be read or the two typed passwords differ.
+// ONEMAP_PASSWORD_FILE names, the terminal (typed twice, without echo), or the first line of standard input. There is
+// no flag for it, because other users of the machine can see the arguments of a process. It returns fault.Invalid if
+// the file cannot be read or the two typed passwords differ.
 func askPassword() (string, error) {
 	if p, ok := os.LookupEnv("ONEMAP_PASSWORD"); ok {
 		return p, nil

@@ -1,9 +1,9 @@
-// Package city generates the synthetic city of the demo from a seed: risk sources, hazard zones, shelters, hospitals, rescue
-// teams, and devices with their datastreams. None of them exists in reality.
+// Package city generates the synthetic city of the demo from a seed: risk sources, hazard zones, shelters, hospitals,
+// rescue teams, and devices with their datastreams. None of them exists in reality.
 //
-// Each thing has a plausible place: a buoy at sea, a crack monitor in the hills, a tank at the edge of a town. The generator
-// finds such places in the base data: county areas, land, elevations, coast, rivers and named places. Coordinates are [lon,
-// lat] in EPSG:4326.
+// Each thing has a plausible place: a buoy at sea, a crack monitor in the hills, a tank at the edge of a town. The
+// generator finds such places in the base data: county areas, land, elevations, coast, rivers and named places.
+// Coordinates are [lon, lat] in EPSG:4326.
 package city
 
 import (
@@ -45,8 +45,8 @@ const (
 // day.
 func cityDay() time.Time { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC) }
 
-// New generates the synthetic city of a seed from the base data in dir. The same seed and the same base data always result
-// in the same city, byte for byte.
+// New generates the synthetic city of a seed from the base data in dir. The same seed and the same base data always
+// result in the same city, byte for byte.
 func New(seed uint64, dir string) (City, error) {
 	t, err := loadTerrain(dir)
 	if err != nil {
@@ -56,7 +56,8 @@ func New(seed uint64, dir string) (City, error) {
 	for n, part := range []func(*maker) error{
 		(&c).addRiskSources, (&c).addZones, (&c).addShelters, (&c).addHospitals, (&c).addTeams, (&c).addDevices,
 	} {
-		// Each part has a random source of its own. A change of one part that draws more numbers then does not change the others.
+		// Each part has a random source of its own. A change of one part that draws more numbers then does not change the
+		// others.
 		m := &maker{terrain: t, r: rand.New(rand.NewPCG(seed, uint64(n+1))), source: "onemap synthetic city, seed " + strconv.FormatUint(seed, 10)}
 		if err := part(m); err != nil {
 			return City{}, fmt.Errorf("make the synthetic city of seed %d: %w", seed, err)
@@ -138,8 +139,8 @@ func apportion(n int, weights []float64) []int {
 		rest[i] = exact - float64(int(exact))
 		given += shares[i]
 	}
-	// The rounded-down shares leave some of n. They go to the entries with the largest remainders, one each. The remainder of
-	// a served entry becomes -0.5: after all others, but before an entry of weight 0.
+	// The rounded-down shares leave some of n. They go to the entries with the largest remainders, one each. The remainder
+	// of a served entry becomes -0.5: after all others, but before an entry of weight 0.
 	for ; given < n; given++ {
 		best := 0
 		for i := range rest {

@@ -25,8 +25,8 @@ type deviceKind struct {
 	weight  func(u *unit) float64
 }
 
-// deviceKinds returns the kinds of stations. Their counts add up to cityDevices devices and cityStreams datastreams, which
-// addDevices checks.
+// deviceKinds returns the kinds of stations. Their counts add up to cityDevices devices and cityStreams datastreams,
+// which addDevices checks.
 func deviceKinds() []deviceKind {
 	hills := func(u *unit) float64 { return u.weight.hills }
 	people := func(u *unit) float64 { return u.weight.people }
@@ -62,8 +62,8 @@ func byWater(m *maker, u *unit) (orb.Point, error) {
 	}
 }
 
-// addDevices adds the devices of each kind, distributed over the county units by weight. It returns fault.Internal if the
-// numbers are not cityDevices and cityStreams.
+// addDevices adds the devices of each kind, distributed over the county units by weight. It returns fault.Internal if
+// the numbers are not cityDevices and cityStreams.
 func (c *City) addDevices(m *maker) error {
 	types := map[string]core.Text{}
 	for _, t := range c.DatastreamTypes {
@@ -106,8 +106,8 @@ func (m *maker) device(kind deviceKind, u *unit, at orb.Point, n int) sensors.De
 	}
 }
 
-// station returns the name of a device: the nearest named place, the kind and the number. The name does not state that the
-// device is simulated, because its origin does and the page marks it.
+// station returns the name of a device: the nearest named place, the kind and the number. The name does not state that
+// the device is simulated, because its origin does and the page marks it.
 func station(near, what core.Text, n int) core.Text {
 	return core.Text{
 		ZH: fmt.Sprintf("%s%s%03d", near.ZH, what.ZH, n),

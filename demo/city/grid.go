@@ -12,15 +12,15 @@ import (
 	"onemap/internal/fault"
 )
 
-// grid is an ESRI ASCII grid of elevations. west and south are the lon and lat of the south-west corner, dx and dy the size
-// of a cell. Units: degrees; elevations in metres, negative below the sea.
+// grid is an ESRI ASCII grid of elevations. west and south are the lon and lat of the south-west corner, dx and dy the
+// size of a cell. Units: degrees; elevations in metres, negative below the sea.
 type grid struct {
 	west, south, dx, dy float64
 	rows                [][]float64 // from north to south, each from west to east
 }
 
-// readGrid reads an ESRI ASCII grid: lines of a header word and a value, then one line for each row. It ignores header words
-// that it does not need. It returns an error if the rows have different lengths or a number is wrong.
+// readGrid reads an ESRI ASCII grid: lines of a header word and a value, then one line for each row. It ignores header
+// words that it does not need. It returns an error if the rows have different lengths or a number is wrong.
 func readGrid(path string) (*grid, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {

@@ -16,7 +16,8 @@ const tries = 20_000
 // site draws a random place of a certain kind in a unit. It returns fault.Internal if the unit has no such place.
 type site func(m *maker, u *unit) (orb.Point, error)
 
-// until draws points until right accepts one. Points are rounded before the check, so that the stored point is also right.
+// until draws points until right accepts one. Points are rounded before the check, so that the stored point is also
+// right.
 func (m *maker) until(u *unit, draw func() orb.Point, right func(orb.Point) bool) (orb.Point, error) {
 	for range tries {
 		if p := round5(draw()); right(p) {
@@ -31,8 +32,8 @@ func (m *maker) onLand(u *unit, draw func() orb.Point) (orb.Point, error) {
 	return m.until(u, draw, func(p orb.Point) bool { return m.dry(u, p) })
 }
 
-// around draws a point around p. The direction is uniform; the distance is the absolute value of a normal distribution with
-// the standard deviation sigma. Units: metres.
+// around draws a point around p. The direction is uniform; the distance is the absolute value of a normal distribution
+// with the standard deviation sigma. Units: metres.
 func (m *maker) around(p orb.Point, sigma float64) orb.Point {
 	return geo.Toward(p, m.r.Float64()*360, math.Abs(m.r.NormFloat64())*sigma)
 }
@@ -49,8 +50,8 @@ func anywhere(m *maker, u *unit) (orb.Point, error) {
 	})
 }
 
-// inTown draws a place near a named place of the unit: near the county seat in at least half of the draws, otherwise near
-// any named place.
+// inTown draws a place near a named place of the unit: near the county seat in at least half of the draws, otherwise
+// near any named place.
 func inTown(m *maker, u *unit) (orb.Point, error) {
 	return m.onLand(u, func() orb.Point {
 		if m.r.IntN(2) == 0 {
@@ -60,8 +61,8 @@ func inTown(m *maker, u *unit) (orb.Point, error) {
 	})
 }
 
-// atEdge draws a place at the edge of a town, where industry is. In a unit with a coast, a third of the draws are near the
-// coast.
+// atEdge draws a place at the edge of a town, where industry is. In a unit with a coast, a third of the draws are near
+// the coast.
 func atEdge(m *maker, u *unit) (orb.Point, error) {
 	return m.onLand(u, func() orb.Point {
 		if len(u.coast) > 0 && m.r.IntN(3) == 0 {
@@ -97,7 +98,8 @@ func inLowland(m *maker, u *unit) (orb.Point, error) {
 	return best(m, u, func(p orb.Point) float64 { return -m.height.at(p) })
 }
 
-// onCoast draws a place on land within a few hundred metres of the sea. It returns fault.Internal if the unit has no coast.
+// onCoast draws a place on land within a few hundred metres of the sea. It returns fault.Internal if the unit has no
+// coast.
 func onCoast(m *maker, u *unit) (orb.Point, error) {
 	if len(u.coast) == 0 {
 		return orb.Point{}, fault.New(fault.Internal, "%s has no coast", u.code)
@@ -105,8 +107,8 @@ func onCoast(m *maker, u *unit) (orb.Point, error) {
 	return m.onLand(u, func() orb.Point { return m.around(pick(m, u.coast).at, 250) })
 }
 
-// atSea draws a place at sea, 1 to 6 km from the coast of the unit. It tries both sides of the shoreline, because the data do
-// not state on which side the sea is.
+// atSea draws a place at sea, 1 to 6 km from the coast of the unit. It tries both sides of the shoreline, because the
+// data do not state on which side the sea is.
 func atSea(m *maker, u *unit) (orb.Point, error) {
 	if len(u.coast) == 0 {
 		return orb.Point{}, fault.New(fault.Internal, "%s has no coast", u.code)
@@ -117,8 +119,8 @@ func atSea(m *maker, u *unit) (orb.Point, error) {
 	}, m.offshore)
 }
 
-// offshore reports whether the point and eight points 500 m around it are at sea. A point outside the area of the land data
-// is not, because nothing is known there.
+// offshore reports whether the point and eight points 500 m around it are at sea. A point outside the area of the land
+// data is not, because nothing is known there.
 func (t *terrain) offshore(p orb.Point) bool {
 	if !t.land.Bound().Contains(p) {
 		return false
@@ -131,9 +133,9 @@ func (t *terrain) offshore(p orb.Point) bool {
 	return !t.land.Contains(p)
 }
 
-// blob returns an irregular polygon around a point. It is a circle with three sine waves on its radius, stretched along the
-// bearing. Every ray from the centre meets the outline once, so the outline never crosses itself. Units: radius in metres,
-// bearing in degrees clockwise from north.
+// blob returns an irregular polygon around a point. It is a circle with three sine waves on its radius, stretched along
+// the bearing. Every ray from the centre meets the outline once, so the outline never crosses itself. Units: radius in
+// metres, bearing in degrees clockwise from north.
 func (m *maker) blob(centre orb.Point, radius, stretch, bearing float64) orb.Polygon {
 	n := m.between(16, 28)
 	var height, phase [3]float64

@@ -7,8 +7,8 @@ import (
 	"onemap/internal/core"
 )
 
-// resource describes a layer of emergency resources, which are points in towns. The audience is public, because counties help
-// each other and must see all of them.
+// resource describes a layer of emergency resources, which are points in towns. The audience is public, because
+// counties help each other and must see all of them.
 type resource struct {
 	layer catalogue.Layer
 	short string      // prefix of the keys

@@ -19,8 +19,8 @@ type riskKind struct {
 	coastal   bool   // only in units with a coast
 }
 
-// riskSector is a sector of the risk register with its kinds. weight returns the relative number of its risk sources in a
-// county unit.
+// riskSector is a sector of the risk register with its kinds. weight returns the relative number of its risk sources in
+// a county unit.
 type riskSector struct {
 	code       catalogue.Sector
 	short      string // in keys
@@ -73,8 +73,8 @@ func riskSectors() []riskSector {
 	}
 }
 
-// riskLayer returns the entry of the layer risk_source. It is shown by division: a county sees only its own risk sources.
-// Up to zoom 10 the tiles have clusters instead of single points. S and R are the indexes of GB 18218-2018.
+// riskLayer returns the entry of the layer risk_source. It is shown by division: a county sees only its own risk
+// sources. Up to zoom 10 the tiles have clusters instead of single points. S and R are the indexes of GB 18218-2018.
 func riskLayer() catalogue.Layer {
 	text := func(name, zh, en string, tile bool) catalogue.Field {
 		return catalogue.Field{Name: name, Type: "string", Title: core.Text{ZH: zh, EN: en}, InTile: tile}
@@ -123,8 +123,8 @@ func (c *City) addRiskSources(m *maker) error {
 	return nil
 }
 
-// riskSource returns the n-th risk source of a sector in a unit. For a store of a dangerous substance, the quantity and the
-// indexes of GB 18218-2018 match its level. For any other kind, the scale is a random number with two digits.
+// riskSource returns the n-th risk source of a sector in a unit. For a store of a dangerous substance, the quantity and
+// the indexes of GB 18218-2018 match its level. For any other kind, the scale is a random number with two digits.
 func (m *maker) riskSource(s riskSector, u *unit, n int) (catalogue.Feature, error) {
 	kind := m.kind(s, u)
 	at, err := kind.where(m, u)
@@ -183,8 +183,8 @@ func (m *maker) residents(u *unit) int {
 	return int(math.Exp(m.r.NormFloat64()*1.1+3.4) * math.Sqrt(u.weight.people/4))
 }
 
-// substance is a dangerous substance of GB 18218-2018. Its factor β is from tables 3 and 4: chlorine 4, ammonia 2, flammable
-// gases of class W2 1.5, others 1.
+// substance is a dangerous substance of GB 18218-2018. Its factor β is from tables 3 and 4: chlorine 4, ammonia 2,
+// flammable gases of class W2 1.5, others 1.
 type substance struct {
 	name string
 	q    float64 // threshold quantity Q, tonnes (table 1)
@@ -196,7 +196,8 @@ func substances() []substance {
 	return []substance{{"液氯", 5, 4}, {"氨", 10, 2}, {"液化石油气", 50, 1.5}, {"苯", 50, 1}, {"1,3-丁二烯", 5, 1.5}, {"汽油", 200, 1}}
 }
 
-// alpha returns the factor α of GB 18218-2018, table 5, for the number of people within 500 m of the boundary of the site.
+// alpha returns the factor α of GB 18218-2018, table 5, for the number of people within 500 m of the boundary of the
+// site.
 func alpha(residents int) float64 {
 	switch {
 	case residents >= 100:
@@ -220,8 +221,8 @@ type installation struct {
 	grade     string  // Ⅰ (worst) to Ⅳ; empty if it is not a major hazard installation
 }
 
-// judge applies GB 18218-2018 to one substance. S = q/Q; the store is a major hazard installation if S is at least 1. R =
-// α·β·q/Q decides its grade: Ⅰ from 100, Ⅱ from 50, Ⅲ from 10, otherwise Ⅳ.
+// judge applies GB 18218-2018 to one substance. S = q/Q; the store is a major hazard installation if S is at least 1. R
+// = α·β·q/Q decides its grade: Ⅰ from 100, Ⅱ from 50, Ⅲ from 10, otherwise Ⅳ.
 func judge(s substance, tonnes float64, residents int) installation {
 	h := installation{substance: s, tonnes: tonnes, s: math.Round(tonnes/s.q*100) / 100}
 	r := alpha(residents) * s.beta * tonnes / s.q

@@ -14,7 +14,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// terrain is the ground of the base data with the land, the elevations and the county units, from which places are drawn.
+// terrain is the ground of the base data with the land, the elevations and the county units, from which places are
+// drawn.
 type terrain struct {
 	*data.Ground
 	land   *data.Area
@@ -39,7 +40,8 @@ type unit struct {
 // statistics.
 type unitWeights struct{ people, industry, mines, hills float64 }
 
-// shore is a point of a coast or a river. The bearing is the direction of the line there, in degrees clockwise from north.
+// shore is a point of a coast or a river. The bearing is the direction of the line there, in degrees clockwise from
+// north.
 type shore struct {
 	at      orb.Point
 	bearing float64
@@ -100,8 +102,8 @@ func loadTerrain(dir string) (*terrain, error) {
 	return t, t.addRivers(dir)
 }
 
-// addUnits adds the county units that are valid today. A unit without a polygon of its own is a circle around its seat, and
-// its area is the polygon of the unit in which the seat lies. Each unit has at least its seat as a named place.
+// addUnits adds the county units that are valid today. A unit without a polygon of its own is a circle around its seat,
+// and its area is the polygon of the unit in which the seat lies. Each unit has at least its seat as a named place.
 func (t *terrain) addUnits(dir string) error {
 	units, err := data.CountyUnits(dir)
 	if err != nil {
@@ -129,8 +131,9 @@ func (t *terrain) addUnits(dir string) error {
 	return nil
 }
 
-// addCoast adds the points of the shoreline to the units beside it, each point to the first unit that fits. The land polygons
-// also end at the western, eastern and southern edge of the area of their file. Points on these edges are not a coast.
+// addCoast adds the points of the shoreline to the units beside it, each point to the first unit that fits. The land
+// polygons also end at the western, eastern and southern edge of the area of their file. Points on these edges are not
+// a coast.
 func (t *terrain) addCoast(land orb.Geometry) {
 	const every, reach = 4, 300.0 // every fourth vertex; metres
 	frame := land.Bound()
@@ -158,8 +161,8 @@ func (t *terrain) addCoast(land orb.Geometry) {
 	}
 }
 
-// beside reports whether one of eight points at a distance of reach metres from p is in the unit. A shoreline is often just
-// outside the schematic polygon of its unit, so p itself would not do.
+// beside reports whether one of eight points at a distance of reach metres from p is in the unit. A shoreline is often
+// just outside the schematic polygon of its unit, so p itself would not do.
 func (u *unit) beside(p orb.Point, reach float64) bool {
 	if !u.area.Bound().Pad(0.01).Contains(p) {
 		return false
@@ -177,8 +180,8 @@ func (u *unit) holds(p orb.Point) bool {
 	return u.area.Contains(p) && (u.radius == 0 || geo.Distance(u.centre, p) <= u.radius)
 }
 
-// addRivers adds points of the schematic rivers to the units in which they lie, one every 300 m. Units that are a circle get
-// none, because their points would also belong to the unit around them.
+// addRivers adds points of the schematic rivers to the units in which they lie, one every 300 m. Units that are a
+// circle get none, because their points would also belong to the unit around them.
 func (t *terrain) addRivers(dir string) error {
 	rivers, err := data.ReadFile(dir, "rivers.geojson", load.Options{KeyField: "key", NameField: "zh", NameENField: "en"})
 	if err != nil {

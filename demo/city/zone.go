@@ -93,10 +93,10 @@ func (m *maker) zoneFeature(kind zoneKind, u *unit, shape orb.Polygon, n int) ca
 	}
 }
 
-// zone draws the polygon of a zone. Its corners and the centre of its bound are on the land of the unit, except for a zone of
-// a storm surge, whose centre is on land and which extends into the sea. After each failed draw the polygon gets a little
-// smaller, down to a third of the least radius, so that a narrow unit gets its zones too. It returns fault.Internal after 400
-// draws.
+// zone draws the polygon of a zone. Its corners and the centre of its bound are on the land of the unit, except for a
+// zone of a storm surge, whose centre is on land and which extends into the sea. After each failed draw the polygon
+// gets a little smaller, down to a third of the least radius, so that a narrow unit gets its zones too. It returns
+// fault.Internal after 400 draws.
 func (m *maker) zone(kind zoneKind, u *unit) (orb.Polygon, error) {
 	radius := kind.low + m.r.Float64()*(kind.high-kind.low)
 	for range 400 {
@@ -113,8 +113,8 @@ func (m *maker) zone(kind zoneKind, u *unit) (orb.Polygon, error) {
 	return nil, fault.New(fault.Internal, "no %s zone fits into %s", kind.code, u.code)
 }
 
-// zoneSeed draws the centre, direction and stretch of a zone. Zones of storm surges and floods follow the coast or the river;
-// the others have a random direction.
+// zoneSeed draws the centre, direction and stretch of a zone. Zones of storm surges and floods follow the coast or the
+// river; the others have a random direction.
 func (m *maker) zoneSeed(kind zoneKind, u *unit) (centre orb.Point, bearing, stretch float64, err error) {
 	bearing, stretch = m.r.Float64()*360, 1+m.r.Float64()*0.6
 	switch {

@@ -29,9 +29,9 @@ type installation struct {
 // program returns the path of a program of the installation.
 func (i installation) program(name string) string { return filepath.Join(i.bin, name) }
 
-// findInstallation returns the PostgreSQL of the version that created the data, because another major version cannot read
-// them. Without data it returns the newest version with PostGIS. It returns fault.Unavailable with the package to install if
-// there is none.
+// findInstallation returns the PostgreSQL of the version that created the data, because another major version cannot
+// read them. Without data it returns the newest version with PostGIS. It returns fault.Unavailable with the package to
+// install if there is none.
 func findInstallation(ctx context.Context, data string) (installation, error) {
 	all := installations(ctx, debianRoot)
 	if made, err := os.ReadFile(filepath.Join(data, "PG_VERSION")); err == nil {
@@ -57,8 +57,8 @@ func findInstallation(ctx context.Context, data string) (installation, error) {
 		"PostgreSQL %d or newer is not installed (looked in %s/*/bin and PATH): apt-get install postgresql-%d-postgis-3", minVersion, debianRoot, minVersion)
 }
 
-// installations lists the installed versions from minVersion on, newest first. It looks in the folders of Debian and, for
-// other systems, in PATH.
+// installations lists the installed versions from minVersion on, newest first. It looks in the folders of Debian and,
+// for other systems, in PATH.
 func installations(ctx context.Context, root string) []installation {
 	var all []installation
 	bins, _ := filepath.Glob(filepath.Join(root, "*", "bin")) // the pattern is well-formed
@@ -77,8 +77,8 @@ func installations(ctx context.Context, root string) []installation {
 	return all
 }
 
-// inspect returns the installation in a folder of programs. It returns false if there is none or it is too old. It reads the
-// version from the program, which prints "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)".
+// inspect returns the installation in a folder of programs. It returns false if there is none or it is too old. It
+// reads the version from the program, which prints "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)".
 func inspect(ctx context.Context, bin string) (installation, bool) {
 	for _, program := range []string{"initdb", "postgres"} {
 		if _, err := os.Stat(filepath.Join(bin, program)); err != nil {

@@ -45,8 +45,8 @@ func TestAnOldPostgreSQLIsNotTaken(t *testing.T) {
 	}
 }
 
-// The next start stops a server that is still running after its parent has died, for example because the parent-death signal
-// was lost.
+// The next start stops a server that is still running after its parent has died, for example because the parent-death
+// signal was lost.
 func TestALeftOverServerIsStopped(t *testing.T) {
 	root, err := os.MkdirTemp("", "pgcluster-")
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package pgcluster runs a private PostgreSQL cluster in a folder, for the demo, tests and benchmarks. The server listens
-// only on a unix socket, in a folder that only its owner may enter. It is a child of this process and gets a stop signal when
-// this process dies. The package needs Linux and installed PostgreSQL packages. For production, use a normal PostgreSQL
-// server and give its URL to onemap.
+// Package pgcluster runs a private PostgreSQL cluster in a folder, for the demo, tests and benchmarks. The server
+// listens only on a unix socket, in a folder that only its owner may enter. It is a child of this process and gets a
+// stop signal when this process dies. The package needs Linux and installed PostgreSQL packages. For production, use a
+// normal PostgreSQL server and give its URL to onemap.
 package pgcluster
 
 import (
@@ -23,7 +23,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// superuser is the only login role of the cluster. It has no password; the mode of the socket's folder protects the cluster.
+// superuser is the only login role of the cluster. It has no password; the mode of the socket's folder protects the
+// cluster.
 const superuser = "onemap"
 
 // Options are the settings of a cluster. Only Dir is required.
@@ -58,9 +59,10 @@ type Cluster struct {
 	stopErr  error
 }
 
-// Start creates the cluster if the folder has none, and starts its server. A server that a killed onemap left on the same
-// data is stopped first. It returns fault.Conflict if another running onemap uses the folder. It returns fault.Unavailable if
-// packages are missing or the data are of a version that is not installed; the message names the Debian package to install.
+// Start creates the cluster if the folder has none, and starts its server. A server that a killed onemap left on the
+// same data is stopped first. It returns fault.Conflict if another running onemap uses the folder. It returns
+// fault.Unavailable if packages are missing or the data are of a version that is not installed; the message names the
+// Debian package to install.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
 	o = o.withDefaults()
 	dir, err := canonical(o.Dir)
@@ -134,8 +136,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// waitReady waits until the server accepts connections. It returns fault.Unavailable if the server ends or does not accept
-// connections within StartTimeout.
+// waitReady waits until the server accepts connections. It returns fault.Unavailable if the server ends or does not
+// accept connections within StartTimeout.
 func (c *Cluster) waitReady(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, o.StartTimeout)
 	defer cancel()
@@ -208,16 +210,17 @@ func (c *Cluster) Err() error {
 	}
 }
 
-// Stop stops the server with a fast shutdown, which cuts connections and writes a checkpoint. If ctx ends before that, Stop
-// uses an immediate shutdown, returns fault.Unavailable, and the next start recovers the data. It may be called more than
-// once; only the first call has an effect.
+// Stop stops the server with a fast shutdown, which cuts connections and writes a checkpoint. If ctx ends before that,
+// Stop uses an immediate shutdown, returns fault.Unavailable, and the next start recovers the data. It may be called
+// more than once; only the first call has an effect.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.stopOnce.Do(func() { c.stopErr = letGo(c.server.stop(ctx), c.lock) })
 	return c.stopErr
 }
 
-// Remove deletes the cluster of a folder with all its data, also in the fallback folders. It first stops a server that a
-// killed onemap left behind. It returns fault.Conflict if a running onemap uses the folder. A missing folder is no error.
+// Remove deletes the cluster of a folder with all its data, also in the fallback folders. It first stops a server that
+// a killed onemap left behind. It returns fault.Conflict if a running onemap uses the folder. A missing folder is no
+// error.
 func Remove(ctx context.Context, dir string) error {
 	dir, err := canonical(dir)
 	if err != nil {
@@ -246,8 +249,8 @@ func Remove(ctx context.Context, dir string) error {
 	return letGo(nil, lock)
 }
 
-// canonical creates the folder if it does not exist and returns its absolute path without symbolic links. The names of the
-// fallback folders are derived from this path, so each folder must have only one.
+// canonical creates the folder if it does not exist and returns its absolute path without symbolic links. The names of
+// the fallback folders are derived from this path, so each folder must have only one.
 func canonical(dir string) (string, error) {
 	if dir == "" {
 		return "", fault.InvalidField("dir", "a private cluster needs a folder")
@@ -272,8 +275,8 @@ func shortHash(dir string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// lockFolder locks the folder for this process and writes its process id to the lock file. It returns fault.Conflict with the
-// other process id if the folder is locked. The kernel releases the lock when the process dies.
+// lockFolder locks the folder for this process and writes its process id to the lock file. It returns fault.Conflict
+// with the other process id if the folder is locked. The kernel releases the lock when the process dies.
 func lockFolder(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -293,8 +296,9 @@ func lockFolder(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// letGo unlocks the folder, closes the lock file and returns the first error. To close the file is not enough: a child that
-// another goroutine forks at this moment has a copy of the file, and with it the lock, until it executes its program.
+// letGo unlocks the folder, closes the lock file and returns the first error. To close the file is not enough: a child
+// that another goroutine forks at this moment has a copy of the file, and with it the lock, until it executes its
+// program.
 func letGo(err error, f *os.File) error {
 	return cmp.Or(err, syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }

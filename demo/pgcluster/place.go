@@ -59,8 +59,8 @@ func (w owner) command(ctx context.Context, dir, program string, args ...string)
 	return cmd
 }
 
-// give creates a folder with mode 0700 that belongs to the owner, or changes an existing folder to this. It returns an error
-// if the path is not a folder, such as a symbolic link, or belongs to another user and this process is not root.
+// give creates a folder with mode 0700 that belongs to the owner, or changes an existing folder to this. It returns an
+// error if the path is not a folder, such as a symbolic link, or belongs to another user and this process is not root.
 func (w owner) give(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -81,8 +81,8 @@ func (w owner) give(path string) error {
 	return os.Chmod(path, 0o700)
 }
 
-// reaches reports whether the owner can enter the folder. It runs a program as the owner in it, because the permissions of
-// all parent folders count too.
+// reaches reports whether the owner can enter the folder. It runs a program as the owner in it, because the permissions
+// of all parent folders count too.
 func (w owner) reaches(ctx context.Context, path string) bool {
 	return w.command(ctx, path, "/bin/true").Run() == nil
 }
@@ -93,12 +93,12 @@ type place struct {
 	notice       string // why they are not in the folder of the cluster; empty if they are
 }
 
-// fallbackData returns the folder of the data for a cluster whose owner cannot enter dir. It depends only on dir, so that the
-// next run finds the same data.
+// fallbackData returns the folder of the data for a cluster whose owner cannot enter dir. It depends only on dir, so
+// that the next run finds the same data.
 func fallbackData(dir string) string { return "/var/lib/onemap-" + shortHash(dir) }
 
-// fallbackSocket returns the folder of the socket if dir cannot hold it. It is in /run for root, and in the temporary folder
-// for other users, who may not write to /run.
+// fallbackSocket returns the folder of the socket if dir cannot hold it. It is in /run for root, and in the temporary
+// folder for other users, who may not write to /run.
 func fallbackSocket(dir string) string {
 	if os.Geteuid() == 0 {
 		return "/run/onemap-" + shortHash(dir)
@@ -106,10 +106,10 @@ func fallbackSocket(dir string) string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("onemap-%d-%s", os.Geteuid(), shortHash(dir)))
 }
 
-// choosePlace chooses the folders of the data and the socket and creates the folder of the socket. Existing data decide the
-// folder of the data. Without data it is in dir if the owner can enter dir, and the fallback otherwise. The socket is in dir,
-// unless the data are not, or the path of the socket would be too long. It returns fault.Unavailable if there are data in dir
-// and the owner cannot enter it.
+// choosePlace chooses the folders of the data and the socket and creates the folder of the socket. Existing data decide
+// the folder of the data. Without data it is in dir if the owner can enter dir, and the fallback otherwise. The socket
+// is in dir, unless the data are not, or the path of the socket would be too long. It returns fault.Unavailable if
+// there are data in dir and the owner cannot enter it.
 func choosePlace(ctx context.Context, dir string, w owner) (place, error) {
 	p := place{data: filepath.Join(dir, "data"), socket: filepath.Join(dir, "run")}
 	var why []string

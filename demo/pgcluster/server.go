@@ -21,9 +21,9 @@ import (
 	"onemap/internal/fault"
 )
 
-// initialise creates the data folder with initdb if there is none. It creates the folder under another name and renames it,
-// so that an interrupted initdb does not leave a folder that looks like valid data. It returns fault.Unavailable if the
-// folder has other files or initdb fails.
+// initialise creates the data folder with initdb if there is none. It creates the folder under another name and renames
+// it, so that an interrupted initdb does not leave a folder that looks like valid data. It returns fault.Unavailable if
+// the folder has other files or initdb fails.
 func initialise(ctx context.Context, o Options, inst installation, w owner, data string) error {
 	if hasData(data) {
 		return nil
@@ -70,9 +70,9 @@ type server struct {
 	stopping atomic.Bool   // stop was called, so an end is not a failure
 }
 
-// launch starts postgres in a process group of its own, so that Ctrl-C in a terminal reaches only onemap, which then stops
-// the server in order. The kernel sends the parent-death signal when the thread that forked ends, not the process. One
-// goroutine therefore keeps its thread as long as the server runs.
+// launch starts postgres in a process group of its own, so that Ctrl-C in a terminal reaches only onemap, which then
+// stops the server in order. The kernel sends the parent-death signal when the thread that forked ends, not the
+// process. One goroutine therefore keeps its thread as long as the server runs.
 func launch(o Options, inst installation, w owner, p place) *server {
 	s := &server{out: &output{log: o.Logger}, started: make(chan struct{}), done: make(chan struct{})}
 	s.cmd = w.command(context.Background(), "/", inst.program("postgres"), settings(o, p)...)
@@ -94,8 +94,9 @@ func launch(o Options, inst installation, w owner, p place) *server {
 	return s
 }
 
-// settings returns the arguments of postgres. The server has no TCP listener; the port is only part of the socket's name.
-// fsync and full_page_writes protect against a crash of the machine, which does not matter for the data of a test.
+// settings returns the arguments of postgres. The server has no TCP listener; the port is only part of the socket's
+// name. fsync and full_page_writes protect against a crash of the machine, which does not matter for the data of a
+// test.
 func settings(o Options, p place) []string {
 	args := []string{"-D", p.data}
 	set := func(name, value string) { args = append(args, "-c", name+"="+value) }
@@ -139,8 +140,8 @@ func (s *server) failure() error {
 	return fmt.Errorf("postgres: %w", s.waitErr)
 }
 
-// stop sends SIGINT (fast shutdown) and waits. If ctx ends first, it sends SIGQUIT (immediate shutdown), after 5 s SIGKILL,
-// and returns fault.Unavailable.
+// stop sends SIGINT (fast shutdown) and waits. If ctx ends first, it sends SIGQUIT (immediate shutdown), after 5 s
+// SIGKILL, and returns fault.Unavailable.
 func (s *server) stop(ctx context.Context) error {
 	s.stopping.Store(true)
 	if s.cmd.Process == nil {
@@ -162,8 +163,8 @@ func (s *server) stop(ctx context.Context) error {
 	return fault.Wrap(fault.Unavailable, ctx.Err(), "PostgreSQL was stopped the hard way; it will recover at the next start")
 }
 
-// output logs the output of the server and keeps the last lines for an error message. rest is the beginning of a line that has
-// no end yet.
+// output logs the output of the server and keeps the last lines for an error message. rest is the beginning of a line
+// that has no end yet.
 type output struct {
 	log   *slog.Logger
 	mu    sync.Mutex
@@ -190,8 +191,8 @@ func (w *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// line logs one line and keeps the last 20. It logs a PANIC or FATAL as a warning. FATAL "the database system is starting up"
-// and the like are normal during a start, because waitReady connects early.
+// line logs one line and keeps the last 20. It logs a PANIC or FATAL as a warning. FATAL "the database system is
+// starting up" and the like are normal during a start, because waitReady connects early.
 func (w *output) line(s string) {
 	level := slog.LevelDebug
 	if strings.HasPrefix(s, "PANIC:") || (strings.HasPrefix(s, "FATAL:") && !strings.Contains(s, "the database system is")) {
@@ -255,8 +256,8 @@ func clearOrphans(ctx context.Context, o Options, data string) error {
 	return nil
 }
 
-// orphanTargets returns the processes that get the signal. It is only the postmaster, which then stops its backends in order.
-// If the postmaster is gone, or the signal is SIGKILL, it is all processes.
+// orphanTargets returns the processes that get the signal. It is only the postmaster, which then stops its backends in
+// order. If the postmaster is gone, or the signal is SIGKILL, it is all processes.
 func orphanTargets(data string, pids []int, sig syscall.Signal) []int {
 	if sig == syscall.SIGKILL {
 		return pids
@@ -275,7 +276,8 @@ func orphanTargets(data string, pids []int, sig syscall.Signal) []int {
 	return pids
 }
 
-// waitGone waits until no server process works in the data folder, or until limit is over. Only the end of ctx is an error.
+// waitGone waits until no server process works in the data folder, or until limit is over. Only the end of ctx is an
+// error.
 func waitGone(ctx context.Context, data string, limit time.Duration) error {
 	enough := time.NewTimer(limit)
 	defer enough.Stop()
@@ -293,8 +295,8 @@ func waitGone(ctx context.Context, data string, limit time.Duration) error {
 	return nil
 }
 
-// serversIn lists the postgres processes whose working directory is the data folder. Every process of a PostgreSQL server
-// has its data folder as working directory.
+// serversIn lists the postgres processes whose working directory is the data folder. Every process of a PostgreSQL
+// server has its data folder as working directory.
 func serversIn(data string) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

@@ -54,8 +54,8 @@ func newActor(o Options, d Device, s *script, gate *rate.Limiter) *actor {
 	return &actor{o: o, d: d, script: s, gate: gate}
 }
 
-// run simulates the device until ctx ends. It opens a session again after each failure, with a pause that doubles. While the
-// scene keeps the device silent, it opens none.
+// run simulates the device until ctx ends. It opens a session again after each failure, with a pause that doubles.
+// While the scene keeps the device silent, it opens none.
 func (a *actor) run(ctx context.Context) {
 	pause := backoffLeast
 	for ctx.Err() == nil {
@@ -81,8 +81,9 @@ func (a *actor) run(ctx context.Context) {
 	}
 }
 
-// session connects, publishes the status "online", and publishes readings until ctx ends, the connection fails or the scene
-// makes the device silent. Without an end of ctx it cuts the connection, so that the broker publishes the last will.
+// session connects, publishes the status "online", and publishes readings until ctx ends, the connection fails or the
+// scene makes the device silent. Without an end of ctx it cuts the connection, so that the broker publishes the last
+// will.
 func (a *actor) session(ctx context.Context) error {
 	if err := a.gate.Wait(ctx); err != nil {
 		return err
@@ -122,8 +123,8 @@ func (a *actor) session(ctx context.Context) error {
 // topic returns the topic of the device for a kind of message.
 func (a *actor) topic(kind string) string { return mqttjson.Topic(a.d.Division, a.d.ID, kind) }
 
-// untilNext returns the time until the next reading of the device. Each device has a fixed offset in the interval, so that
-// the readings of hundreds of devices are spread over it.
+// untilNext returns the time until the next reading of the device. Each device has a fixed offset in the interval, so
+// that the readings of hundreds of devices are spread over it.
 func (a *actor) untilNext(now time.Time) time.Duration {
 	interval := int64(a.o.Interval)
 	phase := int64(keyOf(a.o.Seed, a.d.ID) % uint64(interval))
@@ -134,8 +135,8 @@ func (a *actor) untilNext(now time.Time) time.Duration {
 	return time.Duration(interval - since)
 }
 
-// measure appends one reading with the values of all datastreams to the backlog. If the backlog is full, it drops the oldest
-// reading.
+// measure appends one reading with the values of all datastreams to the backlog. If the backlog is full, it drops the
+// oldest reading.
 func (a *actor) measure(now time.Time) {
 	r := sensors.Reading{Time: now.UTC().Truncate(time.Millisecond)}
 	for _, s := range a.d.Streams {
@@ -147,7 +148,8 @@ func (a *actor) measure(now time.Time) {
 	}
 }
 
-// deliver publishes the backlog and removes the acknowledged readings. After an error the rest stays for the next session.
+// deliver publishes the backlog and removes the acknowledged readings. After an error the rest stays for the next
+// session.
 func (a *actor) deliver(ctx context.Context, l *link) error {
 	for len(a.backlog) > 0 {
 		n := min(len(a.backlog), batchMax)
@@ -208,8 +210,8 @@ func (l *link) dial(broker *url.URL, o paho.ClientOptions) (net.Conn, error) {
 	return conn, nil
 }
 
-// publish sends a message at QoS 1 and waits for its acknowledgement. It returns an error if the connection is lost, if ctx
-// ends, or if there is no acknowledgement within patience.
+// publish sends a message at QoS 1 and waits for its acknowledgement. It returns an error if the connection is lost, if
+// ctx ends, or if there is no acknowledgement within patience.
 func (l *link) publish(ctx context.Context, topic string, retained bool, payload []byte) error {
 	token := l.client.Publish(topic, 1, retained, payload)
 	timer := time.NewTimer(patience)
@@ -236,13 +238,13 @@ func (l *link) goodbye(topic string) {
 	}
 }
 
-// disconnect sends the packet DISCONNECT and ends the connection, so that the broker does not publish the last will. The
-// library drops the packet if it is not written within the given time. One second is not enough for hundreds of devices on
-// a busy machine.
+// disconnect sends the packet DISCONNECT and ends the connection, so that the broker does not publish the last will.
+// The library drops the packet if it is not written within the given time. One second is not enough for hundreds of
+// devices on a busy machine.
 func (l *link) disconnect() { l.client.Disconnect(uint(patience.Milliseconds())) }
 
-// cut closes the TCP connection without the packet DISCONNECT, so that the broker publishes the last will. After disconnect
-// it has no effect.
+// cut closes the TCP connection without the packet DISCONNECT, so that the broker publishes the last will. After
+// disconnect it has no effect.
 func (l *link) cut() {
 	l.mu.Lock()
 	if l.conn != nil {

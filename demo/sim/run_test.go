@@ -65,7 +65,8 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
-// stage starts a real broker with n devices and returns the devices for the simulator. Datastream i+1 belongs to device i.
+// stage starts a real broker with n devices and returns the devices for the simulator. Datastream i+1 belongs to device
+// i.
 func stage(t *testing.T, n int) (*memory, *mqtt.Broker, []sim.Device, func(addr string) *mqtt.Broker) {
 	t.Helper()
 	m := &memory{values: map[int64][]float64{}, times: map[string]int{}, statuses: map[string][]bool{}}

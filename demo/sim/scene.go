@@ -10,8 +10,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// Scene is a scripted event: which signals change, by how much and when. Its times count from the beginning of the scene, at
-// speed 1.
+// Scene is a scripted event: which signals change, by how much and when. Its times count from the beginning of the
+// scene, at speed 1.
 type Scene struct {
 	Code    string
 	Title   core.Text
@@ -21,8 +21,8 @@ type Scene struct {
 	Silence time.Duration // above 0: the anchor loses its connection for this time, without a message
 }
 
-// Effect moves datastreams of one type from their normal value to Peak and back. It waits for Delay, moves to Peak during
-// Rise, stays there for Hold and moves back during Fall. Peak may be below the normal value.
+// Effect moves datastreams of one type from their normal value to Peak and back. It waits for Delay, moves to Peak
+// during Rise, stays there for Hold and moves back during Fall. Peak may be below the normal value.
 type Effect struct {
 	Type  string
 	Count int     // number of datastreams, the nearest to the anchor
@@ -33,8 +33,8 @@ type Effect struct {
 	Fall  time.Duration
 }
 
-// Scenes lists all scenes. A scene takes some minutes at speed 1, and all signals are normal at its end. The peaks of most
-// effects are beyond the red threshold of data.DefaultRules, so that the alerts reach every level.
+// Scenes lists all scenes. A scene takes some minutes at speed 1, and all signals are normal at its end. The peaks of
+// most effects are beyond the red threshold of data.DefaultRules, so that the alerts reach every level.
 func Scenes() []Scene {
 	const m, s = time.Minute, time.Second
 	return []Scene{
@@ -130,9 +130,9 @@ type Plan struct {
 	Silent   string // id of the device that loses its connection; empty: none
 }
 
-// NewPlan chooses the devices of a scene. The same seed and devices result in the same plan, in any order of the devices.
-// The anchor is drawn among the devices of the counties that have the most types of the scene. It returns fault.NotFound
-// if no device measures the anchor's type.
+// NewPlan chooses the devices of a scene. The same seed and devices result in the same plan, in any order of the
+// devices. The anchor is drawn among the devices of the counties that have the most types of the scene. It returns
+// fault.NotFound if no device measures the anchor's type.
 func NewPlan(scene Scene, devices []Device, seed uint64) (Plan, error) {
 	devices = slices.Clone(devices)
 	slices.SortFunc(devices, func(a, b Device) int { return cmp.Compare(a.ID, b.ID) })
@@ -235,16 +235,16 @@ func nearest(scene Scene, e Effect, anchor Device, devices []Device) []Target {
 	return targets
 }
 
-// distance returns the distance of two devices in metres on a plane that touches the globe at a. It is exact enough to sort
-// by.
+// distance returns the distance of two devices in metres on a plane that touches the globe at a. It is exact enough to
+// sort by.
 func distance(a, b Device) float64 {
 	const metresPerDegree = 111_195
 	x := (b.Lon - a.Lon) * math.Cos(a.Lat*math.Pi/180)
 	return metresPerDegree * math.Hypot(x, b.Lat-a.Lat)
 }
 
-// apply returns the value of a datastream at a time of the scene: the normal value v, mixed with the peak of each effect on
-// this datastream.
+// apply returns the value of a datastream at a time of the scene: the normal value v, mixed with the peak of each
+// effect on this datastream.
 func (p Plan) apply(device string, stream Stream, v float64, at time.Duration) float64 {
 	for _, t := range p.Targets {
 		if t.Device == device && t.Stream == stream.Name {

@@ -58,8 +58,8 @@ func Types() []string {
 	return codes
 }
 
-// Normal returns the value of a datastream of the type at a time without a scene, not rounded. It is a pure function. stream
-// is a unique name of the datastream, such as device/name. ok is false if the type is not known.
+// Normal returns the value of a datastream of the type at a time without a scene, not rounded. It is a pure function.
+// stream is a unique name of the datastream, such as device/name. ok is false if the type is not known.
 func Normal(seed uint64, stream, code string, at time.Time) (value float64, ok bool) {
 	n, ok := normalOf(code)
 	if !ok {
@@ -91,9 +91,10 @@ func (n normal) round(v float64) float64 {
 	return math.Round(v*p) / p
 }
 
-// ar1 returns AR(1) noise between -1 and 1 at a time. It does not need the earlier values: an AR(1) process is the moving
-// average x(k) = Σ φ^j e(k-j) of independent numbers e, and ar1 sums its first 48 terms. The step k is one minute; between
-// two steps ar1 interpolates linearly. ±1 is three standard deviations; larger values are limited to it.
+// ar1 returns AR(1) noise between -1 and 1 at a time. It does not need the earlier values: an AR(1) process is the
+// moving average x(k) = Σ φ^j e(k-j) of independent numbers e, and ar1 sums its first 48 terms. The step k is one
+// minute; between two steps ar1 interpolates linearly. ±1 is three standard deviations; larger values are limited to
+// it.
 func ar1(key uint64, at time.Time, phi float64) float64 {
 	const step, memory = 60 * 1e9, 48
 	ns := at.UnixNano()
@@ -111,8 +112,8 @@ func ar1(key uint64, at time.Time, phi float64) float64 {
 	return min(1, max(-1, (here*(1-frac)+next*frac)/(3*deviation)))
 }
 
-// unit returns the k-th random number of a key, uniform in [-1, 1). The constant is 2^64 divided by the golden ratio, the step
-// of SplitMix64; the shift keeps the 53 bits that a float64 holds.
+// unit returns the k-th random number of a key, uniform in [-1, 1). The constant is 2^64 divided by the golden ratio,
+// the step of SplitMix64; the shift keeps the 53 bits that a float64 holds.
 func unit(key uint64, k int64) float64 {
 	return float64(mix(key+uint64(k)*0x9e3779b97f4a7c15)>>11)/(1<<52) - 1
 }

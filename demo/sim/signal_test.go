@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// thresholds returns the raise and clear values of the default rules, for red, orange, yellow and blue. All rules have the
-// direction "above".
+// thresholds returns the raise and clear values of the default rules, for red, orange, yellow and blue. All rules have
+// the direction "above".
 func thresholds() map[string][4][2]float64 {
 	return map[string][4][2]float64{
 		"water_level":   {{4.5, 4.3}, {4.0, 3.8}, {3.5, 3.3}, {3.0, 2.8}},

@@ -1,9 +1,9 @@
-// Package sim simulates devices. Each device has an MQTT connection with a secret of its own, a retained status with a last
-// will, and readings at QoS 1 that it keeps until the broker acknowledges them, as a real device does.
+// Package sim simulates devices. Each device has an MQTT connection with a secret of its own, a retained status with a
+// last will, and readings at QoS 1 that it keeps until the broker acknowledges them, as a real device does.
 //
-// The signals are pure functions of the seed, the datastream and the time: the sum of a mean, a season, a daily cycle and
-// AR(1) noise, always inside the normal range. A scene moves a few of them across the thresholds and back. All published
-// data are synthetic.
+// The signals are pure functions of the seed, the datastream and the time: the sum of a mean, a season, a daily cycle
+// and AR(1) noise, always inside the normal range. A scene moves a few of them across the thresholds and back. All
+// published data are synthetic.
 package sim
 
 import (
@@ -93,8 +93,8 @@ func (o Options) check() error {
 }
 
 // Run publishes until ctx ends. Then each connected device publishes the status "offline" (unless Quiet is set) and
-// disconnects. If the broker is not available, a device reconnects without a limit, at growing intervals with jitter. Run
-// returns fault.Invalid for bad options and fault.NotFound if no device fits the scene.
+// disconnects. If the broker is not available, a device reconnects without a limit, at growing intervals with jitter.
+// Run returns fault.Invalid for bad options and fault.NotFound if no device fits the scene.
 func Run(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {

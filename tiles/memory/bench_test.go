@@ -58,8 +58,8 @@ func BenchmarkHeap(b *testing.B) {
 	}
 }
 
-// BenchmarkIndex measures a move of one point or polygon, which removes it from the index and adds it at another place, and the
-// search for the points of one tile.
+// BenchmarkIndex measures a move of one point or polygon, which removes it from the index and adds it at another place,
+// and the search for the points of one tile.
 func BenchmarkIndex(b *testing.B) {
 	var builder shape.Builder
 	move := func(b *testing.B, l *Layer, ids int64, at func(r *rand.Rand) orb.Geometry) {

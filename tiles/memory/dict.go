@@ -83,8 +83,8 @@ func (d *dict) take(value []byte) (uint32, error) {
 	return code, nil
 }
 
-// add stores a new value and returns its code. It returns fault.TooLarge if there are more than maxCodes values or more than
-// maxArena bytes.
+// add stores a new value and returns its code. It returns fault.TooLarge if there are more than maxCodes values or more
+// than maxArena bytes.
 func (d *dict) add(value []byte) (uint32, error) {
 	if len(d.arena)+len(value) > maxArena || len(d.spans) >= maxCodes {
 		return 0, fault.New(fault.TooLarge, "the layer has more different values than fit into memory")
@@ -200,8 +200,8 @@ func appendString(b, text []byte) []byte {
 	return append(b, text...)
 }
 
-// appendNumber appends a number as a value of a Layer message. It writes a whole number up to 2^53 as an integer, which is
-// shorter than a double.
+// appendNumber appends a number as a value of a Layer message. It writes a whole number up to 2^53 as an integer, which
+// is shorter than a double.
 func appendNumber(b []byte, v float64) []byte {
 	switch {
 	case v != math.Trunc(v) || math.Abs(v) > 1<<53:
@@ -222,9 +222,9 @@ func appendUint(b []byte, v uint64) []byte {
 	return binary.AppendUvarint(b, v)
 }
 
-// appendTyped appends the value of a field of the type kind. text is the value as JSON writes it. Readers of tiles have only
-// float64 numbers, so a number that a float64 cannot hold exactly becomes a text with all its digits. For a boolean field with
-// another text it appends nothing.
+// appendTyped appends the value of a field of the type kind. text is the value as JSON writes it. Readers of tiles have
+// only float64 numbers, so a number that a float64 cannot hold exactly becomes a text with all its digits. For a
+// boolean field with another text it appends nothing.
 func appendTyped(b []byte, kind string, text []byte) []byte {
 	switch kind {
 	case "number", "integer":

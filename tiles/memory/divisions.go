@@ -1,7 +1,7 @@
 package memory
 
-// divisions assigns a number to each different division code of a layer. A scope is then checked once for each code and not
-// for each feature.
+// divisions assigns a number to each different division code of a layer. A scope is then checked once for each code and
+// not for each feature.
 type divisions struct {
 	numbers map[string]uint32
 	codes   []string

@@ -112,8 +112,8 @@ func (b *tape) query() Query {
 	return q
 }
 
-// FuzzRender checks, for any features and any tile, that the tile can be decoded and is within its budget, and that nothing is
-// left after all features are deleted.
+// FuzzRender checks, for any features and any tile, that the tile can be decoded and is within its budget, and that
+// nothing is left after all features are deleted.
 func FuzzRender(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x01\x01aaaaaaaa\x02\x02bbbbbbbbbbbb\x03\x06ccccccccccccccccccccccccccccccccccccc"))

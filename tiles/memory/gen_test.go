@@ -15,8 +15,8 @@ import (
 	"onemap/tiles/testset"
 )
 
-// corner returns a corner of a tile of zoom 5. The property tests use only a few tiles of zoom 12 around it, so that features
-// often share cells and tiles.
+// corner returns a corner of a tile of zoom 5. The property tests use only a few tiles of zoom 12 around it, so that
+// features often share cells and tiles.
 func corner() orb.Point {
 	at := geo.TileAt(orb.Point{120.5, 37.5}, 5)
 	return geo.FromMercator(orb.Point{

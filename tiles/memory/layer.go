@@ -1,19 +1,19 @@
 // Package memory holds one layer of the map in memory and makes the layer's part of a tile. Points are sorted by their
-// Morton codes, lines and polygons are in an R-tree, and attributes are codes of a dictionary. The time for a tile depends
-// on the content of the tile, not on the size of the layer. Coordinates are world coordinates (see package shape): uint32,
-// x from 180°W to the east, y from the north.
+// Morton codes, lines and polygons are in an R-tree, and attributes are codes of a dictionary. The time for a tile
+// depends on the content of the tile, not on the size of the layer. Coordinates are world coordinates (see package
+// shape): uint32, x from 180°W to the east, y from the north.
 //
 // A feature is a slot, which is an index of the columns of the layer (ids, levels, places, codes of attributes). Columns
 // take much less memory than one struct for each feature, and they have no pointers for the garbage collector to follow.
 // There are three indexes of slots: points (points by Morton code), labels (the places of the names of polygons, also by
 // Morton code) and tree (the boxes of lines and polygons).
 //
-// A Morton code interleaves the bits of x and y. The points of a tile, and the points of each cell of a tile, are therefore
-// next to each other, so a tile is read in a few runs.
+// A Morton code interleaves the bits of x and y. The points of a tile, and the points of each cell of a tile, are
+// therefore next to each other, so a tile is read in a few runs.
 //
 // Render works in three steps. scanPoints and scanShapes collect the features of the view. Where the rules of the layer
-// require it, they keep one feature for each cell. draw encodes the features, the worst level last, so that it is on top.
-// If the result is larger than the budget of bytes, Render starts again with larger cells.
+// require it, they keep one feature for each cell. draw encodes the features, the worst level last, so that it is on
+// top. If the result is larger than the budget of bytes, Render starts again with larger cells.
 //
 // A Layer is not safe for concurrent changes: several goroutines may call Render at the same time, but nothing else may
 // run during Put or Delete.
@@ -74,8 +74,8 @@ type form struct {
 	next uint32 // next entry of forms, or noShape
 }
 
-// New returns an empty layer with the fields of a spec. size is the expected number of features. The caller adds features
-// with Put and must call Ready after the first load.
+// New returns an empty layer with the fields of a spec. size is the expected number of features. The caller adds
+// features with Put and must call Ready after the first load.
 func New(s tiles.Spec, size int) *Layer {
 	l := &Layer{
 		name: s.Name, keys: []string{"name_zh", "name_en", "division", "origin"}, slotOf: make(map[int64]uint32, size),
@@ -128,8 +128,8 @@ func (l *Layer) Prepare(f *tiles.Feature, b *shape.Builder) Item {
 	return it
 }
 
-// encodeValues encodes the attributes of a feature as MVT values, in the order of the columns. The layer keeps the encoded
-// values, so that making a tile only copies bytes.
+// encodeValues encodes the attributes of a feature as MVT values, in the order of the columns. The layer keeps the
+// encoded values, so that making a tile only copies bytes.
 func (l *Layer) encodeValues(it *Item, f *tiles.Feature) {
 	it.ends = make([]uint32, 0, len(l.cols))
 	it.values = make([]byte, 0, 96)
@@ -148,15 +148,16 @@ func (l *Layer) encodeValues(it *Item, f *tiles.Feature) {
 	}
 }
 
-// Extent is a box in world coordinates in which a feature is or was, and the division of the feature. The caller uses it to
-// drop the tiles that the change concerns.
+// Extent is a box in world coordinates in which a feature is or was, and the division of the feature. The caller uses
+// it to drop the tiles that the change concerns.
 type Extent struct {
 	Box      shape.Box
 	Division string
 }
 
-// Put adds or replaces a feature and returns its old and its new place: none, one or two places. Before Ready it returns no
-// places. It returns fault.TooLarge if the feature does not fit into the layer; the layer then does not have the feature.
+// Put adds or replaces a feature and returns its old and its new place: none, one or two places. Before Ready it
+// returns no places. It returns fault.TooLarge if the feature does not fit into the layer; the layer then does not have
+// the feature.
 func (l *Layer) Put(it *Item) (places []Extent, err error) {
 	if was, ok := l.Delete(it.id); ok {
 		places = append(places, was)
@@ -238,8 +239,8 @@ func (l *Layer) row() uint32 {
 	return uint32(len(l.ids) - 1)
 }
 
-// set writes the code of one attribute. It creates the column with the first value, because many layers have fields without
-// values.
+// set writes the code of one attribute. It creates the column with the first value, because many layers have fields
+// without values.
 func (l *Layer) set(column int, slot, code uint32) {
 	if l.cols[column] == nil {
 		if code == 0 {
@@ -258,7 +259,8 @@ func (l *Layer) code(column int, slot uint32) uint32 {
 	return 0
 }
 
-// rank returns the place of a level in the order of drawing, from 0 for none to 4 for red. The worst level is drawn last.
+// rank returns the place of a level in the order of drawing, from 0 for none to 4 for red. The worst level is drawn
+// last.
 func rank(level core.Level) uint8 {
 	if level == core.None || !level.Valid() {
 		return 0
@@ -266,8 +268,8 @@ func rank(level core.Level) uint8 {
 	return uint8(5 - level)
 }
 
-// addPoint adds a slot to an index of points. It does nothing while the layer is loading, because Ready sorts all slots at
-// once, which is much faster than many insertions.
+// addPoint adds a slot to an index of points. It does nothing while the layer is loading, because Ready sorts all slots
+// at once, which is much faster than many insertions.
 func (l *Layer) addPoint(p *points, slot uint32) {
 	if !l.loading {
 		p.insert(morton(l.x[slot], l.y[slot]), slot, l.ids)
@@ -275,7 +277,8 @@ func (l *Layer) addPoint(p *points, slot uint32) {
 }
 
 // addShapes stores the shapes of a feature as a linked list of forms and adds their boxes to the tree. A geometry
-// collection may have shapes of several kinds. A feature with polygons has one label, no matter how many polygons it has.
+// collection may have shapes of several kinds. A feature with polygons has one label, no matter how many polygons it
+// has.
 func (l *Layer) addShapes(slot uint32, shapes []shape.Shape) {
 	if l.shapes == nil {
 		l.shapes = make([]uint32, len(l.ids), cap(l.ids))
@@ -317,8 +320,8 @@ func corners(b shape.Box) (low, high [2]float32) {
 	return [2]float32{below(b.X0), below(b.Y0)}, [2]float32{above(b.X1), above(b.Y1)}
 }
 
-// below rounds a world coordinate down to a float32. A float32 has 24 bits of precision and a coordinate 32, so the tree may
-// find shapes just outside a box. Callers check the exact box.
+// below rounds a world coordinate down to a float32. A float32 has 24 bits of precision and a coordinate 32, so the
+// tree may find shapes just outside a box. Callers check the exact box.
 func below(v uint32) float32 {
 	f := float32(v)
 	if float64(f) > float64(v) {
@@ -441,8 +444,8 @@ func (l *Layer) Count(covers func(division string) bool) (n int64) {
 // formBytes is the memory of a form without its shape, bytes.
 const formBytes = 8
 
-// Undrawn returns the features that tiles do not show, or show only in part, in the divisions for which covers returns true.
-// The list is ordered by id and has at most limit features; count is the number of all of them.
+// Undrawn returns the features that tiles do not show, or show only in part, in the divisions for which covers returns
+// true. The list is ordered by id and has at most limit features; count is the number of all of them.
 func (l *Layer) Undrawn(covers func(division string) bool, limit int) (list []tiles.Undrawn, count int) {
 	for _, u := range l.undrawn {
 		if covers(u.Division) {

@@ -8,8 +8,8 @@ import (
 // blockSize is the number of points at which a block is split.
 const blockSize = 512
 
-// points is an index of slots, sorted by the Morton codes of their places, then by the ids of the features. It is divided
-// into blocks, so that a change moves at most a few hundred entries.
+// points is an index of slots, sorted by the Morton codes of their places, then by the ids of the features. It is
+// divided into blocks, so that a change moves at most a few hundred entries.
 type points struct {
 	blocks []block // no block is empty
 	n      int     // number of all points
@@ -35,7 +35,8 @@ func spread(v uint32) uint64 {
 // morton returns the Morton code of a place. In each pair of bits the upper one is from y.
 func morton(x, y uint32) uint64 { return spread(x) | spread(y)<<1 }
 
-// fill builds the blocks from sorted slots. A block is filled to three quarters, so that the first insertions do not split it.
+// fill builds the blocks from sorted slots. A block is filled to three quarters, so that the first insertions do not
+// split it.
 func (p *points) fill(keys []uint64, slots []uint32) {
 	const full = blockSize * 3 / 4
 	p.n = len(keys)
@@ -47,7 +48,8 @@ func (p *points) fill(keys []uint64, slots []uint32) {
 	}
 }
 
-// find returns the block and the index in it at which (key, id) is, or must be inserted. ids has the feature ids by slot.
+// find returns the block and the index in it at which (key, id) is, or must be inserted. ids has the feature ids by
+// slot.
 func (p *points) find(key uint64, id int64, ids []int64) (at, in int) {
 	less := func(k uint64, slot uint32) bool { return k < key || (k == key && ids[slot] < id) }
 	at = sort.Search(len(p.blocks), func(i int) bool {
@@ -66,8 +68,8 @@ func (p *points) find(key uint64, id int64, ids []int64) (at, in int) {
 	return at, in
 }
 
-// insert adds a point. It splits a full block into two halves, so an insertion moves at most blockSize entries. ids has the
-// feature ids by slot. Points at the same place are ordered by id, so that every node draws the same tile.
+// insert adds a point. It splits a full block into two halves, so an insertion moves at most blockSize entries. ids has
+// the feature ids by slot. Points at the same place are ordered by id, so that every node draws the same tile.
 func (p *points) insert(key uint64, slot uint32, ids []int64) {
 	p.n++
 	at, in := p.find(key, ids[slot], ids)
@@ -149,14 +151,15 @@ func last(b *block) uint64 { return b.keys[len(b.keys)-1] }
 // run is a range of Morton codes, including both ends.
 type run struct{ from, to uint64 }
 
-// cover appends the runs of the codes of a box, in ascending order. It divides the world into quadrants down to cells of the
-// level (0 is the world, 32 a single place). The runs contain whole cells, so they may contain places outside the box.
+// cover appends the runs of the codes of a box, in ascending order. It divides the world into quadrants down to cells
+// of the level (0 is the world, 32 a single place). The runs contain whole cells, so they may contain places outside
+// the box.
 func cover(dst []run, x0, y0, x1, y1 uint32, level uint) []run {
 	return coverCell(dst, 0, 0, 32, x0, y0, x1, y1, 32-level)
 }
 
-// coverCell appends the runs of the cell at (x, y) with a side of 2^size, which has one run of codes. It merges a run with the
-// run before it if they are adjacent.
+// coverCell appends the runs of the cell at (x, y) with a side of 2^size, which has one run of codes. It merges a run
+// with the run before it if they are adjacent.
 func coverCell(dst []run, x, y uint32, size uint, x0, y0, x1, y1 uint32, least uint) []run {
 	side := uint32(uint64(1)<<size - 1)
 	ex, ey := x|side, y|side

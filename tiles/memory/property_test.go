@@ -132,8 +132,8 @@ func inWords(t *rapid.T, tile []byte) string {
 	return fmt.Sprintf("%.4000s", b.String())
 }
 
-// After any inserts, moves, changes and deletes, every tile is equal, byte for byte, to the tile of a layer that was newly loaded
-// with the remaining features. The reports of features that cannot be drawn are equal too.
+// After any inserts, moves, changes and deletes, every tile is equal, byte for byte, to the tile of a layer that was
+// newly loaded with the remaining features. The reports of features that cannot be drawn are equal too.
 func TestChangesLeaveAFreshLayer(t *testing.T) {
 	var s Scratch
 	rapid.Check(t, func(rt *rapid.T) {
@@ -168,8 +168,8 @@ func sameNotes(t *rapid.T, a, b *Layer) {
 	}
 }
 
-// checkPart compares a part with the features of the model. The part can be decoded and is within its budget, has no features
-// that the reader may not see, has a possible count, and draws the worst level last.
+// checkPart compares a part with the features of the model. The part can be decoded and is within its budget, has no
+// features that the reader may not see, has a possible count, and draws the worst level last.
 func checkPart(t *rapid.T, m *model, q Query, p Part) {
 	if q.Budget > 0 && len(p.Bytes) > q.Budget {
 		t.Fatalf("%+v: %d bytes", q, len(p.Bytes))
@@ -217,11 +217,12 @@ func checkPart(t *rapid.T, m *model, q Query, p Part) {
 	}
 }
 
-// pixels is the largest distance at which a drawn feature may be outside its box, tile units. Code that drops tiles must add it.
+// pixels is the largest distance at which a drawn feature may be outside its box, tile units. Code that drops tiles
+// must add it.
 const pixels = 8
 
-// Every tile that looks different after a change is in the reach of the places that the change reports. So if the cache drops the
-// tiles in this reach, it has no stale tile.
+// Every tile that looks different after a change is in the reach of the places that the change reports. So if the cache
+// drops the tiles in this reach, it has no stale tile.
 func TestChangesTellTheirReach(t *testing.T) {
 	var s Scratch
 	rapid.Check(t, func(rt *rapid.T) {

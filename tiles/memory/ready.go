@@ -7,8 +7,8 @@ import (
 	"onemap/tiles/shape"
 )
 
-// Ready ends the first load. It sorts all features by their place, so that features of one tile are close in memory, builds
-// the indexes, and frees the spare memory of the columns.
+// Ready ends the first load. It sorts all features by their place, so that features of one tile are close in memory,
+// builds the indexes, and frees the spare memory of the columns.
 func (l *Layer) Ready() {
 	l.loading = false
 	l.sortForms()
@@ -37,9 +37,9 @@ func (l *Layer) Ready() {
 	l.sortValues()
 }
 
-// sortValues assigns new codes to the values of the dictionary. Values of several features get the lowest codes, the most
-// used first; the others follow in the order of the features. The values of one tile are then close in memory, and frequent
-// codes are below lowCodes.
+// sortValues assigns new codes to the values of the dictionary. Values of several features get the lowest codes, the
+// most used first; the others follow in the order of the features. The values of one tile are then close in memory, and
+// frequent codes are below lowCodes.
 func (l *Layer) sortValues() {
 	var shared, single []uint32
 	for slot := range l.ids {

@@ -10,8 +10,8 @@ import (
 	"onemap/tiles/shape"
 )
 
-// The tags of the messages Tile, Layer and Feature of MVT 2.1. A tag is the number of the field, shifted by 3, and the wire
-// type of Protocol Buffers: 0 is a varint, 2 is length-delimited.
+// The tags of the messages Tile, Layer and Feature of MVT 2.1. A tag is the number of the field, shifted by 3, and the
+// wire type of Protocol Buffers: 0 is a varint, 2 is length-delimited.
 const (
 	tagLayer    = 3<<3 | 2
 	tagVersion  = 15 << 3
@@ -40,9 +40,9 @@ type Part struct {
 // coarsest is the last step of raster: a cell of one pixel, doubled 9 times, is a whole tile.
 const coarsest = 9
 
-// Render returns the layer's part of a tile. It only reads the layer. If the part is larger than the budget, it draws it
-// again with larger cells and a larger tolerance. At the coarsest step it leaves out the least severe features until the part
-// fits.
+// Render returns the layer's part of a tile. It only reads the layer. If the part is larger than the budget, it draws
+// it again with larger cells and a larger tolerance. At the coarsest step it leaves out the least severe features until
+// the part fits.
 func (l *Layer) Render(q Query, s *Scratch) Part {
 	view := shape.View{Z: q.Z, X: q.X, Y: q.Y, Buffer: q.Rules.BufferUnits(), Tolerance: q.Rules.Tolerance()}
 	s.judge(l, &q)
@@ -72,8 +72,8 @@ func (l *Layer) Render(q Query, s *Scratch) Part {
 	}
 }
 
-// steps returns the number of steps by which the next part must be coarser. It estimates the size of the whole part from the
-// features that were drawn before the budget was used up.
+// steps returns the number of steps by which the next part must be coarser. It estimates the size of the whole part
+// from the features that were drawn before the budget was used up.
 func (s *Scratch) steps(size, budget int) int {
 	whole := size / len(s.starts) * (len(s.dots) + len(s.figures))
 	if whole > 3*budget {
@@ -82,8 +82,8 @@ func (s *Scratch) steps(size, budget int) int {
 	return 1
 }
 
-// draw collects and encodes the features, the worst last. It stops and returns false if they exceed the budget and a coarser
-// step is possible.
+// draw collects and encodes the features, the worst last. It stops and returns false if they exceed the budget and a
+// coarser step is possible.
 func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
 	s.begin(l)
 	// Coarser cells still use only the features in the cells of the rules. A change of a feature outside these cells does
@@ -134,8 +134,8 @@ func (s *Scratch) total() int {
 	return n
 }
 
-// addDot encodes a point as a Feature message. A cluster has no id and only two attributes, its worst level and its count.
-// addDot skips the first s.leave features of a tile, which are the least severe ones.
+// addDot encodes a point as a Feature message. A cluster has no id and only two attributes, its worst level and its
+// count. addDot skips the first s.leave features of a tile, which are the least severe ones.
 func (s *Scratch) addDot(l *Layer, d *dot, view *shape.View) {
 	if s.left < s.leave {
 		s.left++
@@ -193,8 +193,8 @@ func (s *Scratch) open(id int64, named bool) (start int) {
 	return start
 }
 
-// close writes the length of the message that begins at start into the byte before it. If the length needs more than one byte,
-// close moves the message to make room.
+// close writes the length of the message that begins at start into the byte before it. If the length needs more than
+// one byte, close moves the message to make room.
 func (s *Scratch) close(start int) {
 	n := len(s.features) - start
 	if n < 0x80 {
@@ -209,8 +209,8 @@ func (s *Scratch) close(start int) {
 
 // attributes writes the tags of a feature that represents count features.
 func (s *Scratch) attributes(l *Layer, slot, count uint32) {
-	// Each different value is written once into a tile. A value that only this feature has needs no look-up, if the feature is
-	// drawn only once in the tile.
+	// Each different value is written once into a tile. A value that only this feature has needs no look-up, if the
+	// feature is drawn only once in the tile.
 	once := l.drawnOnce(slot)
 	for c, col := range l.cols {
 		if col == nil || col[slot] == 0 {
@@ -243,8 +243,8 @@ func (s *Scratch) attributes(l *Layer, slot, count uint32) {
 	}
 }
 
-// drawnOnce reports whether a feature is drawn at most once in a tile. A geometry collection with shapes of several kinds is
-// drawn once for each kind.
+// drawnOnce reports whether a feature is drawn at most once in a tile. A geometry collection with shapes of several
+// kinds is drawn once for each kind.
 func (l *Layer) drawnOnce(slot uint32) bool {
 	return l.isPoint(slot) || l.forms[l.shapes[slot]].next == noShape
 }
@@ -292,8 +292,8 @@ func appendUvarint(b []byte, v uint64) []byte {
 	return binary.AppendUvarint(b, v)
 }
 
-// excess returns how many features at the beginning of the part must be left out to save over bytes. It counts each feature with
-// the values that it was the first to use.
+// excess returns how many features at the beginning of the part must be left out to save over bytes. It counts each
+// feature with the values that it was the first to use.
 func (s *Scratch) excess(over int) int {
 	n, _ := slices.BinarySearch(s.starts, over)
 	return n
@@ -347,8 +347,8 @@ func tileUnits(v, tile, z uint32) int64 {
 	return (int64(v) - int64(uint64(tile)<<(32-z))) << (z - 20)
 }
 
-// zigzag encodes a signed number as an unsigned one, so that small numbers stay small: 0, -1, 1, -2 become 0, 1, 2, 3 (MVT
-// 2.1, section 4.3.2).
+// zigzag encodes a signed number as an unsigned one, so that small numbers stay small: 0, -1, 1, -2 become 0, 1, 2, 3
+// (MVT 2.1, section 4.3.2).
 func zigzag(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }
 
 // levelOf returns the level of a rank; it is the inverse of rank.

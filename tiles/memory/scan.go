@@ -23,14 +23,15 @@ type Query struct {
 // pixel is the side of one CSS pixel in tile units: 4096 units for a tile that is shown 512 pixels wide.
 const pixel = 8
 
-// grid divides the world into square cells with sides of 2^shift world units. A shift of 0 means that there are no cells.
+// grid divides the world into square cells with sides of 2^shift world units. A shift of 0 means that there are no
+// cells.
 type grid struct{ shift uint }
 
 // on reports whether the grid has cells.
 func (g grid) on() bool { return g.shift > 0 }
 
-// gridOf returns the grid whose cells have a side of cell tile units at a zoom. cell must be a power of two. A tile unit is
-// 2^(20-z) world units. If a cell would be smaller than two world units, there is no grid.
+// gridOf returns the grid whose cells have a side of cell tile units at a zoom. cell must be a power of two. A tile
+// unit is 2^(20-z) world units. If a cell would be smaller than two world units, there is no grid.
 func gridOf(cell int, z uint32) grid {
 	shift := bits.TrailingZeros(uint(cell)) + 20 - int(z)
 	return grid{uint(min(max(shift, 0), 31))}
@@ -51,8 +52,8 @@ type raster struct {
 	coarse  bool   // coarser than the rules state
 }
 
-// raster returns how the layer is thinned at the zoom of the query. step is the number of times that the part was too large.
-// Each step doubles the sides of the cells, up to a whole tile.
+// raster returns how the layer is thinned at the zoom of the query. step is the number of times that the part was too
+// large. Each step doubles the sides of the cells, up to a whole tile.
 func (q *Query) raster(step int) raster {
 	thin, cluster := q.Rules.Thinning(q.MaxZoom), q.Rules.Clustering()
 	coarser := func(cell int) grid { return gridOf(min(cell<<step, core.TileExtent), q.Z) }
@@ -70,8 +71,8 @@ func (q *Query) raster(step int) raster {
 	return r
 }
 
-// Reach returns the box in which the picture of a tile may change at a zoom if a feature in the box b changes. It is larger
-// than b, because a feature can decide which other feature of its cell is drawn.
+// Reach returns the box in which the picture of a tile may change at a zoom if a feature in the box b changes. It is
+// larger than b, because a feature can decide which other feature of its cell is drawn.
 func Reach(b shape.Box, rules core.TileRules, maxZoom int, z uint32) shape.Box {
 	q := Query{Z: z, Rules: rules, MaxZoom: maxZoom}
 	r := q.raster(0)
@@ -103,8 +104,8 @@ type figure struct {
 	rank  uint8
 }
 
-// judge computes, for each division of the layer, whether the scope of the reader covers it. A layer has few divisions and
-// many features, so this is faster than a check for each feature.
+// judge computes, for each division of the layer, whether the scope of the reader covers it. A layer has few divisions
+// and many features, so this is faster than a check for each feature.
 func (s *Scratch) judge(l *Layer, q *Query) {
 	s.allowed = s.allowed[:0]
 	if !q.Judged {
@@ -116,8 +117,8 @@ func (s *Scratch) judge(l *Layer, q *Query) {
 	}
 }
 
-// scanPoints collects the points of a view. box is the view extended to whole cells: its points decide together which point
-// of a cell is drawn, so that two neighbouring tiles draw the same one.
+// scanPoints collects the points of a view. box is the view extended to whole cells: its points decide together which
+// point of a cell is drawn, so that two neighbouring tiles draw the same one.
 func (s *Scratch) scanPoints(l *Layer, q *Query, view, box shape.Box, r raster) {
 	p := &l.points
 	if q.Labels {
@@ -182,8 +183,8 @@ func (g *gather) walk(p *points, pos position, to uint64, box shape.Box) positio
 	return pos
 }
 
-// add adds a point to the current cell. The point with the worst level represents the cell. Of several, it is the one with
-// the lowest id, so that every node draws the same tile.
+// add adds a point to the current cell. The point with the worst level represents the cell. Of several, it is the one
+// with the lowest id, so that every node draws the same tile.
 func (g *gather) add(d dot) {
 	if g.n == 0 || d.rank > g.best.rank || (d.rank == g.best.rank && g.l.ids[d.slot] < g.l.ids[g.best.slot]) {
 		g.best = d
@@ -193,8 +194,8 @@ func (g *gather) add(d dot) {
 	g.sumY += uint64(d.y)
 }
 
-// flush ends the current cell and adds its point or cluster to the dots if it is in the view. A cluster is at the mean of
-// its points.
+// flush ends the current cell and adds its point or cluster to the dots if it is in the view. A cluster is at the mean
+// of its points.
 func (g *gather) flush() {
 	if g.n == 0 {
 		return
@@ -241,7 +242,8 @@ func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) 
 	s.settle(l, view)
 }
 
-// thin keeps one of the small shapes whose centres are in the same cell: the one with the worst level, then the lowest id.
+// thin keeps one of the small shapes whose centres are in the same cell: the one with the worst level, then the lowest
+// id.
 func (s *Scratch) thin(l *Layer, fig figure, r raster, box, view shape.Box) {
 	f := &l.forms[fig.at]
 	x, y := f.Box.X0+(f.Box.X1-f.Box.X0)/2, f.Box.Y0+(f.Box.Y1-f.Box.Y0)/2
@@ -266,8 +268,8 @@ func (s *Scratch) thin(l *Layer, fig figure, r raster, box, view shape.Box) {
 	old.count = count
 }
 
-// settle adds the thinned shapes in the view and sorts all shapes in the order of drawing: by level, the worst last, then by
-// id.
+// settle adds the thinned shapes in the view and sorts all shapes in the order of drawing: by level, the worst last,
+// then by id.
 func (s *Scratch) settle(l *Layer, view shape.Box) {
 	for _, fig := range s.small {
 		if l.forms[fig.at].Box.Overlaps(view) {

@@ -41,8 +41,8 @@ const (
 	lowCodes = 1 << 16 // codes below lowCodes-levels are in low and the others in high, so that low stays small
 )
 
-// begin clears the scratch for a new tile. It clears low by a new number in now, which takes no time. When now overflows, it
-// clears low itself.
+// begin clears the scratch for a new tile. It clears low by a new number in now, which takes no time. When now
+// overflows, it clears low itself.
 func (s *Scratch) begin(l *Layer) {
 	s.dots, s.figures = s.dots[:0], s.figures[:0]
 	s.features, s.starts, s.left = s.features[:0], s.starts[:0], 0
@@ -59,8 +59,8 @@ func (s *Scratch) begin(l *Layer) {
 	}
 }
 
-// index returns the index in this tile of the value at an entry of low. added is true if the tile did not have the value yet;
-// the caller must then append its bytes.
+// index returns the index in this tile of the value at an entry of low. added is true if the tile did not have the
+// value yet; the caller must then append its bytes.
 func (s *Scratch) index(low uint32) (at uint32, added bool) {
 	e := &s.low[low]
 	if e.when == s.now {

@@ -77,7 +77,8 @@ func TestManyValues(t *testing.T) {
 	}
 }
 
-// A tile whose values exceed its budget keeps the worst features within the budget and counts the features that it leaves out.
+// A tile whose values exceed its budget keeps the worst features within the budget and counts the features that it
+// leaves out.
 func TestOverItsBudgetTheWorstStay(t *testing.T) {
 	var b shape.Builder
 	l := New(spec("full"), 0)

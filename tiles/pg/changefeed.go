@@ -40,8 +40,8 @@ func (db *DB) ChangeFeed() *ChangeFeed {
 	return &ChangeFeed{db, pg.NewListener(db.pool, "onemap_change")}
 }
 
-// Notified implements tiles.Feed. It also returns once after each connection and reconnection, because there may have been
-// changes before it was listening. It returns an error if the connection breaks.
+// Notified implements tiles.Feed. It also returns once after each connection and reconnection, because there may have
+// been changes before it was listening. It returns an error if the connection breaks.
 func (f *ChangeFeed) Notified(ctx context.Context) error { return f.listener.Wait(ctx) }
 
 // Close closes the connection of the feed. It waits until a running Notified has returned.
@@ -177,8 +177,8 @@ func (r *changeRow) chunk() (tiles.Chunk, error) {
 	return c, nil
 }
 
-// boxAt returns the i-th box of an array with four numbers for each box. Without an array, the numbers of the box are NaN, which
-// means no box.
+// boxAt returns the i-th box of an array with four numbers for each box. Without an array, the numbers of the box are
+// NaN, which means no box.
 func boxAt(boxes []float64, i int) tiles.Box {
 	if boxes == nil {
 		nan := math.NaN()
@@ -203,9 +203,9 @@ func (p position) mark() tiles.Mark {
 	return tiles.Mark(p.epoch + " " + p.snapshot + " " + p.witness)
 }
 
-// parseMark parses a mark: the epoch, a snapshot of the form xmin:xmax:x,x,… and the id of the witness. It returns false if the
-// mark has another form, if a transaction x is not in xmin ≤ x < xmax, or if the list is not in ascending order. Marks come
-// from outside, and PostgreSQL would return an error for such a snapshot.
+// parseMark parses a mark: the epoch, a snapshot of the form xmin:xmax:x,x,… and the id of the witness. It returns
+// false if the mark has another form, if a transaction x is not in xmin ≤ x < xmax, or if the list is not in ascending
+// order. Marks come from outside, and PostgreSQL would return an error for such a snapshot.
 func parseMark(m tiles.Mark) (position, bool) {
 	fields := strings.Split(string(m), " ")
 	if len(fields) != 3 || fields[0] == "" || !text.Storable(fields[0]) {
@@ -238,8 +238,8 @@ func parseMark(m tiles.Mark) (position, bool) {
 	return p, true
 }
 
-// parseXID parses a transaction number of 63 bits. Its lower 32 bits are never 0, because PostgreSQL does not assign such
-// numbers.
+// parseXID parses a transaction number of 63 bits. Its lower 32 bits are never 0, because PostgreSQL does not assign
+// such numbers.
 func parseXID(s string) (uint64, bool) {
 	if s == "" || s[0] == '+' {
 		return 0, false

@@ -33,8 +33,8 @@ const insertPoints = `
 		ST_SetSRID(ST_Point(119.5 + (n::bigint * 7919 % 25000) / 10000.0, 36.5 + (n::bigint * 104729 % 19000) / 10000.0), 4326)
 	from generate_series(1, $2) n`
 
-// BenchmarkChangeTriggers compares the time of a statement with and without the triggers of the feed, alternately in one run.
-// ratio is the ratio of the medians.
+// BenchmarkChangeTriggers compares the time of a statement with and without the triggers of the feed, alternately in
+// one run. ratio is the ratio of the medians.
 func BenchmarkChangeTriggers(b *testing.B) {
 	for _, c := range []struct {
 		name, setting, sql string

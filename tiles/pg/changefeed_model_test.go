@@ -182,8 +182,8 @@ func (w *feedWriter) expect(id int64, was, is place) {
 	w.pending = append(w.pending, fmt.Sprintf("%d #%d %s %s → %s %s", is.layer, id, was.box, was.division, is.box, is.division))
 }
 
-// newPlace returns a line at which no other feature was. Its coordinates are multiples of 1/8 degree, which a float64 holds
-// exactly.
+// newPlace returns a line at which no other feature was. Its coordinates are multiples of 1/8 degree, which a float64
+// holds exactly.
 func (w *feedWriter) newPlace() (wkt, box string) {
 	w.made++
 	x, y := float64(w.made%1000)/8, float64(w.number*4+w.made/1000)/8
@@ -219,9 +219,10 @@ func (p *poller) wait() {
 	}
 }
 
-// Several writers run random transactions, some of which stay open while others commit, and a reader reads at the same time. The
-// reader receives every committed change once, with its boxes. From each of its earlier marks it receives exactly the later
-// changes. Pruning up to a mark changes nothing for it. After pruning beyond a mark, a reader that misses changes gets an error.
+// Several writers run random transactions, some of which stay open while others commit, and a reader reads at the same
+// time. The reader receives every committed change once, with its boxes. From each of its earlier marks it receives
+// exactly the later changes. Pruning up to a mark changes nothing for it. After pruning beyond a mark, a reader that
+// misses changes gets an error.
 func TestFeedGivesEachCommittedChangeOnce(t *testing.T) {
 	now := time.Now()
 	db, err := stores.Open(t.Context(), stores.Options{URL: storetest.NewURL(t), MaxConns: 8, Clock: func() time.Time { return now }})

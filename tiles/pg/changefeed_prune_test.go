@@ -37,8 +37,8 @@ func TestFeedIsPruned(t *testing.T) {
 	write("b")
 	prune(9*time.Minute, 0)
 	prune(2*time.Minute, 2) // the import's entry, and a
-	// The second reader has read all deleted changes. The feed is lost for it anyway, because the database only knows that some
-	// transaction ended after its mark.
+	// The second reader has read all deleted changes. The feed is lost for it anyway, because the database only knows that
+	// some transaction ended after its mark.
 	for name, c := range map[string]struct {
 		of   *storetest.Follower
 		lost bool

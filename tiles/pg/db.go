@@ -1,6 +1,6 @@
-// Package tilespg reads layers, features and the change feed from PostGIS for the tile engine. It can also draw tiles with
-// ST_AsMVT. These tiles are the reference for the tests of the engine, and are served for layers that are too large for
-// memory.
+// Package tilespg reads layers, features and the change feed from PostGIS for the tile engine. It can also draw tiles
+// with ST_AsMVT. These tiles are the reference for the tests of the engine, and are served for layers that are too
+// large for memory.
 package tilespg
 
 import (

@@ -19,18 +19,20 @@ import (
 // clipMargin is the distance outside the buffer of a tile at which geometry is cut in lon/lat. Units: tile units.
 const clipMargin = 64
 
-// selectTile makes one layer's part of a tile for a scope of division $1. All that differs between layers is an argument, also
-// the name of the layer in the tile, so the statement is prepared once.
+// selectTile makes one layer's part of a tile for a scope of division $1. All that differs between layers is an
+// argument, also the name of the layer in the tile, so the statement is prepared once.
 //
-// Arguments: $1 division of the scope, $2 id and $3 name of the layer, $4 to $6 zoom, column and row of the tile, $7 buffer in
-// tile units, $8 and $9 names and types of the fields, $10 to $13 the box to cut at (west, south, east, north in degrees), $14
-// the field of the severity or an empty text, $15 whether to draw the label points of polygons instead of the features.
+// Arguments: $1 division of the scope, $2 id and $3 name of the layer, $4 to $6 zoom, column and row of the tile, $7
+// buffer in tile units, $8 and $9 names and types of the fields, $10 to $13 the box to cut at (west, south, east, north
+// in degrees), $14 the field of the severity or an empty text, $15 whether to draw the label points of polygons instead
+// of the features.
 //
-// The geometry is cut in lon/lat, well outside the buffer, before it is projected. There are two reasons: Web Mercator cannot
-// project the poles, and a coast of 40,000 vertices need not be projected for one bay. The feature with the worst severity is
-// last in the tile, so that it is drawn on top. A value whose type differs from the type of its field is left out, except that
-// any value can be a text. A number that a float64 cannot hold, or that ST_AsMVT would change, becomes a text with all its
-// digits. "offset 0" keeps the planner from computing the geometry twice, for the condition and for the tile.
+// The geometry is cut in lon/lat, well outside the buffer, before it is projected. There are two reasons: Web Mercator
+// cannot project the poles, and a coast of 40,000 vertices need not be projected for one bay. The feature with the
+// worst severity is last in the tile, so that it is drawn on top. A value whose type differs from the type of its field
+// is left out, except that any value can be a text. A number that a float64 cannot hold, or that ST_AsMVT would change,
+// becomes a text with all its digits. "offset 0" keeps the planner from computing the geometry twice, for the condition
+// and for the tile.
 const selectTile = `
 	select ST_AsMVT(t, $3::text, 4096, 'geom', 'id' order by ` + drawnAfter + ` desc, t.id)
 	from feature f join layer l on l.id = f.layer_id cross join lateral (
@@ -50,8 +52,8 @@ const selectTile = `
 	where f.layer_id = $2 and ` + cataloguepg.FeatureVisible + ` and f.geom && ST_MakeEnvelope($10, $11, $12, $13, 4326)
 		and t.geom is not null and (not $15 or ST_Dimension(f.geom) = 2)`
 
-// drawnAfter is the SQL expression of the severity of a feature: 1 is the worst and 9 means none. It is the field $14, or the
-// level if $14 is empty (see core.TileRules.Severity).
+// drawnAfter is the SQL expression of the severity of a feature: 1 is the worst and 9 means none. It is the field $14,
+// or the level if $14 is empty (see core.TileRules.Severity).
 const drawnAfter = `
 		case when $14::text <> '' then
 			case when jsonb_typeof(f.properties -> $14::text) <> 'number' then 9
@@ -94,8 +96,8 @@ func tileType(fieldType string) string {
 	}
 }
 
-// tileFields returns the fields of the layer that are part of tiles. A field with the name of an attribute that every feature
-// has is left out, because both would have the same key in the tile.
+// tileFields returns the fields of the layer that are part of tiles. A field with the name of an attribute that every
+// feature has is left out, because both would have the same key in the tile.
 func tileFields(l catalogue.Layer) []catalogue.Field {
 	common := []string{"id", "name_zh", "name_en", "level", "division", "origin", "count", "geom", "properties"}
 	return slices.DeleteFunc(slices.Clone(l.Fields), func(f catalogue.Field) bool {
@@ -103,9 +105,10 @@ func tileFields(l catalogue.Layer) []catalogue.Field {
 	})
 }
 
-// Tile returns the parts of the layers in one tile, one after another; MVT allows this. A layer is not in tiles below its
-// MinZoom, but it is in tiles above its MaxZoom. Points are never thinned. A name with tiles.LabelSuffix means the label
-// points of the polygons of the layer. Tile returns fault.Invalid if the tile is outside the world, and the errors of Describe.
+// Tile returns the parts of the layers in one tile, one after another; MVT allows this. A layer is not in tiles below
+// its MinZoom, but it is in tiles above its MaxZoom. Points are never thinned. A name with tiles.LabelSuffix means the
+// label points of the polygons of the layer. Tile returns fault.Invalid if the tile is outside the world, and the
+// errors of Describe.
 func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.Address) ([]byte, error) {
 	if t := geo.Tile(a); a.Z > tiles.MaxZoom || !t.Valid() {
 		return nil, fault.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
@@ -152,7 +155,8 @@ func (db *DB) layerTile(ctx context.Context, s core.Scope, l catalogue.Layer, a 
 	return part, err
 }
 
-// clipBound returns the box of a tile with its buffer (tile units) and clipMargin around it, in degrees, limited to the world.
+// clipBound returns the box of a tile with its buffer (tile units) and clipMargin around it, in degrees, limited to the
+// world.
 func clipBound(t geo.Tile, buffer int) orb.Bound {
 	side := 2 * geo.MercatorHalf / math.Exp2(float64(t.Z))
 	pad := side * float64(buffer+clipMargin) / core.TileExtent

@@ -175,8 +175,8 @@ func TestTileZoomsAndEmptiness(t *testing.T) {
 	}
 }
 
-// At every zoom, each point is in the tile that geo.TileAt returns, at the right place, and in other tiles only within the buffer.
-// No point is left out.
+// At every zoom, each point is in the tile that geo.TileAt returns, at the right place, and in other tiles only within
+// the buffer. No point is left out.
 func TestTilesHoldTheirPoints(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	var all []catalogue.Feature
@@ -240,8 +240,8 @@ func inTile(t geo.Tile, p orb.Point) orb.Point {
 	}
 }
 
-// A polygon that is larger than the tile fills the tile and its buffer without a seam, and polygons across a pole do not break
-// the tile.
+// A polygon that is larger than the tile fills the tile and its buffer without a seam, and polygons across a pole do
+// not break the tile.
 func TestTilesOfPolygons(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	var all []catalogue.Feature

@@ -72,8 +72,9 @@ const (
 // loadColumns are the columns before colSeverity, in the same order.
 const loadColumns = "f.id, f.geom, f.division_code, f.name_zh, f.name_en, f.level, f.origin"
 
-// load reads the features of a layer that match the condition where, whose arguments args begin at $2. PostgreSQL sends a
-// field as JSON (operator ->), whose first byte shows its type, and a field of type string as plain text (operator ->>).
+// load reads the features of a layer that match the condition where, whose arguments args begin at $2. PostgreSQL sends
+// a field as JSON (operator ->), whose first byte shows its type, and a field of type string as plain text (operator
+// ->>).
 func (db *DB) load(ctx context.Context, s tiles.Spec, where string, args []any, each func(*tiles.Feature) error) error {
 	args = append([]any{s.ID}, args...)
 	formats := pgx.QueryResultFormats{1, 1, 1, 1, 1, 1, 1, 0} // 1 is binary, 0 is text, which JSON is
@@ -97,8 +98,8 @@ func (db *DB) load(ctx context.Context, s tiles.Spec, where string, args []any, 
 		formats = append(formats, pgx.TextFormatCode)
 	}
 	sql.WriteString(" from feature f where f.layer_id = $1" + where)
-	// DescribeExec plans the statement for this layer. A cached plan for any layer would read a large layer by an index, which
-	// is slower than a sequential scan.
+	// DescribeExec plans the statement for this layer. A cached plan for any layer would read a large layer by an index,
+	// which is slower than a sequential scan.
 	rows, err := db.pool.Query(ctx, sql.String(), append([]any{pgx.QueryExecModeDescribeExec, formats}, args...)...)
 	if err != nil {
 		return pg.MapErr(err, "load layer "+s.Name)
@@ -132,8 +133,8 @@ func newFeatureReader(s tiles.Spec) *featureReader {
 	return r
 }
 
-// read decodes one row in the wire format of PostgreSQL. A geometry that cannot be decoded is not an error; the feature then
-// has a Problem.
+// read decodes one row in the wire format of PostgreSQL. A geometry that cannot be decoded is not an error; the feature
+// then has a Problem.
 func (r *featureReader) read(row [][]byte) (*tiles.Feature, error) {
 	f := &r.feature
 	if len(row) != colFields+len(r.spec.Fields) || len(row[colID]) != 8 || len(row[colLevel]) != 2 {
@@ -169,8 +170,8 @@ func (r *featureReader) word(b []byte) string {
 	return w
 }
 
-// valueOf returns a JSON value if it has the type of the field, and nil if not. It removes the ".0" of a whole number in a
-// field of type integer.
+// valueOf returns a JSON value if it has the type of the field, and nil if not. It removes the ".0" of a whole number
+// in a field of type integer.
 func valueOf(fieldType string, raw []byte) []byte {
 	if len(raw) == 0 && fieldType != "string" {
 		return nil

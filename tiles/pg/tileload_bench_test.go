@@ -42,7 +42,8 @@ const insertPolygons = `
 		ST_Buffer(ST_SetSRID(ST_Point(119.5 + (n::bigint * 7919 % 25000) / 10000.0, 36.5 + (n::bigint * 104729 % 19000) / 10000.0), 4326), 0.002 + n % 7 * 0.003, 6 + n % 5 * 6)
 	from generate_series(1, $2) n`
 
-// BenchmarkLoad loads a layer of 200,000 points and a layer of 20,000 polygons. The time includes the work of PostgreSQL.
+// BenchmarkLoad loads a layer of 200,000 points and a layer of 20,000 polygons. The time includes the work of
+// PostgreSQL.
 func BenchmarkLoad(b *testing.B) {
 	db := storetest.NewDivisions(b)
 	fillPoints(b, db, "points", 200_000)

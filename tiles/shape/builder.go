@@ -18,12 +18,13 @@ type Builder struct {
 	found      finding
 }
 
-// New returns the shapes of a geometry in degrees, [lon, lat]. It returns one shape for each kind in the geometry, in the
-// order of the kinds. note describes what is not drawn or was cut off, and is empty if everything is drawn. If nothing can be
-// drawn, New returns no shape and a note. It accepts every geometry, never fails and does not change g. b may be nil.
+// New returns the shapes of a geometry in degrees, [lon, lat]. It returns one shape for each kind in the geometry, in
+// the order of the kinds. note describes what is not drawn or was cut off, and is empty if everything is drawn. If
+// nothing can be drawn, New returns no shape and a note. It accepts every geometry, never fails and does not change g.
+// b may be nil.
 //
-// Polygons and lines are cut at the edge of the square of Web Mercator. Points outside it are not drawn. Rings and lines of
-// less than about two centimetres, which vanish in world coordinates, are left out.
+// Polygons and lines are cut at the edge of the square of Web Mercator. Points outside it are not drawn. Rings and
+// lines of less than about two centimetres, which vanish in world coordinates, are left out.
 func New(g orb.Geometry, b *Builder) (shapes []Shape, note string) {
 	if b == nil {
 		b = new(Builder)
@@ -119,7 +120,8 @@ func (b *Builder) addPoint(p orb.Point) {
 	b.vertices = append(b.vertices, pair{x, y})
 }
 
-// addLine projects and adds a line. It first cuts the line at the edge of Web Mercator, which may result in several pieces.
+// addLine projects and adds a line. It first cuts the line at the edge of Web Mercator, which may result in several
+// pieces.
 func (b *Builder) addLine(l orb.LineString) {
 	if !b.mustTrim(l) {
 		b.project(l)
@@ -164,9 +166,9 @@ func (b *Builder) addRing(r orb.Ring, exterior bool) bool {
 	return b.finishRing(exterior)
 }
 
-// finishRing adds the ring in b.ring and reports whether it has an area. An exterior ring becomes clockwise on the map and a
-// hole counter-clockwise, as MVT requires. The ring begins at its westernmost vertex, so that the same ring always results in
-// the same shape.
+// finishRing adds the ring in b.ring and reports whether it has an area. An exterior ring becomes clockwise on the map
+// and a hole counter-clockwise, as MVT requires. The ring begins at its westernmost vertex, so that the same ring
+// always results in the same shape.
 func (b *Builder) finishRing(exterior bool) bool {
 	r := b.ring
 	if n := len(r); n > 1 && r[0] == r[n-1] {
@@ -260,7 +262,8 @@ func (b *Builder) shape(kind Kind) Shape {
 	return s
 }
 
-// boxOf returns the smallest box around vertices. Without vertices the box is empty: its lower corner is above its upper one.
+// boxOf returns the smallest box around vertices. Without vertices the box is empty: its lower corner is above its
+// upper one.
 func boxOf(vertices []pair) Box {
 	b := Box{worldMax, worldMax, 0, 0}
 	for _, v := range vertices {
@@ -270,9 +273,9 @@ func boxOf(vertices []pair) Box {
 	return b
 }
 
-// doubleArea returns twice the area of a ring by the shoelace formula, in square world units. It is positive for a ring that
-// runs clockwise on the map (y to the south), and zero only if the area is zero. exact may overflow for a large ring, so for
-// large results rough is returned, whose error is relatively small.
+// doubleArea returns twice the area of a ring by the shoelace formula, in square world units. It is positive for a ring
+// that runs clockwise on the map (y to the south), and zero only if the area is zero. exact may overflow for a large
+// ring, so for large results rough is returned, whose error is relatively small.
 func doubleArea(ring []pair) float64 {
 	origin := ring[0]
 	var rough float64
@@ -291,8 +294,8 @@ func doubleArea(ring []pair) float64 {
 	return float64(exact)
 }
 
-// length returns the length of a chain in world units. The explicit conversions keep the compiler from fusing multiplication
-// and addition, so that every machine computes the same result.
+// length returns the length of a chain in world units. The explicit conversions keep the compiler from fusing
+// multiplication and addition, so that every machine computes the same result.
 func length(chain []pair) float64 {
 	sum := 0.0
 	for i := 1; i < len(chain); i++ {

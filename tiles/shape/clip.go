@@ -2,8 +2,8 @@ package shape
 
 import "math"
 
-// clipRing clips the ring in c.points at the given sides of the view, one after the other. Source: Sutherland and Hodgman,
-// "Reentrant polygon clipping" (1974).
+// clipRing clips the ring in c.points at the given sides of the view, one after the other. Source: Sutherland and
+// Hodgman, "Reentrant polygon clipping" (1974).
 func (c *Cutter) clipRing(sides uint8) {
 	for side := uint8(left); side <= bottom && len(c.points) > 0; side <<= 1 {
 		if sides&side == 0 {
@@ -59,17 +59,17 @@ func clipY(dst, ring []point, limit, sign int64) []point {
 	return dst
 }
 
-// cross returns the coordinate at the fraction part/whole of the way from a to b, rounded to the nearest unit. The numbers may
-// be as large as 2^34; the error of the product is then below 2^-17 of a unit. A half is rounded up, no matter at which end
-// the segment begins.
+// cross returns the coordinate at the fraction part/whole of the way from a to b, rounded to the nearest unit. The
+// numbers may be as large as 2^34; the error of the product is then below 2^-17 of a unit. A half is rounded up, no
+// matter at which end the segment begins.
 func cross(a, b, part, whole int64) int64 {
 	return a + int64(math.Floor(float64(b-a)*float64(part)/float64(whole)+0.5))
 }
 
-// tidy removes, in place, the points of a ring that draw nothing: repeated points, the ends of spikes, and points on the
-// straight line between their neighbours. A ring that has only such points becomes empty. area is twice the area of the ring
-// by the shoelace formula, in square tile units, positive if the ring is clockwise on the map. The removed points do not
-// change it.
+// tidy removes, in place, the points of a ring that draw nothing: repeated points, the ends of spikes, and points on
+// the straight line between their neighbours. A ring that has only such points becomes empty. area is twice the area of
+// the ring by the shoelace formula, in square tile units, positive if the ring is clockwise on the map. The removed
+// points do not change it.
 func tidy(ring []point) (tidied []point, area int64) {
 	if len(ring) < 3 {
 		return ring[:0], 0
@@ -115,8 +115,8 @@ func tidyEnds(ring []point) []point {
 	return ring[:0]
 }
 
-// straight reports whether a, b and c are on one straight line, so that b draws nothing. It is exact for differences up to
-// 2^31.
+// straight reports whether a, b and c are on one straight line, so that b draws nothing. It is exact for differences up
+// to 2^31.
 func straight(a, b, c point) bool {
 	return (b.x-a.x)*(c.y-b.y) == (b.y-a.y)*(c.x-b.x)
 }

@@ -37,7 +37,8 @@ func drawIn(t *testing.T, s *Shape, v View) drawn {
 	return d
 }
 
-// TestRoundToOdd checks that the last bit is set if the value was not exact, so that a value near a half differs from the half.
+// TestRoundToOdd checks that the last bit is set if the value was not exact, so that a value near a half differs from
+// the half.
 func TestRoundToOdd(t *testing.T) {
 	for _, z := range []int{0, 5, 12, 18} {
 		unit := math.Ldexp(1, -12-z)
@@ -86,7 +87,8 @@ func TestCross(t *testing.T) {
 	})
 }
 
-// TestBeyondTheUnitZoom checks that nothing is outside the view at zooms at which a tile unit is smaller than a world unit.
+// TestBeyondTheUnitZoom checks that nothing is outside the view at zooms at which a tile unit is smaller than a world
+// unit.
 func TestBeyondTheUnitZoom(t *testing.T) {
 	for z := uint32(20); z <= 24; z++ {
 		v := View{Z: z, X: 1 << (z - 1), Y: 1 << (z - 1), Buffer: 1}
@@ -100,7 +102,7 @@ func TestBeyondTheUnitZoom(t *testing.T) {
 	}
 }
 
-// TestFromEdgeToEdge cuts shapes as wide as the world at zoom 22, where the world is 2^34 units wide.
+// TestFromEdgeToEdge cuts shapes as wide as the world up to zoom 22, at which the world is 2^34 units wide.
 func TestFromEdgeToEdge(t *testing.T) {
 	diamond := worldPolygon([]pair{{1 << 31, 0}, {worldMax, 1 << 31}, {1 << 31, worldMax}, {0, 1 << 31}})
 	for z := uint32(1); z <= 22; z++ {
@@ -159,8 +161,8 @@ func TestTheOtherLoop(t *testing.T) {
 	}
 }
 
-// TestLoopsThatCancelOut checks that both loops of a ring that crosses itself are drawn, even if their areas add up to zero after
-// rounding.
+// TestLoopsThatCancelOut checks that both loops of a ring that crosses itself are drawn, even if their areas add up to
+// zero after rounding.
 func TestLoopsThatCancelOut(t *testing.T) {
 	const mid = 1<<31 + 1<<20
 	s := worldPolygon([]pair{{mid - 1<<19, mid}, {mid + 1<<19, mid + 1<<19 + 9}, {mid + 1<<19, mid - 9}, {mid - 1<<19, mid + 1<<19}})

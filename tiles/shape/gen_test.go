@@ -35,8 +35,8 @@ func starRing(t *rapid.T, centre orb.Point, radius float64, most int) orb.Ring {
 	return append(r, r[0])
 }
 
-// wildRing draws a ring of any form: a walk that crosses itself, points of a coarse raster that repeat and are in rows, or a
-// sliver.
+// wildRing draws a ring of any form: a walk that crosses itself, points of a coarse raster that repeat and are in rows,
+// or a sliver.
 func wildRing(t *rapid.T, centre orb.Point, radius float64) orb.Ring {
 	n := rapid.IntRange(0, 40).Draw(t, "n")
 	raster := float64(rapid.IntRange(1, 5).Draw(t, "raster"))

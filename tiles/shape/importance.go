@@ -2,9 +2,9 @@ package shape
 
 import "math"
 
-// grade returns the grade of a distance, given the square of the distance in world units. The grade is 0 below one unit, and
-// otherwise 1 + 2·log2(square), rounded down, at most mostDrop. A greater distance never has a lower grade. So a vertex whose
-// grade is below the grade of a tolerance is nearer than the tolerance.
+// grade returns the grade of a distance, given the square of the distance in world units. The grade is 0 below one
+// unit, and otherwise 1 + 2·log2(square), rounded down, at most mostDrop. A greater distance never has a lower grade.
+// So a vertex whose grade is below the grade of a tolerance is nearer than the tolerance.
 func grade(square float64) uint8 {
 	if !(square >= 1) {
 		return 0
@@ -28,14 +28,14 @@ type span struct {
 	grade  uint8
 }
 
-// rank sets the importance of each vertex between the ends of a chain. It is the grade of the tolerance at which the algorithm
-// of Douglas and Peucker drops the vertex, limited to the importance of the vertex at which its chain was split. To simplify
-// with a tolerance, a Cutter keeps the vertices whose importance is at least the grade of the tolerance. rank does not set the
-// ends.
+// rank sets the importance of each vertex between the ends of a chain. It is the grade of the tolerance at which the
+// algorithm of Douglas and Peucker drops the vertex, limited to the importance of the vertex at which its chain was
+// split. To simplify with a tolerance, a Cutter keeps the vertices whose importance is at least the grade of the
+// tolerance. rank does not set the ends.
 //
-// A chain is split at its farthest vertex. This needs quadratic time for a spiral. After walks times the length of the chain,
-// rank therefore splits in the middle and sets the importance of the farthest vertex there. The result keeps more vertices
-// than necessary, but never too few.
+// A chain is split at its farthest vertex. This needs quadratic time for a spiral. After walks times the length of the
+// chain, rank therefore splits in the middle and sets the importance of the farthest vertex there. The result keeps
+// more vertices than necessary, but never too few.
 func (b *Builder) rank(chain []pair, importance []uint8) {
 	const walks = 48
 	budget := walks * len(chain)
@@ -60,9 +60,9 @@ func (b *Builder) rank(chain []pair, importance []uint8) {
 	}
 }
 
-// farthest returns the vertex of the chain that is farthest from the segment between its ends, and the square of its distance.
-// The explicit conversions keep the compiler from fusing multiplication and addition, so that every machine makes the same
-// tiles.
+// farthest returns the vertex of the chain that is farthest from the segment between its ends, and the square of its
+// distance. The explicit conversions keep the compiler from fusing multiplication and addition, so that every machine
+// makes the same tiles.
 func farthest(chain []pair) (at int32, square float64) {
 	a, b := chain[0], chain[len(chain)-1]
 	dx, dy := float64(b.x)-float64(a.x), float64(b.y)-float64(a.y)
@@ -92,9 +92,9 @@ func farthest(chain []pair) (at int32, square float64) {
 	return at, square
 }
 
-// rankRing sets the importance of the vertices of a ring. closed is the ring with its first vertex again at the end. Three
-// vertices are anchors, so that no tolerance leaves less than a triangle: the first one, the one farthest from it, and the
-// one farthest from the line between these two.
+// rankRing sets the importance of the vertices of a ring. closed is the ring with its first vertex again at the end.
+// Three vertices are anchors, so that no tolerance leaves less than a triangle: the first one, the one farthest from
+// it, and the one farthest from the line between these two.
 func (b *Builder) rankRing(closed []pair, importance []uint8) {
 	second, _ := farthest(closed)
 	last := int32(len(closed) - 1)
@@ -115,8 +115,8 @@ func (b *Builder) rankRing(closed []pair, importance []uint8) {
 	}
 }
 
-// rankLine sets the importance of the vertices of a line. Its ends are anchors. If both ends are the same point, the vertex
-// farthest from it is an anchor too.
+// rankLine sets the importance of the vertices of a line. Its ends are anchors. If both ends are the same point, the
+// vertex farthest from it is an anchor too.
 func (b *Builder) rankLine(line []pair, importance []uint8) {
 	last := len(line) - 1
 	importance[0], importance[last] = anchor, anchor

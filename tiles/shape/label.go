@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// Label returns a point for the name of the shape, in world coordinates. For a polygon it is a point inside its largest part,
-// for a line the middle vertex of the longest string, and for points the first one. The same shape always has the same label.
+// Label returns a point for the name of the shape, in world coordinates. For a polygon it is a point inside its largest
+// part, for a line the middle vertex of the longest string, and for points the first one. The same shape always has the
+// same label.
 func (s *Shape) Label() (x, y uint32) {
 	switch {
 	case s.count == 0:
@@ -35,8 +36,8 @@ func (s *Shape) labelLine() (x, y uint32) {
 	return middle.x, middle.y
 }
 
-// labelPolygon crosses the largest part with seven horizontal lines and returns the middle of the widest section inside. This
-// point is inside a polygon of any form. A centroid may be outside.
+// labelPolygon crosses the largest part with seven horizontal lines and returns the middle of the widest section
+// inside. This point is inside a polygon of any form. A centroid may be outside.
 func (s *Shape) labelPolygon() (x, y uint32) {
 	rings := s.largest()
 	box := boxOf(s.vertices()[rings[0].from:rings[0].end])

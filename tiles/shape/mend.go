@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// mend repairs the held rings. It repairs each polygon separately. If the results then cross or overlap each other, it repairs
-// all of them together.
+// mend repairs the held rings. It repairs each polygon separately. If the results then cross or overlap each other, it
+// repairs all of them together.
 func (c *Cutter) mend() {
 	if c.mender == nil {
 		c.mender = new(mender)
@@ -35,9 +35,9 @@ func (c *Cutter) mend() {
 	c.mender.polygons(c.holdMended)
 }
 
-// mendPolygon repairs a polygon and holds the resulting rings. Its first ring begins at points[from]. If nothing is left of
-// the polygon, it tries again with the holes moved by one unit, and then draws a unit square, so that the polygon does not
-// vanish.
+// mendPolygon repairs a polygon and holds the resulting rings. Its first ring begins at points[from]. If nothing is
+// left of the polygon, it tries again with the holes moved by one unit, and then draws a unit square, so that the
+// polygon does not vanish.
 func (c *Cutter) mendPolygon(points []point, rings []heldRing, from int) {
 	before := len(c.rings)
 	exterior := points[from:rings[0].end]
@@ -99,8 +99,8 @@ type mender struct {
 	seen     map[point]int // index in walk of the outline that begins at a point
 }
 
-// edgeOf is an edge that no other edge crosses. a is before b, by x and then by y. ext and hole are the winding numbers of
-// exteriors and holes just below the edge. extUp and holeUp are added to get the numbers just above it.
+// edgeOf is an edge that no other edge crosses. a is before b, by x and then by y. ext and hole are the winding numbers
+// of exteriors and holes just below the edge. extUp and holeUp are added to get the numbers just above it.
 type edgeOf struct {
 	a, b            point
 	ext, hole       int32
@@ -144,15 +144,16 @@ func (m *mender) reset() {
 	m.hot, m.edges, m.outlines = m.hot[:0], m.edges[:0], m.outlines[:0]
 }
 
-// polygons calls each for the rings of the resulting valid polygons: for the exterior of a polygon and then for its holes.
+// polygons calls each for the rings of the resulting valid polygons: for the exterior of a polygon and then for its
+// holes.
 func (m *mender) polygons(each func(ring []point, exterior bool)) {
 	m.split()
 	m.wind()
 	m.follow(each)
 }
 
-// split splits the sides at the hot points and merges equal edges. A hot point is an end of a side or a rounded crossing. A
-// side is split at each hot point whose unit square it crosses.
+// split splits the sides at the hot points and merges equal edges. A hot point is an end of a side or a rounded
+// crossing. A side is split at each hot point whose unit square it crosses.
 func (m *mender) split() {
 	slices.Sort(m.order)
 	for i, key := range m.order {
@@ -199,8 +200,8 @@ func (m *mender) split() {
 	m.edges = m.edges[:n]
 }
 
-// crossAt returns the point at which two sides cross between their ends, rounded to the nearest unit, a half up. It returns
-// false if they do not. The arithmetic is exact.
+// crossAt returns the point at which two sides cross between their ends, rounded to the nearest unit, a half up. It
+// returns false if they do not. The arithmetic is exact.
 func crossAt(s, o *side) (point, bool) {
 	d, e := point{s.b.x - s.a.x, s.b.y - s.a.y}, point{o.b.x - o.a.x, o.b.y - o.a.y}
 	whole := d.x*e.y - d.y*e.x

@@ -75,7 +75,8 @@ func (o *oracle) ask() {
 	o.wkbs, o.of = o.wkbs[:0], o.of[:0]
 }
 
-// eachPolygon calls a function for the polygons of the base data, of the synthetic city and of the test set of the tile engine.
+// eachPolygon calls a function for the polygons of the base data, of the synthetic city and of the test set of the tile
+// engine.
 func eachPolygon(t testing.TB, each func(name string, g orb.Geometry)) {
 	t.Helper()
 	dir := filepath.Join("..", "..", "data", "base")
@@ -112,8 +113,8 @@ func eachPolygon(t testing.TB, each func(name string, g orb.Geometry)) {
 	}
 }
 
-// TestTilePolygonsAreValid cuts the polygons at every zoom, with the tolerance of the engine and with that of a tile that is too
-// large, and checks that every polygon of a tile is valid.
+// TestTilePolygonsAreValid cuts the polygons at every zoom, with the tolerance of the engine and with that of a tile
+// that is too large, and checks that every polygon of a tile is valid.
 func TestTilePolygonsAreValid(t *testing.T) {
 	o := newOracle(t)
 	var c Cutter
@@ -142,7 +143,8 @@ func TestTilePolygonsAreValid(t *testing.T) {
 	}
 }
 
-// someTiles returns all tiles of a zoom that the shape touches. If there are many, it returns the tiles of some of its vertices.
+// someTiles returns all tiles of a zoom that the shape touches. If there are many, it returns the tiles of some of its
+// vertices.
 func someTiles(s *Shape, z uint32, rng *rand.Rand) [][2]uint32 {
 	if tiles := tilesOf(s.Box, z, 12); tiles != nil {
 		return tiles
@@ -159,8 +161,8 @@ func someTiles(s *Shape, z uint32, rng *rand.Rand) [][2]uint32 {
 	return tiles
 }
 
-// awkward draws polygons that become invalid by rounding and simplification: spikes, narrow necks, thin walls, holes that touch the
-// exterior, islands in holes, and neighbours that share a border.
+// awkward draws polygons that become invalid by rounding and simplification: spikes, narrow necks, thin walls, holes
+// that touch the exterior, islands in holes, and neighbours that share a border.
 func awkward(t *rapid.T) orb.Geometry {
 	centre := orb.Point{rapid.Float64Range(-150, 150).Draw(t, "lon"), rapid.Float64Range(-70, 70).Draw(t, "lat")}
 	radius := math.Pow(10, rapid.Float64Range(-4, 0).Draw(t, "size"))

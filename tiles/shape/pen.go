@@ -2,8 +2,8 @@ package shape
 
 import "slices"
 
-// pen writes geometry commands of MVT 2.1, section 4.3. A command is an integer. Its parameters are differences to the last
-// point, zigzag-encoded. All are varints.
+// pen writes geometry commands of MVT 2.1, section 4.3. A command is an integer. Its parameters are differences to the
+// last point, zigzag-encoded. All are varints.
 type pen struct {
 	dst  []byte
 	x, y int64 // the last point
@@ -14,7 +14,8 @@ const (
 	lineTo    = 2
 	closePath = 7
 
-	// The largest sizes: five bytes for a header, and three for a coordinate, because coordinates of a view are within ±2^18.
+	// The largest sizes: five bytes for a header, and three for a coordinate, because coordinates of a view are within
+	// ±2^18.
 	headerBytes = 5
 	pointBytes  = 2 * 3
 )
@@ -63,8 +64,8 @@ func (p *pen) command(id uint32, points []point) {
 // zigzag encodes a signed number as an unsigned one, so that small numbers stay small: 0, -1, 1, -2 become 0, 1, 2, 3.
 func zigzag(d int64) uint32 { return uint32(d<<1 ^ d>>63) }
 
-// putVarint writes a number as a varint, seven bits in each byte, the lowest first. It returns the index after it. The buffer
-// must be large enough.
+// putVarint writes a number as a varint, seven bits in each byte, the lowest first. It returns the index after it. The
+// buffer must be large enough.
 func putVarint(buf []byte, at int, v uint32) int {
 	for v >= 0x80 {
 		buf[at] = byte(v) | 0x80

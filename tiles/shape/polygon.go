@@ -35,14 +35,14 @@ func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 	c.finish()
 }
 
-// cutRing simplifies, rounds, clips and tidies a ring into c.points. It returns twice the area of the result. For a shape of
-// one ring it also tests whether the ring is a star (see star), which proves that the ring is valid.
+// cutRing simplifies, rounds, clips and tidies a ring into c.points. It returns twice the area of the result. For a
+// shape of one ring it also tests whether the ring is a star (see star), which proves that the ring is valid.
 func (c *Cutter) cutRing(s *Shape, from, end uint32, keep uint64, sides uint8) int64 {
 	c.gather(s, from, end, keep, sides)
 	alone := s.parts == 1
 	middle := c.at(s.Box.middle())
-	// If the centre is inside the view, the ring is tested after the cut, because the cut keeps a star a star. Otherwise it is
-	// tested before the cut, with its centre outside the view.
+	// If the centre is inside the view, the ring is tested after the cut, because the cut keeps a star a star. Otherwise
+	// it is tested before the cut, with its centre outside the view.
 	outside := sides != 0 && (middle.x <= c.lo || middle.x >= c.hi || middle.y <= c.lo || middle.y >= c.hi)
 	c.starred = alone && outside && len(c.points) > 0 && star(c.points, middle)
 	c.clipRing(sides)
@@ -61,8 +61,9 @@ func (c *Cutter) fills(area int64) bool {
 	return max(area, -area) == 2*side*side
 }
 
-// drawExterior draws an exterior ring and reports whether its holes must be drawn too. If the ring vanishes by simplification,
-// it draws the ring without simplification. If it vanishes by rounding, it draws the ring one unit wide.
+// drawExterior draws an exterior ring and reports whether its holes must be drawn too. If the ring vanishes by
+// simplification, it draws the ring without simplification. If it vanishes by rounding, it draws the ring one unit
+// wide.
 func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) bool {
 	if c.elsewhere(s, from, part.x, sides) {
 		return false
@@ -84,8 +85,8 @@ func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) boo
 	return false
 }
 
-// thin reports whether simplification and rounding can make the whole ring vanish: its mean width is not greater than the
-// distance by which they can move its sides.
+// thin reports whether simplification and rounding can make the whole ring vanish: its mean width is not greater than
+// the distance by which they can move its sides.
 func (c *Cutter) thin(part pair) bool {
 	const rounding = 2
 	reach := (max(c.view.Tolerance, 0) + rounding) * c.unit
@@ -93,8 +94,8 @@ func (c *Cutter) thin(part pair) bool {
 }
 
 // drawRibbon draws a ring that has no area in tile units, as a ribbon of one unit: from its first vertex to the vertex
-// farthest from it, and back beside this line. If both are the same point, it draws the box of the ring. It draws nothing
-// outside the view.
+// farthest from it, and back beside this line. If both are the same point, it draws the box of the ring. It draws
+// nothing outside the view.
 func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 	other := from + farFromFirst(s.vertices()[from:end])
 	a, b := c.at(s.vertices()[from]), c.at(s.vertices()[other])
@@ -134,7 +135,8 @@ func farFromFirst(ring []pair) (far uint32) {
 	return far
 }
 
-// drawQuad draws the part of a box in the view, at least one unit wide and high. It does not draw the same box twice in a row.
+// drawQuad draws the part of a box in the view, at least one unit wide and high. It does not draw the same box twice in
+// a row.
 func (c *Cutter) drawQuad(b Box) {
 	lo, hi := c.at(pair{b.X0, b.Y0}), c.at(pair{b.X1, b.Y1})
 	cell := c.cell(pair{b.X0, b.Y0})

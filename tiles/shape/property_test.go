@@ -115,8 +115,8 @@ func simple(t *rapid.T, most int) orb.Polygon {
 	return orb.Polygon{outer, hole}
 }
 
-// exactArea returns the area of a polygon in a view, in square tile units, and the length of the outlines in and near the view. It
-// uses an independent clipper on the projected polygon.
+// exactArea returns the area of a polygon in a view, in square tile units, and the length of the outlines in and near
+// the view. It uses an independent clipper on the projected polygon.
 func exactArea(p orb.Polygon, v View) (area, around float64) {
 	side := math.Exp2(float64(12 + v.Z))
 	buffer := float64(v.Buffer)
@@ -208,8 +208,8 @@ func TestNoPolygonVanishes(t *testing.T) {
 	})
 }
 
-// TestSimplifiedLinesLieNear checks that every vertex of the shape is within the tolerance of the drawn line, and that the drawn line
-// has only vertices of the shape.
+// TestSimplifiedLinesLieNear checks that every vertex of the shape is within the tolerance of the drawn line, and that
+// the drawn line has only vertices of the shape.
 func TestSimplifiedLinesLieNear(t *testing.T) {
 	dropped := 0
 	rapid.Check(t, func(rt *rapid.T) {

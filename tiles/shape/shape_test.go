@@ -271,8 +271,8 @@ func TestLabelIsInside(t *testing.T) {
 	}
 }
 
-// TestNoToleranceLeavesLessThanATriangle checks that a large tolerance leaves a triangle of a ring, and not nothing or the whole
-// ring.
+// TestNoToleranceLeavesLessThanATriangle checks that a large tolerance leaves a triangle of a ring, and not nothing or
+// the whole ring.
 func TestNoToleranceLeavesLessThanATriangle(t *testing.T) {
 	shapes, _ := New(coast(4, 100, orb.Point{120.5, 37.3}, 0.02), nil)
 	at := geo.TileAt(orb.Point{120.5, 37.3}, 9)

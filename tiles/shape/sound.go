@@ -2,15 +2,15 @@ package shape
 
 import "slices"
 
-// heldRing is a ring of the polygons that are being drawn. Its points are in Cutter.held, from the end of the ring before it
-// to end.
+// heldRing is a ring of the polygons that are being drawn. Its points are in Cutter.held, from the end of the ring
+// before it to end.
 type heldRing struct {
 	end      int
 	exterior bool
 }
 
-// hold appends the ring in c.points to the held rings, in the direction of an exterior or a hole. area is twice its area. The
-// rings are held until the shape is complete, because only then can they be checked against each other.
+// hold appends the ring in c.points to the held rings, in the direction of an exterior or a hole. area is twice its
+// area. The rings are held until the shape is complete, because only then can they be checked against each other.
 func (c *Cutter) hold(area int64, exterior bool) {
 	if (area > 0) != exterior {
 		slices.Reverse(c.points)
@@ -41,10 +41,10 @@ func (c *Cutter) finish() {
 	}
 }
 
-// sound reports whether the held rings are known to be valid by OGC Simple Features: no ring crosses or touches itself or
-// another ring, each hole is inside its exterior, and no exterior is inside another one. Two rings that touch in one point may
-// be valid, but sound then returns false, because it does not examine this case. For a single ring it may replace the rings;
-// see relink.
+// sound reports whether the held rings are known to be valid by OGC Simple Features: no ring crosses or touches itself
+// or another ring, each hole is inside its exterior, and no exterior is inside another one. Two rings that touch in one
+// point may be valid, but sound then returns false, because it does not examine this case. For a single ring it may
+// replace the rings; see relink.
 func (c *Cutter) sound() bool {
 	if len(c.rings) == 1 {
 		switch {
@@ -67,8 +67,8 @@ func mean(ring []point) (sum point) {
 	return point{sum.x / n, sum.y / n}
 }
 
-// star reports whether the whole outline of a ring is visible from a point (the ring is star-shaped) and runs around it once in
-// the direction of an exterior. Such a ring does not cross or touch itself. This test takes linear time.
+// star reports whether the whole outline of a ring is visible from a point (the ring is star-shaped) and runs around it
+// once in the direction of an exterior. Such a ring does not cross or touch itself. This test takes linear time.
 func star(ring []point, from point) bool {
 	cx, cy := from.x, from.y
 	last := ring[len(ring)-1]
@@ -97,7 +97,8 @@ type side struct {
 	next   int32 // index of the next side of its ring
 }
 
-// listSides lists the sides of the held rings in c.sides, and their keys in c.order: the smallest x and the index of each.
+// listSides lists the sides of the held rings in c.sides, and their keys in c.order: the smallest x and the index of
+// each.
 func (c *Cutter) listSides() {
 	c.sides, c.order = slices.Grow(c.sides[:0], len(c.held)), slices.Grow(c.order[:0], len(c.held))
 	from := 0
@@ -141,8 +142,8 @@ func (c *Cutter) pairsMeet() bool {
 // orderKey returns a key that sorts by x, then by index. The offset makes a negative x positive.
 func orderKey(x int64, index int) uint64 { return uint64(x+1<<20)<<32 | uint64(index) }
 
-// crossing reports whether two sides that are not neighbours in their ring have a point in common. It sorts the sides by their
-// smallest x and compares each side only with the sides that begin before it ends.
+// crossing reports whether two sides that are not neighbours in their ring have a point in common. It sorts the sides
+// by their smallest x and compares each side only with the sides that begin before it ends.
 func (c *Cutter) crossing() bool {
 	c.listSides()
 	if len(c.sides) <= fewSides {
@@ -171,16 +172,16 @@ func (s *side) meets(o *side) bool {
 	return !apart(turn(s.a, s.b, o.a), turn(s.a, s.b, o.b)) && !apart(turn(o.a, o.b, s.a), turn(o.a, o.b, s.b))
 }
 
-// apart reports whether two points are on the same side of a line and not on the line. t and u are the results of turn for
-// the points.
+// apart reports whether two points are on the same side of a line and not on the line. t and u are the results of turn
+// for the points.
 func apart(t, u int64) bool { return t > 0 && u > 0 || t < 0 && u < 0 }
 
-// turn returns a positive number if c is to the left of the line from a to b (with y upwards), a negative one if it is to the
-// right, and 0 if it is on the line.
+// turn returns a positive number if c is to the left of the line from a to b (with y upwards), a negative one if it is
+// to the right, and 0 if it is on the line.
 func turn(a, b, c point) int64 { return (b.x-a.x)*(c.y-a.y) - (b.y-a.y)*(c.x-a.x) }
 
-// misplaced reports whether a hole is outside its exterior or inside another hole of it, or whether an exterior is inside
-// another one. The rings must not meet, so that one point of a ring decides for the whole ring.
+// misplaced reports whether a hole is outside its exterior or inside another hole of it, or whether an exterior is
+// inside another one. The rings must not meet, so that one point of a ring decides for the whole ring.
 func (c *Cutter) misplaced() bool {
 	c.boxes, c.order = c.boxes[:0], c.order[:0]
 	from, exterior := 0, -1

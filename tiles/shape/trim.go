@@ -101,7 +101,8 @@ func (b *Builder) trimLine(l orb.LineString) orb.MultiLineString {
 	return clip.LineString(mercatorSquare(), b.finitePoints(l))
 }
 
-// trimRing cuts a ring at the edge of the map. It closes an open ring first, because the clipper would not cut its last side.
+// trimRing cuts a ring at the edge of the map. It closes an open ring first, because the clipper would not cut its last
+// side.
 func (b *Builder) trimRing(r orb.Ring) orb.Ring {
 	points := b.finitePoints(r)
 	if n := len(points); n > 0 && points[0] != points[n-1] {

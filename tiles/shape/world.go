@@ -79,10 +79,10 @@ func OnMap(p orb.Point) bool {
 
 // Project returns the world coordinates of a point [lon, lat] in degrees. A point outside the map is moved to its edge.
 //
-// The coordinates are rounded to odd: down, and the last bit is set if the value was not exact. To round them again to tile
-// units, up to zoom 18, then has the same result as to round the exact value once, which is the result of ST_AsMVTGeom of
-// PostGIS. Source: Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums: proved algorithms using rounding to
-// odd" (2008).
+// The coordinates are rounded to odd: down, and the last bit is set if the value was not exact. To round them again to
+// tile units, up to zoom 18, then has the same result as to round the exact value once, which is the result of
+// ST_AsMVTGeom of PostGIS. Source: Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums: proved
+// algorithms using rounding to odd" (2008).
 func Project(p orb.Point) (x, y uint32) {
 	lat := min(max(p[1], -geo.MaxMercatorLat), geo.MaxMercatorLat)
 	return toOdd((p[0] + 180) / 360), toOdd((1 - math.Asinh(math.Tan(lat*math.Pi/180))/math.Pi) / 2)
@@ -117,8 +117,8 @@ func (v View) valid() bool { return geo.Tile{Z: v.Z, X: v.X, Y: v.Y}.Valid() }
 // buffer returns the buffer, limited to the range from 0 to maxBuffer.
 func (v View) buffer() int64 { return int64(min(max(v.Buffer, 0), maxBuffer)) }
 
-// Box returns the tile with its buffer in world coordinates, limited to the world. A shape whose box does not overlap it is
-// not in the view. The result has no meaning for a tile that does not exist.
+// Box returns the tile with its buffer in world coordinates, limited to the world. A shape whose box does not overlap
+// it is not in the view. The result has no meaning for a tile that does not exist.
 func (v View) Box() Box {
 	side := int64(worldSide) >> min(v.Z, 32)
 	buffer := v.buffer() * side
