@@ -15,8 +15,8 @@
 // require it, they keep one feature for each cell. draw encodes the features, the worst level last, so that it is on
 // top. If the result is larger than the budget of bytes, Render starts again with larger cells.
 //
-// A Layer is not safe for concurrent changes: several goroutines may call Render at the same time, but nothing else may
-// run during Put or Delete.
+// A Layer is not safe for concurrent changes: several goroutines may call Render at the same time, but only one may
+// call Put or Delete, and no Render may run meanwhile. Prepare may run at any time.
 package memory
 
 import (
