@@ -2,13 +2,14 @@ package data
 
 import "github.com/paulmach/orb"
 
-// Area tests whether a point lies inside polygons, by the even-odd rule. The edges are sorted into bands of
-// latitude, so that one test looks at few of them.
+// Area tests whether a point is inside polygons, with the even-odd rule. The edges are stored by bands of latitude, so
+// that one test reads only the edges of one band.
 type Area struct {
 	bound orb.Bound
 	bands [][][2]orb.Point
 }
 
+// areaBands is the number of bands of an area. All bands have the same height.
 const areaBands = 512
 
 // NewArea returns the area of a polygon or a multipolygon. The area of any other geometry contains no point.
@@ -31,18 +32,21 @@ func NewArea(g orb.Geometry) *Area {
 	return a
 }
 
+// add adds an edge to each band that it touches.
 func (a *Area) add(p, q orb.Point) {
 	for b := a.band(min(p[1], q[1])); b <= a.band(max(p[1], q[1])); b++ {
 		a.bands[b] = append(a.bands[b], [2]orb.Point{p, q})
 	}
 }
 
+// band returns the index of the band of a latitude, and the nearest band for a latitude outside the area.
 func (a *Area) band(lat float64) int {
 	height := a.bound.Max[1] - a.bound.Min[1]
 	return min(max(int((lat-a.bound.Min[1])/height*areaBands), 0), areaBands-1)
 }
 
-// Contains reports whether the point, lon and lat, lies inside.
+// Contains reports whether the point {lon, lat} is inside the area. It counts the edges that a ray from the point to the
+// east crosses; an odd number means inside.
 func (a *Area) Contains(p orb.Point) bool {
 	if !a.bound.Contains(p) {
 		return false

@@ -24,7 +24,7 @@ import (
 
 const base = "base"
 
-// TestSourcesAreTheFolder holds SOURCES.yaml against the files: each is listed, and is what it says.
+// TestSourcesAreTheFolder compares SOURCES.yaml with the files: each file is listed and has the stated hash.
 func TestSourcesAreTheFolder(t *testing.T) {
 	sources, err := data.Sources(base)
 	if err != nil {

@@ -19,31 +19,33 @@ import (
 	"onemap/internal/fault"
 )
 
-// divisionEntry is a line of divisions.yaml.
+// divisionEntry is an entry of divisions.yaml. Dates are YYYY-MM-DD; an empty date is unknown or open.
 type divisionEntry struct {
 	Code      string    `yaml:"code"`
 	Name      core.Text `yaml:"name"`
 	Lon       float64   `yaml:"lon"`
 	Lat       float64   `yaml:"lat"`
-	Geonames  int64     `yaml:"geonames"` // whose point it is; 0 is set by hand
+	Geonames  int64     `yaml:"geonames"` // id of the GeoNames place that the point comes from; 0: set by hand
 	ValidFrom string    `yaml:"valid_from"`
 	ValidTo   string    `yaml:"valid_to"`
 	Successor string    `yaml:"successor"`
-	RadiusM   float64   `yaml:"radius_m"` // of the circle that stands in for a polygon that there is not
+	RadiusM   float64   `yaml:"radius_m"` // metres; see CountyUnit.RadiusM
 }
 
+// divisionFile is the file divisions.yaml. Counties include those that are no longer in use.
 type divisionFile struct {
 	City     divisionEntry   `yaml:"city"`
 	Counties []divisionEntry `yaml:"counties"`
 }
 
+// readDivisionFile reads divisions.yaml of a folder of base data.
 func readDivisionFile(dir string) (divisionFile, error) {
 	var f divisionFile
 	err := readYAML(filepath.Join(dir, "divisions.yaml"), &f)
 	return f, err
 }
 
-// CountyUnit is a county unit of the city, of those whose code is valid today.
+// CountyUnit is a county unit of the city whose code is valid today.
 type CountyUnit struct {
 	Code    string
 	Name    core.Text
@@ -66,9 +68,10 @@ func CountyUnits(dir string) ([]CountyUnit, error) {
 	return units, nil
 }
 
-// current reports whether the code is valid still.
+// current reports whether the code is still valid.
 func (e divisionEntry) current() bool { return e.ValidTo == "" }
 
+// division returns the division for the catalogue. It returns an error if the code or a date is not valid.
 func (e divisionEntry) division() (catalogue.Division, error) {
 	code, err := geo.ParseDivision(e.Code)
 	if err != nil {
@@ -82,6 +85,7 @@ func (e divisionEntry) division() (catalogue.Division, error) {
 	return d, err
 }
 
+// date parses a date, and returns nil for an empty text.
 func date(s string) (*time.Time, error) {
 	if s == "" {
 		return nil, nil // no date is not an error
@@ -93,9 +97,9 @@ func date(s string) (*time.Time, error) {
 	return &t, nil
 }
 
-// Divisions returns the city, its county units (also those that are no more, with their successors) and
-// its towns. A town has a point and an English name where it can be tied to a place of the same name
-// inside its county, and 0, 0 otherwise.
+// Divisions returns the city, its county units and its towns, in this order. County units that are no longer in use are
+// included, with their successors. A town gets its point and English name from a place of GeoNames with the same name in
+// the same county. If there is none, its lon and lat are 0 and it has no English name.
 func Divisions(dir string) ([]catalogue.Division, error) {
 	file, err := readDivisionFile(dir)
 	if err != nil {
@@ -125,13 +129,14 @@ func Divisions(dir string) ([]catalogue.Division, error) {
 	return append(all, towns...), nil
 }
 
-// readTowns takes the nine-digit codes of the table of codes and names.
+// readTowns reads the towns (nine digits) of a CSV file with the columns code and name. It ignores codes of other
+// levels.
 func readTowns(path string) ([]catalogue.Division, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fault.Wrap(fault.NotFound, err, "read base data")
 	}
-	defer func() { _ = f.Close() }() // only read from
+	defer func() { _ = f.Close() }() // the file is only read, so an error of Close loses nothing
 	r := csv.NewReader(f)
 	r.FieldsPerRecord = 2
 	var towns []catalogue.Division
@@ -153,7 +158,7 @@ func readTowns(path string) ([]catalogue.Division, error) {
 	}
 }
 
-// bareName takes the kind of division off a name: 朱桥镇 and 朱桥 are one.
+// bareName removes the kind of division from the end of a name, so that 朱桥镇 and 朱桥 are equal.
 func bareName(s string) string {
 	for _, kind := range []string{"街道", "镇", "乡", "市", "县", "区"} {
 		if bare := strings.TrimSuffix(s, kind); bare != s && bare != "" {
@@ -163,7 +168,8 @@ func bareName(s string) string {
 	return s
 }
 
-// namesake finds the place of the town's name inside its county.
+// namesake returns the first named place in the county of the town that has the name of the town, and false if there is
+// none.
 func (g *Ground) namesake(town catalogue.Division) (Place, bool) {
 	i := slices.IndexFunc(g.Places, func(p Place) bool {
 		return p.County == town.Parent && bareName(p.Name.ZH) == bareName(town.Name.ZH)
@@ -174,9 +180,9 @@ func (g *Ground) namesake(town catalogue.Division) (Place, bool) {
 	return g.Places[i], true
 }
 
-// Locate returns the county unit whose schematic polygon holds a place, empty outside the city. It is a
-// help where a record names no division, and no more: the polygons are not legal boundaries, and
-// 370671 has none.
+// Locate returns a function that returns the code of the county unit whose schematic polygon contains a place, and ""
+// outside the city. It is only an aid for records without a division: the polygons are not legal boundaries, and the
+// unit 370671 has no polygon.
 func Locate(dir string) (func(lon, lat float64) string, error) {
 	ground, err := LoadGround(dir)
 	if err != nil {

@@ -11,13 +11,13 @@ import (
 // BaseEnv is the environment variable that names the folder of base data.
 const BaseEnv = "ONEMAP_BASE_DATA"
 
-// sourcesFile is in every folder of base data, and makes it one.
+// sourcesFile is the file by which a folder of base data is recognised.
 const sourcesFile = "SOURCES.yaml"
 
-// Find returns the folder of base data: the one given, or else the one that BaseEnv names, or else the
-// first there is of data/base in the working directory, data/base beside the program or beside its
-// folder, and /usr/share/onemap/base. The error is fault.NotFound and names where it looked; a folder
-// that was named is not passed over when it is wrong.
+// Find returns the folder of the base data. It tries, in this order: the folder given, the folder that the variable
+// BaseEnv names, data/base in the working directory, data/base beside the program and beside the folder of the program,
+// and /usr/share/onemap/base. It returns fault.NotFound with the folders that it tried. If a folder is given or named
+// by BaseEnv and is wrong, Find does not try the others, so that a wrong setting is not hidden.
 func Find(given string) (string, error) {
 	if given == "" {
 		given = os.Getenv(BaseEnv)

@@ -16,7 +16,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Ground is the schematic areas of the counties and the named places.
+// Ground has the schematic polygons of the counties and the named places.
 type Ground struct {
 	Counties []CountyArea
 	Places   []Place
@@ -28,11 +28,11 @@ type CountyArea struct {
 	Area *Area
 }
 
-// Place is a named point of GeoNames.
+// Place is a named place of GeoNames.
 type Place struct {
 	Name   core.Text
-	At     orb.Point
-	County string // the code of the county unit; empty outside the city
+	At     orb.Point // lon, lat
+	County string    // the code of the county unit; empty outside the city
 }
 
 // LoadGround reads the schematic counties and the named places from a folder of base data.
@@ -69,8 +69,8 @@ func (g *Ground) County(p orb.Point) string {
 	return ""
 }
 
-// ReadFile reads every feature of a small file of a folder of base data. A feature that cannot be read is
-// an error, because base data are complete.
+// ReadFile reads all features of a file of a folder of base data into memory. A refused record is an error, because base
+// data must be complete. It returns fault.NotFound if there is no such file.
 func ReadFile(dir, name string, o load.Options) ([]catalogue.Feature, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {

@@ -19,14 +19,17 @@ import (
 	"onemap/internal/fault"
 )
 
-// LayerSpec is a layer of the base data: its entry in the catalogue, and its features.
+// LayerSpec is a layer that an import can store: its entry in the catalogue and a function that opens its features.
 type LayerSpec struct {
 	catalogue.Layer
 	// Open returns a reader that begins at the first feature. The caller need not close it.
 	Open func() (catalogue.Reader, error)
 }
 
-// layerEntry is an entry of layers.yaml.
+// layerEntry is an entry of layers.yaml. The first group of members is the entry of the catalogue. The second group
+// states how the features are read: File is the file in the folder, Key, NameZH, NameEN and Division name the fields of
+// a feature. Locate finds the division of a feature by its place. Explode makes one feature of each part of a multi
+// geometry.
 type layerEntry struct {
 	Name         string          `yaml:"name"`
 	Theme        catalogue.Theme `yaml:"theme"`
@@ -47,10 +50,12 @@ type layerEntry struct {
 	Division  string `yaml:"division"`
 	Locate    bool   `yaml:"locate"`
 	Explode   bool   `yaml:"explode"`
-	Names     string `yaml:"names"`     // "divisions": names by the key
-	Divisions string `yaml:"divisions"` // "county" or "town": the features are divisions with a point
+	Names     string `yaml:"names"`     // "divisions": the key is a division code, and the name is that of the division
+	Divisions string `yaml:"divisions"` // "county" or "town": the features are the divisions of this level that have a point
 }
 
+// fieldEntry is a field of a layer in layers.yaml. It has the members of catalogue.Field in the same order, so that
+// layer can convert it.
 type fieldEntry struct {
 	Name   string    `yaml:"name"`
 	Type   string    `yaml:"type"`
@@ -59,8 +64,9 @@ type fieldEntry struct {
 	InTile bool      `yaml:"in_tile"`
 }
 
-// BaseLayers returns the catalogue of the base data in a folder, in drawing order, from layers.yaml and
-// SOURCES.yaml. Everybody may read these layers.
+// BaseLayers returns the layers of the base data in a folder, in drawing order. It reads the entries from layers.yaml
+// and the source and licence of each file from SOURCES.yaml. It does not read the features. The audience of the layers
+// is public. It returns fault.Invalid if the file of an entry has no source.
 func BaseLayers(dir string) ([]LayerSpec, error) {
 	var entries []layerEntry
 	if err := readYAML(filepath.Join(dir, "layers.yaml"), &entries); err != nil {
@@ -85,6 +91,7 @@ func BaseLayers(dir string) ([]LayerSpec, error) {
 	return specs, nil
 }
 
+// layer returns the entry of the catalogue. It returns fault.Invalid if the theme or the origin is not valid.
 func (e layerEntry) layer(s Source) (catalogue.Layer, error) {
 	day, err := time.Parse(time.DateOnly, e.UpdatedOn)
 	if err != nil {
@@ -106,12 +113,13 @@ func (e layerEntry) layer(s Source) (catalogue.Layer, error) {
 	}, nil
 }
 
-// open begins to read the layer's features.
+// open returns a reader of the layer's features. A field that the entry does not name is not searched in the file,
+// because base data are described completely.
 func (e layerEntry) open(dir string, layer catalogue.Layer) (catalogue.Reader, error) {
 	if e.Divisions != "" {
 		return e.openDivisions(dir, layer)
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, e.File)) // small, and so there is no file to close
+	raw, err := os.ReadFile(filepath.Join(dir, e.File)) // the files are small, and the reader then needs no Close
 	if err != nil {
 		return nil, fault.Wrap(fault.NotFound, err, "read base data")
 	}
@@ -147,16 +155,17 @@ func (e layerEntry) open(dir string, layer catalogue.Layer) (catalogue.Reader, e
 	return r, nil
 }
 
-// baseReader completes the records of the file's reader: ordinal keys, parts, names.
+// baseReader changes the records of the reader of a file as the entry states: it splits multi geometries, sets names of
+// divisions, and makes keys from the number of the feature if the file has none.
 type baseReader struct {
 	inner catalogue.Reader
 	entry layerEntry
-	names map[string]core.Text
-	parts []catalogue.Record
-	n     int
+	names map[string]core.Text // by division code
+	parts []catalogue.Record   // parts of the last record that Next has not returned yet
+	n     int                  // number of returned features
 }
 
-// Next returns the next feature or part of one.
+// Next implements catalogue.Reader. It returns the next feature, or the next part of one.
 func (r *baseReader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if len(r.parts) == 0 {
 		record, refusal, err := r.inner.Next()
@@ -183,6 +192,7 @@ func (r *baseReader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	return next, nil, nil
 }
 
+// split returns the parts of a multi polygon or multi line if the entry says explode, and the geometry itself otherwise.
 func (r *baseReader) split(g orb.Geometry) []orb.Geometry {
 	if !r.entry.Explode {
 		return []orb.Geometry{g}
@@ -203,7 +213,7 @@ func (r *baseReader) split(g orb.Geometry) []orb.Geometry {
 	return parts
 }
 
-// openDivisions makes features of the divisions of a level that are valid and have a point.
+// openDivisions returns a reader of point features, one for each division of the level that is in use and has a place.
 func (e layerEntry) openDivisions(dir string, layer catalogue.Layer) (catalogue.Reader, error) {
 	level := geo.LevelCounty
 	if e.Divisions == "town" {
@@ -226,15 +236,16 @@ func (e layerEntry) openDivisions(dir string, layer catalogue.Layer) (catalogue.
 	return Features(all), nil
 }
 
-// Features returns a reader of features that are in memory; their lines are their ordinals.
+// Features returns a reader of features in memory. The line of a record is the number of the feature, from 1.
 func Features(all []catalogue.Feature) catalogue.Reader { return &featureReader{all: all} }
 
+// featureReader implements catalogue.Reader over a list.
 type featureReader struct {
 	all []catalogue.Feature
 	n   int
 }
 
-// Next returns the next feature.
+// Next implements catalogue.Reader.
 func (r *featureReader) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if r.n == len(r.all) {
 		return catalogue.Record{}, nil, io.EOF

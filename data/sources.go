@@ -15,7 +15,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Source says of one file of base data where it is from and under which licence it may be used.
+// Source states where a file of the base data comes from and under which licence it may be used.
 type Source struct {
 	File        string      `yaml:"file" json:"file"` // in the folder of base data
 	Layers      []string    `yaml:"layers" json:"layers"`
@@ -26,11 +26,13 @@ type Source struct {
 	Licence     string      `yaml:"licence" json:"licence"`
 	LicenceFile string      `yaml:"licence_file" json:"licence_file"`
 	Origin      core.Origin `yaml:"origin" json:"origin"`
-	Attribution string      `yaml:"attribution" json:"attribution"` // for the map's credit line; empty needs none
+	Attribution string      `yaml:"attribution" json:"attribution"` // for the credit line of the map; empty: none is needed
 	Note        string      `yaml:"note" json:"note"`
 }
 
-// Sources reads SOURCES.yaml of a folder of base data. The error names the file and the line.
+// Sources reads SOURCES.yaml of a folder of base data. It returns fault.NotFound if there is no such file, and
+// fault.Invalid if an entry has no file, source, licence or valid origin. An error of the YAML names the file and the
+// line.
 func Sources(dir string) ([]Source, error) {
 	var all []Source
 	if err := readYAML(filepath.Join(dir, sourcesFile), &all); err != nil {
@@ -44,7 +46,7 @@ func Sources(dir string) ([]Source, error) {
 	return all, nil
 }
 
-// Attribution is the map's credit line: each attribution once, in the order of the sources.
+// Attribution returns the credit line of the map. It has each attribution once, in the order of the sources.
 func Attribution(sources []Source) string {
 	var credits []string
 	for _, s := range sources {
@@ -55,13 +57,13 @@ func Attribution(sources []Source) string {
 	return strings.Join(credits, " · ")
 }
 
-// readYAML decodes a file strictly: an unknown key is an error.
+// readYAML decodes a file into to. An unknown key is an error, so that a typing error in a key is found.
 func readYAML(path string, to any) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fault.Wrap(fault.NotFound, err, "read base data")
 	}
-	defer func() { _ = f.Close() }() // only read from
+	defer func() { _ = f.Close() }() // the file is only read, so an error of Close loses nothing
 	if err := yaml.NewDecoder(f, yaml.Strict()).Decode(to); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: %w", path, err)
 	}

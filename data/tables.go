@@ -7,8 +7,10 @@ import (
 	"onemap/sensors"
 )
 
-// HazardTypes is the table of hazards that devices watch for, with what a warning says. Radii and
-// instructions are a sensible beginning, not an authority's text.
+// HazardTypes returns the table of the hazards that devices monitor. CAPCategory is a category of CAP 1.2, section
+// 3.2.2. RadiusM is the radius of the area of an alert around the device, in metres. LeadMinutes is the time for which
+// a message is valid, in minutes. Instruction is the text for the public. Radii, times and instructions are example
+// values, not the text of an authority; the bureau must set its own.
 func HazardTypes() []sensors.HazardType {
 	disaster, chemicals := string(catalogue.SectorDisaster), string(catalogue.SectorChemicals)
 	return []sensors.HazardType{
@@ -51,7 +53,7 @@ func HazardTypes() []sensors.HazardType {
 	}
 }
 
-// The codes of the observed properties.
+// The codes of the observed properties. Thresholds and values are in the unit that DatastreamTypes states.
 const (
 	WaterLevel   = "water_level"
 	Rain         = "rain"
@@ -65,8 +67,10 @@ const (
 	Temperature  = "temperature"
 )
 
-// DatastreamTypes is the table of observed properties. Units are UCUM; the range is the gross range
-// test's; the interval is what the synthetic city's devices keep, in seconds.
+// DatastreamTypes returns the table of observed properties. Unit is a UCUM code and Symbol is the displayed unit. Min
+// and Max are the limits of the gross range test: a value outside them is an error of the device. IntervalS is the
+// interval of the devices of the synthetic city, in seconds. Retention is the class that decides for how long
+// observations are kept.
 func DatastreamTypes() []sensors.DatastreamType {
 	return []sensors.DatastreamType{
 		{Code: WaterLevel, Title: core.Text{ZH: "水位", EN: "Water level"}, Unit: "m", Symbol: "m", HazardType: "flood", Min: -2, Max: 15, Decimals: 2, IntervalS: 60, Retention: "long"},
@@ -82,10 +86,13 @@ func DatastreamTypes() []sensors.DatastreamType {
 	}
 }
 
-// DefaultRules is one rule for every observed property: raise and clear values from red to blue, all
-// of them for values that are too high, at once, with the usual hold before clearing. The wind's are the lower limits of Beaufort 12,
-// 10, 8 and 7; the others are of a usual size, and an authority has to set its own: so they are
-// marked schematic.
+// DefaultRules returns one rule for each observed property. Each rule watches for values that are too high, raises the
+// alert without a delay, and holds a level for the default time before it falls.
+//
+// The table pairs has eight numbers for each property, in its unit: raise and clear value of red, orange, yellow and
+// blue. A clear value is below its raise value, so that a value near the limit does not switch the alert on and off.
+// The raise values of the wind are the lower limits of Beaufort 12, 10, 8 and 7. The other values are examples. An
+// authority must set its own, so the rules have the origin schematic.
 func DefaultRules() []alerts.Rule {
 	pairs := map[string][8]float64{
 		WaterLevel:   {4.5, 4.3, 4.0, 3.8, 3.5, 3.3, 3.0, 2.8},

@@ -1,5 +1,8 @@
-// Package demo runs a whole city on one machine: a private PostgreSQL cluster, the synthetic city with its people, the
-// server and the simulator of its devices.
+// Package demo runs onemap with a synthetic city on one machine: a private PostgreSQL cluster, the base data, the
+// synthetic city with its accounts, the server, and the simulator of the devices.
+//
+// All data are in one folder: the cluster, secrets.json (passwords) and demo.json (how to use the running demo). A
+// second start with the same folder and seed continues with the same data.
 package demo
 
 import (
@@ -33,7 +36,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// Options is what the demo is built from.
+// Options are the settings of the demo.
 type Options struct {
 	config.Server
 	config.Demo
@@ -58,16 +61,18 @@ type Demo struct {
 }
 
 const (
-	stopWithin       = 30 * time.Second
+	stopWithin       = 30 * time.Second // longest time to stop what was started, after a failed start
 	database         = "onemap"
-	visitorsStream   = "water_level" // the type of the visitor's datastream
-	visitorsDivision = "370602"
+	visitorsStream   = "water_level" // datastream type of the device that the user of the demo publishes for
+	visitorsDivision = "370602"      // county of this device
 	clusterDir       = "pg"
 	infoFile         = "demo.json"
 	secretsFile      = "secrets.json"
 )
 
-// Start starts everything and writes demo.json. What fails stops what had been started.
+// Start starts all parts of the demo and writes demo.json. The order matters: each step uses what the steps before it
+// have made, and the checks come before the steps that take long. If a step fails, Start stops the parts that it has
+// started, in reverse order.
 func Start(ctx context.Context, o Options) (*Demo, error) {
 	d := &Demo{o: o, logger: o.Logger}
 	if d.logger == nil {
@@ -90,14 +95,14 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 	return d, nil
 }
 
-// Info is how to use the demo.
+// Info returns the addresses and accounts of the demo.
 func (d *Demo) Info() Info { return d.info }
 
-// Stop stops everything; the data stay.
+// Stop stops all parts in reverse order. The data stay in the folder.
 func (d *Demo) Stop(ctx context.Context) error { return d.life.Stop(ctx) }
 
-// Reset wipes a demo's data folder, and what the cluster keeps elsewhere for it. A folder that is
-// no demo's is refused, and so is one in use.
+// Reset deletes the files of a demo in its data folder, and the files of its cluster in fallback folders. It leaves
+// other files in the folder. It returns fault.Invalid if a demo uses the folder. A missing folder is no error.
 func Reset(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -118,7 +123,8 @@ func Reset(dir string) error {
 	return nil
 }
 
-// lockFolder keeps two demos out of one folder.
+// lockFolder locks the data folder, so that two demos cannot use it. It returns fault.Invalid if it is locked. The
+// kernel releases the lock when the process ends.
 func lockFolder(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -130,7 +136,8 @@ func lockFolder(dir string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil // Close releases the lock
 }
 
-// checkSimulator says that the simulator, which speaks MQTT over TCP, has no broker to speak to.
+// checkSimulator returns fault.Invalid if the simulator is on and the broker's TCP listener is off, because the
+// simulator uses MQTT over TCP.
 func (d *Demo) checkSimulator(context.Context) error {
 	if d.o.Simulate && d.o.MQTT == mqtt.Off {
 		return fault.InvalidField("--mqtt", "off leaves the simulator no broker to publish to: add --no-simulate, or give --mqtt an address (port 0 picks a free one)")
@@ -138,7 +145,7 @@ func (d *Demo) checkSimulator(context.Context) error {
 	return nil
 }
 
-// checkPorts says that a port is busy before the longer work begins.
+// checkPorts returns an error if a port is in use. The server would find this too, but only after the slow steps.
 func (d *Demo) checkPorts(ctx context.Context) error {
 	for flag, addr := range map[string]string{"--http": d.o.HTTP, "--mqtt": d.o.MQTT, "--metrics": d.o.Metrics} {
 		if addr == mqtt.Off || addr == "" {
@@ -155,6 +162,7 @@ func (d *Demo) checkPorts(ctx context.Context) error {
 	return nil
 }
 
+// openFolder creates and locks the data folder, reads its secrets and finds the base data.
 func (d *Demo) openFolder(context.Context) error {
 	if err := os.MkdirAll(d.o.Data, 0o755); err != nil {
 		return fmt.Errorf("--data: %w", err)
@@ -171,6 +179,7 @@ func (d *Demo) openFolder(context.Context) error {
 	return err
 }
 
+// startCluster starts the private cluster, creates the database if there is none, and runs the migrations.
 func (d *Demo) startCluster(ctx context.Context) error {
 	d.o.Progress("starting PostgreSQL", 0, 0)
 	c, err := pgcluster.Start(ctx, pgcluster.Options{
@@ -192,7 +201,8 @@ func (d *Demo) startCluster(ctx context.Context) error {
 	return app.Migrate(ctx, d.url, d.logger, d.o.Progress)
 }
 
-// loadCity loads the base data and the synthetic city, once.
+// loadCity generates the synthetic city and stores what the database does not have yet. The layer county stands for the
+// base data, which are imported together.
 func (d *Demo) loadCity(ctx context.Context) error {
 	d.o.Progress("making the synthetic city", 0, 0)
 	var err error
@@ -217,6 +227,7 @@ func (d *Demo) loadCity(ctx context.Context) error {
 			return err
 		}
 	}
+	// A layer that exists is not imported again, so that changes of the user stay.
 	missing := slices.DeleteFunc(slices.Clone(d.city.Layers), func(l data.LayerSpec) bool { return known[l.Name] })
 	if err := app.ImportLayers(ctx, catalogue.NewService(db.Catalogue, nil), missing, "loading the synthetic city", d.logger, d.o.Progress); err != nil {
 		return err
@@ -224,6 +235,7 @@ func (d *Demo) loadCity(ctx context.Context) error {
 	return d.loadDevices(ctx, db)
 }
 
+// loadDevices stores the devices and rules of the city, unless the database already has at least as many devices.
 func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 	for _, dev := range d.city.Devices {
 		if d.secret.Devices[dev.ID] == "" {
@@ -235,6 +247,7 @@ func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 	if err := writeSecret(d.o.Data, secretsFile, d.secret); err != nil {
 		return err
 	}
+	// The devices are complete if there are as many as in the city. An interrupted start has fewer and stores them again.
 	there, err := db.Sensors.LoadRegistry(ctx)
 	if err != nil || len(there) >= len(d.city.Devices) {
 		return err
@@ -253,7 +266,8 @@ func (d *Demo) loadDevices(ctx context.Context, db *stores.Stores) error {
 	return err
 }
 
-// people is who can log in: one for each role at the city, and a responder for each county.
+// people returns the accounts of the demo: one of each role of the city, and one responder for each county that is in
+// use.
 func (d *Demo) people(ctx context.Context) ([]auth.NewAccount, error) {
 	db, err := stores.Open(ctx, stores.Options{URL: d.url, MaxConns: 1, Logger: d.logger})
 	if err != nil {
@@ -278,6 +292,9 @@ func (d *Demo) people(ctx context.Context) ([]auth.NewAccount, error) {
 	return people, nil
 }
 
+// makeAccounts creates the missing accounts with random passwords. The passwords are written to secrets.json first,
+// because the database has only hashes. It does not change an account that exists, so a password that a person changed
+// in the page differs from the one in demo.json.
 func (d *Demo) makeAccounts(ctx context.Context) error {
 	a, err := app.OpenAccounts(ctx, d.url, d.logger)
 	if err != nil {
@@ -314,6 +331,8 @@ func (d *Demo) makeAccounts(ctx context.Context) error {
 	return nil
 }
 
+// startServer starts the server on the database and waits until it is ready. If the private PostgreSQL ends later, the
+// server fails with its error.
 func (d *Demo) startServer(ctx context.Context) error {
 	d.o.Progress("starting the server", 0, 0)
 	a, err := app.Start(ctx, app.Options{Server: d.o.Server, DatabaseURL: d.url, Version: d.o.Version, Logger: d.logger})
@@ -332,6 +351,8 @@ func (d *Demo) startServer(ctx context.Context) error {
 	return a.WaitReady(ctx)
 }
 
+// startSimulator starts the simulator for all devices except the one of the user. The server stops after the simulator
+// and the devices are quiet, so that a stopped demo does not leave hundreds of devices as offline.
 func (d *Demo) startSimulator(ctx context.Context) error {
 	dev, err := d.visitorsDevice()
 	if err != nil {
@@ -341,6 +362,7 @@ func (d *Demo) startSimulator(ctx context.Context) error {
 	if !d.o.Simulate {
 		return nil
 	}
+	// The simulator does not publish for the device of the user, so that the device only has the values of the user.
 	others := slices.DeleteFunc(slices.Clone(d.city.Devices), func(s sensors.Device) bool { return s.ID == dev.ID })
 	d.life.Background(ctx, "simulator", func(ctx context.Context) {
 		err := simulate(ctx, others, d.secret.Devices, SimulateOptions{
@@ -353,7 +375,8 @@ func (d *Demo) startSimulator(ctx context.Context) error {
 	return nil
 }
 
-// visitorsDevice is the device that the demo leaves to its visitor.
+// visitorsDevice returns the device for which the user of the demo can publish: the first one in visitorsDivision with a
+// datastream of the type visitorsStream.
 func (d *Demo) visitorsDevice() (Device, error) {
 	var rule alerts.Rule
 	for _, r := range d.city.Rules {
@@ -378,6 +401,7 @@ func (d *Demo) visitorsDevice() (Device, error) {
 	return Device{}, fmt.Errorf("the synthetic city has no %s in %s with a rule", visitorsStream, visitorsDivision)
 }
 
+// writeInfo writes demo.json. It is the last step, because the server chooses its ports at the start if they are 0.
 func (d *Demo) writeInfo(context.Context) error {
 	d.info.HTTP, d.info.MQTT, d.info.Database = d.URL(), d.MQTTAddr(), d.url
 	return writeSecret(d.o.Data, infoFile, d.info)

@@ -11,20 +11,20 @@ import (
 	"onemap/internal/fault"
 )
 
-// passwordLength is how many characters of a random secret make a demo's password: 80 bits, for a page
-// that listens on loopback.
+// passwordLength is the length of a password of the demo, in characters of base 32. That is 80 random bits, which is
+// enough because the demo listens on the loopback address by default.
 const passwordLength = 16
 
-// secrets are the demo's passwords, kept in its data folder and nowhere else. The database has only
-// their hashes.
+// secrets is the file secrets.json in the data folder: the passwords of the accounts and devices of the demo. The
+// database has only their hashes.
 type secrets struct {
-	Seed     uint64            `json:"seed"`
-	Accounts map[string]string `json:"accounts"`
-	Devices  map[string]string `json:"devices"`
+	Seed     uint64            `json:"seed"`     // of the city in this folder
+	Accounts map[string]string `json:"accounts"` // password by login
+	Devices  map[string]string `json:"devices"`  // secret by device id
 }
 
-// loadSecrets reads the data folder's secrets, or begins new ones for the seed. A folder made with
-// another seed is refused: its city would be a mixture.
+// loadSecrets reads the secrets of a data folder, or returns empty ones if there is no file. It returns fault.Invalid
+// if the folder has the city of another seed, because its city would become a mixture of two.
 func loadSecrets(dir string, seed uint64) (secrets, error) {
 	s := secrets{Seed: seed, Accounts: map[string]string{}, Devices: map[string]string{}}
 	b, err := os.ReadFile(filepath.Join(dir, secretsFile))
@@ -43,7 +43,7 @@ func loadSecrets(dir string, seed uint64) (secrets, error) {
 	return s, nil
 }
 
-// Account is one login of the demo.
+// Account is an account of the demo, with its password in plain text.
 type Account struct {
 	User     string `json:"user"`
 	Password string `json:"password"`
@@ -51,27 +51,27 @@ type Account struct {
 	Division string `json:"division"`
 }
 
-// Device is the device that the demo leaves to its visitor: the simulator does not publish for it.
+// Device is the device for which the user of the demo can publish. The simulator does not publish for it.
 type Device struct {
 	ID         string  `json:"id"`
 	Password   string  `json:"password"`
 	Division   string  `json:"division"`
 	Datastream string  `json:"datastream"`
-	Topic      string  `json:"topic"`
-	RedAbove   float64 `json:"red_above"`
-	ClearBelow float64 `json:"clear_below"`
+	Topic      string  `json:"topic"`       // of observations
+	RedAbove   float64 `json:"red_above"`   // raise value of the worst level, in the unit of the datastream
+	ClearBelow float64 `json:"clear_below"` // clear value of the mildest level
 }
 
-// Info is what a script needs to use a running demo.
+// Info is the file demo.json in the data folder. A script finds in it how to use the running demo.
 type Info struct {
-	HTTP     string    `json:"http"`
-	MQTT     string    `json:"mqtt"`
-	Database string    `json:"database"`
+	HTTP     string    `json:"http"`     // URL of the server
+	MQTT     string    `json:"mqtt"`     // host:port; empty without a listener
+	Database string    `json:"database"` // URL of the database
 	Accounts []Account `json:"accounts"`
 	Device   Device    `json:"device"`
 }
 
-// Account returns the demo's login of that name.
+// Account returns the account with the login user.
 func (d Info) Account(user string) (Account, bool) {
 	for _, a := range d.Accounts {
 		if a.User == user {
@@ -81,13 +81,14 @@ func (d Info) Account(user string) (Account, bool) {
 	return Account{}, false
 }
 
-// writeSecret writes v as JSON into dir/name, mode 0600, at once or not at all.
+// writeSecret writes v as JSON to dir/name with mode 0600. It writes a temporary file and renames it, so that a crash
+// never leaves a half file.
 func writeSecret(dir, name string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	tmp, err := os.CreateTemp(dir, "."+name+"-*") // 0600
+	tmp, err := os.CreateTemp(dir, "."+name+"-*") // CreateTemp uses mode 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}

@@ -15,19 +15,21 @@ import (
 	"onemap/sensors"
 )
 
-// SimulateOptions says how the simulator publishes.
+// SimulateOptions are the settings of the simulator. See sim.Options for the fields that both have.
 type SimulateOptions struct {
 	Broker      string // host:port
-	Credentials string // file with the devices' secrets
+	Credentials string // path of the JSON file with the secrets of the devices
 	Seed        uint64
 	Speed       float64
 	Interval    time.Duration
 	Scene       string
 	SceneAfter  time.Duration
-	Quiet       bool // the simulator ends with its server: its devices do not say that they are off line
+	Quiet       bool // for a simulator that ends together with its server: the devices do not publish "offline"
 }
 
-// Simulate publishes for the database's devices whose secrets are in the file, until ctx ends.
+// Simulate publishes for the devices of the database whose secrets are in the file, until ctx ends. It reads the
+// devices once at the start. It returns fault.Invalid if the file cannot be read or has no secret of a device of the
+// database.
 func Simulate(ctx context.Context, url string, o SimulateOptions, logger *slog.Logger) error {
 	b, err := os.ReadFile(o.Credentials)
 	if err != nil {
@@ -58,6 +60,7 @@ func Simulate(ctx context.Context, url string, o SimulateOptions, logger *slog.L
 	return simulate(ctx, devices, s.Devices, o, logger)
 }
 
+// simulate runs the simulator for the devices until ctx ends. secret holds the secrets by device id.
 func simulate(ctx context.Context, devices []sensors.Device, secret map[string]string, o SimulateOptions, logger *slog.Logger) error {
 	opts := sim.Options{
 		Broker: o.Broker, Seed: o.Seed, Speed: o.Speed, Scene: o.Scene, SceneAfter: o.SceneAfter, Interval: o.Interval, Quiet: o.Quiet, Logger: logger,

@@ -9,10 +9,11 @@ import (
 	"onemap/internal/fault"
 )
 
-// CutAntimeridian cuts lines and areas that cross the meridian of 180° into parts on its two sides, as RFC 7946, section
-// 3.1.9, has them; true says that it did. An edge that is longer than 180° of longitude is taken to go the short way round,
-// but for one from 180 to -180 exactly, which is the edge of a map of the whole world. The error is fault.Invalid: an area
-// round a pole has no such parts.
+// CutAntimeridian cuts lines and areas that cross the meridian of 180° into parts on its two sides, as RFC 7946,
+// section 3.1.9, recommends. It returns true if it cut something. An edge that spans more than 180° of longitude is
+// taken as the short way around the globe. An edge from exactly 180 to -180 is not, because it is the edge of a map of
+// the whole world. It returns fault.Invalid if an area surrounds a pole, because such an area cannot be cut in this
+// way.
 func CutAntimeridian(g orb.Geometry) (orb.Geometry, bool, error) {
 	switch g := g.(type) {
 	case orb.LineString:
@@ -49,7 +50,8 @@ func CutAntimeridian(g orb.Geometry) (orb.Geometry, bool, error) {
 	return g, false, nil
 }
 
-// jump is by how many whole turns the edge from a to b has to be moved to go the short way round.
+// jump returns the degrees (-360, 0 or 360) that must be added to the longitude b, so that the edge from a to b takes
+// the short way around the globe.
 func jump(a, b float64) float64 {
 	d := b - a
 	if math.Abs(d) <= 180 || math.Abs(d) >= 360 {
@@ -58,7 +60,7 @@ func jump(a, b float64) float64 {
 	return -360 * math.Copysign(1, d)
 }
 
-// crosses reports whether an edge of the polygon goes the short way over the meridian of 180°.
+// crosses reports whether an edge of the polygon crosses the meridian of 180° on the short way.
 func crosses(p orb.Polygon) bool {
 	for _, ring := range p {
 		for i := 1; i < len(ring); i++ {
@@ -93,6 +95,7 @@ func cutLine(l orb.LineString) orb.MultiLineString {
 		}
 		parts[last] = append(parts[last], p)
 	}
+	// A part of one point can remain if the line touches the meridian. It is not a line and is dropped.
 	whole := parts[:0]
 	for _, part := range parts {
 		if len(part) > 1 {
@@ -102,7 +105,7 @@ func cutLine(l orb.LineString) orb.MultiLineString {
 	return whole
 }
 
-// cutPolygons cuts those polygons that cross. On an error the geometry is returned as it was.
+// cutPolygons cuts the polygons that cross the meridian. On an error it returns the geometry unchanged.
 func cutPolygons(g orb.MultiPolygon) (orb.Geometry, bool, error) {
 	var all orb.MultiPolygon
 	some := false
@@ -120,7 +123,9 @@ func cutPolygons(g orb.MultiPolygon) (orb.Geometry, bool, error) {
 	return all, some, nil
 }
 
-// cutPolygon rolls the rings out to one side and cuts them at every 180°.
+// cutPolygon shifts the vertices by whole turns, so that no edge jumps and longitudes may be beyond ±180. It then clips
+// the result to the bands -540 to -180, -180 to 180 and 180 to 540 and shifts each part back. A ring that does not
+// close after the shift surrounds a pole.
 func cutPolygon(p orb.Polygon) (orb.MultiPolygon, error) {
 	flat := make(orb.Polygon, len(p))
 	for i, ring := range p {
@@ -129,7 +134,7 @@ func cutPolygon(p orb.Polygon) (orb.MultiPolygon, error) {
 			if j > 0 {
 				turns += jump(ring[j-1][0], q[0])
 			} else if i > 0 {
-				turns = jump(flat[0][0][0], q[0]) // a hole lies beside the shell
+				turns = jump(flat[0][0][0], q[0]) // shifts a hole to the same side as the outer ring
 			}
 			flat[i] = append(flat[i], orb.Point{q[0] + turns, q[1]})
 		}

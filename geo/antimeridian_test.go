@@ -70,7 +70,7 @@ func polygonsOf(g orb.Geometry) orb.MultiPolygon {
 	return nil
 }
 
-// A circle across the meridian keeps its area, and every part of it is on the globe.
+// A circle across the meridian of 180° keeps its area when it is cut, and every part of it is on the globe.
 func TestCutKeepsTheArea(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		flat := geo.Circle(orb.Point{0, rapid.Float64Range(-60, 60).Draw(t, "lat")}, rapid.Float64Range(1000, 500_000).Draw(t, "r"), rapid.IntRange(3, 40).Draw(t, "n"))

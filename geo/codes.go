@@ -2,7 +2,7 @@ package geo
 
 import "onemap/internal/fault"
 
-// The codes of divisions.
+// The error codes of division codes.
 const (
 	CodeNoDivision fault.Code = `no-division: "{value}" is no division code`
 )

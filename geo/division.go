@@ -6,7 +6,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// DivisionLevel is how deep a division code reaches.
+// DivisionLevel is the level of an administrative division. A deeper level has a greater number.
 type DivisionLevel int
 
 // The levels of GB/T 2260 and, below the county, of GB/T 10114 and the bureau of statistics.
@@ -18,7 +18,7 @@ const (
 	LevelVillage                             // 12: 370602001001
 )
 
-// digits is how many digits a code of the level has.
+// digits returns the number of digits of an unpadded code of the level.
 func (l DivisionLevel) digits() int {
 	switch l {
 	case LevelProvince:
@@ -34,15 +34,14 @@ func (l DivisionLevel) digits() int {
 	}
 }
 
-// provinces are the two-digit codes of GB/T 2260, space separated.
+// provinces are the two-digit codes of GB/T 2260, separated by spaces.
 const provinces = " 11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 "
 
-// ParseDivision reads a division code as people and files write it, padded with zeros
-// ("370602000000", "370600") or not ("370602", "3706"), and returns it unpadded: 2, 4, 6, 9 or 12
-// digits. It ignores spaces around the code. It returns fault.Invalid with the reason if the code is wrong.
+// ParseDivision parses a division code with padding zeros ("370602000000", "370600") or without ("370602", "3706"), and
+// returns it unpadded: 2, 4, 6, 9 or 12 digits. It ignores spaces around the code. It returns fault.Invalid with the
+// reason if the code is wrong.
 //
-// Towns that stand directly under a prefecture without counties (441900003) keep the two zeros of
-// the county that is not there.
+// A town directly under a prefecture without counties (441900003) keeps the two zeros of the missing county.
 func ParseDivision(s string) (string, error) {
 	code := strings.TrimSpace(s)
 	switch len(code) {
@@ -66,7 +65,8 @@ func ParseDivision(s string) (string, error) {
 	return code, nil
 }
 
-// divisionError names the text, cut to 32 bytes, and what a code has.
+// divisionError returns the error for a wrong code. It repeats the text, cut to 32 bytes. want states the rule that the
+// text breaks.
 func divisionError(s, want string) error {
 	if len(s) > 32 {
 		s = s[:32] + "…"
@@ -76,7 +76,7 @@ func divisionError(s, want string) error {
 	return e
 }
 
-// unpad cuts the groups of zeros that end the code.
+// unpad removes the groups of zeros at the end of a code, from the deepest level to the province.
 func unpad(code string) string {
 	for _, l := range []DivisionLevel{LevelTown, LevelCounty, LevelPrefecture, LevelProvince} {
 		if n := l.digits(); len(code) > n && strings.Trim(code[n:], "0") == "" {
@@ -86,8 +86,8 @@ func unpad(code string) string {
 	return code
 }
 
-// PadDivision writes an unpadded code with twelve digits, as statistics and the national warning
-// system do.
+// PadDivision returns an unpadded code padded with zeros to twelve digits, the form that statistics and the national
+// warning system use.
 func PadDivision(code string) string {
 	if len(code) >= 12 {
 		return code
@@ -105,7 +105,8 @@ func LevelOfDivision(code string) DivisionLevel {
 	return 0
 }
 
-// ParentDivision is the unpadded code one level up, empty above a province or for what is no code.
+// ParentDivision returns the unpadded code of the division one level above. It returns "" for a province and for a text
+// of another length.
 func ParentDivision(code string) string {
 	l := LevelOfDivision(code)
 	if l <= LevelProvince {
@@ -114,8 +115,8 @@ func ParentDivision(code string) string {
 	return unpad(code[:(l - 1).digits()])
 }
 
-// CountyOfDivision is the six-digit code that an unpadded code lies in, empty for what is wider
-// than a county.
+// CountyOfDivision returns the six-digit code of the county that contains the division. It returns "" if the division is
+// larger than a county.
 func CountyOfDivision(code string) string {
 	if len(code) < LevelCounty.digits() {
 		return ""

@@ -8,7 +8,7 @@ import (
 	"onemap/geo"
 )
 
-// A place that was read off a Chinese map service is converted once, when it is imported. Points are lon, lat.
+// A place from a Chinese map service is converted once, at the import. Points are {lon, lat}.
 func ExampleGCJ02ToWGS84() {
 	shown := orb.Point{121.45337, 37.46613} // Yantai, as a map service shows it
 	p := geo.GCJ02ToWGS84(shown)
@@ -19,7 +19,7 @@ func ExampleGCJ02ToWGS84() {
 	// the map service is off by 473 m
 }
 
-// The frame of a file is a name that people know, or an EPSG code.
+// A frame has a common name or an EPSG code.
 func ExampleParseFrame() {
 	frame, err := geo.ParseFrame("EPSG:4549")
 	if err != nil {
@@ -32,7 +32,7 @@ func ExampleParseFrame() {
 	// epsg:4549: 121.4468, 37.4641
 }
 
-// Codes are written with trailing zeros or without; the program keeps them without.
+// Division codes can have trailing zeros. The program stores them without.
 func ExampleParseDivision() {
 	for _, s := range []string{"370600000000", "370602", "370602001", "12345"} {
 		code, err := geo.ParseDivision(s)

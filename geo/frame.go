@@ -11,16 +11,17 @@ import (
 	"onemap/internal/fault"
 )
 
-// Frame is a coordinate frame that data may come in. Nothing but an importer meets another than
-// FrameWGS84.
+// Frame is the coordinate frame of data from outside. The import converts every frame to FrameWGS84, so the rest of the
+// program uses only that one.
 type Frame string
 
-// The frames in degrees, the web map's, and the two of the first city. Every other Gauss–Krüger zone of CGCS2000 is named
-// by its EPSG code in the same way: see GaussKrugerOf. In a projected frame a point is {easting, northing} in metres.
+// The frames in degrees, Web Mercator, and two of the Gauss–Krüger frames of CGCS2000. Every other Gauss–Krüger frame is
+// named by its EPSG code in the same way; see GaussKrugerOf. A point is {lon, lat} in a frame in degrees, and {easting,
+// northing} in metres in a projected frame.
 const (
 	FrameWGS84    Frame = "wgs84"     // WGS 84 and CGCS2000 (EPSG:4326, EPSG:4490), degrees
-	FrameGCJ02    Frame = "gcj02"     // what Chinese map services show, degrees
-	FrameBD09     Frame = "bd09"      // Baidu's, on top of GCJ-02, degrees
+	FrameGCJ02    Frame = "gcj02"     // the shifted frame of Chinese map services, degrees
+	FrameBD09     Frame = "bd09"      // the frame of Baidu, with a further shift on GCJ-02, degrees
 	FrameEPSG3857 Frame = "epsg:3857" // Web Mercator
 	FrameEPSG4549 Frame = "epsg:4549" // CGCS2000 3-degree Gauss–Krüger, central meridian 120°E
 	FrameEPSG4528 Frame = "epsg:4528" // the same with the zone's number 40 before the easting
@@ -37,8 +38,8 @@ func Frames() []Frame {
 
 const epsg = "epsg:"
 
-// ParseFrame reads a frame's name; empty is FrameWGS84. EPSG:4326, EPSG:4490 and CRS84 are other
-// names of it; a number alone is an EPSG code. The error is fault.Invalid and lists the names.
+// ParseFrame parses the name of a frame. An empty text, EPSG:4326, EPSG:4490 and CRS84 mean FrameWGS84. A number alone
+// is an EPSG code. It returns fault.Invalid with the list of names if the name is not known.
 func ParseFrame(s string) (Frame, error) {
 	name := strings.ToLower(strings.TrimSpace(s))
 	if _, err := strconv.ParseUint(name, 10, 32); err == nil {
@@ -64,8 +65,9 @@ func ParseFrame(s string) (Frame, error) {
 // Degrees reports whether the frame's coordinates are degrees of longitude and latitude.
 func (f Frame) Degrees() bool { return f == FrameWGS84 || f == FrameGCJ02 || f == FrameBD09 || f == "" }
 
-// Check says what is wrong with a point of the frame before it is converted: of a Gauss–Krüger frame the number of another
-// zone, or metres that no place of the zone has. The error is fault.Invalid.
+// Check checks a point of the frame before it is converted. For a Gauss–Krüger frame it returns fault.Invalid if the
+// easting has the number of another zone, or if no place of the zone can have these metres. It accepts every point of
+// another frame.
 func (f Frame) Check(p orb.Point) error {
 	g, ok := GaussKrugerOf(f)
 	if !ok {
@@ -74,7 +76,7 @@ func (f Frame) Check(p orb.Point) error {
 	return g.check(f, p)
 }
 
-// ToWGS84 converts a point of the frame.
+// ToWGS84 converts a point of the frame to {lon, lat} in degrees. It returns a point of an unknown frame unchanged.
 func (f Frame) ToWGS84(p orb.Point) orb.Point {
 	switch f {
 	case FrameWGS84, "":
@@ -85,7 +87,7 @@ func (f Frame) ToWGS84(p orb.Point) orb.Point {
 		return BD09ToWGS84(p)
 	case FrameEPSG3857:
 		return project.Mercator.ToWGS84(p)
-	case FrameEPSG4549, FrameEPSG4528: // as all zones, below
+	case FrameEPSG4549, FrameEPSG4528: // handled below, with the other zones
 	}
 	if g, ok := GaussKrugerOf(f); ok {
 		return g.Inverse(g.ownEasting(p))
@@ -93,7 +95,7 @@ func (f Frame) ToWGS84(p orb.Point) orb.Point {
 	return p
 }
 
-// FromWGS84 converts a point into the frame.
+// FromWGS84 converts {lon, lat} in degrees to a point of the frame. It returns the point unchanged for an unknown frame.
 func (f Frame) FromWGS84(p orb.Point) orb.Point {
 	switch f {
 	case FrameWGS84, "":
@@ -104,7 +106,7 @@ func (f Frame) FromWGS84(p orb.Point) orb.Point {
 		return WGS84ToBD09(p)
 	case FrameEPSG3857:
 		return project.WGS84.ToMercator(p)
-	case FrameEPSG4549, FrameEPSG4528: // as all zones, below
+	case FrameEPSG4549, FrameEPSG4528: // handled below, with the other zones
 	}
 	if g, ok := GaussKrugerOf(f); ok {
 		return g.Forward(p)
@@ -112,20 +114,21 @@ func (f Frame) FromWGS84(p orb.Point) orb.Point {
 	return p
 }
 
-// The ellipsoid of GCJ-02's formula is Krassovsky 1940.
+// The ellipsoid of the GCJ-02 formula, Krassovsky 1940: the semi-major axis in metres and the square of the
+// eccentricity.
 const (
 	krassovskyA  = 6378245.0
 	krassovskyE2 = 0.00669342162296594323
 )
 
-// InChina reports whether GCJ-02 shifts the point: the formula's own rectangle, which takes in
-// Korea and parts of other neighbours too.
+// InChina reports whether GCJ-02 shifts the point. It is the rectangle that the formula uses, which also contains Korea
+// and parts of other countries, so it is not a test of the national border.
 func InChina(p orb.Point) bool {
 	return p[0] >= 72.004 && p[0] <= 137.8347 && p[1] >= 0.8293 && p[1] <= 55.8271
 }
 
-// WGS84ToGCJ02 applies the shift of GCJ-02; a point outside InChina is untouched. The formula is
-// the one in common use; its check value is 39.911954, 116.377817 → 39.913345, 116.384047 (lat, lon).
+// WGS84ToGCJ02 applies the shift of GCJ-02. It returns a point outside InChina unchanged. The official formula is not
+// published; this one is in common use. Check value (lat, lon): 39.911954, 116.377817 → 39.913345, 116.384047.
 func WGS84ToGCJ02(p orb.Point) orb.Point {
 	if !InChina(p) {
 		return p
@@ -155,12 +158,14 @@ func wave(x float64) float64 {
 	return (20*math.Sin(6*x*math.Pi) + 20*math.Sin(2*x*math.Pi)) * 2 / 3
 }
 
-// GCJ02ToWGS84 takes the shift off again, by iteration, to better than a millimetre. Within a
-// kilometre of the edge of InChina the answer is undefined; elsewhere outside it p is untouched.
+// GCJ02ToWGS84 removes the shift of GCJ-02 by iteration, with an error below one millimetre. The result is undefined
+// within one kilometre of the edge of InChina. It returns any other point outside InChina unchanged.
 func GCJ02ToWGS84(p orb.Point) orb.Point {
 	if !InChina(p) {
 		return p
 	}
+	// Fixed-point iteration: the shift changes slowly, so each round corrects most of the error that is left. It ends when
+	// the correction is below 1e-10 degrees, about 0.01 mm.
 	w := p
 	for range 30 {
 		g := addShift(w)
@@ -174,10 +179,10 @@ func GCJ02ToWGS84(p orb.Point) orb.Point {
 	return w
 }
 
-// baiduPi is the constant of Baidu's formula: its waves have a period of 0.12 degrees.
+// baiduPi is the constant of the formula of Baidu. The waves of the shift have a period of 0.12 degrees.
 const baiduPi = math.Pi * 3000 / 180
 
-// GCJ02ToBD09 applies Baidu's further shift, everywhere.
+// GCJ02ToBD09 applies the further shift of Baidu. It shifts every point, also outside InChina.
 func GCJ02ToBD09(p orb.Point) orb.Point {
 	r := math.Hypot(p[0], p[1]) + 0.00002*math.Sin(p[1]*baiduPi)
 	theta := math.Atan2(p[1], p[0]) + 0.000003*math.Cos(p[0]*baiduPi)
@@ -185,7 +190,7 @@ func GCJ02ToBD09(p orb.Point) orb.Point {
 	return orb.Point{r*cos + 0.0065, r*sin + 0.006}
 }
 
-// BD09ToGCJ02 takes Baidu's shift off, by iteration.
+// BD09ToGCJ02 removes the shift of Baidu by iteration.
 func BD09ToGCJ02(p orb.Point) orb.Point {
 	g := orb.Point{p[0] - 0.0065, p[1] - 0.006}
 	for range 30 {
@@ -200,7 +205,7 @@ func BD09ToGCJ02(p orb.Point) orb.Point {
 	return g
 }
 
-// WGS84ToBD09 is GCJ-02 and Baidu's shift; a point outside InChina is untouched.
+// WGS84ToBD09 applies the shift of GCJ-02 and then that of Baidu. It returns a point outside InChina unchanged.
 func WGS84ToBD09(p orb.Point) orb.Point {
 	if !InChina(p) {
 		return p

@@ -75,7 +75,7 @@ func TestParseFrame(t *testing.T) {
 	}
 }
 
-// The known values are PROJ 9's, EPSG:4490 to EPSG:4549 and EPSG:4528.
+// The expected values are from PROJ 9, EPSG:4490 to EPSG:4549 and EPSG:4528.
 func TestGaussKrugerKnownValues(t *testing.T) {
 	for p, want := range map[orb.Point]orb.Point{
 		{121.39388, 37.53157}: {623205.7118, 4156419.0976},

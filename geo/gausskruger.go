@@ -10,16 +10,17 @@ import (
 	"onemap/internal/fault"
 )
 
-// GaussKruger is a transverse Mercator projection of CGCS2000 with scale 1 on its central meridian
-// and the equator as origin. Projected points are {easting, northing} in metres: x, y as mathematics
-// has them. Chinese surveyors and EPSG's axis order write the northing first and call it X.
+// GaussKruger is a transverse Mercator projection of CGCS2000 with scale 1 on its central meridian and the equator as
+// the origin of northings. Projected points are {easting, northing} in metres. Note that Chinese surveyors and the EPSG
+// axis order write the northing first and call it X.
 type GaussKruger struct {
 	CentralMeridian float64 // degrees
 	FalseEasting    float64 // metres
 }
 
-// The EPSG codes of the Gauss–Krüger frames of CGCS2000, in four runs by central meridian from 75°E to 135°E: 6-degree zones
-// 13 to 23 with the zone's number before the easting, the same without it, 3-degree zones 25 to 45 with it and without it.
+// The EPSG codes of the Gauss–Krüger frames of CGCS2000. They are four ranges, each by central meridian from 75°E to
+// 135°E: 6-degree zones 13 to 23 with the number of the zone before the easting (from 4491) and without it (from 4502),
+// then 3-degree zones 25 to 45 with the number (from 4513) and without it (from 4534).
 const (
 	firstGaussKruger  = 4491
 	sixNoNumber       = 4502
@@ -34,7 +35,8 @@ const (
 	northernmostMetre = 10_002_000 // a quarter of a meridian
 )
 
-// GaussKrugerOf is the projection of a frame like "epsg:4549"; false for any other frame.
+// GaussKrugerOf returns the projection of a frame such as "epsg:4549". It returns false if the frame is not one of the
+// Gauss–Krüger frames of CGCS2000.
 func GaussKrugerOf(f Frame) (GaussKruger, bool) {
 	code, err := strconv.Atoi(strings.TrimPrefix(string(f), epsg))
 	if err != nil || code < firstGaussKruger || code > lastGaussKruger || !strings.HasPrefix(string(f), epsg) {
@@ -56,8 +58,9 @@ func GaussKrugerOf(f Frame) (GaussKruger, bool) {
 	return g, true
 }
 
-// ownEasting is p with the zone's number before the easting, or without it, as the projection has it. Files mix the two up;
-// a zone is less than a million metres wide, so what stands in the millions is the number.
+// ownEasting returns p with an easting in the form of the projection: with the number of the zone before it, or without
+// it. Files often name the frame with the number and have eastings without it, or the reverse. A zone is less than a
+// million metres wide, so the millions of an easting are the number of the zone.
 func (g GaussKruger) ownEasting(p orb.Point) orb.Point {
 	zone := math.Floor(g.FalseEasting / millionPerZone)
 	switch given := math.Floor(p[0] / millionPerZone); {
@@ -69,9 +72,11 @@ func (g GaussKruger) ownEasting(p orb.Point) orb.Point {
 	return p
 }
 
-// check refuses metres that cannot be of the projection, of the frame f. The number of a zone has to be that of the central
-// meridian, in zones of 3 or of 6 degrees.
+// check returns fault.Invalid if {easting, northing} cannot be a place of the projection. f is the name of the frame,
+// for the error. A zone number before the easting must be the number of the central meridian, counted in zones of 3 or
+// 6 degrees. The error asks whether the two numbers are swapped if that would explain it.
 func (g GaussKruger) check(f Frame, p orb.Point) error {
+	// A 3-degree zone k has the central meridian 3k; a 6-degree zone k has 6k-3, so only an odd multiple of 3 has both.
 	given := int(math.Floor(p[0] / millionPerZone))
 	three, six := int(g.CentralMeridian)/3, (int(g.CentralMeridian)+3)/6
 	sixFits := int(g.CentralMeridian)%6 == 3
@@ -94,19 +99,19 @@ func (g GaussKruger) check(f Frame, p orb.Point) error {
 	return nil
 }
 
-// CGCS2000's ellipsoid, GB 22021-2008.
+// The ellipsoid of CGCS2000 (GB 22021-2008): semi-major axis in metres, flattening, and third flattening.
 const (
 	cgcsA = 6378137.0
 	cgcsF = 1 / 298.257222101
 	cgcsN = cgcsF / (2 - cgcsF)
 )
 
-// rectifying is the radius of the circle as long as the meridian, to n⁴.
+// rectifying is the radius in metres of the circle that is as long as the meridian ellipse, to the order n⁴.
 const rectifying = cgcsA / (1 + cgcsN) * (1 + cgcsN*cgcsN/4 + cgcsN*cgcsN*cgcsN*cgcsN/64)
 
-// The series of Krüger 1912 to n⁴, as in Karney, Transverse Mercator with an accuracy of a few
-// nanometers, 2011, equations 35 and 36. Within 4° of the central meridian the error is far under a
-// millimetre.
+// kruger returns the coefficients of the series of Krüger (1912) to the order n⁴: alpha for the projection, beta for
+// its inverse. Source: Karney, "Transverse Mercator with an accuracy of a few nanometers" (2011), equations 35 and 36.
+// Within 4° of the central meridian the error is far below one millimetre.
 func kruger() (alpha, beta [4]float64) {
 	n := cgcsN
 	n2, n3, n4 := n*n, n*n*n, n*n*n*n
@@ -125,7 +130,8 @@ func kruger() (alpha, beta [4]float64) {
 	return alpha, beta
 }
 
-// Forward projects {lon, lat} to {easting, northing}.
+// Forward projects {lon, lat} in degrees to {easting, northing} in metres. It first maps the ellipsoid to a sphere by
+// the conformal latitude, then projects the sphere (xi, eta), and corrects the result with the series of alpha.
 func (g GaussKruger) Forward(p orb.Point) orb.Point {
 	alpha, _ := kruger()
 	e := math.Sqrt(cgcsF * (2 - cgcsF))
@@ -142,14 +148,15 @@ func (g GaussKruger) Forward(p orb.Point) orb.Point {
 	return orb.Point{g.FalseEasting + rectifying*x, rectifying * y}
 }
 
-// conformalTan is the tangent of the conformal latitude, from that of the latitude.
+// conformalTan returns the tangent of the conformal latitude, from the tangent tau of the latitude and the eccentricity
+// e (Karney 2011, equations 7 to 9).
 func conformalTan(tau, e float64) float64 {
 	sigma := math.Sinh(e * math.Atanh(e*tau/math.Hypot(1, tau)))
 	return tau*math.Hypot(1, sigma) - sigma*math.Hypot(1, tau)
 }
 
-// Inverse returns {lon, lat} of {easting, northing}. Far from the zone the answer is meaningless but
-// finite input never panics; check the result with CheckPoint.
+// Inverse returns {lon, lat} in degrees for {easting, northing} in metres. Far from the zone the result has no meaning,
+// but no finite input causes a panic. The caller should check the result with CheckPoint.
 func (g GaussKruger) Inverse(p orb.Point) orb.Point {
 	_, beta := kruger()
 	e2 := cgcsF * (2 - cgcsF)
@@ -164,7 +171,7 @@ func (g GaussKruger) Inverse(p orb.Point) orb.Point {
 	sin, cos := math.Sincos(xi1)
 	target := sin / math.Hypot(sinh, cos)
 	tau := target / (1 - e2)
-	for range 8 { // Newton, Karney 2011, equations 19 to 21
+	for range 8 { // Newton's method for the latitude, Karney 2011, equations 19 to 21
 		t := conformalTan(tau, math.Sqrt(e2))
 		d := (target - t) / math.Hypot(1, t) * (1 + (1-e2)*tau*tau) / ((1 - e2) * math.Hypot(1, tau))
 		tau += d

@@ -12,8 +12,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// CheckLonLat says whether lon and lat are degrees on the globe. The error is fault.Invalid with the
-// field "lon" or "lat", and asks whether the two are swapped when that would make sense.
+// CheckLonLat returns fault.Invalid with the field "lon" or "lat" if the number is not finite or not in the range -180
+// to 180 or -90 to 90 degrees. The error asks whether the two are swapped if the swapped numbers would be valid.
 func CheckLonLat(lon, lat float64) error {
 	if math.IsNaN(lon) || math.IsInf(lon, 0) {
 		return fault.InvalidField("lon", "is not a finite number")
@@ -34,11 +34,11 @@ func CheckLonLat(lon, lat float64) error {
 	return nil
 }
 
-// CheckPoint is CheckLonLat of a point.
+// CheckPoint is CheckLonLat for a point {lon, lat}.
 func CheckPoint(p orb.Point) error { return CheckLonLat(p[0], p[1]) }
 
-// CheckInside says whether a point is valid and inside a bound, and asks whether lon and lat are
-// swapped when the swapped point would be.
+// CheckInside returns fault.Invalid if the point {lon, lat} is not valid or not inside the bound. The error asks whether
+// lon and lat are swapped if the swapped point is inside.
 func CheckInside(b orb.Bound, p orb.Point) error {
 	if err := CheckPoint(p); err != nil {
 		return err
@@ -56,10 +56,15 @@ func CheckInside(b orb.Bound, p orb.Point) error {
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// ParseDegrees reads an angle: decimal degrees ("121.39", "-0.5", "121,39"), or degrees, minutes and seconds
-// with their signs, whichever quotes stand for them ("121°23′40.5″", "121度23分40.5秒", "37°32'9\"N"), with d, m and s, with
-// colons or with spaces between. A letter N, S, E or W or 东经, 西经, 北纬, 南纬, 经度, 纬度 may stand before or after; S and W make it
-// negative. Full-width characters are read as their half-width twins. The range is not checked. The error is fault.Invalid.
+// ParseDegrees parses an angle and returns decimal degrees. It accepts:
+//
+//   - decimal degrees with a point or a comma: "121.39", "-0.5", "121,39";
+//   - degrees, minutes and seconds with their signs, common substitutes of the signs, Chinese words, d, m and s, colons or
+//     spaces: "121°23′40.5″", "121度23分40.5秒", "37°32'9\"N", "121:23:42".
+//
+// N, S, E, W, 东经, 西经, 北纬, 南纬, 经度 or 纬度 may stand before or after the angle. S, W, 南纬 and 西经 make it negative.
+// Full-width characters are read as half-width characters. ParseDegrees does not check the range. It returns
+// fault.Invalid if the text is not an angle.
 func ParseDegrees(s string) (float64, error) {
 	t := strings.TrimSpace(width.Fold.String(s))
 	if strings.Count(t, ",") == 1 && !strings.Contains(t, ".") {
@@ -82,10 +87,11 @@ func ParseDegrees(s string) (float64, error) {
 	return sign * v, nil
 }
 
-// isPlain refuses what strconv takes beyond a decimal number: Inf, NaN, hexadecimals, underscores.
+// isPlain reports whether s has only the characters of a decimal number. strconv.ParseFloat also accepts Inf, NaN,
+// hexadecimal numbers and underscores, which are not angles.
 func isPlain(s string) bool { return strings.Trim(s, "+-.0123456789eE") == "" }
 
-// clip cuts a text of strangers to n characters, for an error.
+// clip cuts a text from outside to n characters, because an error message repeats it.
 func clip(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s
@@ -93,7 +99,8 @@ func clip(s string, n int) string {
 	return string([]rune(s)[:n]) + "…"
 }
 
-// hemisphere takes a leading or trailing N, S, E, W or its Chinese word off; the sign is 0 when there was none.
+// hemisphere removes a leading or trailing N, S, E, W or the Chinese word from s. It returns the rest and the sign,
+// which is 0 if there was no such word.
 func hemisphere(s string) (string, float64) {
 	for _, h := range []struct {
 		word string
@@ -111,12 +118,12 @@ func hemisphere(s string) (string, float64) {
 	return s, 0
 }
 
-// secondsByLetter reports whether the s at the end of "121d23m42s" is that of the seconds.
+// secondsByLetter reports whether an s at the end, as in "121d23m42s", means seconds and not south.
 func secondsByLetter(s string) bool {
 	return strings.ContainsAny(s, "mM") && strings.ContainsAny(s, "dD")
 }
 
-// markReplacer writes each mark that people type for degrees, minutes and seconds as one of ° ′ ″.
+// markReplacer replaces the marks that people type for degrees, minutes and seconds by °, ′ and ″.
 func markReplacer() *strings.Replacer {
 	return strings.NewReplacer(
 		"''", "″", "’’", "″", "‘‘", "″", "′′", "″", "´´", "″", "``", "″",
@@ -125,7 +132,8 @@ func markReplacer() *strings.Replacer {
 		"秒", "″", "\"", "″", "”", "″", "“", "″", "〃", "″", "ʺ", "″", "s", "″", "S", "″")
 }
 
-// sexagesimal reads unsigned degrees with optional minutes and seconds.
+// sexagesimal parses unsigned degrees with optional minutes and seconds. It returns false if the text has another form
+// or if minutes or seconds are 60 or more.
 func sexagesimal(s string) (float64, bool) {
 	rest := markReplacer().Replace(s)
 	if !strings.ContainsAny(rest, "°′″") {
@@ -151,7 +159,7 @@ func sexagesimal(s string) (float64, bool) {
 	return value, found && rest == ""
 }
 
-// markBetween sets the marks into "121:23:42" and "121 23 42"; anything else stays as it is.
+// markBetween inserts the marks °, ′ and ″ into "121:23:42" or "121 23 42". It returns any other text unchanged.
 func markBetween(s string) string {
 	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ':' || r == ' ' })
 	if len(parts) < 2 || len(parts) > 3 {

@@ -8,11 +8,11 @@ import (
 	"github.com/paulmach/orb/planar"
 )
 
-// Distance is the great-circle distance of two points in metres, on a sphere: within 0.6 % of the
-// ellipsoid's.
+// Distance returns the great-circle distance of two points {lon, lat} in metres. It uses a sphere; the distance on the
+// ellipsoid differs by at most 0.6 %.
 func Distance(a, b orb.Point) float64 { return orbgeo.DistanceHaversine(a, b) }
 
-// Bearing is the initial bearing from a to b, degrees clockwise from north in [0, 360).
+// Bearing returns the initial bearing from a to b. Units: degrees clockwise from north, in the range [0, 360).
 func Bearing(a, b orb.Point) float64 {
 	return math.Mod(orbgeo.Bearing(a, b)+360, 360)
 }
@@ -23,8 +23,8 @@ func Toward(p orb.Point, bearing, metres float64) orb.Point {
 	return orbgeo.PointAtBearingAndDistance(p, bearing, metres)
 }
 
-// Circle is a closed polygon of n corners around a point, counter-clockwise, radius in metres. Fewer
-// than 3 corners are taken as 3.
+// Circle returns a closed polygon with n corners on the circle around centre. The radius is in metres. The ring is
+// counter-clockwise, as RFC 7946 requires of an outer ring. An n below 3 means 3.
 func Circle(centre orb.Point, radius float64, n int) orb.Polygon {
 	n = max(n, 3)
 	ring := make(orb.Ring, 0, n+1)
@@ -34,9 +34,8 @@ func Circle(centre orb.Point, radius float64, n int) orb.Polygon {
 	return orb.Polygon{append(ring, ring[0])}
 }
 
-// PointOn is a point that stands for a geometry: itself, the middle vertex of a line, the centroid of
-// an area where that lies inside it and otherwise its first corner. The second value is false when
-// the geometry is empty.
+// PointOn returns one point that represents a geometry: a point itself, the middle vertex of a line, the centroid of the
+// largest area, or its first corner if the centroid is outside. It returns false if the geometry is empty.
 func PointOn(g orb.Geometry) (orb.Point, bool) {
 	switch g := g.(type) {
 	case orb.Point:
@@ -84,8 +83,8 @@ func longest(lines orb.MultiLineString) (orb.Point, bool) {
 	return middle(best)
 }
 
-// inArea returns a point for the name of areas: the centroid of the largest one when that lies inside, and a
-// corner of it otherwise. Areas are compared in square degrees, which is enough for a choice.
+// inArea returns the centroid of the largest polygon, or its first corner if the centroid is outside the polygon. It
+// compares areas in square degrees, which is exact enough for this choice.
 func inArea(areas orb.MultiPolygon) (orb.Point, bool) {
 	var largest orb.Polygon
 	size := -1.0

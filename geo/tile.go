@@ -9,7 +9,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Tile is an address in the Web Mercator pyramid: zoom, column from 180°W, row from the north.
+// Tile is the address of a tile in the Web Mercator pyramid (XYZ scheme): zoom, column from 180°W, row from the north.
 type Tile struct{ Z, X, Y uint32 }
 
 // MaxTileZoom is the deepest zoom that an address may have.
@@ -18,14 +18,15 @@ const MaxTileZoom = 30
 // MaxTileServed is the deepest zoom of the tiles that are served.
 const MaxTileServed = 22
 
-// MaxMercatorLat is where the square of Web Mercator ends, degrees.
+// MaxMercatorLat is the latitude at which the square of Web Mercator ends. Units: degrees.
 const MaxMercatorLat = 85.0511287798066
 
-// MercatorHalf is half the side of the square of EPSG:3857, metres.
+// MercatorHalf is half the side of the square of EPSG:3857. Units: metres.
 const MercatorHalf = math.Pi * 6378137
 
-// ParseTile reads the three numbers of a tile's address. Zoom is at most maxZoom. The error is
-// fault.Invalid with the field z, x or y.
+// ParseTile parses the three numbers of a tile's address. It returns fault.Invalid with the field z, x or y if a number
+// has leading zeros or another character than digits, if the zoom is above maxZoom, or if the tile is outside the
+// world. An address has only one valid form, so that caches keep each tile once.
 func ParseTile(z, x, y string, maxZoom uint32) (Tile, error) {
 	var t Tile
 	for _, part := range []struct {
@@ -52,12 +53,12 @@ func ParseTile(z, x, y string, maxZoom uint32) (Tile, error) {
 	return t, nil
 }
 
-// Valid reports whether the tile is in the world.
+// Valid reports whether the zoom is at most MaxTileZoom and the tile is inside the world.
 func (t Tile) Valid() bool {
 	return t.Z <= MaxTileZoom && t.X < 1<<t.Z && t.Y < 1<<t.Z
 }
 
-// Bound is the tile's rectangle in lon/lat.
+// Bound returns the rectangle of the tile in degrees, {lon, lat}.
 func (t Tile) Bound() orb.Bound {
 	side := float64(uint64(1) << t.Z)
 	lon := func(x float64) float64 { return x/side*360 - 180 }
@@ -68,7 +69,8 @@ func (t Tile) Bound() orb.Bound {
 	return orb.Bound{Min: orb.Point{lon(x), lat(y + 1)}, Max: orb.Point{lon(x + 1), lat(y)}}
 }
 
-// TileAt is the tile of a zoom that holds the point; beyond the edge of the world the nearest one.
+// TileAt returns the tile of a zoom that contains the point {lon, lat}. For a point outside the square it returns the
+// nearest tile.
 func TileAt(p orb.Point, z uint32) Tile {
 	side := float64(uint64(1) << z)
 	x := (p[0] + 180) / 360 * side
@@ -78,7 +80,7 @@ func TileAt(p orb.Point, z uint32) Tile {
 	return Tile{Z: z, X: index(x), Y: index(y)}
 }
 
-// ToMercator projects lon/lat to metres of EPSG:3857; the latitude is held inside the square.
+// ToMercator projects {lon, lat} in degrees to {x, y} in metres of EPSG:3857. It limits the latitude to the square.
 func ToMercator(p orb.Point) orb.Point {
 	lat := min(max(p[1], -MaxMercatorLat), MaxMercatorLat)
 	return orb.Point{
@@ -87,7 +89,7 @@ func ToMercator(p orb.Point) orb.Point {
 	}
 }
 
-// FromMercator is the inverse of ToMercator.
+// FromMercator is the inverse of ToMercator: it returns {lon, lat} in degrees.
 func FromMercator(m orb.Point) orb.Point {
 	return orb.Point{
 		m[0] / MercatorHalf * 180,

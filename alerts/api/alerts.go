@@ -16,7 +16,8 @@ import (
 	"onemap/internal/httpx"
 )
 
-// AlertList is a page of alerts; it holds what the event log has up to Seq of Epoch.
+// AlertList is a page of alerts. It includes every event up to Seq of the event log Epoch. A client can therefore show
+// the page, open the WebSocket with this position, and apply the later events without a gap.
 type AlertList struct {
 	Epoch string         `json:"epoch"`
 	Seq   int64          `json:"seq"`
@@ -26,7 +27,7 @@ type AlertList struct {
 	Count *int64         `json:"count,omitempty" doc:"How many match in all, when it was asked for"`
 }
 
-// AlertDetail is an alert with its messages and its people.
+// AlertDetail is an alert with its history, its CAP messages and its deliveries.
 type AlertDetail struct {
 	Alert      alerts.Alert      `json:"alert"`
 	History    []alerts.Audit    `json:"history" doc:"Oldest first; the newest 1,000"`
@@ -41,19 +42,20 @@ type AlertStep struct {
 	Level core.Level `json:"level,omitempty" minimum:"0" maximum:"4" doc:"The level of the alert that the person was shown. One that has risen above it refuses the step with alert-risen. Left out or 0: not known; it is refused with shown-missing while the alert has not cleared and its risen_from is not 0"`
 }
 
-// StepWords is what a handling step says, whatever it is taken on.
+// StepWords are the fields that a step on one alert and a step on several alerts share.
 type StepWords struct {
 	Note     string `json:"note,omitempty" doc:"Resolving needs one; closing what has not cleared, too"`
 	Assignee string `json:"assignee,omitempty" maxLength:"64" doc:"The user to assign to; assigning needs one"`
 	Confirm  bool   `json:"confirm,omitempty" doc:"Resolving or closing what has not cleared needs it, with a note"`
 }
 
-// HandledAlert is the alert after a step.
+// HandledAlert is the answer to a handling step: the alert after the step.
 type HandledAlert struct {
 	Alert alerts.Alert `json:"alert"`
 }
 
-// AlertFilter is what a list and an export of alerts are narrowed by.
+// AlertFilter are the query parameters that narrow a list or an export of alerts. A parameter that is not given does not
+// narrow it.
 type AlertFilter struct {
 	Open     bool      `query:"open" doc:"Only those that are not cleared, or not closed"`
 	State    string    `query:"state" enum:"open,cleared,closed,all" doc:"open: not cleared, or not closed; cleared: cleared and not closed; closed; all"`
@@ -86,6 +88,8 @@ type alertStepInput struct {
 	Body   *AlertStep
 }
 
+// alertRoutes registers the routes of alerts. The two routes of handling steps require only the permission to
+// acknowledge, which a duty display has too. The service requires the permission to handle for the other actions.
 func (s *API) alertRoutes() {
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/alerts", "listAlerts", "The alerts of the scope, newest first"), s.alerts)
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/alerts/{id}", "getAlert", "One alert with its history, messages and deliveries"), s.alert)
@@ -99,7 +103,8 @@ func (s *API) alertRoutes() {
 	s.exportRoute()
 }
 
-// filter is the filter for the store.
+// filter returns the filter for the store. It returns fault.Invalid with the parameter's name if q is not valid UTF-8 or
+// has a NUL character, which PostgreSQL cannot store, if from is not before to, or if the division has no valid code.
 func (in AlertFilter) filter() (alerts.Filter, error) {
 	f := alerts.Filter{
 		Open: in.Open, State: alerts.FilterState(in.State), DeviceID: in.Device, Hazard: in.Hazard, From: in.From, To: in.To, Query: strings.TrimSpace(in.Q),
@@ -128,11 +133,13 @@ func (in AlertFilter) filter() (alerts.Filter, error) {
 	return f, nil
 }
 
+// alerts lists one page of the alerts. It reads one alert more than the limit, so that it knows whether a page follows.
 func (s *API) alerts(ctx context.Context, p core.Principal, in *alertsInput) (*httpx.Body[AlertList], error) {
 	f, err := in.filter()
 	if err != nil {
 		return nil, err
 	}
+	// Pages follow the ids, which grow with time. A page stays the same when new alerts open, unlike pages by offset.
 	f.Count, f.Limit, f.Before = in.Count, in.Limit+1, in.Before
 	snap, err := s.o.Alerts.Alerts(ctx, p.Scope(), f)
 	if err != nil {
@@ -149,20 +156,22 @@ func (s *API) alerts(ctx context.Context, p core.Principal, in *alertsInput) (*h
 	return httpx.Answer(out), nil
 }
 
-// possibleFor is the alert as it goes to a principal, with what they may do with it.
+// possibleFor returns the alert as the answer to the principal shows it, with the actions that the principal may take.
 func possibleFor(p core.Principal, a alerts.Alert) alerts.Alert {
 	a = wireAlert(a)
 	a.Possible = alerts.PossibleFor(p.Scope(), a)
 	return a
 }
 
+// wireAlert returns the alert with empty lists instead of nil, because the JSON of an answer never has null for a list.
 func wireAlert(a alerts.Alert) alerts.Alert {
 	a.Divisions = httpx.OrEmpty(a.Divisions)
 	a.Area = httpx.OrEmpty(a.Area)
 	return a
 }
 
-// alert reads the alert in the scope first: what follows from its id alone is for those who may see it.
+// alert returns one alert with its details. It reads the alert in the scope of the caller first. The other three reads
+// use only the id and do not check the scope, so this order keeps the details from callers who may not see the alert.
 func (s *API) alert(ctx context.Context, p core.Principal, in *alertInput) (*httpx.Body[AlertDetail], error) {
 	a, err := s.o.Alerts.Alert(ctx, p.Scope(), in.ID)
 	if err != nil {
@@ -179,7 +188,7 @@ func (s *API) alert(ctx context.Context, p core.Principal, in *alertInput) (*htt
 		return nil, err
 	}
 	out.History, out.Messages = httpx.OrEmpty(out.History), httpx.OrEmpty(out.Messages)
-	out.Deliveries = slices.Clone(httpx.OrEmpty(out.Deliveries))
+	out.Deliveries = slices.Clone(httpx.OrEmpty(out.Deliveries)) // a copy, because the loop changes the entries
 	for i := range out.Deliveries {
 		d := &out.Deliveries[i]
 		d.Connected, d.Received, d.Confirmed = httpx.OrEmpty(d.Connected), httpx.OrEmpty(d.Received), httpx.OrEmpty(d.Confirmed)
@@ -187,6 +196,7 @@ func (s *API) alert(ctx context.Context, p core.Principal, in *alertInput) (*htt
 	return httpx.Answer(out), nil
 }
 
+// handleAlert takes one handling step. The body is optional, because acknowledging needs no note.
 func (s *API) handleAlert(ctx context.Context, p core.Principal, in *alertStepInput) (*httpx.Body[HandledAlert], error) {
 	step := AlertStep{}
 	if in.Body != nil {
@@ -199,6 +209,8 @@ func (s *API) handleAlert(ctx context.Context, p core.Principal, in *alertStepIn
 	return httpx.Answer(HandledAlert{possibleFor(p, after)}), nil
 }
 
+// command returns the command for the service. shown is the level at which the person saw the alert; core.None: not
+// known. The service adds the actor and the time.
 func command(action alerts.Action, id int64, step StepWords, shown core.Level) alerts.Command {
 	return alerts.Command{AlertID: id, Action: action, Note: step.Note, Assignee: step.Assignee, Confirm: step.Confirm, Level: shown}
 }

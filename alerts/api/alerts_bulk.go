@@ -10,7 +10,8 @@ import (
 	"onemap/internal/httpx"
 )
 
-// BulkStep is one step on several alerts.
+// BulkStep is one handling step on several alerts. The service takes the step on each alert in a separate transaction,
+// so some alerts may be refused while others change.
 type BulkStep struct {
 	StepWords
 
@@ -19,14 +20,15 @@ type BulkStep struct {
 	Levels []int         `json:"levels,omitempty" maxItems:"500" doc:"The level that the person was shown of each alert, in the order of ids; see level of a step on one alert"`
 }
 
-// BulkItem is what became of one of them: the alert as it then is, or why not.
+// BulkItem is the result for one alert: either the alert after the step, or the problem that refused the step.
 type BulkItem struct {
 	ID      int64          `json:"id"`
 	Alert   *alerts.Alert  `json:"alert,omitempty"`
 	Problem *httpx.Problem `json:"problem,omitempty"`
 }
 
-// shown is each alert with the level that it was shown at.
+// shown returns the alerts of the step, each with the level at which the person saw it. It returns fault.Invalid if
+// there are levels but not one for each alert, or if a level is not 0 to 4.
 func (b BulkStep) shown() ([]alerts.Shown, error) {
 	if len(b.Levels) != 0 && len(b.Levels) != len(b.IDs) {
 		return nil, fault.InvalidCode("levels", alerts.CodeShownCount, len(b.Levels), len(b.IDs))
@@ -46,7 +48,8 @@ func (b BulkStep) shown() ([]alerts.Shown, error) {
 
 type bulkInput struct{ Body BulkStep }
 
-// handleAlerts answers in the order of the ids.
+// handleAlerts takes the step on each alert. The answer has one item for each id, in the order of the ids. An error of
+// one alert is in its item. Only an error of the command itself refuses the whole request.
 func (s *API) handleAlerts(ctx context.Context, p core.Principal, in *bulkInput) (*httpx.Body[httpx.Whole[BulkItem]], error) {
 	shown, err := in.Body.shown()
 	if err != nil {

@@ -14,15 +14,15 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// rise is what the engine stores when an alert gets worse.
+// rise stores the change that the engine stores when an alert gets worse.
 func (w *world) rise(a alerts.Alert, to core.Level) alerts.Alert {
 	w.T.Helper()
 	a.Level, a.PeakLevel = to, core.Worst(to, a.PeakLevel)
 	return w.Detect(a, alerts.Firing)
 }
 
-// A tap on the yellow that the screen shows does not silence the red that it has become: not by any step, not of
-// one alert nor of several, and not by a client that does not say what it showed.
+// A step by a person who still sees yellow does not handle an alert that has risen to red. This holds for every step,
+// for one alert and for several, and for a client that does not send the level that it showed.
 func TestStepOnALevelThatWasNotShown(t *testing.T) {
 	w := newWorld(t, nil)
 	yellow := w.Raise("dev-02", func(a *alerts.Alert) { a.Level, a.PeakLevel = core.Yellow, core.Yellow })
@@ -59,7 +59,8 @@ func TestStepOnALevelThatWasNotShown(t *testing.T) {
 	}
 }
 
-// Of several alerts those are refused that have risen since they were shown, each with its reason; the others are taken.
+// A step on several alerts is refused for those that have risen since they were shown, each with its reason. The others
+// are handled.
 func TestBulkStepOnALevelThatWasNotShown(t *testing.T) {
 	w := newWorld(t, nil)
 	blue := func(a *alerts.Alert) { a.Level, a.PeakLevel = core.Blue, core.Blue }

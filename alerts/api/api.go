@@ -1,4 +1,8 @@
-// Package alertsapi is the HTTP API of alerts, rules and silences, and the feed of CAP messages.
+// Package alertsapi serves the HTTP API of alerts, rules and silences, and an Atom feed of CAP 1.2 messages.
+//
+// A handler decodes the request, calls package alerts, and encodes the answer. Rights are checked twice: the route
+// refuses a caller without the permission, and the service then checks the role and the division of the caller against
+// the alert, rule or silence itself.
 package alertsapi
 
 import (
@@ -11,14 +15,15 @@ import (
 	"onemap/internal/httpx"
 )
 
-// What the routes need of the caller.
+// The permissions that the routes require of the caller.
 const (
 	needAcknowledge = httpx.Need(alerts.PermAcknowledge)
 	needHandle      = httpx.Need(alerts.PermHandle)
 	needRules       = httpx.Need(alerts.PermEditRules)
 )
 
-// Handler takes people's steps on alerts; alerts.Desk is one.
+// Handler takes the handling steps of people, lists who an alert may be assigned to, and exports alerts. alerts.Desk
+// implements Handler and documents the errors.
 type Handler interface {
 	Handle(ctx context.Context, p core.Principal, c alerts.Command) (alerts.Alert, error)
 	HandleAll(ctx context.Context, p core.Principal, c alerts.Command, shown []alerts.Shown) ([]alerts.Result, error)
@@ -26,13 +31,14 @@ type Handler interface {
 	Export(ctx context.Context, s core.Scope, f alerts.Filter, most int, write func(alerts.Alert, []alerts.Audit) error) (more bool, err error)
 }
 
-// DivisionNames knows what divisions are called.
+// DivisionNames returns the names of administrative divisions.
 type DivisionNames interface {
-	// DivisionName is a name, or the code itself when it is in no list.
+	// DivisionName returns the name of the division with this GB/T 2260 code. It returns the code itself if the division is
+	// not known.
 	DivisionName(ctx context.Context, code string) (core.Text, error)
 }
 
-// Options is what the routes stand on.
+// Options are the services and stores that the routes call.
 type Options struct {
 	Alerts    alerts.AlertStore
 	Handler   Handler
@@ -40,10 +46,10 @@ type Options struct {
 	Rules     *alerts.Rules
 	CAP       alerts.CAPStore
 	Divisions DivisionNames
-	City      core.City // whose name the feed of CAP messages has
+	City      core.City // its name is part of the title of the CAP feed
 }
 
-// Complete reports the first required part that is missing.
+// Complete returns an error that names the first required field that is missing.
 func (o Options) Complete() error { return httpx.Complete("alertsapi", o) }
 
 // API serves the HTTP endpoints for alerts.
@@ -53,7 +59,8 @@ type API struct {
 	o Options
 }
 
-// Mount puts the routes on the server.
+// Mount registers the routes on the server. h.Text sets the limits of text fields in the OpenAPI description, so that
+// the description and the checks of the services use the same constants.
 func Mount(h *httpx.Server, o Options) {
 	s := &API{h, o}
 	httpx.Enum[alerts.Detection, detectionWord](h)
@@ -74,23 +81,25 @@ func Mount(h *httpx.Server, o Options) {
 	h.Text("BulkStep.note", httpx.Pattern{Max: alerts.MaxNote})
 }
 
+// These types only carry the Schema methods below. The schema of an alerts type then lists its allowed words, and
+// package alerts does not need to import huma.
 type (
 	detectionWord string
 	handlingWord  string
 	directionWord string
 )
 
-// Schema describes what the machine sees of an alert.
+// Schema lists the states of detection. The rule engine sets them.
 func (detectionWord) Schema(huma.Registry) *huma.Schema {
 	return httpx.Words(alerts.Firing, alerts.Recovering, alerts.Cleared, alerts.Stale)
 }
 
-// Schema describes where people are with an alert.
+// Schema lists the states of handling. The steps of people set them.
 func (handlingWord) Schema(huma.Registry) *huma.Schema {
 	return httpx.Words(alerts.New, alerts.Acknowledged, alerts.Assigned, alerts.Resolved, alerts.Closed)
 }
 
-// Schema describes the dangerous side of a threshold.
+// Schema lists the dangerous sides of a threshold.
 func (directionWord) Schema(huma.Registry) *huma.Schema {
 	return httpx.Words(alerts.Above, alerts.Below)
 }

@@ -20,6 +20,8 @@ import (
 	"onemap/internal/httpx"
 )
 
+// capRoutes registers the two routes that answer with XML. They are plain handlers beside huma, so their parameters are
+// described here and parsed in the handlers.
 func (s *API) capRoutes() {
 	text := func(name, doc string) *huma.Param {
 		return &huma.Param{Name: name, In: "path", Required: true, Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
@@ -27,6 +29,8 @@ func (s *API) capRoutes() {
 	query := func(name string, schema *huma.Schema) *huma.Param {
 		return &huma.Param{Name: name, In: "query", Description: schema.Description, Schema: schema}
 	}
+	// A wildcard of net/http is a whole path segment, so {file} includes ".xml" and capMessage cuts it off. Doc is the path
+	// in the OpenAPI description.
 	s.HandlePlain(httpx.Plain{
 		Route: httpx.Route{Path: "/cap/alerts/{file}", Need: httpx.View}, Doc: "/cap/alerts/{identifier}.xml", ID: "getCAPMessage",
 		Summary: "A CAP 1.2 message", ContentType: "application/cap+xml; charset=utf-8", Statuses: []int{http.StatusNotFound},
@@ -43,7 +47,8 @@ func (s *API) capRoutes() {
 	}, s.capFeed)
 }
 
-// capMessage answers with one CAP message as it was issued, byte for byte.
+// capMessage answers with one CAP message, byte for byte as it was issued. A browser may keep it for a day, because a
+// stored message never changes. capMessage answers 404 if the scope of the caller has no such message.
 func (s *API) capMessage(w http.ResponseWriter, r *http.Request) {
 	p, _ := httpx.PrincipalOf(r.Context())
 	identifier, ok := strings.CutSuffix(r.PathValue("file"), ".xml")
@@ -63,7 +68,8 @@ func (s *API) capMessage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(m.XML)
 }
 
-// AtomFeed and its parts are the elements of an Atom feed (RFC 4287) that a reader of CAP needs.
+// AtomFeed and the types below are the elements of an Atom feed (RFC 4287) that a reader of CAP needs. Times are RFC
+// 3339 in UTC.
 type (
 	AtomFeed struct {
 		XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
@@ -92,10 +98,11 @@ type (
 	}
 )
 
-// maxFeedPage is the longest page of the feed.
+// maxFeedPage is the largest number of messages in one page of the feed, and the default.
 const maxFeedPage = 500
 
-// feedPage parses the page of the feed from the query: at most limit messages after the message of an identifier.
+// feedPage parses the page of the feed from the query: at most limit messages after the message with the identifier
+// after. It returns fault.Invalid if the limit is not 1 to maxFeedPage or after has more than 200 bytes.
 func feedPage(q url.Values) (after string, limit int, err error) {
 	if limit = maxFeedPage; q.Get("limit") != "" {
 		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > maxFeedPage {
@@ -108,7 +115,9 @@ func feedPage(q url.Values) (after string, limit int, err error) {
 	return after, limit, nil
 }
 
-// feedID names the feed of a division, whatever address it is read at: RFC 4287, 4.2.6.
+// feedID returns the Atom id of a division's feed, a urn:uuid. RFC 4287, section 4.2.6, requires an id that stays the
+// same when the feed moves to another address. The id is therefore a UUID of version 5 from the UUID of the database
+// and the division's code.
 func (s *API) feedID(ctx context.Context, division string) (string, error) {
 	instance, err := s.o.CAP.Instance(ctx)
 	if err != nil {
@@ -121,7 +130,8 @@ func (s *API) feedID(ctx context.Context, division string) (string, error) {
 	return uuid.NewSHA1(space, []byte("cap/feed/"+division)).URN(), nil
 }
 
-// capFeed lists the current messages of the scope in pages (RFC 5005). They have the order of the store, newest first.
+// capFeed answers with one page of the scope's current messages as an Atom feed (paging: RFC 5005, section 3). The
+// entries keep the order of the store, newest first, so updated of the feed is the time of the first entry.
 func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 	p, _ := httpx.PrincipalOf(r.Context())
 	after, limit, err := feedPage(r.URL.Query())
@@ -134,6 +144,7 @@ func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, err)
 		return
 	}
+	// One message more than the limit shows whether a page follows.
 	messages, err := s.o.CAP.CurrentMessages(r.Context(), p.Scope(), s.Now(), after, limit+1)
 	if err != nil {
 		s.Fail(w, r, err)
@@ -149,6 +160,7 @@ func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: self}},
 	}
 	messages, next := httpx.CutPage(messages, limit, func(m alerts.Message) string { return m.Identifier })
+	// The cursor is the identifier of the last message and not a number, so it stays valid when new messages arrive.
 	if next != "" {
 		q := url.Values{"after": {next}, "limit": {strconv.Itoa(limit)}}
 		feed.Links = append(feed.Links, atomLink{Rel: "next", Type: "application/atom+xml", Href: here + "?" + q.Encode()})
@@ -159,6 +171,8 @@ func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 		}
 		feed.Entries = append(feed.Entries, s.atomEntry(r, m))
 	}
+	// A client must ask for the feed again each time, because any new message changes it. The messages themselves may be
+	// kept.
 	w.Header().Set("Content-Type", "application/atom+xml; charset=utf-8")
 	w.Header().Set("Cache-Control", "private, no-cache")
 	if _, err := w.Write([]byte(xml.Header)); err == nil {
@@ -169,6 +183,8 @@ func (s *API) capFeed(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// atomEntry returns the entry of one message. Its title and summary come from the first info block that has a headline.
+// If the stored XML cannot be parsed, the title is the identifier and the feed stays readable.
 func (s *API) atomEntry(r *http.Request, m alerts.Message) atomEntry {
 	e := atomEntry{
 		ID: "urn:cap:" + m.Identifier, Title: m.Identifier, Updated: atomTime(m.Sent), Published: atomTime(m.Sent),
@@ -188,4 +204,5 @@ func (s *API) atomEntry(r *http.Request, m alerts.Message) atomEntry {
 	return e
 }
 
+// atomTime formats a time as RFC 4287, section 3.3, requires.
 func atomTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -16,6 +16,8 @@ import (
 	"onemap/internal/httpx"
 )
 
+// exportInput are the query parameters of an export. format has no enum, so that the handler refuses an unknown format
+// with an error code of alerts.
 type exportInput struct {
 	AlertFilter
 
@@ -25,6 +27,8 @@ type exportInput struct {
 
 const exportPath = "/api/v1/alerts/export"
 
+// exportRoute registers the route of the export. huma cannot derive the answer of a stream, so exportRoute describes the
+// two formats of the file itself.
 func (s *API) exportRoute() {
 	httpx.Register(s.Server, httpx.View, httpx.Lasting(httpx.Op(http.MethodGet, exportPath, "exportAlerts",
 		fmt.Sprintf("The alerts of the scope as a table, newest first; at most %d, the last row says when there are more", alerts.MaxExport))), s.exportAlerts)
@@ -36,6 +40,7 @@ func (s *API) exportRoute() {
 	}
 }
 
+// exportAlerts streams the alerts as a file. It returns fault.Invalid if the format or the filter is wrong.
 func (s *API) exportAlerts(ctx context.Context, p core.Principal, in *exportInput) (*huma.StreamResponse, error) {
 	format := export.Format(in.Format)
 	if format != export.CSV && format != export.XLSX {
@@ -45,10 +50,11 @@ func (s *API) exportAlerts(ctx context.Context, p core.Principal, in *exportInpu
 	if err != nil {
 		return nil, err
 	}
+	// Read one alert before the answer begins. Errors of the filter and of the database then become a normal error answer.
 	first := f
 	first.Limit = 1
 	if _, err := s.o.Alerts.Alerts(ctx, p.Scope(), first); err != nil {
-		return nil, err // once the file is begun, it can only be cut off
+		return nil, err // after the first byte of the file, an error can only cut the connection
 	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		ctx.SetHeader("Content-Type", format.ContentType())
@@ -56,12 +62,13 @@ func (s *API) exportAlerts(ctx context.Context, p core.Principal, in *exportInpu
 		ctx.SetHeader("Cache-Control", "no-store")
 		if err := s.writeExport(ctx.Context(), p, f, ctx.BodyWriter(), format, export.Language(in.Lang)); err != nil {
 			s.Log().WarnContext(ctx.Context(), "an export failed", slog.String("request_id", httpx.RequestID(ctx.Context())), slog.Any("error", err))
-			panic(http.ErrAbortHandler) // part of the file may be out: cut the connection rather than end it well
+			panic(http.ErrAbortHandler) // a part of the file may be sent: cut the connection, so that the client sees the failure
 		}
 	}}, nil
 }
 
-// writeExport writes the file as it reads it.
+// writeExport reads the alerts page by page and writes each one at once, so that it never holds the whole export in
+// memory. It looks up the name of each division once.
 func (s *API) writeExport(ctx context.Context, p core.Principal, f alerts.Filter, out io.Writer, format export.Format, lang export.Language) error {
 	w, err := export.NewWriter(out, format, lang)
 	if err != nil {
@@ -84,6 +91,7 @@ func (s *API) writeExport(ctx context.Context, p core.Principal, f alerts.Filter
 	if err != nil {
 		return err
 	}
+	// A number above 0 tells Close to add a last row with the number of rows and the hint that older alerts exist.
 	if !more {
 		written = 0
 	}

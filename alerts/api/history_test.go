@@ -20,8 +20,8 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// past makes a history: of each county an alert that is open, one that has cleared and one that is closed,
-// a day apart. It returns their ids by "division state".
+// past creates a history: for each county an open, a cleared and a closed alert, one day apart. It returns their ids by
+// "division state".
 func (w *world) past() map[string]int64 {
 	w.T.Helper()
 	ids := map[string]int64{"370602 open": w.Alert.ID}
@@ -111,7 +111,7 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// The file has what the list has, in either format and for each scope, and nothing in it runs.
+// An export has the alerts of the list, in both formats and for each scope, and no cell of it runs as a formula.
 func TestExportIsTheList(t *testing.T) {
 	w := newWorld(t, nil)
 	w.past()
@@ -152,7 +152,7 @@ func TestExportIsTheList(t *testing.T) {
 	}
 }
 
-// spreadsheet reads a file as a spreadsheet does.
+// spreadsheet reads a file as a spreadsheet program does.
 func spreadsheet(t *testing.T, format string, file []byte) [][]string {
 	t.Helper()
 	if format == "csv" {
@@ -174,7 +174,7 @@ func spreadsheet(t *testing.T, format string, file []byte) [][]string {
 	return cells
 }
 
-// One step on many: each by itself, in the order asked for, with why not.
+// A step on several alerts has a result for each alert, in the order of the request, with the reason if it was refused.
 func TestBulk(t *testing.T) {
 	w := newWorld(t, nil)
 	ids := w.past()

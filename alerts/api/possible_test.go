@@ -20,7 +20,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// take takes a step as an account with all that the step can need.
+// take takes a step as an account, with every member that the step can need.
 func (w *world) take(account string, id int64, action alerts.Action, assignee string) servertest.Answer {
 	body := map[string]any{"confirm": true, "note": "说明"}
 	if action == alerts.ActAssign {
@@ -33,7 +33,7 @@ func allActions() []alerts.Action {
 	return []alerts.Action{alerts.ActAcknowledge, alerts.ActAssign, alerts.ActResolve, alerts.ActClose}
 }
 
-// wayTo is what people of the unit do with an alert to bring it to a state of handling.
+// wayTo returns the steps that bring a new alert to a state of handling.
 func wayTo(to alerts.Handling) []alerts.Action {
 	switch to {
 	case alerts.Acknowledged:
@@ -49,9 +49,9 @@ func wayTo(to alerts.Handling) []alerts.Action {
 	}
 }
 
-// Every action that an answer says is possible is accepted by the server and changes something, and every
-// other is refused with a code or changes nothing: for each role, division, handling, detection, and unit
-// that has handled the alert or not.
+// The server accepts every action that an answer lists as possible, and the action changes something. Every other
+// action is refused with a code or changes nothing. This holds for each role, division, handling and detection, and
+// whether or not the unit has handled the alert before.
 func TestPossibleIsWhatTheServerAccepts(t *testing.T) {
 	w := newWorld(t, nil)
 	offered := map[alerts.Action]int{}
@@ -78,8 +78,8 @@ func TestPossibleIsWhatTheServerAccepts(t *testing.T) {
 	}
 }
 
-// checkPossible tries every action: those that are not possible on one alert, which they leave as it is,
-// and each that is on an alert of its own.
+// checkPossible tries every action. It tries all impossible actions on one alert, which must not change, and each
+// possible action on a new alert.
 func (w *world) checkPossible(t *testing.T, account, by, addressed string, handling alerts.Handling, detection alerts.Detection, offered map[alerts.Action]int) {
 	t.Helper()
 	what := fmt.Sprintf("%s, an alert to %s that is %s and %s by %s", account, addressed, detection, handling, by)
@@ -119,7 +119,7 @@ func (w *world) checkPossible(t *testing.T, account, by, addressed string, handl
 	}
 }
 
-// prepared is an alert in 370602 in a state of handling, by a person, and of detection.
+// prepared returns an alert in 370602 in a state of handling, brought about by a person, and a state of detection.
 func (w *world) prepared(by, addressed string, handling alerts.Handling, detection alerts.Detection) alerts.Alert {
 	w.T.Helper()
 	a := w.Raise("dev-02", func(a *alerts.Alert) { a.Divisions = []string{addressed} })
@@ -135,7 +135,7 @@ func (w *world) prepared(by, addressed string, handling alerts.Handling, detecti
 	return a
 }
 
-// stored is the alert as it is stored.
+// stored returns the stored alert.
 func (w *world) stored(id int64) alerts.Alert {
 	w.T.Helper()
 	a, err := w.DB.Alerts.Alert(w.T.Context(), core.Scope{Division: "3706"}, id)
@@ -143,7 +143,8 @@ func (w *world) stored(id int64) alerts.Alert {
 	return a
 }
 
-// possible is the alert as the account sees it, in its detail and in the list; nil when it may not see it.
+// possible returns the alert as the account sees it, and nil if the account may not see it. It checks that the detail
+// and the list agree.
 func (w *world) possible(t *testing.T, account string, id int64) *alerts.Alert {
 	t.Helper()
 	a := w.Send(account, http.MethodGet, fmt.Sprintf("/api/v1/alerts/%d", id), nil)
@@ -163,7 +164,7 @@ func (w *world) possible(t *testing.T, account string, id int64) *alerts.Alert {
 	return &d.Alert
 }
 
-// Exactly the people that are offered for an alert are accepted.
+// An alert can be assigned exactly to the people that the list of assignees has.
 func TestAssigneesAreWhomTheServerAccepts(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, account := range []string{servertest.Commander, servertest.R02, servertest.R14, servertest.AccountOf(core.RoleCommander, "370602"), servertest.Observer} {
@@ -196,12 +197,12 @@ func TestAssigneesAreWhomTheServerAccepts(t *testing.T) {
 	}
 }
 
-// clientOf is a connected client of an account.
+// clientOf returns a connected client of an account.
 func clientOf(a auth.Account) push.Client {
 	return push.Client{ID: "client-" + a.Login, Node: "n1", AccountID: a.ID, Division: a.Division, ConnectedAt: time.Now()}
 }
 
-// People come with whether they are there: a client that is connected now, or when they were last seen.
+// The list of assignees states whether each person is connected now, and when the person was last seen.
 func TestAssigneesSayWhoIsThere(t *testing.T) {
 	w := newWorld(t, nil)
 	accounts, err := w.DB.Auth.Accounts(t.Context())
@@ -220,7 +221,7 @@ func TestAssigneesSayWhoIsThere(t *testing.T) {
 	}
 }
 
-// No refusal of what people do with alerts leaves without a code: the page has no other words for it.
+// Every refusal of a step on an alert has a code, because the page takes its text from the code.
 func TestRefusalsOfAlertActionsHaveCodes(t *testing.T) {
 	w := newWorld(t, nil)
 	alert := fmt.Sprintf("/api/v1/alerts/%d", w.Alert.ID)

@@ -10,7 +10,8 @@ import (
 	"onemap/internal/httpx"
 )
 
-// RuleInput is a rule as people write it.
+// RuleInput is the body of a request that creates or replaces a rule. The thresholds are in the unit of the datastream
+// type.
 type RuleInput struct {
 	Name         core.Text          `json:"name"`
 	Type         string             `json:"datastream_type" doc:"A code of the datastream types"`
@@ -23,6 +24,8 @@ type RuleInput struct {
 	Origin       core.Origin        `json:"origin,omitempty"`
 }
 
+// rule returns the rule with the defaults of the fields that are not given. HoldSeconds is a pointer, because 0 is a
+// valid value that differs from "not given".
 func (r RuleInput) rule() alerts.Rule {
 	out := alerts.Rule{
 		Name: r.Name, Type: r.Type, DatastreamID: r.DatastreamID, Direction: r.Direction, Thresholds: r.Thresholds,
@@ -59,6 +62,8 @@ type deleteRuleInput struct {
 	IfMatch string `header:"If-Match" doc:"The rule's version that was seen, in quotes; required"`
 }
 
+// ruleRoutes registers the routes of rules. A change needs the header If-Match with the version that the person saw. The
+// service refuses it if somebody else has changed the rule since.
 func (s *API) ruleRoutes() {
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/rules", "listRules", "The rules, oldest first"),
 		func(ctx context.Context, _ core.Principal, in *rulesInput) (*httpx.Body[httpx.List[alerts.Rule]], error) {

@@ -10,14 +10,17 @@ import (
 	"onemap/internal/httpx"
 )
 
-// Silences makes, ends and lists silences and maintenance windows; alerts.Silences is one.
+// Silences creates, ends and lists silences and maintenance windows. alerts.Silences implements it and documents the
+// errors.
 type Silences interface {
 	List(ctx context.Context, p core.Principal, current bool, page core.Page) ([]alerts.Silence, error)
 	Create(ctx context.Context, p core.Principal, n alerts.NewSilence) (alerts.Silence, error)
 	End(ctx context.Context, p core.Principal, id int64) (alerts.Silence, error)
 }
 
-// NewSilence makes a silence; it covers what all of device_id, type and division agree with that are given.
+// NewSilence is the body of a request that creates a silence. A silence covers an alert that matches every one of
+// device_id, type and division that is given. At least one of them must be given. It has the fields of
+// alerts.NewSilence in the same order, so that the handler can convert it; the tags are the description for OpenAPI.
 type NewSilence struct {
 	Kind     alerts.SilenceKind `json:"kind" doc:"silence or maintenance"`
 	DeviceID string             `json:"device_id,omitempty"`

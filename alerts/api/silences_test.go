@@ -15,7 +15,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// day is a silence of a day from now by these members, which nil takes away.
+// day returns the body of a silence of one day from now, with these members. A member that is nil is removed.
 func (w *world) day(members map[string]any) map[string]any {
 	now := w.Clock.Now()
 	body := map[string]any{"kind": "silence", "level": 2, "reason": "更换传感器", "ends": now.Add(24 * time.Hour)}
@@ -49,7 +49,7 @@ func (w *world) silences(account, query string) []int64 {
 	return ids
 }
 
-// Who sees a silence, and who may end it, goes by whom it concerns.
+// The divisions that a silence concerns decide who sees it and who may end it.
 func TestSilencesByDivision(t *testing.T) {
 	w := newWorld(t, nil)
 	device := w.silence(servertest.R02, map[string]any{"device_id": "dev-02"})
@@ -95,8 +95,8 @@ func TestSilencesByDivision(t *testing.T) {
 	}
 }
 
-// A silence is told when it is made and when it is ended, to whom it concerns, with who did it; ending it
-// again tells nothing and changes nothing.
+// There is an event when a silence is created and when it is ended, addressed to the divisions that it concerns, with
+// the person as the actor. To end it again writes no event and changes nothing.
 func TestSilencesAreToldAndKept(t *testing.T) {
 	w := newWorld(t, nil)
 	n := w.silence(servertest.Commander, map[string]any{"device_id": "dev-14", "starts": w.Clock.Now().Add(-time.Hour)})

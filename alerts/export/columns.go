@@ -8,13 +8,15 @@ import (
 	"onemap/internal/core"
 )
 
-// column is a title with what stands below it: a text, a number, or nil.
+// column is one column of the table: its title and the function that returns the cell of a row. A cell is a string, a
+// number, or nil for an empty cell.
 type column struct {
 	title core.Text
 	cell  func(Row, Language) any
 }
 
-// columns are the columns of a file in their order.
+// columns returns the columns of a file, from left to right. Values and thresholds are in the unit of the column Unit.
+// Longitude and latitude are degrees in EPSG:4326.
 func columns() []column {
 	return []column{
 		{core.Text{ZH: "编号", EN: "No."}, func(r Row, _ Language) any { return r.Alert.ID }},
@@ -46,6 +48,7 @@ func columns() []column {
 	}
 }
 
+// clearedCell returns the time when the alert cleared, and nil while the alert is open.
 func clearedCell(r Row, _ Language) any {
 	if r.Alert.ClearedAt == nil {
 		return nil
@@ -53,7 +56,8 @@ func clearedCell(r Row, _ Language) any {
 	return moment(*r.Alert.ClearedAt)
 }
 
-// confirmations are the units that know of the alert, one a line, with the level that they know it at.
+// confirmations returns one line for each unit that has confirmed the alert, with the level at which it confirmed. A
+// confirmation that is no longer current has a remark: the alert has risen or its data have come back since.
 func confirmations(a alerts.Alert, l Language) string {
 	var lines []string
 	for _, c := range a.Confirmations {
@@ -67,7 +71,7 @@ func confirmations(a alerts.Alert, l Language) string {
 	return strings.Join(lines, "\n")
 }
 
-// steps are what people did, one a line.
+// steps returns one line for each handling step of a person: time, division, login, action and note.
 func steps(all []alerts.Audit, l Language) string {
 	var lines []string
 	for _, s := range all {
@@ -96,7 +100,8 @@ func word(w string, l Language) string {
 	return w
 }
 
-// originWords mark what is not measured.
+// originWords returns the displayed text of the origin of the data. It returns an unknown origin unchanged. A reader of
+// the file can thereby tell simulated alerts from real ones.
 func originWords(o core.Origin, l Language) string {
 	switch o {
 	case core.OriginReal:

@@ -1,6 +1,6 @@
-// Package export writes alerts as a table for people's spreadsheets: CSV and XLSX, with the titles and the
-// words of one language. Cells that a spreadsheet would run as a formula are made texts. Times are those of
-// Asia/Shanghai, which the titles say.
+// Package export writes alerts as a table for spreadsheet programs: CSV and XLSX, with titles and words in Chinese or
+// English. A cell that a spreadsheet program would run as a formula becomes text. Times are in Asia/Shanghai
+// (UTC+08:00), as the titles state.
 package export
 
 import (
@@ -17,7 +17,7 @@ import (
 	"onemap/internal/core"
 )
 
-// Format is the form of a file.
+// Format is the file format of an export.
 type Format string
 
 // The formats.
@@ -26,7 +26,7 @@ const (
 	XLSX Format = "xlsx"
 )
 
-// ContentType is the format's media type.
+// ContentType returns the media type of the format. It is CSV's for an unknown format.
 func (f Format) ContentType() string {
 	if f == XLSX {
 		return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -34,7 +34,7 @@ func (f Format) ContentType() string {
 	return "text/csv; charset=utf-8"
 }
 
-// Language is that of titles and words: Chinese, or English.
+// Language is the language of titles and words.
 type Language string
 
 // The languages.
@@ -43,6 +43,7 @@ const (
 	English Language = "en"
 )
 
+// of returns the text in the language, and in the other language if the text does not have it.
 func (l Language) of(t core.Text) string {
 	if (l == English && t.EN != "") || t.ZH == "" {
 		return t.EN
@@ -50,14 +51,14 @@ func (l Language) of(t core.Text) string {
 	return t.ZH
 }
 
-// Row is one alert with the steps that people took on it, and the name of its division.
+// Row is one alert with the handling steps of people, oldest first, and the name of its division.
 type Row struct {
 	Alert    alerts.Alert
 	Steps    []alerts.Audit
 	Division core.Text
 }
 
-// table is a file that is being written: cells are texts, numbers or nil.
+// table writes one file. A cell is a string, a number or nil. close ends the file; no write may follow it.
 type table interface {
 	write(cells []any) error
 	close() error
@@ -69,8 +70,9 @@ type Writer struct {
 	lang  Language
 }
 
-// NewWriter begins a file with its titles. The CSV is in UTF-8 with a byte order mark, for without one
-// spreadsheets read Chinese wrongly. An XLSX is kept in a temporary file and goes out with Close.
+// NewWriter returns a Writer and writes the row of titles. A CSV file is UTF-8 with a byte order mark, because without
+// it spreadsheet programs read Chinese text wrongly. An XLSX file is kept in memory or a temporary file, and Close
+// writes it to out.
 func NewWriter(out io.Writer, f Format, lang Language) (*Writer, error) {
 	w := &Writer{lang: lang}
 	var err error
@@ -89,7 +91,7 @@ func NewWriter(out io.Writer, f Format, lang Language) (*Writer, error) {
 	return w, w.table.write(titles)
 }
 
-// Write writes one alert.
+// Write writes one row. It makes every text cell safe with plain.
 func (w *Writer) Write(r Row) error {
 	cells := make([]any, 0, len(columns()))
 	for _, c := range columns() {
@@ -102,7 +104,8 @@ func (w *Writer) Write(r Row) error {
 	return w.table.write(cells)
 }
 
-// Close ends the file. cut is how many rows it has when there were more; 0: it has them all.
+// Close ends the file. If cut is above 0, the file has only the newest cut rows of more alerts, and Close adds a last
+// row that states this. With cut 0 the file is complete.
 func (w *Writer) Close(cut int) error {
 	if cut > 0 {
 		said := core.Text{
@@ -116,12 +119,13 @@ func (w *Writer) Close(cut int) error {
 	return w.table.close()
 }
 
-// maxCell is the longest text that a spreadsheet's cell holds, in characters.
+// maxCell is the largest number of characters of a cell. It is below the limit of Excel, 32,767.
 const maxCell = 32_000
 
-// plain makes a text that no spreadsheet runs as a formula: one that begins, after spaces and control
-// characters, with one of = + - @ gets an apostrophe before it, and one that begins with a control
-// character too. Control characters that a cell cannot hold become spaces; what is too long is cut.
+// plain returns a text that no spreadsheet program runs as a formula (CSV injection; see OWASP). A text gets an
+// apostrophe in front if its first character after spaces and control characters is = + - or @, also in the full-width
+// form, or if it begins with a tab or a line break. A control character that a cell cannot hold becomes a space. A text
+// longer than maxCell is cut.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' || r == unicode.ReplacementChar || r == '\uFFFE' || r == '\uFFFF' {
@@ -139,7 +143,7 @@ func plain(s string) string {
 	return s
 }
 
-// text is a CSV file.
+// text implements table as a CSV file (RFC 4180, lines end with CR LF).
 type text struct{ csv *csv.Writer }
 
 func newText(out io.Writer) (*text, error) {
@@ -166,7 +170,8 @@ func (t *text) close() error {
 	return t.csv.Error()
 }
 
-// sheet is an XLSX file of one sheet.
+// sheet implements table as an XLSX file with one sheet. The stream writer of excelize keeps many rows in a temporary
+// file instead of memory.
 type sheet struct {
 	out    io.Writer
 	file   *excelize.File
@@ -174,6 +179,8 @@ type sheet struct {
 	row    int
 }
 
+// newSheet returns an XLSX file with one sheet. Every column is 18 characters wide, and the row of titles stays visible
+// when a person scrolls.
 func newSheet(out io.Writer, name string) (*sheet, error) {
 	f := excelize.NewFile()
 	s := &sheet{out: out, file: f}
@@ -206,7 +213,7 @@ func (s *sheet) close() error {
 	return s.end(err)
 }
 
-// end removes the temporary file.
+// end closes the workbook, which removes its temporary files. It returns err, or the error of closing.
 func (s *sheet) end(err error) error {
 	if closing := s.file.Close(); err == nil {
 		err = closing
@@ -217,16 +224,18 @@ func (s *sheet) end(err error) error {
 	return nil
 }
 
-// Abandon removes what a file that is not closed keeps on the disk.
+// Abandon removes the temporary files of a file that will not be closed. It does nothing after Close.
 func (w *Writer) Abandon() {
 	if s, ok := w.table.(*sheet); ok {
 		_ = s.file.Close() // only its temporary files are lost
 	}
 }
 
-// shanghai is the zone of the times: China keeps one, without summer time.
+// shanghai returns the time zone of the file. It is a fixed zone, because China has one time without summer time, and a
+// fixed zone needs no zone database on the machine.
 func shanghai() *time.Location { return time.FixedZone("Asia/Shanghai", 8*60*60) }
 
+// moment returns the time as a cell, "2006-01-02 15:04:05" in Asia/Shanghai, and nil for the zero time.
 func moment(t time.Time) any {
 	if t.IsZero() {
 		return nil

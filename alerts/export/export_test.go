@@ -49,7 +49,7 @@ func written(t testing.TB, f Format, lang Language, cut int, rows ...Row) []byte
 	return out.Bytes()
 }
 
-// table reads a file back as a spreadsheet does.
+// table reads a file as a spreadsheet program does.
 func read(t testing.TB, f Format, file []byte) [][]string {
 	t.Helper()
 	if f == CSV {
@@ -130,7 +130,8 @@ func TestFormulasAreTexts(t *testing.T) {
 	}
 }
 
-// FuzzPlain: whatever a device or a person calls things, no cell runs, and both files can be read.
+// FuzzPlain checks that no text from a device or a person makes a cell run as a formula, and that both files can be
+// read.
 func FuzzPlain(f *testing.F) {
 	for _, s := range []string{"=1", "洪水", "\t@", "\xff\xfe", "a\x00b", "\u2028=1", "'=1"} {
 		f.Add(s)

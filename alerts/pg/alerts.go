@@ -22,14 +22,17 @@ var (
 	_ alerts.CAPStore   = (*DB)(nil)
 )
 
-// Visible says whether the scope $1 may see the alert a: it lies there, or is addressed there.
+// Visible is the SQL condition that the scope $1 may see the alert a: the alert lies in the scope, or it is addressed
+// to a division inside or above the scope. A statement that uses it must name the table alert a and pass the division
+// of the scope as its first argument.
 const Visible = `(scope_covers($1, a.division_code) or scope_covers_any($1, a.divisions))`
 
-// errNoAlert is what a caller hears of an alert that is not there or not in its scope.
+// errNoAlert returns the error for an alert that does not exist or is not in the scope of the caller. Both cases have
+// the same error, so that a caller cannot find out whether an alert of another division exists.
 func errNoAlert(id int64) error { return fault.NewCoded(fault.NotFound, "", alerts.CodeNoAlert, id) }
 
-// Alerts lists the scope's alerts, newest first, as one state of the database with the number up to
-// which the event log is in it.
+// Alerts lists the alerts of the scope that match the filter, newest first. The head of the event log comes from the
+// same database snapshot, so the list contains exactly the events up to the head.
 func (db *DB) Alerts(ctx context.Context, s core.Scope, f alerts.Filter) (alerts.Snapshot, error) {
 	var snap alerts.Snapshot
 	err := db.pool.InSnapshot(ctx, func(tx pgx.Tx) (err error) {
@@ -44,7 +47,7 @@ func (db *DB) Alerts(ctx context.Context, s core.Scope, f alerts.Filter) (alerts
 	return snap, pg.MapErr(err, "list alerts")
 }
 
-// Alert returns one alert; fault.NotFound when it is not the scope's.
+// Alert returns one alert. It returns fault.NotFound if the scope has no such alert.
 func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, error) {
 	var a alerts.Alert
 	err := db.pool.QueryRow(ctx, `select a.body from alert a where `+Visible+` and a.id = $2`, s.Division, id).Scan(&a)
@@ -54,10 +57,11 @@ func (db *DB) Alert(ctx context.Context, s core.Scope, id int64) (alerts.Alert, 
 	return a, pg.MapErr(err, "read the alert")
 }
 
-// maxHistory bounds what is read of one alert's history, and of its messages.
+// maxHistory is the largest number of audit rows, and of CAP messages, that are read of one alert.
 const maxHistory = 1000
 
-// History returns the alert's audit rows in their order; the newest 1,000. The caller has checked the scope.
+// History returns the newest maxHistory audit rows of the alert, oldest first. It does not check the scope; the caller
+// must.
 func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
 	rows, err := db.pool.Query(ctx, `
 		select id, at, actor, division_code, step, before, after, note, level from (
@@ -69,14 +73,16 @@ func (db *DB) History(ctx context.Context, id int64) ([]alerts.Audit, error) {
 	return history, pg.MapErr(err, "read the alert's history")
 }
 
-// Messages returns the alert's CAP messages, oldest first; the newest 1,000. The caller has checked the scope.
+// Messages returns the newest maxHistory CAP messages of the alert, oldest first. It does not check the scope; the
+// caller must.
 func (db *DB) Messages(ctx context.Context, id int64) ([]alerts.Message, error) {
 	return db.messages(ctx, `where m.identifier in (
 		select n.identifier from cap_message n where n.alert_id = $1 order by n.sent desc, n.identifier desc limit $2)
 		order by sent, identifier`, id, maxHistory)
 }
 
-// messages reads CAP messages m by what follows in the statement.
+// messages reads CAP messages. where is the rest of the statement after "from cap_message m": joins, condition, order
+// and limit.
 func (db *DB) messages(ctx context.Context, where string, args ...any) ([]alerts.Message, error) {
 	rows, err := db.pool.Query(ctx, `
 		select m.identifier, m.alert_id, m.msg_type, m.sent, m.expires, m.xml from cap_message m `+where, args...)
@@ -87,7 +93,8 @@ func (db *DB) messages(ctx context.Context, where string, args ...any) ([]alerts
 	return messages, pg.MapErr(err, "read CAP messages")
 }
 
-// MessageByIdentifier returns one CAP message; fault.NotFound when its alert is not the scope's.
+// MessageByIdentifier returns one CAP message. It returns fault.NotFound if there is none with this identifier or if its
+// alert is not in the scope.
 func (db *DB) MessageByIdentifier(ctx context.Context, s core.Scope, identifier string) (alerts.Message, error) {
 	found, err := db.messages(ctx, `join alert a on a.id = m.alert_id where `+Visible+` and m.identifier = $2`,
 		s.Division, text.MakeStorable(identifier))
@@ -100,9 +107,10 @@ func (db *DB) MessageByIdentifier(ctx context.Context, s core.Scope, identifier 
 	return found[0], nil
 }
 
-// CurrentMessages returns the newest message of each of the scope's alerts, unless it has expired:
-// of an alert that has cleared, its all-clear. Newest first, at most limit, after the message of an identifier (empty:
-// from the newest).
+// CurrentMessages returns the newest message of each alert of the scope if that message has not expired at now. For a
+// cleared alert this is the all-clear. The order is newest first, and by identifier among messages of the same time. The
+// result starts after the message with the identifier after, or at the newest message if after is empty. It has at most
+// limit messages, and none if no message has the identifier after.
 func (db *DB) CurrentMessages(ctx context.Context, s core.Scope, now time.Time, after string, limit int) ([]alerts.Message, error) {
 	return db.messages(ctx, `join alert a on a.id = m.alert_id
 		where `+Visible+` and m.expires > $2
@@ -112,7 +120,8 @@ func (db *DB) CurrentMessages(ctx context.Context, s core.Scope, now time.Time, 
 		order by m.sent desc, m.identifier limit $4`, s.Division, now, text.MakeStorable(after), core.Page{Limit: limit}.Length())
 }
 
-// handlingEvent is the event that each handling step writes.
+// handlingEvent returns the kind of event that a handling step writes. It returns fault.Invalid if the action is
+// unknown.
 func handlingEvent(a alerts.Action) (string, error) {
 	switch a {
 	case alerts.ActAcknowledge:
@@ -127,10 +136,12 @@ func handlingEvent(a alerts.Action) (string, error) {
 	return "", fault.InvalidField("action", "%q is no step of handling", string(a))
 }
 
-// Handle applies a person's step to the alert as locked. What next makes of it is stored with its
-// audit row and its event. A step that had been taken already leaves nothing, but for the first
-// acknowledgement by an actor whose unit has confirmed: that is a line of the history and an event.
-// fault.NotFound when the alert is not the scope's; what next refuses is returned as it is.
+// Handle takes one handling step. It locks the alert, calls next with it, and stores the result of next with an audit
+// row and an event, in one transaction. next holds the rules of handling; it sees the locked row, so the engine and
+// other people cannot change the alert between the decision and the write. next returns false if the step changes
+// nothing. Then nothing is written, with one exception: the first acknowledgement by a person whose unit has already
+// confirmed writes an audit row and an event. Handle returns the alert after the step. It returns fault.NotFound if the
+// scope has no such alert. An error of next is wrapped and keeps its kind and code.
 func (db *DB) Handle(
 	ctx context.Context, s core.Scope, c alerts.Command, next func(alerts.Alert) (alerts.Alert, bool, error),
 ) (alerts.Alert, error) {
@@ -143,6 +154,8 @@ func (db *DB) Handle(
 		if err := pg.BoundWaits(ctx, tx); err != nil {
 			return err
 		}
+		// The lock "for no key update" stops other writers of the alert. It is weaker than "for update", so that rows that
+		// reference the alert, such as receipts, can still be inserted meanwhile.
 		var before alerts.Alert
 		err := tx.QueryRow(ctx, `select a.body from alert a where `+Visible+` and a.id = $2 for no key update`,
 			s.Division, c.AlertID).Scan(&before)
@@ -162,7 +175,8 @@ func (db *DB) Handle(
 	return result, pg.MapErr(err, "handle the alert")
 }
 
-// storeHandling writes a step and returns the alert as it then stands.
+// storeHandling writes a step: the alert if it changed, then the audit row, and last the event. It returns the alert
+// after the step. It copies only the fields of handling from after.
 func storeHandling(
 	ctx context.Context, tx pgx.Tx, c alerts.Command, kind string, before, after alerts.Alert, changed bool,
 ) (alerts.Alert, error) {
@@ -180,6 +194,7 @@ func storeHandling(
 			return result, err
 		}
 	}
+	// The audit row has no column for the assignee, so the note of an assign step starts with it: "→ login: note".
 	note := c.Note
 	if c.Action == alerts.ActAssign {
 		note = strings.TrimSuffix("→ "+result.Assignee+": "+c.Note, ": ")
@@ -200,8 +215,8 @@ func storeHandling(
 	})
 }
 
-// firstAcknowledgement reports whether the command is an acknowledgement by somebody who has taken no
-// step that still confirms this alert.
+// firstAcknowledgement reports whether the command is an acknowledge by a person who has no earlier step that still
+// confirms this alert.
 func firstAcknowledgement(ctx context.Context, tx pgx.Tx, c alerts.Command) (bool, error) {
 	if c.Action != alerts.ActAcknowledge {
 		return false, nil
@@ -213,8 +228,9 @@ func firstAcknowledgement(ctx context.Context, tx pgx.Tx, c alerts.Command) (boo
 	return !had, err
 }
 
-// alertSubject is the alert's id as events carry it.
+// alertSubject returns the alert's id as the subject of an event.
 func alertSubject(id int64) string { return strconv.FormatInt(id, 10) }
 
-// Instance is the UUID that the database was made with; it stays with the data, wherever they are moved.
+// Instance returns the UUID that the first migration gave the database. It stays the same when the data are moved to
+// another server.
 func (db *DB) Instance(ctx context.Context) (string, error) { return db.pool.Instance(ctx) }

@@ -13,8 +13,8 @@ import (
 	"onemap/internal/core"
 )
 
-// hundredThousand is a city with a history of 100,000 alerts, all closed but the newest 500, with two steps of
-// people each.
+// hundredThousand returns a city with a history of 100,000 alerts. Each has two steps of people. All except the newest
+// 500 are closed.
 func hundredThousand(b *testing.B) *stores.Stores {
 	b.Helper()
 	db := storetest.NewCity(b, 2)
@@ -42,7 +42,7 @@ func hundredThousand(b *testing.B) *stores.Stores {
 	return db
 }
 
-// BenchmarkHistory reads pages of a history of 100,000 alerts, and exports as many as an export has.
+// BenchmarkHistory reads pages of a history of 100,000 alerts, and exports the largest number of alerts.
 func BenchmarkHistory(b *testing.B) {
 	db := hundredThousand(b)
 	county := core.Scope{Division: "370602", Role: core.RoleResponder}

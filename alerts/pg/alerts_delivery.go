@@ -13,7 +13,8 @@ import (
 	"onemap/internal/pg"
 )
 
-// countyDigits is the length of a county's code.
+// countyDigits is the length of a county's code in GB/T 2260. A longer code is of a part of the county and begins with
+// the code of the county.
 const countyDigits = 6
 
 // Deliveries returns a delivery for each county that the alert is addressed to or lies in. A delivery lists the
@@ -40,7 +41,8 @@ func (db *DB) Deliveries(ctx context.Context, id int64) ([]alerts.Delivery, erro
 	return out, pg.MapErr(err, "read the alert's deliveries")
 }
 
-// counties are the county codes of the divisions, each once, in order. What is wider has none.
+// counties returns the county codes of the divisions, sorted and without duplicates. A city or a province is wider than
+// a county and has no county code.
 func counties(divisions []string) []string {
 	set := make(map[string]struct{})
 	for _, d := range divisions {
@@ -51,6 +53,8 @@ func counties(divisions []string) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
+// emptyDeliveries returns one delivery without people for each county code, in the order of the codes. The name is empty
+// if the division is not known.
 func emptyDeliveries(ctx context.Context, tx pgx.Tx, codes []string) ([]alerts.Delivery, error) {
 	rows, err := tx.Query(ctx, `
 		select c.code, coalesce(d.name_zh, ''), coalesce(d.name_en, '')
@@ -65,7 +69,11 @@ func emptyDeliveries(ctx context.Context, tx pgx.Tx, codes []string) ([]alerts.D
 	})
 }
 
-// The three marks: who is in $1's counties, by county, with the time.
+// The three statements that list the people of a delivery. They have the same arguments and the same columns, so that
+// fillDeliveries can run them in one loop. Arguments: $1 county codes, $2 the roles of responders, $3 how long a client
+// counts as connected, $4 the alert. A statement that does not need $3 or $4 has a condition on it that is always true,
+// because PostgreSQL must learn the type of each argument. Columns: county, login, name, time, level, current, sound.
+// The sound is 'armed' if a machine of the person has an armed alarm.
 const (
 	connectedSQL = `
 		select left(c.division_code, 6), p.login, p.name, min(c.connected_at), 0, false,
@@ -79,7 +87,8 @@ const (
 		from alert_receipt r join account p on p.id = r.account_id
 		where left(r.division_code, 6) = any($1) and p.role = any($2) and r.alert_id = $4 and $3::interval is not null
 		group by 1, 2, 3 order by 1, 4, 2`
-	// Of each person the first step that still holds, or else the last one.
+	// One row for each person in a county: the first step that still confirms the alert, or the last step if none does. The
+	// account may be deleted, so its role may be null and the login stands for the name.
 	confirmedSQL = `
 		select county, actor, name, at, level, holds, '' from (
 			select distinct on (county, actor) * from (
@@ -90,15 +99,18 @@ const (
 			) steps order by county, actor, holds desc, case when holds then id else -id end
 		) persons order by county, at, actor`
 
-	// stillConfirms says whether a person's step u of the history still confirms the alert: see
-	// alerts.Confirmation.Current. The engine's steps have no actor.
+	// stillConfirms is the SQL condition that the step u of a person still confirms the alert, as
+	// alerts.Confirmation.Current defines it. No later step v of the engine may have restarted the handling, raised the
+	// alert above the level of u (a smaller number is a worse level), or ended a gap in the data. The steps of the engine
+	// have no actor, and their columns before and after have the form "stale red".
 	stillConfirms = `not exists (
 		select from alert_audit v where v.alert_id = u.alert_id and v.id > u.id and v.actor = ''
 			and (v.step = 'reopened' or (v.level > 0 and v.level < u.level)
 				or (v.before like 'stale %' and v.after !~ '^(stale|cleared) ')))`
 )
 
-// fillDeliveries puts the people's marks into the counties' deliveries, which are in codes' order.
+// fillDeliveries adds the people to the deliveries. out and codes have the same order, and codes are sorted, so a binary
+// search finds the delivery of a county.
 func fillDeliveries(ctx context.Context, tx pgx.Tx, out []alerts.Delivery, codes []string, id int64) error {
 	marks := []struct {
 		sql  string
@@ -129,7 +141,8 @@ func fillDeliveries(ctx context.Context, tx pgx.Tx, out []alerts.Delivery, codes
 	return nil
 }
 
-// AlertPlace returns where an alert lies and whom it is addressed to; fault.NotFound when it is not the scope's.
+// AlertPlace returns the division in which an alert lies and the divisions to which it is addressed. It returns
+// fault.NotFound if the scope has no such alert.
 func (db *DB) AlertPlace(ctx context.Context, s core.Scope, id int64) (division string, divisions []string, err error) {
 	err = db.pool.QueryRow(ctx, `select a.division_code, a.divisions from alert a where `+Visible+` and a.id = $2`,
 		s.Division, id).Scan(&division, &divisions)

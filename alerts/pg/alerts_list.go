@@ -12,13 +12,17 @@ import (
 	"onemap/internal/text"
 )
 
-// The lengths of a list of alerts: when nothing was said, and at most.
+// The default length of a list of alerts, and the largest length.
 const (
 	defaultAlerts = 500
 	maxAlerts     = 5000
 )
 
-// alertMatches is what a filter asks of the alert a; its arguments are those of filterArgs, from $1.
+// alertMatches is the SQL condition that the alert a matches a filter. filterArgs returns its arguments: $1 scope, $2
+// state, $3 levels, $4 handling, $5 device, $6 query, $7 the query as a like pattern, $8 and $9 the range of opened_at,
+// $10 division, $11 hazard, $12 peak levels. An empty array or text and a null time do not restrict the result. A query
+// matches the exact id, or a part of the device id, of the headline, or of the name of the device or rule. The names
+// are joined with line breaks, so that a query does not match across two of them.
 const alertMatches = Visible + `
 	and case $2 when 'open' then a.detection <> 'cleared' or a.handling <> 'closed'
 		when 'cleared' then a.detection = 'cleared' and a.handling <> 'closed'
@@ -33,7 +37,8 @@ const alertMatches = Visible + `
 	and ($11 = '' or a.hazard = $11)
 	and (cardinality($12::smallint[]) = 0 or a.peak_level = any($12))`
 
-// filterArgs are the arguments of alertMatches.
+// filterArgs returns the arguments of alertMatches in their order. PostgreSQL refuses a text with a NUL character, so
+// MakeStorable makes texts from outside safe.
 func filterArgs(s core.Scope, f alerts.Filter) []any {
 	handling := make([]string, len(f.Handling))
 	for i, h := range f.Handling {
@@ -49,6 +54,8 @@ func filterArgs(s core.Scope, f alerts.Filter) []any {
 	}
 }
 
+// smallints returns the levels as an SQL array. The array is never null, because alertMatches tests its cardinality and
+// the cardinality of null is null.
 func smallints(levels []core.Level) []int16 {
 	out := make([]int16, len(levels))
 	for i, l := range levels {
@@ -57,12 +64,14 @@ func smallints(levels []core.Level) []int16 {
 	return out
 }
 
+// listAlerts reads one page of alerts, newest first. f.Before continues after the alert with this id. Without a limit a
+// list has defaultAlerts alerts, and maxAlerts if only open alerts are asked for.
 func listAlerts(ctx context.Context, q pg.Querier, s core.Scope, f alerts.Filter) ([]alerts.Alert, error) {
 	limit := min(f.Limit, maxAlerts)
 	switch {
 	case limit > 0:
 	case f.Open:
-		limit = maxAlerts // a client builds on it: it should have them all
+		limit = maxAlerts // a client keeps this list up to date from events, so it must have all open alerts
 	default:
 		limit = defaultAlerts
 	}
@@ -76,18 +85,19 @@ func listAlerts(ctx context.Context, q pg.Querier, s core.Scope, f alerts.Filter
 	return pgx.CollectRows(rows, pgx.RowTo[alerts.Alert])
 }
 
-// countAlerts sets n to the number of alerts that the filter matches, on all pages.
+// countAlerts sets n to the number of alerts that match the filter, on all pages together.
 func countAlerts(ctx context.Context, q pg.Querier, s core.Scope, f alerts.Filter, n *int64) error {
 	return q.QueryRow(ctx, `select count(*) from alert a where `+alertMatches, filterArgs(s, f)...).Scan(n)
 }
 
-// likeWords makes a pattern that finds q anywhere, whatever characters it has.
+// likeWords returns the like pattern that finds q, in lower case, anywhere in a text. It escapes the wildcards % and _
+// and the escape character \ in q.
 func likeWords(q string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text.MakeStorable(q))) + "%"
 }
 
-// AlertSteps lists the steps that people took on each of the alerts, in their order. The caller has
-// checked the scope.
+// AlertSteps returns the handling steps of people, oldest first, by alert id. It leaves out the audit rows of the
+// engine, which have no actor. It does not check the scope; the caller must.
 func (db *DB) AlertSteps(ctx context.Context, ids []int64) (map[int64][]alerts.Audit, error) {
 	rows, err := db.pool.Query(ctx, `
 		select alert_id, at, actor, division_code, step, note from alert_audit
@@ -105,7 +115,9 @@ func (db *DB) AlertSteps(ctx context.Context, ids []int64) (map[int64][]alerts.A
 	return steps, pg.MapErr(err, "read the alerts' history")
 }
 
-// Handlers lists the people of the scope who handle alerts, by their logins.
+// Handlers lists the people of the scope who may handle alerts, ordered by login. Disabled accounts are left out. A
+// person is online if a client of theirs was seen within core.ConnectedFor. LastSeen is the newer of the last sign of
+// life of their clients and the last use of their sessions.
 func (db *DB) Handlers(ctx context.Context, s core.Scope) ([]alerts.Assignee, error) {
 	rows, err := db.pool.Query(ctx, `
 		select p.login, p.name, p.role, p.division_code,
@@ -122,7 +134,7 @@ func (db *DB) Handlers(ctx context.Context, s core.Scope) ([]alerts.Assignee, er
 	return people, pg.MapErr(err, "list who handles alerts")
 }
 
-// handlingRoles are the roles that handle alerts.
+// handlingRoles returns the roles that have the permission to handle alerts.
 func handlingRoles() []string {
 	var roles []string
 	for _, r := range core.Roles() {

@@ -15,13 +15,14 @@ import (
 
 var _ alerts.EngineStore = (*DB)(nil)
 
-// Cursor is the mark of the newest batch that the rules have evaluated.
+// Cursor returns the mark of the newest ingest batch that the rules have evaluated. The id of the mark is empty if it is
+// not known, for example before the first batch.
 func (db *DB) Cursor(ctx context.Context) (at core.Mark, err error) {
 	err = db.pool.QueryRow(ctx, `select seq, coalesce(id::text, '') from rule_cursor`).Scan(&at.Seq, &at.ID)
 	return at, pg.MapErr(err, "read the rules' cursor")
 }
 
-// States returns what the rules remember.
+// States returns the stored state of each rule on each datastream, ordered by rule and datastream. Times are in UTC.
 func (db *DB) States(ctx context.Context) ([]alerts.State, error) {
 	rows, err := db.pool.Query(ctx, `
 		select rule_id, datastream_id, detection, level, pending_level, pending_since, last_time, last_value,
@@ -44,7 +45,7 @@ func (db *DB) States(ctx context.Context) ([]alerts.State, error) {
 	return states, pg.MapErr(err, "read the rules' states")
 }
 
-// OpenAlerts returns every episode that has not cleared.
+// OpenAlerts returns every alert that has not cleared, in the order of their ids.
 func (db *DB) OpenAlerts(ctx context.Context) ([]alerts.Alert, error) {
 	rows, err := db.pool.Query(ctx, `select body from alert where detection <> 'cleared' order by id`)
 	if err != nil {
@@ -54,12 +55,13 @@ func (db *DB) OpenAlerts(ctx context.Context) ([]alerts.Alert, error) {
 	return open, pg.MapErr(err, "list open alerts")
 }
 
-// UnexpiredMessages returns the alert's messages that an Update must reference, oldest first.
+// UnexpiredMessages returns the messages of the alert that have not expired at now, oldest first. The next message of
+// the alert is an Update that references all of them (CAP 1.2, section 3.2.1, element references).
 func (db *DB) UnexpiredMessages(ctx context.Context, alertID int64, now time.Time) ([]alerts.Message, error) {
 	return db.messages(ctx, `where alert_id = $1 and expires > $2 order by sent, identifier`, alertID, now)
 }
 
-// levelTimes are times by level as they are stored: null where there is none.
+// levelTimes converts stored times, one for each level from 0 (none) to 4 (blue). A null is the zero time.
 func levelTimes(stored []*time.Time) (times [5]time.Time) {
 	for i, t := range stored {
 		if i < len(times) && t != nil {
@@ -69,6 +71,7 @@ func levelTimes(stored []*time.Time) (times [5]time.Time) {
 	return times
 }
 
+// storedTimes is the inverse of levelTimes: it returns a JSON array with null for the zero time.
 func storedTimes(times [5]time.Time) (string, error) {
 	out := make([]*time.Time, len(times))
 	for i := range times {
@@ -78,6 +81,7 @@ func storedTimes(times [5]time.Time) (string, error) {
 	return string(raw), err
 }
 
+// timeOrNil returns the time in UTC as an SQL argument, and null for the zero time.
 func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -86,7 +90,8 @@ func timeOrNil(t time.Time) *time.Time {
 	return &t
 }
 
-// stateColumns are the states as one array a column.
+// stateColumns holds states as one array for each column of rule_state. One statement with unnest then writes all of
+// them, which is much faster than one statement for each state.
 type stateColumns struct {
 	rules, streams, versions []int64
 	alerts                   []*int64
@@ -97,6 +102,7 @@ type stateColumns struct {
 	values, peaks            []float64
 }
 
+// add appends one state to the arrays. An alert id of 0 becomes null.
 func (c *stateColumns) add(s alerts.State) error {
 	raised, err := storedTimes(s.Raised)
 	if err != nil {
@@ -119,8 +125,9 @@ func (c *stateColumns) add(s alerts.State) error {
 	return nil
 }
 
-// writeStates keeps the rules' memory. A state whose rule or datastream has been deleted meanwhile
-// is dropped, so that it cannot hold up the cursor.
+// writeStates inserts or replaces the states. The join drops a state whose rule or datastream has been deleted since the
+// evaluation. Without the join the foreign key would refuse the whole step, and the cursor could never move on. The rows
+// are written in the order of their key, so that two transactions cannot deadlock.
 func writeStates(ctx context.Context, tx pgx.Tx, states []alerts.State) error {
 	if len(states) == 0 {
 		return nil

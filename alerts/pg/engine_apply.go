@@ -18,13 +18,14 @@ import (
 	"onemap/internal/text"
 )
 
-// episodeKey is what an alert is an episode of.
+// episodeKey identifies the open episode of a rule on a datastream. There is at most one; the unique index alert_open
+// ensures it.
 type episodeKey struct{ rule, datastream int64 }
 
-// Apply commits a step of the engine: the cursor, the alerts with their messages and audit rows, the
-// states, and last the events; or nothing at all. A cursor that is not at s.From, a second open
-// episode of the same rule and datastream, and a message that is there already are fault.Conflict.
-// It returns the alerts as stored, in the order of the changes.
+// Apply commits a step of the engine in one transaction: the cursor, the alerts with their messages and audit rows, the
+// states, and last the events. Because all of it commits together, the cursor never passes a reading whose results are
+// not stored. Apply returns the stored alerts in the order of the changes. It returns fault.Conflict if the cursor is
+// not at s.From, if the rule already has an open episode on the datastream, or if the message already exists.
 func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) {
 	var stored []alerts.Alert
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
@@ -50,6 +51,9 @@ func (db *DB) Apply(ctx context.Context, s alerts.Step) ([]alerts.Alert, error) 
 	return stored, nil
 }
 
+// moveCursor moves the cursor from one mark to another. The update compares the old mark, so only one of two nodes that
+// both think that they hold the lease can commit its step. The other one gets fault.Conflict. The update also locks the
+// only row of rule_cursor, so steps commit one after another. moveCursor returns fault.Invalid if to is before from.
 func moveCursor(ctx context.Context, tx pgx.Tx, from, to core.Mark) error {
 	if to.Seq < from.Seq {
 		return fault.New(fault.Invalid, "the rules' cursor cannot go back from %d to %d", from.Seq, to.Seq)
@@ -66,6 +70,9 @@ func moveCursor(ctx context.Context, tx pgx.Tx, from, to core.Mark) error {
 	return nil
 }
 
+// applyChanges stores the changes of a step, then its states and events, and returns the stored alerts. The engine does
+// not know the id of an alert that begins in this step. begun therefore collects the new ids, and the states get them
+// before they are written. s.States is cloned, so that the slice of the caller does not change.
 func applyChanges(ctx context.Context, tx pgx.Tx, s alerts.Step) ([]alerts.Alert, error) {
 	stored := make([]alerts.Alert, 0, len(s.Changes))
 	begun := make(map[episodeKey]int64)
@@ -99,11 +106,13 @@ func applyChanges(ctx context.Context, tx pgx.Tx, s alerts.Step) ([]alerts.Alert
 	return stored, appendAlertEvents(ctx, tx, s.Changes, stored)
 }
 
-// storeAlert begins an episode or changes one, and returns it as stored with what it was before.
-// reopened is the line of the history that says that its handling began anew, nil when it did not.
+// storeAlert inserts a new alert, or merges the change into the locked stored alert. It returns the alert after and
+// before the change. reopened is the audit row if the handling restarts (see Change.Merge), and nil if not. It returns
+// fault.Invalid if the stored alert is of another rule or datastream.
 func storeAlert(ctx context.Context, tx pgx.Tx, c alerts.Change) (after, before alerts.Alert, reopened *alerts.Audit, err error) {
 	if c.Alert.ID == 0 {
 		after, _ = c.Merge(before)
+		// The column body contains the id, so the id must be known before the insert.
 		err := tx.QueryRow(ctx, `select nextval(pg_get_serial_sequence('alert', 'id'))`).Scan(&after.ID)
 		if err != nil {
 			return after, before, nil, err
@@ -121,11 +130,15 @@ func storeAlert(ctx context.Context, tx pgx.Tx, c alerts.Change) (after, before 
 	return after, before, reopened, updateAlert(ctx, tx, after)
 }
 
+// lockAlert reads an alert and locks it until the end of the transaction, so that a handling step cannot change it
+// between the merge and the write.
 func lockAlert(ctx context.Context, tx pgx.Tx, id int64) (a alerts.Alert, err error) {
 	err = tx.QueryRow(ctx, `select body from alert where id = $1 for no key update`, id).Scan(&a)
 	return a, err
 }
 
+// insertAlert inserts an alert with the id that it already has. The column body is the whole alert as JSON. The other
+// columns repeat a part of it for conditions and indexes.
 func insertAlert(ctx context.Context, tx pgx.Tx, a alerts.Alert) error {
 	_, err := tx.Exec(ctx, `
 		insert into alert (id, rule_id, datastream_id, device_id, detection, handling, level, peak_level, division_code,
@@ -137,6 +150,7 @@ func insertAlert(ctx context.Context, tx pgx.Tx, a alerts.Alert) error {
 	return err
 }
 
+// updateAlert replaces the columns of an alert that can change. The caller holds the lock of the row.
 func updateAlert(ctx context.Context, tx pgx.Tx, a alerts.Alert) error {
 	_, err := tx.Exec(ctx, `
 		update alert set detection = $2, handling = $3, level = $4, peak_level = $5, division_code = $6, divisions = $7,
@@ -147,6 +161,7 @@ func updateAlert(ctx context.Context, tx pgx.Tx, a alerts.Alert) error {
 	return err
 }
 
+// areaOrNil returns the polygon as an SQL argument, and null if it has no ring.
 func areaOrNil(p orb.Polygon) orb.Geometry {
 	if len(p) == 0 {
 		return nil
@@ -154,7 +169,8 @@ func areaOrNil(p orb.Polygon) orb.Geometry {
 	return p
 }
 
-// storePapers writes the change's CAP message and its line of the history.
+// storeMessage writes the CAP message of the change, if it has one, and the audit row of the change. The step of the
+// audit row is the kind of the event without "alert.".
 func storeMessage(ctx context.Context, tx pgx.Tx, c alerts.Change, after, before alerts.Alert) error {
 	if m := c.Message; m != nil {
 		_, err := tx.Exec(ctx, `
@@ -170,7 +186,8 @@ func storeMessage(ctx context.Context, tx pgx.Tx, c alerts.Change, after, before
 	})
 }
 
-// detectionWords is how an alert's detection stands in its history, as "firing orange".
+// detectionWords returns the detection and the level for an audit row, such as "firing orange". It returns an empty text
+// for the alert before its beginning. stillConfirms parses these texts.
 func detectionWords(a alerts.Alert) string {
 	if a.ID == 0 {
 		return ""
@@ -178,6 +195,7 @@ func detectionWords(a alerts.Alert) string {
 	return string(a.Detection) + " " + a.Level.String()
 }
 
+// writeAudit appends one row to the history of an alert. The row can never be changed.
 func writeAudit(ctx context.Context, tx pgx.Tx, alertID int64, a alerts.Audit) error {
 	_, err := tx.Exec(ctx, `
 		insert into alert_audit (alert_id, at, actor, division_code, step, before, after, note, level)
@@ -186,8 +204,8 @@ func writeAudit(ctx context.Context, tx pgx.Tx, alertID int64, a alerts.Audit) e
 	return err
 }
 
-// appendAlertEvents writes each change's event, with the level that its device has after the step.
-// It takes the log's lock, so nothing may come after it.
+// appendAlertEvents writes the event of each change, with the level of the device after the whole step. It takes the
+// lock of the event log, so it must be the last write of the transaction.
 func appendAlertEvents(ctx context.Context, tx pgx.Tx, changes []alerts.Change, stored []alerts.Alert) error {
 	if len(changes) == 0 {
 		return nil
@@ -205,7 +223,8 @@ func appendAlertEvents(ctx context.Context, tx pgx.Tx, changes []alerts.Change, 
 	return nil
 }
 
-// appendAlertEvent writes an event of an alert, addressed to whom the alert is.
+// appendAlertEvent writes one event of an alert. The event is addressed to the divisions to which the alert is
+// addressed.
 func appendAlertEvent(ctx context.Context, tx pgx.Tx, kind, actor string, e alerts.Event) error {
 	payload, err := json.Marshal(e)
 	if err != nil {
@@ -217,7 +236,8 @@ func appendAlertEvent(ctx context.Context, tx pgx.Tx, kind, actor string, e aler
 	return err
 }
 
-// deviceLevels is the worst open alert of each of the alerts' devices; None is not in it.
+// deviceLevels returns the level of the worst open alert of each device of the alerts, by device id. The worst level is
+// the smallest number. A device without an open alert is not in the map.
 func deviceLevels(ctx context.Context, tx pgx.Tx, of []alerts.Alert) (map[string]core.Level, error) {
 	ids := make([]string, len(of))
 	for i, a := range of {

@@ -12,8 +12,8 @@ import (
 	"onemap/internal/app/stores/storetest"
 )
 
-// TestFlappingOnTheDatabase: readings that swing around a threshold are one alert of the real store, whose hold,
-// count and peak survive an engine that is stopped after any of them.
+// TestFlappingOnTheDatabase checks, with the real store, that values that oscillate around a threshold make one alert.
+// Its hold, flap count and peak survive a stop of the engine after any value.
 func TestFlappingOnTheDatabase(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	ds, rule := storetest.StreamsOf(t, db)[0], storetest.NewRule(t, db) // yellow 3, left at 2.5; the hold is 30 s

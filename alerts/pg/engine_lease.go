@@ -40,13 +40,14 @@ func (db *DB) Lease(ctx context.Context) (lost <-chan struct{}, release func(), 
 		if !keepLease(beating, conn) {
 			close(gone)
 		}
-		pg.CloseConn(conn) // and with the session the lock
+		pg.CloseConn(conn) // the end of the session releases the lock
 	})
 	return gone, func() { stop(); keeper.Wait() }, true, nil
 }
 
-// keepLease watches the connection until ctx ends (true) or the connection has died (false). It
-// waits in a read, so that a closed connection is seen at once and not with the next beat.
+// keepLease watches the connection. It returns true when ctx ends, and false when the connection has failed. It waits
+// in a read and not in a sleep, so that it notices a closed connection at once. After each leaseBeat without an error
+// of the connection it pings the server, to notice a connection that is open but does not answer.
 func keepLease(ctx context.Context, conn *pgx.Conn) bool {
 	for {
 		beat, cancel := context.WithTimeout(ctx, leaseBeat)

@@ -16,7 +16,7 @@ import (
 	"onemap/sensors"
 )
 
-// evaluating runs the real engine over the database until the function it gives is called.
+// evaluating runs the real engine on the database until the returned function is called.
 func evaluating(t *testing.T, db *stores.Stores) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -35,7 +35,7 @@ func evaluating(t *testing.T, db *stores.Stores) (stop func()) {
 	}
 }
 
-// steps waits until the alerts of the log are n, and gives what they say.
+// steps waits until the event log has n events of alerts, and returns their kinds.
 func steps(t *testing.T, db *stores.Stores, n int) []string {
 	t.Helper()
 	var got []string
@@ -59,8 +59,8 @@ func read(t *testing.T, db *stores.Stores, ds int64, at time.Time, v float64) {
 	}
 }
 
-// TestEngineOnTheDatabase: the rules over the real store, with the engine killed between a commit and
-// its evaluation: every alert comes, once, with valid messages, and a rise above what was acknowledged begins handling anew.
+// TestEngineOnTheDatabase runs the rules on the real store and kills the engine between a commit and its evaluation.
+// Every alert is raised once, with valid messages, and a rise above the acknowledged level restarts the handling.
 func TestEngineOnTheDatabase(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	ds := storetest.StreamsOf(t, db)[0]
@@ -130,7 +130,7 @@ func waitForCursor(t *testing.T, db *stores.Stores) {
 	}
 }
 
-// checkPapers holds an alert's messages against CAP's rules.
+// checkPapers checks that the alert has n CAP messages and that they follow the rules of CAP.
 func checkPapers(t *testing.T, db *stores.Stores, alert int64, n int) {
 	t.Helper()
 	messages, err := db.Alerts.Messages(t.Context(), alert)
@@ -151,7 +151,7 @@ func checkPapers(t *testing.T, db *stores.Stores, alert int64, n int) {
 	}
 }
 
-// TestTargetsCarryTheNewestReading, which a rule looks at that was made while no engine ran.
+// TestTargetsCarryTheNewestReading checks that a rule that was created while no engine ran evaluates the newest value.
 func TestTargetsCarryTheNewestReading(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	ds, at := storetest.StreamsOf(t, db)[0], time.Now().Truncate(time.Second)

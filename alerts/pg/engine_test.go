@@ -186,8 +186,8 @@ func TestApplyKeepsWhatPeopleDid(t *testing.T) {
 	}
 }
 
-// checkReopened: an alert that rose to red after its county acknowledged it at yellow is to be handled anew,
-// in its body, its history, its event, and in what it says of the county.
+// checkReopened checks that the handling has restarted for an alert that rose to red after its county acknowledged it
+// at yellow: in the body, the history, the event and the confirmation of the county.
 func checkReopened(t *testing.T, db *stores.Stores, a alerts.Alert) {
 	t.Helper()
 	confirmedAt := func() (level core.Level, current bool) {
@@ -268,8 +268,8 @@ func TestLeaseHasOneHolder(t *testing.T) {
 	leaseAgain(t, db)()
 }
 
-// leaseAgain takes the lease from nobody: the server has heard a goodbye, or said it, a moment before it gives the
-// lock back.
+// leaseAgain waits until the lease is free and takes it. The server releases the lock a moment after the connection has
+// ended.
 func leaseAgain(t *testing.T, db *stores.Stores) (release func()) {
 	t.Helper()
 	storetest.Eventually(t, "the lease is free", func() bool {
@@ -283,7 +283,7 @@ func leaseAgain(t *testing.T, db *stores.Stores) (release func()) {
 	return release
 }
 
-// Many at once: never two holders at a time.
+// Of several nodes that compete for the lease, never two hold it at the same time.
 func TestLeaseUnderContention(t *testing.T) {
 	db := storetest.NewCity(t, 0)
 	var holders sync.Mutex

@@ -17,16 +17,19 @@ import (
 
 var _ alerts.RuleStore = (*DB)(nil)
 
+// ruleColumns are the columns that scanRule reads. A datastream id of 0 means that the rule is for all datastreams of
+// the type.
 const ruleColumns = `r.id, r.name_zh, r.name_en, r.type, coalesce(r.datastream_id, 0), r.direction, r.thresholds,
 	r.for_seconds, r.hold_seconds, r.enabled, r.origin, r.version, r.updated_at, r.updated_by`
 
+// scanRule reads one row of ruleColumns.
 func scanRule(row pgx.CollectableRow) (r alerts.Rule, err error) {
 	err = row.Scan(&r.ID, &r.Name.ZH, &r.Name.EN, &r.Type, &r.DatastreamID, &r.Direction, &r.Thresholds,
 		&r.ForSeconds, &r.HoldSeconds, &r.Enabled, &r.Origin, &r.Version, &r.UpdatedAt, &r.UpdatedBy)
 	return r, err
 }
 
-// Rules returns every rule that is not deleted, the disabled ones too.
+// Rules returns every rule that is not deleted, including disabled rules, in the order of their ids.
 func (db *DB) Rules(ctx context.Context) ([]alerts.Rule, error) {
 	rows, err := db.pool.Query(ctx, `select `+ruleColumns+` from rule r where not r.deleted order by r.id`)
 	if err != nil {
@@ -36,11 +39,12 @@ func (db *DB) Rules(ctx context.Context) ([]alerts.Rule, error) {
 	return rules, pg.MapErr(err, "list rules")
 }
 
-// Rule returns one rule; fault.NotFound when there is none or it is deleted.
+// Rule returns one rule. It returns fault.NotFound if the rule does not exist or is deleted.
 func (db *DB) Rule(ctx context.Context, id int64) (alerts.Rule, error) {
 	return readRule(ctx, db.pool, id, "")
 }
 
+// readRule reads one rule. lock is the locking clause of the statement, such as "for update", or empty.
 func readRule(ctx context.Context, q pg.Querier, id int64, lock string) (alerts.Rule, error) {
 	rows, err := q.Query(ctx, `select `+ruleColumns+` from rule r where not r.deleted and r.id = $1 `+lock, id)
 	if err != nil {
@@ -53,8 +57,8 @@ func readRule(ctx context.Context, q pg.Querier, id int64, lock string) (alerts.
 	return r, pg.MapErr(err, "read the rule")
 }
 
-// CreateRule stores a rule and returns it with its id and version. An unknown type or datastream is
-// fault.Invalid, naming the field.
+// CreateRule stores a rule with its event and returns it with its id and version. It returns fault.Invalid with the name
+// of the field if the type or the datastream does not exist, or if another field breaks a constraint of the table.
 func (db *DB) CreateRule(ctx context.Context, r alerts.Rule, actor string) (alerts.Rule, error) {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
 		if r, err = insertRule(ctx, tx, r, actor); err != nil {
@@ -65,6 +69,7 @@ func (db *DB) CreateRule(ctx context.Context, r alerts.Rule, actor string) (aler
 	return r, pg.MapErr(err, "create the rule")
 }
 
+// insertRule inserts a rule and returns the stored row. The origin is core.OriginReal if the rule has none.
 func insertRule(ctx context.Context, tx pgx.Tx, r alerts.Rule, actor string) (alerts.Rule, error) {
 	if r.Origin == "" {
 		r.Origin = core.OriginReal
@@ -80,7 +85,9 @@ func insertRule(ctx context.Context, tx pgx.Tx, r alerts.Rule, actor string) (al
 	return stored, explainRule(err)
 }
 
-// UpdateRule replaces a rule that is at ifVersion; fault.Precondition when somebody was faster.
+// UpdateRule replaces a rule and increases its version. The origin stays if r has none. It returns fault.NotFound if the
+// rule does not exist, fault.Precondition if its version is not ifVersion because somebody else changed it, and
+// fault.Invalid as CreateRule does.
 func (db *DB) UpdateRule(ctx context.Context, r alerts.Rule, ifVersion int64, actor string) (alerts.Rule, error) {
 	var stored alerts.Rule
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
@@ -108,7 +115,8 @@ func (db *DB) UpdateRule(ctx context.Context, r alerts.Rule, ifVersion int64, ac
 	return stored, pg.MapErr(err, "change the rule")
 }
 
-// DeleteRule takes a rule that is at ifVersion out of use. Its row stays for its alerts' sake.
+// DeleteRule marks a rule as deleted and disables it. The row stays, because alerts reference it. It returns
+// fault.NotFound and fault.Precondition as UpdateRule does.
 func (db *DB) DeleteRule(ctx context.Context, id, ifVersion int64, actor string) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := lockRule(ctx, tx, id, ifVersion); err != nil {
@@ -125,7 +133,8 @@ func (db *DB) DeleteRule(ctx context.Context, id, ifVersion int64, actor string)
 	return pg.MapErr(err, "delete the rule")
 }
 
-// lockRule holds the rule for a change, if it is at the version that the caller saw.
+// lockRule reads a rule and locks it until the end of the transaction. It returns fault.Precondition if the version of
+// the rule is not ifVersion. The lock keeps the version the same until the write.
 func lockRule(ctx context.Context, tx pgx.Tx, id, ifVersion int64) (alerts.Rule, error) {
 	r, err := readRule(ctx, tx, id, "for update")
 	if err != nil {
@@ -137,6 +146,8 @@ func lockRule(ctx context.Context, tx pgx.Tx, id, ifVersion int64) (alerts.Rule,
 	return r, nil
 }
 
+// ruleChanged writes the event of a changed rule, addressed to every city. Each node reloads its rules after this
+// event. It takes the lock of the event log, so it must be the last write of the transaction.
 func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
 	payload, err := json.Marshal(map[string]int64{"id": id})
 	if err != nil {
@@ -152,7 +163,8 @@ func ruleChanged(ctx context.Context, tx pgx.Tx, id int64, actor string) error {
 	return err
 }
 
-// explainRule names the field that a constraint of the rule's table refused.
+// explainRule converts the error of a constraint of the table rule to fault.Invalid with the name of the field. It
+// returns any other error, and nil, unchanged.
 func explainRule(err error) error {
 	e := &fault.Error{Kind: fault.Invalid, Err: err}
 	switch pg.Constraint(err) {
@@ -172,8 +184,10 @@ func explainRule(err error) error {
 	return e
 }
 
-// PutRules stores those rules whose Chinese name no rule has or has had, and says how many. So the
-// rules that a demo begins with come once, and stay edited or deleted.
+// PutRules stores the rules whose Chinese name no stored rule has, and returns how many it stored. A deleted rule keeps
+// its name, so a rule of the demo that a person has changed or deleted does not come back at the next start. The
+// advisory lock makes two calls run one after the other, so that they cannot store a rule twice. One event announces
+// all new rules.
 func (db *DB) PutRules(ctx context.Context, rules []alerts.Rule) (int, error) {
 	added := 0
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {

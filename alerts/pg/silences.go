@@ -20,18 +20,21 @@ import (
 
 var _ alerts.SilenceStore = (*DB)(nil)
 
+// silenceColumns are the columns of a silence n, in the order of the fields of alerts.Silence.
 const silenceColumns = `n.id, n.kind, n.device_id, n.type, n.division_code, n.level, n.reason, n.owner, n.owner_name,
 	n.starts, n.ends, n.created_at, n.ended_at, n.ended_by`
 
-// silenceVisible says whether the scope $1 may see the silence n: it concerns its division.
+// silenceVisible is the SQL condition that the silence n concerns the scope $1: one of its divisions is inside or above
+// the scope.
 const silenceVisible = `scope_covers_any($1, n.divisions)`
 
+// errNoSilence returns the error for a silence that does not exist or does not concern the scope of the caller.
 func errNoSilence(id int64) error {
 	return fault.NewCoded(fault.NotFound, "", alerts.CodeNoSilence, id)
 }
 
-// Silences lists the silences that concern the scope, newest first; current leaves out those that are over
-// at the time given.
+// Silences lists the silences that concern the scope, newest first. If current is true, it leaves out the silences that
+// are over at now. A silence that has not started yet is included.
 func (db *DB) Silences(ctx context.Context, s core.Scope, current bool, now time.Time, p core.Page) ([]alerts.Silence, error) {
 	rows, err := db.pool.Query(ctx, `
 		select `+silenceColumns+` from silence n
@@ -44,7 +47,8 @@ func (db *DB) Silences(ctx context.Context, s core.Scope, current bool, now time
 	return silences, pg.MapErr(err, "list silences")
 }
 
-// CreateSilence stores a silence with its event, addressed to whom it concerns.
+// CreateSilence stores a silence and its event in one transaction and returns the silence with its id. divisions are the
+// divisions that it concerns. They decide who sees the silence (silenceVisible) and who receives its event.
 func (db *DB) CreateSilence(ctx context.Context, n alerts.Silence, divisions []string) (alerts.Silence, error) {
 	var stored alerts.Silence
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
@@ -66,8 +70,10 @@ func (db *DB) CreateSilence(ctx context.Context, n alerts.Silence, divisions []s
 	return stored, pg.MapErr(err, "store the silence")
 }
 
-// EndSilence ends the silence when check, which is given it as locked with whom it concerns, lets it.
-// What has been ended, or is over, stays as it is. fault.NotFound when it is not the scope's.
+// EndSilence ends a silence at now. It locks the silence and calls check with it and with the divisions that it
+// concerns. An error of check refuses the change and is returned. A silence that is already over stays unchanged and is
+// no error. EndSilence returns the silence as it is afterwards. It returns fault.NotFound if the silence does not
+// concern the scope.
 func (db *DB) EndSilence(
 	ctx context.Context, s core.Scope, id int64, actor string, now time.Time, check func(alerts.Silence, []string) error,
 ) (alerts.Silence, error) {
@@ -102,7 +108,8 @@ func (db *DB) EndSilence(
 	return n, pg.MapErr(err, "end the silence")
 }
 
-// silenceChanged writes the event. It takes the log's lock, so nothing may come after it.
+// silenceChanged writes the event of a new or ended silence. It takes the lock of the event log, so it must be the last
+// write of the transaction.
 func silenceChanged(ctx context.Context, tx pgx.Tx, n alerts.Silence, divisions []string, actor string) error {
 	payload, err := json.Marshal(alerts.SilenceEvent{Silence: n})
 	if err != nil {
@@ -114,7 +121,8 @@ func silenceChanged(ctx context.Context, tx pgx.Tx, n alerts.Silence, divisions 
 	return err
 }
 
-// DeviceDivision is where a device lies; fault.NotFound when it is not there or not in the scope.
+// DeviceDivision returns the division code of a device. It returns fault.NotFound if the device does not exist or is
+// not in the scope.
 func (db *DB) DeviceDivision(ctx context.Context, s core.Scope, device string) (string, error) {
 	var division string
 	err := db.pool.QueryRow(ctx, `select division_code from device where id = $2 and scope_covers($1, division_code)`,
@@ -125,7 +133,7 @@ func (db *DB) DeviceDivision(ctx context.Context, s core.Scope, device string) (
 	return division, pg.MapErr(err, "look up the device")
 }
 
-// HasDatastreamType reports whether there is a datastream type of the code.
+// HasDatastreamType reports whether a datastream type with this code exists.
 func (db *DB) HasDatastreamType(ctx context.Context, code string) (bool, error) {
 	var has bool
 	err := db.pool.QueryRow(ctx, `select exists (select from datastream_type where code = $1)`, text.MakeStorable(code)).Scan(&has)

@@ -1,4 +1,5 @@
-// Package catalogueapi is the HTTP API of layers, features, divisions and the search.
+// Package catalogueapi serves the HTTP API of layers, features, divisions and the search. Geometry is GeoJSON: positions
+// are [lon, lat] in degrees, EPSG:4326.
 package catalogueapi
 
 import (
@@ -11,19 +12,20 @@ import (
 	"onemap/internal/httpx"
 )
 
-// Editor changes the features of a layer, and how it is drawn; catalogue.Service is one.
+// Editor changes the features of a layer and how the layer is drawn. catalogue.Service implements Editor and documents
+// the errors. ifVersion is the version of the layer that the caller saw.
 type Editor interface {
 	EditFeatures(ctx context.Context, p core.Principal, layer string, ifVersion int64, e catalogue.Edit) (catalogue.Layer, []int64, error)
 	ChangeLayer(ctx context.Context, p core.Principal, layer string, ifVersion int64, c catalogue.LayerChange) (catalogue.Layer, error)
 }
 
-// Divisions knows the division codes.
+// Divisions lists administrative divisions.
 type Divisions interface {
-	// Divisions lists the county units, or the towns.
+	// Divisions lists the county units (six digits), or the towns (nine digits) if towns is true.
 	Divisions(ctx context.Context, towns bool) ([]catalogue.Division, error)
 }
 
-// Options is what the routes stand on.
+// Options are the services and stores that the routes call.
 type Options struct {
 	Catalogue   catalogue.Catalogue
 	Editor      Editor
@@ -33,7 +35,7 @@ type Options struct {
 	Attribution string   // the credit line of the map
 }
 
-// Complete reports the first required part that is missing.
+// Complete returns an error that names the first required field that is missing.
 func (o Options) Complete() error { return httpx.Complete("catalogueapi", o) }
 
 // API serves the HTTP endpoints of the catalogue.
@@ -43,7 +45,7 @@ type API struct {
 	o Options
 }
 
-// Mount puts the routes on the server.
+// Mount registers the routes on the server.
 func Mount(h *httpx.Server, o Options) {
 	s := &API{h, o}
 	httpx.Enum[catalogue.Theme, themeWord](h)
@@ -52,7 +54,7 @@ func Mount(h *httpx.Server, o Options) {
 	h.Text("NewFeatureProperties.division", httpx.Pattern{Regexp: httpx.DivisionPattern})
 	s.statedTileRules()
 	h.Amend(func(doc *huma.OpenAPI) {
-		doc.Components.Schemas.Map()["Layer"].Properties["bbox"].Nullable = true // of a layer without features
+		doc.Components.Schemas.Map()["Layer"].Properties["bbox"].Nullable = true // null if the layer has no features
 	})
 }
 
@@ -64,7 +66,8 @@ func (s *API) statedTileRules() {
 	s.Number("TileGrid.to_zoom", httpx.Range{Max: core.MaxGridZoom})
 }
 
+// themeWord only carries the Schema method, so that package catalogue does not need to import huma.
 type themeWord string
 
-// Schema describes a theme.
+// Schema lists the themes.
 func (themeWord) Schema(huma.Registry) *huma.Schema { return httpx.Words(catalogue.Themes()...) }

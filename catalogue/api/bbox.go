@@ -11,8 +11,9 @@ import (
 	"onemap/internal/httpx"
 )
 
-// parseBBox reads west,south,east,north in degrees; nil for an empty text. A box over the date line
-// (west > east) is refused: no city lies there.
+// parseBBox parses "west,south,east,north" in degrees, EPSG:4326, which is the order of OGC API - Features. It returns
+// nil for an empty text. It returns fault.Invalid if the text does not have four numbers or the box is not inside the
+// world. A box across the antimeridian (west > east) is refused too, because no city of this system lies there.
 func parseBBox(s string) (*orb.Bound, error) {
 	if s == "" {
 		return nil, nil

@@ -23,7 +23,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// numberText draws a number as a file may have it.
+// numberText draws a number in a form that a file may have.
 func numberText() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		return rapid.OneOf(
@@ -38,7 +38,7 @@ func numberText() *rapid.Generator[string] {
 	})
 }
 
-// valueText draws any value of JSON.
+// valueText draws any JSON value.
 func valueText(depth int) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		kind := rapid.IntRange(0, 5).Draw(t, "kind")
@@ -59,7 +59,7 @@ func valueText(depth int) *rapid.Generator[string] {
 	})
 }
 
-// plainly is the JSON text with each number in the form by which values compare.
+// plainly decodes a JSON text and converts each number to a form that can be compared.
 func plainly(t *rapid.T, text string) any {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -90,18 +90,18 @@ func plainValue(t *rapid.T, v any) any {
 	return v
 }
 
-// digitsTrip is one feature's way through the server.
+// digitsTrip follows one feature through the server.
 type digitsTrip struct {
 	w    *world
 	t    *rapid.T
 	id   int64
-	raw  string // its properties in the file
-	n, i string // those of its numbers that go into tiles
+	raw  string // properties in the file
+	n, i string // the numbers that are part of tiles
 }
 
 const numbersPath = "/api/v1/layers/numbers/features"
 
-// fields is what an answer says of the feature's fields, as it is written.
+// fields returns the fields of the feature in an answer, as JSON text.
 func (d *digitsTrip) fields(path string) string {
 	d.t.Helper()
 	a := d.w.Send(servertest.Commander, http.MethodGet, path, nil)
@@ -158,8 +158,8 @@ func (d *digitsTrip) drawn(where string, tile []byte, name string) bool {
 	return false
 }
 
-// No digit changes from a file through the answers, an edit of something else, the tiles of both kinds, the list that is
-// the layer's export, and the history.
+// No digit of a number changes on its way from a file to the answers, the tiles of both kinds, the list of features and
+// the history, also after an edit of another part of the feature.
 func TestNoDigitChanges(t *testing.T) {
 	w := newWorld(t, nil)
 	at, trips := orb.Point{121.4, 37.5}, 0
@@ -196,7 +196,7 @@ func TestNoDigitChanges(t *testing.T) {
 	})
 }
 
-// isDrawn waits until the engine has followed the change.
+// isDrawn waits until the tile engine has applied the change.
 func (d *digitsTrip) isDrawn(path, name string) {
 	d.t.Helper()
 	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
@@ -218,7 +218,7 @@ func (d *digitsTrip) patch(change string) {
 	}
 }
 
-// keepsHistory gives a field another number and takes it away again: the history has both values.
+// keepsHistory changes a number and then removes it, and checks that the history has both values.
 func (d *digitsTrip) keepsHistory(one string) {
 	d.t.Helper()
 	other := numberText().Draw(d.t, "another number")
@@ -240,7 +240,8 @@ func (d *digitsTrip) keepsHistory(one string) {
 	}
 }
 
-// A number that cannot be kept is refused by the name of its field; one beyond a float64 where a float64 is wanted, too.
+// A number that cannot be stored is refused with the name of its field, and so is a number that is too large for a
+// float64 where a float64 is required.
 func TestNumbersThatAreRefused(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.Features("land")["land-1"]

@@ -14,7 +14,8 @@ import (
 	"onemap/internal/httpx"
 )
 
-// editFeatures applies a batch.
+// editFeatures applies a batch of changes, all or none. The answer has the new version of the layer, as a member and as
+// the ETag, so that the client can send the next edit without reading the layer again.
 func (s *API) editFeatures(ctx context.Context, p core.Principal, in *editInput) (*httpx.Tagged[Edited], error) {
 	version, err := httpx.IfMatch(in.IfMatch)
 	if err != nil {
@@ -31,7 +32,8 @@ func (s *API) editFeatures(ctx context.Context, p core.Principal, in *editInput)
 	return httpx.Versioned(l.Version, Edited{Version: l.Version, Created: httpx.OrEmpty(ids)}), nil
 }
 
-// edit decodes the geometries.
+// edit returns the edit for the service and decodes the geometries. An error names the geometry, such as
+// create[3].geometry. An update of the request becomes a patch: the service completes it from the stored feature.
 func (e FeatureEdit) edit() (catalogue.Edit, error) {
 	out := catalogue.Edit{Delete: e.Delete}
 	for i, c := range e.Create {
@@ -57,7 +59,8 @@ func (e FeatureEdit) edit() (catalogue.Edit, error) {
 	return out, nil
 }
 
-// read decodes a geometry; field is where it stands in the request.
+// read decodes a geometry. It encodes the geometry as JSON again, because the GeoJSON decoder of imports has all checks.
+// field is the place of the geometry in the request; errors name it.
 func (g Geometry) read(field string) (orb.Geometry, error) {
 	raw, err := json.Marshal(g)
 	if err != nil {
@@ -70,4 +73,5 @@ func (g Geometry) read(field string) (orb.Geometry, error) {
 	return out, nil
 }
 
+// at returns the place of a member in a request, such as create[3].geometry.
 func at(list string, i int, member string) string { return fmt.Sprintf("%s[%d].%s", list, i, member) }

@@ -21,7 +21,7 @@ type FeatureChange struct {
 	After  *FeatureState `json:"after,omitempty" doc:"Missing of what was deleted, and of what an import created: it is the before of the next change, or the feature"`
 }
 
-// FeatureState is what of a feature a change concerned; what is missing did not differ.
+// FeatureState has the parts of a feature that a change concerned. A part that is missing was not changed.
 type FeatureState struct {
 	catalogue.FeatureState
 
@@ -35,6 +35,7 @@ type featureHistoryInput struct {
 	Before int64 `query:"before" minimum:"0" doc:"Changes with a smaller id"`
 }
 
+// featureHistory lists the changes of one feature, newest first. A deleted feature still has its history.
 func (s *API) featureHistory(ctx context.Context, p core.Principal, in *featureHistoryInput) (*httpx.Body[httpx.List[FeatureChange]], error) {
 	all, err := s.o.Catalogue.FeatureHistory(ctx, p.Scope(), in.Layer, in.ID, core.Page{Limit: in.Limit + 1, Before: in.Before})
 	if err != nil {
@@ -49,6 +50,7 @@ func (s *API) featureHistory(ctx context.Context, p core.Principal, in *featureH
 	return httpx.Paged(out, in.Limit, func(c FeatureChange) int64 { return c.ID }), nil
 }
 
+// wireState returns the state with its geometry as GeoJSON, and nil for nil.
 func wireState(f *catalogue.FeatureState) *FeatureState {
 	if f == nil {
 		return nil

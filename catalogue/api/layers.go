@@ -12,19 +12,19 @@ import (
 	"onemap/internal/httpx"
 )
 
-// Layers is the catalogue.
+// Layers is the answer of listLayers: the layers that the caller may see, and all themes.
 type Layers struct {
 	Items  []catalogue.Layer `json:"items"`
 	Themes []Theme           `json:"themes" doc:"In the order of the layer tree"`
 }
 
-// Theme is a theme with its title.
+// Theme is a theme of the layer tree with its title in both languages.
 type Theme struct {
 	Code  catalogue.Theme `json:"code"`
 	Title core.Text       `json:"title"`
 }
 
-// Feature is one thing on a layer, as GeoJSON.
+// Feature is one feature of a layer as a GeoJSON Feature (RFC 7946).
 type Feature struct {
 	Type       string            `json:"type" enum:"Feature"`
 	ID         int64             `json:"id"`
@@ -32,7 +32,7 @@ type Feature struct {
 	Properties FeatureProperties `json:"properties"`
 }
 
-// FeatureProperties are what every feature has; the layer's own fields are in Fields.
+// FeatureProperties are the properties that every feature has. Fields holds the fields that the layer describes.
 type FeatureProperties struct {
 	Key        string               `json:"key"`
 	Division   string               `json:"division"`
@@ -46,14 +46,14 @@ type FeatureProperties struct {
 	Fields     catalogue.Properties `json:"fields"`
 }
 
-// FeatureCollection is a page of a layer's features, in the order of their ids.
+// FeatureCollection is one page of a layer's features as a GeoJSON FeatureCollection, in the order of their ids.
 type FeatureCollection struct {
 	Type     string    `json:"type" enum:"FeatureCollection"`
 	Features []Feature `json:"features"`
 	Next     int64     `json:"next,omitempty" doc:"More follow: ask again with after set to this"`
 }
 
-// LayerPath is the layer in a path. It is exported because huma reads exported fields only.
+// LayerPath is the path parameter of a layer's name. It is exported, because huma reads only exported embedded fields.
 type LayerPath struct {
 	Layer string `path:"layer" pattern:"^[a-z][a-z0-9_]{0,62}$" patternDescription:"a layer's name"`
 }
@@ -70,6 +70,8 @@ type featureInput struct {
 	ID int64 `path:"id" minimum:"1"`
 }
 
+// layerRoutes registers the routes of layers and features. A change needs the header If-Match with the version of the
+// layer, so that two people cannot overwrite each other's work without noticing.
 func (s *API) layerRoutes() {
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/layers", "listLayers", "The catalogue: every layer that the caller may see"), s.layers)
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/layers/{layer}", "getLayer", "One layer of the catalogue"),
@@ -92,10 +94,11 @@ func (s *API) layerRoutes() {
 		"Who changed a feature, what and when, newest first; also of one that was deleted"), s.featureHistory)
 	edit := httpx.May(httpx.Op(http.MethodPatch, "/api/v1/layers/{layer}/features", "editFeatures",
 		"Make, move, update and delete features of a layer, all or none"), http.StatusConflict)
-	edit.MaxBodyBytes = 8 << 20
+	edit.MaxBodyBytes = 8 << 20 // 8 MiB, because an edit may have many geometries
 	httpx.Register(s.Server, httpx.EditData, edit, s.editFeatures)
 }
 
+// layers lists the layers of the scope with all themes, so that a client can build the layer tree from one answer.
 func (s *API) layers(ctx context.Context, p core.Principal, _ *httpx.None) (*httpx.Body[Layers], error) {
 	all, err := s.o.Catalogue.Layers(ctx, p.Scope())
 	if err != nil {
@@ -111,12 +114,16 @@ func (s *API) layers(ctx context.Context, p core.Principal, _ *httpx.None) (*htt
 	return httpx.Answer(out), nil
 }
 
+// features answers with one page of a layer's features. The ETag is the version of the layer. It reads one feature more
+// than the limit, so that it knows whether a page follows.
 func (s *API) features(ctx context.Context, p core.Principal, in *featuresInput) (*httpx.Tagged[FeatureCollection], error) {
 	bound, err := parseBBox(in.BBox)
 	if err != nil {
 		return nil, err
 	}
-	// The version is read first: features that change in between make the tag too old, never too new.
+	// The version is read before the features. If the features change in between, the ETag is too old, and an edit with it
+	// is refused. In the other order an ETag could be newer than the features, and an edit could overwrite a change that
+	// the person has not seen.
 	l, err := s.o.Catalogue.Layer(ctx, p.Scope(), in.Layer)
 	if err != nil {
 		return nil, err
@@ -136,11 +143,13 @@ func (s *API) features(ctx context.Context, p core.Principal, in *featuresInput)
 	return httpx.Versioned(l.Version, out), nil
 }
 
+// wireLayer returns the layer with an empty list of fields instead of nil, so that the JSON never has null for a list.
 func wireLayer(l catalogue.Layer) catalogue.Layer {
 	l.Fields = httpx.OrEmpty(l.Fields)
 	return l
 }
 
+// wireFeature returns the feature as GeoJSON.
 func wireFeature(f catalogue.Feature) Feature {
 	fields := f.Properties
 	if fields == nil {
@@ -155,7 +164,8 @@ func wireFeature(f catalogue.Feature) Feature {
 	}
 }
 
-// LayerChange is what of a layer can be changed; what is missing stays.
+// LayerChange is the body of a request that changes how a layer is drawn. A member that is missing keeps its value. It
+// has the fields of catalogue.LayerChange in the same order, so that the handler can convert it.
 type LayerChange struct {
 	MinZoom *int            `json:"min_zoom,omitempty" minimum:"0" maximum:"22"`
 	MaxZoom *int            `json:"max_zoom,omitempty" minimum:"0" maximum:"22"`
@@ -169,7 +179,7 @@ type changeLayerInput struct {
 	Body    LayerChange
 }
 
-// changeLayer changes how a layer is drawn.
+// changeLayer changes how a layer is drawn into tiles. It answers with the layer as the caller sees it.
 func (s *API) changeLayer(ctx context.Context, p core.Principal, in *changeLayerInput) (*httpx.Tagged[catalogue.Layer], error) {
 	version, err := httpx.IfMatch(in.IfMatch)
 	if err != nil {
@@ -182,7 +192,7 @@ func (s *API) changeLayer(ctx context.Context, p core.Principal, in *changeLayer
 	return httpx.Versioned(l.Version, wireLayer(l)), nil
 }
 
-// FeatureEdit is a batch of changes.
+// FeatureEdit is a batch of changes of one layer. Either all of them are stored or none.
 type FeatureEdit struct {
 	Create []CreateFeature `json:"create,omitempty" maxItems:"10000"`
 	Move   []MoveFeature   `json:"move,omitempty" maxItems:"10000"`
@@ -190,14 +200,14 @@ type FeatureEdit struct {
 	Delete []int64         `json:"delete,omitempty" maxItems:"10000"`
 }
 
-// CreateFeature is a new feature, as GeoJSON.
+// CreateFeature is a new feature as a GeoJSON Feature.
 type CreateFeature struct {
 	Type       string               `json:"type" enum:"Feature"`
 	Geometry   Geometry             `json:"geometry"`
 	Properties NewFeatureProperties `json:"properties"`
 }
 
-// NewFeatureProperties are what a new feature must or may say of itself.
+// NewFeatureProperties are the properties of a new feature.
 type NewFeatureProperties struct {
 	Key      string               `json:"key,omitempty" maxLength:"256" doc:"The source's key, of at most 256 bytes; one is made when it is missing"`
 	Division string               `json:"division" doc:"GB/T 2260"`
@@ -206,13 +216,14 @@ type NewFeatureProperties struct {
 	Fields   catalogue.Properties `json:"fields,omitempty"`
 }
 
-// MoveFeature sets a feature's geometry.
+// MoveFeature replaces the geometry of a feature.
 type MoveFeature struct {
 	ID       int64    `json:"id" minimum:"1"`
 	Geometry Geometry `json:"geometry"`
 }
 
-// UpdateFeature changes a feature's properties; what is missing stays.
+// UpdateFeature changes the properties of a feature. A member that is missing keeps its value. It has the fields of
+// catalogue.Patch in the same order, so that edit can convert it.
 type UpdateFeature struct {
 	ID     int64                `json:"id" minimum:"1"`
 	Name   *core.Text           `json:"name,omitempty"`
@@ -220,7 +231,7 @@ type UpdateFeature struct {
 	Fields catalogue.Properties `json:"fields,omitempty" doc:"Only the fields that change; null takes one away"`
 }
 
-// Edited is what an edit made.
+// Edited is the answer to an edit.
 type Edited struct {
 	Version int64   `json:"version" doc:"The layer's, after the edit"`
 	Created []int64 `json:"created" doc:"The ids of the created features, in their order"`
@@ -232,13 +243,15 @@ type editInput struct {
 	Body    FeatureEdit
 }
 
-// Geometry is a GeoJSON geometry, lon, lat in EPSG:4326.
+// Geometry is a GeoJSON geometry (RFC 7946). Positions are [lon, lat] in degrees, EPSG:4326. Coordinates has no fixed Go
+// type, because its nesting depends on Type; the decoder of the edit checks it.
 type Geometry struct {
 	Type        string     `json:"type" enum:"Point,MultiPoint,LineString,MultiLineString,Polygon,MultiPolygon,GeometryCollection"`
 	Coordinates any        `json:"coordinates,omitempty"`
 	Geometries  []Geometry `json:"geometries,omitempty" doc:"Of a GeometryCollection"`
 }
 
+// wireGeometry returns a geometry as GeoJSON. A ring or a bound has no GeoJSON type and becomes a polygon.
 func wireGeometry(g orb.Geometry) Geometry {
 	switch g := g.(type) {
 	case nil:
@@ -258,7 +271,7 @@ func wireGeometry(g orb.Geometry) Geometry {
 	}
 }
 
-// ThemeTitle is a theme's title in the layer tree.
+// ThemeTitle returns the title of a theme in the layer tree. It returns the code itself for an unknown theme.
 func ThemeTitle(t catalogue.Theme) core.Text {
 	switch t {
 	case catalogue.ThemeHazardSource:

@@ -109,7 +109,7 @@ func TestEditFeatures(t *testing.T) {
 	if a := w.Send(servertest.Steward, http.MethodPatch, path, edit, "If-Match", version); a.Status != http.StatusPreconditionFailed || a.Problem(t).Kind != "precondition" {
 		t.Errorf("the same edit again: %d %s", a.Status, a.Body)
 	}
-	// A steward of a county edits its own features, in a layer that everybody sees, too.
+	// A steward of a county may edit the features of the county, also in a public layer.
 	land := w.Features("land")
 	own, others := land["land-2"], land["land-1"]
 	update := func(id int64) any {
@@ -151,7 +151,7 @@ func TestChangeLayer(t *testing.T) {
 	}
 }
 
-// A feature's words have bounds, whether it is new or not; the refusal names the field.
+// The texts of new and existing features have a largest length. The refusal names the field.
 func TestEditsHaveBounds(t *testing.T) {
 	w := newWorld(t, nil)
 	const path = "/api/v1/layers/shelters/features"
@@ -180,7 +180,7 @@ func TestEditsHaveBounds(t *testing.T) {
 	}
 }
 
-// An edit of one thing of a feature changes no digit of the others, and no answer does.
+// An edit of one part of a feature changes no digit of the other parts, in the store and in the answers.
 func TestEditKeepsDigits(t *testing.T) {
 	w := newWorld(t, nil)
 	const path = "/api/v1/layers/shelters/features"

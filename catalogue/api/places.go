@@ -21,12 +21,14 @@ type searchInput struct {
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }
 
-// Sources is where the base data comes from.
+// Sources is the answer of listSources: the files of the base data, and the credit line that the map must show.
 type Sources struct {
 	Items       []Source `json:"items"`
 	Attribution string   `json:"attribution" doc:"The credit line of the map"`
 }
 
+// placeRoutes registers the routes of divisions, the search and the sources of the base data. The search refuses a text
+// that is empty, not valid UTF-8 or has a NUL character, which PostgreSQL cannot store.
 func (s *API) placeRoutes() {
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/divisions", "listDivisions", "The county units of the city, or its towns"),
 		func(ctx context.Context, _ core.Principal, in *divisionsInput) (*httpx.Body[httpx.Whole[catalogue.Division]], error) {
@@ -48,7 +50,8 @@ func (s *API) placeRoutes() {
 		})
 }
 
-// Source is one file of base data with where it comes from, for the credit line and the About page.
+// Source describes one file of base data: where it comes from and under which licence. The page shows it in the credit
+// line and on the About page.
 type Source struct {
 	File        string      `json:"file"`
 	Title       core.Text   `json:"title"`

@@ -254,7 +254,7 @@ func isEmptyRow(cells []string) bool {
 
 // feature makes a feature of a row. The key is found first, so that a refusal can name it.
 func (t *table) feature(r row) (catalogue.Feature, error) {
-	// Columns of the position are no properties, and a column without a name has none to be kept under.
+	// The columns of the position and columns without a name are not properties.
 	cells := make(map[string]any, len(r.cells))
 	for i, cell := range r.cells[:min(len(r.cells), len(t.header))] {
 		if i != t.where.lon && i != t.where.lat && i != t.where.place && t.header[i] != "" {
@@ -284,8 +284,9 @@ func (t *table) feature(r row) (catalogue.Feature, error) {
 	return f, err
 }
 
-// hashed is what the key of a row without one is made from: the cells, by their names and by the names in lower case. It
-// must not change, or the features of a file that is imported again would be others.
+// hashed returns the values from which the key of a row without a key is made: the cells by their names, and again by
+// the names in lower case. It returns nil if the row has a key. This must never change: with other keys, a second
+// import of the same file would replace all its features.
 func hashed(cells map[string]any, key string) map[string]any {
 	if key != "" {
 		return nil
@@ -297,7 +298,7 @@ func hashed(cells map[string]any, key string) map[string]any {
 	return all
 }
 
-// properties are all named columns but those of the position, with the types of the options.
+// properties returns the cells of all named columns except the columns of the position, with the types of the options.
 func (t *table) properties(cells []string) (map[string]any, error) {
 	all := make(map[string]any, len(t.header))
 	for i, name := range t.header {
@@ -313,7 +314,8 @@ func (t *table) properties(cells []string) (map[string]any, error) {
 	return all, nil
 }
 
-// typed is a cell as the catalogue's field types want it; a cell of a number that says nothing is nothing.
+// typed returns a cell with the type of its field. An empty cell of a number or boolean is nil. It returns
+// fault.Invalid if the cell does not have the type.
 func (t *table) typed(name, cell string) (any, error) {
 	if err := checkText(name, cell); err != nil {
 		return nil, err
@@ -326,9 +328,9 @@ func (t *table) typed(name, cell string) (any, error) {
 		return cell, nil
 	}
 	if isNothing(cell) {
-		return nil, nil // JSON's null
+		return nil, nil // null in JSON
 	}
-	// Full-width digits (１２３) are read as their half-width twins.
+	// Full-width digits (１２３) are read as half-width digits.
 	trimmed := strings.TrimSpace(width.Fold.String(cell))
 	switch kind {
 	case "number":
@@ -355,7 +357,7 @@ func (t *table) typed(name, cell string) (any, error) {
 	return cell, nil
 }
 
-// geometry is the place of a row: a point of two columns, or what one column holds.
+// geometry returns the geometry of a row: a point from two columns, or the geometry in one column.
 func (t *table) geometry(cells []string) (orb.Geometry, error) {
 	if i := t.where.place; i >= 0 {
 		g, err := parsePlace(cells[i], t.o.Frame, latitudeFirst(t.header[i]))
@@ -379,7 +381,8 @@ func (t *table) geometry(cells []string) (orb.Geometry, error) {
 	return onTheGlobe(p, t.o.Frame)
 }
 
-// ambiguous reports whether the columns are called x and y, which surveyors and map makers use the other way round.
+// ambiguous reports whether the position columns are called x and y and no option names them. Surveyors call the
+// northing x; most other people call the easting x.
 func (t *table) ambiguous() bool {
 	return t.o.LonField == "" && strings.Contains(foldName(t.header[t.where.lon]), "x") != strings.Contains(foldName(t.header[t.where.lon]), "y")
 }

@@ -9,7 +9,7 @@ import (
 	"onemap/catalogue/load"
 )
 
-// What a number is written with arrives, in a cell as in a property.
+// All digits of a number are kept, both in a cell of a table and in a property of GeoJSON.
 func TestEveryDigitArrives(t *testing.T) {
 	for number, want := range map[string]any{
 		"7": 7.0, "1.5": 1.5, "1.10": json.Number("1.10"), "370602199001011238": json.Number("370602199001011238"), "0.1000000000000000055": json.Number("0.1000000000000000055"),
@@ -36,7 +36,8 @@ func TestEveryDigitArrives(t *testing.T) {
 	}
 }
 
-// Keys of long numbers are different where the numbers are, and the same where only the writing differs.
+// Keys from the content of features differ if long numbers differ, and are equal if only the form of the numbers
+// differs.
 func TestKeysOfLongNumbers(t *testing.T) {
 	feature := func(properties string) string {
 		return `{"type":"Feature","properties":{` + properties + `},"geometry":{"type":"Point","coordinates":[121,37]}}`

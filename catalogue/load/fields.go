@@ -29,6 +29,7 @@ type assembler struct {
 	watch func(properties map[string]any, id string) // set during Survey; nil otherwise
 }
 
+// newAssembler returns an assembler with the options.
 func newAssembler(o Options) *assembler { return &assembler{o: o, roles: newRoleFinder(o)} }
 
 // identity holds the key and the fields of a record, before its geometry is decoded.
@@ -125,7 +126,8 @@ func (a *assembler) checkZero(g orb.Geometry) error {
 	return nil
 }
 
-// contentKey is made from what the feature is. 1 and 1.0 are the same: another writing of a file makes no other feature.
+// contentKey returns a key that is made from the content of a feature: the first 16 bytes of the SHA-256 of its
+// geometry and properties. Numbers are compared by value, so that 1 and 1.0 result in the same key.
 func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	shape, err := geojson.Encode(g)
 	if err != nil {
@@ -139,8 +141,8 @@ func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	return "sha256-" + hex.EncodeToString(sum[:16]), nil
 }
 
-// name returns the name of a feature. One that has an English name alone is called that in both languages, so that
-// nothing on the map is nameless.
+// name returns the name of a feature. If it has only an English name, this name is used in both languages, so that the
+// feature is not without a name on the map.
 func (a *assembler) name(who identity) (core.Text, error) {
 	var t core.Text
 	for _, part := range []struct {
@@ -162,7 +164,8 @@ func (a *assembler) name(who identity) (core.Text, error) {
 	return t, nil
 }
 
-// oneLine writes a space for each line end or tab: a cell of a spreadsheet may have several lines, a name is one.
+// oneLine replaces control characters, such as line ends and tabs, by spaces, because a name has one line. It does not
+// change a text with a NUL character, which checkText refuses.
 func oneLine(s string) string {
 	if strings.IndexFunc(s, unicode.IsControl) < 0 || strings.IndexByte(s, 0) >= 0 {
 		return s
@@ -175,7 +178,8 @@ func oneLine(s string) string {
 	}, strings.ReplaceAll(s, "\r\n", "\n"))
 }
 
-// level reads the grade. A word that is none leaves it empty: what the file says stays among the properties.
+// level returns the level of a grade. It returns core.None and counts the word if the word is not a grade. The word is
+// still in the properties.
 func (a *assembler) level(p roleField) core.Level {
 	if p.field == "" {
 		return core.None
@@ -185,8 +189,9 @@ func (a *assembler) level(p roleField) core.Level {
 	return level
 }
 
-// division is the code that the record names, or that of the place. A code that cannot be read refuses the record when the
-// field was named; in a field that only has a usual name it is left aside and counted.
+// division returns the division code of the record, or the code of its place if the record has none. A wrong code
+// refuses the record if an option names the field. In a field that was found by its usual name, a wrong code is counted
+// and ignored.
 func (a *assembler) division(g orb.Geometry, p roleField) (string, error) {
 	if text := width.Fold.String(asText(p.value)); text != "" {
 		code, err := geo.ParseDivision(text)
@@ -209,7 +214,7 @@ func (a *assembler) division(g orb.Geometry, p roleField) (string, error) {
 	return a.o.Division(on[0], on[1]), nil
 }
 
-// asText is a property as text; empty for nothing and for what is no scalar.
+// asText returns a property as text. It returns "" for null, objects and arrays.
 func asText(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -228,7 +233,8 @@ func asText(v any) string {
 	}
 }
 
-// valued is a copy of v whose numbers are written by their value alone: as a float64 where that holds it.
+// valued returns a copy of v in which equal numbers have the same form: a float64 if it holds the number exactly, and
+// the plain decimal number otherwise.
 func valued(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -252,7 +258,8 @@ func valued(v any) any {
 	return v
 }
 
-// checkText refuses what PostgreSQL cannot store, and what a wrong encoding has destroyed.
+// checkText returns fault.Invalid if the text has a NUL character, which PostgreSQL cannot store, or U+FFFD, which
+// means that a wrong encoding has destroyed characters.
 func checkText(field, s string) error {
 	switch {
 	case strings.ContainsRune(s, 0):
@@ -263,7 +270,8 @@ func checkText(field, s string) error {
 	return nil
 }
 
-// decodeProperties reads the properties object; null and none are empty. Numbers are as catalogue.Properties has them.
+// decodeProperties decodes the properties of a feature. null and a missing object are empty. Numbers have the types of
+// catalogue.Properties.
 func decodeProperties(raw json.RawMessage) (map[string]any, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return map[string]any{}, nil
@@ -317,7 +325,8 @@ func cleanValue(v any, path string) (any, error) {
 	return v, nil
 }
 
-// decimal reads a number of a table with all its digits, as catalogue.Properties has it, and tells whether it is a whole one.
+// decimal parses a number in a cell and keeps all its digits, as catalogue.Properties does. whole is true if it is a
+// whole number, and ok is false if the cell is not a number.
 func decimal(cell string) (v any, whole, ok bool) {
 	plain, ok := core.Plain(cell)
 	if !ok {

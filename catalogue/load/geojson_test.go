@@ -229,7 +229,7 @@ func TestGeoJSONIsReadBackEqual(t *testing.T) {
 	})
 }
 
-// nthFeature is where the i-th feature of a collection begins, by the standard library's decoder.
+// nthFeature returns the offset of the i-th feature of a collection. It uses the decoder of the standard library.
 func nthFeature(text []byte, i int) int {
 	d := json.NewDecoder(bytes.NewReader(text))
 	token, err := d.Token()
@@ -258,7 +258,7 @@ func FuzzGeoJSON(f *testing.F) {
 	})
 }
 
-// checkAll reads a file and holds what came out against what every record must be.
+// checkAll reads a file and checks the properties that every record must have.
 func checkAll(t *testing.T, text string, o load.Options) {
 	t.Helper()
 	records, refusals, err := readAll(text, o)

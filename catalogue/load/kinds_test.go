@@ -19,7 +19,7 @@ import (
 	"onemap/internal/core"
 )
 
-// result is what an import of a file gives: surveyed first, as the command does it.
+// result is the result of reading a file after a survey, as the command does it.
 type result struct {
 	records  []catalogue.Record
 	refusals []catalogue.Refusal
@@ -59,7 +59,7 @@ func surveyed(t *testing.T, text string, o load.Options) result {
 	}
 }
 
-// String is each record as key@lon,lat=level, then the refusals by line, offset and key.
+// String returns each record as key@lon,lat=level, then the refusals with line, offset and key.
 func (r result) String() string {
 	var b strings.Builder
 	for _, record := range r.records {
@@ -87,7 +87,7 @@ func (r result) String() string {
 	return strings.TrimSpace(b.String())
 }
 
-// Tables as people have them: their columns, delimiters, encodings and line ends.
+// Tables in the forms that people use: columns, delimiters, encodings and line ends.
 func TestTablesOfAllKinds(t *testing.T) {
 	utf16, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String("id,经度,纬度\n1,121.4,37.5\n")
 	if err != nil {
@@ -171,7 +171,7 @@ func TestTablesOfAllKinds(t *testing.T) {
 	}
 }
 
-// GeoJSON as people have it.
+// GeoJSON in the forms that people use.
 func TestGeoJSONOfAllKinds(t *testing.T) {
 	feature := func(id, more string) string {
 		return `{"type":"Feature","id":"` + id + `","properties":{` + more + `},"geometry":{"type":"Point","coordinates":[121.4,37.5]}}`
@@ -225,7 +225,7 @@ func TestGeoJSONOfAllKinds(t *testing.T) {
 	}
 }
 
-// A broken feature that is spread over lines: the reading goes on at the next one.
+// After a broken feature of several lines, the reader continues at the next feature.
 func TestPrettyFeaturesAfterABrokenOne(t *testing.T) {
 	text := `{
   "type": "FeatureCollection",
@@ -260,7 +260,7 @@ func TestPrettyFeaturesAfterABrokenOne(t *testing.T) {
 	}
 }
 
-// A name in a cell that was merged over two rows of names is that of its column; a title is none.
+// A cell that was merged over two rows of names has the name of its column. A title is not a name.
 func TestNamesInTwoRows(t *testing.T) {
 	for text, want := range map[string]string{
 		"统计表,,,\n序号,名称,位置,\n,,经度,纬度\n1,甲,121.4,37.5\n": "lines 2 and 3 name the columns together: 序号, 名称, 经度, 纬度",
@@ -277,7 +277,7 @@ func TestNamesInTwoRows(t *testing.T) {
 	}
 }
 
-// GBK is told wherever its first character is, and offsets are those of the file.
+// GBK is detected wherever its first character is, and offsets are offsets in the file.
 func TestGBKDecidedLate(t *testing.T) {
 	gbk := func(s string) string {
 		out, err := simplifiedchinese.GB18030.NewEncoder().String(s)
@@ -309,7 +309,7 @@ func TestGBKDecidedLate(t *testing.T) {
 	}
 }
 
-// Characters across the pieces in which a file is read are counted once.
+// A character across the border of two pieces in which a file is read is counted once.
 func TestOffsetsInAFileOfGBK(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"type":"FeatureCollection","features":[`)
@@ -331,7 +331,7 @@ func TestOffsetsInAFileOfGBK(t *testing.T) {
 	}
 }
 
-// A word of grade means what it means in the scale of its file, and what was taken as what is said.
+// A word of a level has the meaning of the scale of its file, and a note states how the levels were understood.
 func TestScalesOfGrades(t *testing.T) {
 	for name, c := range map[string]struct{ words, want string }{
 		"risks":              {"重大 较大 一般 低", "1 red, 1 orange, 1 yellow, 1 blue"},
@@ -379,7 +379,7 @@ func TestNotesSayWhatWasTakenAsWhat(t *testing.T) {
 	}
 }
 
-// A key may be there twice by mistake: that is for the layer to refuse, and no reason to have no key.
+// A key that occurs twice by mistake is still a key. The import refuses the second record.
 func TestAKeyThatIsThereTwiceIsAKey(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("id,kind,code,lon,lat\n")
@@ -412,7 +412,7 @@ func FuzzSurvey(f *testing.F) {
 	})
 }
 
-// Of a table that is ten times as wide, a cell takes as long.
+// The time for one cell does not grow with the width of the table.
 func BenchmarkWideTable(b *testing.B) {
 	for _, columns := range []int{2_000, 20_000, 200_000} {
 		b.Run(fmt.Sprint(columns), func(b *testing.B) {
@@ -433,7 +433,7 @@ func BenchmarkWideTable(b *testing.B) {
 	}
 }
 
-// A large feature is no broken one, and of a broken one in a line of megabytes only itself is lost.
+// A large feature is not taken as broken. After a broken feature in a line of megabytes, the other features are read.
 func TestFeaturesOfMegabytes(t *testing.T) {
 	large := `{"type":"Feature","id":"large","properties":{"list":[` + strings.Repeat(`{"type":"x"},`, 200_000) + `0]},"geometry":{"type":"Point","coordinates":[121.4,37.5]}}`
 	broken := strings.Replace(large, `"id":"large"`, `"id":"broken","n":"x`, 1)

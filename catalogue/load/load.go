@@ -9,11 +9,11 @@
 // Coordinates come out as lon, lat in EPSG:4326, whatever frame the file has. Levels are the four colours, from the
 // words and numbers that departments use (level.go). Division codes are unpadded.
 //
-// Where to read: text.go finds the encoding; scan.go cuts JSON values out of a stream and geojson.go makes features of
-// them, recover.go goes on after a broken one; rows.go cuts rows, layout.go finds the row of names and csv.go makes
-// features; place.go and wkt.go read positions; roles.go and fields.go decide which field is the key, the name, the level
-// and the division; survey.go reads the file once before, for what only the whole of it tells; notes.go says what was
-// taken as what.
+// The files: text.go detects the encoding. scan.go cuts JSON values out of a stream, geojson.go makes features of them,
+// and recover.go continues after a broken one. rows.go cuts rows, layout.go finds the row of column names, and csv.go
+// makes features of rows. place.go and wkt.go parse positions. roles.go and fields.go decide which field is the key,
+// the name, the level and the division. survey.go reads the whole file once before, for decisions that need the whole
+// file. notes.go reports how the fields were used.
 package load
 
 import (
@@ -40,9 +40,8 @@ const (
 // Encoding is the character encoding of a file.
 type Encoding string
 
-// The encodings. EncodingAuto takes UTF-8 (with or without a byte order mark), UTF-16 with a mark,
-// and otherwise GB18030, of which GBK is a part, when the beginning of the file is valid in it. After Survey it goes by the
-// whole file.
+// The encodings. EncodingAuto detects UTF-8 (with or without a byte order mark), UTF-16 with a mark, and GB18030, which
+// includes GBK. It examines the beginning of the file; Survey examines the whole file.
 const (
 	EncodingAuto    Encoding = "auto"
 	EncodingUTF8    Encoding = "utf-8"
@@ -65,9 +64,9 @@ type Options struct {
 	Encoding Encoding
 	Frame    geo.Frame // of the file's coordinates; empty is WGS 84, or what the crs of a GeoJSON file says
 
-	// KeyField holds the source's own key, by which ids are kept. A GeoJSON feature without it falls
-	// back to its "id". What has neither gets a key made from its content: the same feature has the
-	// same key the next time, a changed one is another feature.
+	// KeyField is the field with the source's own key. A second import finds the stored feature, and so its id, by this
+	// key. A GeoJSON feature without this field uses its "id". A feature without both gets a key from its content: an
+	// unchanged feature has the same key at the next import, and a changed feature becomes a new one.
 	KeyField      string
 	NameField     string // Chinese, or the only name
 	NameENField   string
@@ -142,7 +141,7 @@ func Open(r io.Reader, o Options) (*Reader, error) {
 	return &Reader{Reader: newGeoJSON(text, asm), asm: asm}, nil
 }
 
-// ofTables is an option that is given and has no meaning for GeoJSON; empty if there is none.
+// ofTables returns the name of an option that is set and has no meaning for GeoJSON, and "" if there is none.
 func (o Options) ofTables() string {
 	switch {
 	case o.LonField != "":
@@ -165,7 +164,7 @@ func readerOf(asm *assembler) func(*table, error) (*Reader, error) {
 	}
 }
 
-// looksLikeJSON tells by the first character that is no space.
+// looksLikeJSON reports whether the first character that is not white space begins a JSON object or array.
 func looksLikeJSON(text *bufio.Reader) bool {
 	head, _ := text.Peek(sniffBytes)
 	for _, c := range head {

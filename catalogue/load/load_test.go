@@ -14,7 +14,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// readAll returns everything that a file holds.
+// readAll returns all records and refusals of a file.
 func readAll(text string, o load.Options) (records []catalogue.Record, refusals []catalogue.Refusal, err error) {
 	r, err := load.Open(strings.NewReader(text), o)
 	if err != nil {
@@ -38,7 +38,7 @@ func readAll(text string, o load.Options) (records []catalogue.Record, refusals 
 	}
 }
 
-// outcome puts it in one line.
+// outcome returns the result in one line.
 func outcome(records []catalogue.Record, refusals []catalogue.Refusal, err error) string {
 	var b strings.Builder
 	for _, r := range records {
@@ -95,7 +95,7 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// An import keeps every digit; levels and keys are read from numbers however they are written.
+// An import keeps every digit. Levels and keys are read from numbers in any form.
 func TestNumbersKeepTheirDigits(t *testing.T) {
 	f := one(t, `{"type":"Feature","geometry":{"type":"Point","coordinates":[121.4,37.5]},"properties":{"code":3706021990010112.0,"level":2.0,`+
 		`"reg":370602199001011238,"depth":0.12345678901234567890123,"rate":1.10}}`, load.Options{})

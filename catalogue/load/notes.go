@@ -144,7 +144,8 @@ func (c *counts) fields() string {
 	return strings.Join(names, " or ")
 }
 
-// String is "12 red, 3 orange; 2 are not understood and left empty: 特大型 (2)".
+// String implements fmt.Stringer. It returns a text such as "12 red, 3 orange; 2 not understood and left empty: 特大型
+// (2)".
 func (c *levelCount) String() string {
 	var parts []string
 	for l := core.Red; l <= core.Blue; l++ {

@@ -10,7 +10,7 @@ import (
 	"onemap/geo"
 )
 
-// role is what a field is to a feature.
+// role is the meaning of a field for a feature.
 type role int
 
 const (
@@ -25,13 +25,14 @@ const (
 	nRoles
 )
 
-// String is the role as a note calls it.
+// String implements fmt.Stringer. It returns the name of the role in notes.
 func (r role) String() string {
 	return [...]string{"key", "name", "English name", "level", "division", "longitude", "latitude", "position"}[r]
 }
 
-// usualNames are the names under which a role is looked for when no option names its field, in the form of foldName, best
-// first.
+// usualNames returns the usual names of a field with the role, the preferred name first, in the form of foldName. They
+// are used if no option names the field. In a projected frame of China, 坐标X may be the northing, so the names contain
+// both.
 func usualNames(r role, f geo.Frame) []string {
 	switch r {
 	case roleKey:
@@ -70,8 +71,8 @@ func usualNames(r role, f geo.Frame) []string {
 	return nil
 }
 
-// foldName is a field's name as it is compared: lower case, half width, without a unit in brackets behind it ("经度（°）") and
-// without the spaces that are set into Chinese words.
+// foldName returns the name of a field in the form in which names are compared: lower case, half width, without a unit
+// at the end ("经度（°）"), and without spaces inside Chinese words.
 func foldName(name string) string {
 	name = strings.ToLower(strings.Trim(name, " \t\r\n"+byteOrderMark))
 	if strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
@@ -89,13 +90,13 @@ func foldName(name string) string {
 	return strings.TrimSpace(name)
 }
 
-// latitudeFirst reports whether a column of positions says by its name that the latitude comes first.
+// latitudeFirst reports whether the name of a position column begins with the latitude, as in "lat,lon".
 func latitudeFirst(name string) bool {
 	name = foldName(name)
 	return strings.HasPrefix(name, "lat") || strings.HasPrefix(name, "纬")
 }
 
-// isNothing reports whether a cell or a text only says that there is no value.
+// isNothing reports whether a text means that there is no value.
 func isNothing(s string) bool {
 	switch strings.ToLower(strings.TrimSpace(width.Fold.String(s))) {
 	case "", "-", "--", "---", "—", "——", "–", "/", "\\", "\\n", "无", "空", "暂无", "不详", "未知", "null", "none", "nil", "nan", "n/a", "na", "#n/a", "<null>", "(null)", "?", "*":
@@ -104,7 +105,8 @@ func isNothing(s string) bool {
 	return false
 }
 
-// lostDigits reports whether a spreadsheet has shortened a long number, as it does from 12 digits on: 1.2E+17.
+// lostDigits reports whether a text is a long number that a spreadsheet program has shortened, such as 1.2E+17. The
+// programs do this from 12 digits on.
 func lostDigits(s string) bool {
 	if !strings.ContainsAny(s, "eE\uff25\uff45") { // E and e, half and full width
 		return false
@@ -117,23 +119,26 @@ func lostDigits(s string) bool {
 	return err == nil && n > 9
 }
 
-// roleFinder knows which fields have which role, by name. It remembers the names it has seen: a file has few.
+// roleFinder finds the roles of fields by their names. It caches the result for each name, because a file has few names.
 type roleFinder struct {
-	given [nRoles]string // by the options
-	rank  map[string][]candidate
-	known map[string][]candidate
-	room  int // how many names are remembered
+	given [nRoles]string         // names in the options
+	rank  map[string][]candidate // by usual name
+	known map[string][]candidate // cache, by name
+	room  int                    // largest number of names in the cache
 }
 
-// candidate is a role that a field may have; of several fields the one of the lowest rank has it.
+// candidate is a role that a field may have. If several fields may have it, the field with the lowest rank has it.
 type candidate struct {
 	r    role
 	rank int
 }
 
+// knownNames is the largest number of cached names. It bounds the memory for a file with a different name in each
+// feature.
 const knownNames = 4096
 
-// newRoleFinder takes the names of the options, and the usual names of the roles that the options leave open.
+// newRoleFinder returns a finder with the names in the options, and the usual names of the roles that the options do
+// not name.
 func newRoleFinder(o Options) roleFinder {
 	c := roleFinder{
 		given: [nRoles]string{o.KeyField, o.NameField, o.NameENField, o.LevelField, o.DivisionField, o.LonField, o.LatField, ""},
@@ -150,7 +155,7 @@ func newRoleFinder(o Options) roleFinder {
 	return c
 }
 
-// candidates are the roles that a field of this name may have.
+// candidates returns the roles that a field with this name may have.
 func (c *roleFinder) candidates(name string) []candidate {
 	found, ok := c.known[name]
 	if ok {
@@ -172,13 +177,14 @@ func (c *roleFinder) candidates(name string) []candidate {
 	return found
 }
 
-// roleField is the field that has a role in one record.
+// roleField is the field with a role in one record, and its value.
 type roleField struct {
 	field string
 	value any
 }
 
-// fields finds which of the properties of a record has which role. Values that say nothing have none.
+// fields returns the field of each role in the properties of a record. A field without a value has no role. barred are
+// the fields that must not be the key because their values repeat, unless an option names the key.
 func (c *roleFinder) fields(properties map[string]any, barred map[string]bool) [nRoles]roleField {
 	var all [nRoles]roleField
 	var ranks [nRoles]int
@@ -195,7 +201,7 @@ func (c *roleFinder) fields(properties map[string]any, barred map[string]bool) [
 	return all
 }
 
-// isBlank reports whether a value says nothing, or is no scalar and so has no role.
+// isBlank reports whether a value is missing, or is an object or array, which cannot have a role.
 func isBlank(v any) bool {
 	switch v := v.(type) {
 	case nil, map[string]any, []any:

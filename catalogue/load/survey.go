@@ -13,29 +13,30 @@ import (
 	"onemap/internal/fault"
 )
 
-// survey is what only the whole file can tell.
+// survey has the properties of a file that only the whole file shows.
 type survey struct {
-	noKeys map[string]bool // fields with the name of a key whose values repeat
-	scale  scale           // by which it grades
+	noKeys map[string]bool // fields that have the usual name of a key, but are not keys because their values repeat
+	scale  scale           // grading scale
 }
 
-// surveyed is what Survey keeps while it reads.
+// surveyed collects the data of a survey.
 type surveyed struct {
 	asm   *assembler
-	keys  map[string]*distinct
-	words map[string]bool
+	keys  map[string]*distinct // by field
+	words map[string]bool      // words of level fields
 }
 
 const (
-	maxGrades      = 1000    // different words of grade, at most
-	maxRepeats     = 0.01    // of the records: a key may be there twice by a mistake, a category repeats
-	distinctValues = 1 << 17 // hashes that are kept of a field
+	maxGrades      = 1000    // largest number of different words of levels that are kept
+	maxRepeats     = 0.01    // largest share of repeated values of a key; a key may occur twice by mistake, a category repeats
+	distinctValues = 1 << 17 // largest number of hashes that are kept of a field
 )
 
-// Survey reads a file once from where it stands, and returns the options with what only the whole of it tells: its encoding,
-// which fields that are called like a key are none, because their values repeat, and by which scale it grades. The file has
-// to be read again with what it returns. It never fails by what is wrong with the file; that is for the reading to say. The
-// error is about an option that cannot be, or about reading.
+// Survey reads a file once from its present offset to its end. It returns the options with the properties that only the
+// whole file shows: its encoding, the fields that have the name of a key but are not keys because their values repeat,
+// and its grading scale. The caller must seek back and read the file again with the returned options. An error in the
+// content of the file is not an error of Survey, because the second reading returns it. Survey returns an error if an
+// option is not valid or the file cannot be read.
 func Survey(f io.ReadSeeker, o Options) (Options, error) {
 	start, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -54,7 +55,7 @@ func Survey(f io.ReadSeeker, o Options) (Options, error) {
 		return o, err
 	}
 	s := &surveyed{asm: r.asm, keys: map[string]*distinct{}, words: map[string]bool{}}
-	// The survey needs no county of a place.
+	// Without the function Division the survey is faster; it does not need the divisions.
 	r.asm.watch, r.asm.o.Division = s.watch, nil
 	for err == nil {
 		_, _, err = r.Next()
@@ -66,7 +67,7 @@ func Survey(f io.ReadSeeker, o Options) (Options, error) {
 	return o, nil
 }
 
-// encodingOf looks at the whole file.
+// encodingOf detects the encoding from the whole file.
 func encodingOf(f io.Reader) (Encoding, error) {
 	var d charset.Detector
 	if _, err := io.Copy(&d, f); err != nil {
@@ -75,7 +76,7 @@ func encodingOf(f io.Reader) (Encoding, error) {
 	return encodingFound(&d), nil
 }
 
-// watch looks at the values of one record.
+// watch adds the keys and level words of one record to the survey.
 func (s *surveyed) watch(properties map[string]any, id string) {
 	if own := strings.TrimSpace(id); own != "" {
 		s.key(ownID).add(own)
@@ -108,7 +109,8 @@ func (s *surveyed) key(field string) *distinct {
 	return d
 }
 
-// repeating are the fields that are no key, unless an option names them.
+// repeating returns the fields that are not keys because their values repeat. It returns none if an option names the
+// key.
 func (s *surveyed) repeating() map[string]bool {
 	out := map[string]bool{}
 	for field, d := range s.keys {
@@ -119,18 +121,19 @@ func (s *surveyed) repeating() map[string]bool {
 	return out
 }
 
-// distinct estimates how many of a field's values are there more than once. Of many values it keeps those whose hash is a
-// multiple of a growing power of two: a value that repeats is kept every time or never.
+// distinct estimates the share of repeated values of a field in bounded memory. If there are many values, it keeps only
+// those whose hash ends with a growing number of zero bits. A repeated value has the same hash each time, so it is
+// either always kept or never.
 type distinct struct {
-	seen     map[uint64]struct{}
-	mask     uint64
-	n, again int64 // of the values that are kept
+	seen     map[uint64]struct{} // hashes of the kept values
+	mask     uint64              // bits that must be zero in a kept hash
+	n, again int64               // number of kept values, and how many of them repeat an earlier one
 }
 
-// add takes one value. When too many are kept, the mask grows by one bit and about half of them are forgotten,
-// with half of the counts.
+// add adds one value. If too many hashes are kept, the mask grows by one bit, which removes about half of them, and the
+// counts are halved.
 func (d *distinct) add(value string) {
-	// Hashes are kept in place of values: 8 bytes each, however long a value is.
+	// A hash has 8 bytes, no matter how long the value is.
 	h := xxhash.Sum64String(value)
 	if h&d.mask != 0 {
 		return
@@ -153,10 +156,10 @@ func (d *distinct) add(value string) {
 	d.n, d.again = d.n/2, d.again/2
 }
 
-// repeats reports whether so many values are there more than once that the field cannot be a key.
+// repeats reports whether so many values are repeated that the field cannot be a key.
 func (d *distinct) repeats() bool { return float64(d.again) > maxRepeats*float64(d.n) }
 
-// notes say which fields were looked at as a key and are none.
+// notes returns a sentence for each field that has the name of a key and is not used as the key.
 func (s survey) notes() []string {
 	var notes []string
 	for _, field := range slices.Sorted(maps.Keys(s.noKeys)) {

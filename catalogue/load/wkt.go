@@ -11,8 +11,9 @@ import (
 	"onemap/internal/fault"
 )
 
-// decodeWKT reads a geometry in well-known text (OGC 06-103r4, chapter 7), with SRID=…; before it as PostGIS writes it. It
-// is written anew as GeoJSON, so that both are held against the same rules. A third and a fourth number are dropped.
+// decodeWKT parses a geometry in well-known text (OGC 06-103r4, chapter 7), with an optional SRID=…; in front, as
+// PostGIS writes it. It converts the text to GeoJSON and decodes that, so that both formats have the same rules. The
+// numbers of a position after the second one are ignored.
 func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 	text = strings.TrimSpace(text)
 	if srid, rest, ok := strings.Cut(text, ";"); ok && strings.HasPrefix(strings.ToUpper(srid), "SRID=") {
@@ -23,7 +24,7 @@ func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 		text = rest
 	}
 	w := &wkt{rest: text}
-	// Depth is bounded, because the text is a stranger's and each bracket is a call.
+	// The depth of nested brackets is bounded, because each one is a call and the text comes from outside.
 	object, err := w.geometry(0)
 	if err == nil && strings.TrimSpace(w.rest) != "" {
 		err = w.wrong("the end")
@@ -34,15 +35,15 @@ func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 	return geojson.DecodeIn([]byte(object), frame)
 }
 
-// wkt writes what is left of a text as GeoJSON.
+// wkt converts WKT to GeoJSON. rest is the part of the text that is not read yet.
 type wkt struct{ rest string }
 
-// wrong is the error of a text that has something else where want should be.
+// wrong returns the error for a text that does not have what is wanted at this place.
 func (w *wkt) wrong(want string) error {
 	return fault.New(fault.Invalid, "malformed WKT: %s should be at %q", want, clip(w.rest))
 }
 
-// word takes the letters that come next, in upper case.
+// word consumes the next letters and returns them in upper case.
 func (w *wkt) word() string {
 	w.rest = strings.TrimLeft(w.rest, " \t\r\n")
 	n := 0
@@ -54,7 +55,7 @@ func (w *wkt) word() string {
 	return word
 }
 
-// take takes c if it comes next.
+// take consumes c and returns true if it is the next character after white space.
 func (w *wkt) take(c byte) bool {
 	w.rest = strings.TrimLeft(w.rest, " \t\r\n")
 	if w.rest == "" || w.rest[0] != c {
@@ -64,10 +65,10 @@ func (w *wkt) take(c byte) bool {
 	return true
 }
 
-// maxCollections is how deep collections are followed.
+// maxCollections is the largest depth of nested collections and brackets.
 const maxCollections = 4
 
-// geometry writes one geometry as a GeoJSON object. Z, M and ZM after the type are read and not kept.
+// geometry returns one geometry as a GeoJSON object. It ignores Z, M and ZM after the type.
 func (w *wkt) geometry(depth int) (string, error) {
 	word := w.word()
 	kind := wktKind(strings.TrimRight(word, "ZM"))
@@ -100,7 +101,7 @@ func wktKind(word string) string {
 	return ""
 }
 
-// list calls each for every element between brackets.
+// list reads a list in brackets. It calls each at the beginning of each element.
 func (w *wkt) list(each func() error) error {
 	if !w.take('(') {
 		return w.wrong("a bracket")
@@ -118,8 +119,8 @@ func (w *wkt) list(each func() error) error {
 	}
 }
 
-// coordinates writes nested lists of positions. The one position of a point stands without a list of its own, and the
-// points of a multipoint may have brackets.
+// coordinates returns nested lists of positions as JSON. The position of a Point is not in a list. The points of a
+// MultiPoint may have brackets or not.
 func (w *wkt) coordinates(kind string, depth int) (string, error) {
 	var parts []string
 	err := w.list(func() error {
@@ -146,7 +147,7 @@ func (w *wkt) coordinates(kind string, depth int) (string, error) {
 	return "[" + strings.Join(parts, ",") + "]", err
 }
 
-// position writes one position as a JSON array: x before y, which is lon before lat in degrees.
+// position returns one position as a JSON array with all its numbers: x, y, which is lon, lat in degrees.
 func (w *wkt) position() (string, error) {
 	n := strings.IndexAny(w.rest, ",()")
 	if n < 0 {

@@ -1,5 +1,9 @@
-// Package cataloguepg keeps divisions, layers and features in PostGIS, and searches them. Geometry goes in and out as orb values:
-// lon/lat, EPSG:4326.
+// Package cataloguepg stores divisions, layers and features in PostGIS, and searches them. Geometries are orb values:
+// [lon, lat], EPSG:4326.
+//
+// Every change of a layer takes the lock of the layer's name first (lockLayer), then changes rows, then calls
+// refreshLayer, and writes the event layer.changed last. Triggers of the database write the change feed of the tiles
+// (feature_change) and the history of features (feature_history) in the same transaction, for writers by psql too.
 package cataloguepg
 
 import (
@@ -14,7 +18,7 @@ type DB struct {
 	now  func() time.Time
 }
 
-// New makes the store over a migrated database; a nil clock is the system's.
+// New returns the store of a database. The migrations must have run. With a nil clock it uses the system clock.
 func New(pool *pg.Pool, clock func() time.Time) *DB {
 	if clock == nil {
 		clock = time.Now

@@ -15,6 +15,7 @@ import (
 	"onemap/internal/text"
 )
 
+// selectDivisions reads divisions for scanDivision. A division without a place has lon and lat 0.
 const selectDivisions = `
 	select code, name_zh, name_en, parent, valid_from, valid_to, coalesce(successor, ''),
 		coalesce(ST_X(geom), 0), coalesce(ST_Y(geom), 0)
@@ -25,7 +26,8 @@ func scanDivision(row pgx.CollectableRow) (d catalogue.Division, err error) {
 	return d, err
 }
 
-// PutDivisions stores divisions by their codes, replacing what is there; lon and lat both 0 is no place.
+// PutDivisions inserts divisions, or replaces those with the same code, in one transaction. A division with lon and lat
+// 0 is stored without a place.
 func (db *DB) PutDivisions(ctx context.Context, divisions []catalogue.Division) error {
 	batch := &pgx.Batch{}
 	for _, d := range divisions {
@@ -42,8 +44,8 @@ func (db *DB) PutDivisions(ctx context.Context, divisions []catalogue.Division) 
 	return pg.MapErr(err, "store the divisions")
 }
 
-// Divisions lists the county units by code, or the towns; those no longer in use too, with the day
-// that they ended and their successor.
+// Divisions lists the county units (six digits), or the towns (nine digits) if towns is true, ordered by code. Divisions
+// that are no longer in use are included, with the day of their end and their successor.
 func (db *DB) Divisions(ctx context.Context, towns bool) ([]catalogue.Division, error) {
 	digits := 6
 	if towns {
@@ -57,7 +59,7 @@ func (db *DB) Divisions(ctx context.Context, towns bool) ([]catalogue.Division, 
 	return all, pg.MapErr(err, "list the divisions")
 }
 
-// Division returns one division by its code, of any level; fault.NotFound when it is in no list.
+// Division returns the division with a code of any level. It returns fault.NotFound if there is none.
 func (db *DB) Division(ctx context.Context, code string) (catalogue.Division, error) {
 	rows, err := db.pool.Query(ctx, selectDivisions+` where code = $1`, text.MakeStorable(code))
 	if err != nil {
@@ -70,7 +72,8 @@ func (db *DB) Division(ctx context.Context, code string) (catalogue.Division, er
 	return d, pg.MapErr(err, "read the division")
 }
 
-// DivisionName is the division's name, or the code itself when it is in no list.
+// DivisionName returns the name of a division. It returns the code itself in both languages if the division is not
+// known.
 func (db *DB) DivisionName(ctx context.Context, code string) (core.Text, error) {
 	d, err := db.Division(ctx, code)
 	if fault.Is(err, fault.NotFound) {
@@ -79,8 +82,9 @@ func (db *DB) DivisionName(ctx context.Context, code string) (core.Text, error) 
 	return d.Name, err
 }
 
-// CurrentDivision is the code of today: 370684 and what lies below it became 370614. A code that
-// is in use, or in no list, is its own. fault.Invalid when it is no code.
+// CurrentDivision returns the code of today for a division code. For example, 370684 and the codes below it became
+// 370614 and the codes below that. A code that is in use or not known is returned without change. It returns
+// fault.Invalid if the text is not a division code.
 func (db *DB) CurrentDivision(ctx context.Context, code string) (string, error) {
 	code, err := geo.ParseDivision(code)
 	if err != nil {

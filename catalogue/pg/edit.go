@@ -20,9 +20,11 @@ import (
 	"onemap/internal/text"
 )
 
-// EditFeatures changes a layer's features, all or nothing, and returns the layer as it is then and the ids of the
-// created features in their order. Update replaces name, level and, unless nil, properties. The rules are asked of
-// everything as it is found under the lock. fault.Invalid names the change: create[3].geometry.
+// EditFeatures changes the features of a layer, all or nothing. It returns the layer after the edit and the ids of the
+// created features in the order of e.Create. An update replaces name and level, and properties if they are not nil.
+// e.Patch is ignored; the service converts patches to updates. The rules are checked against the locked rows. It
+// returns fault.Invalid with the place of the change, such as create[3].geometry, fault.Conflict if the key of a new
+// feature exists, and any error of the rules.
 func (db *DB) EditFeatures(ctx context.Context, layer, actor string, e catalogue.Edit, rules catalogue.EditRules) (catalogue.Layer, []int64, error) {
 	var out catalogue.Layer
 	var created []int64
@@ -46,20 +48,20 @@ func (db *DB) EditFeatures(ctx context.Context, layer, actor string, e catalogue
 	return out, created, pg.MapErr(err, "edit layer "+text.MakeStorable(layer))
 }
 
-// editor is one edit under way.
+// editor is the state of one edit.
 type editor struct {
 	tx    pgx.Tx
 	rules catalogue.EditRules
-	actor string // the login of who edits
+	actor string // the login of the person
 	layer catalogue.Layer
 	now   time.Time
-	box   []float64 // around everything that changed, before and after
+	box   []float64 // west, south, east, north around all changes, before and after
 
-	updated map[int64]bool // what a move or an update made another
+	updated map[int64]bool // ids of the features that a move or an update really changed
 	deleted []int64
 }
 
-// changes are the features that the edit changed, by id.
+// changes returns the changed features for the event, each list ordered by id.
 func (ed *editor) changes(created []int64) featureChanges {
 	var c featureChanges
 	c.created.add(created...)
@@ -68,6 +70,10 @@ func (ed *editor) changes(created []int64) featureChanges {
 	return c
 }
 
+// apply runs the edit and returns the ids of the created features. The settings onemap.actor and onemap.at tell the
+// trigger of feature_history who changes the features and when. The box is measured twice, before and after the
+// changes, because a moved feature changes the map at both places. Deletes come last, so that the second measure can
+// still read all rows.
 func (ed *editor) apply(ctx context.Context, e catalogue.Edit) ([]int64, error) {
 	ed.updated, ed.deleted = map[int64]bool{}, e.Delete
 	if _, err := ed.tx.Exec(ctx, "select set_config('onemap.actor', $1, true), set_config('onemap.at', $2, true)",
@@ -111,7 +117,8 @@ func (ed *editor) apply(ctx context.Context, e catalogue.Edit) ([]int64, error) 
 	return created, nil
 }
 
-// lockFeatures takes every feature that is changed, after asking whether it may be.
+// lockFeatures locks the features that the edit changes, then checks whether each of them may be changed. It returns
+// their ids.
 func (ed *editor) lockFeatures(ctx context.Context, e catalogue.Edit) ([]int64, error) {
 	ids, at := e.Touches()
 	if len(ids) == 0 {
@@ -120,6 +127,9 @@ func (ed *editor) lockFeatures(ctx context.Context, e catalogue.Edit) ([]int64, 
 	return ids, ed.checkOwned(ctx, ids, at)
 }
 
+// checkOwned locks the features in the order of their ids, so that two edits cannot deadlock. It returns the error of
+// the rules for the first feature that does not exist or may not be changed. at holds the place of each id in the
+// request.
 func (ed *editor) checkOwned(ctx context.Context, ids []int64, at map[int64]string) error {
 	rows, err := ed.tx.Query(ctx,
 		"select id, division_code from feature where layer_id = $1 and id = any($2) order by id for update", ed.layer.ID, ids)
@@ -144,7 +154,7 @@ func (ed *editor) checkOwned(ctx context.Context, ids []int64, at map[int64]stri
 	return nil
 }
 
-// grow widens the box by the features as they are now.
+// grow extends the box of the edit by the current geometries of the features.
 func (ed *editor) grow(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
@@ -156,6 +166,7 @@ func (ed *editor) grow(ctx context.Context, ids []int64) error {
 	return pg.MapErr(err, "measure the features")
 }
 
+// move replaces the geometry of a feature and records in by_hand who moved it. An equal geometry changes nothing.
 func (ed *editor) move(ctx context.Context, at string, f catalogue.Feature) error {
 	if err := ed.checkShape(ctx, at, f); err != nil {
 		return err
@@ -167,10 +178,11 @@ func (ed *editor) move(ctx context.Context, at string, f catalogue.Feature) erro
 	return ed.changed(at, f.ID, tag, err)
 }
 
-// act is what the person who edits does now.
+// act returns the entry for by_hand: the person and the time.
 func (ed *editor) act() *catalogue.Act { return &catalogue.Act{By: ed.actor, At: &ed.now} }
 
-// changed notes that the statement made the feature another, if it did: who says what a feature is already changes nothing.
+// changed records the feature as updated if the statement changed a row. A step that sets the values that a feature
+// already has changes no row.
 func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error) error {
 	if tag.RowsAffected() > 0 {
 		ed.updated[id] = true
@@ -178,7 +190,8 @@ func (ed *editor) changed(at string, id int64, tag pgconn.CommandTag, err error)
 	return pg.MapErr(err, at)
 }
 
-// checkShape says whether the layer can hold the geometry.
+// checkShape returns fault.Invalid if the layer does not accept the type of the geometry, or if PostGIS finds the
+// geometry invalid, for example because an outline crosses itself.
 func (ed *editor) checkShape(ctx context.Context, at string, f catalogue.Feature) error {
 	if err := catalogue.CheckShape(ed.layer, f); err != nil {
 		return fault.Under(at, err)
@@ -193,6 +206,8 @@ func (ed *editor) checkShape(ctx context.Context, at string, f catalogue.Feature
 	return nil
 }
 
+// update replaces the name, level and properties of a feature and records in by_hand who edited it. It also renews the
+// search text, which contains the name. Properties are compared as text, so that a change from 1.0 to 1.00 is stored.
 func (ed *editor) update(ctx context.Context, at string, f catalogue.Feature) error {
 	c, err := catalogue.CheckUpdate(ed.layer, f)
 	if err != nil {
@@ -211,6 +226,8 @@ func (ed *editor) update(ctx context.Context, at string, f catalogue.Feature) er
 	return ed.changed(at, f.ID, tag, err)
 }
 
+// create inserts a feature and returns its id. Without a key it makes a random one. A division code that is no longer in
+// use becomes its successor before the rules are checked. The source stays empty, because a person drew the feature.
 func (ed *editor) create(ctx context.Context, at string, f catalogue.Feature) (int64, error) {
 	if f.Key == "" {
 		f.Key = "onemap-" + rand.Text()
@@ -239,11 +256,11 @@ func (ed *editor) create(ctx context.Context, at string, f catalogue.Feature) (i
 	return id, pg.MapErr(err, at)
 }
 
-// successor is the code that took over a county's code which is no longer in use, with what stands
-// below the county kept; any other code is its own.
+// successor returns the code of today for a division code. If the county of the code was replaced, the code of the new
+// county takes its place and the digits after it stay. Any other code is returned unchanged.
 func successor(ctx context.Context, q pg.Querier, code string) (string, error) {
 	county := geo.CountyOfDivision(code)
-	for range 8 { // a chain of renamings, not a ring
+	for range 8 { // follows a chain of renamings; the limit ends a ring in wrong data
 		if county == "" {
 			return code, nil
 		}

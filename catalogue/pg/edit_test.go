@@ -16,7 +16,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// steward edits one county's data.
+// steward returns a principal who may edit the data of one county.
 var steward = core.Scope{Division: "370602", Role: core.RoleSteward}
 
 func newTanks(t *testing.T, l catalogue.Layer) (*stores.Stores, map[string]catalogue.Feature) {
@@ -149,7 +149,7 @@ func TestEditKeepsToTheLayersKindAndAudience(t *testing.T) {
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "holds Points") {
 		t.Errorf("a line on a layer of points: %v", err)
 	}
-	// on a public layer the other county's feature is known, and still not the steward's to change
+	// In a public layer the steward sees the feature of the other county, but may not change it.
 	_, _, err = storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(steward, "li"), "tanks", -1, catalogue.Edit{Delete: []int64{before["far"].ID}})
 	if !fault.Is(err, fault.Forbidden) {
 		t.Errorf("another county's feature: %v", err)
@@ -171,7 +171,7 @@ func TestEditKeepsToTheLayersKindAndAudience(t *testing.T) {
 	}
 }
 
-// Of two that saw the same version, one wins.
+// Of two edits with the same version of the layer, only one is accepted.
 func TestEditsOfTheSameVersion(t *testing.T) {
 	db, before := newTanks(t, storetest.Tanks())
 	results := make(chan error, 4)

@@ -14,9 +14,10 @@ import (
 	"onemap/internal/pg"
 )
 
-// maxFeatures bounds one page of features.
+// maxFeatures is the largest number of features in one page.
 const maxFeatures = 10_000
 
+// selectFeatures reads the features of the layer $2 that a scope of division $1 may see, for featureTargets.
 const selectFeatures = `
 	select f.id, f.source_key, f.division_code, f.name_zh, f.name_en, f.level, f.origin, f.source, f.by_hand, f.properties, f.geom, f.modified_at
 	from feature f join layer l on l.id = f.layer_id where ` + FeatureVisible + ` and f.layer_id = $2`
@@ -27,8 +28,10 @@ func featureTargets(f *catalogue.Feature) []any {
 	}
 }
 
-// Features returns the layer's features that touch the bound (nil: all) with ids after the given one,
-// by id. limit 0 is 1,000; 10,000 is the most.
+// Features returns one page of a layer's features, ordered by id, starting after the id after. With a bound (degrees,
+// EPSG:4326) it returns only features that intersect it. A limit of 0 means 1,000; the largest limit is 10,000. It
+// returns fault.NotFound if there is no such layer, fault.Forbidden if its audience does not admit the scope, and
+// fault.Invalid if the bound is not valid.
 func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *orb.Bound, after int64, limit int) ([]catalogue.Feature, error) {
 	found, err := Entries(ctx, db.pool, s, layer)
 	if err != nil {
@@ -57,6 +60,7 @@ func (db *DB) Features(ctx context.Context, s core.Scope, layer string, bound *o
 	return all, pg.MapErr(err, "list the features")
 }
 
+// checkBound returns fault.Invalid if the bound has a number that is not finite, or if its corners are exchanged.
 func checkBound(b orb.Bound) error {
 	for _, v := range []float64{b.Min[0], b.Min[1], b.Max[0], b.Max[1]} {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -69,7 +73,8 @@ func checkBound(b orb.Bound) error {
 	return nil
 }
 
-// Feature returns one feature; fault.NotFound also when it is not the scope's.
+// Feature returns one feature. It returns fault.NotFound if the feature or the layer does not exist or the scope may not
+// see the feature, and fault.Forbidden if the audience of the layer does not admit the scope.
 func (db *DB) Feature(ctx context.Context, s core.Scope, layer string, id int64) (catalogue.Feature, error) {
 	found, err := Entries(ctx, db.pool, s, layer)
 	if err != nil {

@@ -12,9 +12,10 @@ import (
 	"onemap/internal/pg"
 )
 
-// FeatureHistory lists a feature's changes before p.Before (0: from the newest), newest first; also those of one that was
-// deleted. Of a layer that is shown by division, changes in a division that the scope does not cover are left out.
-// fault.NotFound: there is no such feature, and no change of one, that the scope may see.
+// FeatureHistory lists the changes of a feature, newest first, before the change p.Before (0: from the newest). A
+// deleted feature still has its history. If the layer is shown by division, changes are left out whose division before
+// or after the change is not in the scope. It returns fault.NotFound if the feature exists but the scope may not see
+// it, and if there is neither a feature nor a change that the scope may see.
 func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id int64, p core.Page) ([]catalogue.FeatureChange, error) {
 	found, err := Entries(ctx, db.pool, s, layer)
 	if err != nil {
@@ -38,6 +39,8 @@ func (db *DB) FeatureHistory(ctx context.Context, s core.Scope, layer string, id
 	return all, nil
 }
 
+// featureChanges reads one page of a feature's changes. The first change has no old division and the last one of a
+// deleted feature no new division, so each stands for the other if it is null.
 func (db *DB) featureChanges(ctx context.Context, s core.Scope, layer int, id int64, p core.Page) ([]catalogue.FeatureChange, error) {
 	rows, err := db.pool.Query(ctx, `
 		select h.id, h.at, h.kind, h.via, h.actor, h.source, h.before, h.after, h.old_geom, h.new_geom
@@ -52,12 +55,14 @@ func (db *DB) featureChanges(ctx context.Context, s core.Scope, layer int, id in
 	return all, pg.MapErr(err, "list the feature's changes")
 }
 
+// scanFeatureChange reads one row of featureChanges.
 func scanFeatureChange(row pgx.CollectableRow) (c catalogue.FeatureChange, err error) {
 	var before, after orb.Geometry
 	if err = row.Scan(&c.ID, &c.At, &c.Kind, &c.Via, &c.Actor, &c.Source, &c.Before, &c.After, &before, &after); err != nil {
 		return c, err
 	}
-	// A geometry is never kept without the rest.
+	// The trigger stores a geometry only together with the other members, so Before and After are not nil where there is
+	// one.
 	if c.Before != nil {
 		c.Before.Geometry = before
 	}

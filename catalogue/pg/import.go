@@ -48,13 +48,15 @@ func stagingColumns() []string {
 	}
 }
 
-// ImportLayer creates the layer or replaces its features by the reader's, in one transaction: until
-// it commits, and after any error, the layer is as it was. The file is streamed into a temporary
-// table; no more than one record is held here. Features keep their ids by the source's key; those
-// whose record is unchanged are not touched; those whose record was refused stay as they are; those
-// that the source no longer has are deleted, but for what people drew. What l leaves empty stays as the catalogue has it. A
-// file of which no record at all can be taken is fault.Invalid, and so is one by which more of the layer
-// would be deleted than o allows. The report is complete but for the version after such an error.
+// ImportLayer creates the layer, or replaces its features by those of the reader, in one transaction. Readers see the
+// old layer until the commit, and after any error the layer is unchanged. The file is streamed into a temporary table,
+// so this process holds only one record at a time. An empty field of l keeps its value in the catalogue.
+//
+// A feature keeps its id if the file has its key. A feature whose record is equal or was refused is not changed. A
+// feature that the file no longer has is deleted, unless a person drew it.
+//
+// ImportLayer returns fault.Invalid if no record can be imported, or if the import would delete more features than o
+// allows. The report after an error has the number of records, the refusals and the notes, and no other counts.
 func (db *DB) ImportLayer(ctx context.Context, l catalogue.Layer, r catalogue.Reader, o catalogue.ImportOptions) (catalogue.ImportReport, error) {
 	rep := catalogue.ImportReport{Layer: l.Name, Refusals: []catalogue.Refusal{}, Notes: []string{}}
 	if o.Progress == nil {
@@ -70,7 +72,7 @@ func (db *DB) ImportLayer(ctx context.Context, l catalogue.Layer, r catalogue.Re
 	return rep, nil
 }
 
-// importer is one import under way.
+// importer is the state of one import.
 type importer struct {
 	db  *DB
 	tx  pgx.Tx
@@ -78,8 +80,10 @@ type importer struct {
 	o   catalogue.ImportOptions
 }
 
+// run imports the file: it stages the records, repairs areas, refuses records that are still invalid, and merges the
+// rest into the layer. Only the merge locks the layer, so that people can edit it while a large file is read.
 func (imp *importer) run(ctx context.Context, l catalogue.Layer, r catalogue.Reader) error {
-	// What the file is checked against; it is read again under the lock.
+	// The records are checked against the entry as it is now. merge reads the entry again under the lock.
 	old, err := collectLayers(ctx, imp.tx, selectEntries+` where l.name = $1`, l.Name)
 	if err != nil {
 		return pg.MapErr(err, "read the layer")
@@ -92,7 +96,7 @@ func (imp *importer) run(ctx context.Context, l catalogue.Layer, r catalogue.Rea
 	if err != nil {
 		return err
 	}
-	entry.GeometryType = l.GeometryType // the content decides, unless the caller says
+	entry.GeometryType = l.GeometryType // empty: any type is accepted, and geometryType finds the type from the records
 	if err := imp.stage(ctx, entry, r); err != nil {
 		return err
 	}
@@ -110,7 +114,7 @@ func (imp *importer) run(ctx context.Context, l catalogue.Layer, r catalogue.Rea
 	return imp.merge(ctx, l)
 }
 
-// stage streams the reader into the temporary table.
+// stage streams the records into the temporary table with COPY, and collects statistics for the planner.
 func (imp *importer) stage(ctx context.Context, l catalogue.Layer, r catalogue.Reader) error {
 	if _, err := imp.tx.Exec(ctx, staging); err != nil {
 		return fmt.Errorf("make the staging table: %w", err)
@@ -118,7 +122,7 @@ func (imp *importer) stage(ctx context.Context, l catalogue.Layer, r catalogue.R
 	src := &copySource{reader: r, layer: l, rep: imp.rep, progress: imp.o.Progress}
 	if _, err := imp.tx.CopyFrom(ctx, pgx.Identifier{"import_stage"}, stagingColumns(), src); err != nil {
 		if src.err != nil {
-			return src.err // the reader's own word, not the copy's
+			return src.err // the reader's error names the line; the error of COPY does not
 		}
 		return pg.MapErr(err, fmt.Sprintf("store the records near line %d", src.line))
 	}
@@ -127,7 +131,7 @@ func (imp *importer) stage(ctx context.Context, l catalogue.Layer, r catalogue.R
 	return err
 }
 
-// copySource is pgx's way to read row by row.
+// copySource implements pgx.CopyFromSource. It reads and checks one record at a time.
 type copySource struct {
 	reader   catalogue.Reader
 	layer    catalogue.Layer
@@ -138,7 +142,9 @@ type copySource struct {
 	err      error
 }
 
-// Next reads on to the next row: a record, or a refused one whose key is known.
+// Next reads until there is a row for the staging table: a record, or a refused record with a valid key. The row of a
+// refused record keeps the merge from deleting the feature with its key. A refused record without a valid key is only
+// counted.
 func (c *copySource) Next() bool {
 	for {
 		rec, refusal, err := c.reader.Next()
@@ -167,7 +173,7 @@ func (c *copySource) Next() bool {
 	}
 }
 
-// take makes the record the next row, or says why not.
+// take checks the record and makes it the next row. It returns the refusal if the record is not valid, and nil if it is.
 func (c *copySource) take(rec catalogue.Record) *catalogue.Refusal {
 	c.line = rec.Line
 	rec.Feature.Source = cmp.Or(rec.Feature.Source, c.layer.Source)
@@ -181,21 +187,22 @@ func (c *copySource) take(rec catalogue.Record) *catalogue.Refusal {
 	return nil
 }
 
-// Values returns the row.
+// Values returns the row that Next has read.
 func (c *copySource) Values() ([]any, error) { return c.row, nil }
 
-// Err ends the copy with the reader's error.
+// Err returns the reader's error. pgx then ends the COPY with an error.
 func (c *copySource) Err() error { return c.err }
 
-// refuse counts a refusal and keeps it when it is one of the first.
+// refuse counts a refusal of the reader, and keeps it if it is one of the first. At least keptRefusals must be kept, so
+// that trimRefusals can choose the first ones of the whole file after refuseWhere has added others.
 func refuse(rep *catalogue.ImportReport, r catalogue.Refusal) {
 	rep.Refused++
-	if len(rep.Refusals) < 3*keptRefusals { // the first of each of the three kinds are among them
+	if len(rep.Refusals) < 3*keptRefusals {
 		rep.Refusals = append(rep.Refusals, r)
 	}
 }
 
-// trimRefusals keeps the first by line, whenever they were found.
+// trimRefusals sorts the refusals by line and keeps the first keptRefusals, no matter which check found them.
 func (imp *importer) trimRefusals() {
 	slices.SortStableFunc(imp.rep.Refusals, func(a, b catalogue.Refusal) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Number, b.Number))
@@ -203,8 +210,9 @@ func (imp *importer) trimRefusals() {
 	imp.rep.Refusals = imp.rep.Refusals[:min(len(imp.rep.Refusals), keptRefusals)]
 }
 
-// refuseStaged finds what only the database can tell: shapes that cross themselves, and keys that
-// the file has twice.
+// refuseStaged refuses the records that only the database can find: invalid geometries, such as outlines that cross
+// themselves, and keys that occur twice in the file. Of two records with one key the first one is taken. A key with the
+// prefix sha256- is a hash of the whole record, so the two records are equal.
 func (imp *importer) refuseStaged(ctx context.Context) error {
 	err := imp.refuseWhere(ctx, `
 		update import_stage s set refused = 'invalid' where refused is null and not ST_IsValid(geom)
@@ -225,6 +233,8 @@ func (imp *importer) refuseStaged(ctx context.Context) error {
 			else format('the key %s is that of line %s already (this is line %s)', s.source_key, d.first, s.line) end`)
 }
 
+// refuseWhere runs an update of import_stage that marks records as refused and returns line, number, offset, key and
+// reason. It counts them, and keeps at most the first keptRefusals.
 func (imp *importer) refuseWhere(ctx context.Context, sql string) error {
 	rows, err := imp.tx.Query(ctx, "with refused as ("+sql+") select * from refused as r(line, ord, at, source_key, reason) order by ord")
 	if err != nil {
@@ -245,7 +255,8 @@ func (imp *importer) refuseWhere(ctx context.Context, sql string) error {
 	return nil
 }
 
-// merge makes the layer's features those of the staging table, and tells everybody.
+// merge locks the layer, writes its entry, makes its features those of the staging table, and writes layer.changed. The
+// box of the event includes the box before the import, because removed features change the map too.
 func (imp *importer) merge(ctx context.Context, l catalogue.Layer) error {
 	old, err := lockLayer(ctx, imp.tx, l.Name)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -257,7 +268,7 @@ func (imp *importer) merge(ctx context.Context, l catalogue.Layer) error {
 		return err
 	}
 	if l.UpdatedOn.IsZero() {
-		entry.UpdatedOn = now.UTC().Truncate(24 * time.Hour) // new content, said to be of no other day
+		entry.UpdatedOn = now.UTC().Truncate(24 * time.Hour) // the content is new and the caller names no other day
 	}
 	if entry.GeometryType, err = imp.geometryType(ctx, l.GeometryType, old.ID); err != nil {
 		return err
@@ -281,7 +292,9 @@ func (imp *importer) merge(ctx context.Context, l catalogue.Layer) error {
 	return layerChanged(ctx, imp.tx, entry, joinBoxes(old.BBox, entry.BBox), "", changes)
 }
 
-// geometryType is what the caller says, or what all records and the features drawn by hand are.
+// geometryType returns the geometry type of the layer. It returns said, the type that the caller names, if it is not
+// empty. Otherwise it returns the type that all records and all remaining drawn features share, where a multi type
+// counts as its single type, or "Geometry" if they are mixed.
 func (imp *importer) geometryType(ctx context.Context, said string, layer int) (string, error) {
 	if said != "" {
 		return said, nil
@@ -310,6 +323,9 @@ func (imp *importer) geometryType(ctx context.Context, said string, layer int) (
 	return "Geometry", nil
 }
 
+// mergeFeatures deletes, updates and inserts features and returns what it changed. The settings onemap.import and
+// onemap.at tell the trigger of feature_history that an import makes the changes. The checks of deletions and the
+// counts of work by hand run before the changes, because they compare the file with the old features.
 func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time) (featureChanges, error) {
 	var c featureChanges
 	steps := []struct {
@@ -320,7 +336,8 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 	}{
 		{"delete what is gone", `
 			delete from feature f where ` + goneFeatures + ` returning id`, []any{layer}, &c.deleted},
-		// what was done by hand since the last import is undone, and the import is the source again
+		// The update also undoes what people changed since the last import and empties by_hand: the file is the source again.
+		// The condition leaves out equal rows, so that unchanged features cause no history, no tile changes and no dead rows.
 		{"update what has changed", `
 			update feature f set division_code = s.division_code, name_zh = s.name_zh, name_en = s.name_en, level = s.level, by_hand = '{}',
 				origin = s.origin, source = s.source, properties = s.properties, search = s.search, geom = s.geom, modified_at = $2
@@ -358,7 +375,8 @@ func (imp *importer) mergeFeatures(ctx context.Context, layer int, now time.Time
 	return c, nil
 }
 
-// followSuccessors sets the codes of today in records of counties that were renamed, as successor does.
+// followSuccessors replaces division codes of renamed counties by the codes of today in all records. It does in one
+// statement a round what successor does for one code, with the same limit of 8 renamings.
 func (imp *importer) followSuccessors(ctx context.Context) error {
 	for range 8 {
 		tag, err := imp.tx.Exec(ctx, `

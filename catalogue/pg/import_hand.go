@@ -9,13 +9,16 @@ import (
 )
 
 const (
-	// drawnFeatures are those of the layer $1 that people drew. No file has them unless it has their key, as an export does.
+	// drawnFeatures selects the features f of the layer $1 that people drew. A file has such a feature only if it has its
+	// key, for example a file that was exported from this layer.
 	drawnFeatures = `f.layer_id = $1 and f.by_hand ? 'drawn'`
-	// notInFile holds of a feature f whose key no record has, also none that was refused.
+	// notInFile is the condition that no record of the file has the key of the feature f. A refused record counts too, so
+	// that a feature stays when its record has an error.
 	notInFile = `not exists (select from import_stage s where s.source_key = f.source_key)`
-	// goneFeatures are those of the layer $1 that came of an import, and that the file does not have.
+	// goneFeatures selects the features f of the layer $1 that an import created and that the file no longer has.
 	goneFeatures = `f.layer_id = $1 and not f.by_hand ? 'drawn' and ` + notInFile
-	// looksOther holds of a feature f and a record s that differ in what people can change.
+	// looksOther is the condition that the feature f and the record s differ in a part that people can change. It compares
+	// properties as text, so that 1.0 and 1.00 differ, and geometries byte by byte.
 	looksOther = `((f.name_zh, f.name_en, f.level, f.properties::text) is distinct from (s.name_zh, s.name_en, s.level, s.properties::text)
 		or ST_AsEWKB(f.geom) <> ST_AsEWKB(s.geom))`
 )
@@ -40,8 +43,9 @@ func (imp *importer) guardDeleting(ctx context.Context, layer int) error {
 		"Say --allow-delete if that is meant; if the file has them under other keys, name the field by --key", gone, all, maxDeleted*100)
 }
 
-// countByHand counts what people drew and the file does not have, which stays, and what people drew, moved or edited that
-// the file has otherwise, which is replaced.
+// countByHand counts, for the report, the effect of the import on the work of people. Kept is the number of drawn
+// features that the file does not have; they stay. Replaced is the number of features that people drew, moved or edited
+// and that the file has in another form; the import replaces them.
 func (imp *importer) countByHand(ctx context.Context, layer int) error {
 	err := imp.tx.QueryRow(ctx, `
 		select (select count(*) from feature f where `+drawnFeatures+` and `+notInFile+`),

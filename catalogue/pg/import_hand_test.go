@@ -14,7 +14,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// What people drew stays over imports that do not have it, to the last byte, and the rule against shrinking does not count it.
+// Features that people drew stay unchanged over imports that do not have them. The limit for deletions does not count
+// them.
 func TestImportKeepsWhatWasDrawn(t *testing.T) {
 	db, _ := newTanks(t, storetest.Tanks())
 	edit(t, db, "li", "tanks", catalogue.Edit{Create: []catalogue.Feature{
@@ -31,7 +32,7 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 	if rep.Kept != 3 || rep.Deleted != 0 || rep.Updated != 0 || rep.Replaced != 0 {
 		t.Errorf("the same file again: %+v", rep)
 	}
-	// One of three that imports brought is a third, though one of six is no fifth.
+	// Only the three imported features count, so one of them is a third, although it is less than a fifth of all six.
 	if _, err := storetest.Catalogue(db).ImportLayer(t.Context(), storetest.Root(), storetest.Tanks(), storetest.Listed(a, b), catalogue.ImportOptions{}); !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(err), "1 of the layer's 3 features") {
 		t.Errorf("an import of two: %v", err)
 	}
@@ -54,7 +55,7 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 	if l := storetest.LayerOf(t, db, storetest.CityScope(), "tanks"); l.GeometryType != "Point" || l.Count != 3 {
 		t.Errorf("the layer: %+v", l)
 	}
-	// What is drawn decides the kind of the layer too.
+	// Drawn features also count for the geometry type of the layer.
 	line := a
 	line.Geometry = orb.LineString{{121, 37}, {121.1, 37}}
 	if storetest.ImportOK(t, db, storetest.Tanks(), line); storetest.LayerOf(t, db, storetest.CityScope(), "tanks").GeometryType != "Geometry" {
@@ -62,7 +63,8 @@ func TestImportKeepsWhatWasDrawn(t *testing.T) {
 	}
 }
 
-// An import replaces what people made of the features of its file; it counts them, and their history keeps what was.
+// An import replaces the changes of people to the features of its file. The report counts them, and the history has the
+// changes.
 func TestImportCountsWhatItReplaces(t *testing.T) {
 	db, before := newTanks(t, storetest.Tanks())
 	edit(t, db, "wang", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: before["a"].ID, Geometry: orb.Point{121.41, 37.5}}}})
@@ -71,7 +73,7 @@ func TestImportCountsWhatItReplaces(t *testing.T) {
 	far.Level = core.Red
 	edit(t, db, "li", "tanks", catalogue.Edit{Update: []catalogue.Feature{b, far}, Create: []catalogue.Feature{storetest.Feature("own", "370602", 121.3, 37.4)}})
 	same := storetest.Feature("far", "370614", 120.8, 37.8)
-	same.Level = core.Red // what the person said
+	same.Level = core.Red // the value that the person has set
 	rep := storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("a", "370602", 121.4, 37.5), storetest.Feature("b", "370602", 121.5, 37.6), same, storetest.Feature("own", "370602", 121.3, 37.45))
 	if rep.Updated != 4 || rep.Replaced != 3 || rep.Kept != 0 {
 		t.Errorf("%+v", rep)
@@ -88,7 +90,7 @@ func TestImportCountsWhatItReplaces(t *testing.T) {
 	}
 }
 
-// What is beyond the bounds of a feature is refused alike, and by the same name, whether a file or a person says it.
+// The limits of a feature are the same for imports and edits, and so is the field that a refusal names.
 func TestBoundsAreThoseOfImportsAndEdits(t *testing.T) {
 	db, before := newTanks(t, storetest.Tanks())
 	many := catalogue.Properties{}

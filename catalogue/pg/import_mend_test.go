@@ -22,7 +22,8 @@ func shape(key string, g orb.Geometry) catalogue.Feature {
 	return f
 }
 
-// Areas that touch themselves are mended; those that cross themselves by what somebody drew only with Repair.
+// Areas that touch themselves are repaired. Areas that visibly cross themselves are repaired only with the option
+// Repair.
 func TestImportMendsAreas(t *testing.T) {
 	box := func(x, y, side float64) orb.Ring {
 		return orb.Ring{{x, y}, {x + side, y}, {x + side, y + side}, {x, y + side}, {x, y}}
@@ -68,7 +69,7 @@ func TestImportMendsAreas(t *testing.T) {
 	}
 }
 
-// An import takes no more of a layer away than it may.
+// An import does not delete more than a fifth of a layer, unless the option allows it.
 func TestImportDeletesNoMoreThanAFifth(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	var all []catalogue.Feature
@@ -100,7 +101,7 @@ func TestImportDeletesNoMoreThanAFifth(t *testing.T) {
 	}
 }
 
-// The Gauss–Krüger frames are those of PROJ, which PostGIS uses.
+// The Gauss–Krüger frames of package geo agree with PROJ, which PostGIS uses.
 func TestFramesAgreeWithPROJ(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), storetest.NewURL(t))
 	if err != nil {

@@ -227,7 +227,7 @@ func TestImportRefusesABadLayer(t *testing.T) {
 	}
 }
 
-// A file of 20,000 features of 1 kB each is never held: neither here nor by the driver.
+// A file of 20,000 features of 1 kB each is never in memory as a whole, neither in this package nor in the driver.
 func TestImportStreams(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	const n, padding = 20_000, 1000

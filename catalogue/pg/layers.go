@@ -17,16 +17,19 @@ import (
 	"onemap/internal/text"
 )
 
-// FeatureVisible holds for features f of a layer l that a scope of division $1 covers; it is
-// core.Scope.Covers in SQL. The layer's audience is checked before, in Go.
+// FeatureVisible is the SQL condition that a scope of division $1 may see the feature f of the layer l. Only a layer
+// with the audience "division" restricts its features. The caller must have checked the audience of the layer itself,
+// in Go.
 const FeatureVisible = `(l.audience <> 'division' or ` + featureCovered + `)`
 
-// featureCovered holds for features f whose division a scope of division $1 covers.
+// featureCovered is the SQL condition that a scope of division $1 covers the division of f. It is core.Scope.Covers in
+// SQL: the code of f begins with $1. A row without a code is visible to a city or a wider scope (at most four digits).
 const featureCovered = `(starts_with(f.division_code, $1) or (f.division_code = '' and length($1) <= 4))`
 
-// extentOf is the box of an extent e as it is stored: west, south, east, north, or null.
+// extentOf is the SQL expression of the stored box of an extent e: [west, south, east, north] in degrees, or null.
 const extentOf = `case when e is not null then array[ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)] end`
 
+// layerColumns are the columns that layerTargets reads, without the last three: count, box and time of the last change.
 const layerColumns = `
 	select l.id, l.name, l.theme, l.title_zh, l.title_en, l.owner_zh, l.owner_en, l.origin, l.audience, l.audience_roles,
 		l.source, l.licence, l.attribution, l.updated_on, l.cycle_days, l.geometry_type, l.min_zoom, l.max_zoom, l.fields,
@@ -48,6 +51,7 @@ const selectLayers = layerColumns + `
 		) x
 	) own`
 
+// layerTargets returns the destinations of a row of selectEntries or selectLayers.
 func layerTargets(l *catalogue.Layer) []any {
 	return []any{
 		&l.ID, &l.Name, &l.Theme, &l.Title.ZH, &l.Title.EN, &l.Owner.ZH, &l.Owner.EN, &l.Origin, &l.Audience.Kind, &l.Audience.Roles,
@@ -61,7 +65,7 @@ func scanLayer(row pgx.CollectableRow) (l catalogue.Layer, err error) {
 	return l, err
 }
 
-// Layers lists the layers that the scope may know, by theme in the layer tree's order.
+// Layers lists the layers whose audience admits the scope, in the order of the layer tree: by theme, then by id.
 func (db *DB) Layers(ctx context.Context, s core.Scope) ([]catalogue.Layer, error) {
 	all, err := collectLayers(ctx, db.pool, selectLayers, s.Division)
 	if err != nil {
@@ -113,8 +117,9 @@ func AllEntries(ctx context.Context, q pg.Querier) ([]catalogue.Layer, error) {
 	return all, pg.MapErr(err, "list the layers")
 }
 
-// LayersNamed returns the layers in the order of the names, as the scope sees them, or says which one there is not, or
-// not for the scope.
+// LayersNamed returns the layers in the order of the names, with the number and box of the features that the scope
+// sees. It returns fault.NotFound or fault.Forbidden with the name of the first layer that does not exist or whose
+// audience does not admit the scope. It is slower than Entries; see selectLayers.
 func LayersNamed(ctx context.Context, q pg.Querier, s core.Scope, names ...string) ([]catalogue.Layer, error) {
 	names = cleanTexts(names)
 	found, err := collectLayers(ctx, q, selectLayers+` where l.name = any($2)`, s.Division, names)
@@ -124,6 +129,7 @@ func LayersNamed(ctx context.Context, q pg.Querier, s core.Scope, names ...strin
 	return admitted(s, found, names)
 }
 
+// cleanTexts returns the texts without the characters that PostgreSQL refuses.
 func cleanTexts(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, t := range texts {
@@ -132,7 +138,8 @@ func cleanTexts(texts []string) []string {
 	return out
 }
 
-// admitted puts the found layers in the order of the names, if all are there and for the scope.
+// admitted returns the found layers in the order of the names. It returns an error if one is missing or its audience
+// does not admit the scope.
 func admitted(s core.Scope, found []catalogue.Layer, names []string) ([]catalogue.Layer, error) {
 	out := make([]catalogue.Layer, 0, len(names))
 	for _, name := range names {
@@ -148,9 +155,10 @@ func admitted(s core.Scope, found []catalogue.Layer, names []string) ([]catalogu
 	return out, nil
 }
 
-// PutLayer stores what change makes of a layer's entry, which it is given as locked: the zero Layer when there is none
-// of the name. What changes anything raises the version and writes layer.changed, by the actor. Features and ids are
-// not touched.
+// PutLayer creates or changes the entry of a layer. It locks the layer and calls change with the stored entry, or with
+// the zero Layer if there is none of the name, and stores the result. If the result equals the stored entry, it writes
+// nothing. Otherwise it increases the version and writes layer.changed with the actor. It does not change features. An
+// error of change is wrapped and keeps its kind.
 func (db *DB) PutLayer(ctx context.Context, name, actor string, change func(old catalogue.Layer) (catalogue.Layer, error)) (catalogue.Layer, error) {
 	var out catalogue.Layer
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
@@ -177,14 +185,16 @@ func (db *DB) PutLayer(ctx context.Context, name, actor string, change func(old 
 	return out, pg.MapErr(err, "store the layer "+text.MakeStorable(name))
 }
 
-// lockLayer takes the layer for this transaction, also the name of one that there is not yet. What
-// changes it or its features then must end with refreshLayer.
+// lockLayer locks the name of a layer until the end of the transaction and returns the layer. It returns fault.NotFound
+// if there is no such layer, but then it holds the lock too. The lock is an advisory lock and not a row lock, because
+// the layer may not exist yet. A transaction that changes the layer or its features must call refreshLayer at its end.
 func lockLayer(ctx context.Context, tx pgx.Tx, name string) (catalogue.Layer, error) {
 	var l catalogue.Layer
 	if !catalogue.IsLayerName(name) {
 		return l, catalogue.NoLayer(name)
 	}
-	// keeps_layer: refreshLayer keeps the catalogue, the triggers need not.
+	// With onemap.keeps_layer the triggers of feature do not update the count, box and version of the layer, because
+	// refreshLayer does this once at the end.
 	const settings = "select set_config('lock_timeout', '10s', true), set_config('onemap.keeps_layer', 'on', true)"
 	if _, err := tx.Exec(ctx, settings); err != nil {
 		return l, err
@@ -199,7 +209,8 @@ func lockLayer(ctx context.Context, tx pgx.Tx, name string) (catalogue.Layer, er
 	return l, pg.MapErr(err, "read the layer")
 }
 
-// writeLayer stores a whole entry; refreshLayer must follow and give it its version.
+// writeLayer inserts or replaces a whole entry and sets its id. It does not set version, count and box; the caller must
+// call refreshLayer.
 func writeLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer) (catalogue.Layer, error) {
 	fields, err := json.Marshal(l.Fields)
 	if err != nil {
@@ -226,6 +237,7 @@ func writeLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer) (catalogue.La
 	return l, pg.MapErr(err, "write the layer")
 }
 
+// roleNames returns the roles as an SQL array, never null.
 func roleNames(roles []core.Role) []string {
 	out := make([]string, len(roles))
 	for i, r := range roles {
@@ -234,7 +246,8 @@ func roleNames(roles []core.Role) []string {
 	return out
 }
 
-// refreshLayer counts the layer's features anew, and raises its version.
+// refreshLayer counts the features of the layer, computes their box, increases the version and sets the time of the
+// change. It returns the layer with these values.
 func refreshLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer, now time.Time) (catalogue.Layer, error) {
 	err := tx.QueryRow(ctx, `
 		update layer set version = version + 1, modified_at = $2, feature_count = x.n, bbox = `+extentOf+`

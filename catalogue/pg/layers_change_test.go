@@ -40,7 +40,7 @@ func TestChangeLayer(t *testing.T) {
 	if same, err := storetest.Catalogue(db).ChangeLayer(t.Context(), storetest.Editor(storetest.CityScope(), "li"), "tanks", -1, catalogue.LayerChange{Tile: &core.TileRules{Severity: "stock", Thin: &core.TileGrid{Cell: 16, ToZoom: 7}}}); err != nil || same.Version != got.Version {
 		t.Errorf("the same again: version %d, %v", same.Version, err)
 	}
-	// An import and an entry that say nothing of the rules leave them.
+	// An import or an entry without rules for tiles does not change the stored rules.
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("a", "370602", 121.5, 37.5))
 	if kept := storetest.LayerOf(t, db, storetest.CityScope(), "tanks"); !cmp.Equal(kept.Tile, rules) {
 		t.Errorf("after an import: %+v", kept.Tile)

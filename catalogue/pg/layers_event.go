@@ -13,10 +13,10 @@ import (
 	"onemap/internal/pg"
 )
 
-// maxEventIDs bounds the ids of each kind in one event.
+// maxEventIDs is the largest number of ids of each kind in one event.
 const maxEventIDs = 500
 
-// changedIDs are features that one change of a layer concerned: how many, and at most maxEventIDs of their ids.
+// changedIDs is the number of features that one change concerned, and at most maxEventIDs of their ids.
 type changedIDs struct {
 	n   int64
 	ids []int64
@@ -27,20 +27,22 @@ func (c *changedIDs) add(ids ...int64) {
 	c.ids = append(c.ids, ids[:min(len(ids), maxEventIDs-len(c.ids))]...)
 }
 
-// featureChanges are the features of one change of a layer; the zero value is of a change of its entry alone.
+// featureChanges are the features that one change of a layer concerned. The zero value means that only the entry of the
+// layer changed.
 type featureChanges struct {
 	created, updated, deleted changedIDs
 }
 
-// layerPayload is what layer.changed carries.
+// layerPayload is the payload of the event layer.changed. Its form is a contract with clients; see
+// docs/push-protocol.md.
 type layerPayload struct {
 	Layer   string    `json:"layer"`
 	Version int64     `json:"version"`
-	BBox    []float64 `json:"bbox"` // around everything that changed, as it was and as it is; null: nothing drawn changed
+	BBox    []float64 `json:"bbox"` // west, south, east, north around all changes, before and after; null: no geometry
 	*layerChanges
 }
 
-// layerChanges tells of features by id. Beyond maxEventIDs of a kind the counts alone tell.
+// layerChanges lists the changed features by id. If a count is larger than its list, the list is incomplete.
 type layerChanges struct {
 	Created []int64      `json:"created"`
 	Updated []int64      `json:"updated"`
@@ -94,6 +96,8 @@ func layerChanged(ctx context.Context, tx pgx.Tx, l catalogue.Layer, bbox []floa
 	return appendLayerChanged(ctx, tx, e, payload)
 }
 
+// appendLayerChanged writes one event with the payload. It takes the lock of the event log, so no other write may
+// follow.
 func appendLayerChanged(ctx context.Context, tx pgx.Tx, e core.Event, p layerPayload) error {
 	var err error
 	if e.Payload, err = json.Marshal(p); err != nil {

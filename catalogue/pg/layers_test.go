@@ -180,7 +180,7 @@ func TestHostileLayerNames(t *testing.T) {
 	}
 }
 
-// The SQL of the scope says what core.Scope.Covers says.
+// The SQL condition of a scope agrees with core.Scope.Covers.
 func TestFeatureScopeInSQLIsScopeInGo(t *testing.T) {
 	db := storetest.NewDB(t)
 	code := rapid.SampledFrom([]string{"", "3", "37", "3706", "3707", "370602", "370602001", "370614", "37060", "%", "_"})
@@ -197,7 +197,8 @@ func TestFeatureScopeInSQLIsScopeInGo(t *testing.T) {
 	})
 }
 
-// A feature with an empty geometry, which only SQL by hand can make, does not hide the layer's others.
+// A feature with an empty geometry, which only a person with psql can create, does not hide the other features of the
+// layer.
 func TestFeaturesBesideAnEmptyOne(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("a", "370602", 121.4, 37.5), storetest.Feature("b", "370602", 121.5, 37.5))

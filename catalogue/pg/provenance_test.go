@@ -19,7 +19,7 @@ import (
 	"onemap/internal/pg/migrations"
 )
 
-// edit makes one change by hand, of a layer whatever its version.
+// edit makes one edit as a person, without a check of the version of the layer.
 func edit(t *testing.T, db *stores.Stores, actor, layer string, e catalogue.Edit) []int64 {
 	t.Helper()
 	_, ids, err := storetest.Catalogue(db).EditFeatures(t.Context(), storetest.Editor(storetest.CityScope(), actor), layer, -1, e)
@@ -38,7 +38,7 @@ func historyOf(t *testing.T, db *stores.Stores, s core.Scope, layer string, id i
 	return all
 }
 
-// What a feature says of where it comes from, from its import through what people do to it to the next import.
+// The provenance of a feature, from its import over edits of people to the next import.
 func TestProvenance(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	l := storetest.Tanks()
@@ -59,7 +59,7 @@ func TestProvenance(t *testing.T) {
 	is("a", "OurAirports 2025-11")
 	edit(t, db, "li", "tanks", catalogue.Edit{Create: []catalogue.Feature{storetest.Feature("c", "370602", 121.3, 37.4)}})
 	is("c", "drawn by li, AT")
-	// What a feature is already is no change.
+	// An edit to the present values is no change.
 	edit(t, db, "li", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: a.ID, Geometry: a.Geometry}}, Update: []catalogue.Feature{a}})
 	is("a", "OurAirports 2025-11")
 	edit(t, db, "wang", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: a.ID, Geometry: orb.Point{121.41, 37.5}}}})
@@ -81,7 +81,7 @@ func TestProvenance(t *testing.T) {
 	for _, key := range []string{"a", "b", "c"} {
 		is(key, "OurAirports 2025-12")
 	}
-	// The import's own words again where the content is what a person made of it.
+	// The source is only the import again, although the content equals the edit of the person.
 	b := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks")["b"]
 	edit(t, db, "li", "tanks", catalogue.Edit{Move: []catalogue.Feature{{ID: b.ID, Geometry: orb.Point{121.6, 37.6}}}})
 	again := storetest.Feature("b", "370602", 121.6, 37.6)
@@ -89,7 +89,7 @@ func TestProvenance(t *testing.T) {
 	is("b", "OurAirports 2025-12")
 }
 
-// Every change of a feature, with what was before and after, and nothing that did not differ.
+// The history has every change of a feature, with only the members that differ, before and after the change.
 func TestFeatureHistory(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	first := storetest.Feature("a", "370602", 121.4, 37.5)
@@ -150,7 +150,7 @@ func TestFeatureHistory(t *testing.T) {
 	}
 }
 
-// A scope sees the history of what it sees, and of that what happened in its division.
+// A scope sees the history of the features that it sees, and of these only the changes in its division.
 func TestFeatureHistoryKeepsToTheScope(t *testing.T) {
 	db, before := newTanks(t, storetest.Tanks())
 	far := before["far"].ID
@@ -187,7 +187,7 @@ func TestFeatureHistoryKeepsToTheScope(t *testing.T) {
 	}
 }
 
-// An event of many features tells of the first, and how many they are.
+// An event of many features has the first ids and the number of all of them.
 func TestLayerChangedIsBounded(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	l := storetest.Tanks()
@@ -219,7 +219,7 @@ func TestLayerChangedIsBounded(t *testing.T) {
 	}
 }
 
-// What was drawn before anybody wrote down who drew it does not say the layer's source.
+// A feature that was drawn before the migration of provenance does not have the source of its layer afterwards.
 func TestMigrationOfFeaturesDrawnByHand(t *testing.T) {
 	url := storetest.NewEmptyURL(t)
 	conn := storetest.Connect(t, url)
@@ -257,7 +257,7 @@ func TestMigrationOfFeaturesDrawnByHand(t *testing.T) {
 	}
 }
 
-// Numbers that jsonb would round, refuse or make a million characters of are refused by name.
+// Numbers that jsonb would round, refuse or write with a million characters are refused with the name of their field.
 func TestNumbersThatCannotBeKept(t *testing.T) {
 	db, before := newTanks(t, storetest.Tanks())
 	for number, want := range map[string]string{"1e1100": "1e1100", "-1e-1101": "digits", "1e99999999999999999999": "digits", strings.Repeat("9", 1101): "1100"} {

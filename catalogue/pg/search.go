@@ -21,26 +21,32 @@ const (
 	maxQuery = 100 // characters of a search
 	maxHits  = 100
 
-	// maxCandidates bounds what is compared to find places that are listed twice.
+	// maxCandidates is the largest number of results among which the search looks for duplicates of a place.
 	maxCandidates = 1000
-	// sameWithin is how near two entries of one name lie that are one place: degrees, about 5 km.
+	// sameWithin is the largest distance between two entries of one name that are the same place. Units: degrees; 0.05 is
+	// about 5 km.
 	sameWithin = 0.05
-	// recentClosed is how many of the newest alerts are looked through for those that are over.
+	// recentClosed is the number of the newest alerts among which the search looks for alerts that are cleared and closed.
 	recentClosed = 5000
 )
 
-// searchSQL looks at each thing's lines (see searchText): $3 is the whole line, $4 a line's
-// beginning, $12 any part of one, all three for the words as they were typed; $5 the patterns of the
-// single words, $7 for each of them the codes of the hazard types that it names; $8 the alert's number
-// or -1; $13 the words without a pattern's signs.
+// searchSQL searches the search text of each thing, which has one term a line (see searchtext.Lines).
 //
-// Every word must be found: of a device also in the name of its county, of an alert also in that of its
-// hazard or county.
+// Arguments: $1 the division and $2 the role of the scope; like patterns of the whole query: $3 as a whole line, $4 as
+// the beginning of a line, $12 anywhere; $5 the like pattern of each word; $6 the limit; $7 for each word the codes of
+// the hazard types that it names; $8 the number of an alert, or -1; $9 recentClosed; $10 maxCandidates; $11 sameWithin;
+// $13 the query without pattern characters.
 //
-// Each place is returned once: of entries with one name (but for 街道, 镇, 区 … at its end) in one
-// county that lie near each other the best is kept (a division before a feature). Devices and alerts are never merged. A division that
-// was abolished is left out when its successor is found by the same words; otherwise it is returned
-// in the successor's division. A place on the thing is computed for the returned hits alone.
+// Steps: heir and today map each division code to its code of today, over at most 8 renamings. found collects the
+// things that contain every word. A word may also be in the name of the county of a device or an alert, or name the
+// hazard of an alert; at least one word must be in the device itself. Alerts are limited to a third of $6, at least 4,
+// so that they do not push out places. candidate ranks the things. The last select removes duplicates and computes a
+// point on each hit that is left.
+//
+// A place is returned once. Of several divisions and features with one name in one county that are near each other, the
+// best ranked one is returned. The name is compared without 街道, 镇, 区 and the like at its end. Devices and alerts are
+// never merged. An abolished division is left out if its successor is also found. Otherwise it is returned, with the
+// successor as the division in which it lies.
 const searchSQL = `
 	with recursive heir as (
 		select code, code as now, 0 as steps from division
@@ -101,12 +107,13 @@ const searchSQL = `
 	) c left join division n on n.code = left(c.division_code, 6), ST_PointOnSurface(c.geom) as p
 	order by place`
 
-// Search returns divisions, alerts, devices and features of the scope whose Chinese or English
-// name, pinyin, initials, code or key contains all the words; alerts also by their hazard, headline,
-// county and number. Whole matches come first, then beginnings, then the rest; among equals divisions,
-// open alerts, devices, features, alerts that are over, and short names before long ones. limit 0
-// is 20, 100 the most. Nothing to look for finds nothing; more than 100 characters are
-// fault.Invalid.
+// Search returns divisions, alerts, devices and features of the scope whose Chinese or English name, pinyin, initials,
+// code or key contains all words of the query. Alerts are also found by their hazard, headline, county and number.
+//
+// Order: a term that equals the query, then a term that begins with it, then a term that contains it, then the rest.
+// With equal rank: divisions, alerts that have not cleared, devices, features, cleared alerts; then short names before
+// long ones. A limit of 0 means 20; the largest limit is 100. An empty query finds nothing. Search returns
+// fault.Invalid if the query has more than 100 characters.
 func (db *DB) Search(ctx context.Context, s core.Scope, q string, limit int) ([]catalogue.Hit, error) {
 	if utf8.RuneCountInString(q) > maxQuery {
 		return nil, fault.InvalidField("q", "is longer than %d characters", maxQuery)
@@ -143,8 +150,8 @@ func scanHit(row pgx.CollectableRow) (h catalogue.Hit, err error) {
 	return h, err
 }
 
-// hazardsCalled returns for each word the codes of the hazard types whose name, pinyin or code begins with it, with
-// spaces between.
+// hazardsCalled returns, for each word, the codes of the hazard types whose name, pinyin or code begins with the word.
+// The codes of one word are separated by spaces, because a text array cannot have rows of different length.
 func (db *DB) hazardsCalled(ctx context.Context, words []string) ([]string, error) {
 	rows, err := db.pool.Query(ctx, `select code, title_zh, title_en from hazard_type`)
 	if err != nil {
@@ -164,7 +171,7 @@ func (db *DB) hazardsCalled(ctx context.Context, words []string) ([]string, erro
 	return called, pg.MapErr(err, "list the hazard types")
 }
 
-// alertNumber returns the number of "58" or "#58", -1 for any other word.
+// alertNumber returns the id in a query such as "58" or "#58", and -1 for any other query.
 func alertNumber(word string) int64 {
 	id, err := strconv.ParseInt(strings.TrimPrefix(word, "#"), 10, 64)
 	if err != nil || id < 1 {
@@ -173,7 +180,7 @@ func alertNumber(word string) int64 {
 	return id
 }
 
-// likeEscape makes LIKE take every character for itself.
+// likeEscape escapes the characters that are special in a like pattern.
 func likeEscape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }

@@ -16,7 +16,7 @@ import (
 	"onemap/internal/core"
 )
 
-// Of several entries of one place one is returned, and devices of one name are devices of their own.
+// Of several entries of one place only one is returned. Devices with the same name are all returned.
 func TestSearchReturnsEachPlaceOnce(t *testing.T) {
 	db := newSearchable(t)
 	at := func(key, division, zh string, lon, lat float64) catalogue.Feature {
@@ -84,8 +84,8 @@ func TestSearchHitsNameTheirCounty(t *testing.T) {
 	}
 }
 
-// Alerts are found by hazard, device, headline and number, open ones first and the worst of them
-// first, and by those alone who may see them.
+// Alerts are found by hazard, device, headline and number, and only in the scopes that may see them. Open alerts come
+// first, the worst of them at the top.
 func TestSearchFindsAlerts(t *testing.T) {
 	db := storetest.NewCity(t, 6)
 	err := storetest.Catalogue(db).PutDivisions(t.Context(), storetest.Root(), []catalogue.Division{
@@ -103,12 +103,12 @@ func TestSearchFindsAlerts(t *testing.T) {
 		a := storetest.Apply(t, db, change)[0]
 		if n == 0 {
 			over := storetest.Cleared(a, storetest.Noon().Add(time.Hour))
-			over.Alert.Level = core.Blue // how it ended; it is named by its worst
+			over.Alert.Level = core.Blue // the level at its end; the search shows its peak level
 			storetest.Apply(t, db, over)
 		}
 		all = append(all, strconv.FormatInt(a.ID, 10))
 	}
-	// Of the five the even ones are in 370602; the first is over, 3 and 4 are red.
+	// The alerts with even numbers are in 370602. Alert 0 has cleared. Alerts 3 and 4 are red.
 	for _, c := range []struct {
 		scope core.Scope
 		q     string
@@ -150,7 +150,7 @@ func TestSearchFindsAlerts(t *testing.T) {
 	}
 }
 
-// However many alerts match, devices and features are found beside them.
+// Even if very many alerts match, the result also has devices and features.
 func TestSearchLeavesRoomBesideAlerts(t *testing.T) {
 	db := storetest.NewCity(t, 20)
 	rule, ids := storetest.NewRule(t, db), storetest.StreamsOf(t, db)
@@ -172,7 +172,7 @@ func TestSearchLeavesRoomBesideAlerts(t *testing.T) {
 	}
 }
 
-// keysFound is what a search returns, features by their keys.
+// keysFound returns the result of a search. Features are named by their keys.
 func keysFound(t *testing.T, db *stores.Stores, s core.Scope, q string) []string {
 	t.Helper()
 	hits, err := db.Catalogue.Search(t.Context(), s, q, 0)

@@ -101,7 +101,7 @@ func TestSearchFindsByEveryName(t *testing.T) {
 	}
 }
 
-// keyOfHit is the key of a feature, the id of anything else.
+// keyOfHit returns the key of a feature, and the id of any other hit.
 func keyOfHit(t *testing.T, db *stores.Stores, h catalogue.Hit) string {
 	t.Helper()
 	if h.Kind != "feature" {
@@ -169,7 +169,7 @@ func TestSearchHitsHaveAPlace(t *testing.T) {
 	}
 }
 
-// Of a town without a known place, its county's is given.
+// A town without a known place has the place of its county.
 func TestSearchPlacesTownsAtTheirCounty(t *testing.T) {
 	db := newSearchable(t)
 	county, err := db.Catalogue.Division(t.Context(), "370602")

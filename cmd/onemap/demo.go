@@ -13,16 +13,19 @@ import (
 	"onemap/internal/config"
 )
 
+// demoCmd is the subcommand demo.
 type demoCmd struct {
 	config.Server
 	config.Demo
 }
 
-// Run starts the demo, prints how to use it, and serves until Ctrl-C.
+// Run starts the demo, prints how to use it, and runs until Ctrl-C. With --reset it deletes the data of the demo and
+// does not start.
 func (c *demoCmd) Run(ctx context.Context, s *session, common *config.Common) error {
 	if c.Reset {
 		return demo.Reset(c.Data)
 	}
+	// The log file is opened before the start, so that it has the messages of the start too.
 	if err := c.logToData(s, common); err != nil {
 		return err
 	}
@@ -44,8 +47,8 @@ func (c *demoCmd) Run(ctx context.Context, s *session, common *config.Common) er
 	return err
 }
 
-// logToData sends the log into the data folder, unless --log names a file: the terminal keeps the lines that its reader
-// needs.
+// logToData makes the log a file in the data folder, unless --log names another file. The terminal then shows only the
+// lines that the user needs.
 func (c *demoCmd) logToData(s *session, common *config.Common) error {
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
 		return fmt.Errorf("--data: %w", err)
@@ -56,7 +59,8 @@ func (c *demoCmd) logToData(s *session, common *config.Common) error {
 	return s.logTo(filepath.Join(c.Data, "onemap.log"), *common)
 }
 
-// printDemo says what a newcomer can do now.
+// printDemo prints the addresses and accounts of the demo and how to publish. Of the responders it prints two counties
+// as examples; demo.json has all of them.
 func printDemo(w io.Writer, d demo.Info, o config.Demo, logPath string) {
 	fmt.Fprintf(w, "\nonemap is running. Stop it with Ctrl-C; the data stay for the next run.\n\n")
 	fmt.Fprintf(w, "  map        %s\n  phone page %s/m\n\n", d.HTTP, d.HTTP)
@@ -75,12 +79,14 @@ func printDemo(w io.Writer, d demo.Info, o config.Demo, logPath string) {
 	fmt.Fprintf(w, "Everything here is simulated. Log: %s\n", logPath)
 }
 
-// printPublishing says how to be a sensor.
+// printPublishing prints a command that publishes a value above the red threshold and one that returns to normal. The
+// second value must be sent twice, because the alert clears only after the value was normal for the hold time of the
+// rule.
 func printPublishing(w io.Writer, d demo.Info) {
 	red := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.RedAbove+0.3)
 	normal := fmt.Sprintf(`{"v":{"%s":%g}}`, d.Device.Datastream, d.Device.ClearBelow-0.5)
 	calm := fmt.Sprintf("back to normal, twice, %d s apart (the hold before clearing)", alerts.DefaultHoldSeconds)
-	if d.MQTT == "" { // there is no listener of plain MQTT
+	if d.MQTT == "" { // the embedded broker has no TCP listener
 		fmt.Fprintf(w, "\nPublish as a sensor to a broker that onemap reads from, and see the map turn red:\n\n")
 		fmt.Fprintf(w, "  topic %s, payload %s\n\n  and %s: payload %s\n\n", d.Device.Topic, red, calm, normal)
 		return

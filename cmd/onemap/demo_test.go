@@ -8,7 +8,7 @@ import (
 	"onemap/demo"
 )
 
-// A demo without a listener of its own names no address to publish to.
+// A demo without an MQTT listener prints no address to publish to.
 func TestPrintPublishing(t *testing.T) {
 	d := demo.Info{MQTT: "127.0.0.1:1884", Device: demo.Device{ID: "a", Password: "secret", Datastream: "level", Topic: "onemap/v1/370602/a/obs", RedAbove: 5, ClearBelow: 2}}
 	var b bytes.Buffer

@@ -13,6 +13,7 @@ import (
 	"onemap/internal/fault"
 )
 
+// doctorCmd is the subcommand doctor.
 type doctorCmd struct {
 	config.Database
 	Broker             string `help:"URL of the external MQTT broker to look at: mqtt://host:1883, mqtts://host:8883." placeholder:"URL"`
@@ -27,7 +28,8 @@ type doctorCmd struct {
 	JSON               bool   `name:"json" help:"Print JSON."`
 }
 
-// Run prints a line a check, and fails when something is bad.
+// Run prints one line for each check. It returns an error if the result of a check is bad. The database is only checked
+// if its URL is given.
 func (c *doctorCmd) Run(ctx context.Context, _ *session) error {
 	o := app.DoctorOptions{BrokerConfig: c.BrokerConfig, Messages: c.Messages}
 	o.Broker, o.BrokerUser, o.BrokerPasswordFile = c.Broker, c.BrokerUser, c.BrokerPasswordFile
@@ -47,6 +49,7 @@ func (c *doctorCmd) Run(ctx context.Context, _ *session) error {
 	if err := c.print(findings); err != nil {
 		return err
 	}
+	// Only bad findings change the exit code. A warning is printed, but a script that runs doctor need not stop for it.
 	bad := 0
 	for _, f := range findings {
 		if f.State == core.FindingBad {
@@ -59,6 +62,7 @@ func (c *doctorCmd) Run(ctx context.Context, _ *session) error {
 	return nil
 }
 
+// print prints the findings as JSON or as a table. The advice of a finding is on a line of its own.
 func (c *doctorCmd) print(findings []core.Finding) error {
 	if c.JSON {
 		out := json.NewEncoder(os.Stdout)

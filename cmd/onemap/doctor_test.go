@@ -10,7 +10,7 @@ import (
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
-// A broker that drops is found, and so is the tests' database without fsync: exit code 1.
+// doctor finds a broker that drops messages, and the test database without fsync, and ends with exit code 1.
 func TestDoctor(t *testing.T) {
 	b := mosquittotest.Start(t, "max_queued_messages 10\n")
 	code, out, errOut := command(t, "doctor", "--broker", b.URL(), "--broker-config", b.Config(), "--messages", "100", "--database", storetest.NewURL(t))

@@ -15,7 +15,7 @@ import (
 	"onemap/internal/app/stores/storetest"
 )
 
-// hangup tells this process, in which the server runs, that its terminal is gone.
+// hangup sends SIGHUP to this process, in which the server runs.
 func hangup(t *testing.T) {
 	t.Helper()
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
@@ -23,7 +23,7 @@ func hangup(t *testing.T) {
 	}
 }
 
-// logged waits until a file has the words.
+// logged waits until a file contains the words.
 func logged(ctx context.Context, t *testing.T, path, words string) {
 	t.Helper()
 	for {
@@ -40,8 +40,8 @@ func logged(ctx context.Context, t *testing.T, path, words string) {
 	}
 }
 
-// A hang-up, one or several at once, ends neither a server nor a demo; a log that was moved away goes on in a new file,
-// and in the old one when there can be no new one.
+// One or several SIGHUP end neither a server nor a demo. A log that was moved away continues in a new file, or in the
+// old file if a new one cannot be created.
 func TestAHangupOpensTheLogAnewAndEndsNothing(t *testing.T) {
 	t.Setenv("ONEMAP_BASE_DATA", filepath.Join("..", "..", "data", "base"))
 	for name, args := range map[string]func(dir string) []string{
@@ -78,7 +78,7 @@ func TestAHangupOpensTheLogAnewAndEndsNothing(t *testing.T) {
 	}
 }
 
-// rotate moves the log away, twice quickly, then puts a folder in its place.
+// rotate moves the log away, twice in quick succession, then creates a folder with its name.
 func rotate(ctx context.Context, t *testing.T, path string) {
 	const said = "SIGHUP: reloading"
 	if err := os.Rename(path, path+".1"); err != nil {
@@ -103,7 +103,7 @@ func rotate(ctx context.Context, t *testing.T, path string) {
 	logged(ctx, t, path, said)
 }
 
-// whileServing runs a command that serves, calls f with its address once it is ready, ends it and gives its exit code.
+// whileServing runs serve or demo, calls f with its address when it is ready, stops it and returns its exit code.
 func whileServing(t *testing.T, args []string, f func(ctx context.Context, url string)) int {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)

@@ -15,6 +15,8 @@ import (
 	"onemap/internal/fault"
 )
 
+// importCmd is the subcommand import. A flag for a field or a column that is not given means that the import looks for
+// the usual names; see load.Options.
 type importCmd struct {
 	config.Database
 	File string `arg:"" optional:"" help:"GeoJSON (a collection, or one feature a line) or CSV (with columns of longitude and latitude, or one of 'lon,lat' or WKT)." type:"existingfile"`
@@ -54,7 +56,7 @@ type importCmd struct {
 	Repair      bool `help:"Mend areas that cross themselves; without it those alone that do so by less than 1e-7 degrees."`
 }
 
-// Help is the longer text of --help.
+// Help returns the longer text of --help. kong calls it.
 func (c *importCmd) Help() string {
 	return `Examples:
   onemap import --layer dangers --theme risk_point --title-zh 隐患点 --key 编号 dangers.csv
@@ -65,7 +67,8 @@ func (c *importCmd) Help() string {
 What was taken as what is printed. Exit codes: 0 all is in; 2 nothing is in, the command or the file is wrong; 3 some records were refused and named, all others are in; 1 anything else. See docs/data.md.`
 }
 
-// Run imports, and reports what it refused and why, by line.
+// Run imports a file or the base data. It prints the counts, and each refused record with its line and the reason. It
+// prints the report after an error too, because the refusals often explain the error.
 func (c *importCmd) Run(ctx context.Context, s *session) error {
 	url, err := c.URL()
 	if err != nil {
@@ -90,6 +93,9 @@ func (c *importCmd) Run(ctx context.Context, s *session) error {
 	return refused(report.Read-report.Refused, report.Refused)
 }
 
+// options returns the options of the import. It returns fault.Invalid with the name of the flag if a required flag is
+// missing or a value is wrong. It refuses synthetic data unless --synthetic is given, so that they cannot get into a
+// production database by accident.
 func (c *importCmd) options() (app.ImportOptions, error) {
 	for _, need := range []struct{ flag, value string }{{"--layer", c.Layer}, {"--theme", c.Theme}, {"FILE", c.File}} {
 		if need.value == "" {
@@ -102,6 +108,7 @@ func (c *importCmd) options() (app.ImportOptions, error) {
 	if core.Origin(c.Origin) == core.OriginSynthetic && !c.Synthetic {
 		return app.ImportOptions{}, fault.InvalidField("--origin", "synthetic data are refused unless --synthetic says that this database may hold them")
 	}
+	// The import is of today if no day is given, because a new file usually has the newest state.
 	day := time.Now()
 	if c.UpdatedOn != "" {
 		var err error
@@ -135,6 +142,8 @@ func (c *importCmd) options() (app.ImportOptions, error) {
 	}, nil
 }
 
+// frame returns the coordinate frame of the file. It is empty if no flag is given; a GeoJSON file may then name its
+// frame.
 func (c *importCmd) frame() (geo.Frame, error) {
 	if c.Frame == "" {
 		return "", nil
@@ -142,7 +151,9 @@ func (c *importCmd) frame() (geo.Frame, error) {
 	return geo.ParseFrame(c.Frame)
 }
 
-// printReport says what an import did. The counts are said of one that changed nothing too.
+// printReport prints the report of an import: counts and notes to standard output, refusals to standard error, so that a
+// script can collect them separately. A version of 0 means that the import failed and the layer is unchanged. It prints
+// nothing if the import did not begin.
 func printReport(r catalogue.ImportReport) {
 	if r.Layer == "" {
 		return
@@ -167,6 +178,7 @@ func printReport(r catalogue.ImportReport) {
 	}
 }
 
+// keptPart returns the part of the counts for features drawn by hand. It is empty if there are none.
 func keptPart(kept int64) string {
 	if kept == 0 {
 		return ""
@@ -174,6 +186,7 @@ func keptPart(kept int64) string {
 	return fmt.Sprintf(", kept %d drawn by hand", kept)
 }
 
+// keyPart returns the part of a refusal that names the key. It is empty if the key is not known.
 func keyPart(key string) string {
 	if key == "" {
 		return ""

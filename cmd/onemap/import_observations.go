@@ -22,6 +22,8 @@ import (
 	"onemap/sensors/backfill"
 )
 
+// importObservationsCmd is the subcommand import-observations. Values that can be read in two ways, such as 03/04/2026,
+// are refused unless a flag states how to read them.
 type importObservationsCmd struct {
 	config.Database
 	Files []string `arg:"" name:"file" help:"CSV with a row of column names, one row a reading, or one column a datastream or a device, or NDJSON; gzip is taken; - is standard input."`
@@ -53,10 +55,11 @@ type importObservationsCmd struct {
 	Wait time.Duration `help:"How long to wait for a database that goes away during the import; 0: not at all." default:"5m"`
 }
 
-// codes are numbers that stand for a missing value.
+// codes are numbers that mean a missing value.
 type codes []float64
 
-// Decode takes the numbers of one flag, separated by commas; a code may begin with a minus.
+// Decode implements kong.MapperValue. It reads the numbers of one flag, separated by commas. kong's own decoder refuses
+// an argument that begins with a minus, such as -9999.
 func (c *codes) Decode(ctx *kong.DecodeContext) error {
 	for code := range strings.SplitSeq(ctx.Scan.Pop().String(), ",") {
 		v, err := strconv.ParseFloat(strings.TrimSpace(code), 64)
@@ -68,7 +71,9 @@ func (c *codes) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// Run imports one file after the other and says what became of each.
+// Run imports the files one after the other and prints a report for each. It stops at the first file that fails. An
+// interrupted import continues at the same place when it is started again, because its position is stored with each
+// commit.
 func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
 	url, err := c.URL()
 	if err != nil {
@@ -98,6 +103,8 @@ func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
 		case err != nil:
 			return err
 		}
+		// Duplicates and conflicts count as taken: a reading that is already stored is not an error of the file. The refused
+		// rows of a file that was imported earlier do not count again.
 		n := report.State.Counts
 		taken += n.Stored + n.Duplicates + n.Conflicts
 		if !report.Already {
@@ -107,6 +114,8 @@ func (c *importObservationsCmd) Run(ctx context.Context, s *session) error {
 	return refused(taken, left)
 }
 
+// options returns the options of the import, without the path of a file. It returns fault.Invalid with the name of the
+// flag if a value is wrong.
 func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 	o := app.BackfillOptions{
 		Rejects: c.Rejects, Strict: c.Strict, Again: c.Again, Synthetic: c.Synthetic, ChunkRows: c.Chunk, Wait: c.Wait,
@@ -152,7 +161,8 @@ func (c *importObservationsCmd) options() (app.BackfillOptions, error) {
 	return o, nil
 }
 
-// dayAt reads a time of day, 00:00 to 24:00, which is the next day's 00:00.
+// dayAt parses a time of day from 00:00 to 24:00 and returns it as the time since midnight. 24:00 is 00:00 of the next
+// day.
 func dayAt(text string) (time.Duration, error) {
 	if text == "24:00" {
 		return 24 * time.Hour, nil
@@ -164,7 +174,8 @@ func dayAt(text string) (time.Duration, error) {
 	return time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute, nil
 }
 
-// rateNote is the pace, and how long the rest will take at it.
+// rateNote returns the share that is done, the rate, and the estimated time for the rest. It is empty at the beginning,
+// when no rate is known. Done and Total are bytes, Rows are readings.
 func rateNote(p app.BackfillProgress) string {
 	if p.Elapsed <= 0 || p.Done <= 0 {
 		return ""
@@ -173,6 +184,7 @@ func rateNote(p app.BackfillProgress) string {
 	return fmt.Sprintf("%d%%, %.0f rows/s, %s left", p.Done*100/max(p.Total, 1), float64(p.Rows)/p.Elapsed.Seconds(), max(left, 0).Round(time.Second))
 }
 
+// printBackfill prints the report of one file. It prints nothing if the import did not begin.
 func printBackfill(w io.Writer, r app.BackfillReport) {
 	if r.Path == "" {
 		return

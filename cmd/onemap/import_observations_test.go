@@ -60,7 +60,7 @@ func TestImportObservationsCommand(t *testing.T) {
 	}
 }
 
-// oneDevice makes the device a with a datastream, level, in an empty database.
+// oneDevice creates an empty database with the device "a" and its datastream "level".
 func oneDevice(t *testing.T, url string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -81,8 +81,8 @@ func oneDevice(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-// The database dies in the middle of an import: the command says that it waits, for how long and why, and in the end
-// what to do.
+// If the database ends during an import, the command prints that it waits, for how long and why, and at the end what to
+// do.
 func TestImportObservationsWaits(t *testing.T) {
 	pg := storetest.NewOwn(t)
 	t.Setenv("ONEMAP_DATABASE", pg.Database())
@@ -131,7 +131,7 @@ func TestProgressOfAnImport(t *testing.T) {
 	}
 }
 
-// A file of each kind that people send, through the command: what is stored, what is counted, what is said.
+// The command imports one file of each kind. The test checks what is stored, counted and printed.
 func TestImportObservationsOfManyKinds(t *testing.T) {
 	url := storetest.NewURL(t)
 	t.Setenv("ONEMAP_DATABASE", url)

@@ -11,7 +11,7 @@ import (
 	"onemap/internal/app/stores/storetest"
 )
 
-// Imports as people type them: what is printed, and with which exit code they end.
+// Commands of import as people type them, with their output and exit code.
 func TestImportCommand(t *testing.T) {
 	t.Setenv("ONEMAP_DATABASE", storetest.NewURL(t))
 	t.Setenv("ONEMAP_BASE_DATA", filepath.Join("..", "..", "data", "base"))
@@ -63,7 +63,7 @@ func TestImportCommand(t *testing.T) {
 	}
 }
 
-// What people drew and edited is counted apart from what the file brings.
+// The report counts drawn and edited features separately from the features of the file.
 func TestImportSaysWhatWasByHand(t *testing.T) {
 	url := storetest.NewURL(t)
 	t.Setenv("ONEMAP_DATABASE", url)

@@ -8,14 +8,16 @@ import (
 	"onemap/internal/fault"
 )
 
-// logFile is a log that another program may move away: after Reopen it goes on in a new file of the same name.
+// logFile is a log file that can be rotated: another program renames the file, then Reopen continues in a new file with
+// the old name. It is safe for concurrent use. mu guards f.
 type logFile struct {
 	path string
 	mu   sync.Mutex
 	f    *os.File
 }
 
-// openLog opens a log to append to, and makes it when there is none.
+// openLog opens a log file to append to, and creates it if it does not exist. It returns fault.Invalid if this is not
+// possible.
 func openLog(path string) (*logFile, error) {
 	f, err := appendTo(path)
 	if err != nil {
@@ -24,6 +26,7 @@ func openLog(path string) (*logFile, error) {
 	return &logFile{path: path, f: f}, nil
 }
 
+// appendTo opens or creates a file to append to. Only the owner may read it.
 func appendTo(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
@@ -35,12 +38,13 @@ func (l *logFile) Write(p []byte) (int, error) {
 	return l.f.Write(p)
 }
 
-// Reopen opens the path anew. When that fails the log goes on in the old file.
+// Reopen opens the path again and closes the old file. If the path cannot be opened, the log continues in the old file.
 func (l *logFile) Reopen() error {
 	f, err := appendTo(l.path)
 	if err != nil {
 		return fmt.Errorf("open the log anew: %w", err)
 	}
+	// The new file is open before the old one is closed, so no line of the log is lost.
 	l.mu.Lock()
 	old := l.f
 	l.f = f
@@ -48,7 +52,7 @@ func (l *logFile) Reopen() error {
 	return old.Close()
 }
 
-// Close ends the log.
+// Close closes the file.
 func (l *logFile) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,4 +1,5 @@
-// Command onemap is the one map server and its tools: one small file a subcommand.
+// Command onemap is the one map server and its tools. Each subcommand has a file of its own. The flags of a subcommand
+// are the fields of its struct, which kong parses; the tags contain the help.
 package main
 
 import (
@@ -20,7 +21,7 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-// cli is the whole grammar of the command line.
+// cli defines the flags and subcommands of the command line.
 type cli struct {
 	config.Common
 
@@ -35,15 +36,15 @@ type cli struct {
 	Version  versionCmd            `cmd:"" help:"Print the version."`
 }
 
-// session is what every command runs with.
+// session holds what all subcommands share.
 type session struct {
 	logger   *slog.Logger
-	log      *logFile // that logger writes to; nil is standard error
+	log      *logFile // the file of the log; nil if the log goes to standard error
 	progress *progress
-	hangups  <-chan os.Signal // SIGHUP, for a server
+	hangups  <-chan os.Signal // receives SIGHUP; only serve and demo use it
 }
 
-// logTo sends the log to a file.
+// logTo opens a log file and makes the logger write to it.
 func (s *session) logTo(path string, c config.Common) error {
 	f, err := openLog(path)
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *session) logTo(path string, c config.Common) error {
 	return nil
 }
 
-// close closes the log.
+// close closes the log file, if there is one.
 func (s *session) close() {
 	if s.log == nil {
 		return
@@ -63,7 +64,7 @@ func (s *session) close() {
 	}
 }
 
-// Exit codes; docs/data.md names them.
+// The exit codes. docs/data.md documents them for scripts, so they are a contract.
 const (
 	exitOK      = 0
 	exitFailed  = 1
@@ -71,10 +72,11 @@ const (
 	exitRefused = 3
 )
 
-// refusedRows is the error of an import, of layers and of readings alike, of which rows were refused that are named already.
+// refusedRows is the error of an import of a layer or of readings that refused rows. The rows themselves have already
+// been printed or written to a file.
 type refusedRows struct{ taken, refused int64 }
 
-// Error says how many, and what became of the others.
+// Error implements error. It states the number of refused rows and whether the others were imported.
 func (r refusedRows) Error() string {
 	if r.taken == 0 {
 		return fmt.Sprintf("all %d rows were refused; nothing is imported", r.refused)
@@ -82,7 +84,7 @@ func (r refusedRows) Error() string {
 	return fmt.Sprintf("%d rows were refused; all others are imported", r.refused)
 }
 
-// code is exitRefused, or exitUsage when nothing at all could be taken.
+// code returns exitRefused, or exitUsage if no row was imported.
 func (r refusedRows) code() int {
 	if r.taken == 0 {
 		return exitUsage
@@ -90,7 +92,7 @@ func (r refusedRows) code() int {
 	return exitRefused
 }
 
-// refused is the error of an import that took so many rows and refused so many: nil when it refused none.
+// refused returns the error of an import that imported taken rows and refused left rows. It returns nil if left is 0.
 func refused(taken, left int64) error {
 	if left == 0 {
 		return nil
@@ -105,8 +107,11 @@ func main() {
 	os.Exit(code)
 }
 
+// run runs the program with its arguments and returns the exit code. It is separate from main, so that tests can call
+// it and deferred functions run before os.Exit. Without arguments it prints the help.
 func run(ctx context.Context, args []string) int {
-	// Caught before anything else: a server that is just starting must not end by it. One waiting hang-up stands for many.
+	// SIGHUP is caught first, because without a handler it would end a server that is still starting. The channel keeps one
+	// signal; several signals that arrive before it is read cause one reload.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -120,7 +125,7 @@ func run(ctx context.Context, args []string) int {
 	}
 	s := &session{logger: newLogger(c.Common, os.Stderr), progress: newProgress(os.Stderr), hangups: hangups}
 	if name := k.Selected().Name; name != "serve" && name != "demo" {
-		signal.Stop(hangups) // it ends a tool, as when its terminal is closed
+		signal.Stop(hangups) // SIGHUP ends the other subcommands, for example when their terminal is closed
 	}
 	if c.Log != "" {
 		if err := s.logTo(c.Log, c.Common); err != nil {
@@ -128,6 +133,7 @@ func run(ctx context.Context, args []string) int {
 		}
 	}
 	defer s.close()
+	// kong passes these values to the Run method of the subcommand, by the types of its arguments.
 	k.BindTo(ctx, (*context.Context)(nil))
 	k.Bind(&c.Common)
 	err = k.Run(s)
@@ -135,7 +141,8 @@ func run(ctx context.Context, args []string) int {
 	return report(err)
 }
 
-// report says on stderr what went wrong; wrong input is exit code 2, an import that left some of the rows out 3.
+// report prints the error to standard error and returns the exit code: 0 for no error and for an interrupt, 2 for wrong
+// input, 3 for an import that refused some of the rows, and 1 for any other error.
 func report(err error) int {
 	var rows refusedRows
 	switch {
@@ -153,10 +160,11 @@ func report(err error) int {
 	}
 }
 
+// newLogger returns a logger with the level and format of the flags.
 func newLogger(c config.Common, w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		level = slog.LevelInfo // kong has checked the enumeration
+		level = slog.LevelInfo // cannot happen, because kong has checked the value
 	}
 	opts := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
@@ -165,6 +173,7 @@ func newLogger(c config.Common, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
+// versionCmd is the subcommand version.
 type versionCmd struct{}
 
 // Run prints the version.

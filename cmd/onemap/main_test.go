@@ -16,7 +16,7 @@ import (
 	"onemap/internal/app/stores/storetest"
 )
 
-// command runs onemap with the arguments and gives its exit code and what it printed.
+// command runs onemap with the arguments and returns its exit code and output.
 func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	capture := func(f **os.File) func() string {
@@ -58,8 +58,8 @@ const points = `{"type":"FeatureCollection","features":[
 {"type":"Feature","properties":{"code":"A3","name":"南岸避难所"},"geometry":{"type":"Point","coordinates":[121.4,37.4]}}
 ]}`
 
-// A steward's first hour on an empty database: migrate, base data, accounts, an import that refuses
-// one line and says why, and the same import again.
+// The first steps on an empty database: migrate, base data, accounts, an import that refuses one line with a reason,
+// and the same import again.
 func TestToolsOnARealDatabase(t *testing.T) {
 	t.Setenv("ONEMAP_DATABASE", storetest.NewEmptyURL(t))
 	t.Setenv("ONEMAP_BASE_DATA", filepath.Join("..", "..", "data", "base"))
@@ -97,7 +97,7 @@ func TestToolsOnARealDatabase(t *testing.T) {
 	must("read 3, created 1", "import", "--layer", "my_shelters", "--theme", "resource", "--key", "code", whole)
 }
 
-// `onemap serve` brings an empty database up to date, gets ready, and ends cleanly when it is told to.
+// `onemap serve` migrates an empty database, becomes ready, and stops in order when its context ends.
 func TestServeOnARealDatabase(t *testing.T) {
 	t.Setenv("ONEMAP_DATABASE", storetest.NewEmptyURL(t))
 	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -128,7 +128,7 @@ func TestServeOnARealDatabase(t *testing.T) {
 	}
 }
 
-// becomesReady asks a server until it is ready, or ctx ends.
+// becomesReady polls a server until it is ready or ctx ends.
 func becomesReady(ctx context.Context, url string) bool {
 	for ctx.Err() == nil {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)

@@ -8,11 +8,12 @@ import (
 	"onemap/internal/config"
 )
 
+// migrateCmd is the subcommand migrate.
 type migrateCmd struct {
 	config.Database
 }
 
-// Run migrates the database.
+// Run brings the tables of the database up to the version of this program.
 func (c *migrateCmd) Run(ctx context.Context, s *session) error {
 	url, err := c.URL()
 	if err != nil {

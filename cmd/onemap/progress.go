@@ -11,34 +11,36 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows longer work: one line that is rewritten on a terminal, plain lines elsewhere (one
-// when a stage begins, at most one every five seconds, one when it ends).
+// progress shows the progress of longer work. On a terminal it rewrites one line. Elsewhere, such as in a log of CI, it
+// prints whole lines: one when a stage begins, then at most one every five seconds, and one when it ends. It is safe for
+// concurrent use.
 type progress struct {
 	w     io.Writer
 	tty   bool
 	clock func() time.Time
 
-	mu      sync.Mutex
-	stage   string
-	started time.Time
-	printed time.Time
+	mu      sync.Mutex // guards the fields below
+	stage   string     // the running stage; empty: none
+	started time.Time  // when the stage began
+	printed time.Time  // when the stage was last printed
 }
 
+// newProgress returns a progress that prints to a file and detects whether it is a terminal.
 func newProgress(f *os.File) *progress {
 	return &progress{w: f, tty: term.IsTerminal(int(f.Fd())), clock: time.Now}
 }
 
 const (
-	redrawEvery = 100 * time.Millisecond
-	plainEvery  = 5 * time.Second
-	barWidth    = 24
+	redrawEvery = 100 * time.Millisecond // shortest time between two prints on a terminal
+	plainEvery  = 5 * time.Second        // the same elsewhere
+	barWidth    = 24                     // characters
 )
 
-// Show says how far a stage is, as "importing school, kB": behind a comma is what is counted. total 0 means that nobody
-// knows. Another stage ends the one before.
+// Show shows how much of a stage is done. The stage is its name, and optionally a comma and the unit of the numbers,
+// such as "importing school, kB". A total of 0 means that the total is not known. A new stage ends the one before it.
 func (p *progress) Show(stage string, done, total int64) { p.ShowNote(stage, done, total, "") }
 
-// ShowNote is Show with words behind the bar.
+// ShowNote is Show with a note after the numbers.
 func (p *progress) ShowNote(stage string, done, total int64, note string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,7 +70,7 @@ func (p *progress) ShowNote(stage string, done, total int64, note string) {
 	}
 }
 
-// Done ends the running stage.
+// Done ends the running stage, if there is one.
 func (p *progress) Done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,6 +78,8 @@ func (p *progress) Done() {
 	p.stage = ""
 }
 
+// finish prints the duration of the running stage. Off a terminal it prints nothing for a stage shorter than one
+// second. The caller holds mu.
 func (p *progress) finish(now time.Time) {
 	if p.stage == "" {
 		return
@@ -89,6 +93,7 @@ func (p *progress) finish(now time.Time) {
 	}
 }
 
+// line returns the text of the running stage, with a bar on a terminal if the total is known.
 func (p *progress) line(done, total int64, note string) string {
 	if note != "" {
 		note = "  " + note

@@ -11,16 +11,18 @@ import (
 	"onemap/internal/config"
 )
 
-// stopWithin bounds a clean stop.
+// stopWithin is the longest time for an orderly stop.
 const stopWithin = 20 * time.Second
 
+// serveCmd is the subcommand serve.
 type serveCmd struct {
 	config.Server
 	config.Database
 	Migrate bool `help:"Bring the tables up to this version first." default:"true" negatable:""`
 }
 
-// Run serves until the context ends or a part fails for good.
+// Run starts the server and waits until the context ends or a part of the server fails and cannot recover. It runs the
+// migrations first, unless --no-migrate is given.
 func (c *serveCmd) Run(ctx context.Context, s *session) error {
 	url, err := c.URL()
 	if err != nil {
@@ -41,6 +43,8 @@ func (c *serveCmd) Run(ctx context.Context, s *session) error {
 	return s.wait(ctx, a)
 }
 
+// reload handles one SIGHUP: it opens the log file again, so that a log rotation works, and reloads what the server can
+// reload.
 func (s *session) reload(ctx context.Context, a server) {
 	if s.log != nil {
 		if err := s.log.Reopen(); err != nil {
@@ -51,23 +55,25 @@ func (s *session) reload(ctx context.Context, a server) {
 	a.Reload()
 }
 
-// spareCollections lets the heap grow to three times what is used before it is collected, not twice: a
-// collection goes through all that is held of devices, rules and layers. The variable GOGC says otherwise.
+// spareCollections sets the target of the garbage collector to 200 %: the heap may grow to three times the live data
+// before the next collection, instead of twice. A collection reads all devices, rules and layers in memory, so fewer
+// collections save time at the price of memory. The environment variable GOGC takes precedence.
 func spareCollections() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}
 }
 
-// server is a running server or demo.
+// server is what wait needs of a running server. *app.App and *demo.Demo implement it.
 type server interface {
 	Failed() <-chan error
 	Reload()
 	Stop(context.Context) error
 }
 
-// wait blocks until the context ends or a part fails, and then stops everything, within a bound. Each SIGHUP opens the
-// log anew and reloads what the server can.
+// wait blocks until the context ends or a part of the server fails, and then stops the server within stopWithin. Until
+// then it handles SIGHUP. It returns the error of the failed part, or else the error of the stop. The stop has a
+// context of its own, because the first one has ended.
 func (s *session) wait(ctx context.Context, a server) error {
 	var failure error
 	for running := true; running; {

@@ -9,6 +9,7 @@ import (
 	"onemap/internal/config"
 )
 
+// simulateCmd is the subcommand simulate.
 type simulateCmd struct {
 	config.Database
 	MQTT        string        `name:"mqtt" help:"Address of the broker." default:"127.0.0.1:1883" placeholder:"ADDR"`
@@ -20,8 +21,8 @@ type simulateCmd struct {
 	SceneAfter  time.Duration `help:"When the scene begins, after the start." default:"1m"`
 }
 
-// Run publishes until the context ends. Devices and their datastreams are read from the database;
-// those without a secret in the file stay silent.
+// Run publishes until the context ends. It reads the devices and their datastreams from the database. A device without a
+// secret in the file does not publish.
 func (c *simulateCmd) Run(ctx context.Context, s *session) error {
 	url, err := c.URL()
 	if err != nil {

@@ -18,12 +18,15 @@ import (
 	"onemap/internal/fault"
 )
 
+// userCmd is the subcommand user with its own subcommands. They work on the database directly, so the first account can
+// be made before anybody can log in.
 type userCmd struct {
 	Add    userAddCmd    `cmd:"" help:"Make an account. The password is asked for, or read from ONEMAP_PASSWORD or ONEMAP_PASSWORD_FILE."`
 	Passwd userPasswdCmd `cmd:"" help:"Set an account's password and end its sessions."`
 	List   userListCmd   `cmd:"" help:"List the accounts."`
 }
 
+// userAddCmd is the subcommand user add.
 type userAddCmd struct {
 	config.Database
 	Login    string `arg:"" help:"Login: a-z, 0-9, dot, dash, underscore."`
@@ -32,7 +35,7 @@ type userAddCmd struct {
 	Division string `help:"Division code: the city's, or a county's for its responders." default:"3706"`
 }
 
-// Run makes the account.
+// Run creates the account.
 func (c *userAddCmd) Run(ctx context.Context, s *session) error {
 	password, err := askPassword()
 	if err != nil {
@@ -51,12 +54,13 @@ func (c *userAddCmd) Run(ctx context.Context, s *session) error {
 	})
 }
 
+// userPasswdCmd is the subcommand user passwd.
 type userPasswdCmd struct {
 	config.Database
 	Login string `arg:"" help:"The account's login."`
 }
 
-// Run sets the password.
+// Run sets the password of the account. All sessions of the account end.
 func (c *userPasswdCmd) Run(ctx context.Context, s *session) error {
 	password, err := askPassword()
 	if err != nil {
@@ -71,11 +75,12 @@ func (c *userPasswdCmd) Run(ctx context.Context, s *session) error {
 	})
 }
 
+// userListCmd is the subcommand user list.
 type userListCmd struct {
 	config.Database
 }
 
-// Run lists the accounts.
+// Run prints the accounts as a table.
 func (c *userListCmd) Run(ctx context.Context, s *session) error {
 	return withAccounts(ctx, s, c.Database, func(a *app.Accounts) error {
 		all, err := a.List(ctx)
@@ -95,6 +100,7 @@ func (c *userListCmd) Run(ctx context.Context, s *session) error {
 	})
 }
 
+// withAccounts calls f with the accounts of the database and closes the connection afterwards.
 func withAccounts(ctx context.Context, s *session, d config.Database, f func(*app.Accounts) error) error {
 	url, err := d.URL()
 	if err != nil {
@@ -108,8 +114,10 @@ func withAccounts(ctx context.Context, s *session, d config.Database, f func(*ap
 	return f(a)
 }
 
-// askPassword reads a password from ONEMAP_PASSWORD, ONEMAP_PASSWORD_FILE, the terminal without echo
-// (twice), or the first line of standard input.
+// askPassword returns a password from the first of these sources: the variable ONEMAP_PASSWORD, the file that
+// ONEMAP_PASSWORD_FILE names, the terminal (typed twice, without echo), or the first line of standard input. There is
+// no flag for it, because other users of the machine can see the arguments of a process. It returns fault.Invalid if
+// the file cannot be read or the two typed passwords differ.
 func askPassword() (string, error) {
 	if p, ok := os.LookupEnv("ONEMAP_PASSWORD"); ok {
 		return p, nil
@@ -121,6 +129,7 @@ func askPassword() (string, error) {
 		}
 		return strings.TrimRight(string(b), "\r\n"), nil
 	}
+	// Without a terminal, such as in a script, the first line of standard input is the password.
 	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
 		line, err := bufio.NewReader(os.Stdin).ReadString('\n')

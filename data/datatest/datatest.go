@@ -1,4 +1,4 @@
-// Package datatest reads and checks layers in tests of whatever makes them.
+// Package datatest reads and checks layers. It is for the tests of packages that make layers.
 package datatest
 
 import (
@@ -33,7 +33,8 @@ func ReadLayer(t *testing.T, spec data.LayerSpec) []catalogue.Feature {
 	}
 }
 
-// CheckLayer checks that a catalogue entry and its features have what a map needs of every layer.
+// CheckLayer checks the entry of a layer and its features: required members, unique keys, origin and source, valid
+// places, and the geometry type and fields that the entry states.
 func CheckLayer(t *testing.T, l catalogue.Layer, features []catalogue.Feature) {
 	t.Helper()
 	if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(l.Name) || !slices.Contains(catalogue.Themes(), l.Theme) || !l.Origin.Valid() ||

@@ -27,10 +27,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// base is the folder of the base data.
+// base returns the folder of the base data.
 var base = filepath.Join("..", "..", "data", "base")
 
-// cityOne is made once: it takes a second.
+// cityOne is generated once for all tests, because it takes a second.
 var cityOne = sync.OnceValues(func() (city.City, error) { return city.New(1, base) })
 
 func made(t *testing.T) city.City {
@@ -42,7 +42,7 @@ func made(t *testing.T) city.City {
 	return c
 }
 
-// canonical writes a city down, every byte of it.
+// canonical returns the whole content of a city as bytes.
 func canonical(t *testing.T, c city.City) []byte {
 	t.Helper()
 	type feature struct {
@@ -156,7 +156,7 @@ func TestGradesAreSkewed(t *testing.T) {
 	}
 }
 
-// counties and land are read here again, by other means than the generator's.
+// The counties and the land are read again here, with other code than that of the generator.
 type cityGround struct {
 	counties map[string]orb.Geometry
 	land     orb.MultiPolygon
@@ -210,8 +210,7 @@ func (g cityGround) onLand(p orb.Point) bool {
 	return false
 }
 
-// inDivision reports whether a point lies in the schematic area of a county unit; 370671 is a circle
-// in 370613.
+// inDivision reports whether a point is in the schematic area of a county unit. The unit 370671 is a circle in 370613.
 func (g cityGround) inDivision(code string, p orb.Point) bool {
 	if code == "370671" {
 		return contains(g.counties["370613"], p) && geo.Distance(g.hightech, p) <= 2500
@@ -276,7 +275,7 @@ func simple(ring orb.Ring) bool {
 	return ring.Closed() && len(ring) > 3
 }
 
-// TestEveryCountyHasSomething counts what a responder of each county sees.
+// TestEveryCountyHasSomething counts the features and devices that a responder of each county sees.
 func TestEveryCountyHasSomething(t *testing.T) {
 	c := made(t)
 	has := map[string]map[string]int{}
@@ -366,7 +365,7 @@ func TestDevicesAreWhole(t *testing.T) {
 	}
 }
 
-// TestChemicalsFollowGB18218 works S, R and the grade out again from the record's own figures.
+// TestChemicalsFollowGB18218 computes S, R and the grade again from the values of each feature.
 func TestChemicalsFollowGB18218(t *testing.T) {
 	q := map[string][2]float64{"液氯": {5, 4}, "氨": {10, 2}, "液化石油气": {50, 1.5}, "苯": {50, 1}, "1,3-丁二烯": {5, 1.5}, "汽油": {200, 1}}
 	n := 0

@@ -13,18 +13,20 @@ import (
 	"onemap/sensors"
 )
 
-// deviceKind is a kind of station: what it measures, and where it stands.
+// deviceKind is a kind of station: what it measures and where it is placed. weight returns the relative number of such
+// stations in a county unit; 0 means none.
 type deviceKind struct {
 	short   string // in ids: yt-370602-wl-0001
 	count   int
 	name    core.Text
 	hazard  string
-	streams []string // datastream types; each is the datastream's name, too
+	streams []string // codes of datastream types; a datastream has the name of its type
 	where   site
 	weight  func(u *unit) float64
 }
 
-// deviceKinds come to cityDevices devices with cityStreams datastreams; a test counts them.
+// deviceKinds returns the kinds of stations. Their counts add up to cityDevices devices and cityStreams datastreams,
+// which addDevices checks.
 func deviceKinds() []deviceKind {
 	hills := func(u *unit) float64 { return u.weight.hills }
 	people := func(u *unit) float64 { return u.weight.people }
@@ -48,7 +50,7 @@ func deviceKinds() []deviceKind {
 	}
 }
 
-// byWater is beside a river, or on the coast, or, where there is neither, on low ground.
+// byWater draws a place beside a river or on the coast. A unit with neither gets a place on low ground.
 func byWater(m *maker, u *unit) (orb.Point, error) {
 	switch {
 	case len(u.rivers) > 0 && (len(u.coast) == 0 || m.r.IntN(3) > 0):
@@ -60,6 +62,8 @@ func byWater(m *maker, u *unit) (orb.Point, error) {
 	}
 }
 
+// addDevices adds the devices of each kind, distributed over the county units by weight. It returns fault.Internal if
+// the numbers are not cityDevices and cityStreams.
 func (c *City) addDevices(m *maker) error {
 	types := map[string]core.Text{}
 	for _, t := range c.DatastreamTypes {
@@ -93,6 +97,7 @@ func (c *City) addDevices(m *maker) error {
 	return nil
 }
 
+// device returns the n-th device of a kind in a unit, without its datastreams.
 func (m *maker) device(kind deviceKind, u *unit, at orb.Point, n int) sensors.Device {
 	near := u.nearest(at)
 	return sensors.Device{
@@ -101,8 +106,8 @@ func (m *maker) device(kind deviceKind, u *unit, at orb.Point, n int) sensors.De
 	}
 }
 
-// station makes a device's name of the place it is near, what it is, and its number. That it is
-// simulated is not in the name: its origin says so, and the page marks it.
+// station returns the name of a device: the nearest named place, the kind and the number. The name does not state that
+// the device is simulated, because its origin does and the page marks it.
 func station(near, what core.Text, n int) core.Text {
 	return core.Text{
 		ZH: fmt.Sprintf("%s%s%03d", near.ZH, what.ZH, n),
@@ -110,7 +115,7 @@ func station(near, what core.Text, n int) core.Text {
 	}
 }
 
-// siteName says what a device stands on.
+// siteName returns the name of the site of a device in Chinese, such as a section of a river or a tank farm.
 func (m *maker) siteName(kind deviceKind, u *unit, near data.Place, at orb.Point) string {
 	switch kind.short {
 	case "wl":

@@ -12,12 +12,15 @@ import (
 	"onemap/internal/fault"
 )
 
-// grid is an ESRI ASCII grid of elevations in metres.
+// grid is an ESRI ASCII grid of elevations. west and south are the lon and lat of the south-west corner, dx and dy the
+// size of a cell. Units: degrees; elevations in metres, negative below the sea.
 type grid struct {
 	west, south, dx, dy float64
-	rows                [][]float64 // from the north
+	rows                [][]float64 // from north to south, each from west to east
 }
 
+// readGrid reads an ESRI ASCII grid: lines of a header word and a value, then one line for each row. It ignores header
+// words that it does not need. It returns an error if the rows have different lengths or a number is wrong.
 func readGrid(path string) (*grid, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -52,7 +55,7 @@ func readGrid(path string) (*grid, error) {
 	return g, nil
 }
 
-// at is the elevation of the cell that holds the point, or of the nearest one.
+// at returns the elevation in metres of the cell that contains the point, or of the nearest cell.
 func (g *grid) at(p orb.Point) float64 {
 	column := int(math.Floor((p[0] - g.west) / g.dx))
 	row := len(g.rows) - 1 - int(math.Floor((p[1]-g.south)/g.dy))

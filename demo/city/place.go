@@ -10,13 +10,14 @@ import (
 	"onemap/internal/fault"
 )
 
-// tries is how often a place is drawn before it is given up.
+// tries is the number of draws after which the search for a place fails.
 const tries = 20_000
 
-// site draws a place for something of a unit.
+// site draws a random place of a certain kind in a unit. It returns fault.Internal if the unit has no such place.
 type site func(m *maker, u *unit) (orb.Point, error)
 
-// until draws candidates until one is right.
+// until draws points until right accepts one. Points are rounded before the check, so that the stored point is also
+// right.
 func (m *maker) until(u *unit, draw func() orb.Point, right func(orb.Point) bool) (orb.Point, error) {
 	for range tries {
 		if p := round5(draw()); right(p) {
@@ -26,19 +27,22 @@ func (m *maker) until(u *unit, draw func() orb.Point, right func(orb.Point) bool
 	return orb.Point{}, fault.New(fault.Internal, "no place is found in %s", u.code)
 }
 
+// onLand draws points until one is on land and in the unit.
 func (m *maker) onLand(u *unit, draw func() orb.Point) (orb.Point, error) {
 	return m.until(u, draw, func(p orb.Point) bool { return m.dry(u, p) })
 }
 
-// around draws a point at a normally distributed distance in metres from another.
+// around draws a point around p. The direction is uniform; the distance is the absolute value of a normal distribution
+// with the standard deviation sigma. Units: metres.
 func (m *maker) around(p orb.Point, sigma float64) orb.Point {
 	return geo.Toward(p, m.r.Float64()*360, math.Abs(m.r.NormFloat64())*sigma)
 }
 
-// anywhere is any land of the unit.
+// anywhere draws a place anywhere on the land of the unit, with a uniform distribution.
 func anywhere(m *maker, u *unit) (orb.Point, error) {
 	return m.onLand(u, func() orb.Point {
 		if u.radius > 0 {
+			// The square root makes the distribution uniform over the area of the circle.
 			return geo.Toward(u.centre, m.r.Float64()*360, math.Sqrt(m.r.Float64())*u.radius)
 		}
 		b := u.area.Bound()
@@ -46,7 +50,8 @@ func anywhere(m *maker, u *unit) (orb.Point, error) {
 	})
 }
 
-// inTown is near a named place of the unit, the seat being as likely as all the others.
+// inTown draws a place near a named place of the unit: near the county seat in at least half of the draws, otherwise
+// near any named place.
 func inTown(m *maker, u *unit) (orb.Point, error) {
 	return m.onLand(u, func() orb.Point {
 		if m.r.IntN(2) == 0 {
@@ -56,7 +61,8 @@ func inTown(m *maker, u *unit) (orb.Point, error) {
 	})
 }
 
-// atEdge is at the edge of a town, where works stand, or beside the coast, where there is one.
+// atEdge draws a place at the edge of a town, where industry is. In a unit with a coast, a third of the draws are near
+// the coast.
 func atEdge(m *maker, u *unit) (orb.Point, error) {
 	return m.onLand(u, func() orb.Point {
 		if len(u.coast) > 0 && m.r.IntN(3) == 0 {
@@ -66,7 +72,7 @@ func atEdge(m *maker, u *unit) (orb.Point, error) {
 	})
 }
 
-// best draws several places anywhere and takes the one of the highest score.
+// best draws seven places in the unit and returns the one with the highest score, in metres.
 func best(m *maker, u *unit, score func(orb.Point) float64) (orb.Point, error) {
 	var found orb.Point
 	top := math.Inf(-1)
@@ -75,24 +81,25 @@ func best(m *maker, u *unit, score func(orb.Point) float64) (orb.Point, error) {
 		if err != nil {
 			return p, err
 		}
-		if s := score(p) + m.r.Float64()*20; s > top { // metres: the grid is coarse
+		if s := score(p) + m.r.Float64()*20; s > top { // up to 20 m of noise, because all places of a coarse cell score alike
 			found, top = p, s
 		}
 	}
 	return found, nil
 }
 
-// inHills is on high ground.
+// inHills draws a place on high ground.
 func inHills(m *maker, u *unit) (orb.Point, error) {
 	return best(m, u, m.height.at)
 }
 
-// inLowland is on low ground.
+// inLowland draws a place on low ground.
 func inLowland(m *maker, u *unit) (orb.Point, error) {
 	return best(m, u, func(p orb.Point) float64 { return -m.height.at(p) })
 }
 
-// onCoast is on land within some hundred metres of the sea.
+// onCoast draws a place on land within a few hundred metres of the sea. It returns fault.Internal if the unit has no
+// coast.
 func onCoast(m *maker, u *unit) (orb.Point, error) {
 	if len(u.coast) == 0 {
 		return orb.Point{}, fault.New(fault.Internal, "%s has no coast", u.code)
@@ -100,7 +107,8 @@ func onCoast(m *maker, u *unit) (orb.Point, error) {
 	return m.onLand(u, func() orb.Point { return m.around(pick(m, u.coast).at, 250) })
 }
 
-// atSea is one to six kilometres off the unit's coast.
+// atSea draws a place at sea, 1 to 6 km from the coast of the unit. It tries both sides of the shoreline, because the
+// data do not state on which side the sea is.
 func atSea(m *maker, u *unit) (orb.Point, error) {
 	if len(u.coast) == 0 {
 		return orb.Point{}, fault.New(fault.Internal, "%s has no coast", u.code)
@@ -111,7 +119,8 @@ func atSea(m *maker, u *unit) (orb.Point, error) {
 	}, m.offshore)
 }
 
-// offshore reports whether there is sea for 500 m around, inside the frame of the land.
+// offshore reports whether the point and eight points 500 m around it are at sea. A point outside the area of the land
+// data is not, because nothing is known there.
 func (t *terrain) offshore(p orb.Point) bool {
 	if !t.land.Bound().Contains(p) {
 		return false
@@ -124,8 +133,9 @@ func (t *terrain) offshore(p orb.Point) bool {
 	return !t.land.Contains(p)
 }
 
-// blob is an irregular polygon around a point: a circle of the radius in metres, waved, stretched
-// along the bearing. It is star-shaped, and so it never crosses itself.
+// blob returns an irregular polygon around a point. It is a circle with three sine waves on its radius, stretched along
+// the bearing. Every ray from the centre meets the outline once, so the outline never crosses itself. Units: radius in
+// metres, bearing in degrees clockwise from north.
 func (m *maker) blob(centre orb.Point, radius, stretch, bearing float64) orb.Polygon {
 	n := m.between(16, 28)
 	var height, phase [3]float64
@@ -133,7 +143,7 @@ func (m *maker) blob(centre orb.Point, radius, stretch, bearing float64) orb.Pol
 		height[h], phase[h] = (0.05+0.1*m.r.Float64())/float64(h+1)*1.6, m.r.Float64()*2*math.Pi
 	}
 	sin, cos := math.Sincos(bearing * math.Pi / 180)
-	metresLat := 111_195.0
+	metresLat := 111_195.0 // metres of a degree of latitude on a sphere of 6,371 km
 	metresLon := metresLat * math.Cos(centre[1]*math.Pi/180)
 	ring := make(orb.Ring, 0, n+1)
 	for k := range n {
@@ -149,7 +159,7 @@ func (m *maker) blob(centre orb.Point, radius, stretch, bearing float64) orb.Pol
 	return orb.Polygon{append(ring, ring[0])}
 }
 
-// nearest is the named place of the unit that is nearest to a point.
+// nearest returns the named place of the unit that is nearest to a point. A unit always has its seat.
 func (u *unit) nearest(p orb.Point) data.Place {
 	found := u.towns[0]
 	for _, t := range u.towns {

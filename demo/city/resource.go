@@ -7,17 +7,19 @@ import (
 	"onemap/internal/core"
 )
 
-// resource is a layer of emergency resources: points in towns, open to every county, for they help
-// each other.
+// resource describes a layer of emergency resources, which are points in towns. The audience is public, because
+// counties help each other and must see all of them.
 type resource struct {
 	layer catalogue.Layer
-	short string
-	count int
-	kinds []core.Text
-	// fill returns the properties of one, without its kind.
+	short string      // prefix of the keys
+	count int         // in the whole city
+	kinds []core.Text // one of them is drawn for each feature
+	// fill returns the properties of one feature, without its kind.
 	fill func(m *maker) map[string]any
 }
 
+// addResource adds the layer of a kind of resource. The features are distributed over the county units by the number of
+// people. All such layers have the fields kind and kind_en before their own.
 func (c *City) addResource(m *maker, r resource) error {
 	weights := make([]float64, len(m.units))
 	for i := range m.units {
@@ -51,6 +53,7 @@ func (c *City) addResource(m *maker, r resource) error {
 	return nil
 }
 
+// number returns an integer field that is shown on the card of a feature and is not part of tiles.
 func number(name, zh, en, unit string) catalogue.Field {
 	return catalogue.Field{Name: name, Type: "integer", Title: core.Text{ZH: zh, EN: en}, Unit: unit}
 }

@@ -8,18 +8,19 @@ import (
 	"onemap/internal/core"
 )
 
-// riskKind is a kind of risk source of the synthetic register.
+// riskKind is a kind of risk source in the synthetic register.
 type riskKind struct {
 	name      core.Text
 	where     site
-	share     int // of its sector, relative
-	low, high int // scale, from and to, on a logarithmic measure
-	unit      string
-	substance int // index into substances(), from 1; 0 is none
-	coastal   bool
+	share     int    // relative frequency in its sector
+	low, high int    // range of the scale in unit; the scale is drawn uniformly in its logarithm
+	unit      string // of the scale
+	substance int    // number of the entry of substances(), from 1; 0: no dangerous substance
+	coastal   bool   // only in units with a coast
 }
 
-// riskSector is a sector with its kinds.
+// riskSector is a sector of the risk register with its kinds. weight returns the relative number of its risk sources in
+// a county unit.
 type riskSector struct {
 	code       catalogue.Sector
 	short      string // in keys
@@ -29,6 +30,7 @@ type riskSector struct {
 	kinds      []riskKind
 }
 
+// riskSectors returns the sectors. Their counts add up to cityRiskSources.
 func riskSectors() []riskSector {
 	return []riskSector{
 		{catalogue.SectorChemicals, "hc", 700, "应急管理局", func(w unitWeights) float64 { return w.industry }, []riskKind{
@@ -71,6 +73,8 @@ func riskSectors() []riskSector {
 	}
 }
 
+// riskLayer returns the entry of the layer risk_source. It is shown by division: a county sees only its own risk
+// sources. Up to zoom 10 the tiles have clusters instead of single points. S and R are the indexes of GB 18218-2018.
 func riskLayer() catalogue.Layer {
 	text := func(name, zh, en string, tile bool) catalogue.Field {
 		return catalogue.Field{Name: name, Type: "string", Title: core.Text{ZH: zh, EN: en}, InTile: tile}
@@ -96,6 +100,7 @@ func riskLayer() catalogue.Layer {
 	}
 }
 
+// addRiskSources adds the layer of risk sources. Each sector is distributed over the county units by its weight.
 func (c *City) addRiskSources(m *maker) error {
 	features := make([]catalogue.Feature, 0, cityRiskSources)
 	for _, s := range riskSectors() {
@@ -118,6 +123,8 @@ func (c *City) addRiskSources(m *maker) error {
 	return nil
 }
 
+// riskSource returns the n-th risk source of a sector in a unit. For a store of a dangerous substance, the quantity and
+// the indexes of GB 18218-2018 match its level. For any other kind, the scale is a random number with two digits.
 func (m *maker) riskSource(s riskSector, u *unit, n int) (catalogue.Feature, error) {
 	kind := m.kind(s, u)
 	at, err := kind.where(m, u)
@@ -143,12 +150,12 @@ func (m *maker) riskSource(s riskSector, u *unit, n int) (catalogue.Feature, err
 		return f, nil
 	}
 	size := float64(kind.low) * math.Pow(float64(kind.high)/float64(kind.low), m.r.Float64())
-	digits := math.Pow(10, math.Floor(math.Log10(size))-1) // two digits are enough
+	digits := math.Pow(10, math.Floor(math.Log10(size))-1) // the unit of the second significant digit
 	f.Properties["scale"] = math.Round(size/digits) * digits
 	return f, nil
 }
 
-// kind draws one by its share; what needs a coast is not drawn where there is none.
+// kind draws a kind of the sector by share. It draws again if a coastal kind comes up in a unit without a coast.
 func (m *maker) kind(s riskSector, u *unit) riskKind {
 	for {
 		sum := 0
@@ -167,7 +174,8 @@ func (m *maker) kind(s riskSector, u *unit) riskKind {
 	}
 }
 
-// residents draws how many people live within 500 m: many in the busy units.
+// residents draws the number of people within 500 m. It is 0 in one of six draws, and otherwise has a log-normal
+// distribution that grows with the weight of people in the unit.
 func (m *maker) residents(u *unit) int {
 	if m.r.IntN(6) == 0 {
 		return 0
@@ -175,19 +183,21 @@ func (m *maker) residents(u *unit) int {
 	return int(math.Exp(m.r.NormFloat64()*1.1+3.4) * math.Sqrt(u.weight.people/4))
 }
 
-// substance is one of GB 18218-2018's, with its threshold quantity in tonnes (table 1) and its factor
-// β (tables 3 and 4: chlorine 4, ammonia 2, flammable gases of W2 1.5, others 1).
+// substance is a dangerous substance of GB 18218-2018. Its factor β is from tables 3 and 4: chlorine 4, ammonia 2,
+// flammable gases of class W2 1.5, others 1.
 type substance struct {
 	name string
-	q    float64
-	beta float64
+	q    float64 // threshold quantity Q, tonnes (table 1)
+	beta float64 // factor β, without a unit
 }
 
+// substances returns the substances of the demo. riskKind.substance refers to this order.
 func substances() []substance {
 	return []substance{{"液氯", 5, 4}, {"氨", 10, 2}, {"液化石油气", 50, 1.5}, {"苯", 50, 1}, {"1,3-丁二烯", 5, 1.5}, {"汽油", 200, 1}}
 }
 
-// alpha is GB 18218-2018's factor for the residents within 500 m of the boundary, table 5.
+// alpha returns the factor α of GB 18218-2018, table 5, for the number of people within 500 m of the boundary of the
+// site.
 func alpha(residents int) float64 {
 	switch {
 	case residents >= 100:
@@ -203,15 +213,16 @@ func alpha(residents int) float64 {
 	}
 }
 
-// installation is a store of one substance as GB 18218-2018 judges it.
+// installation is a store of one substance with its assessment by GB 18218-2018.
 type installation struct {
 	substance substance
-	tonnes    float64 // the design maximum
-	s, r      float64
-	grade     string // Ⅰ to Ⅳ; empty when it is no major hazard installation
+	tonnes    float64 // design maximum q
+	s, r      float64 // indexes S and R, rounded to two decimals
+	grade     string  // Ⅰ (worst) to Ⅳ; empty if it is not a major hazard installation
 }
 
-// judge applies the standard: S = q/Q, at least 1 makes it a major hazard installation; R = α·β·q/Q.
+// judge applies GB 18218-2018 to one substance. S = q/Q; the store is a major hazard installation if S is at least 1. R
+// = α·β·q/Q decides its grade: Ⅰ from 100, Ⅱ from 50, Ⅲ from 10, otherwise Ⅳ.
 func judge(s substance, tonnes float64, residents int) installation {
 	h := installation{substance: s, tonnes: tonnes, s: math.Round(tonnes/s.q*100) / 100}
 	r := alpha(residents) * s.beta * tonnes / s.q
@@ -230,7 +241,7 @@ func judge(s substance, tonnes float64, residents int) installation {
 	return h
 }
 
-// level is the colour of an installation: its grade's, and blue for what is no major hazard.
+// level returns the level of the grade: red for Ⅰ to blue for Ⅳ. It is also blue if the store is not a major hazard.
 func (h installation) level() core.Level {
 	switch h.grade {
 	case "Ⅰ":
@@ -244,7 +255,8 @@ func (h installation) level() core.Level {
 	}
 }
 
-// installation draws a random quantity that results in the level.
+// installation draws a quantity of the substance that results in the level. It draws R between the limits of the grade,
+// computes the quantity from it, and draws again if the rounded quantity has another level.
 func (m *maker) installation(s substance, residents int, level core.Level) installation {
 	low, high := 0.4, 9.5
 	switch level {

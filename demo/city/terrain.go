@@ -14,7 +14,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// terrain is the ground with what a synthetic thing needs to stand in the right place.
+// terrain is the ground of the base data with the land, the elevations and the county units, from which places are
+// drawn.
 type terrain struct {
 	*data.Ground
 	land   *data.Area
@@ -22,8 +23,7 @@ type terrain struct {
 	units  []unit
 }
 
-// unit is a county unit as the generator sees it. The weights are rough and relative: how much of a
-// kind of thing a county has.
+// unit is a county unit with the places at which the generator can put things.
 type unit struct {
 	code   string
 	name   core.Text
@@ -36,15 +36,19 @@ type unit struct {
 	weight unitWeights
 }
 
+// unitWeights state how much of a kind of thing a county unit has, relative to the others. They are rough estimates, not
+// statistics.
 type unitWeights struct{ people, industry, mines, hills float64 }
 
-// shore is a point of a coast or a river, with its direction in degrees from north.
+// shore is a point of a coast or a river. The bearing is the direction of the line there, in degrees clockwise from
+// north.
 type shore struct {
 	at      orb.Point
 	bearing float64
 	name    core.Text // of the river
 }
 
+// weightsOf returns the weights of a county unit of Yantai, and average weights for any other code.
 func weightsOf(code string) unitWeights {
 	switch code {
 	case "370602":
@@ -76,6 +80,7 @@ func weightsOf(code string) unitWeights {
 	}
 }
 
+// loadTerrain reads the terrain from a folder of base data.
 func loadTerrain(dir string) (*terrain, error) {
 	g, err := data.LoadGround(dir)
 	if err != nil {
@@ -97,6 +102,8 @@ func loadTerrain(dir string) (*terrain, error) {
 	return t, t.addRivers(dir)
 }
 
+// addUnits adds the county units that are valid today. A unit without a polygon of its own is a circle around its seat,
+// and its area is the polygon of the unit in which the seat lies. Each unit has at least its seat as a named place.
 func (t *terrain) addUnits(dir string) error {
 	units, err := data.CountyUnits(dir)
 	if err != nil {
@@ -124,10 +131,11 @@ func (t *terrain) addUnits(dir string) error {
 	return nil
 }
 
-// addCoast adds to each unit the points of the shoreline beside it. The land ends at the frame of its
-// file, too: what lies on a straight edge there is no coast.
+// addCoast adds the points of the shoreline to the units beside it, each point to the first unit that fits. The land
+// polygons also end at the western, eastern and southern edge of the area of their file. Points on these edges are not
+// a coast.
 func (t *terrain) addCoast(land orb.Geometry) {
-	const every, reach = 4, 300.0
+	const every, reach = 4, 300.0 // every fourth vertex; metres
 	frame := land.Bound()
 	onFrame := func(p orb.Point) bool {
 		return min(p[0]-frame.Min[0], frame.Max[0]-p[0], p[1]-frame.Min[1]) < 0.002
@@ -153,7 +161,8 @@ func (t *terrain) addCoast(land orb.Geometry) {
 	}
 }
 
-// beside reports whether a point within reach metres of p lies in the unit.
+// beside reports whether one of eight points at a distance of reach metres from p is in the unit. A shoreline is often
+// just outside the schematic polygon of its unit, so p itself would not do.
 func (u *unit) beside(p orb.Point, reach float64) bool {
 	if !u.area.Bound().Pad(0.01).Contains(p) {
 		return false
@@ -166,12 +175,13 @@ func (u *unit) beside(p orb.Point, reach float64) bool {
 	return false
 }
 
-// holds reports whether the point is the unit's.
+// holds reports whether the point is in the unit: inside its area, and inside its circle if it has one.
 func (u *unit) holds(p orb.Point) bool {
 	return u.area.Contains(p) && (u.radius == 0 || geo.Distance(u.centre, p) <= u.radius)
 }
 
-// addRivers adds to each unit the points of the schematic rivers inside it, every 300 m.
+// addRivers adds points of the schematic rivers to the units in which they lie, one every 300 m. Units that are a
+// circle get none, because their points would also belong to the unit around them.
 func (t *terrain) addRivers(dir string) error {
 	rivers, err := data.ReadFile(dir, "rivers.geojson", load.Options{KeyField: "key", NameField: "zh", NameENField: "en"})
 	if err != nil {
@@ -198,10 +208,10 @@ func (t *terrain) addRivers(dir string) error {
 	return nil
 }
 
-// round5 rounds to five decimals of a degree, about a metre.
+// round5 rounds a point to five decimals of a degree, which is about one metre.
 func round5(p orb.Point) orb.Point {
 	return orb.Point{math.Round(p[0]*1e5) / 1e5, math.Round(p[1]*1e5) / 1e5}
 }
 
-// dry reports whether a point is on land and the unit's.
+// dry reports whether a point is on land and in the unit.
 func (t *terrain) dry(u *unit, p orb.Point) bool { return u.holds(p) && t.land.Contains(p) }

@@ -12,7 +12,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// zoneKind is a kind of hazard zone.
+// zoneKind is a kind of hazard zone. weight returns the relative number of such zones in a county unit; 0 means none.
 type zoneKind struct {
 	code      string
 	short     string
@@ -22,6 +22,7 @@ type zoneKind struct {
 	weight    func(u *unit) float64
 }
 
+// zoneKinds returns the kinds of hazard zones. Their counts add up to cityZones.
 func zoneKinds() []zoneKind {
 	hills := func(u *unit) float64 { return u.weight.hills }
 	return []zoneKind{
@@ -37,6 +38,7 @@ func zoneKinds() []zoneKind {
 	}
 }
 
+// zoneLayer returns the entry of the layer hazard_zone. It is shown by division: a county sees only its own zones.
 func zoneLayer() catalogue.Layer {
 	return catalogue.Layer{
 		Name: "hazard_zone", Theme: catalogue.ThemeRiskPoint, GeometryType: "Polygon", MinZoom: 6,
@@ -53,6 +55,7 @@ func zoneLayer() catalogue.Layer {
 	}
 }
 
+// addZones adds the layer of hazard zones.
 func (c *City) addZones(m *maker) error {
 	features := make([]catalogue.Feature, 0, cityZones)
 	for _, kind := range zoneKinds() {
@@ -75,6 +78,7 @@ func (c *City) addZones(m *maker) error {
 	return nil
 }
 
+// zoneFeature returns the feature of a zone. A worse level has more households and a shorter return period, in years.
 func (m *maker) zoneFeature(kind zoneKind, u *unit, shape orb.Polygon, n int) catalogue.Feature {
 	level := m.grade()
 	households := m.between(1, 30) * (5 - int(level))
@@ -89,8 +93,10 @@ func (m *maker) zoneFeature(kind zoneKind, u *unit, shape orb.Polygon, n int) ca
 	}
 }
 
-// zone draws the polygon of a zone. All of it lies on the unit's land, but for a storm surge's, which
-// has its middle there and reaches out to sea.
+// zone draws the polygon of a zone. Its corners and the centre of its bound are on the land of the unit, except for a
+// zone of a storm surge, whose centre is on land and which extends into the sea. After each failed draw the polygon
+// gets a little smaller, down to a third of the least radius, so that a narrow unit gets its zones too. It returns
+// fault.Internal after 400 draws.
 func (m *maker) zone(kind zoneKind, u *unit) (orb.Polygon, error) {
 	radius := kind.low + m.r.Float64()*(kind.high-kind.low)
 	for range 400 {
@@ -107,6 +113,8 @@ func (m *maker) zone(kind zoneKind, u *unit) (orb.Polygon, error) {
 	return nil, fault.New(fault.Internal, "no %s zone fits into %s", kind.code, u.code)
 }
 
+// zoneSeed draws the centre, direction and stretch of a zone. Zones of storm surges and floods follow the coast or the
+// river; the others have a random direction.
 func (m *maker) zoneSeed(kind zoneKind, u *unit) (centre orb.Point, bearing, stretch float64, err error) {
 	bearing, stretch = m.r.Float64()*360, 1+m.r.Float64()*0.6
 	switch {
@@ -125,6 +133,7 @@ func (m *maker) zoneSeed(kind zoneKind, u *unit) (centre orb.Point, bearing, str
 	return centre, bearing, stretch, err
 }
 
+// allDry reports whether the corners of the polygon and the centre of its bound are on the land of the unit.
 func (m *maker) allDry(u *unit, shape orb.Polygon) bool {
 	for _, p := range shape[0] {
 		if !m.dry(u, p) {

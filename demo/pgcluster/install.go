@@ -12,23 +12,26 @@ import (
 	"onemap/internal/fault"
 )
 
-// minVersion is the oldest PostgreSQL that onemap's SQL runs on.
+// minVersion is the oldest major version of PostgreSQL that onemap supports.
 const minVersion = 15
 
-// debianRoot is where Debian keeps one folder a version.
+// debianRoot is the folder in which Debian has one folder for each major version.
 const debianRoot = "/usr/lib/postgresql"
 
-// installation is one PostgreSQL on this machine.
+// installation is an installed version of PostgreSQL.
 type installation struct {
 	bin     string // folder of initdb and postgres
-	version string // major, as PG_VERSION has it
-	number  int
-	postgis bool
+	version string // major version, in the form of the file PG_VERSION
+	number  int    // the same as a number
+	postgis bool   // PostGIS is installed for this version
 }
 
+// program returns the path of a program of the installation.
 func (i installation) program(name string) string { return filepath.Join(i.bin, name) }
 
-// findInstallation picks the PostgreSQL that the data was made by, else the newest with PostGIS.
+// findInstallation returns the PostgreSQL of the version that created the data, because another major version cannot
+// read them. Without data it returns the newest version with PostGIS. It returns fault.Unavailable with the package to
+// install if there is none.
 func findInstallation(ctx context.Context, data string) (installation, error) {
 	all := installations(ctx, debianRoot)
 	if made, err := os.ReadFile(filepath.Join(data, "PG_VERSION")); err == nil {
@@ -54,7 +57,8 @@ func findInstallation(ctx context.Context, data string) (installation, error) {
 		"PostgreSQL %d or newer is not installed (looked in %s/*/bin and PATH): apt-get install postgresql-%d-postgis-3", minVersion, debianRoot, minVersion)
 }
 
-// installations lists what is installed and new enough, newest first.
+// installations lists the installed versions from minVersion on, newest first. It looks in the folders of Debian and,
+// for other systems, in PATH.
 func installations(ctx context.Context, root string) []installation {
 	var all []installation
 	bins, _ := filepath.Glob(filepath.Join(root, "*", "bin")) // the pattern is well-formed
@@ -73,7 +77,8 @@ func installations(ctx context.Context, root string) []installation {
 	return all
 }
 
-// inspect asks the programs themselves: "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)".
+// inspect returns the installation in a folder of programs. It returns false if there is none or it is too old. It
+// reads the version from the program, which prints "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)".
 func inspect(ctx context.Context, bin string) (installation, bool) {
 	for _, program := range []string{"initdb", "postgres"} {
 		if _, err := os.Stat(filepath.Join(bin, program)); err != nil {
@@ -103,6 +108,7 @@ func inspect(ctx context.Context, bin string) (installation, bool) {
 	return in, true
 }
 
+// versions lists the versions for an error message.
 func versions(all []installation) string {
 	if len(all) == 0 {
 		return "none"

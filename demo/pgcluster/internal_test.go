@@ -45,8 +45,8 @@ func TestAnOldPostgreSQLIsNotTaken(t *testing.T) {
 	}
 }
 
-// A server that nobody's death ended (its parent was killed together with the signal, or by a
-// system without parent-death signals) is stopped by the next start.
+// The next start stops a server that is still running after its parent has died, for example because the parent-death
+// signal was lost.
 func TestALeftOverServerIsStopped(t *testing.T) {
 	root, err := os.MkdirTemp("", "pgcluster-")
 	if err != nil {
@@ -115,7 +115,7 @@ func waitForPidFile(t *testing.T, data string, ended <-chan error) {
 	}
 }
 
-// A folder that was let go of is free, although a child that is being forked still has the lock's file.
+// A released folder is free, even if a child that is being forked still has the lock file.
 func TestTheLockGoesBeforeTheCopiesOfItsFile(t *testing.T) {
 	dir := t.TempDir()
 	lock, err := lockFolder(dir)

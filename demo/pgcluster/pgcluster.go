@@ -1,7 +1,7 @@
-// Package pgcluster runs a private PostgreSQL cluster under a folder, for the demo and for tests. The
-// server listens on a unix socket in a folder that only its owner may enter, is a child of this
-// process and receives a stop signal when this process dies. It needs Linux and the machine's own
-// PostgreSQL packages; anything bigger is a cluster of one's own, given to onemap by its URL.
+// Package pgcluster runs a private PostgreSQL cluster in a folder, for the demo, tests and benchmarks. The server
+// listens only on a unix socket, in a folder that only its owner may enter. It is a child of this process and gets a
+// stop signal when this process dies. The package needs Linux and installed PostgreSQL packages. For production, use a
+// normal PostgreSQL server and give its URL to onemap.
 package pgcluster
 
 import (
@@ -23,21 +23,22 @@ import (
 	"onemap/internal/fault"
 )
 
-// superuser owns the cluster and everything in it; the socket folder's mode is what guards it.
+// superuser is the only login role of the cluster. It has no password; the mode of the socket's folder protects the
+// cluster.
 const superuser = "onemap"
 
-// Options says where a cluster lives and how it runs. Only Dir is needed.
+// Options are the settings of a cluster. Only Dir is required.
 type Options struct {
-	// Dir is the cluster's own folder, made when missing: data/, run/ (the socket) and lock.
+	// Dir is the folder of the cluster: data/, run/ (the socket) and the file lock. It is created if it does not exist.
 	Dir string
-	// Logger gets what the server prints and what the cluster does; nil discards it.
+	// Logger receives the output of the server and the steps of the cluster. With nil nothing is logged.
 	Logger *slog.Logger
 	// Fast turns fsync off for speed. It is for tests only. Committed data survive a crash of the server, but not a crash
 	// of the machine.
 	Fast bool
-	// MaxConnections is the server's limit; 0 is 120.
+	// MaxConnections is the largest number of connections; 0 means 120.
 	MaxConnections int
-	// StartTimeout bounds the wait for the server, crash recovery included; 0 is 3 minutes.
+	// StartTimeout is the longest wait for the server, including crash recovery; 0 means 3 minutes.
 	StartTimeout time.Duration
 	// Progress receives a text for each longer step. It may be nil.
 	Progress func(step string)
@@ -45,11 +46,11 @@ type Options struct {
 
 // Cluster is a running private cluster.
 type Cluster struct {
-	// Notice says what a person should know: that data or socket are not under Options.Dir, and why.
+	// Notice is a text for the user: the data or the socket are not in Options.Dir, and why. It is empty if they are.
 	Notice string
-	// DataDir is where the data really is.
+	// DataDir is the folder of the data.
 	DataDir string
-	// SocketDir is where the socket really is.
+	// SocketDir is the folder of the socket.
 	SocketDir string
 
 	server   *server
@@ -58,10 +59,10 @@ type Cluster struct {
 	stopErr  error
 }
 
-// Start makes the cluster when there is none and starts it. A server that a killed onemap left
-// behind on the same data is stopped first; a folder that a living onemap uses is fault.Conflict.
-// Missing packages and data of another PostgreSQL version are fault.Unavailable, and the message
-// names the Debian package to install.
+// Start creates the cluster if the folder has none, and starts its server. A server that a killed onemap left on the
+// same data is stopped first. It returns fault.Conflict if another running onemap uses the folder. It returns
+// fault.Unavailable if packages are missing or the data are of a version that is not installed; the message names the
+// Debian package to install.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
 	o = o.withDefaults()
 	dir, err := canonical(o.Dir)
@@ -81,6 +82,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	return c, nil
 }
 
+// startLocked starts the cluster. The caller holds the lock of the folder.
 func startLocked(ctx context.Context, o Options) (*Cluster, error) {
 	owner, err := findOwner()
 	if err != nil {
@@ -117,6 +119,7 @@ func startLocked(ctx context.Context, o Options) (*Cluster, error) {
 	return c, nil
 }
 
+// withDefaults returns the options with the defaults in place of zero values.
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -133,7 +136,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// waitReady returns when the server takes connections, or why it never will.
+// waitReady waits until the server accepts connections. It returns fault.Unavailable if the server ends or does not
+// accept connections within StartTimeout.
 func (c *Cluster) waitReady(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, o.StartTimeout)
 	defer cancel()
@@ -158,7 +162,7 @@ func (c *Cluster) waitReady(ctx context.Context, o Options) error {
 	}
 }
 
-// URL is the address of a database of the cluster, as pgx and psql take it.
+// URL returns the URL of a database of the cluster, for pgx and psql. The folder of the socket is the parameter host.
 func (c *Cluster) URL(database string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.User(superuser), Path: "/" + database,
@@ -187,13 +191,13 @@ func (c *Cluster) EnsureDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-// PID is the process id of the server.
+// PID returns the process id of the server.
 func (c *Cluster) PID() int { return c.server.pid() }
 
-// Done is closed when the server has ended, by Stop or by itself; Err says why.
+// Done returns a channel that is closed when the server has ended, by Stop or by itself. Err then returns the reason.
 func (c *Cluster) Done() <-chan struct{} { return c.server.done }
 
-// Err is why the server ended by itself; nil while it runs and after Stop.
+// Err returns the reason why the server ended by itself. It returns nil while the server runs and after Stop.
 func (c *Cluster) Err() error {
 	select {
 	case <-c.server.done:
@@ -206,16 +210,17 @@ func (c *Cluster) Err() error {
 	}
 }
 
-// Stop ends the server: a fast shutdown (connections are cut, everything is on disk), and an
-// immediate one when ctx ends first, from which the next start recovers. It may be called again.
+// Stop stops the server with a fast shutdown, which cuts connections and writes a checkpoint. If ctx ends before that,
+// Stop uses an immediate shutdown, returns fault.Unavailable, and the next start recovers the data. It may be called
+// more than once; only the first call has an effect.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.stopOnce.Do(func() { c.stopErr = letGo(c.server.stop(ctx), c.lock) })
 	return c.stopErr
 }
 
-// Remove wipes the cluster of a folder with everything in it, also what lives in the fallback
-// folders under /var/lib and /run. A server that was left behind is stopped; a folder that a living
-// onemap uses is fault.Conflict. A folder that is not there is fine.
+// Remove deletes the cluster of a folder with all its data, also in the fallback folders. It first stops a server that
+// a killed onemap left behind. It returns fault.Conflict if a running onemap uses the folder. A missing folder is no
+// error.
 func Remove(ctx context.Context, dir string) error {
 	dir, err := canonical(dir)
 	if err != nil {
@@ -240,12 +245,12 @@ func Remove(ctx context.Context, dir string) error {
 			return letGo(fmt.Errorf("wipe the private cluster: %w", err), lock)
 		}
 	}
-	_ = os.Remove(dir) // only when nothing else is in it
+	_ = os.Remove(dir) // fails, as intended, if other files are in it
 	return letGo(nil, lock)
 }
 
-// canonical is the absolute folder without symbolic links, made when missing, so that one folder
-// has one name, and so one fallback place.
+// canonical creates the folder if it does not exist and returns its absolute path without symbolic links. The names of
+// the fallback folders are derived from this path, so each folder must have only one.
 func canonical(dir string) (string, error) {
 	if dir == "" {
 		return "", fault.InvalidField("dir", "a private cluster needs a folder")
@@ -264,13 +269,14 @@ func canonical(dir string) (string, error) {
 	return resolved, nil
 }
 
-// shortHash names a folder's fallback places.
+// shortHash returns 12 hexadecimal digits of the SHA-256 of a path, for the names of the fallback folders.
 func shortHash(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return hex.EncodeToString(sum[:6])
 }
 
-// lockFolder takes the folder for this process; the kernel lets go of it when the process dies.
+// lockFolder locks the folder for this process and writes its process id to the lock file. It returns fault.Conflict
+// with the other process id if the folder is locked. The kernel releases the lock when the process dies.
 func lockFolder(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -290,8 +296,9 @@ func lockFolder(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// letGo unlocks the folder and closes its file, and keeps the first error. Closing alone would not do: a child
-// that is being forked elsewhere in this process has the file, and with it the lock, until it runs its program.
+// letGo unlocks the folder, closes the lock file and returns the first error. To close the file is not enough: a child
+// that another goroutine forks at this moment has a copy of the file, and with it the lock, until it executes its
+// program.
 func letGo(err error, f *os.File) error {
 	return cmp.Or(err, syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }

@@ -19,7 +19,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// folder returns an empty folder that the server's user can reach, wiped after the test.
+// folder returns an empty folder that the user of the server can enter. It is removed after the test.
 func folder(t *testing.T, mode os.FileMode) string {
 	t.Helper()
 	root, err := os.MkdirTemp("", "pgcluster-")
@@ -60,7 +60,7 @@ func stop(t *testing.T, c *pgcluster.Cluster) {
 	}
 }
 
-// exec1 runs a statement in the cluster's own database and gives its first column, if any.
+// exec1 runs a statement in the database of the cluster and returns its first column, if there is one.
 func exec1(t *testing.T, c *pgcluster.Cluster, sql string) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), c.URL("postgres"))
@@ -119,7 +119,7 @@ func TestDataSurvivesAStop(t *testing.T) {
 	}
 }
 
-// TestHelperOnemap is not a test of its own: it is the onemap that the next test kills.
+// TestHelperOnemap is not a test. It is the process of onemap that the next test kills.
 func TestHelperOnemap(t *testing.T) {
 	dir := os.Getenv("PGCLUSTER_HELPER_DIR")
 	if dir == "" {
@@ -176,7 +176,7 @@ func TestAKilledServerIsSeenAndReplaced(t *testing.T) {
 		t.Error("no word of the server's end")
 	}
 	stop(t, c)
-	// the number of the dead server now belongs to somebody else: ourselves
+	// The process id in the pid file now belongs to another process, which is this test.
 	pidFile := filepath.Join(c.DataDir, "postmaster.pid")
 	content, err := os.ReadFile(pidFile)
 	if err != nil {

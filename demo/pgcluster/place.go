@@ -16,15 +16,16 @@ import (
 	"onemap/internal/fault"
 )
 
-// maxSocketPath is what sockaddr_un holds, without its terminating zero.
+// maxSocketPath is the longest path of a unix socket on Linux, in bytes: sun_path of sockaddr_un without its final zero.
 const maxSocketPath = 107
 
+// socketFile is the name of the socket that PostgreSQL makes for the port 5432.
 const socketFile = ".s.PGSQL.5432"
 
-// owner is the user that the server runs as; PostgreSQL refuses to run as root.
+// owner is the user that runs the server. PostgreSQL refuses to run as root.
 type owner struct {
 	name string
-	cred *syscall.Credential // nil: this process's own user
+	cred *syscall.Credential // nil: the user of this process
 }
 
 // findOwner returns the user of this process. If that is root, it returns the user "postgres", or the user "nobody" if
@@ -48,7 +49,8 @@ func findOwner() (owner, error) {
 	return owner{}, fault.New(fault.Unavailable, "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as")
 }
 
-// command prepares a program of PostgreSQL's to run as the owner, without this process's PG… variables.
+// command returns a command that runs a program as the owner, in a process group of its own. It does not pass on the
+// environment of this process, because variables such as PGDATA would change what the program does.
 func (w owner) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
@@ -57,7 +59,8 @@ func (w owner) command(ctx context.Context, dir, program string, args ...string)
 	return cmd
 }
 
-// give makes a folder of mode 0700 that belongs to the owner.
+// give creates a folder with mode 0700 that belongs to the owner, or changes an existing folder to this. It returns an
+// error if the path is not a folder, such as a symbolic link, or belongs to another user and this process is not root.
 func (w owner) give(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -78,21 +81,24 @@ func (w owner) give(path string) error {
 	return os.Chmod(path, 0o700)
 }
 
-// reaches reports whether the owner can enter the folder, by entering it as the owner.
+// reaches reports whether the owner can enter the folder. It runs a program as the owner in it, because the permissions
+// of all parent folders count too.
 func (w owner) reaches(ctx context.Context, path string) bool {
 	return w.command(ctx, path, "/bin/true").Run() == nil
 }
 
-// place is where a cluster lives.
+// place has the folders of a cluster.
 type place struct {
-	data, socket string
-	notice       string
+	data, socket string // folders of the data and of the socket
+	notice       string // why they are not in the folder of the cluster; empty if they are
 }
 
-// fallbackData depends on the folder's name alone, so that the next run finds the same data.
+// fallbackData returns the folder of the data for a cluster whose owner cannot enter dir. It depends only on dir, so
+// that the next run finds the same data.
 func fallbackData(dir string) string { return "/var/lib/onemap-" + shortHash(dir) }
 
-// fallbackSocket is under /run for root and in the temporary folder for others, who may not write /run.
+// fallbackSocket returns the folder of the socket if dir cannot hold it. It is in /run for root, and in the temporary
+// folder for other users, who may not write to /run.
 func fallbackSocket(dir string) string {
 	if os.Geteuid() == 0 {
 		return "/run/onemap-" + shortHash(dir)
@@ -100,8 +106,10 @@ func fallbackSocket(dir string) string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("onemap-%d-%s", os.Geteuid(), shortHash(dir)))
 }
 
-// choosePlace decides where data and socket go. Data that is there decides; else the folder itself
-// when the owner can reach it, else the fallback.
+// choosePlace chooses the folders of the data and the socket and creates the folder of the socket. Existing data decide
+// the folder of the data. Without data it is in dir if the owner can enter dir, and the fallback otherwise. The socket
+// is in dir, unless the data are not, or the path of the socket would be too long. It returns fault.Unavailable if
+// there are data in dir and the owner cannot enter it.
 func choosePlace(ctx context.Context, dir string, w owner) (place, error) {
 	p := place{data: filepath.Join(dir, "data"), socket: filepath.Join(dir, "run")}
 	var why []string
@@ -129,6 +137,7 @@ func choosePlace(ctx context.Context, dir string, w owner) (place, error) {
 	return p, nil
 }
 
+// hasData reports whether the folder has the data of a PostgreSQL cluster.
 func hasData(path string) bool {
 	_, err := os.Stat(filepath.Join(path, "PG_VERSION"))
 	return err == nil

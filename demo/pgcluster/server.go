@@ -21,8 +21,9 @@ import (
 	"onemap/internal/fault"
 )
 
-// initialise makes the data folder when there is none. It is made beside and renamed, so a killed
-// initdb leaves nothing that looks like data.
+// initialise creates the data folder with initdb if there is none. It creates the folder under another name and renames
+// it, so that an interrupted initdb does not leave a folder that looks like valid data. It returns fault.Unavailable if
+// the folder has other files or initdb fails.
 func initialise(ctx context.Context, o Options, inst installation, w owner, data string) error {
 	if hasData(data) {
 		return nil
@@ -45,6 +46,7 @@ func initialise(ctx context.Context, o Options, inst installation, w owner, data
 		args = append(args, "--no-sync")
 	}
 	cmd := w.command(ctx, "/", inst.program("initdb"), args...)
+	// No parent-death signal, because the kernel would send it when the thread of this goroutine ends; see launch.
 	cmd.SysProcAttr.Pdeathsig = 0
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %s", err, lastLines(out, 5)), "initdb failed in %s", fresh)
@@ -62,21 +64,21 @@ func initialise(ctx context.Context, o Options, inst installation, w owner, data
 type server struct {
 	cmd      *exec.Cmd
 	out      *output
-	started  chan struct{} // closed when Start has been tried
+	started  chan struct{} // closed when the start has succeeded or failed
 	done     chan struct{} // closed when the process has ended
-	waitErr  error         // valid after done
-	stopping atomic.Bool
+	waitErr  error         // valid after done is closed
+	stopping atomic.Bool   // stop was called, so an end is not a failure
 }
 
-// launch starts postgres in a process group of its own, so that Ctrl-C in a terminal reaches onemap
-// alone. The kernel sends the parent-death signal when the *thread* that forked ends, so one
-// goroutine keeps its thread for as long as the server lives.
+// launch starts postgres in a process group of its own, so that Ctrl-C in a terminal reaches only onemap, which then
+// stops the server in order. The kernel sends the parent-death signal when the thread that forked ends, not the
+// process. One goroutine therefore keeps its thread as long as the server runs.
 func launch(o Options, inst installation, w owner, p place) *server {
 	s := &server{out: &output{log: o.Logger}, started: make(chan struct{}), done: make(chan struct{})}
 	s.cmd = w.command(context.Background(), "/", inst.program("postgres"), settings(o, p)...)
-	s.cmd.SysProcAttr.Pdeathsig = syscall.SIGINT // a fast shutdown
+	s.cmd.SysProcAttr.Pdeathsig = syscall.SIGINT // SIGINT means a fast shutdown to postgres
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
-	s.cmd.WaitDelay = 5 * time.Second // a stray backend must not hold the pipe for ever
+	s.cmd.WaitDelay = 5 * time.Second // a backend that is still running must not keep Wait waiting for the pipe
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -92,6 +94,9 @@ func launch(o Options, inst installation, w owner, p place) *server {
 	return s
 }
 
+// settings returns the arguments of postgres. The server has no TCP listener; the port is only part of the socket's
+// name. fsync and full_page_writes protect against a crash of the machine, which does not matter for the data of a
+// test.
 func settings(o Options, p place) []string {
 	args := []string{"-D", p.data}
 	set := func(name, value string) { args = append(args, "-c", name+"="+value) }
@@ -102,11 +107,11 @@ func settings(o Options, p place) []string {
 	set("max_connections", strconv.Itoa(o.MaxConnections))
 	set("timezone", "UTC")
 	set("log_timezone", "UTC")
-	set("lc_messages", "C") // the words are matched and logged
+	set("lc_messages", "C") // output.line looks for English words
 	set("log_destination", "stderr")
 	set("logging_collector", "off")
 	set("log_line_prefix", "")
-	set("jit", "off") // short queries: compiling costs more than it saves
+	set("jit", "off") // for short queries, compiling costs more time than it saves
 	set("random_page_cost", "1.1")
 	if o.Fast {
 		set("fsync", "off")
@@ -116,6 +121,7 @@ func settings(o Options, p place) []string {
 	return args
 }
 
+// pid returns the process id of the server, and 0 if it did not start.
 func (s *server) pid() int {
 	if s.cmd.Process == nil {
 		return 0
@@ -123,7 +129,7 @@ func (s *server) pid() int {
 	return s.cmd.Process.Pid
 }
 
-// failure is why the process ended, with its last words.
+// failure returns the reason why the process ended, with the last lines of its output.
 func (s *server) failure() error {
 	if s.waitErr == nil {
 		return errors.New("postgres ended by itself")
@@ -134,13 +140,14 @@ func (s *server) failure() error {
 	return fmt.Errorf("postgres: %w", s.waitErr)
 }
 
-// stop asks for a fast shutdown, and for an immediate one when ctx ends first.
+// stop sends SIGINT (fast shutdown) and waits. If ctx ends first, it sends SIGQUIT (immediate shutdown), after 5 s
+// SIGKILL, and returns fault.Unavailable.
 func (s *server) stop(ctx context.Context) error {
 	s.stopping.Store(true)
 	if s.cmd.Process == nil {
 		return nil
 	}
-	_ = s.cmd.Process.Signal(syscall.SIGINT) // it may have ended already
+	_ = s.cmd.Process.Signal(syscall.SIGINT) // fails if the process has already ended
 	select {
 	case <-s.done:
 		return nil
@@ -156,7 +163,8 @@ func (s *server) stop(ctx context.Context) error {
 	return fault.Wrap(fault.Unavailable, ctx.Err(), "PostgreSQL was stopped the hard way; it will recover at the next start")
 }
 
-// output logs what the server prints, and remembers the last lines for an error message.
+// output logs the output of the server and keeps the last lines for an error message. rest is the beginning of a line
+// that has no end yet.
 type output struct {
 	log   *slog.Logger
 	mu    sync.Mutex
@@ -164,7 +172,7 @@ type output struct {
 	lines []string
 }
 
-// Write takes the server's output in any pieces.
+// Write implements io.Writer. It splits the output into lines.
 func (w *output) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -177,12 +185,14 @@ func (w *output) Write(p []byte) (int, error) {
 		w.line(string(w.rest[:i]))
 		w.rest = w.rest[i+1:]
 	}
-	if len(w.rest) > 64<<10 { // an endless line is not kept
+	if len(w.rest) > 64<<10 { // a line of more than 64 KiB is dropped, so that the memory is bounded
 		w.rest = nil
 	}
 	return len(p), nil
 }
 
+// line logs one line and keeps the last 20. It logs a PANIC or FATAL as a warning. FATAL "the database system is
+// starting up" and the like are normal during a start, because waitReady connects early.
 func (w *output) line(s string) {
 	level := slog.LevelDebug
 	if strings.HasPrefix(s, "PANIC:") || (strings.HasPrefix(s, "FATAL:") && !strings.Contains(s, "the database system is")) {
@@ -195,12 +205,14 @@ func (w *output) line(s string) {
 	}
 }
 
+// last returns the last five lines.
 func (w *output) last() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return strings.Join(w.lines[max(0, len(w.lines)-5):], " | ")
 }
 
+// lastLines returns the last n lines of an output in one line.
 func lastLines(out []byte, n int) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], " | ")
@@ -213,7 +225,7 @@ func lastLines(out []byte, n int) string {
 func clearOrphans(ctx context.Context, o Options, data string) error {
 	resolved, err := filepath.EvalSymlinks(data)
 	if err != nil {
-		return nil //nolint:nilerr // no data folder, no orphans
+		return nil //nolint:nilerr // without a data folder there is no left-over server
 	}
 	steps := []struct {
 		signal syscall.Signal
@@ -229,7 +241,7 @@ func clearOrphans(ctx context.Context, o Options, data string) error {
 		}
 		o.Logger.WarnContext(ctx, "stopping a left-over PostgreSQL server", "pids", pids, "signal", step.signal.String())
 		for _, pid := range orphanTargets(resolved, pids, step.signal) {
-			_ = syscall.Kill(pid, step.signal) // it may just have ended
+			_ = syscall.Kill(pid, step.signal) // fails if the process has just ended
 		}
 		if err := waitGone(ctx, resolved, step.wait); err != nil {
 			return err
@@ -244,8 +256,8 @@ func clearOrphans(ctx context.Context, o Options, data string) error {
 	return nil
 }
 
-// orphanTargets are the processes to signal: the postmaster alone, which ends its backends in order,
-// unless it is gone or everything must go.
+// orphanTargets returns the processes that get the signal. It is only the postmaster, which then stops its backends in
+// order. If the postmaster is gone, or the signal is SIGKILL, it is all processes.
 func orphanTargets(data string, pids []int, sig syscall.Signal) []int {
 	if sig == syscall.SIGKILL {
 		return pids
@@ -264,6 +276,8 @@ func orphanTargets(data string, pids []int, sig syscall.Signal) []int {
 	return pids
 }
 
+// waitGone waits until no server process works in the data folder, or until limit is over. Only the end of ctx is an
+// error.
 func waitGone(ctx context.Context, data string, limit time.Duration) error {
 	enough := time.NewTimer(limit)
 	defer enough.Stop()
@@ -274,15 +288,15 @@ func waitGone(ctx context.Context, data string, limit time.Duration) error {
 		case <-ctx.Done():
 			return fault.Wrap(fault.Unavailable, ctx.Err(), "a left-over PostgreSQL server in %s has not ended yet", data)
 		case <-enough.C:
-			return nil // the next, harder step decides
+			return nil // clearOrphans continues with the next signal
 		case <-tick.C:
 		}
 	}
 	return nil
 }
 
-// serversIn lists the postgres processes whose working folder is the data folder: every process of
-// a server works there.
+// serversIn lists the postgres processes whose working directory is the data folder. Every process of a PostgreSQL
+// server has its data folder as working directory.
 func serversIn(data string) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

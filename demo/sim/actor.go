@@ -16,14 +16,14 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// How a device behaves towards its broker.
+// The behaviour of a device towards its broker.
 const (
-	patience     = 20 * time.Second // for an acknowledgement, then the connection counts as dead
-	backoffLeast = time.Second      // before the first reconnection, half of it at random
-	backoffMax   = 30 * time.Second
-	backlogMax   = 120 // readings that a device keeps while it cannot publish; it then drops the oldest
-	batchMax     = 60  // readings of one publish
-	goodbyeWait  = 2 * time.Second
+	patience     = 20 * time.Second // longest wait for an acknowledgement; then the connection counts as lost
+	backoffLeast = time.Second      // the first pause before a reconnection is half of this to one and a half times this
+	backoffMax   = 30 * time.Second // the base of the pause doubles up to this
+	backlogMax   = 120              // largest number of readings that a device keeps; it then drops the oldest
+	batchMax     = 60               // largest number of readings in one publish
+	goodbyeWait  = 2 * time.Second  // longest wait for the acknowledgement of the status "offline"
 )
 
 // actor is one simulated device.
@@ -36,7 +36,7 @@ type actor struct {
 	backlog []sensors.Reading // not acknowledged yet, oldest first
 }
 
-// link is one connection of an actor.
+// link is one connection of an actor. lost is closed when the connection is lost. mu guards conn.
 type link struct {
 	client paho.Client
 	lost   chan struct{}
@@ -54,7 +54,8 @@ func newActor(o Options, d Device, s *script, gate *rate.Limiter) *actor {
 	return &actor{o: o, d: d, script: s, gate: gate}
 }
 
-// run plays the device until ctx ends.
+// run simulates the device until ctx ends. It opens a session again after each failure, with a pause that doubles.
+// While the scene keeps the device silent, it opens none.
 func (a *actor) run(ctx context.Context) {
 	pause := backoffLeast
 	for ctx.Err() == nil {
@@ -73,14 +74,16 @@ func (a *actor) run(ctx context.Context) {
 		}
 		a.o.Logger.DebugContext(ctx, "a device is cut off", "device", a.d.ID, "error", err)
 		if time.Since(began) > backoffMax {
-			pause = backoffLeast // it had worked for a while
+			pause = backoffLeast // the session worked for a while, so this is a new failure
 		}
 		a.sleep(ctx, pause/2+rand.N(pause))
 		pause = min(2*pause, backoffMax)
 	}
 }
 
-// session connects, says that the device is on line, and publishes until something ends it.
+// session connects, publishes the status "online", and publishes readings until ctx ends, the connection fails or the
+// scene makes the device silent. Without an end of ctx it cuts the connection, so that the broker publishes the last
+// will.
 func (a *actor) session(ctx context.Context) error {
 	if err := a.gate.Wait(ctx); err != nil {
 		return err
@@ -117,10 +120,11 @@ func (a *actor) session(ctx context.Context) error {
 	}
 }
 
+// topic returns the topic of the device for a kind of message.
 func (a *actor) topic(kind string) string { return mqttjson.Topic(a.d.Division, a.d.ID, kind) }
 
-// untilNext is the wait until the device's next reading: each has its own place in the interval, so
-// that 600 of them make a stream and not a volley.
+// untilNext returns the time until the next reading of the device. Each device has a fixed offset in the interval, so
+// that the readings of hundreds of devices are spread over it.
 func (a *actor) untilNext(now time.Time) time.Duration {
 	interval := int64(a.o.Interval)
 	phase := int64(keyOf(a.o.Seed, a.d.ID) % uint64(interval))
@@ -131,7 +135,8 @@ func (a *actor) untilNext(now time.Time) time.Duration {
 	return time.Duration(interval - since)
 }
 
-// measure puts a reading of every datastream into the backlog.
+// measure appends one reading with the values of all datastreams to the backlog. If the backlog is full, it drops the
+// oldest reading.
 func (a *actor) measure(now time.Time) {
 	r := sensors.Reading{Time: now.UTC().Truncate(time.Millisecond)}
 	for _, s := range a.d.Streams {
@@ -143,7 +148,8 @@ func (a *actor) measure(now time.Time) {
 	}
 }
 
-// deliver publishes the backlog and forgets what is acknowledged.
+// deliver publishes the backlog and removes the acknowledged readings. After an error the rest stays for the next
+// session.
 func (a *actor) deliver(ctx context.Context, l *link) error {
 	for len(a.backlog) > 0 {
 		n := min(len(a.backlog), batchMax)
@@ -155,7 +161,7 @@ func (a *actor) deliver(ctx context.Context, l *link) error {
 	return nil
 }
 
-// sleep waits; false when ctx ends or one of the channels closes first.
+// sleep waits for d. It returns false if ctx ends or the first of the channels closes before that.
 func (a *actor) sleep(ctx context.Context, d time.Duration, ends ...chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -172,7 +178,7 @@ func (a *actor) sleep(ctx context.Context, d time.Duration, ends ...chan struct{
 	return false
 }
 
-// connect opens a connection with the will in place.
+// connect opens a connection with the last will "offline". The client library does not reconnect, because run does.
 func (a *actor) connect() (*link, error) {
 	l := &link{lost: make(chan struct{})}
 	var once sync.Once
@@ -192,7 +198,7 @@ func (a *actor) connect() (*link, error) {
 	return l, nil
 }
 
-// dial keeps the connection, so that it can be cut without a good-bye.
+// dial opens the TCP connection and keeps it, so that cut can close it without the MQTT packet DISCONNECT.
 func (l *link) dial(broker *url.URL, o paho.ClientOptions) (net.Conn, error) {
 	conn, err := (&net.Dialer{Timeout: o.ConnectTimeout}).DialContext(context.Background(), "tcp", broker.Host)
 	if err != nil {
@@ -204,7 +210,8 @@ func (l *link) dial(broker *url.URL, o paho.ClientOptions) (net.Conn, error) {
 	return conn, nil
 }
 
-// publish sends at QoS 1 and waits for the acknowledgement.
+// publish sends a message at QoS 1 and waits for its acknowledgement. It returns an error if the connection is lost, if
+// ctx ends, or if there is no acknowledgement within patience.
 func (l *link) publish(ctx context.Context, topic string, retained bool, payload []byte) error {
 	token := l.client.Publish(topic, 1, retained, payload)
 	timer := time.NewTimer(patience)
@@ -221,7 +228,8 @@ func (l *link) publish(ctx context.Context, topic string, retained bool, payload
 	}
 }
 
-// goodbye says that the device goes off line, and disconnects in order.
+// goodbye publishes the status "offline" and disconnects. If the publish fails, the caller cuts the connection, and the
+// broker publishes the last will with the same text.
 func (l *link) goodbye(topic string) {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeWait)
 	defer cancel()
@@ -230,18 +238,18 @@ func (l *link) goodbye(topic string) {
 	}
 }
 
-// disconnect ends the connection in order, so that the broker does not speak the will. The library waits until the
-// packet is written, and drops it when the time it is given is over: a second is not enough for hundreds of devices on a
-// busy machine.
+// disconnect sends the packet DISCONNECT and ends the connection, so that the broker does not publish the last will.
+// The library drops the packet if it is not written within the given time. One second is not enough for hundreds of
+// devices on a busy machine.
 func (l *link) disconnect() { l.client.Disconnect(uint(patience.Milliseconds())) }
 
-// cut closes the connection without a word: after a good-bye that changes nothing, and otherwise the
-// broker speaks the will.
+// cut closes the TCP connection without the packet DISCONNECT, so that the broker publishes the last will. After
+// disconnect it has no effect.
 func (l *link) cut() {
 	l.mu.Lock()
 	if l.conn != nil {
 		_ = l.conn.Close()
 	}
 	l.mu.Unlock()
-	l.client.Disconnect(0) // the library does not take a connection closed on this side for its end
+	l.client.Disconnect(0) // stops the goroutines of the library; it does not stop them when this side closes the connection
 }

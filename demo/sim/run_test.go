@@ -13,7 +13,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// memory is a store in memory for the real ingest path.
+// memory is a store in memory for the real ingest.
 type memory struct {
 	mu       sync.Mutex
 	devices  []sensors.RegisteredDevice
@@ -65,8 +65,8 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
-// stage is a real broker with n devices and what the simulator must know of them. Datastream i+1 is
-// device i's.
+// stage starts a real broker with n devices and returns the devices for the simulator. Datastream i+1 belongs to device
+// i.
 func stage(t *testing.T, n int) (*memory, *mqtt.Broker, []sim.Device, func(addr string) *mqtt.Broker) {
 	t.Helper()
 	m := &memory{values: map[int64][]float64{}, times: map[string]int{}, statuses: map[string][]bool{}}
@@ -105,7 +105,7 @@ func stage(t *testing.T, n int) (*memory, *mqtt.Broker, []sim.Device, func(addr 
 	return m, open("127.0.0.1:0"), devices, open
 }
 
-// play runs the simulator until the returned function is called, which waits for its end.
+// play runs the simulator until the returned function is called. That function waits until the simulator has ended.
 func play(t *testing.T, o sim.Options) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

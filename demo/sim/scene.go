@@ -10,21 +10,22 @@ import (
 	"onemap/internal/fault"
 )
 
-// Scene is a scripted event: which signals go where, and when, in the scene's own time.
+// Scene is a scripted event: which signals change, by how much and when. Its times count from the beginning of the
+// scene, at speed 1.
 type Scene struct {
 	Code    string
 	Title   core.Text
-	Anchor  string        // the type of the device around which it plays
-	County  bool          // its targets lie in the anchor's county, where there are any
-	Effects []Effect      // empty: nothing but silence
-	Silence time.Duration // above 0: the anchor vanishes without a word for so long
+	Anchor  string        // code of a datastream type; the scene takes place around a device that measures it
+	County  bool          // prefer targets in the county of the anchor
+	Effects []Effect      // empty: only Silence
+	Silence time.Duration // above 0: the anchor loses its connection for this time, without a message
 }
 
-// Effect lifts (or lowers) the datastreams of one type from normal to Peak and back: Delay, Rise,
-// Hold, Fall, with smooth ends.
+// Effect moves datastreams of one type from their normal value to Peak and back. It waits for Delay, moves to Peak
+// during Rise, stays there for Hold and moves back during Fall. Peak may be below the normal value.
 type Effect struct {
 	Type  string
-	Count int     // how many datastreams, the nearest to the anchor
+	Count int     // number of datastreams, the nearest to the anchor
 	Peak  float64 // in the unit of the type
 	Delay time.Duration
 	Rise  time.Duration
@@ -32,7 +33,8 @@ type Effect struct {
 	Fall  time.Duration
 }
 
-// Scenes lists every scene. Each of them takes minutes at speed 1 and recovers.
+// Scenes lists all scenes. A scene takes some minutes at speed 1, and all signals are normal at its end. The peaks of
+// most effects are beyond the red threshold of data.DefaultRules, so that the alerts reach every level.
 func Scenes() []Scene {
 	const m, s = time.Minute, time.Second
 	return []Scene{
@@ -67,7 +69,7 @@ func Scenes() []Scene {
 	}
 }
 
-// Codes lists the scenes' codes.
+// Codes lists the codes of the scenes.
 func Codes() []string {
 	var codes []string
 	for _, s := range Scenes() {
@@ -85,7 +87,7 @@ func sceneOf(code string) (Scene, bool) {
 	return Scene{}, false
 }
 
-// Length is how long the scene takes, until everything is normal again, at speed 1.
+// Length returns the time at speed 1 until all signals are normal again.
 func (s Scene) Length() time.Duration {
 	longest := s.Silence
 	for _, e := range s.Effects {
@@ -94,7 +96,7 @@ func (s Scene) Length() time.Duration {
 	return longest
 }
 
-// share is how much of the effect there is at the scene's time t: 0 normal, 1 the peak.
+// share returns the share of the effect at the time t of the scene: 0 is the normal value, 1 the peak.
 func (e Effect) share(t time.Duration) float64 {
 	t -= e.Delay
 	switch {
@@ -111,26 +113,26 @@ func (e Effect) share(t time.Duration) float64 {
 	}
 }
 
-// smooth is the cubic that begins and ends level.
+// smooth is the cubic "smoothstep" from 0 to 1. Its slope is 0 at both ends.
 func smooth(x float64) float64 { return x * x * (3 - 2*x) }
 
-// Target is one datastream that a scene moves.
+// Target is one datastream that a scene changes.
 type Target struct {
 	Device string
 	Stream string
 	Effect Effect
 }
 
-// Plan is a scene cast with devices.
+// Plan is a scene with the devices that take part in it.
 type Plan struct {
-	Division string // the anchor's
+	Division string // division code of the anchor
 	Targets  []Target
-	Silent   string // the device that vanishes; empty: none
+	Silent   string // id of the device that loses its connection; empty: none
 }
 
-// NewPlan casts the scene: the same seed and devices give the same plan, in whatever order the
-// devices come. The anchor is drawn among the counties that have most of what the scene needs. The
-// error is fault.NotFound when no device fits.
+// NewPlan chooses the devices of a scene. The same seed and devices result in the same plan, in any order of the
+// devices. The anchor is drawn among the devices of the counties that have the most types of the scene. It returns
+// fault.NotFound if no device measures the anchor's type.
 func NewPlan(scene Scene, devices []Device, seed uint64) (Plan, error) {
 	devices = slices.Clone(devices)
 	slices.SortFunc(devices, func(a, b Device) int { return cmp.Compare(a.ID, b.ID) })
@@ -148,7 +150,7 @@ func NewPlan(scene Scene, devices []Device, seed uint64) (Plan, error) {
 	return p, nil
 }
 
-// draw chooses the anchor.
+// draw chooses the anchor of a scene. devices must be sorted. It returns false if no device measures the anchor's type.
 func draw(scene Scene, devices []Device, seed uint64) (Device, bool) {
 	covers := map[string]map[string]bool{} // division → types that it has
 	for _, d := range devices {
@@ -185,11 +187,13 @@ func draw(scene Scene, devices []Device, seed uint64) (Device, bool) {
 	return fit[keyOf(seed, scene.Code)%uint64(len(fit))], true
 }
 
+// measures reports whether the device has a datastream of the type.
 func (d Device) measures(code string) bool {
 	return slices.ContainsFunc(d.Streams, func(s Stream) bool { return s.Type == code })
 }
 
-// nearest returns the effect's targets: those of the anchor's own site first, then by distance.
+// nearest returns the targets of an effect: datastreams at the site of the anchor first, then by distance. If the scene
+// prefers the county of the anchor and the county has none, it returns one datastream of another county.
 func nearest(scene Scene, e Effect, anchor Device, devices []Device) []Target {
 	type candidate struct {
 		target  Target
@@ -231,14 +235,16 @@ func nearest(scene Scene, e Effect, anchor Device, devices []Device) []Target {
 	return targets
 }
 
-// distance in metres on a plane that touches at the first place; good enough to rank by.
+// distance returns the distance of two devices in metres on a plane that touches the globe at a. It is exact enough to
+// sort by.
 func distance(a, b Device) float64 {
 	const metresPerDegree = 111_195
 	x := (b.Lon - a.Lon) * math.Cos(a.Lat*math.Pi/180)
 	return metresPerDegree * math.Hypot(x, b.Lat-a.Lat)
 }
 
-// apply moves a normal value to where the scene has it.
+// apply returns the value of a datastream at a time of the scene: the normal value v, mixed with the peak of each
+// effect on this datastream.
 func (p Plan) apply(device string, stream Stream, v float64, at time.Duration) float64 {
 	for _, t := range p.Targets {
 		if t.Device == device && t.Stream == stream.Name {

@@ -6,24 +6,25 @@ import (
 	"time"
 )
 
-// normal is what a type of datastream does on a day when nothing happens. Every part is bounded, so
-// Max is a bound that is never passed: base + spread + season + day + noise.
+// normal describes the signal of a type of datastream without a scene. Values are in the unit of the type. Every part is
+// bounded, so the signal never exceeds Max: base + spread + season + day + noise.
 type normal struct {
 	Type     string
-	Base     float64 // the mean over all devices
-	Spread   float64 // how far a device's own mean may lie off
+	Base     float64 // mean over all devices
+	Spread   float64 // largest difference between the mean of a device and Base
 	Season   float64 // amplitude over the year
 	PeakDay  float64 // day of the year on which the season peaks
 	Day      float64 // amplitude over the day
 	PeakHour float64 // hour, Asia/Shanghai, at which the day peaks
-	Noise    float64 // the AR(1) part stays within ± this
-	Phi      float64 // its memory from one minute to the next
-	Dry      float64 // when above 0: only noise above this share of its bound counts: showers, 5 % of the time
-	Floor    float64 // what it cannot fall below
+	Noise    float64 // the AR(1) noise stays within ± this
+	Phi      float64 // coefficient φ of the AR(1) noise, for a step of one minute
+	Dry      float64 // above 0: only noise above this share of its bound counts, which makes showers in about 5 % of the time
+	Floor    float64 // smallest value
 	Decimals int
 }
 
-// normals is the simulator's own understanding of normal ranges, in the unit of each type.
+// normals returns the normal signal of each type, in the unit of the type. The largest value of each is below the clear
+// value of the blue level of data.DefaultRules, so that only a scene raises alerts. A test checks this.
 func normals() []normal {
 	return []normal{
 		{Type: "water_level", Base: 1.6, Spread: .4, Season: .35, PeakDay: 215, Day: .05, PeakHour: 4, Noise: .15, Phi: .9, Decimals: 2},
@@ -48,7 +49,7 @@ func normalOf(code string) (normal, bool) {
 	return normal{}, false
 }
 
-// Types lists the codes that there is a signal for.
+// Types lists the codes of the datastream types that the simulator has a signal for.
 func Types() []string {
 	var codes []string
 	for _, n := range normals() {
@@ -57,8 +58,8 @@ func Types() []string {
 	return codes
 }
 
-// Normal is what a datastream of the type measures at a time when nothing happens, unrounded: a pure
-// function. The stream is any name of its own, as device/name. ok is false for an unknown type.
+// Normal returns the value of a datastream of the type at a time without a scene, not rounded. It is a pure function.
+// stream is a unique name of the datastream, such as device/name. ok is false if the type is not known.
 func Normal(seed uint64, stream, code string, at time.Time) (value float64, ok bool) {
 	n, ok := normalOf(code)
 	if !ok {
@@ -67,6 +68,7 @@ func Normal(seed uint64, stream, code string, at time.Time) (value float64, ok b
 	return n.at(seed, stream, at), true
 }
 
+// at returns the value of a datastream at a time. The key of the stream determines its mean and its noise.
 func (n normal) at(seed uint64, stream string, at time.Time) float64 {
 	key := keyOf(seed, stream)
 	days := float64(at.Unix())/86400 + 8./24 // local days since 1970
@@ -80,17 +82,19 @@ func (n normal) at(seed uint64, stream string, at time.Time) float64 {
 	return max(v, n.Floor)
 }
 
-// Max is the bound that the signal never passes.
+// Max returns the largest value that the signal can have.
 func (n normal) Max() float64 { return n.Base + n.Spread + n.Season + n.Day + n.Noise }
 
+// round rounds a value to the decimals of the type.
 func (n normal) round(v float64) float64 {
 	p := math.Pow10(n.Decimals)
 	return math.Round(v*p) / p
 }
 
-// ar1 is AR(1) noise within ±1 that can be asked for any time at no cost of its past: the moving
-// average that an AR(1) process is, x(k) = Σ φ^j e(k-j), cut where the weights are spent, with a step
-// of a minute and straight lines between. ±1 is three standard deviations; what lies beyond is cut.
+// ar1 returns AR(1) noise between -1 and 1 at a time. It does not need the earlier values: an AR(1) process is the
+// moving average x(k) = Σ φ^j e(k-j) of independent numbers e, and ar1 sums its first 48 terms. The step k is one
+// minute; between two steps ar1 interpolates linearly. ±1 is three standard deviations; larger values are limited to
+// it.
 func ar1(key uint64, at time.Time, phi float64) float64 {
 	const step, memory = 60 * 1e9, 48
 	ns := at.UnixNano()
@@ -108,7 +112,8 @@ func ar1(key uint64, at time.Time, phi float64) float64 {
 	return min(1, max(-1, (here*(1-frac)+next*frac)/(3*deviation)))
 }
 
-// unit is the k-th of a key's random numbers, uniform in [-1, 1).
+// unit returns the k-th random number of a key, uniform in [-1, 1). The constant is 2^64 divided by the golden ratio,
+// the step of SplitMix64; the shift keeps the 53 bits that a float64 holds.
 func unit(key uint64, k int64) float64 {
 	return float64(mix(key+uint64(k)*0x9e3779b97f4a7c15)>>11)/(1<<52) - 1
 }
@@ -121,7 +126,7 @@ func mix(z uint64) uint64 {
 	return z ^ z>>31
 }
 
-// keyOf makes one number of the seed and a name.
+// keyOf returns a hash of the seed and a name.
 func keyOf(seed uint64, name string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name)) // never fails

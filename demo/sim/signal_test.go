@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// thresholds are those of the default rules, all "above": raise and clear of red, orange, yellow, blue.
+// thresholds returns the raise and clear values of the default rules, for red, orange, yellow and blue. All rules have
+// the direction "above".
 func thresholds() map[string][4][2]float64 {
 	return map[string][4][2]float64{
 		"water_level":   {{4.5, 4.3}, {4.0, 3.8}, {3.5, 3.3}, {3.0, 2.8}},
@@ -113,7 +114,7 @@ func TestShowersComeAndGo(t *testing.T) {
 	}
 }
 
-// town is a few devices of every type in three counties.
+// town returns a few devices of every type in three counties.
 func town() []Device {
 	var list []Device
 	for i, division := range []string{"370602", "370611", "370614"} {

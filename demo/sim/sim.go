@@ -1,9 +1,9 @@
-// Package sim publishes as real devices do: one MQTT connection a device with its own secret, a
-// retained status with a last will, readings at QoS 1 that are kept until they are acknowledged.
+// Package sim simulates devices. Each device has an MQTT connection with a secret of its own, a retained status with a
+// last will, and readings at QoS 1 that it keeps until the broker acknowledges them, as a real device does.
 //
-// Its signals are pure functions of the seed, the datastream and the time: a season, a day and AR(1)
-// noise, always well inside the normal range. A scene, scripted as data, lets a few of them rise
-// through the thresholds and come back. What it publishes is synthetic.
+// The signals are pure functions of the seed, the datastream and the time: the sum of a mean, a season, a daily cycle
+// and AR(1) noise, always inside the normal range. A scene moves a few of them across the thresholds and back. All
+// published data are synthetic.
 package sim
 
 import (
@@ -18,34 +18,34 @@ import (
 	"onemap/internal/fault"
 )
 
-// Device is one that the simulator speaks for.
+// Device is a device that the simulator simulates.
 type Device struct {
 	ID       string
 	Secret   string
-	Division string // six digits, the topic's
-	Site     string // what it stands on; devices of one site share a scene
-	Lon, Lat float64
+	Division string  // county code of six digits; part of the topic
+	Site     string  // name of the site; a scene treats the distance of two devices at one site as 0
+	Lon, Lat float64 // degrees, EPSG:4326
 	Streams  []Stream
 }
 
 // Stream is one datastream of a device.
 type Stream struct {
-	Name string // the key in the payload
-	Type string // a datastream type's code: water_level, rain …
+	Name string // key in the payload
+	Type string // code of a datastream type: water_level, rain …
 }
 
-// Options are what Run needs. The zero value of each is the default named.
+// Options are the settings of Run. A zero value means the default that the comment of the field states last.
 type Options struct {
 	Broker      string           // host:port; 127.0.0.1:1883
-	Devices     []Device         // who publishes
-	Seed        uint64           // of the signals and of a scene's choices
-	Speed       float64          // how many times faster than the clock signals and scenes run; 1
-	Scene       string           // a code of Scenes, or none (as empty)
-	SceneAfter  time.Duration    // from the start, by the clock; at once
+	Devices     []Device         // the devices that publish
+	Seed        uint64           // of the signals and of the choices of a scene
+	Speed       float64          // how many times faster than the clock the signals and scenes run; 1
+	Scene       string           // code of a scene; "none" or empty: no scene
+	SceneAfter  time.Duration    // from the start of Run to the start of the scene, by the clock; 0
 	Interval    time.Duration    // between two readings of a device; 10 s
-	ConnectRate float64          // connections opened a second; 50
-	Quiet       bool             // the end of Run is not the devices' end: they disconnect and do not say that they are off line
-	Logger      *slog.Logger     // silent
+	ConnectRate float64          // largest number of new connections in a second; 50
+	Quiet       bool             // at the end of Run the devices disconnect without the status "offline"
+	Logger      *slog.Logger     // no log
 	Clock       func() time.Time // time.Now
 }
 
@@ -92,8 +92,9 @@ func (o Options) check() error {
 	return nil
 }
 
-// Run publishes until ctx ends, and then publishes a good-bye for every device. If the broker is not available, it
-// reconnects without a limit, at growing intervals with jitter. It returns fault.Invalid for bad options.
+// Run publishes until ctx ends. Then each connected device publishes the status "offline" (unless Quiet is set) and
+// disconnects. If the broker is not available, a device reconnects without a limit, at growing intervals with jitter.
+// Run returns fault.Invalid for bad options and fault.NotFound if no device fits the scene.
 func Run(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
@@ -115,7 +116,7 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// script is what is played and since when.
+// script is the scene of a run with its time. All devices share it, and it never changes.
 type script struct {
 	scene Scene
 	plan  Plan
@@ -125,6 +126,7 @@ type script struct {
 	seed  uint64
 }
 
+// newScript returns the script of a run that starts now. It has no scene if the options name none.
 func newScript(o Options) (*script, error) {
 	s := &script{start: o.Clock(), after: o.SceneAfter, speed: o.Speed, seed: o.Seed}
 	if o.Scene == "" || o.Scene == "none" {
@@ -142,12 +144,12 @@ func newScript(o Options) (*script, error) {
 	return s, nil
 }
 
-// sceneTime is how long the scene has run, in its own time; negative before it.
+// sceneTime returns the time since the start of the scene, multiplied by the speed. It is negative before the start.
 func (s *script) sceneTime(now time.Time) time.Duration {
 	return time.Duration(float64(now.Sub(s.start)-s.after) * s.speed)
 }
 
-// value is what a datastream measures now.
+// value returns the value of a datastream now, rounded as its type requires.
 func (s *script) value(device string, stream Stream, now time.Time) float64 {
 	n, _ := normalOf(stream.Type)
 	at := s.start.Add(time.Duration(float64(now.Sub(s.start)) * s.speed))
@@ -158,7 +160,7 @@ func (s *script) value(device string, stream Stream, now time.Time) float64 {
 	return n.round(v)
 }
 
-// silent reports whether the device has gone silent now.
+// silent reports whether the scene keeps the device without a connection now.
 func (s *script) silent(device string, now time.Time) bool {
 	if s.scene.Code == "" || s.plan.Silent != device {
 		return false
@@ -167,6 +169,7 @@ func (s *script) silent(device string, now time.Time) bool {
 	return t >= 0 && t < s.scene.Silence
 }
 
+// targets lists the datastreams and the silent device of the scene, for the log.
 func (s *script) targets() []string {
 	var list []string
 	for _, t := range s.plan.Targets {

@@ -39,7 +39,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkHeap tells the live heap of a layer a point and a vertex, four attributes included.
+// BenchmarkHeap reports the live heap of a layer, in bytes for each point and each vertex, including four attributes.
 func BenchmarkHeap(b *testing.B) {
 	for b.Loop() {
 		before := heap()
@@ -58,8 +58,8 @@ func BenchmarkHeap(b *testing.B) {
 	}
 }
 
-// BenchmarkIndex is what a change of one point or polygon costs a layer: out of the index, and in at
-// another place; and what finding the points of one tile costs.
+// BenchmarkIndex measures a move of one point or polygon, which removes it from the index and adds it at another place,
+// and the search for the points of one tile.
 func BenchmarkIndex(b *testing.B) {
 	var builder shape.Builder
 	move := func(b *testing.B, l *Layer, ids int64, at func(r *rand.Rand) orb.Geometry) {

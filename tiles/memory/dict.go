@@ -23,17 +23,17 @@ type dict struct {
 	dead   int      // number of unused bytes in the arena
 }
 
-// span is where a value's bytes are; their length is at most maxValue.
+// span is the place of a value in the arena: offset and length in bytes.
 type span struct {
 	at     uint32
 	length uint32
 }
 
 const (
-	grave     = math.MaxUint32
-	maxCodes  = 1 << 30       // beyond it, codes are what the renderer makes up
-	maxArena  = math.MaxInt32 // of a layer's values, bytes
-	firstSize = 64
+	grave     = math.MaxUint32 // marks a deleted slot of the hash table
+	maxCodes  = 1 << 30        // largest number of codes
+	maxArena  = math.MaxInt32  // largest number of bytes of all values of a layer
+	firstSize = 64             // slots of a new hash table; a power of two
 )
 
 func newDict() *dict {
@@ -46,7 +46,8 @@ func (d *dict) value(code uint32) []byte {
 	return d.arena[s.at : s.at+s.length]
 }
 
-// take returns the code of an encoded value and counts one more use of it.
+// take returns the code of an encoded value and counts one more use of it. The code of an empty value is 0. It returns
+// fault.TooLarge if the dictionary is full.
 func (d *dict) take(value []byte) (uint32, error) {
 	if len(value) == 0 {
 		return 0, nil
@@ -82,8 +83,8 @@ func (d *dict) take(value []byte) (uint32, error) {
 	return code, nil
 }
 
-// add stores a value that is not there yet and returns its code. It returns fault.TooLarge when there are more
-// values, or more bytes of them, than codes and offsets can name.
+// add stores a new value and returns its code. It returns fault.TooLarge if there are more than maxCodes values or more
+// than maxArena bytes.
 func (d *dict) add(value []byte) (uint32, error) {
 	if len(d.arena)+len(value) > maxArena || len(d.spans) >= maxCodes {
 		return 0, fault.New(fault.TooLarge, "the layer has more different values than fit into memory")
@@ -174,12 +175,12 @@ func (d *dict) reorder(order []uint32) []uint32 {
 	return now
 }
 
-// bytes returns how much memory the dictionary takes, without the headers of its slices.
+// bytes returns the memory of the dictionary, without the headers of its slices.
 func (d *dict) bytes() int64 {
 	return int64(cap(d.arena) + 8*cap(d.spans) + 4*cap(d.uses) + 4*cap(d.free) + 4*cap(d.slots))
 }
 
-// MVT 2.1, message Tile.Value, and its place in a layer: field 4, length-delimited.
+// The tags of the message Value of MVT 2.1, and the tag of a value in the message Layer (field 4, length-delimited).
 const (
 	tagValue  = 4<<3 | 2
 	tagString = 1<<3 | 2
@@ -189,7 +190,7 @@ const (
 	tagBool   = 7 << 3
 )
 
-// appendString appends a text as a layer's value.
+// appendString appends a text as a value of a Layer message.
 func appendString(b, text []byte) []byte {
 	n := 1 + uvarintLen(uint64(len(text))) + len(text)
 	b = append(b, tagValue)
@@ -199,7 +200,8 @@ func appendString(b, text []byte) []byte {
 	return append(b, text...)
 }
 
-// appendNumber appends a number: a whole one as an integer, which is shorter.
+// appendNumber appends a number as a value of a Layer message. It writes a whole number up to 2^53 as an integer, which
+// is shorter than a double.
 func appendNumber(b []byte, v float64) []byte {
 	switch {
 	case v != math.Trunc(v) || math.Abs(v) > 1<<53:
@@ -214,14 +216,15 @@ func appendNumber(b []byte, v float64) []byte {
 	}
 }
 
-// appendUint appends a whole number that is not negative as a layer's value.
+// appendUint appends a non-negative whole number as a value of a Layer message.
 func appendUint(b []byte, v uint64) []byte {
 	b = append(b, tagValue, byte(1+uvarintLen(v)), tagUint)
 	return binary.AppendUvarint(b, v)
 }
 
-// appendTyped appends the text of a field's value as what the field is; nothing when it is not that. A number that a
-// float64 does not hold, the only number that every reader of tiles has, is a text with all its digits.
+// appendTyped appends the value of a field of the type kind. text is the value as JSON writes it. Readers of tiles have
+// only float64 numbers, so a number that a float64 cannot hold exactly becomes a text with all its digits. For a
+// boolean field with another text it appends nothing.
 func appendTyped(b []byte, kind string, text []byte) []byte {
 	switch kind {
 	case "number", "integer":
@@ -243,7 +246,7 @@ func appendTyped(b []byte, kind string, text []byte) []byte {
 	}
 }
 
-// uvarintLen returns how many bytes a number takes as a varint: one for each seven bits.
+// uvarintLen returns the number of bytes of a varint: one for each seven bits.
 func uvarintLen(v uint64) int {
 	n := 1
 	for ; v >= 0x80; v >>= 7 {

@@ -1,6 +1,7 @@
 package memory
 
-// divisions numbers the different division codes of a layer's features: a scope judges each once.
+// divisions assigns a number to each different division code of a layer. A scope is then checked once for each code and
+// not for each feature.
 type divisions struct {
 	numbers map[string]uint32
 	codes   []string
@@ -38,4 +39,5 @@ func (d *divisions) drop(n uint32) {
 	}
 }
 
+// code returns the division code of a number.
 func (d *divisions) code(n uint32) string { return d.codes[n] }

@@ -13,8 +13,8 @@ import (
 	"onemap/tiles/shape"
 )
 
-// A layer takes features by Put and draws its part of a tile by Render: a Mapbox Vector Tile of one layer, which any reader of the
-// format can read.
+// Put adds features to a layer, and Render draws the layer's part of a tile. The result is a Mapbox Vector Tile with
+// one layer, which any reader of the format can read.
 func ExampleLayer_Render() {
 	spec := tiles.Spec{Name: "hospital", MaxZoom: 14, Fields: []tiles.Field{{Name: "beds", Type: "integer"}}}
 	layer := memory.New(spec, 2)

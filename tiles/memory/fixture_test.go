@@ -17,7 +17,7 @@ func spec(name string) tiles.Spec {
 	}
 }
 
-// stored is a test set's feature as a loader gives it.
+// stored returns a feature of a test set in the form of a loader.
 func stored(id int64, f *testset.Feature) *tiles.Feature {
 	return &tiles.Feature{
 		ID: id, Geometry: f.Geometry, Division: f.Division, NameZH: []byte(f.Name), Level: f.Level, Severity: f.Level,
@@ -25,7 +25,7 @@ func stored(id int64, f *testset.Feature) *tiles.Feature {
 	}
 }
 
-// sample is a layer of a test set: points, polygons or both.
+// sample returns a layer of a test set with points, polygons or both.
 func sample(t testing.TB, points, polygons int) *Layer {
 	t.Helper()
 	l := New(spec("sample"), points+polygons)

@@ -13,7 +13,7 @@ import (
 	"onemap/tiles/shape"
 )
 
-// tape makes of any bytes what a loader could give; at its end it gives zeros.
+// tape converts any bytes to values that a loader could return. After its end it returns zeros.
 type tape []byte
 
 func (b *tape) byte() byte {
@@ -34,7 +34,7 @@ func (b *tape) bytes(n int) []byte {
 	return v
 }
 
-// number is any number there is, or, mostly, one of degrees.
+// number returns a number of degrees in most cases, and any float64 in the others.
 func (b *tape) number() float64 {
 	if b.upTo(7) == 0 {
 		var raw [8]byte
@@ -112,8 +112,8 @@ func (b *tape) query() Query {
 	return q
 }
 
-// FuzzRender: whatever features a layer is given, and whatever tile is asked for, the tile can be
-// decoded and keeps its budget; and when all are deleted nothing is left.
+// FuzzRender checks, for any features and any tile, that the tile can be decoded and is within its budget, and that
+// nothing is left after all features are deleted.
 func FuzzRender(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x01\x01aaaaaaaa\x02\x02bbbbbbbbbbbb\x03\x06ccccccccccccccccccccccccccccccccccccc"))

@@ -15,8 +15,8 @@ import (
 	"onemap/tiles/testset"
 )
 
-// The world of the property tests is small, so that features meet in cells and tiles: a few tiles of
-// zoom 12 around a corner where tiles of zoom 5 meet.
+// corner returns a corner of a tile of zoom 5. The property tests use only a few tiles of zoom 12 around it, so that
+// features often share cells and tiles.
 func corner() orb.Point {
 	at := geo.TileAt(orb.Point{120.5, 37.5}, 5)
 	return geo.FromMercator(orb.Point{
@@ -24,10 +24,10 @@ func corner() orb.Point {
 	})
 }
 
-// unitOf is a tile unit of a zoom in degrees of longitude.
+// unitOf returns the size of a tile unit at a zoom, in degrees of longitude.
 func unitOf(z int) float64 { return 360 / math.Exp2(float64(z)) / core.TileExtent }
 
-// spot draws a place: often one of a raster of few points, so that several features have the same.
+// spot draws a place. Half of the draws are from a small raster, so that several features have the same place.
 func spot(t *rapid.T) orb.Point {
 	c := corner()
 	if rapid.Bool().Draw(t, "raster") {
@@ -38,7 +38,7 @@ func spot(t *rapid.T) orb.Point {
 	return orb.Point{c[0] + far*rapid.Float64Range(-1, 1).Draw(t, "dx"), c[1] + far*rapid.Float64Range(-1, 1).Draw(t, "dy")}
 }
 
-// ringAt is a ring around a place, from far below a pixel to many tiles.
+// ringAt draws a ring around a place, with a size from far below a pixel to many tiles.
 func ringAt(t *rapid.T, c orb.Point) orb.Ring {
 	n := rapid.IntRange(3, 140).Draw(t, "n")
 	radius := unitOf(12) * math.Pow(10, rapid.Float64Range(-2, 4.2).Draw(t, "radius"))
@@ -51,7 +51,7 @@ func ringAt(t *rapid.T, c orb.Point) orb.Ring {
 	return append(r, r[0])
 }
 
-// drawGeometry draws a geometry of any kind. Some cannot be drawn on a map, or not wholly.
+// drawGeometry draws a geometry of any kind. A map cannot show some of them, or only a part.
 func drawGeometry(t *rapid.T, deep int) orb.Geometry {
 	switch what := rapid.IntRange(0, 13).Draw(t, "what"); {
 	case what < 5 || deep == 0:
@@ -83,7 +83,7 @@ func drawGeometry(t *rapid.T, deep int) orb.Geometry {
 
 func divisionCodes() []string { return []string{"", "3706", "370602", "370602001", "370614", "1101"} }
 
-// drawFeature draws a feature of spec's fields with an id of few.
+// drawFeature draws a feature with the fields of spec. Its id is one of a few, so that features replace each other.
 func drawFeature(t *rapid.T) *tiles.Feature {
 	f := &tiles.Feature{
 		ID: rapid.Int64Range(0, 40).Draw(t, "id"), Geometry: drawGeometry(t, 2),
@@ -101,7 +101,7 @@ func drawFeature(t *rapid.T) *tiles.Feature {
 	return f
 }
 
-// crowd is many features at once: points in few places, or small polygons, with ids from first on.
+// crowd draws many features at once: points at a few places, or small polygons, with consecutive ids.
 func crowd(t *rapid.T) []*tiles.Feature {
 	n, first := rapid.IntRange(1, 900).Draw(t, "crowd"), 1000+rapid.Int64Range(0, 900).Draw(t, "first")
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
@@ -123,7 +123,7 @@ func crowd(t *rapid.T) []*tiles.Feature {
 	return all
 }
 
-// drawRules draws how the layer is drawn.
+// drawRules draws the tile rules of the layer.
 func drawRules(t *rapid.T) core.TileRules {
 	var r core.TileRules
 	number := func(what string, of ...int) int { return rapid.SampledFrom(of).Draw(t, what) }
@@ -144,7 +144,7 @@ func drawRules(t *rapid.T) core.TileRules {
 	return r
 }
 
-// drawQuery draws a question for a tile near the corner, or wherever a feature is.
+// drawQuery draws a query for a tile near the corner, or for any place where a feature may be.
 func drawQuery(t *rapid.T, rules core.TileRules) Query {
 	z := rapid.SampledFrom([]uint32{0, 3, 5, 8, 9, 10, 11, 12, 14, 16, 20, 22}).Draw(t, "z")
 	at := geo.TileAt(spot(t), z)

@@ -1,20 +1,22 @@
-// Package memory holds one layer of the map in memory, in integer world coordinates, and makes its
-// part of a tile: points in the order of their Morton codes, lines and polygons in an R-tree,
-// attributes as codes of a dictionary. What a tile costs grows with what is in it, not with the layer.
+// Package memory holds one layer of the map in memory and makes the layer's part of a tile. Points are sorted by their
+// Morton codes, lines and polygons are in an R-tree, and attributes are codes of a dictionary. The time for a tile
+// depends on the content of the tile, not on the size of the layer. Coordinates are world coordinates (see package
+// shape): uint32, x from 180°W to the east, y from the north.
 //
-// A feature is a slot, a number from 0: a row of columns (ids, levels, places, codes of attributes). Columns take much
-// less memory than one struct a feature, and give the garbage collector nothing to follow. The three indexes over the
-// slots are points (points by Morton code), labels (the places of polygons' names, likewise) and tree (boxes of lines
-// and polygons).
+// A feature is a slot, which is an index of the columns of the layer (ids, levels, places, codes of attributes). Columns
+// take much less memory than one struct for each feature, and they have no pointers for the garbage collector to follow.
+// There are three indexes of slots: points (points by Morton code), labels (the places of the names of polygons, also by
+// Morton code) and tree (the boxes of lines and polygons).
 //
-// Morton codes interleave the bits of x and y. So the points of a tile, and those of each cell in it, follow each
-// other, and a tile is read in a few runs.
+// A Morton code interleaves the bits of x and y. The points of a tile, and the points of each cell of a tile, are
+// therefore next to each other, so a tile is read in a few runs.
 //
-// Render does this: scanPoints and scanShapes collect what the view needs, thinned to one feature a cell where the
-// layer's rules say so; draw encodes them, the worst level last, so that it lies on top; and when that is more than the
-// budget of bytes, it begins again with larger cells.
+// Render works in three steps. scanPoints and scanShapes collect the features of the view. Where the rules of the layer
+// require it, they keep one feature for each cell. draw encodes the features, the worst level last, so that it is on
+// top. If the result is larger than the budget of bytes, Render starts again with larger cells.
 //
-// A Layer is not safe for concurrent changes: many may Render at once, one may Put or Delete alone.
+// A Layer is not safe for concurrent changes: several goroutines may call Render at the same time, but only one may
+// call Put or Delete, and no Render may run meanwhile. Prepare may run at any time.
 package memory
 
 import (
@@ -31,23 +33,23 @@ import (
 	"onemap/tiles/shape"
 )
 
-// noShape is the end of a feature's list of shapes.
+// noShape marks the end of a feature's list of shapes.
 const noShape = math.MaxUint32
 
-// Layer is the features of one layer. A feature is a slot: a row of the columns below.
+// Layer holds the features of one layer. A feature is a slot: an index of the columns below.
 type Layer struct {
 	name  string
 	keys  []string // names of the attributes, by column, then level and count
 	kinds []string // types of the layer's own fields
 
-	slotOf map[int64]uint32
-	free   []uint32
+	slotOf map[int64]uint32 // slot by feature id
+	free   []uint32         // unused slots
 	ids    []int64
-	ranks  []uint8 // order of drawing<<4 | level
-	where  []uint32
-	x, y   []uint32   // a point's place, or the label's
-	shapes []uint32   // the first of its shapes; noShape: it is a point. nil while there are points alone
-	cols   [][]uint32 // codes, in the order of keys; a column is nil until somebody has a value in it
+	ranks  []uint8    // order of drawing<<4 | level
+	where  []uint32   // number of the division; see areas
+	x, y   []uint32   // place of a point, or of the label of a polygon
+	shapes []uint32   // first entry of forms; noShape: a point. The column is nil while the layer has only points
+	cols   [][]uint32 // codes of the dictionary, in the order of keys; a column is nil while no feature has a value in it
 
 	dict  *dict
 	areas divisions
@@ -56,24 +58,24 @@ type Layer struct {
 	labels points // of polygons
 
 	forms    []form
-	freeForm []uint32
-	tree     rtree.RTreeGN[float32, uint32]
-	vertices int64
-	heap     int64 // of the shapes
+	freeForm []uint32                       // unused entries of forms
+	tree     rtree.RTreeGN[float32, uint32] // entries of forms by their boxes
+	vertices int64                          // of all shapes
+	heap     int64                          // memory of all shapes, bytes
 
-	undrawn map[int64]tiles.Undrawn
-	loading bool // until Ready: nothing is in points, labels and tree yet
+	undrawn map[int64]tiles.Undrawn // by feature id
+	loading bool                    // true until Ready; points, labels and tree are still empty
 }
 
-// form is one shape of a feature.
+// form is one shape of a feature. The shapes of a feature are a linked list.
 type form struct {
 	shape.Shape
 	slot uint32
-	next uint32
+	next uint32 // next entry of forms, or noShape
 }
 
-// New makes an empty layer for a spec's fields. It takes features by Put; after the first load Ready
-// must be called.
+// New returns an empty layer with the fields of a spec. size is the expected number of features. The caller adds
+// features with Put and must call Ready after the first load.
 func New(s tiles.Spec, size int) *Layer {
 	l := &Layer{
 		name: s.Name, keys: []string{"name_zh", "name_en", "division", "origin"}, slotOf: make(map[int64]uint32, size),
@@ -90,8 +92,7 @@ func New(s tiles.Spec, size int) *Layer {
 	return l
 }
 
-// Item is a feature as the layer takes it: everything that costs time is done, and nothing of it is
-// the loader's.
+// Item is a feature that is ready for Put: everything slow is done. It does not refer to memory of the loader.
 type Item struct {
 	id              int64
 	point           bool
@@ -100,12 +101,12 @@ type Item struct {
 	note            string
 	division        string
 	level, severity core.Level
-	values          []byte // encoded, one behind the other
-	ends            []uint32
+	values          []byte   // encoded values of all columns, one after another
+	ends            []uint32 // end of each column's value in values
 }
 
-// Prepare makes the item of a feature. It reads the layer's fields alone, so it may run while others
-// render or change the layer. The builder is the caller's scratch.
+// Prepare returns the item of a feature. It reads only the fields of the layer, which never change, so it may run at the
+// same time as Render, Put or Delete. The builder is memory that the caller reuses.
 func (l *Layer) Prepare(f *tiles.Feature, b *shape.Builder) Item {
 	it := Item{id: f.ID, division: f.Division, level: f.Level, severity: f.Severity}
 	l.encodeValues(&it, f)
@@ -127,8 +128,8 @@ func (l *Layer) Prepare(f *tiles.Feature, b *shape.Builder) Item {
 	return it
 }
 
-// encodeValues writes the attributes of a feature as MVT values, in the order of the columns. They are kept
-// encoded, so that a tile copies bytes and formats nothing.
+// encodeValues encodes the attributes of a feature as MVT values, in the order of the columns. The layer keeps the
+// encoded values, so that making a tile only copies bytes.
 func (l *Layer) encodeValues(it *Item, f *tiles.Feature) {
 	it.ends = make([]uint32, 0, len(l.cols))
 	it.values = make([]byte, 0, 96)
@@ -147,14 +148,16 @@ func (l *Layer) encodeValues(it *Item, f *tiles.Feature) {
 	}
 }
 
-// Extent is where something is or was, in world coordinates, and whose it is.
+// Extent is a box in world coordinates in which a feature is or was, and the division of the feature. The caller uses
+// it to drop the tiles that the change concerns.
 type Extent struct {
 	Box      shape.Box
 	Division string
 }
 
-// Put adds or replaces a feature and returns its old and its new place: none, one or two places. It returns
-// fault.TooLarge if the feature does not fit into memory; the layer then does not have the feature.
+// Put adds or replaces a feature and returns its old and its new place: none, one or two places. Before Ready it
+// returns no places. It returns fault.TooLarge if the feature does not fit into the layer; the layer then does not have
+// the feature.
 func (l *Layer) Put(it *Item) (places []Extent, err error) {
 	if was, ok := l.Delete(it.id); ok {
 		places = append(places, was)
@@ -181,13 +184,14 @@ func (l *Layer) Put(it *Item) (places []Extent, err error) {
 	return append(places, l.extent(slot)), nil
 }
 
-// ID is the feature's.
+// ID returns the id of the feature.
 func (it *Item) ID() int64 { return it.id }
 
+// drawn reports whether tiles show the feature or a part of it.
 func (it *Item) drawn() bool { return it.point || len(it.shapes) > 0 }
 
-// newSlot fills a row with a feature. When the dictionary is full, what was taken so far is given back and nothing
-// of the feature stays.
+// newSlot fills a slot with a feature and returns it. If the dictionary is full, it returns fault.TooLarge and drops the
+// codes that it has already taken, so that nothing of the feature stays.
 func (l *Layer) newSlot(it *Item) (uint32, error) {
 	if len(l.ids) >= math.MaxInt32 {
 		return 0, fault.New(fault.TooLarge, "the layer has more features than fit into memory")
@@ -215,7 +219,7 @@ func (l *Layer) newSlot(it *Item) (uint32, error) {
 	return slot, nil
 }
 
-// row returns an unused slot.
+// row returns an unused slot. It extends all columns if there is none.
 func (l *Layer) row() uint32 {
 	if n := len(l.free); n > 0 {
 		slot := l.free[n-1]
@@ -235,7 +239,8 @@ func (l *Layer) row() uint32 {
 	return uint32(len(l.ids) - 1)
 }
 
-// set writes the code of one attribute. A column takes no memory until a feature has a value in it.
+// set writes the code of one attribute. It creates the column with the first value, because many layers have fields
+// without values.
 func (l *Layer) set(column int, slot, code uint32) {
 	if l.cols[column] == nil {
 		if code == 0 {
@@ -246,7 +251,7 @@ func (l *Layer) set(column int, slot, code uint32) {
 	l.cols[column][slot] = code
 }
 
-// code returns the code of one attribute; 0 when there is none.
+// code returns the code of one attribute, and 0 if the feature has no value.
 func (l *Layer) code(column int, slot uint32) uint32 {
 	if c := l.cols[column]; c != nil {
 		return c[slot]
@@ -254,7 +259,8 @@ func (l *Layer) code(column int, slot uint32) uint32 {
 	return 0
 }
 
-// rank is a level's place in the order of drawing: the worst is drawn last.
+// rank returns the place of a level in the order of drawing, from 0 for none to 4 for red. The worst level is drawn
+// last.
 func rank(level core.Level) uint8 {
 	if level == core.None || !level.Valid() {
 		return 0
@@ -262,17 +268,17 @@ func rank(level core.Level) uint8 {
 	return uint8(5 - level)
 }
 
-// addPoint puts a slot into the order of places. While the layer is loading nothing is ordered: Ready sorts all of
-// them at once, which is much faster than one insertion after another.
+// addPoint adds a slot to an index of points. It does nothing while the layer is loading, because Ready sorts all slots
+// at once, which is much faster than many insertions.
 func (l *Layer) addPoint(p *points, slot uint32) {
 	if !l.loading {
 		p.insert(morton(l.x[slot], l.y[slot]), slot, l.ids)
 	}
 }
 
-// addShapes stores the shapes of a feature as a linked list of forms and puts their boxes into the tree. A
-// collection may have shapes of several kinds; a feature with a polygon has one label, whatever the number of its
-// polygons.
+// addShapes stores the shapes of a feature as a linked list of forms and adds their boxes to the tree. A geometry
+// collection may have shapes of several kinds. A feature with polygons has one label, no matter how many polygons it
+// has.
 func (l *Layer) addShapes(slot uint32, shapes []shape.Shape) {
 	if l.shapes == nil {
 		l.shapes = make([]uint32, len(l.ids), cap(l.ids))
@@ -297,7 +303,7 @@ func (l *Layer) addShapes(slot uint32, shapes []shape.Shape) {
 	}
 }
 
-// newForm stores a form in a free place or at the end, and returns where.
+// newForm stores a form in a free entry or at the end, and returns its index.
 func (l *Layer) newForm(f form) uint32 {
 	if n := len(l.freeForm); n > 0 {
 		at := l.freeForm[n-1]
@@ -309,13 +315,13 @@ func (l *Layer) newForm(f form) uint32 {
 	return uint32(len(l.forms) - 1)
 }
 
-// corners are a box as the tree keeps it: never smaller than it is.
+// corners returns a box in the form of the tree. It is never smaller than the exact box.
 func corners(b shape.Box) (low, high [2]float32) {
 	return [2]float32{below(b.X0), below(b.Y0)}, [2]float32{above(b.X1), above(b.Y1)}
 }
 
-// below and above round a world coordinate to a float32 so that a box only grows. float32 has 24 bits of precision
-// and a coordinate 32, so what the tree finds is checked again against the exact box.
+// below rounds a world coordinate down to a float32. A float32 has 24 bits of precision and a coordinate 32, so the
+// tree may find shapes just outside a box. Callers check the exact box.
 func below(v uint32) float32 {
 	f := float32(v)
 	if float64(f) > float64(v) {
@@ -324,6 +330,7 @@ func below(v uint32) float32 {
 	return f
 }
 
+// above rounds a world coordinate up to a float32; see below.
 func above(v uint32) float32 {
 	f := float32(v)
 	if float64(f) < float64(v) {
@@ -355,14 +362,14 @@ func (l *Layer) Delete(id int64) (was Extent, ok bool) {
 	return was, true
 }
 
-// removePoint is the opposite of addPoint.
+// removePoint removes a slot from an index of points; see addPoint.
 func (l *Layer) removePoint(p *points, slot uint32) {
 	if !l.loading {
 		p.remove(morton(l.x[slot], l.y[slot]), slot, l.ids)
 	}
 }
 
-// removeShapes is the opposite of addShapes. The forms are free for the next feature.
+// removeShapes removes the shapes of a feature and frees their forms; see addShapes.
 func (l *Layer) removeShapes(slot uint32) {
 	label := false
 	for at := l.shapes[slot]; at != noShape; {
@@ -385,10 +392,10 @@ func (l *Layer) removeShapes(slot uint32) {
 	}
 }
 
-// isPoint reports whether a slot is a point: it has no shapes.
+// isPoint reports whether the feature of a slot is a point, which has no shapes.
 func (l *Layer) isPoint(slot uint32) bool { return l.shapes == nil || l.shapes[slot] == noShape }
 
-// extent returns the box around all shapes of a slot, or the point itself as a box without a size.
+// extent returns the box around all shapes of a slot. The box of a point has the point as both corners.
 func (l *Layer) extent(slot uint32) Extent {
 	e := Extent{Division: l.areas.code(l.where[slot])}
 	if l.isPoint(slot) {
@@ -408,13 +415,13 @@ func (l *Layer) extent(slot uint32) Extent {
 	return e
 }
 
-// Stats is what a layer holds.
+// Stats has the sizes of a layer.
 type Stats struct {
 	Features, Vertices int64
-	Bytes              int64 // of the heap, near enough
+	Bytes              int64 // estimated memory on the heap
 }
 
-// Stats tells what the layer holds.
+// Stats returns the sizes of the layer. The factors are the bytes of one entry of each column and index.
 func (l *Layer) Stats() Stats {
 	n := int64(cap(l.ids))*(8+1+4+4+4) + int64(cap(l.shapes))*4 + int64(len(l.slotOf))*24
 	for _, c := range l.cols {
@@ -424,7 +431,7 @@ func (l *Layer) Stats() Stats {
 	return Stats{Features: int64(len(l.slotOf)), Vertices: l.vertices, Bytes: n}
 }
 
-// Count is how many features of divisions that are covered are drawn.
+// Count returns the number of drawn features in the divisions for which covers returns true.
 func (l *Layer) Count(covers func(division string) bool) (n int64) {
 	for i, uses := range l.areas.uses {
 		if uses > 0 && covers(l.areas.codes[i]) {
@@ -434,10 +441,11 @@ func (l *Layer) Count(covers func(division string) bool) (n int64) {
 	return n
 }
 
-const formBytes = 8 // beside the shape
+// formBytes is the memory of a form without its shape, bytes.
+const formBytes = 8
 
-// Undrawn lists at most limit features that are not or not wholly shown and that the division covers,
-// by id, and counts all of them.
+// Undrawn returns the features that tiles do not show, or show only in part, in the divisions for which covers returns
+// true. The list is ordered by id and has at most limit features; count is the number of all of them.
 func (l *Layer) Undrawn(covers func(division string) bool, limit int) (list []tiles.Undrawn, count int) {
 	for _, u := range l.undrawn {
 		if covers(u.Division) {
@@ -449,5 +457,5 @@ func (l *Layer) Undrawn(covers func(division string) bool, limit int) (list []ti
 	return list[:min(limit, count)], count
 }
 
-// String is for messages.
+// String implements fmt.Stringer.
 func (l *Layer) String() string { return fmt.Sprintf("layer %s", l.name) }

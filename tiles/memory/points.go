@@ -5,24 +5,24 @@ import (
 	"sort"
 )
 
-// blockSize is how many points a block holds before it is split.
+// blockSize is the number of points at which a block is split.
 const blockSize = 512
 
-// points are slots in the order of the Morton codes of their places, then of their ids, in blocks:
-// a tile, and each cell of it, is one run of them, and a change moves some hundred of them at most.
+// points is an index of slots, sorted by the Morton codes of their places, then by the ids of the features. It is
+// divided into blocks, so that a change moves at most a few hundred entries.
 type points struct {
-	blocks []block // none is empty
-	n      int
+	blocks []block // no block is empty
+	n      int     // number of all points
 }
 
-// block is a part of the order. keys and slots have the same length; keys are kept beside the slots because a
-// search looks at keys alone.
+// block is a part of the index. keys are the Morton codes of the slots and have the same length. They are stored here,
+// because a search reads only keys.
 type block struct {
 	keys  []uint64
 	slots []uint32
 }
 
-// spread puts a zero between the bits of v.
+// spread inserts a zero bit between the bits of v.
 func spread(v uint32) uint64 {
 	x := uint64(v)
 	x = (x | x<<16) & 0x0000ffff0000ffff
@@ -32,10 +32,11 @@ func spread(v uint32) uint64 {
 	return (x | x<<1) & 0x5555555555555555
 }
 
-// morton interleaves the bits of a place: those of y are the upper ones.
+// morton returns the Morton code of a place. In each pair of bits the upper one is from y.
 func morton(x, y uint32) uint64 { return spread(x) | spread(y)<<1 }
 
-// fill makes the blocks of slots in order.
+// fill builds the blocks from sorted slots. A block is filled to three quarters, so that the first insertions do not
+// split it.
 func (p *points) fill(keys []uint64, slots []uint32) {
 	const full = blockSize * 3 / 4
 	p.n = len(keys)
@@ -47,7 +48,8 @@ func (p *points) fill(keys []uint64, slots []uint32) {
 	}
 }
 
-// find is the block that holds the place of (key, id), and the place in it.
+// find returns the block and the index in it at which (key, id) is, or must be inserted. ids has the feature ids by
+// slot.
 func (p *points) find(key uint64, id int64, ids []int64) (at, in int) {
 	less := func(k uint64, slot uint32) bool { return k < key || (k == key && ids[slot] < id) }
 	at = sort.Search(len(p.blocks), func(i int) bool {
@@ -66,9 +68,8 @@ func (p *points) find(key uint64, id int64, ids []int64) (at, in int) {
 	return at, in
 }
 
-// insert puts a point into its place. A block that is full is split into two halves, so an insertion moves
-// blockSize points at most. ids has the feature ids by slot: points at one place are ordered by them, so that
-// every node draws the same.
+// insert adds a point. It splits a full block into two halves, so an insertion moves at most blockSize entries. ids has
+// the feature ids by slot. Points at the same place are ordered by id, so that every node draws the same tile.
 func (p *points) insert(key uint64, slot uint32, ids []int64) {
 	p.n++
 	at, in := p.find(key, ids[slot], ids)
@@ -82,14 +83,14 @@ func (p *points) insert(key uint64, slot uint32, ids []int64) {
 	if len(b.keys) < blockSize {
 		return
 	}
-	// Both halves are cloned: a half that shared the array of the whole would keep all of it in memory.
+	// Both halves are copied, because a half that shares the array of the whole block keeps all of it in memory.
 	half := blockSize / 2
 	upper := block{slices.Clone(b.keys[half:]), slices.Clone(b.slots[half:])}
 	b.keys, b.slots = slices.Clone(b.keys[:half]), slices.Clone(b.slots[:half])
 	p.blocks = slices.Insert(p.blocks, at+1, upper)
 }
 
-// remove takes a point out; it must be there. ids still knows its id.
+// remove removes a point, which must be in the index. ids must still have the id of its slot.
 func (p *points) remove(key uint64, slot uint32, ids []int64) {
 	at, in := p.find(key, ids[slot], ids)
 	b := &p.blocks[at]
@@ -104,7 +105,7 @@ func (p *points) remove(key uint64, slot uint32, ids []int64) {
 	}
 }
 
-// join puts a block that has become small together with a neighbour, when both fit into one.
+// join merges a small block with a neighbour if both together fill at most three quarters of a block.
 func (p *points) join(at int) {
 	if at == len(p.blocks)-1 {
 		at--
@@ -117,17 +118,17 @@ func (p *points) join(at int) {
 	p.blocks = slices.Delete(p.blocks, at+1, at+2)
 }
 
-// position is a place in the order: the first point with a key that is not less.
+// position is a place in the index: the index of a block and the index in it.
 type position struct{ at, in int }
 
-// seek moves forward from a position to the first key that is not less.
+// seek returns the position of the first point at or after from whose key is at least key.
 func (p *points) seek(from position, key uint64) position {
 	at := from.at
 	if at >= len(p.blocks) {
 		return from
 	}
 	if b := &p.blocks[at]; b.keys[len(b.keys)-1] < key {
-		// gallop: what is looked for is mostly near
+		// Exponential search, because the wanted block is usually near.
 		step := 1
 		for at+step < len(p.blocks) && last(&p.blocks[at+step]) < key {
 			at += step
@@ -144,19 +145,21 @@ func (p *points) seek(from position, key uint64) position {
 	return position{at, from.in + sort.Search(len(keys), func(i int) bool { return keys[i] >= key })}
 }
 
-// last is the largest key of a block.
+// last returns the largest key of a block.
 func last(b *block) uint64 { return b.keys[len(b.keys)-1] }
 
-// run is a run of Morton codes, its ends included.
+// run is a range of Morton codes, including both ends.
 type run struct{ from, to uint64 }
 
-// cover appends the runs of codes whose cells touch the box, in order. Cells of the level (0 is the
-// world) are not divided further, so what lies a little outside may be in the runs.
+// cover appends the runs of the codes of a box, in ascending order. It divides the world into quadrants down to cells
+// of the level (0 is the world, 32 a single place). The runs contain whole cells, so they may contain places outside
+// the box.
 func cover(dst []run, x0, y0, x1, y1 uint32, level uint) []run {
 	return coverCell(dst, 0, 0, 32, x0, y0, x1, y1, 32-level)
 }
 
-// coverCell looks at the cell at (x, y) whose side is 2^size.
+// coverCell appends the runs of the cell at (x, y) with a side of 2^size, which has one run of codes. It merges a run
+// with the run before it if they are adjacent.
 func coverCell(dst []run, x, y uint32, size uint, x0, y0, x1, y1 uint32, least uint) []run {
 	side := uint32(uint64(1)<<size - 1)
 	ex, ey := x|side, y|side
@@ -180,7 +183,7 @@ func coverCell(dst []run, x, y uint32, size uint, x0, y0, x1, y1 uint32, least u
 	return coverCell(dst, x|half, y|half, size, x0, y0, x1, y1, least)
 }
 
-// bytes returns how much memory the order takes.
+// bytes returns the memory of the index.
 func (p *points) bytes() int64 {
 	n := int64(cap(p.blocks)) * 48
 	for i := range p.blocks {

@@ -17,7 +17,7 @@ import (
 	"onemap/tiles/shape"
 )
 
-// model is a layer, and what should be in it.
+// model is a layer with the features that it should have.
 type model struct {
 	t       *rapid.T
 	layer   *Layer
@@ -25,7 +25,7 @@ type model struct {
 	builder shape.Builder
 }
 
-// put and delete give the places that the layer says have changed.
+// put adds or replaces a feature and returns the changed places that the layer reports.
 func (m *model) put(f *tiles.Feature) []Extent {
 	m.truth[f.ID] = f
 	it := m.layer.Prepare(f, &m.builder)
@@ -36,6 +36,7 @@ func (m *model) put(f *tiles.Feature) []Extent {
 	return places
 }
 
+// delete deletes a feature and returns the changed place that the layer reports.
 func (m *model) delete(id int64) []Extent {
 	_, there := m.truth[id]
 	delete(m.truth, id)
@@ -49,7 +50,7 @@ func (m *model) delete(id int64) []Extent {
 	return []Extent{was}
 }
 
-// fresh is a new layer of the same features, loaded in another order.
+// fresh returns a new layer with the same features, loaded in order of their ids or in reverse.
 func (m *model) fresh() *Layer {
 	l := New(spec("sample"), 0)
 	ids := slices.Sorted(maps.Keys(m.truth))
@@ -66,7 +67,7 @@ func (m *model) fresh() *Layer {
 	return l
 }
 
-// change makes one change, of one feature or of many, and gives the places that it touches.
+// change makes one change of one or many features, and returns the changed places.
 func (m *model) change() (places []Extent) {
 	switch rapid.IntRange(0, 9).Draw(m.t, "change") {
 	case 0:
@@ -92,7 +93,7 @@ func (m *model) change() (places []Extent) {
 	return places
 }
 
-// begin is a layer after its first load, of what a few changes leave, or of nothing.
+// begin returns a model after its first load. The load has the features of a few changes, or none.
 func begin(t *rapid.T) *model {
 	m := &model{t: t, layer: New(spec("sample"), 0), truth: map[int64]*tiles.Feature{}}
 	for range rapid.IntRange(0, 12).Draw(t, "loaded") {
@@ -104,7 +105,7 @@ func begin(t *rapid.T) *model {
 	return m
 }
 
-// sameParts compares the parts of a tile, made with the same scratch as the others.
+// sameParts checks that two layers render the same part of a tile. All parts use the same scratch.
 func sameParts(t *rapid.T, q Query, a, b *Layer, s *Scratch) Part {
 	x, y := a.Render(q, s), b.Render(q, s)
 	if !bytes.Equal(x.Bytes, y.Bytes) {
@@ -131,8 +132,8 @@ func inWords(t *rapid.T, tile []byte) string {
 	return fmt.Sprintf("%.4000s", b.String())
 }
 
-// Whatever was inserted, moved, changed and deleted, every tile is byte for byte that of a layer that
-// was loaded with what is left; and so is what it says of the features that it cannot draw.
+// After any inserts, moves, changes and deletes, every tile is equal, byte for byte, to the tile of a layer that was
+// newly loaded with the remaining features. The reports of features that cannot be drawn are equal too.
 func TestChangesLeaveAFreshLayer(t *testing.T) {
 	var s Scratch
 	rapid.Check(t, func(rt *rapid.T) {
@@ -152,7 +153,7 @@ func TestChangesLeaveAFreshLayer(t *testing.T) {
 	})
 }
 
-// sameNotes compares what the layers say of themselves.
+// sameNotes checks that two layers report the same statistics and the same features that cannot be drawn.
 func sameNotes(t *rapid.T, a, b *Layer) {
 	for _, scope := range []core.Scope{{Division: "3706"}, {Division: "370602"}} {
 		x, n := a.Undrawn(scope.Covers, 10)
@@ -167,9 +168,8 @@ func sameNotes(t *rapid.T, a, b *Layer) {
 	}
 }
 
-// checkPart holds a part against the features that there are: it decodes, within its budget, has
-// nobody's features that the reader may not see, counts as many as there can be, and draws the worst
-// last.
+// checkPart compares a part with the features of the model. The part can be decoded and is within its budget, has no
+// features that the reader may not see, has a possible count, and draws the worst level last.
 func checkPart(t *rapid.T, m *model, q Query, p Part) {
 	if q.Budget > 0 && len(p.Bytes) > q.Budget {
 		t.Fatalf("%+v: %d bytes", q, len(p.Bytes))
@@ -217,12 +217,12 @@ func checkPart(t *rapid.T, m *model, q Query, p Part) {
 	}
 }
 
-// pixels is by how much what is drawn of a thing may lie outside of its box; it is what whoever drops
-// tiles reckons with.
+// pixels is the largest distance at which a drawn feature may be outside its box, tile units. Code that drops tiles
+// must add it.
 const pixels = 8
 
-// A tile in which something looks different after a change lies within the reach of the places that
-// the change tells: who drops those tiles has no stale one.
+// Every tile that looks different after a change is in the reach of the places that the change reports. So if the cache
+// drops the tiles in this reach, it has no stale tile.
 func TestChangesTellTheirReach(t *testing.T) {
 	var s Scratch
 	rapid.Check(t, func(rt *rapid.T) {

@@ -7,8 +7,8 @@ import (
 	"onemap/tiles/shape"
 )
 
-// Ready ends the first load: everything is put in the order of its place, so that what is drawn
-// together lies together in memory, and the room for growth is given back.
+// Ready ends the first load. It sorts all features by their place, so that features of one tile are close in memory,
+// builds the indexes, and frees the spare memory of the columns.
 func (l *Layer) Ready() {
 	l.loading = false
 	l.sortForms()
@@ -37,8 +37,9 @@ func (l *Layer) Ready() {
 	l.sortValues()
 }
 
-// sortValues sets the lowest codes for the values that many features share, the most used first, and
-// puts the others in the order of the features: so both are near when a tile is made.
+// sortValues assigns new codes to the values of the dictionary. Values of several features get the lowest codes, the
+// most used first; the others follow in the order of the features. The values of one tile are then close in memory, and
+// frequent codes are below lowCodes.
 func (l *Layer) sortValues() {
 	var shared, single []uint32
 	for slot := range l.ids {
@@ -67,13 +68,13 @@ func (l *Layer) sortValues() {
 	}
 }
 
-// keyed is a slot or a form with the Morton code that it is sorted by.
+// keyed is a slot or a form with the Morton code by which it is sorted.
 type keyed struct {
 	key  uint64
 	slot uint32
 }
 
-// hasLabel reports whether one of the shapes of a slot is a polygon: only polygons have a place for their name.
+// hasLabel reports whether one of the shapes of a slot is a polygon. Only polygons have a label.
 func (l *Layer) hasLabel(slot uint32) bool {
 	for at := l.shapes[slot]; at != noShape; at = l.forms[at].next {
 		if l.forms[at].Kind == shape.Polygon {
@@ -83,7 +84,7 @@ func (l *Layer) hasLabel(slot uint32) bool {
 	return false
 }
 
-// permute sets the numbers of the slots to their order, and takes the unused ones out.
+// permute renumbers the slots: a slot becomes its index in order. It removes unused slots.
 func (l *Layer) permute(order []keyed) {
 	l.ids, l.ranks, l.where = permuted(l.ids, order), permuted(l.ranks, order), permuted(l.where, order)
 	l.x, l.y, l.shapes = permuted(l.x, order), permuted(l.y, order), permuted(l.shapes, order)
@@ -104,7 +105,7 @@ func (l *Layer) permute(order []keyed) {
 	}
 }
 
-// permuted returns a column in a new order. Slots that the order does not name are left out.
+// permuted returns a column in a new order, without the slots that are not in the order.
 func permuted[T any](old []T, order []keyed) []T {
 	if old == nil {
 		return nil
@@ -116,7 +117,8 @@ func permuted[T any](old []T, order []keyed) []T {
 	return out
 }
 
-// sortForms puts the shapes in the order of their places and into the tree.
+// sortForms sorts the shapes by the Morton code of their centres, links the shapes of each feature again, and adds their
+// boxes to the tree.
 func (l *Layer) sortForms() {
 	var order []keyed
 	for i := range l.forms {

@@ -10,7 +10,8 @@ import (
 	"onemap/tiles/shape"
 )
 
-// MVT 2.1, messages Tile, Layer and Feature: field number and wire type.
+// The tags of the messages Tile, Layer and Feature of MVT 2.1. A tag is the number of the field, shifted by 3, and the
+// wire type of Protocol Buffers: 0 is a varint, 2 is length-delimited.
 const (
 	tagLayer    = 3<<3 | 2
 	tagVersion  = 15 << 3
@@ -26,19 +27,22 @@ const (
 
 // Part is a layer's part of a tile.
 type Part struct {
-	Bytes []byte // a Tile message with one layer; empty when nothing is there
-	// Shown is how many features, cells and clusters are in it, Of how many features they stand for.
+	Bytes []byte // a Tile message with one layer; empty if the tile shows nothing of the layer
+	// Shown is the number of features, thinned cells and clusters in the part. Of is the number of features that they
+	// represent.
 	Shown, Of int
-	// Over says that the part was over its budget and made coarser than the layer's rules are.
+	// Over is true if the part was larger than its budget, so that it is coarser than the rules of the layer state.
 	Over bool
-	// Left counts the features that did not fit even so: the least severe ones.
+	// Left is the number of the least severe features that were left out, because the coarsest part was still too large.
 	Left int
 }
 
-// coarsest is the step at which the cells of pixels are whole tiles.
+// coarsest is the last step of raster: a cell of one pixel, doubled 9 times, is a whole tile.
 const coarsest = 9
 
-// Render makes the layer's part of a tile. It only reads the layer.
+// Render returns the layer's part of a tile. It only reads the layer. If the part is larger than the budget, it draws
+// it again with larger cells and a larger tolerance. At the coarsest step it leaves out the least severe features until
+// the part fits.
 func (l *Layer) Render(q Query, s *Scratch) Part {
 	view := shape.View{Z: q.Z, X: q.X, Y: q.Y, Buffer: q.Rules.BufferUnits(), Tolerance: q.Rules.Tolerance()}
 	s.judge(l, &q)
@@ -68,8 +72,8 @@ func (l *Layer) Render(q Query, s *Scratch) Part {
 	}
 }
 
-// steps is by how many steps to make it coarser: what was drawn before the budget was used up tells
-// how much the whole would have been.
+// steps returns the number of steps by which the next part must be coarser. It estimates the size of the whole part
+// from the features that were drawn before the budget was used up.
 func (s *Scratch) steps(size, budget int) int {
 	whole := size / len(s.starts) * (len(s.dots) + len(s.figures))
 	if whole > 3*budget {
@@ -78,8 +82,8 @@ func (s *Scratch) steps(size, budget int) int {
 	return 1
 }
 
-// draw collects and encodes the features, the worst last. It stops, and reports false, when they are
-// more than the budget and it can be made coarser.
+// draw collects and encodes the features, the worst last. It stops and returns false if they exceed the budget and a
+// coarser step is possible.
 func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
 	s.begin(l)
 	// Coarser cells still use only the features in the cells of the rules. A change of a feature outside these cells does
@@ -91,7 +95,7 @@ func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
 	if room <= 0 || step >= coarsest {
 		room = math.MaxInt
 	}
-	// A bit for each rank that any point has: ranks without points are passed over.
+	// ranks has a bit for each rank that a point has. The loop below skips the points for the other ranks.
 	var ranks uint
 	for i := range s.dots {
 		ranks |= 1 << s.dots[i].rank
@@ -118,7 +122,7 @@ func (s *Scratch) draw(l *Layer, q *Query, view *shape.View, step int) bool {
 	return true
 }
 
-// total returns how many features what is drawn stands for: a cell or a cluster counts all of its own.
+// total returns the number of features that the drawn dots and figures represent.
 func (s *Scratch) total() int {
 	n := 0
 	for i := range s.dots {
@@ -130,9 +134,8 @@ func (s *Scratch) total() int {
 	return n
 }
 
-// addDot encodes a point as a Feature message. A cluster is no feature: it has no id and no attributes but its
-// worst level and its count. The least severe ones come first, so those that do not fit (leave) are the first of
-// them.
+// addDot encodes a point as a Feature message. A cluster has no id and only two attributes, its worst level and its
+// count. addDot skips the first s.leave features of a tile, which are the least severe ones.
 func (s *Scratch) addDot(l *Layer, d *dot, view *shape.View) {
 	if s.left < s.leave {
 		s.left++
@@ -156,12 +159,12 @@ func (s *Scratch) addDot(l *Layer, d *dot, view *shape.View) {
 	s.close(start)
 }
 
-// addFigure encodes a line or a polygon as a Feature message, cut to the view.
+// addFigure encodes a line or a polygon, cut to the view, as a Feature message. It skips features as addDot does.
 func (s *Scratch) addFigure(l *Layer, f *figure, view *shape.View) {
 	form := &l.forms[f.at]
 	s.shape = s.cutter.Commands(s.shape[:0], &form.Shape, view)
 	if len(s.shape) == 0 {
-		return // its box touches the view, it does not
+		return // the box of the shape touches the view, but the shape does not
 	}
 	if s.left < s.leave {
 		s.left++
@@ -190,7 +193,8 @@ func (s *Scratch) open(id int64, named bool) (start int) {
 	return start
 }
 
-// close writes the length of what begins at start into the byte before it, or makes room for a longer one.
+// close writes the length of the message that begins at start into the byte before it. If the length needs more than
+// one byte, close moves the message to make room.
 func (s *Scratch) close(start int) {
 	n := len(s.features) - start
 	if n < 0x80 {
@@ -203,10 +207,10 @@ func (s *Scratch) close(start int) {
 	binary.PutUvarint(s.features[start-1:], uint64(n))
 }
 
-// attributes writes the tags of a feature that stands for count.
+// attributes writes the tags of a feature that represents count features.
 func (s *Scratch) attributes(l *Layer, slot, count uint32) {
-	// Each different value is written once into a tile. A value that one feature alone has needs no look-up, when that
-	// feature is drawn once.
+	// Each different value is written once into a tile. A value that only this feature has needs no look-up, if the
+	// feature is drawn only once in the tile.
 	once := l.drawnOnce(slot)
 	for c, col := range l.cols {
 		if col == nil || col[slot] == 0 {
@@ -239,7 +243,8 @@ func (s *Scratch) attributes(l *Layer, slot, count uint32) {
 	}
 }
 
-// drawnOnce reports whether a feature is one thing in a tile: those of a collection may be several.
+// drawnOnce reports whether a feature is drawn at most once in a tile. A geometry collection with shapes of several
+// kinds is drawn once for each kind.
 func (l *Layer) drawnOnce(slot uint32) bool {
 	return l.isPoint(slot) || l.forms[l.shapes[slot]].next == noShape
 }
@@ -255,7 +260,7 @@ func (s *Scratch) level(l *Layer, level core.Level) {
 
 // number writes the tag of a count.
 func (s *Scratch) number(l *Layer, v uint64) {
-	at, there := s.high.at(v|1<<32, s.count) // no code is as large
+	at, there := s.high.at(v|1<<32, s.count) // codes are below 1<<32, so a count never has the key of a code
 	if !there {
 		s.count++
 		s.values = appendUint(s.values, v)
@@ -276,7 +281,7 @@ func (s *Scratch) tag(l *Layer, column int, value uint32) {
 	s.features = appendUvarint(s.features, uint64(value))
 }
 
-// appendUvarint is binary.AppendUvarint, in line for what is short.
+// appendUvarint is binary.AppendUvarint with a fast path for numbers of one or two bytes, which the compiler can inline.
 func appendUvarint(b []byte, v uint64) []byte {
 	if v < 0x80 {
 		return append(b, byte(v))
@@ -287,14 +292,14 @@ func appendUvarint(b []byte, v uint64) []byte {
 	return binary.AppendUvarint(b, v)
 }
 
-// excess is how many features, from the first on, have over bytes together with the values that no
-// feature before them has.
+// excess returns how many features at the beginning of the part must be left out to save over bytes. It counts each
+// feature with the values that it was the first to use.
 func (s *Scratch) excess(over int) int {
 	n, _ := slices.BinarySearch(s.starts, over)
 	return n
 }
 
-// inner is the length of the Layer message.
+// inner returns the length of the Layer message: version, name, features, keys, values and extent.
 func (s *Scratch) inner(name string, labels bool) int {
 	n := len(name)
 	if labels {
@@ -328,7 +333,8 @@ func (s *Scratch) assemble(b []byte, name string, labels bool) []byte {
 	return binary.AppendUvarint(b, core.TileExtent) // two bytes
 }
 
-// tileUnits is where a world coordinate lies in a tile, rounded to the nearest unit.
+// tileUnits converts a world coordinate to tile units from the corner of a tile, rounded to the nearest unit. It may be
+// outside 0 to 4096 for a point in the buffer.
 func tileUnits(v, tile, z uint32) int64 {
 	if z <= 20 {
 		d := int64(v) - int64(uint64(tile)<<(32-z))
@@ -341,11 +347,11 @@ func tileUnits(v, tile, z uint32) int64 {
 	return (int64(v) - int64(uint64(tile)<<(32-z))) << (z - 20)
 }
 
-// zigzag makes a small signed number a small unsigned one: 0, -1, 1, -2 become 0, 1, 2, 3 (MVT 2.1, section
-// 4.3.2).
+// zigzag encodes a signed number as an unsigned one, so that small numbers stay small: 0, -1, 1, -2 become 0, 1, 2, 3
+// (MVT 2.1, section 4.3.2).
 func zigzag(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }
 
-// levelOf is the opposite of rank.
+// levelOf returns the level of a rank; it is the inverse of rank.
 func levelOf(rank uint8) core.Level {
 	if rank == 0 {
 		return core.None

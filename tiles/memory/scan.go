@@ -9,48 +9,51 @@ import (
 	"onemap/tiles/shape"
 )
 
-// Query asks for a layer's part of one tile.
+// Query describes a layer's part of one tile.
 type Query struct {
 	Z, X, Y uint32
-	Labels  bool   // the points for the names of polygons, in place of the features
-	Scope   string // of the reader's division, when Judged
-	Judged  bool   // only what the scope covers is drawn
+	Labels  bool   // draw the points for the names of polygons instead of the features
+	Scope   string // division code of the reader's scope; used if Judged
+	Judged  bool   // draw only features that the scope covers
 	Rules   core.TileRules
-	MaxZoom int // the layer's
-	Budget  int // bytes that the part may have; 0 is no bound
+	MaxZoom int // of the layer
+	Budget  int // largest size of the part in bytes; 0: no limit
 }
 
-// pixel is the side of one CSS pixel of a tile that is shown 512 pixels wide, in tile units.
+// pixel is the side of one CSS pixel in tile units: 4096 units for a tile that is shown 512 pixels wide.
 const pixel = 8
 
-// grid is a raster of cells in world coordinates; a shift of 0 bits is none.
+// grid divides the world into square cells with sides of 2^shift world units. A shift of 0 means that there are no
+// cells.
 type grid struct{ shift uint }
 
+// on reports whether the grid has cells.
 func (g grid) on() bool { return g.shift > 0 }
 
-// gridOf is a raster of a cell in tile units at a zoom. Where that is below one world unit, there is none.
+// gridOf returns the grid whose cells have a side of cell tile units at a zoom. cell must be a power of two. A tile
+// unit is 2^(20-z) world units. If a cell would be smaller than two world units, there is no grid.
 func gridOf(cell int, z uint32) grid {
 	shift := bits.TrailingZeros(uint(cell)) + 20 - int(z)
 	return grid{uint(min(max(shift, 0), 31))}
 }
 
-// align widens a box to whole cells.
+// align extends a box to whole cells.
 func (g grid) align(b shape.Box) shape.Box {
 	low := uint32(1)<<g.shift - 1
 	return shape.Box{X0: b.X0 &^ low, Y0: b.Y0 &^ low, X1: b.X1 | low, Y1: b.Y1 | low}
 }
 
-// raster is how a layer is thinned at a zoom, made coarser step by step: each step doubles the cells.
+// raster states how a layer is thinned at a zoom.
 type raster struct {
-	dots    grid
-	cluster bool
-	shapes  grid
-	small   uint64 // shapes with a box below it in both directions are thinned; world units
-	coarse  bool   // coarser than the rules say
+	dots    grid   // one point, or one cluster, for each cell
+	cluster bool   // points of a cell become a cluster
+	shapes  grid   // one small shape for each cell
+	small   uint64 // a shape is small if its box is smaller than this in both directions; world units
+	coarse  bool   // coarser than the rules state
 }
 
-// raster returns how the layer is thinned at the zoom of the query. step is how often the part has been found too
-// large: each step doubles the sides of the cells, up to a whole tile.
+// raster returns how the layer is thinned at the zoom of the query. step is the number of times that the part was too
+// large. Each step doubles the sides of the cells, up to a whole tile.
 func (q *Query) raster(step int) raster {
 	thin, cluster := q.Rules.Thinning(q.MaxZoom), q.Rules.Clustering()
 	coarser := func(cell int) grid { return gridOf(min(cell<<step, core.TileExtent), q.Z) }
@@ -68,14 +71,15 @@ func (q *Query) raster(step int) raster {
 	return r
 }
 
-// Reach is the box of everything whose picture may change at a zoom when something in the box does.
+// Reach returns the box in which the picture of a tile may change at a zoom if a feature in the box b changes. It is
+// larger than b, because a feature can decide which other feature of its cell is drawn.
 func Reach(b shape.Box, rules core.TileRules, maxZoom int, z uint32) shape.Box {
 	q := Query{Z: z, Rules: rules, MaxZoom: maxZoom}
 	r := q.raster(0)
 	return r.dots.align(r.shapes.align(b))
 }
 
-// worldUnits is a length of tile units at a zoom, at least 1.
+// worldUnits converts a length in tile units at a zoom to world units. The result is at least 1.
 func worldUnits(units int, z uint32) uint64 {
 	if z <= 20 {
 		return uint64(units) << (20 - z)
@@ -83,24 +87,25 @@ func worldUnits(units int, z uint32) uint64 {
 	return max(1, uint64(units)>>(z-20))
 }
 
-// dot is a point to be drawn: one feature, the worst of a cell, or a cluster of many.
+// dot is a point to be drawn: one feature, the worst feature of a cell, or a cluster of several features.
 type dot struct {
 	x, y  uint32
 	slot  uint32
-	count uint32
+	count uint32 // number of features that it represents
 	rank  uint8
-	many  bool // a cluster: no feature's own
+	many  bool // a cluster
 }
 
 // figure is a line or polygon to be drawn.
 type figure struct {
 	id    int64
-	at    uint32
-	count uint32
+	at    uint32 // index of forms
+	count uint32 // number of features that it represents
 	rank  uint8
 }
 
-// judge notes for each division whether the reader may see it.
+// judge computes, for each division of the layer, whether the scope of the reader covers it. A layer has few divisions
+// and many features, so this is faster than a check for each feature.
 func (s *Scratch) judge(l *Layer, q *Query) {
 	s.allowed = s.allowed[:0]
 	if !q.Judged {
@@ -112,7 +117,8 @@ func (s *Scratch) judge(l *Layer, q *Query) {
 	}
 }
 
-// scanPoints collects the points of a view. Those of the box, its cells, have a say in them.
+// scanPoints collects the points of a view. box is the view extended to whole cells: its points decide together which
+// point of a cell is drawn, so that two neighbouring tiles draw the same one.
 func (s *Scratch) scanPoints(l *Layer, q *Query, view, box shape.Box, r raster) {
 	p := &l.points
 	if q.Labels {
@@ -123,7 +129,7 @@ func (s *Scratch) scanPoints(l *Layer, q *Query, view, box shape.Box, r raster) 
 	}
 	s.runs = cover(s.runs[:0], box.X0, box.Y0, box.X1, box.Y1, min(uint(q.Z)+4, 32))
 	g := gather{s: s, l: l, view: view, grid: r.dots, cluster: r.cluster, judged: q.Judged}
-	// The runs are in order and so are the points: each search begins where the last one ended.
+	// Runs and points are sorted in the same order, so each search begins where the last one ended.
 	var pos position
 	for _, run := range s.runs {
 		pos = p.seek(pos, run.from)
@@ -132,8 +138,7 @@ func (s *Scratch) scanPoints(l *Layer, q *Query, view, box shape.Box, r raster) 
 	g.flush()
 }
 
-// gather draws points one by one, or the points of a cell together: in Morton order they follow each
-// other.
+// gather collects points one by one, or the points of a cell together, which are next to each other in Morton order.
 type gather struct {
 	grid
 	s       *Scratch
@@ -142,15 +147,14 @@ type gather struct {
 	cluster bool
 	judged  bool
 
-	cell       uint64
-	n          uint32
-	best       dot
-	sumX, sumY uint64
+	cell       uint64 // the current cell: the upper bits of the Morton codes of its points
+	n          uint32 // number of its points so far
+	best       dot    // its worst point so far
+	sumX, sumY uint64 // sums of the coordinates, for the place of a cluster
 }
 
-// walk takes the points from a position up to a Morton code. A run of codes may reach beyond the box, so each
-// point is compared with the box. Points of one cell have the same upper bits of their code, and so follow each
-// other.
+// walk collects the points from a position up to a Morton code and returns the position after them. A run of codes may
+// extend beyond the box, so walk compares each point with the box.
 func (g *gather) walk(p *points, pos position, to uint64, box shape.Box) position {
 	for ; pos.at < len(p.blocks); pos = (position{pos.at + 1, 0}) {
 		b := &p.blocks[pos.at]
@@ -179,8 +183,8 @@ func (g *gather) walk(p *points, pos position, to uint64, box shape.Box) positio
 	return pos
 }
 
-// add takes a point into the cell. The worst one stands for the cell; of equally bad ones the one of the lowest
-// id, so that every node draws the same.
+// add adds a point to the current cell. The point with the worst level represents the cell. Of several, it is the one
+// with the lowest id, so that every node draws the same tile.
 func (g *gather) add(d dot) {
 	if g.n == 0 || d.rank > g.best.rank || (d.rank == g.best.rank && g.l.ids[d.slot] < g.l.ids[g.best.slot]) {
 		g.best = d
@@ -190,7 +194,8 @@ func (g *gather) add(d dot) {
 	g.sumY += uint64(d.y)
 }
 
-// flush draws the cell that has been gathered, when it lies in the view.
+// flush ends the current cell and adds its point or cluster to the dots if it is in the view. A cluster is at the mean
+// of its points.
 func (g *gather) flush() {
 	if g.n == 0 {
 		return
@@ -207,7 +212,7 @@ func (g *gather) flush() {
 	g.n, g.sumX, g.sumY = 0, 0, 0
 }
 
-// scanShapes collects the lines and polygons of a view in the order in which they are drawn.
+// scanShapes collects the lines and polygons of a view in the order of drawing. box is the view extended to whole cells.
 func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) {
 	if q.Labels || l.tree.Len() == 0 {
 		return
@@ -237,7 +242,8 @@ func (s *Scratch) scanShapes(l *Layer, q *Query, view, box shape.Box, r raster) 
 	s.settle(l, view)
 }
 
-// thin keeps the worst of the small shapes whose middles lie in one cell.
+// thin keeps one of the small shapes whose centres are in the same cell: the one with the worst level, then the lowest
+// id.
 func (s *Scratch) thin(l *Layer, fig figure, r raster, box, view shape.Box) {
 	f := &l.forms[fig.at]
 	x, y := f.Box.X0+(f.Box.X1-f.Box.X0)/2, f.Box.Y0+(f.Box.Y1-f.Box.Y0)/2
@@ -245,7 +251,8 @@ func (s *Scratch) thin(l *Layer, fig figure, r raster, box, view shape.Box) {
 		if !r.coarse || !f.Box.Overlaps(view) {
 			return
 		}
-		// Small by a coarse measure only: it reaches into the tile, and is judged where it does.
+		// With coarse cells a small shape can extend into the view from outside the box. Its centre is then moved to the edge
+		// of the box, so that it is not lost.
 		x, y = min(max(x, box.X0), box.X1), min(max(y, box.Y0), box.Y1)
 	}
 	at, there := s.cells.at(uint64(x>>r.shapes.shift)<<32|uint64(y>>r.shapes.shift), uint32(len(s.small)))
@@ -261,7 +268,8 @@ func (s *Scratch) thin(l *Layer, fig figure, r raster, box, view shape.Box) {
 	old.count = count
 }
 
-// settle brings the shapes into their order: the worst last, then by id.
+// settle adds the thinned shapes in the view and sorts all shapes in the order of drawing: by level, the worst last,
+// then by id.
 func (s *Scratch) settle(l *Layer, view shape.Box) {
 	for _, fig := range s.small {
 		if l.forms[fig.at].Box.Overlaps(view) {

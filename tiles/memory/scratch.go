@@ -6,42 +6,43 @@ import (
 	"onemap/tiles/shape"
 )
 
-// Scratch is what one rendering needs while it goes on. One goroutine uses it at a time; it grows to
-// what the largest tile needed and is used again.
+// Scratch is the working memory of Render. Only one goroutine may use it at a time. It grows to the needs of the largest
+// tile and is reused, so that Render allocates almost nothing.
 type Scratch struct {
 	cutter  shape.Cutter
 	runs    []run
 	dots    []dot
 	figures []figure
-	small   []figure
-	found   []uint32
-	allowed []bool
-	cells   table
+	small   []figure // small shapes, one for each cell
+	found   []uint32 // shapes that the tree has found
+	allowed []bool   // by division number: whether the scope covers it
+	cells   table    // cell to index of small
 
-	features []byte
-	starts   []int // for each feature: bytes of features and values before it
-	leave    int   // how many features, the least severe, are to be left out
-	left     int   // and how many have been
-	keys     []byte
-	values   []byte
-	shape    []byte
-	keyAt    []uint32 // by column, from 1; 0: not in this tile
-	keyCount uint32
-	count    uint32 // values of this tile
-	low      []lowEntry
-	now      uint32
-	high     table
+	features []byte     // encoded Feature messages
+	starts   []int      // for each feature: bytes of features and values before it
+	leave    int        // number of the least severe features to leave out
+	left     int        // number of features that were left out
+	keys     []byte     // encoded keys of this tile
+	values   []byte     // encoded values of this tile
+	shape    []byte     // geometry of one feature
+	keyAt    []uint32   // by column, from 1; 0: not in this tile
+	keyCount uint32     // number of keys in this tile
+	count    uint32     // number of values in this tile
+	low      []lowEntry // index in this tile by level, then by low code of the dictionary
+	now      uint32     // number of the current tile
+	high     table      // index in this tile by high code, and by count
 }
 
-// lowEntry is what a low code, or a level, maps to in the tile that is made now.
+// lowEntry is the index of a value in the tile with the number when. It is empty in any other tile.
 type lowEntry struct{ when, at uint32 }
 
 const (
-	levels   = 5       // the first entries of low are the levels'
-	lowCodes = 1 << 16 // codes from it on are looked up in high
+	levels   = 5       // number of entries of low that belong to levels; the codes come after them
+	lowCodes = 1 << 16 // codes below lowCodes-levels are in low and the others in high, so that low stays small
 )
 
-// begin forgets the tile before.
+// begin clears the scratch for a new tile. It clears low by a new number in now, which takes no time. When now
+// overflows, it clears low itself.
 func (s *Scratch) begin(l *Layer) {
 	s.dots, s.figures = s.dots[:0], s.figures[:0]
 	s.features, s.starts, s.left = s.features[:0], s.starts[:0], 0
@@ -58,7 +59,8 @@ func (s *Scratch) begin(l *Layer) {
 	}
 }
 
-// index returns the place in this tile of the value that is found at low, and whether it is new there.
+// index returns the index in this tile of the value at an entry of low. added is true if the tile did not have the
+// value yet; the caller must then append its bytes.
 func (s *Scratch) index(low uint32) (at uint32, added bool) {
 	e := &s.low[low]
 	if e.when == s.now {
@@ -69,21 +71,21 @@ func (s *Scratch) index(low uint32) (at uint32, added bool) {
 	return e.at, true
 }
 
-// table maps numbers to small numbers; clearing it costs nothing.
+// table is a hash table from uint64 to uint32 with open addressing. Clearing it takes no time.
 type table struct {
 	slots []entry
 	now   uint32
 	n     int
 }
 
-// entry is a slot of a table. It is empty unless when is the table's now, so clearing the table is one addition.
+// entry is a slot of a table. It is empty unless when equals now of the table, so clear only has to increase now.
 type entry struct {
 	key  uint64
 	when uint32
 	to   uint32
 }
 
-// clear forgets all entries. When the counter overflows, old entries could look new, so the slots are made anew.
+// clear removes all entries. If now overflows, old entries could look valid, so clear allocates new slots.
 func (t *table) clear() {
 	t.n = 0
 	t.now++
@@ -92,7 +94,8 @@ func (t *table) clear() {
 	}
 }
 
-// at returns the value of a key. It sets a new key to the value to and returns there as false.
+// at returns the value of a key. If the key is new, at stores the value to and returns it with there false. The hash is
+// Fibonacci hashing: a multiplication by 2^64 divided by the golden ratio.
 func (t *table) at(key uint64, to uint32) (value uint32, there bool) {
 	if t.n*2 >= len(t.slots) {
 		t.grow()
@@ -113,7 +116,7 @@ func (t *table) at(key uint64, to uint32) (value uint32, there bool) {
 	}
 }
 
-// grow doubles the slots. At most half of them are in use, so a search ends soon.
+// grow doubles the number of slots. At most half of them are in use, so that searches are short.
 func (t *table) grow() {
 	old, now := t.slots, t.now
 	t.slots, t.now, t.n = make([]entry, 2*len(old)), 1, 0

@@ -14,7 +14,7 @@ import (
 	"onemap/tiles/shape"
 )
 
-// named is a point near the corner with a name of its own, as long as it takes to fill the dictionary.
+// named returns a point near the corner with a unique name, which is long enough to fill the dictionary.
 func named(id int64, at orb.Point, name string) *tiles.Feature {
 	return &tiles.Feature{
 		ID: id, Geometry: at, Division: "370602", NameZH: []byte(name), NameEN: []byte(name + strings.Repeat(".", int(id)%70)),
@@ -22,7 +22,7 @@ func named(id int64, at orb.Point, name string) *tiles.Feature {
 	}
 }
 
-// Values that come and go, more of them than have a short code, leave the tiles of a fresh layer.
+// After many values were added and removed, more than there are short codes, the tiles are those of a new layer.
 func TestManyValues(t *testing.T) {
 	var b shape.Builder
 	rng, c := rand.New(rand.NewPCG(7, 7)), corner()
@@ -77,8 +77,8 @@ func TestManyValues(t *testing.T) {
 	}
 }
 
-// A tile over its budget, by its values alone, keeps the worst features, within the budget, and counts
-// those that it leaves out.
+// A tile whose values exceed its budget keeps the worst features within the budget and counts the features that it
+// leaves out.
 func TestOverItsBudgetTheWorstStay(t *testing.T) {
 	var b shape.Builder
 	l := New(spec("full"), 0)

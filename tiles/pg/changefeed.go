@@ -35,16 +35,16 @@ type ChangeFeed struct {
 	listener pg.Listener
 }
 
-// ChangeFeed makes a feed. It connects with the first wait.
+// ChangeFeed returns a feed. It connects at the first call of Notified.
 func (db *DB) ChangeFeed() *ChangeFeed {
 	return &ChangeFeed{db, pg.NewListener(db.pool, "onemap_change")}
 }
 
-// Notified implements tiles.Feed. It also returns once after each (re)connection, because what came before
-// it was listening is unknown; a connection that breaks is an error.
+// Notified implements tiles.Feed. It also returns once after each connection and reconnection, because there may have
+// been changes before it was listening. It returns an error if the connection breaks.
 func (f *ChangeFeed) Notified(ctx context.Context) error { return f.listener.Wait(ctx) }
 
-// Close ends the feed's connection, after a wait that goes on has ended.
+// Close closes the connection of the feed. It waits until a running Notified has returned.
 func (f *ChangeFeed) Close() { f.listener.Close() }
 
 // Mark implements tiles.Feed.
@@ -130,7 +130,7 @@ func (f *ChangeFeed) Since(ctx context.Context, m tiles.Mark, each func(tiles.Ch
 	if !moved {
 		return m, nil
 	}
-	rows.Close() // before another statement
+	rows.Close() // the connection must be free before the next statement
 	next, err := f.witnessed(ctx, now)
 	if err != nil {
 		return m, err
@@ -138,7 +138,7 @@ func (f *ChangeFeed) Since(ctx context.Context, m tiles.Mark, each func(tiles.Ch
 	return next, nil
 }
 
-// changeRow is a row of selectChanges; what the feed has not is nil.
+// changeRow is a row of selectChanges. A column that is null is nil.
 type changeRow struct {
 	lost, old bool
 	layer     *int
@@ -149,11 +149,13 @@ type changeRow struct {
 	divisions [2][]string
 }
 
+// scan reads a row. Each row has the present position too.
 func (r *changeRow) scan(rows pgx.Rows, now *position) error {
 	return rows.Scan(&now.epoch, &now.snapshot, &r.lost, &r.old, &r.layer, &r.at, &r.kind, &r.ids,
 		&r.boxes[0], &r.boxes[1], &r.divisions[0], &r.divisions[1])
 }
 
+// chunk returns the changes of a row. It returns an error if the arrays of the row have lengths that do not match.
 func (r *changeRow) chunk() (tiles.Chunk, error) {
 	c := tiles.Chunk{Layer: *r.layer, At: *r.at, Entry: *r.kind == "entry", Whole: *r.kind == "whole"}
 	for i := range r.boxes {
@@ -175,7 +177,8 @@ func (r *changeRow) chunk() (tiles.Chunk, error) {
 	return c, nil
 }
 
-// boxAt is the i-th box of four numbers each; of none it is none.
+// boxAt returns the i-th box of an array with four numbers for each box. Without an array, the numbers of the box are
+// NaN, which means no box.
 func boxAt(boxes []float64, i int) tiles.Box {
 	if boxes == nil {
 		nan := math.NaN()
@@ -184,6 +187,7 @@ func boxAt(boxes []float64, i int) tiles.Box {
 	return tiles.Box(boxes[4*i : 4*i+4])
 }
 
+// divisionAt returns the i-th division, and "" without an array.
 func divisionAt(divisions []string, i int) string {
 	if divisions == nil {
 		return ""
@@ -191,15 +195,17 @@ func divisionAt(divisions []string, i int) string {
 	return divisions[i]
 }
 
-// position is a mark in its parts.
+// position has the parts of a mark.
 type position struct{ epoch, snapshot, witness string }
 
+// mark returns the mark of a position; parseMark is the inverse.
 func (p position) mark() tiles.Mark {
 	return tiles.Mark(p.epoch + " " + p.snapshot + " " + p.witness)
 }
 
-// parseMark reports whether m is of mark's form, so that PostgreSQL takes it: the epoch, xmin:xmax:x,x,… with
-// xmin ≤ x < xmax and the list in ascending order, and the witness's id.
+// parseMark parses a mark: the epoch, a snapshot of the form xmin:xmax:x,x,… and the id of the witness. It returns
+// false if the mark has another form, if a transaction x is not in xmin ≤ x < xmax, or if the list is not in ascending
+// order. Marks come from outside, and PostgreSQL would return an error for such a snapshot.
 func parseMark(m tiles.Mark) (position, bool) {
 	fields := strings.Split(string(m), " ")
 	if len(fields) != 3 || fields[0] == "" || !text.Storable(fields[0]) {
@@ -232,7 +238,8 @@ func parseMark(m tiles.Mark) (position, bool) {
 	return p, true
 }
 
-// parseXID reads a transaction's number of 63 bits, of which the lower 32 are never 0.
+// parseXID parses a transaction number of 63 bits. Its lower 32 bits are never 0, because PostgreSQL does not assign
+// such numbers.
 func parseXID(s string) (uint64, bool) {
 	if s == "" || s[0] == '+' {
 		return 0, false

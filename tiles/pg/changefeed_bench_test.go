@@ -10,7 +10,7 @@ import (
 	"onemap/internal/app/stores/storetest"
 )
 
-// fillPoints makes a layer with n points of four properties, by SQL, and gives its id.
+// fillPoints creates a layer with n points of four properties by SQL, and returns its id.
 func fillPoints(t testing.TB, db *stores.Stores, name string, n int) int {
 	t.Helper()
 	l := storetest.Tanks()
@@ -33,8 +33,8 @@ const insertPoints = `
 		ST_SetSRID(ST_Point(119.5 + (n::bigint * 7919 % 25000) / 10000.0, 36.5 + (n::bigint * 104729 % 19000) / 10000.0), 4326)
 	from generate_series(1, $2) n`
 
-// BenchmarkChangeTriggers sets what a statement costs with the feed's triggers beside what it costs
-// without them, by turns in one run. ratio is the medians'.
+// BenchmarkChangeTriggers compares the time of a statement with and without the triggers of the feed, alternately in
+// one run. ratio is the ratio of the medians.
 func BenchmarkChangeTriggers(b *testing.B) {
 	for _, c := range []struct {
 		name, setting, sql string

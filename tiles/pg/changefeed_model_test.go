@@ -19,17 +19,18 @@ import (
 	"onemap/tiles"
 )
 
-// feedStep is one statement of a writer, on a feature of its own; feedTx one of its transactions.
+// feedStep is one statement of a writer. Each writer has features of its own.
 type feedStep struct {
 	kind   int // 0, 1 insert; 2 move; 3 another division; 4 another layer; 5 delete
 	pick   int
-	many   int  // features of an insert
-	undone bool // behind a savepoint that is rolled back
-	waits  bool // until the reader has read twice more
+	many   int  // number of features of an insert
+	undone bool // in a savepoint that is rolled back
+	waits  bool // wait until the reader has read twice more
 }
 
+// feedTx is one transaction of a writer.
 type feedTx struct {
-	byHand bool // the triggers keep the catalogue too; such a one stays in its layer
+	byHand bool // as by psql: the triggers also update the entry of the layer; the features stay in their layer
 	layer  int
 	steps  []feedStep
 	fails  bool // rolled back
@@ -48,13 +49,13 @@ func drawFeedTx(t *rapid.T) feedTx {
 	}
 }
 
-// place is where a feature is: a layer, and words of its box and division.
+// place is the place of a feature: its layer, and its box and division as text.
 type place struct {
 	layer         int
 	box, division string
 }
 
-// feedWriter runs transactions and keeps what of them was committed.
+// feedWriter runs transactions and records their committed changes.
 type feedWriter struct {
 	db        *stores.Stores
 	number    int
@@ -100,7 +101,7 @@ func (w *feedWriter) run(ctx context.Context, tx feedTx) error {
 	return nil
 }
 
-// guarded runs a step behind a savepoint when it is to be undone.
+// guarded runs a step, in a savepoint if the step must be rolled back.
 func (w *feedWriter) guarded(ctx context.Context, t pgx.Tx, tx feedTx, s feedStep) error {
 	if !s.undone {
 		return w.step(ctx, t, tx, s)
@@ -181,14 +182,15 @@ func (w *feedWriter) expect(id int64, was, is place) {
 	w.pending = append(w.pending, fmt.Sprintf("%d #%d %s %s → %s %s", is.layer, id, was.box, was.division, is.box, is.division))
 }
 
-// newPlace is a line that no other feature was at, in eighths of a degree: they are exact.
+// newPlace returns a line at which no other feature was. Its coordinates are multiples of 1/8 degree, which a float64
+// holds exactly.
 func (w *feedWriter) newPlace() (wkt, box string) {
 	w.made++
 	x, y := float64(w.made%1000)/8, float64(w.number*4+w.made/1000)/8
 	return fmt.Sprintf("LINESTRING(%g %g, %g %g)", x, y+0.125, x+1, y), storetest.BoxWords(tiles.Box{x, y, x + 1, y + 0.125})
 }
 
-// poller reads the feed all the time, and remembers marks with how much it had been given by then.
+// poller reads the feed continuously. It records each mark with the number of changes that it had received until then.
 type poller struct {
 	*storetest.Follower
 	seen  []string
@@ -208,7 +210,7 @@ func (p *poller) poll() {
 	p.more.Broadcast()
 }
 
-// wait lasts until the reader has read twice more.
+// wait waits until the reader has read twice more.
 func (p *poller) wait() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -217,10 +219,10 @@ func (p *poller) wait() {
 	}
 }
 
-// Writers of random transactions, some of which stay open while others commit, and a reader who reads
-// meanwhile: it is given every committed change once, with its boxes, and from every mark that it ever
-// had exactly what came after. Pruning that reaches up to before the marks takes nothing from them; one
-// that reaches beyond says so to those that lack something.
+// Several writers run random transactions, some of which stay open while others commit, and a reader reads at the same
+// time. The reader receives every committed change once, with its boxes. From each of its earlier marks it receives
+// exactly the later changes. Pruning up to a mark changes nothing for it. After pruning beyond a mark, a reader that
+// misses changes gets an error.
 func TestFeedGivesEachCommittedChangeOnce(t *testing.T) {
 	now := time.Now()
 	db, err := stores.Open(t.Context(), stores.Options{URL: storetest.NewURL(t), MaxConns: 8, Clock: func() time.Time { return now }})

@@ -37,7 +37,8 @@ func TestFeedIsPruned(t *testing.T) {
 	write("b")
 	prune(9*time.Minute, 0)
 	prune(2*time.Minute, 2) // the import's entry, and a
-	// The second has read all that was deleted; that some transaction ended after it is all that is known.
+	// The second reader has read all deleted changes. The feed is lost for it anyway, because the database only knows that
+	// some transaction ended after its mark.
 	for name, c := range map[string]struct {
 		of   *storetest.Follower
 		lost bool
@@ -49,7 +50,7 @@ func TestFeedIsPruned(t *testing.T) {
 			t.Errorf("a mark %s: %d changes, %v", name, n, err)
 		}
 	}
-	// One that is open while another is pruned around it.
+	// A transaction that is open while other changes are pruned.
 	tx, err := db.Pool().Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +67,7 @@ func TestFeedIsPruned(t *testing.T) {
 		t.Errorf("the open one's change: %d", n)
 	}
 	prune(time.Hour, 1)
-	// A dump restored elsewhere brings rows of numbers that are not given yet, and another's horizon.
+	// A dump from another cluster has rows with transaction numbers of the future, and the horizon of that cluster.
 	storetest.Exec(t, db, `insert into feature_change (xid, layer_id, kind) values ('4611686018427387904', $1, 'whole')`, layer)
 	storetest.Exec(t, db, `update change_horizon set epoch = 'elsewhere', gone = '4611686018427387905:4611686018427387905:'`)
 	restored := storetest.Follow(t, db)

@@ -19,7 +19,7 @@ import (
 	tilespg "onemap/tiles/pg"
 )
 
-// insertFeature is what a person at psql writes.
+// insertFeature is a statement as a person writes it in psql.
 const insertFeature = `insert into feature (layer_id, source_key, division_code, origin, geom) values ($1, $2, $3, 'real', ST_SetSRID($4::geometry, 4326)) returning id`
 
 func insertByHand(t testing.TB, q interface {
@@ -118,7 +118,7 @@ func TestFeedOfHandWrittenSQL(t *testing.T) {
 	}
 }
 
-// Every other way to write a table, also with a search_path that leads nowhere.
+// All other statements that write to a table, also with a search_path that has no tables.
 func TestFeedOfEveryStatement(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	layer := fillPoints(t, db, "points", 3)
@@ -218,7 +218,7 @@ func TestFeedOfEntries(t *testing.T) {
 	f.Want("all layers go", fmt.Sprintf("%d entry", layer+2), fmt.Sprintf("%d whole", layer+2))
 }
 
-// What is not committed is nothing, and what is committed late is not missed.
+// The feed does not have changes that are not committed, and it does not miss changes that are committed late.
 func TestFeedFollowsCommits(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	storetest.ImportOK(t, db, storetest.Tanks())
@@ -229,7 +229,7 @@ func TestFeedFollowsCommits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// two writers of one layer must not wait for each other here
+		// The two writers of one layer must not wait for each other here.
 		if _, err := tx.Exec(t.Context(), `select set_config('onemap.keeps_layer', 'on', true)`); err != nil {
 			t.Fatal(err)
 		}
@@ -269,7 +269,7 @@ func TestFeedFollowsCommits(t *testing.T) {
 	f.Want("savepoints", line(kept), line(inner))
 }
 
-// Two marks are two readers: each is given everything after its own.
+// Two readers with different marks each receive all changes after their own mark.
 func TestFeedGivesAllToEachMark(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	storetest.ImportOK(t, db, storetest.Tanks())
@@ -365,8 +365,7 @@ func TestChangeFeedWakes(t *testing.T) {
 	}
 }
 
-// A mark comes from outside when a reader keeps it: whatever it is, PostgreSQL is asked only what it
-// understands.
+// A mark comes from outside if a reader stores it. PostgreSQL gets only marks of the correct form.
 func FuzzMark(f *testing.F) {
 	for _, s := range []string{
 		"", "1:1:", "10:20:10,14,15", "10:20:14,14", "20:10:", "0:0:", "1:2:1,1", "1:2:3", "1:9223372036854775807:", "1:9223372036854775808:",

@@ -1,5 +1,6 @@
-// Package tilespg reads what tiles are made of from PostGIS: the layers, their features and the feed of their changes.
-// It draws tiles with ST_AsMVT too: the reference that the engine is held against, and the way for layers too large for memory.
+// Package tilespg reads layers, features and the change feed from PostGIS for the tile engine. It can also draw tiles
+// with ST_AsMVT. These tiles are the reference for the tests of the engine, and are served for layers that are too
+// large for memory.
 package tilespg
 
 import (
@@ -14,7 +15,7 @@ type DB struct {
 	now  func() time.Time
 }
 
-// New makes the store over a migrated database; a nil clock is the system's.
+// New returns the store of a database. The migrations must have run. With a nil clock it uses the system clock.
 func New(pool *pg.Pool, clock func() time.Time) *DB {
 	if clock == nil {
 		clock = time.Now

@@ -1,4 +1,4 @@
 package tilespg
 
-// SelectChanges is for its tests.
+// SelectChanges is the statement of the feed, for tests.
 const SelectChanges = selectChanges

@@ -16,19 +16,23 @@ import (
 	"onemap/tiles"
 )
 
-// clipMargin is how far outside a tile's buffer geometry is cut in lon/lat, in tile units.
+// clipMargin is the distance outside the buffer of a tile at which geometry is cut in lon/lat. Units: tile units.
 const clipMargin = 64
 
-// selectTile makes one layer's part of a tile for a scope of division $1. Everything that differs
-// from layer to layer, its name in the tile also, is a parameter.
+// selectTile makes one layer's part of a tile for a scope of division $1. All that differs between layers is an
+// argument, also the name of the layer in the tile, so the statement is prepared once.
 //
-// The geometry is cut in lon/lat, well outside the buffer, before it is projected: Web Mercator has
-// no poles, and a coast of 40,000 vertices need not be projected for one bay. The worst by level, or
-// by the field $14, comes last in the tile and so is drawn on top. Numbers, texts and booleans are
-// written as what their field says; a value of another type is left out, but anything can be a text. A
-// number that a float64 does not hold, or that ST_AsMVT would write as another, is a text with all its digits.
-// With $15 the points for the names of polygons are drawn in place of everything.
-// Without the offset the geometry would be made twice, for its test and for the tile.
+// Arguments: $1 division of the scope, $2 id and $3 name of the layer, $4 to $6 zoom, column and row of the tile, $7
+// buffer in tile units, $8 and $9 names and types of the fields, $10 to $13 the box to cut at (west, south, east, north
+// in degrees), $14 the field of the severity or an empty text, $15 whether to draw the label points of polygons instead
+// of the features.
+//
+// The geometry is cut in lon/lat, well outside the buffer, before it is projected. There are two reasons: Web Mercator
+// cannot project the poles, and a coast of 40,000 vertices need not be projected for one bay. The feature with the
+// worst severity is last in the tile, so that it is drawn on top. A value whose type differs from the type of its field
+// is left out, except that any value can be a text. A number that a float64 cannot hold, or that ST_AsMVT would change,
+// becomes a text with all its digits. "offset 0" keeps the planner from computing the geometry twice, for the condition
+// and for the tile.
 const selectTile = `
 	select ST_AsMVT(t, $3::text, 4096, 'geom', 'id' order by ` + drawnAfter + ` desc, t.id)
 	from feature f join layer l on l.id = f.layer_id cross join lateral (
@@ -48,7 +52,8 @@ const selectTile = `
 	where f.layer_id = $2 and ` + cataloguepg.FeatureVisible + ` and f.geom && ST_MakeEnvelope($10, $11, $12, $13, 4326)
 		and t.geom is not null and (not $15 or ST_Dimension(f.geom) = 2)`
 
-// drawnAfter is 1 for the worst, and 9 for what has no severity: core.TileRules.Severity in SQL.
+// drawnAfter is the SQL expression of the severity of a feature: 1 is the worst and 9 means none. It is the field $14,
+// or the level if $14 is empty (see core.TileRules.Severity).
 const drawnAfter = `
 		case when $14::text <> '' then
 			case when jsonb_typeof(f.properties -> $14::text) <> 'number' then 9
@@ -56,7 +61,8 @@ const drawnAfter = `
 				else 9 end
 			when f.level = 0 then 9 else f.level end`
 
-// Describe returns what a TileJSON says of the layers, in the order asked for.
+// Describe returns the information about layers for a TileJSON document, in the order of the names. It returns
+// fault.NotFound or fault.Forbidden for a layer that does not exist or whose audience does not admit the scope.
 func (db *DB) Describe(ctx context.Context, s core.Scope, layers []string) ([]tiles.LayerInfo, error) {
 	all, err := cataloguepg.LayersNamed(ctx, db.pool, s, layers...)
 	if err != nil {
@@ -78,6 +84,7 @@ func (db *DB) Describe(ctx context.Context, s core.Scope, layers []string) ([]ti
 	return out, nil
 }
 
+// tileType returns the type of a field in a TileJSON document (vector_layers, fields).
 func tileType(fieldType string) string {
 	switch fieldType {
 	case "number", "integer":
@@ -89,8 +96,8 @@ func tileType(fieldType string) string {
 	}
 }
 
-// tileFields are the layer's own fields that go into tiles. One that has the name of an attribute
-// which every feature has does not.
+// tileFields returns the fields of the layer that are part of tiles. A field with the name of an attribute that every
+// feature has is left out, because both would have the same key in the tile.
 func tileFields(l catalogue.Layer) []catalogue.Field {
 	common := []string{"id", "name_zh", "name_en", "level", "division", "origin", "count", "geom", "properties"}
 	return slices.DeleteFunc(slices.Clone(l.Fields), func(f catalogue.Field) bool {
@@ -98,9 +105,10 @@ func tileFields(l catalogue.Layer) []catalogue.Field {
 	})
 }
 
-// Tile makes the layers' parts of a tile, one after the other. The tile does not contain a layer below the layer's
-// MinZoom. It contains the layer above its MaxZoom too. Points are never thinned. A layer's name with
-// tiles.LabelSuffix means the label points of its polygons.
+// Tile returns the parts of the layers in one tile, one after another; MVT allows this. A layer is not in tiles below
+// its MinZoom, but it is in tiles above its MaxZoom. Points are never thinned. A name with tiles.LabelSuffix means the
+// label points of the polygons of the layer. Tile returns fault.Invalid if the tile is outside the world, and the
+// errors of Describe.
 func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.Address) ([]byte, error) {
 	if t := geo.Tile(a); a.Z > tiles.MaxZoom || !t.Valid() {
 		return nil, fault.InvalidField("tile", "%d/%d/%d is outside the world", a.Z, a.X, a.Y)
@@ -128,13 +136,14 @@ func (db *DB) Tile(ctx context.Context, s core.Scope, layers []string, a tiles.A
 	return out, nil
 }
 
+// layerTile runs selectTile for one layer.
 func (db *DB) layerTile(ctx context.Context, s core.Scope, l catalogue.Layer, a tiles.Address) ([]byte, error) {
 	fields := tileFields(l)
 	names, types := make([]string, len(fields)), make([]string, len(fields))
 	for i, f := range fields {
 		names[i], types[i] = f.Name, f.Type
 		if f.Type == "integer" {
-			types[i] = "number" // as jsonb_typeof calls it
+			types[i] = "number" // jsonb_typeof has no separate name for whole numbers
 		}
 	}
 	buffer := l.Tile.BufferUnits()
@@ -146,8 +155,8 @@ func (db *DB) layerTile(ctx context.Context, s core.Scope, l catalogue.Layer, a 
 	return part, err
 }
 
-// clipBound is the tile with its buffer, in tile units, and a margin around it, in lon/lat, held inside
-// the world.
+// clipBound returns the box of a tile with its buffer (tile units) and clipMargin around it, in degrees, limited to the
+// world.
 func clipBound(t geo.Tile, buffer int) orb.Bound {
 	side := 2 * geo.MercatorHalf / math.Exp2(float64(t.Z))
 	pad := side * float64(buffer+clipMargin) / core.TileExtent

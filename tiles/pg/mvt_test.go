@@ -175,8 +175,8 @@ func TestTileZoomsAndEmptiness(t *testing.T) {
 	}
 }
 
-// Every point is in the tile that geo says it is in, at the right place, at every zoom; and outside
-// of it only within the buffer. None is thinned out.
+// At every zoom, each point is in the tile that geo.TileAt returns, at the right place, and in other tiles only within
+// the buffer. No point is left out.
 func TestTilesHoldTheirPoints(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	var all []catalogue.Feature
@@ -230,7 +230,7 @@ func TestTilesHoldTheirPoints(t *testing.T) {
 	})
 }
 
-// inTile is where a point lies in a tile, in its units, by the formulas of Web Mercator.
+// inTile returns the place of a point in a tile, in tile units, by the formulas of Web Mercator.
 func inTile(t geo.Tile, p orb.Point) orb.Point {
 	side := 2 * geo.MercatorHalf / math.Exp2(float64(t.Z))
 	m := geo.ToMercator(p)
@@ -240,8 +240,8 @@ func inTile(t geo.Tile, p orb.Point) orb.Point {
 	}
 }
 
-// A polygon that is larger than the tile fills it, buffer and all, without a seam at its edge, and
-// polygons over the poles do not break the tile.
+// A polygon that is larger than the tile fills the tile and its buffer without a seam, and polygons across a pole do
+// not break the tile.
 func TestTilesOfPolygons(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	var all []catalogue.Feature
@@ -270,7 +270,7 @@ func TestTilesOfPolygons(t *testing.T) {
 	}
 }
 
-// The label layer has one point inside each polygon, and nothing of points.
+// The label layer has one point inside each polygon, and nothing for points.
 func TestLabelsOfPolygons(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	area := storetest.Feature("area", "370602", 0, 0)

@@ -31,6 +31,7 @@ func (db *DB) Specs(ctx context.Context) ([]tiles.Spec, error) {
 	return out, nil
 }
 
+// specOf returns the part of a catalogue entry that the tile engine needs.
 func specOf(l catalogue.Layer) tiles.Spec {
 	s := tiles.Spec{
 		ID: l.ID, Name: l.Name, Title: l.Title, Audience: l.Audience, MinZoom: l.MinZoom, MaxZoom: l.MaxZoom,
@@ -42,12 +43,12 @@ func specOf(l catalogue.Layer) tiles.Spec {
 	return s
 }
 
-// Load implements tiles.Loader. It holds one connection, and no more than a few rows, until it ends.
+// Load implements tiles.Loader. It streams the rows: until it ends it uses one connection, and it holds only a few rows.
 func (db *DB) Load(ctx context.Context, s tiles.Spec, each func(*tiles.Feature) error) error {
 	return db.load(ctx, s, "", nil, each)
 }
 
-// Fetch implements tiles.Loader.
+// Fetch implements tiles.Loader. It loads only the features with the ids.
 func (db *DB) Fetch(ctx context.Context, s tiles.Spec, ids []int64, each func(*tiles.Feature) error) error {
 	if len(ids) == 0 {
 		return nil
@@ -55,7 +56,7 @@ func (db *DB) Fetch(ctx context.Context, s tiles.Spec, ids []int64, each func(*t
 	return db.load(ctx, s, " and f.id = any($2)", []any{ids}, each)
 }
 
-// The columns of a load; those of the fields follow.
+// The columns of a load. The columns of the fields of the layer follow, from colFields on.
 const (
 	colID = iota
 	colGeometry
@@ -68,13 +69,15 @@ const (
 	colFields
 )
 
+// loadColumns are the columns before colSeverity, in the same order.
 const loadColumns = "f.id, f.geom, f.division_code, f.name_zh, f.name_en, f.level, f.origin"
 
-// load reads the layer's features that the condition, whose arguments begin at $2, holds for. A field
-// comes as JSON, whose first byte says of what type it is; a text as itself.
+// load reads the features of a layer that match the condition where, whose arguments args begin at $2. PostgreSQL sends
+// a field as JSON (operator ->), whose first byte shows its type, and a field of type string as plain text (operator
+// ->>).
 func (db *DB) load(ctx context.Context, s tiles.Spec, where string, args []any, each func(*tiles.Feature) error) error {
 	args = append([]any{s.ID}, args...)
-	formats := pgx.QueryResultFormats{1, 1, 1, 1, 1, 1, 1, 0} // binary, but JSON is text
+	formats := pgx.QueryResultFormats{1, 1, 1, 1, 1, 1, 1, 0} // 1 is binary, 0 is text, which JSON is
 	property := func(operator, name string) string {
 		args = append(args, name)
 		return fmt.Sprintf(", f.properties %s $%d::text", operator, len(args))
@@ -95,7 +98,8 @@ func (db *DB) load(ctx context.Context, s tiles.Spec, where string, args []any, 
 		formats = append(formats, pgx.TextFormatCode)
 	}
 	sql.WriteString(" from feature f where f.layer_id = $1" + where)
-	// Planned for this layer alone: the plan for any layer would read a large one by an index.
+	// DescribeExec plans the statement for this layer. A cached plan for any layer would read a large layer by an index,
+	// which is slower than a sequential scan.
 	rows, err := db.pool.Query(ctx, sql.String(), append([]any{pgx.QueryExecModeDescribeExec, formats}, args...)...)
 	if err != nil {
 		return pg.MapErr(err, "load layer "+s.Name)
@@ -119,16 +123,18 @@ type featureReader struct {
 	spec    tiles.Spec
 	feature tiles.Feature
 	shapes  pg.Shapes
-	words   map[string]string // divisions and origins that were seen: a layer has few
+	words   map[string]string // the divisions and origins so far; a layer has few different ones
 }
 
+// newFeatureReader returns a reader of the rows of a layer.
 func newFeatureReader(s tiles.Spec) *featureReader {
 	r := &featureReader{spec: s, words: map[string]string{}}
 	r.feature.Values = make([][]byte, len(s.Fields))
 	return r
 }
 
-// read decodes one row, as PostgreSQL sends it.
+// read decodes one row in the wire format of PostgreSQL. A geometry that cannot be decoded is not an error; the feature
+// then has a Problem.
 func (r *featureReader) read(row [][]byte) (*tiles.Feature, error) {
 	f := &r.feature
 	if len(row) != colFields+len(r.spec.Fields) || len(row[colID]) != 8 || len(row[colLevel]) != 2 {
@@ -154,7 +160,7 @@ func (r *featureReader) read(row [][]byte) (*tiles.Feature, error) {
 	return f, nil
 }
 
-// word is the text as a string that is made once.
+// word returns the text as a string. Equal texts share one string, which saves an allocation for each feature.
 func (r *featureReader) word(b []byte) string {
 	w, ok := r.words[string(b)]
 	if !ok {
@@ -164,8 +170,8 @@ func (r *featureReader) word(b []byte) string {
 	return w
 }
 
-// valueOf is what a field of the type takes of a JSON value, nil when nothing. A whole number loses
-// its ".0".
+// valueOf returns a JSON value if it has the type of the field, and nil if not. It removes the ".0" of a whole number
+// in a field of type integer.
 func valueOf(fieldType string, raw []byte) []byte {
 	if len(raw) == 0 && fieldType != "string" {
 		return nil
@@ -185,11 +191,11 @@ func valueOf(fieldType string, raw []byte) []byte {
 	return raw
 }
 
-// isNumber tells a JSON number from the other values.
+// isNumber reports whether a JSON value is a number, by its first byte.
 func isNumber(raw []byte) bool { return raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' }
 
-// wholeNumber is a JSON number without its fraction, when that is of zeros; nil for everything else.
-// PostgreSQL writes no exponents.
+// wholeNumber returns a JSON number without its fraction if the fraction has only zeros, and nil for any other value. It
+// expects no exponent, because PostgreSQL does not write exponents in jsonb.
 func wholeNumber(raw []byte) []byte {
 	if len(raw) == 0 || !isNumber(raw) {
 		return nil
@@ -201,7 +207,7 @@ func wholeNumber(raw []byte) []byte {
 	return whole
 }
 
-// severityOf is a JSON number from 1 to 4, and none for everything else.
+// severityOf returns the level of a JSON number from 1 to 4, and core.None for any other value.
 func severityOf(raw []byte) core.Level {
 	if w := wholeNumber(raw); len(w) == 1 && w[0] >= '1' && w[0] <= '4' {
 		return core.Level(w[0] - '0')

@@ -10,7 +10,7 @@ import (
 	"onemap/tiles"
 )
 
-// fourFields are the properties that insertPoints gives.
+// fourFields returns the fields of the features that insertPoints creates.
 func fourFields() []catalogue.Field {
 	return []catalogue.Field{
 		{Name: "stock", Type: "number", InTile: true}, {Name: "kind", Type: "string", InTile: true},
@@ -18,7 +18,7 @@ func fourFields() []catalogue.Field {
 	}
 }
 
-// specNamed is a layer's entry as the engine is given it.
+// specNamed returns the entry of a layer in the form of the engine.
 func specNamed(t testing.TB, db *stores.Stores, name string) tiles.Spec {
 	t.Helper()
 	all, err := db.Tiles.Specs(t.Context())
@@ -34,7 +34,7 @@ func specNamed(t testing.TB, db *stores.Stores, name string) tiles.Spec {
 	return tiles.Spec{}
 }
 
-// insertPolygons makes polygons of 25 to 121 vertices with the properties of insertPoints.
+// insertPolygons creates polygons of 25 to 121 vertices with the properties of insertPoints.
 const insertPolygons = `
 	insert into feature (layer_id, source_key, division_code, name_zh, level, origin, properties, geom)
 	select $1, n::text, '37060' || n % 9, '演示-' || n, n % 5, 'synthetic',
@@ -42,8 +42,8 @@ const insertPolygons = `
 		ST_Buffer(ST_SetSRID(ST_Point(119.5 + (n::bigint * 7919 % 25000) / 10000.0, 36.5 + (n::bigint * 104729 % 19000) / 10000.0), 4326), 0.002 + n % 7 * 0.003, 6 + n % 5 * 6)
 	from generate_series(1, $2) n`
 
-// BenchmarkLoad streams a layer of 200,000 points, and one of 20,000 polygons, PostgreSQL's work
-// included.
+// BenchmarkLoad loads a layer of 200,000 points and a layer of 20,000 polygons. The time includes the work of
+// PostgreSQL.
 func BenchmarkLoad(b *testing.B) {
 	db := storetest.NewDivisions(b)
 	fillPoints(b, db, "points", 200_000)

@@ -150,7 +150,7 @@ func TestLoadEndsWithItsReader(t *testing.T) {
 	}
 }
 
-// What PostGIS stores and nobody can draw is said, and fails nothing.
+// A geometry that PostGIS stores and that cannot be drawn is reported and does not fail the load.
 func TestLoadSaysWhatCannotBeDrawn(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	layer := fillPoints(t, db, "odd", 1)
@@ -194,7 +194,7 @@ func TestLoadSaysWhatCannotBeDrawn(t *testing.T) {
 	}
 }
 
-// A tile of the database obeys the same rules.
+// A tile that the database draws follows the same rules.
 func TestTileFollowsItsRules(t *testing.T) {
 	db := storetest.NewDivisions(t)
 	l := storetest.Tanks()
@@ -219,7 +219,7 @@ func TestTileFollowsItsRules(t *testing.T) {
 	if want := []string{"3", "4", "6", "1", "5", "2", "0"}; !slices.Equal(keys, want) {
 		t.Errorf("drawn in the order %v, want %v", keys, want)
 	}
-	// Its neighbour to the west sees them, some 210 units away, by a wide buffer alone.
+	// The tile to the west has these features, about 210 units away, only with a wide buffer.
 	wide, a := 1024, address(121.4, 37.5, 14)
 	a.X--
 	if n := len(tileOf(t, db, storetest.CityScope(), a, "tanks")["tanks"]); n != 0 {

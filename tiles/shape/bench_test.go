@@ -11,7 +11,7 @@ import (
 	"onemap/geo"
 )
 
-// blobs are 20,000 polygons of 25 to 121 vertices and a radius of 0.2 to 3 km around Yantai.
+// blobs returns 20,000 polygons of 25 to 121 vertices with a radius of 0.2 to 3 km around Yantai.
 func blobs() []orb.Geometry {
 	rng := rand.New(rand.NewPCG(1, 2))
 	all := make([]orb.Geometry, 20_000)
@@ -40,7 +40,7 @@ func shapesOf(all []orb.Geometry) (shapes []Shape, vertices int) {
 	return shapes, vertices
 }
 
-// BenchmarkTile cuts what lies in one tile, found beforehand, as an index finds it.
+// BenchmarkTile cuts the shapes of one tile. They are found before the measurement, as an index finds them.
 func BenchmarkTile(b *testing.B) {
 	shapes, _ := shapesOf(blobs())
 	for _, tile := range []struct {
@@ -73,7 +73,7 @@ func BenchmarkTile(b *testing.B) {
 	}
 }
 
-// BenchmarkIslands cuts one island out of 10,000 that are one feature.
+// BenchmarkIslands cuts one island out of a feature of 10,000 islands.
 func BenchmarkIslands(b *testing.B) {
 	var islands orb.MultiPolygon
 	for i := range 10_000 {

@@ -7,23 +7,24 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// Builder is the scratch of New, for one goroutine at a time. The zero value is ready.
+// Builder is the working memory of New. Only one goroutine may use it at a time. The zero value is ready to use.
 type Builder struct {
-	vertices   []pair  // of the shape that is being made
-	importance []uint8 // a byte a vertex
-	parts      []pair
-	ring       []pair      // the ring or line that is being added, in world coordinates
-	degrees    []orb.Point // the same while it is cut at the edges of the map
-	spans      []span
+	vertices   []pair      // of the current shape
+	importance []uint8     // one byte for each vertex
+	parts      []pair      // table of parts
+	ring       []pair      // the current ring or line, in world coordinates
+	degrees    []orb.Point // the current ring or line in degrees, while it is cut at the edges of the map
+	spans      []span      // stack of rank
 	found      finding
 }
 
-// New makes shapes of a geometry in lon/lat degrees: one for each kind that a collection has, in the
-// order of the kinds. note says in words what of it is not drawn or was cut, and is empty when all is
-// well; nothing left is no shape and a note. Whatever it is given, it neither fails nor changes it.
+// New returns the shapes of a geometry in degrees, [lon, lat]. It returns one shape for each kind in the geometry, in
+// the order of the kinds. note describes what is not drawn or was cut off, and is empty if everything is drawn. If
+// nothing can be drawn, New returns no shape and a note. It accepts every geometry, never fails and does not change g.
+// b may be nil.
 //
-// Polygons and lines that reach beyond the square of Web Mercator are cut at its edge; points beyond
-// it are not drawn. Parts that are nothing to within two centimetres are left out.
+// Polygons and lines are cut at the edge of the square of Web Mercator. Points outside it are not drawn. Rings and
+// lines of less than about two centimetres, which vanish in world coordinates, are left out.
 func New(g orb.Geometry, b *Builder) (shapes []Shape, note string) {
 	if b == nil {
 		b = new(Builder)
@@ -45,7 +46,7 @@ func New(g orb.Geometry, b *Builder) (shapes []Shape, note string) {
 	return slices.Clone(made[:n:n]), b.found.String()
 }
 
-// add adds what a geometry has of a kind.
+// add adds the parts of a geometry that have the kind. It ignores other kinds, because each kind is a shape of its own.
 func (b *Builder) add(g orb.Geometry, kind Kind) {
 	if c, ok := g.(orb.Collection); ok {
 		for _, g := range c {
@@ -63,7 +64,7 @@ func (b *Builder) add(g orb.Geometry, kind Kind) {
 	}
 }
 
-// addPoints adds the points of a geometry; other kinds are left to another shape of the same feature.
+// addPoints adds the points of a geometry.
 func (b *Builder) addPoints(g orb.Geometry) {
 	switch g := g.(type) {
 	case orb.Point:
@@ -87,7 +88,7 @@ func (b *Builder) addLines(g orb.Geometry) {
 	}
 }
 
-// addPolygons adds the areas of a geometry. The first ring of a polygon is its exterior, the others are holes.
+// addPolygons adds the polygons of a geometry. The first ring of a polygon is its exterior, the others are holes.
 func (b *Builder) addPolygons(g orb.Geometry) {
 	switch g := g.(type) {
 	case orb.Ring:
@@ -105,7 +106,7 @@ func (b *Builder) addPolygons(g orb.Geometry) {
 	}
 }
 
-// addPoint projects a point (lon, lat in degrees). One that Web Mercator cannot show is noted and left out.
+// addPoint projects and adds a point [lon, lat] in degrees. It leaves out a point outside Web Mercator and notes this.
 func (b *Builder) addPoint(p orb.Point) {
 	if !OnMap(p) {
 		if finite(p) {
@@ -119,7 +120,7 @@ func (b *Builder) addPoint(p orb.Point) {
 	b.vertices = append(b.vertices, pair{x, y})
 }
 
-// addLine projects a line. What lies beyond the edge of Web Mercator is cut off first, which may leave several
+// addLine projects and adds a line. It first cuts the line at the edge of Web Mercator, which may result in several
 // pieces.
 func (b *Builder) addLine(l orb.LineString) {
 	if !b.mustTrim(l) {
@@ -133,7 +134,7 @@ func (b *Builder) addLine(l orb.LineString) {
 	}
 }
 
-// finishLine adds the line in b.ring.
+// finishLine adds the line in b.ring. It leaves out a line of one point and notes this.
 func (b *Builder) finishLine() {
 	switch len(b.ring) {
 	case 0:
@@ -147,7 +148,7 @@ func (b *Builder) finishLine() {
 	b.parts = append(b.parts, pair{uint32(len(b.vertices)), 0})
 }
 
-// addPolygon adds a polygon: without its first ring it has no others.
+// addPolygon adds a polygon. If nothing is left of its exterior, it leaves out the holes too.
 func (b *Builder) addPolygon(p orb.Polygon) {
 	for i, r := range p {
 		if !b.addRing(r, i == 0) && i == 0 {
@@ -156,7 +157,7 @@ func (b *Builder) addPolygon(p orb.Polygon) {
 	}
 }
 
-// addRing adds a ring, closed or not, and reports whether anything is left of it.
+// addRing adds a ring, closed or not. It reports whether something is left of the ring.
 func (b *Builder) addRing(r orb.Ring, exterior bool) bool {
 	if b.mustTrim(r) {
 		r = b.trimRing(r)
@@ -165,8 +166,9 @@ func (b *Builder) addRing(r orb.Ring, exterior bool) bool {
 	return b.finishRing(exterior)
 }
 
-// finishRing adds the ring in b.ring: an exterior one clockwise as seen on the map, a hole the other
-// way; beginning in the west.
+// finishRing adds the ring in b.ring and reports whether it has an area. An exterior ring becomes clockwise on the map
+// and a hole counter-clockwise, as MVT requires. The ring begins at its westernmost vertex, so that the same ring
+// always results in the same shape.
 func (b *Builder) finishRing(exterior bool) bool {
 	r := b.ring
 	if n := len(r); n > 1 && r[0] == r[n-1] {
@@ -216,7 +218,7 @@ func (b *Builder) grow(part []pair) (vertices []pair, importance []uint8) {
 	return b.vertices[at:], b.importance[at:]
 }
 
-// project puts the world coordinates of points that are on the map into b.ring, each once in a row.
+// project stores the world coordinates of points on the map in b.ring. It drops a point that is equal to the one before.
 func (b *Builder) project(points []orb.Point) {
 	b.ring = slices.Grow(b.ring[:0], len(points)+1)
 	for _, p := range points {
@@ -228,7 +230,7 @@ func (b *Builder) project(points []orb.Point) {
 	}
 }
 
-// shape makes a shape, of exactly the size that it needs, of what was added.
+// shape returns a shape of the parts that were added. It allocates exactly the needed memory.
 func (b *Builder) shape(kind Kind) Shape {
 	s := Shape{Kind: kind, count: uint32(len(b.vertices)), parts: uint32(len(b.parts)), Box: boxOf(b.vertices)}
 	if kind == Point && s.count == 1 {
@@ -260,7 +262,8 @@ func (b *Builder) shape(kind Kind) Shape {
 	return s
 }
 
-// boxOf is the smallest box around vertices. Of no vertices it is empty: its lower corner is above its upper one.
+// boxOf returns the smallest box around vertices. Without vertices the box is empty: its lower corner is above its
+// upper one.
 func boxOf(vertices []pair) Box {
 	b := Box{worldMax, worldMax, 0, 0}
 	for _, v := range vertices {
@@ -270,12 +273,13 @@ func boxOf(vertices []pair) Box {
 	return b
 }
 
-// doubleArea is twice a ring's area by the surveyor's formula, in world units squared: positive when
-// it runs clockwise as seen on the map. It is zero only when the area is.
+// doubleArea returns twice the area of a ring by the shoelace formula, in square world units. It is positive for a ring
+// that runs clockwise on the map (y to the south), and zero only if the area is zero. exact may overflow for a large
+// ring, so for large results rough is returned, whose error is relatively small.
 func doubleArea(ring []pair) float64 {
 	origin := ring[0]
 	var rough float64
-	var exact int64 // to within whole 2^64
+	var exact int64 // modulo 2^64
 	last := ring[len(ring)-1]
 	ax, ay := int64(last.x)-int64(origin.x), int64(last.y)-int64(origin.y)
 	for _, p := range ring {
@@ -290,7 +294,8 @@ func doubleArea(ring []pair) float64 {
 	return float64(exact)
 }
 
-// length of a chain, world units.
+// length returns the length of a chain in world units. The explicit conversions keep the compiler from fusing
+// multiplication and addition, so that every machine computes the same result.
 func length(chain []pair) float64 {
 	sum := 0.0
 	for i := 1; i < len(chain); i++ {

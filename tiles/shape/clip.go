@@ -2,8 +2,8 @@ package shape
 
 import "math"
 
-// clipRing cuts the ring in c.points at the sides of the view, one after the other (Sutherland and
-// Hodgman, 1974).
+// clipRing clips the ring in c.points at the given sides of the view, one after the other. Source: Sutherland and
+// Hodgman, "Reentrant polygon clipping" (1974).
 func (c *Cutter) clipRing(sides uint8) {
 	for side := uint8(left); side <= bottom && len(c.points) > 0; side <<= 1 {
 		if sides&side == 0 {
@@ -23,7 +23,7 @@ func (c *Cutter) clipRing(sides uint8) {
 	}
 }
 
-// clipX appends what of the ring lies where x is at most the limit, or at least when sign is -1.
+// clipX appends the part of the ring with x <= limit if sign is 1, or with x >= limit if sign is -1.
 func clipX(dst, ring []point, limit, sign int64) []point {
 	a := ring[len(ring)-1]
 	in := sign*(limit-a.x) >= 0
@@ -41,7 +41,7 @@ func clipX(dst, ring []point, limit, sign int64) []point {
 	return dst
 }
 
-// clipY is clipX in y.
+// clipY is clipX for y.
 func clipY(dst, ring []point, limit, sign int64) []point {
 	a := ring[len(ring)-1]
 	in := sign*(limit-a.y) >= 0
@@ -59,17 +59,17 @@ func clipY(dst, ring []point, limit, sign int64) []point {
 	return dst
 }
 
-// cross is where one goes from a to b has got to after part of whole, rounded to the nearest. The
-// numbers may be as large as 2^34: the product's error is less than 2^-17 of a unit. Half rounds up
-// from both ends alike.
+// cross returns the coordinate at the fraction part/whole of the way from a to b, rounded to the nearest unit. The
+// numbers may be as large as 2^34; the error of the product is then below 2^-17 of a unit. A half is rounded up, no
+// matter at which end the segment begins.
 func cross(a, b, part, whole int64) int64 {
 	return a + int64(math.Floor(float64(b-a)*float64(part)/float64(whole)+0.5))
 }
 
-// tidy takes the ring's points out that draw nothing, in place: repeated ones, ends of spikes, and
-// those on the straight line between their neighbours. Nothing is left of a ring that is only such.
-// area is twice the ring's, by the surveyor's formula in tile units squared, positive clockwise: what
-// is taken out has none.
+// tidy removes, in place, the points of a ring that draw nothing: repeated points, the ends of spikes, and points on
+// the straight line between their neighbours. A ring that has only such points becomes empty. area is twice the area of
+// the ring by the shoelace formula, in square tile units, positive if the ring is clockwise on the map. The removed
+// points do not change it.
 func tidy(ring []point) (tidied []point, area int64) {
 	if len(ring) < 3 {
 		return ring[:0], 0
@@ -100,7 +100,7 @@ func tidy(ring []point) (tidied []point, area int64) {
 	return tidyEnds(ring[:n]), area
 }
 
-// tidyEnds tidies a ring where its end meets its beginning.
+// tidyEnds does the work of tidy where the end of a ring meets its beginning.
 func tidyEnds(ring []point) []point {
 	for len(ring) >= 3 {
 		switch last := len(ring) - 1; {
@@ -115,7 +115,8 @@ func tidyEnds(ring []point) []point {
 	return ring[:0]
 }
 
-// straight reports whether b draws nothing between a and c. Differences of up to 2^31 are exact.
+// straight reports whether a, b and c are on one straight line, so that b draws nothing. It is exact for differences up
+// to 2^31.
 func straight(a, b, c point) bool {
 	return (b.x-a.x)*(c.y-b.y) == (b.y-a.y)*(c.x-b.x)
 }

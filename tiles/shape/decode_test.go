@@ -9,13 +9,13 @@ import (
 	"github.com/paulmach/orb/encoding/mvt"
 )
 
-// drawn is what a strict reader of commands finds: a path a MoveTo, and whether it was closed.
+// drawn is the result of a strict reader of commands: one path for each MoveTo, and whether it was closed.
 type drawn struct {
 	paths  [][]point
 	closed []bool
 }
 
-// read decodes commands as MVT 2.1's section 4.3 has them.
+// read decodes geometry commands of MVT 2.1, section 4.3.
 func read(data []byte) (d drawn, err error) {
 	var at point
 	next := func() uint32 {
@@ -60,7 +60,7 @@ func read(data []byte) (d drawn, err error) {
 	return d, err
 }
 
-// check holds what was drawn against the rules of MVT 2.1 and of this package.
+// check checks the drawn paths against the rules of MVT 2.1 and of this package.
 func (d drawn) check(kind Kind, v View) error {
 	lo, hi := -v.buffer(), 4096+v.buffer()
 	exterior := false
@@ -118,7 +118,7 @@ func checkRing(r []point) error {
 	return nil
 }
 
-// surveyor is twice the area, positive clockwise on the screen.
+// surveyor returns twice the area of a ring by the shoelace formula, positive if it is clockwise on the screen.
 func surveyor(r []point) (sum int64) {
 	for i, a := range r {
 		b := r[(i+1)%len(r)]
@@ -127,7 +127,7 @@ func surveyor(r []point) (sum int64) {
 	return sum
 }
 
-// area is that of all rings, holes taken off, tile units squared.
+// area returns the area of all rings minus the holes, in square tile units.
 func (d drawn) area() float64 {
 	var sum int64
 	for _, r := range d.paths {
@@ -136,7 +136,7 @@ func (d drawn) area() float64 {
 	return float64(sum) / 2
 }
 
-// contains reports whether a point is inside by the winding of all rings together.
+// contains reports whether a point is inside, by the winding number of all rings together.
 func (d drawn) contains(x, y float64) bool {
 	in := false
 	for _, r := range d.paths {
@@ -151,7 +151,7 @@ func (d drawn) contains(x, y float64) bool {
 	return in
 }
 
-// distance of a point from the outlines.
+// distance returns the distance of a point from the outlines.
 func (d drawn) distance(x, y float64) float64 {
 	near := 1e300
 	for i, r := range d.paths {
@@ -166,7 +166,7 @@ func (d drawn) distance(x, y float64) float64 {
 	return near
 }
 
-// independently decodes commands with orb's decoder, inside a tile of one feature.
+// independently decodes commands with the decoder of orb, in a tile of one feature.
 func independently(t testing.TB, kind Kind, commands []byte) orb.Geometry {
 	t.Helper()
 	field := func(dst []byte, number int, value []byte) []byte {

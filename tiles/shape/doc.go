@@ -1,18 +1,17 @@
-// Package shape holds geometry as tiles need it, in whole numbers, and cuts it into tiles as the
-// geometry commands of a Mapbox Vector Tile 2.1.
+// Package shape stores geometry in integer coordinates and cuts it into tiles, as geometry commands of Mapbox Vector
+// Tile 2.1 (MVT).
 //
-// World coordinates are uint32: x from 180°W eastwards, y from 85.0511°N southwards, over the square
-// of Web Mercator, whose side is 2^32 (a unit is 9.3 mm at the equator). Tile units are 1/4096 of a
-// tile's side. At zoom 20 the two are one.
+// World coordinates are uint32 over the square of Web Mercator, whose side is 2^32: x from 180°W to the east, y from
+// 85.0511°N to the south. One unit is 9.3 mm at the equator. A tile unit is 1/4096 of the side of a tile. At zoom 20 a
+// tile unit is a world unit.
 //
-// What happens once, in New: the geometry is projected, split by kind, cut off at the edge of the map, and each vertex
-// of a line or a ring gets its importance: the tolerance at which Douglas and Peucker's method drops it. Each ring of a
-// polygon is put in the direction that MVT demands.
+// New does the work that is needed once: it projects the geometry, splits it by kind, cuts it at the edge of the map,
+// and computes the importance of each vertex of a line or ring, which is the tolerance at which the algorithm of
+// Douglas and Peucker drops the vertex. It gives each ring of a polygon the direction that MVT requires.
 //
-// What happens for each tile, in a Cutter: vertices below the tolerance of the zoom are skipped, what lies outside of the
-// view is clipped, coordinates are rounded to tile units, and rings that have become unsound by that (they touch or
-// cross themselves) are mended.
+// A Cutter does the work for each tile: it skips vertices below the tolerance of the zoom, rounds coordinates to tile
+// units, clips at the view, and repairs rings that touch or cross themselves as a result.
 //
-// A Shape is made once, by New, and is read by any number of goroutines. A Cutter belongs to one
-// goroutine. What is cut depends on nothing but the shape and the view.
+// A Shape does not change after New, so any number of goroutines may read it. A Cutter belongs to one goroutine. Its
+// output depends only on the shape and the view.
 package shape

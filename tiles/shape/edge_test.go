@@ -11,7 +11,7 @@ import (
 	"onemap/geo"
 )
 
-// worldPolygon is a polygon of world coordinates, holes behind its exterior.
+// worldPolygon returns a polygon of world coordinates: the exterior, then the holes.
 func worldPolygon(rings ...[]pair) *Shape {
 	var b Builder
 	for i, r := range rings {
@@ -24,7 +24,7 @@ func worldPolygon(rings ...[]pair) *Shape {
 
 func worldBox(x0, y0, x1, y1 uint32) []pair { return []pair{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}} }
 
-// drawIn reads what a new cutter draws and holds it against the rules.
+// drawIn reads the commands of a new cutter and checks them against the rules.
 func drawIn(t *testing.T, s *Shape, v View) drawn {
 	t.Helper()
 	d, err := read(new(Cutter).Commands(nil, s, &v))
@@ -37,7 +37,8 @@ func drawIn(t *testing.T, s *Shape, v View) drawn {
 	return d
 }
 
-// TestRoundToOdd: what was lost is seen in the last bit, so that halves are told from what is near them.
+// TestRoundToOdd checks that the last bit is set if the value was not exact, so that a value near a half differs from
+// the half.
 func TestRoundToOdd(t *testing.T) {
 	for _, z := range []int{0, 5, 12, 18} {
 		unit := math.Ldexp(1, -12-z)
@@ -56,7 +57,7 @@ func TestRoundToOdd(t *testing.T) {
 	}
 }
 
-// TestCross holds the crossing with an edge against exact arithmetic, from both ends.
+// TestCross compares the crossing with an edge with exact arithmetic, from both ends.
 func TestCross(t *testing.T) {
 	for _, c := range [][5]int64{
 		{-1 << 34, 1 << 34, 1 << 33, 1 << 34, 0},
@@ -86,7 +87,8 @@ func TestCross(t *testing.T) {
 	})
 }
 
-// TestBeyondTheUnitZoom: where a tile unit is less than one of the world's, nothing leaves the view.
+// TestBeyondTheUnitZoom checks that nothing is outside the view at zooms at which a tile unit is smaller than a world
+// unit.
 func TestBeyondTheUnitZoom(t *testing.T) {
 	for z := uint32(20); z <= 24; z++ {
 		v := View{Z: z, X: 1 << (z - 1), Y: 1 << (z - 1), Buffer: 1}
@@ -100,7 +102,7 @@ func TestBeyondTheUnitZoom(t *testing.T) {
 	}
 }
 
-// TestFromEdgeToEdge: at zoom 22 the world is 2^34 units wide.
+// TestFromEdgeToEdge cuts shapes as wide as the world up to zoom 22, at which the world is 2^34 units wide.
 func TestFromEdgeToEdge(t *testing.T) {
 	diamond := worldPolygon([]pair{{1 << 31, 0}, {worldMax, 1 << 31}, {1 << 31, worldMax}, {0, 1 << 31}})
 	for z := uint32(1); z <= 22; z++ {
@@ -112,7 +114,7 @@ func TestFromEdgeToEdge(t *testing.T) {
 		if z < 2 {
 			continue
 		}
-		// The side from the west to the north passes through the corner of that tile.
+		// The side from the west to the north passes through the corner of this tile.
 		if area := d.area(); area != 0 && area != 4096*4096/2 {
 			t.Errorf("zoom %d: beside the side lies %v", z, area)
 		}
@@ -129,7 +131,7 @@ func TestFromEdgeToEdge(t *testing.T) {
 	}
 }
 
-// TestALineComesInPieces: it leaves the view and comes back.
+// TestALineComesInPieces checks that a line that leaves the view and returns is drawn in pieces.
 func TestALineComesInPieces(t *testing.T) {
 	at := geo.Tile{Z: 10, X: 854, Y: 397}
 	b := at.Bound()
@@ -145,7 +147,7 @@ func TestALineComesInPieces(t *testing.T) {
 	}
 }
 
-// TestTheOtherLoop: of a ring that crosses itself a view may see only the loop that runs the other way.
+// TestTheOtherLoop cuts a ring that crosses itself in a view that has only the loop with the opposite direction.
 func TestTheOtherLoop(t *testing.T) {
 	const mid = 1 << 31
 	v := View{Z: 8, X: 128, Y: 128}
@@ -159,7 +161,8 @@ func TestTheOtherLoop(t *testing.T) {
 	}
 }
 
-// TestLoopsThatCancelOut: a ring that crosses itself may come to no area by rounding alone; both its loops are drawn.
+// TestLoopsThatCancelOut checks that both loops of a ring that crosses itself are drawn, even if their areas add up to
+// zero after rounding.
 func TestLoopsThatCancelOut(t *testing.T) {
 	const mid = 1<<31 + 1<<20
 	s := worldPolygon([]pair{{mid - 1<<19, mid}, {mid + 1<<19, mid + 1<<19 + 9}, {mid + 1<<19, mid - 9}, {mid - 1<<19, mid + 1<<19}})
@@ -168,7 +171,7 @@ func TestLoopsThatCancelOut(t *testing.T) {
 	}
 }
 
-// TestLabelIsInTheWidestPlace: of two arms in the wider one, and beside the hole.
+// TestLabelIsInTheWidestPlace checks that a label is in the wider of two arms, and beside a hole.
 func TestLabelIsInTheWidestPlace(t *testing.T) {
 	arms := []pair{{0, 0}, {1000, 0}, {1000, 790}, {2000, 790}, {2000, 0}, {4000, 0}, {4000, 800}, {0, 800}}
 	if x, y := worldPolygon(arms).Label(); x != 3000 || y != 400 {

@@ -8,8 +8,8 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// fromBytes makes a geometry of any kind of bytes: the first says which, others begin parts, and
-// coordinates are eight bytes, or two on a coarse raster.
+// fromBytes makes a geometry from bytes. The first byte is its kind, others begin a part, and a coordinate has eight
+// bytes, or two on a coarse raster.
 func fromBytes(data []byte) (orb.Geometry, View) {
 	take := func() byte {
 		if len(data) == 0 {

@@ -11,7 +11,7 @@ import (
 	"onemap/geo"
 )
 
-// place draws where a geometry is: anywhere, and often at the edges.
+// place draws the place of a geometry: anywhere, and often at the edges of the map.
 func place(t *rapid.T) orb.Point {
 	lon := rapid.OneOf(rapid.Float64Range(-180, 180), rapid.SampledFrom([]float64{-180, 180, 0, 120.5}))
 	lat := rapid.OneOf(rapid.Float64Range(-90, 90), rapid.SampledFrom([]float64{-geo.MaxMercatorLat, geo.MaxMercatorLat, 0, 90, 37.5}))
@@ -21,7 +21,7 @@ func place(t *rapid.T) orb.Point {
 // size draws a radius in degrees, from centimetres to the globe.
 func size(t *rapid.T) float64 { return math.Pow(10, rapid.Float64Range(-7, 2.2).Draw(t, "size")) }
 
-// starRing is a ring that does not cross itself: its vertices stand around the centre.
+// starRing draws a ring that does not cross itself, because its vertices are in order around the centre.
 func starRing(t *rapid.T, centre orb.Point, radius float64, most int) orb.Ring {
 	n := rapid.IntRange(3, most).Draw(t, "n")
 	spike := rapid.Float64Range(0, 0.95).Draw(t, "spike")
@@ -35,8 +35,8 @@ func starRing(t *rapid.T, centre orb.Point, radius float64, most int) orb.Ring {
 	return append(r, r[0])
 }
 
-// wildRing may be anything: a walk that crosses itself, points of a coarse raster that repeat and lie
-// in rows, a sliver.
+// wildRing draws a ring of any form: a walk that crosses itself, points of a coarse raster that repeat and are in rows,
+// or a sliver.
 func wildRing(t *rapid.T, centre orb.Point, radius float64) orb.Ring {
 	n := rapid.IntRange(0, 40).Draw(t, "n")
 	raster := float64(rapid.IntRange(1, 5).Draw(t, "raster"))
@@ -157,7 +157,7 @@ func viewOf(t *rapid.T, s *Shape, deepest uint32) View {
 	}
 }
 
-// tilesOf lists the tiles of a zoom that the box touches, nil when there are more than most.
+// tilesOf lists the tiles of a zoom that the box touches. It returns nil if there are more than most.
 func tilesOf(b Box, z uint32, most uint64) [][2]uint32 {
 	shift := 32 - z
 	x0, x1 := uint64(b.X0)>>shift, uint64(b.X1)>>shift
@@ -174,7 +174,7 @@ func tilesOf(b Box, z uint32, most uint64) [][2]uint32 {
 	return tiles
 }
 
-// cut is Commands by a new Cutter, read.
+// cut returns the decoded commands of a new Cutter.
 func cut(t *rapid.T, s *Shape, v View) drawn {
 	d, err := read(new(Cutter).Commands(nil, s, &v))
 	if err != nil {
@@ -183,7 +183,7 @@ func cut(t *rapid.T, s *Shape, v View) drawn {
 	return d
 }
 
-// exactly is where a vertex lies in a view, tile units, not rounded.
+// exactly returns the place of a vertex in a view, in tile units, not rounded.
 func exactly(p pair, v View) (x, y float64) {
 	side := math.Exp2(float64(12+v.Z) - 32)
 	return float64(edge(p.x))*side - float64(v.X)*4096, float64(edge(p.y))*side - float64(v.Y)*4096
@@ -198,7 +198,7 @@ func toSegment(x, y, ax, ay, bx, by float64) float64 {
 	return math.Hypot(x-ax-t*dx, y-ay-t*dy)
 }
 
-// one makes the only shape of a geometry, or skips what is none.
+// one returns the only shape of a geometry. It skips the test if the geometry has no shape.
 func one(t *rapid.T, g orb.Geometry) *Shape {
 	shapes, _ := New(g, nil)
 	if len(shapes) != 1 {

@@ -2,9 +2,9 @@ package shape
 
 import "math"
 
-// grade is a distance in world units as a byte: a logarithm in quarters of an octave, of the square.
-// It is 0 below one unit and never falls as the distance grows, so that what is graded below a
-// tolerance is nearer than it.
+// grade returns the grade of a distance, given the square of the distance in world units. The grade is 0 below one
+// unit, and otherwise 1 + 2·log2(square), rounded down, at most mostDrop. A greater distance never has a lower grade.
+// So a vertex whose grade is below the grade of a tolerance is nearer than the tolerance.
 func grade(square float64) uint8 {
 	if !(square >= 1) {
 		return 0
@@ -19,22 +19,23 @@ func grade(square float64) uint8 {
 	return uint8(min(g, mostDrop))
 }
 
-// rootTwo is the mantissa of √2, rounded down.
+// rootTwo is the mantissa of √2 as a float64, rounded down.
 const rootTwo = 0x6a09e667f3bcc
 
-// span is vertices lo to hi of a chain, whose ends are kept at any tolerance up to grade.
+// span is the range from lo to hi of a chain. Its ends are kept at any tolerance up to grade.
 type span struct {
 	lo, hi int32
 	grade  uint8
 }
 
-// rank sets the importance of each vertex of the chain between its ends: the distance of Douglas and
-// Peucker at which it is dropped, and never more than that of the vertex which split the chain that
-// it lies in. The ends are given nothing. To keep the vertices of a grade and above is then to
-// simplify with that tolerance.
+// rank sets the importance of each vertex between the ends of a chain. It is the grade of the tolerance at which the
+// algorithm of Douglas and Peucker drops the vertex, limited to the importance of the vertex at which its chain was
+// split. To simplify with a tolerance, a Cutter keeps the vertices whose importance is at least the grade of the
+// tolerance. rank does not set the ends.
 //
-// The split is at the farthest vertex. When chains have been walked too often (a spiral's are
-// quadratic) it is in the middle, with the farthest one's importance: that keeps the promise, too.
+// A chain is split at its farthest vertex. This needs quadratic time for a spiral. After walks times the length of the
+// chain, rank therefore splits in the middle and sets the importance of the farthest vertex there. The result keeps
+// more vertices than necessary, but never too few.
 func (b *Builder) rank(chain []pair, importance []uint8) {
 	const walks = 48
 	budget := walks * len(chain)
@@ -51,7 +52,7 @@ func (b *Builder) rank(chain []pair, importance []uint8) {
 		}
 		g := min(grade(square), s.grade)
 		if g == 0 {
-			continue // nor has any between them more
+			continue // no vertex of this span is farther than one world unit
 		}
 		at := s.lo + far
 		importance[at] = g
@@ -59,9 +60,9 @@ func (b *Builder) rank(chain []pair, importance []uint8) {
 	}
 }
 
-// farthest is the vertex between the ends that lies farthest from the segment between them, and the
-// square of its distance. The conversions keep every machine from fusing the products, so that all
-// come to the same tiles.
+// farthest returns the vertex of the chain that is farthest from the segment between its ends, and the square of its
+// distance. The explicit conversions keep the compiler from fusing multiplication and addition, so that every machine
+// makes the same tiles.
 func farthest(chain []pair) (at int32, square float64) {
 	a, b := chain[0], chain[len(chain)-1]
 	dx, dy := float64(b.x)-float64(a.x), float64(b.y)-float64(a.y)
@@ -91,9 +92,9 @@ func farthest(chain []pair) (at int32, square float64) {
 	return at, square
 }
 
-// rankRing ranks a ring's vertices. Its anchors are its first, the one farthest from that, and the one
-// farthest from the line between them: no tolerance leaves less than a triangle. closed is the ring
-// with its first vertex once more at the end.
+// rankRing sets the importance of the vertices of a ring. closed is the ring with its first vertex again at the end.
+// Three vertices are anchors, so that no tolerance leaves less than a triangle: the first one, the one farthest from
+// it, and the one farthest from the line between these two.
 func (b *Builder) rankRing(closed []pair, importance []uint8) {
 	second, _ := farthest(closed)
 	last := int32(len(closed) - 1)
@@ -114,7 +115,8 @@ func (b *Builder) rankRing(closed []pair, importance []uint8) {
 	}
 }
 
-// rankLine ranks a line's vertices: its ends are its anchors, and the farthest one where they are one.
+// rankLine sets the importance of the vertices of a line. Its ends are anchors. If both ends are the same point, the
+// vertex farthest from it is an anchor too.
 func (b *Builder) rankLine(line []pair, importance []uint8) {
 	last := len(line) - 1
 	importance[0], importance[last] = anchor, anchor

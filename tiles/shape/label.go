@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Label is a point for the shape's name, in world coordinates: of a polygon one inside its largest
-// part, the middle of the widest stretch that any of a few horizontal lines has in it; of lines the
-// middle vertex of the longest string; of points the first. It is the same for the same shape.
+// Label returns a point for the name of the shape, in world coordinates. For a polygon it is a point inside its largest
+// part, for a line the middle vertex of the longest string, and for points the first one. The same shape always has the
+// same label.
 func (s *Shape) Label() (x, y uint32) {
 	switch {
 	case s.count == 0:
@@ -36,8 +36,8 @@ func (s *Shape) labelLine() (x, y uint32) {
 	return middle.x, middle.y
 }
 
-// labelPolygon lays seven horizontal lines through the largest part and takes the middle of the widest stretch that
-// lies inside. The point is inside the polygon, whatever its shape, which a centroid is not.
+// labelPolygon crosses the largest part with seven horizontal lines and returns the middle of the widest section
+// inside. This point is inside a polygon of any form. A centroid may be outside.
 func (s *Shape) labelPolygon() (x, y uint32) {
 	rings := s.largest()
 	box := boxOf(s.vertices()[rings[0].from:rings[0].end])
@@ -45,7 +45,7 @@ func (s *Shape) labelPolygon() (x, y uint32) {
 	widest := -1.0
 	x, y = s.vertices()[rings[0].from].x, s.vertices()[rings[0].from].y
 	const lines = 8
-	for _, i := range [lines - 1]int{4, 3, 5, 2, 6, 1, 7} { // the middle first: it wins a tie
+	for _, i := range [lines - 1]int{4, 3, 5, 2, 6, 1, 7} { // the middle line first, so that it wins if widths are equal
 		at := box.Y0 + uint32(uint64(box.Y1-box.Y0)*uint64(i)/lines)
 		crossings = crossings[:0]
 		for _, r := range rings {
@@ -62,10 +62,10 @@ func (s *Shape) labelPolygon() (x, y uint32) {
 	return x, y
 }
 
-// stretch is the vertices of one ring.
+// stretch is the range of the vertices of one ring; end is excluded.
 type stretch struct{ from, end uint32 }
 
-// largest returns the rings of the part whose exterior has the largest area, the exterior first.
+// largest returns the rings of the polygon whose exterior has the largest area, the exterior first.
 func (s *Shape) largest() []stretch {
 	table := s.partTable()
 	most, best := -1.0, 0
@@ -87,7 +87,8 @@ func (s *Shape) largest() []stretch {
 	return rings
 }
 
-// cutAt appends where a horizontal line, which passes through no vertex, crosses a ring.
+// cutAt appends the x coordinates at which a horizontal line crosses a ring. The line must not pass through a vertex;
+// labelPolygon ensures this with a y between two integers.
 func cutAt(crossings []float64, ring []pair, y float64) []float64 {
 	a := ring[len(ring)-1]
 	for _, b := range ring {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// drawLines draws the lines of a shape. Where all that is in the view falls on single points, one of
-// them is drawn a unit long.
+// drawLines draws the lines of a shape. If every string in the view is reduced to a point, it draws a line of one unit
+// at one of these points, so that the feature does not vanish.
 func (c *Cutter) drawLines(s *Shape, sides uint8) {
 	start := len(c.pen.dst)
 	mark := c.cell(s.vertices()[0])
@@ -32,11 +32,13 @@ func (c *Cutter) drawLines(s *Shape, sides uint8) {
 	}
 }
 
+// sees reports whether a line of one unit to the right of p is in the view.
 func (c *Cutter) sees(p point) bool {
 	return p.x >= c.lo && p.x < c.hi && p.y >= c.lo && p.y <= c.hi
 }
 
-// strokes draws what of the string in c.points lies in the view, in pieces.
+// strokes draws the pieces of the string in c.points that are in the view. If the view contains the whole string (sides
+// is 0), it is drawn without clipping.
 func (c *Cutter) strokes(sides uint8) {
 	if sides == 0 {
 		if c.points[0] != c.points[1] || len(c.points) > 2 {
@@ -70,7 +72,8 @@ func (c *Cutter) strokes(sides uint8) {
 	c.spare = piece
 }
 
-// stroke is what of the segment from a to b lies in the view (Liang and Barsky, 1984).
+// stroke returns the part of the segment from a to b that is in the view, rounded to tile units. seen is false if there
+// is none. Source: Liang and Barsky, "A new concept and method for line clipping" (1984).
 func (c *Cutter) stroke(a, b point) (from, to point, seen bool) {
 	dx, dy := float64(b.x-a.x), float64(b.y-a.y)
 	in, out := 0.0, 1.0

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// mend makes the rings that are held valid: each polygon by itself, and where polygons then meet, all as one.
+// mend repairs the held rings. It repairs each polygon separately. If the results then cross or overlap each other, it
+// repairs all of them together.
 func (c *Cutter) mend() {
 	if c.mender == nil {
 		c.mender = new(mender)
@@ -34,8 +35,9 @@ func (c *Cutter) mend() {
 	c.mender.polygons(c.holdMended)
 }
 
-// mendPolygon holds what a polygon comes to when it is mended; its first ring begins at from. One of which nothing
-// is left is drawn with its holes a unit aside, or as a unit square.
+// mendPolygon repairs a polygon and holds the resulting rings. Its first ring begins at points[from]. If nothing is
+// left of the polygon, it tries again with the holes moved by one unit, and then draws a unit square, so that the
+// polygon does not vanish.
 func (c *Cutter) mendPolygon(points []point, rings []heldRing, from int) {
 	before := len(c.rings)
 	exterior := points[from:rings[0].end]
@@ -67,43 +69,46 @@ func (c *Cutter) mendPolygon(points []point, rings []heldRing, from int) {
 	}
 }
 
-// holdMended holds a ring of the mender.
+// holdMended tidies and holds a ring that the mender has made.
 func (c *Cutter) holdMended(ring []point, exterior bool) {
 	var area int64
 	c.points, area = tidy(append(c.points[:0], ring...))
 	c.hold(area, exterior)
 }
 
-// mender makes valid polygons of rings that cross or touch. It rounds their crossings to the grid by snap rounding
-// (Hobby, "Practical segment intersection with finite precision output", 1999), after which sides meet only in
-// their ends, finds by a sweep what lies inside, and follows the outlines of that.
+// mender makes valid polygons of rings that cross or touch. It works in three steps:
 //
-// Inside is what an exterior runs around, whichever way and however often, and no hole does.
+//   - split: it splits the sides at their crossings, rounded to tile units by snap rounding (Hobby, "Practical segment
+//     intersection with finite precision output", 1999). After that, sides meet only at their ends.
+//   - wind: a sweep finds which side of each edge is inside.
+//   - follow: it follows the outlines of the inside.
+//
+// A place is inside if an exterior runs around it, in any direction and any number of times, and no hole does.
 type mender struct {
 	sides    []side
-	order    []uint64
-	holes    []bool // of the sides: whether it is one of a hole
-	forward  []bool // of the sides: whether the ring runs from a to b
-	hot      []point
-	on       []point // hot points on the side that is being split
+	order    []uint64 // keys of the sides, sorted by their smallest x
+	holes    []bool   // by side: it is part of a hole
+	forward  []bool   // by side: the ring runs from a to b
+	hot      []point  // ends of sides and rounded crossings
+	on       []point  // hot points on the side that is being split
 	edges    []edgeOf
-	active   []int32
-	begins   []int32
+	active   []int32 // edges that the sweep line crosses
+	begins   []int32 // edges that begin at the current point of the sweep
 	outlines []outline
-	walk     []int32
-	seen     map[point]int
+	walk     []int32       // outlines of the current walk; see loopsFrom
+	seen     map[point]int // index in walk of the outline that begins at a point
 }
 
-// edgeOf is an edge between two points that no other crosses; a is before b by x, then by y. Winding numbers of
-// exteriors and holes are those below it, and how much more they are above it.
+// edgeOf is an edge that no other edge crosses. a is before b, by x and then by y. ext and hole are the winding numbers
+// of exteriors and holes just below the edge. extUp and holeUp are added to get the numbers just above it.
 type edgeOf struct {
 	a, b            point
 	ext, hole       int32
 	extUp, holeUp   int32
-	inBelow, inOver bool
+	inBelow, inOver bool // the place below or above the edge is inside
 }
 
-// outline is an edge with the inside to its left.
+// outline is an edge with the inside on its left.
 type outline struct {
 	a, b point
 	used bool
@@ -117,7 +122,7 @@ func before(a, b point) int {
 	return cmp.Compare(a.y, b.y)
 }
 
-// add adds the sides of a ring.
+// add adds the sides of a ring, each with its ends in the order of before.
 func (m *mender) add(ring []point, hole bool) {
 	a := ring[len(ring)-1]
 	for _, b := range ring {
@@ -133,20 +138,22 @@ func (m *mender) add(ring []point, hole bool) {
 	}
 }
 
+// reset removes all sides. The memory is reused.
 func (m *mender) reset() {
 	m.sides, m.order, m.holes, m.forward = m.sides[:0], m.order[:0], m.holes[:0], m.forward[:0]
 	m.hot, m.edges, m.outlines = m.hot[:0], m.edges[:0], m.outlines[:0]
 }
 
-// polygons returns valid polygons, each its exterior and then its holes.
+// polygons calls each for the rings of the resulting valid polygons: for the exterior of a polygon and then for its
+// holes.
 func (m *mender) polygons(each func(ring []point, exterior bool)) {
 	m.split()
 	m.wind()
 	m.follow(each)
 }
 
-// split splits the sides at each hot point, which is an end of a side or a crossing, rounded, in whose unit square
-// they run.
+// split splits the sides at the hot points and merges equal edges. A hot point is an end of a side or a rounded
+// crossing. A side is split at each hot point whose unit square it crosses.
 func (m *mender) split() {
 	slices.Sort(m.order)
 	for i, key := range m.order {
@@ -182,7 +189,7 @@ func (m *mender) split() {
 			continue
 		}
 		if n > 0 && m.edges[n-1].extUp == 0 && m.edges[n-1].holeUp == 0 {
-			n-- // it has the same on both sides
+			n-- // both sides of this edge have the same winding numbers, so it is no outline
 		}
 		m.edges[n] = e
 		n++
@@ -193,7 +200,8 @@ func (m *mender) split() {
 	m.edges = m.edges[:n]
 }
 
-// crossAt is where two sides cross amid both, rounded to the nearest; half rounds up.
+// crossAt returns the point at which two sides cross between their ends, rounded to the nearest unit, a half up. It
+// returns false if they do not. The arithmetic is exact.
 func crossAt(s, o *side) (point, bool) {
 	d, e := point{s.b.x - s.a.x, s.b.y - s.a.y}, point{o.b.x - o.a.x, o.b.y - o.a.y}
 	whole := d.x*e.y - d.y*e.x
@@ -205,7 +213,7 @@ func crossAt(s, o *side) (point, bool) {
 	if part <= 0 || part >= whole || other <= 0 || other >= whole {
 		return point{}, false
 	}
-	round := func(length int64) int64 { // coordinates are less than 2^18: no product is over 2^57
+	round := func(length int64) int64 { // coordinates are below 2^18, so no product is above 2^57
 		return floorDiv(2*part*length+whole, 2*whole)
 	}
 	return point{s.a.x + round(d.x), s.a.y + round(d.y)}, true
@@ -220,7 +228,7 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// splitSide adds the edges of a side.
+// splitSide splits a side at the hot points on it and adds the resulting edges.
 func (m *mender) splitSide(i int) {
 	s := &m.sides[i]
 	dx, dy := s.b.x-s.a.x, s.b.y-s.a.y
@@ -233,7 +241,7 @@ func (m *mender) splitSide(i int) {
 		if h.y < s.y0 || h.y > s.y1 {
 			continue
 		}
-		// a square has its lower left corner and no other
+		// The unit square of a hot point includes only its lower left corner, so that squares do not overlap.
 		off, reach := 2*(dx*(h.y-s.a.y)-dy*(h.x-s.a.x)), max(dx, -dx)+max(dy, -dy)
 		if max(off, -off) < reach || max(off, -off) == reach && off == dx-dy {
 			m.on = append(m.on, h)
@@ -262,8 +270,8 @@ func (m *mender) splitSide(i int) {
 	}
 }
 
-// wind finds the winding numbers below each edge by a sweep from left to right, in which active are the edges that
-// the sweep line crosses, from below upwards.
+// wind computes the winding numbers of each edge by a sweep from left to right. active has the edges that the sweep line
+// crosses, from bottom to top.
 func (m *mender) wind() {
 	m.active = m.active[:0]
 	for i := 0; i < len(m.edges); {
@@ -294,14 +302,15 @@ func (m *mender) wind() {
 	}
 }
 
+// inside reports whether a place with these winding numbers is inside.
 func inside(ext, hole int32) bool { return ext != 0 && hole == 0 }
 
-// end takes the edges off the sweep line that end at or before a point.
+// end removes the edges from the sweep line that end at or before a point.
 func (m *mender) end(at point) {
 	m.active = slices.DeleteFunc(m.active, func(i int32) bool { return before(m.edges[i].b, at) <= 0 })
 }
 
-// above is how many active edges run below a point.
+// above returns the number of active edges below a point, which is the place in active for edges that begin there.
 func (m *mender) above(at point) int {
 	n, _ := slices.BinarySearchFunc(m.active, at, func(i int32, at point) int {
 		return cmp.Compare(0, turn(m.edges[i].a, m.edges[i].b, at))

@@ -40,7 +40,7 @@ func newOracle(t testing.TB) *oracle {
 	return &oracle{t: t, conn: conn}
 }
 
-// add decodes what was drawn by an independent decoder and keeps it for the next question.
+// add decodes the drawn commands with an independent decoder and keeps the result for the next check.
 func (o *oracle) add(commands []byte, of string) {
 	o.t.Helper()
 	b, err := wkb.Marshal(independently(o.t, Polygon, commands))
@@ -75,7 +75,8 @@ func (o *oracle) ask() {
 	o.wkbs, o.of = o.wkbs[:0], o.of[:0]
 }
 
-// eachPolygon goes through the polygons of the base data, of the synthetic city and of the tile engine's test set.
+// eachPolygon calls a function for the polygons of the base data, of the synthetic city and of the test set of the tile
+// engine.
 func eachPolygon(t testing.TB, each func(name string, g orb.Geometry)) {
 	t.Helper()
 	dir := filepath.Join("..", "..", "data", "base")
@@ -112,8 +113,8 @@ func eachPolygon(t testing.TB, each func(name string, g orb.Geometry)) {
 	}
 }
 
-// TestTilePolygonsAreValid cuts what comes along at every zoom, as the engine does and as it does for a tile that is
-// too large: every polygon of a tile is valid.
+// TestTilePolygonsAreValid cuts the polygons at every zoom, with the tolerance of the engine and with that of a tile
+// that is too large, and checks that every polygon of a tile is valid.
 func TestTilePolygonsAreValid(t *testing.T) {
 	o := newOracle(t)
 	var c Cutter
@@ -142,7 +143,8 @@ func TestTilePolygonsAreValid(t *testing.T) {
 	}
 }
 
-// someTiles are all tiles of a zoom that the shape touches, or, of many, those of some of its vertices.
+// someTiles returns all tiles of a zoom that the shape touches. If there are many, it returns the tiles of some of its
+// vertices.
 func someTiles(s *Shape, z uint32, rng *rand.Rand) [][2]uint32 {
 	if tiles := tilesOf(s.Box, z, 12); tiles != nil {
 		return tiles
@@ -159,8 +161,8 @@ func someTiles(s *Shape, z uint32, rng *rand.Rand) [][2]uint32 {
 	return tiles
 }
 
-// awkward draws polygons that rounding and simplification spoil: spikes, narrow necks, thin walls, holes that touch
-// the exterior, islands in holes, neighbours that share a border.
+// awkward draws polygons that become invalid by rounding and simplification: spikes, narrow necks, thin walls, holes
+// that touch the exterior, islands in holes, and neighbours that share a border.
 func awkward(t *rapid.T) orb.Geometry {
 	centre := orb.Point{rapid.Float64Range(-150, 150).Draw(t, "lon"), rapid.Float64Range(-70, 70).Draw(t, "lat")}
 	radius := math.Pow(10, rapid.Float64Range(-4, 0).Draw(t, "size"))
@@ -214,7 +216,7 @@ func awkward(t *rapid.T) orb.Geometry {
 	}
 }
 
-// TestAnyPolygonIsDrawnValid: what is drawn of whatever polygon, in whatever view, is valid for PostGIS.
+// TestAnyPolygonIsDrawnValid checks that PostGIS finds the output valid for any polygon in any view.
 func TestAnyPolygonIsDrawnValid(t *testing.T) {
 	o := newOracle(t)
 	var c Cutter

@@ -2,11 +2,11 @@ package shape
 
 import "slices"
 
-// pen writes geometry commands as MVT 2.1 has them, section 4.3: each an integer, the coordinates
-// zigzag-encoded differences to where the pen was, all as varints.
+// pen writes geometry commands of MVT 2.1, section 4.3. A command is an integer. Its parameters are differences to the
+// last point, zigzag-encoded. All are varints.
 type pen struct {
 	dst  []byte
-	x, y int64
+	x, y int64 // the last point
 }
 
 const (
@@ -14,19 +14,20 @@ const (
 	lineTo    = 2
 	closePath = 7
 
-	// A command's header takes five bytes; a coordinate three, for no view's is beyond ±2^18.
+	// The largest sizes: five bytes for a header, and three for a coordinate, because coordinates of a view are within
+	// ±2^18.
 	headerBytes = 5
 	pointBytes  = 2 * 3
 )
 
-// points writes a MoveTo of all the points, nothing when there are none.
+// points writes one MoveTo with all points. It writes nothing if there are none.
 func (p *pen) points(points []point) {
 	if len(points) > 0 {
 		p.command(moveTo, points)
 	}
 }
 
-// line writes a string of at least two points.
+// line writes a line of at least two points.
 func (p *pen) line(points []point) {
 	p.command(moveTo, points[:1])
 	p.command(lineTo, points[1:])
@@ -38,9 +39,8 @@ func (p *pen) ring(points []point) {
 	p.dst = append(p.dst, 1<<3|closePath)
 }
 
-// command writes a command with its points (MVT 2.1, section 4.3). The header is the count times 8 plus the id.
-// Parameters are differences to the point before, zigzag-encoded. Most of them fit into a byte, so that case is
-// written apart.
+// command writes a command with its points. The header is the number of points times 8 plus the id of the command. Most
+// differences fit into one byte, so this case has a fast path.
 func (p *pen) command(id uint32, points []point) {
 	at := len(p.dst)
 	p.dst = slices.Grow(p.dst, headerBytes+pointBytes*len(points))
@@ -61,11 +61,11 @@ func (p *pen) command(id uint32, points []point) {
 	p.x, p.y, p.dst = x, y, buf[:at]
 }
 
-// zigzag makes a small signed number a small unsigned one: 0, -1, 1, -2 become 0, 1, 2, 3.
+// zigzag encodes a signed number as an unsigned one, so that small numbers stay small: 0, -1, 1, -2 become 0, 1, 2, 3.
 func zigzag(d int64) uint32 { return uint32(d<<1 ^ d>>63) }
 
-// putVarint writes a number in groups of seven bits, the lowest first, and returns where it ends. The buffer must
-// have room.
+// putVarint writes a number as a varint, seven bits in each byte, the lowest first. It returns the index after it. The
+// buffer must be large enough.
 func putVarint(buf []byte, at int, v uint32) int {
 	for v >= 0x80 {
 		buf[at] = byte(v) | 0x80

@@ -16,7 +16,7 @@ func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 		return
 	}
 	var from uint32
-	before := 0 // rings that were held when the polygon began
+	before := 0 // number of held rings when the current polygon began
 	drawn := false
 	for _, part := range s.partTable() {
 		if part.y&partExterior != 0 {
@@ -25,7 +25,7 @@ func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 		} else if drawn {
 			if area := c.cutRing(s, from, part.x, c.keep, sides); c.fills(area) {
 				c.release(before)
-				drawn = false // the view lies wholly in the hole
+				drawn = false // the whole view is inside the hole, so nothing of the polygon is visible
 			} else if len(c.points) > 0 {
 				c.hold(area, false)
 			}
@@ -35,12 +35,14 @@ func (c *Cutter) drawPolygons(s *Shape, sides uint8) {
 	c.finish()
 }
 
-// cutRing cuts, rounds and tidies a ring into c.points. It returns twice the area of the result.
+// cutRing simplifies, rounds, clips and tidies a ring into c.points. It returns twice the area of the result. For a
+// shape of one ring it also tests whether the ring is a star (see star), which proves that the ring is valid.
 func (c *Cutter) cutRing(s *Shape, from, end uint32, keep uint64, sides uint8) int64 {
 	c.gather(s, from, end, keep, sides)
 	alone := s.parts == 1
 	middle := c.at(s.Box.middle())
-	// What the view cuts of a ring that is seen whole from a point in the view is seen whole, too.
+	// If the centre is inside the view, the ring is tested after the cut, because the cut keeps a star a star. Otherwise
+	// it is tested before the cut, with its centre outside the view.
 	outside := sides != 0 && (middle.x <= c.lo || middle.x >= c.hi || middle.y <= c.lo || middle.y >= c.hi)
 	c.starred = alone && outside && len(c.points) > 0 && star(c.points, middle)
 	c.clipRing(sides)
@@ -53,14 +55,15 @@ func (c *Cutter) cutRing(s *Shape, from, end uint32, keep uint64, sides uint8) i
 	return area
 }
 
-// fills reports whether a ring of this double area is all of the view.
+// fills reports whether a ring with this double area covers the whole view.
 func (c *Cutter) fills(area int64) bool {
 	side := c.hi - c.lo
 	return max(area, -area) == 2*side*side
 }
 
-// drawExterior draws an exterior ring and reports whether its holes may follow. A ring that
-// simplification made vanish is drawn without, and one that rounding made vanish a unit wide.
+// drawExterior draws an exterior ring and reports whether its holes must be drawn too. If the ring vanishes by
+// simplification, it draws the ring without simplification. If it vanishes by rounding, it draws the ring one unit
+// wide.
 func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) bool {
 	if c.elsewhere(s, from, part.x, sides) {
 		return false
@@ -70,7 +73,7 @@ func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) boo
 		return true
 	}
 	if sides != 0 && !c.thin(part) {
-		return false // it lies elsewhere
+		return false // the ring is too wide to vanish, so it is not in the view
 	}
 	if c.keep != keepAll {
 		if area := c.cutRing(s, from, part.x, keepAll, sides); len(c.points) > 0 {
@@ -82,17 +85,17 @@ func (c *Cutter) drawExterior(s *Shape, from uint32, part pair, sides uint8) boo
 	return false
 }
 
-// thin reports whether a ring may vanish altogether: its area is less than its length times as far as
-// simplification and rounding can move it.
+// thin reports whether simplification and rounding can make the whole ring vanish: its mean width is not greater than
+// the distance by which they can move its sides.
 func (c *Cutter) thin(part pair) bool {
 	const rounding = 2
 	reach := (max(c.view.Tolerance, 0) + rounding) * c.unit
 	return part.y&partWidth <= uint32(grade(reach*reach))
 }
 
-// drawRibbon draws what lies in the view of a ring that has no area there in tile units: from its
-// first vertex to the one farthest from it and back, a unit beside; or, where these are one point, as
-// a box. That is nothing when the ring lies elsewhere.
+// drawRibbon draws a ring that has no area in tile units, as a ribbon of one unit: from its first vertex to the vertex
+// farthest from it, and back beside this line. If both are the same point, it draws the box of the ring. It draws
+// nothing outside the view.
 func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 	other := from + farFromFirst(s.vertices()[from:end])
 	a, b := c.at(s.vertices()[from]), c.at(s.vertices()[other])
@@ -105,7 +108,7 @@ func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 		aside = point{1, 0}
 	}
 	c.starred, c.cut = false, false
-	for range 2 { // on the other side when the first lies out of the view
+	for range 2 { // the second time on the other side, if the first side is outside the view
 		c.gather(s, from, other+1, c.keep, everySide)
 		for _, p := range slices.Backward(c.points) {
 			c.points = append(c.points, point{p.x + aside.x, p.y + aside.y})
@@ -120,7 +123,7 @@ func (c *Cutter) drawRibbon(s *Shape, from, end uint32) {
 	}
 }
 
-// farFromFirst is the vertex farthest from the first.
+// farFromFirst returns the index of the vertex that is farthest from the first one.
 func farFromFirst(ring []pair) (far uint32) {
 	most := 0.0
 	for i, p := range ring {
@@ -132,7 +135,8 @@ func farFromFirst(ring []pair) (far uint32) {
 	return far
 }
 
-// drawQuad draws a box, at least a unit wide and high, unless it was the last that was drawn.
+// drawQuad draws the part of a box in the view, at least one unit wide and high. It does not draw the same box twice in
+// a row.
 func (c *Cutter) drawQuad(b Box) {
 	lo, hi := c.at(pair{b.X0, b.Y0}), c.at(pair{b.X1, b.Y1})
 	cell := c.cell(pair{b.X0, b.Y0})
@@ -151,7 +155,7 @@ func (c *Cutter) drawQuad(b Box) {
 	c.hold(1, true)
 }
 
-// cell returns the unit square that a vertex lies in by its corner.
+// cell returns the corner with the lowest coordinates of the unit square that contains a vertex.
 func (c *Cutter) cell(v pair) point {
 	half := int64(1) << c.down >> 1
 	return point{

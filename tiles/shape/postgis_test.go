@@ -13,7 +13,7 @@ import (
 	"onemap/tiles/shape"
 )
 
-// TestPointsAreThoseOfPostGIS: to zoom 18 a point has the very coordinates that ST_AsMVTGeom gives it.
+// TestPointsAreThoseOfPostGIS checks that points have exactly the coordinates of ST_AsMVTGeom up to zoom 18.
 func TestPointsAreThoseOfPostGIS(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), storetest.NewURL(t))
 	if err != nil {

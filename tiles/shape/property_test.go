@@ -51,7 +51,7 @@ func TestWhatIsDrawnIsValid(t *testing.T) {
 	})
 }
 
-// rings counts those that run clockwise (1) or the other way (-1).
+// rings counts the rings with a direction: 1 is clockwise, -1 is counter-clockwise.
 func (d drawn) rings(way int64) (n int) {
 	for _, r := range d.paths {
 		if surveyor(r)*way > 0 {
@@ -61,7 +61,7 @@ func (d drawn) rings(way int64) (n int) {
 	return n
 }
 
-// agree holds the strict reader against the independent one.
+// agree checks that the strict reader and the independent decoder have the same result.
 func agree(rt *rapid.T, t *testing.T, kind Kind, d drawn, g orb.Geometry) {
 	t.Helper()
 	points, want := 0, 0
@@ -115,8 +115,8 @@ func simple(t *rapid.T, most int) orb.Polygon {
 	return orb.Polygon{outer, hole}
 }
 
-// exactArea is the area of a polygon in a view, tile units squared, and the length of the outlines in
-// and near it: by an independent clipper over the projected polygon.
+// exactArea returns the area of a polygon in a view, in square tile units, and the length of the outlines in and near
+// the view. It uses an independent clipper on the projected polygon.
 func exactArea(p orb.Polygon, v View) (area, around float64) {
 	side := math.Exp2(float64(12 + v.Z))
 	buffer := float64(v.Buffer)
@@ -188,7 +188,7 @@ func TestChildrenCoverWhatTheirParentDoes(t *testing.T) {
 	})
 }
 
-// TestNoPolygonVanishes: at every zoom at which its box touches few tiles, one of them shows it.
+// TestNoPolygonVanishes checks that at least one tile shows a polygon, at every zoom at which its box touches few tiles.
 func TestNoPolygonVanishes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := one(rt, anyPolygon(rt)[:1]) // a hole may take all of it
@@ -208,8 +208,8 @@ func TestNoPolygonVanishes(t *testing.T) {
 	})
 }
 
-// TestSimplifiedLinesLieNear: every vertex of the whole lies within the tolerance of what is drawn, and
-// what is drawn is drawn through vertices.
+// TestSimplifiedLinesLieNear checks that every vertex of the shape is within the tolerance of the drawn line, and that
+// the drawn line has only vertices of the shape.
 func TestSimplifiedLinesLieNear(t *testing.T) {
 	dropped := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -249,8 +249,7 @@ func TestSimplifiedLinesLieNear(t *testing.T) {
 	}
 }
 
-// TestNeighboursAgree: where the views of neighbouring tiles overlap, both draw a line through the
-// same vertices.
+// TestNeighboursAgree checks that neighbouring tiles draw a line through the same vertices where their views overlap.
 func TestNeighboursAgree(t *testing.T) {
 	met := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -290,7 +289,7 @@ func TestNeighboursAgree(t *testing.T) {
 	}
 }
 
-// TestSkippedChunksDrawTheSame holds a cut that skips chunks against one that does not.
+// TestSkippedChunksDrawTheSame compares a cut that skips chunks with a cut that does not.
 func TestSkippedChunksDrawTheSame(t *testing.T) {
 	skipped := 0
 	rapid.Check(t, func(rt *rapid.T) {

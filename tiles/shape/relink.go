@@ -202,6 +202,7 @@ func (c *Cutter) sideMeets(a, b point, not [3]int) bool {
 	return false
 }
 
+// onSide reports whether a point of a clipped ring is on a side of the view.
 func (c *Cutter) onSide(p point) bool {
 	return p.x == c.lo || p.x == c.hi || p.y == c.lo || p.y == c.hi
 }

@@ -4,7 +4,7 @@ import (
 	"math"
 )
 
-// Kind is the kind of a geometry: MVT's number of it.
+// Kind is the kind of a geometry. The values are those of GeomType in MVT.
 type Kind uint8
 
 // The kinds.
@@ -14,42 +14,46 @@ const (
 	Polygon Kind = 3
 )
 
-// Shape is one feature's geometry of one kind; a multi-geometry is one shape. It does not change.
+// Shape is the geometry of a feature of one kind. A multi geometry is one shape. A Shape does not change after New.
 //
-// Its data are one allocation without pointers, in pairs of words, in the order in which they are
-// read: eight bytes of importance a pair and the parts, a pair each (lines and polygons); the
-// vertices; and for long shapes the boxes of each chunk of 64 vertices, two pairs each. A single
-// point is its box alone.
+// Its data are one allocation without pointers. They are pairs of words in the order in which a Cutter reads them:
+//
+//   - for lines and polygons, the importance of the vertices, eight bytes in each pair;
+//   - for lines and polygons, the table of parts, one pair each (see partExterior);
+//   - the vertices, one pair each;
+//   - for shapes of at least longShape vertices, the box of each chunk of 64 vertices, two pairs each.
+//
+// A single point has no data; its box has its coordinates.
 type Shape struct {
 	Box  Box
 	Kind Kind
 
-	count uint32 // vertices
-	parts uint32 // rings of a polygon, strings of a line
+	count uint32 // number of vertices
+	parts uint32 // number of rings of a polygon, or of strings of a line
 	data  []pair
 }
 
-// pair is a vertex in world coordinates, or two words of something else.
+// pair is a vertex in world coordinates, or two words with another meaning.
 type pair struct{ x, y uint32 }
 
 const (
-	shapeBytes = 56 // of the struct Shape
+	shapeBytes = 56 // size of the struct Shape
 	pairBytes  = 8
 
-	chunkBits = 6                // vertices of a chunk, as a power of two
-	longShape = 2 << chunkBits   // vertices from which a shape has chunks
-	anchor    = math.MaxInt8     // importance of a vertex that no tolerance drops
-	mostDrop  = math.MaxInt8 - 1 // the highest importance of any other
+	chunkBits = 6                // a chunk has 2^6 = 64 vertices
+	longShape = 2 << chunkBits   // number of vertices from which a shape has boxes of chunks
+	anchor    = math.MaxInt8     // importance of a vertex that is never dropped
+	mostDrop  = math.MaxInt8 - 1 // largest importance of any other vertex
 )
 
-// part is a ring or a string of lines as it stands in the data: x is the index behind its last
-// vertex, y carries what follows.
+// A part is a ring of a polygon or a string of a line. Its entry in the table of parts has in x the index after its last
+// vertex. For a ring, y has the bits below.
 const (
-	partExterior = 1 << 8 // the ring begins a polygon
-	partWidth    = 1<<8 - 1
+	partExterior = 1 << 8   // the ring is the exterior of a polygon; the holes follow it
+	partWidth    = 1<<8 - 1 // grade of the mean width of the ring, which is its area divided by its length
 )
 
-// head is how many pairs stand before the vertices.
+// head returns the number of pairs before the vertices.
 func (s *Shape) head() uint32 {
 	if s.Kind == Point {
 		return 0
@@ -57,20 +61,22 @@ func (s *Shape) head() uint32 {
 	return (s.count+7)/8 + s.parts
 }
 
-// vertices must not be asked of a single point.
+// vertices returns the vertices. It must not be called for a single point, which has no data.
 func (s *Shape) vertices() []pair {
 	at := s.head()
 	return s.data[at : at+s.count]
 }
 
+// importance returns the importance of the vertices, one byte each, eight in a pair.
 func (s *Shape) importance() []pair { return s.data[:(s.count+7)/8] }
 
+// partTable returns the table of parts.
 func (s *Shape) partTable() []pair {
 	at := (s.count + 7) / 8
 	return s.data[at : at+s.parts]
 }
 
-// chunks is the boxes of the chunks, two pairs each; nil of a short shape.
+// chunks returns the boxes of the chunks, two pairs each, and nil for a short shape.
 func (s *Shape) chunks() []pair {
 	if s.count < longShape {
 		return nil
@@ -78,16 +84,16 @@ func (s *Shape) chunks() []pair {
 	return s.data[s.head()+s.count:]
 }
 
-// Vertices is how many there are, without the points that close rings.
+// Vertices returns the number of vertices, without the points that close rings.
 func (s *Shape) Vertices() int { return int(s.count) }
 
-// Bytes is the memory that the shape takes, the struct itself included.
+// Bytes returns the memory of the shape, including the struct.
 func (s *Shape) Bytes() int { return shapeBytes + pairBytes*cap(s.data) }
 
-// smallUnits is a pixel of a tile that is shown 512 pixels wide.
+// smallUnits is one pixel in tile units, for a tile that is shown 512 pixels wide.
 const smallUnits = 8
 
-// Small reports whether the shape is under a pixel of 8 tile units, both ways, at zoom z.
+// Small reports whether the box of the shape is smaller than one pixel (8 tile units) in both directions at zoom z.
 func (s *Shape) Small(z uint32) bool {
 	z = min(z, 30)
 	const limit = smallUnits << unitZoom

@@ -15,7 +15,7 @@ import (
 	"onemap/geo"
 )
 
-// coast is a ring of n vertices that wanders around a centre, in a bay and out again.
+// coast returns a ring of n vertices around a centre, with bays.
 func coast(seed uint64, n int, centre orb.Point, radius float64) orb.Polygon {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	r := make(orb.Ring, 0, n+1)
@@ -271,7 +271,8 @@ func TestLabelIsInside(t *testing.T) {
 	}
 }
 
-// TestNoToleranceLeavesLessThanATriangle: nor does what a large one drops come back.
+// TestNoToleranceLeavesLessThanATriangle checks that a large tolerance leaves a triangle of a ring, and not nothing or
+// the whole ring.
 func TestNoToleranceLeavesLessThanATriangle(t *testing.T) {
 	shapes, _ := New(coast(4, 100, orb.Point{120.5, 37.3}, 0.02), nil)
 	at := geo.TileAt(orb.Point{120.5, 37.3}, 9)
@@ -282,7 +283,7 @@ func TestNoToleranceLeavesLessThanATriangle(t *testing.T) {
 	}
 }
 
-// spiral and saw are lines that a naive Douglas–Peucker walks in a quadratic number of steps.
+// spiral returns a line for which a naive algorithm of Douglas and Peucker needs a quadratic number of steps.
 func spiral(n int) (l orb.LineString) {
 	for i := range n {
 		a, r := float64(i)/12, 3*math.Exp(-3*float64(i)/float64(n))
@@ -291,6 +292,7 @@ func spiral(n int) (l orb.LineString) {
 	return l
 }
 
+// saw returns another such line; see spiral.
 func saw(n int) (l orb.LineString) {
 	for i := range n {
 		y := 3 * float64(n-i) / float64(n)
@@ -323,7 +325,7 @@ func TestQuadraticLinesKeepThePromise(t *testing.T) {
 	}
 }
 
-// TestIslandsElsewhereAreSkipped: what lies beside the view leaves no trace, and what is in it stays.
+// TestIslandsElsewhereAreSkipped checks that islands outside the view are not drawn and that those in the view are.
 func TestIslandsElsewhereAreSkipped(t *testing.T) {
 	var islands orb.MultiPolygon
 	for i := range 400 {

@@ -2,14 +2,15 @@ package shape
 
 import "slices"
 
-// heldRing is a ring of the polygons that are being drawn: its points are those of the cutter's held from the
-// ring's before it up to end.
+// heldRing is a ring of the polygons that are being drawn. Its points are in Cutter.held, from the end of the ring
+// before it to end.
 type heldRing struct {
 	end      int
 	exterior bool
 }
 
-// hold keeps the ring in c.points, whose double area is known, until the shape is complete.
+// hold appends the ring in c.points to the held rings, in the direction of an exterior or a hole. area is twice its
+// area. The rings are held until the shape is complete, because only then can they be checked against each other.
 func (c *Cutter) hold(area int64, exterior bool) {
 	if (area > 0) != exterior {
 		slices.Reverse(c.points)
@@ -18,7 +19,7 @@ func (c *Cutter) hold(area int64, exterior bool) {
 	c.rings = append(c.rings, heldRing{len(c.held), exterior})
 }
 
-// release forgets the rings that were held since there were so many.
+// release removes the held rings after the first rings ones.
 func (c *Cutter) release(rings int) {
 	c.rings = c.rings[:rings]
 	end := 0
@@ -28,8 +29,7 @@ func (c *Cutter) release(rings int) {
 	c.held = c.held[:end]
 }
 
-// finish writes the rings that are held. Simplification and rounding can make rings cross or touch; then they
-// are mended.
+// finish writes the held rings. If simplification or rounding has made them cross or touch, it repairs them first.
 func (c *Cutter) finish() {
 	if len(c.rings) > 0 && !c.sound() {
 		c.mend()
@@ -41,9 +41,10 @@ func (c *Cutter) finish() {
 	}
 }
 
-// sound reports whether the rings that are held are known to be valid by OGC Simple Features: no ring crosses or
-// touches itself or another, holes lie in their exterior, and no exterior lies in another. A touch in a point may
-// be valid, but this does not look closer.
+// sound reports whether the held rings are known to be valid by OGC Simple Features: no ring crosses or touches itself
+// or another ring, each hole is inside its exterior, and no exterior is inside another one. Two rings that touch in one
+// point may be valid, but sound then returns false, because it does not examine this case. For a single ring it may
+// replace the rings; see relink.
 func (c *Cutter) sound() bool {
 	if len(c.rings) == 1 {
 		switch {
@@ -56,7 +57,7 @@ func (c *Cutter) sound() bool {
 	return !c.crossing() && (len(c.rings) == 1 || !c.misplaced())
 }
 
-// mean is the mean of a ring's points.
+// mean returns the mean of the points of a ring, rounded towards zero.
 func mean(ring []point) (sum point) {
 	for _, p := range ring {
 		sum.x += p.x
@@ -66,8 +67,8 @@ func mean(ring []point) (sum point) {
 	return point{sum.x / n, sum.y / n}
 }
 
-// star reports whether all of a ring's outline is seen from a point, and runs around it once as an exterior does.
-// Such a ring does not touch itself.
+// star reports whether the whole outline of a ring is visible from a point (the ring is star-shaped) and runs around it
+// once in the direction of an exterior. Such a ring does not cross or touch itself. This test takes linear time.
 func star(ring []point, from point) bool {
 	cx, cy := from.x, from.y
 	last := ring[len(ring)-1]
@@ -77,7 +78,7 @@ func star(ring []point, from point) bool {
 		bx, by := p.x-cx, p.y-cy
 		if ax*by-ay*bx <= 0 {
 			if ax == bx && ay == by {
-				continue // a point twice
+				continue // a repeated point
 			}
 			return false
 		}
@@ -89,14 +90,15 @@ func star(ring []point, from point) bool {
 	return turns == 1
 }
 
-// side is a side of a ring that is held, as the sweep needs it: a is not to the right of b.
+// side is a side of a ring, in the form of the sweep: a is not to the right of b.
 type side struct {
 	a, b   point
-	y0, y1 int64
-	next   int32 // the side behind it in its ring
+	y0, y1 int64 // smallest and largest y
+	next   int32 // index of the next side of its ring
 }
 
-// listSides lists the sides of the rings that are held, and their keys: the smallest x of each and its index.
+// listSides lists the sides of the held rings in c.sides, and their keys in c.order: the smallest x and the index of
+// each.
 func (c *Cutter) listSides() {
 	c.sides, c.order = slices.Grow(c.sides[:0], len(c.held)), slices.Grow(c.order[:0], len(c.held))
 	from := 0
@@ -119,10 +121,10 @@ func (c *Cutter) listSides() {
 	}
 }
 
-// fewSides is up to how many sides looking at all pairs is faster than sorting them.
+// fewSides is the number of sides up to which it is faster to test all pairs than to sort the sides.
 const fewSides = 48
 
-// pairsMeet is crossing, by all pairs.
+// pairsMeet does the test of crossing by comparing all pairs of sides.
 func (c *Cutter) pairsMeet() bool {
 	for i := range c.sides {
 		s := &c.sides[i]
@@ -137,10 +139,11 @@ func (c *Cutter) pairsMeet() bool {
 	return false
 }
 
-// orderKey sorts by x, then by index.
+// orderKey returns a key that sorts by x, then by index. The offset makes a negative x positive.
 func orderKey(x int64, index int) uint64 { return uint64(x+1<<20)<<32 | uint64(index) }
 
-// crossing reports whether sides that are not neighbours in their ring have a point in common.
+// crossing reports whether two sides that are not neighbours in their ring have a point in common. It sorts the sides
+// by their smallest x and compares each side only with the sides that begin before it ends.
 func (c *Cutter) crossing() bool {
 	c.listSides()
 	if len(c.sides) <= fewSides {
@@ -164,19 +167,21 @@ func (c *Cutter) crossing() bool {
 	return false
 }
 
-// meets reports whether two sides whose boxes overlap have a point in common.
+// meets reports whether two sides have a point in common. The caller has checked that their boxes overlap.
 func (s *side) meets(o *side) bool {
 	return !apart(turn(s.a, s.b, o.a), turn(s.a, s.b, o.b)) && !apart(turn(o.a, o.b, s.a), turn(o.a, o.b, s.b))
 }
 
-// apart reports whether two points lie on the same side of a line, not on it, by their turns.
+// apart reports whether two points are on the same side of a line and not on the line. t and u are the results of turn
+// for the points.
 func apart(t, u int64) bool { return t > 0 && u > 0 || t < 0 && u < 0 }
 
-// turn is positive where c lies to the left of the way from a to b, with y upwards.
+// turn returns a positive number if c is to the left of the line from a to b (with y upwards), a negative one if it is
+// to the right, and 0 if it is on the line.
 func turn(a, b, c point) int64 { return (b.x-a.x)*(c.y-a.y) - (b.y-a.y)*(c.x-a.x) }
 
-// misplaced reports whether, of rings that do not meet, a hole lies outside its exterior or in another hole of it,
-// or an exterior lies in another one.
+// misplaced reports whether a hole is outside its exterior or inside another hole of it, or whether an exterior is
+// inside another one. The rings must not meet, so that one point of a ring decides for the whole ring.
 func (c *Cutter) misplaced() bool {
 	c.boxes, c.order = c.boxes[:0], c.order[:0]
 	from, exterior := 0, -1
@@ -210,7 +215,7 @@ func (c *Cutter) misplaced() bool {
 	return false
 }
 
-// ringBox is a ring with its box and the index of its exterior.
+// ringBox is a ring with its box. polygon is the index of its exterior.
 type ringBox struct {
 	quad
 	ring     []point
@@ -218,7 +223,7 @@ type ringBox struct {
 	polygon  int
 }
 
-// quadOf is the smallest box around a ring of at least one point.
+// quadOf returns the smallest box around a ring, which must have at least one point.
 func quadOf(ring []point) quad {
 	q := quad{ring[0].x, ring[0].y, ring[0].x, ring[0].y}
 	for _, p := range ring {
@@ -227,7 +232,7 @@ func quadOf(ring []point) quad {
 	return q
 }
 
-// contains reports whether a point that is not on a ring lies in it.
+// contains reports whether a point is inside a ring (even-odd rule). The point must not be on the ring.
 func contains(ring []point, p point) bool {
 	in := false
 	a := ring[len(ring)-1]

@@ -10,7 +10,7 @@ import (
 	"onemap/geo"
 )
 
-// finding is what New found wrong with a geometry.
+// finding is a set of problems that New found in a geometry.
 type finding uint8
 
 const (
@@ -24,7 +24,7 @@ const (
 	foundNoArea
 )
 
-// String is the note of New.
+// String implements fmt.Stringer. It returns the note of New.
 func (f finding) String() string {
 	if f == 0 {
 		return ""
@@ -50,15 +50,15 @@ func (f finding) String() string {
 	return strings.Join(words, "; ")
 }
 
-// farOff is beyond what anybody means by degrees, turns of the globe included.
+// farOff is the limit above which a number cannot be degrees, even with many turns around the globe.
 const farOff = 1e6
 
-// finite reports whether a point's coordinates may be degrees.
+// finite reports whether the coordinates of a point can be degrees.
 func finite(p orb.Point) bool {
-	return math.Abs(p[0]) < farOff && math.Abs(p[1]) < farOff // a NaN is neither
+	return math.Abs(p[0]) < farOff && math.Abs(p[1]) < farOff // comparisons with NaN are false
 }
 
-// mustTrim reports whether some points are not on the map, and notes why.
+// mustTrim reports whether a point is not on the map, and notes the reasons.
 func (b *Builder) mustTrim(points []orb.Point) bool {
 	off := false
 	for _, p := range points {
@@ -80,8 +80,7 @@ func (b *Builder) mustTrim(points []orb.Point) bool {
 	return off
 }
 
-// finitePoints is a copy of the points that are finite, for a clipper that writes into what it is
-// given.
+// finitePoints returns a copy of the finite points. The clipper needs a copy, because it overwrites its input.
 func (b *Builder) finitePoints(points []orb.Point) []orb.Point {
 	b.degrees = b.degrees[:0]
 	for _, p := range points {
@@ -92,16 +91,18 @@ func (b *Builder) finitePoints(points []orb.Point) []orb.Point {
 	return b.degrees
 }
 
-// mercatorSquare is the map in degrees.
+// mercatorSquare returns the square of Web Mercator in degrees.
 func mercatorSquare() orb.Bound {
 	return orb.Bound{Min: orb.Point{-180, -geo.MaxMercatorLat}, Max: orb.Point{180, geo.MaxMercatorLat}}
 }
 
+// trimLine cuts a line at the edge of the map.
 func (b *Builder) trimLine(l orb.LineString) orb.MultiLineString {
 	return clip.LineString(mercatorSquare(), b.finitePoints(l))
 }
 
-// trimRing cuts a ring; an open one is closed before, or its last side would not be cut.
+// trimRing cuts a ring at the edge of the map. It closes an open ring first, because the clipper would not cut its last
+// side.
 func (b *Builder) trimRing(r orb.Ring) orb.Ring {
 	points := b.finitePoints(r)
 	if n := len(points); n > 0 && points[0] != points[n-1] {
