@@ -14,7 +14,8 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// letIn authenticates the device and checks its will, before anything else is processed. If it refuses, it sends the answer.
+// letIn authenticates the device and checks its will, before anything else is processed. On a refusal it sends the CONNACK
+// and returns the code as the error.
 func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, error) {
 	s, reason, code := b.admit(cl, c, pk)
 	if reason != "" {
@@ -100,7 +101,7 @@ func (b *Broker) ended(c *conn, err error) {
 		b.strangerEnded(c, err)
 		return
 	}
-	stopping := b.isStopping() // asked before the device is counted out: what is lost before the stop has its will published
+	stopping := b.isStopping() // read before the session is dropped: a device that is lost just before the stop still gets its will published
 	newest := b.live.drop(s)
 	var code packets.Code
 	if errors.Is(err, packets.ErrPacketTooLarge) {

@@ -38,6 +38,7 @@ func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, er
 	}
 	_ = c.SetDeadline(time.Time{}) // from here on conn sets its own deadlines; an error means that it is closed, and reading reports that
 	present, old := b.establish(s, pk)
+	// [MQTT-3.1.4-3] in MQTT 5.0, [MQTT-3.1.4-2] in 3.1.1: the server disconnects the existing client.
 	if old != nil {
 		b.metrics.takeovers.Inc()
 		old.disconnect(packets.ErrSessionTakenOver) // before the new connection gets its CONNACK
@@ -127,8 +128,8 @@ func (s *session) deliver() {
 }
 
 // engine passes one packet to the engine, which reads and processes it. whole is the length of the packet, 0 if the length is
-// malformed; body is the offset of its body. If the connection ends, a device of version 5 gets the reason in a DISCONNECT. It
-// is a separate function, and not inlined, because processing a packet takes kilobytes of stack.
+// malformed; body is the offset of its body. If the connection ends, a device of version 5 gets the reason in a DISCONNECT.
+// engine is a separate function, and not inlined, because processing a packet takes kilobytes of stack.
 //
 //go:noinline
 func (s *session) engine(whole, body int) error {

@@ -83,8 +83,9 @@ func (c *conn) readConnect() error {
 	}
 }
 
-// connectLength returns the total length in bytes of the CONNECT packet at the beginning of b; it returns 0 if b is too short to
-// know the length.
+// connectLength returns the total length in bytes of the CONNECT packet at the beginning of b. It returns 0 if b is too short
+// to know the length. Another packet first is an error ([MQTT-3.1.0-1]). Source of the length: MQTT 5.0, 1.5.5, variable byte
+// integer: 7 bits a byte, lowest first, at most 4 bytes.
 func connectLength(b []byte) (int, error) {
 	if len(b) > 0 && b[0] != packets.Connect<<4 {
 		return 0, packets.ErrProtocolViolationRequireFirstConnect

@@ -121,6 +121,8 @@ func (c *conn) gather(whole int) error {
 
 // plain reports whether a packet with this first byte may be a publish that take can process.
 func (s *session) plain(first byte) bool {
+	// The flags of a PUBLISH. Source: MQTT 5.0, 3.3.1. DUP must be 0 at QoS 0 ([MQTT-3.3.1-2]). QoS 3 is malformed
+	// ([MQTT-3.3.1-4]). Only the engine handles retained publishes.
 	const dup, retain = 8, 1
 	qos := first >> 1 & 3
 	return first>>4 == packets.Publish && first&retain == 0 && qos < 3 && (qos > 0 || first&dup == 0)
@@ -150,7 +152,8 @@ func (c *conn) take(s *session, whole, body int) error {
 }
 
 // readings returns the offset of the payload in the body of a publish to the device's own obs topic, and the packet id. It
-// returns 0 for any other packet.
+// returns 0 for any other packet. The body is: topic length (2 bytes), topic, packet id (2 bytes, at QoS 1 and 2), properties
+// (version 5), payload. Source: MQTT 5.0, 3.3.2.
 func (s *session) readings(b []byte, qos byte, length int) (at int, id uint16) {
 	at = 2 + len(s.obs)
 	if len(b) < at || int(b[0])<<8|int(b[1]) != len(s.obs) || string(b[2:at]) != s.obs {

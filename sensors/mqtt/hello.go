@@ -67,7 +67,7 @@ func judgeConnect(b []byte) (version byte, code packets.Code) {
 	default:
 		return 5, packets.ErrUnsupportedProtocolVersion
 	}
-	// A will QoS without a will is accepted: it does no harm, and some devices send it.
+	// A will QoS without a will violates [MQTT-3.1.2-11] of MQTT 5.0. It is accepted: it does no harm, and some devices send it.
 	if flags&flagReserved != 0 || flags&flagWillQoS == flagWillQoS || (flags&flagWill == 0 && flags&flagWillRetain != 0) {
 		return version, packets.ErrMalformedFlags
 	}
@@ -121,7 +121,7 @@ func refusal3(code packets.Code) byte {
 }
 
 // refusal5 returns a CONNACK packet of version 5. It contains the reason string unless the packet would exceed limit, the
-// maximum packet size of the device in bytes (0: no limit).
+// maximum packet size of the device in bytes (0: no limit). Source: [MQTT-3.2.2-19].
 func refusal5(code packets.Code, limit uint32) []byte {
 	said := append([]byte{packets.PropReasonString}, binary.BigEndian.AppendUint16(nil, uint16(len(code.Reason)))...)
 	said = append(said, code.Reason...)

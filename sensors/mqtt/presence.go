@@ -64,7 +64,8 @@ func (p *presence) run(ctx context.Context) {
 	}
 }
 
-// announce stores a status for a device that vanished; it is retried until it is stored.
+// announce stores the status of a device that vanished, and retains it if the will asks for that. It retries until the status
+// is stored.
 func (p *presence) announce(m sensors.Message, retain bool) {
 	if retain {
 		p.b.server.Topics.RetainMessage(packets.Packet{
@@ -91,8 +92,8 @@ func (p *presence) offer(m sensors.Message) {
 	}
 }
 
-// retryPending stores what could not be stored before, except for devices that are connected again: they have sent
-// a status since.
+// retryPending stores the statuses that could not be stored before. It skips devices that are connected again: their
+// connection is newer than the status.
 func (p *presence) retryPending() {
 	p.mu.Lock()
 	list := p.retry

@@ -12,14 +12,14 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// will is what is to be said when the device vanishes.
+// will is the last will of a device: its status after the connection is lost.
 type will struct {
-	online bool // hardly ever, but it is the device's to say
+	online bool // a device may name "online" in its will, although that is rare
 	retain bool
 }
 
-// payload is the will without its time: that is the time of the connection, and what counts is when
-// the device vanished.
+// payload returns the status of the will without a time of its own. A time in the will is the time of the connection. The
+// time that counts is when the connection was lost, which the server sets.
 func (w *will) payload() []byte {
 	if w.online {
 		return []byte("online")
@@ -27,9 +27,8 @@ func (w *will) payload() []byte {
 	return []byte("offline")
 }
 
-// keepWill keeps the last will of a device that is let in, when it is the device's status and says one. The
-// device's readings matter more than a will that is not: it is let in, the will is not spoken, and the list of
-// troubles says so. A will on another device's topic is never spoken.
+// keepWill keeps the last will if it is a valid status on the device's own status topic. Any other will is not published, and
+// the device is listed with a trouble. The device is still accepted, because its readings matter more than its will.
 func (s *session) keepWill(pk packets.ConnectParams) {
 	online, faults := mqttjson.ParseStatus(pk.WillPayload)
 	kind, said := sensors.TroubleTopic, fault.Message{}
@@ -50,14 +49,15 @@ func (s *session) keepWill(pk packets.ConnectParams) {
 	s.b.abuse.report(kind, s.device, s.conn, said)
 }
 
-// checkStatus lists a status that is not understood. It goes to quarantine as any such publish.
+// checkStatus reports a status that is neither online nor offline. The publish itself goes to quarantine like any other that
+// cannot be decoded.
 func (s *session) checkStatus(payload []byte) {
 	if _, faults := mqttjson.ParseStatus(payload); faults.Len() > 0 {
 		s.b.abuse.report(sensors.TroubleStatus, s.device, s.conn, fault.NewMessage(CodeStatusUnread, legible(payload)))
 	}
 }
 
-// legible is what a device said, fit for a list: cut, and what cannot be shown replaced.
+// legible returns a payload for the list of troubles: clipped, with U+FFFD for what cannot be printed.
 func legible(payload []byte) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -102,6 +102,7 @@ func (s *session) pause(room <-chan struct{}) bool {
 	}
 }
 
+// flood reports the device as flooding.
 func (s *session) flood() {
 	s.b.abuse.report(sensors.TroubleFlood, s.device, s.conn, fault.NewMessage(CodeSendsTooFast))
 }
@@ -152,6 +153,8 @@ func (s *session) offer(m sensors.Message, done func(error)) error {
 	return s.b.receiver.Accept(m, done)
 }
 
+// await waits until the queue of the ingest path has room. It returns an error if the database is unavailable or the
+// connection ends.
 func (s *session) await() error {
 	s.b.metrics.paused.Inc()
 	long := time.AfterFunc(s.b.opts.FloodAfter, s.flood)

@@ -57,12 +57,13 @@ type exam struct {
 	findings []core.Finding
 }
 
+// say adds a finding. found is a format with args; advice says how to correct it.
 func (x *exam) say(check, state, advice, found string, args ...any) {
 	x.findings = append(x.findings, core.Finding{Check: "broker " + check, State: state, Found: fmt.Sprintf(found, args...), Advice: advice})
 }
 
-// Broker looks at a broker. The error is of kind fault.Invalid when the endpoint is wrong; what is wrong
-// with the broker is in the findings.
+// Broker checks a broker and returns findings. It returns an error of kind fault.Invalid if the endpoint is wrong. A fault of
+// the broker is a finding and not an error.
 func Broker(ctx context.Context, o Options) ([]core.Finding, error) {
 	o = o.withDefaults()
 	target, err := o.Resolve()
@@ -78,6 +79,7 @@ func Broker(ctx context.Context, o Options) ([]core.Finding, error) {
 		x.say("connection", core.FindingBad, explain(err), "%s: %v", target.Address(), err)
 		return x.findings, nil
 	}
+	// The order matters: later checks need the connection, and the last three need the private topic.
 	defer live.close()
 	x.say("connection", core.FindingOK, "", "%s answers", target.Address())
 	x.version(ctx, live)
@@ -140,6 +142,7 @@ func (x *exam) connect(ctx context.Context, t *remote.Target, name string, clean
 	return g, nil
 }
 
+// wait waits for the answer of the broker, at most Timeout.
 func (x *exam) wait(ctx context.Context, tok paho.Token) error {
 	timer := time.NewTimer(x.o.Timeout)
 	defer timer.Stop()
@@ -215,6 +218,7 @@ func (g *guest) subscribe(ctx context.Context, filter string) error {
 	if err := g.x.wait(ctx, tok); err != nil {
 		return err
 	}
+	// 0 to 2 is the granted QoS, 0x80 a refusal. Source: MQTT 3.1.1, 3.9.3.
 	if code := tok.Result()[filter]; code > 2 {
 		return errRefused
 	}

@@ -138,6 +138,7 @@ func finding(option, state, advice, found string, args ...any) core.Finding {
 	return core.Finding{Check: "config " + option, State: state, Found: fmt.Sprintf(found, args...), Advice: advice}
 }
 
+// persistence checks whether Mosquitto saves sessions and messages to a file at all.
 func (s settings) persistence() core.Finding {
 	const option = "persistence"
 	if !s.isTrue(option) {
@@ -146,6 +147,7 @@ func (s settings) persistence() core.Finding {
 	return finding(option, core.FindingOK, "", "on")
 }
 
+// location checks whether the folder of that file is named. The default is the working directory.
 func (s settings) location() core.Finding {
 	const option = "persistence_location"
 	where := s[option]
@@ -193,6 +195,7 @@ func (s settings) limit(option string, def, large int, what, advice string) core
 		return finding(option, core.FindingBad, advice, "%q is no number", s[option])
 	case n == 0:
 		return finding(option, core.FindingOK, "", "no limit")
+	// memory_limit bounds the whole process, so no value of it is certainly too small.
 	case n < large && option != "memory_limit":
 		return finding(option, core.FindingBad, advice, "%d %s", n, what)
 	default:
@@ -200,6 +203,7 @@ func (s settings) limit(option string, def, large int, what, advice string) core
 	}
 }
 
+// window checks how many messages Mosquitto sends ahead of the acknowledgements.
 func (s settings) window() core.Finding {
 	const option, advice = "max_inflight_messages", "max_inflight_messages 1000"
 	switch n, ok := s.number(option, 20); {
@@ -263,6 +267,7 @@ func span(v string) (time.Duration, bool) {
 	return most, true
 }
 
+// anonymous checks whether clients need credentials.
 func (s settings) anonymous() core.Finding {
 	const option = "allow_anonymous"
 	if s.isTrue(option) {
@@ -303,6 +308,7 @@ func (s settings) file(option string) core.Finding {
 	}
 }
 
+// qos0 reports what happens to QoS 0 publishes while no server is connected.
 func (s settings) qos0() core.Finding {
 	const option = "queue_qos0_messages"
 	if s.isTrue(option) {

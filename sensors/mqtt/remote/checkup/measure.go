@@ -46,6 +46,8 @@ func (x *exam) protocol(ctx context.Context) {
 	}
 }
 
+// connectV5 sends a CONNECT of version 5 and returns the CONNACK. It encodes the packets itself, because the client library
+// supports only 3.1.1.
 func (x *exam) connectV5(ctx context.Context) (mochi.Packet, error) {
 	var pk mochi.Packet
 	conn, err := x.target.Dial(ctx, x.o.Timeout)
@@ -202,6 +204,7 @@ func (x *exam) queue(ctx context.Context, live *guest) {
 	x.judgeWindow(window, kept)
 }
 
+// judgeQueue adds the finding on messages kept while the client was disconnected.
 func (x *exam) judgeQueue(kept int) {
 	if kept < x.o.Messages {
 		x.say("queue", core.FindingBad, "Mosquitto: max_queued_messages 0 and max_queued_bytes 0; EMQX: mqtt.max_mqueue_len = infinity",
@@ -215,6 +218,8 @@ func (x *exam) judgeQueue(kept int) {
 // the broker sends ahead of the acknowledgements.
 const smallWindow = 100
 
+// judgeWindow adds the finding on messages sent ahead of the acknowledgements. If all kept messages came at once, the limit
+// is not known.
 func (x *exam) judgeWindow(window, kept int) {
 	switch {
 	case window >= kept:
