@@ -121,6 +121,7 @@ func (b *Backfill) Close() {
 // the chunk added. gone lists datastreams that were deleted in the meantime. If gone is not empty, nothing was stored, and the
 // caller must write the chunk again without them.
 func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Counts) (_ backfill.Counts, gone []int64, err error) {
+	// A datastream can be deleted between the plan and the transaction, so both errors mean: plan again.
 	if len(c.Observations) > backfillRows {
 		return sum, nil, fault.New(fault.Invalid, "a chunk of %d readings; %d are the most", len(c.Observations), backfillRows)
 	}
@@ -189,6 +190,7 @@ func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum 
 		if err := pg.BoundWaits(ctx, tx); err != nil {
 			return err
 		}
+		// The order of the tables is that of batchPlan.write; the batch lock is taken last.
 		stored, known, err := b.insert(ctx, tx, p)
 		if err != nil {
 			return err

@@ -33,6 +33,7 @@ func (c *placeCache) add(more map[int64]streamPlace) {
 	c.known.Store(&m)
 }
 
+// joined returns a new map with the entries of both.
 func joined(a, b map[int64]streamPlace) map[int64]streamPlace {
 	m := make(map[int64]streamPlace, len(a)+len(b))
 	maps.Copy(m, a)
@@ -40,6 +41,7 @@ func joined(a, b map[int64]streamPlace) map[int64]streamPlace {
 	return m
 }
 
+// forget clears the cache.
 func (c *placeCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,6 +69,7 @@ func (c *touchCache) due(devices []touched) []touched {
 	return due
 }
 
+// forget clears the cache.
 func (c *touchCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,6 +80,7 @@ func (c *touchCache) forget() {
 func (c *touchCache) note(devices []touched) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// a cleared cache costs only one more write of each row
 	if c.seen == nil || len(c.seen) > 1<<20 {
 		c.seen = make(map[string]time.Time)
 	}
@@ -100,8 +104,10 @@ type recentBatches struct {
 	rows   int
 }
 
+// weight returns the size of a batch, in readings.
 func weight(c sensors.Committed) int { return max(16, len(c.Observations)+len(c.Statuses)) }
 
+// add adds a batch and removes the oldest ones above the limit, but never the batch itself.
 func (r *recentBatches) add(c sensors.Committed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -83,6 +83,8 @@ func (db *DB) CheckStale(ctx context.Context, l sensors.StaleCheck) (sensors.Sta
 	return r, pg.MapErr(err, "look for silence")
 }
 
+// look runs one check. It returns without changes if another node has checked recently or is checking now. The order of the
+// statements matters: the events are last, because the lock of the event log is held from there to the commit.
 func look(ctx context.Context, tx pgx.Tx, l sensors.StaleCheck, now time.Time) (r sensors.StaleReport, err error) {
 	var hearing time.Time
 	var recent bool

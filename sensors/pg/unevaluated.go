@@ -149,6 +149,7 @@ type unevaluatedEvent struct {
 	sensors.UnevaluatedEvent
 }
 
+// add lists a change, or only counts it if PresenceListed changes are listed already.
 func (e *unevaluatedEvent) add(c sensors.UnevaluatedChange) {
 	if len(e.Changes) == sensors.PresenceListed {
 		e.More++
