@@ -8,24 +8,24 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Pattern is what a text must be, as the description says it. The services check it themselves, and refuse with sentences
-// that the page has in both languages, where huma would say no more than that the text does not match.
+// Pattern is the pattern of a text in the description. The services check texts themselves and return errors with codes,
+// which the pages can show in both languages. huma would only report that the text does not match.
 type Pattern struct {
 	Regexp   string
-	Min, Max int // characters; 0: not said
+	Min, Max int // length in characters; 0: no limit
 }
 
-// The shapes of texts that stand in several places.
+// The patterns that occur in several places.
 const (
 	DivisionPattern = `^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$`
 	DevicePattern   = `^[A-Za-z0-9_-]{1,64}$`
 )
 
-// Text says the pattern of a text in a body, by schema and member: NewAccount.user.
+// Text sets the pattern of a text in a body. place is schema and member, such as NewAccount.user.
 func (s *Server) Text(place string, p Pattern) { s.texts[place] = p }
 
-// withTexts runs fn while the schemas say the patterns. huma checks bodies with these very schemas, so they are put
-// back afterwards.
+// withTexts runs fn while the schemas contain the patterns, and restores the schemas afterwards, because huma validates
+// bodies with the same schemas.
 func (s *Server) withTexts(components map[string]*huma.Schema, fn func() error) error {
 	before := map[string]map[string]*huma.Schema{}
 	all := s.texts
@@ -54,5 +54,5 @@ func (s *Server) withTexts(components map[string]*huma.Schema, fn func() error) 
 	return err
 }
 
-// Texts are the patterns of texts, by schema and member.
+// Texts returns the patterns of texts, by schema and member.
 func (s *Server) Texts() map[string]Pattern { return s.texts }

@@ -47,7 +47,7 @@ func Diagnose(ctx context.Context, url string, pool int) ([]core.Finding, error)
 	return d.findings, nil
 }
 
-// pooler looks for what shares the connections to the database, through which nothing else can be looked at.
+// pooler checks for a pooler that shares connections. No other check is possible through such a pooler.
 func (d *diagnosis) pooler(ctx context.Context, cfg *pgx.ConnConfig) (shared bool, err error) {
 	how, err := FindPooling(ctx, cfg, d.conn.PgConn())
 	switch {
@@ -67,10 +67,12 @@ type diagnosis struct {
 	findings []core.Finding
 }
 
+// say adds a finding. found is a format with args; advice says how to correct it.
 func (d *diagnosis) say(check, state, advice, found string, args ...any) {
 	d.findings = append(d.findings, core.Finding{Check: "database " + check, State: state, Found: fmt.Sprintf(found, args...), Advice: advice})
 }
 
+// version checks that PostgreSQL is not older than 15.
 func (d *diagnosis) version(ctx context.Context) error {
 	var number int
 	var version string
@@ -86,6 +88,7 @@ func (d *diagnosis) version(ctx context.Context) error {
 	return nil
 }
 
+// schema compares the version of the tables with that of this program.
 func (d *diagnosis) schema(ctx context.Context) error {
 	names, err := migrate.FindMigrations(migrations.Files)
 	if err != nil {
@@ -105,7 +108,7 @@ func (d *diagnosis) schema(ctx context.Context) error {
 	return nil
 }
 
-// role says whether this is a standby, where nothing can be stored.
+// role checks that the server is not a standby, which is read-only.
 func (d *diagnosis) role(ctx context.Context) error {
 	var standby bool
 	if err := d.conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&standby); err != nil {
@@ -117,7 +120,7 @@ func (d *diagnosis) role(ctx context.Context) error {
 	return nil
 }
 
-// durability looks at what decides whether a commit survives.
+// durability checks the settings without which a committed transaction may be lost.
 func (d *diagnosis) durability(ctx context.Context) error {
 	for _, s := range []struct{ name, loses string }{
 		{"fsync", "a power cut can lose the whole database"},
@@ -137,10 +140,11 @@ func (d *diagnosis) durability(ctx context.Context) error {
 	return nil
 }
 
-// fewConnections are needed beside the pool: listening, migrating, psql.
+// fewConnections is the number of connections that a server needs in addition to the pool: for notifications, migrations and
+// psql.
 const fewConnections = 4
 
-// connections compares what the pool will open with what the server has left.
+// connections compares the size of the pool with the free connections of PostgreSQL.
 func (d *diagnosis) connections(ctx context.Context) error {
 	var most, others int
 	err := d.conn.QueryRow(ctx, `
@@ -162,7 +166,7 @@ func (d *diagnosis) connections(ctx context.Context) error {
 	return nil
 }
 
-// disk looks at the free space of the data folder when that is on this machine and its name may be known.
+// disk checks the free space of the data folder, if the database is on this machine and this user may read the folder's name.
 func (d *diagnosis) disk(ctx context.Context) error {
 	var dir string
 	var size int64
@@ -184,6 +188,7 @@ func (d *diagnosis) disk(ctx context.Context) error {
 		return nil
 	}
 	free, all := int64(fs.Bavail)*fs.Bsize, int64(fs.Blocks)*fs.Bsize
+	// A warning below 10 GiB or 5 % of the disk.
 	const little = 10 << 30
 	if free < little || free < all/20 {
 		d.say("disk", core.FindingWarn, "make room: a full disk stops the storing of readings", "%s free of %s, the database has %s", bytesText(free), bytesText(all), bytesText(size))
@@ -193,6 +198,7 @@ func (d *diagnosis) disk(ctx context.Context) error {
 	return nil
 }
 
+// bytesText returns a size in MiB or GiB.
 func bytesText(n int64) string {
 	if n >= 1<<30 {
 		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
