@@ -43,8 +43,8 @@ func Migrate(ctx context.Context, url string, logger *slog.Logger, progress Prog
 // ImportOptions configures the import of one file.
 type ImportOptions struct {
 	Path     string
-	Read     load.Options // how to read the file; origin, source and division are Import's. The level is looked for in themes of risk alone, unless it is named
-	BaseData string       // folder of the base data, whose counties place what names no division; "" finds it
+	Read     load.Options // how to read the file; Import sets origin, source and division. Without LevelField, a level is read only in themes of risk
+	BaseData string       // folder of the base data, whose counties locate features without a division; "": it is searched
 	Layer    catalogue.Layer
 
 	AllowDelete, Repair bool // see catalogue.ImportOptions
