@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// bareBatch is how many rows a bare commit has at most.
+// bareBatch is the largest number of rows in a bare commit.
 const bareBatch = 5000
 
 // owed is a publish that waits for its commit.
@@ -16,9 +16,9 @@ type owed struct {
 	done   func() // must not block
 }
 
-// bareQueue holds what was received; one committer takes all that waits.
+// bareQueue holds the received publishes. One goroutine commits all that wait.
 type bareQueue struct {
-	values int // rows a publish
+	values int // rows per publish
 	mu     sync.Mutex
 	in     []owed
 	wake   chan struct{}
@@ -38,7 +38,7 @@ func (q *bareQueue) put(o owed) {
 	}
 }
 
-// take returns what waits, as much as fits into a batch.
+// take removes and returns the waiting publishes, at most as many as fit into a batch.
 func (q *bareQueue) take(into []owed) []owed {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -62,7 +62,7 @@ func (q *bareQueue) run(ctx context.Context, rows *bareRows) error {
 				return nil
 			}
 		}
-		// in the order of the key, as the store inserts
+		// in the order of the key, as the store inserts too
 		sorted = append(sorted[:0], batch...)
 		slices.SortStableFunc(sorted, func(a, b owed) int { return cmp.Compare(a.stream, b.stream) })
 		for _, o := range sorted {

@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	latencyDevices  = 1000 // each publishes once a second
+	// The load and the bars of the case latency.
+	latencyDevices  = 1000 // devices, each publishes once a second
 	latencyClients  = 100
 	loneCommitsEach = 300
 	loneCommitPause = 20 * time.Millisecond
-	pubackBar       = 2.0   // lone commits
+	pubackBar       = 2.0   // in units of a lone commit
 	stateBarMS      = 250.0 // p99
 	stateWithin     = 20 * time.Second
 )
 
-// latency publishes 1,000 messages a second, evenly spread and whether or not the last was acknowledged,
-// and looks how long the acknowledgement takes, and the frame that carries the reading to each of 100
-// clients.
+// latency publishes 1,000 messages per second at an even pace, independent of the acknowledgements (an open loop). It
+// measures the time of the acknowledgement, and the time until the frame with the reading has reached each of 100 clients.
 func (b *bench) latency(ctx context.Context) (err error) {
 	ours, err := b.database(ctx, oursDB)
 	if err != nil {
@@ -81,22 +81,22 @@ func (b *bench) latency(ctx context.Context) (err error) {
 	return nil
 }
 
-// median is that of the times, which it sorts, in ms.
+// median sorts the times and returns their median in ms.
 func median(took []time.Duration) float64 {
 	slices.Sort(took)
 	return kit.MS(kit.Percentile(took, 50))
 }
 
-// delays are those of one run, ms.
+// delays holds the results of one run, in ms.
 type delays struct {
-	commit             float64 // of one row, the median, with nothing else going on
-	beside             float64 // the same while the messages come
+	commit             float64 // median of a lone commit without other load
+	beside             float64 // the same during the messages
 	ack50, ack99       float64
 	state50, state99   float64
-	published, carried int // readings; on their way to all clients
+	published, carried int // published readings; readings received by all clients together
 }
 
-// String tells them.
+// String returns the results as text.
 func (d delays) String() string {
 	n := kit.Number
 	return fmt.Sprintf("a lone commit %s ms, %s beside the messages; PUBACK p50 %s, p99 %s; state p50 %s, p99 %s; %d published, %d of %d seen",
@@ -129,7 +129,7 @@ func reportDelays(r *kit.Report, all []delays) {
 		fmt.Sprintf("p99 %s; median %s (p50 %s)", tails, kit.Number(tail), kit.Number(middle)), tail <= stateBarMS)
 }
 
-// pace is one run. Every reading must be in the table and with every client.
+// pace is one run. Every reading must be in the table and must have reached every client.
 func (b *bench) pace(ctx context.Context, s *server, eyes []*eye) (d delays, err error) {
 	since := time.Now()
 	links := make([]*link, min(latencyDevices, len(b.devices)))
@@ -172,7 +172,7 @@ func (b *bench) pace(ctx context.Context, s *server, eyes []*eye) (d delays, err
 	return d, d.look(ctx, s, eyes)
 }
 
-// keepPace publishes once a second from first on until end.
+// keepPace publishes once a second from first to end.
 func (l *link) keepPace(ctx context.Context, first, end time.Time) (took []time.Duration, err error) {
 	for at := first; at.Before(end); at = at.Add(time.Second) {
 		if !kit.SleepUntil(ctx, at) {
@@ -187,7 +187,7 @@ func (l *link) keepPace(ctx context.Context, first, end time.Time) (took []time.
 	return took, nil
 }
 
-// look waits until every client has seen every reading.
+// look waits until every client has received every reading.
 func (d *delays) look(ctx context.Context, s *server, eyes []*eye) error {
 	limit := time.Now().Add(stateWithin)
 	for {
@@ -214,7 +214,7 @@ func (d *delays) look(ctx context.Context, s *server, eyes []*eye) error {
 	return nil
 }
 
-// eye notes when a client has seen readings that were published since it began.
+// eye records when a client receives readings that were published since begin.
 type eye struct {
 	mu    sync.Mutex
 	since time.Time
@@ -239,7 +239,7 @@ func (e *eye) end() []time.Duration {
 	return e.took
 }
 
-// see takes a frame.
+// see handles a frame.
 func (e *eye) see(frame []byte, at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -250,8 +250,8 @@ func (e *eye) see(frame []byte, at time.Time) {
 	})
 }
 
-// eachReading returns the times of a state frame's readings, without taking the frame apart: a hundred
-// clients' frames are more than the rest of the load.
+// eachReading calls each with the times of the readings in a state frame. It searches the text instead of decoding JSON,
+// because decoding the frames of a hundred clients would cost more than the rest of the load.
 func eachReading(frame []byte, each func(time.Time)) {
 	if !bytes.Contains(frame[:min(len(frame), 64)], []byte(`"type":"state"`)) {
 		return
