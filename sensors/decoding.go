@@ -31,15 +31,15 @@ type Reading struct {
 
 // Value is one named number of a Reading, in the unit of its datastream's type.
 type Value struct {
-	Name   string // of the datastream
+	Name   string // name of the datastream
 	Number float64
 }
 
 // Decoded is a message that its feed has decoded already. It implements Decoder.
 type Decoded struct {
 	Readings []Reading
-	Online   *bool  // the device says that it is on or off line; nil: it says nothing of that
-	Faults   Faults // what is wrong with the rest of the message; then it goes to quarantine too, and the readings are stored
+	Online   *bool  // the device reports that it is online or offline; nil: no report
+	Faults   Faults // faults of the rest of the message; it then goes to quarantine too, and the readings are stored
 }
 
 // Count implements Decoder.
@@ -258,8 +258,8 @@ func (l TimeLimits) keeps(t, received time.Time) bool {
 	return t.Year() > 1980 && t.Sub(received) <= l.Future && received.Sub(t) <= l.Age
 }
 
-// DecodeFor returns what a Decoder makes of one message of a device: what is stored of it, and what is wrong with it. It is
-// for the tests of Decoders; the ingest path does the same.
+// DecodeFor returns the result of a Decoder for one message of a device: the stored data and the faults. It is for the tests
+// of Decoders; the ingest path does the same.
 func DecodeFor(device *Known, decoder Decoder, raw []byte, received time.Time, limits TimeLimits) ([]Observation, *Status, Faults) {
 	var d Decoding
 	d.reset(device, received, limits.withDefaults(), decoder.Count(raw))
