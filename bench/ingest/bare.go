@@ -86,7 +86,7 @@ func (h *bareHook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packe
 	}
 	s := found.(*bareSession)
 	id := pk.PacketID
-	h.queue.put(owed{stream: s.next(), done: func() { s.owe(id) }})
+	h.queue.put(waiting{stream: s.next(), done: func() { s.queueAck(id) }})
 	return pk, packets.ErrRejectPacket
 }
 
@@ -108,8 +108,8 @@ func (s *bareSession) next() int64 {
 	return s.streams[(s.n-1)%len(s.streams)]
 }
 
-// owe queues a PUBACK. A goroutine writes while the queue is not empty.
-func (s *bareSession) owe(id uint16) {
+// queueAck queues a PUBACK. A goroutine writes while the queue is not empty.
+func (s *bareSession) queueAck(id uint16) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out = append(s.out, packetPuback, 2, byte(id>>8), byte(id))

@@ -61,7 +61,7 @@ func subscribeBare(broker string, streams map[string][]int64, q *bareQueue) (pah
 		}
 		n := turns[parts[3]]
 		turns[parts[3]] = n + 1
-		q.put(owed{stream: mine[n%len(mine)], done: m.Ack})
+		q.put(waiting{stream: mine[n%len(mine)], done: m.Ack})
 	}
 	for _, step := range []func() paho.Token{
 		c.Connect, func() paho.Token { return c.Subscribe("onemap/v1/+/+/obs", 1, receive) },

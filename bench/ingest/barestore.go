@@ -82,9 +82,9 @@ func (b *bareRows) commit(ctx context.Context) error {
 	return nil
 }
 
-// loneCommits measures commits of one row on one connection, with a pause before each, until enough returns true for their
+// singleCommits measures commits of one row on one connection, with a pause before each, until enough returns true for their
 // number. They are the reference for the time of a PUBACK.
-func loneCommits(ctx context.Context, url string, pause time.Duration, enough func(n int) bool) (took []time.Duration, err error) {
+func singleCommits(ctx context.Context, url string, pause time.Duration, enough func(n int) bool) (took []time.Duration, err error) {
 	err = connected(ctx, url, func(conn *pgx.Conn) error {
 		all, err := streamIDs(ctx, conn)
 		if err != nil {

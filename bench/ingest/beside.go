@@ -74,7 +74,7 @@ func (b *bench) besideOnce(ctx context.Context, s *server) (r besides, err error
 		greedy = append(greedy, newLink(&d, greedyWindow, greedyValues))
 	}
 	links := append(slices.Clone(greedy), quiet)
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	if err := openAll(ctx, s.mqtt, links, 4); err != nil {
 		return r, err
 	}
@@ -88,7 +88,7 @@ func (b *bench) besideOnce(ctx context.Context, s *server) (r besides, err error
 	failed := make([]error, len(greedy))
 	before := time.Now()
 	for i, l := range greedy {
-		running.Go(func() { failed[i] = l.flood(&stop, always) })
+		running.Go(func() { failed[i] = l.flood(&stop, belowValue) })
 	}
 	kit.SleepUntil(ctx, before.Add(seconds(b.o.warm)))
 	r.with50, r.with99, err = b.quietly(ctx, quiet)
@@ -113,7 +113,7 @@ func (b *bench) quietly(ctx context.Context, l *link) (p50, p99 float64, err err
 			return 0, 0, ctx.Err()
 		}
 		sent := time.Now()
-		if err := l.publish(1, always); err != nil {
+		if err := l.publish(1, belowValue); err != nil {
 			return 0, 0, err
 		}
 		took = append(took, time.Since(sent))

@@ -31,7 +31,7 @@ type archive struct {
 
 // big measures how much slower ingest and charts are with a hundred times as many stored observations.
 func (b *bench) big(ctx context.Context) (err error) {
-	if err := room(b.place.Dir, b.o.rows); err != nil {
+	if err := checkDisk(b.place.Dir, b.o.rows); err != nil {
 		return err
 	}
 	var both []*archive
@@ -68,7 +68,7 @@ func (b *bench) big(ctx context.Context) (err error) {
 			kit.Say("%s, run %d: %s charts/s, median %s ms", a.side.name, run+1, kit.Number(a.charts[run]), kit.Number(a.median[run]))
 		}
 	}
-	if err := b.byTurns(ctx, []*side{both[0].side, both[1].side}, rateCases()[0].traffic(b)); err != nil {
+	if err := b.alternate(ctx, []*side{both[0].side, both[1].side}, rateCases()[0].traffic(b)); err != nil {
 		return err
 	}
 	b.reportBig(both[0], both[1])

@@ -44,7 +44,7 @@ func (b *bench) connections(ctx context.Context) (err error) {
 		links[i] = newLink(&b.devices[i], 1, 1)
 		links[i].will = true
 	}
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	start := time.Now()
 	if err := openAll(ctx, s.mqtt, links, 64); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (l *link) keepSlowPace(ctx context.Context, after time.Duration, end time.T
 		if !kit.SleepUntil(ctx, at) {
 			return ctx.Err()
 		}
-		if err := l.publish(1, always); err != nil {
+		if err := l.publish(1, belowValue); err != nil {
 			return err
 		}
 	}
@@ -130,7 +130,7 @@ func publishOnce(links []*link) error {
 	errs := make([]error, len(links))
 	var running sync.WaitGroup
 	for i, l := range links {
-		running.Go(func() { errs[i] = l.publish(1, always) })
+		running.Go(func() { errs[i] = l.publish(1, belowValue) })
 	}
 	running.Wait()
 	return errors.Join(errs...)

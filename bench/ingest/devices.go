@@ -72,7 +72,7 @@ func prepare(ctx context.Context, url string, devices []device, password string)
 		return err
 	}
 	return connected(ctx, url, func(conn *pgx.Conn) error {
-		if err := putWords(ctx, conn); err != nil {
+		if err := putTypes(ctx, conn); err != nil {
 			return fmt.Errorf("put the words: %w", err)
 		}
 		if err := putDevices(ctx, conn, devices); err != nil {
@@ -97,9 +97,9 @@ func connected(ctx context.Context, url string, use func(*pgx.Conn) error) error
 	return errors.Join(use(conn), conn.Close(context.WithoutCancel(ctx)))
 }
 
-// putWords stores what the devices refer to: divisions, a type, and a rule for the type. The interval of the type is so long
+// putTypes stores what the devices refer to: divisions, a type, and a rule for the type. The interval of the type is so long
 // that no datastream becomes stale during a case.
-func putWords(ctx context.Context, conn *pgx.Conn) error {
+func putTypes(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `
 		insert into hazard_type (code, title_zh, title_en, sector, cap_category, radius_m)
 			values ('flood', '洪水', 'Flood', 'water', 'Met', 1000);

@@ -88,12 +88,12 @@ func (b *bench) externalRun(ctx context.Context, r *reader) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	links := b.publishers()
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	if err := openAll(ctx, r.broker.Addr, links, externalPublishers); err != nil {
 		return err
 	}
 	last := newLink(b.sentinel(), 1, 1)
-	defer leaveAll([]*link{last})
+	defer disconnectAll([]*link{last})
 	if err := last.open(ctx, r.broker.Addr); err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (b *bench) awaitFlow(ctx context.Context, r *reader, last *link) error {
 				return nil
 			}
 			next = time.Now().Add(200 * time.Millisecond)
-			return last.publish(1, always)
+			return last.publish(1, belowValue)
 		}); err != nil {
 			return err
 		}
@@ -216,7 +216,7 @@ func (b *bench) through(ctx context.Context, r *reader, pid int, links []*link, 
 		return f, err
 	}
 	s := subject{server: pid, postgres: b.postgres()}
-	before, err := look(s, links)
+	before, err := progressOf(s, links)
 	if err != nil {
 		return f, err
 	}
@@ -230,13 +230,13 @@ func (b *bench) through(ctx context.Context, r *reader, pid int, links []*link, 
 		running.Go(func() { errs[i] = l.publish(n/len(links), c.value) })
 	}
 	running.Wait()
-	if err := errors.Join(append(errs, last.publish(1, always))...); err != nil {
+	if err := errors.Join(append(errs, last.publish(1, belowValue))...); err != nil {
 		return f, err
 	}
 	if err := b.awaitSentinels(ctx, r.db, had, func() error { return nil }); err != nil {
 		return f, err
 	}
-	after, err := look(s, links)
+	after, err := progressOf(s, links)
 	if err != nil {
 		return f, err
 	}

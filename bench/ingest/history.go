@@ -44,8 +44,8 @@ func newHistory(rows float64, months int, streams []int64) history {
 	return h
 }
 
-// room returns an error if the disk has too little free space.
-func room(dir string, rows float64) error {
+// checkDisk returns an error if the disk has too little free space.
+func checkDisk(dir string, rows float64) error {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(dir, &fs); err != nil {
 		return fmt.Errorf("look for room: %w", err)

@@ -46,10 +46,10 @@ func (b *bench) latency(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	eyes := make([]*eye, latencyClients)
-	for i := range eyes {
-		eyes[i] = &eye{}
-		w, err := watch(ctx, s.main, fmt.Sprintf("benchingest-%05d", i), eyes[i].see)
+	receivers := make([]*receiver, latencyClients)
+	for i := range receivers {
+		receivers[i] = &receiver{}
+		w, err := watch(ctx, s.main, fmt.Sprintf("benchingest-%05d", i), receivers[i].handle)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (b *bench) latency(ctx context.Context) (err error) {
 	}
 	var all []delays
 	for run := range b.o.Runs {
-		alone, err := loneCommits(ctx, bare, 0, func(n int) bool { return n == loneCommitsEach })
+		alone, err := singleCommits(ctx, bare, 0, func(n int) bool { return n == loneCommitsEach })
 		if err != nil {
 			return err
 		}
@@ -65,10 +65,10 @@ func (b *bench) latency(ctx context.Context) (err error) {
 		var ended atomic.Bool
 		var running errgroup.Group
 		running.Go(func() (err error) {
-			beside, err = loneCommits(ctx, bare, loneCommitPause, func(int) bool { return ended.Load() })
+			beside, err = singleCommits(ctx, bare, loneCommitPause, func(int) bool { return ended.Load() })
 			return err
 		})
-		d, err := b.pace(ctx, s, eyes)
+		d, err := b.pace(ctx, s, receivers)
 		ended.Store(true)
 		if err := cmp.Or(err, running.Wait()); err != nil {
 			return err
@@ -130,17 +130,17 @@ func reportDelays(r *kit.Report, all []delays) {
 }
 
 // pace is one run. Every reading must be in the table and must have reached every client.
-func (b *bench) pace(ctx context.Context, s *server, eyes []*eye) (d delays, err error) {
+func (b *bench) pace(ctx context.Context, s *server, receivers []*receiver) (d delays, err error) {
 	since := time.Now()
 	links := make([]*link, min(latencyDevices, len(b.devices)))
 	for i := range links {
 		links[i] = newLink(&b.devices[i], 1, 1)
 	}
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	if err := openAll(ctx, s.mqtt, links, 64); err != nil {
 		return d, err
 	}
-	for _, e := range eyes {
+	for _, e := range receivers {
 		e.begin()
 	}
 	took := make([][]time.Duration, len(links))
@@ -169,7 +169,7 @@ func (b *bench) pace(ctx context.Context, s *server, eyes []*eye) (d delays, err
 	if n != uint64(d.published) {
 		return d, fmt.Errorf("%d readings were acknowledged, and %d are stored", d.published, n)
 	}
-	return d, d.look(ctx, s, eyes)
+	return d, d.awaitFrames(ctx, s, receivers)
 }
 
 // keepPace publishes once a second from first to end.
@@ -179,7 +179,7 @@ func (l *link) keepPace(ctx context.Context, first, end time.Time) (took []time.
 			return took, ctx.Err()
 		}
 		sent := time.Now()
-		if err := l.publish(1, always); err != nil {
+		if err := l.publish(1, belowValue); err != nil {
 			return took, err
 		}
 		took = append(took, time.Since(sent))
@@ -187,15 +187,15 @@ func (l *link) keepPace(ctx context.Context, first, end time.Time) (took []time.
 	return took, nil
 }
 
-// look waits until every client has received every reading.
-func (d *delays) look(ctx context.Context, s *server, eyes []*eye) error {
+// awaitFrames waits until every client has received every reading.
+func (d *delays) awaitFrames(ctx context.Context, s *server, receivers []*receiver) error {
 	limit := time.Now().Add(stateWithin)
 	for {
 		d.carried = 0
-		for _, e := range eyes {
+		for _, e := range receivers {
 			d.carried += e.count()
 		}
-		if d.carried >= d.published*len(eyes) || time.Now().After(limit) {
+		if d.carried >= d.published*len(receivers) || time.Now().After(limit) {
 			break
 		}
 		if !kit.SleepUntil(ctx, time.Now().Add(50*time.Millisecond)) {
@@ -203,9 +203,9 @@ func (d *delays) look(ctx context.Context, s *server, eyes []*eye) error {
 		}
 	}
 	var all []time.Duration
-	for i, e := range eyes {
+	for i, e := range receivers {
 		if n := e.count(); n != d.published {
-			return fmt.Errorf("client %d has seen %d of %d readings: %s", i, n, d.published, s.Words())
+			return fmt.Errorf("client %d has seen %d of %d readings: %s", i, n, d.published, s.Stderr())
 		}
 		all = append(all, e.end()...)
 	}
@@ -214,33 +214,33 @@ func (d *delays) look(ctx context.Context, s *server, eyes []*eye) error {
 	return nil
 }
 
-// eye records when a client receives readings that were published since begin.
-type eye struct {
+// receiver records when a client receives readings that were published since begin.
+type receiver struct {
 	mu    sync.Mutex
 	since time.Time
 	took  []time.Duration
 }
 
-func (e *eye) begin() {
+func (e *receiver) begin() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.since, e.took = time.Now().Truncate(time.Microsecond), nil
 }
 
-func (e *eye) count() int {
+func (e *receiver) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.took)
 }
 
-func (e *eye) end() []time.Duration {
+func (e *receiver) end() []time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.took
 }
 
-// see handles a frame.
-func (e *eye) see(frame []byte, at time.Time) {
+// handle handles a frame.
+func (e *receiver) handle(frame []byte, at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	eachReading(frame, func(t time.Time) {

@@ -89,8 +89,8 @@ func (l *link) read() error {
 	return err
 }
 
-// leave sends a DISCONNECT and closes the connection.
-func (l *link) leave() {
+// disconnect sends a DISCONNECT and closes the connection.
+func (l *link) disconnect() {
 	_, _ = l.conn.Write([]byte{packetDisconnect, 0}) // an error means that the connection is closed already
 	_ = l.conn.Close()
 }
@@ -197,7 +197,7 @@ func (l *link) publish(n int, value func() string) error {
 	}, value)
 }
 
-func always() string { return calm }
+func belowValue() string { return belowThreshold }
 
 // openAll opens links, at most atATime at the same time.
 func openAll(ctx context.Context, addr string, links []*link, atATime int) error {
@@ -218,10 +218,10 @@ func openAll(ctx context.Context, addr string, links []*link, atATime int) error
 	return errors.Join(errs...)
 }
 
-func leaveAll(links []*link) {
+func disconnectAll(links []*link) {
 	for _, l := range links {
 		if l.conn != nil {
-			l.leave()
+			l.disconnect()
 		}
 	}
 }

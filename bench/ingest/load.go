@@ -57,9 +57,9 @@ func (c *crossings) run(ctx context.Context) {
 
 func (c *crossings) value() string {
 	if c.due.Load() && c.due.CompareAndSwap(true, false) {
-		return alarm
+		return aboveThreshold
 	}
-	return calm
+	return belowThreshold
 }
 
 // flood runs a closed loop and measures the part after the warm-up.
@@ -68,7 +68,7 @@ func flood(ctx context.Context, s subject, t traffic) (figures, error) {
 	for i := range links {
 		links[i] = newLink(&t.devices[i], t.window, t.values)
 	}
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	if err := openAll(ctx, s.addr, links, 64); err != nil {
 		return figures{}, err
 	}
@@ -113,7 +113,7 @@ type moment struct {
 	acked  uint64
 }
 
-func look(s subject, links []*link) (m moment, err error) {
+func progressOf(s subject, links []*link) (m moment, err error) {
 	if m.clocks, err = kit.ReadClocks(s.server, s.postgres); err != nil {
 		return m, err
 	}
@@ -130,13 +130,13 @@ func span(ctx context.Context, s subject, t traffic, links []*link) (before, aft
 	if !kit.SleepUntil(ctx, start.Add(t.warm)) {
 		return before, after, context.Cause(ctx)
 	}
-	if before, err = look(s, links); err != nil {
+	if before, err = progressOf(s, links); err != nil {
 		return before, after, err
 	}
 	if !kit.SleepUntil(ctx, start.Add(t.warm+t.length)) {
 		return before, after, context.Cause(ctx)
 	}
-	after, err = look(s, links)
+	after, err = progressOf(s, links)
 	return before, after, err
 }
 

@@ -87,8 +87,8 @@ const timeForm = "2006-01-02T15:04:05.000000Z"
 
 // The two values that are sent, below and beyond the threshold of the rule. Both have the same length.
 const (
-	calm  = "1.250"
-	alarm = "7.500"
+	belowThreshold = "1.250"
+	aboveThreshold = "7.500"
 )
 
 // message is a prepared PUBLISH of readings. Only the packet id, the times and the first value change.
@@ -113,7 +113,7 @@ func newMessage(topic, stream string, n int) message {
 		m.times = append(m.times, len(payload))
 		payload = fmt.Appendf(payload, `%s","v":{"%s":`, timeForm, stream)
 		m.values = append(m.values, len(payload))
-		payload = append(payload, calm+"}}"...)
+		payload = append(payload, belowThreshold+"}}"...)
 	}
 	if n > 1 {
 		payload = append(payload, ']')
@@ -138,14 +138,14 @@ func (m *message) appendTo(b []byte, id uint16, at time.Time, value string) []by
 	copy(p[m.values[0]:], value)
 	second := at.UTC().Truncate(time.Second)
 	micro := int(at.Sub(second) / time.Microsecond)
-	var room [len(timeForm)]byte
-	head := second.AppendFormat(room[:0], timeForm[:20])
+	var buf [len(timeForm)]byte
+	head := second.AppendFormat(buf[:0], timeForm[:20])
 	for _, place := range m.times {
 		copy(p[place:], head)
 		putMicro(p[place+20:], micro)
 		if micro++; micro == 1_000_000 {
 			second, micro = second.Add(time.Second), 0
-			head = second.AppendFormat(room[:0], timeForm[:20])
+			head = second.AppendFormat(buf[:0], timeForm[:20])
 		}
 	}
 	return b

@@ -90,10 +90,10 @@ func (c rateCase) run(ctx context.Context, b *bench) (err error) {
 		defer func() { err = errors.Join(err, hook.Stop()) }()
 		sides = append(sides, &side{name: "bare hook", subject: subject{hook.Addr, hook.PID, b.postgres()}, db: bare})
 	}
-	if err := b.byTurns(ctx, sides, c.traffic(b)); err != nil {
+	if err := b.alternate(ctx, sides, c.traffic(b)); err != nil {
 		return err
 	}
-	if err := s.alertsWere(ctx); err != nil {
+	if err := s.checkAlerts(ctx); err != nil {
 		return err
 	}
 	c.report(b, sides)
@@ -108,8 +108,8 @@ func (c rateCase) bareArgs(b *bench) [][]string {
 	return [][]string{args, append(slices.Clip(args), "-newest")}
 }
 
-// byTurns measures the sides alternately: one run each, then the next run.
-func (b *bench) byTurns(ctx context.Context, sides []*side, t traffic) error {
+// alternate measures the sides alternately: one run each, then the next run.
+func (b *bench) alternate(ctx context.Context, sides []*side, t traffic) error {
 	for run := range b.o.Runs {
 		for _, s := range sides {
 			if err := s.measure(ctx, t); err != nil {
@@ -154,8 +154,8 @@ func (s *side) measure(ctx context.Context, t traffic) error {
 	return nil
 }
 
-// alertsWere returns an error if there is no alert, because the rules have then not worked.
-func (s *server) alertsWere(ctx context.Context) error {
+// checkAlerts returns an error if there is no alert, because the rules have then not worked.
+func (s *server) checkAlerts(ctx context.Context) error {
 	return connected(ctx, s.db, func(conn *pgx.Conn) error {
 		var n int
 		if err := conn.QueryRow(ctx, "select count(*) from alert").Scan(&n); err != nil {

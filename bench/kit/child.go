@@ -25,7 +25,7 @@ type Child struct {
 	Started time.Time
 
 	cmd     *exec.Cmd
-	words   tail // the end of its stderr
+	stderr  tail // the end of its stderr
 	done    chan struct{}
 	waitErr error // valid after done
 }
@@ -50,9 +50,9 @@ func StartChild(ctx context.Context, env []string, program string, args ...strin
 		c.Addr = c.Addrs[0]
 		return c, nil
 	case <-c.done:
-		return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Words())
+		return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Stderr())
 	case <-time.After(StartWithin):
-		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.Words()), c.Stop())
+		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.Stderr()), c.Stop())
 	case <-ctx.Done():
 		return nil, errors.Join(ctx.Err(), c.Stop())
 	}
@@ -72,9 +72,9 @@ func StartListener(ctx context.Context, addr, program string, args ...string) (*
 		}
 		select {
 		case <-c.done:
-			return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Words())
+			return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Stderr())
 		case <-limit:
-			return nil, errors.Join(fmt.Errorf("%s does not serve %s: %s", program, addr, c.Words()), c.Stop())
+			return nil, errors.Join(fmt.Errorf("%s does not serve %s: %s", program, addr, c.Stderr()), c.Stop())
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), c.Stop())
 		case <-time.After(20 * time.Millisecond):
@@ -89,7 +89,7 @@ func launch(out *io.PipeWriter, env []string, program string, args ...string) (*
 	c.cmd = exec.Command(program, args...) //nolint:noctx // Stop ends it by SIGTERM
 	c.cmd.Env = append(withoutOptions(os.Environ()), env...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	c.cmd.Stderr, c.cmd.WaitDelay = &c.words, 5*time.Second
+	c.cmd.Stderr, c.cmd.WaitDelay = &c.stderr, 5*time.Second
 	if out != nil {
 		c.cmd.Stdout = out
 	}
@@ -148,11 +148,11 @@ func (c *Child) Stop() error {
 	case <-time.After(StopWithin):
 		_ = c.cmd.Process.Kill()
 		<-c.done
-		return fmt.Errorf("%s had to be killed: %s", c.cmd.Path, c.words.String())
+		return fmt.Errorf("%s had to be killed: %s", c.cmd.Path, c.stderr.String())
 	}
 	var ended *exec.ExitError
 	if errors.As(c.waitErr, &ended) && ended.ExitCode() > 0 {
-		return fmt.Errorf("%s: %w: %s", c.cmd.Path, c.waitErr, c.words.String())
+		return fmt.Errorf("%s: %w: %s", c.cmd.Path, c.waitErr, c.stderr.String())
 	}
 	return nil
 }
@@ -165,8 +165,8 @@ func Running(addr string) *Child {
 // Done returns a channel that is closed when the program has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Words returns the end of the program's stderr.
-func (c *Child) Words() string { return c.words.String() }
+// Stderr returns the end of the program's stderr.
+func (c *Child) Stderr() string { return c.stderr.String() }
 
 // tail is a writer that keeps the last tailBytes bytes.
 type tail struct {

@@ -81,9 +81,9 @@ func (s *Server) Eventually(ctx context.Context, what string, ask func() (bool, 
 		select {
 		case <-pause.C:
 		case <-s.done:
-			return fmt.Errorf("the server has ended: %w: %s", s.waitErr, s.Words())
+			return fmt.Errorf("the server has ended: %w: %s", s.waitErr, s.Stderr())
 		case <-limit:
-			return fmt.Errorf("it never came true that %s: %s", what, s.Words())
+			return fmt.Errorf("it never came true that %s: %s", what, s.Stderr())
 		case <-ctx.Done():
 			return ctx.Err()
 		}

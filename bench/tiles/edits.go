@@ -60,7 +60,7 @@ func (b *bench) edits(ctx context.Context) (err error) {
 	pans := make([]traffic, panners)
 	start := time.Now()
 	length := time.Duration(b.o.editSeconds * float64(time.Second))
-	if err := editAndLook(ctx, length, s, w, p, m, pans); err != nil {
+	if err := runEdits(ctx, length, s, w, p, m, pans); err != nil {
 		return err
 	}
 	took := time.Since(start)
@@ -74,8 +74,8 @@ func (b *bench) edits(ctx context.Context) (err error) {
 	return nil
 }
 
-// editAndLook runs the writer, the probe, the memory samples and the clients for a time.
-func editAndLook(ctx context.Context, length time.Duration, s *server, w *writer, p *probe, m *memory, pans []traffic) error {
+// runEdits runs the writer, the probe, the memory samples and the clients for a time.
+func runEdits(ctx context.Context, length time.Duration, s *server, w *writer, p *probe, m *memory, pans []traffic) error {
 	m.every = min(max(length/30, time.Second), 10*time.Second)
 	group, all := errgroup.WithContext(ctx)
 	timed, cancel := context.WithTimeout(all, length)

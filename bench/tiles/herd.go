@@ -109,18 +109,18 @@ func heaviestTile(ctx context.Context, s *server, z uint32) (tiles.Address, int,
 
 // herdTwice measures on a server that has just started, edits the tile, and measures again.
 func herdTwice(ctx context.Context, s *server, a tiles.Address) (fresh, edited stampede, err error) {
-	if fresh, err = letLoose(ctx, s, a); err != nil {
+	if fresh, err = sendAtOnce(ctx, s, a); err != nil {
 		return fresh, edited, err
 	}
 	if err = editTile(ctx, s, a); err != nil {
 		return fresh, edited, err
 	}
-	edited, err = letLoose(ctx, s, a)
+	edited, err = sendAtOnce(ctx, s, a)
 	return fresh, edited, err
 }
 
-// letLoose opens all connections first, so that only the requests are measured, and then sends all requests at once.
-func letLoose(ctx context.Context, s *server, a tiles.Address) (stampede, error) {
+// sendAtOnce opens all connections first, so that only the requests are measured, and then sends all requests at once.
+func sendAtOnce(ctx context.Context, s *server, a tiles.Address) (stampede, error) {
 	before, err := s.Metric(ctx, madeMetric)
 	if err != nil {
 		return stampede{}, err

@@ -120,7 +120,7 @@ func (p *probe) run(ctx, timed context.Context) error {
 	})
 	group.Go(func() error {
 		for f := range frames {
-			if err := p.look(f); err != nil {
+			if err := p.fetchCovered(f); err != nil {
 				return err
 			}
 		}
@@ -191,8 +191,8 @@ func (p *probe) giveUp() {
 	}
 }
 
-// look fetches the tiles of the pending marks that a frame covers.
-func (p *probe) look(f frame) error {
+// fetchCovered fetches the tiles of the pending marks that a frame covers.
+func (p *probe) fetchCovered(f frame) error {
 	p.mu.Lock()
 	covered := map[int]*mark{}
 	for i, m := range p.pending {
@@ -210,13 +210,13 @@ func (p *probe) look(f frame) error {
 		if err != nil {
 			return err
 		}
-		p.seen(i, m, bytes.Contains(text, []byte(m.nonce)))
+		p.record(i, m, bytes.Contains(text, []byte(m.nonce)))
 	}
 	return nil
 }
 
-// seen records whether a mark was in the tile.
-func (p *probe) seen(i int, m *mark, there bool) {
+// record records whether a mark was in the tile.
+func (p *probe) record(i int, m *mark, there bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.pending[i] != m {
