@@ -35,10 +35,10 @@ type ClockState struct {
 // StreamClock holds the state of the times of one datastream. A place is the state time of a reading: its own time or, for a
 // wrong clock, its receipt.
 type StreamClock struct {
-	Place  time.Time // the newest place of a reading
-	Said   time.Time // the newest device time since the clock was last set back; zero: none
-	SaidAt time.Time // first receipt of that time
-	Before time.Time // the newest device time before Said; the readings in between may follow later
+	Place        time.Time // the newest place of a reading
+	DeviceTime   time.Time // the newest device time since the clock was last set back; zero: none
+	DeviceTimeAt time.Time // first receipt of that time
+	Before       time.Time // the newest device time before DeviceTime; the readings in between may follow later
 
 	Session uint64    // the last session with a message of the datastream
 	Gap     time.Time // the last device time before that session; the gap is from here to the begin of the session
@@ -46,15 +46,15 @@ type StreamClock struct {
 	Filled  bool      // a message of that session has filled the gap
 }
 
-// saying is a message with one plausible time.
-type saying struct {
+// timedMessage is a message with one plausible time.
+type timedMessage struct {
 	t, received time.Time
 	session     uint64        // of the device's connection; 0: not known
 	again       bool          // it is marked as redelivered, or it is stored already
 	interval    time.Duration // expected between two readings
 }
 
-func (m *saying) offset() time.Duration { return m.received.Sub(m.t) }
+func (m *timedMessage) offset() time.Duration { return m.received.Sub(m.t) }
 
 // enter starts a session with its first message. follows is true if its time continues the times before it.
 func (c *ClockState) enter(session uint64, received time.Time, follows bool) {
@@ -64,7 +64,7 @@ func (c *ClockState) enter(session uint64, received time.Time, follows bool) {
 }
 
 // join adds a message to the run, or starts a new run if the offset differs.
-func (c *ClockState) join(m saying, follows bool) {
+func (c *ClockState) join(m timedMessage, follows bool) {
 	elapsed := m.received.Sub(c.Received)
 	switch {
 	case c.Run == 0 || !sameOffset(c.Offset, m.offset(), elapsed):
@@ -86,9 +86,9 @@ func sameOffset(a, b, elapsed time.Duration) bool {
 // judge decides the place of a single, plausible reading. It returns the zero time if the place is the reading's own time. It
 // returns the place if the device's clock is behind. s is the state of the message's datastream with the newest place. If
 // needsStore returns true, again must be known before the call.
-func (c *ClockState) judge(s *StreamClock, m saying) (now time.Time) {
+func (c *ClockState) judge(s *StreamClock, m timedMessage) (now time.Time) {
 	known, elapsed := c.likeKnown(s, m), m.received.Sub(c.Heard)
-	follows := !s.Said.IsZero() && m.t.After(s.Said) && m.t.Sub(s.Said) <= 2*m.interval+clockSlack
+	follows := !s.DeviceTime.IsZero() && m.t.After(s.DeviceTime) && m.t.Sub(s.DeviceTime) <= 2*m.interval+clockSlack
 	c.enter(m.session, m.received, follows)
 	c.join(m, follows)
 	c.Heard = m.received
@@ -105,14 +105,14 @@ func (c *ClockState) judge(s *StreamClock, m saying) (now time.Time) {
 		}
 		s.own(m)
 		return time.Time{}
-	case c.Behind && offset > c.By && m.t.After(s.Said) && m.t.Add(c.By).After(s.Place):
-		s.say(m) // sent late by a clock that is behind: correct the time by the known offset
+	case c.Behind && offset > c.By && m.t.After(s.DeviceTime) && m.t.Add(c.By).After(s.Place):
+		s.recordTime(m) // sent late by a clock that is behind: correct the time by the known offset
 		return s.place(m.t.Add(c.By))
 	case m.again:
 		return time.Time{}
 	case overtaken(s, m):
 		return time.Time{}
-	case m.t.Equal(s.Said) && m.received.Sub(s.SaidAt) <= clockSlack:
+	case m.t.Equal(s.DeviceTime) && m.received.Sub(s.DeviceTimeAt) <= clockSlack:
 		return time.Time{} // another value of the same time
 	case c.Run >= steadyRun:
 		return c.behind(s, m)
@@ -126,21 +126,21 @@ func (c *ClockState) judge(s *StreamClock, m saying) (now time.Time) {
 
 // overtaken reports whether an older message is only late because of the transmission, or because its time has no fraction of
 // a second.
-func overtaken(s *StreamClock, m saying) bool {
-	if m.t.After(s.Said) {
+func overtaken(s *StreamClock, m timedMessage) bool {
+	if m.t.After(s.DeviceTime) {
 		return m.offset() <= clockJitter && s.Place.Sub(m.t) <= clockJitter
 	}
-	return m.offset() <= clockSlack && s.Said.Sub(m.t) <= clockJitter
+	return m.offset() <= clockSlack && s.DeviceTime.Sub(m.t) <= clockJitter
 }
 
 // needsStore reports whether the judgement of a message must know whether it is stored already.
-func (c *ClockState) needsStore(s *StreamClock, m saying) bool {
+func (c *ClockState) needsStore(s *StreamClock, m timedMessage) bool {
 	return !m.t.After(s.Place) && !c.likeKnown(s, m) && m.session != 0
 }
 
 // likeKnown reports whether the message is a new one with the known offset of a clock that is behind.
-func (c *ClockState) likeKnown(s *StreamClock, m saying) bool {
-	if !c.Behind || !m.t.After(s.Said) {
+func (c *ClockState) likeKnown(s *StreamClock, m timedMessage) bool {
+	if !c.Behind || !m.t.After(s.DeviceTime) {
 		return false
 	}
 	near := clockDrift + m.received.Sub(c.Heard)/100
@@ -152,9 +152,9 @@ func (c *ClockState) likeKnown(s *StreamClock, m saying) bool {
 
 // behind records that the clock is behind. An offset within clockJitter means that a clock that was ahead has been corrected.
 // It returns the place of the reading, its receipt.
-func (c *ClockState) behind(s *StreamClock, m saying) time.Time {
+func (c *ClockState) behind(s *StreamClock, m timedMessage) time.Time {
 	c.Behind, c.By, c.Loose = m.offset() > clockJitter, m.offset(), false
-	s.say(m)
+	s.recordTime(m)
 	return s.place(m.received)
 }
 
@@ -164,7 +164,7 @@ func (s *StreamClock) enter(session uint64) {
 		return
 	}
 	if !s.Filled {
-		s.Gap, s.Ground = s.Said, s.Place
+		s.Gap, s.Ground = s.DeviceTime, s.Place
 	}
 	s.Session, s.Filled = session, false
 }
@@ -172,7 +172,7 @@ func (s *StreamClock) enter(session uint64) {
 // fills reports whether an old time may be of a buffered reading: it is between the last time before the session and the
 // begin of the session, or between the two newest times. A hole of the second kind is filled in a burst, unless it is so long
 // that the datastream was stale. elapsed is the time since the previous message.
-func (s *StreamClock) fills(c *ClockState, m saying, elapsed time.Duration) bool {
+func (s *StreamClock) fills(c *ClockState, m timedMessage, elapsed time.Duration) bool {
 	gap := s.Ground
 	if c.Behind {
 		gap = s.Gap
@@ -180,27 +180,27 @@ func (s *StreamClock) fills(c *ClockState, m saying, elapsed time.Duration) bool
 	if !gap.IsZero() && m.t.After(gap) && !m.t.After(c.Begun) {
 		return true
 	}
-	if s.Before.IsZero() || !m.t.After(s.Before) || !m.t.Before(s.Said) {
+	if s.Before.IsZero() || !m.t.After(s.Before) || !m.t.Before(s.DeviceTime) {
 		return false
 	}
-	hole := s.Said.Sub(s.Before)
+	hole := s.DeviceTime.Sub(s.Before)
 	return elapsed < min(clockBurst, hole/2) || hole >= StaleAfter(int(m.interval.Seconds()))
 }
 
-// say records the device time of a reading. A time before the newest one means that the clock was set back, so the record
+// recordTime records the device time of a reading. A time before the newest one means that the clock was set back, so the record
 // starts again.
-func (s *StreamClock) say(m saying) {
+func (s *StreamClock) recordTime(m timedMessage) {
 	switch {
-	case m.t.After(s.Said):
-		s.Before, s.Said, s.SaidAt = s.Said, m.t, m.received
-	case m.t.Before(s.Said):
-		s.Before, s.Said, s.SaidAt = time.Time{}, m.t, m.received
+	case m.t.After(s.DeviceTime):
+		s.Before, s.DeviceTime, s.DeviceTimeAt = s.DeviceTime, m.t, m.received
+	case m.t.Before(s.DeviceTime):
+		s.Before, s.DeviceTime, s.DeviceTimeAt = time.Time{}, m.t, m.received
 	}
 }
 
 // own sets the place of a reading to its own time.
-func (s *StreamClock) own(m saying) {
-	s.say(m)
+func (s *StreamClock) own(m timedMessage) {
+	s.recordTime(m)
 	if s.Place.After(s.Before) { // the earlier times were of a clock that was behind
 		s.Before = s.Place
 	}

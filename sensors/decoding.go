@@ -120,7 +120,7 @@ type value struct {
 type decoded struct {
 	observations []Observation
 	records      int
-	said         time.Time // time of the last record that has one, plausible or not; zero: no record has a time
+	lastTime     time.Time // time of the last record that has one, plausible or not; zero: no record has a time
 	untrue       bool      // that time is ahead of the receipt, or cannot be true
 }
 
@@ -170,7 +170,7 @@ func (d *Decoding) End() {
 	at, source, now := d.at, TimeReceipt, time.Time{}
 	if d.timed {
 		source = TimeDevice
-		d.said, d.untrue = at, at.Sub(d.received) > d.limits.Ahead || !d.limits.keeps(at, d.received)
+		d.lastTime, d.untrue = at, at.Sub(d.received) > d.limits.Ahead || !d.limits.keeps(at, d.received)
 		if d.untrue {
 			now, source = d.received.Add(time.Duration(d.ahead)*time.Microsecond), TimeWrong
 			d.ahead++ // each record gets a later time; otherwise the second one would be late

@@ -18,9 +18,9 @@ func (in *Ingest) granted(e *entry) bool {
 	return false
 }
 
-// anew commits entries again after a device has changed since they were decoded. It uses the current registry: entries of
+// recommit commits entries again after a device has changed since they were decoded. It uses the current registry: entries of
 // senders that may no longer publish are left out, and entries of deleted or moved devices go to quarantine.
-func (in *Ingest) anew(ctx context.Context, at int, entries []*entry) error {
+func (in *Ingest) recommit(ctx context.Context, at int, entries []*entry) error {
 	if err := in.registry.Current(ctx); err != nil {
 		return err
 	}

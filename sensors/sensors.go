@@ -248,8 +248,8 @@ type RegisteredDevice struct {
 
 // NewestTimes holds the times of the newest reading of a datastream.
 type NewestTimes struct {
-	Place time.Time // its StateTime
-	Said  time.Time // its event time from a device whose clock is behind; zero: equal to Place, or not known
+	Place      time.Time // its StateTime
+	DeviceTime time.Time // its event time from a device whose clock is behind; zero: equal to Place, or not known
 }
 
 // Tail reads committed batches in order, for the rules and for live state.

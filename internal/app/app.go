@@ -57,7 +57,7 @@ type App struct {
 	registry *sensors.Registry
 	ingest   *sensors.Ingest
 	broker   *mqtt.Broker
-	waysIn   []wayIn
+	brokers  []brokerStatus
 	engine   *alerts.Engine
 	people   *auth.Service
 	follower *eventlog.Follower

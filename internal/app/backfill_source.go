@@ -55,7 +55,7 @@ func openSource(ctx context.Context, o BackfillOptions) (_ *source, err error) {
 	}
 	if err := s.begin(ctx, o.Read); err != nil {
 		s.close()
-		return nil, s.say(err)
+		return nil, s.inFile(err)
 	}
 	return s, nil
 }
@@ -166,8 +166,8 @@ func (c counter) Read(p []byte) (int, error) {
 // done returns the number of bytes read so far, compressed if the file is.
 func (s *source) done() int64 { return s.read.Load() }
 
-// say adds the name of the file to an error.
-func (s *source) say(err error) error { return fmt.Errorf("%s: %w", s.name, err) }
+// inFile adds the name of the file to an error.
+func (s *source) inFile(err error) error { return fmt.Errorf("%s: %w", s.name, err) }
 
 func (s *source) close() {
 	if s.temp {

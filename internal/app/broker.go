@@ -22,7 +22,7 @@ func (a *App) startBroker(ctx context.Context) error {
 	}
 	a.broker = broker
 	a.life.Push("broker", broker.Stop)
-	a.addWayIn(broker)
+	a.addBroker(broker)
 	if _, secure := broker.CertificateHealth(); secure {
 		a.monitor.add(func() core.Health { h, _ := broker.CertificateHealth(); return h })
 	}

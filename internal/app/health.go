@@ -52,7 +52,7 @@ func (m *monitor) run(ctx context.Context) {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
 	for {
-		m.ask(ctx)
+		m.checkDatabase(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -61,11 +61,11 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
-func (m *monitor) ask(ctx context.Context) {
-	m.note(ctx, partDatabase, m.ping)
+func (m *monitor) checkDatabase(ctx context.Context) {
+	m.check(ctx, partDatabase, m.ping)
 }
 
-func (m *monitor) note(ctx context.Context, part string, check func(context.Context) error) {
+func (m *monitor) check(ctx context.Context, part string, check func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	h := core.Health{Part: part, OK: true}

@@ -28,7 +28,7 @@ func (a *App) startIngest(ctx context.Context) error {
 // IngestStats returns the statistics of this node's ingest path and brokers.
 func (a *App) IngestStats() sensors.IngestStats {
 	s := a.ingest.Stats()
-	for _, in := range a.waysIn {
+	for _, in := range a.brokers {
 		s.Brokers = append(s.Brokers, in.Stats())
 		s.Troubles = append(s.Troubles, in.Troubles()...)
 	}
@@ -37,14 +37,14 @@ func (a *App) IngestStats() sensors.IngestStats {
 	return s
 }
 
-// addWayIn adds a broker to the health and to the statistics of this node.
-func (a *App) addWayIn(in wayIn) {
-	a.waysIn = append(a.waysIn, in)
+// addBroker adds a broker to the health and to the statistics of this node.
+func (a *App) addBroker(in brokerStatus) {
+	a.brokers = append(a.brokers, in)
 	a.monitor.add(in.Health)
 }
 
-// wayIn is a broker with its health and statistics.
-type wayIn interface {
+// brokerStatus is a broker with its health and statistics.
+type brokerStatus interface {
 	Health() core.Health
 	Stats() sensors.BrokerStats
 	Troubles() []sensors.DeviceTrouble

@@ -33,7 +33,7 @@ func (a *App) startRemote(ctx context.Context) error {
 	}
 	client.Start()
 	a.life.Push("external broker", client.Stop)
-	a.addWayIn(client)
+	a.addBroker(client)
 	a.logger.InfoContext(ctx, "reading from an external broker", "client_id", id, "group", a.o.BrokerGroup)
 	return nil
 }

@@ -84,7 +84,7 @@ func (s *Server) middleware(next http.Handler) (http.Handler, error) {
 // addressed sets r.Host to the host that the browser requested, for requests through a trusted proxy.
 func (s *Server) addressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if host := s.askedHost(r); host != r.Host {
+		if host := s.requestedHost(r); host != r.Host {
 			r = r.WithContext(r.Context())
 			r.Host = host
 		}

@@ -144,9 +144,9 @@ func (p *Problem) list(all []FieldDetail) {
 
 // codedProblem returns a problem with the sentence of a code as its detail.
 func codedProblem(k fault.Kind, c fault.Code, values ...any) *Problem {
-	said := fault.NewMessage(c, values...)
-	p := newProblem(k, said.String())
-	p.Code, p.Params = said.Code, said.Params
+	msg := fault.NewMessage(c, values...)
+	p := newProblem(k, msg.String())
+	p.Code, p.Params = msg.Code, msg.Params
 	return p
 }
 
@@ -289,8 +289,8 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 		}
 		return missing(field + "." + name)
 	}
-	if said, ok := knownMessage(d.Message); ok {
-		return FieldDetail{Field: field, Detail: said.String(), Code: said.Code, Params: said.Params}
+	if msg, ok := knownMessage(d.Message); ok {
+		return FieldDetail{Field: field, Detail: msg.String(), Code: msg.Code, Params: msg.Params}
 	}
 	// The detail is more precise than the code. The code is for readers of other languages.
 	return FieldDetail{Field: field, Detail: text.Cut(strings.TrimPrefix(d.Message, "json: "), maxDetail), Code: CodeMalformed.Name()}
@@ -310,8 +310,8 @@ func knownMessage(message string) (fault.Message, bool) {
 
 // missing returns the fault of a required member that is missing.
 func missing(field string) FieldDetail {
-	said := fault.NewMessage(fault.CodeRequired)
-	return FieldDetail{Field: field, Detail: said.String(), Code: said.Code}
+	msg := fault.NewMessage(fault.CodeRequired)
+	return FieldDetail{Field: field, Detail: msg.String(), Code: msg.Code}
 }
 
 // missingMember returns the name in huma's message about a missing member. ok is false for any other message.

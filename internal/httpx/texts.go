@@ -36,16 +36,16 @@ func (s *Server) withTexts(components map[string]*huma.Schema, fn func() error) 
 			before[schema] = c.Properties
 			c.Properties = maps.Clone(c.Properties)
 		}
-		said := *c.Properties[member]
+		described := *c.Properties[member]
 		p := all[place]
-		said.Pattern = p.Regexp
+		described.Pattern = p.Regexp
 		if p.Min > 0 {
-			said.MinLength = &p.Min
+			described.MinLength = &p.Min
 		}
 		if p.Max > 0 {
-			said.MaxLength = &p.Max
+			described.MaxLength = &p.Max
 		}
-		c.Properties[member] = &said
+		c.Properties[member] = &described
 	}
 	err := fn()
 	for schema, properties := range before {

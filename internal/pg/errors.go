@@ -76,13 +76,13 @@ func MapErr(err error, what string) error {
 		}
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
-		kind, ok := kindsByCode(said.Code)
-		if !ok && refusedByStorage(said) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		kind, ok := kindsByCode(pgErr.Code)
+		if !ok && refusedByStorage(pgErr) {
 			kind, ok = fault.Unavailable, true
 		}
 		if ok {
-			return fault.Wrap(kind, err, "%s", pgMessage(kind, said, what))
+			return fault.Wrap(kind, err, "%s", pgMessage(kind, pgErr, what))
 		}
 		return wrapPlain(err, what)
 	}
@@ -137,16 +137,16 @@ func orElse(s, other string) string {
 
 // Code returns the SQLSTATE of a database error, empty if err is not a database error.
 func Code(err error) string {
-	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return said.Code
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code
 	}
 	return ""
 }
 
 // Constraint returns the name of the constraint that a row violates. It returns "" if err is no such error.
 func Constraint(err error) string {
-	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return said.ConstraintName
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.ConstraintName
 	}
 	return ""
 }

@@ -53,7 +53,7 @@ func newAbuse(b *Broker) *abuse {
 
 // report adds a trouble to the list, or counts it if it is listed already. If device is empty, the trouble is listed under
 // the address of the unknown client.
-func (a *abuse) report(kind, device string, c *conn, said fault.Message) {
+func (a *abuse) report(kind, device string, c *conn, msg fault.Message) {
 	who := device
 	if who == "" {
 		who = c.host
@@ -71,7 +71,7 @@ func (a *abuse) report(kind, device string, c *conn, said fault.Message) {
 		a.troubles[key] = t
 	}
 	t.Count++
-	t.Last, t.Remote, t.Detail, t.Message = now, c.remote, said.String(), said
+	t.Last, t.Remote, t.Detail, t.Message = now, c.remote, msg.String(), msg
 }
 
 // forgetOne drops the oldest trouble of the most frequent kind, so that one kind cannot hide the others.
@@ -148,7 +148,7 @@ func (a *abuse) delay(c *conn, resume func()) bool {
 	if none {
 		return false
 	}
-	pk, _, err := c.hello()
+	pk, _, err := c.decodeConnect()
 	if err != nil {
 		return false // the engine reports the error
 	}

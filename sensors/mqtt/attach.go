@@ -14,7 +14,7 @@ import (
 // second goroutine for deliveries, although almost no device subscribes.
 func (b *Broker) connect(kind string, c *conn) (*session, error) {
 	cl := b.server.NewClient(c, kind, "", false)
-	s, err := b.introduce(kind, cl, c)
+	s, err := b.handshake(kind, cl, c)
 	if err != nil {
 		cl.Stop(err)
 		return nil, err
@@ -22,8 +22,8 @@ func (b *Broker) connect(kind string, c *conn) (*session, error) {
 	return s, nil
 }
 
-func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, error) {
-	pk, length, err := c.hello()
+func (b *Broker) handshake(kind string, cl *mochi.Client, c *conn) (*session, error) {
+	pk, length, err := c.decodeConnect()
 	if err != nil {
 		if code, ok := errors.AsType[packets.Code](err); ok {
 			c.refuse(pk, code)
@@ -32,7 +32,7 @@ func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, er
 	}
 	c.ahead = c.ahead[length:]
 	cl.ParseConnect(kind, pk)
-	s, err := b.letIn(cl, c, pk)
+	s, err := b.acceptClient(cl, c, pk)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +105,8 @@ func (b *Broker) forget(s *session) {
 	b.server.Clients.Delete(s.client.ID)
 }
 
-// attend reads packets until the connection ends, and returns the cause; it returns nil if the device sent a DISCONNECT.
-func (s *session) attend() (err error) {
+// readLoop reads packets until the connection ends, and returns the cause; it returns nil if the device sent a DISCONNECT.
+func (s *session) readLoop() (err error) {
 	defer func() {
 		s.client.Stop(err)
 		s.b.forget(s)
@@ -114,7 +114,7 @@ func (s *session) attend() (err error) {
 	err = s.conn.packets(s)
 	var late net.Error
 	if errors.As(err, &late) && late.Timeout() && s.conn.ctx.Err() == nil {
-		s.silent()
+		s.keepAliveExpired()
 	}
 	return err
 }
@@ -156,7 +156,7 @@ func (s *session) process(whole, body int) error {
 		return err
 	}
 	first, sent, version := s.conn.ahead[0], s.conn.ahead[body:whole], s.client.Properties.ProtocolVersion
-	if code := judgePacket(version, first, sent); code != packets.CodeSuccess {
+	if code := checkPacket(version, first, sent); code != packets.CodeSuccess {
 		return code
 	}
 	if version == 5 && first>>4 == packets.Disconnect && len(sent) == 1 && sent[0] == packets.CodeDisconnectWillMessage.Code {

@@ -43,13 +43,13 @@ import (
 
 // Broker is the embedded MQTT broker.
 type Broker struct {
-	opts     Options
-	receiver sensors.Receiver
-	registry *sensors.Registry
-	log      *slog.Logger
-	clock    func() time.Time
-	metrics  metrics
-	loud     map[string]*limiter
+	opts      Options
+	receiver  sensors.Receiver
+	registry  *sensors.Registry
+	log       *slog.Logger
+	clock     func() time.Time
+	metrics   metrics
+	logLimits map[string]*limiter
 
 	server    *mochi.Server
 	listeners []*listener
@@ -86,7 +86,7 @@ func New(opts Options, receiver sensors.Receiver, registry *sensors.Registry, lo
 	}
 	b := &Broker{
 		opts: opts.withDefaults(), receiver: receiver, registry: registry, log: log, clock: clock,
-		loud: newLimiters(), live: liveMap{m: map[string]*session{}}, upgrader: newUpgrader(),
+		logLimits: newLimiters(), live: liveMap{m: map[string]*session{}}, upgrader: newUpgrader(),
 	}
 	b.limiter = newConnLimiter(b.opts)
 	b.abuse = newAbuse(b)
@@ -216,31 +216,31 @@ func (b *Broker) stop(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		b.pending.Wait()
-		b.dismiss()
+		b.disconnectAll()
 		_ = b.server.Close() // always nil
 	}()
 	select {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-		b.cut()
+		b.closeAll()
 		return fmt.Errorf("the broker stopped before every publish was answered: %w", ctx.Err())
 	}
 }
 
-// dismiss sends a DISCONNECT to every device, which may take a second. It then closes the connections that have no session
+// disconnectAll sends a DISCONNECT to every device, which may take a second. It then closes the connections that have no session
 // yet, and waits for all to end.
-func (b *Broker) dismiss() {
+func (b *Broker) disconnectAll() {
 	b.abuse.releaseAll()
 	var all sync.WaitGroup
 	b.live.each(func(s *session) { all.Go(func() { s.disconnect(packets.ErrServerShuttingDown) }) })
 	all.Wait()
-	b.cut()
+	b.closeAll()
 	b.limiter.open.Wait()
 }
 
-// cut closes every connection.
-func (b *Broker) cut() {
+// closeAll closes every connection.
+func (b *Broker) closeAll() {
 	for _, c := range b.limiter.list() {
 		_ = c.Close()
 	}

@@ -28,9 +28,9 @@ func (s *session) keepAlive(asked uint16) {
 	}
 }
 
-// silent ends the connection of a device that has sent nothing for too long. A device of version 5 gets the reason. A device of
+// keepAliveExpired ends the connection of a device that has sent nothing for too long. A device of version 5 gets the reason. A device of
 // 3.1.1 that asked for no keep-alive is reported, because it does not know that a limit applies.
-func (s *session) silent() {
+func (s *session) keepAliveExpired() {
 	if s.unlimited && s.client.Properties.ProtocolVersion < 5 {
 		s.b.abuse.report(sensors.TroubleKeepAlive, s.device, s.conn, fault.NewMessage(CodeKeepAliveNone, int(s.conn.idle/time.Second)))
 	}

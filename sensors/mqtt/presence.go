@@ -17,13 +17,13 @@ type presence struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 
-	mu    sync.Mutex
-	retry map[string]sensors.Message // by device: messages that could not be stored yet
-	told  map[string]time.Time       // by device: when an oversize packet was last put into quarantine
+	mu         sync.Mutex
+	retry      map[string]sensors.Message // by device: messages that could not be stored yet
+	oversizeAt map[string]time.Time       // by device: when an oversize packet was last put into quarantine
 }
 
 func newPresence(b *Broker) *presence {
-	return &presence{b: b, ended: make(chan struct{}), retry: map[string]sensors.Message{}, told: map[string]time.Time{}}
+	return &presence{b: b, ended: make(chan struct{}), retry: map[string]sensors.Message{}, oversizeAt: map[string]time.Time{}}
 }
 
 func (p *presence) start() {
@@ -55,7 +55,7 @@ func (p *presence) run(ctx context.Context) {
 			return
 		case <-retry.C:
 			p.retryPending()
-			p.b.patrol()
+			p.b.reportSlowReaders()
 		case <-grace:
 			if !p.markMissing(ctx) {
 				grace = time.After(p.b.opts.PresenceRetry) // not known yet: the database is unavailable
@@ -136,9 +136,9 @@ func (p *presence) markMissing(ctx context.Context) bool {
 func (p *presence) quarantineOversize(s *session) {
 	now := p.b.clock()
 	p.mu.Lock()
-	again := now.Sub(p.told[s.device]) < time.Minute
+	again := now.Sub(p.oversizeAt[s.device]) < time.Minute
 	if !again {
-		p.told[s.device] = now
+		p.oversizeAt[s.device] = now
 	}
 	p.mu.Unlock()
 	if again {

@@ -24,7 +24,7 @@ func (s *session) publish(m sensors.Message, a answer, stored func()) {
 		return
 	}
 	a.size, a.readings = len(m.Raw)+len(m.Subject)+publishOverhead, max(1, m.Values)
-	if !s.take(a.readings, a.size) {
+	if !s.acquire(a.readings, a.size) {
 		s.b.pending.Done()
 		return
 	}

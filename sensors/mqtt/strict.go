@@ -48,8 +48,8 @@ func propertyTypeOf(id byte) propertyType {
 	return 0
 }
 
-// mayHave returns the properties that a client may send with a packet. User properties are always allowed and not listed.
-func mayHave(kind byte) []byte {
+// allowedProperties returns the properties that a client may send with a packet. User properties are always allowed and not listed.
+func allowedProperties(kind byte) []byte {
 	switch kind {
 	case packets.Connect:
 		return []byte{
@@ -163,13 +163,13 @@ func cutProperties(kind byte, b []byte) (rest []byte, code packets.Code) {
 			continue
 		}
 		switch {
-		case !slices.Contains(mayHave(kind), p.id):
+		case !slices.Contains(allowedProperties(kind), p.id):
 			return nil, packets.ErrMalformedBadProperty
 		case seen[p.id]:
 			return nil, packets.Code{Code: packets.ErrProtocolViolation.Code, Reason: "protocol violation: a property that is there twice"}
 		}
 		seen[p.id] = true
-		if code := p.judge(kind); code != packets.CodeSuccess {
+		if code := p.check(kind); code != packets.CodeSuccess {
 			return nil, code
 		}
 	}
@@ -182,9 +182,9 @@ func cutProperties(kind byte, b []byte) (rest []byte, code packets.Code) {
 	return rest, packets.CodeSuccess
 }
 
-// judge checks the value of a property. Sources: MQTT 5.0, 3.1.2.11.3 and 3.1.2.11.4 (zero), [MQTT-3.3.4-6] (subscription
+// check checks the value of a property. Sources: MQTT 5.0, 3.1.2.11.3 and 3.1.2.11.4 (zero), [MQTT-3.3.4-6] (subscription
 // identifier), [MQTT-3.3.2-8] (topic alias), [MQTT-3.3.2-14] (response topic).
-func (p property) judge(kind byte) packets.Code {
+func (p property) check(kind byte) packets.Code {
 	wrong := packets.Code{Code: packets.ErrProtocolViolation.Code, Reason: "protocol violation: value of a property"}
 	switch p.id {
 	case packets.PropReceiveMaximum, packets.PropMaximumPacketSize:
@@ -211,9 +211,9 @@ func (p property) judge(kind byte) packets.Code {
 	return packets.CodeSuccess
 }
 
-// judgePacket checks a packet that a device has sent after its CONNECT, by its first byte and its body, before the engine
+// checkPacket checks a packet that a device has sent after its CONNECT, by its first byte and its body, before the engine
 // reads it.
-func judgePacket(version, first byte, body []byte) packets.Code {
+func checkPacket(version, first byte, body []byte) packets.Code {
 	kind := first >> 4
 	switch kind {
 	case packets.Publish, packets.Puback, packets.Pubrec, packets.Pubrel, packets.Pubcomp, packets.Subscribe, packets.Unsubscribe,

@@ -52,7 +52,7 @@ func sameHost(r *http.Request) bool {
 
 // upgrade reads an HTTP request and upgrades the connection to a WebSocket. It accepts any path.
 func (b *Broker) upgrade(c net.Conn) (net.Conn, error) {
-	from := &noting{Reader: c}
+	from := &errorReader{Reader: c}
 	r := bufio.NewReaderSize(io.LimitReader(from, maxRequest), 1024)
 	req, err := http.ReadRequest(r)
 	switch {
@@ -74,14 +74,14 @@ func (b *Broker) upgrade(c net.Conn) (net.Conn, error) {
 	return &webConn{Conn: c, ws: ws}, nil
 }
 
-// noting keeps the error that ended reading. The HTTP parser hides it, because a truncated line looks like a complete one.
-type noting struct {
+// errorReader keeps the error that ended reading. The HTTP parser hides it, because a truncated line looks like a complete one.
+type errorReader struct {
 	io.Reader
 	err error
 }
 
 // Read implements io.Reader.
-func (n *noting) Read(p []byte) (int, error) {
+func (n *errorReader) Read(p []byte) (int, error) {
 	k, err := n.Reader.Read(p)
 	n.err = err
 	return k, err

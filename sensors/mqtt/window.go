@@ -58,8 +58,8 @@ func (s *session) fits(readings, size int) bool {
 	return s.held < w.publishes && s.heldReadings+readings <= w.readings && s.heldBytes+size <= w.bytes
 }
 
-// take waits for room in the window. While it waits, this connection is not read. It returns false if the connection ends first.
-func (s *session) take(readings, size int) bool {
+// acquire waits for room in the window. While it waits, this connection is not read. It returns false if the connection ends first.
+func (s *session) acquire(readings, size int) bool {
 	for {
 		s.mu.Lock()
 		if s.fits(readings, size) {

@@ -23,7 +23,7 @@ func (b *Backfill) insert(ctx context.Context, tx pgx.Tx, p *batchPlan) (stored,
 	if len(p.fresh) == 0 {
 		return nil, known, nil
 	}
-	base, err := holdStreams(ctx, tx, p.fresh)
+	base, err := lockStreams(ctx, tx, p.fresh)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,9 +91,9 @@ func stagedBefore(ctx context.Context, tx pgx.Tx, base int64) ([]int32, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[int32])
 }
 
-// holdStreams locks the datastreams against deletion until the commit. It returns the first arrival number for the readings.
+// lockStreams locks the datastreams against deletion until the commit. It returns the first arrival number for the readings.
 // fresh must be in the order of the datastreams.
-func holdStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, err error) {
+func lockStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, err error) {
 	ids := make([]int64, 0, 64)
 	for i := range fresh {
 		if i == 0 || fresh[i].DatastreamID != fresh[i-1].DatastreamID {
@@ -152,7 +152,7 @@ func newsOf(ctx context.Context, tx pgx.Tx, stored []reading, now time.Time) (n 
 		}
 		n.all = append(n.all, r)
 	}
-	n.all = inState(n.all)
+	n.all = sortedByState(n.all)
 	for _, r := range n.all {
 		if r.StateTime().Add(marks[r.DatastreamID].patience).After(now) {
 			n.live = append(n.live, r)

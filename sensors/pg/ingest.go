@@ -73,7 +73,7 @@ func (db *DB) tryBatch(ctx context.Context, b sensors.Batch, settled bool) (sens
 	}
 	err = db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
 		if settled {
-			if err := holdPartitions(ctx, tx); err != nil {
+			if err := lockPartitions(ctx, tx); err != nil {
 				return err
 			}
 		}
@@ -93,7 +93,7 @@ func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Comm
 		db.recent.forget()
 		return
 	}
-	db.touched.note(p.devices)
+	db.touched.record(p.devices)
 	db.budget.spend(p.quarantine)
 	if res.Seq > 0 {
 		db.recent.add(kept)
@@ -139,8 +139,8 @@ func byState(a, b reading) int {
 	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), a.StateTime().Compare(b.StateTime()), cmp.Compare(a.place, b.place))
 }
 
-// setApart sorts the readings by their key. It moves those whose key occurred before to p.again.
-func (p *batchPlan) setApart() {
+// splitRepeats sorts the readings by their key. It moves those whose key occurred before to p.again.
+func (p *batchPlan) splitRepeats() {
 	slices.SortFunc(p.fresh, byKey)
 	kept := p.fresh[:0]
 	for i, r := range p.fresh {
@@ -164,8 +164,8 @@ func newest(sorted []reading) []reading {
 	return out
 }
 
-// inState returns the readings in the order of byState, for the rules and the live state.
-func inState(rs []reading) []reading {
+// sortedByState returns the readings in the order of byState, for the rules and the live state.
+func sortedByState(rs []reading) []reading {
 	if slices.IsSortedFunc(rs, byState) {
 		return rs
 	}
@@ -205,11 +205,11 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*ba
 		o.Time, o.ReceivedAt = o.Time.UTC().Truncate(time.Microsecond), o.ReceivedAt.UTC().Truncate(time.Microsecond)
 		place, ok := streams[o.DatastreamID]
 		if !ok {
-			p.setAside(o, "", sensors.OneFault(sensors.ReasonUnknownDatastream, "", sensors.CodeNoDatastream, o.DatastreamID))
+			p.quarantineReading(o, "", sensors.OneFault(sensors.ReasonUnknownDatastream, "", sensors.CodeNoDatastream, o.DatastreamID))
 			continue
 		}
 		if o.Time.Year() < firstYear || o.Time.Sub(o.ReceivedAt) > futureBound {
-			p.setAside(o, place.device, sensors.OneFault(sensors.ReasonBadTime, "t", sensors.CodeTimeNotStored, o.Time.Format(time.RFC3339Nano)))
+			p.quarantineReading(o, place.device, sensors.OneFault(sensors.ReasonBadTime, "t", sensors.CodeTimeNotStored, o.Time.Format(time.RFC3339Nano)))
 			continue
 		}
 		if t := touch[place.device]; t.seen == nil || o.ReceivedAt.After(*t.seen) {
@@ -231,8 +231,8 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*ba
 	if err := db.boundMonths(ctx, p, months); err != nil {
 		return nil, err
 	}
-	p.setApart()
-	p.announce(b.Statuses, devices, touch)
+	p.splitRepeats()
+	p.addStatuses(b.Statuses, devices, touch)
 	p.quarantine, p.beyond = db.budget.split(p.quarantine)
 	for _, id := range slices.Sorted(maps.Keys(touch)) {
 		t := touch[id]
@@ -245,8 +245,8 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*ba
 	return p, db.ensurePartitions(ctx, months)
 }
 
-// announce adds the newest status of each known device. The others go to quarantine.
-func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, touch map[string]touched) {
+// addStatuses adds the newest status of each known device. The others go to quarantine.
+func (p *batchPlan) addStatuses(statuses []sensors.Status, known map[string]bool, touch map[string]touched) {
 	for _, s := range statuses {
 		at := s.At.UTC().Truncate(time.Microsecond)
 		if !known[s.DeviceID] {
@@ -270,8 +270,8 @@ func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, t
 	}
 }
 
-// setAside adds a reading that cannot be stored to the quarantine.
-func (p *batchPlan) setAside(o sensors.Observation, device string, faults sensors.Faults) {
+// quarantineReading adds a reading that cannot be stored to the quarantine.
+func (p *batchPlan) quarantineReading(o sensors.Observation, device string, faults sensors.Faults) {
 	p.unknown++
 	p.quarantine = append(p.quarantine, asQuarantined(o, device, o.ReceivedAt, faults))
 }

@@ -62,7 +62,7 @@ func (c *touchCache) due(devices []touched) []touched {
 	defer c.mu.Unlock()
 	var due []touched
 	for _, d := range devices {
-		if told, ok := c.seen[d.id]; d.statusAt != nil || !ok || d.seen != nil && d.seen.Sub(told) >= seenStep {
+		if last, ok := c.seen[d.id]; d.statusAt != nil || !ok || d.seen != nil && d.seen.Sub(last) >= seenStep {
 			due = append(due, d)
 		}
 	}
@@ -76,8 +76,8 @@ func (c *touchCache) forget() {
 	c.seen = nil
 }
 
-// note caches the last_seen of devices after a commit.
-func (c *touchCache) note(devices []touched) {
+// record caches the last_seen of devices after a commit.
+func (c *touchCache) record(devices []touched) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// a cleared cache costs only one more write of each row

@@ -49,7 +49,7 @@ func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResu
 	res = sensors.BatchResult{Unknown: p.unknown, Beyond: p.countBeyond(), Stored: len(p.fresh)}
 	present := p.fresh
 	if p.ahead {
-		present = inState(p.fresh)
+		present = sortedByState(p.fresh)
 	}
 	c, n := columnsOf(p.fresh), columnsOf(newest(present))
 	var batch pgx.Batch
@@ -88,24 +88,24 @@ func asCommitted(rs []reading) []sensors.Observation {
 	out := make([]sensors.Observation, len(rs))
 	for i := range rs {
 		o := &rs[i].Observation
-		out[i] = sensors.Observation{DatastreamID: o.DatastreamID, Time: o.StateTime(), Value: o.Value, QC: o.QC, TimeSource: saidSource(o), ReceivedAt: o.ReceivedAt}
+		out[i] = sensors.Observation{DatastreamID: o.DatastreamID, Time: o.StateTime(), Value: o.Value, QC: o.QC, TimeSource: batchSource(o), ReceivedAt: o.ReceivedAt}
 	}
 	return out
 }
 
-// saidSource returns the source of a reading's time in the form of a batch, where 0 means the device's own time.
-func saidSource(o *sensors.Observation) sensors.TimeSource {
+// batchSource returns the source of a reading's time in the form of a batch, where 0 means the device's own time.
+func batchSource(o *sensors.Observation) sensors.TimeSource {
 	if o.TimeSource == sensors.TimeDevice {
 		return 0
 	}
 	return o.TimeSource
 }
 
-// batchSources returns the saidSource of each reading. It returns nil if all are 0.
+// batchSources returns the batchSource of each reading. It returns nil if all are 0.
 func batchSources(rs []reading) []int16 {
 	var sources []int16
 	for i := range rs {
-		if source := saidSource(&rs[i].Observation); source != 0 {
+		if source := batchSource(&rs[i].Observation); source != 0 {
 			if sources == nil {
 				sources = make([]int16, len(rs))
 			}
@@ -139,7 +139,7 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 	if err != nil {
 		return res, kept, err
 	}
-	if err := noteClocks(ctx, tx, p.clocks); err != nil {
+	if err := storeClocks(ctx, tx, p.clocks); err != nil {
 		return res, kept, err
 	}
 	res.Stored = len(stored) + len(live)
@@ -149,7 +149,7 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 		}
 	}
 	res.Duplicates = len(known) - len(live) - res.Conflicts
-	stored = inState(slices.AppendSeq(slices.Clip(stored), maps.Values(live)))
+	stored = sortedByState(slices.AppendSeq(slices.Clip(stored), maps.Values(live)))
 	if res.Late, err = upsertLatest(ctx, tx, stored); err != nil {
 		return res, kept, err
 	}
@@ -265,8 +265,8 @@ func insertNew(ctx context.Context, tx pgx.Tx, fresh []reading) (stored, known [
 	return stored, known, nil
 }
 
-// noteClocks stores the clock offsets of devices, in seconds.
-func noteClocks(ctx context.Context, tx pgx.Tx, clocks []sensors.DeviceClock) error {
+// storeClocks stores the clock offsets of devices, in seconds.
+func storeClocks(ctx context.Context, tx pgx.Tx, clocks []sensors.DeviceClock) error {
 	if len(clocks) == 0 {
 		return nil
 	}

@@ -9,10 +9,10 @@ import (
 	"onemap/sensors"
 )
 
-// monthsADay is the number of month partitions that one device may cause in a day. A month counts if it has no partition yet
+// monthsPerDay is the number of month partitions that one device may cause in a day. A month counts if it has no partition yet
 // and is more than one month from the receipt. Twelve are enough for a device that sends the stored readings of a year, and
 // bound the damage of a wrong clock. Imports of history are not limited.
-const monthsADay = 12
+const monthsPerDay = 12
 
 // openings counts the partitions that each device has caused today. Its zero value is empty and ready for use.
 type openings struct {
@@ -28,7 +28,7 @@ func (o *openings) take(device string, now time.Time) bool {
 	if day := now.UTC().Truncate(24 * time.Hour); !day.Equal(o.day) {
 		o.day, o.each = day, map[string]int{}
 	}
-	if o.each[device] >= monthsADay {
+	if o.each[device] >= monthsPerDay {
 		return false
 	}
 	o.each[device]++
@@ -75,7 +75,7 @@ func (db *DB) boundMonths(ctx context.Context, p *batchPlan, months map[partitio
 	p.fresh = slices.DeleteFunc(p.fresh, func(r reading) bool {
 		k := partitionOf(r.retention, r.Time)
 		if refused[k] {
-			p.setAside(r.Observation, r.device, sensors.OneFault(sensors.ReasonBadTime, "t", sensors.CodeMonthNotOpened, r.Time.Format(time.RFC3339Nano), monthsADay))
+			p.quarantineReading(r.Observation, r.device, sensors.OneFault(sensors.ReasonBadTime, "t", sensors.CodeMonthNotOpened, r.Time.Format(time.RFC3339Nano), monthsPerDay))
 		}
 		return refused[k]
 	})

@@ -40,13 +40,13 @@ type quarantineMore struct {
 	bytes int64
 }
 
-// stranger is the owner of the rows that no registered device has sent.
-const stranger = ""
+// unregistered is the owner of the rows that no registered device has sent.
+const unregistered = ""
 
 // owner returns the device whose budget a row uses.
 func owner(q *sensors.Quarantined) string {
 	if q.Reason == sensors.ReasonUnknownDevice {
-		return stranger
+		return unregistered
 	}
 	return q.DeviceID
 }

@@ -83,8 +83,8 @@ func attachNewest(ctx context.Context, tx pgx.Tx, devices []sensors.RegisteredDe
 	var device string
 	var id int64
 	var place time.Time
-	var said *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&device, &id, &place, &said}, func() error {
+	var deviceTime *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&device, &id, &place, &deviceTime}, func() error {
 		d := byID[device]
 		if d == nil {
 			return nil
@@ -93,8 +93,8 @@ func attachNewest(ctx context.Context, tx pgx.Tx, devices []sensors.RegisteredDe
 			d.Newest = make(map[int64]sensors.NewestTimes, len(d.Streams))
 		}
 		at := sensors.NewestTimes{Place: place.UTC()}
-		if said != nil {
-			at.Said = said.UTC()
+		if deviceTime != nil {
+			at.DeviceTime = deviceTime.UTC()
 		}
 		d.Newest[id] = at
 		return nil

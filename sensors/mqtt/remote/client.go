@@ -73,7 +73,7 @@ type Client struct {
 	log      *slog.Logger
 	clock    func() time.Time
 	count    counts
-	loud     rate.Sometimes // limits the log lines about publishes to unknown topics
+	logLimit rate.Sometimes // limits the log lines about publishes to unknown topics
 	state    state
 	pending  pendingAcks
 
@@ -105,8 +105,8 @@ func New(opts Options, receiver sensors.Receiver, log *slog.Logger, reg promethe
 	}
 	c := &Client{
 		opts: opts, target: target, receiver: receiver, clock: clock, ended: make(chan struct{}),
-		log:  log.With("broker", target.Address()),
-		loud: rate.Sometimes{First: 3, Interval: 10 * time.Second},
+		log:      log.With("broker", target.Address()),
+		logLimit: rate.Sometimes{First: 3, Interval: 10 * time.Second},
 	}
 	c.state.begin(clock())
 	c.register(reg)
@@ -156,7 +156,7 @@ func (c *Client) run(soft, hard context.Context) {
 		}
 		began := time.Now()
 		acked := c.count.acked.Load()
-		err := c.live(soft, hard)
+		err := c.runConnection(soft, hard)
 		if soft.Err() != nil {
 			return
 		}
@@ -185,16 +185,16 @@ func (c *Client) awaitStore(ctx context.Context) bool {
 		case err == nil:
 			return true
 		}
-		c.state.waits(err)
+		c.state.setCause(err)
 		if !wait.For(ctx, pause/2+rand.N(pause/2+1)) {
 			return false
 		}
 	}
 }
 
-// live connects and processes publishes. It returns when the connection is lost, or when soft has ended and everything is
+// runConnection connects and processes publishes. It returns when the connection is lost, or when soft has ended and everything is
 // acknowledged.
-func (c *Client) live(soft, hard context.Context) error {
+func (c *Client) runConnection(soft, hard context.Context) error {
 	l, err := c.connect(soft)
 	if err != nil {
 		return err
@@ -213,10 +213,10 @@ func (c *Client) live(soft, hard context.Context) error {
 	}
 	c.state.up(c.clock(), l)
 	c.log.InfoContext(soft, "connected to the external broker", "client_id", c.opts.ClientID, "session_present", l.present, "filters", c.filters())
-	err = l.stay(soft, ctx)
+	err = l.serve(soft, ctx)
 	c.state.down(l)
 	if errors.Is(err, errStopping) {
-		l.leave()
+		l.disconnect()
 	} else {
 		l.end()
 	}

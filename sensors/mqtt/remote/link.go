@@ -41,10 +41,10 @@ type link struct {
 func (c *Client) connect(ctx context.Context) (*link, error) {
 	l := &link{c: c, window: newWindow(c.opts.MaxPending, c.opts.MaxPendingBytes), lost: make(chan error, 1)}
 	o := c.target.ClientOptions(c.opts.ClientID, c.opts.ConnectTimeout, func() (net.Conn, error) { return l.dial(ctx) }).
-		SetCleanSession(false).SetAutoAckDisabled(true).SetOrderMatters(true).SetStore(nothing{}).
+		SetCleanSession(false).SetAutoAckDisabled(true).SetOrderMatters(true).SetStore(noStore{}).
 		SetKeepAlive(c.opts.KeepAlive).SetPingTimeout(c.opts.PingTimeout).
 		SetDefaultPublishHandler(l.receive). // before Connect: queued publishes follow the CONNACK at once
-		SetConnectionLostHandler(func(_ paho.Client, err error) { l.lose(err) })
+		SetConnectionLostHandler(func(_ paho.Client, err error) { l.reportLost(err) })
 	l.client = paho.NewClient(o)
 	tok := l.client.Connect().(*paho.ConnectToken)
 	select {
@@ -186,10 +186,10 @@ func (l *link) settle(s *slot, err error) {
 	l.window.settle(s, err)
 }
 
-// stay acknowledges publishes and watches the connection until it is lost. It returns an error too if a publish could not be
+// serve acknowledges publishes and watches the connection until it is lost. It returns an error too if a publish could not be
 // stored and everything before it is acknowledged. When soft ends, it accepts no more and returns errStopping after the last
 // acknowledgement. When hard ends, it returns at once.
-func (l *link) stay(soft, hard context.Context) error {
+func (l *link) serve(soft, hard context.Context) error {
 	acked := make(chan error, 1)
 	go func() { acked <- l.acknowledge(hard) }()
 	tick := time.NewTicker(min(time.Second, l.c.opts.KeepAlive/2))
@@ -218,7 +218,7 @@ func (l *link) watch() error {
 	const slack = 6 * time.Second // paho checks every 5 s whether a ping is due
 	o := l.c.opts
 	switch {
-	case l.conn.Load().silent() > o.KeepAlive+o.PingTimeout+slack:
+	case l.conn.Load().sinceReceived() > o.KeepAlive+o.PingTimeout+slack:
 		return errSilent
 	case !l.client.IsConnectionOpen():
 		return errClosed
@@ -271,8 +271,8 @@ func (s *slot) appendAck(b []byte) []byte {
 	return binary.BigEndian.AppendUint16(b, s.id)
 }
 
-// lose reports the end of the connection. Only the first cause counts.
-func (l *link) lose(err error) {
+// reportLost reports the end of the connection. Only the first cause counts.
+func (l *link) reportLost(err error) {
 	if err == nil {
 		err = errClosed
 	}
@@ -295,25 +295,25 @@ func (l *link) end() {
 	l.client.Disconnect(0)
 }
 
-// leave sends a DISCONNECT and closes the connection. paho gets 250 ms for that.
-func (l *link) leave() {
+// disconnect sends a DISCONNECT and closes the connection. paho gets 250 ms for that.
+func (l *link) disconnect() {
 	l.client.Disconnect(250)
 	l.cut()
 }
 
-// nothing is an empty paho store. No store is needed: the client sends only subscriptions, and the window holds the received
+// noStore is an empty paho store. No store is needed: the client sends only subscriptions, and the window holds the received
 // publishes.
-type nothing struct{}
+type noStore struct{}
 
-func (nothing) Open()                             {}
-func (nothing) Put(string, packets.ControlPacket) {}
-func (nothing) Get(string) packets.ControlPacket  { return nil }
-func (nothing) All() []string                     { return nil }
-func (nothing) Del(string)                        {}
-func (nothing) Close()                            {}
-func (nothing) Reset()                            {}
+func (noStore) Open()                             {}
+func (noStore) Put(string, packets.ControlPacket) {}
+func (noStore) Get(string) packets.ControlPacket  { return nil }
+func (noStore) All() []string                     { return nil }
+func (noStore) Del(string)                        {}
+func (noStore) Close()                            {}
+func (noStore) Reset()                            {}
 
 // warn logs a warning. It drops most of many warnings in a short time.
 func (c *Client) warn(msg string, attrs ...slog.Attr) {
-	c.loud.Do(func() { c.log.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...) })
+	c.logLimit.Do(func() { c.log.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...) })
 }

@@ -10,7 +10,7 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// offer passes a publish to the ingest path. It returns the error of Receiver.Accept, or errLetGo.
+// offer passes a publish to the ingest path. It returns the error of Receiver.Accept, or errDropped.
 func (l *link) offer(s *slot) error {
 	division, device, kind, err := mqttjson.ParseTopic(s.topic)
 	switch {

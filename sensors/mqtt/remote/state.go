@@ -28,12 +28,12 @@ type counts struct {
 
 // state is the state of the connection, for Health and Stats.
 type state struct {
-	mu    sync.Mutex
-	link  *link     // nil: not connected
-	since time.Time // start of the link, or of the time without one
-	cause error     // error that ended the last link or prevents the next one
-	made  bool      // this process has subscribed
-	short int       // successive connections that ended within 2 s
+	mu            sync.Mutex
+	link          *link     // nil: not connected
+	since         time.Time // start of the link, or of the time without one
+	cause         error     // error that ended the last link or prevents the next one
+	hasSubscribed bool      // this process has subscribed
+	short         int       // successive connections that ended within 2 s
 }
 
 // shortLives is the number of successive short connections that is logged as a fault.
@@ -72,7 +72,7 @@ func (s *state) lost(now time.Time, err error) (short int) {
 	return s.short
 }
 
-func (s *state) waits(err error) {
+func (s *state) setCause(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cause = err
@@ -81,13 +81,13 @@ func (s *state) waits(err error) {
 func (s *state) subscribed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.made
+	return s.hasSubscribed
 }
 
 func (s *state) setSubscribed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.made = true
+	s.hasSubscribed = true
 }
 
 // Health returns the state of part "broker". It reports a fault while there is no connection, and while a publish waits
@@ -136,8 +136,8 @@ func (c *Client) Stats() sensors.BrokerStats {
 	defer c.state.mu.Unlock()
 	b.Connected = c.state.link != nil
 	if c.state.cause != nil {
-		said := fault.NewMessage(CodeExternalCause, c.state.cause)
-		b.Detail, b.Code, b.Params = said.String(), said.Code, said.Params
+		msg := fault.NewMessage(CodeExternalCause, c.state.cause)
+		b.Detail, b.Code, b.Params = msg.String(), msg.Code, msg.Params
 	}
 	return b
 }

@@ -35,12 +35,12 @@ func (s *slot) needsAck() bool { return s.qos > 0 }
 type window struct {
 	maxItems, maxBytes int
 
-	mu    sync.Mutex
-	slots []*slot // in the order of receipt; the first is the oldest unacknowledged one
-	next  int     // index in slots of the first that was not taken
-	bytes int
-	cut   error   // reason of the cut, after which nothing more is kept; nil: no cut
-	gone  []*slot // taken, and then dropped by a cut
+	mu           sync.Mutex
+	slots        []*slot // in the order of receipt; the first is the oldest unacknowledged one
+	next         int     // index in slots of the first that was not taken
+	bytes        int
+	cut          error   // reason of the cut, after which nothing more is kept; nil: no cut
+	droppedTaken []*slot // taken, and then dropped by a cut
 
 	came    chan struct{} // signals that a publish can be taken, or a cut
 	settled chan struct{} // signals that a publish may be acknowledged, or a cut
@@ -84,8 +84,8 @@ func (w *window) take() (*slot, bool) {
 	return s, true
 }
 
-// errLetGo is the error of a publish after one that was not stored. The broker sends both again, in their order.
-var errLetGo = errors.New("a publish before it was not stored")
+// errDropped is the error of a publish after one that was not stored. The broker sends both again, in their order.
+var errDropped = errors.New("a publish before it was not stored")
 
 // hand calls accept unless the publish was dropped since it was taken. The lock keeps a cut from coming in between. Otherwise
 // the publish could be stored before the one that the broker sends again, whose readings would then be late, and the rules do
@@ -94,7 +94,7 @@ func (w *window) hand(s *slot, accept func() error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.dropped {
-		return errLetGo
+		return errDropped
 	}
 	return accept()
 }
@@ -138,7 +138,7 @@ func (w *window) drop(from int, why error) {
 		w.bytes -= s.size
 		s.dropped = true
 		if from+i < w.next && s.needsAck() {
-			w.gone = append(w.gone, s)
+			w.droppedTaken = append(w.droppedTaken, s)
 		}
 	}
 	clear(w.slots[from:])
@@ -173,13 +173,13 @@ func (w *window) ready() (stored []*slot, cut error) {
 func (w *window) unacked() []*slot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	owed := append([]*slot(nil), w.gone...)
+	list := append([]*slot(nil), w.droppedTaken...)
 	for _, s := range w.slots[:w.next] {
 		if s.needsAck() {
-			owed = append(owed, s)
+			list = append(list, s)
 		}
 	}
-	return owed
+	return list
 }
 
 // depth returns the number and bytes of the waiting publishes, and the time of receipt of the oldest. The time is zero if

@@ -73,7 +73,7 @@ func (m *windowModel) hand(t *rapid.T) {
 	}
 	s, handed := m.taken[i], false
 	err := m.w.hand(s, func() error { handed = true; return nil })
-	if gone := m.firstFailed >= 0 && int(s.id) > m.firstFailed; handed == gone || errors.Is(err, errLetGo) != gone {
+	if gone := m.firstFailed >= 0 && int(s.id) > m.firstFailed; handed == gone || errors.Is(err, errDropped) != gone {
 		t.Fatalf("%d is handed on: %v (%v); the first that failed is %d", s.id, handed, err, m.firstFailed)
 	}
 }

@@ -57,7 +57,7 @@ func ConfigFile(path string) ([]core.Finding, error) {
 	if err := s.read(path, s.readFolder); err != nil {
 		return nil, err
 	}
-	return s.judge(), nil
+	return s.check(), nil
 }
 
 func (s settings) read(path string, include func(dir string) error) error {
@@ -122,8 +122,8 @@ func (s settings) number(option string, def int) (int, bool) {
 // isTrue reports whether an option is set to "true".
 func (s settings) isTrue(option string) bool { return s[option] == "true" }
 
-// judge checks the options that can cause a loss of messages. The defaults are those of Mosquitto 2.0.
-func (s settings) judge() []core.Finding {
+// check checks the options that can cause a loss of messages. The defaults are those of Mosquitto 2.0.
+func (s settings) check() []core.Finding {
 	return []core.Finding{
 		s.persistence(), s.location(), s.autosave(),
 		s.limit("max_queued_messages", 1000, 100_000, "of what waits for a client, more is dropped without a word, and was acknowledged", "max_queued_messages 0"),

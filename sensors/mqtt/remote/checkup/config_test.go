@@ -24,7 +24,7 @@ func judged(t *testing.T, text string) map[string]core.Finding {
 		t.Fatal(err)
 	}
 	m := map[string]core.Finding{}
-	for _, f := range s.judge() {
+	for _, f := range s.check() {
 		m[strings.TrimPrefix(f.Check, "config ")] = f
 	}
 	return m
@@ -191,7 +191,7 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		seen := map[string]bool{}
-		for _, f := range s.judge() {
+		for _, f := range s.check() {
 			if seen[f.Check] || f.Found == "" || (f.State != core.FindingOK && (f.Advice == "" || (f.State != core.FindingWarn && f.State != core.FindingBad))) {
 				t.Fatalf("%+v", f)
 			}
