@@ -402,7 +402,7 @@ func (s *shelf) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, error
 	if !s.place.IsZero() {
 		times := sensors.NewestTimes{Place: s.place}
 		if s.offset != nil && *s.offset < 0 && s.place.Sub(s.said) > time.Second {
-			times.Said = s.said
+			times.DeviceTime = s.said
 		}
 		d.Newest = map[int64]sensors.NewestTimes{1: times}
 	}

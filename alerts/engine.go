@@ -118,17 +118,17 @@ func (e *Engine) Health() core.Health {
 	}
 	switch {
 	case s.failing:
-		h.Say(CodeRulesFailing)
+		h.SetDetail(CodeRulesFailing)
 	case !s.ready && s.leading:
-		h.Say(CodeRulesReplay)
+		h.SetDetail(CodeRulesReplay)
 	case !s.ready:
-		h.Say(fault.CodePartStarting)
+		h.SetDetail(fault.CodePartStarting)
 	case late:
-		h.Say(CodeRulesLate, e.opts.LagLimit.Seconds())
+		h.SetDetail(CodeRulesLate, e.opts.LagLimit.Seconds())
 	case s.leading:
-		h.Say(CodeRulesHere)
+		h.SetDetail(CodeRulesHere)
 	default:
-		h.Say(CodeRulesElsewhere)
+		h.SetDetail(CodeRulesElsewhere)
 	}
 	h.OK = h.OK && !late
 	return h

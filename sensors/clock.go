@@ -20,50 +20,51 @@ type ClockState struct {
 	Session uint64    // of the last message; 0: not known
 	Begun   time.Time // receipt of the first message of that session
 	Heard   time.Time // receipt of the last message; zero: none since the start
-	Follows bool      // the first time of the session, or of the run, comes next after what was said before
+	Follows bool      // the first time of the session, or of the run, continues the times before it
 
-	// The run: messages one after another at the same offset.
-	Received time.Time // the one that the next is compared with
+	// The run: successive messages with the same offset.
+	Received time.Time // receipt of the message with which the next one is compared
 	Offset   time.Duration
-	Run      int // how many, those too close to the one before not counted
+	Run      int // number of messages, without those that follow too soon after another
 
 	Behind bool          // the clock is known to be behind
 	By     time.Duration // the offset by which it is behind
 	Loose  bool          // By was determined before the start of the server, so it is approximate
 }
 
-// StreamClock holds the state of the times of one datastream.
+// StreamClock holds the state of the times of one datastream. A place is the state time of a reading: its own time or, for a
+// wrong clock, its receipt.
 type StreamClock struct {
-	Place  time.Time // the newest place that a reading was given among the present, its own time or its receipt
-	Said   time.Time // the newest time that the device said since its clock was last set back; zero: none
-	SaidAt time.Time // when that was received first
-	Before time.Time // the newest time before it: the two are the ends of a hole that may be filled later
+	Place        time.Time // the newest place of a reading
+	DeviceTime   time.Time // the newest device time since the clock was last set back; zero: none
+	DeviceTimeAt time.Time // first receipt of that time
+	Before       time.Time // the newest device time before DeviceTime; the readings in between may follow later
 
-	Session uint64    // the last that it had a message in
-	Gap     time.Time // what was said last before that session: the session's gap begins here and ends where the session does
-	Ground  time.Time // the newest place then: there it begins when the clock is right
+	Session uint64    // the last session with a message of the datastream
+	Gap     time.Time // the last device time before that session; the gap is from here to the begin of the session
+	Ground  time.Time // the newest place before that session; the gap begins here if the clock is right
 	Filled  bool      // a message of that session has filled the gap
 }
 
-// saying is one message with one plausible time, as the judgement sees it.
-type saying struct {
+// timedMessage is a message with one plausible time.
+type timedMessage struct {
 	t, received time.Time
 	session     uint64        // of the device's connection; 0: not known
-	again       bool          // the device or the broker says that it is sent again, or the store has it
+	again       bool          // it is marked as redelivered, or it is stored already
 	interval    time.Duration // expected between two readings
 }
 
-func (m *saying) offset() time.Duration { return m.received.Sub(m.t) }
+func (m *timedMessage) offset() time.Duration { return m.received.Sub(m.t) }
 
-// enter begins a session with its first message. follows says that its time comes next after what was said before.
+// enter starts a session with its first message. follows is true if its time continues the times before it.
 func (c *ClockState) enter(session uint64, received time.Time, follows bool) {
 	if c.Heard.IsZero() || session != c.Session {
 		c.Session, c.Begun, c.Follows, c.Run = session, received, follows, 0
 	}
 }
 
-// join takes a message into its run.
-func (c *ClockState) join(m saying, follows bool) {
+// join adds a message to the run, or starts a new run if the offset differs.
+func (c *ClockState) join(m timedMessage, follows bool) {
 	elapsed := m.received.Sub(c.Received)
 	switch {
 	case c.Run == 0 || !sameOffset(c.Offset, m.offset(), elapsed):
@@ -76,18 +77,18 @@ func (c *ClockState) join(m saying, follows bool) {
 	}
 }
 
-// sameOffset reports whether two offsets, seen so long after each other, are of one clock. Messages of a backlog
-// that come one after another, at twice the pace at which they were made, are not at the same offset.
+// sameOffset reports whether two offsets, measured elapsed apart, are of the same clock. The messages of a backlog, sent at
+// twice the pace at which they were measured, do not have the same offset.
 func sameOffset(a, b, elapsed time.Duration) bool {
 	return (a - b).Abs() <= min(clockDrift, elapsed/2)+elapsed/100
 }
 
-// judge decides where a single, plausible reading stands among the present: at its own time, for which now is
-// zero, or at now, since it is of a device whose clock is behind. s is the datastream of the message with the
-// newest place. again of the message must be known where needsStore says so.
-func (c *ClockState) judge(s *StreamClock, m saying) (now time.Time) {
+// judge decides the place of a single, plausible reading. It returns the zero time if the place is the reading's own time. It
+// returns the place if the device's clock is behind. s is the state of the message's datastream with the newest place. If
+// needsStore returns true, again must be known before the call.
+func (c *ClockState) judge(s *StreamClock, m timedMessage) (now time.Time) {
 	known, elapsed := c.likeKnown(s, m), m.received.Sub(c.Heard)
-	follows := !s.Said.IsZero() && m.t.After(s.Said) && m.t.Sub(s.Said) <= 2*m.interval+clockSlack
+	follows := !s.DeviceTime.IsZero() && m.t.After(s.DeviceTime) && m.t.Sub(s.DeviceTime) <= 2*m.interval+clockSlack
 	c.enter(m.session, m.received, follows)
 	c.join(m, follows)
 	c.Heard = m.received
@@ -104,14 +105,14 @@ func (c *ClockState) judge(s *StreamClock, m saying) (now time.Time) {
 		}
 		s.own(m)
 		return time.Time{}
-	case c.Behind && offset > c.By && m.t.After(s.Said) && m.t.Add(c.By).After(s.Place):
-		s.say(m) // sent late by a clock that is behind: it stands where it would with a right one
+	case c.Behind && offset > c.By && m.t.After(s.DeviceTime) && m.t.Add(c.By).After(s.Place):
+		s.recordTime(m) // sent late by a clock that is behind: correct the time by the known offset
 		return s.place(m.t.Add(c.By))
 	case m.again:
 		return time.Time{}
 	case overtaken(s, m):
 		return time.Time{}
-	case m.t.Equal(s.Said) && m.received.Sub(s.SaidAt) <= clockSlack:
+	case m.t.Equal(s.DeviceTime) && m.received.Sub(s.DeviceTimeAt) <= clockSlack:
 		return time.Time{} // another value of the same time
 	case c.Run >= steadyRun:
 		return c.behind(s, m)
@@ -123,23 +124,23 @@ func (c *ClockState) judge(s *StreamClock, m saying) (now time.Time) {
 	}
 }
 
-// overtaken reports whether a message that is not newer is late by no more than what happens on the way, or what a
-// time without fractions of seconds lacks.
-func overtaken(s *StreamClock, m saying) bool {
-	if m.t.After(s.Said) {
+// overtaken reports whether an older message is only late because of the transmission, or because its time has no fraction of
+// a second.
+func overtaken(s *StreamClock, m timedMessage) bool {
+	if m.t.After(s.DeviceTime) {
 		return m.offset() <= clockJitter && s.Place.Sub(m.t) <= clockJitter
 	}
-	return m.offset() <= clockSlack && s.Said.Sub(m.t) <= clockJitter
+	return m.offset() <= clockSlack && s.DeviceTime.Sub(m.t) <= clockJitter
 }
 
-// needsStore reports whether the judgement of a message has to know that it is not stored already.
-func (c *ClockState) needsStore(s *StreamClock, m saying) bool {
+// needsStore reports whether the judgement of a message must know whether it is stored already.
+func (c *ClockState) needsStore(s *StreamClock, m timedMessage) bool {
 	return !m.t.After(s.Place) && !c.likeKnown(s, m) && m.session != 0
 }
 
-// likeKnown reports whether the message is a new one of a clock that is behind by what is known.
-func (c *ClockState) likeKnown(s *StreamClock, m saying) bool {
-	if !c.Behind || !m.t.After(s.Said) {
+// likeKnown reports whether the message is a new one with the known offset of a clock that is behind.
+func (c *ClockState) likeKnown(s *StreamClock, m timedMessage) bool {
+	if !c.Behind || !m.t.After(s.DeviceTime) {
 		return false
 	}
 	near := clockDrift + m.received.Sub(c.Heard)/100
@@ -149,28 +150,29 @@ func (c *ClockState) likeKnown(s *StreamClock, m saying) bool {
 	return (m.offset() - c.By).Abs() <= min(near, c.By/2)
 }
 
-// behind sets that the clock is behind, unless it was ahead before and has only been corrected. It returns the place of the reading.
-func (c *ClockState) behind(s *StreamClock, m saying) time.Time {
+// behind records that the clock is behind. An offset within clockJitter means that a clock that was ahead has been corrected.
+// It returns the place of the reading, its receipt.
+func (c *ClockState) behind(s *StreamClock, m timedMessage) time.Time {
 	c.Behind, c.By, c.Loose = m.offset() > clockJitter, m.offset(), false
-	s.say(m)
+	s.recordTime(m)
 	return s.place(m.received)
 }
 
-// enter begins a session. A gap that was being filled when the last one ended is still open.
+// enter starts a session. If the gap was being filled when the last session ended, it stays open.
 func (s *StreamClock) enter(session uint64) {
 	if session == s.Session {
 		return
 	}
 	if !s.Filled {
-		s.Gap, s.Ground = s.Said, s.Place
+		s.Gap, s.Ground = s.DeviceTime, s.Place
 	}
 	s.Session, s.Filled = session, false
 }
 
-// fills reports whether an old time may be of a reading that the device had kept: it lies between what it said
-// last before its session and the session's begin, or between its two newest times. Such a hole is filled in a burst,
-// unless the datastream was silent for so long that it is stale. elapsed is the time since the message before.
-func (s *StreamClock) fills(c *ClockState, m saying, elapsed time.Duration) bool {
+// fills reports whether an old time may be of a buffered reading: it is between the last time before the session and the
+// begin of the session, or between the two newest times. A hole of the second kind is filled in a burst, unless it is so long
+// that the datastream was stale. elapsed is the time since the previous message.
+func (s *StreamClock) fills(c *ClockState, m timedMessage, elapsed time.Duration) bool {
 	gap := s.Ground
 	if c.Behind {
 		gap = s.Gap
@@ -178,34 +180,34 @@ func (s *StreamClock) fills(c *ClockState, m saying, elapsed time.Duration) bool
 	if !gap.IsZero() && m.t.After(gap) && !m.t.After(c.Begun) {
 		return true
 	}
-	if s.Before.IsZero() || !m.t.After(s.Before) || !m.t.Before(s.Said) {
+	if s.Before.IsZero() || !m.t.After(s.Before) || !m.t.Before(s.DeviceTime) {
 		return false
 	}
-	hole := s.Said.Sub(s.Before)
+	hole := s.DeviceTime.Sub(s.Before)
 	return elapsed < min(clockBurst, hole/2) || hole >= StaleAfter(int(m.interval.Seconds()))
 }
 
-// say takes over what the device said, in a reading that was given a place. A time that is not after the one
-// before begins anew: the clock was set back.
-func (s *StreamClock) say(m saying) {
+// recordTime records the device time of a reading. A time before the newest one means that the clock was set back, so the record
+// starts again.
+func (s *StreamClock) recordTime(m timedMessage) {
 	switch {
-	case m.t.After(s.Said):
-		s.Before, s.Said, s.SaidAt = s.Said, m.t, m.received
-	case m.t.Before(s.Said):
-		s.Before, s.Said, s.SaidAt = time.Time{}, m.t, m.received
+	case m.t.After(s.DeviceTime):
+		s.Before, s.DeviceTime, s.DeviceTimeAt = s.DeviceTime, m.t, m.received
+	case m.t.Before(s.DeviceTime):
+		s.Before, s.DeviceTime, s.DeviceTimeAt = time.Time{}, m.t, m.received
 	}
 }
 
 // own sets the place of a reading to its own time.
-func (s *StreamClock) own(m saying) {
-	s.say(m)
-	if s.Place.After(s.Before) { // what was said before was of a clock that was behind
+func (s *StreamClock) own(m timedMessage) {
+	s.recordTime(m)
+	if s.Place.After(s.Before) { // the earlier times were of a clock that was behind
 		s.Before = s.Place
 	}
 	s.Place = m.t
 }
 
-// place returns the next place at or after a moment.
+// place returns the next free place at or after a time.
 func (s *StreamClock) place(at time.Time) time.Time {
 	if !at.After(s.Place) {
 		at = s.Place.Add(time.Microsecond)

@@ -69,9 +69,9 @@ func (d *deviceClock) stream(k *Known, id int64) *StreamClock {
 	}
 	s := streamClock{id: id}
 	if had, ok := k.Newest[id]; ok {
-		s.Place, s.Said = had.Place, had.Said
-		if s.Said.IsZero() {
-			s.Said = had.Place.Add(-d.By)
+		s.Place, s.DeviceTime = had.Place, had.DeviceTime
+		if s.DeviceTime.IsZero() {
+			s.DeviceTime = had.Place.Add(-d.By)
 		}
 	}
 	d.streams = append(d.streams, s)
@@ -84,13 +84,13 @@ func (c *clocks) judge(k *Known, e *entry, past *past, limits TimeLimits) []Devi
 	d, received := c.of(k, limits), e.message.Received.UTC().Truncate(time.Microsecond)
 	wrong, right := e.untrue, false
 	if e.hasOneTime() {
-		m := e.saying(k, received)
+		m := e.timedMessage(k, received)
 		m.again = e.message.Redelivered || past.has(e.observations)
 		wrong = d.single(k, e.observations, m)
 		right = !wrong && !d.Behind && m.offset().Abs() <= clockSlack
 	} else {
 		d.several(k, e, received)
-		right = !wrong && !e.said.IsZero() && received.Sub(e.said).Abs() <= clockSlack
+		right = !wrong && !e.lastTime.IsZero() && received.Sub(e.lastTime).Abs() <= clockSlack
 		if wrong || right {
 			d.Behind = false
 		}
@@ -98,18 +98,18 @@ func (c *clocks) judge(k *Known, e *entry, past *past, limits TimeLimits) []Devi
 	past.add(e.observations)
 	switch {
 	case right:
-		return d.note(k.ID, 0, received)
+		return d.offsetToStore(k.ID, 0, received)
 	case e.untrue:
-		return d.note(k.ID, e.said.Sub(received), received)
+		return d.offsetToStore(k.ID, e.lastTime.Sub(received), received)
 	case wrong && d.Behind:
-		return d.note(k.ID, -d.By, received)
+		return d.offsetToStore(k.ID, -d.By, received)
 	}
 	return nil
 }
 
-// note returns the offset to store, if it differs enough from the one stored last. Small differences (clockRefresh plus 1 %) are
+// offsetToStore returns the offset to store, if it differs enough from the one stored last. Small differences (clockRefresh plus 1 %) are
 // ignored, unless the clock becomes right or wrong.
-func (d *deviceClock) note(device string, offset time.Duration, at time.Time) []DeviceClock {
+func (d *deviceClock) offsetToStore(device string, offset time.Duration, at time.Time) []DeviceClock {
 	if (offset == 0) == (d.noted == 0) && (offset-d.noted).Abs() <= clockRefresh+d.noted.Abs()/100 {
 		return nil
 	}
@@ -119,12 +119,12 @@ func (d *deviceClock) note(device string, offset time.Duration, at time.Time) []
 
 // hasOneTime reports whether a message consists of one record with a plausible time.
 func (e *entry) hasOneTime() bool {
-	return e.records == 1 && !e.said.IsZero() && !e.untrue && len(e.observations) > 0
+	return e.records == 1 && !e.lastTime.IsZero() && !e.untrue && len(e.observations) > 0
 }
 
-// saying returns the facts about the clock from a message with one time.
-func (e *entry) saying(k *Known, received time.Time) saying {
-	m := saying{t: e.said, received: received, session: e.message.Session}
+// timedMessage returns the facts about the clock from a message with one time.
+func (e *entry) timedMessage(k *Known, received time.Time) timedMessage {
+	m := timedMessage{t: e.lastTime, received: received, session: e.message.Session}
 	for i := range e.observations {
 		m.interval = max(m.interval, k.interval(e.observations[i].DatastreamID))
 	}
@@ -133,7 +133,7 @@ func (e *entry) saying(k *Known, received time.Time) saying {
 
 // single judges a message with one record, by the datastream of the message that has the newest place. It reports whether the
 // clock is wrong.
-func (d *deviceClock) single(k *Known, readings []Observation, m saying) (wrong bool) {
+func (d *deviceClock) single(k *Known, readings []Observation, m timedMessage) (wrong bool) {
 	now := d.judge(d.newest(k, readings), m)
 	for i := range readings {
 		o := &readings[i]
@@ -146,7 +146,7 @@ func (d *deviceClock) single(k *Known, readings []Observation, m saying) (wrong 
 			}
 		default:
 			if now.After(s.Place) { // false for the datastream by which the message was judged: it has this place already
-				s.say(m)
+				s.recordTime(m)
 				s.Place = now
 			}
 			o.Now, o.TimeSource = now, TimeWrong
@@ -178,7 +178,7 @@ func (d *deviceClock) several(k *Known, e *entry, received time.Time) {
 		o := &e.observations[i]
 		s := d.stream(k, o.DatastreamID)
 		s.enter(e.message.Session)
-		m := saying{t: o.StateTime(), received: received, interval: k.interval(o.DatastreamID)}
+		m := timedMessage{t: o.StateTime(), received: received, interval: k.interval(o.DatastreamID)}
 		switch {
 		case o.TimeSource != TimeDevice:
 			if s.Place.After(received) { // the place was set by a clock that was slightly ahead
@@ -236,7 +236,7 @@ func (in *Ingest) setTimes(ctx context.Context, entries []*entry) error {
 		}
 		if past == nil && in.clocks.doubts(k, e, in.opts.Limits) {
 			var err error
-			if past, err = in.lookBack(ctx, entries, i); err != nil {
+			if past, err = in.loadPast(ctx, entries, i); err != nil {
 				return err
 			}
 		}
@@ -256,31 +256,31 @@ func (c *clocks) doubts(k *Known, e *entry, limits TimeLimits) bool {
 		return false
 	}
 	d := c.of(k, limits)
-	return d.needsStore(d.newest(k, e.observations), e.saying(k, e.message.Received))
+	return d.needsStore(d.newest(k, e.observations), e.timedMessage(k, e.message.Received))
 }
 
-// lookBack asks the store, in one query, which readings of the entries from i on are stored already. The readings of the entries
+// loadPast asks the store, in one query, which readings of the entries from i on are stored already. The readings of the entries
 // before i count as stored.
-func (in *Ingest) lookBack(ctx context.Context, entries []*entry, i int) (past, error) {
+func (in *Ingest) loadPast(ctx context.Context, entries []*entry, i int) (past, error) {
 	p := past{}
 	for _, e := range entries[:i] {
 		p.add(e.observations)
 	}
-	var ask []Observation
+	var candidates []Observation
 	for _, e := range entries[i:] {
 		if e.hasOneTime() && !e.message.Redelivered {
-			ask = append(ask, e.observations...)
+			candidates = append(candidates, e.observations...)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, in.opts.CommitTimeout)
 	defer cancel()
-	stored, err := in.committer.Stored(ctx, ask)
+	stored, err := in.committer.Stored(ctx, candidates)
 	if err != nil {
 		return nil, err
 	}
-	for j := range ask {
+	for j := range candidates {
 		if stored[j] {
-			p.add(ask[j : j+1])
+			p.add(candidates[j : j+1])
 		}
 	}
 	return p, nil

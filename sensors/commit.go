@@ -173,7 +173,7 @@ func (in *Ingest) commit(ctx context.Context, at int, entries []*entry) error {
 		in.committed(entries, res)
 		return nil
 	case errors.Is(err, ErrRegistryChanged):
-		return in.anew(ctx, at, entries)
+		return in.recommit(ctx, at, entries)
 	case isAway(err):
 		return err
 	case len(entries) == 1:

@@ -31,15 +31,15 @@ type Reading struct {
 
 // Value is one named number of a Reading, in the unit of its datastream's type.
 type Value struct {
-	Name   string // of the datastream
+	Name   string // name of the datastream
 	Number float64
 }
 
 // Decoded is a message that its feed has decoded already. It implements Decoder.
 type Decoded struct {
 	Readings []Reading
-	Online   *bool  // the device says that it is on or off line; nil: it says nothing of that
-	Faults   Faults // what is wrong with the rest of the message; then it goes to quarantine too, and the readings are stored
+	Online   *bool  // the device reports that it is online or offline; nil: no report
+	Faults   Faults // faults of the rest of the message; it then goes to quarantine too, and the readings are stored
 }
 
 // Count implements Decoder.
@@ -75,24 +75,24 @@ func (m Decoded) Decode(_ []byte, d *Decoding) {
 	}
 }
 
-// Verdict says what became of a value.
+// Verdict is the result of the check of a value.
 type Verdict int
 
 // The verdicts.
 const (
 	Taken     Verdict = iota
 	NoStream          // the device has no datastream of that name
-	Twice             // the record has a value of that datastream already: neither of the two is stored
+	Twice             // the record already has a value of that datastream; neither is stored
 	NotFinite         // it is NaN or infinite
 )
 
-// Decoding collects what one message says. A Decoder calls, for each record of the message, Begin, then Time and Value in
-// any order, then End. A record that does not get to its End adds nothing.
+// Decoding collects the content of one message. For each record of the message, a Decoder calls Begin, then Time and Value in
+// any order, then End. A record without End adds nothing.
 //
-// What is the same for all protocols is decided here: which datastream a name means, whether a value is plausible (one
-// outside the range of its type is stored and flagged QCBad) and whether a time can be true. A time ahead of the receipt is
-// kept and flagged TimeWrong; the receipt takes the place of one that cannot be true, flagged the same. Times are UTC
-// with microseconds.
+// The rules that are the same for all protocols are here: which datastream a name identifies, whether a value is plausible (a
+// value outside the range of its type is stored and flagged QCBad), and whether a time can be true. A time ahead of the
+// receipt is kept and flagged TimeWrong. A time that cannot be true is replaced by the receipt and flagged the same. Times
+// are in UTC, truncated to microseconds.
 type Decoding struct {
 	device   *Known
 	received time.Time
@@ -109,40 +109,40 @@ type Decoding struct {
 	ahead  int // records that are ahead of their receipt, or whose time cannot be true
 }
 
-// value is one value of a record whose time is not known yet.
+// value is one value of the current record, whose time may not be known yet.
 type value struct {
 	stream *Stream
 	number float64
 	bad    bool // it is not stored
 }
 
-// decoded is what came of a message, with what its times say of the device's clock.
+// decoded is the decoded content of a message, with what its times show about the device's clock.
 type decoded struct {
 	observations []Observation
 	records      int
-	said         time.Time // by the last record that has a time, whatever it is; zero: none has
+	lastTime     time.Time // time of the last record that has one, plausible or not; zero: no record has a time
 	untrue       bool      // that time is ahead of the receipt, or cannot be true
 }
 
-// reset makes d ready for a message of about so many values.
+// reset prepares d for a message with about this number of values.
 func (d *Decoding) reset(device *Known, received time.Time, limits TimeLimits, values int) {
 	*d = Decoding{device: device, received: received.UTC().Truncate(time.Microsecond), limits: limits, values: values, record: d.record[:0]}
 }
 
-// Begin starts a record: values of one time.
+// Begin starts a record. All values of a record have the same time.
 func (d *Decoding) Begin() {
 	d.records++
 	d.record, d.at, d.timed = d.record[:0], d.received, false
 }
 
-// Time is when the device says that the record was measured. Without it the time of receipt counts, and the observations
-// say so.
+// Time sets the time of the record according to the device. Without it, the time of receipt is used and the observations have
+// TimeReceipt.
 func (d *Decoding) Time(at time.Time) {
 	d.at, d.timed = at.UTC().Truncate(time.Microsecond), true
 }
 
-// Value adds the value of a datastream to the record, and says whether it is taken. When it is not, the Decoder notes a
-// fault: FaultOf, or one that words it better.
+// Value adds the value of a datastream to the record, and returns whether it is stored. If it is not, the Decoder must report
+// a fault: by FaultOf, or a more precise one.
 func (d *Decoding) Value(name []byte, number float64) Verdict {
 	return d.add(d.device.byName[string(name)], number)
 }
@@ -165,15 +165,15 @@ func (d *Decoding) add(stream *Stream, number float64) Verdict {
 	return Taken
 }
 
-// End makes observations of the record.
+// End converts the record to observations.
 func (d *Decoding) End() {
 	at, source, now := d.at, TimeReceipt, time.Time{}
 	if d.timed {
 		source = TimeDevice
-		d.said, d.untrue = at, at.Sub(d.received) > d.limits.Ahead || !d.limits.keeps(at, d.received)
+		d.lastTime, d.untrue = at, at.Sub(d.received) > d.limits.Ahead || !d.limits.keeps(at, d.received)
 		if d.untrue {
 			now, source = d.received.Add(time.Duration(d.ahead)*time.Microsecond), TimeWrong
-			d.ahead++ // each a moment later, or the second would count as late
+			d.ahead++ // each record gets a later time; otherwise the second one would be late
 			if !d.limits.keeps(at, d.received) {
 				at = now
 			}
@@ -184,7 +184,7 @@ func (d *Decoding) End() {
 			continue
 		}
 		if d.observations == nil {
-			const most = 256 // the count is only a guess, and the sender's
+			const most = 256 // the number is only an estimate from the sender's bytes
 			d.observations = make([]Observation, 0, max(len(d.record), min(d.values, most)))
 		}
 		qc := QCNotEvaluated
@@ -201,19 +201,20 @@ func (d *Decoding) End() {
 	d.record = d.record[:0]
 }
 
-// Status says that the device is on or off line. It counts from the receipt: presence is in the order in which the
-// server saw it, and a device whose clock runs ahead would otherwise outlive its own last will.
+// Status sets that the device is online or offline. Its time is the receipt, so presence follows the order in which the
+// server received the statuses. With the device's time, a device whose clock is ahead would stay online after its own last
+// will.
 func (d *Decoding) Status(online bool) {
 	d.status = &Status{DeviceID: d.device.ID, Online: online, At: d.received}
 }
 
-// Fault notes what is wrong with a part of the message. The message goes to quarantine with it, and what else it says is
-// stored all the same. reason is one of the Reason codes; field is the part, as the sender would name it: v.level, [3].t.
+// Fault reports what is wrong with a part of the message. The message goes to quarantine with the fault; its other parts are
+// stored nevertheless. reason is one of the Reason codes. field is the part as the sender would name it: v.level, [3].t.
 func (d *Decoding) Fault(reason, field string, c fault.Code, values ...any) {
 	d.faults.Add(reason, field, c, values...)
 }
 
-// FaultOf notes the fault of a value that was not taken.
+// FaultOf reports the fault of a value that is not stored.
 func (d *Decoding) FaultOf(v Verdict, field string, name []byte, number float64) {
 	switch v {
 	case Taken:
@@ -226,13 +227,13 @@ func (d *Decoding) FaultOf(v Verdict, field string, name []byte, number float64)
 	}
 }
 
-// Reject puts the whole message to quarantine: nothing of it is stored, since its bytes are not of the protocol and cannot
-// be trusted. The faults take the place of those that were noted.
+// Reject sends the whole message to quarantine. Nothing of it is stored, because its bytes do not follow the protocol and
+// cannot be trusted. faults replaces the faults reported so far.
 func (d *Decoding) Reject(faults Faults) {
 	d.decoded, d.status, d.faults = decoded{}, nil, faults
 }
 
-// TimeLimits say which event times are believed.
+// TimeLimits is the range of plausible event times.
 type TimeLimits struct {
 	Ahead  time.Duration // how far ahead of receipt without being flagged TimeWrong; 0 is 10 s
 	Future time.Duration // how far ahead of receipt a time may be kept; 0 is 31 days, for which there are partitions
@@ -257,8 +258,8 @@ func (l TimeLimits) keeps(t, received time.Time) bool {
 	return t.Year() > 1980 && t.Sub(received) <= l.Future && received.Sub(t) <= l.Age
 }
 
-// DecodeFor returns what a Decoder makes of one message of a device: what is stored of it, and what is wrong with it. It is
-// for the tests of Decoders; the ingest path does the same.
+// DecodeFor returns the result of a Decoder for one message of a device: the stored data and the faults. It is for the tests
+// of Decoders; the ingest path does the same.
 func DecodeFor(device *Known, decoder Decoder, raw []byte, received time.Time, limits TimeLimits) ([]Observation, *Status, Faults) {
 	var d Decoding
 	d.reset(device, received, limits.withDefaults(), decoder.Count(raw))

@@ -15,7 +15,7 @@ type EvaluationFacts struct {
 	Enabled   bool
 	IntervalS int       // the longest of its datastreams' intervals, in seconds
 	LastSeen  time.Time // when the last message of any kind was received
-	SaidAt    time.Time // when its last status was received
+	StatusAt  time.Time // when its last status was received
 	// Evaluated is the time of receipt of the newest observation that the rules evaluate. The rules evaluate an observation if it is
 	// the newest of its datastream and not bad.
 	Evaluated time.Time
@@ -23,7 +23,7 @@ type EvaluationFacts struct {
 	Bad         bool
 	BadStreams  []BadStream
 	Quarantined struct{ First, Last time.Time } // payloads received in the last 2 × StaleAfter
-	LastTold    UnevaluatedState
+	Published   UnevaluatedState
 }
 
 // BadStream is a datastream whose observations of the last 2 × StaleAfter are all bad.
@@ -36,23 +36,23 @@ type BadStream struct {
 // JudgeEvaluation decides whether a device sends data of which the rules evaluate nothing, and whether that state has changed
 // and must be published. A published state stays until an observation is evaluated. listening is as for JudgePresence.
 func JudgeEvaluation(f EvaluationFacts, now, listening time.Time) (state UnevaluatedState, changed bool) {
-	if f.LastTold.Reason != "" {
-		if f.Evaluated.After(f.LastTold.Since) && !f.Bad {
+	if f.Published.Reason != "" {
+		if f.Evaluated.After(f.Published.Since) && !f.Bad {
 			return UnevaluatedState{Since: f.Evaluated}, true
 		}
-		return f.LastTold, false
+		return f.Published, false
 	}
 	patience := StaleAfter(f.IntervalS)
 	if !f.Enabled || listening.Add(patience).After(now) {
-		return f.LastTold, false
+		return f.Published, false
 	}
 	if f.Bad {
 		state = UnevaluatedState{UnevaluatedBad, f.badSince(now)}
 	} else {
-		state = f.unheard(now, patience)
+		state = f.notEvaluated(now, patience)
 	}
 	if state.Since.IsZero() {
-		return f.LastTold, false
+		return f.Published, false
 	}
 	return state, true
 }
@@ -72,8 +72,8 @@ func (f EvaluationFacts) badSince(now time.Time) (since time.Time) {
 	return since
 }
 
-// unheard returns the state of a device that has no bad datastream. Since is zero if the device is evaluated or silent.
-func (f EvaluationFacts) unheard(now time.Time, patience time.Duration) UnevaluatedState {
+// notEvaluated returns the state of a device that has no bad datastream. Since is zero if the device is evaluated or silent.
+func (f EvaluationFacts) notEvaluated(now time.Time, patience time.Duration) UnevaluatedState {
 	since := f.Evaluated
 	if since.IsZero() {
 		since = f.Quarantined.First
@@ -83,7 +83,7 @@ func (f EvaluationFacts) unheard(now time.Time, patience time.Duration) Unevalua
 		return UnevaluatedState{}
 	case f.Quarantined.Last.Add(patience).After(now):
 		return UnevaluatedState{UnevaluatedQuarantine, since}
-	case f.LastSeen.Add(patience).After(now) && !f.Evaluated.IsZero() && f.LastSeen.After(f.Evaluated) && !f.LastSeen.Equal(f.SaidAt):
+	case f.LastSeen.Add(patience).After(now) && !f.Evaluated.IsZero() && f.LastSeen.After(f.Evaluated) && !f.LastSeen.Equal(f.StatusAt):
 		// A device that sends only its status is not late: its last message is that status.
 		return UnevaluatedState{UnevaluatedLate, since}
 	default:

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The rows of docs/presence.md's table "Heard of, and not evaluated", each with its opposite. All datastreams have an interval of a
+// The rows of docs/presence.md's table "Data that arrive and are not evaluated", each with its opposite. All datastreams have an interval of a
 // minute, and the server has been able to hear for an hour, unless a case says otherwise.
 func TestJudgeEvaluation(t *testing.T) {
 	quarantined := func(first, last int) struct{ First, Last time.Time } {
@@ -14,7 +14,7 @@ func TestJudgeEvaluation(t *testing.T) {
 	bad := func(since, received int) []BadStream {
 		return []BadStream{{IntervalS: 60, Since: sec(since), Received: sec(received)}}
 	}
-	told := func(reason string) UnevaluatedState { return UnevaluatedState{reason, sec(60)} }
+	published := func(reason string) UnevaluatedState { return UnevaluatedState{reason, sec(60)} }
 	for _, c := range []struct {
 		name      string
 		facts     EvaluationFacts
@@ -27,8 +27,8 @@ func TestJudgeEvaluation(t *testing.T) {
 		{"not a second before three intervals", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(170)}, 179, 0, UnevaluatedState{}, false},
 		{"silent, and so not late", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(10)}, 190, 0, UnevaluatedState{}, false},
 		{"nothing since the observation that was evaluated", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(0)}, 180, 0, UnevaluatedState{}, false},
-		{"its status only", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(170), SaidAt: sec(170)}, 180, 0, UnevaluatedState{}, false},
-		{"a status before an observation that is late", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(170), SaidAt: sec(160)}, 180, 0, UnevaluatedState{UnevaluatedLate, sec(0)}, true},
+		{"its status only", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(170), StatusAt: sec(170)}, 180, 0, UnevaluatedState{}, false},
+		{"a status before an observation that is late", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(170), StatusAt: sec(160)}, 180, 0, UnevaluatedState{UnevaluatedLate, sec(0)}, true},
 		{"nothing was ever evaluated or refused", EvaluationFacts{LastSeen: sec(170)}, 180, 0, UnevaluatedState{}, false},
 		{"quarantine", EvaluationFacts{Evaluated: sec(0), Quarantined: quarantined(60, 170)}, 180, 0, UnevaluatedState{UnevaluatedQuarantine, sec(0)}, true},
 		{"quarantine before late", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(175), Quarantined: quarantined(60, 170)}, 180, 0, UnevaluatedState{UnevaluatedQuarantine, sec(0)}, true},
@@ -41,10 +41,10 @@ func TestJudgeEvaluation(t *testing.T) {
 		{"bad and silent", EvaluationFacts{Bad: true, BadStreams: bad(0, 20)}, 200, 0, UnevaluatedState{}, false},
 		{"bad, with something good between", EvaluationFacts{Bad: true, LastSeen: sec(200)}, 200, 0, UnevaluatedState{}, false},
 
-		{"what was told is not told again", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(290), LastTold: told(UnevaluatedLate)}, 300, 0, told(UnevaluatedLate), false},
-		{"what was told stays though it is silent", EvaluationFacts{Evaluated: sec(0), LastTold: told(UnevaluatedQuarantine)}, 9000, 0, told(UnevaluatedQuarantine), false},
-		{"it ends when an observation is evaluated", EvaluationFacts{Evaluated: sec(600), LastTold: told(UnevaluatedLate)}, 601, 0, UnevaluatedState{Since: sec(600)}, true},
-		{"not while another datastream is bad", EvaluationFacts{Evaluated: sec(600), Bad: true, LastTold: told(UnevaluatedBad)}, 601, 0, told(UnevaluatedBad), false},
+		{"what was told is not told again", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(290), Published: published(UnevaluatedLate)}, 300, 0, published(UnevaluatedLate), false},
+		{"what was told stays though it is silent", EvaluationFacts{Evaluated: sec(0), Published: published(UnevaluatedQuarantine)}, 9000, 0, published(UnevaluatedQuarantine), false},
+		{"it ends when an observation is evaluated", EvaluationFacts{Evaluated: sec(600), Published: published(UnevaluatedLate)}, 601, 0, UnevaluatedState{Since: sec(600)}, true},
+		{"not while another datastream is bad", EvaluationFacts{Evaluated: sec(600), Bad: true, Published: published(UnevaluatedBad)}, 601, 0, published(UnevaluatedBad), false},
 		{"the server could not hear", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(990)}, 1000, 821, UnevaluatedState{}, false},
 		{"it can hear for three intervals", EvaluationFacts{Evaluated: sec(0), LastSeen: sec(990)}, 1000, 820, UnevaluatedState{UnevaluatedLate, sec(0)}, true},
 	} {

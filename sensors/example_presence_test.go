@@ -11,7 +11,7 @@ import (
 func ExampleJudgePresence() {
 	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	device := sensors.DeviceFacts{
-		ID: "gauge-7", LastSeen: noon, LastTold: sensors.DeviceState{Online: true, Reason: sensors.PresenceByReading, Since: noon.Add(-time.Hour)},
+		ID: "gauge-7", LastSeen: noon, Published: sensors.DeviceState{Online: true, Reason: sensors.PresenceByReading, Since: noon.Add(-time.Hour)},
 		Datastreams: []sensors.StreamFacts{{ID: 41, Name: "level", IntervalS: 60, NewestAt: noon, Received: noon}},
 	}
 	listening := noon.Add(-24 * time.Hour)

@@ -11,29 +11,29 @@ import (
 
 // The reasons for which a publish, or a part of one, goes to quarantine.
 const (
-	ReasonBadJSON           = "bad-json"           // not JSON: nothing of it can be trusted
+	ReasonBadJSON           = "bad-json"           // not JSON: no part of it can be trusted
 	ReasonBadShape          = "bad-shape"          // the protocol's syntax, but not its form of a reading
-	ReasonBadTime           = "bad-time"           // unreadable
+	ReasonBadTime           = "bad-time"           // not a time that can be parsed
 	ReasonBadValue          = "bad-value"          // not a finite number
 	ReasonBadStatus         = "bad-status"         // neither online nor offline
 	ReasonBadTopic          = "bad-topic"          // not a topic of the device
 	ReasonUnknownDatastream = "unknown-datastream" // a name that the device does not have
 	ReasonUnknownDevice     = "unknown-device"     // a device that is not registered, or disabled
-	ReasonTooLarge          = "too-large"          // larger than is taken
-	ReasonRefused           = "store-refused"      // decoded, but the store would not have it
+	ReasonTooLarge          = "too-large"          // larger than the limit
+	ReasonRefused           = "store-refused"      // decoded, but the store refused it
 )
 
-// maxFaults is how many faults of one payload are spelled out; the rest are counted.
+// maxFaults is the largest number of listed faults per payload; the others are counted.
 const maxFaults = 16
 
-// Fault is one thing that is wrong with a payload.
+// Fault is one fault of a payload.
 type Fault struct {
 	Reason string `json:"-"`               // one of the Reason codes
 	Field  string `json:"field,omitempty"` // as the sender wrote it: v.level, [3].t; empty: the whole message
 	fault.Message
 }
 
-// String is "field: message".
+// String returns "field: message".
 func (f Fault) String() string {
 	if f.Field == "" {
 		return f.Message.String()
@@ -41,21 +41,21 @@ func (f Fault) String() string {
 	return f.Field + ": " + f.Message.String()
 }
 
-// Faults are what is wrong with one payload: the first of them, and how many more there were.
+// Faults holds the faults of one payload: the first ones, and the number of the others.
 type Faults struct {
 	List []Fault
 	More int
 }
 
-// OneFault is a payload with one thing wrong.
+// OneFault returns the Faults of a payload with one fault.
 func OneFault(reason, field string, c fault.Code, values ...any) Faults {
 	return Faults{List: []Fault{{reason, field, fault.NewMessage(c, values...)}}}
 }
 
-// Len is how many faults there were.
+// Len returns the number of all faults.
 func (f *Faults) Len() int { return len(f.List) + f.More }
 
-// Add notes one more fault.
+// Add adds a fault. Above maxFaults it only counts it.
 func (f *Faults) Add(reason, field string, c fault.Code, values ...any) {
 	if len(f.List) == maxFaults {
 		f.More++
@@ -64,7 +64,7 @@ func (f *Faults) Add(reason, field string, c fault.Code, values ...any) {
 	f.List = append(f.List, Fault{reason, field, fault.NewMessage(c, values...)})
 }
 
-// Reason is the first fault's code; empty when there is none.
+// Reason returns the reason of the first fault; "" if there is none.
 func (f *Faults) Reason() string {
 	if len(f.List) == 0 {
 		return ""
@@ -82,7 +82,7 @@ func (f *Faults) Has(reason string) bool {
 	return false
 }
 
-// All are the listed faults, in the order of the payload, and one that counts the rest.
+// All returns the listed faults in the order of the payload and, if there are more, one that counts the rest.
 func (f *Faults) All() []Fault {
 	if f.More == 0 {
 		return f.List
@@ -90,8 +90,7 @@ func (f *Faults) All() []Fault {
 	return append(slices.Clone(f.List), Fault{Message: fault.NewMessage(fault.CodeMoreFaults, f.More)})
 }
 
-// Detail names every fault in English. It is printable text without control characters, so any store
-// can keep it.
+// Detail returns all listed faults in English. The text is printable and has no control characters, so any store can keep it.
 func (f *Faults) Detail() string {
 	var b strings.Builder
 	for i, one := range f.All() {
@@ -103,14 +102,14 @@ func (f *Faults) Detail() string {
 	return b.String()
 }
 
-// Quarantine returns q with what is wrong.
+// Quarantine returns q with the faults.
 func (f *Faults) Quarantine(q Quarantined) Quarantined {
 	q.Reason, q.Detail, q.Faults = f.Reason(), f.Detail(), f.All()
 	return q
 }
 
-// Printable makes outside bytes fit for a message: plain names as they are, everything else quoted
-// in ASCII, both cut at 40 bytes.
+// Printable converts external bytes for a message: plain names unchanged, everything else quoted in ASCII, both cut at 40
+// bytes.
 func Printable(b []byte) string {
 	const limit = 40
 	cut := ""

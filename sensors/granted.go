@@ -6,8 +6,9 @@ import (
 	"onemap/internal/fault"
 )
 
-// granted reports whether the sender may still publish by what it was let in by; when not, the entry is finished: it
-// is not stored and not acknowledged. A sender at an external broker is that broker's to let in.
+// granted reports whether the sender may still publish with the credentials with which it was authenticated. If not, the
+// entry is finished: it is neither stored nor acknowledged. A feed without authentication has no Login; its broker
+// authenticates the senders.
 func (in *Ingest) granted(e *entry) bool {
 	if e.message.Login == nil || in.registry.Device(e.message.Device).Grants(e.message.Login, e.message.ByCert) {
 		return true
@@ -17,9 +18,9 @@ func (in *Ingest) granted(e *entry) bool {
 	return false
 }
 
-// anew commits entries of which a device has changed since they were decoded: with what is known now, those of
-// senders that may no longer publish are left out, and those of devices that are gone go to quarantine.
-func (in *Ingest) anew(ctx context.Context, at int, entries []*entry) error {
+// recommit commits entries again after a device has changed since they were decoded. It uses the current registry: entries of
+// senders that may no longer publish are left out, and entries of deleted or moved devices go to quarantine.
+func (in *Ingest) recommit(ctx context.Context, at int, entries []*entry) error {
 	if err := in.registry.Current(ctx); err != nil {
 		return err
 	}

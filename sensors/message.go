@@ -11,8 +11,8 @@ import (
 // Device, Raw and Decoder are required. The zero value of the others is right for a feed that does not know them.
 type Message struct {
 	Device   string    // id of the registered device that sent it; one that is not registered goes to quarantine
-	Division string    // of the device, from the protocol's address; a message with another than the device's goes to quarantine; empty: unknown
-	Subject  string    // where the message came in, for the people who look at the quarantine: an MQTT topic, the address of the peer
+	Division string    // division of the device in the protocol's address; if it is not the registered one, the message goes to quarantine; empty: unknown
+	Subject  string    // where the message was received, shown in the quarantine: an MQTT topic, the address of the peer
 	Raw      []byte    // the bytes as they came, which quarantine keeps; the feed must not change them after Accept
 	Decoder  Decoder   // decodes Raw; Decoded when the feed has done so already
 	Received time.Time // when it came; zero: now
@@ -31,22 +31,7 @@ type Message struct {
 	ByCert bool
 }
 
-// Receiver takes the messages of all feeds. Ingest implements it.
-//
-// A feed passes each message to Accept and answers its sender when done is called:
-//
-//   - done(nil): the whole content of the message is committed, as observations, as a status, or as a row of the
-//     quarantine. The feed acknowledges now, and not before. A message that could not be decoded is acknowledged too:
-//     a second delivery could not be decoded either.
-//   - done(err) with fault.Unauthenticated: the sender may not send any more. The feed does not acknowledge, and ends the
-//     connection.
-//   - done(err) with any other error, most often fault.Unavailable: nothing is stored. The feed does not acknowledge, so that
-//     the sender sends the message again. Messages that the same connection sends after it must not be passed on, or
-//     they would be stored before it; the simplest way is to close the connection.
-//
-// A message may be delivered more than once: an observation is identified by its datastream, time and value, and is stored
-// once. An observation without a time, or with a time that cannot be true, is stored at each delivery. So a feed that knows a
-// message to be a redelivery should set Received to the time of the first delivery.
+// Receiver accepts the messages of all feeds. Ingest implements it.
 type Receiver interface {
 	// Accept takes a message and never blocks. When it returns nil, done is called exactly once, from another goroutine,
 	// for the messages of one device in the order of Accept; done must not block and may be nil. When Accept returns an

@@ -8,14 +8,15 @@ import (
 	"onemap/internal/fault"
 )
 
-// The bounds of what a device and its datastreams are called, characters, beside core.MaxName.
+// The limits of the names of a device and its datastreams, in characters. core.MaxName is another one.
 const (
 	MaxStreamName = 64
 	MaxSource     = 500
 	MaxStreams    = 100 // datastreams of a device
 )
 
-// CheckNames refuses what is too long to be repeated in every list, or no line of text; the error names the field.
+// CheckNames returns an error that names the field if a text is too long or is not one line of text. Names are repeated in
+// every list, message and event, so they must be short.
 func (d *Device) CheckNames() error {
 	err := errors.Join(
 		fault.CheckLine("name.zh", d.Name.ZH, core.MaxName), fault.CheckLine("name.en", d.Name.EN, core.MaxName),

@@ -17,12 +17,12 @@ type StreamState struct {
 
 // DeviceFacts holds everything that the presence of one device depends on. A zero time means that the event never happened.
 type DeviceFacts struct {
-	ID          string
-	Said        bool      // the last status, or the last will: on line or off line
-	SaidAt      time.Time // when that status was received
-	LastSeen    time.Time // when the last message of any kind was received
-	LastTold    DeviceState
-	Datastreams []StreamFacts
+	ID           string
+	StatusOnline bool      // the last status, or the last will: on line or off line
+	StatusAt     time.Time // when that status was received
+	LastSeen     time.Time // when the last message of any kind was received
+	Published    DeviceState
+	Datastreams  []StreamFacts
 }
 
 // StreamFacts holds everything that the presence of one datastream depends on.
@@ -32,7 +32,7 @@ type StreamFacts struct {
 	IntervalS int       // seconds between two observations
 	NewestAt  time.Time // effective time of the newest observation
 	Received  time.Time // when the newest observation was received
-	LastTold  StreamState
+	Published StreamState
 }
 
 // PresenceVerdict is the result of JudgePresence.
@@ -59,9 +59,9 @@ func (v PresenceVerdict) StaleDatastreams() int {
 // listening is the time since when the server can receive without a break. Silence counts from there: the server
 // must not blame a device for a time in which it could not receive. docs/presence.md has the table of states.
 func JudgePresence(d DeviceFacts, now, listening time.Time) PresenceVerdict {
-	v := PresenceVerdict{Device: d.LastTold}
+	v := PresenceVerdict{Device: d.Published}
 	s := sumUp(d, now)
-	if s.heard.IsZero() && d.SaidAt.IsZero() {
+	if s.heard.IsZero() && d.StatusAt.IsZero() {
 		return v // never seen, and so neither on line nor off line
 	}
 	if state, told := judgeDevice(d, s, now, listening); told {
@@ -71,7 +71,7 @@ func JudgePresence(d DeviceFacts, now, listening time.Time) PresenceVerdict {
 	v.Datastreams = make([]StreamState, len(d.Datastreams))
 	for i, stream := range d.Datastreams {
 		state := judgeStream(stream, d, s, now, listening)
-		if v.Datastreams[i] = state; state.Reason != stream.LastTold.Reason {
+		if v.Datastreams[i] = state; state.Reason != stream.Published.Reason {
 			v.Changes = append(v.Changes, state.change(d.ID, stream))
 		}
 	}
@@ -110,8 +110,8 @@ func sumUp(d DeviceFacts, now time.Time) deviceSum {
 
 // judgeDevice returns the state of a device that was seen at least once, and whether that state must be published.
 func judgeDevice(d DeviceFacts, s deviceSum, now, listening time.Time) (DeviceState, bool) {
-	told, known := d.LastTold, d.LastTold.Reason != ""
-	saidOff := !d.Said && !d.SaidAt.IsZero() && !d.SaidAt.Before(s.heard) // and nothing was received after that status
+	told, known := d.Published, d.Published.Reason != ""
+	saidOff := !d.StatusOnline && !d.StatusAt.IsZero() && !d.StatusAt.Before(s.heard) // and nothing was received after that status
 	alive := s.aliveAt(d, now)
 	hold := s.patience == 0 || listening.Add(s.patience).After(now) // the server has not received for long enough to decide
 	if !known && !saidOff && !alive && hold {
@@ -120,7 +120,7 @@ func judgeDevice(d DeviceFacts, s deviceSum, now, listening time.Time) (DeviceSt
 	online := !saidOff && (alive || told.Online && hold)
 	// The pages apply a status as soon as it arrives. If a status arrived after the last change and contradicts the
 	// state, the pages show a wrong state. The state must then be published again.
-	misled := known && d.Said != online && d.SaidAt.After(told.Since)
+	misled := known && d.StatusOnline != online && d.StatusAt.After(told.Since)
 
 	next := DeviceState{Online: online}
 	switch {
@@ -128,7 +128,7 @@ func judgeDevice(d DeviceFacts, s deviceSum, now, listening time.Time) (DeviceSt
 		next.Reason = PresenceByStatus
 	case online && told.Online && !misled:
 		next.Reason = told.Reason
-	case online && d.Said && d.SaidAt.After(told.Since):
+	case online && d.StatusOnline && d.StatusAt.After(told.Since):
 		next.Reason = PresenceByStatus
 	case online:
 		next.Reason = PresenceByReading
@@ -150,33 +150,33 @@ func judgeDevice(d DeviceFacts, s deviceSum, now, listening time.Time) (DeviceSt
 // For a device without datastreams only the status is known.
 func (s deviceSum) aliveAt(d DeviceFacts, now time.Time) bool {
 	if s.patience == 0 {
-		return d.Said
+		return d.StatusOnline
 	}
-	return s.freshUntil.After(now) || d.Said && d.SaidAt.Add(s.patience).After(now)
+	return s.freshUntil.After(now) || d.StatusOnline && d.StatusAt.Add(s.patience).After(now)
 }
 
 // since returns the time from which a new state of a device holds. This time is never before the state that was last
 // published, and never before a status that the new state contradicts.
 func (s deviceSum) since(d DeviceFacts, next DeviceState) time.Time {
-	at := later(s.heard, d.SaidAt)
+	at := later(s.heard, d.StatusAt)
 	switch {
 	case next.Reason == PresenceByStatus:
-		at = d.SaidAt
+		at = d.StatusAt
 	case next.Reason == PresenceLate && !s.newestAt.IsZero():
 		at = s.newestAt
 	case next.Reason == PresenceLate:
 		at = s.heard
 	}
-	if d.Said != next.Online {
-		at = later(at, d.SaidAt)
+	if d.StatusOnline != next.Online {
+		at = later(at, d.StatusAt)
 	}
-	return later(at, d.LastTold.Since)
+	return later(at, d.Published.Since)
 }
 
 // judgeStream returns the state of a datastream. A datastream without any observation is fresh: it has no old value
 // that could be mistaken for a current one.
 func judgeStream(stream StreamFacts, d DeviceFacts, s deviceSum, now, listening time.Time) StreamState {
-	told, stale := stream.LastTold, stream.LastTold.Reason != ""
+	told, stale := stream.Published, stream.Published.Reason != ""
 	hold := listening.Add(StaleAfter(stream.IntervalS)).After(now)
 	if stream.freshAt(now) || !stale && (hold || stream.NewestAt.IsZero()) {
 		return StreamState{}
@@ -184,7 +184,7 @@ func judgeStream(stream StreamFacts, d DeviceFacts, s deviceSum, now, listening 
 	// An observation that is older than the newest one does not change the newest time. It is visible only in the time of
 	// the device's last message. That message is an observation if it is later than the last status.
 	received := stream.Received
-	if s.allStale && (d.SaidAt.IsZero() || s.heard.After(d.SaidAt)) {
+	if s.allStale && (d.StatusAt.IsZero() || s.heard.After(d.StatusAt)) {
 		received = later(received, s.heard)
 	}
 	next := StreamState{Reason: PresenceBySilence, Since: stream.NewestAt}

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// sampleHistory is how far back the samples go.
+// sampleHistory is the age of the oldest sample.
 const sampleHistory = 15 * time.Minute
 
-// sampler keeps what the ingest path did in each of the last intervals.
+// sampler keeps the statistics of the ingest path in the last intervals.
 type sampler struct {
 	opts    IngestOptions
 	queue   *queue
@@ -24,7 +24,7 @@ type sampler struct {
 	samples []IngestSample // oldest first
 }
 
-// maxTook bounds what is remembered of one interval's commits.
+// maxTook is the largest number of commits per interval whose times are kept.
 const maxTook = 8192
 
 func newSampler(opts IngestOptions, q *queue, m *ingestMetrics) *sampler {
@@ -44,7 +44,7 @@ func (s *sampler) run(ctx context.Context) {
 	}
 }
 
-// batch notes one commit.
+// batch records one commit.
 func (s *sampler) batch(took time.Duration, rows int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +54,7 @@ func (s *sampler) batch(took time.Duration, rows int) {
 	s.rows += rows
 }
 
-// sample ends an interval.
+// sample ends an interval and keeps its statistics.
 func (s *sampler) sample() {
 	now := s.metrics.counts()
 	at := s.opts.Clock()
@@ -90,7 +90,7 @@ func since(now, then IngestCounts) IngestCounts {
 	}
 }
 
-// Stats is what this node's ingest path did: Brokers and Troubles are left for others to fill in.
+// Stats returns the statistics of this node's ingest path. The caller adds Brokers and Troubles.
 func (in *Ingest) Stats() IngestStats {
 	s := in.sampler
 	s.mu.Lock()

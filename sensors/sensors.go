@@ -248,8 +248,8 @@ type RegisteredDevice struct {
 
 // NewestTimes holds the times of the newest reading of a datastream.
 type NewestTimes struct {
-	Place time.Time // its StateTime
-	Said  time.Time // its event time from a device whose clock is behind; zero: equal to Place, or not known
+	Place      time.Time // its StateTime
+	DeviceTime time.Time // its event time from a device whose clock is behind; zero: equal to Place, or not known
 }
 
 // Tail reads committed batches in order, for the rules and for live state.
@@ -299,11 +299,11 @@ type DeviceWriter interface {
 	// SetCertificate registers the SHA-256 of a device's client certificate, or nil for none
 	// (fault.Conflict when it is another device's).
 	SetCertificate(ctx context.Context, s core.Scope, id string, certSHA256 []byte, actor string) error
-	// SetInterval sets the pace expected of a datastream, seconds; 0 is its type's.
+	// SetInterval sets the expected interval of a datastream in seconds; 0 means the interval of its type.
 	SetInterval(ctx context.Context, s core.Scope, datastream int64, seconds int, actor string) (Datastream, error)
 }
 
-// DeviceSeeder stores many things at once, by their codes and ids, replacing what is there.
+// DeviceSeeder stores many items at once by their codes and ids. It replaces existing ones.
 type DeviceSeeder interface {
 	PutHazardTypes(ctx context.Context, types []HazardType) error
 	PutDatastreamTypes(ctx context.Context, types []DatastreamType) error

@@ -144,12 +144,25 @@ type PresenceChange struct {
 	Since        time.Time `json:"since"`
 }
 
+// ChangeList is the payload of an event that lists changes. An event lists at most PresenceListed changes and counts the others,
+// so that its size does not grow with the number of devices.
+type ChangeList[C any] struct {
+	Changes []C `json:"changes"`
+	More    int `json:"more"` // number of changes that are not listed
+}
+
+// Add lists a change, or only counts it if PresenceListed changes are listed already.
+func (l *ChangeList[C]) Add(c C) {
+	if len(l.Changes) == PresenceListed {
+		l.More++
+		return
+	}
+	l.Changes = append(l.Changes, c)
+}
+
 // PresenceEvent is the payload of EventPresenceChanged. There is one event per division and check, so that the failure of a
 // network does not write one event for each device.
-type PresenceEvent struct {
-	Changes []PresenceChange `json:"changes"` // at most 100
-	More    int              `json:"more"`    // that the list leaves out
-}
+type PresenceEvent = ChangeList[PresenceChange]
 
 // The reasons for which the readings of a device that sends are not evaluated.
 const (
@@ -166,7 +179,4 @@ type UnevaluatedChange struct {
 }
 
 // UnevaluatedEvent is the payload of EventUnevaluated. There is one event per division and check.
-type UnevaluatedEvent struct {
-	Changes []UnevaluatedChange `json:"changes"` // at most 100
-	More    int                 `json:"more"`    // that the list leaves out
-}
+type UnevaluatedEvent = ChangeList[UnevaluatedChange]

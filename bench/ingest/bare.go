@@ -15,23 +15,23 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// bareOptions are what a bare hook or a bare loop is to do.
+// bareOptions configures a bare hook or a bare loop.
 type bareOptions struct {
 	database string
-	broker   string // host:port; of the loop
-	values   int    // rows a publish
+	broker   string // host:port, for the loop
+	values   int    // rows per publish
 	latest   bool
 }
 
-// serveBare is what the server is set against: mochi with a hook that decodes nothing, commits a row of
-// the sender's datastreams, by turns, for each value, and acknowledges after the commit, in order and
-// all of a batch in one write. It runs until ctx ends.
+// serveBare is the program that the server is compared with: mochi with a hook that decodes nothing. For each value it
+// commits a row of one of the sender's datastreams, in turn. It acknowledges after the commit, in order, with one write for a
+// batch. It runs until ctx ends.
 func serveBare(ctx context.Context, o bareOptions, out io.Writer) error {
 	conn, err := pgx.Connect(ctx, o.database)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // all is committed, or nobody waits for it
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // an error is ignored: the work is committed, or is not waited for
 	streams, err := streamIDs(ctx, conn)
 	if err != nil {
 		return err
@@ -48,6 +48,7 @@ func serveBare(ctx context.Context, o bareOptions, out io.Writer) error {
 	return errors.Join(h.queue.run(ctx, newBareRows(conn, o.latest)), s.Close())
 }
 
+// bareHook is the hook of the bare server.
 type bareHook struct {
 	mochi.HookBase
 	streams  map[string][]int64
@@ -63,7 +64,7 @@ func (h *bareHook) Provides(b byte) bool {
 	return bytes.IndexByte([]byte{mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish, mochi.OnDisconnect}, b) >= 0
 }
 
-// OnConnectAuthenticate lets in whose datastreams are known.
+// OnConnectAuthenticate implements mochi.Hook. It accepts devices whose datastreams are known.
 func (h *bareHook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	streams := h.streams[string(pk.Connect.Username)]
 	h.sessions.Store(cl, &bareSession{client: cl, streams: streams})
@@ -73,10 +74,11 @@ func (h *bareHook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bo
 // OnACLCheck implements mochi.Hook.
 func (h *bareHook) OnACLCheck(*mochi.Client, string, bool) bool { return true }
 
-// OnDisconnect forgets the session.
+// OnDisconnect implements mochi.Hook.
 func (h *bareHook) OnDisconnect(cl *mochi.Client, _ error, _ bool) { h.sessions.Delete(cl) }
 
-// OnPublish queues the publish, and keeps the engine from acknowledging it.
+// OnPublish implements mochi.Hook. It queues the publish and returns ErrRejectPacket, so that the engine does not acknowledge
+// it.
 func (h *bareHook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	found, ok := h.sessions.Load(cl)
 	if !ok {
@@ -84,7 +86,7 @@ func (h *bareHook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packe
 	}
 	s := found.(*bareSession)
 	id := pk.PacketID
-	h.queue.put(owed{stream: s.next(), done: func() { s.owe(id) }})
+	h.queue.put(waiting{stream: s.next(), done: func() { s.queueAck(id) }})
 	return pk, packets.ErrRejectPacket
 }
 
@@ -92,21 +94,22 @@ func (h *bareHook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packe
 type bareSession struct {
 	client  *mochi.Client
 	streams []int64
-	n       int // publishes
+	n       int // number of publishes
 
 	mu      sync.Mutex
 	out     []byte
 	writing bool
 }
 
-// next returns the datastreams by turns, as the load publishes them. Only the connection's reader calls it.
+// next returns the datastreams in turn, in the same order as the load publishes them. It is called only by the reader of the
+// connection.
 func (s *bareSession) next() int64 {
 	s.n++
 	return s.streams[(s.n-1)%len(s.streams)]
 }
 
-// owe queues a PUBACK; a goroutine writes while there is something to write.
-func (s *bareSession) owe(id uint16) {
+// queueAck queues a PUBACK. A goroutine writes while the queue is not empty.
+func (s *bareSession) queueAck(id uint16) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out = append(s.out, packetPuback, 2, byte(id>>8), byte(id))
@@ -116,6 +119,7 @@ func (s *bareSession) owe(id uint16) {
 	}
 }
 
+// write sends all queued PUBACKs in one write, until none are left.
 func (s *bareSession) write() {
 	var mine []byte
 	for {

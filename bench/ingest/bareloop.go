@@ -17,15 +17,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// loopBare is what the client of an external broker is set against: paho with the same settings, whose
-// handler decodes nothing. It commits a row of the sender's datastreams, by turns, for each publish, and
-// acknowledges after the commit, in order. It runs until ctx ends.
+// loopBare is the program that the client of an external broker is compared with: paho with the same settings and a handler
+// that decodes nothing. For each publish it commits a row of one of the sender's datastreams, in turn, and acknowledges after
+// the commit, in order. It runs until ctx ends.
 func loopBare(ctx context.Context, o bareOptions, out io.Writer) error {
 	conn, err := pgx.Connect(ctx, o.database)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // all is committed, or nobody waits for it
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // an error is ignored: the work is committed, or is not waited for
 	streams, err := streamIDs(ctx, conn)
 	if err != nil {
 		return err
@@ -40,10 +40,12 @@ func loopBare(ctx context.Context, o bareOptions, out io.Writer) error {
 	return q.run(ctx, newBareRows(conn, o.latest))
 }
 
+// brokerWithin is the time limit for each step with the broker.
 const brokerWithin = 10 * time.Second
 
+// subscribeBare connects and subscribes to the readings of all devices. Its handler queues each publish.
 func subscribeBare(broker string, streams map[string][]int64, q *bareQueue) (paho.Client, error) {
-	turns := map[string]int{} // only paho's one caller of handlers uses it
+	turns := map[string]int{} // used only by paho's goroutine that calls handlers
 	c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + broker).SetProtocolVersion(4).SetClientID("bare").
 		SetCleanSession(false).SetAutoAckDisabled(true).SetOrderMatters(true).SetStore(keepNothing{}).
 		SetKeepAlive(15 * time.Second).SetAutoReconnect(false).SetConnectTimeout(brokerWithin).
@@ -59,7 +61,7 @@ func subscribeBare(broker string, streams map[string][]int64, q *bareQueue) (pah
 		}
 		n := turns[parts[3]]
 		turns[parts[3]] = n + 1
-		q.put(owed{stream: mine[n%len(mine)], done: m.Ack})
+		q.put(waiting{stream: mine[n%len(mine)], done: m.Ack})
 	}
 	for _, step := range []func() paho.Token{
 		c.Connect, func() paho.Token { return c.Subscribe("onemap/v1/+/+/obs", 1, receive) },
@@ -75,8 +77,8 @@ func subscribeBare(broker string, streams map[string][]int64, q *bareQueue) (pah
 	return c, nil
 }
 
-// gathered reads from the network in large pieces, since paho asks for a byte at a time, and writes
-// together what gathers while a write runs.
+// gathered reads from the network in large blocks, because paho reads single bytes. It also collects bytes while a write
+// runs, and sends them in the next write.
 type gathered struct {
 	net.Conn
 	in *bufio.Reader
@@ -98,7 +100,7 @@ func dialGathered(addr string) (net.Conn, error) {
 // Read implements net.Conn.
 func (g *gathered) Read(p []byte) (int, error) { return g.in.Read(p) }
 
-// Write is net.Conn's; an error is told to a later call.
+// Write implements net.Conn. A later call returns the error.
 func (g *gathered) Write(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -113,6 +115,7 @@ func (g *gathered) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// write sends the collected bytes until none are left.
 func (g *gathered) write() {
 	var mine []byte
 	g.mu.Lock()
@@ -127,7 +130,7 @@ func (g *gathered) write() {
 	g.writing = false
 }
 
-// keepNothing is paho's store of packets: what is not acknowledged, the broker has.
+// keepNothing is an empty paho store. The broker keeps what is not acknowledged.
 type keepNothing struct{}
 
 // Open implements paho.Store.

@@ -7,20 +7,20 @@ import (
 	"sync"
 )
 
-// bareBatch is how many rows a bare commit has at most.
+// bareBatch is the largest number of rows in a bare commit.
 const bareBatch = 5000
 
-// owed is a publish that waits for its commit.
-type owed struct {
+// waiting is a publish that waits for its commit.
+type waiting struct {
 	stream int64
 	done   func() // must not block
 }
 
-// bareQueue holds what was received; one committer takes all that waits.
+// bareQueue holds the received publishes. One goroutine commits all that wait.
 type bareQueue struct {
-	values int // rows a publish
+	values int // rows per publish
 	mu     sync.Mutex
-	in     []owed
+	in     []waiting
 	wake   chan struct{}
 }
 
@@ -28,7 +28,7 @@ func newBareQueue(values int) *bareQueue {
 	return &bareQueue{values: values, wake: make(chan struct{}, 1)}
 }
 
-func (q *bareQueue) put(o owed) {
+func (q *bareQueue) put(o waiting) {
 	q.mu.Lock()
 	q.in = append(q.in, o)
 	q.mu.Unlock()
@@ -38,8 +38,8 @@ func (q *bareQueue) put(o owed) {
 	}
 }
 
-// take returns what waits, as much as fits into a batch.
-func (q *bareQueue) take(into []owed) []owed {
+// take removes and returns the waiting publishes, at most as many as fit into a batch.
+func (q *bareQueue) take(into []waiting) []waiting {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := min(len(q.in), max(1, bareBatch/q.values))
@@ -52,7 +52,7 @@ func (q *bareQueue) take(into []owed) []owed {
 
 // run commits until ctx ends.
 func (q *bareQueue) run(ctx context.Context, rows *bareRows) error {
-	var batch, sorted []owed
+	var batch, sorted []waiting
 	for {
 		if batch = q.take(batch); len(batch) == 0 {
 			select {
@@ -62,9 +62,9 @@ func (q *bareQueue) run(ctx context.Context, rows *bareRows) error {
 				return nil
 			}
 		}
-		// in the order of the key, as the store inserts
+		// in the order of the key, as the store inserts too
 		sorted = append(sorted[:0], batch...)
-		slices.SortStableFunc(sorted, func(a, b owed) int { return cmp.Compare(a.stream, b.stream) })
+		slices.SortStableFunc(sorted, func(a, b waiting) int { return cmp.Compare(a.stream, b.stream) })
 		for _, o := range sorted {
 			for range q.values {
 				rows.add(o.stream)

@@ -10,7 +10,7 @@ import (
 	"onemap/bench/kit"
 )
 
-// bareInsert is the statement that the store inserts readings by.
+// bareInsert is the statement with which the store inserts readings.
 const bareInsert = `
 	insert into observation (retention, datastream_id, ts, value, qc, time_source, seq, received_at)
 	select u.r, u.i, u.t, u.v, u.q, u.s, $9::bigint + u.p, u.rec
@@ -18,7 +18,7 @@ const bareInsert = `
 		as u (r, i, t, v, q, s, rec, p)
 	on conflict do nothing`
 
-// bareLatest moves the newest reading of each datastream.
+// bareLatest updates the latest reading of each datastream.
 const bareLatest = `
 	insert into latest (datastream_id, ts, value, qc, time_source, received_at)
 	select distinct on (u.i) u.i, u.t, u.v, 1, 1, u.t from unnest($1::bigint[], $2::timestamptz[], $3::float8[]) as u (i, t, v)
@@ -27,10 +27,10 @@ const bareLatest = `
 	set ts = excluded.ts, value = excluded.value, qc = excluded.qc, time_source = excluded.time_source, received_at = excluded.received_at
 	where excluded.ts > latest.ts`
 
-// bareRows are rows on their way into the table: of the observation nothing is true but its datastream.
+// bareRows collects rows for the table. Only the datastream of a row is real.
 type bareRows struct {
 	conn   *pgx.Conn
-	latest bool // move the newest readings too
+	latest bool // also update the latest readings
 	at     time.Time
 	seq    int64
 
@@ -47,8 +47,8 @@ func newBareRows(conn *pgx.Conn, latest bool) *bareRows {
 	return &bareRows{conn: conn, latest: latest}
 }
 
-// add adds a row of a datastream, a microsecond after the one before. A commit begins at the present, so
-// that what bare programs store one after the other in a database is never the same twice.
+// add adds a row of a datastream, one microsecond after the previous one. The first row of a commit has the current time, so
+// that bare programs that use the same database one after the other never repeat a key.
 func (b *bareRows) add(stream int64) {
 	b.at = b.at.Add(time.Microsecond)
 	if now := time.Now(); len(b.ids) == 0 && now.After(b.at) {
@@ -61,7 +61,7 @@ func (b *bareRows) add(stream int64) {
 	}
 }
 
-// commit stores what was added, in one transaction.
+// commit stores the collected rows in one transaction.
 func (b *bareRows) commit(ctx context.Context) error {
 	n := len(b.ids)
 	args := []any{b.retentions[:n], b.ids, b.times, b.values[:n], b.qcs[:n], b.sources[:n], b.times, b.places[:n], b.seq}
@@ -82,9 +82,9 @@ func (b *bareRows) commit(ctx context.Context) error {
 	return nil
 }
 
-// loneCommits measures commits of one row over one connection, each so long after the one before, until
-// enough is true of how many there were.
-func loneCommits(ctx context.Context, url string, pause time.Duration, enough func(n int) bool) (took []time.Duration, err error) {
+// singleCommits measures commits of one row on one connection, with a pause before each, until enough returns true for their
+// number. They are the reference for the time of a PUBACK.
+func singleCommits(ctx context.Context, url string, pause time.Duration, enough func(n int) bool) (took []time.Duration, err error) {
 	err = connected(ctx, url, func(conn *pgx.Conn) error {
 		all, err := streamIDs(ctx, conn)
 		if err != nil {

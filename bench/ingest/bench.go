@@ -15,20 +15,20 @@ import (
 	"onemap/bench/kit"
 )
 
-// The two equal databases.
+// The two databases with the same content.
 const (
 	oursDB = "ours"
 	bareDB = "bare"
 )
 
-// bench is what the cases share.
+// bench holds the common state of the cases.
 type bench struct {
 	o        options
 	r        *kit.Report
 	place    *kit.Place
 	password string
 	devices  []device
-	prepared map[string]bool // databases
+	prepared map[string]bool // names of the databases that are filled
 }
 
 func newBench(ctx context.Context, o options, r *kit.Report) (*bench, error) {
@@ -46,7 +46,7 @@ func newBench(ctx context.Context, o options, r *kit.Report) (*bench, error) {
 	return b, err
 }
 
-// postgres is the process id of PostgreSQL; 0: it is not the benchmark's own.
+// postgres returns the process id of PostgreSQL. It returns 0 if PostgreSQL does not belong to the benchmark.
 func (b *bench) postgres() int {
 	if b.place == nil {
 		return 0
@@ -54,7 +54,7 @@ func (b *bench) postgres() int {
 	return b.place.Cluster.PID()
 }
 
-// database returns the URL of a database, with everything in it, made when first asked for.
+// database returns the URL of a database with all devices. It creates and fills the database at the first call.
 func (b *bench) database(ctx context.Context, name string) (string, error) {
 	url := b.place.Cluster.URL(name)
 	if b.prepared[name] {
@@ -72,7 +72,7 @@ func (b *bench) database(ctx context.Context, name string) (string, error) {
 	return url, nil
 }
 
-// empty removes all readings, so that each case begins alike.
+// empty deletes all readings, so that each case starts in the same state.
 func empty(ctx context.Context, url string) error {
 	return connected(ctx, url, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, "truncate observation, latest, ingest_batch")
@@ -80,7 +80,7 @@ func empty(ctx context.Context, url string) error {
 	})
 }
 
-// settle writes out what the runs before have left in memory, so that no run pays for another.
+// settle writes dirty pages to the disk, so that a run does not pay for the writes of an earlier run.
 func settle(ctx context.Context, url string) error {
 	return connected(ctx, url, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, "checkpoint")
@@ -88,7 +88,7 @@ func settle(ctx context.Context, url string) error {
 	})
 }
 
-// stored counts the readings since a time.
+// stored returns the number of readings since a time.
 func stored(ctx context.Context, url string, since time.Time) (n uint64, err error) {
 	err = connected(ctx, url, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, "select count(*) from observation where ts >= $1", since).Scan(&n)
@@ -96,16 +96,17 @@ func stored(ctx context.Context, url string, since time.Time) (n uint64, err err
 	return n, err
 }
 
-// server is a running onemap with somebody who watches.
+// server is a running onemap with a client that follows the push.
 type server struct {
 	*kit.Server
-	db    string // URL
+	db    string // URL of the database
 	mqtt  string // host:port
 	main  *kit.Session
 	watch *watcher
 }
 
-// startServer starts the server with further flags; somebody logs in and follows the push.
+// startServer starts the server with additional flags, logs in, and follows the push, so that live state is part of the
+// measured work.
 func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*server, error) {
 	started, err := b.launch(ctx, db, flags...)
 	if err != nil {
@@ -124,6 +125,7 @@ func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*s
 	return s, nil
 }
 
+// launch starts the program of -onemap or, with -cpuprofile, the server that is built into this program.
 func (b *bench) launch(ctx context.Context, db string, flags ...string) (*kit.Server, error) {
 	if b.o.cpuprofile == "" {
 		return kit.StartServer(ctx, b.o.Onemap, db, flags...)
@@ -145,7 +147,7 @@ func (b *bench) launch(ctx context.Context, db string, flags ...string) (*kit.Se
 	return s, nil
 }
 
-// self starts this program as something else.
+// self starts this program as a child with another role.
 func (b *bench) self(ctx context.Context, db string, args ...string) (*kit.Child, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -154,17 +156,17 @@ func (b *bench) self(ctx context.Context, db string, args ...string) (*kit.Child
 	return kit.StartChild(ctx, []string{databaseEnv + "=" + db}, program, args...)
 }
 
-// close stops the server; that whoever watched was let go before is an error.
+// close stops the server. It returns an error if the server has disconnected the client of the push before.
 func (s *server) close() error { return errors.Join(s.watch.close(), s.Stop()) }
 
-// watcher is a client of the push protocol that reads all it is sent.
+// watcher is a client of the push protocol that reads all frames.
 type watcher struct {
 	conn  *websocket.Conn
 	ended chan struct{}
 	err   error // valid after ended
 }
 
-// watch gives each frame, with the time at which it was read, to each.
+// watch connects a client and calls each for every frame, with the time at which it was read.
 func watch(ctx context.Context, s *kit.Session, client string, each func(frame []byte, at time.Time)) (*watcher, error) {
 	conn, err := kit.DialPush(ctx, s, client)
 	if err != nil {
@@ -195,7 +197,7 @@ func (w *watcher) close() error {
 	return err
 }
 
-// awaitRules waits until the rules have seen every committed batch, and gives how long that took.
+// awaitRules waits until the rules have evaluated every committed batch, and returns the time that this took.
 func (s *server) awaitRules(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
 	err := connected(ctx, s.db, func(conn *pgx.Conn) error {

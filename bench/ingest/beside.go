@@ -13,15 +13,16 @@ import (
 )
 
 const (
+	// The load and the bar of the case beside.
 	greedyDevices = 3
-	greedyWindow  = 32                    // publishes on their way: more than a connection may have
-	greedyValues  = 1200                  // readings of one publish, which has some 60 KiB then
-	quietEvery    = 20 * time.Millisecond // between two publishes of the quiet device
+	greedyWindow  = 32                    // unacknowledged publishes, more than the server allows a connection
+	greedyValues  = 1200                  // readings per publish, about 60 KiB
+	quietEvery    = 20 * time.Millisecond // pause between two publishes of the quiet device
 	besideBar     = 5.0
 )
 
-// beside lets a quiet device publish alone and beside three that send batches of 60 KiB as fast as they are taken, by
-// turns, and sets the two times of its PUBACK against each other.
+// beside measures whether one device can delay another. A quiet device publishes alone, and then beside three devices that
+// send batches of 60 KiB as fast as the server accepts them. The bar is the ratio of its two PUBACK times.
 func (b *bench) beside(ctx context.Context) (err error) {
 	db, err := b.database(ctx, oursDB)
 	if err != nil {
@@ -48,20 +49,21 @@ func (b *bench) beside(ctx context.Context) (err error) {
 	return nil
 }
 
-// besides are the times of one run, ms.
+// besides holds the times of one run, in ms.
 type besides struct {
-	idle50, idle99 float64 // of the quiet device alone
-	with50, with99 float64 // beside the greedy ones
-	greedy         float64 // readings a second that these had committed
+	idle50, idle99 float64 // PUBACK of the quiet device alone
+	with50, with99 float64 // the same beside the greedy devices
+	greedy         float64 // committed readings per second of the greedy devices
 }
 
-// String tells them.
+// String returns the times as text.
 func (r besides) String() string {
 	n := kit.Number
 	return fmt.Sprintf("alone: PUBACK p50 %s ms, p99 %s; beside: p50 %s, p99 %s; the greedy: %s readings/s",
 		n(r.idle50), n(r.idle99), n(r.with50), n(r.with99), n(r.greedy))
 }
 
+// besideOnce is one run: the quiet device alone, then beside the greedy ones.
 func (b *bench) besideOnce(ctx context.Context, s *server) (r besides, err error) {
 	if err := settle(ctx, s.db); err != nil {
 		return r, err
@@ -72,7 +74,7 @@ func (b *bench) besideOnce(ctx context.Context, s *server) (r besides, err error
 		greedy = append(greedy, newLink(&d, greedyWindow, greedyValues))
 	}
 	links := append(slices.Clone(greedy), quiet)
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	if err := openAll(ctx, s.mqtt, links, 4); err != nil {
 		return r, err
 	}
@@ -86,7 +88,7 @@ func (b *bench) besideOnce(ctx context.Context, s *server) (r besides, err error
 	failed := make([]error, len(greedy))
 	before := time.Now()
 	for i, l := range greedy {
-		running.Go(func() { failed[i] = l.flood(&stop, always) })
+		running.Go(func() { failed[i] = l.flood(&stop, belowValue) })
 	}
 	kit.SleepUntil(ctx, before.Add(seconds(b.o.warm)))
 	r.with50, r.with99, err = b.quietly(ctx, quiet)
@@ -96,13 +98,13 @@ func (b *bench) besideOnce(ctx context.Context, s *server) (r besides, err error
 	for _, l := range greedy {
 		r.greedy += float64(l.acked.Load()*greedyValues) / took.Seconds()
 	}
-	if _, more := s.awaitRules(ctx); more != nil { // the next run begins with nothing behind
+	if _, more := s.awaitRules(ctx); more != nil { // so that the next run starts without a backlog
 		err = errors.Join(err, more)
 	}
 	return r, errors.Join(append(failed, err)...)
 }
 
-// quietly publishes one reading after the other and gives how long their PUBACKs took, ms.
+// quietly publishes one reading after the other and returns the times of their PUBACKs, in ms.
 func (b *bench) quietly(ctx context.Context, l *link) (p50, p99 float64, err error) {
 	var took []time.Duration
 	end := time.Now().Add(seconds(b.o.Seconds))
@@ -111,7 +113,7 @@ func (b *bench) quietly(ctx context.Context, l *link) (p50, p99 float64, err err
 			return 0, 0, ctx.Err()
 		}
 		sent := time.Now()
-		if err := l.publish(1, always); err != nil {
+		if err := l.publish(1, belowValue); err != nil {
 			return 0, 0, err
 		}
 		took = append(took, time.Since(sent))

@@ -13,24 +13,25 @@ import (
 )
 
 const (
+	// The sizes and the bar of the case big.
 	smallRows   = 1e6
-	lossBar     = 0.8 // of what the small database gives
+	lossBar     = 0.8 // part of the small database's rate that must be reached
 	chartPoints = 2000
-	chartsDrawn = 216 // different ones
+	chartsDrawn = 216 // number of different charts
 )
 
-// archive is a server over a database with a history.
+// archive is a server on a database with stored history.
 type archive struct {
 	*server
 	history history
-	charts  []float64 // a second, by run
-	median  []float64 // ms
+	charts  []float64 // charts per second, by run
+	median  []float64 // median time of a chart in ms, by run
 	side    *side
 }
 
-// big measures how much ingest and charts lose when a hundred times as much is stored.
+// big measures how much slower ingest and charts are with a hundred times as many stored observations.
 func (b *bench) big(ctx context.Context) (err error) {
-	if err := room(b.place.Dir, b.o.rows); err != nil {
+	if err := checkDisk(b.place.Dir, b.o.rows); err != nil {
 		return err
 	}
 	var both []*archive
@@ -55,7 +56,7 @@ func (b *bench) big(ctx context.Context) (err error) {
 		both = append(both, a)
 	}
 	for _, a := range both {
-		if err := a.checkCharts(ctx); err != nil { // and warms what they read
+		if err := a.checkCharts(ctx); err != nil { // this also reads the data into the cache
 			return err
 		}
 	}
@@ -67,7 +68,7 @@ func (b *bench) big(ctx context.Context) (err error) {
 			kit.Say("%s, run %d: %s charts/s, median %s ms", a.side.name, run+1, kit.Number(a.charts[run]), kit.Number(a.median[run]))
 		}
 	}
-	if err := b.byTurns(ctx, []*side{both[0].side, both[1].side}, rateCases()[0].traffic(b)); err != nil {
+	if err := b.alternate(ctx, []*side{both[0].side, both[1].side}, rateCases()[0].traffic(b)); err != nil {
 		return err
 	}
 	b.reportBig(both[0], both[1])
@@ -88,7 +89,7 @@ func (b *bench) reportBig(small, big *archive) {
 		kit.Number(kit.Median(small.median)), smallRows, kit.Number(kit.Median(big.median)), b.o.rows)
 }
 
-// full are the months that are over.
+// full returns the months that are over.
 func (h history) full() []time.Time {
 	now := time.Now().UTC()
 	n := len(h.months)
@@ -98,7 +99,8 @@ func (h history) full() []time.Time {
 	return h.months[:n]
 }
 
-// path is the nth chart: the full months by turns, each of the next datastream then.
+// path returns the nth chart: the complete months in turn, then the same of the next datastream. rows is the number of
+// readings in it.
 func (h history) path(n int) (path string, rows int64) {
 	months := h.full()
 	month := months[n%len(months)]
@@ -107,7 +109,7 @@ func (h history) path(n int) (path string, rows int64) {
 		month.Format(time.RFC3339), to.Format(time.RFC3339), chartPoints), int64(to.Sub(month) / historyPace)
 }
 
-// checkCharts looks at every chart once: each is of all readings of its month.
+// checkCharts requests every chart once and checks that it contains all readings of its month.
 func (a *archive) checkCharts(ctx context.Context) error {
 	for n := range chartsDrawn {
 		path, want := a.history.path(n)
@@ -132,7 +134,7 @@ func (a *archive) checkCharts(ctx context.Context) error {
 	return nil
 }
 
-// drawCharts asks for one chart after the other.
+// drawCharts requests one chart after the other for a time.
 func (a *archive) drawCharts(ctx context.Context, run int, length time.Duration) error {
 	var took []time.Duration
 	start := time.Now()

@@ -13,14 +13,15 @@ import (
 )
 
 const (
+	// The bars of the case connections.
 	connectionBarKB = 40.0
 	backBar         = 30.0 // s
 	storms          = 3
 	publishEvery    = time.Minute
 )
 
-// connections lets every device connect, with a last will, and publish once a minute, and looks how much
-// larger that makes the server. Then all are cut and come back at once.
+// connections measures the resident memory per connection. Every device connects, with a last will, and publishes once a
+// minute. After that, all connections are cut at once, and the time until all devices are connected again is measured.
 func (b *bench) connections(ctx context.Context) (err error) {
 	db, err := b.database(ctx, oursDB)
 	if err != nil {
@@ -43,7 +44,7 @@ func (b *bench) connections(ctx context.Context) (err error) {
 		links[i] = newLink(&b.devices[i], 1, 1)
 		links[i].will = true
 	}
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	start := time.Now()
 	if err := openAll(ctx, s.mqtt, links, 64); err != nil {
 		return err
@@ -61,9 +62,8 @@ func (b *bench) connections(ctx context.Context) (err error) {
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
-// resident lets the devices publish at their pace while the server comes to rest, and gives its resident
-// memory then. Go's collector runs after two minutes at the latest, and what it frees goes back to the
-// kernel little by little.
+// resident lets the devices publish at their pace until the memory of the server is stable, and returns its resident memory
+// in bytes. Go's garbage collector runs after two minutes at the latest, and returns freed memory to the kernel slowly.
 func (b *bench) resident(ctx context.Context, s *server, links []*link) (int64, error) {
 	end := time.Now().Add(seconds(b.o.settle))
 	errs := make([]error, len(links))
@@ -83,20 +83,21 @@ func (b *bench) resident(ctx context.Context, s *server, links []*link) (int64, 
 	return now.RSS, err
 }
 
+// keepSlowPace publishes once a minute until end. The devices start at different times.
 func (l *link) keepSlowPace(ctx context.Context, after time.Duration, end time.Time) error {
 	for at := time.Now().Add(after); at.Before(end); at = at.Add(publishEvery) {
 		if !kit.SleepUntil(ctx, at) {
 			return ctx.Err()
 		}
-		if err := l.publish(1, always); err != nil {
+		if err := l.publish(1, belowValue); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// storms cuts everybody off, some times. Whoever is back publishes, and everything that was ever
-// acknowledged must be in the table.
+// storms cuts all connections several times. Each device publishes when it is connected again. At the end, everything that
+// was ever acknowledged must be in the table.
 func (b *bench) storms(ctx context.Context, s *server, links []*link) error {
 	back := make([]float64, storms)
 	worst := 0.0
@@ -129,17 +130,17 @@ func publishOnce(links []*link) error {
 	errs := make([]error, len(links))
 	var running sync.WaitGroup
 	for i, l := range links {
-		running.Go(func() { errs[i] = l.publish(1, always) })
+		running.Go(func() { errs[i] = l.publish(1, belowValue) })
 	}
 	running.Wait()
 	return errors.Join(errs...)
 }
 
-// backWithin is when a storm is given up.
+// backWithin is the time limit of one storm.
 const backWithin = 5 * time.Minute
 
-// storm cuts all links and gives the time until all have a CONNACK. Each tries again, after a pause of
-// half a second to one and a half, until it has.
+// storm cuts all links and returns the time until all have a CONNACK. A device that fails tries again after a random pause of
+// 0.5 to 1.5 s.
 func storm(ctx context.Context, addr string, links []*link) (took time.Duration, failures int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, backWithin)
 	defer cancel()

@@ -14,20 +14,20 @@ import (
 	"onemap/internal/core"
 )
 
-// device is one that publishes.
+// device is a device that publishes.
 type device struct {
 	login
-	topic   string // of its readings
+	topic   string // topic of its readings
 	streams []string
 }
 
-// mostStreams is how many datastreams a device has at most; the nth device has 1 + n mod 10.
+// mostStreams is the largest number of datastreams of a device. The nth device has 1 + n mod 10.
 const mostStreams = 10
 
-// counties are divisions of the city that the devices lie in, by turns.
+// counties returns the divisions of the devices, which are assigned in turn.
 func counties() []string { return []string{"370602", "370611", "370612", "370613", "370614", "370681"} }
 
-// newDevices returns the first n devices: the same in each database.
+// newDevices returns the first n devices. They are the same in each database.
 func newDevices(n int) []device {
 	all := make([]device, n)
 	in := counties()
@@ -46,7 +46,7 @@ func deviceID(i int) string { return fmt.Sprintf("bench-%05d", i) }
 
 func secretOf(id string) string { return "secret-of-" + id }
 
-// gateways are n devices with as many datastreams as a device has at most.
+// gateways returns n devices with the largest number of datastreams.
 func gateways(all []device, n int) []device {
 	var out []device
 	for i := mostStreams - 1; i < len(all) && len(out) < n; i += mostStreams {
@@ -57,7 +57,7 @@ func gateways(all []device, n int) []device {
 
 const userName = "bench"
 
-// prepare makes a database with the tables, divisions, devices, the rule and the account.
+// prepare creates the tables, divisions, devices, the rule and the account of a database.
 func prepare(ctx context.Context, url string, devices []device, password string) error {
 	if err := app.Migrate(ctx, url, slog.New(slog.DiscardHandler), nil); err != nil {
 		return err
@@ -72,7 +72,7 @@ func prepare(ctx context.Context, url string, devices []device, password string)
 		return err
 	}
 	return connected(ctx, url, func(conn *pgx.Conn) error {
-		if err := putWords(ctx, conn); err != nil {
+		if err := putTypes(ctx, conn); err != nil {
 			return fmt.Errorf("put the words: %w", err)
 		}
 		if err := putDevices(ctx, conn, devices); err != nil {
@@ -88,7 +88,7 @@ func prepare(ctx context.Context, url string, devices []device, password string)
 	})
 }
 
-// connected lends a connection to a database.
+// connected opens a connection to a database, calls use, and closes the connection.
 func connected(ctx context.Context, url string, use func(*pgx.Conn) error) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -97,9 +97,9 @@ func connected(ctx context.Context, url string, use func(*pgx.Conn) error) error
 	return errors.Join(use(conn), conn.Close(context.WithoutCancel(ctx)))
 }
 
-// putWords stores what devices name: divisions, a type, and the type's rule. Its interval is so long
-// that a datastream which has nothing to do in one case does not become silent.
-func putWords(ctx context.Context, conn *pgx.Conn) error {
+// putTypes stores what the devices refer to: divisions, a type, and a rule for the type. The interval of the type is so long
+// that no datastream becomes stale during a case.
+func putTypes(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `
 		insert into hazard_type (code, title_zh, title_en, sector, cap_category, radius_m)
 			values ('flood', '洪水', 'Flood', 'water', 'Met', 1000);
@@ -115,6 +115,7 @@ func putWords(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
+// putDevices stores the devices by SQL, because the API would take minutes for 15,000.
 func putDevices(ctx context.Context, conn *pgx.Conn, devices []device) error {
 	n := len(devices)
 	ids, divisions, secrets := make([]string, n), make([]string, n), make([][]byte, n)
@@ -140,8 +141,8 @@ func putDevices(ctx context.Context, conn *pgx.Conn, devices []device) error {
 	return err
 }
 
-// makeMonth makes the partition of a month in UTC, as the store would; fill, unless nil, makes the
-// table and puts rows into it, before it has an index and belongs to the others.
+// makeMonth creates the partition of a month in UTC, like the store. If fill is set, it creates the table and inserts rows
+// before the table has indexes and is attached, which is faster.
 func makeMonth(ctx context.Context, conn *pgx.Conn, month time.Time, fill func(table string, from, to time.Time) error) error {
 	from := time.Date(month.UTC().Year(), month.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
 	to := from.AddDate(0, 1, 0)
@@ -154,11 +155,11 @@ func makeMonth(ctx context.Context, conn *pgx.Conn, month time.Time, fill func(t
 	if err := fill(table, from, to); err != nil {
 		return err
 	}
-	_, err := conn.Exec(ctx, fmt.Sprintf("alter table observation_standard attach partition %s %s", table, bounds)) // makes the indexes too
+	_, err := conn.Exec(ctx, fmt.Sprintf("alter table observation_standard attach partition %s %s", table, bounds)) // this also creates the indexes
 	return err
 }
 
-// streamIDs returns each device's datastreams, in the order of their names.
+// streamIDs returns the ids of each device's datastreams, in the order of their names.
 func streamIDs(ctx context.Context, conn *pgx.Conn) (map[string][]int64, error) {
 	rows, err := conn.Query(ctx, `select device_id, id from datastream order by device_id, name`)
 	if err != nil {

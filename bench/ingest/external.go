@@ -13,14 +13,15 @@ import (
 )
 
 const (
+	// The load of the case external.
 	externalPublishers = 10
 	externalDevices    = 1000
 	externalWindow     = 500
-	externalRate       = 25_000 // messages for each second that a run is meant to take
+	externalRate       = 25_000 // messages per second of the intended length of a run
 	externalPatience   = 3 * time.Minute
 )
 
-// reader is one who reads from a Mosquitto of its own and commits.
+// reader is a program that reads from its own Mosquitto and commits.
 type reader struct {
 	name   string
 	broker *kit.Child
@@ -29,8 +30,7 @@ type reader struct {
 	runs   []figures
 }
 
-// external publishes to Mosquitto and measures how long it takes until all is committed, by turns with a
-// bare loop.
+// external publishes to Mosquitto and measures the time until everything is committed, alternating with a bare loop.
 func (b *bench) external(ctx context.Context) (err error) {
 	readers := []*reader{{name: "onemap", db: oursDB}, {name: "bare loop", db: bareDB}}
 	for _, r := range readers {
@@ -80,7 +80,7 @@ func (b *bench) external(ctx context.Context) (err error) {
 	return nil
 }
 
-// externalRun is one run: the time from the first publish until the last is committed.
+// externalRun is one run: the time from the first publish until the last one is committed.
 func (b *bench) externalRun(ctx context.Context, r *reader) (err error) {
 	pid, stop, err := r.start(ctx)
 	if err != nil {
@@ -88,12 +88,12 @@ func (b *bench) externalRun(ctx context.Context, r *reader) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	links := b.publishers()
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	if err := openAll(ctx, r.broker.Addr, links, externalPublishers); err != nil {
 		return err
 	}
 	last := newLink(b.sentinel(), 1, 1)
-	defer leaveAll([]*link{last})
+	defer disconnectAll([]*link{last})
 	if err := last.open(ctx, r.broker.Addr); err != nil {
 		return err
 	}
@@ -116,7 +116,8 @@ func (b *bench) externalRun(ctx context.Context, r *reader) (err error) {
 	return r.allStored(ctx, before+f.messages)
 }
 
-// publishers share the devices' topics: a broker of one's own lets whoever may publish for others.
+// publishers returns links that publish for all devices. The Mosquitto of the benchmark has no access control, so a client
+// may publish for any device.
 func (b *bench) publishers() []*link {
 	links := make([]*link, externalPublishers)
 	for i := range links {
@@ -130,19 +131,19 @@ func (b *bench) publishers() []*link {
 	return links
 }
 
-// sentinel is a device that nobody publishes for, and that has one datastream.
+// sentinel returns a device for which no publisher publishes, with one datastream. Its reading is sent last.
 func (b *bench) sentinel() *device {
 	return &b.devices[len(b.devices)/mostStreams*mostStreams-mostStreams]
 }
 
-// sentinels counts the sentinel's readings.
+// sentinels returns the number of the sentinel's stored readings.
 func (b *bench) sentinels(ctx context.Context, conn *pgx.Conn) (n int, err error) {
 	err = conn.QueryRow(ctx, `select count(*) from observation where retention = 'standard'
 		and datastream_id = (select id from datastream where device_id = $1)`, b.sentinel().id).Scan(&n)
 	return n, err
 }
 
-// awaitSentinels waits until there are more than so many.
+// awaitSentinels waits until the sentinel has more than had readings. It calls try between two checks.
 func (b *bench) awaitSentinels(ctx context.Context, db string, had int, try func() error) error {
 	return connected(ctx, db, func(conn *pgx.Conn) error {
 		for limit := time.Now().Add(externalPatience); ; {
@@ -163,8 +164,8 @@ func (b *bench) awaitSentinels(ctx context.Context, db string, had int, try func
 	})
 }
 
-// awaitFlow publishes until something is committed: then the subscription stands. It returns when all
-// of that is.
+// awaitFlow publishes until a reading is committed: then the subscription is active. It returns when all these readings are
+// committed.
 func (b *bench) awaitFlow(ctx context.Context, r *reader, last *link) error {
 	return connected(ctx, r.db, func(conn *pgx.Conn) error {
 		had, err := b.sentinels(ctx, conn)
@@ -177,7 +178,7 @@ func (b *bench) awaitFlow(ctx context.Context, r *reader, last *link) error {
 				return nil
 			}
 			next = time.Now().Add(200 * time.Millisecond)
-			return last.publish(1, always)
+			return last.publish(1, belowValue)
 		}); err != nil {
 			return err
 		}
@@ -188,7 +189,7 @@ func (b *bench) awaitFlow(ctx context.Context, r *reader, last *link) error {
 	})
 }
 
-// settled waits until the sentinel's readings have not become more for a while.
+// settled waits until the number of the sentinel's readings has not changed for a second.
 func (b *bench) settled(ctx context.Context, conn *pgx.Conn, had int) error {
 	for since := time.Now(); time.Since(since) < time.Second; {
 		n, err := b.sentinels(ctx, conn)
@@ -205,7 +206,7 @@ func (b *bench) settled(ctx context.Context, conn *pgx.Conn, had int) error {
 	return nil
 }
 
-// through publishes n messages and then the sentinel, and waits for its commit.
+// through publishes n messages and then the sentinel's, and waits until that is committed. The time between is the result.
 func (b *bench) through(ctx context.Context, r *reader, pid int, links []*link, last *link, n int) (f figures, err error) {
 	var had int
 	if err := connected(ctx, r.db, func(conn *pgx.Conn) error {
@@ -215,7 +216,7 @@ func (b *bench) through(ctx context.Context, r *reader, pid int, links []*link, 
 		return f, err
 	}
 	s := subject{server: pid, postgres: b.postgres()}
-	before, err := look(s, links)
+	before, err := progressOf(s, links)
 	if err != nil {
 		return f, err
 	}
@@ -229,13 +230,13 @@ func (b *bench) through(ctx context.Context, r *reader, pid int, links []*link, 
 		running.Go(func() { errs[i] = l.publish(n/len(links), c.value) })
 	}
 	running.Wait()
-	if err := errors.Join(append(errs, last.publish(1, always))...); err != nil {
+	if err := errors.Join(append(errs, last.publish(1, belowValue))...); err != nil {
 		return f, err
 	}
 	if err := b.awaitSentinels(ctx, r.db, had, func() error { return nil }); err != nil {
 		return f, err
 	}
-	after, err := look(s, links)
+	after, err := progressOf(s, links)
 	if err != nil {
 		return f, err
 	}
@@ -244,7 +245,7 @@ func (b *bench) through(ctx context.Context, r *reader, pid int, links []*link, 
 	return f, nil
 }
 
-// allStored waits a little for what committed beside the sentinel.
+// allStored waits for the readings that were committed at the same time as the sentinel's, and checks their number.
 func (r *reader) allStored(ctx context.Context, want uint64) error {
 	for limit := time.Now().Add(20 * time.Second); ; {
 		n, err := stored(ctx, r.db, time.Time{})

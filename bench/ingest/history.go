@@ -17,21 +17,22 @@ import (
 )
 
 const (
-	historyMonths = 25 // with the present one
+	// The size of the stored history.
+	historyMonths = 25 // including the current month
 	historyPace   = 10 * time.Minute
-	rowBytes      = 130 // of a stored observation with its place in the index, roughly
+	rowBytes      = 130 // approximate size of a stored observation with its index entry
 )
 
-// history is what a database has stored: of some datastreams a reading every ten minutes, for some
-// months, in the order of arrival.
+// history describes the stored observations of a database: one every ten minutes for some datastreams and months, in the
+// order of arrival.
 type history struct {
 	streams []int64
 	months  []time.Time
 }
 
-// newHistory is of about so many rows, of as many months, the present one being the last unless there is
-// but one. A datastream has 4,464 a month; where there are more than a hundred of them, each of a
-// chart's readings lies on a page of its own.
+// newHistory returns a history of about this number of rows. The last month is the current one, unless there is only one
+// month. A datastream has 4,464 readings in a month of 31 days. With more than a hundred datastreams, each reading of a chart
+// is on a different page.
 func newHistory(rows float64, months int, streams []int64) history {
 	perMonth := rows / float64(months)
 	perStream := 30.44 * 24 * time.Hour.Seconds() / historyPace.Seconds() // a month has 30.44 days
@@ -43,8 +44,8 @@ func newHistory(rows float64, months int, streams []int64) history {
 	return h
 }
 
-// room is an error when the disk has not enough of it.
-func room(dir string, rows float64) error {
+// checkDisk returns an error if the disk has too little free space.
+func checkDisk(dir string, rows float64) error {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(dir, &fs); err != nil {
 		return fmt.Errorf("look for room: %w", err)
@@ -56,7 +57,7 @@ func room(dir string, rows float64) error {
 	return nil
 }
 
-// store writes the history straight into partitions, over two connections.
+// store writes the history directly into partitions, on two connections.
 func (h history) store(ctx context.Context, url string) (rows int64, err error) {
 	end := time.Now().UTC().Add(-time.Minute)
 	months := make(chan time.Time, len(h.months))
@@ -100,8 +101,8 @@ func (h history) store(ctx context.Context, url string) (rows int64, err error) 
 	})
 }
 
-// fill makes the table and copies rows into it, frozen, so that nothing of it is written a second time
-// while something is measured.
+// fill creates the table of a month and copies rows into it. The rows are frozen, so that PostgreSQL does not write them
+// again during a measurement.
 func (h history) fill(ctx context.Context, conn *pgx.Conn, table string, from, to time.Time) (rows int64, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, fmt.Sprintf("drop table if exists %s; create table %[1]s (like observation_standard including defaults)", table)); err != nil {
@@ -116,11 +117,11 @@ func (h history) fill(ctx context.Context, conn *pgx.Conn, table string, from, t
 	return rows, err
 }
 
-// copyRows is a reader of rows in PostgreSQL's binary form of COPY.
+// copyRows is a reader of rows in the binary format of COPY. Source: PostgreSQL manual, COPY.
 type copyRows struct {
 	streams []int64
 	at, to  time.Time
-	next    int // datastream
+	next    int // index of the next datastream
 	began   bool
 	ended   bool
 	buf     []byte
@@ -151,7 +152,7 @@ func (c *copyRows) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// row appends the next row: all datastreams at one time, then at the next.
+// row appends the next row: all datastreams at one time, then all at the next time.
 func (c *copyRows) row() {
 	const epoch = 946684800 * 1_000_000 // 2000-01-01 in Unix microseconds
 	stream := c.streams[c.next]
@@ -173,7 +174,7 @@ func append8(b []byte, v uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, 8), v)
 }
 
-// storeHistory makes a database with a history of about so many rows.
+// storeHistory creates a database with a history of about this number of rows.
 func (b *bench) storeHistory(ctx context.Context, name string, rows float64, months int) (url string, h history, err error) {
 	if url, err = b.database(ctx, name); err != nil {
 		return url, h, err

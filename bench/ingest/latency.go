@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	latencyDevices  = 1000 // each publishes once a second
+	// The load and the bars of the case latency.
+	latencyDevices  = 1000 // devices, each publishes once a second
 	latencyClients  = 100
 	loneCommitsEach = 300
 	loneCommitPause = 20 * time.Millisecond
-	pubackBar       = 2.0   // lone commits
+	pubackBar       = 2.0   // in units of a lone commit
 	stateBarMS      = 250.0 // p99
 	stateWithin     = 20 * time.Second
 )
 
-// latency publishes 1,000 messages a second, evenly spread and whether or not the last was acknowledged,
-// and looks how long the acknowledgement takes, and the frame that carries the reading to each of 100
-// clients.
+// latency publishes 1,000 messages per second at an even pace, independent of the acknowledgements (an open loop). It
+// measures the time of the acknowledgement, and the time until the frame with the reading has reached each of 100 clients.
 func (b *bench) latency(ctx context.Context) (err error) {
 	ours, err := b.database(ctx, oursDB)
 	if err != nil {
@@ -46,10 +46,10 @@ func (b *bench) latency(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	eyes := make([]*eye, latencyClients)
-	for i := range eyes {
-		eyes[i] = &eye{}
-		w, err := watch(ctx, s.main, fmt.Sprintf("benchingest-%05d", i), eyes[i].see)
+	receivers := make([]*receiver, latencyClients)
+	for i := range receivers {
+		receivers[i] = &receiver{}
+		w, err := watch(ctx, s.main, fmt.Sprintf("benchingest-%05d", i), receivers[i].handle)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (b *bench) latency(ctx context.Context) (err error) {
 	}
 	var all []delays
 	for run := range b.o.Runs {
-		alone, err := loneCommits(ctx, bare, 0, func(n int) bool { return n == loneCommitsEach })
+		alone, err := singleCommits(ctx, bare, 0, func(n int) bool { return n == loneCommitsEach })
 		if err != nil {
 			return err
 		}
@@ -65,10 +65,10 @@ func (b *bench) latency(ctx context.Context) (err error) {
 		var ended atomic.Bool
 		var running errgroup.Group
 		running.Go(func() (err error) {
-			beside, err = loneCommits(ctx, bare, loneCommitPause, func(int) bool { return ended.Load() })
+			beside, err = singleCommits(ctx, bare, loneCommitPause, func(int) bool { return ended.Load() })
 			return err
 		})
-		d, err := b.pace(ctx, s, eyes)
+		d, err := b.pace(ctx, s, receivers)
 		ended.Store(true)
 		if err := cmp.Or(err, running.Wait()); err != nil {
 			return err
@@ -81,22 +81,22 @@ func (b *bench) latency(ctx context.Context) (err error) {
 	return nil
 }
 
-// median is that of the times, which it sorts, in ms.
+// median sorts the times and returns their median in ms.
 func median(took []time.Duration) float64 {
 	slices.Sort(took)
 	return kit.MS(kit.Percentile(took, 50))
 }
 
-// delays are those of one run, ms.
+// delays holds the results of one run, in ms.
 type delays struct {
-	commit             float64 // of one row, the median, with nothing else going on
-	beside             float64 // the same while the messages come
+	commit             float64 // median of a lone commit without other load
+	beside             float64 // the same during the messages
 	ack50, ack99       float64
 	state50, state99   float64
-	published, carried int // readings; on their way to all clients
+	published, carried int // published readings; readings received by all clients together
 }
 
-// String tells them.
+// String returns the results as text.
 func (d delays) String() string {
 	n := kit.Number
 	return fmt.Sprintf("a lone commit %s ms, %s beside the messages; PUBACK p50 %s, p99 %s; state p50 %s, p99 %s; %d published, %d of %d seen",
@@ -129,18 +129,18 @@ func reportDelays(r *kit.Report, all []delays) {
 		fmt.Sprintf("p99 %s; median %s (p50 %s)", tails, kit.Number(tail), kit.Number(middle)), tail <= stateBarMS)
 }
 
-// pace is one run. Every reading must be in the table and with every client.
-func (b *bench) pace(ctx context.Context, s *server, eyes []*eye) (d delays, err error) {
+// pace is one run. Every reading must be in the table and must have reached every client.
+func (b *bench) pace(ctx context.Context, s *server, receivers []*receiver) (d delays, err error) {
 	since := time.Now()
 	links := make([]*link, min(latencyDevices, len(b.devices)))
 	for i := range links {
 		links[i] = newLink(&b.devices[i], 1, 1)
 	}
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	if err := openAll(ctx, s.mqtt, links, 64); err != nil {
 		return d, err
 	}
-	for _, e := range eyes {
+	for _, e := range receivers {
 		e.begin()
 	}
 	took := make([][]time.Duration, len(links))
@@ -169,17 +169,17 @@ func (b *bench) pace(ctx context.Context, s *server, eyes []*eye) (d delays, err
 	if n != uint64(d.published) {
 		return d, fmt.Errorf("%d readings were acknowledged, and %d are stored", d.published, n)
 	}
-	return d, d.look(ctx, s, eyes)
+	return d, d.awaitFrames(ctx, s, receivers)
 }
 
-// keepPace publishes once a second from first on until end.
+// keepPace publishes once a second from first to end.
 func (l *link) keepPace(ctx context.Context, first, end time.Time) (took []time.Duration, err error) {
 	for at := first; at.Before(end); at = at.Add(time.Second) {
 		if !kit.SleepUntil(ctx, at) {
 			return took, ctx.Err()
 		}
 		sent := time.Now()
-		if err := l.publish(1, always); err != nil {
+		if err := l.publish(1, belowValue); err != nil {
 			return took, err
 		}
 		took = append(took, time.Since(sent))
@@ -187,15 +187,15 @@ func (l *link) keepPace(ctx context.Context, first, end time.Time) (took []time.
 	return took, nil
 }
 
-// look waits until every client has seen every reading.
-func (d *delays) look(ctx context.Context, s *server, eyes []*eye) error {
+// awaitFrames waits until every client has received every reading.
+func (d *delays) awaitFrames(ctx context.Context, s *server, receivers []*receiver) error {
 	limit := time.Now().Add(stateWithin)
 	for {
 		d.carried = 0
-		for _, e := range eyes {
+		for _, e := range receivers {
 			d.carried += e.count()
 		}
-		if d.carried >= d.published*len(eyes) || time.Now().After(limit) {
+		if d.carried >= d.published*len(receivers) || time.Now().After(limit) {
 			break
 		}
 		if !kit.SleepUntil(ctx, time.Now().Add(50*time.Millisecond)) {
@@ -203,9 +203,9 @@ func (d *delays) look(ctx context.Context, s *server, eyes []*eye) error {
 		}
 	}
 	var all []time.Duration
-	for i, e := range eyes {
+	for i, e := range receivers {
 		if n := e.count(); n != d.published {
-			return fmt.Errorf("client %d has seen %d of %d readings: %s", i, n, d.published, s.Words())
+			return fmt.Errorf("client %d has seen %d of %d readings: %s", i, n, d.published, s.Stderr())
 		}
 		all = append(all, e.end()...)
 	}
@@ -214,33 +214,33 @@ func (d *delays) look(ctx context.Context, s *server, eyes []*eye) error {
 	return nil
 }
 
-// eye notes when a client has seen readings that were published since it began.
-type eye struct {
+// receiver records when a client receives readings that were published since begin.
+type receiver struct {
 	mu    sync.Mutex
 	since time.Time
 	took  []time.Duration
 }
 
-func (e *eye) begin() {
+func (e *receiver) begin() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.since, e.took = time.Now().Truncate(time.Microsecond), nil
 }
 
-func (e *eye) count() int {
+func (e *receiver) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.took)
 }
 
-func (e *eye) end() []time.Duration {
+func (e *receiver) end() []time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.took
 }
 
-// see takes a frame.
-func (e *eye) see(frame []byte, at time.Time) {
+// handle handles a frame.
+func (e *receiver) handle(frame []byte, at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	eachReading(frame, func(t time.Time) {
@@ -250,8 +250,8 @@ func (e *eye) see(frame []byte, at time.Time) {
 	})
 }
 
-// eachReading returns the times of a state frame's readings, without taking the frame apart: a hundred
-// clients' frames are more than the rest of the load.
+// eachReading calls each with the times of the readings in a state frame. It searches the text instead of decoding JSON,
+// because decoding the frames of a hundred clients would cost more than the rest of the load.
 func eachReading(frame []byte, each func(time.Time)) {
 	if !bytes.Contains(frame[:min(len(frame), 64)], []byte(`"type":"state"`)) {
 		return

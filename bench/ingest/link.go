@@ -9,25 +9,28 @@ import (
 	"time"
 )
 
-// link is one device's connection: as little work as can be, so that what is measured is the server.
+// link is the connection of one device. It does as little work as possible, so that the server is measured and not the
+// client.
 type link struct {
 	device   *device
-	messages []message // one a datastream
+	messages []message // one per datastream
 	conn     *net.TCPConn
-	in       []byte // read and not yet taken
+	in       []byte // bytes that are read and not processed
 	buf      []byte
 	out      []byte
 	window   int
-	will     bool // leave a last will
+	will     bool // the CONNECT has a last will
 
-	sent  uint64 // over all connections; the packet ids follow from it
+	sent  uint64 // number of publishes on all connections; it determines the packet ids
 	acked atomic.Uint64
-	last  time.Time // of the newest reading
+	last  time.Time // time of the newest reading
 }
 
+// handshakeWithin is the time limit from the connection to the CONNACK.
 const handshakeWithin = 20 * time.Second
 
-// newLink is a device that may have so many publishes on their way, of so many readings each.
+// newLink returns the link of a device. window is the number of unacknowledged publishes that it may have; values is the
+// number of readings per publish.
 func newLink(d *device, window, values int) *link {
 	l := &link{device: d, window: window, buf: make([]byte, 4096)}
 	for _, s := range d.streams {
@@ -36,7 +39,7 @@ func newLink(d *device, window, values int) *link {
 	return l
 }
 
-// open connects and logs in.
+// open connects, logs in and waits for the CONNACK.
 func (l *link) open(ctx context.Context, addr string) error {
 	conn, err := (&net.Dialer{Timeout: handshakeWithin}).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -76,7 +79,7 @@ func (l *link) handshake() error {
 	}
 }
 
-// read takes what has come.
+// read reads the available bytes.
 func (l *link) read() error {
 	n, err := l.conn.Read(l.buf)
 	if n > 0 {
@@ -86,22 +89,22 @@ func (l *link) read() error {
 	return err
 }
 
-// leave says good-bye.
-func (l *link) leave() {
-	_, _ = l.conn.Write([]byte{packetDisconnect, 0}) // it may be gone already
+// disconnect sends a DISCONNECT and closes the connection.
+func (l *link) disconnect() {
+	_, _ = l.conn.Write([]byte{packetDisconnect, 0}) // an error means that the connection is closed already
 	_ = l.conn.Close()
 }
 
-// cut ends the connection as a network does: without a word, and nothing lingers.
+// cut resets the connection without a DISCONNECT, like a broken network.
 func (l *link) cut() {
-	_ = l.conn.SetLinger(0) // a closed one has been cut
+	_ = l.conn.SetLinger(0) // an error means that it is closed already
 	_ = l.conn.Close()
 }
 
-// id is the packet id of the nth publish.
+// id returns the packet id of the nth publish. Ids are 1 to 65,535; 0 is not valid.
 func (*link) id(n uint64) uint16 { return uint16(n%65535) + 1 }
 
-// send writes n publishes at once.
+// send sends n publishes in one write. No two readings of a device have the same time.
 func (l *link) send(n int, value func() string) error {
 	l.out = l.out[:0]
 	for range n {
@@ -121,7 +124,7 @@ func (l *link) send(n int, value func() string) error {
 	return nil
 }
 
-// acks takes the acknowledgements that have come, which must be in order, and gives their number.
+// acks processes the received acknowledgements, which must be in order, and returns their number.
 func (l *link) acks() (n int, err error) {
 	rest := l.in
 	for {
@@ -147,7 +150,8 @@ func (l *link) acks() (n int, err error) {
 	}
 }
 
-// flow publishes until next, which is told how many were acknowledged, gives 0 and all is acknowledged.
+// flow publishes and waits for acknowledgements. next gets the number of new acknowledgements and returns the number of
+// publishes to send. flow returns when everything is acknowledged and next returns 0.
 func (l *link) flow(next func(acked int) int, value func() string) error {
 	if n := next(l.window); n > 0 {
 		if err := l.send(n, value); err != nil {
@@ -174,7 +178,7 @@ func (l *link) flow(next func(acked int) int, value func() string) error {
 	return nil
 }
 
-// flood keeps the window full until stop is true, and then waits until all is acknowledged.
+// flood keeps the window full until stop is true, and then waits until everything is acknowledged.
 func (l *link) flood(stop *atomic.Bool, value func() string) error {
 	return l.flow(func(acked int) int {
 		if stop.Load() {
@@ -184,7 +188,7 @@ func (l *link) flood(stop *atomic.Bool, value func() string) error {
 	}, value)
 }
 
-// publish publishes n.
+// publish sends n publishes and waits until they are acknowledged.
 func (l *link) publish(n int, value func() string) error {
 	return l.flow(func(acked int) int {
 		acked = min(acked, n)
@@ -193,9 +197,9 @@ func (l *link) publish(n int, value func() string) error {
 	}, value)
 }
 
-func always() string { return calm }
+func belowValue() string { return belowThreshold }
 
-// openAll connects links, some at a time.
+// openAll opens links, at most atATime at the same time.
 func openAll(ctx context.Context, addr string, links []*link, atATime int) error {
 	errs := make([]error, len(links))
 	gate := make(chan struct{}, atATime)
@@ -214,10 +218,10 @@ func openAll(ctx context.Context, addr string, links []*link, atATime int) error
 	return errors.Join(errs...)
 }
 
-func leaveAll(links []*link) {
+func disconnectAll(links []*link) {
 	for _, l := range links {
 		if l.conn != nil {
-			l.leave()
+			l.disconnect()
 		}
 	}
 }

@@ -9,36 +9,37 @@ import (
 	"onemap/bench/kit"
 )
 
-// subject is whom a load is sent to, and whose processor time it costs.
+// subject is the target of a load, with the processes whose CPU time is measured.
 type subject struct {
-	addr             string // of the broker
+	addr             string // address of the broker
 	server, postgres int    // process ids
 }
 
-// traffic is one run of a load.
+// traffic describes one run of a load.
 type traffic struct {
 	devices        []device
 	window, values int
 	warm, length   time.Duration
 }
 
-// figures are those of one run, or the medians of several. Times of processors are µs a message.
+// figures holds the results of one run, or the medians of several runs. CPU times are in µs per message.
 type figures struct {
-	rate                     float64 // messages committed and acknowledged a second
-	values                   float64 // readings a second
+	rate                     float64 // committed and acknowledged messages per second
+	values                   float64 // readings per second
 	server, postgres, client float64
-	others                   float64 // processors that others kept busy meanwhile
-	lag                      float64 // s, how long after the end the rules had seen all
-	messages                 uint64  // all that were sent, and acknowledged
+	others                   float64 // CPUs that other processes kept busy
+	lag                      float64 // seconds from the end until the rules had evaluated everything
+	messages                 uint64  // all messages that were sent and acknowledged
 }
 
-// drainWithin is how long the last acknowledgements may take.
+// drainWithin is the time limit for the last acknowledgements.
 const drainWithin = time.Minute
 
-// crossEvery is how often a value beyond the threshold is sent.
+// crossEvery is the interval of values beyond the threshold.
 const crossEvery = time.Second
 
-// crossings hands out values: one beyond the threshold now and then.
+// crossings returns the values to send: normally below the threshold, and one beyond it at each interval. So the rules have
+// work during the measurement.
 type crossings struct{ due atomic.Bool }
 
 func (c *crossings) run(ctx context.Context) {
@@ -56,18 +57,18 @@ func (c *crossings) run(ctx context.Context) {
 
 func (c *crossings) value() string {
 	if c.due.Load() && c.due.CompareAndSwap(true, false) {
-		return alarm
+		return aboveThreshold
 	}
-	return calm
+	return belowThreshold
 }
 
-// flood sends a load in a closed loop and measures the part after the warming up.
+// flood runs a closed loop and measures the part after the warm-up.
 func flood(ctx context.Context, s subject, t traffic) (figures, error) {
 	links := make([]*link, len(t.devices))
 	for i := range links {
 		links[i] = newLink(&t.devices[i], t.window, t.values)
 	}
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	if err := openAll(ctx, s.addr, links, 64); err != nil {
 		return figures{}, err
 	}
@@ -83,7 +84,7 @@ func flood(ctx context.Context, s subject, t traffic) (figures, error) {
 	for _, l := range links {
 		running.Go(func() {
 			if err := l.flood(&stop, c.value); err != nil {
-				cancel(err) // the first counts
+				cancel(err) // only the first cause is kept
 			}
 		})
 	}
@@ -105,14 +106,14 @@ func flood(ctx context.Context, s subject, t traffic) (figures, error) {
 	return f, nil
 }
 
-// moment is how far a load is.
+// moment is the state of a load at one time.
 type moment struct {
 	at     time.Time
 	clocks kit.Clocks
 	acked  uint64
 }
 
-func look(s subject, links []*link) (m moment, err error) {
+func progressOf(s subject, links []*link) (m moment, err error) {
 	if m.clocks, err = kit.ReadClocks(s.server, s.postgres); err != nil {
 		return m, err
 	}
@@ -123,19 +124,19 @@ func look(s subject, links []*link) (m moment, err error) {
 	return m, nil
 }
 
-// span waits for the warming up and then as long as is to be measured, and looks at both ends.
+// span waits for the warm-up and for the measured time, and returns the state at both ends of the latter.
 func span(ctx context.Context, s subject, t traffic, links []*link) (before, after moment, err error) {
 	start := time.Now()
 	if !kit.SleepUntil(ctx, start.Add(t.warm)) {
 		return before, after, context.Cause(ctx)
 	}
-	if before, err = look(s, links); err != nil {
+	if before, err = progressOf(s, links); err != nil {
 		return before, after, err
 	}
 	if !kit.SleepUntil(ctx, start.Add(t.warm+t.length)) {
 		return before, after, context.Cause(ctx)
 	}
-	after, err = look(s, links)
+	after, err = progressOf(s, links)
 	return before, after, err
 }
 

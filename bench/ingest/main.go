@@ -1,6 +1,6 @@
-// Command benchingest measures `onemap serve` as devices use it, over a private PostgreSQL cluster with
-// fsync on, with rules and live state at work, and sets it against bare programs that commit the same
-// rows. It prints tables in markdown and ends by itself, with exit code 1 when a bar is missed.
+// Command benchingest measures the ingest of `onemap serve`, on a private PostgreSQL cluster with fsync on, with rules and
+// live state active. It compares the server with bare programs that commit the same rows. It prints tables in markdown. The
+// exit code is 1 if a bar is missed.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 
 const program = "benchingest"
 
-// options are the flags.
+// options holds the flags.
 type options struct {
 	kit.Options
 	warm       float64
@@ -25,14 +25,14 @@ type options struct {
 	latest     bool
 	window     int
 	cpuprofile string
-	child      string // what to be instead of the benchmark
+	child      string // role of this process if it is a child of the benchmark
 	bare       bareOptions
 }
 
-// databaseEnv tells a child its database.
+// databaseEnv is the environment variable with the database of a child.
 const databaseEnv = "BENCHINGEST_DATABASE"
 
-// cases are what can be measured; of no bench, for their names.
+// cases returns all cases. b is nil if only their names are needed.
 func cases(b *bench) []kit.Case {
 	var all []kit.Case
 	for _, c := range rateCases() {
@@ -46,8 +46,8 @@ func cases(b *bench) []kit.Case {
 
 func main() { kit.Main(run) }
 
-// run is the program; 0 is that every bar was reached, 1 that one was missed or something failed, 2 a
-// wrong flag.
+// run is the program. It returns 0 if every bar was reached, 1 if one was missed or an error occurred, and 2 for a wrong
+// flag.
 func run(ctx context.Context, args []string, out io.Writer) int {
 	o, err := parse(args)
 	if err != nil {
@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	return kit.Exit(program, r.Conclude(out, measureAll(ctx, o, r)))
 }
 
-// beChild is what the benchmark starts this program as.
+// beChild runs this program in the role of a child of the benchmark.
 func beChild(ctx context.Context, o options, out io.Writer) error {
 	o.bare.database = os.Getenv(databaseEnv)
 	switch o.child {
@@ -92,7 +92,7 @@ func parse(args []string) (options, error) {
 		return o, err
 	}
 	switch {
-	case !(o.warm >= 0): // NaN neither
+	case !(o.warm >= 0): // false for NaN
 		return o, errors.New("-warm must be at least 0")
 	case o.devices < 1000 || o.devices > 19_000:
 		return o, errors.New("-devices must be 1000 to 19000")

@@ -48,7 +48,7 @@ func TestFiguresAreAMessage(t *testing.T) {
 func TestACommitTakesAllThatWaitsUpToItsSize(t *testing.T) {
 	q := newBareQueue(100)
 	for i := range 120 {
-		q.put(owed{stream: int64(i)})
+		q.put(waiting{stream: int64(i)})
 	}
 	var got []int64
 	for _, want := range []int{50, 50, 20, 0} {
@@ -82,7 +82,7 @@ func TestDevicesAreWhatTheSharesNeed(t *testing.T) {
 	if n := len(gateways(all, 10)); n != 10 {
 		t.Errorf("%d gateways", n)
 	}
-	if err := room(t.TempDir(), 1e15); err == nil {
+	if err := checkDisk(t.TempDir(), 1e15); err == nil {
 		t.Error("there is room for everything")
 	}
 }

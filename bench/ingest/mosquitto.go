@@ -13,8 +13,8 @@ import (
 	"onemap/bench/kit"
 )
 
-// mosquittoConf keeps everything that waits for a client, and lets as much be on its way as both sides
-// can use.
+// mosquittoConf is a configuration without limits: Mosquitto keeps all messages that wait for a client, and allows as many
+// unacknowledged ones as both sides can use.
 const mosquittoConf = `listener %d 127.0.0.1
 user %s
 allow_anonymous true
@@ -25,7 +25,7 @@ log_dest stderr
 log_type error
 `
 
-// startMosquitto runs Debian's Mosquitto in a folder of its own.
+// startMosquitto starts Debian's Mosquitto with its configuration in dir.
 func startMosquitto(ctx context.Context, dir string) (*kit.Child, error) {
 	program, err := exec.LookPath("mosquitto")
 	if err != nil {

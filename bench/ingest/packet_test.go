@@ -60,7 +60,7 @@ func TestABrokerReadsThePublishes(t *testing.T) {
 	almost := time.Date(2026, 12, 31, 23, 59, 59, 999_997_000, time.UTC)
 	for _, n := range []int{1, 2, 10, 100} {
 		m := newMessage("onemap/v1/370602/bench-00001/obs", "s3", n)
-		both := m.appendTo(m.appendTo(nil, 7, almost, alarm), 65535, almost.Add(time.Hour), calm)
+		both := m.appendTo(m.appendTo(nil, 7, almost, aboveThreshold), 65535, almost.Add(time.Hour), belowThreshold)
 		first, second := both[:len(both)/2], both[len(both)/2:]
 		for _, c := range []struct {
 			raw   []byte

@@ -15,7 +15,7 @@ import (
 	"onemap/internal/config"
 )
 
-// serveProfiled is `onemap serve` with a profile of its processor time, for looking into.
+// serveProfiled runs `onemap serve` and writes a CPU profile.
 func serveProfiled(ctx context.Context, o options, out io.Writer) (err error) {
 	f, err := os.Create(o.cpuprofile)
 	if err != nil {
@@ -40,7 +40,7 @@ func serveProfiled(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := pprof.StartCPUProfile(f); err != nil {
 		return fmt.Errorf("-cpuprofile: %w", err)
 	}
-	fmt.Fprintf(out, "onemap serves %s, MQTT on %s\n", a.URL(), a.MQTTAddr()) // which may be none
+	fmt.Fprintf(out, "onemap serves %s, MQTT on %s\n", a.URL(), a.MQTTAddr()) // the MQTT address may be empty
 	select {
 	case <-ctx.Done():
 	case err = <-a.Failed():

@@ -13,16 +13,16 @@ import (
 	"onemap/bench/kit"
 )
 
-// rateBar is what of the bare program's rate is the least.
+// rateBar is the part of the bare program's rate that the server must reach.
 const rateBar = 0.75
 
-// rateCase is a closed loop that is held against the bare hook.
+// rateCase is a closed loop whose rate is compared with that of the bare hook.
 type rateCase struct {
 	name, title    string
 	gateways       bool
 	devices        int
 	window, values int
-	aim            float64 // values a second
+	aim            float64 // goal in values per second, reported and not checked
 }
 
 func rateCases() []rateCase {
@@ -50,16 +50,17 @@ func (c rateCase) traffic(b *bench) traffic {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// side is one of those that are measured by turns.
+// side is one of the programs that are measured alternately.
 type side struct {
 	name    string
 	subject subject
 	db      string
-	after   func(context.Context) (time.Duration, error) // waits until it has done all its work
-	since   time.Time                                    // what is older is not counted
+	after   func(context.Context) (time.Duration, error) // waits until the program has no work left
+	since   time.Time                                    // older readings are not counted
 	runs    []figures
 }
 
+// run measures the server and one or two bare hooks, alternately.
 func (c rateCase) run(ctx context.Context, b *bench) (err error) {
 	if b.o.window > 0 {
 		c.window = b.o.window
@@ -89,10 +90,10 @@ func (c rateCase) run(ctx context.Context, b *bench) (err error) {
 		defer func() { err = errors.Join(err, hook.Stop()) }()
 		sides = append(sides, &side{name: "bare hook", subject: subject{hook.Addr, hook.PID, b.postgres()}, db: bare})
 	}
-	if err := b.byTurns(ctx, sides, c.traffic(b)); err != nil {
+	if err := b.alternate(ctx, sides, c.traffic(b)); err != nil {
 		return err
 	}
-	if err := s.alertsWere(ctx); err != nil {
+	if err := s.checkAlerts(ctx); err != nil {
 		return err
 	}
 	c.report(b, sides)
@@ -107,8 +108,8 @@ func (c rateCase) bareArgs(b *bench) [][]string {
 	return [][]string{args, append(slices.Clip(args), "-newest")}
 }
 
-// byTurns lets each side have its runs, one after the other.
-func (b *bench) byTurns(ctx context.Context, sides []*side, t traffic) error {
+// alternate measures the sides alternately: one run each, then the next run.
+func (b *bench) alternate(ctx context.Context, sides []*side, t traffic) error {
 	for run := range b.o.Runs {
 		for _, s := range sides {
 			if err := s.measure(ctx, t); err != nil {
@@ -122,7 +123,7 @@ func (b *bench) byTurns(ctx context.Context, sides []*side, t traffic) error {
 	return nil
 }
 
-// measure is one run. All that was acknowledged must be in the table: one that is fast and loses is none.
+// measure is one run. Everything that was acknowledged must be in the table: a program that loses data is not fast.
 func (s *side) measure(ctx context.Context, t traffic) error {
 	before, err := stored(ctx, s.db, s.since)
 	if err != nil {
@@ -153,8 +154,8 @@ func (s *side) measure(ctx context.Context, t traffic) error {
 	return nil
 }
 
-// alertsWere is an error when no threshold was crossed: then the rules were not at work.
-func (s *server) alertsWere(ctx context.Context) error {
+// checkAlerts returns an error if there is no alert, because the rules have then not worked.
+func (s *server) checkAlerts(ctx context.Context) error {
 	return connected(ctx, s.db, func(conn *pgx.Conn) error {
 		var n int
 		if err := conn.QueryRow(ctx, "select count(*) from alert").Scan(&n); err != nil {

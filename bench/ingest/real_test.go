@@ -152,7 +152,7 @@ func TestTheServerIsMeasuredWithItsRulesAtWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	our := &side{name: "onemap", subject: subject{addr: s.mqtt, server: os.Getpid()}, db: url, after: s.awaitRules}
-	if err := s.alertsWere(t.Context()); err == nil {
+	if err := s.checkAlerts(t.Context()); err == nil {
 		t.Error("rules that have seen nothing have found something")
 	}
 	// long enough for a value beyond the threshold, unless the machine is busy elsewhere just then
@@ -161,7 +161,7 @@ func TestTheServerIsMeasuredWithItsRulesAtWork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err = s.alertsWere(t.Context()); err == nil {
+		if err = s.checkAlerts(t.Context()); err == nil {
 			break
 		}
 		if tries == 30 {
@@ -256,9 +256,9 @@ func TestDelaysAreOfEveryReading(t *testing.T) {
 	b, url := realBench(t)
 	s := realServer(t, b, url, config.Server{MQTT: "127.0.0.1:0"})
 	b.o.Seconds = 1
-	eyes := []*eye{{}, {}}
-	for i, e := range eyes {
-		w, err := watch(t.Context(), s.main, "benchingest-0000"+string(rune('a'+i)), e.see)
+	receivers := []*receiver{{}, {}}
+	for i, e := range receivers {
+		w, err := watch(t.Context(), s.main, "benchingest-0000"+string(rune('a'+i)), e.handle)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,14 +268,14 @@ func TestDelaysAreOfEveryReading(t *testing.T) {
 			}
 		}()
 	}
-	d, err := b.pace(t.Context(), s, eyes)
+	d, err := b.pace(t.Context(), s, receivers)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d.published == 0 || d.carried != 2*d.published || d.ack50 <= 0 || d.ack99 < d.ack50 || d.state99 < d.state50 {
 		t.Errorf("got %+v", d)
 	}
-	took, err := loneCommits(t.Context(), url, 0, func(n int) bool { return n == 3 })
+	took, err := singleCommits(t.Context(), url, 0, func(n int) bool { return n == 3 })
 	if err != nil || len(took) != 3 || query[int](t, url, "select count(*) from observation") != d.published+3 {
 		t.Errorf("lone commits took %v, %v", took, err)
 	}
@@ -298,7 +298,7 @@ func TestAllComeBackFromAStorm(t *testing.T) {
 		l.will = true
 		links = append(links, l)
 	}
-	defer leaveAll(links)
+	defer disconnectAll(links)
 	if err := openAll(t.Context(), s.mqtt, links, 8); err != nil {
 		t.Fatal(err)
 	}

@@ -17,26 +17,26 @@ import (
 	"time"
 )
 
-// Child is a program of ours that runs beside this one and has said on which addresses it serves.
+// Child is a child process that has printed the addresses on which it serves.
 type Child struct {
 	PID     int
-	Addr    string   // host:port, the first
-	Addrs   []string // all of the line
+	Addr    string   // host:port, the first address
+	Addrs   []string // all addresses of the line
 	Started time.Time
 
 	cmd     *exec.Cmd
-	words   tail // what it said on stderr
+	stderr  tail // the end of its stderr
 	done    chan struct{}
 	waitErr error // valid after done
 }
 
-// How long a child may take to serve, and to stop.
+// The time limits for a child to start and to stop.
 const (
 	StartWithin = 3 * time.Minute
 	StopWithin  = 30 * time.Second
 )
 
-// StartChild starts a program and waits for the line with its addresses.
+// StartChild starts a program and waits until it prints a line with its addresses.
 func StartChild(ctx context.Context, env []string, program string, args ...string) (*Child, error) {
 	in, out := io.Pipe()
 	c, err := launch(out, env, program, args...)
@@ -50,15 +50,15 @@ func StartChild(ctx context.Context, env []string, program string, args ...strin
 		c.Addr = c.Addrs[0]
 		return c, nil
 	case <-c.done:
-		return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Words())
+		return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Stderr())
 	case <-time.After(StartWithin):
-		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.Words()), c.Stop())
+		return nil, errors.Join(fmt.Errorf("%s did not say where it serves: %s", program, c.Stderr()), c.Stop())
 	case <-ctx.Done():
 		return nil, errors.Join(ctx.Err(), c.Stop())
 	}
 }
 
-// StartListener starts a program that serves an address without a word, and waits until it does.
+// StartListener starts a program that prints nothing, and waits until it accepts connections at addr.
 func StartListener(ctx context.Context, addr, program string, args ...string) (*Child, error) {
 	c, err := launch(nil, nil, program, args...)
 	if err != nil {
@@ -72,9 +72,9 @@ func StartListener(ctx context.Context, addr, program string, args ...string) (*
 		}
 		select {
 		case <-c.done:
-			return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Words())
+			return nil, fmt.Errorf("%s ended at once: %w: %s", program, c.waitErr, c.Stderr())
 		case <-limit:
-			return nil, errors.Join(fmt.Errorf("%s does not serve %s: %s", program, addr, c.Words()), c.Stop())
+			return nil, errors.Join(fmt.Errorf("%s does not serve %s: %s", program, addr, c.Stderr()), c.Stop())
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), c.Stop())
 		case <-time.After(20 * time.Millisecond):
@@ -82,20 +82,20 @@ func StartListener(ctx context.Context, addr, program string, args ...string) (*
 	}
 }
 
-// launch starts a program. It has a process group of its own, so that Ctrl-C reaches this program alone,
-// and is told to stop when this one dies. out, unless nil, is closed when the program has ended.
+// launch starts a program. The child has its own process group, so Ctrl-C reaches only this program. It receives SIGTERM when
+// this program ends. out, unless nil, is closed when the child has ended.
 func launch(out *io.PipeWriter, env []string, program string, args ...string) (*Child, error) {
 	c := &Child{done: make(chan struct{})}
-	c.cmd = exec.Command(program, args...) //nolint:noctx // it is stopped by SIGTERM, in order
+	c.cmd = exec.Command(program, args...) //nolint:noctx // Stop ends it by SIGTERM
 	c.cmd.Env = append(withoutOptions(os.Environ()), env...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	c.cmd.Stderr, c.cmd.WaitDelay = &c.words, 5*time.Second
+	c.cmd.Stderr, c.cmd.WaitDelay = &c.stderr, 5*time.Second
 	if out != nil {
 		c.cmd.Stdout = out
 	}
 	launched := make(chan error, 1)
 	go func() {
-		// the kernel sends the parent-death signal when the thread that forked ends
+		// The kernel sends the parent-death signal when the thread that forked ends, so this thread must stay.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(c.done)
@@ -106,7 +106,7 @@ func launch(out *io.PipeWriter, env []string, program string, args ...string) (*
 			c.waitErr = c.cmd.Wait()
 		}
 		if out != nil {
-			_ = out.Close() // it always gives nil
+			_ = out.Close() // always returns nil
 		}
 	}()
 	if err := <-launched; err != nil {
@@ -116,7 +116,7 @@ func launch(out *io.PipeWriter, env []string, program string, args ...string) (*
 	return c, nil
 }
 
-// withoutOptions leaves out the variables that would be options of the program.
+// withoutOptions removes the environment variables that would be options of the program.
 func withoutOptions(environ []string) []string {
 	var out []string
 	for _, e := range environ {
@@ -127,7 +127,7 @@ func withoutOptions(environ []string) []string {
 	return out
 }
 
-// readAddresses finds the first line with addresses in what the program prints, and drains the rest.
+// readAddresses sends the addresses of the first line that contains any, and discards the rest of the output.
 func readAddresses(in io.Reader, found chan<- []string) {
 	address := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 	lines := bufio.NewScanner(in)
@@ -148,27 +148,27 @@ func (c *Child) Stop() error {
 	case <-time.After(StopWithin):
 		_ = c.cmd.Process.Kill()
 		<-c.done
-		return fmt.Errorf("%s had to be killed: %s", c.cmd.Path, c.words.String())
+		return fmt.Errorf("%s had to be killed: %s", c.cmd.Path, c.stderr.String())
 	}
 	var ended *exec.ExitError
 	if errors.As(c.waitErr, &ended) && ended.ExitCode() > 0 {
-		return fmt.Errorf("%s: %w: %s", c.cmd.Path, c.waitErr, c.words.String())
+		return fmt.Errorf("%s: %w: %s", c.cmd.Path, c.waitErr, c.stderr.String())
 	}
 	return nil
 }
 
-// Running is a child that is not of this room's making: Stop must not be called on it.
+// Running returns a Child for a program that this process has not started. Stop must not be called on it.
 func Running(addr string) *Child {
 	return &Child{Addr: addr, Addrs: []string{addr}, done: make(chan struct{})}
 }
 
-// Done is closed when the program has ended.
+// Done returns a channel that is closed when the program has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Words are the last that it said on stderr.
-func (c *Child) Words() string { return c.words.String() }
+// Stderr returns the end of the program's stderr.
+func (c *Child) Stderr() string { return c.stderr.String() }
 
-// tail keeps the last words that were written to it.
+// tail is a writer that keeps the last tailBytes bytes.
 type tail struct {
 	mu sync.Mutex
 	b  []byte
@@ -176,7 +176,7 @@ type tail struct {
 
 const tailBytes = 2000
 
-// Write appends.
+// Write implements io.Writer.
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -187,7 +187,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is what was written last.
+// String returns the last bytes.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

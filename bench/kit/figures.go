@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Clocks are the processor times that are compared before and after.
+// Clocks holds the CPU times that are compared before and after a measurement.
 type Clocks struct{ Server, Postgres, Client, Machine time.Duration }
 
-// ReadClocks reads them; postgres 0 is that it has no part in what is measured.
+// ReadClocks reads the CPU times. postgres is 0 if PostgreSQL is not part of the measurement.
 func ReadClocks(server, postgres int) (c Clocks, err error) {
 	if c.Server, err = TreeCPU(server); err != nil {
 		return c, err
@@ -27,20 +27,21 @@ func ReadClocks(server, postgres int) (c Clocks, err error) {
 	return c, err
 }
 
-// Since is what was spent from before until c.
+// Since returns the CPU times spent from before to c.
 func (c Clocks) Since(before Clocks) Clocks {
 	return Clocks{c.Server - before.Server, c.Postgres - before.Postgres, c.Client - before.Client, c.Machine - before.Machine}
 }
 
-// Others is how many processors others kept busy in a time of which c was spent.
+// Others returns the number of CPUs that other processes kept busy during took, if c was spent in that time.
 func (c Clocks) Others(took time.Duration) float64 {
 	return max(0, (c.Machine-c.Server-c.Postgres-c.Client).Seconds()/took.Seconds())
 }
 
-// MS is a time in milliseconds.
+// MS returns a duration in milliseconds.
 func MS(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// Percentile is the least value that p per cent of the sorted ones do not exceed; 0 of none.
+// Percentile returns the smallest value that at least p per cent of the sorted values do not exceed. It returns the zero
+// value if there are none.
 func Percentile[T any](sorted []T, p float64) T {
 	if len(sorted) == 0 {
 		var none T
@@ -50,7 +51,7 @@ func Percentile[T any](sorted []T, p float64) T {
 	return sorted[min(max(i, 0), len(sorted)-1)]
 }
 
-// Median is the middle value, of an even number the mean of both.
+// Median returns the middle value, or the mean of the two middle values. It returns NaN if there are none.
 func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -59,7 +60,7 @@ func Median(values []float64) float64 {
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
-// MedianOf is the median of one figure of several runs.
+// MedianOf returns the median of one figure over several runs.
 func MedianOf[F any](runs []F, get func(F) float64) float64 {
 	values := make([]float64, len(runs))
 	for i, r := range runs {
@@ -68,7 +69,8 @@ func MedianOf[F any](runs []F, get func(F) float64) float64 {
 	return Median(values)
 }
 
-// Ratios divides the runs of two sides pair by pair.
+// Ratios divides a figure of one side by that of the other, run by run. The runs alternate, so a disturbance of the machine
+// affects both runs of a pair.
 func Ratios[F any](above, below []F, get func(F) float64) []float64 {
 	out := make([]float64, min(len(above), len(below)))
 	for i := range out {
@@ -77,7 +79,7 @@ func Ratios[F any](above, below []F, get func(F) float64) []float64 {
 	return out
 }
 
-// Slope is the rise a second of the line that fits the points best: seconds, values.
+// Slope returns the slope of the least-squares line through the points: units of y per unit of x.
 func Slope(x, y []float64) float64 {
 	n := float64(len(x))
 	var sx, sy, sxx, sxy float64
@@ -91,7 +93,7 @@ func Slope(x, y []float64) float64 {
 	return (n*sxy - sx*sy) / d
 }
 
-// SleepUntil reports false when ctx has ended before.
+// SleepUntil waits until t. It returns false if ctx ends first.
 func SleepUntil(ctx context.Context, t time.Time) bool {
 	select {
 	case <-ctx.Done():

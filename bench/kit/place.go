@@ -12,13 +12,13 @@ import (
 	"onemap/demo/pgcluster"
 )
 
-// Place is a folder and a PostgreSQL cluster of one's own.
+// Place is a private folder with a PostgreSQL cluster.
 type Place struct {
 	Dir     string
 	Cluster *pgcluster.Cluster
 }
 
-// NewPlace makes a folder of that name and starts PostgreSQL in it, with fsync on.
+// NewPlace creates a folder whose name begins with name, and starts PostgreSQL in it with fsync on.
 func NewPlace(ctx context.Context, name string) (*Place, error) {
 	dir, err := os.MkdirTemp("", name+"-")
 	if err != nil {
@@ -44,7 +44,7 @@ func (p *Place) start(ctx context.Context) error {
 	return nil
 }
 
-// Close stops PostgreSQL and removes everything; also after ctx has ended.
+// Close stops PostgreSQL and removes the folder. It works after ctx has ended too.
 func (p *Place) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopWithin)
 	defer cancel()
@@ -55,12 +55,12 @@ func (p *Place) Close(ctx context.Context) error {
 	return errors.Join(err, os.RemoveAll(p.Dir))
 }
 
-// Say tells whoever waits how far it is.
+// Say prints a line about the progress to stderr.
 func Say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
 }
 
-// Machine names the processor and how busy it is.
+// Machine returns the CPU model, the number of CPUs and the load average.
 func Machine() string {
 	model := "unknown processor"
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {

@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// tick is the unit of processor time in /proc: USER_HZ is 100 on every Linux that Go runs on.
+// tick is the unit of CPU time in /proc: USER_HZ is 100 on every Linux that Go supports.
 const tick = 10 * time.Millisecond
 
-// Stat is what is needed of /proc/PID/stat.
+// Stat holds the used fields of /proc/PID/stat.
 type Stat struct {
 	RSS    int64 // resident memory, bytes
 	parent int
-	own    time.Duration // user and system
-	reaped time.Duration // of children that have ended and been waited for
+	own    time.Duration // user and system time
+	reaped time.Duration // time of children that have ended and that it has waited for
 }
 
-// parseStat reads the text of /proc/PID/stat (proc(5)). The program's name, in parentheses, may hold
-// anything.
+// parseStat parses /proc/PID/stat. Source: proc(5). The name of the program is in parentheses and may contain any character,
+// so the fields are counted from the last parenthesis.
 func parseStat(text []byte) (Stat, error) {
 	_, rest, ok := cutLast(text, ')')
 	fields := bytes.Fields(rest)
@@ -52,7 +52,7 @@ func cutLast(b []byte, sep byte) (before, after []byte, found bool) {
 	return b[:i], b[i+1:], true
 }
 
-// StatOf is how the process is now.
+// StatOf returns the current state of a process.
 func StatOf(pid int) (Stat, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -61,8 +61,8 @@ func StatOf(pid int) (Stat, error) {
 	return parseStat(text)
 }
 
-// TreeCPU is the processor time of a process and of all its children, also those that have ended. A
-// child that ends while they are read would count twice; then they are read again.
+// TreeCPU returns the CPU time of a process and of its children, including those that have ended. A child that ends during
+// the reading would be counted twice. So it reads again if the time of the ended children has changed.
 func TreeCPU(pid int) (time.Duration, error) {
 	for range 20 {
 		before, err := StatOf(pid)
@@ -81,8 +81,9 @@ func TreeCPU(pid int) (time.Duration, error) {
 	return 0, fmt.Errorf("the children of process %d end all the time", pid)
 }
 
+// childrenCPU returns the CPU time of the living children. PostgreSQL has one level of children.
 func childrenCPU(pid int) (total time.Duration) {
-	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well-formed
+	files, _ := filepath.Glob("/proc/[0-9]*/stat") // never fails: the pattern is valid
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -95,7 +96,7 @@ func childrenCPU(pid int) (total time.Duration) {
 	return total
 }
 
-// OwnCPU is the processor time of this process: of the load.
+// OwnCPU returns the CPU time of this process, which generates the load.
 func OwnCPU() (time.Duration, error) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -104,7 +105,7 @@ func OwnCPU() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
-// MachineCPU is the time that all processors together have worked, as /proc/stat says.
+// MachineCPU returns the busy time of all CPUs. Source: /proc/stat.
 func MachineCPU() (time.Duration, error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -113,7 +114,7 @@ func MachineCPU() (time.Duration, error) {
 	return parseMachine(text)
 }
 
-// parseMachine adds user, nice, system, irq and softirq of the first line of /proc/stat.
+// parseMachine returns the sum of user, nice, system, irq and softirq of the first line of /proc/stat.
 func parseMachine(text []byte) (time.Duration, error) {
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	fields := bytes.Fields(line)
@@ -131,5 +132,5 @@ func parseMachine(text []byte) (time.Duration, error) {
 	return time.Duration(total) * tick, nil
 }
 
-// Cores is how many processors this program may use.
+// Cores returns the number of CPUs that this program may use.
 func Cores() int { return runtime.NumCPU() }

@@ -14,23 +14,23 @@ import (
 	"syscall"
 )
 
-// Options are the flags that every measuring program has.
+// Options holds the flags that all measuring programs have.
 type Options struct {
-	Onemap  string  // the program to measure
-	Runs    int     // that a median is taken of
-	Seconds float64 // of load, a run
+	Onemap  string  // path of the program to measure
+	Runs    int     // number of runs for a median
+	Seconds float64 // length of one run
 
-	cases []string // all there are
-	only  string   // some of them, with commas between
+	cases []string // names of all cases
+	only  string   // names of the chosen cases, separated by commas; "": all
 }
 
-// Case is one of what a program can measure.
+// Case is one measurement of a program.
 type Case struct {
 	Name string
 	Run  func(context.Context) error
 }
 
-// Flags begins the flags of a program that can measure the cases; seconds is its help for -seconds.
+// Flags returns the flag set of a program with these cases. seconds is the help text of -seconds.
 func (o *Options) Flags(program, seconds string, cases []Case) *flag.FlagSet {
 	o.cases = nil
 	for _, c := range cases {
@@ -44,8 +44,7 @@ func (o *Options) Flags(program, seconds string, cases []Case) *flag.FlagSet {
 	return f
 }
 
-// Parse reads the arguments, and checks the flags that every program has. flag.ErrHelp is that -h was
-// asked for.
+// Parse parses the arguments and checks the common flags. It returns flag.ErrHelp for -h.
 func (o *Options) Parse(f *flag.FlagSet, args []string) error {
 	if err := f.Parse(args); err != nil {
 		return err
@@ -56,14 +55,14 @@ func (o *Options) Parse(f *flag.FlagSet, args []string) error {
 		return fmt.Errorf("unknown argument %q", f.Arg(0))
 	case o.only != "" && slices.ContainsFunc(strings.Split(o.only, ","), unknown):
 		return fmt.Errorf("-only %q: the cases are %s", o.only, strings.Join(o.cases, ", "))
-	case o.Runs < 1 || o.Runs > 100 || !(o.Seconds > 0): // NaN neither
+	case o.Runs < 1 || o.Runs > 100 || !(o.Seconds > 0): // false for NaN
 		return errors.New("-runs must be 1 to 100, -seconds more than 0")
 	}
 	return nil
 }
 
-// Measure runs the cases that were asked for, in order. After one that fails the others still have their
-// turn, unless ctx has ended.
+// Measure runs the chosen cases in order. If one fails, it continues with the next, unless ctx has ended. It returns the
+// joined errors.
 func (o *Options) Measure(ctx context.Context, cases []Case) error {
 	var failed []error
 	for _, c := range cases {
@@ -71,7 +70,7 @@ func (o *Options) Measure(ctx context.Context, cases []Case) error {
 			continue
 		}
 		Say("case %s", c.Name)
-		if err := cmp.Or(c.Run(ctx), ctx.Err()); err != nil { // a case that was cut short has measured nothing
+		if err := cmp.Or(c.Run(ctx), ctx.Err()); err != nil { // an interrupted case has no result
 			Say("case %s: %v", c.Name, err)
 			failed = append(failed, fmt.Errorf("case %s: %w", c.Name, err))
 		}
@@ -82,7 +81,7 @@ func (o *Options) Measure(ctx context.Context, cases []Case) error {
 	return errors.Join(failed...)
 }
 
-// Main runs a program until it is done, or is told to stop, and exits with its code.
+// Main runs a program until it ends or receives a signal, and exits with its code.
 func Main(run func(ctx context.Context, args []string, out io.Writer) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout)
@@ -90,7 +89,7 @@ func Main(run func(ctx context.Context, args []string, out io.Writer) int) {
 	os.Exit(code)
 }
 
-// Refuse says what is wrong with the flags, and gives the exit code: 2, or 0 of -h.
+// Refuse prints an error of the flags and returns the exit code: 2, or 0 after -h.
 func Refuse(program string, err error) int {
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -99,7 +98,7 @@ func Refuse(program string, err error) int {
 	return 2
 }
 
-// Exit says what has failed, and gives the exit code: 1, or 0 of nothing.
+// Exit prints an error and returns the exit code: 1, or 0 if err is nil.
 func Exit(program string, err error) int {
 	if err == nil {
 		return 0

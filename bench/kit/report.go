@@ -8,27 +8,27 @@ import (
 	"strings"
 )
 
-// Report is what is printed at the end, in markdown: notes, one table of figures, the bars.
+// Report is the result of a program, printed as markdown: notes, one table of figures, and the bars.
 type Report struct {
-	Head []string // of the table
+	Head []string // column titles of the table
 
 	notes  []string
 	rows   [][]string
 	checks []check
 }
 
-// check is a bar, and whether it was reached.
+// check is a bar and whether it was reached.
 type check struct {
 	name, bar, got string
 	ok             bool
 }
 
-// Note adds a line above the table.
+// Note adds a line before the table.
 func (r *Report) Note(format string, args ...any) {
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
 }
 
-// Row adds one to the table; its cells are those of Head.
+// Row adds a row to the table, with the columns of Head.
 func (r *Report) Row(cells ...string) { r.rows = append(r.rows, cells) }
 
 // Check adds a bar.
@@ -36,16 +36,16 @@ func (r *Report) Check(name, bar, got string, ok bool) {
 	r.checks = append(r.checks, check{name, bar, got, ok})
 }
 
-// Ratio checks the median of the runs' ratios against a bar.
+// Ratio adds a bar for the median of the runs' ratios.
 func (r *Report) Ratio(name string, all []float64, atLeast float64) {
 	m := Median(all)
 	r.Check(name, fmt.Sprintf("median ≥ %g", atLeast), fmt.Sprintf("%s; median %s", Numbers(all), Number(m)), m >= atLeast)
 }
 
-// Missed reports whether a bar was.
+// Missed reports whether a bar was missed.
 func (r *Report) Missed() bool { return len(r.MissedBars()) > 0 }
 
-// MissedBars names the bars that were missed.
+// MissedBars returns the names of the missed bars.
 func (r *Report) MissedBars() (names []string) {
 	for _, c := range r.checks {
 		if !c.ok {
@@ -55,7 +55,7 @@ func (r *Report) MissedBars() (names []string) {
 	return names
 }
 
-// Conclude prints the report; a bar that was missed is an error, when measuring had none.
+// Conclude prints the report. It returns err or, if that is nil and a bar was missed, an error with the missed bars.
 func (r *Report) Conclude(w io.Writer, err error) error {
 	r.Print(w)
 	if err == nil && r.Missed() {
@@ -64,7 +64,7 @@ func (r *Report) Conclude(w io.Writer, err error) error {
 	return err
 }
 
-// Print writes it.
+// Print prints the report as markdown.
 func (r *Report) Print(w io.Writer) {
 	var b strings.Builder
 	for _, n := range r.notes {
@@ -95,7 +95,7 @@ func line(b *strings.Builder, cells []string) {
 	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-// Number writes three digits that count.
+// Number returns a number with three significant digits.
 func Number(v float64) string {
 	switch a := math.Abs(v); {
 	case a == 0:
@@ -111,7 +111,7 @@ func Number(v float64) string {
 	}
 }
 
-// Numbers writes several.
+// Numbers returns numbers with three significant digits, separated by commas.
 func Numbers(all []float64) string {
 	words := make([]string, len(all))
 	for i, v := range all {

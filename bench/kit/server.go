@@ -18,23 +18,23 @@ import (
 type Server struct {
 	*Child
 	HTTP  *http.Client
-	Ready time.Duration // from the start of the process
+	Ready time.Duration // time from the start of the process until /readyz is 200
 }
 
-// Session is somebody who is logged in.
+// Session is a logged-in account.
 type Session struct {
 	Server *Server
 	Cookie string // name=value
 }
 
-// Answer is one answer of a server, as it came over the wire.
+// Answer is a response as it was received, not decompressed.
 type Answer struct {
 	Path   string
 	Header http.Header
 	Body   []byte
 }
 
-// StartServer starts `onemap serve` over a database, with further flags, and waits until it is ready.
+// StartServer starts `onemap serve` on a database, with additional flags, and waits until it is ready.
 func StartServer(ctx context.Context, onemap, db string, flags ...string) (*Server, error) {
 	program, err := filepath.Abs(onemap)
 	if err != nil {
@@ -52,12 +52,12 @@ func StartServer(ctx context.Context, onemap, db string, flags ...string) (*Serv
 	return s, nil
 }
 
-// NewServer is the server that a child is.
+// NewServer returns the Server of a child process.
 func NewServer(c *Child) *Server {
 	return &Server{Child: c, HTTP: &http.Client{Timeout: time.Minute}}
 }
 
-// AwaitReady asks /readyz until it is 200, and notes how long that took from the start of the process.
+// AwaitReady requests /readyz until the status is 200, and records the time since the start of the process.
 func (s *Server) AwaitReady(ctx context.Context) error {
 	err := s.Eventually(ctx, "the server is ready", func() (bool, error) {
 		status, _, err := s.Fetch(ctx, http.MethodGet, "/readyz", "", nil)
@@ -67,7 +67,8 @@ func (s *Server) AwaitReady(ctx context.Context) error {
 	return err
 }
 
-// Eventually asks until the answer is yes.
+// Eventually calls ask until it returns true. It returns an error if that takes longer than StartWithin or if the server
+// ends.
 func (s *Server) Eventually(ctx context.Context, what string, ask func() (bool, error)) error {
 	limit := time.After(StartWithin)
 	pause := time.NewTicker(20 * time.Millisecond)
@@ -80,16 +81,16 @@ func (s *Server) Eventually(ctx context.Context, what string, ask func() (bool, 
 		select {
 		case <-pause.C:
 		case <-s.done:
-			return fmt.Errorf("the server has ended: %w: %s", s.waitErr, s.Words())
+			return fmt.Errorf("the server has ended: %w: %s", s.waitErr, s.Stderr())
 		case <-limit:
-			return fmt.Errorf("it never came true that %s: %s", what, s.Words())
+			return fmt.Errorf("it never came true that %s: %s", what, s.Stderr())
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// Fetch sends one request that is not measured, with a JSON body unless in is nil, and reads the answer.
+// Fetch sends a request that is not measured, with in as a JSON body unless it is nil, and returns the response.
 func (s *Server) Fetch(ctx context.Context, method, path, cookie string, in any) (int, *Answer, error) {
 	var body io.Reader
 	if in != nil {
@@ -102,7 +103,7 @@ func (s *Server) Fetch(ctx context.Context, method, path, cookie string, in any)
 	return s.send(ctx, method, path, cookie, "identity", body)
 }
 
-// FetchPacked is a GET whose answer is left as packed as the server sends it.
+// FetchPacked sends a GET and returns the response without decompressing it.
 func (s *Server) FetchPacked(ctx context.Context, path, cookie string) (int, *Answer, error) {
 	return s.send(ctx, http.MethodGet, path, cookie, "gzip", nil)
 }
@@ -116,12 +117,12 @@ func (s *Server) send(ctx context.Context, method, path, cookie, coding string, 
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Cookie", cookie)
-	req.Header.Set("Accept-Encoding", coding) // said, so that the client leaves it packed
+	req.Header.Set("Accept-Encoding", coding) // set explicitly, so that the HTTP client does not decompress
 	res, err := s.HTTP.Do(req)
 	if err != nil {
 		return 0, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	defer func() { _ = res.Body.Close() }() // it has been read
+	defer func() { _ = res.Body.Close() }() // the body has been read
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		return 0, nil, fmt.Errorf("%s: %w", path, err)
@@ -129,7 +130,7 @@ func (s *Server) send(ctx context.Context, method, path, cookie, coding string, 
 	return res.StatusCode, &Answer{Path: path, Header: res.Header, Body: text}, nil
 }
 
-// Login opens a session.
+// Login logs in and returns the session.
 func (s *Server) Login(ctx context.Context, user, password string) (*Session, error) {
 	status, a, err := s.Fetch(ctx, http.MethodPost, "/api/v1/session", "", map[string]string{"user": user, "password": password})
 	if err != nil {
@@ -142,7 +143,7 @@ func (s *Server) Login(ctx context.Context, user, password string) (*Session, er
 	return &Session{Server: s, Cookie: cookie}, nil
 }
 
-// Metric reads one value from /metrics, by its name with labels, if it has any.
+// Metric returns one value of /metrics. name includes the labels, if it has any.
 func (s *Server) Metric(ctx context.Context, name string) (float64, error) {
 	status, a, err := s.Fetch(ctx, http.MethodGet, "/metrics", "", nil)
 	if err != nil {
@@ -159,8 +160,8 @@ func (s *Server) Metric(ctx context.Context, name string) (float64, error) {
 	return 0, fmt.Errorf("/metrics has no %s", name)
 }
 
-// LiveHeap is what was alive after the last collection, bytes, near enough: the next one is due when
-// the heap is twice that (GOGC is 100).
+// LiveHeap returns the approximate size of the live heap after the last collection, in bytes: half of the heap size at which
+// the next collection starts (GOGC is 100).
 func (s *Server) LiveHeap(ctx context.Context) (float64, error) {
 	next, err := s.Metric(ctx, "go_memstats_next_gc_bytes")
 	return next / 2, err

@@ -15,8 +15,8 @@ import (
 	"onemap/bench/kit"
 )
 
-// serveBare serves answers that were recorded, from a map, with a server of the settings of onemap's,
-// until ctx ends: what net/http costs by itself.
+// serveBare serves recorded responses from a map until ctx ends. Its http.Server has the same settings as onemap's. So it
+// measures the cost of net/http alone.
 func serveBare(ctx context.Context, file string, out io.Writer) error {
 	prepared, err := readAnswers(file)
 	if err != nil {
@@ -44,6 +44,7 @@ func serveBare(ctx context.Context, file string, out io.Writer) error {
 	return fmt.Errorf("serve: %w", err)
 }
 
+// bareHandler answers each path with its recorded response.
 func bareHandler(prepared map[string]kit.Answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, ok := prepared[r.URL.Path]
@@ -52,11 +53,12 @@ func bareHandler(prepared map[string]kit.Answer) http.Handler {
 			return
 		}
 		maps.Copy(w.Header(), a.Header)
-		_, _ = w.Write(a.Body) // the client may have gone
+		_, _ = w.Write(a.Body) // an error means that the client has disconnected
 	})
 }
 
-// writeAnswers keeps answers for serveBare; the date is of each answer's own.
+// writeAnswers writes the responses to a file for serveBare. It removes the Date header, which net/http sets for each
+// response.
 func writeAnswers(file string, all []kit.Answer) error {
 	f, err := os.Create(file)
 	if err != nil {
@@ -68,12 +70,13 @@ func writeAnswers(file string, all []kit.Answer) error {
 	return errors.Join(gob.NewEncoder(f).Encode(all), f.Close())
 }
 
+// readAnswers reads the file of writeAnswers and returns the responses by path.
 func readAnswers(file string) (map[string]kit.Answer, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("-bare: %w", err)
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // the file was only read
 	var all []kit.Answer
 	if err := gob.NewDecoder(f).Decode(&all); err != nil {
 		return nil, fmt.Errorf("-bare: %w", err)

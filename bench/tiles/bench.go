@@ -15,31 +15,32 @@ import (
 	"onemap/tiles"
 )
 
-// The two layers that every measured tile holds.
+// The two layers of every measured tile.
 const (
 	pointsLayer   = "points"
 	polygonsLayer = "polygons"
 	bothLayers    = pointsLayer + "," + polygonsLayer
 )
 
-// The two accounts: a steward's, because the health of the layers is for those who keep data, and
-// one more client's.
+// The two accounts. The first is a steward, because the state of the layers is shown only to those who may edit data. The
+// second is for the client that checks edits.
 const (
 	loginMain   = "bench"
 	loginSecond = "bench2"
 )
 
-// bench is what the cases share: a folder and a PostgreSQL cluster of their own, the list of tiles.
+// bench holds the common state of the cases: a folder, a PostgreSQL cluster, and the list of tiles.
 type bench struct {
 	o        options
 	r        *report
 	place    *kit.Place
 	password string
 	tiles    []tiles.Address
-	loaded   map[string]bool // databases
+	loaded   map[string]bool // names of the databases that are filled
 }
 
 func newBench(ctx context.Context, o options, r *report) (*bench, error) {
+	// before the cluster is started, which takes seconds
 	if _, err := os.Stat(o.Onemap); err != nil {
 		return nil, fmt.Errorf("-onemap: %w", err)
 	}
@@ -55,7 +56,7 @@ func newBench(ctx context.Context, o options, r *report) (*bench, error) {
 	return b, nil
 }
 
-// data makes a database with two layers and two accounts, once, and gives its URL.
+// data returns the URL of a database with two layers and two accounts. It creates and fills the database at the first call.
 func (b *bench) data(ctx context.Context, name string, points, polygons int) (string, error) {
 	url := b.place.Cluster.URL(name)
 	if b.loaded[name] {
@@ -92,12 +93,12 @@ func (b *bench) addAccounts(ctx context.Context, url string) error {
 	)
 }
 
-// standard is the data set that all cases but large measure.
+// standard returns the data set of all cases except large.
 func (b *bench) standard(ctx context.Context) (string, error) {
 	return b.data(ctx, "standard", b.o.points, b.o.polygons)
 }
 
-// requests are GET requests of tiles in a session, ready to be written.
+// requests returns GET requests for tiles in a session, as bytes that can be sent at once.
 func requests(s *kit.Session, list []tiles.Address, gzip bool) [][]byte {
 	coding := "identity"
 	if gzip {

@@ -11,8 +11,7 @@ import (
 	"onemap/bench/kit"
 )
 
-// cached measures tiles that are in the cache, by turns with a bare handler that writes the same
-// bytes.
+// cached measures tiles that are in the cache, alternating with a bare handler that sends the same bytes.
 func (b *bench) cached(ctx context.Context) (err error) {
 	db, err := b.standard(ctx)
 	if err != nil {
@@ -24,7 +23,7 @@ func (b *bench) cached(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	file := filepath.Join(b.place.Dir, "answers")
-	if err := b.record(ctx, s, file); err != nil { // and warms the cache
+	if err := b.record(ctx, s, file); err != nil { // this also fills the cache
 		return err
 	}
 	self, err := os.Executable()
@@ -44,6 +43,8 @@ func (b *bench) cached(ctx context.Context) (err error) {
 	return nil
 }
 
+// cachedPairs measures both sides with a number of clients. A round of load that is not counted comes before each run, so
+// that both sides are warm.
 func (b *bench) cachedPairs(ctx context.Context, s *server, bare *kit.Child, clients int) error {
 	requests := requests(s.main, b.tiles, true)
 	before, err := s.Metric(ctx, madeMetric)
@@ -71,6 +72,7 @@ func (b *bench) cachedPairs(ctx context.Context, s *server, bare *kit.Child, cli
 	if err != nil {
 		return err
 	}
+	// the server must not have made a tile, or the case measures something else
 	if after != before {
 		return fmt.Errorf("%g tiles were made anew while all should have come from the cache", after-before)
 	}
@@ -81,7 +83,7 @@ func (b *bench) cachedPairs(ctx context.Context, s *server, bare *kit.Child, cli
 	return nil
 }
 
-// record asks for every tile of the list once and keeps the answers in a file.
+// record requests every tile of the list once and writes the responses to a file.
 func (b *bench) record(ctx context.Context, s *server, file string) error {
 	all := make([]kit.Answer, 0, len(b.tiles))
 	for _, a := range b.tiles {

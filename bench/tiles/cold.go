@@ -10,24 +10,23 @@ import (
 	"onemap/internal/core"
 )
 
-// exact are the rules of tiles without simplification and thinning, as ST_AsMVT makes them.
+// exact returns tile rules without simplification and thinning, as in ST_AsMVT.
 func exact() core.TileRules {
 	return core.TileRules{Simplify: new(float64), Thin: &core.TileGrid{}}
 }
 
-// idleBar is what PostgreSQL may use for each tile, ms, while none comes from it: the looks at the
+// idleBar is the CPU time in ms per tile that PostgreSQL may use while tiles come from memory. It is for the polling of the
 // change feed, once a second.
 const idleBar = 0.01
 
-// coldSide is one way of making tiles, with the figures of its runs.
+// coldSide is one way to make tiles, with the figures of its runs.
 type coldSide struct {
 	name  string
 	rules core.TileRules
 	runs  []figures
 }
 
-// cold measures tiles that are made anew for each request, by turns with ST_AsMVT behind the same
-// server.
+// cold measures tiles that are made for each request (the cache is off), alternating with ST_AsMVT behind the same server.
 func (b *bench) cold(ctx context.Context) (err error) {
 	db, err := b.standard(ctx)
 	if err != nil {
@@ -61,8 +60,8 @@ func (b *bench) cold(ctx context.Context) (err error) {
 	return nil
 }
 
-// coldRun measures a side once, after a round that does not count; ST_AsMVT, for which that takes
-// long, has one before its first run alone.
+// coldRun measures a side once, after a round of load that is not counted. For ST_AsMVT such a round takes long, so it has
+// one only before its first run.
 func (b *bench) coldRun(ctx context.Context, s *server, side *coldSide) error {
 	if err := s.draw(ctx, side.rules); err != nil {
 		return err
@@ -82,6 +81,8 @@ func (b *bench) coldRun(ctx context.Context, s *server, side *coldSide) error {
 	return nil
 }
 
+// subject returns the target of the load with the process ids whose CPU time counts.
 func (b *bench) subject(s *server) subject { return subject{s.Addr, s.PID, b.place.Cluster.PID()} }
 
+// runTime returns the shortest length of one run.
 func (b *bench) runTime() time.Duration { return time.Duration(b.o.Seconds * float64(time.Second)) }

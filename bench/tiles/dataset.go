@@ -16,7 +16,7 @@ import (
 	"onemap/tiles/testset"
 )
 
-// loadData makes the two layers and fills them by COPY.
+// loadData creates the two layers and fills them by COPY.
 func loadData(ctx context.Context, url string, seed uint64, points, polygons int) error {
 	ids, err := makeLayers(ctx, url)
 	if err != nil {
@@ -26,7 +26,7 @@ func loadData(ctx context.Context, url string, seed uint64, points, polygons int
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // everything was committed or has failed
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // an error is ignored: the work is committed or has failed
 	err = copyFeatures(ctx, conn, ids[pointsLayer], func(each func(*testset.Feature) error) error {
 		return testset.Points(seed, points, each)
 	})
@@ -39,6 +39,7 @@ func loadData(ctx context.Context, url string, seed uint64, points, polygons int
 	if err != nil {
 		return err
 	}
+	// so that autovacuum and the writing of dirty pages do not run during the measurement
 	for _, sql := range []string{"vacuum analyze feature", "checkpoint"} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("%s: %w", sql, err)
@@ -47,7 +48,7 @@ func loadData(ctx context.Context, url string, seed uint64, points, polygons int
 	return nil
 }
 
-// makeLayers writes the entries of the catalogue and gives their ids.
+// makeLayers creates the layers and returns their ids by name.
 func makeLayers(ctx context.Context, url string) (map[string]int, error) {
 	db, err := stores.Open(ctx, stores.Options{URL: url, MaxConns: 1})
 	if err != nil {
@@ -72,8 +73,8 @@ func makeLayers(ctx context.Context, url string) (map[string]int, error) {
 
 const copyInto = `copy feature (layer_id, source_key, division_code, name_zh, level, origin, properties, geom) from stdin`
 
-// copyFeatures streams generated features into a layer. The text form is used: the binary one would
-// need a codec for geometry.
+// copyFeatures streams generated features into a layer. It uses the text format of COPY, because the binary format would need
+// a codec for geometries.
 func copyFeatures(ctx context.Context, conn *pgx.Conn, layer int, generate func(func(*testset.Feature) error) error) error {
 	in, out := io.Pipe()
 	done := make(chan struct{})
@@ -88,10 +89,10 @@ func copyFeatures(ctx context.Context, conn *pgx.Conn, layer int, generate func(
 			_, err = out.Write(line)
 			return err
 		})
-		_ = out.CloseWithError(err) // it always gives nil
+		_ = out.CloseWithError(err) // always returns nil
 	}()
 	_, err := conn.PgConn().CopyFrom(ctx, in, copyInto)
-	_ = in.Close() // it always gives nil; the generator ends when nobody reads
+	_ = in.Close() // always returns nil; the generator ends, because its next write fails
 	<-done
 	if err != nil {
 		return fmt.Errorf("copy into layer %d: %w", layer, err)
@@ -99,8 +100,7 @@ func copyFeatures(ctx context.Context, conn *pgx.Conn, layer int, generate func(
 	return nil
 }
 
-// appendLine writes a feature as a line of COPY's text form. The data set has no character in it that
-// would have to be escaped there.
+// appendLine appends a feature as a line in the text format of COPY. The data set contains no character that must be escaped.
 func appendLine(line []byte, layer int, f *testset.Feature) ([]byte, error) {
 	properties, err := json.Marshal(map[string]any{"kind": f.Kind, "stock": f.Stock})
 	if err != nil {

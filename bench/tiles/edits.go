@@ -14,18 +14,19 @@ import (
 )
 
 const (
+	// The load and the bars of the case edits.
 	panners     = 50
-	editRate    = 2000.0 // features a second
-	freshBarMS  = 1000.0 // from the commit to the tile in hand, p99
-	flatBar     = 0.05   // growth over the second half, of the mean
-	flatFrom    = 300.0  // seconds from which on a run says something about growth
-	reached     = 0.95   // of editRate
-	markedLast  = 100    // that many points are left to the probe
+	editRate    = 2000.0 // features per second
+	freshBarMS  = 1000.0 // ms from the commit until a client has the new tile, p99
+	flatBar     = 0.05   // growth during the second half, as a part of the mean
+	flatFrom    = 300.0  // shortest run, in seconds, for which growth is checked
+	reached     = 0.95   // part of editRate that must be reached
+	markedLast  = 100    // number of points that only the probe changes
 	giveUpAfter = 5 * time.Second
 )
 
-// edits lets a writer change 2,000 features a second while 50 clients pan, and a probe looks how long
-// a marked edit takes until it is in the tile that a second client holds.
+// edits measures tiles under change. A writer changes 2,000 features per second while 50 clients pan. A probe measures the
+// time from the commit of a marked edit until the edit is in the tile of a second client.
 func (b *bench) edits(ctx context.Context) (err error) {
 	db, err := b.standard(ctx)
 	if err != nil {
@@ -59,7 +60,7 @@ func (b *bench) edits(ctx context.Context) (err error) {
 	pans := make([]traffic, panners)
 	start := time.Now()
 	length := time.Duration(b.o.editSeconds * float64(time.Second))
-	if err := editAndLook(ctx, length, s, w, p, m, pans); err != nil {
+	if err := runEdits(ctx, length, s, w, p, m, pans); err != nil {
 		return err
 	}
 	took := time.Since(start)
@@ -73,8 +74,8 @@ func (b *bench) edits(ctx context.Context) (err error) {
 	return nil
 }
 
-// editAndLook lets all of them do their work for a time.
-func editAndLook(ctx context.Context, length time.Duration, s *server, w *writer, p *probe, m *memory, pans []traffic) error {
+// runEdits runs the writer, the probe, the memory samples and the clients for a time.
+func runEdits(ctx context.Context, length time.Duration, s *server, w *writer, p *probe, m *memory, pans []traffic) error {
 	m.every = min(max(length/30, time.Second), 10*time.Second)
 	group, all := errgroup.WithContext(ctx)
 	timed, cancel := context.WithTimeout(all, length)
@@ -88,6 +89,7 @@ func editAndLook(ctx context.Context, length time.Duration, s *server, w *writer
 	return cmp.Or(group.Wait(), ctx.Err())
 }
 
+// noteEdits reports the latencies of clients and writer, the CPU use, and the reached rate.
 func (b *bench) noteEdits(took time.Duration, before, after kit.Clocks, w *writer, pans []traffic) {
 	var seen []time.Duration
 	for _, t := range pans {
@@ -104,6 +106,7 @@ func (b *bench) noteEdits(took time.Duration, before, after kit.Clocks, w *write
 	b.r.Check("edits: features changed a second", fmt.Sprintf("≥ %g", reached*editRate), kit.Number(rate), rate >= reached*editRate)
 }
 
+// checkFresh checks how fast edits arrive, and that none is missing (contract "tiles are never stale").
 func (b *bench) checkFresh(p *probe) {
 	slices.Sort(p.delays)
 	worst := 0.0
@@ -121,6 +124,7 @@ func (b *bench) checkFresh(p *probe) {
 	}
 }
 
+// checkFlat checks that the memory of the server does not grow.
 func (b *bench) checkFlat(m *memory) {
 	for _, of := range []struct {
 		name   string
@@ -147,7 +151,7 @@ func (b *bench) checkFlat(m *memory) {
 	}
 }
 
-// memory notes how large the server is, MiB, now and then.
+// memory samples the size of the server at intervals, in MiB.
 type memory struct {
 	server        *server
 	every         time.Duration

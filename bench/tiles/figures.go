@@ -8,27 +8,27 @@ import (
 	"onemap/bench/kit"
 )
 
-// figures are those of one run, or the medians of several. Times of processors are ms a tile.
+// figures holds the results of one run, or the medians of several runs. CPU times are in ms per tile.
 type figures struct {
-	rate             float64 // answers a second
-	p50, p95, p99    float64 // ms
+	rate             float64 // responses per second
+	p50, p95, p99    float64 // latency, ms
 	server, postgres float64
-	client           float64 // of the load itself
-	others           float64 // processors that others kept busy meanwhile
-	bytes            float64 // a tile, as sent
+	client           float64 // CPU time of the load
+	others           float64 // CPUs that other processes kept busy
+	bytes            float64 // per tile, as sent
 	tiles            int
 }
 
-// cpu is what a tile costs altogether, ms.
+// cpu returns the CPU time of server and database per tile, in ms.
 func (f figures) cpu() float64 { return f.server + f.postgres }
 
-// subject is whom a load is sent to, and whose processor time it costs.
+// subject is the target of a load, with the processes whose CPU time is measured.
 type subject struct {
 	addr             string
 	server, postgres int // process ids
 }
 
-// measure sends a load and gives its figures.
+// measure runs a load and returns its figures.
 func measure(ctx context.Context, s subject, requests [][]byte, clients int, atLeast time.Duration) (figures, error) {
 	before, err := kit.ReadClocks(s.server, s.postgres)
 	if err != nil {

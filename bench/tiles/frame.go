@@ -7,7 +7,7 @@ import (
 	"onemap/tiles"
 )
 
-// frame is what is needed of a frame of docs/push-protocol.md.
+// frame holds the used members of a frame of docs/push-protocol.md.
 type frame struct {
 	Type   string       `json:"type"`
 	All    bool         `json:"all"`
@@ -17,7 +17,7 @@ type frame struct {
 type frameLayer struct {
 	Layer  string      `json:"layer"`
 	All    bool        `json:"all"`
-	Ranges [][5]uint32 `json:"ranges"` // zoom, columns and rows from and to
+	Ranges [][5]uint32 `json:"ranges"` // zoom, first column, first row, last column, last row
 }
 
 func parseFrame(text []byte) (frame, error) {
@@ -28,8 +28,8 @@ func parseFrame(text []byte) (frame, error) {
 	return f, nil
 }
 
-// covers reports whether a client must fetch the tile again. A tile deeper than the deepest zoom that
-// is told of its layer is concerned when its ancestor there is.
+// covers reports whether a client must fetch the tile again. A tile deeper than the deepest zoom of its layer in the frame is
+// covered if its ancestor at that zoom is.
 func (f frame) covers(layer string, a tiles.Address) bool {
 	if f.Type != "tiles" {
 		return false

@@ -14,7 +14,7 @@ import (
 	"onemap/tiles"
 )
 
-// madeMetric counts the tiles that were not in the cache and had to be made.
+// madeMetric is the number of tiles that were not in the cache and had to be made.
 const madeMetric = "onemap_tile_seconds_count"
 
 const (
@@ -22,8 +22,8 @@ const (
 	herdBarMS = 100
 )
 
-// herd lets 64 clients ask for the same tile at once, which is not in the cache: after a restart, and
-// after an edit in it.
+// herd measures 64 clients that request the same tile at the same moment while it is not in the cache: after a restart, and
+// after an edit in it. The tile must be made once (single flight).
 func (b *bench) herd(ctx context.Context) error {
 	db, err := b.standard(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (b *bench) herd(ctx context.Context) error {
 			if heaviest, bytes, err = heaviestTile(ctx, s, 9); err != nil {
 				return errors.Join(err, s.Stop())
 			}
-			err = s.Stop() // it has that tile now
+			err = s.Stop() // the tile is now in its cache, so a new server is needed
 			if err != nil {
 				return err
 			}
@@ -62,13 +62,13 @@ func (b *bench) herd(ctx context.Context) error {
 	return nil
 }
 
-// stampede is what came of one herd.
+// stampede is the result of one such moment.
 type stampede struct {
 	last float64 // ms until the last answer
 	made float64 // tiles that were made for it
 }
 
-// String tells both.
+// String returns both values as text.
 func (s stampede) String() string {
 	return fmt.Sprintf("%s ms, %g made", kit.Number(s.last), s.made)
 }
@@ -86,6 +86,7 @@ func (r *report) stampedes(name string, all []stampede) {
 		fmt.Sprintf("%s; median %s", kit.Numbers(last), kit.Number(m)), m < herdBarMS)
 }
 
+// heaviestTile returns the tile of a zoom with the most bytes.
 func heaviestTile(ctx context.Context, s *server, z uint32) (tiles.Address, int, error) {
 	list := tilesOf(z)
 	w, err := dial(ctx, s.Addr)
@@ -106,19 +107,20 @@ func heaviestTile(ctx context.Context, s *server, z uint32) (tiles.Address, int,
 	return best, most, nil
 }
 
-// herdTwice lets the herd loose on a server that has just started, edits the tile, and again.
+// herdTwice measures on a server that has just started, edits the tile, and measures again.
 func herdTwice(ctx context.Context, s *server, a tiles.Address) (fresh, edited stampede, err error) {
-	if fresh, err = letLoose(ctx, s, a); err != nil {
+	if fresh, err = sendAtOnce(ctx, s, a); err != nil {
 		return fresh, edited, err
 	}
 	if err = editTile(ctx, s, a); err != nil {
 		return fresh, edited, err
 	}
-	edited, err = letLoose(ctx, s, a)
+	edited, err = sendAtOnce(ctx, s, a)
 	return fresh, edited, err
 }
 
-func letLoose(ctx context.Context, s *server, a tiles.Address) (stampede, error) {
+// sendAtOnce opens all connections first, so that only the requests are measured, and then sends all requests at once.
+func sendAtOnce(ctx context.Context, s *server, a tiles.Address) (stampede, error) {
 	before, err := s.Metric(ctx, madeMetric)
 	if err != nil {
 		return stampede{}, err
@@ -151,7 +153,7 @@ func letLoose(ctx context.Context, s *server, a tiles.Address) (stampede, error)
 	return stampede{kit.MS(took), after - before}, err
 }
 
-// editTile changes a feature of each layer inside the tile and waits until the server knows.
+// editTile changes one feature of each layer inside the tile and waits until the server has applied the changes.
 func editTile(ctx context.Context, s *server, a tiles.Address) error {
 	before, err := s.layers(ctx)
 	if err != nil {

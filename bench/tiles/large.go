@@ -12,14 +12,15 @@ import (
 )
 
 const (
+	// The size and the bars of the case large.
 	largeTimes    = 5
 	readyBar      = 15.0 // s
 	featureBar    = 1.25
 	largeListSize = 255
 )
 
-// large measures the start with five times the features, and what a feature in a tile costs then,
-// beside the standard data set, by turns.
+// large measures the start of a server with five times the features. It also compares the cost of a feature in a tile with
+// that of the standard data set, alternating between the two servers.
 func (b *bench) large(ctx context.Context) (err error) {
 	small, err := b.standard(ctx)
 	if err != nil {
@@ -57,9 +58,10 @@ func (b *bench) large(ctx context.Context) (err error) {
 	if err := b.costOfFeature(ctx, one, two); err != nil {
 		return err
 	}
-	return b.noteMemory(ctx, two) // after the load, when what the start needed has been collected
+	return b.noteMemory(ctx, two) // after the load, when the garbage of the start has been collected
 }
 
+// noteMemory reports the memory of the server.
 func (b *bench) noteMemory(ctx context.Context, s *server) error {
 	all, err := s.layers(ctx)
 	if err != nil {
@@ -83,12 +85,12 @@ func (b *bench) noteMemory(ctx context.Context, s *server) error {
 type contents struct {
 	s        *server
 	list     []tiles.Address
-	features float64 // a tile
+	features float64 // mean number per tile
 	runs     []figures
 }
 
-// costOfFeature compares what a feature adds to the cost of a tile in both servers: what a tile costs
-// beyond an empty one, by the features in it.
+// costOfFeature compares the cost of one feature in both servers: the CPU time of a tile beyond that of an empty tile,
+// divided by the number of features in it.
 func (b *bench) costOfFeature(ctx context.Context, small, big *server) error {
 	zooms := []uint32{12, 14}
 	var all []*contents // an empty tile and the zooms of the small one, then the same of the big one
@@ -120,6 +122,7 @@ func (b *bench) costOfFeature(ctx context.Context, small, big *server) error {
 	return nil
 }
 
+// measureContents measures a list once, after a round of load that is not counted.
 func (b *bench) measureContents(ctx context.Context, c *contents) error {
 	all := requests(c.s.main, c.list, true)
 	if _, err := load(ctx, c.s.Addr, all, 8, 0); err != nil {
@@ -130,6 +133,7 @@ func (b *bench) measureContents(ctx context.Context, c *contents) error {
 	return err
 }
 
+// checkContents adds the rows and the bar of one zoom.
 func (b *bench) checkContents(z uint32, noneSmall, small, noneBig, big *contents) {
 	b.r.row(fmt.Sprintf("cold, z%d alone, %.1f features a tile", z, small.features), 8, small.runs)
 	b.r.row(fmt.Sprintf("cold, z%d alone, five times the data, %.1f features a tile", z, big.features), 8, big.runs)
@@ -143,7 +147,8 @@ func (b *bench) checkContents(z uint32, noneSmall, small, noneBig, big *contents
 		fmt.Sprintf("median ≤ %g", featureBar), fmt.Sprintf("%s; median %s", kit.Numbers(all), kit.Number(m)), m > 0 && m <= featureBar)
 }
 
-// featuresIn counts the features in the tiles.
+// featuresIn returns the number of features in the tiles. It returns an error if there are none, because the cost of a
+// feature could not be computed.
 func featuresIn(ctx context.Context, s *server, list []tiles.Address) (int, error) {
 	w, err := dial(ctx, s.Addr)
 	if err != nil {
@@ -169,7 +174,7 @@ func featuresIn(ctx context.Context, s *server, list []tiles.Address) (int, erro
 	return n, nil
 }
 
-// writers names where the cost of the change feed's triggers is measured.
+// writers reports which Go benchmark measures the cost of the change feed's triggers.
 func (b *bench) writers(_ context.Context) error {
 	b.r.Note("What the change feed costs those who write: `go test ./tiles/pg -run '^$' -bench BenchmarkChangeTriggers`.")
 	return nil

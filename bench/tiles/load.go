@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// rounds hands the requests of a list out, over and over; when the time is up the round is finished,
-// so that each is asked for equally often.
+// rounds distributes the requests of a list again and again. When the time is over, the current round is completed, so that
+// every request is sent equally often.
 type rounds struct {
 	mu       sync.Mutex
 	n        int
@@ -16,7 +16,7 @@ type rounds struct {
 	deadline time.Time
 }
 
-// take returns the index of the next request, false when there is none left.
+// take returns the index of the next request. It returns false if there is none left.
 func (r *rounds) take() (int, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -30,18 +30,18 @@ func (r *rounds) take() (int, bool) {
 	return r.next - 1, true
 }
 
-// traffic is what clients have seen.
+// traffic holds the latencies and bytes that clients have measured.
 type traffic struct {
-	latencies []time.Duration // one an answer
+	latencies []time.Duration // one per response
 	bytes     int64
 	took      time.Duration
 }
 
-// runWithin bounds one run, whatever the time it was meant to take.
+// runWithin is the time limit of one run.
 const runWithin = 15 * time.Minute
 
-// load lets n clients, each with a connection of its own, ask for the requests until the time is up
-// and the round is finished; each sends when its last answer is here. The first failure ends it.
+// load runs n clients, each with its own connection, until the time is over and the round is complete. The loop is closed: a
+// client sends its next request after the response to the last one. The first error ends the load.
 func load(ctx context.Context, addr string, requests [][]byte, n int, atLeast time.Duration) (traffic, error) {
 	ctx, cancel := context.WithTimeout(ctx, runWithin)
 	defer cancel()
@@ -81,6 +81,7 @@ func load(ctx context.Context, addr string, requests [][]byte, n int, atLeast ti
 	return all, nil
 }
 
+// run is one client.
 func (t *traffic) run(w *wire, r *rounds, requests [][]byte) error {
 	for {
 		i, more := r.take()

@@ -1,6 +1,6 @@
-// Command benchtiles measures `onemap serve` as it is used: a child process over a private PostgreSQL
-// cluster with fsync on, logged in, over loopback HTTP with keep-alive and gzip. It prints a table in
-// markdown and ends by itself, with exit code 1 when a bar is missed.
+// Command benchtiles measures the tiles of `onemap serve` in normal use: a child process on a private PostgreSQL cluster with
+// fsync on, a logged-in session, and HTTP on the loopback interface with keep-alive and gzip. It prints a table in markdown.
+// The exit code is 1 if a bar is missed.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 
 const program = "benchtiles"
 
-// options are the flags.
+// options holds the flags.
 type options struct {
 	kit.Options
 	points      int
@@ -23,7 +23,7 @@ type options struct {
 	bare        string
 }
 
-// cases are what can be measured; of no bench, for their names.
+// cases returns all cases. b is nil if only their names are needed.
 func cases(b *bench) []kit.Case {
 	return []kit.Case{
 		{Name: "cold", Run: b.cold}, {Name: "cached", Run: b.cached}, {Name: "herd", Run: b.herd},
@@ -33,8 +33,8 @@ func cases(b *bench) []kit.Case {
 
 func main() { kit.Main(run) }
 
-// run is the program; 0 is that every bar was reached, 1 that one was missed or something failed, 2 a
-// wrong flag.
+// run is the program. It returns 0 if every bar was reached, 1 if one was missed or an error occurred, and 2 for a wrong
+// flag.
 func run(ctx context.Context, args []string, out io.Writer) int {
 	o, err := parse(args)
 	if err != nil {
@@ -61,7 +61,7 @@ func parse(args []string) (options, error) {
 	switch {
 	case o.points < 1000 || o.polygons < 100:
 		return o, errors.New("-points must be at least 1000 and -polygons at least 100")
-	case !(o.editSeconds > 0): // NaN neither
+	case !(o.editSeconds > 0): // false for NaN
 		return o, errors.New("-edit-seconds must be more than 0")
 	}
 	return o, nil

@@ -9,21 +9,21 @@ import (
 	"onemap/tiles"
 )
 
-// A screen is four by three tiles.
+// The size of a screen, in tiles.
 const (
 	screenWide = 4
 	screenHigh = 3
 )
 
-// pan is a client that looks at another screen each second, of zoom 10 to 13, until ctx ends.
+// pan is a client that shows another screen every second, of zoom 10 to 13, until ctx ends.
 func pan(ctx context.Context, s *kit.Session, seed uint64, seen *traffic) error {
-	w, err := dial(context.WithoutCancel(ctx), s.Server.Addr) // its last answer is waited for
+	w, err := dial(context.WithoutCancel(ctx), s.Server.Addr) // so that the last response is still read
 	if err != nil {
 		return err
 	}
 	defer w.close()
 	r := rand.New(rand.NewPCG(seed, 6))
-	next := time.Now().Add(time.Duration(r.Float64() * float64(time.Second))) // not all at once
+	next := time.Now().Add(time.Duration(r.Float64() * float64(time.Second))) // the clients do not start at the same moment
 	for kit.SleepUntil(ctx, next) {
 		next = next.Add(time.Second)
 		for _, request := range requests(s, screen(r), true) {
@@ -39,7 +39,7 @@ func pan(ctx context.Context, s *kit.Session, seed uint64, seen *traffic) error 
 	return nil
 }
 
-// screen is a random one inside the data's bound, as far as that is large enough.
+// screen returns the tiles of a random screen within the bounds of the data, as far as these are large enough.
 func screen(r *rand.Rand) []tiles.Address {
 	z := 10 + r.Uint32N(4)
 	all := tilesOf(z)

@@ -22,25 +22,26 @@ import (
 )
 
 const (
+	// The pace of the marks, and the zoom of the tiles in which the probe looks for them.
 	markEvery = 200 * time.Millisecond
-	markZoom  = 14 // the layers' deepest: nothing is thinned there
+	markZoom  = 14 // the largest zoom of the layers, without thinning
 )
 
-// probe marks a feature now and then, is told of it by the WebSocket of one client, and looks for the
-// mark in the tile that another fetches. As the protocol wants of a client, it fetches at each notice
-// that covers the tile: one may be of another edit there, a moment before.
+// probe marks a feature at intervals, receives the notice of the change on the WebSocket of one client, and looks for the
+// mark in the tile that another client fetches. As the protocol requires, it fetches at each notice that covers the tile: a
+// notice may be about an earlier edit in the same tile.
 type probe struct {
-	conn   *pgx.Conn       // of the one who edits
-	ws     *websocket.Conn // of the one who is told
-	wire   *wire           // of the one who fetches
+	conn   *pgx.Conn       // connection of the editor
+	ws     *websocket.Conn // connection of the client that receives notices
+	wire   *wire           // connection of the client that fetches tiles
 	second *kit.Session
 	marked []place
-	limit  time.Duration // how long a mark may take until it is given up
+	limit  time.Duration // time after which a mark counts as missing
 
 	mu      sync.Mutex
 	pending map[int]*mark
-	delays  []time.Duration // from the commit's return to the tile in hand
-	later   int             // marks that the first notice came too early for
+	delays  []time.Duration // from the return of the commit until the tile with the mark was received
+	later   int             // marks that were not yet in the tile at the first notice
 	failed  []string
 }
 
@@ -49,7 +50,7 @@ type mark struct {
 	nonce     string
 	tile      tiles.Address
 	made      time.Time
-	committed time.Time // zero: not yet
+	committed time.Time // zero: not committed yet
 	early     bool
 }
 
@@ -85,7 +86,7 @@ func readFrame(conn *websocket.Conn) (frame, error) {
 
 func (p *probe) close(ctx context.Context) {
 	if p.conn != nil {
-		_ = p.conn.Close(context.WithoutCancel(ctx)) // nothing is to be written any more
+		_ = p.conn.Close(context.WithoutCancel(ctx)) // an error is ignored: no more writes follow
 	}
 	if p.ws != nil {
 		_ = p.ws.Close() // run may have closed it
@@ -95,12 +96,12 @@ func (p *probe) close(ctx context.Context) {
 	}
 }
 
-// run marks until timed ends, and then waits for the last marks, as long as ctx lasts.
+// run marks features until timed ends. It then waits for the last marks, at most until ctx ends.
 func (p *probe) run(ctx, timed context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	frames := make(chan frame, 256)
 	finished := make(chan struct{})
-	group.Go(func() error { // ends by the closing below
+	group.Go(func() error { // ends when the connection is closed below
 		defer close(frames)
 		for {
 			f, err := readFrame(p.ws)
@@ -119,7 +120,7 @@ func (p *probe) run(ctx, timed context.Context) error {
 	})
 	group.Go(func() error {
 		for f := range frames {
-			if err := p.look(f); err != nil {
+			if err := p.fetchCovered(f); err != nil {
 				return err
 			}
 		}
@@ -133,8 +134,7 @@ func (p *probe) run(ctx, timed context.Context) error {
 	return group.Wait()
 }
 
-// mark edits features, one after the other, until timed ends, and waits until each has been found or
-// given up.
+// mark edits features one after the other until timed ends, and waits until each is found or given up.
 func (p *probe) mark(ctx, timed context.Context) error {
 	next := time.Now()
 	for i := 0; ; i++ {
@@ -155,6 +155,7 @@ func (p *probe) mark(ctx, timed context.Context) error {
 	}
 }
 
+// edit marks one feature. The mark is pending before the commit, because a notice can arrive before the commit returns.
 func (p *probe) edit(ctx context.Context, i int) error {
 	at := p.marked[i%len(p.marked)]
 	m := &mark{nonce: fmt.Sprintf("mark-%08d", i), tile: tiles.Address(geo.TileAt(at.at, markZoom)), made: time.Now()}
@@ -171,13 +172,14 @@ func (p *probe) edit(ctx context.Context, i int) error {
 	return nil
 }
 
+// waiting returns the number of pending marks.
 func (p *probe) waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.pending)
 }
 
-// giveUp counts marks as failed that have not been found for long.
+// giveUp counts the marks as failed that were not found within the limit.
 func (p *probe) giveUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -189,8 +191,8 @@ func (p *probe) giveUp() {
 	}
 }
 
-// look fetches the tiles of pending marks that a frame covers.
-func (p *probe) look(f frame) error {
+// fetchCovered fetches the tiles of the pending marks that a frame covers.
+func (p *probe) fetchCovered(f frame) error {
 	p.mu.Lock()
 	covered := map[int]*mark{}
 	for i, m := range p.pending {
@@ -208,24 +210,24 @@ func (p *probe) look(f frame) error {
 		if err != nil {
 			return err
 		}
-		p.seen(i, m, bytes.Contains(text, []byte(m.nonce)))
+		p.record(i, m, bytes.Contains(text, []byte(m.nonce)))
 	}
 	return nil
 }
 
-// seen notes whether a mark was in the tile.
-func (p *probe) seen(i int, m *mark, there bool) {
+// record records whether a mark was in the tile.
+func (p *probe) record(i int, m *mark, there bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.pending[i] != m {
-		return // found already, or given up
+		return // already found or given up
 	}
 	if !there {
 		m.early = true
 		return
 	}
 	delete(p.pending, i)
-	delay := time.Duration(0) // in hand before the one who committed was told
+	delay := time.Duration(0) // the tile arrived before the commit returned
 	if !m.committed.IsZero() {
 		delay = time.Since(m.committed)
 	}
@@ -235,7 +237,7 @@ func (p *probe) seen(i int, m *mark, there bool) {
 	}
 }
 
-// unpacked takes gzip off, when a tile is packed: no tile begins with gzip's two bytes.
+// unpacked decompresses a tile if it is compressed. No tile begins with the two bytes of gzip.
 func unpacked(tile []byte) ([]byte, error) {
 	if !bytes.HasPrefix(tile, []byte{0x1f, 0x8b}) {
 		return tile, nil

@@ -123,11 +123,11 @@ func TestAHerdFindsItsTileDirtyAfterAnEdit(t *testing.T) {
 	if err := editTile(t.Context(), s, a); err != nil {
 		t.Fatal(err)
 	}
-	dirty, err := letLoose(t.Context(), s, a)
+	dirty, err := sendAtOnce(t.Context(), s, a)
 	if err != nil || dirty.made < 1 {
 		t.Errorf("after the edit %v tiles were made, %v", dirty.made, err)
 	}
-	if clean, err := letLoose(t.Context(), s, a); err != nil || clean.made != 0 {
+	if clean, err := sendAtOnce(t.Context(), s, a); err != nil || clean.made != 0 {
 		t.Errorf("without an edit %v tiles were made, %v", clean.made, err)
 	}
 }
@@ -221,7 +221,7 @@ func TestTheProbeMissesAMarkThatIsNotThere(t *testing.T) {
 	}
 	defer p.close(t.Context())
 	p.pending[1] = &mark{nonce: "mark-nowhere", tile: tilesOf(14)[0], made: time.Now(), committed: time.Now()}
-	if err := p.look(frame{Type: "tiles", All: true}); err != nil {
+	if err := p.fetchCovered(frame{Type: "tiles", All: true}); err != nil {
 		t.Fatal(err)
 	}
 	if len(p.delays) > 0 || !p.pending[1].early {

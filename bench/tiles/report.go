@@ -8,9 +8,10 @@ import (
 	"onemap/bench/kit"
 )
 
-// report is package kit's, with rows of this program's figures.
+// report is the report of package kit, with rows of this program's figures.
 type report struct{ kit.Report }
 
+// row adds a row with the medians of the runs.
 func (r *report) row(name string, clients int, runs []figures) {
 	f := medians(runs)
 	r.Head = strings.Split(" | clients | req/s | p50 ms | p95 ms | p99 ms | CPU ms a tile: server | PostgreSQL | the load | bytes a tile | tiles | others' cores", " | ")

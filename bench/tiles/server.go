@@ -18,11 +18,11 @@ import (
 // server is a running `onemap serve`.
 type server struct {
 	*kit.Server
-	db   string // URL
+	db   string // URL of the database
 	main *kit.Session
 }
 
-// startServer starts `onemap serve` with further flags, waits until it is ready, and logs in.
+// startServer starts `onemap serve` with additional flags, waits until it is ready, and logs in.
 func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*server, error) {
 	started, err := kit.StartServer(ctx, b.o.Onemap, db, append([]string{"--mqtt=127.0.0.1:0"}, flags...)...)
 	if err != nil {
@@ -35,7 +35,7 @@ func (b *bench) startServer(ctx context.Context, db string, flags ...string) (*s
 	return s, nil
 }
 
-// layers is how the two layers are doing.
+// layers returns the state of the two layers.
 func (s *server) layers(ctx context.Context) (map[string]tiles.LayerState, error) {
 	status, a, err := s.Fetch(ctx, http.MethodGet, "/api/v1/tiles/layers", s.main.Cookie, nil)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *server) layers(ctx context.Context) (map[string]tiles.LayerState, error
 	return out, nil
 }
 
-// draw sets rules of both layers, by SQL, and waits until the server draws by them.
+// draw sets the tile rules of both layers by SQL, and waits until the server uses them.
 func (s *server) draw(ctx context.Context, rules core.TileRules) error {
 	text, err := json.Marshal(rules)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *server) draw(ctx context.Context, rules core.TileRules) error {
 	})
 }
 
-// execOnce runs one statement on a connection of its own.
+// execOnce runs one statement on a separate connection.
 func execOnce(ctx context.Context, db, sql string, args ...any) error {
 	conn, err := pgx.Connect(ctx, db)
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 	"onemap/tiles/testset"
 )
 
-// mixedTiles is how many tiles the mixed list has: all of zooms 8 to 10, and of each of 11 to 14 as
-// many, as far as there are so many; what zoom 11 has too few is drawn at the deeper ones.
+// mixedTiles is the number of tiles in the mixed list: all of zooms 8 to 10, and equal shares of zooms 11 to 14. If zoom 11
+// has fewer tiles than its share, the deeper zooms get more.
 const mixedTiles = 1126
 
-// mixedList returns the tiles in a random order, and in words how many of each zoom. The same seed
-// gives the same list.
+// mixedList returns the tiles in random order, and a text with the number of tiles per zoom. The same seed returns the same
+// list.
 func mixedList(seed uint64) ([]tiles.Address, string) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	var list []tiles.Address
@@ -34,7 +34,7 @@ func mixedList(seed uint64) ([]tiles.Address, string) {
 	return list, strings.Join(counts, ", ")
 }
 
-// tilesOf returns all tiles of a zoom that touch the data's bound.
+// tilesOf returns all tiles of a zoom that touch the bounds of the data.
 func tilesOf(z uint32) []tiles.Address {
 	b := testset.Bound()
 	first, last := geo.TileAt(b.LeftTop(), z), geo.TileAt(b.RightBottom(), z)
@@ -47,7 +47,7 @@ func tilesOf(z uint32) []tiles.Address {
 	return all
 }
 
-// drawn returns n tiles of a zoom, or all when there are fewer.
+// drawn returns n random tiles of a zoom, or all if there are fewer.
 func drawn(seed uint64, z uint32, n int) []tiles.Address {
 	r := rand.New(rand.NewPCG(seed, 4+uint64(z)))
 	all := tilesOf(z)

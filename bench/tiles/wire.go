@@ -12,36 +12,36 @@ import (
 	"time"
 )
 
-// maxBody bounds an answer that is read, bytes.
+// maxBody is the largest response body that is read, in bytes.
 const maxBody = 64 << 20
 
-// wire is one keep-alive connection of the load: as little work as can be, so that what is measured
-// is the server.
+// wire is one keep-alive connection of the load. It does as little work as possible, so that the server is measured and not
+// the client.
 type wire struct {
 	conn net.Conn
 	in   *bufio.Reader
-	body []byte // of the last answer that was kept
+	body []byte // body of the last response that was kept
 	stop func() bool
 }
 
-// dial opens a connection, which breaks when ctx ends.
+// dial opens a connection. It is interrupted when ctx ends.
 func dial(ctx context.Context, addr string) (*wire, error) {
 	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	w := &wire{conn: conn, in: bufio.NewReaderSize(conn, 64<<10)}
-	w.stop = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // the read then says so
+	w.stop = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // the read then returns a timeout
 	return w, nil
 }
 
 func (w *wire) close() {
 	w.stop()
-	_ = w.conn.Close() // nothing is to be written any more
+	_ = w.conn.Close() // an error is ignored: no more writes follow
 }
 
-// get sends a request and reads the answer: its length in bytes; with keep its body is in w.body. What
-// is not 200 is an error.
+// get sends a request, reads the response and returns the length of its body in bytes. With keep, the body is in w.body. A
+// status other than 200 is an error.
 func (w *wire) get(request []byte, keep bool) (int, error) {
 	if _, err := w.conn.Write(request); err != nil {
 		return 0, fmt.Errorf("send: %w", err)
@@ -65,7 +65,7 @@ func (w *wire) get(request []byte, keep bool) (int, error) {
 	return length, nil
 }
 
-// readHead reads an answer up to its body: HTTP/1.1, of a length that is told.
+// readHead reads the head of an HTTP/1.1 response. The response must have a Content-Length.
 func readHead(in *bufio.Reader) (status, length int, err error) {
 	line, err := in.ReadSlice('\n')
 	if err != nil {

@@ -12,11 +12,12 @@ import (
 	"onemap/tiles/testset"
 )
 
-// What one of the writer's transactions changes, 40 times a second.
+// The changes of one transaction of the writer. At 50 features per transaction and 2,000 features per second it commits 40
+// times a second.
 const (
 	movedPoints   = 20
 	movedPolygons = 10
-	describedAnew = 20 // level and attributes
+	describedAnew = 20 // features whose level and attributes change
 	perCommit     = movedPoints + movedPolygons + describedAnew
 	commitEvery   = time.Second * perCommit / 2000
 )
@@ -31,20 +32,20 @@ const (
 		from unnest($1::bigint[], $2::int[], $3::float8[]) u(id, level, stock) where f.id = u.id`
 )
 
-// place is a feature with where it was at first; moved is by how much it lies beside that now.
+// place is a feature with its original position. moved is its current distance from there, in degrees.
 type place struct {
 	id    int64
 	at    [2]float64
 	moved [2]float64
 }
 
-// writer is a program that knows nothing of onemap and changes features by SQL.
+// writer changes features by SQL, like another program that does not know onemap.
 type writer struct {
 	conn             *pgx.Conn
 	r                *rand.Rand
 	points, polygons []place
 	features         int
-	took             []time.Duration // of each transaction
+	took             []time.Duration // time of each transaction
 	length           time.Duration
 }
 
@@ -64,7 +65,7 @@ func newWriter(ctx context.Context, db string, seed uint64) (*writer, error) {
 	return w, nil
 }
 
-// places returns a layer's features by id.
+// places returns the features of a layer in the order of their ids.
 func places(ctx context.Context, conn *pgx.Conn, layer string) ([]place, error) {
 	rows, err := conn.Query(ctx, `select f.id, ST_X(ST_Centroid(f.geom)), ST_Y(ST_Centroid(f.geom))
 		from feature f join layer l on l.id = f.layer_id where l.name = $1 order by f.id`, layer)
@@ -86,10 +87,11 @@ func places(ctx context.Context, conn *pgx.Conn, layer string) ([]place, error) 
 }
 
 func (w *writer) close(ctx context.Context) {
-	_ = w.conn.Close(context.WithoutCancel(ctx)) // what was to be written has been, or has failed
+	_ = w.conn.Close(context.WithoutCancel(ctx)) // an error is ignored: the work is committed or has failed
 }
 
-// run writes until ctx ends. When it is late it hurries, but does not make up for more than a second.
+// run commits at the pace until ctx ends. If it is late, it commits without pauses to catch up, but never catches up more
+// than one second.
 func (w *writer) run(ctx context.Context) error {
 	start := time.Now()
 	next := start
@@ -111,7 +113,7 @@ func (w *writer) run(ctx context.Context) error {
 	}
 }
 
-// commitWithin bounds one transaction.
+// commitWithin is the time limit of one transaction.
 const commitWithin = 30 * time.Second
 
 func (w *writer) commit(ctx context.Context) error {
@@ -126,7 +128,7 @@ func (w *writer) commit(ctx context.Context) error {
 	})
 }
 
-// some draws n different features.
+// some returns n different random features.
 func (w *writer) some(from []place, n int) []*place {
 	seen := make(map[int]bool, n)
 	out := make([]*place, 0, n)
@@ -139,7 +141,7 @@ func (w *writer) some(from []place, n int) []*place {
 	return out
 }
 
-// movesOfPoints lays points anew, some kilometres around where they were at first.
+// movesOfPoints moves points to random positions some kilometres around their original ones, so that they do not drift away.
 func (w *writer) movesOfPoints() []any {
 	ids, x, y := columns(movedPoints)
 	b := testset.Bound()
@@ -151,6 +153,8 @@ func (w *writer) movesOfPoints() []any {
 	return []any{ids, x, y}
 }
 
+// movesOfPolygons moves polygons in the same way. The statement translates a geometry, so it needs the difference to the last
+// move.
 func (w *writer) movesOfPolygons() []any {
 	ids, x, y := columns(movedPolygons)
 	for i, p := range w.some(w.polygons, movedPolygons) {
@@ -161,6 +165,7 @@ func (w *writer) movesOfPolygons() []any {
 	return []any{ids, x, y}
 }
 
+// descriptions changes level and attributes of points and polygons in equal numbers.
 func (w *writer) descriptions() []any {
 	ids, stock, _ := columns(describedAnew)
 	levels := make([]int32, describedAnew)

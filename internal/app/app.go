@@ -1,5 +1,5 @@
-// Package app builds the whole server from its options, starts it, and stops it in reverse order.
-// The command line and the whole-server tests use it alike; a test listens on :0.
+// Package app builds the whole server from its options, starts it, and stops it in reverse order. The command line and the
+// tests of the whole server use it; a test listens on port 0.
 package app
 
 import (
@@ -30,11 +30,11 @@ import (
 	"onemap/web/push"
 )
 
-// Options is what a server is built from.
+// Options configures a server.
 type Options struct {
 	config.Server
 	DatabaseURL string
-	DatabaseMax int // connections; 0 is the store's default
+	DatabaseMax int // largest number of connections; 0: the default of package pg
 	Version     string
 	Logger      *slog.Logger     // nil: nothing is logged
 	Clock       func() time.Time // nil: time.Now
@@ -49,15 +49,15 @@ type App struct {
 	life     lifecycle.Stack
 	failed   chan error
 	httpAddr net.Addr
-	basePath string // the path that the pages are below; empty is the root
+	basePath string // path below which the pages are; empty: the root
 
-	metricsAddr net.Addr // of the listener of its own, nil without
+	metricsAddr net.Addr // address of the separate listener of the metrics; nil: there is none
 
 	db       *stores.Stores
 	registry *sensors.Registry
 	ingest   *sensors.Ingest
 	broker   *mqtt.Broker
-	waysIn   []wayIn
+	brokers  []brokerStatus
 	engine   *alerts.Engine
 	people   *auth.Service
 	follower *eventlog.Follower
@@ -66,7 +66,7 @@ type App struct {
 	monitor  *monitor
 }
 
-// Start builds and starts a server. When a part fails, what had been started is stopped again.
+// Start builds and starts a server. If a part fails, it stops the parts that it has started.
 func Start(ctx context.Context, o Options) (*App, error) {
 	a := &App{o: o, logger: o.Logger, clock: o.Clock, metrics: prometheus.NewRegistry(), failed: make(chan error, 4)}
 	if a.logger == nil {
@@ -84,6 +84,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.life.Logger = a.logger
+	// The order matters: a part is started after those that it uses, and is stopped before them.
 	for _, step := range []func(context.Context) error{
 		a.startStore, a.startPeople, a.startPush, a.startTiles, a.startRules, a.startIngest, a.startFollowing, a.startMetrics, a.startWeb,
 	} {
@@ -100,21 +101,21 @@ func Start(ctx context.Context, o Options) (*App, error) {
 // Stop stops everything, last started first. It may be called more than once.
 func (a *App) Stop(ctx context.Context) error { return a.life.Stop(ctx) }
 
-// Reload reads anew what may be renewed while the server runs: the certificate for devices. What cannot be used leaves
-// the old in place; the log and the health say so.
+// Reload reads the certificate for devices again. If the new one cannot be used, the old one stays, and the log and the
+// health report it.
 func (a *App) Reload() {
 	if a.broker != nil {
 		a.broker.ReloadCertificate()
 	}
 }
 
-// Failed returns an error when a part has failed for good and the server should stop.
+// Failed returns a channel that receives an error when a part has failed permanently. The server should then stop.
 func (a *App) Failed() <-chan error { return a.failed }
 
-// URL is the address of the page.
+// URL returns the address of the pages.
 func (a *App) URL() string { return "http://" + a.httpAddr.String() + a.basePath }
 
-// MetricsAddr is the address of the metrics' own listener, host:port; empty without one.
+// MetricsAddr returns host:port of the metrics' own listener. It returns "" if there is none.
 func (a *App) MetricsAddr() string {
 	if a.metricsAddr == nil {
 		return ""
@@ -122,10 +123,10 @@ func (a *App) MetricsAddr() string {
 	return a.metricsAddr.String()
 }
 
-// Health is the state of the parts.
+// Health returns the state of the parts.
 func (a *App) Health() []core.Health { return a.monitor.Health() }
 
-// mustRun runs a part until the server stops; should it end before that, the server fails.
+// mustRun runs a part until the server stops. If the part ends before that, the server fails.
 func (a *App) mustRun(ctx context.Context, name string, run func(context.Context) error) {
 	a.life.Background(ctx, name, func(ctx context.Context) {
 		err := run(ctx)
@@ -139,7 +140,7 @@ func (a *App) mustRun(ctx context.Context, name string, run func(context.Context
 	})
 }
 
-// Fail says that a part has failed for good; the first one counts.
+// Fail reports that a part has failed permanently.
 func (a *App) Fail(err error) {
 	select {
 	case a.failed <- err:
@@ -147,7 +148,7 @@ func (a *App) Fail(err error) {
 	}
 }
 
-// prune removes what has outlived its retention, now and then, until ctx ends.
+// prune deletes data after its retention period, at intervals of PruneEvery, until ctx ends.
 func (a *App) prune(ctx context.Context) {
 	every := cmp.Or(a.o.PruneEvery, time.Hour)
 	tick := time.NewTicker(every)
@@ -170,7 +171,8 @@ func (a *App) prune(ctx context.Context) {
 	}
 }
 
-// pruneQuarantine keeps the quarantine to its size, which devices could exceed between two prunings, until ctx ends.
+// pruneQuarantine keeps the quarantine within its size until ctx ends. It runs more often than prune, because devices could
+// exceed the size between two runs.
 func (a *App) pruneQuarantine(ctx context.Context) {
 	tick := time.NewTicker(min(time.Minute, cmp.Or(a.o.PruneEvery, time.Minute)))
 	defer tick.Stop()
@@ -186,8 +188,8 @@ func (a *App) pruneQuarantine(ctx context.Context) {
 	}
 }
 
-// promLog is where the metrics' handler says what it could not gather.
+// promLog logs what the handler of the metrics could not collect.
 type promLog struct{ logger *slog.Logger }
 
-// Println logs one line.
+// Println implements promhttp.Logger.
 func (l promLog) Println(v ...any) { l.logger.Error("metrics", "error", fmt.Sprint(v...)) }

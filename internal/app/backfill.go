@@ -123,7 +123,7 @@ func (f *backfilling) run(ctx context.Context) error {
 			return err
 		}
 		if err := f.src.rewind(); err != nil {
-			return f.src.say(err)
+			return f.src.inFile(err)
 		}
 	}
 }
@@ -153,7 +153,7 @@ func (f *backfilling) attempt(ctx context.Context) error {
 	o.Registry, o.Encoding = f.reg, f.src.detect
 	r, err := backfill.Open(f.src.text, o, st.Position)
 	if err != nil {
-		return f.src.say(err)
+		return f.src.inFile(err)
 	}
 	var note string
 	if f.rejects, note, err = openRejects(f.src.rejects, st.RejectsBytes); err != nil {
@@ -208,7 +208,7 @@ func (f *backfilling) chunks(ctx context.Context, r backfill.Reader) error {
 				return err
 			}
 			if c.err != nil {
-				return f.src.say(c.err)
+				return f.src.inFile(c.err)
 			}
 			if c.Finished {
 				f.report.Finished = true

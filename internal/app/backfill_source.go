@@ -21,7 +21,7 @@ import (
 	"onemap/sensors/backfill"
 )
 
-// source is a file of readings: hashed, and at its beginning again.
+// source is a file of readings, with its hash, read from its beginning.
 type source struct {
 	file    *os.File
 	temp    bool
@@ -29,13 +29,13 @@ type source struct {
 	rejects string
 	size    int64
 	key     [32]byte
-	detect  charset.Encoding // what was asked for, or what the text looks like
+	detect  charset.Encoding // the encoding of the options, or the detected one
 	text    io.Reader        // decompressed
 	read    atomic.Int64
 }
 
-// openSource opens the file and hashes it with the options that give its bytes their meaning. Standard
-// input is first written to a temporary file, because of the hash.
+// openSource opens the file and hashes it with the options that determine the meaning of its bytes. Standard input is first
+// written to a temporary file, because the hash needs a first pass.
 func openSource(ctx context.Context, o BackfillOptions) (_ *source, err error) {
 	s := &source{name: o.Path, rejects: o.Rejects}
 	if o.Path == "-" {
@@ -55,11 +55,12 @@ func openSource(ctx context.Context, o BackfillOptions) (_ *source, err error) {
 	}
 	if err := s.begin(ctx, o.Read); err != nil {
 		s.close()
-		return nil, s.say(err)
+		return nil, s.inFile(err)
 	}
 	return s, nil
 }
 
+// spool copies in to a temporary file and returns it at its beginning.
 func spool(ctx context.Context, in io.Reader) (*os.File, error) {
 	if in == nil {
 		in = os.Stdin
@@ -78,13 +79,13 @@ func spool(ctx context.Context, in io.Reader) (*os.File, error) {
 	return f, nil
 }
 
-// stopping is a reader that ends with its context.
+// stopping is a reader that returns an error after the end of its context.
 type stopping struct {
 	ctx context.Context
 	r   io.Reader
 }
 
-// Read reads unless the context has ended.
+// Read implements io.Reader.
 func (s stopping) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err
@@ -92,7 +93,7 @@ func (s stopping) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-// begin hashes the file, finds its encoding and goes back to its beginning.
+// begin hashes the file, detects its encoding and goes back to its beginning.
 func (s *source) begin(ctx context.Context, o backfill.Options) error {
 	h := sha256.New()
 	zone := "-"
@@ -101,7 +102,7 @@ func (s *source) begin(ctx context.Context, o backfill.Options) error {
 	}
 	fmt.Fprintf(h, "1 %q %q %q %d\n", o.Format, o.Columns, zone, o.MaxRecordBytes)
 	if more := fmt.Sprintf("%q %q %q %q %v\n", o.Encoding, o.Epoch, o.DateOrder, o.Decimal, o.Missing); more != noMoreOptions {
-		fmt.Fprint(h, more) // without them, a file that an older version has imported keeps its key
+		fmt.Fprint(h, more) // not written if they are not set, so that a file that an older version has imported keeps its key
 	}
 	if o.DayAt != nil || o.ValuesOf != "" {
 		dayAt := "-"
@@ -122,16 +123,16 @@ func (s *source) begin(ctx context.Context, o backfill.Options) error {
 		var d charset.Detector
 		if _, err := io.Copy(&d, stopping{ctx, s.text}); err != nil && ctx.Err() != nil {
 			return err
-		} // any other failure comes again when the records are read, behind those that are whole
+		} // any other error occurs again when the records are read, after the complete ones
 		s.detect = d.Encoding()
 	}
 	return s.rewind()
 }
 
-// noMoreOptions is how options that are not given are written into the hash.
+// noMoreOptions is the text of these options in the hash if none of them is set.
 const noMoreOptions = `"" "" "" "" []` + "\n"
 
-// rewind goes to the beginning, and finds out whether the file is compressed.
+// rewind goes to the beginning of the file and detects whether it is compressed.
 func (s *source) rewind() error {
 	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -149,23 +150,24 @@ func (s *source) rewind() error {
 	return nil
 }
 
-// counter counts what is read through it.
+// counter counts the bytes that are read.
 type counter struct {
 	r io.Reader
 	n *atomic.Int64
 }
 
-// Read reads and counts.
+// Read implements io.Reader.
 func (c counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n.Add(int64(n))
 	return n, err
 }
 
+// done returns the number of bytes read so far, compressed if the file is.
 func (s *source) done() int64 { return s.read.Load() }
 
-// say names the file in an error.
-func (s *source) say(err error) error { return fmt.Errorf("%s: %w", s.name, err) }
+// inFile adds the name of the file to an error.
+func (s *source) inFile(err error) error { return fmt.Errorf("%s: %w", s.name, err) }
 
 func (s *source) close() {
 	if s.temp {
@@ -175,17 +177,17 @@ func (s *source) close() {
 	_ = s.file.Close()
 }
 
-// maxRejectBytes is how much of a refused record is kept.
+// maxRejectBytes is the number of bytes of a refused record that are kept.
 const maxRejectBytes = 4096
 
-// rejects is the file of what was refused. It is made when something is.
+// rejects is the file of the refused records. It is created with the first one.
 type rejects struct {
 	path string
 	file *os.File
 }
 
-// openRejects opens the file if a run before this one has written to it, and cuts off what that wrote
-// beyond its last commit.
+// openRejects opens the file if an earlier run has written to it. length is its length at the last commit; write removes what
+// is after it. If the file is shorter, it returns a note for the user.
 func openRejects(path string, length int64) (*rejects, string, error) {
 	r := &rejects{path: path}
 	if length == 0 {
@@ -235,12 +237,12 @@ func (r *rejects) write(at int64, list []backfill.Refusal) (int64, error) {
 	return at + int64(len(text)), nil
 }
 
-// rejectRows is the refusals as CSV.
+// rejectRows returns the refusals as CSV.
 func rejectRows(header bool, list []backfill.Refusal) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	if header {
-		_ = w.Write([]string{"line", "reason", "detail", "record", "byte", "column"}) // Error tells
+		_ = w.Write([]string{"line", "reason", "detail", "record", "byte", "column"}) // w.Error returns the error below
 	}
 	for _, one := range list {
 		_ = w.Write([]string{

@@ -10,7 +10,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// startBroker starts the embedded broker, unless it is not wanted.
+// startBroker starts the embedded broker, unless it is disabled.
 func (a *App) startBroker(ctx context.Context) error {
 	o, err := brokerOptions(a.o)
 	if err != nil || o == nil {
@@ -22,17 +22,17 @@ func (a *App) startBroker(ctx context.Context) error {
 	}
 	a.broker = broker
 	a.life.Push("broker", broker.Stop)
-	a.addWayIn(broker)
+	a.addBroker(broker)
 	if _, secure := broker.CertificateHealth(); secure {
 		a.monitor.add(func() core.Health { h, _ := broker.CertificateHealth(); return h })
 	}
 	return nil
 }
 
-// maxKeepAlive is the longest that MQTT can say.
+// maxKeepAlive is the longest keep-alive of MQTT: 16 bits, in seconds (MQTT 5.0, 3.1.2.10).
 const maxKeepAlive = 65535 * time.Second
 
-// brokerOptions is what the embedded broker is built from; nil when there is none.
+// brokerOptions returns the options of the embedded broker. It returns nil if the broker is disabled.
 func brokerOptions(o Options) (*mqtt.Options, error) {
 	secure := o.MQTTTLS != "" || o.MQTTWSS != ""
 	switch {
@@ -50,7 +50,7 @@ func brokerOptions(o Options) (*mqtt.Options, error) {
 		if o.Broker == "" {
 			return nil, fault.InvalidField("--mqtt", "off leaves devices no way in: give --broker, or another listener as --mqtt-tls")
 		}
-		return nil, nil // and that is no failure
+		return nil, nil // disabled, which is not an error
 	}
 	return &mqtt.Options{
 		Listen: o.MQTT, ListenTLS: o.MQTTTLS, ListenWS: o.MQTTWS, ListenWSS: o.MQTTWSS,
@@ -58,7 +58,7 @@ func brokerOptions(o Options) (*mqtt.Options, error) {
 	}, nil
 }
 
-// nameBrokerFlag turns a failed start into an error that says which flag to change.
+// nameBrokerFlag adds the flag to change to the error of a failed start.
 func nameBrokerFlag(err error, o mqtt.Options) error {
 	var listen *mqtt.ListenError
 	if !errors.As(err, &listen) {
@@ -79,10 +79,10 @@ func nameBrokerFlag(err error, o mqtt.Options) error {
 	}
 }
 
-// MQTTAddr is the address of the broker by TCP, host:port; empty without that listener.
+// MQTTAddr returns host:port of the broker's TCP listener. It returns "" if there is none.
 func (a *App) MQTTAddr() string { return a.MQTTAddrOf(mqtt.KindTCP) }
 
-// MQTTAddrOf is the address of the embedded broker's listener of the kind: mqtt, mqtts, ws or wss.
+// MQTTAddrOf returns host:port of the embedded broker's listener of a kind: mqtt, mqtts, ws or wss.
 func (a *App) MQTTAddrOf(kind string) string {
 	if a.broker == nil {
 		return ""

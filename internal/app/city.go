@@ -17,8 +17,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// sources reads where the base data come from, for the credit line and the About page. A server
-// whose base data are elsewhere still serves; it then has no sources to name, and says so in the log.
+// sources returns the sources of the base data, for the credit line and the About page. If the base data are not on this
+// machine, the server works without this list and logs a warning.
 func (a *App) sources(ctx context.Context) ([]catalogueapi.Source, string, error) {
 	dir, err := data.Find(a.o.BaseData)
 	if fault.Is(err, fault.NotFound) && a.o.BaseData == "" {
@@ -42,8 +42,8 @@ func (a *App) sources(ctx context.Context) ([]catalogueapi.Source, string, error
 	return out, data.Attribution(all), nil
 }
 
-// describeCity tells the page what it looks at: the city's name and extent from the divisions, and
-// whether what it shows is simulated.
+// describeCity returns the city's name and extent, from the divisions, and whether devices are synthetic. The pages show
+// both.
 func (a *App) describeCity(ctx context.Context) (core.City, bool, error) {
 	city := core.City{Code: a.o.City}
 	bound := orb.Bound{Min: orb.Point{180, 90}, Max: orb.Point{-180, -90}}
@@ -67,7 +67,7 @@ func (a *App) describeCity(ctx context.Context) (core.City, bool, error) {
 		return city, false, fmt.Errorf("read the county layer: %w", err)
 	}
 	if bound.IsEmpty() {
-		bound = orb.Bound{Min: orb.Point{73, 18}, Max: orb.Point{135, 54}} // no base data yet: the country
+		bound = orb.Bound{Min: orb.Point{73, 18}, Max: orb.Point{135, 54}} // no base data yet: show the whole country
 	}
 	center := bound.Center()
 	city.BBox = []float64{bound.Min[0], bound.Min[1], bound.Max[0], bound.Max[1]}
@@ -85,7 +85,7 @@ func (a *App) describeCity(ctx context.Context) (core.City, bool, error) {
 	return city, false, nil
 }
 
-// proxies parses the networks whose forwarding headers are believed.
+// proxies parses the networks of the trusted proxies.
 func (a *App) proxies() ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, s := range a.o.Proxy {
@@ -98,7 +98,7 @@ func (a *App) proxies() ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// origins are the addresses that people open the pages at, without the slash that a browser's address line adds.
+// origins returns the addresses of the pages, without the slash that a browser adds.
 func (a *App) origins() ([]string, error) {
 	var out []string
 	for _, s := range a.o.Origin {

@@ -9,11 +9,11 @@ import (
 	"onemap/sensors/mqtt/remote/checkup"
 )
 
-// DoctorOptions says what to look at; what is empty is left out.
+// DoctorOptions selects what to check. What is empty is not checked.
 type DoctorOptions struct {
-	Options             // Broker…, DatabaseURL, DatabaseMax and MaxPayload of it
-	BrokerConfig string // a mosquitto.conf
-	Messages     int    // published to see whether the broker keeps them; 0 is checkup's default
+	Options             // of these, Broker…, DatabaseURL, DatabaseMax and MaxPayload are used
+	BrokerConfig string // path of a mosquitto.conf
+	Messages     int    // number of messages published to test whether the broker keeps them; 0: the default of package checkup
 }
 
 // Doctor checks the database and the broker of a server and returns the findings in the order of the checks.

@@ -13,18 +13,18 @@ import (
 	"onemap/sensors"
 )
 
-// memory keeps what this node holds in memory as new as the event log: it forgets what an event has changed, on
-// whichever node that was.
+// memory updates the state that this node holds in memory. When an event of the log shows that something changed, on any
+// node, it drops or reloads the affected part.
 type memory struct {
 	logger   *slog.Logger
 	sessions interface {
-		Forget(session int64)        // a session ended
-		ForgetAccount(account int64) // an account changed: drop all its sessions from the cache
+		Forget(session int64)        // drop one session from the cache
+		ForgetAccount(account int64) // drop all sessions of an account from the cache
 		ForgetAll()                  // drop all sessions from the cache
 	}
 	reloadRegistry func(context.Context) error
 	reloadRules    func()
-	changed        chan struct{} // the registry changed
+	changed        chan struct{} // signals that the registry has changed
 }
 
 // sessionEnded is the payload of session.revoked and account.changed.
@@ -33,7 +33,7 @@ type sessionEnded struct {
 	AccountID int64 `json:"account_id"`
 }
 
-// subscriber tells the memory of the event log.
+// subscriber returns the subscriber of the event log that updates the memory.
 func (m *memory) subscriber() eventlog.Subscriber {
 	h := eventlog.NewHandlers(m.forgetAll, m.logger)
 	ended := func(_ context.Context, p sessionEnded) {
@@ -54,7 +54,7 @@ func (m *memory) subscriber() eventlog.Subscriber {
 	return h
 }
 
-// forgetAll is for events that are missing: nothing that is held can be trusted.
+// forgetAll drops and reloads everything. It is called when events are missing, because all state may then be out of date.
 func (m *memory) forgetAll(context.Context) error {
 	m.sessions.ForgetAll()
 	wait.Wake(m.changed)
@@ -62,7 +62,7 @@ func (m *memory) forgetAll(context.Context) error {
 	return nil
 }
 
-// run reloads the registry after each change, until that has succeeded.
+// run reloads the registry after each change. It retries until a reload succeeds.
 func (m *memory) run(ctx context.Context) {
 	for {
 		select {

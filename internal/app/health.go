@@ -12,7 +12,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Parts of the server in heartbeats and /readyz, in the order in which they are shown.
+// The parts of the server in heartbeats and /readyz, in the order in which they are shown.
 const (
 	partDatabase = "database"
 	partBroker   = "broker"
@@ -40,19 +40,19 @@ func newMonitor(ping func(context.Context) error, logger *slog.Logger) *monitor 
 	return &monitor{ping: ping, logger: logger, state: map[string]core.Health{partDatabase: core.Unwell(partDatabase, 0, fault.CodePartStarting)}}
 }
 
-// add takes a part that answers at once.
+// add adds a part whose function returns at once.
 func (m *monitor) add(f func() core.Health) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.direct = append(m.direct, f)
 }
 
-// run asks until ctx ends.
+// run checks the database at intervals until ctx ends.
 func (m *monitor) run(ctx context.Context) {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
 	for {
-		m.ask(ctx)
+		m.checkDatabase(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -61,16 +61,16 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
-func (m *monitor) ask(ctx context.Context) {
-	m.note(ctx, partDatabase, m.ping)
+func (m *monitor) checkDatabase(ctx context.Context) {
+	m.check(ctx, partDatabase, m.ping)
 }
 
-func (m *monitor) note(ctx context.Context, part string, check func(context.Context) error) {
+func (m *monitor) check(ctx context.Context, part string, check func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	h := core.Health{Part: part, OK: true}
 	if err := check(ctx); err != nil {
-		h = core.Unwell(part, 0, CodePartSilent) // everybody sees it; the cause is for the log
+		h = core.Unwell(part, 0, CodePartSilent) // all users see this text, so the cause is only logged
 		m.logger.WarnContext(ctx, "a part does not answer", "part", part, "error", err)
 	}
 	m.mu.Lock()
@@ -78,7 +78,7 @@ func (m *monitor) note(ctx context.Context, part string, check func(context.Cont
 	m.state[part] = h
 }
 
-// Health is one line a part; where several speak for one part, the worst holds.
+// Health returns one entry per part. If several functions report the same part, the worst state is used.
 func (m *monitor) Health() []core.Health {
 	m.mu.Lock()
 	all := []core.Health{m.state[partDatabase]}
@@ -113,7 +113,7 @@ func (m *monitor) Health() []core.Health {
 	return out
 }
 
-// WaitReady blocks until every part is well, or ctx ends, which is an error that names what is not.
+// WaitReady blocks until every part is ready. If ctx ends first, it returns an error that names a part that is not ready.
 func (a *App) WaitReady(ctx context.Context) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -24,18 +24,18 @@ func TestHealthMergesTheWorst(t *testing.T) {
 	if h := m.Health(); h[0].OK || h[0].Detail != "starting" {
 		t.Errorf("before the first look the database is %+v", h[0])
 	}
-	m.ask(t.Context())
+	m.checkDatabase(t.Context())
 	want := []core.Health{{Part: partDatabase, OK: true, Lag: 2}, broker, layers}
 	if d := cmp.Diff(want, m.Health()); d != "" {
 		t.Error(d)
 	}
 	away = errors.New("gone")
-	m.ask(t.Context())
+	m.checkDatabase(t.Context())
 	if h := m.Health()[0]; h.OK || h.Detail != "does not answer" {
 		t.Errorf("database away: %+v", h)
 	}
 	away, ingest = nil, core.Health{Part: partDatabase, Detail: "no commit"}
-	m.ask(t.Context())
+	m.checkDatabase(t.Context())
 	if h := m.Health()[0]; h.OK || h.Detail != "no commit" {
 		t.Errorf("the ingest path cannot commit: %+v", h)
 	}

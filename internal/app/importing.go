@@ -43,8 +43,8 @@ func Migrate(ctx context.Context, url string, logger *slog.Logger, progress Prog
 // ImportOptions configures the import of one file.
 type ImportOptions struct {
 	Path     string
-	Read     load.Options // how to read the file; origin, source and division are Import's. The level is looked for in themes of risk alone, unless it is named
-	BaseData string       // folder of the base data, whose counties place what names no division; "" finds it
+	Read     load.Options // how to read the file; Import sets origin, source and division. Without LevelField, a level is read only in themes of risk
+	BaseData string       // folder of the base data, whose counties locate features without a division; "": it is searched
 	Layer    catalogue.Layer
 
 	AllowDelete, Repair bool // see catalogue.ImportOptions
@@ -77,14 +77,14 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	if read.LevelField == "" && !o.Layer.Theme.OfRisk() {
 		read.LevelField = load.NoField
 	}
-	f.tell(progress.OrNone(), "looking through "+o.Layer.Name)
+	f.reportTo(progress.OrNone(), "looking through "+o.Layer.Name)
 	if read, err = load.Survey(f, read); err != nil {
 		return none, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return none, fmt.Errorf("import: %w", err)
 	}
-	f.tell(progress.OrNone(), "importing "+o.Layer.Name)
+	f.reportTo(progress.OrNone(), "importing "+o.Layer.Name)
 	r, err := load.Open(f, read)
 	if err != nil {
 		return none, err
@@ -100,23 +100,23 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 
 // rereadable is a file that can be read again from its beginning. It reports the progress of reading.
 type rereadable struct {
-	file *os.File
-	size int64
-	temp bool
-	at   int64
-	told func(at int64)
+	file   *os.File
+	size   int64
+	temp   bool
+	at     int64
+	report func(at int64)
 }
 
-// tell sets progress as the receiver of the read progress, in kB (1,024 bytes).
-func (r *rereadable) tell(progress Progress, stage string) {
-	r.told = func(at int64) { progress(stage+", kB", at>>10, (r.size+1023)>>10) }
+// reportTo sets progress as the receiver of the read progress, in kB (1,024 bytes).
+func (r *rereadable) reportTo(progress Progress, stage string) {
+	r.report = func(at int64) { progress(stage+", kB", at>>10, (r.size+1023)>>10) }
 }
 
 // Read implements io.Reader and reports the progress.
 func (r *rereadable) Read(p []byte) (int, error) {
 	n, err := r.file.Read(p)
 	r.at += int64(n)
-	r.told(r.at)
+	r.report(r.at)
 	return n, err
 }
 

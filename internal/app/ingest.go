@@ -8,8 +8,8 @@ import (
 	"onemap/sensors"
 )
 
-// startIngest starts the path of the readings, and then each way in: what stops last takes what the
-// others have accepted.
+// startIngest starts the ingest path and then the brokers and the watch. The order matters: the ingest path stops last, so
+// that it commits what the brokers have accepted.
 func (a *App) startIngest(ctx context.Context) error {
 	a.ingest = sensors.NewIngest(sensors.IngestOptions{
 		MaxPayload: a.o.MaxPayload, Committers: a.o.Committers, Node: a.o.Node, Clock: a.clock, OnCommit: a.committed,
@@ -25,10 +25,10 @@ func (a *App) startIngest(ctx context.Context) error {
 	return nil
 }
 
-// IngestStats is what this node's ways in and its ingest path tell of themselves.
+// IngestStats returns the statistics of this node's ingest path and brokers.
 func (a *App) IngestStats() sensors.IngestStats {
 	s := a.ingest.Stats()
-	for _, in := range a.waysIn {
+	for _, in := range a.brokers {
 		s.Brokers = append(s.Brokers, in.Stats())
 		s.Troubles = append(s.Troubles, in.Troubles()...)
 	}
@@ -37,22 +37,23 @@ func (a *App) IngestStats() sensors.IngestStats {
 	return s
 }
 
-// addWayIn lets a broker's word count among the parts' health, and its figures among the node's.
-func (a *App) addWayIn(in wayIn) {
-	a.waysIn = append(a.waysIn, in)
+// addBroker adds a broker to the health and to the statistics of this node.
+func (a *App) addBroker(in brokerStatus) {
+	a.brokers = append(a.brokers, in)
 	a.monitor.add(in.Health)
 }
 
-// wayIn is a broker that tells of itself.
-type wayIn interface {
+// brokerStatus is a broker with its health and statistics.
+type brokerStatus interface {
 	Health() core.Health
 	Stats() sensors.BrokerStats
 	Troubles() []sensors.DeviceTrouble
 }
 
+// maxTroubles is the largest number of troubles in the statistics.
 const maxTroubles = 100
 
-// committed wakes what follows the commits; it is called after each, and does not block.
+// committed wakes the readers of the batches. It is called after each commit and does not block.
 func (a *App) committed(int64) {
 	a.engine.Wake()
 	a.hub.Wake()

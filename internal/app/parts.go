@@ -51,7 +51,7 @@ func (a *App) startStore(ctx context.Context) error {
 	return nil
 }
 
-// cityScope is what the server itself sees.
+// cityScope returns the scope of the server itself.
 func (a *App) cityScope() core.Scope {
 	return core.Scope{Division: a.o.City, Role: core.RoleAdministrator}
 }
@@ -82,8 +82,8 @@ func (a *App) startPush(ctx context.Context) error {
 	return nil
 }
 
-// startTiles loads the layers and follows their changes. The web server answers meanwhile; it is ready
-// when they are loaded.
+// startTiles loads the layers in the background and follows their changes. The web server starts before they are loaded; it
+// is ready when they are.
 func (a *App) startTiles(ctx context.Context) error {
 	feed := a.db.Tiles.ChangeFeed()
 	e, err := engine.New(engine.Options{CacheBytes: int64(a.o.TileCache) << 20, MaxFeatures: a.o.TileMax}, engine.Parts{
@@ -122,7 +122,7 @@ func (a *App) startFollowing(ctx context.Context) error {
 	return nil
 }
 
-// shutdownWithin bounds how long open requests may take to finish.
+// shutdownWithin is the time limit for open requests when the server stops.
 const shutdownWithin = 5 * time.Second
 
 func (a *App) startWeb(ctx context.Context) error {
@@ -139,7 +139,7 @@ func (a *App) startWeb(ctx context.Context) error {
 	return nil
 }
 
-// startMetrics serves /metrics on a listener of its own, when --metrics names one.
+// startMetrics serves /metrics on a separate listener, if --metrics is set.
 func (a *App) startMetrics(ctx context.Context) error {
 	if a.o.Metrics == "" {
 		return nil
@@ -176,14 +176,14 @@ func (a *App) serveHTTP(name string, srv *http.Server, ln net.Listener) {
 		defer cancel()
 		err := srv.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = srv.Close() // somebody still downloads; the stop does not wait for them
+			err = srv.Close() // a download still runs; the stop does not wait for it
 		}
 		<-done
 		return err
 	})
 }
 
-// handler builds the web server over the parts.
+// handler builds the web server from the parts.
 func (a *App) handler(ctx context.Context) (*server.Server, error) {
 	sources, line, err := a.sources(ctx)
 	if err != nil {
@@ -239,7 +239,7 @@ func (a *App) handler(ctx context.Context) (*server.Server, error) {
 	return s, nil
 }
 
-// NameBusyFlag turns a failed listen into an error that says which flag to change.
+// NameBusyFlag adds the flag to change to the error of a failed listen.
 func NameBusyFlag(err error, flag, addr string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fault.InvalidField(flag, "%s is in use by another program; choose another address with %s ADDR (port 0 picks a free one)", addr, flag)

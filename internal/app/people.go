@@ -30,13 +30,13 @@ func OpenAccounts(ctx context.Context, url string, logger *slog.Logger) (*Accoun
 // Close ends the connection.
 func (a *Accounts) Close() { a.db.Close() }
 
-// console is who acts on the command line, with an administrator's rights in the division concerned.
-// No account's login has parentheses.
+// console returns the principal of the command line, with an administrator's permissions in the division. No account can have
+// this login, because a login has no parentheses.
 func console(division string) core.Principal {
 	return core.Principal{Login: "(console)", Role: core.RoleAdministrator, Division: division}
 }
 
-// Add makes an account.
+// Add creates an account.
 func (a *Accounts) Add(ctx context.Context, login, name string, role core.Role, division, password string) error {
 	_, err := a.service.CreateAccount(ctx, console(division), auth.NewAccount{Login: login, Name: name, Role: role, Division: division, Password: password})
 	return err

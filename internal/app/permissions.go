@@ -6,7 +6,7 @@ import (
 	"onemap/internal/core"
 )
 
-// permissions lists every domain's permissions, in the order in which the API names them.
+// permissions returns the permissions of all domains, in the order of the API.
 func permissions() []core.Permission {
 	return []core.Permission{core.PermView, alerts.PermAcknowledge, alerts.PermHandle, core.PermEditData, alerts.PermEditRules, auth.PermAccounts}
 }

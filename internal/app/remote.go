@@ -10,7 +10,7 @@ import (
 	"onemap/sensors/mqtt/remote"
 )
 
-// startRemote reads from an external broker, when one is given. It need not be there yet.
+// startRemote starts the client of an external broker, if one is set. The broker need not be available yet.
 func (a *App) startRemote(ctx context.Context) error {
 	if a.o.Broker == "" {
 		return nil
@@ -33,12 +33,13 @@ func (a *App) startRemote(ctx context.Context) error {
 	}
 	client.Start()
 	a.life.Push("external broker", client.Stop)
-	a.addWayIn(client)
+	a.addBroker(client)
 	a.logger.InfoContext(ctx, "reading from an external broker", "client_id", id, "group", a.o.BrokerGroup)
 	return nil
 }
 
-// brokerEndpoint is the external broker of the options, its password from where it was given.
+// brokerEndpoint returns the external broker of the options. The password comes from the options, from a file or from the
+// environment.
 func brokerEndpoint(o Options) (remote.Endpoint, error) {
 	e := remote.Endpoint{
 		URL: o.Broker, User: o.BrokerUser, Password: o.BrokerPassword,

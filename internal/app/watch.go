@@ -6,7 +6,7 @@ import (
 	"onemap/sensors"
 )
 
-// startWatch looks for devices and datastreams that fell silent.
+// startWatch starts the check for stale devices and datastreams.
 func (a *App) startWatch(ctx context.Context) error {
 	w := sensors.NewWatch(sensors.WatchOptions{Node: a.o.Node, IsListening: a.isListening(), Clock: a.clock}, a.db.Sensors, a.logger, a.metrics)
 	a.life.Background(ctx, "watch for silence", w.Run)

@@ -1,6 +1,6 @@
-// Package config is the one place where options come from: flags, environment (ONEMAP_…) and a YAML
-// file, in this order of precedence. An unknown key or a bad value is an error that names it.
-// Secrets are never flags: they come from the environment, a file, or the terminal.
+// Package config is the only source of options: flags, environment (ONEMAP_…) and a YAML file, in this order of precedence.
+// An unknown key or a wrong value is an error that names it. Secrets are never flags, because `ps` shows flags to all users.
+// They come from the environment, a file, or the terminal.
 package config
 
 import (
@@ -15,7 +15,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Common is what every command takes.
+// Common holds the options of every command.
 type Common struct {
 	Config    string `help:"YAML file with options; keys are the flags' names." placeholder:"FILE" type:"path"`
 	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
@@ -23,14 +23,15 @@ type Common struct {
 	Log       string `help:"File that the log is appended to; SIGHUP opens it anew. Standard error when not given; in the demo, onemap.log in its data." placeholder:"FILE" type:"path"`
 }
 
-// Database is how a command reaches PostgreSQL.
+// Database holds the options of the connection to PostgreSQL.
 type Database struct {
 	Database     string `help:"PostgreSQL URL. One with a password belongs into ONEMAP_DATABASE, the YAML file or --database-file." placeholder:"URL"`
 	DatabaseFile string `help:"File that holds the PostgreSQL URL." placeholder:"FILE" type:"path"`
 	DatabaseMax  int    `help:"Most connections that this process opens." default:"16"`
 }
 
-// URL is the PostgreSQL URL from where it was given.
+// URL returns the PostgreSQL URL from the flag, the environment, the YAML file or the file that --database-file names. It
+// returns fault.Invalid if there is none.
 func (d Database) URL() (string, error) {
 	raw := d.Database
 	if d.DatabaseFile != "" {
@@ -50,7 +51,7 @@ func (d Database) URL() (string, error) {
 	return raw, nil
 }
 
-// Server is what `onemap serve` takes and `onemap demo` builds upon.
+// Server holds the options of `onemap serve`; `onemap demo` extends them.
 type Server struct {
 	HTTP          string        `name:"http" help:"Address of the web server." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	Metrics       string        `help:"Address of a listener of its own for /metrics, without a login; the web server's /metrics then needs an administrator's login." placeholder:"ADDR"`
@@ -91,7 +92,7 @@ type Server struct {
 	EventsKeep  time.Duration `help:"How long the event log is kept." default:"8760h"`
 }
 
-// Demo is what `onemap demo` takes on top.
+// Demo holds the additional options of `onemap demo`.
 type Demo struct {
 	Data       string        `help:"Folder of the demo's data." default:"var" placeholder:"DIR" type:"path"`
 	Seed       uint64        `help:"Seed of the synthetic city and of the simulator." default:"1"`
@@ -102,11 +103,11 @@ type Demo struct {
 	Reset      bool          `help:"Wipe the demo's data and exit."`
 }
 
-// notOptions are variables that begin with ONEMAP_ but are no option of a flag's name.
+// notOptions are the environment variables that begin with ONEMAP_ and are not the variable of a flag.
 var notOptions = map[string]bool{"ONEMAP_PASSWORD": true, "ONEMAP_PASSWORD_FILE": true, "ONEMAP_BROKER_PASSWORD": true, "ONEMAP_CAP_XSD": true} //nolint:gochecknoglobals // a constant table
 
-// Parse reads args (without the program's name), environ ("NAME=value") and the YAML file into cli,
-// a pointer to a struct of kong commands, and returns the chosen command.
+// Parse reads args (without the name of the program), environ ("NAME=value") and the YAML file into cli, and returns the
+// chosen command. cli is a pointer to a struct of kong commands. A wrong option is an error of kind fault.Invalid.
 func Parse(cli any, args, environ []string, vars kong.Vars, opts ...kong.Option) (*kong.Context, error) {
 	y := &yamlFile{path: configPath(args, environ)}
 	opts = append([]kong.Option{
@@ -116,6 +117,7 @@ func Parse(cli any, args, environ []string, vars kong.Vars, opts ...kong.Option)
 		kong.DefaultEnvars("ONEMAP"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	}, opts...)
+	// The order matters: the file must be loaded before kong resolves flags, and unknown names are refused before parsing.
 	if err := y.load(); err != nil {
 		return nil, err
 	}
@@ -137,7 +139,8 @@ func Parse(cli any, args, environ []string, vars kong.Vars, opts ...kong.Option)
 	return ctx, nil
 }
 
-// passwordInArgs refuses a PostgreSQL URL with a password as a flag: `ps` shows flags to everyone.
+// passwordInArgs returns an error if an argument is a PostgreSQL URL with a password, because `ps` shows arguments to all
+// users.
 func passwordInArgs(args []string) error {
 	for _, a := range args {
 		if i := strings.Index(a, "postgres"); i > 0 && strings.HasPrefix(a, "--") {
@@ -154,8 +157,8 @@ func passwordInArgs(args []string) error {
 	return nil
 }
 
-// unknownVariables refuses a variable that looks like an option and is none: a typing error must
-// not pass for a default.
+// unknownVariables returns an error for a variable that looks like an option but is not one. Otherwise a misspelled option
+// would silently have its default.
 func unknownVariables(app *kong.Application, environ []string) error {
 	known := map[string]bool{}
 	for _, f := range allFlags(app.Node) {
@@ -181,7 +184,7 @@ func allFlags(n *kong.Node) []*kong.Flag {
 	return flags
 }
 
-// configPath finds --config before the flags are parsed, as the file's values take part in parsing.
+// configPath finds --config before kong parses the flags, because the values of the file take part in the parsing.
 func configPath(args, environ []string) string {
 	for i, a := range args {
 		if v, ok := strings.CutPrefix(a, "--config="); ok {

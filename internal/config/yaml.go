@@ -10,13 +10,14 @@ import (
 	"onemap/internal/fault"
 )
 
-// yamlFile resolves flags from a flat YAML mapping whose keys are the flags' names. Unlike the usual
-// resolvers it refuses keys that no flag has.
+// yamlFile resolves flags from a flat YAML mapping whose keys are the names of flags. Unlike kong's own resolvers, it refuses
+// unknown keys.
 type yamlFile struct {
 	path   string
 	values map[string]any
 }
 
+// load reads the file. Without a file it does nothing.
 func (y *yamlFile) load() error {
 	if y.path == "" {
 		return nil
@@ -31,7 +32,7 @@ func (y *yamlFile) load() error {
 	return nil
 }
 
-// Validate refuses keys that no flag of any command has.
+// Validate implements kong.Resolver. It refuses keys that are not a flag of any command.
 func (y *yamlFile) Validate(app *kong.Application) error {
 	known := map[string]bool{}
 	for _, f := range allFlags(app.Node) {
@@ -45,8 +46,8 @@ func (y *yamlFile) Validate(app *kong.Application) error {
 	return nil
 }
 
-// Resolve returns a flag's value from the file; nil lets the default stand. The environment comes
-// before the file.
+// Resolve implements kong.Resolver. It returns the value of a flag from the file, or nil if the file does not have it or if
+// the environment, which has precedence, does.
 func (y *yamlFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	v, ok := y.values[flag.Name]
 	if !ok {

@@ -1,6 +1,6 @@
 package core
 
-// City is the city that this server is for.
+// City is the city that this server serves.
 type City struct {
 	Code   string    `json:"code" doc:"GB/T 2260, unpadded"`
 	Name   Text      `json:"name"`

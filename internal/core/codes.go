@@ -2,7 +2,7 @@ package core
 
 import "onemap/internal/fault"
 
-// The codes of rights, and of the rules of tiles.
+// The codes of permissions and of the tile rules.
 const (
 	CodeRoleMayNot      fault.Code = "role-may-not: the role {role} does not have the permission {permission}"
 	CodeDivisionOutside fault.Code = "division-outside: the division {value} lies outside your own, {own}"

@@ -238,12 +238,12 @@ type Health struct {
 // Unwell returns the health of a part that is not OK, with the reason as its detail. Unit of lag: seconds.
 func Unwell(part string, lag float64, c fault.Code, values ...any) Health {
 	h := Health{Part: part, Lag: lag}
-	h.Say(c, values...)
+	h.SetDetail(c, values...)
 	return h
 }
 
-// Say sets the detail to the sentence of a code.
-func (h *Health) Say(c fault.Code, values ...any) {
+// SetDetail sets the detail to the sentence of a code.
+func (h *Health) SetDetail(c fault.Code, values ...any) {
 	said := fault.NewMessage(c, values...)
 	h.Detail, h.Code, h.Params = said.String(), said.Code, said.Params
 }

@@ -3,14 +3,14 @@ package core
 // The states of a Finding.
 const (
 	FindingOK   = "ok"
-	FindingWarn = "warn" // works, and loses or stops under circumstances
-	FindingBad  = "bad"  // loses what was acknowledged, or does not work
+	FindingWarn = "warn" // works, but may lose data or stop under some conditions
+	FindingBad  = "bad"  // loses acknowledged data, or does not work
 )
 
-// Finding is what a check of the surroundings has found.
+// Finding is the result of one check of the environment, by `onemap doctor`.
 type Finding struct {
-	Check  string `json:"check"` // what was looked at, as "broker queue"
+	Check  string `json:"check"` // what was checked, such as "broker queue"
 	State  string `json:"state"`
 	Found  string `json:"found"`
-	Advice string `json:"advice,omitempty"` // what to do; empty when nothing is
+	Advice string `json:"advice,omitempty"` // how to correct it; empty: nothing to do
 }

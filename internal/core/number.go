@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// MaxDigits bounds a decimal number of a feature, written without an exponent: 1e400 has 401 digits. It is more than a
-// float64 ever needs, and keeps 1e100000 from growing to 100,001 characters wherever it is read.
+// MaxDigits is the largest number of digits of a feature's number, written without an exponent: 1e400 has 401 digits. It is
+// more than a float64 ever needs. It prevents that 1e100000 becomes a text of 100,001 characters.
 const MaxDigits = 1100
 
-// Plain writes a decimal number as JSON has it (also with a plus sign, without digits before or after the point) without
-// an exponent and without zeros that say nothing: 1e3 is 1000, 1.10 is 1.1, -0 is 0. Two numbers have the same value
-// exactly when Plain writes them alike. False: it is no decimal number, or takes more than MaxDigits digits.
+// Plain converts a decimal number to a normal form without an exponent and without redundant zeros: 1e3 becomes 1000, 1.10
+// becomes 1.1, -0 becomes 0. It accepts JSON numbers, and also a plus sign and a point without digits before or after it. Two
+// numbers have the same value exactly if their normal forms are equal. It returns false if the text is not a decimal number
+// or needs more than MaxDigits digits.
 func Plain(number string) (string, bool) {
 	unsigned := strings.TrimPrefix(number, "-")
 	sign := number[:len(number)-len(unsigned)]
@@ -34,7 +35,7 @@ func Plain(number string) (string, bool) {
 	}
 	whole = strings.TrimLeft(whole, "0")
 	digits := whole + fraction
-	point := len(whole) + exponent // where the point stands in the digits
+	point := len(whole) + exponent // index of the decimal point in digits
 	if max(point, len(digits))-min(point, 0) > MaxDigits {
 		return "", false
 	}
@@ -52,7 +53,7 @@ func Plain(number string) (string, bool) {
 	return sign + digits[:point] + "." + digits[point:], true
 }
 
-// parseExponent reads an exponent; one that no number of MaxDigits has is a large one.
+// parseExponent parses an exponent. An exponent that is too large for MaxDigits is returned as a large number.
 func parseExponent(text string) (int, error) {
 	const large = 1 << 30
 	digits := strings.TrimLeft(text, "+-")
@@ -70,12 +71,13 @@ func parseExponent(text string) (int, error) {
 }
 
 const (
-	surelyHeld = 15      // significant digits that every float64 of an ordinary size keeps
-	largestInt = 1 << 53 // beyond it a float64 leaves out whole numbers
+	surelyHeld = 15      // significant digits that a float64 keeps exactly
+	largestInt = 1 << 53 // above it, a float64 cannot represent all whole numbers
 )
 
-// ExactFloat is a decimal number as a float64, and whether that has its value for every reader: the shortest writing of it
-// has the value of the text, and it is not beyond 2^53. So it is of 0.1, and not of 0.1000000000000000055 or of 2^53+1.
+// ExactFloat returns a decimal number as a float64, and whether every reader gets the same value from it. This is so if the
+// shortest text of the float64 has the value of the original text, and if it is not above 2^53. It is true for 0.1, and false
+// for 0.1000000000000000055 and for 2^53+1.
 func ExactFloat(number []byte) (float64, bool) {
 	f, err := strconv.ParseFloat(string(number), 64)
 	if err != nil || math.IsNaN(f) || math.Abs(f) > largestInt {

@@ -8,7 +8,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// Principal is who a request, a connection or a command speaks for. Every service takes one, and checks its rights.
+// Principal is the account for which a request, a connection or a command acts. Every service method takes a principal and
+// checks its permissions.
 type Principal struct {
 	AccountID int64     `json:"account_id"`
 	SessionID int64     `json:"session_id"`
@@ -16,26 +17,26 @@ type Principal struct {
 	Name      string    `json:"name"`
 	Role      Role      `json:"role"`
 	Division  string    `json:"division"`
-	Expires   time.Time `json:"expires"` // without further use
-	Ends      time.Time `json:"ends"`    // whatever the use; zero: never
-	Display   int64     `json:"display"` // id of the display that is logged in; 0: a person is
+	Expires   time.Time `json:"expires"` // end of the session without further use
+	Ends      time.Time `json:"ends"`    // end of the session in any case; zero: never
+	Display   int64     `json:"display"` // id of the display; 0: the principal is a person
 
 	operator bool
 }
 
-// Operator is who works at the machine itself, with a command: what concerns the whole city is theirs, whichever city
-// the database is of. They have an administrator's permissions and no division, so that they see nothing by scope.
+// Operator returns the principal of a person who runs a command on the machine itself. Its permissions are an
+// administrator's. It may do what concerns the whole city, in any database. It has no division, so it sees nothing by scope.
 func Operator(login string) Principal {
 	return Principal{Login: login, Name: login, Role: RoleAdministrator, operator: true}
 }
 
-// Scope is what the principal may see.
+// Scope returns what the principal may see.
 func (p Principal) Scope() Scope { return Scope{Division: p.Division, Role: p.Role} }
 
 // May reports whether the principal has the permission.
 func (p Principal) May(do Permission) bool { return do.Of(p.Role) }
 
-// Need returns fault.Forbidden when the principal does not have the permission.
+// Need returns fault.Forbidden if the principal does not have the permission.
 func (p Principal) Need(do Permission) error {
 	if !p.May(do) {
 		return fault.NewCoded(fault.Forbidden, "", CodeRoleMayNot, fault.TokenOf(p.Role), fault.TokenOf(do.Name()))
@@ -43,7 +44,7 @@ func (p Principal) Need(do Permission) error {
 	return nil
 }
 
-// NeedCity refuses what concerns the whole city to a principal of a part of it, with fault.Forbidden.
+// NeedCity returns fault.Forbidden if the principal's division is only a part of the city.
 func (p Principal) NeedCity() error {
 	if !p.operator && !p.Scope().Covers("") {
 		return fault.NewCoded(fault.Forbidden, "", CodeCityWideOnly, p.Division)
@@ -51,19 +52,19 @@ func (p Principal) NeedCity() error {
 	return nil
 }
 
-// Permission is something that a principal may do or not: "name: roles", the roles that may, with spaces between them.
-// Each domain declares its own as constants, with the roles that need it for their work.
+// Permission is a permission with the roles that have it: "name: role role …". Each domain declares its own permissions as
+// constants, with the roles that need them for their work.
 type Permission string
 
 // The permissions that belong to no domain.
 const (
-	// PermView is to see the map, devices and alerts of the own scope.
+	// PermView permits to see the map, devices and alerts of the own scope.
 	PermView Permission = "view: city_commander county_responder data_steward observer administrator display display_acknowledge"
-	// PermEditData is to change layers and devices, and to look into the quarantine.
+	// PermEditData permits to change layers and devices, and to read the quarantine.
 	PermEditData Permission = "edit-data: data_steward administrator"
 )
 
-// Name is the permission's name, as the API has it.
+// Name returns the name of the permission in the API.
 func (p Permission) Name() string {
 	name, _, _ := strings.Cut(string(p), ":")
 	return name
@@ -75,5 +76,5 @@ func (p Permission) Of(r Role) bool {
 	return r != "" && slices.Contains(strings.Fields(roles), string(r))
 }
 
-// MarshalText writes the name.
+// MarshalText implements encoding.TextMarshaler. It returns the name.
 func (p Permission) MarshalText() ([]byte, error) { return []byte(p.Name()), nil }

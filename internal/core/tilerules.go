@@ -6,12 +6,11 @@ import (
 	"onemap/internal/fault"
 )
 
-// TileExtent is how many units the side of every tile has.
+// TileExtent is the number of units on a tile's side. Source: MVT 2.1, extent.
 const TileExtent = 4096
 
-// TileRules say how a layer is drawn into tiles. They stand in the catalogue, as JSON; what is left
-// out is the default beside it. Lengths are units of a tile's side of 4,096; eight are one CSS pixel
-// of a tile that is shown 512 pixels wide.
+// TileRules defines how a layer is drawn into tiles. The catalogue stores it as JSON. A member that is missing has its
+// default. Lengths are in tile units: 4,096 per side, so 8 units are one CSS pixel of a tile that is shown 512 pixels wide.
 type TileRules struct {
 	Severity string    `json:"severity,omitempty" doc:"Numeric field whose values 1 (worst) to 4 order the features; empty is their level"`
 	Simplify *float64  `json:"simplify,omitempty" doc:"How far a simplified line may lie beside the true one, in tile units of 1/4096; 0 is not at all. Default 4"`
@@ -21,13 +20,13 @@ type TileRules struct {
 	Source   string    `json:"source,omitempty" enum:",memory,database" doc:"Where tiles are made: in memory, or by the database for a layer too large for it; empty chooses by size"`
 }
 
-// TileGrid is a raster of square cells, aligned to the world, through a zoom.
+// TileGrid is a grid of square cells, aligned to the world, for all zooms up to ToZoom.
 type TileGrid struct {
 	Cell   int `json:"cell" doc:"Side of a cell in tile units: a power of two to 4096, or 0"`
 	ToZoom int `json:"to_zoom" doc:"The deepest zoom at which it holds"`
 }
 
-// The places where a layer's tiles are made.
+// The sources of a layer's tiles.
 const (
 	TileSourceMemory   = "memory"
 	TileSourceDatabase = "database"
@@ -35,7 +34,7 @@ const (
 
 const (
 	defaultSimplify = 4.0
-	defaultThinCell = 16 // two CSS pixels: no symbol is drawn smaller
+	defaultThinCell = 16 // two CSS pixels, the size of the smallest symbol
 	defaultBuffer   = 64
 )
 
@@ -46,7 +45,7 @@ const (
 	MaxGridZoom   = 22
 )
 
-// Tolerance is Simplify or its default, tile units.
+// Tolerance returns Simplify or its default, in tile units.
 func (r TileRules) Tolerance() float64 {
 	if r.Simplify == nil {
 		return defaultSimplify
@@ -54,7 +53,7 @@ func (r TileRules) Tolerance() float64 {
 	return *r.Simplify
 }
 
-// Thinning is Thin or its default for a layer whose deepest zoom is maxZoom.
+// Thinning returns Thin or its default for a layer whose largest zoom is maxZoom.
 func (r TileRules) Thinning(maxZoom int) TileGrid {
 	if r.Thin == nil {
 		return TileGrid{Cell: defaultThinCell, ToZoom: maxZoom - 1}
@@ -62,7 +61,7 @@ func (r TileRules) Thinning(maxZoom int) TileGrid {
 	return *r.Thin
 }
 
-// Clustering is Cluster, or a grid that holds nowhere.
+// Clustering returns Cluster, or a grid that applies at no zoom.
 func (r TileRules) Clustering() TileGrid {
 	if r.Cluster == nil {
 		return TileGrid{}
@@ -70,10 +69,10 @@ func (r TileRules) Clustering() TileGrid {
 	return *r.Cluster
 }
 
-// At reports whether the grid holds at a zoom.
+// At reports whether the grid applies at a zoom.
 func (g TileGrid) At(zoom int) bool { return g.Cell > 0 && zoom <= g.ToZoom }
 
-// BufferUnits is Buffer or its default.
+// BufferUnits returns Buffer or its default, in tile units.
 func (r TileRules) BufferUnits() int {
 	if r.Buffer == nil {
 		return defaultBuffer
@@ -81,9 +80,9 @@ func (r TileRules) BufferUnits() int {
 	return *r.Buffer
 }
 
-// Check says what of the rules cannot be; the fields of its errors are the JSON names.
+// Check returns an error of kind fault.Invalid if a rule is not valid. Its field is the JSON name.
 func (r TileRules) Check() error {
-	if t := r.Tolerance(); !(t >= 0 && t <= MaxSimplify) { // a NaN is neither
+	if t := r.Tolerance(); !(t >= 0 && t <= MaxSimplify) { // false for NaN too
 		return fault.InvalidCode("simplify", fault.CodeOutOfRange, t, 0, MaxSimplify)
 	}
 	if b := r.BufferUnits(); b < 0 || b > MaxTileBuffer {

@@ -90,6 +90,7 @@ func (c *Cursor) lock(ctx context.Context, tx pgx.Tx) (epoch string, at core.Mar
 	return epoch, at, pg.MapErr(err, "read the cursor "+c.name)
 }
 
+// move stores a new position of the cursor.
 func (c *Cursor) move(ctx context.Context, tx pgx.Tx, epoch string, to core.Mark) error {
 	_, err := tx.Exec(ctx, `
 		update event_cursor set epoch = $2, seq = $3, event_id = $4, moved_at = clock_timestamp() where name = $1`,

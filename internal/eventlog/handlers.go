@@ -11,16 +11,16 @@ import (
 // Handlers is a subscriber that calls one function for each kind of event, with the payload decoded into that kind's
 // type. Events of other kinds are ignored.
 type Handlers struct {
-	// OnBegin is called at the start and when events are missing: everything that is held may be out of date.
+	// OnBegin is called at the start and when events are missing. All state derived from events may then be out of date.
 	OnBegin func(ctx context.Context) error
-	// OnUnreadable is called for an event whose payload is not what its kind says. It may be nil.
+	// OnUnreadable is called for an event whose payload does not match its kind. It may be nil.
 	OnUnreadable func(ctx context.Context, e core.Event)
 
 	log   *slog.Logger
 	kinds map[string]func(ctx context.Context, e core.Event) error
 }
 
-// NewHandlers returns a subscriber without functions; add them with On. A nil logger is silent.
+// NewHandlers returns a subscriber without functions; add them with On. A nil logger discards messages.
 func NewHandlers(onBegin func(ctx context.Context) error, log *slog.Logger) *Handlers {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

@@ -70,7 +70,7 @@ func Append(ctx context.Context, tx pgx.Tx, e core.Event) (int64, error) {
 	return seq, nil
 }
 
-// HeadIn returns the log's epoch and the mark of its newest event, the zero mark when there is none, as q sees them.
+// HeadIn returns the log's epoch and the mark of its newest event, as q sees them. The mark is zero if there is no event.
 func HeadIn(ctx context.Context, q pg.Querier) (epoch string, head core.Mark, err error) {
 	err = q.QueryRow(ctx, selectHead).Scan(&epoch, &head.Seq, &head.ID)
 	return epoch, head, err
@@ -92,7 +92,7 @@ func New(pool *pg.Pool, restored func(context.Context)) *Log {
 	return &Log{pool: pool, restored: restored}
 }
 
-// Head returns the log's epoch and the mark of its newest event, the zero mark when there is none.
+// Head implements Source. It returns the log's epoch and the mark of its newest event. The mark is zero if there is no event.
 func (l *Log) Head(ctx context.Context) (epoch string, head core.Mark, err error) {
 	if epoch, head, err = HeadIn(ctx, l.pool); err == nil {
 		l.noteEpoch(ctx, epoch)
@@ -147,6 +147,7 @@ func (l *Log) Epoch(ctx context.Context) (e string, err error) {
 	return e, pg.MapErr(err, "read the database's epoch")
 }
 
+// noteEpoch compares the epoch with the last one, and calls restored if it has changed.
 func (l *Log) noteEpoch(ctx context.Context, epoch string) {
 	if old := l.epoch.Swap(&epoch); old != nil && *old != epoch {
 		l.restored(ctx)
@@ -159,8 +160,8 @@ type Listener struct{ pg.Listener }
 // Listen returns a listener. It connects at its first Wait. Close it when its reader ends.
 func (l *Log) Listen() *Listener { return &Listener{pg.NewListener(l.pool, Channel)} }
 
-// Everywhere returns the divisions of an event that concerns everybody: the cities in this database. The result is empty
-// if there is none; an event with no divisions is visible to city-wide scopes only.
+// Everywhere returns the divisions of an event for all users: the cities in this database. The result is empty if there is no
+// city; an event without divisions is visible to city-wide scopes only.
 func Everywhere(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `select code from division where length(code) = 4 and valid_to is null order by code`)
 	if err != nil {

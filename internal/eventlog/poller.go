@@ -18,7 +18,7 @@ type PollerOptions struct {
 	Grace time.Duration // the age above which the source counts as late
 	// Read reads the next part; more is true when there may be another one.
 	Read   func(ctx context.Context) (more bool, err error)
-	Logger *slog.Logger       // nil: silent
+	Logger *slog.Logger       // nil: no messages
 	Errors prometheus.Counter // counts failed reads; nil: not counted
 	Clock  func() time.Time   // nil: time.Now
 }
@@ -33,7 +33,7 @@ type Poller struct {
 	failing bool
 }
 
-// NewPoller returns a poller; Run it.
+// NewPoller returns a poller. Run starts it.
 func NewPoller(o PollerOptions) *Poller {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// CheckLine refuses, naming the field, what is no line of text of at most limit characters: names, titles and labels are
-// repeated in every list, message and event, so they must be short.
+// CheckLine returns an Invalid error for field if s is not one line of text of at most limit characters. Names, titles and
+// labels are repeated in every list, message and event, so they must be short.
 func CheckLine(field, s string, limit int) error {
 	if utf8.RuneCountInString(s) > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 		return InvalidCode(field, CodeNameLine, limit)

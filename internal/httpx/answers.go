@@ -10,19 +10,21 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// May adds statuses that an operation answers with beside those that follow from what it takes and needs; see refusals.
+// May adds statuses of problems that an operation can return, in addition to those that follow from its input and its need;
+// see refusals.
 func May(o huma.Operation, statuses ...int) huma.Operation {
 	o.Errors = append(slices.Clone(o.Errors), statuses...)
 	return o
 }
 
-// refusals are the statuses of the problems that an operation can answer with, by what it takes and needs.
+// refusals returns the statuses of the problems that an operation can return. They follow from its path, its input and its
+// need.
 func refusals(o huma.Operation, need Need, input reflect.Type) []int {
 	all := append(slices.Clone(o.Errors), http.StatusBadRequest, http.StatusServiceUnavailable)
 	if need != NeedNothing {
 		all = append(all, http.StatusUnauthorized)
 	}
-	// A page at another address is refused whatever the need, unless it only reads.
+	// A request from a page of another origin is refused for every need, unless it only reads.
 	if (need != NeedNothing && need != NeedSession) || o.Method != http.MethodGet {
 		all = append(all, http.StatusForbidden)
 	}
@@ -39,7 +41,7 @@ func refusals(o huma.Operation, need Need, input reflect.Type) []int {
 	return slices.Compact(all)
 }
 
-// Problems describes the refusals by their statuses, and what else may go wrong as the default.
+// problems describes the refusals by their statuses, and all other problems as the default response.
 func (s *Server) problems(statuses []int) map[string]*huma.Response {
 	out := map[string]*huma.Response{"default": s.problemResponse("Another problem (RFC 9457)")}
 	for _, status := range statuses {
@@ -55,7 +57,7 @@ func (s *Server) problems(statuses []int) map[string]*huma.Response {
 	return out
 }
 
-// TextHeader describes an answer's header.
+// TextHeader describes a header of a response.
 func TextHeader(doc string) *huma.Param {
 	return &huma.Param{Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
 }

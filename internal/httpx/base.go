@@ -11,8 +11,8 @@ import (
 
 var basePattern = regexp.MustCompile(`^(/[A-Za-z0-9_-][A-Za-z0-9._~-]*)+$`)
 
-// ParseBase reads the path that the product is served below: "/onemap", "onemap/" and "/onemap/" are the same, "" and
-// "/" are the root, for which it returns "".
+// ParseBase parses the path below which the server is reachable. "/onemap", "onemap/" and "/onemap/" are the same. "" and "/"
+// are the root, for which it returns "".
 func ParseBase(text string) (string, error) {
 	trimmed := strings.Trim(text, "/")
 	if trimmed == "" {
@@ -40,8 +40,8 @@ func validBase(base string) error {
 	}
 }
 
-// based takes the base path off a request. A request without it is served too: a proxy may have taken it off, and
-// programs beside the server ask without.
+// based removes the base path from a request. It accepts a request without the base path too: the proxy may have removed it,
+// and local programs call the server without it.
 func (s *Server) based(next http.Handler) http.Handler {
 	if s.o.Base == "" {
 		return next
@@ -60,13 +60,13 @@ func (s *Server) based(next http.Handler) http.Handler {
 	})
 }
 
-// relocated puts the base path before the path that a redirect leads to.
+// relocated adds the base path to the target of a redirect.
 type relocated struct {
 	http.ResponseWriter
 	base string
 }
 
-// WriteHeader changes a redirect's Location.
+// WriteHeader implements http.ResponseWriter. It changes the Location of a redirect.
 func (r *relocated) WriteHeader(code int) {
 	if to := r.Header().Get("Location"); strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//") {
 		r.Header().Set("Location", r.base+to)
@@ -74,5 +74,5 @@ func (r *relocated) WriteHeader(code int) {
 	r.ResponseWriter.WriteHeader(code)
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the wrapped writer, for http.ResponseController.
 func (r *relocated) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -11,7 +11,7 @@ import (
 // SessionCookie is the name of the cookie that carries a session's token.
 const SessionCookie = "onemap_session"
 
-// Token is the session's token that a request brings: a bearer token, or the cookie's.
+// Token returns the session token of a request: a bearer token or the cookie. It returns "" if there is none.
 func Token(r *http.Request) string {
 	if kind, value, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(kind, "Bearer") {
 		return strings.TrimSpace(value)
@@ -24,7 +24,7 @@ func Token(r *http.Request) string {
 
 type principalKey struct{}
 
-// withPrincipal returns a context that speaks for p.
+// withPrincipal returns a context with the principal p.
 func withPrincipal(ctx context.Context, p core.Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
@@ -37,7 +37,7 @@ func PrincipalOf(ctx context.Context) (p core.Principal, ok bool) {
 
 type requestKey struct{}
 
-// RequestOf is the HTTP request of an operation's context.
+// RequestOf returns the HTTP request of an operation's context. It returns nil outside of an operation.
 func RequestOf(ctx context.Context) *http.Request {
 	r, _ := ctx.Value(requestKey{}).(*http.Request)
 	return r

@@ -118,8 +118,8 @@ func TestNoClientPassesItselfOff(t *testing.T) {
 		}
 		r.Header.Set(forwardedProto, "http")
 		r.Header.Add(forwardedHost, "city.example:80") // this proxy adds; it does not replace
-		if got := s.Remote(r); got != netip.MustParseAddr(client) || s.local(r) || s.Secure(r) || s.askedHost(r) != "city.example" {
-			rt.Errorf("%v: from %v, local %v, secure %v, host %q", r.Header, got, s.local(r), s.Secure(r), s.askedHost(r))
+		if got := s.Remote(r); got != netip.MustParseAddr(client) || s.local(r) || s.Secure(r) || s.requestedHost(r) != "city.example" {
+			rt.Errorf("%v: from %v, local %v, secure %v, host %q", r.Header, got, s.local(r), s.Secure(r), s.requestedHost(r))
 		}
 	})
 }
@@ -140,11 +140,11 @@ func TestAskedHost(t *testing.T) {
 		{"map.example", []string{"X-Forwarded-Host", "a b"}},
 		{"city.example", []string{"X-Forwarded-For", "198.51.100.1, 10.0.0.1", "X-Forwarded-Host", "evil.example, city.example, inner.example"}},
 	} {
-		if got := s.askedHost(request(t, "127.0.0.1:1", c.headers...)); got != c.want {
+		if got := s.requestedHost(request(t, "127.0.0.1:1", c.headers...)); got != c.want {
 			t.Errorf("case %d: %q, want %q", i, got, c.want)
 		}
 	}
-	if got := s.askedHost(request(t, "192.0.2.1:1", "X-Forwarded-Host", "city.example")); got != "map.example" {
+	if got := s.requestedHost(request(t, "192.0.2.1:1", "X-Forwarded-Host", "city.example")); got != "map.example" {
 		t.Errorf("a stranger's host is believed: %q", got)
 	}
 	if !s.Secure(request(t, "192.0.2.1:1", "Origin", "https://map.example")) || s.Secure(request(t, "192.0.2.1:1", "Origin", "https://evil.example")) {

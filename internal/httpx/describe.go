@@ -16,8 +16,8 @@ import (
 
 const schemas = "#/components/schemas/"
 
-// newHuma is huma without its own pages and links: the description is served by a route of ours that
-// needs a session, the docs page would load scripts from elsewhere.
+// newHuma returns huma without its own pages and links. The description is served by a route of this server that needs a
+// session. huma's page would load scripts from other hosts, which the security headers forbid.
 func (s *Server) newHuma() huma.API {
 	registry := huma.NewMapRegistry(schemas, huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[core.Role](), reflect.TypeFor[roleWord]())
@@ -48,8 +48,8 @@ func (s *Server) newHuma() huma.API {
 	}, adapter{s})
 }
 
-// describe finishes the description: what huma writes of its own errors goes, lists are never null,
-// and the plain routes are documented by hand.
+// describe completes the description: it removes huma's error schemas, makes lists not nullable, and adds the routes that are
+// not huma operations.
 func (s *Server) describe() error {
 	doc := s.huma.OpenAPI()
 	components := doc.Components.Schemas.Map()
@@ -80,7 +80,7 @@ func (s *Server) describe() error {
 	return nil
 }
 
-// noNullLists says of every list in a schema that it is a list: handlers never answer null for one.
+// noNullLists describes every list of a schema as not nullable: handlers always return a list.
 func noNullLists(s *huma.Schema) {
 	if s == nil {
 		return
@@ -94,8 +94,8 @@ func noNullLists(s *huma.Schema) {
 	}
 }
 
-// nullableObjects says of every member that holds a pointer to an object that it may be null. huma says so of pointers to
-// numbers and texts alone.
+// nullableObjects describes every member that is a pointer to an object as nullable. huma does this only for pointers to
+// numbers and texts.
 func nullableObjects(s *huma.Schema, of reflect.Type) {
 	if of == nil || of.Kind() != reflect.Struct {
 		return
@@ -110,30 +110,31 @@ func nullableObjects(s *huma.Schema, of reflect.Type) {
 	}
 }
 
-// Plain is a route that is served beside huma, with its description.
+// Plain is a route that is not a huma operation, with its description.
 type Plain struct {
 	Route
 
-	// Doc is the path as it is described, where it differs from the mux's pattern, which has none like {y}.mvt.
+	// Doc is the path in the description, if it differs from the pattern of the mux. The mux has no pattern such as {y}.mvt.
 	Doc         string
 	ID, Summary string
 	ContentType string
-	Statuses    []int // beside those that follow from the need
+	Statuses    []int // in addition to those that follow from the need
 	Params      []*huma.Param
-	// Amend says what is more than a body; it may be nil.
+	// Amend adds to the description what a body does not show; it may be nil.
 	Amend func(o *huma.Operation)
 }
 
-// HandlePlain mounts a route that is no JSON operation.
+// HandlePlain mounts a GET route that is not a huma operation.
 func (s *Server) HandlePlain(p Plain, h http.HandlerFunc) {
 	p.Method = http.MethodGet
 	s.plain = append(s.plain, p)
 	s.Handle(p.Route, h)
 }
 
-// Amend runs fn on the finished description, before it is written.
+// Amend registers fn, which changes the complete description before it is encoded.
 func (s *Server) Amend(fn func(doc *huma.OpenAPI)) { s.amend = append(s.amend, fn) }
 
+// describePlain returns the description of a plain route.
 func (s *Server) describePlain(p Plain) *huma.Operation {
 	statuses := append(slices.Clone(p.Statuses), http.StatusServiceUnavailable)
 	o := &huma.Operation{
@@ -153,7 +154,7 @@ func (s *Server) describePlain(p Plain) *huma.Operation {
 	return o
 }
 
-// Words is the schema of a closed set of words.
+// Words returns the schema of a fixed set of words.
 func Words[T ~string](list ...T) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}
 	for _, w := range list {
@@ -184,13 +185,13 @@ func (levelNumber) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeInteger, Minimum: &lowest, Maximum: &highest, Description: "1 red, 2 orange, 3 yellow, 4 blue, 0 none"}
 }
 
-// Enum makes the schema of T that of W, whose Schema method lists the words of a closed set: in the description, and in
-// the check of what comes in. It comes before the operations that use T.
+// Enum uses the schema of W for T. The Schema method of W lists the words of a fixed set. The schema is used in the
+// description and in the validation of requests. Call Enum before the operations that use T are registered.
 func Enum[T, W any](s *Server) {
 	s.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[T](), reflect.TypeFor[W]())
 }
 
-// AnyObject describes an answer as a JSON object whose members are not described here.
+// AnyObject describes a response as a JSON object without listing its members.
 func AnyObject(o *huma.Operation) {
 	o.Responses["200"].Content["application/json"].Schema = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 }

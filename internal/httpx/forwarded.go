@@ -123,9 +123,9 @@ func (s *Server) Secure(r *http.Request) bool {
 	return proto == "https" || proto == "wss"
 }
 
-// askedHost returns the host that the browser requested from a trusted proxy, otherwise the host of the request. It omits
+// requestedHost returns the host that the browser requested from a trusted proxy, otherwise the host of the request. It omits
 // the default port of the scheme, as browsers do in Origin.
-func (s *Server) askedHost(r *http.Request) string {
+func (s *Server) requestedHost(r *http.Request) string {
 	host := r.Host
 	if h := s.forwardedValue(r, forwardedHost); h != "" {
 		if u, err := url.Parse("http://" + h); err == nil && u.Host == h {

@@ -10,10 +10,10 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// gzipMin is the smallest JSON answer, in bytes, that is compressed.
+// gzipMin is the size in bytes from which a JSON response is compressed. A smaller one fits into one network packet.
 const gzipMin = 1400
 
-// newCompressor makes what compresses JSON answers for clients that take it.
+// newCompressor returns a wrapper that compresses JSON responses for clients that accept gzip.
 func newCompressor() (func(http.Handler) http.HandlerFunc, error) {
 	c, err := gzhttp.NewWrapper(
 		gzhttp.MinSize(gzipMin), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.ContentTypes([]string{"application/json"}), gzhttp.EnableZstd(false),
@@ -24,7 +24,7 @@ func newCompressor() (func(http.Handler) http.HandlerFunc, error) {
 	return c, nil
 }
 
-// TakesGzip reports whether the client accepts gzip: named without a weight of zero.
+// TakesGzip reports whether the client accepts gzip. A weight of zero (q=0) means that it does not. Source: RFC 9110, 12.5.3.
 func TakesGzip(r *http.Request) bool {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		coding, params, _ := strings.Cut(part, ";")

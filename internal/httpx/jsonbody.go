@@ -11,24 +11,24 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// bodyFormat is JSON as huma decodes it, but that a refusal names the member, and that text can be stored: PostgreSQL
-// has no U+0000.
+// bodyFormat is huma's JSON format with two changes: an error names the wrong member, and text must not contain U+0000, which
+// PostgreSQL cannot store.
 func bodyFormat() huma.Format {
 	f := huma.DefaultJSONFormat
 	f.Unmarshal = decodeBody
 	return f
 }
 
-// bodyMark begins the message of a bodyError; huma hands on nothing but the message.
+// bodyMark is the prefix of the message of a bodyError. huma passes on only the message of an error.
 const bodyMark = "body."
 
-// bodyError is what is wrong with a member of a body.
+// bodyError is the error of one member of a body.
 type bodyError struct{ member, detail string }
 
-// Error is read by memberOf.
+// Error implements error. memberOf parses the text.
 func (e bodyError) Error() string { return bodyMark + e.member + ": " + e.detail }
 
-// memberOf takes the message of a bodyError apart.
+// memberOf splits the message of a bodyError. ok is false for any other message.
 func memberOf(message string) (member, detail string, ok bool) {
 	rest, ok := strings.CutPrefix(message, bodyMark)
 	if !ok {
@@ -38,13 +38,14 @@ func memberOf(message string) (member, detail string, ok bool) {
 	return member, detail, ok
 }
 
-// decodeBody decodes a body. huma decodes each twice: into an any, which it validates, and into the operation's type.
+// decodeBody decodes a body. huma calls it twice for each body: with an any, which it validates, and with the type of the
+// operation.
 func decodeBody(raw []byte, v any) error {
 	doc, validated := v.(*any)
 	if err := json.Unmarshal(raw, v); err != nil {
 		wrong, typed := errors.AsType[*json.UnmarshalTypeError](err)
 		switch {
-		case typed && validated: // 1e400, which no float64 holds; the operation's type says what it takes
+		case typed && validated: // a number such as 1e400, too large for float64; decoding to the operation's type reports it
 		case typed && wrong.Field != "":
 			return bodyError{wrong.Field, misfit(wrong)}
 		default:
@@ -60,7 +61,7 @@ func decodeBody(raw []byte, v any) error {
 	return checkText(*doc, "")
 }
 
-// misfit says what a value would have to be.
+// misfit returns a message with the values that the type accepts.
 func misfit(e *json.UnmarshalTypeError) string {
 	switch e.Type.Kind() {
 	case reflect.Int, reflect.Int64:
@@ -72,7 +73,7 @@ func misfit(e *json.UnmarshalTypeError) string {
 	}
 }
 
-// checkText refuses U+0000 in the strings and the names of a JSON value; at is where the value stands.
+// checkText returns an error if a string or a name in a JSON value contains U+0000. at is the path of the value.
 func checkText(v any, at string) error {
 	switch v := v.(type) {
 	case string:

@@ -84,7 +84,7 @@ func (s *Server) middleware(next http.Handler) (http.Handler, error) {
 // addressed sets r.Host to the host that the browser requested, for requests through a trusted proxy.
 func (s *Server) addressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if host := s.askedHost(r); host != r.Host {
+		if host := s.requestedHost(r); host != r.Host {
 			r = r.WithContext(r.Context())
 			r.Host = host
 		}
@@ -92,6 +92,7 @@ func (s *Server) addressed(next http.Handler) http.Handler {
 	})
 }
 
+// recorded logs and counts every request. It is the outermost handler, so it sees the final status.
 func (s *Server) recorded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -143,6 +144,7 @@ func logLevel(method string, status int) slog.Level {
 	}
 }
 
+// recovered turns a panic into a 500, so that one request cannot end the server.
 func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -181,6 +183,7 @@ func securityHeaders() map[string][]string {
 	}
 }
 
+// secured adds the security headers to every response.
 func (s *Server) secured(next http.Handler) http.Handler {
 	headers := securityHeaders()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -269,6 +272,7 @@ func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return c, rw, nil
 }
 
+// code returns the status. A handler that writes nothing has answered 200, as in net/http.
 func (r *recorder) code() int {
 	if r.status == 0 {
 		return http.StatusOK

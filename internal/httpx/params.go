@@ -10,7 +10,7 @@ import (
 	"onemap/internal/text"
 )
 
-// ETag is the entity tag of a version.
+// ETag returns the entity tag of a version.
 func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
 // IfMatch returns the version in an If-Match header. It returns fault.PreconditionMissing if the header is empty, because
@@ -28,10 +28,10 @@ func IfMatch(header string) (int64, error) {
 	return n, nil
 }
 
-// Cut shortens what a sender wrote for a sentence.
+// Cut shortens text of the client for an error message.
 func Cut(s string) string { return text.Cut(s, 40) }
 
-// ContentTag is the weak entity tag of bytes that may be sent compressed.
+// ContentTag returns the weak entity tag of a response that may be compressed.
 func ContentTag(b []byte) string {
 	sum := sha256.Sum256(b)
 	return `W/"` + hex.EncodeToString(sum[:12]) + `"`

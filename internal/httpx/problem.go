@@ -144,15 +144,16 @@ func (p *Problem) list(all []FieldDetail) {
 
 // codedProblem returns a problem with the sentence of a code as its detail.
 func codedProblem(k fault.Kind, c fault.Code, values ...any) *Problem {
-	said := fault.NewMessage(c, values...)
-	p := newProblem(k, said.String())
-	p.Code, p.Params = said.Code, said.Params
+	msg := fault.NewMessage(c, values...)
+	p := newProblem(k, msg.String())
+	p.Code, p.Params = msg.Code, msg.Params
 	return p
 }
 
 // statusClientGone is nginx's status 499. It appears only in the log, because the client has disconnected.
 const statusClientGone = 499
 
+// classified returns the problem of an error with a kind. The causes go to the log only.
 func (s *Server) classified(ctx context.Context, e *fault.Error, err error) *Problem {
 	if e.Err != nil {
 		s.log.DebugContext(ctx, "refused", slog.String("request_id", RequestID(ctx)), slog.Any("error", err))
@@ -184,7 +185,7 @@ func faultOf(e *fault.Error) FieldDetail {
 
 // faults lists the classified errors that are joined in err.
 func faults(err error) []FieldDetail {
-	switch e := err.(type) { //nolint:errorlint // the chain is walked by hand: it is a tree
+	switch e := err.(type) { //nolint:errorlint // joined errors are a tree, which errors.As does not list
 	case *fault.Error:
 		return []FieldDetail{faultOf(e)}
 	case interface{ Unwrap() []error }:
@@ -200,6 +201,7 @@ func faults(err error) []FieldDetail {
 	}
 }
 
+// newProblem returns a problem with the status and title of a kind.
 func newProblem(k fault.Kind, detail string) *Problem {
 	status := statusOf(k)
 	return &Problem{
@@ -287,8 +289,8 @@ func fieldDetail(d *huma.ErrorDetail) FieldDetail {
 		}
 		return missing(field + "." + name)
 	}
-	if said, ok := knownMessage(d.Message); ok {
-		return FieldDetail{Field: field, Detail: said.String(), Code: said.Code, Params: said.Params}
+	if msg, ok := knownMessage(d.Message); ok {
+		return FieldDetail{Field: field, Detail: msg.String(), Code: msg.Code, Params: msg.Params}
 	}
 	// The detail is more precise than the code. The code is for readers of other languages.
 	return FieldDetail{Field: field, Detail: text.Cut(strings.TrimPrefix(d.Message, "json: "), maxDetail), Code: CodeMalformed.Name()}
@@ -306,11 +308,13 @@ func knownMessage(message string) (fault.Message, bool) {
 	return fault.Message{}, false
 }
 
+// missing returns the fault of a required member that is missing.
 func missing(field string) FieldDetail {
-	said := fault.NewMessage(fault.CodeRequired)
-	return FieldDetail{Field: field, Detail: said.String(), Code: said.Code}
+	msg := fault.NewMessage(fault.CodeRequired)
+	return FieldDetail{Field: field, Detail: msg.String(), Code: msg.Code}
 }
 
+// missingMember returns the name in huma's message about a missing member. ok is false for any other message.
 func missingMember(msg string) (string, bool) {
 	rest, ok := strings.CutPrefix(msg, "expected required property ")
 	if !ok {

@@ -15,26 +15,26 @@ import (
 	"onemap/internal/fault"
 )
 
-// Need is what a route asks of the one who calls it: one of the domains' permissions, or one of the words
-// below. There is no zero value that lets anybody in: a route without a need is refused at the start.
+// Need is what a route requires of its caller: a permission of a domain, or one of the words below. The zero value permits
+// nothing: Seal refuses a route without a need.
 type Need string
 
-// The needs beside permissions.
+// The needs that are not permissions.
 const (
-	NeedNothing Need = "nothing" // open to everybody
-	NeedSession Need = "session" // any live session
+	NeedNothing Need = "nothing" // no session
+	NeedSession Need = "session" // any valid session
 	NeedMetrics Need = "metrics" // a peer on this machine, not through a proxy; or an administrator
 )
 
-// Valid reports whether the need is one of the words, or one of the permissions that the domains declare.
+// Valid reports whether the need is one of the words above or a declared permission.
 func (n Need) Valid(declared []core.Permission) bool {
 	return n == NeedNothing || n == NeedSession || n == NeedMetrics || slices.Contains(declared, core.Permission(n))
 }
 
-// Name is the need as the description of the API has it.
+// Name returns the need as the description of the API shows it.
 func (n Need) Name() string { return core.Permission(n).Name() }
 
-// Permits reports whether a role with a live session satisfies the need.
+// Permits reports whether a role satisfies the need. The session must have been checked before.
 func (n Need) Permits(r core.Role) bool {
 	switch n {
 	case NeedNothing, NeedSession:
@@ -58,33 +58,33 @@ type Route struct {
 	Path   string // a pattern of http.ServeMux
 	Need   Need
 	Time   Time
-	// Upgrade is for a route that takes the connection over. No use of the session is seen in such a request: a browser
-	// cannot mark it, and a hidden page connects again by itself.
+	// Upgrade is true for a route that takes over the connection. Such a request does not count as use of the session: a browser
+	// cannot add the idle header to it, and a hidden page reconnects by itself.
 	Upgrade bool
 }
 
-// Time is how long an answer may take.
+// Time is the time limit of a response.
 type Time int
 
-// The times of answers.
+// The time limits of responses.
 const (
 	Short   Time = iota // Options.Timeout
-	Long                // as long as the sending of it: a file that is made as it is read
-	Endless             // it has a bound of its own, or none by design
+	Long                // writeTimeout: for a file that is created while it is sent
+	Endless             // no limit here: the handler has its own, or needs none
 )
 
-// idleHeader marks a request that no person has caused. A page sends it while it is hidden and not armed. Such a request
-// does not extend the session.
+// idleHeader marks a request that is not caused by the user. A page sends it while it is hidden and cannot ring. Such a
+// request does not extend the session.
 const idleHeader = "X-Onemap-Idle"
 
-// Handle is the only way onto the mux: it writes the route into the table and puts its guard before
-// the handler.
+// Handle is the only way to register a route on the mux. It adds the route to the table and checks its need before the
+// handler. So no route can be without a check.
 func (s *Server) Handle(r Route, h http.HandlerFunc) {
 	s.routes = append(s.routes, r)
 	s.mux.HandleFunc(strings.TrimSpace(r.Method+" "+r.Path), s.limited(r, s.guard(r, h)))
 }
 
-// guard lets a request through to h when it brings what the route needs.
+// guard calls h if the request satisfies the need of the route.
 func (s *Server) guard(route Route, h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ex := exchangeOf(r.Context())
@@ -111,22 +111,22 @@ func (s *Server) guard(route Route, h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// adapter mounts huma's operations through handle.
+// adapter implements huma.Adapter. It mounts huma's operations through Server.Handle.
 type adapter struct{ s *Server }
 
-// What an operation's metadata say of its route.
+// The keys of an operation's metadata about its route.
 const (
 	needKey = "need"
 	timeKey = "time"
 )
 
-// Lasting lets an operation take as long as the sending of its answer.
+// Lasting sets the time limit of an operation to Long.
 func Lasting(o huma.Operation) huma.Operation {
 	o.Metadata = map[string]any{timeKey: Long}
 	return o
 }
 
-// Handle mounts one operation.
+// Handle implements huma.Adapter. It mounts one operation.
 func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
 	need, _ := op.Metadata[needKey].(Need)
 	limit, _ := op.Metadata[timeKey].(Time)
@@ -138,28 +138,28 @@ func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
 	})))
 }
 
-// ServeHTTP is huma's way to test operations.
+// ServeHTTP implements huma.Adapter. huma's test functions use it.
 func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.s.ServeHTTP(w, r) }
 
-// Body is an answer that is only a body.
+// Body is a response that consists of a body.
 type Body[T any] struct{ Body T }
 
-// Tagged is an answer with an ETag.
+// Tagged is a response with a body and an ETag.
 type Tagged[T any] struct {
 	ETag string `header:"ETag"`
 	Body T
 }
 
-// Answer is an answer of a body alone.
+// Answer returns a response with the body v.
 func Answer[T any](v T) *Body[T] { return &Body[T]{Body: v} }
 
-// Versioned is an answer with the ETag of its version.
+// Versioned returns a response with the body v and the ETag of its version.
 func Versioned[T any](version int64, v T) *Tagged[T] { return &Tagged[T]{ETag: ETag(version), Body: v} }
 
-// None is the input of an operation without one.
+// None is the input of an operation that has none.
 type None struct{}
 
-// Register mounts a JSON operation: fn is called with the principal that the need has let in.
+// Register mounts a JSON operation. fn is called only if the request satisfies the need, with the principal of the session.
 func Register[I, O any](s *Server, need Need, op huma.Operation, fn func(ctx context.Context, p core.Principal, in *I) (*O, error)) {
 	op.Metadata = map[string]any{needKey: need, timeKey: op.Metadata[timeKey]}
 	op.Extensions = map[string]any{"x-onemap-needs": need.Name()}
@@ -178,19 +178,19 @@ func Register[I, O any](s *Server, need Need, op huma.Operation, fn func(ctx con
 	})
 }
 
-// Op describes an operation: method, path, its id for generated clients, and what it does in a line.
+// Op returns the description of an operation: method, path, id for generated clients, and a summary of one line.
 func Op(method, path, id, summary string) huma.Operation {
 	tag, _, _ := strings.Cut(strings.TrimPrefix(path, "/api/v1/"), "/")
 	return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, Tags: []string{tag}}
 }
 
-// Created makes the operation answer 201.
+// Created sets the status of an operation to 201.
 func Created(o huma.Operation) huma.Operation {
 	o.DefaultStatus = http.StatusCreated
 	return o
 }
 
-// declared refuses a table in which a route does not say what it needs.
+// declared returns an error if the table contains a route without a valid need.
 func declared(routes []Route, permissions []core.Permission) error {
 	for _, r := range routes {
 		if !r.Need.Valid(permissions) {

@@ -1,6 +1,6 @@
-// Package httpx is the frame of the HTTP API: one table of routes, each with what it needs of the caller; JSON operations
-// with their description (OpenAPI 3.1); errors as problem+json by one table of kinds; ETags, pages of lists, compression,
-// proxies. It knows no domain: those mount their routes on a Server.
+// Package httpx is the base of the HTTP API. It has one table of routes, each with what it requires of the caller; JSON
+// operations with their description (OpenAPI 3.1); one table of error kinds and statuses (problem+json, RFC 9457); ETags,
+// pages of lists, compression and proxies. It knows no domain: the domains mount their routes on a Server.
 package httpx
 
 import (
@@ -20,31 +20,31 @@ import (
 	"onemap/internal/core"
 )
 
-// Sessions tells who is behind a token.
+// Sessions finds the principal of a session token.
 type Sessions interface {
-	// Authenticate counts as a use of the session, Identify does not.
+	// Authenticate returns the principal and counts as use of the session. Identify does not count as use.
 	Authenticate(ctx context.Context, token string) (core.Principal, error)
 	Identify(ctx context.Context, token string) (core.Principal, error)
 }
 
-// Options says how the server answers. Sessions and Permissions are required.
+// Options configures a server. Sessions and Permissions are required.
 type Options struct {
 	Sessions    Sessions
-	Permissions []core.Permission // every domain's
+	Permissions []core.Permission // those of all domains
 
-	Build      string         // name of the pages' build, which every answer tells
-	Secure     bool           // people reach this server over TLS through a proxy: cookies say so
-	Proxies    []netip.Prefix // peers whose X-Forwarded-For, -Proto and -Host are believed; optional
-	Origins    []string       // addresses of the pages, as "https://map.example.org", beside the server's own; optional
-	Base       string         // path that everything is below, as "/onemap"; empty is the root
-	OwnMetrics bool           // the metrics have a listener of their own: here they need a login, also on this machine
-	Timeout    time.Duration  // for one answer, 0 is 30 s
+	Build      string         // name of the build of the pages; it is in a header of every response
+	Secure     bool           // users reach this server by TLS through a proxy, so cookies are Secure
+	Proxies    []netip.Prefix // trusted peers, whose X-Forwarded-For, -Proto and -Host are used; optional
+	Origins    []string       // other origins of the pages, such as "https://map.example.org"; optional
+	Base       string         // path below which everything is served, such as "/onemap"; empty: the root
+	OwnMetrics bool           // the metrics have their own listener, so this one needs a login for them even locally
+	Timeout    time.Duration  // time limit of a response; 0 means 30 s
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // optional
 	Clock      func() time.Time      // optional
 }
 
-// Server answers HTTP. Domains mount their routes on it; Seal ends that.
+// Server is the HTTP server. Domains mount their routes on it before Seal.
 type Server struct {
 	o        Options
 	log      *slog.Logger
@@ -62,7 +62,7 @@ type Server struct {
 	compress func(http.Handler) http.HandlerFunc
 }
 
-// New makes a server without routes. An error names what of the options is wrong.
+// New returns a server without routes. It returns an error if an option is wrong.
 func New(o Options) (*Server, error) {
 	if err := validBase(o.Base); err != nil {
 		return nil, err
@@ -85,7 +85,8 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Seal describes the API and puts what every request passes before the routes. Nothing can be mounted after it.
+// Seal completes the description and adds the middleware. It returns an error if a route has no valid need. No route can be
+// mounted after it.
 func (s *Server) Seal() error {
 	if err := s.describe(); err != nil {
 		return err
@@ -98,37 +99,37 @@ func (s *Server) Seal() error {
 	return err
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Routes lists every route with what it needs, in the order of registration.
+// Routes returns all routes with their needs, in the order of registration.
 func (s *Server) Routes() []Route { return s.routes }
 
-// Huma is the description under way, for what an operation's types do not say.
+// Huma returns the description before Seal, for additions that the types of an operation do not show.
 func (s *Server) Huma() *huma.OpenAPI { return s.huma.OpenAPI() }
 
-// OpenAPI is the API's description, OpenAPI 3.1 as JSON.
+// OpenAPI returns the description of the API, OpenAPI 3.1 as JSON.
 func (s *Server) OpenAPI() []byte { return s.openapi }
 
-// Now is the server's clock.
+// Now returns the time of the server's clock.
 func (s *Server) Now() time.Time { return s.now() }
 
-// Log is the server's logger.
+// Log returns the server's logger.
 func (s *Server) Log() *slog.Logger { return s.log }
 
-// Base is the path that everything is below; empty is the root.
+// Base returns the path below which everything is served; "" is the root.
 func (s *Server) Base() string { return s.o.Base }
 
-// Build is the name of the pages' build.
+// Build returns the name of the build of the pages.
 func (s *Server) Build() string { return s.o.Build }
 
-// Permissions lists every domain's permissions.
+// Permissions returns the permissions of all domains.
 func (s *Server) Permissions() []core.Permission { return s.o.Permissions }
 
-// writeTimeout is how long the sending of one answer may take.
+// writeTimeout is the time limit for sending one response.
 const writeTimeout = 2 * time.Minute
 
-// HTTPServer wraps the handler with the timeouts that a server facing people should have.
+// HTTPServer returns an http.Server with timeouts against slow clients.
 func (s *Server) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler:           s,
@@ -141,8 +142,8 @@ func (s *Server) HTTPServer() *http.Server {
 	}
 }
 
-// Complete reports the first part that a room's options lack: an interface, a function or a pointer that is nil and not
-// named as optional.
+// Complete returns an error that names the first required field of options that is nil. It checks interfaces, functions and
+// pointers; optional names those that may be nil.
 func Complete(room string, options any, optional ...string) error {
 	v := reflect.ValueOf(options)
 	for i := range v.NumField() {

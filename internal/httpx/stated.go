@@ -8,20 +8,20 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// What this file states of a member of a body stands in the description only. The services check it, and refuse with sentences
-// that the page has in both languages; huma would report only that the value does not match. A place is a schema and a member:
-// NewAccount.user.
+// What this file states of a member of a body is part of the description only. The services check the values themselves and
+// return errors with codes, which the pages can show in both languages; huma would report only that a value does not match.
+// A place is a schema and a member, such as NewAccount.user.
 
 // Pattern is what a text must be.
 type Pattern struct {
 	Regexp   string
-	Min, Max int // characters; 0: not stated
+	Min, Max int // length in characters; 0: no limit
 }
 
 // Range is the lowest and the highest number that is accepted.
 type Range struct{ Min, Max float64 }
 
-// The shapes of texts that stand in several places.
+// The patterns that occur in several places.
 const (
 	DivisionPattern = `^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$`
 	DevicePattern   = `^[A-Za-z0-9_-]{1,64}$`
@@ -59,8 +59,8 @@ func OneOf[T ~string](s *Server, place string, words ...T) {
 	}
 }
 
-// withStated runs fn while the schemas have what is stated of their members. huma checks bodies with these very schemas, so
-// they are put back afterwards.
+// withStated runs fn while the schemas contain what is stated of their members, and restores the schemas afterwards, because
+// huma validates bodies with the same schemas.
 func (s *Server) withStated(components map[string]*huma.Schema, fn func() error) error {
 	before := map[string]map[string]*huma.Schema{}
 	for _, place := range slices.Sorted(maps.Keys(s.stated)) {

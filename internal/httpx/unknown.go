@@ -9,7 +9,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// Unknown answers what no route takes: 405 when another method would do, else 404.
+// Unknown handles requests that no route matches. It answers 405 if another method would match, and 404 otherwise.
 func (s *Server) Unknown(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
@@ -26,7 +26,7 @@ func (s *Server) Unknown(w http.ResponseWriter, r *http.Request) {
 	s.Fail(w, r, NotFound("there is nothing at %s", Cut(r.URL.Path)))
 }
 
-// MethodNotAllowed answers 405 with the methods that the address takes.
+// MethodNotAllowed answers 405 with the methods that the path accepts.
 func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed []string) {
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	p := newProblem(fault.Invalid, "this takes "+strings.Join(allowed, ", "))
@@ -34,7 +34,7 @@ func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowe
 	s.Fail(w, r, p)
 }
 
-// WriteJSON answers with a document that is no operation of huma's.
+// WriteJSON writes v as a JSON response, for handlers that are not huma operations.
 func (s *Server) WriteJSON(w http.ResponseWriter, r *http.Request, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(v); err != nil {

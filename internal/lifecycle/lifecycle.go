@@ -1,4 +1,4 @@
-// Package lifecycle stops what was started, in the reverse order.
+// Package lifecycle stops the parts of a program in the reverse order of their start.
 package lifecycle
 
 import (
@@ -16,8 +16,8 @@ type closer struct {
 	stop func(context.Context) error
 }
 
-// Stack is a stack of clean-ups: what was started last is stopped first. A failed set-up stops what it had started;
-// stopping twice is harmless. Set Logger before the first Push.
+// Stack is a stack of clean-ups: the part that was started last is stopped first. After a failed set-up, Stop stops the parts
+// that were started. A second Stop does nothing. Set Logger before the first Push.
 type Stack struct {
 	Logger *slog.Logger
 	mu     sync.Mutex
@@ -55,7 +55,7 @@ func (l *Stack) Background(ctx context.Context, name string, f func(context.Cont
 	l.pushWait(name, cancel, done)
 }
 
-// Stop runs the clean-ups in reverse order, each even when an earlier one failed.
+// Stop runs the clean-ups in reverse order. It runs all of them, even if one fails, and returns their joined errors.
 func (l *Stack) Stop(ctx context.Context) error {
 	l.mu.Lock()
 	stack := l.stack

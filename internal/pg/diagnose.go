@@ -26,37 +26,37 @@ func Diagnose(ctx context.Context, url string, pool int) ([]core.Finding, error)
 	d := &diagnosis{pool: pool}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		d.say("connection", core.FindingBad, "check the URL, and that the server runs and lets this user in", "%v", err)
+		d.add("connection", core.FindingBad, "check the URL, and that the server runs and lets this user in", "%v", err)
 		return d.findings, nil
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	d.conn = conn
 	shared, err := d.pooler(ctx, cfg)
 	if err != nil {
-		d.say("pooler", core.FindingBad, "give the pooler more connections for this database (default_pool_size)", "%v", err)
+		d.add("pooler", core.FindingBad, "give the pooler more connections for this database (default_pool_size)", "%v", err)
 	}
 	if shared || err != nil {
 		return d.findings, nil
 	}
-	for _, look := range []func(context.Context) error{d.version, d.schema, d.role, d.durability, d.connections, d.disk} {
-		if err := look(ctx); err != nil {
-			d.say("connection", core.FindingBad, "", "%v", err)
+	for _, check := range []func(context.Context) error{d.version, d.schema, d.role, d.durability, d.connections, d.disk} {
+		if err := check(ctx); err != nil {
+			d.add("connection", core.FindingBad, "", "%v", err)
 			return d.findings, nil
 		}
 	}
 	return d.findings, nil
 }
 
-// pooler looks for what shares the connections to the database, through which nothing else can be looked at.
+// pooler checks for a pooler that shares connections. No other check is possible through such a pooler.
 func (d *diagnosis) pooler(ctx context.Context, cfg *pgx.ConnConfig) (shared bool, err error) {
 	how, err := FindPooling(ctx, cfg, d.conn.PgConn())
 	switch {
 	case err != nil:
 	case how == PoolingShared:
-		d.say("pooler", core.FindingBad, PoolerAdvice, "a pooler (PgBouncer) in transaction or statement mode: "+
+		d.add("pooler", core.FindingBad, PoolerAdvice, "a pooler (PgBouncer) in transaction or statement mode: "+
 			"notifications (LISTEN), advisory locks and prepared statements are lost in it")
 	case how == PoolingSession:
-		d.say("pooler", core.FindingOK, "", "a pooler in session mode: it must have %d connections for each server", d.pool+fewConnections)
+		d.add("pooler", core.FindingOK, "", "a pooler in session mode: it must have %d connections for each server", d.pool+fewConnections)
 	}
 	return how == PoolingShared, err
 }
@@ -67,10 +67,12 @@ type diagnosis struct {
 	findings []core.Finding
 }
 
-func (d *diagnosis) say(check, state, advice, found string, args ...any) {
+// add adds a finding. found is a format with args; advice says how to correct it.
+func (d *diagnosis) add(check, state, advice, found string, args ...any) {
 	d.findings = append(d.findings, core.Finding{Check: "database " + check, State: state, Found: fmt.Sprintf(found, args...), Advice: advice})
 }
 
+// version checks that PostgreSQL is not older than 15.
 func (d *diagnosis) version(ctx context.Context) error {
 	var number int
 	var version string
@@ -79,13 +81,14 @@ func (d *diagnosis) version(ctx context.Context) error {
 	}
 	const least = 150000
 	if number < least {
-		d.say("version", core.FindingWarn, "PostgreSQL 15 is the oldest that onemap supports", "PostgreSQL %s", version)
+		d.add("version", core.FindingWarn, "PostgreSQL 15 is the oldest that onemap supports", "PostgreSQL %s", version)
 		return nil
 	}
-	d.say("version", core.FindingOK, "", "PostgreSQL %s", version)
+	d.add("version", core.FindingOK, "", "PostgreSQL %s", version)
 	return nil
 }
 
+// schema compares the version of the tables with that of this program.
 func (d *diagnosis) schema(ctx context.Context) error {
 	names, err := migrate.FindMigrations(migrations.Files)
 	if err != nil {
@@ -96,28 +99,28 @@ func (d *diagnosis) schema(ctx context.Context) error {
 	case err != nil:
 		return err
 	case current > len(names):
-		d.say("tables", core.FindingBad, "use the newer onemap", "version %d, this program knows %d", current, len(names))
+		d.add("tables", core.FindingBad, "use the newer onemap", "version %d, this program knows %d", current, len(names))
 	case current < len(names):
-		d.say("tables", core.FindingWarn, "onemap migrate; onemap serve does it by itself", "version %d of %d", current, len(names))
+		d.add("tables", core.FindingWarn, "onemap migrate; onemap serve does it by itself", "version %d of %d", current, len(names))
 	default:
-		d.say("tables", core.FindingOK, "", "version %d", current)
+		d.add("tables", core.FindingOK, "", "version %d", current)
 	}
 	return nil
 }
 
-// role says whether this is a standby, where nothing can be stored.
+// role checks that the server is not a standby, which is read-only.
 func (d *diagnosis) role(ctx context.Context) error {
 	var standby bool
 	if err := d.conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&standby); err != nil {
 		return err
 	}
 	if standby {
-		d.say("role", core.FindingBad, "give the URL of the primary, or target_session_attrs=read-write with all hosts", "a standby: nothing can be stored in it")
+		d.add("role", core.FindingBad, "give the URL of the primary, or target_session_attrs=read-write with all hosts", "a standby: nothing can be stored in it")
 	}
 	return nil
 }
 
-// durability looks at what decides whether a commit survives.
+// durability checks the settings without which a committed transaction may be lost.
 func (d *diagnosis) durability(ctx context.Context) error {
 	for _, s := range []struct{ name, loses string }{
 		{"fsync", "a power cut can lose the whole database"},
@@ -129,18 +132,19 @@ func (d *diagnosis) durability(ctx context.Context) error {
 			return err
 		}
 		if value == "off" {
-			d.say(s.name, core.FindingBad, s.name+" = on, in postgresql.conf and for this user and database", "off: %s", s.loses)
+			d.add(s.name, core.FindingBad, s.name+" = on, in postgresql.conf and for this user and database", "off: %s", s.loses)
 			continue
 		}
-		d.say(s.name, core.FindingOK, "", "%s", value)
+		d.add(s.name, core.FindingOK, "", "%s", value)
 	}
 	return nil
 }
 
-// fewConnections are needed beside the pool: listening, migrating, psql.
+// fewConnections is the number of connections that a server needs in addition to the pool: for notifications, migrations and
+// psql.
 const fewConnections = 4
 
-// connections compares what the pool will open with what the server has left.
+// connections compares the size of the pool with the free connections of PostgreSQL.
 func (d *diagnosis) connections(ctx context.Context) error {
 	var most, others int
 	err := d.conn.QueryRow(ctx, `
@@ -153,16 +157,16 @@ func (d *diagnosis) connections(ctx context.Context) error {
 	need := d.pool + fewConnections
 	switch {
 	case need > most:
-		d.say("connections", core.FindingBad, "raise max_connections, or lower --database-max", "%d are allowed, a server needs %d", most, need)
+		d.add("connections", core.FindingBad, "raise max_connections, or lower --database-max", "%d are allowed, a server needs %d", most, need)
 	case need > most-others:
-		d.say("connections", core.FindingWarn, "raise max_connections, or lower --database-max", "%d are allowed and %d in use; another server needs %d", most, others, need)
+		d.add("connections", core.FindingWarn, "raise max_connections, or lower --database-max", "%d are allowed and %d in use; another server needs %d", most, others, need)
 	default:
-		d.say("connections", core.FindingOK, "", "%d are allowed, %d in use, a server needs %d", most, others, need)
+		d.add("connections", core.FindingOK, "", "%d are allowed, %d in use, a server needs %d", most, others, need)
 	}
 	return nil
 }
 
-// disk looks at the free space of the data folder when that is on this machine and its name may be known.
+// disk checks the free space of the data folder, if the database is on this machine and this user may read the folder's name.
 func (d *diagnosis) disk(ctx context.Context) error {
 	var dir string
 	var size int64
@@ -180,19 +184,21 @@ func (d *diagnosis) disk(ctx context.Context) error {
 	local := strings.HasPrefix(host, "/") || host == "localhost" || host == "127.0.0.1" || host == "::1"
 	var fs syscall.Statfs_t
 	if !local || dir == "" || syscall.Statfs(dir, &fs) != nil {
-		d.say("disk", core.FindingOK, "", "the database has %s; the free space cannot be seen from here", bytesText(size))
+		d.add("disk", core.FindingOK, "", "the database has %s; the free space cannot be seen from here", bytesText(size))
 		return nil
 	}
 	free, all := int64(fs.Bavail)*fs.Bsize, int64(fs.Blocks)*fs.Bsize
+	// A warning below 10 GiB or 5 % of the disk.
 	const little = 10 << 30
 	if free < little || free < all/20 {
-		d.say("disk", core.FindingWarn, "make room: a full disk stops the storing of readings", "%s free of %s, the database has %s", bytesText(free), bytesText(all), bytesText(size))
+		d.add("disk", core.FindingWarn, "make room: a full disk stops the storing of readings", "%s free of %s, the database has %s", bytesText(free), bytesText(all), bytesText(size))
 		return nil
 	}
-	d.say("disk", core.FindingOK, "", "%s free of %s, the database has %s", bytesText(free), bytesText(all), bytesText(size))
+	d.add("disk", core.FindingOK, "", "%s free of %s, the database has %s", bytesText(free), bytesText(all), bytesText(size))
 	return nil
 }
 
+// bytesText returns a size in MiB or GiB.
 func bytesText(n int64) string {
 	if n >= 1<<30 {
 		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))

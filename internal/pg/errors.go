@@ -15,7 +15,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// kindsByCode maps SQLSTATEs of five characters, then classes of two, to kinds.
+// kindsByCode maps SQLSTATEs, first the complete code and then its class (two characters), to kinds. Source: PostgreSQL
+// manual, appendix A.
 func kindsByCode(code string) (fault.Kind, bool) {
 	switch code {
 	case "23505", "23P01", "23001": // unique, exclusion and restrict violations
@@ -24,7 +25,7 @@ func kindsByCode(code string) (fault.Kind, bool) {
 		"55P03",                            // lock not available, and lock_timeout
 		"57014",                            // query cancelled, and statement_timeout
 		"57P01", "57P02", "57P03", "57P05", // admin shutdown, crash shutdown, starting up, idle timeout
-		"25006", // read-only: we talk to a replica that is not promoted yet
+		"25006", // read-only transaction: this is a replica that is not promoted yet
 		"3D000": // no such database
 		return fault.Unavailable, true
 	}
@@ -32,24 +33,24 @@ func kindsByCode(code string) (fault.Kind, bool) {
 		return fault.Internal, false
 	}
 	switch code[:2] {
-	case "08", "53", "58", "28": // connection, resources, disk, authorisation of onemap itself
+	case "08", "53", "58", "28": // connection, resources, disk, login of onemap itself
 		return fault.Unavailable, true
-	case "22", "23": // a value that does not fit: not null, check, foreign key, bad encoding
+	case "22", "23": // an invalid value: not null, check, foreign key, encoding
 		return fault.Invalid, true
 	}
 	return fault.Internal, false
 }
 
-// refusedByStorage reports whether the operating system would not write or open a file of the database. PostgreSQL
-// has an SQLSTATE for a full disk; a quota or a limit of a file's size (EDQUOT, EFBIG) it calls an internal error, and
-// a file system that has become read-only (EROFS) a lack of privilege, which no SQL statement can meet at these
-// places: src/backend/utils/error/elog.c, errcode_for_file_access. All three end like a full disk.
+// refusedByStorage reports whether the operating system refused to write or open a file of the database. PostgreSQL has a
+// SQLSTATE for a full disk. But it reports a quota or a limit of the file size (EDQUOT, EFBIG) as an internal error, and a
+// read-only file system (EROFS) as a missing privilege. The places checked here raise these two codes only for files. Source:
+// PostgreSQL, src/backend/utils/error/elog.c, errcode_for_file_access. All three are handled like a full disk.
 func refusedByStorage(pg *pgconn.PgError) bool {
 	if pg.Code != "XX000" && pg.Code != "42501" {
 		return false
 	}
 	switch pg.File {
-	case "md.c", "fd.c": // tables and indexes, temporary files: they raise these two for files alone
+	case "md.c", "fd.c": // tables, indexes and temporary files: these two codes are only about files here
 		return true
 	case "xlog.c":
 		return strings.HasPrefix(pg.Routine, "XLogFile") || pg.Routine == "XLogWrite" || pg.Routine == "issue_xlog_fsync"
@@ -63,8 +64,8 @@ func refusedByStorage(pg *pgconn.PgError) bool {
 	return false
 }
 
-// MapErr maps an error of the database, or of the connection to it, to a kind. An error that has a kind keeps it.
-// pgx.ErrNoRows is fault.NotFound. what says what was tried; it may be empty.
+// MapErr adds a kind to an error of the database or of the connection. An error with a kind keeps it. pgx.ErrNoRows becomes
+// fault.NotFound. what describes the attempted action; it may be empty.
 func MapErr(err error, what string) error {
 	if err == nil {
 		return nil
@@ -75,13 +76,13 @@ func MapErr(err error, what string) error {
 		}
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
-		kind, ok := kindsByCode(said.Code)
-		if !ok && refusedByStorage(said) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		kind, ok := kindsByCode(pgErr.Code)
+		if !ok && refusedByStorage(pgErr) {
 			kind, ok = fault.Unavailable, true
 		}
 		if ok {
-			return fault.Wrap(kind, err, "%s", pgMessage(kind, said, what))
+			return fault.Wrap(kind, err, "%s", pgMessage(kind, pgErr, what))
 		}
 		return wrapPlain(err, what)
 	}
@@ -96,7 +97,7 @@ func MapErr(err error, what string) error {
 	return wrapPlain(err, what)
 }
 
-// isAway reports whether the way to the database failed.
+// isAway reports whether the connection to the database failed.
 func isAway(err error) bool {
 	var connect *pgconn.ConnectError
 	var network net.Error
@@ -106,7 +107,7 @@ func isAway(err error) bool {
 		pgconn.SafeToRetry(err) || errors.Is(err, pgx.ErrTxClosed)
 }
 
-// pgMessage is what the caller may read: never values, only what is wrong.
+// pgMessage returns a message that the caller may see. It contains no values of other rows.
 func pgMessage(kind fault.Kind, pg *pgconn.PgError, what string) string {
 	switch kind {
 	case fault.Conflict:
@@ -118,6 +119,7 @@ func pgMessage(kind fault.Kind, pg *pgconn.PgError, what string) string {
 	}
 }
 
+// wrapPlain adds what was attempted to an error, without a kind.
 func wrapPlain(err error, what string) error {
 	if what == "" {
 		return err
@@ -125,6 +127,7 @@ func wrapPlain(err error, what string) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// orElse returns s, or other if s is empty.
 func orElse(s, other string) string {
 	if s == "" {
 		return other
@@ -134,16 +137,16 @@ func orElse(s, other string) string {
 
 // Code returns the SQLSTATE of a database error, empty if err is not a database error.
 func Code(err error) string {
-	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return said.Code
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code
 	}
 	return ""
 }
 
-// Constraint is the name of the constraint that refused a row; empty when none did.
+// Constraint returns the name of the constraint that a row violates. It returns "" if err is no such error.
 func Constraint(err error) string {
-	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return said.ConstraintName
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.ConstraintName
 	}
 	return ""
 }

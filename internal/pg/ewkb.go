@@ -7,16 +7,18 @@ import (
 )
 
 const (
+	// The flags of EWKB, the extended WKB of PostGIS, in the type of a geometry. Source: PostGIS, doc/ZMSgeoms.txt.
 	ewkbZ        = 0x80000000
 	ewkbM        = 0x40000000
 	ewkbSRID     = 0x20000000
-	maxEWKBDepth = 32 // collections in collections
+	maxEWKBDepth = 32 // largest nesting of collections
 )
 
 var errShortEWKB = errors.New("it ends before its geometry does")
 
-// walkEWKB checks the form of the EWKB geometry at the start of b and returns the bytes behind it. The decoder
-// allocates as many positions, and descends as deep, as the bytes claim: so the claims are checked against the length first.
+// walkEWKB checks the structure of the EWKB geometry at the beginning of b, and returns the bytes after it. The decoder
+// trusts the counts in the bytes: it allocates as many positions and recurses as deep as they say. So the counts are checked
+// against the length first.
 func walkEWKB(b []byte, depth int) ([]byte, error) {
 	if depth > maxEWKBDepth {
 		return nil, fmt.Errorf("collections are nested deeper than %d", maxEWKBDepth)
@@ -43,19 +45,19 @@ func walkEWKB(b []byte, depth int) ([]byte, error) {
 		b = b[4:]
 	}
 	switch kind &^ (ewkbZ | ewkbM | ewkbSRID) {
-	case 1:
+	case 1: // Point
 		return skip(b, 1, position)
-	case 2:
+	case 2: // LineString
 		return walkPositions(b, order, position)
-	case 3:
+	case 3: // Polygon
 		return walkMany(b, order, func(b []byte) ([]byte, error) { return walkPositions(b, order, position) })
-	case 4, 5, 6, 7:
+	case 4, 5, 6, 7: // MultiPoint, MultiLineString, MultiPolygon, GeometryCollection
 		return walkMany(b, order, func(b []byte) ([]byte, error) { return walkEWKB(b, depth+1) })
 	}
 	return nil, errUnknownKind(kind &^ (ewkbZ | ewkbM | ewkbSRID))
 }
 
-// errUnknownKind names the kinds of geometry that PostGIS has and orb has not.
+// errUnknownKind returns an error with the name of a geometry type that PostGIS has and orb has not.
 func errUnknownKind(kind uint32) error {
 	names := map[uint32]string{
 		8: "CircularString", 9: "CompoundCurve", 10: "CurvePolygon", 11: "MultiCurve", 12: "MultiSurface",
@@ -67,7 +69,7 @@ func errUnknownKind(kind uint32) error {
 	return fmt.Errorf("unknown type %#x", kind)
 }
 
-// walkPositions passes a count and as many positions.
+// walkPositions skips a count and as many positions.
 func walkPositions(b []byte, order binary.ByteOrder, position int) ([]byte, error) {
 	if len(b) < 4 {
 		return nil, errShortEWKB
@@ -75,7 +77,7 @@ func walkPositions(b []byte, order binary.ByteOrder, position int) ([]byte, erro
 	return skip(b[4:], int(order.Uint32(b)), position)
 }
 
-// walkMany passes a count and as many parts; each has four bytes at least.
+// walkMany skips a count and as many parts. Each part has at least four bytes, which limits the count.
 func walkMany(b []byte, order binary.ByteOrder, part func([]byte) ([]byte, error)) ([]byte, error) {
 	if len(b) < 4 {
 		return nil, errShortEWKB
@@ -94,6 +96,7 @@ func walkMany(b []byte, order binary.ByteOrder, part func([]byte) ([]byte, error
 	return b, nil
 }
 
+// skip skips n items of size bytes.
 func skip(b []byte, n, size int) ([]byte, error) {
 	if n > len(b)/size {
 		return nil, errShortEWKB

@@ -14,11 +14,11 @@ import (
 	"github.com/twpayne/go-geom/encoding/ewkb"
 )
 
-// srid of every geometry in the database: WGS 84, lon/lat.
+// srid is the SRID of all geometries in the database: EPSG:4326, WGS 84, [lon, lat].
 const srid = 4326
 
-// registerTypes teaches a new connection that times are UTC, and PostGIS' geometry. The geometry
-// type's number differs from database to database. Before the first migration there is none.
+// registerTypes registers the types of a new connection: timestamps in UTC, and the geometry type of PostGIS. The OID of the
+// geometry type differs between databases. Before the first migration there is no such type.
 func registerTypes(ctx context.Context, conn *pgx.Conn) error {
 	utc := &pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
@@ -37,18 +37,21 @@ func registerTypes(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// geometryCodec makes every orb.Geometry a query argument, and orb.Geometry and each of its kinds a
-// scan target. The wire form is EWKB: binary as it is, text in hexadecimal digits.
+// geometryCodec implements pgtype.Codec. Every orb.Geometry can be a query argument; orb.Geometry and its types can be scan
+// targets. The wire format is EWKB, in binary or as hexadecimal text.
 type geometryCodec struct{}
 
 var _ pgtype.Codec = geometryCodec{}
 
+// FormatSupported implements pgtype.Codec.
 func (geometryCodec) FormatSupported(format int16) bool {
 	return format == pgtype.BinaryFormatCode || format == pgtype.TextFormatCode
 }
 
+// PreferredFormat implements pgtype.Codec.
 func (geometryCodec) PreferredFormat() int16 { return pgtype.BinaryFormatCode }
 
+// PlanEncode implements pgtype.Codec. It returns nil for a value that is not a geometry.
 func (geometryCodec) PlanEncode(_ *pgtype.Map, _ uint32, format int16, value any) pgtype.EncodePlan {
 	if _, ok := value.(orb.Geometry); !ok {
 		return nil
@@ -56,8 +59,10 @@ func (geometryCodec) PlanEncode(_ *pgtype.Map, _ uint32, format int16, value any
 	return encodeGeometry{text: format == pgtype.TextFormatCode}
 }
 
+// encodeGeometry implements pgtype.EncodePlan.
 type encodeGeometry struct{ text bool }
 
+// Encode implements pgtype.EncodePlan.
 func (p encodeGeometry) Encode(value any, buf []byte) ([]byte, error) {
 	g, ok := value.(orb.Geometry)
 	if !ok {
@@ -73,6 +78,7 @@ func (p encodeGeometry) Encode(value any, buf []byte) ([]byte, error) {
 	return append(buf, b...), nil
 }
 
+// PlanScan implements pgtype.Codec. It returns nil for a target that cannot hold a geometry.
 func (geometryCodec) PlanScan(_ *pgtype.Map, _ uint32, format int16, target any) pgtype.ScanPlan {
 	assign := assignTo(target)
 	if assign == nil {
@@ -81,8 +87,10 @@ func (geometryCodec) PlanScan(_ *pgtype.Map, _ uint32, format int16, target any)
 	return scanGeometry{text: format == pgtype.TextFormatCode}
 }
 
+// scanGeometry implements pgtype.ScanPlan.
 type scanGeometry struct{ text bool }
 
+// Scan implements pgtype.ScanPlan. NULL can only be scanned into an orb.Geometry.
 func (p scanGeometry) Scan(src []byte, target any) error {
 	if src == nil {
 		if g, ok := target.(*orb.Geometry); ok {
@@ -101,10 +109,12 @@ func (p scanGeometry) Scan(src []byte, target any) error {
 	return nil
 }
 
+// DecodeDatabaseSQLValue implements pgtype.Codec.
 func (geometryCodec) DecodeDatabaseSQLValue(_ *pgtype.Map, _ uint32, format int16, src []byte) (driver.Value, error) {
 	return decodeNullable(src, format)
 }
 
+// DecodeValue implements pgtype.Codec.
 func (geometryCodec) DecodeValue(_ *pgtype.Map, _ uint32, format int16, src []byte) (any, error) {
 	return decodeNullable(src, format)
 }
@@ -116,7 +126,7 @@ func decodeNullable(src []byte, format int16) (any, error) {
 	return DecodeEWKB(src, format == pgtype.TextFormatCode)
 }
 
-// DecodeEWKB decodes one EWKB geometry, binary or as hexadecimal text; Z, M and the SRID are dropped.
+// DecodeEWKB decodes one EWKB geometry, binary or as hexadecimal text. Z, M and the SRID are dropped.
 func DecodeEWKB(src []byte, text bool) (orb.Geometry, error) {
 	if text {
 		raw := make([]byte, hex.DecodedLen(len(src)))
@@ -128,8 +138,8 @@ func DecodeEWKB(src []byte, text bool) (orb.Geometry, error) {
 	return unmarshalEWKB(src)
 }
 
-// assignTo returns the function that puts a geometry into the target, reporting whether it is of the
-// target's kind; nil when the target is nothing for a geometry.
+// assignTo returns a function that stores a geometry in the target and reports whether the types match. It returns nil if the
+// target cannot hold a geometry.
 func assignTo(target any) func(orb.Geometry) bool {
 	switch t := target.(type) {
 	case *orb.Geometry:
@@ -162,7 +172,7 @@ func assignKind[T orb.Geometry](t *T) func(orb.Geometry) bool {
 	}
 }
 
-// MarshalEWKB encodes with SRID 4326. A Ring and a Bound become a Polygon: WKB knows neither.
+// MarshalEWKB encodes a geometry as EWKB with SRID 4326. A Ring and a Bound become a Polygon, because WKB has no such types.
 func MarshalEWKB(g orb.Geometry) ([]byte, error) {
 	t, err := toGeom(g)
 	if err != nil {
@@ -178,8 +188,8 @@ func MarshalEWKB(g orb.Geometry) ([]byte, error) {
 	return b, nil
 }
 
-// unmarshalEWKB decodes whatever the SRID; a Z or M is dropped. An empty point, which orb cannot say,
-// becomes an empty multi-point; within a multi-point it is left out.
+// unmarshalEWKB decodes a geometry with any SRID. Z and M are dropped. orb has no empty point: it becomes an empty
+// multi-point, and within a multi-point it is left out.
 func unmarshalEWKB(b []byte) (orb.Geometry, error) {
 	rest, err := walkEWKB(b, 0)
 	if err == nil && len(rest) > 0 {
@@ -203,7 +213,8 @@ func flatPoints(points []orb.Point) []float64 {
 	return out
 }
 
-// flatRings returns coordinates and ends as go-geom holds a polygon, beginning behind offset.
+// flatRings returns the coordinates and end indexes of a polygon in go-geom's form. offset is the number of coordinates
+// before the polygon.
 func flatRings(rings []orb.Ring, offset int) (coords []float64, ends []int) {
 	for _, r := range rings {
 		coords = append(coords, flatPoints(r)...)
@@ -212,6 +223,7 @@ func flatRings(rings []orb.Ring, offset int) (coords []float64, ends []int) {
 	return coords, ends
 }
 
+// toGeom converts a geometry of orb to go-geom, which encodes EWKB.
 func toGeom(g orb.Geometry) (geom.T, error) {
 	switch g := g.(type) {
 	case orb.Point:
@@ -283,6 +295,7 @@ func polygonOf(coords []float64, start int, ends []int, stride int) orb.Polygon 
 	return out
 }
 
+// fromGeom converts a geometry of go-geom to orb. stride is the number of values per position: 2, or more with Z and M.
 func fromGeom(t geom.T) (orb.Geometry, error) {
 	stride := t.Stride()
 	switch t := t.(type) {

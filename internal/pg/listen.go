@@ -7,21 +7,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Listener waits for one channel's notifications on a connection of its own.
+// Listener waits for the notifications of one channel on its own connection.
 type Listener struct {
 	pool    *Pool
 	channel string
-	busy    chan struct{} // capacity 1: who holds it may use conn
+	busy    chan struct{} // capacity 1, used as a lock of conn that can be awaited with a context
 	conn    *pgx.Conn     // nil before the first wait and after a failure
 }
 
-// NewListener returns a listener that connects at its first Wait. channel is a word that needs no quotes.
+// NewListener returns a listener that connects at its first Wait. channel must be an identifier that needs no quotes.
 func NewListener(p *Pool, channel string) Listener {
 	return Listener{pool: p, channel: channel, busy: make(chan struct{}, 1)}
 }
 
-// Wait blocks until the database notifies, or ctx ends, or the connection breaks, which is an error.
-// It also returns once after each (re)connection: what came before it was listening is unknown.
+// Wait blocks until the database notifies, ctx ends or the connection breaks; the last two are errors. It also returns after
+// each new connection, because notifications may have been missed before it.
 func (l *Listener) Wait(ctx context.Context) error {
 	select {
 	case l.busy <- struct{}{}:
@@ -43,18 +43,18 @@ func (l *Listener) Wait(ctx context.Context) error {
 	return MapErr(err, "wait for "+l.channel)
 }
 
-// drain takes what else the database has just said, so that a burst wakes the reader a few times and
-// not once for each.
+// drain reads the notifications that have already arrived, so that a burst wakes the reader only a few times.
 func (l *Listener) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
 	defer cancel()
 	for {
 		if _, err := l.conn.WaitForNotification(ctx); err != nil {
-			return // the time is up, or the next wait says what is wrong
+			return // the time is over, or the next Wait returns the error
 		}
 	}
 }
 
+// listen connects and subscribes to the channel.
 func (l *Listener) listen(ctx context.Context) error {
 	conn, err := pgx.ConnectConfig(ctx, l.pool.Config().ConnConfig)
 	if err != nil {
@@ -68,7 +68,7 @@ func (l *Listener) listen(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the connection, after a wait that goes on has ended.
+// Close closes the connection, after a running Wait has ended.
 func (l *Listener) Close() {
 	l.busy <- struct{}{}
 	defer func() { <-l.busy }()
@@ -78,7 +78,7 @@ func (l *Listener) Close() {
 	}
 }
 
-// CloseConn closes a connection and waits for the server for two seconds at most.
+// CloseConn closes a connection. It waits at most two seconds for the server.
 func CloseConn(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

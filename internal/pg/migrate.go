@@ -78,7 +78,7 @@ func Version(ctx context.Context, conn *pgx.Conn) (int, error) {
 	return version, MapErr(err, "read the database's version")
 }
 
-// explainMigration says what a person must do about an extension.
+// explainMigration adds to an error about an extension what an administrator must do.
 func explainMigration(err error, database string) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {

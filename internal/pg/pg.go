@@ -1,7 +1,7 @@
-// Package pg connects to PostgreSQL with PostGIS: the pool, transactions, migrations, notifications, the codec of
-// geometry, and the mapping of the database's errors to kinds. It knows no table.
+// Package pg connects to PostgreSQL with PostGIS. It has the pool, transactions, migrations, notifications, the codec of
+// geometries, and the mapping of database errors to kinds. It knows no table.
 //
-// Geometry goes in and out as orb values, [lon, lat], EPSG:4326; times are UTC.
+// Geometries are orb values, [lon, lat], EPSG:4326. Times are UTC.
 package pg
 
 import (
@@ -17,16 +17,16 @@ import (
 	"onemap/internal/fault"
 )
 
-// Options says which database and how. Only URL is needed.
+// Options configures the pool. Only URL is required.
 type Options struct {
-	// URL is a PostgreSQL address, as libpq takes it.
+	// URL is a PostgreSQL connection string in the format of libpq.
 	URL string
-	// MaxConns bounds the pool; 0 is 16.
+	// MaxConns is the largest number of connections; 0 means 16.
 	MaxConns int
 	// Registerer receives the pool's metrics; nil: no metrics.
 	Registerer prometheus.Registerer
-	// Connected is called after each new connection, before it is used: the server may be another one, or have an
-	// earlier state. It may be nil.
+	// Connected is called after each new connection, before its use, because the server may be another one or may have an older
+	// state. It may be nil.
 	Connected func()
 }
 
@@ -35,19 +35,19 @@ type Pool struct {
 	*pgxpool.Pool
 }
 
-// Querier is what a pool, a connection and a transaction have in common.
+// Querier is the common interface of a pool, a connection and a transaction.
 type Querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Open connects to a migrated database. A wrong URL is fault.Invalid, a database that does not
-// answer fault.Unavailable. A pooler before the database that shares connections is fault.Invalid.
+// Open connects to a migrated database. It returns fault.Invalid if the URL is wrong or if a pooler in front of the database
+// shares connections, and fault.Unavailable if the database does not answer.
 func Open(ctx context.Context, o Options) (*Pool, error) {
 	cfg, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
-		// pgx's own message would repeat the address, and so a password in it.
+		// The message of pgx would repeat the address, and so a password in it.
 		return nil, fault.InvalidField("database", "not a PostgreSQL address (postgres://user@host/database)")
 	}
 	cfg.MaxConns = 16
@@ -84,24 +84,24 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	return p, nil
 }
 
-// Ping asks the database for a sign of life; it returns fault.Unavailable when there is none.
+// Ping checks that the database answers. It returns fault.Unavailable if it does not.
 func (p *Pool) Ping(ctx context.Context) error {
 	return MapErr(p.Pool.Ping(ctx), "reach the database")
 }
 
-// InTx runs fn in one transaction: committed when fn returns nil, rolled back when it fails or
-// panics. The error's kind is mapped.
+// InTx runs fn in one transaction. It commits if fn returns nil, and rolls back if fn fails or panics. The error has a kind,
+// see MapErr.
 func (p *Pool) InTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	return MapErr(pgx.BeginFunc(ctx, p.Pool, fn), "")
 }
 
-// InSnapshot runs fn in a read-only transaction that sees one state of the database throughout.
+// InSnapshot runs fn in a read-only transaction whose statements all see the same state of the database.
 func (p *Pool) InSnapshot(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	o := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return MapErr(pgx.BeginTxFunc(ctx, p.Pool, o, fn), "")
 }
 
-// registerMetrics shows the pool's connections.
+// registerMetrics exports the numbers of the pool's connections.
 func (p *Pool) registerMetrics(reg prometheus.Registerer) error {
 	if reg == nil {
 		return nil

@@ -13,24 +13,24 @@ import (
 	"onemap/internal/fault"
 )
 
-// Pooling is how a pooler between this program and PostgreSQL shares the server's processes.
+// Pooling is the way in which a pooler between this program and PostgreSQL shares the server processes.
 type Pooling int
 
-// The ways of sharing.
+// The ways in which processes are shared.
 const (
-	PoolingNone    Pooling = iota // PostgreSQL itself answers
-	PoolingSession                // a client has a process for as long as it is connected
-	PoolingShared                 // a client has a process for a transaction or a statement
+	PoolingNone    Pooling = iota // no pooler: PostgreSQL itself answers
+	PoolingSession                // a client has its own process while it is connected
+	PoolingShared                 // a client has a process only for a transaction or a statement
 )
 
-// poolerTimeout bounds one answer: a pooler without a free connection keeps a client waiting.
+// poolerTimeout is the time limit of one answer. A pooler without a free connection makes a client wait.
 const poolerTimeout = 10 * time.Second
 
-// PoolerAdvice is what to do about PoolingShared.
+// PoolerAdvice is the advice for PoolingShared.
 const PoolerAdvice = "set pool_mode = session for this database in the pooler, or give the address of PostgreSQL itself"
 
-// refuseSharing refuses a database that is behind a pooler in transaction or statement mode. conn is a connection
-// that was made by cfg. The error is of kind fault.Invalid and says what to do.
+// refuseSharing returns fault.Invalid, with advice, if the database is behind a pooler in transaction or statement mode. conn
+// must be a connection that was opened with cfg.
 func refuseSharing(ctx context.Context, cfg *pgx.ConnConfig, conn *pgconn.PgConn) error {
 	how, err := FindPooling(ctx, cfg, conn)
 	if err != nil {
@@ -43,7 +43,7 @@ func refuseSharing(ctx context.Context, cfg *pgx.ConnConfig, conn *pgconn.PgConn
 	return nil
 }
 
-// refuseSharingAt is refuseSharing with a connection of its own.
+// refuseSharingAt calls refuseSharing with a new connection.
 func refuseSharingAt(ctx context.Context, cfg *pgx.ConnConfig) error {
 	conn, err := pgconn.ConnectConfig(ctx, &cfg.Config)
 	if err != nil {
@@ -53,10 +53,9 @@ func refuseSharingAt(ctx context.Context, cfg *pgx.ConnConfig) error {
 	return refuseSharing(ctx, cfg, conn)
 }
 
-// FindPooling finds out how connections are shared, by trying. A pooler reports its own process at the login, so the
-// server's process differs from it. A second connection then shows whether the server's process stays with one client:
-// a pooler that shares hands the first client's process to the second. Only the simple protocol is used, because every
-// mode passes it on.
+// FindPooling finds out by a test how connections are shared. A pooler reports its own process id at the login, so the id of
+// the server process differs from it. A second connection then shows whether a server process stays with one client: a pooler
+// that shares gives the first client's process to the second. Only the simple protocol is used, because all modes support it.
 func FindPooling(ctx context.Context, cfg *pgx.ConnConfig, first *pgconn.PgConn) (Pooling, error) {
 	process, err := ownProcess(ctx, first, "")
 	if err != nil {
@@ -72,7 +71,7 @@ func FindPooling(ctx context.Context, cfg *pgx.ConnConfig, first *pgconn.PgConn)
 		return PoolingNone, fmt.Errorf("the pooler has no room for another connection: %w", err)
 	}
 	defer func() { _ = second.Close(context.WithoutCancel(ctx)) }()
-	const rounds = 3 // others may use the pool at the same time
+	const rounds = 3 // other clients may use the pool at the same time
 	for range rounds {
 		shared, err := swapped(ctx, first, second)
 		if shared || err != nil {
@@ -82,11 +81,11 @@ func FindPooling(ctx context.Context, cfg *pgx.ConnConfig, first *pgconn.PgConn)
 	return PoolingSession, nil
 }
 
-// swapped reports whether one of two connections is given another process, or one that the other had. The second's
-// transaction is rolled back.
+// swapped reports whether one of the two connections gets another process, or the process of the other one. It rolls back the
+// transaction of the second connection.
 func swapped(ctx context.Context, first, second *pgconn.PgConn) (bool, error) {
 	var seen [3]uint32
-	for i, c := range []*pgconn.PgConn{first, first, second} { // the first twice: a pooler may give its processes in turn
+	for i, c := range []*pgconn.PgConn{first, first, second} { // the first one twice, because a pooler may assign its processes in turn
 		var err error
 		if seen[i], err = ownProcess(ctx, c, ""); err != nil {
 			return false, fmt.Errorf("the pooler has no room for another connection: %w", err)
@@ -112,7 +111,8 @@ func swapped(ctx context.Context, first, second *pgconn.PgConn) (bool, error) {
 	return held != seen[2] || after != seen[1], nil
 }
 
-// ownProcess is the server's process that answers on a connection. What stands before the question is sent with it.
+// ownProcess returns the id of the server process that answers on a connection. before is SQL that is sent in the same
+// message.
 func ownProcess(ctx context.Context, conn *pgconn.PgConn, before string) (uint32, error) {
 	ctx, cancel := context.WithTimeout(ctx, poolerTimeout)
 	defer cancel()

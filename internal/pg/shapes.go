@@ -10,8 +10,8 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// Shapes decodes stored geometry as DecodeEWKB does, but a million of them a second: the result is valid until the next
-// call, which uses its memory again. A geometry without a position, or with one that is not a number, is an error too.
+// Shapes decodes stored geometries like DecodeEWKB, but about a million per second. A result is valid until the next call,
+// which reuses its memory. A geometry without a position, or with a position that is not finite, is an error.
 type Shapes struct {
 	points   []orb.Point
 	rings    []orb.Ring
@@ -19,7 +19,7 @@ type Shapes struct {
 	polygons []orb.Polygon
 }
 
-// Decode reads one EWKB geometry; Z and M are dropped. The error says why it cannot be drawn.
+// Decode decodes one EWKB geometry. Z and M are dropped. The error says why the geometry cannot be drawn.
 func (s *Shapes) Decode(b []byte) (orb.Geometry, error) {
 	rest, err := walkEWKB(b, 0)
 	switch {
@@ -28,7 +28,7 @@ func (s *Shapes) Decode(b []byte) (orb.Geometry, error) {
 	case len(rest) > 0:
 		return nil, fmt.Errorf("%d bytes are left over behind the geometry", len(rest))
 	}
-	if s.points == nil { // parts that are empty are empty, not nil
+	if s.points == nil { // so that empty parts are empty slices and not nil
 		*s = Shapes{[]orb.Point{}, []orb.Ring{}, []orb.LineString{}, []orb.Polygon{}}
 	}
 	s.points, s.rings, s.lines, s.polygons = s.points[:0], s.rings[:0], s.lines[:0], s.polygons[:0]
@@ -44,7 +44,7 @@ func (s *Shapes) Decode(b []byte) (orb.Geometry, error) {
 	return g, nil
 }
 
-// hasPlace reports whether there is a position in a geometry.
+// hasPlace reports whether a geometry has at least one position.
 func hasPlace(g orb.Geometry) bool {
 	switch g := g.(type) {
 	case orb.MultiPoint:
@@ -63,7 +63,7 @@ func hasPlace(g orb.Geometry) bool {
 	return true
 }
 
-// isFinite is false of what no arithmetic leads back from: a number minus itself is 0 but for those.
+// isFinite reports whether both numbers are finite. x-x is 0 for every finite x, and NaN for NaN and infinity.
 func isFinite(p orb.Point) bool { return p[0]-p[0] == 0 && p[1]-p[1] == 0 }
 
 var (
@@ -71,7 +71,7 @@ var (
 	errNotFinite = errors.New("a position in it is no number")
 )
 
-// readPoint refuses the empty one, of which both numbers are none.
+// readPoint decodes a point. It returns an error for the empty point, which EWKB encodes as two NaN.
 func (h ewkbHeader) readPoint(b []byte) (orb.Point, error) {
 	p := h.point(b)
 	switch {
@@ -83,15 +83,15 @@ func (h ewkbHeader) readPoint(b []byte) (orb.Point, error) {
 	return p, nil
 }
 
-// ewkbHeader is how the numbers of a geometry are to be read.
+// ewkbHeader describes the encoding of a geometry's numbers.
 type ewkbHeader struct {
 	order    binary.ByteOrder
 	kind     uint32
 	srid     bool
-	position int // bytes of one
+	position int // bytes of one position
 }
 
-// ewkbHeaderOf reads the first five bytes.
+// ewkbHeaderOf decodes the first five bytes: byte order and type.
 func ewkbHeaderOf(b []byte) ewkbHeader {
 	h := ewkbHeader{order: binary.LittleEndian, position: 16}
 	if b[0] == 0 {
@@ -130,15 +130,18 @@ func (s *Shapes) geometry(b []byte) (orb.Geometry, []byte, error) {
 		return s.multiLine(h, b)
 	case 6:
 		return s.multiPolygon(h, b)
-	default: // 7, as walkEWKB knows no other
+	default: // 7, a collection: walkEWKB has refused all others
 		return s.collection(h, b)
 	}
 }
 
+// point decodes X and Y; Z and M are skipped by the caller.
 func (h ewkbHeader) point(b []byte) orb.Point {
 	return orb.Point{math.Float64frombits(h.order.Uint64(b)), math.Float64frombits(h.order.Uint64(b[8:]))}
 }
 
+// positions decodes a list of positions into s.points. The capacity of the result is limited, so that later appends do not
+// overwrite it.
 func (s *Shapes) positions(h ewkbHeader, b []byte) ([]orb.Point, []byte) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
@@ -162,7 +165,7 @@ func (s *Shapes) polygon(h ewkbHeader, b []byte) (orb.Polygon, []byte) {
 	return s.rings[start:len(s.rings):len(s.rings)], b
 }
 
-// part reads the header of a part, which must be of the kind.
+// part decodes the header of a part, which must be of the given type.
 func (s *Shapes) part(b []byte, kind uint32) (ewkbHeader, []byte, error) {
 	h := ewkbHeaderOf(b)
 	if h.kind != kind {
@@ -225,7 +228,7 @@ func (s *Shapes) multiPolygon(h ewkbHeader, b []byte) (orb.Geometry, []byte, err
 	return orb.MultiPolygon(s.polygons[start:len(s.polygons):len(s.polygons)]), b, nil
 }
 
-// collection has its parts in memory of its own: one may hold another.
+// collection decodes a collection. Its parts are in separate memory, because a collection may contain collections.
 func (s *Shapes) collection(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]

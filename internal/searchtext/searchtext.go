@@ -1,4 +1,4 @@
-// Package searchtext makes the text by which a search finds a thing: its names, their pinyin and initials.
+// Package searchtext creates the text by which a search finds a thing: its names, their pinyin and initials.
 package searchtext
 
 import (
@@ -11,7 +11,7 @@ import (
 	"onemap/internal/core"
 )
 
-// maxReadings bounds the pinyin spellings that are kept of one name.
+// maxReadings is the largest number of pinyin spellings of one name.
 const maxReadings = 12
 
 // Lines returns the search text of a thing: its names, the pinyin of the Chinese name and its initials, and its codes and
@@ -35,7 +35,7 @@ func Lines(name core.Text, more ...string) string {
 	return b.String()
 }
 
-// Word is a word as it is compared: lower case, spaces joined, nothing unprintable.
+// Word returns a word in the form for comparison: lower case, single spaces, no control characters.
 func Word(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -46,9 +46,9 @@ func Word(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// pinyinOf returns the spellings of a Chinese name without tones ("yantaigang") and their initials
-// ("ytg"). Latin letters and digits stay. Many characters have several readings (长 chang, zhang);
-// beside the usual spelling there is one for each other reading of one character.
+// pinyinOf returns the spellings of a Chinese name without tones ("yantaigang") and their initials ("ytg"). Latin letters and
+// digits stay. Many characters have several readings (长 chang, zhang). In addition to the usual spelling there is one for
+// each other reading of one character.
 func pinyinOf(zh string) []string {
 	if !slices.ContainsFunc([]rune(zh), func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
 		return nil
@@ -81,9 +81,9 @@ func pinyinOf(zh string) []string {
 	return out
 }
 
-// readingsOf returns a character's readings without tones, the usual one first; a Latin letter or a
-// digit reads as itself, anything else as nothing. The library's own way to take the tones off is
-// a hundred times slower, and an import does it for every character of every name.
+// readingsOf returns the readings of a character without tones, the usual one first. A Latin letter or a digit is its own
+// reading; other characters have none. The function of the library that removes tones is not used: it is a hundred times
+// slower, and an import calls this for every character of every name.
 func readingsOf(r rune) []string {
 	if r < unicode.MaxASCII {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -104,7 +104,7 @@ func readingsOf(r rune) []string {
 	return out
 }
 
-// withoutTone takes the tone off a letter of pinyin; ü is v, as it is typed.
+// withoutTone removes the tone from a letter of pinyin. ü becomes v, as users type it.
 func withoutTone(r rune) rune {
 	switch r {
 	case 'ā', 'á', 'ǎ', 'à':
@@ -130,6 +130,7 @@ func withoutTone(r rune) rune {
 	return r
 }
 
+// initialsOf returns the first letters of the syllables.
 func initialsOf(syllables []string) string {
 	var b strings.Builder
 	for _, s := range syllables {

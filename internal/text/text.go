@@ -1,9 +1,9 @@
-// Package text shortens what came from outside, for messages, logs and columns with a limit.
+// Package text shortens external text for messages, logs and columns with a limit.
 package text
 
 import "unicode/utf8"
 
-// Prefix returns the first bytes of s, at most limit, without half a character at the end.
+// Prefix returns at most limit bytes from the beginning of s. It does not split a character.
 func Prefix(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -14,7 +14,7 @@ func Prefix(s string, limit int) string {
 	return s[:limit]
 }
 
-// Cut is Prefix with "…" in place of what is left out.
+// Cut returns Prefix, with "…" appended if something was removed.
 func Cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s

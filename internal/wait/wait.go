@@ -1,5 +1,5 @@
-// Package wait has the two small steps of which loops in the background are made: a pause that ends with its context,
-// and a wake-up that never blocks.
+// Package wait contains two helpers for background loops: a pause that ends with its context, and a wake-up that never
+// blocks.
 package wait
 
 import (
@@ -19,7 +19,7 @@ func For(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Wake leaves a token in a channel of capacity one, so that its reader runs once more. It never blocks.
+// Wake puts a token into a channel of capacity one, so that its reader runs once more. It never blocks.
 func Wake(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -1,4 +1,4 @@
-// Package sensorsapi is the HTTP API of devices, what they observed, and how the ingest path is doing.
+// Package sensorsapi is the HTTP API of devices, their observations and the state of the ingest path.
 package sensorsapi
 
 import (
@@ -6,15 +6,15 @@ import (
 	"onemap/sensors"
 )
 
-// Options is what the routes stand on.
+// Options holds what the routes need.
 type Options struct {
 	Reader    sensors.DeviceReader
 	Devices   *sensors.Devices
 	Conflicts Conflicts
-	Ingest    Ingest // optional: a node that takes readings in
+	Ingest    Ingest // optional; nil on a node that receives no readings
 }
 
-// Complete reports the first required part that is missing.
+// Complete returns an error that names the first required field without a value.
 func (o Options) Complete() error { return httpx.Complete("sensorsapi", o, "Ingest") }
 
 // API serves the HTTP API of devices.
@@ -24,7 +24,7 @@ type API struct {
 	o Options
 }
 
-// Mount puts the routes on the server.
+// Mount registers the routes and the patterns of the request fields.
 func Mount(h *httpx.Server, o Options) {
 	s := &API{h, o}
 	s.deviceRoutes()

@@ -11,8 +11,8 @@ import (
 	"onemap/sensors"
 )
 
-// DeviceSnapshot is the devices of the scope; it holds what the event log has up to Seq of Epoch and
-// the committed batches up to Batch, so that the push can go on from there.
+// DeviceSnapshot holds the devices of a scope. It contains the effect of all events up to Seq of Epoch and of all batches up
+// to Batch, so a client can apply what the push sends after these.
 type DeviceSnapshot struct {
 	Epoch   string           `json:"epoch"`
 	Seq     int64            `json:"seq"`
@@ -24,7 +24,7 @@ type DeviceSnapshot struct {
 	Next    string           `json:"next,omitempty" doc:"More follow: ask again with after set to this. What the push sends is to be applied from the seq and the batch of the first page on"`
 }
 
-// NewDevice makes a device.
+// NewDevice is the request to create a device.
 type NewDevice struct {
 	ID         string          `json:"id" doc:"1 to 64 of A–Z, a–z, 0–9, underscore, hyphen; the MQTT user name" maxLength:"64"`
 	Division   string          `json:"division" doc:"GB/T 2260, a county's or below"`
@@ -36,7 +36,7 @@ type NewDevice struct {
 	Streams    []NewDatastream `json:"datastreams" minItems:"1" maxItems:"100"`
 }
 
-// NewDatastream is one observed property of a new device.
+// NewDatastream is a datastream of a new device.
 type NewDatastream struct {
 	Name      string    `json:"name" doc:"The key in a payload's v; unique in the device" maxLength:"64"`
 	Type      string    `json:"type" doc:"A code of the datastream types"`
@@ -44,24 +44,24 @@ type NewDatastream struct {
 	IntervalS int       `json:"interval_s,omitempty" minimum:"1" maximum:"604800" doc:"Expected pace, seconds; left out it is its type's"`
 }
 
-// DeviceWithSecret is a new device and the secret that is shown this once.
+// DeviceWithSecret is a new device with its secret, which is returned only once: the database keeps its hash.
 type DeviceWithSecret struct {
 	Device sensors.Device `json:"device"`
 	Secret string         `json:"secret" doc:"The MQTT password; it is not kept and cannot be shown again"`
 }
 
-// Secret is a device's new secret.
+// Secret is the new secret of a device.
 type Secret struct {
 	Secret string `json:"secret" doc:"The MQTT password; it is not kept and cannot be shown again"`
 }
 
-// DatastreamTypes is what sensors can observe, and the hazards they stand for.
+// DatastreamTypes lists what sensors can observe, and the hazard types.
 type DatastreamTypes struct {
 	Items       []sensors.DatastreamType `json:"items"`
 	HazardTypes []sensors.HazardType     `json:"hazard_types"`
 }
 
-// Observations is a datastream's readings of a time.
+// Observations holds the readings of a datastream in a period.
 type Observations struct {
 	DatastreamID int64     `json:"datastream_id"`
 	From         time.Time `json:"from"`
@@ -122,6 +122,7 @@ func (s *API) deviceRoutes() {
 		})
 }
 
+// devices reads one device more than the limit, to know whether there is a next page.
 func (s *API) devices(ctx context.Context, p core.Principal, in *devicesInput) (*httpx.Body[DeviceSnapshot], error) {
 	snap, err := s.o.Reader.Devices(ctx, p.Scope(), in.After, in.Limit+1)
 	if err != nil {
@@ -135,7 +136,8 @@ func (s *API) devices(ctx context.Context, p core.Principal, in *devicesInput) (
 	return httpx.Answer(out), nil
 }
 
-// wireDevice is the device as the principal may see it.
+// wireDevice returns the device as the principal may see it. Only those who may edit devices see the fingerprint of its
+// certificate.
 func wireDevice(p core.Principal, d sensors.Device) sensors.Device {
 	d.Streams = slices.Clone(httpx.OrEmpty(d.Streams))
 	for i, stream := range d.Streams {

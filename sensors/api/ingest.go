@@ -11,7 +11,7 @@ import (
 	"onemap/sensors"
 )
 
-// Ingest tells how this node's ingest path is doing.
+// Ingest returns the statistics of this node's ingest path.
 type Ingest interface {
 	IngestStats() sensors.IngestStats
 }
@@ -29,6 +29,7 @@ func (s *API) ingest(_ context.Context, p core.Principal, _ *httpx.None) (*httpx
 		return nil, fault.New(fault.Unavailable, "this node takes no readings in")
 	}
 	st := s.o.Ingest.IngestStats()
+	// The lists and maps must not be null in JSON. The brokers are cloned, because the statistics are shared.
 	st.Samples, st.Troubles = httpx.OrEmpty(st.Samples), httpx.OrEmpty(st.Troubles)
 	st.Brokers = slices.Clone(httpx.OrEmpty(st.Brokers))
 	for i := range st.Brokers {

@@ -6,7 +6,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// period is the time to look at: to is now when not given, from is 6 hours before to.
+// period checks a period and sets its defaults: to is now, and from is 6 hours before to.
 func period(from, to, now time.Time) (time.Time, time.Time, error) {
 	if to.IsZero() {
 		to = now

@@ -9,13 +9,13 @@ import (
 	"onemap/sensors"
 )
 
-// Conflicts tells which readings came twice with different values.
+// Conflicts lists readings that were delivered twice with different values.
 type Conflicts interface {
-	// Conflicts lists those of the scope's datastreams, newest first; datastream 0 is all of them.
+	// Conflicts returns the conflicts of the scope's datastreams, newest first; datastream 0 means all.
 	Conflicts(ctx context.Context, s core.Scope, datastream int64, p core.Page) ([]sensors.Conflict, error)
 }
 
-// DatastreamChange is what a steward changes of a datastream.
+// DatastreamChange is the request to change a datastream.
 type DatastreamChange struct {
 	IntervalS *int `json:"interval_s" nullable:"true" minimum:"1" maximum:"604800" doc:"Expected pace, seconds; null is its type's. Three missed make it stale, and never less than 30 s"`
 }

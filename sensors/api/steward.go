@@ -10,20 +10,20 @@ import (
 	"onemap/sensors"
 )
 
-// NewCertificate is a device's client certificate, by its fingerprint or as a whole.
+// NewCertificate is the client certificate of a device, as a fingerprint or in PEM.
 type NewCertificate struct {
 	SHA256 string `json:"sha256,omitempty" maxLength:"96" doc:"Of the DER bytes, in hexadecimal, with or without colons"`
 	PEM    string `json:"pem,omitempty" maxLength:"65536" doc:"The certificate itself, or a chain that begins with it; without its key"`
 }
 
-// Certificate is what is kept of a device's client certificate.
+// Certificate is the stored data of a client certificate. Only the fingerprint is in the database.
 type Certificate struct {
 	SHA256   string     `json:"sha256" doc:"Of the DER bytes, in hexadecimal"`
 	Subject  string     `json:"subject,omitempty" doc:"When the certificate was given as a whole"`
 	NotAfter *time.Time `json:"not_after" doc:"When the certificate was given as a whole: from then on it is refused"`
 }
 
-// DeviceChange lets a device publish, or no longer.
+// DeviceChange enables or disables a device.
 type DeviceChange struct {
 	Enabled bool `json:"enabled" doc:"Whether it may publish; false ends its connection at once"`
 }

@@ -115,10 +115,10 @@ type Reader interface {
 type Counts struct {
 	Records    int64            `json:"records"`    // lines of NDJSON, rows of CSV
 	Stored     int64            `json:"stored"`     // readings that were new to the table
-	Late       int64            `json:"late"`       // stored readings that are older than the latest of their datastream
+	Late       int64            `json:"late"`       // stored readings that are not newer than the latest of their datastream
 	History    int64            `json:"history"`    // the other stored readings that are too old for the rules: a datastream that old is stale
-	Duplicates int64            `json:"duplicates"` // readings that were stored before with the same value
-	Conflicts  int64            `json:"conflicts"`  // readings that were stored before with another value: kept as conflicts
+	Duplicates int64            `json:"duplicates"` // readings that were stored before with the same value, or as a known conflict
+	Conflicts  int64            `json:"conflicts"`  // new conflicts: readings that were stored before with another value
 	Bad        int64            `json:"bad"`        // readings stored and flagged: out of the range of their type
 	Missing    int64            `json:"missing"`    // values that the file marks as missing: not stored
 	Refused    map[string]int64 `json:"refused"`    // by reason

@@ -14,7 +14,7 @@ import (
 type Registry struct {
 	byID   map[int64]*Stream
 	byName map[string]map[string]*Stream
-	names  map[string]bool // of datastreams
+	names  map[string]bool // the datastreams' names of all devices
 }
 
 // NewRegistry returns a Registry with the given datastreams.
@@ -32,7 +32,7 @@ func NewRegistry(streams []Stream) *Registry {
 	return r
 }
 
-// Known reports whether a device has a datastream of the name.
+// Known reports whether any device has a datastream of this name.
 func (r *Registry) Known(name string) bool { return r != nil && r.names[name] }
 
 // Names returns the names of a device's datastreams; it returns nil if there is no such device.
@@ -89,6 +89,7 @@ func (l Limits) Observe(rec *Record, v *Value, s *Stream, received time.Time, nt
 	switch {
 	case v.Time.Sub(received) > future:
 		return o, rec.refusal(ReasonBadTime, rec.Columns.Time, v.Time.Format(time.RFC3339)+" is too far in the future")
+	// Clocks that were never set start at 1970 (Unix) or at 1980 (GPS, FAT).
 	case v.Time.Year() <= 1980:
 		return o, rec.refusal(ReasonBadTime, rec.Columns.Time, v.Time.Format(time.RFC3339)+" is a clock that was never set")
 	case v.Time.Before(s.Oldest):

@@ -33,6 +33,7 @@ type table struct {
 func (t *table) split(row []byte) (msg string) {
 	t.cells, t.scratch = t.cells[:0], t.scratch[:0]
 	for {
+		// RFC 4180 allows no space before a quote, but many programs write one.
 		if quote := bytes.TrimLeft(row, " "); len(quote) > 0 && quote[0] == '"' {
 			cell, rest, ok := t.quoted(quote[1:])
 			rest = bytes.TrimLeft(rest, " ")
@@ -238,6 +239,7 @@ func (t *table) when(v *Value) bool {
 
 // whose sets the datastream of v, by its id if the row has one. In a wide table it sets only the device.
 func (t *table) whose(v *Value) bool {
+	// The id wins, if it is set or if the other columns are missing.
 	if t.wide == nil && t.col.id >= 0 && (len(t.cells[t.col.id]) > 0 || t.col.device < 0 || t.col.datastream < 0) {
 		var msg string
 		if v.DatastreamID, msg = parseID(t.cells[t.col.id]); msg != "" {

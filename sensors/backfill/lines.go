@@ -30,6 +30,7 @@ type lines struct {
 	before Position // start of the last record in the file
 }
 
+// newLines returns the lines of r. limit is the largest length of a line, in bytes; at is the position of r in the file.
 func newLines(r io.Reader, limit int, at Position) *lines {
 	return &lines{r: r, limit: limit, buf: make([]byte, min(limit, 1<<16)), pos: at}
 }
@@ -49,6 +50,7 @@ func (l *lines) fill() bool {
 		copy(bigger, l.buf[:l.to])
 		l.buf = bigger
 	}
+	// A reader may return no bytes and no error, but not for ever: as in bufio, 100 such reads are an error.
 	for range 100 {
 		n, err := l.r.Read(l.buf[l.to:])
 		l.newlines(l.buf[l.to : l.to+n])
@@ -122,6 +124,7 @@ func (l *lines) take(n int) []byte {
 	return trimCR(rec[:n-1])
 }
 
+// trimCR removes the carriage return of a line end CR LF.
 func trimCR(b []byte) []byte {
 	if n := len(b); n > 0 && b[n-1] == '\r' {
 		return b[:n-1]
@@ -153,8 +156,9 @@ func (l *lines) passOver() ([]byte, error) {
 	return head, errTooLong
 }
 
-// record takes the next record of CSV: a line, or several when a quote is open at the end of one. A quote
-// that is never closed holds only its own line: the next record begins behind it. ok is then false.
+// record returns the next record of CSV: one line, or several if a quote is open at the end of a line. If the quote is not
+// closed within maxQuoted bytes or before the end, it returns only the first line and false; the next record begins on the
+// next line.
 func (l *lines) record() (rec []byte, ok bool, err error) {
 	scanned, open := 0, false
 	for {
@@ -165,6 +169,7 @@ func (l *lines) record() (rec []byte, ok bool, err error) {
 			if i >= 0 {
 				part = rest[:i+1]
 			}
+			// An escaped quote is two quotes, so an odd number opens or closes a cell.
 			if bytes.Count(part, []byte{'"'})%2 == 1 {
 				open = !open
 			}
@@ -189,13 +194,13 @@ func (l *lines) record() (rec []byte, ok bool, err error) {
 	}
 }
 
-// firstLine goes back and takes only the first line of the record of several lines that was taken last.
+// firstLine goes back to the start of the last record, which has several lines, and returns only its first line.
 func (l *lines) firstLine() ([]byte, error) {
 	l.from, l.pos = l.took, l.before
 	return l.next()
 }
 
-// skipTo passes over everything before a position.
+// skipTo skips everything before a position.
 func (l *lines) skipTo(at Position) error {
 	n := at.Offset - l.pos.Offset
 	if n < 0 {

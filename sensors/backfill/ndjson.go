@@ -46,6 +46,7 @@ type members struct {
 	device, datastream, id, t, v, qc []byte
 }
 
+// of returns the place for the value of a key. It returns nil for a key that is not read.
 func (m *members) of(key []byte) *[]byte {
 	switch string(key) {
 	case "device":
@@ -65,6 +66,7 @@ func (m *members) of(key []byte) *[]byte {
 	}
 }
 
+// line parses one line. json.Valid comes first, so that scan need not check the syntax.
 func (n *ndjson) line(b []byte) {
 	b, bad := n.text.utf8(b)
 	n.rec.Raw = b
@@ -264,6 +266,7 @@ type scan struct {
 	i int
 }
 
+// peek skips white space and returns the next byte. Valid JSON always has one here.
 func (s *scan) peek() byte {
 	for s.b[s.i] == ' ' || s.b[s.i] == '\t' || s.b[s.i] == '\n' || s.b[s.i] == '\r' {
 		s.i++

@@ -10,25 +10,25 @@ import (
 	"onemap/internal/charset"
 )
 
-// Decimal is the sign before a number's fraction.
+// Decimal is the decimal sign of numbers.
 type Decimal string
 
-// The signs. DecimalAuto takes a number that has one reading only; where a comma may be either, as in 1,234, the
-// delimiter of the file decides: beside ; it is the decimal sign, beside a comma it groups thousands.
+// The signs. DecimalAuto accepts numbers that can be read in only one way. If a comma can have two meanings, as in 1,234, the
+// delimiter of the file decides: with ";" it is the decimal sign, with "," it groups thousands.
 const (
 	DecimalAuto  Decimal = ""
 	DecimalPoint Decimal = "point"
 	DecimalComma Decimal = "comma"
 )
 
-// numberReader reads values.
+// numberReader parses values.
 type numberReader struct {
 	decimal Decimal
-	lean    Decimal   // what a comma is when both readings are possible; "": it is not known
-	missing []float64 // codes for a value that is missing
+	lean    Decimal   // meaning of a comma that can have two meanings; "": unknown
+	missing []float64 // values that mean a missing value
 }
 
-// read reads a cell: a decimal, finite number, or a sign that it is missing.
+// read parses a cell: a finite decimal number, or a word for a missing value.
 func (r numberReader) read(b []byte) (v float64, missing bool, bad mistake) {
 	if len(b) == 0 {
 		return 0, true, mistake{}
@@ -56,7 +56,7 @@ func (r numberReader) read(b []byte) (v float64, missing bool, bad mistake) {
 	return v, slices.Contains(r.missing, v), mistake{}
 }
 
-// plain reads a number whose decimal sign is a point; one that is too large is infinite.
+// plain parses a number whose decimal sign is a point. A number that is too large becomes infinite.
 func plain(b []byte) (float64, bool) {
 	for _, c := range b {
 		if (c < '0' || c > '9') && c != '-' && c != '+' && c != '.' && c != 'e' && c != 'E' {
@@ -67,8 +67,8 @@ func plain(b []byte) (float64, bool) {
 	return v, err == nil || math.IsInf(v, 0)
 }
 
-// ungrouped takes the signs between thousands out and makes the decimal sign a point. option is what to give when
-// the number can be read in two ways.
+// ungrouped removes the signs between thousands and replaces the decimal sign by a point. If the number can be read in two
+// ways, option is the command option that decides.
 func (r numberReader) ungrouped(s string) (text, option string, ok bool) {
 	sign := ""
 	if s != "" && (s[0] == '-' || s[0] == '+') {
@@ -96,7 +96,8 @@ func (r numberReader) ungrouped(s string) (text, option string, ok bool) {
 	return sign + whole + part + exponent, "", true
 }
 
-// decimalOf returns the decimal sign of a number without sign and exponent.
+// decimalOf returns the decimal sign of a number without sign and exponent. If both comma and point occur, the last one is
+// the decimal sign. If it cannot decide, it returns the command option that does.
 func (r numberReader) decimalOf(s string) (sign byte, option string) {
 	commas, points := strings.Count(s, ","), strings.Count(s, ".")
 	switch {
@@ -120,7 +121,8 @@ func (r numberReader) decimalOf(s string) (sign byte, option string) {
 	return 0, "--decimal"
 }
 
-// joinGroups takes the signs between groups of three digits out: one sign, and not the decimal one.
+// joinGroups removes the signs between groups of three digits. It returns false if the groups are not valid: only one sign,
+// not the decimal one, and three digits in every group but the first.
 func joinGroups(s string, decimal byte) (string, bool) {
 	i := strings.IndexFunc(s, func(c rune) bool { return c < '0' || c > '9' })
 	if i < 0 {
@@ -139,7 +141,7 @@ func joinGroups(s string, decimal byte) (string, bool) {
 	return strings.Join(groups, ""), true
 }
 
-// isMissing reports whether a text is one of the words for a value that is missing.
+// isMissing reports whether a text means a missing value.
 func isMissing(s string) bool {
 	switch strings.ToLower(s) {
 	case "", "nan", "na", "n/a", "#n/a", "#na", "null", "nil", "none", "missing", "nodata", "no data", `\n`,
@@ -149,7 +151,7 @@ func isMissing(s string) bool {
 	return strings.Trim(s, "-/—–_*?") == ""
 }
 
-// halfWidth makes full-width letters, digits and signs those of ASCII, and every space a plain one.
+// halfWidth converts full-width letters, digits and signs to ASCII, and every kind of space to a plain space.
 func halfWidth(b []byte) string {
 	if charset.FirstHigh(b) == len(b) {
 		return string(b)

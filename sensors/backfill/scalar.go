@@ -33,7 +33,7 @@ func parseID(b []byte) (int64, string) {
 	return id, ""
 }
 
-// clipName is clip, of a name that may be empty.
+// clipName is clip for a name that may be empty.
 func clipName(name string) string {
 	if name == "" {
 		return ""

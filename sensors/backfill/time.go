@@ -20,34 +20,34 @@ const (
 // DateOrder is the order of day and month in dates whose year is last.
 type DateOrder string
 
-// The orders. DateOrderAuto takes dates that have one reading only: a number over 12 is a day. A date with points, as
-// 20.11.2026, has the day first in any order.
+// The orders. DateOrderAuto accepts dates that can be read in only one way: a number over 12 is a day. A date with points,
+// such as 20.11.2026, always has the day first.
 const (
 	DateOrderAuto DateOrder = ""
 	MonthFirst    DateOrder = "mdy"
 	DayFirst      DateOrder = "dmy"
 )
 
-// mistake says why a text is no time or no number. option is the option with which it would be one.
+// mistake describes why a text is not a valid time or number. option is the command option with which it is valid.
 type mistake struct{ msg, option string }
 
-// timeReader reads times. A time is UTC, cut to microseconds.
+// timeReader parses times. The results are in UTC, truncated to microseconds.
 type timeReader struct {
-	zone  *time.Location // of times that name none; nil refuses them
+	zone  *time.Location // zone of times without one; nil: they are refused
 	epoch Epoch
 	order DateOrder
-	dayAt *time.Duration // of dates without a time of day; nil refuses them
+	dayAt *time.Duration // time of day of dates without one; nil: they are refused
 }
 
-// clock is a date and a time of day as they were read.
+// clock is a parsed date and time of day.
 type clock struct {
 	date    [3]int // year, month, day
 	time    [3]int // hour, minute, second; 24:00:00 is allowed
 	nanos   int
-	seconds bool // are written, or cannot be
+	seconds bool // a sign after the time begins a zone: seconds are written, or T separates date and time
 }
 
-// read reads a time: first as RFC 3339, then in the other forms of docs/data.md.
+// read parses a time: first as RFC 3339, then in the other forms of docs/data.md.
 func (r timeReader) read(b []byte) (time.Time, mistake) {
 	if len(b) == 0 {
 		return time.Time{}, mistake{msg: "empty"}
@@ -56,14 +56,14 @@ func (r timeReader) read(b []byte) (time.Time, mistake) {
 	if rest, ok := c.standard(b); ok {
 		return r.in(&c, rest, b)
 	}
-	s := strings.Join(strings.Fields(halfWidth(b)), " ") // also without the line ends of a cell
+	s := strings.Join(strings.Fields(halfWidth(b)), " ") // this also removes line ends within a cell
 	if isNumber(s) {
 		return r.number(s, b)
 	}
 	return r.parse(s, b)
 }
 
-// parse reads a text in the forms of timeParser.
+// parse parses a text in the forms of timeParser.
 func (r timeReader) parse(s string, text []byte) (time.Time, mistake) {
 	var c clock
 	p := timeParser{rest: s, order: r.order, dayAt: r.dayAt}
@@ -75,8 +75,8 @@ func (r timeReader) parse(s string, text []byte) (time.Time, mistake) {
 	return r.in(&c, []byte(zone), text)
 }
 
-// standard takes a date and time in the fixed form of RFC 3339, also with a space for the T, slashes or no
-// seconds. rest is what follows: a zone.
+// standard parses a date and time in the fixed form of RFC 3339. A space may replace the T, slashes may replace the hyphens,
+// and seconds may be missing. rest is the zone, which may be empty.
 func (c *clock) standard(b []byte) (rest []byte, ok bool) {
 	if len(b) < len("2006-01-02T15:04") || b[4] != b[7] || (b[4] != '-' && b[4] != '/') ||
 		(b[10] != 'T' && b[10] != 't' && b[10] != ' ') || b[13] != ':' {
@@ -99,7 +99,7 @@ func (c *clock) standard(b []byte) (rest []byte, ok bool) {
 	return rest, c.valid()
 }
 
-// valid reports whether there is such a date and time of day.
+// valid reports whether the date and the time of day exist.
 func (c *clock) valid() bool {
 	y, m, d := c.date[0], c.date[1], c.date[2]
 	if y < 1 || m < 1 || m > 12 || d < 1 || c.time[1] > 59 || c.time[2] > 59 {
@@ -111,9 +111,9 @@ func (c *clock) valid() bool {
 	return d <= 28 || d <= time.Date(y, time.Month(m)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-// in is a time in the zone that it names, or in the reader's.
+// in returns the time in the zone of the text or, if it has none, in the zone of the reader.
 func (r timeReader) in(c *clock, zone, text []byte) (time.Time, mistake) {
-	at := func(in *time.Location) time.Time { // 24:00 is the next day's 00:00: time.Date carries
+	at := func(in *time.Location) time.Time { // time.Date converts 24:00 to 00:00 of the next day
 		return time.Date(c.date[0], time.Month(c.date[1]), c.date[2], c.time[0], c.time[1], c.time[2], c.nanos, in)
 	}
 	if len(zone) == 0 {
@@ -132,21 +132,21 @@ func (r timeReader) in(c *clock, zone, text []byte) (time.Time, mistake) {
 	return at(time.UTC).Add(-offset).Truncate(time.Microsecond), mistake{}
 }
 
-// isNumber reports whether a text is digits with at most one point amid them.
+// isNumber reports whether a text consists of digits, with an optional minus sign and at most one point.
 func isNumber(s string) bool {
 	whole, part, _ := strings.Cut(strings.TrimPrefix(s, "-"), ".")
 	return whole != "" && strings.Trim(whole, "0123456789") == "" && strings.Trim(part, "0123456789") == ""
 }
 
-// number reads a time that is a number: 202611200805, with or without minutes and seconds, or a day alone, or the time
-// since 1970 in the unit that is given. Which unit is meant is not guessed: a wrong guess is a wrong time.
+// number parses a time that consists of digits: 202611200805, with or without minutes and seconds; a day alone; or the time
+// since 1970 in the unit of --epoch. It does not guess the unit, because a wrong guess is a wrong time.
 func (r timeReader) number(s string, text []byte) (time.Time, mistake) {
 	if (s[:min(2, len(s))] == "19" || s[:min(2, len(s))] == "20") && r.epoch == EpochNone {
 		date := ""
 		switch len(s) {
 		case 8:
 			date = s
-		case 10: // as a time since 1970 it would be after 2033, which no reading is yet
+		case 10: // as seconds since 1970 it would be in 2030 or later, in the future
 			date = s[:8] + " " + s[8:] + "00"
 		case 12, 14:
 			date = s[:8] + " " + s[8:]
@@ -186,7 +186,7 @@ func (r timeReader) number(s string, text []byte) (time.Time, mistake) {
 	return at.UTC().Truncate(time.Microsecond), mistake{}
 }
 
-// epochOf is the unit in which a number is a time between 1980 and 2100.
+// epochOf returns the unit in which a number is a time from 1980 to 2099. It returns EpochNone if there is none.
 func epochOf(n int64) Epoch {
 	const from, to = 315_532_800, 4_102_444_800
 	switch {
@@ -199,7 +199,7 @@ func epochOf(n int64) Epoch {
 	}
 }
 
-// looksSerial reports whether a number is a spreadsheet's day number of 1980 to 2100.
+// looksSerial reports whether a number is the day number of a spreadsheet from 1980 to 2099, counted from 1899-12-30.
 func looksSerial(n int64) bool { return n >= 29_221 && n < 73_051 }
 
 func (e Epoch) words() string {
@@ -209,7 +209,7 @@ func (e Epoch) words() string {
 	return "seconds"
 }
 
-// number reads digits, all of them.
+// number parses a text of digits only.
 func number(b []byte, n *int) bool {
 	v := 0
 	for _, c := range b {
@@ -222,7 +222,8 @@ func number(b []byte, n *int) bool {
 	return true
 }
 
-// fraction takes ".123" as nanoseconds if ok; digits beyond the ninth are dropped.
+// fraction parses a fraction of a second such as ".123" to nanoseconds. It ignores digits after the ninth. If ok is false, it
+// does nothing.
 func fraction(b []byte, ok bool) (nanos int, rest []byte, _ bool) {
 	if !ok || len(b) == 0 || b[0] != '.' && b[0] != ',' {
 		return 0, b, ok
@@ -235,7 +236,8 @@ func fraction(b []byte, ok bool) (nanos int, rest []byte, _ bool) {
 	return nanos, b[i:], i > 1
 }
 
-// zoneOffset reads Z, +08:00, +0800, +08, +8, UTC or UTC+8, a space before it or not: how far the zone is east.
+// zoneOffset parses Z, +08:00, +0800, +08, +8, UTC or UTC+8, with or without a space before it. It returns the offset east of
+// UTC.
 func zoneOffset(b []byte) (time.Duration, bool) {
 	if len(b) > 1 && b[0] == ' ' {
 		b = b[1:]

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// notATime is what is wrong with a text that is no time at all.
+// notATime is the fault of a text that is not a time in any form.
 const notATime = "is not a time like 2026-03-14T12:00:00+08:00"
 
-// timeParser reads a date and a time of day in the forms that spreadsheets and data loggers write. The text is
-// trimmed and half-width.
+// timeParser parses a date and a time of day in the forms of spreadsheets and data loggers. The text must be trimmed and
+// half-width.
 type timeParser struct {
 	rest  string
 	order DateOrder
-	dayAt *time.Duration // of dates without a time of day; nil refuses them
+	dayAt *time.Duration // time of day of dates without one; nil: they are refused
 }
 
-// parse takes the whole text; zone is what stands behind the time of day.
+// parse parses the whole text. zone is the rest after the time of day.
 func (p *timeParser) parse(c *clock) (zone string, bad mistake) {
 	if bad := p.date(c); bad.msg != "" {
 		return "", bad
@@ -39,7 +39,7 @@ func (p *timeParser) parse(c *clock) (zone string, bad mistake) {
 	return p.rest, mistake{}
 }
 
-// wholeDay takes a date without a time of day.
+// wholeDay sets the time of day of a date without one.
 func (p *timeParser) wholeDay(c *clock) mistake {
 	switch {
 	case !c.valid():
@@ -52,7 +52,7 @@ func (p *timeParser) wholeDay(c *clock) mistake {
 	return mistake{}
 }
 
-// date reads 2026-11-20, 2026/1/5, 2026.1.5, 2026年1月5日, 20261120, and dates whose year is last.
+// date parses 2026-11-20, 2026/1/5, 2026.1.5, 2026年1月5日, 20261120, and dates whose year is last.
 func (p *timeParser) date(c *clock) mistake {
 	bad := mistake{msg: notATime}
 	first, digits := p.digits()
@@ -86,8 +86,8 @@ func (p *timeParser) date(c *clock) mistake {
 	return mistake{}
 }
 
-// yearLast tells month and day of a date whose year is last apart. It does not guess: a date with points has the day first,
-// any other is read by the order that is given, or else has to have one reading only.
+// yearLast distinguishes month and day in a date whose year is last. It does not guess: a date with points has the day first;
+// any other date needs --date-order, unless it can be read in only one way.
 func (p *timeParser) yearLast(c *clock, date [3]int, sign string) mistake {
 	first, second, year := date[0], date[1], date[2]
 	monthFirst, dayFirst := clock{date: [3]int{year, first, second}}, clock{date: [3]int{year, second, first}}
@@ -113,7 +113,7 @@ func (p *timeParser) yearLast(c *clock, date [3]int, sign string) mistake {
 	return mistake{}
 }
 
-// timeOfDay reads 8:05, 8:05:00.5, 0805, 080500, 8时5分, 8时05分00秒, 8点.
+// timeOfDay parses 8:05, 8:05:00.5, 0805, 080500, 8时5分, 8时05分00秒, 8点.
 func (p *timeParser) timeOfDay(c *clock) bool {
 	hour, digits := p.digits()
 	switch digits {
@@ -160,14 +160,14 @@ func (p *timeParser) timeOfDay(c *clock) bool {
 	return ok
 }
 
-// fraction reads ".5", if there is one.
+// fraction parses a fraction of a second, if there is one.
 func (p *timeParser) fraction(c *clock) bool {
 	nanos, rest, ok := fraction([]byte(p.rest), true)
 	c.nanos, p.rest = nanos, string(rest)
 	return ok
 }
 
-// halfDay applies am or pm to the hour. It reports false where there is no such hour.
+// halfDay applies am or pm to the hour. It returns false if there is no such hour.
 func (c *clock) halfDay(half string) bool {
 	hour := c.time[0]
 	switch {
@@ -183,7 +183,7 @@ func (c *clock) halfDay(half string) bool {
 	return true
 }
 
-// meridiem takes am or pm in one of its forms.
+// meridiem reads am or pm in one of its forms. It returns "" if there is none.
 func (p *timeParser) meridiem() string {
 	for _, m := range [...]struct{ word, half string }{
 		{"上午", "am"}, {"下午", "pm"}, {"a.m.", "am"}, {"p.m.", "pm"}, {"am", "am"}, {"pm", "pm"},
@@ -196,7 +196,7 @@ func (p *timeParser) meridiem() string {
 	return ""
 }
 
-// digits takes a whole number, of at most eight digits; n is how many there were.
+// digits reads a number of at most eight digits. n is the number of digits.
 func (p *timeParser) digits() (value, n int) {
 	for n < len(p.rest) && n < 8 && p.rest[n] >= '0' && p.rest[n] <= '9' {
 		value = 10*value + int(p.rest[n]-'0')
@@ -206,7 +206,7 @@ func (p *timeParser) digits() (value, n int) {
 	return value, n
 }
 
-// sign takes one of the signs, spaces around it too, and returns it.
+// sign reads one of the signs, with spaces around it. It returns "" if there is none.
 func (p *timeParser) sign(signs ...string) string {
 	trimmed := strings.TrimLeft(p.rest, " ")
 	for _, s := range signs {
@@ -218,7 +218,7 @@ func (p *timeParser) sign(signs ...string) string {
 	return ""
 }
 
-// between takes what may stand between date and time of day.
+// between skips what may be between date and time of day: spaces, T or a comma.
 func (p *timeParser) between() {
 	p.skip()
 	if p.rest != "" && strings.ContainsRune("Tt,", rune(p.rest[0])) {
@@ -227,4 +227,5 @@ func (p *timeParser) between() {
 	}
 }
 
+// skip skips spaces.
 func (p *timeParser) skip() { p.rest = strings.TrimLeft(p.rest, " ") }

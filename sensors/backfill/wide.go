@@ -8,16 +8,16 @@ import (
 	"onemap/internal/fault"
 )
 
-// wideColumn is a column of a wide table: its values are of the datastream name, of the row's device or, when device is
-// not nil, of that one.
+// wideColumn is a column of a wide table. Its values are of the datastream name of a device: of device or, if that is nil, of
+// the device of the row.
 type wideColumn struct {
 	index  int
 	device []byte
 	name   []byte
 }
 
-// placeWide finds the columns that are named as a datastream; in a table without a column of devices, those that are named
-// as a device.
+// placeWide finds the columns whose name is a datastream. In a table without a device column it finds those whose name is a
+// device.
 func (t *table) placeWide(field string) error {
 	t.wide, t.unread = nil, nil
 	for i, name := range t.head {
@@ -44,7 +44,8 @@ func (t *table) placeWide(field string) error {
 	return nil
 }
 
-// datastreamColumn is the column of a datastream that some device has; without a name if there is none.
+// datastreamColumn returns the column of a datastream that some device has. The column has no name if there is no such
+// datastream.
 func (t *table) datastreamColumn(name string) (wideColumn, error) {
 	if t.o.ValuesOf != "" {
 		return wideColumn{}, fault.New(fault.Invalid, "--values-of says the datastream of all values, for tables with a column of values or a column a device")
@@ -57,15 +58,16 @@ func (t *table) datastreamColumn(name string) (wideColumn, error) {
 	return wideColumn{}, nil
 }
 
-// deviceColumn is the column of a device's datastream: bt-1, where the device has one or --values-of says which, or bt-1
-// and the datastream's name with a sign between. It is without a name if it names no device.
+// deviceColumn returns the column of a device's datastream. The heading is a device that has only one datastream (or
+// --values-of names it), as bt-1, or a device and a datastream with a sign in between, as bt-1/level. The column has no name
+// if there is no such device.
 func (t *table) deviceColumn(name string) (wideColumn, error) {
 	for _, name := range [...]string{name, withoutUnit(name)} {
 		name = halfWidth([]byte(name)) // ids are ASCII
 		if names := t.o.Registry.Names(name); names != nil {
 			return t.onlyDatastream(name, names)
 		}
-		if i := strings.IndexAny(name, "/:. "); i > 0 { // signs that no id has
+		if i := strings.IndexAny(name, "/:. "); i > 0 { // no device id contains these signs
 			device, stream := name[:i], strings.TrimLeft(name[i:], "/:. ")
 			if slices.Contains(t.o.Registry.Names(device), stream) {
 				return wideColumn{device: []byte(device), name: []byte(stream)}, nil
@@ -75,7 +77,7 @@ func (t *table) deviceColumn(name string) (wideColumn, error) {
 	return wideColumn{}, nil
 }
 
-// onlyDatastream is the datastream that a column named by its device alone means. It does not guess.
+// onlyDatastream returns the datastream of a column whose heading is only a device. It does not guess.
 func (t *table) onlyDatastream(device string, names []string) (wideColumn, error) {
 	c := wideColumn{device: []byte(device)}
 	switch {

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	maxTroubles   = 100
+	maxTroubles   = 100    // rows of the list
 	maxRemembered = 50_000 // devices with counts
 	offenseWindow = 10 * time.Minute
 	maxBackoff    = time.Minute
-	flapLimit     = 20 // in a minute
+	flapLimit     = 20 // connections of a device in one minute; above it, the device is flapping
 )
 
-// abuse tracks misbehaving clients for the list of troubles, and delays the CONNACK of a device that reconnects and sends
-// the same oversized packet again: longer each time.
+// abuse tracks misbehaving clients for the list of troubles. It also delays the CONNACK of a device that reconnects and sends
+// the same oversized packet again. The delay doubles with each repetition.
 type abuse struct {
 	b *Broker
 
@@ -51,8 +51,9 @@ func newAbuse(b *Broker) *abuse {
 	}
 }
 
-// report adds to the list of troubles: of a device or, if device is empty, of the address of an unknown client.
-func (a *abuse) report(kind, device string, c *conn, said fault.Message) {
+// report adds a trouble to the list, or counts it if it is listed already. If device is empty, the trouble is listed under
+// the address of the unknown client.
+func (a *abuse) report(kind, device string, c *conn, msg fault.Message) {
 	who := device
 	if who == "" {
 		who = c.host
@@ -70,7 +71,7 @@ func (a *abuse) report(kind, device string, c *conn, said fault.Message) {
 		a.troubles[key] = t
 	}
 	t.Count++
-	t.Last, t.Remote, t.Detail, t.Message = now, c.remote, said.String(), said
+	t.Last, t.Remote, t.Detail, t.Message = now, c.remote, msg.String(), msg
 }
 
 // forgetOne drops the oldest trouble of the most frequent kind, so that one kind cannot hide the others.
@@ -101,7 +102,7 @@ func (a *abuse) list() []sensors.DeviceTrouble {
 	return out
 }
 
-// countOffense counts a packet that was too large to be read; from the second on the device is delayed.
+// countOffense counts a packet that was too large to be read. From the second one on, the device is delayed.
 func (a *abuse) countOffense(device string) {
 	now := a.b.clock()
 	a.mu.Lock()
@@ -138,8 +139,8 @@ func (a *abuse) countConnect(device string) (times int, flapping bool) {
 	return v.times, v.times > flapLimit
 }
 
-// delay holds a connection back if its device has to wait for its CONNACK. It costs no goroutine meanwhile, and a device
-// has one such connection at most. resume continues with it.
+// delay holds a connection back if its device has to wait for its CONNACK, and then reports true; resume continues with it
+// later. A waiting connection needs no goroutine, and a device has at most one.
 func (a *abuse) delay(c *conn, resume func()) bool {
 	a.mu.Lock()
 	none := len(a.offenses) == 0
@@ -147,7 +148,7 @@ func (a *abuse) delay(c *conn, resume func()) bool {
 	if none {
 		return false
 	}
-	pk, _, err := c.hello()
+	pk, _, err := c.decodeConnect()
 	if err != nil {
 		return false // the engine reports the error
 	}
@@ -174,13 +175,15 @@ func (a *abuse) delay(c *conn, resume func()) bool {
 	c.parked = time.AfterFunc(wait, c.wake)
 	a.mu.Unlock()
 	a.b.limiter.authenticated(c) // its login is right
+	// Only the newest connection of the device waits. Otherwise a device that reconnects in a loop would collect connections.
 	if old != nil {
 		old.release()
 	}
 	return true
 }
 
-// release closes a delayed connection.
+// release closes a delayed connection. It runs wake in a goroutine, because the caller may hold the lock that wake takes. If
+// the timer has fired already, wake runs anyway.
 func (c *conn) release() {
 	_ = c.Close()
 	if c.parked.Stop() {

@@ -14,13 +14,14 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// letIn authenticates the device and checks its will, before anything else is processed. If it refuses, it sends the answer.
-func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, error) {
+// acceptClient authenticates the device and checks its will, before anything else is processed. On a refusal it sends the CONNACK
+// and returns the code as the error.
+func (b *Broker) acceptClient(cl *mochi.Client, c *conn, pk packets.Packet) (*session, error) {
 	s, reason, code := b.admit(cl, c, pk)
 	if reason != "" {
 		user := clip(string(pk.Connect.Username))
 		b.refuse(reason, slog.String("device", user), slog.String("remote", c.remote), slog.String("will_topic", clip(pk.Connect.WillTopic)))
-		b.notAdmitted(c, reason, user)
+		b.reportRefused(c, reason, user)
 		c.refuse(pk, code)
 		return nil, code
 	}
@@ -41,8 +42,8 @@ func (b *Broker) letIn(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	return s, nil
 }
 
-// notAdmitted reports a client that was refused.
-func (b *Broker) notAdmitted(c *conn, reason, user string) {
+// reportRefused reports a client that was refused.
+func (b *Broker) reportRefused(c *conn, reason, user string) {
 	device := ""
 	if b.registry.Device(user) != nil {
 		device = user
@@ -63,11 +64,11 @@ func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	if !b.storing() {
 		return nil, refusedUnavailable, packets.ErrServerUnavailable
 	}
-	shown := sensors.Credentials{ID: string(pk.Connect.Username), Secret: string(pk.Connect.Password), CertSHA256: c.cert}
-	if shown.ID == "" && shown.CertSHA256 == nil {
+	creds := sensors.Credentials{ID: string(pk.Connect.Username), Secret: string(pk.Connect.Password), CertSHA256: c.cert}
+	if creds.ID == "" && creds.CertSHA256 == nil {
 		return nil, refusedAnonymous, packets.ErrBadUsernameOrPassword
 	}
-	known, err := b.registry.Authenticate(c.ctx, shown)
+	known, err := b.registry.Authenticate(c.ctx, creds)
 	switch {
 	case fault.Is(err, fault.Unavailable):
 		return nil, refusedUnavailable, packets.ErrServerUnavailable
@@ -80,7 +81,7 @@ func (b *Broker) admit(cl *mochi.Client, c *conn, pk packets.Packet) (*session, 
 	s := newSession(b, cl, c, known)
 	s.byCert = len(c.cert) > 0 && string(c.cert) == string(known.CertSHA256)
 	if pk.Connect.WillFlag {
-		s.keepWill(pk.Connect)
+		s.storeWill(pk.Connect)
 	}
 	return s, "", packets.CodeSuccess
 }
@@ -97,10 +98,10 @@ func (b *Broker) storing() bool {
 func (b *Broker) ended(c *conn, err error) {
 	s := c.session.Load()
 	if s == nil {
-		b.strangerEnded(c, err)
+		b.unauthenticatedEnded(c, err)
 		return
 	}
-	stopping := b.isStopping() // asked before the device is counted out: what is lost before the stop has its will published
+	stopping := b.isStopping() // read before the session is dropped: a device that is lost just before the stop still gets its will published
 	newest := b.live.drop(s)
 	var code packets.Code
 	if errors.Is(err, packets.ErrPacketTooLarge) {
@@ -160,8 +161,8 @@ func (b *Broker) publishWill(s *session, err error) {
 	}
 }
 
-// strangerEnded counts connections that never authenticated. Refused credentials have been counted already.
-func (b *Broker) strangerEnded(c *conn, err error) {
+// unauthenticatedEnded counts connections that never authenticated. Refused credentials have been counted already.
+func (b *Broker) unauthenticatedEnded(c *conn, err error) {
 	var code packets.Code
 	remote := slog.String("remote", c.remote)
 	var timeout net.Error

@@ -14,7 +14,7 @@ import (
 // second goroutine for deliveries, although almost no device subscribes.
 func (b *Broker) connect(kind string, c *conn) (*session, error) {
 	cl := b.server.NewClient(c, kind, "", false)
-	s, err := b.introduce(kind, cl, c)
+	s, err := b.handshake(kind, cl, c)
 	if err != nil {
 		cl.Stop(err)
 		return nil, err
@@ -22,8 +22,8 @@ func (b *Broker) connect(kind string, c *conn) (*session, error) {
 	return s, nil
 }
 
-func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, error) {
-	pk, length, err := c.hello()
+func (b *Broker) handshake(kind string, cl *mochi.Client, c *conn) (*session, error) {
+	pk, length, err := c.decodeConnect()
 	if err != nil {
 		if code, ok := errors.AsType[packets.Code](err); ok {
 			c.refuse(pk, code)
@@ -32,12 +32,13 @@ func (b *Broker) introduce(kind string, cl *mochi.Client, c *conn) (*session, er
 	}
 	c.ahead = c.ahead[length:]
 	cl.ParseConnect(kind, pk)
-	s, err := b.letIn(cl, c, pk)
+	s, err := b.acceptClient(cl, c, pk)
 	if err != nil {
 		return nil, err
 	}
 	_ = c.SetDeadline(time.Time{}) // from here on conn sets its own deadlines; an error means that it is closed, and reading reports that
 	present, old := b.establish(s, pk)
+	// [MQTT-3.1.4-3] in MQTT 5.0, [MQTT-3.1.4-2] in 3.1.1: the server disconnects the existing client.
 	if old != nil {
 		b.metrics.takeovers.Inc()
 		old.disconnect(packets.ErrSessionTakenOver) // before the new connection gets its CONNACK
@@ -104,8 +105,8 @@ func (b *Broker) forget(s *session) {
 	b.server.Clients.Delete(s.client.ID)
 }
 
-// attend reads packets until the connection ends, and returns the cause; it returns nil if the device sent a DISCONNECT.
-func (s *session) attend() (err error) {
+// readLoop reads packets until the connection ends, and returns the cause; it returns nil if the device sent a DISCONNECT.
+func (s *session) readLoop() (err error) {
 	defer func() {
 		s.client.Stop(err)
 		s.b.forget(s)
@@ -113,7 +114,7 @@ func (s *session) attend() (err error) {
 	err = s.conn.packets(s)
 	var late net.Error
 	if errors.As(err, &late) && late.Timeout() && s.conn.ctx.Err() == nil {
-		s.silent()
+		s.keepAliveExpired()
 	}
 	return err
 }
@@ -127,8 +128,8 @@ func (s *session) deliver() {
 }
 
 // engine passes one packet to the engine, which reads and processes it. whole is the length of the packet, 0 if the length is
-// malformed; body is the offset of its body. If the connection ends, a device of version 5 gets the reason in a DISCONNECT. It
-// is a separate function, and not inlined, because processing a packet takes kilobytes of stack.
+// malformed; body is the offset of its body. If the connection ends, a device of version 5 gets the reason in a DISCONNECT.
+// engine is a separate function, and not inlined, because processing a packet takes kilobytes of stack.
 //
 //go:noinline
 func (s *session) engine(whole, body int) error {
@@ -155,7 +156,7 @@ func (s *session) process(whole, body int) error {
 		return err
 	}
 	first, sent, version := s.conn.ahead[0], s.conn.ahead[body:whole], s.client.Properties.ProtocolVersion
-	if code := judgePacket(version, first, sent); code != packets.CodeSuccess {
+	if code := checkPacket(version, first, sent); code != packets.CodeSuccess {
 		return code
 	}
 	if version == 5 && first>>4 == packets.Disconnect && len(sent) == 1 && sent[0] == packets.CodeDisconnectWillMessage.Code {

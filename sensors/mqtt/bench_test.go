@@ -18,7 +18,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// instant is a receiver that has committed as soon as it is handed something.
+// instant is a receiver that commits at once.
 type instant struct{ taken atomic.Uint64 }
 
 func (r *instant) Accept(_ sensors.Message, done func(error)) error {
@@ -36,7 +36,7 @@ func (r *instant) Quarantine(_ sensors.Quarantined, done func(error)) error {
 
 func (r *instant) Await(context.Context) error { return nil }
 
-// benchBroker is a broker that commits at once, with n devices.
+// benchBroker returns a broker with n devices that commits at once.
 func benchBroker(tb testing.TB, n int, opts mqtt.Options) *mqtt.Broker {
 	tb.Helper()
 	registry := sensors.NewRegistry(newMemory(n), sensors.RegistryOptions{}, nil, nil)
@@ -52,7 +52,7 @@ func benchBroker(tb testing.TB, n int, opts mqtt.Options) *mqtt.Broker {
 	return b
 }
 
-// rawLogin connects without a testing.T of its own.
+// rawLogin connects without a testing.T.
 func rawLogin(tb testing.TB, addr, device string) net.Conn {
 	tb.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -76,7 +76,7 @@ func rawLogin(tb testing.TB, addr, device string) net.Conn {
 	return conn
 }
 
-// frame is a QoS 1 PUBLISH as bytes, with the packet id at its place.
+// frame returns a QoS 1 PUBLISH as bytes, and the offset of the packet id.
 func frame(device string, qos byte) (raw []byte, id int) {
 	topic, payload := obsTopic(device), reading(1)
 	raw = []byte{0x30 | qos<<1}
@@ -93,7 +93,7 @@ func frame(device string, qos byte) (raw []byte, id int) {
 	return append(append(raw, 0, 1), payload...), id
 }
 
-// pump publishes n times with at most window unanswered, the client of a benchmark.
+// pump publishes n times with at most window unacknowledged publishes. It is the client of a benchmark.
 func pump(conn net.Conn, device string, n, window int) error {
 	raw, at := frame(device, 1)
 	var many []byte
@@ -150,8 +150,8 @@ func BenchmarkManyConnections(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 }
 
-// BenchmarkConnections measures what a connected device costs in memory: in this process, so that
-// the clients' share is in it, too.
+// BenchmarkConnections measures the memory of a connected device. Server and client are in this process, so the client's part
+// is included.
 func BenchmarkConnections(b *testing.B) {
 	const devices = 2000
 	broker := benchBroker(b, devices, mqtt.Options{})
@@ -189,7 +189,7 @@ func BenchmarkConnections(b *testing.B) {
 	}
 }
 
-// resident is how much of this process is in memory, bytes.
+// resident returns the resident memory of this process, in bytes.
 func resident(tb testing.TB) float64 {
 	tb.Helper()
 	status, err := os.ReadFile("/proc/self/statm")

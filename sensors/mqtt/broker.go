@@ -43,13 +43,13 @@ import (
 
 // Broker is the embedded MQTT broker.
 type Broker struct {
-	opts     Options
-	receiver sensors.Receiver
-	registry *sensors.Registry
-	log      *slog.Logger
-	clock    func() time.Time
-	metrics  metrics
-	loud     map[string]*limiter
+	opts      Options
+	receiver  sensors.Receiver
+	registry  *sensors.Registry
+	log       *slog.Logger
+	clock     func() time.Time
+	metrics   metrics
+	logLimits map[string]*limiter
 
 	server    *mochi.Server
 	listeners []*listener
@@ -61,22 +61,22 @@ type Broker struct {
 	presence  *presence
 	quotas    quotas
 	live      liveMap
-	sessions  atomic.Uint64 // how many there were
-	attaching sync.Mutex    // while a session begins or ends
+	sessions  atomic.Uint64 // number of sessions since the start
+	attaching sync.Mutex    // held while a session begins or ends
 	load      load
 	began     time.Time
 
-	mu       sync.RWMutex // guards stopping, against pending growing while Stop waits
+	mu       sync.RWMutex // guards stopping, so that pending cannot grow while Stop waits
 	stopping bool
 	pending  sync.WaitGroup // publishes accepted and not yet answered
 
-	answers, buffers sync.Pool // of what is written: it is held for a moment only
+	answers, buffers sync.Pool // memory for answers and their bytes, reused because it is needed only during a write
 	stopOnce         sync.Once
 	stopErr          error
 }
 
-// New builds the broker; Start binds it. A nil logger and a nil registerer are silent, a nil clock
-// is time.Now.
+// New returns a broker; Start binds its addresses. Without a logger it does not log, without a registerer its metrics are not
+// exported, and the default clock is time.Now.
 func New(opts Options, receiver sensors.Receiver, registry *sensors.Registry, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) *Broker {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -86,7 +86,7 @@ func New(opts Options, receiver sensors.Receiver, registry *sensors.Registry, lo
 	}
 	b := &Broker{
 		opts: opts.withDefaults(), receiver: receiver, registry: registry, log: log, clock: clock,
-		loud: newLimiters(), live: liveMap{m: map[string]*session{}}, upgrader: newUpgrader(),
+		logLimits: newLimiters(), live: liveMap{m: map[string]*session{}}, upgrader: newUpgrader(),
 	}
 	b.limiter = newConnLimiter(b.opts)
 	b.abuse = newAbuse(b)
@@ -95,8 +95,8 @@ func New(opts Options, receiver sensors.Receiver, registry *sensors.Registry, lo
 	return b
 }
 
-// Start binds the addresses and serves. One that cannot be had is a *ListenError; a certificate that
-// cannot be used is fault.Invalid.
+// Start binds the addresses and serves. It returns a *ListenError if an address cannot be bound, and an error of kind
+// fault.Invalid if the certificate cannot be used.
 func (b *Broker) Start(ctx context.Context) error {
 	if err := b.bind(ctx); err != nil {
 		return errors.Join(err, b.unbind())
@@ -147,10 +147,10 @@ func (b *Broker) unbind() error {
 	return errors.Join(all...)
 }
 
-// Addr is the address that is listened on by TCP; empty before Start, and without that listener.
+// Addr returns the host:port of the TCP listener. It returns "" before Start and without a TCP listener.
 func (b *Broker) Addr() string { return b.AddrOf(KindTCP) }
 
-// AddrOf is the address of the kind's listener, host:port; empty when there is none.
+// AddrOf returns the host:port of the listener of this kind. It returns "" if there is none.
 func (b *Broker) AddrOf(kind string) string {
 	for _, l := range b.listeners {
 		if l.kind == kind {
@@ -160,7 +160,7 @@ func (b *Broker) AddrOf(kind string) string {
 	return ""
 }
 
-// addresses are those of all listeners, as URLs.
+// addresses returns the addresses of all listeners, as URLs.
 func (b *Broker) addresses() string {
 	var all []string
 	for _, l := range b.listeners {
@@ -169,7 +169,7 @@ func (b *Broker) addresses() string {
 	return strings.Join(all, " ")
 }
 
-// Health says whether devices can connect: part "broker".
+// Health reports whether devices can connect, as part "broker".
 func (b *Broker) Health() core.Health {
 	h := core.Health{Part: "broker", OK: true}
 	b.mu.RLock()
@@ -188,12 +188,12 @@ func (b *Broker) Health() core.Health {
 	return h
 }
 
-// Connections is how many devices are connected.
+// Connections returns the number of connected devices.
 func (b *Broker) Connections() int { return b.live.count() }
 
-// Stop takes no more publishes, waits until those taken are committed and answered, and closes every
-// connection; no will is spoken. When ctx ends first the connections are cut. It may be called more
-// than once. Stop it before the ingest path.
+// Stop accepts no more publishes, waits until the accepted ones are committed and acknowledged, and closes every connection.
+// It publishes no will for the connections that it closes. If ctx ends first, it closes the connections at once. It may be
+// called more than once. Stop the broker before the ingest path, which the waiting publishes need.
 func (b *Broker) Stop(ctx context.Context) error {
 	b.stopOnce.Do(func() { b.stopErr = b.stop(ctx) })
 	return b.stopErr
@@ -206,6 +206,7 @@ func (b *Broker) stop(ctx context.Context) error {
 	if b.server == nil {
 		return nil
 	}
+	// The order matters: no new connections, then the end of the pending publishes, then the end of the sessions.
 	b.presence.stop()
 	b.limiter.close()
 	for _, l := range b.listeners {
@@ -215,37 +216,37 @@ func (b *Broker) stop(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		b.pending.Wait()
-		b.dismiss()
+		b.disconnectAll()
 		_ = b.server.Close() // always nil
 	}()
 	select {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-		b.cut()
+		b.closeAll()
 		return fmt.Errorf("the broker stopped before every publish was answered: %w", ctx.Err())
 	}
 }
 
-// dismiss says good-bye to every device, which may take a second, closes what has not got so far as
-// to be one, and waits for all.
-func (b *Broker) dismiss() {
+// disconnectAll sends a DISCONNECT to every device, which may take a second. It then closes the connections that have no session
+// yet, and waits for all to end.
+func (b *Broker) disconnectAll() {
 	b.abuse.releaseAll()
 	var all sync.WaitGroup
 	b.live.each(func(s *session) { all.Go(func() { s.disconnect(packets.ErrServerShuttingDown) }) })
 	all.Wait()
-	b.cut()
+	b.closeAll()
 	b.limiter.open.Wait()
 }
 
-// cut closes every connection.
-func (b *Broker) cut() {
+// closeAll closes every connection.
+func (b *Broker) closeAll() {
 	for _, c := range b.limiter.list() {
 		_ = c.Close()
 	}
 }
 
-// begin counts a publish that is to be answered; false while stopping.
+// begin counts a publish that must be acknowledged. It returns false while the broker stops.
 func (b *Broker) begin() bool {
 	b.mu.RLock()
 	defer b.mu.RUnlock()

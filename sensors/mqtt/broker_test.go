@@ -17,7 +17,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// bothVersions runs a test as a 3.1.1 client and as a 5 client.
+// bothVersions runs a test with a 3.1.1 client and with a 5 client.
 func bothVersions(t *testing.T, f func(t *testing.T, version byte)) {
 	for _, v := range []byte{4, 5} {
 		t.Run(fmt.Sprintf("version %d", v), func(t *testing.T) { f(t, v) })
@@ -32,7 +32,7 @@ func TestPubackComesAfterTheCommit(t *testing.T) {
 		w := login(t, s.broker.Addr(), "dev-0", version)
 		w.publish(1, 7, obsTopic("dev-0"), reading(1), false)
 		<-m.entered
-		// the commit runs: the broker goes on reading, and has not acknowledged
+		// the commit runs: the broker keeps reading, and has not acknowledged
 		w.send(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingreq}})
 		w.expect(packets.Pingresp, 0)
 		if m.stored() != 0 {
@@ -314,7 +314,7 @@ func TestGarbageOnThePort(t *testing.T) {
 			}
 		}
 	}
-	// and as a device that has logged in
+	// and by a device that has logged in
 	w := login(t, s.broker.Addr(), "dev-0", 5)
 	if _, err := w.conn.Write(bytes.Repeat([]byte{0x82, 0x01}, 10)); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// mosquitto runs mosquitto_pub with the arguments added to the address's.
+// mosquitto runs mosquitto_pub with the arguments in addition to the address.
 func mosquitto(t *testing.T, addr string, args ...string) error {
 	t.Helper()
 	host, port, _ := strings.Cut(addr, ":")
@@ -73,7 +73,7 @@ func TestMosquittoByCertificate(t *testing.T) {
 	}
 }
 
-// npm publishes three payloads, of QoS 0, 1 and 2, by the npm client mqtt.
+// npm publishes three payloads, of QoS 0, 1 and 2, with the npm package mqtt.
 func npm(t *testing.T, url string, options map[string]any, first int) {
 	t.Helper()
 	o, err := json.Marshal(options)
@@ -128,14 +128,14 @@ func TestPahoOnEveryListener(t *testing.T) {
 	}
 }
 
-// pahoOptions are of a client of the reference library, 3.1.1, that connects again and sends again.
+// pahoOptions returns options of the paho client, 3.1.1, that reconnects and sends again.
 func pahoOptions(addr, device, password string) *paho.ClientOptions {
 	return paho.NewClientOptions().AddBroker("tcp://"+addr).SetClientID(device).SetUsername(device).SetPassword(password).
 		SetProtocolVersion(4).SetCleanSession(false).SetAutoReconnect(true).SetMaxReconnectInterval(20*time.Millisecond).
 		SetWill(statusTopic(device), "offline", 1, true)
 }
 
-// pahoClient is a client that keeps what is not acknowledged.
+// pahoClient returns a client that keeps unacknowledged messages.
 func pahoClient(t *testing.T, addr, device, password string) paho.Client {
 	t.Helper()
 	c := paho.NewClient(pahoOptions(addr, device, password).SetStore(newPahoStore(t)))
@@ -146,8 +146,8 @@ func pahoClient(t *testing.T, addr, device, password string) paho.Client {
 	return c
 }
 
-// TestAcknowledgedIsStoredUnderFire cuts connections and fails commits at random; what a client has
-// been acknowledged must be there.
+// TestAcknowledgedIsStoredUnderFire cuts connections and fails commits at random. Everything that was acknowledged must be
+// stored.
 func TestAcknowledgedIsStoredUnderFire(t *testing.T) {
 	const devices = 20
 	m := newMemory(devices)
@@ -197,8 +197,7 @@ func TestAcknowledgedIsStoredUnderFire(t *testing.T) {
 	}
 }
 
-// burst connects, publishes a few readings from number n on and reports what was acknowledged. It
-// gives the next number.
+// burst connects, publishes a few readings from number n on, and returns the acknowledged ones and the next number.
 func burst(t *testing.T, s *stand, id string, n int, acked func(int)) int {
 	w := dial(t, s.broker.Addr())
 	defer func() { _ = w.conn.Close() }()

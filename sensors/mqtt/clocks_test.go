@@ -16,16 +16,16 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// lookout is a place whose rules are evaluated: 5 and more is red.
-type lookout struct {
+// alarmStand is a stand whose readings are evaluated by a rule: 5 and more is red.
+type alarmStand struct {
 	place
 	wires map[string]*wire
 	ids   map[string]uint16
 }
 
-func newLookout(t *testing.T) *lookout {
+func newLookout(t *testing.T) *alarmStand {
 	t.Helper()
-	l := &lookout{place: newPlace(t, mqtt.Options{Listen: "127.0.0.1:0"}), wires: map[string]*wire{}, ids: map[string]uint16{}}
+	l := &alarmStand{place: newPlace(t, mqtt.Options{Listen: "127.0.0.1:0"}), wires: map[string]*wire{}, ids: map[string]uint16{}}
 	_, err := l.db.Alerts.PutRules(t.Context(), []alerts.Rule{{
 		Name: core.Text{ZH: "高水位"}, Type: "water_level", Direction: alerts.Above, Enabled: true, Origin: core.OriginSynthetic,
 		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: 5, Clear: 4}},
@@ -46,8 +46,8 @@ func newLookout(t *testing.T) *lookout {
 	return l
 }
 
-// connect is a new connection of the device.
-func (l *lookout) connect(t *testing.T, device string) {
+// connect opens a new connection of the device.
+func (l *alarmStand) connect(t *testing.T, device string) {
 	t.Helper()
 	if w := l.wires[device]; w != nil {
 		_ = w.conn.Close()
@@ -55,8 +55,8 @@ func (l *lookout) connect(t *testing.T, device string) {
 	l.wires[device] = login(t, l.broker.Addr(), device, 4)
 }
 
-// say publishes a reading, or several as an array, whose times are so long ago, and waits for the acknowledgement.
-func (l *lookout) say(t *testing.T, device string, again bool, value float64, ago ...time.Duration) {
+// publishAgo publishes a reading, or several as an array, with times this long ago, and waits for the acknowledgement.
+func (l *alarmStand) publishAgo(t *testing.T, device string, again bool, value float64, ago ...time.Duration) {
 	t.Helper()
 	readings := make([]sensors.Reading, len(ago))
 	for i, d := range ago {
@@ -68,49 +68,49 @@ func (l *lookout) say(t *testing.T, device string, again bool, value float64, ag
 	w.expect(packets.Puback, l.ids[device])
 }
 
-// evaluated waits until the rules have read everything.
-func (l *lookout) evaluated(t *testing.T) {
+// evaluated waits until the rules have evaluated everything.
+func (l *alarmStand) evaluated(t *testing.T) {
 	t.Helper()
 	eventually(t, "everything is evaluated", func() bool {
 		return count(t, l.sql, `select count(*) from rule_cursor where seq = (select max(seq) from ingest_batch)`) == 1
 	})
 }
 
-// TestAClockThatIsBehindRaisesItsAlarm: from the device to the alert, whose onset is the receipt.
+// TestAClockThatIsBehindRaisesItsAlarm tests the path from the device to the alert. The onset of the alert is the receipt.
 func TestAClockThatIsBehindRaisesItsAlarm(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		behind time.Duration // of the red reading
-		say    func(t *testing.T, l *lookout)
+		say    func(t *testing.T, l *alarmStand)
 		source sensors.TimeSource
 	}{
-		{"set back by an hour", time.Hour, func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
-			l.say(t, "dev-0", false, 6, time.Hour)
+		{"set back by an hour", time.Hour, func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
+			l.publishAgo(t, "dev-0", false, 6, time.Hour)
 		}, sensors.TimeWrong},
-		{"set back by 10 s", 10 * time.Second, func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
-			l.say(t, "dev-0", false, 6, 10*time.Second)
+		{"set back by 10 s", 10 * time.Second, func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
+			l.publishAgo(t, "dev-0", false, 6, 10*time.Second)
 		}, sensors.TimeWrong},
-		{"another device in its place", 48 * time.Hour, func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
+		{"another device in its place", 48 * time.Hour, func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
 			l.connect(t, "dev-0")
-			l.say(t, "dev-0", false, 6, 48*time.Hour)
+			l.publishAgo(t, "dev-0", false, 6, 48*time.Hour)
 		}, sensors.TimeWrong},
-		{"set back again by an hour", 2 * time.Hour, func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
-			l.say(t, "dev-0", false, 1, time.Hour)
-			l.say(t, "dev-0", false, 6, 2*time.Hour)
+		{"set back again by an hour", 2 * time.Hour, func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
+			l.publishAgo(t, "dev-0", false, 1, time.Hour)
+			l.publishAgo(t, "dev-0", false, 6, 2*time.Hour)
 		}, sensors.TimeWrong},
-		{"the GPS week rolled over", 1024 * 7 * 24 * time.Hour, func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
-			l.say(t, "dev-0", false, 6, 1024*7*24*time.Hour)
+		{"the GPS week rolled over", 1024 * 7 * 24 * time.Hour, func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
+			l.publishAgo(t, "dev-0", false, 6, 1024*7*24*time.Hour)
 		}, sensors.TimeWrong},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLookout(t)
 			l.connect(t, "dev-0")
-			c.say(t, l)
+			c.publishAgo(t, l)
 			eventually(t, "an alert at the receipt", func() bool {
 				return count(t, l.sql, `select count(*) from alert a join observation o on o.value = 6 and o.received_at = a.onset where a.detection = 'firing'`) == 1
 			})
@@ -123,7 +123,7 @@ func TestAClockThatIsBehindRaisesItsAlarm(t *testing.T) {
 			if math.Abs(offset+c.behind.Seconds()) > 5 { // some have passed meanwhile
 				t.Errorf("the offset is %v s", offset)
 			}
-			l.say(t, "dev-0", false, 1, 0) // and it is right again
+			l.publishAgo(t, "dev-0", false, 1, 0) // and it is right again
 			if n := count(t, l.sql, `select count(*) from device where clock_offset_s is null`); n != 1 {
 				t.Error("the offset stays noted")
 			}
@@ -131,13 +131,13 @@ func TestAClockThatIsBehindRaisesItsAlarm(t *testing.T) {
 	}
 }
 
-// TestAClockThatIsBehindGoesOnAfterAStart: what is known of a clock outlives the server, and what it sends again is not
-// evaluated again.
+// TestAClockThatIsBehindGoesOnAfterAStart tests that the state of a clock survives a restart, and that redelivered readings
+// are not evaluated again.
 func TestAClockThatIsBehindGoesOnAfterAStart(t *testing.T) {
 	l := newLookout(t)
 	l.connect(t, "dev-0")
-	l.say(t, "dev-0", false, 1, 0)
-	l.say(t, "dev-0", false, 2, time.Hour+time.Second)
+	l.publishAgo(t, "dev-0", false, 1, 0)
+	l.publishAgo(t, "dev-0", false, 2, time.Hour+time.Second)
 	next := *l
 	next.registry = sensors.NewRegistry(l.db.Sensors, sensors.RegistryOptions{}, nil, nil)
 	in := sensors.NewIngest(sensors.IngestOptions{}, next.registry, l.db.Sensors, nil, nil)
@@ -158,60 +158,60 @@ func TestAClockThatIsBehindGoesOnAfterAStart(t *testing.T) {
 	if n := count(t, l.sql, `select count(*) from observation where value = 2`); n != 1 {
 		t.Errorf("%d rows of what was sent again", n)
 	}
-	next.say(t, "dev-0", false, 6, time.Hour)
+	next.publishAgo(t, "dev-0", false, 6, time.Hour)
 	eventually(t, "an alert at the receipt", func() bool {
 		return count(t, l.sql, `select count(*) from alert a join observation o on o.value = 6 and o.received_at = a.onset`) == 1
 	})
 }
 
-// TestABacklogStaysABacklog: whatever its order, it is stored under its own times, and what is newer than the newest
-// reading is evaluated there.
+// TestABacklogStaysABacklog tests that a backlog in any order is stored under its own times, and that readings newer than the
+// newest one are evaluated at these.
 func TestABacklogStaysABacklog(t *testing.T) {
 	minute := time.Minute
 	for _, c := range []struct {
 		name   string
-		say    func(t *testing.T, l *lookout)
+		say    func(t *testing.T, l *alarmStand)
 		alerts int
 	}{
-		{"in order", func(t *testing.T, l *lookout) {
+		{"in order", func(t *testing.T, l *alarmStand) {
 			for ago := 50; ago > 0; ago -= 10 {
-				l.say(t, "dev-0", false, 6, time.Duration(ago)*minute)
+				l.publishAgo(t, "dev-0", false, 6, time.Duration(ago)*minute)
 			}
 		}, 1},
-		{"after a new one", func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
+		{"after a new one", func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
 			for ago := 50; ago > 0; ago -= 10 {
-				l.say(t, "dev-0", false, 6, time.Duration(ago)*minute)
+				l.publishAgo(t, "dev-0", false, 6, time.Duration(ago)*minute)
 			}
 		}, 0},
-		{"newest first", func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
+		{"newest first", func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
 			for ago := 10; ago < 60; ago += 10 {
-				l.say(t, "dev-0", false, 6, time.Duration(ago)*minute)
+				l.publishAgo(t, "dev-0", false, 6, time.Duration(ago)*minute)
 			}
 		}, 0},
-		{"newest first, and cut", func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
+		{"newest first, and cut", func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
 			for ago := 10; ago < 60; ago += 10 {
-				l.say(t, "dev-0", false, 6, time.Duration(ago)*minute)
+				l.publishAgo(t, "dev-0", false, 6, time.Duration(ago)*minute)
 				l.connect(t, "dev-0")
 			}
 		}, 0},
-		{"an array", func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
-			l.say(t, "dev-0", false, 6, 70*minute, 60*minute, 40*minute, 20*minute)
+		{"an array", func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
+			l.publishAgo(t, "dev-0", false, 6, 70*minute, 60*minute, 40*minute, 20*minute)
 		}, 0},
-		{"sent again", func(t *testing.T, l *lookout) {
-			l.say(t, "dev-0", false, 1, 0)
-			l.say(t, "dev-0", true, 6, 2*time.Hour)
+		{"sent again", func(t *testing.T, l *alarmStand) {
+			l.publishAgo(t, "dev-0", false, 1, 0)
+			l.publishAgo(t, "dev-0", true, 6, 2*time.Hour)
 		}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLookout(t)
 			l.connect(t, "dev-0")
-			l.say(t, "dev-0", false, 1, time.Hour)
+			l.publishAgo(t, "dev-0", false, 1, time.Hour)
 			l.connect(t, "dev-0")
-			c.say(t, l)
+			c.publishAgo(t, l)
 			l.evaluated(t)
 			if n := count(t, l.sql, `select count(*) from alert`); n != c.alerts {
 				t.Errorf("%d alerts, want %d", n, c.alerts)

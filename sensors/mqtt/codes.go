@@ -2,7 +2,7 @@ package mqtt
 
 import "onemap/internal/fault"
 
-// The codes of what a device does at the embedded broker.
+// The codes of the faults and troubles at the embedded broker.
 const (
 	CodePacketUnread     fault.Code = "packet-unread: a packet larger than {limit} bytes; it was not read, so its topic, size and content are not known"
 	CodeConnectedOften   fault.Code = "connected-often: connected {n} times within a minute"

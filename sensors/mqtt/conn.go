@@ -40,23 +40,23 @@ type conn struct {
 	idle      time.Duration // silence after which the connection ends; 0: the deadline of the handshake applies
 	refreshed time.Time     // when the read deadline was last set
 
-	writes  sync.Mutex // serializes the writes of the engine and of this package
-	writing atomic.Int64
-	patient time.Duration // time limit of one write
+	writes       sync.Mutex // serializes the writes of the engine and of this package
+	writing      atomic.Int64
+	writeTimeout time.Duration // time limit of one write
 
 	deadlines sync.Mutex
 	leaving   bool      // the deadline of the last write is set and must not be changed any more
 	armed     time.Time // when the write deadline was last set
 }
 
-func newConn(c net.Conn, patient time.Duration, now time.Time) *conn {
+func newConn(c net.Conn, writeTimeout time.Duration, now time.Time) *conn {
 	remote := c.RemoteAddr().String()
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
 		host = remote
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &conn{Conn: c, raw: c, host: host, remote: remote, ctx: ctx, cancel: cancel, opened: now, patient: patient}
+	return &conn{Conn: c, raw: c, host: host, remote: remote, ctx: ctx, cancel: cancel, opened: now, writeTimeout: writeTimeout}
 }
 
 // readConnect reads until the CONNECT is complete. Larger structures are allocated only after that, so that a client that
@@ -83,8 +83,9 @@ func (c *conn) readConnect() error {
 	}
 }
 
-// connectLength returns the total length in bytes of the CONNECT packet at the beginning of b; it returns 0 if b is too short to
-// know the length.
+// connectLength returns the total length in bytes of the CONNECT packet at the beginning of b. It returns 0 if b is too short
+// to know the length. Another packet first is an error ([MQTT-3.1.0-1]). Source of the length: MQTT 5.0, 1.5.5, variable byte
+// integer: 7 bits a byte, lowest first, at most 4 bytes.
 func connectLength(b []byte) (int, error) {
 	if len(b) > 0 && b[0] != packets.Connect<<4 {
 		return 0, packets.ErrProtocolViolationRequireFirstConnect
@@ -124,9 +125,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	defer c.writes.Unlock()
 	now := time.Now()
 	c.deadlines.Lock()
-	if !c.leaving && now.Sub(c.armed) > c.patient/8 {
+	if !c.leaving && now.Sub(c.armed) > c.writeTimeout/8 {
 		c.armed = now
-		_ = c.raw.SetWriteDeadline(now.Add(c.patient)) // an error means that it is closed; the write then fails too
+		_ = c.raw.SetWriteDeadline(now.Add(c.writeTimeout)) // an error means that it is closed; the write then fails too
 	}
 	c.deadlines.Unlock()
 	c.writing.Store(now.UnixNano())

@@ -2,7 +2,7 @@ package mqtt
 
 import "github.com/mochi-mqtt/server/v2/packets"
 
-// Command sends a device something on its cmd topic, with QoS 1.
+// Command publishes to the cmd topic of a device, with QoS 1.
 func (b *Broker) Command(topic string, payload []byte) error {
 	from := b.server.NewClient(nil, "", "test", true)
 	return b.server.InjectPacket(from, packets.Packet{
@@ -10,5 +10,5 @@ func (b *Broker) Command(topic string, payload []byte) error {
 	})
 }
 
-// Sessions is how many sessions are kept, whether their devices are connected or not.
+// Sessions returns the number of kept sessions, with or without a connection.
 func (b *Broker) Sessions() int { return b.server.Clients.Len() }

@@ -17,7 +17,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// The embedded broker does what every feed must do.
+// The embedded broker passes the conformance test of feeds.
 func TestFeed(t *testing.T) {
 	feedtest.Run(t, feedtest.Harness{
 		Store: func(t *testing.T) feedtest.Store {
@@ -64,7 +64,7 @@ func (f feed) Connect(t *testing.T, device string) (feedtest.Sender, error) {
 	return &sender{client: c, store: store, topic: obsTopic(device)}, nil
 }
 
-// sender is a paho client, which keeps what is not acknowledged and sends it again.
+// sender is a paho client that keeps unacknowledged messages and sends them again.
 type sender struct {
 	client paho.Client
 	store  *pahoStore
@@ -81,7 +81,7 @@ func (s *sender) Send(_ *testing.T, message []byte) {
 // Acknowledged implements feedtest.Sender.
 func (s *sender) Acknowledged() int { return s.sent - s.store.count("o.") }
 
-// count is how many messages are kept, of those that were sent or received by their keys' prefix.
+// count returns the number of kept messages, sent or received, by the prefix of their keys.
 func (s *pahoStore) count(prefix string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

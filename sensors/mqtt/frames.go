@@ -33,7 +33,7 @@ func (c *conn) packets(s *session) error {
 			c.ahead = c.ahead[2:]
 			_, err = c.Write([]byte{packets.Pingresp << 4, 0})
 		case whole > 0 && whole-body <= s.b.opts.maxPacket() && s.plain(first):
-			err = c.take(s, whole, body)
+			err = c.readPublish(s, whole, body)
 		default:
 			err = s.engine(whole, body)
 		}
@@ -119,15 +119,17 @@ func (c *conn) gather(whole int) error {
 	return nil
 }
 
-// plain reports whether a packet with this first byte may be a publish that take can process.
+// plain reports whether a packet with this first byte may be a publish that readPublish can process.
 func (s *session) plain(first byte) bool {
+	// The flags of a PUBLISH. Source: MQTT 5.0, 3.3.1. DUP must be 0 at QoS 0 ([MQTT-3.3.1-2]). QoS 3 is malformed
+	// ([MQTT-3.3.1-4]). Only the engine handles retained publishes.
 	const dup, retain = 8, 1
 	qos := first >> 1 & 3
 	return first>>4 == packets.Publish && first&retain == 0 && qos < 3 && (qos > 0 || first&dup == 0)
 }
 
-// take processes a publish of readings. It passes the packet to the engine if it is not a plain publish of readings.
-func (c *conn) take(s *session, whole, body int) error {
+// readPublish processes a publish of readings. It passes the packet to the engine if it is not a plain publish of readings.
+func (c *conn) readPublish(s *session, whole, body int) error {
 	for len(c.ahead) < min(whole, readAhead) { // reads as much as fits, so that ahead contains the topic
 		if err := c.fill(); err != nil {
 			return err
@@ -150,7 +152,8 @@ func (c *conn) take(s *session, whole, body int) error {
 }
 
 // readings returns the offset of the payload in the body of a publish to the device's own obs topic, and the packet id. It
-// returns 0 for any other packet.
+// returns 0 for any other packet. The body is: topic length (2 bytes), topic, packet id (2 bytes, at QoS 1 and 2), properties
+// (version 5), payload. Source: MQTT 5.0, 3.3.2.
 func (s *session) readings(b []byte, qos byte, length int) (at int, id uint16) {
 	at = 2 + len(s.obs)
 	if len(b) < at || int(b[0])<<8|int(b[1]) != len(s.obs) || string(b[2:at]) != s.obs {

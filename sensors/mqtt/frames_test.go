@@ -11,7 +11,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// padded is a reading with blanks around it.
+// padded returns a reading with spaces around it.
 func padded(n, size int) []byte {
 	b := reading(n)
 	return append(b, strings.Repeat(" ", max(0, size-len(b)))...)
@@ -33,8 +33,8 @@ func encoded(t *testing.T, pk packets.Packet) []byte {
 	return buf.Bytes()
 }
 
-// TestPacketsInAnyPieces sends plain publishes of many sizes, between packets of other kinds, cut up
-// in every way: each is stored once and answered in its order.
+// TestPacketsInAnyPieces sends plain publishes of many sizes between other packets, split in every way. Each is stored once
+// and answered in order.
 func TestPacketsInAnyPieces(t *testing.T) {
 	bothVersions(t, func(t *testing.T, version byte) {
 		for _, piece := range []int{1, 3, 127, 2047, 2048, 2049, 1 << 20} {
@@ -72,7 +72,7 @@ func TestPacketsInAnyPieces(t *testing.T) {
 					}
 					rest = rest[k:]
 				}
-				// the engine's PINGRESP may overtake what waits for a commit
+				// the PINGRESP of the engine may overtake acknowledgements that wait for a commit
 				ping := false
 				for range len(want) + 1 {
 					if next, err := w.r.Peek(1); err == nil && next[0]>>4 == packets.Pingresp {
@@ -92,7 +92,7 @@ func TestPacketsInAnyPieces(t *testing.T) {
 	})
 }
 
-// What looks like a plain publish and is none is the engine's to refuse, or is refused as any other.
+// A packet that looks like a plain publish but is not valid is refused by the engine, or like any other.
 func TestBadPublishesEndTheConnection(t *testing.T) {
 	topic := obsTopic("dev-0")
 	head := append([]byte{byte(len(topic) >> 8), byte(len(topic))}, topic...)

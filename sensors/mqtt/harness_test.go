@@ -22,11 +22,11 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// patience is how long a test waits for what must come; it is no measurement.
+// patience is how long a test waits for an expected event. It is long, because the tests do not measure time.
 const patience = 2 * time.Minute
 
-// memory is a store in memory: what Committer and RegistryStore promise, readings keyed by
-// datastream and time as the table is.
+// memory is a store in memory. It implements Committer and RegistryStore, with readings keyed by datastream and time like the
+// table.
 type memory struct {
 	mu       sync.Mutex
 	devices  []sensors.RegisteredDevice
@@ -125,7 +125,7 @@ func (m *memory) stored() int {
 	return len(m.rows)
 }
 
-// online is what was last stored of the device, and how often anything was.
+// online returns the last stored status of the device, and the number of stored statuses.
 func (m *memory) online(device string) (online bool, times int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -164,13 +164,13 @@ func secret(device string) string { return "secret-of-" + device }
 func obsTopic(device string) string    { return mqttjson.Topic("370602", device, mqttjson.KindObs) }
 func statusTopic(device string) string { return mqttjson.Topic("370602", device, mqttjson.KindStatus) }
 
-// reading is a payload whose time tells n apart.
+// reading returns a payload whose time identifies n.
 func reading(n int) []byte {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Millisecond)
 	return mqttjson.Encode(sensors.Reading{Time: at, Values: []sensors.Value{{Name: "level", Number: float64(n)}}})
 }
 
-// stand is a broker on the ingest path on a memory.
+// stand is a broker on the ingest path with a store in memory.
 type stand struct {
 	*memory
 	broker   *mqtt.Broker
@@ -184,7 +184,7 @@ func newStand(t testing.TB, m *memory, opts mqtt.Options) *stand {
 	return newStandOn(t, m, opts, sensors.IngestOptions{}, nil)
 }
 
-// newStandOn is newStand with options for the path, or with a receiver in its place.
+// newStandOn is newStand with options for the ingest path, or with another receiver.
 func newStandOn(t testing.TB, m *memory, opts mqtt.Options, path sensors.IngestOptions, instead sensors.Receiver) *stand {
 	t.Helper()
 	reg := prometheus.NewRegistry()
@@ -222,13 +222,13 @@ func newStandOn(t testing.TB, m *memory, opts mqtt.Options, path sensors.IngestO
 	return &stand{memory: m, broker: b, ingest: in, registry: registry, reg: reg}
 }
 
-// refused is the broker's count of refusals for the reason.
+// refused returns the number of refusals for the reason.
 func (s *stand) refused(t *testing.T, reason string) float64 {
 	t.Helper()
 	return s.counter(t, "onemap_mqtt_refused_total", reason)
 }
 
-// counter is the count that the one label has.
+// counter returns the value of a metric with one label.
 func (s *stand) counter(t *testing.T, name, label string) (n float64) {
 	t.Helper()
 	families, err := s.reg.Gather()
@@ -245,7 +245,7 @@ func (s *stand) counter(t *testing.T, name, label string) (n float64) {
 	return n
 }
 
-// eventually waits until f holds.
+// eventually waits until f returns true.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !f(); time.Sleep(time.Millisecond) {
@@ -255,7 +255,7 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
-// wire is an MQTT client that does exactly what a test says, byte by byte.
+// wire is an MQTT client that sends exactly what a test defines, byte by byte.
 type wire struct {
 	t       testing.TB
 	conn    net.Conn
@@ -263,7 +263,7 @@ type wire struct {
 	version byte
 }
 
-// hello is a CONNECT.
+// hello describes a CONNECT.
 type hello struct {
 	version   byte // 4 is 3.1.1
 	user      string
@@ -290,28 +290,28 @@ func dial(t testing.TB, addr string) *wire {
 
 func newReader(c net.Conn) *bufio.Reader { return bufio.NewReader(c) }
 
-// connect returns the code of the CONNACK.
+// connect sends a CONNECT and returns the code of the CONNACK.
 func (w *wire) connect(h hello) byte {
 	w.t.Helper()
 	if h.version == 0 {
 		h.version = 4
 	}
 	w.version = h.version
-	pk, err := w.hail(h)
+	pk, err := w.connectAnswer(h)
 	if err != nil || pk.FixedHeader.Type != packets.Connack {
 		w.t.Fatalf("no CONNACK: %v, %v", pk.FixedHeader.Type, err)
 	}
 	return pk.ReasonCode
 }
 
-// hail sends a CONNECT and gives what comes back.
-func (w *wire) hail(h hello) (packets.Packet, error) {
-	w.greet(h)
+// connectAnswer sends a CONNECT and returns the response.
+func (w *wire) connectAnswer(h hello) (packets.Packet, error) {
+	w.sendConnect(h)
 	return w.read()
 }
 
-// greet sends a CONNECT.
-func (w *wire) greet(h hello) {
+// sendConnect sends a CONNECT.
+func (w *wire) sendConnect(h hello) {
 	w.t.Helper()
 	w.version = h.version
 	alive := uint16(60)
@@ -332,7 +332,7 @@ func (w *wire) greet(h hello) {
 	})
 }
 
-// login is a wire that is connected as the device.
+// login returns a wire that is connected as the device.
 func login(t testing.TB, addr, device string, version byte) *wire {
 	t.Helper()
 	w := dial(t, addr)
@@ -419,7 +419,7 @@ func (w *wire) read() (pk packets.Packet, err error) {
 	return pk, err
 }
 
-// expect wants the next packet to be of the type, and of the id when it has one.
+// expect checks the type of the next packet, and its id if it has one.
 func (w *wire) expect(kind byte, id uint16) packets.Packet {
 	w.t.Helper()
 	pk, err := w.read()
@@ -429,7 +429,7 @@ func (w *wire) expect(kind byte, id uint16) packets.Packet {
 	return pk
 }
 
-// expectClosed wants the connection to end, in version 5 after a DISCONNECT, whose code it gives.
+// expectClosed waits for the end of the connection. In version 5 it returns the code of the DISCONNECT before it.
 func (w *wire) expectClosed() (code byte) {
 	w.t.Helper()
 	for {

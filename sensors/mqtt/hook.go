@@ -12,7 +12,7 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// hook is where the broker's engine asks.
+// hook implements the callbacks of the engine, mochi.Hook.
 type hook struct {
 	mochi.HookBase
 	b *Broker
@@ -38,8 +38,9 @@ func sessionOf(cl *mochi.Client) *session {
 	return c.session.Load()
 }
 
-// OnACLCheck allows publishing to the device's own obs and status, and reading its own cmd. It is
-// asked for filters and, before each delivery, for topics; a filter with a wildcard equals no topic.
+// OnACLCheck implements mochi.Hook. A device may publish to its own obs and status topics and subscribe to its own cmd topic.
+// The engine calls it with the filter of a subscription and, before each delivery, with the topic. Filters are compared as
+// text, so a filter with wildcards is never allowed.
 func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	s := sessionOf(cl)
 	if s == nil {
@@ -55,13 +56,14 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 		h.b.refuse(reason, slog.String("device", s.device), slog.String("topic", topic))
 		h.b.abuse.report(sensors.TroubleTopic, s.device, s.conn, fault.NewMessage(did, topic))
 		if write && cl.Properties.ProtocolVersion < 5 {
-			cl.Stop(packets.ErrNotAuthorized) // 3.1.1 knows no other answer, and no DISCONNECT from a server
+			cl.Stop(packets.ErrNotAuthorized) // 3.1.1 can only close the connection or acknowledge, [MQTT-3.3.5-2]
 		}
 	}
 	return allowed
 }
 
-// OnPacketRead ends connections that publish to $ topics: the engine would drop that without a word.
+// OnPacketRead implements mochi.Hook. It ends connections that publish to $ topics. The engine would drop such a publish
+// without an answer.
 func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	if pk.FixedHeader.Type == packets.Publish && strings.HasPrefix(pk.TopicName, "$") {
 		h.b.refuse(refusedPublish, slog.String("device", cl.ID), slog.String("topic", clip(pk.TopicName)))
@@ -70,16 +72,17 @@ func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet
 	return pk, nil
 }
 
-// OnPacketEncode tells a version 5 device how large a packet may be and what it cannot subscribe to, before it
-// tries in vain. It makes each PUBCOMP a success: a publish is stored before its PUBREC, so what a device releases is
-// complete, and the engine, which was not given the publish, would say that it does not know it.
+// OnPacketEncode implements mochi.Hook. In the CONNACK it announces the largest packet and the subscriptions that are not
+// available, so that a device of version 5 does not try them. It also makes each PUBCOMP a success. A publish is stored
+// before its PUBREC, so a released publish is complete. The engine never received the publish and would answer "packet
+// identifier not found".
 func (h *hook) OnPacketEncode(_ *mochi.Client, pk packets.Packet) packets.Packet {
 	switch pk.FixedHeader.Type {
 	case packets.Connack:
 		if pk.ReasonCode == packets.CodeSuccess.Code {
 			p := &pk.Properties
 			p.MaximumPacketSize = uint32(h.b.opts.maxPacket())
-			p.WildcardSubAvailableFlag, p.SubIDAvailableFlag, p.SharedSubAvailableFlag = true, true, true // and not available
+			p.WildcardSubAvailableFlag, p.SubIDAvailableFlag, p.SharedSubAvailableFlag = true, true, true // "flag present"; the values stay 0: not available
 		}
 	case packets.Pubcomp:
 		pk.ReasonCode, pk.Properties = packets.CodeSuccess.Code, packets.Properties{}
@@ -87,11 +90,11 @@ func (h *hook) OnPacketEncode(_ *mochi.Client, pk packets.Packet) packets.Packet
 	return pk
 }
 
-// OnPublish hands a publish to the session and answers ErrRejectPacket, which keeps the engine from
-// acknowledging: the session does so after the commit.
+// OnPublish implements mochi.Hook. It passes a publish to the session and returns ErrRejectPacket, so that the engine does
+// not acknowledge it. The session acknowledges it after the commit.
 func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	s := sessionOf(cl)
-	if s == nil { // the server's own
+	if s == nil { // published by the server itself
 		return pk, nil
 	}
 	topic, kind := s.own(pk.TopicName)
@@ -106,7 +109,8 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	return pk, packets.ErrRejectPacket
 }
 
-// retaining keeps the message, too: on status that means something, on readings it does not.
+// retaining returns a function that retains the message. It is called after the commit. Only a retained status has a use; the
+// retain flag of readings is ignored.
 func (s *session) retaining(pk packets.Packet) func() {
 	return func() {
 		pk.Created = s.b.clock().Unix()
@@ -114,5 +118,5 @@ func (s *session) retaining(pk packets.Packet) func() {
 	}
 }
 
-// clip bounds what a stranger can write into the log.
+// clip limits the text from a client that may be written to the log, to 100 bytes.
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 100)], "?") }

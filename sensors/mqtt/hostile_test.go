@@ -16,8 +16,8 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// shelf is a receiver that stores at once, except for the devices whose messages it keeps back.
-type shelf struct {
+// holdingReceiver is a receiver that stores at once, except for the devices whose messages it holds back.
+type holdingReceiver struct {
 	mu    sync.Mutex
 	back  func(device string) bool
 	kept  []func(error)
@@ -27,11 +27,11 @@ type shelf struct {
 	taken int
 }
 
-func newShelf(back func(device string) bool) *shelf {
-	return &shelf{back: back, held: map[string]int{}, bytes: map[string]int{}}
+func newShelf(back func(device string) bool) *holdingReceiver {
+	return &holdingReceiver{back: back, held: map[string]int{}, bytes: map[string]int{}}
 }
 
-func (r *shelf) Accept(m sensors.Message, done func(error)) error {
+func (r *holdingReceiver) Accept(m sensors.Message, done func(error)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.taken++
@@ -51,18 +51,18 @@ func (r *shelf) Accept(m sensors.Message, done func(error)) error {
 	return nil
 }
 
-func (r *shelf) Quarantine(sensors.Quarantined, func(error)) error { return nil }
-func (r *shelf) Await(context.Context) error                       { return nil }
+func (r *holdingReceiver) Quarantine(sensors.Quarantined, func(error)) error { return nil }
+func (r *holdingReceiver) Await(context.Context) error                       { return nil }
 
-// look gives what is kept back of the device.
-func (r *shelf) look(device string) (held, bytes int) {
+// heldBack returns the held-back messages of the device.
+func (r *holdingReceiver) heldBack(device string) (held, bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.held[device], r.bytes[device]
 }
 
-// let stores the oldest n of what is kept back.
-func (r *shelf) let(n int) {
+// storeOldest stores the oldest n of the held-back messages.
+func (r *holdingReceiver) storeOldest(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n = min(n, len(r.kept))
@@ -74,8 +74,8 @@ func (r *shelf) let(n int) {
 
 func is(device string) func(string) bool { return func(d string) bool { return d == device } }
 
-// pour writes publishes of the size until the connection ends.
-func (w *wire) pour(device string, size int) {
+// publishUntilClosed sends publishes of this size until the connection ends.
+func (w *wire) publishUntilClosed(device string, size int) {
 	raw, at := sized(device, size)
 	var many []byte
 	for id := 1; ; id = id%65535 + 1 {
@@ -90,7 +90,7 @@ func (w *wire) pour(device string, size int) {
 	}
 }
 
-// sized is a QoS 1 PUBLISH with a payload of the size.
+// sized returns a QoS 1 PUBLISH with a payload of this size.
 func sized(device string, size int) (raw []byte, id int) {
 	topic := obsTopic(device)
 	raw = []byte{0x32}
@@ -105,8 +105,8 @@ func sized(device string, size int) (raw []byte, id int) {
 	return append(raw, make([]byte, 2+size)...), len(raw)
 }
 
-// served proves that a device that behaves is served now, whatever another does.
-func served(t *testing.T, s *stand, device string) {
+// checkServed checks that a normal device is served now, whatever another one does.
+func checkServed(t *testing.T, s *stand, device string) {
 	t.Helper()
 	w := login(t, s.broker.Addr(), device, 4)
 	for i := range 100 {
@@ -116,8 +116,8 @@ func served(t *testing.T, s *stand, device string) {
 	_ = w.conn.Close()
 }
 
-// troubled waits until the trouble is shown.
-func troubled(t *testing.T, s *stand, kind, device string) (found sensors.DeviceTrouble) {
+// awaitTrouble waits until the trouble is listed.
+func awaitTrouble(t *testing.T, s *stand, kind, device string) (found sensors.DeviceTrouble) {
 	t.Helper()
 	eventually(t, kind+" of "+device+" is shown", func() bool {
 		for _, d := range s.broker.Troubles() {
@@ -136,21 +136,21 @@ func TestAFloodPausesItsOwnReadingAlone(t *testing.T) {
 	for _, c := range []struct{ payload, held int }{{10, window}, {8 << 10, 7}} { // bounded by count, and by bytes
 		r := newShelf(is("dev-0"))
 		s := newStandOn(t, newMemory(2), mqtt.Options{Window: window, WindowBytes: windowBytes, FloodAfter: time.Nanosecond}, sensors.IngestOptions{}, r)
-		go login(t, s.broker.Addr(), "dev-0", 4).pour("dev-0", c.payload)
-		eventually(t, "the window is full", func() bool { held, _ := r.look("dev-0"); return held == c.held })
-		served(t, s, "dev-1")
-		if got := troubled(t, s, sensors.TroubleFlood, "dev-0"); got.Remote == "" || got.Count == 0 || got.Last.Before(got.First) {
+		go login(t, s.broker.Addr(), "dev-0", 4).publishUntilClosed("dev-0", c.payload)
+		eventually(t, "the window is full", func() bool { held, _ := r.heldBack("dev-0"); return held == c.held })
+		checkServed(t, s, "dev-1")
+		if got := awaitTrouble(t, s, sensors.TroubleFlood, "dev-0"); got.Remote == "" || got.Count == 0 || got.Last.Before(got.First) {
 			t.Errorf("%+v", got)
 		}
 		for range 50 { // one by one: never more than the window
-			r.let(1)
-			eventually(t, "the next", func() bool { held, _ := r.look("dev-0"); return held == c.held })
+			r.storeOldest(1)
+			eventually(t, "the next", func() bool { held, _ := r.heldBack("dev-0"); return held == c.held })
 		}
-		if held, bytes := r.look("dev-0"); r.most != c.held || held > window || bytes > windowBytes {
+		if held, bytes := r.heldBack("dev-0"); r.most != c.held || held > window || bytes > windowBytes {
 			t.Errorf("%d held at most, %d now, %d bytes", r.most, held, bytes)
 		}
 		r.back = is("nobody")
-		r.let(1 << 20)
+		r.storeOldest(1 << 20)
 	}
 }
 
@@ -160,12 +160,12 @@ func TestManyFloodsShareWhatIsInFlight(t *testing.T) {
 	s := newStandOn(t, newMemory(floods+1), mqtt.Options{Window: 256, InFlight: inFlight}, sensors.IngestOptions{}, r)
 	for i := range floods {
 		id := fmt.Sprintf("dev-%d", i+1)
-		go login(t, s.broker.Addr(), id, 4).pour(id, 10)
+		go login(t, s.broker.Addr(), id, 4).publishUntilClosed(id, 10)
 	}
 	eventually(t, "what may be in flight is", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.kept) >= inFlight })
-	served(t, s, "dev-0")
+	checkServed(t, s, "dev-0")
 	for range 200 {
-		r.let(10)
+		r.storeOldest(10)
 		served1 := login(t, s.broker.Addr(), "dev-0", 4)
 		served1.publish(1, 1, obsTopic("dev-0"), reading(1), false)
 		served1.expect(packets.Puback, 1)
@@ -173,7 +173,7 @@ func TestManyFloodsShareWhatIsInFlight(t *testing.T) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// beyond twice what may be in flight each has four, and one more that was let in meanwhile
+	// above twice the limit each has four, and one more that was accepted in the meantime
 	if limit := 2*inFlight + 5*floods; r.most > limit {
 		t.Errorf("%d in flight at the same time, more than %d", r.most, limit)
 	}
@@ -183,8 +183,8 @@ func TestManyFloodsShareWhatIsInFlight(t *testing.T) {
 	r.kept, r.back = nil, is("nobody")
 }
 
-// TestAFullQueueIsBackpressure has a path that takes four messages: nobody is put out, and everything
-// is acknowledged in the end.
+// TestAFullQueueIsBackpressure uses an ingest path with room for four messages. No device is disconnected, and everything is
+// acknowledged at the end.
 func TestAFullQueueIsBackpressure(t *testing.T) {
 	const devices, each = 8, 200
 	m := newMemory(devices)
@@ -235,10 +235,10 @@ func TestADeviceThatRepeatsWhatIsNotReadWaitsLonger(t *testing.T) {
 		t.Errorf("%v refused", n)
 	}
 	first := dial(t, s.broker.Addr())
-	first.greet(hello0)
+	first.sendConnect(hello0)
 	second := dial(t, s.broker.Addr())
-	second.greet(hello0)
-	// it waits for its CONNACK, one connection at most, and others do not
+	second.sendConnect(hello0)
+	// it waits for its CONNACK, with at most one connection, and other devices do not wait
 	ended := make(chan byte, 2)
 	for i, w := range []*wire{first, second} {
 		go func() {
@@ -248,12 +248,12 @@ func TestADeviceThatRepeatsWhatIsNotReadWaitsLonger(t *testing.T) {
 		}()
 	}
 	<-ended
-	served(t, s, "dev-1")
+	checkServed(t, s, "dev-1")
 	wrong := dial(t, s.broker.Addr()) // nor does who only says that it is the device
 	if code := wrong.connect(hello{version: 4, user: "dev-0", password: "wrong"}); code == 0 {
 		t.Error("let in")
 	}
-	if got := troubled(t, s, sensors.TroubleOversize, "dev-0"); got.Count != 2 {
+	if got := awaitTrouble(t, s, sensors.TroubleOversize, "dev-0"); got.Count != 2 {
 		t.Errorf("%+v", got)
 	}
 	eventually(t, "nobody is connected", func() bool { return s.broker.Connections() == 0 })
@@ -268,7 +268,7 @@ func TestABackoffEnds(t *testing.T) {
 		_, _ = w.conn.Write([]byte{0x32, 0xff, 0xff, 0x7f})
 		w.expectClosed()
 	}
-	served(t, s, "dev-0")
+	checkServed(t, s, "dev-0")
 }
 
 func TestHalfOpenConnectionsEnd(t *testing.T) {
@@ -276,12 +276,12 @@ func TestHalfOpenConnectionsEnd(t *testing.T) {
 	const publishes = 100
 	for _, alive := range []int{-1, 65535} {
 		w := dial(t, s.broker.Addr())
-		ack, err := w.hail(hello{version: 5, user: "dev-0", password: secret("dev-0"), keepAlive: alive})
+		ack, err := w.connectAnswer(hello{version: 5, user: "dev-0", password: secret("dev-0"), keepAlive: alive})
 		if err != nil || ack.Properties.ServerKeepAlive != 1 || !ack.Properties.ServerKeepAliveFlag {
 			t.Errorf("%+v, %v", ack.Properties, err)
 		}
 		other := dial(t, s.broker.Addr()) // one that speaks is served, without a pause in which it could be taken for silent
-		other.greet(hello{version: 4, user: "dev-1", password: secret("dev-1")})
+		other.sendConnect(hello{version: 4, user: "dev-1", password: secret("dev-1")})
 		for i := range publishes {
 			other.publish(1, uint16(i+1), obsTopic("dev-1"), reading(i), false)
 		}
@@ -293,7 +293,7 @@ func TestHalfOpenConnectionsEnd(t *testing.T) {
 	}
 }
 
-// fromHost dials from another address of the loopback network.
+// fromHost connects from another address of the loopback network.
 func fromHost(t *testing.T, host, addr string) *wire {
 	t.Helper()
 	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(host)}}).Dial("tcp", addr)
@@ -321,11 +321,11 @@ func TestStrangersGiveTheirRoomToDevices(t *testing.T) {
 		w.publish(1, 1, obsTopic(id), reading(i), false)
 		w.expect(packets.Puback, 1)
 	}
-	if got := troubled(t, s, sensors.TroubleHandshake, ""); got.Remote[:9] != "127.0.0.2" {
+	if got := awaitTrouble(t, s, sensors.TroubleHandshake, ""); got.Remote[:9] != "127.0.0.2" {
 		t.Errorf("%+v", got)
 	}
 	eventually(t, "all strangers are gone", func() bool { return s.refused(t, "handshake") == room })
-	// devices keep theirs
+	// devices keep their connections
 	w := fromHost(t, "127.0.0.3", s.broker.Addr())
 	w.expectClosed()
 	if n := s.broker.Connections(); n != room {
@@ -338,20 +338,20 @@ func TestASlowHandshakeIsShown(t *testing.T) {
 	w := dial(t, s.broker.Addr())
 	_, _ = w.conn.Write([]byte{0x10, 0x20, 0})
 	w.expectClosed()
-	troubled(t, s, sensors.TroubleHandshake, "")
+	awaitTrouble(t, s, sensors.TroubleHandshake, "")
 }
 
-// deaf is a device that publishes for ever and reads nothing.
-func deaf(t *testing.T, s *stand) {
+// nonReader is a device that publishes without end and reads nothing.
+func nonReader(t *testing.T, s *stand) {
 	t.Helper()
-	go login(t, s.broker.Addr(), "dev-0", 4).pour("dev-0", 1)
+	go login(t, s.broker.Addr(), "dev-0", 4).publishUntilClosed("dev-0", 1)
 }
 
 func TestASlowReaderHoldsUpItselfAlone(t *testing.T) {
 	s := newStandOn(t, newMemory(2), mqtt.Options{WriteTimeout: time.Hour, SlowAfter: time.Millisecond, PresenceRetry: 50 * time.Millisecond}, sensors.IngestOptions{}, &instant{})
-	deaf(t, s)
-	troubled(t, s, sensors.TroubleSlowReader, "dev-0")
-	served(t, s, "dev-1")
+	nonReader(t, s)
+	awaitTrouble(t, s, sensors.TroubleSlowReader, "dev-0")
+	checkServed(t, s, "dev-1")
 	if n := s.refused(t, "slow-reader"); n != 0 {
 		t.Errorf("%v put out", n)
 	}
@@ -360,10 +360,10 @@ func TestASlowReaderHoldsUpItselfAlone(t *testing.T) {
 
 func TestASlowReaderIsPutOut(t *testing.T) {
 	s := newStandOn(t, newMemory(2), mqtt.Options{WriteTimeout: 2 * time.Second, SlowAfter: time.Hour}, sensors.IngestOptions{}, &instant{})
-	deaf(t, s)
+	nonReader(t, s)
 	eventually(t, "put out", func() bool { return s.refused(t, "slow-reader") == 1 && s.broker.Connections() == 0 })
-	troubled(t, s, sensors.TroubleSlowReader, "dev-0")
-	served(t, s, "dev-1")
+	awaitTrouble(t, s, sensors.TroubleSlowReader, "dev-0")
+	checkServed(t, s, "dev-1")
 }
 
 func TestTroublesOfCredentialsTopicsAndReconnects(t *testing.T) {
@@ -373,12 +373,12 @@ func TestTroublesOfCredentialsTopicsAndReconnects(t *testing.T) {
 	w := login(t, s.broker.Addr(), "dev-0", 4)
 	w.publish(1, 1, obsTopic("dev-1"), reading(1), false)
 	w.expectClosed()
-	troubled(t, s, sensors.TroubleCredential, "dev-0")
-	wrong := troubled(t, s, sensors.TroubleCredential, "") // a name that nobody has is not a device's
+	awaitTrouble(t, s, sensors.TroubleCredential, "dev-0")
+	wrong := awaitTrouble(t, s, sensors.TroubleCredential, "") // a name that nobody has is not a device's
 	if wrong.Code != "login-wrong" || wrong.Params["user"] != "ghost" || !strings.HasSuffix(wrong.Detail, "user name ghost") {
 		t.Errorf("%+v", wrong)
 	}
-	if got := troubled(t, s, sensors.TroubleTopic, "dev-0"); got.Code != "publish-foreign" || got.Params["topic"] != obsTopic("dev-1") {
+	if got := awaitTrouble(t, s, sensors.TroubleTopic, "dev-0"); got.Code != "publish-foreign" || got.Params["topic"] != obsTopic("dev-1") {
 		t.Errorf("%+v", got)
 	}
 	eventually(t, "it comes again and again", func() bool {

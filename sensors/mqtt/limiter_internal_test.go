@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// knock is a connection from the host that came at the time.
-func knock(t *testing.T, host string, at time.Time) *conn {
+// connectionFrom returns a connection from the host that was opened at the time.
+func connectionFrom(t *testing.T, host string, at time.Time) *conn {
 	t.Helper()
 	a, b := net.Pipe()
 	t.Cleanup(func() { _, _ = a.Close(), b.Close() })
@@ -22,7 +22,7 @@ func TestAnAddressWithManySlowStrangersGivesItsOldest(t *testing.T) {
 	var all []*conn
 	come := func(host string, after time.Duration) {
 		t.Helper()
-		c := knock(t, host, noon.Add(after))
+		c := connectionFrom(t, host, noon.Add(after))
 		if !l.add(c) {
 			t.Fatalf("%s was not let in", host)
 		}
@@ -63,21 +63,21 @@ func TestWhenThereIsNoRoomTheAddressWithTheMostGives(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	l := newConnLimiter(Options{MaxClients: 5, MaxSlow: 100, HandshakeTimeout: 10 * time.Second})
 	for range 5 {
-		if !l.add(knock(t, "many", noon)) {
+		if !l.add(connectionFrom(t, "many", noon)) {
 			t.Fatal("not let in")
 		}
 	}
-	if l.add(knock(t, "many", noon.Add(time.Second))) {
+	if l.add(connectionFrom(t, "many", noon.Add(time.Second))) {
 		t.Error("the address with the most was let in while none of its own is slow")
 	}
-	if !l.add(knock(t, "few", noon.Add(time.Second))) {
+	if !l.add(connectionFrom(t, "few", noon.Add(time.Second))) {
 		t.Error("another address was not let in")
 	}
-	if !l.add(knock(t, "many", noon.Add(6*time.Second))) {
+	if !l.add(connectionFrom(t, "many", noon.Add(6*time.Second))) {
 		t.Error("not let in for one of its own that is slow")
 	}
 	l.close()
-	if l.add(knock(t, "few", noon.Add(7*time.Second))) {
+	if l.add(connectionFrom(t, "few", noon.Add(7*time.Second))) {
 		t.Error("let in after the end")
 	}
 }

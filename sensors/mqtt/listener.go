@@ -138,7 +138,7 @@ func (l *listener) connect(c *conn) (goesOn bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	go l.guard(c, func() (bool, error) { return false, s.attend() })
+	go l.guard(c, func() (bool, error) { return false, s.readLoop() })
 	return true, nil
 }
 

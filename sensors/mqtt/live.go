@@ -68,8 +68,8 @@ func (b *Broker) recheck(s *session) {
 	s.known.Store(now) // so that the memory of the old registry is released
 }
 
-// patrol finds devices that do not read. No packet shows this, so it is checked at intervals.
-func (b *Broker) patrol() {
+// reportSlowReaders finds devices that do not read. No packet shows this, so it is checked at intervals.
+func (b *Broker) reportSlowReaders() {
 	now := time.Now()
 	var slow []*session
 	b.live.each(func(s *session) {

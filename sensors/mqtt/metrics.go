@@ -108,7 +108,7 @@ func newLimiters() map[string]*limiter {
 // refuse counts a refusal and logs a few of them.
 func (b *Broker) refuse(reason string, attrs ...slog.Attr) {
 	b.metrics.refused[reason].Inc()
-	b.loud[reason].Do(func() {
+	b.logLimits[reason].Do(func() {
 		b.log.LogAttrs(context.Background(), slog.LevelWarn, "refused", append([]slog.Attr{slog.String("reason", reason)}, attrs...)...)
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// What is changed in the database, on whichever node, holds on a node that has not been told of it: here nothing follows
-// the event log, so that it is the login and the commit that find it.
+// A change in the database on any node is effective on a node that was not notified of it. Nothing follows the event log
+// here, so the login and the commit must find the change.
 func TestAChangeHoldsOnANodeThatWasNotTold(t *testing.T) {
 	p := newPlace(t, mqtt.Options{Listen: "127.0.0.1:0"})
 	city := core.Scope{Division: "3706"}
@@ -88,7 +88,7 @@ func TestAChangeHoldsOnANodeThatWasNotTold(t *testing.T) {
 	}
 }
 
-// hazardOf is the hazard type of dev-0.
+// hazardOf returns the hazard type of dev-0.
 func hazardOf(t *testing.T, p place) (hazard string) {
 	t.Helper()
 	if err := p.sql.QueryRow(t.Context(), `select hazard_type from device where id = 'dev-0'`).Scan(&hazard); err != nil {

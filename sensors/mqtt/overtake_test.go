@@ -13,10 +13,10 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// returning is a database that is away for the first publish and back for all others.
-type returning struct{ taken atomic.Int64 }
+// failingOnce is a database that is unavailable for the first publish and available for all others.
+type failingOnce struct{ taken atomic.Int64 }
 
-func (r *returning) Accept(_ sensors.Message, done func(error)) error {
+func (r *failingOnce) Accept(_ sensors.Message, done func(error)) error {
 	if r.taken.Add(1) == 1 {
 		return fault.New(fault.Unavailable, "away")
 	}
@@ -24,17 +24,17 @@ func (r *returning) Accept(_ sensors.Message, done func(error)) error {
 	return nil
 }
 
-func (r *returning) Quarantine(sensors.Quarantined, func(error)) error {
+func (r *failingOnce) Quarantine(sensors.Quarantined, func(error)) error {
 	return fault.New(fault.Unavailable, "away")
 }
 
-func (r *returning) Await(context.Context) error { return nil }
+func (r *failingOnce) Await(context.Context) error { return nil }
 
-// A publish that is refused is sent again over the next connection. What follows it on this one must not be
-// stored before it: then it would be late, and no rule would look at it.
+// A refused publish is sent again over the next connection. Later publishes of this connection must not be stored before it.
+// Otherwise it would be late, and the rules would not evaluate it.
 func TestNothingOvertakesWhatIsRefused(t *testing.T) {
 	for _, qos := range []byte{0, 1, 2} {
-		r := &returning{}
+		r := &failingOnce{}
 		s := newStandOn(t, newMemory(1), mqtt.Options{}, sensors.IngestOptions{}, r)
 		w := login(t, s.broker.Addr(), "dev-0", 4)
 		var all bytes.Buffer

@@ -10,9 +10,9 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// pahoStore keeps what a paho client has not been acknowledged. Paho's own in memory hands out the very packet that is
-// being written, and the one in files panics when two goroutines delete one message: this one keeps bytes, under a
-// lock, and lives as long as the test.
+// pahoStore keeps the unacknowledged messages of a paho client. paho's own store in memory returns the packet that is being
+// written, and its store in files panics if two goroutines delete one message. This one keeps bytes under a lock, for the
+// length of the test.
 type pahoStore struct {
 	t  *testing.T
 	mu sync.Mutex

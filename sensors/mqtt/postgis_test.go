@@ -13,14 +13,14 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// town is a database with one device, dev-0, and the stand on it.
-func town(t *testing.T) (*pgxpool.Pool, *mqtt.Broker) {
+// testDatabase is a database with one device, dev-0, and a stand on it.
+func testDatabase(t *testing.T) (*pgxpool.Pool, *mqtt.Broker) {
 	t.Helper()
 	p := newPlace(t, mqtt.Options{Listen: "127.0.0.1:0"})
 	return p.sql, p.broker
 }
 
-// place is what town is made of.
+// place holds the parts of a town.
 type place struct {
 	sql      *pgxpool.Pool
 	db       *stores.Stores
@@ -63,7 +63,7 @@ func count(t *testing.T, db *pgxpool.Pool, sql string) (n int) {
 }
 
 func TestFromTheDeviceToPostGIS(t *testing.T) {
-	db, b := town(t)
+	db, b := testDatabase(t)
 	w := dial(t, b.Addr())
 	if code := w.connect(hello{user: "dev-0", password: secret("dev-0"), willTopic: statusTopic("dev-0"), will: "offline"}); code != 0 {
 		t.Fatalf("CONNACK %#x", code)
@@ -90,9 +90,9 @@ func TestFromTheDeviceToPostGIS(t *testing.T) {
 	eventually(t, "off line", func() bool { return count(t, db, `select count(*) from device where online`) == 0 })
 }
 
-// TestTheDatabaseTerminatesItsConnections kills every backend under a publishing client.
+// TestTheDatabaseTerminatesItsConnections kills all backends while a client publishes.
 func TestTheDatabaseTerminatesItsConnections(t *testing.T) {
-	db, b := town(t)
+	db, b := testDatabase(t)
 	c := pahoClient(t, b.Addr(), "dev-0", secret("dev-0"))
 	const n = 300
 	for i := range n {

@@ -17,13 +17,13 @@ type presence struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 
-	mu    sync.Mutex
-	retry map[string]sensors.Message // by device: messages that could not be stored yet
-	told  map[string]time.Time       // by device: when an oversize packet was last put into quarantine
+	mu         sync.Mutex
+	retry      map[string]sensors.Message // by device: messages that could not be stored yet
+	oversizeAt map[string]time.Time       // by device: when an oversize packet was last put into quarantine
 }
 
 func newPresence(b *Broker) *presence {
-	return &presence{b: b, ended: make(chan struct{}), retry: map[string]sensors.Message{}, told: map[string]time.Time{}}
+	return &presence{b: b, ended: make(chan struct{}), retry: map[string]sensors.Message{}, oversizeAt: map[string]time.Time{}}
 }
 
 func (p *presence) start() {
@@ -55,7 +55,7 @@ func (p *presence) run(ctx context.Context) {
 			return
 		case <-retry.C:
 			p.retryPending()
-			p.b.patrol()
+			p.b.reportSlowReaders()
 		case <-grace:
 			if !p.markMissing(ctx) {
 				grace = time.After(p.b.opts.PresenceRetry) // not known yet: the database is unavailable
@@ -64,7 +64,8 @@ func (p *presence) run(ctx context.Context) {
 	}
 }
 
-// announce stores a status for a device that vanished; it is retried until it is stored.
+// announce stores the status of a device that vanished, and retains it if the will asks for that. It retries until the status
+// is stored.
 func (p *presence) announce(m sensors.Message, retain bool) {
 	if retain {
 		p.b.server.Topics.RetainMessage(packets.Packet{
@@ -91,8 +92,8 @@ func (p *presence) offer(m sensors.Message) {
 	}
 }
 
-// retryPending stores what could not be stored before, except for devices that are connected again: they have sent
-// a status since.
+// retryPending stores the statuses that could not be stored before. It skips devices that are connected again: their
+// connection is newer than the status.
 func (p *presence) retryPending() {
 	p.mu.Lock()
 	list := p.retry
@@ -135,9 +136,9 @@ func (p *presence) markMissing(ctx context.Context) bool {
 func (p *presence) quarantineOversize(s *session) {
 	now := p.b.clock()
 	p.mu.Lock()
-	again := now.Sub(p.told[s.device]) < time.Minute
+	again := now.Sub(p.oversizeAt[s.device]) < time.Minute
 	if !again {
-		p.told[s.device] = now
+		p.oversizeAt[s.device] = now
 	}
 	p.mu.Unlock()
 	if again {

@@ -11,7 +11,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// withWill is a wire that is connected as dev-0 with a will and has said that it is on line.
+// withWill returns a wire that is connected as dev-0 with a will and has published that it is online.
 func withWill(t *testing.T, s *stand, version byte) *wire {
 	t.Helper()
 	w := dial(t, s.broker.Addr())

@@ -8,8 +8,8 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// publish hands one publish to the ingest path. A full window blocks here, and with it the reading of
-// this one connection. stored may be nil; it is called when the publish is.
+// publish passes one publish to the ingest path. If the window is full, it blocks, and so this connection is not read. stored
+// may be nil; it is called after the commit.
 func (s *session) publish(m sensors.Message, a answer, stored func()) {
 	if s.revoked.Load() {
 		return
@@ -24,7 +24,7 @@ func (s *session) publish(m sensors.Message, a answer, stored func()) {
 		return
 	}
 	a.size, a.readings = len(m.Raw)+len(m.Subject)+publishOverhead, max(1, m.Values)
-	if !s.take(a.readings, a.size) {
+	if !s.acquire(a.readings, a.size) {
 		s.b.pending.Done()
 		return
 	}
@@ -41,13 +41,13 @@ func (s *session) publish(m sensors.Message, a answer, stored func()) {
 	}
 }
 
-// with is the answer that follows from what became of the publish.
+// with returns the answer with the result of the commit.
 func (a answer) with(err error) answer {
 	a.err = err
 	return a
 }
 
-// message is a publish before its receipt is noted: that is when there is room for it.
+// message returns a publish without its time of receipt. That time is set later, when there is room for the publish.
 func (s *session) message(topic, kind string, payload []byte, dup bool) sensors.Message {
 	return sensors.Message{
 		Device: s.device, Division: s.division, Subject: topic, Raw: payload, Decoder: mqttjson.Decoder(kind), Session: s.number, Redelivered: dup,

@@ -8,14 +8,14 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// untimed is a reading without a time: delivered twice it would be stored twice.
+// untimed is a reading without a time. Two deliveries of it are stored twice.
 func untimed(n string) []byte { return []byte(`{"v":{"level":` + n + `}}`) }
 
-// persistent is a wire whose session outlives it; present is whether the broker still had one.
+// persistent returns a wire with a persistent session. present reports whether the broker still had the session.
 func persistent(t *testing.T, s *stand, version byte, present bool) *wire {
 	t.Helper()
 	w := dial(t, s.broker.Addr())
-	ack, err := w.hail(hello{version: version, user: "dev-0", password: secret("dev-0"), id: "mine", persist: true})
+	ack, err := w.connectAnswer(hello{version: version, user: "dev-0", password: secret("dev-0"), id: "mine", persist: true})
 	if err != nil || ack.ReasonCode != 0 || ack.SessionPresent != present {
 		t.Fatalf("CONNACK %#x, session present %v, %v", ack.ReasonCode, ack.SessionPresent, err)
 	}
@@ -51,8 +51,8 @@ func TestQoS2DoesNotHoldUpWhatFollows(t *testing.T) {
 	})
 }
 
-// A publish that is delivered again before its release is known by the time of its reading, over connections, too. Without
-// a time it is another reading, as with QoS 1.
+// A publish that is redelivered before its release is recognized by the time of its reading, also over another connection.
+// Without a time it is another reading, as with QoS 1.
 func TestQoS2ThatIsDeliveredAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		payload []byte

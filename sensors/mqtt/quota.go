@@ -10,13 +10,15 @@ import (
 	"onemap/sensors"
 )
 
-// quotas are what each device may still send, beyond its connections, so that none begins anew by connecting again.
+// quotas limits the readings of each device per minute. It counts by device and not by connection, so that a new connection
+// does not start a new quota.
 type quotas struct {
 	mu sync.Mutex
 	m  map[string]*rate.Limiter
 }
 
-// of returns the device's quota of readings a minute. Those that are whole again are forgotten when there are many.
+// of returns the limiter of the device. When there are many limiters, it removes those that are full again: a new one would
+// be equal.
 func (q *quotas) of(device string, perMinute int, now time.Time) *rate.Limiter {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -38,8 +40,8 @@ func (q *quotas) of(device string, perMinute int, now time.Time) *rate.Limiter {
 	return l
 }
 
-// withinQuota waits until the device may send so many readings, and with it the reading of this one connection; false
-// when the connection ends first. A publish of more than a minute's quota waits for a whole one.
+// withinQuota waits until the device may send this number of readings. Meanwhile this connection is not read. It returns
+// false if the connection ends first. A publish that exceeds the quota of a whole minute waits for one minute's quota.
 func (s *session) withinQuota(readings int) bool {
 	quota := s.b.opts.Quota
 	if quota <= 0 || readings == 0 {
@@ -59,7 +61,7 @@ func (s *session) withinQuota(readings int) bool {
 	case <-timer.C:
 		return true
 	case <-s.conn.ctx.Done():
-		share.CancelAt(s.b.clock()) // it is sent again
+		share.CancelAt(s.b.clock()) // the device sends it again
 		return false
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// batch is a payload of n readings of the past.
+// batch returns a payload of n old readings.
 func batch(n int) []byte {
 	records := make([][]byte, n)
 	for i := range records {
@@ -20,7 +20,7 @@ func batch(n int) []byte {
 	return append(append([]byte("["), bytes.Join(records, []byte(","))...), ']')
 }
 
-// The window counts readings, too: a few batches fill it.
+// The window counts readings too: a few batches fill it.
 func TestTheWindowCountsReadings(t *testing.T) {
 	r := newShelf(is("dev-0"))
 	s := newStandOn(t, newMemory(2), mqtt.Options{WindowReadings: 100, FloodAfter: time.Nanosecond}, sensors.IngestOptions{}, r)
@@ -31,8 +31,8 @@ func TestTheWindowCountsReadings(t *testing.T) {
 		}
 	}()
 	eventually(t, "the window is full", func() bool { held, _ := r.look("dev-0"); return held == 3 })
-	served(t, s, "dev-1")
-	troubled(t, s, sensors.TroubleFlood, "dev-0")
+	checkServed(t, s, "dev-1")
+	awaitTrouble(t, s, sensors.TroubleFlood, "dev-0")
 	if held, _ := r.look("dev-0"); held != 3 {
 		t.Errorf("%d batches are on their way, want 3", held)
 	}
@@ -40,8 +40,8 @@ func TestTheWindowCountsReadings(t *testing.T) {
 	r.let(1 << 20)
 }
 
-// A device that has used up its quota is held, shown and served later; others are not touched, and connecting again
-// gives no new quota.
+// A device without quota is paused, listed, and served later. Other devices are not affected, and a new connection has no new
+// quota.
 func TestAQuotaHoldsOneDevice(t *testing.T) {
 	m := newMemory(2)
 	s := newStand(t, m, mqtt.Options{Quota: 600}) // ten a second
@@ -49,14 +49,14 @@ func TestAQuotaHoldsOneDevice(t *testing.T) {
 	w.publish(1, 1, obsTopic("dev-0"), batch(600), false)
 	w.expect(packets.Puback, 1)
 	w.publish(1, 2, obsTopic("dev-0"), batch(20), false)
-	served(t, s, "dev-1")
-	troubled(t, s, sensors.TroubleQuota, "dev-0")
+	checkServed(t, s, "dev-1")
+	awaitTrouble(t, s, sensors.TroubleQuota, "dev-0")
 	w.expect(packets.Puback, 2)
 	again := login(t, s.broker.Addr(), "dev-0", 4)
 	again.publish(1, 1, obsTopic("dev-0"), batch(30), false)
-	before := troubled(t, s, sensors.TroubleQuota, "dev-0")
+	before := awaitTrouble(t, s, sensors.TroubleQuota, "dev-0")
 	again.expect(packets.Puback, 1)
-	if after := troubled(t, s, sensors.TroubleQuota, "dev-0"); after.Count < before.Count || after.Count < 2 {
+	if after := awaitTrouble(t, s, sensors.TroubleQuota, "dev-0"); after.Count < before.Count || after.Count < 2 {
 		t.Errorf("held %d times, want twice", after.Count)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// revocation is a change of dev-0 in PostGIS, and whether that must cut its connection.
+// revocation is a change of dev-0 in PostGIS, and whether it must end the connection.
 type revocation struct {
 	what         string
 	change, back func(context.Context) error
@@ -55,8 +55,8 @@ func revocations(p place, mine, other []byte) []revocation {
 	}
 }
 
-// TestRevokingCutsTheConnection changes the device in PostGIS, lets the registry read it anew as a
-// node does on the event, and wants the connection to end without a word from the device.
+// TestRevokingCutsTheConnection changes the device in PostGIS and reloads the registry, as a node does after the event. The
+// connection must end without any packet of the device.
 func TestRevokingCutsTheConnection(t *testing.T) {
 	id := newIdentity(t, t.TempDir(), "server", time.Now().Add(time.Hour))
 	mine := newIdentity(t, t.TempDir(), "mine", time.Now().Add(time.Hour))

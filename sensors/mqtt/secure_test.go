@@ -72,7 +72,7 @@ func newIdentity(t testing.TB, dir, name string, until time.Time) identity {
 	return id
 }
 
-// secureStand is a stand with every kind of listener. dev-0 has a certificate, dev-1 an expired one.
+// secureStand returns a stand with every kind of listener. dev-0 has a certificate, dev-1 an expired one.
 type secureStand struct {
 	*stand
 	dir          string
@@ -107,7 +107,7 @@ func (s *secureStand) config(client *identity) *tls.Config {
 	return c
 }
 
-// dialTLS is a wire over TLS, with a client certificate or without.
+// dialTLS returns a wire over TLS, with or without a client certificate.
 func (s *secureStand) dialTLS(t *testing.T, client *identity) *wire {
 	t.Helper()
 	conn, err := tls.Dial("tcp", s.broker.AddrOf(mqtt.KindTLS), s.config(client))
@@ -194,7 +194,8 @@ func TestACertificateIsReadAnewWhenItChanges(t *testing.T) {
 	eventually(t, "the new certificate", func() bool { return shown().Cmp(big.NewInt(serial)) == 0 })
 }
 
-// TestACertificateIsReloaded: a bad one leaves the old one in place, and is said in the health until it is mended.
+// TestACertificateIsReloaded tests that a bad certificate does not replace the old one, and that the health reports it until
+// it is corrected.
 func TestACertificateIsReloaded(t *testing.T) {
 	s := newSecureStand(t)
 	shown := func() int64 {
@@ -264,7 +265,7 @@ func TestTLSNeedsItsFiles(t *testing.T) {
 	}
 }
 
-// over is the wire over a WebSocket.
+// over returns the wire over a WebSocket.
 type over struct {
 	net.Conn
 	ws   *websocket.Conn
@@ -290,7 +291,7 @@ func (o *over) Read(p []byte) (int, error) {
 	}
 }
 
-// Write sends every byte in a message of its own: packets need not fit messages.
+// Write implements net.Conn. It sends every byte in its own message, because packets need not match messages.
 func (o *over) Write(p []byte) (int, error) {
 	for i := range p {
 		if err := o.ws.WriteMessage(websocket.BinaryMessage, p[i:i+1]); err != nil {
@@ -386,7 +387,7 @@ func asNet(err error, into *net.Error) bool {
 	return ok
 }
 
-// FuzzUpgrade writes raw bytes to the WebSocket listener: no bytes take the broker down.
+// FuzzUpgrade sends raw bytes to the WebSocket listener. No bytes may stop the broker.
 func FuzzUpgrade(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
 	f.Add([]byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff"))
@@ -407,7 +408,7 @@ func FuzzUpgrade(f *testing.F) {
 	})
 }
 
-// Those that are slow before their CONNECT are slow on each kind of listener, and ended on each.
+// Connections that are slow before their CONNECT are limited on each kind of listener.
 func TestSlowHandshakesOnEveryListener(t *testing.T) {
 	id := newIdentity(t, t.TempDir(), "server", time.Now().Add(time.Hour))
 	s := newStand(t, newMemory(1), mqtt.Options{

@@ -19,7 +19,7 @@ type session struct {
 	b         *Broker
 	client    *mochi.Client
 	conn      *conn
-	number    uint64 // of the sessions of this process
+	number    uint64 // unique in this process
 	device    string
 	division  string
 	known     atomic.Pointer[sensors.Known] // the newest registry entry that grants the same as the one at the login
@@ -30,10 +30,10 @@ type session struct {
 	cmd       string
 	will      *will
 	revoked   atomic.Bool
-	delivers  bool // publishes to the device are written; the reader's
+	delivers  bool // the goroutine that writes publishes to the device runs; used by the reader only
 
 	order  sync.Mutex
-	failed bool // a publish was not stored: none after it is taken
+	failed bool // a publish was not stored: no later one is accepted
 
 	mu           sync.Mutex
 	established  bool // the device has its CONNACK
@@ -50,8 +50,8 @@ type session struct {
 type answer struct {
 	packetID uint16
 	qos      byte
-	readings int // of the window
-	size     int // likewise, bytes
+	readings int // counted in the window
+	size     int // counted in the window, bytes
 	err      error
 }
 
@@ -76,8 +76,8 @@ func (s *session) own(topic string) (own, kind string) {
 	return "", ""
 }
 
-// queueAck queues an answer. It never blocks: a goroutine of the session writes while the queue is not empty, so a
-// device that does not read delays only itself.
+// queueAck queues an answer. It never blocks. A goroutine of the session writes while the queue is not empty, so a device
+// that does not read delays only itself.
 func (s *session) queueAck(a answer) {
 	if a.err != nil {
 		s.order.Lock()
@@ -96,7 +96,7 @@ func (s *session) queueAck(a answer) {
 	}
 }
 
-// writeQueue writes the queued answers in order until the queue is empty, all that are queued in one write.
+// writeQueue writes the queued answers in order until the queue is empty. It writes all queued answers at once.
 func (s *session) writeQueue() {
 	for {
 		s.mu.Lock()
@@ -134,7 +134,7 @@ func (s *session) writeAcks(batch []answer) {
 			continue
 		}
 		switch a.qos {
-		case 1: // without a reason code, which is success in either version
+		case 1: // without a reason code, which means success in both versions (MQTT 5.0, 3.4.2.1)
 			out = append(out, packets.Puback<<4, 2, byte(a.packetID>>8), byte(a.packetID))
 		case 2:
 			out = append(out, packets.Pubrec<<4, 2, byte(a.packetID>>8), byte(a.packetID))
@@ -153,7 +153,7 @@ func (s *session) send(out []byte) {
 			s.b.refuse(refusedSlowReader)
 			s.b.abuse.report(sensors.TroubleSlowReader, s.device, s.conn, fault.NewMessage(CodeAcksPutOut))
 		}
-		s.client.Stop(err) // it will send again
+		s.client.Stop(err) // the device sends the unacknowledged publishes again
 	}
 }
 
@@ -163,8 +163,8 @@ func (s *session) isDead() bool {
 	return s.dead
 }
 
-// fail closes the connection because a publish was not stored: it is the only answer after which a device of either
-// version sends again.
+// fail closes the connection because a publish was not stored. A device of version 3.1.1 sends again only over a new
+// connection, and a negative PUBACK of version 5 would end the delivery.
 func (s *session) fail(err error) {
 	s.mu.Lock()
 	dead := s.dead
@@ -185,11 +185,11 @@ func (s *session) fail(err error) {
 	s.disconnect(code)
 }
 
-// disconnect closes the connection, with a reason in version 5, which takes one second at most.
+// disconnect closes the connection. A device of version 5 gets a DISCONNECT with the reason. This takes one second at most.
 func (s *session) disconnect(code packets.Code) {
 	s.conn.boundLastWrite()
 	if s.client.Properties.ProtocolVersion == 5 {
-		_ = s.b.server.DisconnectClient(s.client, code) // returns the code
+		_ = s.b.server.DisconnectClient(s.client, code) // the error is the code itself
 		return
 	}
 	s.client.Stop(code)

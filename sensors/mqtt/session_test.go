@@ -23,8 +23,8 @@ func (w *wire) subscribe(id uint16, filter string) {
 	w.expect(packets.Suback, id)
 }
 
-// hears wants the next packets to be publishes with the payloads, in any order.
-func (w *wire) hears(payloads ...string) {
+// expectPublishes checks that the next packets are publishes with these payloads, in any order.
+func (w *wire) expectPublishes(payloads ...string) {
 	w.t.Helper()
 	var got []string
 	for range payloads {
@@ -47,27 +47,27 @@ func command(t *testing.T, s *stand, text string) {
 	}
 }
 
-// A device that asked for it finds its subscription and what was sent meanwhile, over an end of its
-// connection and over a takeover; one that begins clean finds neither.
+// A device with a persistent session finds its subscription and the messages of the meantime, after an end of its connection
+// and after a takeover. A device with a clean session finds neither.
 func TestASessionGoesOn(t *testing.T) {
 	bothVersions(t, func(t *testing.T, version byte) {
 		s := newStand(t, newMemory(1), mqtt.Options{})
 		first := persistent(t, s, version, false)
 		first.subscribe(7, cmdTopic("dev-0"))
 		command(t, s, "one")
-		first.hears("one")
+		first.expectPublishes("one")
 		_ = first.conn.Close()
 		eventually(t, "gone", func() bool { return s.broker.Connections() == 0 })
 		command(t, s, "two")
 
 		second := persistent(t, s, version, true)
-		second.hears("one", "two") // neither was acknowledged
+		second.expectPublishes("one", "two") // neither was acknowledged
 
 		third := persistent(t, s, version, true)
 		second.expectClosed()
-		third.hears("one", "two")
+		third.expectPublishes("one", "two")
 		command(t, s, "three")
-		third.hears("three")
+		third.expectPublishes("three")
 
 		clean := login(t, s.broker.Addr(), "dev-0", version)
 		third.expectClosed()
@@ -79,8 +79,7 @@ func TestASessionGoesOn(t *testing.T) {
 	})
 }
 
-// A device that comes back on many connections at once ends up with one session, which works, however its
-// other connections end.
+// A device that connects many times at once has one working session at the end, however its other connections end.
 func TestOneSessionHoweverManyConnectionsCompete(t *testing.T) {
 	s := newStand(t, newMemory(1), mqtt.Options{})
 	for round := range 20 {
@@ -88,7 +87,7 @@ func TestOneSessionHoweverManyConnectionsCompete(t *testing.T) {
 		for i := range 8 {
 			all.Go(func() {
 				w := dial(t, s.broker.Addr())
-				_, err := w.hail(hello{version: 4 + byte(i%2), user: "dev-0", password: secret("dev-0"), id: fmt.Sprint(i), persist: i%3 == 0})
+				_, err := w.connectAnswer(hello{version: 4 + byte(i%2), user: "dev-0", password: secret("dev-0"), id: fmt.Sprint(i), persist: i%3 == 0})
 				if err == nil && i%4 == 0 {
 					_ = w.conn.Close()
 				}
@@ -99,7 +98,7 @@ func TestOneSessionHoweverManyConnectionsCompete(t *testing.T) {
 		last.subscribe(1, cmdTopic("dev-0"))
 		eventually(t, "one is left", func() bool { return s.broker.Connections() == 1 && s.broker.Sessions() == 1 })
 		command(t, s, fmt.Sprint(round))
-		last.hears(fmt.Sprint(round))
+		last.expectPublishes(fmt.Sprint(round))
 		_ = last.conn.Close()
 	}
 	eventually(t, "nothing kept", func() bool { return s.broker.Sessions() == 0 && s.broker.Connections() == 0 })

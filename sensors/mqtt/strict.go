@@ -9,10 +9,10 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// The engine takes properties that come twice, that are zero where zero means nothing, or that belong to another
-// packet. What follows looks at them first, on the bytes. Source: MQTT 5.0, 2.2.2.2 and the sections of the packets.
+// The engine accepts properties that occur twice, that are zero where zero is not allowed, or that belong to another packet.
+// This file checks the bytes before the engine reads them. Source: MQTT 5.0, 2.2.2.2 and the sections of the packets.
 
-// propertyType is how a property's value is written.
+// propertyType is the encoding of a property's value. Source: MQTT 5.0, table 2-4.
 type propertyType byte
 
 const (
@@ -25,7 +25,7 @@ const (
 	propPair
 )
 
-// propertyTypeOf returns the type of a property; 0: there is no such property.
+// propertyTypeOf returns the type of a property. It returns 0 if there is no such property.
 func propertyTypeOf(id byte) propertyType {
 	switch id {
 	case packets.PropPayloadFormat, packets.PropRequestProblemInfo, packets.PropRequestResponseInfo, packets.PropMaximumQos,
@@ -48,8 +48,8 @@ func propertyTypeOf(id byte) propertyType {
 	return 0
 }
 
-// mayHave lists the properties that a client may send with a packet, beside user properties.
-func mayHave(kind byte) []byte {
+// allowedProperties returns the properties that a client may send with a packet. User properties are always allowed and not listed.
+func allowedProperties(kind byte) []byte {
 	switch kind {
 	case packets.Connect:
 		return []byte{
@@ -76,14 +76,14 @@ func mayHave(kind byte) []byte {
 	return nil
 }
 
-// property is one property as it was sent.
+// property is one decoded property.
 type property struct {
 	id    byte
-	value uint32 // of a number
-	text  []byte // of a text
+	value uint32 // if the type is a number
+	text  []byte // if the type is propText
 }
 
-// cutProperty takes one property from the front; ok is false when the bytes are none.
+// cutProperty decodes the property at the beginning of b and returns the rest. ok is false if it is malformed.
 func cutProperty(b []byte) (p property, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return p, nil, false
@@ -117,7 +117,7 @@ func cutProperty(b []byte) (p property, rest []byte, ok bool) {
 	return p, nil, false
 }
 
-// cutVariable takes a variable byte integer, which has four bytes at most.
+// cutVariable decodes a variable byte integer of at most four bytes. Source: MQTT 5.0, 1.5.5.
 func cutVariable(b []byte) (n uint32, rest []byte, ok bool) {
 	for i := 0; i < len(b) && i < 4; i++ {
 		n |= uint32(b[i]&0x7f) << (7 * i)
@@ -128,6 +128,7 @@ func cutVariable(b []byte) (n uint32, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
+// cutBytes decodes binary data with a length of two bytes. Source: MQTT 5.0, 1.5.6.
 func cutBytes(b []byte) (value, rest []byte, ok bool) {
 	if len(b) < 2 {
 		return nil, nil, false
@@ -139,13 +140,13 @@ func cutBytes(b []byte) (value, rest []byte, ok bool) {
 	return b[2 : 2+size], b[2+size:], true
 }
 
-// cutText takes a UTF-8 string, in which no NUL may be.
+// cutText decodes a UTF-8 string, which must not contain U+0000 ([MQTT-1.5.4-2]).
 func cutText(b []byte) (value, rest []byte, ok bool) {
 	value, rest, ok = cutBytes(b)
 	return value, rest, ok && utf8.Valid(value) && bytes.IndexByte(value, 0) < 0
 }
 
-// cutProperties takes the length and the properties of a packet, or of its will, and judges them.
+// cutProperties decodes and checks the property length and the properties of a packet or of its will. It returns the rest.
 func cutProperties(kind byte, b []byte) (rest []byte, code packets.Code) {
 	length, b, ok := cutVariable(b)
 	if !ok || int(length) > len(b) {
@@ -162,13 +163,13 @@ func cutProperties(kind byte, b []byte) (rest []byte, code packets.Code) {
 			continue
 		}
 		switch {
-		case !slices.Contains(mayHave(kind), p.id):
+		case !slices.Contains(allowedProperties(kind), p.id):
 			return nil, packets.ErrMalformedBadProperty
 		case seen[p.id]:
 			return nil, packets.Code{Code: packets.ErrProtocolViolation.Code, Reason: "protocol violation: a property that is there twice"}
 		}
 		seen[p.id] = true
-		if code := p.judge(kind); code != packets.CodeSuccess {
+		if code := p.check(kind); code != packets.CodeSuccess {
 			return nil, code
 		}
 	}
@@ -176,13 +177,14 @@ func cutProperties(kind byte, b []byte) (rest []byte, code packets.Code) {
 		return nil, packets.Code{Code: packets.ErrProtocolViolation.Code, Reason: "protocol violation: authentication data without a method"}
 	}
 	if seen[packets.PropAuthenticationMethod] {
-		return nil, packets.ErrBadAuthenticationMethod // there is none but the secret and the certificate
+		return nil, packets.ErrBadAuthenticationMethod // no method is supported; devices use a secret or a certificate
 	}
 	return rest, packets.CodeSuccess
 }
 
-// judge looks at the value of a property.
-func (p property) judge(kind byte) packets.Code {
+// check checks the value of a property. Sources: MQTT 5.0, 3.1.2.11.3 and 3.1.2.11.4 (zero), [MQTT-3.3.4-6] (subscription
+// identifier), [MQTT-3.3.2-8] (topic alias), [MQTT-3.3.2-14] (response topic).
+func (p property) check(kind byte) packets.Code {
 	wrong := packets.Code{Code: packets.ErrProtocolViolation.Code, Reason: "protocol violation: value of a property"}
 	switch p.id {
 	case packets.PropReceiveMaximum, packets.PropMaximumPacketSize:
@@ -209,14 +211,14 @@ func (p property) judge(kind byte) packets.Code {
 	return packets.CodeSuccess
 }
 
-// judgePacket judges a packet that a device has sent after its CONNECT, by its first byte and its body, before the
-// engine reads it.
-func judgePacket(version, first byte, body []byte) packets.Code {
+// checkPacket checks a packet that a device has sent after its CONNECT, by its first byte and its body, before the engine
+// reads it.
+func checkPacket(version, first byte, body []byte) packets.Code {
 	kind := first >> 4
 	switch kind {
 	case packets.Publish, packets.Puback, packets.Pubrec, packets.Pubrel, packets.Pubcomp, packets.Subscribe, packets.Unsubscribe,
 		packets.Pingreq, packets.Disconnect, packets.Connect:
-	default: // what only servers send, what is reserved, and AUTH, for which the CONNECT must have named a method
+	default: // packets of servers, reserved types, and AUTH, which needs a method in the CONNECT
 		return packets.ErrProtocolViolation
 	}
 	if version != 5 {
@@ -235,7 +237,7 @@ func judgePacket(version, first byte, body []byte) packets.Code {
 	case packets.Subscribe, packets.Unsubscribe:
 		b, ok = cutTwo(b)
 	case packets.Puback, packets.Pubrec, packets.Pubrel, packets.Pubcomp:
-		if len(b) < 4 { // a reason code, and properties, may be left out
+		if len(b) < 4 { // packet id, and perhaps a reason code: there are no properties
 			return packets.CodeSuccess
 		}
 		b = b[3:]
@@ -254,6 +256,7 @@ func judgePacket(version, first byte, body []byte) packets.Code {
 	return code
 }
 
+// cutTwo skips two bytes, the packet id.
 func cutTwo(b []byte) (rest []byte, ok bool) {
 	if len(b) < 2 {
 		return nil, false

@@ -21,11 +21,11 @@ type keyPair struct {
 	log               *slog.Logger
 	clock             func() time.Time
 
-	mu      sync.Mutex
-	loaded  *tls.Certificate
-	version [2]fileVersion
-	looked  time.Time
-	fault   error // error of the last attempt; nil: it succeeded
+	mu        sync.Mutex
+	loaded    *tls.Certificate
+	version   [2]fileVersion
+	checkedAt time.Time
+	fault     error // error of the last attempt; nil: it succeeded
 }
 
 type fileVersion struct {
@@ -33,8 +33,8 @@ type fileVersion struct {
 	size    int64
 }
 
-// lookEvery is the shortest time between two checks of the files. It limits the file system load of many handshakes.
-const lookEvery = 500 * time.Millisecond
+// checkEvery is the shortest time between two checks of the files. It limits the file system load of many handshakes.
+const checkEvery = 500 * time.Millisecond
 
 func newKeyPair(certFile, keyFile string, log *slog.Logger, clock func() time.Time) (*keyPair, error) {
 	if certFile == "" || keyFile == "" {
@@ -80,14 +80,14 @@ func (k *keyPair) versions() (v [2]fileVersion, err error) {
 func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if now := time.Now(); now.Sub(k.looked) >= lookEvery {
-		k.looked = now
+	if now := time.Now(); now.Sub(k.checkedAt) >= checkEvery {
+		k.checkedAt = now
 		version, err := k.versions()
 		if err == nil && (version != k.version || k.fault != nil) {
 			err = k.load()
 		}
 		if err == nil || k.fault == nil || err.Error() != k.fault.Error() {
-			k.note(err)
+			k.setFault(err)
 		}
 	}
 	return k.loaded, nil
@@ -98,14 +98,14 @@ func (k *keyPair) reload() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	err := k.load()
-	k.note(err)
+	k.setFault(err)
 	if err == nil {
 		k.log.InfoContext(context.Background(), "the certificate for devices was read anew", "until", k.loaded.Leaf.NotAfter)
 	}
 }
 
-// note stores the result of the last attempt and logs a change.
-func (k *keyPair) note(err error) {
+// setFault stores the result of the last attempt and logs a change.
+func (k *keyPair) setFault(err error) {
 	switch {
 	case err != nil:
 		k.log.WarnContext(context.Background(), "the certificate for devices cannot be read anew; the last one stays",

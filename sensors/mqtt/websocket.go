@@ -18,12 +18,13 @@ import (
 	"onemap/internal/fault"
 )
 
-const maxRequest = 8 << 10 // bytes of an upgrade's request
+const maxRequest = 8 << 10 // largest upgrade request, in bytes
 
-// webSubprotocols are those that are taken, the better first: the second is what clients of before 3.1.1 ask for.
+// webSubprotocols returns the accepted subprotocols, the preferred one first. Clients older than 3.1.1 use mqttv3.1.
 func webSubprotocols() []string { return []string{"mqtt", "mqttv3.1"} }
 
-// newUpgrader shares the buffers for writing: a device is written to now and then.
+// newUpgrader returns an upgrader whose connections share their write buffers, because a device is written to only now and
+// then.
 func newUpgrader() *websocket.Upgrader {
 	return &websocket.Upgrader{
 		ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{},
@@ -31,8 +32,8 @@ func newUpgrader() *websocket.Upgrader {
 	}
 }
 
-// sameHost lets in devices, which say no origin, and pages of the same host, on whichever port: a
-// browser would offer a client certificate for any page that asks.
+// sameHost accepts devices, which send no Origin, and pages of the same host on any port. Pages of other hosts are refused,
+// because a browser would send its client certificate for any page that connects.
 func sameHost(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -49,9 +50,9 @@ func sameHost(r *http.Request) bool {
 	return u.Hostname() != "" && strings.EqualFold(u.Hostname(), strings.Trim(host, "[]"))
 }
 
-// upgrade reads an HTTP request and makes the connection a WebSocket, on any path.
+// upgrade reads an HTTP request and upgrades the connection to a WebSocket. It accepts any path.
 func (b *Broker) upgrade(c net.Conn) (net.Conn, error) {
-	from := &noting{Reader: c}
+	from := &errorReader{Reader: c}
 	r := bufio.NewReaderSize(io.LimitReader(from, maxRequest), 1024)
 	req, err := http.ReadRequest(r)
 	switch {
@@ -73,20 +74,20 @@ func (b *Broker) upgrade(c net.Conn) (net.Conn, error) {
 	return &webConn{Conn: c, ws: ws}, nil
 }
 
-// noting keeps why reading ended: a line that is cut short looks like a whole one to its parser.
-type noting struct {
+// errorReader keeps the error that ended reading. The HTTP parser hides it, because a truncated line looks like a complete one.
+type errorReader struct {
 	io.Reader
 	err error
 }
 
 // Read implements io.Reader.
-func (n *noting) Read(p []byte) (int, error) {
+func (n *errorReader) Read(p []byte) (int, error) {
 	k, err := n.Reader.Read(p)
 	n.err = err
 	return k, err
 }
 
-// responder is what the upgrade writes its answer to.
+// responder is the http.ResponseWriter of the upgrade.
 type responder struct {
 	conn   net.Conn
 	rw     *bufio.ReadWriter
@@ -123,8 +124,8 @@ func (w *responder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return ownDeadlines{w.conn}, w.rw, nil
 }
 
-// ownDeadlines keeps the WebSocket from moving the deadlines: the handshake's holds until the CONNECT
-// is there, and those after it are the connection's.
+// ownDeadlines ignores the deadlines that the WebSocket library sets. The deadline of the handshake applies until the CONNECT
+// is complete; after that, conn sets the deadlines.
 type ownDeadlines struct{ net.Conn }
 
 // SetDeadline implements net.Conn.
@@ -133,11 +134,12 @@ func (ownDeadlines) SetDeadline(time.Time) error { return nil }
 // SetWriteDeadline implements net.Conn.
 func (ownDeadlines) SetWriteDeadline(time.Time) error { return nil }
 
-// webConn is the stream of bytes that the binary messages of a WebSocket make.
+// webConn is the byte stream in the binary messages of a WebSocket. A packet may be split over messages, and a message may
+// hold several packets (MQTT 5.0, 6, [MQTT-6.0.0-2]).
 type webConn struct {
 	net.Conn
 	ws  *websocket.Conn
-	now io.Reader // what is left of the running message
+	now io.Reader // the rest of the current message
 }
 
 var errText = errors.New("a text message on a WebSocket for MQTT")
@@ -150,6 +152,7 @@ func (w *webConn) Read(p []byte) (int, error) {
 			if err != nil {
 				return 0, err
 			}
+			// [MQTT-6.0.0-1]: any other type of message ends the connection.
 			if kind != websocket.BinaryMessage {
 				return 0, errText
 			}

@@ -12,14 +12,14 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// will is what is to be said when the device vanishes.
+// will is the last will of a device: its status after the connection is lost.
 type will struct {
-	online bool // hardly ever, but it is the device's to say
+	online bool // a device may name "online" in its will, although that is rare
 	retain bool
 }
 
-// payload is the will without its time: that is the time of the connection, and what counts is when
-// the device vanished.
+// payload returns the status of the will without a time of its own. A time in the will is the time of the connection. The
+// time that counts is when the connection was lost, which the server sets.
 func (w *will) payload() []byte {
 	if w.online {
 		return []byte("online")
@@ -27,38 +27,38 @@ func (w *will) payload() []byte {
 	return []byte("offline")
 }
 
-// keepWill keeps the last will of a device that is let in, when it is the device's status and says one. The
-// device's readings matter more than a will that is not: it is let in, the will is not spoken, and the list of
-// troubles says so. A will on another device's topic is never spoken.
-func (s *session) keepWill(pk packets.ConnectParams) {
+// storeWill keeps the last will if it is a valid status on the device's own status topic. Any other will is not published, and
+// the device is listed with a trouble. The device is still accepted, because its readings matter more than its will.
+func (s *session) storeWill(pk packets.ConnectParams) {
 	online, faults := mqttjson.ParseStatus(pk.WillPayload)
-	kind, said := sensors.TroubleTopic, fault.Message{}
+	kind, msg := sensors.TroubleTopic, fault.Message{}
 	switch {
 	case pk.WillTopic != s.status:
 		if _, device, _, err := mqttjson.ParseTopic(pk.WillTopic); err == nil && device != s.device {
-			said = fault.NewMessage(CodeWillOfOther, clip(pk.WillTopic))
+			msg = fault.NewMessage(CodeWillOfOther, clip(pk.WillTopic))
 		} else {
-			said = fault.NewMessage(CodeWillForeign, clip(pk.WillTopic))
+			msg = fault.NewMessage(CodeWillForeign, clip(pk.WillTopic))
 		}
 	case faults.Len() > 0:
-		kind, said = sensors.TroubleStatus, fault.NewMessage(CodeWillUnread, legible(pk.WillPayload))
+		kind, msg = sensors.TroubleStatus, fault.NewMessage(CodeWillUnread, printable(pk.WillPayload))
 	default:
 		s.will = &will{online: online, retain: pk.WillRetain}
 		return
 	}
 	s.b.refuse(refusedWill, slog.String("device", s.device), slog.String("will_topic", clip(pk.WillTopic)))
-	s.b.abuse.report(kind, s.device, s.conn, said)
+	s.b.abuse.report(kind, s.device, s.conn, msg)
 }
 
-// checkStatus lists a status that is not understood. It goes to quarantine as any such publish.
+// checkStatus reports a status that is neither online nor offline. The publish itself goes to quarantine like any other that
+// cannot be decoded.
 func (s *session) checkStatus(payload []byte) {
 	if _, faults := mqttjson.ParseStatus(payload); faults.Len() > 0 {
-		s.b.abuse.report(sensors.TroubleStatus, s.device, s.conn, fault.NewMessage(CodeStatusUnread, legible(payload)))
+		s.b.abuse.report(sensors.TroubleStatus, s.device, s.conn, fault.NewMessage(CodeStatusUnread, printable(payload)))
 	}
 }
 
-// legible is what a device said, fit for a list: cut, and what cannot be shown replaced.
-func legible(payload []byte) string {
+// printable returns a payload for the list of troubles: clipped, with U+FFFD for what cannot be printed.
+func printable(payload []byte) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return unicode.ReplacementChar

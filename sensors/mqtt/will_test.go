@@ -13,8 +13,8 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// TestWills is case B06: every spelling of off line is spoken when the device vanishes; a will that is not understood, or on another
-// topic, keeps no device out, and is shown with what it says.
+// TestWills tests that every spelling of "offline" is published when the device is lost. A will that is not understood, or on
+// another topic, does not prevent the connection and is listed with its content.
 func TestWills(t *testing.T) {
 	own := statusTopic("dev-0")
 	for _, c := range []struct {
@@ -55,7 +55,7 @@ func TestWills(t *testing.T) {
 				t.Errorf("%v wills are refused", n)
 			}
 			if !spoken {
-				if found := troubled(t, s, c.kind, "dev-0"); !strings.Contains(found.Detail, c.said) {
+				if found := awaitTrouble(t, s, c.kind, "dev-0"); !strings.Contains(found.Detail, c.said) {
 					t.Errorf("shown as %q", found.Detail)
 				}
 			}
@@ -72,7 +72,7 @@ func TestWills(t *testing.T) {
 	}
 }
 
-// A DISCONNECT with the reason 4 asks for the will, with properties behind it or without.
+// A DISCONNECT with the reason 4 requests the will, with or without properties.
 func TestAWillThatIsAskedFor(t *testing.T) {
 	for _, bye := range [][]byte{{0xe0, 1, 4}, {0xe0, 2, 4, 0}} {
 		s := newStand(t, newMemory(1), mqtt.Options{})
@@ -92,7 +92,7 @@ func TestAStatusThatIsNotUnderstood(t *testing.T) {
 	w := login(t, s.broker.Addr(), "dev-0", 4)
 	w.publish(1, 1, statusTopic("dev-0"), []byte("alive"), false)
 	w.expect(packets.Puback, 1)
-	if found := troubled(t, s, sensors.TroubleStatus, "dev-0"); found.Code != "status-unread" || !strings.Contains(found.Detail, "alive") {
+	if found := awaitTrouble(t, s, sensors.TroubleStatus, "dev-0"); found.Code != "status-unread" || !strings.Contains(found.Detail, "alive") {
 		t.Errorf("shown as %+v", found)
 	}
 	if q := s.quarantine(); len(q) != 1 || q[0].Reason != sensors.ReasonBadStatus {
@@ -100,15 +100,15 @@ func TestAStatusThatIsNotUnderstood(t *testing.T) {
 	}
 }
 
-// TestAnOldVersionKeepsItsKeepAlive is case B07: version 3.1.1 cannot be told of a shorter keep-alive, so it has the one that
-// it asks for, and is shown. By the default it may ask for an hour, or for twelve.
+// TestAnOldVersionKeepsItsKeepAlive tests that a 3.1.1 device keeps the keep-alive that it asks for, because the server
+// cannot send a shorter one, and that it is listed. By default it may ask for up to twelve hours.
 func TestAnOldVersionKeepsItsKeepAlive(t *testing.T) {
 	s := newStand(t, newMemory(2), mqtt.Options{MaxKeepAlive: time.Second})
 	old := dial(t, s.broker.Addr())
 	if code := old.connect(hello{version: 4, user: "dev-0", password: secret("dev-0"), keepAlive: 3600}); code != 0 {
 		t.Fatalf("CONNACK %#x", code)
 	}
-	if found := troubled(t, s, sensors.TroubleKeepAlive, "dev-0"); found.Params["asked"] != "3600" || found.Params["limit"] != "1" {
+	if found := awaitTrouble(t, s, sensors.TroubleKeepAlive, "dev-0"); found.Params["asked"] != "3600" || found.Params["limit"] != "1" {
 		t.Errorf("shown as %+v", found)
 	}
 	told := dial(t, s.broker.Addr())
@@ -122,7 +122,7 @@ func TestAnOldVersionKeepsItsKeepAlive(t *testing.T) {
 	old.expect(packets.Puback, 1)
 }
 
-// One of 3.1.1 that asks for no keep-alive has the limit, and is shown when that has ended its connection.
+// A 3.1.1 device that asks for no keep-alive has the limit, and is listed when the limit has ended its connection.
 func TestNoKeepAlive(t *testing.T) {
 	s := newStand(t, newMemory(1), mqtt.Options{MaxKeepAlive: time.Second})
 	w := dial(t, s.broker.Addr())
@@ -130,13 +130,13 @@ func TestNoKeepAlive(t *testing.T) {
 		t.Fatalf("CONNACK %#x", code)
 	}
 	w.expectClosed()
-	troubled(t, s, sensors.TroubleKeepAlive, "dev-0")
+	awaitTrouble(t, s, sensors.TroubleKeepAlive, "dev-0")
 }
 
 func TestTheKeepAliveThatVersion5IsTold(t *testing.T) {
 	s := newStand(t, newMemory(1), mqtt.Options{})
 	for asked, told := range map[int]uint16{60: 0, 3600: 0, 43200: 0, 43201: 43200, 65535: 43200, -1: 43200} {
-		ack, err := dial(t, s.broker.Addr()).hail5(hello{user: "dev-0", password: secret("dev-0"), keepAlive: asked})
+		ack, err := dial(t, s.broker.Addr()).connectAnswer5(hello{user: "dev-0", password: secret("dev-0"), keepAlive: asked})
 		if err != nil || ack.Properties.ServerKeepAlive != told || ack.Properties.ServerKeepAliveFlag != (told > 0) {
 			t.Errorf("who asks for %d is told %d, %v", asked, ack.Properties.ServerKeepAlive, err)
 		}
@@ -146,8 +146,8 @@ func TestTheKeepAliveThatVersion5IsTold(t *testing.T) {
 	}
 }
 
-// hail5 is hail in version 5.
-func (w *wire) hail5(h hello) (packets.Packet, error) {
+// connectAnswer5 is hail for version 5.
+func (w *wire) connectAnswer5(h hello) (packets.Packet, error) {
 	h.version = 5
-	return w.hail(h)
+	return w.connectAnswer(h)
 }

@@ -58,8 +58,8 @@ func (s *session) fits(readings, size int) bool {
 	return s.held < w.publishes && s.heldReadings+readings <= w.readings && s.heldBytes+size <= w.bytes
 }
 
-// take waits for room in the window. While it waits, this connection is not read. It returns false if the connection ends first.
-func (s *session) take(readings, size int) bool {
+// acquire waits for room in the window. While it waits, this connection is not read. It returns false if the connection ends first.
+func (s *session) acquire(readings, size int) bool {
 	for {
 		s.mu.Lock()
 		if s.fits(readings, size) {
@@ -102,6 +102,7 @@ func (s *session) pause(room <-chan struct{}) bool {
 	}
 }
 
+// flood reports the device as flooding.
 func (s *session) flood() {
 	s.b.abuse.report(sensors.TroubleFlood, s.device, s.conn, fault.NewMessage(CodeSendsTooFast))
 }
@@ -152,6 +153,8 @@ func (s *session) offer(m sensors.Message, done func(error)) error {
 	return s.b.receiver.Accept(m, done)
 }
 
+// await waits until the queue of the ingest path has room. It returns an error if the database is unavailable or the
+// connection ends.
 func (s *session) await() error {
 	s.b.metrics.paused.Inc()
 	long := time.AfterFunc(s.b.opts.FloodAfter, s.flood)

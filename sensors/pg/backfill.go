@@ -121,6 +121,7 @@ func (b *Backfill) Close() {
 // the chunk added. gone lists datastreams that were deleted in the meantime. If gone is not empty, nothing was stored, and the
 // caller must write the chunk again without them.
 func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Counts) (_ backfill.Counts, gone []int64, err error) {
+	// A datastream can be deleted between the plan and the transaction, so both errors mean: plan again.
 	if len(c.Observations) > backfillRows {
 		return sum, nil, fault.New(fault.Invalid, "a chunk of %d readings; %d are the most", len(c.Observations), backfillRows)
 	}
@@ -151,7 +152,7 @@ func (b *Backfill) plan(ctx context.Context, c backfill.Chunk, settled bool) (p 
 	for i, o := range c.Observations {
 		place, ok := places[o.DatastreamID]
 		if !ok {
-			if _, told := lost[o.DatastreamID]; !told {
+			if _, seen := lost[o.DatastreamID]; !seen {
 				lost[o.DatastreamID] = struct{}{}
 				gone = append(gone, o.DatastreamID)
 			}
@@ -162,7 +163,7 @@ func (b *Backfill) plan(ctx context.Context, c backfill.Chunk, settled bool) (p 
 	if len(gone) > 0 {
 		return nil, gone, nil
 	}
-	p.setApart()
+	p.splitRepeats()
 	for i := range p.fresh {
 		months[partitionOf(p.fresh[i].retention, p.fresh[i].Time)] = struct{}{}
 	}
@@ -182,13 +183,14 @@ var errStreamGone = errors.New("a datastream is gone")
 func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum backfill.Counts, settled bool) (backfill.Counts, error) {
 	err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error {
 		if settled {
-			if err := holdPartitions(ctx, tx); err != nil {
+			if err := lockPartitions(ctx, tx); err != nil {
 				return err
 			}
 		}
 		if err := pg.BoundWaits(ctx, tx); err != nil {
 			return err
 		}
+		// The order of the tables is that of batchPlan.write; the batch lock is taken last.
 		stored, known, err := b.insert(ctx, tx, p)
 		if err != nil {
 			return err
@@ -209,7 +211,7 @@ func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum 
 			return err
 		}
 		sum = sum.Add(now)
-		if err := b.note(ctx, tx, c, sum); err != nil {
+		if err := b.storeProgress(ctx, tx, c, sum); err != nil {
 			return err
 		}
 		if len(news.live) == 0 {
@@ -221,8 +223,8 @@ func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum 
 	return sum, err
 }
 
-// note stores the progress of the file.
-func (b *Backfill) note(ctx context.Context, tx pgx.Tx, c backfill.Chunk, sum backfill.Counts) error {
+// storeProgress stores the progress of the file.
+func (b *Backfill) storeProgress(ctx context.Context, tx pgx.Tx, c backfill.Chunk, sum backfill.Counts) error {
 	counts, err := json.Marshal(sum)
 	if err != nil {
 		return fmt.Errorf("write the counts: %w", err)

@@ -23,7 +23,7 @@ func (b *Backfill) insert(ctx context.Context, tx pgx.Tx, p *batchPlan) (stored,
 	if len(p.fresh) == 0 {
 		return nil, known, nil
 	}
-	base, err := holdStreams(ctx, tx, p.fresh)
+	base, err := lockStreams(ctx, tx, p.fresh)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,9 +91,9 @@ func stagedBefore(ctx context.Context, tx pgx.Tx, base int64) ([]int32, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[int32])
 }
 
-// holdStreams locks the datastreams against deletion until the commit. It returns the first arrival number for the readings.
+// lockStreams locks the datastreams against deletion until the commit. It returns the first arrival number for the readings.
 // fresh must be in the order of the datastreams.
-func holdStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, err error) {
+func lockStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, err error) {
 	ids := make([]int64, 0, 64)
 	for i := range fresh {
 		if i == 0 || fresh[i].DatastreamID != fresh[i-1].DatastreamID {
@@ -117,13 +117,15 @@ type news struct {
 	late, history int
 }
 
-// newsOf sorts out the stored readings. Late ones are not newer than their datastream's latest. latest only moves
-// forward, so what is late now stays late, whatever other writers do. When the latest could not be evaluated the rules
-// may not have got as far: then late readings go to them as well, and they decide.
+// newsOf selects the stored readings that may become the latest of their datastream.
 //
-// What is as old as a silent datastream's latest is history: it may be the latest and says nothing of the present.
+// A late reading is not newer than the latest of its datastream. latest only moves forward, so a late reading stays late,
+// whatever other writers do. But if the latest reading cannot be evaluated (bad or missing), the rules may not have evaluated
+// anything as new. In that case late readings are passed to the rules too, which decide.
 //
-// A file is no sign of life of a device: as news, a reading counts as received at its own time.
+// A reading is history if it is so old that its datastream would be stale. It may become the latest, but it is not published.
+//
+// An import is no sign of life of a device. So a reading in news counts as received at its own time.
 func newsOf(ctx context.Context, tx pgx.Tx, stored []reading, now time.Time) (n news, err error) {
 	if len(stored) == 0 {
 		return n, nil
@@ -150,7 +152,7 @@ func newsOf(ctx context.Context, tx pgx.Tx, stored []reading, now time.Time) (n 
 		}
 		n.all = append(n.all, r)
 	}
-	n.all = inState(n.all)
+	n.all = sortedByState(n.all)
 	for _, r := range n.all {
 		if r.StateTime().Add(marks[r.DatastreamID].patience).After(now) {
 			n.live = append(n.live, r)
@@ -161,11 +163,12 @@ func newsOf(ctx context.Context, tx pgx.Tx, stored []reading, now time.Time) (n 
 
 // mark is the state of a datastream before the chunk.
 type mark struct {
-	at       *time.Time // of its latest; nil: nothing yet
+	at       *time.Time // state time of its latest reading; nil: no reading yet
 	usable   bool       // the latest can be evaluated
 	patience time.Duration
 }
 
+// marksOf returns the state of the datastreams with these ids. patience is their StaleAfter.
 func marksOf(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]mark, error) {
 	rows, err := tx.Query(ctx, `
 		select s.id, coalesce(s.interval_s, t.interval_s), l.ts, coalesce(l.qc, 0)
@@ -189,6 +192,8 @@ func marksOf(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]mark, error
 
 // stageRows appends the readings in the binary format of COPY.
 func stageRows(b []byte, rs []reading) []byte {
+	// Source of the format: PostgreSQL manual, COPY, "Binary Format": a header, then for each row the number of fields, and for
+	// each field its length in bytes and its value, all big-endian.
 	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	be := binary.BigEndian
 	int16Of := func(b []byte, v int16) []byte { return be.AppendUint16(be.AppendUint32(b, 2), uint16(v)) }
@@ -208,6 +213,7 @@ func stageRows(b []byte, rs []reading) []byte {
 		b = int16Of(b, int16(max(r.TimeSource, sensors.TimeDevice)))
 		b = int32Of(b, r.place)
 	}
+	// the trailer: -1 fields
 	return be.AppendUint16(b, math.MaxUint16)
 }
 

@@ -15,7 +15,7 @@ import (
 
 var _ sensors.Tail = (*DB)(nil)
 
-// HeadBatch returns the mark of the newest committed batch, the zero mark when there is none.
+// HeadBatch returns the mark of the newest committed batch. It returns the zero mark if there is none.
 func (db *DB) HeadBatch(ctx context.Context) (head core.Mark, err error) {
 	head, err = headBatchOf(ctx, db.pool)
 	return head, pg.MapErr(err, "read the newest batch")
@@ -29,7 +29,7 @@ func headBatchOf(ctx context.Context, q pg.Querier) (head core.Mark, err error) 
 	return head, err
 }
 
-// BatchAt returns the id of the newest batch at or before seq, empty when there is none or it has been pruned.
+// BatchAt returns the id of the newest batch at or before seq. It returns "" if there is none or if it was pruned.
 func (db *DB) BatchAt(ctx context.Context, seq int64) (id string, err error) {
 	err = db.pool.QueryRow(ctx, selectBatchAt, seq).Scan(&id)
 	return id, pg.MapErr(err, "read the batch")
@@ -37,9 +37,10 @@ func (db *DB) BatchAt(ctx context.Context, seq int64) (id string, err error) {
 
 const selectBatchAt = `select coalesce((select id::text from ingest_batch where seq <= $1 order by seq desc limit 1), '')`
 
-// BatchesAfter returns at most limit committed batches with a seq beyond the mark's, in seq order: who has read
-// one has read every one before it. sensors.ErrOtherLog: the log has another batch in the place of the one that the
-// mark names. A mark without an id is not checked, nor is one whose batch has been pruned.
+// BatchesAfter returns at most limit committed batches after the mark, in the order of seq. Batches become visible in this
+// order, so a reader of one has missed none before it. It returns sensors.ErrOtherLog if the batch at the mark's seq has
+// another id: the database is then another one, or a restored copy. It does not check a mark without an id, or one whose
+// batch was pruned.
 func (db *DB) BatchesAfter(ctx context.Context, after core.Mark, limit int) (batches []sensors.Committed, err error) {
 	if own := db.recent.after(after, max(limit, 1)); len(own) > 0 {
 		return own, nil
@@ -70,6 +71,7 @@ func (db *DB) BatchesAfter(ctx context.Context, after core.Mark, limit int) (bat
 	return batches, pg.MapErr(err, "read batches")
 }
 
+// scanBatch converts a row of parallel arrays to observations. sources is null if all times are the devices' own.
 func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
 	var ids []int64
 	var times, received []time.Time

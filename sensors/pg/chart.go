@@ -54,6 +54,7 @@ const chartSQL = `
 	select ts, value, qc, time_source, received_at from observation
 	where retention = $1 and datastream_id = $2 and ts >= $3 and ts < $4 order by ts`
 
+// reduce reads the readings and passes them to the reducer one by one, so that memory does not grow with the period.
 func (db *DB) reduce(ctx context.Context, retention string, datastream int64, from, to time.Time, points int) (sensors.Chart, error) {
 	rows, err := db.pool.Query(ctx, chartSQL, retention, datastream, from, to)
 	if err != nil {
@@ -74,8 +75,8 @@ func (db *DB) reduce(ctx context.Context, retention string, datastream int64, fr
 	return r.Chart(), nil
 }
 
-// readObservation decodes a row of chartSQL in the binary format, in which pgx asks for these types: a
-// month of a fast series has millions of them.
+// readObservation decodes a row of chartSQL in the binary format, which pgx requests for these types. It avoids the scan of
+// pgx, because a month of a fast datastream has millions of rows.
 func readObservation(rows pgx.Rows, o *sensors.Observation) error {
 	raw := rows.RawValues()
 	if len(raw) != 5 || len(raw[0]) != 8 || len(raw[1]) != 8 || len(raw[2]) != 2 || len(raw[3]) != 2 || len(raw[4]) != 8 {
@@ -89,7 +90,7 @@ func readObservation(rows pgx.Rows, o *sensors.Observation) error {
 	return nil
 }
 
-// pgTime reads a timestamptz: microseconds since 2000.
+// pgTime decodes a timestamptz in the binary format: microseconds since 2000-01-01 UTC.
 func pgTime(b []byte) time.Time {
 	const epoch = 946684800 * 1_000_000 // 2000-01-01 in Unix microseconds
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(b)) + epoch).UTC()

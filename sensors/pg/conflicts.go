@@ -11,19 +11,19 @@ import (
 	"onemap/sensors"
 )
 
-// Conflicts lists readings whose datastream and time were there already with another value, newest first,
-// as far as the scope covers their devices; datastream 0 is all. What was stored first is beside each,
-// unless its retention has passed.
+// Conflicts returns the readings whose datastream and time were stored already with another value, newest first. The scope
+// must cover the device; datastream 0 means all. Each contains the value that was stored first, unless its retention period
+// is over.
 func (db *DB) Conflicts(ctx context.Context, s core.Scope, datastream int64, p core.Page) ([]sensors.Conflict, error) {
 	return db.conflicts(ctx, ``, s, datastream, p.Before, p.Length())
 }
 
-// conflictsWithin lists those of a datastream in [from, to), newest first.
+// conflictsWithin returns the conflicts of a datastream in [from, to), newest first.
 func (db *DB) conflictsWithin(ctx context.Context, s core.Scope, datastream int64, from, to time.Time, limit int) ([]sensors.Conflict, error) {
 	return db.conflicts(ctx, ` and c.ts >= $5 and c.ts < $6`, s, datastream, 0, limit, from, to)
 }
 
-// conflicts lists those that also hold to a further condition, whose arguments begin at $5.
+// conflicts returns the conflicts that also satisfy the SQL condition in also, whose arguments begin at $5.
 func (db *DB) conflicts(ctx context.Context, also string, s core.Scope, datastream, before int64, limit int, args ...any) ([]sensors.Conflict, error) {
 	rows, err := db.pool.Query(ctx, `
 		select c.id, c.datastream_id, c.device_id, c.name, c.division_code, c.ts, o.value, c.value, c.received_at

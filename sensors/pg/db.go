@@ -1,4 +1,4 @@
-// Package sensorspg keeps devices, what they published and what is known of their presence in PostgreSQL.
+// Package sensorspg stores devices, their observations and their presence in PostgreSQL.
 package sensorspg
 
 import (
@@ -23,13 +23,13 @@ type DB struct {
 	recent     recentBatches
 	budget     quarantineBudget
 	openings   openings
-	repeats    atomic.Bool // the last batches held readings that were there already
+	repeats    atomic.Bool // the last batch had readings that were stored already
 
 	quarantined quarantineSize
 }
 
-// New makes the store over a migrated database. A nil clock is the system's, a nil logger silent, a nil registerer
-// shows no metrics.
+// New returns the store of a migrated database. The default clock is that of the system. Without a logger it does not log,
+// and without a registerer it exports no metrics.
 func New(pool *pg.Pool, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) (*DB, error) {
 	if clock == nil {
 		clock = time.Now
@@ -41,8 +41,8 @@ func New(pool *pg.Pool, log *slog.Logger, reg prometheus.Registerer, clock func(
 	return db, registerMetrics(reg, db)
 }
 
-// Forget empties what is held in memory of the database. It is called when a connection was made: the server may be
-// another one by then, or have an older copy of the data.
+// Forget clears all caches. It is called after each new connection, because the server may be another one or may have an
+// older copy of the data.
 func (db *DB) Forget() {
 	db.recent.forget()
 	db.places.forget()

@@ -20,9 +20,9 @@ var _ sensors.DeviceReader = (*DB)(nil)
 // maxObservations is the largest number of readings that Observations returns.
 const maxObservations = 50_000
 
-// Devices returns the scope's devices with ids after the given one, at most limit of them by id (0: all), as one state
-// of the database: with the latest readings, the level of each, and the numbers up to which the event log and the
-// batches are in it.
+// Devices returns the devices of the scope with ids after the given one, at most limit of them in the order of ids (0: all).
+// They are read in one snapshot, with their latest readings and alert levels, and with the positions of the event log and the
+// batches. So a client can continue with the events and batches after these positions.
 func (db *DB) Devices(ctx context.Context, s core.Scope, after string, limit int) (sensors.Snapshot, error) {
 	var snap sensors.Snapshot
 	err := db.pool.InSnapshot(ctx, func(tx pgx.Tx) (err error) {
@@ -38,7 +38,7 @@ func (db *DB) Devices(ctx context.Context, s core.Scope, after string, limit int
 	return snap, pg.MapErr(err, "list devices")
 }
 
-// Device returns one device; fault.NotFound when the scope does not cover it.
+// Device returns one device. It returns fault.NotFound if the scope does not cover it.
 func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Device, error) {
 	if id == "" {
 		return sensors.Device{}, fault.New(fault.NotFound, "there is no such device")
@@ -57,7 +57,8 @@ func (db *DB) Device(ctx context.Context, s core.Scope, id string) (sensors.Devi
 	return found[0], nil
 }
 
-// devicesOf reads those devices that the scope covers and a condition holds for; its arguments begin at $2.
+// devicesOf returns the devices that the scope covers and that satisfy the SQL condition in which, whose arguments begin at
+// $2.
 func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, which string, args ...any) ([]sensors.Device, error) {
 	rows, err := tx.Query(ctx, `
 		select `+deviceColumns+`, coalesce(encode(d.cert_sha256, 'hex'), ''),
@@ -116,7 +117,7 @@ func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devic
 	return err
 }
 
-// DatastreamType returns the code of a datastream's type; fault.NotFound when the scope does not cover its device.
+// DatastreamType returns the code of a datastream's type. It returns fault.NotFound if the scope does not cover its device.
 func (db *DB) DatastreamType(ctx context.Context, s core.Scope, id int64) (code string, err error) {
 	err = db.pool.QueryRow(ctx, `
 		select s.type from datastream s join device d on d.id = s.device_id where s.id = $2 and scope_covers($1, d.division_code)`,

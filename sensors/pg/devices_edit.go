@@ -20,8 +20,8 @@ var (
 	_ sensors.DeviceSeeder = (*DB)(nil)
 )
 
-// CreateDevice stores a device with its datastreams and returns it with their ids. A taken id is
-// fault.Conflict, an unknown hazard or datastream type fault.Invalid, naming the field.
+// CreateDevice stores a device with its datastreams and returns it with their ids. It returns fault.Conflict if the id is
+// taken, and fault.Invalid with the field if the hazard type or a datastream type is unknown.
 func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 []byte, actor string) (sensors.Device, error) {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `

@@ -77,6 +77,7 @@ func (db *DB) PutDevices(
 		if len(devices) == 0 {
 			return nil
 		}
+		// one event for all devices, and the last statement: the lock of the event log is held from here to the commit
 		to, err := eventlog.Everywhere(ctx, tx)
 		if err != nil {
 			return err
@@ -91,6 +92,7 @@ func (db *DB) PutDevices(
 	return pg.MapErr(err, "store devices")
 }
 
+// putChunk stores one chunk in one round trip. It sets neither interval_s nor enabled, so a changed device keeps them.
 func putChunk(ctx context.Context, tx pgx.Tx, devices []sensors.Device, secretSHA256 func(id string) []byte) error {
 	batch := &pgx.Batch{}
 	for _, d := range devices {

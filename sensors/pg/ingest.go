@@ -18,22 +18,22 @@ import (
 
 var _ sensors.Committer = (*DB)(nil)
 
-// The earliest event time that is stored, the last year that JSON can say, and how far ahead of the
-// receipt a reading may lie. The domain refuses the far future already; this bounds the partitions
-// that a broken clock could make.
+// The limits of event times. Years must be from 1970 to 9999, the last year that fits RFC 3339. A reading may be at most
+// futureBound after its receipt. The domain refuses times in the far future already; these limits bound the number of
+// partitions that a wrong clock can create.
 const (
 	firstYear   = 1970
 	lastYear    = 9999
 	futureBound = 366 * 24 * time.Hour
 )
 
-// CommitBatch stores a batch in one transaction: the readings that are new, the newest of each
-// datastream, the devices' state, the quarantine, and last the ingest_batch row, when anything new
-// was stored. What a broker delivers again is recognised by (datastream, time). A reading whose
-// datastream is gone goes to quarantine and does not hold up the others.
+// CommitBatch implements sensors.Committer. It stores a batch in one transaction: the new readings, the latest reading of
+// each datastream, the state of the devices, the quarantine, and last the ingest_batch row, if a reading or a status is new.
+// A redelivered reading is recognized by its datastream and time. A reading whose datastream was deleted goes to quarantine
+// and does not delay the others.
 //
-// An error of kind fault.Unavailable means that nothing was stored and that trying again is right;
-// sensors.ErrRegistryChanged, that the batch has to be decoded anew.
+// An error of kind fault.Unavailable means that nothing was stored and that a retry can succeed. sensors.ErrRegistryChanged
+// means that the batch must be decoded again.
 func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchResult, error) {
 	if len(b.Observations)+len(b.Statuses)+len(b.Quarantine)+len(b.Clocks) == 0 {
 		return sensors.BatchResult{}, nil
@@ -61,6 +61,8 @@ func (db *DB) tryBatch(ctx context.Context, b sensors.Batch, settled bool) (sens
 	}
 	var res sensors.BatchResult
 	var kept sensors.Committed
+	// The short way stores only batches without repetitions. After a batch with some, it is not tried until one without any was
+	// committed.
 	if p.allNew() && !settled && !db.repeats.Load() {
 		res, kept, err = db.writeNew(ctx, p)
 		if !known(err) {
@@ -71,7 +73,7 @@ func (db *DB) tryBatch(ctx context.Context, b sensors.Batch, settled bool) (sens
 	}
 	err = db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
 		if settled {
-			if err := holdPartitions(ctx, tx); err != nil {
+			if err := lockPartitions(ctx, tx); err != nil {
 				return err
 			}
 		}
@@ -91,7 +93,7 @@ func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Comm
 		db.recent.forget()
 		return
 	}
-	db.touched.note(p.devices)
+	db.touched.record(p.devices)
 	db.budget.spend(p.quarantine)
 	if res.Seq > 0 {
 		db.recent.add(kept)
@@ -132,13 +134,13 @@ func byKey(a, b reading) int {
 	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), a.Time.Compare(b.Time), cmp.Compare(a.place, b.place))
 }
 
-// byState is the order in which readings take their places in the present.
+// byState orders readings by datastream and state time: the order in which they become the latest of their datastream.
 func byState(a, b reading) int {
 	return cmp.Or(cmp.Compare(a.DatastreamID, b.DatastreamID), a.StateTime().Compare(b.StateTime()), cmp.Compare(a.place, b.place))
 }
 
-// setApart sorts the readings by their key, and sets aside those whose key came before.
-func (p *batchPlan) setApart() {
+// splitRepeats sorts the readings by their key. It moves those whose key occurred before to p.again.
+func (p *batchPlan) splitRepeats() {
 	slices.SortFunc(p.fresh, byKey)
 	kept := p.fresh[:0]
 	for i, r := range p.fresh {
@@ -162,8 +164,8 @@ func newest(sorted []reading) []reading {
 	return out
 }
 
-// inState sorts the readings for those who follow the present.
-func inState(rs []reading) []reading {
+// sortedByState returns the readings in the order of byState, for the rules and the live state.
+func sortedByState(rs []reading) []reading {
 	if slices.IsSortedFunc(rs, byState) {
 		return rs
 	}
@@ -172,16 +174,16 @@ func inState(rs []reading) []reading {
 	return rs
 }
 
-// touched is what a batch says of one device.
+// touched is the news of one device in a batch.
 type touched struct {
 	id       string
 	seen     *time.Time // when it last published
-	online   *bool      // its newest announcement, with its time
+	online   *bool      // its newest status; statusAt is the time of that status
 	statusAt *time.Time
 }
 
-// planBatch looks up what the batch names, sets aside what is unknown or repeated, and makes the
-// partitions that are missing, so that the transaction itself only inserts.
+// planBatch looks up the datastreams and devices of the batch, removes unknown and repeated readings, and creates the missing
+// partitions. So the transaction itself only inserts.
 func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*batchPlan, error) {
 	streams, err := db.streamPlaces(ctx, b.Observations)
 	if err != nil {
@@ -194,7 +196,7 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*ba
 	p := &batchPlan{quarantine: slices.Clone(b.Quarantine), clocks: b.Clocks, registry: b.Registry}
 	touch := make(map[string]touched)
 	months := make(map[partitionKey]struct{})
-	var month struct { // of the reading before
+	var month struct { // month of the reading before; most readings of a batch are in one month
 		from, to  int64
 		retention string
 	}
@@ -203,15 +205,15 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*ba
 		o.Time, o.ReceivedAt = o.Time.UTC().Truncate(time.Microsecond), o.ReceivedAt.UTC().Truncate(time.Microsecond)
 		place, ok := streams[o.DatastreamID]
 		if !ok {
-			p.setAside(o, "", sensors.OneFault(sensors.ReasonUnknownDatastream, "", sensors.CodeNoDatastream, o.DatastreamID))
+			p.quarantineReading(o, "", sensors.OneFault(sensors.ReasonUnknownDatastream, "", sensors.CodeNoDatastream, o.DatastreamID))
 			continue
 		}
 		if o.Time.Year() < firstYear || o.Time.Sub(o.ReceivedAt) > futureBound {
-			p.setAside(o, place.device, sensors.OneFault(sensors.ReasonBadTime, "t", sensors.CodeTimeNotStored, o.Time.Format(time.RFC3339Nano)))
+			p.quarantineReading(o, place.device, sensors.OneFault(sensors.ReasonBadTime, "t", sensors.CodeTimeNotStored, o.Time.Format(time.RFC3339Nano)))
 			continue
 		}
 		if t := touch[place.device]; t.seen == nil || o.ReceivedAt.After(*t.seen) {
-			at := o.ReceivedAt // else each reading goes to the heap
+			at := o.ReceivedAt // a copy, so that only this time escapes to the heap and not each reading
 			t.seen = &at
 			touch[place.device] = t
 		}
@@ -229,8 +231,8 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*ba
 	if err := db.boundMonths(ctx, p, months); err != nil {
 		return nil, err
 	}
-	p.setApart()
-	p.announce(b.Statuses, devices, touch)
+	p.splitRepeats()
+	p.addStatuses(b.Statuses, devices, touch)
 	p.quarantine, p.beyond = db.budget.split(p.quarantine)
 	for _, id := range slices.Sorted(maps.Keys(touch)) {
 		t := touch[id]
@@ -243,8 +245,8 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*ba
 	return p, db.ensurePartitions(ctx, months)
 }
 
-// announce takes over the newest status of each known device.
-func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, touch map[string]touched) {
+// addStatuses adds the newest status of each known device. The others go to quarantine.
+func (p *batchPlan) addStatuses(statuses []sensors.Status, known map[string]bool, touch map[string]touched) {
 	for _, s := range statuses {
 		at := s.At.UTC().Truncate(time.Microsecond)
 		if !known[s.DeviceID] {
@@ -268,20 +270,22 @@ func (p *batchPlan) announce(statuses []sensors.Status, known map[string]bool, t
 	}
 }
 
-// setAside puts a reading that cannot be stored where people can see it.
-func (p *batchPlan) setAside(o sensors.Observation, device string, faults sensors.Faults) {
+// quarantineReading adds a reading that cannot be stored to the quarantine.
+func (p *batchPlan) quarantineReading(o sensors.Observation, device string, faults sensors.Faults) {
 	p.unknown++
 	p.quarantine = append(p.quarantine, asQuarantined(o, device, o.ReceivedAt, faults))
 }
 
+// asQuarantined returns the quarantine row of an observation or status, with its JSON as the payload.
 func asQuarantined(thing any, device string, at time.Time, faults sensors.Faults) sensors.Quarantined {
 	raw, err := json.Marshal(thing)
-	if err != nil { // a year beyond 9999, a NaN: then as Go writes it
+	if err != nil { // a year after 9999, or NaN: use Go's format
 		raw = fmt.Appendf(nil, "%+v", thing)
 	}
 	return faults.Quarantine(sensors.Quarantined{At: at, DeviceID: device, Payload: raw, Size: len(raw)})
 }
 
+// later returns the later of two times; nil is earlier than any.
 func later(a *time.Time, b time.Time) *time.Time {
 	if a != nil && !b.After(*a) {
 		return a
@@ -322,6 +326,7 @@ func (db *DB) streamPlaces(ctx context.Context, obs []sensors.Observation) (map[
 	return joined(places, found), nil // not the cache, which may have been cleared in the meantime
 }
 
+// knownDevices returns the devices of the statuses that exist.
 func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[string]bool, error) {
 	if len(statuses) == 0 {
 		return nil, nil
@@ -343,8 +348,8 @@ func (db *DB) knownDevices(ctx context.Context, statuses []sensors.Status) (map[
 	return known, err
 }
 
-// Stored is sensors.Committer's: whether each reading is there already, with its time and its value, as an observation or
-// among the conflicts.
+// Stored implements sensors.Committer. It reports for each reading whether its time and value are stored already, as an
+// observation or as a conflict.
 func (db *DB) Stored(ctx context.Context, readings []sensors.Observation) ([]bool, error) {
 	out := make([]bool, len(readings))
 	if len(readings) == 0 {

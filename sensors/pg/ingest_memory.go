@@ -33,6 +33,7 @@ func (c *placeCache) add(more map[int64]streamPlace) {
 	c.known.Store(&m)
 }
 
+// joined returns a new map with the entries of both.
 func joined(a, b map[int64]streamPlace) map[int64]streamPlace {
 	m := make(map[int64]streamPlace, len(a)+len(b))
 	maps.Copy(m, a)
@@ -40,6 +41,7 @@ func joined(a, b map[int64]streamPlace) map[int64]streamPlace {
 	return m
 }
 
+// forget clears the cache.
 func (c *placeCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,23 +62,25 @@ func (c *touchCache) due(devices []touched) []touched {
 	defer c.mu.Unlock()
 	var due []touched
 	for _, d := range devices {
-		if told, ok := c.seen[d.id]; d.statusAt != nil || !ok || d.seen != nil && d.seen.Sub(told) >= seenStep {
+		if last, ok := c.seen[d.id]; d.statusAt != nil || !ok || d.seen != nil && d.seen.Sub(last) >= seenStep {
 			due = append(due, d)
 		}
 	}
 	return due
 }
 
+// forget clears the cache.
 func (c *touchCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen = nil
 }
 
-// note caches the last_seen of devices after a commit.
-func (c *touchCache) note(devices []touched) {
+// record caches the last_seen of devices after a commit.
+func (c *touchCache) record(devices []touched) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// a cleared cache costs only one more write of each row
 	if c.seen == nil || len(c.seen) > 1<<20 {
 		c.seen = make(map[string]time.Time)
 	}
@@ -100,8 +104,10 @@ type recentBatches struct {
 	rows   int
 }
 
+// weight returns the size of a batch, in readings.
 func weight(c sensors.Committed) int { return max(16, len(c.Observations)+len(c.Statuses)) }
 
+// add adds a batch and removes the oldest ones above the limit, but never the batch itself.
 func (r *recentBatches) add(c sensors.Committed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

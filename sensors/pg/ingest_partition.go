@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// partitionLock serialises the making and dropping of partitions, over all nodes.
+// partitionLock serializes the creation and the removal of partitions over all nodes.
 const partitionLock = `select pg_advisory_xact_lock(7043, 3)`
 
-// monthOptions let a month be vacuumed as it grows, so that charts read the key alone. Migration 007 gave
-// the same to the months that were there.
+// monthOptions make autovacuum run on a month partition while it grows, so that charts can use index-only scans. Migration
+// 007 sets the same options for the months that existed then.
 const monthOptions = `autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000`
 
 // partitionKey is one month of one retention class, in UTC.
@@ -23,16 +23,19 @@ type partitionKey struct {
 	month     time.Month
 }
 
+// partitionOf returns the partition of a reading at time t.
 func partitionOf(retention string, t time.Time) partitionKey {
 	t = t.UTC()
 	return partitionKey{retention, t.Year(), t.Month()}
 }
 
-// class is the table of the retention class, table that of the month.
+// class returns the name of the retention class's table.
 func (k partitionKey) class() string { return "observation_" + k.retention }
 
+// table returns the name of the month's table.
 func (k partitionKey) table() string { return fmt.Sprintf("%s_%04d_%02d", k.class(), k.year, k.month) }
 
+// from returns the beginning of the month, to its end, which is exclusive.
 func (k partitionKey) from() time.Time { return time.Date(k.year, k.month, 1, 0, 0, 0, 0, time.UTC) }
 
 func (k partitionKey) to() time.Time { return k.from().AddDate(0, 1, 0) }
@@ -43,6 +46,7 @@ type partitionCache struct {
 	known map[partitionKey]struct{}
 }
 
+// missing returns the partitions that are not in the cache. They may exist.
 func (c *partitionCache) missing(want map[partitionKey]struct{}) []partitionKey {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -130,8 +134,8 @@ func makeClass(ctx context.Context, tx pgx.Tx, k partitionKey) error {
 	return err
 }
 
-// tableExists reads the catalogue itself: to_regclass may answer from what the session remembers of the time before it
-// waited for partitionLock.
+// tableExists reports whether a partition exists. It reads pg_class, because to_regclass can return a cached result from
+// before the wait for partitionLock.
 func tableExists(ctx context.Context, tx pgx.Tx, name string) (bool, error) {
 	var there bool
 	err := tx.QueryRow(ctx, `

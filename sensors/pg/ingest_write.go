@@ -14,11 +14,11 @@ import (
 	"onemap/sensors"
 )
 
-// seenStep is how exactly device.last_seen is kept while a device publishes: readers add what
-// latest says, and the row is not rewritten with every reading.
+// seenStep is the precision of device.last_seen while a device publishes. The row is not updated with every reading. Readers
+// take the later of last_seen and the receipt times in latest.
 const seenStep = 10 * time.Second
 
-// allNew reports whether the plan may turn out to hold nothing but new readings.
+// allNew reports whether the plan may consist of new readings only. If so, writeNew can store it.
 func (p *batchPlan) allNew() bool {
 	if len(p.fresh) == 0 || len(p.again) > 0 || len(p.clocks) > 0 {
 		return false
@@ -26,10 +26,10 @@ func (p *batchPlan) allNew() bool {
 	return !slices.ContainsFunc(p.devices, func(d touched) bool { return d.statusAt != nil })
 }
 
-// known reports whether err says that some of the readings are there already.
+// known reports whether err means that some of the readings are stored already. store_fresh raises P0V01 for that.
 func known(err error) bool { return pg.Code(err) == "P0V01" }
 
-// unchangedSQL fails when a device of the batch has changed since it was decoded; its arguments are unchangedArgs'.
+// unchangedSQL fails if a device of the batch has changed since the batch was decoded. unchangedArgs returns its arguments.
 const unchangedSQL = `select expect_unchanged($1, $2)`
 
 func (p *batchPlan) unchangedArgs() []any {
@@ -40,17 +40,16 @@ func (p *batchPlan) unchangedArgs() []any {
 	return []any{*p.registry, ids}
 }
 
-// changed reports whether err says that a device of the batch has changed.
+// changed reports whether err means that a device of the batch has changed. expect_unchanged raises P0V02 for that.
 func changed(err error) bool { return pg.Code(err) == "P0V02" }
 
-// writeNew stores a plan all of whose readings are new, in one round trip and one transaction; when they
-// are not, known is true of the error and nothing was stored. Tables are touched in the order in
-// which write does.
+// writeNew stores a plan of new readings only, in one round trip and one transaction. If a reading is not new, known is true
+// for the error, and nothing was stored. It writes the tables in the same order as write, so that the two do not deadlock.
 func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResult, kept sensors.Committed, err error) {
 	res = sensors.BatchResult{Unknown: p.unknown, Beyond: p.countBeyond(), Stored: len(p.fresh)}
 	present := p.fresh
 	if p.ahead {
-		present = inState(p.fresh)
+		present = sortedByState(p.fresh)
 	}
 	c, n := columnsOf(p.fresh), columnsOf(newest(present))
 	var batch pgx.Batch
@@ -84,29 +83,29 @@ func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResu
 	return res, kept, nil
 }
 
-// asCommitted is the readings as a batch has them.
+// asCommitted returns the readings in the form of a committed batch.
 func asCommitted(rs []reading) []sensors.Observation {
 	out := make([]sensors.Observation, len(rs))
 	for i := range rs {
 		o := &rs[i].Observation
-		out[i] = sensors.Observation{DatastreamID: o.DatastreamID, Time: o.StateTime(), Value: o.Value, QC: o.QC, TimeSource: saidSource(o), ReceivedAt: o.ReceivedAt}
+		out[i] = sensors.Observation{DatastreamID: o.DatastreamID, Time: o.StateTime(), Value: o.Value, QC: o.QC, TimeSource: batchSource(o), ReceivedAt: o.ReceivedAt}
 	}
 	return out
 }
 
-// saidSource is the source of the reading's time where a batch says it: 0 is the device's plain time.
-func saidSource(o *sensors.Observation) sensors.TimeSource {
+// batchSource returns the source of a reading's time in the form of a batch, where 0 means the device's own time.
+func batchSource(o *sensors.Observation) sensors.TimeSource {
 	if o.TimeSource == sensors.TimeDevice {
 		return 0
 	}
 	return o.TimeSource
 }
 
-// batchSources is saidSource of each reading; nil when all are 0.
+// batchSources returns the batchSource of each reading. It returns nil if all are 0.
 func batchSources(rs []reading) []int16 {
 	var sources []int16
 	for i := range rs {
-		if source := saidSource(&rs[i].Observation); source != 0 {
+		if source := batchSource(&rs[i].Observation); source != 0 {
 			if sources == nil {
 				sources = make([]int16, len(rs))
 			}
@@ -116,8 +115,8 @@ func batchSources(rs []reading) []int16 {
 	return sources
 }
 
-// write stores any plan. Rows of one table are touched in the order of their keys, and the tables in one
-// order, so that two writers never wait for each other; the batch lock is taken last.
+// write stores any plan. It writes the rows of one table in the order of their keys, and the tables always in the same order,
+// so that writers do not deadlock. The batch lock is taken last.
 func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResult, kept sensors.Committed, err error) {
 	res.Unknown, res.Beyond = p.unknown, p.countBeyond()
 	if err := pg.BoundWaits(ctx, tx); err != nil {
@@ -140,7 +139,7 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 	if err != nil {
 		return res, kept, err
 	}
-	if err := noteClocks(ctx, tx, p.clocks); err != nil {
+	if err := storeClocks(ctx, tx, p.clocks); err != nil {
 		return res, kept, err
 	}
 	res.Stored = len(stored) + len(live)
@@ -150,7 +149,7 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 		}
 	}
 	res.Duplicates = len(known) - len(live) - res.Conflicts
-	stored = inState(slices.AppendSeq(slices.Clip(stored), maps.Values(live)))
+	stored = sortedByState(slices.AppendSeq(slices.Clip(stored), maps.Values(live)))
 	if res.Late, err = upsertLatest(ctx, tx, stored); err != nil {
 		return res, kept, err
 	}
@@ -176,12 +175,12 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 	return res, kept, err
 }
 
-// obsColumns is readings as the arrays of unnest.
+// obsColumns holds readings as parallel arrays for unnest.
 type obsColumns struct {
 	retentions  []string
 	ids         []int64
 	times       []time.Time
-	states      []time.Time // times when none is ahead
+	states      []time.Time // state times; the same slice as times if no clock is wrong
 	values      []float64
 	qcs         []int16
 	timeSources []int16
@@ -189,6 +188,7 @@ type obsColumns struct {
 	places      []int32
 }
 
+// columnsOf converts readings to arrays.
 func columnsOf(rs []reading) obsColumns {
 	n := len(rs)
 	c := obsColumns{
@@ -212,13 +212,16 @@ func columnsOf(rs []reading) obsColumns {
 	return c
 }
 
-// insertObservations stores what is new and tells it from what the table, or this batch, had.
+// insertObservations stores the new readings. known are those that the table, or an earlier reading of the batch, had
+// already.
 func (p *batchPlan) insertObservations(ctx context.Context, tx pgx.Tx) (stored, known []reading, err error) {
 	stored, known, err = insertNew(ctx, tx, p.fresh)
 	return stored, append(known, p.again...), err
 }
 
-// insertNew stores those of the readings, in the order of their keys, that the table does not have.
+// insertNew stores those of the readings whose key is not in the table yet. fresh must be in the order of the keys, which
+// keeps concurrent writers from deadlocking. The sequence has an increment larger than any batch, so one number is enough for
+// a batch, and place orders its readings.
 func insertNew(ctx context.Context, tx pgx.Tx, fresh []reading) (stored, known []reading, err error) {
 	if len(fresh) == 0 {
 		return nil, nil, nil
@@ -262,8 +265,8 @@ func insertNew(ctx context.Context, tx pgx.Tx, fresh []reading) (stored, known [
 	return stored, known, nil
 }
 
-// noteClocks notes by how much devices' clocks are wrong.
-func noteClocks(ctx context.Context, tx pgx.Tx, clocks []sensors.DeviceClock) error {
+// storeClocks stores the clock offsets of devices, in seconds.
+func storeClocks(ctx context.Context, tx pgx.Tx, clocks []sensors.DeviceClock) error {
 	if len(clocks) == 0 {
 		return nil
 	}
@@ -286,8 +289,8 @@ func noteClocks(ctx context.Context, tx pgx.Tx, clocks []sensors.DeviceClock) er
 	return err
 }
 
-// upsertLatest moves the newest reading of each datastream forward, never back, and counts the
-// readings of the datastreams that have a newer one. stored is in the order of its states.
+// upsertLatest replaces the latest reading of each datastream by a newer one, never by an older one. late is the number of
+// readings of those datastreams whose latest did not change. stored must be in the order of state times.
 func upsertLatest(ctx context.Context, tx pgx.Tx, stored []reading) (late int, err error) {
 	if len(stored) == 0 {
 		return 0, nil
@@ -342,6 +345,7 @@ const touchSQL = `
 		from said where d.id = said.id
 		returning d.id, said.news, said.online, said.status_at`
 
+// touchArgs returns the arguments of touchSQL.
 func touchArgs(devices []touched) []any {
 	n := len(devices)
 	ids, seen, online, at := make([]string, n), make([]*time.Time, n), make([]*bool, n), make([]*time.Time, n)
@@ -375,8 +379,9 @@ func (p *batchPlan) touchDevices(ctx context.Context, tx pgx.Tx) ([]sensors.Stat
 	return news, err
 }
 
-// appendSQL writes the ingest_batch row that rules and live state read. It takes the lock that keeps batches in the order of
-// their commits, so it must be the last statement of the transaction.
+// appendSQL writes the ingest_batch row that rules and live state read. It is in the same transaction as the readings, so no
+// committed reading escapes the rules. It takes the lock that keeps batches in the order of their commits, so it must be the
+// last statement of the transaction.
 const appendSQL = `select append_ingest_batch($1, $2, $3, $4, $5, $6, $7, $8), clock_timestamp()`
 
 // appendBatch writes the batch of stored readings, in the order of their state times, and statuses. It returns the batch in the

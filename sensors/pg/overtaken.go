@@ -66,12 +66,12 @@ func (db *DB) settlePartitions(ctx context.Context, want map[partitionKey]struct
 		if _, err := tx.Exec(ctx, partitionLock); err != nil {
 			return err
 		}
-		told := map[string]bool{}
+		done := map[string]bool{}
 		for k := range want {
-			if told[k.class()] {
+			if done[k.class()] {
 				continue
 			}
-			told[k.class()] = true
+			done[k.class()] = true
 			// This statement changes nothing and does not conflict with the locks of writers. It makes all sessions reload
 			// the definition of the table.
 			sql := fmt.Sprintf(`alter table only %s alter column value set statistics -1`, pgx.Identifier{k.class()}.Sanitize())
@@ -83,8 +83,8 @@ func (db *DB) settlePartitions(ctx context.Context, want map[partitionKey]struct
 	})
 }
 
-// holdPartitions waits for transactions that create or drop partitions, and locks the set of partitions until the transaction ends.
-func holdPartitions(ctx context.Context, tx pgx.Tx) error {
+// lockPartitions waits for transactions that create or drop partitions, and locks the set of partitions until the transaction ends.
+func lockPartitions(ctx context.Context, tx pgx.Tx) error {
 	if err := pg.BoundWaits(ctx, tx); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package sensorspg
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -22,9 +21,9 @@ var _ sensors.StaleStore = (*DB)(nil)
 // the states that were last published. CheckStale updates these two tables, and is their only writer. So every change in them
 // is listed in a presence.changed event of the same transaction.
 
-// lookLock allows one check at a time over all nodes. It also disables nested loops and JIT: the planner cannot know the size
+// checkLock allows one check at a time over all nodes. It also disables nested loops and JIT: the planner cannot know the size
 // of the intermediate results, nested loops over them would take minutes, and JIT compilation takes longer than the query.
-const lookLock = `
+const checkLock = `
 	select pg_try_advisory_xact_lock(7043, 9), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)`
 
 // listenSQL stores since when this node receives. It returns since when all nodes receive, whether any node checked within the
@@ -76,26 +75,28 @@ func (db *DB) CheckStale(ctx context.Context, l sensors.StaleCheck) (sensors.Sta
 	var r sensors.StaleReport
 	err := db.untilSettled(ctx, overtaken, func(bool) error { // retried if a device was deleted in the meantime
 		return db.pool.InTx(ctx, func(tx pgx.Tx) (err error) {
-			r, err = look(ctx, tx, l, db.now())
+			r, err = checkOnce(ctx, tx, l, db.now())
 			return err
 		})
 	})
 	return r, pg.MapErr(err, "look for silence")
 }
 
-func look(ctx context.Context, tx pgx.Tx, l sensors.StaleCheck, now time.Time) (r sensors.StaleReport, err error) {
-	var hearing time.Time
+// checkOnce runs one check. It returns without changes if another node has checked recently or is checking now. The order of the
+// statements matters: the events are last, because the lock of the event log is held from there to the commit.
+func checkOnce(ctx context.Context, tx pgx.Tx, l sensors.StaleCheck, now time.Time) (r sensors.StaleReport, err error) {
+	var listening time.Time
 	var recent bool
-	err = tx.QueryRow(ctx, listenSQL, l.Node, l.ListeningSince, now, l.Gap).Scan(&hearing, &recent, &r.Stale, &r.Offline)
+	err = tx.QueryRow(ctx, listenSQL, l.Node, l.ListeningSince, now, l.Gap).Scan(&listening, &recent, &r.Stale, &r.Offline)
 	if err != nil || recent {
 		return r, err
 	}
-	if err := tx.QueryRow(ctx, lookLock).Scan(&r.Looked, nil, nil); err != nil || !r.Looked {
+	if err := tx.QueryRow(ctx, checkLock).Scan(&r.Looked, nil, nil); err != nil || !r.Looked {
 		return r, err
 	}
 	r.Stale, r.Offline = 0, 0
 	var w presenceWrite
-	if err := w.find(ctx, tx, now, hearing, &r); err != nil {
+	if err := w.find(ctx, tx, now, listening, &r); err != nil {
 		return r, err
 	}
 	r.Changes, r.Events = w.changes, len(w.events)
@@ -108,14 +109,14 @@ func look(ctx context.Context, tx pgx.Tx, l sensors.StaleCheck, now time.Time) (
 			return r, err
 		}
 	}
-	unevaluated, err := checkUnevaluated(ctx, tx, now, hearing)
+	unevaluated, err := checkUnevaluated(ctx, tx, now, listening)
 	if err != nil {
 		return r, err
 	}
-	if err := appendPresence(ctx, tx, w.events); err != nil {
+	if err := w.events.write(ctx, tx, sensors.EventPresenceChanged); err != nil {
 		return r, err
 	}
-	return r, appendUnevaluated(ctx, tx, unevaluated)
+	return r, unevaluated.write(ctx, tx, sensors.EventUnevaluated)
 }
 
 // presenceWrite holds the rows and events that a check must write.
@@ -129,7 +130,7 @@ type presenceWrite struct {
 	staleSince   []time.Time
 	fresh        []int64
 
-	events  []presenceEvent
+	events  divisionEvents[sensors.PresenceChange]
 	changes int
 }
 
@@ -151,8 +152,8 @@ func loadCandidates(ctx context.Context, tx pgx.Tx, now time.Time) ([]*candidate
 	var c candidate
 	var s sensors.StreamFacts
 	targets := []any{
-		&c.ID, &c.division, &c.enabled, &c.Said, orZero(&c.SaidAt), orZero(&c.LastSeen), &c.LastTold.Online, &c.LastTold.Reason, orZero(&c.LastTold.Since),
-		&s.ID, &s.Name, &s.IntervalS, orZero(&s.NewestAt), orZero(&s.Received), &s.LastTold.Reason, orZero(&s.LastTold.Since),
+		&c.ID, &c.division, &c.enabled, &c.StatusOnline, orZero(&c.StatusAt), orZero(&c.LastSeen), &c.Published.Online, &c.Published.Reason, orZero(&c.Published.Since),
+		&s.ID, &s.Name, &s.IntervalS, orZero(&s.NewestAt), orZero(&s.Received), &s.Published.Reason, orZero(&s.Published.Since),
 	}
 	_, err = pgx.ForEachRow(rows, targets, func() error {
 		device := known[c.ID]
@@ -172,14 +173,14 @@ func loadCandidates(ctx context.Context, tx pgx.Tx, now time.Time) ([]*candidate
 func orZero(t *time.Time) *zeronull.Timestamptz { return (*zeronull.Timestamptz)(t) }
 
 // find judges the candidates and collects their changes. It counts the stale datastreams and the off-line devices in r.
-func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, hearing time.Time, r *sensors.StaleReport) error {
+func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, listening time.Time, r *sensors.StaleReport) error {
 	candidates, err := loadCandidates(ctx, tx, now)
 	if err != nil {
 		return err
 	}
 	var found []divisionChange
 	for _, c := range candidates {
-		v := sensors.JudgePresence(c.DeviceFacts, now, hearing)
+		v := sensors.JudgePresence(c.DeviceFacts, now, listening)
 		if c.enabled {
 			r.Stale += v.StaleDatastreams()
 			if v.Device.Reason != "" && !v.Device.Online {
@@ -213,10 +214,7 @@ func (c divisionChange) compare(d divisionChange) int {
 func (w *presenceWrite) add(division string, c sensors.PresenceChange) {
 	c.Since = c.Since.UTC()
 	w.changes++
-	if n := len(w.events); n == 0 || w.events[n-1].division != division {
-		w.events = append(w.events, presenceEvent{division: division})
-	}
-	w.events[len(w.events)-1].add(c)
+	w.events.add(division, c)
 	switch c.State {
 	case sensors.PresenceFresh:
 		w.fresh = append(w.fresh, c.DatastreamID)
@@ -241,42 +239,5 @@ func (w *presenceWrite) store(ctx context.Context, tx pgx.Tx) error {
 		select * from unnest($1::text[], $2::boolean[], $3::text[], $4::timestamptz[])
 		on conflict (device_id) do update set online = excluded.online, reason = excluded.reason, since = excluded.since`,
 		w.devices, w.online, w.deviceReasons, w.deviceSince)
-	return tx.SendBatch(ctx, &batch).Close()
-}
-
-// presenceEvent is the event of one division while its changes are collected.
-type presenceEvent struct {
-	division string
-	sensors.PresenceEvent
-}
-
-// add lists a change, or only counts it if PresenceListed changes are listed already. The changes of devices are added first,
-// so they are listed before those of datastreams.
-func (e *presenceEvent) add(c sensors.PresenceChange) {
-	if len(e.Changes) == sensors.PresenceListed {
-		e.More++
-		return
-	}
-	e.Changes = append(e.Changes, c)
-}
-
-// appendPresence writes the events in one round trip. It runs near the end of the transaction, because the lock of the event
-// log is held from here to the commit.
-func appendPresence(ctx context.Context, tx pgx.Tx, events []presenceEvent) error {
-	if len(events) == 0 {
-		return nil
-	}
-	var batch pgx.Batch
-	for _, e := range events {
-		payload, err := json.Marshal(e.PresenceEvent)
-		if err != nil {
-			return err
-		}
-		divisions := []string{e.division}
-		if e.division == "" {
-			divisions = []string{}
-		}
-		batch.Queue(`select append_event($1, $2, null, '', '', $3)`, sensors.EventPresenceChanged, divisions, payload)
-	}
 	return tx.SendBatch(ctx, &batch).Close()
 }

@@ -13,13 +13,13 @@ import (
 	"onemap/internal/pg"
 )
 
-// ReadingsPolicy says how long what came of readings is kept. A zero is the default named with it.
+// ReadingsPolicy defines how long and how much is kept. A zero field stands for the default that its comment names.
 type ReadingsPolicy struct {
 	Quarantine     time.Duration // 30 days
-	QuarantineRows int           // at most that many rows, of which each device has its share; 100,000
+	QuarantineRows int           // largest number of rows; the devices with most rows lose their oldest ones; 100,000
 	Conflicts      time.Duration // 365 days
-	ConflictRows   int           // likewise; 1,000,000
-	Batches        time.Duration // of ingest_batch, once the rules have evaluated them; 24 hours
+	ConflictRows   int           // the same for conflicts; 1,000,000
+	Batches        time.Duration // age of ingest_batch rows that the rules have evaluated; 24 hours
 }
 
 const day = 24 * time.Hour
@@ -32,15 +32,15 @@ func (p ReadingsPolicy) withDefaults() ReadingsPolicy {
 	}
 }
 
-// PrunedReadings says how many rows went, and which tables of observations.
+// PrunedReadings holds the numbers of deleted rows and the names of the dropped partitions.
 type PrunedReadings struct {
 	Quarantine, Conflicts, Batches int64
 	Partitions                     []string
 }
 
-// PruneReadings deletes what the policy no longer keeps, drops the months of observations that are past
-// their retention class, and makes the coming month's. The newest batch always stays, so that its number
-// never goes back.
+// PruneReadings deletes what the policy does not keep, drops the months of observations that are older than their retention
+// class keeps, and creates the partitions of this and the next month. The newest batch always stays, so that the numbers of
+// batches never go back.
 func (db *DB) PruneReadings(ctx context.Context, policy ReadingsPolicy) (r PrunedReadings, err error) {
 	p, now := policy.withDefaults(), db.now()
 	if r.Batches, err = db.pool.DeleteChunks(ctx, `
@@ -68,7 +68,8 @@ func (db *DB) PruneReadings(ctx context.Context, policy ReadingsPolicy) (r Prune
 	return r, pg.MapErr(db.makeComing(ctx, now), "make the coming partitions")
 }
 
-// prunePartitions drops each month of a retention class that ended longer ago than the class keeps.
+// prunePartitions drops the months that ended more than keep_months months ago. Tables whose name is not that of a partition
+// stay.
 func (db *DB) prunePartitions(ctx context.Context, now time.Time) ([]string, error) {
 	rows, err := db.pool.Query(ctx, `
 		select r.code, r.keep_months, m.relname
@@ -100,7 +101,7 @@ func (db *DB) prunePartitions(ctx context.Context, now time.Time) ([]string, err
 	return dropped, nil
 }
 
-// dropPartition waits for the writers of the moment, and makes them wait no longer than it does.
+// dropPartition waits for the current writers. pg.BoundWaits limits this wait, because all later writers wait behind it.
 func (db *DB) dropPartition(ctx context.Context, k partitionKey) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if err := pg.BoundWaits(ctx, tx); err != nil {
@@ -116,7 +117,7 @@ func (db *DB) dropPartition(ctx context.Context, k partitionKey) error {
 	return err
 }
 
-// monthOfTable is the year and month at the end of a partition's name.
+// monthOfTable matches the name of a partition: retention class, year, month.
 func monthOfTable() *regexp.Regexp {
 	return regexp.MustCompile(`^observation_([a-z]+)_([0-9]{4})_([0-9]{2})$`)
 }
@@ -126,13 +127,13 @@ func partitionNamed(retention, table string) (partitionKey, bool) {
 	if m == nil || m[1] != retention {
 		return partitionKey{}, false
 	}
-	year, _ := strconv.Atoi(m[2])  // digits by the expression
-	month, _ := strconv.Atoi(m[3]) // likewise
+	year, _ := strconv.Atoi(m[2])  // the expression matches only digits
+	month, _ := strconv.Atoi(m[3]) // the same
 	return partitionKey{retention, year, time.Month(month)}, month >= 1 && month <= 12
 }
 
-// makeComing makes this month's and the next month's partitions of every class, so that no reading
-// has to wait for it at midnight.
+// makeComing creates the partitions of this and the next month for every retention class, so that no reading waits for that
+// at the beginning of a month.
 func (db *DB) makeComing(ctx context.Context, now time.Time) error {
 	rows, err := db.pool.Query(ctx, `select code from retention_class`)
 	if err != nil {

@@ -17,42 +17,42 @@ import (
 	"onemap/sensors"
 )
 
-// The budget of the quarantine, by node and minute of receipt: a device has so many rows, and all of them together so
-// many; then a device that has none yet still has one. What comes beyond that is counted in one row. All who are not
-// registered are one device.
+// The budget of the quarantine, by node and minute of receipt: the number of rows of one device, and of all devices together.
+// A device without a row in this minute may always have one. Payloads beyond the budget are counted in one row. All
+// unregistered senders count as one device.
 const (
 	quarantineRowsEach = 60
 	quarantineRowsAll  = 20_000
 )
 
-// quarantineBudget is what each device has put to quarantine in its newest minute. Its zero value is empty and ready.
+// quarantineBudget counts the rows of the newest minute. Its zero value is empty and ready for use.
 type quarantineBudget struct {
 	mu     sync.Mutex
-	minute time.Time // of all
+	minute time.Time // the newest minute
 	all    int
-	each   map[string]int // in that minute
+	each   map[string]int // rows by owner in that minute
 }
 
-// quarantineMore is what a device sent in a minute beyond its budget.
+// quarantineMore is the sum of a device's payloads beyond its budget in one minute.
 type quarantineMore struct {
 	first sensors.Quarantined
 	n     int64
 	bytes int64
 }
 
-// stranger is the owner of what no registered device has sent.
-const stranger = ""
+// unregistered is the owner of the rows that no registered device has sent.
+const unregistered = ""
 
-// owner is whose budget a row is of.
+// owner returns the device whose budget a row uses.
 func owner(q *sensors.Quarantined) string {
 	if q.Reason == sensors.ReasonUnknownDevice {
-		return stranger
+		return unregistered
 	}
 	return q.DeviceID
 }
 
-// split returns the rows that are within the budget, and sums of the others by device and minute. Rows of a minute before
-// the newest count to that.
+// split returns the rows within the budget, and the sums of the others by device and minute. Rows of an earlier minute use
+// the budget of the newest one. It does not change the budget: spend does, after the commit.
 func (b *quarantineBudget) split(rows []sensors.Quarantined) (within []sensors.Quarantined, beyond []quarantineMore) {
 	if len(rows) == 0 {
 		return rows, nil
@@ -93,13 +93,13 @@ func (b *quarantineBudget) split(rows []sensors.Quarantined) (within []sensors.Q
 		beyond[at].n++
 		beyond[at].bytes += int64(q.Size)
 	}
-	slices.SortFunc(beyond, func(a, b quarantineMore) int { // the order in which their rows are locked
+	slices.SortFunc(beyond, func(a, b quarantineMore) int { // rows are locked in this order
 		return cmp.Or(cmp.Compare(a.first.DeviceID, b.first.DeviceID), a.first.At.Compare(b.first.At))
 	})
 	return within, beyond
 }
 
-// spend takes over the rows that a commit has stored.
+// spend counts the rows that a commit has stored.
 func (b *quarantineBudget) spend(rows []sensors.Quarantined) {
 	if len(rows) == 0 {
 		return
@@ -120,13 +120,13 @@ func (b *quarantineBudget) spend(rows []sensors.Quarantined) {
 	b.all += len(rows)
 }
 
-// quarantineSQL stores what could not be decoded; its arguments are quarantineArgs'.
+// quarantineSQL stores payloads that could not be decoded. quarantineArgs returns its arguments.
 const quarantineSQL = `
 	insert into quarantine (at, device_id, topic, reason, detail, payload, size, faults)
 	select at, device_id, topic, reason, detail, payload, size, $8::jsonb -> (n::int - 1) from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int[])
 		with ordinality as u (at, device_id, topic, reason, detail, payload, size, n)`
 
-// moreSQL counts what came beyond the budget; its arguments are moreArgs'. The row keeps the first of its minute.
+// moreSQL counts payloads beyond the budget. moreArgs returns its arguments. The row keeps the first payload of its minute.
 const moreSQL = `
 	insert into quarantine (at, device_id, topic, reason, detail, payload, size, faults, more, more_bytes)
 	select at, device_id, topic, reason, detail, payload, size, $8::jsonb -> (n::int - 1), more, more_bytes
@@ -135,6 +135,7 @@ const moreSQL = `
 	on conflict (device_id, at) where more > 0 do update
 	set more = quarantine.more + excluded.more, more_bytes = quarantine.more_bytes + excluded.more_bytes`
 
+// moreArgs returns the arguments of moreSQL.
 func moreArgs(beyond []quarantineMore) []any {
 	rows, more, bytes := make([]sensors.Quarantined, len(beyond)), make([]int64, len(beyond)), make([]int64, len(beyond))
 	for i, b := range beyond {
@@ -143,6 +144,7 @@ func moreArgs(beyond []quarantineMore) []any {
 	return append(quarantineArgs(rows), more, bytes)
 }
 
+// quarantineArgs returns the arguments of quarantineSQL. It removes what PostgreSQL cannot store, such as NUL in text.
 func quarantineArgs(qs []sensors.Quarantined) []any {
 	n := len(qs)
 	at, sizes, payloads := make([]time.Time, n), make([]int32, n), make([][]byte, n)
@@ -156,7 +158,7 @@ func quarantineArgs(qs []sensors.Quarantined) []any {
 	return []any{at, devices, topics, reasons, details, payloads, sizes, faults}
 }
 
-// cleanFaults is text.MakeStorable of all that faults say: a NUL fits no jsonb column either.
+// cleanFaults returns the faults with text that PostgreSQL can store: jsonb allows no NUL either.
 func cleanFaults(faults []sensors.Fault) []sensors.Fault {
 	out := make([]sensors.Fault, len(faults))
 	for i, f := range faults {
@@ -169,14 +171,15 @@ func cleanFaults(faults []sensors.Fault) []sensors.Fault {
 	return out
 }
 
-// The owners of rows, and the order in which they came, of the tables that devices share.
+// The rows with their owners and times, of the tables that all devices share.
 const (
 	quarantineOwners = `select q.id, q.at, coalesce(d.id, '') as owner from quarantine q left join device d on d.id = q.device_id`
 	conflictOwners   = `select c.id, c.received_at as at, coalesce(s.device_id, '') as owner from observation_conflict c left join datastream s on s.id = c.datastream_id`
 )
 
-// PruneQuarantine keeps the quarantine within its policy: no row is older, and there are no more than the policy's. Of
-// those that are too many the oldest of the devices with most go first, so that no device pushes out another's.
+// PruneQuarantine deletes the rows that the policy does not keep: those that are too old, and those above the number of rows.
+// Above the number, the devices with most rows lose their oldest rows, so that one device cannot displace the rows of others.
+// It also updates the metrics of the quarantine.
 func (db *DB) PruneQuarantine(ctx context.Context, policy ReadingsPolicy) (int64, error) {
 	p := policy.withDefaults()
 	old, err := db.pool.DeleteChunks(ctx, `
@@ -197,8 +200,8 @@ func (db *DB) PruneQuarantine(ctx context.Context, policy ReadingsPolicy) (int64
 	return old + more, pg.MapErr(err, "measure the quarantine")
 }
 
-// pruneShares deletes rows until a table has no more than most: of each owner the oldest, down to the same number for
-// all that have more.
+// pruneShares deletes rows until a table has at most most. It reduces the owners with most rows to the same number, and
+// deletes their oldest rows.
 func (db *DB) pruneShares(ctx context.Context, table, owners string, most int) (int64, error) {
 	var total int
 	if err := db.pool.QueryRow(ctx, `select count(*) from `+table).Scan(&total); err != nil || total <= most {
@@ -226,7 +229,8 @@ func (db *DB) pruneShares(ctx context.Context, table, owners string, most int) (
 			where place > $2 limit $1)`, shareOf(counts, most))
 }
 
-// shareOf is how many each may keep at most, so that all together keep no more than most.
+// shareOf returns the largest number of rows that each owner may keep, so that all together keep at most most. counts are the
+// rows of each owner. Owners with few rows keep them all, and the others share the rest equally.
 func shareOf(counts []int, most int) int {
 	slices.Sort(counts)
 	for i, n := range counts {
@@ -238,10 +242,10 @@ func shareOf(counts []int, most int) int {
 	return most
 }
 
-// quarantineSize is what PruneQuarantine found last.
+// quarantineSize is the size that PruneQuarantine measured last.
 type quarantineSize struct{ rows, bytes atomic.Int64 }
 
-// registerMetrics shows the size of the quarantine.
+// registerMetrics exports the size of the quarantine.
 func registerMetrics(reg prometheus.Registerer, db *DB) error {
 	if reg == nil {
 		return nil

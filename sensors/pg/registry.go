@@ -15,8 +15,8 @@ import (
 
 var _ sensors.RegistryStore = (*DB)(nil)
 
-// LoadRegistry returns every enabled device with its datastreams, without their latest readings, and
-// its secret's SHA-256, in the order of the ids.
+// LoadRegistry implements sensors.RegistryStore. It returns every enabled device in the order of ids, with its datastreams,
+// the hashes of its credentials and the times of its newest readings, but without the readings.
 func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, error) {
 	var out []sensors.RegisteredDevice
 	db.places.forget() // the type of a datastream, or the retention class of a type, may have changed
@@ -44,7 +44,7 @@ func (db *DB) LoadRegistry(ctx context.Context) ([]sensors.RegisteredDevice, err
 	return out, pg.MapErr(err, "load the registry")
 }
 
-// RegistrySeq is the seq of the last registry.changed event, 0 when there is none.
+// RegistrySeq returns the seq of the last registry.changed event. It returns 0 if there is none.
 func (db *DB) RegistrySeq(ctx context.Context) (int64, error) {
 	var seq int64
 	err := db.pool.QueryRow(ctx, `select coalesce(max(seq), 0) from event_log where kind = $1`, sensors.EventRegistryChanged).Scan(&seq)
@@ -83,8 +83,8 @@ func attachNewest(ctx context.Context, tx pgx.Tx, devices []sensors.RegisteredDe
 	var device string
 	var id int64
 	var place time.Time
-	var said *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&device, &id, &place, &said}, func() error {
+	var deviceTime *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&device, &id, &place, &deviceTime}, func() error {
 		d := byID[device]
 		if d == nil {
 			return nil
@@ -93,8 +93,8 @@ func attachNewest(ctx context.Context, tx pgx.Tx, devices []sensors.RegisteredDe
 			d.Newest = make(map[int64]sensors.NewestTimes, len(d.Streams))
 		}
 		at := sensors.NewestTimes{Place: place.UTC()}
-		if said != nil {
-			at.Said = said.UTC()
+		if deviceTime != nil {
+			at.DeviceTime = deviceTime.UTC()
 		}
 		d.Newest[id] = at
 		return nil
@@ -102,7 +102,7 @@ func attachNewest(ctx context.Context, tx pgx.Tx, devices []sensors.RegisteredDe
 	return err
 }
 
-// DatastreamTypes returns every type by its code.
+// DatastreamTypes returns all types in the order of their codes.
 func (db *DB) DatastreamTypes(ctx context.Context) ([]sensors.DatastreamType, error) {
 	rows, err := db.pool.Query(ctx, `select `+typeColumns+` from datastream_type t order by t.code`)
 	if err != nil {
@@ -115,7 +115,7 @@ func (db *DB) DatastreamTypes(ctx context.Context) ([]sensors.DatastreamType, er
 	return types, pg.MapErr(err, "list datastream types")
 }
 
-// HazardTypes returns every type by its code.
+// HazardTypes returns all types in the order of their codes.
 func (db *DB) HazardTypes(ctx context.Context) ([]sensors.HazardType, error) {
 	rows, err := db.pool.Query(ctx, `select `+hazardColumns+` from hazard_type h order by h.code`)
 	if err != nil {
@@ -155,6 +155,8 @@ const (
 	streamSilence = ` left join datastream_silence z on z.datastream_id = s.id`
 )
 
+// deviceTargets, streamTargets, typeTargets and hazardTargets return the scan targets of the columns above, in the same
+// order.
 func deviceTargets(d *sensors.Device) []any {
 	return []any{
 		&d.ID, &d.Division, &d.Name.ZH, &d.Name.EN, &d.HazardType, &d.Site, &d.Lon, &d.Lat,

@@ -10,8 +10,8 @@ import (
 	"onemap/sensors"
 )
 
-// Targets returns every datastream with its newest reading, device, type and hazard. Devices carry no
-// level; those that may not publish are among them, Enabled says so.
+// Targets returns every datastream with its latest reading, device, type and hazard type. The devices have no alert level.
+// Disabled devices are included; see Enabled.
 func (db *DB) Targets(ctx context.Context) ([]sensors.Target, error) {
 	rows, err := db.pool.Query(ctx, `
 		select `+streamColumns+`, `+deviceColumns+`, `+typeColumns+`, `+hazardColumns+`,
@@ -48,7 +48,8 @@ func (db *DB) Targets(ctx context.Context) ([]sensors.Target, error) {
 	return targets, pg.MapErr(err, "list the rules' targets")
 }
 
-// shared is the one that is known by the key, or v from now on.
+// shared returns the value that is known under the key. The first one becomes known. So datastreams of one device share one
+// Device.
 func shared[T any](known map[string]*T, key string, v *T) *T {
 	if first, ok := known[key]; ok {
 		return first

@@ -11,9 +11,9 @@ import (
 	"onemap/internal/text"
 )
 
-// Events lists the events of some kinds that the scope may see, newest first. Those of a device are its
-// alerts', those that list it, and those of its division that leave something out, which it may be among;
-// empty is every device.
+// Events returns the events of some kinds that the scope may see, newest first. The events of a device are: those of its
+// alerts, those that list it, and the shortened ones of its division, because the device may be among the changes that they
+// do not list. An empty device means all events.
 func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, device string, p core.Page) ([]core.Event, error) {
 	sql, args := eventsSQL(s, kinds, device, p)
 	rows, err := db.pool.Query(ctx, sql, args...)
@@ -24,13 +24,14 @@ func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, device s
 	return events, pg.MapErr(err, "list events")
 }
 
+// eventsSQL returns the statement of Events and its arguments.
 func eventsSQL(s core.Scope, kinds []string, device string, p core.Page) (sql string, args []any) {
 	args = []any{pg.Array(kinds), p.Before, s.Division, s.Role, p.Length()}
 	sql = `
 		select ` + eventlog.Columns + ` from event_log
 		where kind = any($1) and ($2::bigint <= 0 or seq < $2)
 			and scope_covers_any($3, divisions) and (roles is null or $4 = any(roles))`
-	if device != "" { // its events are found first: in the order of the log, one with few would be looked for in all of it
+	if device != "" { // find its events by index first: in the order of the log, a device with few events would need a scan of the whole log
 		args = append(args, text.MakeStorable(device))
 		sql += `
 			and seq = any(array(

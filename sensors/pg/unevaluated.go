@@ -3,7 +3,6 @@ package sensorspg
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -73,8 +72,8 @@ func loadEvaluated(ctx context.Context, tx pgx.Tx, now time.Time) ([]*evaluated,
 	var f evaluated
 	var b sensors.BadStream
 	targets := []any{
-		&f.ID, &f.division, &f.Enabled, &f.IntervalS, orZero(&f.LastSeen), orZero(&f.SaidAt), orZero(&f.Evaluated), &f.Bad,
-		orZero(&f.Quarantined.First), orZero(&f.Quarantined.Last), &f.LastTold.Reason, orZero(&f.LastTold.Since),
+		&f.ID, &f.division, &f.Enabled, &f.IntervalS, orZero(&f.LastSeen), orZero(&f.StatusAt), orZero(&f.Evaluated), &f.Bad,
+		orZero(&f.Quarantined.First), orZero(&f.Quarantined.Last), &f.Published.Reason, orZero(&f.Published.Since),
 		&b.IntervalS, orZero(&b.Since), orZero(&b.Received),
 	}
 	_, err = pgx.ForEachRow(rows, targets, func() error {
@@ -96,7 +95,7 @@ func loadEvaluated(ctx context.Context, tx pgx.Tx, now time.Time) ([]*evaluated,
 
 // checkUnevaluated finds the changes of the devices whose readings are not evaluated, and stores them. It returns the events for
 // the changes, one per division.
-func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (events []unevaluatedEvent, err error) {
+func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, listening time.Time) (events divisionEvents[sensors.UnevaluatedChange], err error) {
 	devices, err := loadEvaluated(ctx, tx, now)
 	if err != nil {
 		return nil, err
@@ -104,14 +103,11 @@ func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (e
 	var began, ended, reasons []string
 	var since []time.Time
 	for _, d := range devices {
-		state, changed := sensors.JudgeEvaluation(d.EvaluationFacts, now, hearing)
+		state, changed := sensors.JudgeEvaluation(d.EvaluationFacts, now, listening)
 		if !changed {
 			continue
 		}
-		if n := len(events); n == 0 || events[n-1].division != d.division {
-			events = append(events, unevaluatedEvent{division: d.division})
-		}
-		events[len(events)-1].add(sensors.UnevaluatedChange{Device: d.ID, Reason: state.Reason, Since: state.Since.UTC()})
+		events.add(d.division, sensors.UnevaluatedChange{Device: d.ID, Reason: state.Reason, Since: state.Since.UTC()})
 		if state.Reason == "" {
 			ended = append(ended, d.ID)
 		} else {
@@ -125,34 +121,4 @@ func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, hearing time.Time) (e
 	batch.Queue(`delete from device_unevaluated where device_id = any($1::text[])`, ended)
 	batch.Queue(`insert into device_unevaluated (device_id, reason, since) select * from unnest($1::text[], $2::text[], $3::timestamptz[])`, began, reasons, since)
 	return events, tx.SendBatch(ctx, &batch).Close()
-}
-
-// appendUnevaluated writes the events. It must be last in the transaction, for the same reason as appendPresence.
-func appendUnevaluated(ctx context.Context, tx pgx.Tx, events []unevaluatedEvent) error {
-	if len(events) == 0 {
-		return nil
-	}
-	var batch pgx.Batch
-	for _, e := range events {
-		payload, err := json.Marshal(e.UnevaluatedEvent)
-		if err != nil {
-			return err
-		}
-		batch.Queue(`select append_event($1, $2, null, '', '', $3)`, sensors.EventUnevaluated, []string{e.division}, payload)
-	}
-	return tx.SendBatch(ctx, &batch).Close()
-}
-
-// unevaluatedEvent is the event of one division while its changes are collected.
-type unevaluatedEvent struct {
-	division string
-	sensors.UnevaluatedEvent
-}
-
-func (e *unevaluatedEvent) add(c sensors.UnevaluatedChange) {
-	if len(e.Changes) == sensors.PresenceListed {
-		e.More++
-		return
-	}
-	e.Changes = append(e.Changes, c)
 }

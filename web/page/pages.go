@@ -1,4 +1,5 @@
-// Package page serves the built page: its files, compressed, and index.html for the addresses that the page routes itself.
+// Package page serves the built pages: their files, compressed, and index.html for the addresses that the pages route
+// themselves.
 package page
 
 import (
@@ -24,18 +25,18 @@ const indexPage = "index.html"
 
 const notBuilt = "onemap runs, but its pages are not built into this binary: run `make build`. The API is at /api/v1.\n"
 
-// Pages are the files of the built page.
+// Pages serves the files of the built pages.
 type Pages struct {
-	*httpx.Server // from Mount on
+	*httpx.Server // set by Mount
 
-	files  fs.FS // nil: they are not built
+	files  fs.FS // nil: the pages are not built into this binary
 	base   string
 	index  []byte   // index.html with the base path; nil without the files
-	build  string   // of the pages; empty without them
+	build  string   // name of the build; "" without the pages
 	packed sync.Map // name of a file → its gzip
 }
 
-// New takes the built files; nil is none. base is the path that everything is below.
+// New returns the pages with the built files, which may be nil. base is the path below which everything is served.
 func New(files fs.FS, base string) *Pages {
 	p := &Pages{files: files, base: base}
 	p.index = p.pageIndex()
@@ -43,17 +44,17 @@ func New(files fs.FS, base string) *Pages {
 	return p
 }
 
-// Build is the name of the build, which an open page compares with its own; empty without the files.
+// Build returns the name of the build, which an open page compares with its own. It returns "" without the files.
 func (p *Pages) Build() string { return p.build }
 
-// Mount serves what no other route takes.
+// Mount registers the handler for all paths that no other route matches.
 func (p *Pages) Mount(h *httpx.Server) {
 	p.Server = h
 	h.Handle(httpx.Route{Path: "/", Need: httpx.NeedNothing}, p.page)
 }
 
-// page serves the built UI: its files, and index.html for the addresses that the pages route
-// themselves. Files under /assets/ carry a hash in their name and never change.
+// page serves a file, or index.html for the addresses that the pages route themselves. Files under /assets/ have a hash in
+// their names and never change.
 func (p *Pages) page(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		p.MethodNotAllowed(w, r, []string{http.MethodGet})
@@ -84,7 +85,7 @@ func (p *Pages) page(w http.ResponseWriter, r *http.Request) {
 	p.sendPage(w, r, name, file)
 }
 
-// nowhere answers an address that there is no page at with the pages' own view of that, and 404.
+// nowhere answers 404 with index.html, in which the pages show that the address does not exist.
 func (p *Pages) nowhere(w http.ResponseWriter, r *http.Request) {
 	file, err := p.readPage(indexPage)
 	if err != nil {
@@ -98,7 +99,8 @@ func (p *Pages) nowhere(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(file)
 }
 
-// wantsHTML reports whether a person's browser asks for a page: it names text/html, a script does not.
+// wantsHTML reports whether the request comes from a browser that opens a page: it accepts text/html explicitly, which
+// scripts do not.
 func wantsHTML(r *http.Request) bool {
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		kind, params, _ := strings.Cut(part, ";")
@@ -112,7 +114,7 @@ func wantsHTML(r *http.Request) bool {
 	return false
 }
 
-// pageBuild is the name of the build in index.html, which the build of the pages wrote there; empty without one.
+// pageBuild returns the name of the build, which is in index.html. It returns "" if there is none.
 func (p *Pages) pageBuild() string {
 	file, err := p.readPage(indexPage)
 	if err != nil {
@@ -126,7 +128,7 @@ func (p *Pages) pageBuild() string {
 	return build
 }
 
-// routedByPages lists the addresses that the pages' own router knows (web/ui/src/router.ts).
+// routedByPages reports whether the pages' own router knows the address. The list must match web/ui/src/router.ts.
 func routedByPages(name string) bool {
 	switch name {
 	case "", "login", "m", "events", "alerts", "silences", "about", "display",
@@ -137,7 +139,7 @@ func routedByPages(name string) bool {
 	}
 }
 
-// readPage reads a file of the UI; folders and dot files are not there.
+// readPage reads a file of the pages. Folders and files whose names begin with a dot do not exist.
 func (p *Pages) readPage(name string) ([]byte, error) {
 	if name == indexPage && p.index != nil {
 		return p.index, nil
@@ -152,6 +154,7 @@ func (p *Pages) readPage(name string) ([]byte, error) {
 	return fs.ReadFile(p.files, name)
 }
 
+// sendPage sends a file. Assets may be cached for a year; all other files are checked by their ETag at each use.
 func (p *Pages) sendPage(w http.ResponseWriter, r *http.Request, name string, file []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType(name))
@@ -177,9 +180,9 @@ func (p *Pages) sendPage(w http.ResponseWriter, r *http.Request, name string, fi
 	_, _ = w.Write(file)
 }
 
-// pack returns a file compressed: as the build left it beside the file, or made once and kept.
+// pack returns a compressed file: the one that the build has written, or one that is compressed once and kept.
 func (p *Pages) pack(name string, file []byte) ([]byte, error) {
-	if name != indexPage { // which is not as the build left it
+	if name != indexPage { // index.html differs from the built one by the base path
 		if ready, err := p.readPage(name + ".gz"); err == nil {
 			return ready, nil
 		}
@@ -199,6 +202,7 @@ func (p *Pages) pack(name string, file []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// compressible reports whether files of this type become smaller. Images and fonts are compressed already.
 func compressible(name string) bool {
 	switch path.Ext(name) {
 	case ".html", ".js", ".mjs", ".css", ".svg", ".json", ".webmanifest", ".txt", ".map", ".wasm", ".ttf", ".pbf":
@@ -208,7 +212,8 @@ func compressible(name string) bool {
 	}
 }
 
-// contentType does not ask the machine's MIME tables for what pages are made of: they differ.
+// contentType returns the content type by the extension. The types of the pages are fixed here, because the MIME tables of
+// machines differ.
 func contentType(name string) string {
 	switch ext := path.Ext(name); ext {
 	case ".html":
@@ -237,14 +242,15 @@ func contentType(name string) string {
 	}
 }
 
-// Marks of index.html that the build of the pages leaves for the server (web/ui/index.html, web/ui/vite.config.ts).
+// The places in index.html that the server fills in. The build of the pages writes them (web/ui/index.html,
+// web/ui/vite.config.ts).
 const (
 	baseMark  = `name="onemap-base" content="/"`
 	assetMark = `="./`
 )
 
-// pageIndex is index.html with the base path in it: in a mark that the pages read, and before the files that it loads.
-// It is nil without the pages.
+// pageIndex returns index.html with the base path: in the meta element that the pages read, and before the files that it
+// loads. It returns nil without the pages.
 func (p *Pages) pageIndex() []byte {
 	file, err := p.readPage(indexPage)
 	if err != nil {

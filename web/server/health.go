@@ -18,6 +18,7 @@ type ServerHealth struct {
 	Parts []core.Health `json:"parts"`
 }
 
+// health returns the state of all parts, with details. It needs a session.
 func (s *Server) health() ServerHealth {
 	h := ServerHealth{OK: true, Parts: httpx.OrEmpty(s.o.Health())}
 	for _, p := range h.Parts {

@@ -1,5 +1,5 @@
-// Package server puts the HTTP server together: every domain's routes, the page, and what is the server's own: health,
-// metrics, the description of the API.
+// Package server assembles the HTTP server: the routes of all domains, the pages, and the server's own routes for health,
+// metrics and the description of the API.
 package server
 
 import (
@@ -19,7 +19,7 @@ import (
 	pushapi "onemap/web/push/api"
 )
 
-// Options is everything that the server is made of. New names what is missing.
+// Options holds all parts of the server. New checks that none is missing.
 type Options struct {
 	HTTP      httpx.Options
 	Auth      authapi.Options
@@ -34,14 +34,14 @@ type Options struct {
 	Metrics   http.Handler
 }
 
-// Server answers HTTP.
+// Server is the complete HTTP server.
 type Server struct {
 	*httpx.Server
 
 	o Options
 }
 
-// New makes the server. An error names what the options lack.
+// New returns the server. It returns an error that names a missing option.
 func New(o Options) (*Server, error) {
 	err := httpx.Complete("server", o, "UI")
 	for _, room := range []interface{ Complete() error }{o.Auth, o.Alerts, o.Sensors, o.Catalogue, o.Tiles, o.Push} {
@@ -58,7 +58,8 @@ func New(o Options) (*Server, error) {
 	return Assemble(o)
 }
 
-// Assemble makes the server of parts that may be missing: its routes and its description are whole.
+// Assemble returns the server without checking the options. Its routes and its description are complete, which is enough to
+// write the description.
 func Assemble(o Options) (*Server, error) {
 	pages := page.New(o.UI, o.HTTP.Base)
 	o.HTTP.Build = pages.Build()
@@ -76,11 +77,12 @@ func Assemble(o Options) (*Server, error) {
 	s.healthRoutes()
 	s.timelineRoutes()
 	s.ownRoutes()
+	// last, because the pages match every path that no other route does
 	pages.Mount(h)
 	return s, h.Seal()
 }
 
-// ownRoutes mounts what is no JSON operation, and the answer to addresses that there is nothing at.
+// ownRoutes mounts the routes that are not JSON operations, and the errors for unknown paths of the API.
 func (s *Server) ownRoutes() {
 	s.HandlePlain(httpx.Plain{
 		Route: httpx.Route{Path: "/api/v1/openapi.json", Need: httpx.View}, ID: "getOpenAPI", Summary: "This description",

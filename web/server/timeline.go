@@ -13,14 +13,14 @@ import (
 	"onemap/sensors"
 )
 
-// Timeline tells what happened.
+// Timeline lists events.
 type Timeline interface {
-	// Events lists the events of some kinds that the scope may see, newest first; of a device those that
-	// concern it or may, empty is all.
+	// Events returns the events of some kinds that the scope may see, newest first. device selects the events that concern the
+	// device or may concern it; "" selects all.
 	Events(ctx context.Context, s core.Scope, kinds []string, device string, p core.Page) ([]core.Event, error)
 }
 
-// timelineKinds are the events that a timeline shows. The others concern memory of servers and pages.
+// timelineKinds returns the kinds of events in a timeline. Other kinds only tell servers and pages to reload something.
 func timelineKinds() []string {
 	return []string{
 		sensors.EventPresenceChanged, sensors.EventUnevaluated, catalogue.EventLayerChanged,

@@ -11,8 +11,8 @@ import (
 	"onemap/sensors"
 )
 
-// bare is a payload without what senders of text put around it: byte order marks before it; behind it the NULs
-// that end a text in C, the Ctrl-Z that ends one in CP/M and its heirs, and white space.
+// bare removes what senders of text add to a payload: byte order marks before it; NUL (the end of a text in C), Ctrl-Z (the
+// end of a text in CP/M and DOS) and white space after it.
 func bare(payload []byte) []byte {
 	for bytes.HasPrefix(payload, []byte("\xef\xbb\xbf")) {
 		payload = payload[3:]
@@ -20,13 +20,14 @@ func bare(payload []byte) []byte {
 	return bytes.TrimRight(payload, "\x00\x1a \t\r\n")
 }
 
-// decoder is one payload on its way to observations.
+// decoder decodes one payload to observations.
 type decoder struct {
 	scanner
-	at  int // index of the record in its array; below 0 in none
+	at  int // index of the current record in its array; negative: there is no array
 	out *sensors.Decoding
 }
 
+// payload decodes one reading or an array of readings.
 func (d *decoder) payload() error {
 	if d.peek() != '[' {
 		if err := d.reading(-1); err != nil {
@@ -49,7 +50,7 @@ func (d *decoder) payload() error {
 	return d.end()
 }
 
-// path is that of the current record: "" or "[3]".
+// path returns the path of the current record for faults: "" or "[3]".
 func (d *decoder) path() string {
 	if d.at < 0 {
 		return ""
@@ -57,7 +58,7 @@ func (d *decoder) path() string {
 	return "[" + strconv.Itoa(d.at) + "]"
 }
 
-// field is the path of a key of the current record.
+// field returns the path of a key of the current record.
 func (d *decoder) field(key string) string {
 	if d.at < 0 {
 		return key
@@ -65,7 +66,8 @@ func (d *decoder) field(key string) string {
 	return d.path() + "." + key
 }
 
-// reading takes one {"t":…,"v":{…}}.
+// reading decodes one {"t":…,"v":{…}}. A reading with a wrong time is not stored: it would be stored at a wrong place. A
+// wrong value does not affect the other values.
 func (d *decoder) reading(index int) error {
 	d.at = index
 	d.out.Begin()
@@ -87,7 +89,7 @@ func (d *decoder) reading(index int) error {
 			valuesSeen = true
 			return d.values()
 		case isT || isV:
-			good = false // which of the two is meant cannot be known
+			good = false // it is not known which of the two is right
 			d.out.Fault(sensors.ReasonBadShape, d.field(string(key)), sensors.CodeGivenTwice)
 		default:
 			d.out.Fault(sensors.ReasonBadShape, d.field(sensors.Printable(key)), sensors.CodeUnknownMember, "t", "v")
@@ -106,7 +108,7 @@ func (d *decoder) reading(index int) error {
 	return nil
 }
 
-// takeTime takes the value of "t"; ok is false when it says no time.
+// takeTime decodes the value of "t". ok is false if it is not a valid time.
 func (d *decoder) takeTime() (ok bool, err error) {
 	at, wrong, what, err := d.time()
 	if err != nil {
@@ -120,7 +122,7 @@ func (d *decoder) takeTime() (ok bool, err error) {
 	return true, nil
 }
 
-// values takes the object of "v".
+// values decodes the object of "v".
 func (d *decoder) values() error {
 	if d.peek() != '{' {
 		d.out.Fault(sensors.ReasonBadShape, d.field("v"), sensors.CodeNotNumbers, d.kind())
@@ -137,7 +139,7 @@ func (d *decoder) values() error {
 	return err
 }
 
-// value takes one number of "v".
+// value decodes one number of "v". verdict is the result of the checks that do not depend on the protocol.
 func (d *decoder) value(name []byte) error {
 	number, wrong, what, err := d.number()
 	if err != nil {
@@ -153,7 +155,7 @@ func (d *decoder) value(name []byte) error {
 	return nil
 }
 
-// time takes a value that should be a time; wrong is what is wrong with it, and what stands there.
+// time decodes a value that should be a time. wrong is the code of what is wrong with it, and what is the found value.
 func (s *scanner) time() (at time.Time, wrong fault.Code, what any, err error) {
 	if s.peek() != '"' {
 		what = s.kind()
@@ -170,8 +172,7 @@ func (s *scanner) time() (at time.Time, wrong fault.Code, what any, err error) {
 	return at, "", nil, nil
 }
 
-// number takes a value that should be a finite number; it is NaN when wrong says what is wrong with it, and what stands
-// there.
+// number decodes a value that should be a finite number. If wrong is set, value is NaN, and what is the found value.
 func (s *scanner) number() (value float64, wrong fault.Code, what any, err error) {
 	switch s.peek() {
 	case '"', '{', '[':
@@ -192,8 +193,8 @@ func (s *scanner) number() (value float64, wrong fault.Code, what any, err error
 	return value, "", nil, nil
 }
 
-// found is a bare word for a message. One that is spelled as a token is quoted, or the page would translate what the
-// sender wrote.
+// found returns a word without quotes for a message. It quotes a word that is spelled like a token, because the page would
+// otherwise translate the text of the sender.
 func found(word []byte) any {
 	switch token := fault.Token(word); {
 	case token == fault.ANull:
@@ -204,7 +205,7 @@ func found(word []byte) any {
 	return sensors.Printable(word)
 }
 
-// kind names what comes next, for a message.
+// kind returns the type of the next value, for a message.
 func (s *scanner) kind() fault.Token {
 	switch s.peek() {
 	case '"':

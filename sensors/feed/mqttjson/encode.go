@@ -44,7 +44,7 @@ func appendReading(b []byte, r sensors.Reading) []byte {
 	return append(b, '}', '}')
 }
 
-// appendString quotes s as JSON does.
+// appendString appends s as a JSON string.
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

@@ -1,6 +1,6 @@
-// Package mqttjson is the protocol that devices speak to onemap over MQTT: topics onemap/v1/{division}/{device}/{kind} and
-// payloads in JSON (docs/devices.md). It is the same through the embedded broker and through an external one. The package
-// knows no connection: it turns topics and bytes into what package sensors stores, and back.
+// Package mqttjson is the protocol of devices over MQTT: topics onemap/v1/{division}/{device}/{kind} and payloads in JSON
+// (docs/devices.md). The embedded broker and an external one use the same protocol. The package has no connection: it
+// converts topics and bytes to the types of package sensors, and back.
 package mqttjson
 
 import (
@@ -8,7 +8,7 @@ import (
 	"onemap/sensors"
 )
 
-// Decoder returns what decodes the payloads of a topic's kind; nil for a kind that devices do not publish.
+// Decoder returns the decoder of a topic's kind. It returns nil for a kind that devices do not publish.
 func Decoder(kind string) sensors.Decoder {
 	switch kind {
 	case KindObs:
@@ -19,10 +19,10 @@ func Decoder(kind string) sensors.Decoder {
 	return nil
 }
 
-// observations decodes the payload of an obs topic: {"t":RFC 3339,"v":{"name":number,…}} or an array of such. "t" may be left
-// out: then the time of receipt counts. Each value that is wrong is a fault of its own and does not cost the others; bytes
-// that are not JSON cost the whole payload, since what they would have said cannot be known. A byte order mark before the
-// JSON, and NULs and Ctrl-Z after it, are passed over.
+// observations decodes the payload of an obs topic: {"t":RFC 3339,"v":{"name":number,…}} or an array of such objects. Without
+// "t", the time of receipt is used. A wrong value is one fault and does not affect the other values. If the bytes are not
+// JSON, the whole payload is rejected, because the rest cannot be interpreted safely. A byte order mark before the JSON, and
+// NUL and Ctrl-Z after it, are ignored.
 type observations struct{}
 
 // Count implements sensors.Decoder.

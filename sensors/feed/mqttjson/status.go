@@ -7,9 +7,9 @@ import (
 	"onemap/sensors"
 )
 
-// ParseStatus reads the payload of a status topic or of a last will: online, offline, or {"online":bool,"t":RFC 3339}.
-// The words may be in any case, in quotes, and end in NUL or white space. What the device says of the time is checked and
-// not used: see sensors.Decoding.Status.
+// ParseStatus decodes the payload of a status topic or of a last will: online, offline, or {"online":bool,"t":RFC 3339}. The
+// words may be in upper or lower case, in quotes, and end in NUL or white space. A time in the status is checked and not
+// used: see sensors.Decoding.Status.
 func ParseStatus(payload []byte) (online bool, faults sensors.Faults) {
 	payload = bare(payload)
 	switch word := strings.ToLower(strings.Trim(string(payload), "\" \t\r\n")); word {
@@ -27,14 +27,14 @@ func ParseStatus(payload []byte) (online bool, faults sensors.Faults) {
 	return d.online, d.faults
 }
 
-// statusDecoder is one status that is an object.
+// statusDecoder decodes a status that is a JSON object.
 type statusDecoder struct {
 	scanner
 	online bool
 	faults sensors.Faults
 }
 
-// status takes {"online":bool,"t":…}.
+// status reads {"online":bool,"t":…}.
 func (d *statusDecoder) status() error {
 	seen := map[string]bool{}
 	err := d.object(func(key []byte) error {
@@ -67,6 +67,7 @@ func (d *statusDecoder) status() error {
 	return d.end()
 }
 
+// boolean reads the value of "online".
 func (d *statusDecoder) boolean() error {
 	switch d.peek() {
 	case 't', 'f':

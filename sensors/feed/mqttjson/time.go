@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// parseTime reads an RFC 3339 time, or one that ISO 8601 or a common library writes in its place: see rfc3339.
+// parseTime parses an RFC 3339 time, or a similar form of ISO 8601 or of common libraries: see rfc3339. ok is false if it is
+// none of them, or if the year is not from 0 to 9999.
 func parseTime(text []byte) (at time.Time, ok bool) {
-	if at.UnmarshalText(text) != nil { // RFC 3339 strictly, other than time.Parse
+	if at.UnmarshalText(text) != nil { // strict RFC 3339; time.Parse accepts more
 		if at, ok = rfc3339(text); !ok {
 			return time.Time{}, false
 		}
@@ -16,10 +17,10 @@ func parseTime(text []byte) (at time.Time, ok bool) {
 	return at, at.Year() >= 0 && at.Year() <= 9999
 }
 
-// rfc3339 reads a time that is almost one of RFC 3339: a zone as +0800 or +08, as strftime writes it, UTC for Z, and
-// a blank before either; a blank for the T; small letters; a comma before the fraction; no seconds; no
-// separators (ISO 8601's basic form); the leap second at the end of a day in UTC, which is the first of the next day here;
-// a month or day 00, as of a clock that was never set, which is a day of the year 1 here.
+// rfc3339 parses a time that is almost RFC 3339. It accepts these differences: a zone as +0800 or +08 (strftime), UTC for Z,
+// and a space before the zone; a space for the T; lower case; a comma before the fraction; no seconds; no separators (basic
+// form of ISO 8601). A leap second at the end of a UTC day becomes the first second of the next day. A month or day 00, of a
+// clock that was never set, becomes a day of the year 1.
 func rfc3339(text []byte) (at time.Time, ok bool) {
 	const date, minute, second = len("2006-01-02"), len("2006-01-02T15:04"), len("2006-01-02T15:04:05")
 	if text = bytes.TrimSpace(text); len(text) > 48 {
@@ -66,14 +67,14 @@ func rfc3339(text []byte) (at time.Time, ok bool) {
 	}
 	if leap {
 		at = at.Add(time.Second)
-		if h, m, _ := at.UTC().Clock(); h != 0 || m != 0 { // a leap second ends a day; another 60th second is no time
+		if h, m, _ := at.UTC().Clock(); h != 0 || m != 0 { // only the last second of a day can be a leap second
 			return at, false
 		}
 	}
 	return at, true
 }
 
-// separated writes ISO 8601's basic form, 20060102T150405, as its extended one; other bytes as they are.
+// separated converts the basic form of ISO 8601, 20060102T150405, to the extended form. It returns other bytes unchanged.
 func separated(b []byte) []byte {
 	clock := digits(b[9:])
 	if clock != len("150405") && clock != len("1504") {

@@ -7,23 +7,23 @@ import (
 	"onemap/sensors"
 )
 
-// topicRoot is the version of the topic tree that devices publish under.
+// topicRoot is the prefix of all topics, with the version of the protocol.
 const topicRoot = "onemap/v1/"
 
 // The kinds of topics, the last part of a topic.
 const (
 	KindObs    = "obs"    // readings, published by the device
-	KindStatus = "status" // on or off line, published by the device and as its last will
+	KindStatus = "status" // online or offline, published by the device and as its last will
 	KindCmd    = "cmd"    // for later use; the device subscribes
 )
 
-// Topic is onemap/v1/{division}/{device}/{kind}.
+// Topic returns onemap/v1/{division}/{device}/{kind}.
 func Topic(division, device, kind string) string {
 	return topicRoot + division + "/" + device + "/" + kind
 }
 
-// ParseTopic splits onemap/v1/{division}/{device}/{kind} and checks each part. The error is of kind
-// fault.Invalid and names the part.
+// ParseTopic splits onemap/v1/{division}/{device}/{kind} and checks each part. It returns an error of kind fault.Invalid that
+// names the wrong part.
 func ParseTopic(topic string) (division, device, kind string, err error) {
 	rest, ok := strings.CutPrefix(topic, topicRoot)
 	if !ok {
@@ -45,6 +45,7 @@ func ParseTopic(topic string) (division, device, kind string, err error) {
 	return division, device, kind, nil
 }
 
+// validDivision reports whether code has the form of a county code of GB/T 2260: 6 digits.
 func validDivision(code string) bool {
 	if len(code) != 6 {
 		return false

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// An acknowledgement is the bytes that paho would have written.
+// The acknowledgements have the same bytes as those of paho.
 func TestAcknowledgementsArePahos(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var got []byte

@@ -1,10 +1,10 @@
-// Package remote reads from an external MQTT broker, whichever it is, and hands its publishes to the
-// same ingest path as the embedded broker does. A publish is acknowledged to the broker when it is
-// committed, and in the order of receipt; until then it stays in the broker's session for this client,
-// over a cut network, a killed server and an absent database.
+// Package remote is a client of an external MQTT broker of any make. It passes the publishes to the same ingest path as the
+// embedded broker does. It acknowledges a publish to the broker after the commit, in the order of receipt. Until then the
+// publish stays in the broker's session for this client: while the network is down, after a kill of the server, and while the
+// database is unavailable.
 //
-// What the broker itself loses (a queue that is full, a session that it did not save) cannot be seen
-// from here: `onemap doctor` looks for the settings, docs/brokers.md names them.
+// Losses in the broker itself cannot be seen from here, such as a full queue or a session that was not saved. `onemap doctor`
+// checks the settings for that, and docs/brokers.md names them.
 package remote
 
 import (
@@ -24,22 +24,22 @@ import (
 	"onemap/sensors"
 )
 
-// Options says which broker and how. URL and ClientID are needed; the zero value of the rest is the
-// default named.
+// Options configures the client. URL and ClientID are required. The zero value of each other field stands for the default
+// that its comment names.
 type Options struct {
 	Endpoint
-	ClientID string // of this node alone, and the same after a restart: the broker's session hangs on it
-	Group    string // share the subscription with the other nodes of this $share group; empty: do not
+	ClientID string // unique for this node, and the same after a restart: it identifies the session at the broker
+	Group    string // $share group in which the nodes share the subscription; empty: none
 
-	MaxPending      int           // publishes that may wait for their commit; 65,535, the most that MQTT lets be in flight
-	MaxPendingBytes int           // and their bytes; 64 MiB
+	MaxPending      int           // publishes that may wait for their commit; 65,535, the number of packet ids in MQTT
+	MaxPendingBytes int           // limit of their bytes; 64 MiB
 	MaxPayload      int           // larger payloads go to quarantine, bytes; 64 KiB
 	KeepAlive       time.Duration // whole seconds; 15 s
-	PingTimeout     time.Duration // how long the broker may take to answer a ping; 5 s
+	PingTimeout     time.Duration // time limit for the broker's answer to a ping; 5 s
 	ConnectTimeout  time.Duration // for network, TLS and MQTT together; 10 s
 	RetryMin        time.Duration // first pause before the next connection; 250 ms
-	RetryMax        time.Duration // the longest; 5 s
-	Patience        time.Duration // a publish that waits longer for its commit makes the part unwell; 30 s
+	RetryMax        time.Duration // longest pause; 5 s
+	Patience        time.Duration // if a publish waits longer for its commit, Health reports a fault; 30 s
 }
 
 func (o Options) withDefaults() Options {
@@ -65,7 +65,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Client is connected to an external broker as long as it runs.
+// Client keeps a connection to an external broker while it runs.
 type Client struct {
 	opts     Options
 	target   *Target
@@ -73,17 +73,18 @@ type Client struct {
 	log      *slog.Logger
 	clock    func() time.Time
 	count    counts
-	loud     rate.Sometimes // bounds what strangers' publishes can write into the log
+	logLimit rate.Sometimes // limits the log lines about publishes to unknown topics
 	state    state
 	pending  pendingAcks
 
-	stopping context.CancelFunc // no more is taken
-	abandon  context.CancelFunc // what was taken is not waited for
+	stopping context.CancelFunc // ends the acceptance of publishes
+	abandon  context.CancelFunc // ends the wait for accepted publishes
 	ended    chan struct{}
 }
 
-// New checks the options (fault.Invalid names the one at fault); Start connects. A nil logger and a nil
-// registerer are silent, a nil clock is time.Now.
+// New checks the options and returns a client; Start connects it. It returns an error of kind fault.Invalid that names the
+// wrong option. Without a logger it does not log, without a registerer its metrics are not exported, and the default clock is
+// time.Now.
 func New(opts Options, receiver sensors.Receiver, log *slog.Logger, reg prometheus.Registerer, clock func() time.Time) (*Client, error) {
 	opts = opts.withDefaults()
 	target, err := opts.Resolve()
@@ -104,15 +105,15 @@ func New(opts Options, receiver sensors.Receiver, log *slog.Logger, reg promethe
 	}
 	c := &Client{
 		opts: opts, target: target, receiver: receiver, clock: clock, ended: make(chan struct{}),
-		log:  log.With("broker", target.Address()),
-		loud: rate.Sometimes{First: 3, Interval: 10 * time.Second},
+		log:      log.With("broker", target.Address()),
+		logLimit: rate.Sometimes{First: 3, Interval: 10 * time.Second},
 	}
 	c.state.begin(clock())
 	c.register(reg)
 	return c, nil
 }
 
-// Start begins to connect, and returns before it is. It must be called once.
+// Start connects in the background and returns at once. It must be called once.
 func (c *Client) Start() {
 	hard, abandon := context.WithCancel(context.Background())
 	soft, stopping := context.WithCancel(hard)
@@ -123,9 +124,8 @@ func (c *Client) Start() {
 	}()
 }
 
-// Stop takes nothing more, acknowledges what was taken when it is stored, and disconnects. The
-// broker's session stays. When ctx ends first, what is not acknowledged by then comes again after the
-// next start.
+// Stop accepts no more publishes, acknowledges the accepted ones after their commit, and disconnects. The session at the
+// broker stays. If ctx ends first, the broker sends the unacknowledged publishes again after the next start.
 func (c *Client) Stop(ctx context.Context) error {
 	if c.stopping == nil { // never started
 		return nil
@@ -142,10 +142,12 @@ func (c *Client) Stop(ctx context.Context) error {
 	}
 }
 
-// A connection that lived this long, or brought something home, makes the next pause short again.
+// livedLong is the life of a connection after which the next pause is short again. A connection with an acknowledgement has
+// the same effect.
 const livedLong = 10 * time.Second
 
-// run keeps a connection until soft ends.
+// run connects again and again until soft ends. The pauses grow, and are random so that the nodes do not connect at the same
+// moment.
 func (c *Client) run(soft, hard context.Context) {
 	pause := c.opts.RetryMin
 	for {
@@ -154,7 +156,7 @@ func (c *Client) run(soft, hard context.Context) {
 		}
 		began := time.Now()
 		acked := c.count.acked.Load()
-		err := c.live(soft, hard)
+		err := c.runConnection(soft, hard)
 		if soft.Err() != nil {
 			return
 		}
@@ -173,7 +175,7 @@ func (c *Client) run(soft, hard context.Context) {
 	}
 }
 
-// awaitStore waits until readings are stored: as long as they are not, the broker keeps them best.
+// awaitStore waits until readings can be stored. Until then it does not connect, because the broker keeps the publishes.
 func (c *Client) awaitStore(ctx context.Context) bool {
 	for pause := c.opts.RetryMin; ; pause = min(2*pause, c.opts.RetryMax) {
 		err := c.receiver.Await(ctx)
@@ -183,15 +185,16 @@ func (c *Client) awaitStore(ctx context.Context) bool {
 		case err == nil:
 			return true
 		}
-		c.state.waits(err)
+		c.state.setCause(err)
 		if !wait.For(ctx, pause/2+rand.N(pause/2+1)) {
 			return false
 		}
 	}
 }
 
-// live connects and stays until the connection is lost, or soft ends and all is acknowledged.
-func (c *Client) live(soft, hard context.Context) error {
+// runConnection connects and processes publishes. It returns when the connection is lost, or when soft has ended and everything is
+// acknowledged.
+func (c *Client) runConnection(soft, hard context.Context) error {
 	l, err := c.connect(soft)
 	if err != nil {
 		return err
@@ -199,7 +202,7 @@ func (c *Client) live(soft, hard context.Context) error {
 	defer func() { c.pending.remember(l.window.unacked()) }()
 	ctx, cancel := context.WithCancel(hard)
 	pumped := make(chan struct{})
-	defer func() { cancel(); <-pumped }() // it hands nothing on beside the next connection's
+	defer func() { cancel(); <-pumped }() // wait, so that it does not run beside the pump of the next connection
 	go func() {
 		defer close(pumped)
 		l.pump(ctx)
@@ -210,10 +213,10 @@ func (c *Client) live(soft, hard context.Context) error {
 	}
 	c.state.up(c.clock(), l)
 	c.log.InfoContext(soft, "connected to the external broker", "client_id", c.opts.ClientID, "session_present", l.present, "filters", c.filters())
-	err = l.stay(soft, ctx)
+	err = l.serve(soft, ctx)
 	c.state.down(l)
 	if errors.Is(err, errStopping) {
-		l.leave()
+		l.disconnect()
 	} else {
 		l.end()
 	}
@@ -224,7 +227,7 @@ func (c *Client) live(soft, hard context.Context) error {
 // the same packet id. A publish without its own time must not become a second reading, so it keeps its first time of receipt.
 type pendingAcks struct {
 	mu sync.Mutex
-	by map[uint16]pendingAck // by packet id, which the broker may not use anew before the acknowledgement
+	by map[uint16]pendingAck // by packet id; the broker must not reuse it before the acknowledgement, [MQTT-2.3.1-4] in 3.1.1
 }
 
 type pendingAck struct {
@@ -232,6 +235,7 @@ type pendingAck struct {
 	at  time.Time
 }
 
+// remember adds the publishes of a connection that has ended.
 func (o *pendingAcks) remember(slots []*slot) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -243,7 +247,8 @@ func (o *pendingAcks) remember(slots []*slot) {
 	}
 }
 
-// recall returns the time of the first receipt.
+// recall returns the time of the first receipt of a publish. It returns false if the publish is not known, or if the packet
+// id now belongs to another publish.
 func (o *pendingAcks) recall(s *slot) (time.Time, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -255,9 +260,10 @@ func (o *pendingAcks) recall(s *slot) (time.Time, bool) {
 	return d.at, d.sum == s.sum()
 }
 
-// seed is one for the process, so that sums of different connections can be compared.
+// seed is the same for the whole process, so that sums of different connections can be compared.
 var seed = maphash.MakeSeed() //nolint:gochecknoglobals // random, never changed
 
+// sum returns a hash of topic and payload, so that their copies need not be kept.
 func (s *slot) sum() uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
@@ -267,6 +273,7 @@ func (s *slot) sum() uint64 {
 	return h.Sum64()
 }
 
+// forget removes everything. It is called when the broker has a new session, in which old packet ids have no meaning.
 func (o *pendingAcks) forget() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -2,7 +2,7 @@ package remote
 
 import "onemap/internal/fault"
 
-// The codes of what arrives by an external broker.
+// The codes of the faults at an external broker.
 const (
 	CodePayloadLost   fault.Code = "payload-lost: the payload could not be kept; it is in the log"
 	CodeTopicRead     fault.Code = "topic-read: is one that devices read"

@@ -13,9 +13,9 @@ import (
 // last received.
 type conn struct {
 	net.Conn
-	in    *bufio.Reader
-	limit time.Duration // time limit of a write
-	heard atomic.Int64  // when data was last received, Unix nanoseconds
+	in         *bufio.Reader
+	limit      time.Duration // time limit of a write
+	receivedAt atomic.Int64  // when data was last received, Unix nanoseconds
 
 	mu     sync.Mutex
 	out    []byte // packets that wait while others are written
@@ -31,7 +31,7 @@ func newConn(c net.Conn, limit time.Duration) *conn {
 	w := &conn{Conn: c, limit: limit}
 	w.in = bufio.NewReaderSize(network{w}, 64<<10)
 	w.flush.L = &w.mu
-	w.heard.Store(time.Now().UnixNano())
+	w.receivedAt.Store(time.Now().UnixNano())
 	return w
 }
 
@@ -44,7 +44,7 @@ type network struct{ *conn }
 func (n network) Read(p []byte) (int, error) {
 	got, err := n.Conn.Read(p)
 	if got > 0 {
-		n.heard.Store(time.Now().UnixNano())
+		n.receivedAt.Store(time.Now().UnixNano())
 	}
 	if errors.Is(err, net.ErrClosed) {
 		// paho assumes that it closed a closed connection itself, and would wait. So it must get the original error.
@@ -57,8 +57,8 @@ func (n network) Read(p []byte) (int, error) {
 	return got, err
 }
 
-// silent returns the time since data was last received.
-func (c *conn) silent() time.Duration { return time.Since(time.Unix(0, c.heard.Load())) }
+// sinceReceived returns the time since data was last received.
+func (c *conn) sinceReceived() time.Duration { return time.Since(time.Unix(0, c.receivedAt.Load())) }
 
 // Write implements net.Conn. It returns before the bytes are sent; a later call returns the error.
 func (c *conn) Write(p []byte) (int, error) {

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// deaf is a connection that takes no write; a read waits until it is closed.
-type deaf struct {
+// blockedConn is a connection on which a write never ends; a read waits until it is closed.
+type blockedConn struct {
 	net.Conn
 	why error
 }
 
-func (d deaf) Write([]byte) (int, error) { return 0, d.why }
+func (d blockedConn) Write([]byte) (int, error) { return 0, d.why }
 
-// A write that fails ends the connection, and the reader learns why: paho takes net.ErrClosed for its own doing, and
-// would wait for the connection to end.
+// A failed write ends the connection, and the reader gets the error. For net.ErrClosed, paho would assume its own close and
+// wait.
 func TestReaderIsToldOfAFailedWrite(t *testing.T) {
 	here, there := tcpPair(t)
 	defer func() { _ = there.Close() }()
 	why := errors.New("broken pipe")
-	c := newConn(deaf{here, why}, time.Minute)
+	c := newConn(blockedConn{here, why}, time.Minute)
 	read := make(chan error, 1)
 	go func() {
 		_, err := c.Read(make([]byte, 1))
@@ -38,7 +38,7 @@ func TestReaderIsToldOfAFailedWrite(t *testing.T) {
 	}
 }
 
-// Who closes the connection himself learns just that.
+// After an own Close the error is net.ErrClosed.
 func TestReaderOfAClosedConnection(t *testing.T) {
 	here, there := tcpPair(t)
 	defer func() { _ = there.Close() }()
@@ -51,7 +51,7 @@ func TestReaderOfAClosedConnection(t *testing.T) {
 	}
 }
 
-// tcpPair are both ends of a connection.
+// tcpPair returns both ends of a connection.
 func tcpPair(t *testing.T) (here, there net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -16,31 +16,31 @@ import (
 	"onemap/sensors"
 )
 
-// Endpoint is where a broker is and as whom to connect.
+// Endpoint is the address of a broker and the credentials for it.
 type Endpoint struct {
-	// URL is mqtt://host:1883 or tcp://, mqtts://host:8883 or ssl:// or tls://, ws://host/mqtt or wss://.
-	// A user may stand in it; a password may not.
+	// URL is mqtt://host:1883 (or tcp://), mqtts://host:8883 (or ssl://, tls://), ws://host/mqtt or wss://host/mqtt. It may
+	// contain a user but no password.
 	URL      string
 	User     string
 	Password string
-	CA       string // file of the certificates that the broker's is checked with, PEM; the system's when empty
-	Cert     string // file of the client's certificate, PEM; read anew at each connection
+	CA       string // file of the CA certificates for the broker's certificate, PEM; empty: those of the system
+	Cert     string // file of the client certificate, PEM; read again for each connection
 	Key      string // file of its private key, PEM
 }
 
-// Target is an Endpoint that has been checked.
+// Target is a checked Endpoint.
 type Target struct {
 	e      Endpoint
 	url    *url.URL
 	secure bool
 }
 
-// Resolve checks the endpoint and reads its certificates once. An error is of kind fault.Invalid and
-// names the option.
+// Resolve checks the endpoint and reads its certificates once. It returns an error of kind fault.Invalid that names the
+// option.
 func (e Endpoint) Resolve() (*Target, error) {
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Hostname() == "" {
-		// url's own message would repeat the address, and so a password in it
+		// The message of package url would repeat the address, and so a password in it.
 		return nil, fault.InvalidField("broker", "not the URL of a broker (mqtt://host:1883, mqtts://host:8883)")
 	}
 	if _, has := u.User.Password(); has {
@@ -85,13 +85,13 @@ func (e Endpoint) Resolve() (*Target, error) {
 
 func (t *Target) websocket(u *url.URL) bool { return strings.HasPrefix(u.Scheme, "ws") }
 
-// Address is the URL without credentials.
+// Address returns the URL without credentials.
 func (t *Target) Address() string { return t.url.String() }
 
 // User returns the user name of the connection; it returns "" if none is set.
 func (t *Target) User() string { return t.e.User }
 
-// tlsConfig reads the certificates; nil when the connection is not encrypted.
+// tlsConfig reads the certificates. It returns nil if the connection is not encrypted.
 func (t *Target) tlsConfig() (*tls.Config, error) {
 	if !t.secure {
 		return nil, nil
@@ -140,8 +140,8 @@ func (t *Target) Dial(ctx context.Context, timeout time.Duration) (net.Conn, err
 	return d.DialContext(ctx, "tcp", t.url.Host)
 }
 
-// ClientOptions is what every client of the target is made with: MQTT 3.1.1, no reconnection of its
-// own, and dial in place of paho's, which knows no context.
+// ClientOptions returns the options of every client of this target: MQTT 3.1.1, no reconnection by paho, and the given dial
+// function, because paho's own takes no context.
 func (t *Target) ClientOptions(clientID string, timeout time.Duration, dial func() (net.Conn, error)) *paho.ClientOptions {
 	return paho.NewClientOptions().AddBroker(t.Address()).SetProtocolVersion(4).SetClientID(clientID).
 		SetUsername(t.e.User).SetPassword(t.e.Password).SetConnectTimeout(timeout).
@@ -149,7 +149,8 @@ func (t *Target) ClientOptions(clientID string, timeout time.Duration, dial func
 		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return dial() })
 }
 
-// checkClientID wants what every broker takes.
+// checkClientID accepts 1 to 64 letters, digits, "_" and "-", which common brokers accept. MQTT guarantees only 23 letters
+// and digits (3.1.1, [MQTT-3.1.3-5]).
 func checkClientID(id string) error {
 	if !sensors.ValidDeviceID(id) {
 		return fault.InvalidField("broker-client-id", "%q is not 1 to 64 of [A-Za-z0-9_-]", id)

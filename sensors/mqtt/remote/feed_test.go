@@ -17,15 +17,15 @@ import (
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
-// The client of an external broker does what every feed must do. Its sender is Mosquitto, which sends again what it has no
-// acknowledgement of; what it is acknowledged is counted on the wire.
+// The client of an external broker passes the conformance test of feeds. The sender is Mosquitto, which sends again what is
+// not acknowledged. The acknowledgements are counted on the connection.
 func TestFeed(t *testing.T) {
 	feedtest.Run(t, feedtest.Harness{
 		Store: func(t *testing.T) feedtest.Store { return newTown(t, 1).db.Sensors },
 		Start: func(t *testing.T, r sensors.Receiver, _ *sensors.Registry) feedtest.Feed {
 			b := mosquittotest.Start(t, mosquittotest.Durable)
 			m := meter(t, b.Addr())
-			(&town{t: t}).client(quick("mqtt://"+m.addr), r)
+			(&testDatabase{t: t}).client(quick("mqtt://"+m.addr), r)
 			return &feed{broker: b, meter: m}
 		},
 		Encode: func(at time.Time, level float64) []byte {
@@ -40,7 +40,7 @@ type feed struct {
 	meter  *ackMeter
 }
 
-// Connect implements feedtest.Feed. Mosquitto lets everybody in.
+// Connect implements feedtest.Feed. Mosquitto accepts every client.
 func (f *feed) Connect(t *testing.T, name string) (feedtest.Sender, error) {
 	target, err := remote.Endpoint{URL: "mqtt://" + f.broker.Addr()}.Resolve()
 	if err != nil {
@@ -97,7 +97,7 @@ func meter(t *testing.T, to string) *ackMeter {
 	return m
 }
 
-// pass passes what the client sends, packet by packet.
+// pass passes the client's bytes, packet by packet.
 func (m *ackMeter) pass(broker, client net.Conn) {
 	defer func() { _, _ = client.Close(), broker.Close() }()
 	for {

@@ -24,18 +24,18 @@ import (
 	"onemap/sensors/mqtt/remote"
 )
 
-// patience is how long a test waits for what must come; it is no measurement.
+// patience is how long a test waits for an expected event. It is long, because the tests do not measure time.
 const patience = 2 * time.Minute
 
-// town is a real database with devices dev-0, dev-1 and so on.
-type town struct {
+// testDatabase is a real database with devices dev-0, dev-1 and so on.
+type testDatabase struct {
 	t   *testing.T
 	sql *pgxpool.Pool
 	db  *stores.Stores
 	reg *sensors.Registry
 }
 
-func newTown(t *testing.T, devices int) *town {
+func newTown(t *testing.T, devices int) *testDatabase {
 	t.Helper()
 	ctx := t.Context()
 	url := storetest.NewURL(t)
@@ -50,10 +50,10 @@ func newTown(t *testing.T, devices int) *town {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	return &town{t: t, sql: sql, db: db, reg: sensors.NewRegistry(db.Sensors, sensors.RegistryOptions{}, nil, nil)}
+	return &testDatabase{t: t, sql: sql, db: db, reg: sensors.NewRegistry(db.Sensors, sensors.RegistryOptions{}, nil, nil)}
 }
 
-// faulty is a real store that is away when a test says so.
+// faulty is a real store that a test can make unavailable.
 type faulty struct {
 	*sensorspg.DB
 	away atomic.Bool
@@ -83,8 +83,8 @@ func (f *faulty) RegistrySeq(ctx context.Context) (int64, error) {
 	return f.DB.RegistrySeq(ctx)
 }
 
-// ingest is the real ingest path on a committer.
-func (w *town) ingest(opts sensors.IngestOptions, c sensors.Committer, reg *sensors.Registry) *sensors.Ingest {
+// ingest returns the real ingest path on a committer.
+func (w *testDatabase) ingest(opts sensors.IngestOptions, c sensors.Committer, reg *sensors.Registry) *sensors.Ingest {
 	in := sensors.NewIngest(opts, reg, c, nil, nil)
 	in.Start()
 	w.t.Cleanup(func() {
@@ -97,8 +97,7 @@ func (w *town) ingest(opts sensors.IngestOptions, c sensors.Committer, reg *sens
 	return in
 }
 
-// quick are options with which a test need not wait long for the next connection. No connection ends because the
-// machine is slow.
+// quick returns options with short pauses between connections. No connection ends because the machine is slow.
 func quick(url string) remote.Options {
 	return remote.Options{
 		Endpoint: remote.Endpoint{URL: url}, ClientID: "onemap-test", KeepAlive: patience, PingTimeout: patience, ConnectTimeout: patience,
@@ -106,15 +105,15 @@ func quick(url string) remote.Options {
 	}
 }
 
-// watchful are quick options for a network that is cut without a word: the silence is noticed soon.
+// watchful returns quick options that soon detect a network that is silently cut.
 func watchful(url string) remote.Options {
 	o := quick(url)
 	o.KeepAlive, o.PingTimeout, o.ConnectTimeout = time.Second, time.Second, 2*time.Second
 	return o
 }
 
-// client is started and connected.
-func (w *town) client(opts remote.Options, r sensors.Receiver) *remote.Client {
+// client returns a client that is connected.
+func (w *testDatabase) client(opts remote.Options, r sensors.Receiver) *remote.Client {
 	w.t.Helper()
 	c, err := remote.New(opts, r, nil, nil, nil)
 	if err != nil {
@@ -126,7 +125,7 @@ func (w *town) client(opts remote.Options, r sensors.Receiver) *remote.Client {
 	return c
 }
 
-func (w *town) stop(c *remote.Client) {
+func (w *testDatabase) stop(c *remote.Client) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -135,7 +134,7 @@ func (w *town) stop(c *remote.Client) {
 	}
 }
 
-func (w *town) count(sql string, args ...any) (n int) {
+func (w *testDatabase) count(sql string, args ...any) (n int) {
 	w.t.Helper()
 	if err := w.sql.QueryRow(w.t.Context(), sql, args...).Scan(&n); err != nil {
 		w.t.Fatal(err)
@@ -143,9 +142,9 @@ func (w *town) count(sql string, args ...any) (n int) {
 	return n
 }
 
-func (w *town) stored() int { w.t.Helper(); return w.count(`select count(*) from observation`) }
+func (w *testDatabase) stored() int { w.t.Helper(); return w.count(`select count(*) from observation`) }
 
-// eventually waits until f holds.
+// eventually waits until f returns true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !f(); time.Sleep(5 * time.Millisecond) {
@@ -157,16 +156,15 @@ func eventually(t testing.TB, what string, f func() bool) {
 
 func obsTopic(device string) string { return mqttjson.Topic("370602", device, mqttjson.KindObs) }
 
-// begin is the time of the first reading of a test, in a month that is kept.
+// begin returns the time of the first reading of a test, in a month that is kept.
 func begin() time.Time { return time.Now().UTC().Add(-6 * time.Hour).Truncate(time.Hour) }
 
-// reading is a payload whose time and value tell n apart.
+// reading returns a payload whose time and value identify n.
 func reading(from time.Time, n int) []byte {
 	return mqttjson.Encode(sensors.Reading{Time: from.Add(time.Duration(n) * time.Millisecond), Values: []sensors.Value{{Name: "level", Number: float64(n)}}})
 }
 
-// fleet is devices that publish numbered readings, one after the other each, and say a reading again
-// until it is acknowledged.
+// fleet is a set of devices that publish numbered readings one after the other, each again until it is acknowledged.
 type fleet struct {
 	t     testing.TB
 	addr  string
@@ -181,8 +179,7 @@ type fleet struct {
 	acked map[string]int // by device: readings 0 … n-1 are acknowledged
 }
 
-// launch lets n devices publish until halt, or until each has limit readings acknowledged when that is
-// not 0.
+// launch starts n devices, which publish until halt or, if limit is not 0, until each has limit acknowledged readings.
 func launch(t testing.TB, addr string, n, limit int) *fleet {
 	f := &fleet{t: t, addr: addr, from: begin(), stop: make(chan struct{}), acked: map[string]int{}, limit: limit}
 	for i := range n {
@@ -229,19 +226,19 @@ func (f *fleet) device(id string) {
 // publish reports whether the reading was acknowledged.
 func (f *fleet) publish(c paho.Client, id string, n int) bool {
 	tok := c.Publish(obsTopic(id), 1, false, reading(f.from, n))
-	// a token is also done when the connection is lost: that is no acknowledgement
+	// a token is also done when the connection is lost, which is not an acknowledgement
 	return tok.WaitTimeout(patience) && tok.Error() == nil && c.IsConnectionOpen()
 }
 
-// snapshot is what is acknowledged now.
+// snapshot returns the numbers of acknowledged readings.
 func (f *fleet) snapshot() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.acked)
 }
 
-// absent are those of a device's readings 0 … n-1 that are not in the database.
-func (w *town) absent(f *fleet, device string, n int) []int {
+// absent returns those of a device's readings 0 … n-1 that are not in the database.
+func (w *testDatabase) absent(f *fleet, device string, n int) []int {
 	w.t.Helper()
 	rows, err := w.sql.Query(w.t.Context(), `
 		select n from generate_series(0, $2::int - 1) as n
@@ -258,8 +255,8 @@ func (w *town) absent(f *fleet, device string, n int) []int {
 	return absent
 }
 
-// missing counts the acknowledged readings that are not in the database.
-func (w *town) missing(f *fleet, acked map[string]int) (missing int) {
+// missing returns the number of acknowledged readings that are not in the database.
+func (w *testDatabase) missing(f *fleet, acked map[string]int) (missing int) {
 	w.t.Helper()
 	for id, n := range acked {
 		missing += len(w.absent(f, id, n))
@@ -267,8 +264,8 @@ func (w *town) missing(f *fleet, acked map[string]int) (missing int) {
 	return missing
 }
 
-// noneTwice asserts that no reading is stored but those that were published, each once.
-func (w *town) noneTwice(most int) {
+// noneTwice checks that only published readings are stored, each once.
+func (w *testDatabase) noneTwice(most int) {
 	w.t.Helper()
 	if n := w.stored(); n > most {
 		w.t.Errorf("%d readings are stored, %d were published", n, most)

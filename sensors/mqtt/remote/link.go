@@ -26,24 +26,25 @@ var (
 	errClosed   = errors.New("the connection was closed")
 )
 
-// link is one connection. paho's client is made anew for each: it neither reconnects by itself nor is
-// it used twice, so an acknowledgement can never reach another connection than its publish came by.
+// link is one connection. Each link has its own paho client, which does not reconnect and is not used again. So an
+// acknowledgement can only go to the connection of its publish.
 type link struct {
 	c       *Client
 	client  paho.Client
 	conn    atomic.Pointer[conn]
 	window  *window
-	present bool // the broker had the session
+	present bool // the broker still had the session
 	lost    chan error
 }
 
+// connect opens a link. If ctx ends first, it cuts the connection and waits for paho, so that no goroutine remains.
 func (c *Client) connect(ctx context.Context) (*link, error) {
 	l := &link{c: c, window: newWindow(c.opts.MaxPending, c.opts.MaxPendingBytes), lost: make(chan error, 1)}
 	o := c.target.ClientOptions(c.opts.ClientID, c.opts.ConnectTimeout, func() (net.Conn, error) { return l.dial(ctx) }).
-		SetCleanSession(false).SetAutoAckDisabled(true).SetOrderMatters(true).SetStore(nothing{}).
+		SetCleanSession(false).SetAutoAckDisabled(true).SetOrderMatters(true).SetStore(noStore{}).
 		SetKeepAlive(c.opts.KeepAlive).SetPingTimeout(c.opts.PingTimeout).
 		SetDefaultPublishHandler(l.receive). // before Connect: queued publishes follow the CONNACK at once
-		SetConnectionLostHandler(func(_ paho.Client, err error) { l.lose(err) })
+		SetConnectionLostHandler(func(_ paho.Client, err error) { l.reportLost(err) })
 	l.client = paho.NewClient(o)
 	tok := l.client.Connect().(*paho.ConnectToken)
 	select {
@@ -59,11 +60,12 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 	}
 	l.present = tok.SessionPresent()
 	if !l.present {
-		c.pending.forget() // the packet ids mean nothing any more
+		c.pending.forget() // a new session: the old packet ids have no meaning
 	}
 	return l, nil
 }
 
+// dial opens the network connection for paho and keeps it, because the link also writes to it and cuts it.
 func (l *link) dial(ctx context.Context) (net.Conn, error) {
 	raw, err := l.c.target.Dial(ctx, l.c.opts.ConnectTimeout)
 	if err != nil {
@@ -74,7 +76,7 @@ func (l *link) dial(ctx context.Context) (net.Conn, error) {
 	return w, nil
 }
 
-// filters are the subscriptions, each at QoS 1.
+// filters returns the topic filters of the subscriptions. Each is subscribed at QoS 1.
 func (c *Client) filters() []string {
 	prefix := ""
 	if c.opts.Group != "" {
@@ -83,9 +85,9 @@ func (c *Client) filters() []string {
 	return []string{prefix + mqttjson.Topic("+", "+", mqttjson.KindObs), prefix + mqttjson.Topic("+", "+", mqttjson.KindStatus)}
 }
 
-// subscribe asks for the publishes when the session may not have the subscription: it is new, or this
-// process has not seen it made. It is not done each time, since a broker answers each with everything
-// it retains.
+// subscribe subscribes if the session may have no subscription: the session is new, or this process has not subscribed yet.
+// It does not subscribe at each connection, because a broker answers each subscription with all retained messages
+// ([MQTT-3.3.1-6] in 3.1.1).
 func (l *link) subscribe(ctx context.Context) error {
 	if l.c.state.subscribed() {
 		if l.present {
@@ -123,8 +125,8 @@ func (l *link) subscribe(ctx context.Context) error {
 	return nil
 }
 
-// receive is called by paho for one publish after the other, and never blocks: a handler that does
-// keeps paho from seeing the answers to its pings.
+// receive is called by paho for each publish, in order. It never blocks: if a handler blocks, paho does not see the answers
+// to its pings.
 func (l *link) receive(_ paho.Client, m paho.Message) {
 	c := l.c
 	c.count.received[min(m.Qos(), 2)].Add(1)
@@ -143,8 +145,8 @@ func (l *link) receive(_ paho.Client, m paho.Message) {
 	}
 }
 
-// pump hands what came to the ingest path. When that is full it waits, and with it the broker: what
-// is not acknowledged fills its in-flight window.
+// pump passes the received publishes to the ingest path. If the path is full, pump waits. Then the unacknowledged publishes
+// fill the broker's in-flight window, and the broker waits too.
 func (l *link) pump(ctx context.Context) {
 	for {
 		s, ok := l.window.take()
@@ -171,7 +173,7 @@ func (l *link) pump(ctx context.Context) {
 	}
 }
 
-// settle says what became of a publish.
+// settle records the result of a publish.
 func (l *link) settle(s *slot, err error) {
 	if err != nil {
 		if !s.needsAck() {
@@ -184,10 +186,10 @@ func (l *link) settle(s *slot, err error) {
 	l.window.settle(s, err)
 }
 
-// stay acknowledges and watches until the connection is lost, and drops it itself when a publish could
-// not be stored and everything before it is acknowledged. When soft ends, it takes nothing more and
-// ends with errStopping when all is acknowledged; when hard ends, at once.
-func (l *link) stay(soft, hard context.Context) error {
+// serve acknowledges publishes and watches the connection until it is lost. It returns an error too if a publish could not be
+// stored and everything before it is acknowledged. When soft ends, it accepts no more and returns errStopping after the last
+// acknowledgement. When hard ends, it returns at once.
+func (l *link) serve(soft, hard context.Context) error {
 	acked := make(chan error, 1)
 	go func() { acked <- l.acknowledge(hard) }()
 	tick := time.NewTicker(min(time.Second, l.c.opts.KeepAlive/2))
@@ -210,13 +212,13 @@ func (l *link) stay(soft, hard context.Context) error {
 	}
 }
 
-// watch finds what paho does not tell: a connection closed on this side, and a broker that is silent
-// for longer than the pings allow.
+// watch detects what paho does not report: a connection that this side has closed, and a broker that is silent for longer
+// than the pings allow.
 func (l *link) watch() error {
-	const slack = 6 * time.Second // paho looks every 5 s whether a ping is due
+	const slack = 6 * time.Second // paho checks every 5 s whether a ping is due
 	o := l.c.opts
 	switch {
-	case l.conn.Load().silent() > o.KeepAlive+o.PingTimeout+slack:
+	case l.conn.Load().sinceReceived() > o.KeepAlive+o.PingTimeout+slack:
 		return errSilent
 	case !l.client.IsConnectionOpen():
 		return errClosed
@@ -224,9 +226,9 @@ func (l *link) watch() error {
 	return nil
 }
 
-// acknowledge sends what may be acknowledged, until ctx ends or nothing more will come. It writes beside
-// paho, which has one goroutine more and two channels for each acknowledgement: paho writes a packet at a time, and
-// keeps nothing of what it received.
+// acknowledge sends acknowledgements until ctx ends or no more will follow. It writes directly to the connection, because
+// paho uses a goroutine and two channels for each acknowledgement. This is safe: paho writes one whole packet at a time, and
+// has no state for received publishes.
 func (l *link) acknowledge(ctx context.Context) error {
 	var acks []byte
 	for {
@@ -252,10 +254,11 @@ func (l *link) acknowledge(ctx context.Context) error {
 	}
 }
 
+// ackLen is the length of a PUBACK or PUBREC of 3.1.1, in bytes.
 const ackLen = 4
 
-// appendAck appends what a broker that sent the publish waits for: a PUBACK, or a PUBREC when it was sent at QoS 2,
-// of which paho does the rest.
+// appendAck appends the acknowledgement of a publish: nothing at QoS 0, a PUBACK at QoS 1, a PUBREC at QoS 2. paho answers
+// the PUBREL that follows a PUBREC.
 func (s *slot) appendAck(b []byte) []byte {
 	switch s.qos {
 	case 0:
@@ -268,7 +271,8 @@ func (s *slot) appendAck(b []byte) []byte {
 	return binary.BigEndian.AppendUint16(b, s.id)
 }
 
-func (l *link) lose(err error) {
+// reportLost reports the end of the connection. Only the first cause counts.
+func (l *link) reportLost(err error) {
 	if err == nil {
 		err = errClosed
 	}
@@ -278,37 +282,38 @@ func (l *link) lose(err error) {
 	}
 }
 
+// cut closes the network connection at once.
 func (l *link) cut() {
 	if conn := l.conn.Load(); conn != nil {
 		conn.cut()
 	}
 }
 
-// end drops the connection without a word, and lets paho clean up behind it.
+// end closes the connection without a DISCONNECT and lets paho release its resources.
 func (l *link) end() {
 	l.cut()
 	l.client.Disconnect(0)
 }
 
-// leave says goodbye.
-func (l *link) leave() {
+// disconnect sends a DISCONNECT and closes the connection. paho gets 250 ms for that.
+func (l *link) disconnect() {
 	l.client.Disconnect(250)
 	l.cut()
 }
 
-// nothing is paho's store of packets for one connection: only subscriptions are sent, and what is
-// received is in the window.
-type nothing struct{}
+// noStore is an empty paho store. No store is needed: the client sends only subscriptions, and the window holds the received
+// publishes.
+type noStore struct{}
 
-func (nothing) Open()                             {}
-func (nothing) Put(string, packets.ControlPacket) {}
-func (nothing) Get(string) packets.ControlPacket  { return nil }
-func (nothing) All() []string                     { return nil }
-func (nothing) Del(string)                        {}
-func (nothing) Close()                            {}
-func (nothing) Reset()                            {}
+func (noStore) Open()                             {}
+func (noStore) Put(string, packets.ControlPacket) {}
+func (noStore) Get(string) packets.ControlPacket  { return nil }
+func (noStore) All() []string                     { return nil }
+func (noStore) Del(string)                        {}
+func (noStore) Close()                            {}
+func (noStore) Reset()                            {}
 
-// warn writes a few of many lines of the same kind.
+// warn logs a warning. It drops most of many warnings in a short time.
 func (c *Client) warn(msg string, attrs ...slog.Attr) {
-	c.loud.Do(func() { c.log.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...) })
+	c.logLimit.Do(func() { c.log.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...) })
 }

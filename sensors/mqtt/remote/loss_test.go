@@ -9,8 +9,8 @@ import (
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
-// Mosquitto is killed twice under load. It acknowledges before it saves, so what it acknowledged after
-// its last save and had not delivered dies with it, which no client can mend. All else is stored, once.
+// Mosquitto is killed twice under load. It acknowledges before it saves, so it loses what it acknowledged after its last save
+// and had not delivered; no client can prevent this. Everything else is stored once.
 func TestBrokerKilled(t *testing.T) {
 	w := newTown(t, 10)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
@@ -33,7 +33,7 @@ func TestBrokerKilled(t *testing.T) {
 			}
 		}
 		b.Restart()
-		// The devices may be back before it is, and the next kill is to cut a live connection.
+		// The devices may reconnect before the client, and the next kill must cut a live connection.
 		eventually(t, "the client is connected again", func() bool { return c.Stats().Reconnects > uint64(kill) && c.Connected() })
 	}
 	before := f.count.Load()
@@ -56,8 +56,8 @@ func TestBrokerKilled(t *testing.T) {
 	w.noneTwice(int(f.count.Load()) + 10) // one of each device may be stored and not acknowledged
 }
 
-// While the client is away everything waits at the broker, which is killed meanwhile: what it had saved
-// comes, all of it and once.
+// While the client is disconnected, everything waits at the broker, which is killed meanwhile. Everything that it had saved
+// arrives, once.
 func TestBrokerKilledWhileItKeeps(t *testing.T) {
 	w := newTown(t, 5)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
@@ -79,8 +79,7 @@ func TestBrokerKilledWhileItKeeps(t *testing.T) {
 	w.noneTwice(3000)
 }
 
-// A broker without persistence forgets the session with its death: the client subscribes again, and
-// says that something may be lost.
+// A broker without persistence loses the session when it is killed. The client subscribes again and reports a possible loss.
 func TestBrokerForgetsTheSession(t *testing.T) {
 	w := newTown(t, 1)
 	b := mosquittotest.Start(t, "persistence false\n")
@@ -99,7 +98,7 @@ func TestBrokerForgetsTheSession(t *testing.T) {
 	eventually(t, "it is subscribed again", func() bool { return w.stored() == 1 })
 }
 
-// The network is cut without a word: nothing passes, and no connection is closed.
+// The network is silently cut: no bytes pass, and no connection is closed.
 func TestNetworkCut(t *testing.T) {
 	w := newTown(t, 5)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
@@ -125,7 +124,7 @@ func TestNetworkCut(t *testing.T) {
 	}
 }
 
-// A reading without a time of its own that is delivered again is still one reading.
+// A reading without its own time that is redelivered is still one reading.
 func TestRedeliveredWithoutTime(t *testing.T) {
 	w := newTown(t, 3)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
@@ -153,7 +152,7 @@ func TestRedeliveredWithoutTime(t *testing.T) {
 	w.noneTwice(4)
 }
 
-// A full queue is waited for on the connection: the broker's in-flight window holds the rest.
+// The client waits for a full queue; the in-flight window of the broker holds the rest.
 func TestBackpressure(t *testing.T) {
 	w := newTown(t, 20)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
@@ -173,7 +172,7 @@ func TestBackpressure(t *testing.T) {
 	}
 }
 
-// More than the window holds is let go of, and comes again: everything arrives in the end.
+// What exceeds the window is dropped and sent again. Everything arrives at the end.
 func TestOverrun(t *testing.T) {
 	w := newTown(t, 5)
 	b := mosquittotest.Start(t, mosquittotest.Durable)

@@ -48,7 +48,7 @@ func TestFromMosquittoToPostGIS(t *testing.T) {
 	status := func(d string) string { return mqttjson.Topic("370602", d, mqttjson.KindStatus) }
 	from := begin()
 
-	// what the broker retains from before says nothing of now, but for an off-line
+	// old retained messages are ignored, except "offline"
 	publish(t, dev, status("dev-0"), 1, true, "online")
 	publish(t, dev, obsTopic("dev-0"), 1, true, []byte(`{"v":{"level":99}}`))
 	publish(t, dev, status("dev-1"), 1, true, "offline")
@@ -58,7 +58,7 @@ func TestFromMosquittoToPostGIS(t *testing.T) {
 	for i := range 100 {
 		publish(t, dev, obsTopic("dev-0"), byte(i%3), false, reading(from, i))
 	}
-	// garbage and strangers stop nobody
+	// invalid messages and unknown devices stop nothing
 	publish(t, dev, obsTopic("dev-0"), 1, false, []byte("\x00\xff{"))
 	publish(t, dev, obsTopic("dev-0"), 1, false, []byte{})
 	publish(t, dev, obsTopic("dev-0"), 1, false, bytes.Repeat([]byte("x"), 100_000))
@@ -103,7 +103,7 @@ func TestFromMosquittoToPostGIS(t *testing.T) {
 	}
 }
 
-// A retained last will still holds when the first subscription is made.
+// A retained last will is used after the first subscription.
 func TestRetainedOfflineHolds(t *testing.T) {
 	w := newTown(t, 1)
 	if _, err := w.sql.Exec(t.Context(), `update device set online = true, status_at = now() - interval '1 hour'`); err != nil {

@@ -10,7 +10,7 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// offer passes a publish to the ingest path. It returns the error of Receiver.Accept, or errLetGo.
+// offer passes a publish to the ingest path. It returns the error of Receiver.Accept, or errDropped.
 func (l *link) offer(s *slot) error {
 	division, device, kind, err := mqttjson.ParseTopic(s.topic)
 	switch {
@@ -37,10 +37,9 @@ func (l *link) offer(s *slot) error {
 	})
 }
 
-// stale reports whether a retained publish says nothing of the present. The broker sends what it
-// retains when a subscription is made, whenever it was published. A last will that was retained still
-// holds: the device is off line until it says otherwise. That it was on line once is no news, and a
-// retained reading would be taken for one of now.
+// stale reports whether a retained publish is out of date. After a subscription the broker sends all retained messages,
+// however old they are. A retained "offline" is still true: the device is offline until it sends another status. A retained
+// "online" is no news. A retained reading would be stored as a current one.
 func stale(kind string, payload []byte) bool {
 	if kind != mqttjson.KindStatus {
 		return true
@@ -51,15 +50,17 @@ func stale(kind string, payload []byte) bool {
 	return !bytes.HasPrefix(bytes.TrimSpace(payload), []byte("{")) || !bytes.Contains(payload, []byte("false"))
 }
 
-// quarantineBytes is how much of a payload goes to quarantine.
+// quarantineBytes is the number of bytes of a payload that go to quarantine.
 const quarantineBytes = 4 << 10
 
+// row returns the quarantine row of a publish.
 func (l *link) row(s *slot, faults sensors.Faults) sensors.Quarantined {
 	return faults.Quarantine(sensors.Quarantined{
 		At: s.received, Topic: s.topic, Payload: bytes.Clone(s.payload[:min(len(s.payload), quarantineBytes)]), Size: len(s.payload),
 	})
 }
 
+// quarantine passes a row to the ingest path. The publish is acknowledged when the row is stored.
 func (l *link) quarantine(s *slot, row sensors.Quarantined) error {
 	l.c.warn("a publish at the external broker went to quarantine", slog.String("topic", strconv.Quote(s.topic[:min(len(s.topic), 100)])), slog.String("reason", row.Reason))
 	return l.window.hand(s, func() error {
@@ -67,9 +68,9 @@ func (l *link) quarantine(s *slot, row sensors.Quarantined) error {
 	})
 }
 
-// stored is called when a publish is durable, or is not. One that the database will have neither as a
-// reading nor in quarantine would come again for ever and hold up all others: its payload goes to the
-// log, and a row without it to quarantine.
+// stored is called with the result of the commit. The database may accept a publish neither as a reading nor in quarantine.
+// The broker would then send it again for ever, and it would block all others. So its payload goes to the log, and a row
+// without the payload goes to quarantine.
 func (l *link) stored(s *slot, device string, err error) {
 	if err == nil || fault.Is(err, fault.Unavailable) {
 		l.settle(s, err)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// proxy passes bytes to a broker. While it is cut it passes nothing and closes nothing, as a network
-// that lost its way; when it heals, what was on its way goes on.
+// proxy passes bytes to a broker. While it is cut, it passes and closes nothing, like a broken network. After heal it
+// continues with the bytes that were on their way.
 type proxy struct {
 	addr string
 

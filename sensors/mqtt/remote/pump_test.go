@@ -12,8 +12,8 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// script is an ingest path whose queue is full for the second publish. While that is waited for, the first cannot be
-// stored, for the database is away, and is back at once.
+// script is an ingest path whose queue is full for the second publish. While the client waits for it, the first publish
+// cannot be stored, because the database is unavailable for a moment.
 type script struct {
 	t      *testing.T
 	full   error
@@ -55,8 +55,8 @@ func (r *script) Quarantine(q sensors.Quarantined, _ func(error)) error {
 	return nil
 }
 
-// A publish that is taken when the one before it turns out not to be stored is not handed on, however soon the
-// database is back: the broker sends both again, and the rules must not find the first late.
+// A publish that was taken when the one before it could not be stored is not passed on, however soon the database is
+// available again. The broker sends both again, and the first must not be late for the rules.
 func TestPumpDoesNotOvertake(t *testing.T) {
 	ctx, over := context.WithCancel(t.Context())
 	defer over()
@@ -80,7 +80,7 @@ func TestPumpDoesNotOvertake(t *testing.T) {
 	}
 }
 
-// fullQueue is what an ingest path says whose queue is full.
+// fullQueue is the error of an ingest path with a full queue.
 func fullQueue(t *testing.T) error {
 	t.Helper()
 	in := sensors.NewIngest(sensors.IngestOptions{MaxQueue: 1}, nil, nil, nil, nil)

@@ -13,30 +13,30 @@ import (
 	"onemap/sensors"
 )
 
-// counts is what went through, since the start.
+// counts holds the numbers of publishes since the start.
 type counts struct {
 	received    [3]atomic.Uint64 // by QoS
 	redelivered atomic.Uint64
 	acked       atomic.Uint64
 	unstored    atomic.Uint64
-	lost        atomic.Uint64 // of QoS 0
+	lost        atomic.Uint64 // publishes of QoS 0
 	foreign     atomic.Uint64
 	retained    atomic.Uint64
 	forgotten   atomic.Uint64
 	connects    atomic.Uint64
 }
 
-// state is what Health and Stats tell.
+// state is the state of the connection, for Health and Stats.
 type state struct {
-	mu    sync.Mutex
-	link  *link     // nil: not connected
-	since time.Time // of the link, or without one
-	cause error     // what ended the last link, or keeps from the next
-	made  bool      // the subscription was made by this process
-	short int       // connections in a row that ended at once
+	mu            sync.Mutex
+	link          *link     // nil: not connected
+	since         time.Time // start of the link, or of the time without one
+	cause         error     // error that ended the last link or prevents the next one
+	hasSubscribed bool      // this process has subscribed
+	short         int       // successive connections that ended within 2 s
 }
 
-// shortLives is how many connections in a row end at once until a person should look.
+// shortLives is the number of successive short connections that is logged as a fault.
 const shortLives = 4
 
 func (s *state) begin(now time.Time) { s.since = now }
@@ -72,7 +72,7 @@ func (s *state) lost(now time.Time, err error) (short int) {
 	return s.short
 }
 
-func (s *state) waits(err error) {
+func (s *state) setCause(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cause = err
@@ -81,17 +81,17 @@ func (s *state) waits(err error) {
 func (s *state) subscribed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.made
+	return s.hasSubscribed
 }
 
 func (s *state) setSubscribed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.made = true
+	s.hasSubscribed = true
 }
 
-// Health is the part "broker": unwell while there is no connection, and while a publish waits longer
-// for its commit than it should. Lag is the seconds since.
+// Health returns the state of part "broker". It reports a fault while there is no connection, and while a publish waits
+// longer for its commit than Patience. Lag is the time since then, in seconds.
 func (c *Client) Health() core.Health {
 	h := core.Health{Part: "broker", OK: true}
 	now := c.clock()
@@ -107,14 +107,14 @@ func (c *Client) Health() core.Health {
 	return h
 }
 
-// Connected reports whether the subscription stands.
+// Connected reports whether the client is connected and subscribed.
 func (c *Client) Connected() bool {
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()
 	return c.state.link != nil
 }
 
-// Stats is what the client tells of itself.
+// Stats returns the statistics of the client.
 func (c *Client) Stats() sensors.BrokerStats {
 	b := sensors.BrokerStats{
 		Name: "external", Address: c.target.Address(),
@@ -136,16 +136,16 @@ func (c *Client) Stats() sensors.BrokerStats {
 	defer c.state.mu.Unlock()
 	b.Connected = c.state.link != nil
 	if c.state.cause != nil {
-		said := fault.NewMessage(CodeExternalCause, c.state.cause)
-		b.Detail, b.Code, b.Params = said.String(), said.Code, said.Params
+		msg := fault.NewMessage(CodeExternalCause, c.state.cause)
+		b.Detail, b.Code, b.Params = msg.String(), msg.Code, msg.Params
 	}
 	return b
 }
 
-// Troubles is empty: which device sends what is the external broker's knowledge.
+// Troubles returns nil: only the external broker knows which device causes trouble.
 func (c *Client) Troubles() []sensors.DeviceTrouble { return nil }
 
-// register shows the counts.
+// register exports the counts as metrics.
 func (c *Client) register(reg prometheus.Registerer) {
 	f := promauto.With(reg)
 	name := func(n string) prometheus.Opts {

@@ -37,7 +37,7 @@ func newCertificates(t *testing.T) *certificates {
 
 func (p *certificates) file(name string) string { return filepath.Join(p.dir, name) }
 
-// issue writes name.crt and name.key; the first one signs itself and all others.
+// issue writes name.crt and name.key. The first certificate signs itself and all others.
 func (p *certificates) issue(name string, ips []net.IP) {
 	p.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -131,7 +131,7 @@ func publishSecurely(t *testing.T, o remote.Options, topic string, payload []byt
 	publish(t, c, topic, 1, false, payload)
 }
 
-// Mistakes are named before anything is connected.
+// Wrong options are reported before a connection is opened.
 func TestRefusedOptions(t *testing.T) {
 	p := newCertificates(t)
 	good := quick("mqtt://127.0.0.1:1")

@@ -12,52 +12,53 @@ import (
 type slot struct {
 	topic    string
 	payload  []byte
-	size     int // of the payload as it came, bytes
+	size     int // memory of the publish, bytes: payload, topic and overhead
 	qos      byte
 	retained bool
 	dup      bool   // the broker may have delivered it before
-	id       uint16 // of the packet
+	id       uint16 // packet id
 	received time.Time
 	stored   bool // guarded by the window
-	dropped  bool // let go of by a cut; guarded by the window
+	dropped  bool // dropped by a cut; guarded by the window
 }
 
 // needsAck reports whether the broker waits for an acknowledgement.
 func (s *slot) needsAck() bool { return s.qos > 0 }
 
-// window holds what a connection has received and not acknowledged. MQTT wants acknowledgements in
-// the order of receipt (MQTT-4.6.0), and the ingest path stores in any order between devices: so only
-// the prefix that is stored is acknowledged.
+// window holds the publishes that a connection has received and not acknowledged. Acknowledgements must be sent in the order
+// of receipt (MQTT 3.1.1, [MQTT-4.6.0-2] and [MQTT-4.6.0-3]), but the ingest path stores publishes of different devices in
+// any order. So only the stored publishes at the beginning of the window are acknowledged.
 //
-// It is bounded. What goes beyond, and everything from a publish on that could not be stored, is let
-// go of and never acknowledged on this connection: the broker has it, and sends it again on the next.
+// The window is limited. A cut ends it: when a publish exceeds the limit, that publish and all later ones are dropped; when a
+// publish could not be stored, it and all later ones are dropped. Dropped publishes are never acknowledged on this
+// connection. The broker still has them and sends them again over the next connection.
 type window struct {
 	maxItems, maxBytes int
 
-	mu    sync.Mutex
-	slots []*slot // from the oldest that is not acknowledged
-	next  int     // in slots: the first that was not taken
-	bytes int
-	cut   error   // nothing more is kept; nil: no cut
-	gone  []*slot // taken, and let go of by a cut
+	mu           sync.Mutex
+	slots        []*slot // in the order of receipt; the first is the oldest unacknowledged one
+	next         int     // index in slots of the first that was not taken
+	bytes        int
+	cut          error   // reason of the cut, after which nothing more is kept; nil: no cut
+	droppedTaken []*slot // taken, and then dropped by a cut
 
-	came    chan struct{} // something can be taken, or the cut came
-	settled chan struct{} // something may be acknowledged, or the cut came
+	came    chan struct{} // signals that a publish can be taken, or a cut
+	settled chan struct{} // signals that a publish may be acknowledged, or a cut
 }
 
 func newWindow(maxItems, maxBytes int) *window {
 	return &window{maxItems: maxItems, maxBytes: maxBytes, came: make(chan struct{}, 1), settled: make(chan struct{}, 1)}
 }
 
-// put keeps a publish. When there is no room it reports false, and full is the cut unless the publish
-// asks for no acknowledgement: those are lost one by one.
+// put adds a publish. If there is no room, it returns false, and the window is cut with the reason full. A publish of QoS 0
+// does not cut the window; only that publish is lost.
 func (w *window) put(s *slot, full error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.cut != nil {
 		return false
 	}
-	// a publish larger than the bound passes alone
+	// A publish larger than maxBytes is accepted if the window is empty. Otherwise it could never pass.
 	if len(w.slots) >= w.maxItems || (len(w.slots) > 0 && w.bytes+s.size > w.maxBytes) {
 		if s.needsAck() {
 			w.cut = full
@@ -71,7 +72,7 @@ func (w *window) put(s *slot, full error) bool {
 	return true
 }
 
-// take returns the oldest publish that was not taken.
+// take returns the oldest publish that was not taken. It returns false if there is none.
 func (w *window) take() (*slot, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,23 +84,22 @@ func (w *window) take() (*slot, bool) {
 	return s, true
 }
 
-// errLetGo says that a publish before it was not stored: the broker sends both again, in their order.
-var errLetGo = errors.New("a publish before it was not stored")
+// errDropped is the error of a publish after one that was not stored. The broker sends both again, in their order.
+var errDropped = errors.New("a publish before it was not stored")
 
-// hand calls accept unless the publish was let go of since it was taken. No cut comes between the look and the call:
-// otherwise the publish would be stored before the one that is sent again, which the rules then find late. accept
-// neither blocks nor settles on this goroutine.
+// hand calls accept unless the publish was dropped since it was taken. The lock keeps a cut from coming in between. Otherwise
+// the publish could be stored before the one that the broker sends again, whose readings would then be late, and the rules do
+// not evaluate late readings. accept must neither block nor call settle in the same goroutine.
 func (w *window) hand(s *slot, accept func() error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.dropped {
-		return errLetGo
+		return errDropped
 	}
 	return accept()
 }
 
-// settle says what became of a publish. One that is not stored cuts, unless it asks for no
-// acknowledgement.
+// settle records the result of a publish. A publish that was not stored cuts the window, unless it is of QoS 0.
 func (w *window) settle(s *slot, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -111,7 +111,7 @@ func (w *window) settle(s *slot, err error) {
 	wait.Wake(w.settled)
 }
 
-// stop lets go of what was not taken.
+// stop drops the publishes that were not taken.
 func (w *window) stop(why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -119,16 +119,17 @@ func (w *window) stop(why error) {
 	wait.Wake(w.settled)
 }
 
+// cutFrom drops s and all later publishes. If s is not in the window, an earlier cut has dropped it.
 func (w *window) cutFrom(s *slot, err error) {
 	for i, at := range w.slots {
 		if at == s {
 			w.drop(i, err)
 			return
 		}
-	} // else it was let go of already
+	}
 }
 
-// drop lets go of everything from slots[from] on; the first reason counts.
+// drop drops all publishes from slots[from] on. If there are several cuts, the reason of the first stays.
 func (w *window) drop(from int, why error) {
 	if w.cut == nil {
 		w.cut = why
@@ -137,7 +138,7 @@ func (w *window) drop(from int, why error) {
 		w.bytes -= s.size
 		s.dropped = true
 		if from+i < w.next && s.needsAck() {
-			w.gone = append(w.gone, s)
+			w.droppedTaken = append(w.droppedTaken, s)
 		}
 	}
 	clear(w.slots[from:])
@@ -161,27 +162,28 @@ func (w *window) ready() (stored []*slot, cut error) {
 	w.next -= n
 	if left == 0 {
 		if cap(w.slots) > 4096 {
-			w.slots = nil // let go of what a flood has grown
+			w.slots = nil // release the memory after a flood
 		}
 		return stored, w.cut
 	}
 	return stored, nil
 }
 
-// unacked returns what was handed to the ingest path and not acknowledged.
+// unacked returns the publishes that were passed to the ingest path and not acknowledged.
 func (w *window) unacked() []*slot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	owed := append([]*slot(nil), w.gone...)
+	list := append([]*slot(nil), w.droppedTaken...)
 	for _, s := range w.slots[:w.next] {
 		if s.needsAck() {
-			owed = append(owed, s)
+			list = append(list, s)
 		}
 	}
-	return owed
+	return list
 }
 
-// depth is how much waits, and since when the oldest does; zero when nothing waits.
+// depth returns the number and bytes of the waiting publishes, and the time of receipt of the oldest. The time is zero if
+// none waits.
 func (w *window) depth() (items, bytes int, oldest time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

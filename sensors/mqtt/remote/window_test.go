@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// windowModel is what a window must be: publishes are numbered in the order in which they are put.
+// windowModel is the model of a window. Publishes are numbered in the order of put.
 type windowModel struct {
 	w                  *window
 	maxItems, maxBytes int
@@ -37,7 +37,7 @@ func (m *windowModel) take() bool {
 	return ok
 }
 
-// draw returns the place in taken of one that was taken and not settled.
+// draw returns the index in taken of a publish that was taken and not settled.
 func (m *windowModel) draw(t *rapid.T) (int, bool) {
 	if len(m.taken) == 0 {
 		return 0, false
@@ -73,7 +73,7 @@ func (m *windowModel) hand(t *rapid.T) {
 	}
 	s, handed := m.taken[i], false
 	err := m.w.hand(s, func() error { handed = true; return nil })
-	if gone := m.firstFailed >= 0 && int(s.id) > m.firstFailed; handed == gone || errors.Is(err, errLetGo) != gone {
+	if gone := m.firstFailed >= 0 && int(s.id) > m.firstFailed; handed == gone || errors.Is(err, errDropped) != gone {
 		t.Fatalf("%d is handed on: %v (%v); the first that failed is %d", s.id, handed, err, m.firstFailed)
 	}
 }
@@ -101,7 +101,7 @@ func (m *windowModel) check(t *rapid.T) {
 	}
 }
 
-// finish stores what is left: everything up to the first failure is acknowledged, and then it ends.
+// finish stores the rest: everything up to the first failure is acknowledged, and then the window ends.
 func (m *windowModel) finish(t *rapid.T) {
 	for m.take() {
 	}
@@ -121,8 +121,8 @@ func (m *windowModel) finish(t *rapid.T) {
 	}
 }
 
-// The window acknowledges in the order of receipt, never what is not stored, and never what came after
-// something that could not be stored; it stays within its bounds whatever is settled, or is not.
+// The window acknowledges in the order of receipt. It never acknowledges a publish that is not stored, or one after a publish
+// that could not be stored. It stays within its limits in all cases.
 func TestWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &windowModel{
@@ -139,7 +139,7 @@ func TestWindow(t *testing.T) {
 	})
 }
 
-// What is stopped is acknowledged as far as it was taken.
+// After stop, what was taken is still acknowledged.
 func TestWindowStops(t *testing.T) {
 	w := newWindow(10, 1000)
 	slots := make([]*slot, 3)
@@ -159,7 +159,7 @@ func TestWindowStops(t *testing.T) {
 	}
 }
 
-// A publish of QoS 0 that is not stored holds up nothing.
+// A publish of QoS 0 that is not stored delays nothing.
 func TestWindowQoS0(t *testing.T) {
 	w := newWindow(2, 1000)
 	zero, one := &slot{size: 1}, &slot{size: 1, qos: 1}

@@ -7,10 +7,10 @@ import (
 	"onemap/internal/core"
 )
 
-// RuleBody is a rule as the API takes it.
+// RuleBody is the body of a request that creates a rule.
 const RuleBody = `{"name":{"zh":"a","en":"a"},"datastream_type":"level","direction":"above","enabled":true,"thresholds":[{"level":1,"raise":5,"clear":4}]}`
 
-// NewRule is a rule for the table of routes.
+// NewRule returns a rule for the table of routes.
 func NewRule(*World, string) (any, []string) {
 	return map[string]any{
 		"name": map[string]string{"zh": "雨量", "en": "Rain"}, "datastream_type": "rain", "direction": "above", "enabled": true,
@@ -18,7 +18,7 @@ func NewRule(*World, string) (any, []string) {
 	}, nil
 }
 
-// Raise raises one more alert on the device, as the engine does; the device's open alert is cleared first.
+// Raise adds an alert on the device, like the engine. It first clears the open alert of the device.
 func (w *World) Raise(device string, change func(*alerts.Alert)) alerts.Alert {
 	w.T.Helper()
 	ctx := w.T.Context()
@@ -46,7 +46,7 @@ func (w *World) Raise(device string, change func(*alerts.Alert)) alerts.Alert {
 	return stored[0]
 }
 
-// Detect is what the engine stores of an alert when it sees it otherwise.
+// Detect stores a new detection state of an alert, like the engine.
 func (w *World) Detect(a alerts.Alert, d alerts.Detection) alerts.Alert {
 	w.T.Helper()
 	from, err := w.DB.Alerts.Cursor(w.T.Context())

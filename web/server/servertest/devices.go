@@ -6,13 +6,13 @@ import (
 	"onemap/sensors"
 )
 
-// Told is a way in that tells what it was given.
+// Told is an ingest path with fixed statistics.
 type Told struct{ Stats sensors.IngestStats }
 
-// IngestStats returns what it was made with.
+// IngestStats implements sensorsapi.Ingest.
 func (f Told) IngestStats() sensors.IngestStats { return f.Stats }
 
-// Device is a new device in 370602, another one for each account.
+// Device returns a new device in 370602, with a different id for each account.
 func Device(_ *World, account string) (any, []string) {
 	return map[string]any{
 		"id": "new-" + strings.NewReplacer(".", "-").Replace(account), "division": "370602", "name": map[string]string{"zh": "演示-新", "en": ""},

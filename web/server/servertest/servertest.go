@@ -41,31 +41,31 @@ import (
 	"onemap/web/server"
 )
 
-// Password is that of every account.
+// Password is the password of every account.
 const Password = "correct horse battery"
 
-// Divisions are the three that every test's principals come from: the city and two of its counties.
+// Divisions returns the divisions of the tests' principals: the city and two of its counties.
 func Divisions() []string { return []string{"3706", "370602", "370614"} }
 
-// Permissions are all that the routes of this package need.
+// Permissions returns all permissions that the routes need.
 func Permissions() []core.Permission {
 	return []core.Permission{core.PermView, alerts.PermAcknowledge, alerts.PermHandle, core.PermEditData, alerts.PermEditRules, auth.PermAccounts}
 }
 
-// World is a whole server on a real database, with every role in every division.
+// World is a complete server on a real database, with an account for every role in every division.
 type World struct {
 	T       testing.TB
 	DB      *stores.Stores
 	People  *auth.Service
 	API     *server.Server
-	Options server.Options // that API was made of
+	Options server.Options // options of API
 	HTTP    *httptest.Server
 	Clock   *TestClock
 	Log     *LockedBuffer
 	Health  []core.Health
 
-	Tokens  map[string]string // account → session's token
-	Streams map[string]int64  // device → its datastream
+	Tokens  map[string]string // session token by account
+	Streams map[string]int64  // datastream id by device
 	Alert   alerts.Alert      // an open alert in 370602
 	Rule    alerts.Rule
 }
@@ -76,39 +76,41 @@ type TestClock struct {
 	t  time.Time
 }
 
-// Now is its time.
+// Now returns the time of the clock.
 func (c *TestClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.t
 }
 
-// Pass lets time go by.
+// Pass moves the clock forward.
 func (c *TestClock) Pass(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.t = c.t.Add(d)
 }
 
-// LockedBuffer keeps a log that several goroutines write.
+// LockedBuffer is a buffer for a log that several goroutines write.
 type LockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
+// Write implements io.Writer.
 func (l *LockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
+// String returns what was written.
 func (l *LockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
 }
 
-// Tiles is a tile engine over the world's database, with its layers loaded.
+// Tiles returns a tile engine on the world's database, with its layers loaded.
 func (w *World) Tiles(o engine.Options) *engine.Engine {
 	w.T.Helper()
 	feed := w.DB.Tiles.ChangeFeed()
@@ -128,7 +130,7 @@ func (w *World) Tiles(o engine.Options) *engine.Engine {
 	return e
 }
 
-// NewWorld builds it; change may replace parts of the options.
+// NewWorld returns a world. change may replace parts of the options.
 func NewWorld(t testing.TB, change func(*server.Options)) *World {
 	t.Helper()
 	w := &World{
@@ -172,7 +174,7 @@ func NewWorld(t testing.TB, change func(*server.Options)) *World {
 	return w
 }
 
-// Serve puts a new server of the options in front of the database, in place of the one that is there.
+// Serve replaces the server by a new one with the given options, on the same database.
 func (w *World) Serve(o server.Options) {
 	w.T.Helper()
 	var err error
@@ -181,12 +183,12 @@ func (w *World) Serve(o server.Options) {
 	w.Must(err)
 	w.HTTP = httptest.NewServer(w.API)
 	w.T.Cleanup(func() {
-		w.HTTP.CloseClientConnections() // those with half a body would be waited for
+		w.HTTP.CloseClientConnections() // otherwise Close would wait for requests with an incomplete body
 		w.HTTP.Close()
 	})
 }
 
-// Must ends the test when there is an error.
+// Must fails the test if err is not nil.
 func (w *World) Must(err error) {
 	w.T.Helper()
 	if err != nil {
@@ -197,13 +199,13 @@ func (w *World) Must(err error) {
 // Bystander is an observer of 370602 who is never logged in.
 const Bystander = "bystander"
 
-// AccountOf is the login of a role in a division.
+// AccountOf returns the login of a role in a division.
 func AccountOf(role core.Role, division string) string {
 	return strings.ReplaceAll(string(role), "_", "-") + "." + division
 }
 
-// fillPeople makes every role in every division, also those that the rules for accounts would not
-// allow together: the routes must hold without those rules.
+// fillPeople creates an account for every role in every division, including combinations that the rules for accounts do not
+// allow. The checks of the routes must not depend on those rules.
 func (w *World) fillPeople() {
 	hash, err := argon2id.CreateHash(Password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	w.Must(err)
@@ -226,7 +228,7 @@ func (w *World) fillPeople() {
 	}
 }
 
-// Roles lists the roles of people, then those of displays.
+// Roles returns the roles of people and then those of displays.
 func Roles() []core.Role { return append(core.Roles(), core.DisplayRoles()...) }
 
 // fillDisplay logs a device in as a display.
@@ -243,9 +245,10 @@ func (w *World) fillDisplay(role core.Role, division string) {
 	w.Must(err)
 }
 
-// records is a catalogue.Reader over features in memory.
+// records is a catalogue.Reader of features in memory.
 type records struct{ rest []catalogue.Feature }
 
+// Next implements catalogue.Reader.
 func (r *records) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	if len(r.rest) == 0 {
 		return catalogue.Record{}, nil, io.EOF
@@ -255,8 +258,7 @@ func (r *records) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	return catalogue.Record{Line: 1, Feature: f}, nil, nil
 }
 
-// fillPlaces loads divisions and three layers: land for everybody, plans for commanders, shelters by
-// division.
+// fillPlaces creates divisions and three layers: land for all users, plans for commanders, shelters by division.
 func (w *World) fillPlaces() {
 	w.Must(storetest.Catalogue(w.DB).PutDivisions(w.T.Context(), storetest.Root(), []catalogue.Division{
 		{Code: "3706", Name: core.Text{ZH: "烟台市", EN: "Yantai"}, Lon: 121.4, Lat: 37.5},
@@ -283,7 +285,7 @@ func (w *World) fillPlaces() {
 	layer("shelters", core.Audience{Kind: core.AudienceDivision}, at("s-02", "370602", 121.4, 37.5), at("s-14", "370614", 120.8, 37.8))
 }
 
-// fillDevices makes one device in each county: dev-02 and dev-14.
+// fillDevices creates one device in each county, dev-02 and dev-14, with two readings.
 func (w *World) fillDevices() {
 	ctx := w.T.Context()
 	w.Must(w.DB.Sensors.PutHazardTypes(ctx, []sensors.HazardType{{
@@ -309,7 +311,7 @@ func (w *World) fillDevices() {
 	}
 }
 
-// fillAlerts raises one red alert in 370602.
+// fillAlerts creates one red alert in 370602.
 func (w *World) fillAlerts() {
 	ctx := w.T.Context()
 	var err error
@@ -345,14 +347,14 @@ func (w *World) fillAlerts() {
 	w.Alert = stored[0]
 }
 
-// Answer is what came back.
+// Answer is a response.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Problem decodes an answer that refuses.
+// Problem decodes a response that must be a problem.
 func (a Answer) Problem(t testing.TB) httpx.Problem {
 	t.Helper()
 	var p httpx.Problem
@@ -368,7 +370,7 @@ func (a Answer) Problem(t testing.TB) httpx.Problem {
 	return p
 }
 
-// Decode decodes an answer that is none.
+// Decode decodes a response that must not be a problem.
 func (a Answer) Decode(t testing.TB, into any) {
 	t.Helper()
 	if a.Status >= 300 {
@@ -418,7 +420,7 @@ func (w *World) Send(account, method, path string, body any, headers ...string) 
 	return Answer{res.StatusCode, res.Header, raw}
 }
 
-// The principals that most tests speak as.
+// The accounts that most tests use.
 const (
 	Commander = "city-commander.3706"
 	Steward   = "data-steward.3706"
@@ -429,7 +431,7 @@ const (
 	Steward14 = "data-steward.370614"
 )
 
-// Version is the ETag of a layer as the account sees it.
+// Version returns the ETag of a layer as the account sees it.
 func (w *World) Version(account, layer string) string {
 	w.T.Helper()
 	a := w.Send(account, http.MethodGet, "/api/v1/layers/"+layer, nil)
@@ -451,7 +453,7 @@ func (w *World) Features(layer string) map[string]int64 {
 	return ids
 }
 
-// Keys are those of a map, sorted.
+// Keys returns the sorted keys of a map.
 func Keys[V any](m map[string]V) []string {
 	var all []string
 	for k := range m {
@@ -461,14 +463,16 @@ func Keys[V any](m map[string]V) []string {
 	return all
 }
 
-// greeter stands for the push hub, which has tests of its own: it says who was handed to it.
+// greeter replaces the push hub, which has its own tests. It answers with the login of the principal.
 type greeter struct{}
 
+// Serve implements pushapi.Pusher.
 func (greeter) Serve(w http.ResponseWriter, _ *http.Request, p core.Principal) error {
 	_, err := io.WriteString(w, p.Login)
 	return err
 }
 
+// Check implements pushapi.Pusher.
 func (greeter) Check(_ *http.Request, origin string, _ core.Principal) error {
 	if origin == "" || origin == "http://map.example" {
 		return nil
@@ -476,7 +480,7 @@ func (greeter) Check(_ *http.Request, origin string, _ core.Principal) error {
 	return fault.NewCoded(fault.Forbidden, "Origin", httpx.CodeOriginForeign, origin, "map.example")
 }
 
-// LogIn logs a person in.
+// LogIn sends a login.
 func (w *World) LogIn(user, password string, headers ...string) Answer {
 	w.T.Helper()
 	return w.Send("", http.MethodPost, "/api/v1/session", map[string]string{"user": user, "password": password}, headers...)

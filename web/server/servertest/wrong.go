@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Wrong is one request that must be refused, and how.
+// Wrong is a request that must be refused, with the expected problem.
 type Wrong struct {
 	Name    string
 	Account string
@@ -15,10 +15,10 @@ type Wrong struct {
 	Body    any
 	Headers []string
 	Status  int
-	Field   string // of the problem
+	Field   string // field of the problem
 }
 
-// Refuse sends each request and looks at how it is refused.
+// Refuse sends each request and checks how it is refused.
 func (w *World) Refuse(t *testing.T, cases []Wrong) {
 	t.Helper()
 	for _, c := range cases {
@@ -40,7 +40,7 @@ func (w *World) Refuse(t *testing.T, cases []Wrong) {
 	}
 }
 
-// Members are so many different members of an object.
+// Members returns n different members of a JSON object.
 func Members(n int) string {
 	all := make([]string, n)
 	for i := range all {

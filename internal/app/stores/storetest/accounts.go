@@ -9,7 +9,7 @@ import (
 	"onemap/internal/core"
 )
 
-// NewSession stores a session of an account, which has ended by the clock of today.
+// NewSession stores a session of an account that began at Noon. By the real clock it has expired.
 func NewSession(t testing.TB, db *stores.Stores, account int64, token string) int64 {
 	t.Helper()
 	id, err := db.Auth.CreateSession(t.Context(), auth.Session{

@@ -29,7 +29,7 @@ func NewRule(t testing.TB, db *stores.Stores) alerts.Rule {
 	return r
 }
 
-// Issued is the beginning of an episode of the rule on the n-th device's level.
+// Issued returns the change that begins an alert of the rule on the level datastream of the n-th device.
 func Issued(r alerts.Rule, ids []int64, n int, level core.Level) alerts.Change {
 	division := []string{"370602", "370614"}[n%2]
 	return alerts.Change{
@@ -49,7 +49,7 @@ func Issued(r alerts.Rule, ids []int64, n int, level core.Level) alerts.Change {
 	}
 }
 
-// StateOf is the state that goes with a change.
+// StateOf returns the engine state that belongs to a change.
 func StateOf(c alerts.Change) alerts.State {
 	last := c.Alert.ValueAt
 	return alerts.State{
@@ -76,7 +76,7 @@ func Apply(t testing.TB, db *stores.Stores, changes ...alerts.Change) []alerts.A
 	return stored
 }
 
-// Cleared ends the episode.
+// Cleared returns the change that clears the alert.
 func Cleared(a alerts.Alert, at time.Time) alerts.Change {
 	a.Detection, a.ClearedAt, a.UpdatedAt = alerts.Cleared, &at, at
 	return alerts.Change{
@@ -103,7 +103,7 @@ func AlertEvents(t testing.TB, db *stores.Stores) []core.Event {
 	return out
 }
 
-// CheckAlerts reads alerts in every way by a scope that may see only some of them.
+// CheckAlerts calls every method that reads or handles alerts, with a scope that may see only the visible ones.
 func CheckAlerts(t *testing.T, db *stores.Stores, s core.Scope, all, visible []int64) {
 	t.Helper()
 	snap, err := db.Alerts.Alerts(t.Context(), s, alerts.Filter{Open: true})
@@ -139,13 +139,13 @@ func CheckAlerts(t *testing.T, db *stores.Stores, s core.Scope, all, visible []i
 	}
 }
 
-// Ack acknowledges the alert by the desk, as a person of the division.
+// Ack acknowledges the alert through the desk, as a responder of the division.
 func Ack(t testing.TB, db *stores.Stores, id int64, actor, division string) alerts.Alert {
 	t.Helper()
 	return AckAt(t, db, id, actor, division, 0, Noon().Add(time.Minute))
 }
 
-// AckAt acknowledges by a page that shows the level.
+// AckAt acknowledges from a page that shows the alert at this level.
 func AckAt(t testing.TB, db *stores.Stores, id int64, actor, division string, level core.Level, at time.Time) alerts.Alert {
 	t.Helper()
 	a, err := alerts.NewDesk(db.Alerts, slog.New(slog.DiscardHandler), nil).Handle(t.Context(), core.Principal{

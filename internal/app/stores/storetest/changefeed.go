@@ -14,14 +14,14 @@ import (
 	tilespg "onemap/tiles/pg"
 )
 
-// Follower reads a database's change feed from where it began.
+// Follower reads the change feed of a database.
 type Follower struct {
 	t    testing.TB
 	Feed *tilespg.ChangeFeed
 	Mark tiles.Mark
 }
 
-// Follow begins to read the change feed.
+// Follow starts to read the change feed at its end.
 func Follow(t testing.TB, db *stores.Stores) *Follower {
 	t.Helper()
 	f := &Follower{t: t, Feed: db.Tiles.ChangeFeed()}
@@ -33,7 +33,7 @@ func Follow(t testing.TB, db *stores.Stores) *Follower {
 	return f
 }
 
-// Next is everything since the last time, in words, sorted: layer, what, and what it was and is.
+// Next returns all changes since the last call as sorted texts: layer, kind of change, and old and new box with division.
 func (f *Follower) Next() []string {
 	f.t.Helper()
 	var all []string
@@ -66,7 +66,7 @@ func inWords(c tiles.Chunk) []string {
 	return out
 }
 
-// BoxWords is a box in hundredths of a degree, "-" when there is none.
+// BoxWords returns a box as text in degrees with two decimals. It returns "-" if there is no box.
 func BoxWords(b tiles.Box) string {
 	if math.IsNaN(b[0]) && math.IsNaN(b[1]) && math.IsNaN(b[2]) && math.IsNaN(b[3]) {
 		return "-"
@@ -74,7 +74,7 @@ func BoxWords(b tiles.Box) string {
 	return fmt.Sprintf("%.2f,%.2f,%.2f,%.2f", b[0], b[1], b[2], b[3])
 }
 
-// Want compares everything since the last time with what is expected, in words.
+// Want compares all changes since the last call with the expected ones.
 func (f *Follower) Want(what string, want ...string) {
 	f.t.Helper()
 	slices.Sort(want)

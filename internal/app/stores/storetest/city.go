@@ -13,20 +13,20 @@ import (
 	"onemap/sensors"
 )
 
-// Noon is the time at which the tests' readings are taken.
+// Noon returns the time of the tests' readings.
 func Noon() time.Time { return time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC) }
 
-// CityScope is the scope of the whole city.
+// CityScope returns the scope of the whole city.
 func CityScope() core.Scope { return core.Scope{Division: "3706", Role: core.RoleCommander} }
 
-// SecretOf is the hash of a device's secret.
+// SecretOf returns the hash of a device's secret.
 func SecretOf(id string) []byte {
 	sum := sha256.Sum256([]byte(id))
 	return sum[:]
 }
 
-// NewCity is a database with the divisions 3706, 370602 and 370614 and n devices, every other one in
-// each county, with a level and a rain datastream each.
+// NewCity returns a database with the divisions 3706, 370602 and 370614 and n devices, alternately in the two counties. Each
+// device has a level and a rain datastream.
 func NewCity(t testing.TB, n int) *stores.Stores {
 	t.Helper()
 	db := NewDB(t)
@@ -42,7 +42,7 @@ func NewCityAt(t testing.TB, n int, clock func() time.Time) *stores.Stores {
 	return db
 }
 
-// FillCity makes the divisions, types and devices of NewCity in a database.
+// FillCity adds the divisions, types and devices of NewCity to a database.
 func FillCity(t testing.TB, db *stores.Stores, n int) {
 	t.Helper()
 	ctx := t.Context()
@@ -80,7 +80,7 @@ func FillCity(t testing.TB, db *stores.Stores, n int) {
 	}
 }
 
-// StreamsOf returns the datastreams' ids: of each device its level, then its rain.
+// StreamsOf returns the ids of the datastreams: level and then rain of each device.
 func StreamsOf(t testing.TB, db *stores.Stores) []int64 {
 	t.Helper()
 	snap, err := db.Sensors.Devices(t.Context(), CityScope(), "", 0)
@@ -96,7 +96,7 @@ func StreamsOf(t testing.TB, db *stores.Stores) []int64 {
 	return ids
 }
 
-// Reading is an observation taken some seconds after noon and received a second later.
+// Reading returns an observation that was measured some seconds after noon and received one second later.
 func Reading(stream int64, seconds int, value float64) sensors.Observation {
 	at := Noon().Add(time.Duration(seconds) * time.Second)
 	return sensors.Observation{
@@ -124,10 +124,10 @@ func Count(t testing.TB, db *stores.Stores, sql string, args ...any) int64 {
 	return n
 }
 
-// PageOf bounds a list.
+// PageOf returns a page.
 func PageOf(limit int, before int64) core.Page { return core.Page{Limit: limit, Before: before} }
 
-// FieldOf is the field that an error names.
+// FieldOf returns the field of an error. It returns "" if there is none.
 func FieldOf(err error) string {
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e.Field

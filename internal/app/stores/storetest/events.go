@@ -17,7 +17,7 @@ func Exec(t testing.TB, db *stores.Stores, sql string, args ...any) {
 	}
 }
 
-// AppendEvent writes an event in a transaction of its own.
+// AppendEvent writes an event in its own transaction.
 func AppendEvent(ctx context.Context, db *stores.Stores, kind string, divisions []string) error {
 	_, err := db.Pool().Exec(ctx, `select append_event($1, $2, null, '1', '', '{}')`, kind, divisions)
 	return err
@@ -29,7 +29,7 @@ func EventsAfter(ctx context.Context, db *stores.Stores, after int64, limit int)
 	return page.Events, err
 }
 
-// Eventually waits until it is so.
+// Eventually waits until so returns true. The test fails if this takes longer than three minutes.
 func Eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(3 * time.Minute)

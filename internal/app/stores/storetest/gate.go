@@ -8,16 +8,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ImportGate holds imports of observations amid the transaction that goes beyond a line of their file.
+// ImportGate stops imports of observations within the transaction that stores progress beyond a line of their file.
 type ImportGate struct {
 	t    testing.TB
 	conn *pgx.Conn
 }
 
-// gateLock is the advisory lock that the gate keeps and that what it holds waits for.
+// gateLock is the advisory lock of the gate. A stopped import waits for it.
 const gateLock = 1
 
-// NewImportGate makes a gate in the database at the url. It holds imports at once, until it is moved.
+// NewImportGate returns a gate in the database at url. It stops imports at their first line until Move.
 func NewImportGate(t testing.TB, url string) *ImportGate {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -41,21 +41,21 @@ func NewImportGate(t testing.TB, url string) *ImportGate {
 	return g
 }
 
-// Move lets imports go up to the line.
+// Move lets imports continue up to the line.
 func (g *ImportGate) Move(line int64) {
 	g.t.Helper()
 	g.exec(`update import_gate set line = $1`, line)
 }
 
-// Await waits until it holds an import.
+// Await waits until the gate has stopped an import.
 func (g *ImportGate) Await() {
 	g.t.Helper()
 	g.until(`select exists (select from pg_locks where locktype = 'advisory' and objid = $1 and not granted
 		and database = (select oid from pg_database where datname = current_database()))`, gateLock)
 }
 
-// Pass lets what it holds go, a killed process's session above all, waits until that has ended its transaction, and
-// holds what comes then.
+// Pass releases the stopped imports, waits until their transactions have ended, and closes the gate again. It is used above
+// all for the session of a killed process.
 func (g *ImportGate) Pass() {
 	g.t.Helper()
 	g.exec(`select pg_advisory_unlock($1)`, gateLock)
@@ -76,7 +76,7 @@ func (g *ImportGate) exec(sql string, args ...any) {
 	}
 }
 
-// until asks again until the answer is yes.
+// until repeats a query until it returns true.
 func (g *ImportGate) until(sql string, args ...any) {
 	g.t.Helper()
 	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(5 * time.Millisecond) {

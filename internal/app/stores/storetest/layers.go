@@ -13,13 +13,13 @@ import (
 	"onemap/internal/core"
 )
 
-// Zhifu is the scope of a responder of 370602.
+// Zhifu returns the scope of a responder of 370602.
 func Zhifu() core.Scope { return core.Scope{Division: "370602", Role: core.RoleResponder} }
 
-// Penglai is the scope of a responder of 370614.
+// Penglai returns the scope of a responder of 370614.
 func Penglai() core.Scope { return core.Scope{Division: "370614", Role: core.RoleResponder} }
 
-// Records reads from a function: nil, nil, io.EOF ends it. It counts what was asked for.
+// Records is a reader that calls Read for each record; io.EOF ends it. N counts the calls.
 type Records struct {
 	Read func(i int) (catalogue.Record, *catalogue.Refusal, error)
 	N    int
@@ -31,7 +31,7 @@ func (r *Records) Next() (catalogue.Record, *catalogue.Refusal, error) {
 	return r.Read(r.N - 1)
 }
 
-// Listed reads features, one a line from line 2 on.
+// Listed returns a reader of the features, one per line from line 2 on.
 func Listed(features ...catalogue.Feature) *Records {
 	return &Records{Read: func(i int) (catalogue.Record, *catalogue.Refusal, error) {
 		if i >= len(features) {
@@ -41,7 +41,7 @@ func Listed(features ...catalogue.Feature) *Records {
 	}}
 }
 
-// Feature is a point near Yantai with a key, in a division.
+// Feature returns a point near Yantai with a key, in a division.
 func Feature(key, division string, lon, lat float64) catalogue.Feature {
 	return catalogue.Feature{
 		Key: key, Division: division, Name: core.Text{ZH: "演示-" + key, EN: "Demo " + key},
@@ -49,12 +49,12 @@ func Feature(key, division string, lon, lat float64) catalogue.Feature {
 	}
 }
 
-// Square is an area with its lower left corner at a place; degrees.
+// Square returns a square with its lower left corner at a position, in degrees.
 func Square(lon, lat, side float64) orb.Polygon {
 	return orb.Polygon{{{lon, lat}, {lon + side, lat}, {lon + side, lat + side}, {lon, lat + side}, {lon, lat}}}
 }
 
-// Tanks is a layer of which each county sees its own features.
+// Tanks returns a layer of which each county sees its own features.
 func Tanks() catalogue.Layer {
 	return catalogue.Layer{
 		Name: "tanks", Theme: catalogue.ThemeHazardSource, Title: core.Text{ZH: "储罐", EN: "Tanks"}, Origin: core.OriginSynthetic,
@@ -72,7 +72,7 @@ func ImportOK(t testing.TB, db *stores.Stores, l catalogue.Layer, features ...ca
 	return rep
 }
 
-// FeaturesOf returns the features of a layer that the scope sees, by their keys.
+// FeaturesOf returns the features of a layer that the scope may see, by key.
 func FeaturesOf(t testing.TB, db *stores.Stores, s core.Scope, layer string) map[string]catalogue.Feature {
 	t.Helper()
 	all, err := db.Catalogue.Features(t.Context(), s, layer, nil, 0, 10_000)
@@ -86,7 +86,7 @@ func FeaturesOf(t testing.TB, db *stores.Stores, s core.Scope, layer string) map
 	return out
 }
 
-// LayerOf returns a layer as the scope sees it.
+// LayerOf returns a layer as the scope may see it.
 func LayerOf(t testing.TB, db *stores.Stores, s core.Scope, name string) catalogue.Layer {
 	t.Helper()
 	l, err := db.Catalogue.Layer(t.Context(), s, name)
@@ -96,7 +96,7 @@ func LayerOf(t testing.TB, db *stores.Stores, s core.Scope, name string) catalog
 	return l
 }
 
-// NewDivisions is a database with Yantai's divisions that the tests use.
+// NewDivisions returns a database with the divisions of Yantai that the tests use.
 func NewDivisions(t testing.TB) *stores.Stores {
 	t.Helper()
 	db := NewDB(t)
@@ -130,10 +130,10 @@ func EventsOfKind(t testing.TB, db *stores.Stores, kind string) []core.Event {
 	return out
 }
 
-// KeyOf is the key of the feature of a number.
+// KeyOf returns the key of the feature with a number.
 func KeyOf(i int) string { return fmt.Sprintf("k%05d", i) }
 
-// Hostile are layer names that are none.
+// Hostile returns texts that are not valid layer names.
 func Hostile() []string {
 	return []string{"", "'", `"`, `tanks'; drop table feature; --`, "tanks where true", "tanks,coast", "../etc", "tanks\x00", "\xff\xfe", strings.Repeat("a", 100_000), "层"}
 }

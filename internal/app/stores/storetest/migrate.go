@@ -11,7 +11,7 @@ import (
 	"onemap/internal/pg/migrations"
 )
 
-// Connect opens a connection of its own, which is closed after the test.
+// Connect opens a separate connection, which is closed after the test.
 func Connect(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -22,7 +22,7 @@ func Connect(t testing.TB, url string) *pgx.Conn {
 	return conn
 }
 
-// MigrateTo brings an empty database to a version before the present one.
+// MigrateTo migrates an empty database to an older version.
 func MigrateTo(t *testing.T, conn *pgx.Conn, version int) {
 	t.Helper()
 	files, err := fs.Glob(migrations.Files, "*.sql")

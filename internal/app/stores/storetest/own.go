@@ -13,7 +13,7 @@ import (
 	"onemap/internal/pg"
 )
 
-// Own is a PostgreSQL that belongs to one test alone, which may break it.
+// Own is a PostgreSQL cluster for one test, which may break it.
 type Own struct {
 	*pgcluster.Cluster
 	t   testing.TB
@@ -27,7 +27,7 @@ func NewOwn(t testing.TB) *Own {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { // the server's user must pass
+	if err := os.Chmod(dir, 0o755); err != nil { // the server's user must be able to enter it
 		t.Fatal(err)
 	}
 	o := &Own{t: t, dir: dir}
@@ -42,15 +42,15 @@ func NewOwn(t testing.TB) *Own {
 	return o
 }
 
-// Database is the address of the migrated database.
+// Database returns the address of the migrated database.
 func (o *Own) Database() string { return o.URL("onemap") }
 
-// Start starts the server, again after Kill.
+// Start starts the server. It may be called again after Kill.
 func (o *Own) Start() {
 	o.t.Helper()
 	if o.Cluster != nil {
 		<-o.Done()
-		if err := o.Stop(o.t.Context()); err != nil { // lets go of the folder
+		if err := o.Stop(o.t.Context()); err != nil { // releases the folder
 			o.t.Fatal(err)
 		}
 	}
@@ -61,8 +61,8 @@ func (o *Own) Start() {
 	o.Cluster = c
 }
 
-// Kill tells every process of the server to end at once, as pg_ctl stop -m immediate does, and does not wait for it.
-// The next start recovers.
+// Kill ends every process of the server at once, like pg_ctl stop -m immediate, and does not wait. The next start recovers
+// the database.
 func (o *Own) Kill() {
 	o.t.Helper()
 	if err := syscall.Kill(o.PID(), syscall.SIGQUIT); err != nil {
@@ -83,8 +83,8 @@ func (o *Own) remove() {
 	}
 }
 
-// Save stops the server, copies its data folder, as a snapshot of a machine does, and starts it again. It returns the
-// copy, which lasts as long as the test.
+// Save stops the server, copies its data folder, like a snapshot of the machine, and starts it again. It returns the copy,
+// which is removed after the test.
 func (o *Own) Save() (folder string) {
 	o.t.Helper()
 	folder = o.dir + "-saved"
@@ -97,7 +97,7 @@ func (o *Own) Save() (folder string) {
 	return folder
 }
 
-// PutBack stops the server and starts it again with a folder that Save returned.
+// PutBack stops the server and starts it again with a folder that Save has returned.
 func (o *Own) PutBack(folder string) {
 	o.t.Helper()
 	o.stopped(func() {

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// pooler is a PgBouncer's configuration: the database, where it is, who logs in there, its socket's folder, its mode and
-// more lines of its own section.
+// pooler is the configuration of PgBouncer. Its values are: the database, its host and user, the folder of the socket, the
+// mode, and additional lines.
 const pooler = `[databases]
 %s = host=%s user=%s
 [pgbouncer]
@@ -63,8 +63,8 @@ func PgBouncer(t testing.TB, database, mode string, more ...string) string {
 		ended <- cmd.Wait()
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended, which await has said
-		for range ended {      // until it has, by being killed
+		_ = cmd.Process.Kill() // an error means that it has ended already; awaitPgBouncer has reported that
+		for range ended {      // until the process has ended
 		}
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
@@ -98,7 +98,7 @@ func giveToPostgres(t testing.TB, dir string) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// awaitPgBouncer waits until the socket takes connections, which it does a moment after it is there.
+// awaitPgBouncer waits until the socket accepts connections. The file of the socket appears a moment earlier.
 func awaitPgBouncer(t testing.TB, socket string, ended <-chan error, said *bytes.Buffer) {
 	t.Helper()
 	for {

@@ -28,7 +28,7 @@ import (
 
 const template = "onemap_template"
 
-// prefix of the folders of test clusters in the temporary folder; the process id follows.
+// prefix is the beginning of the names of the clusters' folders in the temporary folder. The process id follows.
 const prefix = "onemap-test-"
 
 //nolint:gochecknoglobals // one cluster a test process is the point of this package
@@ -37,10 +37,10 @@ var (
 	clones atomic.Int64
 )
 
-// cluster is this process's cluster with its janitor.
+// cluster is the cluster of this process.
 type cluster struct {
 	*pgcluster.Cluster
-	alive io.WriteCloser // the janitor's standard input: it cleans up when this process closes it by dying
+	alive io.WriteCloser // standard input of the janitor; it is closed when this process ends, and the janitor then cleans up
 }
 
 // NewDB returns open stores on a fresh, migrated, empty database that is dropped after the test.
@@ -66,7 +66,7 @@ func NewURL(t testing.TB) string {
 	return newDatabase(t, template)
 }
 
-// NewEmptyURL returns the address of a fresh database without any tables, dropped after the test.
+// NewEmptyURL returns the address of a fresh database without tables that is dropped after the test.
 func NewEmptyURL(t testing.TB) string {
 	t.Helper()
 	return newDatabase(t, "template0")
@@ -92,7 +92,7 @@ func newDatabase(t testing.TB, from string) string {
 	return c.URL(name)
 }
 
-// admin runs one statement on a connection of its own.
+// admin runs one statement on a separate connection.
 func (c *cluster) admin(ctx context.Context, sql string) error {
 	conn, err := pgx.Connect(ctx, c.URL("postgres"))
 	if err != nil {
@@ -103,6 +103,7 @@ func (c *cluster) admin(ctx context.Context, sql string) error {
 	return err
 }
 
+// start starts the cluster and creates the template database.
 func start() (*cluster, error) {
 	ctx := context.Background()
 	removeStale(ctx)
@@ -110,7 +111,7 @@ func start() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { // the server's user must pass
+	if err := os.Chmod(dir, 0o755); err != nil { // the server's user must be able to enter it
 		return nil, err
 	}
 	server, err := pgcluster.Start(ctx, pgcluster.Options{Dir: dir, Fast: true, MaxConnections: 200})
@@ -131,8 +132,8 @@ func start() (*cluster, error) {
 	return c, nil
 }
 
-// janitor starts a shell that waits for this process to end, ends the server at once and removes
-// its folders. No TestMain is needed, and a panic or a kill is cleaned up after too.
+// janitor starts a shell that waits for the end of this process, then kills the server and removes the folders. So tests need
+// no TestMain, and it also cleans up after a panic or a kill.
 func janitor(server *pgcluster.Cluster, dir string) (io.WriteCloser, error) {
 	const script = `
 		cat >/dev/null
@@ -154,15 +155,15 @@ func janitor(server *pgcluster.Cluster, dir string) (io.WriteCloser, error) {
 	return in, nil
 }
 
-// removeStale wipes what a test process left behind whose janitor was killed too.
+// removeStale removes the folders of test processes whose janitor was killed too.
 func removeStale(ctx context.Context) {
-	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*")) // the pattern is well-formed
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*")) // never fails: the pattern is valid
 	for _, dir := range dirs {
 		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), prefix), "-")
 		pid, err := strconv.Atoi(owner)
 		if err != nil || syscall.Kill(pid, 0) == nil {
 			continue
 		}
-		_ = pgcluster.Remove(ctx, dir) // in use after all: not ours to touch
+		_ = pgcluster.Remove(ctx, dir) // an error means that it is still in use
 	}
 }

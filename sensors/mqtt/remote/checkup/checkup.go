@@ -57,12 +57,13 @@ type exam struct {
 	findings []core.Finding
 }
 
-func (x *exam) say(check, state, advice, found string, args ...any) {
+// add adds a finding. found is a format with args; advice says how to correct it.
+func (x *exam) add(check, state, advice, found string, args ...any) {
 	x.findings = append(x.findings, core.Finding{Check: "broker " + check, State: state, Found: fmt.Sprintf(found, args...), Advice: advice})
 }
 
-// Broker looks at a broker. The error is of kind fault.Invalid when the endpoint is wrong; what is wrong
-// with the broker is in the findings.
+// Broker checks a broker and returns findings. It returns an error of kind fault.Invalid if the endpoint is wrong. A fault of
+// the broker is a finding and not an error.
 func Broker(ctx context.Context, o Options) ([]core.Finding, error) {
 	o = o.withDefaults()
 	target, err := o.Resolve()
@@ -75,11 +76,12 @@ func Broker(ctx context.Context, o Options) ([]core.Finding, error) {
 	x.topic = "onemap/doctor/" + hex.EncodeToString(random)
 	live, err := x.connect(ctx, target, "live", true)
 	if err != nil {
-		x.say("connection", core.FindingBad, explain(err), "%s: %v", target.Address(), err)
+		x.add("connection", core.FindingBad, explain(err), "%s: %v", target.Address(), err)
 		return x.findings, nil
 	}
+	// The order matters: later checks need the connection, and the last three need the private topic.
 	defer live.close()
-	x.say("connection", core.FindingOK, "", "%s answers", target.Address())
+	x.add("connection", core.FindingOK, "", "%s answers", target.Address())
 	x.version(ctx, live)
 	x.protocol(ctx)
 	x.anonymous(ctx)
@@ -90,7 +92,7 @@ func Broker(ctx context.Context, o Options) ([]core.Finding, error) {
 		x.share(ctx, live)
 	}
 	if !o.ConfigSeen {
-		x.say("persistence", core.FindingWarn, "check that the broker saves sessions and what they hold; for Mosquitto give its configuration: --broker-config mosquitto.conf",
+		x.add("persistence", core.FindingWarn, "check that the broker saves sessions and what they hold; for Mosquitto give its configuration: --broker-config mosquitto.conf",
 			"cannot be seen from outside")
 	}
 	if ctx.Err() != nil {
@@ -112,8 +114,8 @@ func explain(err error) string {
 	}
 }
 
-// guest is a client that collects the messages that it receives.
-type guest struct {
+// testClient is a client that collects the messages that it receives.
+type testClient struct {
 	paho.Client
 	present bool
 	x       *exam
@@ -126,8 +128,8 @@ type guest struct {
 }
 
 // connect connects a client with its own session. A clean session ends with the connection.
-func (x *exam) connect(ctx context.Context, t *remote.Target, name string, clean bool) (*guest, error) {
-	g := &guest{x: x, id: x.name + "-" + name, ack: clean, last: time.Now()}
+func (x *exam) connect(ctx context.Context, t *remote.Target, name string, clean bool) (*testClient, error) {
+	g := &testClient{x: x, id: x.name + "-" + name, ack: clean, last: time.Now()}
 	dial := func() (net.Conn, error) { return t.Dial(ctx, x.o.Timeout) }
 	g.Client = paho.NewClient(t.ClientOptions(g.id, x.o.Timeout, dial).SetCleanSession(clean).SetAutoAckDisabled(true).
 		SetKeepAlive(30 * time.Second).SetDefaultPublishHandler(g.receive))
@@ -140,6 +142,7 @@ func (x *exam) connect(ctx context.Context, t *remote.Target, name string, clean
 	return g, nil
 }
 
+// wait waits for the answer of the broker, at most Timeout.
 func (x *exam) wait(ctx context.Context, tok paho.Token) error {
 	timer := time.NewTimer(x.o.Timeout)
 	defer timer.Stop()
@@ -153,9 +156,9 @@ func (x *exam) wait(ctx context.Context, tok paho.Token) error {
 	}
 }
 
-func (g *guest) close() { g.Disconnect(250) }
+func (g *testClient) close() { g.Disconnect(250) }
 
-func (g *guest) receive(_ paho.Client, m paho.Message) {
+func (g *testClient) receive(_ paho.Client, m paho.Message) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.got = append(g.got, m)
@@ -166,7 +169,7 @@ func (g *guest) receive(_ paho.Client, m paho.Message) {
 }
 
 // acknowledge acknowledges all received messages, and from now on each message at receipt.
-func (g *guest) acknowledge() {
+func (g *testClient) acknowledge() {
 	g.mu.Lock()
 	held := append([]paho.Message(nil), g.got...)
 	g.ack, g.last = true, time.Now()
@@ -177,7 +180,7 @@ func (g *guest) acknowledge() {
 }
 
 // distinct returns the number of different payloads received on a topic.
-func (g *guest) distinct(topic string) int {
+func (g *testClient) distinct(topic string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	seen := map[string]bool{}
@@ -189,9 +192,9 @@ func (g *guest) distinct(topic string) int {
 	return len(seen)
 }
 
-// quiet waits until n different payloads were received on the topic, or nothing was received for Quiet. It returns the number
+// awaitMessages waits until n different payloads were received on the topic, or nothing was received for Quiet. It returns the number
 // of different payloads.
-func (g *guest) quiet(ctx context.Context, topic string, n int) int {
+func (g *testClient) awaitMessages(ctx context.Context, topic string, n int) int {
 	for {
 		got := g.distinct(topic)
 		g.mu.Lock()
@@ -210,11 +213,12 @@ func (g *guest) quiet(ctx context.Context, topic string, n int) int {
 
 var errRefused = errors.New("the broker refuses the subscription")
 
-func (g *guest) subscribe(ctx context.Context, filter string) error {
+func (g *testClient) subscribe(ctx context.Context, filter string) error {
 	tok := g.SubscribeMultiple(map[string]byte{filter: 1}, nil).(*paho.SubscribeToken)
 	if err := g.x.wait(ctx, tok); err != nil {
 		return err
 	}
+	// 0 to 2 is the granted QoS, 0x80 a refusal. Source: MQTT 3.1.1, 3.9.3.
 	if code := tok.Result()[filter]; code > 2 {
 		return errRefused
 	}
@@ -225,7 +229,7 @@ func (g *guest) subscribe(ctx context.Context, filter string) error {
 }
 
 // publish sends n numbered payloads at QoS 1 and waits for their acknowledgements.
-func (g *guest) publish(ctx context.Context, topic string, n int) error {
+func (g *testClient) publish(ctx context.Context, topic string, n int) error {
 	toks := make([]paho.Token, n)
 	for i := range n {
 		toks[i] = g.Publish(topic, 1, false, fmt.Sprintf(`{"n":%d}`, i))

@@ -20,9 +20,9 @@ import (
 
 const patience = 2 * time.Minute
 
-// look gives the findings by check. It waits longer than a person would until it takes nothing more to come, for a
-// busy machine may stand still for a while.
-func look(t *testing.T, o checkup.Options) map[string]core.Finding {
+// runChecks returns the findings by check. It waits longer than the default before it expects no more messages, because a busy
+// machine may pause.
+func runChecks(t *testing.T, o checkup.Options) map[string]core.Finding {
 	t.Helper()
 	o.Quiet, o.Timeout = 4*time.Second, patience
 	found, err := checkup.Broker(t.Context(), o)
@@ -56,10 +56,10 @@ func expect(t *testing.T, found map[string]core.Finding, want map[string]string)
 	}
 }
 
-// Mosquitto as it comes keeps 1,000 messages for a client that is away, and 20 in flight.
+// With its default configuration, Mosquitto keeps 1,000 messages for a disconnected client, and sends 20 ahead.
 func TestMosquittoByDefault(t *testing.T) {
 	b := mosquittotest.Start(t, "")
-	found := look(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL()}})
+	found := runChecks(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL()}})
 	expect(t, found, map[string]string{
 		"broker connection": core.FindingOK, "broker version": core.FindingOK, "broker protocol": core.FindingOK,
 		"broker anonymous": core.FindingWarn, "broker access": core.FindingOK, "broker size": core.FindingOK,
@@ -75,11 +75,11 @@ func TestMosquittoByDefault(t *testing.T) {
 	if f := found["broker version"]; !strings.Contains(f.Found, "mosquitto version 2.") {
 		t.Errorf("%+v", f)
 	}
-	cleanedUp(t, b)
+	checkNoSessions(t, b)
 }
 
-// cleanedUp wants no session but the asker's own.
-func cleanedUp(t *testing.T, b *mosquittotest.Broker) {
+// checkNoSessions checks that no session but that of the caller is left.
+func checkNoSessions(t *testing.T, b *mosquittotest.Broker) {
 	t.Helper()
 	target, err := remote.Endpoint{URL: b.URL(), User: "onemap", Password: "word"}.Resolve()
 	if err != nil {
@@ -106,7 +106,7 @@ func cleanedUp(t *testing.T, b *mosquittotest.Broker) {
 	}
 }
 
-// With the settings of docs/brokers.md everything is well, and so is the configuration.
+// With the settings of docs/brokers.md all findings are good, also those of the configuration.
 func TestMosquittoSetUpWell(t *testing.T) {
 	dir := t.TempDir()
 	words, access := filepath.Join(dir, "passwords"), filepath.Join(dir, "acl")
@@ -117,7 +117,7 @@ func TestMosquittoSetUpWell(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := mosquittotest.Start(t, mosquittotest.Durable+"allow_anonymous false\npassword_file "+words+"\nacl_file "+access+"\n")
-	found := look(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL(), User: "onemap", Password: "word"}, ConfigSeen: true})
+	found := runChecks(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL(), User: "onemap", Password: "word"}, ConfigSeen: true})
 	config, err := checkup.ConfigFile(b.Config())
 	if err != nil {
 		t.Fatal(err)
@@ -132,15 +132,15 @@ func TestMosquittoSetUpWell(t *testing.T) {
 			}
 		}
 	}
-	cleanedUp(t, b)
+	checkNoSessions(t, b)
 
-	found = look(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL(), User: "onemap", Password: "wrong"}})
+	found = runChecks(t, checkup.Options{Endpoint: remote.Endpoint{URL: b.URL(), User: "onemap", Password: "wrong"}})
 	if f := found["broker connection"]; f.State != core.FindingBad || !strings.Contains(f.Advice, "ONEMAP_BROKER_PASSWORD") || len(found) != 1 {
 		t.Errorf("%+v", found)
 	}
 }
 
-// A broker with narrow limits and rights: what can be measured is, and what cannot be is said.
+// A broker with small limits and few permissions: what can be measured is measured, and the rest is reported.
 func TestMosquittoWithLimits(t *testing.T) {
 	rights := filepath.Join(t.TempDir(), "acl")
 	if err := os.WriteFile(rights, []byte("topic read onemap/v1/#\ntopic readwrite onemap/doctor/#\ntopic read $SYS/#\n"), 0o600); err != nil {
@@ -148,14 +148,14 @@ func TestMosquittoWithLimits(t *testing.T) {
 	}
 	small := mosquittotest.Start(t, "message_size_limit 2000\nacl_file "+rights+"\n")
 	quick := checkup.Options{Endpoint: remote.Endpoint{URL: small.URL()}, Messages: 100}
-	expect(t, look(t, quick), map[string]string{"broker size": core.FindingBad, "broker queue": core.FindingOK, "broker groups": core.FindingOK})
+	expect(t, runChecks(t, quick), map[string]string{"broker size": core.FindingBad, "broker queue": core.FindingOK, "broker groups": core.FindingOK})
 
 	if err := os.WriteFile(rights, []byte("topic read onemap/v1/#\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	deaf := mosquittotest.Start(t, "acl_file "+rights+"\n")
 	quick.URL = deaf.URL()
-	found := look(t, quick)
+	found := runChecks(t, quick)
 	expect(t, found, map[string]string{"broker measuring": core.FindingWarn})
 	if f, ok := found["broker queue"]; ok {
 		t.Errorf("measured without the right to: %+v", f)
@@ -163,7 +163,7 @@ func TestMosquittoWithLimits(t *testing.T) {
 }
 
 func TestNoBroker(t *testing.T) {
-	found := look(t, checkup.Options{Endpoint: remote.Endpoint{URL: "mqtt://127.0.0.1:1"}})
+	found := runChecks(t, checkup.Options{Endpoint: remote.Endpoint{URL: "mqtt://127.0.0.1:1"}})
 	if len(found) != 1 {
 		t.Errorf("%+v", found)
 	}

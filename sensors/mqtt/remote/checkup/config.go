@@ -57,7 +57,7 @@ func ConfigFile(path string) ([]core.Finding, error) {
 	if err := s.read(path, s.readFolder); err != nil {
 		return nil, err
 	}
-	return s.judge(), nil
+	return s.check(), nil
 }
 
 func (s settings) read(path string, include func(dir string) error) error {
@@ -122,8 +122,8 @@ func (s settings) number(option string, def int) (int, bool) {
 // isTrue reports whether an option is set to "true".
 func (s settings) isTrue(option string) bool { return s[option] == "true" }
 
-// judge checks the options that can cause a loss of messages. The defaults are those of Mosquitto 2.0.
-func (s settings) judge() []core.Finding {
+// check checks the options that can cause a loss of messages. The defaults are those of Mosquitto 2.0.
+func (s settings) check() []core.Finding {
 	return []core.Finding{
 		s.persistence(), s.location(), s.autosave(),
 		s.limit("max_queued_messages", 1000, 100_000, "of what waits for a client, more is dropped without a word, and was acknowledged", "max_queued_messages 0"),
@@ -138,6 +138,7 @@ func finding(option, state, advice, found string, args ...any) core.Finding {
 	return core.Finding{Check: "config " + option, State: state, Found: fmt.Sprintf(found, args...), Advice: advice}
 }
 
+// persistence checks whether Mosquitto saves sessions and messages to a file at all.
 func (s settings) persistence() core.Finding {
 	const option = "persistence"
 	if !s.isTrue(option) {
@@ -146,6 +147,7 @@ func (s settings) persistence() core.Finding {
 	return finding(option, core.FindingOK, "", "on")
 }
 
+// location checks whether the folder of that file is named. The default is the working directory.
 func (s settings) location() core.Finding {
 	const option = "persistence_location"
 	where := s[option]
@@ -193,6 +195,7 @@ func (s settings) limit(option string, def, large int, what, advice string) core
 		return finding(option, core.FindingBad, advice, "%q is no number", s[option])
 	case n == 0:
 		return finding(option, core.FindingOK, "", "no limit")
+	// memory_limit bounds the whole process, so no value of it is certainly too small.
 	case n < large && option != "memory_limit":
 		return finding(option, core.FindingBad, advice, "%d %s", n, what)
 	default:
@@ -200,6 +203,7 @@ func (s settings) limit(option string, def, large int, what, advice string) core
 	}
 }
 
+// window checks how many messages Mosquitto sends ahead of the acknowledgements.
 func (s settings) window() core.Finding {
 	const option, advice = "max_inflight_messages", "max_inflight_messages 1000"
 	switch n, ok := s.number(option, 20); {
@@ -263,6 +267,7 @@ func span(v string) (time.Duration, bool) {
 	return most, true
 }
 
+// anonymous checks whether clients need credentials.
 func (s settings) anonymous() core.Finding {
 	const option = "allow_anonymous"
 	if s.isTrue(option) {
@@ -303,6 +308,7 @@ func (s settings) file(option string) core.Finding {
 	}
 }
 
+// qos0 reports what happens to QoS 0 publishes while no server is connected.
 func (s settings) qos0() core.Finding {
 	const option = "queue_qos0_messages"
 	if s.isTrue(option) {

@@ -24,7 +24,7 @@ func judged(t *testing.T, text string) map[string]core.Finding {
 		t.Fatal(err)
 	}
 	m := map[string]core.Finding{}
-	for _, f := range s.judge() {
+	for _, f := range s.check() {
 		m[strings.TrimPrefix(f.Check, "config ")] = f
 	}
 	return m
@@ -85,7 +85,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// folder writes files below a folder of the test's own, in which the word DIR stands for it.
+// folder writes files into a temporary folder. The word DIR in them stands for the folder.
 func folder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -101,7 +101,7 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// A mosquitto.conf includes folders: where they stand, each in its turn, its files by their letters.
+// A mosquitto.conf includes folders at their positions, and their files in Mosquitto's order.
 func TestConfigFolders(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"mosquitto.conf": "persistence false\nmax_queued_bytes 7\ninclude_dir DIR/one\ninclude_dir DIR/two\nmax_queued_bytes 0\n",
@@ -129,7 +129,7 @@ func TestConfigFolders(t *testing.T) {
 	}
 }
 
-// The real Mosquitto says in which order it reads them.
+// The real Mosquitto shows the order in which it reads the files.
 func TestTheOrderOfAFolderIsMosquittos(t *testing.T) {
 	names := []string{"b.conf", "A.conf", "01.conf", "a.conf", "B.conf", "00.conf", "aB.conf", "Ab.conf", "ab.conf", "a-b.conf", "_.conf", "9.conf", "10.conf", "abc.conf", "aBB.conf"}
 	files := map[string]string{}
@@ -177,7 +177,7 @@ func TestConfigThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// Whatever the bytes, each option is judged once, in a known state, or the file is refused.
+// For all bytes, each option is checked once, with a known state, or the file is refused.
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte("listener 1883\npersistence true\nautosave_interval 1\n# note\nmax_queued_messages 0"))
 	f.Add([]byte("persistent_client_expiration 9223372036854775807y\nmax_queued_bytes 18446744073709551616"))
@@ -191,7 +191,7 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		seen := map[string]bool{}
-		for _, f := range s.judge() {
+		for _, f := range s.check() {
 			if seen[f.Check] || f.Found == "" || (f.State != core.FindingOK && (f.Advice == "" || (f.State != core.FindingWarn && f.State != core.FindingBad))) {
 				t.Fatalf("%+v", f)
 			}

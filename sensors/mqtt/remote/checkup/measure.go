@@ -17,17 +17,17 @@ import (
 )
 
 // version reads the version of the broker from $SYS. Not every broker publishes it.
-func (x *exam) version(ctx context.Context, g *guest) {
+func (x *exam) version(ctx context.Context, g *testClient) {
 	const topic = "$SYS/broker/version"
-	if err := g.subscribe(ctx, topic); err != nil || g.quiet(ctx, topic, 1) == 0 {
-		x.say("version", core.FindingOK, "", "it does not tell what it is")
+	if err := g.subscribe(ctx, topic); err != nil || g.awaitMessages(ctx, topic, 1) == 0 {
+		x.add("version", core.FindingOK, "", "it does not tell what it is")
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, m := range g.got {
 		if m.Topic() == topic {
-			x.say("version", core.FindingOK, "", "%s", strings.TrimSpace(string(m.Payload()[:min(len(m.Payload()), 100)])))
+			x.add("version", core.FindingOK, "", "%s", strings.TrimSpace(string(m.Payload()[:min(len(m.Payload()), 100)])))
 			return
 		}
 	}
@@ -38,14 +38,16 @@ func (x *exam) protocol(ctx context.Context) {
 	ack, err := x.connectV5(ctx)
 	switch {
 	case err != nil:
-		x.say("protocol", core.FindingOK, "", "MQTT 3.1.1; not 5")
+		x.add("protocol", core.FindingOK, "", "MQTT 3.1.1; not 5")
 	case ack.Properties.MaximumPacketSize > 0 && int(ack.Properties.MaximumPacketSize) < x.o.Payload:
-		x.say("protocol", core.FindingBad, "raise max_packet_size (Mosquitto) or the broker's like", "MQTT 3.1.1 and 5; packets over %d bytes are refused", ack.Properties.MaximumPacketSize)
+		x.add("protocol", core.FindingBad, "raise max_packet_size (Mosquitto) or the broker's like", "MQTT 3.1.1 and 5; packets over %d bytes are refused", ack.Properties.MaximumPacketSize)
 	default:
-		x.say("protocol", core.FindingOK, "", "MQTT 3.1.1 and 5")
+		x.add("protocol", core.FindingOK, "", "MQTT 3.1.1 and 5")
 	}
 }
 
+// connectV5 sends a CONNECT of version 5 and returns the CONNACK. It encodes the packets itself, because the client library
+// supports only 3.1.1.
 func (x *exam) connectV5(ctx context.Context) (mochi.Packet, error) {
 	var pk mochi.Packet
 	conn, err := x.target.Dial(ctx, x.o.Timeout)
@@ -104,56 +106,56 @@ func readConnack(r *bufio.Reader) (mochi.Packet, error) {
 // anonymous tries to connect without credentials. If the broker allows this, every client can publish as any device.
 func (x *exam) anonymous(ctx context.Context) {
 	e := remote.Endpoint{URL: x.target.Address(), CA: x.o.CA}
-	nobody, err := e.Resolve()
+	noCredentials, err := e.Resolve()
 	if err != nil {
 		return
 	}
-	g, err := x.connect(ctx, nobody, "nobody", true)
+	g, err := x.connect(ctx, noCredentials, "nobody", true)
 	if err != nil {
-		x.say("anonymous", core.FindingOK, "", "who gives no credentials is refused")
+		x.add("anonymous", core.FindingOK, "", "who gives no credentials is refused")
 		return
 	}
 	g.close()
-	x.say("anonymous", core.FindingWarn, "allow_anonymous false, and let each device publish to its own topics alone (acl_file)", "anybody may connect without credentials, and publish as a device")
+	x.add("anonymous", core.FindingWarn, "allow_anonymous false, and let each device publish to its own topics alone (acl_file)", "anybody may connect without credentials, and publish as a device")
 }
 
 // access subscribes to the topic filters of a server, in a session that ends with the connection.
 func (x *exam) access(ctx context.Context) {
 	g, err := x.connect(ctx, x.target, "access", true)
 	if err != nil {
-		x.say("access", core.FindingWarn, "", "cannot be looked at: %v", err)
+		x.add("access", core.FindingWarn, "", "cannot be looked at: %v", err)
 		return
 	}
 	defer g.close()
 	for _, f := range filters() {
 		if err := g.subscribe(ctx, f); err != nil {
-			x.say("access", core.FindingBad, fmt.Sprintf("let the user %q read %s", x.target.User(), f), "%s: %v", f, err)
+			x.add("access", core.FindingBad, fmt.Sprintf("let the user %q read %s", x.target.User(), f), "%s: %v", f, err)
 			return
 		}
 	}
-	x.say("access", core.FindingOK, "", "%s may be read", strings.Join(filters(), " and "))
+	x.add("access", core.FindingOK, "", "%s may be read", strings.Join(filters(), " and "))
 }
 
 // private reports whether a message to a private topic comes back. All later measurements need this.
-func (x *exam) private(ctx context.Context, live *guest) bool {
+func (x *exam) private(ctx context.Context, live *testClient) bool {
 	topic := x.topic + "/echo"
 	err := live.subscribe(ctx, topic)
 	if err == nil {
 		err = live.publish(ctx, topic, 1)
 	}
-	if err == nil && live.quiet(ctx, topic, 1) == 0 {
+	if err == nil && live.awaitMessages(ctx, topic, 1) == 0 {
 		err = errors.New("nothing comes back")
 	}
 	if err == nil {
 		return true
 	}
-	x.say("measuring", core.FindingWarn, fmt.Sprintf("let the user %q read and write onemap/doctor/# while this runs", x.target.User()),
+	x.add("measuring", core.FindingWarn, fmt.Sprintf("let the user %q read and write onemap/doctor/# while this runs", x.target.User()),
 		"queue, size and groups cannot be measured: %v", err)
 	return false
 }
 
 // size tests whether the broker passes a payload of Options.Payload bytes.
-func (x *exam) size(ctx context.Context, live *guest) {
+func (x *exam) size(ctx context.Context, live *testClient) {
 	topic := x.topic + "/size"
 	g, err := x.connect(ctx, x.target, "size", true) // its own connection, because a broker may close it for a large payload
 	if err == nil {
@@ -162,67 +164,70 @@ func (x *exam) size(ctx context.Context, live *guest) {
 			err = x.wait(ctx, g.Publish(topic, 1, false, bytes.Repeat([]byte("x"), x.o.Payload)))
 		}
 	}
-	if got := live.quiet(ctx, topic, 1); got == 0 || err != nil {
-		x.say("size", core.FindingBad, "raise message_size_limit and max_packet_size (Mosquitto), or the broker's like", "a payload of %d bytes does not pass", x.o.Payload)
+	if got := live.awaitMessages(ctx, topic, 1); got == 0 || err != nil {
+		x.add("size", core.FindingBad, "raise message_size_limit and max_packet_size (Mosquitto), or the broker's like", "a payload of %d bytes does not pass", x.o.Payload)
 		return
 	}
-	x.say("size", core.FindingOK, "", "payloads of %d bytes pass", x.o.Payload)
+	x.add("size", core.FindingOK, "", "payloads of %d bytes pass", x.o.Payload)
 }
 
 // queue measures how many messages a session keeps while its client is disconnected, and how many messages the broker sends
 // ahead of the acknowledgements.
-func (x *exam) queue(ctx context.Context, live *guest) {
+func (x *exam) queue(ctx context.Context, live *testClient) {
 	topic := x.topic + "/queue"
 	g, err := x.connect(ctx, x.target, "queue", false)
 	if err != nil {
-		x.say("session", core.FindingBad, "the broker must keep sessions (MQTT 3.1.1, clean session off)", "no session that lasts: %v", err)
+		x.add("session", core.FindingBad, "the broker must keep sessions (MQTT 3.1.1, clean session off)", "no session that lasts: %v", err)
 		return
 	}
 	defer x.forget(ctx, "queue")
 	if err := g.subscribe(ctx, topic); err != nil {
 		g.close()
-		x.say("session", core.FindingWarn, "", "cannot be looked at: %v", err)
+		x.add("session", core.FindingWarn, "", "cannot be looked at: %v", err)
 		return
 	}
 	g.close()
 	if err := live.publish(ctx, topic, x.o.Messages); err != nil {
-		x.say("queue", core.FindingBad, "", "%d messages cannot be published: %v", x.o.Messages, err)
+		x.add("queue", core.FindingBad, "", "%d messages cannot be published: %v", x.o.Messages, err)
 		return
 	}
 	if g, err = x.connect(ctx, x.target, "queue", false); err != nil || !g.present {
-		x.say("session", core.FindingBad, "the broker must keep sessions while their client is away", "the session was gone when its client came back (%v)", err)
+		x.add("session", core.FindingBad, "the broker must keep sessions while their client is away", "the session was gone when its client came back (%v)", err)
 		return
 	}
 	defer g.close()
-	x.say("session", core.FindingOK, "", "kept while its client was away")
-	window := g.quiet(ctx, topic, x.o.Messages)
+	x.add("session", core.FindingOK, "", "kept while its client was away")
+	window := g.awaitMessages(ctx, topic, x.o.Messages)
 	g.acknowledge()
-	kept := g.quiet(ctx, topic, x.o.Messages)
-	x.judgeQueue(kept)
-	x.judgeWindow(window, kept)
+	kept := g.awaitMessages(ctx, topic, x.o.Messages)
+	x.checkQueue(kept)
+	x.checkWindow(window, kept)
 }
 
-func (x *exam) judgeQueue(kept int) {
+// checkQueue adds the finding on messages kept while the client was disconnected.
+func (x *exam) checkQueue(kept int) {
 	if kept < x.o.Messages {
-		x.say("queue", core.FindingBad, "Mosquitto: max_queued_messages 0 and max_queued_bytes 0; EMQX: mqtt.max_mqueue_len = infinity",
+		x.add("queue", core.FindingBad, "Mosquitto: max_queued_messages 0 and max_queued_bytes 0; EMQX: mqtt.max_mqueue_len = infinity",
 			"of %d messages published while the client was away %d were kept; the broker acknowledged the other %d and dropped them", x.o.Messages, kept, x.o.Messages-kept)
 		return
 	}
-	x.say("queue", core.FindingOK, "", "all of %d messages were kept while the client was away", kept)
+	x.add("queue", core.FindingOK, "", "all of %d messages were kept while the client was away", kept)
 }
 
 // smallWindow is the least number of unacknowledged messages that a broker should send. A commit cannot take more messages than
 // the broker sends ahead of the acknowledgements.
 const smallWindow = 100
 
-func (x *exam) judgeWindow(window, kept int) {
+// checkWindow adds the finding on messages sent ahead of the acknowledgements. If all kept messages came at once, the limit
+// is not known.
+func (x *exam) checkWindow(window, kept int) {
 	switch {
 	case window >= kept:
-		x.say("window", core.FindingOK, "", "%d or more messages are sent ahead of their acknowledgements", window)
+		x.add("window", core.FindingOK, "", "%d or more messages are sent ahead of their acknowledgements", window)
 	case window < smallWindow:
-		x.say("window", core.FindingWarn, "Mosquitto: max_inflight_messages 1000; EMQX: mqtt.max_inflight", "%d messages are sent ahead of their acknowledgements, so a commit takes no more than these: slow, and it loses nothing", window)
+		x.add("window", core.FindingWarn, "Mosquitto: max_inflight_messages 1000; EMQX: mqtt.max_inflight", "%d messages are sent ahead of their acknowledgements, so a commit takes no more than these: slow, and it loses nothing", window)
 	default:
-		x.say("window", core.FindingOK, "", "%d messages are sent ahead of their acknowledgements", window)
+		x.add("window", core.FindingOK, "", "%d messages are sent ahead of their acknowledgements", window)
 	}
 }
 
@@ -232,17 +237,17 @@ func (x *exam) forget(ctx context.Context, name string) {
 	defer cancel()
 	g, err := x.connect(ctx, x.target, name, true)
 	if err != nil {
-		x.say("cleaning up", core.FindingWarn, "remove the session "+x.name+"-"+name+" at the broker", "%v", err)
+		x.add("cleaning up", core.FindingWarn, "remove the session "+x.name+"-"+name+" at the broker", "%v", err)
 		return
 	}
 	g.close()
 }
 
 // share tests a shared subscription with two members: each message must reach exactly one of them.
-func (x *exam) share(ctx context.Context, live *guest) {
+func (x *exam) share(ctx context.Context, live *testClient) {
 	const n = 50
 	topic := x.topic + "/share"
-	sum, each := 0, make([]*guest, 0, 2)
+	sum, each := 0, make([]*testClient, 0, 2)
 	for _, name := range []string{"share-a", "share-b"} {
 		g, err := x.connect(ctx, x.target, name, true)
 		if err == nil {
@@ -250,21 +255,21 @@ func (x *exam) share(ctx context.Context, live *guest) {
 			err = g.subscribe(ctx, "$share/"+x.name+"/"+topic)
 		}
 		if err != nil {
-			x.say("groups", core.FindingWarn, "use no --broker-group", "$share subscriptions do not work: %v", err)
+			x.add("groups", core.FindingWarn, "use no --broker-group", "$share subscriptions do not work: %v", err)
 			return
 		}
 		each = append(each, g)
 	}
 	if err := live.publish(ctx, topic, n); err != nil {
-		x.say("groups", core.FindingWarn, "", "cannot be looked at: %v", err)
+		x.add("groups", core.FindingWarn, "", "cannot be looked at: %v", err)
 		return
 	}
 	for _, g := range each {
-		sum += g.quiet(ctx, topic, n)
+		sum += g.awaitMessages(ctx, topic, n)
 	}
 	if sum != n {
-		x.say("groups", core.FindingWarn, "use no --broker-group", "of %d messages to a $share group of two, %d came", n, sum)
+		x.add("groups", core.FindingWarn, "use no --broker-group", "of %d messages to a $share group of two, %d came", n, sum)
 		return
 	}
-	x.say("groups", core.FindingOK, "", "each message to a $share group came to one member")
+	x.add("groups", core.FindingOK, "", "each message to a $share group came to one member")
 }

@@ -20,8 +20,8 @@ import (
 // patience is the time limit for Mosquitto to react. It is long, because the tests do not measure time.
 const patience = 2 * time.Minute
 
-// Durable is a configuration that loses as little as Mosquitto can: everything that waits for a client
-// is kept, without a limit, and saved once a second when something changed.
+// Durable is a configuration of Mosquitto that loses as little as possible. It keeps all messages that wait for a client,
+// without a limit, and saves once a second if something changed.
 const Durable = `
 persistence true
 autosave_interval 1
@@ -29,7 +29,7 @@ max_queued_messages 0
 max_inflight_messages 1000
 `
 
-// Broker is a Mosquitto that runs, unless it was killed.
+// Broker is a running Mosquitto, until Kill.
 type Broker struct {
 	t    testing.TB
 	dir  string
@@ -37,8 +37,8 @@ type Broker struct {
 	cmd  *exec.Cmd
 }
 
-// Start runs Mosquitto with the lines of a mosquitto.conf beside a listener on the loopback interface.
-// The word DIR in them is a folder of the broker's own, and the one where it persists.
+// Start runs Mosquitto with the given lines of a mosquitto.conf and a listener on the loopback interface. The word DIR in the
+// lines stands for a folder of this broker, which also holds its persistence file.
 func Start(t testing.TB, conf string) *Broker {
 	t.Helper()
 	b := &Broker{t: t, dir: t.TempDir()}
@@ -78,7 +78,7 @@ func freePort(t testing.TB) int {
 	return 0
 }
 
-// Binary is the program.
+// Binary returns the path of the mosquitto program.
 func Binary(t testing.TB) string {
 	t.Helper()
 	for _, name := range []string{"mosquitto", "/usr/sbin/mosquitto"} {
@@ -90,27 +90,27 @@ func Binary(t testing.TB) string {
 	return ""
 }
 
-// Dir is the broker's folder.
+// Dir returns the folder of the broker.
 func (b *Broker) Dir() string { return b.dir }
 
-// Config is the file of its configuration.
+// Config returns the path of its configuration file.
 func (b *Broker) Config() string { return filepath.Join(b.dir, "mosquitto.conf") }
 
-// Addr is host:port.
+// Addr returns host:port of the listener.
 func (b *Broker) Addr() string { return fmt.Sprintf("127.0.0.1:%d", b.port) }
 
-// URL is the address as a client takes it.
+// URL returns the address of the listener as an MQTT URL.
 func (b *Broker) URL() string { return "mqtt://" + b.Addr() }
 
-// Kill ends it by SIGKILL: it saves nothing.
+// Kill ends Mosquitto by SIGKILL, so that it saves nothing.
 func (b *Broker) Kill() {
 	b.t.Helper()
-	_ = b.cmd.Process.Kill() // gone already: the test sees it elsewhere
-	_ = b.cmd.Wait()         // says that it was killed
+	_ = b.cmd.Process.Kill() // an error means that it has ended already; the test notices that elsewhere
+	_ = b.cmd.Wait()         // the error says that it was killed
 	b.cmd = nil
 }
 
-// Restart runs it again, with what it had saved.
+// Restart starts Mosquitto again, with the state that it has saved.
 func (b *Broker) Restart() {
 	b.t.Helper()
 	log, err := os.OpenFile(filepath.Join(b.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -134,7 +134,7 @@ func (b *Broker) Restart() {
 	})
 }
 
-// Save lets it write what it holds to its file, and waits until that is done.
+// Save makes Mosquitto write its state to the file, and waits until that is done.
 func (b *Broker) Save() {
 	b.t.Helper()
 	file := filepath.Join(b.dir, "mosquitto.db")
@@ -145,12 +145,13 @@ func (b *Broker) Save() {
 	if err := b.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
 		b.t.Fatal(err)
 	}
-	b.until("it saves", func() bool { // to a new file, which takes the name of the old one
+	b.until("it saves", func() bool { // it writes a new file and renames it to the old name
 		now, err := os.Stat(file)
 		return err == nil && (before == nil || !os.SameFile(before, now) || !now.ModTime().Equal(before.ModTime()))
 	})
 }
 
+// until waits until f returns true. If this takes longer than patience, the test fails with Mosquitto's log.
 func (b *Broker) until(what string, f func() bool) {
 	b.t.Helper()
 	for end := time.Now().Add(patience); !f(); time.Sleep(5 * time.Millisecond) {

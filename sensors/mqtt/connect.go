@@ -24,9 +24,9 @@ const (
 	flagWillRetain = 1 << 5
 )
 
-// hello decodes the CONNECT that was read ahead, and returns it with its length in bytes. The error is a packets.Code. The
+// decodeConnect decodes the CONNECT that was read ahead, and returns it with its length in bytes. The error is a packets.Code. The
 // refusal must be sent in the protocol version of the returned packet, which is 0 if the version is not known.
-func (c *conn) hello() (pk packets.Packet, length int, err error) {
+func (c *conn) decodeConnect() (pk packets.Packet, length int, err error) {
 	pk = packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connect}}
 	whole, err := connectLength(c.ahead)
 	if err != nil || whole == 0 {
@@ -39,7 +39,7 @@ func (c *conn) hello() (pk packets.Packet, length int, err error) {
 	body := append([]byte(nil), c.ahead[start+1:whole]...)
 	pk.FixedHeader.Remaining = len(body)
 	var code packets.Code
-	if pk.ProtocolVersion, code = judgeConnect(body); code != packets.CodeSuccess {
+	if pk.ProtocolVersion, code = checkConnect(body); code != packets.CodeSuccess {
 		return pk, whole, code
 	}
 	if err := pk.ConnectDecode(body); err != nil {
@@ -51,8 +51,8 @@ func (c *conn) hello() (pk packets.Packet, length int, err error) {
 	return pk, whole, nil
 }
 
-// judgeConnect checks what the engine's decoder does not check, or checks too late. It returns the protocol version.
-func judgeConnect(b []byte) (version byte, code packets.Code) {
+// checkConnect checks what the engine's decoder does not check, or checks too late. It returns the protocol version.
+func checkConnect(b []byte) (version byte, code packets.Code) {
 	name, b, ok := cutBytes(b)
 	if !ok || len(b) < 4 {
 		return 0, packets.ErrMalformedPacket
@@ -67,7 +67,7 @@ func judgeConnect(b []byte) (version byte, code packets.Code) {
 	default:
 		return 5, packets.ErrUnsupportedProtocolVersion
 	}
-	// A will QoS without a will is accepted: it does no harm, and some devices send it.
+	// A will QoS without a will violates [MQTT-3.1.2-11] of MQTT 5.0. It is accepted: it does no harm, and some devices send it.
 	if flags&flagReserved != 0 || flags&flagWillQoS == flagWillQoS || (flags&flagWill == 0 && flags&flagWillRetain != 0) {
 		return version, packets.ErrMalformedFlags
 	}
@@ -121,12 +121,12 @@ func refusal3(code packets.Code) byte {
 }
 
 // refusal5 returns a CONNACK packet of version 5. It contains the reason string unless the packet would exceed limit, the
-// maximum packet size of the device in bytes (0: no limit).
+// maximum packet size of the device in bytes (0: no limit). Source: [MQTT-3.2.2-19].
 func refusal5(code packets.Code, limit uint32) []byte {
-	said := append([]byte{packets.PropReasonString}, binary.BigEndian.AppendUint16(nil, uint16(len(code.Reason)))...)
-	said = append(said, code.Reason...)
-	if limit > 0 && len(said)+5 > int(limit) {
-		said = nil
+	reason := append([]byte{packets.PropReasonString}, binary.BigEndian.AppendUint16(nil, uint16(len(code.Reason)))...)
+	reason = append(reason, code.Reason...)
+	if limit > 0 && len(reason)+5 > int(limit) {
+		reason = nil
 	}
-	return append([]byte{packets.Connack << 4, byte(3 + len(said)), 0, code.Code, byte(len(said))}, said...)
+	return append([]byte{packets.Connack << 4, byte(3 + len(reason)), 0, code.Code, byte(len(reason))}, reason...)
 }

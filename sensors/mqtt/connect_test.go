@@ -13,12 +13,13 @@ import (
 	"onemap/sensors/mqtt"
 )
 
-// text is a string as MQTT writes it.
+// text encodes a string as in MQTT.
 func text(s string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(s))), s...)
 }
 
-// rawConnect is a CONNECT of dev-0, byte by byte. props are those of version 5, with their length; nil: none, as in 3.1.1.
+// rawConnect returns a CONNECT of dev-0, byte by byte. props are the properties of version 5, with their length; nil: none,
+// as in 3.1.1.
 type rawConnect struct {
 	name      string
 	level     byte
@@ -49,7 +50,7 @@ func (r rawConnect) bytes() []byte {
 	return append(append([]byte{0x10}, binary.AppendUvarint(nil, uint64(len(b)))...), b...)
 }
 
-// answer sends bytes and gives what comes back until the connection ends, or is left open after a CONNACK.
+// answer sends bytes and returns the response until the connection ends, or until a CONNACK that keeps it open.
 func answer(t *testing.T, addr string, sent []byte) []byte {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -78,7 +79,7 @@ func answer(t *testing.T, addr string, sent []byte) []byte {
 	return append(head, rest...)
 }
 
-// TestConnackCodes holds what is wrong with a CONNECT against what the standards want said.
+// TestConnackCodes compares the CONNACK codes of wrong CONNECTs with those of the specifications.
 func TestConnackCodes(t *testing.T) {
 	s := newStand(t, newMemory(1), mqtt.Options{})
 	clean, id := byte(2), "mine"
@@ -157,7 +158,7 @@ func TestConnackCodes(t *testing.T) {
 	}
 }
 
-// TestDisconnectCodes holds what a version 5 device may not send against what it is told.
+// TestDisconnectCodes compares the DISCONNECT codes for invalid packets of version 5 with those of the specification.
 func TestDisconnectCodes(t *testing.T) {
 	s := newStand(t, newMemory(1), mqtt.Options{})
 	publish := func(props ...byte) []byte {
@@ -206,7 +207,7 @@ func TestDisconnectCodes(t *testing.T) {
 	}
 }
 
-// While nothing can be stored, a device is told to come back: 3 in version 3.1.1, 0x88 in version 5.
+// While nothing can be stored, a device gets a code after which it tries again: 3 in version 3.1.1, 0x88 in version 5.
 func TestNobodyIsLetInWhileNothingCanBeStored(t *testing.T) {
 	bothVersions(t, func(t *testing.T, version byte) {
 		m := newMemory(1)
@@ -225,7 +226,7 @@ func TestNobodyIsLetInWhileNothingCanBeStored(t *testing.T) {
 	})
 }
 
-// FuzzConnect sends a CONNECT that may be anything: the connection ends, or a CONNACK comes.
+// FuzzConnect sends arbitrary bytes as a CONNECT. Either the connection ends or there is a CONNACK.
 func FuzzConnect(f *testing.F) {
 	addr := newStand(f, newMemory(1), mqtt.Options{}).broker.Addr()
 	for _, c := range []rawConnect{
