@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// said is one message as it comes: at second at of our clock, with a time of the device's, over a connection.
+// said is one message: received at second at, with the device time t, over a connection.
 type said struct {
 	at, t   float64
 	want    string // own: at its own time; now: at its receipt; late: stored and not evaluated; repeat: not stored
@@ -21,8 +21,7 @@ type said struct {
 
 const hour = 3600.
 
-// TestJudge is the table of docs/devices.md: what becomes of which clock. The messages are decoded and judged on
-// the way that they take, one a batch.
+// TestJudge is the table of docs/devices.md. The messages are decoded and judged as in the ingest path, one per batch.
 func TestJudge(t *testing.T) {
 	for name, messages := range map[string][]said{
 		"a right clock":                        {own(0, 0), own(60, 60), own(120, 119), own(180, 180)},
@@ -94,7 +93,7 @@ func now(at, t float64) said    { return said{at: at, t: t, want: "now"} }
 func late(at, t float64) said   { return said{at: at, t: t, want: "late"} }
 func repeat(at, t float64) said { return said{at: at, t: t, want: "repeat"} }
 
-// corrected is evaluated where it would stand with a right clock: behind is what the clock is known to be.
+// corrected is evaluated at the time that a right clock would have sent. behind is the known offset.
 func corrected(at, t float64) said { return said{at: at, t: t, want: "corrected"} }
 
 func (m said) over(session int) said { m.session = session; return m }
@@ -102,7 +101,7 @@ func (m said) of(value float64) said { m.value = value; return m }
 func (m said) again() said           { m.dup = true; return m }
 func (m said) arr() said             { m.array = true; return m }
 
-// clockPath is the way from a message to what the rules look at, with a store in memory.
+// clockPath is the path from a message to the readings for the rules, with a store in memory.
 type clockPath struct {
 	in    *Ingest
 	rows  map[string]float64
@@ -112,7 +111,7 @@ type clockPath struct {
 
 func clockZero() time.Time { return time.Date(2026, 7, 1, 8, 0, 0, 0, time.UTC) }
 
-// moment is a time, seconds after clockZero, with microseconds.
+// moment returns the time this many seconds after clockZero, with microseconds.
 func moment(s float64) time.Time {
 	return clockZero().Add(time.Duration(math.Round(s*1e6)) * time.Microsecond)
 }
@@ -124,7 +123,7 @@ func newClockPath(t *testing.T, noted time.Duration) *clockPath {
 	return p
 }
 
-// start is a server that finds the rows there.
+// start returns a server that finds these rows in its database.
 func (p *clockPath) start(t *testing.T, noted time.Duration) {
 	t.Helper()
 	d := device("dev-1", "level")
@@ -158,7 +157,7 @@ func (p *clockPath) Stored(_ context.Context, readings []Observation) ([]bool, e
 	return out, nil
 }
 
-// take is what the store does with a batch, and says what becomes of each reading.
+// take stores a batch like the database, and returns the result for each reading.
 func (p *clockPath) take(entries []*entry) (became []string) {
 	for _, e := range entries {
 		p.noted = append(p.noted, e.clocks...)
@@ -193,7 +192,7 @@ func (p *clockPath) store(o Observation) string {
 	return "corrected"
 }
 
-// follow sends the messages and compares what becomes of them.
+// follow sends the messages and compares the results.
 func (p *clockPath) follow(t *testing.T, messages []said) {
 	t.Helper()
 	session := uint64(1)
@@ -222,7 +221,7 @@ func (m said) readings() (list []Reading) {
 	return append(list, reading(moment(m.t), "level", m.value))
 }
 
-// send takes messages in as one batch.
+// send passes messages as one batch.
 func (p *clockPath) send(t *testing.T, messages ...Message) []string {
 	t.Helper()
 	for _, e := range messages {
@@ -238,7 +237,7 @@ func (p *clockPath) send(t *testing.T, messages ...Message) []string {
 	return p.take(entries)
 }
 
-// TestClockAfterAStart: what was known of clocks before the start is gone on with.
+// TestClockAfterAStart tests that the state of clocks before a restart is used after it.
 func TestClockAfterAStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		noted    time.Duration // in the store
@@ -271,8 +270,8 @@ func TestClockAfterAStart(t *testing.T) {
 	}
 }
 
-// TestClockOffsets: an offset is noted when a reading is of now, and taken back when a time is right again; a
-// backlog says nothing of the clock.
+// TestClockOffsets tests that an offset is stored for a current reading of a wrong clock, and removed when a time is right
+// again. A backlog does not change it.
 func TestClockOffsets(t *testing.T) {
 	const rollOver = -1024 * 7 * 24 * hour
 	for name, c := range map[string]struct {

@@ -81,7 +81,7 @@ func TestOnReload(t *testing.T) {
 	}
 }
 
-// certificate is a self-signed one that expires then, as PEM, with its key.
+// certificate returns a self-signed certificate with this end of validity, as PEM with its key.
 func certificate(t testing.TB, until time.Time) (cert, key string, der []byte) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The rows of docs/presence.md's table "Data that arrive and are not evaluated", each with its opposite. All datastreams have an interval of a
-// minute, and the server has been able to hear for an hour, unless a case says otherwise.
+// The rows of the table "Data that arrive and are not evaluated" of docs/presence.md, each with its opposite. All datastreams
+// have an interval of a minute, and the server has received for an hour, unless a case differs.
 func TestJudgeEvaluation(t *testing.T) {
 	quarantined := func(first, last int) struct{ First, Last time.Time } {
 		return struct{ First, Last time.Time }{sec(first), sec(last)}

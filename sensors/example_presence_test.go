@@ -7,7 +7,8 @@ import (
 	"onemap/sensors"
 )
 
-// A device that published each minute falls silent: three minutes later its datastream is stale, and the device is off line.
+// A device that published every minute becomes silent. Three minutes later its datastream is stale and the device is off
+// line.
 func ExampleJudgePresence() {
 	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	device := sensors.DeviceFacts{

@@ -8,7 +8,7 @@ import (
 	"onemap/sensors"
 )
 
-// printer is a store that prints what it is to commit. A server has a database in its place.
+// printer is a store that prints the committed batches. A server uses a database instead.
 type printer struct{}
 
 func (printer) CommitBatch(_ context.Context, b sensors.Batch) (sensors.BatchResult, error) {
@@ -37,8 +37,8 @@ func (printer) DatastreamTypes(context.Context) ([]sensors.DatastreamType, error
 	return []sensors.DatastreamType{{Code: "cod", Min: 0, Max: 2000}}, nil
 }
 
-// A feed that has decoded a frame gives what it found to the receiver, and answers the device when done is called. This
-// frame is of HJ 212; its factor codes are the names of the datastreams.
+// A feed that has decoded a frame passes the content to the receiver, and answers the device when done is called. This frame
+// is of HJ 212; its factor codes are the names of the datastreams.
 func ExampleReceiver() {
 	registry := sensors.NewRegistry(printer{}, sensors.RegistryOptions{}, nil, nil)
 	ingest := sensors.NewIngest(sensors.IngestOptions{}, registry, printer{}, nil, nil)

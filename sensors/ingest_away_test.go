@@ -66,7 +66,7 @@ func TestTheDatabaseAway(t *testing.T) {
 	})
 }
 
-// slowLog takes a minute for each record, as a log does whose disk is busy.
+// slowLog needs a minute for each record, like a log on a busy disk.
 type slowLog struct{ slog.Handler }
 
 func (slowLog) Enabled(context.Context, slog.Level) bool { return true }
@@ -76,8 +76,8 @@ func (slowLog) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// TestCommittersThatFailTogether: while one committer is still about to say that the database is away, another has
-// heard that it is back. Readings must be taken then.
+// TestCommittersThatFailTogether tests two committers: while one is about to report that the database is unavailable, the
+// other has found that it is available again. Readings must be accepted then.
 func TestCommittersThatFailTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}

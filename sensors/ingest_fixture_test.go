@@ -13,7 +13,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// memory is a store in memory: what Committer and RegistryStore promise, without a database.
+// memory is a store in memory, with the contract of Committer and RegistryStore.
 type memory struct {
 	mu      sync.Mutex
 	devices []RegisteredDevice
@@ -100,13 +100,13 @@ func (m *memory) set(f func()) {
 	f()
 }
 
-// asked is how often the registry was read.
+// asked returns how often the registry was read.
 func (m *memory) asked() (n int) {
 	m.set(func() { n = m.loads })
 	return n
 }
 
-// values are all stored readings' values in order.
+// values returns the values of all stored readings in order.
 func (m *memory) values() []float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -139,7 +139,7 @@ func device(id string, streams ...string) RegisteredDevice {
 
 func newMemory() *memory { return &memory{devices: []RegisteredDevice{device("dev-1", "level")}} }
 
-// path is an ingest path over a memory, started.
+// path returns a started ingest path with a store in memory.
 func path(t *testing.T, m *memory, opts IngestOptions) (*Ingest, *prometheus.Registry) {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()
@@ -153,30 +153,30 @@ func path(t *testing.T, m *memory, opts IngestOptions) (*Ingest, *prometheus.Reg
 	return in, reg
 }
 
-// message is of dev-1, with its readings decoded.
+// message returns a message of dev-1 with decoded readings.
 func message(raw string, readings ...Reading) Message {
 	return Message{Device: "dev-1", Division: "370602", Subject: "line 1", Raw: []byte(raw), Decoder: Decoded{Readings: readings}}
 }
 
-// reading is of one value.
+// reading returns a reading with one value.
 func reading(at time.Time, name string, value float64) Reading {
 	return Reading{Time: at, Values: []Value{{name, value}}}
 }
 
-// level is a message of one reading, n microseconds before now, of value n.
+// level returns a message with one reading of value n, n microseconds before now.
 func level(n int) Message {
 	at := time.Now().Add(-time.Duration(n) * time.Microsecond)
 	return message(fmt.Sprintf("%s level=%d", at.UTC().Format(time.RFC3339Nano), n), reading(at, "level", float64(n)))
 }
 
-// garbage is a message that its feed could not read.
+// garbage returns a message that its feed could not decode.
 func garbage(raw string) Message {
 	m := message(raw)
 	m.Decoder = Decoded{Faults: OneFault(ReasonBadShape, "", CodeNotReading, Printable(m.Raw))}
 	return m
 }
 
-// metric is the sum of a counter or gauge over its labels.
+// metric returns the sum of a counter or gauge over its labels.
 func metric(t *testing.T, reg *prometheus.Registry, name string) (sum float64) {
 	t.Helper()
 	families, err := reg.Gather()

@@ -75,7 +75,7 @@ func TestTheNextBatchGathersWhileACommitRuns(t *testing.T) {
 	}
 }
 
-// With several committers each device's readings are stored in their order, and all of them.
+// With several committers, all readings of each device are stored, in their order.
 func TestSeveralCommittersKeepEachDevicesOrder(t *testing.T) {
 	const devices, each = 20, 200
 	m := &memory{}

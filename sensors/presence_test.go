@@ -9,17 +9,17 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sec returns the moment so many seconds after noon.
+// sec returns the time this many seconds after noon.
 func sec(n int) time.Time {
 	return time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second)
 }
 
-// receivedAt is a datastream with an interval of a minute, whose newest observation was taken and received at once.
+// receivedAt returns a datastream with an interval of a minute, whose newest observation was received when it was measured.
 func receivedAt(id int64, n int) StreamFacts {
 	return StreamFacts{ID: id, Name: "level", IntervalS: 60, NewestAt: sec(n), Received: sec(n)}
 }
 
-// lateBy is a datastream whose newest observation was received some time after it was taken.
+// lateBy returns a datastream whose newest observation was received some time after its measurement.
 func lateBy(id int64, taken, received int) StreamFacts {
 	return StreamFacts{ID: id, Name: "level", IntervalS: 60, NewestAt: sec(taken), Received: sec(received)}
 }
@@ -30,7 +30,7 @@ func (s StreamFacts) paced(seconds int) StreamFacts {
 	return s
 }
 
-// told returns the datastream with what was last told of it.
+// told returns the datastream with the state that was last published.
 func (s StreamFacts) told(reason string, since int) StreamFacts {
 	s.Published = StreamState{Reason: reason, Since: sec(since)}
 	return s
@@ -44,7 +44,7 @@ func offline(reason string, since int) DeviceState {
 	return DeviceState{Reason: reason, Since: sec(since)}
 }
 
-// line writes a change as the tables below do: thing, state, reason, and since when in seconds after noon.
+// line formats a change as in the tables below: thing, state, reason, and since in seconds after noon.
 func line(c PresenceChange) string {
 	thing := c.Device
 	if c.DatastreamID != 0 {
@@ -53,8 +53,8 @@ func line(c PresenceChange) string {
 	return fmt.Sprintf("%s %s %s %g", thing, c.State, c.Reason, c.Since.Sub(sec(0)).Seconds())
 }
 
-// The rows of docs/presence.md's table, each with its opposite. The server has been able to hear for an hour, unless a
-// case says otherwise.
+// The rows of the table of docs/presence.md, each with its opposite. The server has received for an hour, unless a case
+// differs.
 func TestJudgePresence(t *testing.T) {
 	never := StreamFacts{ID: 1, Name: "level", IntervalS: 60}
 	for _, c := range []struct {
@@ -145,8 +145,8 @@ func TestJudgePresence(t *testing.T) {
 	}
 }
 
-// checkVerdict checks what holds of every verdict: the changes lead from the state before to the state after, a second look
-// tells nothing, and nothing is told of the future.
+// checkVerdict checks the properties of every result: the changes lead from the old state to the new one, a second check
+// finds no change, and no time is in the future.
 func checkVerdict(t interface{ Errorf(string, ...any) }, d DeviceFacts, v PresenceVerdict, now, listening time.Time) {
 	device, streams := d.Published, map[int64]StreamState{}
 	for _, s := range d.Datastreams {
@@ -182,8 +182,8 @@ func checkVerdict(t interface{ Errorf(string, ...any) }, d DeviceFacts, v Presen
 	}
 }
 
-// Any facts at all: a device that goes through them holds checkVerdict. When the server could hear all the time, a datastream is stale
-// exactly when IsStale says so.
+// For any facts, the results of a device satisfy checkVerdict. If the server could receive all the time, a datastream is
+// stale exactly when IsStale returns true.
 func TestJudgePresenceHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := 0

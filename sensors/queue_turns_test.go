@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// backlog is a message of n readings of a device.
+// backlog returns a message of n readings of a device.
 func backlog(device string, n int) Message {
 	at := time.Now().Add(-time.Hour).UTC()
 	readings := make([]Reading, n)
@@ -20,7 +20,7 @@ func backlog(device string, n int) Message {
 	return m
 }
 
-// A device that sends little is committed while the commit of one that sends much goes on.
+// A device that sends little is committed during the commit of a device that sends much.
 func TestALightDeviceDoesNotWaitForABulkOne(t *testing.T) {
 	m := &memory{devices: []RegisteredDevice{device("bulk", "level"), device("light", "level")}}
 	m.gate, m.entered = make(chan struct{}), make(chan int)
@@ -46,7 +46,7 @@ func TestALightDeviceDoesNotWaitForABulkOne(t *testing.T) {
 	stop(t, in)
 }
 
-// Each of the devices that wait has its share of the next batch, however much the first has.
+// Each waiting device has its share of the next batch, however much the first one has.
 func TestBulkDevicesShareABatch(t *testing.T) {
 	m := &memory{devices: []RegisteredDevice{device("first", "level"), device("much", "level"), device("late", "level")}}
 	m.gate, m.entered = make(chan struct{}), make(chan int)
@@ -76,7 +76,7 @@ func TestBulkDevicesShareABatch(t *testing.T) {
 	close(m.entered)
 }
 
-// Whatever is put and taken, each device's items come in their order, one committer at a time, and all of them.
+// For any sequence of put and take, all items of each device come in their order, from one committer at a time.
 func TestQueueKeepsOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const lanes = 2

@@ -13,7 +13,7 @@ import (
 	"onemap/sensors"
 )
 
-// randomSeries is up to 400 readings of a period, some of them bad, missing, suspect or of a clock ahead.
+// randomSeries returns up to 400 readings of a period. Some are bad, missing, suspect or of a clock ahead.
 func randomSeries(rt *rapid.T, from time.Time, period time.Duration) (series []sensors.Observation) {
 	steps := rapid.SliceOfN(rapid.IntRange(1, 1000), 0, 400).Draw(rt, "steps")
 	sum, at := 0, 0
@@ -44,8 +44,8 @@ func randomSeries(rt *rapid.T, from time.Time, period time.Duration) (series []s
 	return series
 }
 
-// Whatever the readings are: a chart has at most its limit of points, each a reading of the series, in
-// time order, with the first, the last and both extremes of each bucket among them.
+// For any readings, a chart has at most its limit of points. Each is a reading of the series, in time order. The first, the
+// last and both extremes of each bucket are among them.
 func TestAChartKeepsEveryPeak(t *testing.T) {
 	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -89,7 +89,7 @@ func TestAChartKeepsEveryPeak(t *testing.T) {
 	})
 }
 
-// areOf holds that points are readings of a series in time order, with the first and the last.
+// areOf checks that the points are readings of the series in time order, with the first and the last.
 func areOf(rt *rapid.T, series, points []sensors.Observation) {
 	byTime := map[time.Time]sensors.Observation{}
 	for _, o := range series {
@@ -108,7 +108,7 @@ func areOf(rt *rapid.T, series, points []sensors.Observation) {
 	}
 }
 
-// extremes is the least and the greatest believed value by bucket.
+// extremes returns the least and the greatest good value of each bucket.
 func extremes(list []sensors.Observation, bucket func(sensors.Observation) int64) map[int64][2]float64 {
 	m := map[int64][2]float64{}
 	for _, o := range list {
@@ -124,7 +124,7 @@ func extremes(list []sensors.Observation, bucket func(sensors.Observation) int64
 	return m
 }
 
-// marked is the buckets that have a believed reading to be looked at twice.
+// marked returns the buckets with a suspect reading or one of a clock ahead.
 func marked(list []sensors.Observation, bucket func(sensors.Observation) int64) map[int64]bool {
 	m := map[int64]bool{}
 	for _, o := range list {
@@ -135,7 +135,7 @@ func marked(list []sensors.Observation, bucket func(sensors.Observation) int64) 
 	return m
 }
 
-// flagged counts the bad, missing and suspect readings by bucket, and those of a clock ahead that are none of them.
+// flagged counts the bad, missing and suspect readings of each bucket, and the others of a clock ahead.
 func flagged(list []sensors.Observation, bucket func(sensors.Observation) int64) map[int64][4]int64 {
 	kinds := map[sensors.QC]int{sensors.QCBad: 0, sensors.QCMissing: 1, sensors.QCSuspect: 2}
 	m := map[int64][4]int64{}
@@ -153,7 +153,7 @@ func flagged(list []sensors.Observation, bucket func(sensors.Observation) int64)
 	return m
 }
 
-// Readings that are not believed are shown as such, and do not take the place of those that are.
+// Readings that are not good are shown as such, and do not replace good ones.
 func TestAChartShowsWhatIsNotBelieved(t *testing.T) {
 	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	r := sensors.NewReducer(from, from.Add(time.Hour), 100)
@@ -174,8 +174,7 @@ func TestAChartShowsWhatIsNotBelieved(t *testing.T) {
 	}
 }
 
-// A suspect reading among its neighbours is no extreme, and is there all the same; when all are suspect, the bad
-// ones among them are.
+// A suspect reading is not an extreme, but it is shown. If all are suspect, the bad ones among them are shown too.
 func TestAChartShowsWhatIsSuspect(t *testing.T) {
 	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	chart := func(qc func(i int) sensors.QC) []sensors.Observation {
@@ -212,8 +211,7 @@ func TestAChartShowsWhatIsSuspect(t *testing.T) {
 	}
 }
 
-// Of a series that is wrong throughout, the whole period is shown, not only its beginning; and so is its
-// only believed reading.
+// Of a series with only bad readings, the whole period is shown and not only its beginning, and also its only good reading.
 func TestAChartOfNothingButBadReadings(t *testing.T) {
 	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	const rows, limit = 10_000, 200
@@ -242,7 +240,7 @@ func TestAChartOfNothingButBadReadings(t *testing.T) {
 	}
 }
 
-// A period longer than a time.Duration can say is still cut into no more buckets than there is room for.
+// A period longer than the largest time.Duration is cut into no more buckets than allowed.
 func TestAChartOfCenturies(t *testing.T) {
 	from := time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, limit := range []int{2, 4, 10} {

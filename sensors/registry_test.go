@@ -44,7 +44,7 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// Logins at the same time share a question to the database, and none gets an answer from before it asked.
+// Logins at the same time share a query, and none gets a result from before its own start.
 func TestSharedCall(t *testing.T) {
 	var shared sharedCall
 	var calls atomic.Int64

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Each sample holds what its interval did, and the samples and the rest add up to the totals.
+// Each sample holds the counts of its interval. The samples and the rest add up to the totals.
 func TestSamplesAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
@@ -78,8 +78,8 @@ func TestSamplesGoBackAQuarterOfAnHour(t *testing.T) {
 	})
 }
 
-// Several committers find the database away and back together: nobody is left without an answer, and
-// what is accepted afterwards is stored.
+// Several committers find the database unavailable and available again together. Every message is answered, and what is
+// accepted afterwards is stored.
 func TestSeveralCommittersSeeTheDatabaseGoAndReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const devices = 12

@@ -15,7 +15,7 @@ import (
 	"onemap/sensors"
 )
 
-// cutOff is a store behind a cable that can be pulled. It keeps what it was last asked.
+// cutOff is a store that can be made unreachable. It keeps the last parameters.
 type cutOff struct {
 	sensors.StaleStore
 	away bool
@@ -30,8 +30,8 @@ func (c *cutOff) CheckStale(ctx context.Context, l sensors.StaleCheck) (sensors.
 	return c.StaleStore.CheckStale(ctx, l)
 }
 
-// A node counts silence from its start, from when its database is back, from when its ingest path takes
-// readings again, and from when its process runs again.
+// A node counts silence from its start, from the end of an outage of its database, from the time at which its ingest path
+// accepts readings again, and from the time at which its process runs again.
 func TestWatchHears(t *testing.T) {
 	noon := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 	now := noon

@@ -93,7 +93,7 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// Two buckets have room for two readings that are no extremes; how many are flagged is said all the same.
+// Two buckets have room for two readings that are not extremes. The number of flagged readings is reported nevertheless.
 func TestChartCountsWhatIsFlagged(t *testing.T) {
 	w := newWorld(t, nil)
 	from := w.Clock.Now().Add(-72 * time.Hour).Truncate(time.Hour).UTC()

@@ -48,7 +48,7 @@ func TestIngestOfANodeWithoutOne(t *testing.T) {
 	}
 }
 
-// Nothing yet is lists without items, not null.
+// Without data the lists are empty, not null.
 func TestIngestThatHasSeenNothing(t *testing.T) {
 	w := newWorld(t, func(o *server.Options) {
 		o.Sensors.Ingest = servertest.Told{Stats: sensors.IngestStats{Brokers: []sensors.BrokerStats{{Name: "embedded"}}}}

@@ -19,7 +19,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// look tells what the devices' readings have changed.
+// look publishes the changes of presence.
 func (w *world) look() {
 	w.T.Helper()
 	r, err := w.DB.Sensors.CheckStale(w.T.Context(), sensors.StaleCheck{Node: "n1", ListeningSince: w.Clock.Now().Add(-time.Hour)})
@@ -166,7 +166,7 @@ func TestIntervalRoute(t *testing.T) {
 	}
 }
 
-// What the list says is what was told.
+// The list of devices agrees with the published events.
 func TestDevicesShowSilence(t *testing.T) {
 	w := newWorld(t, nil)
 	w.look()

@@ -76,8 +76,7 @@ func TestCertificatesAndEnabling(t *testing.T) {
 	}
 }
 
-// seesCertificate checks that a device and the list of devices name its certificate to whoever may manage
-// it, and to nobody else.
+// seesCertificate checks that a device and the list of devices show the certificate only to those who may manage it.
 func (w *world) seesCertificate(id, want string) {
 	w.T.Helper()
 	for account, want := range map[string]string{servertest.Admin: want, servertest.Steward: want, servertest.Commander: "", servertest.R02: "", servertest.Observer: ""} {

@@ -18,7 +18,7 @@ import (
 	"onemap/sensors/backfill"
 )
 
-// read returns every reading and refusal as a line of text.
+// read returns all readings and refusals as lines of text.
 func read(t testing.TB, text string, o backfill.Options) []string {
 	t.Helper()
 	r, err := backfill.Open(strings.NewReader(text), o, backfill.Position{})
@@ -177,7 +177,7 @@ func TestNDJSON(t *testing.T) {
 	}
 }
 
-// What came whole before a file breaks off is read; half of a line is not.
+// Complete records before the end of a truncated file are read; half of a line is not.
 func TestBrokenReader(t *testing.T) {
 	text := "device,datastream,t,v\na,level,2026-03-14T04:00:00Z,1\na,level,2026-03-14T04:00:00Z,2"
 	r, err := backfill.Open(io.MultiReader(strings.NewReader(text), iotest.ErrReader(io.ErrUnexpectedEOF)), backfill.Options{}, backfill.Position{})
@@ -250,8 +250,8 @@ func FuzzNDJSON(f *testing.F) {
 	})
 }
 
-// resumes reads a text in one go and in two, byte by byte: the records must be the same, each value must be
-// one that the house can keep, and no byte may be left.
+// resumes reads a text at once, and in two parts split at every byte. The records must be the same, each value must be
+// storable, and no byte may be left.
 func resumes(t *testing.T, text []byte, o backfill.Options, stop int) {
 	type line struct {
 		text string

@@ -20,7 +20,7 @@ import (
 
 func east() *time.Location { return time.FixedZone("", 8*3600) }
 
-// registry are the datastreams of these tests' devices.
+// registry returns the datastreams of the tests' devices.
 func registry() *backfill.Registry {
 	return backfill.NewRegistry([]backfill.Stream{
 		{ID: 1, Device: "bt-1", Name: "level"}, {ID: 2, Device: "bt-2", Name: "level"}, {ID: 3, Device: "bt-2", Name: "rain"}, {ID: 4, Device: "bt-2", Name: "水位"},
@@ -28,7 +28,7 @@ func registry() *backfill.Registry {
 	})
 }
 
-// oneTime reads one time, by a row of CSV that needs no quotes around it.
+// oneTime parses one time, in a row of CSV without quotes.
 func oneTime(t testing.TB, text string, o backfill.Options) string {
 	t.Helper()
 	got := read(t, "datastream_id\tt\tv\n1\t"+text+"\t0\n", o)
@@ -78,7 +78,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// What can be read in two ways is refused, with the option that settles it; what is no time, too.
+// A text that can be read in two ways is refused, with the option that decides. A text that is not a time is refused too.
 func TestTimesThatAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"1763596800":             "looks like a time since 1970 in seconds; if it is, give --epoch s",
@@ -154,7 +154,7 @@ func TestTimesByOption(t *testing.T) {
 	}
 }
 
-// Dates without a time of day have the one that is said.
+// Dates without a time of day have that of --day-at.
 func TestDays(t *testing.T) {
 	for _, c := range []struct {
 		at   time.Duration
@@ -238,7 +238,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// Files as people have them: names, delimiters, rows before the header, encodings and ends of lines.
+// Files as they occur: names, delimiters, rows before the header, encodings and line ends.
 func TestKindsOfFiles(t *testing.T) {
 	const long, zoned = "device,datastream,t,v\nbt-2,level,2026-11-20T00:00:00Z,1.5\n", "bt-2,level,2026-11-20 08:00:00,1.5\n"
 	want := []string{"2: bt-2/level 2026-11-20T00:00:00Z 1.5 qc0"}
@@ -324,7 +324,7 @@ func coded(t testing.TB, e encoding.Encoding, text string) string {
 	return out
 }
 
-// A refusal names its line, its byte and its column.
+// A refusal contains the line, the byte and the column.
 func TestWhereARefusalIs(t *testing.T) {
 	text := "device,datastream,时间,v\na,level,yesterday,1\n\na,l\xffvel,2026-11-20T00:00:00Z,1\n"
 	r, err := backfill.Open(strings.NewReader(text), backfill.Options{}, backfill.Position{})
@@ -346,7 +346,7 @@ func TestWhereARefusalIs(t *testing.T) {
 	}
 }
 
-// Whatever comes from one column names it, also what only the registry and the clock can tell.
+// A refusal because of one column names the column, also if only the registry or the clock can find the fault.
 func TestEachRefusalNamesItsColumn(t *testing.T) {
 	now := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct{ text, want string }{
@@ -408,7 +408,7 @@ func TestUnreadColumnsAreNoted(t *testing.T) {
 	}
 }
 
-// Whatever the form, a time that is written comes back as it was.
+// In every form, a formatted time is parsed to the same time.
 func TestTimesComeBack(t *testing.T) {
 	layouts := []string{
 		time.RFC3339, "2006-01-02 15:04:05", "2006/1/2 15:04:05", "2006/1/2 3:04:05 PM", "2006年1月2日15时4分5秒", "2006年01月02日 15:04:05", "20060102150405",
@@ -431,7 +431,7 @@ func TestTimesComeBack(t *testing.T) {
 	})
 }
 
-// A bad byte anywhere costs the records that it is in and no other.
+// An invalid byte only affects the records that contain it.
 func TestABadByteCostsItsRecord(t *testing.T) {
 	rows := "device,datastream,t,v\n"
 	for i := range 20 {

@@ -79,10 +79,10 @@ func (l *alarmStand) evaluated(t *testing.T) {
 // TestAClockThatIsBehindRaisesItsAlarm tests the path from the device to the alert. The onset of the alert is the receipt.
 func TestAClockThatIsBehindRaisesItsAlarm(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		behind time.Duration // of the red reading
-		say    func(t *testing.T, l *alarmStand)
-		source sensors.TimeSource
+		name    string
+		behind  time.Duration // of the red reading
+		publish func(t *testing.T, l *alarmStand)
+		source  sensors.TimeSource
 	}{
 		{"set back by an hour", time.Hour, func(t *testing.T, l *alarmStand) {
 			l.publishAgo(t, "dev-0", false, 1, 0)
@@ -110,7 +110,7 @@ func TestAClockThatIsBehindRaisesItsAlarm(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLookout(t)
 			l.connect(t, "dev-0")
-			c.publishAgo(t, l)
+			c.publish(t, l)
 			eventually(t, "an alert at the receipt", func() bool {
 				return count(t, l.sql, `select count(*) from alert a join observation o on o.value = 6 and o.received_at = a.onset where a.detection = 'firing'`) == 1
 			})
@@ -169,9 +169,9 @@ func TestAClockThatIsBehindGoesOnAfterAStart(t *testing.T) {
 func TestABacklogStaysABacklog(t *testing.T) {
 	minute := time.Minute
 	for _, c := range []struct {
-		name   string
-		say    func(t *testing.T, l *alarmStand)
-		alerts int
+		name    string
+		publish func(t *testing.T, l *alarmStand)
+		alerts  int
 	}{
 		{"in order", func(t *testing.T, l *alarmStand) {
 			for ago := 50; ago > 0; ago -= 10 {
@@ -211,7 +211,7 @@ func TestABacklogStaysABacklog(t *testing.T) {
 			l.connect(t, "dev-0")
 			l.publishAgo(t, "dev-0", false, 1, time.Hour)
 			l.connect(t, "dev-0")
-			c.publishAgo(t, l)
+			c.publish(t, l)
 			l.evaluated(t)
 			if n := count(t, l.sql, `select count(*) from alert`); n != c.alerts {
 				t.Errorf("%d alerts, want %d", n, c.alerts)

@@ -30,14 +30,14 @@ func TestTheWindowCountsReadings(t *testing.T) {
 			w.publish(1, uint16(id+1), obsTopic("dev-0"), batch(30), false)
 		}
 	}()
-	eventually(t, "the window is full", func() bool { held, _ := r.look("dev-0"); return held == 3 })
+	eventually(t, "the window is full", func() bool { held, _ := r.heldBack("dev-0"); return held == 3 })
 	checkServed(t, s, "dev-1")
 	awaitTrouble(t, s, sensors.TroubleFlood, "dev-0")
-	if held, _ := r.look("dev-0"); held != 3 {
+	if held, _ := r.heldBack("dev-0"); held != 3 {
 		t.Errorf("%d batches are on their way, want 3", held)
 	}
 	r.back = is("nobody")
-	r.let(1 << 20)
+	r.storeOldest(1 << 20)
 }
 
 // A device without quota is paused, listed, and served later. Other devices are not affected, and a new connection has no new

@@ -22,7 +22,7 @@ import (
 	sensorspg "onemap/sensors/pg"
 )
 
-// openBackfill begins an import of the name, or goes on with it.
+// openBackfill starts or continues an import of the name.
 func openBackfill(t testing.TB, db *stores.Stores, name string) (*sensorspg.Backfill, backfill.State) {
 	t.Helper()
 	in, st, err := db.Sensors.OpenBackfill(t.Context(), sha256.Sum256([]byte(name)), name, false)
@@ -32,7 +32,7 @@ func openBackfill(t testing.TB, db *stores.Stores, name string) (*sensorspg.Back
 	return in, st
 }
 
-// backfillAll imports readings as one chunk of a file of their own.
+// backfillAll imports readings as one chunk of a new file.
 func backfillAll(t testing.TB, db *stores.Stores, obs ...sensors.Observation) backfill.Counts {
 	t.Helper()
 	in, _ := openBackfill(t, db, fmt.Sprint(rand.Int64()))
@@ -44,7 +44,7 @@ func backfillAll(t testing.TB, db *stores.Stores, obs ...sensors.Observation) ba
 	return sum
 }
 
-// Readings of a file that are newer than the latest go the way of live ones, older ones only into the table.
+// Imported readings that are newer than the latest are handled like live ones; older ones are only stored.
 func TestBackfilledNewsReachesTheRules(t *testing.T) {
 	db := storetest.NewCityAt(t, 1, func() time.Time { return storetest.Reading(0, 180, 0).Time }) // the intervals are a minute: silence is three
 	ids := storetest.StreamsOf(t, db)
@@ -78,8 +78,8 @@ func TestBackfilledNewsReachesTheRules(t *testing.T) {
 	}
 }
 
-// What is older than a datastream may be silent is history, whether the datastream has anything yet or not: it may
-// become the latest, the rules are not told of it, and presence takes the datastream for silent since then.
+// A reading that is so old that its datastream would be stale is history. It may become the latest, but the rules do not
+// evaluate it, and presence treats the datastream as silent since then.
 func TestBackfilledHistoryIsNotJudged(t *testing.T) {
 	now := storetest.Reading(0, 3600, 0).Time
 	db := storetest.NewCityAt(t, 1, func() time.Time { return now })
@@ -114,7 +114,7 @@ func TestBackfilledHistoryIsNotJudged(t *testing.T) {
 	}
 }
 
-// A latest reading that no rule could evaluate hides nothing from the rules.
+// A latest reading that cannot be evaluated does not hide other readings from the rules.
 func TestBackfillBehindABadReading(t *testing.T) {
 	db := storetest.NewCityAt(t, 1, func() time.Time { return storetest.Reading(0, 180, 0).Time })
 	id := storetest.StreamsOf(t, db)[0]
@@ -158,7 +158,7 @@ func TestBackfillDuplicatesAndConflicts(t *testing.T) {
 	}
 }
 
-// One file is imported by one process, and how far it is outlives the process.
+// One file is imported by one process at a time, and its progress is stored.
 func TestBackfillIsResumedAndAlone(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	id := storetest.StreamsOf(t, db)[0]
@@ -198,7 +198,7 @@ func TestBackfillIsResumedAndAlone(t *testing.T) {
 	in.Close()
 }
 
-// A datastream that is deleted meanwhile is named, and nothing of the chunk is stored.
+// A datastream that is deleted in the meantime is returned, and nothing of the chunk is stored.
 func TestBackfillOfADeletedDatastream(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	ids := storetest.StreamsOf(t, db)
@@ -225,14 +225,14 @@ func TestBackfillOfADeletedDatastream(t *testing.T) {
 	}
 }
 
-// sample is a reading as it is compared with what is stored.
+// sample is a reading in the form for comparison.
 type sample struct {
 	ID    int64
 	At    time.Time
 	Value float64
 }
 
-// mixture makes readings of few datastreams, times and values, and remembers them.
+// mixture creates readings of few datastreams, times and values, and keeps them.
 type mixture struct {
 	ids  []int64
 	mu   sync.Mutex
@@ -265,7 +265,7 @@ func (m *mixture) commitUntil(t *testing.T, stop <-chan struct{}, node *stores.S
 	}
 }
 
-// imports writes chunks of an import, and looks whether each reading is counted.
+// imports writes chunks of an import and checks that each reading is counted.
 func (m *mixture) imports(t *testing.T, node *stores.Stores, chunks, perChunk int) {
 	in, _, err := node.Sensors.OpenBackfill(t.Context(), sha256.Sum256([]byte("file")), "file", false)
 	if err != nil {
@@ -286,7 +286,7 @@ func (m *mixture) imports(t *testing.T, node *stores.Stores, chunks, perChunk in
 	}
 }
 
-// keptOf returns what is stored, as a reading or as a conflict.
+// keptOf returns all stored values, as readings or as conflicts.
 func keptOf(t *testing.T, db *stores.Stores) map[sample]bool {
 	t.Helper()
 	rows, err := db.Pool().Query(t.Context(), `select datastream_id, ts, value from observation union all select datastream_id, ts, value from observation_conflict`)
@@ -309,9 +309,9 @@ func keptOf(t *testing.T, db *stores.Stores) map[sample]bool {
 	return kept
 }
 
-// An import and two nodes write the same datastreams, times and partly the same keys at once: nobody fails,
-// each key is stored once with one of its values, every other value is a conflict, and what is no longer late
-// was seen by the rules.
+// An import and two nodes write the same datastreams, times and partly the same keys at the same time. No writer fails, each
+// key is stored once with one of its values, every other value is a conflict, and the rules have seen all readings that are
+// not late.
 func TestBackfillBesideTwoNodes(t *testing.T) {
 	url := storetest.NewURL(t)
 	nodes := make([]*stores.Stores, 3)

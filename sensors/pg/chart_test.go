@@ -20,8 +20,7 @@ import (
 	sensorspg "onemap/sensors/pg"
 )
 
-// fillSeries writes n readings of every datastream, one each step, straight into the table; one of them
-// is a peak of a single reading.
+// fillSeries writes n readings of every datastream directly into the table, one per step. One of them is a single peak.
 func fillSeries(t testing.TB, db *stores.Stores, ids []int64, from time.Time, step time.Duration, n int) {
 	t.Helper()
 	months := from
@@ -72,7 +71,7 @@ func TestChartOfAMonth(t *testing.T) {
 	}
 }
 
-// Whatever the period and the number of points: of the flagged readings none goes without a word, as the database counts them.
+// For any period and number of points, all flagged readings are counted, as in the database.
 func TestChartCountsWhatIsFlagged(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	id := storetest.StreamsOf(t, db)[0]
@@ -132,7 +131,7 @@ func TestChartShowsConflictsOfItsPeriod(t *testing.T) {
 	}
 }
 
-// A chart touches the months of its period alone, and of those nothing but the key.
+// A chart reads only the partitions of its period, and of these only the key.
 func TestChartReadsOnlyItsMonths(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	id := storetest.StreamsOf(t, db)[0]
@@ -174,8 +173,8 @@ func TestChartReadsOnlyItsMonths(t *testing.T) {
 	}
 }
 
-// BenchmarkChart reads a month of one series, one a minute, among others; the baseline counts its rows in
-// the database and sends none.
+// BenchmarkChart reads a month of one series with one reading per minute, among others. The baseline only counts its rows in
+// the database.
 func BenchmarkChart(b *testing.B) {
 	db := storetest.NewCity(b, 10)
 	ids := storetest.StreamsOf(b, db)
@@ -188,7 +187,7 @@ func BenchmarkChart(b *testing.B) {
 	benchCharts(b, db, ids[0], from, to)
 }
 
-// BenchmarkChartOfSeconds is the same of a million rows, one a second.
+// BenchmarkChartOfSeconds is the same for a million rows, one per second.
 func BenchmarkChartOfSeconds(b *testing.B) {
 	db := storetest.NewCity(b, 1)
 	id := storetest.StreamsOf(b, db)[0]
@@ -201,7 +200,7 @@ func BenchmarkChartOfSeconds(b *testing.B) {
 	benchCharts(b, db, id, from, from.Add(rows*time.Second))
 }
 
-// benchCharts measures a chart beside other ways to the same points.
+// benchCharts compares a chart with other ways to get the same points.
 func benchCharts(b *testing.B, db *stores.Stores, id int64, from, to time.Time) {
 	b.Run("chart", func(b *testing.B) {
 		for b.Loop() {

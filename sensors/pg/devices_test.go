@@ -14,7 +14,7 @@ import (
 	"onemap/sensors"
 )
 
-// Every read by every scope: what it may see, and nothing else.
+// Every read by every scope returns exactly what the scope may see.
 func TestScopesOfReads(t *testing.T) {
 	db := storetest.NewCity(t, 2) // dev-00 in 370602, dev-01 in 370614
 	ids, rule := storetest.StreamsOf(t, db), storetest.NewRule(t, db)
@@ -174,7 +174,7 @@ func TestStewardStaysInHisDivision(t *testing.T) {
 	}
 }
 
-// The synthetic city comes again with every start of a demo: ids, readings and changed secrets stay.
+// The synthetic city is written at every start of a demo. Ids, readings and changed secrets stay.
 func TestPutDevicesKeepsIDs(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	before := storetest.StreamsOf(t, db)

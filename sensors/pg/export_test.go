@@ -1,10 +1,10 @@
 package sensorspg
 
-// ChartSQL is what a chart reads.
+// ChartSQL is the statement of a chart.
 const ChartSQL = chartSQL
 
-// EventsSQL is a list of events.
+// EventsSQL is the statement of a list of events.
 var EventsSQL = eventsSQL
 
-// ShareOf is how many rows each may keep.
+// ShareOf returns the number of rows that each owner may keep.
 var ShareOf = shareOf

@@ -28,7 +28,7 @@ func BenchmarkCommitBatch(b *testing.B) {
 	}
 }
 
-// BenchmarkDevices reads the whole city's snapshot.
+// BenchmarkDevices reads the snapshot of the whole city.
 func BenchmarkDevices(b *testing.B) {
 	db := storetest.NewCity(b, 600)
 	for _, id := range storetest.StreamsOf(b, db) {

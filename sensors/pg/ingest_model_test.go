@@ -13,7 +13,7 @@ import (
 	"onemap/sensors"
 )
 
-// tables reads what the model says.
+// tables reads the same facts from the tables as the model has.
 func tables(t testing.TB, db *stores.Stores) model {
 	t.Helper()
 	m := model{make(map[modelKey]float64), make(map[int64]modelKey), make(map[modelKey]map[float64]bool)}
@@ -49,7 +49,7 @@ func tables(t testing.TB, db *stores.Stores) model {
 	return m
 }
 
-// model is what the tables must hold after any batches in any order.
+// model is the expected content of the tables after any batches in any order.
 type model struct {
 	Stored    map[modelKey]float64
 	Latest    map[int64]modelKey
@@ -92,8 +92,8 @@ func (m *model) add(b []sensors.Observation) (res sensors.BatchResult) {
 	return res
 }
 
-// Any batches, with repetitions within and between them: the tables are what a reader of the
-// contract would expect, and the result says what happened.
+// After any batches, with repetitions within and between them, the tables agree with the model, and the result of each batch
+// is right.
 func TestCommitBatchAgainstModel(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	ids := storetest.StreamsOf(t, db)

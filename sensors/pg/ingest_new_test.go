@@ -12,8 +12,8 @@ import (
 	"onemap/sensors"
 )
 
-// A clock that runs ahead and is then set right: the readings are in their places, and the present
-// goes on by the time of receipt.
+// A clock that is ahead and is then corrected: the readings are stored at their times, and the present continues by the time
+// of receipt.
 func TestAClockThatRanAheadDoesNotHideWhatFollows(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	id := storetest.StreamsOf(t, db)[0]
@@ -23,7 +23,7 @@ func TestAClockThatRanAheadDoesNotHideWhatFollows(t *testing.T) {
 		o.Now = o.ReceivedAt.Add(time.Duration(n) * time.Microsecond)
 		return o
 	}
-	// the later of the two was sent first
+	// the later one was sent first
 	first := storetest.Commit(t, db, ahead(20, 2, 0), ahead(10, 3, 1+10_000_000))
 	right := storetest.Reading(id, 60, 4)
 	second := storetest.Commit(t, db, right)
@@ -53,8 +53,7 @@ func TestAClockThatRanAheadDoesNotHideWhatFollows(t *testing.T) {
 	}
 }
 
-// What a node remembers of its own commits is what the table has, and another node's commits between
-// them are not skipped.
+// The batches that a node keeps in memory agree with the table, and another node's batches between them are not skipped.
 func TestOwnBatchesAreReadAsOthersReadThem(t *testing.T) {
 	url := storetest.NewURL(t)
 	open := func() *stores.Stores {
@@ -116,7 +115,7 @@ func TestOwnBatchesAreReadAsOthersReadThem(t *testing.T) {
 	}
 }
 
-// A device is deleted after its datastream's place was looked up: the batch goes on without it.
+// A device is deleted after the lookup of its datastream: the batch is stored without it.
 func TestADatastreamThatIsRememberedAndGone(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	ids := storetest.StreamsOf(t, db)
@@ -133,8 +132,8 @@ func TestADatastreamThatIsRememberedAndGone(t *testing.T) {
 	}
 }
 
-// TestRegistryLoadedWhileReadingsCome: what a node holds of the datastreams is forgotten with each change of the registry,
-// also while a batch is being sorted out. No reading of a datastream that is there goes to quarantine for that.
+// TestRegistryLoadedWhileReadingsCome tests that the cache of datastreams is cleared at each change of the registry, also
+// while a batch is being planned, and that no reading of an existing datastream goes to quarantine.
 func TestRegistryLoadedWhileReadingsCome(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	ids := storetest.StreamsOf(t, db)

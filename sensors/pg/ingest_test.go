@@ -224,8 +224,8 @@ func TestBackdatedReadingGetsItsPartition(t *testing.T) {
 	}
 }
 
-// Writers that need the same months at once, and see nothing of each other's knowledge. Each has a pool that is larger
-// than itself, so that connections of every age write.
+// Writers need the same months at the same time and do not see each other's caches. Each has a pool with more connections
+// than it needs, so that connections of every age write.
 func TestPartitionsMadeByManyAtOnce(t *testing.T) {
 	const writers, months = 8, 30
 	db := storetest.NewCity(t, 1)
@@ -264,8 +264,8 @@ func TestPartitionsMadeByManyAtOnce(t *testing.T) {
 	}
 }
 
-// Overlapping batches from several writers: nothing twice, no deadlock, and a reader of the tail
-// never sees a batch appear behind one that it has read.
+// Overlapping batches from several writers: nothing is stored twice, there is no deadlock, and a reader never sees a batch
+// appear behind one that it has read.
 func TestTailHasNoLateComers(t *testing.T) {
 	db := storetest.NewCity(t, 4)
 	ids := storetest.StreamsOf(t, db)
@@ -329,7 +329,7 @@ func TestTailHasNoLateComers(t *testing.T) {
 	}
 }
 
-// A writer whose transaction fails leaves a number that nobody gets, and readers go on over it.
+// A writer whose transaction fails leaves an unused number, and readers skip it.
 func TestAbortedBatchLeavesAHarmlessGap(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	id := storetest.StreamsOf(t, db)[0]
@@ -356,8 +356,8 @@ func TestAbortedBatchLeavesAHarmlessGap(t *testing.T) {
 	}
 }
 
-// A datastream that is deleted between the look-up and the insert: simulated by a writer that holds
-// the deletion open while the batch is being written.
+// A datastream is deleted between the lookup and the insert. A writer that keeps the deletion open while the batch is written
+// simulates this.
 func TestDatastreamDeletedMeanwhile(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	ids := storetest.StreamsOf(t, db)
@@ -388,7 +388,7 @@ func TestDatastreamDeletedMeanwhile(t *testing.T) {
 	}
 }
 
-// waitForLock returns when a backend of the test's database waits for a lock.
+// waitForLock waits until a backend of the test's database waits for a lock.
 func waitForLock(t *testing.T, db *stores.Stores) {
 	t.Helper()
 	for storetest.Count(t, db, `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) == 0 {
@@ -406,7 +406,7 @@ func TestDatabaseAwayIsUnavailable(t *testing.T) {
 	}
 }
 
-// Who waits for the batch lock longer than its timeout is told so, and has stored nothing.
+// A writer that waits for the batch lock longer than the timeout gets an error, and has stored nothing.
 func TestLockTimeoutIsUnavailable(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	id := storetest.StreamsOf(t, db)[0]

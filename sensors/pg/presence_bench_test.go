@@ -7,15 +7,15 @@ import (
 	"onemap/sensors"
 )
 
-// BenchmarkLook looks at devices with two datastreams each: when nothing has changed, when all of them are silent for long,
-// and when all of them fall silent or come back in one look.
-func BenchmarkLook(b *testing.B) {
+// BenchmarkCheckStale measures a check of devices with two datastreams each: when nothing has changed, when all have long been
+// silent, and when all become silent or send again in one check.
+func BenchmarkCheckStale(b *testing.B) {
 	for _, devices := range []int{600, 15_000} {
-		b.Run(fmt.Sprint(devices, " devices"), func(b *testing.B) { benchmarkLook(b, devices) })
+		b.Run(fmt.Sprint(devices, " devices"), func(b *testing.B) { benchmarkCheckStale(b, devices) })
 	}
 }
 
-func benchmarkLook(b *testing.B, devices int) {
+func benchmarkCheckStale(b *testing.B, devices int) {
 	s := newScene(b, 0)
 	for _, sql := range []string{
 		fmt.Sprintf(`insert into device (id, division_code, name_zh, hazard_type, geom, secret_sha256, origin, last_seen, online, status_at)

@@ -13,7 +13,7 @@ import (
 	"onemap/sensors"
 )
 
-// scene is a city of a few devices whose clock the test sets. Its server has heard since an hour before noon.
+// scene is a city of a few devices with a clock that the test sets. Its server has received since an hour before noon.
 type scene struct {
 	t       testing.TB
 	db      *stores.Stores
@@ -56,7 +56,7 @@ func (s *scene) device(id string) sensors.Device {
 	return d
 }
 
-// at sets the clock, seconds after noon.
+// at sets the clock to this many seconds after noon.
 func (s *scene) at(seconds int) *scene {
 	s.now = after(seconds)
 	return s
@@ -64,8 +64,8 @@ func (s *scene) at(seconds int) *scene {
 
 func after(seconds int) time.Time { return storetest.Noon().Add(time.Duration(seconds) * time.Second) }
 
-// hears commits a reading that is received now and was taken some seconds before.
-func (s *scene) hears(stream int64, age int) *scene {
+// receives commits a reading that is received now and was measured some seconds before.
+func (s *scene) receives(stream int64, age int) *scene {
 	s.t.Helper()
 	o := sensors.Observation{
 		DatastreamID: stream, Time: s.now.Add(-time.Duration(age) * time.Second), Value: 1, QC: sensors.QCGood,
@@ -81,11 +81,11 @@ func (s *scene) hears(stream int64, age int) *scene {
 // both commits a reading of each of a device's datastreams.
 func (s *scene) both(device string) *scene {
 	s.t.Helper()
-	return s.hears(s.streams[device][0], 0).hears(s.streams[device][1], 0)
+	return s.receives(s.streams[device][0], 0).receives(s.streams[device][1], 0)
 }
 
-// says commits a status that is received now.
-func (s *scene) says(device string, online bool) *scene {
+// reports commits a status that is received now.
+func (s *scene) reports(device string, online bool) *scene {
 	s.t.Helper()
 	_, err := s.db.Sensors.CommitBatch(s.t.Context(), sensors.Batch{Statuses: []sensors.Status{{DeviceID: device, Online: online, At: s.now}}})
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *scene) says(device string, online bool) *scene {
 	return s
 }
 
-// interval sets the pace of a device's datastream.
+// interval sets the interval of a device's datastream.
 func (s *scene) interval(device string, which, seconds int) *scene {
 	s.t.Helper()
 	got, err := s.db.Sensors.SetInterval(s.t.Context(), storetest.CityScope(), s.streams[device][which], seconds, "wang")
@@ -104,7 +104,7 @@ func (s *scene) interval(device string, which, seconds int) *scene {
 	return s
 }
 
-// look looks and gives what was told, oldest first.
+// look runs a check and returns the published changes, oldest first.
 func (s *scene) look() []sensors.PresenceChange {
 	s.t.Helper()
 	_, head, err := s.db.Log().Head(s.t.Context())
@@ -153,7 +153,7 @@ func changesOf(t testing.TB, events []core.Event) []sensors.PresenceChange {
 	return all
 }
 
-// lines writes changes as the tables below do: thing, state, reason, and since when in seconds after noon.
+// lines formats changes as in the tables below: thing, state, reason, and since in seconds after noon.
 func lines(changes []sensors.PresenceChange) []string {
 	out := []string{}
 	for _, c := range changes {

@@ -15,7 +15,7 @@ import (
 	"onemap/sensors"
 )
 
-// replayed is what somebody knows who began with nothing and heard every event.
+// replayed is the state of a client that started without state and applied every event.
 type replayed struct {
 	Devices map[string]string
 	Streams map[int64]string
@@ -35,7 +35,7 @@ func (r replayed) take(changes []sensors.PresenceChange) {
 	}
 }
 
-// stored is the same out of the tables.
+// stored is the same state from the tables.
 func stored(t testing.TB, db *stores.Stores) replayed {
 	t.Helper()
 	r := replayed{map[string]string{}, map[int64]string{}}
@@ -63,8 +63,8 @@ func stored(t testing.TB, db *stores.Stores) replayed {
 	return r
 }
 
-// Whatever devices do and whenever is looked: who replays the events holds what the tables say, and no change is
-// told twice.
+// For any actions of devices and any times of the checks, a client that applies the events has the state of the tables, and
+// no change is published twice.
 func TestToldIsStored(t *testing.T) {
 	s := newScene(t, 4)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -104,10 +104,10 @@ func TestToldIsStored(t *testing.T) {
 				s.now = s.now.Add(time.Duration(rapid.IntRange(1, 250).Draw(rt, "seconds")) * time.Second)
 			},
 			"reading": func(rt *rapid.T) {
-				s.hears(s.streams[device.Draw(rt, "device")][rapid.IntRange(0, 1).Draw(rt, "which")], rapid.SampledFrom([]int{0, 0, 0, 5, 170, 400, -50}).Draw(rt, "age"))
+				s.receives(s.streams[device.Draw(rt, "device")][rapid.IntRange(0, 1).Draw(rt, "which")], rapid.SampledFrom([]int{0, 0, 0, 5, 170, 400, -50}).Draw(rt, "age"))
 			},
-			"online":  func(rt *rapid.T) { s.says(device.Draw(rt, "device"), true) },
-			"offline": func(rt *rapid.T) { s.says(device.Draw(rt, "device"), false) },
+			"online":  func(rt *rapid.T) { s.reports(device.Draw(rt, "device"), true) },
+			"offline": func(rt *rapid.T) { s.reports(device.Draw(rt, "device"), false) },
 			"pace": func(rt *rapid.T) {
 				s.interval(device.Draw(rt, "device"), 0, rapid.SampledFrom([]int{0, 1, 300}).Draw(rt, "interval"))
 			},

@@ -13,7 +13,7 @@ import (
 	"onemap/sensors"
 )
 
-// Of two nodes that look at once, each change is told by one.
+// If two nodes check at the same time, each change is published by one of them.
 func TestTwoNodesTellOnce(t *testing.T) {
 	s := newScene(t, 20)
 	want := map[string]int{}
@@ -41,8 +41,8 @@ func TestTwoNodesTellOnce(t *testing.T) {
 	}
 }
 
-// A look is not repeated right after another node's, and gives its figures; and silence counts from when
-// every node that is there hears.
+// A check is not repeated right after that of another node, and returns its counts. Silence counts from the time since which
+// all present nodes receive.
 func TestNodesLookForEachOther(t *testing.T) {
 	s := newScene(t, 1)
 	s.both(d0).look()
@@ -74,7 +74,7 @@ func TestNodesLookForEachOther(t *testing.T) {
 	}
 }
 
-// A network that falls makes an event for each division, and not one for each device.
+// A failed network writes one event per division, and not one per device.
 func TestNetworkFalls(t *testing.T) {
 	s := newScene(t, 0)
 	ctx := t.Context()

@@ -12,7 +12,7 @@ import (
 	"onemap/sensors"
 )
 
-// presenceCase is what happens to dev-00 and its server, a step before each look.
+// presenceCase is a sequence of steps of dev-00 and its server, each before a check.
 type presenceCase struct {
 	name   string
 	steps  []presenceStep
@@ -21,7 +21,7 @@ type presenceCase struct {
 	stale  [2]bool
 }
 
-// presenceStep is what is done, and what the look after it tells.
+// presenceStep is an action and the changes that the check after it publishes.
 type presenceStep struct {
 	do   func(s *scene)
 	want []string
@@ -56,48 +56,48 @@ func (c presenceCase) run(t *testing.T) {
 	}
 }
 
-// What devices say, and then publish or not.
+// Statuses of devices, with and without readings after them.
 var presenceByWord = []presenceCase{
 	{"never seen", []presenceStep{{func(s *scene) { s.at(100_000) }, quiet}}, false, "", [2]bool{}},
 	{"says online, readings come", []presenceStep{
-		{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.reports(d0, true) }, []string{"dev-00 online status 0"}},
 		{func(s *scene) { s.at(60).both(d0) }, quiet},
 		{func(s *scene) { s.at(239) }, quiet},
 	}, true, "status", [2]bool{}},
 	{"last will", []presenceStep{
-		{func(s *scene) { s.says(d0, true).at(10).both(d0) }, []string{"dev-00 online status 0"}},
-		{func(s *scene) { s.at(20).says(d0, false) }, []string{"dev-00 offline status 20"}},
+		{func(s *scene) { s.reports(d0, true).at(10).both(d0) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.at(20).reports(d0, false) }, []string{"dev-00 offline status 20"}},
 		{func(s *scene) { s.at(190) }, []string{"dev-00/level stale silence 10", "dev-00/rain stale silence 10"}},
 	}, false, "status", [2]bool{true, true}},
 	{"comes and goes between two looks", []presenceStep{
-		{func(s *scene) { s.says(d0, true).at(1).says(d0, false) }, []string{"dev-00 offline status 1"}},
-		{func(s *scene) { s.at(2).says(d0, true).at(3).says(d0, false) }, quiet},
+		{func(s *scene) { s.reports(d0, true).at(1).reports(d0, false) }, []string{"dev-00 offline status 1"}},
+		{func(s *scene) { s.at(2).reports(d0, true).at(3).reports(d0, false) }, quiet},
 	}, false, "status", [2]bool{}},
 	{"its will comes after the silence", []presenceStep{
 		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
 		{func(s *scene) { s.at(200) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-		{func(s *scene) { s.at(210).says(d0, false) }, []string{"dev-00 offline status 210"}},
+		{func(s *scene) { s.at(210).reports(d0, false) }, []string{"dev-00 offline status 210"}},
 	}, false, "status", [2]bool{true, true}},
 	{"a reading before the goodbye does not bring it back, one after does", []presenceStep{
 		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-		{func(s *scene) { s.at(5).both(d0).at(6).says(d0, false) }, []string{"dev-00 offline status 6"}},
+		{func(s *scene) { s.at(5).both(d0).at(6).reports(d0, false) }, []string{"dev-00 offline status 6"}},
 		{func(s *scene) { s.at(7).both(d0) }, []string{"dev-00 online reading 7"}},
 	}, true, "reading", [2]bool{}},
 	{"a goodbye in the moment of the last reading holds", []presenceStep{
-		{func(s *scene) { s.both(d0).says(d0, false) }, []string{"dev-00 offline status 0"}},
+		{func(s *scene) { s.both(d0).reports(d0, false) }, []string{"dev-00 offline status 0"}},
 	}, false, "status", [2]bool{}},
 	{"a goodbye and a reading after it between two looks: those who heard the goodbye are put right", []presenceStep{
-		{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
-		{func(s *scene) { s.at(6).says(d0, false).at(7).both(d0) }, []string{"dev-00 online reading 7"}},
+		{func(s *scene) { s.reports(d0, true) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.at(6).reports(d0, false).at(7).both(d0) }, []string{"dev-00 online reading 7"}},
 		{func(s *scene) { s.at(8) }, quiet},
 	}, true, "reading", [2]bool{}},
 }
 
-// Silence, what ends it, and how long it takes.
+// Silence, its end, and its times.
 var presenceBySilence = []presenceCase{
 	{"silence, one datastream, then both", []presenceStep{
-		{func(s *scene) { s.says(d0, true).both(d0) }, []string{"dev-00 online status 0"}},
-		{func(s *scene) { s.at(60).hears(s.streams[d0][0], 0) }, quiet},
+		{func(s *scene) { s.reports(d0, true).both(d0) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.at(60).receives(s.streams[d0][0], 0) }, quiet},
 		{func(s *scene) { s.at(179) }, quiet},
 		{func(s *scene) { s.at(180) }, []string{"dev-00/rain stale silence 0"}},
 		{func(s *scene) { s.at(239) }, quiet},
@@ -107,12 +107,12 @@ var presenceBySilence = []presenceCase{
 	{"back again by a reading", []presenceStep{
 		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
 		{func(s *scene) { s.at(200) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-		{func(s *scene) { s.at(300).hears(s.streams[d0][1], 1) }, []string{"dev-00 online reading 300", "dev-00/rain fresh reading 300"}},
+		{func(s *scene) { s.at(300).receives(s.streams[d0][1], 1) }, []string{"dev-00 online reading 300", "dev-00/rain fresh reading 300"}},
 	}, true, "reading", [2]bool{true, false}},
 	{"back again by its word", []presenceStep{
 		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
 		{func(s *scene) { s.at(200) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
-		{func(s *scene) { s.at(300).says(d0, true) }, []string{"dev-00 online status 300"}},
+		{func(s *scene) { s.at(300).reports(d0, true) }, []string{"dev-00 online status 300"}},
 		{func(s *scene) { s.at(479) }, quiet},
 		{func(s *scene) { s.at(480) }, []string{"dev-00 offline silence 300"}},
 	}, false, "silence", [2]bool{true, true}},
@@ -137,20 +137,20 @@ var presenceBySilence = []presenceCase{
 var presenceByClocks = []presenceCase{
 	{"a clock that is behind: late, not silent", []presenceStep{
 		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-		{func(s *scene) { s.at(100).hears(s.streams[d0][0], 90).hears(s.streams[d0][1], 90) }, quiet},
-		{func(s *scene) { s.at(220).hears(s.streams[d0][0], 190).hears(s.streams[d0][1], 190) },
+		{func(s *scene) { s.at(100).receives(s.streams[d0][0], 90).receives(s.streams[d0][1], 90) }, quiet},
+		{func(s *scene) { s.at(220).receives(s.streams[d0][0], 190).receives(s.streams[d0][1], 190) },
 			[]string{"dev-00 offline late 30", "dev-00/level stale late 30", "dev-00/rain stale late 30"}},
-		{func(s *scene) { s.at(280).hears(s.streams[d0][0], 190).hears(s.streams[d0][1], 190) }, quiet},
-		{func(s *scene) { s.at(300).hears(s.streams[d0][0], 0) }, []string{"dev-00 online reading 300", "dev-00/level fresh reading 300"}},
+		{func(s *scene) { s.at(280).receives(s.streams[d0][0], 190).receives(s.streams[d0][1], 190) }, quiet},
+		{func(s *scene) { s.at(300).receives(s.streams[d0][0], 0) }, []string{"dev-00 online reading 300", "dev-00/level fresh reading 300"}},
 	}, true, "reading", [2]bool{false, true}},
 	{"a clock that was set back: nothing is newer than what is known, and yet it is received from", []presenceStep{
 		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
-		{func(s *scene) { s.at(150).hears(s.streams[d0][0], 200).hears(s.streams[d0][1], 200).at(190) },
+		{func(s *scene) { s.at(150).receives(s.streams[d0][0], 200).receives(s.streams[d0][1], 200).at(190) },
 			[]string{"dev-00 offline late 0", "dev-00/level stale late 0", "dev-00/rain stale late 0"}},
 		{func(s *scene) { s.at(330) }, []string{"dev-00 offline silence 150", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
 	}, false, "silence", [2]bool{true, true}},
 	{"a clock that is ahead keeps nothing fresh", []presenceStep{
-		{func(s *scene) { s.hears(s.streams[d0][0], -3000).hears(s.streams[d0][1], -3000) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.receives(s.streams[d0][0], -3000).receives(s.streams[d0][1], -3000) }, []string{"dev-00 online reading 0"}},
 		{func(s *scene) { s.at(180) }, []string{"dev-00 offline silence 0", "dev-00/level stale silence 0", "dev-00/rain stale silence 0"}},
 	}, false, "silence", [2]bool{true, true}},
 	{"a clock that is ahead by as little as is believed keeps nothing fresh either", []presenceStep{
@@ -163,7 +163,7 @@ var presenceByClocks = []presenceCase{
 	}, false, "silence", [2]bool{true, true}},
 }
 
-// A server that could not hear.
+// A server that could not receive.
 var presenceWhenBlind = []presenceCase{
 	{"the server was blind", []presenceStep{
 		{func(s *scene) { s.both(d0) }, []string{"dev-00 online reading 0"}},
@@ -173,8 +173,8 @@ var presenceWhenBlind = []presenceCase{
 		{func(s *scene) { s.at(1090); s.hearing = after(1085) }, quiet}, // what is known to be silent stays so
 	}, false, "silence", [2]bool{true, true}},
 	{"blind to a device that was late: it is not called silent yet", []presenceStep{
-		{func(s *scene) { s.hears(s.streams[d0][0], 0) }, []string{"dev-00 online reading 0"}},
-		{func(s *scene) { s.at(200).hears(s.streams[d0][0], 180) }, []string{"dev-00 offline late 20", "dev-00/level stale late 20"}},
+		{func(s *scene) { s.receives(s.streams[d0][0], 0) }, []string{"dev-00 online reading 0"}},
+		{func(s *scene) { s.at(200).receives(s.streams[d0][0], 180) }, []string{"dev-00 offline late 20", "dev-00/level stale late 20"}},
 		{func(s *scene) { s.at(600); s.hearing = after(580) }, quiet},
 		{func(s *scene) { s.at(760) }, []string{"dev-00 offline silence 200", "dev-00/level stale silence 20"}},
 	}, false, "silence", [2]bool{true, false}},
@@ -183,16 +183,16 @@ var presenceWhenBlind = []presenceCase{
 		{func(s *scene) { s.at(1010).both(d0) }, []string{"dev-00 online reading 1010"}},
 	}, true, "reading", [2]bool{}},
 	{"blind to a device that said goodbye", []presenceStep{
-		{func(s *scene) { s.says(d0, true) }, []string{"dev-00 online status 0"}},
-		{func(s *scene) { s.at(10).says(d0, false); s.hearing = after(10) }, []string{"dev-00 offline status 10"}},
+		{func(s *scene) { s.reports(d0, true) }, []string{"dev-00 online status 0"}},
+		{func(s *scene) { s.at(10).reports(d0, false); s.hearing = after(10) }, []string{"dev-00 offline status 10"}},
 	}, false, "status", [2]bool{}},
 }
 
-// What a device says is shown before the next look.
+// A status is visible before the next check.
 func TestStatusBeforeTheLook(t *testing.T) {
 	s := newScene(t, 1)
 	for i, online := range []bool{true, false, true} {
-		s.at(i).says(d0, online)
+		s.at(i).reports(d0, online)
 		if d := s.device(d0); d.Online != online || d.Reason != "status" || d.StatusAt == nil || !d.StatusAt.Equal(s.now) {
 			t.Errorf("it said %v and is %v for %q since %v", online, d.Online, d.Reason, d.StatusAt)
 		}
@@ -242,16 +242,16 @@ func TestIntervals(t *testing.T) {
 	}
 }
 
-// A device that said that it is on line, and delivers nothing but old readings, is off line since it said so: whoever
-// goes by the newer of the two would hold the wrong one.
+// A device that reported online and sends only old readings is off line since its status. A client that used the newer of the
+// two would have the wrong state.
 func TestLateReadingsHoldAgainstWhatWasSaid(t *testing.T) {
 	s := newScene(t, 1)
 	s.at(0).both("dev-00").look()
 	if told := s.at(400).look(); len(told) == 0 {
 		t.Fatal("it did not fall silent")
 	}
-	s.at(410).says("dev-00", true)
-	s.at(800).hears(s.streams["dev-00"][0], 395)
+	s.at(410).reports("dev-00", true)
+	s.at(800).receives(s.streams["dev-00"][0], 395)
 	told := s.look()
 	if len(told) == 0 || told[0].State != sensors.PresenceOffline || told[0].Reason != sensors.PresenceLate || !told[0].Since.Equal(after(410)) {
 		t.Fatalf("told %+v", told)

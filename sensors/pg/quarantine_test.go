@@ -24,7 +24,8 @@ func refused(device string, at time.Time, n int) []sensors.Quarantined {
 	return out
 }
 
-// A device that floods the quarantine has its rows of the minute and one that counts the rest; another has its own.
+// A device that floods the quarantine has its rows of the minute and one row that counts the rest. Another device has its own
+// rows.
 func TestQuarantineHasABudget(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	put := func(qs ...sensors.Quarantined) sensors.BatchResult {
@@ -70,7 +71,7 @@ func TestQuarantineHasABudget(t *testing.T) {
 	}
 }
 
-// Strangers, whatever they call themselves, share one budget; and all devices together have one.
+// Unregistered senders share one budget, whatever their names, and all devices together have one too.
 func TestQuarantineBudgetOfAll(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	var qs []sensors.Quarantined
@@ -98,7 +99,7 @@ func TestQuarantineBudgetOfAll(t *testing.T) {
 	}
 }
 
-// When the quarantine is full, the oldest of the device with most go.
+// When the quarantine is full, the oldest rows of the device with most rows are deleted.
 func TestQuarantineShares(t *testing.T) {
 	db := storetest.NewCity(t, 3)
 	_, err := db.Pool().Exec(t.Context(), `
@@ -146,7 +147,7 @@ func TestShareOf(t *testing.T) {
 	})
 }
 
-// A device whose clock is mad begins a year's months and no more; what lies beside now is never refused.
+// A device with a wrong clock causes the partitions of a year and no more. Times near the receipt are never refused.
 func TestMonthsOfADeviceAreBounded(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	ids := storetest.StreamsOf(t, db)
@@ -177,7 +178,7 @@ func TestMonthsOfADeviceAreBounded(t *testing.T) {
 	}
 }
 
-// Of one reading's other values some are kept, however many come.
+// Only some of the other values of one reading are kept.
 func TestConflictsOfAReadingAreBounded(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	id := storetest.StreamsOf(t, db)[0]
@@ -194,7 +195,7 @@ func TestConflictsOfAReadingAreBounded(t *testing.T) {
 	}
 }
 
-// A month that is dropped behind a writer's back is made again, and every session sees it.
+// A month that is dropped while a writer has it in its cache is created again, and every session sees it.
 func TestAMonthDroppedBehindTheBack(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	id := storetest.StreamsOf(t, db)[0]

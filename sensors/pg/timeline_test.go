@@ -14,7 +14,7 @@ import (
 	sensorspg "onemap/sensors/pg"
 )
 
-// The timeline shows a scope what the push would have sent it, newest first.
+// The timeline shows a scope the events that the push would have sent, newest first.
 func TestEventsAreThosePushed(t *testing.T) {
 	db := storetest.NewCity(t, 0)
 	ctx := t.Context()
@@ -65,7 +65,7 @@ func TestEventsAreThosePushed(t *testing.T) {
 	}
 }
 
-// Of a device are the events that name it, and those that may: nothing of it is passed over.
+// The events of a device are those that name it and those that may concern it. None is missing.
 func TestEventsOfADevice(t *testing.T) {
 	db := storetest.NewCity(t, 2) // dev-00 in 370602, dev-01 in 370614
 	ctx := t.Context()
@@ -168,7 +168,7 @@ func TestEventsOfADeviceAreIndexed(t *testing.T) {
 	}
 }
 
-// A conflict outlives what was stored first, and is its datastream's no longer when that is gone.
+// A conflict stays after the first value was deleted, and is deleted with its datastream.
 func TestConflictsOutliveTheirReading(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	ids := storetest.StreamsOf(t, db)

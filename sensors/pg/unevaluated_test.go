@@ -12,7 +12,7 @@ import (
 	"onemap/sensors"
 )
 
-// unevaluated is what was told of devices whose readings are not evaluated.
+// unevaluated returns the published events of devices whose readings are not evaluated.
 func (s *scene) unevaluated() []string {
 	s.t.Helper()
 	events, err := storetest.EventsAfter(s.t.Context(), s.db, 0, 1000)
@@ -35,7 +35,7 @@ func (s *scene) unevaluated() []string {
 	return told
 }
 
-// say stores a reading of the device's first datastream, so many seconds old, with a quality.
+// say stores a reading of the device's first datastream with this age in seconds and this quality.
 func (s *scene) say(ago int, qc sensors.QC, value float64) {
 	s.t.Helper()
 	o := sensors.Observation{
@@ -44,8 +44,8 @@ func (s *scene) say(ago int, qc sensors.QC, value float64) {
 	storetest.Commit(s.t, s.db, o)
 }
 
-// A device that is heard of, and none of whose readings is evaluated for three intervals, is told once, and its end too. Its
-// datastreams are expected each minute.
+// A device that sends, and of which no reading is evaluated for three intervals, is published once, and so is the end. The
+// interval of its datastreams is one minute.
 func TestADeviceWhoseReadingsAreNotEvaluatedIsTold(t *testing.T) {
 	for name, c := range map[string]struct {
 		each func(s *scene, at int) // what it says at a second
@@ -53,7 +53,7 @@ func TestADeviceWhoseReadingsAreNotEvaluatedIsTold(t *testing.T) {
 	}{
 		"a right clock":   {func(s *scene, at int) { s.say(0, sensors.QCGood, float64(at)) }, []string{}},
 		"nothing at all":  {func(*scene, int) {}, []string{}},
-		"its status only": {func(s *scene, _ int) { s.says(d0, true) }, []string{}},
+		"its status only": {func(s *scene, _ int) { s.reports(d0, true) }, []string{}},
 		"late times":      {func(s *scene, at int) { s.say(7200, sensors.QCGood, float64(at)) }, []string{`dev-00 "late" 0`, `dev-00 "" 600`}},
 		"bad values":      {func(s *scene, at int) { s.say(0, sensors.QCBad, float64(at)) }, []string{`dev-00 "bad" 60`, `dev-00 "" 600`}},
 		"no JSON": {func(s *scene, _ int) {

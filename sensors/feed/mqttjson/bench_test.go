@@ -10,7 +10,7 @@ import (
 	"onemap/sensors"
 )
 
-// instant is a store that has committed at once.
+// instant is a store that commits at once.
 type instant struct{ registered }
 
 func (instant) CommitBatch(_ context.Context, b sensors.Batch) (sensors.BatchResult, error) {
@@ -66,7 +66,7 @@ func benchmarkIngest(b *testing.B, records int) {
 	}
 }
 
-// benchMessage is a message of so many records of one value.
+// benchMessage returns a message with this number of records of one value.
 func benchMessage(id string, base time.Time, records int) sensors.Message {
 	readings := make([]sensors.Reading, records)
 	for i := range readings {

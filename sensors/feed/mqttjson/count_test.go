@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The count of a payload is that of its readings, and never less than what is decoded of it.
+// The count of a payload is the number of its readings, and never less than the number of decoded ones.
 func TestCount(t *testing.T) {
 	for payload, want := range map[string]int{
 		``: 0, `{}`: 0, `online`: 0, `{"v":{}}`: 0, `{"v":{"level":1}}`: 1, `{ "t" : "2026-07-01T08:00:00Z" , "v" : { "level" : 1 , "rain" : 2 } }`: 2,

@@ -23,13 +23,13 @@ func gauge(t testing.TB) *sensors.Known {
 	return known(t, sensors.Datastream{ID: 1, Name: "level", Type: "water_level"}, sensors.Datastream{ID: 2, Name: "rain", Type: "rain"}, sensors.Datastream{ID: 3, Name: "odd", Type: "nobody-knows"})
 }
 
-// decode returns what is read of the payload of an obs topic.
+// decode returns the result for the payload of an obs topic.
 func decode(payload string, device *sensors.Known) ([]sensors.Observation, sensors.Faults) {
 	obs, _, faults := sensors.DecodeFor(device, Decoder(KindObs), []byte(payload), received, sensors.TimeLimits{})
 	return obs, faults
 }
 
-// decodeCase is a payload, and what is read of it.
+// decodeCase is a payload with the expected result.
 type decodeCase struct {
 	name, payload string
 	want          []sensors.Observation

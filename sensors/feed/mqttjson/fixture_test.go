@@ -6,7 +6,7 @@ import (
 	"onemap/sensors"
 )
 
-// registered are the devices of a registry.
+// registered returns the devices of a registry.
 type registered []sensors.RegisteredDevice
 
 func (r registered) LoadRegistry(context.Context) ([]sensors.RegisteredDevice, error) { return r, nil }
@@ -17,13 +17,13 @@ func (registered) DatastreamTypes(context.Context) ([]sensors.DatastreamType, er
 	return []sensors.DatastreamType{{Code: "water_level", Min: -5, Max: 30}, {Code: "rain", Min: 0, Max: 300}}, nil
 }
 
-// failing is a testing.TB or a rapid.T.
+// failing is the common part of testing.TB and rapid.T.
 type failing interface {
 	Helper()
 	Fatal(args ...any)
 }
 
-// known is a device dev-1 of a registry, with the datastreams.
+// known returns the device dev-1 of a registry, with the datastreams.
 func known(t failing, streams ...sensors.Datastream) *sensors.Known {
 	t.Helper()
 	list := registered{{Device: sensors.Device{ID: "dev-1", Division: "370602", Streams: streams}}}

@@ -12,7 +12,7 @@ import (
 	"onemap/sensors"
 )
 
-// Times that devices write in the place of RFC 3339, all of the same moment, and those that say none.
+// Texts that devices send instead of RFC 3339, all of the same time, and texts that are not a time.
 func TestTimesThatDevicesWrite(t *testing.T) {
 	want := time.Date(2026, 7, 1, 7, 59, 0, 0, time.UTC)
 	for _, text := range []string{
@@ -38,7 +38,7 @@ func TestTimesThatDevicesWrite(t *testing.T) {
 	}
 }
 
-// A clock that was never set is a time that cannot be true, and no mistake in the payload.
+// A clock that was never set is a time that cannot be true, not an error of the payload.
 func TestClockThatWasNeverSet(t *testing.T) {
 	for _, text := range []string{"0000-00-00T00:00:00Z", "2000-00-00 00:00:00+08:00", "20000000T000000Z", "2000-01-00T08:05:00+0800"} {
 		all, faults := decode(`{"t":"`+text+`","v":{"level":4.9}}`, gauge(t))
@@ -61,7 +61,7 @@ func TestLeapSecond(t *testing.T) {
 	}
 }
 
-// Whatever stands around a payload that devices put there, what it says is the same.
+// The bytes that devices add around a payload do not change its content.
 func TestWhatStandsAroundAPayload(t *testing.T) {
 	device := gauge(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -81,7 +81,7 @@ func TestWhatStandsAroundAPayload(t *testing.T) {
 	})
 }
 
-// Every form of a time says the same as RFC 3339's.
+// Every form of a time has the same value as the RFC 3339 form.
 func TestFormsOfATime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		zone := time.FixedZone("", 60*rapid.IntRange(-14*60, 14*60).Draw(t, "zone"))
