@@ -18,15 +18,14 @@ import (
 	"syscall"
 	"time"
 
-	"onemap/catalogue"
-	"onemap/internal/app/stores"
-
 	"onemap/alerts"
 	"onemap/auth"
+	"onemap/catalogue"
 	"onemap/data"
 	"onemap/demo/city"
 	"onemap/demo/pgcluster"
 	"onemap/internal/app"
+	"onemap/internal/app/stores"
 	"onemap/internal/config"
 	"onemap/internal/core"
 	"onemap/internal/fault"
@@ -60,6 +59,9 @@ type Demo struct {
 	info    Info
 }
 
+// LogFile is the name of the log in the data folder.
+const LogFile = "onemap.log"
+
 const (
 	stopWithin       = 30 * time.Second // longest time to stop what was started, after a failed start
 	database         = "onemap"
@@ -68,6 +70,7 @@ const (
 	clusterDir       = "pg"
 	infoFile         = "demo.json"
 	secretsFile      = "secrets.json"
+	lockFile         = ".lock" // every demo makes it first
 )
 
 // Start starts all parts of the demo and writes demo.json. The order matters: each step uses what the steps before it
@@ -102,10 +105,13 @@ func (d *Demo) Info() Info { return d.info }
 func (d *Demo) Stop(ctx context.Context) error { return d.life.Stop(ctx) }
 
 // Reset deletes the files of a demo in its data folder, and the files of its cluster in fallback folders. It leaves
-// other files in the folder. It returns fault.Invalid if a demo uses the folder. A missing folder is no error.
+// other files in the folder. It returns fault.Invalid if a running demo uses the folder, or if the folder has files but no
+// demo has run in it. A missing folder is no error.
 func Reset(dir string) error {
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+	if err := checkDemoFolder(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
+	} else if err != nil {
+		return err
 	}
 	unlock, err := lockFolder(dir)
 	if err != nil {
@@ -115,7 +121,7 @@ func Reset(dir string) error {
 	if err := pgcluster.Remove(context.Background(), filepath.Join(dir, clusterDir)); err != nil {
 		return fmt.Errorf("wipe the demo's database: %w", err)
 	}
-	for _, name := range []string{infoFile, secretsFile, "onemap.log"} {
+	for _, name := range []string{infoFile, secretsFile, LogFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("wipe the demo: %w", err)
 		}
@@ -126,7 +132,7 @@ func Reset(dir string) error {
 // lockFolder locks the data folder, so that two demos cannot use it. It returns fault.Invalid if it is locked. The
 // kernel releases the lock when the process ends.
 func lockFolder(dir string) (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
@@ -405,4 +411,17 @@ func (d *Demo) visitorsDevice() (Device, error) {
 func (d *Demo) writeInfo(context.Context) error {
 	d.info.HTTP, d.info.MQTT, d.info.Database = d.URL(), d.MQTTAddr(), d.url
 	return writeSecret(d.o.Data, infoFile, d.info)
+}
+
+// checkDemoFolder returns fault.Invalid if the folder has files but no demo has run in it: such a folder was named by mistake,
+// and nothing in it may be deleted. It returns os.ErrNotExist if the folder is missing.
+func checkDemoFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	if len(entries) == 0 || slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == lockFile }) {
+		return nil
+	}
+	return fault.InvalidField("--data", "%s holds other files and no demo; choose the folder of a demo with --data DIR", dir)
 }

@@ -56,7 +56,7 @@ func (c *demoCmd) logToData(s *session, common *config.Common) error {
 	if s.log != nil {
 		return nil
 	}
-	return s.logTo(filepath.Join(c.Data, "onemap.log"), *common)
+	return s.logTo(filepath.Join(c.Data, demo.LogFile), *common)
 }
 
 // printDemo prints the addresses and accounts of the demo and how to publish. Of the responders it prints two counties

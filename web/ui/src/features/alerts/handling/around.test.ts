@@ -100,7 +100,7 @@ test('after a gap the difference of the versions is told, without who it was', a
   expect(lines()).toEqual([])
 })
 
-const possible = (version: number, steps: AlertAction[] | null) => ({ alert: anAlert(1, { version, possible: steps }) })
+const possible = (version: number, steps: AlertAction[] | undefined) => ({ alert: anAlert(1, { version, possible: steps }) })
 
 test('after an event it is not known what is possible until the server is asked, once for a burst', async () => {
   const alert = shallowRef(anAlert(1, { version: 1, possible: ['acknowledge', 'close'] }))
@@ -125,7 +125,7 @@ test('steps that could not be asked for are asked for again, and an answer witho
   const { result } = mounted(() => usePossible(() => anAlert(1)))
   await vi.advanceTimersByTimeAsync(500)
   expect([result.known.value, result.error.value !== null, calls.length]).toEqual([false, true, 1])
-  calls = aServer({ 'GET /api/v1/alerts/1': possible(1, null) })
+  calls = aServer({ 'GET /api/v1/alerts/1': possible(1, undefined) })
   await vi.advanceTimersByTimeAsync(4000)
   expect([result.known.value, result.steps.value, result.error.value, calls.length]).toEqual([true, [], null, 1])
 })
