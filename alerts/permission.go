@@ -8,6 +8,6 @@ const (
 	PermAcknowledge core.Permission = "acknowledge: city_commander county_responder display_acknowledge"
 	// PermHandle is to assign, resolve and close them as well.
 	PermHandle core.Permission = "handle-alert: city_commander county_responder"
-	// PermEditRules is to change the rules, and to silence.
+	// PermEditRules is to change the rules.
 	PermEditRules core.Permission = "edit-rules: city_commander data_steward administrator"
 )

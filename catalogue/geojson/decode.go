@@ -173,7 +173,7 @@ func (r *reader) position() (orb.Point, error) {
 		return p, err
 	}
 	if n < 2 {
-		return p, r.wrong("a position has two or three numbers, not %d", n)
+		return p, r.wrong("a position has at least two numbers, not %d", n)
 	}
 	if err := r.frame.Check(p); err != nil {
 		return p, r.wrong("%v", err)

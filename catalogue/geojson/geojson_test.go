@@ -97,7 +97,7 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"type":7}`: "type: is missing or no string", `{"type":"Pont","coordinates":[1,2]}`: `type: "Pont" is no geometry type`,
 		`{"Type":"Point","coordinates":[1,2]}`: "type: is missing",
 		`{"type":"Point"}`:                     "coordinates: is missing", `{"type":"Point","coordinates":null}`: "coordinates: is null, not an array",
-		`{"type":"Point","coordinates":[]}`:                                                                 "coordinates: a position has two or three numbers, not 0",
+		`{"type":"Point","coordinates":[]}`:                                                                 "coordinates: a position has at least two numbers, not 0",
 		`{"type":"Point","coordinates":[1,"2"]}`:                                                            "coordinates[1]: is a string, not a number",
 		`{"type":"Point","coordinates":[1,[2]]}`:                                                            "coordinates[1]: is an array, not a number",
 		`{"type":"Point","coordinates":[1e999,2]}`:                                                          "coordinates[0]: 1e999 is not a finite number",
