@@ -162,7 +162,7 @@ func TestSchemaOfPayloads(t *testing.T) {
 	for kind, payload := range map[string]any{
 		alerts.EventIssued:           alerts.Event{Alert: alert, DeviceLevel: core.Red},
 		alerts.EventClosed:           alerts.Event{Alert: alert, Note: "over"},
-		alerts.EventSilenceChanged:   alerts.SilenceEvent{},
+		alerts.EventSilenceChanged:   alerts.SilenceEvent{Silence: alerts.Silence{Kind: alerts.KindSilence}},
 		sensors.EventPresenceChanged: sensors.PresenceEvent{Changes: []sensors.PresenceChange{{Device: "d", DatastreamID: 3, Datastream: "level", State: sensors.PresenceStale, Reason: "silence", Since: now}}},
 		sensors.EventUnevaluated:     sensors.UnevaluatedEvent{Changes: []sensors.UnevaluatedChange{{Device: "d", Reason: sensors.UnevaluatedLate, Since: now}}, More: 2},
 	} {
