@@ -122,6 +122,7 @@ func (b *bench) quietly(ctx context.Context, l *link) (p50, p99 float64, err err
 	return kit.MS(kit.Percentile(took, 50)), kit.MS(kit.Percentile(took, 99)), nil
 }
 
+// later returns the later of two times.
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -129,6 +130,9 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+// reportBesides writes the check of the median PUBACK time, as a ratio to the same device alone in the same run. A ratio
+// within one run does not depend on the speed of the machine. The 99th percentiles vary too much for a bar and are only
+// noted.
 func reportBesides(r *kit.Report, runs []besides) {
 	of := func(get func(besides) float64) (string, float64) {
 		all := make([]float64, len(runs))

@@ -103,6 +103,8 @@ func (d delays) String() string {
 		n(d.commit), n(d.beside), n(d.ack50), n(d.ack99), n(d.state50), n(d.state99), d.published, d.carried, d.published*latencyClients)
 }
 
+// reportDelays writes two checks: the PUBACK time as a ratio to a lone commit in the same run, because a PUBACK waits for a
+// commit, and the time to the state frame in ms.
 func reportDelays(r *kit.Report, all []delays) {
 	of := func(get func(delays) float64) (string, float64) {
 		values := make([]float64, len(all))

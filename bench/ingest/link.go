@@ -54,6 +54,7 @@ func (l *link) open(ctx context.Context, addr string) error {
 	return nil
 }
 
+// handshake sends the CONNECT and reads until the CONNACK. Bytes behind the CONNACK stay in l.in.
 func (l *link) handshake() error {
 	if err := l.conn.SetDeadline(time.Now().Add(handshakeWithin)); err != nil {
 		return err

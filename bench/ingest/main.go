@@ -74,6 +74,7 @@ func beChild(ctx context.Context, o options, out io.Writer) error {
 	return fmt.Errorf("-child %q is unknown", o.child)
 }
 
+// parse reads the flags and checks their ranges. A comparison is negated where NaN must be refused.
 func parse(args []string) (options, error) {
 	var o options
 	f := o.Flags(program, "seconds of load that are measured a run", cases(nil))

@@ -11,7 +11,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// decoded takes one packet apart as a broker does.
+// decoded decodes one packet as a broker does.
 func decoded(t *testing.T, raw []byte) packets.Packet {
 	t.Helper()
 	var pk packets.Packet
@@ -50,7 +50,7 @@ func TestABrokerReadsTheConnect(t *testing.T) {
 	}
 }
 
-// reading is what is published of one.
+// reading is the JSON of one published reading.
 type reading struct {
 	T time.Time          `json:"t"`
 	V map[string]float64 `json:"v"`

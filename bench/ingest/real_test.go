@@ -22,7 +22,7 @@ import (
 
 const testDevices = 40
 
-// realBench has a database with few devices.
+// realBench returns a benchmark on a database with few devices.
 func realBench(t *testing.T) (*bench, string) {
 	t.Helper()
 	url := storetest.NewURL(t)
@@ -36,7 +36,7 @@ func realBench(t *testing.T) (*bench, string) {
 	return b, url
 }
 
-// realServer is a server in this process, with somebody who is logged in.
+// realServer starts a server in this process and logs in.
 func realServer(t *testing.T, b *bench, url string, o config.Server) *server {
 	t.Helper()
 	o.HTTP, o.City, o.Sender, o.TileMax = "127.0.0.1:0", "3706", "test.onemap", 1000
@@ -62,7 +62,7 @@ func realServer(t *testing.T, b *bench, url string, o config.Server) *server {
 	return s
 }
 
-// child runs what the benchmark starts as a child, in this process, and gives its address.
+// child runs a child program of the benchmark in this process and returns its address.
 func child(t *testing.T, run func(context.Context, io.Writer) error) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -130,7 +130,7 @@ func TestTheBareHookStoresWhatItAcknowledges(t *testing.T) {
 	}
 }
 
-// measured measures a load, for longer each time, until the machine found the time for something that is enough.
+// measured measures a load, each time for twice as long, until enough accepts the figures: a busy machine may need longer.
 func measured(t *testing.T, s *side, load traffic, enough func(figures) bool) figures {
 	t.Helper()
 	for {
@@ -155,7 +155,7 @@ func TestTheServerIsMeasuredWithItsRulesAtWork(t *testing.T) {
 	if err := s.checkAlerts(t.Context()); err == nil {
 		t.Error("rules that have seen nothing have found something")
 	}
-	// long enough for a value beyond the threshold, unless the machine is busy elsewhere just then
+	// long enough for a value over the threshold, unless the machine is busy
 	for tries := 1; ; tries++ {
 		err = our.measure(t.Context(), traffic{devices: b.devices, window: 4, values: 1, warm: 0, length: crossEvery + 300*time.Millisecond})
 		if err != nil {
@@ -180,7 +180,7 @@ func TestTheServerIsMeasuredWithItsRulesAtWork(t *testing.T) {
 	}
 }
 
-// A peer that acknowledges and stores nothing must not pass for a fast one.
+// A peer that acknowledges and stores nothing must be found out, not reported as fast.
 func TestWhatIsAcknowledgedAndNotStoredIsFound(t *testing.T) {
 	b, url := realBench(t)
 	var l link
@@ -214,7 +214,7 @@ func TestAcknowledgementsOutOfOrderAreFound(t *testing.T) {
 	}
 }
 
-// peer lets one device in and answers its publishes, as many as have come, until it leaves.
+// peer accepts one device and acknowledges its publishes in groups, as they arrive, until it disconnects.
 func peer(t *testing.T, answer func(conn net.Conn, publishes int) error) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

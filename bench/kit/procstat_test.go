@@ -36,13 +36,13 @@ func TestTheMachinesTime(t *testing.T) {
 	}
 }
 
-// A child's time counts while it lives, and still after it has ended.
+// A child's CPU time counts while it runs and after it has ended.
 func TestTheTimeOfChildrenIsCounted(t *testing.T) {
 	before, err := TreeCPU(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	// it works for a while, says so, and lives on until its input ends
+	// it works for a while, prints a line, and runs until its input ends
 	cmd := exec.Command("/bin/sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo; read x")
 	in, err := cmd.StdinPipe()
 	if err != nil {

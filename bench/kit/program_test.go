@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// parsed is what a program with the cases a, b and c makes of its arguments.
+// parsed returns the options that a program with the cases a, b and c reads from its arguments.
 func parsed(args ...string) (Options, error) {
 	var o Options
 	f := o.Flags("test", "help", []Case{{Name: "a"}, {Name: "b"}, {Name: "c"}})

@@ -39,6 +39,8 @@ type bench struct {
 	loaded   map[string]bool // names of the databases that are filled
 }
 
+// newBench draws the list of tiles from the seed, so that two runs with one seed request the same tiles, and starts the
+// PostgreSQL cluster.
 func newBench(ctx context.Context, o options, r *report) (*bench, error) {
 	// before the cluster is started, which takes seconds
 	if _, err := os.Stat(o.Onemap); err != nil {

@@ -158,6 +158,7 @@ type memory struct {
 	at, rss, heap []float64
 }
 
+// run samples until ctx ends. The resident size is the operating system's figure; the live heap is the server's own.
 func (m *memory) run(ctx context.Context) error {
 	start := time.Now()
 	tick := time.NewTicker(m.every)

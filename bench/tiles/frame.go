@@ -20,6 +20,7 @@ type frameLayer struct {
 	Ranges [][5]uint32 `json:"ranges"` // zoom, first column, first row, last column, last row
 }
 
+// parseFrame decodes the members that the benchmark needs; others are ignored.
 func parseFrame(text []byte) (frame, error) {
 	var f frame
 	if err := json.Unmarshal(text, &f); err != nil {
@@ -45,6 +46,8 @@ func (f frame) covers(layer string, a tiles.Address) bool {
 	return false
 }
 
+// covers reports whether the layer's ranges contain the tile. Ranges name tiles only down to a deepest zoom; a deeper tile is
+// covered if its ancestor at that zoom is.
 func (l frameLayer) covers(a tiles.Address) bool {
 	if l.All {
 		return true

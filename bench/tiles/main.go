@@ -47,6 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	return kit.Exit(program, r.Conclude(out, measureAll(ctx, o, r)))
 }
 
+// parse reads the flags and checks their ranges. A comparison is negated where NaN must be refused.
 func parse(args []string) (options, error) {
 	var o options
 	f := o.Flags(program, "seconds of load a run; whole rounds of the list of tiles are finished", cases(nil))

@@ -54,6 +54,8 @@ type mark struct {
 	early     bool
 }
 
+// newProbe opens the three connections. The probe marks the last points of the layer, which the writer leaves alone, so that
+// no other edit removes a mark.
 func newProbe(ctx context.Context, s *server, second *kit.Session) (p *probe, err error) {
 	p = &probe{second: second, limit: giveUpAfter, pending: map[int]*mark{}}
 	defer func() {

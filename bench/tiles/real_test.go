@@ -185,7 +185,7 @@ func TestTheProbeFindsItsMarksWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// probed lets a probe and the writer run for some time.
+// probed runs a probe and the writer for a time.
 func probed(t *testing.T, s *server, second *kit.Session, w *writer, length time.Duration) *probe {
 	t.Helper()
 	p, err := newProbe(t.Context(), s, second)
@@ -207,8 +207,8 @@ func probed(t *testing.T, s *server, second *kit.Session, w *writer, length time
 	return p
 }
 
-// The probe itself must be able to fail: a tile that lacks the mark is not taken, and a mark that is
-// not found is missed.
+// The probe itself must be able to fail: a tile without the mark is not accepted, and a mark that is not found is reported as
+// missing.
 func TestTheProbeMissesAMarkThatIsNotThere(t *testing.T) {
 	b, s := realServer(t)
 	second, err := s.Login(t.Context(), loginSecond, b.password)

@@ -49,6 +49,7 @@ type writer struct {
 	length           time.Duration
 }
 
+// newWriter reads the features that the writer may change: all but the last points, which are the probe's.
 func newWriter(ctx context.Context, db string, seed uint64) (*writer, error) {
 	conn, err := pgx.Connect(ctx, db)
 	if err != nil {

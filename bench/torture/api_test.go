@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// login opens a session as the observer and gives its cookie.
+// login opens a session as the observer and returns its cookie.
 func (s *stage) login() string {
 	s.t.Helper()
 	credentials, err := json.Marshal(map[string]string{"user": login, "password": password})
@@ -26,7 +26,7 @@ func (s *stage) login() string {
 	return cookie
 }
 
-// ask asks the API as the observer, whatever comes of it.
+// ask sends a request to the API as the observer and ignores the outcome.
 func (s *stage) ask(ctx context.Context, path string) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.server.url(path), nil)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *stage) ask(ctx context.Context, path string) {
 	}
 }
 
-// get asks the API as the observer.
+// get reads from the API as the observer.
 func (s *stage) get(path string, out any) {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.server.url(path), nil)

@@ -9,7 +9,7 @@ import (
 	"onemap/sensors"
 )
 
-// The devices' clocks run ahead, are set back, and say what no clock says.
+// The devices' clocks run ahead, are set back, and send times that cannot be read.
 func TestClocksJump(t *testing.T) {
 	sideBySide(t)
 	s := newStage(t, clockSize(), staging{plan: jumping})
@@ -41,7 +41,7 @@ func TestClocksJump(t *testing.T) {
 	}
 }
 
-// What a clock says of reading n.
+// The state of a device's clock at reading n.
 const (
 	clockRight = iota
 	clockFar   // 30 days and more ahead
@@ -65,8 +65,8 @@ func clockOf(n int) int {
 	return clockRight
 }
 
-// jumping makes each reading when it is sent, by a clock that is right, ahead, behind or broken. Whatever it
-// says, the reading is of now; one that is sent again is no other reading.
+// jumping creates each reading when it is first sent, with a clock that is right, ahead, behind or broken. A reading with a
+// wrong time is placed at its receipt; one that is sent again is the same reading.
 func jumping(s *stage, d *device) []row {
 	rows := make([]row, s.size.messages)
 	isRed := false
@@ -96,7 +96,7 @@ func jumping(s *stage, d *device) []row {
 	return rows
 }
 
-// broken is a time that cannot be read. One that can be read and cannot be true is stored at its receipt.
+// broken returns a time that cannot be read. A reading whose time is readable but impossible is placed at its receipt.
 func broken(n int, now time.Time) string {
 	all := []string{
 		now.Format(time.DateOnly) + "T12:04:60Z",                  // a 60th second that is no leap second

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// PostgreSQL is stopped at once under load, and started again when the server has noticed.
+// PostgreSQL is stopped in immediate mode under load and started again after the server has noticed.
 func TestPostgresKilled(t *testing.T) {
 	sideBySide(t)
 	s := newStage(t, databaseKillSize(), staging{})
@@ -24,7 +24,7 @@ func TestPostgresKilled(t *testing.T) {
 	s.ledger.check("PostgreSQL killed (immediate stop)")
 }
 
-// Every process of PostgreSQL stands still, and goes on.
+// Every process of PostgreSQL is suspended and resumed.
 func TestPostgresStalled(t *testing.T) {
 	sideBySide(t)
 	s := newStage(t, stallSize(), staging{})
@@ -37,10 +37,10 @@ func TestPostgresStalled(t *testing.T) {
 	s.ledger.check("PostgreSQL stalled (SIGSTOP) for " + s.size.outage.String())
 }
 
-// poolConnections is how many connections the server's pool may open where they are to be used up.
+// poolConnections is the size of the server's pool in the tests that exhaust it.
 const poolConnections = 6
 
-// The server may open few connections, and requests keep them all; then others take all that PostgreSQL has.
+// The server's pool is small, and requests occupy all of it. Then other clients take every connection of PostgreSQL.
 func TestConnectionsExhausted(t *testing.T) {
 	sideBySide(t)
 	s := newStage(t, poolSize(), staging{maxConnections: 30, flags: []string{"--database-max=" + strconv.Itoa(poolConnections)}})
@@ -63,8 +63,8 @@ func TestConnectionsExhausted(t *testing.T) {
 	s.ledger.check("connections exhausted")
 }
 
-// starve lets what is broken stay broken while nothing can be stored, and wants nothing to be acknowledged
-// meanwhile. What was committed before still may be, but no more than was on its way then.
+// starve waits while nothing can be stored and checks that nothing is acknowledged in that time. Acknowledgements of what was
+// committed before may still arrive, but not more than the windows hold.
 func (s *stage) starve(d time.Duration) {
 	s.t.Helper()
 	before := s.acked.Load()
@@ -74,7 +74,7 @@ func (s *stage) starve(d time.Duration) {
 	}
 }
 
-// pause lets what is broken stay broken.
+// pause waits while the fault lasts.
 func (s *stage) pause(d time.Duration) {
 	select {
 	case <-s.t.Context().Done():
@@ -82,8 +82,8 @@ func (s *stage) pause(d time.Duration) {
 	}
 }
 
-// exhaust has the server use every connection of its pool for requests that wait for a lock, and more of them
-// wait for a connection, until it is told to release them.
+// exhaust makes requests that occupy every connection of the server's pool, because they wait for a lock, and as many again
+// that wait for a connection. release ends them.
 func (s *stage) exhaust() (release func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
@@ -117,8 +117,7 @@ func (s *stage) exhaust() (release func()) {
 	}
 }
 
-// occupy takes every connection of PostgreSQL, also those of the server, and keeps them until it is told to
-// release them.
+// occupy takes every connection of PostgreSQL, including those of the server, until release is called.
 func (s *stage) occupy() (release func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
@@ -138,8 +137,8 @@ func (s *stage) occupy() (release func()) {
 	}
 }
 
-// hog opens connections while there are any, and ends the server's so that it has to ask for new ones. All are taken
-// when there was none left, and none of the server's to end, a few times in a row.
+// hog opens connections until PostgreSQL refuses more, and terminates the server's, so that the server must open new ones. It
+// closes taken when a few times in a row no connection was free and none was the server's.
 func (s *stage) hog(ctx context.Context, taken chan<- struct{}) {
 	var all []*pgx.Conn
 	defer func() {

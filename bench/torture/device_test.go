@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// message is one publish. Devices number theirs from 0.
+// message is one publish. Each device numbers its messages from 0.
 type message struct {
 	topic   string
 	payload []byte
@@ -17,8 +17,8 @@ type message struct {
 	ends    bool // the server ends the connection for it; it is never acknowledged
 }
 
-// device publishes its messages in order, keeps what is not acknowledged, and sends that again after each
-// reconnection, as a device with a store of its own does.
+// device publishes its messages in order, keeps those that are not acknowledged, and sends them again after each
+// reconnection, as a device with its own store does.
 type device struct {
 	id, secret string
 	datastream int64
@@ -39,7 +39,7 @@ type device struct {
 	kept    []flight // the last that were acknowledged on it
 }
 
-// flight is a message on its way.
+// flight is a message that was sent or is to be sent again.
 type flight struct {
 	n int
 	message
@@ -51,8 +51,8 @@ var (
 	errEnded = errors.New("the server has ended the connection, as it should")
 )
 
-// run publishes until everything is acknowledged or ctx ends. addr says where the broker is now; acked
-// counts messages at their first acknowledgement.
+// run publishes until every message is acknowledged or ctx ends. addr returns the present address of the broker; acked counts
+// first acknowledgements.
 func (d *device) run(ctx context.Context, addr func() string, window int, acked *atomic.Int64) error {
 	d.acked = make([]bool, d.messages)
 	const least, most = 10 * time.Millisecond, 500 * time.Millisecond
@@ -83,7 +83,7 @@ func (d *device) run(ctx context.Context, addr func() string, window int, acked 
 	}
 }
 
-// session publishes over one connection until everything is acknowledged.
+// session publishes over one connection until every message is acknowledged.
 func (d *device) session(ctx context.Context, l *link, window int, acked *atomic.Int64) (err error) {
 	defer func() { _ = l.conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() })
@@ -130,8 +130,8 @@ func (d *device) session(ctx context.Context, l *link, window int, acked *atomic
 	}
 }
 
-// fill sends what the window has room for. A message that ends the connection goes alone, so that nothing
-// else has to be sent again for it.
+// fill sends messages until the window is full. A message for which the server ends the connection is sent alone, so that no
+// other message has to be sent again because of it.
 func (d *device) fill(l *link, window, limit int) error {
 	for len(d.waiting) < window {
 		if len(d.again) == 0 {
@@ -157,7 +157,8 @@ func (d *device) fill(l *link, window, limit int) error {
 	return nil
 }
 
-// answered takes an acknowledgement: a PUBACK, or the PUBREC of QoS 2, by which the server has the message.
+// answered handles an acknowledgement: a PUBACK, or at QoS 2 the PUBREC, after which the server is responsible for the
+// message.
 func (d *device) answered(l *link, a ack, acked *atomic.Int64) error {
 	switch a.kind {
 	case packetPuback, packetPubrec:
@@ -187,5 +188,5 @@ func (d *device) answered(l *link, a ack, acked *atomic.Int64) error {
 	return nil
 }
 
-// packetID is one of 1 to 65,535; numbers that are on their way together have different ones.
+// packetID returns a packet identifier from 1 to 65,535. Messages in one window have different identifiers.
 func packetID(n int) uint16 { return uint16(n%65535 + 1) }

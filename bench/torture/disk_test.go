@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The disk of the database is full, and then it is not. The database is a tablespace on a small tmpfs where
-// this process may mount one; a second test, which needs no rights, is TestTableFull.
+// The disk of the database becomes full and then has room again. The database is a tablespace on a small tmpfs if this
+// process may mount one; TestTableFull tests the same without that right.
 func TestDiskFull(t *testing.T) {
 	sideBySide(t)
 	if !mayMount() {
@@ -47,7 +47,7 @@ func mayMount() bool {
 	return syscall.Unmount(dir, 0) == nil
 }
 
-// smallDisk makes the database on a tmpfs, and gives its folder. The mount goes when this process does.
+// smallDisk creates the database on a tmpfs and returns its folder. The tmpfs is unmounted when this process ends.
 func smallDisk(t testing.TB, p *postgres) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "onemap-torture-disk-")
@@ -71,7 +71,7 @@ func smallDisk(t testing.TB, p *postgres) string {
 	return dir
 }
 
-// fillUp takes all room of a file system, and gives the file that does.
+// fillUp fills a file system and returns the file that occupies it.
 func fillUp(t testing.TB, dir string) string {
 	t.Helper()
 	f, err := os.Create(filepath.Join(dir, "filler"))
@@ -86,14 +86,14 @@ func fillUp(t testing.TB, dir string) string {
 	return f.Name()
 }
 
-// zeros never ends.
+// zeros is an endless reader.
 type zeros struct{}
 
-// Read returns zeros.
+// Read reports len(b) bytes and leaves b as it is, which is zero in a new buffer.
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
-// No page can be added to the table of the month that the devices reach: its file, empty so far, is the
-// kernel's /dev/full, which has no room for anything. It needs no rights beyond those of the database's owner.
+// No page can be added to the month's table that the devices reach: its file, still empty, is replaced by the kernel's
+// /dev/full, which refuses every write. The test needs no rights beyond those of the database's owner.
 func TestTableFull(t *testing.T) {
 	sideBySide(t)
 	tableFull(t, "disk full (a table's file)")
@@ -110,13 +110,13 @@ func tableFull(t *testing.T, name string) {
 	if err := os.Rename(file+".kept", file); err != nil {
 		t.Fatal(err)
 	}
-	// who has the full file open must open it anew
+	// a connection that has the full file open must open it again
 	s.pg.exec("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'onemap'")
 	s.finish()
 	s.ledger.check(name)
 }
 
-// across is ordered with a month that begins in the middle of the readings.
+// across is ordered, but a month begins in the middle of the readings.
 func across(s *stage, d *device, month time.Time) []row {
 	rows := ordered(s, d)
 	for n := range rows {
@@ -125,8 +125,8 @@ func across(s *stage, d *device, month time.Time) []row {
 	return rows
 }
 
-// fullTable makes the partition of the month and takes all room from it. It gives the path of its file, whose
-// content lies beside it.
+// fullTable creates the partition of the month and makes it full. It returns the path of its file; the real file is kept
+// beside it.
 func (s *stage) fullTable(month time.Time) string {
 	s.t.Helper()
 	table := "observation_standard_" + month.Format("2006_01")

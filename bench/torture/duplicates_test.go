@@ -8,7 +8,7 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// Every reading is sent again and again, some of it with another value.
+// Every reading is sent several times, sometimes with another value.
 func TestDuplicates(t *testing.T) {
 	sideBySide(t)
 	sz := duplicateSize()
@@ -21,14 +21,14 @@ func TestDuplicates(t *testing.T) {
 	s.conflicts(sz)
 }
 
-// copies is how many messages a storm makes of one reading.
+// copies is the number of messages for each reading.
 const copies = 6
 
-// other is what a conflicting value is off by.
+// other is the difference between a reading's value and a conflicting one.
 const other = 0.25
 
-// repeated sends each reading; it again; one from before; it with another value; that again; and both together
-// in one message with a value that would be red.
+// repeated sends six messages for each reading: the reading; the reading again; an earlier reading; the reading with another
+// value; that again; and one message with both the reading and a conflicting value over the threshold.
 func repeated(sz size, s *stage, d *device) []row {
 	begin := time.Now().UTC().Truncate(time.Second).Add(-time.Hour - time.Duration(s.size.messages)*time.Second)
 	rows := make([]row, sz.messages)
@@ -52,7 +52,7 @@ func repeated(sz size, s *stage, d *device) []row {
 	return rows
 }
 
-// conflicts holds the conflicts that were kept, and what was counted, against what was sent.
+// conflicts compares the stored conflicts and the counters with what was sent.
 func (s *stage) conflicts(sz size) {
 	s.t.Helper()
 	conn := s.pg.connect(database)
@@ -77,7 +77,7 @@ func (s *stage) conflicts(sz size) {
 	})
 }
 
-// counted holds /metrics against what was sent. Only a counter with a label, which never counted, may be missing.
+// counted compares /metrics with what was sent. Only a counter with a label that has never been incremented may be missing.
 func (s *stage) counted(want map[string]int) {
 	s.t.Helper()
 	got := s.server.metrics()

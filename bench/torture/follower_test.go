@@ -14,8 +14,8 @@ import (
 	"onemap/internal/core"
 )
 
-// follower is a browser that stays: it reads the push, and after each cut goes on from the last event that it
-// has, as docs/push-protocol.md says.
+// follower is a browser that stays connected: it reads the push, and after each interruption resumes after the last event
+// that it has, as docs/push-protocol.md specifies.
 type follower struct {
 	s      *stage
 	cookie string
@@ -27,7 +27,7 @@ type follower struct {
 	gaps   int           // reconnections that could not go on where the last one ended
 }
 
-// frame is what a follower needs of a frame of the push.
+// frame has the members of a push frame that a follower reads.
 type frame struct {
 	Type      string `json:"type"`
 	Seq       int64  `json:"seq"`
@@ -123,7 +123,7 @@ func (f *follower) take(one frame, first chan struct{}) {
 	}
 }
 
-// check wants each alert's event to have come, once.
+// check checks that each alert's event arrived once.
 func (f *follower) check() {
 	s := f.s
 	s.t.Helper()

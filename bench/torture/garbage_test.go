@@ -10,7 +10,7 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// A tenth of what the devices send is garbage. All of it is in quarantine or refused, and counted.
+// A tenth of the devices' messages is garbage. All of it is quarantined or refused, and counted.
 func TestGarbage(t *testing.T) {
 	sideBySide(t)
 	s := newStage(t, garbageSize(), staging{plan: littered})
@@ -61,14 +61,14 @@ func TestGarbage(t *testing.T) {
 	}
 	s.counted(counts)
 	s.quarantine(want)
-	// of what was sent, each message is an observation, in quarantine, both or refused, and nothing else
+	// each message that was sent is stored, quarantined, both, or refused
 	if left := sent - s.ledger.expected() - quarantined + mixed - strangers; left != 0 {
 		t.Errorf("the sums do not agree by %d: %d sent, %d readings, %d quarantined, %d of them beside a reading, %d refused",
 			left, sent, s.ledger.expected(), quarantined, mixed, strangers)
 	}
 }
 
-// quarantine holds the table against what was sent.
+// quarantine compares the table with what was sent.
 func (s *stage) quarantine(want map[string]int) {
 	s.t.Helper()
 	conn := s.pg.connect(database)
@@ -91,7 +91,7 @@ func (s *stage) quarantine(want map[string]int) {
 	}
 }
 
-// expected is how many readings are to be stored.
+// expected returns the number of readings that must be stored.
 func (l *ledger) expected() int {
 	n := 0
 	for r := range l.rows {
@@ -102,7 +102,7 @@ func (l *ledger) expected() int {
 	return n
 }
 
-// ofQoS is how many publishes of the QoS reached the devices' own topics and were read.
+// ofQoS returns the number of publishes of the QoS that reached the devices' own topics and were read.
 func (s *stage) ofQoS(qos byte) int {
 	count := 0
 	for _, d := range s.devices {
@@ -115,7 +115,7 @@ func (s *stage) ofQoS(qos byte) int {
 	return count
 }
 
-// What is refused before it can be put to quarantine, or cannot be read.
+// Messages that are refused before they can be quarantined, or are too large to be read.
 const (
 	foreign = "foreign" // another device's topic
 	giant   = "giant"   // more than is read
@@ -149,7 +149,7 @@ var litters = func() []litter {
 	}
 }()
 
-// garbageOf is what message n is; nil: a reading.
+// garbageOf returns the garbage of message n, or nil for a reading.
 func garbageOf(n int) *litter {
 	if n%10 != 4 {
 		return nil
@@ -160,7 +160,7 @@ func garbageOf(n int) *litter {
 	return &litters[0]
 }
 
-// littered is ordered with garbage in the place of each tenth reading.
+// littered is ordered with garbage in place of every tenth reading.
 func littered(s *stage, d *device) []row {
 	rows := ordered(s, d)
 	stolen := s.devices[0].topic

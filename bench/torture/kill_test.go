@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The server is killed under load, again and again.
+// The server is killed under load several times.
 func TestServerKilled(t *testing.T) {
 	sideBySide(t)
 	s := newStage(t, killSize(), staging{})

@@ -10,14 +10,14 @@ import (
 	"onemap/sensors"
 )
 
-// ledger is what must be stored, and how it is compared with what is.
+// ledger knows which readings must be stored and compares them with the database.
 type ledger struct {
 	*stage
 	plans      [][]row // of each device; a case may still write to them while it publishes
 	complaints int
 }
 
-// rows goes over the readings of every device, in the order of their messages.
+// rows iterates over the readings of every device in the order of their messages.
 func (l *ledger) rows(yield func(*row) bool) {
 	for _, plan := range l.plans {
 		for i := range plan {
@@ -36,13 +36,13 @@ type loss struct {
 	took                                                  time.Duration
 }
 
-// key names a reading: values are numbered in each datastream.
+// key identifies a reading: every value of a datastream is different.
 type key struct {
 	datastream int64
 	value      float64
 }
 
-// stored is a reading as the table has it.
+// stored is a reading as it is in the table.
 type stored struct {
 	at, received time.Time
 	source       sensors.TimeSource
@@ -50,8 +50,8 @@ type stored struct {
 	batches      int // in how many batches it is new
 }
 
-// check waits until the rules have seen everything and compares. It fails the test when anything is
-// missing, twice or more than there should be, and gives the line of the table.
+// check waits until the rules have evaluated everything and compares. It fails the test if a reading is missing, stored twice
+// or unexpected, and returns the line of the table.
 func (l *ledger) check(name string) loss {
 	l.t.Helper()
 	took := time.Since(l.began)
@@ -85,7 +85,7 @@ func (l *ledger) check(name string) loss {
 	return out
 }
 
-// settle waits until the rules have read every batch: what they found is stored with their cursor.
+// settle waits until the rules have read every batch: their alerts are stored in the same transaction as their cursor.
 func (l *ledger) settle(conn *pgx.Conn) {
 	l.t.Helper()
 	var state string
@@ -101,7 +101,7 @@ func (l *ledger) settle(conn *pgx.Conn) {
 	})
 }
 
-// read returns what is stored.
+// read returns the stored readings.
 func (l *ledger) read(conn *pgx.Conn) map[key]*stored {
 	l.t.Helper()
 	table := map[key]*stored{}
@@ -138,8 +138,8 @@ func (l *ledger) read(conn *pgx.Conn) map[key]*stored {
 	return table
 }
 
-// inOrder wants what a device sent in order to have been stored in that order: a reading that overtakes
-// another makes that one late, and the rules do not look at what is late.
+// inOrder checks that each device's readings were stored in the order in which it sent them. A reading that overtakes another
+// makes that one late, and the rules do not evaluate late readings.
 func (l *ledger) inOrder(conn *pgx.Conn) {
 	l.t.Helper()
 	want := 0
@@ -162,8 +162,8 @@ func (l *ledger) inOrder(conn *pgx.Conn) {
 	}
 }
 
-// compare holds the table against the rows whose messages were acknowledged. A reading that is in no batch
-// is missing, too: nobody who follows the batches has seen it.
+// compare compares the table with the rows whose messages were acknowledged. A reading that is in no batch is missing, too:
+// the rules, which follow the batches, have not seen it.
 func (l *ledger) compare(out *loss, table map[key]*stored) {
 	l.t.Helper()
 	expected := map[key]bool{}
@@ -200,7 +200,7 @@ func (l *ledger) compare(out *loss, table map[key]*stored) {
 	}
 }
 
-// complain logs the first few of what may be thousands.
+// complain logs the first 20 differences; there may be thousands.
 func (l *ledger) complain(format string, args ...any) {
 	l.t.Helper()
 	if l.complaints++; l.complaints <= 20 {
@@ -214,7 +214,8 @@ type episode struct {
 	onset      time.Time
 }
 
-// compareAlerts wants for each crossing one alert, cleared by now, with its event and its CAP messages.
+// compareAlerts checks that each crossing has raised one alert, that is cleared by now and has its event and its CAP
+// messages.
 func (l *ledger) compareAlerts(conn *pgx.Conn, out *loss, table map[key]*stored) {
 	l.t.Helper()
 	want := map[episode]int{}

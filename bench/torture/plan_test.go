@@ -7,20 +7,20 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// row is one reading that must be stored, once, when its message is acknowledged.
+// row is one reading. It must be stored once if its message is acknowledged.
 type row struct {
 	device *device
 	n      int       // of its message
 	at     time.Time // its event time
 	value  float64
-	wrong  bool // its clock is: its place in the present is its receipt
-	late   bool // behind what its datastream had: it has no place in the present
+	wrong  bool // the clock is wrong: the reading is placed at its receipt time
+	late   bool // older than the newest of its datastream: the rules do not evaluate it
 	onset  bool // it begins an episode
-	never  bool // it is none: its message holds no reading that can be stored
+	never  bool // its message has no reading that can be stored
 }
 
-// ordered is what most cases publish: a reading a second in event time, each tenth at QoS 2, with the
-// device's episodes spread evenly.
+// ordered is the plan of most cases: one reading per second of event time, every tenth at QoS 2, with the device's episodes
+// at equal distances.
 func ordered(s *stage, d *device) []row {
 	begin := time.Now().UTC().Truncate(time.Second).Add(-time.Hour - time.Duration(s.size.messages)*time.Second)
 	rows := make([]row, s.size.messages)
@@ -57,7 +57,7 @@ func (s size) isRed(n int) bool {
 // onset reports whether reading n begins an episode.
 func (s size) onset(n int) bool { return s.isRed(n) && !s.isRed(n-1) }
 
-// value is reading n's: its number, so that no two of a datastream are alike.
+// value returns the value of reading n. It contains the number n, so that every value of a datastream is different.
 func (s size) value(n int) float64 {
 	if s.isRed(n) {
 		return red + float64(n)

@@ -16,10 +16,10 @@ import (
 	"onemap/demo/pgcluster"
 )
 
-// database is the name of the database under torture.
+// database is the name of the tests' database.
 const database = "onemap"
 
-// postgres is a PostgreSQL cluster of the test's own, with fsync on.
+// postgres is a PostgreSQL cluster for one test, with fsync on.
 type postgres struct {
 	t    testing.TB
 	opts pgcluster.Options
@@ -60,7 +60,7 @@ func (p *postgres) start() {
 	p.Cluster = c
 }
 
-// kill is pg_ctl stop -m immediate: every process ends at once, and the next start recovers.
+// kill runs pg_ctl stop -m immediate: every process ends at once, and the next start recovers.
 func (p *postgres) kill() {
 	p.t.Helper()
 	if err := syscall.Kill(p.PID(), syscall.SIGQUIT); err != nil {
@@ -75,7 +75,7 @@ func (p *postgres) kill() {
 	}
 }
 
-// processes lists the server's processes: each works in the data folder.
+// processes lists the server's processes, which are those whose working folder is the data folder.
 func (p *postgres) processes() []string {
 	p.t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cwd")
@@ -94,8 +94,8 @@ func (p *postgres) processes() []string {
 	return pids
 }
 
-// stall stops every process of the server with SIGSTOP; the function that it returns lets them go on. They
-// go on as well when this process dies.
+// stall suspends every process of the server with SIGSTOP; the returned function resumes them. They are also resumed when
+// this process dies.
 func (p *postgres) stall() (resume func()) {
 	p.t.Helper()
 	pids := append([]string{strconv.Itoa(p.PID())}, p.processes()...) // the postmaster first: it starts no more
@@ -107,14 +107,14 @@ func (p *postgres) stall() (resume func()) {
 	}
 }
 
-// held is a shell that keeps something as it is while its input is open.
+// held is a shell that keeps a change in effect while its input is open.
 type held struct {
 	in  io.WriteCloser
 	cmd *exec.Cmd
 }
 
-// hold runs a script that does something, prints a line, waits for the end of its input and undoes it. That
-// end also comes when this process dies, however it dies.
+// hold runs a script that changes something, prints a line, waits for the end of its input and undoes the change. The input
+// also ends when this process dies, in whatever way.
 func hold(t testing.TB, script string, args ...string) *held {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "hold"}, args...)...)
@@ -139,13 +139,13 @@ func hold(t testing.TB, script string, args ...string) *held {
 	return &held{in, cmd}
 }
 
-// Close ends it and waits until it is undone.
+// Close ends the shell's input and waits until the change is undone.
 func (h *held) Close() error {
 	_ = h.in.Close()
 	return h.cmd.Wait()
 }
 
-// connect opens a connection of the test's own, closed after it.
+// connect opens a connection that is closed after the test.
 func (p *postgres) connect(database string) *pgx.Conn {
 	p.t.Helper()
 	conn, err := pgx.Connect(p.t.Context(), p.URL(database))
@@ -156,7 +156,7 @@ func (p *postgres) connect(database string) *pgx.Conn {
 	return conn
 }
 
-// exec runs a statement on a connection of its own.
+// exec runs a statement on a new connection.
 func (p *postgres) exec(database, sql string) {
 	p.t.Helper()
 	conn, err := pgx.Connect(p.t.Context(), p.URL(database))

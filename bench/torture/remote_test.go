@@ -8,9 +8,9 @@ import (
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
-// The external broker is killed under load, and so is the server. Mosquitto acknowledges before it saves, so
-// devices that must lose nothing send again, after a reconnection, what it had acknowledged on the connection
-// before: what was stored is known by its time.
+// The external broker is killed under load, and so is the server. Mosquitto acknowledges before it saves, so a device that
+// must lose nothing sends again, after a reconnection, what was acknowledged on the connection before. The server recognizes
+// stored readings by their time.
 func TestExternalBrokerKilled(t *testing.T) {
 	sideBySide(t)
 	b := mosquittotest.Start(t, mosquittotest.Durable)
@@ -54,7 +54,7 @@ func TestExternalBrokerKilled(t *testing.T) {
 	s.ledger.check("external broker killed (SIGKILL), and the server")
 }
 
-// arrived waits until what a broker has acknowledged has come through.
+// arrived waits until everything that the broker has acknowledged is stored.
 func (s *stage) arrived() {
 	s.t.Helper()
 	conn := s.pg.connect(database)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// report gathers the lines of the loss table.
+// report collects the lines of the loss table.
 var report struct {
 	mu    sync.Mutex
 	lines []loss

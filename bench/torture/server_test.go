@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// program builds onemap once a test process; TestMain removes it.
+// program builds onemap once in a test process; TestMain removes it.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "onemap-torture-bin-")
 	if err != nil {
@@ -33,7 +33,7 @@ var program = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// server is a real `onemap serve` that can be killed and started again; each start gives it new ports.
+// server is a real `onemap serve` that can be killed and started again. Each start has new ports.
 type server struct {
 	t     testing.TB
 	db    string
@@ -57,7 +57,7 @@ func newServer(t testing.TB, db string, flags ...string) *server {
 	return s
 }
 
-// start runs it and waits until it says where it serves.
+// start runs the server and waits until it reports its addresses.
 func (s *server) start() {
 	s.t.Helper()
 	bin, err := program()
@@ -124,13 +124,13 @@ func (s *server) readAddresses(out io.Reader) {
 	}
 }
 
-// mqttAddr is where the embedded broker listens now.
+// mqttAddr returns the present address of the embedded broker.
 func (s *server) mqttAddr() string { return *s.mqtt.Load() }
 
-// url is the address of a path of the API now.
+// url returns the present address of a path of the API.
 func (s *server) url(path string) string { return "http://" + *s.http.Load() + path }
 
-// end sends a signal and waits for the process to be gone.
+// end sends a signal and waits until the process has ended.
 func (s *server) end(sig syscall.Signal) {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {
@@ -168,14 +168,14 @@ func (s *server) metrics() map[string]float64 {
 	return all
 }
 
-// away waits until the server has found its database away, and says so to whoever asks whether it is ready.
+// away waits until the server has found its database unavailable and /readyz reports that it is not ready.
 func (s *server) away() {
 	s.t.Helper()
 	eventually(s.t, "the server finds its database away", func() bool { return s.metrics()["onemap_ingest_database_away"] == 1 })
 	eventually(s.t, "the server says that it is not ready", func() bool { return s.readiness() == http.StatusServiceUnavailable })
 }
 
-// readiness is the status of /readyz.
+// readiness returns the status of /readyz.
 func (s *server) readiness() int {
 	s.t.Helper()
 	res, err := http.Get(s.url("/readyz"))
@@ -186,7 +186,7 @@ func (s *server) readiness() int {
 	return res.StatusCode
 }
 
-// environment is this process's without what would be options of onemap.
+// environment returns this process's environment without the variables that are options of onemap.
 func environment(more ...string) []string {
 	var out []string
 	for _, e := range os.Environ() {
@@ -197,14 +197,14 @@ func environment(more ...string) []string {
 	return append(out, more...)
 }
 
-// logWriter sends what a process says to the test's log, when the test is verbose or fails.
+// logWriter writes a process's output to the test's log, which is shown if the test is verbose or fails.
 type logWriter struct {
 	t  testing.TB
 	mu sync.Mutex
 	n  int
 }
 
-// Write logs the first lines; a process may say much about what is broken on purpose.
+// Write logs the first 40 writes; a process may log much about the faults of the test.
 func (w *logWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// size is how much a case does. The numbers of messages and episodes are those of each device.
+// size is the amount of work of a case. The numbers of messages and episodes are per device.
 type size struct {
 	devices, messages, episodes int
 	window                      int           // publishes of a device that wait for their acknowledgement
@@ -14,10 +14,10 @@ type size struct {
 	outage                      time.Duration // how long it stays broken, where the case can tell that by nothing else
 }
 
-// total is how many messages all devices have.
+// total returns the number of messages of all devices.
 func (s size) total() int { return s.devices * s.messages }
 
-// sideBySide lets small cases run two at a time; each has a database and a server of its own.
+// sideBySide lets small cases run in parallel; each has a database and a server of its own.
 func sideBySide(t *testing.T) {
 	if !full() {
 		t.Parallel()
@@ -27,7 +27,7 @@ func sideBySide(t *testing.T) {
 // full reports whether the tests run at full size.
 func full() bool { return os.Getenv("TORTURE") == "full" }
 
-// sized is a case's size: small unless the full one is asked for.
+// sized returns a case's size: the small one, unless TORTURE=full.
 func sized(small, large size) size {
 	if full() {
 		return large
@@ -35,7 +35,7 @@ func sized(small, large size) size {
 	return small
 }
 
-// The sizes. A case's full size is what docs/reliability.md reports.
+// The sizes of the cases. The full sizes are those that docs/reliability.md reports.
 func killSize() size {
 	return sized(size{devices: 40, messages: 150, episodes: 2, window: 16, faults: 5}, size{devices: 1000, messages: 200, episodes: 2, window: 16, faults: 5})
 }

@@ -18,10 +18,10 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// patience bounds every wait of these tests; nothing is asserted about how much of it is used.
+// patience is the limit of every wait in these tests; no test asserts how much of it is used.
 const patience = 5 * time.Minute
 
-// What the devices measure: a value below the threshold is a message's number, one above it red plus that.
+// The devices' values: below the threshold, the number of the message; above it, red plus that number.
 const (
 	red      = 1_000_000
 	allClear = 500_000
@@ -32,7 +32,7 @@ const (
 	password = "a password of the tests"
 )
 
-// stage is a database of the test's own, a server over it and the devices that publish to it.
+// stage is a database for one test, a server on it, and the devices that publish to it.
 type stage struct {
 	t        testing.TB
 	size     size
@@ -53,7 +53,7 @@ type stage struct {
 	mu   sync.Mutex
 }
 
-// staging is what differs between stages.
+// staging has the options of a stage.
 type staging struct {
 	maxConnections int                         // PostgreSQL's; 0: the cluster's default
 	create         func(*postgres)             // makes the database; nil: an ordinary one
@@ -87,7 +87,7 @@ func newStage(t testing.TB, sz size, s staging) *stage {
 	return st
 }
 
-// fill makes the tables, the devices, the rule and somebody who may look.
+// fill creates the tables, the devices, the rule and an account that may view.
 func (s *stage) fill() {
 	s.t.Helper()
 	ctx, url := s.t.Context(), s.pg.URL(database)
@@ -135,7 +135,7 @@ func (s *stage) fill() {
 	s.findStreams(db, list)
 }
 
-// findStreams makes the publishers, which know the ids of their datastreams.
+// findStreams creates the publishers with the ids of their datastreams.
 func (s *stage) findStreams(db *stores.Stores, list []sensors.Device) {
 	s.t.Helper()
 	known, err := db.Sensors.LoadRegistry(s.t.Context())
@@ -155,7 +155,7 @@ func (s *stage) findStreams(db *stores.Stores, list []sensors.Device) {
 
 func secretOf(device string) string { return "secret of " + device }
 
-// publish sets the devices going.
+// publish starts the devices.
 func (s *stage) publish() {
 	s.began, s.ran = time.Now(), make(chan struct{})
 	ctx, cancel := context.WithTimeout(s.t.Context(), 4*patience)
@@ -179,8 +179,8 @@ func (s *stage) publish() {
 	}()
 }
 
-// allow lets the devices make that share of their messages and no more. So whatever is broken after it, and
-// however long that takes, there are messages left that find it broken.
+// allow sets the share of their messages that the devices may send. Whatever fails after that, and for however long, there
+// are messages left to be sent during the fault.
 func (s *stage) allow(share float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,8 +195,8 @@ func (s *stage) limited() (int, <-chan struct{}) {
 	return s.limit, s.raised
 }
 
-// broken breaks something as often as the case says, each time amid messages and with messages left that find
-// it broken.
+// broken causes the case's fault as often as its size requires, each time while messages are in flight and with messages left
+// to be sent during the fault.
 func (s *stage) broken(breaks, mends func()) {
 	s.t.Helper()
 	share := func(i float64) float64 { return i / float64(s.size.faults+1) }
@@ -210,7 +210,7 @@ func (s *stage) broken(breaks, mends func()) {
 	}
 }
 
-// reach waits until that share of all messages is acknowledged.
+// reach waits until the given share of all messages is acknowledged.
 func (s *stage) reach(share float64) {
 	s.t.Helper()
 	want := int64(share * float64(s.size.total()))
@@ -230,7 +230,7 @@ func (s *stage) finish() {
 	}
 }
 
-// eventually asks again until it is true.
+// eventually repeats the check until it is true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

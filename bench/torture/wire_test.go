@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The control packets of MQTT 3.1.1 that a device which only publishes needs.
+// The control packets of MQTT 3.1.1 (MQTT 2.2.1) that a client which only publishes needs.
 const (
 	packetConnect    = 1
 	packetConnack    = 2
@@ -30,10 +30,10 @@ type link struct {
 	out  *bufio.Writer
 }
 
-// errRefused is a CONNACK that does not let in.
+// errRefused is the error for a CONNACK with a return code other than 0.
 var errRefused = errors.New("the connection is refused")
 
-// dial connects and waits for the CONNACK. It keeps nothing of an earlier session.
+// dial connects with a clean session and waits for the CONNACK.
 func dial(ctx context.Context, addr, id, secret string) (*link, error) {
 	d := net.Dialer{Timeout: 30 * time.Second}
 	conn, err := d.DialContext(ctx, "tcp", addr)
@@ -69,19 +69,19 @@ func (l *link) connect(id, secret string) error {
 	return l.conn.SetDeadline(time.Time{})
 }
 
-// publish writes a PUBLISH; flush sends it.
+// publish writes a PUBLISH into the buffer; flush sends it.
 func (l *link) publish(topic string, payload []byte, qos byte, id uint16) error {
 	body := appendText(nil, topic)
 	body = binary.BigEndian.AppendUint16(body, id)
 	return l.write(packetPublish, qos<<1, append(body, payload...))
 }
 
-// release answers a PUBREC.
+// release answers a PUBREC with a PUBREL.
 func (l *link) release(id uint16) error {
 	return l.write(packetPubrel, 2, binary.BigEndian.AppendUint16(nil, id))
 }
 
-// bye says that the device leaves.
+// bye sends a DISCONNECT.
 func (l *link) bye() error {
 	return errors.Join(l.write(packetDisconnect, 0, nil), l.out.Flush())
 }
@@ -104,7 +104,7 @@ func (l *link) write(kind, flags byte, body []byte) error {
 	return err
 }
 
-// read gives the next packet. What a server may send to a publisher is short.
+// read returns the next packet. Every packet for a publisher is shorter than 128 bytes.
 func (l *link) read() (kind byte, body []byte, err error) {
 	head, err := l.in.ReadByte()
 	if err != nil {
@@ -122,14 +122,14 @@ func (l *link) read() (kind byte, body []byte, err error) {
 	return head >> 4, body, err
 }
 
-// ack is an acknowledgement that came.
+// ack is an acknowledgement that was received.
 type ack struct {
 	kind byte
 	id   uint16
 }
 
-// acks reads acknowledgements until the connection ends, and closes the channel then. The channel has room
-// for all that can be owed.
+// acks reads acknowledgements until the connection ends, and closes the channel then. The channel has room for every
+// acknowledgement that the window allows.
 func (l *link) acks(out chan<- ack) {
 	defer close(out)
 	for {

@@ -17,9 +17,9 @@ import (
 	"onemap/internal/pg"
 )
 
-// BenchmarkImportObservations imports two million readings into a month's partition of a cluster that writes
-// through to the disk, in the order of a file of all stations (by time), and of one station after the other;
-// a bare CopyFrom of the same rows into the same partition is what they are held against. Run it with -benchtime 1x.
+// BenchmarkImportObservations imports two million readings into one month's partition, on a cluster with fsync on: once in
+// the order of a file of all stations (by time), and once station after station. The baseline is a bare CopyFrom of the same
+// rows into the same partition. Run it with -benchtime 1x.
 func BenchmarkImportObservations(b *testing.B) {
 	const streams, times = 100, 20_000
 	dir := demoDir(b)
@@ -88,7 +88,7 @@ func BenchmarkImportObservations(b *testing.B) {
 	})
 }
 
-// benchFile writes a CSV of so many readings; of gives each one's datastream and time.
+// benchFile writes a CSV of the given number of readings; of returns the datastream and the time of each.
 func benchFile(b *testing.B, name string, rows int, at func(int) time.Time, of func(i int) (stream, time int)) string {
 	path := filepath.Join(b.TempDir(), name)
 	f, err := os.Create(path)
@@ -107,7 +107,7 @@ func benchFile(b *testing.B, name string, rows int, at func(int) time.Time, of f
 	return path
 }
 
-// fill makes devices with a datastream each, numbered from 1.
+// fill creates devices with one datastream each, numbered from 1.
 func fill(b *testing.B, conn *pgx.Conn, devices int) {
 	for _, sql := range []string{
 		`insert into hazard_type (code, title_zh, title_en, sector, cap_category, radius_m) values ('flood', '洪水', '', 'natural_disaster', 'Met', 2000)`,
@@ -122,14 +122,14 @@ func fill(b *testing.B, conn *pgx.Conn, devices int) {
 	}
 }
 
-// late stores a reading of now of every datastream, so that what is older is late.
+// late stores a reading of the present time for every datastream, so that older readings are late.
 func late(b *testing.B, conn *pgx.Conn) {
 	if _, err := conn.Exec(b.Context(), `insert into latest select id, now(), 0, 1, 1, now() from datastream`); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// bareCopy brings the rows in by pgx's CopyFrom, 20,000 a transaction, and nothing else.
+// bareCopy writes the rows with pgx's CopyFrom, 20,000 in a transaction, and does nothing else.
 func bareCopy(b *testing.B, conn *pgx.Conn, streams, times int, at func(int) time.Time) {
 	const chunk = 20_000
 	now, partition := time.Now(), "observation_standard_"+at(0).Format("2006_01")

@@ -15,8 +15,8 @@ import (
 	"onemap/internal/app/stores/storetest"
 )
 
-// bigFile is a CSV of readings of five devices, each thousandth line of a device that nobody knows. all are
-// the good ones, as stored gives them.
+// bigFile returns a CSV of readings of five devices; every thousandth line has an unknown device. all are the valid readings,
+// in the form that stored returns.
 func bigFile(rows int) (text string, all map[string]int) {
 	var b strings.Builder
 	b.WriteString(head)
@@ -33,8 +33,8 @@ func bigFile(rows int) (text string, all map[string]int) {
 	return b.String(), all
 }
 
-// The command is killed four times in the middle and started again each time: every reading of the file is
-// stored, once, every refused line is in the file of rejects, once, and the counts are those of one run.
+// The command is killed four times in the middle and started again each time. Every reading of the file is stored once, every
+// refused line is in the file of rejects once, and the counts are those of a single run.
 func TestKilledImportGoesOn(t *testing.T) {
 	const rows, kills, apart = 40_000, 4, 7300
 	bin := buildOnemap(t)

@@ -27,7 +27,7 @@ import (
 	"onemap/sensors/backfill"
 )
 
-// importFrom is the moment at which the tests' files begin.
+// importFrom is the first time in the tests' files.
 var importFrom = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -20)
 
 // row is one line of a test's CSV.
@@ -82,8 +82,9 @@ func stored(t testing.TB, url string) map[string]int {
 	return all
 }
 
-// A file with a fault of each kind: what is right is stored, what is wrong is in the file of rejects, by line,
-// and everything is counted. The same file again does nothing; again by force finds everything there.
+// A file with a fault of each kind: valid lines are stored, faulty lines are in the file of rejects with their line numbers,
+// and everything is counted. The same file again changes nothing; with force it is read again and every reading is a
+// duplicate.
 func TestImportObservations(t *testing.T) {
 	url, _ := seededDatabase(t, 2)
 	text := head + row("dev-0", 0, 1) + row("dev-0", 60, 2) + row("dev-0", 60, 2) + row("dev-0", 60, 2.5) +
@@ -129,7 +130,8 @@ func TestImportObservations(t *testing.T) {
 	}
 }
 
-// A file is done when all of it is in: one whose device is made later is read once more, and then no more.
+// A file is finished when all of its lines are stored. A file with a line of an unknown device is read again after the device
+// is created, and not a third time.
 func TestImportObservationsOnceTheDeviceIsThere(t *testing.T) {
 	url, _ := seededDatabase(t, 1)
 	db, err := stores.Open(t.Context(), stores.Options{URL: url, MaxConns: 2})
@@ -160,7 +162,7 @@ func TestImportObservationsOnceTheDeviceIsThere(t *testing.T) {
 	}
 }
 
-// gzip, standard input, NDJSON in the shape of devices and a zone that is given bring the same rows.
+// gzip, standard input, NDJSON in the devices' format and a given time zone all store the same rows.
 func TestImportObservationsInOtherClothes(t *testing.T) {
 	text := head + row("dev-0", 0, 1) + row("dev-0", 60, 2)
 	want := map[string]int{"dev-0 0 1": 1, "dev-0 60 2": 1}
@@ -194,7 +196,8 @@ func TestImportObservationsInOtherClothes(t *testing.T) {
 	}
 }
 
-// What a person must decide stops the import, names the flag or the line, and keeps what came before.
+// A case that a person must decide stops the import with an error that names the flag or the line; what was committed before
+// stays.
 func TestImportObservationsStops(t *testing.T) {
 	url, _ := seededDatabase(t, 1)
 	good := row("dev-0", 0, 1)
@@ -231,7 +234,7 @@ func TestImportObservationsStops(t *testing.T) {
 	}
 }
 
-// plainImport is an import into a map, line by line.
+// plainImport is the model of the test: an import into a map, line by line.
 type plainImport struct {
 	values  map[string]int // by device and second
 	stored  map[string]int // as stored gives it
@@ -257,13 +260,13 @@ func (p *plainImport) take(device string, second, value int) {
 	}
 }
 
-// refuse counts a line that is none.
+// refuse counts a line that is not a reading.
 func (p *plainImport) refuse() {
 	p.counts.Records++
 	p.refused++
 }
 
-// drawnFile is a CSV of so many lines, and what is to become of it.
+// drawnFile returns a CSV of n lines and the expected result of its import.
 func drawnFile(rt *rapid.T, lines int) (string, *plainImport) {
 	p := &plainImport{values: map[string]int{}, stored: map[string]int{}}
 	var text strings.Builder
@@ -282,8 +285,8 @@ func drawnFile(rt *rapid.T, lines int) (string, *plainImport) {
 	return text.String(), p
 }
 
-// Whatever the file, the size of a commit and where it is stopped: what is stored, what conflicts, what is
-// refused and what is counted are those of a map that takes the lines one by one.
+// For every file, size of a commit and point where the import is stopped, the stored readings, the conflicts, the refused
+// lines and the counts equal those of a map that takes the lines one by one.
 func TestImportObservationsLikeAMap(t *testing.T) {
 	url, _ := seededDatabase(t, 3)
 	ctx := t.Context()
@@ -305,7 +308,8 @@ func TestImportObservationsLikeAMap(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		// now is a second after the last, or later: then some, or all, are as old as silence, three intervals of a minute
+		// now is one second after the last reading, or later; then some or all readings are older than StaleAfter, three intervals
+		// of one minute
 		now := importFrom.Add(time.Duration(rapid.SampledFrom([]int{21, 190, 3600}).Draw(rt, "now")) * time.Second)
 		var report app.BackfillReport
 		for run := 0; !report.Finished; run++ {
@@ -334,7 +338,7 @@ func TestImportObservationsLikeAMap(t *testing.T) {
 	})
 }
 
-// runUntil imports until so many commits are done, as a kill between two of them would.
+// runUntil imports until the given number of commits is done and cancels the import then, as a kill between two commits does.
 func runUntil(rt *rapid.T, url, path string, now time.Time, chunk, commits int) app.BackfillReport {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -362,8 +366,8 @@ func rejectLines(t testing.TB, path string) int64 {
 	return int64(bytes.Count(b, []byte("\n"))) - 1
 }
 
-// A dangerous reading that comes by a file raises its alert; an old one in the same file does not, and neither does
-// history for a datastream that has nothing yet.
+// A reading over the threshold in a file raises its alert. An old one in the same file does not, and neither does history of
+// a datastream that has no reading yet.
 func TestImportedReadingsAreJudged(t *testing.T) {
 	d := startDemo(t, demoDir(t))
 	u := login(t, d.Info(), "r370602")

@@ -11,8 +11,8 @@ import (
 	"onemap/internal/fault"
 )
 
-// PostgreSQL is stopped at once three times in the middle of an import and started again: the import waits and goes
-// on, and every reading is stored, once, every refused line is in the file of rejects, once, and counted once.
+// PostgreSQL is stopped in immediate mode three times in the middle of an import and started again. The import waits and
+// continues: every reading is stored once, and every refused line is in the file of rejects once and counted once.
 func TestImportOutlivesTheDatabase(t *testing.T) {
 	const rows = 60_000
 	pg := storetest.NewOwn(t)
@@ -54,7 +54,7 @@ func TestImportOutlivesTheDatabase(t *testing.T) {
 	}
 }
 
-// A database that stays away ends the import after a while, and the same command goes on from there.
+// A database that stays unavailable ends the import after a time limit, and the same command resumes it.
 func TestImportGivesUpOnTheDatabase(t *testing.T) {
 	pg := storetest.NewOwn(t)
 	settle(t, pg.Database(), 5)

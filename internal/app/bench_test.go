@@ -13,9 +13,9 @@ import (
 	"onemap/internal/core"
 )
 
-// BenchmarkReadingToResponder measures from the publish of a reading over the red threshold to the
-// alert on the county responder's WebSocket, through everything: broker, commit, rules, CAP, event
-// log, push. The baseline of the ratio is one small durable transaction on the same database.
+// BenchmarkReadingToResponder measures the time from the publish of a reading over the red threshold to the alert on the
+// county responder's WebSocket, through all stages: broker, commit, rules, CAP, event log and push. The baseline of the ratio
+// is one small durable transaction on the same database.
 func BenchmarkReadingToResponder(b *testing.B) {
 	info := startDemo(b, demoDir(b)).Info()
 	login(b, info, "commander").clearAtOnce()

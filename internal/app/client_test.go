@@ -68,7 +68,7 @@ func (u *user) patch(path, version string, in any) int {
 	return status
 }
 
-// clearAtOnce takes the hold before clearing from every rule: the user may edit rules.
+// clearAtOnce removes the clearing delay from every rule. The user needs the right to edit rules.
 func (u *user) clearAtOnce() {
 	u.t.Helper()
 	var rules struct {
@@ -138,7 +138,7 @@ type frame struct {
 	Status []sensors.Status `json:"status"` // of a state frame
 }
 
-// changedTiles is what a tiles frame tells of a layer: all of its tiles, or rectangles of z, x0, y0, x1, y1.
+// changedTiles is one layer of a tiles frame: all of its tiles, or rectangles of z, x0, y0, x1, y1.
 type changedTiles struct {
 	Layer  string      `json:"layer"`
 	All    bool        `json:"all"`
@@ -211,7 +211,7 @@ func (l *live) until(what string, ok func(frame) bool) frame {
 	}
 }
 
-// untilAlert reads up to an event of the kind about the device.
+// untilAlert reads frames up to an event of the kind for the device.
 func (l *live) untilAlert(kind, device string) (frame, alerts.Event) {
 	l.t.Helper()
 	var e alerts.Event
@@ -231,7 +231,7 @@ func (l *live) passes(seq int64) {
 	l.until("the head to pass", func(f frame) bool { return f.Seq >= seq || (f.Type == "hb" && f.Head >= seq) })
 }
 
-// eventually asks again until it is true.
+// eventually repeats the check until it is true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -245,7 +245,7 @@ func eventually(t testing.TB, what string, f func() bool) {
 	}
 }
 
-// level is what the devices' snapshot says of one device.
+// level returns the level of one device in the devices' snapshot.
 func (u *user) level(device string) core.Level {
 	u.t.Helper()
 	var d struct {

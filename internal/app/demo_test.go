@@ -14,7 +14,7 @@ import (
 	"onemap/sensors/mqtt/remote/mosquittotest"
 )
 
-// Without a listener the simulator has nowhere to publish: the demo says so, and makes nothing.
+// Without a listener the simulator cannot publish: the demo returns an error and creates nothing.
 func TestDemoWithoutABrokerRefusesItsSimulator(t *testing.T) {
 	o := demoOptions(t, demoDir(t))
 	o.MQTT, o.Simulate = "off", true
@@ -27,7 +27,7 @@ func TestDemoWithoutABrokerRefusesItsSimulator(t *testing.T) {
 	}
 }
 
-// A demo without a listener of its own shows what comes by an external broker.
+// A demo without a listener of its own shows the readings that arrive through an external broker.
 func TestDemoOnAnExternalBroker(t *testing.T) {
 	b := mosquittotest.Start(t, mosquittotest.Durable)
 	o := demoOptions(t, demoDir(t))

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// eventKinds reads the kinds of events that the domains declare, with the room of each.
+// eventKinds reads the kinds of events that the domains declare, with the package of each.
 func eventKinds(t *testing.T) map[string]string {
 	t.Helper()
 	kinds := map[string]string{}
@@ -42,8 +42,8 @@ func eventKinds(t *testing.T) map[string]string {
 	return kinds
 }
 
-// Every kind of event is declared once, in the domain that writes it; the push protocol's document lists it, and the
-// description of the API names no other.
+// Every kind of event is declared once, in the domain that writes it. docs/push-protocol.md lists it, and the description of
+// the API names no other kind.
 func TestEveryEventIsDeclaredOnce(t *testing.T) {
 	kinds := eventKinds(t)
 	protocol, err := os.ReadFile("../../docs/push-protocol.md")

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// TestConnectionsThatListen: a node has two, one for the event log and one for the change feed of the tiles.
+// TestConnectionsThatListen: a node has two connections that LISTEN, one for the event log and one for the change feed of the
+// tiles.
 func TestConnectionsThatListen(t *testing.T) {
 	d := startDemo(t, demoDir(t))
 	conn := byHand(t, d.Info().Database)

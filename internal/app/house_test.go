@@ -16,15 +16,15 @@ import (
 	"testing"
 )
 
-// house is docs/ARCHITECTURE.md's tables: the floor of each room, the edges between rooms of one floor, and the packages
-// that may import each library.
+// house holds the tables of docs/ARCHITECTURE.md: the floor of each room, the edges between rooms of one floor, and the
+// packages that may import each library.
 type house struct {
 	floors    map[string]int
 	edges     map[edge]string // with its reason
 	libraries map[string][]string
 }
 
-// edge lets one room import another of its floor. A door of a room, as alerts/pg, is a room of its own here.
+// edge allows one room to import another room of its floor. A door of a room, such as alerts/pg, counts as a room here.
 type edge struct{ from, to string }
 
 var quoted = regexp.MustCompile("`([^`]+)`")
@@ -86,7 +86,7 @@ func (h house) readRow(t *testing.T, table string, cells []string) {
 	}
 }
 
-// room is the longest entry of the table that the package lies in.
+// room returns the longest entry of the table of floors that contains the package.
 func (h house) room(pkg string) (string, bool) {
 	for p := pkg; p != "." && p != "/"; p = path.Dir(p) {
 		if _, ok := h.floors[p]; ok {
@@ -96,11 +96,11 @@ func (h house) room(pkg string) (string, bool) {
 	return "", false
 }
 
-// isDoor reports whether the package is the SQL or the HTTP of a room.
+// isDoor reports whether the package is the SQL or the HTTP package of a room.
 func isDoor(pkg string) bool { return path.Base(pkg) == "pg" || path.Base(pkg) == "api" }
 
-// violations holds one file's imports against the tables. Test files may import any room: a real
-// database under a handler's test is no sideways step of the program.
+// violations checks one file's imports against the tables. A test file may import any room: the program does not contain it,
+// and a handler's test may need a real database.
 func (h house) violations(file, pkg string, imports []string) []string {
 	here, ok := h.room(pkg)
 	if !ok {
@@ -125,8 +125,8 @@ func (h house) violations(file, pkg string, imports []string) []string {
 	return bad
 }
 
-// between complains of an import inside the house: upstairs, sideways without an edge, through a foreign door, or from a
-// room to its own door.
+// between describes what is wrong with an import within the module: from a higher floor, from the same floor without an edge,
+// through another room's door, or from a room of its own door.
 func (h house) between(here, pkg, own string) string {
 	there, ok := h.room(own)
 	switch {
@@ -139,7 +139,7 @@ func (h house) between(here, pkg, own string) string {
 	case h.floors[there] > h.floors[here]:
 		return here + " (floor " + strconv.Itoa(h.floors[here]) + ") imports " + own + " (floor " + strconv.Itoa(h.floors[there]) + ")"
 	}
-	// A room's edge is its doors', too; to a door there is an edge of its own.
+	// An edge between two rooms also holds for the doors of the first. An import of a door needs an edge that names the door.
 	for _, from := range []string{pkg, here} {
 		for _, to := range []string{own, there} {
 			if _, ok := h.edges[edge{from, to}]; ok && (to == own || !isDoor(own)) {
@@ -150,7 +150,7 @@ func (h house) between(here, pkg, own string) string {
 	return pkg + " imports " + own + " of its floor, and no edge in docs/ARCHITECTURE.md says why"
 }
 
-// within reports whether a package lies in a room; */pg is the SQL of any room.
+// within reports whether a package belongs to a room; */pg is the SQL package of any room.
 func within(pkg, room string) bool {
 	if door, anywhere := strings.CutPrefix(room, "*/"); anywhere {
 		return path.Base(pkg) == door
@@ -158,7 +158,8 @@ func within(pkg, room string) bool {
 	return pkg == room || strings.HasPrefix(pkg, room+"/")
 }
 
-// circles complains of edges that lead back to where they began, that have no reason, or that nothing uses.
+// circles describes the faults of the edges: cycles, edges without a reason, and, if used is not nil, edges that nothing
+// uses.
 func (h house) circles(used map[edge]bool) (bad []string) {
 	var walk func(at string, way []string) bool
 	walk = func(at string, way []string) bool {
@@ -214,7 +215,7 @@ func importPath(t *testing.T, s *ast.ImportSpec) string {
 	return p
 }
 
-// uses are the edges that an import needs: of those that would do, the narrowest.
+// uses returns the edges that the imports need; if several allow an import, it is the narrowest.
 func (h house) uses(pkg string, imports []string) (all []edge) {
 	here, _ := h.room(pkg)
 	for _, imp := range imports {
@@ -276,7 +277,7 @@ func TestImportsKeepToTheHouse(t *testing.T) {
 	}
 }
 
-// The check itself must be able to fail: a planted violation of each kind is found.
+// The check itself must be able to fail: it finds a planted violation of each kind.
 func TestHouseFindsPlantedViolations(t *testing.T) {
 	h := readHouse(t, filepath.Join("..", "..", "docs", "ARCHITECTURE.md"))
 	for name, c := range map[string]struct{ file, src string }{

@@ -22,7 +22,7 @@ import (
 	"onemap/sensors"
 )
 
-// process is a real onemap, started as a user would, that can be killed.
+// process is a real onemap that is started as a user starts it and can be killed.
 type process struct {
 	t    *testing.T
 	bin  string
@@ -69,7 +69,7 @@ func (p *process) start() {
 	})
 }
 
-// end sends a signal and waits for the process to be gone.
+// end sends a signal and waits until the process has ended.
 func (p *process) end(sig syscall.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(sig); err != nil {
@@ -81,7 +81,7 @@ func (p *process) end(sig syscall.Signal) {
 	p.cmd = nil
 }
 
-// acknowledged is one reading whose PUBACK came.
+// acknowledged is one reading whose PUBACK arrived.
 type acknowledged struct {
 	datastream int64
 	at         time.Time
@@ -94,7 +94,7 @@ const (
 	killAfterAck = 3000 // acknowledgements after which the server is killed
 )
 
-// The server is killed while 200 devices publish at QoS 1: what it had acknowledged is in the database.
+// The server is killed while 200 devices publish at QoS 1. Every reading that it acknowledged is in the database.
 func TestKillLosesNothingAcknowledged(t *testing.T) {
 	p := newProcess(t)
 	p.start()
@@ -160,7 +160,7 @@ func deviceSecrets(t *testing.T, dir string) map[string]string {
 	return s.Devices
 }
 
-// connectDevice gives a device's client; it is the caller's to disconnect.
+// connectDevice returns a connected client of a device; the caller disconnects it.
 func connectDevice(t *testing.T, broker, id, secret string) paho.Client {
 	o := paho.NewClientOptions().AddBroker("tcp://" + broker).SetClientID(id).SetUsername(id).SetPassword(secret).
 		SetAutoReconnect(false).SetConnectTimeout(patience).SetCleanSession(true)
@@ -171,8 +171,8 @@ func connectDevice(t *testing.T, broker, id, secret string) paho.Client {
 	return c
 }
 
-// publishUntil publishes readings of distinct times one after the other and gives those that were
-// acknowledged; an error ends it, as the kill does.
+// publishUntil publishes readings of distinct times one after the other and returns the acknowledged ones. It ends at the
+// first error, which the kill causes.
 func publishUntil(c paho.Client, d sensors.Device, stop <-chan struct{}, count *atomic.Int64) []acknowledged {
 	defer c.Disconnect(0)
 	ds := d.Streams[0]
@@ -225,8 +225,8 @@ func countMissing(t *testing.T, url string, acked []acknowledged) int {
 	return missing
 }
 
-// The server is killed after it committed a reading and before the rules saw it: the alert still
-// comes, once.
+// The server is killed after it has committed a reading and before the rules have evaluated it. The alert is still raised,
+// once.
 func TestKillBetweenCommitAndEvaluation(t *testing.T) {
 	p := newProcess(t)
 	p.start()
@@ -234,7 +234,7 @@ func TestKillBetweenCommitAndEvaluation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// the engine cannot move its cursor while somebody else holds its row
+	// the engine cannot move its cursor while another connection has locked its row
 	tx, err := conn.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)

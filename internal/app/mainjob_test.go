@@ -62,7 +62,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// demoDir is a data folder that the cluster's unprivileged user can reach.
+// demoDir returns a data folder that the cluster's unprivileged user can open.
 func demoDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "onemap-demo-")
@@ -97,8 +97,8 @@ func mosquittoPub(t testing.TB, d demo.Info, version string, value float64) {
 	}
 }
 
-// A sensor publishes with a real client, the county's responder has the alert and another county's
-// has not, the rows are in the database, the message is valid CAP, and an acknowledgement reaches the city.
+// A sensor publishes with a real client. The county's responder receives the alert and the responder of another county does
+// not, the rows are in the database, the message is valid CAP, and an acknowledgement reaches the city.
 func TestMainJob(t *testing.T) {
 	d := startDemo(t, demoDir(t))
 	info := d.Info()
@@ -213,7 +213,7 @@ func papersAreValid(t *testing.T, u *user, a alerts.Alert) {
 	}
 }
 
-// The folder's demo.json lets a script in, and is nobody else's to read.
+// demo.json has the credentials for a script, and no other user may read it.
 func TestDemoFileAndSecondRun(t *testing.T) {
 	dir := demoDir(t)
 	first := startDemo(t, dir)
@@ -250,7 +250,7 @@ func TestDemoFileAndSecondRun(t *testing.T) {
 	}
 }
 
-// A demo whose PostgreSQL dies does not go on as if nothing were: it says so, and ends.
+// A demo whose PostgreSQL dies reports the failure and ends.
 func TestDemoEndsWithItsPostgreSQL(t *testing.T) {
 	d := startDemo(t, demoDir(t))
 	conn, err := pgx.Connect(t.Context(), d.Info().Database)

@@ -10,7 +10,7 @@ import (
 	"onemap/demo"
 )
 
-// logsIn reports whether a device is let in by a node's broker and may publish its status.
+// logsIn reports whether a node's broker accepts a device and lets it publish its status.
 func logsIn(t *testing.T, node demo.Info, division, device, secret string) bool {
 	t.Helper()
 	host, port, _ := strings.Cut(node.MQTT, ":")
@@ -18,7 +18,7 @@ func logsIn(t *testing.T, node demo.Info, division, device, secret string) bool 
 		"-t", "onemap/v1/"+division+"/"+device+"/status", "-m", "online").Run() == nil
 }
 
-// When the API has answered on one node, a new device, a new secret and a disabled device hold on the other, at once.
+// As soon as the API has answered on one node, a new device, a new secret and a disabled device take effect on the other.
 func TestDevicesHoldOnEveryNode(t *testing.T) {
 	first := startDemo(t, demoDir(t))
 	there := secondNode(t, first.Info())

@@ -35,6 +35,8 @@ import (
 	"onemap/web/ui"
 )
 
+// startStore opens the database and loads the registry of devices. It is the first part, because every other part needs one
+// of the two; life stops parts in the reverse order.
 func (a *App) startStore(ctx context.Context) error {
 	db, err := stores.Open(ctx, stores.Options{URL: a.o.DatabaseURL, MaxConns: a.o.DatabaseMax, Logger: a.logger, Registerer: a.metrics, Clock: a.clock})
 	if err != nil {
@@ -61,6 +63,8 @@ func (a *App) startPeople(context.Context) error {
 	return nil
 }
 
+// startPush starts the follower of the event log and the push hub on it. The follower has a connection of its own, because
+// LISTEN occupies it.
 func (a *App) startPush(ctx context.Context) error {
 	origins, err := a.origins()
 	if err != nil {

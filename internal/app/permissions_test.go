@@ -8,7 +8,7 @@ import (
 	"onemap/internal/core"
 )
 
-// What each role may do; and nobody else may do anything.
+// Each role has exactly the permissions listed here, and an unknown role has none.
 func TestWhatRolesMay(t *testing.T) {
 	want := map[core.Role]string{
 		core.RoleCommander:     "view acknowledge handle-alert edit-rules",

@@ -18,7 +18,7 @@ import (
 	"onemap/internal/config"
 )
 
-// behind is a person who reaches a server through a proxy, from the address from.
+// behind is a client that reaches a server through a proxy, from the address from.
 type behind struct {
 	*user
 	p    *proxy
@@ -45,7 +45,7 @@ func (b *behind) login(password string, header ...string) (int, http.Header) {
 	return status, h
 }
 
-// dial opens the push endpoint as a page at origin, and gives the status of a refusal.
+// dial opens the push endpoint as a page of origin and returns the status of the answer.
 func (b *behind) dial(origin string) int {
 	b.t.Helper()
 	d := websocket.Dialer{Jar: b.http.Jar, Subprotocols: []string{"onemap.v1"}, HandshakeTimeout: patience, TLSClientConfig: b.p.tlsConfig()}
@@ -64,7 +64,7 @@ func (b *behind) dial(origin string) int {
 	return http.StatusSwitchingProtocols
 }
 
-// lies are header fields by which a client passes itself off as local, or as somebody else.
+// lies are header fields by which a client pretends to be local or to be another client.
 func lies() []http.Header {
 	const f = "X-Forwarded-For"
 	return []http.Header{
@@ -76,9 +76,9 @@ func lies() []http.Header {
 	}
 }
 
-// TestBehindRealProxies: through Debian's HAProxy and nginx, set as docs/proxy says, plain and over TLS: the metrics stay
-// closed whatever the client says of itself, the login knows the client's address, the cookie is Secure where the browser
-// speaks TLS, and WebSockets get through, those of other sites not.
+// TestBehindRealProxies runs Debian's HAProxy and nginx with the configuration of docs/proxy, over HTTP and over TLS. The
+// metrics stay closed whatever headers the client sends, the login sees the client's address, the cookie is Secure where the
+// browser uses TLS, and WebSockets connect, except those of other origins.
 func TestBehindRealProxies(t *testing.T) {
 	o := demoOptions(t, demoDir(t))
 	o.Proxy, o.Metrics = []string{"127.0.0.1"}, "127.0.0.1:0"
@@ -137,7 +137,7 @@ func metricsStayClosed(t *testing.T, p *proxy, base string) {
 	}
 }
 
-// addressesAreTrue looks at what the server makes of a client at 127.0.0.2 that says it is somebody else.
+// addressesAreTrue checks which address the server sees for a client at 127.0.0.2 that pretends to be another.
 func addressesAreTrue(t *testing.T, p *proxy, d demo.Info, base string) {
 	b := p.person(t, d, base, "127.0.0.2", "commander")
 	for _, lie := range [][]string{{}, {"X-Forwarded-For", ""}, {"X-Forwarded-For", "203.0.113.7"}, {"X-Forwarded-For", "127.0.0.1", "X-Forwarded-Proto", "https"}} {
@@ -175,8 +175,8 @@ func addressesAreTrue(t *testing.T, p *proxy, d demo.Info, base string) {
 	guessesAreTheClients(t, p, d, base)
 }
 
-// guessesAreTheClients: whoever guesses passwords waits, with whatever address it writes into its requests, and another
-// client of the same proxy does not.
+// guessesAreTheClients checks that a client that guesses passwords is slowed down whatever address it writes into its
+// requests, and that another client of the same proxy is not.
 func guessesAreTheClients(t *testing.T, p *proxy, d demo.Info, base string) {
 	guesser := p.person(t, d, base, "127.0.0.3", "observer")
 	const many = 200
@@ -196,7 +196,7 @@ func guessesAreTheClients(t *testing.T, p *proxy, d demo.Info, base string) {
 	}
 }
 
-// nodeBehind starts another server on a demo's database with options of proxies, and gives its address.
+// nodeBehind starts another server on a demo's database with options for proxies, and returns its address.
 func nodeBehind(t *testing.T, d demo.Info, o config.Server) string {
 	t.Helper()
 	o.HTTP, o.MQTT, o.City, o.Sender, o.Node = "127.0.0.1:0", "127.0.0.1:0", "3706", "test.onemap", "behind"
@@ -215,7 +215,7 @@ func nodeBehind(t *testing.T, d demo.Info, o config.Server) string {
 	return strings.TrimSuffix(strings.TrimPrefix(a.URL(), "http://"), o.Base)
 }
 
-// TestBelowAPath: everything works below a path, with the path kept by the proxy and with it taken off.
+// TestBelowAPath: everything works below a path, whether the proxy keeps the path or removes it.
 func TestBelowAPath(t *testing.T) {
 	d := startDemo(t, demoDir(t)).Info()
 	upstream := nodeBehind(t, d, config.Server{Base: "/onemap", Proxy: []string{"127.0.0.1/32"}})
@@ -268,8 +268,8 @@ func belowPath(t *testing.T, p *proxy, d demo.Info, root string) {
 	}
 }
 
-// TestHostRewritten: a proxy that passes the server's own host on (nginx without proxy_set_header Host) works with
-// --origin, for logins and for WebSockets alike; without it both are refused, with the reason.
+// TestHostRewritten: a proxy that sends the server's own host (nginx without proxy_set_header Host) works with --origin, for
+// logins and for WebSockets. Without --origin both are refused with the reason.
 func TestHostRewritten(t *testing.T) {
 	d := startDemo(t, demoDir(t)).Info()
 	p := newProxy(t, "nginx")

@@ -30,10 +30,10 @@ type proxy struct {
 	certificate *x509.CertPool
 }
 
-// urls are the addresses that people open: over HTTP and over HTTPS.
+// urls are the addresses for browsers: over HTTP and over HTTPS.
 func (p *proxy) urls() []string { return []string{"http://" + p.plain, "https://" + p.tls} }
 
-// newProxy picks addresses for a proxy that start starts later.
+// newProxy chooses the addresses of a proxy; start starts it.
 func newProxy(t testing.TB, name string) *proxy {
 	t.Helper()
 	free := func() string {
@@ -47,8 +47,8 @@ func newProxy(t testing.TB, name string) *proxy {
 	return &proxy{name: name, plain: free(), tls: free()}
 }
 
-// start runs the proxy with a file of docs/proxy before the server at upstream. changes are pairs of what stands in the
-// file and what stands there instead. It ends after the test.
+// start runs the proxy with a file of docs/proxy in front of the server at upstream. changes are pairs of a text in the file
+// and its replacement. The proxy ends after the test.
 func (p *proxy) start(t testing.TB, file, upstream string, changes ...string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -81,7 +81,7 @@ func (p *proxy) start(t testing.TB, file, upstream string, changes ...string) {
 	p.run(t, args)
 }
 
-// nginxAround is what /etc/nginx/nginx.conf is to a file of conf.d, with every path in dir.
+// nginxAround returns the main configuration for a file of conf.d, as /etc/nginx/nginx.conf is, with every path in dir.
 func nginxAround(dir, config string) string {
 	user := ""
 	if os.Geteuid() == 0 {
@@ -172,7 +172,8 @@ func (p *proxy) tlsConfig() *tls.Config {
 	return &tls.Config{RootCAs: p.certificate, MinVersion: tls.VersionTLS12}
 }
 
-// transport connects from an address of this machine, so that the proxy, at 127.0.0.1, is another.
+// transport connects from the given address of this machine, so that the client's address differs from the proxy's,
+// 127.0.0.1.
 func (p *proxy) transport(t testing.TB, from string) *http.Transport {
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	tr := &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: p.tlsConfig()}

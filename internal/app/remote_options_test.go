@@ -10,7 +10,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// The broker's session hangs on the client id, so it must be the same in the next process.
+// The broker keeps the session under the client id, so the id must be the same in the next process.
 func TestStableClientID(t *testing.T) {
 	host, err := os.Hostname()
 	if err != nil {

@@ -117,13 +117,13 @@ func seededDatabase(t *testing.T, n int) (string, []sensors.Device) {
 	return url, settle(t, url, n)
 }
 
-// settle makes the village's devices in an empty database.
+// settle creates the test's devices in an empty database.
 func settle(t *testing.T, url string, n int) []sensors.Device {
 	t.Helper()
 	return storetest.SeedDevices(t, url, n, func(string) string { return "secret" })
 }
 
-// publishing is devices that publish to a broker until halt.
+// publishing is a set of devices that publish to a broker until halt.
 type publishing struct {
 	count atomic.Int64
 	stop  chan struct{}
@@ -144,7 +144,7 @@ func publishTo(t *testing.T, broker string, devices []sensors.Device) *publishin
 	return p
 }
 
-// device publishes one reading after the other, each with a time of its own.
+// device publishes readings one after the other, each with a distinct time.
 func (p *publishing) device(t *testing.T, broker string, d sensors.Device) {
 	c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + broker).SetClientID(d.ID).SetAutoReconnect(false).SetConnectTimeout(patience))
 	if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() != nil {
@@ -193,7 +193,7 @@ func observations(t *testing.T, url string) (n int) {
 	return n
 }
 
-// onceEach waits until everything is stored, and wants nothing twice.
+// onceEach waits until every reading is stored and fails if one is stored twice.
 func onceEach(t *testing.T, url string, acked []acknowledged, publishers int) {
 	t.Helper()
 	eventually(t, "everything acknowledged is stored", func() bool { return countMissing(t, url, acked) == 0 })
@@ -204,8 +204,8 @@ func onceEach(t *testing.T, url string, acked []acknowledged, publishers int) {
 	}
 }
 
-// The ingester is killed three times while devices publish to Mosquitto: what Mosquitto acknowledged is
-// in the database, once.
+// The ingester is killed three times while devices publish to Mosquitto. Every reading that Mosquitto acknowledged is in the
+// database, once.
 func TestIngesterKilledLosesNothing(t *testing.T) {
 	bin := buildOnemap(t)
 	url, devices := seededDatabase(t, 20)
@@ -222,8 +222,8 @@ func TestIngesterKilledLosesNothing(t *testing.T) {
 	onceEach(t, url, pub.halt(), len(devices))
 }
 
-// Two ingesters share a group, and one is killed. The other goes on with its share; Mosquitto keeps the
-// share of the dead one until it is back.
+// Two ingesters share a subscription group, and one is killed. The other continues with its share; Mosquitto keeps the share
+// of the killed one until it returns.
 func TestGroupMemberKilledLosesNothing(t *testing.T) {
 	bin := buildOnemap(t)
 	url, devices := seededDatabase(t, 20)

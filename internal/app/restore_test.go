@@ -10,7 +10,7 @@ import (
 	"onemap/internal/core"
 )
 
-// tell writes n events that every city-wide client is sent.
+// tell writes n events that are sent to every city-wide client.
 func tell(t *testing.T, conn *pgx.Conn, n int) {
 	t.Helper()
 	for range n {
@@ -20,7 +20,7 @@ func tell(t *testing.T, conn *pgx.Conn, n int) {
 	}
 }
 
-// told reads n of these events and returns the position behind the last.
+// told reads n of these events and returns the position of the last.
 func (l *live) told(n int) (last core.Mark) {
 	l.t.Helper()
 	for range n {
@@ -30,8 +30,9 @@ func (l *live) told(n int) (last core.Mark) {
 	return last
 }
 
-// TestMachinePutBack: the demo's folder is put back to an earlier day, as the snapshot of a machine is, and goes on.
-// A page that was open on the lost day takes a snapshot; one that slept since before it is sent all that is new.
+// TestMachinePutBack: the demo's folder is restored to an earlier day, as from a snapshot of a machine, and the demo
+// continues. A page that was open on the lost day takes a new snapshot; a page that was closed before it receives every new
+// event.
 func TestMachinePutBack(t *testing.T) {
 	dir := demoDir(t)
 	saved := dir + "-saved"
@@ -73,7 +74,7 @@ func TestMachinePutBack(t *testing.T) {
 	d = startDemo(t, dir)
 	u := login(t, d.Info(), "commander")
 	conn := byHand(t, d.Info().Database)
-	// The new history goes on until it has passed the lost day's last event, and the server has followed it so far.
+	// The new history continues until it has passed the last event of the lost day and the server has followed it to there.
 	l = u.connect("client-new", "", core.Mark{})
 	news := 0
 	for last := (core.Mark{}); last.Seq <= awake.Seq; news++ {

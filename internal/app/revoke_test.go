@@ -24,7 +24,7 @@ func device(t *testing.T, d demo.Info) (ended chan struct{}) {
 	return ended
 }
 
-// Through one node's API a device loses what it was let in by; it is connected to the other node.
+// A device loses its credentials through one node's API while it is connected to the other node.
 func TestRevokingReachesEveryNode(t *testing.T) {
 	first := startDemo(t, demoDir(t))
 	there := secondNode(t, first.Info())

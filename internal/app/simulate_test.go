@@ -15,7 +15,7 @@ import (
 	"onemap/sensors"
 )
 
-// The simulator publishes as the devices whose secrets it is given, and as no others.
+// The simulator publishes only as the devices whose secrets it has.
 func TestSimulateFeedsTheServer(t *testing.T) {
 	dir := demoDir(t)
 	info := startDemo(t, dir).Info()

@@ -14,8 +14,8 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// TestTheServersEndIsNotTheDevices: an orderly stop puts every device out, and of none of them anybody is told that
-// it went off line: neither browsers nor the database, before the stop or after the next start.
+// TestTheServersEndIsNotTheDevices: an orderly stop disconnects every device, but reports none of them off line, neither to
+// browsers nor in the database, neither before the stop nor after the next start.
 func TestTheServersEndIsNotTheDevices(t *testing.T) {
 	dir := demoDir(t)
 	o := demoOptions(t, dir)
@@ -78,7 +78,7 @@ func TestTheServersEndIsNotTheDevices(t *testing.T) {
 	}
 }
 
-// presenceEvents lists what was told of the devices' presence.
+// presenceEvents returns the events of the devices' presence.
 func presenceEvents(t *testing.T, u *user) []core.Event {
 	t.Helper()
 	var events struct {
@@ -90,7 +90,7 @@ func presenceEvents(t *testing.T, u *user) []core.Event {
 	return events.Items
 }
 
-// deviceWithWill is the visitor's device as most devices are: on line by its word, and with a will.
+// deviceWithWill connects the test's device as most devices connect: with a will, and it publishes the status online.
 func deviceWithWill(t *testing.T, info demo.Info) paho.Client {
 	t.Helper()
 	topic := mqttjson.Topic(info.Device.Division, info.Device.ID, mqttjson.KindStatus)
@@ -106,7 +106,7 @@ func deviceWithWill(t *testing.T, info demo.Info) paho.Client {
 	return c
 }
 
-// rest reads until the connection ends, and gives what came.
+// rest reads until the connection ends and returns the frames.
 func (l *live) rest() <-chan []frame {
 	out := make(chan []frame, 1)
 	go func() {

@@ -22,7 +22,7 @@ import (
 	"onemap/internal/core"
 )
 
-// token is the session's token, as a program that keeps no cookies brings it.
+// token is the session's token, for a program that keeps no cookies.
 func (u *user) token() string {
 	u.t.Helper()
 	at, err := url.Parse(u.base)
@@ -44,7 +44,7 @@ func (u *user) ready() {
 	eventually(u.t, "the layers are loaded", func() bool { return u.call(http.MethodGet, "/readyz", nil, nil) == http.StatusOK })
 }
 
-// tileAt is the address of the tile of a place.
+// tileAt returns the address of the tile that contains a place.
 func tileAt(layer string, p orb.Point, z uint32) string {
 	at := geo.TileAt(p, z)
 	return fmt.Sprintf("/tiles/%s/%d/%d/%d.mvt", layer, at.Z, at.X, at.Y)
@@ -75,7 +75,7 @@ func (u *user) draws(layer string, p orb.Point, z uint32, id int64) bool {
 	return slices.ContainsFunc(u.tile(layer, p, z), func(f *geojson.Feature) bool { return f.ID == float64(id) })
 }
 
-// byHand is a session as a person at psql has it.
+// byHand is a connection to the database as a person has it in psql.
 func byHand(t testing.TB, database string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), database)
@@ -86,7 +86,7 @@ func byHand(t testing.TB, database string) *pgx.Conn {
 	return conn
 }
 
-// insertPoint makes a layer for all, when it is not there, and a point in it.
+// insertPoint creates a layer for everybody, if it does not exist, and a point in it.
 func insertPoint(t testing.TB, conn *pgx.Conn, layer, name string, p orb.Point) (id int64) {
 	t.Helper()
 	_, err := conn.Exec(t.Context(), `
@@ -106,7 +106,7 @@ func insertPoint(t testing.TB, conn *pgx.Conn, layer, name string, p orb.Point) 
 	return id
 }
 
-// GDAL reads a tile of a running server with a bearer token; without one it is given nothing.
+// GDAL reads a tile of a running server with a bearer token, and is refused without one.
 func TestGDALReadsATile(t *testing.T) {
 	d := startDemo(t, demoDir(t))
 	u := login(t, d.Info(), "commander")
@@ -148,8 +148,8 @@ func TestGDALReadsATile(t *testing.T) {
 	}
 }
 
-// Two servers on one database: what a person at psql changes is in the tiles of both, each tells its
-// own clients, and no ghost stays on either.
+// Two servers use one database. A change that a person makes in psql is in the tiles of both, each informs its own clients,
+// and a deleted feature stays on neither.
 func TestTwoNodesServeFreshTiles(t *testing.T) {
 	first := startDemo(t, demoDir(t))
 	there := secondNode(t, first.Info())
@@ -197,8 +197,8 @@ func TestTwoNodesServeFreshTiles(t *testing.T) {
 	}
 }
 
-// pastLoading reads frames until one tells of some tiles of the layer: while it is loaded, of all. For
-// that it changes another feature of it, elsewhere.
+// pastLoading reads frames until one names single tiles of the layer; while the layer is being loaded, frames name all of its
+// tiles. Each round adds a feature to the layer at another place, so that there is a frame to read.
 func (l *live) pastLoading(conn *pgx.Conn, layer string, id int64) {
 	l.t.Helper()
 	for loaded := false; !loaded; {
@@ -214,7 +214,7 @@ func (l *live) pastLoading(conn *pgx.Conn, layer string, id int64) {
 	}
 }
 
-// untilTiles reads up to a frame that tells of the layer's tiles.
+// untilTiles reads up to a frame that contains the given tiles of the layer.
 func (l *live) untilTiles(layer string, tiles ...geo.Tile) {
 	l.t.Helper()
 	l.until("a tiles frame of "+layer, func(f frame) bool {

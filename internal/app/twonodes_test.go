@@ -13,7 +13,7 @@ import (
 	"onemap/internal/core"
 )
 
-// secondNode starts another server on a demo's database, and gives what a client needs of it.
+// secondNode starts another server on a demo's database and returns what a client needs to use it.
 func secondNode(t *testing.T, first demo.Info) demo.Info {
 	t.Helper()
 	second, err := app.Start(t.Context(), app.Options{
@@ -38,9 +38,8 @@ func secondNode(t *testing.T, first demo.Info) demo.Info {
 	return there
 }
 
-// Two nodes on one database: what is published to one reaches the other's clients, a session that
-// ends on one has ended on the other, and when the node that evaluates the rules goes, the other
-// takes over without losing or doubling an alert.
+// Two nodes use one database. A reading that is published to one reaches the other's clients, and a session that ends on one
+// has ended on the other. When the node that evaluates the rules stops, the other takes over and loses or doubles no alert.
 func TestTwoNodes(t *testing.T) {
 	first := startDemo(t, demoDir(t))
 	there := secondNode(t, first.Info())

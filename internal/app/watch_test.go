@@ -9,8 +9,7 @@ import (
 	"onemap/sensors"
 )
 
-// A device that only publishes readings is told to be on line, to the pages and in the list, and the
-// timeline has it.
+// A device that only publishes readings is reported on line to the pages and in the list, and its timeline has the event.
 func TestPublishingIsPresence(t *testing.T) {
 	d := startDemo(t, demoDir(t)).Info()
 	u := login(t, d, "commander")

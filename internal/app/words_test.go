@@ -17,7 +17,7 @@ import (
 	"onemap/internal/fault"
 )
 
-// codes reads every code that the source declares, with the place of its declaration.
+// codes reads every code that the source declares, with the place of the declaration.
 func codes(t *testing.T) map[fault.Code]string {
 	t.Helper()
 	all := map[fault.Code]string{}
@@ -79,8 +79,8 @@ func isCode(of ast.Expr) bool {
 	return false
 }
 
-// TestEveryCodeHasItsWords: names are unique and well formed; the page's English is the server's own, and Chinese has the
-// same names in it; the page has no words that nobody says.
+// TestEveryCodeHasItsWords: names of codes are unique and well formed, the page's English equals the server's, the Chinese
+// sentence has the same placeholders, and the page has no sentence without a code.
 func TestEveryCodeHasItsWords(t *testing.T) {
 	english, chinese := wordsOf(t, "en"), wordsOf(t, "zh")
 	form := regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
@@ -122,7 +122,7 @@ func TestEveryCodeHasItsWords(t *testing.T) {
 	}
 }
 
-// wordsOf reads the page's sentences, one a line: key: 'sentence'.
+// wordsOf reads the page's sentences of a language, one in a line: key: 'sentence'.
 func wordsOf(t *testing.T, language string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile("../../web/ui/src/shared/i18n/faults/" + language + ".ts")

@@ -68,7 +68,7 @@ func TestSimulateCanBeSwitchedOff(t *testing.T) {
 	}
 }
 
-// Each bad option is refused by its own name.
+// Each invalid option is refused with an error that names it.
 func TestBadOptionsAreNamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		args, env []string

@@ -46,7 +46,7 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// Of an event that is addressed to one county, every wider scope and no other county has sight.
+// An event that is addressed to one county is visible to no wider scope and to no other county.
 func TestEventsStayInTheirScope(t *testing.T) {
 	code := rapid.StringMatching(`[1-9][0-9]{5}`)
 	rapid.Check(t, func(t *rapid.T) {

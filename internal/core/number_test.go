@@ -33,7 +33,7 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// decimal draws the text of a number as JSON may have it.
+// decimal draws the text of a number in the syntax of JSON.
 func decimal(t *rapid.T) string {
 	text := rapid.StringMatching(`-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,25})?`).Draw(t, "number")
 	if rapid.Bool().Draw(t, "has an exponent") {

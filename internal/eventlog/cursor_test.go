@@ -39,8 +39,8 @@ func appendTo(t *testing.T, pool *pg.Pool, n int) {
 	}
 }
 
-// TestCursorsShareTheWork: several nodes with the same cursor, some of whose transactions fail, do the work of each event
-// once, in the order of the log; a second cursor is not disturbed.
+// TestCursorsShareTheWork: several nodes with the same cursor, some of whose transactions fail, process each event once and
+// in the order of the log. A second cursor is not disturbed.
 func TestCursorsShareTheWork(t *testing.T) {
 	log, pool := newLog(t)
 	if _, err := pool.Exec(t.Context(), `create table done (n bigint generated always as identity, name text, seq bigint)`); err != nil {
@@ -108,7 +108,8 @@ func TestCursorsShareTheWork(t *testing.T) {
 	}
 }
 
-// TestACursorBehindAGap: what was pruned or restored away is told, and nothing is done until the reader resets.
+// TestACursorBehindAGap: the reader gets an error when events were pruned or the log was restored, and nothing is processed
+// until it resets.
 func TestACursorBehindAGap(t *testing.T) {
 	for name, gap := range map[string]string{
 		"pruned":   `with h as (update event_horizon set seq = 4, id = (select id from event_log where seq = 4)) delete from event_log where seq <= 4`,

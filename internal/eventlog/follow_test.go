@@ -14,7 +14,7 @@ import (
 	"onemap/internal/eventlog"
 )
 
-// history is a log in memory that a test may restore and prune.
+// history is a log in memory that a test can restore and prune.
 type history struct {
 	mu     sync.Mutex
 	epoch  string
@@ -76,7 +76,7 @@ func (h *history) EventsAfter(_ context.Context, after int64, limit int) (core.E
 	return p, nil
 }
 
-// heard is a subscriber that notes what it is told.
+// heard is a subscriber that records its calls.
 type heard struct {
 	mu    sync.Mutex
 	said  []string
@@ -110,7 +110,7 @@ func (h *heard) take() []string {
 	return said
 }
 
-// follow runs a follower with two subscribers in a bubble of fake time.
+// follow runs a follower with two subscribers in a synctest bubble, with fake time.
 func follow(t *testing.T, h *history, o eventlog.FollowerOptions, test func(f *eventlog.Follower, one, two *heard)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestALogThatDoesNotContinue(t *testing.T) {
 	}
 }
 
-// TestASubscriberThatCannotBegin: nobody is told of an event until all have begun, at a position that is true then.
+// TestASubscriberThatCannotBegin: no subscriber receives an event until all have begun, at the position that is current then.
 func TestASubscriberThatCannotBegin(t *testing.T) {
 	h := &history{epoch: "a"}
 	h.add(1)

@@ -96,8 +96,9 @@ func TestLocal(t *testing.T) {
 	}
 }
 
-// Whatever a client writes into the headers of proxies: behind a proxy that adds the client's address, as a line or to
-// the last one, that address is taken; nobody is local; and what the proxy sets of the host and the scheme holds.
+// The client may write anything into the headers of proxies. Behind a proxy that adds the client's address, as a header line
+// of its own or at the end of the last one, the server takes that address, treats no client as local, and uses the host and
+// the scheme that the proxy sets.
 func TestNoClientPassesItselfOff(t *testing.T) {
 	s := &Server{o: Options{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// BenchmarkCompressed answers JSON of some sizes to a client that takes gzip.
+// BenchmarkCompressed sends JSON of several sizes to a client that accepts gzip.
 func BenchmarkCompressed(b *testing.B) {
 	s, err := New(Options{})
 	if err != nil {

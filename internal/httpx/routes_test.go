@@ -12,7 +12,7 @@ import (
 	"onemap/internal/core"
 )
 
-// A route that does not say what it needs, or says what no domain declares, is refused at the start.
+// A route that states no requirement, or one that no domain declares, is refused at the start.
 func TestRoutesDeclareWhatTheyNeed(t *testing.T) {
 	nothing := func(http.ResponseWriter, *http.Request) {}
 	for need, passes := range map[Need]bool{"": false, "views": false, "view": false, "edit-data: anybody": false, View: true, NeedNothing: true, NeedSession: true, NeedMetrics: true} {
@@ -27,7 +27,7 @@ func TestRoutesDeclareWhatTheyNeed(t *testing.T) {
 	}
 }
 
-// Nothing is mounted on the mux but through Handle, which writes the table and sets the guard.
+// Every route is mounted on the mux through Handle, which writes the table and sets the guard.
 func TestOneWayOntoTheMux(t *testing.T) {
 	files, err := os.ReadDir(".")
 	if err != nil {

@@ -26,8 +26,8 @@ func diagnosed(t *testing.T, url string, pool int) map[string]core.Finding {
 	return m
 }
 
-// The tests' own cluster has fsync off: that is found, as is a pool that is too large, tables that are
-// not there, and a setting of the database itself.
+// Diagnose finds the fsync of the tests' cluster, which is off, a pool that is too large, missing tables, and a setting of
+// the database itself.
 func TestDiagnose(t *testing.T) {
 	url := storetest.NewURL(t)
 	found := diagnosed(t, url, 16)

@@ -261,6 +261,7 @@ func toGeom(g orb.Geometry) (geom.T, error) {
 	return nil, fmt.Errorf("encode geometry: unknown kind %T", g)
 }
 
+// toCollection converts a collection and its parts, which may be collections too.
 func toCollection(c orb.Collection) (geom.T, error) {
 	out := geom.NewGeometryCollection()
 	if err := out.SetLayout(geom.XY); err != nil {

@@ -13,7 +13,7 @@ import (
 	"onemap/internal/pg"
 )
 
-// open connects to a migrated database of the test's own.
+// open connects to a new, migrated database.
 func open(t *testing.T) *pg.Pool {
 	t.Helper()
 	pool, err := pg.Open(t.Context(), pg.Options{URL: storetest.NewURL(t), MaxConns: 4})
@@ -41,7 +41,7 @@ func drawPolygon(t *rapid.T) orb.Polygon {
 	return out
 }
 
-// drawGeometry returns every kind of geometry, the empty ones that PostGIS takes too.
+// drawGeometry draws every kind of geometry, including the empty ones that PostGIS accepts.
 func drawGeometry(t *rapid.T, depth int) orb.Geometry {
 	switch kind := rapid.IntRange(0, 6).Draw(t, "kind"); {
 	case kind == 0:
@@ -73,7 +73,7 @@ func drawGeometry(t *rapid.T, depth int) orb.Geometry {
 	}
 }
 
-// What goes in comes out, in both of the protocol's formats, with SRID 4326.
+// A geometry that is written is read back unchanged, in both formats of the protocol, with SRID 4326.
 func TestGeometryRoundTrip(t *testing.T) {
 	pool := open(t)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -146,7 +146,7 @@ func TestGeometryScanTargets(t *testing.T) {
 	}
 }
 
-// Every orb geometry, the nil and nested ones too, is encoded or refused.
+// Every orb geometry, nil and nested ones included, is encoded or refused.
 func TestEveryGeometryIsEncodedOrRefused(t *testing.T) {
 	for _, g := range orb.AllGeometries {
 		raw, err := pg.MarshalEWKB(g)

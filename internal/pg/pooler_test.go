@@ -11,8 +11,8 @@ import (
 	"onemap/internal/pg"
 )
 
-// TestAPoolerThatSharesIsRefused: a real PgBouncer in transaction or statement mode is said in words, by Migrate, Open
-// and Diagnose, however its pool is set.
+// TestAPoolerThatSharesIsRefused: Migrate, Open and Diagnose recognize a real PgBouncer in transaction or statement mode and
+// describe it, for every size of its pool.
 func TestAPoolerThatSharesIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		mode string
@@ -39,7 +39,7 @@ func TestAPoolerThatSharesIsRefused(t *testing.T) {
 	}
 }
 
-// TestAPoolerInSessionModeIsTaken: the store works through it, notifications and all.
+// TestAPoolerInSessionModeIsTaken: the store works through it, including notifications.
 func TestAPoolerInSessionModeIsTaken(t *testing.T) {
 	url := storetest.PgBouncer(t, storetest.NewEmptyURL(t), "session", "default_pool_size = 40")
 	if err := pg.Migrate(t.Context(), url, nil); err != nil {
@@ -65,8 +65,8 @@ func TestAPoolerInSessionModeIsTaken(t *testing.T) {
 	}
 }
 
-// TestAPoolerWithoutRoom: session mode with one connection cannot be told from its sharing by waiting for ever; it is
-// said that there is no room.
+// TestAPoolerWithoutRoom: a pooler in session mode with a single connection looks like one that shares, because the second
+// connection waits. The error says that there is no room for another connection.
 func TestAPoolerWithoutRoom(t *testing.T) {
 	url := storetest.PgBouncer(t, storetest.NewURL(t), "session", "default_pool_size = 1", "query_wait_timeout = 1")
 	_, err := pg.Open(t.Context(), pg.Options{URL: url})

@@ -153,6 +153,7 @@ func (s *Shapes) positions(h ewkbHeader, b []byte) ([]orb.Point, []byte) {
 	return s.points[start:len(s.points):len(s.points)], b
 }
 
+// polygon decodes the rings of a polygon. Rings have no header: each is a list of positions.
 func (s *Shapes) polygon(h ewkbHeader, b []byte) (orb.Polygon, []byte) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
@@ -178,6 +179,7 @@ func (s *Shapes) part(b []byte, kind uint32) (ewkbHeader, []byte, error) {
 	return h, b, nil
 }
 
+// multiPoint decodes a MultiPoint. Each part has a header with its own byte order and type.
 func (s *Shapes) multiPoint(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
@@ -196,6 +198,7 @@ func (s *Shapes) multiPoint(h ewkbHeader, b []byte) (orb.Geometry, []byte, error
 	return orb.MultiPoint(s.points[start:len(s.points):len(s.points)]), b, nil
 }
 
+// multiLine decodes a MultiLineString, whose parts are LineStrings with a header each.
 func (s *Shapes) multiLine(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]
@@ -212,6 +215,7 @@ func (s *Shapes) multiLine(h ewkbHeader, b []byte) (orb.Geometry, []byte, error)
 	return orb.MultiLineString(s.lines[start:len(s.lines):len(s.lines)]), b, nil
 }
 
+// multiPolygon decodes a MultiPolygon, whose parts are Polygons with a header each.
 func (s *Shapes) multiPolygon(h ewkbHeader, b []byte) (orb.Geometry, []byte, error) {
 	n := int(h.order.Uint32(b))
 	b = b[4:]

@@ -11,9 +11,9 @@ import (
 	"onemap/internal/pg"
 )
 
-// sameAsCodec holds the loader's decoder against the codec. The codec refuses more, such as parts of
-// several dimensions; what it takes is the same, or has no place: there is no digit in it, or a number
-// that is none.
+// sameAsCodec compares the loader's decoder with the codec. The codec refuses more, such as parts of several dimensions. What
+// the codec accepts is decoded to the same shape, or has no place and is refused: it contains no digit, or a NaN or an
+// infinite number.
 func sameAsCodec(raw []byte, got orb.Geometry, err error) error {
 	want, codec := pg.DecodeEWKB(raw, false)
 	text := fmt.Sprintf("%T%v", want, want)
@@ -33,7 +33,7 @@ func sameAsCodec(raw []byte, got orb.Geometry, err error) error {
 	return nil
 }
 
-// The loader's decoder gives what the codec gives, also when its memory is used again.
+// The loader's decoder returns what the codec returns, also when its memory is used again.
 func TestShapesAreThoseOfTheCodec(t *testing.T) {
 	var shapes pg.Shapes
 	rapid.Check(t, func(rt *rapid.T) {

@@ -145,6 +145,9 @@ func (s *session) engine(whole, body int) error {
 	return err
 }
 
+// process handles one packet of whole bytes, whose body begins at byte body. The checks of lengths and of the protocol come
+// first, on the raw bytes: the engine accepts some packets that the specification calls malformed. The engine then reads the
+// same bytes from the connection.
 func (s *session) process(whole, body int) error {
 	if whole == 0 {
 		return packets.ErrMalformedVariableByteInteger

@@ -119,6 +119,8 @@ func (b *Broker) Start(ctx context.Context) error {
 	return nil
 }
 
+// bind opens the configured listeners. The certificate is loaded first, so that a wrong one stops the start before a port is
+// open.
 func (b *Broker) bind(ctx context.Context) error {
 	if b.opts.ListenTLS != "" || b.opts.ListenWSS != "" {
 		pair, err := newKeyPair(b.opts.CertFile, b.opts.KeyFile, b.log, b.clock)
@@ -199,6 +201,7 @@ func (b *Broker) Stop(ctx context.Context) error {
 	return b.stopErr
 }
 
+// stop is Stop without the guard against a second call.
 func (b *Broker) stop(ctx context.Context) error {
 	b.mu.Lock()
 	b.stopping = true

@@ -39,6 +39,8 @@ type Options struct {
 // Off is the address that disables a listener.
 const Off = "off"
 
+// withDefaults returns the options with the default in place of every zero. A negative value stays: where that is documented,
+// it switches the function off.
 func (o Options) withDefaults() Options {
 	count := func(v *int, d int) {
 		if *v == 0 {

@@ -39,6 +39,8 @@ func (p *presence) stop() {
 	}
 }
 
+// run retries statuses that could not be stored. Once, after the grace period at the start, it marks the devices that have
+// not come back; if the database is unavailable then, it tries again.
 func (p *presence) run(ctx context.Context) {
 	defer close(p.ended)
 	retry := time.NewTicker(p.b.opts.PresenceRetry)
@@ -76,6 +78,8 @@ func (p *presence) announce(m sensors.Message, retain bool) {
 	p.offer(m)
 }
 
+// offer passes a status to the receiver and keeps it for a later try if it is refused at once or fails to commit. A newer
+// status of the device replaces the kept one.
 func (p *presence) offer(m sensors.Message) {
 	later := func() {
 		p.mu.Lock()

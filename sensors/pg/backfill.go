@@ -68,6 +68,8 @@ func (db *DB) OpenBackfill(ctx context.Context, key [32]byte, name string, again
 	return b, st, nil
 }
 
+// open takes the lock of the file, creates the staging table, and reads or creates the progress row. With again, the row
+// starts from the beginning; the readings that are stored stay, and the file's are then duplicates.
 func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfill.State, err error) {
 	// The database session of a process that was just killed may still hold the lock, so wait for it.
 	if _, err := b.conn.Exec(ctx, `set lock_timeout = '5s'`); err != nil {

@@ -127,7 +127,7 @@ func TestEventsOfADevice(t *testing.T) {
 	}
 }
 
-// The events of a device are found by an index, however long the log is, and whichever plan is kept of the statement.
+// An index serves the events of a device, however long the log is, and whether the statement's plan is generic or custom.
 func TestEventsOfADeviceAreIndexed(t *testing.T) {
 	db := storetest.NewCity(t, 2)
 	ctx := t.Context()

@@ -27,7 +27,7 @@ func TestParseBase(t *testing.T) {
 	}
 }
 
-// Every address works below the base path, and without it for a proxy that takes it off.
+// Every address works below the base path, and also without it, for a proxy that removes it.
 func TestBelowABasePath(t *testing.T) {
 	index := `<!doctype html><meta name="onemap-build" content="b1" /><meta name="onemap-base" content="/" /><script src="./assets/i.js"></script>`
 	s, err := server.Assemble(server.Options{HTTP: httpx.Options{Permissions: servertest.Permissions(), Base: "/onemap"}, UI: fstest.MapFS{"index.html": {Data: []byte(index)}, "assets/i.js": {Data: []byte("1")}}})

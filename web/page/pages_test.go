@@ -109,7 +109,7 @@ func TestPagesThatAreNotBuilt(t *testing.T) {
 	}
 }
 
-// An address that nobody has is the pages' own 404 for a person's browser, and JSON for a script and below /api/.
+// An unknown address is answered with the pages' own 404 for a browser, and with JSON for a script and below /api/.
 func TestNowhere(t *testing.T) {
 	h := pages(t, fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>onemap</title>")}})
 	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -143,7 +143,7 @@ func TestNowhere(t *testing.T) {
 	}
 }
 
-// Every address of the pages' router is answered with the page and 200.
+// Every address of the pages' router is answered with the page and status 200.
 func TestRouterAddressesAreKnown(t *testing.T) {
 	source, err := os.ReadFile("../ui/src/router.ts")
 	if err != nil {
@@ -161,7 +161,8 @@ func TestRouterAddressesAreKnown(t *testing.T) {
 	}
 }
 
-// An open page learns of another build from every answer, and the files that decide which build it is are asked for.
+// Every answer names the build, so that an open page notices a new one, and the files that decide which build is loaded are
+// revalidated.
 func TestBuildIsTold(t *testing.T) {
 	h := pages(t, fstest.MapFS{
 		"index.html": {Data: []byte(`<!doctype html><meta name="onemap-build" content="b-123"><title>onemap</title>`)},

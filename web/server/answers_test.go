@@ -12,7 +12,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// No list of any answer may be null: the description says so, and pages rely on it.
+// No list in any answer may be null: the description promises that, and pages rely on it.
 func TestEmptyListsAreLists(t *testing.T) {
 	w := newWorld(t, func(o *server.Options) { o.Catalogue.Sources = nil })
 	for _, path := range []string{"/api/v1/alerts", "/api/v1/devices", "/api/v1/layers", "/api/v1/sources", "/api/v1/search?q=zzzz", "/api/v1/quarantine", "/api/v1/layers/plans/features?after=999999"} {

@@ -9,7 +9,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// nowhere takes an answer and forgets it.
+// nowhere is a ResponseWriter that discards the answer.
 type nowhere struct{ h http.Header }
 
 func (n nowhere) Header() http.Header { return n.h }
@@ -18,9 +18,8 @@ func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 
 func (nowhere) WriteHeader(int) {}
 
-// BenchmarkCachedTile is what the server itself adds to a tile that is ready to be sent: sessions,
-// routes, headers, metrics, without the connection. The baseline is a handler that writes the same
-// bytes.
+// BenchmarkCachedTile measures what the server adds to a tile that is ready to be sent: sessions, routes, headers and
+// metrics, without the connection. The baseline is a handler that writes the same bytes.
 func BenchmarkCachedTile(b *testing.B) {
 	w := newWorld(b, nil)
 	request := func() *http.Request {

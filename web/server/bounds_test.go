@@ -18,7 +18,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// A refusal lists the first 100 faults and says how many there are, whatever was sent and whoever found them.
+// A refusal lists the first 100 faults and their number, whatever was sent and whichever layer found them.
 func TestRefusalsHaveBounds(t *testing.T) {
 	w := newWorld(t, nil)
 	version := w.Version(servertest.Steward, "shelters")
@@ -50,7 +50,7 @@ func TestRefusalsHaveBounds(t *testing.T) {
 	}
 }
 
-// A body whose transfer is broken is the sender's fault.
+// A body whose transfer is interrupted is the client's fault.
 func TestBrokenTransfers(t *testing.T) {
 	w := newWorld(t, nil)
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.HTTP.URL, "http://"))
@@ -68,7 +68,7 @@ func TestBrokenTransfers(t *testing.T) {
 	}
 }
 
-// A feed keeps its name at whatever address it is read, and each division's has another.
+// A feed has the same id at every address, and each division's feed has a different id.
 func TestFeedsKeepTheirNames(t *testing.T) {
 	w := newWorld(t, nil)
 	name := func(account, host string) string {
@@ -106,7 +106,7 @@ func (w *world) tell(a alerts.Alert, i int) {
 	w.Must(err)
 }
 
-// The pages of the feed, one message each, are the feed.
+// The pages of the feed, with one message each, make up the whole feed.
 func TestPagesOfTheFeed(t *testing.T) {
 	w := newWorld(t, nil)
 	for i := range 3 {

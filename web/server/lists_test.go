@@ -22,7 +22,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// whole are the lists that an answer has whole, by schema and member, with what bounds them.
+// whole returns the lists that an answer contains completely, by schema and member, with what limits their length.
 func whole() map[string]string {
 	return map[string]string{
 		"Alert.area":                   "the rings of a circle of 32 corners or of one county",
@@ -99,7 +99,7 @@ func listsOf(registry huma.Registry, s *huma.Schema, schema string, seen map[str
 	}
 }
 
-// Every list of every answer comes in pages, or something bounds it that the table above names.
+// Every list of every answer is paged, or its length is limited by what the table above names.
 func TestListsHaveBounds(t *testing.T) {
 	s, err := server.Assemble(server.Options{HTTP: httpx.Options{Permissions: servertest.Permissions()}})
 	if err != nil {
@@ -141,7 +141,7 @@ func TestListsHaveBounds(t *testing.T) {
 	}
 }
 
-// pagesOf are the lists that come in pages: an address, who asks, the cursor's parameter, and the key of an item.
+// pagedList is a list that is paged: an address, the account that asks, the cursor's parameter, and the key of an item.
 type pagedList struct{ path, account, cursor, key string }
 
 func pagedLists() []pagedList {
@@ -163,7 +163,7 @@ func pagedLists() []pagedList {
 	}
 }
 
-// page asks for one page of a list.
+// page requests one page of a list.
 func (w *world) page(l pagedList, limit int, cursor string) (items []string, next string) {
 	w.T.Helper()
 	path, query, _ := strings.Cut(strings.Replace(l.path, "{shelter}", fmt.Sprint(w.shelter()), 1), "?")
@@ -190,7 +190,7 @@ func (w *world) page(l pagedList, limit int, cursor string) (items []string, nex
 	return items, fmt.Sprint(answer.Next)
 }
 
-// The pages of each list, of any length, are the list: each item once, in the same order, to the end.
+// For every page size, the pages of each list make up the list: each item once and in the same order.
 func TestPagesAreTheList(t *testing.T) {
 	w := newWorld(t, nil)
 	w.fillLists("a")
@@ -228,7 +228,7 @@ func TestPagesAreTheList(t *testing.T) {
 	}
 }
 
-// What is added between two pages moves none: nothing that was there is left out, and nothing comes twice.
+// An item that is added between two pages moves no other: no existing item is left out or repeated.
 func TestPagesStandStill(t *testing.T) {
 	w := newWorld(t, nil)
 	w.fillLists("a")
@@ -249,7 +249,7 @@ func TestPagesStandStill(t *testing.T) {
 	}
 }
 
-// fillLists puts enough of everything into the world that each list has several pages.
+// fillLists adds so many items of each kind that every list has several pages.
 func (w *world) fillLists(tag string) {
 	w.T.Helper()
 	ctx := w.T.Context()
@@ -290,7 +290,7 @@ func (w *world) fillLists(tag string) {
 	}
 }
 
-// shelter is a feature that is changed again and again.
+// shelter returns the id of a feature that is changed several times.
 func (w *world) shelter() (id int64) {
 	w.T.Helper()
 	features, err := w.DB.Catalogue.Features(w.T.Context(), core.Scope{Division: "3706"}, "shelters", nil, 0, 100)

@@ -16,11 +16,11 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// statuses are the answers that a role gets in the city, in 370602 and in 370614.
+// statuses are the expected statuses for a role in the city, in 370602 and in 370614.
 type statuses [3]int
 
-// lesson is one line of the table of what is allowed: a route, a request to it, and the answers by
-// role. The request is made anew for each principal, because some need the version of the moment.
+// lesson is one line of the permission table: a route, a request to it, and the expected statuses by role. The request is
+// built for each principal separately, because some requests need the current version.
 type lesson struct {
 	route string // as in the route table: method and pattern
 	path  string
@@ -38,7 +38,7 @@ func everyone(s statuses) map[core.Role]statuses {
 	return m
 }
 
-// only answers 403 to every role that is not named.
+// only expects 403 for every role that is not named.
 func only(named map[core.Role]statuses) map[core.Role]statuses {
 	m := everyone(ok(http.StatusForbidden))
 	maps.Copy(m, named)
@@ -49,7 +49,7 @@ func with(body any, headers ...string) func(*world, string) (any, []string) {
 	return func(*world, string) (any, []string) { return body, headers }
 }
 
-// The words of the table: who may do what.
+// Names of roles for the table.
 const (
 	commanders = core.RoleCommander
 	responders = core.RoleResponder
@@ -57,12 +57,12 @@ const (
 	admins     = core.RoleAdministrator
 )
 
-// handlers are the roles that handle alerts, dataKeepers those that edit data, ruleKeepers rules.
+// handlers are the roles that handle alerts, dataKeepers those that edit data, and ruleKeepers those that edit rules.
 func handlers(s statuses) map[core.Role]statuses {
 	return only(map[core.Role]statuses{commanders: s, responders: s})
 }
 
-// acknowledgers are those, and the displays that may.
+// acknowledgers are the handlers and the displays that may acknowledge.
 func acknowledgers(s statuses) map[core.Role]statuses {
 	return only(map[core.Role]statuses{commanders: s, responders: s, core.RoleDisplayAck: s})
 }
@@ -75,7 +75,7 @@ func ruleKeepers(s statuses) map[core.Role]statuses {
 	return only(map[core.Role]statuses{commanders: s, stewards: s, admins: s})
 }
 
-// people are all but the displays.
+// people are all roles except the displays'.
 func people(s statuses) map[core.Role]statuses {
 	m := everyone(s)
 	for _, r := range core.DisplayRoles() {
@@ -88,7 +88,7 @@ func administrators(s statuses) map[core.Role]statuses {
 	return only(map[core.Role]statuses{admins: s})
 }
 
-// create is an edit that makes a feature in 370602.
+// create returns an edit that creates a feature in 370602.
 func create(w *world, account string) (any, []string) {
 	edit := map[string]any{"create": []any{map[string]any{
 		"type": "Feature", "geometry": map[string]any{"type": "Point", "coordinates": []float64{121.4, 37.5}},
@@ -97,12 +97,12 @@ func create(w *world, account string) (any, []string) {
 	return edit, []string{"If-Match", w.Version(account, "shelters")}
 }
 
-// silence is one of a day that is narrowed by one member.
+// silence returns a silence of one day that is limited by one member.
 func silence(member, value string) map[string]any {
 	return map[string]any{"kind": "silence", member: value, "level": 2, "reason": "维修", "ends": time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)}
 }
 
-// newDisplay is a new display in 370602, another one for each account.
+// newDisplay returns a new display in 370602, with a different name for each account.
 func newDisplay(_ *world, account string) (any, []string) {
 	return map[string]any{"name": "screen of " + account, "division": "370602", "mode": "read", "start": "wall"}, nil
 }
@@ -111,8 +111,8 @@ func device(w *world, account string) (any, []string) { return servertest.Device
 
 func newRule(w *world, account string) (any, []string) { return servertest.NewRule(w.World, account) }
 
-// lessons is the table of what is allowed, by hand: city, 370602, 370614. 404 is how a thing of
-// another division answers.
+// lessons returns the permission table, written by hand: city, 370602, 370614. A resource of another division is answered
+// with 404.
 func lessons(w *world) []lesson {
 	shelter := fmt.Sprintf("/api/v1/layers/shelters/features/%d", w.Features("shelters")["s-02"])
 	alert := fmt.Sprintf("/api/v1/alerts/%d", w.Alert.ID)
@@ -199,7 +199,7 @@ func lessons(w *world) []lesson {
 	}
 }
 
-// open are the routes that need no session, with what nobody at all gets from them.
+// open returns the routes that need no session, with the expected status for a client without one.
 func open() map[string]int {
 	return map[string]int{
 		"POST /api/v1/session":               http.StatusUnauthorized, // with a wrong password
@@ -276,7 +276,7 @@ func TestRolesDivisionsRoutes(t *testing.T) {
 	}
 }
 
-// Every route that is described stands in the table, and every operation says what it needs.
+// Every described route is in the table, and every operation states what it needs.
 func TestRoutesDeclareWhatTheyNeed(t *testing.T) {
 	s, err := server.Assemble(server.Options{HTTP: httpx.Options{Permissions: servertest.Permissions()}})
 	if err != nil {
@@ -312,7 +312,7 @@ func TestRoutesDeclareWhatTheyNeed(t *testing.T) {
 	}
 }
 
-// operation is one of a path item's operations, nil when there is none.
+// operation returns o as an operation, or nil.
 func operation(o any) *huma.Operation {
 	op, _ := o.(*huma.Operation)
 	return op

@@ -15,7 +15,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// broken is a search that fails as it is told to.
+// broken is a search that fails in the given way.
 type broken struct{ fail func() error }
 
 func (b broken) Search(context.Context, core.Scope, string, int) ([]catalogue.Hit, error) {
@@ -118,7 +118,7 @@ func TestAnswersEndInTime(t *testing.T) {
 	}
 }
 
-// waiting is a search that waits for the end of its time.
+// waiting is a search that waits until its time limit.
 type waiting struct{}
 
 func (waiting) Search(ctx context.Context, _ core.Scope, _ string, _ int) ([]catalogue.Hit, error) {

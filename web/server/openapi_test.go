@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 
 const goldenOpenAPI = "../../docs/openapi.json"
 
-// TestOpenAPI keeps docs/openapi.json, from which the UI's client is generated.
+// TestOpenAPI compares docs/openapi.json, from which the page's client is generated, with the server.
 func TestOpenAPI(t *testing.T) {
 	s, err := server.Assemble(server.Options{HTTP: httpx.Options{Permissions: servertest.Permissions()}})
 	if err != nil {
@@ -59,8 +59,8 @@ func TestOpenAPIIsServed(t *testing.T) {
 	}
 }
 
-// A member that may be null is said to be: what is null in the empty value of a type must be allowed by its schema.
-// Lists, maps and bytes are none of these: handlers never answer null for one.
+// A member that may be null is described so: whatever is null in the empty value of a type must be allowed by its schema.
+// Lists, maps and bytes are excluded, because handlers never answer null for them.
 func TestWhatMayBeNullIsSaid(t *testing.T) {
 	s, err := server.Assemble(server.Options{HTTP: httpx.Options{Permissions: servertest.Permissions()}})
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// A page whose address a proxy changes on the way may send what the server knows the address of.
+// A page behind a proxy that changes the host may send requests if its origin is named by --origin or by the headers of a
+// trusted proxy.
 func TestOriginBehindAProxy(t *testing.T) {
 	log := &servertest.LockedBuffer{}
 	o := server.Options{HTTP: httpx.Options{Permissions: servertest.Permissions(), Origins: []string{"https://map.example.org"}, Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
@@ -64,7 +65,7 @@ func TestOriginThatIsNone(t *testing.T) {
 	}
 }
 
-// A page asks why its WebSocket is refused.
+// A page can ask why its WebSocket is refused.
 func TestPushCheckSaysWhy(t *testing.T) {
 	w := newWorld(t, nil)
 	if a := w.Send(servertest.Commander, http.MethodGet, "/api/v1/push?origin=http://map.example", nil); a.Status != http.StatusNoContent {

@@ -23,7 +23,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// principal is whom the account's session speaks for.
+// principal returns the principal of the account's session.
 func (w *world) principal(account string) core.Principal {
 	w.T.Helper()
 	p, err := w.People.Identify(w.T.Context(), w.Tokens[account])
@@ -31,7 +31,7 @@ func (w *world) principal(account string) core.Principal {
 	return p
 }
 
-// services are the ways in for every write, over the world's database.
+// services are the domain services for every write, on the test's database.
 type services struct {
 	people    *auth.Service
 	rules     *alerts.Rules
@@ -48,7 +48,7 @@ func (w *world) services() services {
 	}
 }
 
-// twice is one bad input that is sent by HTTP and given to the service itself.
+// twice is one invalid input that is sent by HTTP and passed to the service directly.
 type twice struct {
 	name, account, method, path string
 	body                        any
@@ -56,8 +56,8 @@ type twice struct {
 	call                        func(p core.Principal) error
 }
 
-// The same bad input is refused alike by HTTP and by the service: the kind, the field and the code. So the next way in, a
-// command or an importer, cannot pass a check by.
+// HTTP and the service refuse the same invalid input in the same way: kind, field and code. So another caller, such as a
+// command or an importer, cannot bypass a check.
 func TestServicesRefuseAsRoutesDo(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, c := range slices.Concat(w.badAccounts(), w.badAlerts(), w.badDevices(), w.badLayers()) {
@@ -293,8 +293,8 @@ func (w *world) badLayers() []twice {
 	return all
 }
 
-// may says what a call came to, in the words of the table: 200 when the principal may (whatever else is wrong with what
-// it asks for), 403 and 404.
+// may reduces the result of a call to a status of the permission table: 200 if the principal may call it (whatever else is
+// wrong with the input), 403 or 404.
 func may(err error) int {
 	switch {
 	case fault.Is(err, fault.Forbidden):
@@ -306,8 +306,8 @@ func may(err error) int {
 	}
 }
 
-// Every role in every division may call of each service what it may ask of the routes, and nothing else: the twin of
-// the walk over the routes. Every method that takes a principal is in it.
+// Every role in every division may call of each service exactly what the permission table allows it on the routes. Every
+// method that takes a principal is in the table.
 func TestRolesDivisionsServices(t *testing.T) {
 	w := newWorld(t, nil)
 	s := w.services()
@@ -484,7 +484,7 @@ func (w *world) serviceCalls(s services) []serviceCall {
 	}
 }
 
-// empty is a file without a record.
+// empty is a file without records.
 type empty struct{}
 
 func (empty) Next() (catalogue.Record, *catalogue.Refusal, error) {

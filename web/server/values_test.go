@@ -25,7 +25,7 @@ import (
 	"onemap/web/server/servertest"
 )
 
-// The values that are tried for every parameter, as they stand in an address.
+// The values that are tried for every parameter, in the form that an address has.
 func integerValues() []string {
 	return []string{
 		"-1", "0", "1", "32767", "32768", "2147483647", "2147483648", "4294967296", "9007199254740992", "9007199254740993",
@@ -49,7 +49,7 @@ func timeValues() []string {
 	}
 }
 
-// bodyIntegers are JSON values for an integer of a body, bodyStrings for a string, bodyTimes for a time.
+// bodyIntegers returns JSON values for an integer in a body, bodyStrings for a string, bodyTimes for a time.
 func bodyIntegers() []string {
 	out := []string{"null", `""`, `" 1"`, `"1"`, "true", "[]", "{}", "1e3", "1E400", "-0", "1.0"}
 	for _, v := range integerValues() {
@@ -78,12 +78,12 @@ func bodyTimes() []string {
 	return out
 }
 
-// bodyNumbers are JSON values for a number that need not be whole.
+// bodyNumbers returns JSON values for a number that may have a fraction.
 func bodyNumbers() []string {
 	return []string{"null", `"1"`, "1e400", "-1e400", "1e308", "-1e308", "5e-324", "1e-400", "-0.0", "9223372036854775808", strings.Repeat("9", 400), "0." + strings.Repeat("1", 400)}
 }
 
-// try is one value in the place of one parameter of an operation.
+// try is one value for one parameter of an operation.
 type try struct {
 	name   string   // the parameter's, as problems write it
 	value  string   // as it stands in the address, or JSON
@@ -93,13 +93,13 @@ type try struct {
 	exact  bool     // of another type than is taken: the refusal must name the parameter itself
 }
 
-// sample is a request to an operation that is in order.
+// sample is a valid request to an operation.
 type sample struct {
 	path string
 	body func(w *world, account string) (any, []string)
 }
 
-// samples are the requests of the table of what is allowed by their routes, and what the table lacks.
+// samples returns the requests of the permission table by route, and requests for the operations that the table lacks.
 func samples(w *world) map[string]sample {
 	out := map[string]sample{}
 	for _, l := range lessons(w) {
@@ -161,7 +161,7 @@ type operationAt struct {
 	path string
 }
 
-// described lists the operations of the description with the routes that they are mounted as.
+// described returns the operations of the description, by the routes that they are mounted as.
 func described(s *server.Server) map[string]operationAt {
 	plain := strings.NewReplacer("{y}.mvt", "{y}", "{layers}.json", "{layers}", "{identifier}.xml", "{file}")
 	out := map[string]operationAt{}
@@ -175,7 +175,7 @@ func described(s *server.Server) map[string]operationAt {
 	return out
 }
 
-// fill writes values into a pattern's places, from the sample's path where none is given.
+// fill puts values into a pattern's placeholders; those without a given value take the sample path's.
 func fill(pattern, like string, name, value string) string {
 	parts, given := strings.Split(pattern, "/"), strings.Split(like, "/")
 	for i, part := range parts {
@@ -191,7 +191,7 @@ func fill(pattern, like string, name, value string) string {
 	return strings.Join(parts, "/")
 }
 
-// tries are the values that are tried on an operation, by its description.
+// tries returns the values that are tried on an operation, from its description.
 func (w *world) tries(o operationAt) []try {
 	var out []try
 	registry := w.API.Huma().Components.Schemas
@@ -216,7 +216,7 @@ func (w *world) tries(o operationAt) []try {
 	return out
 }
 
-// write makes the request with the value in its place; account sends it.
+// write builds the request with the value in its place, for the given account.
 func (w *world) write(o operationAt, in sample, one try, account string) sending {
 	path, query, _ := strings.Cut(in.path, "?")
 	r := sending{method: o.Method, path: in.path}
@@ -250,13 +250,13 @@ func (w *world) write(o operationAt, in sample, one try, account string) sending
 	return r
 }
 
-// sending is a request as it is sent.
+// sending is a request that is ready to be sent.
 type sending struct {
 	method, path, body string
 	headers            []string
 }
 
-// addressValues are the values that are tried for a parameter of an address or a header.
+// addressValues returns the values that are tried for a parameter of an address or a header.
 func addressValues(registry huma.Registry, s *huma.Schema) []string {
 	s = resolved(registry, s)
 	switch {
@@ -290,7 +290,7 @@ type place struct {
 	values []string
 }
 
-// otherType reports whether a value is none of a type, whatever the type's limits.
+// otherType reports whether a value is not of the type at all, whatever the type's limits.
 func otherType(kind, value string) bool {
 	switch kind {
 	case huma.TypeInteger, huma.TypeNumber:
@@ -302,7 +302,7 @@ func otherType(kind, value string) bool {
 	}
 }
 
-// name is the last member's.
+// name returns the name of the last member.
 func (p place) name() string {
 	for _, part := range slices.Backward(p.path) {
 		if part != "0" {
@@ -312,7 +312,7 @@ func (p place) name() string {
 	return "body"
 }
 
-// places walks a schema to the depth that the API's bodies have.
+// places walks a schema, to the depth that the API's bodies have.
 func places(registry huma.Registry, s *huma.Schema, of string, path []string, depth int) []place {
 	if s.Ref != "" {
 		of = s.Ref[strings.LastIndex(s.Ref, "/")+1:]
@@ -349,7 +349,7 @@ func places(registry huma.Registry, s *huma.Schema, of string, path []string, de
 	}
 }
 
-// put writes a JSON value into a document; what lies around it and is missing is made.
+// put writes a JSON value into a document and creates the missing members around it.
 func (w *world) put(doc string, path []string, value string) string {
 	w.T.Helper()
 	if len(path) == 0 {
@@ -387,9 +387,10 @@ func (w *world) put(doc string, path []string, value string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// Whatever stands in any parameter of any route: no answer is a fault of the server, each has a status that the
-// description names, and what is refused is a problem that is short and names the field. The first value is tried by every
-// role; the others by one role that may, of the city and of a county: parameters are read alike for all.
+// Every value is tried in every parameter of every route. No answer is a fault of the server, each has a status that the
+// description names, and every refusal is a short problem that names the field. The first value is tried by every role. The
+// others are tried by one role that may use the route, of the city and of a county, because parameters are read in the same
+// way for all.
 func TestEveryValueOfEveryParameter(t *testing.T) {
 	w := newWorld(t, nil)
 	in := samples(w)
@@ -428,8 +429,8 @@ func TestEveryValueOfEveryParameter(t *testing.T) {
 	t.Logf("%d requests", sent)
 }
 
-// triers are the accounts that try all values: the first of the city that may, and the county's if it may. The guard
-// answers others before the parameters are read.
+// triers returns the accounts that try all values: the first account of the city that may use the route, and the county's if
+// it may. The guard refuses other accounts before the parameters are read.
 func triers(accounts []string, need httpx.Need) []string {
 	var out []string
 	for i, account := range accounts {
@@ -472,7 +473,7 @@ func (w *world) check(t *testing.T, what string, one try, a servertest.Answer) {
 	}
 }
 
-// wantPattern holds a text that was taken against what the description says of it; spaces around it are not counted.
+// wantPattern compares an accepted text with its described pattern; spaces around the text are not counted.
 func (w *world) wantPattern(t *testing.T, what string, one try) {
 	t.Helper()
 	p, described := w.API.Texts()[one.member]
@@ -496,7 +497,7 @@ func names(p httpx.Problem, parameter string) bool {
 	return slices.ContainsFunc(fields, func(f string) bool { return strings.Contains(f, parameter) })
 }
 
-// attempt is send for what a client of Go would not send.
+// attempt is send for requests that Go's client would not send.
 func (w *world) attempt(account string, r sending) servertest.Answer {
 	w.T.Helper()
 	req, err := http.NewRequestWithContext(context.WithoutCancel(w.T.Context()), r.method, w.HTTP.URL+r.path, strings.NewReader(r.body))

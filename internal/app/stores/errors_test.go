@@ -30,7 +30,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A server that ends its connections is unavailable, and is there again with the next call.
+// A server that ends its connections is reported as unavailable, and the next call works again.
 func TestConnectionsAreReplaced(t *testing.T) {
 	url := storetest.NewURL(t)
 	reg := prometheus.NewRegistry()

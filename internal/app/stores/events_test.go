@@ -17,8 +17,8 @@ import (
 	"onemap/internal/core"
 )
 
-// Writers of whole transactions, some of which fail after they have got a number: a reader who has
-// seen n has seen all that will ever be below n.
+// Writers run whole transactions, and some fail after they have got a number. A reader that has seen n has seen every event
+// that will ever have a number below n.
 func TestEventLogHasNoLateComers(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	start, err := headOf(t.Context(), db)
@@ -179,7 +179,7 @@ func TestFeedEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// The scope's rules are written twice, in Go and in SQL.
+// The rules of the scope are written twice, in Go and in SQL, and must agree.
 func TestScopeInSQLIsScopeInGo(t *testing.T) {
 	db := storetest.NewCity(t, 0)
 	code := rapid.SampledFrom([]string{"", "3", "37", "3706", "37060", "370602", "370614", "370602001", "3707", "4", "%", "37_6"})

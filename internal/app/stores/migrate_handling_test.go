@@ -16,7 +16,7 @@ import (
 	"onemap/internal/pg"
 )
 
-// oldAlert is an alert as it was stored before its confirmations, its peak and its rises were.
+// oldAlert is an alert as it was stored before the columns of its confirmations, its peak and its rises existed.
 type oldAlert struct {
 	detection, handling, assignee string
 	level, peak                   core.Level
@@ -26,7 +26,7 @@ type oldAlert struct {
 	history                       [][5]string // actor, division, step, before, after, a minute apart
 }
 
-// insertOld writes the alert with the id, as the version before did.
+// insertOld writes the alert with the id in the way of the previous version.
 func insertOld(t *testing.T, conn *pgx.Conn, id int64, a oldAlert) {
 	t.Helper()
 	body := map[string]any{
@@ -72,8 +72,8 @@ func confirmed(division, user string, level core.Level, minute int, current bool
 	return alerts.Confirmation{Division: division, User: user, Name: user, Level: level, At: storetest.Noon().Add(time.Duration(minute) * time.Minute).UTC(), Current: current}
 }
 
-// TestMigrationFillsHandling: alerts of before get what their history and their messages say, and those that
-// have become worse since they were handled are to be handled anew.
+// TestMigrationFillsHandling: the migration fills old alerts from their history and their messages. An alert that has become
+// worse since it was handled must be handled again.
 func TestMigrationFillsHandling(t *testing.T) {
 	issued := change("issued", "", "firing blue")
 	type want struct {
@@ -186,7 +186,7 @@ func TestMigrationFillsHandling(t *testing.T) {
 	}
 }
 
-// checkMigratedHistory: every line has its level, and a last one tells of a handling that began anew.
+// checkMigratedHistory: every line has its level, and the last one records that the handling began again.
 func checkMigratedHistory(t *testing.T, db *stores.Stores, a alerts.Alert, old oldAlert) {
 	t.Helper()
 	history, err := db.Alerts.History(t.Context(), a.ID)

@@ -52,7 +52,7 @@ func TestConcurrentMigrations(t *testing.T) {
 	}
 }
 
-// The months that are there get the key that covers a reading, and lose none.
+// Existing months get the key that covers a reading and lose no row.
 func TestMigrationCoversTheMonthsThatAreThere(t *testing.T) {
 	url := storetest.NewEmptyURL(t)
 	conn := storetest.Connect(t, url)
@@ -78,7 +78,7 @@ func TestMigrationCoversTheMonthsThatAreThere(t *testing.T) {
 	}
 }
 
-// A database that is up to date is seen as such without a lock, even while somebody holds it.
+// A migrated database is recognized without a lock, even while another connection holds the lock.
 func TestMigrateUpToDateTakesNoLock(t *testing.T) {
 	url := storetest.NewURL(t)
 	conn := storetest.Connect(t, url)
@@ -121,7 +121,7 @@ func TestMigrateWithoutTheRightToExtensions(t *testing.T) {
 	if !fault.Is(err, fault.Forbidden) || !strings.Contains(err.Error(), "create extension postgis") || !strings.Contains(err.Error(), conn.Config().Database) {
 		t.Fatalf("got %v", err)
 	}
-	// what the message says to run is enough
+	// the command that the message names is enough
 	if _, err := conn.Exec(t.Context(), "create extension postgis; create extension btree_gist"); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestMigrateWithoutTheRightToExtensions(t *testing.T) {
 	}
 }
 
-// tern reads migrations as templates and cuts them at a line of its own.
+// tern reads migrations as templates and splits them at a marker line.
 func TestMigrationsHoldNothingThatTernReads(t *testing.T) {
 	files, err := fs.Glob(migrations.Files, "*")
 	if err != nil || len(files) == 0 {

@@ -13,7 +13,7 @@ import (
 	"onemap/sensors"
 )
 
-// Names have bounds in every service, and the error names the field.
+// Every service limits the length of names, and the error names the field.
 func TestNamesAreBounded(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	long := strings.Repeat("水", core.MaxName+1)

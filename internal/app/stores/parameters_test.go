@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// A parameter of a statement with the comparison that it stands in, on either side of a whole number.
+// A comparison of a statement's parameter with a whole number, on either side.
 var (
 	parameter = regexp.MustCompile(`\$(\d+)(::\w+)?`)
 	beside    = regexp.MustCompile(`^\s*((=|<|<=|>|>=|<>|!=|\+|-|\*|/)\s*\d|(in|between)\s*\(?\d)`)
@@ -21,8 +21,8 @@ var (
 	other     = regexp.MustCompile(`^\s*,\s*\d+\s*\)`)
 )
 
-// untyped names the first parameter of a statement whose type PostgreSQL would take from a whole number beside it: an
-// int4, which refuses an id that is larger.
+// untyped returns the first parameter of a statement whose type PostgreSQL would take from a whole number beside it: int4,
+// which refuses a larger id.
 func untyped(sql string) string {
 	seen := map[string]bool{}
 	for _, at := range parameter.FindAllStringSubmatchIndex(sql, -1) {
@@ -58,7 +58,7 @@ func TestUntyped(t *testing.T) {
 	}
 }
 
-// No statement leaves the type of a parameter to a number that stands beside it.
+// No statement leaves the type of a parameter to a number beside it.
 func TestParametersHaveTypes(t *testing.T) {
 	root := filepath.Join("..", "..", "..")
 	statements := 0
@@ -84,7 +84,7 @@ func TestParametersHaveTypes(t *testing.T) {
 	}
 }
 
-// checkParameters looks at the statements of a file, and says how many there are.
+// checkParameters checks the statements of a file and returns their number.
 func checkParameters(t *testing.T, file string) (statements int) {
 	t.Helper()
 	fset := token.NewFileSet()

@@ -96,7 +96,7 @@ func TestPruneDropsPastMonths(t *testing.T) {
 	if n := storetest.Count(t, db, `select count(*) from pg_class where relname ~ '^observation_[a-z]+_2026_0[78]$'`); n != coming {
 		t.Errorf("%d partitions of the coming months, want %d", n, coming)
 	}
-	// what comes again of a dropped month is stored again, by a node that believed it to be there
+	// readings of a dropped month are stored when they are sent again, by a node whose cache still has the month
 	if res := storetest.Commit(t, other, storetest.Reading(ids[1], 0, 1)); res.Stored != 1 {
 		t.Errorf("a reading of a dropped month: %+v", res)
 	}

@@ -15,7 +15,7 @@ import (
 	"onemap/tiles"
 )
 
-// past is what a client or another node knows of a log: its epoch and positions.
+// past is the state of a log that a client or another node knows: its epoch and positions.
 type past struct {
 	epoch string
 	event core.Mark
@@ -23,7 +23,7 @@ type past struct {
 	feed  tiles.Mark
 }
 
-// readPast takes the positions of a reader that is up to date.
+// readPast returns the positions of a reader that is up to date.
 func readPast(t *testing.T, db *stores.Stores) (p past) {
 	t.Helper()
 	feed := db.Tiles.ChangeFeed()
@@ -54,7 +54,7 @@ func live(t *testing.T, db *stores.Stores, from, n int) {
 	}
 }
 
-// checkPast looks whether the log still has a reader's past, by each of the three ways in.
+// checkPast checks whether the log still contains a reader's past, for each of the three kinds of readers.
 func checkPast(t *testing.T, db *stores.Stores, p past, has bool) {
 	t.Helper()
 	page, err := db.Log().EventsAfter(t.Context(), p.event.Seq, 100)
@@ -75,7 +75,7 @@ func checkPast(t *testing.T, db *stores.Stores, p past, has bool) {
 	}
 }
 
-// TestFolderPutBack: a machine's snapshot is put back, and the log goes on with other events under the same numbers.
+// TestFolderPutBack: a machine's snapshot is restored, and the log continues with other events under the same numbers.
 func TestFolderPutBack(t *testing.T) {
 	own := storetest.NewOwn(t)
 	open := func() *stores.Stores {
@@ -113,7 +113,7 @@ func TestFolderPutBack(t *testing.T) {
 	}
 }
 
-// TestDumpRestored: a dump is restored over the database that it was made from, which had gone on.
+// TestDumpRestored: a dump is restored over the database that it was made from, which had continued to change.
 func TestDumpRestored(t *testing.T) {
 	db := storetest.NewCity(t, 1)
 	url := db.Pool().Config().ConnString()
@@ -126,14 +126,15 @@ func TestDumpRestored(t *testing.T) {
 	}
 	live(t, db, 10, 5)
 	after := readPast(t, db)
-	// Of a partition's key it tries to drop what goes with its table, says so and goes on.
+	// pg_restore also tries to drop the parts of a partition's key that are dropped with the table; it reports that and
+	// continues.
 	out, err := osexec.CommandContext(t.Context(), "pg_restore", "--clean", "--if-exists", "--dbname="+url, dump).CombinedOutput()
 	if fails := strings.Count(string(out), "ERROR:"); err != nil && fails != strings.Count(string(out), "ERROR:  cannot drop inherited constraint") {
 		t.Fatalf("restore: %v: %s", err, out)
 	}
 	live(t, db, 20, 8)
 	checkPast(t, db, after, false)
-	// A server that runs goes on, although PostGIS was installed anew and its types have other numbers.
+	// A running server continues, although PostGIS was installed again and its types have new OIDs.
 	storetest.ImportOK(t, db, storetest.Tanks(), storetest.Feature("restored", "370602", 121.4, 37.5))
 	if all := storetest.FeaturesOf(t, db, storetest.CityScope(), "tanks"); len(all) != 1 || all["restored"].Geometry != orb.Geometry(orb.Point{121.4, 37.5}) {
 		t.Errorf("after an import the layer has %+v", all)

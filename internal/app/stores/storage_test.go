@@ -20,8 +20,8 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
-// A table whose file may not grow (EFBIG; a quota is alike) is waited for as a full disk is, although PostgreSQL calls
-// it an internal error: nothing is acknowledged or put to quarantine, and what is sent again is stored.
+// A table whose file may not grow (EFBIG; a quota has the same effect) is treated as a full disk, although PostgreSQL reports
+// an internal error: nothing is acknowledged or quarantined, and readings that are sent again are stored.
 func TestFileThatMayNotGrowIsWaitedFor(t *testing.T) {
 	pg := storetest.NewOwn(t)
 	open := func() *stores.Stores {
@@ -78,7 +78,7 @@ func TestFileThatMayNotGrowIsWaitedFor(t *testing.T) {
 	}
 }
 
-// fillTable brings this month's table of the datastreams' readings to a size, with readings of dev-01.
+// fillTable fills this month's table of the datastreams' readings to a size, with readings of dev-01.
 func fillTable(t *testing.T, db *stores.Stores, size int64) {
 	t.Helper()
 	id := storetest.StreamsOf(t, db)[2]
@@ -96,8 +96,8 @@ func fillTable(t *testing.T, db *stores.Stores, size int64) {
 	}
 }
 
-// limitFiles bounds the size of the files that connections made from now on may write, bytes. The server's own user
-// may set its limits, and one with all rights need not.
+// limitFiles limits the size, in bytes, of the files that connections made from now on may write. The server's own user may
+// set its limits, and so may a user with all rights.
 func limitFiles(t *testing.T, pg *storetest.Own, size string) {
 	t.Helper()
 	owner, err := os.Stat(pg.DataDir)
