@@ -107,7 +107,7 @@ func checkPlaceholder(at string, m map[string]any) error {
 				return fault.InvalidCode(at, CodeStyleToken, wordOf(v))
 			}
 		case "$icon":
-			if !isString || !(oneOf(word, StyleIcons()) || oneOf(word, StyleIconPrefixes())) {
+			if !isString || !oneOf(word, slices.Concat(StyleIcons(), StyleIconPrefixes())) {
 				return fault.InvalidCode(at, CodeStyleIcon, wordOf(v))
 			}
 		case "$opacity":
