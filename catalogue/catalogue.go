@@ -64,7 +64,8 @@ type Layer struct {
 	MinZoom      int            `json:"min_zoom"`
 	MaxZoom      int            `json:"max_zoom"`
 	Fields       []Field        `json:"fields"`
-	Tile         core.TileRules `json:"tile"`    // how it is drawn into tiles
+	Tile         core.TileRules `json:"tile"` // how it is drawn into tiles
+	Style        Style          `json:"style,omitzero" doc:"How the page draws it; without it, in the built-in style"`
 	Version      int64          `json:"version"` // grows with every change; the ETag
 	Count        int64          `json:"count"`
 	BBox         []float64      `json:"bbox"` // west, south, east, north; nil when empty

@@ -34,6 +34,13 @@ func Merge(old, l Layer, now time.Time) (Layer, error) {
 	keep(&out.GeometryType, l.GeometryType)
 	keep(&out.UpdatedOn, l.UpdatedOn)
 	keep(&out.Tile, l.Tile)
+	if l.Style != nil {
+		style, err := ParseStyle(l.Style)
+		if err != nil {
+			return old, err
+		}
+		out.Style = style
+	}
 	if l.Audience.Kind != "" {
 		out.Audience = l.Audience
 	}

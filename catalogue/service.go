@@ -74,19 +74,31 @@ func (v *Service) EditFeatures(ctx context.Context, p core.Principal, layer stri
 // fault.Precondition: the layer is not at ifVersion (-1: not checked). fault.Forbidden: its audience does not admit the
 // principal, or the principal is of a part of the city. fault.Invalid names the member: in_tile[2], tile.buffer.
 func (v *Service) ChangeLayer(ctx context.Context, p core.Principal, layer string, ifVersion int64, c LayerChange) (Layer, error) {
-	if err := p.Need(core.PermEditData); err != nil {
-		return Layer{}, err
-	}
-	// This check comes first, because the errors of the change would reveal a layer that the principal may not see.
-	if _, err := v.store.Layer(ctx, p.Scope(), layer); err != nil {
-		return Layer{}, err
-	}
-	if err := p.NeedCity(); err != nil {
+	if err := v.mayChange(ctx, p, layer); err != nil {
 		return Layer{}, err
 	}
 	if c.MinZoom == nil && c.MaxZoom == nil && c.Tile == nil && c.InTile == nil {
 		return Layer{}, fault.InvalidField("body", "has nothing to do: give min_zoom, max_zoom, tile or in_tile")
 	}
+	return v.changeEntry(ctx, p, layer, ifVersion, func(l Layer) (Layer, error) { return l.with(c) })
+}
+
+// mayChange returns an error if the principal may not change how a layer is drawn: fault.NotFound for a layer that does
+// not exist, fault.Forbidden for the others.
+func (v *Service) mayChange(ctx context.Context, p core.Principal, layer string) error {
+	if err := p.Need(core.PermEditData); err != nil {
+		return err
+	}
+	// This check comes first, because the errors of the change would reveal a layer that the principal may not see.
+	if _, err := v.store.Layer(ctx, p.Scope(), layer); err != nil {
+		return err
+	}
+	return p.NeedCity()
+}
+
+// changeEntry stores what change returns for the locked entry of an existing layer, and returns the layer as the scope
+// sees it.
+func (v *Service) changeEntry(ctx context.Context, p core.Principal, layer string, ifVersion int64, change func(Layer) (Layer, error)) (Layer, error) {
 	rules := EditRules{scope: p.Scope(), version: ifVersion}
 	_, err := v.store.PutLayer(ctx, layer, p.Login, func(old Layer) (Layer, error) {
 		if old.ID == 0 {
@@ -95,7 +107,7 @@ func (v *Service) ChangeLayer(ctx context.Context, p core.Principal, layer strin
 		if err := rules.AdmitLayer(old); err != nil {
 			return old, err
 		}
-		return old.with(c)
+		return change(old)
 	})
 	if err != nil {
 		return Layer{}, err

@@ -17,6 +17,8 @@ import (
 type Editor interface {
 	EditFeatures(ctx context.Context, p core.Principal, layer string, ifVersion int64, e catalogue.Edit) (catalogue.Layer, []int64, error)
 	ChangeLayer(ctx context.Context, p core.Principal, layer string, ifVersion int64, c catalogue.LayerChange) (catalogue.Layer, error)
+	SetStyle(ctx context.Context, p core.Principal, layer string, ifVersion int64, raw []byte) (catalogue.Layer, error)
+	RemoveStyle(ctx context.Context, p core.Principal, layer string, ifVersion int64) (catalogue.Layer, error)
 }
 
 // Divisions lists administrative divisions.
@@ -49,8 +51,10 @@ type API struct {
 func Mount(h *httpx.Server, o Options) {
 	s := &API{h, o}
 	httpx.Enum[catalogue.Theme, themeWord](h)
+	styleWords(h)
 	s.placeRoutes()
 	s.layerRoutes()
+	s.styleRoutes()
 	h.Text("NewFeatureProperties.division", httpx.Pattern{Regexp: httpx.DivisionPattern})
 	s.statedTileRules()
 	h.Amend(func(doc *huma.OpenAPI) {

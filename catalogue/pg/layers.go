@@ -33,7 +33,7 @@ const extentOf = `case when e is not null then array[ST_XMin(e), ST_YMin(e), ST_
 const layerColumns = `
 	select l.id, l.name, l.theme, l.title_zh, l.title_en, l.owner_zh, l.owner_en, l.origin, l.audience, l.audience_roles,
 		l.source, l.licence, l.attribution, l.updated_on, l.cycle_days, l.geometry_type, l.min_zoom, l.max_zoom, l.fields,
-		l.tile, l.version, `
+		l.tile, l.style, l.version, `
 
 // selectEntries returns layers with the number and box of all their features, as they are stored.
 const selectEntries = layerColumns + `l.feature_count, l.bbox, l.modified_at from layer l`
@@ -56,7 +56,7 @@ func layerTargets(l *catalogue.Layer) []any {
 	return []any{
 		&l.ID, &l.Name, &l.Theme, &l.Title.ZH, &l.Title.EN, &l.Owner.ZH, &l.Owner.EN, &l.Origin, &l.Audience.Kind, &l.Audience.Roles,
 		&l.Source, &l.Licence, &l.Attribution, &l.UpdatedOn, &l.CycleDays, &l.GeometryType, &l.MinZoom, &l.MaxZoom, &l.Fields,
-		&l.Tile, &l.Version, &l.Count, &l.BBox, &l.ModifiedAt,
+		&l.Tile, &l.Style, &l.Version, &l.Count, &l.BBox, &l.ModifiedAt,
 	}
 }
 
@@ -222,17 +222,17 @@ func writeLayer(ctx context.Context, tx pgx.Tx, l catalogue.Layer) (catalogue.La
 	}
 	err = tx.QueryRow(ctx, `
 		insert into layer as l (name, theme, title_zh, title_en, owner_zh, owner_en, origin, audience, audience_roles, source, licence,
-			attribution, updated_on, cycle_days, geometry_type, min_zoom, max_zoom, fields, tile, version)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0)
+			attribution, updated_on, cycle_days, geometry_type, min_zoom, max_zoom, fields, tile, style, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, 0)
 		on conflict (name) do update set theme = excluded.theme, title_zh = excluded.title_zh, title_en = excluded.title_en,
 			owner_zh = excluded.owner_zh, owner_en = excluded.owner_en, origin = excluded.origin, audience = excluded.audience,
 			audience_roles = excluded.audience_roles, source = excluded.source, licence = excluded.licence,
 			attribution = excluded.attribution, updated_on = excluded.updated_on, cycle_days = excluded.cycle_days,
 			geometry_type = excluded.geometry_type, min_zoom = excluded.min_zoom, max_zoom = excluded.max_zoom,
-			fields = excluded.fields, tile = excluded.tile
+			fields = excluded.fields, tile = excluded.tile, style = excluded.style
 		returning l.id`,
 		l.Name, l.Theme, l.Title.ZH, l.Title.EN, l.Owner.ZH, l.Owner.EN, l.Origin, l.Audience.Kind, roleNames(l.Audience.Roles),
-		l.Source, l.Licence, l.Attribution, l.UpdatedOn, l.CycleDays, l.GeometryType, l.MinZoom, l.MaxZoom, fields, tile,
+		l.Source, l.Licence, l.Attribution, l.UpdatedOn, l.CycleDays, l.GeometryType, l.MinZoom, l.MaxZoom, fields, tile, []byte(l.Style),
 	).Scan(&l.ID)
 	return l, pg.MapErr(err, "write the layer")
 }

@@ -55,6 +55,8 @@ func whole() map[string]string {
 		"Layer.fields":                 "the columns of the layer's source",
 		"LayerHealth.items":            "one a layer of the catalogue, which operators import by hand and each node holds in memory",
 		"LayerState.undrawn":           "the first 100, and a count",
+		"LayerStyle.layers":            "16 of one layer",
+		"LayerStyle.legend":            "16 rows",
 		"Layers.items":                 "one a layer of the catalogue, which operators import by hand and each node holds in memory",
 		"Layers.themes":                "the themes of the program",
 		"WholeBulkItem.items":          "500 alerts in one step",
@@ -65,6 +67,7 @@ func whole() map[string]string {
 		"Quarantined.faults":           "the first 16, and a count",
 		"Rule.thresholds":              "one a level: four",
 		"ServerHealth.parts":           "the parts of the program",
+		"StyleLayer.filter":            "32 KiB of one style",
 		"Sources.items":                "the files of base data that come with the program",
 	}
 }

@@ -274,6 +274,7 @@ func (w *world) badLayers() []twice {
 				return err
 			}})
 	}
+	all = append(all, w.badStyles(s)...)
 	for name, c := range map[string]struct {
 		account string
 		body    map[string]any
@@ -289,6 +290,43 @@ func (w *world) badLayers() []twice {
 			_, err := s.catalogue.ChangeLayer(ctx, p, "land", 1, c.change)
 			return err
 		}})
+	}
+	return all
+}
+
+func (w *world) badStyles(s services) []twice {
+	ctx := w.T.Context()
+	var all []twice
+	for name, c := range map[string]struct{ account, layer, text string }{
+		"a style without layers":        {servertest.Steward, "land", `{}`},
+		"a style that is a list":        {servertest.Steward, "land", `[]`},
+		"a style of null":               {servertest.Steward, "land", `null`},
+		"a style of an unknown token":   {servertest.Steward, "land", strings.Replace(servertest.Style(), "levels.1", "leveles.1", 1)},
+		"a style of another type":       {servertest.Steward, "land", strings.Replace(servertest.Style(), `"type":"fill"`, `"type":"line"`, 1)},
+		"a style with an address":       {servertest.Steward, "land", strings.Replace(servertest.Style(), `{"$token":"levels.1"}`, `"http://x"`, 1)},
+		"a style with a member more":    {servertest.Steward, "land", strings.Replace(servertest.Style(), `"layers"`, `"base":true,"layers"`, 1)},
+		"a style by a county":           {servertest.Steward14, "land", servertest.Style()},
+		"a style by who may not":        {servertest.Commander, "land", servertest.Style()},
+		"a style of no layer":           {servertest.Steward, "nothing", servertest.Style()},
+		"a style of a layer for others": {servertest.Steward, "plans", servertest.Style()},
+		"a style of another version":    {servertest.Steward, "shelters", servertest.Style()},
+	} {
+		version := int64(1)
+		if c.layer == "shelters" {
+			version = 77
+		}
+		headers := []string{"If-Match", `"` + strconv.FormatInt(version, 10) + `"`}
+		path := "/api/v1/layers/" + c.layer + "/style"
+		all = append(all, twice{name, c.account, http.MethodPut, path, c.text, headers, func(p core.Principal) error {
+			_, err := s.catalogue.SetStyle(ctx, p, c.layer, version, []byte(c.text))
+			return err
+		}})
+		if c.text == servertest.Style() {
+			all = append(all, twice{name + ", removed", c.account, http.MethodDelete, path, nil, headers, func(p core.Principal) error {
+				_, err := s.catalogue.RemoveStyle(ctx, p, c.layer, version)
+				return err
+			}})
+		}
 	}
 	return all
 }
@@ -468,6 +506,14 @@ func (w *world) serviceCalls(s services) []serviceCall {
 		}, dataKeepers(statuses{200, 200, 403})},
 		{"catalogue.Service.ChangeLayer", func(p core.Principal) error {
 			_, err := s.catalogue.ChangeLayer(ctx, p, "land", 99, catalogue.LayerChange{MaxZoom: new(9)})
+			return err
+		}, dataKeepers(cityOnly)},
+		{"catalogue.Service.SetStyle", func(p core.Principal) error {
+			_, err := s.catalogue.SetStyle(ctx, p, "land", 99, []byte(servertest.Style()))
+			return err
+		}, dataKeepers(cityOnly)},
+		{"catalogue.Service.RemoveStyle", func(p core.Principal) error {
+			_, err := s.catalogue.RemoveStyle(ctx, p, "land", 99)
 			return err
 		}, dataKeepers(cityOnly)},
 		{"catalogue.Service.PutLayer", func(p core.Principal) error {

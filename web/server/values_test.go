@@ -132,6 +132,9 @@ func samples(w *world) map[string]sample {
 			"thin": map[string]any{"cell": 16, "to_zoom": 9}, "cluster": map[string]any{"cell": 16, "to_zoom": 9},
 		}}, []string{"If-Match", w.Version(account, "land")}
 	}}
+	out["PUT /api/v1/layers/{layer}/style"] = sample{"/api/v1/layers/land/style", func(w *world, account string) (any, []string) {
+		return servertest.Style(), []string{"If-Match", w.Version(account, "land")}
+	}}
 	gone, err := w.DB.Alerts.CreateRule(w.T.Context(), alerts.Rule{
 		Name: core.Text{ZH: "雨量", EN: "Rain"}, Type: "rain", Direction: alerts.Above, Origin: core.OriginReal,
 		Thresholds: []alerts.Threshold{{Level: core.Red, Raise: 50, Clear: 40}},

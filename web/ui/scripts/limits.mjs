@@ -2,8 +2,8 @@
 
 /** What the forms of the page send. */
 export const inputs = [
-  'AccountChange', 'AlertStep', 'BulkStep', 'Credentials', 'DatastreamChange', 'LayerChange', 'NewAccount', 'NewCertificate', 'NewDisplay', 'NewSilence',
-  'PasswordChange', 'RuleInput', 'TileGrid', 'TileRules',
+  'AccountChange', 'AlertStep', 'BulkStep', 'Credentials', 'DatastreamChange', 'LayerChange', 'LayerStyle', 'LegendRow', 'NewAccount', 'NewCertificate',
+  'NewDisplay', 'NewSilence', 'PasswordChange', 'RuleInput', 'StyleLayer', 'TileGrid', 'TileRules',
 ]
 const kept = ['minimum', 'maximum', 'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems', 'enum']
 

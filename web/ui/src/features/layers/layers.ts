@@ -3,6 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/shared/api/endpoints'
 import type { Layer, Text } from '@/shared/api/types'
 import { ApiError } from '@/shared/api/client'
+import { withDrawableStyles } from './style/drawable'
 
 /** How the viewer wants a layer drawn. */
 export interface LayerSetting {
@@ -50,7 +51,7 @@ export const useLayers = defineStore('layers', () => {
   async function load(): Promise<void> {
     try {
       const list = await api.layers()
-      items.value = list.items ?? []
+      items.value = await withDrawableStyles(list.items ?? [])
       themes.value = list.themes ?? []
       error.value = null
       loaded.value = true

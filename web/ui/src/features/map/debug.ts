@@ -12,6 +12,8 @@ export interface OnemapDebug {
   /** What of a catalogue layer is drawn now, with its place where it is a point; and what the tiles hold. */
   renderedFeatures(layer: string): ReturnType<MapController['renderedFeatures']>
   heldFeatures(layer: string): ReturnType<MapController['heldFeatures']>
+  /** What a style layer of the map is painted with; undefined when there is no such layer. */
+  paint(styleLayer: string, property: string): unknown
   readonly live: { status: string; badParts: string[] }
   readonly view: { zoom: number; center: [number, number] } | null
   /** Where lon, lat are drawn now: x, y in CSS pixels from the map's top left. */
@@ -46,6 +48,10 @@ export function exposeDebug(controller: () => MapController | null): void {
     },
     renderedFeatures: (layer) => controller()?.renderedFeatures(layer) ?? [],
     heldFeatures: (layer) => controller()?.heldFeatures(layer) ?? [],
+    paint: (styleLayer, property) => {
+      const map = controller()?.map
+      return map?.getLayer(styleLayer) ? map.getPaintProperty(styleLayer, property as never) : undefined
+    },
     deviceLevel: (id) => devices.all.get(id)?.level,
     alert: (id) => {
       const found = alerts.all.get(id)

@@ -39,6 +39,8 @@ const calls: [name: string, call: () => unknown][] = [
   ['layers', () => api.layers()],
   ['layer', () => api.layer('land')],
   ['updateLayer', () => api.updateLayer('land', 3, { min_zoom: 1, max_zoom: 2, tile: {}, in_tile: [] })],
+  ['setLayerStyle', () => api.setLayerStyle('land', 3, { layers: [{ id: '-fill', slot: 'areas', type: 'fill' }] })],
+  ['removeLayerStyle', () => api.removeLayerStyle('land', 3)],
   ['layerHealth', () => api.layerHealth()],
   ['features', () => api.features('land', { bbox: '1,2,3,4', after: 5, limit: 6 })],
   ['feature', () => api.feature('land', 7)],

@@ -42,6 +42,10 @@ export const layers = () => request<T.Layers>('GET', `${v1}/layers`)
 export const layer = (name: string) => request<T.Layer>('GET', `${v1}/layers/${seg(name)}`)
 export const updateLayer = (name: string, version: number, change: T.LayerChange) =>
   request<T.Layer>('PATCH', `${v1}/layers/${seg(name)}`, { body: change, ifMatch: version })
+export const setLayerStyle = (name: string, version: number, style: unknown) =>
+  request<T.Layer>('PUT', `${v1}/layers/${seg(name)}/style`, { body: style, ifMatch: version })
+export const removeLayerStyle = (name: string, version: number) =>
+  request<T.Layer>('DELETE', `${v1}/layers/${seg(name)}/style`, { ifMatch: version })
 export const layerHealth = (options: Signal = {}) => request<T.LayerHealth>('GET', `${v1}/tiles/layers`, options)
 export const features = (
   layer: string,

@@ -35,6 +35,20 @@ export const limits = {
     min_zoom: {"integer":true,"minimum":0,"maximum":22},
     tile: {},
   },
+  LayerStyle: {
+    from: {"minimum":0,"maximum":24},
+    layers: {"required":true,"minItems":1,"maxItems":16},
+    legend: {"maxItems":16},
+  },
+  LegendRow: {
+    color: {"enum":["background","panel","panelSolid","raised","line","text","muted","accent","accentFill","accentInk","sea","surroundings","land","urban","coast","water","waterLabel","county","label","halo","grey","ok","levels.0","levels.1","levels.2","levels.3","levels.4","levelFill.0","levelFill.1","levelFill.2","levelFill.3","levelFill.4","levelInk.0","levelInk.1","levelInk.2","levelInk.3","levelInk.4"]},
+    icon: {"enum":["res:shelter","res:hospital","res:rescue_team","res:airport","res:port","hatch","risk:0","risk:1","risk:2","risk:3","risk:4","riskcluster:1","riskcluster:2","riskcluster:3","riskcluster:4","riskcluster:9","risk"]},
+    levels: {"enum":["icon","swatch"]},
+    note: {},
+    outline: {"enum":["background","panel","panelSolid","raised","line","text","muted","accent","accentFill","accentInk","sea","surroundings","land","urban","coast","water","waterLabel","county","label","halo","grey","ok","levels.0","levels.1","levels.2","levels.3","levels.4","levelFill.0","levelFill.1","levelFill.2","levelFill.3","levelFill.4","levelInk.0","levelInk.1","levelInk.2","levelInk.3","levelInk.4"]},
+    swatch: {"enum":["fill","line","dashed","circle"]},
+    text: {},
+  },
   NewAccount: {
     division: {"required":true,"pattern":"^(\\d{2}|\\d{4}|\\d{6}|\\d{9}|\\d{12})$"},
     name: {"required":true,"minLength":1,"maxLength":100},
@@ -76,6 +90,17 @@ export const limits = {
     name: {"required":true},
     origin: {"enum":["real","schematic","synthetic","fact-table"]},
     thresholds: {"required":true,"minItems":1,"maxItems":4},
+  },
+  StyleLayer: {
+    clustered: {},
+    filter: {},
+    id: {"required":true,"pattern":"^-[a-z0-9-]{1,40}$"},
+    labels: {},
+    layout: {},
+    minzoom: {"minimum":0,"maximum":24},
+    paint: {},
+    slot: {"required":true,"enum":["ground","areas","lines","labels","names","points","markers","risks","titles"]},
+    type: {"required":true,"enum":["fill","line","circle","symbol"]},
   },
   TileGrid: {
     cell: {"required":true,"integer":true,"minimum":0,"maximum":4096},

@@ -555,6 +555,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/layers/{layer}/style": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Give a layer a style of its own in place of the built-in one; for the city */
+        put: operations["setLayerStyle"];
+        post?: never;
+        /** Take a layer's own style away: it is drawn in the built-in one; for the city */
+        delete: operations["removeLayerStyle"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -1787,6 +1805,8 @@ export interface components {
             origin: "real" | "schematic" | "synthetic" | "fact-table";
             owner: components["schemas"]["Text"];
             source: string;
+            /** @description How the page draws it; without it, in the built-in style */
+            style?: components["schemas"]["LayerStyle"];
             /** @enum {string} */
             theme: "hazard_source" | "risk_point" | "resource" | "transport" | "water" | "boundary" | "place" | "landform" | "vegetation" | "weather" | "population";
             tile: components["schemas"]["TileRules"];
@@ -1871,10 +1891,50 @@ export interface components {
             /** Format: int64 */
             vertices: number;
         };
+        LayerStyle: {
+            /**
+             * Format: double
+             * @description The zoom from which the layer is drawn, where min_zoom is lower
+             */
+            from?: number;
+            layers: components["schemas"]["StyleLayer"][];
+            legend?: components["schemas"]["LegendRow"][];
+        };
         Layers: {
             items: components["schemas"]["Layer"][];
             /** @description In the order of the layer tree */
             themes: components["schemas"]["Theme"][];
+        };
+        LegendRow: {
+            /**
+             * @description Of a swatch: a colour of the theme
+             * @enum {string}
+             */
+            color?: "background" | "panel" | "panelSolid" | "raised" | "line" | "text" | "muted" | "accent" | "accentFill" | "accentInk" | "sea" | "surroundings" | "land" | "urban" | "coast" | "water" | "waterLabel" | "county" | "label" | "halo" | "grey" | "ok" | "levels.0" | "levels.1" | "levels.2" | "levels.3" | "levels.4" | "levelFill.0" | "levelFill.1" | "levelFill.2" | "levelFill.3" | "levelFill.4" | "levelInk.0" | "levelInk.1" | "levelInk.2" | "levelInk.3" | "levelInk.4";
+            /**
+             * @description An icon of the map; with levels, how the names of their icons begin
+             * @enum {string}
+             */
+            icon?: "res:shelter" | "res:hospital" | "res:rescue_team" | "res:airport" | "res:port" | "hatch" | "risk:0" | "risk:1" | "risk:2" | "risk:3" | "risk:4" | "riskcluster:1" | "riskcluster:2" | "riskcluster:3" | "riskcluster:4" | "riskcluster:9" | "risk";
+            /**
+             * @description Stands for the four levels, as icons or as swatches
+             * @enum {string}
+             */
+            levels?: "icon" | "swatch";
+            /** @description A sentence across the legend */
+            note?: components["schemas"]["Text"];
+            /**
+             * @description Of a swatch: the colour of its outline
+             * @enum {string}
+             */
+            outline?: "background" | "panel" | "panelSolid" | "raised" | "line" | "text" | "muted" | "accent" | "accentFill" | "accentInk" | "sea" | "surroundings" | "land" | "urban" | "coast" | "water" | "waterLabel" | "county" | "label" | "halo" | "grey" | "ok" | "levels.0" | "levels.1" | "levels.2" | "levels.3" | "levels.4" | "levelFill.0" | "levelFill.1" | "levelFill.2" | "levelFill.3" | "levelFill.4" | "levelInk.0" | "levelInk.1" | "levelInk.2" | "levelInk.3" | "levelInk.4";
+            /**
+             * @description The form of a sample of a colour
+             * @enum {string}
+             */
+            swatch?: "fill" | "line" | "dashed" | "circle";
+            /** @description The words of an icon or a swatch */
+            text?: components["schemas"]["Text"];
         };
         LinkPreview: {
             division: string;
@@ -2325,6 +2385,33 @@ export interface components {
             /** @description The credit line of the map */
             attribution: string;
             items: components["schemas"]["Source"][];
+        };
+        StyleLayer: {
+            /** @description true: only where the server draws points that stand close as one */
+            clustered?: boolean;
+            /** @description An expression of MapLibre */
+            filter?: unknown[];
+            /** @description Unique in the fragment: follows the name of the layer */
+            id: string;
+            /** @description true: of the label points that come with the tiles of an area */
+            labels?: boolean;
+            /** @description Layout properties of the type, without visibility; see docs/data.md for placeholders */
+            layout?: {
+                [key: string]: unknown;
+            };
+            /** Format: double */
+            minzoom?: number;
+            /** @description Paint properties of the type; see docs/data.md for placeholders */
+            paint?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Its place in the order of drawing, the lowest first
+             * @enum {string}
+             */
+            slot: "ground" | "areas" | "lines" | "labels" | "names" | "points" | "markers" | "risks" | "titles";
+            /** @enum {string} */
+            type: "fill" | "line" | "circle" | "symbol";
         };
         Text: {
             en: string;
@@ -5886,6 +5973,232 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait, where it is known */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setLayerStyle: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The layer's version that was seen, in quotes; required */
+                "If-Match"?: string;
+            };
+            path: {
+                layer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LayerStyle"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description Bearer */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait, where it is known */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeLayerStyle: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The layer's version that was seen, in quotes; required */
+                "If-Match"?: string;
+            };
+            path: {
+                layer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description Bearer */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,9 +1,12 @@
 import { validateStyleMin } from '@maplibre/maplibre-gl-style-spec'
 import { expect, test } from 'vitest'
+import { fillIn, legendOf, slots, type LayerStyle, type StyleValue } from '@/features/layers/style/fragment'
+import { simpleFragment, plainStyle } from '@/features/layers/style/simple'
+import type { Layer } from '@/shared/api/types'
 import { aLayer } from '@/shared/testing/fixtures'
 import { tokens } from '@/shared/theme/tokens'
-import { parseIcon } from './icons'
-import { fillIn, hasLabels, isClustered, legendOf, renderLayer, slots, type LayerStyle, type StyleValue } from './layer-style'
+import { parseIcon } from '@/shared/map/icons'
+import { hasLabels, isClustered, renderLayer } from './layer-style'
 import { baseNames, builtIn, byGeometry, drawnFrom, styleOf } from './layer-themes'
 import type { StyleContext } from './style-context'
 
@@ -83,9 +86,9 @@ test('the icons that styles name are drawn', () => {
 
 test('the legend is made of the style: levels as icons or swatches, one icon, one swatch with words, notes', () => {
   expect(legendOf(builtIn.risk_source, 'dark')).toEqual({ rows: [1, 2, 3, 4].map((level) => ({ icon: `om:dark:risk:${level}`, level })), notes: ['map.cluster.other'] })
-  expect(legendOf(builtIn.hazard_zone, 'light').rows[1]).toEqual({ swatch: 'level-2', level: 2 })
+  expect(legendOf(builtIn.hazard_zone, 'light').rows[1]).toEqual({ sample: { form: 'area', stroke: tokens.light.levels[2], width: 1.5 }, level: 2 })
   expect(legendOf(builtIn.hospital, 'light').rows).toEqual([{ icon: 'om:light:res:hospital' }])
-  expect(legendOf(builtIn.county, 'dark').rows).toEqual([{ swatch: 'dashed', text: 'command.map.schematic' }])
+  expect(legendOf(builtIn.county, 'dark').rows).toEqual([{ sample: { form: 'line', stroke: tokens.dark.county, width: 1.5, dashed: true }, text: 'command.map.schematic' }])
   expect(legendOf(builtIn.land, 'dark')).toEqual({ rows: [], notes: [] })
   expect(legendOf(undefined, 'dark')).toEqual({ rows: [], notes: [] })
 })
@@ -94,6 +97,29 @@ test('a layer has its own style, or that of its geometry; what has no form that 
   expect(styleOf(aLayer('shelter', { geometry_type: 'Point' }))).toBe(builtIn.shelter)
   expect(styleOf(aLayer('pond', { geometry_type: 'MultiPolygon' }))).toBe(byGeometry.Polygon)
   expect(styleOf(aLayer('pond', { geometry_type: 'GeometryCollection' }))).toBeUndefined()
+})
+
+const own = simpleFragment({ ...plainStyle('area', { zh: '塘', en: 'Pond' }), colour: 'water' })
+const styled = (name: string, style: LayerStyle, over: Partial<Layer> = {}) => aLayer(name, { geometry_type: 'Polygon', ...over, style: style as Layer['style'] })
+
+test('a style of the catalogue takes the place of the built-in one; what is the background stays so', () => {
+  expect(styleOf(styled('shelter', own))).toEqual(own)
+  expect(styleOf(styled('land', own))).toEqual({ ...own, base: true })
+  expect(drawnFrom(styled('shelter', { ...own, from: 6 }))).toBe(6)
+  expect(drawnFrom(styled('shelter', own))).toBe(0)
+})
+
+test('the names of a layer with its own style are where the style has them', () => {
+  const labels = (layer: Layer) => hasLabels(layer, styleOf(layer))
+  const silent = { layers: own.layers.filter((part) => !part.labels) }
+  expect([labels(styled('pond', own)), labels(styled('pond', silent)), labels(styled('land', own)), labels(styled('pond', own, { geometry_type: 'Point' }))]).toEqual([true, false, true, false])
+})
+
+test('text without a font has that of the map', () => {
+  const text = (layout: Record<string, StyleValue>): LayerStyle => ({ layers: [{ id: '-t', slot: 'names', type: 'symbol', layout }] })
+  const fontIn = (layout: Record<string, StyleValue>) => (renderLayer(aLayer('x'), text(layout), context())[0]!.layer.layout as Record<string, unknown>)['text-font']
+  expect(fontIn({ 'text-field': 'x' })).toEqual(['Noto Sans SC'])
+  expect(fontIn({ 'icon-size': 1 })).toBeUndefined()
 })
 
 test('facilities and small places appear from a zoom of their own, unless the catalogue begins later', () => {

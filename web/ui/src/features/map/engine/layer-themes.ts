@@ -2,8 +2,8 @@
 // a fragment of the catalogue has the same form, and takes the place of the one here (styleOf).
 
 import type { Layer } from '@/shared/api/types'
-import { clusterCount, clusterCountText, clusterRank, isClusterFeature } from './style-clusters'
-import type { LayerStyle, StyleLayer, StyleValue } from './layer-style'
+import { clusterCount, clusterCountText, clusterRank, isClusterFeature } from '@/features/layers/style/clusters'
+import type { LayerStyle, StyleLayer, StyleValue } from '@/features/layers/style/fragment'
 
 const font = ['Noto Sans SC']
 const notCluster: StyleValue = ['!', isClusterFeature as unknown as StyleValue]
@@ -192,7 +192,7 @@ export const builtIn: Readonly<Record<string, LayerStyle>> = {
   sea: { base: true, layers: [label({ size: [12, 16], colour: 'waterLabel', spacing: 0.3 })] },
   river: { base: true, layers: [line('water', 1.4), label({ size: [10, 12], colour: 'waterLabel', minzoom: 8.5, along: true })] },
   coast: { base: true, layers: [line('coast', 0.8)] },
-  county: { base: true, legend: [{ swatch: 'dashed', text: 'command.map.schematic' }], layers: [line('county', 1.1, [4, 3])] },
+  county: { base: true, legend: [{ swatch: 'dashed', color: 'county', text: 'command.map.schematic' }], layers: [line('county', 1.1, [4, 3])] },
   place: { base: true, from: 10, layers: [label({ size: [10, 12], colour: 'muted', minzoom: 10 })] },
   town: { base: true, from: 9, layers: [label({ size: [10, 13], colour: 'muted', minzoom: 9 })] },
   port: facility('port'),
@@ -262,8 +262,13 @@ export const byGeometry: Readonly<Record<string, LayerStyle>> = {
   '': { layers: mixed },
 }
 
-/** How a layer of the catalogue is drawn; undefined: it is not. */
-export const styleOf = (layer: Layer): LayerStyle | undefined => builtIn[layer.name] ?? byGeometry[layer.geometry_type.replace('Multi', '')]
+/** How a layer of the catalogue is drawn, in its own style or the built-in one; undefined: it is not. */
+export function styleOf(layer: Layer): LayerStyle | undefined {
+  const known = builtIn[layer.name]
+  // The server has checked it, and layers.ts that MapLibre can draw it. What is the background stays in the shared sources.
+  if (layer.style) return { ...(layer.style as LayerStyle), ...(known?.base ? { base: true } : {}) }
+  return known ?? byGeometry[layer.geometry_type.replace('Multi', '')]
+}
 
 /** The zoom from which a layer is drawn. */
 export const drawnFrom = (layer: Layer) => Math.max(layer.min_zoom, styleOf(layer)?.from ?? 0)

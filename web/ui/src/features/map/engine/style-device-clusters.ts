@@ -2,7 +2,7 @@
 // worst), of how many (small), and by its ring how many are well, without data, or firing.
 
 import type { LayerSpecification } from 'maplibre-gl'
-import { iconName, ringParts } from './icons'
+import { iconName, ringParts } from '@/shared/map/icons'
 import { fontStack, visibility, type StyleContext } from './style-context'
 
 /**

@@ -2,10 +2,10 @@
 // switched off, and a cluster that holds one wears the colour and shape of the worst.
 
 import type { LayerSpecification } from 'maplibre-gl'
-import { iconName } from './icons'
+import { iconName } from '@/shared/map/icons'
 import { deviceClusters } from './style-device-clusters'
 import { fontStack, visibility, type StyleContext } from './style-context'
-import { fillIn } from './layer-style'
+import { fillIn } from '@/features/layers/style/fragment'
 import { levelColour } from './layer-themes'
 
 const colourOf = (c: StyleContext) => fillIn(levelColour, c, '')

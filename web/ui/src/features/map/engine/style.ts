@@ -5,12 +5,13 @@
 import type { LayerSpecification, SourceSpecification, StyleSpecification } from 'maplibre-gl'
 import type { Layer } from '@/shared/api/types'
 import { tokens } from '@/shared/theme/tokens'
-import { hasLabels, labelName, renderLayer, slots, type LayerStyle, type Slot } from './layer-style'
+import { hasLabels, labelName, renderLayer } from './layer-style'
 import { areaNames, baseNames, builtIn, styleOf } from './layer-themes'
 import { deviceClusterProperties } from './style-device-clusters'
 import { alertLayers, deviceLayers } from './style-live'
 import { deepest, fontStack, type StyleContext, type StyleInput } from './style-context'
 import type { LayerSetting } from '@/features/layers/layers'
+import { slots, type LayerStyle, type Slot } from '@/features/layers/style/fragment'
 
 export const empty = { type: 'FeatureCollection' as const, features: [] }
 
@@ -78,7 +79,7 @@ function catalogueLayers(c: StyleContext): Record<Slot, LayerSpecification[]> {
     if (style) for (const made of renderLayer(layer, style, c)) all[made.slot].push(made.layer)
   }
   for (const layer of byPlace) draw(layer, styleOf(layer))
-  for (const layer of c.layers) if (hasLabels(layer, styleOf(layer))) draw(layer, areaNames)
+  for (const layer of c.layers) if (!layer.style && hasLabels(layer, styleOf(layer))) draw(layer, areaNames)
   return all
 }
 
