@@ -54,7 +54,9 @@ export function useForm({ faults, send, fieldOf, words = problemText }: Options)
     const root = instance.value?.$el as HTMLElement | undefined
     root?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
   }
-  const show = () => void instance.value?.validate().catch(() => undefined) // the faults are shown, that is all
+  let shown: Promise<unknown> = Promise.resolve()
+  /** Shows the faults. One after the other: a form of Element Plus that is asked twice at once may empty a field. */
+  const show = () => (shown = shown.then(() => instance.value?.validate().catch(() => undefined)))
   async function submit() {
     if (busy.value) return
     tried.value = true
