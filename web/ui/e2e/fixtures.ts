@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { request, test as base, type APIRequestContext, type BrowserContextOptions, type Page } from '@playwright/test'
+import { expect, request, test as base, type APIRequestContext, type BrowserContextOptions, type Locator, type Page } from '@playwright/test'
 import { readDemo, type Demo } from './demo'
 import { withServer } from './own'
 
@@ -162,4 +162,16 @@ export async function alertOf(api: APIRequestContext, device: string): Promise<{
   const answer = await api.get('/api/v1/alerts', { params: { open: true, device } })
   const { items } = (await answer.json()) as { items: { id: number; handling: string; detection: string; level: number }[] }
   return items.find((a) => a.detection !== 'cleared')
+}
+
+/** The list of a select, which is drawn outside of its form. */
+export async function listOf(field: Locator): Promise<Locator> {
+  return field.page().locator(`[id="${await field.getAttribute('aria-controls')}"]`)
+}
+
+/** Chooses a value of a select. */
+export async function pick(field: Locator, value: string): Promise<void> {
+  await field.press('Enter')
+  await (await listOf(field)).locator(`[data-value="${value}"]`).click()
+  await expect(field).toHaveAttribute('data-value', value)
 }

@@ -100,7 +100,7 @@ test('a steward disables a device from its card: it may not publish; its certifi
   await page.getByTestId('steward-certificate').click()
   await page.getByTestId('steward-given').fill('nothing')
   await page.getByTestId('steward-confirm').click()
-  await expect(page.getByTestId('steward-refused')).toContainText('64 位十六进制数字')
+  await expect(page.getByTestId('fault-given')).toContainText('64 位十六进制数字')
   await page.getByTestId('steward-given').fill('ab'.repeat(32))
   await page.getByTestId('steward-confirm').click()
   await expect(page.getByTestId('steward-said')).toContainText('abab')
@@ -131,14 +131,14 @@ test('a steward sets how often a datastream is expected, by keyboard on a narrow
   await page.goto(`/?card=device:${device.id}`)
   await page.getByTestId('device-steward').locator('summary').click() // nothing lies over the card
   const row = page.getByTestId(`interval-${device.stream}`)
-  const field = row.getByRole('textbox')
+  const field = row.getByRole('spinbutton')
   await expect(field).toHaveValue('')
   await expect(field).toHaveAttribute('placeholder', String(usual))
   const name = await row.locator('label').innerText()
 
   await field.fill('0')
   await field.press('Enter')
-  await expect(row.getByTestId('interval-fault')).toContainText(name)
+  await expect(row.getByTestId('fault-interval_s')).toContainText(name)
   await expect(field).toHaveAttribute('aria-invalid', 'true')
   expect(await interval()).toBe(usual)
 

@@ -5,6 +5,8 @@ export const inputs = [
   'AccountChange', 'AlertStep', 'BulkStep', 'Credentials', 'DatastreamChange', 'LayerChange', 'LayerStyle', 'LegendRow', 'NewAccount', 'NewCertificate',
   'NewDisplay', 'NewSilence', 'PasswordChange', 'RuleInput', 'StyleLayer', 'TileGrid', 'TileRules',
 ]
+/** The operations whose query the page's filters fill in. */
+export const queries = ['listAlerts', 'listFailedLogins']
 const kept = ['minimum', 'maximum', 'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems', 'enum']
 
 /** A default that the schema states in words: "Default 4", "Default: cells of 16 units". */
@@ -26,10 +28,18 @@ export function limitsOf(schema) {
   )
 }
 
+/** The parameters of an operation's query, as the schema of an object. */
+function queryOf(document, id) {
+  const operation = Object.values(document.paths).flatMap(Object.values).find((o) => o.operationId === id)
+  if (!operation) return undefined
+  const parameters = operation.parameters.filter((p) => p.in === 'query')
+  return { properties: Object.fromEntries(parameters.map((p) => [p.name, p.schema])), required: parameters.filter((p) => p.required).map((p) => p.name) }
+}
+
 export function limitsModule(document) {
-  const all = inputs.map((name) => {
-    const schema = document.components.schemas[name]
-    if (!schema) throw new Error(`docs/openapi.json has no schema ${name}: correct the list in scripts/limits.mjs`)
+  const all = [...inputs, ...queries].map((name) => {
+    const schema = document.components.schemas[name] ?? queryOf(document, name)
+    if (!schema) throw new Error(`docs/openapi.json has no schema and no operation ${name}: correct the lists in scripts/limits.mjs`)
     const members = Object.entries(limitsOf(schema)).map(([member, limits]) => `    ${member}: ${JSON.stringify(limits)},\n`)
     return `  ${name}: {\n${members.join('')}  },\n`
   })
