@@ -86,6 +86,21 @@ test('what is refused stands at its field alone, in the reader’s language', as
   await expect(silence.getByTestId('form-problem')).toHaveCount(0)
 })
 
+test('Escape closes the list of a select, and then the dialog', async ({ as }) => {
+  const { page } = await as('commander')
+  await page.goto('/silences')
+  await page.getByTestId('silence-add').click()
+  const kind = page.getByTestId('silence-kind')
+  await expect(kind).toBeFocused()
+  await page.keyboard.press('Enter')
+  await expect(kind).toHaveAttribute('aria-expanded', 'true')
+  await page.keyboard.press('Escape')
+  await expect(kind).toHaveAttribute('aria-expanded', 'false')
+  await expect(page.getByTestId('silence-form')).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(page.getByTestId('silence-form')).toHaveCount(0)
+})
+
 test('on a phone a card stands instead of the panels', async ({ as, steward }) => {
   const { features } = (await (await steward.get('/api/v1/layers/hospital/features', { params: { limit: 1 } })).json()) as { features: { id: number }[] }
   const { page } = await as('commander', { context: phone })

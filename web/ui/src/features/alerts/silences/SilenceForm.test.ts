@@ -23,6 +23,8 @@ test('a silence needs a reason, and sends exactly what was chosen', async () => 
   const made = vi.fn()
   await mount(SilenceForm, { onMade: made })
   expect([labelOf('silence-kind'), labelOf('silence-device'), at('silence-reason').maxLength]).toEqual(['类别', '设备', limits.NewSilence.reason.maxLength])
+  expect(document.getElementById(at('silence-device').getAttribute('aria-controls')!)?.getAttribute('role')).toBe('listbox')
+  expect(at('silence-device').hasAttribute('aria-activedescendant')).toBe(false)
   expect(at<HTMLButtonElement>('silence-save').disabled).toBe(true)
   await choose('silence-kind', 'maintenance')
   await choose('silence-level', 2)
