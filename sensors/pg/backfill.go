@@ -229,7 +229,8 @@ func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum 
 		if len(news.live) == 0 {
 			return nil
 		}
-		// Contract 2: the batch is in the transaction of its readings, so no reading that the rules need escapes them.
+		// The batch is in the transaction of its readings. This keeps the contract "no committed reading escapes the
+		// rules" of docs/ARCHITECTURE.md for imports too.
 		_, err = appendBatch(ctx, tx, news.live, nil)
 		return err
 	})

@@ -39,8 +39,8 @@ func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchRe
 		return sensors.BatchResult{}, nil
 	}
 	var res sensors.BatchResult
-	// Contract 1 (PUBACK means committed): CommitBatch returns nil only after the commit, and the caller acknowledges
-	// the messages after that.
+	// The contract "PUBACK means committed" of docs/ARCHITECTURE.md: CommitBatch returns nil only after the commit, and
+	// the caller acknowledges the messages after that.
 	err := db.untilSettled(ctx, overtaken, func(settled bool) (err error) {
 		res, err = db.tryBatch(ctx, b, settled)
 		return err

@@ -45,8 +45,8 @@ type PrunedReadings struct {
 // batches never go back.
 func (db *DB) PruneReadings(ctx context.Context, policy ReadingsPolicy) (r PrunedReadings, err error) {
 	p, now := policy.withDefaults(), db.now()
-	// Contract 2: a batch that the rules have not evaluated stays, however old it is. rule_cursor.seq is the last
-	// evaluated one.
+	// The contract "no committed reading escapes the rules": a batch that the rules have not evaluated stays, however
+	// old it is. rule_cursor.seq is the last evaluated one.
 	if r.Batches, err = db.pool.DeleteChunks(ctx, `
 		delete from ingest_batch where seq in (
 			select seq from ingest_batch where at < $2 and seq <= (select seq from rule_cursor)
