@@ -281,8 +281,8 @@ type stateFrame struct {
 	Seen     map[string]time.Time `json:"seen,omitempty"`
 }
 
-// tilesFrame lists the tiles that have changed; clients request them again. All means that every tile of every layer may
-// have changed.
+// tilesFrame lists the tiles that have changed; clients request them again. All means that every tile of every layer
+// may have changed.
 type tilesFrame struct {
 	Type   string       `json:"type"`
 	At     time.Time    `json:"at"`
