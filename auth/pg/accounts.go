@@ -18,13 +18,17 @@ import (
 
 var _ auth.AccountStore = (*DB)(nil)
 
+// accountColumns lists the columns of an account, in the order of accountTargets. The query names the account table p.
+// The last column is the id of the display whose account it is; 0 means that it is the account of a person.
 const accountColumns = `p.id, p.login, p.name, p.role, p.division_code, p.disabled, p.created_at, p.version,
 	p.last_login_at, p.last_login_from, coalesce((select d.id from display d where d.account_id = p.id), 0)`
 
+// accountTargets returns the scan targets of accountColumns. Callers append the targets of the columns that they add.
 func accountTargets(a *auth.Account) []any {
 	return []any{&a.ID, &a.Login, &a.Name, &a.Role, &a.Division, &a.Disabled, &a.CreatedAt, &a.Version, &a.LastLogin, &a.LastRemote, &a.Display}
 }
 
+// scanAccount reads a row of accountColumns.
 func scanAccount(row pgx.CollectableRow) (a auth.Account, err error) {
 	err = row.Scan(accountTargets(&a)...)
 	return a, err
@@ -32,6 +36,7 @@ func scanAccount(row pgx.CollectableRow) (a auth.Account, err error) {
 
 // Accounts returns all accounts, ordered by login.
 func (db *DB) Accounts(ctx context.Context) ([]auth.Account, error) {
+	// Accounts of displays are left out, because the list of displays contains them.
 	rows, err := db.pool.Query(ctx, `select `+accountColumns+` from account p
 		where not exists (select from display d where d.account_id = p.id) order by p.login`)
 	if err != nil {
@@ -52,6 +57,8 @@ func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, a
 		if err != nil {
 			return err
 		}
+		// The insert returns no row if another account has the login, also if that account was created at the same
+		// time.
 		stored, err = pgx.CollectExactlyOneRow(rows, scanAccount)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fault.NewCoded(fault.Conflict, "user", auth.CodeLoginTaken)
@@ -69,6 +76,7 @@ func (db *DB) CreateAccount(ctx context.Context, a auth.Account, passwordHash, a
 func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash string, ifVersion int64, actor string) (auth.Account, error) {
 	var stored auth.Account
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		// The row lock makes concurrent changes of one account run one after another, so the version check is exact.
 		old, err := lockAccount(ctx, tx, a.Login, ifVersion)
 		if err != nil {
 			return err
@@ -84,6 +92,7 @@ func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash st
 		if stored, err = pgx.CollectExactlyOneRow(rows, scanAccount); err != nil {
 			return err
 		}
+		// A session was opened under the old rights or the old password. A change of the name alone does not affect it.
 		same := old.Role == a.Role && old.Division == a.Division && old.Disabled == a.Disabled && passwordHash == ""
 		var revoked []int64
 		if !same {
@@ -91,6 +100,7 @@ func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash st
 				return err
 			}
 		}
+		// The events come last, because the lock of the event log is held from here to the commit.
 		if err := accountChanged(ctx, tx, stored, actor); err != nil {
 			return err
 		}
@@ -99,6 +109,8 @@ func (db *DB) UpdateAccount(ctx context.Context, a auth.Account, passwordHash st
 	return stored, pg.MapErr(err, "change the account")
 }
 
+// lockAccount reads an account and locks its row (for update) until the commit. It returns fault.NotFound if there is
+// no such account, and fault.Precondition if its version is not ifVersion.
 func lockAccount(ctx context.Context, tx pgx.Tx, login string, ifVersion int64) (auth.Account, error) {
 	rows, err := tx.Query(ctx, `select `+accountColumns+` from account p where p.login = $1 for update`, text.MakeStorable(login))
 	if err != nil {

@@ -43,6 +43,10 @@ func (db *DB) LoginFacts(ctx context.Context, q auth.LoginQuery) (auth.LoginFact
 		f.Known = err == nil
 		return err
 	})
+	// This device may have logged in to any account, so the query does not name one.
+	// The failures are a bucket that leaks one failure per c.Forget ($3, in seconds) and holds at most c.Highest ($4).
+	// The time of the row moves back only if it is more than auth.NoteSlack ahead of the attempt: such a time comes
+	// from a wrong clock.
 	b.Queue(`select exists (select from login_caller where caller = $1 and at > $2)`, q.Device[:], q.Since).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&f.KnownDevice)
 	})
@@ -50,6 +54,8 @@ func (db *DB) LoginFacts(ctx context.Context, q auth.LoginQuery) (auth.LoginFact
 	for i := range q.Keys {
 		keys[i] = q.Keys[i][:]
 	}
+	// The inner query counts the rows of this minute. If maxListed rows exist and none of them is the same attempt, the
+	// attempt goes to the row with the reason "rest". So a flood of attempts cannot fill the table.
 	b.Queue(`select key, failures, at from login_count where key = any($1)`, keys).Query(func(rows pgx.Rows) error {
 		var key []byte
 		var n auth.Failures
@@ -93,6 +99,7 @@ func (db *DB) LoginFailed(ctx context.Context, a auth.FailedAttempt) ([]auth.Fai
 	return counts, nil
 }
 
+// nullID returns nil for 0, so that the column is null if the attempt names no existing account.
 func nullID(id int64) *int64 {
 	if id == 0 {
 		return nil
@@ -117,6 +124,7 @@ func (db *DB) LoginSucceeded(ctx context.Context, s auth.Success) error {
 	for i := range s.Callers {
 		callers[i] = s.Callers[i][:]
 	}
+	// The rows are written in the order of the callers, so that two logins to one account cannot deadlock.
 	slices.SortFunc(callers, bytes.Compare)
 	b.Queue(`update account set last_login_at = $2, last_login_from = $3 where id = $1`, s.AccountID, s.At, s.Remote)
 	b.Queue(`
@@ -139,6 +147,7 @@ func (db *DB) ForgetFailures(ctx context.Context, key auth.LoginKey) error {
 // FailedLogins returns failed logins, newest first: those of accounts in the scope and, for a city-wide scope, those of
 // unknown names.
 func (db *DB) FailedLogins(ctx context.Context, f auth.FailedLoginFilter) ([]auth.FailedLogin, error) {
+	// An attempt on an unknown name has no division; scope_covers returns true for it only if the scope is city-wide.
 	rows, err := db.pool.Query(ctx, `
 		select f.id, f.at, f.name, f.known, coalesce(p.division_code, ''), f.remote, f.reason, f.attempts
 		from login_failure f left join account p on p.id = f.account_id
@@ -174,6 +183,7 @@ func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordHashChange) err
 		if err != nil {
 			return err
 		}
+		// The session in which the password was changed stays open.
 		revoked, err := revokeSessionsBut(ctx, tx, c.AccountID, c.Keep)
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ type LoginsPolicy struct {
 	FailedRows   int           // how many of the newest failed logins, and of the newest counts, are kept; default 200,000
 }
 
+// withDefaults returns the policy with the default in each field that is zero or negative.
 func (p LoginsPolicy) withDefaults() LoginsPolicy {
 	const day = 24 * time.Hour
 	return LoginsPolicy{
@@ -30,6 +31,8 @@ func (p LoginsPolicy) withDefaults() LoginsPolicy {
 func (db *DB) PruneLogins(ctx context.Context, policy LoginsPolicy) (sessions, logins int64, err error) {
 	const day = 24 * time.Hour
 	p, now := policy.withDefaults(), db.now()
+	// A session ends at its expiry or at its revocation, whichever is first; least ignores a null revoked_at. In each
+	// statement $1 is the size of a chunk, which DeleteChunks passes.
 	sessions, err = db.pool.DeleteChunks(ctx, `
 		delete from session where id in (
 			select id from session where least(expires_at, revoked_at) < $2 limit $1)`, now.Add(-p.Sessions))
@@ -53,6 +56,7 @@ func (db *DB) PruneLogins(ctx context.Context, policy LoginsPolicy) (sessions, l
 			select id from login_failure
 			where id <= (select id from login_failure order by id desc offset $2 limit 1) order by id limit $1)`, []any{p.FailedRows}},
 	} {
+		// DeleteChunks also returns the number of rows that it deleted before an error.
 		n, err := db.pool.DeleteChunks(ctx, s.sql, s.args...)
 		logins += n
 		if err != nil {

@@ -37,8 +37,11 @@ func (db *DB) CreateSession(ctx context.Context, s auth.Session, tokenSHA256 []b
 	return id, pg.MapErr(err, "create the session")
 }
 
+// sessionColumns lists the columns of a session, in the order of sessionTargets. The query names the session table s
+// and the account table p.
 const sessionColumns = `s.id, s.account_id, p.login, s.created_at, s.expires_at, s.ends_at, s.last_seen, s.revoked_at, s.remote, s.agent`
 
+// sessionTargets returns the scan targets of sessionColumns.
 func sessionTargets(s *auth.Session) []any {
 	return []any{&s.ID, &s.AccountID, &s.Login, &s.CreatedAt, &s.ExpiresAt, &s.EndsAt, &s.LastSeen, &s.RevokedAt, &s.Remote, &s.Agent}
 }
@@ -54,6 +57,8 @@ func (db *DB) SessionByID(ctx context.Context, id int64) (auth.Session, auth.Acc
 	return db.session(ctx, "s.id = $1", id)
 }
 
+// session reads one session with its account. where is an SQL condition with the one argument $1; it is never user
+// input.
 func (db *DB) session(ctx context.Context, where string, arg any) (s auth.Session, a auth.Account, err error) {
 	err = db.pool.QueryRow(ctx, `
 		select `+sessionColumns+`, `+accountColumns+` from session s join account p on p.id = s.account_id
@@ -91,6 +96,7 @@ func (db *DB) Sessions(ctx context.Context, accountID int64, p core.Page) ([]aut
 // had not ended before. It returns fault.NotFound if the account has no such session.
 func (db *DB) RevokeSessions(ctx context.Context, accountID, id int64, actor string) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		// A session of another account counts as missing, so that a caller cannot find out whether its id exists.
 		if id != 0 {
 			var there int64
 			err := tx.QueryRow(ctx, `select id from session where id = $1 and account_id = $2`, id, accountID).Scan(&there)
@@ -110,6 +116,8 @@ func (db *DB) RevokeSessions(ctx context.Context, accountID, id int64, actor str
 	return pg.MapErr(err, "revoke sessions")
 }
 
+// revokeSessions ends the session id of the account, or all its sessions if id is 0. It returns the ids of those that
+// were not revoked before. The update locks these rows until the commit.
 func revokeSessions(ctx context.Context, tx pgx.Tx, accountID, id int64) ([]int64, error) {
 	rows, err := tx.Query(ctx, `
 		update session set revoked_at = now() where account_id = $1 and ($2::bigint = 0 or id = $2) and revoked_at is null

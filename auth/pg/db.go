@@ -10,7 +10,9 @@ import (
 // DB implements the stores of package auth. It is safe for concurrent use.
 type DB struct {
 	pool *pg.Pool
-	now  func() time.Time
+	// now is the clock of PruneLogins and RevokeDisplay. The other methods get the time from the caller or from
+	// PostgreSQL.
+	now func() time.Time
 }
 
 // New returns the store on a migrated database; a nil clock means the system clock.

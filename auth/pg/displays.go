@@ -27,6 +27,7 @@ const displayQuery = `
 	left join lateral (
 		select last_seen, agent, remote from session where account_id = p.id order by id desc limit 1) s on true`
 
+// scanDisplay reads a row of displayQuery. The mode of a display follows from the role of its account.
 func scanDisplay(row pgx.CollectableRow) (d auth.Display, err error) {
 	var role core.Role
 	err = row.Scan(&d.ID, &d.Name, &d.Division, &role, &d.Start, &d.CreatedAt, &d.CreatedBy, &d.LinkExpires, &d.ClaimedAt,
@@ -38,6 +39,7 @@ func scanDisplay(row pgx.CollectableRow) (d auth.Display, err error) {
 	return d, err
 }
 
+// displaysOf returns the displays that satisfy where, which is an SQL clause whose arguments begin at $2.
 func displaysOf(ctx context.Context, q pg.Querier, where string, args ...any) ([]auth.Display, error) {
 	rows, err := q.Query(ctx, displayQuery+" "+where, append([]any{core.ConnectedFor}, args...)...)
 	if err != nil {
@@ -46,6 +48,7 @@ func displaysOf(ctx context.Context, q pg.Querier, where string, args ...any) ([
 	return pgx.CollectRows(rows, scanDisplay)
 }
 
+// displayOf returns the first display that satisfies where; it returns fault.NotFound if there is none.
 func displayOf(ctx context.Context, q pg.Querier, where string, args ...any) (auth.Display, error) {
 	all, err := displaysOf(ctx, q, where, args...)
 	if err == nil && len(all) == 0 {
@@ -77,6 +80,7 @@ func displayLogin(name string) string { return "display: " + name }
 func (db *DB) CreateDisplay(ctx context.Context, d auth.Display, linkSHA256 []byte, actor string) (auth.Display, error) {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var account int64
+		// The account has no password hash, so a login with a password never succeeds. Only the link opens a session.
 		err := tx.QueryRow(ctx, `
 			insert into account (login, name, role, division_code, password_hash, created_at)
 			values ($1, $2, $3, $4, '', $5) on conflict (login) do nothing returning id`,
@@ -119,6 +123,8 @@ func (db *DB) DisplayByLink(ctx context.Context, linkSHA256 []byte, now time.Tim
 	return d, pg.MapErr(linkErr(err), "read the link")
 }
 
+// linkErr converts a missing row to the one error for all links that do not work. The error does not tell whether the
+// link is unknown, used or expired.
 func linkErr(err error) error {
 	if fault.Is(err, fault.NotFound) || errors.Is(err, pgx.ErrNoRows) {
 		return fault.NewCoded(fault.NotFound, "", auth.CodeLinkUsed)
@@ -130,12 +136,15 @@ func linkErr(err error) error {
 func (db *DB) ClaimLink(ctx context.Context, linkSHA256 []byte, s auth.Session, tokenSHA256 []byte, now time.Time) (auth.Session, auth.Account, error) {
 	var a auth.Account
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
+		// One update reads and uses up the link. Its row lock makes a second claim of the same link wait and then find
+		// no link.
 		err := tx.QueryRow(ctx, `
 			update display set link_sha256 = null, link_expires = null, claimed_at = $2
 			where link_sha256 = $1 and link_expires > $2 and revoked_at is null returning account_id`, linkSHA256, now).Scan(&s.AccountID)
 		if err != nil {
 			return linkErr(err)
 		}
+		// A display runs on one device at a time: the new device replaces the one before.
 		former, err := revokeSessions(ctx, tx, s.AccountID, 0)
 		if err != nil {
 			return err
@@ -162,6 +171,8 @@ func (db *DB) ClaimLink(ctx context.Context, linkSHA256 []byte, s auth.Session, 
 func (db *DB) RevokeDisplay(ctx context.Context, id int64, actor string) error {
 	err := db.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var account int64
+		// A display that is revoked already, or that does not exist, is no error: the result is the one that the caller
+		// wants.
 		err := tx.QueryRow(ctx, `
 			update display set revoked_at = $2, revoked_by = $3, link_sha256 = null, link_expires = null
 			where id = $1 and revoked_at is null returning account_id`, id, db.now(), actor).Scan(&account)
@@ -171,6 +182,7 @@ func (db *DB) RevokeDisplay(ctx context.Context, id int64, actor string) error {
 		if err != nil {
 			return err
 		}
+		// The suffix makes the login free, so that a new display can have the name.
 		_, err = tx.Exec(ctx, `update account set disabled = true, version = version + 1, login = login || $2 where id = $1`,
 			account, fmt.Sprintf(" #%d", id))
 		if err != nil {

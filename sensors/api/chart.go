@@ -10,6 +10,7 @@ import (
 	"onemap/sensors"
 )
 
+// chartInput is the request for a chart: the datastream, the period [from, to) and the largest number of points.
 type chartInput struct {
 	ID     int64     `path:"id" minimum:"1"`
 	From   time.Time `query:"from" doc:"Default 6 hours before to"`
@@ -17,6 +18,7 @@ type chartInput struct {
 	Points int       `query:"points" minimum:"2" maximum:"2000" default:"2000" doc:"Most points of the answer"`
 }
 
+// chartRoutes registers the route of the chart.
 func (s *API) chartRoutes() {
 	o := httpx.Op(http.MethodGet, "/api/v1/datastreams/{id}/chart", "getChart", "A datastream's readings in [from, to), in at most so many points")
 	o.Description = "From the stored readings themselves. When there are more than points, the period is cut into equal buckets of bucket_s seconds, " +
@@ -28,12 +30,14 @@ func (s *API) chartRoutes() {
 	httpx.Register(s.Server, httpx.View, o, s.chart)
 }
 
+// chart returns the reduced readings of a datastream. The reader checks that the scope covers its device.
 func (s *API) chart(ctx context.Context, p core.Principal, in *chartInput) (*httpx.Body[sensors.Chart], error) {
 	from, to, err := period(in.From, in.To, s.Now())
 	if err != nil {
 		return nil, err
 	}
 	c, err := s.o.Reader.Chart(ctx, p.Scope(), in.ID, from, to, in.Points)
+	// The list must not be null in JSON.
 	c.Conflicts = httpx.OrEmpty(c.Conflicts)
 	return httpx.Answer(c), err
 }

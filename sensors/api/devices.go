@@ -78,12 +78,15 @@ type Reading struct {
 	ReceivedAt time.Time  `json:"received_at"`
 }
 
+// deviceInput names a device by its id, which is also its MQTT user name.
 type deviceInput struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
+// createDeviceInput is the request to create a device.
 type createDeviceInput struct{ Body NewDevice }
 
+// observationsInput is the request for the readings of a datastream in [from, to).
 type observationsInput struct {
 	ID    int64     `path:"id" minimum:"1"`
 	From  time.Time `query:"from" doc:"Default 6 hours before to"`
@@ -91,11 +94,14 @@ type observationsInput struct {
 	Limit int       `query:"limit" minimum:"1" maximum:"5000" default:"2000" doc:"The newest ones when there are more"`
 }
 
+// devicesInput selects a page of devices. Devices are in the order of their ids, so after is the last id of the page
+// before.
 type devicesInput struct {
 	Limit int    `query:"limit" minimum:"1" maximum:"5000" default:"1000"`
 	After string `query:"after" maxLength:"64" doc:"Only those with an id after this one"`
 }
 
+// deviceRoutes registers the routes of devices, datastreams, observations and the quarantine.
 func (s *API) deviceRoutes() {
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/devices", "listDevices", "The devices of the scope with their datastreams and their latest readings, by their ids"), s.devices)
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/devices/{id}", "getDevice", "One device"),
@@ -114,6 +120,7 @@ func (s *API) deviceRoutes() {
 	httpx.Register(s.Server, httpx.View, httpx.Op(http.MethodGet, "/api/v1/datastreams/{id}/observations", "listObservations", "A datastream's readings in [from, to)"), s.observations)
 	httpx.Register(s.Server, httpx.EditData, httpx.Op(http.MethodGet, "/api/v1/quarantine", "listQuarantine", "What devices sent and could not be stored, newest first; for the city"),
 		func(ctx context.Context, p core.Principal, in *httpx.PageInput) (*httpx.Body[httpx.List[sensors.Quarantined]], error) {
+			// A quarantined payload may name no registered device, so no division decides who may see it.
 			if err := p.NeedCity(); err != nil {
 				return nil, err
 			}
@@ -149,6 +156,7 @@ func wireDevice(p core.Principal, d sensors.Device) sensors.Device {
 	return d
 }
 
+// datastreamTypes returns the catalogue of what sensors observe. It is the same for every scope.
 func (s *API) datastreamTypes(ctx context.Context, _ core.Principal, _ *httpx.None) (*httpx.Body[DatastreamTypes], error) {
 	kinds, err := s.o.Reader.DatastreamTypes(ctx)
 	if err != nil {
@@ -158,6 +166,8 @@ func (s *API) datastreamTypes(ctx context.Context, _ core.Principal, _ *httpx.No
 	return httpx.Answer(DatastreamTypes{httpx.OrEmpty(kinds), httpx.OrEmpty(hazards)}), err
 }
 
+// observations returns stored readings in time order. If the limit leaves some out, these are the oldest, and more is
+// true.
 func (s *API) observations(ctx context.Context, p core.Principal, in *observationsInput) (*httpx.Body[Observations], error) {
 	from, to, err := period(in.From, in.To, s.Now())
 	if err != nil {
@@ -174,6 +184,8 @@ func (s *API) observations(ctx context.Context, p core.Principal, in *observatio
 	return httpx.Answer(out), nil
 }
 
+// createDevice creates a device. The response is the only one that contains the secret; the database stores its
+// SHA-256.
 func (s *API) createDevice(ctx context.Context, p core.Principal, in *createDeviceInput) (*httpx.Body[DeviceWithSecret], error) {
 	n := in.Body
 	made, secret, err := s.o.Devices.Create(ctx, p, sensors.NewDevice{
@@ -182,6 +194,7 @@ func (s *API) createDevice(ctx context.Context, p core.Principal, in *createDevi
 	return httpx.Answer(DeviceWithSecret{Device: wireDevice(p, made), Secret: secret}), err
 }
 
+// newStreams converts the datastreams of a request to those of the service. The two types have the same fields.
 func newStreams(all []NewDatastream) []sensors.NewDatastream {
 	out := make([]sensors.NewDatastream, len(all))
 	for i, n := range all {

@@ -16,11 +16,13 @@ type Ingest interface {
 	IngestStats() sensors.IngestStats
 }
 
+// ingestRoutes registers the route of the ingest statistics.
 func (s *API) ingestRoutes() {
 	httpx.Register(s.Server, httpx.EditData, httpx.Op(http.MethodGet, "/api/v1/ingest", "getIngest",
 		"How the ingest path of the node that answers is doing: what went through each stage, 15 minutes of samples, its brokers, devices that give trouble; for the city"), s.ingest)
 }
 
+// ingest returns the statistics of this node. It returns fault.Unavailable if the node does not receive readings.
 func (s *API) ingest(_ context.Context, p core.Principal, _ *httpx.None) (*httpx.Body[sensors.IngestStats], error) {
 	if err := p.NeedCity(); err != nil {
 		return nil, err

@@ -28,11 +28,13 @@ type DeviceChange struct {
 	Enabled bool `json:"enabled" doc:"Whether it may publish; false ends its connection at once"`
 }
 
+// certificateInput is the request to register the client certificate of a device.
 type certificateInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body NewCertificate
 }
 
+// deviceChangeInput is the request to enable or disable a device.
 type deviceChangeInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body DeviceChange

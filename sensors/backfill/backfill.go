@@ -40,6 +40,7 @@ const (
 // Columns holds the names of the columns of a CSV file, or of the members of an object. In Options an empty name means that the
 // usual names are tried.
 type Columns struct {
+	// The names in a CSV file are compared in the form of nameOf.
 	Device, Datastream, DatastreamID, Time, Value, QC string
 }
 
@@ -134,6 +135,7 @@ func (c Counts) Add(d Counts) Counts {
 	c.Conflicts += d.Conflicts
 	c.Bad += d.Bad
 	c.Missing += d.Missing
+	// The result gets its own map, so that it does not share one with c or d.
 	sum := make(map[string]int64, len(c.Refused)+len(d.Refused))
 	maps.Copy(sum, c.Refused)
 	for reason, n := range d.Refused {

@@ -92,18 +92,23 @@ func (l Limits) Observe(rec *Record, v *Value, s *Stream, received time.Time, nt
 	// Clocks that were never set start at 1970 (Unix) or at 1980 (GPS, FAT).
 	case v.Time.Year() <= 1980:
 		return o, rec.refusal(ReasonBadTime, rec.Columns.Time, v.Time.Format(time.RFC3339)+" is a clock that was never set")
+	// The partition of such a time may be dropped already, and the next pruning would drop it.
 	case v.Time.Before(s.Oldest):
 		return o, rec.refusal(ReasonExpired, rec.Columns.Time, v.Time.Format(time.RFC3339)+" is older than is kept: since "+s.Oldest.Format(time.DateOnly))
 	}
 	o = sensors.Observation{
 		DatastreamID: s.ID, Time: v.Time, Value: v.Value, QC: v.QC, TimeSource: sensors.TimeDevice, ReceivedAt: received,
 	}
+	// The file has no flag, and the range is checked next, as in the ingest path.
 	if o.QC == 0 {
 		o.QC = sensors.QCGood
 	}
+	// The number of a missing value has no meaning, so its range is not checked.
 	if o.QC != sensors.QCMissing && (v.Value < s.Min || v.Value > s.Max) {
 		o.QC = sensors.QCBad
 	}
+	// Now is the time at which the reading counts for the live state. Each reading gets another microsecond, so that
+	// two of them do not have the same time.
 	if v.Time.Sub(received) > ahead {
 		o.TimeSource, o.Now = sensors.TimeWrong, received.Add(time.Duration(nth)*time.Microsecond)
 	}

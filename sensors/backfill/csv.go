@@ -23,7 +23,9 @@ type table struct {
 	wide    []wideColumn // nil: one reading per row
 	all     []byte       // the datastream of every value; nil: a column contains it
 	unread  []string     // columns of a wide table that match neither a datastream nor a device
-	cells   [][]byte
+	// cells holds the cells of the current row. They alias the row or scratch, so they are valid until the next row.
+	cells [][]byte
+	// scratch holds the content of quoted cells, in which two quotes are replaced by one.
 	scratch []byte
 	joined  []byte // date and time of day
 	rec     Record
@@ -65,6 +67,7 @@ func (t *table) split(row []byte) (msg string) {
 
 // delimiter returns the index of the next delimiter, or -1.
 func (t *table) delimiter(row []byte) int {
+	// The usual delimiters have one byte; IndexByte is faster than Index.
 	if len(t.comma) == 1 {
 		return bytes.IndexByte(row, t.comma[0])
 	}
@@ -73,6 +76,7 @@ func (t *table) delimiter(row []byte) int {
 
 // quoted reads a cell after its opening quote. It returns the cell and the rest of the row after the closing quote.
 func (t *table) quoted(b []byte) (cell, rest []byte, ok bool) {
+	// The scratch is shared by all quoted cells of a row. If it grows, cells that were cut before keep the old array.
 	from := len(t.scratch)
 	for {
 		i := bytes.IndexByte(b, '"')
@@ -81,6 +85,8 @@ func (t *table) quoted(b []byte) (cell, rest []byte, ok bool) {
 		}
 		t.scratch = append(t.scratch, b[:i]...)
 		b = b[i+1:]
+		// A quote closes the cell, unless another quote follows it. The full slice expression limits the capacity, so
+		// that an append to this cell cannot overwrite the next one.
 		if len(b) == 0 || b[0] != '"' {
 			return t.scratch[from:len(t.scratch):len(t.scratch)], b, true
 		}
@@ -153,6 +159,7 @@ func (t *table) row(row []byte, whole bool) bool {
 		t.rec.refuse(ReasonBadShape, "", itoa(len(t.cells))+" columns, the header has "+itoa(t.width))
 		return false
 	}
+	// Data loggers and spreadsheets pad values with spaces.
 	for i, c := range t.cells {
 		t.cells[i] = bytes.TrimSpace(c)
 	}
@@ -182,6 +189,7 @@ func (t *table) column(i int) string {
 // value converts the cells to readings.
 func (t *table) value() {
 	var v Value
+	// whose and when refuse the row themselves.
 	if !t.whose(&v) || !t.when(&v) {
 		return
 	}
@@ -192,11 +200,13 @@ func (t *table) value() {
 			return
 		}
 	}
+	// A long table has one value per row.
 	if t.wide == nil {
 		t.reading(&v, t.col.value)
 		return
 	}
 	for _, c := range t.wide {
+		// With a device column, the row has the device; otherwise the heading of the column has it.
 		if v.Datastream = c.name; c.device != nil {
 			v.Device = c.device
 		}
@@ -221,9 +231,12 @@ func (t *table) reading(v *Value, cell int) {
 // when reads the time. If the table has a separate column for the date, it joins date and time of day.
 func (t *table) when(v *Value) bool {
 	cell := t.cells[t.col.time]
+	// The time column is tried alone first, because it may contain the date too. An error with an option is final: the
+	// text is a time, and only the option is missing.
 	at, bad := t.times.read(cell)
 	if bad.msg != "" && bad.option == "" && t.col.date >= 0 {
 		t.joined = append(append(t.joined[:0], t.cells[t.col.date]...), ' ')
+		// A missing time of day leaves the date alone; --day-at then gives the time of day.
 		if !isMissing(strings.TrimSpace(halfWidth(cell))) {
 			t.joined = append(t.joined, cell...)
 		}

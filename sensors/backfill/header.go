@@ -59,6 +59,7 @@ func nameOf(cell []byte) string {
 // withoutUnit removes a unit or a remark in brackets from the end of a name: 水位(m), rain [mm].
 func withoutUnit(name string) string {
 	for _, pair := range [...][2]string{{"(", ")"}, {"[", "]"}, {"（", "）"}, {"【", "】"}} {
+		// The index 0 is excluded, because a name that consists of a remark only would become empty.
 		if i := strings.Index(name, pair[0]); i > 0 && strings.HasSuffix(name, pair[1]) {
 			return strings.TrimRight(name[:i], " _")
 		}
@@ -72,6 +73,7 @@ func (t *table) header() error {
 	timed := false
 	for range maxTitleRows {
 		row, whole, err := t.record()
+		// A short file may end before maxTitleRows; the fault of the best row explains more than the end of the file.
 		if errors.Is(err, io.EOF) && first != nil {
 			return first
 		}
@@ -89,6 +91,7 @@ func (t *table) header() error {
 		if err = t.names(line, row, whole, bad); err == nil {
 			return nil
 		}
+		// A row with a time column is more probably the header than a title, so its fault is the one to report.
 		if has := t.col.time >= 0; first == nil || has && !timed {
 			first, timed = err, has
 		}
@@ -102,6 +105,7 @@ func (t *table) header() error {
 // delimiterLine reads a line such as sep=; with which spreadsheets declare the delimiter.
 func (t *table) delimiterLine(row []byte) bool {
 	row = bytes.Trim(bytes.TrimRight(row, " \r\n"), `"`)
+	// The delimiter has 1 to 3 bytes: a full-width comma has three in UTF-8.
 	if len(row) < 5 || !bytes.EqualFold(row[:4], []byte("sep=")) || len(row) > 7 {
 		return false
 	}
@@ -112,6 +116,7 @@ func (t *table) delimiterLine(row []byte) bool {
 // names reads a row as the header row with the column names.
 func (t *table) names(line int64, row []byte, whole bool, bad int) error {
 	field := "line " + itoa(int(line))
+	// header reads col.time after a fault, so it must not be that of the row before.
 	t.col = columns{time: -1}
 	switch {
 	case bad >= 0:
@@ -119,6 +124,8 @@ func (t *table) names(line int64, row []byte, whole bool, bad int) error {
 	case !whole:
 		return fault.InvalidField(field, "a quote is not closed")
 	}
+	// A delimiter that a sep= line declares is kept. A delimiter that this row suggests is dropped if the row is not
+	// the header.
 	given := t.comma
 	if len(given) == 0 {
 		t.comma = delimiterOf(row)
@@ -140,6 +147,7 @@ func (t *table) names(line int64, row []byte, whole bool, bad int) error {
 
 // delimiterOf returns the delimiter that occurs most often in a row; it returns the comma if there is none.
 func delimiterOf(row []byte) []byte {
+	// The comma comes first: another sign must occur more often than it.
 	best, most := []byte(","), bytes.Count(row, []byte(","))
 	for _, sign := range [...]string{"\t", ";", "|", "，", "；"} {
 		if n := bytes.Count(row, []byte(sign)); n > most {
@@ -152,6 +160,7 @@ func delimiterOf(row []byte) []byte {
 // leanDecimal decides the meaning of a comma in a number if it is ambiguous.
 func (t *table) leanDecimal() {
 	switch string(t.comma) {
+	// Spreadsheets write semicolons where the comma is the decimal sign.
 	case ";", "；":
 		t.numbers.lean = DecimalComma
 	case ",":
@@ -170,6 +179,7 @@ func (t *table) place(field string) error {
 		t.head[i], names[i] = strings.TrimSpace(string(c)), nameOf(c)
 	}
 	given := t.o.Columns
+	// The loop sets all other columns.
 	col := columns{date: -1}
 	for _, c := range []struct {
 		at          *int
@@ -183,6 +193,8 @@ func (t *table) place(field string) error {
 			return fault.InvalidField(field, "%v; there are: %s", err, clip(strings.Join(t.head, ", ")))
 		}
 	}
+	// A date column is used only with a time column that has a usual name. Without one, the date column is the time
+	// column.
 	if given.Time == "" {
 		col.date, _ = find(names, "date", "")
 		if col.time < 0 {
@@ -213,6 +225,7 @@ func (t *table) placeValues(field string) error {
 	case t.col.value >= 0:
 		return missing("columns device and datastream, or datastream_id, are needed; --device, --datastream and --datastream-id name them")
 	}
+	// If the user names a column of a long table, the file is not read as a wide table.
 	if t.o.Columns.Value == "" && t.o.Columns.Datastream == "" {
 		if err := t.placeWide(field); err != nil || len(t.wide) > 0 {
 			return cmp.Or(err, t.named())
@@ -239,6 +252,7 @@ func find(names []string, column, given string) (int, error) {
 	if given != "" {
 		want = []string{nameOf([]byte(given))}
 	}
+	// The full names are tried first, so that a column v wins over a column v (m).
 	for _, form := range [...]func(string) string{strings.TrimSpace, withoutUnit} {
 		for _, name := range want {
 			is := func(have string) bool { return form(have) == name }

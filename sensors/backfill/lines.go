@@ -37,9 +37,11 @@ func newLines(r io.Reader, limit int, at Position) *lines {
 
 // fill reads more data; it returns false at the end or if the limit is reached.
 func (l *lines) fill() bool {
+	// The limit bounds the memory: the buffer never grows above it.
 	if l.ended != nil || l.to-l.from >= l.limit {
 		return false
 	}
+	// The bytes that are not consumed move to the beginning. This invalidates the record that was returned last.
 	if l.from > 0 {
 		copy(l.buf, l.buf[l.from:l.to])
 		l.to -= l.from
@@ -90,6 +92,7 @@ func (l *lines) failed() error {
 // next returns the next line, without its end. It skips a line that is longer than the limit, and returns its beginning with
 // errTooLong. If the reader fails, data without a newline is not returned, because it may be a part of a line.
 func (l *lines) next() ([]byte, error) {
+	// seen is the number of bytes that contain no newline, so that they are not searched again.
 	seen := 0
 	for {
 		if i := bytes.IndexByte(l.buf[l.from+seen:l.to], '\n'); i >= 0 {
@@ -135,6 +138,7 @@ func trimCR(b []byte) []byte {
 // passOver skips a line whose end is not in the full buffer.
 func (l *lines) passOver() ([]byte, error) {
 	l.before = l.pos
+	// 256 bytes are enough to recognize the record in the file of refused records.
 	head := bytes.Clone(l.buf[l.from:min(l.to, l.from+256)])
 	for {
 		rest := l.buf[l.from:l.to]
@@ -144,6 +148,7 @@ func (l *lines) passOver() ([]byte, error) {
 			break
 		}
 		l.pos.Offset += int64(len(rest))
+		// The bytes in the buffer belong to the long line, so the buffer is emptied and filled again.
 		l.from, l.to = 0, 0
 		if !l.fill() {
 			if err := l.failed(); err != nil {
@@ -160,6 +165,7 @@ func (l *lines) passOver() ([]byte, error) {
 // closed within maxQuoted bytes or before the end, it returns only the first line and false; the next record begins on the
 // next line.
 func (l *lines) record() (rec []byte, ok bool, err error) {
+	// scanned is the number of bytes whose quotes are counted; open is true while a quoted cell is open.
 	scanned, open := 0, false
 	for {
 		for scanned < l.to-l.from {
@@ -196,16 +202,19 @@ func (l *lines) record() (rec []byte, ok bool, err error) {
 
 // firstLine goes back to the start of the last record, which has several lines, and returns only its first line.
 func (l *lines) firstLine() ([]byte, error) {
+	// The bytes are still in the buffer, because nothing was read after the record.
 	l.from, l.pos = l.took, l.before
 	return l.next()
 }
 
 // skipTo skips everything before a position.
 func (l *lines) skipTo(at Position) error {
+	// The header has been read already, so l is no longer at the beginning of the file.
 	n := at.Offset - l.pos.Offset
 	if n < 0 {
 		return fault.New(fault.Invalid, "the beginning of the file is longer than it was")
 	}
+	// A part of the skipped bytes may be in the buffer; the rest is read and dropped.
 	have := min(n, int64(l.to-l.from))
 	l.from += int(have)
 	l.pos = at

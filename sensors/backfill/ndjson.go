@@ -88,6 +88,8 @@ func (n *ndjson) line(b []byte) {
 	s.object(func(key []byte) {
 		value := s.value()
 		if at := m.of(key); at != nil {
+			// json.Valid accepts a key that occurs twice (RFC 8259, section 4), and it is not known which value is
+			// meant.
 			if *at != nil {
 				twice = string(key)
 			}
@@ -110,6 +112,7 @@ func (n *ndjson) reading(m members) {
 	}
 	when, ok := stringOf(m.t)
 	if !ok {
+		// A number without quotes is a time only in the unit of --epoch; timeReader decides.
 		if when = m.t; !isNumber(string(when)) {
 			n.rec.refuse(ReasonBadTime, "t", "not a string")
 			return
@@ -164,6 +167,7 @@ func (n *ndjson) several(m members, v Value) {
 	s := scan{b: m.v}
 	s.object(func(key []byte) {
 		raw := s.value()
+		// The object is read to its end, because scan must stay in step with the bytes.
 		if count++; count > maxValues {
 			return
 		}
@@ -192,9 +196,12 @@ func (n *ndjson) onlyOnce() {
 	for _, v := range n.rec.Values {
 		seen[string(v.Datastream)]++
 	}
+	// In almost every line the names are different.
 	if len(seen) == len(n.rec.Values) {
 		return
 	}
+	// kept reuses the array of Values; it never overtakes the loop, because at most one value is added for each one
+	// read.
 	kept := n.rec.Values[:0]
 	for _, v := range n.rec.Values {
 		if seen[string(v.Datastream)] == 1 {
@@ -208,6 +215,7 @@ func (n *ndjson) onlyOnce() {
 
 // finite reads a JSON number. It returns false for a missing value, such as null or "--", and for anything else, which it refuses.
 func (n *ndjson) finite(to *float64, raw []byte, field string) bool {
+	// A JSON number begins with a minus sign or a digit; anything else is a word, a text, an object or an array.
 	if c := raw[0]; c != '-' && (c < '0' || c > '9') {
 		word, quoted := stringOf(raw)
 		if string(raw) == "null" || quoted && isMissing(strings.TrimSpace(halfWidth(word))) {
@@ -250,6 +258,7 @@ func stringOf(raw []byte) ([]byte, bool) {
 	if raw[0] != '"' {
 		return nil, false
 	}
+	// Most strings have no escape, and their bytes can be used without a copy.
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1], true
 	}
@@ -293,6 +302,7 @@ func (s *scan) object(each func(key []byte)) {
 // value reads a value of any type and returns its bytes.
 func (s *scan) value() []byte {
 	s.peek()
+	// depth is the number of open objects and arrays; the value ends where it is 0 again.
 	from, depth := s.i, 0
 	for {
 		switch s.b[s.i] {

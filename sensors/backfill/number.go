@@ -34,6 +34,7 @@ func (r numberReader) read(b []byte) (v float64, missing bool, bad mistake) {
 		return 0, true, mistake{}
 	}
 	v, ok := plain(b)
+	// With --decimal comma, 1.234 means 1234, so plain must not decide.
 	if !ok || r.decimal == DecimalComma {
 		s := strings.TrimSpace(halfWidth(b))
 		if isMissing(s) {
@@ -64,6 +65,7 @@ func plain(b []byte) (float64, bool) {
 		}
 	}
 	v, err := strconv.ParseFloat(string(b), 64)
+	// ParseFloat returns an infinity together with an error if the number is too large; read refuses it.
 	return v, err == nil || math.IsInf(v, 0)
 }
 
@@ -74,6 +76,7 @@ func (r numberReader) ungrouped(s string) (text, option string, ok bool) {
 	if s != "" && (s[0] == '-' || s[0] == '+') {
 		sign, s = s[:1], s[1:]
 	}
+	// An exponent stays as it is; only the part before it can have groups and a decimal sign.
 	whole, exponent := s, ""
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
 		whole, exponent = s[:i], s[i:]
@@ -111,6 +114,8 @@ func (r numberReader) decimalOf(s string) (sign byte, option string) {
 		return '.', ""
 	}
 	i := strings.IndexByte(s, ',')
+	// The comma can group thousands only if three digits follow it and one to three digits, without a leading zero,
+	// precede it.
 	grouped := len(s)-i-1 == 3 && i > 0 && i <= 3 && s[0] != '0'
 	switch {
 	case !grouped, r.lean == DecimalComma:
@@ -125,6 +130,7 @@ func (r numberReader) decimalOf(s string) (sign byte, option string) {
 // not the decimal one, and three digits in every group but the first.
 func joinGroups(s string, decimal byte) (string, bool) {
 	i := strings.IndexFunc(s, func(c rune) bool { return c < '0' || c > '9' })
+	// A number without any sign is not grouped.
 	if i < 0 {
 		return s, true
 	}
@@ -148,6 +154,7 @@ func isMissing(s string) bool {
 		"缺测", "缺失", "缺", "缺值", "缺数", "无", "无数据", "无效", "空", "空值", "未测":
 		return true
 	}
+	// Many programs write a missing value as a row of such signs, as -- or ***.
 	return strings.Trim(s, "-/—–_*?") == ""
 }
 
@@ -158,6 +165,7 @@ func halfWidth(b []byte) string {
 	}
 	return strings.Map(func(r rune) rune {
 		switch {
+		// The full-width forms U+FF01 to U+FF5E are in the order of the ASCII signs from ! to ~.
 		case r >= 0xff01 && r <= 0xff5e:
 			return r - 0xff01 + '!'
 		case r == '−':

@@ -16,6 +16,7 @@ func Open(r io.Reader, o Options, at Position) (Reader, error) {
 	if o.MaxRecordBytes == 0 {
 		o.MaxRecordBytes = defaultMaxRecord
 	}
+	// The limit is at least 16 bytes, so that begin can detect the encoding and the kind of the file.
 	l := newLines(r, max(o.MaxRecordBytes, 16), Position{})
 	if err := l.begin(o.Encoding); err != nil {
 		return nil, err
@@ -75,6 +76,8 @@ func (l *lines) begin(e charset.Encoding) error {
 		e = mark
 	}
 	if e == charset.UTF16LE || e == charset.UTF16BE {
+		// The bytes that are read already are decoded again, together with the rest of the file. If the file has ended,
+		// its error or end follows the bytes.
 		var rest io.Reader = failing{l.ended}
 		if l.ended == nil {
 			rest = l.r
@@ -87,6 +90,7 @@ func (l *lines) begin(e charset.Encoding) error {
 	switch head := l.buf[:l.to]; {
 	case l.failed() != nil:
 		return l.failed()
+	// The signatures are those of a ZIP archive, as in .xlsx, and of the OLE compound file format, as in .xls.
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
 		return fault.New(fault.Invalid, "the file is a spreadsheet or a zip archive, no text; save the sheet as CSV")
 	}
@@ -124,6 +128,7 @@ func (l *lines) skipMarks() {
 func (l *lines) findLineEnd() {
 	for seen := 0; ; {
 		have := l.buf[l.from:l.to]
+		// A carriage return at the end of the data decides nothing yet: the byte after it is needed.
 		if i := bytes.IndexAny(have[seen:], "\r\n"); i >= 0 && (seen+i+1 < len(have) || have[seen+i] == '\n') {
 			l.cr = have[seen+i] == '\r' && have[seen+i+1] != '\n'
 			break
@@ -168,6 +173,7 @@ func (r *Record) refuse(reason, column, detail string) {
 	r.Refusals = append(r.Refusals, *r.refusal(reason, column, detail))
 }
 
+// refusal returns a refusal of the record. The column is clipped, because it comes from the file.
 func (r *Record) refusal(reason, column, detail string) *Refusal {
 	if column = clipName(column); column != "" {
 		detail = column + ": " + detail

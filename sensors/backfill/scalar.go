@@ -8,6 +8,7 @@ import (
 	"onemap/sensors"
 )
 
+// itoa returns n in decimal digits.
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // parseQC parses a QARTOD flag; an empty text means no flag.
@@ -15,6 +16,7 @@ func parseQC(b []byte) (sensors.QC, string) {
 	if len(b) == 0 {
 		return 0, ""
 	}
+	// A flag is one digit. Another byte results in a QC that is none of the five.
 	if len(b) == 1 {
 		switch q := sensors.QC(b[0] - '0'); q {
 		case sensors.QCGood, sensors.QCNotEvaluated, sensors.QCSuspect, sensors.QCBad, sensors.QCMissing:

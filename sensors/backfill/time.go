@@ -162,6 +162,7 @@ func (r timeReader) number(s string, text []byte) (time.Time, mistake) {
 	if err != nil {
 		return time.Time{}, mistake{msg: clip(string(text)) + " is no time"}
 	}
+	// looks is the unit that the size of the number suggests. It is used for the message and to refuse a wrong --epoch.
 	looks := epochOf(n)
 	switch {
 	case r.epoch == EpochNone && looks == EpochNone && looksSerial(n):
@@ -175,9 +176,11 @@ func (r timeReader) number(s string, text []byte) (time.Time, mistake) {
 	case looks != EpochNone && looks != r.epoch:
 		return time.Time{}, mistake{msg: clip(string(text)) + " looks like a time since 1970 in " + looks.words() + ", and --epoch " + string(r.epoch) + " is given"}
 	}
+	// The additional 0 makes the text a valid fraction if the number has none.
 	nanos, _, _ := fraction([]byte("."+part+"0"), true)
 	at := time.Unix(n, int64(nanos))
 	if r.epoch == EpochMilliseconds {
+		// fraction counts in units of a second, and here the fraction is one of a millisecond: 1,000 times less.
 		at = time.UnixMilli(n).Add(time.Duration(nanos / 1000))
 	}
 	if strings.HasPrefix(s, "-") || at.Year() > 9999 {
@@ -188,6 +191,7 @@ func (r timeReader) number(s string, text []byte) (time.Time, mistake) {
 
 // epochOf returns the unit in which a number is a time from 1980 to 2099. It returns EpochNone if there is none.
 func epochOf(n int64) Epoch {
+	// from is 1980-01-01 and to is 2100-01-01, in seconds since 1970.
 	const from, to = 315_532_800, 4_102_444_800
 	switch {
 	case n >= from && n < to:
@@ -202,6 +206,7 @@ func epochOf(n int64) Epoch {
 // looksSerial reports whether a number is the day number of a spreadsheet from 1980 to 2099, counted from 1899-12-30.
 func looksSerial(n int64) bool { return n >= 29_221 && n < 73_051 }
 
+// words returns the unit in words, for a message.
 func (e Epoch) words() string {
 	if e == EpochMilliseconds {
 		return "milliseconds"
@@ -228,6 +233,7 @@ func fraction(b []byte, ok bool) (nanos int, rest []byte, _ bool) {
 	if !ok || len(b) == 0 || b[0] != '.' && b[0] != ',' {
 		return 0, b, ok
 	}
+	// unit is the value of the next digit in nanoseconds. It is 0 after the ninth digit.
 	unit, i := 100_000_000, 1
 	for ; i < len(b) && b[i] >= '0' && b[i] <= '9'; i++ {
 		nanos += int(b[i]-'0') * unit
@@ -250,6 +256,7 @@ func zoneOffset(b []byte) (time.Duration, bool) {
 			return 0, true
 		}
 	}
+	// The rest must be an offset, which begins with its sign.
 	if len(b) < 2 || b[0] != '+' && b[0] != '-' {
 		return 0, false
 	}

@@ -33,6 +33,7 @@ func (p *timeParser) parse(c *clock) (zone string, bad mistake) {
 	p.skip()
 	after := p.meridiem()
 	p.skip()
+	// am or pm may come before the time, as in Chinese, or after it, as in English, but not twice.
 	if before != "" && after != "" || !c.halfDay(before+after) || !c.valid() {
 		return "", mistake{msg: notATime}
 	}
@@ -56,6 +57,7 @@ func (p *timeParser) wholeDay(c *clock) mistake {
 func (p *timeParser) date(c *clock) mistake {
 	bad := mistake{msg: notATime}
 	first, digits := p.digits()
+	// Eight digits without a sign are year, month and day, each in its fixed length.
 	if digits == 8 {
 		c.date = [3]int{first / 10000, first / 100 % 100, first % 100}
 		return mistake{}
@@ -65,6 +67,7 @@ func (p *timeParser) date(c *clock) mistake {
 	if digits == 0 || sign == "" || n == 0 || n > 2 {
 		return bad
 	}
+	// After 年, the month ends with 月 and the day with 日 or 号.
 	if sign == "年" {
 		sign = "月"
 	}
@@ -90,9 +93,11 @@ func (p *timeParser) date(c *clock) mistake {
 // any other date needs --date-order, unless it can be read in only one way.
 func (p *timeParser) yearLast(c *clock, date [3]int, sign string) mistake {
 	first, second, year := date[0], date[1], date[2]
+	// The two readings of the date are compared below; only their dates are set.
 	monthFirst, dayFirst := clock{date: [3]int{year, first, second}}, clock{date: [3]int{year, second, first}}
 	order := p.order
 	switch {
+	// If both numbers are the same, the order does not matter.
 	case sign == ".", order == DateOrderAuto && (first > 12 || first == second):
 		order = DayFirst
 	case order == DateOrderAuto && second > 12:
@@ -101,6 +106,7 @@ func (p *timeParser) yearLast(c *clock, date [3]int, sign string) mistake {
 	switch {
 	case order == DateOrderAuto:
 		return mistake{"may be the " + itoa(first) + "th of month " + itoa(second) + " or the " + itoa(second) + "th of month " + itoa(first), "--date-order"}
+	// The other order would be a valid date, so the message proposes it.
 	case order == MonthFirst && first > 12 && p.order == MonthFirst && dayFirst.valid():
 		return mistake{"has no month " + itoa(first) + ", and --date-order mdy says that the month is first", "--date-order dmy"}
 	case order == DayFirst && second > 12 && sign != "." && p.order == DayFirst && monthFirst.valid():

@@ -31,11 +31,13 @@ func (t *table) placeWide(field string) error {
 		if err != nil {
 			return fault.InvalidField(field, "the column %s: %v", clip(name), err)
 		}
+		// The note of the table lists such columns, because a misspelled heading would otherwise go unnoticed.
 		if c.name == nil {
 			t.unread = append(t.unread, clip(name))
 			continue
 		}
 		c.index = i
+		// Two columns of one datastream would be two values at the same time.
 		if twice := slices.IndexFunc(t.wide, func(w wideColumn) bool { return bytes.Equal(w.name, c.name) && bytes.Equal(w.device, c.device) }); twice >= 0 {
 			return fault.InvalidField(field, "the datastream %q has two columns, %s and %s", string(c.name), clip(t.head[t.wide[twice].index]), clip(name))
 		}

@@ -26,6 +26,7 @@ func (db *DB) BackfillStreams(ctx context.Context) ([]backfill.Stream, error) {
 	if err != nil {
 		return nil, pg.MapErr(err, "list datastreams")
 	}
+	// Whole months are dropped, so the oldest time is the beginning of a month.
 	month := partitionOf("", db.now()).from()
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s backfill.Stream, err error) {
 		var keep int
@@ -39,8 +40,10 @@ func (db *DB) BackfillStreams(ctx context.Context) ([]backfill.Stream, error) {
 // Backfill is the import of one file. It has its own connection, with a staging table and with a lock that prevents a second
 // process from importing the same file.
 type Backfill struct {
+	// The fields belong to one import, and an import is not safe for concurrent use.
 	db   *DB
 	conn *pgxpool.Conn
+	// key identifies the file; copy is the buffer of stageRows, which each chunk uses again.
 	key  [32]byte
 	copy []byte
 
@@ -82,6 +85,7 @@ func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfi
 	if err != nil {
 		return st, err
 	}
+	// The staging table belongs to the session. Each commit empties it, so the next chunk finds no rows.
 	_, err = b.conn.Exec(ctx, `
 		create temporary table if not exists backfill_stage (
 			n int, retention text, datastream_id bigint, ts timestamptz, value float8, qc smallint, time_source smallint, place int
@@ -91,6 +95,7 @@ func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfi
 	}
 	now := b.db.now()
 	var counts []byte
+	// The statement creates the row of the file or resumes it. $4 is again: it resets the progress.
 	err = b.conn.QueryRow(ctx, `
 		insert into observation_import (key, name, started_at, updated_at) values ($1, $2, $3, $3)
 		on conflict (key) do update set name = excluded.name, updated_at = excluded.updated_at,
@@ -111,6 +116,7 @@ func (b *Backfill) open(ctx context.Context, name string, again bool) (st backfi
 
 // Close closes the connection, which releases the lock and drops the staging table.
 func (b *Backfill) Close() {
+	// The context of the import may have ended, so Close uses its own.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_ = b.conn.Conn().Close(ctx)
@@ -128,6 +134,7 @@ func (b *Backfill) Write(ctx context.Context, c backfill.Chunk, sum backfill.Cou
 		return sum, nil, fault.New(fault.Invalid, "a chunk of %d readings; %d are the most", len(c.Observations), backfillRows)
 	}
 	again := func(err error) bool { return overtaken(err) || errors.Is(err, errStreamGone) }
+	// now is the sum after the try that succeeded; a try that is rolled back does not change sum.
 	now := sum
 	err = b.db.untilSettled(ctx, again, func(settled bool) (err error) {
 		var p *batchPlan
@@ -172,6 +179,8 @@ func (b *Backfill) plan(ctx context.Context, c backfill.Chunk, settled bool) (p 
 	if settled {
 		return p, nil, b.db.settlePartitions(ctx, months)
 	}
+	// The partitions are created in a transaction of their own, so that the transaction of the chunk does not hold
+	// partitionLock.
 	return p, nil, b.db.ensurePartitions(ctx, months)
 }
 
@@ -216,9 +225,12 @@ func (b *Backfill) try(ctx context.Context, p *batchPlan, c backfill.Chunk, sum 
 		if err := b.storeProgress(ctx, tx, c, sum); err != nil {
 			return err
 		}
+		// No batch is written for history only: rules and pages read nothing from it.
 		if len(news.live) == 0 {
 			return nil
 		}
+		// The batch is in the transaction of its readings. This keeps the contract "no committed reading escapes the
+		// rules" of docs/ARCHITECTURE.md for imports too.
 		_, err = appendBatch(ctx, tx, news.live, nil)
 		return err
 	})
@@ -231,6 +243,7 @@ func (b *Backfill) storeProgress(ctx context.Context, tx pgx.Tx, c backfill.Chun
 	if err != nil {
 		return fmt.Errorf("write the counts: %w", err)
 	}
+	// The progress is in the transaction of the readings. So an import that is killed continues after its last commit.
 	_, err = tx.Exec(ctx, `
 		update observation_import set position = $2, line = $3, rejects_bytes = $4, counts = $5, updated_at = $6,
 			finished_at = case when $7 then $6::timestamptz end

@@ -35,6 +35,7 @@ func (b *Backfill) insert(ctx context.Context, tx pgx.Tx, p *batchPlan) (stored,
 	if err != nil {
 		return nil, nil, err
 	}
+	// All readings were new, so no second statement is needed to find the known ones.
 	if b.repeats = n < int64(len(p.fresh)); !b.repeats {
 		return p.fresh, known, nil
 	}
@@ -50,6 +51,7 @@ func (b *Backfill) insert(ctx context.Context, tx pgx.Tx, p *batchPlan) (stored,
 		}
 		stored = append(stored, r)
 	}
+	// The two counts differ only if the statements disagree about which readings are new. The transaction then fails.
 	if int64(len(stored)) != n {
 		return nil, nil, fault.New(fault.Internal, "%d readings were stored and %d are there", n, len(stored))
 	}
@@ -69,6 +71,7 @@ func (b *Backfill) unstage(ctx context.Context, tx pgx.Tx, base int64, received 
 			tag, err = savepoint.Exec(ctx, insert, base, received)
 			return err
 		})
+		// 23505 is unique_violation: a reading exists already. The savepoint keeps the transaction usable.
 		if pg.Code(err) != "23505" {
 			return tag.RowsAffected(), err
 		}
@@ -100,6 +103,8 @@ func lockStreams(ctx context.Context, tx pgx.Tx, fresh []reading) (base int64, e
 			ids = append(ids, fresh[i].DatastreamID)
 		}
 	}
+	// The share locks conflict with the deletion of a datastream and not with other writers. They are taken in the
+	// order of the ids, to avoid deadlocks.
 	var held int
 	err = tx.QueryRow(ctx, `
 		select count(*), nextval('observation_seq')

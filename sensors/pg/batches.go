@@ -21,6 +21,7 @@ func (db *DB) HeadBatch(ctx context.Context) (head core.Mark, err error) {
 	return head, pg.MapErr(err, "read the newest batch")
 }
 
+// headBatchOf reads the mark for HeadBatch, or in the transaction of a snapshot so that both are of one moment.
 func headBatchOf(ctx context.Context, q pg.Querier) (head core.Mark, err error) {
 	err = q.QueryRow(ctx, `select seq, id::text from ingest_batch order by seq desc limit 1`).Scan(&head.Seq, &head.ID)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -35,6 +36,7 @@ func (db *DB) BatchAt(ctx context.Context, seq int64) (id string, err error) {
 	return id, pg.MapErr(err, "read the batch")
 }
 
+// selectBatchAt returns the id of the newest batch at or before $1, or an empty text.
 const selectBatchAt = `select coalesce((select id::text from ingest_batch where seq <= $1 order by seq desc limit 1), '')`
 
 // BatchesAfter returns at most limit committed batches after the mark, in the order of seq. Batches become visible in this
@@ -42,9 +44,11 @@ const selectBatchAt = `select coalesce((select id::text from ingest_batch where 
 // another id: the database is then another one, or a restored copy. It does not check a mark without an id, or one whose
 // batch was pruned.
 func (db *DB) BatchesAfter(ctx context.Context, after core.Mark, limit int) (batches []sensors.Committed, err error) {
+	// The batches that this node committed last are in memory and need no query.
 	if own := db.recent.after(after, max(limit, 1)); len(own) > 0 {
 		return own, nil
 	}
+	// The batches and the check of the mark must come from one snapshot.
 	err = db.pool.InSnapshot(ctx, func(tx pgx.Tx) error {
 		id := after.ID
 		var batch pgx.Batch
@@ -83,6 +87,7 @@ func scanBatch(row pgx.CollectableRow) (c sensors.Committed, err error) {
 	if sources == nil {
 		sources = make([]int16, len(ids))
 	}
+	// append_ingest_batch writes arrays of one length; another length is a defect, not a reading.
 	if len(times) != len(ids) || len(values) != len(ids) || len(qcs) != len(ids) || len(sources) != len(ids) || len(received) != len(ids) {
 		return c, fmt.Errorf("batch %d: its columns differ in length", c.Seq)
 	}

@@ -31,6 +31,7 @@ func (db *DB) Chart(ctx context.Context, s core.Scope, datastream int64, from, t
 		return sensors.Chart{}, pg.MapErr(err, "read the chart")
 	}
 	c.DatastreamID, c.From, c.To = datastream, from.UTC(), to.UTC()
+	// The lists must not be null in JSON.
 	if c.Points == nil {
 		c.Points = []sensors.Observation{}
 	}
@@ -79,6 +80,7 @@ func (db *DB) reduce(ctx context.Context, retention string, datastream int64, fr
 // pgx, because a month of a fast datastream has millions of rows.
 func readObservation(rows pgx.Rows, o *sensors.Observation) error {
 	raw := rows.RawValues()
+	// The lengths are those of timestamptz, float8 and int2. No column of the table may be null.
 	if len(raw) != 5 || len(raw[0]) != 8 || len(raw[1]) != 8 || len(raw[2]) != 2 || len(raw[3]) != 2 || len(raw[4]) != 8 {
 		return fmt.Errorf("a reading of %d columns is not in the binary format", len(raw))
 	}

@@ -25,6 +25,7 @@ func (db *DB) conflictsWithin(ctx context.Context, s core.Scope, datastream int6
 
 // conflicts returns the conflicts that also satisfy the SQL condition in also, whose arguments begin at $5.
 func (db *DB) conflicts(ctx context.Context, also string, s core.Scope, datastream, before int64, limit int, args ...any) ([]sensors.Conflict, error) {
+	// The inner query limits the conflicts before the join to observation, so only the listed ones are looked up there.
 	rows, err := db.pool.Query(ctx, `
 		select c.id, c.datastream_id, c.device_id, c.name, c.division_code, c.ts, o.value, c.value, c.received_at
 		from (

@@ -17,6 +17,7 @@ type DB struct {
 	now  func() time.Time
 	log  *slog.Logger
 
+	// The caches are of this process. Forget clears the ones that depend on the content of the database.
 	partitions partitionCache
 	places     placeCache
 	touched    touchCache

@@ -75,6 +75,7 @@ func devicesOf(ctx context.Context, tx pgx.Tx, s core.Scope, which string, args 
 	if err != nil {
 		return nil, err
 	}
+	// The datastreams and readings of all devices are read by one query each, and attached by the id.
 	byID := make(map[string]*sensors.Device, len(devices))
 	ids := make([]string, len(devices))
 	for i := range devices {
@@ -105,6 +106,7 @@ func attachLatest(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devic
 			return nil
 		}
 		d.LastSeen = later(d.LastSeen, o.ReceivedAt)
+		// attachStreams sets the datastreams of a device in the order of their ids.
 		i, ok := slices.BinarySearchFunc(d.Streams, o.DatastreamID, func(s sensors.Datastream, id int64) int {
 			return int(min(max(s.ID-id, -1), 1))
 		})
@@ -135,6 +137,8 @@ func (db *DB) Observations(
 	if err != nil {
 		return nil, false, err
 	}
+	// The conditions on retention, datastream and time let the planner read only the partitions of the period. One
+	// reading more than the limit shows whether there are older ones.
 	rows, err := db.pool.Query(ctx, `
 		select datastream_id, ts, value, qc, time_source, received_at from observation
 		where retention = $1 and datastream_id = $2 and ts >= $3 and ts < $4
@@ -149,6 +153,7 @@ func (db *DB) Observations(
 	if err != nil {
 		return nil, false, pg.MapErr(err, "read observations")
 	}
+	// The rows are newest first, so the cut removes the oldest one.
 	if more = len(obs) > limit; more {
 		obs = obs[:limit]
 	}

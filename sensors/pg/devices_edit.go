@@ -36,6 +36,7 @@ func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 [
 		if tag.RowsAffected() == 0 {
 			return &fault.Error{Kind: fault.Conflict, Field: "id", Msg: "a device with this id is there already"}
 		}
+		// 0 is stored as null, which means the interval of the type.
 		for i := range d.Streams {
 			s := &d.Streams[i]
 			s.DeviceID, s.Latest = d.ID, nil
@@ -47,6 +48,7 @@ func (db *DB) CreateDevice(ctx context.Context, d sensors.Device, secretSHA256 [
 				return explainDevice(err)
 			}
 		}
+		// The event is last, because the lock of the event log is held from here to the commit.
 		return registryChanged(ctx, tx, d.ID, d.Division, actor)
 	})
 	if err != nil {
@@ -86,6 +88,7 @@ func (db *DB) SetInterval(ctx context.Context, s core.Scope, datastream int64, s
 		if err != nil {
 			return explainDevice(err)
 		}
+		// The datastream is read again, because the result also has the interval of its type and its stale state.
 		err = tx.QueryRow(ctx, `select `+streamColumns+` from datastream s
 			join datastream_type t on t.code = s.type`+streamSilence+` where s.id = $1`, datastream).Scan(streamTargets(&out)...)
 		if err != nil {

@@ -39,10 +39,13 @@ func (db *DB) CommitBatch(ctx context.Context, b sensors.Batch) (sensors.BatchRe
 		return sensors.BatchResult{}, nil
 	}
 	var res sensors.BatchResult
+	// The contract "PUBACK means committed" of docs/ARCHITECTURE.md: CommitBatch returns nil only after the commit, and
+	// the caller acknowledges the messages after that.
 	err := db.untilSettled(ctx, overtaken, func(settled bool) (err error) {
 		res, err = db.tryBatch(ctx, b, settled)
 		return err
 	})
+	// A device was changed after the batch was decoded, so the caller decodes its messages again.
 	if changed(err) {
 		return sensors.BatchResult{}, sensors.ErrRegistryChanged
 	}
@@ -93,6 +96,7 @@ func (db *DB) committed(p *batchPlan, res sensors.BatchResult, kept sensors.Comm
 		db.recent.forget()
 		return
 	}
+	// The caches change only after the commit, so they never contain more than the database.
 	db.touched.record(p.devices)
 	db.budget.spend(p.quarantine)
 	if res.Seq > 0 {
@@ -141,6 +145,7 @@ func byState(a, b reading) int {
 
 // splitRepeats sorts the readings by their key. It moves those whose key occurred before to p.again.
 func (p *batchPlan) splitRepeats() {
+	// byKey puts readings of the same key in the order of arrival, so the first one is kept.
 	slices.SortFunc(p.fresh, byKey)
 	kept := p.fresh[:0]
 	for i, r := range p.fresh {
@@ -202,6 +207,7 @@ func (db *DB) planBatch(ctx context.Context, b sensors.Batch, settled bool) (*ba
 	}
 	p.fresh = make([]reading, 0, len(b.Observations))
 	for i, o := range b.Observations {
+		// PostgreSQL stores microseconds. Without the truncation, a redelivered reading would not equal the stored one.
 		o.Time, o.ReceivedAt = o.Time.UTC().Truncate(time.Microsecond), o.ReceivedAt.UTC().Truncate(time.Microsecond)
 		place, ok := streams[o.DatastreamID]
 		if !ok {
@@ -260,9 +266,11 @@ func (p *batchPlan) addStatuses(statuses []sensors.Status, known map[string]bool
 			continue
 		}
 		t := touch[s.DeviceID]
+		// Of two statuses with the same time, the later one in the batch wins.
 		if t.statusAt == nil || !at.Before(*t.statusAt) {
 			t.online, t.statusAt = &s.Online, &at
 		}
+		// Only an online status is a sign of life. An offline status is usually the last will, which the broker sends.
 		if s.Online {
 			t.seen = later(t.seen, at)
 		}
@@ -362,6 +370,7 @@ func (db *DB) Stored(ctx context.Context, readings []sensors.Observation) ([]boo
 	n := len(readings)
 	retentions, ids, times, values := make([]string, n), make([]int64, n), make([]time.Time, n), make([]float64, n)
 	for i, o := range readings {
+		// A datastream that was deleted has no place; with its empty retention class, no row of observation matches.
 		retentions[i], ids[i], times[i], values[i] = places[o.DatastreamID].retention, o.DatastreamID, o.Time, o.Value
 	}
 	rows, err := db.pool.Query(ctx, `

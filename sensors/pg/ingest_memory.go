@@ -98,7 +98,9 @@ const recentRows = 100_000
 // batches have consecutive numbers only if nothing was committed between them. So a reader that finds the next number here has
 // missed nothing. The zero value is empty and ready for use.
 type recentBatches struct {
-	mu     sync.Mutex
+	mu sync.Mutex
+	// bySeq may have gaps, because other nodes commit batches too. oldest is at most the smallest kept number, and rows
+	// is the sum of the weights.
 	bySeq  map[int64]sensors.Committed
 	oldest int64
 	rows   int
@@ -135,6 +137,7 @@ func (r *recentBatches) after(at core.Mark, limit int) []sensors.Committed {
 	seq := at.Seq
 	var list []sensors.Committed
 	for len(list) < limit {
+		// A missing number is a batch of another node, one that was evicted, or none yet; the caller asks the database.
 		c, ok := r.bySeq[seq+1]
 		if !ok {
 			break

@@ -38,6 +38,7 @@ func (k partitionKey) table() string { return fmt.Sprintf("%s_%04d_%02d", k.clas
 // from returns the beginning of the month, to its end, which is exclusive.
 func (k partitionKey) from() time.Time { return time.Date(k.year, k.month, 1, 0, 0, 0, 0, time.UTC) }
 
+// to returns the end of the month, which is the beginning of the next one.
 func (k partitionKey) to() time.Time { return k.from().AddDate(0, 1, 0) }
 
 // partitionCache caches which partitions exist. Its zero value is empty and ready for use.
@@ -59,6 +60,7 @@ func (c *partitionCache) missing(want map[partitionKey]struct{}) []partitionKey 
 	return out
 }
 
+// add caches that the partitions exist.
 func (c *partitionCache) add(keys []partitionKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

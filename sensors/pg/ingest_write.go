@@ -32,6 +32,8 @@ func known(err error) bool { return pg.Code(err) == "P0V01" }
 // unchangedSQL fails if a device of the batch has changed since the batch was decoded. unchangedArgs returns its arguments.
 const unchangedSQL = `select expect_unchanged($1, $2)`
 
+// unchangedArgs returns the arguments of unchangedSQL: the version of the registry for which the batch was decoded, and
+// the ids of its devices.
 func (p *batchPlan) unchangedArgs() []any {
 	ids := make([]string, len(p.devices))
 	for i := range p.devices {
@@ -71,10 +73,12 @@ func (db *DB) writeNew(ctx context.Context, p *batchPlan) (res sensors.BatchResu
 	if p.ahead {
 		c = columnsOf(present)
 	}
+	// The id distinguishes batches with the same number in two copies of a database.
 	kept.ID = uuid.NewString()
 	batch.Queue(appendSQL, c.ids, c.states, c.values, c.qcs, batchSources(present), c.received, []byte(`[]`), kept.ID).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&kept.Seq, &kept.At)
 	})
+	// A batch of statements without a begin is one implicit transaction, so all of them are stored or none.
 	if err := db.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return sensors.BatchResult{}, kept, err
 	}
@@ -144,6 +148,7 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 	}
 	res.Stored = len(stored) + len(live)
 	for i := range conflicts {
+		// A reading that insertBeside stored at another time is no conflict.
 		if _, ok := live[i]; !ok {
 			res.Conflicts++
 		}
@@ -167,6 +172,7 @@ func (p *batchPlan) write(ctx context.Context, tx pgx.Tx) (res sensors.BatchResu
 			return res, kept, err
 		}
 	}
+	// Duplicates and quarantine alone need no batch: nothing has changed for rules and pages.
 	if len(stored)+len(statuses) == 0 {
 		return res, kept, nil
 	}
@@ -270,6 +276,7 @@ func storeClocks(ctx context.Context, tx pgx.Tx, clocks []sensors.DeviceClock) e
 	if len(clocks) == 0 {
 		return nil
 	}
+	// The last entry of a device wins, and each row is updated once, in the order of the ids.
 	newest := make(map[string]sensors.DeviceClock, len(clocks))
 	for _, c := range clocks {
 		newest[c.DeviceID] = c
@@ -313,6 +320,7 @@ func upsertLatest(ctx context.Context, tx pgx.Tx, stored []reading) (late int, e
 	if err != nil {
 		return 0, err
 	}
+	// still lists the datastreams whose latest reading did not change.
 	still, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil || len(still) == 0 {
 		return 0, err
@@ -388,6 +396,7 @@ const appendSQL = `select append_ingest_batch($1, $2, $3, $4, $5, $6, $7, $8), c
 // form that its readers see. It must be the last call in the transaction.
 func appendBatch(ctx context.Context, tx pgx.Tx, stored []reading, statuses []sensors.Status) (sensors.Committed, error) {
 	c := columnsOf(stored)
+	// The column must be an empty JSON array and not null.
 	if statuses == nil {
 		statuses = []sensors.Status{}
 	}

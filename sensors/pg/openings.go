@@ -16,7 +16,8 @@ const monthsPerDay = 12
 
 // openings counts the partitions that each device has caused today. Its zero value is empty and ready for use.
 type openings struct {
-	mu   sync.Mutex
+	mu sync.Mutex
+	// day is the current day in UTC; each counts the months by device.
 	day  time.Time
 	each map[string]int
 }

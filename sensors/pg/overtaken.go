@@ -44,6 +44,7 @@ func (db *DB) untilSettled(ctx context.Context, again func(error) bool, try func
 		if time.Since(began) > overtakenWithin {
 			return fault.Wrap(fault.Unavailable, err, "overtaken for %v", time.Since(began).Round(time.Second))
 		}
+		// The caches may be the reason for the failure: they can name a partition or a datastream that is gone.
 		db.partitions.forget()
 		db.places.forget()
 		settled = settled || pg.Code(err) == noPartition
@@ -88,6 +89,7 @@ func lockPartitions(ctx context.Context, tx pgx.Tx) error {
 	if err := pg.BoundWaits(ctx, tx); err != nil {
 		return err
 	}
+	// The shared lock conflicts with partitionLock, and not with other writers.
 	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock_shared(7043, 3)`)
 	return err
 }

@@ -88,6 +88,7 @@ func checkOnce(ctx context.Context, tx pgx.Tx, l sensors.StaleCheck, now time.Ti
 	var listening time.Time
 	var recent bool
 	err = tx.QueryRow(ctx, listenSQL, l.Node, l.ListeningSince, now, l.Gap).Scan(&listening, &recent, &r.Stale, &r.Offline)
+	// The counts of the last check are returned, so that the metrics of all nodes agree.
 	if err != nil || recent {
 		return r, err
 	}
@@ -156,6 +157,7 @@ func loadCandidates(ctx context.Context, tx pgx.Tx, now time.Time) ([]*candidate
 		&s.ID, &s.Name, &s.IntervalS, orZero(&s.NewestAt), orZero(&s.Received), &s.Published.Reason, orZero(&s.Published.Since),
 	}
 	_, err = pgx.ForEachRow(rows, targets, func() error {
+		// A device has one row for each of its datastreams; the first row creates the candidate.
 		device := known[c.ID]
 		if device == nil {
 			device = &candidate{c.division, c.enabled, c.DeviceFacts}
@@ -181,6 +183,7 @@ func (w *presenceWrite) find(ctx context.Context, tx pgx.Tx, now, listening time
 	var found []divisionChange
 	for _, c := range candidates {
 		v := sensors.JudgePresence(c.DeviceFacts, now, listening)
+		// A disabled device is not expected to publish, so it is not counted.
 		if c.enabled {
 			r.Stale += v.StaleDatastreams()
 			if v.Device.Reason != "" && !v.Device.Online {
@@ -229,6 +232,7 @@ func (w *presenceWrite) add(division string, c sensors.PresenceChange) {
 // store updates the published states in the database.
 func (w *presenceWrite) store(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
+	// A fresh datastream has no row; a stale one keeps its since if only the reason changes.
 	batch.Queue(`delete from datastream_silence where datastream_id = any($1::bigint[])`, w.fresh)
 	batch.Queue(`
 		insert into datastream_silence (datastream_id, reason, since)

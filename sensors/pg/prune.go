@@ -22,8 +22,10 @@ type ReadingsPolicy struct {
 	Batches        time.Duration // age of ingest_batch rows that the rules have evaluated; 24 hours
 }
 
+// day is the unit of the defaults.
 const day = 24 * time.Hour
 
+// withDefaults returns the policy with the default in each field that is zero or negative.
 func (p ReadingsPolicy) withDefaults() ReadingsPolicy {
 	return ReadingsPolicy{
 		Quarantine: cmp.Or(max(p.Quarantine, 0), 30*day), QuarantineRows: cmp.Or(max(p.QuarantineRows, 0), 100_000),
@@ -43,6 +45,8 @@ type PrunedReadings struct {
 // batches never go back.
 func (db *DB) PruneReadings(ctx context.Context, policy ReadingsPolicy) (r PrunedReadings, err error) {
 	p, now := policy.withDefaults(), db.now()
+	// The contract "no committed reading escapes the rules": a batch that the rules have not evaluated stays, however
+	// old it is. rule_cursor.seq is the last evaluated one.
 	if r.Batches, err = db.pool.DeleteChunks(ctx, `
 		delete from ingest_batch where seq in (
 			select seq from ingest_batch where at < $2 and seq <= (select seq from rule_cursor)
@@ -113,6 +117,7 @@ func (db *DB) dropPartition(ctx context.Context, k partitionKey) error {
 		_, err := tx.Exec(ctx, `drop table if exists `+pgx.Identifier{k.table()}.Sanitize())
 		return err
 	})
+	// The cache is cleared also after an error, because the outcome of a failed commit is unknown.
 	db.partitions.forget()
 	return err
 }
@@ -122,6 +127,7 @@ func monthOfTable() *regexp.Regexp {
 	return regexp.MustCompile(`^observation_([a-z]+)_([0-9]{4})_([0-9]{2})$`)
 }
 
+// partitionNamed parses the name of a table. It returns false if the table is not a month of the retention class.
 func partitionNamed(retention, table string) (partitionKey, bool) {
 	m := monthOfTable().FindStringSubmatch(table)
 	if m == nil || m[1] != retention {

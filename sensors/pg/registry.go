@@ -164,10 +164,12 @@ func deviceTargets(d *sensors.Device) []any {
 	}
 }
 
+// streamTargets returns the scan targets of streamColumns. IntervalS is in seconds.
 func streamTargets(s *sensors.Datastream) []any {
 	return []any{&s.ID, &s.DeviceID, &s.Name, &s.Type, &s.Title.ZH, &s.Title.EN, &s.IntervalS, &s.StaleSince}
 }
 
+// typeTargets returns the scan targets of typeColumns.
 func typeTargets(t *sensors.DatastreamType) []any {
 	return []any{
 		&t.Code, &t.Title.ZH, &t.Title.EN, &t.Unit, &t.Symbol, &t.HazardType, &t.Min, &t.Max,
@@ -175,6 +177,7 @@ func typeTargets(t *sensors.DatastreamType) []any {
 	}
 }
 
+// hazardTargets returns the scan targets of hazardColumns. RadiusM is in metres, and LeadMinutes in minutes.
 func hazardTargets(h *sensors.HazardType) []any {
 	return []any{
 		&h.Code, &h.Title.ZH, &h.Title.EN, &h.Sector, &h.CAPCategory, &h.RadiusM, &h.Instruction.ZH,
@@ -193,6 +196,7 @@ func attachStreams(ctx context.Context, tx pgx.Tx, byID map[string]*sensors.Devi
 	}
 	var s sensors.Datastream
 	_, err = pgx.ForEachRow(rows, streamTargets(&s), func() error {
+		// A datastream of a device that was left out, such as a disabled one, is skipped.
 		if d := byID[s.DeviceID]; d != nil {
 			d.Streams = append(d.Streams, s)
 		}
@@ -207,6 +211,8 @@ func registryChanged(ctx context.Context, tx pgx.Tx, device, division, actor str
 	if err != nil {
 		return err
 	}
+	// The event makes the registry of every node load the device again. It must be the last statement of the
+	// transaction.
 	_, err = eventlog.Append(ctx, tx, core.Event{
 		Kind: sensors.EventRegistryChanged, Divisions: []string{division}, Subject: device, Actor: actor, Payload: payload,
 	})

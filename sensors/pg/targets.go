@@ -38,6 +38,7 @@ func (db *DB) Targets(ctx context.Context) ([]sensors.Target, error) {
 			return t, err
 		}
 		t.Device, t.Type, t.Hazard = shared(devices, d.ID, &d), shared(types, ty.Code, &ty), shared(hazards, h.Code, &h)
+		// A datastream without a reading has no row in latest, so the left join returns null.
 		if at == nil {
 			return t, nil
 		}

@@ -26,6 +26,7 @@ func (db *DB) Events(ctx context.Context, s core.Scope, kinds []string, device s
 
 // eventsSQL returns the statement of Events and its arguments.
 func eventsSQL(s core.Scope, kinds []string, device string, p core.Page) (sql string, args []any) {
+	// $6, the device, is added below.
 	args = []any{pg.Array(kinds), p.Before, s.Division, s.Role, p.Length()}
 	sql = `
 		select ` + eventlog.Columns + ` from event_log

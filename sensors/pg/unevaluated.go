@@ -100,6 +100,7 @@ func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, listening time.Time) 
 	if err != nil {
 		return nil, err
 	}
+	// began, reasons and since are parallel: the rows to insert. ended lists the rows to delete.
 	var began, ended, reasons []string
 	var since []time.Time
 	for _, d := range devices {
@@ -118,6 +119,7 @@ func checkUnevaluated(ctx context.Context, tx pgx.Tx, now, listening time.Time) 
 		return nil, nil
 	}
 	var batch pgx.Batch
+	// The rows are those that were last published, so each change of them is in an event of the same transaction.
 	batch.Queue(`delete from device_unevaluated where device_id = any($1::text[])`, ended)
 	batch.Queue(`insert into device_unevaluated (device_id, reason, since) select * from unnest($1::text[], $2::text[], $3::timestamptz[])`, began, reasons, since)
 	return events, tx.SendBatch(ctx, &batch).Close()

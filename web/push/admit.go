@@ -19,6 +19,7 @@ func (h *Hub) admit(ctx context.Context, c *client, hi hello) error {
 	c.id = hi.Client
 	for ctx.Err() == nil { // repeat if the log was reset in between, until CallTimeout
 		v := h.view()
+		// The ring is empty until the follower has read the log. The client gets code 4101 and tries again.
 		if v.epoch == "" {
 			break
 		}
@@ -47,6 +48,7 @@ type view struct {
 	floor, head core.Mark
 }
 
+// view returns the state of the ring. A reset of the log after it increases gen, and join then returns false.
 func (h *Hub) view() view {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -62,6 +64,7 @@ func (h *Hub) recoverable(ctx context.Context, v view, last core.Mark) (bool, er
 	h.mu.RLock()
 	id, ok := h.events.idAt(last.Seq)
 	h.mu.RUnlock()
+	// A mark whose seq matches and whose id does not is one of another log, such as a restored copy.
 	if ok {
 		return id == last.ID, nil
 	}
@@ -72,6 +75,8 @@ func (h *Hub) recoverable(ctx context.Context, v view, last core.Mark) (bool, er
 	if err != nil {
 		return false, err
 	}
+	// The contract "nothing is silently lost or stale" of docs/ARCHITECTURE.md: the replay must be complete. If one of
+	// these conditions does not hold, the client takes a full snapshot.
 	return page.Epoch == v.epoch && !page.Truncated && page.Before == last.ID && last.Seq <= page.Head.Seq, nil
 }
 
@@ -88,6 +93,7 @@ func (h *Hub) provenBatch(ctx context.Context, at *core.Mark) (*core.Mark, error
 			return nil, err
 		}
 	}
+	// The client then receives everything that this node knows, and learns from the welcome that there is a gap.
 	if id == "" || id != at.ID {
 		return nil, nil
 	}
@@ -104,6 +110,7 @@ func (h *Hub) exists(ctx context.Context, seq int64) bool {
 	defer cancel()
 	h.parts.Follower.Wake()
 	_, head, err := h.parts.Events.Head(ctx)
+	// A client is not closed because the store is unavailable.
 	return err != nil || seq <= head.Seq
 }
 
@@ -116,6 +123,7 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 		return false
 	}
 	how := joinedFresh
+	// Without a replay, the client takes a snapshot, which is at least as new as the head of this moment.
 	c.gen, c.position = gen, h.events.head
 	if recovered {
 		c.position, how = hi.Last, joinedLive
@@ -128,6 +136,7 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	var continued bool
 	c.stateAt, continued = h.live.resume(hi.Batch, recovered)
 	c.tilesAt = h.tiles.position() // tiles that the client fetches after the welcome are at least this new
+	// The position of the client may be ahead of the ring of this node, because another node served its snapshot.
 	head := furthest(h.events.head, c.position)
 	c.welcome = must(marshalMessage(typeWelcome, welcomeFrame{
 		Type: typeWelcome, Epoch: h.events.epoch, Head: head.Seq, HeadID: head.ID,
@@ -140,6 +149,7 @@ func (h *Hub) join(c *client, gen uint64, hi hello, recovered bool) bool {
 	}
 	cl.members[c] = struct{}{}
 	c.class = cl
+	// The counters begin at those of the class, so that pace counts only the events that are published from now on.
 	c.doneCount.Store(cl.count)
 	c.doneBytes.Store(cl.bytes)
 	h.metrics.joined[how].Inc()

@@ -36,6 +36,8 @@ func (h *Hub) newBatchTail() *eventlog.Poller {
 // behind to read every batch, it starts at the newest batch; clients then take a snapshot. more is true if there may be
 // another page.
 func (h *Hub) readBatches(ctx context.Context) (more bool, err error) {
+	// The live state is built only from committed batches, so it never shows a reading that could be lost. Each node
+	// reads all batches, also those of other nodes.
 	pos, begun := h.live.position()
 	if _, late := h.batchTail.Late(); !begun || late {
 		head, err := h.parts.Batches.HeadBatch(ctx)
@@ -46,6 +48,7 @@ func (h *Hub) readBatches(ctx context.Context) (more bool, err error) {
 		case !begun:
 			h.live.begin(head)
 			return true, nil
+		// A head behind the position means that the database is an older copy.
 		case head.Seq < pos.Seq || head.Seq-pos.Seq > maxBatchBacklog:
 			h.renewLive(head)
 			return true, nil
@@ -63,6 +66,7 @@ func (h *Hub) readBatches(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("read batches after %d: %w", pos.Seq, err)
 	}
+	// apply does nothing if restart has reset the state since pos was read.
 	h.live.apply(pos, batches)
 	if n := len(batches); n > 0 {
 		h.metrics.batch.Set(float64(batches[n-1].Seq))

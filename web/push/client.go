@@ -64,6 +64,7 @@ type client struct {
 	checkAt   atomic.Int64 // time of the next session check, Unix ns; negative: flagged for a check now
 }
 
+// newClient returns the client of a connection whose handshake is not answered yet.
 func newClient(h *Hub, p core.Principal) *client {
 	c := &client{
 		hub: h, who: p, scope: p.Scope(),
@@ -84,6 +85,7 @@ func (c *client) begin(ctx context.Context, conn *websocket.Conn) {
 	go c.write(ctx)
 }
 
+// setExpiry stores the expiry of the session; the zero time means that it never expires.
 func (c *client) setExpiry(t time.Time) {
 	if t.IsZero() {
 		c.expires.Store(0)
@@ -129,11 +131,13 @@ func reason(ctx context.Context) *closing {
 func (c *client) run(ctx context.Context) {
 	defer c.hub.handlers.Done()
 	err := c.readLoop(ctx)
+	// ours is true if the hub ends the connection, and false if the client or the network has ended it.
 	why, ours := errors.AsType[*closing](err)
 	if !ours {
 		why = &closing{websocket.CloseNormalClosure, causeGone, ""}
 	}
 	c.close(why)
+	// The client leaves before the drain, so that it counts no longer as connected.
 	c.hub.leave(c, reason(ctx).cause)
 	if ours {
 		c.drain()
@@ -151,6 +155,7 @@ func (c *client) readLoop(ctx context.Context) error {
 	if err := c.hub.admit(ctx, c, h); err != nil {
 		return err
 	}
+	// The writer waits for ready, so it sends no data before the welcome and reads fields that are set.
 	close(c.ready)
 
 	// The writer pings with each heartbeat. After three pings without a pong the connection counts as dead.
@@ -182,6 +187,7 @@ func (c *client) readLoop(ctx context.Context) error {
 	}
 }
 
+// readHello reads the first frame, which must be a hello, within HelloTimeout.
 func (c *client) readHello() (hello, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(c.hub.o.HelloTimeout)); err != nil {
 		return hello{}, err
@@ -200,6 +206,8 @@ func (c *client) readHello() (hello, error) {
 	return h, nil
 }
 
+// readFrame reads and decodes one text frame. The limit of one byte more than the largest frame lets decodeFrame refuse
+// a longer one.
 func (c *client) readFrame() (any, error) {
 	kind, r, err := c.conn.NextReader()
 	if err != nil {
@@ -215,6 +223,7 @@ func (c *client) readFrame() (any, error) {
 	return decodeFrame(data)
 }
 
+// isTimeout reports whether err is an expired deadline of the connection.
 func isTimeout(err error) bool {
 	netErr, ok := errors.AsType[net.Error](err)
 	return ok && netErr.Timeout()
@@ -227,6 +236,7 @@ func (c *client) acknowledge(ctx context.Context, seq int64) error {
 	if seq > c.sent.Load() && !c.hub.exists(ctx, seq) {
 		return badFrame("seq: %d is beyond the head of the event log", seq)
 	}
+	// The receipt is cumulative, so an older ack changes nothing.
 	if seq > c.claimed.Load() {
 		c.claimed.Store(seq)
 		c.settle()
@@ -241,6 +251,7 @@ func (c *client) advance(seq int64) {
 		return
 	}
 	c.sent.Store(seq)
+	// The client has acknowledged more than was sent, and the stream now reaches a part of it.
 	if c.claimed.Load() > c.acked.Load() {
 		c.settle()
 	}
@@ -285,6 +296,7 @@ func (c *client) pace() *closing {
 	if since := c.writing.Load(); since != 0 {
 		waited += time.Since(c.hub.born) - time.Duration(since)
 	}
+	// A replay can contain thousands of events, so it has a longer limit and no limit on the waiting events.
 	if c.replaying.Load() {
 		if waited > o.ReplayLag {
 			return resume(causeSlow, "the replay took too long: reconnect to go on with it")

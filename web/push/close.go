@@ -40,6 +40,7 @@ const (
 	causeStopping = "stopping"
 )
 
+// causes returns all label values, so that each counter exists from the start with the value 0.
 func causes() []string {
 	return []string{
 		causeGone, causeBadFrame, causeNoHello, causeSession, causeScope, causeSlow, causeRestored,
@@ -47,18 +48,22 @@ func causes() []string {
 	}
 }
 
+// badFrame returns a closing with code 4000; the text says what is wrong with the frame.
 func badFrame(format string, args ...any) *closing {
 	return &closing{CloseBadFrame, causeBadFrame, fmt.Sprintf(format, args...)}
 }
 
+// noHello returns a closing with code 4002.
 func noHello(format string, args ...any) *closing {
 	return &closing{CloseNoHello, causeNoHello, fmt.Sprintf(format, args...)}
 }
 
+// resume returns a closing with code 4100: the client reconnects at once with its last seq.
 func resume(cause, format string, args ...any) *closing {
 	return &closing{CloseResume, cause, fmt.Sprintf(format, args...)}
 }
 
+// goingAway returns a closing with code 4101: the client reconnects after a random delay.
 func goingAway(cause, format string, args ...any) *closing {
 	return &closing{CloseGoingAway, cause, fmt.Sprintf(format, args...)}
 }

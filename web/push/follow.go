@@ -20,6 +20,7 @@ type subscriber struct{ hub *Hub }
 // reconnect to the new log.
 func (s subscriber) Begin(ctx context.Context, at eventlog.Position, why eventlog.Cause) error {
 	switch why {
+	// The ring is empty, and no client is connected to an older log.
 	case eventlog.Started:
 	case eventlog.Restored:
 		s.hub.restart(ctx, resume(causeRestored, "the event log was restored"))
@@ -35,6 +36,7 @@ func (s subscriber) Receive(ctx context.Context, events []core.Event) { s.hub.pu
 // begin fills the ring with the events before a position.
 func (h *Hub) begin(ctx context.Context, at eventlog.Position) error {
 	var held []core.Event
+	// RingEvents seqs before the position are the most that the ring can hold.
 	floor := core.Mark{Seq: max(0, at.Mark.Seq-int64(h.o.RingEvents))}
 	for pos := floor.Seq; pos < at.Mark.Seq; {
 		page, err := h.parts.Events.EventsAfter(ctx, pos, eventPage)
@@ -45,6 +47,7 @@ func (h *Hub) begin(ctx context.Context, at eventlog.Position) error {
 			return err
 		}
 		switch {
+		// Two pages belong together only if the second one begins after the last event of the first one.
 		case page.Epoch != at.Epoch, len(held) > 0 && !page.Truncated && page.Before != held[len(held)-1].ID:
 			return errors.New("the log was restored while it was read")
 		case page.Truncated: // begin after the pruned events; Before is the id of the last pruned one
@@ -67,6 +70,7 @@ func (h *Hub) begin(ctx context.Context, at eventlog.Position) error {
 	if len(held) > 0 && held[len(held)-1].ID != at.Mark.ID {
 		return errors.New("the log was restored while it was read")
 	}
+	// The frames are encoded before the lock is taken, because encoding thousands of events takes time.
 	entries := h.entries(ctx, held)
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -63,6 +63,8 @@ func decodeFrame(data []byte) (any, error) {
 	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
 		return nil, badFrame("the frame is not a JSON object")
 	}
+	// One struct has the members of all frames; type decides which of them are read. A pointer distinguishes a missing
+	// member from a zero one.
 	var f struct {
 		Type    *string `json:"type"`
 		Client  *string `json:"client"`
@@ -113,6 +115,7 @@ func decodeFrame(data []byte) (any, error) {
 	}
 }
 
+// checkStatus returns the status if its members are valid. Acting is only meaningful with an open alert.
 func checkStatus(s ClientStatus) (any, error) {
 	if !s.Sound.Valid() {
 		return nil, badFrame("sound: must be armed, off, muted or suspended, not %.40q", string(s.Sound))
@@ -124,6 +127,7 @@ func checkStatus(s ClientStatus) (any, error) {
 	return s, nil
 }
 
+// checkHello returns the hello if its members are valid.
 func checkHello(h hello) (any, error) {
 	if !validClientID(h.Client) {
 		return nil, badFrame("client: must be 8 to 64 of A-Z a-z 0-9 _ -")
@@ -142,6 +146,7 @@ func checkHello(h hello) (any, error) {
 	return h, nil
 }
 
+// checkSeq returns an error that names the member if n is not a seq.
 func checkSeq(name string, n int64) error {
 	if n < 0 || n > maxSeq {
 		return badFrame("%s: must be an integer from 0 to 2^53-1", name)
@@ -191,6 +196,7 @@ type message struct {
 	wire *websocket.PreparedMessage
 }
 
+// newMessage returns a message with an encoded payload.
 func newMessage(kind string, payload []byte) (*message, error) {
 	wire, err := websocket.NewPreparedMessage(websocket.TextMessage, payload)
 	if err != nil {
@@ -208,6 +214,8 @@ func marshalMessage(kind string, v any) (*message, error) {
 	return newMessage(kind, payload)
 }
 
+// welcomeFrame answers the hello. Recovered means that the missed events follow; otherwise the client takes a snapshot.
+// State means that the readings since the client's batch follow without a gap.
 type welcomeFrame struct {
 	Type      string    `json:"type"`
 	Epoch     string    `json:"epoch"`
@@ -218,6 +226,7 @@ type welcomeFrame struct {
 	Time      time.Time `json:"time"`
 }
 
+// eventFrame is one event of the log.
 type eventFrame struct {
 	Type      string          `json:"type"`
 	Seq       int64           `json:"seq"`
@@ -236,6 +245,7 @@ func eventOf(e core.Event) eventFrame {
 		Type: typeEvent, Seq: e.Seq, ID: e.ID, At: e.At.UTC(), Kind: e.Kind, Subject: e.Subject, Actor: e.Actor,
 		Divisions: e.Divisions, Payload: e.Payload,
 	}
+	// Members that are lists or objects are never null, so clients need no check.
 	if f.Divisions == nil {
 		f.Divisions = []string{}
 	}
@@ -248,6 +258,7 @@ func eventOf(e core.Event) eventFrame {
 // encodable reports whether encoding/json can encode t: RFC 3339 allows the years 0 to 9999.
 func encodable(t time.Time) bool { return t.UTC().Year() >= 0 && t.UTC().Year() <= 9999 }
 
+// readingFrame is the newest reading of a datastream. The value is in the unit of the datastream's type.
 type readingFrame struct {
 	Datastream int64      `json:"ds"`
 	Device     string     `json:"device"`
@@ -258,6 +269,8 @@ type readingFrame struct {
 	Source sensors.TimeSource `json:"src,omitempty"` // 0: the device's own time
 }
 
+// stateFrame contains changes of the live state. Batch is the batch that the client has after the frame. Seen is when
+// devices last published, by device id.
 type stateFrame struct {
 	Type     string               `json:"type"`
 	At       time.Time            `json:"at"`
@@ -268,6 +281,8 @@ type stateFrame struct {
 	Seen     map[string]time.Time `json:"seen,omitempty"`
 }
 
+// tilesFrame lists the tiles that have changed; clients request them again. All means that every tile of every layer
+// may have changed.
 type tilesFrame struct {
 	Type   string       `json:"type"`
 	At     time.Time    `json:"at"`
@@ -275,12 +290,14 @@ type tilesFrame struct {
 	Layers []layerTiles `json:"layers"`
 }
 
+// layerTiles lists the changed tiles of one layer as ranges, both ends inclusive.
 type layerTiles struct {
 	Layer  string      `json:"layer"`
 	All    bool        `json:"all,omitempty"`
 	Ranges [][5]uint32 `json:"ranges,omitempty"` // z, x0, y0, x1, y1
 }
 
+// layerTilesOf returns the entry of a notice. A notice without ranges (nil) means the whole layer.
 func layerTilesOf(n tiles.Notice) layerTiles {
 	f := layerTiles{Layer: n.Layer, All: n.Ranges == nil}
 	for _, r := range n.Ranges {
@@ -289,6 +306,8 @@ func layerTilesOf(n tiles.Notice) layerTiles {
 	return f
 }
 
+// clientsFrame counts the connected responders by the division code of their accounts. Only city-wide scopes receive
+// it.
 type clientsFrame struct {
 	Type      string         `json:"type"`
 	Divisions map[string]int `json:"divisions"` // connected responders
@@ -301,11 +320,13 @@ type viewersFrame struct {
 	Alerts []alertViewers `json:"alerts"`
 }
 
+// alertViewers lists the people who have one alert open.
 type alertViewers struct {
 	Alert  int64         `json:"alert"`
 	People []alertViewer `json:"people"`
 }
 
+// alertViewer is one of them. Acting means that the person is writing a handling step.
 type alertViewer struct {
 	User     string `json:"user"`
 	Name     string `json:"name"`
@@ -313,6 +334,7 @@ type alertViewer struct {
 	Acting   bool   `json:"acting"`
 }
 
+// healthReport is the health in a heartbeat. OK is false if a part is not ready; Parts names it, with the reason.
 type healthReport struct {
 	OK    bool          `json:"ok"`
 	Parts []core.Health `json:"parts"`

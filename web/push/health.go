@@ -24,6 +24,7 @@ type healthSnapshot struct {
 	report  []byte // JSON of a healthReport
 }
 
+// newHealthReporter returns a reporter whose first report contains only the hub's own part.
 func newHealthReporter(h *Hub) *healthReporter {
 	p := &healthReporter{hub: h}
 	p.last.Store(&healthSnapshot{})
@@ -31,6 +32,7 @@ func newHealthReporter(h *Hub) *healthReporter {
 	return p
 }
 
+// read returns the newest report. It must not be changed.
 func (p *healthReporter) read() *healthSnapshot { return p.last.Load() }
 
 // run updates the report every Tick. The health function runs in a separate goroutine, one call at a time. While a call
@@ -43,6 +45,7 @@ func (p *healthReporter) run(ctx context.Context) {
 	tick := time.NewTicker(p.hub.o.Tick)
 	defer tick.Stop()
 	answers := make(chan []core.Health, 1)
+	// waiting is true while a call runs; the channel has room for its answer, so the goroutine never blocks.
 	asked, waiting := time.Now(), true
 	go func() { answers <- ask() }()
 	for {

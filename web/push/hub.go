@@ -85,7 +85,9 @@ func New(parts Parts, o Options, log *slog.Logger, reg prometheus.Registerer, no
 		classes:  make(map[core.Scope]*class),
 		conns:    make(map[*client]struct{}),
 		accounts: make(map[int64]int),
-		replays:  make(chan struct{}, 8),
+		// At most eight replays read the log at the same time, so that clients that reconnect together leave database
+		// connections to other requests.
+		replays: make(chan struct{}, 8),
 	}
 	h.events.maxEvents, h.events.maxBytes = o.RingEvents, o.RingBytes
 	h.metrics = newMetrics(reg)
@@ -127,6 +129,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	h.dismiss()
+	// The loops end before settle, so that no loop saves a receipt or presence after it.
 	loops.Wait()
 	h.settle(context.WithoutCancel(ctx))
 	return nil
@@ -139,6 +142,7 @@ func (h *Hub) dismiss() {
 	h.stage = stageStopped
 	h.mu.Unlock()
 	h.closeWhere(goingAway(causeStopping, "the server is stopping"), func(*client) bool { return true })
+	// Wait has no timeout, so a goroutine reports its end on a channel.
 	left := make(chan struct{})
 	go func() { h.handlers.Wait(); close(left) }()
 	timeout := time.NewTimer(h.o.StopTimeout)
@@ -248,6 +252,7 @@ func (h *Hub) take(c *client, limit int) ([]*entry, error) {
 	return batch, nil
 }
 
+// The errors of take. writeNext handles both: it reads older events from the log, or closes the connection.
 var (
 	errBehind     = errors.New("behind what is in memory")
 	errOtherEpoch = errors.New("the log was reset")

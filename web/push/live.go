@@ -64,6 +64,7 @@ type delta struct {
 	seen     map[string]time.Time
 }
 
+// newDelta returns an empty delta.
 func newDelta() delta {
 	return delta{make(map[int64]readingFrame), make(map[string]sensors.Status), make(map[string]time.Time)}
 }
@@ -75,11 +76,13 @@ type tick struct {
 	devices  []*liveDevice
 }
 
+// frameKey identifies the frames that clients of one scope at the same batch share.
 type frameKey struct {
 	scope core.Scope
 	from  core.Mark
 }
 
+// newLive returns an empty state. where may be nil; every device is then unknown.
 func newLive(where Directory) *live {
 	l := &live{where: where}
 	l.reset()
@@ -93,6 +96,7 @@ func (l *live) reset() {
 	l.clear()
 }
 
+// clear drops the whole state. The caller holds the lock.
 func (l *live) clear() {
 	l.begun, l.marks = false, nil
 	l.readings, l.devices = make(map[int64]*liveReading), make(map[string]*liveDevice)
@@ -158,6 +162,7 @@ func (l *live) apply(after core.Mark, batches []sensors.Committed) {
 // blocks of this size, so that between marksKept and twice as many are held.
 const marksKept = 4096
 
+// remember keeps the mark of an applied batch for idAt.
 func (l *live) remember(m core.Mark) {
 	if len(l.marks) == 2*marksKept {
 		l.marks = slices.Delete(l.marks, 0, marksKept)
@@ -199,6 +204,7 @@ func (l *live) stage(o sensors.Observation) {
 	}
 }
 
+// divisionOf returns the division of a device; "" means unknown, which only city-wide scopes cover.
 func (l *live) divisionOf(device string) string {
 	if l.where == nil || device == "" {
 		return ""
@@ -230,6 +236,7 @@ func (l *live) flush(now time.Time) (divisions map[string]struct{}) {
 	t.devices = l.flushDevices(t.to.Seq, divisions)
 	l.staged = newDelta()
 	l.flushed, l.at = t.to, now
+	// The frames end at the batch flushed before, so they are out of date.
 	clear(l.frames)
 	if len(l.history) == historyTicks {
 		l.history = slices.Delete(l.history, 0, 1)
@@ -238,6 +245,8 @@ func (l *live) flush(now time.Time) (divisions map[string]struct{}) {
 	return divisions
 }
 
+// flushDevices publishes the staged statuses and times, and returns the changed devices. It adds their divisions to
+// divisions. The caller holds the lock.
 func (l *live) flushDevices(batch int64, divisions map[string]struct{}) []*liveDevice {
 	touched := make(map[string]*liveDevice)
 	touch := func(id string) *liveDevice {

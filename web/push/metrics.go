@@ -34,6 +34,7 @@ const (
 	joinedRecovered = "recovered" // a replay follows
 )
 
+// newMetrics registers the metrics; a nil registerer means that they are counted and not exported.
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {

@@ -18,11 +18,13 @@ type receipts struct {
 	waiting map[receiptKey]receipt
 }
 
+// receiptKey identifies a client. A client id belongs to a browser, which people with different accounts may use.
 type receiptKey struct {
 	client  string
 	account int64
 }
 
+// receipt is the newest seq that a client has acknowledged. scope decides which alerts it is a receipt for.
 type receipt struct {
 	client Client
 	scope  core.Scope
@@ -30,6 +32,7 @@ type receipt struct {
 	at     time.Time
 }
 
+// newReceipts returns an empty queue.
 func newReceipts(h *Hub) *receipts {
 	return &receipts{hub: h, waiting: make(map[receiptKey]receipt)}
 }
@@ -46,6 +49,7 @@ func (r *receipts) put(c *client, seq int64) {
 	}
 }
 
+// merge queues a receipt unless a newer one of the client waits. It returns false if the queue is full.
 func (r *receipts) merge(rec receipt) bool {
 	key := receiptKey{rec.client.ID, rec.client.AccountID}
 	r.mu.Lock()
@@ -70,6 +74,7 @@ func (r *receipts) forget() {
 	r.hub.metrics.waiting.Set(0)
 }
 
+// run saves the waiting receipts every SaveEvery.
 func (r *receipts) run(ctx context.Context) {
 	if r.hub.parts.Clients == nil {
 		return
@@ -118,6 +123,7 @@ func (r *receipts) save(ctx context.Context) {
 	workers.Wait()
 }
 
+// saveOne saves one receipt. After an error it queues it again, unless the log was reset since gen was read.
 func (r *receipts) saveOne(ctx context.Context, gen uint64, rec receipt) {
 	callCtx, cancel := context.WithTimeout(ctx, r.hub.o.CallTimeout)
 	defer cancel()

@@ -35,11 +35,13 @@ type presence struct {
 	refs   int
 }
 
+// rosterFrame is a clients frame; its version increases with each change of the counts.
 type rosterFrame struct {
 	version uint64
 	msg     *message
 }
 
+// newRoster returns a roster without clients.
 func newRoster() *roster {
 	r := &roster{
 		present: make(map[string]*presence), changed: make(chan struct{}, 1), recorded: make(map[string]Client),
@@ -55,6 +57,7 @@ func (c *client) record() Client {
 	}
 }
 
+// join adds a connection of a client.
 func (r *roster) join(c *client, now time.Time) {
 	c.since = now
 	r.mu.Lock()
@@ -71,6 +74,7 @@ func (r *roster) join(c *client, now time.Time) {
 	wait.Wake(r.changed)
 }
 
+// leave removes a connection; the client is gone when its last connection is.
 func (r *roster) leave(c *client) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

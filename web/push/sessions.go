@@ -22,6 +22,7 @@ type sessions struct {
 	flags atomic.Int64  // numbers the flags, so that a second flag differs from the first
 }
 
+// newSessions returns the session checks of a hub.
 func newSessions(h *Hub) *sessions {
 	return &sessions{hub: h, asked: make(chan struct{}, 1)}
 }

@@ -68,6 +68,7 @@ type tileFrameKey struct {
 	first uint64
 }
 
+// newTileFeed returns a feed without flushes.
 func newTileFeed(m *metrics) *tileFeed {
 	return &tileFeed{
 		metrics: m, due: make(chan struct{}, 1), staged: make(map[noticeKey]*tiles.Notice),
@@ -142,6 +143,7 @@ func (t *tileFeed) stage(notices []tiles.Notice) {
 	}
 }
 
+// stageOne adds one notice to those of its group. A notice without a layer means every tile. The caller holds staging.
 func (t *tileFeed) stageOne(n tiles.Notice) {
 	switch {
 	case t.all || n.Ranges != nil && len(n.Ranges) == 0:
@@ -161,6 +163,7 @@ func (t *tileFeed) stageOne(n tiles.Notice) {
 	t.ranges += len(n.Ranges)
 }
 
+// stageAll replaces the staged notices by "every tile may have changed". The caller holds staging.
 func (t *tileFeed) stageAll() {
 	t.all, t.ranges = true, 0
 	clear(t.staged)
@@ -241,6 +244,7 @@ func (t *tileFeed) push(notices []tiles.Notice, seen map[core.Scope]bool, at tim
 	clear(t.frames)
 }
 
+// rangesIn returns the number of ranges in the notices.
 func rangesIn(notices []tiles.Notice) (n int) {
 	for _, notice := range notices {
 		n += len(notice.Ranges)

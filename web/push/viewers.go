@@ -33,6 +33,7 @@ type scopeViewers struct {
 	msg     *message // nil: no alert of the scope has been open yet
 }
 
+// newViewers returns a state without open alerts.
 func newViewers() *viewers { return &viewers{cache: make(map[core.Scope]scopeViewers)} }
 
 // take reads the open alerts from the connected clients and reports whether they have changed.

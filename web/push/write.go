@@ -180,6 +180,7 @@ func (c *client) older(ctx context.Context) (visible []*entry, upTo core.Mark, e
 	case page.Before != c.position.ID:
 		return nil, core.Mark{}, resume(causeRestored, "the event log was restored")
 	}
+	// The page ends at the floor of the ring, or earlier if a full page does not reach it.
 	upTo = floor
 	if n := len(page.Events); n == eventPage && page.Events[n-1].Seq < floor.Seq {
 		upTo = page.Events[n-1].Mark()
@@ -213,6 +214,7 @@ func (h *Hub) replayable(c *client) (epoch string, floor core.Mark, ok bool) {
 	return h.events.epoch, h.events.floor, c.gen == h.events.gen
 }
 
+// visibleUpTo returns the events of a page up to a seq that the scope may see.
 func visibleUpTo(page []core.Event, upTo int64, s core.Scope) []core.Event {
 	var visible []core.Event
 	for _, e := range page {

@@ -14,6 +14,7 @@ import (
 // bare removes what senders of text add to a payload: byte order marks before it; NUL (the end of a text in C), Ctrl-Z (the
 // end of a text in CP/M and DOS) and white space after it.
 func bare(payload []byte) []byte {
+	// A payload can have more than one byte order mark, if several programs have added one.
 	for bytes.HasPrefix(payload, []byte("\xef\xbb\xbf")) {
 		payload = payload[3:]
 	}
@@ -43,6 +44,7 @@ func (d *decoder) payload() error {
 	if err != nil {
 		return err
 	}
+	// After the array, a fault belongs to the whole payload and not to a record.
 	d.at = -1
 	if !some {
 		d.out.Fault(sensors.ReasonBadShape, "", sensors.CodeEmptyArray)
@@ -72,11 +74,14 @@ func (d *decoder) reading(index int) error {
 	d.at = index
 	d.out.Begin()
 	if d.peek() != '{' {
+		// An array element of another type is skipped, so that the other readings of the array are stored.
 		d.out.Fault(sensors.ReasonBadShape, d.path(), sensors.CodeNotReading, d.kind())
 		return d.skip(0)
 	}
+	// good is false if the time is wrong, or if "t" or "v" is given twice. The record is then not stored.
 	good := true
 	var timeSeen, valuesSeen bool
+	// The order of "t" and "v" is free: the time is applied to the values at the end of the record.
 	err := d.object(func(key []byte) error {
 		isT, isV := string(key) == "t", string(key) == "v"
 		switch {
@@ -147,6 +152,7 @@ func (d *decoder) value(name []byte) error {
 	}
 	switch verdict := d.out.Value(name, number); {
 	case verdict == sensors.Taken:
+	// The scanner knows more exactly what is wrong with the value: its type, its spelling or its size.
 	case verdict == sensors.NotFinite && wrong != "":
 		d.out.Fault(sensors.ReasonBadValue, d.field("v."+sensors.Printable(name)), wrong, what)
 	default:
@@ -175,6 +181,7 @@ func (s *scanner) time() (at time.Time, wrong fault.Code, what any, err error) {
 // number decodes a value that should be a finite number. If wrong is set, value is NaN, and what is the found value.
 func (s *scanner) number() (value float64, wrong fault.Code, what any, err error) {
 	switch s.peek() {
+	// These values are valid JSON but no numbers. They are skipped, and the other values of the record are stored.
 	case '"', '{', '[':
 		what = s.kind()
 		return math.NaN(), sensors.CodeNotNumber, what, s.skip(0)
@@ -183,10 +190,13 @@ func (s *scanner) number() (value float64, wrong fault.Code, what any, err error
 	switch {
 	case len(word) == 0:
 		return 0, "", nil, s.fail(sensors.CodeJSONNumber, s.found())
+	// Words such as NaN, null and 007 are no JSON numbers. The scanner can continue after them, so only this value is
+	// refused.
 	case !isNumber(word):
 		return math.NaN(), sensors.CodeNotNumber, found(word), nil
 	}
 	value, err = strconv.ParseFloat(string(word), 64)
+	// A number such as 1e999 is valid JSON but larger than a float64 can be.
 	if err != nil || math.IsInf(value, 0) {
 		return math.NaN(), sensors.CodeNumberTooLarge, sensors.Printable(word), nil
 	}

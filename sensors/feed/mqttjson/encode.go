@@ -25,6 +25,8 @@ func Encode(readings ...sensors.Reading) []byte {
 	return b
 }
 
+// appendReading appends one reading as a JSON object. It leaves "t" out if the reading has no time; the server then
+// uses the time of receipt.
 func appendReading(b []byte, r sensors.Reading) []byte {
 	b = append(b, '{')
 	if !r.Time.IsZero() {
@@ -39,6 +41,7 @@ func appendReading(b []byte, r sensors.Reading) []byte {
 		}
 		b = appendString(b, v.Name)
 		b = append(b, ':')
+		// The precision -1 writes the fewest digits that are read back as the same number.
 		b = strconv.AppendFloat(b, v.Number, 'g', -1, 64)
 	}
 	return append(b, '}', '}')
@@ -52,6 +55,7 @@ func appendString(b []byte, s string) []byte {
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
+		// JSON does not allow a control character in a string without an escape (RFC 8259, section 7).
 		case r < 0x20:
 			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
 		default:

@@ -32,6 +32,7 @@ func (observations) Count(payload []byte) int { return Count(payload) }
 func (observations) Decode(payload []byte, out *sensors.Decoding) {
 	d := decoder{scanner: scanner{b: bare(payload)}, at: -1, out: out}
 	if err := d.payload(); err != nil {
+		// Reject also drops the readings that were decoded before the error.
 		out.Reject(sensors.Faults{List: []sensors.Fault{{Reason: sensors.ReasonBadJSON, Field: d.path(), Message: fault.MessageOf(err)}}})
 	}
 }

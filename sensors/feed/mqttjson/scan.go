@@ -17,12 +17,14 @@ const maxDepth = 16
 // report a key that occurs twice, and does not report the byte at which the JSON ends being valid. All readings pass through
 // here, so the scanner also avoids the allocations of reflection. ADR 18 has the measurements.
 type scanner struct {
+	// b is the payload, and i is the index of the next byte that is not read.
 	b []byte
 	i int
 }
 
 // fail returns the error of invalid JSON, with the position in bytes and the reason. The whole payload is then rejected.
 func (s *scanner) fail(c fault.Code, values ...any) error {
+	// Each code of invalid JSON has the position as its first value.
 	return fault.InvalidCode("", c, append([]any{s.i}, values...)...)
 }
 
@@ -41,6 +43,7 @@ func (s *scanner) peek() byte {
 
 // expect reads the byte c, after white space.
 func (s *scanner) expect(c byte) error {
+	// peek returns 0 at the end, and a payload can contain the byte 0, so the index is checked too.
 	if s.peek() != c || s.i >= len(s.b) {
 		return s.fail(sensors.CodeJSONExpected, strconv.QuoteRune(rune(c)), s.found())
 	}
@@ -111,6 +114,7 @@ func (s *scanner) str() ([]byte, error) {
 
 // escaped reads the rest of a string from its first backslash on.
 func (s *scanner) escaped(from int) ([]byte, error) {
+	// The bytes before the backslash are copied, because the payload must not be changed.
 	out := append([]byte(nil), s.b[from:s.i]...)
 	for s.i < len(s.b) {
 		c := s.b[s.i]
@@ -140,6 +144,8 @@ func (s *scanner) escaped(from int) ([]byte, error) {
 
 // escape reads one escape sequence. A surrogate pair is one sequence.
 func (s *scanner) escape() (rune, error) {
+	// The two texts are parallel: the letter after the backslash in plain stands for the byte at the same index in
+	// means.
 	const plain, means = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 	if s.i+1 >= len(s.b) {
 		return 0, s.fail(sensors.CodeJSONUnended)
@@ -152,6 +158,7 @@ func (s *scanner) escape() (rune, error) {
 	if err != nil {
 		return 0, err
 	}
+	// A character above U+FFFF is two escapes in JSON, a high and a low surrogate (RFC 8259, section 7).
 	if !utf16.IsSurrogate(high) {
 		return high, nil
 	}
@@ -168,6 +175,7 @@ func (s *scanner) escape() (rune, error) {
 
 // hex reads \uXXXX.
 func (s *scanner) hex() (rune, error) {
+	// The sequence has six bytes: the backslash, u and four hexadecimal digits.
 	if s.i+6 > len(s.b) || s.b[s.i] != '\\' || s.b[s.i+1] != 'u' {
 		return 0, s.fail(sensors.CodeJSONEscape)
 	}
@@ -203,6 +211,7 @@ func (s *scanner) skip(depth int) error {
 	case '[':
 		return s.array(func(int) error { return s.skip(depth + 1) })
 	default:
+		// The position is that of the first byte of the wrong word, for the message.
 		at := s.i
 		if w := s.word(); !isNumber(w) && string(w) != "true" && string(w) != "false" && string(w) != "null" {
 			s.i = at
@@ -276,6 +285,7 @@ func isNumber(w []byte) bool {
 		i++
 	}
 	n := digits(w[i:])
+	// JSON does not allow a leading zero such as 007.
 	if n == 0 || (n > 1 && w[i] == '0') {
 		return false
 	}

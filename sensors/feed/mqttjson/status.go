@@ -12,6 +12,7 @@ import (
 // used: see sensors.Decoding.Status.
 func ParseStatus(payload []byte) (online bool, faults sensors.Faults) {
 	payload = bare(payload)
+	// The words come before the JSON: with quotes they are JSON strings, and statusDecoder reads only objects.
 	switch word := strings.ToLower(strings.Trim(string(payload), "\" \t\r\n")); word {
 	case "online", "offline":
 		return word == "online", faults
@@ -31,6 +32,7 @@ func ParseStatus(payload []byte) (online bool, faults sensors.Faults) {
 type statusDecoder struct {
 	scanner
 	online bool
+	// faults lists what is wrong with the members. Without faults, the status is valid.
 	faults sensors.Faults
 }
 
@@ -39,6 +41,7 @@ func (d *statusDecoder) status() error {
 	seen := map[string]bool{}
 	err := d.object(func(key []byte) error {
 		name := string(key)
+		// It is not known which of the two values is right.
 		if seen[name] {
 			d.faults.Add(sensors.ReasonBadStatus, sensors.Printable(key), sensors.CodeGivenTwice)
 			return d.skip(0)
@@ -80,6 +83,7 @@ func (d *statusDecoder) boolean() error {
 			d.online = false
 			return nil
 		}
+		// The position in the message is that of the word, not that after it.
 		d.i = at
 		return d.fail(sensors.CodeJSONBoolean, d.found())
 	}

@@ -22,10 +22,14 @@ func parseTime(text []byte) (at time.Time, ok bool) {
 // form of ISO 8601). A leap second at the end of a UTC day becomes the first second of the next day. A month or day 00, of a
 // clock that was never set, becomes a day of the year 1.
 func rfc3339(text []byte) (at time.Time, ok bool) {
+	// date, minute and second are the lengths of a time that ends after the date, the minutes and the seconds.
 	const date, minute, second = len("2006-01-02"), len("2006-01-02T15:04"), len("2006-01-02T15:04:05")
+	// The limit of 48 bytes bounds the copies below. The longest form, with nine digits of a fraction and a zone, is
+	// shorter.
 	if text = bytes.TrimSpace(text); len(text) > 48 {
 		return at, false
 	}
+	// ToUpper copies, so the changes of b below do not change the payload.
 	b := bytes.ToUpper(text)
 	if len(b) > 8 && digits(b) == 8 {
 		b = separated(b)
